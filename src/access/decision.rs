@@ -1,0 +1,88 @@
+//! What the policy answers.
+
+use std::sync::Arc;
+
+use super::identity::Identity;
+use super::path::RequestPath;
+use super::rule::RuleId;
+
+/// The answer to one request.
+#[derive(Debug)]
+pub enum Decision<'a> {
+    /// Forward it.
+    Allow(Permit<'a>),
+    /// Ask for a (better) credential: 401.
+    Challenge(Challenge),
+    /// Refuse: 403.
+    Forbid(Forbid),
+}
+
+/// The right to forward exactly one path for exactly one caller. Only [`super::Policy::decide`] makes one,
+/// and forwarding consumes it.
+#[derive(Debug)]
+pub struct Permit<'a> {
+    path: &'a RequestPath,
+    identity: Option<&'a Arc<Identity>>,
+    rule: RuleId,
+}
+
+impl<'a> Permit<'a> {
+    pub(super) fn new(path: &'a RequestPath, identity: Option<&'a Arc<Identity>>, rule: RuleId) -> Self {
+        Self { path, identity, rule }
+    }
+
+    /// The path that was decided on, and the only one to forward.
+    pub fn path(&self) -> &'a RequestPath {
+        self.path
+    }
+
+    /// Whom the identity headers name; `None` for an anonymous caller on a public route.
+    pub fn identity(&self) -> Option<&'a Arc<Identity>> {
+        self.identity
+    }
+
+    /// The rule that allowed it.
+    pub fn rule(&self) -> RuleId {
+        self.rule
+    }
+}
+
+/// Why a caller is asked to authenticate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Challenge {
+    /// The rule that asks for it.
+    pub rule: RuleId,
+    /// Whether a credential was sent and did not hold.
+    pub credential_rejected: bool,
+}
+
+/// Why a caller is refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Forbid {
+    /// The rule that refuses; `None` where no rule covers the request.
+    pub rule: Option<RuleId>,
+    /// What was missing.
+    pub reason: ForbidReason,
+}
+
+/// The reason of a refusal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ForbidReason {
+    /// No rule covers the request.
+    NoRule,
+    /// The rule admits `nobody`.
+    Nobody,
+    /// In every alternative roles, and nothing else, were missing.
+    Roles(MissingRoles),
+    /// Other conditions failed, with or without roles.
+    Condition,
+}
+
+/// Which roles would have been enough, each once, in the order of the rule.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MissingRoles {
+    /// One of these.
+    OneOf(Vec<Box<str>>),
+    /// All of these.
+    All(Vec<Box<str>>),
+}

@@ -1,0 +1,36 @@
+//! Who a caller is, as far as rules and upstream services care.
+
+/// A known user or program. Built from the user list or from a verified token, never from a request header.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Identity {
+    /// The token's `sub`: the key of the user list.
+    pub subject: Box<str>,
+    /// Today's roles.
+    pub roles: Vec<Box<str>>,
+    /// The display name, where there is one.
+    pub name: Option<Box<str>>,
+    /// The mail address, where there is one.
+    pub email: Option<Box<str>>,
+    /// Further facts that `claims:` conditions compare.
+    pub claims: Vec<Claim>,
+}
+
+/// One named fact about an identity, such as `tenant: acme`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Claim {
+    /// The claim's name.
+    pub name: Box<str>,
+    /// Its values; a claim that is a list holds each element.
+    pub values: Vec<ClaimValue>,
+}
+
+/// A scalar that a claim holds. Values of different kinds are never equal: `true` is not `"true"`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ClaimValue {
+    /// A string.
+    Text(Box<str>),
+    /// A whole number.
+    Integer(i64),
+    /// A truth value.
+    Boolean(bool),
+}

@@ -1,0 +1,1 @@
+//! The segment tree that indexes patterns.

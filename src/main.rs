@@ -1,0 +1,2 @@
+//! Gatelatch.
+fn main() {}

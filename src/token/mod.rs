@@ -1,0 +1,5 @@
+//! Tokens: keys, issuing and verifying. Time is always an argument.
+
+mod key;
+
+pub use key::{Key, KeyError};
