@@ -22,6 +22,11 @@ pub struct RequestPath {
 /// Why a path is refused with 400.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PathError {}
+impl std::fmt::Display for PathError {
+    fn fmt(&self, _: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        Ok(())
+    }
+}
 
 impl RequestPath {
     /// Parses the path part of a request target, without query and fragment.

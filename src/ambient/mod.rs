@@ -1,5 +1,9 @@
 //! The only doors to the clock and to chance. Everything else takes time and randomness as arguments.
 
+mod ticker;
+
+pub use ticker::{Deadline, TICK, Ticker};
+
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// The monotonic clock, for measuring and deadlines.

@@ -1,6 +1,8 @@
 //! Identity headers: what the upstream is told about the caller.
 
-use http::HeaderName;
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+use crate::access::{ClaimValue, Identity};
 
 /// The `identity` block of a service.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,5 +65,87 @@ impl Default for IdentitySettings {
             authorization: Authorization::Remove,
             pass: Vec::new(),
         }
+    }
+}
+
+impl IdentitySettings {
+    /// Sets the identity headers of a caller. What the caller does not have is not set, and nothing else may have set it:
+    /// the fields of the client have passed a [`super::FieldFilter`].
+    pub fn set_fields(&self, fields: &mut HeaderMap, identity: &Identity) {
+        for header in &self.headers {
+            let value = self.value(&header.field, identity);
+            if let Some(value) = value.filter(|value| !value.is_empty()) {
+                fields.insert(header.name.clone(), value);
+            }
+        }
+    }
+
+    fn value(&self, field: &IdentityField, identity: &Identity) -> Option<HeaderValue> {
+        let text = match field {
+            IdentityField::Subject => encode(&identity.subject, ""),
+            IdentityField::Roles => self.join(identity.roles.iter().map(|role| encode(role, &self.separator))),
+            IdentityField::Name => encode(identity.name.as_deref()?, ""),
+            IdentityField::Email => encode(identity.email.as_deref()?, ""),
+            IdentityField::Claim(name) => {
+                let claim = identity.claims.iter().find(|claim| claim.name == *name)?;
+                self.join(claim.values.iter().map(|value| encode(&claim_text(value), &self.separator)))
+            }
+        };
+        HeaderValue::try_from(text).ok()
+    }
+
+    fn join(&self, values: impl Iterator<Item = String>) -> String {
+        values.collect::<Vec<_>>().join(&self.separator)
+    }
+}
+
+fn claim_text(value: &ClaimValue) -> String {
+    match value {
+        ClaimValue::Text(text) => text.to_string(),
+        ClaimValue::Integer(number) => number.to_string(),
+        ClaimValue::Boolean(truth) => truth.to_string(),
+    }
+}
+
+/// Percent-encodes what a field cannot carry, what the separator would split, and `%` itself, so that it can be undone.
+/// An inner space stays: names have them.
+fn encode(text: &str, separator: &str) -> String {
+    let plain =
+        |byte: u8| (byte.is_ascii_graphic() || byte == b' ') && byte != b'%' && !separator.as_bytes().contains(&byte);
+    let edge = |at: usize| at == 0 || at + 1 == text.len();
+    let mut encoded = String::with_capacity(text.len());
+    for (at, byte) in text.bytes().enumerate() {
+        if plain(byte) && !(byte == b' ' && edge(at)) {
+            encoded.push(char::from(byte));
+        } else {
+            encoded.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    encoded
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn identity_headers_carry_any_text_safely() {
+        let identity = Identity {
+            subject: "alice".into(),
+            roles: vec!["recruiter".into(), "a,b".into()],
+            name: Some("Ålice 100% Doe\r\nX: y".into()),
+            ..Identity::default()
+        };
+        let mut fields = HeaderMap::new();
+        IdentitySettings::default().set_fields(&mut fields, &identity);
+        assert_eq!(fields["remote-user"], "alice");
+        assert_eq!(fields["remote-groups"], "recruiter,a%2Cb");
+        assert_eq!(fields["remote-name"], "%C3%85lice 100%25 Doe%0D%0AX: y");
+        assert!(!fields.contains_key("remote-email"), "what the caller does not have is not set");
+    }
+
+    #[test]
+    fn an_edge_space_is_kept_apart_from_the_field() {
+        assert_eq!(encode(" a b ", ""), "%20a b%20");
     }
 }

@@ -1,5 +1,21 @@
 //! HTTP as data, without sockets: what a request says, and what may pass on.
 
+mod bad_request;
+mod credential;
+mod fields;
+mod forwarded;
+mod framing;
+mod host;
 mod identity;
+mod intake;
+mod peer;
 
+pub use bad_request::BadRequest;
+pub use credential::Credential;
+pub(crate) use fields::each_nominated;
+pub use fields::{FieldFilter, remove_hop_by_hop};
+pub use forwarded::{ClientAddress, SaidByProxy, TrustedProxies};
+pub use host::Host;
 pub use identity::{Authorization, IdentityField, IdentityHeader, IdentitySettings};
+pub use intake::{Intake, Target};
+pub use peer::Peer;

@@ -1,0 +1,86 @@
+//! Requests that are refused before any rule is asked, because they can be read in two ways.
+
+use std::fmt;
+
+use http::StatusCode;
+
+use crate::access::PathError;
+
+/// What is wrong with a request. The fault is the client's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BadRequest {
+    /// No `Host` (RFC 9112, section 3.2).
+    MissingHost,
+    /// More than one `Host`.
+    SeveralHosts,
+    /// A `Host` that is no `host[:port]`.
+    MalformedHost,
+    /// An absolute-form target of another scheme than the connection's.
+    ForeignScheme,
+    /// An absolute-form target whose authority is not that of `Host`.
+    ForeignAuthority,
+    /// An ambiguous path.
+    Path(PathError),
+    /// A target of more than [`BadRequest::TARGET_BYTES`].
+    TargetTooLong,
+    /// A standard method in other case, such as `get`.
+    MethodCase,
+    /// CONNECT or TRACE.
+    MethodNotAllowed,
+    /// More than one `Authorization`.
+    SeveralCredentials,
+    /// `Transfer-Encoding` other than exactly one `chunked` (RFC 9112, section 6.1).
+    TransferEncoding,
+    /// An `Expect` other than `100-continue` (RFC 9110, section 10.1.1).
+    Expectation,
+}
+
+impl BadRequest {
+    /// The longest request target that is read.
+    pub const TARGET_BYTES: usize = 16 * 1024;
+
+    /// The status that tells the client.
+    pub fn status(&self) -> StatusCode {
+        match self {
+            Self::MissingHost
+            | Self::SeveralHosts
+            | Self::MalformedHost
+            | Self::ForeignScheme
+            | Self::ForeignAuthority
+            | Self::Path(_)
+            | Self::MethodCase
+            | Self::SeveralCredentials
+            | Self::TransferEncoding => StatusCode::BAD_REQUEST,
+            Self::TargetTooLong => StatusCode::URI_TOO_LONG,
+            Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::Expectation => StatusCode::EXPECTATION_FAILED,
+        }
+    }
+}
+
+impl fmt::Display for BadRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::MissingHost => "the request has no `Host`",
+            Self::SeveralHosts => "the request has more than one `Host`",
+            Self::MalformedHost => "the `Host` is malformed",
+            Self::ForeignScheme => "the target's scheme is not that of the connection",
+            Self::ForeignAuthority => "the target's host is not that of `Host`",
+            Self::Path(error) => return error.fmt(f),
+            Self::TargetTooLong => "the request target is too long",
+            Self::MethodCase => "methods are case-sensitive",
+            Self::MethodNotAllowed => "the method is not allowed",
+            Self::SeveralCredentials => "the request has more than one `Authorization`",
+            Self::TransferEncoding => "`Transfer-Encoding` is not exactly `chunked`",
+            Self::Expectation => "only `100-continue` can be expected",
+        })
+    }
+}
+
+impl std::error::Error for BadRequest {}
+
+impl From<PathError> for BadRequest {
+    fn from(error: PathError) -> Self {
+        Self::Path(error)
+    }
+}

@@ -1,0 +1,239 @@
+//! Which header fields may pass through the gateway.
+
+use std::collections::HashSet;
+
+use ahash::RandomState;
+use http::header::CONNECTION;
+use http::{HeaderMap, HeaderName};
+
+use super::identity::IdentitySettings;
+
+/// Fields about one connection, never about the message (RFC 9110, section 7.6.1), and those that the gateway writes
+/// anew: framing, `Host`, `Expect`.
+const CONNECTION_FIELDS: [&str; 13] = [
+    "connection",
+    "keep-alive",
+    "proxy-connection",
+    "proxy-authenticate",
+    "proxy-authorization",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "http2-settings",
+    "content-length",
+    "host",
+    "expect",
+];
+
+/// What only a proxy in front may say, folded. Whatever is believed of it is set anew.
+const FORWARDED: [&str; 19] = [
+    "forwarded",
+    "xforwardedfor",
+    "xforwardedproto",
+    "xforwardedprotocol",
+    "xforwardedhost",
+    "xforwardedport",
+    "xforwardedserver",
+    "xforwardedscheme",
+    "xforwardedssl",
+    "xforwardedprefix",
+    "xforwardeduri",
+    "xforwardedmethod",
+    "xrealip",
+    "trueclientip",
+    "cfconnectingip",
+    "xclientip",
+    "xclusterclientip",
+    "fastlyclientip",
+    "xrequestid",
+];
+
+/// Identity and routing fields of other proxies, folded: an upstream that believes them must not hear them from a client.
+const WELL_KNOWN: [&str; 16] = [
+    "xremoteuser",
+    "xforwardeduser",
+    "xforwardedemail",
+    "xforwardedgroups",
+    "xforwardedpreferredusername",
+    "xforwardedaccesstoken",
+    "xauthuser",
+    "xauthenticateduser",
+    "xoriginalurl",
+    "xoriginaluri",
+    "xoriginalmethod",
+    "xrewriteurl",
+    "xhttpmethodoverride",
+    "xhttpmethod",
+    "xmethodoverride",
+    "xsslclientsdn",
+];
+
+/// Families of such fields, by how their folded name starts.
+const FAMILIES: [&str; 4] = ["xgatelatch", "remote", "xwebauth", "xauthrequest"];
+
+/// Decides for each field name of a request whether it reaches the upstream. Names are compared after folding case and
+/// every character that is no letter or digit: what `X_Forwarded-User` becomes in a CGI-like environment.
+#[derive(Clone, Debug)]
+pub struct FieldFilter {
+    /// Dropped whatever `identity.pass` says: the gateway writes these itself.
+    own: HashSet<Box<[u8]>, RandomState>,
+    /// Dropped unless passed by their exact name.
+    foreign: HashSet<Box<[u8]>, RandomState>,
+    passed: Vec<HeaderName>,
+}
+
+impl FieldFilter {
+    /// The filter of a service: its own identity headers and all well-known ones, less `identity.pass`.
+    pub fn new(identity: &IdentitySettings) -> Self {
+        let mapped = identity.headers.iter().map(|header| header.name.as_str());
+        Self {
+            own: CONNECTION_FIELDS.into_iter().chain(mapped).map(fold).collect(),
+            foreign: FORWARDED.iter().chain(&WELL_KNOWN).copied().map(fold).collect(),
+            passed: identity.pass.clone(),
+        }
+    }
+
+    /// Whether a client's field of this name is passed on.
+    pub fn passes(&self, name: &HeaderName) -> bool {
+        let mut buffer = [0; 64];
+        match fold_into(name.as_str(), &mut buffer) {
+            Some(folded) => self.passes_folded(name, folded),
+            None => self.passes_folded(name, &fold(name.as_str())),
+        }
+    }
+
+    fn passes_folded(&self, name: &HeaderName, folded: &[u8]) -> bool {
+        if self.own.contains(folded) {
+            return false;
+        }
+        let foreign =
+            self.foreign.contains(folded) || FAMILIES.iter().any(|family| folded.starts_with(family.as_bytes()));
+        !foreign || self.passed.contains(name)
+    }
+}
+
+fn fold(name: &str) -> Box<[u8]> {
+    name.bytes().filter(u8::is_ascii_alphanumeric).map(|byte| byte.to_ascii_lowercase()).collect()
+}
+
+/// Folds without allocating; `None` where the name does not fit.
+fn fold_into<'b>(name: &str, buffer: &'b mut [u8; 64]) -> Option<&'b [u8]> {
+    let mut length = 0;
+    for byte in name.bytes().filter(u8::is_ascii_alphanumeric) {
+        *buffer.get_mut(length)? = byte.to_ascii_lowercase();
+        length += 1;
+    }
+    Some(&buffer[..length])
+}
+
+/// Calls `name` for every field that a `Connection` line nominates as hop-by-hop, in any of its lines.
+pub(crate) fn each_nominated(headers: &HeaderMap, mut name: impl FnMut(&str)) {
+    for line in headers.get_all(CONNECTION) {
+        let tokens = line.as_bytes().split(|byte| *byte == b',').filter_map(|token| std::str::from_utf8(token).ok());
+        tokens.map(str::trim).filter(|token| !token.is_empty()).for_each(&mut name);
+    }
+}
+
+/// Takes the hop-by-hop fields out of a response. `Content-Length` stays: it is about the message.
+pub fn remove_hop_by_hop(headers: &mut HeaderMap) {
+    const RESPONSE: [&str; 7] =
+        ["keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade", "proxy-authenticate"];
+    if headers.contains_key(CONNECTION) {
+        let mut nominated = Vec::new();
+        each_nominated(headers, |name| nominated.push(name.to_ascii_lowercase()));
+        for name in nominated.iter().filter(|name| name.as_str() != "content-length") {
+            headers.remove(name.as_str());
+        }
+        headers.remove(CONNECTION);
+    }
+    for name in RESPONSE {
+        headers.remove(name);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    fn passes(name: &str) -> bool {
+        FieldFilter::new(&IdentitySettings::default()).passes(&HeaderName::from_bytes(name.as_bytes()).unwrap())
+    }
+
+    #[test]
+    fn what_an_upstream_could_take_for_the_gateways_word_is_dropped() {
+        for name in [
+            "Remote-User",
+            "remote_groups",
+            "Remote.Name",
+            "REMOTE-ANYTHING",
+            "X-Gatelatch-Anything",
+            "x_gatelatch_user",
+            "X-Forwarded-User",
+            "X_Forwarded_User",
+            "X-Auth-Request-Email",
+            "X-WEBAUTH-USER",
+            "X-Remote-User",
+            "X-Original-URL",
+            "X-Rewrite-Url",
+            "X-HTTP-Method-Override",
+            "Forwarded",
+            "X-Forwarded-For",
+            "X-Real-IP",
+            "True-Client-IP",
+            "CF-Connecting-IP",
+            "Connection",
+            "Keep-Alive",
+            "Transfer-Encoding",
+            "Content-Length",
+            "Proxy-Authorization",
+            "TE",
+            "Upgrade",
+            "Host",
+        ] {
+            assert!(!passes(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn everything_else_passes() {
+        for name in
+            ["Accept", "Content-Type", "Cookie", "X-Custom", "Range", "traceparent", "User-Agent", "Authorization"]
+        {
+            assert!(passes(name), "{name}");
+        }
+        assert!(passes(&"x-a".repeat(40)));
+    }
+
+    #[test]
+    fn a_long_name_cannot_hide_an_identity() {
+        assert!(!passes(&format!("remote-{}user", "-".repeat(80))));
+    }
+
+    #[test]
+    fn identity_pass_lets_a_named_field_through() {
+        let settings =
+            IdentitySettings { pass: vec![HeaderName::from_static("x-forwarded-user")], ..IdentitySettings::default() };
+        let filter = FieldFilter::new(&settings);
+        assert!(filter.passes(&HeaderName::from_static("x-forwarded-user")));
+        assert!(!filter.passes(&HeaderName::from_static("x_forwarded_user")), "only the exact name");
+        assert!(!filter.passes(&HeaderName::from_static("x-forwarded-email")));
+        let settings =
+            IdentitySettings { pass: vec![HeaderName::from_static("remote-user")], ..IdentitySettings::default() };
+        assert!(!FieldFilter::new(&settings).passes(&HeaderName::from_static("remote-user")), "the gateway's own");
+    }
+
+    #[test]
+    fn all_connection_lines_of_a_response_count() {
+        let mut headers = HeaderMap::new();
+        headers.append(CONNECTION, HeaderValue::from_static("close, X-A"));
+        headers.append(CONNECTION, HeaderValue::from_static("x-b"));
+        for name in ["x-a", "x-b", "x-c", "keep-alive"] {
+            headers.insert(HeaderName::from_static(name), HeaderValue::from_static("1"));
+        }
+        remove_hop_by_hop(&mut headers);
+        assert_eq!(headers.keys().map(HeaderName::as_str).collect::<Vec<_>>(), ["x-c"]);
+    }
+}

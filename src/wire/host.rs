@@ -1,0 +1,131 @@
+//! The host a request is for.
+
+use http::header::HOST;
+use http::{HeaderMap, HeaderValue, Uri};
+
+use super::bad_request::BadRequest;
+
+/// A checked `Host`: the field as sent, and the name that services are found by.
+#[derive(Clone, Debug)]
+pub struct Host {
+    field: HeaderValue,
+    name: Box<str>,
+}
+
+impl Host {
+    /// Reads the one `Host` of a request and holds an absolute-form target against it.
+    ///
+    /// # Errors
+    /// [`BadRequest`] for a missing, double or malformed one, or one that differs from the target's.
+    pub fn read(headers: &HeaderMap, uri: &Uri) -> Result<Self, BadRequest> {
+        let mut fields = headers.get_all(HOST).iter();
+        let field = fields.next().ok_or(BadRequest::MissingHost)?;
+        if fields.next().is_some() {
+            return Err(BadRequest::SeveralHosts);
+        }
+        let text = field.to_str().map_err(|_| BadRequest::MalformedHost)?;
+        let name = name_of(text).ok_or(BadRequest::MalformedHost)?;
+        check_absolute_form(uri, text)?;
+        Ok(Self { field: field.clone(), name })
+    }
+
+    /// The field as the client sent it, port included.
+    pub fn field(&self) -> &HeaderValue {
+        &self.field
+    }
+
+    /// Lower-case, without port, brackets and trailing dot.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+}
+
+fn check_absolute_form(uri: &Uri, host: &str) -> Result<(), BadRequest> {
+    let Some(scheme) = uri.scheme_str() else { return Ok(()) };
+    if !scheme.eq_ignore_ascii_case("http") {
+        return Err(BadRequest::ForeignScheme);
+    }
+    match uri.authority() {
+        Some(authority) if authority.as_str().eq_ignore_ascii_case(host) => Ok(()),
+        _ => Err(BadRequest::ForeignAuthority),
+    }
+}
+
+fn name_of(text: &str) -> Option<Box<str>> {
+    let (host, port) = match text.strip_prefix('[') {
+        Some(rest) => rest.split_once(']').and_then(|(host, rest)| Some((host, port_part(rest)?)))?,
+        None => match text.split_once(':') {
+            Some((host, port)) => (host, Some(port)),
+            None => (text, None),
+        },
+    };
+    if port.is_some_and(|port| port.parse::<u16>().is_err() || port.starts_with('+')) {
+        return None;
+    }
+    if text.starts_with('[') { ipv6_name(host) } else { domain_name(host) }
+}
+
+/// What stands behind the bracket: nothing, or `:port`.
+fn port_part(rest: &str) -> Option<Option<&str>> {
+    if rest.is_empty() { Some(None) } else { rest.strip_prefix(':').map(Some) }
+}
+
+fn ipv6_name(host: &str) -> Option<Box<str>> {
+    host.parse::<std::net::Ipv6Addr>().ok().map(|address| address.to_string().into())
+}
+
+fn domain_name(host: &str) -> Option<Box<str>> {
+    let host = host.strip_suffix('.').unwrap_or(host);
+    let legal = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_');
+    let sound = !host.is_empty() && host.len() <= 253 && host.bytes().all(legal);
+    (sound && !host.starts_with('.') && !host.contains("..")).then(|| host.to_ascii_lowercase().into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(host: &[&str], uri: &str) -> Result<String, BadRequest> {
+        let mut headers = HeaderMap::new();
+        for value in host {
+            headers.append(HOST, HeaderValue::from_str(value).unwrap());
+        }
+        Host::read(&headers, &uri.parse().unwrap()).map(|host| host.name().to_owned())
+    }
+
+    #[test]
+    fn the_name_has_one_spelling() {
+        for (host, name) in [
+            ("jobs.example.com", "jobs.example.com"),
+            ("Jobs.Example.COM:8080", "jobs.example.com"),
+            ("jobs.example.com.", "jobs.example.com"),
+            ("127.0.0.1:80", "127.0.0.1"),
+            ("[::1]:8080", "::1"),
+            ("[0:0::1]", "::1"),
+            ("my_service", "my_service"),
+        ] {
+            assert_eq!(read(&[host], "/").as_deref(), Ok(name), "{host}");
+        }
+    }
+
+    #[test]
+    fn a_host_that_can_be_read_in_two_ways_is_refused() {
+        for host in [
+            "", ":80", "a b", "a,b", "user@a", "a:b", "a:99999", "a:+80", "a:", "a/b", "[::1", "[::1]x", "[zz]", "..",
+            ".a", "a..b", "a?b", "a#b", "a%2fb",
+        ] {
+            assert_eq!(read(&[host], "/"), Err(BadRequest::MalformedHost), "{host:?}");
+        }
+        assert_eq!(read(&[], "/"), Err(BadRequest::MissingHost));
+        assert_eq!(read(&["a", "a"], "/"), Err(BadRequest::SeveralHosts));
+    }
+
+    #[test]
+    fn an_absolute_target_names_the_same_host() {
+        assert_eq!(read(&["a:80"], "http://A:80/x").as_deref(), Ok("a"));
+        assert_eq!(read(&["a"], "http://b/x"), Err(BadRequest::ForeignAuthority));
+        assert_eq!(read(&["a"], "http://a:80/x"), Err(BadRequest::ForeignAuthority));
+        assert_eq!(read(&["a"], "https://a/x"), Err(BadRequest::ForeignScheme));
+        assert_eq!(read(&["a"], "ftp://a/x"), Err(BadRequest::ForeignScheme));
+    }
+}
