@@ -1,0 +1,206 @@
+//! A permitted request, written anew for the upstream. There is no other way to make one than from a permit.
+
+use std::cell::Cell;
+use std::num::NonZeroU64;
+use std::rc::Rc;
+use std::time::Duration;
+
+use http::header::{AUTHORIZATION, CONTENT_LENGTH, HOST, VIA};
+use http::uri::PathAndQuery;
+use http::{Extensions, HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, Version};
+use http_body::Body as _;
+use hyper::body::Incoming;
+
+use super::body::{Exchange, RequestBody, Watch};
+use super::error::PrepareError;
+use super::settings::{HostHeader, Settings};
+use crate::access::{Mount, PathOptions, Permit, RequestPath};
+use crate::ambient::Ticker;
+use crate::wire::{Authorization, FieldFilter, Host, IdentitySettings, Intake, each_nominated};
+
+const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const VIA_GATEWAY: HeaderValue = HeaderValue::from_static("1.1 gatelatch");
+
+/// How the requests of one service are written.
+#[derive(Clone, Debug)]
+pub struct Forwarding {
+    /// Where they go.
+    pub upstream: Settings,
+    /// The upstream's own `Host`.
+    pub upstream_host: HeaderValue,
+    /// Which fields pass.
+    pub filter: FieldFilter,
+    /// What is said about the caller.
+    pub identity: IdentitySettings,
+    /// What is taken off the path; `None`: nothing.
+    pub strip: Option<Mount>,
+    /// What a path may hold, for the check after the strip.
+    pub paths: PathOptions,
+    /// Bytes of a request body; `None`: unlimited.
+    pub body_limit: Option<NonZeroU64>,
+    /// How far apart two pieces of a request body may be.
+    pub body_timeout: Duration,
+}
+
+/// A request that may leave.
+pub struct Outbound {
+    request: Request<RequestBody>,
+}
+
+impl Outbound {
+    /// Writes the permitted request: the permit's path, the client's fields that pass the filter, and what the gateway
+    /// says about client and caller.
+    ///
+    /// # Errors
+    /// [`PrepareError`] for a stripped path that is ambiguous and for an announced body over the limit.
+    pub fn prepare(
+        permit: Permit<'_>,
+        host: &Host,
+        intake: Intake,
+        body: Incoming,
+        how: &Forwarding,
+        extra: Extra<'_>,
+    ) -> Result<Self, PrepareError> {
+        let uri = outbound_uri(&permit, &intake.head.uri, how)?;
+        check_announced(&body, how)?;
+        // hyper writes a length for a body only, and some servers ask a POST for one
+        let zero_length = body.is_end_stream() && intake.head.headers.contains_key(CONTENT_LENGTH);
+        let mut request = Request::new(watched(body, how, extra.ticker));
+        *request.method_mut() = intake.head.method.clone();
+        *request.uri_mut() = uri;
+        *request.version_mut() = Version::HTTP_11;
+        let (mut fields, extensions) = write_fields(&permit, host, intake, how, extra.request_id);
+        if zero_length {
+            fields.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
+        }
+        *request.headers_mut() = fields;
+        // hyper keeps the spelling of field names here
+        *request.extensions_mut() = extensions;
+        Ok(Self { request })
+    }
+
+    pub(super) fn again(request: Request<RequestBody>) -> Self {
+        Self { request }
+    }
+
+    pub(super) fn into_request(self) -> Request<RequestBody> {
+        self.request
+    }
+
+    /// A second copy, where sending twice is the same as sending once: idempotent and without a body
+    /// (RFC 9110, section 9.2.2).
+    pub(super) fn spare(&self) -> Option<Self> {
+        let idempotent = matches!(
+            *self.request.method(),
+            Method::GET | Method::HEAD | Method::OPTIONS | Method::PUT | Method::DELETE
+        );
+        if !idempotent || self.request.body().exchange().is_some() {
+            return None;
+        }
+        let mut copy = Request::new(RequestBody::empty());
+        copy.method_mut().clone_from(self.request.method());
+        copy.uri_mut().clone_from(self.request.uri());
+        copy.headers_mut().clone_from(self.request.headers());
+        copy.extensions_mut().clone_from(self.request.extensions());
+        Some(Self { request: copy })
+    }
+}
+
+/// What the worker adds to a request.
+pub struct Extra<'a> {
+    /// `X-Request-Id`.
+    pub request_id: HeaderValue,
+    /// Makes the deadlines of a body.
+    pub ticker: &'a Ticker,
+}
+
+/// Origin-form: the decided path, and the query as it came.
+fn outbound_uri(permit: &Permit<'_>, sent: &Uri, how: &Forwarding) -> Result<Uri, PrepareError> {
+    let stripped: Option<RequestPath> = match &how.strip {
+        Some(mount) => permit.path().strip(mount, how.paths).transpose().map_err(PrepareError::Path)?,
+        None => None,
+    };
+    let path = stripped.as_ref().unwrap_or(permit.path()).as_str();
+    let origin_form = sent.scheme().is_none() && sent.path() == path;
+    if origin_form {
+        return Ok(sent.clone());
+    }
+    let target = match sent.query() {
+        Some(query) => PathAndQuery::try_from(format!("{path}?{query}")),
+        None => PathAndQuery::try_from(path),
+    };
+    Ok(Uri::from(target.expect("a request path and a received query are a target")))
+}
+
+fn check_announced(body: &Incoming, how: &Forwarding) -> Result<(), PrepareError> {
+    let over = |limit: NonZeroU64| body.size_hint().lower() > limit.get();
+    if how.body_limit.is_some_and(over) { Err(PrepareError::BodyTooLarge) } else { Ok(()) }
+}
+
+fn watched(body: Incoming, how: &Forwarding, ticker: &Ticker) -> RequestBody {
+    if body.is_end_stream() {
+        return RequestBody::empty();
+    }
+    let exchange = Exchange {
+        fault: Cell::new(None),
+        response: ticker.deadline(),
+        response_after: how.upstream.timeouts.response,
+    };
+    let stall = ticker.deadline();
+    stall.arm(how.body_timeout);
+    let limit = how.body_limit.map_or(u64::MAX, NonZeroU64::get);
+    RequestBody::streamed(body, Watch { limit, stall, stall_after: how.body_timeout, exchange: Rc::new(exchange) })
+}
+
+fn write_fields(
+    permit: &Permit<'_>,
+    host: &Host,
+    intake: Intake,
+    how: &Forwarding,
+    request_id: HeaderValue,
+) -> (HeaderMap, Extensions) {
+    let Intake { head, client, said, credential, .. } = intake;
+    let mut fields = HeaderMap::with_capacity(head.headers.len() + 10);
+    fields.insert(HOST, outbound_host(host, how));
+    let used = credential.is_some() && permit.identity().is_some();
+    let drop_credential = used && how.identity.authorization == Authorization::Remove;
+    pass_fields(head.headers, &mut fields, &how.filter, drop_credential);
+    client.set_fields(&mut fields, &said, host.field());
+    fields.insert(X_REQUEST_ID, request_id);
+    fields.append(VIA, VIA_GATEWAY);
+    if let Some(identity) = permit.identity() {
+        how.identity.set_fields(&mut fields, identity);
+    }
+    (fields, head.extensions)
+}
+
+fn outbound_host(host: &Host, how: &Forwarding) -> HeaderValue {
+    match how.upstream.host {
+        HostHeader::Preserve => host.field().clone(),
+        HostHeader::Upstream => how.upstream_host.clone(),
+    }
+}
+
+/// Moves the fields that pass, in their order.
+fn pass_fields(sent: HeaderMap, fields: &mut HeaderMap, filter: &FieldFilter, drop_credential: bool) {
+    let mut nominated = Vec::new();
+    each_nominated(&sent, |name| {
+        if !name.eq_ignore_ascii_case("close") && !name.eq_ignore_ascii_case("keep-alive") {
+            nominated.push(name.to_ascii_lowercase());
+        }
+    });
+    let passes = |name: &HeaderName| {
+        filter.passes(name)
+            && !(drop_credential && *name == AUTHORIZATION)
+            && !nominated.iter().any(|nominated| nominated == name.as_str())
+    };
+    let mut current = None;
+    for (name, value) in sent {
+        if let Some(name) = name {
+            current = passes(&name).then_some(name);
+        }
+        if let Some(name) = &current {
+            fields.append(name, value);
+        }
+    }
+}

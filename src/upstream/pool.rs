@@ -1,0 +1,218 @@
+//! Connections of one worker to one upstream server. Nothing here is shared between threads.
+
+use std::cell::RefCell;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::rc::{Rc, Weak};
+use std::task::Poll;
+
+use http::{Request, Response, StatusCode};
+use hyper::body::Incoming;
+use hyper::client::conn::http1::{self, SendRequest};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+
+use super::body::{RequestBody, ResponseBody};
+use super::connect::Connector;
+use super::error::ForwardError;
+use super::outbound::Outbound;
+use super::settings::Settings;
+use crate::ambient::{Deadline, Ticker};
+
+/// The most unused connections that one worker keeps to one server.
+const IDLE_CONNECTIONS: usize = 1024;
+
+/// Sends requests over kept connections, newest first, and opens one where none is free.
+pub struct Pool {
+    settings: Settings,
+    connector: Rc<Connector>,
+    ticker: Ticker,
+    idle: RefCell<Vec<Connection>>,
+}
+
+struct Connection {
+    sender: SendRequest<RequestBody>,
+    /// Passes when an answer takes too long.
+    response: Deadline,
+    /// Passes when the connection has been unused for too long.
+    unused: Rc<Deadline>,
+}
+
+/// A connection in use by one exchange. Dropped without [`Lease::release`] it is closed.
+pub(super) struct Lease {
+    connection: Connection,
+    pool: Rc<Pool>,
+}
+
+/// A connection for an exchange, and whether another one used it before.
+enum Checkout {
+    Fresh(Lease),
+    Reused(Lease),
+}
+
+/// A failed attempt, with the request where it may be sent again.
+struct Failed {
+    error: ForwardError,
+    again: Option<Outbound>,
+}
+
+impl Pool {
+    /// An empty pool.
+    pub fn new(settings: Settings, connector: Rc<Connector>, ticker: Ticker) -> Rc<Self> {
+        Rc::new(Self { settings, connector, ticker, idle: RefCell::new(Vec::new()) })
+    }
+
+    /// Whether the pool serves an upstream with these settings.
+    pub fn serves(&self, settings: &Settings) -> bool {
+        self.settings == *settings
+    }
+
+    /// Sends a request and waits for the head of the answer. It is tried again only where the first attempt cannot have
+    /// had an effect, and then over a new connection: where one kept connection was closed, others are likely to be.
+    ///
+    /// # Errors
+    /// [`ForwardError`] where no answer came.
+    pub async fn send(self: &Rc<Self>, outbound: Outbound) -> Result<Response<ResponseBody>, ForwardError> {
+        let mut checkout = self.checkout().await;
+        let mut outbound = outbound;
+        let mut tries_left = self.settings.retries;
+        loop {
+            let failed = match checkout {
+                Ok(checkout) => match self.exchange(checkout, outbound).await {
+                    Ok(response) => return Ok(response),
+                    Err(failed) => failed,
+                },
+                Err(error) => Failed { error, again: Some(outbound) },
+            };
+            match failed.again {
+                Some(again) if tries_left > 0 => outbound = again,
+                Some(_) | None => return Err(failed.error),
+            }
+            tries_left -= 1;
+            checkout = self.connect().await.map(Checkout::Fresh);
+        }
+    }
+
+    async fn checkout(self: &Rc<Self>) -> Result<Checkout, ForwardError> {
+        match self.take_idle() {
+            Some(connection) => Ok(Checkout::Reused(Lease { connection, pool: Rc::clone(self) })),
+            None => self.connect().await.map(Checkout::Fresh),
+        }
+    }
+
+    /// The newest connection that is ready. Others are closed: either the upstream did so, or it answered before it had
+    /// read the request's body.
+    fn take_idle(&self) -> Option<Connection> {
+        let mut idle = self.idle.borrow_mut();
+        while let Some(connection) = idle.pop() {
+            if connection.sender.is_ready() {
+                connection.unused.disarm();
+                return Some(connection);
+            }
+        }
+        None
+    }
+
+    async fn connect(self: &Rc<Self>) -> Result<Lease, ForwardError> {
+        let stream = self.connector.connect(&self.settings.origin, self.settings.timeouts.connect).await?;
+        let handshake = http1::Builder::new().preserve_header_case(true).handshake(TokioIo::new(stream)).await;
+        let (sender, driver) = handshake.map_err(ForwardError::Closed)?;
+        let unused = Rc::new(self.ticker.deadline());
+        tokio::task::spawn_local(drive(driver, Rc::clone(&unused), Rc::downgrade(self)));
+        let connection = Connection { sender, response: self.ticker.deadline(), unused };
+        Ok(Lease { connection, pool: Rc::clone(self) })
+    }
+
+    async fn exchange(
+        self: &Rc<Self>,
+        checkout: Checkout,
+        outbound: Outbound,
+    ) -> Result<Response<ResponseBody>, Failed> {
+        let (mut lease, spare) = match checkout {
+            Checkout::Fresh(lease) => (lease, None),
+            Checkout::Reused(lease) => (lease, outbound.spare()),
+        };
+        match lease.send(outbound.into_request()).await {
+            Ok(response) if response.status() == StatusCode::SWITCHING_PROTOCOLS => {
+                let error = ForwardError::Protocol("it switches protocols unasked".to_owned());
+                Err(Failed { error, again: None })
+            }
+            Ok(response) => Ok(response.map(|body| ResponseBody::new(body, lease))),
+            Err(Failed { error, again: None }) if matches!(error, ForwardError::Closed(_)) => {
+                Err(Failed { error, again: spare })
+            }
+            Err(failed) => Err(failed),
+        }
+    }
+
+    fn keep(&self, connection: Connection) {
+        let mut idle = self.idle.borrow_mut();
+        if idle.len() < IDLE_CONNECTIONS {
+            connection.unused.arm(self.settings.timeouts.idle);
+            idle.push(connection);
+        }
+    }
+
+    fn forget_closed(&self) {
+        self.idle.borrow_mut().retain(|connection| !connection.sender.is_closed());
+    }
+}
+
+/// Drives a connection until it ends or has been unused for too long.
+async fn drive(driver: http1::Connection<TokioIo<TcpStream>, RequestBody>, unused: Rc<Deadline>, pool: Weak<Pool>) {
+    {
+        let mut driver = pin!(driver);
+        poll_fn(|cx| match unused.poll_passed(cx) {
+            Poll::Ready(()) => Poll::Ready(()),
+            // how it ended, the sender is told
+            Poll::Pending => driver.as_mut().poll(cx).map(drop),
+        })
+        .await;
+    }
+    if let Some(pool) = pool.upgrade() {
+        pool.forget_closed();
+    }
+}
+
+impl Lease {
+    /// Gives the connection back, ready for another exchange.
+    pub(super) fn release(self) {
+        self.connection.response.disarm();
+        if !self.connection.sender.is_closed() {
+            self.pool.keep(self.connection);
+        }
+    }
+
+    async fn send(&mut self, request: Request<RequestBody>) -> Result<Response<Incoming>, Failed> {
+        let exchange = request.body().exchange().cloned();
+        let Connection { sender, response, .. } = &mut self.connection;
+        let deadline = match &exchange {
+            // the body arms it at its end
+            Some(exchange) => &exchange.response,
+            None => {
+                response.arm(self.pool.settings.timeouts.response);
+                response
+            }
+        };
+        let mut answer = pin!(sender.try_send_request(request));
+        let answered = poll_fn(|cx| match answer.as_mut().poll(cx) {
+            Poll::Ready(answer) => Poll::Ready(Some(answer)),
+            Poll::Pending => deadline.poll_passed(cx).map(|()| None),
+        })
+        .await;
+        let fault = exchange.as_ref().and_then(|exchange| exchange.fault.get());
+        match answered {
+            Some(Ok(response)) => Ok(response),
+            None => Err(Failed { error: ForwardError::ResponseTimeout, again: None }),
+            Some(Err(mut failed)) => {
+                let again = failed.take_message().map(Outbound::again);
+                let error = fault.map_or_else(|| kind_of(failed.into_error()), ForwardError::Client);
+                Err(Failed { error, again })
+            }
+        }
+    }
+}
+
+fn kind_of(error: hyper::Error) -> ForwardError {
+    if error.is_parse() { ForwardError::Protocol(error.to_string()) } else { ForwardError::Closed(error) }
+}
