@@ -59,6 +59,15 @@ impl Ticker {
         Deadline { shared: Rc::clone(&self.shared), slot, key }
     }
 
+    /// Wakes every task that waits for a deadline, so that it looks at what else has changed.
+    pub fn wake_all(&self) {
+        for (_, slot) in self.shared.slots.borrow().iter() {
+            if let Some(waker) = slot.waker.borrow_mut().take() {
+                waker.wake();
+            }
+        }
+    }
+
     /// Lets time pass, for ever. It sleeps without any timer while no deadline is armed.
     pub async fn run(self) {
         loop {

@@ -1,0 +1,198 @@
+//! The whole flow of a request, in one place.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::header::VIA;
+use http::{HeaderValue, Request, Response};
+use hyper::body::Incoming;
+
+use super::identify::{Identified, Outcome as Credential, identify};
+use super::record::{Record, Route};
+use super::rejection::{Rejection, upstream_error_kind};
+use super::reply::ReplyBody;
+use super::snapshot::Snapshot;
+use super::worker::{Pinned, Worker};
+use crate::access::{Decision, ForbidReason, PathOptions, Permit, RequestPath};
+use crate::ambient;
+use crate::portal::{Denial, Endpoint, LoginEvent, PortalCaller};
+use crate::telemetry::{LoginOutcome, Outcome};
+use crate::upstream::{Extra, Outbound, ResponseBody};
+use crate::wire::{BadRequest, Intake, Peer, Target, remove_hop_by_hop};
+
+/// Answers a request, whatever it is, and sees to it that it is written down once.
+pub async fn handle(worker: &Rc<Worker>, request: Request<Incoming>, peer: &Peer) -> Response<ReplyBody> {
+    let pinned = worker.pin();
+    let mut record = Record::begin(worker, &pinned, peer.address());
+    let answer = answer(worker, &pinned, request, peer, &mut record).await;
+    reply(answer, record)
+}
+
+/// An answer that is not a rejection.
+enum Answer {
+    /// Of one of the gateway's own endpoints.
+    Own(Response<Bytes>),
+    /// Of the upstream.
+    Forwarded(Response<ResponseBody>),
+}
+
+async fn answer(
+    worker: &Worker,
+    pinned: &Pinned,
+    request: Request<Incoming>,
+    peer: &Peer,
+    record: &mut Record,
+) -> Result<Answer, Rejection> {
+    let snapshot = &*pinned.snapshot;
+    let (head, body) = request.into_parts();
+    record.method = head.method.clone();
+    record.path = head.uri.path().into();
+    let (target, intake) = Intake::read(head, peer, &snapshot.trusted, snapshot.widest_paths)?;
+    record.take_in(&target, &intake);
+    let identified = || {
+        let address = Some(intake.client.address);
+        identify(snapshot, intake.credential.as_ref(), address, ambient::unix_seconds())
+    };
+    if let Some(endpoint) = snapshot.portal.endpoint(&target.method, target.path.as_str()) {
+        return Ok(Answer::Own(ask_portal(worker, snapshot, endpoint, identified(), &intake, body, record).await));
+    }
+    let index = snapshot.router.find(target.host.name(), &target.path).ok_or(Rejection::NoService)?;
+    let service = &snapshot.services[index];
+    record.route = Route::Service(index);
+    check_spelling(&target, &intake, service.paths, snapshot.widest_paths)?;
+    let Identified { caller, credential } = identified();
+    record.user = caller.identity().cloned();
+    let decision = service.policy.decide(&target.method, &target.path, &caller);
+    let permit = permit(decision, credential, record)?;
+    let extra = Extra { request_id: record.request_id.clone(), ticker: &worker.ticker };
+    let outbound = Outbound::prepare(permit, &target.host, intake, body, &service.forwarding, extra)?;
+    let asked = ambient::now();
+    let forwarded = pinned.lanes[index].pool.send(outbound).await;
+    record.upstream_answered(asked);
+    Ok(Answer::Forwarded(forwarded?))
+}
+
+impl Record {
+    fn take_in(&mut self, target: &Target, intake: &Intake) {
+        self.host = target.host.name().into();
+        self.path = target.path.as_str().into();
+        self.client = intake.client.address;
+        if let Some(id) = &intake.request_id {
+            self.request_id = id.clone();
+        }
+    }
+}
+
+/// A service that accepts less in a path than others reads the path again by its own measure.
+fn check_spelling(
+    target: &Target,
+    intake: &Intake,
+    own: PathOptions,
+    widest: PathOptions,
+) -> Result<(), Rejection> {
+    if own != widest {
+        let path = RequestPath::parse(intake.head.uri.path(), own).map_err(BadRequest::Path)?;
+        debug_assert_eq!(path, target.path, "options refuse spellings, they do not choose between them");
+    }
+    Ok(())
+}
+
+/// Step 5's answer: the permit, or why there is none.
+fn permit<'a>(decision: Decision<'a>, credential: Credential, record: &mut Record) -> Result<Permit<'a>, Rejection> {
+    match decision {
+        Decision::Allow(permit) => {
+            record.rule = Some(permit.rule());
+            record.outcome = Outcome::Allowed;
+            Ok(permit)
+        }
+        Decision::Challenge(challenge) => {
+            record.rule = Some(challenge.rule);
+            Err(match credential {
+                Credential::Refused(error) => Rejection::BadCredential(error),
+                Credential::Absent | Credential::Holds { .. } => Rejection::Challenge,
+            })
+        }
+        Decision::Forbid(forbid) => {
+            record.rule = forbid.rule;
+            let closed = matches!(forbid.reason, ForbidReason::NoRule | ForbidReason::Nobody);
+            let known = matches!(credential, Credential::Holds { .. });
+            Err(if known && !closed { Rejection::Forbidden(forbid) } else { Rejection::Closed(forbid) })
+        }
+    }
+}
+
+/// Step 8.
+fn reply(answer: Result<Answer, Rejection>, mut record: Record) -> Response<ReplyBody> {
+    match answer {
+        Ok(Answer::Forwarded(mut response)) => {
+            remove_hop_by_hop(response.headers_mut());
+            response.headers_mut().append(VIA, HeaderValue::from_static("1.1 gatelatch"));
+            record.status = Some(response.status().as_u16());
+            ReplyBody::upstream(response, record)
+        }
+        Ok(Answer::Own(response)) => {
+            record.status = Some(response.status().as_u16());
+            ReplyBody::own(response, record)
+        }
+        Err(rejection) => {
+            record.outcome = rejection.outcome();
+            record.reason = Some(rejection.reason());
+            record.status = Some(rejection.status().as_u16());
+            if let Rejection::Forward(error) = &rejection
+                && let Some(kind) = upstream_error_kind(error)
+            {
+                record.metrics().upstream_error(kind);
+            }
+            ReplyBody::own(rejection.respond(), record)
+        }
+    }
+}
+
+/// One of the gateway's own endpoints. They come before every rule.
+async fn ask_portal(
+    worker: &Worker,
+    snapshot: &Snapshot,
+    endpoint: Endpoint,
+    identified: Identified,
+    intake: &Intake,
+    body: Incoming,
+    record: &mut Record,
+) -> Response<Bytes> {
+    record.route = Route::Portal;
+    record.outcome = Outcome::Gateway;
+    record.user = identified.caller.identity().cloned();
+    let caller = portal_caller(&identified);
+    let reply = snapshot.portal.answer(endpoint, &intake.head, body, &caller, ambient::unix_seconds()).await;
+    if let Some(login) = &reply.login {
+        record.reason = Some(note_login(worker, login, intake));
+    }
+    reply.response
+}
+
+fn portal_caller(identified: &Identified) -> PortalCaller {
+    match (identified.caller.identity(), &identified.credential) {
+        (Some(identity), Credential::Holds { expires_at }) => {
+            PortalCaller::Known { identity: Arc::clone(identity), expires_at: *expires_at }
+        }
+        (_, Credential::Refused(error)) => PortalCaller::Rejected(error.description()),
+        (None, Credential::Holds { .. }) | (_, Credential::Absent) => PortalCaller::Anonymous,
+    }
+}
+
+/// Counts a login and logs it in one stable form, for programs that ban addresses.
+fn note_login(worker: &Worker, login: &LoginEvent, intake: &Intake) -> String {
+    let (client_ip, user) = (intake.client.address, &*login.user);
+    match login.outcome {
+        Ok(()) => {
+            worker.metrics.login(LoginOutcome::Success);
+            tracing::info!(event = "login", %client_ip, user);
+            "login".to_owned()
+        }
+        Err(denial) => {
+            worker.metrics.login(if denial == Denial::Busy { LoginOutcome::Busy } else { LoginOutcome::Invalid });
+            tracing::warn!(event = "login_failed", %client_ip, user, reason = denial.label());
+            format!("login failed: {}", denial.label())
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! Step 4: whose credential is it? For the gateway's own tokens the user list is the truth at every request.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use super::snapshot::Snapshot;
+use crate::access::Caller;
+use crate::telemetry::TokenRefusal;
+use crate::token::{Refusal, VerifiedClaims};
+use crate::users::{Directory, User};
+use crate::wire::Credential;
+
+/// A caller, with what the rest of the flow says about the credential.
+pub(super) struct Identified {
+    pub(super) caller: Caller,
+    pub(super) credential: Outcome,
+}
+
+/// What became of the credential.
+pub(super) enum Outcome {
+    /// There was none.
+    Absent,
+    /// It holds until this second since 1970.
+    Holds { expires_at: u64 },
+    /// It does not hold.
+    Refused(CredentialError),
+}
+
+/// Why a credential does not hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum CredentialError {
+    /// The token itself is refused.
+    Token(Refusal),
+    /// Its user is not on the list.
+    UserGone,
+    /// Its user is disabled.
+    UserDisabled,
+    /// It is older than its user's `tokens_valid_after`, or does not say how old it is.
+    TooOld,
+}
+
+/// Looks whether the credential holds now. Never an error: a bad credential is a kind of caller.
+pub(super) fn identify(
+    snapshot: &Snapshot,
+    credential: Option<&Credential>,
+    address: Option<IpAddr>,
+    now: u64,
+) -> Identified {
+    let Some(credential) = credential else {
+        return Identified { caller: Caller::anonymous(address), credential: Outcome::Absent };
+    };
+    let verified = snapshot.verifier.verify(credential.token(), now).map_err(CredentialError::Token);
+    match verified.and_then(|claims| Ok((find_user(&snapshot.directory, &claims)?, claims.expires_at))) {
+        Ok((user, expires_at)) => Identified {
+            caller: Caller::known(Arc::clone(&user.identity), address),
+            credential: Outcome::Holds { expires_at },
+        },
+        Err(error) => Identified { caller: Caller::rejected(address), credential: Outcome::Refused(error) },
+    }
+}
+
+fn find_user<'d>(directory: &'d Directory, claims: &VerifiedClaims) -> Result<&'d User, CredentialError> {
+    let user = directory.find(&claims.subject).ok_or(CredentialError::UserGone)?;
+    if user.disabled {
+        return Err(CredentialError::UserDisabled);
+    }
+    match user.tokens_valid_after {
+        Some(after) if claims.issued_at.is_none_or(|issued| issued < after) => Err(CredentialError::TooOld),
+        Some(_) | None => Ok(user),
+    }
+}
+
+impl CredentialError {
+    /// A short, fixed name for logs.
+    pub(super) fn label(self) -> &'static str {
+        match self {
+            Self::Token(refusal) => refusal.label(),
+            Self::UserGone => "user_gone",
+            Self::UserDisabled => "user_disabled",
+            Self::TooOld => "too_old",
+        }
+    }
+
+    /// What the client is told. That a user is gone or disabled is not its business.
+    pub(super) fn description(self) -> &'static str {
+        match self {
+            Self::Token(refusal) => refusal.description(),
+            Self::UserGone | Self::UserDisabled | Self::TooOld => "the token is no longer accepted",
+        }
+    }
+
+    /// How it is counted.
+    pub(super) fn kind(self) -> TokenRefusal {
+        match self {
+            Self::Token(refusal) => kind_of(refusal),
+            Self::UserGone | Self::UserDisabled => TokenRefusal::User,
+            Self::TooOld => TokenRefusal::Revoked,
+        }
+    }
+}
+
+fn kind_of(refusal: Refusal) -> TokenRefusal {
+    match refusal {
+        Refusal::TooLarge
+        | Refusal::Malformed
+        | Refusal::Header
+        | Refusal::Type
+        | Refusal::Critical
+        | Refusal::Claims
+        | Refusal::Missing
+        | Refusal::Subject
+        | Refusal::Lifetime => TokenRefusal::Malformed,
+        Refusal::Algorithm | Refusal::KeyId | Refusal::Signature => TokenRefusal::Signature,
+        Refusal::Issuer | Refusal::Audience => TokenRefusal::Scope,
+        Refusal::Expired => TokenRefusal::Expired,
+        Refusal::NotYetValid | Refusal::IssuedAt => TokenRefusal::Premature,
+    }
+}

@@ -1,0 +1,135 @@
+//! What is remembered of a request until it is over: then it becomes one access-log line and one count, however it ends.
+
+use std::net::IpAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use http::{HeaderValue, Method};
+
+use super::worker::{Pinned, Worker};
+use crate::access::{Identity, RuleId};
+use crate::ambient;
+use crate::telemetry::{AccessLine, Outcome, ServiceMetrics};
+
+/// The status that the log shows where the client did not wait for an answer, as nginx has it.
+const CLIENT_CLOSED: u16 = 499;
+
+/// One request, as far as it is known. Dropping it writes it down.
+pub(super) struct Record {
+    worker: Rc<Worker>,
+    pinned: Rc<Pinned>,
+    started: Instant,
+    time: SystemTime,
+    pub(super) client: IpAddr,
+    pub(super) request_id: HeaderValue,
+    pub(super) method: Method,
+    pub(super) host: Box<str>,
+    pub(super) path: Box<str>,
+    pub(super) route: Route,
+    pub(super) user: Option<Arc<Identity>>,
+    pub(super) rule: Option<RuleId>,
+    pub(super) outcome: Outcome,
+    pub(super) reason: Option<String>,
+    pub(super) upstream_time: Option<Duration>,
+    pub(super) status: Option<u16>,
+    pub(super) bytes: u64,
+    pub(super) end: End,
+}
+
+/// Who answers a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Route {
+    /// Nobody: it was refused before a service was found.
+    None,
+    /// The gateway's own endpoints.
+    Portal,
+    /// The service of this index.
+    Service(usize),
+}
+
+/// How far the answer came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    /// The whole answer was handed to the connection.
+    Complete,
+    /// It ended before that.
+    Aborted,
+}
+
+impl Record {
+    pub(super) fn begin(worker: &Rc<Worker>, pinned: &Rc<Pinned>, client: IpAddr) -> Self {
+        Self {
+            worker: Rc::clone(worker),
+            pinned: Rc::clone(pinned),
+            started: ambient::now(),
+            time: ambient::wall_clock(),
+            client,
+            request_id: worker.next_request_id(),
+            method: Method::GET,
+            host: Box::default(),
+            path: Box::default(),
+            route: Route::None,
+            user: None,
+            rule: None,
+            outcome: Outcome::BadRequest,
+            reason: None,
+            upstream_time: None,
+            status: None,
+            bytes: 0,
+            end: End::Aborted,
+        }
+    }
+
+    /// Counters of whoever answers.
+    pub(super) fn metrics(&self) -> &ServiceMetrics {
+        match self.route {
+            Route::None => &self.pinned.unrouted,
+            Route::Portal => &self.pinned.portal,
+            Route::Service(index) => &self.pinned.lanes[index].metrics,
+        }
+    }
+
+    /// Takes the time of the upstream: from now to the returned mark's [`Record::upstream_answered`].
+    pub(super) fn upstream_answered(&mut self, asked: Instant) {
+        self.upstream_time = Some(ambient::now().duration_since(asked));
+    }
+
+    fn write_line(&self, duration: Duration) {
+        let service = match self.route {
+            Route::Service(index) => Some(&self.pinned.snapshot.services[index]),
+            Route::None | Route::Portal => None,
+        };
+        let rule = service.zip(self.rule).map(|(service, id)| &*service.policy.rule(id).name);
+        self.worker.log.write(&AccessLine {
+            time: self.time,
+            request_id: self.request_id.to_str().unwrap_or_default(),
+            client: Some(self.client),
+            user: self.user.as_ref().map(|user| &*user.subject),
+            method: self.method.as_str(),
+            host: &self.host,
+            path: &self.path,
+            service: service.map(|service| service.name.as_str()),
+            rule,
+            decision: self.outcome.label(),
+            reason: self.reason.as_deref(),
+            status: self.status.unwrap_or(CLIENT_CLOSED),
+            bytes: self.bytes,
+            upstream: service.filter(|_| self.upstream_time.is_some()).map(|service| service.upstream_name.as_str()),
+            duration,
+            upstream_duration: self.upstream_time,
+            aborted: self.end == End::Aborted,
+        });
+    }
+}
+
+impl Drop for Record {
+    fn drop(&mut self) {
+        let duration = ambient::now().duration_since(self.started);
+        let rule = self.rule.map(|rule| rule.0);
+        self.metrics().record(rule, self.outcome, self.status.unwrap_or(0), duration);
+        if self.pinned.snapshot.access_log {
+            self.write_line(duration);
+        }
+    }
+}

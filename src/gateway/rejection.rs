@@ -1,0 +1,201 @@
+//! Every way in which a request is not forwarded, and the one table from there to an answer.
+
+use bytes::Bytes;
+use http::header::{ALLOW, CONNECTION, HeaderName, WWW_AUTHENTICATE};
+use http::{HeaderValue, Response, StatusCode};
+
+use super::identify::CredentialError;
+use crate::access::{Forbid, ForbidReason};
+use crate::telemetry::{Outcome, UpstreamErrorKind};
+use crate::upstream::{BodyFault, ForwardError, PrepareError};
+use crate::wire::{self, BadRequest};
+
+/// Why a request is not forwarded, or has no answer.
+#[derive(Debug)]
+pub(super) enum Rejection {
+    /// It can be read in two ways.
+    Ambiguous(BadRequest),
+    /// No service serves this host and path.
+    NoService,
+    /// It needs a credential.
+    Challenge,
+    /// It needs a better credential than the one it has.
+    BadCredential(CredentialError),
+    /// The known caller lacks something.
+    Forbidden(Forbid),
+    /// No caller could ever be allowed from here.
+    Closed(Forbid),
+    /// It was permitted, but cannot be written for the upstream.
+    Unwritable(PrepareError),
+    /// It was permitted and sent, without success.
+    Forward(ForwardError),
+}
+
+impl Rejection {
+    pub(super) fn status(&self) -> StatusCode {
+        match self {
+            Self::Ambiguous(request) => request.status(),
+            Self::NoService => StatusCode::NOT_FOUND,
+            Self::Challenge | Self::BadCredential(_) => StatusCode::UNAUTHORIZED,
+            Self::Forbidden(_) | Self::Closed(_) => StatusCode::FORBIDDEN,
+            Self::Unwritable(PrepareError::Path(_)) => StatusCode::BAD_REQUEST,
+            Self::Unwritable(PrepareError::BodyTooLarge) => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Forward(error) => forward_status(error),
+        }
+    }
+
+    /// What the client is told.
+    fn detail(&self) -> String {
+        match self {
+            Self::Ambiguous(request) => request.to_string(),
+            Self::NoService => "No service for this host and path".to_owned(),
+            Self::Challenge => "Not authenticated".to_owned(),
+            Self::BadCredential(_) => "Invalid or expired token".to_owned(),
+            Self::Forbidden(forbid) | Self::Closed(forbid) => forbid.reason.to_string(),
+            Self::Unwritable(PrepareError::Path(error)) => error.to_string(),
+            Self::Unwritable(PrepareError::BodyTooLarge) => BodyFault::TooLarge.to_string(),
+            Self::Forward(error) => forward_detail(error),
+        }
+    }
+
+    /// How it is counted.
+    pub(super) fn outcome(&self) -> Outcome {
+        match self {
+            Self::Ambiguous(_) | Self::Unwritable(PrepareError::Path(_)) => Outcome::BadRequest,
+            Self::NoService => Outcome::NotFound,
+            Self::Challenge | Self::BadCredential(_) => Outcome::Unauthenticated,
+            Self::Forbidden(_) | Self::Closed(_) => Outcome::Forbidden,
+            Self::Unwritable(PrepareError::BodyTooLarge) => Outcome::Limited,
+            Self::Forward(_) => Outcome::Allowed,
+        }
+    }
+
+    /// What the operator is told, in the access log.
+    pub(super) fn reason(&self) -> String {
+        match self {
+            Self::BadCredential(error) => error.label().to_owned(),
+            Self::Forbidden(forbid) | Self::Closed(forbid) => forbid_label(&forbid.reason).to_owned(),
+            Self::Forward(error) => error.to_string(),
+            Self::Ambiguous(_) | Self::NoService | Self::Challenge | Self::Unwritable(_) => self.detail(),
+        }
+    }
+
+    /// The answer.
+    pub(super) fn respond(&self) -> Response<Bytes> {
+        let mut response = match self {
+            Self::Challenge => wire::not_authenticated(),
+            Self::BadCredential(error) => wire::invalid_token(error.description()),
+            Self::Ambiguous(_)
+            | Self::NoService
+            | Self::Forbidden(_)
+            | Self::Closed(_)
+            | Self::Unwritable(_)
+            | Self::Forward(_) => wire::problem(self.status(), &self.detail()),
+        };
+        if let Some((name, value)) = self.hint() {
+            response.headers_mut().insert(name, HeaderValue::from_static(value));
+        }
+        if self.closes_connection() {
+            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        response
+    }
+
+    /// What a client may do about it.
+    fn hint(&self) -> Option<(HeaderName, &'static str)> {
+        match self {
+            Self::Forbidden(_) => Some((WWW_AUTHENTICATE, "Bearer realm=\"gatelatch\", error=\"insufficient_scope\"")),
+            Self::Ambiguous(BadRequest::MethodNotAllowed) => {
+                Some((ALLOW, "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"))
+            }
+            Self::Ambiguous(_)
+            | Self::NoService
+            | Self::Challenge
+            | Self::BadCredential(_)
+            | Self::Closed(_)
+            | Self::Unwritable(_)
+            | Self::Forward(_) => None,
+        }
+    }
+
+    /// Where it is not certain any more where the next request starts.
+    fn closes_connection(&self) -> bool {
+        match self {
+            Self::Ambiguous(BadRequest::TransferEncoding) | Self::Forward(ForwardError::Client(_)) => true,
+            Self::Unwritable(PrepareError::BodyTooLarge) => true,
+            Self::Ambiguous(_)
+            | Self::NoService
+            | Self::Challenge
+            | Self::BadCredential(_)
+            | Self::Forbidden(_)
+            | Self::Closed(_)
+            | Self::Unwritable(PrepareError::Path(_))
+            | Self::Forward(_) => false,
+        }
+    }
+}
+
+fn forward_status(error: &ForwardError) -> StatusCode {
+    match error {
+        ForwardError::Resolve(_)
+        | ForwardError::Connect(_)
+        | ForwardError::Closed(_)
+        | ForwardError::Protocol(_) => StatusCode::BAD_GATEWAY,
+        ForwardError::ConnectTimeout | ForwardError::ResponseTimeout => StatusCode::GATEWAY_TIMEOUT,
+        ForwardError::Client(BodyFault::Broken) => StatusCode::BAD_REQUEST,
+        ForwardError::Client(BodyFault::TooLarge) => StatusCode::PAYLOAD_TOO_LARGE,
+        ForwardError::Client(BodyFault::TimedOut) => StatusCode::REQUEST_TIMEOUT,
+    }
+}
+
+/// Without names and addresses of the upstream: those are for the access log.
+fn forward_detail(error: &ForwardError) -> String {
+    match error {
+        ForwardError::Resolve(_) | ForwardError::Connect(_) => "The upstream cannot be reached".to_owned(),
+        ForwardError::Closed(_) => "The upstream closed the connection before its answer".to_owned(),
+        ForwardError::Protocol(_) => "The upstream's answer is not HTTP".to_owned(),
+        ForwardError::ConnectTimeout | ForwardError::ResponseTimeout => {
+            "The upstream did not answer in time".to_owned()
+        }
+        ForwardError::Client(fault) => fault.to_string(),
+    }
+}
+
+/// How a failure on the way out is counted; `None`: the client's own fault.
+pub(super) fn upstream_error_kind(error: &ForwardError) -> Option<UpstreamErrorKind> {
+    match error {
+        ForwardError::Resolve(_) | ForwardError::Connect(_) => Some(UpstreamErrorKind::Connect),
+        ForwardError::ConnectTimeout => Some(UpstreamErrorKind::ConnectTimeout),
+        ForwardError::ResponseTimeout => Some(UpstreamErrorKind::ResponseTimeout),
+        ForwardError::Closed(_) => Some(UpstreamErrorKind::Reset),
+        ForwardError::Protocol(_) => Some(UpstreamErrorKind::Protocol),
+        ForwardError::Client(_) => None,
+    }
+}
+
+fn forbid_label(reason: &ForbidReason) -> &'static str {
+    match reason {
+        ForbidReason::NoRule => "no rule",
+        ForbidReason::Nobody => "nobody is allowed",
+        ForbidReason::Roles(_) => "role missing",
+        ForbidReason::Condition => "condition failed",
+    }
+}
+
+impl From<BadRequest> for Rejection {
+    fn from(request: BadRequest) -> Self {
+        Self::Ambiguous(request)
+    }
+}
+
+impl From<PrepareError> for Rejection {
+    fn from(error: PrepareError) -> Self {
+        Self::Unwritable(error)
+    }
+}
+
+impl From<ForwardError> for Rejection {
+    fn from(error: ForwardError) -> Self {
+        Self::Forward(error)
+    }
+}

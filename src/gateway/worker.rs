@@ -1,0 +1,131 @@
+//! One worker's own part of the gateway: nothing in here is shared with another thread.
+
+use std::cell::{Cell, RefCell};
+use std::fmt::Write as _;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use http::HeaderValue;
+
+use super::snapshot::{Shared, Snapshot};
+use crate::ambient::Ticker;
+use crate::telemetry::{LogShard, Metrics, ServiceMetrics, Shard};
+use crate::upstream::{Connector, Pool, Settings};
+
+/// What a worker is made of.
+pub struct WorkerParts {
+    /// The snapshot in force.
+    pub shared: Arc<Shared>,
+    /// The worker's deadlines.
+    pub ticker: Ticker,
+    /// Counters of the whole process.
+    pub metrics: Arc<Metrics>,
+    /// The worker's counters.
+    pub shard: Shard,
+    /// The worker's end of the access log.
+    pub log: LogShard,
+    /// Makes request ids of this worker unlike those of every other.
+    pub id_seed: [u8; 8],
+}
+
+/// A worker thread's state.
+pub struct Worker {
+    shared: Arc<Shared>,
+    pinned: RefCell<Rc<Pinned>>,
+    connector: Rc<Connector>,
+    pub(super) ticker: Ticker,
+    pub(super) metrics: Arc<Metrics>,
+    pub(super) shard: Shard,
+    pub(super) log: LogShard,
+    id_prefix: u64,
+    id_counter: Cell<u64>,
+}
+
+/// A snapshot with this worker's pools and counters for it.
+pub(super) struct Pinned {
+    generation: u64,
+    pub(super) snapshot: Arc<Snapshot>,
+    pub(super) lanes: Vec<Lane>,
+    pub(super) unrouted: ServiceMetrics,
+    pub(super) portal: ServiceMetrics,
+}
+
+/// What a worker keeps for one service.
+pub(super) struct Lane {
+    pub(super) pool: Rc<Pool>,
+    pub(super) metrics: ServiceMetrics,
+}
+
+impl Worker {
+    /// A worker for the snapshot in force.
+    pub fn new(parts: WorkerParts) -> Self {
+        let connector = Rc::new(Connector::default());
+        let make = |settings: &Settings| Pool::new(settings.clone(), Rc::clone(&connector), parts.ticker.clone());
+        let generation = parts.shared.generation();
+        let pinned = Pinned::new(generation, parts.shared.current(), &parts.shard, make);
+        Self {
+            shared: parts.shared,
+            pinned: RefCell::new(Rc::new(pinned)),
+            connector,
+            ticker: parts.ticker,
+            metrics: parts.metrics,
+            shard: parts.shard,
+            log: parts.log,
+            id_prefix: u64::from_le_bytes(parts.id_seed),
+            id_counter: Cell::new(0),
+        }
+    }
+
+    /// The snapshot for one whole request.
+    pub(super) fn pin(&self) -> Rc<Pinned> {
+        // the generation is read first: a snapshot that is newer than it says is only looked at once more
+        let generation = self.shared.generation();
+        if self.pinned.borrow().generation != generation {
+            self.renew(generation);
+        }
+        Rc::clone(&self.pinned.borrow())
+    }
+
+    /// The snapshot in force, for a new connection.
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        Arc::clone(&self.pin().snapshot)
+    }
+
+    /// The worker's counters.
+    pub fn shard(&self) -> &Shard {
+        &self.shard
+    }
+
+    fn renew(&self, generation: u64) {
+        let old = Rc::clone(&self.pinned.borrow());
+        let keep_or_make = |settings: &Settings| {
+            let kept = old.lanes.iter().find(|lane| lane.pool.serves(settings));
+            kept.map_or_else(
+                || Pool::new(settings.clone(), Rc::clone(&self.connector), self.ticker.clone()),
+                |lane| Rc::clone(&lane.pool),
+            )
+        };
+        let pinned = Pinned::new(generation, self.shared.current(), &self.shard, keep_or_make);
+        *self.pinned.borrow_mut() = Rc::new(pinned);
+    }
+
+    /// A request id that no other request of this or another worker has: 32 hexadecimal digits.
+    pub(super) fn next_request_id(&self) -> HeaderValue {
+        let count = self.id_counter.get();
+        self.id_counter.set(count.wrapping_add(1));
+        let mut id = String::with_capacity(32);
+        write!(id, "{:016x}{count:016x}", self.id_prefix).expect("a string takes everything");
+        HeaderValue::try_from(id).expect("hexadecimal digits are visible ASCII")
+    }
+}
+
+impl Pinned {
+    fn new(generation: u64, snapshot: Arc<Snapshot>, shard: &Shard, pool: impl Fn(&Settings) -> Rc<Pool>) -> Self {
+        let lanes = snapshot.services.iter().map(|service| {
+            let rules: Vec<&str> = service.policy.rules().iter().map(|rule| &*rule.name).collect();
+            Lane { pool: pool(&service.forwarding.upstream), metrics: shard.service(&service.name, &rules) }
+        });
+        let lanes = lanes.collect();
+        Self { generation, lanes, unrouted: shard.unrouted(), portal: shard.portal(), snapshot }
+    }
+}

@@ -1,0 +1,13 @@
+//! Threads, sockets, signals, reload and drain.
+
+mod clock;
+mod connection;
+mod context;
+mod io;
+mod listen;
+mod reload;
+mod run;
+mod worker;
+
+pub use listen::ListenError;
+pub use run::{Bound, RunError, Settings, run};

@@ -1,0 +1,269 @@
+//! The whole process: threads are started, signals obeyed, and everything ended in order.
+
+use std::net::SocketAddr;
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+use std::{fmt, io};
+
+use tokio::runtime::Builder;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio_util::sync::CancellationToken;
+
+use super::context::{Context, OpenConnections};
+use super::listen::{ListenError, bind_all, bind_alone};
+use super::reload::{Fixed, Present, Reloads, Target, report};
+use super::worker;
+use crate::admin::{self, AdminState, Check, Readiness};
+use crate::ambient::{self, Ticker};
+use crate::config::{LoadRequest, Loaded};
+use crate::gateway::{Shared, Snapshot, Worker, WorkerParts};
+use crate::telemetry::access_log::AccessLog;
+use crate::telemetry::events::Events;
+use crate::telemetry::metrics::Metrics;
+use crate::users::{Hasher, HasherSettings};
+
+/// Logins that wait for each thread that checks passwords; more are refused with 503.
+const LOGIN_QUEUE: usize = 64;
+
+/// What a gateway is started with.
+pub struct Settings {
+    /// The configuration.
+    pub loaded: Loaded,
+    /// How to load it again.
+    pub request: LoadRequest,
+    /// Where access-log lines go.
+    pub access_log: AccessLog,
+    /// The level of events follows the configuration; `None`: it stays.
+    pub events: Option<Events>,
+}
+
+/// Where a started gateway listens.
+#[derive(Clone, Debug)]
+pub struct Bound {
+    /// For clients.
+    pub clients: Vec<SocketAddr>,
+    /// For operators; `None` where it is off.
+    pub admin: Option<SocketAddr>,
+}
+
+/// Why a gateway cannot start, or ended before it was asked to.
+#[derive(Debug)]
+pub enum RunError {
+    /// An address cannot be listened on.
+    Listen(ListenError),
+    /// The system refuses a thread, a signal or a socket.
+    System(io::Error),
+    /// A worker ended by itself.
+    WorkerEnded,
+}
+
+/// Runs the gateway until SIGTERM or SIGINT, and drains it. `ready` is called once it listens.
+///
+/// # Errors
+/// [`RunError`] where it cannot start.
+pub fn run(settings: Settings, ready: impl FnOnce(&Bound)) -> Result<(), RunError> {
+    let Settings { loaded, request, access_log, events } = settings;
+    report(&loaded.warnings);
+    let metrics = Metrics::new();
+    metrics.configuration_loaded(ambient::unix_seconds());
+    metrics.show_dropped(access_log.dropped());
+    let listeners = bind_all(&loaded.config.server.listen, loaded.config.server.workers)?;
+    let admin = loaded.config.admin.map(bind_alone).transpose()?;
+    let bound = Bound {
+        clients: listeners.addresses,
+        admin: admin.as_ref().and_then(|listener| listener.local_addr().ok()),
+    };
+    let hasher = Hasher::start(hasher_settings(request.cores))?;
+    let fixed = Fixed::of(&loaded.config);
+    let shared = Arc::new(Shared::new(Snapshot::new(loaded.config, hasher.clone())));
+    let target = Target { shared: Arc::clone(&shared), hasher, metrics: Arc::clone(&metrics), events };
+    let present = Present { files: loaded.files, digest: loaded.digest, fixed };
+    let reloads = Reloads::start(request, present, target)?;
+    let stop = CancellationToken::new();
+    let team = Team { shared: &shared, metrics: &metrics, access_log: &access_log, stop: &stop };
+    let (threads, ended) = team.start(listeners.of_worker)?;
+
+    let runtime = Builder::new_current_thread().enable_all().build()?;
+    let outcome = runtime.block_on(async {
+        let draining = Arc::new(AtomicBool::new(false));
+        let signals = Signals::listen()?;
+        if let Some(listener) = admin {
+            let state = AdminState { metrics, readiness: readiness(&draining) };
+            tokio::spawn(admin::serve(listener, state, CancellationToken::new()));
+        }
+        tracing::info!(clients = ?bound.clients, admin = ?bound.admin, "listening");
+        ready(&bound);
+        supervise(signals, ended, &reloads, || {
+            draining.store(true, Ordering::Relaxed);
+            let delay = shared.current().server().timeouts.drain_delay;
+            (delay, stop.clone())
+        })
+        .await
+    })?;
+    if let Outcome::Drained = outcome {
+        threads.into_iter().for_each(|thread| drop(thread.join()));
+    }
+    drop(reloads);
+    access_log.close();
+    tracing::info!("ended");
+    if let Outcome::WorkerEnded = outcome { Err(RunError::WorkerEnded) } else { Ok(()) }
+}
+
+fn hasher_settings(cores: usize) -> HasherSettings {
+    let threads = NonZeroUsize::new(cores / 2).unwrap_or(NonZeroUsize::MIN);
+    let queue_per_thread = NonZeroUsize::new(LOGIN_QUEUE).expect("the queue is not empty");
+    HasherSettings { threads, queue_per_thread }
+}
+
+fn readiness(draining: &Arc<AtomicBool>) -> Arc<dyn Fn() -> Readiness + Send + Sync> {
+    let draining = Arc::clone(draining);
+    // the admin listener opens when the rest is up: only the end is left to report
+    Arc::new(move || {
+        let drains = draining.load(Ordering::Relaxed);
+        let running = if drains { Check::Failed("draining") } else { Check::Ok };
+        Readiness { running, ..Readiness::READY }
+    })
+}
+
+/// What all workers are started with.
+struct Team<'a> {
+    shared: &'a Arc<Shared>,
+    metrics: &'a Arc<Metrics>,
+    access_log: &'a AccessLog,
+    stop: &'a CancellationToken,
+}
+
+impl Team<'_> {
+    /// Starts a thread for each set of listeners. The receiver hears of each one that ends, however it does.
+    fn start(
+        &self,
+        listeners: Vec<Vec<std::net::TcpListener>>,
+    ) -> io::Result<(Vec<JoinHandle<()>>, UnboundedReceiver<()>)> {
+        let open = OpenConnections::default();
+        let (ends, ended) = unbounded_channel();
+        let start = |(index, listeners)| self.start_one(index, listeners, Arc::clone(&open), Ends(ends.clone()));
+        let threads = listeners.into_iter().enumerate().map(start).collect::<io::Result<_>>()?;
+        Ok((threads, ended))
+    }
+
+    fn start_one(
+        &self,
+        index: usize,
+        listeners: Vec<std::net::TcpListener>,
+        open: OpenConnections,
+        ends: Ends,
+    ) -> io::Result<JoinHandle<()>> {
+        let (shared, metrics) = (Arc::clone(self.shared), Arc::clone(self.metrics));
+        let (log, shard, stop) = (self.access_log.shard(), self.metrics.shard(), self.stop.clone());
+        let id_seed = ambient::random_bytes();
+        let drain = { let shared = Arc::clone(&shared); move || shared.current().server().timeouts.drain };
+        let context = move || {
+            let ticker = Ticker::new();
+            let parts = WorkerParts { shared, ticker: ticker.clone(), metrics, shard, log, id_seed };
+            Context::new(Worker::new(parts), ticker, open)
+        };
+        std::thread::Builder::new().name(format!("worker-{index}")).spawn(move || {
+            let _ends = ends;
+            if let Err(error) = worker::run(listeners, context, &stop, drain) {
+                tracing::error!(%error, "a worker cannot start");
+            }
+        })
+    }
+}
+
+/// Says that a thread has ended, by a panic too.
+struct Ends(UnboundedSender<()>);
+
+impl Drop for Ends {
+    fn drop(&mut self) {
+        let _ = self.0.send(());
+    }
+}
+
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hangup: Signal,
+}
+
+impl Signals {
+    fn listen() -> io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hangup: signal(SignalKind::hangup())?,
+        })
+    }
+
+    async fn end(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
+
+/// How the process came to its end.
+enum Outcome {
+    /// Every worker has ended.
+    Drained,
+    /// A second signal: what still runs is cut off.
+    CutOff,
+    /// A worker ended unasked.
+    WorkerEnded,
+}
+
+/// Obeys signals until the end, and sees to it that every worker has ended.
+async fn supervise(
+    mut signals: Signals,
+    mut ended: UnboundedReceiver<()>,
+    reloads: &Reloads,
+    start_drain: impl FnOnce() -> (Duration, CancellationToken),
+) -> io::Result<Outcome> {
+    loop {
+        tokio::select! {
+            () = signals.end() => break,
+            _ = signals.hangup.recv() => reloads.request(),
+            _ = ended.recv() => return Ok(Outcome::WorkerEnded),
+        }
+    }
+    let (delay, stop) = start_drain();
+    tracing::info!("draining; a second signal ends at once");
+    let drain = async {
+        tokio::time::sleep(delay).await;
+        stop.cancel();
+        while ended.recv().await.is_some() {}
+    };
+    tokio::select! {
+        () = drain => Ok(Outcome::Drained),
+        () = signals.end() => Ok(Outcome::CutOff),
+    }
+}
+
+impl fmt::Display for RunError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Listen(error) => error.fmt(f),
+            Self::System(error) => write!(f, "the system refuses what the gateway needs: {error}"),
+            Self::WorkerEnded => f.write_str("a worker ended unexpectedly; the log says more"),
+        }
+    }
+}
+
+impl std::error::Error for RunError {}
+
+impl From<ListenError> for RunError {
+    fn from(error: ListenError) -> Self {
+        Self::Listen(error)
+    }
+}
+
+impl From<io::Error> for RunError {
+    fn from(error: io::Error) -> Self {
+        Self::System(error)
+    }
+}

@@ -1,0 +1,100 @@
+//! A worker thread: its own runtime, its own listeners, and everything of a connection from accept to close.
+
+use std::io;
+use std::net::TcpListener as StdListener;
+use std::rc::Rc;
+use std::time::Duration;
+
+use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::{Builder, LocalOptions};
+use tokio::task::{JoinSet, spawn_local};
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+
+use super::connection;
+use super::context::Context;
+use crate::telemetry::ConnectionRejection;
+use crate::wire::Peer;
+
+/// What a connection over the limit is told.
+const FULL: &[u8] =
+    b"HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\nretry-after: 1\r\ncontent-length: 0\r\n\r\n";
+
+/// How long to wait when the system has no resources for another connection.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Runs a worker on the present thread until `stop` is cancelled and its connections have ended, or `drain` has passed.
+pub(super) fn run(
+    listeners: Vec<StdListener>,
+    context: impl FnOnce() -> Context,
+    stop: &CancellationToken,
+    drain: impl FnOnce() -> Duration,
+) -> io::Result<()> {
+    let runtime = Builder::new_current_thread().enable_all().build_local(LocalOptions::default())?;
+    runtime.block_on(async {
+        let context = Rc::new(context());
+        spawn_local(context.ticker.clone().run());
+        accept_all(listeners, &context, stop).await?;
+        // what has not ended by then is cut off with the runtime
+        let _ = timeout(drain(), context.drain()).await;
+        Ok(())
+    })
+}
+
+/// Accepts on every listener until `stop` is cancelled.
+async fn accept_all(
+    listeners: Vec<StdListener>,
+    context: &Rc<Context>,
+    stop: &CancellationToken,
+) -> io::Result<()> {
+    let mut accepting = JoinSet::new();
+    for listener in listeners {
+        let listener = TcpListener::from_std(listener)?;
+        accepting.spawn_local(accept(listener, Rc::clone(context), stop.clone()));
+    }
+    while accepting.join_next().await.is_some() {}
+    Ok(())
+}
+
+async fn accept(listener: TcpListener, context: Rc<Context>, stop: CancellationToken) {
+    while let Some(accepted) = stop.run_until_cancelled(listener.accept()).await {
+        match accepted {
+            Ok((stream, address)) => open(stream, Peer::new(address), &context),
+            Err(error) => recover(&error, &context).await,
+        }
+    }
+    // connections that the kernel has already accepted would be reset with the listener
+    while let Ok(accepted) = timeout(Duration::ZERO, listener.accept()).await {
+        if let Ok((stream, address)) = accepted {
+            open(stream, Peer::new(address), &context);
+        }
+    }
+}
+
+fn open(stream: TcpStream, peer: Peer, context: &Rc<Context>) {
+    let limit = context.gateway.snapshot().server().limits.connections;
+    let Some(connection) = context.open(limit) else {
+        context.gateway.shard().connection_rejected(ConnectionRejection::Limit);
+        // best effort: it fits into an empty socket buffer
+        let _ = stream.try_write(FULL);
+        return;
+    };
+    // without it a small answer waits for the client's acknowledgement
+    let _ = stream.set_nodelay(true);
+    let held = context.gateway.shard().client_connections().hold();
+    let context = Rc::clone(context);
+    spawn_local(async move {
+        connection::serve(stream, peer, context).await;
+        drop((connection, held));
+    });
+}
+
+/// A connection that died in the queue is nobody's loss; without file descriptors it helps only to wait.
+async fn recover(error: &io::Error, context: &Context) {
+    use io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted};
+    if !matches!(error.kind(), ConnectionAborted | ConnectionReset | Interrupted) {
+        context.gateway.shard().connection_rejected(ConnectionRejection::Accept);
+        tracing::warn!(%error, "cannot accept connections; waiting a moment");
+        sleep(ACCEPT_PAUSE).await;
+    }
+}
