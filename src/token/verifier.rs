@@ -60,6 +60,9 @@ impl Verifier {
         }
         let (signed, signature) = token.rsplit_once('.').ok_or(Refusal::Malformed)?;
         let (header, payload) = signed.split_once('.').ok_or(Refusal::Malformed)?;
+        if payload.contains('.') {
+            return Err(Refusal::Malformed);
+        }
         Header::parse(&decode(header)?)?.check(self.key.algorithm_name())?;
         self.check_signature(signed, signature)?;
         self.check_claims(&decode(payload)?, now)
