@@ -5,6 +5,7 @@
 pub mod access;
 pub mod ambient;
 pub mod config;
+pub mod portal;
 pub mod token;
 pub mod upstream;
 pub mod users;

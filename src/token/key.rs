@@ -11,6 +11,7 @@ pub const HS256_BYTES: usize = 32;
 #[derive(Clone)]
 pub struct Key {
     algorithm: Algorithm,
+    name: &'static str,
     encoding: EncodingKey,
     decoding: DecodingKey,
 }
@@ -33,6 +34,7 @@ impl Key {
         }
         Ok(Self {
             algorithm: Algorithm::HS256,
+            name: "HS256",
             encoding: EncodingKey::from_secret(secret),
             decoding: DecodingKey::from_secret(secret),
         })
@@ -41,6 +43,11 @@ impl Key {
     /// The algorithm that tokens of this key must name.
     pub fn algorithm(&self) -> Algorithm {
         self.algorithm
+    }
+
+    /// The algorithm as `alg` spells it (RFC 7518, section 3.1); case counts.
+    pub fn algorithm_name(&self) -> &'static str {
+        self.name
     }
 
     pub(super) fn encoding(&self) -> &EncodingKey {

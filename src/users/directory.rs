@@ -1,6 +1,6 @@
 //! All users of one load of the users file.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
@@ -23,17 +23,23 @@ pub struct User {
     pub claims: Map<String, Value>,
 }
 
+/// The cost of the dummy hash of a list without passwords.
+const DEFAULT_COST: u32 = 12;
+
 /// The user list.
 #[derive(Debug)]
 pub struct Directory {
     users: HashMap<Box<str>, Arc<User>, ahash::RandomState>,
+    dummy: PasswordHash,
 }
 
 impl Directory {
     /// Indexes the users by subject. Of two equal subjects the last stays; the users file cannot hold two.
     pub fn new(users: impl IntoIterator<Item = User>) -> Self {
-        let users = users.into_iter().map(|user| (user.identity.subject.clone(), Arc::new(user))).collect();
-        Self { users }
+        let users: HashMap<_, _, _> =
+            users.into_iter().map(|user| (user.identity.subject.clone(), Arc::new(user))).collect();
+        let dummy = PasswordHash::dummy(commonest_cost(users.values()));
+        Self { users, dummy }
     }
 
     /// The user of this name.
@@ -44,5 +50,50 @@ impl Directory {
     /// All users, in no order.
     pub fn users(&self) -> impl Iterator<Item = &Arc<User>> {
         self.users.values()
+    }
+
+    /// What the password of somebody is checked against who has none, or does not exist.
+    pub(super) fn dummy(&self) -> &PasswordHash {
+        &self.dummy
+    }
+}
+
+/// Of equally common costs the highest: a slow refusal tells less than a quick one.
+fn commonest_cost<'a>(users: impl Iterator<Item = &'a Arc<User>>) -> u32 {
+    let mut counts = BTreeMap::new();
+    for hash in users.filter_map(|user| user.password.as_ref()) {
+        *counts.entry(hash.cost()).or_insert(0_usize) += 1;
+    }
+    counts.into_iter().max_by_key(|&(cost, count)| (count, cost)).map_or(DEFAULT_COST, |(cost, _)| cost)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn user(index: usize, cost: Option<u32>) -> User {
+        User {
+            identity: Arc::new(Identity { subject: index.to_string().into(), ..Identity::default() }),
+            password: cost.map(PasswordHash::dummy),
+            disabled: false,
+            tokens_valid_after: None,
+            claims: Map::new(),
+        }
+    }
+
+    #[test]
+    fn the_dummy_has_the_commonest_cost() {
+        let cases: [(&[Option<u32>], u32); 6] = [
+            (&[], 12),
+            (&[None, None], 12),
+            (&[Some(4)], 4),
+            (&[Some(10), Some(12), Some(10), None], 10),
+            (&[Some(10), Some(12)], 12),
+            (&[None, None, Some(15)], 15),
+        ];
+        for (costs, expected) in cases {
+            let users = costs.iter().enumerate().map(|(index, &cost)| user(index, cost));
+            assert_eq!(Directory::new(users).dummy().cost(), expected, "{costs:?}");
+        }
     }
 }

@@ -1,6 +1,20 @@
-//! bcrypt hashes, validated when they are loaded.
+//! bcrypt hashes, validated when they are loaded, and the candidates that are checked against them.
 
 use std::fmt;
+
+use zeroize::Zeroizing;
+
+/// The most bytes that bcrypt looks at; it ignores all that follow.
+const BCRYPT_BYTES: usize = 72;
+
+/// Tried in place of a candidate that cannot be a password, so that refusing it takes as long.
+const SUBSTITUTE: &[u8] = b"substitute";
+
+/// A salt and a digest in bcrypt's alphabet, well formed for every cost.
+const DUMMY: &str = "N9qo8uLOickgx2ZMRZoMye7lwnnKjdKULIb0Soe6BjJXxCPR1R3dC";
+
+/// What somebody typed as a password. It cannot be printed and is wiped when dropped.
+pub struct Password(Zeroizing<String>);
 
 /// A bcrypt hash in modular crypt format (`$2a$`, `$2b$` or `$2y$`), cost 4 to 15. It cannot be printed.
 #[derive(Clone, PartialEq, Eq)]
@@ -45,8 +59,39 @@ impl PasswordHash {
         self.cost
     }
 
-    pub(super) fn text(&self) -> &str {
-        &self.text
+    /// Stands in where there is no hash: checking it costs the same. Whether something matches it never counts.
+    pub(super) fn dummy(cost: u32) -> Self {
+        Self { text: format!("$2b${cost:02}${DUMMY}").into(), cost }
+    }
+}
+
+/// Whether a candidate is the password of a hash. One bcrypt run of the hash's cost, whatever the candidate.
+///
+/// A NUL ends a bcrypt password and what follows 72 bytes is ignored, so that candidates with either would match
+/// the hash of a shorter password; they are refused.
+pub(super) fn check(candidate: &Password, hash: &PasswordHash) -> bool {
+    let bytes = candidate.0.as_bytes();
+    let usable = bytes.len() <= BCRYPT_BYTES && !bytes.contains(&0);
+    let tried = if usable { bytes } else { SUBSTITUTE };
+    let matches = bcrypt::verify(tried, &hash.text).unwrap_or(false);
+    usable && matches
+}
+
+impl From<Zeroizing<String>> for Password {
+    fn from(text: Zeroizing<String>) -> Self {
+        Self(text)
+    }
+}
+
+impl From<String> for Password {
+    fn from(text: String) -> Self {
+        Self(text.into())
+    }
+}
+
+impl fmt::Debug for Password {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Password")
     }
 }
 
@@ -88,5 +133,90 @@ impl std::error::Error for HashError {}
 impl fmt::Debug for PasswordHash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "PasswordHash(cost {})", self.cost)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hash(password: &str) -> PasswordHash {
+        PasswordHash::parse(&bcrypt::hash(password, 4).unwrap()).unwrap()
+    }
+
+    fn checks(candidate: &str, hash: &PasswordHash) -> bool {
+        check(&Password::from(candidate.to_owned()), hash)
+    }
+
+    #[test]
+    fn a_hash_of_another_implementation_matches() {
+        // Made with crypt(3) of libxcrypt.
+        let crypt = PasswordHash::parse("$2b$04$N9qo8uLOickgx2ZMRZoMye7lwnnKjdKULIb0Soe6BjJXxCPR1R3dC").unwrap();
+        assert!(checks("correct horse", &crypt));
+        assert!(!checks("correct horsE", &crypt));
+        for kind in ["$2a$", "$2y$"] {
+            let other = PasswordHash::parse(&crypt.text.replace("$2b$", kind)).unwrap();
+            assert!(checks("correct horse", &other), "{kind}");
+        }
+    }
+
+    #[test]
+    fn nul_and_more_than_72_bytes_never_match() {
+        let letter = hash("a");
+        assert!(checks("a", &letter));
+        for candidate in ["a\0", "a\0b", "\0a", "", "A", "a "] {
+            assert!(!checks(candidate, &letter), "{candidate:?}");
+        }
+        let longest = hash(&"x".repeat(72));
+        assert!(checks(&"x".repeat(72), &longest));
+        for length in [71, 73, 1000] {
+            assert!(!checks(&"x".repeat(length), &longest), "{length}");
+        }
+        let umlauts = hash(&"ü".repeat(36));
+        assert!(checks(&"ü".repeat(36), &umlauts));
+        assert!(!checks(&format!("{}x", "ü".repeat(36)), &umlauts));
+    }
+
+    #[test]
+    fn the_substitute_itself_does_not_let_bad_candidates_in() {
+        let substitute = hash(std::str::from_utf8(SUBSTITUTE).unwrap());
+        assert!(!checks("a\0", &substitute));
+        assert!(!checks(&"x".repeat(73), &substitute));
+    }
+
+    #[test]
+    fn the_dummy_is_a_hash_that_bcrypt_runs_on() {
+        for cost in 4..=15 {
+            let dummy = PasswordHash::dummy(cost);
+            assert_eq!(PasswordHash::parse(&dummy.text).unwrap(), dummy);
+        }
+        assert_eq!(bcrypt::verify("x", &PasswordHash::dummy(5).text).ok(), Some(false));
+    }
+
+    #[test]
+    fn nothing_secret_is_printed() {
+        assert_eq!(format!("{:?}", Password::from("secret".to_owned())), "Password");
+        assert_eq!(format!("{:?}", PasswordHash::dummy(12)), "PasswordHash(cost 12)");
+    }
+
+    #[test]
+    fn other_kinds_and_costs_are_refused_at_load() {
+        let good = PasswordHash::dummy(10).text;
+        let cases = [
+            ("", HashError::Unknown),
+            ("secret", HashError::Unknown),
+            ("$2x$10$N9qo8uLOickgx2ZMRZoMye7lwnnKjdKULIb0Soe6BjJXxCPR1R3dC", HashError::Unknown),
+            ("$argon2id$v=19$m=65536,t=3,p=4$c2FsdA$aGFzaA", HashError::Unsupported("argon2")),
+            ("{SHA}qUqP5cyxm6YcTAhz05Hph5gvu9M=", HashError::Unsupported("sha1")),
+            (&good[..59], HashError::Malformed),
+            (&format!("{good}A"), HashError::Malformed),
+            (&good.replace('N', "!"), HashError::Malformed),
+            (&good.replace("$10$", "$03$"), HashError::Cost(3)),
+            (&good.replace("$10$", "$16$"), HashError::Cost(16)),
+            (&good.replace("$10$", "$99$"), HashError::Cost(99)),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(PasswordHash::parse(text), Err(expected), "{text}");
+        }
     }
 }

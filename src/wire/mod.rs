@@ -9,6 +9,7 @@ mod host;
 mod identity;
 mod intake;
 mod peer;
+mod problem;
 
 pub use bad_request::BadRequest;
 pub use credential::Credential;
@@ -19,3 +20,4 @@ pub use host::Host;
 pub use identity::{Authorization, IdentityField, IdentityHeader, IdentitySettings};
 pub use intake::{Intake, Target};
 pub use peer::Peer;
+pub use problem::{BEARER_CHALLENGE, forbid_storing, invalid_token, json, not_authenticated, problem};

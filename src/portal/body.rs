@@ -1,0 +1,116 @@
+//! Reads the body of a login: little, quickly, and wiped afterwards.
+
+use std::pin::pin;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body::Body;
+use http_body_util::BodyExt;
+use zeroize::Zeroizing;
+
+use super::rejection::Rejection;
+
+/// The most bytes of a login.
+const LIMIT: usize = 64 * 1024;
+
+/// How long a login may take to arrive, from the end of its head.
+pub(super) const DEADLINE: Duration = Duration::from_secs(10);
+
+/// The whole body. What the HTTP engine held of it is out of reach; this copy is wiped when dropped.
+pub(super) async fn read<B>(body: B, deadline: Duration) -> Result<Zeroizing<Vec<u8>>, Rejection>
+where
+    B: Body<Data = Bytes>,
+{
+    tokio::time::timeout(deadline, collect(body)).await.unwrap_or(Err(Rejection::TooSlow))
+}
+
+async fn collect<B>(body: B) -> Result<Zeroizing<Vec<u8>>, Rejection>
+where
+    B: Body<Data = Bytes>,
+{
+    let mut body = pin!(body);
+    let announced = body.size_hint();
+    if announced.lower() > LIMIT as u64 {
+        return Err(Rejection::TooLarge);
+    }
+    // Enough from the start: a vector that grows leaves copies behind that nobody wipes.
+    let room = announced.upper().map_or(LIMIT, |upper| upper.min(LIMIT as u64) as usize);
+    let mut bytes = Zeroizing::new(Vec::with_capacity(room));
+    while let Some(frame) = body.frame().await {
+        let Ok(data) = frame.map_err(|_| Rejection::Broken)?.into_data() else {
+            continue;
+        };
+        if data.len() > LIMIT - bytes.len() {
+            return Err(Rejection::TooLarge);
+        }
+        bytes.extend_from_slice(&data);
+    }
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+    use std::pin::Pin;
+    use std::task::{Context, Poll};
+
+    use http::HeaderMap;
+    use http_body::{Frame, SizeHint};
+
+    use super::*;
+
+    /// Plays frames, of which `None` is a broken connection; then it ends, or hangs.
+    struct Script {
+        frames: Vec<Option<Frame<Bytes>>>,
+        announced: u64,
+        ends: Poll<()>,
+    }
+
+    impl Body for Script {
+        type Data = Bytes;
+        type Error = ();
+
+        fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, ()>>> {
+            if self.frames.is_empty() {
+                return self.ends.map(|()| None);
+            }
+            Poll::Ready(Some(self.frames.remove(0).ok_or(())))
+        }
+
+        fn size_hint(&self) -> SizeHint {
+            let mut hint = SizeHint::new();
+            hint.set_lower(self.announced);
+            hint
+        }
+    }
+
+    fn data(bytes: usize) -> Option<Frame<Bytes>> {
+        Some(Frame::data(vec![b'x'; bytes].into()))
+    }
+
+    fn play(frames: Vec<Option<Frame<Bytes>>>, announced: u64, ends: Poll<()>) -> Result<usize, Rejection> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        let script = Script { frames, announced, ends };
+        runtime.block_on(read(script, Duration::ZERO)).map(|bytes| bytes.len())
+    }
+
+    #[test]
+    fn a_body_is_small_whole_and_in_time() {
+        let end = Poll::Ready(());
+        assert_eq!(play(vec![], 0, end), Ok(0));
+        assert_eq!(play(vec![data(1), data(2), Some(Frame::trailers(HeaderMap::new()))], 0, end), Ok(3));
+        assert_eq!(play(vec![data(LIMIT - 1), data(1)], 0, end), Ok(LIMIT));
+        assert_eq!(play(vec![data(LIMIT), data(1)], 0, Poll::Pending), Err(Rejection::TooLarge));
+        assert_eq!(play(vec![data(LIMIT + 1)], 0, Poll::Pending), Err(Rejection::TooLarge));
+        assert_eq!(play(vec![], LIMIT as u64 + 1, Poll::Pending), Err(Rejection::TooLarge));
+        assert_eq!(play(vec![data(1), None], 0, end), Err(Rejection::Broken));
+        assert_eq!(play(vec![data(1)], 0, Poll::Pending), Err(Rejection::TooSlow));
+    }
+
+    #[test]
+    fn the_error_of_a_body_may_be_any() {
+        let body = http_body_util::Full::new(Bytes::from_static(b"x")).map_err(|error: Infallible| error);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        assert_eq!(runtime.block_on(read(body, DEADLINE)).unwrap().as_slice(), b"x");
+    }
+}

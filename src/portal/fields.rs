@@ -1,0 +1,220 @@
+//! The fields of a login, from a form or from JSON.
+
+use std::fmt;
+
+use http::HeaderMap;
+use http::header::CONTENT_TYPE;
+use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use zeroize::Zeroizing;
+
+use super::form;
+use super::login::Dialect;
+use super::rejection::Rejection;
+use crate::users::Password;
+
+/// A login that can be tried.
+pub(super) struct LoginRequest {
+    pub(super) username: String,
+    pub(super) password: Password,
+}
+
+/// How the fields are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Format {
+    Form,
+    Json,
+}
+
+/// What a field holds.
+enum Field {
+    Text(Zeroizing<String>),
+    Null,
+    Other,
+}
+
+/// The fields that are known. Others are passed over, as RFC 6749 (section 3.2) asks.
+#[derive(Default)]
+struct Fields {
+    username: Option<Field>,
+    password: Option<Field>,
+    grant_type: Option<Field>,
+    scope: Option<Field>,
+    client_id: Option<Field>,
+    client_secret: Option<Field>,
+}
+
+impl Format {
+    /// By `Content-Type`. A charset is not looked at: the body has to be UTF-8 whatever it says.
+    pub(super) fn of(headers: &HeaderMap) -> Option<Self> {
+        let mut values = headers.get_all(CONTENT_TYPE).iter();
+        let (Some(value), None) = (values.next(), values.next()) else {
+            return None;
+        };
+        let essence = value.to_str().ok()?.split(';').next()?.trim();
+        if essence.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
+            Some(Self::Form)
+        } else if essence.eq_ignore_ascii_case("application/json") {
+            Some(Self::Json)
+        } else {
+            None
+        }
+    }
+}
+
+/// Reads a login from a whole body.
+///
+/// # Errors
+/// The first field that is wrong.
+pub(super) fn parse(dialect: Dialect, format: Format, body: &[u8]) -> Result<LoginRequest, Rejection> {
+    let fields = match format {
+        Format::Form => Fields::from_form(body)?,
+        Format::Json => Fields::from_json(body)?,
+    };
+    fields.into_request(dialect)
+}
+
+impl Fields {
+    fn from_form(body: &[u8]) -> Result<Self, Rejection> {
+        let mut fields = Self::default();
+        for pair in form::pairs(body) {
+            let (name, value) = pair.map_err(|form::Malformed| Rejection::MalformedForm)?;
+            fields.put(&name, Field::Text(value))?;
+        }
+        Ok(fields)
+    }
+
+    fn from_json(body: &[u8]) -> Result<Self, Rejection> {
+        let text = std::str::from_utf8(body).map_err(|_| Rejection::MalformedJson)?;
+        let members: Members = serde_json::from_str(text).map_err(|error| match error.classify() {
+            serde_json::error::Category::Data => Rejection::NotAnObject,
+            serde_json::error::Category::Io
+            | serde_json::error::Category::Syntax
+            | serde_json::error::Category::Eof => Rejection::MalformedJson,
+        })?;
+        let mut fields = Self::default();
+        for (name, value) in members.0 {
+            fields.put(&name, value)?;
+        }
+        Ok(fields)
+    }
+
+    /// No field may come twice (RFC 6749, section 3.2): two readers could pick different ones.
+    fn put(&mut self, name: &str, value: Field) -> Result<(), Rejection> {
+        let (name, slot) = match name {
+            "username" => ("username", &mut self.username),
+            "password" => ("password", &mut self.password),
+            "grant_type" => ("grant_type", &mut self.grant_type),
+            "scope" => ("scope", &mut self.scope),
+            "client_id" => ("client_id", &mut self.client_id),
+            "client_secret" => ("client_secret", &mut self.client_secret),
+            _ => return Ok(()),
+        };
+        match slot.replace(value) {
+            None => Ok(()),
+            Some(_) => Err(Rejection::Duplicate(name)),
+        }
+    }
+
+    fn into_request(self, dialect: Dialect) -> Result<LoginRequest, Rejection> {
+        match (text("grant_type", self.grant_type)?, dialect) {
+            (Some(grant), _) if *grant == "password" => {}
+            (Some(_), _) => return Err(Rejection::GrantType),
+            (None, Dialect::Login) => {}
+            (None, Dialect::Token) => return Err(Rejection::Missing("grant_type")),
+        }
+        let username = text("username", self.username)?.ok_or(Rejection::Missing("username"))?;
+        let password = text("password", self.password)?.ok_or(Rejection::Missing("password"))?;
+        // Generic clients send these along; this gateway has neither scopes nor clients.
+        text("scope", self.scope)?;
+        text("client_id", self.client_id)?;
+        text("client_secret", self.client_secret)?;
+        Ok(LoginRequest { username: String::clone(&username), password: password.into() })
+    }
+}
+
+/// A field without a value counts as left out (RFC 6749, section 3.2), `null` likewise.
+fn text(name: &'static str, field: Option<Field>) -> Result<Option<Zeroizing<String>>, Rejection> {
+    match field {
+        None | Some(Field::Null) => Ok(None),
+        Some(Field::Text(text)) => Ok(Some(text).filter(|text| !text.is_empty())),
+        Some(Field::Other) => Err(Rejection::WrongType(name)),
+    }
+}
+
+/// The members of a JSON object in their order, duplicates included.
+struct Members(Vec<(String, Field)>);
+
+impl<'de> Deserialize<'de> for Members {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(MembersVisitor)
+    }
+}
+
+struct MembersVisitor;
+
+impl<'de> Visitor<'de> for MembersVisitor {
+    type Value = Members;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members, A::Error> {
+        let mut members = Vec::new();
+        while let Some(member) = map.next_entry()? {
+            members.push(member);
+        }
+        Ok(Members(members))
+    }
+}
+
+impl<'de> Deserialize<'de> for Field {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(FieldVisitor)
+    }
+}
+
+/// Takes every JSON value, so that a wrong type can be told apart from broken JSON.
+struct FieldVisitor;
+
+impl<'de> Visitor<'de> for FieldVisitor {
+    type Value = Field;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("any value")
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<Field, E> {
+        Ok(Field::Text(text.to_owned().into()))
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<Field, E> {
+        Ok(Field::Null)
+    }
+
+    fn visit_bool<E: Error>(self, _: bool) -> Result<Field, E> {
+        Ok(Field::Other)
+    }
+
+    fn visit_u64<E: Error>(self, _: u64) -> Result<Field, E> {
+        Ok(Field::Other)
+    }
+
+    fn visit_i64<E: Error>(self, _: i64) -> Result<Field, E> {
+        Ok(Field::Other)
+    }
+
+    fn visit_f64<E: Error>(self, _: f64) -> Result<Field, E> {
+        Ok(Field::Other)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Field, A::Error> {
+        while items.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(Field::Other)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Field, A::Error> {
+        while members.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        Ok(Field::Other)
+    }
+}

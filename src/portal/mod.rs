@@ -1,0 +1,141 @@
+//! The gateway's own endpoints: logging in, asking for a token, asking who one is.
+//!
+//! `endpoint` says which requests are the gateway's, `body` and `fields` read what was sent, `login` and `me`
+//! answer, and `rejection` is the one table from what went wrong to status and text.
+
+mod body;
+mod endpoint;
+mod fields;
+mod form;
+mod login;
+mod me;
+mod rejection;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::header::{ALLOW, CONTENT_LENGTH};
+use http::request::Parts;
+use http::{HeaderValue, Method, Response, StatusCode};
+use http_body::Body;
+
+pub use endpoint::Endpoint;
+pub use login::{Denial, LoginEvent};
+pub use me::PortalCaller;
+
+use self::login::Dialect;
+use crate::token::Issuer;
+use crate::users::{Directory, Hasher};
+use crate::wire;
+
+/// Where the endpoints are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PortalSettings {
+    /// Everything at and under this path is the gateway's; without a trailing slash. Default `/auth`.
+    pub prefix: String,
+    /// Further exact paths whose `POST` answers like the login. Default: none.
+    pub token_paths: Vec<String>,
+}
+
+/// The gateway's own endpoints, for one load of the configuration.
+#[derive(Debug)]
+pub struct Portal {
+    settings: PortalSettings,
+    directory: Arc<Directory>,
+    issuer: Issuer,
+    hasher: Hasher,
+}
+
+/// The answer, and what the log should know.
+#[derive(Debug)]
+pub struct PortalReply {
+    /// What the client gets. `HEAD` is answered without a body, with the length that `GET` would have.
+    pub response: Response<Bytes>,
+    /// Set where a password was given, whether it was right or not.
+    pub login: Option<LoginEvent>,
+}
+
+impl Default for PortalSettings {
+    fn default() -> Self {
+        Self { prefix: "/auth".to_owned(), token_paths: Vec::new() }
+    }
+}
+
+impl Portal {
+    /// The portal to the users of `directory`.
+    pub fn new(settings: PortalSettings, directory: Arc<Directory>, issuer: Issuer, hasher: Hasher) -> Self {
+        Self { settings, directory, issuer, hasher }
+    }
+
+    /// Which endpoint a request is for; `None` where it is not the gateway's. `path` is the parsed path, which is
+    /// also the one that would be forwarded.
+    pub fn endpoint(&self, method: &Method, path: &str) -> Option<Endpoint> {
+        endpoint::find(&self.settings, method, path)
+    }
+
+    /// Answers a request for one of the endpoints. `now` is in seconds since 1970.
+    ///
+    /// Only a login reads the body: at most 64 KiB, for at most 10 s. Only [`Endpoint::Me`] looks at the caller.
+    pub async fn answer<B>(
+        &self,
+        endpoint: Endpoint,
+        head: &Parts,
+        body: B,
+        caller: &PortalCaller,
+        now: u64,
+    ) -> PortalReply
+    where
+        B: Body<Data = Bytes>,
+    {
+        let mut reply = if endpoint.takes(&head.method) {
+            self.answer_known_method(endpoint, head, body, caller, now).await
+        } else {
+            method_not_allowed(endpoint).into()
+        };
+        wire::forbid_storing(reply.response.headers_mut());
+        if head.method == Method::HEAD {
+            drop_body(&mut reply.response);
+        }
+        reply
+    }
+
+    async fn answer_known_method<B>(
+        &self,
+        endpoint: Endpoint,
+        head: &Parts,
+        body: B,
+        caller: &PortalCaller,
+        now: u64,
+    ) -> PortalReply
+    where
+        B: Body<Data = Bytes>,
+    {
+        match endpoint {
+            Endpoint::Login => self.log_in(Dialect::Login, head, body, now).await,
+            Endpoint::Token => self.log_in(Dialect::Token, head, body, now).await,
+            Endpoint::Me => me::answer(caller).into(),
+            Endpoint::Unknown => wire::problem(StatusCode::NOT_FOUND, "No such endpoint").into(),
+        }
+    }
+}
+
+fn method_not_allowed(endpoint: Endpoint) -> Response<Bytes> {
+    let mut response = wire::problem(StatusCode::METHOD_NOT_ALLOWED, "Method not allowed");
+    response.headers_mut().insert(ALLOW, HeaderValue::from_static(endpoint.allow()));
+    response
+}
+
+/// Not every version of HTTP leaves the body of an answer to `HEAD` out by itself.
+fn drop_body(response: &mut Response<Bytes>) {
+    let length = std::mem::take(response.body_mut()).len();
+    response.headers_mut().insert(CONTENT_LENGTH, length.into());
+}
+
+impl From<Response<Bytes>> for PortalReply {
+    fn from(response: Response<Bytes>) -> Self {
+        Self { response, login: None }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,120 @@
+//! The one table from what is wrong with a login to the answer.
+
+use std::borrow::Cow;
+
+use bytes::Bytes;
+use http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
+use http::{HeaderName, HeaderValue, Response, StatusCode};
+use serde::Serialize;
+
+use super::login::{Denial, Dialect};
+use crate::wire;
+
+/// Why the password of a login was not even looked at. Always the client's fault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Rejection {
+    TooLarge,
+    TooSlow,
+    Broken,
+    ContentType,
+    MalformedForm,
+    MalformedJson,
+    NotAnObject,
+    Duplicate(&'static str),
+    Missing(&'static str),
+    WrongType(&'static str),
+    GrantType,
+}
+
+/// `detail` is what FastAPI clients show, the other two are those of OAuth (RFC 6749, section 5.2).
+#[derive(Serialize)]
+struct ErrorBody<'a> {
+    detail: &'a str,
+    error: &'static str,
+    error_description: &'a str,
+}
+
+impl Rejection {
+    pub(super) fn into_response(self, dialect: Dialect) -> Response<Bytes> {
+        let detail = self.detail(dialect);
+        let body = ErrorBody { detail: &detail, error: self.error(), error_description: &detail };
+        let mut response = wire::json(self.status(dialect), &body);
+        if response.status() == StatusCode::UNSUPPORTED_MEDIA_TYPE {
+            let accept_post = HeaderName::from_static("accept-post");
+            response.headers_mut().insert(accept_post, HeaderValue::from_static(dialect.accepts()));
+        }
+        response
+    }
+
+    /// RFC 6749 (section 5.2) knows only 400 for what a request to the token endpoint says.
+    fn status(self, dialect: Dialect) -> StatusCode {
+        match (self, dialect) {
+            (Self::TooLarge, _) => StatusCode::PAYLOAD_TOO_LARGE,
+            (Self::TooSlow, _) => StatusCode::REQUEST_TIMEOUT,
+            (Self::ContentType, Dialect::Login) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            (Self::NotAnObject | Self::Missing(_) | Self::WrongType(_), Dialect::Login) => {
+                StatusCode::UNPROCESSABLE_ENTITY
+            }
+            (Self::Broken | Self::MalformedForm | Self::MalformedJson | Self::Duplicate(_) | Self::GrantType, _)
+            | (Self::ContentType | Self::NotAnObject, Dialect::Token)
+            | (Self::Missing(_) | Self::WrongType(_), Dialect::Token) => StatusCode::BAD_REQUEST,
+        }
+    }
+
+    fn error(self) -> &'static str {
+        match self {
+            Self::GrantType => "unsupported_grant_type",
+            Self::TooLarge
+            | Self::TooSlow
+            | Self::Broken
+            | Self::ContentType
+            | Self::MalformedForm
+            | Self::MalformedJson
+            | Self::NotAnObject
+            | Self::Duplicate(_)
+            | Self::Missing(_)
+            | Self::WrongType(_) => "invalid_request",
+        }
+    }
+
+    fn detail(self, dialect: Dialect) -> Cow<'static, str> {
+        match self {
+            Self::TooLarge => "the body is larger than 64 KiB".into(),
+            Self::TooSlow => "the body did not arrive within 10 seconds".into(),
+            Self::Broken => "the body could not be read to its end".into(),
+            Self::ContentType => format!("the content type must be {}", dialect.accepts().replace(", ", " or ")).into(),
+            Self::MalformedForm => "the body is not a form in UTF-8".into(),
+            Self::MalformedJson => "the body is not JSON in UTF-8".into(),
+            Self::NotAnObject => "the body must be a JSON object with `username` and `password`".into(),
+            Self::Duplicate(field) => format!("the field `{field}` is given twice").into(),
+            Self::Missing(field) => format!("the field `{field}` is missing or empty").into(),
+            Self::WrongType(field) => format!("the field `{field}` must be a string").into(),
+            Self::GrantType => "the grant type must be `password`".into(),
+        }
+    }
+}
+
+impl Denial {
+    pub(super) fn into_response(self, dialect: Dialect) -> Response<Bytes> {
+        let (status, error, detail, description) = match (self, dialect) {
+            (Self::Invalid, Dialect::Login) => {
+                (StatusCode::UNAUTHORIZED, "invalid_grant", "Invalid credentials", WRONG)
+            }
+            (Self::Invalid, Dialect::Token) => (StatusCode::BAD_REQUEST, "invalid_grant", "Invalid credentials", WRONG),
+            (Self::Busy, _) => (StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable", BUSY, BUSY),
+            (Self::NoToken(_), _) => (StatusCode::INTERNAL_SERVER_ERROR, "server_error", NO_TOKEN, NO_TOKEN),
+        };
+        let mut response = wire::json(status, &ErrorBody { detail, error, error_description: description });
+        if status == StatusCode::UNAUTHORIZED {
+            response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static(wire::BEARER_CHALLENGE));
+        }
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        response
+    }
+}
+
+const WRONG: &str = "the user name or the password is wrong";
+const BUSY: &str = "too many logins at once; try again";
+const NO_TOKEN: &str = "no token could be made";

@@ -1,0 +1,94 @@
+//! The header of a token (RFC 7515, section 4), read strictly.
+
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
+
+use super::json::{Others, Text, once};
+use super::refusal::Refusal;
+
+/// The members that decide something. Keys that a header carries or points to (`jwk`, `jku`, `x5c`, `x5u`) are
+/// not among them: only the configured key counts.
+#[derive(Default)]
+pub(super) struct Header<'de> {
+    algorithm: Option<Text<'de>>,
+    kind: Option<Text<'de>>,
+    critical: Option<IgnoredAny>,
+    unencoded: Option<IgnoredAny>,
+    key_id: Option<IgnoredAny>,
+}
+
+impl<'de> Header<'de> {
+    /// Reads the decoded header.
+    ///
+    /// # Errors
+    /// [`Refusal::Header`] for anything but one object whose members are unique and of the right type.
+    pub(super) fn parse(json: &'de [u8]) -> Result<Self, Refusal> {
+        let json = std::str::from_utf8(json).map_err(|_| Refusal::Header)?;
+        serde_json::from_str(json).map_err(|_| Refusal::Header)
+    }
+
+    /// Whether it asks for exactly what the key and this gateway do.
+    ///
+    /// # Errors
+    /// The first member that asks for something else.
+    pub(super) fn check(&self, algorithm: &str) -> Result<(), Refusal> {
+        // No extension is understood, so every list of critical ones names one that is not (RFC 7515, section
+        // 4.1.11). `b64` is one of them (RFC 7797), and means nothing good without `crit` either.
+        if self.critical.is_some() || self.unencoded.is_some() {
+            return Err(Refusal::Critical);
+        }
+        if self.algorithm.as_ref().ok_or(Refusal::Header)?.0 != algorithm {
+            return Err(Refusal::Algorithm);
+        }
+        if self.kind.as_ref().is_some_and(|kind| !is_access_token(&kind.0)) {
+            return Err(Refusal::Type);
+        }
+        if self.key_id.is_some() {
+            return Err(Refusal::KeyId);
+        }
+        Ok(())
+    }
+}
+
+/// `typ` compares as a media type: without case, and `application/` may be left out (RFC 7515, section 4.1.9).
+fn is_access_token(kind: &str) -> bool {
+    const PREFIX: &str = "application/";
+    let name = match kind.split_at_checked(PREFIX.len()) {
+        Some((prefix, name)) if prefix.eq_ignore_ascii_case(PREFIX) => name,
+        Some(_) | None => kind,
+    };
+    name.eq_ignore_ascii_case("JWT") || name.eq_ignore_ascii_case("at+jwt")
+}
+
+impl<'de> Deserialize<'de> for Header<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(HeaderVisitor)
+    }
+}
+
+struct HeaderVisitor;
+
+impl<'de> Visitor<'de> for HeaderVisitor {
+    type Value = Header<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a header object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut header = Header::default();
+        let mut others = Others::default();
+        while let Some(name) = map.next_key::<Text<'de>>()? {
+            match &*name.0 {
+                "alg" => once(&mut header.algorithm, &mut map)?,
+                "typ" => once(&mut header.kind, &mut map)?,
+                "crit" => once(&mut header.critical, &mut map)?,
+                "b64" => once(&mut header.unencoded, &mut map)?,
+                "kid" => once(&mut header.key_id, &mut map)?,
+                _ => others.skip(name, &mut map)?,
+            }
+        }
+        Ok(header)
+    }
+}

@@ -1,0 +1,222 @@
+//! Makes tokens.
+
+use std::fmt;
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::{Map, Value};
+
+use super::key::Key;
+use super::verifier::MAX_TOKEN_BYTES;
+
+/// What every new token says.
+#[derive(Clone, Debug)]
+pub struct IssuerSettings {
+    /// `iss`.
+    pub issuer: String,
+    /// `aud`.
+    pub audience: String,
+    /// From `iat` to `exp`, in whole seconds.
+    pub access_ttl: Duration,
+    /// The claim that carries the roles. A registered claim of the same name wins over it.
+    pub roles_claim: String,
+}
+
+/// Signs tokens with one key.
+#[derive(Clone, Debug)]
+pub struct Issuer {
+    key: Key,
+    settings: IssuerSettings,
+}
+
+/// Whom a token is for.
+#[derive(Clone, Copy, Debug)]
+pub struct Holder<'a> {
+    /// `sub`. The verifier accepts what [`is_valid_subject`](super::is_valid_subject) does.
+    pub subject: &'a str,
+    /// The roles at this moment.
+    pub roles: &'a [Box<str>],
+    /// `name`, where there is one.
+    pub name: Option<&'a str>,
+    /// `email`, where there is one.
+    pub email: Option<&'a str>,
+    /// Further claims. They never replace a registered claim, the roles, or a `name` or `email` from above.
+    pub claims: &'a Map<String, Value>,
+}
+
+/// A new token. It is not printed by `Debug`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct IssuedToken {
+    /// The token in compact form.
+    pub token: String,
+    /// For how many seconds it is valid.
+    pub expires_in: u64,
+}
+
+/// Why no token was made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IssueError {
+    /// It would have so many bytes, more than [`MAX_TOKEN_BYTES`]; the operator gave the user too many claims.
+    TooLarge(usize),
+    /// The key could not sign.
+    Signing,
+}
+
+impl Issuer {
+    /// An issuer that signs with this key.
+    pub fn new(key: Key, settings: IssuerSettings) -> Self {
+        Self { key, settings }
+    }
+
+    /// Makes a token that is valid from `now`, in seconds since 1970. `id` is its `jti` and must be random.
+    ///
+    /// # Errors
+    /// [`IssueError::TooLarge`] for a token that no verifier would take.
+    pub fn issue(&self, holder: &Holder<'_>, id: [u8; 16], now: u64) -> Result<IssuedToken, IssueError> {
+        let header = format!(r#"{{"alg":"{}","typ":"JWT"}}"#, self.key.algorithm_name());
+        let claims = Value::Object(self.claims(holder, id, now)).to_string();
+        let mut token = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(claims));
+        let signature = jsonwebtoken::crypto::sign(token.as_bytes(), self.key.encoding(), self.key.algorithm())
+            .map_err(|_| IssueError::Signing)?;
+        token.push('.');
+        token.push_str(&signature);
+        if token.len() > MAX_TOKEN_BYTES {
+            return Err(IssueError::TooLarge(token.len()));
+        }
+        Ok(IssuedToken { token, expires_in: self.settings.access_ttl.as_secs() })
+    }
+
+    /// Later entries replace earlier ones, so the order is the order of precedence.
+    fn claims(&self, holder: &Holder<'_>, id: [u8; 16], now: u64) -> Map<String, Value> {
+        let settings = &self.settings;
+        let mut claims = holder.claims.clone();
+        claims.extend(holder.name.map(|name| ("name".to_owned(), name.into())));
+        claims.extend(holder.email.map(|email| ("email".to_owned(), email.into())));
+        let roles = holder.roles.iter().map(|role| Value::from(&**role)).collect();
+        claims.insert(settings.roles_claim.clone(), Value::Array(roles));
+        let registered: [(&str, Value); 7] = [
+            ("iss", settings.issuer.as_str().into()),
+            ("sub", holder.subject.into()),
+            ("aud", settings.audience.as_str().into()),
+            ("exp", now.saturating_add(settings.access_ttl.as_secs()).into()),
+            ("nbf", now.into()),
+            ("iat", now.into()),
+            ("jti", URL_SAFE_NO_PAD.encode(id).into()),
+        ];
+        claims.extend(registered.map(|(name, value)| (name.to_owned(), value)));
+        claims
+    }
+}
+
+impl fmt::Debug for IssuedToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "IssuedToken(for {} s)", self.expires_in)
+    }
+}
+
+impl fmt::Display for IssueError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TooLarge(bytes) => write!(
+                f,
+                "a token of {bytes} bytes; {MAX_TOKEN_BYTES} are accepted, so give the user fewer `roles` or `claims`"
+            ),
+            Self::Signing => f.write_str("the key could not sign the token"),
+        }
+    }
+}
+
+impl std::error::Error for IssueError {}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::token::{Verifier, VerifierSettings};
+
+    const NOW: u64 = 1_700_000_000;
+
+    fn key() -> Key {
+        Key::hs256(b"an example secret of at least 32 bytes").unwrap()
+    }
+
+    fn issuer(roles_claim: &str) -> Issuer {
+        let settings = IssuerSettings {
+            issuer: "gatelatch".to_owned(),
+            audience: "jobs".to_owned(),
+            access_ttl: Duration::from_secs(1800),
+            roles_claim: roles_claim.to_owned(),
+        };
+        Issuer::new(key(), settings)
+    }
+
+    fn claims_of(token: &str) -> Value {
+        let payload = token.split('.').nth(1).unwrap();
+        serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn a_token_carries_who_what_and_until_when() {
+        let claims = json!({"tenant": "acme", "level": 3});
+        let roles = ["recruiter".into(), "admin".into()];
+        let holder = Holder {
+            subject: "alice@example.com",
+            roles: &roles,
+            name: Some("Alice Doe"),
+            email: Some("alice@example.com"),
+            claims: claims.as_object().unwrap(),
+        };
+        let issued = issuer("roles").issue(&holder, [0; 16], NOW).unwrap();
+        assert!(issued.token.starts_with("eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9."), r#"{{"alg":"HS256","typ":"JWT"}}"#);
+        assert_eq!(issued.expires_in, 1800);
+        let expected = json!({
+            "iss": "gatelatch", "sub": "alice@example.com", "aud": "jobs", "iat": NOW, "nbf": NOW, "exp": NOW + 1800,
+            "jti": "AAAAAAAAAAAAAAAAAAAAAA", "roles": ["recruiter", "admin"], "name": "Alice Doe",
+            "email": "alice@example.com", "tenant": "acme", "level": 3
+        });
+        assert_eq!(claims_of(&issued.token), expected);
+        assert_eq!(format!("{issued:?}"), "IssuedToken(for 1800 s)");
+    }
+
+    #[test]
+    fn claims_of_the_user_list_replace_nothing() {
+        let claims = json!({
+            "iss": "x", "sub": "root", "aud": "x", "exp": 9_999_999_999_u64, "nbf": 0, "iat": 0, "jti": "x",
+            "groups": ["admin"], "name": "x", "email": "x", "kept": true
+        });
+        let holder =
+            Holder { subject: "a", roles: &[], name: Some("n"), email: None, claims: claims.as_object().unwrap() };
+        let issued = issuer("groups").issue(&holder, [255; 16], NOW).unwrap();
+        let expected = json!({
+            "iss": "gatelatch", "sub": "a", "aud": "jobs", "iat": NOW, "nbf": NOW, "exp": NOW + 1800,
+            "jti": "_____________________w", "groups": [], "name": "n", "email": "x", "kept": true
+        });
+        assert_eq!(claims_of(&issued.token), expected);
+    }
+
+    #[test]
+    fn what_is_issued_verifies() {
+        let claims = Map::new();
+        let holder =
+            Holder { subject: "josé", roles: &["a\"b".into()], name: Some("\u{1}"), email: None, claims: &claims };
+        let settings = VerifierSettings {
+            issuer: "gatelatch".to_owned(),
+            audience: "jobs".to_owned(),
+            leeway: Duration::ZERO,
+            max_lifetime: Duration::from_secs(1800),
+        };
+        let issued = issuer("roles").issue(&holder, [7; 16], NOW).unwrap();
+        let verified = Verifier::new(key(), settings).verify(&issued.token, NOW).unwrap();
+        assert_eq!((&*verified.subject, verified.issued_at, verified.expires_at), ("josé", Some(NOW), NOW + 1800));
+    }
+
+    #[test]
+    fn a_token_too_large_to_verify_is_not_made() {
+        let claims = json!({"blob": "x".repeat(MAX_TOKEN_BYTES)});
+        let holder = Holder { subject: "a", roles: &[], name: None, email: None, claims: claims.as_object().unwrap() };
+        let error = issuer("roles").issue(&holder, [0; 16], NOW).unwrap_err();
+        assert!(matches!(error, IssueError::TooLarge(bytes) if bytes > MAX_TOKEN_BYTES), "{error}");
+    }
+}

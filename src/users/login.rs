@@ -1,0 +1,128 @@
+//! From a name and a password to a user, or to an answer that tells nothing.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::directory::{Directory, User};
+use super::hasher::{Busy, Hasher};
+use super::password::Password;
+
+/// Why nobody was logged in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LoginFailure {
+    /// The name is unknown, its user is disabled or has no password, or the password is wrong. Which one is not
+    /// told apart, not even by time.
+    Invalid,
+    /// The password was not checked.
+    Busy,
+}
+
+/// The user of this name, if the password is theirs. Names compare byte for byte.
+///
+/// Every call costs one bcrypt run: of the user's own hash, or of a dummy of the list's commonest cost.
+///
+/// # Errors
+/// [`LoginFailure`]; it says nothing about whether the user exists.
+pub async fn authenticate(
+    directory: &Directory,
+    hasher: &Hasher,
+    name: &str,
+    password: Password,
+) -> Result<Arc<User>, LoginFailure> {
+    let user = directory.find(name);
+    let hash = user.and_then(|user| user.password.as_ref()).unwrap_or(directory.dummy());
+    let matches = hasher.verify(password, hash.clone()).await?;
+    user.filter(|user| matches && may_log_in(user)).cloned().ok_or(LoginFailure::Invalid)
+}
+
+/// A match with the dummy counts for nothing, hence the question for a password.
+fn may_log_in(user: &User) -> bool {
+    !user.disabled && user.password.is_some()
+}
+
+impl From<Busy> for LoginFailure {
+    fn from(_: Busy) -> Self {
+        Self::Busy
+    }
+}
+
+impl fmt::Display for LoginFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Invalid => f.write_str("invalid credentials"),
+            Self::Busy => Busy.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for LoginFailure {}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use serde_json::Map;
+
+    use super::*;
+    use crate::access::Identity;
+    use crate::users::{HasherSettings, PasswordHash};
+
+    fn user(name: &str, cost: Option<u32>) -> User {
+        User {
+            identity: Arc::new(Identity { subject: name.into(), ..Identity::default() }),
+            password: cost.map(PasswordHash::dummy),
+            disabled: false,
+            tokens_valid_after: None,
+            claims: Map::new(),
+        }
+    }
+
+    fn directory() -> Directory {
+        let disabled = User { disabled: true, ..user("disabled", Some(7)) };
+        Directory::new([user("alice", Some(7)), user("bob", Some(9)), user("machine", None), disabled])
+    }
+
+    /// What the checker says about every password.
+    #[derive(Clone, Copy, PartialEq)]
+    enum Verdict {
+        Right,
+        Wrong,
+    }
+
+    /// Logs in with a checker that writes down which costs it was asked for.
+    fn attempt(name: &str, verdict: Verdict) -> (Option<String>, Vec<u32>) {
+        let costs = Arc::new(Mutex::new(Vec::new()));
+        let seen = Arc::clone(&costs);
+        let check = move |_: &Password, hash: &PasswordHash| {
+            seen.lock().unwrap().push(hash.cost());
+            verdict == Verdict::Right
+        };
+        let hasher = Hasher::start_with(HasherSettings::default(), Arc::new(check)).unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let found = runtime.block_on(authenticate(&directory(), &hasher, name, Password::from("x".to_owned())));
+        let subject = match found {
+            Ok(user) => Some(user.identity.subject.to_string()),
+            Err(failure) => {
+                assert_eq!(failure, LoginFailure::Invalid);
+                None
+            }
+        };
+        let costs = costs.lock().unwrap().clone();
+        (subject, costs)
+    }
+
+    #[test]
+    fn every_refusal_costs_one_run() {
+        for (name, cost) in [("alice", 7), ("bob", 9), ("disabled", 7), ("machine", 7), ("nobody", 7), ("", 7)] {
+            assert_eq!(attempt(name, Verdict::Wrong), (None, vec![cost]), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_match_counts_only_for_enabled_users_with_a_password() {
+        assert_eq!(attempt("alice", Verdict::Right), (Some("alice".to_owned()), vec![7]));
+        for name in ["disabled", "machine", "nobody", "Alice", "alice ", ""] {
+            assert_eq!(attempt(name, Verdict::Right), (None, vec![7]), "{name}");
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! Small JSON answers of the gateway itself: problem details (RFC 9457) and Bearer challenges (RFC 6750).
+
+use bytes::Bytes;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, WWW_AUTHENTICATE};
+use http::{HeaderMap, HeaderValue, Response, StatusCode};
+use serde::Serialize;
+
+/// The challenge to callers without a credential (RFC 6750, section 3).
+pub const BEARER_CHALLENGE: &str = "Bearer realm=\"gatelatch\"";
+
+#[derive(Serialize)]
+struct Problem<'a> {
+    r#type: &'static str,
+    title: &'a str,
+    status: u16,
+    detail: &'a str,
+}
+
+/// `application/problem+json` that says `detail`. Answers that depend on the credential, 401 and 403, are not
+/// stored by anybody.
+pub fn problem(status: StatusCode, detail: &str) -> Response<Bytes> {
+    let title = status.canonical_reason().unwrap_or_default();
+    let mut response = json(status, &Problem { r#type: "about:blank", title, status: status.as_u16(), detail });
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+    if status == StatusCode::UNAUTHORIZED || status == StatusCode::FORBIDDEN {
+        forbid_storing(response.headers_mut());
+    }
+    response
+}
+
+/// 401 for a request without a credential.
+pub fn not_authenticated() -> Response<Bytes> {
+    let mut response = problem(StatusCode::UNAUTHORIZED, "Not authenticated");
+    response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static(BEARER_CHALLENGE));
+    response
+}
+
+/// 401 for a credential that does not hold. `why` is fixed text in the characters of `error_description`: visible
+/// ASCII and spaces, neither `"` nor `\`.
+///
+/// # Panics
+/// Where `why` holds a control character.
+pub fn invalid_token(why: &'static str) -> Response<Bytes> {
+    let mut response = problem(StatusCode::UNAUTHORIZED, "Invalid or expired token");
+    let challenge = format!("{BEARER_CHALLENGE}, error=\"invalid_token\", error_description=\"{why}\"");
+    let challenge = HeaderValue::from_str(&challenge).expect("a fixed text is a header value");
+    response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
+    response
+}
+
+/// `application/json` with this body.
+///
+/// # Panics
+/// Where `body` is a map with keys that are no strings; no answer of the gateway is.
+pub fn json(status: StatusCode, body: &impl Serialize) -> Response<Bytes> {
+    let body = serde_json::to_vec(body).expect("answers are structs and maps with string keys");
+    let mut response = Response::new(Bytes::from(body));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
+
+/// Marks an answer as never to be kept by a cache.
+pub fn forbid_storing(headers: &mut HeaderMap) {
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_problem_is_one_line_of_json_in_a_fixed_order() {
+        let response = problem(StatusCode::NOT_FOUND, "no `service` for \"this\" host");
+        assert_eq!(
+            response.body(),
+            r#"{"type":"about:blank","title":"Not Found","status":404,"detail":"no `service` for \"this\" host"}"#
+        );
+        assert_eq!(response.headers()[CONTENT_TYPE], "application/problem+json");
+        assert!(!response.headers().contains_key(CACHE_CONTROL));
+    }
+
+    #[test]
+    fn challenges_say_what_is_wrong_with_the_credential() {
+        let response = not_authenticated();
+        assert_eq!(response.headers()[WWW_AUTHENTICATE], r#"Bearer realm="gatelatch""#);
+        assert_eq!(response.headers()[CACHE_CONTROL], "no-store");
+        assert_eq!(
+            response.body(),
+            r#"{"type":"about:blank","title":"Unauthorized","status":401,"detail":"Not authenticated"}"#
+        );
+        let response = invalid_token("the token has expired");
+        assert_eq!(
+            response.headers()[WWW_AUTHENTICATE],
+            r#"Bearer realm="gatelatch", error="invalid_token", error_description="the token has expired""#
+        );
+        assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
+    }
+}
