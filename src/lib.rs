@@ -3,8 +3,11 @@
 //! The parts, from the ground up; an import points down, or sideways inside its own folder.
 
 pub mod access;
+pub mod admin;
 pub mod ambient;
+pub mod cli;
 pub mod config;
+pub mod telemetry;
 pub mod token;
 pub mod upstream;
 pub mod users;
