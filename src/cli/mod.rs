@@ -1,1 +1,4 @@
-//! Commands.
+//! The command line: one file a command, and the only place that prints.
+
+pub mod hash;
+pub mod healthcheck;
