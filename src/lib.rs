@@ -1,11 +1,28 @@
-//! Gatelatch: a standalone authentication gateway.
+//! Gatelatch: a standalone authentication gateway. One binary and one YAML file stand in front of services that know
+//! nothing of logins, tokens and roles.
 //!
-//! The parts, from the ground up; an import points down, or sideways inside its own folder.
+//! The parts, floor by floor. An import points down, or sideways inside its own folder; a test holds it.
+//!
+//! | floor | parts |
+//! |---|---|
+//! | 8 | [`cli`]: one file a command |
+//! | 7 | [`server`]: threads, sockets, signals, reload, drain; [`admin`]: the operator's listener |
+//! | 6 | [`gateway`]: the flow of a request |
+//! | 5 | [`portal`]: the gateway's own endpoints |
+//! | 4 | [`config`]: from two YAML files to types that cannot be wrong |
+//! | 3 | [`upstream`]: the only way out |
+//! | 2 | [`wire`]: HTTP as data; [`token`]; [`users`]; [`telemetry`] |
+//! | 1 | [`access`]: the pure decision core; [`ambient`]: clock and chance |
 
 pub mod access;
+pub mod admin;
 pub mod ambient;
+pub mod cli;
 pub mod config;
+pub mod gateway;
 pub mod portal;
+//pub mod server;
+pub mod telemetry;
 pub mod token;
 pub mod upstream;
 pub mod users;

@@ -1,0 +1,75 @@
+//! What one request costs in counters and log line.
+#![allow(missing_docs, reason = "criterion's macros make undocumented items")]
+
+use std::hint::black_box;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr};
+use std::time::{Duration, UNIX_EPOCH};
+
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use gatelatch::telemetry::LineFormat;
+use gatelatch::telemetry::access_log::{AccessLine, AccessLog};
+use gatelatch::telemetry::metrics::{Metrics, Outcome};
+
+const LINE: AccessLine<'static> = AccessLine {
+    time: UNIX_EPOCH,
+    request_id: "0193463a-5c1f-7e3b-9c41-6c0f2d1c9a7e",
+    client: Some(IpAddr::V4(Ipv4Addr::new(10, 1, 2, 3))),
+    user: Some("alice@example.com"),
+    method: "GET",
+    host: "jobs.example.com",
+    path: "/jobs/4711/candidates",
+    service: Some("jobs"),
+    rule: Some("GET /jobs/**"),
+    decision: "allowed",
+    reason: None,
+    status: 200,
+    bytes: 1234,
+    upstream: Some("127.0.0.1:9000"),
+    duration: Duration::from_micros(1234),
+    upstream_duration: Some(Duration::from_micros(1001)),
+    aborted: None,
+};
+
+fn count(criterion: &mut Criterion) {
+    let metrics = Metrics::new();
+    let shard = metrics.shard();
+    let service = shard.service("jobs", &["GET /jobs/**"]);
+    criterion.bench_function("metrics/record", |bencher| {
+        bencher.iter(|| service.record(black_box(Some(0)), Outcome::Allowed, black_box(200), black_box(LINE.duration)));
+    });
+}
+
+/// One worker's lines with the time moving on, the writer draining into nothing beside it.
+fn log(criterion: &mut Criterion) {
+    for (name, format) in [("access_log/text", LineFormat::Text), ("access_log/json", LineFormat::Json)] {
+        let log = AccessLog::start(format, Box::new(io::sink()));
+        let shard = log.shard();
+        let mut time = UNIX_EPOCH + Duration::from_secs(1_735_689_600);
+        criterion.bench_function(name, |bencher| {
+            bencher.iter(|| {
+                time += Duration::from_micros(20);
+                shard.write(black_box(&AccessLine { time, ..LINE }));
+            });
+        });
+        log.close();
+    }
+}
+
+/// A scrape of 1000 rules that were all used, by two workers.
+fn scrape(criterion: &mut Criterion) {
+    let rules: Vec<String> = (0..1000).map(|rule| format!("GET /rule/{rule}")).collect();
+    let rules: Vec<&str> = rules.iter().map(String::as_str).collect();
+    let metrics = Metrics::new();
+    for _ in 0..2 {
+        let service = metrics.shard().service("jobs", &rules);
+        (0..1000).for_each(|rule| service.record(Some(rule), Outcome::Allowed, 200, LINE.duration));
+    }
+    let mut group = criterion.benchmark_group("metrics");
+    group.throughput(Throughput::Elements(1000));
+    group.bench_function("scrape of 1000 rules", |bencher| bencher.iter(|| metrics.encode()));
+    group.finish();
+}
+
+criterion_group!(benches, count, log, scrape);
+criterion_main!(benches);

@@ -1,0 +1,4 @@
+//! The command line: one file a command, and the only place that prints.
+
+pub mod hash;
+pub mod healthcheck;

@@ -1,0 +1,106 @@
+//! Text that cannot break out of its place in a line.
+//!
+//! Everything beyond visible ASCII is escaped, not the control bytes alone: C1 controls and marks that turn the
+//! direction of writing are able to disguise a line on a terminal.
+
+/// What a byte needs, by its value.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Need {
+    /// It stands for itself everywhere.
+    Nothing,
+    /// It stands for itself between quotes: a space, `=`.
+    Quotes,
+    /// It is escaped.
+    Escape,
+}
+
+const NEEDS: [Need; 256] = needs();
+
+const fn needs() -> [Need; 256] {
+    let mut needs = [Need::Escape; 256];
+    let mut byte = b' ';
+    while byte <= b'~' {
+        needs[byte as usize] = match byte {
+            b'"' | b'\\' => Need::Escape,
+            b' ' | b'=' => Need::Quotes,
+            _ => Need::Nothing,
+        };
+        byte += 1;
+    }
+    needs
+}
+
+/// Appends a JSON string, quotes included.
+pub(super) fn quoted(out: &mut Vec<u8>, text: &str) {
+    out.push(b'"');
+    let harmless = text.bytes().position(|byte| NEEDS[usize::from(byte)] == Need::Escape).unwrap_or(text.len());
+    out.extend_from_slice(&text.as_bytes()[..harmless]);
+    if harmless < text.len() {
+        escape(out, &text[harmless..]);
+    }
+    out.push(b'"');
+}
+
+/// Appends a text as it is where it is one plain word, as a JSON string otherwise.
+pub(super) fn word(out: &mut Vec<u8>, text: &str) {
+    let plain = !text.is_empty() && text.bytes().all(|byte| NEEDS[usize::from(byte)] == Need::Nothing);
+    if plain { out.extend_from_slice(text.as_bytes()) } else { quoted(out, text) }
+}
+
+#[cold]
+fn escape(out: &mut Vec<u8>, text: &str) {
+    for character in text.chars() {
+        match character {
+            '"' => out.extend_from_slice(b"\\\""),
+            '\\' => out.extend_from_slice(b"\\\\"),
+            '\n' => out.extend_from_slice(b"\\n"),
+            '\r' => out.extend_from_slice(b"\\r"),
+            '\t' => out.extend_from_slice(b"\\t"),
+            ' '..='~' => out.push(character as u8),
+            _ => character.encode_utf16(&mut [0; 2]).iter().for_each(|unit| escape_unit(out, *unit)),
+        }
+    }
+}
+
+fn escape_unit(out: &mut Vec<u8>, unit: u16) {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    out.extend_from_slice(b"\\u");
+    out.extend([12, 8, 4, 0].map(|shift| DIGITS[usize::from(unit >> shift & 15)]));
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn text_of(write: impl Fn(&mut Vec<u8>, &str), text: &str) -> String {
+        let mut out = Vec::new();
+        write(&mut out, text);
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn words_are_quoted_where_needed() {
+        for (text, expected) in [
+            ("/jobs/1?%20", "/jobs/1?%20"),
+            ("", r#""""#),
+            ("GET /jobs", r#""GET /jobs""#),
+            ("a=b", r#""a=b""#),
+            ("say \"hi\"", r#""say \"hi\"""#),
+            ("a\r\nb\\\t\0", r#""a\r\nb\\\t\u0000""#),
+            ("é\u{9b}\u{202e}😀", r#""\u00e9\u009b\u202e\ud83d\ude00""#),
+        ] {
+            assert_eq!(text_of(word, text), expected);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_quoted_text_is_visible_ascii_and_reads_back(text in any::<String>()) {
+            let written = text_of(quoted, &text);
+            prop_assert!(written.bytes().all(|byte| (b' '..=b'~').contains(&byte)));
+            prop_assert_eq!(serde_json::from_str::<String>(&written).unwrap(), text);
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! The values of labels that the gateway itself chooses. Each set is closed, so no client can make a series.
+
+/// A closed set of label values.
+pub(super) trait Label: Copy + 'static {
+    /// Every value, in the order of declaration.
+    const ALL: &'static [Self];
+
+    /// Its place in [`Self::ALL`].
+    fn index(self) -> usize;
+
+    /// How it is written.
+    fn text(self) -> &'static str;
+}
+
+macro_rules! labels {
+    ($($(#[$about:meta])* $set:ident { $($(#[$meaning:meta])* $value:ident => $text:literal,)+ })+) => {$(
+        $(#[$about])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum $set {
+            $($(#[$meaning])* $value,)+
+        }
+
+        impl Label for $set {
+            const ALL: &'static [Self] = &[$(Self::$value),+];
+
+            fn index(self) -> usize {
+                self as usize
+            }
+
+            fn text(self) -> &'static str {
+                match self {
+                    $(Self::$value => $text,)+
+                }
+            }
+        }
+
+        impl $set {
+            /// How it is written in metrics and log lines.
+            pub fn label(self) -> &'static str {
+                self.text()
+            }
+        }
+    )+};
+}
+
+labels! {
+    /// What became of a request, the `decision` label.
+    Outcome {
+        /// A rule allowed it; the upstream was asked, with or without success.
+        Allowed => "allowed",
+        /// A rule would have refused it, but the service only reports; it was forwarded.
+        Reported => "reported",
+        /// It needed a (better) credential.
+        Unauthenticated => "unauthenticated",
+        /// The caller may not send it.
+        Forbidden => "forbidden",
+        /// It was ambiguous or malformed.
+        BadRequest => "bad_request",
+        /// No service serves this host and path.
+        NotFound => "not_found",
+        /// It was larger than a limit, or the gateway was full.
+        Limited => "limited",
+        /// One of the gateway's own endpoints answered it.
+        Gateway => "gateway",
+    }
+
+    /// The first digit of a status code, the `status` label.
+    StatusClass {
+        /// 100 to 199: a switch of protocols.
+        Informational => "1xx",
+        /// 200 to 299.
+        Success => "2xx",
+        /// 300 to 399.
+        Redirection => "3xx",
+        /// 400 to 499.
+        ClientError => "4xx",
+        /// 500 to 599.
+        ServerError => "5xx",
+        /// The client went away before there was an answer.
+        Unanswered => "none",
+    }
+
+    /// What went wrong between the gateway and an upstream.
+    UpstreamErrorKind {
+        /// No connection: refused, unreachable, or no such name.
+        Connect => "connect",
+        /// No connection within the time for it.
+        ConnectTimeout => "connect_timeout",
+        /// No head of an answer within the time for it.
+        ResponseTimeout => "response_timeout",
+        /// The connection broke before the answer was whole.
+        Reset => "reset",
+        /// The answer was not HTTP.
+        Protocol => "protocol",
+        /// There was no healthy server to ask.
+        Unavailable => "unavailable",
+    }
+
+    /// How a login ended.
+    LoginOutcome {
+        /// Tokens were issued.
+        Success => "success",
+        /// The name or the password was wrong.
+        Invalid => "invalid",
+        /// Too many attempts, or more logins than the gateway has time for.
+        Busy => "busy",
+        /// The request was not a login.
+        Malformed => "malformed",
+    }
+
+    /// How a reload of the configuration ended.
+    ReloadOutcome {
+        /// The new configuration is in force.
+        Applied => "applied",
+        /// The files say what they said before, and it is in force.
+        Unchanged => "unchanged",
+        /// The files have problems; the former configuration stays in force.
+        Refused => "refused",
+    }
+
+    /// Why a client connection was closed without an answer of a service.
+    ConnectionRejection {
+        /// As many connections as allowed were open.
+        Limit => "limit",
+        /// No complete request head within the time for it.
+        Timeout => "timeout",
+        /// The bytes were not HTTP.
+        Malformed => "malformed",
+        /// The operating system could not accept it.
+        Accept => "accept",
+    }
+
+    /// Why a token was refused.
+    TokenRefusal {
+        /// Not a token, or one with a claim missing or of the wrong type.
+        Malformed => "malformed",
+        /// Another algorithm, key, or signature.
+        Signature => "signature",
+        /// Its time is over.
+        Expired => "expired",
+        /// Its time has not come.
+        Premature => "premature",
+        /// Made by, or for, somebody else.
+        Scope => "scope",
+        /// Its session was ended, or it is older than its user allows.
+        Revoked => "revoked",
+        /// Its user is gone or disabled.
+        User => "user",
+    }
+
+    /// What a connection to an upstream is doing.
+    UpstreamConnection {
+        /// Waiting for a request.
+        Idle => "idle",
+        /// Serving one.
+        Active => "active",
+    }
+}
+
+impl StatusClass {
+    /// The class of a status code; anything outside 100 to 599 counts as unanswered.
+    pub(super) fn of(status: u16) -> Self {
+        match status / 100 {
+            1 => Self::Informational,
+            2 => Self::Success,
+            3 => Self::Redirection,
+            4 => Self::ClientError,
+            5 => Self::ServerError,
+            _ => Self::Unanswered,
+        }
+    }
+}

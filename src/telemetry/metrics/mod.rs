@@ -1,0 +1,225 @@
+//! Counters: one shard a worker, merged when somebody asks.
+//!
+//! A worker counts through handles made when the configuration was loaded, into cells that nobody else writes to:
+//! no name is looked up, no cache line is shared, no locked instruction is needed. All labels come from the
+//! configuration or from closed sets, never from a client.
+
+mod cell;
+mod encode;
+mod histogram;
+mod labels;
+mod service;
+mod shard;
+mod totals;
+
+pub use cell::{Gauge, Held};
+pub use encode::CONTENT_TYPE;
+pub use labels::{
+    ConnectionRejection, LoginOutcome, Outcome, ReloadOutcome, StatusClass, TokenRefusal, UpstreamConnection,
+    UpstreamErrorKind,
+};
+pub use service::ServiceMetrics;
+pub use shard::Shard;
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use self::cell::SharedCounters;
+use self::shard::ShardCells;
+use self::totals::Totals;
+use super::access_log::Dropped;
+use crate::ambient;
+
+/// Everything the process counts.
+#[derive(Debug)]
+pub struct Metrics {
+    started: SystemTime,
+    shards: Mutex<Vec<Arc<ShardCells>>>,
+    logins: SharedCounters<LoginOutcome>,
+    reloads: SharedCounters<ReloadOutcome>,
+    last_reload_successful: AtomicBool,
+    /// In seconds since 1970; 0 before the first.
+    last_success: AtomicU64,
+    access_log: OnceLock<Dropped>,
+}
+
+impl Metrics {
+    /// Nothing counted, no configuration loaded, started now.
+    pub fn new() -> Arc<Self> {
+        Arc::new(Self {
+            started: ambient::wall_clock(),
+            shards: Mutex::default(),
+            logins: SharedCounters::new(),
+            reloads: SharedCounters::new(),
+            last_reload_successful: AtomicBool::new(false),
+            last_success: AtomicU64::new(0),
+            access_log: OnceLock::new(),
+        })
+    }
+
+    /// A shard for one worker. What it counted stays when it is dropped.
+    pub fn shard(&self) -> Shard {
+        let cells = Arc::new(ShardCells::new());
+        self.shards.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(&cells));
+        Shard::new(cells)
+    }
+
+    /// Counts one login.
+    pub fn login(&self, outcome: LoginOutcome) {
+        self.logins.increment(outcome);
+    }
+
+    /// Says that the configuration of the start is in force, `at` seconds since 1970. It is no reload.
+    pub fn configuration_loaded(&self, at: u64) {
+        self.last_success.store(at, Ordering::Relaxed);
+        self.last_reload_successful.store(true, Ordering::Relaxed);
+    }
+
+    /// Counts one reload that ended `at` seconds since 1970.
+    pub fn reload(&self, outcome: ReloadOutcome, at: u64) {
+        self.reloads.increment(outcome);
+        match outcome {
+            ReloadOutcome::Applied | ReloadOutcome::Unchanged => self.configuration_loaded(at),
+            ReloadOutcome::Refused => self.last_reload_successful.store(false, Ordering::Relaxed),
+        }
+    }
+
+    /// Shows how many lines an access log dropped. There is one access log a process: a second is not shown.
+    pub fn show_dropped(&self, dropped: Dropped) {
+        // a process that starts two logs keeps the figure of its first
+        let _ = self.access_log.set(dropped);
+    }
+
+    /// All numbers as OpenMetrics 1.0 text, to be sent as [`CONTENT_TYPE`].
+    pub fn encode(&self) -> String {
+        encode::encode(self.totals())
+    }
+
+    fn totals(&self) -> Totals {
+        let mut totals = Totals {
+            process_start: self.started.duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO).as_secs_f64(),
+            logins: totals::read_all(|outcome| self.logins.read(outcome)),
+            reloads: totals::read_all(|outcome| self.reloads.read(outcome)),
+            last_reload_successful: self.last_reload_successful.load(Ordering::Relaxed),
+            last_success: self.last_success.load(Ordering::Relaxed),
+            dropped_lines: self.access_log.get().map_or(0, Dropped::lines),
+            ..Totals::default()
+        };
+        for shard in &*self.shards.lock().unwrap_or_else(PoisonError::into_inner) {
+            totals.add(shard);
+        }
+        totals
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lines_of(metrics: &Metrics, family: &str) -> Vec<String> {
+        let text = metrics.encode();
+        text.lines().filter(|line| line.starts_with(family)).map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn shards_are_added_up() {
+        let metrics = Metrics::new();
+        for worker in 1..=2 {
+            let shard = metrics.shard();
+            let jobs = shard.service("jobs", &["GET /jobs", "say \"hi\""]);
+            for _ in 0..worker {
+                jobs.record(Some(0), Outcome::Allowed, 200, Duration::from_millis(2));
+            }
+            jobs.record(Some(1), Outcome::Forbidden, 403, Duration::ZERO);
+            jobs.record(None, Outcome::Forbidden, 403, Duration::ZERO);
+            shard.unrouted().record(None, Outcome::NotFound, 404, Duration::ZERO);
+            shard.portal().record(None, Outcome::Gateway, 0, Duration::from_secs(60));
+        }
+        let expected = [
+            r#"gatelatch_requests_total{service="",rule="",decision="not_found",status="4xx"} 2"#,
+            r#"gatelatch_requests_total{service="gatelatch",rule="",decision="gateway",status="none"} 2"#,
+            r#"gatelatch_requests_total{service="jobs",rule="",decision="forbidden",status="4xx"} 2"#,
+            r#"gatelatch_requests_total{service="jobs",rule="GET /jobs",decision="allowed",status="2xx"} 3"#,
+            r#"gatelatch_requests_total{service="jobs",rule="say \"hi\"",decision="forbidden",status="4xx"} 2"#,
+        ];
+        assert_eq!(lines_of(&metrics, "gatelatch_requests_total"), expected);
+        let sums = lines_of(&metrics, "gatelatch_request_duration_seconds_sum{service=\"jobs\"");
+        assert_eq!(sums, [r#"gatelatch_request_duration_seconds_sum{service="jobs"} 0.006"#]);
+    }
+
+    #[test]
+    fn counters_survive_a_reload() {
+        let metrics = Metrics::new();
+        let shard = metrics.shard();
+        let before = shard.service("jobs", &["a", "b"]);
+        before.record(Some(1), Outcome::Allowed, 200, Duration::ZERO);
+        let after = shard.service("jobs", &["b"]);
+        after.record(Some(0), Outcome::Allowed, 200, Duration::ZERO);
+        before.record(Some(1), Outcome::Allowed, 200, Duration::ZERO);
+        let expected = r#"gatelatch_requests_total{service="jobs",rule="b",decision="allowed",status="2xx"} 3"#;
+        assert_eq!(lines_of(&metrics, "gatelatch_requests_total"), [expected]);
+    }
+
+    #[test]
+    fn a_refused_reload_keeps_the_time_of_the_last_success() {
+        let metrics = Metrics::new();
+        let state = || lines_of(&metrics, "gatelatch_config_");
+        metrics.configuration_loaded(1_000);
+        metrics.reload(ReloadOutcome::Refused, 2_000);
+        let timestamp = "gatelatch_config_last_reload_success_timestamp_seconds";
+        assert_eq!(state(), ["gatelatch_config_last_reload_successful 0".to_owned(), format!("{timestamp} 1000")]);
+        metrics.reload(ReloadOutcome::Unchanged, 3_000);
+        assert_eq!(state(), ["gatelatch_config_last_reload_successful 1".to_owned(), format!("{timestamp} 3000")]);
+    }
+
+    #[test]
+    fn every_family_is_there_before_the_first_request() {
+        let metrics = Metrics::new();
+        let _shard = metrics.shard();
+        let text = metrics.encode();
+        let families = text.lines().filter_map(|line| line.strip_prefix("# TYPE "));
+        let expected = [
+            "gatelatch_build info",
+            "process_start_time_seconds gauge",
+            "gatelatch_requests counter",
+            "gatelatch_request_duration_seconds histogram",
+            "gatelatch_upstream_errors counter",
+            "gatelatch_upstream_connections gauge",
+            "gatelatch_client_connections gauge",
+            "gatelatch_rejected_connections counter",
+            "gatelatch_access_log_dropped_lines counter",
+            "gatelatch_logins counter",
+            "gatelatch_token_refusals counter",
+            "gatelatch_reloads counter",
+            "gatelatch_config_last_reload_successful gauge",
+            "gatelatch_config_last_reload_success_timestamp_seconds gauge",
+        ];
+        assert_eq!(families.collect::<Vec<_>>(), expected);
+        assert!(text.ends_with("\n# EOF\n"));
+    }
+
+    #[test]
+    fn gauges_and_rare_counters_are_shown() {
+        let metrics = Metrics::new();
+        let shard = metrics.shard();
+        let _open = shard.client_connections().hold();
+        let _idle = shard.upstream_connections(UpstreamConnection::Idle).hold();
+        shard.connection_rejected(ConnectionRejection::Limit);
+        shard.token_refused(TokenRefusal::Expired);
+        shard.service("jobs", &[]).upstream_error(UpstreamErrorKind::Reset);
+        metrics.login(LoginOutcome::Invalid);
+        let text = metrics.encode();
+        for line in [
+            "gatelatch_client_connections 1",
+            r#"gatelatch_upstream_connections{state="idle"} 1"#,
+            r#"gatelatch_upstream_connections{state="active"} 0"#,
+            r#"gatelatch_rejected_connections_total{reason="limit"} 1"#,
+            r#"gatelatch_token_refusals_total{reason="expired"} 1"#,
+            r#"gatelatch_upstream_errors_total{service="jobs",kind="reset"} 1"#,
+            r#"gatelatch_logins_total{outcome="invalid"} 1"#,
+        ] {
+            assert!(text.lines().any(|written| written == line), "{line} is missing in\n{text}");
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! The sum over all shards at one moment.
+
+use std::collections::BTreeMap;
+
+use super::histogram::Distribution;
+use super::labels::{
+    ConnectionRejection, Label, LoginOutcome, Outcome, ReloadOutcome, StatusClass, TokenRefusal, UpstreamConnection,
+    UpstreamErrorKind,
+};
+use super::shard::{Entry, ShardCells};
+
+/// One count for each value of a label.
+pub(super) type ByLabel<L> = Vec<(L, u64)>;
+
+/// All numbers of the process, sorted by label so that two scrapes list them alike.
+#[derive(Debug, Default)]
+pub(super) struct Totals {
+    pub(super) process_start: f64,
+    pub(super) services: BTreeMap<Box<str>, ServiceTotals>,
+    pub(super) client_connections: i64,
+    pub(super) upstream_connections: Vec<(UpstreamConnection, i64)>,
+    pub(super) rejections: ByLabel<ConnectionRejection>,
+    pub(super) token_refusals: ByLabel<TokenRefusal>,
+    pub(super) logins: ByLabel<LoginOutcome>,
+    pub(super) reloads: ByLabel<ReloadOutcome>,
+    pub(super) last_reload_successful: bool,
+    pub(super) last_success: u64,
+    pub(super) dropped_lines: u64,
+}
+
+/// All numbers of a service.
+#[derive(Debug, Default)]
+pub(super) struct ServiceTotals {
+    /// By rule, then by outcome and status class.
+    pub(super) requests: BTreeMap<Box<str>, BTreeMap<(&'static str, &'static str), u64>>,
+    pub(super) durations: Distribution,
+    pub(super) upstream_errors: ByLabel<UpstreamErrorKind>,
+}
+
+impl Totals {
+    pub(super) fn add(&mut self, shard: &ShardCells) {
+        self.client_connections += shard.client_connections.read();
+        let levels = UpstreamConnection::ALL.iter().map(|state| (*state, &shard.upstream_connections[state.index()]));
+        for (state, level) in levels {
+            match self.upstream_connections.iter_mut().find(|(known, _)| *known == state) {
+                Some((_, sum)) => *sum += level.read(),
+                None => self.upstream_connections.push((state, level.read())),
+            }
+        }
+        add_all(&mut self.rejections, |reason| shard.rejections.read(reason));
+        add_all(&mut self.token_refusals, |reason| shard.token_refusals.read(reason));
+        for (name, entry) in shard.services().iter() {
+            self.services.entry(name.into()).or_default().add(entry);
+        }
+    }
+}
+
+impl ServiceTotals {
+    fn add(&mut self, entry: &Entry) {
+        self.durations.add(&entry.service.durations);
+        add_all(&mut self.upstream_errors, |kind| entry.service.upstream_errors.read(kind));
+        for (rule, cells) in &entry.rules {
+            for (outcome, class, count) in cells.counts() {
+                self.count(rule, outcome, class, count);
+            }
+        }
+    }
+
+    /// Whether the service has an upstream that ever failed; the gateway's own endpoints have none.
+    pub(super) fn has_upstream_errors(&self) -> bool {
+        self.upstream_errors.iter().any(|(_, count)| *count > 0)
+    }
+
+    fn count(&mut self, rule: &str, outcome: Outcome, class: StatusClass, count: u64) {
+        let key = (outcome.text(), class.text());
+        match self.requests.get_mut(rule) {
+            Some(counts) => *counts.entry(key).or_default() += count,
+            None => drop(self.requests.insert(rule.into(), BTreeMap::from([(key, count)]))),
+        }
+    }
+}
+
+/// Every value of a label with its count.
+pub(super) fn read_all<L: Label>(read: impl Fn(L) -> u64) -> ByLabel<L> {
+    L::ALL.iter().map(|label| (*label, read(*label))).collect()
+}
+
+fn add_all<L: Label>(sums: &mut ByLabel<L>, read: impl Fn(L) -> u64) {
+    if sums.is_empty() {
+        *sums = read_all(read);
+    } else {
+        sums.iter_mut().for_each(|(label, sum)| *sum += read(*label));
+    }
+}

@@ -1,0 +1,25 @@
+//! What operators see of a running gateway: counters, one line a request, and events.
+//!
+//! Nothing here decides anything, and nothing here makes a request wait.
+
+pub mod access_log;
+pub mod events;
+pub mod metrics;
+
+use std::io::IsTerminal;
+
+/// How a log line looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LineFormat {
+    /// `key=value` text, for people.
+    Text,
+    /// One JSON object a line, for machines.
+    Json,
+}
+
+impl LineFormat {
+    /// What suits a stream: text on a terminal, JSON elsewhere.
+    pub fn of(stream: &impl IsTerminal) -> Self {
+        if stream.is_terminal() { Self::Text } else { Self::Json }
+    }
+}
