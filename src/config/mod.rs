@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-use crate::access::{HostPattern, Mount, PathOptions, Policy, Router};
+use crate::access::{CaseRule, HostPattern, Mount, PathOptions, Policy, Router};
 use crate::token::Key;
 use crate::users::Directory;
 use crate::{upstream, wire};
@@ -140,6 +140,8 @@ pub struct Service {
     pub mount: Mount,
     /// Whether the mount is taken off before forwarding; default false.
     pub strip_path: bool,
+    /// How literals of paths are compared; default: by case.
+    pub case: CaseRule,
     /// What its paths may hold beyond the strict default.
     pub paths: PathOptions,
     /// Its rules.

@@ -17,7 +17,7 @@ use super::worker::{Pinned, Worker};
 use crate::access::{Decision, ForbidReason, PathOptions, Permit, RequestPath};
 use crate::ambient;
 use crate::portal::{Denial, Endpoint, LoginEvent, PortalCaller};
-use crate::telemetry::{LoginOutcome, Outcome};
+use crate::telemetry::metrics::{LoginOutcome, Outcome};
 use crate::upstream::{Extra, Outbound, ResponseBody};
 use crate::wire::{BadRequest, Intake, Peer, Target, remove_hop_by_hop};
 
@@ -52,7 +52,11 @@ async fn answer(
     record.take_in(&target, &intake);
     let identified = || {
         let address = Some(intake.client.address);
-        identify(snapshot, intake.credential.as_ref(), address, ambient::unix_seconds())
+        let identified = identify(snapshot, intake.credential.as_ref(), address, ambient::unix_seconds());
+        if let Credential::Refused(error) = identified.credential {
+            worker.shard.token_refused(error.kind());
+        }
+        identified
     };
     if let Some(endpoint) = snapshot.portal.endpoint(&target.method, target.path.as_str()) {
         return Ok(Answer::Own(ask_portal(worker, snapshot, endpoint, identified(), &intake, body, record).await));
@@ -85,12 +89,7 @@ impl Record {
 }
 
 /// A service that accepts less in a path than others reads the path again by its own measure.
-fn check_spelling(
-    target: &Target,
-    intake: &Intake,
-    own: PathOptions,
-    widest: PathOptions,
-) -> Result<(), Rejection> {
+fn check_spelling(target: &Target, intake: &Intake, own: PathOptions, widest: PathOptions) -> Result<(), Rejection> {
     if own != widest {
         let path = RequestPath::parse(intake.head.uri.path(), own).map_err(BadRequest::Path)?;
         debug_assert_eq!(path, target.path, "options refuse spellings, they do not choose between them");

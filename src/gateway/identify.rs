@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::snapshot::Snapshot;
 use crate::access::Caller;
-use crate::telemetry::TokenRefusal;
+use crate::telemetry::metrics::TokenRefusal;
 use crate::token::{Refusal, VerifiedClaims};
 use crate::users::{Directory, User};
 use crate::wire::Credential;

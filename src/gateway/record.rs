@@ -10,10 +10,8 @@ use http::{HeaderValue, Method};
 use super::worker::{Pinned, Worker};
 use crate::access::{Identity, RuleId};
 use crate::ambient;
-use crate::telemetry::{AccessLine, Outcome, ServiceMetrics};
-
-/// The status that the log shows where the client did not wait for an answer, as nginx has it.
-const CLIENT_CLOSED: u16 = 499;
+use crate::telemetry::access_log::{Aborted, AccessLine};
+use crate::telemetry::metrics::{Outcome, ServiceMetrics};
 
 /// One request, as far as it is known. Dropping it writes it down.
 pub(super) struct Record {
@@ -34,7 +32,8 @@ pub(super) struct Record {
     pub(super) upstream_time: Option<Duration>,
     pub(super) status: Option<u16>,
     pub(super) bytes: u64,
-    pub(super) end: End,
+    /// Who broke the exchange off; `None` once the whole answer is handed over.
+    pub(super) aborted: Option<Aborted>,
 }
 
 /// Who answers a request.
@@ -46,15 +45,6 @@ pub(super) enum Route {
     Portal,
     /// The service of this index.
     Service(usize),
-}
-
-/// How far the answer came.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum End {
-    /// The whole answer was handed to the connection.
-    Complete,
-    /// It ended before that.
-    Aborted,
 }
 
 impl Record {
@@ -77,7 +67,7 @@ impl Record {
             upstream_time: None,
             status: None,
             bytes: 0,
-            end: End::Aborted,
+            aborted: Some(Aborted::Client),
         }
     }
 
@@ -90,7 +80,7 @@ impl Record {
         }
     }
 
-    /// Takes the time of the upstream: from now to the returned mark's [`Record::upstream_answered`].
+    /// Takes the time of the upstream, which was asked then.
     pub(super) fn upstream_answered(&mut self, asked: Instant) {
         self.upstream_time = Some(ambient::now().duration_since(asked));
     }
@@ -113,12 +103,12 @@ impl Record {
             rule,
             decision: self.outcome.label(),
             reason: self.reason.as_deref(),
-            status: self.status.unwrap_or(CLIENT_CLOSED),
+            status: self.status.unwrap_or(0),
             bytes: self.bytes,
             upstream: service.filter(|_| self.upstream_time.is_some()).map(|service| service.upstream_name.as_str()),
             duration,
             upstream_duration: self.upstream_time,
-            aborted: self.end == End::Aborted,
+            aborted: self.aborted,
         });
     }
 }

@@ -6,7 +6,7 @@ use http::{HeaderValue, Response, StatusCode};
 
 use super::identify::CredentialError;
 use crate::access::{Forbid, ForbidReason};
-use crate::telemetry::{Outcome, UpstreamErrorKind};
+use crate::telemetry::metrics::{Outcome, UpstreamErrorKind};
 use crate::upstream::{BodyFault, ForwardError, PrepareError};
 use crate::wire::{self, BadRequest};
 
@@ -137,10 +137,9 @@ impl Rejection {
 
 fn forward_status(error: &ForwardError) -> StatusCode {
     match error {
-        ForwardError::Resolve(_)
-        | ForwardError::Connect(_)
-        | ForwardError::Closed(_)
-        | ForwardError::Protocol(_) => StatusCode::BAD_GATEWAY,
+        ForwardError::Resolve(_) | ForwardError::Connect(_) | ForwardError::Closed(_) | ForwardError::Protocol(_) => {
+            StatusCode::BAD_GATEWAY
+        }
         ForwardError::ConnectTimeout | ForwardError::ResponseTimeout => StatusCode::GATEWAY_TIMEOUT,
         ForwardError::Client(BodyFault::Broken) => StatusCode::BAD_REQUEST,
         ForwardError::Client(BodyFault::TooLarge) => StatusCode::PAYLOAD_TOO_LARGE,

@@ -7,8 +7,9 @@ use bytes::Bytes;
 use http::{Method, Response};
 use http_body::{Body, Frame, SizeHint};
 
-use super::record::{End, Record};
-use crate::telemetry::UpstreamErrorKind;
+use super::record::Record;
+use crate::telemetry::access_log::Aborted;
+use crate::telemetry::metrics::UpstreamErrorKind;
 use crate::upstream::ResponseBody;
 
 /// The body of an answer. When it is dropped, the request is written down.
@@ -36,7 +37,7 @@ impl ReplyBody {
     fn new(source: Source, mut record: Record) -> Self {
         // the body of an answer to HEAD is never asked for
         if record.method == Method::HEAD {
-            record.end = End::Complete;
+            record.aborted = None;
         }
         Self { source, record: Box::new(record) }
     }
@@ -58,10 +59,11 @@ impl Body for ReplyBody {
         match &polled {
             Poll::Ready(Some(Ok(frame))) => self.count(frame),
             Poll::Ready(Some(Err(error))) => {
+                self.record.aborted = Some(Aborted::Upstream);
                 self.record.reason = Some(format!("the upstream's answer broke off: {error}"));
                 self.record.metrics().upstream_error(UpstreamErrorKind::Reset);
             }
-            Poll::Ready(None) => self.record.end = End::Complete,
+            Poll::Ready(None) => self.record.aborted = None,
             Poll::Pending => {}
         }
         polled
@@ -85,7 +87,7 @@ impl Body for ReplyBody {
 impl Drop for ReplyBody {
     fn drop(&mut self) {
         if self.is_end_stream() {
-            self.record.end = End::Complete;
+            self.record.aborted = None;
         }
     }
 }

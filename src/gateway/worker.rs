@@ -9,7 +9,8 @@ use http::HeaderValue;
 
 use super::snapshot::{Shared, Snapshot};
 use crate::ambient::Ticker;
-use crate::telemetry::{LogShard, Metrics, ServiceMetrics, Shard};
+use crate::telemetry::access_log::LogShard;
+use crate::telemetry::metrics::{Metrics, ServiceMetrics, Shard};
 use crate::upstream::{Connector, Pool, Settings};
 
 /// What a worker is made of.

@@ -20,7 +20,7 @@ use super::context::Context as WorkerContext;
 use super::io::ClientIo;
 use crate::config::ServerLimits;
 use crate::gateway::{ReplyBody, handle};
-use crate::telemetry::ConnectionRejection;
+use crate::telemetry::metrics::ConnectionRejection;
 use crate::wire::Peer;
 
 /// What a head that did not come in time is told.

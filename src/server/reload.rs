@@ -15,7 +15,7 @@ use crate::ambient;
 use crate::config::{self, Config, LoadRequest, Loaded, Problem, Severity};
 use crate::gateway::{Shared, Snapshot};
 use crate::telemetry::events::Events;
-use crate::telemetry::{Metrics, ReloadOutcome};
+use crate::telemetry::metrics::{Metrics, ReloadOutcome};
 use crate::users::Hasher;
 
 /// How long the files must be left alone before they are read: editors and deployments write in several steps.

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::connection;
 use super::context::Context;
-use crate::telemetry::ConnectionRejection;
+use crate::telemetry::metrics::ConnectionRejection;
 use crate::wire::Peer;
 
 /// What a connection over the limit is told.

@@ -14,7 +14,7 @@ use hyper::body::Incoming;
 use super::body::{Exchange, RequestBody, Watch};
 use super::error::PrepareError;
 use super::settings::{HostHeader, Settings};
-use crate::access::{Mount, PathOptions, Permit, RequestPath};
+use crate::access::{CaseRule, Mount, PathOptions, Permit, RequestPath};
 use crate::ambient::Ticker;
 use crate::wire::{Authorization, FieldFilter, Host, IdentitySettings, Intake, each_nominated};
 
@@ -34,6 +34,8 @@ pub struct Forwarding {
     pub identity: IdentitySettings,
     /// What is taken off the path; `None`: nothing.
     pub strip: Option<Mount>,
+    /// How the mount is compared.
+    pub case: CaseRule,
     /// What a path may hold, for the check after the strip.
     pub paths: PathOptions,
     /// Bytes of a request body; `None`: unlimited.
@@ -117,7 +119,7 @@ pub struct Extra<'a> {
 /// Origin-form: the decided path, and the query as it came.
 fn outbound_uri(permit: &Permit<'_>, sent: &Uri, how: &Forwarding) -> Result<Uri, PrepareError> {
     let stripped: Option<RequestPath> = match &how.strip {
-        Some(mount) => permit.path().strip(mount, how.paths).transpose().map_err(PrepareError::Path)?,
+        Some(mount) => permit.path().strip(mount, how.case, how.paths).transpose().map_err(PrepareError::Path)?,
         None => None,
     };
     let path = stripped.as_ref().unwrap_or(permit.path()).as_str();
