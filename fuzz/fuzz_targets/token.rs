@@ -1,4 +1,4 @@
-//! Any text as a token, as a header and as claims: never a panic, and never accepted without the key.
+//! Any text as a token at any time: never a panic, and never accepted without the key.
 #![no_main]
 
 use std::time::Duration;
