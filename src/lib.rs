@@ -4,6 +4,7 @@
 
 pub mod access;
 pub mod ambient;
+pub mod cli;
 pub mod config;
 pub mod token;
 pub mod upstream;
