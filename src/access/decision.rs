@@ -1,5 +1,6 @@
 //! What the policy answers.
 
+use std::fmt;
 use std::sync::Arc;
 
 use super::identity::Identity;
@@ -85,4 +86,45 @@ pub enum MissingRoles {
     OneOf(Vec<Box<str>>),
     /// All of these.
     All(Vec<Box<str>>),
+}
+
+/// The text for the client. It names the roles that are missing, and nothing else of the rules.
+impl fmt::Display for ForbidReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoRule | Self::Nobody | Self::Condition => f.write_str("Access denied"),
+            Self::Roles(missing) => write!(f, "Access denied. {missing}"),
+        }
+    }
+}
+
+impl fmt::Display for MissingRoles {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::OneOf(roles) => write!(f, "Requires role: {}", roles.join(" or ")),
+            Self::All(roles) if roles.len() == 1 => write!(f, "Requires role: {}", roles[0]),
+            Self::All(roles) => write!(f, "Requires roles: {}", roles.join(" and ")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_names_missing_roles_only() {
+        let roles = |names: &[&str]| names.iter().map(|name| Box::from(*name)).collect();
+        for (reason, expected) in [
+            (ForbidReason::NoRule, "Access denied"),
+            (ForbidReason::Nobody, "Access denied"),
+            (ForbidReason::Condition, "Access denied"),
+            (ForbidReason::Roles(MissingRoles::OneOf(roles(&["a"]))), "Access denied. Requires role: a"),
+            (ForbidReason::Roles(MissingRoles::OneOf(roles(&["a", "b"]))), "Access denied. Requires role: a or b"),
+            (ForbidReason::Roles(MissingRoles::All(roles(&["a"]))), "Access denied. Requires role: a"),
+            (ForbidReason::Roles(MissingRoles::All(roles(&["a", "b"]))), "Access denied. Requires roles: a and b"),
+        ] {
+            assert_eq!(reason.to_string(), expected);
+        }
+    }
 }

@@ -1,6 +1,17 @@
 //! A decision with its reasons: every rule looked at one by one, by a second, naive implementation.
 
-use super::decision::Decision;
+mod compare;
+mod report;
+#[cfg(test)]
+mod tests;
+
+use http::Method;
+
+use self::compare::Candidate;
+use super::caller::Caller;
+use super::decision::{Decision, Forbid, ForbidReason};
+use super::path::RequestPath;
+use super::policy::{self, Policy};
 use super::rule::RuleId;
 
 /// Why a request is decided as it is.
@@ -12,6 +23,8 @@ pub struct Explanation<'a> {
     pub winner: Option<RuleReport>,
     /// The rules that cover the request and lose, most specific first.
     pub beaten: Vec<(RuleId, Loss)>,
+    /// The rules that cover the path but not the method, in the order of the file.
+    pub other_methods: Vec<RuleId>,
 }
 
 /// The rule that decides.
@@ -39,4 +52,36 @@ pub enum Loss {
     Path(String),
     /// The winner names the method; in words.
     Method(String),
+}
+
+/// Nothing but the evaluation of the winner's requirement is shared with [`super::Policy::decide`].
+pub(super) fn explain<'a>(
+    policy: &Policy,
+    method: &Method,
+    path: &'a RequestPath,
+    caller: &'a Caller,
+) -> Explanation<'a> {
+    let segments: Vec<_> = path.segments().collect();
+    let on_path = || {
+        policy
+            .rules()
+            .iter()
+            .zip((0..).map(RuleId))
+            .filter(|(rule, _)| compare::covers_path(rule, &segments, policy.case()))
+    };
+    let mut candidates: Vec<Candidate<'_>> =
+        on_path().filter_map(|(rule, id)| Candidate::new(id, rule, method)).collect();
+    candidates.sort_by(compare::by_specificity);
+    let other_methods = on_path().filter(|(rule, _)| Candidate::new(RuleId(0), rule, method).is_none());
+    let other_methods = other_methods.map(|(_, id)| id).collect();
+    let Some((winner, beaten)) = candidates.split_first() else {
+        let decision = Decision::Forbid(Forbid { rule: None, reason: ForbidReason::NoRule });
+        return Explanation { decision, winner: None, beaten: Vec::new(), other_methods };
+    };
+    Explanation {
+        decision: policy::decide_by(winner.id, winner.rule, path, caller),
+        winner: Some(report::report(winner.id, winner.rule, path, caller)),
+        beaten: beaten.iter().map(|loser| (loser.id, compare::loss(winner, loser, method))).collect(),
+        other_methods,
+    }
 }

@@ -4,9 +4,13 @@
 //! [`http::Method`] and [`ipnet::IpNet`]. [`Policy::decide`] is total: every request gets an answer.
 
 mod caller;
+mod case;
 mod decision;
 mod explain;
+mod host;
 mod identity;
+mod judge;
+mod mount;
 mod path;
 mod pattern;
 mod policy;
@@ -16,12 +20,15 @@ mod rule;
 mod tree;
 
 pub use caller::Caller;
+pub use case::CaseRule;
 pub use decision::{Challenge, Decision, Forbid, ForbidReason, MissingRoles, Permit};
 pub use explain::{ConditionReport, Explanation, Loss, RuleReport};
+pub use host::{HostError, HostPattern};
 pub use identity::{Claim, ClaimValue, Identity};
+pub use mount::Mount;
 pub use path::{PathError, PathOptions, RequestPath};
-pub use pattern::{Pattern, PatternError};
+pub use pattern::{Pattern, PatternError, Segment};
 pub use policy::{Policy, Tie};
 pub use requirement::{ClaimMatch, Condition, Expected, Requirement, RoleMatch, UserMatch};
-pub use router::{HostError, HostPattern, Mount, Overlap, Router};
+pub use router::{Overlap, RoutedService, Router};
 pub use rule::{Methods, Rule, RuleId};

@@ -1,17 +1,25 @@
 //! The rules of one service, indexed.
 
+#[cfg(test)]
+mod tests;
+
 use http::Method;
 
-use super::caller::Caller;
-use super::decision::Decision;
-use super::explain::Explanation;
+use super::caller::{Caller, Who};
+use super::case::CaseRule;
+use super::decision::{Challenge, Decision, Forbid, ForbidReason, Permit};
+use super::explain::{self, Explanation};
+use super::judge::{self, Answer};
 use super::path::RequestPath;
-use super::rule::{Rule, RuleId};
+use super::rule::{Methods, Rule, RuleId};
+use super::tree::Tree;
 
 /// The rules of one service. The order in which they were written never matters.
 #[derive(Debug)]
 pub struct Policy {
     rules: Vec<Rule>,
+    case: CaseRule,
+    tree: Tree<Leaf>,
 }
 
 /// Two rules of which neither is more specific.
@@ -25,11 +33,23 @@ pub struct Tie {
     pub method: Option<Method>,
 }
 
+/// The rules of one path, by method.
+#[derive(Debug, Default)]
+struct Leaf {
+    named: Vec<(Method, RuleId)>,
+    unnamed: Option<RuleId>,
+}
+
 impl Policy {
-    /// Indexes the rules. Every tie is reported.
-    pub fn build(rules: Vec<Rule>, case_insensitive: bool) -> Result<Self, Vec<Tie>> {
-        let _ = case_insensitive;
-        Ok(Self { rules })
+    /// Indexes the rules. Every rule that ties is reported once for each earlier rule it ties with; of several
+    /// that are all alike, with the first.
+    pub fn build(rules: Vec<Rule>, case: CaseRule) -> Result<Self, Vec<Tie>> {
+        let mut tree = Tree::<Leaf>::new(case);
+        let mut ties = Vec::new();
+        for (id, rule) in (0..).map(RuleId).zip(&rules) {
+            tree.leaf(rule.pattern.segments()).add(id, &rule.methods, &mut ties);
+        }
+        if ties.is_empty() { Ok(Self { rules, case, tree }) } else { Err(ties) }
     }
 
     /// All rules, by [`RuleId`].
@@ -37,20 +57,80 @@ impl Policy {
         &self.rules
     }
 
-    /// The rule of that id.
+    /// The rule of that id, which this policy gave out.
     pub fn rule(&self, id: RuleId) -> &Rule {
         &self.rules[id.0 as usize]
     }
 
+    /// Whether letter case counts in its patterns.
+    pub fn case(&self) -> CaseRule {
+        self.case
+    }
+
+    /// The rule that decides such requests, whoever sends them; `None` where no rule covers them.
+    pub fn find(&self, method: &Method, path: &RequestPath) -> Option<RuleId> {
+        self.tree.find(path, |leaf| leaf.pick(method))
+    }
+
     /// Decides one request.
     pub fn decide<'a>(&self, method: &Method, path: &'a RequestPath, caller: &'a Caller) -> Decision<'a> {
-        let _ = (method, path, caller);
-        todo!()
+        match self.find(method, path) {
+            Some(id) => decide_by(id, self.rule(id), path, caller),
+            None => Decision::Forbid(Forbid { rule: None, reason: ForbidReason::NoRule }),
+        }
     }
 
     /// Decides like [`Policy::decide`], by looking at every rule one by one, and says why.
     pub fn explain<'a>(&'a self, method: &Method, path: &'a RequestPath, caller: &'a Caller) -> Explanation<'a> {
-        let _ = (method, path, caller);
-        todo!()
+        explain::explain(self, method, path, caller)
     }
+}
+
+/// Decides a request by the rule that won it.
+pub(super) fn decide_by<'a>(id: RuleId, rule: &Rule, path: &'a RequestPath, caller: &'a Caller) -> Decision<'a> {
+    match judge::judge(rule, path, caller) {
+        Answer::Allow => Decision::Allow(Permit::new(path, caller.identity(), id)),
+        Answer::Challenge => {
+            let credential_rejected = matches!(caller.who(), Who::Rejected);
+            Decision::Challenge(Challenge { rule: id, credential_rejected })
+        }
+        Answer::Forbid(reason) => Decision::Forbid(Forbid { rule: Some(id), reason }),
+    }
+}
+
+impl Leaf {
+    fn add(&mut self, id: RuleId, methods: &Methods, ties: &mut Vec<Tie>) {
+        match methods {
+            Methods::All => match self.unnamed {
+                Some(first) => ties.push(Tie { first, second: id, method: None }),
+                None => self.unnamed = Some(id),
+            },
+            Methods::Only(methods) => methods.iter().for_each(|method| self.add_named(id, method, ties)),
+        }
+    }
+
+    fn add_named(&mut self, id: RuleId, method: &Method, ties: &mut Vec<Tie>) {
+        match self.named(method) {
+            // The same method twice in one rule is no tie.
+            Some(first) if first == id => {}
+            Some(first) if is_reported(ties, first, id) => {}
+            Some(first) => ties.push(Tie { first, second: id, method: Some(method.clone()) }),
+            None => self.named.push((method.clone(), id)),
+        }
+    }
+
+    /// The rule for this method: one that names it, for HEAD then one that names GET, then one that names none.
+    fn pick(&self, method: &Method) -> Option<RuleId> {
+        let by_get = || if method == Method::HEAD { self.named(&Method::GET) } else { None };
+        self.named(method).or_else(by_get).or(self.unnamed)
+    }
+
+    fn named(&self, method: &Method) -> Option<RuleId> {
+        self.named.iter().find(|(named, _)| named == method).map(|(_, id)| *id)
+    }
+}
+
+/// Whether this pair ties for another method already; the ties of one rule stand together.
+fn is_reported(ties: &[Tie], first: RuleId, second: RuleId) -> bool {
+    ties.iter().rev().take_while(|tie| tie.second == second).any(|tie| tie.first == first)
 }

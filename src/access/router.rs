@@ -1,18 +1,28 @@
 //! Which service a request belongs to: the longest match over host, then path.
 
+#[cfg(test)]
+mod tests;
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+use super::case::CaseRule;
+use super::host::{self, HostPattern, Kind};
+use super::mount::Mount;
 use super::path::RequestPath;
+use super::pattern::Segment;
+use super::tree::Tree;
 
-/// A host of a service's `hosts`: `jobs.example.com` or `*.jobs.example.com`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct HostPattern {}
-
-/// Why a text is not a host pattern; `Display` says what to write instead.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum HostError {}
-
-/// A service's `path`: a literal path prefix such as `/` or `/jobs`, without parameters.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Mount {}
+/// What the router needs to know of one service.
+#[derive(Clone, Debug)]
+pub struct RoutedService {
+    /// Its hosts; empty: any host.
+    pub hosts: Vec<HostPattern>,
+    /// Its mount.
+    pub mount: Mount,
+    /// Whether letter case counts in its mount.
+    pub case: CaseRule,
+}
 
 /// Two services that claim the same host and mount.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,35 +34,132 @@ pub struct Overlap {
 }
 
 /// Finds the service of a request.
-#[derive(Debug)]
-pub struct Router {}
-
-impl HostPattern {
-    /// Parses an entry of `hosts`; a port is refused.
-    pub fn parse(text: &str) -> Result<Self, HostError> {
-        let _ = text;
-        todo!()
-    }
+#[derive(Debug, Default)]
+pub struct Router {
+    exact: HashMap<Box<str>, Mounts>,
+    /// By the host above all those that the wildcard covers.
+    below: HashMap<Box<str>, Mounts>,
+    any: Mounts,
 }
 
-impl Mount {
-    /// Parses a service's `path`.
-    pub fn parse(text: &str) -> Result<Self, super::pattern::PatternError> {
-        let _ = text;
-        todo!()
-    }
+/// The mounts of one host pattern.
+#[derive(Debug)]
+struct Mounts {
+    sensitive: Tree<Option<Mounted>>,
+    insensitive: Tree<Option<Mounted>>,
+}
+
+/// A service, and how many segments its mount has.
+#[derive(Clone, Copy, Debug)]
+struct Mounted {
+    service: usize,
+    depth: usize,
 }
 
 impl Router {
-    /// Indexes the services: for each its hosts (empty: any host) and its mount.
-    pub fn build(services: Vec<(Vec<HostPattern>, Mount)>, case_insensitive: Vec<bool>) -> Result<Self, Vec<Overlap>> {
-        let _ = (services, case_insensitive);
-        todo!()
+    /// Indexes the services. Every pair that claims the same host and mount is reported once.
+    pub fn build(services: Vec<RoutedService>) -> Result<Self, Vec<Overlap>> {
+        let overlaps = overlaps(&services);
+        if !overlaps.is_empty() {
+            return Err(overlaps);
+        }
+        let mut router = Self::default();
+        for (index, service) in services.iter().enumerate() {
+            for host in hosts(service) {
+                router.mounts(host).add(index, service);
+            }
+        }
+        Ok(router)
+    }
+
+    fn mounts(&mut self, host: Option<&Kind>) -> &mut Mounts {
+        match host {
+            Some(Kind::Exact(host)) => self.exact.entry(host.clone()).or_default(),
+            Some(Kind::Below(parent)) => self.below.entry(parent.clone()).or_default(),
+            None => &mut self.any,
+        }
     }
 
     /// The index of the service for this host (lower-case, without port and trailing dot) and path.
+    ///
+    /// An exact host comes before the longest wildcard, that before any host; where none of a host's mounts fits the
+    /// path, the next host is asked. An IPv6 host may stand in brackets or not.
     pub fn find(&self, host: &str, path: &RequestPath) -> Option<usize> {
-        let _ = (host, path);
-        todo!()
+        self.find_exact(host, path).or_else(|| self.find_below(host, path)).or_else(|| self.any.find(path))
     }
+
+    fn find_exact(&self, host: &str, path: &RequestPath) -> Option<usize> {
+        if self.exact.is_empty() {
+            return None;
+        }
+        let address = host::ipv6(host).ok().flatten();
+        self.exact.get(address.as_deref().unwrap_or(host))?.find(path)
+    }
+
+    fn find_below(&self, host: &str, path: &RequestPath) -> Option<usize> {
+        if self.below.is_empty() {
+            return None;
+        }
+        let parents = host.match_indices('.').map(|(dot, _)| &host[dot + 1..]);
+        parents.filter_map(|parent| self.below.get(parent)).find_map(|mounts| mounts.find(path))
+    }
+}
+
+impl Mounts {
+    fn add(&mut self, index: usize, service: &RoutedService) {
+        let tree = match service.case {
+            CaseRule::Sensitive => &mut self.sensitive,
+            CaseRule::Insensitive => &mut self.insensitive,
+        };
+        let mut segments: Vec<_> = service.mount.segments().map(|text| Segment::Literal(text.into())).collect();
+        let depth = segments.len();
+        segments.push(Segment::Rest);
+        *tree.leaf(&segments) = Some(Mounted { service: index, depth });
+    }
+
+    fn find(&self, path: &RequestPath) -> Option<usize> {
+        let sensitive = self.sensitive.find(path, |mounted| *mounted);
+        let insensitive = self.insensitive.find(path, |mounted| *mounted);
+        sensitive.into_iter().chain(insensitive).max_by_key(|mounted| mounted.depth).map(|mounted| mounted.service)
+    }
+}
+
+impl Default for Mounts {
+    fn default() -> Self {
+        Self { sensitive: Tree::new(CaseRule::Sensitive), insensitive: Tree::new(CaseRule::Insensitive) }
+    }
+}
+
+/// The host patterns of a service; `None` for any host.
+fn hosts(service: &RoutedService) -> impl Iterator<Item = Option<&Kind>> {
+    let any = service.hosts.is_empty().then_some(None);
+    any.into_iter().chain(service.hosts.iter().map(|host| Some(host.kind())))
+}
+
+/// A host pattern and the folded segments of a mount.
+type Claim<'a> = (Option<&'a Kind>, Vec<Cow<'a, str>>);
+
+fn overlaps(services: &[RoutedService]) -> Vec<Overlap> {
+    let mut earlier: HashMap<Claim<'_>, Vec<usize>> = HashMap::new();
+    let mut overlaps = Vec::new();
+    for (second, service) in services.iter().enumerate() {
+        let folded: Vec<_> = service.mount.segments().map(|text| CaseRule::Insensitive.fold(text.into())).collect();
+        for host in hosts(service) {
+            let alike = earlier.entry((host, folded.clone())).or_default();
+            let same = alike.iter().filter(|first| overlap(&services[**first], service));
+            overlaps.extend(same.map(|first| Overlap { first: *first, second }));
+            alike.push(second);
+        }
+    }
+    // Two services may share several hosts; and one may name a host twice, which is no overlap.
+    overlaps.retain(|pair| pair.first != pair.second);
+    overlaps.sort_unstable_by_key(|pair| (pair.first, pair.second));
+    overlaps.dedup();
+    overlaps
+}
+
+/// Whether two mounts that are equal without regard to case are the same to one of the services.
+fn overlap(first: &RoutedService, second: &RoutedService) -> bool {
+    let folds = |service: &RoutedService| service.case == CaseRule::Insensitive;
+    folds(first) || folds(second) || first.mount.segments().eq(second.mount.segments())
 }

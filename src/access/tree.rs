@@ -1,1 +1,112 @@
-//! The segment tree that indexes patterns.
+//! The segment tree that indexes patterns: a lookup costs by the length of the path, not by the number of patterns.
+
+use std::collections::HashMap;
+
+use super::case::CaseRule;
+use super::path::{RequestPath, decode};
+use super::pattern::Segment;
+
+/// Patterns, each with a leaf of the owner's choice.
+#[derive(Debug)]
+pub(super) struct Tree<L> {
+    case: CaseRule,
+    nodes: Vec<Node<L>>,
+}
+
+/// The place of one pattern prefix. Its depth is the number of segments before it.
+#[derive(Debug)]
+struct Node<L> {
+    literals: HashMap<Box<str>, NodeId>,
+    parameter: Option<NodeId>,
+    /// Of the pattern that ends here.
+    here: Option<L>,
+    /// Of the pattern that ends here with `**`.
+    rest: Option<L>,
+}
+
+type NodeId = u32;
+
+const ROOT: NodeId = 0;
+
+impl<L: Default> Tree<L> {
+    pub(super) fn new(case: CaseRule) -> Self {
+        Self { case, nodes: vec![Node::default()] }
+    }
+
+    /// The leaf of this pattern; patterns that differ in the names of parameters only share one.
+    pub(super) fn leaf(&mut self, segments: &[Segment]) -> &mut L {
+        let mut node = ROOT;
+        for segment in segments {
+            node = match segment {
+                Segment::Literal(text) => self.literal(node, text),
+                Segment::Parameter(_) => self.parameter(node),
+                Segment::Rest => return self.node(node).rest.get_or_insert_default(),
+            };
+        }
+        self.node(node).here.get_or_insert_default()
+    }
+
+    fn literal(&mut self, parent: NodeId, text: &str) -> NodeId {
+        let next = self.next_id();
+        let text = self.case.fold(text.into()).into();
+        let child = *self.node(parent).literals.entry(text).or_insert(next);
+        self.grow(child)
+    }
+
+    fn parameter(&mut self, parent: NodeId) -> NodeId {
+        let next = self.next_id();
+        let child = *self.node(parent).parameter.get_or_insert(next);
+        self.grow(child)
+    }
+
+    fn next_id(&self) -> NodeId {
+        NodeId::try_from(self.nodes.len()).expect("a configuration of four billion segments does not load")
+    }
+
+    fn grow(&mut self, child: NodeId) -> NodeId {
+        if child == self.next_id() {
+            self.nodes.push(Node::default());
+        }
+        child
+    }
+
+    fn node(&mut self, id: NodeId) -> &mut Node<L> {
+        &mut self.nodes[id as usize]
+    }
+}
+
+impl<L> Tree<L> {
+    /// The answer of the most specific leaf whose pattern covers the path and that `pick` accepts.
+    ///
+    /// Visits each node at most once, in the order of specificity: literal, parameter, the pattern's end, `**`.
+    pub(super) fn find<R>(&self, path: &RequestPath, pick: impl Fn(&L) -> Option<R>) -> Option<R> {
+        self.descend(ROOT, path.inner(), &pick)
+    }
+
+    /// `rest` is the path below this node, empty at its end. Recursion goes as deep as the longest pattern.
+    fn descend<R>(&self, node: NodeId, rest: &str, pick: &impl Fn(&L) -> Option<R>) -> Option<R> {
+        let node = &self.nodes[node as usize];
+        let below = if rest.is_empty() {
+            node.here.as_ref().and_then(pick)
+        } else {
+            let (segment, after) = rest.split_once('/').unwrap_or((rest, ""));
+            let literal = self.literal_below(node, segment);
+            let literal = literal.and_then(|child| self.descend(child, after, pick));
+            literal.or_else(|| node.parameter.and_then(|child| self.descend(child, after, pick)))
+        };
+        below.or_else(|| node.rest.as_ref().and_then(pick))
+    }
+
+    fn literal_below(&self, node: &Node<L>, segment: &str) -> Option<NodeId> {
+        if node.literals.is_empty() {
+            return None;
+        }
+        node.literals.get(&*self.case.fold(decode(segment))).copied()
+    }
+}
+
+impl<L> Default for Node<L> {
+    fn default() -> Self {
+        Self { literals: HashMap::new(), parameter: None, here: None, rest: None }
+    }
+}

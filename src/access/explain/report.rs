@@ -1,0 +1,76 @@
+//! The winning rule's conditions in words, each with its value.
+
+use super::super::caller::Caller;
+use super::super::identity::ClaimValue;
+use super::super::judge::{self, Facts};
+use super::super::path::RequestPath;
+use super::super::requirement::{ClaimMatch, Condition, Expected, Requirement, RoleMatch, UserMatch};
+use super::super::rule::{Rule, RuleId};
+use super::{ConditionReport, RuleReport};
+
+pub(super) fn report(id: RuleId, rule: &Rule, path: &RequestPath, caller: &Caller) -> RuleReport {
+    let facts = Facts::new(rule, path, caller);
+    let alternatives = match &rule.requirement {
+        Requirement::AnyOf(conditions) => conditions.iter().map(|one| alternative(one, facts)).collect(),
+        Requirement::Anyone | Requirement::Authenticated | Requirement::Nobody => Vec::new(),
+    };
+    RuleReport { rule: id, alternatives }
+}
+
+/// One line for each entry; a condition without any gets one line that does not hold.
+fn alternative(condition: &Condition, facts: Facts<'_>) -> Vec<ConditionReport> {
+    if judge::is_empty(condition) {
+        return vec![ConditionReport { asked: "nothing, which holds for no one".to_owned(), holds: false }];
+    }
+    let roles = condition.roles.iter().map(|demand| line(role(demand), facts.has_roles(demand)));
+    let user = condition.user.iter().map(|user| line(subject(user, facts), facts.is_user(user)));
+    let claims = condition.claims.iter().map(|claim| line(fact(claim, facts), facts.has_claim(claim)));
+    let mut lines: Vec<_> = roles.chain(user).collect();
+    if !condition.networks.is_empty() {
+        let networks = condition.networks.iter().map(ToString::to_string);
+        lines.push(line(format!("address in {}", quoted(networks, "or")), facts.is_in(&condition.networks)));
+    }
+    lines.extend(claims);
+    lines
+}
+
+fn line(asked: String, holds: bool) -> ConditionReport {
+    ConditionReport { asked, holds }
+}
+
+fn role(demand: &RoleMatch) -> String {
+    match demand {
+        RoleMatch::OneOf(roles) => format!("role {}", quoted(roles, "or")),
+        RoleMatch::All(roles) => format!("roles {}", quoted(roles, "and")),
+    }
+}
+
+fn subject(user: &UserMatch, facts: Facts<'_>) -> String {
+    match user {
+        UserMatch::OneOf(users) => format!("user = {}", quoted(users, "or")),
+        UserMatch::Parameter(name) => format!("user = {}", parameter(name, facts)),
+    }
+}
+
+fn fact(claim: &ClaimMatch, facts: Facts<'_>) -> String {
+    let expected = match &claim.expected {
+        Expected::Value(ClaimValue::Text(text)) => format!("`{text}`"),
+        Expected::Value(ClaimValue::Integer(number)) => format!("{number}"),
+        Expected::Value(ClaimValue::Boolean(truth)) => format!("{truth}"),
+        Expected::Parameter(name) => parameter(name, facts),
+    };
+    format!("claim `{}` = {expected}", claim.name)
+}
+
+fn parameter(name: &str, facts: Facts<'_>) -> String {
+    match facts.parameter(name) {
+        Some(value) => format!("`{{{name}}}` (`{value}`)"),
+        None => format!("`{{{name}}}` (no parameter of the pattern)"),
+    }
+}
+
+/// `` `a` or `b` ``; `none` where the list is empty.
+fn quoted<T: std::fmt::Display>(names: impl IntoIterator<Item = T>, joint: &str) -> String {
+    let names: Vec<String> = names.into_iter().map(|name| format!("`{name}`")).collect();
+    if names.is_empty() { "none".to_owned() } else { names.join(&format!(" {joint} ")) }
+}

@@ -1,0 +1,198 @@
+//! Whether a caller fulfils what a rule asks.
+
+use std::borrow::Cow;
+use std::net::{IpAddr, Ipv6Addr};
+
+use ipnet::IpNet;
+
+use super::caller::Caller;
+use super::decision::{ForbidReason, MissingRoles};
+use super::identity::{ClaimValue, Identity};
+use super::path::RequestPath;
+use super::requirement::{ClaimMatch, Condition, Expected, Requirement, RoleMatch, UserMatch};
+use super::rule::Rule;
+
+/// What a rule says to a caller.
+#[derive(Debug)]
+pub(super) enum Answer {
+    Allow,
+    Challenge,
+    Forbid(ForbidReason),
+}
+
+/// What conditions are compared with.
+#[derive(Clone, Copy)]
+pub(super) struct Facts<'a> {
+    rule: &'a Rule,
+    path: &'a RequestPath,
+    address: Option<IpAddr>,
+    identity: Option<&'a Identity>,
+}
+
+/// Asks the rule about the caller. `path` is one that the rule's pattern covers.
+pub(super) fn judge(rule: &Rule, path: &RequestPath, caller: &Caller) -> Answer {
+    let facts = Facts::new(rule, path, caller);
+    match (&rule.requirement, facts.identity) {
+        (Requirement::Anyone, _) | (Requirement::Authenticated, Some(_)) => Answer::Allow,
+        (Requirement::Authenticated, None) => Answer::Challenge,
+        (Requirement::Nobody, _) => Answer::Forbid(ForbidReason::Nobody),
+        (Requirement::AnyOf(conditions), _) if conditions.iter().any(|one| facts.fulfil(one)) => Answer::Allow,
+        (Requirement::AnyOf(conditions), Some(_)) => Answer::Forbid(facts.refusal(conditions)),
+        (Requirement::AnyOf(conditions), None) if conditions.iter().any(|one| facts.could_fulfil(one)) => {
+            Answer::Challenge
+        }
+        (Requirement::AnyOf(_), None) => Answer::Forbid(ForbidReason::Condition),
+    }
+}
+
+impl<'a> Facts<'a> {
+    pub(super) fn new(rule: &'a Rule, path: &'a RequestPath, caller: &'a Caller) -> Self {
+        Self { rule, path, address: caller.address(), identity: caller.identity().map(|identity| &**identity) }
+    }
+
+    fn fulfil(self, condition: &Condition) -> bool {
+        !is_empty(condition)
+            && condition.roles.iter().all(|demand| self.has_roles(demand))
+            && self.fulfil_but_roles(condition)
+    }
+
+    /// Whether everything but `roles` holds.
+    fn fulfil_but_roles(self, condition: &Condition) -> bool {
+        condition.user.iter().all(|user| self.is_user(user))
+            && self.is_in(&condition.networks)
+            && condition.claims.iter().all(|claim| self.has_claim(claim))
+    }
+
+    /// Whether some identity, sent from the same address for the same path, would fulfil it.
+    fn could_fulfil(self, condition: &Condition) -> bool {
+        let role_exists = |demand: &RoleMatch| match demand {
+            RoleMatch::OneOf(roles) | RoleMatch::All(roles) => !roles.is_empty(),
+        };
+        let user_exists = |user: &UserMatch| match user {
+            UserMatch::OneOf(users) => !users.is_empty(),
+            UserMatch::Parameter(name) => self.parameter(name).is_some(),
+        };
+        let value_exists = |claim: &ClaimMatch| match &claim.expected {
+            Expected::Value(_) => true,
+            Expected::Parameter(name) => self.parameter(name).is_some(),
+        };
+        !is_empty(condition)
+            && self.is_in(&condition.networks)
+            && condition.roles.iter().all(role_exists)
+            && condition.user.iter().all(user_exists)
+            && condition.claims.iter().all(value_exists)
+    }
+
+    pub(super) fn has_roles(self, demand: &RoleMatch) -> bool {
+        let Some(identity) = self.identity else { return false };
+        match demand {
+            RoleMatch::OneOf(roles) => roles.iter().any(|role| identity.roles.contains(role)),
+            // A demand for no role at all is a mistake, and must not open anything.
+            RoleMatch::All(roles) => !roles.is_empty() && roles.iter().all(|role| identity.roles.contains(role)),
+        }
+    }
+
+    pub(super) fn is_user(self, user: &UserMatch) -> bool {
+        let Some(identity) = self.identity else { return false };
+        match user {
+            UserMatch::OneOf(users) => users.contains(&identity.subject),
+            UserMatch::Parameter(name) => self.parameter(name).is_some_and(|value| *value == *identity.subject),
+        }
+    }
+
+    /// Whether the client's address lies in one of the networks, or none is asked for.
+    pub(super) fn is_in(self, networks: &[IpNet]) -> bool {
+        networks.is_empty() || self.address.is_some_and(|address| networks.iter().any(|net| lies_in(address, net)))
+    }
+
+    pub(super) fn has_claim(self, claim: &ClaimMatch) -> bool {
+        let Some(identity) = self.identity else { return false };
+        let mut values = identity.claims.iter().filter(|held| held.name == claim.name).flat_map(|held| &held.values);
+        match &claim.expected {
+            Expected::Value(expected) => values.any(|value| value == expected),
+            Expected::Parameter(name) => {
+                self.parameter(name).is_some_and(|expected| values.any(|value| is_written(value, &expected)))
+            }
+        }
+    }
+
+    /// The decoded value of a path parameter; `None` where the pattern has none of this name.
+    pub(super) fn parameter(self, name: &str) -> Option<Cow<'a, str>> {
+        self.path.segment(self.rule.pattern.position(name)?)
+    }
+
+    /// Why a known caller fails all of these.
+    fn refusal(self, conditions: &[Condition]) -> ForbidReason {
+        let missing: Option<Vec<&RoleMatch>> = conditions.iter().map(|one| self.missing_roles(one)).collect();
+        missing.and_then(|missing| unite(&missing)).map_or(ForbidReason::Condition, ForbidReason::Roles)
+    }
+
+    /// The role demand for want of which alone the condition fails; `None` where it fails otherwise as well.
+    fn missing_roles(self, condition: &Condition) -> Option<&RoleMatch> {
+        let mut failed = condition.roles.iter().filter(|demand| !self.has_roles(demand));
+        match (failed.next(), failed.next()) {
+            (Some(demand), None) if self.fulfil_but_roles(condition) => Some(demand),
+            _ => None,
+        }
+    }
+}
+
+/// What would have been enough: one role of any of the demands, or all of the only one.
+fn unite(missing: &[&RoleMatch]) -> Option<MissingRoles> {
+    if let [RoleMatch::All(roles)] = missing
+        && !roles.is_empty()
+    {
+        return Some(MissingRoles::All(distinct(roles)));
+    }
+    let mut union = Vec::new();
+    for demand in missing {
+        match demand {
+            RoleMatch::OneOf(roles) => union.extend_from_slice(roles),
+            RoleMatch::All(_) => return None,
+        }
+    }
+    if union.is_empty() { None } else { Some(MissingRoles::OneOf(distinct(&union))) }
+}
+
+fn distinct(roles: &[Box<str>]) -> Vec<Box<str>> {
+    let mut distinct: Vec<Box<str>> = Vec::with_capacity(roles.len());
+    for role in roles {
+        if !distinct.contains(role) {
+            distinct.push(role.clone());
+        }
+    }
+    distinct
+}
+
+/// Whether it asks for nothing; such a condition holds for no one.
+pub(super) fn is_empty(condition: &Condition) -> bool {
+    let Condition { roles, user, networks, claims } = condition;
+    roles.is_empty() && user.is_none() && networks.is_empty() && claims.is_empty()
+}
+
+/// Whether the address lies in the network. An IPv4 address is the same in its IPv6 clothes (`::ffff:192.0.2.1`), on
+/// either side; `::/0` holds IPv6 only.
+fn lies_in(address: IpAddr, network: &IpNet) -> bool {
+    match (address.to_canonical(), network) {
+        (IpAddr::V4(v4), IpNet::V6(net)) if is_mapped(net.addr()) && net.prefix_len() >= 96 => {
+            net.contains(&v4.to_ipv6_mapped())
+        }
+        (canonical, net) => net.contains(&canonical),
+    }
+}
+
+fn is_mapped(address: Ipv6Addr) -> bool {
+    address.to_ipv4_mapped().is_some()
+}
+
+/// Whether a path parameter spells this claim: a string as it is, a number in decimal without leading zeros.
+fn is_written(value: &ClaimValue, text: &str) -> bool {
+    match value {
+        ClaimValue::Text(value) => **value == *text,
+        ClaimValue::Integer(value) => {
+            let canonical = text == "0" || !text.starts_with(['0', '+']) && !text.starts_with("-0");
+            canonical && text.parse() == Ok(*value)
+        }
+        ClaimValue::Boolean(_) => false,
+    }
+}

@@ -1,0 +1,146 @@
+//! The promises of the policy, over random rule sets.
+
+use std::sync::Arc;
+
+use gatelatch::access::{
+    Caller, CaseRule, Decision, ForbidReason, Methods, PathOptions, Pattern, Policy, RequestPath, Requirement, Rule,
+};
+use http::Method;
+use proptest::prelude::*;
+
+use crate::model::{self, Outcome};
+use crate::strategies::{caller, identity, method, path, rules};
+
+fn case() -> impl Strategy<Value = CaseRule> {
+    prop_oneof![Just(CaseRule::Sensitive), Just(CaseRule::Insensitive)]
+}
+
+/// The policy of these rules without those that tie with an earlier one.
+fn build(rules: Vec<Rule>, case: CaseRule) -> Policy {
+    let mut kept = Vec::new();
+    for rule in rules {
+        kept.push(rule);
+        if model::tie(&kept, case) {
+            kept.pop();
+        }
+    }
+    Policy::build(kept, case).unwrap()
+}
+
+fn parse(raw: &str) -> RequestPath {
+    RequestPath::parse(raw, PathOptions::default()).unwrap()
+}
+
+fn outcome(decision: &Decision<'_>) -> Outcome {
+    match decision {
+        Decision::Allow(_) => Outcome::Allow,
+        Decision::Challenge(_) => Outcome::Challenge,
+        Decision::Forbid(_) => Outcome::Forbid,
+    }
+}
+
+/// The deciding rule's index.
+fn rule(decision: &Decision<'_>) -> Option<usize> {
+    let id = match decision {
+        Decision::Allow(permit) => Some(permit.rule()),
+        Decision::Challenge(challenge) => Some(challenge.rule),
+        Decision::Forbid(forbid) => forbid.rule,
+    };
+    id.map(|id| id.0 as usize)
+}
+
+proptest! {
+    #[test]
+    fn ties_are_found(rules in rules(), case in case()) {
+        prop_assert_eq!(Policy::build(rules.clone(), case).is_err(), model::tie(&rules, case));
+    }
+
+    #[test]
+    fn decide_agrees_with_the_contract(
+        rules in rules(), case in case(), method in method(), raw in path(), caller in caller(),
+    ) {
+        let policy = build(rules, case);
+        let path = parse(&raw);
+        let decision = policy.decide(&method, &path, &caller);
+        let expected = model::decide(policy.rules(), case, &method, &raw, &caller);
+        prop_assert_eq!((rule(&decision), outcome(&decision)), expected);
+    }
+
+    #[test]
+    fn decide_agrees_with_explain(
+        rules in rules(), case in case(), method in method(), raw in path(), caller in caller(),
+    ) {
+        let policy = build(rules, case);
+        let path = parse(&raw);
+        let decision = policy.decide(&method, &path, &caller);
+        let explanation = policy.explain(&method, &path, &caller);
+        prop_assert_eq!(format!("{decision:?}"), format!("{:?}", explanation.decision));
+        prop_assert_eq!(rule(&decision), explanation.winner.as_ref().map(|winner| winner.rule.0 as usize));
+        if let Some(winner) = explanation.winner && !winner.alternatives.is_empty() {
+            let holds = winner.alternatives.iter().any(|lines| lines.iter().all(|line| line.holds));
+            prop_assert_eq!(holds, outcome(&decision) == Outcome::Allow);
+        }
+    }
+
+    #[test]
+    fn without_a_rule_nothing_is_allowed(method in method(), raw in path(), caller in caller()) {
+        let policy = Policy::build(vec![], CaseRule::Sensitive).unwrap();
+        let path = parse(&raw);
+        let refused = matches!(policy.decide(&method, &path, &caller),
+            Decision::Forbid(forbid) if forbid.rule.is_none() && forbid.reason == ForbidReason::NoRule);
+        prop_assert!(refused);
+    }
+
+    #[test]
+    fn a_further_role_never_closes(
+        rules in rules(), method in method(), raw in path(), identity in identity(), role in "[rst]",
+    ) {
+        let policy = build(rules, CaseRule::Sensitive);
+        let path = parse(&raw);
+        let mut more = identity.clone();
+        more.roles.push(role.into());
+        let before = Caller::known(Arc::new(identity), None);
+        let after = Caller::known(Arc::new(more), None);
+        if outcome(&policy.decide(&method, &path, &before)) == Outcome::Allow {
+            prop_assert_eq!(outcome(&policy.decide(&method, &path, &after)), Outcome::Allow);
+        }
+    }
+
+    #[test]
+    fn the_order_of_rules_never_matters(
+        rules in rules(), turn in 0_usize..12, method in method(), raw in path(), caller in caller(),
+    ) {
+        let policy = build(rules, CaseRule::Sensitive);
+        let mut turned = policy.rules().to_vec();
+        turned.reverse();
+        let turn = turn.min(turned.len());
+        turned.rotate_left(turn);
+        let turned = Policy::build(turned, CaseRule::Sensitive).unwrap();
+        let path = parse(&raw);
+        let (one, other) = (policy.decide(&method, &path, &caller), turned.decide(&method, &path, &caller));
+        prop_assert_eq!(outcome(&one), outcome(&other));
+        let name = |policy: &Policy, decision| rule(decision).map(|id| policy.rules()[id].clone());
+        prop_assert_eq!(name(&policy, &one), name(&turned, &other));
+    }
+
+    #[test]
+    fn a_pattern_never_matches_inside_a_segment(
+        prefix in "/[a-c]{1,3}(/[a-c]{1,3})?", end in "(/\\*|/\\*\\*)?", more in "[a-c]{1,3}", before in any::<bool>(),
+    ) {
+        let text = format!("{prefix}{end}");
+        let rule = Rule {
+            name: text.as_str().into(),
+            pattern: Pattern::parse(&text).unwrap(),
+            methods: Methods::All,
+            requirement: Requirement::Anyone,
+        };
+        let policy = Policy::build(vec![rule], CaseRule::Sensitive).unwrap();
+        let found = |raw: &str| policy.find(&Method::GET, &parse(raw)).is_some();
+        let tail = if end == "/*" { "/x" } else { "" };
+        let inner = &prefix[1..];
+        let longer = if before { format!("/{more}{inner}{tail}") } else { format!("/{inner}{more}{tail}") };
+        let hit = format!("{prefix}{tail}");
+        prop_assert!(found(&hit));
+        prop_assert!(!found(&longer));
+    }
+}
