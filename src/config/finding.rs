@@ -1,0 +1,135 @@
+//! Problems while they are collected: places are spans, and no text of a file has been looked at yet.
+
+use super::code::Code;
+use super::problem::Severity;
+use super::span::Span;
+
+/// A problem to be.
+#[derive(Debug)]
+pub(super) struct Finding {
+    pub(super) code: Code,
+    pub(super) severity: Severity,
+    pub(super) message: String,
+    pub(super) span: Option<Span>,
+    pub(super) help: Option<String>,
+    pub(super) notes: Vec<(Span, String)>,
+    /// A value that may be a secret under a misspelled key.
+    pub(super) concealed: Option<Span>,
+}
+
+/// All problems of one load.
+#[derive(Debug, Default)]
+pub(super) struct Findings {
+    list: Vec<Finding>,
+}
+
+impl Finding {
+    /// Something that makes the configuration unusable.
+    pub(super) fn error(code: Code, span: Span, message: impl Into<String>) -> Self {
+        Self::new(code, Severity::Error, Some(span), message.into())
+    }
+
+    /// Something worth a second look.
+    pub(super) fn warning(code: Code, span: Span, message: impl Into<String>) -> Self {
+        Self::new(code, Severity::Warning, Some(span), message.into())
+    }
+
+    /// A problem that no line of a file has.
+    pub(super) fn nowhere(code: Code, severity: Severity, message: impl Into<String>) -> Self {
+        Self::new(code, severity, None, message.into())
+    }
+
+    fn new(code: Code, severity: Severity, span: Option<Span>, message: String) -> Self {
+        Self { code, severity, message, span, help: None, notes: Vec::new(), concealed: None }
+    }
+
+    /// What to write instead.
+    pub(super) fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+
+    /// What to write instead, where there is something to say.
+    pub(super) fn maybe_help(mut self, help: Option<String>) -> Self {
+        self.help = help;
+        self
+    }
+
+    /// Another place that belongs to it.
+    pub(super) fn note(mut self, span: Span, message: impl Into<String>) -> Self {
+        self.notes.push((span, message.into()));
+        self
+    }
+
+    /// The value there is not to be shown.
+    pub(super) fn conceal(mut self, span: Span) -> Self {
+        self.concealed = Some(span);
+        self
+    }
+}
+
+impl Findings {
+    /// Adds one.
+    pub(super) fn push(&mut self, finding: Finding) {
+        self.list.push(finding);
+    }
+
+    /// All of them, by place; those without one come first.
+    pub(super) fn into_sorted(self) -> Vec<Finding> {
+        let mut list = self.list;
+        list.sort_by_key(|finding| finding.span);
+        list
+    }
+}
+
+/// `did you mean …?` for the nearest of the known words, if one is near enough to be meant.
+pub(super) fn did_you_mean<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
+    nearest(word, known).map(|name| format!("did you mean `{name}`?"))
+}
+
+fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    // A word much longer than any key is not a slip of the pen, and measuring it takes long.
+    if word.len() > 64 {
+        return None;
+    }
+    let folded = word.to_ascii_lowercase().replace('-', "_");
+    let distance = |name: &str| strsim::osa_distance(&folded, &name.to_ascii_lowercase());
+    let allowed = (word.chars().count() / 3).max(1);
+    known.into_iter().map(|name| (distance(name), name)).filter(|(d, _)| *d <= allowed).min().map(|(_, name)| name)
+}
+
+/// `` `a`, `b` or `c` ``.
+pub(super) fn any_of<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
+    let words: Vec<String> = words.into_iter().map(|word| format!("`{word}`")).collect();
+    match words.split_last() {
+        Some((last, [])) => last.clone(),
+        Some((last, rest)) => format!("{} or {last}", rest.join(", ")),
+        None => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slip_is_recognised_and_a_stranger_is_not() {
+        let keys = ["listen", "workers", "trusted_proxies", "roles"];
+        for (written, meant) in [
+            ("lisen", Some("listen")),
+            ("Listen", Some("listen")),
+            ("trusted-proxies", Some("trusted_proxies")),
+            ("role", Some("roles")),
+            ("ports", None),
+            ("", None),
+        ] {
+            assert_eq!(nearest(written, keys), meant, "{written}");
+        }
+    }
+
+    #[test]
+    fn words_are_listed() {
+        assert_eq!(any_of(["a"]), "`a`");
+        assert_eq!(any_of(["a", "b", "c"]), "`a`, `b` or `c`");
+    }
+}

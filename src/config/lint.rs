@@ -1,0 +1,115 @@
+//! What is legal and yet worth a second look.
+
+use std::collections::HashSet;
+
+use http::Method;
+
+use super::code::Code;
+use super::finding::Finding;
+use super::span::Span;
+use super::yaml::shown;
+use crate::access::{Methods, Mount, PathOptions, Pattern, Policy, RequestPath, Requirement, Rule, RuleId, Segment};
+
+/// The methods of everyday services; others are looked at only where a rule names them.
+const USUAL: [Method; 5] = [Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
+
+/// What a check costs that is switched off.
+pub(super) fn loose_path(key: &str, span: Span) -> Finding {
+    let cost = match key {
+        "allow_encoded_slash" => "an upstream that decodes `%2F` sees another path than the rules did",
+        "allow_encoded_reserved" => "an upstream that decodes `%5C`, `%23`, `%3F` or `%3B` sees another path than the rules did",
+        "allow_semicolon" => "an upstream that cuts `;parameters` off sees another path than the rules did",
+        _ => "the upstream sees `/` where the client wrote `//`",
+    };
+    Finding::warning(Code::LoosePaths, span, format!("`{key}`: {cost}"))
+        .help("leave it out unless the service needs it, and test how the service reads such paths")
+}
+
+/// Rules outside the mount, and methods that a wider rule decides.
+pub(super) fn rules(policy: &Policy, mount: Option<&Mount>, spans: &[Span]) -> Vec<Finding> {
+    let mut findings = fall_throughs(policy, spans);
+    if let Some(mount) = mount {
+        let outside = policy.rules().iter().zip(spans).filter(|(rule, _)| is_outside(&rule.pattern, mount));
+        findings.extend(outside.map(|(rule, span)| unreachable(rule, mount, *span)));
+    }
+    findings
+}
+
+fn unreachable(rule: &Rule, mount: &Mount, span: Span) -> Finding {
+    let (pattern, mount) = (rule.pattern.source(), mount.source());
+    let message = format!("`{}` never matches: the service is mounted at `{mount}`", shown(pattern));
+    Finding::warning(Code::UnreachableRule, span, message)
+        .help(format!("patterns cover the whole path: write `{}{}`", mount.trim_end_matches('/'), shown(pattern)))
+}
+
+fn is_outside(pattern: &Pattern, mount: &Mount) -> bool {
+    let mut segments = pattern.segments().iter();
+    for literal in mount.segments() {
+        match segments.next() {
+            // Whether case counts is left aside: a doubtful rule is not warned of.
+            Some(Segment::Literal(text)) if text.to_lowercase() == literal.to_lowercase() => {}
+            Some(Segment::Parameter(_)) => {}
+            Some(Segment::Rest) => return false,
+            Some(Segment::Literal(_)) | None => return true,
+        }
+    }
+    false
+}
+
+fn fall_throughs(policy: &Policy, spans: &[Span]) -> Vec<Finding> {
+    let mut seen: HashSet<(String, Method)> = HashSet::new();
+    let mut findings = Vec::new();
+    for (rule, span) in policy.rules().iter().zip(spans) {
+        let Methods::Only(_) = &rule.methods else { continue };
+        let Some(sample) = sample(&rule.pattern) else { continue };
+        for method in USUAL {
+            let Some(wider) = policy.find(&method, &sample).map(|id: RuleId| policy.rule(id)) else { continue };
+            // To be refused by a wider rule is what a missing rule does as well.
+            if is_same_shape(&wider.pattern, &rule.pattern) || wider.requirement == Requirement::Nobody {
+                continue;
+            }
+            if seen.insert((shape(&rule.pattern), method.clone())) {
+                findings.push(fall_through(&method, rule, wider, *span));
+            }
+        }
+    }
+    findings
+}
+
+fn fall_through(method: &Method, rule: &Rule, wider: &Rule, span: Span) -> Finding {
+    let (path, wider) = (shown(rule.pattern.source()), shown(&wider.name));
+    let message = format!("`{method} {path}` is not covered by the rule `{}` and falls through to `{wider}`", shown(&rule.name));
+    let help = format!("if that is not meant, write `{{ path: \"{path}\", methods: [{method}], allow: nobody }}`");
+    Finding::warning(Code::MethodFallThrough, span, message).help(help)
+}
+
+/// A path that the pattern covers, and of the narrower ones hardly any.
+fn sample(pattern: &Pattern) -> Option<RequestPath> {
+    let segment = |text: &str| match text {
+        "**" => "~any~/~any~".to_owned(),
+        _ if text == "*" || text.starts_with('{') => "~any~".to_owned(),
+        _ => text.to_owned(),
+    };
+    let text = pattern.source().split('/').map(segment).collect::<Vec<_>>().join("/");
+    let options = PathOptions {
+        allow_encoded_slash: true,
+        allow_encoded_reserved: true,
+        allow_semicolon: true,
+        merge_slashes: false,
+    };
+    RequestPath::parse(&text, options).ok()
+}
+
+fn is_same_shape(one: &Pattern, other: &Pattern) -> bool {
+    shape(one) == shape(other)
+}
+
+/// The pattern without the names of its parameters; also without letter case, which only merges warnings.
+fn shape(pattern: &Pattern) -> String {
+    let piece = |segment: &Segment| match segment {
+        Segment::Literal(text) => format!("/={}", text.to_lowercase()),
+        Segment::Parameter(_) => "/*".to_owned(),
+        Segment::Rest => "/**".to_owned(),
+    };
+    pattern.segments().iter().map(piece).collect()
+}

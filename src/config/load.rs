@@ -1,0 +1,149 @@
+//! One load: both files in, a configuration or every problem out.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use secrecy::SecretSlice;
+
+use super::code::Code;
+use super::excerpt::{Source, seal, secrets_of};
+use super::files::{Files, beside, reason};
+use super::finding::{Finding, Findings};
+use super::lower::{self, Defaults, Draft, UsersFile};
+use super::problem::{Problem, Problems, Severity};
+use super::reader::Reader;
+use super::settings::Config;
+use super::span::{File, Span};
+use super::variables::{Variables, read_dotenv};
+use super::yaml::{self, Node};
+use crate::users::{Directory, User};
+
+/// What a load needs from outside. The environment holds secrets, so this cannot be printed.
+pub struct LoadRequest {
+    /// Where `gateway.yaml` is, as given by the operator.
+    pub path: PathBuf,
+    /// The environment, for `${VAR}`.
+    pub environment: BTreeMap<String, String>,
+    /// At least 32 random bytes, which sign tokens where no `auth.token.secret` is configured. One process uses the
+    /// same at every load, so that a reload ends no token.
+    pub fallback_secret: SecretSlice<u8>,
+    /// How many workers `workers: auto` means.
+    pub cores: usize,
+}
+
+/// A configuration that can be used.
+#[derive(Debug)]
+pub struct Loaded {
+    /// What it says.
+    pub config: Config,
+    /// What is worth a second look.
+    pub warnings: Vec<Problem>,
+    /// Every file that was read, for the reload to watch.
+    pub files: Vec<PathBuf>,
+    /// Over the names and contents of those files; equal digests need no reload.
+    pub digest: [u8; 32],
+}
+
+/// Reads the configuration, the users file, `.env` and all `_file` secrets.
+///
+/// # Errors
+/// Every problem of all files at once; the warnings are among them.
+pub fn load(request: &LoadRequest) -> Result<Loaded, Problems> {
+    let mut sources = Vec::new();
+    let (mut files, mut findings) = (Files::default(), Findings::default());
+    let variables = dotenv(request, &mut files, &mut findings, &mut sources);
+    let root = open(File::Config, &request.path, None, (&mut files, &mut findings), &mut sources);
+    let mut reader = Reader::new(variables, findings, files, &request.path);
+    let draft = root.map(|root| {
+        let defaults = Defaults { fallback_secret: &request.fallback_secret, cores: request.cores };
+        let draft = lower::config(root, &defaults, &mut reader);
+        let users = users(&draft, &request.path, &mut reader, &mut sources);
+        (draft, users)
+    });
+    finish(draft, reader, &sources)
+}
+
+fn finish(draft: Option<(Draft, Vec<User>)>, reader: Reader<'_>, sources: &[Source]) -> Result<Loaded, Problems> {
+    let (findings, files) = reader.finish();
+    let problems = seal(findings.into_sorted(), sources);
+    let (files, digest) = files.finish();
+    let failed = problems.iter().any(|problem| problem.severity == Severity::Error);
+    let config = draft.and_then(|(draft, users)| draft.finish(Directory::new(users)));
+    match config {
+        Some(config) if !failed => Ok(Loaded { config, warnings: problems, files, digest }),
+        Some(_) | None => Err(Problems::new(problems, files)),
+    }
+}
+
+fn dotenv<'a>(
+    request: &'a LoadRequest,
+    files: &mut Files,
+    findings: &mut Findings,
+    sources: &mut Vec<Source>,
+) -> Variables<'a> {
+    let path = beside(&request.path, ".env");
+    let text = if path.exists() { read(File::Environment, &path, None, (files, findings)) } else { None };
+    let values = text.as_deref().map(|text| read_dotenv(text, findings)).unwrap_or_default();
+    sources.push(Source { file: File::Environment, path, text: text.unwrap_or_default(), secrets: None });
+    Variables::new(&request.environment, values)
+}
+
+/// The users file: the one that is named, else `users.yaml` beside the configuration, else nobody.
+fn users(draft: &Draft, config: &Path, reader: &mut Reader<'_>, sources: &mut Vec<Source>) -> Vec<User> {
+    let path = match &draft.users_file {
+        UsersFile::Named(path, _) => path.clone(),
+        UsersFile::Broken => return Vec::new(),
+        UsersFile::Default => beside(config, "users.yaml"),
+    };
+    if matches!(draft.users_file, UsersFile::Default) && !path.exists() {
+        let message = format!("there is no `{}`: nobody can log in", path.display());
+        let finding = Finding::nowhere(Code::NoUsers, Severity::Warning, message);
+        reader.report(finding.help("make one with `gatelatch init`, or name it in `auth.users_file`"));
+        return Vec::new();
+    }
+    let named = match &draft.users_file {
+        UsersFile::Named(_, span) => Some(*span),
+        UsersFile::Default | UsersFile::Broken => None,
+    };
+    let (files, findings) = reader.enter_users(&path);
+    let root = open(File::Users, &path, named, (files, findings), sources);
+    root.map(|root| lower::users(root, &draft.roles_claim, reader)).unwrap_or_default()
+}
+
+fn open(
+    file: File,
+    path: &Path,
+    named: Option<Span>,
+    (files, findings): (&mut Files, &mut Findings),
+    sources: &mut Vec<Source>,
+) -> Option<Node> {
+    let text = read(file, path, named, (files, findings))?;
+    let root = yaml::read(&text, file, findings);
+    let secrets = root.as_ref().map(secrets_of);
+    sources.push(Source { file, path: path.to_owned(), text, secrets });
+    root
+}
+
+/// `named` is the place that names the file, where one does.
+fn read(
+    file: File,
+    path: &Path,
+    named: Option<Span>,
+    (files, findings): (&mut Files, &mut Findings),
+) -> Option<String> {
+    let error = match files.read_text(path) {
+        Ok(text) => return Some(text),
+        Err(error) => error,
+    };
+    let message = format!("cannot read `{}`: {}", path.display(), reason(&error));
+    let help = match file {
+        File::Config => "name it with `--config FILE`, or make one with `gatelatch init`",
+        File::Users => "`auth.users_file` is relative to the configuration",
+        File::Environment => "make it readable, or take it away",
+    };
+    findings.push(match named {
+        Some(span) => Finding::error(Code::UnreadableFile, span, message).help(help),
+        None => Finding::nowhere(Code::UnreadableFile, Severity::Error, message).help(help),
+    });
+    None
+}

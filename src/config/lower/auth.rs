@@ -1,0 +1,177 @@
+//! `auth`: the gateway's own endpoints and its tokens.
+
+use std::time::Duration;
+
+use secrecy::ExposeSecret;
+
+use super::server::duration;
+use super::{Defaults, UsersFile, distinct, label};
+use crate::config::code::Code;
+use crate::config::finding::{Finding, any_of, did_you_mean};
+use crate::config::problem::Severity;
+use crate::config::reader::Reader;
+use crate::config::section::Section;
+use crate::config::settings::{Auth, Token};
+use crate::config::span::Span;
+use crate::config::value::{is_plain_path, show_duration};
+use crate::config::yaml::Entry;
+use crate::token::Key;
+
+/// Claims that the gateway fills itself.
+pub(super) const REGISTERED: [&str; 7] = ["sub", "iss", "aud", "exp", "nbf", "iat", "jti"];
+
+/// The block, and what other parts of the file are checked against even where the block is broken.
+pub(super) struct Lowered {
+    pub(super) auth: Option<Auth>,
+    pub(super) path: String,
+    pub(super) users_file: UsersFile,
+    pub(super) roles_claim: String,
+}
+
+/// The `auth` block.
+pub(super) fn auth(
+    entry: Option<Entry>,
+    root: Span,
+    defaults: &Defaults<'_>,
+    reader: &mut Reader<'_>,
+) -> Lowered {
+    let section = entry.and_then(|entry| reader.section(entry));
+    let mut section = section.unwrap_or_else(|| Section::new(root, Vec::new()));
+    let path = section.take("path").and_then(|entry| own_path(&entry, reader)).unwrap_or_else(|| "/auth".to_owned());
+    let users_file = match section.take("users_file") {
+        None => UsersFile::Default,
+        Some(entry) => match reader.path(&entry) {
+            Some(path) => UsersFile::Named(path, entry.node.span),
+            None => UsersFile::Broken,
+        },
+    };
+    let token_paths = section.take("token_paths").and_then(|entry| token_paths(entry, &path, reader));
+    let token = section.take("token").and_then(|entry| reader.section(entry));
+    let token = token.unwrap_or_else(|| Section::new(section.span(), Vec::new()));
+    let (token, roles_claim) = lower_token(token, defaults, reader);
+    section.refuse(reader, &["session", "login", "verify", "trusted_issuers"]);
+    section.finish(reader);
+    let auth = token.map(|token| Auth { path: path.clone(), token_paths: token_paths.unwrap_or_default(), token });
+    Lowered { auth, path, users_file, roles_claim }
+}
+
+/// The prefix of the gateway's own endpoints, in its one spelling.
+fn own_path(entry: &Entry, reader: &mut Reader<'_>) -> Option<String> {
+    let text = reader.text(entry)?;
+    if is_plain_path(&text) {
+        return Some(text);
+    }
+    let help = match text.as_str() {
+        "/" | "" => "the gateway needs a prefix of its own, such as `/auth`".to_owned(),
+        _ => "write a path such as `/auth`: letters, digits, `-`, `.`, `_`, `~`, no slash at the end".to_owned(),
+    };
+    reader.invalid(entry, "a plain absolute path", help);
+    None
+}
+
+fn token_paths(entry: Entry, own: &str, reader: &mut Reader<'_>) -> Option<Vec<String>> {
+    let items = reader.list(entry)?;
+    distinct(&items, reader, |item, reader| {
+        let path = own_path(item, reader)?;
+        if path.strip_prefix(own).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')) {
+            let message = format!("`{path}` lies under `auth.path`, where the gateway answers anyway");
+            reader.report(Finding::error(Code::ReservedPath, item.node.span, message).help("take it away"));
+            return None;
+        }
+        Some(path)
+    })
+}
+
+fn lower_token(mut section: Section, defaults: &Defaults<'_>, reader: &mut Reader<'_>) -> (Option<Token>, String) {
+    if let Some(entry) = section.take("algorithm") {
+        algorithm(&entry, reader);
+    }
+    let key = key(&mut section, defaults, reader);
+    let mut name = |section: &mut Section, key, default: &str| {
+        let written = section.take(key).and_then(|entry| label(&entry, reader));
+        written.unwrap_or_else(|| default.to_owned())
+    };
+    let issuer = name(&mut section, "issuer", "gatelatch");
+    let audience = name(&mut section, "audience", "gatelatch");
+    let (access_ttl, max_lifetime, leeway) = lifetimes(&mut section, reader);
+    let roles_claim = section.take("roles_claim").and_then(|entry| roles_claim(&entry, reader));
+    let roles_claim = roles_claim.unwrap_or_else(|| "roles".to_owned());
+    section.refuse(reader, &["previous", "private_key", "private_key_file", "refresh_ttl"]);
+    section.finish(reader);
+    let claim = roles_claim.clone();
+    let token = |key| Token { key, issuer, audience, access_ttl, leeway, max_lifetime, roles_claim };
+    (key.map(token), claim)
+}
+
+fn algorithm(entry: &Entry, reader: &mut Reader<'_>) {
+    const LATER: [&str; 7] = ["HS384", "HS512", "RS256", "PS256", "ES256", "ES384", "EdDSA"];
+    let Some(text) = reader.text(entry) else { return };
+    let span = entry.node.span;
+    if LATER.contains(&text.as_str()) {
+        let message = format!("the algorithm `{text}` is not available in this version");
+        reader.report(Finding::error(Code::NotAvailable, span, message).help("write `HS256`"));
+    } else if text != "HS256" {
+        let help = did_you_mean(&text, ["HS256"]).unwrap_or_else(|| format!("known here: {}", any_of(["HS256"])));
+        reader.invalid(entry, "the name of a signature algorithm", help);
+    }
+}
+
+/// The key of the configured secret, else one that ends with this process.
+fn key(section: &mut Section, defaults: &Defaults<'_>, reader: &mut Reader<'_>) -> Option<Key> {
+    let (inline, file) = (section.take("secret"), section.take("secret_file"));
+    if inline.is_none() && file.is_none() {
+        let message = "no `auth.token.secret`: tokens end with this process, and replicas do not accept each other's";
+        let finding = Finding::nowhere(Code::NoSecret, Severity::Warning, message);
+        reader.report(finding.help("write `secret: ${GATELATCH_SECRET}`, from `openssl rand -base64 48`"));
+        return key_of(section.span(), defaults.fallback_secret.expose_secret(), reader);
+    }
+    let (span, secret) = reader.secret(inline, file)?;
+    key_of(span, secret.as_bytes(), reader)
+}
+
+fn key_of(span: Span, secret: &[u8], reader: &mut Reader<'_>) -> Option<Key> {
+    let key = match Key::hs256(secret) {
+        Ok(key) => key,
+        Err(error) => {
+            reader.report(Finding::error(Code::WeakSecret, span, error.to_string()));
+            return None;
+        }
+    };
+    let different = secret.iter().collect::<std::collections::BTreeSet<_>>().len();
+    if different < 10 {
+        let message = format!("a secret of only {different} different bytes is easily guessed");
+        let finding = Finding::warning(Code::WeakSecret, span, message);
+        reader.report(finding.help("make one with `openssl rand -base64 48`"));
+    }
+    Some(key)
+}
+
+/// `access_ttl`, `max_lifetime` and `leeway`.
+fn lifetimes(section: &mut Section, reader: &mut Reader<'_>) -> (Duration, Duration, Duration) {
+    let second = Duration::from_secs(1);
+    let year = Duration::from_secs(365 * 24 * 3600);
+    let (mut access, mut longest, mut leeway) = (second * 1800, second * 24 * 3600, second * 30);
+    let entry = section.take("access_ttl");
+    let span = entry.as_ref().map(|entry| entry.node.span);
+    duration(&mut access, entry, second..=year, reader);
+    let entry = section.take("max_lifetime");
+    let span = span.or(entry.as_ref().map(|entry| entry.node.span));
+    duration(&mut longest, entry, second..=year, reader);
+    duration(&mut leeway, section.take("leeway"), Duration::ZERO..=second * 600, reader);
+    if let Some(span) = span.filter(|_| access > longest) {
+        let (access, longest) = (show_duration(access), show_duration(longest));
+        let message = format!("tokens would live {access}, longer than `max_lifetime` accepts: {longest}");
+        let finding = Finding::error(Code::OutOfRange, span, message);
+        reader.report(finding.help(format!("shorten `access_ttl`, or write `max_lifetime: {access}` as well")));
+    }
+    (access, longest, leeway)
+}
+
+fn roles_claim(entry: &Entry, reader: &mut Reader<'_>) -> Option<String> {
+    let name = label(entry, reader)?;
+    if REGISTERED.contains(&name.as_str()) {
+        reader.invalid(entry, "a claim of its own", format!("`{name}` has a meaning already; write `roles`"));
+        return None;
+    }
+    Some(name)
+}

@@ -1,0 +1,150 @@
+//! `identity`: what the upstream is told about the caller.
+
+use http::HeaderName;
+
+use super::{distinct, label};
+use crate::config::code::Code;
+use crate::config::finding::Finding;
+use crate::config::reader::Reader;
+use crate::config::section::Section;
+use crate::config::span::Span;
+use crate::config::yaml::{Entry, shown};
+use crate::wire::{Authorization, IdentityField, IdentityHeader, IdentitySettings};
+
+/// Headers with a meaning of their own: to overwrite one of them would change more than what the upstream knows.
+const TAKEN: [&str; 33] = [
+    "host",
+    "authorization",
+    "cookie",
+    "set-cookie",
+    "connection",
+    "keep-alive",
+    "proxy-authenticate",
+    "proxy-authorization",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "http2-settings",
+    "content-length",
+    "content-type",
+    "content-encoding",
+    "content-range",
+    "expect",
+    "range",
+    "accept-encoding",
+    "origin",
+    "via",
+    "forwarded",
+    "x-forwarded-for",
+    "x-forwarded-host",
+    "x-forwarded-port",
+    "x-forwarded-proto",
+    "x-real-ip",
+    "x-request-id",
+    "traceparent",
+    "tracestate",
+    "x-http-method-override",
+];
+
+/// The `identity` block of a service.
+pub(super) fn identity(entry: Entry, reader: &mut Reader<'_>) -> Option<IdentitySettings> {
+    let mut section = reader.section(entry)?;
+    let mut settings = IdentitySettings::default();
+    if let Some(section) = section.take("headers").and_then(|entry| reader.section(entry)) {
+        settings.headers = headers(section, reader);
+    }
+    if let Some(separator) = section.take("separator").and_then(|entry| separator(&entry, reader)) {
+        settings.separator = separator;
+    }
+    let choices = [("remove", Authorization::Remove), ("forward", Authorization::Forward)];
+    if let Some(choice) = section.take("authorization").and_then(|entry| reader.choice(&entry, &choices)) {
+        settings.authorization = choice;
+    }
+    if let Some(entry) = section.take("pass") {
+        settings.pass = pass(entry, &settings.headers, reader).unwrap_or_default();
+    }
+    section.finish(reader);
+    Some(settings)
+}
+
+fn headers(section: Section, reader: &mut Reader<'_>) -> Vec<IdentityHeader> {
+    let mut headers: Vec<(IdentityHeader, Span)> = Vec::new();
+    for entry in section.into_entries() {
+        let name = header_name(&entry.key, entry.key_span, reader);
+        let Some((name, field)) = name.zip(field(&entry, reader)) else { continue };
+        // Many servers hand `-` and `_` to the application as the same letter.
+        let twin = headers.iter().find(|(other, _)| folded(&other.name) == folded(&name));
+        if let Some((other, first)) = twin {
+            let message = format!("`{}` is the same header as `{}` to many servers", shown(&entry.key), other.name);
+            let finding = Finding::error(Code::InvalidValue, entry.key_span, message);
+            reader.report(finding.note(*first, "first given here").help("take one of them away"));
+        } else {
+            headers.push((IdentityHeader { name, field }, entry.key_span));
+        }
+    }
+    headers.into_iter().map(|(header, _)| header).collect()
+}
+
+fn header_name(text: &str, span: Span, reader: &mut Reader<'_>) -> Option<HeaderName> {
+    let Ok(name) = text.parse::<HeaderName>() else {
+        let message = format!("`{}` is not the name of a header", shown(text));
+        let finding = Finding::error(Code::InvalidValue, span, message);
+        reader.report(finding.help("write letters, digits and `-`, such as `Remote-User`"));
+        return None;
+    };
+    if TAKEN.iter().any(|taken| folded_str(taken) == folded(&name)) {
+        let message = format!("`{}` has a meaning of its own and cannot carry an identity", shown(text));
+        let finding = Finding::error(Code::InvalidValue, span, message);
+        reader.report(finding.help("choose another name, such as `Remote-User`"));
+        return None;
+    }
+    Some(name)
+}
+
+fn folded(name: &HeaderName) -> String {
+    folded_str(name.as_str())
+}
+
+fn folded_str(name: &str) -> String {
+    name.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' }).collect()
+}
+
+fn field(entry: &Entry, reader: &mut Reader<'_>) -> Option<IdentityField> {
+    let text = label(entry, reader)?;
+    Some(match text.as_str() {
+        "sub" => IdentityField::Subject,
+        "roles" => IdentityField::Roles,
+        "name" => IdentityField::Name,
+        "email" => IdentityField::Email,
+        _ => IdentityField::Claim(text.into()),
+    })
+}
+
+fn separator(entry: &Entry, reader: &mut Reader<'_>) -> Option<String> {
+    let text = reader.text(entry)?;
+    let printable = text.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic());
+    // `%` opens an escape, and letters or digits would stand in the roles themselves.
+    let distinct = !text.contains('%') && !text.chars().all(char::is_alphanumeric);
+    if printable && distinct && text.trim() != "" && text.len() <= 8 {
+        return Some(text);
+    }
+    reader.invalid(entry, "one to eight visible characters that no role holds", "write `\",\"`".to_owned());
+    None
+}
+
+fn pass(entry: Entry, headers: &[IdentityHeader], reader: &mut Reader<'_>) -> Option<Vec<HeaderName>> {
+    let items = reader.list(entry)?;
+    distinct(&items, reader, |item, reader| {
+        let text = reader.text(item)?;
+        let name = header_name(&text, item.node.span, reader)?;
+        if headers.iter().any(|header| folded(&header.name) == folded(&name)) {
+            let written = reader.written(item);
+            let message = format!("{written} carries the gateway's own word and cannot come from the client");
+            reader.report(Finding::error(Code::InvalidValue, item.node.span, message).help("take it away"));
+            return None;
+        }
+        Some(name)
+    })
+}

@@ -1,0 +1,172 @@
+//! From the tree of both files to checked values. Every step reports what is wrong and goes on, so that one load
+//! shows everything; what is `None` on the way was reported.
+
+mod allow;
+mod auth;
+mod identity;
+mod rules;
+mod server;
+mod services;
+mod upstream;
+mod users;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use secrecy::SecretSlice;
+
+use super::code::Code;
+use super::finding::{Finding, did_you_mean};
+use super::reader::Reader;
+use super::settings::{Auth, Config, Log, Server, Service};
+use super::span::Span;
+use super::yaml::{Entry, Node};
+use crate::access::Router;
+use crate::users::Directory;
+
+pub(super) use self::users::users;
+
+/// What stands in where the file says nothing.
+pub(super) struct Defaults<'a> {
+    pub(super) fallback_secret: &'a SecretSlice<u8>,
+    pub(super) cores: usize,
+}
+
+/// Everything that the configuration file says, before the users are read.
+pub(super) struct Draft {
+    server: Server,
+    admin: Option<SocketAddr>,
+    log: Log,
+    auth: Option<Auth>,
+    services: Vec<Service>,
+    router: Option<Router>,
+    pub(super) users_file: UsersFile,
+    pub(super) roles_claim: String,
+}
+
+/// Where the users are.
+pub(super) enum UsersFile {
+    /// Nothing is said.
+    Default,
+    /// In this file, named at this place.
+    Named(PathBuf, Span),
+    /// What is said was refused.
+    Broken,
+}
+
+impl Draft {
+    /// `None` where something was reported.
+    pub(super) fn finish(self, directory: Directory) -> Option<Config> {
+        Some(Config {
+            server: self.server,
+            admin: self.admin,
+            log: self.log,
+            auth: self.auth?,
+            services: self.services,
+            router: self.router?,
+            directory,
+        })
+    }
+}
+
+/// Lowers the whole configuration file.
+pub(super) fn config(root: Node, defaults: &Defaults<'_>, reader: &mut Reader<'_>) -> Draft {
+    let span = root.span;
+    let root = Entry { key: "the configuration".into(), key_span: span, node: root };
+    let mut top = reader.section(root).unwrap_or_else(|| super::section::Section::new(span, Vec::new()));
+    let server_entry = top.take("server");
+    let server = server::server(server_entry, defaults.cores, reader);
+    let admin = server::admin(top.take("admin"), &server.listen, reader);
+    let log = server::log(top.take("log"), reader);
+    let auth = auth::auth(top.take("auth"), span, defaults, reader);
+    if let Some(entry) = top.take("state") {
+        state(&entry, reader);
+    }
+    let services = top.require(reader, "services", "{ app: { upstream: http://127.0.0.1:9000, rules: [] } }");
+    let shared = services::Shared { auth_path: &auth.path, body_limit: server.limits.body };
+    let (services, router) = services.map(|entry| services::services(entry, &shared, reader)).unwrap_or_default();
+    top.refuse(reader, &["tests"]);
+    top.finish(reader);
+    Draft {
+        server,
+        admin,
+        log,
+        auth: auth.auth,
+        services,
+        router,
+        users_file: auth.users_file,
+        roles_claim: auth.roles_claim,
+    }
+}
+
+/// `state`: only the memory of this process, so far.
+fn state(entry: &Entry, reader: &mut Reader<'_>) {
+    let Some(text) = reader.text(entry) else { return };
+    let later = ["file", "redis", "rediss", "redis-cluster", "redis-sentinel"];
+    match text.split_once(':') {
+        _ if text == "memory" => {}
+        Some((kind, _)) if later.contains(&kind) => {
+            let message = format!("`state: {kind}:…` is not available in this version");
+            // The rest may hold a password, and often comes from a variable.
+            let finding = Finding::error(Code::NotAvailable, entry.node.span, message).conceal(entry.node.span);
+            reader.report(finding.help("write `state: memory`, or take it away"));
+        }
+        Some(_) | None => {
+            let help = did_you_mean(&text, ["memory"]).unwrap_or_else(|| "write `memory`".to_owned());
+            let finding = Finding::error(Code::InvalidValue, entry.node.span, "`state` expects `memory`");
+            reader.report(finding.help(help).conceal(entry.node.span));
+        }
+    }
+}
+
+/// Roles, users and rule names: short, and without characters that look like nothing.
+fn label(entry: &Entry, reader: &mut Reader<'_>) -> Option<String> {
+    let text = reader.filled_text(entry)?;
+    if text.trim() != text {
+        reader.invalid(entry, "a text without spaces around it", format!("write `{}`", text.trim()));
+        return None;
+    }
+    if text.chars().any(char::is_control) {
+        reader.invalid(entry, "a text without control characters", "write it in one line".to_owned());
+        return None;
+    }
+    if text.len() > 255 {
+        reader.invalid(entry, "at most 255 bytes", "choose a shorter one".to_owned());
+        return None;
+    }
+    Some(text)
+}
+
+/// A list of roles, each once; `None` where one of them is refused.
+fn roles(entry: Entry, reader: &mut Reader<'_>, why_filled: Option<&str>) -> Option<Vec<Box<str>>> {
+    let items = match why_filled {
+        Some(why) => reader.filled_list(entry, why)?,
+        None => reader.list(entry)?,
+    };
+    distinct(&items, reader, |item, reader| label(item, reader).map(String::into_boxed_str))
+}
+
+/// Reads every element; one that is there already is reported.
+fn distinct<T: PartialEq>(
+    items: &[Entry],
+    reader: &mut Reader<'_>,
+    mut read: impl FnMut(&Entry, &mut Reader<'_>) -> Option<T>,
+) -> Option<Vec<T>> {
+    let mut values: Vec<(T, Span)> = Vec::with_capacity(items.len());
+    let mut complete = true;
+    for item in items {
+        let Some(value) = read(item, reader) else {
+            complete = false;
+            continue;
+        };
+        if let Some((_, first)) = values.iter().find(|(other, _)| *other == value) {
+            let message = format!("{} is given twice in `{}`", reader.written(item), item.key);
+            let finding = Finding::error(Code::InvalidValue, item.node.span, message);
+            reader.report(finding.note(*first, "first given here").help("take one of them away"));
+            complete = false;
+        } else {
+            values.push((value, item.node.span));
+        }
+    }
+    complete.then(|| values.into_iter().map(|(value, _)| value).collect())
+}

@@ -1,0 +1,156 @@
+//! `rules`: who may do what.
+
+use http::Method;
+
+use super::{allow, distinct, label, services};
+use crate::access::{CaseRule, Methods, Mount, Pattern, Policy, Rule, Tie};
+use crate::config::code::Code;
+use crate::config::finding::{Finding, did_you_mean};
+use crate::config::lint;
+use crate::config::reader::Reader;
+use crate::config::section::Section;
+use crate::config::settings::Origin;
+use crate::config::span::Span;
+use crate::config::yaml::{Entry, shown};
+
+const STANDARD: [&str; 9] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "CONNECT", "TRACE"];
+
+/// The service that the rules belong to.
+pub(super) struct Place<'a> {
+    pub(super) service: &'a str,
+    pub(super) span: Span,
+    /// `None` where it was refused.
+    pub(super) mount: Option<&'a Mount>,
+    pub(super) case: CaseRule,
+    pub(super) auth_path: &'a str,
+}
+
+/// The rules of one service and where each stands; no policy where two of them tie.
+pub(super) fn rules(
+    entry: Option<Entry>,
+    place: &Place<'_>,
+    reader: &mut Reader<'_>,
+) -> (Option<Policy>, Vec<Origin>) {
+    let Some(entry) = entry else {
+        return (warn_of_none(place.span, place, reader), Vec::new());
+    };
+    let span = entry.key_span;
+    let Some(items) = reader.list(entry) else { return (services::no_rules(place.case), Vec::new()) };
+    if items.is_empty() {
+        return (warn_of_none(span, place, reader), Vec::new());
+    }
+    let mut rules = Vec::with_capacity(items.len());
+    let mut spans = Vec::with_capacity(items.len());
+    for item in items {
+        let span = item.node.span;
+        if let Some(rule) = rule(item, place, reader) {
+            rules.push(rule);
+            spans.push(span);
+        }
+    }
+    let origins = spans.iter().map(|span| origin(*span, reader)).collect();
+    (policy(rules, &spans, place, reader), origins)
+}
+
+fn warn_of_none(span: Span, place: &Place<'_>, reader: &mut Reader<'_>) -> Option<Policy> {
+    let message = format!("the service `{}` has no rules: it forwards nothing", place.service);
+    let finding = Finding::warning(Code::NoRules, span, message);
+    reader.report(finding.help("write `rules: [{ path: /**, allow: authenticated }]` to let everybody in who is known"));
+    services::no_rules(place.case)
+}
+
+fn origin(span: Span, reader: &Reader<'_>) -> Origin {
+    let (line, column) = (span.start.line as usize, span.start.column as usize);
+    Origin { file: reader.path_of(span).to_owned(), line, column }
+}
+
+fn policy(rules: Vec<Rule>, spans: &[Span], place: &Place<'_>, reader: &mut Reader<'_>) -> Option<Policy> {
+    let names: Vec<_> = rules.iter().map(|rule| rule.name.clone()).collect();
+    match Policy::build(rules, place.case) {
+        Ok(policy) => {
+            lint::rules(&policy, place.mount, spans).into_iter().for_each(|finding| reader.report(finding));
+            Some(policy)
+        }
+        Err(ties) => {
+            ties.iter().for_each(|tie| reader.report(tied(tie, &names, spans)));
+            None
+        }
+    }
+}
+
+fn tied(tie: &Tie, names: &[Box<str>], spans: &[Span]) -> Finding {
+    let (first, second) = (tie.first.0 as usize, tie.second.0 as usize);
+    let requests = tie.method.as_ref().map(|method| format!(" for `{method}`")).unwrap_or_default();
+    let message = format!("the rules `{}` and `{}` tie{requests}", shown(&names[first]), shown(&names[second]));
+    Finding::error(Code::TiedRules, spans[second], message)
+        .note(spans[first], "the other rule is here")
+        .help("write both `allow` into one list, or name different methods")
+}
+
+fn rule(entry: Entry, place: &Place<'_>, reader: &mut Reader<'_>) -> Option<Rule> {
+    let span = entry.node.span;
+    let mut section = Section::new(span, reader.section(entry)?.into_entries());
+    let pattern = section.require(reader, "path", "/jobs/**");
+    let pattern = pattern.and_then(|entry| pattern_of(&entry, place, reader));
+    let methods = section.take("methods").map(|entry| methods(entry, reader));
+    let name = section.take("name").map(|entry| label(&entry, reader));
+    let allow = section.require(reader, "allow", "authenticated");
+    let parameters = pattern.as_ref().map(|pattern| pattern.parameters().collect::<Vec<_>>());
+    let requirement = allow.and_then(|entry| allow::allow(entry, parameters.as_deref(), reader));
+    section.finish(reader);
+    let (pattern, methods) = (pattern?, methods.unwrap_or(Some(Methods::All))?);
+    let name = name.unwrap_or_else(|| Some(default_name(&methods, &pattern)))?.into();
+    Some(Rule { name, pattern, methods, requirement: requirement? })
+}
+
+/// `GET,POST /jobs`, and `* /jobs` for all methods.
+fn default_name(methods: &Methods, pattern: &Pattern) -> String {
+    let methods = match methods {
+        Methods::All => "*".to_owned(),
+        Methods::Only(methods) => methods.iter().map(Method::as_str).collect::<Vec<_>>().join(","),
+    };
+    format!("{methods} {}", pattern.source())
+}
+
+fn pattern_of(entry: &Entry, place: &Place<'_>, reader: &mut Reader<'_>) -> Option<Pattern> {
+    let text = reader.text(entry)?;
+    let pattern = match Pattern::parse(&text) {
+        Ok(pattern) => pattern,
+        Err(error) => {
+            reader.report(Finding::error(Code::InvalidPattern, entry.node.span, error.to_string()));
+            return None;
+        }
+    };
+    if pattern.lies_under(place.auth_path) {
+        let message = format!("`{}` lies under `auth.path`, where the gateway itself answers", shown(&text));
+        let finding = Finding::error(Code::ReservedPath, entry.node.span, message);
+        let help = format!("take the rule away, or move `auth.path` away from `{}`", place.auth_path);
+        reader.report(finding.help(help));
+    }
+    Some(pattern)
+}
+
+fn methods(entry: Entry, reader: &mut Reader<'_>) -> Option<Methods> {
+    let items = reader.filled_list(entry, "leave `methods` out for all methods")?;
+    distinct(&items, reader, method).map(Methods::Only)
+}
+
+fn method(entry: &Entry, reader: &mut Reader<'_>) -> Option<Method> {
+    let text = reader.text(entry)?;
+    let upper = text.to_ascii_uppercase();
+    let help = match upper.as_str() {
+        "CONNECT" | "TRACE" => "such requests are always refused; take it away".to_owned(),
+        _ if upper != text && STANDARD.contains(&&*upper) => format!("did you mean `{upper}`?"),
+        "*" | "ANY" | "ALL" => "leave `methods` out for all methods".to_owned(),
+        _ => match Method::from_bytes(text.as_bytes()) {
+            // Methods of extensions, such as `PROPFIND`, are nobody's typo; `GTE` is.
+            Ok(method) => match did_you_mean(&text, STANDARD).filter(|_| !STANDARD.contains(&&*text)) {
+                Some(help) if text.len() <= 4 => help,
+                Some(_) | None => return Some(method),
+            },
+            Err(_) => "write a method such as `GET`".to_owned(),
+        },
+    };
+    reader.invalid(entry, "methods", help);
+    None
+}

@@ -1,0 +1,222 @@
+//! `server`, `admin` and `log`.
+
+use std::net::SocketAddr;
+use std::num::NonZeroU64;
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use ipnet::IpNet;
+
+use super::distinct;
+use crate::config::code::Code;
+use crate::config::finding::Finding;
+use crate::config::reader::Reader;
+use crate::config::section::Section;
+use crate::config::settings::{Log, LogFormat, Server, ServerLimits, ServerTimeouts};
+use crate::config::value;
+use crate::config::yaml::{Entry, Value};
+
+const DAY: Duration = Duration::from_secs(24 * 3600);
+/// The shortest wait that is a deadline and not a mistake.
+const SHORTEST: Duration = Duration::from_millis(10);
+
+/// The `server` block.
+pub(super) fn server(entry: Option<Entry>, cores: usize, reader: &mut Reader<'_>) -> Server {
+    let mut server = default_server(cores);
+    let Some(mut section) = entry.and_then(|entry| reader.section(entry)) else { return server };
+    if let Some(listen) = section.take("listen").and_then(|entry| listen(entry, reader)) {
+        server.listen = listen;
+    }
+    if let Some(entry) = section.take("trusted_proxies") {
+        server.trusted_proxies = trusted_proxies(entry, reader).unwrap_or_default();
+    }
+    if let Some(workers) = section.take("workers").and_then(|entry| workers(&entry, cores, reader)) {
+        server.workers = workers;
+    }
+    if let Some(section) = section.take("timeouts").and_then(|entry| reader.section(entry)) {
+        timeouts(&mut server.timeouts, section, reader);
+    }
+    if let Some(section) = section.take("limits").and_then(|entry| reader.section(entry)) {
+        limits(&mut server.limits, section, reader);
+    }
+    section.refuse(reader, &["tls", "proxy_protocol"]);
+    section.finish(reader);
+    server
+}
+
+fn default_server(cores: usize) -> Server {
+    Server {
+        listen: vec![SocketAddr::from(([0, 0, 0, 0], 8080))],
+        trusted_proxies: Vec::new(),
+        workers: cores.max(1),
+        timeouts: ServerTimeouts {
+            header: Duration::from_secs(10),
+            body: Duration::from_secs(60),
+            idle: Duration::from_secs(75),
+            drain_delay: Duration::ZERO,
+            drain: Duration::from_secs(30),
+        },
+        limits: ServerLimits { header_bytes: 32 << 10, headers: 100, body: None, connections: 20_000 },
+    }
+}
+
+/// One address, or a list of them.
+fn listen(entry: Entry, reader: &mut Reader<'_>) -> Option<Vec<SocketAddr>> {
+    if !matches!(entry.node.value, Value::List(_)) {
+        return address(&entry, reader).map(|address| vec![address]);
+    }
+    let items = reader.filled_list(entry, "write at least one address, such as `0.0.0.0:8080`")?;
+    distinct(&items, reader, address)
+}
+
+fn address(entry: &Entry, reader: &mut Reader<'_>) -> Option<SocketAddr> {
+    let (_, text) = reader.scalar(entry, "an address such as `0.0.0.0:8080`")?;
+    if text.starts_with("unix:") {
+        let message = "listening on a `unix:` socket is not available in this version";
+        let finding = Finding::error(Code::NotAvailable, entry.node.span, message);
+        reader.report(finding.help("write an IP address and a port: `0.0.0.0:8080`"));
+        return None;
+    }
+    match value::listen_address(&text) {
+        Ok(address) => Some(address),
+        Err(help) => {
+            reader.invalid(entry, "an address", help);
+            None
+        }
+    }
+}
+
+fn trusted_proxies(entry: Entry, reader: &mut Reader<'_>) -> Option<Vec<IpNet>> {
+    let items = reader.list(entry)?;
+    let networks = distinct(&items, reader, network)?;
+    for (item, _) in items.iter().zip(&networks).filter(|(_, network)| network.prefix_len() == 0) {
+        let message = "every client may say what its address is";
+        let finding = Finding::warning(Code::TrustsEveryone, item.node.span, message);
+        reader.report(finding.help("name the networks of your proxies, such as `10.0.0.0/8`"));
+    }
+    Some(networks)
+}
+
+/// A network such as `10.0.0.0/8`.
+pub(super) fn network(entry: &Entry, reader: &mut Reader<'_>) -> Option<IpNet> {
+    let text = reader.text(entry)?;
+    match value::network(&text) {
+        Ok(network) => Some(network),
+        Err(help) => {
+            reader.invalid(entry, "a network", help);
+            None
+        }
+    }
+}
+
+fn workers(entry: &Entry, cores: usize, reader: &mut Reader<'_>) -> Option<usize> {
+    let (_, text) = reader.scalar(entry, "`auto` or a whole number")?;
+    if text == "auto" {
+        return Some(cores.max(1));
+    }
+    if text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return count(entry, reader, 1..=1024);
+    }
+    reader.invalid(entry, "`auto` or a whole number", "write `auto` for one worker a core".to_owned());
+    None
+}
+
+fn timeouts(timeouts: &mut ServerTimeouts, mut section: Section, reader: &mut Reader<'_>) {
+    let hour = Duration::from_secs(3600);
+    for (key, field, range) in [
+        ("header", &mut timeouts.header, SHORTEST..=hour),
+        ("body", &mut timeouts.body, SHORTEST..=DAY),
+        ("idle", &mut timeouts.idle, SHORTEST..=DAY),
+        ("drain_delay", &mut timeouts.drain_delay, Duration::ZERO..=hour),
+        ("drain", &mut timeouts.drain, Duration::ZERO..=DAY),
+    ] {
+        duration(field, section.take(key), range, reader);
+    }
+    section.refuse(reader, &["handshake"]);
+    section.finish(reader);
+}
+
+/// Overwrites a default with what is written.
+pub(super) fn duration(
+    field: &mut Duration,
+    entry: Option<Entry>,
+    range: RangeInclusive<Duration>,
+    reader: &mut Reader<'_>,
+) {
+    if let Some(duration) = entry.and_then(|entry| reader.duration(&entry, range)) {
+        *field = duration;
+    }
+}
+
+fn limits(limits: &mut ServerLimits, mut section: Section, reader: &mut Reader<'_>) {
+    // Below 8 KiB the HTTP engine cannot hold one request head.
+    let head = section.take("header_bytes").and_then(|entry| reader.size(&entry, 8 << 10..=1 << 20));
+    if let Some(bytes) = head.and_then(|bytes| usize::try_from(bytes).ok()) {
+        limits.header_bytes = bytes;
+    }
+    if let Some(headers) = section.take("headers").and_then(|entry| count(&entry, reader, 10..=1000)) {
+        limits.headers = headers;
+    }
+    if let Some(entry) = section.take("body") {
+        limits.body = body_limit(&entry, reader);
+    }
+    if let Some(connections) = section.take("connections").and_then(|entry| count(&entry, reader, 1..=1_000_000)) {
+        limits.connections = connections;
+    }
+    section.finish(reader);
+}
+
+/// Bytes of a body; 0 is no limit.
+pub(super) fn body_limit(entry: &Entry, reader: &mut Reader<'_>) -> Option<NonZeroU64> {
+    reader.size(entry, 0..=1 << 40).and_then(NonZeroU64::new)
+}
+
+fn count(entry: &Entry, reader: &mut Reader<'_>, range: RangeInclusive<u64>) -> Option<usize> {
+    reader.integer(entry, range).and_then(|number| usize::try_from(number).ok())
+}
+
+/// The `admin` block.
+pub(super) fn admin(entry: Option<Entry>, listen: &[SocketAddr], reader: &mut Reader<'_>) -> Option<SocketAddr> {
+    let default = Some(SocketAddr::from(([127, 0, 0, 1], 9900)));
+    let Some(mut section) = entry.and_then(|entry| reader.section(entry)) else { return default };
+    let entry = section.take("listen");
+    section.finish(reader);
+    let Some(entry) = entry else { return default };
+    // A YAML 1.1 habit: there `off` is `false`.
+    let (_, text) = reader.scalar(&entry, "an address, or `off`")?;
+    if matches!(text.as_str(), "off" | "false") {
+        return None;
+    }
+    let address = address(&entry, reader)?;
+    if address.port() != 0 && listen.contains(&address) {
+        let message = format!("`{address}` is where clients are served: `server.listen`");
+        let finding = Finding::error(Code::InvalidValue, entry.node.span, message);
+        reader.report(finding.help("choose another port, such as `127.0.0.1:9900`, or `off`"));
+    }
+    Some(address)
+}
+
+/// The `log` block.
+pub(super) fn log(entry: Option<Entry>, reader: &mut Reader<'_>) -> Log {
+    let mut log = Log { format: LogFormat::Auto, level: tracing::Level::INFO, access: true };
+    let Some(mut section) = entry.and_then(|entry| reader.section(entry)) else { return log };
+    let formats = [("auto", LogFormat::Auto), ("text", LogFormat::Text), ("json", LogFormat::Json)];
+    if let Some(format) = section.take("format").and_then(|entry| reader.choice(&entry, &formats)) {
+        log.format = format;
+    }
+    let levels = [
+        ("error", tracing::Level::ERROR),
+        ("warn", tracing::Level::WARN),
+        ("info", tracing::Level::INFO),
+        ("debug", tracing::Level::DEBUG),
+        ("trace", tracing::Level::TRACE),
+    ];
+    if let Some(level) = section.take("level").and_then(|entry| reader.choice(&entry, &levels)) {
+        log.level = level;
+    }
+    if let Some(access) = section.take("access").and_then(|entry| reader.boolean(&entry)) {
+        log.access = access;
+    }
+    section.finish(reader);
+    log
+}

@@ -1,0 +1,190 @@
+//! `services`: who is reachable where.
+
+use std::num::NonZeroU64;
+
+use super::server::body_limit;
+use super::{distinct, identity, rules, upstream};
+use crate::access::{CaseRule, HostPattern, Mount, PathOptions, Pattern, Policy, RoutedService, Router};
+use crate::config::code::Code;
+use crate::config::finding::Finding;
+use crate::config::lint;
+use crate::config::reader::Reader;
+use crate::config::section::Section;
+use crate::config::settings::Service;
+use crate::config::span::Span;
+use crate::config::yaml::{Entry, shown};
+
+/// What the rest of the file says that every service is checked against.
+pub(super) struct Shared<'a> {
+    pub(super) auth_path: &'a str,
+    pub(super) body_limit: Option<NonZeroU64>,
+}
+
+/// All services, and how they are found; no router where two of them claim the same place.
+pub(super) fn services(
+    entry: Entry,
+    shared: &Shared<'_>,
+    reader: &mut Reader<'_>,
+) -> (Vec<Service>, Option<Router>) {
+    let Some(section) = reader.section(entry) else { return (Vec::new(), None) };
+    let span = section.span();
+    let entries = section.into_entries();
+    if entries.is_empty() {
+        let finding = Finding::error(Code::EmptyValue, span, "`services` is empty: there is nothing to forward to");
+        reader.report(finding.help("write `services: { app: { upstream: http://127.0.0.1:9000, rules: [] } }`"));
+        return (Vec::new(), None);
+    }
+    let mut services = Vec::with_capacity(entries.len());
+    let mut spans = Vec::with_capacity(entries.len());
+    for entry in entries {
+        let span = entry.key_span;
+        if let Some(service) = service(entry, shared, reader) {
+            services.push(service);
+            spans.push(span);
+        }
+    }
+    let router = router(&services, &spans, reader);
+    (services, router)
+}
+
+fn router(services: &[Service], spans: &[Span], reader: &mut Reader<'_>) -> Option<Router> {
+    let routed = services.iter().map(|service| RoutedService {
+        hosts: service.hosts.clone(),
+        mount: service.mount.clone(),
+        case: service.policy.case(),
+    });
+    let overlaps = match Router::build(routed.collect()) {
+        Ok(router) => return Some(router),
+        Err(overlaps) => overlaps,
+    };
+    for overlap in overlaps {
+        let (first, second) = (&services[overlap.first], &services[overlap.second]);
+        let message = format!("the services `{}` and `{}` claim the same host and path", first.name, second.name);
+        let finding = Finding::error(Code::OverlappingServices, spans[overlap.second], message)
+            .note(spans[overlap.first], format!("`{}` is here", first.name))
+            .help("give one of them another `path` or other `hosts`");
+        reader.report(finding);
+    }
+    None
+}
+
+/// `None` where something that the service cannot do without was refused.
+fn service(entry: Entry, shared: &Shared<'_>, reader: &mut Reader<'_>) -> Option<Service> {
+    let (name, span) = (entry.key.clone(), entry.key_span);
+    check_name(&name, span, reader);
+    let mut section = reader.section(entry)?;
+    let hosts = section.take("hosts").map(|entry| hosts(entry, reader));
+    let mount = mount(section.take("path"), shared.auth_path, span, reader);
+    let strip_path = flag(&mut section, "strip_path", reader);
+    let case = if flag(&mut section, "case_insensitive", reader) { CaseRule::Insensitive } else { CaseRule::Sensitive };
+    let paths = section.take("paths").and_then(|entry| reader.section(entry));
+    let paths = paths.map(|section| path_options(section, reader)).unwrap_or_default();
+    let upstream = section.require(reader, "upstream", "http://127.0.0.1:9000");
+    let upstream = upstream.and_then(|entry| upstream::upstream(entry, reader));
+    let identity = section.take("identity").map(|entry| identity::identity(entry, reader));
+    let limits = section.take("limits").and_then(|entry| reader.section(entry));
+    let body_limit = limits.and_then(|section| own_body_limit(section, reader));
+    let place = rules::Place { service: &name, span, mount: mount.as_ref(), case, auth_path: shared.auth_path };
+    let (policy, origins) = rules::rules(section.take("rules"), &place, reader);
+    section.refuse(reader, &["mode", "cors", "login_redirect", "response_headers", "openapi"]);
+    section.finish(reader);
+    Some(Service {
+        name: name.into_string(),
+        hosts: hosts.unwrap_or(Some(Vec::new()))?,
+        mount: mount?,
+        strip_path,
+        paths,
+        policy: policy?,
+        origins,
+        upstream: upstream?,
+        identity: identity.unwrap_or_else(|| Some(Default::default()))?,
+        body_limit: smaller(body_limit, shared.body_limit),
+    })
+}
+
+/// Service names become labels of metrics and fields of log lines.
+fn check_name(name: &str, span: Span, reader: &mut Reader<'_>) {
+    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    if name.is_empty() || name.len() > 64 || !name.chars().all(fits) {
+        let message = format!("`{}` is not the name of a service", shown(name));
+        let finding = Finding::error(Code::InvalidValue, span, message);
+        reader.report(finding.help("write up to 64 letters, digits, `-`, `_` and `.`"));
+    }
+}
+
+fn hosts(entry: Entry, reader: &mut Reader<'_>) -> Option<Vec<HostPattern>> {
+    let items = reader.filled_list(entry, "leave `hosts` out to serve every host")?;
+    distinct(&items, reader, |item, reader| {
+        let text = reader.text(item)?;
+        match HostPattern::parse(&text) {
+            Ok(host) => Some(host),
+            Err(error) => {
+                let finding = Finding::error(Code::InvalidValue, item.node.span, format!("not a host: {error}"));
+                reader.report(finding);
+                None
+            }
+        }
+    })
+}
+
+fn mount(entry: Option<Entry>, auth_path: &str, span: Span, reader: &mut Reader<'_>) -> Option<Mount> {
+    let (text, span) = match entry {
+        Some(entry) => (reader.text(&entry)?, entry.node.span),
+        None => ("/".to_owned(), span),
+    };
+    let mount = match Mount::parse(&text) {
+        Ok(mount) => mount,
+        Err(error) => {
+            reader.report(Finding::error(Code::InvalidPattern, span, error.to_string()));
+            return None;
+        }
+    };
+    if Pattern::parse(&text).is_ok_and(|pattern| pattern.lies_under(auth_path)) {
+        let message = format!("`{}` lies under `auth.path`, where the gateway itself answers", shown(&text));
+        let finding = Finding::error(Code::ReservedPath, span, message);
+        reader.report(finding.help(format!("choose another path, or move `auth.path` away from `{auth_path}`")));
+    }
+    Some(mount)
+}
+
+fn flag(section: &mut Section, key: &'static str, reader: &mut Reader<'_>) -> bool {
+    section.take(key).and_then(|entry| reader.boolean(&entry)).unwrap_or(false)
+}
+
+/// `paths`: every check that is switched off is worth a warning.
+fn path_options(mut section: Section, reader: &mut Reader<'_>) -> PathOptions {
+    let mut options = PathOptions::default();
+    for (key, field) in [
+        ("allow_encoded_slash", &mut options.allow_encoded_slash),
+        ("allow_encoded_reserved", &mut options.allow_encoded_reserved),
+        ("allow_semicolon", &mut options.allow_semicolon),
+        ("merge_slashes", &mut options.merge_slashes),
+    ] {
+        let Some(entry) = section.take(key) else { continue };
+        if let Some(true) = reader.boolean(&entry) {
+            *field = true;
+            reader.report(lint::loose_path(key, entry.key_span));
+        }
+    }
+    section.finish(reader);
+    options
+}
+
+fn own_body_limit(mut section: Section, reader: &mut Reader<'_>) -> Option<NonZeroU64> {
+    let limit = section.take("body").and_then(|entry| body_limit(&entry, reader));
+    section.finish(reader);
+    limit
+}
+
+/// The smaller limit; none is larger than any.
+fn smaller(one: Option<NonZeroU64>, other: Option<NonZeroU64>) -> Option<NonZeroU64> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, other) => one.or(other),
+    }
+}
+
+/// An empty policy, for a service of which only the rest is still to be checked.
+pub(super) fn no_rules(case: CaseRule) -> Option<Policy> {
+    Policy::build(Vec::new(), case).ok()
+}

@@ -1,0 +1,313 @@
+//! Typed reading of single values. Whatever cannot be read is reported, and `None` says only that it was.
+
+use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::code::Code;
+use super::files::{Files, beside, reason};
+use super::finding::{Finding, Findings, any_of, did_you_mean};
+use super::scalar::{Scalar, resolve};
+use super::section::Section;
+use super::span::{File, Span};
+use super::value;
+use super::variables::Variables;
+use super::yaml::{Entry, Node, Value, shown};
+
+/// What every step of lowering needs.
+pub(super) struct Reader<'a> {
+    variables: Variables<'a>,
+    findings: Findings,
+    files: Files,
+    config_path: PathBuf,
+    users_path: Option<PathBuf>,
+}
+
+impl<'a> Reader<'a> {
+    pub(super) fn new(variables: Variables<'a>, findings: Findings, files: Files, config_path: &Path) -> Self {
+        Self { variables, findings, files, config_path: config_path.to_owned(), users_path: None }
+    }
+
+    /// From now on, places in the users file belong to this one.
+    pub(super) fn enter_users(&mut self, path: &Path) -> (&mut Files, &mut Findings) {
+        self.users_path = Some(path.to_owned());
+        (&mut self.files, &mut self.findings)
+    }
+
+    pub(super) fn finish(self) -> (Findings, Files) {
+        (self.findings, self.files)
+    }
+
+    /// Adds a problem.
+    pub(super) fn report(&mut self, finding: Finding) {
+        self.findings.push(finding);
+    }
+
+    /// The path of the file that a place lies in.
+    pub(super) fn path_of(&self, span: Span) -> &Path {
+        match (span.file, &self.users_path) {
+            (File::Users, Some(path)) => path,
+            (File::Users | File::Config | File::Environment, _) => &self.config_path,
+        }
+    }
+
+    /// A map; an empty value is an empty map, so that a block may have all its lines commented out.
+    pub(super) fn section(&mut self, entry: Entry) -> Option<Section> {
+        let Entry { key, key_span, node } = entry;
+        match node.value {
+            Value::Map(entries) => Some(Section::new(key_span, entries)),
+            Value::Plain(text) if resolve(&text) == Scalar::Nothing => Some(Section::new(key_span, Vec::new())),
+            Value::Broken => None,
+            Value::Plain(_) | Value::Quoted(_) | Value::List(_) => {
+                self.wrong_type(&Entry { key, key_span, node }, "a map");
+                None
+            }
+        }
+    }
+
+    /// The elements of a list, each under the list's own key.
+    pub(super) fn list(&mut self, entry: Entry) -> Option<Vec<Entry>> {
+        let Entry { key, key_span, node } = entry;
+        match node.value {
+            Value::List(items) => {
+                let element = |node: Node| Entry { key: key.clone(), key_span: node.span, node };
+                Some(items.into_iter().map(element).collect())
+            }
+            Value::Broken => None,
+            Value::Plain(_) | Value::Quoted(_) | Value::Map(_) => {
+                self.wrong_type(&Entry { key, key_span, node }, "a list, in `[ ]` or with a `- ` before each element");
+                None
+            }
+        }
+    }
+
+    /// The elements of a list that must hold something.
+    pub(super) fn filled_list(&mut self, entry: Entry, why: &str) -> Option<Vec<Entry>> {
+        let (key, span) = (entry.key.clone(), entry.node.span);
+        let items = self.list(entry)?;
+        if items.is_empty() {
+            let finding = Finding::error(Code::EmptyValue, span, format!("`{key}` is empty"));
+            self.report(finding.help(why));
+            return None;
+        }
+        Some(items)
+    }
+
+    /// A string, with its variables replaced.
+    pub(super) fn text(&mut self, entry: &Entry) -> Option<String> {
+        match &entry.node.value {
+            Value::Plain(text) if resolve(text) != Scalar::Text => self.wrong_type(entry, "a string"),
+            Value::Plain(text) | Value::Quoted(text) => return self.expand(&entry.node, text),
+            Value::List(_) | Value::Map(_) => self.wrong_type(entry, "a string"),
+            Value::Broken => {}
+        }
+        None
+    }
+
+    /// A string that holds something.
+    pub(super) fn filled_text(&mut self, entry: &Entry) -> Option<String> {
+        let text = self.text(entry)?;
+        if text.trim().is_empty() {
+            self.report(Finding::error(Code::EmptyValue, entry.node.span, format!("`{}` is empty", entry.key)));
+            return None;
+        }
+        Some(text)
+    }
+
+    /// What a scalar says, and its text with the variables replaced: what a variable brings in is read like a scalar.
+    pub(super) fn scalar(&mut self, entry: &Entry, expected: &str) -> Option<(Scalar, String)> {
+        match &entry.node.value {
+            Value::Plain(text) | Value::Quoted(text) => {
+                let expanded = self.expand(&entry.node, text)?;
+                let plain = matches!(entry.node.value, Value::Plain(_)) || text.contains("${");
+                let scalar = if plain { resolve(&expanded) } else { Scalar::Text };
+                Some((scalar, expanded))
+            }
+            Value::List(_) | Value::Map(_) => {
+                self.wrong_type(entry, expected);
+                None
+            }
+            Value::Broken => None,
+        }
+    }
+
+    fn expand(&mut self, node: &Node, text: &str) -> Option<String> {
+        let error = match self.variables.expand(text) {
+            Ok(expanded) => return Some(expanded.into_owned()),
+            Err(error) => error,
+        };
+        let width = node.span.end.column.saturating_sub(node.span.start.column);
+        let plain = matches!(node.value, Value::Plain(_)) && node.span.start.line == node.span.end.line;
+        // Escapes and folded lines shift the characters; only then is the whole value marked.
+        let exact = plain && width as usize == text.chars().count();
+        let span = if exact { node.span.part(error.offset, error.length) } else { node.span };
+        self.report(Finding::error(error.code, span, error.message).help(error.help));
+        None
+    }
+
+    /// `true` or `false`.
+    pub(super) fn boolean(&mut self, entry: &Entry) -> Option<bool> {
+        const EXPECTED: &str = "`true` or `false`";
+        match self.scalar(entry, EXPECTED)?.0 {
+            Scalar::Boolean(value) => Some(value),
+            Scalar::Nothing | Scalar::Integer(_) | Scalar::Real(_) | Scalar::Text => {
+                self.wrong_type(entry, EXPECTED);
+                None
+            }
+        }
+    }
+
+    /// A whole number.
+    pub(super) fn integer(&mut self, entry: &Entry, range: RangeInclusive<u64>) -> Option<u64> {
+        const EXPECTED: &str = "a whole number";
+        match self.scalar(entry, EXPECTED)?.0 {
+            Scalar::Integer(number) => {
+                let within = u64::try_from(number).ok().filter(|number| range.contains(number));
+                if within.is_none() {
+                    self.out_of_range(entry, &range.start().to_string(), &range.end().to_string());
+                }
+                within
+            }
+            Scalar::Nothing | Scalar::Boolean(_) | Scalar::Real(_) | Scalar::Text => {
+                self.wrong_type(entry, EXPECTED);
+                None
+            }
+        }
+    }
+
+    /// A duration such as `10s`.
+    pub(super) fn duration(&mut self, entry: &Entry, range: RangeInclusive<Duration>) -> Option<Duration> {
+        let (_, text) = self.scalar(entry, "a duration such as `10s`")?;
+        let Some(duration) = value::duration(&text) else {
+            self.invalid(entry, "a duration", format!("write {}", value::DURATION_FORMS));
+            return None;
+        };
+        if !range.contains(&duration) {
+            self.out_of_range(entry, &value::show_duration(*range.start()), &value::show_duration(*range.end()));
+            return None;
+        }
+        Some(duration)
+    }
+
+    /// A number of bytes such as `16KiB`.
+    pub(super) fn size(&mut self, entry: &Entry, range: RangeInclusive<u64>) -> Option<u64> {
+        let (_, text) = self.scalar(entry, "a size such as `16KiB`")?;
+        let Some(size) = value::size(&text) else {
+            self.invalid(entry, "a size", "write bytes, `16KiB`, `10MiB` or `1GiB`".to_owned());
+            return None;
+        };
+        if !range.contains(&size) {
+            self.out_of_range(entry, &value::show_size(*range.start()), &value::show_size(*range.end()));
+            return None;
+        }
+        Some(size)
+    }
+
+    /// One of a few words.
+    pub(super) fn choice<T: Copy>(&mut self, entry: &Entry, choices: &[(&'static str, T)]) -> Option<T> {
+        let names = || choices.iter().map(|(name, _)| *name);
+        let (_, text) = self.scalar(entry, &any_of(names()))?;
+        let found = choices.iter().find(|(name, _)| *name == text).map(|(_, value)| *value);
+        if found.is_none() {
+            let written = self.written(entry);
+            let message = format!("`{}` expects {}, not {written}", entry.key, any_of(names()));
+            let finding = Finding::error(Code::InvalidValue, entry.node.span, message);
+            self.report(finding.maybe_help(did_you_mean(&text, names())));
+        }
+        found
+    }
+
+    /// A secret: given here, or in a file of its own under `entry_file`.
+    pub(super) fn secret(&mut self, inline: Option<Entry>, file: Option<Entry>) -> Option<(Span, String)> {
+        match (inline, file) {
+            (Some(inline), Some(file)) => {
+                let message = format!("`{}` is given as well as `{}`", file.key, inline.key);
+                let finding = Finding::error(Code::TwoSpellings, file.key_span, message)
+                    .note(inline.key_span, "first given here")
+                    .help("take one of them away");
+                self.report(finding);
+                None
+            }
+            (Some(entry), None) => self.filled_text(&entry).map(|text| (entry.node.span, text)),
+            (None, Some(entry)) => self.secret_file(&entry).map(|text| (entry.node.span, text)),
+            (None, None) => None,
+        }
+    }
+
+    fn secret_file(&mut self, entry: &Entry) -> Option<String> {
+        let path = self.path(entry)?;
+        match self.files.read_text(&path) {
+            Ok(mut text) => {
+                // Editors and `echo` end a file with a newline; it is no part of the secret.
+                let kept = text.strip_suffix('\n').map(|rest| rest.strip_suffix('\r').unwrap_or(rest).len());
+                text.truncate(kept.unwrap_or(text.len()));
+                Some(text)
+            }
+            Err(error) => {
+                let message = format!("cannot read `{}`: {}", path.display(), reason(&error));
+                self.report(Finding::error(Code::UnreadableFile, entry.node.span, message));
+                None
+            }
+        }
+    }
+
+    /// A path, relative to the file that names it.
+    pub(super) fn path(&mut self, entry: &Entry) -> Option<PathBuf> {
+        let text = self.filled_text(entry)?;
+        Some(beside(self.path_of(entry.node.span), &text))
+    }
+
+    /// Reports a value of another kind than the one expected.
+    pub(super) fn wrong_type(&mut self, entry: &Entry, expected: &str) {
+        let message = format!("`{}` expects {expected}, not {}", shown(&entry.key), kind_of(&entry.node));
+        let help = quoting_help(&entry.node, expected);
+        self.report(Finding::error(Code::WrongType, entry.node.span, message).maybe_help(help));
+    }
+
+    /// Reports a value that is not what it should be.
+    pub(super) fn invalid(&mut self, entry: &Entry, what: &str, help: String) {
+        let message = format!("`{}` expects {what}, not {}", shown(&entry.key), self.written(entry));
+        self.report(Finding::error(Code::InvalidValue, entry.node.span, message).help(help));
+    }
+
+    fn out_of_range(&mut self, entry: &Entry, least: &str, most: &str) {
+        let message = format!("`{}` is out of range: {}", entry.key, self.written(entry));
+        let finding = Finding::error(Code::OutOfRange, entry.node.span, message);
+        self.report(finding.help(format!("from {least} to {most} is accepted")));
+    }
+
+    /// A value as it stands in the file: what a variable brings in may be a secret.
+    pub(super) fn written(&self, entry: &Entry) -> String {
+        match &entry.node.value {
+            Value::Plain(text) if text.is_empty() => "nothing".to_owned(),
+            Value::Plain(text) | Value::Quoted(text) => format!("`{}`", shown(text)),
+            Value::List(_) | Value::Map(_) | Value::Broken => kind_of(&entry.node).to_owned(),
+        }
+    }
+}
+
+fn kind_of(node: &Node) -> &'static str {
+    match &node.value {
+        Value::Plain(text) => match resolve(text) {
+            Scalar::Nothing => "nothing",
+            Scalar::Boolean(_) => "a boolean",
+            Scalar::Integer(_) | Scalar::Real(_) => "a number",
+            Scalar::Text => "a string",
+        },
+        Value::Quoted(_) => "a string",
+        Value::List(_) => "a list",
+        Value::Map(_) => "a map",
+        Value::Broken => "something else",
+    }
+}
+
+/// A number or truth value that was meant as a string needs quotes.
+fn quoting_help(node: &Node, expected: &str) -> Option<String> {
+    let Value::Plain(text) = &node.value else { return None };
+    match (expected, resolve(text)) {
+        ("a string", Scalar::Boolean(_) | Scalar::Integer(_) | Scalar::Real(_)) => {
+            Some("put it in quotes if it is meant as a string".to_owned())
+        }
+        (_, Scalar::Nothing | Scalar::Boolean(_) | Scalar::Integer(_) | Scalar::Real(_) | Scalar::Text) => None,
+    }
+}

@@ -1,0 +1,92 @@
+//! A map whose keys are asked for one by one; what nobody asked for is unknown.
+
+use super::code::Code;
+use super::finding::{Finding, any_of, did_you_mean};
+use super::reader::Reader;
+use super::span::{File, Span};
+use super::yaml::{Entry, shown};
+
+/// The keys of one map that are not read yet.
+#[derive(Debug)]
+pub(super) struct Section {
+    span: Span,
+    entries: Vec<Entry>,
+    known: Vec<&'static str>,
+}
+
+impl Section {
+    /// `span` is where a missing key is reported.
+    pub(super) fn new(span: Span, entries: Vec<Entry>) -> Self {
+        Self { span, entries, known: Vec::new() }
+    }
+
+    /// Where the map stands.
+    pub(super) fn span(&self) -> Span {
+        self.span
+    }
+
+    /// All keys of a map whose keys are names that the operator chose.
+    pub(super) fn into_entries(self) -> Vec<Entry> {
+        self.entries
+    }
+
+    /// The value of a key, if it is given.
+    pub(super) fn take(&mut self, key: &'static str) -> Option<Entry> {
+        self.known.push(key);
+        let index = self.entries.iter().position(|entry| &*entry.key == key)?;
+        Some(self.entries.remove(index))
+    }
+
+    /// The value of a key that must be given.
+    pub(super) fn require(&mut self, reader: &mut Reader<'_>, key: &'static str, example: &str) -> Option<Entry> {
+        let entry = self.take(key);
+        if entry.is_none() {
+            let finding = Finding::error(Code::MissingKey, self.span, format!("`{key}` is missing"));
+            reader.report(finding.help(format!("write `{key}: {example}`")));
+        }
+        entry
+    }
+
+    /// The value of a key that has two names, of which one may be given.
+    pub(super) fn either(&mut self, reader: &mut Reader<'_>, key: &'static str, alias: &'static str) -> Option<Entry> {
+        match (self.take(key), self.take(alias)) {
+            (Some(first), Some(second)) => {
+                let (first, second) =
+                    if first.key_span <= second.key_span { (first, second) } else { (second, first) };
+                let message = format!("`{}` is given although there is `{}`", second.key, first.key);
+                let finding = Finding::error(Code::TwoSpellings, second.key_span, message)
+                    .note(first.key_span, "first given here")
+                    .help("take one of them away");
+                reader.report(finding);
+                Some(first)
+            }
+            (first, second) => first.or(second),
+        }
+    }
+
+    /// Keys that a later version reads: never ignored, never called unknown.
+    pub(super) fn refuse(&mut self, reader: &mut Reader<'_>, keys: &[&'static str]) {
+        for key in keys {
+            if let Some(entry) = self.take(key) {
+                let message = format!("`{key}` is not available in this version");
+                let finding = Finding::error(Code::NotAvailable, entry.key_span, message);
+                reader.report(finding.help("take it away").conceal(entry.node.span));
+            }
+        }
+    }
+
+    /// Reports what is left.
+    pub(super) fn finish(self, reader: &mut Reader<'_>) {
+        for entry in &self.entries {
+            let help = did_you_mean(&entry.key, self.known.iter().copied())
+                .unwrap_or_else(|| format!("known here: {}", any_of(self.known.iter().copied())));
+            let message = format!("unknown key `{}`", shown(&entry.key));
+            let finding = Finding::error(Code::UnknownKey, entry.key_span, message).help(help);
+            reader.report(match entry.key_span.file {
+                // A misspelled `password` must not be what brings a hash to the screen.
+                File::Users => finding.conceal(entry.node.span),
+                File::Config | File::Environment => finding,
+            });
+        }
+    }
+}

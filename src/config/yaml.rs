@@ -1,0 +1,256 @@
+//! One pass over the YAML text into a tree that knows the place of every key and value.
+
+use std::collections::HashMap;
+
+use saphyr_parser::{Event, Parser, ScalarStyle, ScanError};
+
+use super::code::Code;
+use super::finding::{Finding, Findings};
+use super::span::{File, Position, Span};
+
+/// Deep enough for every claim, shallow enough for every stack.
+const MAX_DEPTH: usize = 32;
+
+/// A value and its place.
+#[derive(Debug)]
+pub(super) struct Node {
+    pub(super) span: Span,
+    pub(super) value: Value,
+}
+
+/// A value as written; plain scalars are not resolved yet.
+#[derive(Debug)]
+pub(super) enum Value {
+    /// Without quotes: may be a number, a truth value or nothing.
+    Plain(Box<str>),
+    /// A string for certain.
+    Quoted(Box<str>),
+    List(Vec<Node>),
+    Map(Vec<Entry>),
+    /// Already reported; whoever meets it stays silent.
+    Broken,
+}
+
+/// A key of a map and its value.
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub(super) key: Box<str>,
+    pub(super) key_span: Span,
+    pub(super) node: Node,
+}
+
+/// Reads one document. `None` where the text is not YAML; everything wrong is reported.
+pub(super) fn read(text: &str, file: File, findings: &mut Findings) -> Option<Node> {
+    let mut builder = Builder { file, findings, open: Vec::new(), root: None, documents: 0 };
+    for step in Parser::new_from_str(text) {
+        let done = match step {
+            Ok((event, span)) => builder.event(event, span_of(file, span)),
+            Err(error) => Err(syntax_error(file, &error)),
+        };
+        if let Err(finding) = done {
+            builder.findings.push(finding);
+            return None;
+        }
+    }
+    let nothing = Node { span: Span::at(file, 1, 1), value: Value::Plain("".into()) };
+    Some(builder.root.unwrap_or(nothing))
+}
+
+fn span_of(file: File, span: saphyr_parser::Span) -> Span {
+    let position = |mark: saphyr_parser::Marker| Position { line: narrow(mark.line()), column: narrow(mark.col() + 1) };
+    Span { file, start: position(span.start), end: position(span.end) }
+}
+
+/// Files are too short for this to saturate.
+fn narrow(number: usize) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
+}
+
+fn syntax_error(file: File, error: &ScanError) -> Finding {
+    let span = Span::at(file, narrow(error.marker().line()), narrow(error.marker().col() + 1));
+    let info = error.info();
+    // The wording of the scanner is kept: it is what other YAML tools say and what can be looked up.
+    let help = if info.contains("tab") {
+        "indent with spaces"
+    } else if info.contains("mapping values") {
+        "quote a value that holds `: `, and check the indentation of this line and the one above"
+    } else if info.contains("unexpected character") || info.contains("unknown escape") {
+        "quote the value, in single quotes where it holds a backslash"
+    } else if info.contains("anchor") {
+        "write the value out, or quote it if it starts with `*` or `&`"
+    } else {
+        "check the indentation, and whether a bracket or quote is left open above"
+    };
+    Finding::error(Code::YamlSyntax, span, format!("this is not YAML: {info}")).help(help)
+}
+
+/// A list or map that is not closed yet.
+enum Frame {
+    List { start: Span, items: Vec<Node> },
+    Map { start: Span, entries: Vec<Entry>, key: Option<(Box<str>, Span)> },
+}
+
+struct Builder<'a> {
+    file: File,
+    findings: &'a mut Findings,
+    open: Vec<Frame>,
+    root: Option<Node>,
+    documents: usize,
+}
+
+type Step = Result<(), Finding>;
+
+impl Builder<'_> {
+    /// An `Err` ends the reading.
+    fn event(&mut self, event: Event<'_>, span: Span) -> Step {
+        match event {
+            Event::DocumentStart(_) => self.document(span),
+            Event::Alias(_) => {
+                self.refuse(span, "aliases are not read", "write the value out where it is used");
+                self.add(Node { span, value: Value::Broken })
+            }
+            Event::Scalar(text, style, anchor, tag) => {
+                let broken = self.refuses(span, anchor, tag.is_some());
+                let value = match style {
+                    _ if broken => Value::Broken,
+                    ScalarStyle::Plain => Value::Plain(text.into()),
+                    ScalarStyle::SingleQuoted
+                    | ScalarStyle::DoubleQuoted
+                    | ScalarStyle::Literal
+                    | ScalarStyle::Folded => Value::Quoted(text.into()),
+                };
+                self.add(Node { span, value })
+            }
+            Event::SequenceStart(anchor, tag) => {
+                self.refuses(span, anchor, tag.is_some());
+                self.push(span, Frame::List { start: span, items: Vec::new() })
+            }
+            Event::MappingStart(anchor, tag) => {
+                self.refuses(span, anchor, tag.is_some());
+                self.push(span, Frame::Map { start: span, entries: Vec::new(), key: None })
+            }
+            Event::SequenceEnd | Event::MappingEnd => self.close(span),
+            Event::Nothing | Event::StreamStart | Event::StreamEnd | Event::DocumentEnd => Ok(()),
+        }
+    }
+
+    fn document(&mut self, span: Span) -> Step {
+        self.documents += 1;
+        if self.documents == 1 {
+            return Ok(());
+        }
+        let finding = Finding::error(Code::YamlFeature, span, "a second document in the same file");
+        Err(finding.help("take the `---` away, or put the document into a file of its own"))
+    }
+
+    /// Whether an anchor or a tag stands before the value.
+    fn refuses(&mut self, span: Span, anchor: usize, tagged: bool) -> bool {
+        if anchor != 0 {
+            self.refuse(span, "anchors are not read", "write the value out, or quote it if it starts with `&`");
+        } else if tagged {
+            self.refuse(span, "tags are not read", "quote the value if it starts with `!`, else take the tag away");
+        }
+        anchor != 0 || tagged
+    }
+
+    fn refuse(&mut self, span: Span, message: &str, help: &str) {
+        self.findings.push(Finding::error(Code::YamlFeature, span, message).help(help));
+    }
+
+    fn push(&mut self, span: Span, frame: Frame) -> Step {
+        if matches!(self.open.last(), Some(Frame::Map { key: None, .. })) {
+            return Err(complex_key(span));
+        }
+        if self.open.len() >= MAX_DEPTH {
+            let message = format!("nested more than {MAX_DEPTH} levels deep");
+            return Err(Finding::error(Code::TooDeep, span, message));
+        }
+        self.open.push(frame);
+        Ok(())
+    }
+
+    fn close(&mut self, end: Span) -> Step {
+        let (start, value) = match self.open.pop() {
+            Some(Frame::List { start, items }) => (start, Value::List(items)),
+            Some(Frame::Map { start, entries, .. }) => (start, Value::Map(self.without_duplicates(entries))),
+            None => return Ok(()),
+        };
+        // A block ends where the next one starts; only a flow collection has an end of its own.
+        let end = if start.start == start.end { start.end } else { end.end };
+        self.add(Node { span: Span { end, ..start }, value })
+    }
+
+    fn add(&mut self, node: Node) -> Step {
+        match self.open.last_mut() {
+            None => self.root = Some(node),
+            Some(Frame::List { items, .. }) => items.push(node),
+            Some(Frame::Map { entries, key, .. }) => match key.take() {
+                Some((key, key_span)) => entries.push(Entry { key, key_span, node }),
+                None => *key = Some(as_key(node)?),
+            },
+        }
+        Ok(())
+    }
+
+    /// The first of equal keys stays, so that what follows from it is checked as well.
+    fn without_duplicates(&mut self, entries: Vec<Entry>) -> Vec<Entry> {
+        let mut kept: Vec<Entry> = Vec::with_capacity(entries.len());
+        let mut seen: HashMap<Box<str>, Span> = HashMap::new();
+        // A hash table for a map of five keys costs more than it saves.
+        let many = entries.len() > 16;
+        for entry in entries {
+            let first = match many {
+                true => seen.get(&entry.key).copied(),
+                false => kept.iter().find(|other| other.key == entry.key).map(|other| other.key_span),
+            };
+            match first {
+                Some(first) => self.duplicate(&entry, first),
+                None if &*entry.key == "<<" => {
+                    self.refuse(entry.key_span, "merge keys are not read", "write the keys out");
+                }
+                None => {
+                    if many {
+                        seen.insert(entry.key.clone(), entry.key_span);
+                    }
+                    kept.push(entry);
+                }
+            }
+        }
+        kept
+    }
+
+    fn duplicate(&mut self, entry: &Entry, first: Span) {
+        let message = format!("the key `{}` is given twice", shown(&entry.key));
+        let finding = Finding::error(Code::DuplicateKey, entry.key_span, message).note(first, "first given here");
+        self.findings.push(match self.file {
+            File::Users => finding.conceal(entry.node.span),
+            File::Config | File::Environment => finding,
+        });
+    }
+}
+
+fn as_key(node: Node) -> Result<(Box<str>, Span), Finding> {
+    match node.value {
+        Value::Plain(text) | Value::Quoted(text) => Ok((text, node.span)),
+        Value::List(_) | Value::Map(_) | Value::Broken => Err(complex_key(node.span)),
+    }
+}
+
+fn complex_key(span: Span) -> Finding {
+    Finding::error(Code::YamlFeature, span, "a key that is not a plain name")
+        .help("write `name: value`; quote a value that starts with `?`, `[` or `{`")
+}
+
+/// A text from a file as it may stand inside a message: short and in one line.
+pub(super) fn shown(text: &str) -> String {
+    const LONGEST: usize = 60;
+    let mut line: String = text.chars().take(LONGEST).flat_map(printable).collect();
+    if text.chars().nth(LONGEST).is_some() {
+        line.push('…');
+    }
+    line
+}
+
+fn printable(c: char) -> Vec<char> {
+    if c.is_control() { c.escape_default().collect() } else { vec![c] }
+}
