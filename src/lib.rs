@@ -21,7 +21,7 @@ pub mod cli;
 pub mod config;
 pub mod gateway;
 pub mod portal;
-//pub mod server;
+pub mod server;
 pub mod telemetry;
 pub mod token;
 pub mod upstream;

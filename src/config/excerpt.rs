@@ -288,7 +288,8 @@ mod tests {
 
     #[test]
     fn names_of_secrets() {
-        for key in ["password", "passwrod", "Secret", "secret", "secert", "hash", "private_key", "client-key", "passwd"] {
+        for key in ["password", "passwrod", "Secret", "secret", "secert", "hash", "private_key", "client-key", "passwd"]
+        {
             assert!(names_secret(key), "{key}");
         }
         for key in ["secret_file", "password_file", "roles", "name", "pass", "path", "server", "services", "users"] {

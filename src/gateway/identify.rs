@@ -60,13 +60,11 @@ pub(super) fn identify(
 }
 
 fn find_user<'d>(directory: &'d Directory, claims: &VerifiedClaims) -> Result<&'d User, CredentialError> {
-    let user = directory.find(&claims.subject).ok_or(CredentialError::UserGone)?;
-    if user.disabled {
-        return Err(CredentialError::UserDisabled);
-    }
-    match user.tokens_valid_after {
-        Some(after) if claims.issued_at.is_none_or(|issued| issued < after) => Err(CredentialError::TooOld),
-        Some(_) | None => Ok(user),
+    match directory.find(&claims.subject) {
+        None => Err(CredentialError::UserGone),
+        Some(user) if user.disabled => Err(CredentialError::UserDisabled),
+        Some(user) if !user.admits(claims.issued_at) => Err(CredentialError::TooOld),
+        Some(user) => Ok(user),
     }
 }
 

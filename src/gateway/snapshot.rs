@@ -86,7 +86,7 @@ impl Service {
             filter: FieldFilter::new(&service.identity),
             identity: service.identity,
             strip: service.strip_path.then_some(service.mount),
-            case: service.case,
+            case: service.policy.case(),
             paths: service.paths,
             body_limit: service.body_limit,
             body_timeout,

@@ -1,7 +1,6 @@
 //! The deadlines of one client connection: for a request's head, between requests, and for a client that stops reading.
 
 use std::cell::Cell;
-use std::future::poll_fn;
 use std::task::{Context, Poll};
 
 use crate::ambient::{Deadline, Ticker};
@@ -87,10 +86,5 @@ impl ConnectionClock {
     /// Ready when the connection's time is over.
     pub(super) fn poll_over(&self, cx: &Context<'_>) -> Poll<()> {
         self.deadline.poll_passed(cx)
-    }
-
-    /// Waits until the connection's time is over.
-    pub(super) async fn over(&self) {
-        poll_fn(|cx| self.poll_over(cx)).await;
     }
 }

@@ -29,14 +29,7 @@ pub(super) struct OpenConnection(Rc<Context>);
 impl Context {
     pub(super) fn new(gateway: Worker, ticker: Ticker, all_open: OpenConnections) -> Self {
         let gateway = Rc::new(gateway);
-        Self {
-            gateway,
-            ticker,
-            all_open,
-            open: Cell::new(0),
-            draining: Cell::new(false),
-            closed: Notify::new(),
-        }
+        Self { gateway, ticker, all_open, open: Cell::new(0), draining: Cell::new(false), closed: Notify::new() }
     }
 
     /// Counts a connection in; `None` where the process has as many as it may have.

@@ -229,8 +229,10 @@ fn folder_of(path: &Path) -> Option<PathBuf> {
 fn is_relevant(changes: &DebounceEventResult, names: &BTreeSet<OsString>) -> bool {
     let Ok(events) = changes else { return true };
     events.iter().filter(|event| !matches!(event.kind, EventKind::Access(_))).any(|event| {
-        event.paths.iter().filter_map(|path| path.file_name()).any(|name| {
-            names.contains(name) || name.as_encoded_bytes().starts_with(b"..")
-        })
+        event
+            .paths
+            .iter()
+            .filter_map(|path| path.file_name())
+            .any(|name| names.contains(name) || name.as_encoded_bytes().starts_with(b".."))
     })
 }

@@ -73,10 +73,8 @@ pub fn run(settings: Settings, ready: impl FnOnce(&Bound)) -> Result<(), RunErro
     metrics.show_dropped(access_log.dropped());
     let listeners = bind_all(&loaded.config.server.listen, loaded.config.server.workers)?;
     let admin = loaded.config.admin.map(bind_alone).transpose()?;
-    let bound = Bound {
-        clients: listeners.addresses,
-        admin: admin.as_ref().and_then(|listener| listener.local_addr().ok()),
-    };
+    let bound =
+        Bound { clients: listeners.addresses, admin: admin.as_ref().and_then(|listener| listener.local_addr().ok()) };
     let hasher = Hasher::start(hasher_settings(request.cores))?;
     let fixed = Fixed::of(&loaded.config);
     let shared = Arc::new(Shared::new(Snapshot::new(loaded.config, hasher.clone())));
@@ -160,7 +158,10 @@ impl Team<'_> {
         let (shared, metrics) = (Arc::clone(self.shared), Arc::clone(self.metrics));
         let (log, shard, stop) = (self.access_log.shard(), self.metrics.shard(), self.stop.clone());
         let id_seed = ambient::random_bytes();
-        let drain = { let shared = Arc::clone(&shared); move || shared.current().server().timeouts.drain };
+        let drain = {
+            let shared = Arc::clone(&shared);
+            move || shared.current().server().timeouts.drain
+        };
         let context = move || {
             let ticker = Ticker::new();
             let parts = WorkerParts { shared, ticker: ticker.clone(), metrics, shard, log, id_seed };
@@ -185,21 +186,26 @@ impl Drop for Ends {
 }
 
 struct Signals {
+    ends: EndSignals,
+    hangup: Signal,
+}
+
+/// The signals that ask the process to end.
+struct EndSignals {
     terminate: Signal,
     interrupt: Signal,
-    hangup: Signal,
 }
 
 impl Signals {
     fn listen() -> io::Result<Self> {
-        Ok(Self {
-            terminate: signal(SignalKind::terminate())?,
-            interrupt: signal(SignalKind::interrupt())?,
-            hangup: signal(SignalKind::hangup())?,
-        })
+        let ends =
+            EndSignals { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? };
+        Ok(Self { ends, hangup: signal(SignalKind::hangup())? })
     }
+}
 
-    async fn end(&mut self) {
+impl EndSignals {
+    async fn next(&mut self) {
         tokio::select! {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}
@@ -226,7 +232,7 @@ async fn supervise(
 ) -> io::Result<Outcome> {
     loop {
         tokio::select! {
-            () = signals.end() => break,
+            () = signals.ends.next() => break,
             _ = signals.hangup.recv() => reloads.request(),
             _ = ended.recv() => return Ok(Outcome::WorkerEnded),
         }
@@ -240,7 +246,7 @@ async fn supervise(
     };
     tokio::select! {
         () = drain => Ok(Outcome::Drained),
-        () = signals.end() => Ok(Outcome::CutOff),
+        () = signals.ends.next() => Ok(Outcome::CutOff),
     }
 }
 

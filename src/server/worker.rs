@@ -42,11 +42,7 @@ pub(super) fn run(
 }
 
 /// Accepts on every listener until `stop` is cancelled.
-async fn accept_all(
-    listeners: Vec<StdListener>,
-    context: &Rc<Context>,
-    stop: &CancellationToken,
-) -> io::Result<()> {
+async fn accept_all(listeners: Vec<StdListener>, context: &Rc<Context>, stop: &CancellationToken) -> io::Result<()> {
     let mut accepting = JoinSet::new();
     for listener in listeners {
         let listener = TcpListener::from_std(listener)?;

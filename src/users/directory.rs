@@ -26,6 +26,15 @@ pub struct User {
 /// The cost of the dummy hash of a list without passwords.
 const DEFAULT_COST: u32 = 12;
 
+impl User {
+    /// Whether a token of this user counts that was issued then: not where the user is disabled, and where
+    /// `tokens_valid_after` is set only if the token is known to be younger.
+    pub fn admits(&self, issued_at: Option<u64>) -> bool {
+        let young_enough = |after: u64| issued_at.is_some_and(|issued| issued >= after);
+        !self.disabled && self.tokens_valid_after.is_none_or(young_enough)
+    }
+}
+
 /// The user list.
 #[derive(Debug)]
 pub struct Directory {

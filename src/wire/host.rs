@@ -29,6 +29,11 @@ impl Host {
         Ok(Self { field: field.clone(), name })
     }
 
+    /// The name of a `host[:port]`, as [`Host::name`] has it; `None` where it is malformed.
+    pub fn parse_name(text: &str) -> Option<Box<str>> {
+        name_of(text)
+    }
+
     /// The field as the client sent it, port included.
     pub fn field(&self) -> &HeaderValue {
         &self.field

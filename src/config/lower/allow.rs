@@ -100,7 +100,8 @@ fn required_roles(entry: Entry, reader: &mut Reader<'_>) -> Option<Vec<Box<str>>
         let span = entry.node.span;
         let roles = roles(entry, reader, Some("no role would do; write `allow: nobody` for that"))?;
         if let Some(role) = roles.iter().find(|role| role.contains(['{', '}'])) {
-            let message = format!("`{}` is not a role: path parameters are compared with `user` or `claims`", shown(role));
+            let message =
+                format!("`{}` is not a role: path parameters are compared with `user` or `claims`", shown(role));
             reader.report(Finding::error(Code::PartialParameter, span, message));
             return None;
         }

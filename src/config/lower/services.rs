@@ -21,11 +21,7 @@ pub(super) struct Shared<'a> {
 }
 
 /// All services, and how they are found; no router where two of them claim the same place.
-pub(super) fn services(
-    entry: Entry,
-    shared: &Shared<'_>,
-    reader: &mut Reader<'_>,
-) -> (Vec<Service>, Option<Router>) {
+pub(super) fn services(entry: Entry, shared: &Shared<'_>, reader: &mut Reader<'_>) -> (Vec<Service>, Option<Router>) {
     let Some(section) = reader.section(entry) else { return (Vec::new(), None) };
     let span = section.span();
     let entries = section.into_entries();

@@ -1,0 +1,61 @@
+//! Loading the configuration for a command.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::io::IsTerminal as _;
+use std::path::Path;
+
+use crate::ambient;
+use crate::config::{self, LoadRequest, Loaded, Problems, Style};
+
+/// What a load of this process needs from outside.
+pub(super) fn request(path: &Path) -> LoadRequest {
+    LoadRequest {
+        path: path.to_owned(),
+        environment: environment(),
+        fallback_secret: ambient::random_bytes::<48>().to_vec().into(),
+        cores: std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get),
+    }
+}
+
+/// Variables that are not text cannot stand in a configuration anyway.
+fn environment() -> BTreeMap<String, String> {
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect()
+}
+
+/// Loads the configuration.
+///
+/// # Errors
+/// All its problems, ready to be shown on stderr.
+pub(super) fn load(path: &Path) -> anyhow::Result<Loaded> {
+    load_with(&request(path))
+}
+
+pub(super) fn load_with(request: &LoadRequest) -> anyhow::Result<Loaded> {
+    config::load(request).map_err(|problems| Shown(problems).into())
+}
+
+/// How problems look on stderr.
+pub(super) fn style() -> Style {
+    if std::io::stderr().is_terminal() { Style::Ansi } else { Style::Plain }
+}
+
+/// Problems as they are shown.
+#[derive(Debug)]
+struct Shown(Problems);
+
+impl fmt::Display for Shown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let errors = self.0.errors();
+        let plural = if errors == 1 { "problem" } else { "problems" };
+        write!(
+            f,
+            "the configuration has {errors} {plural}\n\n{}",
+            config::render(self.0.as_slice(), style()).trim_end()
+        )
+    }
+}
+
+impl std::error::Error for Shown {}

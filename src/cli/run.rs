@@ -1,0 +1,45 @@
+//! `gatelatch run`: the gateway.
+
+use std::io::IsTerminal;
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+
+use super::load;
+use crate::config::LogFormat;
+use crate::server::{self, Settings};
+use crate::telemetry::LineFormat;
+use crate::telemetry::access_log::AccessLog;
+use crate::telemetry::events;
+
+/// Run the gateway until SIGTERM or Ctrl-C.
+///
+/// Access-log lines go to stdout, events to stderr. Both files are read again when they change and on SIGHUP; a file
+/// with problems is never applied. SIGTERM finishes the requests that run (`server.timeouts.drain`), a second one ends
+/// at once.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  gatelatch run
+  gatelatch run --config /etc/gatelatch/gateway.yaml
+  GATELATCH_CONFIG=/etc/gatelatch/gateway.yaml gatelatch run")]
+pub(super) struct Args {}
+
+pub(super) fn run(_: &Args, config: &Path) -> anyhow::Result<ExitCode> {
+    let request = load::request(config);
+    let loaded = load::load_with(&request)?;
+    let format = loaded.config.log.format;
+    let events = events::init(line_format(format, &std::io::stderr()), loaded.config.log.level)
+        .context("events cannot be written")?;
+    let access_log = AccessLog::start(line_format(format, &std::io::stdout()), Box::new(std::io::stdout()));
+    server::run(Settings { loaded, request, access_log, events: Some(events) }, |_| {})?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn line_format(format: LogFormat, stream: &impl IsTerminal) -> LineFormat {
+    match format {
+        LogFormat::Auto => LineFormat::of(stream),
+        LogFormat::Text => LineFormat::Text,
+        LogFormat::Json => LineFormat::Json,
+    }
+}
