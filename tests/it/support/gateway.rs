@@ -1,0 +1,286 @@
+//! The real binary with files of its own, on ports of its own.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::client::{Answer, get, send};
+
+/// Longer than anything takes; a test that waits this long has failed.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// The password of every user of the default user list.
+pub const PASSWORD: &str = "correct horse battery staple";
+
+/// The secret of the default configuration.
+pub const SECRET: &str = "0123456789abcdef0123456789abcdef-test-secret";
+
+/// A bcrypt hash of [`PASSWORD`], cost 4.
+fn hash() -> String {
+    bcrypt::hash(PASSWORD, 4).unwrap()
+}
+
+/// A gateway to be started. `services` is the block of that name; `UPSTREAM` in it stands for the upstream's address.
+#[must_use]
+pub struct GatewayBuilder {
+    services: String,
+    server: String,
+    auth: String,
+    more: String,
+    users: String,
+    upstream: Option<SocketAddr>,
+    variables: Vec<(String, String)>,
+}
+
+/// Starts to describe a gateway.
+pub fn gateway(services: &str) -> GatewayBuilder {
+    let hash = hash();
+    GatewayBuilder {
+        services: services.to_owned(),
+        server: String::new(),
+        auth: String::new(),
+        more: String::new(),
+        users: format!(
+            "users:
+  rita: {{ password: \"{hash}\", roles: [recruiter], name: Rita Recruiter, email: rita@example.com }}
+  carl: {{ password: \"{hash}\", roles: [candidate], claims: {{ tenant: acme }} }}
+  gone: {{ password: \"{hash}\", roles: [recruiter], disabled: true }}
+"
+        ),
+        upstream: None,
+        variables: Vec::new(),
+    }
+}
+
+impl GatewayBuilder {
+    /// Fills in `UPSTREAM`.
+    pub fn upstream(mut self, address: SocketAddr) -> Self {
+        self.upstream = Some(address);
+        self
+    }
+
+    /// Further entries of `server:`, such as `limits: { body: 10 }`.
+    pub fn server(mut self, entries: &str) -> Self {
+        self.server = format!(", {entries}");
+        self
+    }
+
+    /// Further entries of `auth:`.
+    pub fn auth(mut self, entries: &str) -> Self {
+        self.auth = format!(", {entries}");
+        self
+    }
+
+    /// Further top-level lines.
+    pub fn more(mut self, lines: &str) -> Self {
+        self.more = lines.to_owned();
+        self
+    }
+
+    /// Replaces the user list.
+    pub fn users(mut self, text: &str) -> Self {
+        self.users = text.to_owned();
+        self
+    }
+
+    /// The configuration file.
+    pub fn config(&self) -> String {
+        let Self { server, auth, more, .. } = self;
+        let upstream = self.upstream.map(|address| address.to_string()).unwrap_or_else(|| "127.0.0.1:9".to_owned());
+        let services = self.services.replace("UPSTREAM", &upstream);
+        format!(
+            "server: {{ listen: [\"127.0.0.1:0\"], workers: 2{server} }}
+admin: {{ listen: \"127.0.0.1:0\" }}
+auth: {{ users_file: users.yaml, token: {{ secret: \"{SECRET}\" }}{auth} }}
+{more}
+services:
+{services}
+"
+        )
+    }
+
+    /// Starts it and waits until it listens.
+    pub fn start(self) -> Gateway {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("gateway.yaml"), self.config()).unwrap();
+        fs::write(folder.path().join("users.yaml"), &self.users).unwrap();
+        Gateway::start(folder, self.variables)
+    }
+}
+
+/// A running gateway; it is killed when it is dropped.
+pub struct Gateway {
+    /// Where clients connect.
+    pub address: SocketAddr,
+    /// Where operators connect.
+    pub admin: SocketAddr,
+    folder: tempfile::TempDir,
+    process: Child,
+    events: Receiver<Value>,
+    lines: Receiver<Value>,
+    printed: Arc<Mutex<String>>,
+}
+
+impl Gateway {
+    fn start(folder: tempfile::TempDir, variables: Vec<(String, String)>) -> Self {
+        let mut process = Command::new(env!("CARGO_BIN_EXE_gatelatch"))
+            .args(["run", "--config"])
+            .arg(folder.path().join("gateway.yaml"))
+            .env_remove("RUST_BACKTRACE")
+            .envs(variables)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let printed: Arc<Mutex<String>> = Arc::default();
+        let events = follow(process.stderr.take().unwrap(), Arc::clone(&printed));
+        let lines = follow(process.stdout.take().unwrap(), Arc::clone(&printed));
+        let mut gateway = Self {
+            address: SocketAddr::from(([127, 0, 0, 1], 0)),
+            admin: SocketAddr::from(([127, 0, 0, 1], 0)),
+            folder,
+            process,
+            events,
+            lines,
+            printed,
+        };
+        let listening = gateway.event("listening");
+        gateway.address = address_in(&listening["clients"]);
+        gateway.admin = address_in(&listening["admin"]);
+        gateway
+    }
+
+    /// Waits for an event whose message contains this.
+    pub fn event(&self, message: &str) -> Value {
+        self.wait(&self.events, message, |event| event["message"].as_str().is_some_and(|text| text.contains(message)))
+    }
+
+    /// Waits for the access-log line of a path.
+    pub fn line(&self, path: &str) -> Value {
+        self.wait(&self.lines, path, |line| line["path"] == path)
+    }
+
+    fn wait(&self, from: &Receiver<Value>, what: &str, matches: impl Fn(&Value) -> bool) -> Value {
+        loop {
+            match from.recv_timeout(PATIENCE) {
+                Ok(value) if matches(&value) => return value,
+                Ok(_) => {}
+                Err(_) => panic!("`{what}` did not come; printed:\n{}", self.printed()),
+            }
+        }
+    }
+
+    /// Everything printed so far, on both streams.
+    pub fn printed(&self) -> String {
+        self.printed.lock().unwrap().clone()
+    }
+
+    /// A file beside the configuration.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// The folder of the configuration.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Replaces a file as an editor does: at once.
+    pub fn replace(&self, name: &str, text: &str) {
+        let new = self.path(&format!("{name}.new"));
+        fs::write(&new, text).unwrap();
+        fs::rename(new, self.path(name)).unwrap();
+    }
+
+    /// Reads a file beside the configuration.
+    pub fn read(&self, name: &str) -> String {
+        fs::read_to_string(self.path(name)).unwrap()
+    }
+
+    /// Sends a signal by its name.
+    pub fn signal(&self, name: &str) {
+        let status = Command::new("kill").arg(format!("-{name}")).arg(self.process.id().to_string()).status().unwrap();
+        assert!(status.success());
+    }
+
+    /// Waits for the process to end.
+    pub fn ended(&mut self) -> ExitStatus {
+        // the streams end with the process
+        while self.lines.recv_timeout(PATIENCE).is_ok() {}
+        self.process.wait().unwrap()
+    }
+
+    /// `POST /auth/login` as a form.
+    pub fn login(&self, user: &str, password: &str) -> Answer {
+        let form = format!("username={user}&password={}", password.replace(' ', "+"));
+        send(
+            self.address,
+            format!(
+                "POST /auth/login HTTP/1.1\r\nHost: gateway.test\r\nContent-Type: application/x-www-form-urlencoded\r\n\
+                 Content-Length: {}\r\n\r\n{form}",
+                form.len()
+            ),
+        )
+    }
+
+    /// A token of a user of the default list.
+    pub fn token(&self, user: &str) -> String {
+        let answer = self.login(user, PASSWORD);
+        assert_eq!(answer.status, 200, "{answer:?}");
+        answer.json()["access_token"].as_str().unwrap().to_owned()
+    }
+
+    /// `Authorization: Bearer` for a user, as a header line.
+    pub fn bearer(&self, user: &str) -> String {
+        format!("Authorization: Bearer {}\r\n", self.token(user))
+    }
+
+    /// `GET` with further header lines.
+    pub fn get(&self, path: &str, fields: &str) -> Answer {
+        get(self.address, path, fields)
+    }
+
+    /// The value of a metric, by its name and labels as written in the exposition; 0 where it is missing.
+    pub fn metric(&self, series: &str) -> f64 {
+        let metrics = get(self.admin, "/metrics", "").body;
+        let line = metrics.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
+        line.map_or(0.0, |value| value.trim().parse().unwrap())
+    }
+}
+
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+fn follow(stream: impl Read + Send + 'static, printed: Arc<Mutex<String>>) -> Receiver<Value> {
+    let (sender, receiver) = channel();
+    std::thread::spawn(move || {
+        for line in BufReader::new(stream).lines() {
+            let Ok(line) = line else { return };
+            printed.lock().unwrap().push_str(&(line.clone() + "\n"));
+            if let Ok(value) = serde_json::from_str(&line) {
+                let _ = sender.send(value);
+            }
+        }
+    });
+    receiver
+}
+
+/// The first address in a list as it is logged.
+fn address_in(value: &Value) -> SocketAddr {
+    let text = value.as_str().unwrap_or_else(|| panic!("no address in {value}"));
+    let start = text.find(|c: char| c.is_ascii_digit()).unwrap();
+    let end = text[start..].find([']', ')', ',']).map_or(text.len(), |end| start + end);
+    text[start..end].parse().unwrap_or_else(|error| panic!("{error}: {text}"))
+}

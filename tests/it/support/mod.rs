@@ -1,0 +1,9 @@
+//! What every test starts from: a gateway, an upstream made of a closure, and a client that shows each byte.
+
+mod client;
+mod gateway;
+mod upstream;
+
+pub use client::{Answer, Connection, get, send};
+pub use gateway::{Gateway, GatewayBuilder, PASSWORD, gateway};
+pub use upstream::{Received, Upstream, ok};
