@@ -6,7 +6,7 @@
 /// Appends a JSON string, quotes included.
 pub(super) fn quoted(out: &mut Vec<u8>, text: &str) {
     out.push(b'"');
-    if any(text, needs_escape) {
+    if holds(text, needs_escape) {
         escape(out, text);
     } else {
         out.extend_from_slice(text.as_bytes());
@@ -16,7 +16,7 @@ pub(super) fn quoted(out: &mut Vec<u8>, text: &str) {
 
 /// Appends a text as it is where it is one plain word, as a JSON string otherwise.
 pub(super) fn word(out: &mut Vec<u8>, text: &str) {
-    if text.is_empty() || any(text, needs_quotes) {
+    if text.is_empty() || holds(text, needs_quotes) {
         quoted(out, text);
     } else {
         out.extend_from_slice(text.as_bytes());
@@ -33,7 +33,7 @@ fn needs_quotes(byte: u8) -> bool {
 
 /// Looks at every byte, although the first would do: without a way out the loop takes sixteen bytes at a time, and
 /// most texts hold none.
-fn any(text: &str, needs: impl Fn(u8) -> bool) -> bool {
+fn holds(text: &str, needs: impl Fn(u8) -> bool) -> bool {
     text.bytes().fold(false, |found, byte| found | needs(byte))
 }
 
