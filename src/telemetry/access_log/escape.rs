@@ -3,48 +3,38 @@
 //! Everything beyond visible ASCII is escaped, not the control bytes alone: C1 controls and marks that turn the
 //! direction of writing are able to disguise a line on a terminal.
 
-/// What a byte needs, by its value.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Need {
-    /// It stands for itself everywhere.
-    Nothing,
-    /// It stands for itself between quotes: a space, `=`.
-    Quotes,
-    /// It is escaped.
-    Escape,
-}
-
-const NEEDS: [Need; 256] = needs();
-
-const fn needs() -> [Need; 256] {
-    let mut needs = [Need::Escape; 256];
-    let mut byte = b' ';
-    while byte <= b'~' {
-        needs[byte as usize] = match byte {
-            b'"' | b'\\' => Need::Escape,
-            b' ' | b'=' => Need::Quotes,
-            _ => Need::Nothing,
-        };
-        byte += 1;
-    }
-    needs
-}
-
 /// Appends a JSON string, quotes included.
 pub(super) fn quoted(out: &mut Vec<u8>, text: &str) {
     out.push(b'"');
-    let harmless = text.bytes().position(|byte| NEEDS[usize::from(byte)] == Need::Escape).unwrap_or(text.len());
-    out.extend_from_slice(&text.as_bytes()[..harmless]);
-    if harmless < text.len() {
-        escape(out, &text[harmless..]);
+    if holds(text, needs_escape) {
+        escape(out, text);
+    } else {
+        out.extend_from_slice(text.as_bytes());
     }
     out.push(b'"');
 }
 
 /// Appends a text as it is where it is one plain word, as a JSON string otherwise.
 pub(super) fn word(out: &mut Vec<u8>, text: &str) {
-    let plain = !text.is_empty() && text.bytes().all(|byte| NEEDS[usize::from(byte)] == Need::Nothing);
-    if plain { out.extend_from_slice(text.as_bytes()) } else { quoted(out, text) }
+    if text.is_empty() || holds(text, needs_quotes) {
+        quoted(out, text);
+    } else {
+        out.extend_from_slice(text.as_bytes());
+    }
+}
+
+fn needs_escape(byte: u8) -> bool {
+    !(b' '..=b'~').contains(&byte) | (byte == b'"') | (byte == b'\\')
+}
+
+fn needs_quotes(byte: u8) -> bool {
+    needs_escape(byte) | (byte == b' ') | (byte == b'=')
+}
+
+/// Looks at every byte, although the first would do: without a way out the loop takes sixteen bytes at a time, and
+/// most texts hold none.
+fn holds(text: &str, needs: impl Fn(u8) -> bool) -> bool {
+    text.bytes().fold(false, |found, byte| found | needs(byte))
 }
 
 #[cold]
