@@ -10,4 +10,6 @@
 mod support;
 
 mod access;
+mod demo;
+mod fastapi;
 mod proxy;

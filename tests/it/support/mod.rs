@@ -2,8 +2,10 @@
 
 mod client;
 mod gateway;
+mod programs;
 mod upstream;
 
 pub use client::{Answer, Connection, get, send};
-pub use gateway::{Gateway, GatewayBuilder, PASSWORD, gateway};
+pub use gateway::{Gateway, GatewayBuilder, PASSWORD, SECRET, gateway};
+pub use programs::{output, program, python};
 pub use upstream::{Received, Upstream, ok};
