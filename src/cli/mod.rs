@@ -2,3 +2,6 @@
 
 pub mod check;
 pub mod init;
+mod request;
+
+pub use request::load_request;

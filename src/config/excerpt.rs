@@ -5,10 +5,9 @@ use std::path::PathBuf;
 
 use super::finding::Finding;
 use super::problem::{Excerpt, Note, Place, Problem};
+use super::shown::{REDACTED, is_reference, looks_secret, names_secret};
 use super::span::{File, Span};
 use super::yaml::{Node, Value};
-
-const REDACTED: &str = "[redacted]";
 
 /// A file that problems may point into.
 pub(super) struct Source {
@@ -75,35 +74,6 @@ fn collect(node: &Node, secrecy: Secrecy, spans: &mut Vec<Span>) {
         // What was refused was never looked at.
         Value::Broken => spans.push(node.span),
     }
-}
-
-/// Whether a key of this name, or one that was meant to be it, holds a secret.
-fn names_secret(key: &str) -> bool {
-    let folded: String = key.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect();
-    if folded.ends_with("file") || folded.len() > 64 {
-        return false;
-    }
-    let contained = ["passw", "secret", "passphrase", "privatekey", "clientkey", "apikey"];
-    let exact = ["hash", "pwd", "pw", "psw"];
-    let near = ["password", "secret", "privatekey"];
-    contained.iter().any(|word| folded.contains(word))
-        || exact.contains(&folded.as_str())
-        || near.iter().any(|word| strsim::osa_distance(&folded, word) <= 2)
-}
-
-/// Whether a value is a secret whatever it is called: a hash, a key of ours, a PEM block, a password in a URL.
-pub(super) fn looks_secret(value: &str) -> bool {
-    let hash = value.starts_with('$') && value.len() > 8 && !value.starts_with("${");
-    hash || value.starts_with("glk_")
-        || value.starts_with("{SHA")
-        || value.contains("-----BEGIN")
-        || value.split_once("://").is_some_and(|(_, rest)| rest.contains('@'))
-}
-
-/// Whether a value only names a variable.
-fn is_reference(value: &str) -> bool {
-    let inner = value.strip_prefix("${").and_then(|rest| rest.strip_suffix('}'));
-    inner.is_some_and(|name| name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_'))
 }
 
 /// A source cut into lines.
@@ -284,25 +254,5 @@ mod tests {
         assert_eq!(masked(line, &[0..38], 2..10), ("[redacted]".to_owned(), "[".to_owned()));
         assert_eq!(masked("", &[], 0..0), (String::new(), String::new()));
         assert_eq!(masked("a", &[], 7..9), ("a".to_owned(), String::new()));
-    }
-
-    #[test]
-    fn names_of_secrets() {
-        for key in ["password", "passwrod", "Secret", "secret", "secert", "hash", "private_key", "client-key", "passwd"] {
-            assert!(names_secret(key), "{key}");
-        }
-        for key in ["secret_file", "password_file", "roles", "name", "pass", "path", "server", "services", "users"] {
-            assert!(!names_secret(key), "{key}");
-        }
-    }
-
-    #[test]
-    fn values_that_are_secret_under_any_name() {
-        for value in ["$2b$12$abcdefgh", "glk_abc", "http://user:pass@host", "-----BEGIN PRIVATE KEY-----"] {
-            assert!(looks_secret(value), "{value}");
-        }
-        for value in ["${SECRET}", "$2", "http://127.0.0.1:9000", "alice@example.com"] {
-            assert!(!looks_secret(value), "{value}");
-        }
     }
 }

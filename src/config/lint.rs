@@ -6,8 +6,8 @@ use http::Method;
 
 use super::code::Code;
 use super::finding::Finding;
+use super::shown::shown;
 use super::span::Span;
-use super::yaml::shown;
 use crate::access::{Methods, Mount, PathOptions, Pattern, Policy, RequestPath, Requirement, Rule, RuleId, Segment};
 
 /// The methods of everyday services; others are looked at only where a rule names them.
@@ -17,7 +17,9 @@ const USUAL: [Method; 5] = [Method::GET, Method::POST, Method::PUT, Method::PATC
 pub(super) fn loose_path(key: &str, span: Span) -> Finding {
     let cost = match key {
         "allow_encoded_slash" => "an upstream that decodes `%2F` sees another path than the rules did",
-        "allow_encoded_reserved" => "an upstream that decodes `%5C`, `%23`, `%3F` or `%3B` sees another path than the rules did",
+        "allow_encoded_reserved" => {
+            "an upstream that decodes `%5C`, `%23`, `%3F` or `%3B` sees another path than the rules did"
+        }
         "allow_semicolon" => "an upstream that cuts `;parameters` off sees another path than the rules did",
         _ => "the upstream sees `/` where the client wrote `//`",
     };
@@ -38,8 +40,11 @@ pub(super) fn rules(policy: &Policy, mount: Option<&Mount>, spans: &[Span]) -> V
 fn unreachable(rule: &Rule, mount: &Mount, span: Span) -> Finding {
     let (pattern, mount) = (rule.pattern.source(), mount.source());
     let message = format!("`{}` never matches: the service is mounted at `{mount}`", shown(pattern));
-    Finding::warning(Code::UnreachableRule, span, message)
-        .help(format!("patterns cover the whole path: write `{}{}`", mount.trim_end_matches('/'), shown(pattern)))
+    Finding::warning(Code::UnreachableRule, span, message).help(format!(
+        "patterns cover the whole path: write `{}{}`",
+        mount.trim_end_matches('/'),
+        shown(pattern)
+    ))
 }
 
 fn is_outside(pattern: &Pattern, mount: &Mount) -> bool {
@@ -78,7 +83,8 @@ fn fall_throughs(policy: &Policy, spans: &[Span]) -> Vec<Finding> {
 
 fn fall_through(method: &Method, rule: &Rule, wider: &Rule, span: Span) -> Finding {
     let (path, wider) = (shown(rule.pattern.source()), shown(&wider.name));
-    let message = format!("`{method} {path}` is not covered by the rule `{}` and falls through to `{wider}`", shown(&rule.name));
+    let message =
+        format!("`{method} {path}` is not covered by the rule `{}` and falls through to `{wider}`", shown(&rule.name));
     let help = format!("if that is not meant, write `{{ path: \"{path}\", methods: [{method}], allow: nobody }}`");
     Finding::warning(Code::MethodFallThrough, span, message).help(help)
 }

@@ -17,6 +17,7 @@ mod render;
 mod scalar;
 mod section;
 mod settings;
+mod shown;
 mod span;
 mod value;
 mod variables;

@@ -9,10 +9,11 @@ use super::files::{Files, beside, reason};
 use super::finding::{Finding, Findings, any_of, did_you_mean};
 use super::scalar::{Scalar, resolve};
 use super::section::Section;
+use super::shown::shown;
 use super::span::{File, Span};
 use super::value;
 use super::variables::Variables;
-use super::yaml::{Entry, Node, Value, shown};
+use super::yaml::{Entry, Node, Value};
 
 /// What every step of lowering needs.
 pub(super) struct Reader<'a> {

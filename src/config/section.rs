@@ -3,8 +3,9 @@
 use super::code::Code;
 use super::finding::{Finding, any_of, did_you_mean};
 use super::reader::Reader;
+use super::shown::shown;
 use super::span::{File, Span};
-use super::yaml::{Entry, shown};
+use super::yaml::Entry;
 
 /// The keys of one map that are not read yet.
 #[derive(Debug)]
@@ -51,8 +52,7 @@ impl Section {
     pub(super) fn either(&mut self, reader: &mut Reader<'_>, key: &'static str, alias: &'static str) -> Option<Entry> {
         match (self.take(key), self.take(alias)) {
             (Some(first), Some(second)) => {
-                let (first, second) =
-                    if first.key_span <= second.key_span { (first, second) } else { (second, first) };
+                let (first, second) = if first.key_span <= second.key_span { (first, second) } else { (second, first) };
                 let message = format!("`{}` is given although there is `{}`", second.key, first.key);
                 let finding = Finding::error(Code::TwoSpellings, second.key_span, message)
                     .note(first.key_span, "first given here")

@@ -69,7 +69,9 @@ pub(super) fn listen_address(text: &str) -> Result<SocketAddr, String> {
     match (text.rsplit_once(':').map(|(host, _)| host), port) {
         (None | Some("" | "*"), Some(port)) => Err(format!("write `0.0.0.0:{port}` for every address")),
         (Some("localhost"), Some(port)) => Err(format!("write `127.0.0.1:{port}`")),
-        (None | Some(_), None | Some(_)) => Err("write an IP address and a port: `0.0.0.0:8080`, `[::]:8080`".to_owned()),
+        (None | Some(_), None | Some(_)) => {
+            Err("write an IP address and a port: `0.0.0.0:8080`, `[::]:8080`".to_owned())
+        }
     }
 }
 

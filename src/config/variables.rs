@@ -226,7 +226,11 @@ mod tests {
             ("A='b' c", Err("something follows the closing quote")),
         ] {
             let read = assignment(line);
-            assert_eq!(read.as_ref().map(|(name, value)| (*name, value.as_str())), expected.as_ref().copied(), "{line}");
+            assert_eq!(
+                read.as_ref().map(|(name, value)| (*name, value.as_str())),
+                expected.as_ref().copied(),
+                "{line}"
+            );
         }
     }
 }

@@ -6,6 +6,7 @@ use saphyr_parser::{Event, Parser, ScalarStyle, ScanError};
 
 use super::code::Code;
 use super::finding::{Finding, Findings};
+use super::shown::shown;
 use super::span::{File, Position, Span};
 
 /// Deep enough for every claim, shallow enough for every stack.
@@ -239,18 +240,4 @@ fn as_key(node: Node) -> Result<(Box<str>, Span), Finding> {
 fn complex_key(span: Span) -> Finding {
     Finding::error(Code::YamlFeature, span, "a key that is not a plain name")
         .help("write `name: value`; quote a value that starts with `?`, `[` or `{`")
-}
-
-/// A text from a file as it may stand inside a message: short and in one line.
-pub(super) fn shown(text: &str) -> String {
-    const LONGEST: usize = 60;
-    let mut line: String = text.chars().take(LONGEST).flat_map(printable).collect();
-    if text.chars().nth(LONGEST).is_some() {
-        line.push('…');
-    }
-    line
-}
-
-fn printable(c: char) -> Vec<char> {
-    if c.is_control() { c.escape_default().collect() } else { vec![c] }
 }

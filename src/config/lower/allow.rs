@@ -8,8 +8,9 @@ use crate::config::finding::{Finding, any_of, did_you_mean};
 use crate::config::reader::Reader;
 use crate::config::scalar::Scalar;
 use crate::config::section::Section;
+use crate::config::shown::shown;
 use crate::config::span::Span;
-use crate::config::yaml::{Entry, Value, shown};
+use crate::config::yaml::{Entry, Value};
 
 const WORDS: [&str; 3] = ["anyone", "authenticated", "nobody"];
 const EXPECTED: &str = "`anyone`, `authenticated`, `nobody`, a condition or a list of conditions";
@@ -100,7 +101,8 @@ fn required_roles(entry: Entry, reader: &mut Reader<'_>) -> Option<Vec<Box<str>>
         let span = entry.node.span;
         let roles = roles(entry, reader, Some("no role would do; write `allow: nobody` for that"))?;
         if let Some(role) = roles.iter().find(|role| role.contains(['{', '}'])) {
-            let message = format!("`{}` is not a role: path parameters are compared with `user` or `claims`", shown(role));
+            let message =
+                format!("`{}` is not a role: path parameters are compared with `user` or `claims`", shown(role));
             reader.report(Finding::error(Code::PartialParameter, span, message));
             return None;
         }

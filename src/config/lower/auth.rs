@@ -29,12 +29,7 @@ pub(super) struct Lowered {
 }
 
 /// The `auth` block.
-pub(super) fn auth(
-    entry: Option<Entry>,
-    root: Span,
-    defaults: &Defaults<'_>,
-    reader: &mut Reader<'_>,
-) -> Lowered {
+pub(super) fn auth(entry: Option<Entry>, root: Span, defaults: &Defaults<'_>, reader: &mut Reader<'_>) -> Lowered {
     let section = entry.and_then(|entry| reader.section(entry));
     let mut section = section.unwrap_or_else(|| Section::new(root, Vec::new()));
     let path = section.take("path").and_then(|entry| own_path(&entry, reader)).unwrap_or_else(|| "/auth".to_owned());

@@ -7,8 +7,9 @@ use crate::config::code::Code;
 use crate::config::finding::Finding;
 use crate::config::reader::Reader;
 use crate::config::section::Section;
+use crate::config::shown::shown;
 use crate::config::span::Span;
-use crate::config::yaml::{Entry, shown};
+use crate::config::yaml::Entry;
 use crate::wire::{Authorization, IdentityField, IdentityHeader, IdentitySettings};
 
 /// Headers with a meaning of their own: to overwrite one of them would change more than what the upstream knows.

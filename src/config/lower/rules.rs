@@ -10,8 +10,9 @@ use crate::config::lint;
 use crate::config::reader::Reader;
 use crate::config::section::Section;
 use crate::config::settings::Origin;
+use crate::config::shown::shown;
 use crate::config::span::Span;
-use crate::config::yaml::{Entry, shown};
+use crate::config::yaml::Entry;
 
 const STANDARD: [&str; 9] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "CONNECT", "TRACE"];
 
@@ -26,11 +27,7 @@ pub(super) struct Place<'a> {
 }
 
 /// The rules of one service and where each stands; no policy where two of them tie.
-pub(super) fn rules(
-    entry: Option<Entry>,
-    place: &Place<'_>,
-    reader: &mut Reader<'_>,
-) -> (Option<Policy>, Vec<Origin>) {
+pub(super) fn rules(entry: Option<Entry>, place: &Place<'_>, reader: &mut Reader<'_>) -> (Option<Policy>, Vec<Origin>) {
     let Some(entry) = entry else {
         return (warn_of_none(place.span, place, reader), Vec::new());
     };
@@ -55,7 +52,8 @@ pub(super) fn rules(
 fn warn_of_none(span: Span, place: &Place<'_>, reader: &mut Reader<'_>) -> Option<Policy> {
     let message = format!("the service `{}` has no rules: it forwards nothing", place.service);
     let finding = Finding::warning(Code::NoRules, span, message);
-    reader.report(finding.help("write `rules: [{ path: /**, allow: authenticated }]` to let everybody in who is known"));
+    reader
+        .report(finding.help("write `rules: [{ path: /**, allow: authenticated }]` to let everybody in who is known"));
     services::no_rules(place.case)
 }
 

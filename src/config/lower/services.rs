@@ -11,8 +11,9 @@ use crate::config::lint;
 use crate::config::reader::Reader;
 use crate::config::section::Section;
 use crate::config::settings::Service;
+use crate::config::shown::shown;
 use crate::config::span::Span;
-use crate::config::yaml::{Entry, shown};
+use crate::config::yaml::Entry;
 
 /// What the rest of the file says that every service is checked against.
 pub(super) struct Shared<'a> {
@@ -21,11 +22,7 @@ pub(super) struct Shared<'a> {
 }
 
 /// All services, and how they are found; no router where two of them claim the same place.
-pub(super) fn services(
-    entry: Entry,
-    shared: &Shared<'_>,
-    reader: &mut Reader<'_>,
-) -> (Vec<Service>, Option<Router>) {
+pub(super) fn services(entry: Entry, shared: &Shared<'_>, reader: &mut Reader<'_>) -> (Vec<Service>, Option<Router>) {
     let Some(section) = reader.section(entry) else { return (Vec::new(), None) };
     let span = section.span();
     let entries = section.into_entries();

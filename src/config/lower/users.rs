@@ -12,8 +12,9 @@ use crate::config::code::Code;
 use crate::config::finding::Finding;
 use crate::config::reader::Reader;
 use crate::config::scalar::Scalar;
+use crate::config::shown::shown;
 use crate::config::span::Span;
-use crate::config::yaml::{Entry, Node, Value, shown};
+use crate::config::yaml::{Entry, Node, Value};
 use crate::users::{HashError, PasswordHash, User};
 
 /// Lowers the whole users file.
