@@ -15,6 +15,7 @@ mod problem;
 mod reader;
 mod render;
 mod scalar;
+mod secrecy;
 mod section;
 mod settings;
 mod shown;

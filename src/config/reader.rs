@@ -262,7 +262,12 @@ impl<'a> Reader<'a> {
     pub(super) fn wrong_type(&mut self, entry: &Entry, expected: &str) {
         let message = format!("`{}` expects {expected}, not {}", shown(&entry.key), kind_of(&entry.node));
         let help = quoting_help(&entry.node, expected);
-        self.report(Finding::error(Code::WrongType, entry.node.span, message).maybe_help(help));
+        let finding = Finding::error(Code::WrongType, entry.node.span, message).maybe_help(help);
+        self.report(match (entry.node.span.file, &entry.node.value) {
+            // `alice: password` where a map belongs.
+            (File::Users, Value::Plain(_) | Value::Quoted(_)) => finding.conceal(entry.node.span),
+            (File::Users | File::Config | File::Environment, _) => finding,
+        });
     }
 
     /// Reports a value that is not what it should be.

@@ -40,9 +40,17 @@ pub(super) struct Entry {
     pub(super) node: Node,
 }
 
+/// A document that was read.
+#[derive(Debug)]
+pub(super) struct Tree {
+    pub(super) root: Node,
+    /// Entries that were refused: nobody reads them, but they may hold secrets.
+    pub(super) dropped: Vec<Entry>,
+}
+
 /// Reads one document. `None` where the text is not YAML; everything wrong is reported.
-pub(super) fn read(text: &str, file: File, findings: &mut Findings) -> Option<Node> {
-    let mut builder = Builder { file, findings, open: Vec::new(), root: None, documents: 0 };
+pub(super) fn read(text: &str, file: File, findings: &mut Findings) -> Option<Tree> {
+    let mut builder = Builder { file, findings, open: Vec::new(), root: None, dropped: Vec::new(), documents: 0 };
     for step in Parser::new_from_str(text) {
         let done = match step {
             Ok((event, span)) => builder.event(event, span_of(file, span)),
@@ -54,7 +62,7 @@ pub(super) fn read(text: &str, file: File, findings: &mut Findings) -> Option<No
         }
     }
     let nothing = Node { span: Span::at(file, 1, 1), value: Value::Plain("".into()) };
-    Some(builder.root.unwrap_or(nothing))
+    Some(Tree { root: builder.root.unwrap_or(nothing), dropped: builder.dropped })
 }
 
 fn span_of(file: File, span: saphyr_parser::Span) -> Span {
@@ -96,6 +104,7 @@ struct Builder<'a> {
     findings: &'a mut Findings,
     open: Vec<Frame>,
     root: Option<Node>,
+    dropped: Vec<Entry>,
     documents: usize,
 }
 
@@ -205,9 +214,10 @@ impl Builder<'_> {
                 false => kept.iter().find(|other| other.key == entry.key).map(|other| other.key_span),
             };
             match first {
-                Some(first) => self.duplicate(&entry, first),
+                Some(first) => self.duplicate(entry, first),
                 None if &*entry.key == "<<" => {
                     self.refuse(entry.key_span, "merge keys are not read", "write the keys out");
+                    self.dropped.push(entry);
                 }
                 None => {
                     if many {
@@ -220,13 +230,14 @@ impl Builder<'_> {
         kept
     }
 
-    fn duplicate(&mut self, entry: &Entry, first: Span) {
+    fn duplicate(&mut self, entry: Entry, first: Span) {
         let message = format!("the key `{}` is given twice", shown(&entry.key));
         let finding = Finding::error(Code::DuplicateKey, entry.key_span, message).note(first, "first given here");
         self.findings.push(match self.file {
             File::Users => finding.conceal(entry.node.span),
             File::Config | File::Environment => finding,
         });
+        self.dropped.push(entry);
     }
 }
 
