@@ -54,7 +54,7 @@ pub(super) fn read(text: &str, file: File, findings: &mut Findings) -> Option<Tr
     for step in Parser::new_from_str(text) {
         let done = match step {
             Ok((event, span)) => builder.event(event, span_of(file, span)),
-            Err(error) => Err(syntax_error(file, &error)),
+            Err(error) => Err(syntax_error(text, file, &error)),
         };
         if let Err(finding) = done {
             builder.findings.push(finding);
@@ -75,11 +75,14 @@ fn narrow(number: usize) -> u32 {
     u32::try_from(number).unwrap_or(u32::MAX)
 }
 
-fn syntax_error(file: File, error: &ScanError) -> Finding {
+fn syntax_error(text: &str, file: File, error: &ScanError) -> Finding {
     let span = Span::at(file, narrow(error.marker().line()), narrow(error.marker().col() + 1));
+    let line = text.lines().nth(error.marker().line().saturating_sub(1)).unwrap_or_default();
     let info = error.info();
     // The wording of the scanner is kept: it is what other YAML tools say and what can be looked up.
-    let help = if info.contains("tab") {
+    let help = if line.contains("${") && line.contains(['{', '[']) && info.contains("flow") {
+        "quote a value that holds `${…}` inside `{ }` or `[ ]`"
+    } else if info.contains("tab") {
         "indent with spaces"
     } else if info.contains("mapping values") {
         "quote a value that holds `: `, and check the indentation of this line and the one above"
@@ -185,8 +188,9 @@ impl Builder<'_> {
             Some(Frame::Map { start, entries, .. }) => (start, Value::Map(self.without_duplicates(entries))),
             None => return Ok(()),
         };
-        // A block ends where the next one starts; only a flow collection has an end of its own.
-        let end = if start.start == start.end { start.end } else { end.end };
+        // A block ends where the next one starts; only a flow collection has an end of its own, one bracket wide.
+        let bracket = Position { column: end.start.column + 1, ..end.start };
+        let end = if start.start == start.end { start.end } else { bracket };
         self.add(Node { span: Span { end, ..start }, value })
     }
 

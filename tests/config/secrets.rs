@@ -92,7 +92,6 @@ fn broken_configurations_show_none() {
         "auth: { secret: hunter2 }",
         "state: redis://:hunter2@localhost",
         "state: rediss:hunter2",
-        "state: hunter2",
         "services: { app: { upstream: http://me:hunter2@127.0.0.1:9 } }",
         "services: { app: { upstream: http://me:hunter2@127.0.0.1:9, colour: red } }",
         "services: { app: { upstream: \"http://me:hunter2@127.0.0.1:9\n  x: [\" } }",

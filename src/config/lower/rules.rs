@@ -149,6 +149,6 @@ fn method(entry: &Entry, reader: &mut Reader<'_>) -> Option<Method> {
             Err(_) => "write a method such as `GET`".to_owned(),
         },
     };
-    reader.invalid(entry, "methods", help);
+    reader.invalid(entry, "the names of methods", help);
     None
 }
