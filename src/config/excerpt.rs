@@ -232,7 +232,7 @@ mod tests {
         );
         assert_eq!(masked(line, &masks, 12..19).1, "[redacted]");
         assert_eq!(masked(line, &masks, 14..15).1, "[");
-        assert_eq!(masked(line, &[0..38], 2..10), ("[redacted]".to_owned(), "[".to_owned()));
+        assert_eq!(masked(line, &[0..12, 12..38], 2..10), ("[redacted]".to_owned(), "[".to_owned()));
         assert_eq!(masked("", &[], 0..0), (String::new(), String::new()));
         assert_eq!(masked("a", &[], 7..9), ("a".to_owned(), String::new()));
     }

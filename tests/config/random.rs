@@ -32,8 +32,8 @@ fn yaml() -> impl Strategy<Value = String> {
 /// The example with a piece of it replaced.
 fn damaged() -> impl Strategy<Value = String> {
     (0..GOOD.len(), 0..40_usize, piece()).prop_map(|(at, length, piece)| {
-        let start = GOOD.floor_char_boundary(at);
-        let end = GOOD.floor_char_boundary((at + length).min(GOOD.len())).max(start);
+        let boundary = |at: usize| (0..=at.min(GOOD.len())).rev().find(|at| GOOD.is_char_boundary(*at)).unwrap();
+        let (start, end) = (boundary(at), boundary(at + length));
         format!("{}{piece}{}", &GOOD[..start], &GOOD[end..])
     })
 }
