@@ -35,7 +35,7 @@ pub(super) fn names_secret(key: &str) -> bool {
     let near = ["password", "secret", "privatekey"];
     contained.iter().any(|word| folded.contains(word))
         || exact.contains(&folded.as_str())
-        || near.iter().any(|word| strsim::osa_distance(&folded, word) <= 2)
+        || near.iter().any(|word| folded.len().abs_diff(word.len()) <= 2 && strsim::osa_distance(&folded, word) <= 2)
 }
 
 /// Whether a value is a secret whatever it is called: a hash, a key of ours, a PEM block, a password in a URL.
