@@ -7,7 +7,10 @@ pub mod hash;
 pub mod healthcheck;
 pub mod init;
 mod load;
+mod request;
 mod run;
+
+pub use request::load_request;
 
 use std::io::Write as _;
 use std::net::SocketAddr;
@@ -52,8 +55,8 @@ enum Command {
     Run(run::Args),
     /// Run a sample service with the gateway in front of it, and print requests to try
     Demo(demo::Args),
-    //X     Init(init::Args),
-    //X     Check(check::Args),
+    Init(init::Args),
+    Check(check::Args),
     Explain(explain::Args),
     Hash(hash::Args),
     Healthcheck(healthcheck::Args),
@@ -74,8 +77,8 @@ fn run_command(config: &Path, command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Run(args) => run::run(&args, config),
         Command::Demo(args) => demo::run(&args),
-        //X         Command::Init(args) => init::run(&args),
-        //X         Command::Check(args) => check::run(&args, config),
+        Command::Init(args) => init::run(&args),
+        Command::Check(args) => check::run(&args, config),
         Command::Explain(args) => explain::run(&args, config),
         Command::Hash(args) => hash::run(&args),
         Command::Healthcheck(args) => healthcheck::run(&args, || admin_listener(config)),
