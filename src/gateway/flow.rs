@@ -52,7 +52,7 @@ async fn answer(
     record.take_in(&target, &intake);
     let identified = || {
         let address = Some(intake.client.address);
-        let identified = identify(snapshot, intake.credential.as_ref(), address, ambient::unix_seconds());
+        let identified = identify(pinned, intake.credential.as_ref(), address, ambient::unix_seconds());
         if let Credential::Refused(error) = identified.credential {
             worker.shard.token_refused(error.kind());
         }

@@ -8,10 +8,14 @@ use std::sync::Arc;
 use http::HeaderValue;
 
 use super::snapshot::{Shared, Snapshot};
-use crate::ambient::Ticker;
+use crate::ambient::{self, Ticker};
 use crate::telemetry::access_log::LogShard;
 use crate::telemetry::metrics::{Metrics, ServiceMetrics, Shard};
+use crate::token::TokenCache;
 use crate::upstream::{Connector, Pool, Settings};
+
+/// Tokens that a worker remembers as verified; about 60 bytes each, and the token.
+const CACHED_TOKENS: usize = 4096;
 
 /// What a worker is made of.
 pub struct WorkerParts {
@@ -49,6 +53,8 @@ pub(super) struct Pinned {
     pub(super) lanes: Vec<Lane>,
     pub(super) unrouted: ServiceMetrics,
     pub(super) portal: ServiceMetrics,
+    /// Goes with the snapshot: a reload forgets every token.
+    pub(super) tokens: RefCell<TokenCache>,
 }
 
 /// What a worker keeps for one service.
@@ -127,6 +133,11 @@ impl Pinned {
             Lane { pool: pool(&service.forwarding.upstream), metrics: shard.service(&service.name, &rules) }
         });
         let lanes = lanes.collect();
-        Self { generation, lanes, unrouted: shard.unrouted(), portal: shard.portal(), snapshot }
+        let tokens = RefCell::new(TokenCache::new(CACHED_TOKENS, random_seed()));
+        Self { generation, lanes, unrouted: shard.unrouted(), portal: shard.portal(), tokens, snapshot }
     }
+}
+
+fn random_seed() -> [u64; 4] {
+    std::array::from_fn(|_| u64::from_le_bytes(ambient::random_bytes()))
 }

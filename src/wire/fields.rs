@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use ahash::RandomState;
-use http::header::CONNECTION;
+use http::header::{CONNECTION, CONTENT_LENGTH};
 use http::{HeaderMap, HeaderName};
 
 use super::identity::IdentitySettings;
@@ -137,19 +137,29 @@ pub(crate) fn each_nominated(headers: &HeaderMap, mut name: impl FnMut(&str)) {
 
 /// Takes the hop-by-hop fields out of a response. `Content-Length` stays: it is about the message.
 pub fn remove_hop_by_hop(headers: &mut HeaderMap) {
-    const RESPONSE: [&str; 7] =
-        ["keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade", "proxy-authenticate"];
-    if headers.contains_key(CONNECTION) {
-        let mut nominated = Vec::new();
-        each_nominated(headers, |name| nominated.push(name.to_ascii_lowercase()));
-        for name in nominated.iter().filter(|name| name.as_str() != "content-length") {
-            headers.remove(name.as_str());
-        }
-        headers.remove(CONNECTION);
+    // most answers have none, and looking each name up costs more than looking at what is there
+    if !headers.keys().any(is_hop_by_hop) {
+        return;
     }
-    for name in RESPONSE {
+    let mut nominated: Vec<HeaderName> = headers.keys().filter(|name| is_hop_by_hop(name)).cloned().collect();
+    each_nominated(headers, |name| nominated.extend(HeaderName::try_from(name)));
+    for name in nominated.iter().filter(|name| **name != CONTENT_LENGTH) {
         headers.remove(name);
     }
+}
+
+fn is_hop_by_hop(name: &HeaderName) -> bool {
+    matches!(
+        name.as_str(),
+        "connection"
+            | "keep-alive"
+            | "proxy-connection"
+            | "proxy-authenticate"
+            | "te"
+            | "trailer"
+            | "transfer-encoding"
+            | "upgrade"
+    )
 }
 
 #[cfg(test)]
