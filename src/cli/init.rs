@@ -16,10 +16,16 @@ const USERS: &str = include_str!("init/users.yaml");
 /// What one login costs: about a third of a second.
 const COST: u32 = 12;
 
-/// The options of `init`.
+/// Write a first configuration with a user, ready to run
+///
+/// Writes a commented gateway.yaml, a users.yaml with one administrator and a .env with a fresh secret. The
+/// administrator's password is printed once and kept nowhere. Files that exist are never overwritten.
 #[derive(clap::Args, Clone, Debug)]
+#[command(after_help = "Examples:
+  gatelatch init
+  gatelatch init /etc/gatelatch")]
 pub struct Args {
-    /// Where the files are written
+    /// The folder to write to
     #[arg(default_value = ".")]
     pub directory: PathBuf,
 }

@@ -51,9 +51,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Run the gateway until SIGTERM or Ctrl-C; SIGHUP reads the configuration again
     Run(run::Args),
-    /// Run a sample service with the gateway in front of it, and print requests to try
     Demo(demo::Args),
     Init(init::Args),
     Check(check::Args),
@@ -87,4 +85,29 @@ fn run_command(config: &Path, command: Command) -> anyhow::Result<ExitCode> {
 
 fn admin_listener(config: &Path) -> anyhow::Result<Option<SocketAddr>> {
     Ok(load::load(config)?.config.admin)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_teaches_with_an_example() {
+        for command in Cli::command().get_subcommands() {
+            let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            assert!(help.contains("Examples:"), "{}", command.get_name());
+            assert!(
+                command.get_about().is_some_and(|about| !about.to_string().contains('`')),
+                "{}",
+                command.get_name()
+            );
+        }
+    }
 }

@@ -10,6 +10,7 @@
 mod support;
 
 mod access;
+mod commands;
 mod demo;
 mod fastapi;
 mod proxy;
