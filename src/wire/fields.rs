@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use ahash::RandomState;
 use http::header::CONNECTION;
-use http::{HeaderMap, HeaderName};
+use http::{HeaderMap, HeaderName, HeaderValue, Version};
 
 use super::identity::IdentitySettings;
 
@@ -26,51 +26,40 @@ const CONNECTION_FIELDS: [&str; 13] = [
     "expect",
 ];
 
-/// What only a proxy in front may say, folded. Whatever is believed of it is set anew.
-const FORWARDED: [&str; 19] = [
+/// What only a proxy in front may say, folded, beside the family of `X-Forwarded-*`. Whatever is believed of it is set anew.
+const FORWARDED: [&str; 13] = [
     "forwarded",
-    "xforwardedfor",
-    "xforwardedproto",
-    "xforwardedprotocol",
-    "xforwardedhost",
-    "xforwardedport",
-    "xforwardedserver",
-    "xforwardedscheme",
-    "xforwardedssl",
-    "xforwardedprefix",
-    "xforwardeduri",
-    "xforwardedmethod",
     "xrealip",
     "trueclientip",
     "cfconnectingip",
+    "cfconnectingipv6",
     "xclientip",
     "xclusterclientip",
     "fastlyclientip",
+    "proxyclientip",
+    "wlproxyclientip",
+    "xoriginalforwardedfor",
+    "xenvoyexternaladdress",
     "xrequestid",
 ];
 
 /// Identity and routing fields of other proxies, folded: an upstream that believes them must not hear them from a client.
-const WELL_KNOWN: [&str; 16] = [
+const WELL_KNOWN: [&str; 11] = [
     "xremoteuser",
-    "xforwardeduser",
-    "xforwardedemail",
-    "xforwardedgroups",
-    "xforwardedpreferredusername",
-    "xforwardedaccesstoken",
     "xauthuser",
     "xauthenticateduser",
     "xoriginalurl",
+    "xoriginalhost",
     "xoriginaluri",
     "xoriginalmethod",
     "xrewriteurl",
     "xhttpmethodoverride",
     "xhttpmethod",
     "xmethodoverride",
-    "xsslclientsdn",
 ];
 
 /// Families of such fields, by how their folded name starts.
-const FAMILIES: [&str; 4] = ["xgatelatch", "remote", "xwebauth", "xauthrequest"];
+const FAMILIES: [&str; 6] = ["xgatelatch", "remote", "xforwarded", "xwebauth", "xauthrequest", "xsslclient"];
 
 /// Decides for each field name of a request whether it reaches the upstream. Names are compared after folding case and
 /// every character that is no letter or digit: what `X_Forwarded-User` becomes in a CGI-like environment.
@@ -135,27 +124,55 @@ pub(crate) fn each_nominated(headers: &HeaderMap, mut name: impl FnMut(&str)) {
     }
 }
 
-/// Takes the hop-by-hop fields out of a response. `Content-Length` stays: it is about the message.
+/// The gateway's own entry of `Via`, for a message that came in this version (RFC 9110, section 7.6.3).
+pub fn via(received: Version) -> HeaderValue {
+    HeaderValue::from_static(if received == Version::HTTP_10 { "1.0 gatelatch" } else { "1.1 gatelatch" })
+}
+
+/// Fields of a response that are about one connection. `Content-Length` is about the message.
+const RESPONSE_CONNECTION_FIELDS: [&str; 8] = [
+    "connection",
+    "keep-alive",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "proxy-authenticate",
+];
+
+/// Takes the hop-by-hop fields out of a response. The others keep their order, which taking out one by one would not.
 pub fn remove_hop_by_hop(headers: &mut HeaderMap) {
-    const RESPONSE: [&str; 7] =
-        ["keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade", "proxy-authenticate"];
-    if headers.contains_key(CONNECTION) {
-        let mut nominated = Vec::new();
-        each_nominated(headers, |name| nominated.push(name.to_ascii_lowercase()));
-        for name in nominated.iter().filter(|name| name.as_str() != "content-length") {
-            headers.remove(name.as_str());
-        }
-        headers.remove(CONNECTION);
+    if !RESPONSE_CONNECTION_FIELDS.iter().any(|name| headers.contains_key(*name)) {
+        return;
     }
-    for name in RESPONSE {
-        headers.remove(name);
+    let mut nominated = Vec::new();
+    each_nominated(headers, |name| nominated.push(name.to_ascii_lowercase()));
+    let passes = |name: &HeaderName| {
+        let name = name.as_str();
+        let framing = name == "content-length";
+        framing || !(RESPONSE_CONNECTION_FIELDS.contains(&name) || nominated.iter().any(|other| other == name))
+    };
+    let mut kept = HeaderMap::with_capacity(headers.len());
+    move_fields(std::mem::take(headers), &mut kept, passes);
+    *headers = kept;
+}
+
+/// Moves the fields whose names pass, in their order.
+pub(crate) fn move_fields(from: HeaderMap, to: &mut HeaderMap, passes: impl Fn(&HeaderName) -> bool) {
+    let mut current = None;
+    for (name, value) in from {
+        if let Some(name) = name {
+            current = passes(&name).then_some(name);
+        }
+        if let Some(name) = &current {
+            to.append(name, value);
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use http::HeaderValue;
-
     use super::*;
 
     fn passes(name: &str) -> bool {
@@ -173,6 +190,10 @@ mod tests {
             "x_gatelatch_user",
             "X-Forwarded-User",
             "X_Forwarded_User",
+            "X-Forwarded-Client-Cert",
+            "X-Forwarded-Anything",
+            "X-SSL-Client-CN",
+            "X-Original-Host",
             "X-Auth-Request-Email",
             "X-WEBAUTH-USER",
             "X-Remote-User",
@@ -235,5 +256,16 @@ mod tests {
         }
         remove_hop_by_hop(&mut headers);
         assert_eq!(headers.keys().map(HeaderName::as_str).collect::<Vec<_>>(), ["x-c"]);
+    }
+
+    #[test]
+    fn the_fields_of_a_response_keep_their_order() {
+        let mut headers = HeaderMap::new();
+        for name in ["connection", "x-a", "keep-alive", "x-b", "content-length", "x-c", "transfer-encoding", "x-d"] {
+            headers.append(HeaderName::from_static(name), HeaderValue::from_static("1"));
+        }
+        remove_hop_by_hop(&mut headers);
+        let names: Vec<&str> = headers.keys().map(HeaderName::as_str).collect();
+        assert_eq!(names, ["x-a", "x-b", "content-length", "x-c", "x-d"]);
     }
 }
