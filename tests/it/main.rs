@@ -10,4 +10,10 @@
 mod support;
 
 mod access;
+mod admin;
+mod drain;
+mod logins;
+mod logs;
 mod proxy;
+mod reload;
+mod tokens;

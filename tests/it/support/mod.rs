@@ -5,5 +5,5 @@ mod gateway;
 mod upstream;
 
 pub use client::{Answer, Connection, get, send};
-pub use gateway::{Gateway, GatewayBuilder, PASSWORD, gateway};
+pub use gateway::{Gateway, GatewayBuilder, PASSWORD, SECRET, Streams, gateway};
 pub use upstream::{Received, Upstream, ok};
