@@ -107,7 +107,11 @@ pub struct Shared {
 impl Shared {
     /// Puts the first snapshot in force.
     pub fn new(snapshot: Snapshot) -> Self {
-        Self { current: RwLock::new(Arc::new(snapshot)), generation: AtomicU64::new(0), changes: watch::Sender::new(()) }
+        Self {
+            current: RwLock::new(Arc::new(snapshot)),
+            generation: AtomicU64::new(0),
+            changes: watch::Sender::new(()),
+        }
     }
 
     /// Puts another snapshot in force, for every request that starts from now on.
