@@ -3,7 +3,7 @@
 use std::net::{SocketAddr, TcpListener};
 use std::process::Command;
 
-use crate::support::{Connection, Upstream, gateway, get, ok};
+use crate::support::{Connection, Upstream, gateway, get, ok, until};
 
 const SERVICES: &str = "
   app:
@@ -99,7 +99,7 @@ fn connections_are_counted_while_they_are_open() {
         assert!(connection.write(close).read_to_end().ends_with("hi"));
     }
     // counted out a moment after the last byte; with room for one the next connection is served
-    assert!((0..10_000).any(|_| gateway.metric("gatelatch_client_connections") == 0.0));
+    until("no connection", || gateway.metric("gatelatch_client_connections") == 0.0);
     assert_eq!(gateway.get("/open", "").status, 200);
 }
 

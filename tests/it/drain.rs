@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
-use crate::support::{Connection, Gateway, Upstream, gateway, ok};
+use crate::support::{Connection, Gateway, Upstream, gateway, ok, until};
 
 const SERVICES: &str = "
   app:
@@ -232,9 +232,7 @@ fn a_drain_under_load_loses_no_request() {
                 refused.store(true, Ordering::Relaxed);
             });
         }
-        while warm.load(Ordering::Relaxed) < CLIENTS {
-            std::thread::yield_now();
-        }
+        until("every client is at work", || warm.load(Ordering::Relaxed) >= CLIENTS);
         gateway.signal("TERM");
     });
     assert!(refused.load(Ordering::Relaxed));
