@@ -168,14 +168,14 @@ impl Reloader {
     fn keep(&mut self, trigger: Trigger, files: &[PathBuf]) {
         self.follow(files);
         let repaired = std::mem::replace(&mut self.last, Last::Accepted) != Last::Accepted;
+        // a second look that finds nothing is no reload
+        if repaired || trigger != Trigger::NewlyWatched {
+            self.count(ReloadOutcome::Unchanged);
+        }
         if repaired {
             tracing::info!("configuration repaired: the files hold again what is in force");
         } else if trigger == Trigger::Signal {
             tracing::info!("configuration unchanged");
-        }
-        // a second look that finds nothing is no reload
-        if repaired || trigger != Trigger::NewlyWatched {
-            self.count(ReloadOutcome::Unchanged);
         }
     }
 
