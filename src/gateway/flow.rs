@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::header::VIA;
-use http::{Request, Response, Version};
+use http::{Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
 
 use super::identify::{Identified, Outcome as Credential, identify};
@@ -168,6 +168,8 @@ async fn ask_portal(
     let reply = snapshot.portal.answer(endpoint, &intake.head, body, &caller, ambient::unix_seconds()).await;
     if let Some(login) = &reply.login {
         record.reason = Some(note_login(worker, login, intake));
+    } else if endpoint.is_login() && reply.response.status() != StatusCode::METHOD_NOT_ALLOWED {
+        worker.metrics.login(LoginOutcome::Malformed);
     }
     reply.response
 }
@@ -192,7 +194,11 @@ fn note_login(worker: &Worker, login: &LoginEvent, intake: &Intake) -> String {
             "login".to_owned()
         }
         Err(denial) => {
-            worker.metrics.login(if denial == Denial::Busy { LoginOutcome::Busy } else { LoginOutcome::Invalid });
+            worker.metrics.login(match denial {
+                Denial::Invalid => LoginOutcome::Invalid,
+                Denial::Busy => LoginOutcome::Busy,
+                Denial::NoToken(_) => LoginOutcome::Failed,
+            });
             tracing::warn!(event = "login_failed", %client_ip, user, reason = denial.label());
             format!("login failed: {}", denial.label())
         }

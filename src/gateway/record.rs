@@ -115,6 +115,9 @@ impl Record {
 
 impl Drop for Record {
     fn drop(&mut self) {
+        if self.aborted.is_some() && self.worker.has_ended() {
+            self.aborted = Some(Aborted::Gateway);
+        }
         let duration = ambient::now().duration_since(self.started);
         let rule = self.rule.map(|rule| rule.0);
         self.metrics().record(rule, self.outcome, self.status.unwrap_or(0), duration);

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use http::HeaderValue;
+use tokio::sync::watch;
 
 use crate::access::{PathOptions, Policy, Router};
 use crate::config::{self, Config};
@@ -100,12 +101,17 @@ impl Service {
 pub struct Shared {
     current: RwLock<Arc<Snapshot>>,
     generation: AtomicU64,
+    changes: watch::Sender<()>,
 }
 
 impl Shared {
     /// Puts the first snapshot in force.
     pub fn new(snapshot: Snapshot) -> Self {
-        Self { current: RwLock::new(Arc::new(snapshot)), generation: AtomicU64::new(0) }
+        Self {
+            current: RwLock::new(Arc::new(snapshot)),
+            generation: AtomicU64::new(0),
+            changes: watch::Sender::new(()),
+        }
     }
 
     /// Puts another snapshot in force, for every request that starts from now on.
@@ -113,6 +119,12 @@ impl Shared {
         // nothing can panic while the lock is held, so a poisoned one is sound
         *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(snapshot);
         self.generation.fetch_add(1, Ordering::Release);
+        self.changes.send_replace(());
+    }
+
+    /// Hears of each further snapshot that is put in force.
+    pub(super) fn changes(&self) -> watch::Receiver<()> {
+        self.changes.subscribe()
     }
 
     pub(super) fn generation(&self) -> u64 {

@@ -43,6 +43,7 @@ pub struct Worker {
     pub(super) log: LogShard,
     id_prefix: u64,
     id_counter: Cell<u64>,
+    ended: Cell<bool>,
 }
 
 /// A snapshot with this worker's pools and counters for it.
@@ -79,6 +80,7 @@ impl Worker {
             log: parts.log,
             id_prefix: u64::from_le_bytes(parts.id_seed),
             id_counter: Cell::new(0),
+            ended: Cell::new(false),
         }
     }
 
@@ -95,6 +97,24 @@ impl Worker {
     /// The snapshot in force, for a new connection.
     pub fn snapshot(&self) -> Arc<Snapshot> {
         Arc::clone(&self.pin().snapshot)
+    }
+
+    /// Takes each new snapshot as soon as it is in force, so that a worker without requests lets go of the old one:
+    /// of its users, and of the connections to upstreams that are no longer asked.
+    pub async fn follow_reloads(self: Rc<Self>) {
+        let mut changes = self.shared.changes();
+        while changes.changed().await.is_ok() {
+            self.pin();
+        }
+    }
+
+    /// Says that requests which are not over now are cut off by the gateway's own end.
+    pub fn end(&self) {
+        self.ended.set(true);
+    }
+
+    pub(super) fn has_ended(&self) -> bool {
+        self.ended.get()
     }
 
     /// The worker's counters.

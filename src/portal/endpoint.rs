@@ -18,6 +18,14 @@ pub enum Endpoint {
 }
 
 impl Endpoint {
+    /// Whether it takes a name and a password.
+    pub fn is_login(self) -> bool {
+        match self {
+            Self::Login | Self::Token => true,
+            Self::Me | Self::Unknown => false,
+        }
+    }
+
     /// Whether the endpoint knows the method. The unknown one answers every method alike.
     pub(super) fn takes(self, method: &Method) -> bool {
         match self {

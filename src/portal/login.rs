@@ -10,9 +10,12 @@ use serde::Serialize;
 use super::fields::{Format, LoginRequest, parse};
 use super::rejection::Rejection;
 use super::{Portal, PortalReply, body};
-use crate::token::{Holder, IssueError, IssuedToken};
+use crate::token::{Holder, IssueError, IssuedToken, is_visible};
 use crate::users::{LoginFailure, User, authenticate};
 use crate::{ambient, wire};
+
+/// The most characters of a name that go to the log.
+const LOGGED_CHARACTERS: usize = 128;
 
 /// Which of two conversations is held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,7 +29,8 @@ pub(super) enum Dialect {
 /// A login in which a password was given.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LoginEvent {
-    /// The name as the client sent it, of any length and with any characters.
+    /// The name as the client sent it, fit for a log: at most 128 characters, then `…`, and what cannot be seen
+    /// escaped as in a Rust string.
     pub user: Box<str>,
     /// Whether it got a token.
     pub outcome: Result<(), Denial>,
@@ -94,7 +98,7 @@ impl Portal {
     }
 
     async fn answer_login(&self, dialect: Dialect, request: LoginRequest, now: u64) -> PortalReply {
-        let user = request.username.as_str().into();
+        let user = loggable(&request.username);
         let granted = self.grant(request, now).await;
         let response = match &granted {
             Ok(issued) => token_response(issued),
@@ -117,6 +121,22 @@ where
     let format = Format::of(&head.headers).filter(|&format| dialect.takes(format)).ok_or(Rejection::ContentType)?;
     let bytes = body::read(body, body::DEADLINE).await?;
     parse(dialect, format, &bytes)
+}
+
+fn loggable(name: &str) -> Box<str> {
+    let mut safe = String::new();
+    let mut characters = name.chars();
+    for character in characters.by_ref().take(LOGGED_CHARACTERS) {
+        if character == ' ' || (is_visible(character) && character != '\\') {
+            safe.push(character);
+        } else {
+            safe.extend(character.escape_default());
+        }
+    }
+    if characters.next().is_some() {
+        safe.push('…');
+    }
+    safe.into()
 }
 
 fn holder(user: &User) -> Holder<'_> {
@@ -147,5 +167,27 @@ impl From<LoginFailure> for Denial {
 impl From<IssueError> for Denial {
     fn from(error: IssueError) -> Self {
         Self::NoToken(error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::loggable;
+
+    #[test]
+    fn a_logged_name_is_short_and_visible() {
+        for (name, expected) in [
+            ("rita@example.com", "rita@example.com"),
+            ("Zoë O'Neill", "Zoë O'Neill"),
+            ("", ""),
+            ("a\nb\r\t", "a\\nb\\r\\t"),
+            ("\u{1b}[31m", "\\u{1b}[31m"),
+            ("\u{202e}nimda\u{9b}\0", "\\u{202e}nimda\\u{9b}\\u{0}"),
+            ("a\\nb", "a\\\\nb"),
+        ] {
+            assert_eq!(&*loggable(name), expected, "{name:?}");
+        }
+        assert_eq!(&*loggable(&"é".repeat(128)), "é".repeat(128));
+        assert_eq!(&*loggable(&"é".repeat(50_000)), "é".repeat(128) + "…");
     }
 }

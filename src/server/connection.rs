@@ -8,7 +8,8 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::Request;
+use http::header::CONNECTION;
+use http::{HeaderValue, Request};
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -56,7 +57,10 @@ pub(super) async fn serve(stream: TcpStream, peer: Peer, context: Rc<WorkerConte
         clock.asked(&request.body().size_hint());
         let (context, clock, peer) = (Rc::clone(&context), Rc::clone(&clock), &peer);
         async move {
-            let response = handle(&context.gateway, request, peer).await;
+            let mut response = handle(&context.gateway, request, peer).await;
+            if context.drains() {
+                response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            }
             Ok::<_, Infallible>(response.map(|body| TimedBody { body, clock }))
         }
     });
@@ -111,7 +115,7 @@ where
 {
     let mut drained = false;
     poll_fn(|cx| {
-        if context.drains() && !drained {
+        if context.closes_idle() && !drained {
             drained = true;
             Pin::new(&mut *connection).graceful_shutdown();
         }

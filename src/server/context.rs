@@ -4,8 +4,10 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use tokio::sync::Notify;
+use tokio::time::timeout;
 
 use crate::ambient::Ticker;
 use crate::gateway::Worker;
@@ -13,13 +15,28 @@ use crate::gateway::Worker;
 /// The open connections of the whole process.
 pub(super) type OpenConnections = Arc<AtomicUsize>;
 
+/// How long a kept connection stays open when the gateway drains: the next request of a busy client is on its way, and
+/// closing at once would lose it.
+const LINGER: Duration = Duration::from_millis(500);
+
+/// What becomes of connections when they have nothing to do.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    /// They are kept.
+    Serving,
+    /// They are kept a moment longer, and the next answer of each is its last.
+    LastAnswers,
+    /// They are closed.
+    Closing,
+}
+
 /// What the connections of one worker share.
 pub(super) struct Context {
     pub(super) gateway: Rc<Worker>,
     pub(super) ticker: Ticker,
     all_open: OpenConnections,
     open: Cell<usize>,
-    draining: Cell<bool>,
+    phase: Cell<Phase>,
     closed: Notify,
 }
 
@@ -29,7 +46,7 @@ pub(super) struct OpenConnection(Rc<Context>);
 impl Context {
     pub(super) fn new(gateway: Worker, ticker: Ticker, all_open: OpenConnections) -> Self {
         let gateway = Rc::new(gateway);
-        Self { gateway, ticker, all_open, open: Cell::new(0), draining: Cell::new(false), closed: Notify::new() }
+        Self { gateway, ticker, all_open, open: Cell::new(0), phase: Cell::new(Phase::Serving), closed: Notify::new() }
     }
 
     /// Counts a connection in; `None` where the process has as many as it may have.
@@ -42,15 +59,27 @@ impl Context {
         Some(OpenConnection(Rc::clone(self)))
     }
 
-    /// Whether connections end after the answer they are giving.
+    /// Whether an answer that begins now is the last one of its connection.
     pub(super) fn drains(&self) -> bool {
-        self.draining.get()
+        self.phase.get() != Phase::Serving
+    }
+
+    /// Whether connections that wait for a request are closed.
+    pub(super) fn closes_idle(&self) -> bool {
+        self.phase.get() == Phase::Closing
     }
 
     /// Lets every connection end after the answer it is giving, and waits for the last one.
     pub(super) async fn drain(&self) {
-        self.draining.set(true);
-        self.ticker.wake_all();
+        self.phase.set(Phase::LastAnswers);
+        if timeout(LINGER, self.all_closed()).await.is_err() {
+            self.phase.set(Phase::Closing);
+            self.ticker.wake_all();
+            self.all_closed().await;
+        }
+    }
+
+    async fn all_closed(&self) {
         while self.open.get() > 0 {
             self.closed.notified().await;
         }

@@ -24,6 +24,9 @@ pub(super) struct Listeners {
 
 /// Binds every address once for each worker. Port 0 is chosen once and shared.
 pub(super) fn bind_all(addresses: &[SocketAddr], workers: usize) -> Result<Listeners, ListenError> {
+    for address in addresses {
+        probe(*address).map_err(|error| ListenError { address: *address, error })?;
+    }
     let mut listeners = Listeners { of_worker: (0..workers).map(|_| Vec::new()).collect(), addresses: Vec::new() };
     for address in addresses {
         let mut bound = *address;
@@ -44,14 +47,25 @@ pub(super) fn bind_alone(address: SocketAddr) -> Result<TcpListener, ListenError
         .map_err(|error| ListenError { address, error })
 }
 
-fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+/// Whether nobody listens there. With `SO_REUSEPORT` alone a second gateway would be given half of the connections of
+/// the first, and neither would notice.
+fn probe(address: SocketAddr) -> io::Result<()> {
+    socket(address)?.bind(&address.into())
+}
+
+fn socket(address: SocketAddr) -> io::Result<Socket> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     socket.set_reuse_address(true)?;
-    socket.set_reuse_port(true)?;
     if address.is_ipv6() {
         // `[::]` and `0.0.0.0` can both be listed
         socket.set_only_v6(true)?;
     }
+    Ok(socket)
+}
+
+fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = socket(address)?;
+    socket.set_reuse_port(true)?;
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;

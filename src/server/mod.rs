@@ -7,6 +7,7 @@ mod io;
 mod listen;
 mod reload;
 mod run;
+mod watch;
 mod worker;
 
 pub use listen::ListenError;

@@ -1,18 +1,14 @@
 //! Reload: when a file of the configuration changes, or on SIGHUP. A bad file is never applied.
 
-use std::collections::BTreeSet;
-use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use notify_debouncer_full::notify::{EventKind, RecommendedWatcher, RecursiveMode};
-use notify_debouncer_full::{DebounceEventResult, Debouncer, RecommendedCache, new_debouncer};
-
+use super::watch::{Coverage, Watch};
 use crate::ambient;
-use crate::config::{self, Config, LoadRequest, Loaded, Problem, Severity};
+use crate::config::{self, Config, LoadRequest, Loaded, Problem, Problems, Severity};
 use crate::gateway::{Shared, Snapshot};
 use crate::telemetry::events::Events;
 use crate::telemetry::metrics::{Metrics, ReloadOutcome};
@@ -21,10 +17,15 @@ use crate::users::Hasher;
 /// How long the files must be left alone before they are read: editors and deployments write in several steps.
 const QUIET: Duration = Duration::from_millis(200);
 
+/// How long a file that never rests is waited for.
+const LONGEST_WAIT: Duration = Duration::from_secs(2);
+
 /// Why the configuration is read again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Trigger {
     FilesChanged,
+    /// Files were read before they were watched, and may have changed in between.
+    NewlyWatched,
     Signal,
     Stop,
 }
@@ -74,8 +75,14 @@ impl Reloads {
     /// Watches the files from now on, on a thread of its own: reading 100,000 users takes a while.
     pub(super) fn start(request: LoadRequest, present: Present, target: Target) -> std::io::Result<Self> {
         let (triggers, received) = channel();
-        let watch = Watch::start(&present.files, triggers.clone());
-        let reloader = Reloader { request, present, target, watch };
+        let changes = triggers.clone();
+        let watch = Watch::start(move || {
+            // it fails only where the thread is gone
+            let _ = changes.send(Trigger::FilesChanged);
+        });
+        let last = Last::Accepted;
+        let mut reloader = Reloader { request, present, target, watch, triggers: triggers.clone(), last };
+        reloader.follow(&[]);
         let thread = std::thread::Builder::new().name("reload".to_owned()).spawn(move || reloader.run(&received))?;
         Ok(Self { triggers, thread: Some(thread) })
     }
@@ -101,36 +108,78 @@ struct Reloader {
     present: Present,
     target: Target,
     watch: Watch,
+    triggers: Sender<Trigger>,
+    last: Last,
+}
+
+/// What became of the files when they were last read.
+#[derive(Debug, PartialEq, Eq)]
+enum Last {
+    Accepted,
+    Refused(Problems),
+}
+
+impl Last {
+    fn refuses(&self, problems: &Problems) -> bool {
+        matches!(self, Self::Refused(known) if known == problems)
+    }
 }
 
 impl Reloader {
     fn run(mut self, triggers: &Receiver<Trigger>) {
         while let Ok(trigger) = triggers.recv() {
-            match trigger {
-                Trigger::FilesChanged | Trigger::Signal => self.reload(trigger),
-                Trigger::Stop => return,
+            let trigger = match trigger {
+                Trigger::FilesChanged | Trigger::NewlyWatched => settle(trigger, triggers),
+                Trigger::Signal | Trigger::Stop => trigger,
+            };
+            if trigger == Trigger::Stop {
+                return;
             }
+            self.reload(trigger);
         }
     }
 
     fn reload(&mut self, trigger: Trigger) {
-        let outcome = match config::load(&self.request) {
-            Ok(loaded) if loaded.digest == self.present.digest => self.keep(trigger, loaded.files),
+        match config::load(&self.request) {
+            Ok(loaded) if loaded.digest == self.present.digest => self.keep(trigger, &loaded.files),
             Ok(loaded) => self.apply(loaded),
-            Err(problems) => self.refuse(problems.as_slice(), problems.files()),
-        };
+            // a second look that finds the same says nothing new
+            Err(problems) if trigger == Trigger::NewlyWatched && self.last.refuses(&problems) => {
+                self.follow(problems.files());
+            }
+            Err(problems) => self.refuse(problems),
+        }
+    }
+
+    fn count(&self, outcome: ReloadOutcome) {
         self.target.metrics.reload(outcome, ambient::unix_seconds());
     }
 
-    fn keep(&mut self, trigger: Trigger, files: Vec<PathBuf>) -> ReloadOutcome {
-        self.watch.follow(&files);
-        if trigger == Trigger::Signal {
-            tracing::info!("configuration unchanged");
+    /// Watches the files that were read, and those that would have been read if they were there.
+    fn follow(&mut self, files: &[PathBuf]) {
+        let optional = [".env", "users.yaml"].map(|name| self.request.path.with_file_name(name));
+        // where reading has stopped early, what was read for the present configuration still counts
+        if self.watch.follow(files.iter().chain(&self.present.files).chain(&optional)) == Coverage::Grown {
+            // it ends: what is watched already does not grow again
+            let _ = self.triggers.send(Trigger::NewlyWatched);
         }
-        ReloadOutcome::Unchanged
     }
 
-    fn apply(&mut self, loaded: Loaded) -> ReloadOutcome {
+    fn keep(&mut self, trigger: Trigger, files: &[PathBuf]) {
+        self.follow(files);
+        let repaired = std::mem::replace(&mut self.last, Last::Accepted) != Last::Accepted;
+        // a second look that finds nothing is no reload
+        if repaired || trigger != Trigger::NewlyWatched {
+            self.count(ReloadOutcome::Unchanged);
+        }
+        if repaired {
+            tracing::info!("configuration repaired: the files hold again what is in force");
+        } else if trigger == Trigger::Signal {
+            tracing::info!("configuration unchanged");
+        }
+    }
+
+    fn apply(&mut self, loaded: Loaded) {
         report(&loaded.warnings);
         if Fixed::of(&loaded.config) != self.present.fixed {
             tracing::warn!(
@@ -142,20 +191,38 @@ impl Reloader {
         }
         let (services, users) = (loaded.config.services.len(), loaded.config.directory.users().count());
         self.target.shared.replace(Snapshot::new(loaded.config, self.target.hasher.clone()));
-        self.watch.follow(&loaded.files);
-        self.present.files = loaded.files;
         self.present.digest = loaded.digest;
+        self.present.files.clone_from(&loaded.files);
+        self.follow(&loaded.files);
+        self.last = Last::Accepted;
+        self.count(ReloadOutcome::Applied);
         tracing::info!(services, users, "configuration reloaded");
-        ReloadOutcome::Applied
     }
 
-    fn refuse(&mut self, problems: &[Problem], files: &[PathBuf]) -> ReloadOutcome {
-        report(problems);
+    fn refuse(&mut self, problems: Problems) {
+        report(problems.as_slice());
+        self.follow(problems.files());
+        self.last = Last::Refused(problems);
+        self.count(ReloadOutcome::Refused);
         tracing::error!("configuration not reloaded: the former one stays in force");
-        // a file that is named but missing may be what is repaired next
-        let all: Vec<PathBuf> = files.iter().chain(&self.present.files).cloned().collect();
-        self.watch.follow(&all);
-        ReloadOutcome::Refused
+    }
+}
+
+/// Waits until the files are left alone, and says what to do then.
+fn settle(first: Trigger, triggers: &Receiver<Trigger>) -> Trigger {
+    let (mut trigger, latest) = (first, ambient::now() + LONGEST_WAIT);
+    loop {
+        let left = latest.saturating_duration_since(ambient::now());
+        if left.is_zero() {
+            return trigger;
+        }
+        match triggers.recv_timeout(QUIET.min(left)) {
+            Ok(Trigger::FilesChanged) => trigger = Trigger::FilesChanged,
+            Ok(Trigger::NewlyWatched) => {}
+            Ok(Trigger::Signal) => return Trigger::Signal,
+            Ok(Trigger::Stop) | Err(RecvTimeoutError::Disconnected) => return Trigger::Stop,
+            Err(RecvTimeoutError::Timeout) => return trigger,
+        }
     }
 }
 
@@ -168,71 +235,4 @@ pub(super) fn report(problems: &[Problem]) {
             Severity::Warning => tracing::warn!(code, "{problem}"),
         }
     }
-}
-
-/// Watches the folders of files: a file that is replaced by another has another inode, and a Kubernetes ConfigMap is
-/// exchanged by renaming `..data` beside its links.
-struct Watch {
-    watcher: Option<Debouncer<RecommendedWatcher, RecommendedCache>>,
-    names: Arc<std::sync::Mutex<BTreeSet<OsString>>>,
-    folders: BTreeSet<PathBuf>,
-}
-
-impl Watch {
-    fn start(files: &[PathBuf], triggers: Sender<Trigger>) -> Self {
-        let names: Arc<std::sync::Mutex<BTreeSet<OsString>>> = Arc::default();
-        let relevant = Arc::clone(&names);
-        let notice = move |changes: DebounceEventResult| {
-            if is_relevant(&changes, &relevant.lock().unwrap_or_else(std::sync::PoisonError::into_inner)) {
-                let _ = triggers.send(Trigger::FilesChanged);
-            }
-        };
-        let watcher = new_debouncer(QUIET, None, notice)
-            .inspect_err(|error| tracing::warn!(%error, "files cannot be watched; reload with SIGHUP"))
-            .ok();
-        let mut watch = Self { watcher, names, folders: BTreeSet::new() };
-        watch.follow(files);
-        watch
-    }
-
-    /// Watches the folders of these files, and of what they link to.
-    fn follow(&mut self, files: &[PathBuf]) {
-        let mut names = BTreeSet::new();
-        let mut folders = BTreeSet::new();
-        for file in files {
-            for path in [Some(file.clone()), file.canonicalize().ok()].into_iter().flatten() {
-                names.extend(path.file_name().map(OsString::from));
-                folders.extend(folder_of(&path));
-            }
-        }
-        *self.names.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = names;
-        let Some(watcher) = &mut self.watcher else { return };
-        for gone in self.folders.difference(&folders) {
-            let _ = watcher.unwatch(gone);
-        }
-        for new in folders.difference(&self.folders) {
-            if let Err(error) = watcher.watch(new, RecursiveMode::NonRecursive) {
-                tracing::warn!(%error, folder = %new.display(), "a folder cannot be watched; reload with SIGHUP");
-            }
-        }
-        self.folders = folders;
-    }
-}
-
-fn folder_of(path: &Path) -> Option<PathBuf> {
-    let folder = path.parent()?;
-    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
-    folder.canonicalize().ok()
-}
-
-/// Reading a file is an event too, and must not lead to the next read.
-fn is_relevant(changes: &DebounceEventResult, names: &BTreeSet<OsString>) -> bool {
-    let Ok(events) = changes else { return true };
-    events.iter().filter(|event| !matches!(event.kind, EventKind::Access(_))).any(|event| {
-        event
-            .paths
-            .iter()
-            .filter_map(|path| path.file_name())
-            .any(|name| names.contains(name) || name.as_encoded_bytes().starts_with(b".."))
-    })
 }

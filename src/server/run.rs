@@ -11,12 +11,13 @@ use std::{fmt, io};
 use tokio::runtime::Builder;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::context::{Context, OpenConnections};
 use super::listen::{ListenError, bind_all, bind_alone};
 use super::reload::{Fixed, Present, Reloads, Target, report};
-use super::worker;
+use super::worker::{self, End};
 use crate::admin::{self, AdminState, Check, Readiness};
 use crate::ambient::{self, Ticker};
 use crate::config::{LoadRequest, Loaded};
@@ -28,6 +29,9 @@ use crate::users::{Hasher, HasherSettings};
 
 /// Logins that wait for each thread that checks passwords; more are refused with 503.
 const LOGIN_QUEUE: usize = 64;
+
+/// How long workers may take to write down what a second signal cuts off.
+const CUT_OFF: Duration = Duration::from_secs(1);
 
 /// What a gateway is started with.
 pub struct Settings {
@@ -67,6 +71,10 @@ pub enum RunError {
 /// [`RunError`] where it cannot start.
 pub fn run(settings: Settings, ready: impl FnOnce(&Bound)) -> Result<(), RunError> {
     let Settings { loaded, request, access_log, events } = settings;
+    let runtime = Builder::new_current_thread().enable_all().build()?;
+    // from here on: without a handler SIGHUP would end the process, and as the first one of a container it would not
+    // hear SIGTERM at all
+    let signals = runtime.block_on(async { Signals::listen() })?;
     report(&loaded.warnings);
     let metrics = Metrics::new();
     metrics.configuration_loaded(ambient::unix_seconds());
@@ -81,34 +89,34 @@ pub fn run(settings: Settings, ready: impl FnOnce(&Bound)) -> Result<(), RunErro
     let target = Target { shared: Arc::clone(&shared), hasher, metrics: Arc::clone(&metrics), events };
     let present = Present { files: loaded.files, digest: loaded.digest, fixed };
     let reloads = Reloads::start(request, present, target)?;
-    let stop = CancellationToken::new();
-    let team = Team { shared: &shared, metrics: &metrics, access_log: &access_log, stop: &stop };
-    let (threads, ended) = team.start(listeners.of_worker)?;
+    let end = End::default();
+    let team = Team { shared: &shared, metrics: &metrics, access_log: &access_log, end: &end };
+    let (threads, mut ended) = team.start(listeners.of_worker)?;
 
-    let runtime = Builder::new_current_thread().enable_all().build()?;
     let outcome = runtime.block_on(async {
         let draining = Arc::new(AtomicBool::new(false));
-        let signals = Signals::listen()?;
         if let Some(listener) = admin {
             let state = AdminState { metrics, readiness: readiness(&draining) };
             tokio::spawn(admin::serve(listener, state, CancellationToken::new()));
         }
         tracing::info!(clients = ?bound.clients, admin = ?bound.admin, "listening");
         ready(&bound);
-        supervise(signals, ended, &reloads, || {
+        let start_drain = || {
             draining.store(true, Ordering::Relaxed);
-            let delay = shared.current().server().timeouts.drain_delay;
-            (delay, stop.clone())
-        })
-        .await
-    })?;
-    if let Outcome::Drained = outcome {
+            shared.current().server().timeouts.drain_delay
+        };
+        supervise(signals, &mut ended, &reloads, start_drain, &end).await
+    });
+    if let Workers::Gone = runtime.block_on(cut_off(&end, &mut ended)) {
         threads.into_iter().for_each(|thread| drop(thread.join()));
     }
     drop(reloads);
     access_log.close();
     tracing::info!("ended");
-    if let Outcome::WorkerEnded = outcome { Err(RunError::WorkerEnded) } else { Ok(()) }
+    match outcome {
+        Outcome::Drained | Outcome::CutOff => Ok(()),
+        Outcome::WorkerEnded => Err(RunError::WorkerEnded),
+    }
 }
 
 fn hasher_settings(cores: usize) -> HasherSettings {
@@ -132,7 +140,7 @@ struct Team<'a> {
     shared: &'a Arc<Shared>,
     metrics: &'a Arc<Metrics>,
     access_log: &'a AccessLog,
-    stop: &'a CancellationToken,
+    end: &'a End,
 }
 
 impl Team<'_> {
@@ -156,7 +164,7 @@ impl Team<'_> {
         ends: Ends,
     ) -> io::Result<JoinHandle<()>> {
         let (shared, metrics) = (Arc::clone(self.shared), Arc::clone(self.metrics));
-        let (log, shard, stop) = (self.access_log.shard(), self.metrics.shard(), self.stop.clone());
+        let (log, shard, end) = (self.access_log.shard(), self.metrics.shard(), self.end.clone());
         let id_seed = ambient::random_bytes();
         let drain = {
             let shared = Arc::clone(&shared);
@@ -169,7 +177,7 @@ impl Team<'_> {
         };
         std::thread::Builder::new().name(format!("worker-{index}")).spawn(move || {
             let _ends = ends;
-            if let Err(error) = worker::run(listeners, context, &stop, drain) {
+            if let Err(error) = worker::run(listeners, context, &end, drain) {
                 tracing::error!(%error, "a worker cannot start");
             }
         })
@@ -223,31 +231,49 @@ enum Outcome {
     WorkerEnded,
 }
 
-/// Obeys signals until the end, and sees to it that every worker has ended.
+/// Obeys signals until every worker has ended, or must not be waited for.
 async fn supervise(
     mut signals: Signals,
-    mut ended: UnboundedReceiver<()>,
+    ended: &mut UnboundedReceiver<()>,
     reloads: &Reloads,
-    start_drain: impl FnOnce() -> (Duration, CancellationToken),
-) -> io::Result<Outcome> {
+    start_drain: impl FnOnce() -> Duration,
+    end: &End,
+) -> Outcome {
     loop {
         tokio::select! {
             () = signals.ends.next() => break,
             _ = signals.hangup.recv() => reloads.request(),
-            _ = ended.recv() => return Ok(Outcome::WorkerEnded),
+            _ = ended.recv() => return Outcome::WorkerEnded,
         }
     }
-    let (delay, stop) = start_drain();
+    let delay = start_drain();
     tracing::info!("draining; a second signal ends at once");
     let drain = async {
-        tokio::time::sleep(delay).await;
-        stop.cancel();
-        while ended.recv().await.is_some() {}
+        sleep(delay).await;
+        end.stop.cancel();
+        all_gone(ended).await;
     };
     tokio::select! {
-        () = drain => Ok(Outcome::Drained),
-        () = signals.ends.next() => Ok(Outcome::CutOff),
+        () = drain => Outcome::Drained,
+        () = signals.ends.next() => Outcome::CutOff,
     }
+}
+
+/// Whether threads can be joined without waiting.
+enum Workers {
+    Gone,
+    Stuck,
+}
+
+/// Ends the workers that still run, if any. What they were doing is written to the access log.
+async fn cut_off(end: &End, ended: &mut UnboundedReceiver<()>) -> Workers {
+    end.stop.cancel();
+    end.cut.cancel();
+    timeout(CUT_OFF, all_gone(ended)).await.map_or(Workers::Stuck, |()| Workers::Gone)
+}
+
+async fn all_gone(ended: &mut UnboundedReceiver<()>) {
+    while ended.recv().await.is_some() {}
 }
 
 impl fmt::Display for RunError {

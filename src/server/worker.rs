@@ -23,20 +23,31 @@ const FULL: &[u8] =
 /// How long to wait when the system has no resources for another connection.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Runs a worker on the present thread until `stop` is cancelled and its connections have ended, or `drain` has passed.
+/// When a worker ends.
+#[derive(Clone, Default)]
+pub(super) struct End {
+    /// Cancelled: accept nothing more, finish what runs.
+    pub(super) stop: CancellationToken,
+    /// Cancelled after `stop`: finish nothing.
+    pub(super) cut: CancellationToken,
+}
+
+/// Runs a worker on the present thread until `end` says stop and its connections have ended, or `drain` has passed.
 pub(super) fn run(
     listeners: Vec<StdListener>,
     context: impl FnOnce() -> Context,
-    stop: &CancellationToken,
+    end: &End,
     drain: impl FnOnce() -> Duration,
 ) -> io::Result<()> {
     let runtime = Builder::new_current_thread().enable_all().build_local(LocalOptions::default())?;
     runtime.block_on(async {
         let context = Rc::new(context());
         spawn_local(context.ticker.clone().run());
-        accept_all(listeners, &context, stop).await?;
-        // what has not ended by then is cut off with the runtime
-        let _ = timeout(drain(), context.drain()).await;
+        spawn_local(Rc::clone(&context.gateway).follow_reloads());
+        accept_all(listeners, &context, &end.stop).await?;
+        let _ = end.cut.run_until_cancelled(timeout(drain(), context.drain())).await;
+        // what has not ended by now is cut off with the runtime
+        context.gateway.end();
         Ok(())
     })
 }
@@ -61,8 +72,11 @@ async fn accept(listener: TcpListener, context: Rc<Context>, stop: CancellationT
     }
     // connections that the kernel has already accepted would be reset with the listener
     while let Ok(accepted) = timeout(Duration::ZERO, listener.accept()).await {
-        if let Ok((stream, address)) = accepted {
-            open(stream, Peer::new(address), &context);
+        match accepted {
+            Ok((stream, address)) => open(stream, Peer::new(address), &context),
+            Err(error) if is_passing(&error) => {}
+            // without file descriptors the same error comes for ever
+            Err(_) => break,
         }
     }
 }
@@ -85,10 +99,15 @@ fn open(stream: TcpStream, peer: Peer, context: &Rc<Context>) {
     });
 }
 
+/// Whether the error is of one connection, which died in the queue.
+fn is_passing(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted};
+    matches!(error.kind(), ConnectionAborted | ConnectionReset | Interrupted)
+}
+
 /// A connection that died in the queue is nobody's loss; without file descriptors it helps only to wait.
 async fn recover(error: &io::Error, context: &Context) {
-    use io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted};
-    if !matches!(error.kind(), ConnectionAborted | ConnectionReset | Interrupted) {
+    if !is_passing(error) {
         context.gateway.shard().connection_rejected(ConnectionRejection::Accept);
         tracing::warn!(%error, "cannot accept connections; waiting a moment");
         sleep(ACCEPT_PAUSE).await;

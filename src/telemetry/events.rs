@@ -29,12 +29,12 @@ pub struct AlreadyInitialized;
 /// [`AlreadyInitialized`] at the second call.
 pub fn init(format: LineFormat, level: Level) -> Result<Events, AlreadyInitialized> {
     let (filter, handle) = reload::Layer::new(targets(level));
+    // an event that cannot be written is lost; a complaint about it would go the same way, and panic there
+    let layer = lines::layer().with_writer(std::io::stderr).log_internal_errors(false);
     let layer = match format {
-        LineFormat::Text if std::io::stderr().is_terminal() => lines::layer().with_writer(std::io::stderr).boxed(),
-        LineFormat::Text => lines::layer().with_writer(std::io::stderr).with_ansi(false).boxed(),
-        LineFormat::Json => {
-            lines::layer().json().flatten_event(true).with_current_span(false).with_writer(std::io::stderr).boxed()
-        }
+        LineFormat::Text if std::io::stderr().is_terminal() => layer.boxed(),
+        LineFormat::Text => layer.with_ansi(false).boxed(),
+        LineFormat::Json => layer.json().flatten_event(true).with_current_span(false).boxed(),
     };
     let subscriber = tracing_subscriber::registry().with(filter).with(layer);
     subscriber.try_init().map_err(|_| AlreadyInitialized)?;

@@ -55,8 +55,9 @@ pub fn is_valid_subject(subject: &str) -> bool {
     !subject.is_empty() && subject.chars().all(is_visible) && subject.chars().count() <= SUBJECT_CHARACTERS
 }
 
-fn is_visible(character: char) -> bool {
-    // Unicode's control, white space and default-ignorable characters, and those that turn the writing direction.
+/// Whether a character can be seen: not one of Unicode's control, white space and default-ignorable characters, nor
+/// one that turns the writing direction.
+pub fn is_visible(character: char) -> bool {
     !character.is_control()
         && !character.is_whitespace()
         && !matches!(character,

@@ -10,7 +10,7 @@ mod refusal;
 mod verifier;
 
 pub use cache::TokenCache;
-pub use claims::is_valid_subject;
+pub use claims::{is_valid_subject, is_visible};
 pub use issuer::{Holder, IssueError, IssuedToken, Issuer, IssuerSettings};
 pub use key::{HS256_BYTES, Key, KeyError};
 pub use refusal::Refusal;

@@ -10,7 +10,13 @@
 mod support;
 
 mod access;
+mod admin;
 mod commands;
 mod demo;
+mod drain;
 mod fastapi;
+mod logins;
+mod logs;
 mod proxy;
+mod reload;
+mod tokens;

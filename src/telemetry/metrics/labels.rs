@@ -106,6 +106,8 @@ labels! {
         Busy => "busy",
         /// The request was not a login.
         Malformed => "malformed",
+        /// The password was right, but no token could be made.
+        Failed => "failed",
     }
 
     /// How a reload of the configuration ended.

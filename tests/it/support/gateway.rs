@@ -37,6 +37,20 @@ pub struct GatewayBuilder {
     users: String,
     upstream: Option<SocketAddr>,
     variables: Vec<(String, String)>,
+    whole: Option<String>,
+    prepare: Option<Box<dyn FnOnce(&Path)>>,
+    streams: Streams,
+}
+
+/// What becomes of the process' standard streams.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Streams {
+    /// Both outputs are read.
+    Read,
+    /// Nobody reads stdout: it is a pipe without a reader.
+    StdoutBroken,
+    /// stdin and stdout are closed.
+    InAndOutClosed,
 }
 
 /// Starts to describe a gateway.
@@ -56,6 +70,9 @@ pub fn gateway(services: &str) -> GatewayBuilder {
         ),
         upstream: None,
         variables: Vec::new(),
+        whole: None,
+        prepare: None,
+        streams: Streams::Read,
     }
 }
 
@@ -90,10 +107,37 @@ impl GatewayBuilder {
         self
     }
 
+    /// Replaces the whole configuration; `UPSTREAM` in it is filled in.
+    pub fn whole(mut self, text: &str) -> Self {
+        self.whole = Some(text.to_owned());
+        self
+    }
+
+    /// Sets a variable of the environment.
+    pub fn variable(mut self, name: &str, value: &str) -> Self {
+        self.variables.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Changes the folder of the configuration before the start.
+    pub fn prepare(mut self, change: impl FnOnce(&Path) + 'static) -> Self {
+        self.prepare = Some(Box::new(change));
+        self
+    }
+
+    /// What becomes of the standard streams.
+    pub fn streams(mut self, streams: Streams) -> Self {
+        self.streams = streams;
+        self
+    }
+
     /// The configuration file.
     pub fn config(&self) -> String {
         let Self { server, auth, more, .. } = self;
         let upstream = self.upstream.map(|address| address.to_string()).unwrap_or_else(|| "127.0.0.1:9".to_owned());
+        if let Some(whole) = &self.whole {
+            return whole.replace("UPSTREAM", &upstream);
+        }
         let services = self.services.replace("UPSTREAM", &upstream);
         format!(
             "server: {{ listen: [\"127.0.0.1:0\"], workers: 2{server} }}
@@ -108,10 +152,33 @@ services:
 
     /// Starts it and waits until it listens.
     pub fn start(self) -> Gateway {
+        let (folder, command, streams) = self.lay_out();
+        Gateway::start(folder, command, streams)
+    }
+
+    /// Starts it where it cannot run, and waits for its end. Returns the exit code and what it printed on stderr.
+    pub fn fail(self) -> (Option<i32>, String) {
+        let (_folder, mut command, _) = self.lay_out();
+        let output = command.output().unwrap();
+        (output.status.code(), String::from_utf8(output.stderr).unwrap())
+    }
+
+    fn lay_out(self) -> (tempfile::TempDir, Command, Streams) {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("gateway.yaml"), self.config()).unwrap();
         fs::write(folder.path().join("users.yaml"), &self.users).unwrap();
-        Gateway::start(folder, self.variables)
+        if let Some(prepare) = self.prepare {
+            prepare(folder.path());
+        }
+        let binary = env!("CARGO_BIN_EXE_gatelatch");
+        let mut command = Command::new(if self.streams == Streams::InAndOutClosed { "sh" } else { binary });
+        if self.streams == Streams::InAndOutClosed {
+            command.args(["-c", "exec \"$0\" \"$@\" <&- >&-", binary]);
+        }
+        command.args(["run", "--config"]).arg(folder.path().join("gateway.yaml"));
+        command.env_remove("RUST_BACKTRACE").envs(self.variables);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        (folder, command, self.streams)
     }
 }
 
@@ -129,20 +196,18 @@ pub struct Gateway {
 }
 
 impl Gateway {
-    fn start(folder: tempfile::TempDir, variables: Vec<(String, String)>) -> Self {
-        let mut process = Command::new(env!("CARGO_BIN_EXE_gatelatch"))
-            .args(["run", "--config"])
-            .arg(folder.path().join("gateway.yaml"))
-            .env_remove("RUST_BACKTRACE")
-            .envs(variables)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+    fn start(folder: tempfile::TempDir, mut command: Command, streams: Streams) -> Self {
+        let mut process = command.spawn().unwrap();
         let printed: Arc<Mutex<String>> = Arc::default();
         let events = follow(process.stderr.take().unwrap(), Arc::clone(&printed));
-        let lines = follow(process.stdout.take().unwrap(), Arc::clone(&printed));
+        let stdout = process.stdout.take().unwrap();
+        let lines = match streams {
+            Streams::Read | Streams::InAndOutClosed => follow(stdout, Arc::clone(&printed)),
+            Streams::StdoutBroken => {
+                drop(stdout);
+                channel().1
+            }
+        };
         let mut gateway = Self {
             address: SocketAddr::from(([127, 0, 0, 1], 0)),
             admin: SocketAddr::from(([127, 0, 0, 1], 0)),
@@ -153,19 +218,44 @@ impl Gateway {
             printed,
         };
         let listening = gateway.event("listening");
-        gateway.address = address_in(&listening["clients"]);
-        gateway.admin = address_in(&listening["admin"]);
+        let of = |key: &str| match &listening {
+            Value::String(text) => text.split_once(&format!(" {key}=")).unwrap().1.to_owned(),
+            event => event[key].as_str().unwrap().to_owned(),
+        };
+        gateway.address = address_in(&of("clients"));
+        if !of("admin").starts_with("None") {
+            gateway.admin = address_in(&of("admin"));
+        }
         gateway
     }
 
-    /// Waits for an event whose message contains this.
+    /// Waits for an event whose message, or in text format whose line, contains this.
     pub fn event(&self, message: &str) -> Value {
-        self.wait(&self.events, message, |event| event["message"].as_str().is_some_and(|text| text.contains(message)))
+        self.wait(&self.events, message, |event| {
+            event.as_str().or(event["message"].as_str()).is_some_and(|text| text.contains(message))
+        })
     }
 
-    /// Waits for the access-log line of a path.
+    /// Waits for an event of this name, such as `login`.
+    pub fn named_event(&self, name: &str) -> Value {
+        self.wait(&self.events, name, |event| event["event"] == name)
+    }
+
+    /// Waits for the access-log line of a path; in text format for a line that contains this.
     pub fn line(&self, path: &str) -> Value {
-        self.wait(&self.lines, path, |line| line["path"] == path)
+        self.wait(&self.lines, path, |line| {
+            line["path"] == path || line.as_str().is_some_and(|text| text.contains(path))
+        })
+    }
+
+    /// From here on nobody reads stderr: after the next event it is a pipe without a reader.
+    pub fn break_stderr(&mut self) {
+        self.events = channel().1;
+    }
+
+    /// The process.
+    pub fn id(&self) -> u32 {
+        self.process.id()
     }
 
     fn wait(&self, from: &Receiver<Value>, what: &str, matches: impl Fn(&Value) -> bool) -> Value {
@@ -269,8 +359,9 @@ fn follow(stream: impl Read + Send + 'static, printed: Arc<Mutex<String>>) -> Re
         for line in BufReader::new(stream).lines() {
             let Ok(line) = line else { return };
             printed.lock().unwrap().push_str(&(line.clone() + "\n"));
-            if let Ok(value) = serde_json::from_str(&line) {
-                let _ = sender.send(value);
+            let value = serde_json::from_str(&line).unwrap_or(Value::String(line));
+            if sender.send(value).is_err() {
+                return;
             }
         }
     });
@@ -278,8 +369,7 @@ fn follow(stream: impl Read + Send + 'static, printed: Arc<Mutex<String>>) -> Re
 }
 
 /// The first address in a list as it is logged.
-fn address_in(value: &Value) -> SocketAddr {
-    let text = value.as_str().unwrap_or_else(|| panic!("no address in {value}"));
+fn address_in(text: &str) -> SocketAddr {
     let start = text.find(|c: char| c.is_ascii_digit()).unwrap();
     let end = text[start..].find([']', ')', ',']).map_or(text.len(), |end| start + end);
     text[start..end].parse().unwrap_or_else(|error| panic!("{error}: {text}"))

@@ -6,6 +6,15 @@ mod programs;
 mod upstream;
 
 pub use client::{Answer, Connection, get, send};
-pub use gateway::{Gateway, GatewayBuilder, PASSWORD, SECRET, gateway};
+pub use gateway::{Gateway, GatewayBuilder, PASSWORD, SECRET, Streams, gateway};
 pub use programs::{output, program, python};
 pub use upstream::{Received, Upstream, ok};
+
+/// Asks again until it is so.
+pub fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let started = std::time::Instant::now();
+    while !is_so() {
+        assert!(started.elapsed() < std::time::Duration::from_secs(20), "it never came to: {what}");
+        std::thread::yield_now();
+    }
+}
