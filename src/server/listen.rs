@@ -75,11 +75,14 @@ fn bind(address: SocketAddr) -> io::Result<TcpListener> {
 impl fmt::Display for ListenError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "cannot listen on `{}`: {}", self.address, self.error)?;
-        match self.error.kind() {
-            io::ErrorKind::AddrInUse => f.write_str("; another process has it, or choose another port"),
-            io::ErrorKind::PermissionDenied => f.write_str("; ports below 1024 need CAP_NET_BIND_SERVICE"),
-            io::ErrorKind::AddrNotAvailable => f.write_str("; it is no address of this machine"),
-            _ => Ok(()),
+        let advice = [
+            (io::ErrorKind::AddrInUse, "another process has it, or choose another port"),
+            (io::ErrorKind::PermissionDenied, "ports below 1024 need CAP_NET_BIND_SERVICE"),
+            (io::ErrorKind::AddrNotAvailable, "it is no address of this machine"),
+        ];
+        match advice.iter().find(|(kind, _)| *kind == self.error.kind()) {
+            Some((_, advice)) => write!(f, "; {advice}"),
+            None => Ok(()),
         }
     }
 }

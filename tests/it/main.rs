@@ -17,3 +17,4 @@ mod logs;
 mod proxy;
 mod reload;
 mod tokens;
+mod watch;
