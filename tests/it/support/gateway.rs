@@ -314,6 +314,7 @@ impl Gateway {
     pub fn ended(&mut self) -> ExitStatus {
         // the streams end with the process
         while self.lines.recv_timeout(PATIENCE).is_ok() {}
+        while self.events.recv_timeout(PATIENCE).is_ok() {}
         self.process.wait().unwrap()
     }
 
