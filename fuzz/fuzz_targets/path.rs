@@ -30,9 +30,8 @@ fuzz_target!(|input: Input<'_>| {
         assert!(name != "." && name != "..", "{} -> {decoded}", path.as_str());
     }
     // A second decoding finds nothing more to decode, so that no dot segment waits there either.
-    assert!(!decoded.as_bytes().windows(3).any(|window| {
-        window[0] == b'%' && window[1].is_ascii_hexdigit() && window[2].is_ascii_hexdigit()
-    }));
+    let is_escape = |three: &[u8]| three[0] == b'%' && three[1..].iter().all(u8::is_ascii_hexdigit);
+    assert!(!decoded.as_bytes().windows(3).any(is_escape));
 });
 
 fn decode(text: &str) -> String {

@@ -9,6 +9,7 @@ use super::rule::RuleId;
 
 /// The answer to one request.
 #[derive(Debug)]
+#[must_use]
 pub enum Decision<'a> {
     /// Forward it.
     Allow(Permit<'a>),

@@ -61,19 +61,7 @@ pub(super) fn explain<'a>(
     path: &'a RequestPath,
     caller: &'a Caller,
 ) -> Explanation<'a> {
-    let segments: Vec<_> = path.segments().collect();
-    let on_path = || {
-        policy
-            .rules()
-            .iter()
-            .zip((0..).map(RuleId))
-            .filter(|(rule, _)| compare::covers_path(rule, &segments, policy.case()))
-    };
-    let mut candidates: Vec<Candidate<'_>> =
-        on_path().filter_map(|(rule, id)| Candidate::new(id, rule, method)).collect();
-    candidates.sort_by(compare::by_specificity);
-    let other_methods = on_path().filter(|(rule, _)| Candidate::new(RuleId(0), rule, method).is_none());
-    let other_methods = other_methods.map(|(_, id)| id).collect();
+    let (candidates, other_methods) = candidates(policy, method, path);
     let Some((winner, beaten)) = candidates.split_first() else {
         let decision = Decision::Forbid(Forbid { rule: None, reason: ForbidReason::NoRule });
         return Explanation { decision, winner: None, beaten: Vec::new(), other_methods };
@@ -84,4 +72,22 @@ pub(super) fn explain<'a>(
         beaten: beaten.iter().map(|loser| (loser.id, compare::loss(winner, loser, method))).collect(),
         other_methods,
     }
+}
+
+/// The rules that cover the request, most specific first, and those that cover its path only.
+fn candidates<'a>(policy: &'a Policy, method: &Method, path: &RequestPath) -> (Vec<Candidate<'a>>, Vec<RuleId>) {
+    let segments: Vec<_> = path.segments().collect();
+    let mut candidates = Vec::new();
+    let mut other_methods = Vec::new();
+    for (id, rule) in (0..).map(RuleId).zip(policy.rules()) {
+        if !compare::covers_path(rule, &segments, policy.case()) {
+            continue;
+        }
+        match Candidate::new(id, rule, method) {
+            Some(candidate) => candidates.push(candidate),
+            None => other_methods.push(id),
+        }
+    }
+    candidates.sort_by(compare::by_specificity);
+    (candidates, other_methods)
 }

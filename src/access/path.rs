@@ -115,7 +115,7 @@ fn normalise(raw: &str, options: PathOptions) -> Result<String, PathError> {
     if !raw.starts_with('/') {
         return Err(PathError::NotAbsolute);
     }
-    let mut spelling = String::with_capacity(raw.len() + 16);
+    let mut spelling = Vec::with_capacity(raw.len() + 16);
     let mut rest = raw.as_bytes();
     while let [byte, after @ ..] = rest {
         rest = after;
@@ -127,16 +127,17 @@ fn normalise(raw: &str, options: PathOptions) -> Result<String, PathError> {
             push_raw(&mut spelling, *byte, options)?;
         }
     }
-    Ok(spelling)
+    // All of it is ASCII by now.
+    String::from_utf8(spelling).map_err(|_| PathError::NotUtf8)
 }
 
-fn push_raw(spelling: &mut String, byte: u8, options: PathOptions) -> Result<(), PathError> {
+fn push_raw(spelling: &mut Vec<u8>, byte: u8, options: PathOptions) -> Result<(), PathError> {
     match bytes::class(byte) {
-        Class::Slash if !spelling.ends_with('/') => spelling.push('/'),
+        Class::Slash if !spelling.ends_with(b"/") => spelling.push(b'/'),
         Class::Slash if options.merge_slashes => {}
         Class::Slash => return Err(PathError::EmptySegment),
         Class::Semicolon if !options.allow_semicolon => return Err(PathError::Semicolon),
-        Class::Unreserved | Class::Delimiter | Class::Semicolon => spelling.push(char::from(byte)),
+        Class::Unreserved | Class::Delimiter | Class::Semicolon => spelling.push(byte),
         Class::Backslash => return Err(PathError::Backslash),
         Class::Hash => return Err(PathError::Fragment),
         Class::Question => return Err(PathError::Query),
@@ -146,9 +147,9 @@ fn push_raw(spelling: &mut String, byte: u8, options: PathOptions) -> Result<(),
     Ok(())
 }
 
-fn push_escaped(spelling: &mut String, byte: u8, options: PathOptions) -> Result<(), PathError> {
+fn push_escaped(spelling: &mut Vec<u8>, byte: u8, options: PathOptions) -> Result<(), PathError> {
     match bytes::class(byte) {
-        Class::Unreserved => spelling.push(char::from(byte)),
+        Class::Unreserved => spelling.push(byte),
         Class::Slash if !options.allow_encoded_slash => return Err(PathError::EncodedSlash),
         Class::Backslash | Class::Hash | Class::Question | Class::Semicolon if !options.allow_encoded_reserved => {
             return Err(PathError::EncodedReserved(byte));

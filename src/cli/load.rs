@@ -1,36 +1,18 @@
 //! Loading the configuration for a command.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::io::IsTerminal as _;
 use std::path::Path;
 
-use crate::ambient;
+use super::load_request;
 use crate::config::{self, LoadRequest, Loaded, Problems, Style};
-
-/// What a load of this process needs from outside.
-pub(super) fn request(path: &Path) -> LoadRequest {
-    LoadRequest {
-        path: path.to_owned(),
-        environment: environment(),
-        fallback_secret: ambient::random_bytes::<48>().to_vec().into(),
-        cores: std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get),
-    }
-}
-
-/// Variables that are not text cannot stand in a configuration anyway.
-fn environment() -> BTreeMap<String, String> {
-    std::env::vars_os()
-        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-        .collect()
-}
 
 /// Loads the configuration.
 ///
 /// # Errors
 /// All its problems, ready to be shown on stderr.
 pub(super) fn load(path: &Path) -> anyhow::Result<Loaded> {
-    load_with(&request(path))
+    load_with(&load_request(path))
 }
 
 pub(super) fn load_with(request: &LoadRequest) -> anyhow::Result<Loaded> {

@@ -7,7 +7,10 @@ pub mod hash;
 pub mod healthcheck;
 pub mod init;
 mod load;
+mod request;
 mod run;
+
+pub use request::load_request;
 
 use std::io::Write as _;
 use std::net::SocketAddr;
@@ -48,12 +51,10 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Run the gateway until SIGTERM or Ctrl-C; SIGHUP reads the configuration again
     Run(run::Args),
-    /// Run a sample service with the gateway in front of it, and print requests to try
     Demo(demo::Args),
-    //X     Init(init::Args),
-    //X     Check(check::Args),
+    Init(init::Args),
+    Check(check::Args),
     Explain(explain::Args),
     Hash(hash::Args),
     Healthcheck(healthcheck::Args),
@@ -74,8 +75,8 @@ fn run_command(config: &Path, command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Run(args) => run::run(&args, config),
         Command::Demo(args) => demo::run(&args),
-        //X         Command::Init(args) => init::run(&args),
-        //X         Command::Check(args) => check::run(&args, config),
+        Command::Init(args) => init::run(&args),
+        Command::Check(args) => check::run(&args, config),
         Command::Explain(args) => explain::run(&args, config),
         Command::Hash(args) => hash::run(&args),
         Command::Healthcheck(args) => healthcheck::run(&args, || admin_listener(config)),
@@ -84,4 +85,29 @@ fn run_command(config: &Path, command: Command) -> anyhow::Result<ExitCode> {
 
 fn admin_listener(config: &Path) -> anyhow::Result<Option<SocketAddr>> {
     Ok(load::load(config)?.config.admin)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_teaches_with_an_example() {
+        for command in Cli::command().get_subcommands() {
+            let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            assert!(help.contains("Examples:"), "{}", command.get_name());
+            assert!(
+                command.get_about().is_some_and(|about| !about.to_string().contains('`')),
+                "{}",
+                command.get_name()
+            );
+        }
+    }
 }

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 
-use super::load;
+use super::{load, load_request};
 use crate::config::LogFormat;
 use crate::server::{self, Settings};
 use crate::telemetry::LineFormat;
@@ -26,7 +26,7 @@ use crate::telemetry::events;
 pub(super) struct Args {}
 
 pub(super) fn run(_: &Args, config: &Path) -> anyhow::Result<ExitCode> {
-    let request = load::request(config);
+    let request = load_request(config);
     let loaded = load::load_with(&request)?;
     let format = loaded.config.log.format;
     let events = events::init(line_format(format, &std::io::stderr()), loaded.config.log.level)

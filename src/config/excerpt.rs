@@ -5,10 +5,8 @@ use std::path::PathBuf;
 
 use super::finding::Finding;
 use super::problem::{Excerpt, Note, Place, Problem};
+use super::shown::{REDACTED, looks_secret, names_secret};
 use super::span::{File, Span};
-use super::yaml::{Node, Value};
-
-const REDACTED: &str = "[redacted]";
 
 /// A file that problems may point into.
 pub(super) struct Source {
@@ -21,20 +19,17 @@ pub(super) struct Source {
 
 /// Turns findings into problems that can be shown.
 pub(super) fn seal(findings: Vec<Finding>, sources: &[Source]) -> Vec<Problem> {
-    let pages: Vec<Page<'_>> = sources.iter().map(Page::new).collect();
-    let place = |span: Span, concealed: Option<Span>| {
-        let page = pages.iter().find(|page| page.source.file == span.file)?;
-        Some(page.place(span, concealed))
-    };
+    let concealed: Vec<Span> = findings.iter().filter_map(|finding| finding.concealed).collect();
+    let pages: Vec<Page<'_>> = sources.iter().map(|source| Page::new(source, &concealed)).collect();
+    let place = |span: Span| Some(pages.iter().find(|page| page.source.file == span.file)?.place(span));
     let sealed = |finding: Finding| {
         let notes = finding.notes.into_iter();
-        let notes = notes.filter_map(|(span, message)| Some(Note { message, place: place(span, None)? })).collect();
-        let concealed = finding.concealed;
+        let notes = notes.filter_map(|(span, message)| Some(Note { message, place: place(span)? })).collect();
         Problem {
             code: finding.code,
             severity: finding.severity,
             message: finding.message,
-            place: finding.span.and_then(|span| place(span, concealed)),
+            place: finding.span.and_then(place),
             help: finding.help,
             notes,
         }
@@ -42,101 +37,41 @@ pub(super) fn seal(findings: Vec<Finding>, sources: &[Source]) -> Vec<Problem> {
     findings.into_iter().map(sealed).collect()
 }
 
-/// The places of a tree's secrets, by line.
-pub(super) fn secrets_of(node: &Node) -> Vec<Span> {
-    let mut spans = Vec::new();
-    collect(node, Secrecy::Open, &mut spans);
-    spans
-}
-
-#[derive(Clone, Copy, PartialEq)]
-enum Secrecy {
-    Open,
-    Secret,
-}
-
-fn collect(node: &Node, secrecy: Secrecy, spans: &mut Vec<Span>) {
-    match &node.value {
-        Value::Plain(text) | Value::Quoted(text) => {
-            if (secrecy == Secrecy::Secret && !is_reference(text)) || looks_secret(text) {
-                spans.push(node.span);
-            }
-        }
-        Value::List(items) => items.iter().for_each(|item| collect(item, secrecy, spans)),
-        Value::Map(entries) => {
-            for entry in entries {
-                let secret = secrecy == Secrecy::Secret || names_secret(&entry.key);
-                if secrecy == Secrecy::Secret || looks_secret(&entry.key) {
-                    spans.push(entry.key_span);
-                }
-                collect(&entry.node, if secret { Secrecy::Secret } else { Secrecy::Open }, spans);
-            }
-        }
-        // What was refused was never looked at.
-        Value::Broken => spans.push(node.span),
-    }
-}
-
-/// Whether a key of this name, or one that was meant to be it, holds a secret.
-fn names_secret(key: &str) -> bool {
-    let folded: String = key.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect();
-    if folded.ends_with("file") || folded.len() > 64 {
-        return false;
-    }
-    let contained = ["passw", "secret", "passphrase", "privatekey", "clientkey", "apikey"];
-    let exact = ["hash", "pwd", "pw", "psw"];
-    let near = ["password", "secret", "privatekey"];
-    contained.iter().any(|word| folded.contains(word))
-        || exact.contains(&folded.as_str())
-        || near.iter().any(|word| strsim::osa_distance(&folded, word) <= 2)
-}
-
-/// Whether a value is a secret whatever it is called: a hash, a key of ours, a PEM block, a password in a URL.
-pub(super) fn looks_secret(value: &str) -> bool {
-    let hash = value.starts_with('$') && value.len() > 8 && !value.starts_with("${");
-    hash || value.starts_with("glk_")
-        || value.starts_with("{SHA")
-        || value.contains("-----BEGIN")
-        || value.split_once("://").is_some_and(|(_, rest)| rest.contains('@'))
-}
-
-/// Whether a value only names a variable.
-fn is_reference(value: &str) -> bool {
-    let inner = value.strip_prefix("${").and_then(|rest| rest.strip_suffix('}'));
-    inner.is_some_and(|name| name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_'))
-}
-
 /// A source cut into lines.
 struct Page<'a> {
     source: &'a Source,
     lines: Vec<&'a str>,
+    /// In order and without overlaps, so that those of one line are found by bisection; `None` where nobody knows.
+    secrets: Option<Vec<Span>>,
 }
 
 impl<'a> Page<'a> {
-    fn new(source: &'a Source) -> Self {
+    fn new(source: &'a Source, concealed: &[Span]) -> Self {
         // A lone carriage return ends a line in YAML; a pair would count twice, so the empty half is left out.
         let lines = source.text.split('\n').flat_map(|line| line.strip_suffix('\r').unwrap_or(line).split('\r'));
-        Self { source, lines: lines.collect() }
+        let concealed = concealed.iter().filter(|span| span.file == source.file);
+        let secrets = source.secrets.as_ref().map(|known| disjoint(known.iter().chain(concealed)));
+        Self { source, lines: lines.collect(), secrets }
     }
 
-    fn place(&self, span: Span, concealed: Option<Span>) -> Place {
+    fn place(&self, span: Span) -> Place {
         Place {
             file: self.source.path.clone(),
             line: span.start.line as usize,
             column: span.start.column as usize,
             end_line: span.end.line as usize,
             end_column: span.end.column as usize,
-            excerpt: self.excerpt(span, concealed),
+            excerpt: self.excerpt(span),
         }
     }
 
     /// The line of the place. A line of `.env` is never shown: hardly anything in it is no secret.
-    fn excerpt(&self, span: Span, concealed: Option<Span>) -> Option<Excerpt> {
+    fn excerpt(&self, span: Span) -> Option<Excerpt> {
         let index = span.start.line as usize - 1;
         let line = *self.lines.get(index)?;
-        let masks = match (self.source.file, &self.source.secrets) {
+        let masks = match (self.source.file, &self.secrets) {
             (File::Environment, _) => return None,
-            (File::Config | File::Users, Some(secrets)) => masks_of(line, span.start.line, secrets, concealed),
+            (File::Config | File::Users, Some(secrets)) => masks_of(line, span.start.line, secrets),
             (File::Config | File::Users, None) => self.guess(index),
         };
         let start = span.start.column as usize - 1;
@@ -144,49 +79,65 @@ impl<'a> Page<'a> {
         Some(Masked::new(line, &masks).mark(start..end))
     }
 
-    /// In a file that could not be parsed, everything after the key is masked where it may be a secret.
+    /// In a file that could not be parsed, whatever may be a secret is masked: all of a line below a key that names
+    /// one, and what follows the key of a line of its own.
     fn guess(&self, index: usize) -> Vec<Range<usize>> {
         let line = self.lines[index];
-        if self.source.file == File::Config && !self.is_suspicious(index) {
+        let below = self.above(index).any(is_suspicious);
+        if self.source.file == File::Config && !below && !is_suspicious(line) {
             return mask_comment(line);
         }
         let indent = line.chars().take_while(|c| matches!(c, ' ' | '-' | '\t')).count();
-        let key = line.chars().position(|c| c == ':').filter(|at| *at <= 64);
+        let key = line.chars().position(|c| c == ':').filter(|at| *at <= 64 && !below);
         let key = key.filter(|at| !looks_secret(line.chars().take(*at).collect::<String>().trim()));
         let from = key.map_or(indent, |at| at + 1);
         let blank = line.chars().skip(from).take_while(|c| c.is_whitespace()).count();
         std::iter::once(from + blank..line.chars().count()).filter(|mask| !mask.is_empty()).collect()
     }
 
-    /// Whether the line, the one above it, or a block that it lies in speaks of secrets.
-    fn is_suspicious(&self, index: usize) -> bool {
-        let mut indent = usize::MAX;
-        let mut above = self.lines[..=index].iter().rev().filter(|line| !line.trim().is_empty());
-        let mut next_to = 2;
-        above.any(|line| {
-            let depth = line.len() - line.trim_start().len();
-            let counts = depth < indent || next_to > 0;
-            indent = indent.min(depth);
-            next_to = usize::saturating_sub(next_to, 1);
-            counts && line.split(|c: char| !c.is_alphanumeric() && c != '_' && c != '-').any(names_secret)
-                || counts && line.split([' ', '"', '\'', ',']).any(looks_secret)
+    /// The line before, and the ones of the blocks that the line lies in.
+    fn above(&self, index: usize) -> impl Iterator<Item = &'a str> {
+        let depth = |line: &str| line.len() - line.trim_start().len();
+        let mut indent = depth(self.lines[index]);
+        let filled = self.lines[..index].iter().rev().filter(|line| !line.trim().is_empty());
+        filled.enumerate().filter_map(move |(distance, line)| {
+            let outer = depth(line) < indent;
+            indent = indent.min(depth(line));
+            (outer || distance == 0).then_some(*line)
         })
     }
 }
 
+fn is_suspicious(line: &str) -> bool {
+    let mut words = line.split(|c: char| !c.is_alphanumeric() && c != '_' && c != '-');
+    words.any(names_secret) || line.split([' ', '"', '\'', ',']).any(looks_secret)
+}
+
+/// In order, and where spans touch or hold one another, made one.
+fn disjoint<'a>(spans: impl Iterator<Item = &'a Span>) -> Vec<Span> {
+    let mut spans: Vec<Span> = spans.copied().collect();
+    spans.sort();
+    spans.dedup_by(|next, kept| {
+        let overlaps = next.start <= kept.end;
+        if overlaps {
+            kept.end = kept.end.max(next.end);
+        }
+        overlaps
+    });
+    spans
+}
+
 /// The characters of one line that lie in a secret or in a comment.
-fn masks_of(line: &str, number: u32, secrets: &[Span], concealed: Option<Span>) -> Vec<Range<usize>> {
+fn masks_of(line: &str, number: u32, secrets: &[Span]) -> Vec<Range<usize>> {
     let width = line.chars().count();
     let covered = |span: &Span| {
         let start = if span.start.line < number { 0 } else { span.start.column as usize - 1 };
         let end = if span.end.line > number { width } else { span.end.column as usize - 1 };
         start.min(width)..end.min(width)
     };
-    // Scalars do not overlap and come in order, so those of one line are found by bisection.
     let first = secrets.partition_point(|span| span.end.line < number);
     let here = secrets[first..].iter().take_while(|span| span.start.line <= number);
-    let concealed = concealed.filter(|span| span.start.line <= number && number <= span.end.line);
-    let mut masks: Vec<_> = here.map(covered).chain(concealed.iter().map(covered)).chain(mask_comment(line)).collect();
+    let mut masks: Vec<_> = here.map(covered).chain(mask_comment(line)).collect();
     masks.retain(|mask| !mask.is_empty());
     masks.sort_by_key(|mask| mask.start);
     masks
@@ -281,29 +232,8 @@ mod tests {
         );
         assert_eq!(masked(line, &masks, 12..19).1, "[redacted]");
         assert_eq!(masked(line, &masks, 14..15).1, "[");
-        assert_eq!(masked(line, &[0..38], 2..10), ("[redacted]".to_owned(), "[".to_owned()));
+        assert_eq!(masked(line, &[0..12, 12..38], 2..10), ("[redacted]".to_owned(), "[".to_owned()));
         assert_eq!(masked("", &[], 0..0), (String::new(), String::new()));
         assert_eq!(masked("a", &[], 7..9), ("a".to_owned(), String::new()));
-    }
-
-    #[test]
-    fn names_of_secrets() {
-        for key in ["password", "passwrod", "Secret", "secret", "secert", "hash", "private_key", "client-key", "passwd"]
-        {
-            assert!(names_secret(key), "{key}");
-        }
-        for key in ["secret_file", "password_file", "roles", "name", "pass", "path", "server", "services", "users"] {
-            assert!(!names_secret(key), "{key}");
-        }
-    }
-
-    #[test]
-    fn values_that_are_secret_under_any_name() {
-        for value in ["$2b$12$abcdefgh", "glk_abc", "http://user:pass@host", "-----BEGIN PRIVATE KEY-----"] {
-            assert!(looks_secret(value), "{value}");
-        }
-        for value in ["${SECRET}", "$2", "http://127.0.0.1:9000", "alice@example.com"] {
-            assert!(!looks_secret(value), "{value}");
-        }
     }
 }

@@ -93,8 +93,12 @@ fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&
         return None;
     }
     let folded = word.to_ascii_lowercase().replace('-', "_");
-    let distance = |name: &str| strsim::osa_distance(&folded, &name.to_ascii_lowercase());
     let allowed = (word.chars().count() / 3).max(1);
+    let distance = |name: &str| {
+        let begins = folded.len() >= 3 && name.len() >= 3 && (folded.starts_with(name) || name.starts_with(&folded));
+        // `warning` for `warn`: far away by letters, and yet meant.
+        if begins { allowed } else { strsim::osa_distance(&folded, &name.to_ascii_lowercase()) }
+    };
     known.into_iter().map(|name| (distance(name), name)).filter(|(d, _)| *d <= allowed).min().map(|(_, name)| name)
 }
 
@@ -120,6 +124,8 @@ mod tests {
             ("Listen", Some("listen")),
             ("trusted-proxies", Some("trusted_proxies")),
             ("role", Some("roles")),
+            ("worker_count", None),
+            ("listening", Some("listen")),
             ("ports", None),
             ("", None),
         ] {

@@ -6,8 +6,8 @@ use http::Method;
 
 use super::code::Code;
 use super::finding::Finding;
+use super::shown::shown;
 use super::span::Span;
-use super::yaml::shown;
 use crate::access::{Methods, Mount, PathOptions, Pattern, Policy, RequestPath, Requirement, Rule, RuleId, Segment};
 
 /// The methods of everyday services; others are looked at only where a rule names them.
@@ -62,30 +62,51 @@ fn is_outside(pattern: &Pattern, mount: &Mount) -> bool {
 }
 
 fn fall_throughs(policy: &Policy, spans: &[Span]) -> Vec<Finding> {
-    let mut seen: HashSet<(String, Method)> = HashSet::new();
+    let mut seen = HashSet::new();
     let mut findings = Vec::new();
     for (rule, span) in policy.rules().iter().zip(spans) {
-        let Methods::Only(_) = &rule.methods else { continue };
-        let Some(sample) = sample(&rule.pattern) else { continue };
-        for method in USUAL {
-            let Some(wider) = policy.find(&method, &sample).map(|id: RuleId| policy.rule(id)) else { continue };
-            // To be refused by a wider rule is what a missing rule does as well.
-            if is_same_shape(&wider.pattern, &rule.pattern) || wider.requirement == Requirement::Nobody {
-                continue;
-            }
-            if seen.insert((shape(&rule.pattern), method.clone())) {
-                findings.push(fall_through(&method, rule, wider, *span));
-            }
+        // Two rules for one path would fall through with the same methods; the first speaks for both.
+        if rule.methods == Methods::All || !seen.insert(shape(&rule.pattern)) {
+            continue;
+        }
+        for (wider, methods) in deciders(policy, rule) {
+            findings.push(fall_through(&methods, rule, policy.rule(wider), *span));
         }
     }
     findings
 }
 
-fn fall_through(method: &Method, rule: &Rule, wider: &Rule, span: Span) -> Finding {
-    let (path, wider) = (shown(rule.pattern.source()), shown(&wider.name));
-    let message =
-        format!("`{method} {path}` is not covered by the rule `{}` and falls through to `{wider}`", shown(&rule.name));
-    let help = format!("if that is not meant, write `{{ path: \"{path}\", methods: [{method}], allow: nobody }}`");
+/// The wider rules that decide some of the usual methods on a rule's path, each with those methods.
+fn deciders(policy: &Policy, rule: &Rule) -> Vec<(RuleId, Vec<Method>)> {
+    let Some(sample) = sample(&rule.pattern) else { return Vec::new() };
+    let mut deciders: Vec<(RuleId, Vec<Method>)> = Vec::new();
+    for method in USUAL {
+        let Some(id) = policy.find(&method, &sample) else { continue };
+        let wider = policy.rule(id);
+        // To be refused by a wider rule is what a missing rule does as well.
+        if shape(&wider.pattern) == shape(&rule.pattern) || wider.requirement == Requirement::Nobody {
+            continue;
+        }
+        match deciders.iter_mut().find(|(other, _)| *other == id) {
+            Some((_, methods)) => methods.push(method),
+            None => deciders.push((id, vec![method])),
+        }
+    }
+    deciders
+}
+
+fn fall_through(methods: &[Method], rule: &Rule, wider: &Rule, span: Span) -> Finding {
+    let path = shown(rule.pattern.source());
+    let names = methods.iter().map(Method::as_str).collect::<Vec<_>>().join(", ");
+    let verbs = if methods.len() == 1 { ("is", "falls") } else { ("are", "fall") };
+    let message = format!(
+        "`{names} {path}` {} not covered by the rule `{}` and {} through to `{}`",
+        verbs.0,
+        shown(&rule.name),
+        verbs.1,
+        shown(&wider.name)
+    );
+    let help = format!("if that is not meant, write `{{ path: \"{path}\", methods: [{names}], allow: nobody }}`");
     Finding::warning(Code::MethodFallThrough, span, message).help(help)
 }
 
@@ -104,10 +125,6 @@ fn sample(pattern: &Pattern) -> Option<RequestPath> {
         merge_slashes: false,
     };
     RequestPath::parse(&text, options).ok()
-}
-
-fn is_same_shape(one: &Pattern, other: &Pattern) -> bool {
-    shape(one) == shape(other)
 }
 
 /// The pattern without the names of its parameters; also without letter case, which only merges warnings.

@@ -6,12 +6,13 @@ use std::path::{Path, PathBuf};
 use secrecy::SecretSlice;
 
 use super::code::Code;
-use super::excerpt::{Source, seal, secrets_of};
+use super::excerpt::{Source, seal};
 use super::files::{Files, beside, reason};
 use super::finding::{Finding, Findings};
 use super::lower::{self, Defaults, Draft, UsersFile};
 use super::problem::{Problem, Problems, Severity};
 use super::reader::Reader;
+use super::secrecy::secrets_of;
 use super::settings::Config;
 use super::span::{File, Span};
 use super::variables::{Variables, read_dotenv};
@@ -118,10 +119,10 @@ fn open(
     sources: &mut Vec<Source>,
 ) -> Option<Node> {
     let text = read(file, path, named, (files, findings))?;
-    let root = yaml::read(&text, file, findings);
-    let secrets = root.as_ref().map(secrets_of);
+    let tree = yaml::read(&text, file, findings);
+    let secrets = tree.as_ref().map(secrets_of);
     sources.push(Source { file, path: path.to_owned(), text, secrets });
-    root
+    tree.map(|tree| tree.root)
 }
 
 /// `named` is the place that names the file, where one does.

@@ -9,10 +9,11 @@ use super::files::{Files, beside, reason};
 use super::finding::{Finding, Findings, any_of, did_you_mean};
 use super::scalar::{Scalar, resolve};
 use super::section::Section;
+use super::shown::shown;
 use super::span::{File, Span};
 use super::value;
 use super::variables::Variables;
-use super::yaml::{Entry, Node, Value, shown};
+use super::yaml::{Entry, Node, Value};
 
 /// What every step of lowering needs.
 pub(super) struct Reader<'a> {
@@ -51,6 +52,12 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// What a file is called, for messages about all of it.
+    pub(super) fn file_name(&self, span: Span) -> Box<str> {
+        let name = self.path_of(span).file_name().unwrap_or_default();
+        name.to_string_lossy().into()
+    }
+
     /// A map; an empty value is an empty map, so that a block may have all its lines commented out.
     pub(super) fn section(&mut self, entry: Entry) -> Option<Section> {
         let Entry { key, key_span, node } = entry;
@@ -75,7 +82,7 @@ impl<'a> Reader<'a> {
             }
             Value::Broken => None,
             Value::Plain(_) | Value::Quoted(_) | Value::Map(_) => {
-                self.wrong_type(&Entry { key, key_span, node }, "a list, in `[ ]` or with a `- ` before each element");
+                self.wrong_type(&Entry { key, key_span, node }, "a list");
                 None
             }
         }
@@ -259,9 +266,18 @@ impl<'a> Reader<'a> {
 
     /// Reports a value of another kind than the one expected.
     pub(super) fn wrong_type(&mut self, entry: &Entry, expected: &str) {
-        let message = format!("`{}` expects {expected}, not {}", shown(&entry.key), kind_of(&entry.node));
-        let help = quoting_help(&entry.node, expected);
-        self.report(Finding::error(Code::WrongType, entry.node.span, message).maybe_help(help));
+        let key = shown(&entry.key);
+        let message = match kind_of(&entry.node) {
+            NOTHING => format!("`{key}` expects {expected}, and nothing is given"),
+            kind => format!("`{key}` expects {expected}, not {kind}"),
+        };
+        let help = type_help(entry, expected);
+        let finding = Finding::error(Code::WrongType, entry.node.span, message).maybe_help(help);
+        self.report(match (entry.node.span.file, expected) {
+            // `alice: password` where a map belongs.
+            (File::Users, "a map") => finding.conceal(entry.node.span),
+            (File::Users | File::Config | File::Environment, _) => finding,
+        });
     }
 
     /// Reports a value that is not what it should be.
@@ -286,10 +302,12 @@ impl<'a> Reader<'a> {
     }
 }
 
+const NOTHING: &str = "nothing";
+
 fn kind_of(node: &Node) -> &'static str {
     match &node.value {
         Value::Plain(text) => match resolve(text) {
-            Scalar::Nothing => "nothing",
+            Scalar::Nothing => NOTHING,
             Scalar::Boolean(_) => "a boolean",
             Scalar::Integer(_) | Scalar::Real(_) => "a number",
             Scalar::Text => "a string",
@@ -301,13 +319,14 @@ fn kind_of(node: &Node) -> &'static str {
     }
 }
 
-/// A number or truth value that was meant as a string needs quotes.
-fn quoting_help(node: &Node, expected: &str) -> Option<String> {
-    let Value::Plain(text) = &node.value else { return None };
+/// A number or truth value that was meant as a string needs quotes, a single element needs brackets.
+fn type_help(entry: &Entry, expected: &str) -> Option<String> {
+    let Value::Plain(text) = &entry.node.value else { return None };
     match (expected, resolve(text)) {
         ("a string", Scalar::Boolean(_) | Scalar::Integer(_) | Scalar::Real(_)) => {
             Some("put it in quotes if it is meant as a string".to_owned())
         }
+        ("a list", Scalar::Text) => Some(format!("write `{}: [{}]`", shown(&entry.key), shown(text))),
         (_, Scalar::Nothing | Scalar::Boolean(_) | Scalar::Integer(_) | Scalar::Real(_) | Scalar::Text) => None,
     }
 }

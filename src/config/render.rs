@@ -22,7 +22,8 @@ pub fn render(problems: &[Problem], style: Style) -> String {
         Style::Ansi => Renderer::styled(),
     };
     let renderer = renderer.decor_style(DecorStyle::Ascii);
-    problems.iter().map(|problem| renderer.render(&report(problem)) + "\n\n").collect()
+    let one = |problem| correct_columns(renderer.render(&report(problem)), problem) + "\n\n";
+    problems.iter().map(one).collect()
 }
 
 fn report(problem: &Problem) -> Vec<Group<'_>> {
@@ -53,6 +54,22 @@ fn at<'a>(group: Group<'a>, place: Option<&'a Place>) -> Group<'a> {
         ),
         None => group.element(Origin::path(path).line(place.line).char_column(place.column)),
     }
+}
+
+/// The renderer counts columns in the line that is shown; where a secret was taken out of it, the file has others.
+fn correct_columns(mut text: String, problem: &Problem) -> String {
+    let mut from = 0;
+    for place in problem.place.iter().chain(problem.notes.iter().map(|note| &note.place)) {
+        let Some(excerpt) = &place.excerpt else { continue };
+        let position = format!("{}:{}:", place.file.display(), place.line);
+        let shown = (excerpt.text[..excerpt.marked.start].chars().count() + 1).to_string();
+        let Some(at) = text[from..].find(&format!("{position}{shown}")) else { continue };
+        let start = from + at + position.len();
+        let column = place.column.to_string();
+        text.replace_range(start..start + shown.len(), &column);
+        from = start + column.len();
+    }
+    text
 }
 
 /// The same for programs: a list of objects.

@@ -1,10 +1,11 @@
 //! A map whose keys are asked for one by one; what nobody asked for is unknown.
 
 use super::code::Code;
-use super::finding::{Finding, any_of, did_you_mean};
+use super::finding::{Finding, did_you_mean};
 use super::reader::Reader;
+use super::shown::shown;
 use super::span::{File, Span};
-use super::yaml::{Entry, shown};
+use super::yaml::Entry;
 
 /// The keys of one map that are not read yet.
 #[derive(Debug)]
@@ -52,7 +53,7 @@ impl Section {
         match (self.take(key), self.take(alias)) {
             (Some(first), Some(second)) => {
                 let (first, second) = if first.key_span <= second.key_span { (first, second) } else { (second, first) };
-                let message = format!("`{}` is given although there is `{}`", second.key, first.key);
+                let message = format!("`{}` is given as well as `{}`", second.key, first.key);
                 let finding = Finding::error(Code::TwoSpellings, second.key_span, message)
                     .note(first.key_span, "first given here")
                     .help("take one of them away");
@@ -68,8 +69,8 @@ impl Section {
         for key in keys {
             if let Some(entry) = self.take(key) {
                 let message = format!("`{key}` is not available in this version");
-                let finding = Finding::error(Code::NotAvailable, entry.key_span, message);
-                reader.report(finding.help("take it away").conceal(entry.node.span));
+                let finding = Finding::error(Code::NotAvailable, entry.key_span, message).help("take it away");
+                reader.report(guarded(finding, &entry));
             }
         }
     }
@@ -78,14 +79,22 @@ impl Section {
     pub(super) fn finish(self, reader: &mut Reader<'_>) {
         for entry in &self.entries {
             let help = did_you_mean(&entry.key, self.known.iter().copied())
-                .unwrap_or_else(|| format!("known here: {}", any_of(self.known.iter().copied())));
+                .unwrap_or_else(|| format!("known here: {}", listed(&self.known)));
             let message = format!("unknown key `{}`", shown(&entry.key));
             let finding = Finding::error(Code::UnknownKey, entry.key_span, message).help(help);
-            reader.report(match entry.key_span.file {
-                // A misspelled `password` must not be what brings a hash to the screen.
-                File::Users => finding.conceal(entry.node.span),
-                File::Config | File::Environment => finding,
-            });
+            reader.report(guarded(finding, entry));
         }
     }
+}
+
+/// A misspelled `password` must not be what brings a hash to the screen.
+fn guarded(finding: Finding, entry: &Entry) -> Finding {
+    match entry.key_span.file {
+        File::Users => finding.conceal(entry.node.span),
+        File::Config | File::Environment => finding,
+    }
+}
+
+fn listed(keys: &[&'static str]) -> String {
+    keys.iter().map(|key| format!("`{key}`")).collect::<Vec<_>>().join(", ")
 }

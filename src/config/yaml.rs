@@ -6,6 +6,7 @@ use saphyr_parser::{Event, Parser, ScalarStyle, ScanError};
 
 use super::code::Code;
 use super::finding::{Finding, Findings};
+use super::shown::shown;
 use super::span::{File, Position, Span};
 
 /// Deep enough for every claim, shallow enough for every stack.
@@ -39,13 +40,21 @@ pub(super) struct Entry {
     pub(super) node: Node,
 }
 
+/// A document that was read.
+#[derive(Debug)]
+pub(super) struct Tree {
+    pub(super) root: Node,
+    /// Entries that were refused: nobody reads them, but they may hold secrets.
+    pub(super) dropped: Vec<Entry>,
+}
+
 /// Reads one document. `None` where the text is not YAML; everything wrong is reported.
-pub(super) fn read(text: &str, file: File, findings: &mut Findings) -> Option<Node> {
-    let mut builder = Builder { file, findings, open: Vec::new(), root: None, documents: 0 };
+pub(super) fn read(text: &str, file: File, findings: &mut Findings) -> Option<Tree> {
+    let mut builder = Builder { file, findings, open: Vec::new(), root: None, dropped: Vec::new(), documents: 0 };
     for step in Parser::new_from_str(text) {
         let done = match step {
             Ok((event, span)) => builder.event(event, span_of(file, span)),
-            Err(error) => Err(syntax_error(file, &error)),
+            Err(error) => Err(syntax_error(text, file, &error)),
         };
         if let Err(finding) = done {
             builder.findings.push(finding);
@@ -53,7 +62,7 @@ pub(super) fn read(text: &str, file: File, findings: &mut Findings) -> Option<No
         }
     }
     let nothing = Node { span: Span::at(file, 1, 1), value: Value::Plain("".into()) };
-    Some(builder.root.unwrap_or(nothing))
+    Some(Tree { root: builder.root.unwrap_or(nothing), dropped: builder.dropped })
 }
 
 fn span_of(file: File, span: saphyr_parser::Span) -> Span {
@@ -66,11 +75,14 @@ fn narrow(number: usize) -> u32 {
     u32::try_from(number).unwrap_or(u32::MAX)
 }
 
-fn syntax_error(file: File, error: &ScanError) -> Finding {
+fn syntax_error(text: &str, file: File, error: &ScanError) -> Finding {
     let span = Span::at(file, narrow(error.marker().line()), narrow(error.marker().col() + 1));
+    let line = text.lines().nth(error.marker().line().saturating_sub(1)).unwrap_or_default();
     let info = error.info();
     // The wording of the scanner is kept: it is what other YAML tools say and what can be looked up.
-    let help = if info.contains("tab") {
+    let help = if line.contains("${") && line.contains(['{', '[']) && info.contains("flow") {
+        "quote a value that holds `${…}` inside `{ }` or `[ ]`"
+    } else if info.contains("tab") {
         "indent with spaces"
     } else if info.contains("mapping values") {
         "quote a value that holds `: `, and check the indentation of this line and the one above"
@@ -95,6 +107,7 @@ struct Builder<'a> {
     findings: &'a mut Findings,
     open: Vec<Frame>,
     root: Option<Node>,
+    dropped: Vec<Entry>,
     documents: usize,
 }
 
@@ -175,8 +188,9 @@ impl Builder<'_> {
             Some(Frame::Map { start, entries, .. }) => (start, Value::Map(self.without_duplicates(entries))),
             None => return Ok(()),
         };
-        // A block ends where the next one starts; only a flow collection has an end of its own.
-        let end = if start.start == start.end { start.end } else { end.end };
+        // A block ends where the next one starts; only a flow collection has an end of its own, one bracket wide.
+        let bracket = Position { column: end.start.column + 1, ..end.start };
+        let end = if start.start == start.end { start.end } else { bracket };
         self.add(Node { span: Span { end, ..start }, value })
     }
 
@@ -204,9 +218,10 @@ impl Builder<'_> {
                 false => kept.iter().find(|other| other.key == entry.key).map(|other| other.key_span),
             };
             match first {
-                Some(first) => self.duplicate(&entry, first),
+                Some(first) => self.duplicate(entry, first),
                 None if &*entry.key == "<<" => {
                     self.refuse(entry.key_span, "merge keys are not read", "write the keys out");
+                    self.dropped.push(entry);
                 }
                 None => {
                     if many {
@@ -219,13 +234,14 @@ impl Builder<'_> {
         kept
     }
 
-    fn duplicate(&mut self, entry: &Entry, first: Span) {
+    fn duplicate(&mut self, entry: Entry, first: Span) {
         let message = format!("the key `{}` is given twice", shown(&entry.key));
         let finding = Finding::error(Code::DuplicateKey, entry.key_span, message).note(first, "first given here");
         self.findings.push(match self.file {
             File::Users => finding.conceal(entry.node.span),
             File::Config | File::Environment => finding,
         });
+        self.dropped.push(entry);
     }
 }
 
@@ -239,18 +255,4 @@ fn as_key(node: Node) -> Result<(Box<str>, Span), Finding> {
 fn complex_key(span: Span) -> Finding {
     Finding::error(Code::YamlFeature, span, "a key that is not a plain name")
         .help("write `name: value`; quote a value that starts with `?`, `[` or `{`")
-}
-
-/// A text from a file as it may stand inside a message: short and in one line.
-pub(super) fn shown(text: &str) -> String {
-    const LONGEST: usize = 60;
-    let mut line: String = text.chars().take(LONGEST).flat_map(printable).collect();
-    if text.chars().nth(LONGEST).is_some() {
-        line.push('…');
-    }
-    line
-}
-
-fn printable(c: char) -> Vec<char> {
-    if c.is_control() { c.escape_default().collect() } else { vec![c] }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::header::VIA;
-use http::{HeaderValue, Request, Response, StatusCode};
+use http::{Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
 
 use super::identify::{Identified, Outcome as Credential, identify};
@@ -19,7 +19,7 @@ use crate::ambient;
 use crate::portal::{Denial, Endpoint, LoginEvent, PortalCaller};
 use crate::telemetry::metrics::{LoginOutcome, Outcome};
 use crate::upstream::{Extra, Outbound, ResponseBody};
-use crate::wire::{BadRequest, Intake, Peer, Target, remove_hop_by_hop};
+use crate::wire::{BadRequest, Intake, Peer, Target, remove_hop_by_hop, via};
 
 /// Answers a request, whatever it is, and sees to it that it is written down once.
 pub async fn handle(worker: &Rc<Worker>, request: Request<Incoming>, peer: &Peer) -> Response<ReplyBody> {
@@ -52,7 +52,7 @@ async fn answer(
     record.take_in(&target, &intake);
     let identified = || {
         let address = Some(intake.client.address);
-        let identified = identify(snapshot, intake.credential.as_ref(), address, ambient::unix_seconds());
+        let identified = identify(pinned, intake.credential.as_ref(), address, ambient::unix_seconds());
         if let Credential::Refused(error) = identified.credential {
             worker.shard.token_refused(error.kind());
         }
@@ -125,8 +125,11 @@ fn permit<'a>(decision: Decision<'a>, credential: Credential, record: &mut Recor
 fn reply(answer: Result<Answer, Rejection>, mut record: Record) -> Response<ReplyBody> {
     match answer {
         Ok(Answer::Forwarded(mut response)) => {
+            let via = via(response.version());
+            // the client has a connection of its own, with a version of its own
+            *response.version_mut() = Version::HTTP_11;
             remove_hop_by_hop(response.headers_mut());
-            response.headers_mut().append(VIA, HeaderValue::from_static("1.1 gatelatch"));
+            response.headers_mut().append(VIA, via);
             record.status = Some(response.status().as_u16());
             ReplyBody::upstream(response, record)
         }

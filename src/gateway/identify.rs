@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::snapshot::Snapshot;
+use super::worker::Pinned;
 use crate::access::Caller;
 use crate::telemetry::metrics::TokenRefusal;
 use crate::token::{Refusal, VerifiedClaims};
@@ -41,7 +42,7 @@ pub(super) enum CredentialError {
 
 /// Looks whether the credential holds now. Never an error: a bad credential is a kind of caller.
 pub(super) fn identify(
-    snapshot: &Snapshot,
+    pinned: &Pinned,
     credential: Option<&Credential>,
     address: Option<IpAddr>,
     now: u64,
@@ -49,14 +50,28 @@ pub(super) fn identify(
     let Some(credential) = credential else {
         return Identified { caller: Caller::anonymous(address), credential: Outcome::Absent };
     };
-    let verified = snapshot.verifier.verify(credential.token(), now).map_err(CredentialError::Token);
-    match verified.and_then(|claims| Ok((find_user(&snapshot.directory, &claims)?, claims.expires_at))) {
+    match holder(pinned, credential.token(), now) {
         Ok((user, expires_at)) => Identified {
             caller: Caller::known(Arc::clone(&user.identity), address),
             credential: Outcome::Holds { expires_at },
         },
         Err(error) => Identified { caller: Caller::rejected(address), credential: Outcome::Refused(error) },
     }
+}
+
+/// Whose token it is, and until when. A token that was verified a moment ago is not verified again, but its time and
+/// its user are looked at every time.
+fn holder<'p>(pinned: &'p Pinned, token: &str, now: u64) -> Result<(&'p User, u64), CredentialError> {
+    let Snapshot { verifier, directory, .. } = &*pinned.snapshot;
+    if let Some(claims) = pinned.tokens.borrow().find(token)
+        && verifier.still_holds(claims, now)
+    {
+        return Ok((find_user(directory, claims)?, claims.expires_at));
+    }
+    let claims = verifier.verify(token, now).map_err(CredentialError::Token)?;
+    let holder = (find_user(directory, &claims)?, claims.expires_at);
+    pinned.tokens.borrow_mut().keep(token, claims);
+    Ok(holder)
 }
 
 fn find_user<'d>(directory: &'d Directory, claims: &VerifiedClaims) -> Result<&'d User, CredentialError> {

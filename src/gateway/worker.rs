@@ -1,17 +1,20 @@
 //! One worker's own part of the gateway: nothing in here is shared with another thread.
 
 use std::cell::{Cell, RefCell};
-use std::fmt::Write as _;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use http::HeaderValue;
 
 use super::snapshot::{Shared, Snapshot};
-use crate::ambient::Ticker;
+use crate::ambient::{self, Ticker};
 use crate::telemetry::access_log::LogShard;
 use crate::telemetry::metrics::{Metrics, ServiceMetrics, Shard};
+use crate::token::TokenCache;
 use crate::upstream::{Connector, Pool, Settings};
+
+/// Tokens that a worker remembers as verified; about 60 bytes each, and the token.
+const CACHED_TOKENS: usize = 4096;
 
 /// What a worker is made of.
 pub struct WorkerParts {
@@ -50,6 +53,8 @@ pub(super) struct Pinned {
     pub(super) lanes: Vec<Lane>,
     pub(super) unrouted: ServiceMetrics,
     pub(super) portal: ServiceMetrics,
+    /// Goes with the snapshot: a reload forgets every token.
+    pub(super) tokens: RefCell<TokenCache>,
 }
 
 /// What a worker keeps for one service.
@@ -134,9 +139,10 @@ impl Worker {
     pub(super) fn next_request_id(&self) -> HeaderValue {
         let count = self.id_counter.get();
         self.id_counter.set(count.wrapping_add(1));
-        let mut id = String::with_capacity(32);
-        write!(id, "{:016x}{count:016x}", self.id_prefix).expect("a string takes everything");
-        HeaderValue::try_from(id).expect("hexadecimal digits are visible ASCII")
+        let mut id = [0; 32];
+        write_hex(self.id_prefix, &mut id[..16]);
+        write_hex(count, &mut id[16..]);
+        HeaderValue::from_bytes(&id).expect("hexadecimal digits are visible ASCII")
     }
 }
 
@@ -147,6 +153,31 @@ impl Pinned {
             Lane { pool: pool(&service.forwarding.upstream), metrics: shard.service(&service.name, &rules) }
         });
         let lanes = lanes.collect();
-        Self { generation, lanes, unrouted: shard.unrouted(), portal: shard.portal(), snapshot }
+        let tokens = RefCell::new(TokenCache::new(CACHED_TOKENS, random_seed()));
+        Self { generation, lanes, unrouted: shard.unrouted(), portal: shard.portal(), tokens, snapshot }
+    }
+}
+
+/// Writes a number as lower-case hexadecimal digits, one a byte of `out`.
+fn write_hex(number: u64, out: &mut [u8]) {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    for (byte, shift) in out.iter_mut().rev().zip((0..).step_by(4)) {
+        *byte = DIGITS[usize::from((number >> shift) as u8 & 0xf)];
+    }
+}
+
+fn random_seed() -> [u64; 4] {
+    std::array::from_fn(|_| u64::from_le_bytes(ambient::random_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_is_written_with_all_its_digits() {
+        let mut out = [0; 16];
+        write_hex(0x0123_4567_89ab_cdef, &mut out);
+        assert_eq!(&out, b"0123456789abcdef");
     }
 }

@@ -3,6 +3,8 @@
 use std::cell::Cell;
 use std::task::{Context, Poll};
 
+use http_body::SizeHint;
+
 use crate::ambient::{Deadline, Ticker};
 use crate::config::ServerTimeouts;
 
@@ -23,6 +25,8 @@ pub(super) enum Phase {
 pub(super) struct ConnectionClock {
     phase: Cell<Phase>,
     stalled: Cell<bool>,
+    /// The last request has a body, and the client has not ended its side.
+    sending: Cell<bool>,
     deadline: Deadline,
     timeouts: ServerTimeouts,
 }
@@ -32,7 +36,13 @@ impl ConnectionClock {
     pub(super) fn start(ticker: &Ticker, timeouts: ServerTimeouts) -> Self {
         let deadline = ticker.deadline();
         deadline.arm(timeouts.header);
-        Self { phase: Cell::new(Phase::Fresh), stalled: Cell::new(false), deadline, timeouts }
+        Self {
+            phase: Cell::new(Phase::Fresh),
+            stalled: Cell::new(false),
+            sending: Cell::new(false),
+            deadline,
+            timeouts,
+        }
     }
 
     /// Bytes came in.
@@ -48,16 +58,30 @@ impl ConnectionClock {
         }
     }
 
-    /// A head is complete.
-    pub(super) fn asked(&self) {
+    /// Nothing more will come in.
+    pub(super) fn ended(&self) {
+        self.sending.set(false);
+    }
+
+    /// Whether the client may still be sending a body.
+    pub(super) fn sending(&self) -> bool {
+        self.sending.get()
+    }
+
+    /// A head is complete, and a body of this size follows.
+    pub(super) fn asked(&self, body: &SizeHint) {
         self.phase.set(Phase::Busy);
+        self.sending.set(body.exact() != Some(0));
         self.deadline.disarm();
     }
 
     /// The answer is complete, or given up.
     pub(super) fn answered(&self) {
         self.phase.set(Phase::Idle);
-        self.deadline.arm(self.timeouts.idle);
+        // what is not yet taken is waited for no longer than before
+        if !self.stalled.get() {
+            self.deadline.arm(self.timeouts.idle);
+        }
     }
 
     /// The client does not take what is written to it.
@@ -76,6 +100,11 @@ impl ConnectionClock {
                 Phase::Fresh | Phase::Head => self.deadline.arm(self.timeouts.header),
             }
         }
+    }
+
+    /// Whether the client does not take what is written to it.
+    pub(super) fn stalled(&self) -> bool {
+        self.stalled.get()
     }
 
     /// What the connection was doing when its time was over.

@@ -5,6 +5,7 @@ use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::CONNECTION;
@@ -14,11 +15,13 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
+use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 
 use super::clock::{ConnectionClock, Phase};
 use super::context::Context as WorkerContext;
 use super::io::ClientIo;
+use crate::ambient::Ticker;
 use crate::config::ServerLimits;
 use crate::gateway::{ReplyBody, handle};
 use crate::telemetry::metrics::ConnectionRejection;
@@ -29,6 +32,9 @@ const TOO_SLOW: &[u8] = b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\nc
 
 /// The most that is read ahead of what is passed on, in bytes, unless heads may be larger.
 const READ_AHEAD: usize = 64 * 1024;
+
+/// How long a client may go on sending a body that nobody wants.
+const LINGER: Duration = Duration::from_secs(2);
 
 /// How a connection ended.
 enum Ended {
@@ -48,7 +54,7 @@ pub(super) async fn serve(stream: TcpStream, peer: Peer, context: Rc<WorkerConte
     drop(snapshot);
     let io = TokioIo::new(ClientIo::new(stream, Rc::clone(&clock)));
     let service = service_fn(|request: Request<Incoming>| {
-        clock.asked();
+        clock.asked(&request.body().size_hint());
         let (context, clock, peer) = (Rc::clone(&context), Rc::clone(&clock), &peer);
         async move {
             let mut response = handle(&context.gateway, request, peer).await;
@@ -60,12 +66,28 @@ pub(super) async fn serve(stream: TcpStream, peer: Peer, context: Rc<WorkerConte
     });
     let mut connection = http.serve_connection(io, service);
     let ended = drive(&mut connection, &clock, &context).await;
+    let io = connection.into_parts().io.into_inner();
     match ended {
+        Ended::Closed if clock.sending() => Box::pin(linger(io.into_stream(), &context.ticker)).await,
         Ended::Closed => {}
-        Ended::Malformed => context.gateway.shard().connection_rejected(ConnectionRejection::Malformed),
-        Ended::TimedOut => {
-            time_out(connection.into_parts().io.into_inner(), &clock, &context);
+        Ended::Malformed => {
+            context.gateway.shard().connection_rejected(ConnectionRejection::Malformed);
+            Box::pin(linger(io.into_stream(), &context.ticker)).await;
         }
+        Ended::TimedOut => time_out(io, &clock, &context),
+    }
+}
+
+/// Throws away what a client goes on sending after its answer. Closing at once would reset the connection, and the
+/// reset can overtake the answer (RFC 9112, section 9.6).
+async fn linger(mut stream: TcpStream, ticker: &Ticker) {
+    let deadline = ticker.deadline();
+    deadline.arm(LINGER);
+    let mut thrown_away = vec![0; READ_AHEAD];
+    let drain = async { while stream.read(&mut thrown_away).await.is_ok_and(|length| length > 0) {} };
+    tokio::select! {
+        () = drain => {}
+        () = deadline.passed() => {}
     }
 }
 
@@ -111,12 +133,12 @@ where
 fn time_out(io: ClientIo, clock: &ConnectionClock, context: &WorkerContext) {
     match clock.phase() {
         // an idle connection has done nothing wrong
-        Phase::Idle => return,
+        Phase::Idle if !clock.stalled() => return,
         Phase::Head => {
             // best effort: a client that is this slow may not read either
             let _ = io.into_stream().try_write(TOO_SLOW);
         }
-        Phase::Fresh | Phase::Busy => {}
+        Phase::Fresh | Phase::Busy | Phase::Idle => {}
     }
     context.gateway.shard().connection_rejected(ConnectionRejection::Timeout);
 }

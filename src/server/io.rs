@@ -39,8 +39,10 @@ impl AsyncRead for ClientIo {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
         let polled = Pin::new(&mut self.stream).poll_read(cx, buf);
-        if buf.filled().len() > before {
-            self.clock.received();
+        match &polled {
+            Poll::Ready(Ok(())) if buf.filled().len() > before => self.clock.received(),
+            Poll::Ready(_) => self.clock.ended(),
+            Poll::Pending => {}
         }
         polled
     }

@@ -75,15 +75,19 @@ fn bind(address: SocketAddr) -> io::Result<TcpListener> {
 impl fmt::Display for ListenError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "cannot listen on `{}`: {}", self.address, self.error)?;
-        let advice = [
-            (io::ErrorKind::AddrInUse, "another process has it, or choose another port"),
-            (io::ErrorKind::PermissionDenied, "ports below 1024 need CAP_NET_BIND_SERVICE"),
-            (io::ErrorKind::AddrNotAvailable, "it is no address of this machine"),
-        ];
-        match advice.iter().find(|(kind, _)| *kind == self.error.kind()) {
-            Some((_, advice)) => write!(f, "; {advice}"),
-            None => Ok(()),
-        }
+        f.write_str(advice(self.error.kind()))
+    }
+}
+
+fn advice(kind: io::ErrorKind) -> &'static str {
+    if kind == io::ErrorKind::AddrInUse {
+        "; another process has it: end that one, or choose another port"
+    } else if kind == io::ErrorKind::PermissionDenied {
+        "; ports below 1024 need CAP_NET_BIND_SERVICE"
+    } else if kind == io::ErrorKind::AddrNotAvailable {
+        "; it is no address of this machine"
+    } else {
+        ""
     }
 }
 

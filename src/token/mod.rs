@@ -1,5 +1,6 @@
 //! Tokens: keys, issuing and verifying. Time and chance are always arguments.
 
+mod cache;
 mod claims;
 mod header;
 mod issuer;
@@ -8,6 +9,7 @@ mod key;
 mod refusal;
 mod verifier;
 
+pub use cache::TokenCache;
 pub use claims::{is_valid_subject, is_visible};
 pub use issuer::{Holder, IssueError, IssuedToken, Issuer, IssuerSettings};
 pub use key::{HS256_BYTES, Key, KeyError};

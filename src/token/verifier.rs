@@ -68,6 +68,11 @@ impl Verifier {
         self.check_claims(&decode(payload)?, now)
     }
 
+    /// Whether claims that held once still do, as far as that is a matter of time.
+    pub fn still_holds(&self, claims: &VerifiedClaims, now: u64) -> bool {
+        now < claims.expires_at.saturating_add(self.settings.leeway.as_secs())
+    }
+
     fn check_signature(&self, signed: &str, signature: &str) -> Result<(), Refusal> {
         let algorithm = self.key.algorithm();
         match jsonwebtoken::crypto::verify(signature, signed.as_bytes(), self.key.decoding(), algorithm) {

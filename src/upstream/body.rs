@@ -22,6 +22,8 @@ pub struct RequestBody {
 struct Streamed {
     incoming: Incoming,
     left: u64,
+    /// Whether it is the client that is waited for, and not the upstream.
+    waiting: bool,
     stall: Deadline,
     stall_after: Duration,
     exchange: Rc<Exchange>,
@@ -31,9 +33,9 @@ struct Streamed {
 pub(super) struct Exchange {
     /// Why the body ended before its end.
     pub(super) fault: Cell<Option<BodyFault>>,
-    /// Armed when the request has been sent.
+    /// Armed while the upstream has to do something: take a piece of the body, or answer.
     pub(super) response: Deadline,
-    /// How long the answer may take from then on.
+    /// How long each may take.
     pub(super) response_after: Duration,
 }
 
@@ -57,7 +59,7 @@ impl RequestBody {
 
     pub(super) fn streamed(incoming: Incoming, watch: Watch) -> Self {
         let Watch { limit, stall, stall_after, exchange } = watch;
-        Self { streamed: Some(Streamed { incoming, left: limit, stall, stall_after, exchange }) }
+        Self { streamed: Some(Streamed { incoming, left: limit, waiting: false, stall, stall_after, exchange }) }
     }
 
     /// What the body reports to the sender of the request; `None` where there is no body.
@@ -72,7 +74,14 @@ impl Streamed {
         fault
     }
 
+    /// The next piece is the client's to send. Without the clock's change of sides, an upstream that does not read would
+    /// be waited for without end, and a client that sends would be blamed for it.
     fn wait(&mut self, cx: &Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyFault>>> {
+        if !self.waiting {
+            self.waiting = true;
+            self.exchange.response.disarm();
+            self.stall.arm(self.stall_after);
+        }
         if self.stall.poll_passed(cx).is_ready() {
             return Poll::Ready(Some(Err(self.fail(BodyFault::TimedOut))));
         }
@@ -83,7 +92,9 @@ impl Streamed {
     fn pass(&mut self, frame: Frame<Bytes>) -> Result<Frame<Bytes>, BodyFault> {
         let length = frame.data_ref().map_or(0, |data| data.len() as u64);
         self.left = self.left.checked_sub(length).ok_or_else(|| self.fail(BodyFault::TooLarge))?;
-        self.stall.arm(self.stall_after);
+        self.waiting = false;
+        self.stall.disarm();
+        self.exchange.response.arm(self.exchange.response_after);
         Ok(frame)
     }
 }

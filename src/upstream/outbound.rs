@@ -5,7 +5,7 @@ use std::num::NonZeroU64;
 use std::rc::Rc;
 use std::time::Duration;
 
-use http::header::{AUTHORIZATION, CONTENT_LENGTH, HOST, VIA};
+use http::header::{AUTHORIZATION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING, VIA};
 use http::uri::PathAndQuery;
 use http::{Extensions, HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, Version};
 use http_body::Body as _;
@@ -16,10 +16,9 @@ use super::error::PrepareError;
 use super::settings::{HostHeader, Settings};
 use crate::access::{CaseRule, Mount, PathOptions, Permit, RequestPath};
 use crate::ambient::Ticker;
-use crate::wire::{Authorization, FieldFilter, Host, IdentitySettings, Intake, each_nominated};
+use crate::wire::{Authorization, FieldFilter, Host, IdentitySettings, Intake, Nominated, move_fields, via};
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-const VIA_GATEWAY: HeaderValue = HeaderValue::from_static("1.1 gatelatch");
 
 /// How the requests of one service are written.
 #[derive(Clone, Debug)]
@@ -65,15 +64,14 @@ impl Outbound {
     ) -> Result<Self, PrepareError> {
         let uri = outbound_uri(&permit, &intake.head.uri, how)?;
         check_announced(&body, how)?;
-        // hyper writes a length for a body only, and some servers ask a POST for one
-        let zero_length = body.is_end_stream() && intake.head.headers.contains_key(CONTENT_LENGTH);
+        let framing = framing_field(&body, &intake.head.headers);
         let mut request = Request::new(watched(body, how, extra.ticker));
         *request.method_mut() = intake.head.method.clone();
         *request.uri_mut() = uri;
         *request.version_mut() = Version::HTTP_11;
         let (mut fields, extensions) = write_fields(&permit, host, intake, how, extra.request_id);
-        if zero_length {
-            fields.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
+        if let Some((name, value)) = framing {
+            fields.insert(name, value);
         }
         *request.headers_mut() = fields;
         // hyper keeps the spelling of field names here
@@ -102,8 +100,8 @@ impl Outbound {
         let mut copy = Request::new(RequestBody::empty());
         copy.method_mut().clone_from(self.request.method());
         copy.uri_mut().clone_from(self.request.uri());
+        // without the spelling of the names, which hyper keeps beside them: nearly every copy is made in vain
         copy.headers_mut().clone_from(self.request.headers());
-        copy.extensions_mut().clone_from(self.request.extensions());
         Some(Self { request: copy })
     }
 }
@@ -139,6 +137,16 @@ fn check_announced(body: &Incoming, how: &Forwarding) -> Result<(), PrepareError
     if how.body_limit.is_some_and(over) { Err(PrepareError::BodyTooLarge) } else { Ok(()) }
 }
 
+/// The field that says how long the body is, where hyper would not write it. Some servers ask a POST without a body for
+/// its length; and hyper believes that a GET of unknown length has no body.
+fn framing_field(body: &Incoming, sent: &HeaderMap) -> Option<(HeaderName, HeaderValue)> {
+    if body.is_end_stream() {
+        return sent.contains_key(CONTENT_LENGTH).then_some((CONTENT_LENGTH, HeaderValue::from_static("0")));
+    }
+    let unknown = body.size_hint().exact().is_none();
+    unknown.then_some((TRANSFER_ENCODING, HeaderValue::from_static("chunked")))
+}
+
 fn watched(body: Incoming, how: &Forwarding, ticker: &Ticker) -> RequestBody {
     if body.is_end_stream() {
         return RequestBody::empty();
@@ -149,7 +157,6 @@ fn watched(body: Incoming, how: &Forwarding, ticker: &Ticker) -> RequestBody {
         response_after: how.upstream.timeouts.response,
     };
     let stall = ticker.deadline();
-    stall.arm(how.body_timeout);
     let limit = how.body_limit.map_or(u64::MAX, NonZeroU64::get);
     RequestBody::streamed(body, Watch { limit, stall, stall_after: how.body_timeout, exchange: Rc::new(exchange) })
 }
@@ -162,6 +169,7 @@ fn write_fields(
     request_id: HeaderValue,
 ) -> (HeaderMap, Extensions) {
     let Intake { head, client, said, credential, .. } = intake;
+    let via = via(head.version);
     let mut fields = HeaderMap::with_capacity(head.headers.len() + 10);
     fields.insert(HOST, outbound_host(host, how));
     let used = credential.is_some() && permit.identity().is_some();
@@ -169,7 +177,7 @@ fn write_fields(
     pass_fields(head.headers, &mut fields, &how.filter, drop_credential);
     client.set_fields(&mut fields, &said, host.field());
     fields.insert(X_REQUEST_ID, request_id);
-    fields.append(VIA, VIA_GATEWAY);
+    fields.append(VIA, via);
     if let Some(identity) = permit.identity() {
         how.identity.set_fields(&mut fields, identity);
     }
@@ -185,24 +193,9 @@ fn outbound_host(host: &Host, how: &Forwarding) -> HeaderValue {
 
 /// Moves the fields that pass, in their order.
 fn pass_fields(sent: HeaderMap, fields: &mut HeaderMap, filter: &FieldFilter, drop_credential: bool) {
-    let mut nominated = Vec::new();
-    each_nominated(&sent, |name| {
-        if !name.eq_ignore_ascii_case("close") && !name.eq_ignore_ascii_case("keep-alive") {
-            nominated.push(name.to_ascii_lowercase());
-        }
-    });
+    let nominated = Nominated::read(&sent);
     let passes = |name: &HeaderName| {
-        filter.passes(name)
-            && !(drop_credential && *name == AUTHORIZATION)
-            && !nominated.iter().any(|nominated| nominated == name.as_str())
+        filter.passes(name) && !(drop_credential && *name == AUTHORIZATION) && !nominated.contains(name)
     };
-    let mut current = None;
-    for (name, value) in sent {
-        if let Some(name) = name {
-            current = passes(&name).then_some(name);
-        }
-        if let Some(name) = &current {
-            fields.append(name, value);
-        }
-    }
+    move_fields(sent, fields, passes);
 }

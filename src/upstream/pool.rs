@@ -18,6 +18,7 @@ use super::error::ForwardError;
 use super::outbound::Outbound;
 use super::settings::Settings;
 use crate::ambient::{Deadline, Ticker};
+use crate::wire::settle_response;
 
 /// The most unused connections that one worker keeps to one server.
 const IDLE_CONNECTIONS: usize = 1024;
@@ -137,7 +138,10 @@ impl Pool {
                 let error = ForwardError::Protocol("it switches protocols unasked".to_owned());
                 Err(Failed { error, again: None })
             }
-            Ok(response) => Ok(response.map(|body| ResponseBody::new(body, lease))),
+            Ok(mut response) => match settle_response(response.headers_mut()) {
+                Ok(()) => Ok(response.map(|body| ResponseBody::new(body, lease))),
+                Err(what) => Err(Failed { error: ForwardError::Protocol(what.to_string()), again: None }),
+            },
             Err(Failed { error, again: None }) if matches!(error, ForwardError::Closed(_)) => {
                 Err(Failed { error, again: spare })
             }
@@ -177,7 +181,6 @@ async fn drive(driver: http1::Connection<TokioIo<TcpStream>, RequestBody>, unuse
 impl Lease {
     /// Gives the connection back, ready for another exchange.
     pub(super) fn release(self) {
-        self.connection.response.disarm();
         if !self.connection.sender.is_closed() {
             self.pool.keep(self.connection);
         }
@@ -187,19 +190,19 @@ impl Lease {
         let exchange = request.body().exchange().cloned();
         let Connection { sender, response, .. } = &mut self.connection;
         let deadline = match &exchange {
-            // the body arms it at its end
+            // the body moves it for as long as it is being sent
             Some(exchange) => &exchange.response,
-            None => {
-                response.arm(self.pool.settings.timeouts.response);
-                response
-            }
+            None => &*response,
         };
+        deadline.arm(self.pool.settings.timeouts.response);
         let mut answer = pin!(sender.try_send_request(request));
         let answered = poll_fn(|cx| match answer.as_mut().poll(cx) {
             Poll::Ready(answer) => Poll::Ready(Some(answer)),
             Poll::Pending => deadline.poll_passed(cx).map(|()| None),
         })
         .await;
+        // the body of the answer may take its time
+        response.disarm();
         let fault = exchange.as_ref().and_then(|exchange| exchange.fault.get());
         match answered {
             Some(Ok(response)) => Ok(response),

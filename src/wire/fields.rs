@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use ahash::RandomState;
 use http::header::CONNECTION;
-use http::{HeaderMap, HeaderName};
+use http::{HeaderMap, HeaderName, HeaderValue, Version};
 
 use super::identity::IdentitySettings;
 
@@ -26,51 +26,40 @@ const CONNECTION_FIELDS: [&str; 13] = [
     "expect",
 ];
 
-/// What only a proxy in front may say, folded. Whatever is believed of it is set anew.
-const FORWARDED: [&str; 19] = [
+/// What only a proxy in front may say, folded, beside the family of `X-Forwarded-*`. Whatever is believed of it is set anew.
+const FORWARDED: [&str; 13] = [
     "forwarded",
-    "xforwardedfor",
-    "xforwardedproto",
-    "xforwardedprotocol",
-    "xforwardedhost",
-    "xforwardedport",
-    "xforwardedserver",
-    "xforwardedscheme",
-    "xforwardedssl",
-    "xforwardedprefix",
-    "xforwardeduri",
-    "xforwardedmethod",
     "xrealip",
     "trueclientip",
     "cfconnectingip",
+    "cfconnectingipv6",
     "xclientip",
     "xclusterclientip",
     "fastlyclientip",
+    "proxyclientip",
+    "wlproxyclientip",
+    "xoriginalforwardedfor",
+    "xenvoyexternaladdress",
     "xrequestid",
 ];
 
 /// Identity and routing fields of other proxies, folded: an upstream that believes them must not hear them from a client.
-const WELL_KNOWN: [&str; 16] = [
+const WELL_KNOWN: [&str; 11] = [
     "xremoteuser",
-    "xforwardeduser",
-    "xforwardedemail",
-    "xforwardedgroups",
-    "xforwardedpreferredusername",
-    "xforwardedaccesstoken",
     "xauthuser",
     "xauthenticateduser",
     "xoriginalurl",
+    "xoriginalhost",
     "xoriginaluri",
     "xoriginalmethod",
     "xrewriteurl",
     "xhttpmethodoverride",
     "xhttpmethod",
     "xmethodoverride",
-    "xsslclientsdn",
 ];
 
 /// Families of such fields, by how their folded name starts.
-const FAMILIES: [&str; 4] = ["xgatelatch", "remote", "xwebauth", "xauthrequest"];
+const FAMILIES: [&str; 6] = ["xgatelatch", "remote", "xforwarded", "xwebauth", "xauthrequest", "xsslclient"];
 
 /// Decides for each field name of a request whether it reaches the upstream. Names are compared after folding case and
 /// every character that is no letter or digit: what `X_Forwarded-User` becomes in a CGI-like environment.
@@ -127,35 +116,74 @@ fn fold_into<'b>(name: &str, buffer: &'b mut [u8; 64]) -> Option<&'b [u8]> {
     Some(&buffer[..length])
 }
 
-/// Calls `name` for every field that a `Connection` line nominates as hop-by-hop, in any of its lines.
-pub(crate) fn each_nominated(headers: &HeaderMap, mut name: impl FnMut(&str)) {
-    for line in headers.get_all(CONNECTION) {
-        let tokens = line.as_bytes().split(|byte| *byte == b',').filter_map(|token| std::str::from_utf8(token).ok());
-        tokens.map(str::trim).filter(|token| !token.is_empty()).for_each(&mut name);
+/// The fields that `Connection` lines nominate as hop-by-hop, in any of the lines (RFC 9110, section 7.6.1).
+pub(crate) struct Nominated(Vec<Box<str>>);
+
+impl Nominated {
+    /// Reads all `Connection` lines. Their own options `close` and `keep-alive` name no field that could pass anyway,
+    /// and `Content-Length` is about the message, whoever names it.
+    pub(crate) fn read(headers: &HeaderMap) -> Self {
+        let lines = headers.get_all(CONNECTION).iter().flat_map(|line| line.as_bytes().split(|byte| *byte == b','));
+        let tokens = lines.filter_map(|token| std::str::from_utf8(token).ok()).map(str::trim);
+        let fields = tokens.filter(|token| {
+            !["", "close", "keep-alive", "content-length"].iter().any(|option| token.eq_ignore_ascii_case(option))
+        });
+        Self(fields.map(|token| token.to_ascii_lowercase().into()).collect())
+    }
+
+    /// Whether a field of this name is nominated.
+    pub(crate) fn contains(&self, name: &HeaderName) -> bool {
+        self.0.iter().any(|nominated| **nominated == *name.as_str())
     }
 }
 
-/// Takes the hop-by-hop fields out of a response. `Content-Length` stays: it is about the message.
+/// The gateway's own entry of `Via`, for a message that came in this version (RFC 9110, section 7.6.3).
+pub fn via(received: Version) -> HeaderValue {
+    HeaderValue::from_static(if received == Version::HTTP_10 { "1.0 gatelatch" } else { "1.1 gatelatch" })
+}
+
+/// Takes the hop-by-hop fields out of a response. The others keep their order, which taking out one by one would not.
 pub fn remove_hop_by_hop(headers: &mut HeaderMap) {
-    const RESPONSE: [&str; 7] =
-        ["keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade", "proxy-authenticate"];
-    if headers.contains_key(CONNECTION) {
-        let mut nominated = Vec::new();
-        each_nominated(headers, |name| nominated.push(name.to_ascii_lowercase()));
-        for name in nominated.iter().filter(|name| name.as_str() != "content-length") {
-            headers.remove(name.as_str());
-        }
-        headers.remove(CONNECTION);
+    // looking at each name that is there costs less than looking each of these names up
+    if !headers.keys().any(is_hop_by_hop) {
+        return;
     }
-    for name in RESPONSE {
-        headers.remove(name);
+    let nominated = Nominated::read(headers);
+    let mut kept = HeaderMap::with_capacity(headers.len());
+    move_fields(std::mem::take(headers), &mut kept, |name| !is_hop_by_hop(name) && !nominated.contains(name));
+    *headers = kept;
+}
+
+/// Fields of a response that are about one connection. `Content-Length` is about the message.
+fn is_hop_by_hop(name: &HeaderName) -> bool {
+    matches!(
+        name.as_str(),
+        "connection"
+            | "keep-alive"
+            | "proxy-connection"
+            | "proxy-authenticate"
+            | "te"
+            | "trailer"
+            | "transfer-encoding"
+            | "upgrade"
+    )
+}
+
+/// Moves the fields whose names pass, in their order.
+pub(crate) fn move_fields(from: HeaderMap, to: &mut HeaderMap, passes: impl Fn(&HeaderName) -> bool) {
+    let mut current = None;
+    for (name, value) in from {
+        if let Some(name) = name {
+            current = passes(&name).then_some(name);
+        }
+        if let Some(name) = &current {
+            to.append(name, value);
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use http::HeaderValue;
-
     use super::*;
 
     fn passes(name: &str) -> bool {
@@ -173,6 +201,10 @@ mod tests {
             "x_gatelatch_user",
             "X-Forwarded-User",
             "X_Forwarded_User",
+            "X-Forwarded-Client-Cert",
+            "X-Forwarded-Anything",
+            "X-SSL-Client-CN",
+            "X-Original-Host",
             "X-Auth-Request-Email",
             "X-WEBAUTH-USER",
             "X-Remote-User",
@@ -235,5 +267,16 @@ mod tests {
         }
         remove_hop_by_hop(&mut headers);
         assert_eq!(headers.keys().map(HeaderName::as_str).collect::<Vec<_>>(), ["x-c"]);
+    }
+
+    #[test]
+    fn the_fields_of_a_response_keep_their_order() {
+        let mut headers = HeaderMap::new();
+        for name in ["connection", "x-a", "keep-alive", "x-b", "content-length", "x-c", "transfer-encoding", "x-d"] {
+            headers.append(HeaderName::from_static(name), HeaderValue::from_static("1"));
+        }
+        remove_hop_by_hop(&mut headers);
+        let names: Vec<&str> = headers.keys().map(HeaderName::as_str).collect();
+        assert_eq!(names, ["x-a", "x-b", "content-length", "x-c", "x-d"]);
     }
 }

@@ -1,6 +1,8 @@
-//! How long a request's body is, and whether anyone could read that differently.
+//! How long a body is, and whether anyone could read that differently.
 
-use http::header::{EXPECT, TRANSFER_ENCODING};
+use std::fmt;
+
+use http::header::{CONTENT_LENGTH, EXPECT, TRANSFER_ENCODING};
 use http::{HeaderMap, Version};
 
 use super::bad_request::BadRequest;
@@ -23,11 +25,100 @@ pub(super) fn check(headers: &HeaderMap, version: Version) -> Result<(), BadRequ
     }
 }
 
+/// Why the framing of an upstream's answer cannot be passed on. The fault is the upstream's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ResponseFraming {
+    /// A transfer coding other than exactly one `chunked`: taking it off unread would leave the body garbled.
+    TransferEncoding,
+    /// Lengths that are no number, or differ.
+    ContentLength,
+}
+
+/// Leaves an answer with one reading of its length (RFC 9112, section 6.3): a length beside a transfer coding goes, and
+/// of equal lengths one stays.
+///
+/// # Errors
+/// [`ResponseFraming`] where there is no one reading.
+pub fn settle_response(headers: &mut HeaderMap) -> Result<(), ResponseFraming> {
+    let mut encodings = headers.get_all(TRANSFER_ENCODING).iter();
+    if let Some(encoding) = encodings.next() {
+        if !encoding.as_bytes().eq_ignore_ascii_case(b"chunked") || encodings.next().is_some() {
+            return Err(ResponseFraming::TransferEncoding);
+        }
+        headers.remove(CONTENT_LENGTH);
+        return Ok(());
+    }
+    let mut lengths = headers.get_all(CONTENT_LENGTH).iter();
+    match (lengths.next(), lengths.next()) {
+        (None, _) => return Ok(()),
+        (Some(length), None) if is_number(length.as_bytes()) => return Ok(()),
+        (Some(_), _) => {}
+    }
+    let length = one_length(headers).ok_or(ResponseFraming::ContentLength)?;
+    headers.insert(CONTENT_LENGTH, length.into());
+    Ok(())
+}
+
+/// What all lengths of all lines say; `None` where they differ.
+fn one_length(headers: &HeaderMap) -> Option<u64> {
+    let mut one = None;
+    for line in headers.get_all(CONTENT_LENGTH) {
+        for text in line.to_str().ok()?.split(',').map(str::trim) {
+            let length = is_number(text.as_bytes()).then(|| text.parse::<u64>().ok())??;
+            if *one.get_or_insert(length) != length {
+                return None;
+            }
+        }
+    }
+    one
+}
+
+fn is_number(text: &[u8]) -> bool {
+    !text.is_empty() && text.iter().all(u8::is_ascii_digit)
+}
+
+impl fmt::Display for ResponseFraming {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::TransferEncoding => "its `Transfer-Encoding` is not exactly `chunked`",
+            Self::ContentLength => "its `Content-Length` is not one number",
+        })
+    }
+}
+
+impl std::error::Error for ResponseFraming {}
+
 #[cfg(test)]
 mod tests {
     use http::HeaderValue;
 
     use super::*;
+
+    fn settled(fields: &[(&'static str, &'static str)]) -> Result<Vec<String>, ResponseFraming> {
+        let mut headers = HeaderMap::new();
+        for (name, value) in fields {
+            headers.append(*name, HeaderValue::from_static(value));
+        }
+        settle_response(&mut headers)?;
+        Ok(headers.get_all(CONTENT_LENGTH).iter().map(|value| value.to_str().unwrap().to_owned()).collect())
+    }
+
+    #[test]
+    fn an_answer_has_one_length() {
+        let length = |value| ("content-length", value);
+        let some = |value: &str| Ok(vec![value.to_owned()]);
+        assert_eq!(settled(&[]), Ok(vec![]));
+        assert_eq!(settled(&[length("5")]), some("5"));
+        assert_eq!(settled(&[length("5"), length("5")]), some("5"));
+        assert_eq!(settled(&[length("5, 5")]), some("5"));
+        assert_eq!(settled(&[length("5"), ("transfer-encoding", "chunked")]), Ok(vec![]));
+        for lengths in [&[length("5"), length("6")][..], &[length("5, 6")], &[length("")], &[length("+5")]] {
+            assert_eq!(settled(lengths), Err(ResponseFraming::ContentLength), "{lengths:?}");
+        }
+        for coding in ["gzip, chunked", "gzip", "identity", "chunked, chunked"] {
+            assert_eq!(settled(&[("transfer-encoding", coding)]), Err(ResponseFraming::TransferEncoding), "{coding}");
+        }
+    }
 
     fn transfer_encoding(lines: &[&'static str], version: Version) -> Result<(), BadRequest> {
         let mut headers = HeaderMap::new();

@@ -1,5 +1,7 @@
 //! Identity headers: what the upstream is told about the caller.
 
+use std::borrow::Cow;
+
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::access::{ClaimValue, Identity};
@@ -81,47 +83,54 @@ impl IdentitySettings {
     }
 
     fn value(&self, field: &IdentityField, identity: &Identity) -> Option<HeaderValue> {
-        let text = match field {
-            IdentityField::Subject => encode(&identity.subject, ""),
-            IdentityField::Roles => self.join(identity.roles.iter().map(|role| encode(role, &self.separator))),
-            IdentityField::Name => encode(identity.name.as_deref()?, ""),
-            IdentityField::Email => encode(identity.email.as_deref()?, ""),
+        let mut text = String::new();
+        match field {
+            IdentityField::Subject => encode(&identity.subject, "", &mut text),
+            IdentityField::Roles => self.join(identity.roles.iter().map(|role| Cow::Borrowed(&**role)), &mut text),
+            IdentityField::Name => encode(identity.name.as_deref()?, "", &mut text),
+            IdentityField::Email => encode(identity.email.as_deref()?, "", &mut text),
             IdentityField::Claim(name) => {
                 let claim = identity.claims.iter().find(|claim| claim.name == *name)?;
-                self.join(claim.values.iter().map(|value| encode(&claim_text(value), &self.separator)))
+                self.join(claim.values.iter().map(claim_text), &mut text);
             }
-        };
+        }
         HeaderValue::try_from(text).ok()
     }
 
-    fn join(&self, values: impl Iterator<Item = String>) -> String {
-        values.collect::<Vec<_>>().join(&self.separator)
+    fn join<'v>(&self, values: impl Iterator<Item = Cow<'v, str>>, text: &mut String) {
+        for (index, value) in values.enumerate() {
+            if index > 0 {
+                text.push_str(&self.separator);
+            }
+            encode(&value, &self.separator, text);
+        }
     }
 }
 
-fn claim_text(value: &ClaimValue) -> String {
+fn claim_text(value: &ClaimValue) -> Cow<'_, str> {
     match value {
-        ClaimValue::Text(text) => text.to_string(),
-        ClaimValue::Integer(number) => number.to_string(),
-        ClaimValue::Boolean(truth) => truth.to_string(),
+        ClaimValue::Text(text) => Cow::Borrowed(text),
+        ClaimValue::Integer(number) => Cow::Owned(number.to_string()),
+        ClaimValue::Boolean(truth) => Cow::Borrowed(if *truth { "true" } else { "false" }),
     }
 }
 
 /// Percent-encodes what a field cannot carry, what the separator would split, and `%` itself, so that it can be undone.
 /// An inner space stays: names have them.
-fn encode(text: &str, separator: &str) -> String {
+fn encode(text: &str, separator: &str, encoded: &mut String) {
+    const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
     let plain =
         |byte: u8| (byte.is_ascii_graphic() || byte == b' ') && byte != b'%' && !separator.as_bytes().contains(&byte);
     let edge = |at: usize| at == 0 || at + 1 == text.len();
-    let mut encoded = String::with_capacity(text.len());
+    encoded.reserve(text.len());
     for (at, byte) in text.bytes().enumerate() {
         if plain(byte) && !(byte == b' ' && edge(at)) {
             encoded.push(char::from(byte));
         } else {
-            encoded.push_str(&format!("%{byte:02X}"));
+            let digits = [byte >> 4, byte & 0xf].map(|digit| char::from(DIGITS[usize::from(digit)]));
+            encoded.extend(['%'].into_iter().chain(digits));
         }
     }
-    encoded
 }
 
 #[cfg(test)]
@@ -146,6 +155,8 @@ mod tests {
 
     #[test]
     fn an_edge_space_is_kept_apart_from_the_field() {
-        assert_eq!(encode(" a b ", ""), "%20a b%20");
+        let mut encoded = String::new();
+        encode(" a b ", "", &mut encoded);
+        assert_eq!(encoded, "%20a b%20");
     }
 }

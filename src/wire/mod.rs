@@ -13,9 +13,10 @@ mod problem;
 
 pub use bad_request::BadRequest;
 pub use credential::Credential;
-pub(crate) use fields::each_nominated;
-pub use fields::{FieldFilter, remove_hop_by_hop};
+pub use fields::{FieldFilter, remove_hop_by_hop, via};
+pub(crate) use fields::{Nominated, move_fields};
 pub use forwarded::{ClientAddress, SaidByProxy, TrustedProxies};
+pub use framing::{ResponseFraming, settle_response};
 pub use host::Host;
 pub use identity::{Authorization, IdentityField, IdentityHeader, IdentitySettings};
 pub use intake::{Intake, Target};

@@ -1,8 +1,8 @@
 //! What the decision core promises, over random rule sets and requests, and the table of paths.
 
+#![allow(clippy::unwrap_used, reason = "what a test unwraps is part of what it claims")]
+
 mod model;
 mod paths;
 mod policies;
-
-/// Rules, paths and callers over alphabets so small that they collide.
 mod strategies;

@@ -10,14 +10,20 @@ use http::Method;
 use ipnet::IpNet;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub(crate) enum Outcome {
     Allow,
     Challenge,
     Forbid,
 }
 
 /// The winning rule's index, and the outcome.
-pub fn decide(rules: &[Rule], case: CaseRule, method: &Method, raw: &str, caller: &Caller) -> (Option<usize>, Outcome) {
+pub(crate) fn decide(
+    rules: &[Rule],
+    case: CaseRule,
+    method: &Method,
+    raw: &str,
+    caller: &Caller,
+) -> (Option<usize>, Outcome) {
     let path = segments(raw);
     let winner = (0..rules.len())
         .filter_map(|index| Some((specificity(&rules[index], case, method, &path)?, index)))
@@ -27,7 +33,7 @@ pub fn decide(rules: &[Rule], case: CaseRule, method: &Method, raw: &str, caller
 }
 
 /// Whether two of the rules would be equally specific for some request.
-pub fn tie(rules: &[Rule], case: CaseRule) -> bool {
+pub(crate) fn tie(rules: &[Rule], case: CaseRule) -> bool {
     let shape = |rule: &Rule| -> Vec<String> {
         let texts = segments(rule.pattern.source()).into_iter();
         texts.map(|text| if text.starts_with('{') { "*".to_owned() } else { fold(&text, case) }).collect()

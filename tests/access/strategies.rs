@@ -1,3 +1,5 @@
+//! Rules, paths and callers over alphabets so small that they collide.
+
 use std::sync::Arc;
 
 use gatelatch::access::{
@@ -13,12 +15,12 @@ const METHODS: [Method; 4] = [Method::GET, Method::HEAD, Method::POST, Method::O
 const ROLES: [&str; 3] = ["r", "s", "t"];
 const NETWORKS: [&str; 3] = ["10.0.0.0/8", "::ffff:10.1.0.0/112", "2001:db8::/32"];
 
-pub fn method() -> impl Strategy<Value = Method> {
+pub(crate) fn method() -> impl Strategy<Value = Method> {
     select(&METHODS[..])
 }
 
 /// A raw path of up to four segments out of `a`, `A`, `b` and an escaped comma.
-pub fn path() -> impl Strategy<Value = String> {
+pub(crate) fn path() -> impl Strategy<Value = String> {
     (vec(select(vec!["a", "A", "%61", "b", "%2c", ","]), 0..5), select(vec!["", "/"]))
         .prop_map(|(segments, end)| format!("/{}{}", segments.join("/"), if segments.is_empty() { "" } else { end }))
 }
@@ -100,11 +102,11 @@ fn rule() -> impl Strategy<Value = Rule> {
     })
 }
 
-pub fn rules() -> impl Strategy<Value = Vec<Rule>> {
+pub(crate) fn rules() -> impl Strategy<Value = Vec<Rule>> {
     vec(rule(), 0..12)
 }
 
-pub fn identity() -> impl Strategy<Value = Identity> {
+pub(crate) fn identity() -> impl Strategy<Value = Identity> {
     let claim = (select(vec!["c", "d"]), vec(value(), 0..3));
     let claims = vec(claim.prop_map(|(name, values)| Claim { name: name.into(), values }), 0..3);
     (select(vec!["a", "A", "b", ","]), names(), claims).prop_map(|(subject, roles, claims)| Identity {
@@ -115,7 +117,7 @@ pub fn identity() -> impl Strategy<Value = Identity> {
     })
 }
 
-pub fn caller() -> impl Strategy<Value = Caller> {
+pub(crate) fn caller() -> impl Strategy<Value = Caller> {
     let addresses = ["10.0.0.1", "::ffff:10.1.0.1", "10.1.0.1", "2001:db8::1", "192.0.2.1"];
     let address = prop::option::of(select(addresses.map(|address| address.parse().unwrap()).to_vec()));
     (address, 0..4, identity()).prop_map(|(address, kind, identity)| match kind {

@@ -146,7 +146,7 @@ fn a_taken_port_is_said() {
         let (code, said) = builder.whole(&config).fail();
         assert_eq!(code, Some(1), "{said}");
         assert!(said.contains(&format!("error: cannot listen on `{named}`: ")), "{said}");
-        assert!(said.contains("another process has it, or choose another port"), "{said}");
+        assert!(said.contains("another process has it: end that one, or choose another port"), "{said}");
     }
 }
 

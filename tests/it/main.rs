@@ -11,7 +11,10 @@ mod support;
 
 mod access;
 mod admin;
+mod commands;
+mod demo;
 mod drain;
+mod fastapi;
 mod logins;
 mod logs;
 mod proxy;

@@ -63,11 +63,9 @@ fn hex(digit: u8) -> Option<u8> {
     }
 }
 
-pub(super) fn push_escape(spelling: &mut String, byte: u8) {
+pub(super) fn push_escape(spelling: &mut Vec<u8>, byte: u8) {
     const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
-    spelling.push('%');
-    spelling.push(char::from(DIGITS[usize::from(byte >> 4)]));
-    spelling.push(char::from(DIGITS[usize::from(byte & 0xF)]));
+    spelling.extend([b'%', DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 0xF)]]);
 }
 
 /// Percent-decodes once; a `%` that begins no escape stands for itself.

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::super::path::PathError;
+use super::MAX_SEGMENTS;
 
 /// Why a pattern is not one; `Display` says what to write instead.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,72 +44,77 @@ pub enum PatternError {
 impl fmt::Display for PatternError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NoLeadingSlash(pattern) => {
-                write!(f, "`{pattern}` does not start with `/`; write `/{}`", pattern.trim_start_matches('^'))
-            }
+            Self::NoLeadingSlash(pattern) => write!(f, "`{pattern}` does not start with `/`; write `/{pattern}`"),
             Self::EmptySegment => f.write_str("`//` can never match, such requests are refused; write one `/`"),
-            Self::TooLong(count) => {
-                write!(f, "{count} segments are more than the {} a pattern may have; end it earlier with `/**`", {
-                    super::MAX_SEGMENTS
-                })
-            }
-            Self::Reserved('?') => f.write_str(
-                "a pattern matches the path, never the query; leave out `?` and what follows, or write `%3F` for a literal one",
+            Self::TooLong(count) => write!(
+                f,
+                "{count} segments are more than the {MAX_SEGMENTS} a pattern may have; end it earlier with `/**`"
             ),
-            Self::Reserved('#') => {
-                f.write_str("a pattern holds no fragment; leave out `#` and what follows, or write `%23` for a literal one")
-            }
-            Self::Reserved(found) => {
-                write!(f, "`{found}` is refused in requests by default; write `{}` for a literal one", Escaped(*found))
-            }
+            Self::Reserved(found) => write_reserved(f, *found),
             Self::NotLiteral(found) => write!(
                 f,
-                "`{found}` is not read as part of an expression; write `{{name}}` or `*` for any segment, or `{}` for a literal `{found}`",
-                Escaped(*found)
+                "`{found}` is not read as part of an expression; write `{{name}}` or `*` for any segment, \
+                 or `{}` for a literal `{found}`",
+                Escaped(found.encode_utf8(&mut [0; 4]))
             ),
             Self::Regex(piece) => write!(
                 f,
-                "`{piece}` looks like a regular expression; write `*` or `{{name}}` for one segment, `/**` at the end for any number, or `{}` for the literal",
-                piece.chars().map(|c| Escaped(c).to_string()).collect::<String>()
+                "`{piece}` looks like a regular expression; write `*` or `{{name}}` for one segment, \
+                 `/**` at the end for any number, or `{}` for the literal",
+                Escaped(piece)
             ),
             Self::PartialWildcard(segment) => write!(
                 f,
-                "`*` stands for a whole segment, not for a part as in `{segment}`; write `*` alone, `/**` at the end, or `%2A` for a literal one"
+                "`*` stands for a whole segment, not for a part as in `{segment}`; write `*` alone, \
+                 `/**` at the end, or `%2A` for a literal one"
             ),
             Self::PartialParameter(segment) => write!(
                 f,
-                "a parameter is a whole segment, not a part as in `{segment}`; write `{{name}}` alone, or `%7B` and `%7D` for literal braces"
+                "a parameter is a whole segment, not a part as in `{segment}`; write `{{name}}` alone, \
+                 or `%7B` and `%7D` for literal braces"
             ),
             Self::BadName(name) => write!(
                 f,
-                "`{name}` is not a parameter's name; write letters, digits, `_` and `-`, and begin with a letter or `_`, such as `{{{}}}`",
+                "`{name}` is not a parameter's name; write letters, digits, `_` and `-`, \
+                 and begin with a letter or `_`, such as `{{{}}}`",
                 Suggestion(name)
             ),
             Self::DoubleName(name) => {
                 write!(f, "the parameter `{{{name}}}` stands there twice; give one another name, or write `*`")
             }
-            Self::RestNotLast => {
-                f.write_str("`**` stands only at the end; write `*` for one segment in the middle, or end the pattern there")
-            }
-            Self::Path { segment, error } => {
-                write!(f, "`{segment}` can never match, because such requests are refused: {error}; write the path as services see it")
-            }
-            Self::NotAPrefix => {
-                f.write_str("a literal path is asked for here; leave out `*`, `{name}` and `**`, as everything below it is covered")
-            }
+            Self::RestNotLast => f.write_str(
+                "`**` stands only at the end; write `*` for one segment in the middle, or end the pattern there",
+            ),
+            Self::Path { segment, error } => write!(
+                f,
+                "`{segment}` can never match, because such requests are refused: {error}; \
+                 write the path as services see it"
+            ),
+            Self::NotAPrefix => f.write_str(
+                "a literal path is asked for here; leave out `*`, `{name}` and `**`, \
+                 as everything below it is covered",
+            ),
         }
     }
 }
 
+fn write_reserved(f: &mut fmt::Formatter<'_>, found: char) -> fmt::Result {
+    match found {
+        '?' => f.write_str("a pattern matches the path, never the query; leave out `?` and what follows")?,
+        '#' => f.write_str("a pattern holds no fragment; leave out `#` and what follows")?,
+        other => write!(f, "`{other}` is refused in requests by default; leave it out")?,
+    }
+    write!(f, ", or write `{}` for a literal one", Escaped(found.encode_utf8(&mut [0; 4])))
+}
+
 impl std::error::Error for PatternError {}
 
-/// A character percent-encoded.
-struct Escaped(char);
+/// A text with every byte percent-encoded.
+struct Escaped<'a>(&'a str);
 
-impl fmt::Display for Escaped {
+impl fmt::Display for Escaped<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut buffer = [0; 4];
-        self.0.encode_utf8(&mut buffer).bytes().try_for_each(|byte| write!(f, "%{byte:02X}"))
+        self.0.bytes().try_for_each(|byte| write!(f, "%{byte:02X}"))
     }
 }
 

@@ -52,7 +52,7 @@ fn a_refused_pattern_says_what_to_write_instead() {
             "a pattern matches the path, never the query; leave out `?` and what follows, or write `%3F` for a literal one",
         ),
         ("/a#top", "a pattern holds no fragment; leave out `#` and what follows, or write `%23` for a literal one"),
-        ("/a;v=1", "`;` is refused in requests by default; write `%3B` for a literal one"),
+        ("/a;v=1", "`;` is refused in requests by default; leave it out, or write `%3B` for a literal one"),
         (
             "^/jobs",
             "`^` is not read as part of an expression; write `{name}` or `*` for any segment, or `%5E` for a literal `^`",

@@ -10,7 +10,7 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 
-use super::load;
+use super::{load, load_request};
 use crate::ambient;
 use crate::server::{self, Bound, Settings};
 use crate::telemetry::LineFormat;
@@ -36,7 +36,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let listen = free_or_any(args.listen);
     let admin = free_or_any(SocketAddr::from(([127, 0, 0, 1], 9900)));
     folder.write(&files::Setup { listen, admin, upstream }).context("the temporary folder cannot be written to")?;
-    let request = load::request(&folder.config());
+    let request = load_request(&folder.config());
     let loaded = load::load_with(&request)?;
     let access_log = AccessLog::start(LineFormat::of(&io::stdout()), Box::new(io::stdout()));
     let settings = Settings { loaded, request, access_log, events: None };

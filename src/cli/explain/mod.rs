@@ -10,13 +10,13 @@ use std::process::ExitCode;
 use anyhow::{Context as _, bail};
 use http::{Method, Uri};
 
-use self::subject::Subject;
+use self::subject::{Subject, SubjectArgs};
 use super::load;
 use crate::access::{Decision, PathOptions, RequestPath};
 use crate::config::{Config, Service};
 use crate::wire::Host;
 
-/// Say what becomes of a request, and why.
+/// Say what becomes of a request, and why
 ///
 /// Asks the same policy that decides requests: the rule that wins with file and line, the value of each of its
 /// conditions, and the rules it beats. Nothing is sent.
@@ -36,7 +36,7 @@ pub(super) struct Args {
     url: String,
 
     #[command(flatten)]
-    subject: subject::Args,
+    subject: SubjectArgs,
 }
 
 /// What the gateway would answer.

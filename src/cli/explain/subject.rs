@@ -13,7 +13,7 @@ use crate::users::User;
 
 /// Who asks; without any of these, nobody who is known.
 #[derive(Debug, clap::Args)]
-pub(super) struct Args {
+pub(super) struct SubjectArgs {
     /// A user of the users file, with the roles of today
     #[arg(long = "as", value_name = "USER", conflicts_with_all = ["roles", "token"])]
     user: Option<String>,
@@ -37,7 +37,7 @@ pub(super) struct Subject {
     pub(super) name: String,
 }
 
-impl Args {
+impl SubjectArgs {
     pub(super) fn resolve(&self, config: &Config) -> anyhow::Result<Subject> {
         if let Some(user) = &self.user {
             let user = config.directory.find(user).with_context(|| format!("there is no user `{user}`"))?;

@@ -8,8 +8,9 @@ use crate::config::finding::{Finding, any_of, did_you_mean};
 use crate::config::reader::Reader;
 use crate::config::scalar::Scalar;
 use crate::config::section::Section;
+use crate::config::shown::shown;
 use crate::config::span::Span;
-use crate::config::yaml::{Entry, Value, shown};
+use crate::config::yaml::{Entry, Value};
 
 const WORDS: [&str; 3] = ["anyone", "authenticated", "nobody"];
 const EXPECTED: &str = "`anyone`, `authenticated`, `nobody`, a condition or a list of conditions";
@@ -96,24 +97,14 @@ fn condition(entry: Entry, parameters: Parameters<'_>, reader: &mut Reader<'_>) 
 }
 
 fn required_roles(entry: Entry, reader: &mut Reader<'_>) -> Option<Vec<Box<str>>> {
-    if matches!(entry.node.value, Value::List(_)) {
-        let span = entry.node.span;
-        let roles = roles(entry, reader, Some("no role would do; write `allow: nobody` for that"))?;
-        if let Some(role) = roles.iter().find(|role| role.contains(['{', '}'])) {
-            let message =
-                format!("`{}` is not a role: path parameters are compared with `user` or `claims`", shown(role));
-            reader.report(Finding::error(Code::PartialParameter, span, message));
-            return None;
-        }
-        return Some(roles);
+    let span = entry.node.span;
+    let roles = roles(entry, reader, Some("no role would do; write `allow: nobody` for that"))?;
+    if let Some(role) = roles.iter().find(|role| role.contains(['{', '}'])) {
+        let message = format!("`{}` is not a role: path parameters are compared with `user` or `claims`", shown(role));
+        reader.report(Finding::error(Code::PartialParameter, span, message));
+        return None;
     }
-    let example = match &entry.node.value {
-        Value::Plain(text) | Value::Quoted(text) => format!("write `{}: [{}]`", entry.key, shown(text)),
-        Value::List(_) | Value::Map(_) | Value::Broken => format!("write `{}: [admin]`", entry.key),
-    };
-    let message = format!("`{}` expects a list", entry.key);
-    reader.report(Finding::error(Code::WrongType, entry.node.span, message).help(example));
-    None
+    Some(roles)
 }
 
 fn user(entry: Entry, parameters: Parameters<'_>, reader: &mut Reader<'_>) -> Option<UserMatch> {

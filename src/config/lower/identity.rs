@@ -7,12 +7,13 @@ use crate::config::code::Code;
 use crate::config::finding::Finding;
 use crate::config::reader::Reader;
 use crate::config::section::Section;
+use crate::config::shown::shown;
 use crate::config::span::Span;
-use crate::config::yaml::{Entry, shown};
+use crate::config::yaml::Entry;
 use crate::wire::{Authorization, IdentityField, IdentityHeader, IdentitySettings};
 
 /// Headers with a meaning of their own: to overwrite one of them would change more than what the upstream knows.
-const TAKEN: [&str; 33] = [
+const TAKEN: [&str; 32] = [
     "host",
     "authorization",
     "cookie",
@@ -45,7 +46,6 @@ const TAKEN: [&str; 33] = [
     "x-request-id",
     "traceparent",
     "tracestate",
-    "x-http-method-override",
 ];
 
 /// The `identity` block of a service.
@@ -94,13 +94,17 @@ fn header_name(text: &str, span: Span, reader: &mut Reader<'_>) -> Option<Header
         reader.report(finding.help("write letters, digits and `-`, such as `Remote-User`"));
         return None;
     };
-    if TAKEN.iter().any(|taken| folded_str(taken) == folded(&name)) {
+    if is_taken(&name) {
         let message = format!("`{}` has a meaning of its own and cannot carry an identity", shown(text));
         let finding = Finding::error(Code::InvalidValue, span, message);
         reader.report(finding.help("choose another name, such as `Remote-User`"));
         return None;
     }
     Some(name)
+}
+
+fn is_taken(name: &HeaderName) -> bool {
+    TAKEN.iter().any(|taken| folded_str(taken) == folded(name))
 }
 
 fn folded(name: &HeaderName) -> String {
@@ -138,7 +142,15 @@ fn pass(entry: Entry, headers: &[IdentityHeader], reader: &mut Reader<'_>) -> Op
     let items = reader.list(entry)?;
     distinct(&items, reader, |item, reader| {
         let text = reader.text(item)?;
-        let name = header_name(&text, item.node.span, reader)?;
+        let Ok(name) = text.parse::<HeaderName>() else {
+            reader.invalid(item, "the names of headers", "write a name such as `X-Remote-User`".to_owned());
+            return None;
+        };
+        if is_taken(&name) {
+            let message = format!("{} is not an identity header: `pass` has no say in it", reader.written(item));
+            reader.report(Finding::error(Code::InvalidValue, item.node.span, message).help("take it away"));
+            return None;
+        }
         if headers.iter().any(|header| folded(&header.name) == folded(&name)) {
             let written = reader.written(item);
             let message = format!("{written} carries the gateway's own word and cannot come from the client");

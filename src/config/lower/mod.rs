@@ -72,7 +72,7 @@ impl Draft {
 /// Lowers the whole configuration file.
 pub(super) fn config(root: Node, defaults: &Defaults<'_>, reader: &mut Reader<'_>) -> Draft {
     let span = root.span;
-    let root = Entry { key: "the configuration".into(), key_span: span, node: root };
+    let root = Entry { key: reader.file_name(span), key_span: span, node: root };
     let mut top = reader.section(root).unwrap_or_else(|| super::section::Section::new(span, Vec::new()));
     let server_entry = top.take("server");
     let server = server::server(server_entry, defaults.cores, reader);
@@ -107,14 +107,18 @@ fn state(entry: &Entry, reader: &mut Reader<'_>) {
         _ if text == "memory" => {}
         Some((kind, _)) if later.contains(&kind) => {
             let message = format!("`state: {kind}:…` is not available in this version");
-            // The rest may hold a password, and often comes from a variable.
-            let finding = Finding::error(Code::NotAvailable, entry.node.span, message).conceal(entry.node.span);
-            reader.report(finding.help("write `state: memory`, or take it away"));
+            let finding = Finding::error(Code::NotAvailable, entry.node.span, message);
+            // The rest may hold a password.
+            let finding = finding.conceal(entry.node.span).help("write `state: memory`, or take it away");
+            reader.report(finding);
         }
-        Some(_) | None => {
-            let help = did_you_mean(&text, ["memory"]).unwrap_or_else(|| "write `memory`".to_owned());
+        Some(_) => {
             let finding = Finding::error(Code::InvalidValue, entry.node.span, "`state` expects `memory`");
-            reader.report(finding.help(help).conceal(entry.node.span));
+            reader.report(finding.conceal(entry.node.span).help("write `memory`"));
+        }
+        None => {
+            let help = did_you_mean(&text, ["memory"]).unwrap_or_else(|| "write `memory`".to_owned());
+            reader.invalid(entry, "`memory`", help);
         }
     }
 }

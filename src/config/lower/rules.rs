@@ -10,8 +10,9 @@ use crate::config::lint;
 use crate::config::reader::Reader;
 use crate::config::section::Section;
 use crate::config::settings::Origin;
+use crate::config::shown::shown;
 use crate::config::span::Span;
-use crate::config::yaml::{Entry, shown};
+use crate::config::yaml::Entry;
 
 const STANDARD: [&str; 9] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "CONNECT", "TRACE"];
 
@@ -148,6 +149,6 @@ fn method(entry: &Entry, reader: &mut Reader<'_>) -> Option<Method> {
             Err(_) => "write a method such as `GET`".to_owned(),
         },
     };
-    reader.invalid(entry, "methods", help);
+    reader.invalid(entry, "the names of methods", help);
     None
 }

@@ -11,8 +11,9 @@ use crate::config::lint;
 use crate::config::reader::Reader;
 use crate::config::section::Section;
 use crate::config::settings::Service;
+use crate::config::shown::shown;
 use crate::config::span::Span;
-use crate::config::yaml::{Entry, shown};
+use crate::config::yaml::Entry;
 
 /// What the rest of the file says that every service is checked against.
 pub(super) struct Shared<'a> {

@@ -12,14 +12,15 @@ use crate::config::code::Code;
 use crate::config::finding::Finding;
 use crate::config::reader::Reader;
 use crate::config::scalar::Scalar;
+use crate::config::shown::shown;
 use crate::config::span::Span;
-use crate::config::yaml::{Entry, Node, Value, shown};
+use crate::config::yaml::{Entry, Node, Value};
 use crate::users::{HashError, PasswordHash, User};
 
 /// Lowers the whole users file.
 pub(in crate::config) fn users(root: Node, roles_claim: &str, reader: &mut Reader<'_>) -> Vec<User> {
     let span = root.span;
-    let root = Entry { key: "the users file".into(), key_span: span, node: root };
+    let root = Entry { key: reader.file_name(span), key_span: span, node: root };
     let Some(mut top) = reader.section(root) else { return Vec::new() };
     let list = top.require(reader, "users", "{ alice: { password: $2b$12$…, roles: [admin] } }");
     top.finish(reader);
@@ -209,7 +210,9 @@ fn comparable(claims: &Map<String, Json>) -> Vec<Claim> {
     let claim = |(name, value): (&String, &Json)| {
         let values: Vec<_> = match value {
             Json::Array(items) => items.iter().filter_map(claim_value).collect(),
-            other => claim_value(other).into_iter().collect(),
+            Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) | Json::Object(_) => {
+                claim_value(value).into_iter().collect()
+            }
         };
         (!values.is_empty()).then(|| Claim { name: name.as_str().into(), values })
     };

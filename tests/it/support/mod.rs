@@ -2,10 +2,12 @@
 
 mod client;
 mod gateway;
+mod programs;
 mod upstream;
 
 pub use client::{Answer, Connection, get, send};
 pub use gateway::{Gateway, GatewayBuilder, PASSWORD, SECRET, Streams, gateway};
+pub use programs::{output, program, python};
 pub use upstream::{Received, Upstream, ok};
 
 /// Asks again until it is so.

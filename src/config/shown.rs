@@ -1,0 +1,86 @@
+//! What of a file may be shown at all.
+
+/// Stands where a secret stood.
+pub(super) const REDACTED: &str = "[redacted]";
+
+/// A text from a file as it may stand inside a message: short, in one line, and no secret.
+pub(super) fn shown(text: &str) -> String {
+    const LONGEST: usize = 60;
+    if looks_secret(text) {
+        return REDACTED.to_owned();
+    }
+    let mut line: String = text.chars().take(LONGEST).flat_map(printable).collect();
+    if text.chars().nth(LONGEST).is_some() {
+        line.push('…');
+    }
+    line
+}
+
+fn printable(c: char) -> Vec<char> {
+    if c.is_control() { c.escape_default().collect() } else { vec![c] }
+}
+
+/// Whether a key of this name, or one that was meant to be it, holds a secret.
+pub(super) fn names_secret(key: &str) -> bool {
+    // Longer keys are nobody's typing error, and measuring them takes long.
+    if key.len() > 64 {
+        return key.len() > 1000 || ["passw", "secret"].iter().any(|word| key.to_ascii_lowercase().contains(word));
+    }
+    let folded: String = key.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect();
+    if folded.ends_with("file") {
+        return false;
+    }
+    let contained = ["passw", "secret", "passphrase", "privatekey", "clientkey", "apikey"];
+    let exact = ["hash", "pwd", "pw", "psw"];
+    let near = ["password", "secret", "privatekey"];
+    contained.iter().any(|word| folded.contains(word))
+        || exact.contains(&folded.as_str())
+        || near.iter().any(|word| folded.len().abs_diff(word.len()) <= 2 && strsim::osa_distance(&folded, word) <= 2)
+}
+
+/// Whether a value is a secret whatever it is called: a hash, a key of ours, a PEM block, a password in a URL.
+pub(super) fn looks_secret(value: &str) -> bool {
+    let hash = value.starts_with('$') && value.len() > 8 && !value.starts_with("${");
+    hash || value.starts_with("glk_")
+        || value.starts_with("{SHA")
+        || value.contains("-----BEGIN")
+        || value.split_once("://").is_some_and(|(_, rest)| rest.contains('@'))
+}
+
+/// Whether a value only names a variable.
+pub(super) fn is_reference(value: &str) -> bool {
+    let inner = value.strip_prefix("${").and_then(|rest| rest.strip_suffix('}'));
+    inner.is_some_and(|name| name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_secrets() {
+        for key in ["password", "passwrod", "Secret", "secert", "hash", "private_key", "client-key", "passwd"] {
+            assert!(names_secret(key), "{key}");
+        }
+        for key in ["secret_file", "password_file", "roles", "name", "pass", "path", "server", "services", "users"] {
+            assert!(!names_secret(key), "{key}");
+        }
+    }
+
+    #[test]
+    fn values_that_are_secret_under_any_name() {
+        for value in ["$2b$12$abcdefgh", "glk_abc", "http://user:pass@host", "-----BEGIN PRIVATE KEY-----"] {
+            assert!(looks_secret(value), "{value}");
+            assert_eq!(shown(value), REDACTED);
+        }
+        for value in ["${SECRET}", "$2", "http://127.0.0.1:9000", "alice@example.com"] {
+            assert!(!looks_secret(value), "{value}");
+        }
+    }
+
+    #[test]
+    fn a_message_stays_in_one_line() {
+        assert_eq!(shown("a\nb"), "a\\nb");
+        assert_eq!(shown(&"x".repeat(70)).chars().count(), 61);
+    }
+}

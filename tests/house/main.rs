@@ -1,0 +1,145 @@
+//! The house stands as ARCHITECTURE.md says: imports point down, seals have one maker, files stay small.
+#![allow(clippy::unwrap_used, reason = "a test ends where something is missing")]
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// The floors, from the ground up. An import points to a lower floor, or stays inside its own folder.
+const FLOORS: [&[&str]; 8] = [
+    &["access", "ambient"],
+    &["wire", "token", "users", "telemetry"],
+    &["upstream"],
+    &["config"],
+    &["portal"],
+    &["gateway", "admin"],
+    &["server"],
+    &["cli"],
+];
+
+fn floor_of(part: &str) -> Option<usize> {
+    FLOORS.iter().position(|parts| parts.contains(&part))
+}
+
+fn sources() -> BTreeMap<PathBuf, String> {
+    fn walk(folder: &Path, found: &mut BTreeMap<PathBuf, String>) {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                walk(&path, found);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                found.insert(path.clone(), fs::read_to_string(&path).unwrap());
+            }
+        }
+    }
+    let mut found = BTreeMap::new();
+    walk(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut found);
+    found
+}
+
+/// The part of the house a file belongs to; `None` for `lib.rs` and `main.rs`.
+fn part_of(path: &Path) -> Option<String> {
+    let inside = path.strip_prefix(Path::new(env!("CARGO_MANIFEST_DIR")).join("src")).unwrap();
+    let first = inside.components().next()?.as_os_str().to_str()?;
+    (!first.ends_with(".rs")).then(|| first.to_owned())
+}
+
+/// Every part that a file names with `crate::`, in imports and paths alike.
+fn named_parts(text: &str) -> Vec<String> {
+    let code = text.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n");
+    let single = code.match_indices("crate::").flat_map(|(at, found)| {
+        let rest = &code[at + found.len()..];
+        match rest.strip_prefix('{') {
+            None => vec![word(rest)],
+            // `use crate::{upstream, wire::Peer};`
+            Some(group) => group.split('}').next().unwrap().split(',').map(|entry| word(entry.trim())).collect(),
+        }
+    });
+    single.filter(|part| !part.is_empty()).collect()
+}
+
+fn word(text: &str) -> String {
+    text.chars().take_while(|c| c.is_ascii_lowercase() || *c == '_').collect()
+}
+
+#[test]
+fn imports_point_down() {
+    let mut wrong = Vec::new();
+    for (path, text) in sources() {
+        let Some(part) = part_of(&path) else { continue };
+        let floor = floor_of(&part).unwrap_or_else(|| panic!("`{part}` stands on no floor"));
+        for named in named_parts(&text).iter().filter(|named| **named != part) {
+            if floor_of(named).is_some_and(|below| below >= floor) {
+                wrong.push(format!("{}: `{part}` names `{named}`", path.display()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "imports that do not point down:\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn the_import_reader_reads_imports() {
+    let text = "use crate::{upstream, wire::Peer};\n// crate::comment\nfn f() { crate::token::x(); }\nuse crate::Big;";
+    assert_eq!(named_parts(text), ["upstream", "wire", "token"]);
+}
+
+#[test]
+fn the_decision_core_knows_nothing_else() {
+    for (path, text) in sources().iter().filter(|(path, _)| part_of(path).as_deref() == Some("access")) {
+        for foreign in ["tokio", "hyper", "tracing", "serde", "std::time", "std::fs", "std::net::Tcp", "std::env"] {
+            assert!(!text.contains(&format!("{foreign}::")), "{} names `{foreign}`", path.display());
+        }
+    }
+}
+
+/// A seal is worth what its makers are.
+#[test]
+fn seals_are_made_where_the_check_is() {
+    let makers: [(&str, &[&str]); 5] = [
+        ("Permit::new(", &["access"]),
+        ("Caller::known(", &["access", "gateway/identify.rs", "cli/explain"]),
+        ("Caller::rejected(", &["access", "gateway/identify.rs", "cli/explain"]),
+        ("Outbound::prepare(", &["gateway/flow.rs"]),
+        ("Outbound::again(", &["upstream/pool.rs"]),
+    ];
+    for (path, text) in sources() {
+        for (maker, places) in makers {
+            let allowed = places.iter().any(|place| path.to_str().unwrap().contains(&format!("src/{place}")));
+            assert!(allowed || !text.contains(maker), "{} makes a seal with `{maker}`", path.display());
+        }
+    }
+}
+
+#[test]
+fn only_the_command_line_uses_anyhow() {
+    for (path, text) in sources() {
+        let cli = part_of(&path).as_deref() == Some("cli");
+        assert!(cli || !text.contains("anyhow::"), "{} uses anyhow", path.display());
+    }
+}
+
+#[test]
+fn files_stay_small() {
+    let long = sources().into_iter().filter(|(_, text)| text.lines().count() > 400);
+    let long: Vec<_> = long.map(|(path, text)| format!("{} ({})", path.display(), text.lines().count())).collect();
+    assert!(long.is_empty(), "files over 400 lines are two rooms: {long:?}");
+}
+
+#[test]
+fn the_top_level_is_as_documented() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    for entry in [
+        "Cargo.toml",
+        "src",
+        "config",
+        "docker",
+        "tests",
+        "gateway.example.yaml",
+        "README.md",
+        "ARCHITECTURE.md",
+        "CHANGELOG.md",
+        "LICENSE",
+    ] {
+        assert!(root.join(entry).exists(), "`{entry}` is missing");
+    }
+}

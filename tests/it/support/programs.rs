@@ -1,0 +1,36 @@
+//! Programs that are not ours.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+/// The Python that `scripts/test.sh` has prepared; `None` where the test is skipped, which is an error where all tests
+/// are asked for.
+pub fn python() -> Option<PathBuf> {
+    found(
+        "a Python with FastAPI (`GATELATCH_TEST_PYTHON`)",
+        std::env::var_os("GATELATCH_TEST_PYTHON").map(PathBuf::from),
+    )
+}
+
+/// A program on the path.
+pub fn program(name: &str) -> Option<PathBuf> {
+    let folders = std::env::var_os("PATH").unwrap_or_default();
+    let path = std::env::split_paths(&folders).map(|folder| folder.join(name)).find(|path| path.is_file());
+    found(&format!("`{name}`"), path)
+}
+
+fn found(what: &str, path: Option<PathBuf>) -> Option<PathBuf> {
+    if path.is_none() {
+        assert!(std::env::var_os("GATELATCH_TEST_ALL").is_none(), "{what} is missing; run ./scripts/test.sh");
+        eprintln!("skipped: {what} is missing; ./scripts/test.sh installs it");
+    }
+    path
+}
+
+/// What a program prints on stdout; it must succeed.
+pub fn output(command: &mut Command) -> String {
+    let output = command.output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success(), "{command:?}: {text}\n{}", String::from_utf8_lossy(&output.stderr));
+    text
+}
