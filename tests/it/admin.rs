@@ -3,7 +3,7 @@
 use std::net::{SocketAddr, TcpListener};
 use std::process::Command;
 
-use crate::support::{Connection, Upstream, gateway, get, ok, until};
+use crate::support::{Connection, Received, Upstream, gateway, get, ok, until};
 
 const SERVICES: &str = "
   app:
@@ -28,7 +28,7 @@ fn healthcheck(args: &[&str]) -> (Option<i32>, String) {
 #[test]
 fn everything_is_counted_across_workers() {
     const ROUNDS: usize = 16;
-    let upstream = Upstream::new(|request| match request.line() {
+    let upstream = Upstream::new(|request: &Received| match request.line() {
         line if line.contains("?status=500") => b"HTTP/1.1 500 Oh\r\nContent-Length: 0\r\n\r\n".to_vec(),
         _ => ok("hi"),
     });
@@ -146,7 +146,7 @@ fn a_taken_port_is_said() {
         let (code, said) = builder.whole(&config).fail();
         assert_eq!(code, Some(1), "{said}");
         assert!(said.contains(&format!("error: cannot listen on `{named}`: ")), "{said}");
-        assert!(said.contains("another process has it, or choose another port"), "{said}");
+        assert!(said.contains("another process has it: end that one, or choose another port"), "{said}");
     }
 }
 

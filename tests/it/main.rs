@@ -20,3 +20,4 @@ mod logs;
 mod proxy;
 mod reload;
 mod tokens;
+mod watch;

@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -38,9 +38,12 @@ pub struct GatewayBuilder {
     upstream: Option<SocketAddr>,
     variables: Vec<(String, String)>,
     whole: Option<String>,
-    prepare: Option<Box<dyn FnOnce(&Path)>>,
+    prepare: Option<Prepare>,
     streams: Streams,
 }
+
+/// Changes a folder.
+type Prepare = Box<dyn FnOnce(&Path)>;
 
 /// What becomes of the process' standard streams.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -159,8 +162,14 @@ services:
     /// Starts it where it cannot run, and waits for its end. Returns the exit code and what it printed on stderr.
     pub fn fail(self) -> (Option<i32>, String) {
         let (_folder, mut command, _) = self.lay_out();
-        let output = command.output().unwrap();
-        (output.status.code(), String::from_utf8(output.stderr).unwrap())
+        let mut process = command.spawn().unwrap();
+        let printed: Arc<Mutex<String>> = Arc::default();
+        let events = follow(process.stderr.take().unwrap(), Arc::clone(&printed));
+        let ended = std::iter::repeat_with(|| events.recv_timeout(PATIENCE)).find_map(Result::err).unwrap();
+        let _ = process.kill();
+        let printed = printed.lock().unwrap().clone();
+        assert_eq!(ended, RecvTimeoutError::Disconnected, "it runs, although it cannot: {printed}");
+        (process.wait().unwrap().code(), printed)
     }
 
     fn lay_out(self) -> (tempfile::TempDir, Command, Streams) {
@@ -218,9 +227,9 @@ impl Gateway {
             printed,
         };
         let listening = gateway.event("listening");
-        let of = |key: &str| match &listening {
-            Value::String(text) => text.split_once(&format!(" {key}=")).unwrap().1.to_owned(),
-            event => event[key].as_str().unwrap().to_owned(),
+        let of = |key: &str| match listening.as_str() {
+            Some(text) => text.split_once(&format!(" {key}=")).unwrap().1.to_owned(),
+            None => listening[key].as_str().unwrap().to_owned(),
         };
         gateway.address = address_in(&of("clients"));
         if !of("admin").starts_with("None") {
@@ -305,6 +314,7 @@ impl Gateway {
     pub fn ended(&mut self) -> ExitStatus {
         // the streams end with the process
         while self.lines.recv_timeout(PATIENCE).is_ok() {}
+        while self.events.recv_timeout(PATIENCE).is_ok() {}
         self.process.wait().unwrap()
     }
 
