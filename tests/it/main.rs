@@ -10,4 +10,11 @@
 mod support;
 
 mod access;
+mod bodies;
+mod connections;
+mod framing;
+mod identity_headers;
+mod limits;
+mod malformed;
 mod proxy;
+mod upstream_failures;

@@ -2,8 +2,10 @@
 
 mod client;
 mod gateway;
+mod raw;
 mod upstream;
 
 pub use client::{Answer, Connection, get, send};
-pub use gateway::{Gateway, GatewayBuilder, PASSWORD, gateway};
+pub use gateway::{Gateway, GatewayBuilder, PASSWORD, gateway, hash};
+pub use raw::RawUpstream;
 pub use upstream::{Received, Upstream, ok};
