@@ -158,6 +158,8 @@ impl Pool {
         if idle.len() < IDLE_CONNECTIONS {
             connection.unused.arm(self.settings.timeouts.idle);
             idle.push(connection);
+        } else {
+            connection.driver.abort();
         }
     }
 
