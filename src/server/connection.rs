@@ -15,7 +15,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use tokio::io::AsyncReadExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use super::clock::{ConnectionClock, Phase};
@@ -84,7 +84,11 @@ async fn linger(mut stream: TcpStream, ticker: &Ticker) {
     let deadline = ticker.deadline();
     deadline.arm(LINGER);
     let mut thrown_away = vec![0; READ_AHEAD];
-    let drain = async { while stream.read(&mut thrown_away).await.is_ok_and(|length| length > 0) {} };
+    let drain = async {
+        // hyper has done so, but for the preface of HTTP/2
+        let _ = stream.shutdown().await;
+        while stream.read(&mut thrown_away).await.is_ok_and(|length| length > 0) {}
+    };
     tokio::select! {
         () = drain => {}
         () = deadline.passed() => {}

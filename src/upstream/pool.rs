@@ -11,6 +11,7 @@ use hyper::body::Incoming;
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
+use tokio::task::AbortHandle;
 
 use super::body::{RequestBody, ResponseBody};
 use super::connect::Connector;
@@ -37,11 +38,14 @@ struct Connection {
     response: Deadline,
     /// Passes when the connection has been unused for too long.
     unused: Rc<Deadline>,
+    /// The task that reads and writes.
+    driver: AbortHandle,
 }
 
-/// A connection in use by one exchange. Dropped without [`Lease::release`] it is closed.
+/// A connection in use by one exchange. Dropped without [`Lease::release`] it is closed at once.
 pub(super) struct Lease {
-    connection: Connection,
+    /// Taken when it is released.
+    connection: Option<Connection>,
     pool: Rc<Pool>,
 }
 
@@ -96,7 +100,7 @@ impl Pool {
 
     async fn checkout(self: &Rc<Self>) -> Result<Checkout, ForwardError> {
         match self.take_idle() {
-            Some(connection) => Ok(Checkout::Reused(Lease { connection, pool: Rc::clone(self) })),
+            Some(connection) => Ok(Checkout::Reused(Lease::new(connection, self))),
             None => self.connect().await.map(Checkout::Fresh),
         }
     }
@@ -119,9 +123,9 @@ impl Pool {
         let handshake = http1::Builder::new().preserve_header_case(true).handshake(TokioIo::new(stream)).await;
         let (sender, driver) = handshake.map_err(ForwardError::Closed)?;
         let unused = Rc::new(self.ticker.deadline());
-        tokio::task::spawn_local(drive(driver, Rc::clone(&unused), Rc::downgrade(self)));
-        let connection = Connection { sender, response: self.ticker.deadline(), unused };
-        Ok(Lease { connection, pool: Rc::clone(self) })
+        let driver = tokio::task::spawn_local(drive(driver, Rc::clone(&unused), Rc::downgrade(self))).abort_handle();
+        let connection = Connection { sender, response: self.ticker.deadline(), unused, driver };
+        Ok(Lease::new(connection, self))
     }
 
     async fn exchange(
@@ -154,6 +158,8 @@ impl Pool {
         if idle.len() < IDLE_CONNECTIONS {
             connection.unused.arm(self.settings.timeouts.idle);
             idle.push(connection);
+        } else {
+            connection.driver.abort();
         }
     }
 
@@ -179,16 +185,21 @@ async fn drive(driver: http1::Connection<TokioIo<TcpStream>, RequestBody>, unuse
 }
 
 impl Lease {
+    fn new(connection: Connection, pool: &Rc<Pool>) -> Self {
+        Self { connection: Some(connection), pool: Rc::clone(pool) }
+    }
+
     /// Gives the connection back, ready for another exchange.
-    pub(super) fn release(self) {
-        if !self.connection.sender.is_closed() {
-            self.pool.keep(self.connection);
+    pub(super) fn release(mut self) {
+        if let Some(connection) = self.connection.take().filter(|connection| !connection.sender.is_closed()) {
+            self.pool.keep(connection);
         }
     }
 
     async fn send(&mut self, request: Request<RequestBody>) -> Result<Response<Incoming>, Failed> {
         let exchange = request.body().exchange().cloned();
-        let Connection { sender, response, .. } = &mut self.connection;
+        let connection = self.connection.as_mut().expect("a lease holds its connection until it is released");
+        let Connection { sender, response, .. } = connection;
         let deadline = match &exchange {
             // the body moves it for as long as it is being sent
             Some(exchange) => &exchange.response,
@@ -212,6 +223,16 @@ impl Lease {
                 let error = fault.map_or_else(|| kind_of(failed.into_error()), ForwardError::Client);
                 Err(Failed { error, again })
             }
+        }
+    }
+}
+
+impl Drop for Lease {
+    /// hyper writes what it has begun to write, however long the upstream does not read: the task would stay for ever,
+    /// and with it the client's body.
+    fn drop(&mut self) {
+        if let Some(connection) = &self.connection {
+            connection.driver.abort();
         }
     }
 }

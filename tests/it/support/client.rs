@@ -53,6 +53,15 @@ impl Connection {
         self
     }
 
+    /// Writes for as long as the other end takes it, `times` at the most.
+    pub fn write_while_taken(&mut self, bytes: impl AsRef<[u8]>, times: usize) -> &mut Self {
+        let mut taken = 0;
+        while taken < times && self.stream.get_mut().write_all(bytes.as_ref()).is_ok() {
+            taken += 1;
+        }
+        self
+    }
+
     /// Says that nothing more will be written.
     pub fn finish(&mut self) -> &mut Self {
         self.stream.get_mut().shutdown(Shutdown::Write).unwrap();

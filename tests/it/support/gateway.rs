@@ -23,7 +23,7 @@ pub const PASSWORD: &str = "correct horse battery staple";
 pub const SECRET: &str = "0123456789abcdef0123456789abcdef-test-secret";
 
 /// A bcrypt hash of [`PASSWORD`], cost 4.
-fn hash() -> String {
+pub fn hash() -> String {
     bcrypt::hash(PASSWORD, 4).unwrap()
 }
 
@@ -31,6 +31,7 @@ fn hash() -> String {
 #[must_use]
 pub struct GatewayBuilder {
     services: String,
+    workers: usize,
     server: String,
     auth: String,
     more: String,
@@ -61,6 +62,7 @@ pub fn gateway(services: &str) -> GatewayBuilder {
     let hash = hash();
     GatewayBuilder {
         services: services.to_owned(),
+        workers: 2,
         server: String::new(),
         auth: String::new(),
         more: String::new(),
@@ -83,6 +85,12 @@ impl GatewayBuilder {
     /// Fills in `UPSTREAM`.
     pub fn upstream(mut self, address: SocketAddr) -> Self {
         self.upstream = Some(address);
+        self
+    }
+
+    /// How many workers; each has connections of its own to the upstream.
+    pub fn workers(mut self, workers: usize) -> Self {
+        self.workers = workers;
         self
     }
 
@@ -136,14 +144,14 @@ impl GatewayBuilder {
 
     /// The configuration file.
     pub fn config(&self) -> String {
-        let Self { server, auth, more, .. } = self;
+        let Self { workers, server, auth, more, .. } = self;
         let upstream = self.upstream.map(|address| address.to_string()).unwrap_or_else(|| "127.0.0.1:9".to_owned());
         if let Some(whole) = &self.whole {
             return whole.replace("UPSTREAM", &upstream);
         }
         let services = self.services.replace("UPSTREAM", &upstream);
         format!(
-            "server: {{ listen: [\"127.0.0.1:0\"], workers: 2{server} }}
+            "server: {{ listen: [\"127.0.0.1:0\"], workers: {workers}{server} }}
 admin: {{ listen: \"127.0.0.1:0\" }}
 auth: {{ users_file: users.yaml, token: {{ secret: \"{SECRET}\" }}{auth} }}
 {more}
@@ -348,9 +356,21 @@ impl Gateway {
         get(self.address, path, fields)
     }
 
+    /// The whole exposition.
+    pub fn metrics(&self) -> String {
+        get(self.admin, "/metrics", "").body
+    }
+
+    /// Resident memory in bytes.
+    pub fn memory(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.process.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
+    }
+
     /// The value of a metric, by its name and labels as written in the exposition; 0 where it is missing.
     pub fn metric(&self, series: &str) -> f64 {
-        let metrics = get(self.admin, "/metrics", "").body;
+        let metrics = self.metrics();
         let line = metrics.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
         line.map_or(0.0, |value| value.trim().parse().unwrap())
     }

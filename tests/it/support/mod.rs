@@ -3,11 +3,13 @@
 mod client;
 mod gateway;
 mod programs;
+mod raw;
 mod upstream;
 
 pub use client::{Answer, Connection, get, send};
-pub use gateway::{Gateway, GatewayBuilder, PASSWORD, SECRET, Streams, gateway};
+pub use gateway::{Gateway, GatewayBuilder, PASSWORD, SECRET, Streams, gateway, hash};
 pub use programs::{output, program, python};
+pub use raw::RawUpstream;
 pub use upstream::{Received, Upstream, ok};
 
 /// Asks again until it is so.

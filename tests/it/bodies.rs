@@ -1,0 +1,240 @@
+//! Bodies pass piece by piece, in both directions, and never pile up.
+
+use std::sync::Mutex;
+use std::sync::mpsc::channel;
+use std::time::Duration;
+
+use crate::support::{Connection, RawUpstream, Upstream, gateway, ok};
+
+const OPEN: &str = "
+  all: { upstream: http://UPSTREAM, rules: [ { path: /**, allow: anyone }, { path: /closed, allow: nobody } ] }
+";
+
+/// Longer than anything takes; a test that waits this long has failed.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A hundred megabytes, a piece at a time.
+const PIECE: usize = 1024 * 1024;
+const PIECES: usize = 100;
+/// What the gateway may grow by while they pass.
+const GROWTH: u64 = 24 * 1024 * 1024;
+
+#[test]
+fn an_upload_arrives_before_it_is_complete() {
+    let (arrived, first) = channel();
+    let arrived = Mutex::new(arrived);
+    let upstream = RawUpstream::new(move |mut wire, _| {
+        while let Some(head) = wire.head() {
+            let (early, late) = if head.contains("chunked") { (10, 15) } else { (5, 5) };
+            arrived.lock().unwrap().send(wire.exact(early).unwrap()).unwrap();
+            wire.exact(late).unwrap();
+            wire.say(ok("done"));
+        }
+    });
+    let gateway = gateway(OPEN).upstream(upstream.address).start();
+    for (field, pieces, seen) in [
+        ("Content-Length: 10", ["first", "other"], "first"),
+        ("Transfer-Encoding: chunked", ["5\r\nfirst\r\n", "5\r\nother\r\n0\r\n\r\n"], "5\r\nfirst\r\n"),
+    ] {
+        let mut client = Connection::open(gateway.address);
+        client.write(format!("POST /a HTTP/1.1\r\nHost: a\r\n{field}\r\n\r\n{}", pieces[0]));
+        let first = first.recv_timeout(PATIENCE).unwrap();
+        assert!(first.starts_with(seen), "{first:?}");
+        assert_eq!(client.write(pieces[1]).read().body, "done");
+    }
+}
+
+#[test]
+fn a_download_arrives_before_it_is_complete() {
+    let (go, wait) = channel::<()>();
+    let wait = Mutex::new(wait);
+    let upstream = RawUpstream::new(move |mut wire, _| {
+        while let Some(head) = wire.head() {
+            let chunked = head.contains("/chunked");
+            let (head, pieces) = if chunked {
+                ("Transfer-Encoding: chunked", ["5\r\nfirst\r\n", "5\r\nother\r\n0\r\n\r\n"])
+            } else {
+                ("Content-Length: 10", ["first", "other"])
+            };
+            wire.say(format!("HTTP/1.1 200 OK\r\n{head}\r\n\r\n{}", pieces[0]));
+            wait.lock().unwrap().recv_timeout(PATIENCE).unwrap();
+            wire.say(pieces[1]);
+        }
+    });
+    let gateway = gateway(OPEN).upstream(upstream.address).start();
+    let mut client = Connection::open(gateway.address);
+    client.write("GET /length HTTP/1.1\r\nHost: a\r\n\r\n").read_head().unwrap();
+    assert_eq!(client.read_exact(5), "first");
+    go.send(()).unwrap();
+    assert_eq!(client.read_exact(5), "other");
+    client.write("GET /chunked HTTP/1.1\r\nHost: a\r\n\r\n").read_head().unwrap();
+    assert_eq!(client.read_chunk(), "first");
+    go.send(()).unwrap();
+    assert_eq!(client.read_chunk(), "other");
+    assert_eq!(client.read_chunk(), "");
+    let line = gateway.line("/chunked");
+    assert_eq!((&line["bytes"], line.get("aborted")), (&10.into(), None), "{line}");
+}
+
+#[test]
+fn a_hundred_megabytes_pass_in_flat_memory() {
+    let upstream = RawUpstream::new(|mut wire, _| {
+        let head = wire.head().unwrap();
+        if head.starts_with("POST") {
+            let body = wire.exact(PIECE).map(|_| (1..PIECES).filter(|_| wire.exact(PIECE).is_some()).count() + 1);
+            wire.say(ok(&body.unwrap().to_string()));
+        } else {
+            wire.say(format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", PIECE * PIECES));
+            let piece = vec![b'x'; PIECE];
+            for _ in 0..PIECES {
+                wire.say(&piece);
+            }
+        }
+    });
+    let gateway = gateway(OPEN).upstream(upstream.address).start();
+    let before = gateway.memory();
+    let piece = vec![b'x'; PIECE];
+    let mut client = Connection::open(gateway.address);
+    client.write(format!("POST /up HTTP/1.1\r\nHost: a\r\nContent-Length: {}\r\n\r\n", PIECE * PIECES));
+    let mut most = 0;
+    for _ in 0..PIECES {
+        client.write(&piece);
+        most = most.max(gateway.memory());
+    }
+    assert_eq!(client.read().body, PIECES.to_string());
+    client.write("GET /down HTTP/1.1\r\nHost: a\r\n\r\n").read_head().unwrap();
+    for _ in 0..PIECES {
+        client.read_exact(PIECE);
+        most = most.max(gateway.memory());
+    }
+    assert!(most < before + GROWTH, "{before} bytes before, {most} at the most");
+    assert_eq!(gateway.line("/down")["bytes"], PIECE * PIECES);
+}
+
+#[test]
+fn a_client_that_asks_first_is_told_to_continue() {
+    let upstream = Upstream::saying("hi");
+    let gateway = gateway(OPEN).upstream(upstream.address).start();
+    let mut client = Connection::open(gateway.address);
+    client.write("POST /a HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n");
+    assert!(client.read_head().unwrap().starts_with("HTTP/1.1 100 "));
+    assert_eq!(client.write("hello").read().body, "hi");
+    let request = upstream.only();
+    assert_eq!(request.body, "hello");
+    assert!(request.fields("expect").is_empty(), "{}", request.head);
+}
+
+#[test]
+fn a_client_that_asks_first_is_told_so_when_it_may_not() {
+    let upstream = Upstream::saying("hi");
+    let gateway = gateway(OPEN).upstream(upstream.address).start();
+    let request = "POST /closed HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 33\r\n\r\n";
+    let mut client = Connection::open(gateway.address);
+    let answer = client.write(request).read();
+    assert_eq!(answer.status, 403, "{answer:?}");
+    // whether a body follows is open, so nothing else can
+    client.write("GET /hidden HTTP/1.1\r\nHost: a\r\n\r\n");
+    assert!(client.try_read().is_none());
+    assert!(upstream.received().is_empty());
+}
+
+#[test]
+fn a_body_over_the_limit_is_refused_however_it_is_announced() {
+    let upstream = Upstream::saying("hi");
+    let gateway = gateway(OPEN).upstream(upstream.address).server("limits: { body: 10 }").start();
+    let table = [
+        ("Content-Length: 10\r\n", "0123456789", 200),
+        ("Content-Length: 11\r\n", "0123456789A", 413),
+        ("Content-Length: 11\r\nExpect: 100-continue\r\n", "", 413),
+        ("Transfer-Encoding: chunked\r\n", "A\r\n0123456789\r\n0\r\n\r\n", 200),
+        ("Transfer-Encoding: chunked\r\n", "5\r\n01234\r\n6\r\n56789A\r\n0\r\n\r\n", 413),
+    ];
+    for (fields, body, status) in table {
+        let mut client = Connection::open(gateway.address);
+        let answer = client.write(format!("POST /a HTTP/1.1\r\nHost: a\r\n{fields}\r\n{body}")).read();
+        assert_eq!(answer.status, status, "{fields:?}: {answer:?}");
+        if status == 413 {
+            assert_eq!(answer.header("connection"), "close");
+            assert!(client.try_read().is_none(), "{fields:?}");
+            assert_eq!(gateway.line("/a")["status"], 413);
+        } else {
+            gateway.line("/a");
+        }
+    }
+    assert_eq!(upstream.received().len(), 2, "{:#?}", upstream.received());
+}
+
+/// Large enough that no socket buffer on the way takes all of it.
+const LARGE: usize = 40 * PIECE;
+
+#[test]
+fn a_refused_upload_hears_why_although_it_goes_on_sending() {
+    let gateway = gateway(OPEN).server("limits: { body: 10 }").start();
+    let piece = vec![b'x'; PIECE];
+    for (path, status) in [("/a", 413), ("/closed", 403)] {
+        let mut client = Connection::open(gateway.address);
+        client.write(format!("POST {path} HTTP/1.1\r\nHost: a\r\nContent-Length: {LARGE}\r\n\r\n"));
+        for _ in 0..LARGE / PIECE {
+            // it panics where the connection is reset
+            client.write(&piece);
+        }
+        assert_eq!(client.finish().read().status, status);
+        assert!(client.try_read().is_none());
+    }
+}
+
+#[test]
+fn an_early_answer_arrives_and_its_connections_are_not_used_again() {
+    let upstream = RawUpstream::new(|mut wire, connection| {
+        while let Some(head) = wire.head() {
+            wire.say(ok(&connection.to_string()));
+            if head.starts_with("POST") {
+                wire.drain();
+            }
+        }
+    });
+    let gateway = gateway(OPEN).upstream(upstream.address).workers(1).start();
+    let mut client = Connection::open(gateway.address);
+    client.write("POST /early HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\nhalf of it");
+    assert_eq!(client.read().body, "0");
+    assert_eq!(gateway.get("/after", "").body, "1", "the half-read upload holds its connection");
+}
+
+#[test]
+fn a_client_that_goes_away_ends_its_upload() {
+    let (ended, end) = channel();
+    let ended = Mutex::new(ended);
+    let upstream = RawUpstream::new(move |mut wire, _| {
+        let head = wire.head().unwrap();
+        let body = wire.drain();
+        ended.lock().unwrap().send((head, body)).unwrap();
+    });
+    let gateway = gateway(OPEN).upstream(upstream.address).start();
+    let mut client = Connection::open(gateway.address);
+    client.write("POST /gone HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\nhalf of it");
+    drop(client);
+    let (head, body) = end.recv_timeout(PATIENCE).unwrap();
+    assert!(head.starts_with("POST /gone ") && body <= 10, "{head} {body}");
+    let line = gateway.line("/gone");
+    assert_eq!(line["reason"], "the request body is malformed or ended early", "{line}");
+}
+
+#[test]
+fn a_client_that_goes_away_ends_the_wait_for_its_answer() {
+    let (ended, end) = channel();
+    let ended = Mutex::new(ended);
+    let upstream = RawUpstream::new(move |mut wire, _| {
+        wire.head().unwrap();
+        ended.lock().unwrap().send(()).unwrap();
+        wire.drain();
+        ended.lock().unwrap().send(()).unwrap();
+    });
+    let gateway = gateway(OPEN).upstream(upstream.address).start();
+    let mut client = Connection::open(gateway.address);
+    client.write("GET /gone HTTP/1.1\r\nHost: a\r\n\r\n");
+    end.recv_timeout(PATIENCE).unwrap();
+    drop(client);
+    end.recv_timeout(PATIENCE).unwrap();
+    let line = gateway.line("/gone");
+    assert_eq!((&line["status"], &line["aborted"]), (&0.into(), &"client".into()), "{line}");
+}
