@@ -11,6 +11,10 @@ use crate::telemetry::LineFormat;
 /// Bytes that a worker may be ahead of the writer.
 const BUFFER_LIMIT: usize = 8 << 20;
 
+/// Bytes that are written without waiting for more: few enough that a buffer stays in the processor's cache, which more
+/// than pays for waking the writer.
+const BATCH: usize = 32 << 10;
+
 /// How many lines were dropped: the writer could not keep up, writing failed, or the log was closed.
 #[derive(Clone, Debug, Default)]
 pub struct Dropped(Arc<AtomicU64>);
@@ -56,6 +60,8 @@ pub(super) struct Shared {
 #[derive(Debug, Default)]
 struct Signal {
     lines: bool,
+    /// One of the buffers holds a batch.
+    full: bool,
     closing: bool,
 }
 
@@ -78,11 +84,15 @@ impl LogShard {
             self.shared.dropped.add(1);
             return;
         }
-        let first = lines.is_empty();
+        let before = lines.len();
         line::format(lines, line, self.shared.format, stamp.of(line.time));
+        let after = lines.len();
         drop(buffer);
-        if first {
+        if before == 0 {
             self.shared.wake();
+        }
+        if before < BATCH && after >= BATCH {
+            self.shared.hurry();
         }
     }
 }
@@ -107,6 +117,12 @@ impl Shared {
         }
     }
 
+    /// Tells the writer that a buffer has a batch.
+    fn hurry(&self) {
+        lock(&self.signal).full = true;
+        self.changed.notify_one();
+    }
+
     pub(super) fn close(&self) {
         lock(&self.signal).closing = true;
         self.changed.notify_one();
@@ -118,16 +134,18 @@ impl Shared {
         drop(self.changed.wait_while(lock(&self.signal), idle).unwrap_or_else(PoisonError::into_inner));
     }
 
-    /// Lets lines pile up for a while, less where the log is closed.
+    /// Lets lines pile up for a while, less where there is a batch of them or the log is closed.
     pub(super) fn pause(&self, duration: Duration) {
-        let open = |signal: &mut Signal| !signal.closing;
-        let waited = self.changed.wait_timeout_while(lock(&self.signal), duration, open);
+        let patient = |signal: &mut Signal| !signal.closing && !signal.full;
+        let waited = self.changed.wait_timeout_while(lock(&self.signal), duration, patient);
         drop(waited.unwrap_or_else(PoisonError::into_inner));
     }
 
     /// From here on the first line of a batch wakes the writer again; it must look into all buffers afterwards.
     pub(super) fn rearm(&self) {
-        lock(&self.signal).lines = false;
+        let mut signal = lock(&self.signal);
+        signal.lines = false;
+        signal.full = false;
     }
 
     pub(super) fn is_closing(&self) -> bool {
