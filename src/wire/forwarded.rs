@@ -154,7 +154,8 @@ mod tests {
     #[test]
     fn only_trusted_proxies_say_who_the_client_is() {
         let net: &[&str] = &["10.0.0.0/8", "fd00::/8"];
-        let cases: &[(&[&str], &str, &[&str], &str, &str)] = &[
+        type Case<'a> = (&'a [&'a str], &'a str, &'a [&'a str], &'a str, &'a str);
+        let cases: &[Case<'_>] = &[
             (&[], "10.0.0.1", &["1.1.1.1"], "10.0.0.1", "10.0.0.1"),
             (net, "192.0.2.9", &["1.1.1.1"], "192.0.2.9", "192.0.2.9"),
             (net, "10.0.0.1", &[], "10.0.0.1", "10.0.0.1"),
