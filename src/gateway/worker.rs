@@ -9,9 +9,9 @@ use http::HeaderValue;
 use super::snapshot::{Shared, Snapshot};
 use crate::ambient::{self, Ticker};
 use crate::telemetry::access_log::LogShard;
-use crate::telemetry::metrics::{Metrics, ServiceMetrics, Shard};
+use crate::telemetry::metrics::{Metrics, ServiceMetrics, Shard, UpstreamConnection};
 use crate::token::TokenCache;
-use crate::upstream::{Connector, Pool, Settings};
+use crate::upstream::{ConnectionCounts, Connector, Pool, Settings};
 
 /// Tokens that a worker remembers as verified; about 60 bytes each, and the token.
 const CACHED_TOKENS: usize = 4096;
@@ -37,6 +37,7 @@ pub struct Worker {
     shared: Arc<Shared>,
     pinned: RefCell<Rc<Pinned>>,
     connector: Rc<Connector>,
+    counts: Rc<ConnectionCounts>,
     pub(super) ticker: Ticker,
     pub(super) metrics: Arc<Metrics>,
     pub(super) shard: Shard,
@@ -67,13 +68,20 @@ impl Worker {
     /// A worker for the snapshot in force.
     pub fn new(parts: WorkerParts) -> Self {
         let connector = Rc::new(Connector::default());
-        let make = |settings: &Settings| Pool::new(settings.clone(), Rc::clone(&connector), parts.ticker.clone());
+        let counts = Rc::new(ConnectionCounts {
+            idle: parts.shard.upstream_connections(UpstreamConnection::Idle),
+            active: parts.shard.upstream_connections(UpstreamConnection::Active),
+        });
+        let make = |settings: &Settings| {
+            Pool::new(settings.clone(), Rc::clone(&connector), parts.ticker.clone(), Rc::clone(&counts))
+        };
         let generation = parts.shared.generation();
         let pinned = Pinned::new(generation, parts.shared.current(), &parts.shard, make);
         Self {
             shared: parts.shared,
             pinned: RefCell::new(Rc::new(pinned)),
             connector,
+            counts,
             ticker: parts.ticker,
             metrics: parts.metrics,
             shard: parts.shard,
@@ -124,12 +132,12 @@ impl Worker {
 
     fn renew(&self, generation: u64) {
         let old = Rc::clone(&self.pinned.borrow());
-        let keep_or_make = |settings: &Settings| {
-            let kept = old.lanes.iter().find(|lane| lane.pool.serves(settings));
-            kept.map_or_else(
-                || Pool::new(settings.clone(), Rc::clone(&self.connector), self.ticker.clone()),
-                |lane| Rc::clone(&lane.pool),
-            )
+        let keep_or_make = |settings: &Settings| match old.lanes.iter().find(|lane| lane.pool.serves(settings)) {
+            Some(lane) => Rc::clone(&lane.pool),
+            None => {
+                let (connector, counts) = (Rc::clone(&self.connector), Rc::clone(&self.counts));
+                Pool::new(settings.clone(), connector, self.ticker.clone(), counts)
+            }
         };
         let pinned = Pinned::new(generation, self.shared.current(), &self.shard, keep_or_make);
         *self.pinned.borrow_mut() = Rc::new(pinned);

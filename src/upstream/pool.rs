@@ -5,6 +5,7 @@ use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::rc::{Rc, Weak};
 use std::task::Poll;
+use std::time::Duration;
 
 use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
@@ -19,17 +20,31 @@ use super::error::ForwardError;
 use super::outbound::Outbound;
 use super::settings::Settings;
 use crate::ambient::{Deadline, Ticker};
-use crate::wire::settle_response;
+use crate::telemetry::metrics::{Gauge, Held};
+use crate::wire::{keep_alive_timeout, settle_response};
 
 /// The most unused connections that one worker keeps to one server.
 const IDLE_CONNECTIONS: usize = 1024;
+
+/// How much earlier than an upstream announces to close an unused connection it is not used any more: a request that
+/// crosses the close on its way is lost, and only some may be sent again.
+const KEEP_ALIVE_MARGIN: Duration = Duration::from_secs(1);
 
 /// Sends requests over kept connections, newest first, and opens one where none is free.
 pub struct Pool {
     settings: Settings,
     connector: Rc<Connector>,
     ticker: Ticker,
+    counts: Rc<ConnectionCounts>,
     idle: RefCell<Vec<Connection>>,
+}
+
+/// Where the upstream connections of a worker are counted.
+pub struct ConnectionCounts {
+    /// Kept for the next request.
+    pub idle: Gauge,
+    /// In use.
+    pub active: Gauge,
 }
 
 struct Connection {
@@ -38,8 +53,12 @@ struct Connection {
     response: Deadline,
     /// Passes when the connection has been unused for too long.
     unused: Rc<Deadline>,
+    /// How long that is.
+    unused_after: Duration,
     /// The task that reads and writes.
     driver: AbortHandle,
+    /// As what it is counted.
+    counted: Held,
 }
 
 /// A connection in use by one exchange. Dropped without [`Lease::release`] it is closed at once.
@@ -63,8 +82,8 @@ struct Failed {
 
 impl Pool {
     /// An empty pool.
-    pub fn new(settings: Settings, connector: Rc<Connector>, ticker: Ticker) -> Rc<Self> {
-        Rc::new(Self { settings, connector, ticker, idle: RefCell::new(Vec::new()) })
+    pub fn new(settings: Settings, connector: Rc<Connector>, ticker: Ticker, counts: Rc<ConnectionCounts>) -> Rc<Self> {
+        Rc::new(Self { settings, connector, ticker, counts, idle: RefCell::new(Vec::new()) })
     }
 
     /// Whether the pool serves an upstream with these settings.
@@ -109,9 +128,10 @@ impl Pool {
     /// read the request's body.
     fn take_idle(&self) -> Option<Connection> {
         let mut idle = self.idle.borrow_mut();
-        while let Some(connection) = idle.pop() {
+        while let Some(mut connection) = idle.pop() {
             if connection.sender.is_ready() {
                 connection.unused.disarm();
+                connection.counted = self.counts.active.hold();
                 return Some(connection);
             }
         }
@@ -124,7 +144,15 @@ impl Pool {
         let (sender, driver) = handshake.map_err(ForwardError::Closed)?;
         let unused = Rc::new(self.ticker.deadline());
         let driver = tokio::task::spawn_local(drive(driver, Rc::clone(&unused), Rc::downgrade(self))).abort_handle();
-        let connection = Connection { sender, response: self.ticker.deadline(), unused, driver };
+        let unused_after = self.settings.timeouts.idle;
+        let connection = Connection {
+            sender,
+            response: self.ticker.deadline(),
+            unused,
+            unused_after,
+            driver,
+            counted: self.counts.active.hold(),
+        };
         Ok(Lease::new(connection, self))
     }
 
@@ -153,10 +181,11 @@ impl Pool {
         }
     }
 
-    fn keep(&self, connection: Connection) {
+    fn keep(&self, mut connection: Connection) {
         let mut idle = self.idle.borrow_mut();
         if idle.len() < IDLE_CONNECTIONS {
-            connection.unused.arm(self.settings.timeouts.idle);
+            connection.unused.arm(connection.unused_after);
+            connection.counted = self.counts.idle.hold();
             idle.push(connection);
         } else {
             connection.driver.abort();
@@ -199,7 +228,7 @@ impl Lease {
     async fn send(&mut self, request: Request<RequestBody>) -> Result<Response<Incoming>, Failed> {
         let exchange = request.body().exchange().cloned();
         let connection = self.connection.as_mut().expect("a lease holds its connection until it is released");
-        let Connection { sender, response, .. } = connection;
+        let Connection { sender, response, unused_after, .. } = connection;
         let deadline = match &exchange {
             // the body moves it for as long as it is being sent
             Some(exchange) => &exchange.response,
@@ -212,6 +241,11 @@ impl Lease {
             Poll::Pending => deadline.poll_passed(cx).map(|()| None),
         })
         .await;
+        if let Some(Ok(response)) = &answered
+            && let Some(kept) = keep_alive_timeout(response.headers())
+        {
+            *unused_after = kept.saturating_sub(KEEP_ALIVE_MARGIN).min(self.pool.settings.timeouts.idle);
+        }
         // the body of the answer may take its time
         response.disarm();
         let fault = exchange.as_ref().and_then(|exchange| exchange.fault.get());

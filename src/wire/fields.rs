@@ -1,6 +1,7 @@
 //! Which header fields may pass through the gateway.
 
 use std::collections::HashSet;
+use std::time::Duration;
 
 use ahash::RandomState;
 use http::header::CONNECTION;
@@ -142,6 +143,16 @@ pub fn via(received: Version) -> HeaderValue {
     HeaderValue::from_static(if received == Version::HTTP_10 { "1.0 gatelatch" } else { "1.1 gatelatch" })
 }
 
+/// How long the sender of these fields keeps the connection: `timeout` of `Keep-Alive`, in seconds.
+pub fn keep_alive_timeout(headers: &HeaderMap) -> Option<Duration> {
+    let parameters = headers.get("keep-alive")?.to_str().ok()?.split(',');
+    let (_, seconds) = parameters.filter_map(|parameter| parameter.split_once('=')).find(|(name, _)| {
+        let name = name.trim();
+        name.eq_ignore_ascii_case("timeout")
+    })?;
+    seconds.trim().parse().ok().map(Duration::from_secs)
+}
+
 /// Takes the hop-by-hop fields out of a response. The others keep their order, which taking out one by one would not.
 pub fn remove_hop_by_hop(headers: &mut HeaderMap) {
     // looking at each name that is there costs less than looking each of these names up
@@ -255,6 +266,17 @@ mod tests {
         let settings =
             IdentitySettings { pass: vec![HeaderName::from_static("remote-user")], ..IdentitySettings::default() };
         assert!(!FieldFilter::new(&settings).passes(&HeaderName::from_static("remote-user")), "the gateway's own");
+    }
+
+    #[test]
+    fn a_keep_alive_field_says_how_long() {
+        for (value, seconds) in
+            [("timeout=5", Some(5)), ("max=9, Timeout = 7", Some(7)), ("max=9", None), ("timeout=x", None), ("5", None)]
+        {
+            let mut headers = HeaderMap::new();
+            headers.insert("keep-alive", HeaderValue::from_static(value));
+            assert_eq!(keep_alive_timeout(&headers), seconds.map(Duration::from_secs), "{value}");
+        }
     }
 
     #[test]

@@ -29,6 +29,8 @@ fn connections_are_kept_on_both_sides() {
     }
     let mut other = Connection::open(gateway.address);
     assert_eq!(other.write(GET).read().body, "0", "for another client too");
+    assert_eq!(gateway.metric("gatelatch_upstream_connections{state=\"idle\"}"), 1.0, "{}", gateway.metrics());
+    assert_eq!(gateway.metric("gatelatch_upstream_connections{state=\"active\"}"), 0.0);
     assert_eq!(gateway.metric("gatelatch_client_connections"), 2.0, "{}", gateway.metrics());
 }
 
@@ -120,6 +122,22 @@ fn a_connection_that_the_upstream_has_closed_is_not_used() {
         let answer = client.write(GET).read();
         assert_eq!((answer.status, answer.body.as_str()), (200, expected));
     }
+}
+
+#[test]
+fn an_unused_connection_is_closed_before_the_upstream_would_do_it() {
+    let (closed, close) = channel();
+    let closed = Mutex::new(closed);
+    let upstream = RawUpstream::new(move |mut wire, _| {
+        while wire.head().is_some() {
+            wire.say("HTTP/1.1 200 OK\r\nKeep-Alive: timeout=1, max=100\r\nContent-Length: 0\r\n\r\n");
+        }
+        closed.lock().unwrap().send(()).unwrap();
+    });
+    let gateway = gateway(OPEN).upstream(upstream.address).start();
+    let answer = gateway.get("/a", "");
+    assert_eq!((answer.status, answer.header("keep-alive")), (200, ""));
+    close.recv_timeout(std::time::Duration::from_secs(10)).expect("not after the default of 90 seconds");
 }
 
 #[test]

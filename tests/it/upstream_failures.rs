@@ -90,7 +90,7 @@ fn an_upload_that_is_not_read_does_not_wait_without_end() {
     let gateway = gateway(OPEN).upstream(upstream.address).start();
     let mut client = Connection::open(gateway.address);
     client.write("POST /stuck HTTP/1.1\r\nHost: a\r\nContent-Length: 104857600\r\n\r\n");
-    client.write_while_taken(&vec![b'x'; 1024 * 1024], 100);
+    client.write_while_taken(vec![b'x'; 1024 * 1024], 100);
     let line = gateway.line("/stuck");
     assert_eq!(line["status"], 504, "{line}");
     drop(hold);

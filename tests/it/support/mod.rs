@@ -1,4 +1,5 @@
 //! What every test starts from: a gateway, an upstream made of a closure, and a client that shows each byte.
+#![allow(unused_imports, dead_code, reason = "a tool box; not every tool is in use at every time")]
 
 mod client;
 mod gateway;

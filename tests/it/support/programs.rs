@@ -19,6 +19,7 @@ pub fn program(name: &str) -> Option<PathBuf> {
     found(&format!("`{name}`"), path)
 }
 
+#[expect(clippy::print_stderr, reason = "whoever runs the tests is told what was skipped")]
 fn found(what: &str, path: Option<PathBuf>) -> Option<PathBuf> {
     if path.is_none() {
         assert!(std::env::var_os("GATELATCH_TEST_ALL").is_none(), "{what} is missing; run ./scripts/test.sh");
