@@ -124,8 +124,8 @@ impl Pool {
         }
     }
 
-    /// The newest connection that is ready. Others are closed: either the upstream did so, or it answered before it had
-    /// read the request's body.
+    /// The newest connection that is ready. Others are given up: either the upstream closed them, or it answered before
+    /// it had read the request's body, and nobody knows when it will.
     fn take_idle(&self) -> Option<Connection> {
         let mut idle = self.idle.borrow_mut();
         while let Some(mut connection) = idle.pop() {
@@ -134,6 +134,7 @@ impl Pool {
                 connection.counted = self.counts.active.hold();
                 return Some(connection);
             }
+            connection.driver.abort();
         }
         None
     }

@@ -145,3 +145,15 @@ fn the_examples_that_ship_are_valid() {
         assert_eq!(text(&output.stderr), "", "{config} has warnings");
     }
 }
+
+#[test]
+fn the_configuration_in_the_readme_is_valid() {
+    let readme = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap();
+    let block = readme.split("```yaml\n").nth(1).unwrap().split("```").next().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("gateway.yaml"), block).unwrap();
+    fs::write(folder.path().join("users.yaml"), USERS).unwrap();
+    fs::write(folder.path().join(".env"), "GATELATCH_SECRET=0123456789abcdef0123456789ABCDEF\n").unwrap();
+    let check = gatelatch(folder.path(), &["check"]);
+    assert_eq!(text(&check.stdout), "gateway.yaml is valid: 1 service, 4 rules, 2 users\n", "{}", text(&check.stderr));
+}
