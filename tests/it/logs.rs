@@ -167,37 +167,38 @@ fn logins_are_events_in_a_stable_form() {
 fn use_all_secrets(gateway: &crate::support::Gateway) -> Vec<String> {
     let token = gateway.token("rita");
     let signature = token.rsplit('.').next().unwrap().to_owned();
-    gateway.login("rita", "a-wrong-password-4711");
-    gateway.login("nobody", "another-wrong-password-4712");
+    gateway.login("rita", "a-wrong-password-hush11");
+    gateway.login("nobody", "another-wrong-password-hush12");
     for field in [
         format!("Authorization: Bearer {token}\r\n"),
         format!("Authorization: Bearer {token}x\r\n"),
         format!("Authorization: Bearer\t{token}\r\n"),
         format!("Authorization: Basic {token}\r\n"),
         format!("Authorization: Bearer {token}\r\nAuthorization: Bearer {token}\r\n"),
-        format!("Cookie: gatelatch={token}; other=cookie-secret-4713\r\n"),
+        format!("Cookie: gatelatch={token}; other=cookie-secret-hush13\r\n"),
         format!("X-Forwarded-For: {token}\r\nReferer: http://a/?x={token}\r\n"),
     ] {
         for target in [
-            "/jobs?q=query-secret-4714",
-            "/open/a?q=query-secret-4714#fragment-secret-4715",
-            "/a//b?q=query-secret-4714",
+            "/jobs?q=query-secret-hush14",
+            "/open/a?q=query-secret-hush14#fragment-secret-hush15",
+            "/a//b?q=query-secret-hush14",
         ] {
             gateway.get(target, &field);
         }
     }
-    let json = r#"{"username":"rita","password":"json-password-4716","password":"json-password-4716"}"#;
+    let json = r#"{"username":"rita","password":"json-password-hush16","password":"json-password-hush16"}"#;
     let head = "Host: a\r\nContent-Type: application/json";
     send(
         gateway.address,
         format!(
-            "POST /auth/login?p=query-secret-4714 HTTP/1.1\r\n{head}\r\nContent-Length: {}\r\n\r\n{json}",
+            "POST /auth/login?p=query-secret-hush14 HTTP/1.1\r\n{head}\r\nContent-Length: {}\r\n\r\n{json}",
             json.len()
         ),
     );
     Connection::open(gateway.address).write(format!("GET /a HTTP/1.1\r\nBroken {token}\r\n\r\n")).read_to_end();
-    let mut secrets =
-        ["4711", "4712", "4713", "4714", "4715", "4716", PASSWORD, SECRET, "$2b$"].map(str::to_owned).to_vec();
+    let mut secrets = ["hush11", "hush12", "hush13", "hush14", "hush15", "hush16", PASSWORD, SECRET, "$2b$"]
+        .map(str::to_owned)
+        .to_vec();
     secrets.push(signature);
     secrets
 }
