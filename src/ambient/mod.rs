@@ -29,6 +29,20 @@ pub fn unix_seconds() -> u64 {
 /// Where the system has no random source: nothing secret can be made there.
 pub fn random_bytes<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
-    getrandom::fill(&mut bytes).expect("the operating system has a random source");
+    aws_lc_rs::rand::fill(&mut bytes).expect("the operating system has a random source");
     bytes
+}
+
+/// The state of a hash map that nobody can aim at, as fast as it gets.
+pub fn hash_state() -> ahash::RandomState {
+    let [a, b, c, d] = std::array::from_fn(|_| u64::from_le_bytes(random_bytes()));
+    ahash::RandomState::with_seeds(a, b, c, d)
+}
+
+/// The bcrypt hash of a password with a fresh salt.
+///
+/// # Errors
+/// Where bcrypt refuses the cost (4 to 31) or the password.
+pub fn hash_password(password: &str, cost: u32) -> bcrypt::BcryptResult<String> {
+    Ok(bcrypt::hash_with_salt(password, cost, random_bytes())?.to_string())
 }

@@ -7,6 +7,8 @@ use std::process::ExitCode;
 use anyhow::{Context, bail};
 use zeroize::Zeroizing;
 
+use crate::ambient;
+
 /// bcrypt ignores everything beyond: two passwords that differ there would be the same.
 const LONGEST: usize = 72;
 
@@ -75,7 +77,7 @@ fn read(input: impl Read) -> anyhow::Result<Zeroizing<String>> {
 
 fn hash(password: &str, cost: u32) -> anyhow::Result<String> {
     check(password)?;
-    bcrypt::hash(password, cost).context("cannot hash the password")
+    ambient::hash_password(password, cost).context("cannot hash the password")
 }
 
 fn check(password: &str) -> Result<(), PasswordError> {

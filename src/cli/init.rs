@@ -51,7 +51,7 @@ enum Readers {
 fn write_all(directory: &Path) -> anyhow::Result<String> {
     refuse_existing(directory)?;
     let password = URL_SAFE_NO_PAD.encode(ambient::random_bytes::<15>());
-    let hash = bcrypt::hash(&password, COST).context("cannot hash the password")?;
+    let hash = ambient::hash_password(&password, COST).context("cannot hash the password")?;
     let secret = STANDARD.encode(ambient::random_bytes::<48>());
     fs::create_dir_all(directory).with_context(|| format!("cannot create `{}`", directory.display()))?;
     let environment = format!("# Signs the tokens. Keep it out of version control.\nGATELATCH_SECRET={secret}\n");

@@ -161,7 +161,7 @@ impl Pinned {
             Lane { pool: pool(&service.forwarding.upstream), metrics: shard.service(&service.name, &rules) }
         });
         let lanes = lanes.collect();
-        let tokens = RefCell::new(TokenCache::new(CACHED_TOKENS, random_seed()));
+        let tokens = RefCell::new(TokenCache::new(CACHED_TOKENS, ambient::hash_state()));
         Self { generation, lanes, unrouted: shard.unrouted(), portal: shard.portal(), tokens, snapshot }
     }
 }
@@ -172,10 +172,6 @@ fn write_hex(number: u64, out: &mut [u8]) {
     for (byte, shift) in out.iter_mut().rev().zip((0..).step_by(4)) {
         *byte = DIGITS[usize::from((number >> shift) as u8 & 0xf)];
     }
-}
-
-fn random_seed() -> [u64; 4] {
-    std::array::from_fn(|_| u64::from_le_bytes(ambient::random_bytes()))
 }
 
 #[cfg(test)]

@@ -27,12 +27,11 @@ struct Entry {
 }
 
 impl TokenCache {
-    /// Room for about `tokens` tokens. `seed` is random: nobody can aim at a place.
-    pub fn new(tokens: usize, seed: [u64; 4]) -> Self {
-        let [a, b, c, d] = seed;
+    /// Room for about `tokens` tokens. The hasher's seed is random: nobody can aim at a place.
+    pub fn new(tokens: usize, hasher: RandomState) -> Self {
         let sets = tokens.div_ceil(WAYS).next_power_of_two();
         let sets = (0..sets).map(|_| [const { None }; WAYS]).collect();
-        Self { hasher: RandomState::with_seeds(a, b, c, d), sets, turn: 0 }
+        Self { hasher, sets, turn: 0 }
     }
 
     /// What this very token said when it was verified.
@@ -78,7 +77,7 @@ mod tests {
 
     #[test]
     fn only_the_very_token_is_found() {
-        let mut cache = TokenCache::new(8, [1, 2, 3, 4]);
+        let mut cache = TokenCache::new(8, RandomState::with_seeds(1, 2, 3, 4));
         assert_eq!(cache.find("a.b.c"), None);
         cache.keep("a.b.c", claims("alice"));
         assert_eq!(cache.find("a.b.c"), Some(&claims("alice")));
@@ -89,7 +88,7 @@ mod tests {
 
     #[test]
     fn it_never_holds_more_than_it_has_room_for() {
-        let mut cache = TokenCache::new(16, [1, 2, 3, 4]);
+        let mut cache = TokenCache::new(16, RandomState::with_seeds(1, 2, 3, 4));
         for number in 0..1000 {
             cache.keep(&number.to_string(), claims("alice"));
         }
@@ -99,7 +98,7 @@ mod tests {
 
     #[test]
     fn it_is_never_printed() {
-        let mut cache = TokenCache::new(8, [1, 2, 3, 4]);
+        let mut cache = TokenCache::new(8, RandomState::with_seeds(1, 2, 3, 4));
         cache.keep("hush", claims("alice"));
         assert!(!format!("{cache:?}").contains("hush"));
     }

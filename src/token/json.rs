@@ -14,7 +14,7 @@ pub(super) struct Text<'de>(pub(super) Cow<'de, str>);
 
 /// The names of members that nobody reads; they too may appear only once.
 #[derive(Default)]
-pub(super) struct Others<'de>(HashSet<Cow<'de, str>, ahash::RandomState>);
+pub(super) struct Others<'de>(HashSet<Cow<'de, str>>);
 
 /// Reads the value of a member that may appear once.
 pub(super) fn once<'de, T, A>(slot: &mut Option<T>, map: &mut A) -> Result<(), A::Error>

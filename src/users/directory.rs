@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 use super::password::PasswordHash;
 use crate::access::Identity;
+use crate::ambient;
 
 /// One user as the users file has it.
 #[derive(Clone, Debug)]
@@ -45,10 +46,10 @@ pub struct Directory {
 impl Directory {
     /// Indexes the users by subject. Of two equal subjects the last stays; the users file cannot hold two.
     pub fn new(users: impl IntoIterator<Item = User>) -> Self {
-        let users: HashMap<_, _, _> =
-            users.into_iter().map(|user| (user.identity.subject.clone(), Arc::new(user))).collect();
-        let dummy = PasswordHash::dummy(commonest_cost(users.values()));
-        Self { users, dummy }
+        let mut by_subject = HashMap::with_hasher(ambient::hash_state());
+        by_subject.extend(users.into_iter().map(|user| (user.identity.subject.clone(), Arc::new(user))));
+        let dummy = PasswordHash::dummy(commonest_cost(by_subject.values()));
+        Self { users: by_subject, dummy }
     }
 
     /// The user of this name.

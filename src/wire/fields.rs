@@ -8,6 +8,7 @@ use http::header::CONNECTION;
 use http::{HeaderMap, HeaderName, HeaderValue, Version};
 
 use super::identity::IdentitySettings;
+use crate::ambient;
 
 /// Fields about one connection, never about the message (RFC 9110, section 7.6.1), and those that the gateway writes
 /// anew: framing, `Host`, `Expect`.
@@ -78,8 +79,8 @@ impl FieldFilter {
     pub fn new(identity: &IdentitySettings) -> Self {
         let mapped = identity.headers.iter().map(|header| header.name.as_str());
         Self {
-            own: CONNECTION_FIELDS.into_iter().chain(mapped).map(fold).collect(),
-            foreign: FORWARDED.iter().chain(&WELL_KNOWN).copied().map(fold).collect(),
+            own: folded(CONNECTION_FIELDS.into_iter().chain(mapped)),
+            foreign: folded(FORWARDED.iter().chain(&WELL_KNOWN).copied()),
             passed: identity.pass.clone(),
         }
     }
@@ -101,6 +102,12 @@ impl FieldFilter {
             self.foreign.contains(folded) || FAMILIES.iter().any(|family| folded.starts_with(family.as_bytes()));
         !foreign || self.passed.contains(name)
     }
+}
+
+fn folded<'n>(names: impl Iterator<Item = &'n str>) -> HashSet<Box<[u8]>, RandomState> {
+    let mut set = HashSet::with_hasher(ambient::hash_state());
+    set.extend(names.map(fold));
+    set
 }
 
 fn fold(name: &str) -> Box<[u8]> {

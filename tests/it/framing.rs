@@ -73,6 +73,7 @@ fn a_bad_chunk_ends_both_connections() {
         wire.drain();
     });
     let gateway = gateway(OPEN).upstream(upstream.address).workers(1).start();
+    assert_eq!(gateway.get("/before", "").status, 200);
     for bad in [
         "zz\r\nhello\r\n",
         "5\r\nhelloX\r\n",

@@ -6,6 +6,8 @@ use std::net::SocketAddr;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::PathBuf;
 
+use crate::ambient;
+
 /// The password of the demo's users.
 const PASSWORD: &str = "demo-password";
 
@@ -37,7 +39,7 @@ impl Folder {
     }
 
     pub(super) fn write(&self, setup: &Setup) -> io::Result<()> {
-        let hash = bcrypt::hash(PASSWORD, COST).map_err(io::Error::other)?;
+        let hash = ambient::hash_password(PASSWORD, COST).map_err(io::Error::other)?;
         let text = |template: &str| {
             template
                 .replace("LISTEN", &setup.listen.to_string())
