@@ -12,7 +12,7 @@ use crate::ambient;
 
 /// Fields about one connection, never about the message (RFC 9110, section 7.6.1), and those that the gateway writes
 /// anew: framing, `Host`, `Expect`.
-const CONNECTION_FIELDS: [&str; 13] = [
+pub const CONNECTION_FIELDS: [&str; 13] = [
     "connection",
     "keep-alive",
     "proxy-connection",

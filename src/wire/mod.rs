@@ -13,7 +13,7 @@ mod problem;
 
 pub use bad_request::BadRequest;
 pub use credential::Credential;
-pub use fields::{FieldFilter, keep_alive_timeout, remove_hop_by_hop, via};
+pub use fields::{CONNECTION_FIELDS, FieldFilter, keep_alive_timeout, remove_hop_by_hop, via};
 pub(crate) use fields::{Nominated, move_fields};
 pub use forwarded::{ClientAddress, SaidByProxy, TrustedProxies};
 pub use framing::{ResponseFraming, settle_response};

@@ -10,29 +10,17 @@ use crate::config::section::Section;
 use crate::config::shown::shown;
 use crate::config::span::Span;
 use crate::config::yaml::Entry;
-use crate::wire::{Authorization, IdentityField, IdentityHeader, IdentitySettings};
+use crate::wire::{Authorization, CONNECTION_FIELDS, IdentityField, IdentityHeader, IdentitySettings};
 
-/// Headers with a meaning of their own: to overwrite one of them would change more than what the upstream knows.
-const TAKEN: [&str; 32] = [
-    "host",
+/// Headers with a meaning of their own, beside those about the connection: to overwrite one of them would change more
+/// than what the upstream knows.
+const TAKEN: [&str; 19] = [
     "authorization",
     "cookie",
     "set-cookie",
-    "connection",
-    "keep-alive",
-    "proxy-authenticate",
-    "proxy-authorization",
-    "proxy-connection",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-    "http2-settings",
-    "content-length",
     "content-type",
     "content-encoding",
     "content-range",
-    "expect",
     "range",
     "accept-encoding",
     "origin",
@@ -104,7 +92,7 @@ fn header_name(text: &str, span: Span, reader: &mut Reader<'_>) -> Option<Header
 }
 
 fn is_taken(name: &HeaderName) -> bool {
-    TAKEN.iter().any(|taken| folded_str(taken) == folded(name))
+    TAKEN.iter().chain(&CONNECTION_FIELDS).any(|taken| folded_str(taken) == folded(name))
 }
 
 fn folded(name: &HeaderName) -> String {
