@@ -3,6 +3,7 @@
 mod clock;
 mod connection;
 mod context;
+mod files;
 mod io;
 mod listen;
 mod reload;

@@ -15,6 +15,7 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::context::{Context, OpenConnections};
+use super::files;
 use super::listen::{ListenError, bind_all, bind_alone};
 use super::reload::{Fixed, Present, Reloads, Target, report};
 use super::worker::{self, End};
@@ -75,6 +76,7 @@ pub fn run(settings: Settings, ready: impl FnOnce(&Bound)) -> Result<(), RunErro
     // from here on: without a handler SIGHUP would end the process, and as the first one of a container it would not
     // hear SIGTERM at all
     let signals = runtime.block_on(async { Signals::listen() })?;
+    files::raise_limit();
     report(&loaded.warnings);
     let metrics = Metrics::new();
     metrics.configuration_loaded(ambient::unix_seconds());

@@ -93,3 +93,13 @@ fn one_connection_too_many_is_refused_and_a_free_place_is_given_again() {
     assert!(answer.into_iter().any(|raw| raw.starts_with("HTTP/1.1 200 ")));
     assert_eq!(second.write(GET).read().status, 200);
 }
+
+#[test]
+fn the_systems_low_limit_of_open_files_is_raised() {
+    let upstream = Upstream::saying("hi");
+    let gateway = gateway(OPEN).upstream(upstream.address).open_files(64).start();
+    let mut clients: Vec<Connection> = (0..100).map(|_| Connection::open(gateway.address)).collect();
+    for client in &mut clients {
+        assert_eq!(client.write(GET).read().status, 200);
+    }
+}

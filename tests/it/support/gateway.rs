@@ -41,6 +41,7 @@ pub struct GatewayBuilder {
     whole: Option<String>,
     prepare: Option<Prepare>,
     streams: Streams,
+    open_files: Option<u32>,
 }
 
 /// Changes a folder.
@@ -78,6 +79,7 @@ pub fn gateway(services: &str) -> GatewayBuilder {
         whole: None,
         prepare: None,
         streams: Streams::Read,
+        open_files: None,
     }
 }
 
@@ -142,6 +144,12 @@ impl GatewayBuilder {
         self
     }
 
+    /// The soft limit of open files that the process starts with.
+    pub fn open_files(mut self, limit: u32) -> Self {
+        self.open_files = Some(limit);
+        self
+    }
+
     /// The configuration file.
     pub fn config(&self) -> String {
         let Self { workers, server, auth, more, .. } = self;
@@ -188,10 +196,10 @@ services:
             prepare(folder.path());
         }
         let binary = env!("CARGO_BIN_EXE_gatelatch");
-        let mut command = Command::new(if self.streams == Streams::InAndOutClosed { "sh" } else { binary });
-        if self.streams == Streams::InAndOutClosed {
-            command.args(["-c", "exec \"$0\" \"$@\" <&- >&-", binary]);
-        }
+        let limit = self.open_files.map(|limit| format!("ulimit -Sn {limit}; ")).unwrap_or_default();
+        let closed = if self.streams == Streams::InAndOutClosed { "<&- >&-" } else { "" };
+        let mut command = Command::new("sh");
+        command.args(["-c", &format!("{limit}exec \"$0\" \"$@\" {closed}"), binary]);
         command.args(["run", "--config"]).arg(folder.path().join("gateway.yaml"));
         command.env_remove("RUST_BACKTRACE").envs(self.variables);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
