@@ -30,7 +30,7 @@ fn a_request_is_one_line_that_says_everything() {
     let object = line.as_object().unwrap();
     let keys: Vec<&str> = object.keys().map(String::as_str).collect();
     let mut expected = vec![
-        "time",
+        "timestamp",
         "type",
         "request_id",
         "client",
@@ -73,7 +73,7 @@ fn a_request_is_one_line_that_says_everything() {
     }
     assert!(line["host"].as_str().unwrap().eq_ignore_ascii_case("jobs.example"), "{line}");
     assert_eq!(upstream.only().fields("x-request-id"), [line["request_id"].as_str().unwrap()]);
-    assert!(line["time"].as_str().unwrap().ends_with('Z'));
+    assert!(line["timestamp"].as_str().unwrap().ends_with('Z'));
     assert!(line["duration_ms"].as_f64().unwrap() >= line["upstream_ms"].as_f64().unwrap());
 }
 

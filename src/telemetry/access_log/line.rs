@@ -90,7 +90,7 @@ pub(super) fn format(out: &mut Vec<u8>, line: &AccessLine<'_>, format: LineForma
             out.push(b'\n');
         }
         LineFormat::Json => {
-            out.extend_from_slice(br#"{"time":""#);
+            out.extend_from_slice(br#"{"timestamp":""#);
             out.extend_from_slice(stamp);
             out.push(b'"');
             each_field(line, |key, value| json_field(out, key, value));

@@ -100,12 +100,12 @@ fn json_lines() {
     check(
         LineFormat::Json,
         &AccessLine { client: Some(IpAddr::V6(Ipv6Addr::LOCALHOST)), ..minimal() },
-        r#"{"time":"1970-01-01T00:00:00.000Z","type":"access","request_id":"r1","client":"::1","method":"GET","host":"","path":"/","decision":"not_found","status":404,"bytes":0,"duration_ms":0.000}"#,
+        r#"{"timestamp":"1970-01-01T00:00:00.000Z","type":"access","request_id":"r1","client":"::1","method":"GET","host":"","path":"/","decision":"not_found","status":404,"bytes":0,"duration_ms":0.000}"#,
     );
     check(
         LineFormat::Json,
         &full(),
-        r#"{"time":"2025-01-01T00:00:00.050Z","type":"access","request_id":"01934-a","client":"10.0.0.7","user":"alice@example.com","method":"POST","host":"jobs.example.com:8080","path":"/jobs/a\"b","service":"jobs","rule":"POST /jobs/*","decision":"allowed","reason":"upstream broke\noff","status":201,"bytes":1234,"duration_ms":12.034,"upstream":"127.0.0.1:9000","upstream_ms":0.999,"aborted":"upstream"}"#,
+        r#"{"timestamp":"2025-01-01T00:00:00.050Z","type":"access","request_id":"01934-a","client":"10.0.0.7","user":"alice@example.com","method":"POST","host":"jobs.example.com:8080","path":"/jobs/a\"b","service":"jobs","rule":"POST /jobs/*","decision":"allowed","reason":"upstream broke\noff","status":201,"bytes":1234,"duration_ms":12.034,"upstream":"127.0.0.1:9000","upstream_ms":0.999,"aborted":"upstream"}"#,
     );
 }
 
