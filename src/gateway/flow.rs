@@ -48,7 +48,7 @@ async fn answer(
     let (head, body) = request.into_parts();
     record.method = head.method.clone();
     record.path = head.uri.path().into();
-    let (target, intake) = Intake::read(head, peer, &snapshot.trusted, snapshot.widest_paths)?;
+    let (mut target, intake) = Intake::read(head, peer, &snapshot.trusted, snapshot.widest_paths)?;
     record.take_in(&target, &intake);
     let identified = || {
         let address = Some(intake.client.address);
@@ -64,7 +64,7 @@ async fn answer(
     let index = snapshot.router.find(target.host.name(), &target.path).ok_or(Rejection::NoService)?;
     let service = &snapshot.services[index];
     record.route = Route::Service(index);
-    check_spelling(&target, &intake, service.paths, snapshot.widest_paths)?;
+    respell(&mut target, &intake, service.paths, snapshot.widest_paths)?;
     let Identified { caller, credential } = identified();
     record.user = caller.identity().cloned();
     let decision = service.policy.decide(&target.method, &target.path, &caller);
@@ -88,11 +88,11 @@ impl Record {
     }
 }
 
-/// A service that accepts less in a path than others reads the path again by its own measure.
-fn check_spelling(target: &Target, intake: &Intake, own: PathOptions, widest: PathOptions) -> Result<(), Rejection> {
+/// A service that accepts less in a path than others reads the path again by its own measure: what is decided on and
+/// forwarded is always its own reading.
+fn respell(target: &mut Target, intake: &Intake, own: PathOptions, widest: PathOptions) -> Result<(), Rejection> {
     if own != widest {
-        let path = RequestPath::parse(intake.head.uri.path(), own).map_err(BadRequest::Path)?;
-        debug_assert_eq!(path, target.path, "options refuse spellings, they do not choose between them");
+        target.path = RequestPath::parse(intake.head.uri.path(), own).map_err(BadRequest::Path)?;
     }
     Ok(())
 }

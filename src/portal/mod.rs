@@ -87,35 +87,18 @@ impl Portal {
     where
         B: Body<Data = Bytes>,
     {
-        let mut reply = if endpoint.takes(&head.method) {
-            self.answer_known_method(endpoint, head, body, caller, now).await
-        } else {
-            method_not_allowed(endpoint).into()
+        let mut reply = match Some(endpoint).filter(|endpoint| endpoint.takes(&head.method)) {
+            None => method_not_allowed(endpoint).into(),
+            Some(Endpoint::Login) => self.log_in(Dialect::Login, head, body, now).await,
+            Some(Endpoint::Token) => self.log_in(Dialect::Token, head, body, now).await,
+            Some(Endpoint::Me) => me::answer(caller).into(),
+            Some(Endpoint::Unknown) => wire::problem(StatusCode::NOT_FOUND, "No such endpoint").into(),
         };
         wire::forbid_storing(reply.response.headers_mut());
         if head.method == Method::HEAD {
             drop_body(&mut reply.response);
         }
         reply
-    }
-
-    async fn answer_known_method<B>(
-        &self,
-        endpoint: Endpoint,
-        head: &Parts,
-        body: B,
-        caller: &PortalCaller,
-        now: u64,
-    ) -> PortalReply
-    where
-        B: Body<Data = Bytes>,
-    {
-        match endpoint {
-            Endpoint::Login => self.log_in(Dialect::Login, head, body, now).await,
-            Endpoint::Token => self.log_in(Dialect::Token, head, body, now).await,
-            Endpoint::Me => me::answer(caller).into(),
-            Endpoint::Unknown => wire::problem(StatusCode::NOT_FOUND, "No such endpoint").into(),
-        }
     }
 }
 

@@ -240,3 +240,16 @@ fn an_old_client_gets_an_answer_that_it_can_read() {
     assert_eq!(body, "hi");
     assert_eq!(upstream.only().fields("via"), ["1.0 gatelatch"]);
 }
+
+#[test]
+fn each_service_reads_a_path_by_its_own_measure() {
+    let upstream = Upstream::saying("hi");
+    let services = "
+  loose: { path: /loose, upstream: http://UPSTREAM, paths: { merge_slashes: true }, rules: [ { path: /loose/**, allow: anyone } ] }
+  strict: { path: /strict, upstream: http://UPSTREAM, rules: [ { path: /strict/**, allow: anyone } ] }
+";
+    let gateway = gateway(services).upstream(upstream.address).start();
+    assert_eq!(gateway.get("/strict//a", "").status, 400);
+    assert_eq!(gateway.get("/loose//a", "").status, 200);
+    assert_eq!(upstream.only().line(), "GET /loose/a HTTP/1.1", "forwarded as it was matched");
+}

@@ -10,7 +10,7 @@ use std::sync::mpsc::channel;
 
 use crate::support::{Connection, Gateway, Upstream, gateway, ok};
 
-const SERVICES: &str = "
+pub(super) const SERVICES: &str = "
   app:
     upstream: http://UPSTREAM
     rules:
@@ -18,20 +18,20 @@ const SERVICES: &str = "
       - { path: /jobs, allow: { roles: [recruiter] } }
 ";
 
-const GET_OPEN: &str = "GET /open HTTP/1.1\r\nHost: a\r\n\r\n";
+pub(super) const GET_OPEN: &str = "GET /open HTTP/1.1\r\nHost: a\r\n\r\n";
 
 /// Another rule for `/open`.
-fn close(config: &str) -> String {
+pub(super) fn close(config: &str) -> String {
     let closed = config.replace("allow: anyone, name: first", "allow: nobody, name: second");
     assert_ne!(closed, config);
     closed
 }
 
-fn open_status(gateway: &Gateway) -> u16 {
+pub(super) fn open_status(gateway: &Gateway) -> u16 {
     gateway.get("/open", "").status
 }
 
-fn reloads(gateway: &Gateway, outcome: &str) -> f64 {
+pub(super) fn reloads(gateway: &Gateway, outcome: &str) -> f64 {
     gateway.metric(&format!("gatelatch_reloads_total{{outcome=\"{outcome}\"}}"))
 }
 

@@ -4,28 +4,8 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 
+use crate::reload::{GET_OPEN, SERVICES, close, open_status, reloads};
 use crate::support::{Connection, Gateway, Upstream, gateway};
-
-const SERVICES: &str = "
-  app:
-    upstream: http://UPSTREAM
-    rules:
-      - { path: /open, allow: anyone, name: first }
-      - { path: /jobs, allow: { roles: [recruiter] } }
-";
-
-const GET_OPEN: &str = "GET /open HTTP/1.1\r\nHost: a\r\n\r\n";
-
-/// Another rule for `/open`.
-fn close(config: &str) -> String {
-    let closed = config.replace("allow: anyone, name: first", "allow: nobody, name: second");
-    assert_ne!(closed, config);
-    closed
-}
-
-fn open_status(gateway: &Gateway) -> u16 {
-    gateway.get("/open", "").status
-}
 
 /// Longer than files are left to rest before they are read, without a sleep: an idle connection is closed.
 fn pause(gateway: &Gateway) {
@@ -33,10 +13,6 @@ fn pause(gateway: &Gateway) {
     let mut idle = Connection::open(gateway.address);
     idle.write("GET /nothing HTTP/1.1\r\nHost: a\r\n\r\n").read();
     assert_eq!(idle.read_to_end(), "");
-}
-
-fn reloads(gateway: &Gateway, outcome: &str) -> f64 {
-    gateway.metric(&format!("gatelatch_reloads_total{{outcome=\"{outcome}\"}}"))
 }
 
 #[test]
