@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use super::connection;
 use super::context::Context;
 use crate::telemetry::metrics::ConnectionRejection;
-use crate::wire::Peer;
+use crate::wire::{Peer, Scheme};
 
 /// What a connection over the limit is told.
 const FULL: &[u8] =
@@ -66,14 +66,14 @@ async fn accept_all(listeners: Vec<StdListener>, context: &Rc<Context>, stop: &C
 async fn accept(listener: TcpListener, context: Rc<Context>, stop: CancellationToken) {
     while let Some(accepted) = stop.run_until_cancelled(listener.accept()).await {
         match accepted {
-            Ok((stream, address)) => open(stream, Peer::new(address), &context),
+            Ok((stream, address)) => open(stream, Peer::new(address, Scheme::Http), &context),
             Err(error) => recover(&error, &context).await,
         }
     }
     // connections that the kernel has already accepted would be reset with the listener
     while let Ok(accepted) = timeout(Duration::ZERO, listener.accept()).await {
         match accepted {
-            Ok((stream, address)) => open(stream, Peer::new(address), &context),
+            Ok((stream, address)) => open(stream, Peer::new(address, Scheme::Http), &context),
             Err(error) if is_passing(&error) => {}
             // without file descriptors the same error comes for ever
             Err(_) => break,

@@ -140,6 +140,7 @@ impl SaidByProxy {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::Scheme;
 
     fn client(trusted: &[&str], peer: &str, lines: &[&str]) -> (String, String) {
         let trusted = TrustedProxies::new(trusted.iter().map(|net| net.parse().unwrap()).collect());
@@ -147,7 +148,7 @@ mod tests {
         for line in lines {
             headers.append(X_FORWARDED_FOR, HeaderValue::from_str(line).unwrap());
         }
-        let client = trusted.client(&Peer::new(SocketAddr::new(peer.parse().unwrap(), 1)), &headers);
+        let client = trusted.client(&Peer::new(SocketAddr::new(peer.parse().unwrap(), 1), Scheme::Http), &headers);
         (client.address.to_string(), client.chain.to_str().unwrap().to_owned())
     }
 

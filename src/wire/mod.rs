@@ -20,5 +20,5 @@ pub use framing::{ResponseFraming, settle_response};
 pub use host::Host;
 pub use identity::{Authorization, IdentityField, IdentityHeader, IdentitySettings};
 pub use intake::{Intake, Target};
-pub use peer::Peer;
+pub use peer::{Peer, Scheme};
 pub use problem::{BEARER_CHALLENGE, forbid_storing, invalid_token, json, not_authenticated, problem};

@@ -4,23 +4,48 @@ use std::net::{IpAddr, SocketAddr};
 
 use http::HeaderValue;
 
-/// Who connected, with the text that every request of the connection needs.
+/// Who connected, and how, with the text that every request of the connection needs.
 #[derive(Clone, Debug)]
 pub struct Peer {
     address: IpAddr,
     text: HeaderValue,
+    scheme: Scheme,
+}
+
+/// How a client reaches the gateway.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scheme {
+    /// In the clear.
+    Http,
+    /// Over TLS.
+    Https,
+}
+
+impl Scheme {
+    /// As in a URI.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Http => "http",
+            Self::Https => "https",
+        }
+    }
 }
 
 impl Peer {
     /// The peer of an accepted connection. An IPv4 address that arrives over IPv6 counts as IPv4.
-    pub fn new(address: SocketAddr) -> Self {
+    pub fn new(address: SocketAddr, scheme: Scheme) -> Self {
         let address = address.ip().to_canonical();
-        Self { address, text: address_field(address) }
+        Self { address, text: address_field(address), scheme }
     }
 
     /// Its address.
     pub fn address(&self) -> IpAddr {
         self.address
+    }
+
+    /// How it reaches the gateway.
+    pub fn scheme(&self) -> Scheme {
+        self.scheme
     }
 
     /// Its address as a field value.

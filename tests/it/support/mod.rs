@@ -1,12 +1,14 @@
 //! What every test starts from: a gateway, an upstream made of a closure, and a client that shows each byte.
 #![allow(unused_imports, dead_code, reason = "a tool box; not every tool is in use at every time")]
 
+mod certs;
 mod client;
 mod gateway;
 mod programs;
 mod raw;
 mod upstream;
 
+pub use certs::{Authority, Certified};
 pub use client::{Answer, Connection, get, send};
 pub use gateway::{Gateway, GatewayBuilder, PASSWORD, SECRET, Streams, gateway, hash};
 pub use programs::{output, program, python};
