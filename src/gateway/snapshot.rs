@@ -84,7 +84,7 @@ impl Service {
         let forwarding = Forwarding {
             upstream: service.upstream,
             upstream_host,
-            filter: FieldFilter::new(&service.identity),
+            filter: Arc::new(FieldFilter::new(&service.identity)),
             identity: service.identity,
             strip: service.strip_path.then_some(service.mount),
             case: service.policy.case(),

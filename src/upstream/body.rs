@@ -3,16 +3,23 @@
 use std::cell::Cell;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::HeaderName;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 
 use super::error::BodyFault;
+use super::gate::Gate;
 use super::pool::Lease;
 use crate::ambient::Deadline;
+use crate::wire::{FieldFilter, filter_trailers, trailer_is_harmless};
+
+/// How long an upstream may take to ask for a body. Many never do: they wait for it (RFC 9110, section 10.1.1).
+const CONTINUE_AFTER: Duration = Duration::from_secs(1);
 
 /// The client's body on its way to the upstream: counted, and not waited for without end.
 pub struct RequestBody {
@@ -24,8 +31,11 @@ struct Streamed {
     left: u64,
     /// Whether it is the client that is waited for, and not the upstream.
     waiting: bool,
+    /// Whether the body is held back, and the time of that runs.
+    held: bool,
     stall: Deadline,
     stall_after: Duration,
+    filter: Arc<FieldFilter>,
     exchange: Rc<Exchange>,
 }
 
@@ -33,6 +43,8 @@ struct Streamed {
 pub(super) struct Exchange {
     /// Why the body ended before its end.
     pub(super) fault: Cell<Option<BodyFault>>,
+    /// Holds the body back until the upstream asks for it.
+    pub(super) gate: Option<Arc<Gate>>,
     /// Armed while the upstream has to do something: take a piece of the body, or answer.
     pub(super) response: Deadline,
     /// How long each may take.
@@ -47,6 +59,8 @@ pub(super) struct Watch {
     pub(super) stall: Deadline,
     /// How far apart they may be.
     pub(super) stall_after: Duration,
+    /// Which trailers pass.
+    pub(super) filter: Arc<FieldFilter>,
     /// Shared with the sender.
     pub(super) exchange: Rc<Exchange>,
 }
@@ -58,8 +72,9 @@ impl RequestBody {
     }
 
     pub(super) fn streamed(incoming: Incoming, watch: Watch) -> Self {
-        let Watch { limit, stall, stall_after, exchange } = watch;
-        Self { streamed: Some(Streamed { incoming, left: limit, waiting: false, stall, stall_after, exchange }) }
+        let Watch { limit, stall, stall_after, filter, exchange } = watch;
+        let (left, waiting, held) = (limit, false, false);
+        Self { streamed: Some(Streamed { incoming, left, waiting, held, stall, stall_after, filter, exchange }) }
     }
 
     /// What the body reports to the sender of the request; `None` where there is no body.
@@ -68,7 +83,31 @@ impl RequestBody {
     }
 }
 
+impl Exchange {
+    /// Whether the upstream answered without ever asking for the body that it was announced.
+    pub(super) fn body_withheld(&self) -> bool {
+        self.gate.as_ref().is_some_and(|gate| gate.is_shut())
+    }
+}
+
 impl Streamed {
+    /// Ready once the body may be asked of the client: the upstream wants it, or has had long enough to say so.
+    fn poll_gate(&mut self, cx: &Context<'_>) -> Poll<()> {
+        let Some(gate) = &self.exchange.gate else { return Poll::Ready(()) };
+        if gate.poll_open(cx).is_pending() {
+            if !self.held {
+                self.held = true;
+                self.stall.arm(CONTINUE_AFTER);
+            }
+            ready!(self.stall.poll_passed(cx));
+            gate.open();
+        }
+        if std::mem::take(&mut self.held) {
+            self.stall.disarm();
+        }
+        Poll::Ready(())
+    }
+
     fn fail(&self, fault: BodyFault) -> BodyFault {
         self.exchange.fault.set(Some(fault));
         fault
@@ -88,14 +127,22 @@ impl Streamed {
         Poll::Pending
     }
 
-    /// Lets a piece pass. Trailers do not: hyper writes only announced ones, and the announcement is hop-by-hop.
+    /// Lets a piece pass. Of trailers, those that a field of the same name may not be do not.
     fn pass(&mut self, frame: Frame<Bytes>) -> Result<Frame<Bytes>, BodyFault> {
         let length = frame.data_ref().map_or(0, |data| data.len() as u64);
         self.left = self.left.checked_sub(length).ok_or_else(|| self.fail(BodyFault::TooLarge))?;
         self.waiting = false;
         self.stall.disarm();
         self.exchange.response.arm(self.exchange.response_after);
-        Ok(frame)
+        Ok(with_trailers(frame, |name| self.filter.passes_trailer(name)))
+    }
+}
+
+/// Filters the fields of a frame of trailers.
+fn with_trailers(frame: Frame<Bytes>, passes: impl Fn(&HeaderName) -> bool) -> Frame<Bytes> {
+    match frame.into_trailers() {
+        Ok(trailers) => Frame::trailers(filter_trailers(trailers, passes)),
+        Err(data) => data,
     }
 }
 
@@ -105,6 +152,7 @@ impl Body for RequestBody {
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyFault>>> {
         let Some(streamed) = &mut self.streamed else { return Poll::Ready(None) };
+        ready!(streamed.poll_gate(cx));
         match Pin::new(&mut streamed.incoming).poll_frame(cx) {
             Poll::Pending => streamed.wait(cx),
             Poll::Ready(None) => Poll::Ready(None),
@@ -160,7 +208,7 @@ impl Body for ResponseBody {
         if matches!(polled, Poll::Ready(None)) || self.incoming.is_end_stream() {
             self.release();
         }
-        polled
+        polled.map_ok(|frame| with_trailers(frame, trailer_is_harmless))
     }
 
     fn is_end_stream(&self) -> bool {

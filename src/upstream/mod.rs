@@ -3,6 +3,7 @@
 mod body;
 mod connect;
 mod error;
+mod gate;
 mod outbound;
 mod pool;
 mod settings;

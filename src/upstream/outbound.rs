@@ -3,20 +3,30 @@
 use std::cell::Cell;
 use std::num::NonZeroU64;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
-use http::header::{AUTHORIZATION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING, VIA};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use http::header::{
+    AUTHORIZATION, CONNECTION, CONTENT_LENGTH, EXPECT, HOST, SEC_WEBSOCKET_KEY, TE, TRAILER, TRANSFER_ENCODING,
+    UPGRADE, VIA,
+};
 use http::uri::PathAndQuery;
 use http::{Extensions, HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, Version};
 use http_body::Body as _;
 use hyper::body::Incoming;
 
 use super::body::{Exchange, RequestBody, Watch};
+use super::gate::Gate;
 use super::error::PrepareError;
 use super::settings::{HostHeader, Settings};
 use crate::access::{CaseRule, Mount, PathOptions, Permit, RequestPath};
-use crate::ambient::Ticker;
-use crate::wire::{Authorization, FieldFilter, Host, IdentitySettings, Intake, Nominated, move_fields, via};
+use crate::ambient::{self, Ticker};
+use crate::wire::{
+    Authorization, FieldFilter, Host, IdentitySettings, Intake, Nominated, Upgrade, UpgradeForm, announce_trailers,
+    move_fields, via,
+};
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -28,7 +38,7 @@ pub struct Forwarding {
     /// The upstream's own `Host`.
     pub upstream_host: HeaderValue,
     /// Which fields pass.
-    pub filter: FieldFilter,
+    pub filter: Arc<FieldFilter>,
     /// What is said about the caller.
     pub identity: IdentitySettings,
     /// What is taken off the path; `None`: nothing.
@@ -46,6 +56,7 @@ pub struct Forwarding {
 /// A request that may leave.
 pub struct Outbound {
     request: Request<RequestBody>,
+    upgrade: Option<HeaderValue>,
 }
 
 impl Outbound {
@@ -65,7 +76,9 @@ impl Outbound {
         let uri = outbound_uri(&permit, &intake.head.uri, how)?;
         check_announced(&body, how)?;
         let framing = framing_field(&body, &intake.head.headers);
-        let mut request = Request::new(watched(body, how, extra.ticker));
+        let gate = (intake.waits_for_continue && !body.is_end_stream()).then(Gate::shut);
+        let upgrade = intake.upgrade.clone();
+        let mut request = Request::new(watched(body, how, extra.ticker, gate.clone()));
         *request.method_mut() = intake.head.method.clone();
         *request.uri_mut() = uri;
         *request.version_mut() = Version::HTTP_11;
@@ -76,11 +89,20 @@ impl Outbound {
         *request.headers_mut() = fields;
         // hyper keeps the spelling of field names here
         *request.extensions_mut() = extensions;
-        Ok(Self { request })
+        if let Some(gate) = gate {
+            request.headers_mut().insert(EXPECT, HeaderValue::from_static("100-continue"));
+            hyper::ext::on_informational(&mut request, move |answer| gate.hear(answer.status()));
+        }
+        Ok(Self { request, upgrade: upgrade.map(|upgrade| upgrade.protocol) })
     }
 
-    pub(super) fn again(request: Request<RequestBody>) -> Self {
-        Self { request }
+    /// The protocol that the request asks to switch to.
+    pub(super) fn upgrade(&self) -> Option<&HeaderValue> {
+        self.upgrade.as_ref()
+    }
+
+    pub(super) fn again(request: Request<RequestBody>, upgrade: Option<HeaderValue>) -> Self {
+        Self { request, upgrade }
     }
 
     pub(super) fn into_request(self) -> Request<RequestBody> {
@@ -102,7 +124,7 @@ impl Outbound {
         copy.uri_mut().clone_from(self.request.uri());
         // without the spelling of the names, which hyper keeps beside them: nearly every copy is made in vain
         copy.headers_mut().clone_from(self.request.headers());
-        Some(Self { request: copy })
+        Some(Self { request: copy, upgrade: self.upgrade.clone() })
     }
 }
 
@@ -147,18 +169,20 @@ fn framing_field(body: &Incoming, sent: &HeaderMap) -> Option<(HeaderName, Heade
     unknown.then_some((TRANSFER_ENCODING, HeaderValue::from_static("chunked")))
 }
 
-fn watched(body: Incoming, how: &Forwarding, ticker: &Ticker) -> RequestBody {
+fn watched(body: Incoming, how: &Forwarding, ticker: &Ticker, gate: Option<Arc<Gate>>) -> RequestBody {
     if body.is_end_stream() {
         return RequestBody::empty();
     }
     let exchange = Exchange {
         fault: Cell::new(None),
+        gate,
         response: ticker.deadline(),
         response_after: how.upstream.timeouts.response,
     };
     let stall = ticker.deadline();
     let limit = how.body_limit.map_or(u64::MAX, NonZeroU64::get);
-    RequestBody::streamed(body, Watch { limit, stall, stall_after: how.body_timeout, exchange: Rc::new(exchange) })
+    let (filter, exchange) = (Arc::clone(&how.filter), Rc::new(exchange));
+    RequestBody::streamed(body, Watch { limit, stall, stall_after: how.body_timeout, filter, exchange })
 }
 
 fn write_fields(
@@ -168,20 +192,41 @@ fn write_fields(
     how: &Forwarding,
     request_id: HeaderValue,
 ) -> (HeaderMap, Extensions) {
-    let Intake { head, client, said, credential, .. } = intake;
+    let Intake { head, client, said, credential, upgrade, takes_trailers, .. } = intake;
     let via = via(head.version);
     let mut fields = HeaderMap::with_capacity(head.headers.len() + 10);
     fields.insert(HOST, outbound_host(host, how));
     let used = credential.is_some() && permit.identity().is_some();
     let drop_credential = used && how.identity.authorization == Authorization::Remove;
+    let trailers = announce_trailers(&head.headers, |name| how.filter.passes_trailer(name));
     pass_fields(head.headers, &mut fields, &how.filter, drop_credential);
-    client.set_fields(&mut fields, &said, host.field());
+    client.set_fields(&mut fields, said, host.field(), how.strip.as_ref().map(Mount::source));
     fields.insert(X_REQUEST_ID, request_id);
     fields.append(VIA, via);
+    if let Some(names) = trailers {
+        fields.insert(TRAILER, names);
+    }
+    write_connection(&mut fields, upgrade, takes_trailers);
     if let Some(identity) = permit.identity() {
         how.identity.set_fields(&mut fields, identity);
     }
     (fields, head.extensions)
+}
+
+/// What the gateway itself wants of the connection to the upstream (RFC 9110, sections 7.8 and 10.1.4).
+fn write_connection(fields: &mut HeaderMap, upgrade: Option<Upgrade>, takes_trailers: bool) {
+    if takes_trailers {
+        fields.insert(TE, HeaderValue::from_static("trailers"));
+        fields.insert(CONNECTION, HeaderValue::from_static("te"));
+    }
+    let Some(Upgrade { protocol, form }) = upgrade else { return };
+    fields.append(CONNECTION, HeaderValue::from_static("upgrade"));
+    if form == UpgradeForm::Connect {
+        // HTTP/2 does without a key; the upstream does not (RFC 8441, section 5.1)
+        let key = STANDARD.encode(ambient::random_bytes::<16>());
+        fields.insert(SEC_WEBSOCKET_KEY, HeaderValue::try_from(key).expect("base64 is visible ASCII"));
+    }
+    fields.insert(UPGRADE, protocol);
 }
 
 fn outbound_host(host: &Host, how: &Forwarding) -> HeaderValue {

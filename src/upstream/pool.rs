@@ -254,7 +254,7 @@ impl Lease {
             Some(Ok(response)) => Ok(response),
             None => Err(Failed { error: ForwardError::ResponseTimeout, again: None }),
             Some(Err(mut failed)) => {
-                let again = failed.take_message().map(Outbound::again);
+                let again = failed.take_message().map(|request| Outbound::again(request, None));
                 let error = fault.map_or_else(|| kind_of(failed.into_error()), ForwardError::Client);
                 Err(Failed { error, again })
             }

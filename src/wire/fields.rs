@@ -4,7 +4,10 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use ahash::RandomState;
-use http::header::CONNECTION;
+use http::header::{
+    AUTHORIZATION, CONNECTION, CONTENT_ENCODING, CONTENT_RANGE, CONTENT_TYPE, COOKIE, LOCATION, SET_COOKIE, TRAILER,
+    WWW_AUTHENTICATE,
+};
 use http::{HeaderMap, HeaderName, HeaderValue, Version};
 
 use super::identity::IdentitySettings;
@@ -94,6 +97,12 @@ impl FieldFilter {
         }
     }
 
+    /// Whether a client's trailer of this name is passed on: nothing that says how to read or route the message, nor who
+    /// sent it (RFC 9110, section 6.5.1).
+    pub fn passes_trailer(&self, name: &HeaderName) -> bool {
+        trailer_is_harmless(name) && self.passes(name)
+    }
+
     fn passes_folded(&self, name: &HeaderName, folded: &[u8]) -> bool {
         if self.own.contains(folded) {
             return false;
@@ -102,6 +111,30 @@ impl FieldFilter {
             self.foreign.contains(folded) || FAMILIES.iter().any(|family| folded.starts_with(family.as_bytes()));
         !foreign || self.passed.contains(name)
     }
+}
+
+/// Whether a field may come behind a body, whoever sends it: it does not change how the body is read, or who is
+/// believed to have sent it.
+pub fn trailer_is_harmless(name: &HeaderName) -> bool {
+    let credential = [AUTHORIZATION, COOKIE, SET_COOKIE, WWW_AUTHENTICATE].contains(name);
+    let framing = CONNECTION_FIELDS.contains(&name.as_str()) || name == "proxy-authentication-info";
+    let content = [CONTENT_ENCODING, CONTENT_RANGE, CONTENT_TYPE, LOCATION].contains(name);
+    !(credential || framing || content)
+}
+
+/// The names of a `Trailer` field that pass, for the next recipient; `None` where none does.
+pub fn announce_trailers(headers: &HeaderMap, passes: impl Fn(&HeaderName) -> bool) -> Option<HeaderValue> {
+    let lines = headers.get_all(TRAILER).iter().flat_map(|line| line.as_bytes().split(|byte| *byte == b','));
+    let names = lines.filter_map(|name| HeaderName::from_bytes(name.trim_ascii()).ok()).filter(passes);
+    let names: Vec<String> = names.map(|name| name.as_str().to_owned()).collect();
+    HeaderValue::try_from(names.join(", ")).ok().filter(|names| !names.is_empty())
+}
+
+/// Takes out of trailers what may not pass.
+pub fn filter_trailers(trailers: HeaderMap, passes: impl Fn(&HeaderName) -> bool) -> HeaderMap {
+    let mut kept = HeaderMap::with_capacity(trailers.len());
+    move_fields(trailers, &mut kept, passes);
+    kept
 }
 
 fn folded<'n>(names: impl Iterator<Item = &'n str>) -> HashSet<Box<[u8]>, RandomState> {
@@ -147,7 +180,11 @@ impl Nominated {
 
 /// The gateway's own entry of `Via`, for a message that came in this version (RFC 9110, section 7.6.3).
 pub fn via(received: Version) -> HeaderValue {
-    HeaderValue::from_static(if received == Version::HTTP_10 { "1.0 gatelatch" } else { "1.1 gatelatch" })
+    HeaderValue::from_static(match received {
+        Version::HTTP_10 => "1.0 gatelatch",
+        Version::HTTP_2 => "2.0 gatelatch",
+        _ => "1.1 gatelatch",
+    })
 }
 
 /// How long the sender of these fields keeps the connection: `timeout` of `Keep-Alive`, in seconds.
@@ -160,19 +197,24 @@ pub fn keep_alive_timeout(headers: &HeaderMap) -> Option<Duration> {
     seconds.trim().parse().ok().map(Duration::from_secs)
 }
 
-/// Takes the hop-by-hop fields out of a response. The others keep their order, which taking out one by one would not.
+/// Takes the hop-by-hop fields out of a response; of announced trailers those stay that pass. The other fields keep their order, which taking out one by one would not.
 pub fn remove_hop_by_hop(headers: &mut HeaderMap) {
     // looking at each name that is there costs less than looking each of these names up
     if !headers.keys().any(is_hop_by_hop) {
         return;
     }
     let nominated = Nominated::read(headers);
+    let trailers = announce_trailers(headers, trailer_is_harmless);
     let mut kept = HeaderMap::with_capacity(headers.len());
     move_fields(std::mem::take(headers), &mut kept, |name| !is_hop_by_hop(name) && !nominated.contains(name));
+    if let Some(names) = trailers {
+        kept.insert(TRAILER, names);
+    }
     *headers = kept;
 }
 
-/// Fields of a response that are about one connection. `Content-Length` is about the message.
+/// Fields of a response that are about one connection, and `Trailer`, of which only some names pass. `Content-Length` is
+/// about the message.
 fn is_hop_by_hop(name: &HeaderName) -> bool {
     matches!(
         name.as_str(),
@@ -273,6 +315,33 @@ mod tests {
         let settings =
             IdentitySettings { pass: vec![HeaderName::from_static("remote-user")], ..IdentitySettings::default() };
         assert!(!FieldFilter::new(&settings).passes(&HeaderName::from_static("remote-user")), "the gateway's own");
+    }
+
+    #[test]
+    fn trailers_carry_neither_framing_nor_identity() {
+        let filter = FieldFilter::new(&IdentitySettings::default());
+        let trailer = |name: &str| filter.passes_trailer(&HeaderName::from_bytes(name.as_bytes()).unwrap());
+        for name in ["grpc-status", "grpc-message", "x-checksum", "digest", "server-timing"] {
+            assert!(trailer(name), "{name}");
+        }
+        for name in [
+            "content-length", "transfer-encoding", "host", "te", "trailer", "authorization", "cookie", "set-cookie",
+            "proxy-authorization", "remote-user", "x_forwarded_for", "x-gatelatch-user", "forwarded", "content-type",
+            "x-request-id", "x-original-url",
+        ] {
+            assert!(!trailer(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn announced_trailers_are_those_that_pass() {
+        let mut headers = HeaderMap::new();
+        assert_eq!(announce_trailers(&headers, trailer_is_harmless), None);
+        headers.append(TRAILER, HeaderValue::from_static("X-Sum, Content-Length"));
+        headers.append(TRAILER, HeaderValue::from_static("digest,, bad name"));
+        assert_eq!(announce_trailers(&headers, trailer_is_harmless).unwrap(), "x-sum, digest");
+        remove_hop_by_hop(&mut headers);
+        assert_eq!(headers[TRAILER], "x-sum, digest");
     }
 
     #[test]

@@ -1,11 +1,17 @@
 //! What other proxies say about the client, and which of them are believed.
 
+mod element;
+
+#[cfg(test)]
+mod tests;
+
 use std::net::{IpAddr, SocketAddr};
 
+use http::header::FORWARDED;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use ipnet::IpNet;
 
-use super::peer::{Peer, address_field};
+use super::peer::{Peer, Scheme, address_field};
 
 /// `X-Forwarded-For`.
 pub(super) const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
@@ -13,6 +19,10 @@ pub(super) const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwar
 pub(super) const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 /// `X-Forwarded-Host`.
 pub(super) const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+/// `X-Forwarded-Port`.
+pub(super) const X_FORWARDED_PORT: HeaderName = HeaderName::from_static("x-forwarded-port");
+/// `X-Forwarded-Prefix`.
+pub(super) const X_FORWARDED_PREFIX: HeaderName = HeaderName::from_static("x-forwarded-prefix");
 /// `X-Real-IP`.
 pub(super) const X_REAL_IP: HeaderName = HeaderName::from_static("x-real-ip");
 
@@ -25,12 +35,25 @@ pub struct TrustedProxies(Vec<IpNet>);
 pub struct ClientAddress {
     /// The nearest address that is no trusted proxy.
     pub address: IpAddr,
-    /// Whether the peer's `X-Forwarded-*` are believed.
+    /// Whether the peer's `X-Forwarded-*` and `Forwarded` are believed.
     pub from_trusted_proxy: bool,
+    /// How the peer reaches the gateway.
+    scheme: Scheme,
     /// `X-Forwarded-For` for the upstream.
-    pub(super) chain: HeaderValue,
+    chain: HeaderValue,
     /// `X-Real-IP` for the upstream.
-    pub(super) real_ip: HeaderValue,
+    real_ip: HeaderValue,
+}
+
+/// The fields of a trusted proxy in front that describe the original request.
+#[derive(Clone, Debug, Default)]
+pub struct SaidByProxy {
+    proto: Option<HeaderValue>,
+    host: Option<HeaderValue>,
+    port: Option<HeaderValue>,
+    prefix: Option<HeaderValue>,
+    /// `Forwarded` for the upstream; only where the proxies speak it (RFC 7239).
+    forwarded: Option<HeaderValue>,
 }
 
 impl TrustedProxies {
@@ -39,42 +62,67 @@ impl TrustedProxies {
         Self(networks)
     }
 
+    /// Whether this peer is believed.
+    pub fn trust(&self, peer: &Peer) -> bool {
+        self.contains(peer.address())
+    }
+
     fn contains(&self, address: IpAddr) -> bool {
         self.0.iter().any(|network| network.contains(&address))
     }
 
-    /// Walks `X-Forwarded-For` from the right for as long as trusted proxies speak.
-    pub fn client(&self, peer: &Peer, headers: &HeaderMap) -> ClientAddress {
-        if !self.contains(peer.address()) {
-            let field = peer.field().clone();
-            return ClientAddress {
-                address: peer.address(),
-                from_trusted_proxy: false,
-                chain: field.clone(),
-                real_ip: field,
-            };
+    /// Who the client is, and what trusted proxies say of its request. Where they send `X-Forwarded-For` it counts, and
+    /// otherwise `Forwarded` (RFC 7239); both are walked from the right for as long as trusted proxies speak.
+    pub fn client(&self, peer: &Peer, headers: &HeaderMap) -> (ClientAddress, SaidByProxy) {
+        let scheme = peer.scheme();
+        if !self.trust(peer) {
+            let (address, field) = (peer.address(), peer.field());
+            let (chain, real_ip) = (field.clone(), field.clone());
+            let client = ClientAddress { address, from_trusted_proxy: false, scheme, chain, real_ip };
+            return (client, SaidByProxy::default());
         }
-        let said = said_chain(headers);
-        let address = self.walk(peer.address(), &said);
-        ClientAddress {
-            address,
-            from_trusted_proxy: true,
-            chain: extended(&said, peer),
-            real_ip: address_field(address),
-        }
+        let mut said = SaidByProxy::read(headers);
+        let (address, addresses) = match said_chain(headers) {
+            chain if !chain.is_empty() => (self.walk(peer.address(), &chain).0, chain),
+            _ => self.believe_forwarded(peer, headers, &mut said),
+        };
+        let chain = extended(&addresses, peer);
+        let real_ip = address_field(address);
+        (ClientAddress { address, from_trusted_proxy: true, scheme, chain, real_ip }, said)
     }
 
-    /// The first address from the right that is not trusted; an entry that is no address ends the walk before it.
-    fn walk(&self, peer: IpAddr, said: &[String]) -> IpAddr {
-        let mut nearest = peer;
+    /// Who the client is by `Forwarded`, and every address on the way. Scheme and host are those of the proxy that met
+    /// the client.
+    fn believe_forwarded(
+        &self,
+        peer: &Peer,
+        headers: &HeaderMap,
+        said: &mut SaidByProxy,
+    ) -> (IpAddr, Vec<String>) {
+        let elements = element::read(headers);
+        let addresses: Vec<String> = elements.iter().map(|element| element.node().to_owned()).collect();
+        let (address, believed) = self.walk(peer.address(), &addresses);
+        if let Some(first) = elements.len().checked_sub(believed).and_then(|at| elements.get(at)) {
+            said.proto = first.proto().or(said.proto.take());
+            said.host = first.host().or(said.host.take());
+            said.forwarded = element::extend(headers, peer);
+        }
+        (address, addresses)
+    }
+
+    /// The first address from the right that is not trusted, and how many entries were believed; an entry that is no
+    /// address ends the walk before it.
+    fn walk(&self, peer: IpAddr, said: &[String]) -> (IpAddr, usize) {
+        let (mut nearest, mut believed) = (peer, 0);
         for entry in said.iter().rev() {
             if !self.contains(nearest) {
                 break;
             }
             let Some(address) = parse_entry(entry) else { break };
             nearest = address;
+            believed += 1;
         }
-        nearest
+        (nearest, believed)
     }
 }
 
@@ -105,74 +153,47 @@ fn parse_entry(entry: &str) -> Option<IpAddr> {
 }
 
 impl ClientAddress {
-    /// Sets `X-Forwarded-For`, `-Proto`, `-Host` and `X-Real-IP` for the upstream. `said` are the client's own fields,
-    /// of which only a trusted proxy's are passed on.
-    pub fn set_fields(&self, fields: &mut HeaderMap, said: &SaidByProxy, host: &HeaderValue) {
-        let trusted = |value: &Option<HeaderValue>| value.clone().filter(|_| self.from_trusted_proxy);
+    /// Sets `X-Forwarded-For`, `-Proto`, `-Host`, `-Port`, `-Prefix`, `Forwarded` and `X-Real-IP` for the upstream. `host` is
+    /// the request's own, `stripped` the path that was taken off.
+    pub fn set_fields(&self, fields: &mut HeaderMap, said: SaidByProxy, host: &HeaderValue, stripped: Option<&str>) {
+        let prefix = said.prefix_before(stripped);
+        let scheme = HeaderValue::from_static(self.scheme.as_str());
         fields.insert(X_FORWARDED_FOR, self.chain.clone());
         fields.insert(X_REAL_IP, self.real_ip.clone());
-        fields.insert(X_FORWARDED_PROTO, trusted(&said.proto).unwrap_or(HeaderValue::from_static("http")));
-        fields.insert(X_FORWARDED_HOST, trusted(&said.host).unwrap_or_else(|| host.clone()));
+        fields.insert(X_FORWARDED_PROTO, said.proto.unwrap_or(scheme));
+        fields.insert(X_FORWARDED_HOST, said.host.unwrap_or_else(|| host.clone()));
+        for (name, value) in [(X_FORWARDED_PORT, said.port), (X_FORWARDED_PREFIX, prefix), (FORWARDED, said.forwarded)] {
+            if let Some(value) = value {
+                fields.insert(name, value);
+            }
+        }
     }
-}
-
-/// The fields of a proxy in front that describe the original request.
-#[derive(Clone, Debug, Default)]
-pub struct SaidByProxy {
-    proto: Option<HeaderValue>,
-    host: Option<HeaderValue>,
 }
 
 impl SaidByProxy {
-    /// Reads them; a protocol other than `http` and `https` is not one, and of several lines none counts.
-    pub fn read(headers: &HeaderMap) -> Self {
-        let one = |name: &HeaderName| {
+    /// Reads them; of several lines none counts, nor does what is no scheme, port or path.
+    fn read(headers: &HeaderMap) -> Self {
+        let one = |name: &HeaderName, sound: fn(&[u8]) -> bool| {
             let mut values = headers.get_all(name).iter();
-            values.next().filter(|_| values.next().is_none()).cloned()
+            values.next().filter(|value| values.next().is_none() && sound(value.as_bytes())).cloned()
         };
         Self {
-            proto: one(&X_FORWARDED_PROTO).filter(|value| matches!(value.as_bytes(), b"http" | b"https")),
-            host: one(&X_FORWARDED_HOST),
+            proto: one(&X_FORWARDED_PROTO, is_scheme),
+            host: one(&X_FORWARDED_HOST, |_| true),
+            port: one(&X_FORWARDED_PORT, |port| port.len() <= 5 && port.iter().all(u8::is_ascii_digit)),
+            prefix: one(&X_FORWARDED_PREFIX, |prefix| prefix.first() == Some(&b'/')),
+            forwarded: None,
         }
+    }
+
+    /// What was taken off the path by all proxies together.
+    fn prefix_before(&self, stripped: Option<&str>) -> Option<HeaderValue> {
+        let Some(own) = stripped else { return self.prefix.clone() };
+        let before = self.prefix.as_ref().and_then(|prefix| prefix.to_str().ok()).unwrap_or_default();
+        HeaderValue::try_from(format!("{}{own}", before.trim_end_matches('/'))).ok()
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::wire::Scheme;
-
-    fn client(trusted: &[&str], peer: &str, lines: &[&str]) -> (String, String) {
-        let trusted = TrustedProxies::new(trusted.iter().map(|net| net.parse().unwrap()).collect());
-        let mut headers = HeaderMap::new();
-        for line in lines {
-            headers.append(X_FORWARDED_FOR, HeaderValue::from_str(line).unwrap());
-        }
-        let client = trusted.client(&Peer::new(SocketAddr::new(peer.parse().unwrap(), 1), Scheme::Http), &headers);
-        (client.address.to_string(), client.chain.to_str().unwrap().to_owned())
-    }
-
-    /// Trusted networks, peer, `X-Forwarded-For` lines; the client, and the chain for the upstream.
-    type Case<'a> = (&'a [&'a str], &'a str, &'a [&'a str], &'a str, &'a str);
-
-    #[test]
-    fn only_trusted_proxies_say_who_the_client_is() {
-        let net: &[&str] = &["10.0.0.0/8", "fd00::/8"];
-        let cases: &[Case<'_>] = &[
-            (&[], "10.0.0.1", &["1.1.1.1"], "10.0.0.1", "10.0.0.1"),
-            (net, "192.0.2.9", &["1.1.1.1"], "192.0.2.9", "192.0.2.9"),
-            (net, "10.0.0.1", &[], "10.0.0.1", "10.0.0.1"),
-            (net, "10.0.0.1", &["1.1.1.1"], "1.1.1.1", "1.1.1.1, 10.0.0.1"),
-            (net, "10.0.0.1", &["9.9.9.9, 1.1.1.1"], "1.1.1.1", "9.9.9.9, 1.1.1.1, 10.0.0.1"),
-            (net, "10.0.0.1", &["9.9.9.9", "1.1.1.1, 10.2.2.2"], "1.1.1.1", "9.9.9.9, 1.1.1.1, 10.2.2.2, 10.0.0.1"),
-            (net, "10.0.0.1", &["1.1.1.1, unknown"], "10.0.0.1", "1.1.1.1, unknown, 10.0.0.1"),
-            (net, "10.0.0.1", &["1.1.1.1:4711"], "1.1.1.1", "1.1.1.1:4711, 10.0.0.1"),
-            (net, "fd00::1", &["[2001:db8::7]:80"], "2001:db8::7", "[2001:db8::7]:80, fd00::1"),
-            (net, "::ffff:10.0.0.1", &["::ffff:1.1.1.1"], "1.1.1.1", "::ffff:1.1.1.1, 10.0.0.1"),
-            (net, "10.0.0.1", &["10.0.0.2, 10.0.0.3"], "10.0.0.2", "10.0.0.2, 10.0.0.3, 10.0.0.1"),
-        ];
-        for (trusted, peer, lines, address, chain) in cases {
-            assert_eq!(client(trusted, peer, lines), ((*address).to_owned(), (*chain).to_owned()), "{peer} {lines:?}");
-        }
-    }
+fn is_scheme(text: &[u8]) -> bool {
+    matches!(text, b"http" | b"https")
 }

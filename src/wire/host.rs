@@ -1,9 +1,11 @@
 //! The host a request is for.
 
 use http::header::HOST;
-use http::{HeaderMap, HeaderValue, Uri};
+use http::request::Parts;
+use http::{HeaderMap, HeaderValue, Uri, Version};
 
 use super::bad_request::BadRequest;
+use super::peer::Scheme;
 
 /// A checked `Host`: the field as sent, and the name that services are found by.
 #[derive(Clone, Debug)]
@@ -13,20 +15,25 @@ pub struct Host {
 }
 
 impl Host {
-    /// Reads the one `Host` of a request and holds an absolute-form target against it.
+    /// Reads the one `Host` of a request, or the `:authority` that stands for it in HTTP/2, and holds an absolute target
+    /// against it and against the connection's scheme (`None`: whoever speaks may know better than the connection).
     ///
     /// # Errors
     /// [`BadRequest`] for a missing, double or malformed one, or one that differs from the target's.
-    pub fn read(headers: &HeaderMap, uri: &Uri) -> Result<Self, BadRequest> {
-        let mut fields = headers.get_all(HOST).iter();
-        let field = fields.next().ok_or(BadRequest::MissingHost)?;
-        if fields.next().is_some() {
-            return Err(BadRequest::SeveralHosts);
-        }
+    pub fn read(head: &Parts, scheme: Option<Scheme>) -> Result<Self, BadRequest> {
+        check_scheme(&head.uri, scheme)?;
+        let sent = one_field(&head.headers)?;
+        let field = match (sent, head.uri.authority()) {
+            (Some(field), _) => field.clone(),
+            (None, Some(authority)) if head.version == Version::HTTP_2 => {
+                HeaderValue::from_str(authority.as_str()).map_err(|_| BadRequest::MalformedHost)?
+            }
+            (None, _) => return Err(BadRequest::MissingHost),
+        };
         let text = field.to_str().map_err(|_| BadRequest::MalformedHost)?;
         let name = name_of(text).ok_or(BadRequest::MalformedHost)?;
-        check_absolute_form(uri, text)?;
-        Ok(Self { field: field.clone(), name })
+        check_authority(&head.uri, text)?;
+        Ok(Self { field, name })
     }
 
     /// The name of a `host[:port]`, as [`Host::name`] has it; `None` where it is malformed.
@@ -45,14 +52,24 @@ impl Host {
     }
 }
 
-fn check_absolute_form(uri: &Uri, host: &str) -> Result<(), BadRequest> {
-    let Some(scheme) = uri.scheme_str() else { return Ok(()) };
-    if !scheme.eq_ignore_ascii_case("http") {
-        return Err(BadRequest::ForeignScheme);
-    }
+fn one_field(headers: &HeaderMap) -> Result<Option<&HeaderValue>, BadRequest> {
+    let mut fields = headers.get_all(HOST).iter();
+    let field = fields.next();
+    if fields.next().is_some() { Err(BadRequest::SeveralHosts) } else { Ok(field) }
+}
+
+fn check_scheme(uri: &Uri, connection: Option<Scheme>) -> Result<(), BadRequest> {
+    let Some(sent) = uri.scheme_str() else { return Ok(()) };
+    let fits = |scheme: Scheme| sent.eq_ignore_ascii_case(scheme.as_str());
+    let known = connection.map_or_else(|| fits(Scheme::Http) || fits(Scheme::Https), fits);
+    if known { Ok(()) } else { Err(BadRequest::ForeignScheme) }
+}
+
+fn check_authority(uri: &Uri, host: &str) -> Result<(), BadRequest> {
     match uri.authority() {
-        Some(authority) if authority.as_str().eq_ignore_ascii_case(host) => Ok(()),
-        _ => Err(BadRequest::ForeignAuthority),
+        Some(authority) if !authority.as_str().eq_ignore_ascii_case(host) => Err(BadRequest::ForeignAuthority),
+        None if uri.scheme().is_some() => Err(BadRequest::ForeignAuthority),
+        Some(_) | None => Ok(()),
     }
 }
 
@@ -91,11 +108,16 @@ mod tests {
     use super::*;
 
     fn read(host: &[&str], uri: &str) -> Result<String, BadRequest> {
-        let mut headers = HeaderMap::new();
+        read_in(Version::HTTP_11, Some(Scheme::Http), host, uri)
+    }
+
+    fn read_in(version: Version, scheme: Option<Scheme>, host: &[&str], uri: &str) -> Result<String, BadRequest> {
+        let mut request = http::Request::builder().version(version).uri(uri);
         for value in host {
-            headers.append(HOST, HeaderValue::from_str(value).unwrap());
+            request = request.header(HOST, *value);
         }
-        Host::read(&headers, &uri.parse().unwrap()).map(|host| host.name().to_owned())
+        let (head, ()) = request.body(()).unwrap().into_parts();
+        Host::read(&head, scheme).map(|host| host.name().to_owned())
     }
 
     #[test]
@@ -132,5 +154,21 @@ mod tests {
         assert_eq!(read(&["a"], "http://a:80/x"), Err(BadRequest::ForeignAuthority));
         assert_eq!(read(&["a"], "https://a/x"), Err(BadRequest::ForeignScheme));
         assert_eq!(read(&["a"], "ftp://a/x"), Err(BadRequest::ForeignScheme));
+    }
+
+    #[test]
+    fn in_http2_the_authority_is_the_host() {
+        let read = |host: &[&str], uri: &str| read_in(Version::HTTP_2, Some(Scheme::Https), host, uri);
+        assert_eq!(read(&[], "https://a.test:8443/x").as_deref(), Ok("a.test"));
+        assert_eq!(read(&["A.test"], "https://a.test/x").as_deref(), Ok("a.test"));
+        assert_eq!(read(&["a"], "/x").as_deref(), Ok("a"), "a request that was translated may have no authority");
+        assert_eq!(read(&["b.test"], "https://a.test/x"), Err(BadRequest::ForeignAuthority));
+        assert_eq!(read(&["a", "a"], "https://a/x"), Err(BadRequest::SeveralHosts));
+        assert_eq!(read(&[], "http://a/x"), Err(BadRequest::ForeignScheme));
+        assert_eq!(read(&[], "https://user@a/x"), Err(BadRequest::MalformedHost));
+        assert_eq!(read(&[], "/x"), Err(BadRequest::MissingHost));
+        let read = |scheme, uri: &str| read_in(Version::HTTP_2, scheme, &[], uri);
+        assert_eq!(read(None, "https://a/x").as_deref(), Ok("a"), "a trusted proxy has taken TLS off");
+        assert_eq!(read(None, "ftp://a/x"), Err(BadRequest::ForeignScheme));
     }
 }

@@ -1,7 +1,8 @@
 //! A request's head, taken in: checked once, and split into what is decided on and what is passed on.
 
+use http::header::{COOKIE, EXPECT, TE};
 use http::request::Parts;
-use http::{HeaderName, HeaderValue, Method};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Version};
 
 use super::bad_request::BadRequest;
 use super::credential::Credential;
@@ -9,6 +10,7 @@ use super::forwarded::{ClientAddress, SaidByProxy, TrustedProxies};
 use super::framing;
 use super::host::Host;
 use super::peer::Peer;
+use super::upgrade::Upgrade;
 use crate::access::{PathOptions, RequestPath};
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -16,7 +18,7 @@ const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// What a decision is made on.
 #[derive(Debug)]
 pub struct Target {
-    /// The method as sent.
+    /// The method as sent; GET for an extended CONNECT, which opens what a GET opens in HTTP/1.1 (RFC 8441, section 5).
     pub method: Method,
     /// The host that finds the service.
     pub host: Host,
@@ -37,6 +39,12 @@ pub struct Intake {
     pub credential: Option<Credential>,
     /// The id that a trusted proxy gave the request.
     pub request_id: Option<HeaderValue>,
+    /// The protocol that the client wants to switch to.
+    pub upgrade: Option<Upgrade>,
+    /// Whether the client takes trailers: `TE: trailers`.
+    pub takes_trailers: bool,
+    /// Whether the client waits for a `100 Continue` before it sends the body.
+    pub waits_for_continue: bool,
 }
 
 impl Intake {
@@ -45,28 +53,58 @@ impl Intake {
     /// # Errors
     /// [`BadRequest`] for everything that could be read in two ways.
     pub fn read(
-        head: Parts,
+        mut head: Parts,
         peer: &Peer,
         trusted: &TrustedProxies,
         paths: PathOptions,
     ) -> Result<(Target, Self), BadRequest> {
-        check_method(&head.method)?;
+        let upgrade = Upgrade::read(&head);
+        let method = effective_method(&head, upgrade.as_ref())?;
         if head.uri.path_and_query().is_some_and(|target| target.as_str().len() > BadRequest::TARGET_BYTES) {
             return Err(BadRequest::TargetTooLong);
         }
         framing::check(&head.headers, head.version)?;
-        let host = Host::read(&head.headers, &head.uri)?;
+        head.method = method.clone();
+        if head.version == Version::HTTP_2 {
+            join_cookies(&mut head.headers);
+        }
+        let scheme = (!trusted.trust(peer)).then(|| peer.scheme());
+        let host = Host::read(&head, scheme)?;
         let path = RequestPath::parse(head.uri.path(), paths)?;
         let credential = Credential::read(&head.headers)?;
-        let client = trusted.client(peer, &head.headers);
-        let (said, request_id) = if client.from_trusted_proxy {
-            (SaidByProxy::read(&head.headers), read_request_id(&head))
-        } else {
-            (SaidByProxy::default(), None)
-        };
-        let target = Target { method: head.method.clone(), host, path };
-        Ok((target, Self { head, client, said, credential, request_id }))
+        let (client, said) = trusted.client(peer, &head.headers);
+        let request_id = if client.from_trusted_proxy { read_request_id(&head) } else { None };
+        let target = Target { method, host, path };
+        let takes_trailers = takes_trailers(&head.headers);
+        let waits_for_continue = head.version == Version::HTTP_11 && head.headers.contains_key(EXPECT);
+        Ok((target, Self { head, client, said, credential, request_id, upgrade, takes_trailers, waits_for_continue }))
     }
+}
+
+fn effective_method(head: &Parts, upgrade: Option<&Upgrade>) -> Result<Method, BadRequest> {
+    if upgrade.is_some() && head.method == Method::CONNECT {
+        return Ok(Method::GET);
+    }
+    check_method(&head.method)?;
+    Ok(head.method.clone())
+}
+
+/// HTTP/2 may send each cookie in a field of its own; one field is what HTTP/1.1 knows (RFC 9113, section 8.2.3).
+fn join_cookies(headers: &mut HeaderMap) {
+    let mut crumbs = headers.get_all(COOKIE).iter();
+    let (Some(first), Some(second)) = (crumbs.next(), crumbs.next()) else { return };
+    let mut joined = first.as_bytes().to_vec();
+    for crumb in std::iter::once(second).chain(crumbs) {
+        joined.extend_from_slice(b"; ");
+        joined.extend_from_slice(crumb.as_bytes());
+    }
+    let joined = HeaderValue::from_bytes(&joined).expect("field values joined by `; ` are a field value");
+    headers.insert(COOKIE, joined);
+}
+
+fn takes_trailers(headers: &HeaderMap) -> bool {
+    let codings = headers.get_all(TE).iter().flat_map(|line| line.as_bytes().split(|byte| *byte == b','));
+    codings.map(<[u8]>::trim_ascii).any(|coding| coding.eq_ignore_ascii_case(b"trailers"))
 }
 
 fn check_method(method: &Method) -> Result<(), BadRequest> {

@@ -1,6 +1,7 @@
 //! HTTP as data, without sockets: what a request says, and what may pass on.
 
 mod bad_request;
+mod cors;
 mod credential;
 mod fields;
 mod forwarded;
@@ -10,10 +11,16 @@ mod identity;
 mod intake;
 mod peer;
 mod problem;
+mod response_fields;
+mod upgrade;
 
 pub use bad_request::BadRequest;
+pub use cors::{Answered, Cors, Origins};
 pub use credential::Credential;
-pub use fields::{CONNECTION_FIELDS, FieldFilter, keep_alive_timeout, remove_hop_by_hop, via};
+pub use fields::{
+    CONNECTION_FIELDS, FieldFilter, announce_trailers, filter_trailers, keep_alive_timeout, remove_hop_by_hop,
+    trailer_is_harmless, via,
+};
 pub(crate) use fields::{Nominated, move_fields};
 pub use forwarded::{ClientAddress, SaidByProxy, TrustedProxies};
 pub use framing::{ResponseFraming, settle_response};
@@ -21,4 +28,6 @@ pub use host::Host;
 pub use identity::{Authorization, IdentityField, IdentityHeader, IdentitySettings};
 pub use intake::{Intake, Target};
 pub use peer::{Peer, Scheme};
+pub use response_fields::ResponseFields;
+pub use upgrade::{Upgrade, UpgradeForm};
 pub use problem::{BEARER_CHALLENGE, forbid_storing, invalid_token, json, not_authenticated, problem};

@@ -1,0 +1,58 @@
+//! A body that is held back until the upstream asks for it: `Expect: 100-continue` (RFC 9110, section 10.1.1).
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, Waker};
+
+use http::StatusCode;
+
+/// Holds a body back. It is shared with hyper, which tells it of interim answers.
+#[derive(Debug)]
+pub(super) struct Gate(Mutex<State>);
+
+#[derive(Debug)]
+enum State {
+    Shut(Option<Waker>),
+    Open,
+}
+
+impl Gate {
+    /// A gate that waits for the upstream's word.
+    pub(super) fn shut() -> Arc<Self> {
+        Arc::new(Self(Mutex::new(State::Shut(None))))
+    }
+
+    /// Hears an interim answer: `100 Continue` opens.
+    pub(super) fn hear(&self, status: StatusCode) {
+        if status == StatusCode::CONTINUE {
+            self.open();
+        }
+    }
+
+    /// Lets the body pass, whatever the upstream has said.
+    pub(super) fn open(&self) {
+        if let State::Shut(Some(waker)) = std::mem::replace(&mut *self.state(), State::Open) {
+            waker.wake();
+        }
+    }
+
+    /// Whether the body is still held back.
+    pub(super) fn is_shut(&self) -> bool {
+        matches!(*self.state(), State::Shut(_))
+    }
+
+    /// Ready once the body may pass.
+    pub(super) fn poll_open(&self, cx: &Context<'_>) -> Poll<()> {
+        match &mut *self.state() {
+            State::Open => Poll::Ready(()),
+            State::Shut(waker) => {
+                *waker = Some(cx.waker().clone());
+                Poll::Pending
+            }
+        }
+    }
+
+    fn state(&self) -> std::sync::MutexGuard<'_, State> {
+        // nothing can panic while it is held
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
