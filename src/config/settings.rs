@@ -148,6 +148,10 @@ pub struct Service {
     pub upstream: upstream::Settings,
     /// What the upstream is told about the caller.
     pub identity: wire::IdentitySettings,
+    /// Which pages of other origins may call; default: the upstream says.
+    pub cors: Option<wire::Cors>,
+    /// What is added to answers and taken out of them; default nothing.
+    pub response_fields: wire::ResponseFields,
     /// Bytes of a request body; the smaller of this and the server's limit counts. Already merged.
     pub body_limit: Option<NonZeroU64>,
 }

@@ -18,8 +18,8 @@ use http_body::Body as _;
 use hyper::body::Incoming;
 
 use super::body::{Exchange, RequestBody, Watch};
-use super::gate::Gate;
 use super::error::PrepareError;
+use super::gate::Gate;
 use super::settings::{HostHeader, Settings};
 use crate::access::{CaseRule, Mount, PathOptions, Permit, RequestPath};
 use crate::ambient::{self, Ticker};

@@ -325,9 +325,22 @@ mod tests {
             assert!(trailer(name), "{name}");
         }
         for name in [
-            "content-length", "transfer-encoding", "host", "te", "trailer", "authorization", "cookie", "set-cookie",
-            "proxy-authorization", "remote-user", "x_forwarded_for", "x-gatelatch-user", "forwarded", "content-type",
-            "x-request-id", "x-original-url",
+            "content-length",
+            "transfer-encoding",
+            "host",
+            "te",
+            "trailer",
+            "authorization",
+            "cookie",
+            "set-cookie",
+            "proxy-authorization",
+            "remote-user",
+            "x_forwarded_for",
+            "x-gatelatch-user",
+            "forwarded",
+            "content-type",
+            "x-request-id",
+            "x-original-url",
         ] {
             assert!(!trailer(name), "{name}");
         }

@@ -93,12 +93,7 @@ impl TrustedProxies {
 
     /// Who the client is by `Forwarded`, and every address on the way. Scheme and host are those of the proxy that met
     /// the client.
-    fn believe_forwarded(
-        &self,
-        peer: &Peer,
-        headers: &HeaderMap,
-        said: &mut SaidByProxy,
-    ) -> (IpAddr, Vec<String>) {
+    fn believe_forwarded(&self, peer: &Peer, headers: &HeaderMap, said: &mut SaidByProxy) -> (IpAddr, Vec<String>) {
         let elements = element::read(headers);
         let addresses: Vec<String> = elements.iter().map(|element| element.node().to_owned()).collect();
         let (address, believed) = self.walk(peer.address(), &addresses);
@@ -162,7 +157,8 @@ impl ClientAddress {
         fields.insert(X_REAL_IP, self.real_ip.clone());
         fields.insert(X_FORWARDED_PROTO, said.proto.unwrap_or(scheme));
         fields.insert(X_FORWARDED_HOST, said.host.unwrap_or_else(|| host.clone()));
-        for (name, value) in [(X_FORWARDED_PORT, said.port), (X_FORWARDED_PREFIX, prefix), (FORWARDED, said.forwarded)] {
+        for (name, value) in [(X_FORWARDED_PORT, said.port), (X_FORWARDED_PREFIX, prefix), (FORWARDED, said.forwarded)]
+        {
             if let Some(value) = value {
                 fields.insert(name, value);
             }

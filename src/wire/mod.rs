@@ -28,6 +28,6 @@ pub use host::Host;
 pub use identity::{Authorization, IdentityField, IdentityHeader, IdentitySettings};
 pub use intake::{Intake, Target};
 pub use peer::{Peer, Scheme};
+pub use problem::{BEARER_CHALLENGE, forbid_storing, invalid_token, json, not_authenticated, problem};
 pub use response_fields::ResponseFields;
 pub use upgrade::{Upgrade, UpgradeForm};
-pub use problem::{BEARER_CHALLENGE, forbid_storing, invalid_token, json, not_authenticated, problem};

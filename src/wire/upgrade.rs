@@ -92,7 +92,10 @@ mod tests {
         let websocket = ("upgrade", "websocket");
         assert_eq!(read(&[("connection", "keep-alive, Upgrade"), websocket]).as_deref(), Some("websocket"));
         assert_eq!(read(&[("connection", "upgrade"), ("upgrade", "foo/2")]).as_deref(), Some("foo/2"));
-        assert_eq!(read(&[("connection", "close"), ("connection", "upgrade"), websocket]).as_deref(), Some("websocket"));
+        assert_eq!(
+            read(&[("connection", "close"), ("connection", "upgrade"), websocket]).as_deref(),
+            Some("websocket")
+        );
         for fields in [
             &[websocket][..],
             &[("connection", "close"), websocket],

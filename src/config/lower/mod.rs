@@ -3,7 +3,9 @@
 
 mod allow;
 mod auth;
+mod cors;
 mod identity;
+mod response_headers;
 mod rules;
 mod server;
 mod services;

@@ -3,7 +3,7 @@
 use std::num::NonZeroU64;
 
 use super::server::body_limit;
-use super::{distinct, identity, rules, upstream};
+use super::{cors, distinct, identity, response_headers, rules, upstream};
 use crate::access::{CaseRule, HostPattern, Mount, PathOptions, Pattern, Policy, RoutedService, Router};
 use crate::config::code::Code;
 use crate::config::finding::Finding;
@@ -79,11 +79,14 @@ fn service(entry: Entry, shared: &Shared<'_>, reader: &mut Reader<'_>) -> Option
     let upstream = section.require(reader, "upstream", "http://127.0.0.1:9000");
     let upstream = upstream.and_then(|entry| upstream::upstream(entry, reader));
     let identity = section.take("identity").map(|entry| identity::identity(entry, reader));
+    let cors = section.take("cors").map(|entry| cors::cors(entry, reader));
+    let response_fields = section.take("response_headers");
+    let response_fields = response_fields.map(|entry| response_headers::response_headers(entry, reader));
     let limits = section.take("limits").and_then(|entry| reader.section(entry));
     let body_limit = limits.and_then(|section| own_body_limit(section, reader));
     let place = rules::Place { service: &name, span, mount: mount.as_ref(), case, auth_path: shared.auth_path };
     let (policy, origins) = rules::rules(section.take("rules"), &place, reader);
-    section.refuse(reader, &["mode", "cors", "login_redirect", "response_headers", "openapi"]);
+    section.refuse(reader, &["mode", "login_redirect", "openapi"]);
     section.finish(reader);
     Some(Service {
         name: name.into_string(),
@@ -95,6 +98,8 @@ fn service(entry: Entry, shared: &Shared<'_>, reader: &mut Reader<'_>) -> Option
         origins,
         upstream: upstream?,
         identity: identity.unwrap_or_else(|| Some(Default::default()))?,
+        cors: cors.map_or(Some(None), |cors| cors.map(Some))?,
+        response_fields: response_fields.unwrap_or_else(|| Some(Default::default()))?,
         body_limit: smaller(body_limit, shared.body_limit),
     })
 }
