@@ -55,6 +55,8 @@ pub struct ServerTimeouts {
     pub body: Duration,
     /// How long an idle connection is kept; default 75 s.
     pub idle: Duration,
+    /// How long an upgraded connection may be silent in both directions; default 1 h.
+    pub tunnel: Duration,
     /// From SIGTERM to the end of accepting; default 0 s.
     pub drain_delay: Duration,
     /// How long running requests may take after that; default 30 s.

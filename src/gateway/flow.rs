@@ -8,21 +8,24 @@ use http::header::VIA;
 use http::{Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
 
+use super::downstream::Downstream;
 use super::identify::{Identified, Outcome as Credential, identify};
 use super::record::{Record, Route};
 use super::rejection::{Rejection, upstream_error_kind};
-use super::reply::ReplyBody;
+use super::reply::{Reply, ReplyBody, add_own_fields};
 use super::snapshot::Snapshot;
+use super::standing::holds_until;
+use super::switch::Switch;
 use super::worker::{Pinned, Worker};
 use crate::access::{Decision, ForbidReason, PathOptions, Permit, RequestPath};
 use crate::ambient;
 use crate::portal::{Denial, Endpoint, LoginEvent, PortalCaller};
 use crate::telemetry::metrics::{LoginOutcome, Outcome};
-use crate::upstream::{Extra, Outbound, ResponseBody};
+use crate::upstream::{Extra, ForwardError, Outbound, ResponseBody, Sent};
 use crate::wire::{BadRequest, Intake, Peer, Target, remove_hop_by_hop, via};
 
 /// Answers a request, whatever it is, and sees to it that it is written down once.
-pub async fn handle(worker: &Rc<Worker>, request: Request<Incoming>, peer: &Peer) -> Response<ReplyBody> {
+pub async fn handle(worker: &Rc<Worker>, request: Request<Incoming>, peer: &Peer) -> Reply {
     let pinned = worker.pin();
     let mut record = Record::begin(worker, &pinned, peer.address());
     let answer = answer(worker, &pinned, request, peer, &mut record).await;
@@ -35,10 +38,12 @@ enum Answer {
     Own(Response<Bytes>),
     /// Of the upstream.
     Forwarded(Response<ResponseBody>),
+    /// Of an upstream that leaves HTTP together with the client.
+    Switched(Box<Switch>),
 }
 
 async fn answer(
-    worker: &Worker,
+    worker: &Rc<Worker>,
     pinned: &Pinned,
     request: Request<Incoming>,
     peer: &Peer,
@@ -48,7 +53,7 @@ async fn answer(
     let (head, body) = request.into_parts();
     record.method = head.method.clone();
     record.path = head.uri.path().into();
-    let (mut target, intake) = Intake::read(head, peer, &snapshot.trusted, snapshot.widest_paths)?;
+    let (mut target, mut intake) = Intake::read(head, peer, &snapshot.trusted, snapshot.widest_paths)?;
     record.take_in(&target, &intake);
     let identified = || {
         let address = Some(intake.client.address);
@@ -65,16 +70,29 @@ async fn answer(
     let service = &snapshot.services[index];
     record.route = Route::Service(index);
     respell(&mut target, &intake, service.paths, snapshot.widest_paths)?;
+    if let Some(cors) = &service.cors {
+        record.cors = Some(cors.judge(&intake.head.headers));
+        if let Some(preflight) = cors.preflight(&intake.head) {
+            record.outcome = Outcome::Gateway;
+            return Ok(Answer::Own(preflight));
+        }
+    }
     let Identified { caller, credential } = identified();
     record.user = caller.identity().cloned();
     let decision = service.policy.decide(&target.method, &target.path, &caller);
+    let until = holds_until(&credential);
     let permit = permit(decision, credential, record)?;
+    let downstream = Downstream::of(worker, &target, &mut intake, until, snapshot.server().timeouts.tunnel);
     let extra = Extra { request_id: record.request_id.clone(), ticker: &worker.ticker };
     let outbound = Outbound::prepare(permit, &target.host, intake, body, &service.forwarding, extra)?;
     let asked = ambient::now();
     let forwarded = pinned.lanes[index].pool.send(outbound).await;
     record.upstream_answered(asked);
-    Ok(Answer::Forwarded(forwarded?))
+    Ok(match (forwarded?, downstream) {
+        (Sent::Answer(response), _) => Answer::Forwarded(response),
+        (Sent::Switched(upstream), Some(downstream)) => Answer::Switched(Box::new(Switch { upstream, downstream })),
+        (Sent::Switched(_), None) => return Err(ForwardError::Protocol("it switches unasked".to_owned()).into()),
+    })
 }
 
 impl Record {
@@ -122,18 +140,21 @@ fn permit<'a>(decision: Decision<'a>, credential: Credential, record: &mut Recor
 }
 
 /// Step 8.
-fn reply(answer: Result<Answer, Rejection>, mut record: Record) -> Response<ReplyBody> {
-    match answer {
+fn reply(answer: Result<Answer, Rejection>, mut record: Record) -> Reply {
+    let response = match answer {
+        Ok(Answer::Switched(switch)) => return switch.reply(record),
         Ok(Answer::Forwarded(mut response)) => {
             let via = via(response.version());
             // the client has a connection of its own, with a version of its own
             *response.version_mut() = Version::HTTP_11;
             remove_hop_by_hop(response.headers_mut());
             response.headers_mut().append(VIA, via);
+            add_own_fields(&record, response.headers_mut());
             record.status = Some(response.status().as_u16());
             ReplyBody::upstream(response, record)
         }
-        Ok(Answer::Own(response)) => {
+        Ok(Answer::Own(mut response)) => {
+            add_own_fields(&record, response.headers_mut());
             record.status = Some(response.status().as_u16());
             ReplyBody::own(response, record)
         }
@@ -146,9 +167,12 @@ fn reply(answer: Result<Answer, Rejection>, mut record: Record) -> Response<Repl
             {
                 record.metrics().upstream_error(kind);
             }
-            ReplyBody::own(rejection.respond(), record)
+            let mut response = rejection.respond();
+            add_own_fields(&record, response.headers_mut());
+            ReplyBody::own(response, record)
         }
-    }
+    };
+    Reply { response, tunnel: None }
 }
 
 /// One of the gateway's own endpoints. They come before every rule.

@@ -1,14 +1,19 @@
 //! The request flow: from a request to its reply, in eight steps.
 
+mod downstream;
 mod flow;
 mod identify;
 mod record;
 mod rejection;
 mod reply;
 mod snapshot;
+mod standing;
+mod switch;
+mod tunnel;
 mod worker;
 
 pub use flow::handle;
-pub use reply::ReplyBody;
+pub use reply::{Reply, ReplyBody};
 pub use snapshot::{Shared, Snapshot};
+pub use tunnel::Tunnel;
 pub use worker::{Worker, WorkerParts};

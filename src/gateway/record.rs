@@ -7,11 +7,13 @@ use std::time::{Duration, Instant, SystemTime};
 
 use http::{HeaderValue, Method};
 
+use super::snapshot::Service;
 use super::worker::{Pinned, Worker};
 use crate::access::{Identity, RuleId};
 use crate::ambient;
 use crate::telemetry::access_log::{Aborted, AccessLine};
 use crate::telemetry::metrics::{Outcome, ServiceMetrics};
+use crate::wire::Answered;
 
 /// One request, as far as it is known. Dropping it writes it down.
 pub(super) struct Record {
@@ -34,6 +36,8 @@ pub(super) struct Record {
     pub(super) bytes: u64,
     /// Who broke the exchange off; `None` once the whole answer is handed over.
     pub(super) aborted: Option<Aborted>,
+    /// What a page of another origin may see of the answer; only where the service says so itself.
+    pub(super) cors: Option<Answered>,
 }
 
 /// Who answers a request.
@@ -68,6 +72,15 @@ impl Record {
             status: None,
             bytes: 0,
             aborted: Some(Aborted::Client),
+            cors: None,
+        }
+    }
+
+    /// The service that the request is for.
+    pub(super) fn service(&self) -> Option<&Service> {
+        match self.route {
+            Route::Service(index) => Some(&self.pinned.snapshot.services[index]),
+            Route::None | Route::Portal => None,
         }
     }
 
@@ -86,10 +99,7 @@ impl Record {
     }
 
     fn write_line(&self, duration: Duration) {
-        let service = match self.route {
-            Route::Service(index) => Some(&self.pinned.snapshot.services[index]),
-            Route::None | Route::Portal => None,
-        };
+        let service = self.service();
         let rule = service.zip(self.rule).map(|(service, id)| &*service.policy.rule(id).name);
         self.worker.log.write(&AccessLine {
             time: self.time,

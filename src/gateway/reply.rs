@@ -4,18 +4,37 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use http::{Method, Response};
+use http::{HeaderMap, Method, Response};
 use http_body::{Body, Frame, SizeHint};
 
 use super::record::Record;
+use super::tunnel::Tunnel;
 use crate::telemetry::access_log::Aborted;
 use crate::telemetry::metrics::UpstreamErrorKind;
 use crate::upstream::ResponseBody;
 
+/// What becomes of a request.
+pub struct Reply {
+    /// The answer.
+    pub response: Response<ReplyBody>,
+    /// Where client and upstream leave HTTP with this answer: what comes behind it.
+    pub tunnel: Option<Tunnel>,
+}
+
+/// What the operator adds to every answer on a service's paths.
+pub(super) fn add_own_fields(record: &Record, fields: &mut HeaderMap) {
+    let Some(service) = record.service() else { return };
+    if let (Some(cors), Some(verdict)) = (&service.cors, &record.cors) {
+        cors.apply(verdict, fields);
+    }
+    service.response_fields.apply(fields);
+}
+
 /// The body of an answer. When it is dropped, the request is written down.
 pub struct ReplyBody {
     source: Source,
-    record: Box<Record>,
+    /// `None` where the request is not over with this body: bytes of another protocol follow.
+    record: Option<Box<Record>>,
 }
 
 enum Source {
@@ -34,16 +53,31 @@ impl ReplyBody {
         response.map(|body| Self::new(Source::Upstream(body), record))
     }
 
+    /// No body, and not the end of the request.
+    pub(super) fn none() -> Self {
+        Self { source: Source::Own(None), record: None }
+    }
+
     fn new(source: Source, mut record: Record) -> Self {
         // the body of an answer to HEAD is never asked for
         if record.method == Method::HEAD {
             record.aborted = None;
         }
-        Self { source, record: Box::new(record) }
+        Self { source, record: Some(Box::new(record)) }
     }
 
-    fn count(&mut self, frame: &Frame<Bytes>) {
-        self.record.bytes += frame.data_ref().map_or(0, |data| data.len() as u64);
+    fn note(&mut self, polled: &Poll<Option<Result<Frame<Bytes>, hyper::Error>>>) {
+        let Some(record) = &mut self.record else { return };
+        match polled {
+            Poll::Ready(Some(Ok(frame))) => record.bytes += frame.data_ref().map_or(0, |data| data.len() as u64),
+            Poll::Ready(Some(Err(error))) => {
+                record.aborted = Some(Aborted::Upstream);
+                record.reason = Some(format!("the upstream's answer broke off: {error}"));
+                record.metrics().upstream_error(UpstreamErrorKind::Reset);
+            }
+            Poll::Ready(None) => record.aborted = None,
+            Poll::Pending => {}
+        }
     }
 }
 
@@ -56,16 +90,7 @@ impl Body for ReplyBody {
             Source::Own(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
             Source::Upstream(body) => Pin::new(body).poll_frame(cx),
         };
-        match &polled {
-            Poll::Ready(Some(Ok(frame))) => self.count(frame),
-            Poll::Ready(Some(Err(error))) => {
-                self.record.aborted = Some(Aborted::Upstream);
-                self.record.reason = Some(format!("the upstream's answer broke off: {error}"));
-                self.record.metrics().upstream_error(UpstreamErrorKind::Reset);
-            }
-            Poll::Ready(None) => self.record.aborted = None,
-            Poll::Pending => {}
-        }
+        self.note(&polled);
         polled
     }
 
@@ -86,8 +111,11 @@ impl Body for ReplyBody {
 
 impl Drop for ReplyBody {
     fn drop(&mut self) {
-        if self.is_end_stream() {
-            self.record.aborted = None;
+        let whole = self.is_end_stream();
+        if let Some(record) = &mut self.record
+            && whole
+        {
+            record.aborted = None;
         }
     }
 }

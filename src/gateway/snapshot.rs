@@ -12,7 +12,7 @@ use crate::portal::{Portal, PortalSettings};
 use crate::token::{Issuer, IssuerSettings, Verifier, VerifierSettings};
 use crate::upstream::Forwarding;
 use crate::users::{Directory, Hasher};
-use crate::wire::{FieldFilter, TrustedProxies};
+use crate::wire::{Cors, FieldFilter, ResponseFields, TrustedProxies};
 
 /// One load of the configuration, ready for requests.
 pub struct Snapshot {
@@ -35,6 +35,8 @@ pub(super) struct Service {
     pub(super) paths: PathOptions,
     pub(super) forwarding: Forwarding,
     pub(super) upstream_name: String,
+    pub(super) cors: Option<Cors>,
+    pub(super) response_fields: ResponseFields,
 }
 
 impl Snapshot {
@@ -92,7 +94,15 @@ impl Service {
             body_limit: service.body_limit,
             body_timeout,
         };
-        Self { name: service.name, policy: service.policy, paths: service.paths, forwarding, upstream_name }
+        Self {
+            name: service.name,
+            policy: service.policy,
+            paths: service.paths,
+            forwarding,
+            upstream_name,
+            cors: service.cors,
+            response_fields: service.response_fields,
+        }
     }
 }
 

@@ -5,6 +5,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use http::HeaderValue;
+use tokio::sync::watch;
 
 use super::snapshot::{Shared, Snapshot};
 use crate::ambient::{self, Ticker};
@@ -114,6 +115,11 @@ impl Worker {
         while changes.changed().await.is_ok() {
             self.pin();
         }
+    }
+
+    /// Hears of each further snapshot that is put in force.
+    pub(super) fn reloads(&self) -> watch::Receiver<()> {
+        self.shared.changes()
     }
 
     /// Says that requests which are not over now are cut off by the gateway's own end.

@@ -1,5 +1,6 @@
 //! One client connection, from accept to close.
 
+use std::cell::RefCell;
 use std::convert::Infallible;
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
@@ -23,7 +24,7 @@ use super::context::Context as WorkerContext;
 use super::io::ClientIo;
 use crate::ambient::Ticker;
 use crate::config::ServerLimits;
-use crate::gateway::{ReplyBody, handle};
+use crate::gateway::{Reply, ReplyBody, Tunnel, handle};
 use crate::telemetry::metrics::ConnectionRejection;
 use crate::wire::Peer;
 
@@ -53,12 +54,14 @@ pub(super) async fn serve(stream: TcpStream, peer: Peer, context: Rc<WorkerConte
     let http = builder(&snapshot.server().limits);
     drop(snapshot);
     let io = TokioIo::new(ClientIo::new(stream, Rc::clone(&clock)));
+    let switched: RefCell<Option<Tunnel>> = RefCell::default();
     let service = service_fn(|request: Request<Incoming>| {
         clock.asked(&request.body().size_hint());
-        let (context, clock, peer) = (Rc::clone(&context), Rc::clone(&clock), &peer);
+        let (context, clock, peer, switched) = (Rc::clone(&context), Rc::clone(&clock), &peer, &switched);
         async move {
-            let mut response = handle(&context.gateway, request, peer).await;
-            if context.drains() {
+            let Reply { mut response, tunnel } = handle(&context.gateway, request, peer).await;
+            *switched.borrow_mut() = tunnel;
+            if context.drains() && switched.borrow().is_none() {
                 response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
             }
             Ok::<_, Infallible>(response.map(|body| TimedBody { body, clock }))
@@ -66,8 +69,10 @@ pub(super) async fn serve(stream: TcpStream, peer: Peer, context: Rc<WorkerConte
     });
     let mut connection = http.serve_connection(io, service);
     let ended = drive(&mut connection, &clock, &context).await;
-    let io = connection.into_parts().io.into_inner();
+    let http1::Parts { io, read_buf, .. } = connection.into_parts();
+    let io = io.into_inner();
     match ended {
+        Ended::Closed if switched.borrow().is_some() => leave_http(io, read_buf, switched.take()).await,
         Ended::Closed if clock.sending() => Box::pin(linger(io.into_stream(), &context.ticker)).await,
         Ended::Closed => {}
         Ended::Malformed => {
@@ -76,6 +81,14 @@ pub(super) async fn serve(stream: TcpStream, peer: Peer, context: Rc<WorkerConte
         }
         Ended::TimedOut => time_out(io, &clock, &context),
     }
+}
+
+/// Carries what comes behind a `101`; `sent` is what the client has sent behind its request already.
+async fn leave_http(io: ClientIo, sent: Bytes, tunnel: Option<Tunnel>) {
+    let Some(tunnel) = tunnel else { return };
+    let (read, write) = io.into_stream().into_split();
+    let client = tokio::io::join(std::io::Cursor::new(sent).chain(read), write);
+    tunnel.run(client).await;
 }
 
 /// Throws away what a client goes on sending after its answer. Closing at once would reset the connection, and the

@@ -12,5 +12,5 @@ pub use body::{RequestBody, ResponseBody};
 pub use connect::Connector;
 pub use error::{BodyFault, ForwardError, PrepareError};
 pub use outbound::{Extra, Forwarding, Outbound};
-pub use pool::{ConnectionCounts, Pool};
+pub use pool::{ConnectionCounts, Pool, Sent, Switched};
 pub use settings::{HostHeader, Origin, OriginError, Settings, Timeouts};

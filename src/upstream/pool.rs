@@ -7,11 +7,13 @@ use std::rc::{Rc, Weak};
 use std::task::Poll;
 use std::time::Duration;
 
-use http::{Request, Response, StatusCode};
+use http::header::UPGRADE;
+use http::response::Parts;
+use http::{HeaderValue, Request, Response, StatusCode};
 use hyper::body::Incoming;
 use hyper::client::conn::http1::{self, SendRequest};
+use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
 use tokio::task::AbortHandle;
 
 use super::body::{RequestBody, ResponseBody};
@@ -65,6 +67,8 @@ struct Connection {
 pub(super) struct Lease {
     /// Taken when it is released.
     connection: Option<Connection>,
+    /// Whether nothing can follow this exchange: its body was never asked for, or it was to leave HTTP.
+    last: bool,
     pool: Rc<Pool>,
 }
 
@@ -72,6 +76,24 @@ pub(super) struct Lease {
 enum Checkout {
     Fresh(Lease),
     Reused(Lease),
+}
+
+/// What an upstream makes of a request.
+pub enum Sent {
+    /// It answers.
+    Answer(Response<ResponseBody>),
+    /// It leaves HTTP, as it was asked to.
+    Switched(Switched),
+}
+
+/// A connection that has left HTTP.
+pub struct Switched {
+    /// The head of the `101`.
+    pub head: Parts,
+    /// Its bytes from there on.
+    pub io: Upgraded,
+    /// As what it is counted.
+    pub held: Held,
 }
 
 /// A failed attempt, with the request where it may be sent again.
@@ -96,7 +118,7 @@ impl Pool {
     ///
     /// # Errors
     /// [`ForwardError`] where no answer came.
-    pub async fn send(self: &Rc<Self>, outbound: Outbound) -> Result<Response<ResponseBody>, ForwardError> {
+    pub async fn send(self: &Rc<Self>, outbound: Outbound) -> Result<Sent, ForwardError> {
         let mut checkout = self.checkout().await;
         let mut outbound = outbound;
         let mut tries_left = self.settings.retries;
@@ -144,7 +166,8 @@ impl Pool {
         let handshake = http1::Builder::new().preserve_header_case(true).handshake(TokioIo::new(stream)).await;
         let (sender, driver) = handshake.map_err(ForwardError::Closed)?;
         let unused = Rc::new(self.ticker.deadline());
-        let driver = tokio::task::spawn_local(drive(driver, Rc::clone(&unused), Rc::downgrade(self))).abort_handle();
+        let driver = tokio::task::spawn_local(drive(driver.with_upgrades(), Rc::clone(&unused), Rc::downgrade(self)))
+            .abort_handle();
         let unused_after = self.settings.timeouts.idle;
         let connection = Connection {
             sender,
@@ -157,22 +180,19 @@ impl Pool {
         Ok(Lease::new(connection, self))
     }
 
-    async fn exchange(
-        self: &Rc<Self>,
-        checkout: Checkout,
-        outbound: Outbound,
-    ) -> Result<Response<ResponseBody>, Failed> {
+    async fn exchange(self: &Rc<Self>, checkout: Checkout, outbound: Outbound) -> Result<Sent, Failed> {
         let (mut lease, spare) = match checkout {
             Checkout::Fresh(lease) => (lease, None),
             Checkout::Reused(lease) => (lease, outbound.spare()),
         };
+        let upgrade = outbound.upgrade().cloned();
+        lease.last = upgrade.is_some();
         match lease.send(outbound.into_request()).await {
             Ok(response) if response.status() == StatusCode::SWITCHING_PROTOCOLS => {
-                let error = ForwardError::Protocol("it switches protocols unasked".to_owned());
-                Err(Failed { error, again: None })
+                switch(lease, response, upgrade.as_ref()).await.map_err(|error| Failed { error, again: None })
             }
             Ok(mut response) => match settle_response(response.headers_mut()) {
-                Ok(()) => Ok(response.map(|body| ResponseBody::new(body, lease))),
+                Ok(()) => Ok(Sent::Answer(response.map(|body| ResponseBody::new(body, lease)))),
                 Err(what) => Err(Failed { error: ForwardError::Protocol(what.to_string()), again: None }),
             },
             Err(Failed { error, again: None }) if matches!(error, ForwardError::Closed(_)) => {
@@ -199,7 +219,7 @@ impl Pool {
 }
 
 /// Drives a connection until it ends or has been unused for too long.
-async fn drive(driver: http1::Connection<TokioIo<TcpStream>, RequestBody>, unused: Rc<Deadline>, pool: Weak<Pool>) {
+async fn drive(driver: impl Future<Output = hyper::Result<()>>, unused: Rc<Deadline>, pool: Weak<Pool>) {
     {
         let mut driver = pin!(driver);
         poll_fn(|cx| match unused.poll_passed(cx) {
@@ -216,11 +236,14 @@ async fn drive(driver: http1::Connection<TokioIo<TcpStream>, RequestBody>, unuse
 
 impl Lease {
     fn new(connection: Connection, pool: &Rc<Pool>) -> Self {
-        Self { connection: Some(connection), pool: Rc::clone(pool) }
+        Self { connection: Some(connection), last: false, pool: Rc::clone(pool) }
     }
 
     /// Gives the connection back, ready for another exchange.
     pub(super) fn release(mut self) {
+        if self.last {
+            return;
+        }
         if let Some(connection) = self.connection.take().filter(|connection| !connection.sender.is_closed()) {
             self.pool.keep(connection);
         }
@@ -249,6 +272,7 @@ impl Lease {
         }
         // the body of the answer may take its time
         response.disarm();
+        self.last |= exchange.as_ref().is_some_and(|exchange| exchange.body_withheld());
         let fault = exchange.as_ref().and_then(|exchange| exchange.fault.get());
         match answered {
             Some(Ok(response)) => Ok(response),
@@ -270,6 +294,25 @@ impl Drop for Lease {
             connection.driver.abort();
         }
     }
+}
+
+async fn switch(
+    mut lease: Lease,
+    response: Response<Incoming>,
+    asked: Option<&HeaderValue>,
+) -> Result<Sent, ForwardError> {
+    let to = response.headers().get(UPGRADE);
+    let agreed = asked.zip(to).is_some_and(|(asked, to)| asked.as_bytes().eq_ignore_ascii_case(to.as_bytes()));
+    if !agreed {
+        return Err(ForwardError::Protocol("it switches protocols unasked".to_owned()));
+    }
+    let (head, body) = response.into_parts();
+    let io = hyper::upgrade::on(Response::from_parts(head.clone(), body));
+    let io = io.await.map_err(ForwardError::Closed)?;
+    let Some(Connection { counted, .. }) = lease.connection.take() else {
+        return Err(ForwardError::Protocol("no connection".to_owned()));
+    };
+    Ok(Sent::Switched(Switched { head, io, held: counted }))
 }
 
 fn kind_of(error: hyper::Error) -> ForwardError {

@@ -16,7 +16,7 @@ use crate::access::{PathOptions, RequestPath};
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// What a decision is made on.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Target {
     /// The method as sent; GET for an extended CONNECT, which opens what a GET opens in HTTP/1.1 (RFC 8441, section 5).
     pub method: Method,

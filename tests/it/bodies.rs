@@ -4,7 +4,7 @@ use std::sync::Mutex;
 use std::sync::mpsc::channel;
 use std::time::Duration;
 
-use crate::support::{Connection, RawUpstream, Upstream, gateway, ok};
+use crate::support::{Connection, RawUpstream, Upstream, gateway, ok, until};
 
 const OPEN: &str = "
   all: { upstream: http://UPSTREAM, rules: [ { path: /**, allow: anyone }, { path: /closed, allow: nobody } ] }
@@ -111,17 +111,54 @@ fn a_hundred_megabytes_pass_in_flat_memory() {
     assert_eq!(gateway.line("/down")["bytes"], PIECE * PIECES);
 }
 
+const ASKS: &str = "POST /a HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n";
+
 #[test]
-fn a_client_that_asks_first_is_told_to_continue() {
+fn a_client_that_asks_first_is_told_to_continue_when_the_upstream_says_so() {
+    let (allow, allowed) = std::sync::mpsc::channel::<()>();
+    let allowed = std::sync::Mutex::new(allowed);
+    let upstream = RawUpstream::new(move |mut wire, _| {
+        let head = wire.head().unwrap();
+        assert!(head.to_lowercase().contains("\r\nexpect: 100-continue\r\n"), "{head}");
+        allowed.lock().unwrap().recv().unwrap();
+        wire.say("HTTP/1.1 100 Continue\r\n\r\n");
+        assert_eq!(wire.exact(5).unwrap(), "hello");
+        wire.say(ok("hi"));
+    });
+    let gateway = gateway(OPEN).upstream(upstream.address).start();
+    let mut client = Connection::open(gateway.address);
+    client.write(ASKS);
+    until("the upstream has the request", || upstream.accepted() == 1);
+    allow.send(()).unwrap();
+    assert!(client.read_head().unwrap().starts_with("HTTP/1.1 100 "));
+    assert_eq!(client.write("hello").read().body, "hi");
+}
+
+#[test]
+fn an_upstream_that_never_asks_for_a_body_gets_it_nonetheless() {
     let upstream = Upstream::saying("hi");
     let gateway = gateway(OPEN).upstream(upstream.address).start();
     let mut client = Connection::open(gateway.address);
-    client.write("POST /a HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n");
+    client.write(ASKS);
     assert!(client.read_head().unwrap().starts_with("HTTP/1.1 100 "));
     assert_eq!(client.write("hello").read().body, "hi");
-    let request = upstream.only();
-    assert_eq!(request.body, "hello");
-    assert!(request.fields("expect").is_empty(), "{}", request.head);
+    assert_eq!(upstream.only().body, "hello");
+}
+
+#[test]
+fn an_upstream_that_refuses_a_body_is_heard_before_it_is_sent() {
+    let upstream = RawUpstream::new(|mut wire, _| {
+        wire.head().unwrap();
+        wire.say("HTTP/1.1 417 Expectation Failed\r\nContent-Length: 2\r\n\r\nno");
+        assert_eq!(wire.drain(), 0, "the body that was refused");
+    });
+    let gateway = gateway(OPEN).upstream(upstream.address).start();
+    for connections in 1..=2 {
+        let mut client = Connection::open(gateway.address);
+        let answer = client.write(ASKS).read();
+        assert_eq!((answer.status, answer.body.as_str()), (417, "no"));
+        assert_eq!(upstream.accepted(), connections, "a connection whose body was never sent is not used again");
+    }
 }
 
 #[test]

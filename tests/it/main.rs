@@ -26,5 +26,6 @@ mod malformed;
 mod proxy;
 mod reload;
 mod tokens;
+mod upgrades;
 mod upstream_failures;
 mod watch;

@@ -53,6 +53,7 @@ fn default_server(cores: usize) -> Server {
             header: Duration::from_secs(10),
             body: Duration::from_secs(60),
             idle: Duration::from_secs(75),
+            tunnel: Duration::from_secs(3600),
             drain_delay: Duration::ZERO,
             drain: Duration::from_secs(30),
         },
@@ -127,6 +128,7 @@ fn timeouts(timeouts: &mut ServerTimeouts, mut section: Section, reader: &mut Re
         ("header", &mut timeouts.header, SHORTEST..=hour),
         ("body", &mut timeouts.body, SHORTEST..=DAY),
         ("idle", &mut timeouts.idle, SHORTEST..=DAY),
+        ("tunnel", &mut timeouts.tunnel, SHORTEST..=7 * DAY),
         ("drain_delay", &mut timeouts.drain_delay, Duration::ZERO..=hour),
         ("drain", &mut timeouts.drain, Duration::ZERO..=DAY),
     ] {

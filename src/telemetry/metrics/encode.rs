@@ -93,6 +93,8 @@ impl Totals {
     fn encode_connections(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
         gauge(encoder, "gatelatch_client_connections", "Open connections of clients", None)?
             .encode_gauge(&self.client_connections)?;
+        gauge(encoder, "gatelatch_tunnels", "Open upgraded connections, such as WebSockets", None)?
+            .encode_gauge(&self.tunnels)?;
         let help = "Client connections closed without an answer of a service";
         by_label(encoder, "gatelatch_rejected_connections", help, "reason", &self.rejections)?;
         counter(encoder, "gatelatch_access_log_dropped_lines", "Access log lines that were not written")?

@@ -60,7 +60,7 @@ labels! {
         NotFound => "not_found",
         /// It was larger than a limit, or the gateway was full.
         Limited => "limited",
-        /// One of the gateway's own endpoints answered it.
+        /// The gateway answered by itself: one of its own endpoints, or a CORS preflight.
         Gateway => "gateway",
     }
 

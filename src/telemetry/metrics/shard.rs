@@ -29,6 +29,7 @@ pub struct Shard {
 pub(super) struct ShardCells {
     services: Mutex<Services>,
     pub(super) client_connections: Arc<Level>,
+    pub(super) tunnels: Arc<Level>,
     pub(super) upstream_connections: [Arc<Level>; 2],
     pub(super) rejections: Counters<ConnectionRejection>,
     pub(super) token_refusals: Counters<TokenRefusal>,
@@ -76,6 +77,11 @@ impl Shard {
         Gauge::new(&self.cells.client_connections)
     }
 
+    /// The gauge of upgraded connections that are open.
+    pub fn tunnels(&self) -> Gauge {
+        Gauge::new(&self.cells.tunnels)
+    }
+
     /// The gauge of upstream connections in one state.
     pub fn upstream_connections(&self, state: UpstreamConnection) -> Gauge {
         Gauge::new(&self.cells.upstream_connections[state.index()])
@@ -97,6 +103,7 @@ impl ShardCells {
         Self {
             services: Mutex::new(Services { by_name: HashMap::new(), size: 0, sweep_at: SWEEP_AT }),
             client_connections: Arc::default(),
+            tunnels: Arc::default(),
             upstream_connections: Default::default(),
             rejections: Counters::new(),
             token_refusals: Counters::new(),

@@ -62,6 +62,11 @@ impl Connection {
         self
     }
 
+    /// The same connection, to write on from another thread.
+    pub fn split(&self) -> Self {
+        Self { stream: BufReader::new(self.stream.get_ref().try_clone().unwrap()) }
+    }
+
     /// Says that nothing more will be written.
     pub fn finish(&mut self) -> &mut Self {
         self.stream.get_mut().shutdown(Shutdown::Write).unwrap();

@@ -34,6 +34,7 @@ pub struct GatewayBuilder {
     workers: usize,
     server: String,
     auth: String,
+    token: String,
     more: String,
     users: String,
     upstream: Option<SocketAddr>,
@@ -66,6 +67,7 @@ pub fn gateway(services: &str) -> GatewayBuilder {
         workers: 2,
         server: String::new(),
         auth: String::new(),
+        token: String::new(),
         more: String::new(),
         users: format!(
             "users:
@@ -105,6 +107,12 @@ impl GatewayBuilder {
     /// Further entries of `auth:`.
     pub fn auth(mut self, entries: &str) -> Self {
         self.auth = format!(", {entries}");
+        self
+    }
+
+    /// Further entries of `auth.token:`.
+    pub fn auth_token(mut self, entries: &str) -> Self {
+        self.token = format!(", {entries}");
         self
     }
 
@@ -152,7 +160,7 @@ impl GatewayBuilder {
 
     /// The configuration file.
     pub fn config(&self) -> String {
-        let Self { workers, server, auth, more, .. } = self;
+        let Self { workers, server, auth, token, more, .. } = self;
         let upstream = self.upstream.map(|address| address.to_string()).unwrap_or_else(|| "127.0.0.1:9".to_owned());
         if let Some(whole) = &self.whole {
             return whole.replace("UPSTREAM", &upstream);
@@ -161,7 +169,7 @@ impl GatewayBuilder {
         format!(
             "server: {{ listen: [\"127.0.0.1:0\"], workers: {workers}{server} }}
 admin: {{ listen: \"127.0.0.1:0\" }}
-auth: {{ users_file: users.yaml, token: {{ secret: \"{SECRET}\" }}{auth} }}
+auth: {{ users_file: users.yaml, token: {{ secret: \"{SECRET}\"{token} }}{auth} }}
 {more}
 services:
 {services}

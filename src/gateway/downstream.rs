@@ -1,0 +1,47 @@
+//! A client that wants to leave HTTP.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use hyper::upgrade::OnUpgrade;
+
+use super::standing::Standing;
+use super::worker::Worker;
+use crate::ambient::Deadline;
+use crate::telemetry::metrics::Held;
+use crate::wire::{Intake, Target, Upgrade, UpgradeForm};
+
+/// A client that has asked for another protocol, and may have it.
+pub(super) struct Downstream {
+    pub(super) upgrade: Upgrade,
+    /// Where the client asked over a stream of HTTP/2: the stream.
+    pub(super) stream: Option<OnUpgrade>,
+    /// Why it is allowed.
+    pub(super) standing: Standing,
+    /// Passes when nothing has moved for too long.
+    pub(super) idle: Deadline,
+    /// How long that is.
+    pub(super) idle_after: Duration,
+    /// Counts it as open.
+    pub(super) counted: Held,
+}
+
+impl Downstream {
+    /// The client's side of a permitted request; `None` where it asks for no other protocol. `until`: when its token
+    /// expires.
+    pub(super) fn of(
+        worker: &Rc<Worker>,
+        target: &Target,
+        intake: &mut Intake,
+        until: Option<u64>,
+        idle_after: Duration,
+    ) -> Option<Self> {
+        let upgrade = intake.upgrade.clone()?;
+        let stream = intake.head.extensions.remove::<OnUpgrade>();
+        let stream = stream.filter(|_| upgrade.form == UpgradeForm::Connect);
+        let (credential, client) = (intake.credential.clone(), intake.client.address);
+        let standing = Standing::new(worker, target.clone(), credential, client, until);
+        let (idle, counted) = (worker.ticker.deadline(), worker.shard.tunnels().hold());
+        Some(Self { upgrade, stream, standing, idle, idle_after, counted })
+    }
+}

@@ -1,0 +1,105 @@
+//! Whether what was allowed once is still allowed: an upgraded connection lives longer than the decision about it.
+
+use std::future::{Future, pending};
+use std::net::IpAddr;
+use std::rc::Rc;
+use std::time::Duration;
+
+use http::Method;
+use tokio::sync::watch;
+
+use super::identify::{Identified, Outcome as CredentialOutcome, identify};
+use super::worker::{Pinned, Worker};
+use crate::access::{Decision, RequestPath};
+use crate::ambient;
+use crate::wire::{Credential, Target};
+
+/// A request that was allowed, and all that the next decision about it is made on.
+pub(super) struct Standing {
+    worker: Rc<Worker>,
+    method: Method,
+    host: Box<str>,
+    path: RequestPath,
+    credential: Option<Credential>,
+    client: IpAddr,
+    expires_at: Option<u64>,
+    reloads: watch::Receiver<()>,
+}
+
+/// Why an upgraded connection may not go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Lost {
+    /// Its token has expired.
+    Expired,
+    /// With the configuration in force now, it would not be allowed.
+    NotAllowed,
+}
+
+impl Standing {
+    /// Of a request that has just been allowed. `expires_at` is in seconds since 1970; `None`: the decision does not
+    /// depend on a token.
+    pub(super) fn new(
+        worker: &Rc<Worker>,
+        target: Target,
+        credential: Option<Credential>,
+        client: IpAddr,
+        expires_at: Option<u64>,
+    ) -> Self {
+        let (worker, reloads) = (Rc::clone(worker), worker.reloads());
+        let Target { method, host, path } = target;
+        Self { worker, method, host: host.name().into(), path, credential, client, expires_at, reloads }
+    }
+
+    /// Waits until it is not allowed any more.
+    pub(super) async fn lost(mut self) -> Lost {
+        let mut expired = Box::pin(expiry(self.expires_at));
+        loop {
+            tokio::select! {
+                () = &mut expired => return Lost::Expired,
+                changed = self.reloads.changed() => {
+                    // without a sender the gateway is at its end, which cuts the connection off by itself
+                    if changed.is_err() || !self.still_allowed(&self.worker.pin()) {
+                        return Lost::NotAllowed;
+                    }
+                }
+            }
+        }
+    }
+
+    fn still_allowed(&self, pinned: &Pinned) -> bool {
+        let snapshot = &*pinned.snapshot;
+        let Some(index) = snapshot.router.find(&self.host, &self.path) else { return false };
+        let Identified { caller, .. } =
+            identify(pinned, self.credential.as_ref(), Some(self.client), ambient::unix_seconds());
+        matches!(snapshot.services[index].policy.decide(&self.method, &self.path, &caller), Decision::Allow(_))
+    }
+}
+
+/// Until when a decision holds that was made on this credential.
+pub(super) fn holds_until(credential: &CredentialOutcome) -> Option<u64> {
+    match credential {
+        CredentialOutcome::Holds { expires_at } => Some(*expires_at),
+        CredentialOutcome::Absent | CredentialOutcome::Refused(_) => None,
+    }
+}
+
+/// One timer a tunnel, not one a request: the coarse ticker drifts by minutes in the hours that a tunnel lasts.
+fn expiry(at: Option<u64>) -> impl Future<Output = ()> {
+    let left = at.map(|at| Duration::from_secs(at.saturating_sub(ambient::unix_seconds())));
+    async move {
+        match left {
+            Some(left) => tokio::time::sleep(left).await,
+            None => pending().await,
+        }
+    }
+}
+
+impl Lost {
+    /// For the access log.
+    pub(super) fn reason(self) -> &'static str {
+        match self {
+            Self::Expired => "closed: the token has expired",
+            Self::NotAllowed => "closed: it is not allowed any more",
+        }
+    }
+}

@@ -1,0 +1,44 @@
+//! The answer with which client and upstream leave HTTP together.
+
+use http::header::{CONNECTION, SEC_WEBSOCKET_ACCEPT, UPGRADE, VIA};
+use http::{HeaderValue, Response, StatusCode};
+
+use super::downstream::Downstream;
+use super::record::Record;
+use super::reply::{Reply, ReplyBody, add_own_fields};
+use super::tunnel::Tunnel;
+use crate::upstream::Switched;
+use crate::wire::{UpgradeForm, remove_hop_by_hop, via};
+
+/// An upstream that has switched, and the client that asked for it.
+pub(super) struct Switch {
+    pub(super) upstream: Switched,
+    pub(super) downstream: Downstream,
+}
+
+impl Switch {
+    /// The answer, and the tunnel behind it.
+    pub(super) fn reply(self, mut record: Record) -> Reply {
+        let Self { upstream: Switched { head, io, held }, downstream } = self;
+        let mut response = Response::new(ReplyBody::none());
+        *response.headers_mut() = head.headers;
+        remove_hop_by_hop(response.headers_mut());
+        response.headers_mut().append(VIA, via(head.version));
+        *response.status_mut() = match downstream.upgrade.form {
+            UpgradeForm::Field => {
+                let protocol = downstream.upgrade.protocol.clone();
+                response.headers_mut().insert(CONNECTION, HeaderValue::from_static("upgrade"));
+                response.headers_mut().insert(UPGRADE, protocol);
+                StatusCode::SWITCHING_PROTOCOLS
+            }
+            UpgradeForm::Connect => {
+                // it answers the key that the gateway made up
+                response.headers_mut().remove(SEC_WEBSOCKET_ACCEPT);
+                StatusCode::OK
+            }
+        };
+        add_own_fields(&record, response.headers_mut());
+        record.status = Some(response.status().as_u16());
+        Reply { response, tunnel: Some(Tunnel::new((io, held), downstream, record)) }
+    }
+}
