@@ -48,6 +48,10 @@ async fn answer(
     let (head, body) = request.into_parts();
     record.method = head.method.clone();
     record.path = head.uri.path().into();
+    // the parser of HTTP/1.1 has counted them, that of HTTP/2 has not
+    if head.version == Version::HTTP_2 && head.headers.len() > snapshot.server().limits.headers {
+        return Err(BadRequest::TooManyFields.into());
+    }
     let (mut target, intake) = Intake::read(head, peer, &snapshot.trusted, snapshot.widest_paths)?;
     record.take_in(&target, &intake);
     let identified = || {

@@ -1,13 +1,14 @@
 //! A request's head, taken in: checked once, and split into what is decided on and what is passed on.
 
 use http::request::Parts;
-use http::{HeaderName, HeaderValue, Method};
+use http::{HeaderName, HeaderValue, Method, Version};
 
 use super::bad_request::BadRequest;
 use super::credential::Credential;
 use super::forwarded::{ClientAddress, SaidByProxy, TrustedProxies};
 use super::framing;
 use super::host::Host;
+use super::http2;
 use super::peer::Peer;
 use crate::access::{PathOptions, RequestPath};
 
@@ -45,12 +46,15 @@ impl Intake {
     /// # Errors
     /// [`BadRequest`] for everything that could be read in two ways.
     pub fn read(
-        head: Parts,
+        mut head: Parts,
         peer: &Peer,
         trusted: &TrustedProxies,
         paths: PathOptions,
     ) -> Result<(Target, Self), BadRequest> {
         check_method(&head.method)?;
+        if head.version == Version::HTTP_2 {
+            http2::settle(&mut head, peer.scheme())?;
+        }
         if head.uri.path_and_query().is_some_and(|target| target.as_str().len() > BadRequest::TARGET_BYTES) {
             return Err(BadRequest::TargetTooLong);
         }

@@ -6,8 +6,10 @@ mod fields;
 mod forwarded;
 mod framing;
 mod host;
+mod http2;
 mod identity;
 mod intake;
+mod interim;
 mod peer;
 mod problem;
 
@@ -20,5 +22,6 @@ pub use framing::{ResponseFraming, settle_response};
 pub use host::Host;
 pub use identity::{Authorization, IdentityField, IdentityHeader, IdentitySettings};
 pub use intake::{Intake, Target};
+pub use interim::Interim;
 pub use peer::{Peer, Scheme};
 pub use problem::{BEARER_CHALLENGE, forbid_storing, invalid_token, json, not_authenticated, problem};

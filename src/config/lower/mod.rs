@@ -4,8 +4,10 @@
 mod allow;
 mod auth;
 mod identity;
+mod listen;
 mod rules;
 mod server;
+mod server_tls;
 mod services;
 mod upstream;
 mod users;
