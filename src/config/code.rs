@@ -69,6 +69,12 @@ pub enum Code {
     UnreachableRule,
     /// Everybody is a trusted proxy.
     TrustsEveryone,
+    /// Nobody is a trusted proxy where one is needed.
+    TrustsNobody,
+    /// A certificate or its key that cannot be used.
+    InvalidCertificate,
+    /// A certificate that is not valid today.
+    ExpiredCertificate,
 }
 
 impl Code {
@@ -107,6 +113,9 @@ impl Code {
             Self::MethodFallThrough => "method-fall-through",
             Self::UnreachableRule => "unreachable-rule",
             Self::TrustsEveryone => "trusts-everyone",
+            Self::TrustsNobody => "trusts-nobody",
+            Self::InvalidCertificate => "invalid-certificate",
+            Self::ExpiredCertificate => "expired-certificate",
         }
     }
 }

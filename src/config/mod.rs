@@ -17,6 +17,7 @@ mod render;
 mod scalar;
 mod secrecy;
 mod section;
+mod server_tls;
 mod settings;
 mod shown;
 mod span;
@@ -28,4 +29,7 @@ pub use code::Code;
 pub use load::{LoadRequest, Loaded, load};
 pub use problem::{Excerpt, Note, Place, Problem, Problems, Severity};
 pub use render::{Style, render, to_json};
-pub use settings::{Auth, Config, Log, LogFormat, Origin, Server, ServerLimits, ServerTimeouts, Service, Token};
+pub use server_tls::{ClientCa, ServerTls};
+pub use settings::{
+    Auth, Config, Listen, Log, LogFormat, Origin, Server, ServerLimits, ServerTimeouts, Service, Token,
+};

@@ -4,12 +4,14 @@ use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use zeroize::Zeroizing;
+
 use super::code::Code;
 use super::files::{Files, beside, reason};
 use super::finding::{Finding, Findings, any_of, did_you_mean};
 use super::scalar::{Scalar, resolve};
 use super::section::Section;
-use super::shown::shown;
+use super::shown::{REDACTED, looks_secret, shown};
 use super::span::{File, Span};
 use super::value;
 use super::variables::Variables;
@@ -253,6 +255,24 @@ impl<'a> Reader<'a> {
             Err(error) => {
                 let message = format!("cannot read `{}`: {}", path.display(), reason(&error));
                 self.report(Finding::error(Code::UnreadableFile, entry.node.span, message));
+                None
+            }
+        }
+    }
+
+    /// A file that is named here, and how to call it in messages.
+    pub(super) fn file(&mut self, entry: &Entry) -> Option<(String, Zeroizing<Vec<u8>>)> {
+        let path = self.path(entry)?;
+        let name = path.display().to_string();
+        // a key that stands where its file should be named
+        let inline = looks_secret(&name);
+        let name = if inline { REDACTED.to_owned() } else { name };
+        match self.files.read(&path) {
+            Ok(bytes) => Some((name, bytes.into())),
+            Err(error) => {
+                let message = format!("cannot read `{name}`: {}", reason(&error));
+                let help = inline.then(|| "write the name of the file that holds it".to_owned());
+                self.report(Finding::error(Code::UnreadableFile, entry.node.span, message).maybe_help(help));
                 None
             }
         }

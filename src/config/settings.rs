@@ -1,5 +1,6 @@
 //! What a valid configuration says, ready to use.
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::num::NonZeroU64;
 use std::path::PathBuf;
@@ -7,6 +8,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
+use super::server_tls::ServerTls;
 use crate::access::{HostPattern, Mount, PathOptions, Policy, Router};
 use crate::token::Key;
 use crate::users::Directory;
@@ -35,9 +37,13 @@ pub struct Config {
 #[derive(Clone, Debug)]
 pub struct Server {
     /// Where to listen; never empty. Default 0.0.0.0:8080.
-    pub listen: Vec<SocketAddr>,
+    pub listen: Vec<Listen>,
+    /// TLS on every TCP listener; default: none. Unix sockets are always in the clear.
+    pub tls: Option<ServerTls>,
     /// Whose `X-Forwarded-*` are believed; default: nobody's.
     pub trusted_proxies: Vec<IpNet>,
+    /// Whether connections of trusted proxies begin with a PROXY header; default false.
+    pub proxy_protocol: bool,
     /// Worker threads; default one per core, at least 1.
     pub workers: usize,
     /// Deadlines towards clients.
@@ -46,9 +52,33 @@ pub struct Server {
     pub limits: ServerLimits,
 }
 
+/// A place to listen on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Listen {
+    /// An address and a port.
+    Tcp(SocketAddr),
+    /// A socket in the file system, `unix:PATH`. Its peers count as 127.0.0.1.
+    Unix(PathBuf),
+    /// All sockets that the service manager hands over, `systemd`.
+    Systemd,
+}
+
+/// As it is written in the file.
+impl fmt::Display for Listen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(address) => address.fmt(f),
+            Self::Unix(path) => write!(f, "unix:{}", path.display()),
+            Self::Systemd => f.write_str("systemd"),
+        }
+    }
+}
+
 /// Deadlines towards clients.
 #[derive(Clone, Copy, Debug)]
 pub struct ServerTimeouts {
+    /// For what comes before HTTP: a PROXY header, the TLS handshake, the preface of HTTP/2; default 10 s.
+    pub handshake: Duration,
     /// From accept, or the first byte of a further request, to the end of its head; default 10 s.
     pub header: Duration,
     /// Between two pieces of a body; default 60 s.
@@ -74,6 +104,8 @@ pub struct ServerLimits {
     pub body: Option<NonZeroU64>,
     /// Open client connections; default 20000.
     pub connections: usize,
+    /// Requests that one HTTP/2 connection may have running; default 100.
+    pub streams: usize,
 }
 
 /// The `log` block.

@@ -53,6 +53,10 @@ async fn answer(
     let (head, body) = request.into_parts();
     record.method = head.method.clone();
     record.path = head.uri.path().into();
+    // the parser of HTTP/1.1 has counted them, that of HTTP/2 has not
+    if head.version == Version::HTTP_2 && head.headers.len() > snapshot.server().limits.headers {
+        return Err(BadRequest::TooManyFields.into());
+    }
     let (mut target, mut intake) = Intake::read(head, peer, &snapshot.trusted, snapshot.widest_paths)?;
     record.take_in(&target, &intake);
     let identified = || {
@@ -83,7 +87,8 @@ async fn answer(
     let until = holds_until(&credential);
     let permit = permit(decision, credential, record)?;
     let downstream = Downstream::of(worker, &target, &mut intake, until, snapshot.server().timeouts.tunnel);
-    let extra = Extra { request_id: record.request_id.clone(), ticker: &worker.ticker };
+    let interim = peer.interim().cloned();
+    let extra = Extra { request_id: record.request_id.clone(), ticker: &worker.ticker, interim };
     let outbound = Outbound::prepare(permit, &target.host, intake, body, &service.forwarding, extra)?;
     let asked = ambient::now();
     let forwarded = pinned.lanes[index].pool.send(outbound).await;

@@ -1,35 +1,61 @@
-//! The deadlines of one client connection: for a request's head, between requests, and for a client that stops reading.
+//! The deadlines of one client connection: for what it speaks, for a request's head, between requests, and for a client
+//! that stops reading.
 
 use std::cell::Cell;
+use std::rc::Rc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use http_body::SizeHint;
 
 use crate::ambient::{Deadline, Ticker};
 use crate::config::ServerTimeouts;
 
+/// The bytes that an HTTP/2 connection begins with (RFC 9113, section 3.4).
+pub(super) const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+/// How long a connection that is about to be closed may rest.
+const CLOSING: Duration = Duration::from_secs(2);
+
 /// What a connection is doing. One deadline serves all phases: only one of them can be waited for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Phase {
     /// Connected, and nothing received yet.
     Fresh,
+    /// So many bytes of the preface of HTTP/2 are still to come.
+    Preface(usize),
     /// Part of a head has been received.
     Head,
-    /// A request is being answered.
+    /// At least one request is being answered.
     Busy,
-    /// The answer is written, the next request has not begun.
+    /// All answers are written, the next request has not begun.
     Idle,
+}
+
+/// How requests share the connection.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Order {
+    /// One after the other; what comes in between two of them is the next head.
+    Sequential,
+    /// In streams; what comes in without any may be anything.
+    Streams,
 }
 
 /// Moves a connection's deadline along with what it is doing.
 pub(super) struct ConnectionClock {
     phase: Cell<Phase>,
+    order: Cell<Order>,
+    running: Cell<usize>,
     stalled: Cell<bool>,
     /// The last request has a body, and the client has not ended its side.
     sending: Cell<bool>,
+    idle: Cell<Duration>,
     deadline: Deadline,
     timeouts: ServerTimeouts,
 }
+
+/// A request that is being answered; dropping it says that the answer is complete, or given up.
+pub(super) struct Running(Rc<ConnectionClock>);
 
 impl ConnectionClock {
     /// Starts with the time for the first head.
@@ -38,23 +64,35 @@ impl ConnectionClock {
         deadline.arm(timeouts.header);
         Self {
             phase: Cell::new(Phase::Fresh),
+            order: Cell::new(Order::Sequential),
+            running: Cell::new(0),
             stalled: Cell::new(false),
             sending: Cell::new(false),
+            idle: Cell::new(timeouts.idle),
             deadline,
             timeouts,
         }
     }
 
-    /// Bytes came in.
-    pub(super) fn received(&self) {
+    /// From now on it is HTTP/2, whose preface has the time of a handshake.
+    pub(super) fn expect_preface(&self) {
+        self.order.set(Order::Streams);
+        self.phase.set(Phase::Preface(PREFACE.len()));
+        self.deadline.arm(self.timeouts.handshake);
+    }
+
+    /// So many bytes came in.
+    pub(super) fn received(&self, bytes: usize) {
         match self.phase.get() {
             // the time of the first head runs from the accept on
             Phase::Fresh => self.phase.set(Phase::Head),
-            Phase::Idle => {
+            Phase::Preface(left) if bytes < left => self.phase.set(Phase::Preface(left - bytes)),
+            Phase::Preface(_) => self.rest(),
+            Phase::Idle if self.order.get() == Order::Sequential => {
                 self.phase.set(Phase::Head);
                 self.deadline.arm(self.timeouts.header);
             }
-            Phase::Head | Phase::Busy => {}
+            Phase::Head | Phase::Busy | Phase::Idle => {}
         }
     }
 
@@ -69,18 +107,36 @@ impl ConnectionClock {
     }
 
     /// A head is complete, and a body of this size follows.
-    pub(super) fn asked(&self, body: &SizeHint) {
+    pub(super) fn begin(self: &Rc<Self>, body: &SizeHint) -> Running {
         self.phase.set(Phase::Busy);
+        self.running.set(self.running.get() + 1);
         self.sending.set(body.exact() != Some(0));
-        self.deadline.disarm();
-    }
-
-    /// The answer is complete, or given up.
-    pub(super) fn answered(&self) {
-        self.phase.set(Phase::Idle);
         // what is not yet taken is waited for no longer than before
         if !self.stalled.get() {
-            self.deadline.arm(self.timeouts.idle);
+            self.deadline.disarm();
+        }
+        Running(Rc::clone(self))
+    }
+
+    fn answered(&self) {
+        self.running.set(self.running.get() - 1);
+        if self.running.get() == 0 {
+            self.rest();
+        }
+    }
+
+    fn rest(&self) {
+        self.phase.set(Phase::Idle);
+        if !self.stalled.get() {
+            self.deadline.arm(self.idle.get());
+        }
+    }
+
+    /// From now on the connection rests only for a moment.
+    pub(super) fn close_soon(&self) {
+        self.idle.set(self.idle.get().min(CLOSING));
+        if self.phase.get() == Phase::Idle {
+            self.rest();
         }
     }
 
@@ -96,15 +152,16 @@ impl ConnectionClock {
         if self.stalled.replace(false) {
             match self.phase.get() {
                 Phase::Busy => self.deadline.disarm(),
-                Phase::Idle => self.deadline.arm(self.timeouts.idle),
+                Phase::Idle => self.deadline.arm(self.idle.get()),
+                Phase::Preface(_) => self.deadline.arm(self.timeouts.handshake),
                 Phase::Fresh | Phase::Head => self.deadline.arm(self.timeouts.header),
             }
         }
     }
 
-    /// Whether the client does not take what is written to it.
-    pub(super) fn stalled(&self) -> bool {
-        self.stalled.get()
+    /// Whether the client has taken everything, and asks for nothing.
+    pub(super) fn rests(&self) -> bool {
+        self.phase.get() == Phase::Idle && !self.stalled.get()
     }
 
     /// What the connection was doing when its time was over.
@@ -115,5 +172,16 @@ impl ConnectionClock {
     /// Ready when the connection's time is over.
     pub(super) fn poll_over(&self, cx: &Context<'_>) -> Poll<()> {
         self.deadline.poll_passed(cx)
+    }
+
+    /// Waits until the connection's time is over.
+    pub(super) async fn over(&self) {
+        self.deadline.passed().await;
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.answered();
     }
 }

@@ -1,190 +1,175 @@
-//! One client connection, from accept to close.
+//! One client connection, from accept to close: who it is, what it speaks, and who serves it then.
 
-use std::cell::RefCell;
-use std::convert::Infallible;
-use std::future::{Future, poll_fn};
-use std::pin::Pin;
+use std::io;
 use std::rc::Rc;
-use std::task::{Context, Poll};
-use std::time::Duration;
 
-use bytes::Bytes;
-use http::header::CONNECTION;
-use http::{HeaderValue, Request};
-use http_body::{Body, Frame, SizeHint};
-use hyper::body::Incoming;
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio_rustls::TlsAcceptor;
 
-use super::clock::{ConnectionClock, Phase};
-use super::context::Context as WorkerContext;
-use super::io::ClientIo;
-use crate::ambient::Ticker;
-use crate::config::ServerLimits;
-use crate::gateway::{Reply, ReplyBody, Tunnel, handle};
+use super::clock::{ConnectionClock, PREFACE, Phase};
+use super::context::Context;
+use super::farewell::{farewell, hang_up};
+use super::stream::Stream;
+use super::{http1, http2, proxy_protocol, tls};
+use crate::ambient::Deadline;
+use crate::config::Server;
 use crate::telemetry::metrics::ConnectionRejection;
-use crate::wire::Peer;
+use crate::wire::{Peer, Scheme};
 
-/// What a head that did not come in time is told.
-const TOO_SLOW: &[u8] = b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
+/// As many bytes of a connection in the clear as tell HTTP/2 from every request of HTTP/1.1 (RFC 9113, section 3.4).
+const TELLING: usize = 4;
 
-/// The most that is read ahead of what is passed on, in bytes, unless heads may be larger.
-const READ_AHEAD: usize = 64 * 1024;
+/// An accepted connection.
+pub(super) struct Accepted {
+    pub(super) stream: Stream,
+    /// The other end of the socket; who the client is may be another matter.
+    pub(super) address: std::net::SocketAddr,
+}
 
-/// How long a client may go on sending a body that nobody wants.
-const LINGER: Duration = Duration::from_secs(2);
-
-/// How a connection ended.
-enum Ended {
-    /// As HTTP has it, or by the client.
-    Closed,
-    /// With bytes that are no request; hyper has answered 400, 414 or 431 where it could.
-    Malformed,
-    /// Its time was over.
-    TimedOut,
+/// What a client speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Protocol {
+    /// HTTP/1.1 or HTTP/1.0.
+    Http1,
+    /// HTTP/2, with or without TLS.
+    Http2,
 }
 
 /// Serves a connection until it ends, its time is over, or the gateway has drained.
-pub(super) async fn serve(stream: TcpStream, peer: Peer, context: Rc<WorkerContext>) {
+pub(super) async fn serve(accepted: Accepted, context: Rc<Context>) {
     let snapshot = context.gateway.snapshot();
-    let clock = Rc::new(ConnectionClock::start(&context.ticker, snapshot.server().timeouts));
-    let http = builder(&snapshot.server().limits);
-    drop(snapshot);
-    let io = TokioIo::new(ClientIo::new(stream, Rc::clone(&clock)));
-    let switched: RefCell<Option<Tunnel>> = RefCell::default();
-    let service = service_fn(|request: Request<Incoming>| {
-        clock.asked(&request.body().size_hint());
-        let (context, clock, peer, switched) = (Rc::clone(&context), Rc::clone(&clock), &peer, &switched);
-        async move {
-            let Reply { mut response, tunnel } = handle(&context.gateway, request, peer).await;
-            *switched.borrow_mut() = tunnel;
-            if context.drains() && switched.borrow().is_none() {
-                response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
-            }
-            Ok::<_, Infallible>(response.map(|body| TimedBody { body, clock }))
-        }
-    });
-    let mut connection = http.serve_connection(io, service);
-    let ended = drive(&mut connection, &clock, &context).await;
-    let http1::Parts { io, read_buf, .. } = connection.into_parts();
-    let io = io.into_inner();
-    match ended {
-        Ended::Closed if switched.borrow().is_some() => leave_http(io, read_buf, switched.take()).await,
-        Ended::Closed if clock.sending() => Box::pin(linger(io.into_stream(), &context.ticker)).await,
-        Ended::Closed => {}
-        Ended::Malformed => {
-            context.gateway.shard().connection_rejected(ConnectionRejection::Malformed);
-            Box::pin(linger(io.into_stream(), &context.ticker)).await;
-        }
-        Ended::TimedOut => time_out(io, &clock, &context),
-    }
-}
-
-/// Carries what comes behind a `101`; `sent` is what the client has sent behind its request already.
-async fn leave_http(io: ClientIo, sent: Bytes, tunnel: Option<Tunnel>) {
-    let Some(tunnel) = tunnel else { return };
-    let (read, write) = io.into_stream().into_split();
-    let client = tokio::io::join(std::io::Cursor::new(sent).chain(read), write);
-    tunnel.run(client).await;
-}
-
-/// Throws away what a client goes on sending after its answer. Closing at once would reset the connection, and the
-/// reset can overtake the answer (RFC 9112, section 9.6).
-async fn linger(mut stream: TcpStream, ticker: &Ticker) {
-    let deadline = ticker.deadline();
-    deadline.arm(LINGER);
-    let mut thrown_away = vec![0; READ_AHEAD];
-    let drain = async {
-        // hyper has done so, but for the preface of HTTP/2
-        let _ = stream.shutdown().await;
-        while stream.read(&mut thrown_away).await.is_ok_and(|length| length > 0) {}
+    let tls = context.tls_of(&accepted.stream);
+    let accepted = if proxy_protocol::is_due(snapshot.server(), accepted.address.ip()) || tls.is_some() {
+        Box::pin(introduce(accepted, tls, snapshot.server(), &context)).await
+    } else {
+        Some(Introduced { peer: Peer::new(accepted.address, Scheme::Http), stream: accepted.stream, protocol: None })
     };
+    let Some(Introduced { mut stream, peer, protocol }) = accepted else { return };
+    let clock = Rc::new(ConnectionClock::start(&context.ticker, snapshot.server().timeouts));
+    drop(snapshot);
+    let protocol = match protocol {
+        Some(protocol) => protocol,
+        None => match detect(&mut stream, &clock).await {
+            Ok(protocol) => protocol,
+            Err(Undetected::Gone) => return,
+            Err(Undetected::TimedOut) => return give_up(stream, &peer, &clock, &context).await,
+        },
+    };
+    match protocol {
+        Protocol::Http1 => http1::serve(stream, peer, clock, &context).await,
+        Protocol::Http2 => Box::pin(http2::serve(stream, peer, clock, &context)).await,
+    }
+}
+
+/// A connection whose client is known.
+struct Introduced {
+    stream: Stream,
+    peer: Peer,
+    /// `None` where its first bytes tell.
+    protocol: Option<Protocol>,
+}
+
+/// What comes before HTTP: the word of a proxy about its client, and TLS. `None` where the connection has ended.
+async fn introduce(
+    Accepted { mut stream, address }: Accepted,
+    tls: Option<TlsAcceptor>,
+    server: &Server,
+    context: &Context,
+) -> Option<Introduced> {
+    let deadline = context.ticker.deadline();
+    deadline.arm(server.timeouts.handshake);
+    let mut client = address;
+    if proxy_protocol::is_due(server, address.ip()) {
+        match in_time(&deadline, proxy_protocol::read(&mut stream)).await {
+            Ok(Some(source)) => client = source,
+            Ok(None) => {}
+            Err(failure) => {
+                context.reject(ConnectionRejection::ProxyProtocol, address.ip(), failure);
+                return None;
+            }
+        }
+    }
+    let Some(acceptor) = tls else {
+        return Some(Introduced { stream, peer: Peer::new(client, Scheme::Http), protocol: None });
+    };
+    match in_time(&deadline, tls::accept(stream, acceptor)).await {
+        Ok((stream, protocol)) => {
+            Some(Introduced { stream, peer: Peer::new(client, Scheme::Https), protocol: Some(protocol) })
+        }
+        Err(failure) => {
+            context.reject(ConnectionRejection::Handshake, client.ip(), failure);
+            None
+        }
+    }
+}
+
+/// Why a connection does not get as far as HTTP.
+pub(super) enum Failure {
+    /// It ended before it had begun, as the checks of load balancers do.
+    Gone,
+    /// What it said, or did not say in time.
+    Refused(io::Error),
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Self::Refused(error)
+    }
+}
+
+async fn in_time<T>(deadline: &Deadline, step: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
     tokio::select! {
-        () = drain => {}
-        () = deadline.passed() => {}
+        done = step => done,
+        () = deadline.passed() => Err(Failure::Refused(io::ErrorKind::TimedOut.into())),
     }
 }
 
-/// How requests are read.
-fn builder(limits: &ServerLimits) -> http1::Builder {
-    let mut builder = http1::Builder::new();
-    builder
-        .preserve_header_case(true)
-        .max_headers(limits.headers)
-        .max_header_size(limits.header_bytes)
-        .max_buf_size(limits.header_bytes.max(READ_AHEAD));
-    builder
+/// Why it is not known what a client speaks.
+enum Undetected {
+    Gone,
+    TimedOut,
 }
 
-/// Polls the connection; looks at the clock and at the drain only when it has nothing to do.
-async fn drive<S, F>(
-    connection: &mut http1::Connection<TokioIo<ClientIo>, S>,
-    clock: &ConnectionClock,
-    context: &WorkerContext,
-) -> Ended
-where
-    S: hyper::service::HttpService<Incoming, ResBody = TimedBody, Error = Infallible, Future = F> + Unpin,
-    F: Future,
-    http1::Connection<TokioIo<ClientIo>, S>: Future<Output = hyper::Result<()>> + Unpin,
-{
-    let mut drained = false;
-    poll_fn(|cx| {
-        if context.closes_idle() && !drained {
-            drained = true;
-            Pin::new(&mut *connection).graceful_shutdown();
+/// Looks at the first bytes, and leaves them to be read again: it costs HTTP/1.1 no system call.
+async fn detect(stream: &mut Stream, clock: &ConnectionClock) -> Result<Protocol, Undetected> {
+    tokio::select! {
+        detected = look(stream, clock) => detected.map_err(|_| Undetected::Gone),
+        () = clock.over() => Err(Undetected::TimedOut),
+    }
+}
+
+async fn look(stream: &mut Stream, clock: &ConnectionClock) -> io::Result<Protocol> {
+    let mut first = stream.read_ahead().await?;
+    clock.received(first.len());
+    while first.len() < TELLING && PREFACE.starts_with(&first) && !first.is_empty() {
+        let more = stream.read_ahead().await?;
+        if more.is_empty() {
+            break;
         }
-        match Pin::new(&mut *connection).poll(cx) {
-            Poll::Ready(Ok(())) => Poll::Ready(Ended::Closed),
-            Poll::Ready(Err(error)) if error.is_parse() => Poll::Ready(Ended::Malformed),
-            Poll::Ready(Err(_)) => Poll::Ready(Ended::Closed),
-            Poll::Pending => clock.poll_over(cx).map(|()| Ended::TimedOut),
+        first.unsplit(more);
+    }
+    let protocol = if first.starts_with(&PREFACE[..TELLING]) { Protocol::Http2 } else { Protocol::Http1 };
+    stream.unread(first.freeze());
+    Ok(protocol)
+}
+
+/// Ends a connection whose time is over. Where the client is late with something, this is counted, and where it waits
+/// for an answer, it is told so.
+pub(super) async fn give_up(stream: Stream, peer: &Peer, clock: &ConnectionClock, context: &Context) {
+    if clock.rests() {
+        // it has done nothing wrong
+        return hang_up(stream).await;
+    }
+    context.rejections.note(ConnectionRejection::Timeout, peer.address());
+    if clock.phase() == Phase::Head {
+        Box::pin(farewell(stream, http1::TOO_SLOW, &context.ticker)).await;
+    }
+}
+
+impl Context {
+    fn reject(&self, reason: ConnectionRejection, client: std::net::IpAddr, failure: Failure) {
+        match failure {
+            Failure::Gone => {}
+            Failure::Refused(error) => self.rejections.note_with(reason, client.to_canonical(), Some(&error)),
         }
-    })
-    .await
-}
-
-/// Counts a timeout where the client is late with something, and says so where it is waiting for an answer.
-fn time_out(io: ClientIo, clock: &ConnectionClock, context: &WorkerContext) {
-    match clock.phase() {
-        // an idle connection has done nothing wrong
-        Phase::Idle if !clock.stalled() => return,
-        Phase::Head => {
-            // best effort: a client that is this slow may not read either
-            let _ = io.into_stream().try_write(TOO_SLOW);
-        }
-        Phase::Fresh | Phase::Busy | Phase::Idle => {}
-    }
-    context.gateway.shard().connection_rejected(ConnectionRejection::Timeout);
-}
-
-/// A reply that tells the connection's clock when it is over.
-struct TimedBody {
-    body: ReplyBody,
-    clock: Rc<ConnectionClock>,
-}
-
-impl Body for TimedBody {
-    type Data = Bytes;
-    type Error = hyper::Error;
-
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        Pin::new(&mut self.body).poll_frame(cx)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
-    }
-}
-
-impl Drop for TimedBody {
-    fn drop(&mut self) {
-        self.clock.answered();
     }
 }

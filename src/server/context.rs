@@ -8,7 +8,11 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
 
+use super::rejections::Rejections;
+use super::stream::Stream;
+use super::tls::Tls;
 use crate::ambient::Ticker;
 use crate::gateway::Worker;
 
@@ -34,19 +38,54 @@ enum Phase {
 pub(super) struct Context {
     pub(super) gateway: Rc<Worker>,
     pub(super) ticker: Ticker,
+    pub(super) rejections: Rejections,
+    tls: Option<Arc<Tls>>,
+    farewells: Cell<usize>,
     all_open: OpenConnections,
     open: Cell<usize>,
     phase: Cell<Phase>,
     closed: Notify,
 }
 
+/// Connections over the limit that wait for their client to read why they are closed.
+const MOST_FAREWELLS: usize = 64;
+
+/// A connection over the limit that is told so; dropping it makes the place free.
+pub(super) struct Farewell(Rc<Context>);
+
 /// One open connection; dropping it counts it out.
 pub(super) struct OpenConnection(Rc<Context>);
 
 impl Context {
-    pub(super) fn new(gateway: Worker, ticker: Ticker, all_open: OpenConnections) -> Self {
+    pub(super) fn new(gateway: Worker, ticker: Ticker, tls: Option<Arc<Tls>>, all_open: OpenConnections) -> Self {
         let gateway = Rc::new(gateway);
-        Self { gateway, ticker, all_open, open: Cell::new(0), phase: Cell::new(Phase::Serving), closed: Notify::new() }
+        Self {
+            rejections: Rejections::new(Rc::clone(&gateway)),
+            gateway,
+            ticker,
+            tls,
+            farewells: Cell::new(0),
+            all_open,
+            open: Cell::new(0),
+            phase: Cell::new(Phase::Serving),
+            closed: Notify::new(),
+        }
+    }
+
+    /// What a connection must be accepted with; a unix socket never leaves the machine, and has no need of TLS.
+    pub(super) fn tls_of(&self, stream: &Stream) -> Option<TlsAcceptor> {
+        match stream {
+            Stream::Tcp(_) => self.tls.as_deref().map(Tls::acceptor),
+            Stream::Unix(_) | Stream::Tls(_) => None,
+        }
+    }
+
+    /// A place among the connections that are told why they are closed; `None` where there are as many as may be.
+    pub(super) fn farewell(self: &Rc<Self>) -> Option<Farewell> {
+        (self.farewells.get() < MOST_FAREWELLS).then(|| {
+            self.farewells.set(self.farewells.get() + 1);
+            Farewell(Rc::clone(self))
+        })
     }
 
     /// Counts a connection in; `None` where the process has as many as it may have.
@@ -72,6 +111,8 @@ impl Context {
     /// Lets every connection end after the answer it is giving, and waits for the last one.
     pub(super) async fn drain(&self) {
         self.phase.set(Phase::LastAnswers);
+        // connections of HTTP/2 can be told before their next request
+        self.ticker.wake_all();
         if timeout(LINGER, self.all_closed()).await.is_err() {
             self.phase.set(Phase::Closing);
             self.ticker.wake_all();
@@ -83,6 +124,12 @@ impl Context {
         while self.open.get() > 0 {
             self.closed.notified().await;
         }
+    }
+}
+
+impl Drop for Farewell {
+    fn drop(&mut self) {
+        self.0.farewells.set(self.0.farewells.get() - 1);
     }
 }
 

@@ -1,32 +1,47 @@
-//! A client's socket that tells the connection's clock what passes.
+//! A client's connection as hyper sees it: it tells the clock what passes, and lets interim answers in between.
 
 use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 
 use super::clock::ConnectionClock;
+use super::outbox::{Outbox, Writing};
+use super::stream::Stream;
 
-/// A client's socket.
+/// A client's connection.
 pub(super) struct ClientIo {
-    stream: TcpStream,
+    stream: Stream,
     clock: Rc<ConnectionClock>,
+    outbox: Rc<Outbox>,
+    writing: Writing,
 }
 
 impl ClientIo {
-    pub(super) fn new(stream: TcpStream, clock: Rc<ConnectionClock>) -> Self {
-        Self { stream, clock }
+    pub(super) fn new(stream: Stream, clock: Rc<ConnectionClock>, outbox: Rc<Outbox>) -> Self {
+        Self { stream, clock, outbox, writing: Writing::default() }
     }
 
-    /// The socket itself, for a last word.
-    pub(super) fn into_stream(self) -> TcpStream {
+    /// The connection itself, for a last word.
+    pub(super) fn into_stream(self) -> Stream {
         self.stream
     }
 
     fn note_write(&self, polled: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        match polled {
+            Poll::Pending => self.clock.write_stalled(),
+            Poll::Ready(_) => {
+                self.clock.written();
+                self.outbox.note_written();
+            }
+        }
+        polled
+    }
+
+    fn poll_interim(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let polled = self.outbox.poll_write(&mut self.writing, Pin::new(&mut self.stream), cx);
         match polled {
             Poll::Pending => self.clock.write_stalled(),
             Poll::Ready(_) => self.clock.written(),
@@ -40,7 +55,7 @@ impl AsyncRead for ClientIo {
         let before = buf.filled().len();
         let polled = Pin::new(&mut self.stream).poll_read(cx, buf);
         match &polled {
-            Poll::Ready(Ok(())) if buf.filled().len() > before => self.clock.received(),
+            Poll::Ready(Ok(())) if buf.filled().len() > before => self.clock.received(buf.filled().len() - before),
             Poll::Ready(_) => self.clock.ended(),
             Poll::Pending => {}
         }
@@ -50,6 +65,9 @@ impl AsyncRead for ClientIo {
 
 impl AsyncWrite for ClientIo {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        if self.outbox.is_waiting() {
+            ready!(self.poll_interim(cx))?;
+        }
         let polled = Pin::new(&mut self.stream).poll_write(cx, buf);
         self.note_write(polled)
     }
@@ -59,6 +77,9 @@ impl AsyncWrite for ClientIo {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        if self.outbox.is_waiting() {
+            ready!(self.poll_interim(cx))?;
+        }
         let polled = Pin::new(&mut self.stream).poll_write_vectored(cx, bufs);
         self.note_write(polled)
     }
@@ -67,11 +88,123 @@ impl AsyncWrite for ClientIo {
         self.stream.is_write_vectored()
     }
 
+    /// hyper flushes when it has handed over all it had.
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
+        self.outbox.note_flushed();
+        if self.outbox.is_waiting() {
+            ready!(self.poll_interim(cx))?;
+        }
+        let polled = Pin::new(&mut self.stream).poll_flush(cx);
+        match &polled {
+            // only TLS holds something back
+            Poll::Pending => self.clock.write_stalled(),
+            Poll::Ready(_) => self.clock.written(),
+        }
+        polled
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::UnixStream;
+
+    use super::*;
+    use crate::ambient::Ticker;
+    use crate::config::ServerTimeouts;
+
+    const HEAD: &[u8] = b"HTTP/1.1 103 Early Hints\r\n\r\n";
+
+    fn pair() -> (ClientIo, UnixStream, Rc<Outbox>) {
+        let (near, far) = UnixStream::pair().unwrap();
+        let second = Duration::from_secs(1);
+        let timeouts = ServerTimeouts {
+            handshake: second,
+            header: second,
+            body: second,
+            idle: second,
+            tunnel: second,
+            drain_delay: second,
+            drain: second,
+        };
+        let clock = Rc::new(ConnectionClock::start(&Ticker::new(), timeouts));
+        let outbox = Rc::new(Outbox::new());
+        (ClientIo::new(Stream::unix(near), clock, Rc::clone(&outbox)), far, outbox)
+    }
+
+    async fn read(far: &mut UnixStream, length: usize) -> String {
+        let mut bytes = vec![0; length];
+        far.read_exact(&mut bytes).await.unwrap();
+        String::from_utf8(bytes).unwrap()
+    }
+
+    #[tokio::test]
+    async fn an_interim_answer_goes_before_the_answer_and_never_into_it() {
+        let (mut io, mut far, outbox) = pair();
+        outbox.interim().push(HEAD);
+        io.write_all(b"final").await.unwrap();
+        assert_eq!(read(&mut far, HEAD.len() + 5).await, "HTTP/1.1 103 Early Hints\r\n\r\nfinal");
+        outbox.interim().push(HEAD);
+        io.write_all(b" answer").await.unwrap();
+        assert_eq!(read(&mut far, 7).await, " answer", "the first half was written, the second follows it");
+        io.flush().await.unwrap();
+        assert_eq!(read(&mut far, HEAD.len()).await.as_bytes(), HEAD);
+    }
+
+    #[tokio::test]
+    async fn a_flush_is_enough() {
+        let (mut io, mut far, outbox) = pair();
+        outbox.interim().push(HEAD);
+        outbox.interim().push(HEAD);
+        io.flush().await.unwrap();
+        assert_eq!(read(&mut far, 2 * HEAD.len()).await.as_bytes(), [HEAD, HEAD].concat());
+        assert!(!outbox.is_waiting());
+    }
+
+    #[tokio::test]
+    async fn what_comes_too_late_is_left_out() {
+        let (mut io, mut far, outbox) = pair();
+        io.write_all(b"half of an").await.unwrap();
+        outbox.interim().push(HEAD);
+        outbox.close();
+        io.write_all(b" answer").await.unwrap();
+        io.flush().await.unwrap();
+        io.shutdown().await.unwrap();
+        let mut all = String::new();
+        far.read_to_string(&mut all).await.unwrap();
+        assert_eq!(all, "half of an answer");
+    }
+
+    #[tokio::test]
+    async fn an_interim_answer_that_the_client_takes_slowly_stays_in_one_piece() {
+        let (mut io, mut far, outbox) = pair();
+        let body = vec![b'x'; 4 << 20];
+        let (sent, received) = (Rc::new(body.clone()), body.len() + HEAD.len() + 5);
+        let write = async {
+            io.write_all(&sent).await.unwrap();
+            io.flush().await.unwrap();
+            let heads = (60 << 10) / HEAD.len();
+            (0..heads).for_each(|_| outbox.interim().push(HEAD));
+            // the socket's buffer is full when the interim answers come, and full again amidst of them
+            let fill = vec![b'y'; 4 << 20];
+            io.write_all(&fill).await.unwrap();
+            io.flush().await.unwrap();
+            io.shutdown().await.unwrap();
+            heads
+        };
+        let read = async {
+            let mut all = Vec::with_capacity(received);
+            far.read_to_end(&mut all).await.unwrap();
+            all
+        };
+        let (heads, all) = tokio::join!(write, read);
+        assert_eq!(all.len(), (8 << 20) + heads * HEAD.len());
+        assert_eq!(&all[4 << 20..][..heads * HEAD.len()], HEAD.repeat(heads));
     }
 }

@@ -3,13 +3,24 @@
 mod clock;
 mod connection;
 mod context;
+mod executor;
+mod farewell;
 mod files;
+mod http1;
+mod http2;
 mod io;
 mod listen;
+mod outbox;
+mod prefixed;
+mod proxy_protocol;
+mod rejections;
 mod reload;
 mod run;
+mod stream;
+mod timed_body;
+mod tls;
 mod watch;
 mod worker;
 
-pub use listen::ListenError;
+pub use listen::{Endpoint, ListenError};
 pub use run::{Bound, RunError, Settings, run};

@@ -6,6 +6,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use super::tls::Tls;
 use super::watch::{Coverage, Watch};
 use crate::ambient;
 use crate::config::{self, Config, LoadRequest, Loaded, Problem, Problems, Severity};
@@ -33,6 +34,8 @@ enum Trigger {
 /// What a reload changes.
 pub(super) struct Target {
     pub(super) shared: Arc<Shared>,
+    /// `None` where clients are served in the clear.
+    pub(super) tls: Option<Arc<Tls>>,
     pub(super) hasher: Hasher,
     pub(super) metrics: Arc<Metrics>,
     pub(super) events: Option<Events>,
@@ -48,10 +51,18 @@ pub(super) struct Present {
 /// Settings that are used once, at the start.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Fixed {
-    listen: Vec<std::net::SocketAddr>,
+    listen: Vec<config::Listen>,
+    tls: Transport,
     admin: Option<std::net::SocketAddr>,
     workers: usize,
     format: config::LogFormat,
+}
+
+/// How clients are served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Transport {
+    Clear,
+    Tls,
 }
 
 /// Asks for a reload; dropping it ends the reloads.
@@ -64,6 +75,7 @@ impl Fixed {
     pub(super) fn of(config: &Config) -> Self {
         Self {
             listen: config.server.listen.clone(),
+            tls: if config.server.tls.is_some() { Transport::Tls } else { Transport::Clear },
             admin: config.admin,
             workers: config.server.workers,
             format: config.log.format,
@@ -183,11 +195,15 @@ impl Reloader {
         report(&loaded.warnings);
         if Fixed::of(&loaded.config) != self.present.fixed {
             tracing::warn!(
-                "`server.listen`, `server.workers`, `admin.listen` and `log.format` take effect at the next start"
+                "`server.listen`, `server.workers`, `admin.listen`, `log.format` and whether there is a `server.tls` take \
+                 effect at the next start"
             );
         }
         if let Some(events) = &self.target.events {
             events.set_level(loaded.config.log.level);
+        }
+        if let (Some(tls), Some(settings)) = (&self.target.tls, &loaded.config.server.tls) {
+            tls.replace(settings);
         }
         let (services, users) = (loaded.config.services.len(), loaded.config.directory.users().count());
         self.target.shared.replace(Snapshot::new(loaded.config, self.target.hasher.clone()));

@@ -16,8 +16,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::context::{Context, OpenConnections};
 use super::files;
-use super::listen::{ListenError, bind_all, bind_alone};
+use super::listen::{Endpoint, ListenError, Listener, bind_all, bind_alone};
 use super::reload::{Fixed, Present, Reloads, Target, report};
+use super::tls::Tls;
 use super::worker::{self, End};
 use crate::admin::{self, AdminState, Check, Readiness};
 use crate::ambient::{self, Ticker};
@@ -50,7 +51,7 @@ pub struct Settings {
 #[derive(Clone, Debug)]
 pub struct Bound {
     /// For clients.
-    pub clients: Vec<SocketAddr>,
+    pub clients: Vec<Endpoint>,
     /// For operators; `None` where it is off.
     pub admin: Option<SocketAddr>,
 }
@@ -84,15 +85,17 @@ pub fn run(settings: Settings, ready: impl FnOnce(&Bound)) -> Result<(), RunErro
     let listeners = bind_all(&loaded.config.server.listen, loaded.config.server.workers)?;
     let admin = loaded.config.admin.map(bind_alone).transpose()?;
     let bound =
-        Bound { clients: listeners.addresses, admin: admin.as_ref().and_then(|listener| listener.local_addr().ok()) };
+        Bound { clients: listeners.endpoints, admin: admin.as_ref().and_then(|listener| listener.local_addr().ok()) };
     let hasher = Hasher::start(hasher_settings(request.cores))?;
     let fixed = Fixed::of(&loaded.config);
+    let tls = loaded.config.server.tls.as_ref().map(|tls| Arc::new(Tls::new(tls)));
     let shared = Arc::new(Shared::new(Snapshot::new(loaded.config, hasher.clone())));
-    let target = Target { shared: Arc::clone(&shared), hasher, metrics: Arc::clone(&metrics), events };
+    let target =
+        Target { shared: Arc::clone(&shared), tls: tls.clone(), hasher, metrics: Arc::clone(&metrics), events };
     let present = Present { files: loaded.files, digest: loaded.digest, fixed };
     let reloads = Reloads::start(request, present, target)?;
     let end = End::default();
-    let team = Team { shared: &shared, metrics: &metrics, access_log: &access_log, end: &end };
+    let team = Team { shared: &shared, tls: tls.as_ref(), metrics: &metrics, access_log: &access_log, end: &end };
     let (threads, mut ended) = team.start(listeners.of_worker)?;
 
     let outcome = runtime.block_on(async {
@@ -112,7 +115,7 @@ pub fn run(settings: Settings, ready: impl FnOnce(&Bound)) -> Result<(), RunErro
     if let Workers::Gone = runtime.block_on(cut_off(&end, &mut ended)) {
         threads.into_iter().for_each(|thread| drop(thread.join()));
     }
-    drop(reloads);
+    drop((reloads, listeners.files));
     access_log.close();
     tracing::info!("ended");
     match outcome {
@@ -140,6 +143,7 @@ fn readiness(draining: &Arc<AtomicBool>) -> Arc<dyn Fn() -> Readiness + Send + S
 /// What all workers are started with.
 struct Team<'a> {
     shared: &'a Arc<Shared>,
+    tls: Option<&'a Arc<Tls>>,
     metrics: &'a Arc<Metrics>,
     access_log: &'a AccessLog,
     end: &'a End,
@@ -147,10 +151,7 @@ struct Team<'a> {
 
 impl Team<'_> {
     /// Starts a thread for each set of listeners. The receiver hears of each one that ends, however it does.
-    fn start(
-        &self,
-        listeners: Vec<Vec<std::net::TcpListener>>,
-    ) -> io::Result<(Vec<JoinHandle<()>>, UnboundedReceiver<()>)> {
+    fn start(&self, listeners: Vec<Vec<Listener>>) -> io::Result<(Vec<JoinHandle<()>>, UnboundedReceiver<()>)> {
         let open = OpenConnections::default();
         let (ends, ended) = unbounded_channel();
         let start = |(index, listeners)| self.start_one(index, listeners, Arc::clone(&open), Ends(ends.clone()));
@@ -161,13 +162,13 @@ impl Team<'_> {
     fn start_one(
         &self,
         index: usize,
-        listeners: Vec<std::net::TcpListener>,
+        listeners: Vec<Listener>,
         open: OpenConnections,
         ends: Ends,
     ) -> io::Result<JoinHandle<()>> {
         let (shared, metrics) = (Arc::clone(self.shared), Arc::clone(self.metrics));
         let (log, shard, end) = (self.access_log.shard(), self.metrics.shard(), self.end.clone());
-        let id_seed = ambient::random_bytes();
+        let (id_seed, tls) = (ambient::random_bytes(), self.tls.cloned());
         let drain = {
             let shared = Arc::clone(&shared);
             move || shared.current().server().timeouts.drain
@@ -175,7 +176,7 @@ impl Team<'_> {
         let context = move || {
             let ticker = Ticker::new();
             let parts = WorkerParts { shared, ticker: ticker.clone(), metrics, shard, log, id_seed };
-            Context::new(Worker::new(parts), ticker, open)
+            Context::new(Worker::new(parts), ticker, tls, open)
         };
         std::thread::Builder::new().name(format!("worker-{index}")).spawn(move || {
             let _ends = ends;

@@ -1,20 +1,19 @@
 //! A worker thread: its own runtime, its own listeners, and everything of a connection from accept to close.
 
 use std::io;
-use std::net::TcpListener as StdListener;
 use std::rc::Rc;
 use std::time::Duration;
 
-use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::task::{JoinSet, spawn_local};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::connection;
+use super::connection::{self, Accepted};
 use super::context::Context;
+use super::farewell::farewell;
+use super::listen::{Accepting, Listener, Owner};
 use crate::telemetry::metrics::ConnectionRejection;
-use crate::wire::{Peer, Scheme};
 
 /// What a connection over the limit is told.
 const FULL: &[u8] =
@@ -34,7 +33,7 @@ pub(super) struct End {
 
 /// Runs a worker on the present thread until `end` says stop and its connections have ended, or `drain` has passed.
 pub(super) fn run(
-    listeners: Vec<StdListener>,
+    listeners: Vec<Listener>,
     context: impl FnOnce() -> Context,
     end: &End,
     drain: impl FnOnce() -> Duration,
@@ -53,27 +52,35 @@ pub(super) fn run(
 }
 
 /// Accepts on every listener until `stop` is cancelled.
-async fn accept_all(listeners: Vec<StdListener>, context: &Rc<Context>, stop: &CancellationToken) -> io::Result<()> {
+async fn accept_all(listeners: Vec<Listener>, context: &Rc<Context>, stop: &CancellationToken) -> io::Result<()> {
     let mut accepting = JoinSet::new();
     for listener in listeners {
-        let listener = TcpListener::from_std(listener)?;
-        accepting.spawn_local(accept(listener, Rc::clone(context), stop.clone()));
+        let owner = listener.owner();
+        accepting.spawn_local(accept(listener.register()?, owner, Rc::clone(context), stop.clone()));
     }
     while accepting.join_next().await.is_some() {}
     Ok(())
 }
 
-async fn accept(listener: TcpListener, context: Rc<Context>, stop: CancellationToken) {
+async fn accept(listener: Accepting, owner: Owner, context: Rc<Context>, stop: CancellationToken) {
     while let Some(accepted) = stop.run_until_cancelled(listener.accept()).await {
         match accepted {
-            Ok((stream, address)) => open(stream, Peer::new(address, Scheme::Http), &context),
+            Ok(accepted) => open(accepted, &context),
             Err(error) => recover(&error, &context).await,
         }
     }
-    // connections that the kernel has already accepted would be reset with the listener
+    match owner {
+        Owner::Gateway => accept_rest(&listener, &context).await,
+        // the next gateway will
+        Owner::Manager => {}
+    }
+}
+
+/// Connections that the kernel has already accepted would be reset with the listener.
+async fn accept_rest(listener: &Accepting, context: &Rc<Context>) {
     while let Ok(accepted) = timeout(Duration::ZERO, listener.accept()).await {
         match accepted {
-            Ok((stream, address)) => open(stream, Peer::new(address, Scheme::Http), &context),
+            Ok(accepted) => open(accepted, context),
             Err(error) if is_passing(&error) => {}
             // without file descriptors the same error comes for ever
             Err(_) => break,
@@ -81,22 +88,30 @@ async fn accept(listener: TcpListener, context: Rc<Context>, stop: CancellationT
     }
 }
 
-fn open(stream: TcpStream, peer: Peer, context: &Rc<Context>) {
+fn open(accepted: Accepted, context: &Rc<Context>) {
     let limit = context.gateway.snapshot().server().limits.connections;
-    let Some(connection) = context.open(limit) else {
-        context.gateway.shard().connection_rejected(ConnectionRejection::Limit);
-        // best effort: it fits into an empty socket buffer
-        let _ = stream.try_write(FULL);
-        return;
-    };
-    // without it a small answer waits for the client's acknowledgement
-    let _ = stream.set_nodelay(true);
+    let Some(connection) = context.open(limit) else { return turn_away(accepted, context) };
     let held = context.gateway.shard().client_connections().hold();
     let context = Rc::clone(context);
     spawn_local(async move {
-        connection::serve(stream, peer, context).await;
+        connection::serve(accepted, context).await;
         drop((connection, held));
     });
+}
+
+/// Refuses a connection over the limit. It is told why, unless there are too many of them, or TLS would have to be
+/// spoken first.
+fn turn_away(Accepted { stream, address }: Accepted, context: &Rc<Context>) {
+    context.rejections.note(ConnectionRejection::Limit, address.ip().to_canonical());
+    if context.tls_of(&stream).is_none()
+        && let Some(place) = context.farewell()
+    {
+        let ticker = context.ticker.clone();
+        spawn_local(async move {
+            farewell(stream, FULL, &ticker).await;
+            drop(place);
+        });
+    }
 }
 
 /// Whether the error is of one connection, which died in the queue.

@@ -3,8 +3,6 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
 
-use http::StatusCode;
-
 /// Holds a body back. It is shared with hyper, which tells it of interim answers.
 #[derive(Debug)]
 pub(super) struct Gate(Mutex<State>);
@@ -19,13 +17,6 @@ impl Gate {
     /// A gate that waits for the upstream's word.
     pub(super) fn shut() -> Arc<Self> {
         Arc::new(Self(Mutex::new(State::Shut(None))))
-    }
-
-    /// Hears an interim answer: `100 Continue` opens.
-    pub(super) fn hear(&self, status: StatusCode) {
-        if status == StatusCode::CONTINUE {
-            self.open();
-        }
     }
 
     /// Lets the body pass, whatever the upstream has said.

@@ -13,7 +13,7 @@ use http::header::{
     UPGRADE, VIA,
 };
 use http::uri::PathAndQuery;
-use http::{Extensions, HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, Version};
+use http::{Extensions, HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Uri, Version};
 use http_body::Body as _;
 use hyper::body::Incoming;
 
@@ -24,8 +24,8 @@ use super::settings::{HostHeader, Settings};
 use crate::access::{CaseRule, Mount, PathOptions, Permit, RequestPath};
 use crate::ambient::{self, Ticker};
 use crate::wire::{
-    Authorization, FieldFilter, Host, IdentitySettings, Intake, Nominated, Upgrade, UpgradeForm, announce_trailers,
-    move_fields, via,
+    Authorization, FieldFilter, Host, IdentitySettings, Intake, Interim, Nominated, Upgrade, UpgradeForm,
+    announce_trailers, move_fields, via,
 };
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -78,6 +78,8 @@ impl Outbound {
         let framing = framing_field(&body, &intake.head.headers);
         let gate = (intake.waits_for_continue && !body.is_end_stream()).then(Gate::shut);
         let upgrade = intake.upgrade.clone();
+        // an older client takes it for the answer (RFC 9110, section 15.2)
+        let hears_interim = intake.head.version == Version::HTTP_11;
         let mut request = Request::new(watched(body, how, extra.ticker, gate.clone()));
         *request.method_mut() = intake.head.method.clone();
         *request.uri_mut() = uri;
@@ -89,9 +91,17 @@ impl Outbound {
         *request.headers_mut() = fields;
         // hyper keeps the spelling of field names here
         *request.extensions_mut() = extensions;
-        if let Some(gate) = gate {
+        if gate.is_some() {
             request.headers_mut().insert(EXPECT, HeaderValue::from_static("100-continue"));
-            hyper::ext::on_informational(&mut request, move |answer| gate.hear(answer.status()));
+        }
+        let interim = extra.interim.filter(|_| hears_interim);
+        if gate.is_some() || interim.is_some() {
+            hyper::ext::on_informational(&mut request, move |answer| match (answer.status(), &gate, &interim) {
+                // the client is told to continue when its body is asked for
+                (StatusCode::CONTINUE, Some(gate), _) => gate.open(),
+                (StatusCode::CONTINUE, None, _) | (_, _, None) => {}
+                (status, _, Some(interim)) => interim.push_answer(status, answer.headers()),
+            });
         }
         Ok(Self { request, upgrade: upgrade.map(|upgrade| upgrade.protocol) })
     }
@@ -134,6 +144,8 @@ pub struct Extra<'a> {
     pub request_id: HeaderValue,
     /// Makes the deadlines of a body.
     pub ticker: &'a Ticker,
+    /// Where interim answers (1xx) go, if anywhere.
+    pub interim: Option<Arc<Interim>>,
 }
 
 /// Origin-form: the decided path, and the query as it came.
@@ -198,7 +210,9 @@ fn write_fields(
     fields.insert(HOST, outbound_host(host, how));
     let used = credential.is_some() && permit.identity().is_some();
     let drop_credential = used && how.identity.authorization == Authorization::Remove;
-    let trailers = announce_trailers(&head.headers, |name| how.filter.passes_trailer(name));
+    let may_have_trailers = head.version == Version::HTTP_2 || head.headers.contains_key(TRANSFER_ENCODING);
+    let trailers =
+        may_have_trailers.then(|| announce_trailers(&head.headers, |name| how.filter.passes_trailer(name))).flatten();
     pass_fields(head.headers, &mut fields, &how.filter, drop_credential);
     client.set_fields(&mut fields, said, host.field(), how.strip.as_ref().map(Mount::source));
     fields.insert(X_REQUEST_ID, request_id);

@@ -23,6 +23,8 @@ pub enum BadRequest {
     Path(PathError),
     /// A target of more than [`BadRequest::TARGET_BYTES`].
     TargetTooLong,
+    /// More fields than `server.limits.headers` (RFC 6585, section 5).
+    TooManyFields,
     /// A standard method in other case, such as `get`.
     MethodCase,
     /// CONNECT or TRACE.
@@ -52,6 +54,7 @@ impl BadRequest {
             | Self::SeveralCredentials
             | Self::TransferEncoding => StatusCode::BAD_REQUEST,
             Self::TargetTooLong => StatusCode::URI_TOO_LONG,
+            Self::TooManyFields => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::Expectation => StatusCode::EXPECTATION_FAILED,
         }
@@ -68,6 +71,7 @@ impl fmt::Display for BadRequest {
             Self::ForeignAuthority => "the target's host is not that of `Host`",
             Self::Path(error) => return error.fmt(f),
             Self::TargetTooLong => "the request target is too long",
+            Self::TooManyFields => "the request has too many header fields",
             Self::MethodCase => "methods are case-sensitive",
             Self::MethodNotAllowed => "the method is not allowed",
             Self::SeveralCredentials => "the request has more than one `Authorization`",

@@ -2,7 +2,7 @@
 
 use http::header::HOST;
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, Uri, Version};
+use http::{HeaderMap, HeaderValue, Uri};
 
 use super::bad_request::BadRequest;
 use super::peer::Scheme;
@@ -15,25 +15,18 @@ pub struct Host {
 }
 
 impl Host {
-    /// Reads the one `Host` of a request, or the `:authority` that stands for it in HTTP/2, and holds an absolute target
-    /// against it and against the connection's scheme (`None`: whoever speaks may know better than the connection).
+    /// Reads the one `Host` of a request, and holds an absolute-form target against it and against the connection's
+    /// scheme (`None`: whoever speaks may know better than the connection).
     ///
     /// # Errors
     /// [`BadRequest`] for a missing, double or malformed one, or one that differs from the target's.
     pub fn read(head: &Parts, scheme: Option<Scheme>) -> Result<Self, BadRequest> {
         check_scheme(&head.uri, scheme)?;
-        let sent = one_field(&head.headers)?;
-        let field = match (sent, head.uri.authority()) {
-            (Some(field), _) => field.clone(),
-            (None, Some(authority)) if head.version == Version::HTTP_2 => {
-                HeaderValue::from_str(authority.as_str()).map_err(|_| BadRequest::MalformedHost)?
-            }
-            (None, _) => return Err(BadRequest::MissingHost),
-        };
+        let field = one_field(&head.headers)?.ok_or(BadRequest::MissingHost)?;
         let text = field.to_str().map_err(|_| BadRequest::MalformedHost)?;
         let name = name_of(text).ok_or(BadRequest::MalformedHost)?;
         check_authority(&head.uri, text)?;
-        Ok(Self { field, name })
+        Ok(Self { field: field.clone(), name })
     }
 
     /// The name of a `host[:port]`, as [`Host::name`] has it; `None` where it is malformed.
@@ -58,7 +51,8 @@ fn one_field(headers: &HeaderMap) -> Result<Option<&HeaderValue>, BadRequest> {
     if fields.next().is_some() { Err(BadRequest::SeveralHosts) } else { Ok(field) }
 }
 
-fn check_scheme(uri: &Uri, connection: Option<Scheme>) -> Result<(), BadRequest> {
+/// Whether a target's scheme is the connection's.
+pub(super) fn check_scheme(uri: &Uri, connection: Option<Scheme>) -> Result<(), BadRequest> {
     let Some(sent) = uri.scheme_str() else { return Ok(()) };
     let fits = |scheme: Scheme| sent.eq_ignore_ascii_case(scheme.as_str());
     let known = connection.map_or_else(|| fits(Scheme::Http) || fits(Scheme::Https), fits);
@@ -108,16 +102,12 @@ mod tests {
     use super::*;
 
     fn read(host: &[&str], uri: &str) -> Result<String, BadRequest> {
-        read_in(Version::HTTP_11, Some(Scheme::Http), host, uri)
-    }
-
-    fn read_in(version: Version, scheme: Option<Scheme>, host: &[&str], uri: &str) -> Result<String, BadRequest> {
-        let mut request = http::Request::builder().version(version).uri(uri);
+        let mut request = http::Request::builder().uri(uri);
         for value in host {
             request = request.header(HOST, *value);
         }
         let (head, ()) = request.body(()).unwrap().into_parts();
-        Host::read(&head, scheme).map(|host| host.name().to_owned())
+        Host::read(&head, Some(Scheme::Http)).map(|host| host.name().to_owned())
     }
 
     #[test]
@@ -154,21 +144,5 @@ mod tests {
         assert_eq!(read(&["a"], "http://a:80/x"), Err(BadRequest::ForeignAuthority));
         assert_eq!(read(&["a"], "https://a/x"), Err(BadRequest::ForeignScheme));
         assert_eq!(read(&["a"], "ftp://a/x"), Err(BadRequest::ForeignScheme));
-    }
-
-    #[test]
-    fn in_http2_the_authority_is_the_host() {
-        let read = |host: &[&str], uri: &str| read_in(Version::HTTP_2, Some(Scheme::Https), host, uri);
-        assert_eq!(read(&[], "https://a.test:8443/x").as_deref(), Ok("a.test"));
-        assert_eq!(read(&["A.test"], "https://a.test/x").as_deref(), Ok("a.test"));
-        assert_eq!(read(&["a"], "/x").as_deref(), Ok("a"), "a request that was translated may have no authority");
-        assert_eq!(read(&["b.test"], "https://a.test/x"), Err(BadRequest::ForeignAuthority));
-        assert_eq!(read(&["a", "a"], "https://a/x"), Err(BadRequest::SeveralHosts));
-        assert_eq!(read(&[], "http://a/x"), Err(BadRequest::ForeignScheme));
-        assert_eq!(read(&[], "https://user@a/x"), Err(BadRequest::MalformedHost));
-        assert_eq!(read(&[], "/x"), Err(BadRequest::MissingHost));
-        let read = |scheme, uri: &str| read_in(Version::HTTP_2, scheme, &[], uri);
-        assert_eq!(read(None, "https://a/x").as_deref(), Ok("a"), "a trusted proxy has taken TLS off");
-        assert_eq!(read(None, "ftp://a/x"), Err(BadRequest::ForeignScheme));
     }
 }

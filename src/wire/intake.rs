@@ -1,6 +1,6 @@
 //! A request's head, taken in: checked once, and split into what is decided on and what is passed on.
 
-use http::header::{COOKIE, EXPECT, TE};
+use http::header::{EXPECT, TE};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Version};
 
@@ -9,6 +9,7 @@ use super::credential::Credential;
 use super::forwarded::{ClientAddress, SaidByProxy, TrustedProxies};
 use super::framing;
 use super::host::Host;
+use super::http2;
 use super::peer::Peer;
 use super::upgrade::Upgrade;
 use crate::access::{PathOptions, RequestPath};
@@ -60,15 +61,16 @@ impl Intake {
     ) -> Result<(Target, Self), BadRequest> {
         let upgrade = Upgrade::read(&head);
         let method = effective_method(&head, upgrade.as_ref())?;
+        head.method = method.clone();
+        // a trusted proxy may have taken TLS off
+        let scheme = (!trusted.trust(peer)).then(|| peer.scheme());
+        if head.version == Version::HTTP_2 {
+            http2::settle(&mut head, scheme)?;
+        }
         if head.uri.path_and_query().is_some_and(|target| target.as_str().len() > BadRequest::TARGET_BYTES) {
             return Err(BadRequest::TargetTooLong);
         }
         framing::check(&head.headers, head.version)?;
-        head.method = method.clone();
-        if head.version == Version::HTTP_2 {
-            join_cookies(&mut head.headers);
-        }
-        let scheme = (!trusted.trust(peer)).then(|| peer.scheme());
         let host = Host::read(&head, scheme)?;
         let path = RequestPath::parse(head.uri.path(), paths)?;
         let credential = Credential::read(&head.headers)?;
@@ -87,19 +89,6 @@ fn effective_method(head: &Parts, upgrade: Option<&Upgrade>) -> Result<Method, B
     }
     check_method(&head.method)?;
     Ok(head.method.clone())
-}
-
-/// HTTP/2 may send each cookie in a field of its own; one field is what HTTP/1.1 knows (RFC 9113, section 8.2.3).
-fn join_cookies(headers: &mut HeaderMap) {
-    let mut crumbs = headers.get_all(COOKIE).iter();
-    let (Some(first), Some(second)) = (crumbs.next(), crumbs.next()) else { return };
-    let mut joined = first.as_bytes().to_vec();
-    for crumb in std::iter::once(second).chain(crumbs) {
-        joined.extend_from_slice(b"; ");
-        joined.extend_from_slice(crumb.as_bytes());
-    }
-    let joined = HeaderValue::from_bytes(&joined).expect("field values joined by `; ` are a field value");
-    headers.insert(COOKIE, joined);
 }
 
 fn takes_trailers(headers: &HeaderMap) -> bool {

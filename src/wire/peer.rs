@@ -1,8 +1,11 @@
 //! The other end of a client connection.
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
 use http::HeaderValue;
+
+use super::interim::Interim;
 
 /// Who connected, and how, with the text that every request of the connection needs.
 #[derive(Clone, Debug)]
@@ -10,6 +13,7 @@ pub struct Peer {
     address: IpAddr,
     text: HeaderValue,
     scheme: Scheme,
+    interim: Option<Arc<Interim>>,
 }
 
 /// How a client reaches the gateway.
@@ -35,7 +39,13 @@ impl Peer {
     /// The peer of an accepted connection. An IPv4 address that arrives over IPv6 counts as IPv4.
     pub fn new(address: SocketAddr, scheme: Scheme) -> Self {
         let address = address.ip().to_canonical();
-        Self { address, text: address_field(address), scheme }
+        Self { address, text: address_field(address), scheme, interim: None }
+    }
+
+    /// The same peer, over a connection that can write interim answers.
+    #[must_use]
+    pub fn with_interim(self, interim: Arc<Interim>) -> Self {
+        Self { interim: Some(interim), ..self }
     }
 
     /// Its address.
@@ -46,6 +56,11 @@ impl Peer {
     /// How it reaches the gateway.
     pub fn scheme(&self) -> Scheme {
         self.scheme
+    }
+
+    /// Where interim answers (1xx) to its requests go; `None` where its connection cannot write any, as with HTTP/2.
+    pub fn interim(&self) -> Option<&Arc<Interim>> {
+        self.interim.as_ref()
     }
 
     /// Its address as a field value.

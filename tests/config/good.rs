@@ -1,12 +1,11 @@
 //! What loads, and what it means.
 
-use std::net::SocketAddr;
 use std::num::NonZeroU64;
 use std::time::Duration;
 
 use gatelatch::access::{CaseRule, Claim, ClaimMatch, ClaimValue, Condition, Expected, Methods, PathOptions};
 use gatelatch::access::{Requirement, RoleMatch, Rule, UserMatch};
-use gatelatch::config::{Code, Config, LogFormat};
+use gatelatch::config::{Code, Config, Listen, LogFormat};
 use gatelatch::upstream::{HostHeader, Timeouts};
 use gatelatch::wire::{Authorization, IdentityField, IdentitySettings};
 
@@ -39,6 +38,10 @@ fn allow(text: &str) -> Requirement {
     rules(&format!("{{ path: '/{{id}}', allow: {text} }}")).remove(0).requirement
 }
 
+fn tcp(address: &str) -> Listen {
+    Listen::Tcp(address.parse().unwrap())
+}
+
 fn seconds(number: u64) -> Duration {
     Duration::from_secs(number)
 }
@@ -47,10 +50,12 @@ fn seconds(number: u64) -> Duration {
 fn everything_but_services_has_a_default() {
     let config = config(SMALLEST, "users:");
     let server = &config.server;
-    assert_eq!(server.listen, ["0.0.0.0:8080".parse::<SocketAddr>().unwrap()]);
-    assert_eq!((server.workers, server.trusted_proxies.len()), (4, 0));
+    assert_eq!(server.listen, [tcp("0.0.0.0:8080")]);
+    assert_eq!((server.workers, server.trusted_proxies.len(), server.proxy_protocol), (4, 0, false));
+    assert!(server.tls.is_none());
     let timeouts = &server.timeouts;
     assert_eq!((timeouts.header, timeouts.body, timeouts.idle), (seconds(10), seconds(60), seconds(75)));
+    assert_eq!((timeouts.handshake, server.limits.streams), (seconds(10), 100));
     assert_eq!((timeouts.drain_delay, timeouts.drain), (seconds(0), seconds(30)));
     let limits = &server.limits;
     assert_eq!((limits.header_bytes, limits.headers, limits.body, limits.connections), (32_768, 100, None, 20_000));
@@ -82,9 +87,10 @@ fn every_key_of_server_is_read() {
 server:
   listen: '[::1]:1'
   trusted_proxies: [10.0.0.0/8, '::1']
+  proxy_protocol: true
   workers: ${WORKERS:-3}
-  timeouts: { header: 500ms, body: 15m, idle: 1h, drain_delay: 1s, drain: 1d }
-  limits: { header_bytes: 16KiB, headers: 50, body: 10MiB, connections: 7 }
+  timeouts: { handshake: 1s, header: 500ms, body: 15m, idle: 1h, drain_delay: 1s, drain: 1d }
+  limits: { header_bytes: 16KiB, headers: 50, body: 10MiB, connections: 7, streams: 8 }
 admin: { listen: off }
 log: { format: json, level: debug, access: false }
 state: memory
@@ -93,7 +99,8 @@ services:
   two: { upstream: http://h, path: /two, limits: { body: 20MiB } }
 ";
     let config = config(gateway, "users:");
-    assert_eq!(config.server.listen, ["[::1]:1".parse::<SocketAddr>().unwrap()]);
+    assert_eq!(config.server.listen, [tcp("[::1]:1")]);
+    assert!(config.server.proxy_protocol);
     assert_eq!(config.server.trusted_proxies, ["10.0.0.0/8".parse().unwrap(), "::1/128".parse().unwrap()]);
     assert_eq!(config.server.workers, 3);
     assert_eq!(
@@ -101,6 +108,7 @@ services:
         (Duration::from_millis(500), seconds(86_400))
     );
     assert_eq!((config.server.limits.header_bytes, config.server.limits.connections), (16_384, 7));
+    assert_eq!((config.server.timeouts.handshake, config.server.limits.streams), (seconds(1), 8));
     assert_eq!((config.admin, config.log.format, config.log.access), (None, LogFormat::Json, false));
     assert_eq!(config.services[0].body_limit, NonZeroU64::new(1 << 20));
     assert_eq!(config.services[1].body_limit, NonZeroU64::new(10 << 20), "the server's limit is smaller");

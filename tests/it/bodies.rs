@@ -275,3 +275,57 @@ fn a_client_that_goes_away_ends_the_wait_for_its_answer() {
     let line = gateway.line("/gone");
     assert_eq!((&line["status"], &line["aborted"]), (&0.into(), &"client".into()), "{line}");
 }
+
+#[test]
+fn interim_answers_come_before_the_answer() {
+    let (go_on, gone_on) = channel::<()>();
+    let gone_on = Mutex::new(gone_on);
+    let upstream = RawUpstream::new(move |mut wire, _| {
+        while wire.head().is_some() {
+            wire.say("HTTP/1.1 103 Early Hints\r\nLink: </a.css>; rel=preload\r\nConnection: close\r\n\r\n");
+            gone_on.lock().unwrap().recv().unwrap();
+            wire.say("HTTP/1.1 199 Own\r\nX-A: b\r\n\r\n".to_owned().into_bytes());
+            wire.say(ok("hi"));
+        }
+    });
+    let gateway = gateway(OPEN).upstream(upstream.address).start();
+    let mut client = Connection::open(gateway.address);
+    for _ in 0..2 {
+        client.write("GET /a HTTP/1.1\r\nHost: a\r\n\r\n");
+        let hints = client.read_head().unwrap();
+        assert_eq!(hints, "HTTP/1.1 103 Early Hints\r\nlink: </a.css>; rel=preload\r\n\r\n");
+        go_on.send(()).unwrap();
+        assert!(client.read_head().unwrap().starts_with("HTTP/1.1 199 "));
+        assert_eq!(client.read().body, "hi");
+    }
+    client.write("GET /a HTTP/1.0\r\nHost: a\r\n\r\n");
+    go_on.send(()).unwrap();
+    assert_eq!(client.read().status, 200, "an older client knows nothing of them");
+}
+
+/// Trailers that were announced pass both ways, but for those that could be taken for something else.
+#[test]
+fn trailers_pass() {
+    let upstream = RawUpstream::new(|mut wire, _| {
+        let head = wire.head().unwrap().to_lowercase();
+        assert!(head.contains("\r\ntrailer: x-sum, digest\r\n") && head.contains("\r\nte: trailers\r\n"), "{head}");
+        let sent = "2\r\nhi\r\n0\r\nx-sum: 1\r\ndigest: d\r\n\r\n";
+        assert_eq!(wire.exact(sent.len()).unwrap().to_lowercase(), sent);
+        wire.say(
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X-Time, Set-Cookie, Content-Length\r\n\r\n\
+             2\r\nyo\r\n0\r\nX-Time: 5\r\nSet-Cookie: a=b\r\nContent-Length: 9\r\nX-Unannounced: 1\r\n\r\n",
+        );
+    });
+    let gateway = gateway(OPEN).upstream(upstream.address).start();
+    let mut client = Connection::open(gateway.address);
+    client.write(
+        "POST /a HTTP/1.1\r\nHost: a\r\nTE: trailers\r\nConnection: TE\r\nTransfer-Encoding: chunked\r\n\
+         Trailer: X-Sum, Remote-User, Host, Digest\r\n\r\n\
+         2\r\nhi\r\n0\r\nX-Sum: 1\r\nRemote-User: eve\r\nHost: b\r\nDigest: d\r\n\r\n",
+    );
+    let head = client.read_head().unwrap().to_lowercase();
+    assert!(head.contains("\r\ntrailer: x-time\r\n"), "{head}");
+    assert_eq!(client.read_chunk(), "yo");
+    let rest = "0\r\nx-time: 5\r\n\r\n";
+    assert_eq!(client.read_exact(rest.len()).to_lowercase(), rest);
+}

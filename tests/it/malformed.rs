@@ -54,7 +54,6 @@ const REFUSED: &[(&str, u16)] = &[
     ("CONNECT a:80 HTTP/1.1\r\nHost: a:80\r\n\r\n", 405),
     ("TRACE / HTTP/1.1\r\nHost: a\r\n\r\n", 405),
     ("\x16\x03\x01\x02\x00\x01\x00\r\n\r\n", 400),
-    ("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 0),
     // fields
     ("GET / HTTP/1.1\rHost: a\r\r", 400),
     ("GET / HTTP/1.1\r\nHost: a\r\nX: a\rb\r\n\r\n", 400),

@@ -75,7 +75,8 @@ fn hop_by_hop_fields_of_a_request_stay_behind() {
     let expected = ["Host", "X-Kept", "x-forwarded-for", "x-real-ip", "x-forwarded-proto", "x-forwarded-host"];
     let names = names(&request.head);
     assert_eq!(names[..6], expected, "{names:?}");
-    assert_eq!(names[6..], ["x-request-id", "via"], "{names:?}");
+    assert_eq!(names[6..], ["x-request-id", "via", "TE", "Connection"], "{names:?}");
+    assert_eq!(request.fields("connection"), ["te"], "the gateway's own");
 }
 
 #[test]

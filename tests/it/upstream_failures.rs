@@ -161,5 +161,8 @@ fn informational_answers_are_not_the_answer() {
         }
     });
     let gateway = gateway(OPEN).upstream(upstream.address).start();
-    assert_eq!(gateway.get("/a", "").body, "final");
+    let mut client = Connection::open(gateway.address);
+    let hints = client.write("GET /a HTTP/1.1\r\nHost: a\r\n\r\n").read_head().unwrap();
+    assert!(hints.starts_with("HTTP/1.1 103 "), "and a 100 that the client did not ask for is not its: {hints}");
+    assert_eq!(client.read().body, "final");
 }

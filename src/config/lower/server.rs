@@ -7,14 +7,15 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-use super::distinct;
+use super::listen::{listen, tcp_address};
+use super::{distinct, server_tls};
 use crate::config::code::Code;
 use crate::config::finding::Finding;
 use crate::config::reader::Reader;
 use crate::config::section::Section;
-use crate::config::settings::{Log, LogFormat, Server, ServerLimits, ServerTimeouts};
+use crate::config::settings::{Listen, Log, LogFormat, Server, ServerLimits, ServerTimeouts};
 use crate::config::value;
-use crate::config::yaml::{Entry, Value};
+use crate::config::yaml::Entry;
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 /// The shortest wait that is a deadline and not a mistake.
@@ -39,17 +40,25 @@ pub(super) fn server(entry: Option<Entry>, cores: usize, reader: &mut Reader<'_>
     if let Some(section) = section.take("limits").and_then(|entry| reader.section(entry)) {
         limits(&mut server.limits, section, reader);
     }
-    section.refuse(reader, &["tls", "proxy_protocol"]);
+    if let Some(section) = section.take("tls").and_then(|entry| reader.section(entry)) {
+        server.tls = server_tls::server_tls(section, reader);
+    }
+    if let Some(entry) = section.take("proxy_protocol") {
+        server.proxy_protocol = proxy_protocol(&entry, &server.trusted_proxies, reader);
+    }
     section.finish(reader);
     server
 }
 
 fn default_server(cores: usize) -> Server {
     Server {
-        listen: vec![SocketAddr::from(([0, 0, 0, 0], 8080))],
+        listen: vec![Listen::Tcp(SocketAddr::from(([0, 0, 0, 0], 8080)))],
+        tls: None,
         trusted_proxies: Vec::new(),
+        proxy_protocol: false,
         workers: cores.max(1),
         timeouts: ServerTimeouts {
+            handshake: Duration::from_secs(10),
             header: Duration::from_secs(10),
             body: Duration::from_secs(60),
             idle: Duration::from_secs(75),
@@ -57,33 +66,7 @@ fn default_server(cores: usize) -> Server {
             drain_delay: Duration::ZERO,
             drain: Duration::from_secs(30),
         },
-        limits: ServerLimits { header_bytes: 32 << 10, headers: 100, body: None, connections: 20_000 },
-    }
-}
-
-/// One address, or a list of them.
-fn listen(entry: Entry, reader: &mut Reader<'_>) -> Option<Vec<SocketAddr>> {
-    if !matches!(entry.node.value, Value::List(_)) {
-        return address(&entry, reader).map(|address| vec![address]);
-    }
-    let items = reader.filled_list(entry, "write at least one address, such as `0.0.0.0:8080`")?;
-    distinct(&items, reader, address)
-}
-
-fn address(entry: &Entry, reader: &mut Reader<'_>) -> Option<SocketAddr> {
-    let (_, text) = reader.scalar(entry, "an address such as `0.0.0.0:8080`")?;
-    if text.starts_with("unix:") {
-        let message = "listening on a `unix:` socket is not available in this version";
-        let finding = Finding::error(Code::NotAvailable, entry.node.span, message);
-        reader.report(finding.help("write an IP address and a port: `0.0.0.0:8080`"));
-        return None;
-    }
-    match value::listen_address(&text) {
-        Ok(address) => Some(address),
-        Err(help) => {
-            reader.invalid(entry, "an address", help);
-            None
-        }
+        limits: ServerLimits { header_bytes: 32 << 10, headers: 100, body: None, connections: 20_000, streams: 100 },
     }
 }
 
@@ -96,6 +79,17 @@ fn trusted_proxies(entry: Entry, reader: &mut Reader<'_>) -> Option<Vec<IpNet>> 
         reader.report(finding.help("name the networks of your proxies, such as `10.0.0.0/8`"));
     }
     Some(networks)
+}
+
+fn proxy_protocol(entry: &Entry, trusted: &[IpNet], reader: &mut Reader<'_>) -> bool {
+    let spoken = reader.boolean(entry).unwrap_or(false);
+    if spoken && trusted.is_empty() {
+        let message = "`proxy_protocol` has no effect: nobody is in `trusted_proxies`";
+        let finding = Finding::warning(Code::TrustsNobody, entry.node.span, message);
+        reader
+            .report(finding.help("name the networks of your load balancers, such as `trusted_proxies: [10.0.0.0/8]`"));
+    }
+    spoken
 }
 
 /// A network such as `10.0.0.0/8`.
@@ -125,6 +119,7 @@ fn workers(entry: &Entry, cores: usize, reader: &mut Reader<'_>) -> Option<usize
 fn timeouts(timeouts: &mut ServerTimeouts, mut section: Section, reader: &mut Reader<'_>) {
     let hour = Duration::from_secs(3600);
     for (key, field, range) in [
+        ("handshake", &mut timeouts.handshake, SHORTEST..=hour),
         ("header", &mut timeouts.header, SHORTEST..=hour),
         ("body", &mut timeouts.body, SHORTEST..=DAY),
         ("idle", &mut timeouts.idle, SHORTEST..=DAY),
@@ -134,7 +129,6 @@ fn timeouts(timeouts: &mut ServerTimeouts, mut section: Section, reader: &mut Re
     ] {
         duration(field, section.take(key), range, reader);
     }
-    section.refuse(reader, &["handshake"]);
     section.finish(reader);
 }
 
@@ -165,6 +159,9 @@ fn limits(limits: &mut ServerLimits, mut section: Section, reader: &mut Reader<'
     if let Some(connections) = section.take("connections").and_then(|entry| count(&entry, reader, 1..=1_000_000)) {
         limits.connections = connections;
     }
+    if let Some(streams) = section.take("streams").and_then(|entry| count(&entry, reader, 1..=10_000)) {
+        limits.streams = streams;
+    }
     section.finish(reader);
 }
 
@@ -178,7 +175,7 @@ fn count(entry: &Entry, reader: &mut Reader<'_>, range: RangeInclusive<u64>) -> 
 }
 
 /// The `admin` block.
-pub(super) fn admin(entry: Option<Entry>, listen: &[SocketAddr], reader: &mut Reader<'_>) -> Option<SocketAddr> {
+pub(super) fn admin(entry: Option<Entry>, listen: &[Listen], reader: &mut Reader<'_>) -> Option<SocketAddr> {
     let default = Some(SocketAddr::from(([127, 0, 0, 1], 9900)));
     let Some(mut section) = entry.and_then(|entry| reader.section(entry)) else { return default };
     let entry = section.take("listen");
@@ -189,8 +186,8 @@ pub(super) fn admin(entry: Option<Entry>, listen: &[SocketAddr], reader: &mut Re
     if matches!(text.as_str(), "off" | "false") {
         return None;
     }
-    let address = address(&entry, reader)?;
-    if address.port() != 0 && listen.contains(&address) {
+    let address = tcp_address(&entry, reader)?;
+    if address.port() != 0 && listen.contains(&Listen::Tcp(address)) {
         let message = format!("`{address}` is where clients are served: `server.listen`");
         let finding = Finding::error(Code::InvalidValue, entry.node.span, message);
         reader.report(finding.help("choose another port, such as `127.0.0.1:9900`, or `off`"));

@@ -128,6 +128,12 @@ labels! {
         Timeout => "timeout",
         /// The bytes were not HTTP.
         Malformed => "malformed",
+        /// No TLS handshake, or none within the time for it.
+        Handshake => "handshake",
+        /// A trusted proxy did not say who its client is.
+        ProxyProtocol => "proxy_protocol",
+        /// More frames, resets or errors of HTTP/2 than honest clients make.
+        Flood => "flood",
         /// The operating system could not accept it.
         Accept => "accept",
     }

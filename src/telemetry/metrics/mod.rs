@@ -187,6 +187,7 @@ mod tests {
             "gatelatch_upstream_errors counter",
             "gatelatch_upstream_connections gauge",
             "gatelatch_client_connections gauge",
+            "gatelatch_tunnels gauge",
             "gatelatch_rejected_connections counter",
             "gatelatch_access_log_dropped_lines counter",
             "gatelatch_logins counter",

@@ -1,0 +1,55 @@
+//! How a connection is closed so that the client reads what it was told last.
+
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::task::Poll;
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
+
+use super::stream::Stream;
+use crate::ambient::Ticker;
+
+/// How long a client may go on sending what nobody wants.
+const LINGER: Duration = Duration::from_secs(2);
+
+/// What is thrown away at once, in bytes.
+const PIECE: usize = 16 * 1024;
+
+/// Writes a last word, and waits a moment for the client to read it.
+pub(super) async fn farewell(mut stream: Stream, word: &[u8], ticker: &Ticker) {
+    let deadline = ticker.deadline();
+    deadline.arm(LINGER);
+    let say = async {
+        // a client that cannot be told is closed all the same
+        let _ = stream.write_all(word).await;
+        drain(&mut stream).await;
+    };
+    tokio::select! {
+        () = say => {}
+        () = deadline.passed() => {}
+    }
+}
+
+/// Throws away what a client goes on sending after its answer. Closing at once would reset the connection, and the
+/// reset can overtake the answer (RFC 9112, section 9.6).
+pub(super) async fn linger(stream: Stream, ticker: &Ticker) {
+    farewell(stream, b"", ticker).await;
+}
+
+async fn drain(stream: &mut Stream) {
+    // hyper has done so for most connections
+    let _ = stream.shutdown().await;
+    let mut thrown_away = vec![0; PIECE];
+    while stream.read(&mut thrown_away).await.is_ok_and(|length| length > 0) {}
+}
+
+/// Ends a connection that owes nobody anything; over TLS the client is told so.
+pub(super) async fn hang_up(mut stream: Stream) {
+    poll_fn(|cx| {
+        // what the client does not take at once is not waited for
+        let _ = Pin::new(&mut stream).poll_shutdown(cx);
+        Poll::Ready(())
+    })
+    .await;
+}

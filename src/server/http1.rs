@@ -1,0 +1,143 @@
+//! A connection of HTTP/1.1 or HTTP/1.0.
+
+use std::cell::RefCell;
+use std::convert::Infallible;
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::Poll;
+
+use bytes::Bytes;
+use http::header::CONNECTION;
+use http::{HeaderValue, Request};
+use http_body::Body as _;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::{HttpService, service_fn};
+use hyper_util::rt::TokioIo;
+
+use super::clock::ConnectionClock;
+use super::connection::give_up;
+use super::context::Context;
+use super::farewell::linger;
+use super::io::ClientIo;
+use super::outbox::Outbox;
+use super::prefixed::Prefixed;
+use super::stream::Stream;
+use super::timed_body::TimedBody;
+use crate::config::ServerLimits;
+use crate::gateway::{Reply, Tunnel, handle};
+use crate::telemetry::metrics::ConnectionRejection;
+use crate::wire::Peer;
+
+/// What a head that did not come in time is told.
+pub(super) const TOO_SLOW: &[u8] = b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
+
+/// The most that is read ahead of what is passed on, in bytes, unless heads may be larger.
+const READ_AHEAD: usize = 64 * 1024;
+
+/// How a connection ended.
+enum Ended {
+    /// As HTTP has it, or by the client.
+    Closed,
+    /// With bytes that are no request; hyper has answered 400, 414 or 431 where it could.
+    Malformed,
+    /// Its time was over.
+    TimedOut,
+}
+
+/// Serves a connection until it ends, its time is over, or the gateway has drained.
+pub(super) async fn serve(stream: Stream, peer: Peer, clock: Rc<ConnectionClock>, context: &Rc<Context>) {
+    let http = builder(&context.gateway.snapshot().server().limits);
+    let outbox = Rc::new(Outbox::new());
+    let peer = peer.with_interim(outbox.interim().clone());
+    let io = TokioIo::new(ClientIo::new(stream, Rc::clone(&clock), Rc::clone(&outbox)));
+    let switched: RefCell<Option<Tunnel>> = RefCell::default();
+    let service = service_fn(|request: Request<Incoming>| {
+        let running = clock.begin(&request.body().size_hint());
+        let (context, peer, outbox, switched) = (Rc::clone(context), &peer, &outbox, &switched);
+        async move {
+            let Reply { mut response, tunnel } = handle(&context.gateway, request, peer).await;
+            outbox.close();
+            if tunnel.is_some() {
+                *switched.borrow_mut() = tunnel;
+            } else if context.drains() {
+                response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            }
+            Ok::<_, Infallible>(response.map(|body| TimedBody::new(body, Some(running), None)))
+        }
+    });
+    let mut connection = http.serve_connection(io, service);
+    let ended = drive(&mut connection, &clock, &outbox, context).await;
+    let parts = connection.into_parts();
+    let stream = parts.io.into_inner().into_stream();
+    match (ended, switched.take()) {
+        (Ended::Closed, Some(tunnel)) => Box::pin(leave_http(stream, parts.read_buf, tunnel)).await,
+        (ended, _) => leave(ended, stream, &peer, &clock, context).await,
+    }
+}
+
+/// Carries what comes behind a `101`. `sent` is what the client has sent behind its request already.
+async fn leave_http(stream: Stream, sent: Bytes, tunnel: Tunnel) {
+    let mut client = Prefixed::new(stream);
+    client.unread(sent);
+    tunnel.run(client).await;
+}
+
+/// What becomes of the socket when hyper has done with it.
+async fn leave(ended: Ended, stream: Stream, peer: &Peer, clock: &ConnectionClock, context: &Context) {
+    match ended {
+        Ended::Closed if clock.sending() => Box::pin(linger(stream, &context.ticker)).await,
+        Ended::Closed => {}
+        Ended::Malformed => {
+            context.rejections.note(ConnectionRejection::Malformed, peer.address());
+            Box::pin(linger(stream, &context.ticker)).await;
+        }
+        Ended::TimedOut => give_up(stream, peer, clock, context).await,
+    }
+}
+
+/// How requests are read.
+fn builder(limits: &ServerLimits) -> http1::Builder {
+    let mut builder = http1::Builder::new();
+    builder
+        .preserve_header_case(true)
+        .max_headers(limits.headers)
+        .max_header_size(limits.header_bytes)
+        .max_buf_size(limits.header_bytes.max(READ_AHEAD));
+    builder
+}
+
+/// Polls the connection; looks at the clock and at the drain only when it has nothing to do.
+async fn drive<S, F>(
+    connection: &mut http1::Connection<TokioIo<ClientIo>, S>,
+    clock: &ConnectionClock,
+    outbox: &Outbox,
+    context: &Context,
+) -> Ended
+where
+    S: HttpService<Incoming, ResBody = TimedBody, Error = Infallible, Future = F> + Unpin,
+    F: Future,
+    http1::Connection<TokioIo<ClientIo>, S>: Future<Output = hyper::Result<()>> + Unpin,
+{
+    // a task has one waker for all its life
+    poll_fn(|cx| {
+        outbox.interim().wake_with(cx.waker());
+        Poll::Ready(())
+    })
+    .await;
+    let mut drained = false;
+    poll_fn(|cx| {
+        if context.closes_idle() && !drained {
+            drained = true;
+            Pin::new(&mut *connection).graceful_shutdown();
+        }
+        match Pin::new(&mut *connection).poll(cx) {
+            Poll::Ready(Ok(())) => Poll::Ready(Ended::Closed),
+            Poll::Ready(Err(error)) if error.is_parse() => Poll::Ready(Ended::Malformed),
+            Poll::Ready(Err(_)) => Poll::Ready(Ended::Closed),
+            Poll::Pending => clock.poll_over(cx).map(|()| Ended::TimedOut),
+        }
+    })
+    .await
+}

@@ -1,0 +1,42 @@
+//! TCP sockets.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+
+use socket2::{Domain, Protocol, Socket, Type};
+
+use super::{BACKLOG, ListenError};
+use crate::config::Listen;
+
+/// Binds one address that no other socket shares.
+pub(in crate::server) fn bind_alone(address: SocketAddr) -> Result<TcpListener, ListenError> {
+    TcpListener::bind(address)
+        .and_then(|listener| listener.set_nonblocking(true).map(|()| listener))
+        .map_err(|error| ListenError { place: Listen::Tcp(address), error })
+}
+
+/// Whether nobody listens there. With `SO_REUSEPORT` alone a second gateway would be given half of the connections of
+/// the first, and neither would notice.
+pub(super) fn probe(address: SocketAddr) -> io::Result<()> {
+    socket(address)?.bind(&address.into())
+}
+
+fn socket(address: SocketAddr) -> io::Result<Socket> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_reuse_address(true)?;
+    if address.is_ipv6() {
+        // `[::]` and `0.0.0.0` can both be listed
+        socket.set_only_v6(true)?;
+    }
+    Ok(socket)
+}
+
+/// Binds an address that the other workers share.
+pub(super) fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = socket(address)?;
+    socket.set_reuse_port(true)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
+}

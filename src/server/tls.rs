@@ -1,0 +1,106 @@
+//! TLS towards clients: one long-lived configuration whose certificate is exchanged in place, so that clients resume
+//! their sessions over a reload.
+
+use std::fmt;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use rustls::crypto::aws_lc_rs::{self, Ticketer};
+use rustls::server::{ClientHello, NoClientAuth, ResolvesServerCert};
+use rustls::sign::CertifiedKey;
+use rustls::{ServerConfig, version};
+use tokio_rustls::TlsAcceptor;
+
+use super::connection::{Failure, Protocol};
+use super::stream::Stream;
+use crate::config::{ClientCa, ServerTls};
+
+const HTTP2: &[u8] = b"h2";
+const HTTP1: &[u8] = b"http/1.1";
+
+/// The TLS of all listeners. A reload changes what new connections get; those that are open go on.
+pub(super) struct Tls {
+    certificate: Arc<Certificate>,
+    present: RwLock<Present>,
+}
+
+struct Present {
+    config: Arc<ServerConfig>,
+    client_ca: Option<ClientCa>,
+}
+
+/// The certificate in force.
+struct Certificate(RwLock<Arc<CertifiedKey>>);
+
+impl Tls {
+    pub(super) fn new(settings: &ServerTls) -> Self {
+        let certificate = Arc::new(Certificate(RwLock::new(Arc::clone(&settings.certified))));
+        let present = Present::new(&certificate, settings.client_ca.clone());
+        Self { certificate, present: RwLock::new(present) }
+    }
+
+    /// What a new connection is accepted with.
+    pub(super) fn acceptor(&self) -> TlsAcceptor {
+        // nothing can panic while the lock is held, so a poisoned one is sound
+        Arc::clone(&self.present.read().unwrap_or_else(PoisonError::into_inner).config).into()
+    }
+
+    /// Puts other key material in force. Sessions can be resumed over it, unless other clients are to be let in: a
+    /// ticket stands for the certificate that its client showed once.
+    pub(super) fn replace(&self, settings: &ServerTls) {
+        *self.certificate.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&settings.certified);
+        let mut present = self.present.write().unwrap_or_else(PoisonError::into_inner);
+        if present.client_ca != settings.client_ca {
+            *present = Present::new(&self.certificate, settings.client_ca.clone());
+        }
+    }
+}
+
+impl Present {
+    fn new(certificate: &Arc<Certificate>, client_ca: Option<ClientCa>) -> Self {
+        let builder = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+            .with_protocol_versions(&[&version::TLS13, &version::TLS12])
+            .expect("the provider has cipher suites for both versions");
+        let verifier = client_ca.as_ref().map(ClientCa::verifier);
+        let mut config = builder
+            .with_client_cert_verifier(verifier.unwrap_or_else(|| Arc::new(NoClientAuth)))
+            .with_cert_resolver(Arc::clone(certificate) as Arc<dyn ResolvesServerCert>);
+        config.alpn_protocols = vec![HTTP2.to_vec(), HTTP1.to_vec()];
+        // without randomness there are no tickets; sessions are then not resumed
+        if let Ok(ticketer) = Ticketer::new() {
+            config.ticketer = ticketer;
+        }
+        Self { config: Arc::new(config), client_ca }
+    }
+}
+
+impl ResolvesServerCert for Certificate {
+    fn resolve(&self, _hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        Some(Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner)))
+    }
+}
+
+impl fmt::Debug for Certificate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Certificate")
+    }
+}
+
+/// Shakes hands, and says what the client has chosen to speak.
+pub(super) async fn accept(mut stream: Stream, acceptor: TlsAcceptor) -> Result<(Stream, Protocol), Failure> {
+    let first = stream.read_ahead().await?;
+    if first.is_empty() {
+        return Err(Failure::Gone);
+    }
+    stream.unread(first.freeze());
+    let Stream::Tcp(stream) = stream else {
+        // only TCP is given an acceptor
+        return Ok((stream, Protocol::Http1));
+    };
+    let stream = acceptor.accept(stream).await?;
+    let protocol = match stream.get_ref().1.alpn_protocol() {
+        Some(HTTP2) => Protocol::Http2,
+        // HTTP/2 over TLS must be agreed on (RFC 9113, section 3.2)
+        Some(_) | None => Protocol::Http1,
+    };
+    Ok((Stream::Tls(Box::new(stream)), protocol))
+}

@@ -1,0 +1,106 @@
+//! Interim answers (1xx) on their way to a client of HTTP/1.1 (RFC 9110, section 15.2).
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::task::Waker;
+
+use http::{HeaderMap, StatusCode};
+
+use super::fields::remove_hop_by_hop;
+
+/// Heads that one connection may have waiting, in bytes. A client that does not read misses the rest: what they say is
+/// advice.
+const MOST_WAITING: usize = 64 * 1024;
+
+/// Interim answers that wait until their connection can write them.
+#[derive(Debug, Default)]
+pub struct Interim {
+    /// Stays until all is written, the piece that [`Interim::take`] has given away included.
+    waiting: AtomicBool,
+    queue: Mutex<Queue>,
+}
+
+#[derive(Debug, Default)]
+struct Queue {
+    bytes: Vec<u8>,
+    waker: Option<Waker>,
+}
+
+impl Interim {
+    /// Queues a whole head, from `HTTP/1.1 1xx` to the empty line. It must be pushed before the final answer of its
+    /// request begins, and only where the client speaks HTTP/1.1.
+    pub fn push(&self, head: &[u8]) {
+        let mut queue = self.queue();
+        if queue.bytes.len() + head.len() > MOST_WAITING {
+            return;
+        }
+        queue.bytes.extend_from_slice(head);
+        self.waiting.store(true, Ordering::Release);
+        if let Some(waker) = &queue.waker {
+            waker.wake_by_ref();
+        }
+    }
+
+    /// Queues an interim answer of an upstream, without the fields that are about the upstream's own connection.
+    pub fn push_answer(&self, status: StatusCode, headers: &HeaderMap) {
+        let mut headers = headers.clone();
+        remove_hop_by_hop(&mut headers);
+        let mut head = format!("HTTP/1.1 {status}\r\n").into_bytes();
+        for (name, value) in &headers {
+            for part in [name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"] {
+                head.extend_from_slice(part);
+            }
+        }
+        head.extend_from_slice(b"\r\n");
+        self.push(&head);
+    }
+
+    /// Whether [`Interim::finish`] has not been called since the last head.
+    pub fn is_waiting(&self) -> bool {
+        self.waiting.load(Ordering::Acquire)
+    }
+
+    /// All that waits, for the connection to write.
+    pub fn take(&self) -> Vec<u8> {
+        std::mem::take(&mut self.queue().bytes)
+    }
+
+    /// Says that what was taken is written; whether that is all.
+    pub fn finish(&self) -> bool {
+        let queue = self.queue();
+        let done = queue.bytes.is_empty();
+        self.waiting.store(!done, Ordering::Release);
+        done
+    }
+
+    /// Names who writes; it is woken at each head.
+    pub fn wake_with(&self, waker: &Waker) {
+        self.queue().waker = Some(waker.clone());
+    }
+
+    fn queue(&self) -> MutexGuard<'_, Queue> {
+        // nothing can panic while the lock is held
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn heads_wait_in_order_and_not_without_bound() {
+        let interim = Interim::default();
+        assert!(!interim.is_waiting());
+        interim.push(b"one");
+        interim.push(b"two");
+        assert_eq!((interim.take().as_slice(), interim.is_waiting()), (&b"onetwo"[..], true));
+        interim.push(b"three");
+        assert!(!interim.finish() && interim.is_waiting());
+        assert_eq!(interim.take(), b"three");
+        assert!(interim.finish() && !interim.is_waiting());
+        interim.push(&vec![b'x'; MOST_WAITING]);
+        interim.push(b"y");
+        assert_eq!(interim.take().len(), MOST_WAITING);
+    }
+}
