@@ -241,6 +241,23 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// What a file holds whose path is given here.
+    pub(super) fn file(&mut self, entry: &Entry) -> Option<Vec<u8>> {
+        let path = self.path(entry)?;
+        match self.files.read(&path) {
+            Ok(bytes) => Some(bytes),
+            Err(error) => {
+                self.unreadable(entry, &path, &error);
+                None
+            }
+        }
+    }
+
+    fn unreadable(&mut self, entry: &Entry, path: &Path, error: &std::io::Error) {
+        let message = format!("cannot read `{}`: {}", path.display(), reason(error));
+        self.report(Finding::error(Code::UnreadableFile, entry.node.span, message));
+    }
+
     fn secret_file(&mut self, entry: &Entry) -> Option<String> {
         let path = self.path(entry)?;
         match self.files.read_text(&path) {
@@ -251,8 +268,7 @@ impl<'a> Reader<'a> {
                 Some(text)
             }
             Err(error) => {
-                let message = format!("cannot read `{}`: {}", path.display(), reason(&error));
-                self.report(Finding::error(Code::UnreadableFile, entry.node.span, message));
+                self.unreadable(entry, &path, &error);
                 None
             }
         }

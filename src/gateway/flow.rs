@@ -18,7 +18,7 @@ use crate::access::{Decision, ForbidReason, PathOptions, Permit, RequestPath};
 use crate::ambient;
 use crate::portal::{Denial, Endpoint, LoginEvent, PortalCaller};
 use crate::telemetry::metrics::{LoginOutcome, Outcome};
-use crate::upstream::{Extra, Outbound, ResponseBody};
+use crate::upstream::{Extra, Outbound, ResponseBody, Sent};
 use crate::wire::{BadRequest, Intake, Peer, Target, remove_hop_by_hop, via};
 
 /// Answers a request, whatever it is, and sees to it that it is written down once.
@@ -69,12 +69,16 @@ async fn answer(
     record.user = caller.identity().cloned();
     let decision = service.policy.decide(&target.method, &target.path, &caller);
     let permit = permit(decision, credential, record)?;
-    let extra = Extra { request_id: record.request_id.clone(), ticker: &worker.ticker };
+    let extra = Extra { request_id: record.request_id.clone(), ticker: &worker.ticker, upgrade: None };
+    let client = intake.client.address;
     let outbound = Outbound::prepare(permit, &target.host, intake, body, &service.forwarding, extra)?;
     let asked = ambient::now();
-    let forwarded = pinned.lanes[index].pool.send(outbound).await;
-    record.upstream_answered(asked);
-    Ok(Answer::Forwarded(forwarded?))
+    let forwarded = pinned.lanes[index].upstream.send(outbound, client).await;
+    record.upstream_answered(asked, forwarded.server);
+    match forwarded.outcome? {
+        Sent::Answer(response) => Ok(Answer::Forwarded(response)),
+        Sent::Switched(_) => unreachable!("no switch was asked for"),
+    }
 }
 
 impl Record {

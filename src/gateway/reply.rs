@@ -10,7 +10,7 @@ use http_body::{Body, Frame, SizeHint};
 use super::record::Record;
 use crate::telemetry::access_log::Aborted;
 use crate::telemetry::metrics::UpstreamErrorKind;
-use crate::upstream::ResponseBody;
+use crate::upstream::{AnswerFault, ResponseBody};
 
 /// The body of an answer. When it is dropped, the request is written down.
 pub struct ReplyBody {
@@ -49,9 +49,9 @@ impl ReplyBody {
 
 impl Body for ReplyBody {
     type Data = Bytes;
-    type Error = hyper::Error;
+    type Error = AnswerFault;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, AnswerFault>>> {
         let polled = match &mut self.source {
             Source::Own(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
             Source::Upstream(body) => Pin::new(body).poll_frame(cx),
@@ -61,7 +61,10 @@ impl Body for ReplyBody {
             Poll::Ready(Some(Err(error))) => {
                 self.record.aborted = Some(Aborted::Upstream);
                 self.record.reason = Some(format!("the upstream's answer broke off: {error}"));
-                self.record.metrics().upstream_error(UpstreamErrorKind::Reset);
+                self.record.metrics().upstream_error(match error {
+                    AnswerFault::Broken(_) => UpstreamErrorKind::Reset,
+                    AnswerFault::TimedOut => UpstreamErrorKind::ResponseTimeout,
+                });
             }
             Poll::Ready(None) => self.record.aborted = None,
             Poll::Pending => {}

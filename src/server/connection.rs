@@ -155,9 +155,9 @@ struct TimedBody {
 
 impl Body for TimedBody {
     type Data = Bytes;
-    type Error = hyper::Error;
+    type Error = <ReplyBody as Body>::Error;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
         Pin::new(&mut self.body).poll_frame(cx)
     }
 

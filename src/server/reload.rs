@@ -12,6 +12,7 @@ use crate::config::{self, Config, LoadRequest, Loaded, Problem, Problems, Severi
 use crate::gateway::{Shared, Snapshot};
 use crate::telemetry::events::Events;
 use crate::telemetry::metrics::{Metrics, ReloadOutcome};
+use crate::upstream::Fleet;
 use crate::users::Hasher;
 
 /// How long the files must be left alone before they are read: editors and deployments write in several steps.
@@ -34,6 +35,7 @@ enum Trigger {
 pub(super) struct Target {
     pub(super) shared: Arc<Shared>,
     pub(super) hasher: Hasher,
+    pub(super) fleet: Arc<Fleet>,
     pub(super) metrics: Arc<Metrics>,
     pub(super) events: Option<Events>,
 }
@@ -190,7 +192,8 @@ impl Reloader {
             events.set_level(loaded.config.log.level);
         }
         let (services, users) = (loaded.config.services.len(), loaded.config.directory.users().count());
-        self.target.shared.replace(Snapshot::new(loaded.config, self.target.hasher.clone()));
+        let snapshot = Snapshot::new(loaded.config, self.target.hasher.clone(), &self.target.fleet);
+        self.target.shared.replace(snapshot);
         self.present.digest = loaded.digest;
         self.present.files.clone_from(&loaded.files);
         self.follow(&loaded.files);

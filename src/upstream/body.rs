@@ -10,8 +10,8 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 
-use super::error::BodyFault;
-use super::pool::Lease;
+use super::error::{AnswerFault, BodyFault};
+use super::server::Lease;
 use crate::ambient::Deadline;
 
 /// The client's body on its way to the upstream: counted, and not waited for without end.
@@ -129,15 +129,18 @@ impl Drop for Streamed {
     }
 }
 
-/// The upstream's body on its way to the client. Read to its end, it gives the connection back to the pool.
+/// The upstream's body on its way to the client. Read to its end, it gives the connection back; dropped before, it
+/// closes the connection or, of HTTP/2, resets the stream.
 pub struct ResponseBody {
     incoming: Incoming,
     lease: Option<Lease>,
+    /// Whether it is the upstream that is waited for, and not the client.
+    waiting: bool,
 }
 
 impl ResponseBody {
     pub(super) fn new(incoming: Incoming, lease: Lease) -> Self {
-        let mut body = Self { incoming, lease: Some(lease) };
+        let mut body = Self { incoming, lease: Some(lease), waiting: false };
         if body.incoming.is_end_stream() {
             body.release();
         }
@@ -149,18 +152,42 @@ impl ResponseBody {
             lease.release();
         }
     }
+
+    /// The next piece is the upstream's to send. A client that reads slowly is no silence of the upstream.
+    fn wait(&mut self, cx: &Context<'_>) -> Poll<Option<Result<Frame<Bytes>, AnswerFault>>> {
+        let Some(lease) = &self.lease else { return Poll::Pending };
+        let (silence, limit) = lease.silence();
+        if !self.waiting {
+            self.waiting = true;
+            silence.arm(limit);
+        }
+        if silence.poll_passed(cx).is_ready() {
+            self.lease = None;
+            return Poll::Ready(Some(Err(AnswerFault::TimedOut)));
+        }
+        Poll::Pending
+    }
+
+    fn hear(&mut self) {
+        if std::mem::take(&mut self.waiting)
+            && let Some(lease) = &self.lease
+        {
+            lease.silence().0.disarm();
+        }
+    }
 }
 
 impl Body for ResponseBody {
     type Data = Bytes;
-    type Error = hyper::Error;
+    type Error = AnswerFault;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        let polled = Pin::new(&mut self.incoming).poll_frame(cx);
-        if matches!(polled, Poll::Ready(None)) || self.incoming.is_end_stream() {
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, AnswerFault>>> {
+        let Poll::Ready(piece) = Pin::new(&mut self.incoming).poll_frame(cx) else { return self.wait(cx) };
+        self.hear();
+        if piece.is_none() || self.incoming.is_end_stream() {
             self.release();
         }
-        polled
+        Poll::Ready(piece.map(|piece| piece.map_err(AnswerFault::Broken)))
     }
 
     fn is_end_stream(&self) -> bool {

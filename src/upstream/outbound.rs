@@ -13,7 +13,7 @@ use hyper::body::Incoming;
 
 use super::body::{Exchange, RequestBody, Watch};
 use super::error::PrepareError;
-use super::settings::{HostHeader, Settings};
+use super::settings::Settings;
 use crate::access::{CaseRule, Mount, PathOptions, Permit, RequestPath};
 use crate::ambient::Ticker;
 use crate::wire::{Authorization, FieldFilter, Host, IdentitySettings, Intake, Nominated, move_fields, via};
@@ -25,8 +25,6 @@ const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 pub struct Forwarding {
     /// Where they go.
     pub upstream: Settings,
-    /// The upstream's own `Host`.
-    pub upstream_host: HeaderValue,
     /// Which fields pass.
     pub filter: FieldFilter,
     /// What is said about the caller.
@@ -46,6 +44,8 @@ pub struct Forwarding {
 /// A request that may leave.
 pub struct Outbound {
     request: Request<RequestBody>,
+    /// The protocol to switch to. The fields that ask for it are written with the connection.
+    upgrade: Option<HeaderValue>,
 }
 
 impl Outbound {
@@ -76,15 +76,25 @@ impl Outbound {
         *request.headers_mut() = fields;
         // hyper keeps the spelling of field names here
         *request.extensions_mut() = extensions;
-        Ok(Self { request })
+        Ok(Self { request, upgrade: extra.upgrade })
     }
 
-    pub(super) fn again(request: Request<RequestBody>) -> Self {
-        Self { request }
+    pub(super) fn again(request: Request<RequestBody>, upgrade: Option<HeaderValue>) -> Self {
+        Self { request, upgrade }
     }
 
-    pub(super) fn into_request(self) -> Request<RequestBody> {
-        self.request
+    pub(super) fn into_parts(self) -> (Request<RequestBody>, Option<HeaderValue>) {
+        (self.request, self.upgrade)
+    }
+
+    /// The protocol to switch to, where one is asked for (RFC 9110, section 7.8).
+    pub(super) fn upgrade(&self) -> Option<&HeaderValue> {
+        self.upgrade.as_ref()
+    }
+
+    /// Addresses a server by its own name.
+    pub(super) fn set_host(&mut self, host: &HeaderValue) {
+        self.request.headers_mut().insert(HOST, host.clone());
     }
 
     /// A second copy, where sending twice is the same as sending once: idempotent and without a body
@@ -102,7 +112,7 @@ impl Outbound {
         copy.uri_mut().clone_from(self.request.uri());
         // without the spelling of the names, which hyper keeps beside them: nearly every copy is made in vain
         copy.headers_mut().clone_from(self.request.headers());
-        Some(Self { request: copy })
+        Some(Self { request: copy, upgrade: self.upgrade.clone() })
     }
 }
 
@@ -112,6 +122,8 @@ pub struct Extra<'a> {
     pub request_id: HeaderValue,
     /// Makes the deadlines of a body.
     pub ticker: &'a Ticker,
+    /// The protocol to switch to, `None` where none is asked for.
+    pub upgrade: Option<HeaderValue>,
 }
 
 /// Origin-form: the decided path, and the query as it came.
@@ -171,7 +183,8 @@ fn write_fields(
     let Intake { head, client, said, credential, .. } = intake;
     let via = via(head.version);
     let mut fields = HeaderMap::with_capacity(head.headers.len() + 10);
-    fields.insert(HOST, outbound_host(host, how));
+    // where the upstream's own is wanted, it takes this place when a server is chosen
+    fields.insert(HOST, host.field().clone());
     let used = credential.is_some() && permit.identity().is_some();
     let drop_credential = used && how.identity.authorization == Authorization::Remove;
     pass_fields(head.headers, &mut fields, &how.filter, drop_credential);
@@ -182,13 +195,6 @@ fn write_fields(
         how.identity.set_fields(&mut fields, identity);
     }
     (fields, head.extensions)
-}
-
-fn outbound_host(host: &Host, how: &Forwarding) -> HeaderValue {
-    match how.upstream.host {
-        HostHeader::Preserve => host.field().clone(),
-        HostHeader::Upstream => how.upstream_host.clone(),
-    }
 }
 
 /// Moves the fields that pass, in their order.
