@@ -6,6 +6,7 @@ use http::{HeaderValue, Method, Response, StatusCode};
 use http_body_util::Full;
 
 use super::AdminState;
+use super::readiness::Report;
 use crate::telemetry::metrics;
 
 type Answer = Response<Full<Bytes>>;
@@ -32,7 +33,8 @@ fn health(_: &AdminState) -> Answer {
 fn readiness(state: &AdminState) -> Answer {
     let readiness = (state.readiness)();
     let status = if readiness.is_ready() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    let report = serde_json::to_string(&readiness).expect("a map of texts is JSON");
+    let report = Report { readiness, servers: (state.servers)() };
+    let report = serde_json::to_string(&report).expect("a map of texts is JSON");
     respond(status, "application/json", report + "\n")
 }
 

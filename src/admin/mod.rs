@@ -13,7 +13,7 @@ pub use serve::serve;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::telemetry::metrics::Metrics;
+use crate::telemetry::metrics::{Metrics, ServerLevel};
 
 /// What the admin listener answers from.
 #[derive(Clone)]
@@ -22,6 +22,8 @@ pub struct AdminState {
     pub metrics: Arc<Metrics>,
     /// Asked at each `/readyz`; it must not block.
     pub readiness: Arc<dyn Fn() -> Readiness + Send + Sync>,
+    /// How the servers of all upstreams are, for `/readyz` to show; it must not block.
+    pub servers: Arc<dyn Fn() -> Vec<ServerLevel> + Send + Sync>,
 }
 
 impl fmt::Debug for AdminState {

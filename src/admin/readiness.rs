@@ -1,8 +1,18 @@
 //! Whether the process should be sent requests.
 
+use std::collections::BTreeMap;
+
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
-/// What `/readyz` reports. The health of upstreams is no part of it: a gateway whose upstream is away still gives the
+use crate::telemetry::metrics::ServerLevel;
+
+/// What `/readyz` answers: whether all is well, and how each server of each upstream is.
+pub(super) struct Report {
+    pub(super) readiness: Readiness,
+    pub(super) servers: Vec<ServerLevel>,
+}
+
+/// What `/readyz` decides by. The health of upstreams is no part of it: a gateway whose upstream is away still gives the
 /// right answers, and taking it out of rotation would not help.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Readiness {
@@ -45,12 +55,18 @@ impl Readiness {
     }
 }
 
-/// `{"ready":…,"checks":{"configuration":"ok",…}}`; a check that failed says why.
-impl Serialize for Readiness {
+/// `{"ready":…,"checks":{"configuration":"ok",…},"upstreams":{"app":{"127.0.0.1:9000":"up"},…}}`; a check that failed
+/// says why.
+impl Serialize for Report {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut report = serializer.serialize_map(Some(2))?;
-        report.serialize_entry("ready", &self.is_ready())?;
-        report.serialize_entry("checks", &Checks(self.checks()))?;
+        let mut services: BTreeMap<&str, BTreeMap<&str, &str>> = BTreeMap::new();
+        for level in &self.servers {
+            services.entry(&level.service).or_default().insert(&level.server, level.state);
+        }
+        let mut report = serializer.serialize_map(Some(3))?;
+        report.serialize_entry("ready", &self.readiness.is_ready())?;
+        report.serialize_entry("checks", &Checks(self.readiness.checks()))?;
+        report.serialize_entry("upstreams", &services)?;
         report.end()
     }
 }

@@ -31,7 +31,13 @@ impl Admin {
         let address = listener.local_addr().unwrap();
         let readiness = Arc::new(Mutex::new(Readiness::READY));
         let told = Arc::clone(&readiness);
-        let state = AdminState { metrics: Metrics::new(), readiness: Arc::new(move || *told.lock().unwrap()) };
+        let level =
+            |server: &str, state, share| ServerLevel { service: "app".into(), server: server.into(), state, share };
+        let state = AdminState {
+            metrics: Metrics::new(),
+            readiness: Arc::new(move || *told.lock().unwrap()),
+            servers: Arc::new(move || vec![level("b:1", "down", 0.0), level("a:1", "up", 1.0)]),
+        };
         let shutdown = CancellationToken::new();
         let served = serve_within(limits, listener, state, shutdown.clone());
         let runtime = runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -82,13 +88,13 @@ fn readiness_says_what_is_the_matter() {
     let admin = Admin::start();
     let answer = admin.ask("GET /readyz");
     assert!(answer.starts_with("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n"), "{answer}");
-    let body = r#"{"ready":true,"checks":{"configuration":"ok","listening":"ok","state":"ok","running":"ok"}}"#;
+    let body = r#"{"ready":true,"checks":{"configuration":"ok","listening":"ok","state":"ok","running":"ok"},"upstreams":{"app":{"a:1":"up","b:1":"down"}}}"#;
     assert!(answer.ends_with(&format!("\r\n\r\n{body}\n")), "{answer}");
 
     admin.readiness.lock().unwrap().running = Check::Failed("draining");
     let answer = admin.ask("GET /readyz");
     assert!(answer.starts_with("HTTP/1.1 503 Service Unavailable\r\n"), "{answer}");
-    let body = r#"{"ready":false,"checks":{"configuration":"ok","listening":"ok","state":"ok","running":"draining"}}"#;
+    let body = r#"{"ready":false,"checks":{"configuration":"ok","listening":"ok","state":"ok","running":"draining"},"upstreams":{"app":{"a:1":"up","b:1":"down"}}}"#;
     assert!(answer.ends_with(&format!("\r\n\r\n{body}\n")), "{answer}");
 }
 

@@ -243,6 +243,11 @@ impl<'a> Reader<'a> {
         }
     }
 
+    fn unreadable(&mut self, entry: &Entry, path: &Path, error: &std::io::Error) {
+        let message = format!("cannot read `{}`: {}", path.display(), reason(error));
+        self.report(Finding::error(Code::UnreadableFile, entry.node.span, message));
+    }
+
     fn secret_file(&mut self, entry: &Entry) -> Option<String> {
         let path = self.path(entry)?;
         match self.files.read_text(&path) {
@@ -253,8 +258,7 @@ impl<'a> Reader<'a> {
                 Some(text)
             }
             Err(error) => {
-                let message = format!("cannot read `{}`: {}", path.display(), reason(&error));
-                self.report(Finding::error(Code::UnreadableFile, entry.node.span, message));
+                self.unreadable(entry, &path, &error);
                 None
             }
         }

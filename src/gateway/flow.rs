@@ -89,11 +89,12 @@ async fn answer(
     let downstream = Downstream::of(worker, &target, &mut intake, until, snapshot.server().timeouts.tunnel);
     let interim = peer.interim().cloned();
     let extra = Extra { request_id: record.request_id.clone(), ticker: &worker.ticker, interim };
+    let client = intake.client.address;
     let outbound = Outbound::prepare(permit, &target.host, intake, body, &service.forwarding, extra)?;
     let asked = ambient::now();
-    let forwarded = pinned.lanes[index].pool.send(outbound).await;
-    record.upstream_answered(asked);
-    Ok(match (forwarded?, downstream) {
+    let forwarded = pinned.lanes[index].upstream.send(outbound, client).await;
+    record.upstream_answered(asked, forwarded.server);
+    Ok(match (forwarded.outcome?, downstream) {
         (Sent::Answer(response), _) => Answer::Forwarded(response),
         (Sent::Switched(upstream), Some(downstream)) => Answer::Switched(Box::new(Switch { upstream, downstream })),
         (Sent::Switched(_), None) => return Err(ForwardError::Protocol("it switches unasked".to_owned()).into()),

@@ -13,6 +13,7 @@ use crate::access::{Identity, RuleId};
 use crate::ambient;
 use crate::telemetry::access_log::{Aborted, AccessLine};
 use crate::telemetry::metrics::{Outcome, ServiceMetrics};
+use crate::upstream::ServerIndex;
 use crate::wire::Answered;
 
 /// One request, as far as it is known. Dropping it writes it down.
@@ -31,6 +32,8 @@ pub(super) struct Record {
     pub(super) rule: Option<RuleId>,
     pub(super) outcome: Outcome,
     pub(super) reason: Option<String>,
+    /// The server that was asked last.
+    pub(super) server: Option<ServerIndex>,
     pub(super) upstream_time: Option<Duration>,
     pub(super) status: Option<u16>,
     pub(super) bytes: u64,
@@ -68,6 +71,7 @@ impl Record {
             rule: None,
             outcome: Outcome::BadRequest,
             reason: None,
+            server: None,
             upstream_time: None,
             status: None,
             bytes: 0,
@@ -93,13 +97,17 @@ impl Record {
         }
     }
 
-    /// Takes the time of the upstream, which was asked then.
-    pub(super) fn upstream_answered(&mut self, asked: Instant) {
+    /// Takes the time of the upstream, which was asked then, and which of its servers it was.
+    pub(super) fn upstream_answered(&mut self, asked: Instant, server: Option<ServerIndex>) {
+        self.server = server;
         self.upstream_time = Some(ambient::now().duration_since(asked));
     }
 
     fn write_line(&self, duration: Duration) {
-        let service = self.service();
+        let (service, lane) = match self.route {
+            Route::Service(index) => (Some(&self.pinned.snapshot.services[index]), Some(&self.pinned.lanes[index])),
+            Route::None | Route::Portal => (None, None),
+        };
         let rule = service.zip(self.rule).map(|(service, id)| &*service.policy.rule(id).name);
         self.worker.log.write(&AccessLine {
             time: self.time,
@@ -115,7 +123,7 @@ impl Record {
             reason: self.reason.as_deref(),
             status: self.status.unwrap_or(0),
             bytes: self.bytes,
-            upstream: service.filter(|_| self.upstream_time.is_some()).map(|service| service.upstream_name.as_str()),
+            upstream: lane.zip(self.server).map(|(lane, server)| lane.upstream.name(server)),
             duration,
             upstream_duration: self.upstream_time,
             aborted: self.aborted,

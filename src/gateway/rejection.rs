@@ -1,7 +1,7 @@
 //! Every way in which a request is not forwarded, and the one table from there to an answer.
 
 use bytes::Bytes;
-use http::header::{ALLOW, CONNECTION, HeaderName, WWW_AUTHENTICATE};
+use http::header::{ALLOW, CONNECTION, HeaderName, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, Response, StatusCode};
 
 use super::identify::CredentialError;
@@ -108,6 +108,7 @@ impl Rejection {
             Self::Ambiguous(BadRequest::MethodNotAllowed) => {
                 Some((ALLOW, "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"))
             }
+            Self::Forward(ForwardError::Unavailable) => Some((RETRY_AFTER, "1")),
             Self::Ambiguous(_)
             | Self::NoService
             | Self::Challenge
@@ -137,9 +138,12 @@ impl Rejection {
 
 fn forward_status(error: &ForwardError) -> StatusCode {
     match error {
-        ForwardError::Resolve(_) | ForwardError::Connect(_) | ForwardError::Closed(_) | ForwardError::Protocol(_) => {
-            StatusCode::BAD_GATEWAY
-        }
+        ForwardError::Resolve(_)
+        | ForwardError::Connect(_)
+        | ForwardError::Tls(_)
+        | ForwardError::Closed(_)
+        | ForwardError::Protocol(_) => StatusCode::BAD_GATEWAY,
+        ForwardError::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
         ForwardError::ConnectTimeout | ForwardError::ResponseTimeout => StatusCode::GATEWAY_TIMEOUT,
         ForwardError::Client(BodyFault::Broken) => StatusCode::BAD_REQUEST,
         ForwardError::Client(BodyFault::TooLarge) => StatusCode::PAYLOAD_TOO_LARGE,
@@ -150,7 +154,10 @@ fn forward_status(error: &ForwardError) -> StatusCode {
 /// Without names and addresses of the upstream: those are for the access log.
 fn forward_detail(error: &ForwardError) -> String {
     match error {
-        ForwardError::Resolve(_) | ForwardError::Connect(_) => "The upstream cannot be reached".to_owned(),
+        ForwardError::Resolve(_) | ForwardError::Connect(_) | ForwardError::Tls(_) => {
+            "The upstream cannot be reached".to_owned()
+        }
+        ForwardError::Unavailable => "No server of the upstream is healthy".to_owned(),
         ForwardError::Closed(_) => "The upstream closed the connection before its answer".to_owned(),
         ForwardError::Protocol(_) => "The upstream's answer is not HTTP".to_owned(),
         ForwardError::ConnectTimeout | ForwardError::ResponseTimeout => {
@@ -163,7 +170,8 @@ fn forward_detail(error: &ForwardError) -> String {
 /// How a failure on the way out is counted; `None`: the client's own fault.
 pub(super) fn upstream_error_kind(error: &ForwardError) -> Option<UpstreamErrorKind> {
     match error {
-        ForwardError::Resolve(_) | ForwardError::Connect(_) => Some(UpstreamErrorKind::Connect),
+        ForwardError::Resolve(_) | ForwardError::Connect(_) | ForwardError::Tls(_) => Some(UpstreamErrorKind::Connect),
+        ForwardError::Unavailable => Some(UpstreamErrorKind::Unavailable),
         ForwardError::ConnectTimeout => Some(UpstreamErrorKind::ConnectTimeout),
         ForwardError::ResponseTimeout => Some(UpstreamErrorKind::ResponseTimeout),
         ForwardError::Closed(_) => Some(UpstreamErrorKind::Reset),

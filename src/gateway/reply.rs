@@ -11,7 +11,7 @@ use super::record::Record;
 use super::tunnel::Tunnel;
 use crate::telemetry::access_log::Aborted;
 use crate::telemetry::metrics::UpstreamErrorKind;
-use crate::upstream::ResponseBody;
+use crate::upstream::{AnswerFault, ResponseBody};
 
 /// What becomes of a request.
 pub struct Reply {
@@ -66,14 +66,17 @@ impl ReplyBody {
         Self { source, record: Some(Box::new(record)) }
     }
 
-    fn note(&mut self, polled: &Poll<Option<Result<Frame<Bytes>, hyper::Error>>>) {
+    fn note(&mut self, polled: &Poll<Option<Result<Frame<Bytes>, AnswerFault>>>) {
         let Some(record) = &mut self.record else { return };
         match polled {
             Poll::Ready(Some(Ok(frame))) => record.bytes += frame.data_ref().map_or(0, |data| data.len() as u64),
             Poll::Ready(Some(Err(error))) => {
                 record.aborted = Some(Aborted::Upstream);
                 record.reason = Some(format!("the upstream's answer broke off: {error}"));
-                record.metrics().upstream_error(UpstreamErrorKind::Reset);
+                record.metrics().upstream_error(match error {
+                    AnswerFault::Broken(_) => UpstreamErrorKind::Reset,
+                    AnswerFault::TimedOut => UpstreamErrorKind::ResponseTimeout,
+                });
             }
             Poll::Ready(None) => record.aborted = None,
             Poll::Pending => {}
@@ -83,9 +86,9 @@ impl ReplyBody {
 
 impl Body for ReplyBody {
     type Data = Bytes;
-    type Error = hyper::Error;
+    type Error = AnswerFault;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, AnswerFault>>> {
         let polled = match &mut self.source {
             Source::Own(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
             Source::Upstream(body) => Pin::new(body).poll_frame(cx),

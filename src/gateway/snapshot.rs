@@ -3,14 +3,13 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use http::HeaderValue;
 use tokio::sync::watch;
 
 use crate::access::{PathOptions, Policy, Router};
 use crate::config::{self, Config};
 use crate::portal::{Portal, PortalSettings};
 use crate::token::{Issuer, IssuerSettings, Verifier, VerifierSettings};
-use crate::upstream::Forwarding;
+use crate::upstream::{Fleet, Forwarding, Roster};
 use crate::users::{Directory, Hasher};
 use crate::wire::{Cors, FieldFilter, ResponseFields, TrustedProxies};
 
@@ -34,14 +33,15 @@ pub(super) struct Service {
     pub(super) policy: Policy,
     pub(super) paths: PathOptions,
     pub(super) forwarding: Forwarding,
-    pub(super) upstream_name: String,
+    pub(super) roster: Arc<Roster>,
     pub(super) cors: Option<Cors>,
     pub(super) response_fields: ResponseFields,
 }
 
 impl Snapshot {
-    /// Makes one load of the configuration ready. `hasher` checks the passwords of all loads.
-    pub fn new(config: Config, hasher: Hasher) -> Self {
+    /// Makes one load of the configuration ready. `hasher` checks the passwords of all loads, `fleet` knows the servers of
+    /// all; what is made last is what it watches.
+    pub fn new(config: Config, hasher: Hasher, fleet: &Fleet) -> Self {
         let directory = Arc::new(config.directory);
         let token = config.auth.token;
         let verifier = VerifierSettings {
@@ -60,8 +60,10 @@ impl Snapshot {
         let portal = PortalSettings { prefix: config.auth.path, token_paths: config.auth.token_paths };
         let body_timeout = config.server.timeouts.body;
         let widest = config.services.iter().fold(PathOptions::default(), |all, service| all.union(service.paths));
+        let rosters = fleet.muster(config.services.iter().map(|service| (&*service.name, &service.upstream)));
+        let services = config.services.into_iter().zip(rosters);
         Self {
-            services: config.services.into_iter().map(|service| Service::new(service, body_timeout)).collect(),
+            services: services.map(|(service, roster)| Service::new(service, roster, body_timeout)).collect(),
             router: config.router,
             widest_paths: widest,
             trusted: TrustedProxies::new(config.server.trusted_proxies.clone()),
@@ -80,12 +82,9 @@ impl Snapshot {
 }
 
 impl Service {
-    fn new(service: config::Service, body_timeout: std::time::Duration) -> Self {
-        let upstream_name = service.upstream.origin.to_string();
-        let upstream_host = HeaderValue::from_str(&upstream_name).expect("a parsed origin is visible ASCII");
+    fn new(service: config::Service, roster: Arc<Roster>, body_timeout: std::time::Duration) -> Self {
         let forwarding = Forwarding {
             upstream: service.upstream,
-            upstream_host,
             filter: Arc::new(FieldFilter::new(&service.identity)),
             identity: service.identity,
             strip: service.strip_path.then_some(service.mount),
@@ -99,7 +98,7 @@ impl Service {
             policy: service.policy,
             paths: service.paths,
             forwarding,
-            upstream_name,
+            roster,
             cors: service.cors,
             response_fields: service.response_fields,
         }

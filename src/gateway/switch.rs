@@ -19,7 +19,7 @@ pub(super) struct Switch {
 impl Switch {
     /// The answer, and the tunnel behind it.
     pub(super) fn reply(self, mut record: Record) -> Reply {
-        let Self { upstream: Switched { head, io, held }, downstream } = self;
+        let Self { upstream: Switched { head, io, held, load }, downstream } = self;
         let mut response = Response::new(ReplyBody::none());
         *response.headers_mut() = head.headers;
         remove_hop_by_hop(response.headers_mut());
@@ -39,6 +39,6 @@ impl Switch {
         };
         add_own_fields(&record, response.headers_mut());
         record.status = Some(response.status().as_u16());
-        Reply { response, tunnel: Some(Tunnel::new((io, held), downstream, record)) }
+        Reply { response, tunnel: Some(Tunnel::new(io, (held, load), downstream, record)) }
     }
 }

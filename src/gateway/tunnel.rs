@@ -17,6 +17,7 @@ use super::standing::Standing;
 use crate::ambient::Deadline;
 use crate::telemetry::access_log::Aborted;
 use crate::telemetry::metrics::Held;
+use crate::upstream::Load;
 
 /// Both ends of an upgraded connection, before bytes flow. Dropped without [`Tunnel::run`], the upstream's end closes.
 pub struct Tunnel {
@@ -26,14 +27,20 @@ pub struct Tunnel {
     record: Record,
     idle: Deadline,
     idle_after: Duration,
-    _counted: (Held, Held),
+    _counted: (Held, Held, Option<Load>),
 }
 
 impl Tunnel {
-    pub(super) fn new(upstream: (Upgraded, Held), downstream: Downstream, record: Record) -> Self {
-        let Downstream { stream, standing, idle, idle_after, counted, .. } = downstream;
-        let (upstream, held) = upstream;
-        Self { upstream, client: stream, standing, record, idle, idle_after, _counted: (counted, held) }
+    /// `counted` is the upstream's end as it is counted.
+    pub(super) fn new(
+        upstream: Upgraded,
+        counted: (Held, Option<Load>),
+        downstream: Downstream,
+        record: Record,
+    ) -> Self {
+        let Downstream { stream, standing, idle, idle_after, counted: held, .. } = downstream;
+        let _counted = (held, counted.0, counted.1);
+        Self { upstream, client: stream, standing, record, idle, idle_after, _counted }
     }
 
     /// Whether the client's end is a stream of HTTP/2, and not its whole connection.

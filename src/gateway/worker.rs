@@ -7,12 +7,12 @@ use std::sync::Arc;
 use http::HeaderValue;
 use tokio::sync::watch;
 
-use super::snapshot::{Shared, Snapshot};
+use super::snapshot::{Service, Shared, Snapshot};
 use crate::ambient::{self, Ticker};
 use crate::telemetry::access_log::LogShard;
 use crate::telemetry::metrics::{Metrics, ServiceMetrics, Shard, UpstreamConnection};
 use crate::token::TokenCache;
-use crate::upstream::{ConnectionCounts, Connector, Pool, Settings};
+use crate::upstream::{ConnectionCounts, Connector, Means, Roster, Upstream};
 
 /// Tokens that a worker remembers as verified; about 60 bytes each, and the token.
 const CACHED_TOKENS: usize = 4096;
@@ -37,8 +37,7 @@ pub struct WorkerParts {
 pub struct Worker {
     shared: Arc<Shared>,
     pinned: RefCell<Rc<Pinned>>,
-    connector: Rc<Connector>,
-    counts: Rc<ConnectionCounts>,
+    means: Rc<Means>,
     pub(super) ticker: Ticker,
     pub(super) metrics: Arc<Metrics>,
     pub(super) shard: Shard,
@@ -48,7 +47,7 @@ pub struct Worker {
     ended: Cell<bool>,
 }
 
-/// A snapshot with this worker's pools and counters for it.
+/// A snapshot with this worker's connections and counters for it.
 pub(super) struct Pinned {
     generation: u64,
     pub(super) snapshot: Arc<Snapshot>,
@@ -61,33 +60,31 @@ pub(super) struct Pinned {
 
 /// What a worker keeps for one service.
 pub(super) struct Lane {
-    pub(super) pool: Rc<Pool>,
+    pub(super) upstream: Rc<Upstream>,
     pub(super) metrics: ServiceMetrics,
 }
 
 impl Worker {
     /// A worker for the snapshot in force.
     pub fn new(parts: WorkerParts) -> Self {
-        let connector = Rc::new(Connector::default());
-        let counts = Rc::new(ConnectionCounts {
+        let counts = ConnectionCounts {
             idle: parts.shard.upstream_connections(UpstreamConnection::Idle),
             active: parts.shard.upstream_connections(UpstreamConnection::Active),
-        });
-        let make = |settings: &Settings| {
-            Pool::new(settings.clone(), Rc::clone(&connector), parts.ticker.clone(), Rc::clone(&counts))
         };
+        let means = Rc::new(Means { connector: Connector::default(), ticker: parts.ticker.clone(), counts });
+        let id_prefix = u64::from_le_bytes(parts.id_seed);
+        let make = |service: &Service| reach(service, &means, &parts.shard, id_prefix);
         let generation = parts.shared.generation();
         let pinned = Pinned::new(generation, parts.shared.current(), &parts.shard, make);
         Self {
             shared: parts.shared,
             pinned: RefCell::new(Rc::new(pinned)),
-            connector,
-            counts,
+            means,
             ticker: parts.ticker,
             metrics: parts.metrics,
             shard: parts.shard,
             log: parts.log,
-            id_prefix: u64::from_le_bytes(parts.id_seed),
+            id_prefix,
             id_counter: Cell::new(0),
             ended: Cell::new(false),
         }
@@ -138,12 +135,10 @@ impl Worker {
 
     fn renew(&self, generation: u64) {
         let old = Rc::clone(&self.pinned.borrow());
-        let keep_or_make = |settings: &Settings| match old.lanes.iter().find(|lane| lane.pool.serves(settings)) {
-            Some(lane) => Rc::clone(&lane.pool),
-            None => {
-                let (connector, counts) = (Rc::clone(&self.connector), Rc::clone(&self.counts));
-                Pool::new(settings.clone(), connector, self.ticker.clone(), counts)
-            }
+        let kept = |roster: &Roster| old.lanes.iter().find(|lane| lane.upstream.serves(roster));
+        let keep_or_make = |service: &Service| match kept(&service.roster) {
+            Some(lane) => Rc::clone(&lane.upstream),
+            None => reach(service, &self.means, &self.shard, self.id_prefix),
         };
         let pinned = Pinned::new(generation, self.shared.current(), &self.shard, keep_or_make);
         *self.pinned.borrow_mut() = Rc::new(pinned);
@@ -161,15 +156,25 @@ impl Worker {
 }
 
 impl Pinned {
-    fn new(generation: u64, snapshot: Arc<Snapshot>, shard: &Shard, pool: impl Fn(&Settings) -> Rc<Pool>) -> Self {
+    fn new(
+        generation: u64,
+        snapshot: Arc<Snapshot>,
+        shard: &Shard,
+        upstream: impl Fn(&Service) -> Rc<Upstream>,
+    ) -> Self {
         let lanes = snapshot.services.iter().map(|service| {
             let rules: Vec<&str> = service.policy.rules().iter().map(|rule| &*rule.name).collect();
-            Lane { pool: pool(&service.forwarding.upstream), metrics: shard.service(&service.name, &rules) }
+            Lane { upstream: upstream(service), metrics: shard.service(&service.name, &rules) }
         });
         let lanes = lanes.collect();
         let tokens = RefCell::new(TokenCache::new(CACHED_TOKENS, ambient::hash_state()));
         Self { generation, lanes, unrouted: shard.unrouted(), portal: shard.portal(), tokens, snapshot }
     }
+}
+
+/// A worker's way to a service, without a connection so far. Chance says which server it begins with.
+fn reach(service: &Service, means: &Rc<Means>, shard: &Shard, chance: u64) -> Rc<Upstream> {
+    Upstream::new(&service.roster, means, chance as usize, |server| shard.server(&service.name, server))
 }
 
 /// Writes a number as lower-case hexadecimal digits, one a byte of `out`.

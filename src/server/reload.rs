@@ -13,6 +13,7 @@ use crate::config::{self, Config, LoadRequest, Loaded, Problem, Problems, Severi
 use crate::gateway::{Shared, Snapshot};
 use crate::telemetry::events::Events;
 use crate::telemetry::metrics::{Metrics, ReloadOutcome};
+use crate::upstream::Fleet;
 use crate::users::Hasher;
 
 /// How long the files must be left alone before they are read: editors and deployments write in several steps.
@@ -37,6 +38,7 @@ pub(super) struct Target {
     /// `None` where clients are served in the clear.
     pub(super) tls: Option<Arc<Tls>>,
     pub(super) hasher: Hasher,
+    pub(super) fleet: Arc<Fleet>,
     pub(super) metrics: Arc<Metrics>,
     pub(super) events: Option<Events>,
 }
@@ -206,7 +208,8 @@ impl Reloader {
             tls.replace(settings);
         }
         let (services, users) = (loaded.config.services.len(), loaded.config.directory.users().count());
-        self.target.shared.replace(Snapshot::new(loaded.config, self.target.hasher.clone()));
+        let snapshot = Snapshot::new(loaded.config, self.target.hasher.clone(), &self.target.fleet);
+        self.target.shared.replace(snapshot);
         self.present.digest = loaded.digest;
         self.present.files.clone_from(&loaded.files);
         self.follow(&loaded.files);

@@ -26,7 +26,8 @@ use crate::config::{LoadRequest, Loaded};
 use crate::gateway::{Shared, Snapshot, Worker, WorkerParts};
 use crate::telemetry::access_log::AccessLog;
 use crate::telemetry::events::Events;
-use crate::telemetry::metrics::Metrics;
+use crate::telemetry::metrics::{Metrics, ServerLevels};
+use crate::upstream::Fleet;
 use crate::users::{Hasher, HasherSettings};
 
 /// Logins that wait for each thread that checks passwords; more are refused with 503.
@@ -89,9 +90,17 @@ pub fn run(settings: Settings, ready: impl FnOnce(&Bound)) -> Result<(), RunErro
     let hasher = Hasher::start(hasher_settings(request.cores))?;
     let fixed = Fixed::of(&loaded.config);
     let tls = loaded.config.server.tls.as_ref().map(|tls| Arc::new(Tls::new(tls)));
-    let shared = Arc::new(Shared::new(Snapshot::new(loaded.config, hasher.clone())));
-    let target =
-        Target { shared: Arc::clone(&shared), tls: tls.clone(), hasher, metrics: Arc::clone(&metrics), events };
+    let fleet = Fleet::new();
+    metrics.show_servers(levels(&fleet));
+    let shared = Arc::new(Shared::new(Snapshot::new(loaded.config, hasher.clone(), &fleet)));
+    let target = Target {
+        shared: Arc::clone(&shared),
+        tls: tls.clone(),
+        hasher,
+        fleet: Arc::clone(&fleet),
+        metrics: Arc::clone(&metrics),
+        events,
+    };
     let present = Present { files: loaded.files, digest: loaded.digest, fixed };
     let reloads = Reloads::start(request, present, target)?;
     let end = End::default();
@@ -100,8 +109,9 @@ pub fn run(settings: Settings, ready: impl FnOnce(&Bound)) -> Result<(), RunErro
 
     let outcome = runtime.block_on(async {
         let draining = Arc::new(AtomicBool::new(false));
+        tokio::spawn(Arc::clone(&fleet).watch());
         if let Some(listener) = admin {
-            let state = AdminState { metrics, readiness: readiness(&draining) };
+            let state = AdminState { metrics, readiness: readiness(&draining), servers: levels(&fleet).into() };
             tokio::spawn(admin::serve(listener, state, CancellationToken::new()));
         }
         tracing::info!(clients = ?bound.clients, admin = ?bound.admin, "listening");
@@ -128,6 +138,11 @@ fn hasher_settings(cores: usize) -> HasherSettings {
     let threads = NonZeroUsize::new(cores / 2).unwrap_or(NonZeroUsize::MIN);
     let queue_per_thread = NonZeroUsize::new(LOGIN_QUEUE).expect("the queue is not empty");
     HasherSettings { threads, queue_per_thread }
+}
+
+fn levels(fleet: &Arc<Fleet>) -> ServerLevels {
+    let fleet = Arc::clone(fleet);
+    Box::new(move || fleet.levels())
 }
 
 fn readiness(draining: &Arc<AtomicBool>) -> Arc<dyn Fn() -> Readiness + Send + Sync> {

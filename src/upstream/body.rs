@@ -12,9 +12,9 @@ use http::HeaderName;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 
-use super::error::BodyFault;
+use super::error::{AnswerFault, BodyFault};
 use super::gate::Gate;
-use super::pool::Lease;
+use super::server::Lease;
 use crate::ambient::Deadline;
 use crate::wire::{FieldFilter, filter_trailers, trailer_is_harmless};
 
@@ -75,6 +75,13 @@ impl RequestBody {
         let Watch { limit, stall, stall_after, filter, exchange } = watch;
         let (left, waiting, held) = (limit, false, false);
         Self { streamed: Some(Streamed { incoming, left, waiting, held, stall, stall_after, filter, exchange }) }
+    }
+
+    /// Lets a body that is held back pass.
+    pub(super) fn open_gate(&self) {
+        if let Some(gate) = self.exchange().and_then(|exchange| exchange.gate.as_ref()) {
+            gate.open();
+        }
     }
 
     /// What the body reports to the sender of the request; `None` where there is no body.
@@ -177,15 +184,18 @@ impl Drop for Streamed {
     }
 }
 
-/// The upstream's body on its way to the client. Read to its end, it gives the connection back to the pool.
+/// The upstream's body on its way to the client. Read to its end, it gives the connection back; dropped before, it
+/// closes the connection or, of HTTP/2, resets the stream.
 pub struct ResponseBody {
     incoming: Incoming,
     lease: Option<Lease>,
+    /// Whether it is the upstream that is waited for, and not the client.
+    waiting: bool,
 }
 
 impl ResponseBody {
     pub(super) fn new(incoming: Incoming, lease: Lease) -> Self {
-        let mut body = Self { incoming, lease: Some(lease) };
+        let mut body = Self { incoming, lease: Some(lease), waiting: false };
         if body.incoming.is_end_stream() {
             body.release();
         }
@@ -197,18 +207,43 @@ impl ResponseBody {
             lease.release();
         }
     }
+
+    /// The next piece is the upstream's to send. A client that reads slowly is no silence of the upstream.
+    fn wait(&mut self, cx: &Context<'_>) -> Poll<Option<Result<Frame<Bytes>, AnswerFault>>> {
+        let Some(lease) = &self.lease else { return Poll::Pending };
+        let (silence, limit) = lease.silence();
+        if !self.waiting {
+            self.waiting = true;
+            silence.arm(limit);
+        }
+        if silence.poll_passed(cx).is_ready() {
+            self.lease = None;
+            return Poll::Ready(Some(Err(AnswerFault::TimedOut)));
+        }
+        Poll::Pending
+    }
+
+    fn hear(&mut self) {
+        if std::mem::take(&mut self.waiting)
+            && let Some(lease) = &self.lease
+        {
+            lease.silence().0.disarm();
+        }
+    }
 }
 
 impl Body for ResponseBody {
     type Data = Bytes;
-    type Error = hyper::Error;
+    type Error = AnswerFault;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        let polled = Pin::new(&mut self.incoming).poll_frame(cx);
-        if matches!(polled, Poll::Ready(None)) || self.incoming.is_end_stream() {
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, AnswerFault>>> {
+        let Poll::Ready(piece) = Pin::new(&mut self.incoming).poll_frame(cx) else { return self.wait(cx) };
+        self.hear();
+        if piece.is_none() || self.incoming.is_end_stream() {
             self.release();
         }
-        polled.map_ok(|frame| with_trailers(frame, trailer_is_harmless))
+        let frame = piece.map(|piece| piece.map_err(AnswerFault::Broken));
+        Poll::Ready(frame.map(|frame| frame.map(|frame| with_trailers(frame, trailer_is_harmless))))
     }
 
     fn is_end_stream(&self) -> bool {

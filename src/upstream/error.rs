@@ -1,5 +1,6 @@
 //! What can go wrong on the way out, and whose fault it is.
 
+use std::error::Error;
 use std::{fmt, io};
 
 use crate::access::PathError;
@@ -33,14 +34,58 @@ pub enum ForwardError {
     Connect(io::Error),
     /// No connection was made in time.
     ConnectTimeout,
+    /// The TLS handshake failed: most of the time, the certificate is not one that is trusted.
+    Tls(io::Error),
     /// The connection ended before the answer.
     Closed(hyper::Error),
-    /// The answer is not HTTP.
+    /// The answer is not HTTP, or not one to this request.
     Protocol(String),
     /// No answer came in time.
     ResponseTimeout,
     /// The client's body failed first.
     Client(BodyFault),
+    /// No server is healthy, so none was asked.
+    Unavailable,
+}
+
+/// Why the body of an answer ends before its end. The fault is the upstream's.
+#[derive(Debug)]
+pub enum AnswerFault {
+    /// The connection, or the stream in it, broke.
+    Broken(hyper::Error),
+    /// Too long between two pieces.
+    TimedOut,
+}
+
+impl ForwardError {
+    /// The same failure to connect, for another request that waited for the same connection.
+    pub(super) fn echo(&self) -> Self {
+        let again = |error: &io::Error| io::Error::new(error.kind(), error.to_string());
+        match self {
+            Self::Resolve(name) => Self::Resolve(name.clone()),
+            Self::Connect(error) => Self::Connect(again(error)),
+            Self::Tls(error) => Self::Tls(again(error)),
+            Self::ConnectTimeout => Self::ConnectTimeout,
+            Self::Protocol(what) => Self::Protocol(what.clone()),
+            Self::Closed(error) => Self::Connect(io::Error::other(error.to_string())),
+            Self::ResponseTimeout => Self::ResponseTimeout,
+            Self::Client(fault) => Self::Client(*fault),
+            Self::Unavailable => Self::Unavailable,
+        }
+    }
+
+    /// Whether it speaks against the server: a failure to connect, a timeout or a reset. An answer never does.
+    pub(super) fn blames_server(&self) -> bool {
+        match self {
+            Self::Resolve(_)
+            | Self::Connect(_)
+            | Self::ConnectTimeout
+            | Self::Tls(_)
+            | Self::Closed(_)
+            | Self::ResponseTimeout => true,
+            Self::Protocol(_) | Self::Client(_) | Self::Unavailable => false,
+        }
+    }
 }
 
 impl fmt::Display for BodyFault {
@@ -53,7 +98,7 @@ impl fmt::Display for BodyFault {
     }
 }
 
-impl std::error::Error for BodyFault {}
+impl Error for BodyFault {}
 
 impl fmt::Display for ForwardError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -61,12 +106,35 @@ impl fmt::Display for ForwardError {
             Self::Resolve(name) => write!(f, "the upstream's name `{name}` cannot be resolved"),
             Self::Connect(error) => write!(f, "no connection to the upstream: {error}"),
             Self::ConnectTimeout => f.write_str("no connection to the upstream in time"),
-            Self::Closed(error) => write!(f, "the upstream closed the connection before its answer: {error}"),
+            Self::Tls(error) => write!(f, "no TLS with the upstream: {error}"),
+            Self::Closed(error) => {
+                write!(f, "the upstream closed the connection before its answer: {}", innermost(error))
+            }
             Self::Protocol(what) => write!(f, "the upstream's answer is not HTTP/1.1: {what}"),
             Self::ResponseTimeout => f.write_str("no answer from the upstream in time"),
             Self::Client(fault) => fault.fmt(f),
+            Self::Unavailable => f.write_str("no server of the upstream is healthy"),
         }
     }
 }
 
-impl std::error::Error for ForwardError {}
+impl Error for ForwardError {}
+
+impl fmt::Display for AnswerFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Broken(error) => innermost(error).fmt(f),
+            Self::TimedOut => f.write_str("nothing more came in time"),
+        }
+    }
+}
+
+impl Error for AnswerFault {}
+
+/// What hyper says and, of HTTP/2, why: by itself it says only `http2 error`.
+fn innermost(error: &hyper::Error) -> String {
+    match error.source() {
+        Some(source) => format!("{error}: {source}"),
+        None => error.to_string(),
+    }
+}

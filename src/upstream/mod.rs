@@ -1,16 +1,41 @@
 //! The only way out: from a permit to the upstream's answer.
+//!
+//! [`Upstream`] chooses a server and tries again; `server` chooses a connection; `http1` and `http2` carry one exchange.
+//! What is known of servers in the whole process is the [`Fleet`]'s.
 
+mod balance;
 mod body;
+mod client;
 mod connect;
 mod error;
+mod exchange;
+mod fleet;
 mod gate;
+mod health;
+mod http1;
+mod http2;
+mod opening;
+mod origin;
 mod outbound;
-mod pool;
+mod race;
+mod rewrite;
+mod roster;
+mod server;
 mod settings;
+mod state;
+mod stream;
+mod tls;
 
 pub use body::{RequestBody, ResponseBody};
+pub use client::{Forwarded, ServerIndex, Upstream};
 pub use connect::Connector;
-pub use error::{BodyFault, ForwardError, PrepareError};
+pub use error::{AnswerFault, BodyFault, ForwardError, PrepareError};
+pub use exchange::{Sent, Switched};
+pub use fleet::Fleet;
+pub use origin::{Origin, OriginError, Speaks};
 pub use outbound::{Extra, Forwarding, Outbound};
-pub use pool::{ConnectionCounts, Pool, Sent, Switched};
-pub use settings::{HostHeader, Origin, OriginError, Settings, Timeouts};
+pub use roster::Roster;
+pub use server::{ConnectionCounts, Means};
+pub use settings::{Balance, Health, HostHeader, Settings, Timeouts};
+pub use state::{Load, ServerState};
+pub use tls::{ClientTls, Identity, TlsError, Trust, certificates, private_key, system_roots};

@@ -9,8 +9,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::header::{
-    AUTHORIZATION, CONNECTION, CONTENT_LENGTH, EXPECT, HOST, SEC_WEBSOCKET_KEY, TE, TRAILER, TRANSFER_ENCODING,
-    UPGRADE, VIA,
+    AUTHORIZATION, CONNECTION, CONTENT_LENGTH, EXPECT, HOST, SEC_WEBSOCKET_KEY, TE, TRAILER, TRANSFER_ENCODING, VIA,
 };
 use http::uri::PathAndQuery;
 use http::{Extensions, HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Uri, Version};
@@ -20,7 +19,7 @@ use hyper::body::Incoming;
 use super::body::{Exchange, RequestBody, Watch};
 use super::error::PrepareError;
 use super::gate::Gate;
-use super::settings::{HostHeader, Settings};
+use super::settings::Settings;
 use crate::access::{CaseRule, Mount, PathOptions, Permit, RequestPath};
 use crate::ambient::{self, Ticker};
 use crate::wire::{
@@ -35,8 +34,6 @@ const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 pub struct Forwarding {
     /// Where they go.
     pub upstream: Settings,
-    /// The upstream's own `Host`.
-    pub upstream_host: HeaderValue,
     /// Which fields pass.
     pub filter: Arc<FieldFilter>,
     /// What is said about the caller.
@@ -56,6 +53,7 @@ pub struct Forwarding {
 /// A request that may leave.
 pub struct Outbound {
     request: Request<RequestBody>,
+    /// The protocol to switch to. The fields that ask for it are written with the connection.
     upgrade: Option<HeaderValue>,
 }
 
@@ -106,17 +104,22 @@ impl Outbound {
         Ok(Self { request, upgrade: upgrade.map(|upgrade| upgrade.protocol) })
     }
 
-    /// The protocol that the request asks to switch to.
-    pub(super) fn upgrade(&self) -> Option<&HeaderValue> {
-        self.upgrade.as_ref()
-    }
-
     pub(super) fn again(request: Request<RequestBody>, upgrade: Option<HeaderValue>) -> Self {
         Self { request, upgrade }
     }
 
-    pub(super) fn into_request(self) -> Request<RequestBody> {
-        self.request
+    pub(super) fn into_parts(self) -> (Request<RequestBody>, Option<HeaderValue>) {
+        (self.request, self.upgrade)
+    }
+
+    /// The protocol to switch to, where one is asked for (RFC 9110, section 7.8).
+    pub(super) fn upgrade(&self) -> Option<&HeaderValue> {
+        self.upgrade.as_ref()
+    }
+
+    /// Addresses a server by its own name.
+    pub(super) fn set_host(&mut self, host: &HeaderValue) {
+        self.request.headers_mut().insert(HOST, host.clone());
     }
 
     /// A second copy, where sending twice is the same as sending once: idempotent and without a body
@@ -207,7 +210,8 @@ fn write_fields(
     let Intake { head, client, said, credential, upgrade, takes_trailers, .. } = intake;
     let via = via(head.version);
     let mut fields = HeaderMap::with_capacity(head.headers.len() + 10);
-    fields.insert(HOST, outbound_host(host, how));
+    // where the upstream's own is wanted, it takes this place when a server is chosen
+    fields.insert(HOST, host.field().clone());
     let used = credential.is_some() && permit.identity().is_some();
     let drop_credential = used && how.identity.authorization == Authorization::Remove;
     let may_have_trailers = head.version == Version::HTTP_2 || head.headers.contains_key(TRANSFER_ENCODING);
@@ -220,33 +224,23 @@ fn write_fields(
     if let Some(names) = trailers {
         fields.insert(TRAILER, names);
     }
-    write_connection(&mut fields, upgrade, takes_trailers);
+    write_wishes(&mut fields, upgrade.as_ref(), takes_trailers);
     if let Some(identity) = permit.identity() {
         how.identity.set_fields(&mut fields, identity);
     }
     (fields, head.extensions)
 }
 
-/// What the gateway itself wants of the connection to the upstream (RFC 9110, sections 7.8 and 10.1.4).
-fn write_connection(fields: &mut HeaderMap, upgrade: Option<Upgrade>, takes_trailers: bool) {
+/// What the gateway itself asks of the upstream: trailers (RFC 9110, section 10.1.4), and the key of a WebSocket that was
+/// asked for over HTTP/2, which does without one (RFC 8441, section 5.1).
+fn write_wishes(fields: &mut HeaderMap, upgrade: Option<&Upgrade>, takes_trailers: bool) {
     if takes_trailers {
         fields.insert(TE, HeaderValue::from_static("trailers"));
         fields.insert(CONNECTION, HeaderValue::from_static("te"));
     }
-    let Some(Upgrade { protocol, form }) = upgrade else { return };
-    fields.append(CONNECTION, HeaderValue::from_static("upgrade"));
-    if form == UpgradeForm::Connect {
-        // HTTP/2 does without a key; the upstream does not (RFC 8441, section 5.1)
+    if upgrade.is_some_and(|upgrade| upgrade.form == UpgradeForm::Connect) {
         let key = STANDARD.encode(ambient::random_bytes::<16>());
         fields.insert(SEC_WEBSOCKET_KEY, HeaderValue::try_from(key).expect("base64 is visible ASCII"));
-    }
-    fields.insert(UPGRADE, protocol);
-}
-
-fn outbound_host(host: &Host, how: &Forwarding) -> HeaderValue {
-    match how.upstream.host {
-        HostHeader::Preserve => host.field().clone(),
-        HostHeader::Upstream => how.upstream_host.clone(),
     }
 }
 

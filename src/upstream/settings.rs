@@ -1,38 +1,68 @@
 //! What the configuration says about a service's upstream.
 
-use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
-use http::Uri;
-use http::uri::{Authority, Scheme};
+use http::uri::PathAndQuery;
+
+use super::origin::Origin;
+use super::tls::ClientTls;
 
 /// The `upstream` block of a service.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
-    /// The server to forward to.
-    pub origin: Origin,
+    /// The servers to forward to: at least one, and none twice.
+    pub servers: Vec<Origin>,
+    /// Which of several servers gets a request; default round robin.
+    pub balance: Balance,
+    /// How the servers are checked; `None`: not by requests of the gateway's own.
+    pub health: Option<Health>,
     /// How long its steps may take.
     pub timeouts: Timeouts,
     /// How often a request that cannot have had an effect is tried again; default 1.
     pub retries: u32,
     /// Which `Host` the upstream sees.
     pub host: HostHeader,
+    /// How `https` servers are met; `None` exactly where there is no such server.
+    pub tls: Option<Arc<ClientTls>>,
 }
 
-/// Scheme, host and port of an upstream server, such as `http://127.0.0.1:9000`.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Origin {
-    host: Box<str>,
-    port: u16,
+/// Which of several servers gets a request.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Balance {
+    /// One after the other, for each worker.
+    #[default]
+    RoundRobin,
+    /// The one with the fewest requests under way, over all workers.
+    LeastConnections,
+    /// Always the same one for a client's address, for as long as it is there (rendezvous hashing).
+    HashClient,
+}
+
+/// The `health` block: a GET that each server gets again and again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Health {
+    /// What is asked for; any status of 200 to 399 is healthy.
+    pub path: PathAndQuery,
+    /// From one check to the next; default 10 s.
+    pub interval: Duration,
+    /// How long a check may take, connection included; default 2 s.
+    pub timeout: Duration,
+    /// Checks in a row that must fail before a server is out; default 3.
+    pub unhealthy_after: u32,
+    /// Checks in a row that must succeed before it is back; default 2.
+    pub healthy_after: u32,
 }
 
 /// How long the steps towards an upstream may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timeouts {
-    /// From the decision to an established connection; default 2 s.
+    /// From the decision to an established connection, TLS included; default 2 s.
     pub connect: Duration,
     /// From the end of the request to the head of the answer; default 60 s.
     pub response: Duration,
+    /// Between two pieces of an answer's body; default 1 h, for streams of events may be silent for long.
+    pub stream: Duration,
     /// How long an unused connection is kept; default 90 s.
     pub idle: Duration,
 }
@@ -47,93 +77,41 @@ pub enum HostHeader {
     Upstream,
 }
 
-/// Why a text is no upstream server; `Display` says what to write instead.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum OriginError {
-    /// Not `scheme://host[:port]`.
-    Malformed,
-    /// `https://`, `h2c://` or `unix:`.
-    Unavailable(&'static str),
-    /// Some other scheme.
-    Scheme(String),
-    /// A path, query or user name behind or before the host.
-    Extra,
+impl Settings {
+    /// One server and every default.
+    pub fn of(server: Origin) -> Self {
+        Self {
+            servers: vec![server],
+            balance: Balance::default(),
+            health: None,
+            timeouts: Timeouts::default(),
+            retries: 1,
+            host: HostHeader::default(),
+            tls: None,
+        }
+    }
+}
+
+impl Health {
+    /// Every default, for a path.
+    pub fn of(path: PathAndQuery) -> Self {
+        Self {
+            path,
+            interval: Duration::from_secs(10),
+            timeout: Duration::from_secs(2),
+            unhealthy_after: 3,
+            healthy_after: 2,
+        }
+    }
 }
 
 impl Default for Timeouts {
     fn default() -> Self {
-        Self { connect: Duration::from_secs(2), response: Duration::from_secs(60), idle: Duration::from_secs(90) }
-    }
-}
-
-impl Origin {
-    /// Parses `http://host[:port]`.
-    ///
-    /// # Errors
-    /// [`OriginError`] for anything else.
-    pub fn parse(text: &str) -> Result<Self, OriginError> {
-        for scheme in ["https://", "h2c://", "unix:"] {
-            if text.starts_with(scheme) {
-                return Err(OriginError::Unavailable(scheme));
-            }
-        }
-        let uri: Uri = text.parse().map_err(|_| OriginError::Malformed)?;
-        let scheme = uri.scheme().ok_or(OriginError::Malformed)?;
-        if scheme != &Scheme::HTTP {
-            return Err(OriginError::Scheme(scheme.as_str().to_owned()));
-        }
-        let authority = uri.authority().ok_or(OriginError::Malformed)?;
-        if authority.as_str().contains('@') || uri.path() != "/" || uri.query().is_some() {
-            return Err(OriginError::Extra);
-        }
-        Ok(Self { host: host_of(authority)?, port: port_of(authority)? })
-    }
-
-    /// The host: a name, an IPv4 address, or an IPv6 address without brackets.
-    pub fn host(&self) -> &str {
-        &self.host
-    }
-
-    /// The port; 80 where none is written.
-    pub fn port(&self) -> u16 {
-        self.port
-    }
-}
-
-fn host_of(authority: &Authority) -> Result<Box<str>, OriginError> {
-    let host = authority.host().trim_start_matches('[').trim_end_matches(']');
-    if host.is_empty() { Err(OriginError::Malformed) } else { Ok(host.to_ascii_lowercase().into()) }
-}
-
-fn port_of(authority: &Authority) -> Result<u16, OriginError> {
-    match authority.port() {
-        None if authority.as_str().ends_with(':') => Err(OriginError::Malformed),
-        None => Ok(80),
-        Some(port) => Some(port.as_u16()).filter(|port| *port != 0).ok_or(OriginError::Malformed),
-    }
-}
-
-impl fmt::Display for Origin {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.host.contains(':') {
-            write!(f, "[{}]:{}", self.host, self.port)
-        } else {
-            write!(f, "{}:{}", self.host, self.port)
+        Self {
+            connect: Duration::from_secs(2),
+            response: Duration::from_secs(60),
+            stream: Duration::from_secs(3600),
+            idle: Duration::from_secs(90),
         }
     }
 }
-
-impl fmt::Display for OriginError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Malformed => f.write_str("not an upstream server; write `http://host:port`"),
-            Self::Unavailable(scheme) => {
-                write!(f, "an upstream of `{scheme}` is not available in this version; write `http://host:port`")
-            }
-            Self::Scheme(scheme) => write!(f, "the scheme `{scheme}` is unknown; write `http://host:port`"),
-            Self::Extra => f.write_str("only `http://host:port`, without a user name, a path or a query"),
-        }
-    }
-}
-
-impl std::error::Error for OriginError {}

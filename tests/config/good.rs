@@ -74,7 +74,7 @@ fn a_service_has_defaults_too() {
     assert_eq!((service.name.as_str(), service.hosts.len(), service.mount.source()), ("app", 0, "/"));
     assert_eq!((service.strip_path, service.paths), (false, PathOptions::default()));
     assert_eq!(service.policy.case(), CaseRule::Sensitive);
-    assert_eq!(service.upstream.origin.to_string(), "127.0.0.1:9000");
+    assert_eq!(service.upstream.servers[0].to_string(), "127.0.0.1:9000");
     assert_eq!((service.upstream.retries, service.upstream.host), (1, HostHeader::Preserve));
     assert_eq!(service.upstream.timeouts, Timeouts::default());
     assert_eq!(service.identity, IdentitySettings::default());
@@ -127,7 +127,7 @@ services:
     strip_path: true
     case_insensitive: true
     paths: { allow_encoded_slash: true, allow_encoded_reserved: true, allow_semicolon: true, merge_slashes: false }
-    upstream: { servers: ['http://api:81'], timeouts: { connect: 1s, response: 2s, idle: 3s }, retries: 0, host: upstream }
+    upstream: { servers: ['http://api:81'], timeouts: { connect: 1s, response: 2s, stream: 4s, idle: 3s }, retries: 0, host: upstream }
     identity: { headers: { X-User: sub, X-Tenant: tenant }, separator: '; ', authorization: forward, pass: [X-Remote-User] }
     rules: [{ path: /jobs/**, allow: anyone }]
 ";
@@ -135,8 +135,8 @@ services:
     assert_eq!((service.hosts.len(), service.mount.source(), service.strip_path), (2, "/jobs", true));
     assert_eq!(service.policy.case(), CaseRule::Insensitive);
     assert!(service.paths.allow_encoded_slash && service.paths.allow_semicolon && !service.paths.merge_slashes);
-    assert_eq!((service.upstream.origin.host(), service.upstream.origin.port()), ("api", 81));
-    let expected = Timeouts { connect: seconds(1), response: seconds(2), idle: seconds(3) };
+    assert_eq!(service.upstream.servers[0].to_string(), "api:81");
+    let expected = Timeouts { connect: seconds(1), response: seconds(2), stream: seconds(4), idle: seconds(3) };
     assert_eq!(service.upstream.timeouts, expected);
     assert_eq!((service.upstream.retries, service.upstream.host), (0, HostHeader::Upstream));
     let identity = &service.identity;

@@ -100,7 +100,7 @@ fn seals_are_made_where_the_check_is() {
         ("Caller::known(", &["access", "gateway/identify.rs", "cli/explain"]),
         ("Caller::rejected(", &["access", "gateway/identify.rs", "cli/explain"]),
         ("Outbound::prepare(", &["gateway/flow.rs"]),
-        ("Outbound::again(", &["upstream/pool.rs"]),
+        ("Outbound::again(", &["upstream/http1", "upstream/http2.rs"]),
     ];
     for (path, text) in sources() {
         for (maker, places) in makers {

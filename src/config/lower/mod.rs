@@ -87,7 +87,11 @@ pub(super) fn config(root: Node, defaults: &Defaults<'_>, reader: &mut Reader<'_
         state(&entry, reader);
     }
     let services = top.require(reader, "services", "{ app: { upstream: http://127.0.0.1:9000, rules: [] } }");
-    let shared = services::Shared { auth_path: &auth.path, body_limit: server.limits.body };
+    let shared = services::Shared {
+        auth_path: &auth.path,
+        body_limit: server.limits.body,
+        roots: upstream::SystemRoots::default(),
+    };
     let (services, router) = services.map(|entry| services::services(entry, &shared, reader)).unwrap_or_default();
     top.refuse(reader, &["tests"]);
     top.finish(reader);

@@ -19,6 +19,7 @@ use crate::config::yaml::Entry;
 pub(super) struct Shared<'a> {
     pub(super) auth_path: &'a str,
     pub(super) body_limit: Option<NonZeroU64>,
+    pub(super) roots: upstream::SystemRoots,
 }
 
 /// All services, and how they are found; no router where two of them claim the same place.
@@ -77,7 +78,7 @@ fn service(entry: Entry, shared: &Shared<'_>, reader: &mut Reader<'_>) -> Option
     let paths = section.take("paths").and_then(|entry| reader.section(entry));
     let paths = paths.map(|section| path_options(section, reader)).unwrap_or_default();
     let upstream = section.require(reader, "upstream", "http://127.0.0.1:9000");
-    let upstream = upstream.and_then(|entry| upstream::upstream(entry, reader));
+    let upstream = upstream.and_then(|entry| upstream::upstream(entry, &shared.roots, reader));
     let identity = section.take("identity").map(|entry| identity::identity(entry, reader));
     let cors = section.take("cors").map(|entry| cors::cors(entry, reader));
     let response_fields = section.take("response_headers");

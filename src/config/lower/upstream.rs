@@ -1,68 +1,79 @@
 //! `upstream`: where a service's requests go.
 
+mod health;
+mod tls;
+
 use std::time::Duration;
 
+pub(super) use self::tls::SystemRoots;
+
+use super::distinct;
 use super::server::duration;
 use crate::config::code::Code;
 use crate::config::finding::Finding;
 use crate::config::reader::Reader;
 use crate::config::section::Section;
 use crate::config::yaml::{Entry, Value};
-use crate::upstream::{HostHeader, Origin, OriginError, Settings, Timeouts};
+use crate::upstream::{Balance, HostHeader, Origin, Settings, Timeouts};
 
-const ONE_SERVER: &str = "write one server, such as `[http://127.0.0.1:9000]`";
+const SERVERS: &str = "write at least one server, such as `[http://127.0.0.1:9000]`";
 
 /// A server, or the block in full.
-pub(super) fn upstream(entry: Entry, reader: &mut Reader<'_>) -> Option<Settings> {
+pub(super) fn upstream(entry: Entry, roots: &SystemRoots, reader: &mut Reader<'_>) -> Option<Settings> {
     if !matches!(entry.node.value, Value::Map(_)) {
-        return short(&entry, reader);
+        return short(&entry, roots, reader);
     }
     let mut section = reader.section(entry)?;
     let servers = section.require(reader, "servers", "[http://127.0.0.1:9000]");
-    let origin = servers.and_then(|entry| servers_of(entry, reader));
+    let servers = servers.and_then(|entry| servers_of(entry, reader));
+    let balance = balance(&mut section, reader);
+    let health = section.take("health").and_then(|entry| reader.section(entry));
+    let health = health.map(|section| health::health(section, reader));
     let timeouts = section.take("timeouts").and_then(|entry| reader.section(entry));
     let timeouts = timeouts.map(|section| lower_timeouts(section, reader)).unwrap_or_default();
     let retries = section.take("retries").and_then(|entry| reader.integer(&entry, 0..=3)).unwrap_or(1);
     let hosts = [("preserve", HostHeader::Preserve), ("upstream", HostHeader::Upstream)];
     let host = section.take("host").and_then(|entry| reader.choice(&entry, &hosts)).unwrap_or_default();
-    section.refuse(reader, &["balance", "health", "tls"]);
+    let tls = section.take("tls").map(|entry| tls::written(entry, servers.as_deref(), roots, reader));
     section.finish(reader);
+    let servers = servers?;
+    let tls = tls.unwrap_or_else(|| tls::implied(&servers, roots));
     let retries = u32::try_from(retries).unwrap_or(0);
-    origin.map(|origin| Settings { origin, timeouts, retries, host })
+    Some(Settings { balance, health: health.unwrap_or(Some(None))?, timeouts, retries, host, tls: tls?, servers })
 }
 
-fn short(entry: &Entry, reader: &mut Reader<'_>) -> Option<Settings> {
+fn short(entry: &Entry, roots: &SystemRoots, reader: &mut Reader<'_>) -> Option<Settings> {
     if matches!(entry.node.value, Value::List(_)) {
         reader.wrong_type(entry, "a server such as `http://127.0.0.1:9000`, or a map with `servers`");
         return None;
     }
-    let origin = origin(entry, reader)?;
-    Some(Settings { origin, timeouts: Timeouts::default(), retries: 1, host: HostHeader::Preserve })
+    let server = server(entry, reader)?;
+    let tls = tls::implied(std::slice::from_ref(&server), roots)?;
+    Some(Settings { tls, ..Settings::of(server) })
 }
 
-fn servers_of(entry: Entry, reader: &mut Reader<'_>) -> Option<Origin> {
-    let items = reader.filled_list(entry, ONE_SERVER)?;
-    let origins: Vec<_> = items.iter().map(|item| origin(item, reader)).collect();
-    if let Some(second) = items.get(1) {
-        let message = "more than one server of an upstream is not available in this version";
-        reader.report(Finding::error(Code::NotAvailable, second.node.span, message).help(ONE_SERVER));
-        return None;
-    }
-    origins.into_iter().next().flatten()
+fn servers_of(entry: Entry, reader: &mut Reader<'_>) -> Option<Vec<Origin>> {
+    let items = reader.filled_list(entry, SERVERS)?;
+    distinct(&items, reader, server)
 }
 
-fn origin(entry: &Entry, reader: &mut Reader<'_>) -> Option<Origin> {
+fn server(entry: &Entry, reader: &mut Reader<'_>) -> Option<Origin> {
     let text = reader.text(entry)?;
-    let error = match Origin::parse(&text) {
-        Ok(origin) => return Some(origin),
-        Err(error) => error,
-    };
-    let code = match &error {
-        OriginError::Unavailable(_) => Code::NotAvailable,
-        OriginError::Malformed | OriginError::Scheme(_) | OriginError::Extra => Code::InvalidValue,
-    };
-    reader.report(Finding::error(code, entry.node.span, format!("`{}`: {error}", entry.key)));
-    None
+    let parsed = Origin::parse(&text);
+    if let Err(error) = &parsed {
+        let message = format!("`{}`: {error}", entry.key);
+        reader.report(Finding::error(Code::InvalidValue, entry.node.span, message));
+    }
+    parsed.ok()
+}
+
+fn balance(section: &mut Section, reader: &mut Reader<'_>) -> Balance {
+    let choices = [
+        ("round_robin", Balance::RoundRobin),
+        ("least_connections", Balance::LeastConnections),
+        ("hash_client", Balance::HashClient),
+    ];
+    section.take("balance").and_then(|entry| reader.choice(&entry, &choices)).unwrap_or_default()
 }
 
 fn lower_timeouts(mut section: Section, reader: &mut Reader<'_>) -> Timeouts {
@@ -71,6 +82,7 @@ fn lower_timeouts(mut section: Section, reader: &mut Reader<'_>) -> Timeouts {
     let day = Duration::from_secs(24 * 3600);
     duration(&mut timeouts.connect, section.take("connect"), shortest..=day / 24, reader);
     duration(&mut timeouts.response, section.take("response"), shortest..=day, reader);
+    duration(&mut timeouts.stream, section.take("stream"), shortest..=day, reader);
     duration(&mut timeouts.idle, section.take("idle"), shortest..=day, reader);
     section.finish(reader);
     timeouts

@@ -8,6 +8,7 @@ use prometheus_client::encoding::{DescriptorEncoder, MetricEncoder, NoLabelSet};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::{Registry, Unit};
 
+use super::ServerLevel;
 use super::labels::Label;
 use super::totals::{ByLabel, Totals};
 
@@ -29,6 +30,7 @@ impl Collector for Totals {
         self.encode_requests(&mut encoder)?;
         self.encode_durations(&mut encoder)?;
         self.encode_upstreams(&mut encoder)?;
+        self.encode_servers(&mut encoder)?;
         self.encode_connections(&mut encoder)?;
         self.encode_sign_in(&mut encoder)?;
         self.encode_configuration(&mut encoder)
@@ -86,6 +88,29 @@ impl Totals {
         let mut family = gauge(encoder, "gatelatch_upstream_connections", "Open connections to upstreams", None)?;
         for (state, level) in &self.upstream_connections {
             family.encode_family(&[("state", state.text())])?.encode_gauge(level)?;
+        }
+        Ok(())
+    }
+
+    fn encode_servers(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let help = "Requests sent to a server of an upstream; one that is tried again counts again";
+        let mut family = counter(encoder, "gatelatch_upstream_requests", help)?;
+        for (service, totals) in &self.services {
+            for (server, count) in &totals.servers {
+                let labels = [("service", &**service), ("server", server)];
+                family.encode_family(&labels)?.encode_counter::<NoLabelSet, _, u64>(count, None)?;
+            }
+        }
+        let labels = |level: &ServerLevel| [("service", level.service.clone()), ("server", level.server.clone())];
+        let help = "1 where a server of an upstream gets requests, 0 where it is out";
+        let mut family = gauge(encoder, "gatelatch_upstream_server_up", help, None)?;
+        for level in &self.servers {
+            family.encode_family(&labels(level))?.encode_gauge(&i64::from(level.share > 0.0))?;
+        }
+        let help = "What a server of an upstream gets of its share: below 1 while it returns";
+        let mut family = gauge(encoder, "gatelatch_upstream_server_share", help, None)?;
+        for level in &self.servers {
+            family.encode_family(&labels(level))?.encode_gauge(&level.share)?;
         }
         Ok(())
     }

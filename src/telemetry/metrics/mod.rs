@@ -18,9 +18,10 @@ pub use labels::{
     ConnectionRejection, LoginOutcome, Outcome, ReloadOutcome, StatusClass, TokenRefusal, UpstreamConnection,
     UpstreamErrorKind,
 };
-pub use service::ServiceMetrics;
+pub use service::{ServerMetrics, ServiceMetrics};
 pub use shard::Shard;
 
+use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -32,7 +33,6 @@ use super::access_log::Dropped;
 use crate::ambient;
 
 /// Everything the process counts.
-#[derive(Debug)]
 pub struct Metrics {
     started: SystemTime,
     shards: Mutex<Vec<Arc<ShardCells>>>,
@@ -42,6 +42,23 @@ pub struct Metrics {
     /// In seconds since 1970; 0 before the first.
     last_success: AtomicU64,
     access_log: OnceLock<Dropped>,
+    servers: OnceLock<ServerLevels>,
+}
+
+/// Says how the servers of all upstreams are; it must not block.
+pub type ServerLevels = Box<dyn Fn() -> Vec<ServerLevel> + Send + Sync>;
+
+/// How one server of an upstream is.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ServerLevel {
+    /// Its service.
+    pub service: Box<str>,
+    /// As it is called in logs.
+    pub server: Box<str>,
+    /// `up`, `resting` or `down`.
+    pub state: &'static str,
+    /// What it gets of its share of the requests: 0 while it is out, less than 1 while it returns.
+    pub share: f64,
 }
 
 impl Metrics {
@@ -55,6 +72,7 @@ impl Metrics {
             last_reload_successful: AtomicBool::new(false),
             last_success: AtomicU64::new(0),
             access_log: OnceLock::new(),
+            servers: OnceLock::new(),
         })
     }
 
@@ -91,6 +109,12 @@ impl Metrics {
         let _ = self.access_log.set(dropped);
     }
 
+    /// Shows how the servers of all upstreams are. Only the first who says so is asked.
+    pub fn show_servers(&self, levels: ServerLevels) {
+        // a process has one fleet
+        let _ = self.servers.set(levels);
+    }
+
     /// All numbers as OpenMetrics 1.0 text, to be sent as [`CONTENT_TYPE`].
     pub fn encode(&self) -> String {
         encode::encode(self.totals())
@@ -104,12 +128,19 @@ impl Metrics {
             last_reload_successful: self.last_reload_successful.load(Ordering::Relaxed),
             last_success: self.last_success.load(Ordering::Relaxed),
             dropped_lines: self.access_log.get().map_or(0, Dropped::lines),
+            servers: self.servers.get().map(|levels| levels()).unwrap_or_default(),
             ..Totals::default()
         };
         for shard in &*self.shards.lock().unwrap_or_else(PoisonError::into_inner) {
             totals.add(shard);
         }
         totals
+    }
+}
+
+impl fmt::Debug for Metrics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Metrics").field("started", &self.started).finish_non_exhaustive()
     }
 }
 
@@ -186,6 +217,9 @@ mod tests {
             "gatelatch_request_duration_seconds histogram",
             "gatelatch_upstream_errors counter",
             "gatelatch_upstream_connections gauge",
+            "gatelatch_upstream_requests counter",
+            "gatelatch_upstream_server_up gauge",
+            "gatelatch_upstream_server_share gauge",
             "gatelatch_client_connections gauge",
             "gatelatch_tunnels gauge",
             "gatelatch_rejected_connections counter",

@@ -60,6 +60,24 @@ impl ServiceMetrics {
     }
 }
 
+/// A worker's handle for one server of an upstream.
+#[derive(Debug)]
+pub struct ServerMetrics {
+    requests: Arc<Counter>,
+    writer: OneWriter,
+}
+
+impl ServerMetrics {
+    pub(super) fn new(requests: &Arc<Counter>) -> Self {
+        Self { requests: Arc::clone(requests), writer: PhantomData }
+    }
+
+    /// Counts one request that is sent to it; one that is tried again counts again.
+    pub fn request(&self) {
+        self.requests.add(1);
+    }
+}
+
 impl ServiceCells {
     pub(super) fn new() -> Self {
         Self { durations: Histogram::default(), upstream_errors: Counters::new() }

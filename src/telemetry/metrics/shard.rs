@@ -4,9 +4,9 @@ use std::collections::HashMap;
 use std::marker::PhantomData;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::cell::{Counters, Gauge, Level, OneWriter};
+use super::cell::{Counter, Counters, Gauge, Level, OneWriter};
 use super::labels::{ConnectionRejection, Label, TokenRefusal, UpstreamConnection};
-use super::service::{RuleCells, ServiceCells, ServiceMetrics};
+use super::service::{RuleCells, ServerMetrics, ServiceCells, ServiceMetrics};
 
 /// The `service` of the gateway's own endpoints. A service of the same name is counted together with them.
 const PORTAL: &str = "gatelatch";
@@ -48,6 +48,8 @@ pub(super) struct Services {
 pub(super) struct Entry {
     pub(super) service: Arc<ServiceCells>,
     pub(super) rules: HashMap<Box<str>, Arc<RuleCells>>,
+    /// Requests to each server.
+    pub(super) servers: HashMap<Box<str>, Arc<Counter>>,
 }
 
 impl Shard {
@@ -59,6 +61,11 @@ impl Shard {
     /// names before, so counters go on after a reload. Rules of one name share a series.
     pub fn service(&self, service: &str, rules: &[&str]) -> ServiceMetrics {
         self.cells.services().resolve(service, rules)
+    }
+
+    /// The handle for a server of a service's upstream. It finds what was counted under the same names before.
+    pub fn server(&self, service: &str, server: &str) -> ServerMetrics {
+        self.cells.services().resolve_server(service, server)
     }
 
     /// The handle for requests that reach no service: too malformed, or for a host or path that nobody serves.
@@ -125,15 +132,31 @@ impl Services {
         if self.size >= self.sweep_at {
             self.sweep();
         }
-        let entry = self.by_name.entry(service.into()).or_insert_with(|| {
-            self.size += 1;
-            Entry { service: Arc::new(ServiceCells::new()), rules: HashMap::new() }
-        });
+        let entry = self.entry(service);
         let before = entry.rules.len();
         let handles = rules.iter().map(|rule| entry.rule(rule)).collect();
         let no_rule = entry.rule(NONE);
-        self.size += entry.rules.len() - before;
-        ServiceMetrics::new(Arc::clone(&entry.service), handles, no_rule)
+        let (service, more) = (Arc::clone(&entry.service), entry.rules.len() - before);
+        self.size += more;
+        ServiceMetrics::new(service, handles, no_rule)
+    }
+
+    fn resolve_server(&mut self, service: &str, server: &str) -> ServerMetrics {
+        if self.size >= self.sweep_at {
+            self.sweep();
+        }
+        let servers = &mut self.entry(service).servers;
+        let before = servers.len();
+        let handle = ServerMetrics::new(servers.entry(server.into()).or_default());
+        self.size += self.by_name[service].servers.len() - before;
+        handle
+    }
+
+    fn entry(&mut self, service: &str) -> &mut Entry {
+        self.by_name.entry(service.into()).or_insert_with(|| {
+            self.size += 1;
+            Entry { service: Arc::new(ServiceCells::new()), rules: HashMap::new(), servers: HashMap::new() }
+        })
     }
 
     /// Forgets what no handle writes to: labels of former configurations, which would otherwise pile up over
@@ -141,9 +164,10 @@ impl Services {
     fn sweep(&mut self) {
         self.by_name.retain(|_, entry| {
             entry.rules.retain(|_, cells| Arc::strong_count(cells) > 1);
+            entry.servers.retain(|_, requests| Arc::strong_count(requests) > 1);
             Arc::strong_count(&entry.service) > 1
         });
-        self.size = self.by_name.values().map(|entry| 1 + entry.rules.len()).sum();
+        self.size = self.by_name.values().map(|entry| 1 + entry.rules.len() + entry.servers.len()).sum();
         self.sweep_at = SWEEP_AT.max(2 * self.size);
     }
 }

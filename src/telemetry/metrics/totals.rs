@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::ServerLevel;
 use super::histogram::Distribution;
 use super::labels::{
     ConnectionRejection, Label, LoginOutcome, Outcome, ReloadOutcome, StatusClass, TokenRefusal, UpstreamConnection,
@@ -27,6 +28,7 @@ pub(super) struct Totals {
     pub(super) last_reload_successful: bool,
     pub(super) last_success: u64,
     pub(super) dropped_lines: u64,
+    pub(super) servers: Vec<ServerLevel>,
 }
 
 /// All numbers of a service.
@@ -36,6 +38,8 @@ pub(super) struct ServiceTotals {
     pub(super) requests: BTreeMap<Box<str>, BTreeMap<(&'static str, &'static str), u64>>,
     pub(super) durations: Distribution,
     pub(super) upstream_errors: ByLabel<UpstreamErrorKind>,
+    /// Requests by server.
+    pub(super) servers: BTreeMap<Box<str>, u64>,
 }
 
 impl Totals {
@@ -61,6 +65,9 @@ impl ServiceTotals {
     fn add(&mut self, entry: &Entry) {
         self.durations.add(&entry.service.durations);
         add_all(&mut self.upstream_errors, |kind| entry.service.upstream_errors.read(kind));
+        for (server, requests) in &entry.servers {
+            *self.servers.entry(server.clone()).or_default() += requests.read();
+        }
         for (rule, cells) in &entry.rules {
             for (outcome, class, count) in cells.counts() {
                 self.count(rule, outcome, class, count);

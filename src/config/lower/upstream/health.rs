@@ -1,0 +1,43 @@
+//! `upstream.health`: how the servers are checked.
+
+use std::time::Duration;
+
+use http::uri::PathAndQuery;
+
+use crate::config::lower::server::duration;
+use crate::config::reader::Reader;
+use crate::config::section::Section;
+use crate::config::yaml::Entry;
+use crate::upstream::Health;
+
+/// `None` where its path is missing or refused.
+pub(super) fn health(mut section: Section, reader: &mut Reader<'_>) -> Option<Option<Health>> {
+    let path = section.require(reader, "path", "/healthz");
+    let path = path.and_then(|entry| path_of(&entry, reader));
+    // the rest is read whatever the path is, so that everything wrong is said at once
+    let mut health = Health::of(PathAndQuery::from_static("/"));
+    let (second, hour) = (Duration::from_secs(1), Duration::from_secs(3600));
+    duration(&mut health.interval, section.take("interval"), second / 10..=hour, reader);
+    duration(&mut health.timeout, section.take("timeout"), second / 100..=hour / 60, reader);
+    times(&mut health.unhealthy_after, section.take("unhealthy_after"), reader);
+    times(&mut health.healthy_after, section.take("healthy_after"), reader);
+    section.finish(reader);
+    Some(Some(Health { path: path?, ..health }))
+}
+
+fn path_of(entry: &Entry, reader: &mut Reader<'_>) -> Option<PathAndQuery> {
+    let text = reader.text(entry)?;
+    let path = text.parse().ok().filter(|_| text.starts_with('/') && !text.contains('#'));
+    if path.is_none() {
+        reader.invalid(entry, "a path", "write an absolute path such as `/healthz`".to_owned());
+    }
+    path
+}
+
+/// Overwrites a default with what is written.
+fn times(field: &mut u32, entry: Option<Entry>, reader: &mut Reader<'_>) {
+    let written = entry.and_then(|entry| reader.integer(&entry, 1..=100));
+    if let Some(times) = written.and_then(|number| u32::try_from(number).ok()) {
+        *field = times;
+    }
+}

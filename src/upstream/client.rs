@@ -1,0 +1,161 @@
+//! One worker's way to a service's servers: which server, which connection, and whether to try again.
+
+use std::net::IpAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use http::HeaderValue;
+
+use super::balance::Balancer;
+use super::error::ForwardError;
+use super::exchange::{Failed, Sent, Use};
+use super::outbound::Outbound;
+use super::roster::Roster;
+use super::server::{Means, Reuse, Server};
+use super::settings::HostHeader;
+use super::state::{Condition, Load};
+use crate::telemetry::metrics::ServerMetrics;
+
+/// The upstream of one service, as one worker reaches it.
+pub struct Upstream {
+    roster: Arc<Roster>,
+    seats: Box<[Seat]>,
+    balancer: Balancer,
+}
+
+/// One server with what this worker keeps for it.
+struct Seat {
+    server: Rc<Server>,
+    /// Its own `Host`, where it is addressed by that.
+    host: Option<HeaderValue>,
+    metrics: ServerMetrics,
+}
+
+/// What became of a request.
+pub struct Forwarded {
+    /// The server that was asked last; `None` where none was.
+    pub server: Option<ServerIndex>,
+    /// Its answer, or why there is none.
+    pub outcome: Result<Sent, ForwardError>,
+}
+
+/// A server of an [`Upstream`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ServerIndex(usize);
+
+impl Upstream {
+    /// Without any connection so far. `start` is where this worker begins with the servers; `metrics` counts the requests
+    /// to a server of that name.
+    pub fn new(
+        roster: &Arc<Roster>,
+        means: &Rc<Means>,
+        start: usize,
+        metrics: impl Fn(&str) -> ServerMetrics,
+    ) -> Rc<Self> {
+        let settings = roster.settings();
+        let seat = |(origin, name): (&super::Origin, &str)| Seat {
+            server: Server::new(origin.clone(), settings, means),
+            host: (settings.host == HostHeader::Upstream).then(|| origin.host_field()),
+            metrics: metrics(name),
+        };
+        Rc::new(Self {
+            roster: Arc::clone(roster),
+            seats: settings.servers.iter().zip(roster.names()).map(seat).collect(),
+            balancer: Balancer::new(settings.balance, roster.names(), start),
+        })
+    }
+
+    /// Whether it is the way to these servers, and its connections can go on.
+    pub fn serves(&self, roster: &Roster) -> bool {
+        self.roster.is_like(roster)
+    }
+
+    /// How a server is called in logs.
+    pub fn name(&self, server: ServerIndex) -> &str {
+        self.roster.servers()[server.0].name()
+    }
+
+    /// Sends a request of a client and waits for the head of the answer. It is tried again only where the first attempt
+    /// cannot have had an effect, over a new connection, and with another server where there is one.
+    pub async fn send(&self, mut outbound: Outbound, client: IpAddr) -> Forwarded {
+        let mut tries_left = self.roster.settings().retries;
+        let mut reuse = Reuse::Allowed;
+        let mut failed_at = Vec::new();
+        let mut server = None;
+        loop {
+            let Some(index) = self.choose(client, &failed_at) else {
+                return Forwarded { server, outcome: Err(ForwardError::Unavailable) };
+            };
+            server = Some(ServerIndex(index));
+            let failed = match self.ask(index, outbound, reuse).await {
+                Ok(sent) => return Forwarded { server, outcome: Ok(sent) },
+                Err(failed) => failed,
+            };
+            match failed.again {
+                Some(again) if tries_left > 0 => outbound = again,
+                Some(_) | None => return Forwarded { server, outcome: Err(failed.error) },
+            }
+            tries_left -= 1;
+            reuse = Reuse::Shunned;
+            failed_at.push(index);
+        }
+    }
+
+    async fn ask(&self, index: usize, mut outbound: Outbound, reuse: Reuse) -> Result<Sent, Failed> {
+        let seat = &self.seats[index];
+        if let Some(host) = &seat.host {
+            outbound.set_host(host);
+        }
+        seat.metrics.request();
+        let outcome = seat.server.send(outbound, reuse, self.take_on(index)).await;
+        if self.seats.len() > 1 {
+            self.learn(index, &outcome);
+        }
+        outcome
+    }
+
+    fn take_on(&self, index: usize) -> Option<Load> {
+        match self.balancer {
+            Balancer::LeastConnections(_) => Some(self.roster.servers()[index].take_on()),
+            Balancer::RoundRobin(_) | Balancer::HashClient(_) => None,
+        }
+    }
+
+    /// Who serves comes first, then who rests, and those who have failed this request last of each. A server whose checks
+    /// fail is never asked.
+    fn choose(&self, client: IpAddr, failed_at: &[usize]) -> Option<usize> {
+        let servers = self.roster.servers();
+        if let [only] = servers {
+            return only.is_healthy().then_some(0);
+        }
+        let now = servers[0].now();
+        let load = |index: usize| servers[index].load();
+        let serving = |index: usize| match servers[index].condition(now) {
+            Condition::Serving(share) => share,
+            Condition::Resting | Condition::Down => 0.0,
+        };
+        let healthy = |index: usize| if servers[index].is_healthy() { 1.0 } else { 0.0 };
+        let untried = |index: usize, share: f64| if failed_at.contains(&index) { 0.0 } else { share };
+        let pick = |share: &dyn Fn(usize) -> f64| self.balancer.pick(client, share, load);
+        pick(&|index| untried(index, serving(index)))
+            .or_else(|| pick(&|index| untried(index, healthy(index))))
+            .or_else(|| pick(&serving))
+            .or_else(|| pick(&healthy))
+    }
+
+    /// Where there are several servers, one that fails again and again is left alone for a while. That a kept connection
+    /// was closed says nothing: servers may do that.
+    fn learn(&self, index: usize, outcome: &Result<Sent, Failed>) {
+        let server = &self.roster.servers()[index];
+        match outcome {
+            Ok(_) => server.note_success(),
+            Err(Failed { error: ForwardError::Closed(_), used: Use::Further, .. }) => {}
+            Err(Failed { error, .. }) if error.blames_server() => {
+                if server.note_failure(server.now()) {
+                    self.roster.take_out(index, &error.to_string());
+                }
+            }
+            Err(_) => {}
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! The servers of all services, once a process: what is known of them outlives a load, and is watched over here.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::time::sleep;
+
+use super::health::Checks;
+use super::origin::Origin;
+use super::roster::Roster;
+use super::settings::{Health, Settings};
+use super::state::{Clock, Condition, Moment, ServerState};
+use crate::telemetry::metrics::ServerLevel;
+
+/// All servers of all services.
+#[derive(Debug)]
+pub struct Fleet {
+    clock: Clock,
+    rosters: Mutex<Vec<(Box<str>, Arc<Roster>)>>,
+    /// Told when there are others, or one of them is taken out.
+    changed: Arc<Notify>,
+}
+
+/// What a server is known by from one load to the next.
+type Known<'a> = HashMap<(&'a str, &'a Origin), (Option<&'a Health>, &'a Arc<ServerState>)>;
+
+impl Fleet {
+    /// Without any server.
+    pub fn new() -> Arc<Self> {
+        Arc::new(Self { clock: Clock::start(), rosters: Mutex::default(), changed: Arc::default() })
+    }
+
+    /// The servers of a new load, by the names of its services. A server that the last load had for the same service, and
+    /// checked alike, is known already; all others begin as healthy.
+    pub fn muster<'s>(&self, services: impl Iterator<Item = (&'s str, &'s Settings)>) -> Vec<Arc<Roster>> {
+        let mut rosters = self.rosters();
+        let known = known(&rosters);
+        let muster = |(service, settings): (&str, &Settings)| {
+            let server = |origin| match known.get(&(service, origin)) {
+                Some((health, server)) if *health == settings.health.as_ref() => Arc::clone(server),
+                Some(_) | None => ServerState::new(service, origin, self.clock),
+            };
+            let servers = settings.servers.iter().map(server).collect();
+            (service.into(), Roster::new(settings.clone(), servers, Arc::clone(&self.changed)))
+        };
+        let mustered: Vec<_> = services.map(muster).collect();
+        drop(known);
+        rosters.clone_from(&mustered);
+        self.changed.notify_one();
+        mustered.into_iter().map(|(_, roster)| roster).collect()
+    }
+
+    /// How each server is now, in the order of the configuration.
+    pub fn levels(&self) -> Vec<ServerLevel> {
+        let now = self.clock.now();
+        let level = |server: &ServerState| {
+            let (state, share) = match server.condition(now) {
+                Condition::Serving(share) => ("up", share),
+                Condition::Resting => ("resting", 0.0),
+                Condition::Down => ("down", 0.0),
+            };
+            ServerLevel { service: server.service().into(), server: server.name().into(), state, share }
+        };
+        let rosters = self.rosters();
+        rosters.iter().flat_map(|(_, roster)| roster.servers()).map(|server| level(server)).collect()
+    }
+
+    /// Checks the servers that are to be checked, and says who is back, for ever. It runs once a process, on a tokio
+    /// runtime with time and I/O.
+    pub async fn watch(self: Arc<Self>) {
+        let mut checks = Checks::default();
+        loop {
+            checks.follow(self.rosters().iter().map(|(_, roster)| &**roster));
+            let next = self.announce_returns();
+            let returned = async {
+                match next {
+                    Some(moment) => sleep(Duration::from_millis(moment.saturating_sub(self.clock.now()))).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                () = self.changed.notified() => {}
+                () = returned => {}
+            }
+        }
+    }
+
+    /// Announces who is back, and says when the next one will be.
+    fn announce_returns(&self) -> Option<Moment> {
+        let now = self.clock.now();
+        let mut next = None;
+        for server in self.rosters().iter().flat_map(|(_, roster)| roster.servers()) {
+            match server.returns_at() {
+                Some(moment) if moment <= now => server.announce_return(),
+                Some(moment) => next = Some(next.map_or(moment, |next: Moment| next.min(moment))),
+                None => {}
+            }
+        }
+        next
+    }
+
+    /// Taken by loads, scrapes and the watch only.
+    fn rosters(&self) -> MutexGuard<'_, Vec<(Box<str>, Arc<Roster>)>> {
+        self.rosters.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn known(rosters: &[(Box<str>, Arc<Roster>)]) -> Known<'_> {
+    let mut known = HashMap::new();
+    for (service, roster) in rosters {
+        let settings = roster.settings();
+        for (origin, server) in settings.servers.iter().zip(roster.servers()) {
+            known.insert((&**service, origin), (settings.health.as_ref(), server));
+        }
+    }
+    known
+}

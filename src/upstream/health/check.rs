@@ -1,0 +1,99 @@
+//! One server's checks in a row, and what they come to.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::sleep;
+
+use super::probe::probe;
+use crate::ambient;
+use crate::upstream::connect::Connector;
+use crate::upstream::origin::Origin;
+use crate::upstream::roster::Roster;
+use crate::upstream::settings::Health;
+use crate::upstream::state::ServerState;
+use crate::upstream::tls::ClientTls;
+
+/// What is checked, and how.
+#[derive(Clone)]
+pub(super) struct Check {
+    state: Arc<ServerState>,
+    pub(super) origin: Origin,
+    pub(super) health: Health,
+    pub(super) tls: Option<Arc<ClientTls>>,
+}
+
+/// The results that speak against the present opinion.
+#[derive(Debug, Default)]
+struct Doubts(u32);
+
+impl Check {
+    /// The checks of all servers of a service; none where it has no checks.
+    pub(super) fn all(roster: &Roster) -> impl Iterator<Item = Self> {
+        let settings = roster.settings();
+        settings.health.iter().flat_map(move |health| {
+            settings.servers.iter().zip(roster.servers()).map(move |(origin, state)| Self {
+                state: Arc::clone(state),
+                origin: origin.clone(),
+                health: health.clone(),
+                tls: settings.tls.clone(),
+            })
+        })
+    }
+
+    /// Checks at once, and then again and again.
+    pub(super) async fn run(self) {
+        let connector = Connector::default();
+        let mut doubts = Doubts::default();
+        loop {
+            match probe(&connector, &self).await {
+                Ok(()) => self.succeeded(&mut doubts),
+                Err(why) => self.failed(&mut doubts, &why),
+            }
+            sleep(jittered(self.health.interval)).await;
+        }
+    }
+
+    fn succeeded(&self, doubts: &mut Doubts) {
+        if self.state.is_healthy() {
+            *doubts = Doubts::default();
+        } else if doubts.grow_to(self.health.healthy_after) {
+            self.state.set_healthy();
+        }
+    }
+
+    fn failed(&self, doubts: &mut Doubts, why: &str) {
+        if !self.state.is_healthy() {
+            *doubts = Doubts::default();
+        } else if doubts.grow_to(self.health.unhealthy_after) {
+            self.state.set_unhealthy(why);
+        }
+    }
+}
+
+impl Doubts {
+    /// One more; whether they are enough. Then they begin anew, on the other side.
+    fn grow_to(&mut self, enough: u32) -> bool {
+        self.0 += 1;
+        let reached = self.0 >= enough;
+        if reached {
+            self.0 = 0;
+        }
+        reached
+    }
+}
+
+/// A tenth more or less, so that the checks of many gateways do not come at once.
+fn jittered(interval: Duration) -> Duration {
+    let [chance] = ambient::random_bytes();
+    interval.mul_f64(0.9 + 0.2 * f64::from(chance) / 255.0)
+}
+
+impl PartialEq for Check {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.state, &other.state)
+            && self.origin == other.origin
+            && self.health == other.health
+            && self.tls == other.tls
+    }
+}

@@ -1,0 +1,40 @@
+//! Active checks: each server of a service that says so is asked again and again, once a process.
+
+mod check;
+mod probe;
+
+use tokio::task::AbortHandle;
+
+use self::check::Check;
+use super::roster::Roster;
+
+/// The checks that run.
+#[derive(Default)]
+pub(super) struct Checks(Vec<(Check, Running)>);
+
+/// A running check, ended when it is dropped.
+struct Running(AbortHandle);
+
+impl Checks {
+    /// Runs the checks of these servers and no others. One that stays as it is goes on undisturbed.
+    pub(super) fn follow<'r>(&mut self, rosters: impl Iterator<Item = &'r Roster>) {
+        let mut former = std::mem::take(&mut self.0);
+        for check in rosters.flat_map(Check::all) {
+            let same = former.iter().position(|(other, _)| *other == check);
+            let entry = match same {
+                Some(index) => former.swap_remove(index),
+                None => {
+                    let running = Running(tokio::spawn(check.clone().run()).abort_handle());
+                    (check, running)
+                }
+            };
+            self.0.push(entry);
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}

@@ -1,0 +1,269 @@
+//! Connections that carry HTTP/1.1: one exchange at a time, kept in between.
+
+use std::cell::RefCell;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::rc::{Rc, Weak};
+use std::task::Poll;
+use std::time::Duration;
+
+use http::header::{CONNECTION, UPGRADE};
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
+use hyper::body::Incoming;
+use hyper::client::conn::http1::{Builder, SendRequest};
+use hyper_util::rt::TokioIo;
+use tokio::task::AbortHandle;
+
+use super::body::RequestBody;
+use super::error::ForwardError;
+use super::exchange::{Failed, Sent, Switched, Use, settled, within};
+use super::outbound::Outbound;
+use super::server::{self, Server};
+use super::state::Load;
+use super::stream::Stream;
+use crate::ambient::Deadline;
+use crate::telemetry::metrics::Held;
+use crate::wire::keep_alive_timeout;
+
+/// The most unused connections that one worker keeps to one server.
+const IDLE_CONNECTIONS: usize = 1024;
+
+/// How much earlier than an upstream announces to close an unused connection it is not used any more: a request that
+/// crosses the close on its way is lost, and only some may be sent again.
+const KEEP_ALIVE_MARGIN: Duration = Duration::from_secs(1);
+
+/// The connections to a server that wait for a request.
+#[derive(Default)]
+pub(super) struct Idle(RefCell<Vec<Connection>>);
+
+struct Connection {
+    sender: SendRequest<RequestBody>,
+    /// Passes when an answer, or the next piece of it, takes too long.
+    response: Deadline,
+    /// Passes when the connection has been unused for too long.
+    unused: Rc<Deadline>,
+    /// How long that is.
+    unused_after: Duration,
+    /// The task that reads and writes.
+    driver: AbortHandle,
+    /// As what it is counted.
+    counted: Held,
+    fate: Fate,
+}
+
+/// What becomes of a connection after its exchange.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fate {
+    Kept,
+    /// It was asked to change its protocol, and whatever the server made of that, nobody else shall find out; or the server
+    /// answered without asking for the body that was announced to it.
+    Closed,
+}
+
+/// A connection in use by one exchange. Dropped without [`Lease::release`] it is closed at once.
+pub(super) struct Lease {
+    /// Taken when it is released.
+    connection: Option<Connection>,
+    server: Rc<Server>,
+}
+
+impl Idle {
+    /// The newest connection that is ready. Others are given up: either the upstream closed them, or it answered before
+    /// it had read the request's body, and nobody knows when it will.
+    pub(super) fn take(&self, server: &Rc<Server>) -> Option<Lease> {
+        let mut idle = self.0.borrow_mut();
+        while let Some(mut connection) = idle.pop() {
+            if connection.sender.is_ready() {
+                connection.unused.disarm();
+                connection.counted = server.means.counts.active.hold();
+                return Some(Lease::new(connection, server));
+            }
+            connection.driver.abort();
+        }
+        None
+    }
+
+    fn keep(&self, mut connection: Connection, server: &Server) {
+        let mut idle = self.0.borrow_mut();
+        if idle.len() < IDLE_CONNECTIONS {
+            connection.unused.arm(connection.unused_after);
+            connection.counted = server.means.counts.idle.hold();
+            idle.push(connection);
+        } else {
+            connection.driver.abort();
+        }
+    }
+
+    fn forget_closed(&self) {
+        self.0.borrow_mut().retain(|connection| !connection.sender.is_closed());
+    }
+}
+
+/// Makes a connection ready for its first exchange.
+pub(super) async fn open(stream: Stream, server: &Rc<Server>) -> Result<Lease, ForwardError> {
+    let handshake = Builder::new().preserve_header_case(true).handshake(TokioIo::new(stream)).await;
+    let (sender, driver) = handshake.map_err(ForwardError::Closed)?;
+    let ticker = &server.means.ticker;
+    let unused = Rc::new(ticker.deadline());
+    let driver = drive(driver.with_upgrades(), Rc::clone(&unused), Rc::downgrade(server));
+    let connection = Connection {
+        sender,
+        response: ticker.deadline(),
+        unused,
+        unused_after: server.timeouts.idle,
+        driver: tokio::task::spawn_local(driver).abort_handle(),
+        counted: server.means.counts.active.hold(),
+        fate: Fate::Kept,
+    };
+    Ok(Lease::new(connection, server))
+}
+
+/// Drives a connection until it ends, changes its protocol, or has been unused for too long.
+async fn drive(driver: impl Future<Output = hyper::Result<()>>, unused: Rc<Deadline>, server: Weak<Server>) {
+    {
+        let mut driver = pin!(driver);
+        poll_fn(|cx| match unused.poll_passed(cx) {
+            Poll::Ready(()) => Poll::Ready(()),
+            // how it ended, the sender is told
+            Poll::Pending => driver.as_mut().poll(cx).map(drop),
+        })
+        .await;
+    }
+    if let Some(server) = server.upgrade() {
+        server.idle.forget_closed();
+    }
+}
+
+impl Lease {
+    fn new(connection: Connection, server: &Rc<Server>) -> Self {
+        Self { connection: Some(connection), server: Rc::clone(server) }
+    }
+
+    /// Gives the connection back, ready for another exchange.
+    pub(super) fn release(mut self) {
+        let reusable = |connection: &Connection| connection.fate == Fate::Kept && !connection.sender.is_closed();
+        if self.connection.as_ref().is_some_and(reusable)
+            && let Some(connection) = self.connection.take()
+        {
+            self.server.idle.keep(connection, &self.server);
+        }
+    }
+
+    /// Passes when the answer is silent for too long; armed by whoever waits for it.
+    pub(super) fn silence(&self) -> (&Deadline, Duration) {
+        (&self.connection().response, self.server.timeouts.stream)
+    }
+
+    /// Sends the request, and waits for the head of the answer.
+    pub(super) async fn exchange(mut self, outbound: Outbound, used: Use, load: Option<Load>) -> Result<Sent, Failed> {
+        let spare = match used {
+            Use::First => None,
+            Use::Further => outbound.spare(),
+        };
+        let (mut request, upgrade) = outbound.into_parts();
+        if let Some(protocol) = &upgrade {
+            ask_to_switch(request.headers_mut(), protocol);
+            self.connection_mut().fate = Fate::Closed;
+        }
+        let given_up = |error| Failed { error, again: None, used };
+        match self.send(request).await {
+            Ok(response) if response.status() == StatusCode::SWITCHING_PROTOCOLS => {
+                self.switch(response, upgrade, load).await.map(Sent::Switched).map_err(given_up)
+            }
+            Ok(response) => settled(response, server::Lease::http1(self, load)).map(Sent::Answer).map_err(given_up),
+            Err((error, Some(unsent))) => Err(Failed { error, again: Some(Outbound::again(unsent, upgrade)), used }),
+            Err((error @ ForwardError::Closed(_), None)) => Err(Failed { error, again: spare, used }),
+            Err((error, None)) => Err(given_up(error)),
+        }
+    }
+
+    async fn send(
+        &mut self,
+        request: Request<RequestBody>,
+    ) -> Result<Response<Incoming>, (ForwardError, Option<Request<RequestBody>>)> {
+        let exchange = request.body().exchange().cloned();
+        let timeouts = self.server.timeouts;
+        let Connection { sender, response, unused_after, .. } = self.connection_mut();
+        let deadline = match &exchange {
+            // the body moves it for as long as it is being sent
+            Some(exchange) => &exchange.response,
+            None => &*response,
+        };
+        deadline.arm(timeouts.response);
+        let answered = within(deadline, sender.try_send_request(request)).await;
+        if let Some(Ok(response)) = &answered
+            && let Some(kept) = keep_alive_timeout(response.headers())
+        {
+            *unused_after = kept.saturating_sub(KEEP_ALIVE_MARGIN).min(timeouts.idle);
+        }
+        // the body of the answer has a limit of its own
+        response.disarm();
+        if exchange.as_ref().is_some_and(|exchange| exchange.body_withheld()) {
+            self.connection_mut().fate = Fate::Closed;
+        }
+        match answered {
+            Some(Ok(response)) => Ok(response),
+            None => Err((ForwardError::ResponseTimeout, None)),
+            Some(Err(mut failed)) => {
+                let unsent = failed.take_message();
+                let fault = exchange.and_then(|exchange| exchange.fault.get());
+                let error = fault.map_or_else(|| kind_of(failed.into_error()), ForwardError::Client);
+                Err((error, unsent))
+            }
+        }
+    }
+
+    /// Takes a `101` for what it is: the switch that was asked for, or a breach of the protocol.
+    async fn switch(
+        mut self,
+        mut response: Response<Incoming>,
+        asked: Option<HeaderValue>,
+        load: Option<Load>,
+    ) -> Result<Switched, ForwardError> {
+        let Some(asked) = asked else {
+            return Err(ForwardError::Protocol("it switches protocols unasked".to_owned()));
+        };
+        if !names(response.headers(), &asked) {
+            return Err(ForwardError::Protocol("it switches to another protocol than the one asked for".to_owned()));
+        }
+        let io = hyper::upgrade::on(&mut response).await.map_err(ForwardError::Closed)?;
+        let connection = self.connection.take().expect("a lease holds its connection until it is released");
+        Ok(Switched { head: response.into_parts().0, io, held: connection.counted, load })
+    }
+
+    fn connection(&self) -> &Connection {
+        self.connection.as_ref().expect("a lease holds its connection until it is released")
+    }
+
+    fn connection_mut(&mut self) -> &mut Connection {
+        self.connection.as_mut().expect("a lease holds its connection until it is released")
+    }
+}
+
+impl Drop for Lease {
+    /// hyper writes what it has begun to write, however long the upstream does not read: the task would stay for ever,
+    /// and with it the client's body.
+    fn drop(&mut self) {
+        if let Some(connection) = &self.connection {
+            connection.driver.abort();
+        }
+    }
+}
+
+fn ask_to_switch(fields: &mut HeaderMap, protocol: &HeaderValue) {
+    fields.append(CONNECTION, HeaderValue::from_static("upgrade"));
+    fields.insert(UPGRADE, protocol.clone());
+}
+
+/// Whether the answer switches to this protocol; names of protocols are compared without case.
+fn names(fields: &HeaderMap, protocol: &HeaderValue) -> bool {
+    let named = |value: &HeaderValue| {
+        let mut names = value.as_bytes().split(|byte| *byte == b',');
+        names.any(|name| name.trim_ascii().eq_ignore_ascii_case(protocol.as_bytes().trim_ascii()))
+    };
+    fields.get_all(UPGRADE).iter().any(named)
+}
+
+fn kind_of(error: hyper::Error) -> ForwardError {
+    if error.is_parse() { ForwardError::Protocol(error.to_string()) } else { ForwardError::Closed(error) }
+}

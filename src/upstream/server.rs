@@ -1,0 +1,228 @@
+//! One server as one worker reaches it: which connection a request goes over.
+
+use std::cell::Cell;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::uri::Scheme;
+
+use super::connect::{Connector, Route};
+use super::error::ForwardError;
+use super::exchange::{Failed, Sent, Use};
+use super::opening::Gate;
+use super::origin::{Origin, Speaks};
+use super::outbound::Outbound;
+use super::settings::{Settings, Timeouts};
+use super::state::Load;
+use super::stream::{Protocol, Stream};
+use super::tls::{ClientTls, Offer};
+use super::{http1, http2};
+use crate::ambient::{Deadline, Ticker};
+use crate::telemetry::metrics::Gauge;
+
+/// What a worker reaches upstream servers with.
+pub struct Means {
+    /// Opens connections.
+    pub connector: Connector,
+    /// Makes their deadlines.
+    pub ticker: Ticker,
+    /// Counts them.
+    pub counts: ConnectionCounts,
+}
+
+/// Where the upstream connections of a worker are counted.
+pub struct ConnectionCounts {
+    /// Kept for the next request.
+    pub idle: Gauge,
+    /// In use.
+    pub active: Gauge,
+}
+
+/// One server, and this worker's connections to it. Nothing here is shared between threads.
+pub(super) struct Server {
+    origin: Origin,
+    tls: Option<Arc<ClientTls>>,
+    pub(super) timeouts: Timeouts,
+    pub(super) means: Rc<Means>,
+    pub(super) idle: http1::Idle,
+    pub(super) shared: http2::Slot,
+    gate: Gate<Option<Rc<http2::Shared>>>,
+    /// What ALPN agreed on the last time.
+    agreed: Cell<Option<Protocol>>,
+}
+
+/// Which connections will do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reuse {
+    /// One that is kept, else a new one.
+    Allowed,
+    /// Of those for one request at a time only a new one: where one kept connection was closed, others are likely to be.
+    Shunned,
+}
+
+/// A connection that an answer still comes over, given back or closed with it.
+pub(super) struct Lease {
+    carrier: Carrier,
+    /// Lowered with the lease.
+    _load: Option<Load>,
+}
+
+/// A connection for one exchange.
+enum Carrier {
+    Http1(http1::Lease),
+    Http2(http2::Lease),
+}
+
+impl Server {
+    pub(super) fn new(origin: Origin, settings: &Settings, means: &Rc<Means>) -> Rc<Self> {
+        Rc::new(Self {
+            origin,
+            tls: settings.tls.clone(),
+            timeouts: settings.timeouts,
+            means: Rc::clone(means),
+            idle: http1::Idle::default(),
+            shared: http2::Slot::default(),
+            gate: Gate::default(),
+            agreed: Cell::new(None),
+        })
+    }
+
+    /// The scheme of its URIs.
+    pub(super) fn scheme(&self) -> Scheme {
+        match self.origin.speaks() {
+            Speaks::Http1 | Speaks::Http2 => Scheme::HTTP,
+            Speaks::Tls => Scheme::HTTPS,
+        }
+    }
+
+    /// Sends a request, and waits for the head of the answer.
+    pub(super) async fn send(
+        self: &Rc<Self>,
+        outbound: Outbound,
+        reuse: Reuse,
+        load: Option<Load>,
+    ) -> Result<Sent, Failed> {
+        match self.checkout(&outbound, reuse).await {
+            Ok((Carrier::Http1(lease), used)) => lease.exchange(outbound, used, load).await,
+            Ok((Carrier::Http2(lease), used)) => lease.exchange(outbound, used, self, load).await,
+            Err(error) => Err(Failed { error, again: Some(outbound), used: Use::First }),
+        }
+    }
+
+    async fn checkout(self: &Rc<Self>, outbound: &Outbound, reuse: Reuse) -> Result<(Carrier, Use), ForwardError> {
+        let kept = || match reuse {
+            Reuse::Allowed => self.idle.take(self).map(|lease| (Carrier::Http1(lease), Use::Further)),
+            Reuse::Shunned => None,
+        };
+        match (self.origin.speaks(), outbound.upgrade()) {
+            (Speaks::Http1, _) => match kept() {
+                Some(kept) => Ok(kept),
+                None => self.connect(Offer::Http1).await,
+            },
+            (Speaks::Http2, None) => self.join(kept).await,
+            (Speaks::Tls, None) => match self.shared.take() {
+                Some(lease) => Ok((Carrier::Http2(lease), Use::Further)),
+                None => match kept() {
+                    Some(kept) => Ok(kept),
+                    None if self.agreed.get() == Some(Protocol::Http1) => self.connect(Offer::Any).await,
+                    None => self.join(kept).await,
+                },
+            },
+            (Speaks::Tls, Some(_)) => match kept() {
+                Some(kept) => Ok(kept),
+                None => self.connect(Offer::Http1).await,
+            },
+            (Speaks::Http2, Some(_)) => Err(ForwardError::Protocol(
+                "it speaks HTTP/2 only, in which no connection changes its protocol; name the server as `http://`"
+                    .to_owned(),
+            )),
+        }
+    }
+
+    /// The shared connection. Where there is none, one is opened, however many requests ask for it; and where it then
+    /// turns out that the server shares none, each gets one of its own.
+    async fn join(self: &Rc<Self>, kept: impl Fn() -> Option<(Carrier, Use)>) -> Result<(Carrier, Use), ForwardError> {
+        if let Some(lease) = self.shared.take() {
+            return Ok((Carrier::Http2(lease), Use::Further));
+        }
+        let server = Rc::clone(self);
+        match self.gate.pass(|| server.open_shared()).await? {
+            Some(connection) => Ok((Carrier::Http2(connection.lease()), Use::First)),
+            None => match kept() {
+                Some((carrier, _)) => Ok((carrier, Use::First)),
+                None => self.connect(Offer::Any).await,
+            },
+        }
+    }
+
+    /// Opens a connection for all requests; what turns out to be for one at a time waits for the first that takes it.
+    async fn open_shared(self: Rc<Self>) -> Result<Option<Rc<http2::Shared>>, ForwardError> {
+        match self.open(Offer::Any).await? {
+            (stream, Protocol::Http2) => self.share(stream).await.map(Some),
+            (stream, Protocol::Http1) => {
+                http1::open(stream, &self).await?.release();
+                Ok(None)
+            }
+        }
+    }
+
+    /// A new connection, whatever it speaks.
+    async fn connect(self: &Rc<Self>, offer: Offer) -> Result<(Carrier, Use), ForwardError> {
+        let carrier = match self.open(offer).await? {
+            (stream, Protocol::Http1) => Carrier::Http1(http1::open(stream, self).await?),
+            (stream, Protocol::Http2) => Carrier::Http2(self.share(stream).await?.lease()),
+        };
+        Ok((carrier, Use::First))
+    }
+
+    async fn share(self: &Rc<Self>, stream: Stream) -> Result<Rc<http2::Shared>, ForwardError> {
+        let connection = http2::open(stream, self).await?;
+        self.shared.put(&connection);
+        Ok(connection)
+    }
+
+    async fn open(&self, offer: Offer) -> Result<(Stream, Protocol), ForwardError> {
+        let tls = match self.origin.speaks() {
+            Speaks::Tls => self.tls.as_deref().map(|tls| (tls, offer)),
+            Speaks::Http1 | Speaks::Http2 => None,
+        };
+        let route = Route { origin: &self.origin, tls };
+        let stream = self.means.connector.connect(route, self.timeouts.connect).await?;
+        let protocol = match self.origin.speaks() {
+            Speaks::Http1 => Protocol::Http1,
+            Speaks::Http2 => Protocol::Http2,
+            Speaks::Tls => stream.negotiated(),
+        };
+        if offer == Offer::Any {
+            self.agreed.set(Some(protocol));
+        }
+        Ok((stream, protocol))
+    }
+}
+
+impl Lease {
+    pub(super) fn http1(lease: http1::Lease, load: Option<Load>) -> Self {
+        Self { carrier: Carrier::Http1(lease), _load: load }
+    }
+
+    pub(super) fn http2(lease: http2::Lease, load: Option<Load>) -> Self {
+        Self { carrier: Carrier::Http2(lease), _load: load }
+    }
+
+    /// The answer is read to its end.
+    pub(super) fn release(self) {
+        match self.carrier {
+            Carrier::Http1(lease) => lease.release(),
+            Carrier::Http2(lease) => drop(lease),
+        }
+    }
+
+    /// Passes when the answer is silent for too long, which is this long; armed by whoever waits for it.
+    pub(super) fn silence(&self) -> (&Deadline, Duration) {
+        match &self.carrier {
+            Carrier::Http1(lease) => lease.silence(),
+            Carrier::Http2(lease) => lease.silence(),
+        }
+    }
+}

@@ -1,0 +1,203 @@
+//! TLS towards `https` servers. The server is always verified: there is no way to switch that off.
+
+use std::fmt;
+use std::sync::Arc;
+
+use rustls::crypto::aws_lc_rs;
+use rustls::pki_types::pem::{self, PemObject as _};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::{ClientConfig, InconsistentKeys, RootCertStore};
+
+/// How the `https` servers of an upstream are met, made once a load and shared by all workers. Two are equal where they
+/// were made of the same.
+pub struct ClientTls {
+    trust: Trust,
+    server_name: Option<ServerName<'static>>,
+    identity: Option<Identity>,
+    any: Arc<ClientConfig>,
+    http1: Arc<ClientConfig>,
+}
+
+/// Whose word is taken for who a server is.
+#[derive(Clone, Debug)]
+pub enum Trust {
+    /// The authorities that the system trusts.
+    System(Arc<RootCertStore>),
+    /// These authorities and no others.
+    Only(Vec<CertificateDer<'static>>),
+}
+
+/// Who the gateway is, to a server that asks for a certificate.
+pub struct Identity {
+    chain: Vec<CertificateDer<'static>>,
+    key: PrivateKeyDer<'static>,
+}
+
+/// Which protocols are offered in the handshake.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Offer {
+    /// HTTP/2 and HTTP/1.1.
+    Any,
+    /// HTTP/1.1 only: what is upgraded must be (RFC 9113, section 8.6).
+    Http1,
+}
+
+/// What is wrong with certificates and keys.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TlsError {
+    /// The text is not PEM. What is wrong exactly is not said: it would quote the file.
+    Malformed,
+    /// There is no certificate in the file.
+    NoCertificate,
+    /// There is no private key in the file.
+    NoKey,
+    /// A certificate that cannot be an authority.
+    Authority(String),
+    /// The key does not belong to the certificate.
+    KeyMismatch,
+    /// The key or its certificate cannot be used.
+    Identity(String),
+}
+
+impl ClientTls {
+    /// Makes everything ready for handshakes.
+    ///
+    /// # Errors
+    /// [`TlsError`] for authorities and identities that cannot be used.
+    pub fn new(
+        trust: Trust,
+        server_name: Option<ServerName<'static>>,
+        identity: Option<Identity>,
+    ) -> Result<Self, TlsError> {
+        let roots = match &trust {
+            Trust::System(roots) => Arc::clone(roots),
+            Trust::Only(authorities) => Arc::new(roots_of(authorities)?),
+        };
+        let mut any = config(roots, identity.as_ref())?;
+        any.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        // the copy shares the sessions that can be resumed
+        let mut http1 = any.clone();
+        http1.alpn_protocols = vec![b"http/1.1".to_vec()];
+        Ok(Self { trust, server_name, identity, any: Arc::new(any), http1: Arc::new(http1) })
+    }
+
+    pub(super) fn config(&self, offer: Offer) -> Arc<ClientConfig> {
+        match offer {
+            Offer::Any => Arc::clone(&self.any),
+            Offer::Http1 => Arc::clone(&self.http1),
+        }
+    }
+
+    /// Whom the certificate must be for, where it is not the host that is connected to.
+    pub(super) fn server_name(&self) -> Option<&ServerName<'static>> {
+        self.server_name.as_ref()
+    }
+}
+
+fn config(roots: Arc<RootCertStore>, identity: Option<&Identity>) -> Result<ClientConfig, TlsError> {
+    let builder = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+        .with_safe_default_protocol_versions()
+        .expect("the provider has what the default versions need")
+        .with_root_certificates(roots);
+    match identity {
+        None => Ok(builder.with_no_client_auth()),
+        Some(Identity { chain, key }) => {
+            let mismatch = rustls::Error::InconsistentKeys(InconsistentKeys::KeyMismatch);
+            builder.with_client_auth_cert(chain.clone(), key.clone_key()).map_err(|error| {
+                if error == mismatch { TlsError::KeyMismatch } else { TlsError::Identity(error.to_string()) }
+            })
+        }
+    }
+}
+
+fn roots_of(authorities: &[CertificateDer<'static>]) -> Result<RootCertStore, TlsError> {
+    let mut roots = RootCertStore::empty();
+    for authority in authorities {
+        roots.add(authority.clone()).map_err(|error| TlsError::Authority(error.to_string()))?;
+    }
+    Ok(roots)
+}
+
+/// The authorities that the system trusts; where it names none, as in an empty container, those that Mozilla trusts,
+/// as they were when this version was built.
+pub fn system_roots() -> RootCertStore {
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    if roots.is_empty() {
+        roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+    }
+    roots
+}
+
+/// All certificates of a PEM file, in their order.
+///
+/// # Errors
+/// [`TlsError`] where there is none, or the file is damaged.
+pub fn certificates(text: &[u8]) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(text).collect();
+    let found = found.map_err(|_| TlsError::Malformed)?;
+    if found.is_empty() { Err(TlsError::NoCertificate) } else { Ok(found) }
+}
+
+impl Identity {
+    /// A certificate with those that lead to its authority, and its key. That they belong together,
+    /// [`ClientTls::new`] looks at.
+    pub fn new(chain: Vec<CertificateDer<'static>>, key: PrivateKeyDer<'static>) -> Self {
+        Self { chain, key }
+    }
+}
+
+/// The first private key of a PEM file: PKCS #8, PKCS #1 or SEC1.
+///
+/// # Errors
+/// [`TlsError`] where there is none, or the file is damaged.
+pub fn private_key(text: &[u8]) -> Result<PrivateKeyDer<'static>, TlsError> {
+    let missing = |error| matches!(error, pem::Error::NoItemsFound);
+    PrivateKeyDer::from_pem_slice(text)
+        .map_err(|error| if missing(error) { TlsError::NoKey } else { TlsError::Malformed })
+}
+
+impl PartialEq for ClientTls {
+    fn eq(&self, other: &Self) -> bool {
+        self.trust == other.trust && self.server_name == other.server_name && self.identity == other.identity
+    }
+}
+
+impl Eq for ClientTls {}
+
+impl PartialEq for Trust {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::System(one), Self::System(other)) => one.roots == other.roots,
+            (Self::Only(one), Self::Only(other)) => one == other,
+            (Self::System(_), Self::Only(_)) | (Self::Only(_), Self::System(_)) => false,
+        }
+    }
+}
+
+impl PartialEq for Identity {
+    fn eq(&self, other: &Self) -> bool {
+        self.chain == other.chain && self.key == other.key
+    }
+}
+
+impl fmt::Debug for ClientTls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientTls").field("server_name", &self.server_name).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Display for TlsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Malformed => f.write_str("it is not PEM: a section does not end, or is not Base64"),
+            Self::NoCertificate => f.write_str("there is no certificate in it"),
+            Self::NoKey => f.write_str("there is no private key in it"),
+            Self::Authority(what) => write!(f, "it holds a certificate that cannot be an authority: {what}"),
+            Self::KeyMismatch => f.write_str("the key does not belong to the certificate"),
+            Self::Identity(what) => write!(f, "the certificate and its key cannot be used: {what}"),
+        }
+    }
+}
+
+impl std::error::Error for TlsError {}
