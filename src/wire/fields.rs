@@ -147,7 +147,11 @@ impl Nominated {
 
 /// The gateway's own entry of `Via`, for a message that came in this version (RFC 9110, section 7.6.3).
 pub fn via(received: Version) -> HeaderValue {
-    HeaderValue::from_static(if received == Version::HTTP_10 { "1.0 gatelatch" } else { "1.1 gatelatch" })
+    HeaderValue::from_static(match received {
+        Version::HTTP_10 => "1.0 gatelatch",
+        Version::HTTP_2 => "2.0 gatelatch",
+        _ => "1.1 gatelatch",
+    })
 }
 
 /// How long the sender of these fields keeps the connection: `timeout` of `Keep-Alive`, in seconds.
