@@ -100,7 +100,7 @@ impl Record {
     /// Takes the time of the upstream, which was asked then, and which of its servers it was.
     pub(super) fn upstream_answered(&mut self, asked: Instant, server: Option<ServerIndex>) {
         self.server = server;
-        self.upstream_time = Some(ambient::now().duration_since(asked));
+        self.upstream_time = server.map(|_| ambient::now().duration_since(asked));
     }
 
     fn write_line(&self, duration: Duration) {

@@ -113,3 +113,6 @@ async fn shake_hands(
     let connected = TlsConnector::from(tls.config(offer)).connect(name, stream).await;
     connected.map(|stream| Stream::Tls(Box::new(stream))).map_err(ForwardError::Tls)
 }
+
+#[cfg(test)]
+mod tests;

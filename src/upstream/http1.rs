@@ -267,3 +267,6 @@ fn names(fields: &HeaderMap, protocol: &HeaderValue) -> bool {
 fn kind_of(error: hyper::Error) -> ForwardError {
     if error.is_parse() { ForwardError::Protocol(error.to_string()) } else { ForwardError::Closed(error) }
 }
+
+#[cfg(test)]
+mod tests;

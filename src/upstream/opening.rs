@@ -82,3 +82,6 @@ impl<T> Drop for Opener<T> {
         self.opening.over.notify_waiters();
     }
 }
+
+#[cfg(test)]
+mod tests;

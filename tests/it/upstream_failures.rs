@@ -166,3 +166,44 @@ fn informational_answers_are_not_the_answer() {
     assert!(hints.starts_with("HTTP/1.1 103 "), "and a 100 that the client did not ask for is not its: {hints}");
     assert_eq!(client.read().body, "final");
 }
+
+#[test]
+fn an_answer_that_falls_silent_breaks_off() {
+    let (hold, held) = std::sync::mpsc::channel::<()>();
+    let held = std::sync::Mutex::new(held);
+    let upstream = RawUpstream::new(move |mut wire, _| {
+        wire.head().unwrap();
+        wire.say("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\none\r\n");
+        let _ = held.lock().unwrap().recv();
+    });
+    let services = OPEN.replace("response: 300ms", "response: 300ms, stream: 300ms");
+    let gateway = gateway(&services).upstream(upstream.address).start();
+    let mut client = Connection::open(gateway.address);
+    client.write("GET /a HTTP/1.1\r\nHost: a\r\n\r\n").read_head().unwrap();
+    assert_eq!(client.read_chunk(), "one");
+    assert_eq!(client.read_to_end(), "", "nothing that looks like an end");
+    let line = gateway.line("/a");
+    assert_eq!((&line["aborted"], &line["status"]), (&"upstream".into(), &200.into()), "{line}");
+    assert_eq!(line["reason"], "the upstream's answer broke off: nothing more came in time");
+    assert_eq!(gateway.metric(&format!("{ERRORS}\"response_timeout\"}}")), 1.0, "{}", gateway.metrics());
+    drop(hold);
+}
+
+/// What is slow is the client.
+#[test]
+fn an_answer_that_waits_for_its_client_does_not_break_off() {
+    let body = "x".repeat(32 << 20);
+    let upstream = crate::support::Upstream::new(move |_| ok(&body));
+    let services = OPEN.replace("response: 300ms", "response: 300ms, stream: 300ms");
+    let gateway = gateway(&services).upstream(upstream.address).start();
+    let mut client = Connection::open(gateway.address);
+    client.write("GET /a HTTP/1.1\r\nHost: a\r\n\r\n").read_head().unwrap();
+    // far longer than the upstream may be silent: as long as another request takes to be given up
+    let silent = RawUpstream::new(|mut wire, _| {
+        wire.drain();
+    });
+    let slow = OPEN.replace("response: 300ms }", "response: 700ms }");
+    let other = crate::support::gateway(&slow).upstream(silent.address).start();
+    assert_eq!(other.get("/a", "").status, 504);
+    assert_eq!(client.read_exact(32 << 20).len(), 32 << 20);
+}

@@ -22,6 +22,11 @@ pub struct Wire {
 
 impl RawUpstream {
     pub fn new(serve: impl Fn(Wire, usize) + Send + Sync + 'static) -> Self {
+        Self::streams(move |stream, number| serve(Wire::new(stream), number))
+    }
+
+    /// The closure gets the bare sockets.
+    pub fn streams(serve: impl Fn(TcpStream, usize) + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let accepted: Arc<AtomicUsize> = Arc::default();
@@ -29,7 +34,7 @@ impl RawUpstream {
         std::thread::spawn(move || {
             for stream in listener.incoming() {
                 let (connection, serve) = (count.fetch_add(1, Ordering::SeqCst), Arc::clone(&serve));
-                std::thread::spawn(move || serve(Wire::new(stream.unwrap()), connection));
+                std::thread::spawn(move || serve(stream.unwrap(), connection));
             }
         });
         Self { address, accepted }
