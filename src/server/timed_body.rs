@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -13,9 +13,15 @@ use super::clock::Running;
 use crate::ambient::{Deadline, Ticker};
 use crate::gateway::ReplyBody;
 
+/// The largest piece that a stream hands over, in bytes: as much as one frame takes. Larger ones would hide that a slow
+/// client takes something, and keep more in memory for one that does not.
+const PIECE: usize = 16 * 1024;
+
 /// An answer on its way to the client.
 pub(super) struct TimedBody {
     body: ReplyBody,
+    /// What of the last piece is still to be handed over.
+    rest: Bytes,
     /// The pieces that a stream has handed over; HTTP/1.1 has one answer at a time, and the socket tells.
     handover: Option<Rc<Handover>>,
     /// `None` where what follows the answer is not over with it.
@@ -42,7 +48,22 @@ pub(super) struct Patience {
 
 impl TimedBody {
     pub(super) fn new(body: ReplyBody, running: Option<Running>, handover: Option<Rc<Handover>>) -> Self {
-        Self { body, handover, _running: running }
+        Self { body, rest: Bytes::new(), handover, _running: running }
+    }
+
+    fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, <Self as Body>::Error>>> {
+        if self.rest.is_empty() {
+            let frame = match ready!(Pin::new(&mut self.body).poll_frame(cx)) {
+                Some(Ok(frame)) => frame,
+                ended => return Poll::Ready(ended),
+            };
+            match frame.into_data() {
+                Ok(data) => self.rest = data,
+                Err(trailers) => return Poll::Ready(Some(Ok(trailers))),
+            }
+        }
+        let length = self.rest.len().min(PIECE);
+        Poll::Ready(Some(Ok(Frame::data(self.rest.split_to(length)))))
     }
 }
 
@@ -51,7 +72,10 @@ impl Body for TimedBody {
     type Error = <ReplyBody as Body>::Error;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
-        let polled = Pin::new(&mut self.body).poll_frame(cx);
+        if self.handover.is_none() {
+            return Pin::new(&mut self.body).poll_frame(cx);
+        }
+        let polled = self.poll_piece(cx);
         if let Some(handover) = &self.handover {
             handover.waits.set(polled.is_ready());
             handover.pieces.set(handover.pieces.get() + u64::from(polled.is_ready()));
@@ -60,7 +84,7 @@ impl Body for TimedBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        self.rest.is_empty() && self.body.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {

@@ -39,9 +39,15 @@ impl Authority {
 
     /// A certificate for these names; IP addresses are names too. It serves servers and clients alike.
     pub fn issue(&self, names: &[&str]) -> Certified {
+        self.issue_until(names, 4000)
+    }
+
+    /// The same, not valid any more from the begin of a year on.
+    pub fn issue_until(&self, names: &[&str], year: i32) -> Certified {
         let mut params =
             CertificateParams::new(names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>()).unwrap();
         params.distinguished_name.push(DnType::CommonName, names[0]);
+        params.not_after = rcgen::date_time_ymd(year, 1, 1);
         let key = KeyPair::generate().unwrap();
         let certificate = params.signed_by(&key, &self.issuer).unwrap().pem();
         Certified { certificate, key: key.serialize_pem() }

@@ -32,6 +32,8 @@ pub fn hash() -> String {
 pub struct GatewayBuilder {
     services: String,
     workers: usize,
+    listen: String,
+    launcher: Vec<String>,
     server: String,
     auth: String,
     token: String,
@@ -65,6 +67,8 @@ pub fn gateway(services: &str) -> GatewayBuilder {
     GatewayBuilder {
         services: services.to_owned(),
         workers: 2,
+        listen: "\"127.0.0.1:0\"".to_owned(),
+        launcher: Vec::new(),
         server: String::new(),
         auth: String::new(),
         token: String::new(),
@@ -95,6 +99,18 @@ impl GatewayBuilder {
     /// How many workers; each has connections of its own to the upstream.
     pub fn workers(mut self, workers: usize) -> Self {
         self.workers = workers;
+        self
+    }
+
+    /// Where it listens: the entries of the list, with commas in between. The first address is that of the running gateway.
+    pub fn listen(mut self, places: &str) -> Self {
+        self.listen = places.to_owned();
+        self
+    }
+
+    /// A program that is started with these arguments, and becomes the gateway.
+    pub fn launcher(mut self, arguments: &[&str]) -> Self {
+        self.launcher = arguments.iter().map(|argument| (*argument).to_owned()).collect();
         self
     }
 
@@ -160,14 +176,14 @@ impl GatewayBuilder {
 
     /// The configuration file.
     pub fn config(&self) -> String {
-        let Self { workers, server, auth, token, more, .. } = self;
+        let Self { workers, listen, server, auth, token, more, .. } = self;
         let upstream = self.upstream.map(|address| address.to_string()).unwrap_or_else(|| "127.0.0.1:9".to_owned());
         if let Some(whole) = &self.whole {
             return whole.replace("UPSTREAM", &upstream);
         }
         let services = self.services.replace("UPSTREAM", &upstream);
         format!(
-            "server: {{ listen: [\"127.0.0.1:0\"], workers: {workers}{server} }}
+            "server: {{ listen: [{listen}], workers: {workers}{server} }}
 admin: {{ listen: \"127.0.0.1:0\" }}
 auth: {{ users_file: users.yaml, token: {{ secret: \"{SECRET}\"{token} }}{auth} }}
 {more}
@@ -207,7 +223,7 @@ services:
         let limit = self.open_files.map(|limit| format!("ulimit -Sn {limit}; ")).unwrap_or_default();
         let closed = if self.streams == Streams::InAndOutClosed { "<&- >&-" } else { "" };
         let mut command = Command::new("sh");
-        command.args(["-c", &format!("{limit}exec \"$0\" \"$@\" {closed}"), binary]);
+        command.args(["-c", &format!("{limit}exec \"$0\" \"$@\" {closed}")]).args(&self.launcher).arg(binary);
         command.args(["run", "--config"]).arg(folder.path().join("gateway.yaml"));
         command.env_remove("RUST_BACKTRACE").envs(self.variables);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -414,9 +430,13 @@ fn follow(stream: impl Read + Send + 'static, printed: Arc<Mutex<String>>) -> Re
     receiver
 }
 
-/// The first address in a list as it is logged.
+/// The first address in a list as it is logged; port 0 where there is none.
 fn address_in(text: &str) -> SocketAddr {
-    let start = text.find(|c: char| c.is_ascii_digit()).unwrap();
-    let end = text[start..].find([']', ')', ',']).map_or(text.len(), |end| start + end);
-    text[start..end].parse().unwrap_or_else(|error| panic!("{error}: {text}"))
+    let list = text.split(" admin=").next().unwrap();
+    let read = |entry: &str| {
+        let open = entry.strip_prefix('[').unwrap_or(entry);
+        let shut = open.strip_suffix(']').unwrap_or(open);
+        [entry, open, shut].iter().find_map(|text| text.parse().ok())
+    };
+    list.split([' ', ',', '(', ')']).find_map(read).unwrap_or(SocketAddr::from(([127, 0, 0, 1], 0)))
 }

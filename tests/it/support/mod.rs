@@ -3,20 +3,26 @@
 
 mod certs;
 mod client;
+mod curl;
+pub mod frames;
 mod gateway;
 mod modern;
 mod programs;
 mod raw;
 mod stoppable;
+mod tls;
 mod upstream;
 
 pub use certs::{Authority, Certified};
 pub use client::{Answer, Connection, get, send};
+pub use curl::{Curled, curl};
+pub use frames::FrameConnection;
 pub use gateway::{Gateway, GatewayBuilder, PASSWORD, SECRET, Streams, gateway, hash};
 pub use modern::{Modern, Seen, TestBody, Tongue, in_pieces, said};
 pub use programs::{output, program, python};
 pub use raw::RawUpstream;
 pub use stoppable::Stoppable;
+pub use tls::{Shaken, TlsClient};
 pub use upstream::{Received, Upstream, ok};
 
 /// Asks again until it is so.
