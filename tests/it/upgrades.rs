@@ -2,7 +2,10 @@
 
 use std::process::{Command, Stdio};
 
-use crate::support::{Connection, Gateway, GatewayBuilder, RawUpstream, Upstream, gateway, ok, output, python, until};
+use crate::support::{
+    Connection, FrameConnection, Gateway, GatewayBuilder, RawUpstream, Upstream, frames, gateway, ok, output, python,
+    until,
+};
 
 const SERVICES: &str = "
   app:
@@ -299,4 +302,77 @@ fn a_socket_that_was_left_is_not_used_again() {
     client.write(ask("/open", ""));
     assert!(client.read_head().unwrap().starts_with("HTTP/1.1 101 "));
     assert_eq!(gateway.get("/open", "").body, "later");
+}
+
+/// Says 101 to a WebSocket, and then what it hears.
+fn websocket() -> RawUpstream {
+    RawUpstream::new(|mut wire, _| {
+        let head = wire.head().unwrap();
+        let lower = head.to_lowercase();
+        assert!(head.starts_with("GET /"), "{head}");
+        assert!(lower.contains("\r\nupgrade: websocket\r\n") && lower.contains("\r\nsec-websocket-key: "), "{head}");
+        assert!(lower.contains("\r\nsec-websocket-version: 13\r\n"), "{head}");
+        wire.say(
+            "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+             Sec-WebSocket-Accept: x\r\nSec-WebSocket-Protocol: chat\r\n\r\nhello",
+        );
+        while let Some(byte) = wire.exact(1) {
+            wire.say(byte);
+        }
+    })
+}
+
+/// `CONNECT` for a WebSocket, as a browser asks over HTTP/2 (RFC 8441).
+fn extended_connect(path: &str) -> Vec<u8> {
+    let fields = [
+        (":method", "CONNECT"),
+        (":protocol", "websocket"),
+        (":scheme", "http"),
+        (":authority", "a"),
+        (":path", path),
+        ("sec-websocket-version", "13"),
+    ];
+    fields.iter().flat_map(|(name, value)| frames::field(name, value)).collect()
+}
+
+fn data_on(client: &mut FrameConnection, stream: u32, length: usize) -> String {
+    let mut data = Vec::new();
+    while data.len() < length {
+        data.extend(client.until(|frame| frame.kind == frames::DATA && frame.stream == stream).payload);
+    }
+    String::from_utf8(data).unwrap()
+}
+
+#[test]
+fn a_websocket_over_http2_reaches_an_upstream_of_http1() {
+    let upstream = websocket();
+    let gateway = gateway(SERVICES).upstream(upstream.address).start();
+    let mut client = FrameConnection::open(gateway.address);
+    client.write(frames::frame(frames::HEADERS, frames::END_HEADERS, 1, &extended_connect("/known")));
+    let refused = client.until(|frame| frame.kind == frames::HEADERS);
+    assert!(!refused.is_ok(), "nobody is signed in");
+    client.write(frames::frame(frames::HEADERS, frames::END_HEADERS, 3, &extended_connect("/open")));
+    client.until(|frame| frame.kind == frames::HEADERS && frame.stream == 3);
+    assert_eq!(data_on(&mut client, 3, 5), "hello");
+    assert_eq!(upstream.accepted(), 1);
+    for round in 0..3 {
+        client.write(frames::frame(frames::DATA, 0, 3, format!("round {round}").as_bytes()));
+        assert_eq!(data_on(&mut client, 3, 7), format!("round {round}"));
+    }
+    client.write(frames::frame(frames::DATA, frames::END_STREAM, 3, b""));
+    client.until(|frame| frame.stream == 3 && frame.ends_stream());
+    let line = gateway.line("/open");
+    assert_eq!((&line["status"], &line["bytes"], &line["method"]), (&200.into(), &26.into(), &"CONNECT".into()));
+}
+
+#[test]
+fn a_connect_that_is_not_extended_is_not_allowed() {
+    let upstream = Upstream::saying("hi");
+    let gateway = gateway(SERVICES).upstream(upstream.address).start();
+    let mut client = FrameConnection::open(gateway.address);
+    let block = [frames::field(":method", "CONNECT"), frames::field(":authority", "a:80")].concat();
+    client.write(frames::frame(frames::HEADERS, frames::END_HEADERS, 1, &block));
+    let answer = client.until(|frame| frame.kind == frames::HEADERS);
+    assert!(!answer.is_ok());
+    assert!(upstream.received().is_empty());
 }

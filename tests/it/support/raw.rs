@@ -71,6 +71,16 @@ impl Wire {
         Some(String::from_utf8(bytes).unwrap())
     }
 
+    /// Reads a chunk; `None` at the last one.
+    pub fn chunk(&mut self) -> Option<Vec<u8>> {
+        let mut size = String::new();
+        self.stream.read_line(&mut size).ok()?;
+        let mut bytes = vec![0; usize::from_str_radix(size.trim(), 16).ok()?];
+        self.stream.read_exact(&mut bytes).ok()?;
+        self.exact(2)?;
+        Some(bytes).filter(|bytes| !bytes.is_empty())
+    }
+
     /// Throws away everything until the connection ends, and says how much it was.
     pub fn drain(&mut self) -> u64 {
         let mut all = 0;
