@@ -18,7 +18,7 @@ use crate::access::{Decision, ForbidReason, PathOptions, Permit, RequestPath};
 use crate::ambient;
 use crate::portal::{Denial, Endpoint, LoginEvent, PortalCaller};
 use crate::telemetry::metrics::{LoginOutcome, Outcome};
-use crate::upstream::{Extra, Outbound, ResponseBody, Sent};
+use crate::upstream::{Extra, ForwardError, Outbound, ResponseBody, Sent};
 use crate::wire::{BadRequest, Intake, Peer, Target, remove_hop_by_hop, via};
 
 /// Answers a request, whatever it is, and sees to it that it is written down once.
@@ -77,7 +77,7 @@ async fn answer(
     record.upstream_answered(asked, forwarded.server);
     match forwarded.outcome? {
         Sent::Answer(response) => Ok(Answer::Forwarded(response)),
-        Sent::Switched(_) => unreachable!("no switch was asked for"),
+        Sent::Switched(_) => Err(ForwardError::Protocol("it switches protocols unasked".to_owned()).into()),
     }
 }
 
