@@ -81,19 +81,20 @@ impl Upstream {
         let mut tries_left = self.roster.settings().retries;
         let mut reuse = Reuse::Allowed;
         let mut failed_at = Vec::new();
-        let mut server = None;
+        let (mut server, mut error) = (None, ForwardError::Unavailable);
         loop {
             let Some(index) = self.choose(client, &failed_at) else {
-                return Forwarded { server, outcome: Err(ForwardError::Unavailable) };
+                return Forwarded { server, outcome: Err(error) };
             };
             server = Some(ServerIndex(index));
             let failed = match self.ask(index, outbound, reuse).await {
                 Ok(sent) => return Forwarded { server, outcome: Ok(sent) },
                 Err(failed) => failed,
             };
+            error = failed.error;
             match failed.again {
                 Some(again) if tries_left > 0 => outbound = again,
-                Some(_) | None => return Forwarded { server, outcome: Err(failed.error) },
+                Some(_) | None => return Forwarded { server, outcome: Err(error) },
             }
             tries_left -= 1;
             reuse = Reuse::Shunned;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::pem::{self, PemObject as _};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
-use rustls::{ClientConfig, InconsistentKeys, RootCertStore};
+use rustls::{CertificateError, ClientConfig, InconsistentKeys, RootCertStore};
 
 /// How the `https` servers of an upstream are met, made once a load and shared by all workers. Two are equal where they
 /// were made of the same.
@@ -55,7 +55,7 @@ pub enum TlsError {
     Authority(String),
     /// The key does not belong to the certificate.
     KeyMismatch,
-    /// The key or its certificate cannot be used.
+    /// The certificate cannot be used with its key.
     Identity(String),
 }
 
@@ -104,7 +104,7 @@ fn config(roots: Arc<RootCertStore>, identity: Option<&Identity>) -> Result<Clie
         Some(Identity { chain, key }) => {
             let mismatch = rustls::Error::InconsistentKeys(InconsistentKeys::KeyMismatch);
             builder.with_client_auth_cert(chain.clone(), key.clone_key()).map_err(|error| {
-                if error == mismatch { TlsError::KeyMismatch } else { TlsError::Identity(error.to_string()) }
+                if error == mismatch { TlsError::KeyMismatch } else { TlsError::Identity(plain(&error)) }
             })
         }
     }
@@ -113,9 +113,15 @@ fn config(roots: Arc<RootCertStore>, identity: Option<&Identity>) -> Result<Clie
 fn roots_of(authorities: &[CertificateDer<'static>]) -> Result<RootCertStore, TlsError> {
     let mut roots = RootCertStore::empty();
     for authority in authorities {
-        roots.add(authority.clone()).map_err(|error| TlsError::Authority(error.to_string()))?;
+        roots.add(authority.clone()).map_err(|error| TlsError::Authority(plain(&error)))?;
     }
     Ok(roots)
+}
+
+/// rustls speaks of a peer here, who has no part in it.
+fn plain(error: &rustls::Error) -> String {
+    let damaged = rustls::Error::InvalidCertificate(CertificateError::BadEncoding);
+    if *error == damaged { "it is damaged".to_owned() } else { error.to_string() }
 }
 
 /// The authorities that the system trusts; where it names none, as in an empty container, those that Mozilla trusts,
@@ -193,9 +199,9 @@ impl fmt::Display for TlsError {
             Self::Malformed => f.write_str("it is not PEM: a section does not end, or is not Base64"),
             Self::NoCertificate => f.write_str("there is no certificate in it"),
             Self::NoKey => f.write_str("there is no private key in it"),
-            Self::Authority(what) => write!(f, "it holds a certificate that cannot be an authority: {what}"),
+            Self::Authority(what) => write!(f, "one of its certificates cannot be an authority: {what}"),
             Self::KeyMismatch => f.write_str("the key does not belong to the certificate"),
-            Self::Identity(what) => write!(f, "the certificate and its key cannot be used: {what}"),
+            Self::Identity(what) => f.write_str(what),
         }
     }
 }

@@ -1,9 +1,11 @@
 //! Every message, whole: `broken/NAME.txt` holds the files and what is said about them.
 //! `UPDATE_EXPECT=1 cargo test --test config` writes what is said now.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use gatelatch::config::{Code, Problem};
+use rcgen::{CertifiedKey, KeyPair};
 
 use super::{Case, repository};
 
@@ -26,11 +28,21 @@ fn is_of_interest(problem: &Problem, name: &str) -> bool {
     problem.code != Code::NoSecret || name.starts_with("no_secret")
 }
 
+/// Fills in certificates and keys, which are made for each run: `CERTIFICATE OF NAME` and `KEY OF NAME` belong together.
+fn certified(content: &str, known: &mut BTreeMap<String, CertifiedKey<KeyPair>>) -> String {
+    let words = content.trim_end().split_once(" OF ").filter(|(what, _)| matches!(*what, "CERTIFICATE" | "KEY"));
+    let Some((what, name)) = words else { return content.to_owned() };
+    let make = || rcgen::generate_simple_self_signed([name.to_owned()]).unwrap();
+    let pair = known.entry(name.to_owned()).or_insert_with(make);
+    if what == "KEY" { pair.signing_key.serialize_pem() } else { pair.cert.pem() }
+}
+
 fn messages(path: &Path, text: &str) -> String {
     let name = path.file_name().unwrap().to_str().unwrap();
     let mut case = Case::new().file("users.yaml", "users: {}");
+    let mut certificates = BTreeMap::new();
     for (file, content) in parts(text).into_iter().filter(|(file, _)| *file != MESSAGES) {
-        case = case.file(file, content);
+        case = case.file(file, certified(&content, &mut certificates));
     }
     let problems = case.load().expect_err(name);
     let shown: Vec<_> = problems.as_slice().iter().filter(|problem| is_of_interest(problem, name)).cloned().collect();

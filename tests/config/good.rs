@@ -6,7 +6,7 @@ use std::time::Duration;
 use gatelatch::access::{CaseRule, Claim, ClaimMatch, ClaimValue, Condition, Expected, Methods, PathOptions};
 use gatelatch::access::{Requirement, RoleMatch, Rule, UserMatch};
 use gatelatch::config::{Code, Config, Listen, LogFormat};
-use gatelatch::upstream::{HostHeader, Timeouts};
+use gatelatch::upstream::{Balance, Health, HostHeader, Timeouts};
 use gatelatch::wire::{Authorization, IdentityField, IdentitySettings};
 
 use super::{Case, repository};
@@ -139,6 +139,7 @@ services:
     let expected = Timeouts { connect: seconds(1), response: seconds(2), stream: seconds(4), idle: seconds(3) };
     assert_eq!(service.upstream.timeouts, expected);
     assert_eq!((service.upstream.retries, service.upstream.host), (0, HostHeader::Upstream));
+    assert_eq!((service.upstream.balance, &service.upstream.tls), (Balance::RoundRobin, &None));
     let identity = &service.identity;
     assert_eq!((identity.separator.as_str(), identity.authorization), ("; ", Authorization::Forward));
     assert_eq!(identity.headers[1].field, IdentityField::Claim("tenant".into()));
@@ -185,6 +186,41 @@ fn the_grammar_of_allow() {
     ] {
         assert_eq!(allow(text), expected, "{text}");
     }
+}
+
+#[test]
+fn every_key_of_several_servers_is_read() {
+    let upstream = "{ servers: ['http://a', 'https://b', 'h2c://c', 'unix:/run/d.sock'], balance: hash_client,
+      health: { path: '/healthz?deep', interval: 1m, timeout: 1s, unhealthy_after: 5, healthy_after: 1 },
+      tls: { ca: ca.crt, server_name: api.internal, client_certificate: ca.crt, client_key: ca.key } }";
+    let pair = rcgen::generate_simple_self_signed(["a".to_owned()]).unwrap();
+    let case = Case::of(&format!("services: {{ app: {{ upstream: {upstream} }} }}"), "users: {}")
+        .file("ca.crt", pair.cert.pem())
+        .file("ca.key", pair.signing_key.serialize_pem());
+    let loaded = case.load().unwrap();
+    let upstream = &loaded.config.services[0].upstream;
+    let names: Vec<_> = upstream.servers.iter().map(ToString::to_string).collect();
+    assert_eq!(names, ["a:80", "https://b:443", "h2c://c:80", "unix:/run/d.sock"]);
+    assert_eq!(upstream.balance, Balance::HashClient);
+    let expected = Health {
+        interval: Duration::from_secs(60),
+        timeout: Duration::from_secs(1),
+        unhealthy_after: 5,
+        healthy_after: 1,
+        ..Health::of("/healthz?deep".parse().unwrap())
+    };
+    assert_eq!(upstream.health, Some(expected));
+    assert!(upstream.tls.is_some());
+    for file in ["ca.crt", "ca.key"] {
+        assert!(loaded.files.iter().any(|path| path.ends_with(file)), "{file} is watched");
+    }
+    let shown = format!("{loaded:?}");
+    assert!(!shown.contains("PRIVATE KEY") && !shown.contains("MII"), "{shown}");
+    // what is the same serves the same: connections outlive a reload
+    assert_eq!(*upstream, case.load().unwrap().config.services[0].upstream);
+    let other = rcgen::generate_simple_self_signed(["a".to_owned()]).unwrap();
+    let case = case.file("ca.crt", other.cert.pem()).file("ca.key", other.signing_key.serialize_pem());
+    assert_ne!(*upstream, case.load().unwrap().config.services[0].upstream);
 }
 
 #[test]

@@ -37,9 +37,16 @@ pub(super) fn upstream(entry: Entry, roots: &SystemRoots, reader: &mut Reader<'_
     let tls = section.take("tls").map(|entry| tls::written(entry, servers.as_deref(), roots, reader));
     section.finish(reader);
     let servers = servers?;
-    let tls = tls.unwrap_or_else(|| tls::implied(&servers, roots));
+    let tls = match tls {
+        Some(written) => Some(written?),
+        None => tls::implied(&servers, roots),
+    };
     let retries = u32::try_from(retries).unwrap_or(0);
-    Some(Settings { balance, health: health.unwrap_or(Some(None))?, timeouts, retries, host, tls: tls?, servers })
+    let health = match health {
+        Some(written) => Some(written?),
+        None => None,
+    };
+    Some(Settings { balance, health, timeouts, retries, host, tls, servers })
 }
 
 fn short(entry: &Entry, roots: &SystemRoots, reader: &mut Reader<'_>) -> Option<Settings> {
@@ -48,7 +55,7 @@ fn short(entry: &Entry, roots: &SystemRoots, reader: &mut Reader<'_>) -> Option<
         return None;
     }
     let server = server(entry, reader)?;
-    let tls = tls::implied(std::slice::from_ref(&server), roots)?;
+    let tls = tls::implied(std::slice::from_ref(&server), roots);
     Some(Settings { tls, ..Settings::of(server) })
 }
 

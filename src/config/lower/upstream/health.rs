@@ -11,7 +11,7 @@ use crate::config::yaml::Entry;
 use crate::upstream::Health;
 
 /// `None` where its path is missing or refused.
-pub(super) fn health(mut section: Section, reader: &mut Reader<'_>) -> Option<Option<Health>> {
+pub(super) fn health(mut section: Section, reader: &mut Reader<'_>) -> Option<Health> {
     let path = section.require(reader, "path", "/healthz");
     let path = path.and_then(|entry| path_of(&entry, reader));
     // the rest is read whatever the path is, so that everything wrong is said at once
@@ -22,7 +22,7 @@ pub(super) fn health(mut section: Section, reader: &mut Reader<'_>) -> Option<Op
     times(&mut health.unhealthy_after, section.take("unhealthy_after"), reader);
     times(&mut health.healthy_after, section.take("healthy_after"), reader);
     section.finish(reader);
-    Some(Some(Health { path: path?, ..health }))
+    Some(Health { path: path?, ..health })
 }
 
 fn path_of(entry: &Entry, reader: &mut Reader<'_>) -> Option<PathAndQuery> {

@@ -32,12 +32,11 @@ struct Named {
     key: Option<Span>,
 }
 
-/// Where nothing is written: what `https` servers need, if there are any. `None` is an error that cannot be.
-pub(super) fn implied(servers: &[Origin], roots: &SystemRoots) -> Option<Option<Arc<ClientTls>>> {
-    if !has_https(servers) {
-        return Some(None);
-    }
-    ClientTls::new(roots.trust(), None, None).ok().map(|tls| Some(Arc::new(tls)))
+/// Where nothing is written: what `https` servers need, if there are any.
+pub(super) fn implied(servers: &[Origin], roots: &SystemRoots) -> Option<Arc<ClientTls>> {
+    let made =
+        || ClientTls::new(roots.trust(), None, None).expect("only own authorities and identities can be unusable");
+    has_https(servers).then(|| Arc::new(made()))
 }
 
 /// The block. `servers` is `None` where they are refused already.
@@ -46,7 +45,7 @@ pub(super) fn written(
     servers: Option<&[Origin]>,
     roots: &SystemRoots,
     reader: &mut Reader<'_>,
-) -> Option<Option<Arc<ClientTls>>> {
+) -> Option<Arc<ClientTls>> {
     if servers.is_some_and(|servers| !has_https(servers)) {
         let finding = Finding::error(Code::InvalidValue, entry.key_span, "`tls` is given, but no server is `https://`");
         reader.report(finding.help("write `https://` where TLS is spoken, or take `tls` away"));
@@ -64,7 +63,7 @@ pub(super) fn written(
     let identity = identity(&mut section, &mut named, reader);
     section.finish(reader);
     let made = ClientTls::new(trust?, server_name.unwrap_or(Some(None))?, identity?);
-    made.map_err(|error| report_unusable(&error, &named, reader)).ok().map(|tls| Some(Arc::new(tls)))
+    made.map_err(|error| report_unusable(&error, &named, reader)).ok().map(Arc::new)
 }
 
 fn has_https(servers: &[Origin]) -> bool {
