@@ -91,7 +91,7 @@ async fn introduce(
     let Some(acceptor) = tls else {
         return Some(Introduced { stream, peer: Peer::new(client, Scheme::Http), protocol: None });
     };
-    match in_time(&deadline, tls::accept(stream, acceptor)).await {
+    match in_time(&deadline, tls::accept(stream, acceptor, &context.ticker)).await {
         Ok((stream, protocol)) => {
             Some(Introduced { stream, peer: Peer::new(client, Scheme::Https), protocol: Some(protocol) })
         }
