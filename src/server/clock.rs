@@ -173,11 +173,6 @@ impl ConnectionClock {
     pub(super) fn poll_over(&self, cx: &Context<'_>) -> Poll<()> {
         self.deadline.poll_passed(cx)
     }
-
-    /// Waits until the connection's time is over.
-    pub(super) async fn over(&self) {
-        self.deadline.passed().await;
-    }
 }
 
 impl Drop for Running {

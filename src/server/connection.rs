@@ -1,7 +1,9 @@
 //! One client connection, from accept to close: who it is, what it speaks, and who serves it then.
 
+use std::future::poll_fn;
 use std::io;
 use std::rc::Rc;
+use std::task::Poll;
 
 use tokio_rustls::TlsAcceptor;
 
@@ -48,7 +50,7 @@ pub(super) async fn serve(accepted: Accepted, context: Rc<Context>) {
     drop(snapshot);
     let protocol = match protocol {
         Some(protocol) => protocol,
-        None => match detect(&mut stream, &clock).await {
+        None => match detect(&mut stream, &clock, &context).await {
             Ok(protocol) => protocol,
             Err(Undetected::Gone) => return,
             Err(Undetected::TimedOut) => return give_up(stream, &peer, &clock, &context).await,
@@ -79,7 +81,7 @@ async fn introduce(
     deadline.arm(server.timeouts.handshake);
     let mut client = address;
     if proxy_protocol::is_due(server, address.ip()) {
-        match in_time(&deadline, proxy_protocol::read(&mut stream)).await {
+        match in_time(&deadline, context, proxy_protocol::read(&mut stream)).await {
             Ok(Some(source)) => client = source,
             Ok(None) => {}
             Err(failure) => {
@@ -91,7 +93,7 @@ async fn introduce(
     let Some(acceptor) = tls else {
         return Some(Introduced { stream, peer: Peer::new(client, Scheme::Http), protocol: None });
     };
-    match in_time(&deadline, tls::accept(stream, acceptor)).await {
+    match in_time(&deadline, context, tls::accept(stream, acceptor, &context.ticker)).await {
         Ok((stream, protocol)) => {
             Some(Introduced { stream, peer: Peer::new(client, Scheme::Https), protocol: Some(protocol) })
         }
@@ -104,7 +106,7 @@ async fn introduce(
 
 /// Why a connection does not get as far as HTTP.
 pub(super) enum Failure {
-    /// It ended before it had begun, as the checks of load balancers do.
+    /// It ended before it had begun, as the checks of load balancers do, or the gateway ends.
     Gone,
     /// What it said, or did not say in time.
     Refused(io::Error),
@@ -116,24 +118,42 @@ impl From<io::Error> for Failure {
     }
 }
 
-async fn in_time<T>(deadline: &Deadline, step: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+async fn in_time<T>(
+    deadline: &Deadline,
+    context: &Context,
+    step: impl Future<Output = Result<T, Failure>>,
+) -> Result<T, Failure> {
+    // a drain wakes everybody who waits for a deadline
+    let over = poll_fn(|cx| {
+        if context.closes_idle() {
+            return Poll::Ready(Failure::Gone);
+        }
+        deadline.poll_passed(cx).map(|()| Failure::Refused(io::ErrorKind::TimedOut.into()))
+    });
     tokio::select! {
         done = step => done,
-        () = deadline.passed() => Err(Failure::Refused(io::ErrorKind::TimedOut.into())),
+        failure = over => Err(failure),
     }
 }
 
 /// Why it is not known what a client speaks.
 enum Undetected {
+    /// It ended, or the gateway ends before it has said anything.
     Gone,
     TimedOut,
 }
 
 /// Looks at the first bytes, and leaves them to be read again: it costs HTTP/1.1 no system call.
-async fn detect(stream: &mut Stream, clock: &ConnectionClock) -> Result<Protocol, Undetected> {
+async fn detect(stream: &mut Stream, clock: &ConnectionClock, context: &Context) -> Result<Protocol, Undetected> {
+    let over = poll_fn(|cx| {
+        if context.closes_idle() && clock.phase() == Phase::Fresh {
+            return Poll::Ready(Undetected::Gone);
+        }
+        clock.poll_over(cx).map(|()| Undetected::TimedOut)
+    });
     tokio::select! {
         detected = look(stream, clock) => detected.map_err(|_| Undetected::Gone),
-        () = clock.over() => Err(Undetected::TimedOut),
+        undetected = over => Err(undetected),
     }
 }
 

@@ -168,6 +168,40 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn an_interim_answer_is_written_while_the_service_waits() {
+        let (io, mut far, outbox) = pair();
+        let final_answer = tokio::sync::Notify::new();
+        let service = hyper::service::service_fn(async |_| {
+            outbox.interim().push(HEAD);
+            final_answer.notified().await;
+            outbox.close();
+            Ok::<_, std::convert::Infallible>(hyper::Response::new(http_body_util::Empty::<&[u8]>::new()))
+        });
+        let http = hyper::server::conn::http1::Builder::new();
+        let connection = http.serve_connection(hyper_util::rt::TokioIo::new(io), service);
+        let serve = async {
+            std::future::poll_fn(|cx| {
+                outbox.interim().wake_with(cx.waker());
+                Poll::Ready(())
+            })
+            .await;
+            connection.await.unwrap();
+        };
+        let ask = async {
+            far.write_all(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").await.unwrap();
+            assert_eq!(read(&mut far, HEAD.len()).await.as_bytes(), HEAD);
+            // no request is in between: only the waker says that there is something to write
+            outbox.interim().push(HEAD);
+            assert_eq!(read(&mut far, HEAD.len()).await.as_bytes(), HEAD);
+            final_answer.notify_one();
+            let mut rest = String::new();
+            far.read_to_string(&mut rest).await.unwrap();
+            assert!(rest.starts_with("HTTP/1.1 200 OK\r\n"), "{rest}");
+        };
+        tokio::join!(serve, ask);
+    }
+
+    #[tokio::test]
     async fn what_comes_too_late_is_left_out() {
         let (mut io, mut far, outbox) = pair();
         io.write_all(b"half of an").await.unwrap();

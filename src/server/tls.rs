@@ -1,8 +1,8 @@
 //! TLS towards clients: one long-lived configuration whose certificate is exchanged in place, so that clients resume
 //! their sessions over a reload.
 
-use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
+use std::{fmt, io};
 
 use rustls::crypto::aws_lc_rs::{self, Ticketer};
 use rustls::server::{ClientHello, NoClientAuth, ResolvesServerCert};
@@ -11,8 +11,14 @@ use rustls::{ServerConfig, version};
 use tokio_rustls::TlsAcceptor;
 
 use super::connection::{Failure, Protocol};
+use super::farewell::{farewell, linger};
 use super::stream::Stream;
+use crate::ambient::Ticker;
 use crate::config::{ClientCa, ServerTls};
+
+/// What a request in the clear is told.
+const PLAIN: &[u8] = b"HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-type: text/plain\r\n\
+    content-length: 33\r\n\r\nThis port speaks HTTPS, not HTTP\n";
 
 const HTTP2: &[u8] = b"h2";
 const HTTP1: &[u8] = b"http/1.1";
@@ -86,17 +92,33 @@ impl fmt::Debug for Certificate {
 }
 
 /// Shakes hands, and says what the client has chosen to speak.
-pub(super) async fn accept(mut stream: Stream, acceptor: TlsAcceptor) -> Result<(Stream, Protocol), Failure> {
+pub(super) async fn accept(
+    mut stream: Stream,
+    acceptor: TlsAcceptor,
+    ticker: &Ticker,
+) -> Result<(Stream, Protocol), Failure> {
     let first = stream.read_ahead().await?;
-    if first.is_empty() {
-        return Err(Failure::Gone);
+    match first.first() {
+        None => return Err(Failure::Gone),
+        // a handshake begins with 22; no method of HTTP does (RFC 8446, section 5.1)
+        Some(byte) if byte.is_ascii_uppercase() => {
+            farewell(stream, PLAIN, ticker).await;
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "a request in the clear").into());
+        }
+        Some(_) => stream.unread(first.freeze()),
     }
-    stream.unread(first.freeze());
     let Stream::Tcp(stream) = stream else {
         // only TCP is given an acceptor
         return Ok((stream, Protocol::Http1));
     };
-    let stream = acceptor.accept(stream).await?;
+    let stream = match acceptor.accept(stream).into_fallible().await {
+        Ok(stream) => stream,
+        Err((error, stream)) => {
+            // the client reads in an alert why
+            linger(Stream::Tcp(stream), ticker).await;
+            return Err(error.into());
+        }
+    };
     let protocol = match stream.get_ref().1.alpn_protocol() {
         Some(HTTP2) => Protocol::Http2,
         // HTTP/2 over TLS must be agreed on (RFC 9113, section 3.2)

@@ -118,6 +118,33 @@ services:
 }
 
 #[test]
+fn every_place_to_listen_is_read() {
+    let config =
+        config(&format!("server: {{ listen: [0.0.0.0:1, 'unix:/run/a.sock', systemd] }}\n{SMALLEST}"), "users:");
+    assert_eq!(config.server.listen, [tcp("0.0.0.0:1"), Listen::Unix("/run/a.sock".into()), Listen::Systemd]);
+    let shown: Vec<String> = config.server.listen.iter().map(Listen::to_string).collect();
+    assert_eq!(shown, ["0.0.0.0:1", "unix:/run/a.sock", "systemd"]);
+}
+
+#[test]
+fn certificates_are_read_and_their_files_watched() {
+    let certified = rcgen::generate_simple_self_signed(["gateway.test".to_owned()]).unwrap();
+    let tls = "tls: { certificate: tls.crt, private_key: tls.key, client_ca: ca.crt }";
+    let case = Case::of(&format!("server: {{ {tls} }}\n{SMALLEST}"), "users:")
+        .file("tls.crt", certified.cert.pem())
+        .file("tls.key", certified.signing_key.serialize_pem())
+        .file("ca.crt", certified.cert.pem());
+    let loaded = case.load().unwrap_or_else(|problems| panic!("{problems}"));
+    for file in ["tls.crt", "tls.key", "ca.crt"] {
+        assert!(loaded.files.contains(&case.directory.path().join(file)), "{file} in {:?}", loaded.files);
+    }
+    let tls = loaded.config.server.tls.unwrap();
+    assert_eq!((tls.certified.cert.len(), tls.client_ca.is_some()), (1, true));
+    assert_eq!(format!("{tls:?}"), "ServerTls { certificates: 1, client_ca: Some(ClientCa { certificates: 1, .. }) }");
+    assert!(loaded.warnings.iter().all(|problem| problem.code != Code::ExpiredCertificate), "{:?}", loaded.warnings);
+}
+
+#[test]
 fn every_key_of_a_service_is_read() {
     let gateway = "
 services:

@@ -34,6 +34,23 @@ fn connections_are_kept_on_both_sides() {
     assert_eq!(gateway.metric("gatelatch_client_connections"), 2.0, "{}", gateway.metrics());
 }
 
+/// A client that has vanished without a word is noticed in the end, whatever it was waiting for.
+#[test]
+fn the_system_asks_whether_a_client_is_still_there() {
+    let upstream = Upstream::saying("hi");
+    let gateway = gateway(OPEN).upstream(upstream.address).start();
+    let mut client = Connection::open(gateway.address);
+    assert_eq!(client.write(GET).read().status, 200);
+    let port = format!(":{:04X} ", gateway.address.port());
+    // local address, remote address, state (01: established), queues, timer (02: keep-alive)
+    let sockets = std::fs::read_to_string("/proc/net/tcp").unwrap();
+    let accepted = sockets.lines().filter(|line| {
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        format!("{} ", fields[1]).ends_with(&port) && fields[3] == "01" && fields[5].starts_with("02:")
+    });
+    assert_eq!(accepted.count(), 1, "{sockets}");
+}
+
 #[test]
 fn an_upstream_that_says_close_is_not_asked_again() {
     let upstream = Upstream::new(|request| {

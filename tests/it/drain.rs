@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
-use crate::support::{Connection, Gateway, Upstream, gateway, ok, until};
+use crate::support::{Authority, Connection, Gateway, Upstream, gateway, ok, until};
 
 const SERVICES: &str = "
   app:
@@ -68,6 +68,27 @@ fn what_runs_is_finished_and_what_rests_is_closed() {
         assert_eq!((line["status"].as_u64(), line["aborted"].as_str()), (Some(200), None), "{line}");
         assert_eq!(gateway.ended().code(), Some(0));
         assert!(gateway.printed().contains("\"message\":\"ended\""), "{}", gateway.printed());
+    }
+}
+
+/// Longer than what rests is kept, and far shorter than the time for a first head or a handshake.
+const A_MOMENT: Duration = Duration::from_secs(5);
+
+#[test]
+fn who_has_said_nothing_is_not_waited_for() {
+    let authority = Authority::new("test");
+    let certified = authority.issue(&["gateway.test"]);
+    let tls = "tls: { certificate: tls.crt, private_key: tls.key }";
+    let secured = gateway(SERVICES).server(tls).prepare(move |folder| drop(certified.write(folder, "tls")));
+    for (builder, word) in [(gateway(SERVICES), &b""[..]), (secured, b"\x16\x03\x01")] {
+        let mut gateway = builder.start();
+        let (mut silent, mut begun) = (Connection::open(gateway.address), Connection::open(gateway.address));
+        begun.write(word);
+        gateway.signal("TERM");
+        let asked = std::time::Instant::now();
+        assert_eq!((silent.read_to_end(), begun.read_to_end()), (String::new(), String::new()));
+        assert_eq!(gateway.ended().code(), Some(0));
+        assert!(asked.elapsed() < A_MOMENT, "{:?}", asked.elapsed());
     }
 }
 

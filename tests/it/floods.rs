@@ -22,6 +22,9 @@ const FLOODS: &str = "gatelatch_rejected_connections_total{reason=\"flood\"}";
 /// More than is kept of any client, and far less than a flood brings.
 const MOST_MEMORY: u64 = 64 << 20;
 
+/// Makes a piece of a flood by its number.
+type Make<'a> = &'a (dyn Fn(u32) -> Vec<u8> + Sync);
+
 /// How a flood ends.
 #[derive(Debug, PartialEq, Eq)]
 enum End {
@@ -145,7 +148,7 @@ fn frames_that_ask_for_nothing_do_no_harm() {
         _ => frame(DATA, 0, 1, b"x"),
     };
     let windows = |_| frame(WINDOW_UPDATE, 0, 0, &[0, 0, 0, 1]);
-    let kinds: [(&str, &(dyn Fn(u32) -> Vec<u8> + Sync)); 7] = [
+    let kinds: [(&str, Make<'_>); 7] = [
         ("ping", &ping),
         ("settings", &settings),
         ("priority", &priority),

@@ -1,6 +1,8 @@
 //! Clients that speak HTTP/2, by prior knowledge. Over TLS it is the same behind the handshake.
 
+use std::net::SocketAddr;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
@@ -350,6 +352,45 @@ fn a_drain_says_goaway_and_streams_finish() {
     let line = gateway.line("/slow");
     assert_eq!((line["status"].as_u64(), line["aborted"].as_str()), (Some(200), None), "{line}");
     assert_eq!(gateway.ended().code(), Some(0));
+}
+
+/// Asks until it is told that this ends. Returns how many requests were answered.
+fn ask_until_goaway(address: SocketAddr, warm: &AtomicUsize) -> usize {
+    let mut client = FrameConnection::open(address);
+    for (answered, stream) in (1..).zip((1..).step_by(2)) {
+        client.get(stream, "/load");
+        let mut last = false;
+        loop {
+            let frame = client.until(|frame| frame.kind == GOAWAY || (frame.stream == stream && frame.ends_stream()));
+            if frame.kind != GOAWAY {
+                break;
+            }
+            last = true;
+        }
+        if answered == 50 {
+            warm.fetch_add(1, Ordering::SeqCst);
+        }
+        if last {
+            return answered;
+        }
+    }
+    unreachable!("there is always a next stream")
+}
+
+#[test]
+fn a_drain_under_load_loses_no_stream() {
+    let upstream = Upstream::saying("hi");
+    let mut gateway = gateway(OPEN).upstream(upstream.address).start();
+    let (address, warm) = (gateway.address, AtomicUsize::new(0));
+    let answered: usize = std::thread::scope(|scope| {
+        let clients: Vec<_> = (0..6).map(|_| scope.spawn(|| ask_until_goaway(address, &warm))).collect();
+        crate::support::until("every client is at work", || warm.load(Ordering::SeqCst) == 6);
+        gateway.signal("TERM");
+        clients.into_iter().map(|client| client.join().unwrap()).sum()
+    });
+    assert_eq!(gateway.ended().code(), Some(0));
+    let lines = gateway.printed().lines().filter(|line| line.contains("\"path\":\"/load\"")).count();
+    assert_eq!(lines, answered, "the access log is complete");
 }
 
 #[test]

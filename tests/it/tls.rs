@@ -61,7 +61,7 @@ fn what_is_no_handshake_is_refused_and_a_look_is_not() {
     let gateway = secured(&upstream, &server, authority.issue(&["gateway.test"])).start();
     drop(Connection::open(gateway.address));
     let plain = Connection::open(gateway.address).write("GET / HTTP/1.1\r\nHost: a\r\n\r\n").read_to_end();
-    assert!(!plain.contains("HTTP/1.1"), "{plain:?}");
+    assert!(plain.starts_with("HTTP/1.1 400 ") && plain.ends_with("This port speaks HTTPS, not HTTP\n"), "{plain:?}");
     let event = gateway.named_event("connection_rejected");
     assert_eq!((&event["reason"], &event["client_ip"]), (&"handshake".into(), &"127.0.0.1".into()), "{event}");
     assert!(event["detail"].as_str().is_some(), "{event}");
@@ -105,8 +105,10 @@ fn a_client_that_must_have_a_certificate_is_refused_without() {
     };
     let gateway = gateway.prepare(prepare).start();
     let get = |own: Option<&Certified>| TlsClient::new(&[servers.certificate()], own).get(gateway.address, "/a");
-    assert!(get(None).is_err());
-    assert!(get(Some(&servers.issue(&["stranger"]))).is_err());
+    for (own, alert) in [(None, "CertificateRequired"), (Some(&servers.issue(&["stranger"])), "UnknownCA")] {
+        let error = get(own).unwrap_err().to_string();
+        assert!(error.contains(alert), "{error}");
+    }
     crate::support::until("both are counted", || rejected(&gateway, "handshake") == 2.0);
     assert!(get(Some(&clients.issue(&["friend"]))).unwrap().answer.starts_with("HTTP/1.1 200"));
     assert_eq!(upstream.received().len(), 1);

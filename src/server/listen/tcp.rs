@@ -2,11 +2,19 @@
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
+use std::time::Duration;
 
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, Socket, TcpKeepalive, Type};
 
 use super::{BACKLOG, ListenError};
 use crate::config::Listen;
+
+/// How long a connection may be silent before the system asks whether the client is still there. No deadline covers a
+/// client that vanishes while it waits for an answer.
+const SILENCE: Duration = Duration::from_secs(60);
+
+/// How long the system waits until it asks again; after nine times the connection has ended.
+const AGAIN: Duration = Duration::from_secs(10);
 
 /// Binds one address that no other socket shares.
 pub(in crate::server) fn bind_alone(address: SocketAddr) -> Result<TcpListener, ListenError> {
@@ -36,6 +44,8 @@ pub(super) fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = socket(address)?;
     socket.set_reuse_port(true)?;
     socket.set_nonblocking(true)?;
+    // what is accepted inherits it
+    socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(SILENCE).with_interval(AGAIN))?;
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
     Ok(socket.into())
