@@ -35,7 +35,7 @@ pub struct Tie {
 
 /// The rules of one path, by method.
 #[derive(Debug, Default)]
-struct Leaf {
+pub(super) struct Leaf {
     named: Vec<(Method, RuleId)>,
     unnamed: Option<RuleId>,
 }
@@ -65,6 +65,10 @@ impl Policy {
     /// Whether letter case counts in its patterns.
     pub fn case(&self) -> CaseRule {
         self.case
+    }
+
+    pub(super) fn tree(&self) -> &Tree<Leaf> {
+        &self.tree
     }
 
     /// The rule that decides such requests, whoever sends them; `None` where no rule covers them.
@@ -123,6 +127,11 @@ impl Leaf {
     fn pick(&self, method: &Method) -> Option<RuleId> {
         let by_get = || if method == Method::HEAD { self.named(&Method::GET) } else { None };
         self.named(method).or_else(by_get).or(self.unnamed)
+    }
+
+    /// The rule for this method, or without one for a method that no rule names.
+    pub(super) fn pick_any(&self, method: Option<&Method>) -> Option<RuleId> {
+        method.map_or(self.unnamed, |method| self.pick(method))
     }
 
     fn named(&self, method: &Method) -> Option<RuleId> {

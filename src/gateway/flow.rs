@@ -14,12 +14,12 @@ use super::rejection::{Rejection, upstream_error_kind};
 use super::reply::ReplyBody;
 use super::snapshot::Snapshot;
 use super::worker::{Pinned, Worker};
-use crate::access::{Decision, ForbidReason, PathOptions, Permit, RequestPath};
+use crate::access::{Decision, ForbidReason, Permit};
 use crate::ambient;
 use crate::portal::{Denial, Endpoint, LoginEvent, PortalCaller};
 use crate::telemetry::metrics::{LoginOutcome, Outcome};
 use crate::upstream::{Extra, Outbound, ResponseBody};
-use crate::wire::{BadRequest, Intake, Peer, Target, remove_hop_by_hop, via};
+use crate::wire::{BadRequest, Destination, Intake, NoDestination, Peer, Target, remove_hop_by_hop, via};
 
 /// Answers a request, whatever it is, and sees to it that it is written down once.
 pub async fn handle(worker: &Rc<Worker>, request: Request<Incoming>, peer: &Peer) -> Response<ReplyBody> {
@@ -48,7 +48,7 @@ async fn answer(
     let (head, body) = request.into_parts();
     record.method = head.method.clone();
     record.path = head.uri.path().into();
-    let (mut target, intake) = Intake::read(head, peer, &snapshot.trusted, snapshot.widest_paths)?;
+    let (mut target, intake) = Intake::read(head, peer, &snapshot.trusted, snapshot.router.widest_paths())?;
     record.take_in(&target, &intake);
     let identified = || {
         let address = Some(intake.client.address);
@@ -58,13 +58,20 @@ async fn answer(
         }
         identified
     };
-    if let Some(endpoint) = snapshot.portal.endpoint(&target.method, target.path.as_str()) {
-        return Ok(Answer::Own(ask_portal(worker, snapshot, endpoint, identified(), &intake, body, record).await));
-    }
-    let index = snapshot.router.find(target.host.name(), &target.path).ok_or(Rejection::NoService)?;
+    let index = match target.find(intake.head.uri.path(), snapshot.portal.own_paths(), &snapshot.router) {
+        Ok(Destination::Service(index)) => index,
+        Ok(Destination::Own) => {
+            let endpoint = snapshot.portal.endpoint(&target.method, target.path.as_str());
+            return Ok(Answer::Own(ask_portal(worker, snapshot, endpoint, identified(), &intake, body, record).await));
+        }
+        Err(NoDestination::NoService) => return Err(Rejection::NoService),
+        Err(NoDestination::Path(index, error)) => {
+            record.route = Route::Service(index);
+            return Err(BadRequest::Path(error).into());
+        }
+    };
     let service = &snapshot.services[index];
     record.route = Route::Service(index);
-    respell(&mut target, &intake, service.paths, snapshot.widest_paths)?;
     let Identified { caller, credential } = identified();
     record.user = caller.identity().cloned();
     let decision = service.policy.decide(&target.method, &target.path, &caller);
@@ -86,15 +93,6 @@ impl Record {
             self.request_id = id.clone();
         }
     }
-}
-
-/// A service that accepts less in a path than others reads the path again by its own measure: what is decided on and
-/// forwarded is always its own reading.
-fn respell(target: &mut Target, intake: &Intake, own: PathOptions, widest: PathOptions) -> Result<(), Rejection> {
-    if own != widest {
-        target.path = RequestPath::parse(intake.head.uri.path(), own).map_err(BadRequest::Path)?;
-    }
-    Ok(())
 }
 
 /// Step 5's answer: the permit, or why there is none.

@@ -6,9 +6,9 @@ use std::sync::{Arc, PoisonError, RwLock};
 use http::HeaderValue;
 use tokio::sync::watch;
 
-use crate::access::{PathOptions, Policy, Router};
+use crate::access::{Policy, Router};
 use crate::config::{self, Config};
-use crate::portal::{Portal, PortalSettings};
+use crate::portal::Portal;
 use crate::token::{Issuer, IssuerSettings, Verifier, VerifierSettings};
 use crate::upstream::Forwarding;
 use crate::users::{Directory, Hasher};
@@ -18,8 +18,6 @@ use crate::wire::{FieldFilter, TrustedProxies};
 pub struct Snapshot {
     pub(super) services: Vec<Service>,
     pub(super) router: Router,
-    /// The most that any service accepts in a path: what is parsed before the service is known.
-    pub(super) widest_paths: PathOptions,
     pub(super) trusted: TrustedProxies,
     pub(super) verifier: Verifier,
     pub(super) directory: Arc<Directory>,
@@ -32,7 +30,6 @@ pub struct Snapshot {
 pub(super) struct Service {
     pub(super) name: String,
     pub(super) policy: Policy,
-    pub(super) paths: PathOptions,
     pub(super) forwarding: Forwarding,
     pub(super) upstream_name: String,
 }
@@ -41,6 +38,7 @@ impl Snapshot {
     /// Makes one load of the configuration ready. `hasher` checks the passwords of all loads.
     pub fn new(config: Config, hasher: Hasher) -> Self {
         let directory = Arc::new(config.directory);
+        let own = config.auth.own_paths();
         let token = config.auth.token;
         let verifier = VerifierSettings {
             issuer: token.issuer.clone(),
@@ -55,16 +53,13 @@ impl Snapshot {
             roles_claim: token.roles_claim,
         };
         let issuer = Issuer::new(token.key.clone(), issuer);
-        let portal = PortalSettings { prefix: config.auth.path, token_paths: config.auth.token_paths };
         let body_timeout = config.server.timeouts.body;
-        let widest = config.services.iter().fold(PathOptions::default(), |all, service| all.union(service.paths));
         Self {
             services: config.services.into_iter().map(|service| Service::new(service, body_timeout)).collect(),
             router: config.router,
-            widest_paths: widest,
             trusted: TrustedProxies::new(config.server.trusted_proxies.clone()),
             verifier: Verifier::new(token.key, verifier),
-            portal: Portal::new(portal, Arc::clone(&directory), issuer, hasher),
+            portal: Portal::new(own, Arc::clone(&directory), issuer, hasher),
             directory,
             access_log: config.log.access,
             server: config.server,
@@ -92,7 +87,7 @@ impl Service {
             body_limit: service.body_limit,
             body_timeout,
         };
-        Self { name: service.name, policy: service.policy, paths: service.paths, forwarding, upstream_name }
+        Self { name: service.name, policy: service.policy, forwarding, upstream_name }
     }
 }
 

@@ -50,10 +50,7 @@ impl Intake {
         trusted: &TrustedProxies,
         paths: PathOptions,
     ) -> Result<(Target, Self), BadRequest> {
-        check_method(&head.method)?;
-        if head.uri.path_and_query().is_some_and(|target| target.as_str().len() > BadRequest::TARGET_BYTES) {
-            return Err(BadRequest::TargetTooLong);
-        }
+        Target::check_line(&head.method, &head.uri)?;
         framing::check(&head.headers, head.version)?;
         let host = Host::read(&head.headers, &head.uri)?;
         let path = RequestPath::parse(head.uri.path(), paths)?;
@@ -66,18 +63,6 @@ impl Intake {
         };
         let target = Target { method: head.method.clone(), host, path };
         Ok((target, Self { head, client, said, credential, request_id }))
-    }
-}
-
-fn check_method(method: &Method) -> Result<(), BadRequest> {
-    const STANDARD: [&str; 9] = ["GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "CONNECT", "TRACE"];
-    if matches!(*method, Method::CONNECT | Method::TRACE) {
-        return Err(BadRequest::MethodNotAllowed);
-    }
-    let name = method.as_str();
-    match STANDARD.iter().find(|standard| standard.eq_ignore_ascii_case(name)) {
-        Some(standard) if *standard != name => Err(BadRequest::MethodCase),
-        Some(_) | None => Ok(()),
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod bad_request;
 mod credential;
+mod destination;
 mod fields;
 mod forwarded;
 mod framing;
@@ -13,6 +14,7 @@ mod problem;
 
 pub use bad_request::BadRequest;
 pub use credential::Credential;
+pub use destination::{Destination, NoDestination, OwnPaths};
 pub use fields::{CONNECTION_FIELDS, FieldFilter, keep_alive_timeout, remove_hop_by_hop, via};
 pub(crate) use fields::{Nominated, move_fields};
 pub use forwarded::{ClientAddress, SaidByProxy, TrustedProxies};

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use gatelatch::access::{
-    Caller, CaseRule, Decision, ForbidReason, Methods, PathOptions, Pattern, Policy, RequestPath, Requirement, Rule,
+    Caller, CaseRule, Decision, ForbidReason, Methods, Mode, PathOptions, Pattern, Policy, RequestPath, Requirement,
+    Rule,
 };
 use http::Method;
 use proptest::prelude::*;
@@ -133,6 +134,7 @@ proptest! {
             pattern: Pattern::parse(&text).unwrap(),
             methods: Methods::All,
             requirement: Requirement::Anyone,
+            mode: Mode::Enforce,
         };
         let policy = Policy::build(vec![rule], CaseRule::Sensitive).unwrap();
         let found = |raw: &str| policy.find(&Method::GET, &parse(raw)).is_some();

@@ -2,8 +2,8 @@ use std::sync::Arc;
 
 use super::*;
 use crate::access::{
-    Claim, ClaimMatch, ClaimValue, Condition, Expected, Identity, MissingRoles, PathOptions, Pattern, Requirement,
-    RoleMatch, UserMatch,
+    Claim, ClaimMatch, ClaimValue, Condition, Expected, Identity, MissingRoles, Mode, PathOptions, Pattern,
+    Requirement, RoleMatch, UserMatch,
 };
 
 fn rule(methods: &str, pattern: &str, requirement: Requirement) -> Rule {
@@ -11,7 +11,7 @@ fn rule(methods: &str, pattern: &str, requirement: Requirement) -> Rule {
         "" => Methods::All,
         list => Methods::Only(list.split(',').map(|name| name.parse().unwrap()).collect()),
     };
-    Rule { name: pattern.into(), pattern: Pattern::parse(pattern).unwrap(), methods, requirement }
+    Rule { name: pattern.into(), pattern: Pattern::parse(pattern).unwrap(), methods, requirement, mode: Mode::Enforce }
 }
 
 fn policy(rules: &[(&str, &str)], case: CaseRule) -> Result<Policy, Vec<Tie>> {

@@ -10,6 +10,7 @@ use ipnet::IpNet;
 use super::distinct;
 use crate::config::code::Code;
 use crate::config::finding::Finding;
+use crate::config::lint;
 use crate::config::reader::Reader;
 use crate::config::section::Section;
 use crate::config::settings::{Log, LogFormat, Server, ServerLimits, ServerTimeouts};
@@ -89,11 +90,8 @@ fn address(entry: &Entry, reader: &mut Reader<'_>) -> Option<SocketAddr> {
 fn trusted_proxies(entry: Entry, reader: &mut Reader<'_>) -> Option<Vec<IpNet>> {
     let items = reader.list(entry)?;
     let networks = distinct(&items, reader, network)?;
-    for (item, _) in items.iter().zip(&networks).filter(|(_, network)| network.prefix_len() == 0) {
-        let message = "every client may say what its address is";
-        let finding = Finding::warning(Code::TrustsEveryone, item.node.span, message);
-        reader.report(finding.help("name the networks of your proxies, such as `10.0.0.0/8`"));
-    }
+    let wide = items.iter().zip(&networks).filter_map(|(item, network)| lint::wide_proxies(network, item.node.span));
+    wide.for_each(|finding| reader.report(finding));
     Some(networks)
 }
 
@@ -193,6 +191,7 @@ pub(super) fn admin(entry: Option<Entry>, listen: &[SocketAddr], reader: &mut Re
         let finding = Finding::error(Code::InvalidValue, entry.node.span, message);
         reader.report(finding.help("choose another port, such as `127.0.0.1:9900`, or `off`"));
     }
+    lint::open_admin(address, entry.node.span).into_iter().for_each(|finding| reader.report(finding));
     Some(address)
 }
 

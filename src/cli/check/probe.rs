@@ -1,0 +1,55 @@
+//! Whether the servers of all services take connections.
+
+use std::time::Duration;
+
+use anyhow::Context as _;
+use tokio::task::{JoinSet, LocalSet};
+
+use crate::config::{Code, Loaded, Problem, Service, Severity};
+use crate::upstream::{Connector, ForwardError, Origin};
+
+/// How many servers there are, and how many of them take connections.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Probe {
+    pub(super) servers: usize,
+    pub(super) answering: usize,
+}
+
+/// Connects to every server, all at once, and adds a warning for each that does not answer within `limit`.
+pub(super) fn probe(loaded: &mut Loaded, limit: Duration) -> anyhow::Result<Probe> {
+    let servers: Vec<(String, Origin)> = loaded.config.services.iter().flat_map(servers).collect();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.context("cannot connect to anything")?;
+    let failures = LocalSet::new().block_on(&runtime, connect_all(&servers, limit));
+    let probe = Probe { servers: servers.len(), answering: servers.len() - failures.len() };
+    loaded.warnings.extend(failures.into_iter().map(|(index, error)| unreachable(&servers[index], &error)));
+    Ok(probe)
+}
+
+fn servers(service: &Service) -> Vec<(String, Origin)> {
+    vec![(service.name.clone(), service.upstream.origin.clone())]
+}
+
+/// The servers that do not answer, in the order of the configuration.
+async fn connect_all(servers: &[(String, Origin)], limit: Duration) -> Vec<(usize, ForwardError)> {
+    let mut attempts = JoinSet::new();
+    for (index, (_, origin)) in servers.iter().enumerate() {
+        let origin = origin.clone();
+        attempts.spawn_local(async move { (index, Connector::default().connect(&origin, limit).await.err()) });
+    }
+    let attempts = attempts.join_all().await.into_iter();
+    let mut failures: Vec<_> = attempts.filter_map(|(index, error)| Some((index, error?))).collect();
+    failures.sort_by_key(|(index, _)| *index);
+    failures
+}
+
+fn unreachable((service, origin): &(String, Origin), error: &ForwardError) -> Problem {
+    Problem {
+        code: Code::UnreachableUpstream,
+        severity: Severity::Warning,
+        message: format!("the server `{origin}` of the service `{service}` does not answer: {error}"),
+        place: None,
+        help: Some("start it, or correct `upstream` of the service".to_owned()),
+        notes: Vec::new(),
+    }
+}
