@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use gatelatch::access::{
-    Caller, CaseRule, Condition, Identity, Methods, PathOptions, Pattern, Policy, RequestPath, Requirement, RoleMatch,
-    Rule, UserMatch,
+    Caller, CaseRule, Condition, Identity, Methods, Mode, PathOptions, Pattern, Policy, RequestPath, Requirement,
+    RoleMatch, Rule, UserMatch,
 };
 use http::Method;
 
@@ -18,6 +18,7 @@ fn rule(method: Option<Method>, pattern: &str, requirement: Requirement) -> Rule
         pattern: Pattern::parse(pattern).expect("the benchmark's patterns parse"),
         methods: method.map_or(Methods::All, |method| Methods::Only(vec![method])),
         requirement,
+        mode: Mode::Enforce,
     }
 }
 

@@ -10,7 +10,7 @@
 //! | 6 | [`gateway`]: the flow of a request |
 //! | 5 | [`portal`]: the gateway's own endpoints |
 //! | 4 | [`config`]: from two YAML files to types that cannot be wrong |
-//! | 3 | [`upstream`]: the only way out |
+//! | 3 | [`upstream`]: the only way out; [`trial`]: what becomes of a request, foretold |
 //! | 2 | [`wire`]: HTTP as data; [`token`]; [`users`]; [`telemetry`] |
 //! | 1 | [`access`]: the pure decision core; [`ambient`]: clock and chance |
 
@@ -24,6 +24,7 @@ pub mod portal;
 pub mod server;
 pub mod telemetry;
 pub mod token;
+pub mod trial;
 pub mod upstream;
 pub mod users;
 pub mod wire;

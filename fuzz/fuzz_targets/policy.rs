@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use gatelatch::access::{
-    Caller, CaseRule, Claim, ClaimMatch, ClaimValue, Condition, Decision, Expected, Identity, Methods, PathOptions,
+    Caller, CaseRule, Claim, ClaimMatch, ClaimValue, Condition, Decision, Expected, Identity, Methods, Mode, PathOptions,
     Pattern, Policy, RequestPath, Requirement, RoleMatch, Rule, UserMatch,
 };
 use http::Method;
@@ -131,7 +131,7 @@ fn rule(raw: &RawRule) -> Option<Rule> {
         Allow::Nobody => Requirement::Nobody,
         Allow::AnyOf(conditions) => Requirement::AnyOf(conditions.iter().map(condition).collect()),
     };
-    Some(Rule { name: text.as_str().into(), pattern: Pattern::parse(&text).ok()?, methods, requirement })
+    Some(Rule { name: text.as_str().into(), pattern: Pattern::parse(&text).ok()?, methods, requirement, mode: Mode::Enforce })
 }
 
 fn method(seed: u8) -> Method {

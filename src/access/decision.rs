@@ -19,17 +19,17 @@ pub enum Decision<'a> {
     Forbid(Forbid),
 }
 
-/// The right to forward exactly one path for exactly one caller. Only [`super::Policy::decide`] makes one,
-/// and forwarding consumes it.
+/// The right to forward exactly one path for exactly one caller. Only [`super::Policy::decide`] and
+/// [`super::Policy::overlook`] make one, and forwarding consumes it.
 #[derive(Debug)]
 pub struct Permit<'a> {
     path: &'a RequestPath,
     identity: Option<&'a Arc<Identity>>,
-    rule: RuleId,
+    rule: Option<RuleId>,
 }
 
 impl<'a> Permit<'a> {
-    pub(super) fn new(path: &'a RequestPath, identity: Option<&'a Arc<Identity>>, rule: RuleId) -> Self {
+    pub(super) fn new(path: &'a RequestPath, identity: Option<&'a Arc<Identity>>, rule: Option<RuleId>) -> Self {
         Self { path, identity, rule }
     }
 
@@ -43,8 +43,8 @@ impl<'a> Permit<'a> {
         self.identity
     }
 
-    /// The rule that allowed it.
-    pub fn rule(&self) -> RuleId {
+    /// The rule that allowed it; `None` where none covers it, and that is only reported.
+    pub fn rule(&self) -> Option<RuleId> {
         self.rule
     }
 }

@@ -1,6 +1,7 @@
 //! A decision with its reasons: every rule looked at one by one, by a second, naive implementation.
 
 mod compare;
+mod remedy;
 mod report;
 #[cfg(test)]
 mod tests;
@@ -25,6 +26,10 @@ pub struct Explanation<'a> {
     pub beaten: Vec<(RuleId, Loss)>,
     /// The rules that cover the path but not the method, in the order of the file.
     pub other_methods: Vec<RuleId>,
+    /// Where no rule covers the path: the one that shares most of its beginning, if any of it.
+    pub nearest: Option<RuleId>,
+    /// What would have to change for the request to be allowed, each line another way; empty where it is.
+    pub remedies: Vec<String>,
 }
 
 /// The rule that decides.
@@ -41,6 +46,8 @@ pub struct RuleReport {
 pub struct ConditionReport {
     /// What is asked, in words: ``role `admin` ``, ``user = `{id}` (`alice`)``.
     pub asked: String,
+    /// What the caller has, in words: ``roles `a`, `b` ``, `no identity`.
+    pub has: String,
     /// Whether it holds for this caller.
     pub holds: bool,
 }
@@ -48,10 +55,18 @@ pub struct ConditionReport {
 /// Why a rule that covers the request does not win.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Loss {
-    /// At this segment (from 0) the winner has a literal and this one a parameter, and so on; in words.
+    /// At this segment (from 1) the winner has a literal and this one a parameter, and so on; in words.
     Path(String),
     /// The winner names the method; in words.
     Method(String),
+}
+
+impl std::fmt::Display for Loss {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Path(why) | Self::Method(why) => f.write_str(why),
+        }
+    }
 }
 
 /// Nothing but the evaluation of the winner's requirement is shared with [`super::Policy::decide`].
@@ -63,14 +78,20 @@ pub(super) fn explain<'a>(
 ) -> Explanation<'a> {
     let (candidates, other_methods) = candidates(policy, method, path);
     let Some((winner, beaten)) = candidates.split_first() else {
+        let nearest = if other_methods.is_empty() { compare::nearest(policy, path) } else { None };
+        let remedies = remedy::without_rule(policy, method, path, &other_methods);
         let decision = Decision::Forbid(Forbid { rule: None, reason: ForbidReason::NoRule });
-        return Explanation { decision, winner: None, beaten: Vec::new(), other_methods };
+        return Explanation { decision, winner: None, beaten: Vec::new(), other_methods, nearest, remedies };
     };
+    let decision = policy::decide_by(winner.id, winner.rule, path, caller);
+    let report = report::report(winner.id, winner.rule, path, caller);
     Explanation {
-        decision: policy::decide_by(winner.id, winner.rule, path, caller),
-        winner: Some(report::report(winner.id, winner.rule, path, caller)),
+        remedies: remedy::with_rule(&decision, winner.rule, &report),
+        decision,
+        winner: Some(report),
         beaten: beaten.iter().map(|loser| (loser.id, compare::loss(winner, loser, method))).collect(),
         other_methods,
+        nearest: None,
     }
 }
 

@@ -50,6 +50,16 @@ impl<'a> Facts<'a> {
         Self { rule, path, address: caller.address(), identity: caller.identity().map(|identity| &**identity) }
     }
 
+    /// Who asks, if anybody who is known.
+    pub(super) fn identity(self) -> Option<&'a Identity> {
+        self.identity
+    }
+
+    /// Where the request comes from.
+    pub(super) fn address(self) -> Option<IpAddr> {
+        self.address
+    }
+
     fn fulfil(self, condition: &Condition) -> bool {
         !is_empty(condition)
             && condition.roles.iter().all(|demand| self.has_roles(demand))

@@ -17,6 +17,7 @@ mod policy;
 mod requirement;
 mod router;
 mod rule;
+mod survey;
 mod tree;
 
 pub use caller::Caller;
@@ -31,4 +32,5 @@ pub use pattern::{Pattern, PatternError, Segment};
 pub use policy::{Policy, Tie};
 pub use requirement::{ClaimMatch, Condition, Expected, Requirement, RoleMatch, UserMatch};
 pub use router::{Overlap, RoutedService, Router};
-pub use rule::{Methods, Rule, RuleId};
+pub use rule::{Methods, Mode, Rule, RuleId};
+pub use survey::Shadow;

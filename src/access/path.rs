@@ -41,6 +41,19 @@ impl PathOptions {
     }
 }
 
+impl PathOptions {
+    /// The one option that, added to these, would accept a path which these refuse; `None` where no single one does.
+    pub fn missing_for(self, raw: &str) -> Option<&'static str> {
+        let single = [
+            ("allow_encoded_slash", Self { allow_encoded_slash: true, ..self }),
+            ("allow_encoded_reserved", Self { allow_encoded_reserved: true, ..self }),
+            ("allow_semicolon", Self { allow_semicolon: true, ..self }),
+            ("merge_slashes", Self { merge_slashes: true, ..self }),
+        ];
+        single.into_iter().find(|(_, options)| RequestPath::parse(raw, *options).is_ok()).map(|(key, _)| key)
+    }
+}
+
 /// A path without ambiguity: starts with `/`, has no dot segments, one spelling for every byte.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct RequestPath {

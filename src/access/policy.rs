@@ -11,7 +11,7 @@ use super::decision::{Challenge, Decision, Forbid, ForbidReason, Permit};
 use super::explain::{self, Explanation};
 use super::judge::{self, Answer};
 use super::path::RequestPath;
-use super::rule::{Methods, Rule, RuleId};
+use super::rule::{Methods, Mode, Rule, RuleId};
 use super::tree::Tree;
 
 /// The rules of one service. The order in which they were written never matters.
@@ -35,7 +35,7 @@ pub struct Tie {
 
 /// The rules of one path, by method.
 #[derive(Debug, Default)]
-struct Leaf {
+pub(super) struct Leaf {
     named: Vec<(Method, RuleId)>,
     unnamed: Option<RuleId>,
 }
@@ -67,6 +67,10 @@ impl Policy {
         self.case
     }
 
+    pub(super) fn tree(&self) -> &Tree<Leaf> {
+        &self.tree
+    }
+
     /// The rule that decides such requests, whoever sends them; `None` where no rule covers them.
     pub fn find(&self, method: &Method, path: &RequestPath) -> Option<RuleId> {
         self.tree.find(path, |leaf| leaf.pick(method))
@@ -80,6 +84,19 @@ impl Policy {
         }
     }
 
+    /// The permit for a request that `denied_by` denies (`None`: no rule covers it), where such denials are only
+    /// reported. `unruled` is the mode of what no rule covers.
+    pub fn overlook<'a>(
+        &self,
+        denied_by: Option<RuleId>,
+        unruled: Mode,
+        path: &'a RequestPath,
+        caller: &'a Caller,
+    ) -> Option<Permit<'a>> {
+        let mode = denied_by.map_or(unruled, |rule| self.rule(rule).mode);
+        (mode == Mode::Report).then(|| Permit::new(path, caller.identity(), denied_by))
+    }
+
     /// Decides like [`Policy::decide`], by looking at every rule one by one, and says why.
     pub fn explain<'a>(&'a self, method: &Method, path: &'a RequestPath, caller: &'a Caller) -> Explanation<'a> {
         explain::explain(self, method, path, caller)
@@ -89,7 +106,7 @@ impl Policy {
 /// Decides a request by the rule that won it.
 pub(super) fn decide_by<'a>(id: RuleId, rule: &Rule, path: &'a RequestPath, caller: &'a Caller) -> Decision<'a> {
     match judge::judge(rule, path, caller) {
-        Answer::Allow => Decision::Allow(Permit::new(path, caller.identity(), id)),
+        Answer::Allow => Decision::Allow(Permit::new(path, caller.identity(), Some(id))),
         Answer::Challenge => {
             let credential_rejected = matches!(caller.who(), Who::Rejected);
             Decision::Challenge(Challenge { rule: id, credential_rejected })
@@ -123,6 +140,11 @@ impl Leaf {
     fn pick(&self, method: &Method) -> Option<RuleId> {
         let by_get = || if method == Method::HEAD { self.named(&Method::GET) } else { None };
         self.named(method).or_else(by_get).or(self.unnamed)
+    }
+
+    /// The rule for this method, or without one for a method that no rule names.
+    pub(super) fn pick_any(&self, method: Option<&Method>) -> Option<RuleId> {
+        method.map_or(self.unnamed, |method| self.pick(method))
     }
 
     fn named(&self, method: &Method) -> Option<RuleId> {

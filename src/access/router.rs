@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use super::case::CaseRule;
 use super::host::{self, HostPattern, Kind};
 use super::mount::Mount;
-use super::path::RequestPath;
+use super::path::{PathOptions, RequestPath};
 use super::pattern::Segment;
 use super::tree::Tree;
 
@@ -22,6 +22,8 @@ pub struct RoutedService {
     pub mount: Mount,
     /// Whether letter case counts in its mount.
     pub case: CaseRule,
+    /// What it accepts in a path.
+    pub paths: PathOptions,
 }
 
 /// Two services that claim the same host and mount.
@@ -40,6 +42,8 @@ pub struct Router {
     /// By the host above all those that the wildcard covers.
     below: HashMap<Box<str>, Mounts>,
     any: Mounts,
+    paths: Vec<PathOptions>,
+    widest_paths: PathOptions,
 }
 
 /// The mounts of one host pattern.
@@ -63,13 +67,24 @@ impl Router {
         if !overlaps.is_empty() {
             return Err(overlaps);
         }
-        let mut router = Self::default();
+        let mut router = Self { paths: services.iter().map(|service| service.paths).collect(), ..Self::default() };
+        router.widest_paths = router.paths.iter().fold(PathOptions::default(), |all, paths| all.union(*paths));
         for (index, service) in services.iter().enumerate() {
             for host in hosts(service) {
                 router.mounts(host).add(index, service);
             }
         }
         Ok(router)
+    }
+
+    /// The most that any service accepts in a path: what is parsed before the service is known.
+    pub fn widest_paths(&self) -> PathOptions {
+        self.widest_paths
+    }
+
+    /// What the service of this index accepts, where that is less than the most.
+    pub fn narrower_paths(&self, index: usize) -> Option<PathOptions> {
+        self.paths.get(index).copied().filter(|paths| *paths != self.widest_paths)
     }
 
     fn mounts(&mut self, host: Option<&Kind>) -> &mut Mounts {

@@ -20,6 +20,28 @@ pub struct Rule {
     pub methods: Methods,
     /// What it asks of the caller.
     pub requirement: Requirement,
+    /// Whether its denials are carried out; the service's mode where the rule says nothing.
+    pub mode: Mode,
+}
+
+/// Whether denials are carried out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Mode {
+    /// A denied request is refused.
+    #[default]
+    Enforce,
+    /// A denied request is forwarded all the same, logged and counted: for trying rules out.
+    Report,
+}
+
+impl Mode {
+    /// Its name, as a configuration has it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Enforce => "enforce",
+            Self::Report => "report",
+        }
+    }
 }
 
 /// The methods that a rule covers. `GET` covers `HEAD` as well.

@@ -105,6 +105,72 @@ impl<L> Tree<L> {
     }
 }
 
+/// A place in the tree, for those who walk it with a pattern.
+pub(super) struct At<'t, L> {
+    tree: &'t Tree<L>,
+    node: &'t Node<L>,
+}
+
+impl<'t, L> At<'t, L> {
+    /// The leaf of the pattern that ends here.
+    pub(super) fn here(&self) -> Option<&'t L> {
+        self.node.here.as_ref()
+    }
+
+    /// The leaf of the pattern that ends here with `**`.
+    pub(super) fn rest(&self) -> Option<&'t L> {
+        self.node.rest.as_ref()
+    }
+
+    /// One parameter further.
+    pub(super) fn parameter(&self) -> Option<Self> {
+        self.node.parameter.map(|id| self.tree.at(id))
+    }
+
+    fn literal(&self, text: &str) -> Option<Self> {
+        let text = self.tree.case.fold(text.into());
+        self.node.literals.get(&*text).map(|id| self.tree.at(*id))
+    }
+
+    /// Whether patterns go on here.
+    pub(super) fn has_more(&self) -> bool {
+        !self.node.literals.is_empty() || self.node.parameter.is_some() || self.node.rest.is_some()
+    }
+}
+
+impl<L> Tree<L> {
+    fn at(&self, id: NodeId) -> At<'_, L> {
+        At { tree: self, node: &self.nodes[id as usize] }
+    }
+
+    /// Where the pattern ends, if the tree has it; a `**` at its end leads nowhere further.
+    pub(super) fn node_of(&self, segments: &[Segment]) -> Option<At<'_, L>> {
+        segments.iter().try_fold(self.at(ROOT), |at, segment| match segment {
+            Segment::Literal(text) => at.literal(text),
+            Segment::Parameter(_) => at.parameter(),
+            Segment::Rest => Some(at),
+        })
+    }
+
+    /// The answer of the most specific leaf of a pattern with `**`, other than this one, that covers all that this
+    /// pattern does and that `pick` accepts.
+    pub(super) fn enclosing<R>(&self, segments: &[Segment], pick: &impl Fn(&L) -> Option<R>) -> Option<R> {
+        fn descend<L, R>(at: At<'_, L>, segments: &[Segment], pick: &impl Fn(&L) -> Option<R>) -> Option<R> {
+            let below = match segments {
+                [Segment::Rest, ..] => return None,
+                [Segment::Literal(text), after @ ..] => {
+                    let literal = at.literal(text).and_then(|next| descend(next, after, pick));
+                    literal.or_else(|| at.parameter().and_then(|next| descend(next, after, pick)))
+                }
+                [Segment::Parameter(_), after @ ..] => at.parameter().and_then(|next| descend(next, after, pick)),
+                [] => None,
+            };
+            below.or_else(|| at.rest().and_then(pick))
+        }
+        descend(self.at(ROOT), segments, pick)
+    }
+}
+
 impl<L> Default for Node<L> {
     fn default() -> Self {
         Self { literals: HashMap::new(), parameter: None, here: None, rest: None }

@@ -16,7 +16,17 @@ pub(super) fn load(path: &Path) -> anyhow::Result<Loaded> {
 }
 
 pub(super) fn load_with(request: &LoadRequest) -> anyhow::Result<Loaded> {
-    config::load(request).map_err(|problems| Shown(problems).into())
+    config::load(request).map_err(shown)
+}
+
+/// Problems as an error of a command.
+pub(super) fn shown(problems: Problems) -> anyhow::Error {
+    Shown(problems).into()
+}
+
+/// `1 rule`, `2 rules`.
+pub(super) fn counted(number: usize, noun: &str) -> String {
+    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
 }
 
 /// How problems look on stderr.

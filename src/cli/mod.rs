@@ -3,12 +3,15 @@
 pub mod check;
 mod demo;
 mod explain;
+pub mod format;
 pub mod hash;
 pub mod healthcheck;
 pub mod init;
 mod load;
 mod request;
 mod run;
+mod terminal;
+pub mod test;
 
 pub use request::load_request;
 
@@ -55,6 +58,7 @@ enum Command {
     Demo(demo::Args),
     Init(init::Args),
     Check(check::Args),
+    Test(test::Args),
     Explain(explain::Args),
     Hash(hash::Args),
     Healthcheck(healthcheck::Args),
@@ -77,6 +81,7 @@ fn run_command(config: &Path, command: Command) -> anyhow::Result<ExitCode> {
         Command::Demo(args) => demo::run(&args),
         Command::Init(args) => init::run(&args),
         Command::Check(args) => check::run(&args, config),
+        Command::Test(args) => test::run(&args, config),
         Command::Explain(args) => explain::run(&args, config),
         Command::Hash(args) => hash::run(&args),
         Command::Healthcheck(args) => healthcheck::run(&args, || admin_listener(config)),

@@ -75,6 +75,40 @@ pub enum Code {
     InvalidCertificate,
     /// A certificate that is not valid today.
     ExpiredCertificate,
+    /// A wide network is a trusted proxy.
+    WideProxies,
+    /// A rule that other rules beat for every request it covers.
+    ShadowedRule,
+    /// A rule that other rules beat for a method that it names.
+    ShadowedMethod,
+    /// A rule for anyone in a tree that asks for more.
+    PublicUnderProtected,
+    /// A rule for a path that asks less than, or something else as, the rule for the tree below it.
+    SurprisingOverlap,
+    /// A path asks for more than what lies under it.
+    UnguardedSubtree,
+    /// A role that no user has.
+    UnusedRole,
+    /// A user whom no rule admits.
+    LockedOutUser,
+    /// The same secret in two places.
+    SharedSecret,
+    /// A secret in a configuration that is likely to be shared.
+    InlineSecret,
+    /// Hashes that take different times.
+    MixedCosts,
+    /// The admin listener is open to others than this machine.
+    OpenAdmin,
+    /// Denials that are only reported.
+    ReportOnly,
+    /// A server that does not answer; looked for by `check --probe` only.
+    UnreachableUpstream,
+    /// A lint is allowed where it has nothing to say.
+    PointlessAllow,
+    /// One of the `tests` does not hold.
+    FailedTest,
+    /// A user that is not on the list.
+    UnknownUser,
 }
 
 impl Code {
@@ -116,6 +150,23 @@ impl Code {
             Self::TrustsNobody => "trusts-nobody",
             Self::InvalidCertificate => "invalid-certificate",
             Self::ExpiredCertificate => "expired-certificate",
+            Self::WideProxies => "wide-proxies",
+            Self::ShadowedRule => "shadowed-rule",
+            Self::ShadowedMethod => "shadowed-method",
+            Self::PublicUnderProtected => "public-under-protected",
+            Self::SurprisingOverlap => "surprising-overlap",
+            Self::UnguardedSubtree => "unguarded-subtree",
+            Self::UnusedRole => "unused-role",
+            Self::LockedOutUser => "locked-out-user",
+            Self::SharedSecret => "shared-secret",
+            Self::InlineSecret => "inline-secret",
+            Self::MixedCosts => "mixed-costs",
+            Self::OpenAdmin => "open-admin",
+            Self::ReportOnly => "report-only",
+            Self::UnreachableUpstream => "unreachable-upstream",
+            Self::PointlessAllow => "pointless-allow",
+            Self::FailedTest => "failed-test",
+            Self::UnknownUser => "unknown-user",
         }
     }
 }

@@ -71,8 +71,8 @@ impl<'a> Page<'a> {
         let line = *self.lines.get(index)?;
         let masks = match (self.source.file, &self.secrets) {
             (File::Environment, _) => return None,
-            (File::Config | File::Users, Some(secrets)) => masks_of(line, span.start.line, secrets),
-            (File::Config | File::Users, None) => self.guess(index),
+            (File::Config | File::Users | File::Tests, Some(secrets)) => masks_of(line, span.start.line, secrets),
+            (File::Config | File::Users | File::Tests, None) => self.guess(index),
         };
         let start = span.start.column as usize - 1;
         let end = if span.end.line == span.start.line { span.end.column as usize - 1 } else { usize::MAX };
@@ -84,7 +84,7 @@ impl<'a> Page<'a> {
     fn guess(&self, index: usize) -> Vec<Range<usize>> {
         let line = self.lines[index];
         let below = self.above(index).any(is_suspicious);
-        if self.source.file == File::Config && !below && !is_suspicious(line) {
+        if self.source.file != File::Users && !below && !is_suspicious(line) {
             return mask_comment(line);
         }
         let indent = line.chars().take_while(|c| matches!(c, ' ' | '-' | '\t')).count();

@@ -1,5 +1,7 @@
 //! Problems while they are collected: places are spans, and no text of a file has been looked at yet.
 
+use std::collections::HashMap;
+
 use super::code::Code;
 use super::problem::Severity;
 use super::span::Span;
@@ -15,12 +17,23 @@ pub(super) struct Finding {
     pub(super) notes: Vec<(Span, String)>,
     /// A value that may be a secret under a misspelled key.
     pub(super) concealed: Option<Span>,
+    /// The rule and the service that it is about: their `allow_lints` may silence it.
+    subjects: Vec<Span>,
 }
 
 /// All problems of one load.
 #[derive(Debug, Default)]
 pub(super) struct Findings {
     list: Vec<Finding>,
+    silences: Vec<Silence>,
+}
+
+/// A lint that is allowed: about one subject, or about anything.
+#[derive(Debug)]
+struct Silence {
+    code: Code,
+    subject: Option<Span>,
+    place: Span,
 }
 
 impl Finding {
@@ -40,7 +53,7 @@ impl Finding {
     }
 
     fn new(code: Code, severity: Severity, span: Option<Span>, message: String) -> Self {
-        Self { code, severity, message, span, help: None, notes: Vec::new(), concealed: None }
+        Self { code, severity, message, span, help: None, notes: Vec::new(), concealed: None, subjects: Vec::new() }
     }
 
     /// What to write instead.
@@ -61,6 +74,12 @@ impl Finding {
         self
     }
 
+    /// What it is about.
+    pub(super) fn about(mut self, subjects: impl IntoIterator<Item = Span>) -> Self {
+        self.subjects.extend(subjects);
+        self
+    }
+
     /// The value there is not to be shown.
     pub(super) fn conceal(mut self, span: Span) -> Self {
         self.concealed = Some(span);
@@ -74,12 +93,41 @@ impl Findings {
         self.list.push(finding);
     }
 
-    /// All of them, by place; those without one come first.
-    pub(super) fn into_sorted(self) -> Vec<Finding> {
-        let mut list = self.list;
-        list.sort_by_key(|finding| finding.span);
-        list
+    /// Lets warnings of this kind pass about this subject.
+    pub(super) fn silence(&mut self, code: Code, subject: Option<Span>, place: Span) {
+        self.silences.push(Silence { code, subject, place });
     }
+
+    /// Whether one of them makes the configuration unusable.
+    pub(super) fn has_errors(&self) -> bool {
+        self.list.iter().any(|finding| finding.severity == Severity::Error)
+    }
+
+    /// All of them that are not silenced, by place; those without one come first.
+    pub(super) fn into_sorted(mut self) -> Vec<Finding> {
+        let complete = !self.has_errors();
+        let silences: HashMap<_, _> =
+            self.silences.iter().enumerate().map(|(index, silence)| ((silence.code, silence.subject), index)).collect();
+        let mut used = vec![false; self.silences.len()];
+        self.list.retain(|finding| {
+            let subjects = finding.subjects.iter().copied().map(Some).chain([None]);
+            let found: Vec<_> = subjects.filter_map(|subject| silences.get(&(finding.code, subject))).collect();
+            found.iter().for_each(|index| used[**index] = true);
+            finding.severity == Severity::Error || found.is_empty()
+        });
+        // After an error not every lint was asked.
+        if complete {
+            let unused = self.silences.iter().zip(used).filter(|(_, used)| !used);
+            self.list.extend(unused.map(|(silence, _)| pointless(silence)));
+        }
+        self.list.sort_by_key(|finding| finding.span);
+        self.list
+    }
+}
+
+fn pointless(silence: &Silence) -> Finding {
+    let message = format!("`{}` has nothing to say here", silence.code);
+    Finding::warning(Code::PointlessAllow, silence.place, message).help("take it out of `allow_lints`")
 }
 
 /// `did you mean …?` for the nearest of the known words, if one is near enough to be meant.

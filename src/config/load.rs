@@ -5,11 +5,13 @@ use std::path::{Path, PathBuf};
 
 use secrecy::SecretSlice;
 
+use super::cases::{self, TestReport};
 use super::code::Code;
 use super::excerpt::{Source, seal};
 use super::files::{Files, beside, reason};
 use super::finding::{Finding, Findings};
-use super::lower::{self, Defaults, Draft, UsersFile};
+use super::lint;
+use super::lower::{self, Defaults, Draft, Finished, UsersFile};
 use super::problem::{Problem, Problems, Severity};
 use super::reader::Reader;
 use super::secrecy::secrets_of;
@@ -43,13 +45,45 @@ pub struct Loaded {
     pub files: Vec<PathBuf>,
     /// Over the names and contents of those files; equal digests need no reload.
     pub digest: [u8; 32],
+    /// How many `tests` it has.
+    pub tests: usize,
 }
 
-/// Reads the configuration, the users file, `.env` and all `_file` secrets.
+/// A configuration that can be used but for its tests, and what became of those.
+#[derive(Debug)]
+pub struct Rehearsal {
+    /// The configuration.
+    pub loaded: Loaded,
+    /// What became of each test.
+    pub report: TestReport,
+    /// One problem for each test that does not hold.
+    pub failures: Vec<Problem>,
+}
+
+/// Reads the configuration, the users file, `.env` and all `_file` secrets, and runs the `tests`.
+///
+/// # Errors
+/// Every problem of all files at once, tests that do not hold among them; the warnings are among them.
+pub fn load(request: &LoadRequest) -> Result<Loaded, Problems> {
+    read_all(request, None, FailedTests::AreProblems).map(|rehearsal| rehearsal.loaded)
+}
+
+/// Like [`load`], but tests that do not hold are no errors. With `tests`, those of that file are run instead.
 ///
 /// # Errors
 /// Every problem of all files at once; the warnings are among them.
-pub fn load(request: &LoadRequest) -> Result<Loaded, Problems> {
+pub fn rehearse(request: &LoadRequest, tests: Option<&Path>) -> Result<Rehearsal, Problems> {
+    read_all(request, tests, FailedTests::AreReported)
+}
+
+/// What a test that does not hold does to a load.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum FailedTests {
+    AreProblems,
+    AreReported,
+}
+
+fn read_all(request: &LoadRequest, tests: Option<&Path>, failed: FailedTests) -> Result<Rehearsal, Problems> {
     let mut sources = Vec::new();
     let (mut files, mut findings) = (Files::default(), Findings::default());
     let variables = dotenv(request, &mut files, &mut findings, &mut sources);
@@ -57,24 +91,57 @@ pub fn load(request: &LoadRequest) -> Result<Loaded, Problems> {
     let mut reader = Reader::new(variables, findings, files, &request.path);
     let draft = root.map(|root| {
         let defaults = Defaults { fallback_secret: &request.fallback_secret, cores: request.cores };
-        let draft = lower::config(root, &defaults, &mut reader);
+        let mut draft = lower::config(root, &defaults, &mut reader);
         let users = users(&draft, &request.path, &mut reader, &mut sources);
+        if let Some(path) = tests {
+            let (files, findings) = reader.enter_tests(path);
+            let root = open(File::Tests, path, None, (files, findings), &mut sources);
+            let cases = root.map(|root| lower::case_file(root, &draft.roles_claim, &mut reader));
+            draft.cases = cases.unwrap_or_default();
+        }
         (draft, users)
     });
-    finish(draft, reader, &sources)
+    finish(draft, reader, &sources, failed)
 }
 
-fn finish(draft: Option<(Draft, Vec<User>)>, reader: Reader<'_>, sources: &[Source]) -> Result<Loaded, Problems> {
-    let (findings, files) = reader.finish();
+fn finish(
+    draft: Option<(Draft, Listed)>,
+    reader: Reader<'_>,
+    sources: &[Source],
+    failed: FailedTests,
+) -> Result<Rehearsal, Problems> {
+    let (mut findings, files) = reader.finish();
+    // Tests of half a configuration would fail for reasons of their own.
+    let draft = draft.filter(|_| !findings.has_errors());
+    let finished = draft.and_then(|(draft, users)| {
+        let places = users.iter().map(|(user, span)| (user.identity.subject.clone(), *span)).collect();
+        let directory = Directory::new(users.into_iter().map(|(user, _)| user));
+        draft.finish(directory).map(|finished| (finished, places))
+    });
+    let (mut report, mut failures) = (TestReport::default(), Vec::new());
+    if let Some((Finished { config, places, cases }, users)) = &finished {
+        lint::people(config, places, users).into_iter().for_each(|finding| findings.push(finding));
+        lint::mounts(&config.services, places, &config.auth.own_paths()).into_iter().for_each(|f| findings.push(f));
+        (report, failures) = cases::run(cases, config, places);
+        if failed == FailedTests::AreProblems {
+            failures.drain(..).for_each(|failure| findings.push(failure));
+        }
+    }
+    let usable = finished.filter(|_| !findings.has_errors());
     let problems = seal(findings.into_sorted(), sources);
     let (files, digest) = files.finish();
-    let failed = problems.iter().any(|problem| problem.severity == Severity::Error);
-    let config = draft.and_then(|(draft, users)| draft.finish(Directory::new(users)));
-    match config {
-        Some(config) if !failed => Ok(Loaded { config, warnings: problems, files, digest }),
-        Some(_) | None => Err(Problems::new(problems, files)),
+    match usable {
+        Some((Finished { config, .. }, _)) => {
+            let tests = report.results.len();
+            let loaded = Loaded { config, warnings: problems, files, digest, tests };
+            Ok(Rehearsal { loaded, report, failures: seal(failures, sources) })
+        }
+        None => Err(Problems::new(problems, files)),
     }
 }
+
+/// The users, each with the place of the name.
+type Listed = Vec<(User, Span)>;
 
 fn dotenv<'a>(
     request: &'a LoadRequest,
@@ -90,7 +157,7 @@ fn dotenv<'a>(
 }
 
 /// The users file: the one that is named, else `users.yaml` beside the configuration, else nobody.
-fn users(draft: &Draft, config: &Path, reader: &mut Reader<'_>, sources: &mut Vec<Source>) -> Vec<User> {
+fn users(draft: &Draft, config: &Path, reader: &mut Reader<'_>, sources: &mut Vec<Source>) -> Listed {
     let path = match &draft.users_file {
         UsersFile::Named(path, _) => path.clone(),
         UsersFile::Broken => return Vec::new(),
@@ -141,6 +208,7 @@ fn read(
         File::Config => "name it with `--config FILE`, or make one with `gatelatch init`",
         File::Users => "`auth.users_file` is relative to the configuration",
         File::Environment => "make it readable, or take it away",
+        File::Tests => "name a file that holds a list of tests, or a map with `tests`",
     };
     findings.push(match named {
         Some(span) => Finding::error(Code::UnreadableFile, span, message).help(help),

@@ -4,6 +4,7 @@
 //! and `lower` turn it into a [`Config`], and every [`Problem`] on the way is collected. There is no second mechanism:
 //! a key that nothing asked for is unknown, and whatever is asked for is checked where it is read.
 
+mod cases;
 mod code;
 mod excerpt;
 mod files;
@@ -25,8 +26,10 @@ mod value;
 mod variables;
 mod yaml;
 
+pub use cases::{TestReport, TestResult};
 pub use code::Code;
-pub use load::{LoadRequest, Loaded, load};
+pub use lint::LINTS;
+pub use load::{LoadRequest, Loaded, Rehearsal, load, rehearse};
 pub use problem::{Excerpt, Note, Place, Problem, Problems, Severity};
 pub use render::{Style, render, to_json};
 pub use server_tls::{ClientCa, ServerTls};

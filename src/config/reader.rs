@@ -9,8 +9,10 @@ use zeroize::Zeroizing;
 use super::code::Code;
 use super::files::{Files, beside, reason};
 use super::finding::{Finding, Findings, any_of, did_you_mean};
+use super::lint::Secrets;
 use super::scalar::{Scalar, resolve};
 use super::section::Section;
+use super::settings::Origin;
 use super::shown::{REDACTED, looks_secret, shown};
 use super::span::{File, Span};
 use super::value;
@@ -24,11 +26,22 @@ pub(super) struct Reader<'a> {
     files: Files,
     config_path: PathBuf,
     users_path: Option<PathBuf>,
+    tests_path: Option<PathBuf>,
+    secrets: Secrets,
 }
 
 impl<'a> Reader<'a> {
     pub(super) fn new(variables: Variables<'a>, findings: Findings, files: Files, config_path: &Path) -> Self {
-        Self { variables, findings, files, config_path: config_path.to_owned(), users_path: None }
+        let config_path = config_path.to_owned();
+        Self {
+            variables,
+            findings,
+            files,
+            config_path,
+            users_path: None,
+            tests_path: None,
+            secrets: Secrets::default(),
+        }
     }
 
     /// From now on, places in the users file belong to this one.
@@ -37,7 +50,14 @@ impl<'a> Reader<'a> {
         (&mut self.files, &mut self.findings)
     }
 
-    pub(super) fn finish(self) -> (Findings, Files) {
+    /// From now on, places in a file of tests belong to this one.
+    pub(super) fn enter_tests(&mut self, path: &Path) -> (&mut Files, &mut Findings) {
+        self.tests_path = Some(path.to_owned());
+        (&mut self.files, &mut self.findings)
+    }
+
+    pub(super) fn finish(mut self) -> (Findings, Files) {
+        self.secrets.shared().for_each(|finding| self.findings.push(finding));
         (self.findings, self.files)
     }
 
@@ -46,12 +66,26 @@ impl<'a> Reader<'a> {
         self.findings.push(finding);
     }
 
+    /// Lets warnings of this kind pass about what stands at `subject`, or, without one, about anything. `place` is
+    /// where that is written.
+    pub(super) fn silence(&mut self, code: Code, subject: Option<Span>, place: Span) {
+        self.findings.silence(code, subject, place);
+    }
+
     /// The path of the file that a place lies in.
     pub(super) fn path_of(&self, span: Span) -> &Path {
-        match (span.file, &self.users_path) {
-            (File::Users, Some(path)) => path,
-            (File::Users | File::Config | File::Environment, _) => &self.config_path,
-        }
+        let other = match span.file {
+            File::Users => &self.users_path,
+            File::Tests => &self.tests_path,
+            File::Config | File::Environment => &None,
+        };
+        other.as_ref().unwrap_or(&self.config_path)
+    }
+
+    /// The beginning of a place, for messages.
+    pub(super) fn origin(&self, span: Span) -> Origin {
+        let (line, column) = (span.start.line as usize, span.start.column as usize);
+        Origin { file: self.path_of(span).to_owned(), line, column }
     }
 
     /// What a file is called, for messages about all of it.
@@ -237,8 +271,12 @@ impl<'a> Reader<'a> {
                 self.report(finding);
                 None
             }
-            (Some(entry), None) => self.filled_text(&entry).map(|text| (entry.node.span, text)),
-            (None, Some(entry)) => self.secret_file(&entry).map(|text| (entry.node.span, text)),
+            (Some(entry), None) => {
+                let text = self.filled_text(&entry)?;
+                self.warn_of_inline(&entry);
+                Some(self.noted(entry.node.span, text))
+            }
+            (None, Some(entry)) => self.secret_file(&entry).map(|text| self.noted(entry.node.span, text)),
             (None, None) => None,
         }
     }
@@ -246,6 +284,25 @@ impl<'a> Reader<'a> {
     fn unreadable(&mut self, entry: &Entry, path: &Path, error: &std::io::Error) {
         let message = format!("cannot read `{}`: {}", path.display(), reason(error));
         self.report(Finding::error(Code::UnreadableFile, entry.node.span, message));
+    }
+
+    fn noted(&mut self, span: Span, secret: String) -> (Span, String) {
+        self.secrets.note(span, &secret);
+        (span, secret)
+    }
+
+    /// A users file holds hashes and is kept like a secret; a configuration is not. A default in it is no better.
+    fn warn_of_inline(&mut self, entry: &Entry) {
+        let inline = match &entry.node.value {
+            Value::Plain(text) | Value::Quoted(text) => !text.contains("${") || text.contains(":-"),
+            Value::List(_) | Value::Map(_) | Value::Broken => false,
+        };
+        if inline && entry.node.span.file == File::Config {
+            let message = format!("`{}` stands in the configuration itself", entry.key);
+            let finding = Finding::warning(Code::InlineSecret, entry.node.span, message);
+            let file = format!("{}_file", entry.key);
+            self.report(finding.help(format!("write `{}: ${{VARIABLE}}`, or name a file with `{file}`", entry.key)));
+        }
     }
 
     fn secret_file(&mut self, entry: &Entry) -> Option<String> {
@@ -300,7 +357,7 @@ impl<'a> Reader<'a> {
         self.report(match (entry.node.span.file, expected) {
             // `alice: password` where a map belongs.
             (File::Users, "a map") => finding.conceal(entry.node.span),
-            (File::Users | File::Config | File::Environment, _) => finding,
+            (File::Users | File::Config | File::Environment | File::Tests, _) => finding,
         });
     }
 

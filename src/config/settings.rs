@@ -9,9 +9,11 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use super::server_tls::ServerTls;
-use crate::access::{HostPattern, Mount, PathOptions, Policy, Router};
+use crate::access::{HostPattern, Mode, Mount, PathOptions, Policy, Router};
 use crate::token::Key;
+use crate::trial::Stage;
 use crate::users::Directory;
+use crate::wire::{Host, OwnPaths};
 use crate::{upstream, wire};
 
 /// Everything that one load of both files says.
@@ -142,6 +144,30 @@ pub struct Auth {
     pub token: Token,
 }
 
+impl Config {
+    /// What decides on requests.
+    pub fn stage(&self) -> Stage<'_> {
+        let local = |host: &HostPattern| host.to_string() == LOCALHOST;
+        let anywhere = |service: &Service| service.hosts.is_empty() || service.hosts.iter().any(local);
+        Stage {
+            own: self.auth.own_paths(),
+            router: &self.router,
+            policies: self.services.iter().map(|service| &service.policy).collect(),
+            default_host: if self.services.iter().any(anywhere) { Host::parse(LOCALHOST) } else { None },
+        }
+    }
+}
+
+/// The host of a request that names none.
+const LOCALHOST: &str = "localhost";
+
+impl Auth {
+    /// Which requests are the gateway's own.
+    pub fn own_paths(&self) -> OwnPaths {
+        OwnPaths { prefix: self.path.clone(), token_paths: self.token_paths.clone() }
+    }
+}
+
 /// The `auth.token` block.
 #[derive(Clone, Debug)]
 pub struct Token {
@@ -178,6 +204,9 @@ pub struct Service {
     pub policy: Policy,
     /// Where each rule stands, by rule id.
     pub origins: Vec<Origin>,
+    /// Whether denials are carried out where no rule covers the request; each rule has a mode of its own, which is this
+    /// one unless it says otherwise. Default enforce.
+    pub mode: Mode,
     /// Where requests go.
     pub upstream: upstream::Settings,
     /// What the upstream is told about the caller.

@@ -1,7 +1,7 @@
 //! Places inside the files of a configuration.
 
 /// Which of the files a place lies in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum File {
     /// The `.env` beside the configuration.
     Environment,
@@ -9,17 +9,19 @@ pub(super) enum File {
     Config,
     /// `users.yaml`.
     Users,
+    /// A file of tests that `gatelatch test FILE` names.
+    Tests,
 }
 
 /// A line and a column in characters, both from 1.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Position {
     pub(super) line: u32,
     pub(super) column: u32,
 }
 
 /// From the first character to the one after the last.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Span {
     pub(super) file: File,
     pub(super) start: Position,

@@ -54,10 +54,10 @@ pub(super) fn read(text: &str, file: File, findings: &mut Findings) -> Option<Tr
     for step in Parser::new_from_str(text) {
         let done = match step {
             Ok((event, span)) => builder.event(event, span_of(file, span)),
-            Err(error) => Err(syntax_error(text, file, &error)),
+            Err(error) => Err(syntax_error(text, file, &error).into()),
         };
         if let Err(finding) = done {
-            builder.findings.push(finding);
+            builder.findings.push(*finding);
             return None;
         }
     }
@@ -111,7 +111,7 @@ struct Builder<'a> {
     documents: usize,
 }
 
-type Step = Result<(), Finding>;
+type Step = Result<(), Box<Finding>>;
 
 impl Builder<'_> {
     /// An `Err` ends the reading.
@@ -153,7 +153,7 @@ impl Builder<'_> {
             return Ok(());
         }
         let finding = Finding::error(Code::YamlFeature, span, "a second document in the same file");
-        Err(finding.help("take the `---` away, or put the document into a file of its own"))
+        Err(finding.help("take the `---` away, or put the document into a file of its own").into())
     }
 
     /// Whether an anchor or a tag stands before the value.
@@ -172,11 +172,11 @@ impl Builder<'_> {
 
     fn push(&mut self, span: Span, frame: Frame) -> Step {
         if matches!(self.open.last(), Some(Frame::Map { key: None, .. })) {
-            return Err(complex_key(span));
+            return Err(complex_key(span).into());
         }
         if self.open.len() >= MAX_DEPTH {
             let message = format!("nested more than {MAX_DEPTH} levels deep");
-            return Err(Finding::error(Code::TooDeep, span, message));
+            return Err(Finding::error(Code::TooDeep, span, message).into());
         }
         self.open.push(frame);
         Ok(())
@@ -239,16 +239,16 @@ impl Builder<'_> {
         let finding = Finding::error(Code::DuplicateKey, entry.key_span, message).note(first, "first given here");
         self.findings.push(match self.file {
             File::Users => finding.conceal(entry.node.span),
-            File::Config | File::Environment => finding,
+            File::Config | File::Environment | File::Tests => finding,
         });
         self.dropped.push(entry);
     }
 }
 
-fn as_key(node: Node) -> Result<(Box<str>, Span), Finding> {
+fn as_key(node: Node) -> Result<(Box<str>, Span), Box<Finding>> {
     match node.value {
         Value::Plain(text) | Value::Quoted(text) => Ok((text, node.span)),
-        Value::List(_) | Value::Map(_) | Value::Broken => Err(complex_key(node.span)),
+        Value::List(_) | Value::Map(_) | Value::Broken => Err(complex_key(node.span).into()),
     }
 }
 

@@ -13,16 +13,16 @@ use super::identify::{Identified, Outcome as Credential, identify};
 use super::record::{Record, Route};
 use super::rejection::{Rejection, upstream_error_kind};
 use super::reply::{Reply, ReplyBody, add_own_fields};
-use super::snapshot::Snapshot;
+use super::snapshot::{Service, Snapshot};
 use super::standing::holds_until;
 use super::switch::Switch;
 use super::worker::{Pinned, Worker};
-use crate::access::{Decision, ForbidReason, PathOptions, Permit, RequestPath};
+use crate::access::{Caller, Decision, ForbidReason, Permit};
 use crate::ambient;
 use crate::portal::{Denial, Endpoint, LoginEvent, PortalCaller};
 use crate::telemetry::metrics::{LoginOutcome, Outcome};
 use crate::upstream::{Extra, ForwardError, Outbound, ResponseBody, Sent};
-use crate::wire::{BadRequest, Intake, Peer, Target, remove_hop_by_hop, via};
+use crate::wire::{BadRequest, Destination, Intake, NoDestination, Peer, Target, remove_hop_by_hop, via};
 
 /// Answers a request, whatever it is, and sees to it that it is written down once.
 pub async fn handle(worker: &Rc<Worker>, request: Request<Incoming>, peer: &Peer) -> Reply {
@@ -57,7 +57,7 @@ async fn answer(
     if head.version == Version::HTTP_2 && head.headers.len() > snapshot.server().limits.headers {
         return Err(BadRequest::TooManyFields.into());
     }
-    let (mut target, mut intake) = Intake::read(head, peer, &snapshot.trusted, snapshot.widest_paths)?;
+    let (mut target, mut intake) = Intake::read(head, peer, &snapshot.trusted, snapshot.router.widest_paths())?;
     record.take_in(&target, &intake);
     let identified = || {
         let address = Some(intake.client.address);
@@ -67,13 +67,20 @@ async fn answer(
         }
         identified
     };
-    if let Some(endpoint) = snapshot.portal.endpoint(&target.method, target.path.as_str()) {
-        return Ok(Answer::Own(ask_portal(worker, snapshot, endpoint, identified(), &intake, body, record).await));
-    }
-    let index = snapshot.router.find(target.host.name(), &target.path).ok_or(Rejection::NoService)?;
+    let index = match target.find(intake.head.uri.path(), snapshot.portal.own_paths(), &snapshot.router) {
+        Ok(Destination::Service(index)) => index,
+        Ok(Destination::Own) => {
+            let endpoint = snapshot.portal.endpoint(&target.method, target.path.as_str());
+            return Ok(Answer::Own(ask_portal(worker, snapshot, endpoint, identified(), &intake, body, record).await));
+        }
+        Err(NoDestination::NoService) => return Err(Rejection::NoService),
+        Err(NoDestination::Path(index, error)) => {
+            record.route = Route::Service(index);
+            return Err(BadRequest::Path(error).into());
+        }
+    };
     let service = &snapshot.services[index];
     record.route = Route::Service(index);
-    respell(&mut target, &intake, service.paths, snapshot.widest_paths)?;
     if let Some(cors) = &service.cors {
         record.cors = Some(cors.judge(&intake.head.headers));
         if let Some(preflight) = cors.preflight(&intake.head) {
@@ -85,7 +92,10 @@ async fn answer(
     record.user = caller.identity().cloned();
     let decision = service.policy.decide(&target.method, &target.path, &caller);
     let until = holds_until(&credential);
-    let permit = permit(decision, credential, record)?;
+    let permit = match permit(decision, credential, record) {
+        Ok(permit) => permit,
+        Err(denial) => overlook(service, &target, &caller, denial, record)?,
+    };
     let downstream = Downstream::of(worker, &target, &mut intake, until, snapshot.server().timeouts.tunnel);
     let interim = peer.interim().cloned();
     let extra = Extra { request_id: record.request_id.clone(), ticker: &worker.ticker, interim };
@@ -112,20 +122,11 @@ impl Record {
     }
 }
 
-/// A service that accepts less in a path than others reads the path again by its own measure: what is decided on and
-/// forwarded is always its own reading.
-fn respell(target: &mut Target, intake: &Intake, own: PathOptions, widest: PathOptions) -> Result<(), Rejection> {
-    if own != widest {
-        target.path = RequestPath::parse(intake.head.uri.path(), own).map_err(BadRequest::Path)?;
-    }
-    Ok(())
-}
-
 /// Step 5's answer: the permit, or why there is none.
 fn permit<'a>(decision: Decision<'a>, credential: Credential, record: &mut Record) -> Result<Permit<'a>, Rejection> {
     match decision {
         Decision::Allow(permit) => {
-            record.rule = Some(permit.rule());
+            record.rule = permit.rule();
             record.outcome = Outcome::Allowed;
             Ok(permit)
         }
@@ -141,6 +142,24 @@ fn permit<'a>(decision: Decision<'a>, credential: Credential, record: &mut Recor
             let closed = matches!(forbid.reason, ForbidReason::NoRule | ForbidReason::Nobody);
             let known = matches!(credential, Credential::Holds { .. });
             Err(if known && !closed { Rejection::Forbidden(forbid) } else { Rejection::Closed(forbid) })
+        }
+    }
+}
+
+/// A denial that is only reported: what would have been is written down, and the request goes on.
+fn overlook<'a>(
+    service: &Service,
+    target: &'a Target,
+    caller: &'a Caller,
+    denial: Rejection,
+    record: &mut Record,
+) -> Result<Permit<'a>, Rejection> {
+    match service.policy.overlook(record.rule, service.mode, &target.path, caller) {
+        None => Err(denial),
+        Some(permit) => {
+            record.outcome = Outcome::Reported;
+            record.reason = Some(format!("would be {}: {}", denial.status().as_u16(), denial.reason()));
+            Ok(permit)
         }
     }
 }
@@ -165,7 +184,7 @@ fn reply(answer: Result<Answer, Rejection>, mut record: Record) -> Reply {
             ReplyBody::own(response, record)
         }
         Err(rejection) => {
-            record.outcome = rejection.outcome();
+            record.outcome = rejection.outcome().unwrap_or(record.outcome);
             record.reason = Some(rejection.reason());
             record.status = Some(rejection.status().as_u16());
             if let Rejection::Forward(error) = &rejection

@@ -58,16 +58,16 @@ impl Rejection {
         }
     }
 
-    /// How it is counted.
-    pub(super) fn outcome(&self) -> Outcome {
-        match self {
+    /// How it is counted; `None`: as what was decided before.
+    pub(super) fn outcome(&self) -> Option<Outcome> {
+        Some(match self {
             Self::Ambiguous(_) | Self::Unwritable(PrepareError::Path(_)) => Outcome::BadRequest,
             Self::NoService => Outcome::NotFound,
             Self::Challenge | Self::BadCredential(_) => Outcome::Unauthenticated,
             Self::Forbidden(_) | Self::Closed(_) => Outcome::Forbidden,
             Self::Unwritable(PrepareError::BodyTooLarge) => Outcome::Limited,
-            Self::Forward(_) => Outcome::Allowed,
-        }
+            Self::Forward(_) => return None,
+        })
     }
 
     /// What the operator is told, in the access log.

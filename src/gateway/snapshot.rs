@@ -5,9 +5,9 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use tokio::sync::watch;
 
-use crate::access::{PathOptions, Policy, Router};
+use crate::access::{Mode, Policy, Router};
 use crate::config::{self, Config};
-use crate::portal::{Portal, PortalSettings};
+use crate::portal::Portal;
 use crate::token::{Issuer, IssuerSettings, Verifier, VerifierSettings};
 use crate::upstream::{Fleet, Forwarding, Roster};
 use crate::users::{Directory, Hasher};
@@ -17,8 +17,6 @@ use crate::wire::{Cors, FieldFilter, ResponseFields, TrustedProxies};
 pub struct Snapshot {
     pub(super) services: Vec<Service>,
     pub(super) router: Router,
-    /// The most that any service accepts in a path: what is parsed before the service is known.
-    pub(super) widest_paths: PathOptions,
     pub(super) trusted: TrustedProxies,
     pub(super) verifier: Verifier,
     pub(super) directory: Arc<Directory>,
@@ -31,7 +29,8 @@ pub struct Snapshot {
 pub(super) struct Service {
     pub(super) name: String,
     pub(super) policy: Policy,
-    pub(super) paths: PathOptions,
+    /// What becomes of requests that no rule covers.
+    pub(super) mode: Mode,
     pub(super) forwarding: Forwarding,
     pub(super) roster: Arc<Roster>,
     pub(super) cors: Option<Cors>,
@@ -43,6 +42,7 @@ impl Snapshot {
     /// all; what is made last is what it watches.
     pub fn new(config: Config, hasher: Hasher, fleet: &Fleet) -> Self {
         let directory = Arc::new(config.directory);
+        let own = config.auth.own_paths();
         let token = config.auth.token;
         let verifier = VerifierSettings {
             issuer: token.issuer.clone(),
@@ -57,18 +57,15 @@ impl Snapshot {
             roles_claim: token.roles_claim,
         };
         let issuer = Issuer::new(token.key.clone(), issuer);
-        let portal = PortalSettings { prefix: config.auth.path, token_paths: config.auth.token_paths };
         let body_timeout = config.server.timeouts.body;
-        let widest = config.services.iter().fold(PathOptions::default(), |all, service| all.union(service.paths));
         let rosters = fleet.muster(config.services.iter().map(|service| (&*service.name, &service.upstream)));
         let services = config.services.into_iter().zip(rosters);
         Self {
             services: services.map(|(service, roster)| Service::new(service, roster, body_timeout)).collect(),
             router: config.router,
-            widest_paths: widest,
             trusted: TrustedProxies::new(config.server.trusted_proxies.clone()),
             verifier: Verifier::new(token.key, verifier),
-            portal: Portal::new(portal, Arc::clone(&directory), issuer, hasher),
+            portal: Portal::new(own, Arc::clone(&directory), issuer, hasher),
             directory,
             access_log: config.log.access,
             server: config.server,
@@ -96,7 +93,7 @@ impl Service {
         Self {
             name: service.name,
             policy: service.policy,
-            paths: service.paths,
+            mode: service.mode,
             forwarding,
             roster,
             cors: service.cors,

@@ -71,7 +71,13 @@ impl Standing {
         let Some(index) = snapshot.router.find(&self.host, &self.path) else { return false };
         let Identified { caller, .. } =
             identify(pinned, self.credential.as_ref(), Some(self.client), ambient::unix_seconds());
-        matches!(snapshot.services[index].policy.decide(&self.method, &self.path, &caller), Decision::Allow(_))
+        let service = &snapshot.services[index];
+        let overlooked = |rule| service.policy.overlook(rule, service.mode, &self.path, &caller).is_some();
+        match service.policy.decide(&self.method, &self.path, &caller) {
+            Decision::Allow(_) => true,
+            Decision::Challenge(challenge) => overlooked(Some(challenge.rule)),
+            Decision::Forbid(forbid) => overlooked(forbid.rule),
+        }
     }
 }
 

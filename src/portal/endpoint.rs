@@ -2,7 +2,7 @@
 
 use http::Method;
 
-use super::PortalSettings;
+use crate::wire::OwnPaths;
 
 /// One of the gateway's own endpoints.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,17 +45,16 @@ impl Endpoint {
     }
 }
 
-/// Names under the prefix compare byte for byte. Other methods at a token path are the services'.
-pub(super) fn find(settings: &PortalSettings, method: &Method, path: &str) -> Option<Endpoint> {
-    if method == Method::POST && settings.token_paths.iter().any(|token_path| token_path == path) {
-        return Some(Endpoint::Login);
+/// Which endpoint a request is for that is the gateway's own. Names under the prefix compare byte for byte.
+pub(super) fn find(own: &OwnPaths, method: &Method, path: &str) -> Endpoint {
+    if own.is_token_path(method, path) {
+        return Endpoint::Login;
     }
-    match path.strip_prefix(&settings.prefix)? {
-        "/login" => Some(Endpoint::Login),
-        "/token" => Some(Endpoint::Token),
-        "/me" => Some(Endpoint::Me),
-        rest if rest.is_empty() || rest.starts_with('/') => Some(Endpoint::Unknown),
-        _ => None,
+    match path.strip_prefix(&own.prefix) {
+        Some("/login") => Endpoint::Login,
+        Some("/token") => Endpoint::Token,
+        Some("/me") => Endpoint::Me,
+        Some(_) | None => Endpoint::Unknown,
     }
 }
 
@@ -64,34 +63,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn everything_under_the_prefix_is_the_gateways() {
+    fn names_compare_byte_for_byte() {
         let token_paths = vec!["/token".to_owned(), "/api/v1/login".to_owned()];
-        let settings = PortalSettings { prefix: "/auth".to_owned(), token_paths };
+        let own = OwnPaths { prefix: "/auth".to_owned(), token_paths };
         let cases = [
-            (Method::POST, "/auth/login", Some(Endpoint::Login)),
-            (Method::GET, "/auth/login", Some(Endpoint::Login)),
-            (Method::POST, "/auth/token", Some(Endpoint::Token)),
-            (Method::GET, "/auth/me", Some(Endpoint::Me)),
-            (Method::GET, "/auth", Some(Endpoint::Unknown)),
-            (Method::GET, "/auth/", Some(Endpoint::Unknown)),
-            (Method::POST, "/auth/login/", Some(Endpoint::Unknown)),
-            (Method::POST, "/auth/Login", Some(Endpoint::Unknown)),
-            (Method::GET, "/auth/me/x", Some(Endpoint::Unknown)),
-            (Method::GET, "/auth/mex", Some(Endpoint::Unknown)),
-            (Method::GET, "/authors", None),
-            (Method::GET, "/authlogin", None),
-            (Method::GET, "/Auth/me", None),
-            (Method::GET, "/x/auth/me", None),
-            (Method::GET, "/", None),
-            (Method::POST, "/token", Some(Endpoint::Login)),
-            (Method::POST, "/api/v1/login", Some(Endpoint::Login)),
-            (Method::GET, "/token", None),
-            (Method::OPTIONS, "/token", None),
-            (Method::POST, "/token/", None),
-            (Method::POST, "/tokens", None),
+            (Method::POST, "/auth/login", Endpoint::Login),
+            (Method::GET, "/auth/login", Endpoint::Login),
+            (Method::POST, "/auth/token", Endpoint::Token),
+            (Method::GET, "/auth/me", Endpoint::Me),
+            (Method::GET, "/auth", Endpoint::Unknown),
+            (Method::GET, "/auth/", Endpoint::Unknown),
+            (Method::POST, "/auth/login/", Endpoint::Unknown),
+            (Method::POST, "/auth/Login", Endpoint::Unknown),
+            (Method::GET, "/auth/me/x", Endpoint::Unknown),
+            (Method::GET, "/auth/mex", Endpoint::Unknown),
+            (Method::POST, "/token", Endpoint::Login),
+            (Method::POST, "/api/v1/login", Endpoint::Login),
         ];
         for (method, path, expected) in cases {
-            assert_eq!(find(&settings, &method, path), expected, "{method} {path}");
+            assert_eq!(find(&own, &method, path), expected, "{method} {path}");
         }
     }
 }

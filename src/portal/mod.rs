@@ -26,21 +26,12 @@ pub use me::PortalCaller;
 use self::login::Dialect;
 use crate::token::Issuer;
 use crate::users::{Directory, Hasher};
-use crate::wire;
-
-/// Where the endpoints are.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PortalSettings {
-    /// Everything at and under this path is the gateway's; without a trailing slash. Default `/auth`.
-    pub prefix: String,
-    /// Further exact paths whose `POST` answers like the login. Default: none.
-    pub token_paths: Vec<String>,
-}
+use crate::wire::{self, OwnPaths};
 
 /// The gateway's own endpoints, for one load of the configuration.
 #[derive(Debug)]
 pub struct Portal {
-    settings: PortalSettings,
+    own: OwnPaths,
     directory: Arc<Directory>,
     issuer: Issuer,
     hasher: Hasher,
@@ -55,22 +46,20 @@ pub struct PortalReply {
     pub login: Option<LoginEvent>,
 }
 
-impl Default for PortalSettings {
-    fn default() -> Self {
-        Self { prefix: "/auth".to_owned(), token_paths: Vec::new() }
-    }
-}
-
 impl Portal {
     /// The portal to the users of `directory`.
-    pub fn new(settings: PortalSettings, directory: Arc<Directory>, issuer: Issuer, hasher: Hasher) -> Self {
-        Self { settings, directory, issuer, hasher }
+    pub fn new(own: OwnPaths, directory: Arc<Directory>, issuer: Issuer, hasher: Hasher) -> Self {
+        Self { own, directory, issuer, hasher }
     }
 
-    /// Which endpoint a request is for; `None` where it is not the gateway's. `path` is the parsed path, which is
-    /// also the one that would be forwarded.
-    pub fn endpoint(&self, method: &Method, path: &str) -> Option<Endpoint> {
-        endpoint::find(&self.settings, method, path)
+    /// Which requests it answers.
+    pub fn own_paths(&self) -> &OwnPaths {
+        &self.own
+    }
+
+    /// Which endpoint a request of its own is for. `path` is the parsed path.
+    pub fn endpoint(&self, method: &Method, path: &str) -> Endpoint {
+        endpoint::find(&self.own, method, path)
     }
 
     /// Answers a request for one of the endpoints. `now` is in seconds since 1970.

@@ -76,8 +76,8 @@ fn settings() -> HasherSettings {
 }
 
 fn portal_with(hasher: Hasher) -> Portal {
-    let settings = PortalSettings { token_paths: vec!["/token".to_owned()], ..PortalSettings::default() };
-    Portal::new(settings, directory(), issuer(), hasher)
+    let own = OwnPaths { token_paths: vec!["/token".to_owned()], ..OwnPaths::default() };
+    Portal::new(own, directory(), issuer(), hasher)
 }
 
 fn portal() -> Portal {
@@ -87,7 +87,7 @@ fn portal() -> Portal {
 /// Sends a request to a portal as the gateway would.
 fn send_to(portal: &Portal, request: Request<Bytes>, caller: &PortalCaller) -> PortalReply {
     let (head, body) = request.into_parts();
-    let endpoint = portal.endpoint(&head.method, head.uri.path()).unwrap();
+    let endpoint = portal.endpoint(&head.method, head.uri.path());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     runtime.block_on(portal.answer(endpoint, &head, Full::new(body), caller, NOW))
 }

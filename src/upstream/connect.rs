@@ -14,7 +14,7 @@ use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
 use super::error::ForwardError;
-use super::origin::{Address, Origin};
+use super::origin::{Address, Origin, Speaks};
 use super::race::race;
 use super::stream::Stream;
 use super::tls::{ClientTls, Offer};
@@ -42,6 +42,15 @@ pub(super) struct Route<'a> {
 }
 
 impl Connector {
+    /// Whether a server takes connections, and TLS where it speaks it.
+    ///
+    /// # Errors
+    /// [`ForwardError`] where it does not before `limit` has passed.
+    pub async fn reach(&self, origin: &Origin, tls: Option<&ClientTls>, limit: Duration) -> Result<(), ForwardError> {
+        let tls = tls.filter(|_| origin.speaks() == Speaks::Tls).map(|tls| (tls, Offer::Any));
+        self.connect(Route { origin, tls }, limit).await.map(drop)
+    }
+
     /// Connects to the first address that answers.
     ///
     /// # Errors

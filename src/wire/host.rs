@@ -29,9 +29,9 @@ impl Host {
         Ok(Self { field: field.clone(), name })
     }
 
-    /// The name of a `host[:port]`, as [`Host::name`] has it; `None` where it is malformed.
-    pub fn parse_name(text: &str) -> Option<Box<str>> {
-        name_of(text)
+    /// The host that a client would send for a `host[:port]`; `None` where it is malformed.
+    pub fn parse(text: &str) -> Option<Self> {
+        Some(Self { name: name_of(text)?, field: HeaderValue::from_str(text).ok()? })
     }
 
     /// The field as the client sent it, port included.

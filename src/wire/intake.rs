@@ -60,15 +60,14 @@ impl Intake {
         paths: PathOptions,
     ) -> Result<(Target, Self), BadRequest> {
         let upgrade = Upgrade::read(&head);
-        let method = effective_method(&head, upgrade.as_ref())?;
-        head.method = method.clone();
+        if upgrade.is_some() && head.method == Method::CONNECT {
+            head.method = Method::GET;
+        }
+        Target::check_line(&head.method, &head.uri)?;
         // a trusted proxy may have taken TLS off
         let scheme = (!trusted.trust(peer)).then(|| peer.scheme());
         if head.version == Version::HTTP_2 {
             http2::settle(&mut head, scheme)?;
-        }
-        if head.uri.path_and_query().is_some_and(|target| target.as_str().len() > BadRequest::TARGET_BYTES) {
-            return Err(BadRequest::TargetTooLong);
         }
         framing::check(&head.headers, head.version)?;
         let host = Host::read(&head, scheme)?;
@@ -76,36 +75,16 @@ impl Intake {
         let credential = Credential::read(&head.headers)?;
         let (client, said) = trusted.client(peer, &head.headers);
         let request_id = if client.from_trusted_proxy { read_request_id(&head) } else { None };
-        let target = Target { method, host, path };
+        let target = Target { method: head.method.clone(), host, path };
         let takes_trailers = takes_trailers(&head.headers);
         let waits_for_continue = head.version == Version::HTTP_11 && head.headers.contains_key(EXPECT);
         Ok((target, Self { head, client, said, credential, request_id, upgrade, takes_trailers, waits_for_continue }))
     }
 }
 
-fn effective_method(head: &Parts, upgrade: Option<&Upgrade>) -> Result<Method, BadRequest> {
-    if upgrade.is_some() && head.method == Method::CONNECT {
-        return Ok(Method::GET);
-    }
-    check_method(&head.method)?;
-    Ok(head.method.clone())
-}
-
 fn takes_trailers(headers: &HeaderMap) -> bool {
     let codings = headers.get_all(TE).iter().flat_map(|line| line.as_bytes().split(|byte| *byte == b','));
     codings.map(<[u8]>::trim_ascii).any(|coding| coding.eq_ignore_ascii_case(b"trailers"))
-}
-
-fn check_method(method: &Method) -> Result<(), BadRequest> {
-    const STANDARD: [&str; 9] = ["GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "CONNECT", "TRACE"];
-    if matches!(*method, Method::CONNECT | Method::TRACE) {
-        return Err(BadRequest::MethodNotAllowed);
-    }
-    let name = method.as_str();
-    match STANDARD.iter().find(|standard| standard.eq_ignore_ascii_case(name)) {
-        Some(standard) if *standard != name => Err(BadRequest::MethodCase),
-        Some(_) | None => Ok(()),
-    }
 }
 
 /// An id of a trusted proxy, if it is one that logs can hold.

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use gatelatch::access::{
-    Caller, CaseRule, Decision, ForbidReason, Methods, PathOptions, Pattern, Policy, RequestPath, Requirement, Rule,
+    Caller, CaseRule, Decision, ForbidReason, Methods, Mode, PathOptions, Pattern, Policy, RequestPath, Requirement,
+    Rule,
 };
 use http::Method;
 use proptest::prelude::*;
@@ -42,7 +43,7 @@ fn outcome(decision: &Decision<'_>) -> Outcome {
 /// The deciding rule's index.
 fn rule(decision: &Decision<'_>) -> Option<usize> {
     let id = match decision {
-        Decision::Allow(permit) => Some(permit.rule()),
+        Decision::Allow(permit) => permit.rule(),
         Decision::Challenge(challenge) => Some(challenge.rule),
         Decision::Forbid(forbid) => forbid.rule,
     };
@@ -133,6 +134,7 @@ proptest! {
             pattern: Pattern::parse(&text).unwrap(),
             methods: Methods::All,
             requirement: Requirement::Anyone,
+            mode: Mode::Enforce,
         };
         let policy = Policy::build(vec![rule], CaseRule::Sensitive).unwrap();
         let found = |raw: &str| policy.find(&Method::GET, &parse(raw)).is_some();

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use gatelatch::access::{
-    Caller, Claim, ClaimMatch, ClaimValue, Condition, Expected, Identity, Methods, Pattern, Requirement, RoleMatch,
-    Rule, UserMatch,
+    Caller, Claim, ClaimMatch, ClaimValue, Condition, Expected, Identity, Methods, Mode, Pattern, Requirement,
+    RoleMatch, Rule, UserMatch,
 };
 use http::Method;
 use proptest::collection::vec;
@@ -99,6 +99,7 @@ fn rule() -> impl Strategy<Value = Rule> {
         pattern,
         methods,
         requirement,
+        mode: Mode::Enforce,
     })
 }
 

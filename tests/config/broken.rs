@@ -1,15 +1,18 @@
-//! Every message, whole: `broken/NAME.txt` holds the files and what is said about them.
+//! Every message, whole: `broken/NAME.txt` holds files that do not load and what is said about them, `warned/NAME.txt`
+//! files that do.
 //! `UPDATE_EXPECT=1 cargo test --test config` writes what is said now.
 
-use std::collections::BTreeMap;
-use std::path::Path;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 
-use gatelatch::config::{Code, Problem};
+use gatelatch::config::{Code, LINTS, Problem};
 use rcgen::{CertifiedKey, KeyPair};
 
 use super::{Case, repository};
 
 const MESSAGES: &str = "messages";
+/// Without this part there is a users file without users.
+const WITHOUT_USERS: &str = "without users.yaml";
 
 /// The parts of a data file: `=== NAME` and the lines below.
 fn parts(text: &str) -> Vec<(&str, String)> {
@@ -37,34 +40,81 @@ fn certified(content: &str, known: &mut BTreeMap<String, CertifiedKey<KeyPair>>)
     if what == "KEY" { pair.signing_key.serialize_pem() } else { pair.cert.pem() }
 }
 
-fn messages(path: &Path, text: &str) -> String {
-    let name = path.file_name().unwrap().to_str().unwrap();
-    let mut case = Case::new().file("users.yaml", "users: {}");
+fn name_of(path: &Path) -> &str {
+    path.file_name().unwrap().to_str().unwrap()
+}
+
+/// The files of a data file, laid out.
+fn case_of(text: &str) -> Case {
+    let files = parts(text).into_iter().filter(|(file, _)| !matches!(*file, MESSAGES | WITHOUT_USERS));
+    let case = if text.contains(WITHOUT_USERS) { Case::new() } else { Case::new().file("users.yaml", "users: {}") };
     let mut certificates = BTreeMap::new();
-    for (file, content) in parts(text).into_iter().filter(|(file, _)| *file != MESSAGES) {
-        case = case.file(file, certified(&content, &mut certificates));
-    }
-    let problems = case.load().expect_err(name);
-    let shown: Vec<_> = problems.as_slice().iter().filter(|problem| is_of_interest(problem, name)).cloned().collect();
+    files.fold(case, |case, (file, content)| case.file(file, certified(&content, &mut certificates)))
+}
+
+fn messages(case: &Case, problems: &[Problem], name: &str) -> String {
+    let shown: Vec<_> = problems.iter().filter(|problem| is_of_interest(problem, name)).cloned().collect();
     case.rendered(&shown)
 }
 
-#[test]
-fn messages_are_as_written() {
+fn data_files(folder: &str) -> Vec<(PathBuf, String)> {
+    let directory = std::fs::read_dir(repository().join("tests/config").join(folder)).unwrap();
+    let paths = directory.map(|entry| entry.unwrap().path());
+    paths.map(|path| (path.clone(), std::fs::read_to_string(path).unwrap())).collect()
+}
+
+/// Holds what is said about each file against what is written there.
+fn assert_messages(files: &[(PathBuf, String)], said: impl Fn(&Case, &str) -> String) {
     let update = std::env::var_os("UPDATE_EXPECT").is_some();
     let mut wrong = Vec::new();
-    let directory = std::fs::read_dir(repository().join("tests/config/broken")).unwrap();
-    let paths: Vec<_> = directory.map(|entry| entry.unwrap().path()).collect();
-    assert!(paths.len() > 30);
-    for path in paths {
-        let text = std::fs::read_to_string(&path).unwrap();
+    for (path, text) in files {
         let (input, expected) = text.split_once(&format!("=== {MESSAGES}\n")).unwrap();
-        let said = messages(&path, &text);
+        let said = said(&case_of(text), name_of(path));
         if said != expected && update {
-            std::fs::write(&path, format!("{input}=== {MESSAGES}\n{said}")).unwrap();
+            std::fs::write(path, format!("{input}=== {MESSAGES}\n{said}")).unwrap();
         } else if said != expected {
             wrong.push(format!("{}\n--- expected\n{expected}--- said\n{said}", path.display()));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn messages_are_as_written() {
+    let files = data_files("broken");
+    assert!(files.len() > 30);
+    assert_messages(&files, |case, name| messages(case, case.load().expect_err(name).as_slice(), name));
+}
+
+#[test]
+fn warnings_are_as_written() {
+    let files = data_files("warned");
+    assert!(files.len() > 5);
+    assert_messages(&files, |case, name| match case.load() {
+        Ok(loaded) => messages(case, &loaded.warnings, name),
+        Err(problems) => panic!("{name}: {}", case.rendered(problems.as_slice())),
+    });
+}
+
+/// Whatever can be silenced is said somewhere, and is not said any more once it is allowed.
+#[test]
+fn every_lint_is_pinned_and_can_be_silenced() {
+    let mut said = BTreeSet::new();
+    for (path, text) in data_files("warned") {
+        let case = case_of(&text);
+        let codes: BTreeSet<&str> = case.load().unwrap().warnings.iter().map(|warning| warning.code.as_str()).collect();
+        let lints: Vec<&str> = codes.iter().filter(|code| **code != "pointless-allow").copied().collect();
+        let gateway = std::fs::read_to_string(case.directory.path().join("gateway.yaml")).unwrap();
+        let allowed = gateway.strip_prefix("allow_lints: [");
+        let gateway = match allowed {
+            Some(rest) => format!("allow_lints: [{}, {rest}", lints.join(", ")),
+            None => format!("{gateway}\nallow_lints: [{}]\n", lints.join(", ")),
+        };
+        let case = case.file("gateway.yaml", gateway);
+        let left = case.load().unwrap().warnings;
+        assert!(left.iter().all(|warning| warning.code == Code::PointlessAllow), "{}: {left:?}", path.display());
+        said.extend(codes.into_iter().map(str::to_owned));
+    }
+    let silent: Vec<_> = LINTS.iter().filter(|(code, _)| !said.contains(code.as_str())).collect();
+    assert!(silent.is_empty(), "never said in `warned`: {silent:?}");
 }

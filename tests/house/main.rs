@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 const FLOORS: [&[&str]; 8] = [
     &["access", "ambient"],
     &["wire", "token", "users", "telemetry"],
-    &["upstream"],
+    &["upstream", "trial"],
     &["config"],
     &["portal"],
     &["gateway", "admin"],
@@ -97,8 +97,8 @@ fn the_decision_core_knows_nothing_else() {
 fn seals_are_made_where_the_check_is() {
     let makers: [(&str, &[&str]); 5] = [
         ("Permit::new(", &["access"]),
-        ("Caller::known(", &["access", "gateway/identify.rs", "cli/explain"]),
-        ("Caller::rejected(", &["access", "gateway/identify.rs", "cli/explain"]),
+        ("Caller::known(", &["access", "gateway/identify.rs", "trial/who.rs", "cli/explain"]),
+        ("Caller::rejected(", &["access", "gateway/identify.rs", "trial/who.rs", "cli/explain"]),
         ("Outbound::prepare(", &["gateway/flow.rs"]),
         ("Outbound::again(", &["upstream/http1", "upstream/http2.rs"]),
     ];

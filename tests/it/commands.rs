@@ -18,7 +18,7 @@ services:
 
 const USERS: &str = "users:\n  carl: { roles: [candidate] }\n  gone: { disabled: true }\n";
 
-fn gatelatch(folder: &Path, arguments: &[&str]) -> Output {
+pub(super) fn gatelatch(folder: &Path, arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_gatelatch"))
         .args(arguments)
         .current_dir(folder)
@@ -34,73 +34,8 @@ fn folder() -> tempfile::TempDir {
     folder
 }
 
-fn text(bytes: &[u8]) -> String {
+pub(super) fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).unwrap()
-}
-
-#[test]
-fn explain_says_what_becomes_of_a_request_and_why() {
-    let folder = folder();
-    let cases: &[(&[&str], i32, &str)] = &[
-        (
-            &["GET", "/jobs"],
-            3,
-            "GET /jobs to service `jobs`, asked by nobody who is known
-
-unauthenticated (401): Not authenticated
-  by `GET /jobs` (gateway.yaml:6:9)
-    allow: authenticated
-  not asked: `POST /jobs` (gateway.yaml:7:9) covers the path, but not GET
-",
-        ),
-        (
-            &["POST", "/jobs", "--as", "carl"],
-            4,
-            "POST /jobs to service `jobs`, asked by user `carl` with roles candidate
-
-forbidden (403): Access denied. Requires role: recruiter
-  by `POST /jobs` (gateway.yaml:7:9)
-    role `recruiter` fails
-  not asked: `GET /jobs` (gateway.yaml:6:9) covers the path, but not POST
-",
-        ),
-        (&["POST", "/jobs", "--roles", "recruiter,x"], 0, "allowed\n  by `POST /jobs` (gateway.yaml:7:9)\n"),
-        (
-            &["GET", "/users/carl/cv", "--as", "carl"],
-            0,
-            "allowed
-  by `* /users/{id}/**` (gateway.yaml:8:9)
-    role `admin` fails
-    or user = `{id}` (`carl`) holds
-  beats `* /users/**` (gateway.yaml:9:9): ",
-        ),
-        (&["GET", "/metrics", "--address", "10.1.2.3"], 0, "allowed, without an identity"),
-        (&["GET", "/metrics", "--address", "192.0.2.1"], 4, "forbidden (403): Access denied"),
-        (&["GET", "/jobs", "--token", "x.y.z"], 3, "unauthenticated (401): Invalid or expired token"),
-        (&["GET", "/elsewhere", "--as", "carl"], 4, "no rule covers the request"),
-        (&["GET", "/jobs/../admin"], 5, "refused with 400: "),
-        (&["GET", "/auth/login"], 0, "`/auth` is the gateway's own"),
-    ];
-    for (arguments, code, said) in cases {
-        let output = gatelatch(folder.path(), &[&["explain"], *arguments].concat());
-        let printed = text(&output.stdout);
-        assert!(printed.contains(said), "{arguments:?}: {printed}{}", text(&output.stderr));
-        assert_eq!(output.status.code(), Some(*code), "{arguments:?}: {printed}");
-    }
-}
-
-#[test]
-fn explain_names_what_it_cannot_resolve() {
-    let folder = folder();
-    for (arguments, said) in [
-        (["GET", "/jobs", "--as", "nobody"], "error: there is no user `nobody`"),
-        (["GET", "/jobs", "--as", "gone"], "error: user `gone` is disabled"),
-        (["GET", "http://a b/", "--as", "carl"], "error: `http://a b/` is no path and no URL"),
-    ] {
-        let output = gatelatch(folder.path(), &[&["explain"], &arguments[..]].concat());
-        assert_eq!(output.status.code(), Some(1));
-        assert!(text(&output.stderr).starts_with(said), "{}", text(&output.stderr));
-    }
 }
 
 #[test]

@@ -6,7 +6,9 @@ use std::cmp::Ordering;
 use http::Method;
 
 use super::super::case::CaseRule;
+use super::super::path::RequestPath;
 use super::super::pattern::Segment;
+use super::super::policy::Policy;
 use super::super::rule::{Methods, Rule, RuleId};
 use super::Loss;
 
@@ -63,6 +65,20 @@ fn covers_segment(segment: &Segment, value: &str, case: CaseRule) -> bool {
     }
 }
 
+/// The rule whose pattern shares most segments with the path's beginning, at least one of them a literal; of equals the
+/// first.
+pub(super) fn nearest(policy: &Policy, path: &RequestPath) -> Option<RuleId> {
+    let segments: Vec<_> = path.segments().collect();
+    let shared = |rule: &Rule| {
+        let pairs = rule.pattern.segments().iter().zip(&segments);
+        let common: Vec<_> = pairs.take_while(|(own, value)| covers_segment(own, value, policy.case())).collect();
+        let literal = common.iter().any(|(own, _)| matches!(own, Segment::Literal(_)));
+        if literal { common.len() } else { 0 }
+    };
+    let ranked = (0..).map(RuleId).zip(policy.rules()).map(|(id, rule)| (shared(rule), std::cmp::Reverse(id)));
+    ranked.max().filter(|(shared, _)| *shared > 0).map(|(_, id)| id.0)
+}
+
 /// Orders two rules that cover the same request, the more specific first.
 pub(super) fn by_specificity(one: &Candidate<'_>, other: &Candidate<'_>) -> Ordering {
     let (left, right) = (one.rule.pattern.segments(), other.rule.pattern.segments());
@@ -75,7 +91,8 @@ pub(super) fn loss(winner: &Candidate<'_>, loser: &Candidate<'_>, method: &Metho
     let (left, right) = (winner.rule.pattern.segments(), loser.rule.pattern.segments());
     match first_difference(left, right) {
         Some(at) => Loss::Path(format!(
-            "at segment {at} the winner has {}, this rule {}",
+            "at segment {} the winner has {}, this rule {}",
+            at + 1,
             describe(left.get(at)),
             describe(right.get(at))
         )),

@@ -20,22 +20,55 @@ pub(super) fn report(id: RuleId, rule: &Rule, path: &RequestPath, caller: &Calle
 /// One line for each entry; a condition without any gets one line that does not hold.
 fn alternative(condition: &Condition, facts: Facts<'_>) -> Vec<ConditionReport> {
     if judge::is_empty(condition) {
-        return vec![ConditionReport { asked: "nothing, which holds for no one".to_owned(), holds: false }];
+        let asked = "nothing, which holds for no one".to_owned();
+        return vec![ConditionReport { asked, has: "nothing".to_owned(), holds: false }];
     }
-    let roles = condition.roles.iter().map(|demand| line(role(demand), facts.has_roles(demand)));
-    let user = condition.user.iter().map(|user| line(subject(user, facts), facts.is_user(user)));
-    let claims = condition.claims.iter().map(|claim| line(fact(claim, facts), facts.has_claim(claim)));
+    let roles = condition.roles.iter().map(|demand| line(role(demand), held_roles(facts), facts.has_roles(demand)));
+    let user = condition.user.iter().map(|user| line(subject(user, facts), held_subject(facts), facts.is_user(user)));
+    let claims =
+        condition.claims.iter().map(|claim| line(fact(claim, facts), held_claim(claim, facts), facts.has_claim(claim)));
     let mut lines: Vec<_> = roles.chain(user).collect();
     if !condition.networks.is_empty() {
         let networks = condition.networks.iter().map(ToString::to_string);
-        lines.push(line(format!("address in {}", quoted(networks, "or")), facts.is_in(&condition.networks)));
+        let address = facts.address().map_or("no address".to_owned(), |address| format!("`{address}`"));
+        lines.push(line(format!("address in {}", quoted(networks, "or")), address, facts.is_in(&condition.networks)));
     }
     lines.extend(claims);
     lines
 }
 
-fn line(asked: String, holds: bool) -> ConditionReport {
-    ConditionReport { asked, holds }
+fn line(asked: String, has: String, holds: bool) -> ConditionReport {
+    ConditionReport { asked, has, holds }
+}
+
+const NO_IDENTITY: &str = "no identity";
+
+fn held_roles(facts: Facts<'_>) -> String {
+    let Some(identity) = facts.identity() else { return NO_IDENTITY.to_owned() };
+    match &*identity.roles {
+        [] => "no roles".to_owned(),
+        [role] => format!("role `{role}`"),
+        roles => format!("roles {}", quoted(roles, "and")),
+    }
+}
+
+fn held_subject(facts: Facts<'_>) -> String {
+    facts.identity().map_or(NO_IDENTITY.to_owned(), |identity| format!("`{}`", identity.subject))
+}
+
+fn held_claim(claim: &ClaimMatch, facts: Facts<'_>) -> String {
+    let Some(identity) = facts.identity() else { return NO_IDENTITY.to_owned() };
+    let held = identity.claims.iter().filter(|held| held.name == claim.name).flat_map(|held| &held.values);
+    let held: Vec<String> = held.map(value).collect();
+    if held.is_empty() { "no such claim".to_owned() } else { held.join(" and ") }
+}
+
+fn value(value: &ClaimValue) -> String {
+    match value {
+        ClaimValue::Text(text) => format!("`{text}`"),
+        ClaimValue::Integer(number) => number.to_string(),
+        ClaimValue::Boolean(truth) => truth.to_string(),
+    }
 }
 
 fn role(demand: &RoleMatch) -> String {
@@ -54,9 +87,7 @@ fn subject(user: &UserMatch, facts: Facts<'_>) -> String {
 
 fn fact(claim: &ClaimMatch, facts: Facts<'_>) -> String {
     let expected = match &claim.expected {
-        Expected::Value(ClaimValue::Text(text)) => format!("`{text}`"),
-        Expected::Value(ClaimValue::Integer(number)) => format!("{number}"),
-        Expected::Value(ClaimValue::Boolean(truth)) => format!("{truth}"),
+        Expected::Value(expected) => value(expected),
         Expected::Parameter(name) => parameter(name, facts),
     };
     format!("claim `{}` = {expected}", claim.name)

@@ -4,13 +4,13 @@ use http::Method;
 
 use super::*;
 use crate::access::{
-    CaseRule, ClaimMatch, ClaimValue, Condition, Expected, Identity, Methods, PathOptions, Pattern, Requirement,
-    RoleMatch, Rule, UserMatch,
+    CaseRule, Claim, ClaimMatch, ClaimValue, Condition, Expected, Identity, Methods, Mode, PathOptions, Pattern,
+    Requirement, RoleMatch, Rule, UserMatch,
 };
 
 fn rule(methods: &[Method], pattern: &str, requirement: Requirement) -> Rule {
     let methods = if methods.is_empty() { Methods::All } else { Methods::Only(methods.to_vec()) };
-    Rule { name: pattern.into(), pattern: Pattern::parse(pattern).unwrap(), methods, requirement }
+    Rule { name: pattern.into(), pattern: Pattern::parse(pattern).unwrap(), methods, requirement, mode: Mode::Enforce }
 }
 
 #[test]
@@ -36,11 +36,11 @@ fn beaten_rules_say_why() {
     assert_eq!(
         explanation.beaten,
         [
-            on_path(4, "at segment 2 the winner has its end, this rule `**`"),
-            on_path(3, "at segment 1 the winner has the literal `1`, this rule the parameter `*`"),
-            on_path(2, "at segment 1 the winner has the literal `1`, this rule the parameter `*`"),
-            on_path(1, "at segment 1 the winner has the literal `1`, this rule the parameter `{id}`"),
-            on_path(0, "at segment 0 the winner has the literal `jobs`, this rule `**`"),
+            on_path(4, "at segment 3 the winner has its end, this rule `**`"),
+            on_path(3, "at segment 2 the winner has the literal `1`, this rule the parameter `*`"),
+            on_path(2, "at segment 2 the winner has the literal `1`, this rule the parameter `*`"),
+            on_path(1, "at segment 2 the winner has the literal `1`, this rule the parameter `{id}`"),
+            on_path(0, "at segment 1 the winner has the literal `jobs`, this rule `**`"),
         ]
     );
     let path = RequestPath::parse("/jobs/2", PathOptions::default()).unwrap();
@@ -70,35 +70,85 @@ fn conditions_are_listed_with_their_value() {
     let requirement = Requirement::AnyOf(vec![condition, Condition::default(), users]);
     let policy = Policy::build(vec![rule(&[], "/{id}", requirement)], CaseRule::Sensitive).unwrap();
     let path = RequestPath::parse("/alice", PathOptions::default()).unwrap();
-    let identity = Identity { subject: "alice".into(), roles: vec!["dev".into()], ..Identity::default() };
+    let claims = vec![Claim { name: "t".into(), values: vec![ClaimValue::Integer(8), ClaimValue::Boolean(true)] }];
+    let identity = Identity { subject: "alice".into(), roles: vec!["dev".into()], claims, ..Identity::default() };
     let caller = Caller::known(Arc::new(identity), "10.0.0.1".parse().ok());
-    let winner = policy.explain(&Method::GET, &path, &caller).winner.unwrap();
+    let explanation = policy.explain(&Method::GET, &path, &caller);
+    let claim_missing = "claim `t` = `{none}` (no parameter of the pattern), and claim `t` = 7";
+    assert_eq!(
+        explanation.remedies,
+        [&format!("role `a` or `b`, and {claim_missing}"), "nothing, which holds for no one", "user = `bob`"]
+    );
+    let winner = explanation.winner.unwrap();
     let shown: Vec<Vec<_>> = (winner.alternatives.iter())
-        .map(|lines| lines.iter().map(|line| (line.asked.as_str(), line.holds)).collect())
+        .map(|lines| lines.iter().map(|line| (line.asked.as_str(), line.has.as_str(), line.holds)).collect())
         .collect();
     assert_eq!(
         shown,
         [
             vec![
-                ("role `a` or `b`", false),
-                ("roles `dev`", true),
-                ("user = `{id}` (`alice`)", true),
-                ("address in `10.0.0.0/8`", true),
-                ("claim `t` = `{none}` (no parameter of the pattern)", false),
-                ("claim `t` = 7", false),
+                ("role `a` or `b`", "role `dev`", false),
+                ("roles `dev`", "role `dev`", true),
+                ("user = `{id}` (`alice`)", "`alice`", true),
+                ("address in `10.0.0.0/8`", "`10.0.0.1`", true),
+                ("claim `t` = `{none}` (no parameter of the pattern)", "8 and true", false),
+                ("claim `t` = 7", "8 and true", false),
             ],
-            vec![("nothing, which holds for no one", false)],
-            vec![("user = `bob`", false)],
+            vec![("nothing, which holds for no one", "nothing", false)],
+            vec![("user = `bob`", "`alice`", false)],
         ]
     );
 }
 
 #[test]
 fn without_a_rule_nothing_wins() {
-    let policy = Policy::build(vec![], CaseRule::Sensitive).unwrap();
-    let path = RequestPath::parse("/", PathOptions::default()).unwrap();
+    let anyone = |methods: &[Method], pattern| rule(methods, pattern, Requirement::Anyone);
+    let rules = vec![
+        anyone(&[], "/{x}/y"),
+        anyone(&[], "/jobs"),
+        anyone(&[Method::GET], "/jobs/new"),
+        anyone(&[], "/jobs/new/b"),
+    ];
+    let policy = Policy::build(rules, CaseRule::Sensitive).unwrap();
     let caller = Caller::anonymous(None);
-    let explanation = policy.explain(&Method::GET, &path, &caller);
-    assert!(explanation.winner.is_none() && explanation.beaten.is_empty());
-    assert!(matches!(explanation.decision, Decision::Forbid(Forbid { rule: None, reason: ForbidReason::NoRule })));
+    let add_rule = |path: &str, method: &str| {
+        format!("a rule that covers it, such as `{{ path: {path}, methods: [{method}], allow: authenticated }}`")
+    };
+    for (method, raw, nearest, remedies) in [
+        (Method::GET, "/", None, vec![add_rule("/", "GET")]),
+        (Method::GET, "/other/x", None, vec![add_rule("/other/x", "GET")]),
+        (Method::GET, "/jobs/1", Some(RuleId(1)), vec![add_rule("/jobs/1", "GET")]),
+        (Method::GET, "/jobs/new/c", Some(RuleId(2)), vec![add_rule("/jobs/new/c", "GET")]),
+        (
+            Method::POST,
+            "/jobs/new",
+            None,
+            vec!["`POST` in the `methods` of `/jobs/new`".to_owned(), add_rule("/jobs/new", "POST")],
+        ),
+    ] {
+        let path = RequestPath::parse(raw, PathOptions::default()).unwrap();
+        let explanation = policy.explain(&method, &path, &caller);
+        assert!(explanation.winner.is_none() && explanation.beaten.is_empty(), "{raw}");
+        assert_eq!((explanation.nearest, explanation.remedies), (nearest, remedies), "{raw}");
+        assert!(
+            matches!(explanation.decision, Decision::Forbid(Forbid { rule: None, reason: ForbidReason::NoRule })),
+            "{raw}"
+        );
+    }
+}
+
+#[test]
+fn remedies_say_what_would_be_enough() {
+    let path = RequestPath::parse("/a", PathOptions::default()).unwrap();
+    let roles = Condition { roles: vec![RoleMatch::OneOf(vec!["a".into()])], ..Condition::default() };
+    for (requirement, expected) in [
+        (Requirement::Anyone, vec![]),
+        (Requirement::Authenticated, vec!["a caller who is signed in"]),
+        (Requirement::Nobody, vec!["another `allow` than `nobody`, or a rule that is more specific"]),
+        (Requirement::AnyOf(vec![roles]), vec!["role `a`"]),
+    ] {
+        let policy = Policy::build(vec![rule(&[], "/a", requirement)], CaseRule::Sensitive).unwrap();
+        let caller = Caller::anonymous(None);
+        assert_eq!(policy.explain(&Method::GET, &path, &caller).remedies, expected);
+    }
 }

@@ -92,3 +92,20 @@ fn the_union_accepts_what_either_accepts() {
     assert_eq!(parse("/a%2fb//c", merge), Err(PathError::EncodedSlash));
     assert_eq!(slash.union(slash), slash);
 }
+
+#[test]
+fn the_option_that_is_missing_is_found_by_trying() {
+    for (raw, expected) in [
+        ("/a%2Fb", Some("allow_encoded_slash")),
+        ("/a%3Bb", Some("allow_encoded_reserved")),
+        ("/a;b", Some("allow_semicolon")),
+        ("//a", Some("merge_slashes")),
+        ("/a/../b", None),
+        ("/;a", None),
+        ("//a;b", None),
+    ] {
+        assert_eq!(PathOptions::default().missing_for(raw), expected, "{raw}");
+    }
+    let semicolons = PathOptions { allow_semicolon: true, ..PathOptions::default() };
+    assert_eq!(semicolons.missing_for("//a;b"), Some("merge_slashes"));
+}

@@ -2,8 +2,8 @@ use std::sync::Arc;
 
 use super::*;
 use crate::access::{
-    Claim, ClaimMatch, ClaimValue, Condition, Expected, Identity, MissingRoles, PathOptions, Pattern, Requirement,
-    RoleMatch, UserMatch,
+    Claim, ClaimMatch, ClaimValue, Condition, Expected, Identity, MissingRoles, Mode, PathOptions, Pattern,
+    Requirement, RoleMatch, UserMatch,
 };
 
 fn rule(methods: &str, pattern: &str, requirement: Requirement) -> Rule {
@@ -11,7 +11,7 @@ fn rule(methods: &str, pattern: &str, requirement: Requirement) -> Rule {
         "" => Methods::All,
         list => Methods::Only(list.split(',').map(|name| name.parse().unwrap()).collect()),
     };
-    Rule { name: pattern.into(), pattern: Pattern::parse(pattern).unwrap(), methods, requirement }
+    Rule { name: pattern.into(), pattern: Pattern::parse(pattern).unwrap(), methods, requirement, mode: Mode::Enforce }
 }
 
 fn policy(rules: &[(&str, &str)], case: CaseRule) -> Result<Policy, Vec<Tie>> {
@@ -287,7 +287,7 @@ fn a_permit_names_what_was_decided() {
         Policy::build(vec![rule("", "/{id}", any(vec![roles("a"), all_roles("ops")]))], CaseRule::Sensitive).unwrap();
     let (path, caller) = (path("/x"), alice());
     let Decision::Allow(permit) = policy.decide(&Method::GET, &path, &caller) else { panic!("not allowed") };
-    assert_eq!((permit.rule(), permit.path()), (RuleId(0), &path));
+    assert_eq!((permit.rule(), permit.path()), (Some(RuleId(0)), &path));
     assert_eq!(&*permit.identity().unwrap().subject, "alice");
     let missing = Forbid { rule: Some(RuleId(0)), reason: ForbidReason::Roles(MissingRoles::OneOf(names("a"))) };
     let policy = Policy::build(vec![rule("", "/{id}", any(vec![roles("a a")]))], CaseRule::Sensitive).unwrap();

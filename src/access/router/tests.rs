@@ -3,7 +3,7 @@ use crate::access::PathOptions;
 
 fn service(hosts: &[&str], mount: &str, case: CaseRule) -> RoutedService {
     let hosts = hosts.iter().map(|host| HostPattern::parse(host).unwrap()).collect();
-    RoutedService { hosts, mount: Mount::parse(mount).unwrap(), case }
+    RoutedService { hosts, mount: Mount::parse(mount).unwrap(), case, paths: PathOptions::default() }
 }
 
 fn sensitive(hosts: &[&str], mount: &str) -> RoutedService {

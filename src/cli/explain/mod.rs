@@ -1,5 +1,7 @@
 //! `gatelatch explain`: what becomes of a request, and why.
 
+mod json;
+mod lines;
 mod show;
 mod subject;
 
@@ -7,115 +9,130 @@ use std::io::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
 
-use anyhow::{Context as _, bail};
-use http::{Method, Uri};
-
-use self::subject::{Subject, SubjectArgs};
+use self::subject::SubjectArgs;
+use super::format::Format;
 use super::load;
-use crate::access::{Decision, PathOptions, RequestPath};
+use super::terminal::Progress;
+use crate::access::{Explanation, Mode};
 use crate::config::{Config, Service};
-use crate::wire::Host;
+use crate::trial::{Place, Refusal, Request, Stage, Subject, Verdict};
+use crate::wire::Target;
 
 /// Say what becomes of a request, and why
 ///
-/// Asks the same policy that decides requests: the rule that wins with file and line, the value of each of its
-/// conditions, and the rules it beats. Nothing is sent.
+/// Asks the same policy that decides requests: which service answers, the one spelling of the path, the rule that wins
+/// with file and line, what each of its conditions asks and what the caller has, the rules it beats and why, and what
+/// would have to change for the request to be allowed. Nothing is sent.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Exit codes: 0 allowed, 3 unauthenticated, 4 forbidden, 5 refused before a rule (400, 404).
+#[command(
+    after_help = "Exit codes: 0 allowed, 3 unauthenticated, 4 forbidden, 5 refused before a rule (400, 404); of many \
+requests, the highest. 1 where something cannot be made out.
 
 Examples:
   gatelatch explain GET /jobs
   gatelatch explain POST https://jobs.example.com/jobs --as alice@example.com
-  gatelatch explain DELETE /jobs/7 --roles recruiter,admin
-  gatelatch explain GET /internal/metrics --address 10.1.2.3")]
+  gatelatch explain DELETE /jobs/7 --roles recruiter,admin --claims tenant=acme,level=3
+  gatelatch explain GET /internal/metrics --address 10.1.2.3 --format json
+  printf 'GET /jobs\\nPOST /jobs --as carl\\n' | gatelatch explain -"
+)]
 pub(super) struct Args {
-    /// The method, in upper case
-    method: Method,
+    /// The method, in upper case; `-` reads lines `METHOD URL [--as USER]` from standard input
+    method: String,
 
     /// A path, or a whole URL where services have hosts
-    url: String,
+    url: Option<String>,
 
     #[command(flatten)]
     subject: SubjectArgs,
+
+    /// How it is printed; JSON is one object a line where requests are read from standard input
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
 }
 
-/// What the gateway would answer.
-enum Verdict {
-    Allowed,
-    Unauthenticated,
-    Forbidden,
-    Refused,
+/// What the answer is built from.
+struct Question<'a> {
+    config: &'a Config,
+    stage: Stage<'a>,
+    format: Format,
+    layout: Layout,
 }
 
-impl Verdict {
-    fn exit_code(&self) -> ExitCode {
-        ExitCode::from(match self {
-            Self::Allowed => 0,
-            Self::Unauthenticated => 3,
-            Self::Forbidden => 4,
-            Self::Refused => 5,
-        })
-    }
+/// Whether what is printed stands alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Layout {
+    /// It does.
+    Alone,
+    /// It is one of many: an empty line ends a report, and JSON is one object a line.
+    OneOfMany,
+}
 
-    fn of(decision: &Decision<'_>) -> Self {
-        match decision {
-            Decision::Allow(_) => Self::Allowed,
-            Decision::Challenge(_) => Self::Unauthenticated,
-            Decision::Forbid(_) => Self::Forbidden,
-        }
-    }
+/// What becomes of a request, as far as it is known before it is printed.
+enum Found<'a> {
+    Refused(&'a Refusal),
+    Own(&'a Target),
+    Decided { service: &'a Service, target: &'a Target, explanation: &'a Explanation<'a> },
 }
 
 pub(super) fn run(args: &Args, path: &Path) -> anyhow::Result<ExitCode> {
+    let progress = Progress::start(&format!("loading {}", path.display()));
     let config = load::load(path)?.config;
-    let subject = args.subject.resolve(&config)?;
-    let (text, verdict) = explain(&config, args, &subject)?;
-    write!(anstream::stdout().lock(), "{text}")?;
-    Ok(verdict.exit_code())
-}
-
-fn explain(config: &Config, args: &Args, subject: &Subject) -> anyhow::Result<(String, Verdict)> {
-    let url: Uri = args.url.parse().with_context(|| format!("`{}` is no path and no URL", args.url))?;
-    let widest = config.services.iter().fold(PathOptions::default(), |all, service| all.union(service.paths));
-    let path = match RequestPath::parse(url.path(), widest) {
-        Ok(path) => path,
-        Err(error) => return Ok((format!("refused with 400: {error}\n"), Verdict::Refused)),
-    };
-    if lies_under(path.as_str(), &config.auth.path) {
-        let text = format!("`{}` is the gateway's own: no rule is asked, nothing is forwarded\n", config.auth.path);
-        return Ok((text, Verdict::Allowed));
-    }
-    let host = host_of(config, &url)?;
-    let Some(index) = config.router.find(&host, &path) else {
-        return Ok((format!("refused with 404: no service for host `{host}` and path `{path}`\n"), Verdict::Refused));
-    };
-    let service = &config.services[index];
-    if let Err(error) = RequestPath::parse(url.path(), service.paths) {
-        return Ok((format!("refused with 400 by service `{}`: {error}\n", service.name), Verdict::Refused));
-    }
-    Ok(decide(service, &args.method, &path, subject))
-}
-
-fn decide(service: &Service, method: &Method, path: &RequestPath, subject: &Subject) -> (String, Verdict) {
-    let explanation = service.policy.explain(method, path, &subject.caller);
-    let verdict = Verdict::of(&explanation.decision);
-    (show::explanation(service, method, path, subject, &explanation), verdict)
-}
-
-/// Without a host, a configuration whose services all have one cannot say which service is meant.
-fn host_of(config: &Config, url: &Uri) -> anyhow::Result<String> {
-    match url.authority() {
-        Some(authority) => match Host::parse_name(authority.as_str()) {
-            Some(name) => Ok(name.into()),
-            None => bail!("`{authority}` is no host"),
-        },
-        None if config.services.iter().all(|service| !service.hosts.is_empty()) => {
-            bail!("every service has `hosts`: give a whole URL, such as `http://jobs.example.com{}`", url.path())
+    drop(progress);
+    let layout = if args.method == "-" { Layout::OneOfMany } else { Layout::Alone };
+    let question = Question { config: &config, stage: config.stage(), format: args.format, layout };
+    match (args.method.as_str(), &args.url) {
+        ("-", None) => lines::explain(&question, &args.subject, std::io::stdin().lock()),
+        ("-", Some(_)) | (_, None) => {
+            let usage = "a method and a URL are needed, or `-` alone to read requests from standard input";
+            writeln!(anstream::stderr().lock(), "error: {usage}; see `gatelatch explain --help`")?;
+            Ok(ExitCode::from(2))
         }
-        None => Ok("localhost".to_owned()),
+        (method, Some(url)) => {
+            let request = Request::new(method, url)?;
+            let subject = args.subject.resolve(&config)?;
+            let (text, verdict) = question.answer(&request, &subject);
+            anstream::stdout().lock().write_all(text.as_bytes())?;
+            Ok(ExitCode::from(exit_code(verdict)))
+        }
     }
 }
 
-fn lies_under(path: &str, prefix: &str) -> bool {
-    path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+fn exit_code(verdict: Verdict) -> u8 {
+    match verdict {
+        Verdict::Allowed => 0,
+        Verdict::Unauthenticated => 3,
+        Verdict::Forbidden => 4,
+        Verdict::BadRequest | Verdict::NotFound => 5,
+    }
+}
+
+impl Question<'_> {
+    /// The report, and the verdict that it ends with.
+    fn answer(&self, request: &Request, subject: &Subject) -> (String, Verdict) {
+        match self.stage.find(request) {
+            Err(refusal) => (self.print(request, subject, &Found::Refused(&refusal)), refusal.verdict()),
+            Ok(Place::Own(target)) => (self.print(request, subject, &Found::Own(&target)), Verdict::Allowed),
+            Ok(Place::Service(index, target)) => {
+                let service = &self.config.services[index];
+                let explanation = service.policy.explain(&target.method, &target.path, &subject.caller);
+                let found = Found::Decided { service, target: &target, explanation: &explanation };
+                (self.print(request, subject, &found), Verdict::of(&explanation.decision))
+            }
+        }
+    }
+
+    fn print(&self, request: &Request, subject: &Subject, found: &Found<'_>) -> String {
+        let json = || json::report(self.config, request, subject, found);
+        match (self.format, self.layout) {
+            (Format::Text, Layout::Alone) => show::report(self.config, request, subject, found),
+            (Format::Text, Layout::OneOfMany) => show::report(self.config, request, subject, found) + "\n",
+            (Format::Json, Layout::Alone) => format!("{:#}\n", json()),
+            (Format::Json, Layout::OneOfMany) => format!("{}\n", json()),
+        }
+    }
+}
+
+/// The mode that counts for a decision.
+fn mode(service: &Service, explanation: &Explanation<'_>) -> Mode {
+    explanation.winner.as_ref().map_or(service.mode, |winner| service.policy.rule(winner.rule).mode)
 }

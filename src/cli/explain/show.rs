@@ -1,88 +1,178 @@
 //! An explanation as text.
 
-use std::fmt::Write as _;
+use clap::builder::styling::Style;
 
-use http::Method;
+use super::{Found, mode};
+use crate::access::{ConditionReport, Decision, Explanation, Mode, PathOptions, Requirement, RuleId, RuleReport};
+use crate::cli::terminal::{self, BAD, DOUBTFUL, FAINT, GOOD};
+use crate::config::{Config, Service};
+use crate::trial::{Refusal, Request, Subject};
+use crate::wire::{BadRequest, Target};
 
-use super::subject::Subject;
-use crate::access::{Decision, Explanation, Loss, RequestPath, Requirement, RuleId, RuleReport};
-use crate::config::Service;
+/// How many services are listed where none answers.
+const LISTED: usize = 10;
 
-pub(super) fn explanation(
-    service: &Service,
-    method: &Method,
-    path: &RequestPath,
-    subject: &Subject,
-    explanation: &Explanation<'_>,
-) -> String {
-    let mut text = String::new();
-    let mut line = |line: String| text.push_str(&(line + "\n"));
-    line(format!("{method} {path} to service `{}`, asked by {}", service.name, subject.name));
-    line(String::new());
-    line(decision(&explanation.decision));
+/// Lines, indented by what they belong to.
+struct Page {
+    text: String,
+    width: Option<usize>,
+}
+
+impl Page {
+    /// A line, and where it has to be broken, its rest two steps further in.
+    fn line(&mut self, indent: usize, text: &str) {
+        let line = format!("{}{text}", " ".repeat(indent));
+        self.text.push_str(&terminal::wrap(&line, indent + 4, self.width));
+        self.text.push('\n');
+    }
+
+    fn painted(&mut self, indent: usize, style: Style, text: &str) {
+        self.line(indent, &format!("{style}{text}{style:#}"));
+    }
+}
+
+/// The whole report.
+pub(super) fn report(config: &Config, request: &Request, subject: &Subject, found: &Found<'_>) -> String {
+    let mut page = Page { text: String::new(), width: terminal::width() };
+    match found {
+        Found::Refused(refusal) => {
+            page.line(0, &format!("{request}, asked by {}\n", subject.name));
+            page.painted(0, BAD, &format!("refused with {}: {refusal}", refusal.status()));
+            refused(&mut page, config, request, refusal);
+        }
+        Found::Own(target) => {
+            page.line(0, &format!("{} {}, asked by {}\n", target.method, target.path, subject.name));
+            let own = format!("`{}` is the gateway's own: no rule is asked, nothing is forwarded", target.path);
+            page.painted(0, GOOD, &own);
+        }
+        Found::Decided { service, target, explanation } => {
+            heading(&mut page, request, subject, service, target);
+            decided(&mut page, service, target, explanation);
+        }
+    }
+    page.text
+}
+
+fn heading(page: &mut Page, request: &Request, subject: &Subject, service: &Service, target: &Target) {
+    let Target { method, path, .. } = target;
+    page.line(0, &format!("{method} {path} to service `{}`, asked by {}", service.name, subject.name));
+    let written = request.uri().path();
+    if written != path.as_str() {
+        page.line(2, &format!("`{written}` is read as `{path}`"));
+    }
+    page.line(0, "");
+}
+
+fn decided(page: &mut Page, service: &Service, target: &Target, explanation: &Explanation<'_>) {
+    let (style, verdict) = verdict(&explanation.decision);
+    page.painted(0, style, &verdict);
+    if !matches!(explanation.decision, Decision::Allow(_)) && mode(service, explanation) == Mode::Report {
+        page.painted(2, DOUBTFUL, "and forwarded all the same: `mode: report` only reports a denial");
+    }
     match &explanation.winner {
-        Some(report) => winner(service, report).into_iter().for_each(&mut line),
-        None => line("  no rule covers the request".to_owned()),
+        Some(report) => winner(page, service, report),
+        None => page.line(2, "no rule covers the request"),
     }
     for (rule, loss) in &explanation.beaten {
-        line(format!("  beats {}: {}", place(service, *rule), reason(loss)));
+        page.line(2, &format!("beats {}: {loss}", place(service, *rule)));
     }
     for rule in &explanation.other_methods {
-        line(format!("  not asked: {} covers the path, but not {method}", place(service, *rule)));
+        page.line(2, &format!("not asked: {} covers the path, but not {}", place(service, *rule), target.method));
     }
-    text
+    if let Some(rule) = explanation.nearest {
+        page.line(2, &format!("nearest: {} does not cover the path", place(service, rule)));
+    }
+    remedies(page, &explanation.remedies);
 }
 
-fn decision(decision: &Decision<'_>) -> String {
+fn verdict(decision: &Decision<'_>) -> (Style, String) {
     match decision {
-        Decision::Allow(permit) if permit.identity().is_none() => "allowed, without an identity".to_owned(),
-        Decision::Allow(_) => "allowed".to_owned(),
+        Decision::Allow(permit) if permit.identity().is_none() => (GOOD, "allowed, without an identity".to_owned()),
+        Decision::Allow(_) => (GOOD, "allowed".to_owned()),
         Decision::Challenge(challenge) if challenge.credential_rejected => {
-            "unauthenticated (401): Invalid or expired token".to_owned()
+            (BAD, "unauthenticated (401): Invalid or expired token".to_owned())
         }
-        Decision::Challenge(_) => "unauthenticated (401): Not authenticated".to_owned(),
-        Decision::Forbid(forbid) => format!("forbidden (403): {}", forbid.reason),
+        Decision::Challenge(_) => (BAD, "unauthenticated (401): Not authenticated".to_owned()),
+        Decision::Forbid(forbid) => (BAD, format!("forbidden (403): {}", forbid.reason)),
     }
 }
 
-fn winner(service: &Service, report: &RuleReport) -> Vec<String> {
-    let rule = service.policy.rule(report.rule);
-    let mut lines = vec![format!("  by {}", place(service, report.rule))];
+fn winner(page: &mut Page, service: &Service, report: &RuleReport) {
+    page.line(2, &format!("by {}", place(service, report.rule)));
     if report.alternatives.is_empty() {
-        lines.push(format!("    allow: {}", word(&rule.requirement)));
+        page.line(4, &format!("allow: {}", word(&service.policy.rule(report.rule).requirement)));
     }
     for (index, alternative) in report.alternatives.iter().enumerate() {
-        let joint = if index == 0 { "" } else { "or " };
-        let entries = alternative.iter().map(|entry| {
-            let mark = if entry.holds { "holds" } else { "fails" };
-            format!("{} {mark}", entry.asked)
-        });
-        lines.push(format!("    {joint}{}", entries.collect::<Vec<_>>().join(", and ")));
+        for (position, entry) in alternative.iter().enumerate() {
+            let joint = match (index, position) {
+                (0, 0) => "",
+                (_, 0) => "or ",
+                (_, _) => "and ",
+            };
+            condition(page, joint, entry);
+        }
     }
-    lines
 }
 
-fn word(requirement: &Requirement) -> &'static str {
+fn condition(page: &mut Page, joint: &str, entry: &ConditionReport) {
+    let ConditionReport { asked, has, holds } = entry;
+    let (style, mark) = if *holds { (GOOD, "holds") } else { (BAD, "fails") };
+    page.line(4, &format!("{joint}{asked} {style}{mark}{style:#}: the caller has {has}"));
+}
+
+/// As `allow` has it.
+pub(super) fn word(requirement: &Requirement) -> &'static str {
     match requirement {
         Requirement::Anyone => "anyone",
         Requirement::Authenticated => "authenticated",
         Requirement::Nobody => "nobody",
-        Requirement::AnyOf(_) => "no alternative",
-    }
-}
-
-fn reason(loss: &Loss) -> &str {
-    match loss {
-        Loss::Path(why) | Loss::Method(why) => why,
+        Requirement::AnyOf(_) => "conditions",
     }
 }
 
 /// A rule with its place: `` `POST /jobs` (gateway.yaml:14:9) ``.
 fn place(service: &Service, id: RuleId) -> String {
-    let mut text = format!("`{}`", service.policy.rule(id).name);
-    if let Some(origin) = service.origins.get(id.0 as usize) {
-        write!(text, " ({}:{}:{})", origin.file.display(), origin.line, origin.column)
-            .expect("a string takes everything");
+    let origin = &service.origins[id.0 as usize];
+    let place = format!("{}:{}:{}", origin.file.display(), origin.line, origin.column);
+    format!("`{}` {FAINT}({place}){FAINT:#}", service.policy.rule(id).name)
+}
+
+fn remedies(page: &mut Page, remedies: &[String]) {
+    for (index, remedy) in remedies.iter().enumerate() {
+        let joint = if index == 0 { "to be allowed it takes" } else { "or" };
+        page.line(if index == 0 { 2 } else { 4 }, &format!("{joint} {remedy}"));
     }
-    text
+}
+
+fn refused(page: &mut Page, config: &Config, request: &Request, refusal: &Refusal) {
+    let raw = request.uri().path();
+    match refusal {
+        Refusal::BadRequest(BadRequest::Path(_)) => loosen(page, config.router.widest_paths(), raw, "of the service"),
+        Refusal::Path(index, _) => {
+            let service = &config.services[*index];
+            loosen(page, service.paths, raw, &format!("of the service `{}`", service.name));
+        }
+        Refusal::BadRequest(_) => {}
+        Refusal::NoService { .. } | Refusal::NoHost => {
+            for service in config.services.iter().take(LISTED) {
+                let hosts = service.hosts.iter().map(|host| format!("`{host}`")).collect::<Vec<_>>().join(", ");
+                let hosts = if hosts.is_empty() { "any host".to_owned() } else { hosts };
+                page.line(2, &format!("`{}` answers for {hosts} at `{}`", service.name, service.mount.source()));
+            }
+            let others = config.services.len().saturating_sub(LISTED);
+            if others > 0 {
+                page.line(2, &format!("and {others} more"));
+            }
+        }
+    }
+}
+
+/// What would accept such a path, where something does.
+fn loosen(page: &mut Page, paths: PathOptions, raw: &str, whose: &str) {
+    match paths.missing_for(raw) {
+        Some(key) => {
+            page.line(2, &format!("`paths: {{ {key}: true }}` {whose} accepts it; `check` says what that costs"));
+        }
+        None => page.line(2, "no setting accepts it: two servers could read it as two paths"),
+    }
 }

@@ -1,18 +1,15 @@
 //! Who a request is explained for.
 
 use std::net::IpAddr;
-use std::sync::Arc;
 
-use anyhow::{Context as _, bail};
-
-use crate::access::{Caller, Identity};
+use crate::access::{Caller, Claim, ClaimValue};
 use crate::ambient;
 use crate::config::Config;
 use crate::token::{Verifier, VerifierSettings};
-use crate::users::User;
+use crate::trial::{Subject, Who};
 
 /// Who asks; without any of these, nobody who is known.
-#[derive(Debug, clap::Args)]
+#[derive(Clone, Debug, Default, PartialEq, clap::Args)]
 pub(super) struct SubjectArgs {
     /// A user of the users file, with the roles of today
     #[arg(long = "as", value_name = "USER", conflicts_with_all = ["roles", "token"])]
@@ -26,47 +23,41 @@ pub(super) struct SubjectArgs {
     #[arg(long, value_name = "TOKEN")]
     token: Option<String>,
 
+    /// Claims, for rules that ask for `claims`; with `--as`, instead of those of the users file
+    #[arg(long, value_name = "NAME=VALUE", value_delimiter = ',', value_parser = claim, conflicts_with = "token")]
+    claims: Option<Vec<Claim>>,
+
     /// The client's address, for rules that ask for `networks`
     #[arg(long, value_name = "IP")]
     address: Option<IpAddr>,
 }
 
-/// A caller, and how to call it.
-pub(super) struct Subject {
-    pub(super) caller: Caller,
-    pub(super) name: String,
+/// A number or truth value is one; everything else is a text.
+fn claim(text: &str) -> Result<Claim, String> {
+    let (name, value) = text.split_once('=').ok_or_else(|| "write `NAME=VALUE`".to_owned())?;
+    let value = match (value, value.parse::<i64>()) {
+        ("true", _) => ClaimValue::Boolean(true),
+        ("false", _) => ClaimValue::Boolean(false),
+        (_, Ok(number)) if number.to_string() == value => ClaimValue::Integer(number),
+        (_, Ok(_) | Err(_)) => ClaimValue::Text(value.into()),
+    };
+    Ok(Claim { name: name.into(), values: vec![value] })
 }
 
 impl SubjectArgs {
+    /// Whether nothing is said.
+    pub(super) fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
     pub(super) fn resolve(&self, config: &Config) -> anyhow::Result<Subject> {
-        if let Some(user) = &self.user {
-            let user = config.directory.find(user).with_context(|| format!("there is no user `{user}`"))?;
-            return self.user(user);
+        if let Some(token) = &self.token {
+            return self.token(token, config);
         }
-        if let Some(roles) = &self.roles {
-            return Ok(self.roles(roles));
-        }
-        match &self.token {
-            Some(token) => self.token(token, config),
-            None => Ok(Subject { caller: Caller::anonymous(self.address), name: "nobody who is known".to_owned() }),
-        }
-    }
-
-    fn user(&self, user: &User) -> anyhow::Result<Subject> {
-        let identity = Arc::clone(&user.identity);
-        if user.disabled {
-            bail!("user `{}` is disabled: every token of this user is refused", identity.subject);
-        }
-        let name = format!("user `{}` with {}", identity.subject, roles_text(&identity.roles));
-        Ok(Subject { caller: Caller::known(identity, self.address), name })
-    }
-
-    fn roles(&self, roles: &[String]) -> Subject {
-        let roles: Vec<Box<str>> = roles.iter().map(|role| role.trim().into()).collect();
-        let name = format!("somebody with {}", roles_text(&roles));
-        // no user has a name with spaces, so no `user` condition holds
-        let identity = Identity { subject: "(some user)".into(), roles, ..Identity::default() };
-        Subject { caller: Caller::known(Arc::new(identity), self.address), name }
+        let roles = self.roles.as_ref().map(|roles| roles.iter().map(|role| role.trim().into()).collect());
+        let user = self.user.as_deref().map(Into::into);
+        let who = Who { user, roles, claims: self.claims.clone(), address: self.address };
+        Ok(who.resolve(&config.directory)?)
     }
 
     fn token(&self, token: &str, config: &Config) -> anyhow::Result<Subject> {
@@ -86,7 +77,10 @@ impl SubjectArgs {
             }
         };
         match config.directory.find(&claims.subject) {
-            Some(user) if user.admits(claims.issued_at) => self.user(user),
+            Some(user) if user.admits(claims.issued_at) => {
+                let user = Some(user.identity.subject.clone());
+                Ok(Who { user, address: self.address, ..Who::default() }.resolve(&config.directory)?)
+            }
             Some(_) | None => {
                 let name =
                     format!("the bearer of a token of `{}`, who is gone, disabled or has newer tokens", claims.subject);
@@ -96,6 +90,22 @@ impl SubjectArgs {
     }
 }
 
-fn roles_text(roles: &[Box<str>]) -> String {
-    if roles.is_empty() { "no roles".to_owned() } else { format!("roles {}", roles.join(", ")) }
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn claims_have_the_kind_that_they_look_like() {
+        let text = |text: &str| ClaimValue::Text(text.into());
+        for (written, expected) in [
+            ("a=true", Some(ClaimValue::Boolean(true))),
+            ("a=-7", Some(ClaimValue::Integer(-7))),
+            ("a=007", Some(text("007"))),
+            ("a=b=c", Some(text("b=c"))),
+            ("a=", Some(text(""))),
+            ("a", None),
+        ] {
+            assert_eq!(claim(written).ok().map(|claim| claim.values), expected.map(|value| vec![value]), "{written}");
+        }
+    }
 }

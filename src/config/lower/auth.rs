@@ -8,6 +8,7 @@ use super::server::duration;
 use super::{Defaults, UsersFile, distinct, label};
 use crate::config::code::Code;
 use crate::config::finding::{Finding, any_of, did_you_mean};
+use crate::config::lint;
 use crate::config::problem::Severity;
 use crate::config::reader::Reader;
 use crate::config::section::Section;
@@ -132,11 +133,8 @@ fn key_of(span: Span, secret: &[u8], reader: &mut Reader<'_>) -> Option<Key> {
             return None;
         }
     };
-    let different = secret.iter().collect::<std::collections::BTreeSet<_>>().len();
-    if different < 10 {
-        let message = format!("a secret of only {different} different bytes is easily guessed");
-        let finding = Finding::warning(Code::WeakSecret, span, message);
-        reader.report(finding.help("make one with `openssl rand -base64 48`"));
+    if let Some(finding) = lint::few_bytes(secret, span).or_else(|| lint::example(secret, span)) {
+        reader.report(finding);
     }
     Some(key)
 }

@@ -3,6 +3,7 @@
 
 mod allow;
 mod auth;
+mod cases;
 mod cors;
 mod identity;
 mod listen;
@@ -11,6 +12,7 @@ mod rules;
 mod server;
 mod server_tls;
 mod services;
+mod silence;
 mod upstream;
 mod users;
 
@@ -19,6 +21,7 @@ use std::path::PathBuf;
 
 use secrecy::SecretSlice;
 
+use super::cases::Case;
 use super::code::Code;
 use super::finding::{Finding, did_you_mean};
 use super::reader::Reader;
@@ -28,6 +31,8 @@ use super::yaml::{Entry, Node};
 use crate::access::Router;
 use crate::users::Directory;
 
+pub(super) use self::cases::case_file;
+pub(super) use self::services::Places;
 pub(super) use self::users::users;
 
 /// What stands in where the file says nothing.
@@ -44,6 +49,8 @@ pub(super) struct Draft {
     auth: Option<Auth>,
     services: Vec<Service>,
     router: Option<Router>,
+    pub(super) places: Vec<Places>,
+    pub(super) cases: Vec<Case>,
     pub(super) users_file: UsersFile,
     pub(super) roles_claim: String,
 }
@@ -58,10 +65,17 @@ pub(super) enum UsersFile {
     Broken,
 }
 
+/// A configuration, and what is still to be asked of it.
+pub(super) struct Finished {
+    pub(super) config: Config,
+    pub(super) places: Vec<Places>,
+    pub(super) cases: Vec<Case>,
+}
+
 impl Draft {
     /// `None` where something was reported.
-    pub(super) fn finish(self, directory: Directory) -> Option<Config> {
-        Some(Config {
+    pub(super) fn finish(self, directory: Directory) -> Option<Finished> {
+        let config = Config {
             server: self.server,
             admin: self.admin,
             log: self.log,
@@ -69,7 +83,8 @@ impl Draft {
             services: self.services,
             router: self.router?,
             directory,
-        })
+        };
+        Some(Finished { config, places: self.places, cases: self.cases })
     }
 }
 
@@ -92,16 +107,19 @@ pub(super) fn config(root: Node, defaults: &Defaults<'_>, reader: &mut Reader<'_
         body_limit: server.limits.body,
         roots: upstream::SystemRoots::default(),
     };
-    let (services, router) = services.map(|entry| services::services(entry, &shared, reader)).unwrap_or_default();
-    top.refuse(reader, &["tests"]);
+    let lowered = services.map(|entry| services::services(entry, &shared, reader)).unwrap_or_default();
+    let cases = top.take("tests").map(|entry| cases::cases(entry, &auth.roles_claim, reader)).unwrap_or_default();
+    silence::allow_lints(top.take("allow_lints"), None, reader);
     top.finish(reader);
     Draft {
         server,
         admin,
         log,
         auth: auth.auth,
-        services,
-        router,
+        services: lowered.services,
+        router: lowered.router,
+        places: lowered.places,
+        cases,
         users_file: auth.users_file,
         roles_claim: auth.roles_claim,
     }

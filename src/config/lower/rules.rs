@@ -2,14 +2,14 @@
 
 use http::Method;
 
+use super::silence::allow_lints;
 use super::{allow, distinct, label, services};
-use crate::access::{CaseRule, Methods, Mount, Pattern, Policy, Rule, Tie};
+use crate::access::{CaseRule, Methods, Mode, Mount, Pattern, Policy, Rule, Tie};
 use crate::config::code::Code;
 use crate::config::finding::{Finding, did_you_mean};
 use crate::config::lint;
 use crate::config::reader::Reader;
 use crate::config::section::Section;
-use crate::config::settings::Origin;
 use crate::config::shown::shown;
 use crate::config::span::Span;
 use crate::config::yaml::Entry;
@@ -23,11 +23,12 @@ pub(super) struct Place<'a> {
     /// `None` where it was refused.
     pub(super) mount: Option<&'a Mount>,
     pub(super) case: CaseRule,
+    pub(super) mode: Mode,
     pub(super) auth_path: &'a str,
 }
 
 /// The rules of one service and where each stands; no policy where two of them tie.
-pub(super) fn rules(entry: Option<Entry>, place: &Place<'_>, reader: &mut Reader<'_>) -> (Option<Policy>, Vec<Origin>) {
+pub(super) fn rules(entry: Option<Entry>, place: &Place<'_>, reader: &mut Reader<'_>) -> (Option<Policy>, Vec<Span>) {
     let Some(entry) = entry else {
         return (warn_of_none(place.span, place, reader), Vec::new());
     };
@@ -45,28 +46,23 @@ pub(super) fn rules(entry: Option<Entry>, place: &Place<'_>, reader: &mut Reader
             spans.push(span);
         }
     }
-    let origins = spans.iter().map(|span| origin(*span, reader)).collect();
-    (policy(rules, &spans, place, reader), origins)
+    (policy(rules, &spans, place, reader), spans)
 }
 
 fn warn_of_none(span: Span, place: &Place<'_>, reader: &mut Reader<'_>) -> Option<Policy> {
     let message = format!("the service `{}` has no rules: it forwards nothing", place.service);
-    let finding = Finding::warning(Code::NoRules, span, message);
+    let finding = Finding::warning(Code::NoRules, span, message).about([place.span]);
     reader
         .report(finding.help("write `rules: [{ path: /**, allow: authenticated }]` to let everybody in who is known"));
     services::no_rules(place.case)
-}
-
-fn origin(span: Span, reader: &Reader<'_>) -> Origin {
-    let (line, column) = (span.start.line as usize, span.start.column as usize);
-    Origin { file: reader.path_of(span).to_owned(), line, column }
 }
 
 fn policy(rules: Vec<Rule>, spans: &[Span], place: &Place<'_>, reader: &mut Reader<'_>) -> Option<Policy> {
     let names: Vec<_> = rules.iter().map(|rule| rule.name.clone()).collect();
     match Policy::build(rules, place.case) {
         Ok(policy) => {
-            lint::rules(&policy, place.mount, spans).into_iter().for_each(|finding| reader.report(finding));
+            let rules = lint::Rules { policy: &policy, mount: place.mount, service: place.span, spans };
+            lint::rules(&rules).into_iter().for_each(|finding| reader.report(finding));
             Some(policy)
         }
         Err(ties) => {
@@ -95,10 +91,24 @@ fn rule(entry: Entry, place: &Place<'_>, reader: &mut Reader<'_>) -> Option<Rule
     let allow = section.require(reader, "allow", "authenticated");
     let parameters = pattern.as_ref().map(|pattern| pattern.parameters().collect::<Vec<_>>());
     let requirement = allow.and_then(|entry| allow::allow(entry, parameters.as_deref(), reader));
+    let mode = mode(&mut section, &[span, place.span], reader).unwrap_or(place.mode);
+    allow_lints(section.take("allow_lints"), Some(span), reader);
     section.finish(reader);
     let (pattern, methods) = (pattern?, methods.unwrap_or(Some(Methods::All))?);
     let name = name.unwrap_or_else(|| Some(default_name(&methods, &pattern)))?.into();
-    Some(Rule { name, pattern, methods, requirement: requirement? })
+    Some(Rule { name, pattern, methods, requirement: requirement?, mode })
+}
+
+/// `mode` of a rule or a service; `about` are the places whose `allow_lints` count.
+pub(super) fn mode(section: &mut Section, about: &[Span], reader: &mut Reader<'_>) -> Option<Mode> {
+    let entry = section.take("mode")?;
+    let mode = reader.choice(&entry, &[("enforce", Mode::Enforce), ("report", Mode::Report)])?;
+    if mode == Mode::Report {
+        let message = "`mode: report` forwards what the rules deny";
+        let finding = Finding::warning(Code::ReportOnly, entry.key_span, message).about(about.iter().copied());
+        reader.report(finding.help("write `mode: enforce` once the reports show what was expected"));
+    }
+    Some(mode)
 }
 
 /// `GET,POST /jobs`, and `* /jobs` for all methods.

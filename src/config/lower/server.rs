@@ -11,6 +11,7 @@ use super::listen::{listen, tcp_address};
 use super::{distinct, server_tls};
 use crate::config::code::Code;
 use crate::config::finding::Finding;
+use crate::config::lint;
 use crate::config::reader::Reader;
 use crate::config::section::Section;
 use crate::config::settings::{Listen, Log, LogFormat, Server, ServerLimits, ServerTimeouts};
@@ -73,11 +74,8 @@ fn default_server(cores: usize) -> Server {
 fn trusted_proxies(entry: Entry, reader: &mut Reader<'_>) -> Option<Vec<IpNet>> {
     let items = reader.list(entry)?;
     let networks = distinct(&items, reader, network)?;
-    for (item, _) in items.iter().zip(&networks).filter(|(_, network)| network.prefix_len() == 0) {
-        let message = "every client may say what its address is";
-        let finding = Finding::warning(Code::TrustsEveryone, item.node.span, message);
-        reader.report(finding.help("name the networks of your proxies, such as `10.0.0.0/8`"));
-    }
+    let wide = items.iter().zip(&networks).filter_map(|(item, network)| lint::wide_proxies(network, item.node.span));
+    wide.for_each(|finding| reader.report(finding));
     Some(networks)
 }
 
@@ -192,6 +190,7 @@ pub(super) fn admin(entry: Option<Entry>, listen: &[Listen], reader: &mut Reader
         let finding = Finding::error(Code::InvalidValue, entry.node.span, message);
         reader.report(finding.help("choose another port, such as `127.0.0.1:9900`, or `off`"));
     }
+    lint::open_admin(address, entry.node.span).into_iter().for_each(|finding| reader.report(finding));
     Some(address)
 }
 

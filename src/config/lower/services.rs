@@ -3,6 +3,7 @@
 use std::num::NonZeroU64;
 
 use super::server::body_limit;
+use super::silence::allow_lints;
 use super::{cors, distinct, identity, response_headers, rules, upstream};
 use crate::access::{CaseRule, HostPattern, Mount, PathOptions, Pattern, Policy, RoutedService, Router};
 use crate::config::code::Code;
@@ -22,34 +23,46 @@ pub(super) struct Shared<'a> {
     pub(super) roots: upstream::SystemRoots,
 }
 
-/// All services, and how they are found; no router where two of them claim the same place.
-pub(super) fn services(entry: Entry, shared: &Shared<'_>, reader: &mut Reader<'_>) -> (Vec<Service>, Option<Router>) {
-    let Some(section) = reader.section(entry) else { return (Vec::new(), None) };
+/// All services.
+#[derive(Default)]
+pub(super) struct Lowered {
+    pub(super) services: Vec<Service>,
+    /// By the index of the service.
+    pub(super) places: Vec<Places>,
+    /// `None` where two of them claim the same place.
+    pub(super) router: Option<Router>,
+}
+
+/// Where a service and its rules stand.
+pub(in crate::config) struct Places {
+    /// The service's key.
+    pub(in crate::config) service: Span,
+    /// By rule id.
+    pub(in crate::config) rules: Vec<Span>,
+}
+
+/// All services, and how they are found.
+pub(super) fn services(entry: Entry, shared: &Shared<'_>, reader: &mut Reader<'_>) -> Lowered {
+    let Some(section) = reader.section(entry) else { return Lowered::default() };
     let span = section.span();
     let entries = section.into_entries();
     if entries.is_empty() {
         let finding = Finding::error(Code::EmptyValue, span, "`services` is empty: there is nothing to forward to");
         reader.report(finding.help("write `services: { app: { upstream: http://127.0.0.1:9000, rules: [] } }`"));
-        return (Vec::new(), None);
+        return Lowered::default();
     }
-    let mut services = Vec::with_capacity(entries.len());
-    let mut spans = Vec::with_capacity(entries.len());
-    for entry in entries {
-        let span = entry.key_span;
-        if let Some(service) = service(entry, shared, reader) {
-            services.push(service);
-            spans.push(span);
-        }
-    }
-    let router = router(&services, &spans, reader);
-    (services, router)
+    let lowered = entries.into_iter().filter_map(|entry| service(entry, shared, reader));
+    let (services, places): (Vec<_>, Vec<_>) = lowered.unzip();
+    let router = router(&services, &places, reader);
+    Lowered { services, places, router }
 }
 
-fn router(services: &[Service], spans: &[Span], reader: &mut Reader<'_>) -> Option<Router> {
+fn router(services: &[Service], places: &[Places], reader: &mut Reader<'_>) -> Option<Router> {
     let routed = services.iter().map(|service| RoutedService {
         hosts: service.hosts.clone(),
         mount: service.mount.clone(),
         case: service.policy.case(),
+        paths: service.paths,
     });
     let overlaps = match Router::build(routed.collect()) {
         Ok(router) => return Some(router),
@@ -58,8 +71,8 @@ fn router(services: &[Service], spans: &[Span], reader: &mut Reader<'_>) -> Opti
     for overlap in overlaps {
         let (first, second) = (&services[overlap.first], &services[overlap.second]);
         let message = format!("the services `{}` and `{}` claim the same host and path", first.name, second.name);
-        let finding = Finding::error(Code::OverlappingServices, spans[overlap.second], message)
-            .note(spans[overlap.first], format!("`{}` is here", first.name))
+        let finding = Finding::error(Code::OverlappingServices, places[overlap.second].service, message)
+            .note(places[overlap.first].service, format!("`{}` is here", first.name))
             .help("give one of them another `path` or other `hosts`");
         reader.report(finding);
     }
@@ -67,7 +80,7 @@ fn router(services: &[Service], spans: &[Span], reader: &mut Reader<'_>) -> Opti
 }
 
 /// `None` where something that the service cannot do without was refused.
-fn service(entry: Entry, shared: &Shared<'_>, reader: &mut Reader<'_>) -> Option<Service> {
+fn service(entry: Entry, shared: &Shared<'_>, reader: &mut Reader<'_>) -> Option<(Service, Places)> {
     let (name, span) = (entry.key.clone(), entry.key_span);
     check_name(&name, span, reader);
     let mut section = reader.section(entry)?;
@@ -76,7 +89,7 @@ fn service(entry: Entry, shared: &Shared<'_>, reader: &mut Reader<'_>) -> Option
     let strip_path = flag(&mut section, "strip_path", reader);
     let case = if flag(&mut section, "case_insensitive", reader) { CaseRule::Insensitive } else { CaseRule::Sensitive };
     let paths = section.take("paths").and_then(|entry| reader.section(entry));
-    let paths = paths.map(|section| path_options(section, reader)).unwrap_or_default();
+    let paths = paths.map(|section| path_options(section, span, reader)).unwrap_or_default();
     let upstream = section.require(reader, "upstream", "http://127.0.0.1:9000");
     let upstream = upstream.and_then(|entry| upstream::upstream(entry, &shared.roots, reader));
     let identity = section.take("identity").map(|entry| identity::identity(entry, reader));
@@ -85,24 +98,28 @@ fn service(entry: Entry, shared: &Shared<'_>, reader: &mut Reader<'_>) -> Option
     let response_fields = response_fields.map(|entry| response_headers::response_headers(entry, reader));
     let limits = section.take("limits").and_then(|entry| reader.section(entry));
     let body_limit = limits.and_then(|section| own_body_limit(section, reader));
-    let place = rules::Place { service: &name, span, mount: mount.as_ref(), case, auth_path: shared.auth_path };
-    let (policy, origins) = rules::rules(section.take("rules"), &place, reader);
-    section.refuse(reader, &["mode", "login_redirect", "openapi"]);
+    let mode = rules::mode(&mut section, &[span], reader).unwrap_or_default();
+    let place = rules::Place { service: &name, span, mount: mount.as_ref(), case, mode, auth_path: shared.auth_path };
+    let (policy, spans) = rules::rules(section.take("rules"), &place, reader);
+    allow_lints(section.take("allow_lints"), Some(span), reader);
+    section.refuse(reader, &["login_redirect", "openapi"]);
     section.finish(reader);
-    Some(Service {
+    let service = Service {
         name: name.into_string(),
         hosts: hosts.unwrap_or(Some(Vec::new()))?,
         mount: mount?,
         strip_path,
         paths,
         policy: policy?,
-        origins,
+        origins: spans.iter().map(|span| reader.origin(*span)).collect(),
+        mode,
         upstream: upstream?,
         identity: identity.unwrap_or_else(|| Some(Default::default()))?,
         cors: cors.map_or(Some(None), |cors| cors.map(Some))?,
         response_fields: response_fields.unwrap_or_else(|| Some(Default::default()))?,
         body_limit: smaller(body_limit, shared.body_limit),
-    })
+    };
+    Some((service, Places { service: span, rules: spans }))
 }
 
 /// Service names become labels of metrics and fields of log lines.
@@ -155,7 +172,7 @@ fn flag(section: &mut Section, key: &'static str, reader: &mut Reader<'_>) -> bo
 }
 
 /// `paths`: every check that is switched off is worth a warning.
-fn path_options(mut section: Section, reader: &mut Reader<'_>) -> PathOptions {
+fn path_options(mut section: Section, service: Span, reader: &mut Reader<'_>) -> PathOptions {
     let mut options = PathOptions::default();
     for (key, field) in [
         ("allow_encoded_slash", &mut options.allow_encoded_slash),
@@ -166,7 +183,7 @@ fn path_options(mut section: Section, reader: &mut Reader<'_>) -> PathOptions {
         let Some(entry) = section.take(key) else { continue };
         if let Some(true) = reader.boolean(&entry) {
             *field = true;
-            reader.report(lint::loose_path(key, entry.key_span));
+            reader.report(lint::loose_path(key, entry.key_span).about([service]));
         }
     }
     section.finish(reader);

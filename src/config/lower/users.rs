@@ -1,5 +1,6 @@
 //! `users.yaml`: who exists.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -17,52 +18,68 @@ use crate::config::span::Span;
 use crate::config::yaml::{Entry, Node, Value};
 use crate::users::{HashError, PasswordHash, User};
 
-/// Lowers the whole users file.
-pub(in crate::config) fn users(root: Node, roles_claim: &str, reader: &mut Reader<'_>) -> Vec<User> {
+/// Lowers the whole users file. With each user comes the place of the name.
+pub(in crate::config) fn users(root: Node, roles_claim: &str, reader: &mut Reader<'_>) -> Vec<(User, Span)> {
     let span = root.span;
     let root = Entry { key: reader.file_name(span), key_span: span, node: root };
     let Some(mut top) = reader.section(root) else { return Vec::new() };
     let list = top.require(reader, "users", "{ alice: { password: $2b$12$…, roles: [admin] } }");
     top.finish(reader);
     let Some(section) = list.and_then(|entry| reader.section(entry)) else { return Vec::new() };
-    let mut weak = WeakHashes::default();
+    let mut costs = Costs::default();
     let users = section.into_entries().into_iter();
-    let users = users.filter_map(|entry| user(entry, roles_claim, &mut weak, reader)).collect();
-    weak.report(reader);
+    let users = users.filter_map(|entry| {
+        let span = entry.key_span;
+        Some((user(entry, roles_claim, &mut costs, reader)?, span))
+    });
+    let users = users.collect();
+    costs.report(reader);
     users
 }
 
-/// Cheap hashes are reported together: a list that was made with one tool has them everywhere.
+/// What the hashes of a list cost, each cost with its first place. They are reported together: a list that was made
+/// with one tool has the same everywhere.
 #[derive(Default)]
-struct WeakHashes {
-    first: Option<(Span, u32)>,
-    count: usize,
-}
+struct Costs(BTreeMap<u32, (Span, usize)>);
 
-impl WeakHashes {
+impl Costs {
     fn note(&mut self, span: Span, hash: &PasswordHash) {
-        if hash.cost() < 10 {
-            self.first.get_or_insert((span, hash.cost()));
-            self.count += 1;
-        }
+        self.0.entry(hash.cost()).or_insert((span, 0)).1 += 1;
     }
 
     fn report(self, reader: &mut Reader<'_>) {
-        let Some((span, cost)) = self.first else { return };
-        let message = match self.count - 1 {
-            0 => format!("a password hash of cost {cost} is quick to try"),
-            others => format!("a password hash of cost {cost} is quick to try, and so are {others} more below 10"),
-        };
-        let finding = Finding::warning(Code::WeakHash, span, message);
-        reader.report(finding.help("hash the password again with `gatelatch hash --cost 12`"));
+        let weak = self.0.range(..10).map(|(cost, (span, count))| (*span, *cost, *count));
+        let first = weak.clone().min();
+        if let Some((span, cost, _)) = first {
+            let others = weak.map(|(_, _, count)| count).sum::<usize>() - 1;
+            let message = match others {
+                0 => format!("a password hash of cost {cost} is quick to try"),
+                others => format!("a password hash of cost {cost} is quick to try, and so are {others} more below 10"),
+            };
+            let finding = Finding::warning(Code::WeakHash, span, message);
+            reader.report(finding.help("hash the password again with `gatelatch hash --cost 12`"));
+        }
+        // the dummy hash of unknown names has the commonest cost; of equally common ones, the highest
+        let usual = self.0.iter().max_by_key(|(cost, (_, count))| (*count, **cost)).map(|(cost, _)| *cost);
+        let other =
+            self.0.iter().filter(|(cost, _)| Some(**cost) != usual).map(|(cost, (span, _))| (*span, *cost)).min();
+        if let (Some(usual), Some((span, cost))) = (usual, other) {
+            let message =
+                format!("a hash of cost {cost} among others of cost {usual}: how long a login takes tells the names");
+            let finding = Finding::warning(Code::MixedCosts, span, message);
+            reader.report(
+                finding
+                    .help(format!("hash the passwords again with one cost: `gatelatch hash --cost {}`", usual.max(12))),
+            );
+        }
     }
 }
 
-fn user(entry: Entry, roles_claim: &str, weak: &mut WeakHashes, reader: &mut Reader<'_>) -> Option<User> {
+fn user(entry: Entry, roles_claim: &str, costs: &mut Costs, reader: &mut Reader<'_>) -> Option<User> {
     let subject = subject(&entry, reader);
     let mut section = reader.section(entry)?;
     let (inline, file) = (section.take("password"), section.take("password_file"));
-    let password = reader.secret(inline, file).and_then(|(span, text)| password(span, &text, weak, reader));
+    let password = reader.secret(inline, file).and_then(|(span, text)| password(span, &text, costs, reader));
     let roles = section.either(reader, "roles", "groups").and_then(|entry| roles(entry, reader, None));
     let name = section.either(reader, "name", "displayname").and_then(|entry| label(&entry, reader));
     let email = section.take("email").and_then(|entry| label(&entry, reader));
@@ -99,10 +116,10 @@ fn is_invisible(c: char) -> bool {
         | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff0}'..='\u{ffff}' | '\u{e0000}'..='\u{e0fff}')
 }
 
-fn password(span: Span, text: &str, weak: &mut WeakHashes, reader: &mut Reader<'_>) -> Option<PasswordHash> {
+fn password(span: Span, text: &str, costs: &mut Costs, reader: &mut Reader<'_>) -> Option<PasswordHash> {
     match PasswordHash::parse(text) {
         Ok(hash) => {
-            weak.note(span, &hash);
+            costs.note(span, &hash);
             Some(hash)
         }
         Err(error) => {
@@ -158,6 +175,11 @@ fn claims(entry: Entry, roles_claim: &str, reader: &mut Reader<'_>) -> Option<Ma
         }
     }
     Some(claims)
+}
+
+/// Claims as rules compare them.
+pub(super) fn user_claims(entry: Entry, roles_claim: &str, reader: &mut Reader<'_>) -> Option<Vec<Claim>> {
+    claims(entry, roles_claim, reader).map(|claims| comparable(&claims))
 }
 
 /// A value as a token carries it; the tree's depth is bounded, so this recursion is.

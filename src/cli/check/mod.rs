@@ -1,31 +1,50 @@
 //! `gatelatch check`: loads everything and says what is wrong.
 
+mod probe;
+
 use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::ValueEnum;
-use serde_json::json;
+use serde_json::{Value, json};
 
+use self::probe::Probe;
+use super::format::Format;
+use super::load::counted;
 use super::load_request;
-use crate::config::{self, Config, Loaded, Problem, Problems, Style, load};
+use super::terminal::{self, Progress};
+use crate::config::{self, Code, Config, LINTS, Loaded, Problem, Problems, Style, load};
 
 /// Say what is wrong with the configuration, and what looks wrong
 ///
-/// Loads both files as the gateway would and shows every problem at once: file, line, column, and what to write
-/// instead. Exit code 0 where the configuration can be used, else 1.
+/// Loads both files as the gateway would, runs `tests`, and shows every problem at once: file, line, column, and what to
+/// write instead. What is legal and looks wrong is a warning, a lint with a name; `allow_lints: [NAME]` on a rule or a
+/// service, or at the top level, silences it there. Exit code 0 where the configuration can be used, else 1.
 #[derive(clap::Args, Clone, Debug)]
 #[command(after_help = "Examples:
   gatelatch check
   gatelatch check --config /etc/gatelatch/gateway.yaml --deny warnings
-  gatelatch check --format json")]
+  gatelatch check --probe --timeout 1s
+  gatelatch check --format json
+  gatelatch check --lints")]
 pub struct Args {
     /// What ends with exit code 1 beside errors
     #[arg(long, value_name = "WHAT")]
     pub deny: Option<Deny>,
+    /// Connect to every server of every service as well; one that does not answer is a warning
+    #[arg(long)]
+    pub probe: bool,
+    /// How long a server may take to answer `--probe`
+    #[arg(long, default_value = "2s", value_name = "DURATION", value_parser = humantime::parse_duration)]
+    pub timeout: Duration,
     /// How problems are printed
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub format: Format,
+    /// List the lints with their reasons, and check nothing
+    #[arg(long)]
+    pub lints: bool,
 }
 
 /// What `--deny` takes.
@@ -35,27 +54,44 @@ pub enum Deny {
     Warnings,
 }
 
-/// How problems are printed.
-#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Format {
-    /// Like a compiler, for people
-    Text,
-    /// One JSON object on standard output, for programs
-    Json,
-}
-
 /// Checks the configuration at `config`.
 ///
 /// # Errors
 /// Only where the output cannot be written.
 pub fn run(args: &Args, config: &Path) -> anyhow::Result<ExitCode> {
-    let result = load(&load_request(config));
+    if args.lints {
+        list_lints(args, &mut anstream::stdout().lock())?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let progress = Progress::start(&format!("checking {}", config.display()));
+    let mut result = load(&load_request(config));
+    let probe = match &mut result {
+        Ok(loaded) if args.probe => {
+            progress.stage("connecting to the servers");
+            Some(probe::probe(loaded, args.timeout)?)
+        }
+        Ok(_) | Err(_) => None,
+    };
+    drop(progress);
     let (mut out, mut err) = (anstream::stdout().lock(), anstream::stderr().lock());
     let verdict = match args.format {
-        Format::Text => as_text(args, config, &result, &mut out, &mut err)?,
-        Format::Json => as_json(args, &result, &mut out)?,
+        Format::Text => as_text(args, (config, &result, probe), &mut out, &mut err)?,
+        Format::Json => as_json(args, (&result, probe), &mut out)?,
     };
     Ok(ExitCode::from(verdict))
+}
+
+fn list_lints(args: &Args, out: &mut impl Write) -> io::Result<()> {
+    match args.format {
+        Format::Json => {
+            let lint = |(code, reason): &(Code, &str)| json!({ "name": code.as_str(), "reason": reason });
+            writeln!(out, "{:#}", LINTS.iter().map(lint).collect::<Value>())
+        }
+        Format::Text => LINTS.iter().try_for_each(|(code, reason)| {
+            let text = format!("{:<24}{reason}", code.as_str());
+            writeln!(out, "{}", terminal::wrap(&text, 24, terminal::width()))
+        }),
+    }
 }
 
 type Outcome = Result<Loaded, Problems>;
@@ -75,13 +111,17 @@ fn problems(result: &Outcome) -> &[Problem] {
     }
 }
 
+/// What was asked, what a load of it gave, and what was found of its servers.
+type Checked<'a> = (&'a Path, &'a Outcome, Option<Probe>);
+
 /// The streams take colours away where they are no terminals.
-fn as_text(args: &Args, path: &Path, result: &Outcome, out: &mut impl Write, err: &mut impl Write) -> io::Result<u8> {
+fn as_text(args: &Args, checked: Checked<'_>, out: &mut impl Write, err: &mut impl Write) -> io::Result<u8> {
+    let (path, result, probe) = checked;
     err.write_all(config::render(problems(result), Style::Ansi).as_bytes())?;
     let verdict = verdict(args, result);
     let path = path.display();
     match result {
-        Ok(loaded) if verdict == 0 => writeln!(out, "{path} is valid: {}", summary(&loaded.config))?,
+        Ok(loaded) if verdict == 0 => writeln!(out, "{path} is valid: {}", summary(loaded, probe))?,
         Ok(loaded) => writeln!(err, "{path} has {}; warnings are denied", counted(loaded.warnings.len(), "warning"))?,
         Err(problems) => {
             let warnings = problems.as_slice().len() - problems.errors();
@@ -92,30 +132,37 @@ fn as_text(args: &Args, path: &Path, result: &Outcome, out: &mut impl Write, err
     Ok(verdict)
 }
 
-fn as_json(args: &Args, result: &Outcome, out: &mut impl Write) -> io::Result<u8> {
+fn as_json(args: &Args, (result, probe): (&Outcome, Option<Probe>), out: &mut impl Write) -> io::Result<u8> {
     let mut answer = json!({ "valid": result.is_ok(), "problems": config::to_json(problems(result)) });
     if let Ok(loaded) = result {
         let (services, rules, users) = sizes(&loaded.config);
         answer["services"] = services.into();
         answer["rules"] = rules.into();
         answer["users"] = users.into();
+        answer["tests"] = loaded.tests.into();
+    }
+    if let Some(Probe { servers, answering }) = probe {
+        answer["probe"] = json!({ "servers": servers, "answering": answering });
     }
     writeln!(out, "{answer:#}")?;
     Ok(verdict(args, result))
 }
 
-fn summary(config: &Config) -> String {
-    let (services, rules, users) = sizes(config);
-    format!("{}, {}, {}", counted(services, "service"), counted(rules, "rule"), counted(users, "user"))
+fn summary(loaded: &Loaded, probe: Option<Probe>) -> String {
+    let (services, rules, users) = sizes(&loaded.config);
+    let mut text = format!("{}, {}, {}", counted(services, "service"), counted(rules, "rule"), counted(users, "user"));
+    if loaded.tests > 0 {
+        text += &format!(", {} as expected", counted(loaded.tests, "test"));
+    }
+    if let Some(Probe { servers, answering }) = probe {
+        text += &format!(", {answering} of {} answering", counted(servers, "server"));
+    }
+    text
 }
 
 fn sizes(config: &Config) -> (usize, usize, usize) {
     let rules = config.services.iter().map(|service| service.policy.rules().len()).sum();
     (config.services.len(), rules, config.directory.users().count())
-}
-
-fn counted(number: usize, noun: &str) -> String {
-    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
 }
 
 #[cfg(test)]
@@ -133,10 +180,14 @@ mod tests {
         let result = load(&request);
         let (mut out, mut err) = (Vec::new(), anstream::StripStream::new(Vec::new()));
         let code = match args.format {
-            Format::Text => as_text(args, Path::new("gateway.yaml"), &result, &mut out, &mut err),
-            Format::Json => as_json(args, &result, &mut out),
+            Format::Text => as_text(args, (Path::new("gateway.yaml"), &result, None), &mut out, &mut err),
+            Format::Json => as_json(args, (&result, None), &mut out),
         };
         (code.unwrap(), String::from_utf8(out).unwrap(), String::from_utf8(err.into_inner()).unwrap())
+    }
+
+    fn args(deny: Option<Deny>, format: Format) -> Args {
+        Args { deny, format, probe: false, timeout: Duration::ZERO, lints: false }
     }
 
     const GOOD: &str = "{ auth: { token: { secret: '${SECRET}' } }, \
@@ -146,31 +197,31 @@ mod tests {
 
     #[test]
     fn a_good_configuration_is_summed_up() {
-        let args = Args { deny: Some(Deny::Warnings), format: Format::Text };
+        let args = args(Some(Deny::Warnings), Format::Text);
         let expected = "gateway.yaml is valid: 1 service, 1 rule, 1 user\n";
         assert_eq!(check(GOOD, &args), (0, expected.to_owned(), String::new()));
     }
 
     #[test]
     fn warnings_count_only_where_they_are_denied() {
-        let lenient = check(WARNED, &Args { deny: None, format: Format::Text });
+        let lenient = check(WARNED, &args(None, Format::Text));
         assert_eq!(lenient.0, 0);
         assert!(lenient.2.starts_with("warning[no-rules]"), "{}", lenient.2);
-        let strict = check(WARNED, &Args { deny: Some(Deny::Warnings), format: Format::Text });
+        let strict = check(WARNED, &args(Some(Deny::Warnings), Format::Text));
         assert_eq!(strict.0, 1);
         assert!(strict.2.ends_with("gateway.yaml has 1 warning; warnings are denied\n"), "{}", strict.2);
     }
 
     #[test]
     fn errors_are_counted() {
-        let (code, out, err) = check("servces: {}", &Args { deny: None, format: Format::Text });
+        let (code, out, err) = check("servces: {}", &args(None, Format::Text));
         assert_eq!((code, out.as_str()), (1, ""));
         assert!(err.ends_with("gateway.yaml is not valid: 2 errors, 1 warning\n"), "{err}");
     }
 
     #[test]
     fn programs_get_json() {
-        let (code, out, err) = check("services: {}", &Args { deny: None, format: Format::Json });
+        let (code, out, err) = check("services: {}", &args(None, Format::Json));
         assert_eq!((code, err.as_str()), (1, ""));
         let answer: serde_json::Value = serde_json::from_str(&out).unwrap();
         assert_eq!(answer["valid"], false);

@@ -1,50 +1,64 @@
-//! What is legal and yet worth a second look.
+//! Rules that do something else than they seem to.
 
 use std::collections::HashSet;
 
 use http::Method;
 
-use super::code::Code;
-use super::finding::Finding;
-use super::shown::shown;
-use super::span::Span;
+use super::overlaps::overlaps;
 use crate::access::{Methods, Mount, PathOptions, Pattern, Policy, RequestPath, Requirement, Rule, RuleId, Segment};
+use crate::config::code::Code;
+use crate::config::finding::Finding;
+use crate::config::shown::shown;
+use crate::config::span::Span;
 
 /// The methods of everyday services; others are looked at only where a rule names them.
 const USUAL: [Method; 5] = [Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
 
-/// What a check costs that is switched off.
-pub(super) fn loose_path(key: &str, span: Span) -> Finding {
-    let cost = match key {
-        "allow_encoded_slash" => "an upstream that decodes `%2F` sees another path than the rules did",
-        "allow_encoded_reserved" => {
-            "an upstream that decodes `%5C`, `%23`, `%3F` or `%3B` sees another path than the rules did"
-        }
-        "allow_semicolon" => "an upstream that cuts `;parameters` off sees another path than the rules did",
-        _ => "the upstream sees `/` where the client wrote `//`",
-    };
-    Finding::warning(Code::LoosePaths, span, format!("`{key}`: {cost}"))
-        .help("leave it out unless the service needs it, and test how the service reads such paths")
+/// The rules of one service, and where they stand.
+pub(in crate::config) struct Rules<'a> {
+    pub(in crate::config) policy: &'a Policy,
+    /// `None` where it was refused.
+    pub(in crate::config) mount: Option<&'a Mount>,
+    /// The service's key.
+    pub(in crate::config) service: Span,
+    /// By rule id.
+    pub(in crate::config) spans: &'a [Span],
 }
 
-/// Rules outside the mount, and methods that a wider rule decides.
-pub(super) fn rules(policy: &Policy, mount: Option<&Mount>, spans: &[Span]) -> Vec<Finding> {
-    let mut findings = fall_throughs(policy, spans);
-    if let Some(mount) = mount {
-        let outside = policy.rules().iter().zip(spans).filter(|(rule, _)| is_outside(&rule.pattern, mount));
-        findings.extend(outside.map(|(rule, span)| unreachable(rule, mount, *span)));
+impl Rules<'_> {
+    pub(super) fn span(&self, id: RuleId) -> Span {
+        self.spans[id.0 as usize]
+    }
+
+    pub(super) fn name(&self, id: RuleId) -> String {
+        shown(&self.policy.rule(id).name)
+    }
+
+    pub(super) fn warning(&self, code: Code, id: RuleId, message: String) -> Finding {
+        Finding::warning(code, self.span(id), message).about([self.span(id), self.service])
+    }
+}
+
+/// Everything about the rules that needs to know neither users nor other services.
+pub(in crate::config) fn rules(rules: &Rules<'_>) -> Vec<Finding> {
+    let mut findings = fall_throughs(rules);
+    findings.extend(overlaps(rules));
+    if let Some(mount) = rules.mount {
+        let ids = (0..).map(RuleId).zip(rules.policy.rules());
+        let outside = ids.filter(|(_, rule)| is_outside(&rule.pattern, mount));
+        findings.extend(outside.map(|(id, rule)| {
+            let (message, help) = unreachable(rule, mount);
+            rules.warning(Code::UnreachableRule, id, message).help(help)
+        }));
     }
     findings
 }
 
-fn unreachable(rule: &Rule, mount: &Mount, span: Span) -> Finding {
+fn unreachable(rule: &Rule, mount: &Mount) -> (String, String) {
     let (pattern, mount) = (rule.pattern.source(), mount.source());
     let message = format!("`{}` never matches: the service is mounted at `{mount}`", shown(pattern));
-    Finding::warning(Code::UnreachableRule, span, message).help(format!(
-        "patterns cover the whole path: write `{}{}`",
-        mount.trim_end_matches('/'),
-        shown(pattern)
-    ))
+    let help = format!("patterns cover the whole path: write `{}{}`", mount.trim_end_matches('/'), shown(pattern));
+    (message, help)
 }
 
 fn is_outside(pattern: &Pattern, mount: &Mount) -> bool {
@@ -61,16 +75,18 @@ fn is_outside(pattern: &Pattern, mount: &Mount) -> bool {
     false
 }
 
-fn fall_throughs(policy: &Policy, spans: &[Span]) -> Vec<Finding> {
+fn fall_throughs(rules: &Rules<'_>) -> Vec<Finding> {
+    let policy = rules.policy;
     let mut seen = HashSet::new();
     let mut findings = Vec::new();
-    for (rule, span) in policy.rules().iter().zip(spans) {
+    for (id, rule) in (0..).map(RuleId).zip(policy.rules()) {
         // Two rules for one path would fall through with the same methods; the first speaks for both.
         if rule.methods == Methods::All || !seen.insert(shape(&rule.pattern)) {
             continue;
         }
         for (wider, methods) in deciders(policy, rule) {
-            findings.push(fall_through(&methods, rule, policy.rule(wider), *span));
+            let (message, help) = fall_through(&methods, rule, policy.rule(wider));
+            findings.push(rules.warning(Code::MethodFallThrough, id, message).help(help));
         }
     }
     findings
@@ -80,7 +96,9 @@ fn fall_throughs(policy: &Policy, spans: &[Span]) -> Vec<Finding> {
 fn deciders(policy: &Policy, rule: &Rule) -> Vec<(RuleId, Vec<Method>)> {
     let Some(sample) = sample(&rule.pattern) else { return Vec::new() };
     let mut deciders: Vec<(RuleId, Vec<Method>)> = Vec::new();
-    for method in USUAL {
+    let named = |method: &Method| matches!(&rule.methods, Methods::Only(methods) if methods.contains(method));
+    // A method of its own that a more specific rule takes is no fall to a wider one.
+    for method in USUAL.into_iter().filter(|method| !named(method)) {
         let Some(id) = policy.find(&method, &sample) else { continue };
         let wider = policy.rule(id);
         // To be refused by a wider rule is what a missing rule does as well.
@@ -95,7 +113,7 @@ fn deciders(policy: &Policy, rule: &Rule) -> Vec<(RuleId, Vec<Method>)> {
     deciders
 }
 
-fn fall_through(methods: &[Method], rule: &Rule, wider: &Rule, span: Span) -> Finding {
+fn fall_through(methods: &[Method], rule: &Rule, wider: &Rule) -> (String, String) {
     let path = shown(rule.pattern.source());
     let names = methods.iter().map(Method::as_str).collect::<Vec<_>>().join(", ");
     let verbs = if methods.len() == 1 { ("is", "falls") } else { ("are", "fall") };
@@ -107,7 +125,7 @@ fn fall_through(methods: &[Method], rule: &Rule, wider: &Rule, span: Span) -> Fi
         shown(&wider.name)
     );
     let help = format!("if that is not meant, write `{{ path: \"{path}\", methods: [{names}], allow: nobody }}`");
-    Finding::warning(Code::MethodFallThrough, span, message).help(help)
+    (message, help)
 }
 
 /// A path that the pattern covers, and of the narrower ones hardly any.

@@ -1,0 +1,149 @@
+//! `gatelatch test`: requests whose outcome is known, and the rules that none of them touches.
+
+mod junit;
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use clap::ValueEnum;
+use serde_json::{Value, json};
+
+use super::format::Format;
+use super::load::{self, counted};
+use super::load_request;
+use super::terminal::{BAD, FAINT, GOOD, Progress};
+use crate::access::RuleId;
+use crate::config::{self, Config, Origin, Rehearsal, Style, TestReport, TestResult};
+
+/// Run the tests of the policy
+///
+/// Each test is a request whose outcome is known. It is read, routed and decided on as if it were sent, and nothing is
+/// sent. Without FILE, the `tests` of the configuration are run; with it, those of FILE, a list of tests or a map with
+/// `tests`. At the end stand the rules that no test touches. Exit code 1 where a test fails.
+#[derive(clap::Args, Clone, Debug)]
+#[command(after_help = "A test is a map:
+  - { request: POST /jobs, as: carl, expect: forbidden }
+  - request: GET https://jobs.example.com/users/alice/cv
+    as: { user: alice, roles: [candidate], claims: { tenant: acme }, address: 10.1.2.3 }
+    expect: allowed        # allowed, unauthenticated, forbidden, bad_request or not_found
+    name: one's own CV     # for reports
+What `as` does not say of a listed user is as in the users file; without `as`, the caller is anonymous.
+
+Examples:
+  gatelatch test
+  gatelatch test policy-tests.yaml --junit report.xml
+  gatelatch test --deny untouched --format json")]
+pub struct Args {
+    /// A file of tests, to run instead of the configuration's
+    pub file: Option<PathBuf>,
+    /// Write a report as JUnit XML, for CI
+    #[arg(long, value_name = "FILE")]
+    pub junit: Option<PathBuf>,
+    /// What ends with exit code 1 beside tests that fail
+    #[arg(long, value_name = "WHAT")]
+    pub deny: Option<Deny>,
+    /// How the report is printed
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+}
+
+/// What `--deny` takes.
+#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Deny {
+    /// Rules that no test touches
+    Untouched,
+}
+
+/// Runs the tests of the configuration at `config`, or of a file.
+///
+/// # Errors
+/// Where the configuration cannot be used, or the report cannot be written.
+pub fn run(args: &Args, config: &Path) -> anyhow::Result<ExitCode> {
+    let progress = Progress::start(&format!("testing {}", config.display()));
+    let rehearsal = config::rehearse(&load_request(config), args.file.as_deref()).map_err(load::shown)?;
+    drop(progress);
+    if let Some(path) = &args.junit {
+        let suite = args.file.as_deref().unwrap_or(config);
+        let report = junit::report(&suite.display().to_string(), &rehearsal);
+        fs::write(path, report).with_context(|| format!("cannot write `{}`", path.display()))?;
+    }
+    match args.format {
+        Format::Text => print_text(&rehearsal)?,
+        Format::Json => writeln!(anstream::stdout().lock(), "{:#}", as_json(&rehearsal))?,
+    }
+    let report = &rehearsal.report;
+    let denied = args.deny == Some(Deny::Untouched) && report.untouched().next().is_some();
+    Ok(ExitCode::from(u8::from(report.failed() > 0 || denied)))
+}
+
+fn print_text(rehearsal: &Rehearsal) -> io::Result<()> {
+    let failures = config::render(&rehearsal.failures, Style::Ansi);
+    anstream::stderr().lock().write_all(failures.as_bytes())?;
+    let (report, mut out) = (&rehearsal.report, anstream::stdout().lock());
+    let (all, failed) = (report.results.len(), report.failed());
+    match failed {
+        _ if all == 0 => writeln!(out, "no tests: write some under `tests`, see `gatelatch test --help`")?,
+        0 => writeln!(out, "{GOOD}{}, all as expected{GOOD:#}", counted(all, "test"))?,
+        _ => writeln!(out, "{BAD}{}, {failed} not as expected{BAD:#}", counted(all, "test"))?,
+    }
+    let (rules, untouched) = (rules(report), report.untouched().count());
+    writeln!(out, "{} of {} touched by a test", rules - untouched, counted(rules, "rule"))?;
+    for (service, rule) in report.untouched() {
+        let (name, origin) = rule_at(&rehearsal.loaded.config, service, rule);
+        writeln!(out, "  not touched: `{name}` {FAINT}({}){FAINT:#}", place(origin))?;
+    }
+    Ok(())
+}
+
+fn rules(report: &TestReport) -> usize {
+    report.covered.iter().map(Vec::len).sum()
+}
+
+fn rule_at(config: &Config, service: usize, rule: RuleId) -> (&str, &Origin) {
+    let service = &config.services[service];
+    (&service.policy.rule(rule).name, &service.origins[rule.0 as usize])
+}
+
+fn place(origin: &Origin) -> String {
+    format!("{}:{}:{}", origin.file.display(), origin.line, origin.column)
+}
+
+fn as_json(rehearsal: &Rehearsal) -> Value {
+    let (report, config) = (&rehearsal.report, &rehearsal.loaded.config);
+    let untouched = report.untouched().map(|(service, rule)| rule_json(config, service, rule));
+    json!({
+        "tests": report.results.len(),
+        "failed": report.failed(),
+        "results": report.results.iter().map(|result| result_json(config, result)).collect::<Vec<_>>(),
+        "coverage": { "rules": rules(report), "untouched": untouched.collect::<Vec<_>>() },
+        "problems": config::to_json(&rehearsal.failures),
+    })
+}
+
+fn result_json(config: &Config, result: &TestResult) -> Value {
+    json!({
+        "name": result.name,
+        "file": result.origin.file.to_string_lossy(),
+        "line": result.origin.line,
+        "request": result.request,
+        "caller": result.caller,
+        "expected": result.expected.as_str(),
+        "got": result.got.map(|verdict| verdict.as_str()),
+        "rule": result.rule.map(|(service, rule)| rule_json(config, service, rule)),
+        "failure": result.failure,
+    })
+}
+
+fn rule_json(config: &Config, service: usize, rule: RuleId) -> Value {
+    let (name, origin) = rule_at(config, service, rule);
+    json!({
+        "service": config.services[service].name,
+        "name": name,
+        "file": origin.file.to_string_lossy(),
+        "line": origin.line,
+        "column": origin.column,
+    })
+}

@@ -1,0 +1,193 @@
+//! `tests`: each request decided as the gateway would, and what is to be said where that is not what was expected.
+
+use super::code::Code;
+use super::finding::{Finding, did_you_mean};
+use super::lower::Places;
+use super::settings::{Config, Origin};
+use super::shown::shown;
+use super::span::Span;
+use crate::access::{Explanation, RuleId};
+use crate::trial::{Outcome, Place, Request, Stage, Subject, Verdict, Who};
+
+/// To explain one failure, every rule is looked at: beyond these, failures only say what they are.
+const EXPLAINED: usize = 100;
+
+/// To measure a name against each of very many takes too long.
+const COMPARED: usize = 1000;
+
+/// A request whose outcome is known.
+#[derive(Debug)]
+pub(super) struct Case {
+    /// Empty where it has none.
+    pub(super) name: String,
+    pub(super) request: Request,
+    pub(super) who: Who,
+    pub(super) expected: Verdict,
+    pub(super) origin: Origin,
+    pub(super) request_span: Span,
+    pub(super) subject_span: Span,
+}
+
+/// What became of all cases.
+#[derive(Debug, Default)]
+pub struct TestReport {
+    /// In the order of the file.
+    pub results: Vec<TestResult>,
+    /// By service and rule: whether it decided one of them.
+    pub covered: Vec<Vec<bool>>,
+}
+
+/// What became of one case.
+#[derive(Debug)]
+pub struct TestResult {
+    /// Its name; by default the request, who asks, and what is expected.
+    pub name: String,
+    /// Where it stands.
+    pub origin: Origin,
+    /// The request as written.
+    pub request: String,
+    /// Who asks, in words.
+    pub caller: String,
+    /// What should become of it.
+    pub expected: Verdict,
+    /// What does; `None` where the caller cannot be made out.
+    pub got: Option<Verdict>,
+    /// The service and the rule that decided.
+    pub rule: Option<(usize, RuleId)>,
+    /// In one line, why it fails; `None` where it holds.
+    pub failure: Option<String>,
+}
+
+impl TestReport {
+    /// How many do not hold.
+    pub fn failed(&self) -> usize {
+        self.results.iter().filter(|result| result.failure.is_some()).count()
+    }
+
+    /// The rules that decided none of them, by service.
+    pub fn untouched(&self) -> impl Iterator<Item = (usize, RuleId)> {
+        self.covered.iter().enumerate().flat_map(|(service, rules)| {
+            let untouched = (0..).map(RuleId).zip(rules).filter(|(_, covered)| !**covered);
+            untouched.map(move |(id, _)| (service, id))
+        })
+    }
+}
+
+/// Runs all cases. Beside the report, one finding for each case that does not hold.
+pub(super) fn run(cases: &[Case], config: &Config, places: &[Places]) -> (TestReport, Vec<Finding>) {
+    let stage = config.stage();
+    let covered = config.services.iter().map(|service| vec![false; service.policy.rules().len()]).collect();
+    let mut report = TestReport { results: Vec::with_capacity(cases.len()), covered };
+    let mut findings = Vec::new();
+    for case in cases {
+        let explained = if findings.len() < EXPLAINED { places } else { &[] };
+        let (result, finding) = match case.who.resolve(&config.directory) {
+            Err(unknown) => nobody(case, &unknown.0, config),
+            Ok(subject) => ask(case, &subject, &stage, (config, explained)),
+        };
+        if let Some((service, rule)) = result.rule {
+            report.covered[service][rule.0 as usize] = true;
+        }
+        report.results.push(result);
+        findings.extend(finding);
+    }
+    (report, findings)
+}
+
+type Judged = (TestResult, Option<Finding>);
+
+fn nobody(case: &Case, user: &str, config: &Config) -> Judged {
+    let message = format!("there is no user `{}`", shown(user));
+    let known = config.directory.users().map(|user| &*user.identity.subject).take(COMPARED);
+    let help = did_you_mean(user, known).unwrap_or_else(|| {
+        format!("write `as: {{ user: {}, roles: […] }}` for somebody who is not listed", shown(user))
+    });
+    let finding = Finding::error(Code::UnknownUser, case.subject_span, message.clone()).help(help);
+    (case.result(format!("user `{user}`"), None, Some(message)), Some(finding))
+}
+
+/// `places` are where the rules stand; without them, a failure is not explained.
+fn ask(case: &Case, subject: &Subject, stage: &Stage<'_>, (config, places): (&Config, &[Places])) -> Judged {
+    let outcome = stage.decide(&case.request, &subject.caller);
+    if outcome.verdict == case.expected {
+        return (case.result(subject.name.clone(), Some(&outcome), None), None);
+    }
+    let reason = if outcome.reason.is_empty() { String::new() } else { format!(" ({})", outcome.reason) };
+    let message = format!(
+        "`{}` by {}: expected `{}`, got `{}`{reason}",
+        shown(&case.request.to_string()),
+        subject.name,
+        case.expected,
+        outcome.verdict
+    );
+    let finding = Finding::error(Code::FailedTest, case.request_span, message.clone());
+    let finding = match stage.find(&case.request) {
+        Ok(Place::Service(index, target)) if !places.is_empty() => {
+            let policy = &config.services[index].policy;
+            let explanation = policy.explain(&target.method, &target.path, &subject.caller);
+            let finding = explain(finding, &explanation, config, (index, places));
+            match explanation.remedies.as_slice() {
+                remedies @ [_, ..] if case.expected == Verdict::Allowed => {
+                    finding.help(format!("to be allowed it takes {}", remedies.join("; or ")))
+                }
+                _ => finding,
+            }
+        }
+        Ok(Place::Own(_)) => finding.help("the gateway itself answers there, before any rule"),
+        Ok(Place::Service(..)) | Err(_) => finding,
+    };
+    (case.result(subject.name.clone(), Some(&outcome), Some(message)), Some(finding))
+}
+
+/// The rule that decides, and the nearest other one.
+fn explain(
+    finding: Finding,
+    explanation: &Explanation<'_>,
+    config: &Config,
+    (index, places): (usize, &[Places]),
+) -> Finding {
+    let name = |id: RuleId| shown(&config.services[index].policy.rule(id).name);
+    let span = |id: RuleId| places[index].rules[id.0 as usize];
+    let mut finding = finding;
+    if let Some(winner) = &explanation.winner {
+        let conditions = winner.alternatives.iter().map(|entries| {
+            let entries =
+                entries.iter().map(|entry| format!("{} {}", entry.asked, if entry.holds { "holds" } else { "fails" }));
+            entries.collect::<Vec<_>>().join(", and ")
+        });
+        let conditions = conditions.collect::<Vec<_>>().join("; or ");
+        let conditions = if conditions.is_empty() { conditions } else { format!(": {conditions}") };
+        finding = finding.note(span(winner.rule), format!("`{}` decides{conditions}", name(winner.rule)));
+    }
+    let nearest = match (explanation.beaten.first(), explanation.other_methods.first(), explanation.nearest) {
+        (Some((id, loss)), _, _) => Some((*id, format!("`{}` covers it too, and loses: {loss}", name(*id)))),
+        (None, Some(id), _) => Some((*id, format!("`{}` covers the path, but not the method", name(*id)))),
+        (None, None, Some(id)) => {
+            Some((id, format!("`{}` is the nearest rule, and does not cover the path", name(id))))
+        }
+        (None, None, None) => None,
+    };
+    if let Some((id, text)) = nearest {
+        finding = finding.note(span(id), text);
+    }
+    finding
+}
+
+impl Case {
+    fn result(&self, caller: String, outcome: Option<&Outcome>, failure: Option<String>) -> TestResult {
+        let name = match self.name.as_str() {
+            "" => format!("{} by {caller} is {}", self.request, self.expected),
+            name => name.to_owned(),
+        };
+        TestResult {
+            name,
+            origin: self.origin.clone(),
+            request: self.request.to_string(),
+            caller,
+            expected: self.expected,
+            got: outcome.map(|outcome| outcome.verdict),
+            rule: outcome.and_then(|outcome| outcome.service.zip(outcome.rule)),
+            failure,
+        }
+    }
+}

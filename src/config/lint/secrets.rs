@@ -1,0 +1,89 @@
+//! Secrets that are easily guessed, or known to more than they should be.
+
+use std::collections::{BTreeSet, HashMap};
+
+use sha2::{Digest, Sha256};
+
+use crate::config::code::Code;
+use crate::config::finding::Finding;
+use crate::config::span::{File, Span};
+
+/// Secrets of tutorials, and words that stand in examples for a secret to be filled in; in lower case.
+const EXAMPLES: [&str; 15] = [
+    // the FastAPI tutorial
+    "09d25e094faa6ca2556c818166b7a9563b93f7099f6f0f4caa6cf63b88e8d3e7",
+    // jwt.io, before and now
+    "your-256-bit-secret",
+    "a-string-secret-at-least-256-bits-long",
+    "changeme",
+    "change-me",
+    "change_me",
+    "replaceme",
+    "replace-me",
+    "replace_me",
+    "your-secret",
+    "your_secret",
+    "insecure",
+    "placeholder",
+    "password",
+    "example",
+];
+
+/// All secrets of one load, by their digests, so that the same one is met twice.
+#[derive(Default)]
+pub(in crate::config) struct Secrets {
+    seen: HashMap<[u8; 32], Seen>,
+}
+
+struct Seen {
+    first: Span,
+    second: Option<Span>,
+    count: usize,
+}
+
+impl Secrets {
+    pub(in crate::config) fn note(&mut self, span: Span, secret: &str) {
+        let seen = self.seen.entry(Sha256::digest(secret).into());
+        let seen = seen.or_insert(Seen { first: span, second: None, count: 0 });
+        seen.count += 1;
+        if seen.count > 1 {
+            seen.second.get_or_insert(span);
+        }
+    }
+
+    /// One finding for each secret that stands in several places.
+    pub(in crate::config) fn shared(&self) -> impl Iterator<Item = Finding> {
+        self.seen.values().filter_map(|seen| Some(shared(seen.first, seen.second?, seen.count)))
+    }
+}
+
+fn shared(first: Span, second: Span, count: usize) -> Finding {
+    let (message, help) = match second.file {
+        File::Users => (
+            format!("{count} users have the same password hash: whoever knows one password knows them all"),
+            "let each of them have a password, and a hash with a salt, of their own",
+        ),
+        File::Config | File::Environment | File::Tests => {
+            (format!("the same secret stands in {count} places"), "make one for each, with `openssl rand -base64 48`")
+        }
+    };
+    Finding::warning(Code::SharedSecret, second, message).note(first, "it stands here first").help(help)
+}
+
+/// A secret with few different bytes.
+pub(in crate::config) fn few_bytes(secret: &[u8], span: Span) -> Option<Finding> {
+    let different = secret.iter().collect::<BTreeSet<_>>().len();
+    (different < 10).then(|| {
+        let message = format!("a secret of only {different} different bytes is easily guessed");
+        Finding::warning(Code::WeakSecret, span, message).help("make one with `openssl rand -base64 48`")
+    })
+}
+
+/// A secret that stands in a tutorial, or was never filled in.
+pub(in crate::config) fn example(secret: &[u8], span: Span) -> Option<Finding> {
+    let folded = String::from_utf8_lossy(secret).to_lowercase();
+    EXAMPLES.iter().any(|example| folded.contains(example)).then(|| {
+        let message = "this secret is an example, and known to everybody";
+        Finding::warning(Code::WeakSecret, span, message).help("make one with `openssl rand -base64 48`")
+    })
+}

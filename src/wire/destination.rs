@@ -1,0 +1,135 @@
+//! Where a request goes, before anybody asks who sends it. Requests and everything that foretells them share this.
+
+use http::{Method, Uri};
+
+use super::bad_request::BadRequest;
+use super::host::Host;
+use super::intake::Target;
+use crate::access::{PathError, PathOptions, RequestPath, Router};
+
+/// Which requests are the gateway's own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OwnPaths {
+    /// Everything at and under this path is the gateway's; without a trailing slash. Default `/auth`.
+    pub prefix: String,
+    /// Further exact paths whose `POST` answers like the login. Default: none.
+    pub token_paths: Vec<String>,
+}
+
+/// Who answers a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Destination {
+    /// The gateway itself, before any rule.
+    Own,
+    /// The service of this index, whose own reading the target's path is now.
+    Service(usize),
+}
+
+/// Why nobody answers a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NoDestination {
+    /// No service for this host and path: 404.
+    NoService,
+    /// The service of this index does not accept what stands in the path: 400.
+    Path(usize, PathError),
+}
+
+impl Default for OwnPaths {
+    fn default() -> Self {
+        Self { prefix: "/auth".to_owned(), token_paths: Vec::new() }
+    }
+}
+
+impl OwnPaths {
+    /// Whether the gateway itself answers. Names compare byte for byte; other methods at a token path are the services'.
+    pub fn holds(&self, method: &Method, path: &str) -> bool {
+        let under = path.strip_prefix(&self.prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+        under || self.is_token_path(method, path)
+    }
+
+    /// Whether this is a request to one of the token paths.
+    pub fn is_token_path(&self, method: &Method, path: &str) -> bool {
+        method == Method::POST && self.token_paths.iter().any(|token_path| token_path == path)
+    }
+}
+
+impl Target {
+    /// Checks the method and the length of a request target.
+    ///
+    /// # Errors
+    /// [`BadRequest`] for CONNECT and TRACE, for a standard method in other case, and for too long a target.
+    pub(super) fn check_line(method: &Method, uri: &Uri) -> Result<(), BadRequest> {
+        check_method(method)?;
+        if uri.path_and_query().is_some_and(|target| target.as_str().len() > BadRequest::TARGET_BYTES) {
+            return Err(BadRequest::TargetTooLong);
+        }
+        Ok(())
+    }
+
+    /// What a request with this line and this host would be decided on. `paths` are the most that any service accepts.
+    ///
+    /// # Errors
+    /// [`BadRequest`] as for a request that is sent.
+    pub fn foretell(method: &Method, host: Host, uri: &Uri, paths: PathOptions) -> Result<Self, BadRequest> {
+        Self::check_line(method, uri)?;
+        Ok(Self { method: method.clone(), host, path: RequestPath::parse(uri.path(), paths)? })
+    }
+
+    /// Finds out who answers. A service that accepts less in a path than others reads the path, `raw`, again by its
+    /// own measure: what is decided on and forwarded is always its own reading.
+    ///
+    /// # Errors
+    /// [`NoDestination`] where nobody does.
+    pub fn find(&mut self, raw: &str, own: &OwnPaths, router: &Router) -> Result<Destination, NoDestination> {
+        if own.holds(&self.method, self.path.as_str()) {
+            return Ok(Destination::Own);
+        }
+        let index = router.find(self.host.name(), &self.path).ok_or(NoDestination::NoService)?;
+        if let Some(paths) = router.narrower_paths(index) {
+            self.path = RequestPath::parse(raw, paths).map_err(|error| NoDestination::Path(index, error))?;
+        }
+        Ok(Destination::Service(index))
+    }
+}
+
+fn check_method(method: &Method) -> Result<(), BadRequest> {
+    const STANDARD: [&str; 9] = ["GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "CONNECT", "TRACE"];
+    if matches!(*method, Method::CONNECT | Method::TRACE) {
+        return Err(BadRequest::MethodNotAllowed);
+    }
+    let name = method.as_str();
+    match STANDARD.iter().find(|standard| standard.eq_ignore_ascii_case(name)) {
+        Some(standard) if *standard != name => Err(BadRequest::MethodCase),
+        Some(_) | None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn everything_under_the_prefix_is_the_gateways() {
+        let token_paths = vec!["/token".to_owned(), "/api/v1/login".to_owned()];
+        let own = OwnPaths { token_paths, ..OwnPaths::default() };
+        for (method, path, expected) in [
+            (Method::GET, "/auth", true),
+            (Method::GET, "/auth/", true),
+            (Method::POST, "/auth/login", true),
+            (Method::GET, "/auth/me/x", true),
+            (Method::GET, "/authors", false),
+            (Method::GET, "/authlogin", false),
+            (Method::GET, "/Auth/me", false),
+            (Method::GET, "/x/auth/me", false),
+            (Method::GET, "/", false),
+            (Method::POST, "/token", true),
+            (Method::POST, "/api/v1/login", true),
+            (Method::GET, "/token", false),
+            (Method::OPTIONS, "/token", false),
+            (Method::POST, "/token/", false),
+            (Method::POST, "/tokens", false),
+        ] {
+            assert_eq!(own.holds(&method, path), expected, "{method} {path}");
+        }
+    }
+}
