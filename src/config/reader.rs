@@ -1,19 +1,19 @@
 //! Typed reading of single values. Whatever cannot be read is reported, and `None` says only that it was.
 
+mod secret;
+
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use zeroize::Zeroizing;
-
 use super::code::Code;
-use super::files::{Files, beside, reason};
+use super::files::{Files, beside};
 use super::finding::{Finding, Findings, any_of, did_you_mean};
 use super::lint::Secrets;
 use super::scalar::{Scalar, resolve};
 use super::section::Section;
 use super::settings::Origin;
-use super::shown::{REDACTED, looks_secret, shown};
+use super::shown::shown;
 use super::span::{File, Span};
 use super::value;
 use super::variables::Variables;
@@ -258,85 +258,6 @@ impl<'a> Reader<'a> {
             self.report(finding.maybe_help(did_you_mean(&text, names())));
         }
         found
-    }
-
-    /// A secret: given here, or in a file of its own under `entry_file`.
-    pub(super) fn secret(&mut self, inline: Option<Entry>, file: Option<Entry>) -> Option<(Span, String)> {
-        match (inline, file) {
-            (Some(inline), Some(file)) => {
-                let message = format!("`{}` is given as well as `{}`", file.key, inline.key);
-                let finding = Finding::error(Code::TwoSpellings, file.key_span, message)
-                    .note(inline.key_span, "first given here")
-                    .help("take one of them away");
-                self.report(finding);
-                None
-            }
-            (Some(entry), None) => {
-                let text = self.filled_text(&entry)?;
-                self.warn_of_inline(&entry);
-                Some(self.noted(entry.node.span, text))
-            }
-            (None, Some(entry)) => self.secret_file(&entry).map(|text| self.noted(entry.node.span, text)),
-            (None, None) => None,
-        }
-    }
-
-    fn unreadable(&mut self, entry: &Entry, path: &Path, error: &std::io::Error) {
-        let message = format!("cannot read `{}`: {}", path.display(), reason(error));
-        self.report(Finding::error(Code::UnreadableFile, entry.node.span, message));
-    }
-
-    fn noted(&mut self, span: Span, secret: String) -> (Span, String) {
-        self.secrets.note(span, &secret);
-        (span, secret)
-    }
-
-    /// A users file holds hashes and is kept like a secret; a configuration is not. A default in it is no better.
-    fn warn_of_inline(&mut self, entry: &Entry) {
-        let inline = match &entry.node.value {
-            Value::Plain(text) | Value::Quoted(text) => !text.contains("${") || text.contains(":-"),
-            Value::List(_) | Value::Map(_) | Value::Broken => false,
-        };
-        if inline && entry.node.span.file == File::Config {
-            let message = format!("`{}` stands in the configuration itself", entry.key);
-            let finding = Finding::warning(Code::InlineSecret, entry.node.span, message);
-            let file = format!("{}_file", entry.key);
-            self.report(finding.help(format!("write `{}: ${{VARIABLE}}`, or name a file with `{file}`", entry.key)));
-        }
-    }
-
-    fn secret_file(&mut self, entry: &Entry) -> Option<String> {
-        let path = self.path(entry)?;
-        match self.files.read_text(&path) {
-            Ok(mut text) => {
-                // Editors and `echo` end a file with a newline; it is no part of the secret.
-                let kept = text.strip_suffix('\n').map(|rest| rest.strip_suffix('\r').unwrap_or(rest).len());
-                text.truncate(kept.unwrap_or(text.len()));
-                Some(text)
-            }
-            Err(error) => {
-                self.unreadable(entry, &path, &error);
-                None
-            }
-        }
-    }
-
-    /// A file that is named here, and how to call it in messages.
-    pub(super) fn file(&mut self, entry: &Entry) -> Option<(String, Zeroizing<Vec<u8>>)> {
-        let path = self.path(entry)?;
-        let name = path.display().to_string();
-        // a key that stands where its file should be named
-        let inline = looks_secret(&name);
-        let name = if inline { REDACTED.to_owned() } else { name };
-        match self.files.read(&path) {
-            Ok(bytes) => Some((name, bytes.into())),
-            Err(error) => {
-                let message = format!("cannot read `{name}`: {}", reason(&error));
-                let help = inline.then(|| "write the name of the file that holds it".to_owned());
-                self.report(Finding::error(Code::UnreadableFile, entry.node.span, message).maybe_help(help));
-                None
-            }
-        }
     }
 
     /// A path, relative to the file that names it.

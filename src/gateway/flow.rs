@@ -81,12 +81,8 @@ async fn answer(
     };
     let service = &snapshot.services[index];
     record.route = Route::Service(index);
-    if let Some(cors) = &service.cors {
-        record.cors = Some(cors.judge(&intake.head.headers));
-        if let Some(preflight) = cors.preflight(&intake.head) {
-            record.outcome = Outcome::Gateway;
-            return Ok(Answer::Own(preflight));
-        }
+    if let Some(preflight) = preflight(service, &intake, record) {
+        return Ok(Answer::Own(preflight));
     }
     let Identified { caller, credential } = identified();
     record.user = caller.identity().cloned();
@@ -120,6 +116,15 @@ impl Record {
             self.request_id = id.clone();
         }
     }
+}
+
+/// The answer to a preflight, where the service says itself which pages may call it: it comes before authentication.
+fn preflight(service: &Service, intake: &Intake, record: &mut Record) -> Option<Response<Bytes>> {
+    let cors = service.cors.as_ref()?;
+    record.cors = Some(cors.judge(&intake.head.headers));
+    let preflight = cors.preflight(&intake.head)?;
+    record.outcome = Outcome::Gateway;
+    Some(preflight)
 }
 
 /// Step 5's answer: the permit, or why there is none.
