@@ -71,3 +71,6 @@ fn poll_any<F: Future>(running: &mut Vec<Attempt<F>>, cx: &mut Context<'_>) -> P
     }
     Poll::Pending
 }
+
+#[cfg(test)]
+mod tests;
