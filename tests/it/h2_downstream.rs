@@ -7,8 +7,8 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
 use crate::support::frames::{
-    ACK, CANCEL, DATA, END_HEADERS, END_STREAM, Frame, GOAWAY, HEADERS, PING, PREFACE, RST_STREAM, SETTINGS, field,
-    frame, get_block, window_update,
+    ACK, CANCEL, DATA, END_HEADERS, END_STREAM, Frame, GOAWAY, HEADERS, PING, PREFACE, REFUSED_STREAM, RST_STREAM,
+    SETTINGS, field, frame, get_block, window_update,
 };
 use crate::support::{Connection, FrameConnection, RawUpstream, Upstream, curl, gateway, ok, until};
 
@@ -192,6 +192,37 @@ fn streams_of_one_connection_do_not_wait_for_each_other() {
 }
 
 #[test]
+fn one_stream_too_many_is_refused_and_the_others_go_on() {
+    let (upstream, arrivals, release) = slow();
+    let gateway = gateway(OPEN).upstream(upstream.address).server("limits: { streams: 2 }").start();
+    let mut client = FrameConnection::open(gateway.address);
+    client.until(|frame| frame.kind == SETTINGS && frame.flags == ACK);
+    client.get(1, "/slow").get(3, "/slow");
+    arrivals.recv().unwrap();
+    client.get(5, "/slow");
+    let refused = client.until(|frame| frame.kind == RST_STREAM);
+    assert_eq!((refused.stream, refused.code()), (5, REFUSED_STREAM));
+    release.send(()).unwrap();
+    release.send(()).unwrap();
+    for _ in 0..2 {
+        assert!(client.until(|frame| frame.kind == HEADERS).is_ok());
+    }
+}
+
+#[test]
+fn a_body_that_does_not_come_ends_its_stream_only() {
+    let upstream = Upstream::saying("hi");
+    let gateway = gateway(OPEN).upstream(upstream.address).server("timeouts: { body: 300ms }").start();
+    let mut client = FrameConnection::open(gateway.address);
+    let post = [&[0x83, 0x86][..], &field(":path", "/late"), &field(":authority", "a")].concat();
+    client.write(frame(HEADERS, END_HEADERS, 1, &post)).write(frame(DATA, 0, 1, b"half"));
+    assert!(!client.until(|frame| frame.kind == HEADERS && frame.stream == 1).is_ok());
+    assert_eq!(gateway.line("/late")["status"], 408);
+    client.get(3, "/a");
+    assert!(client.until(|frame| frame.kind == HEADERS && frame.stream == 3).is_ok());
+}
+
+#[test]
 fn a_request_that_the_client_takes_back_is_given_up() {
     let (events, happened) = channel();
     let events = Mutex::new(events);
@@ -302,7 +333,8 @@ fn an_idle_connection_is_told_goodbye() {
     client.write(frame(PING, ACK, 0, &[0; 8]));
     client.read_to_end();
     let mut deaf = FrameConnection::open(gateway.address);
-    // who does not answer the last ping is not waited for
+    // who does not answer the last ping is not waited for, nor who has only begun with a head
+    deaf.write(frame(HEADERS, END_STREAM, 1, &get_block("/half")));
     assert!(deaf.read_to_end().iter().any(|frame| frame.kind == GOAWAY));
     assert_eq!(gateway.metric(TIMEOUTS), 0.0, "{}", gateway.metrics());
 }
