@@ -15,7 +15,17 @@ use crate::upstream::ResponseBody;
 /// The body of an answer. When it is dropped, the request is written down.
 pub struct ReplyBody {
     source: Source,
+    taken: Taken,
     record: Box<Record>,
+}
+
+/// What becomes of the pieces that are handed over.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Taken {
+    /// As far as is known the client gets them all.
+    Wholly,
+    /// It does not.
+    Partly,
 }
 
 enum Source {
@@ -39,7 +49,12 @@ impl ReplyBody {
         if record.method == Method::HEAD {
             record.aborted = None;
         }
-        Self { source, record: Box::new(record) }
+        Self { source, taken: Taken::Wholly, record: Box::new(record) }
+    }
+
+    /// Says that the client has not taken all that was handed over, though it may have been the whole body.
+    pub fn break_off(&mut self) {
+        self.taken = Taken::Partly;
     }
 
     fn count(&mut self, frame: &Frame<Bytes>) {
@@ -86,8 +101,10 @@ impl Body for ReplyBody {
 
 impl Drop for ReplyBody {
     fn drop(&mut self) {
-        if self.is_end_stream() {
-            self.record.aborted = None;
+        match self.taken {
+            Taken::Wholly if self.is_end_stream() => self.record.aborted = None,
+            Taken::Wholly => {}
+            Taken::Partly => self.record.aborted = self.record.aborted.or(Some(Aborted::Client)),
         }
     }
 }

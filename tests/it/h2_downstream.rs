@@ -275,6 +275,25 @@ fn a_stream_that_the_client_does_not_read_is_reset_and_the_others_go_on() {
     assert_eq!(gateway.metric(TIMEOUTS), 0.0, "{}", gateway.metrics());
 }
 
+/// What is handed over at once is not yet with the client.
+#[test]
+fn a_short_answer_that_is_not_read_is_not_written_down_as_taken() {
+    let upstream =
+        Upstream::new(|request| ok(&"x".repeat(if request.line().contains("short") { 100 } else { 30_000 })));
+    let gateway = gateway(OPEN).upstream(upstream.address).workers(1).server("timeouts: { body: 300ms }").start();
+    let mut client = FrameConnection::silent(gateway.address);
+    // no stream has any window
+    let closed = [&4_u16.to_be_bytes()[..], &[0; 4]].concat();
+    client.write(PREFACE).write(frame(SETTINGS, 0, 0, &closed));
+    for (stream, path) in [(1, "/short"), (3, "/longer")] {
+        client.get(stream, path);
+        let reset = client.until(|frame| frame.kind == RST_STREAM);
+        assert_eq!((reset.stream, reset.code()), (stream, CANCEL));
+        let line = gateway.line(path);
+        assert_eq!((&line["aborted"], &line["status"]), (&"client".into(), &200.into()), "{line}");
+    }
+}
+
 #[test]
 fn a_stream_that_the_client_reads_slowly_is_not_reset() {
     let upstream = endless();
