@@ -33,8 +33,18 @@ pub(super) fn add_own_fields(record: &Record, fields: &mut HeaderMap) {
 /// The body of an answer. When it is dropped, the request is written down.
 pub struct ReplyBody {
     source: Source,
+    taken: Taken,
     /// `None` where the request is not over with this body: bytes of another protocol follow.
     record: Option<Box<Record>>,
+}
+
+/// What becomes of the pieces that are handed over.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Taken {
+    /// As far as is known the client gets them all.
+    Wholly,
+    /// It does not.
+    Partly,
 }
 
 enum Source {
@@ -55,7 +65,7 @@ impl ReplyBody {
 
     /// No body, and not the end of the request.
     pub(super) fn none() -> Self {
-        Self { source: Source::Own(None), record: None }
+        Self { source: Source::Own(None), taken: Taken::Wholly, record: None }
     }
 
     fn new(source: Source, mut record: Record) -> Self {
@@ -63,7 +73,12 @@ impl ReplyBody {
         if record.method == Method::HEAD {
             record.aborted = None;
         }
-        Self { source, record: Some(Box::new(record)) }
+        Self { source, taken: Taken::Wholly, record: Some(Box::new(record)) }
+    }
+
+    /// Says that the client has not taken all that was handed over, though it may have been the whole body.
+    pub fn break_off(&mut self) {
+        self.taken = Taken::Partly;
     }
 
     fn note(&mut self, polled: &Poll<Option<Result<Frame<Bytes>, AnswerFault>>>) {
@@ -115,10 +130,11 @@ impl Body for ReplyBody {
 impl Drop for ReplyBody {
     fn drop(&mut self) {
         let whole = self.is_end_stream();
-        if let Some(record) = &mut self.record
-            && whole
-        {
-            record.aborted = None;
+        let Some(record) = &mut self.record else { return };
+        match self.taken {
+            Taken::Wholly if whole => record.aborted = None,
+            Taken::Wholly => {}
+            Taken::Partly => record.aborted = record.aborted.or(Some(Aborted::Client)),
         }
     }
 }

@@ -35,6 +35,8 @@ pub(super) struct Handover {
     pieces: Cell<u64>,
     /// The last of them is not taken yet.
     waits: Cell<bool>,
+    /// The client will not get the last of them.
+    given_up: Cell<bool>,
 }
 
 /// Gives a stream up whose client does not take the next piece in time.
@@ -92,6 +94,15 @@ impl Body for TimedBody {
     }
 }
 
+impl Drop for TimedBody {
+    fn drop(&mut self) {
+        let given_up = self.handover.as_ref().is_some_and(|handover| handover.given_up.get());
+        if given_up || !self.rest.is_empty() {
+            self.body.break_off();
+        }
+    }
+}
+
 impl Patience {
     pub(super) fn new(handover: Rc<Handover>, ticker: Ticker, longest: Duration) -> Self {
         Self { handover, ticker, longest, deadline: None }
@@ -109,6 +120,6 @@ impl Patience {
             *armed_for = piece;
             deadline.arm(self.longest);
         }
-        deadline.poll_passed(cx)
+        deadline.poll_passed(cx).map(|()| self.handover.given_up.set(true))
     }
 }

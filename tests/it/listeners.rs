@@ -8,7 +8,7 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 use std::time::Duration;
 
-use crate::support::{Authority, Connection, Gateway, Upstream, curl, gateway, get, program};
+use crate::support::{Authority, Connection, Gateway, Upstream, curl, gateway, get, program, until};
 
 const OPEN: &str = "
   all: { upstream: http://UPSTREAM, rules: [ { path: /**, allow: anyone } ] }
@@ -169,4 +169,19 @@ fn a_crowd_over_the_limit_is_told_so() {
     assert_eq!(first.write("GET /a HTTP/1.1\r\nHost: a\r\n\r\n").read().status, 200);
     let event = gateway.named_event("connection_rejected");
     assert_eq!((&event["reason"], &event["client_ip"]), (&"limit".into(), &"127.0.0.1".into()), "{event}");
+}
+
+#[test]
+fn a_crowd_that_does_not_leave_takes_no_more_than_its_places() {
+    let gateway = gateway(OPEN).workers(1).server("limits: { connections: 1 }").start();
+    let descriptors = || fs::read_dir(format!("/proc/{}/fd", gateway.id())).unwrap().count();
+    let before = descriptors();
+    let crowd: Vec<TcpStream> = (0..300).map(|_| TcpStream::connect(gateway.address).unwrap()).collect();
+    let refused = "gatelatch_rejected_connections_total{reason=\"limit\"}";
+    until("all are refused but the first", || gateway.metric(refused) == 299.0);
+    let now = descriptors();
+    // the first one, those that may read why, and the request for the metrics
+    assert!(now <= before + 1 + 64 + 2, "{before} before, {now} now");
+    until("nobody is waited for without end", || descriptors() <= before + 2);
+    drop(crowd);
 }

@@ -23,6 +23,7 @@ pub const ACK: u8 = 1;
 pub const END_HEADERS: u8 = 4;
 
 pub const ENHANCE_YOUR_CALM: u32 = 11;
+pub const REFUSED_STREAM: u32 = 7;
 pub const CANCEL: u32 = 8;
 
 /// One frame as it was read.
