@@ -144,7 +144,8 @@ fn as_json(args: &Args, (result, probe): (&Outcome, Option<Probe>), out: &mut im
     if let Some(Probe { servers, answering }) = probe {
         answer["probe"] = json!({ "servers": servers, "answering": answering });
     }
-    writeln!(out, "{answer:#}")?;
+    // at once: piece by piece, many problems would be as many system calls
+    out.write_all(format!("{answer:#}\n").as_bytes())?;
     Ok(verdict(args, result))
 }
 
