@@ -9,7 +9,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use super::server_tls::ServerTls;
-use crate::access::{HostPattern, Mode, Mount, PathOptions, Policy, Router};
+use crate::access::{HostPattern, Mode, Mount, PathOptions, Policy, Router, RuleId};
 use crate::token::Key;
 use crate::trial::Stage;
 use crate::users::Directory;
@@ -217,6 +217,13 @@ pub struct Service {
     pub response_fields: wire::ResponseFields,
     /// Bytes of a request body; the smaller of this and the server's limit counts. Already merged.
     pub body_limit: Option<NonZeroU64>,
+}
+
+impl Service {
+    /// The mode that counts for a denial by this rule, or where no rule covers the request.
+    pub fn mode_of(&self, rule: Option<RuleId>) -> Mode {
+        rule.map_or(self.mode, |id| self.policy.rule(id).mode)
+    }
 }
 
 /// A place in a file, for messages.

@@ -6,3 +6,4 @@ mod model;
 mod paths;
 mod policies;
 mod strategies;
+mod survey;

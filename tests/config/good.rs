@@ -4,7 +4,7 @@ use std::num::NonZeroU64;
 use std::time::Duration;
 
 use gatelatch::access::{CaseRule, Claim, ClaimMatch, ClaimValue, Condition, Expected, Methods, PathOptions};
-use gatelatch::access::{Requirement, RoleMatch, Rule, UserMatch};
+use gatelatch::access::{Mode, Requirement, RoleMatch, Rule, RuleId, UserMatch};
 use gatelatch::config::{Code, Config, Listen, LogFormat};
 use gatelatch::upstream::{Balance, Health, HostHeader, Timeouts};
 use gatelatch::wire::{Authorization, IdentityField, IdentitySettings};
@@ -260,6 +260,28 @@ fn rules_have_names_and_methods() {
     assert_eq!(names, ["* /a", "GET,PROPFIND /b", "see"]);
     assert_eq!(rules[0].methods, Methods::All);
     assert_eq!(rules[1].methods, Methods::Only(vec![http::Method::GET, "PROPFIND".parse().unwrap()]));
+}
+
+#[test]
+fn a_rule_has_the_mode_of_its_service_unless_it_says_otherwise() {
+    let gateway = "
+services:
+  enforced:
+    upstream: http://h
+    rules: [{ path: /a, allow: anyone }, { path: /b, allow: anyone, mode: report }]
+  reported:
+    path: /r
+    upstream: http://h
+    mode: report
+    rules: [{ path: /r/a, allow: anyone }, { path: /r/b, allow: anyone, mode: enforce }]
+";
+    let services = config(gateway, "users:").services;
+    let modes = |index: usize| {
+        let service = &services[index];
+        [None, Some(RuleId(0)), Some(RuleId(1))].map(|rule| service.mode_of(rule))
+    };
+    assert_eq!(modes(0), [Mode::Enforce, Mode::Enforce, Mode::Report]);
+    assert_eq!(modes(1), [Mode::Report, Mode::Report, Mode::Enforce]);
 }
 
 #[test]

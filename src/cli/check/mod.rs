@@ -14,7 +14,7 @@ use self::probe::Probe;
 use super::format::Format;
 use super::load::counted;
 use super::load_request;
-use super::terminal::{self, Progress};
+use super::terminal::{self, FAINT, Progress};
 use crate::config::{self, Code, Config, LINTS, Loaded, Problem, Problems, Style, load};
 
 /// Say what is wrong with the configuration, and what looks wrong
@@ -118,6 +118,13 @@ type Checked<'a> = (&'a Path, &'a Outcome, Option<Probe>);
 fn as_text(args: &Args, checked: Checked<'_>, out: &mut impl Write, err: &mut impl Write) -> io::Result<u8> {
     let (path, result, probe) = checked;
     err.write_all(config::render(problems(result), Style::Ansi).as_bytes())?;
+    if result.as_ref().is_ok_and(|loaded| !loaded.warnings.is_empty()) {
+        writeln!(
+            err,
+            "{FAINT}`allow_lints: [NAME]` on a rule or a service, or at the top level, silences a lint there; \
+`gatelatch check --lints` lists them{FAINT:#}"
+        )?;
+    }
     let verdict = verdict(args, result);
     let path = path.display();
     match result {
@@ -144,7 +151,8 @@ fn as_json(args: &Args, (result, probe): (&Outcome, Option<Probe>), out: &mut im
     if let Some(Probe { servers, answering }) = probe {
         answer["probe"] = json!({ "servers": servers, "answering": answering });
     }
-    writeln!(out, "{answer:#}")?;
+    // at once: piece by piece, many problems would be as many system calls
+    out.write_all(format!("{answer:#}\n").as_bytes())?;
     Ok(verdict(args, result))
 }
 

@@ -134,5 +134,5 @@ impl Question<'_> {
 
 /// The mode that counts for a decision.
 fn mode(service: &Service, explanation: &Explanation<'_>) -> Mode {
-    explanation.winner.as_ref().map_or(service.mode, |winner| service.policy.rule(winner.rule).mode)
+    service.mode_of(explanation.winner.as_ref().map(|winner| winner.rule))
 }

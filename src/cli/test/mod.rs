@@ -72,7 +72,8 @@ pub fn run(args: &Args, config: &Path) -> anyhow::Result<ExitCode> {
     }
     match args.format {
         Format::Text => print_text(&rehearsal)?,
-        Format::Json => writeln!(anstream::stdout().lock(), "{:#}", as_json(&rehearsal))?,
+        // at once: piece by piece, many results would be as many system calls
+        Format::Json => anstream::stdout().lock().write_all(format!("{:#}\n", as_json(&rehearsal)).as_bytes())?,
     }
     let report = &rehearsal.report;
     let denied = args.deny == Some(Deny::Untouched) && report.untouched().next().is_some();

@@ -63,7 +63,8 @@ pub enum Streams {
 
 /// Starts to describe a gateway.
 pub fn gateway(services: &str) -> GatewayBuilder {
-    let hash = hash();
+    // each with a salt of its own: hashes that are equal are worth a warning
+    let [rita, carl, gone] = std::array::from_fn(|_| hash());
     GatewayBuilder {
         services: services.to_owned(),
         workers: 2,
@@ -75,9 +76,9 @@ pub fn gateway(services: &str) -> GatewayBuilder {
         more: String::new(),
         users: format!(
             "users:
-  rita: {{ password: \"{hash}\", roles: [recruiter], name: Rita Recruiter, email: rita@example.com }}
-  carl: {{ password: \"{hash}\", roles: [candidate], claims: {{ tenant: acme }} }}
-  gone: {{ password: \"{hash}\", roles: [recruiter], disabled: true }}
+  rita: {{ password: \"{rita}\", roles: [recruiter], name: Rita Recruiter, email: rita@example.com }}
+  carl: {{ password: \"{carl}\", roles: [candidate], claims: {{ tenant: acme }} }}
+  gone: {{ password: \"{gone}\", roles: [recruiter], disabled: true }}
 "
         ),
         upstream: None,
