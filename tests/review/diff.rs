@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use gatelatch::access::{CaseRule, Identity};
 use gatelatch::review::Side;
-use gatelatch::review::diff::{CallerClass, Change, From, Person, Who, compare};
+use gatelatch::review::diff::{Change, ClaimClass, From, Person, Subject, Who, compare};
 use http::Method;
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -65,12 +65,14 @@ fn check(recipes: &(Recipe, Recipe), people: &[Person], strangers: &[Arc<Identit
             let was = outcome(&old, &request, *before, *address);
             let is = outcome(&new, &request, *after, *address);
             let Some(effect) = effect(&was, &is) else { continue };
-            let who = after.or(*before).map(|who| &**who);
             let is_said = |change: &&Change| {
                 change.effect == effect
                     && is_about(change, &request, (&was, &is), &named, fold)
-                    && change.callers.iter().any(|class| is_one(class, who, *address, &request, *person, people))
+                    && [before, after]
+                        .iter()
+                        .any(|who| names(change, who.map(|who| &**who), *address, &request, *person, people))
             };
+            let who = (before, after);
             prop_assert!(
                 changes.iter().any(|change| is_said(&change)),
                 "nothing says that {:?} {} by {:?} from {:?}: {:?} -> {:?}\n{:#?}",
@@ -90,20 +92,29 @@ fn check(recipes: &(Recipe, Recipe), people: &[Person], strangers: &[Arc<Identit
     Ok(())
 }
 
-fn is_one(
-    class: &CallerClass,
+/// Whether the change names this caller.
+fn names(
+    change: &Change,
     who: Option<&Identity>,
     address: Option<IpAddr>,
     request: &Request,
     person: Option<usize>,
     people: &[Person],
 ) -> bool {
-    // whoever changed is spoken of by name, or as one of those for whom everything changes
-    let known = person.is_none_or(|index| people[index].before == people[index].after);
-    match class.who {
+    // whoever changed is spoken of by name, but where the path says who is meant
+    let listed =
+        person.is_none_or(|index| people[index].before == people[index].after || change.affected.contains(&index));
+    change.callers.iter().any(|class| match class.who {
         Who::People { .. } => holds(class, who, address, &request.path, person),
-        Who::Anonymous | Who::Known { .. } => known && holds(class, who, address, &request.path, None),
-    }
+        Who::Anonymous | Who::Known { .. } => {
+            (listed || depends_on_path(&class.who)) && holds(class, who, address, &request.path, None)
+        }
+    })
+}
+
+fn depends_on_path(who: &Who) -> bool {
+    let Who::Known { subject, claims, .. } = who else { return false };
+    matches!(subject, Subject::Segment(_)) || claims.iter().any(|claim| matches!(claim, ClaimClass::Segment(..)))
 }
 
 /// Each caller class of a change has a request that changes so, and the change's own witness is one.

@@ -140,7 +140,7 @@ fn recipe() -> impl Strategy<Value = Recipe> {
 
 /// Two configurations: mostly one, and the same with a few rules or one setting exchanged.
 pub(crate) fn pair() -> impl Strategy<Value = (Recipe, Recipe)> {
-    (recipe(), recipe(), 0..8_u8, rules(), any::<prop::sample::Index>()).prop_map(|(old, other, kind, rules, at)| {
+    (recipe(), recipe(), 0..9_u8, rules(), any::<prop::sample::Index>()).prop_map(|(old, other, kind, rules, at)| {
         let mut new = old.clone();
         let service = at.index(new.services.len());
         let service = &mut new.services[service];
@@ -151,6 +151,7 @@ pub(crate) fn pair() -> impl Strategy<Value = (Recipe, Recipe)> {
             3 => (new.prefix, new.token_path) = (other.prefix, other.token_path),
             4 => service.hosts = other.services[0].hosts.clone(),
             5 => service.strip = other.services[0].strip,
+            6 => new.token_path = !old.token_path,
             _ => service.rules = rules.into_iter().take(2).chain(service.rules.iter().skip(1).cloned()).collect(),
         }
         (old, new)

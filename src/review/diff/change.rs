@@ -24,7 +24,8 @@ pub struct Change {
     pub hosts: BTreeSet<HostClass>,
     /// Which callers; never empty. None of them is a special case of another.
     pub callers: Vec<CallerClass>,
-    /// The users, by their place in the list of people, who are the same in both configurations and whom it affects.
+    /// The users among them, by their place in the list of people. Where one segment of the path stands for a name or
+    /// a claim, it depends on the path who else is; and where there are very many kinds of users, nobody is named.
     pub affected: Vec<usize>,
     /// What decided before.
     pub before: Landing,

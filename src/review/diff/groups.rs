@@ -21,6 +21,8 @@ pub(super) struct Groups {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Key {
     effect: Effect,
+    /// Those whose callers are users who changed stand together.
+    people: Option<Vec<CallerClass>>,
     after: Landing,
     before: Landing,
     callers: Vec<CallerClass>,
@@ -52,7 +54,9 @@ pub(super) struct Place<'p> {
 
 impl Groups {
     pub(super) fn add(&mut self, (before, after): (Landing, Landing), verdict: &Verdict, place: &Place<'_>) {
-        let key = Key { effect: verdict.effect, after, before, callers: verdict.callers.clone() };
+        let callers = verdict.callers.clone();
+        let people = verdict.is_about_people().then(|| callers.clone());
+        let key = Key { effect: verdict.effect, people, after, before, callers };
         let found = self.found.entry(key).or_default().paths.entry(place.method).or_default();
         found.classes.insert(place.class(verdict));
         found.hosts.extend(place.hosts.iter().cloned());

@@ -43,3 +43,8 @@ pub fn compare(old: &Side<'_>, new: &Side<'_>, people: &[Person], progress: &mut
     }
     groups.into_changes(&world)
 }
+
+/// All classes of methods: a change that has all of them is about any method.
+pub fn method_classes(old: &Side<'_>, new: &Side<'_>) -> Vec<MethodClass> {
+    world::method_classes(old, new).into_iter().map(|(class, _)| class).collect()
+}

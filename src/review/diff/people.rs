@@ -46,7 +46,9 @@ impl People {
     /// `is_named` says whether a rule or a literal segment spells the name.
     pub(super) fn new(people: &[Person], claims: &BTreeSet<Box<str>>, is_named: &dyn Fn(&str) -> bool) -> Self {
         let mut classes = BTreeMap::<(Option<Seen>, Option<Seen>), Class>::new();
-        for (index, person) in people.iter().enumerate() {
+        // who could not sign in and still cannot is anonymous
+        let known = |person: &Person| person.before.is_some() || person.after.is_some();
+        for (index, person) in people.iter().enumerate().filter(|(_, person)| known(person)) {
             let see = |identity: &Option<Arc<Identity>>| {
                 identity.as_ref().map(|identity| seen(identity, claims, is_named(&identity.subject)))
             };
@@ -96,10 +98,10 @@ fn prospects<'a>(condition: &'a Condition, who: Option<&'a Identity>) -> Option<
         return Some(Vec::new());
     }
     let who = who?;
-    let has = |role: &Box<str>| who.roles.contains(role);
+    let has = |name: &str| who.roles.iter().any(|role| **role == *name);
     let roles = condition.roles.iter().all(|demand| match demand {
-        RoleMatch::OneOf(roles) => roles.iter().any(has),
-        RoleMatch::All(roles) => roles.iter().all(has),
+        RoleMatch::OneOf(roles) => roles.iter().any(|role| has(role)),
+        RoleMatch::All(roles) => roles.iter().all(|role| has(role)),
     });
     let user = condition.user.iter().all(|user| match user {
         UserMatch::OneOf(users) => users.contains(&who.subject),

@@ -20,7 +20,7 @@ use crate::access::{Caller, Decision, Identity, Rule};
 pub(super) struct Verdict {
     pub(super) effect: Effect,
     pub(super) callers: Vec<CallerClass>,
-    /// Users who are the same in both configurations.
+    /// Users whom it affects.
     pub(super) affected: Vec<usize>,
     /// Segments that have to have this text.
     pub(super) texts: BTreeMap<usize, Box<str>>,
@@ -122,7 +122,8 @@ impl World<'_> {
         found.into_iter().map(|(effect, callers)| verdict(effect, callers, addresses.len())).collect()
     }
 
-    /// The outcome for users who changed, on paths made to measure for them.
+    /// The outcome for users who changed, on paths made to measure for them. Left out is what the rules alone explain:
+    /// there the user is one of many, and named as such.
     fn of_people(&self, request: &Request<'_>) -> Vec<Verdict> {
         let (before, after) = self.rules(request);
         let networks = callers::networks(before, after);
@@ -136,7 +137,9 @@ impl World<'_> {
                 let found = addresses.filter_map(|(address, from)| {
                     let effect =
                         self.fitted(request, &fitting, (class.before.as_ref(), class.after.as_ref()), address)?;
-                    Some((effect, (from, address)))
+                    let as_always = [class.before.as_ref(), class.after.as_ref()]
+                        .map(|who| self.fitted(request, &fitting, (who, who), address));
+                    (!as_always.contains(&Some(effect))).then_some((effect, (from, address)))
                 });
                 let mut effects = BTreeMap::<Effect, Vec<_>>::new();
                 found.for_each(|(effect, place)| effects.entry(effect).or_default().push(place));
@@ -153,19 +156,22 @@ impl World<'_> {
         without_special_cases(verdicts)
     }
 
-    /// Names the users who are the same in both configurations and see a difference.
+    /// Names the users who see a difference that the rules alone explain.
     fn add_affected(&self, request: &Request<'_>, verdicts: &mut [Verdict]) {
         if verdicts.is_empty() {
             return;
         }
         let (before, after) = self.rules(request);
         let addresses = addresses::classes(&callers::networks(before, after));
-        for class in &self.people.unchanged {
+        for class in self.people.unchanged.iter().chain(&self.people.changed) {
+            let (before, after) = (class.before.as_ref(), class.after.as_ref());
             for verdict in &mut *verdicts {
-                let sees = |address| {
-                    self.effect(request, class.before.as_ref(), class.after.as_ref(), address) == Some(verdict.effect)
+                let sees = |who, address| self.effect(request, who, who, address) == Some(verdict.effect);
+                let changes = |address| {
+                    self.effect(request, before, after, address) == Some(verdict.effect)
+                        && (sees(before, address) || sees(after, address))
                 };
-                if addresses.iter().any(|(address, _)| sees(*address)) {
+                if addresses.iter().any(|(address, _)| changes(*address)) {
                     verdict.affected.extend(&class.members);
                 }
             }
@@ -213,6 +219,16 @@ impl World<'_> {
             && self.new.side.land(&new, request.method) == request.after.0;
         let fitted = Request { before: (request.before.0, &old), after: (request.after.0, &new), ..*request };
         if same { self.effect(&fitted, before, after, address) } else { None }
+    }
+}
+
+impl Verdict {
+    /// Whether it is there because of what changed about users.
+    pub(super) fn is_about_people(&self) -> bool {
+        self.callers.iter().all(|class| match class.who {
+            Who::People { .. } => true,
+            Who::Anonymous | Who::Known { .. } => false,
+        })
     }
 }
 

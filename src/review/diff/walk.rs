@@ -72,7 +72,7 @@ impl<'w, 'a> Walk<'w, 'a> {
 
     /// Compares everything at and below a spot. Goes as deep as the longest pattern or mount.
     fn visit(&mut self, spot: &Spot, pieces: &mut Vec<Piece>) {
-        if self.is_alike(spot) {
+        if self.is_alike(spot) && !self.is_token_path(pieces) {
             return;
         }
         self.groups.visited += 1;
@@ -102,6 +102,13 @@ impl<'w, 'a> Walk<'w, 'a> {
             (Some(_), Some(_) | None) | (None, Some(_)) => return false,
         };
         spot.landmarks.is_empty() && spot.steady && spot.pairs.iter().all(|pair| self.world.equal(services, pair.nodes))
+    }
+
+    /// Whether the path is one of `token_paths` on one side only.
+    fn is_token_path(&self, pieces: &[Piece]) -> bool {
+        let path = raw(pieces, "");
+        let is_own = |half: &Half<'_>| half.side.own.token_paths.contains(&path);
+        is_own(&self.world.old) != is_own(&self.world.new)
     }
 
     /// The literals that tell paths apart here.

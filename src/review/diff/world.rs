@@ -23,8 +23,11 @@ pub(super) struct World<'a> {
     pub(super) methods: Vec<(MethodClass, Method)>,
     pub(super) people: People,
     pub(super) memo: Memo,
-    differing: HashMap<(usize, usize, NodeId, NodeId), Rc<[Box<str>]>>,
+    differing: HashMap<(usize, usize, NodeId, NodeId), Texts>,
 }
+
+/// Texts that are worked out once and shared.
+type Texts = Rc<[Box<str>]>;
 
 /// One of them.
 pub(super) struct Half<'a> {
@@ -55,7 +58,7 @@ impl<'a> World<'a> {
             old: half(old),
             new: half(new),
             fresh: Fresh::new(&texts),
-            methods: methods(rules(), old, new),
+            methods: method_classes(old, new),
             people,
             memo: Memo::default(),
             differing: HashMap::new(),
@@ -90,15 +93,15 @@ impl<'a> World<'a> {
     }
 
     /// The literals below both nodes behind which they do not answer alike.
-    pub(super) fn differing(&mut self, (old, new): (usize, usize), (a, b): (NodeId, NodeId)) -> Rc<[Box<str>]> {
+    pub(super) fn differing(&mut self, (old, new): (usize, usize), (a, b): (NodeId, NodeId)) -> Texts {
         if let Some(known) = self.differing.get(&(old, new, a, b)) {
             return Rc::clone(known);
         }
         let (first, second) = (&self.old.trees[old].node(a).literals, &self.new.trees[new].node(b).literals);
-        let differs = |text: &Box<str>| !self.equal((old, new), (first.get(text).copied(), second.get(text).copied()));
+        let differs = |text: &str| !self.equal((old, new), (first.get(text).copied(), second.get(text).copied()));
         let mut texts: Vec<Box<str>> = first.keys().filter(|text| differs(text)).cloned().collect();
         texts.extend(second.keys().filter(|text| !first.contains_key(*text)).cloned());
-        let texts: Rc<[Box<str>]> = texts.into();
+        let texts: Texts = texts.into();
         self.differing.insert((old, new, a, b), Rc::clone(&texts));
         texts
     }
@@ -201,7 +204,8 @@ fn named_methods(rule: &Rule) -> &[Method] {
 
 /// The methods that anything names, and one of the others. `HEAD` goes with `GET` where nothing names it, and is still
 /// a method of its own; `POST` at a token path is the gateway's.
-fn methods<'r>(rules: impl Iterator<Item = &'r Rule>, old: &Side<'_>, new: &Side<'_>) -> Vec<(MethodClass, Method)> {
+pub(super) fn method_classes(old: &Side<'_>, new: &Side<'_>) -> Vec<(MethodClass, Method)> {
+    let rules = services(old, new).flat_map(|service| service.policy.rules());
     let mut named = BTreeMap::new();
     for method in rules.flat_map(named_methods) {
         named.insert(method.as_str().to_owned(), method.clone());

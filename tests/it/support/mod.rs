@@ -3,6 +3,7 @@
 
 mod certs;
 mod client;
+pub mod commands;
 mod gateway;
 mod programs;
 mod raw;
