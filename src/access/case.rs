@@ -14,7 +14,7 @@ pub enum CaseRule {
 
 impl CaseRule {
     /// The form in which two literals are compared.
-    pub(super) fn fold(self, literal: Cow<'_, str>) -> Cow<'_, str> {
+    pub fn fold(self, literal: Cow<'_, str>) -> Cow<'_, str> {
         match self {
             Self::Sensitive => literal,
             Self::Insensitive if is_folded(&literal) => literal,

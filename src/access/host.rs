@@ -56,6 +56,22 @@ impl HostPattern {
         Ok(Self { kind: kind(name.into()) })
     }
 
+    /// Whether a host (lower-case, without port and trailing dot) is one of these.
+    pub fn covers(&self, host: &str) -> bool {
+        match &self.kind {
+            Kind::Exact(name) => ipv6(host).ok().flatten().as_deref().unwrap_or(host) == &**name,
+            Kind::Below(parent) => host.strip_suffix(&**parent).is_some_and(|rest| rest.ends_with('.')),
+        }
+    }
+
+    /// Of `*.jobs.example.com` the host above: `jobs.example.com`; `None` for a single host.
+    pub fn parent(&self) -> Option<&str> {
+        match &self.kind {
+            Kind::Exact(_) => None,
+            Kind::Below(parent) => Some(parent),
+        }
+    }
+
     pub(super) fn kind(&self) -> &Kind {
         &self.kind
     }

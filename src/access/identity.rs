@@ -25,7 +25,7 @@ pub struct Claim {
 }
 
 /// A scalar that a claim holds. Values of different kinds are never equal: `true` is not `"true"`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ClaimValue {
     /// A string.
     Text(Box<str>),

@@ -182,7 +182,7 @@ pub(super) fn is_empty(condition: &Condition) -> bool {
 
 /// Whether the address lies in the network. An IPv4 address is the same in its IPv6 clothes (`::ffff:192.0.2.1`), on
 /// either side; `::/0` holds IPv6 only.
-fn lies_in(address: IpAddr, network: &IpNet) -> bool {
+pub fn lies_in(address: IpAddr, network: &IpNet) -> bool {
     match (address.to_canonical(), network) {
         (IpAddr::V4(v4), IpNet::V6(net)) if is_mapped(net.addr()) && net.prefix_len() >= 96 => {
             net.contains(&v4.to_ipv6_mapped())

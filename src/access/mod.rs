@@ -26,6 +26,7 @@ pub use decision::{Challenge, Decision, Forbid, ForbidReason, MissingRoles, Perm
 pub use explain::{ConditionReport, Explanation, Loss, RuleReport};
 pub use host::{HostError, HostPattern};
 pub use identity::{Claim, ClaimValue, Identity};
+pub use judge::lies_in;
 pub use mount::Mount;
 pub use path::{PathError, PathOptions, RequestPath};
 pub use pattern::{Pattern, PatternError, Segment};

@@ -2,6 +2,7 @@
 
 pub mod check;
 mod demo;
+mod diff;
 mod explain;
 pub mod format;
 pub mod hash;
@@ -9,13 +10,15 @@ pub mod healthcheck;
 pub mod init;
 mod load;
 mod request;
+mod routes;
 mod run;
 mod terminal;
 pub mod test;
+mod view;
 
 pub use request::load_request;
 
-use std::io::Write as _;
+use std::io::{self, Write as _};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -60,6 +63,8 @@ enum Command {
     Check(check::Args),
     Test(test::Args),
     Explain(explain::Args),
+    Routes(routes::Args),
+    Diff(diff::Args),
     Hash(hash::Args),
     Healthcheck(healthcheck::Args),
 }
@@ -69,10 +74,22 @@ pub fn main() -> ExitCode {
     let cli = Cli::parse();
     crate::token::install_crypto();
     run_command(&cli.config, cli.command).unwrap_or_else(|error| {
+        if is_closed_pipe(&error) {
+            return ExitCode::from(CLOSED_PIPE);
+        }
         // nothing is left to do where even this cannot be written
         let _ = writeln!(anstream::stderr().lock(), "error: {error:#}");
         ExitCode::FAILURE
     })
+}
+
+/// What a shell reports of a program that a closed pipe ended (128 + SIGPIPE), as in `gatelatch routes | head`.
+const CLOSED_PIPE: u8 = 141;
+
+/// Whoever reads the output has seen enough; that needs no message.
+fn is_closed_pipe(error: &anyhow::Error) -> bool {
+    let is_closed = |error: &io::Error| error.kind() == io::ErrorKind::BrokenPipe;
+    error.chain().any(|cause| cause.downcast_ref::<io::Error>().is_some_and(is_closed))
 }
 
 fn run_command(config: &Path, command: Command) -> anyhow::Result<ExitCode> {
@@ -83,6 +100,8 @@ fn run_command(config: &Path, command: Command) -> anyhow::Result<ExitCode> {
         Command::Check(args) => check::run(&args, config),
         Command::Test(args) => test::run(&args, config),
         Command::Explain(args) => explain::run(&args, config),
+        Command::Routes(args) => routes::run(&args, config),
+        Command::Diff(args) => diff::run(&args),
         Command::Hash(args) => hash::run(&args),
         Command::Healthcheck(args) => healthcheck::run(&args, || admin_listener(config)),
     }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 /// The floors, from the ground up. An import points to a lower floor, or stays inside its own folder.
 const FLOORS: [&[&str]; 8] = [
     &["access", "ambient"],
-    &["wire", "token", "users", "telemetry"],
+    &["wire", "token", "users", "telemetry", "review"],
     &["upstream", "trial"],
     &["config"],
     &["portal"],
@@ -97,7 +97,7 @@ fn the_decision_core_knows_nothing_else() {
 fn seals_are_made_where_the_check_is() {
     let makers: [(&str, &[&str]); 5] = [
         ("Permit::new(", &["access"]),
-        ("Caller::known(", &["access", "gateway/identify.rs", "trial/who.rs", "cli/explain"]),
+        ("Caller::known(", &["access", "gateway/identify.rs", "trial/who.rs", "cli/explain", "review"]),
         ("Caller::rejected(", &["access", "gateway/identify.rs", "trial/who.rs", "cli/explain"]),
         ("Outbound::prepare(", &["gateway/flow.rs"]),
         ("Outbound::again(", &["upstream/http1", "upstream/http2.rs"]),

@@ -3,6 +3,7 @@
 
 mod certs;
 mod client;
+pub mod commands;
 mod curl;
 pub mod frames;
 mod gateway;

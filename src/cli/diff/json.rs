@@ -1,0 +1,97 @@
+//! The changes for programs, in full.
+
+use serde_json::{Value, json};
+
+use super::Report;
+use super::words::service_of;
+use crate::config::Config;
+use crate::review::diff::{CallerClass, Change, From, Landing, MethodClass, Subject, Who};
+use crate::review::in_words;
+
+pub(super) fn render(report: &Report<'_>) -> String {
+    let changes: Vec<Value> = report.changes.iter().map(|one| change(report, one)).collect();
+    let notices = report
+        .notices
+        .iter()
+        .map(|notice| json!({ "effect": notice.weight.as_str(), "about": notice.about, "what": notice.what }));
+    let notices: Vec<Value> = notices.collect();
+    format!("{:#}\n", json!({ "opens": report.opens(), "changes": changes, "notices": notices }))
+}
+
+fn change(report: &Report<'_>, change: &Change) -> Value {
+    let methods = change.methods.iter().map(|class| match class {
+        MethodClass::Named(method) => json!(method.as_str()),
+        MethodClass::Other => json!("*"),
+    });
+    json!({
+        "effect": change.effect.as_str(),
+        "service": { "before": name(report.old, change.before), "after": name(report.new, change.after) },
+        "hosts": change.hosts.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "methods": methods.collect::<Vec<_>>(),
+        "paths": report.paths(change),
+        "callers": change.callers.iter().map(|class| caller(report, change, class)).collect::<Vec<_>>(),
+        "users": users(report, &change.affected),
+        "before": decision(report.old, change.before),
+        "after": decision(report.new, change.after),
+        "example": {
+            "method": change.witness.method.as_str(),
+            "host": change.witness.host,
+            "path": change.witness.path,
+            "address": change.witness.address.map(|address| address.to_string()),
+        },
+    })
+}
+
+fn name(config: &Config, landing: Landing) -> Value {
+    service_of(landing).map_or(Value::Null, |index| json!(config.services[index].name))
+}
+
+fn users(report: &Report<'_>, people: &[usize]) -> Value {
+    people.iter().map(|index| json!(report.everybody.people[*index].name)).collect()
+}
+
+/// `text` for people, and the parts for programs. Who has more roles or claims is meant as well.
+fn caller(report: &Report<'_>, change: &Change, class: &CallerClass) -> Value {
+    let mut value = match &class.who {
+        Who::Anonymous => json!({ "kind": "anonymous" }),
+        Who::People { people, .. } => json!({ "kind": "user", "users": users(report, people) }),
+        Who::Known { subject, roles, claims } => json!({
+            "kind": "known",
+            "user": match subject {
+                Subject::Named(name) => json!(name),
+                Subject::Anybody | Subject::Segment(_) => Value::Null,
+            },
+            "roles": roles,
+            "claims": claims.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        }),
+    };
+    value["text"] = report.caller(change, class).into();
+    value["from"] = match class.from {
+        From::Anywhere => Value::Null,
+        From::In(_) | From::Elsewhere => class.from.to_string().into(),
+    };
+    value
+}
+
+fn decision(config: &Config, landing: Landing) -> Value {
+    match landing {
+        Landing::Rule(service, id) => {
+            let service = &config.services[service];
+            let Some(rule) = service.policy.rules().get(id.0 as usize) else {
+                return json!({ "allow": "anyone", "mode": "report" });
+            };
+            let origin = service.origins.get(id.0 as usize);
+            json!({
+                "rule": rule.name,
+                "allow": in_words(&rule.requirement),
+                "mode": rule.mode.as_str(),
+                "file": origin.map(|origin| origin.file.display().to_string()),
+                "line": origin.map(|origin| origin.line),
+            })
+        }
+        Landing::NoRule(_) => json!({ "refused": "no rule" }),
+        Landing::Own => json!({ "refused": "own path" }),
+        Landing::NoService => json!({ "refused": "no service" }),
+        Landing::Refused => json!({ "refused": "path" }),
+    }
+}

@@ -1,0 +1,148 @@
+//! `gatelatch diff`: what changes from one configuration to another.
+
+mod json;
+mod markdown;
+mod notices;
+mod people;
+mod text;
+mod words;
+
+use std::collections::HashMap;
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::ValueEnum;
+
+use self::notices::Notice;
+use self::people::Everybody;
+use super::terminal::{Progress, counted};
+use super::view::{self, AtWork};
+use super::{load, terminal};
+use crate::config::{Config, Service};
+use crate::review::diff::{self, Change, MethodClass};
+
+/// Show which requests change from allowed to denied, or back, between two configurations
+///
+/// Worked out from the rules, the services and the users of both, not from samples: a configuration that opens nothing is
+/// said to open nothing. The files that each configuration names count too: users, secrets, `.env`. A change that lets
+/// somebody reach what was out of reach before stands first. Exit code 1 where there is such a change, else 0; 2 where a
+/// configuration does not load.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  gatelatch diff gateway.yaml gateway.new.yaml
+  git worktree add /tmp/before HEAD && gatelatch diff /tmp/before/gateway.yaml gateway.yaml
+  gatelatch diff old/gateway.yaml new/gateway.yaml --format markdown >> \"$GITHUB_STEP_SUMMARY\"")]
+pub(super) struct Args {
+    /// The configuration of before
+    old: PathBuf,
+
+    /// The configuration of now
+    new: PathBuf,
+
+    /// How the changes are printed
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+}
+
+/// How the changes are printed.
+#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+enum Format {
+    /// For people
+    Text,
+    /// For a pull request
+    Markdown,
+    /// For programs; every change in full
+    Json,
+}
+
+/// Everything that is shown, whatever the format.
+struct Report<'a> {
+    args: &'a Args,
+    old: &'a Config,
+    new: &'a Config,
+    everybody: Everybody,
+    /// All classes of methods.
+    methods: Vec<MethodClass>,
+    changes: Vec<Change>,
+    notices: Vec<Notice>,
+}
+
+/// Compares and prints.
+///
+/// # Errors
+/// Where the output cannot be written. A configuration that does not load is shown, and ends with exit code 2.
+pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    let loaded = load::load(&args.old).and_then(|old| Ok((old.config, load::load(&args.new)?.config)));
+    let (old, new) = match loaded {
+        Ok(both) => both,
+        Err(error) => {
+            writeln!(anstream::stderr().lock(), "error: {error:#}")?;
+            return Ok(ExitCode::from(2));
+        }
+    };
+    let report = compare(args, &old, &new);
+    let text = match args.format {
+        Format::Text => text::render(&report, terminal::width()),
+        Format::Markdown => markdown::render(&report),
+        Format::Json => json::render(&report),
+    };
+    anstream::stdout().lock().write_all(text.as_bytes())?;
+    Ok(if report.opens() { ExitCode::from(1) } else { ExitCode::SUCCESS })
+}
+
+fn compare<'a>(args: &'a Args, old: &'a Config, new: &'a Config) -> Report<'a> {
+    let everybody = Everybody::of(old, new);
+    let renamed = renamed(old, new);
+    let known_as = |service: &'a Service| renamed.get(service.name.as_str()).copied().unwrap_or(&service.name);
+    let at_work = [old, new].map(AtWork::of);
+    let before = view::side(old, &at_work[0], |service| &service.name);
+    let after = view::side(new, &at_work[1], known_as);
+    let progress = Progress::start("comparing");
+    let changes = diff::compare(&before, &after, &everybody.people, &mut |paths| {
+        progress.show(|| format!("compared {}", counted(paths, "kind of path")));
+    });
+    let methods = diff::method_classes(&before, &after);
+    drop(progress);
+    let notices = notices::notices(old, new, &everybody, &renamed);
+    Report { args, old, new, everybody, methods, changes, notices }
+}
+
+impl Report<'_> {
+    /// Whether anybody reaches what was out of reach before.
+    fn opens(&self) -> bool {
+        self.changes.iter().any(|change| change.effect.is_opening()) || self.notices.iter().any(Notice::is_opening)
+    }
+
+    /// `2 openings, 1 closing`; `nothing changes`.
+    fn summary(&self) -> String {
+        let opening = self.changes.iter().filter(|change| change.effect.is_opening()).count()
+            + self.notices.iter().filter(|notice| notice.is_opening()).count();
+        let closing = self.changes.iter().filter(|change| !change.effect.is_opening()).count()
+            + self.notices.iter().filter(|notice| notice.is_closing()).count();
+        match (opening, closing) {
+            (0, 0) => "no request is decided differently".to_owned(),
+            (opening, closing) => format!("{}, {}", counted(opening, "opening"), counted(closing, "closing")),
+        }
+    }
+}
+
+/// By the new name the old one of each service that has another name and the same upstream: nothing else of its kind
+/// vanished or appeared.
+fn renamed<'a>(old: &'a Config, new: &'a Config) -> HashMap<&'a str, &'a str> {
+    let only_in = |here: &'a Config, there: &'a Config| -> Vec<&'a Service> {
+        let is_there = |service: &&Service| there.services.iter().any(|other| other.name == service.name);
+        here.services.iter().filter(|service| !is_there(service)).collect()
+    };
+    let (gone, come) = (only_in(old, new), only_in(new, old));
+    let alike = |one: &Service, other: &Service| one.upstream == other.upstream;
+    let mut renamed = HashMap::new();
+    for service in &come {
+        let mut before = gone.iter().filter(|one| alike(one, service));
+        let (Some(first), None) = (before.next(), before.next()) else { continue };
+        if come.iter().filter(|other| alike(first, other)).count() == 1 {
+            renamed.insert(service.name.as_str(), first.name.as_str());
+        }
+    }
+    renamed
+}

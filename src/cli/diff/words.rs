@@ -1,0 +1,187 @@
+//! Changes in words.
+
+use super::Report;
+use crate::access::{Mode, Rule, Segment};
+use crate::cli::view;
+use crate::config::Config;
+use crate::review::diff::{
+    CallerClass, Change, ClaimClass, From, Landing, MethodClass, PathClass, PathPiece, Subject, Who,
+};
+use crate::review::in_words;
+
+impl Report<'_> {
+    /// `GET, POST`; `any method`; `any method but DELETE`. `HEAD` goes without saying where it goes with `GET`.
+    pub(super) fn methods(&self, change: &Change) -> String {
+        let names = |has: &dyn Fn(&MethodClass) -> bool| -> String {
+            let chosen: Vec<String> = self.methods.iter().filter(|class| has(class)).map(ToString::to_string).collect();
+            let with_get = chosen.iter().any(|name| name == "GET");
+            let said = chosen.into_iter().filter(|name| !(with_get && name == "HEAD"));
+            said.collect::<Vec<_>>().join(", ")
+        };
+        if !change.methods.contains(&MethodClass::Other) {
+            return names(&|class| change.methods.contains(class));
+        }
+        match names(&|class| !change.methods.contains(class)).as_str() {
+            "" => "any method".to_owned(),
+            but => format!("any method but {but}"),
+        }
+    }
+
+    /// The paths as patterns, with the names that the rules give their segments.
+    pub(super) fn paths(&self, change: &Change) -> Vec<String> {
+        let rules = [self.rule(self.new, change.after), self.rule(self.old, change.before)];
+        change.paths.iter().map(|class| named(class, rules)).collect()
+    }
+
+    /// The name of the service: `jobs`, or `jobs, before files`.
+    pub(super) fn service(&self, change: &Change) -> String {
+        let name =
+            |config: &Config, landing: Landing| service_of(landing).map(|index| config.services[index].name.clone());
+        match (name(self.old, change.before), name(self.new, change.after)) {
+            (Some(old), Some(new)) if old != new => format!("{new} (before: {old})"),
+            (_, Some(name)) | (Some(name), None) => name,
+            (None, None) => String::new(),
+        }
+    }
+
+    /// The hosts, where the change is about some of them only.
+    pub(super) fn hosts(&self, change: &Change) -> Option<String> {
+        let both = [(self.old, change.before), (self.new, change.after)];
+        let known = both.iter().filter_map(|(config, landing)| {
+            let hosts = config.services[service_of(*landing)?].hosts.iter().map(ToString::to_string);
+            Some(hosts.collect::<std::collections::BTreeSet<_>>())
+        });
+        let known: Vec<_> = known.collect();
+        let hosts: std::collections::BTreeSet<String> = change.hosts.iter().map(ToString::to_string).collect();
+        let all = known.iter().any(|known| *known == hosts || (known.is_empty() && hosts.contains("any other host")));
+        (!all).then(|| hosts.into_iter().collect::<Vec<_>>().join(", "))
+    }
+
+    /// What decides, and where that is written: `authenticated (gateway.yaml:14:9)`.
+    pub(super) fn decided(&self, config: &Config, landing: Landing) -> String {
+        match landing {
+            Landing::Rule(service, id) => {
+                let service = &config.services[service];
+                let Some(rule) = service.policy.rules().get(id.0 as usize) else {
+                    return "no rule: only reported".to_owned();
+                };
+                let reported = if rule.mode == Mode::Report { ", only reported" } else { "" };
+                format!("{}{reported} ({})", in_words(&rule.requirement), view::place(service, id))
+            }
+            Landing::NoRule(_) => "no rule: refused".to_owned(),
+            Landing::Own => "the gateway's own path: not forwarded".to_owned(),
+            Landing::NoService => "no service: 404".to_owned(),
+            Landing::Refused => "the path is refused: 400".to_owned(),
+        }
+    }
+
+    pub(super) fn rule<'c>(&self, config: &'c Config, landing: Landing) -> Option<&'c Rule> {
+        match landing {
+            Landing::Rule(service, id) => config.services[service].policy.rules().get(id.0 as usize),
+            Landing::NoRule(_) | Landing::Own | Landing::NoService | Landing::Refused => None,
+        }
+    }
+
+    /// All callers, joined by `; `.
+    pub(super) fn callers(&self, change: &Change) -> String {
+        let has = |who: &Who, from: From| change.callers.iter().any(|class| class.who == *who && class.from == from);
+        let anybody = Who::Known { subject: Subject::Anybody, roles: [].into(), claims: [].into() };
+        let both = |from: From| has(&anybody, from) && has(&Who::Anonymous, from);
+        let words = change.callers.iter().filter_map(|class| match (both(class.from), &class.who) {
+            (true, Who::Anonymous) => Some(at("anyone".to_owned(), class.from)),
+            (true, who) if *who == anybody => None,
+            (true | false, _) => Some(self.caller(change, class)),
+        });
+        words.collect::<Vec<_>>().join("; ")
+    }
+
+    /// One class of callers: `role admin from 10.0.0.0/8`.
+    pub(super) fn caller(&self, change: &Change, class: &CallerClass) -> String {
+        let who = match &class.who {
+            Who::Anonymous => "anonymous callers".to_owned(),
+            Who::People { people, own } if own.is_empty() => format!("user {}", self.everybody.names(people, 10)),
+            Who::People { people, own } => {
+                let own = own.iter().map(|position| self.segment(change, *position)).collect::<Vec<_>>().join(", ");
+                format!("user {} where {own} is the own name", self.everybody.names(people, 10))
+            }
+            Who::Known { subject, roles, claims } => self.known(change, subject, roles, claims),
+        };
+        at(who, class.from)
+    }
+
+    fn known<'c>(
+        &self,
+        change: &Change,
+        subject: &Subject,
+        roles: impl IntoIterator<Item = &'c Box<str>>,
+        claims: impl IntoIterator<Item = &'c ClaimClass>,
+    ) -> String {
+        let mut parts = match subject {
+            Subject::Anybody => Vec::new(),
+            Subject::Named(name) => vec![format!("user {name}")],
+            Subject::Segment(position) => vec![format!("the user that {} names", self.segment(change, *position))],
+        };
+        let roles: Vec<&str> = roles.into_iter().map(|role| &**role).collect();
+        match roles.as_slice() {
+            [] => {}
+            [one] => parts.push(format!("role {one}")),
+            many => parts.push(format!("roles {}", many.join(" and "))),
+        }
+        parts.extend(claims.into_iter().map(|claim| match claim {
+            ClaimClass::Segment(name, position) => format!("claim {name} = {}", self.segment(change, *position)),
+            ClaimClass::Value(..) => format!("claim {claim}"),
+        }));
+        if parts.is_empty() { "anybody who is signed in".to_owned() } else { parts.join(" with ") }
+    }
+
+    /// The name of a segment: `{id}`.
+    fn segment(&self, change: &Change, position: usize) -> String {
+        let rules = [self.rule(self.new, change.after), self.rule(self.old, change.before)];
+        let name = rules.into_iter().flatten().find_map(|rule| parameter(rule, position));
+        name.map_or_else(|| format!("segment {}", position + 1), |name| format!("{{{name}}}"))
+    }
+}
+
+fn at(who: String, from: From) -> String {
+    match from {
+        From::Anywhere => who,
+        From::In(network) => format!("{who} from {network}"),
+        From::Elsewhere => format!("{who} from elsewhere"),
+    }
+}
+
+pub(super) fn service_of(landing: Landing) -> Option<usize> {
+    match landing {
+        Landing::Rule(service, _) | Landing::NoRule(service) => Some(service),
+        Landing::Own | Landing::NoService | Landing::Refused => None,
+    }
+}
+
+/// A class as a pattern: `/users/{id}/**`.
+fn named(class: &PathClass, rules: [Option<&Rule>; 2]) -> String {
+    let name = |position| rules.into_iter().flatten().find_map(|rule| parameter(rule, position));
+    let mut class = class.clone();
+    let names: Vec<Option<String>> = class
+        .0
+        .iter()
+        .enumerate()
+        .map(|(position, piece)| match piece {
+            PathPiece::Any => name(position).map(|name| format!("{{{name}}}")),
+            PathPiece::Literal(_) | PathPiece::Rest => None,
+        })
+        .collect();
+    if class.0.is_empty() {
+        return "/".to_owned();
+    }
+    let pieces = class.0.drain(..).zip(names);
+    pieces
+        .map(|(piece, name)| name.map_or_else(|| PathClass(vec![piece]).to_string(), |name| format!("/{name}")))
+        .collect()
+}
+
+fn parameter(rule: &Rule, position: usize) -> Option<&str> {
+    match rule.pattern.segments().get(position) {
+        Some(Segment::Parameter(name)) => name.as_deref(),
+        Some(Segment::Literal(_) | Segment::Rest) | None => None,
+    }
+}

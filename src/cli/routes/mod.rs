@@ -1,0 +1,180 @@
+//! `gatelatch routes`: who can do what.
+
+mod html;
+mod json;
+mod markdown;
+mod text;
+
+pub(in crate::cli) use self::markdown::escape as escape_markdown;
+
+use std::io::Write as _;
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::bail;
+use clap::ValueEnum;
+
+use super::{load, terminal};
+use crate::access::Mode;
+use crate::access::{Mount, RuleId};
+use crate::config::{Config, Service};
+use crate::review::{Access, Audience, audiences, condition_in_words, methods_in_words, rows};
+
+/// Show who can do what: rules and roles
+///
+/// One row for each rule, one column for each kind of caller: anonymous callers, those who signed in and have no role,
+/// and those who have one role. Roles are those that rules name and those that users have. The most specific rule that
+/// covers a request decides, so that each row tells the whole truth for the requests that it decides; what no rule covers
+/// is refused.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  gatelatch routes
+  gatelatch routes --service jobs --roles admin,recruiter
+  gatelatch routes --format html > routes.html
+  gatelatch routes --format json | jq '.services[].rules[] | select(.access.anonymous == true)'")]
+pub(super) struct Args {
+    /// How the table is printed
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+
+    /// This service only
+    #[arg(long, value_name = "NAME")]
+    service: Option<String>,
+
+    /// Columns for these roles only
+    #[arg(long, value_name = "ROLES", value_delimiter = ',')]
+    roles: Option<Vec<String>>,
+}
+
+/// How the table is printed.
+#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+enum Format {
+    /// As wide as the terminal
+    Text,
+    /// A table for a wiki or a pull request
+    Markdown,
+    /// For programs
+    Json,
+    /// One page without anything from elsewhere
+    Html,
+}
+
+/// Everything that is shown, whatever the format.
+struct Report<'a> {
+    audiences: Vec<Audience>,
+    services: Vec<ServiceTable<'a>>,
+}
+
+struct ServiceTable<'a> {
+    service: &'a Service,
+    rows: Vec<Line>,
+}
+
+struct Line {
+    rule: RuleId,
+    methods: String,
+    path: String,
+    cells: Vec<Cell>,
+}
+
+/// One answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Cell {
+    Yes,
+    No,
+    /// One entry for each condition of which one must hold.
+    If(Vec<String>),
+}
+
+/// Prints the table.
+///
+/// # Errors
+/// Where the configuration does not load, or names no such service or role.
+pub(super) fn run(args: &Args, path: &Path) -> anyhow::Result<ExitCode> {
+    let config = load::load(path)?.config;
+    let report = report(&config, args)?;
+    let text = match args.format {
+        Format::Text => text::render(&report, terminal::width()),
+        Format::Markdown => markdown::render(&report),
+        Format::Json => json::render(&report),
+        Format::Html => html::render(&report),
+    };
+    anstream::stdout().lock().write_all(text.as_bytes())?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn report<'a>(config: &'a Config, args: &Args) -> anyhow::Result<Report<'a>> {
+    let services: Vec<&Service> =
+        config.services.iter().filter(|one| is_asked(args.service.as_ref(), &one.name)).collect();
+    if services.is_empty() {
+        let known: Vec<_> = config.services.iter().map(|service| format!("`{}`", service.name)).collect();
+        bail!("there is no service `{}`; known: {}", args.service.as_deref().unwrap_or_default(), known.join(", "));
+    }
+    let held = config.directory.users().flat_map(|user| &user.identity.roles).map(|role| &**role);
+    let mut audiences = audiences(config.services.iter().map(|service| &service.policy), held);
+    if let Some(roles) = &args.roles {
+        retain(&mut audiences, roles)?;
+    }
+    let table = |service: &'a Service| ServiceTable { service, rows: lines(service, &audiences) };
+    Ok(Report { services: services.into_iter().map(table).collect(), audiences })
+}
+
+fn is_asked(asked: Option<&String>, name: &str) -> bool {
+    asked.is_none_or(|asked| asked == name)
+}
+
+fn retain(audiences: &mut Vec<Audience>, roles: &[String]) -> anyhow::Result<()> {
+    let is_role = |audience: &Audience, role: &str| matches!(audience, Audience::Role(one) if **one == *role);
+    if let Some(role) = roles.iter().find(|role| !audiences.iter().any(|one| is_role(one, role))) {
+        bail!("no rule names the role `{role}`, and no user has it");
+    }
+    audiences.retain(|one| match one {
+        Audience::Anonymous | Audience::SignedIn => true,
+        Audience::Role(role) => roles.iter().any(|asked| **asked == **role),
+    });
+    Ok(())
+}
+
+fn lines(service: &Service, audiences: &[Audience]) -> Vec<Line> {
+    let line = |row: crate::review::Row| {
+        let rule = service.policy.rule(row.rule);
+        Line {
+            rule: row.rule,
+            methods: methods_in_words(&rule.methods),
+            path: match rule.mode {
+                Mode::Enforce => rule.pattern.source().to_owned(),
+                Mode::Report => format!("{} (only reported)", rule.pattern.source()),
+            },
+            cells: row.cells.iter().map(cell).collect(),
+        }
+    };
+    rows(&service.policy, audiences).into_iter().map(line).collect()
+}
+
+fn cell(access: &Access) -> Cell {
+    match access {
+        Access::Always => Cell::Yes,
+        Access::Never => Cell::No,
+        Access::If(conditions) => Cell::If(conditions.iter().map(condition_in_words).collect()),
+    }
+}
+
+/// The heading of a column.
+fn heading(audience: &Audience) -> &str {
+    match audience {
+        Audience::Anonymous => "anonymous",
+        Audience::SignedIn => "signed in",
+        Audience::Role(role) => role,
+    }
+}
+
+/// Where a service is: `any host, /files`.
+fn whereabouts(service: &Service) -> String {
+    let hosts: Vec<_> = service.hosts.iter().map(ToString::to_string).collect();
+    let hosts = if hosts.is_empty() { "any host".to_owned() } else { hosts.join(", ") };
+    let Service { mount, .. } = service;
+    format!("{hosts}, {}", Mount::source(mount))
+}
+
+const LEGEND: &str = "anonymous: callers who are not known. signed in: callers who are known and have no role; \
+    those who have a role have this as well. A role: callers who have this role and no other.";

@@ -1,0 +1,315 @@
+//! What the witnesses of one class of requests are told by both configurations.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::net::IpAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use http::Method;
+
+use super::super::side::{Arrival, Landing};
+use super::change::{CallerClass, Effect, From, Who};
+use super::classes::{Piece, spell};
+use super::people::{Fitting, fittings};
+use super::world::{Half, World};
+use super::{addresses, callers};
+use crate::access::{Caller, Decision, Identity, Rule};
+
+/// Callers for whom the outcome changes alike, and for which paths of the class.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Verdict {
+    pub(super) effect: Effect,
+    pub(super) callers: Vec<CallerClass>,
+    /// Users whom it affects.
+    pub(super) affected: Vec<usize>,
+    /// Segments that have to have this text.
+    pub(super) texts: BTreeMap<usize, Box<str>>,
+    /// Segments of the witness that are made to measure: those, and the caller's own name.
+    pub(super) fitted: BTreeMap<usize, Box<str>>,
+    /// The address of a caller, where it matters.
+    pub(super) address: Option<IpAddr>,
+}
+
+/// Verdicts by what they depend on: both rules, and the segments that these compare with the caller.
+pub(super) type Memo = HashMap<(Landing, Landing, Vec<(usize, Piece)>), Rc<[Verdict]>>;
+
+/// One class of requests, by its witness.
+pub(super) struct Request<'r> {
+    pub(super) host: &'r str,
+    pub(super) pieces: &'r [Piece],
+    /// What stands behind the pieces in the witness.
+    pub(super) tail: &'r str,
+    pub(super) method: &'r Method,
+    pub(super) before: (Landing, &'r Arrival),
+    pub(super) after: (Landing, &'r Arrival),
+}
+
+impl World<'_> {
+    /// What changes for whom; nothing where neither configuration forwards the request.
+    pub(super) fn judge(&mut self, request: &Request<'_>) -> Rc<[Verdict]> {
+        let (before, after) = (request.before.0, request.after.0);
+        let rules = (self.old.rule(before), self.new.rule(after));
+        if (rules.0.is_none() && rules.1.is_none()) || self.is_steady(before, after) {
+            return Rc::new([]);
+        }
+        let mut compared = callers::compared(rules.0);
+        compared.extend(callers::compared(rules.1));
+        // for somebody in particular, the other segments of the path count as well
+        if !compared.is_empty() && !self.people.changed.is_empty() {
+            return self.verdicts(request).into();
+        }
+        let compared = compared.into_iter().map(|position| (position, request.pieces[position].clone()));
+        let key = (before, after, compared.collect());
+        if let Some(known) = self.memo.get(&key) {
+            return Rc::clone(known);
+        }
+        let verdicts: Rc<[Verdict]> = self.verdicts(request).into();
+        self.memo.insert(key, Rc::clone(&verdicts));
+        verdicts
+    }
+
+    /// Whether both rules ask the same, of everybody.
+    fn is_steady(&self, before: Landing, after: Landing) -> bool {
+        match (before, after) {
+            (Landing::Rule(old, one), Landing::Rule(new, other)) => {
+                let one = self.old.trees[old].ask(one.0 as usize);
+                let other = self.new.trees[new].ask(other.0 as usize);
+                one.number == other.number && !one.touched && !other.touched && !self.moves(old, new)
+            }
+            (
+                Landing::Rule(..) | Landing::NoRule(_) | Landing::Own | Landing::NoService | Landing::Refused,
+                Landing::Rule(..) | Landing::NoRule(_) | Landing::Own | Landing::NoService | Landing::Refused,
+            ) => false,
+        }
+    }
+
+    fn verdicts(&self, request: &Request<'_>) -> Vec<Verdict> {
+        let mut verdicts = self.of_anybody(request);
+        self.add_affected(request, &mut verdicts);
+        verdicts.extend(self.of_people(request));
+        verdicts
+    }
+
+    fn rules(&self, request: &Request<'_>) -> (Option<&Rule>, Option<&Rule>) {
+        (self.old.rule(request.before.0), self.new.rule(request.after.0))
+    }
+
+    fn is_moved(&self, request: &Request<'_>) -> bool {
+        match (request.before.0.service(), request.after.0.service()) {
+            (Some(old), Some(new)) => self.moves(old, new),
+            (Some(_) | None, None) | (None, Some(_)) => false,
+        }
+    }
+
+    /// The outcome for whoever is as little as possible.
+    fn of_anybody(&self, request: &Request<'_>) -> Vec<Verdict> {
+        let (before, after) = self.rules(request);
+        let mut all = callers::candidates(before, after, request.pieces);
+        if self.is_moved(request) {
+            all.extend(callers::admitted_by_both(before, after, request.pieces));
+        }
+        let stranger = self.fresh.user();
+        let addresses = addresses::classes(&callers::networks(before, after));
+        let mut found = BTreeMap::<Effect, BTreeMap<Who, Vec<(From, Option<IpAddr>)>>>::new();
+        for who in all {
+            let identity = callers::identity(&who, request.pieces, &stranger);
+            for (address, from) in &addresses {
+                if let Some(effect) = self.effect(request, identity.as_ref(), identity.as_ref(), *address) {
+                    found.entry(effect).or_default().entry(who.clone()).or_default().push((*from, *address));
+                }
+            }
+        }
+        found.into_iter().map(|(effect, callers)| verdict(effect, callers, addresses.len())).collect()
+    }
+
+    /// The outcome for users who changed, on paths made to measure for them. Left out is what the rules alone explain:
+    /// there the user is one of many, and named as such.
+    fn of_people(&self, request: &Request<'_>) -> Vec<Verdict> {
+        let (before, after) = self.rules(request);
+        let networks = callers::networks(before, after);
+        let mut verdicts = Vec::new();
+        for class in &self.people.changed {
+            let own = class.before.iter().flat_map(|who| fittings(before, who));
+            let fittings: BTreeSet<Fitting> =
+                own.chain(class.after.iter().flat_map(|who| fittings(after, who))).collect();
+            for fitting in fittings {
+                let addresses = addresses::classes(&networks).into_iter();
+                let found = addresses.filter_map(|(address, from)| {
+                    let effect =
+                        self.fitted(request, &fitting, (class.before.as_ref(), class.after.as_ref()), address)?;
+                    let as_always = [class.before.as_ref(), class.after.as_ref()]
+                        .map(|who| self.fitted(request, &fitting, (who, who), address));
+                    (!as_always.contains(&Some(effect))).then_some((effect, (from, address)))
+                });
+                let mut effects = BTreeMap::<Effect, Vec<_>>::new();
+                found.for_each(|(effect, place)| effects.entry(effect).or_default().push(place));
+                let who = Who::People { people: class.members.clone(), own: fitting.own.clone() };
+                let texts = fitting.texts.iter().filter(|(position, _)| !fitting.own.contains(position));
+                let texts: BTreeMap<_, _> = texts.map(|(position, text)| (*position, text.clone())).collect();
+                let all = addresses::classes(&networks).len();
+                verdicts.extend(effects.into_iter().map(|(effect, places)| {
+                    let callers = BTreeMap::from([(who.clone(), places)]);
+                    Verdict { texts: texts.clone(), fitted: fitting.texts.clone(), ..verdict(effect, callers, all) }
+                }));
+            }
+        }
+        without_special_cases(verdicts)
+    }
+
+    /// Names the users who see a difference that the rules alone explain.
+    fn add_affected(&self, request: &Request<'_>, verdicts: &mut [Verdict]) {
+        if verdicts.is_empty() {
+            return;
+        }
+        let (before, after) = self.rules(request);
+        let addresses = addresses::classes(&callers::networks(before, after));
+        for class in self.people.unchanged.iter().chain(&self.people.changed) {
+            let (before, after) = (class.before.as_ref(), class.after.as_ref());
+            for verdict in &mut *verdicts {
+                let sees = |who, address| self.effect(request, who, who, address) == Some(verdict.effect);
+                let changes = |address| {
+                    self.effect(request, before, after, address) == Some(verdict.effect)
+                        && (sees(before, address) || sees(after, address))
+                };
+                if addresses.iter().any(|(address, _)| changes(*address)) {
+                    verdict.affected.extend(&class.members);
+                }
+            }
+        }
+        verdicts.iter_mut().for_each(|verdict| verdict.affected.sort_unstable());
+    }
+
+    /// The change for one caller: as whom the old configuration knows it, and the new one.
+    fn effect(
+        &self,
+        request: &Request<'_>,
+        before: Option<&Arc<Identity>>,
+        after: Option<&Arc<Identity>>,
+        address: Option<IpAddr>,
+    ) -> Option<Effect> {
+        let old = self.old.admits(request.before, request.method, before, address);
+        let new = self.new.admits(request.after, request.method, after, address);
+        match (old, new) {
+            (false, true) => Some(Effect::Opens),
+            (true, false) => Some(Effect::Closes),
+            (true, true) if self.is_moved(request) => Some(Effect::Moves),
+            (true, true) | (false, false) => None,
+        }
+    }
+
+    /// The same on a path of which some segments are replaced; `None` as well where other rules decide over it.
+    fn fitted(
+        &self,
+        request: &Request<'_>,
+        fitting: &Fitting,
+        (before, after): (Option<&Arc<Identity>>, Option<&Arc<Identity>>),
+        address: Option<IpAddr>,
+    ) -> Option<Effect> {
+        if fitting.texts.is_empty() {
+            return self.effect(request, before, after, address);
+        }
+        let text = |(position, piece): (usize, &Piece)| {
+            let text = fitting.texts.get(&position).unwrap_or(&piece.text);
+            format!("/{}", spell(text))
+        };
+        let path = request.pieces.iter().enumerate().map(text).collect::<String>() + request.tail;
+        let old = self.old.side.arrive(request.host, &path, self.old.widest);
+        let new = self.new.side.arrive(request.host, &path, self.new.widest);
+        let same = self.old.side.land(&old, request.method) == request.before.0
+            && self.new.side.land(&new, request.method) == request.after.0;
+        let fitted = Request { before: (request.before.0, &old), after: (request.after.0, &new), ..*request };
+        if same { self.effect(&fitted, before, after, address) } else { None }
+    }
+}
+
+impl Verdict {
+    /// Whether it is there because of what changed about users.
+    pub(super) fn is_about_people(&self) -> bool {
+        self.callers.iter().all(|class| match class.who {
+            Who::People { .. } => true,
+            Who::Anonymous | Who::Known { .. } => false,
+        })
+    }
+}
+
+impl Half<'_> {
+    pub(super) fn rule(&self, landing: Landing) -> Option<&Rule> {
+        match landing {
+            Landing::Rule(service, rule) => Some(self.side.services[service].policy.rule(rule)),
+            Landing::NoRule(_) | Landing::Own | Landing::NoService | Landing::Refused => None,
+        }
+    }
+
+    /// Whether the request is forwarded.
+    fn admits(
+        &self,
+        (landing, arrival): (Landing, &Arrival),
+        method: &Method,
+        who: Option<&Arc<Identity>>,
+        address: Option<IpAddr>,
+    ) -> bool {
+        let (Landing::Rule(service, _), Arrival::Service(_, path)) = (landing, arrival) else { return false };
+        let caller = match who {
+            Some(identity) => Caller::known(Arc::clone(identity), address),
+            None => Caller::anonymous(address),
+        };
+        decides_to_allow(self.side.services[service].policy.decide(method, path, &caller))
+    }
+}
+
+fn decides_to_allow(decision: Decision<'_>) -> bool {
+    match decision {
+        Decision::Allow(_) => true,
+        Decision::Challenge(_) | Decision::Forbid(_) => false,
+    }
+}
+
+/// Joins the addresses of each caller, and leaves out callers that are a special case of another.
+fn verdict(effect: Effect, found: BTreeMap<Who, Vec<(From, Option<IpAddr>)>>, addresses: usize) -> Verdict {
+    let all = found.iter().flat_map(|(who, places)| {
+        let everywhere = places.len() == addresses;
+        let places: Vec<From> = match everywhere {
+            true => vec![From::Anywhere],
+            false => places.iter().map(|(from, _)| *from).collect(),
+        };
+        places.into_iter().map(|from| CallerClass { who: who.clone(), from })
+    });
+    let all: Vec<CallerClass> = all.collect();
+    let is_special = |caller: &&CallerClass| all.iter().any(|other| other != *caller && other.includes(caller));
+    let callers: Vec<CallerClass> = all.iter().filter(|caller| !is_special(caller)).cloned().collect();
+    let places = callers.first().and_then(|caller| found.get(&caller.who));
+    let address = places.and_then(|places| places.first()).and_then(|(_, address)| *address);
+    Verdict { effect, callers, affected: Vec::new(), texts: BTreeMap::new(), fitted: BTreeMap::new(), address }
+}
+
+/// Drops what is said of a path made to measure where the same is said of all paths.
+fn without_special_cases(verdicts: Vec<Verdict>) -> Vec<Verdict> {
+    let general = |caller: &CallerClass, effect: Effect| {
+        let Who::People { people, own } = &caller.who else { return false };
+        !own.is_empty()
+            && verdicts.iter().any(|other| {
+                other.effect == effect
+                    && other.texts.is_empty()
+                    && other.callers.iter().any(|one| {
+                        let at_all = Who::People { people: people.clone(), own: BTreeSet::new() };
+                        one.who == at_all && (one.from == caller.from || one.from == From::Anywhere)
+                    })
+            })
+    };
+    let fixed = |verdict: &Verdict| {
+        !verdict.texts.is_empty()
+            && verdicts.iter().any(|other| {
+                other.effect == verdict.effect && other.texts.is_empty() && other.callers == verdict.callers
+            })
+    };
+    let keep =
+        |verdict: &&Verdict| !fixed(verdict) && !verdict.callers.iter().all(|caller| general(caller, verdict.effect));
+    verdicts.iter().filter(keep).cloned().collect()
+}
+
+impl CallerClass {
+    /// Whether whoever is the other is this one as well.
+    fn includes(&self, other: &Self) -> bool {
+        (self.from == From::Anywhere || self.from == other.from) && callers::includes(&self.who, &other.who)
+    }
+}

@@ -1,0 +1,232 @@
+//! Both configurations side by side, and everything that is worked out once for all requests.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::rc::Rc;
+
+use http::Method;
+
+use super::super::{Side, SideService};
+use super::callers::conditions;
+use super::change::MethodClass;
+use super::classes::fold;
+use super::forest::{Interner, NodeId, PatternTree};
+use super::people::{People, Person};
+use super::verdicts::Memo;
+use crate::access::{CaseRule, ClaimValue, Expected, Methods, PathOptions, Rule, Segment, UserMatch};
+
+/// Both configurations.
+pub(super) struct World<'a> {
+    pub(super) old: Half<'a>,
+    pub(super) new: Half<'a>,
+    pub(super) fresh: Fresh,
+    /// Each class of methods, with one that stands for it.
+    pub(super) methods: Vec<(MethodClass, Method)>,
+    pub(super) people: People,
+    pub(super) memo: Memo,
+    differing: HashMap<(usize, usize, NodeId, NodeId), Texts>,
+}
+
+/// Texts that are worked out once and shared.
+type Texts = Rc<[Box<str>]>;
+
+/// One of them.
+pub(super) struct Half<'a> {
+    pub(super) side: &'a Side<'a>,
+    pub(super) trees: Vec<PatternTree>,
+    pub(super) widest: PathOptions,
+}
+
+/// Texts that nothing in either configuration spells.
+#[derive(Clone, Debug)]
+pub(super) struct Fresh(String);
+
+impl<'a> World<'a> {
+    pub(super) fn new(old: &'a Side<'a>, new: &'a Side<'a>, people: &[Person]) -> Self {
+        let rules = || services(old, new).flat_map(|service| service.policy.rules());
+        let texts = texts(old, new, people);
+        let named: BTreeSet<Box<str>> = rules().flat_map(names).map(|name| fold(&name)).collect();
+        let claims = rules().flat_map(|rule| conditions(Some(rule))).flat_map(|one| &one.claims);
+        let claims = claims.map(|claim| claim.name.clone()).collect();
+        let people = People::new(people, &claims, &|name| named.contains(&fold(name)));
+        let mut interner = Interner::default();
+        let mut half = |side: &'a Side<'a>| {
+            let touches = |rule: &Rule| people.touch(rule);
+            let tree = |service: &SideService<'_>| PatternTree::new(service.policy, &mut interner, &touches);
+            Half { side, trees: side.services.iter().map(tree).collect(), widest: side.widest() }
+        };
+        Self {
+            old: half(old),
+            new: half(new),
+            fresh: Fresh::new(&texts),
+            methods: method_classes(old, new),
+            people,
+            memo: Memo::default(),
+            differing: HashMap::new(),
+        }
+    }
+
+    /// Whether a request that goes to the first service before and to the second now reaches another place.
+    pub(super) fn moves(&self, old: usize, new: usize) -> bool {
+        let (old, new) = (&self.old.side.services[old], &self.new.side.services[new]);
+        let stripped = |service: &SideService<'_>| -> Option<Vec<String>> {
+            service.strip_path.then(|| service.mount.segments().map(str::to_owned).collect())
+        };
+        old.known_as != new.known_as || stripped(old) != stripped(new)
+    }
+
+    /// Whether both services read patterns and paths alike and stand for the same place.
+    pub(super) fn alike(&self, old: usize, new: usize) -> bool {
+        let (first, second) = (&self.old.side.services[old], &self.new.side.services[new]);
+        first.policy.case() == second.policy.case() && first.paths == second.paths && !self.moves(old, new)
+    }
+
+    /// Whether both subtrees answer alike, for the users who changed as well.
+    pub(super) fn equal(&self, (old, new): (usize, usize), (a, b): (Option<NodeId>, Option<NodeId>)) -> bool {
+        match (a, b) {
+            (None, None) => true,
+            (Some(a), Some(b)) => {
+                let (a, b) = (self.old.trees[old].node(a), self.new.trees[new].node(b));
+                a.whole == b.whole && !a.touched && !b.touched
+            }
+            (Some(_), None) | (None, Some(_)) => false,
+        }
+    }
+
+    /// The literals below both nodes behind which they do not answer alike.
+    pub(super) fn differing(&mut self, (old, new): (usize, usize), (a, b): (NodeId, NodeId)) -> Texts {
+        if let Some(known) = self.differing.get(&(old, new, a, b)) {
+            return Rc::clone(known);
+        }
+        let (first, second) = (&self.old.trees[old].node(a).literals, &self.new.trees[new].node(b).literals);
+        let differs = |text: &str| !self.equal((old, new), (first.get(text).copied(), second.get(text).copied()));
+        let mut texts: Vec<Box<str>> = first.keys().filter(|text| differs(text)).cloned().collect();
+        texts.extend(second.keys().filter(|text| !first.contains_key(*text)).cloned());
+        let texts: Texts = texts.into();
+        self.differing.insert((old, new, a, b), Rc::clone(&texts));
+        texts
+    }
+}
+
+impl Fresh {
+    /// Longer and longer, until nothing begins like it.
+    fn new(texts: &BTreeSet<Box<str>>) -> Self {
+        let mut word = "other".to_owned();
+        while texts.range(Box::from(word.as_str())..).next().is_some_and(|text| text.starts_with(&word)) {
+            word.push('x');
+        }
+        Self(word)
+    }
+
+    /// A segment, another one at each depth.
+    pub(super) fn segment(&self, depth: usize) -> Box<str> {
+        format!("{}{depth}", self.0).into()
+    }
+
+    /// A host name of one label.
+    pub(super) fn host(&self) -> &str {
+        &self.0
+    }
+
+    /// The name of a user.
+    pub(super) fn user(&self) -> String {
+        format!("{}-user", self.0)
+    }
+
+    /// A method.
+    fn method(&self) -> Method {
+        let name = self.0.to_ascii_uppercase();
+        Method::from_bytes(name.as_bytes()).expect("upper-case letters are a method")
+    }
+}
+
+fn services<'s>(old: &'s Side<'_>, new: &'s Side<'_>) -> impl Iterator<Item = &'s SideService<'s>> {
+    old.services.iter().chain(&new.services)
+}
+
+/// Every text that a host, a segment, a user or a claim is compared with; folded.
+fn texts(old: &Side<'_>, new: &Side<'_>, people: &[Person]) -> BTreeSet<Box<str>> {
+    let mut texts = BTreeSet::new();
+    for side in [old, new] {
+        let own = side.own.token_paths.iter().map(String::as_str).chain([side.own.prefix]);
+        texts.extend(own.flat_map(|path| path.split('/')).map(fold));
+    }
+    for service in services(old, new) {
+        texts.extend(service.hosts.iter().flat_map(|host| host.to_string().split('.').map(fold).collect::<Vec<_>>()));
+        texts.extend(service.mount.segments().map(fold));
+        for rule in service.policy.rules() {
+            texts.extend(names(rule).map(|text| fold(&text)));
+            texts.extend(claim_texts(rule).map(fold));
+            texts.extend(named_methods(rule).iter().map(|method| fold(method.as_str())));
+        }
+    }
+    for identity in people.iter().flat_map(|person| person.before.iter().chain(&person.after)) {
+        texts.insert(fold(&identity.subject));
+        let values = identity.claims.iter().flat_map(|claim| &claim.values);
+        texts.extend(values.filter_map(text_of).map(fold));
+    }
+    texts
+}
+
+/// The users that a rule names, and the literals of its pattern, which are compared with users.
+fn names(rule: &Rule) -> impl Iterator<Item = Box<str>> {
+    let users = conditions(Some(rule)).iter().filter_map(|condition| match &condition.user {
+        Some(UserMatch::OneOf(users)) => Some(users),
+        Some(UserMatch::Parameter(_)) | None => None,
+    });
+    let literals = rule.pattern.segments().iter().filter_map(|segment| match segment {
+        Segment::Literal(text) => Some(text),
+        Segment::Parameter(_) | Segment::Rest => None,
+    });
+    users.flatten().chain(literals).cloned()
+}
+
+fn claim_texts(rule: &Rule) -> impl Iterator<Item = &str> {
+    let claims = conditions(Some(rule)).iter().flat_map(|condition| &condition.claims);
+    claims.filter_map(|claim| match &claim.expected {
+        Expected::Value(value) => text_of(value),
+        Expected::Parameter(_) => None,
+    })
+}
+
+fn text_of(value: &ClaimValue) -> Option<&str> {
+    match value {
+        ClaimValue::Text(text) => Some(text),
+        ClaimValue::Integer(_) | ClaimValue::Boolean(_) => None,
+    }
+}
+
+fn named_methods(rule: &Rule) -> &[Method] {
+    match &rule.methods {
+        Methods::All => &[],
+        Methods::Only(methods) => methods,
+    }
+}
+
+/// The methods that anything names, and one of the others. `HEAD` goes with `GET` where nothing names it, and is still
+/// a method of its own; `POST` at a token path is the gateway's.
+pub(super) fn method_classes(old: &Side<'_>, new: &Side<'_>) -> Vec<(MethodClass, Method)> {
+    let rules = services(old, new).flat_map(|service| service.policy.rules());
+    let mut named = BTreeMap::new();
+    for method in rules.flat_map(named_methods) {
+        named.insert(method.as_str().to_owned(), method.clone());
+        if method == Method::GET {
+            named.insert("HEAD".to_owned(), Method::HEAD);
+        }
+    }
+    if !old.own.token_paths.is_empty() || !new.own.token_paths.is_empty() {
+        named.insert("POST".to_owned(), Method::POST);
+    }
+    let mut names: BTreeSet<Box<str>> = named.keys().map(|name| fold(name)).collect();
+    names.insert("other".into());
+    let other = if named.contains_key("OTHER") { Fresh::new(&names).method() } else { Fresh("other".into()).method() };
+    let mut methods: Vec<_> = named.into_values().map(|method| (MethodClass::Named(method.clone()), method)).collect();
+    methods.push((MethodClass::Other, other));
+    methods
+}
+
+impl Half<'_> {
+    /// Whether letter case counts for a service.
+    pub(super) fn case(&self, service: usize) -> CaseRule {
+        self.trees[service].case
+    }
+}
