@@ -24,7 +24,8 @@ pub(super) struct Case {
     pub(super) who: Who,
     pub(super) expected: Verdict,
     pub(super) origin: Origin,
-    pub(super) request_span: Span,
+    /// The request as it stands in the file, in backticks: what a variable brings in may be a secret.
+    pub(super) written: (String, Span),
     pub(super) subject_span: Span,
 }
 
@@ -114,13 +115,10 @@ fn ask(case: &Case, subject: &Subject, stage: &Stage<'_>, (config, places): (&Co
     }
     let reason = if outcome.reason.is_empty() { String::new() } else { format!(" ({})", outcome.reason) };
     let message = format!(
-        "`{}` by {}: expected `{}`, got `{}`{reason}",
-        shown(&case.request.to_string()),
-        subject.name,
-        case.expected,
-        outcome.verdict
+        "{} by {}: expected `{}`, got `{}`{reason}",
+        case.written.0, subject.name, case.expected, outcome.verdict
     );
-    let finding = Finding::error(Code::FailedTest, case.request_span, message.clone());
+    let finding = Finding::error(Code::FailedTest, case.written.1, message.clone());
     let finding = match stage.find(&case.request) {
         Ok(Place::Service(index, target)) if !places.is_empty() => {
             let policy = &config.services[index].policy;
@@ -175,14 +173,15 @@ fn explain(
 
 impl Case {
     fn result(&self, caller: String, outcome: Option<&Outcome>, failure: Option<String>) -> TestResult {
+        let request = self.written.0.trim_matches('`').to_owned();
         let name = match self.name.as_str() {
-            "" => format!("{} by {caller} is {}", self.request, self.expected),
+            "" => format!("{request} by {caller} is {}", self.expected),
             name => name.to_owned(),
         };
         TestResult {
             name,
             origin: self.origin.clone(),
-            request: self.request.to_string(),
+            request,
             caller,
             expected: self.expected,
             got: outcome.map(|outcome| outcome.verdict),

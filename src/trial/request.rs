@@ -83,14 +83,27 @@ impl fmt::Display for Request {
     }
 }
 
+impl RequestError {
+    /// What to write instead, without what was written.
+    pub fn help(&self) -> &'static str {
+        match self {
+            Self::Words => "write `GET /jobs`",
+            Self::Method(_) => "write a method such as `GET`",
+            Self::Url(_) => "write `/jobs` or `https://example.com/jobs`",
+            Self::Host(_) => "write a host such as `example.com` or `example.com:8080`",
+        }
+    }
+}
+
 impl fmt::Display for RequestError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Words => f.write_str("not a method and a URL; write `GET /jobs`"),
-            Self::Method(text) => write!(f, "`{text}` is no method; write one such as `GET`"),
-            Self::Url(text) => write!(f, "`{text}` is no path and no URL; write `/jobs` or `https://example.com/jobs`"),
-            Self::Host(text) => write!(f, "`{text}` is no host; write `example.com` or `example.com:8080`"),
+            Self::Words => f.write_str("not a method and a URL")?,
+            Self::Method(text) => write!(f, "`{text}` is no method")?,
+            Self::Url(text) => write!(f, "`{text}` is no path and no URL")?,
+            Self::Host(text) => write!(f, "`{text}` is no host")?,
         }
+        write!(f, "; {}", self.help())
     }
 }
 

@@ -100,6 +100,10 @@ fn broken_configurations_show_none() {
         "server: { listen: '${SECRET}', workers: '${SECRET}', timeouts: { body: '${SECRET}' } }",
         "services: { app: { upstream: '${SECRET}', path: /a, hosts: ['${SECRET} x'] } }",
         "auth: { token: { secret: '${MISSING:-hunter2}' } }",
+        "tests: [{ request: 'GET http://me:hunter2@a/', expect: allowed }]",
+        "tests: [{ request: 'GET ftp://me:hunter2@a/', expect: allowed }, { request: '${SECRET}', expect: '${SECRET}' }]",
+        "allow_lints: ['${SECRET}']",
+        "services: { app: { mode: '${SECRET}' } }",
     ] {
         let case = Case::of(gateway, "users: {}");
         assert_silent(&output(&case), gateway);

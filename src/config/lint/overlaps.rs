@@ -107,9 +107,19 @@ fn names_a_subtree(rules: &Rules<'_>, rule: &Rule) -> bool {
     rule.pattern.segments().iter().skip(mount).any(|segment| matches!(segment, Segment::Literal(_)))
 }
 
-/// Whether one is `P/**` to the other's `P`. It encloses it already, so that their lengths tell.
+/// Whether one is `P/**` to the other's `P`; where case does not count, a doubtful pair is not warned of.
 fn is_tree_of(tree: &Rule, path: &Rule) -> bool {
-    tree.pattern.segments().len() == path.pattern.segments().len() + 1
+    let alike = |(one, other): (&Segment, &Segment)| match (one, other) {
+        (Segment::Literal(one), Segment::Literal(other)) => one == other,
+        (Segment::Parameter(_), Segment::Parameter(_)) => true,
+        (Segment::Literal(_) | Segment::Parameter(_) | Segment::Rest, _) => false,
+    };
+    match tree.pattern.segments() {
+        [prefix @ .., Segment::Rest] => {
+            prefix.len() == path.pattern.segments().len() && prefix.iter().zip(path.pattern.segments()).all(alike)
+        }
+        _ => false,
+    }
 }
 
 /// Whether the pattern ends with a name that looks like a folder's, under which no rule says anything.

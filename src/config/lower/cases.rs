@@ -6,8 +6,6 @@ use super::users::user_claims;
 use super::{label, roles};
 use crate::access::Claim;
 use crate::config::cases::Case;
-use crate::config::code::Code;
-use crate::config::finding::Finding;
 use crate::config::reader::Reader;
 use crate::config::section::Section;
 use crate::config::yaml::{Entry, Node, Value};
@@ -37,7 +35,7 @@ fn case(entry: Entry, roles_claim: &str, reader: &mut Reader<'_>) -> Option<Case
     let mut section = Section::new(span, reader.section(entry)?.into_entries());
     let name = section.take("name").map(|entry| label(&entry, reader));
     let request = section.require(reader, "request", "POST /jobs");
-    let request_span = request.as_ref().map(|entry| entry.node.span);
+    let written = request.as_ref().map(|entry| (reader.written(entry), entry.node.span));
     let request = request.and_then(|entry| request_of(&entry, reader));
     let subject = section.take("as");
     let subject_span = subject.as_ref().map(|entry| entry.node.span);
@@ -51,7 +49,7 @@ fn case(entry: Entry, roles_claim: &str, reader: &mut Reader<'_>) -> Option<Case
         who: who?,
         expected: expected?,
         origin: reader.origin(span),
-        request_span: request_span?,
+        written: written?,
         subject_span: subject_span.unwrap_or(span),
     })
 }
@@ -62,7 +60,8 @@ fn request_of(entry: &Entry, reader: &mut Reader<'_>) -> Option<Request> {
         Ok(request) => return Some(request),
         Err(error) => error,
     };
-    reader.report(Finding::error(Code::InvalidValue, entry.node.span, format!("not a request: {error}")));
+    // the text with its variables replaced is not for messages
+    reader.invalid(entry, "a method and a URL", error.help().to_owned());
     None
 }
 

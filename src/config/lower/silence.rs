@@ -5,7 +5,6 @@ use crate::config::code::Code;
 use crate::config::finding::{Finding, did_you_mean};
 use crate::config::lint::LINTS;
 use crate::config::reader::Reader;
-use crate::config::shown::shown;
 use crate::config::span::Span;
 use crate::config::yaml::Entry;
 
@@ -24,7 +23,7 @@ fn lint(item: &Entry, reader: &mut Reader<'_>) -> Option<Code> {
     let names = || LINTS.iter().map(|(code, _)| code.as_str());
     let found = LINTS.iter().find(|(code, _)| code.as_str() == text).map(|(code, _)| *code);
     if found.is_none() {
-        let message = format!("`{}` is not the name of a lint", shown(&text));
+        let message = format!("{} is not the name of a lint", reader.written(item));
         let help = did_you_mean(&text, names()).unwrap_or_else(|| "`gatelatch check --lints` lists them".to_owned());
         reader.report(Finding::error(Code::InvalidValue, item.node.span, message).help(help));
     }
