@@ -8,13 +8,16 @@ use http::HeaderValue;
 
 use super::balance::Balancer;
 use super::error::ForwardError;
-use super::exchange::{Failed, Sent, Use};
+use super::exchange::{Again, Failed, Sent, Use};
 use super::outbound::Outbound;
 use super::roster::Roster;
 use super::server::{Means, Reuse, Server};
 use super::settings::HostHeader;
 use super::state::{Condition, Load};
 use crate::telemetry::metrics::ServerMetrics;
+
+/// Connections that may turn out to have ended, in one attempt.
+const ENDED_CONNECTIONS: u32 = 8;
 
 /// The upstream of one service, as one worker reaches it.
 pub struct Upstream {
@@ -93,8 +96,10 @@ impl Upstream {
             };
             error = failed.error;
             match failed.again {
-                Some(again) if tries_left > 0 => outbound = again,
-                Some(_) | None => return Forwarded { server, outcome: Err(error) },
+                Again::Harmless(again) | Again::Unsent(again) if tries_left > 0 => outbound = again,
+                Again::Harmless(_) | Again::Unsent(_) | Again::Never => {
+                    return Forwarded { server, outcome: Err(error) };
+                }
             }
             tries_left -= 1;
             reuse = Reuse::Shunned;
@@ -108,11 +113,26 @@ impl Upstream {
             outbound.set_host(host);
         }
         seat.metrics.request();
-        let outcome = seat.server.send(outbound, reuse, self.take_on(index)).await;
+        let outcome = self.attempt(index, outbound, reuse).await;
         if self.seats.len() > 1 {
             self.learn(index, &outcome);
         }
         outcome
+    }
+
+    /// One attempt: connections that had ended before anything was sent do not count. A server may end them after a few
+    /// requests each, and many requests at once meet several such.
+    async fn attempt(&self, index: usize, mut outbound: Outbound, mut reuse: Reuse) -> Result<Sent, Failed> {
+        let mut ended = 0;
+        loop {
+            let outcome = self.seats[index].server.send(outbound, reuse, self.take_on(index)).await;
+            match outcome {
+                Err(Failed { again: Again::Unsent(unsent), .. }) if ended < ENDED_CONNECTIONS => outbound = unsent,
+                outcome => return outcome,
+            }
+            ended += 1;
+            reuse = Reuse::Shunned;
+        }
     }
 
     fn take_on(&self, index: usize) -> Option<Load> {

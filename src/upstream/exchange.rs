@@ -44,12 +44,36 @@ pub(super) enum Use {
     Further,
 }
 
+/// Whether a failed request may be sent again.
+pub(super) enum Again {
+    /// It may have had an effect.
+    Never,
+    /// It cannot have had one, or a second one is none.
+    Harmless(Outbound),
+    /// Nothing of it was sent: the kept connection had ended by itself before. That was no attempt yet.
+    Unsent(Outbound),
+}
+
 /// A failed attempt, with the request where it may be sent again.
 pub(super) struct Failed {
     pub(super) error: ForwardError,
-    pub(super) again: Option<Outbound>,
+    pub(super) again: Again,
     /// Whether it came over a kept connection, which says little about the server.
     pub(super) used: Use,
+}
+
+impl Again {
+    pub(super) fn of_spare(spare: Option<Outbound>) -> Self {
+        spare.map_or(Self::Never, Self::Harmless)
+    }
+
+    /// Of a request that comes back as it was.
+    pub(super) fn of_unsent(unsent: Outbound, used: Use) -> Self {
+        match used {
+            Use::First => Self::Harmless(unsent),
+            Use::Further => Self::Unsent(unsent),
+        }
+    }
 }
 
 /// Waits for something until a deadline has passed; then there is `None`.

@@ -16,7 +16,7 @@ use tokio::task::AbortHandle;
 
 use super::body::RequestBody;
 use super::error::ForwardError;
-use super::exchange::{Failed, Sent, Switched, Use, settled, within};
+use super::exchange::{Again, Failed, Sent, Switched, Use, settled, within};
 use super::outbound::Outbound;
 use super::server::{self, Server};
 use super::state::Load;
@@ -165,14 +165,16 @@ impl Lease {
             ask_to_switch(request.headers_mut(), protocol);
             self.connection_mut().fate = Fate::Closed;
         }
-        let given_up = |error| Failed { error, again: None, used };
+        let given_up = |error| Failed { error, again: Again::Never, used };
         match self.send(request).await {
             Ok(response) if response.status() == StatusCode::SWITCHING_PROTOCOLS => {
                 self.switch(response, upgrade, load).await.map(Sent::Switched).map_err(given_up)
             }
             Ok(response) => settled(response, server::Lease::http1(self, load)).map(Sent::Answer).map_err(given_up),
-            Err((error, Some(unsent))) => Err(Failed { error, again: Some(Outbound::again(unsent, upgrade)), used }),
-            Err((error @ ForwardError::Closed(_), None)) => Err(Failed { error, again: spare, used }),
+            Err((error, Some(unsent))) => {
+                Err(Failed { error, again: Again::of_unsent(Outbound::again(unsent, upgrade), used), used })
+            }
+            Err((error @ ForwardError::Closed(_), None)) => Err(Failed { error, again: Again::of_spare(spare), used }),
             Err((error, None)) => Err(given_up(error)),
         }
     }

@@ -17,7 +17,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 
 use super::body::RequestBody;
 use super::error::ForwardError;
-use super::exchange::{Failed, Sent, Use, settled, within};
+use super::exchange::{Again, Failed, Sent, Use, settled, within};
 use super::outbound::Outbound;
 use super::rewrite;
 use super::server::{self, Means, Server};
@@ -174,16 +174,16 @@ impl Lease {
         // a first exchange may be refused as well: what the server can take, it says only later
         let spare = outbound.spare();
         let (mut request, upgrade) = outbound.into_parts();
-        let given_up = |error| Failed { error, again: None, used };
+        let given_up = |error| Failed { error, again: Again::Never, used };
         rewrite::for_http2(&mut request, server.scheme()).map_err(given_up)?;
         match self.send(request, server).await {
             Ok(response) => settled(response, server::Lease::http2(self, load)).map(Sent::Answer).map_err(given_up),
             Err((error, Some(mut unsent))) => {
                 rewrite::for_http1(&mut unsent);
-                Err(Failed { error, again: Some(Outbound::again(unsent, upgrade)), used })
+                Err(Failed { error, again: Again::of_unsent(Outbound::again(unsent, upgrade), used), used })
             }
             Err((ForwardError::Closed(error), None)) if used == Use::Further || was_not_processed(&error) => {
-                Err(Failed { error: ForwardError::Closed(error), again: spare, used })
+                Err(Failed { error: ForwardError::Closed(error), again: Again::of_spare(spare), used })
             }
             Err((error, None)) => Err(given_up(error)),
         }

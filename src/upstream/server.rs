@@ -9,7 +9,7 @@ use http::uri::Scheme;
 
 use super::connect::{Connector, Route};
 use super::error::ForwardError;
-use super::exchange::{Failed, Sent, Use};
+use super::exchange::{Again, Failed, Sent, Use};
 use super::opening::Gate;
 use super::origin::{Origin, Speaks};
 use super::outbound::Outbound;
@@ -106,7 +106,7 @@ impl Server {
         match self.checkout(&outbound, reuse).await {
             Ok((Carrier::Http1(lease), used)) => lease.exchange(outbound, used, load).await,
             Ok((Carrier::Http2(lease), used)) => lease.exchange(outbound, used, self, load).await,
-            Err(error) => Err(Failed { error, again: Some(outbound), used: Use::First }),
+            Err(error) => Err(Failed { error, again: Again::Harmless(outbound), used: Use::First }),
         }
     }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, RwLock};
 
 use crate::support::{Connection, Gateway, GatewayBuilder, RawUpstream, Stoppable, Upstream, gateway, get, ok, until};
 
@@ -96,12 +96,14 @@ fn a_server_that_goes_and_comes_back_costs_no_request() {
     let (mut one, two) = (Stoppable::start("one"), Stoppable::start("two"));
     let gateway = before(&[one.address, two.address], "").workers(2).start();
     let (address, over) = (gateway.address, Arc::new(AtomicBool::new(false)));
+    let going_on = Arc::new(RwLock::new(()));
     let clients: Vec<_> = (0..4)
         .map(|_| {
-            let over = Arc::clone(&over);
+            let (over, going_on) = (Arc::clone(&over), Arc::clone(&going_on));
             std::thread::spawn(move || {
                 let mut client = Connection::open(address);
                 while !over.load(Ordering::SeqCst) {
+                    let _going_on = going_on.read().unwrap();
                     let answer = client.write("GET /a HTTP/1.1\r\nHost: a\r\n\r\n").read();
                     assert_eq!(answer.status, 200, "{answer:?}");
                 }
@@ -117,7 +119,10 @@ fn a_server_that_goes_and_comes_back_costs_no_request() {
     more(&two);
     assert_eq!(gateway.named_event("server_down")["server"], one.address.to_string());
     one.restart();
+    // its rest is long, and other tests need the processor too
+    let pause = going_on.write().unwrap();
     assert_eq!(gateway.named_event("server_up")["server"], one.address.to_string());
+    drop(pause);
     more(&one);
     over.store(true, Ordering::SeqCst);
     clients.into_iter().for_each(|client| client.join().unwrap());

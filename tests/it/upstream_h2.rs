@@ -1,10 +1,13 @@
 //! Upstreams that speak HTTP/2.
 
+use std::future::poll_fn;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::task::Poll;
 
 use bytes::Bytes;
 use http::{Response, Version};
+use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 use tokio::sync::mpsc::UnboundedSender;
 
@@ -166,6 +169,37 @@ fn a_connection_that_goes_away_is_replaced() {
     }
 }
 
+/// A server that tells each connection to go away while it answers its first request, which it never ends.
+fn going_away() -> RawUpstream {
+    serving(|stream| async move {
+        let mut connection = h2::server::handshake(stream).await.unwrap();
+        let (_, mut respond) = connection.accept().await.unwrap().unwrap();
+        let mut body = respond.send_response(Response::new(()), false).unwrap();
+        connection.graceful_shutdown();
+        // one turn writes what is ready: the word comes before the piece
+        poll_fn(|cx| Poll::Ready(connection.poll_accept(cx).is_ready())).await;
+        body.send_data("piece".into(), false).unwrap();
+        while connection.accept().await.is_some() {}
+    })
+}
+
+/// Nothing was sent over the connection that had ended, so this is no second attempt.
+#[test]
+fn a_connection_that_goes_away_costs_no_retry() {
+    let upstream = going_away();
+    let services = OPEN.replace("] }\n    rules", "], retries: 0 }\n    rules");
+    let gateway = gateway(&services).upstream(upstream.address).workers(1).start();
+    let mut clients = Vec::new();
+    for number in 1..=3 {
+        let mut client = Connection::open(gateway.address);
+        let head = client.write("POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhi").read_head().unwrap();
+        assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
+        assert_eq!(client.read_chunk(), "piece");
+        assert_eq!(upstream.accepted(), number);
+        clients.push(client);
+    }
+}
+
 #[test]
 fn what_runs_on_a_connection_that_goes_away_runs_to_its_end() {
     let (senders, upstream) = streaming();
@@ -236,20 +270,26 @@ fn an_answer_that_falls_silent_breaks_off() {
 
 /// A server that refuses the first stream of each connection, and answers the others.
 fn refusing() -> RawUpstream {
-    RawUpstream::streams(|stream, _| {
+    serving(|stream| async move {
+        let mut connection = h2::server::handshake(stream).await.unwrap();
+        let mut first = true;
+        while let Some(Ok((_, mut respond))) = connection.accept().await {
+            if std::mem::take(&mut first) {
+                respond.send_reset(h2::Reason::REFUSED_STREAM);
+            } else {
+                respond.send_response(Response::new(()), true).unwrap();
+            }
+        }
+    })
+}
+
+/// A server of which each connection is served by an asynchronous closure.
+fn serving<F: Future<Output = ()>>(serve: impl Fn(TcpStream) -> F + Send + Sync + 'static) -> RawUpstream {
+    RawUpstream::streams(move |stream, _| {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
             stream.set_nonblocking(true).unwrap();
-            let stream = tokio::net::TcpStream::from_std(stream).unwrap();
-            let mut connection = h2::server::handshake(stream).await.unwrap();
-            let mut first = true;
-            while let Some(Ok((_, mut respond))) = connection.accept().await {
-                if std::mem::take(&mut first) {
-                    respond.send_reset(h2::Reason::REFUSED_STREAM);
-                } else {
-                    respond.send_response(Response::new(()), true).unwrap();
-                }
-            }
+            serve(TcpStream::from_std(stream).unwrap()).await;
         });
     })
 }
