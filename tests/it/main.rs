@@ -20,6 +20,7 @@ mod fastapi;
 mod floods;
 mod framing;
 mod h2_downstream;
+mod h2_endings;
 mod identity_headers;
 mod limits;
 mod listeners;
