@@ -1,12 +1,11 @@
 //! The streams of an HTTP/2 connection, each a task on the connection's own thread.
 
+use std::cell::RefCell;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::rc::Rc;
 use std::task::Poll;
 use std::time::Duration;
-
-use std::cell::RefCell;
 
 use hyper::rt::Executor;
 use tokio::task::spawn_local;

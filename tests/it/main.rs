@@ -26,6 +26,7 @@ mod floods;
 mod framing;
 mod grpc;
 mod h2_downstream;
+mod h2_endings;
 mod health;
 mod identity_headers;
 mod limits;

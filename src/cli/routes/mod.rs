@@ -15,8 +15,8 @@ use anyhow::bail;
 use clap::ValueEnum;
 
 use super::{load, terminal};
-use crate::access::Mode;
-use crate::access::{Mount, RuleId};
+
+use crate::access::{Mode, Mount, RuleId};
 use crate::config::{Config, Service};
 use crate::review::{Access, Audience, audiences, condition_in_words, methods_in_words, rows};
 
