@@ -8,6 +8,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use crate::access::{HostPattern, Mount, PathOptions, Policy, Router};
+use crate::session::{AttemptLimits, StateSettings};
 use crate::token::Key;
 use crate::users::Directory;
 use crate::{upstream, wire};
@@ -23,6 +24,8 @@ pub struct Config {
     pub log: Log,
     /// The gateway's own endpoints and tokens.
     pub auth: Auth,
+    /// Where sessions and failed logins are kept; default memory.
+    pub state: StateSettings,
     /// The services, in the order of the file.
     pub services: Vec<Service>,
     /// Finds a service by host and path; its indices are those of `services`.
@@ -106,6 +109,8 @@ pub struct Auth {
     pub token_paths: Vec<String>,
     /// How tokens are made and checked.
     pub token: Token,
+    /// How many failed logins are too many.
+    pub attempts: AttemptLimits,
 }
 
 /// The `auth.token` block.
@@ -119,6 +124,8 @@ pub struct Token {
     pub audience: String,
     /// How long a new token is valid; default 30 min.
     pub access_ttl: Duration,
+    /// How long a refresh token is good; default 7 d.
+    pub refresh_ttl: Duration,
     /// How far clocks may differ; default 30 s.
     pub leeway: Duration,
     /// The longest life of any token that is accepted; default 24 h.

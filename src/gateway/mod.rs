@@ -2,6 +2,7 @@
 
 mod flow;
 mod identify;
+mod note;
 mod record;
 mod rejection;
 mod reply;

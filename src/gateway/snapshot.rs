@@ -9,6 +9,7 @@ use tokio::sync::watch;
 use crate::access::{PathOptions, Policy, Router};
 use crate::config::{self, Config};
 use crate::portal::{Portal, PortalSettings};
+use crate::session::Sessions;
 use crate::token::{Issuer, IssuerSettings, Verifier, VerifierSettings};
 use crate::upstream::Forwarding;
 use crate::users::{Directory, Hasher};
@@ -38,8 +39,9 @@ pub(super) struct Service {
 }
 
 impl Snapshot {
-    /// Makes one load of the configuration ready. `hasher` checks the passwords of all loads.
-    pub fn new(config: Config, hasher: Hasher) -> Self {
+    /// Makes one load of the configuration ready. `hasher` checks the passwords of all loads, and `sessions` keeps their
+    /// sessions.
+    pub fn new(config: Config, hasher: Hasher, sessions: Sessions) -> Self {
         let directory = Arc::new(config.directory);
         let token = config.auth.token;
         let verifier = VerifierSettings {
@@ -55,7 +57,13 @@ impl Snapshot {
             roles_claim: token.roles_claim,
         };
         let issuer = Issuer::new(token.key.clone(), issuer);
-        let portal = PortalSettings { prefix: config.auth.path, token_paths: config.auth.token_paths };
+        let portal = PortalSettings {
+            prefix: config.auth.path,
+            token_paths: config.auth.token_paths,
+            attempts: config.auth.attempts,
+            refresh_ttl: token.refresh_ttl,
+            longest_token: token.max_lifetime + token.leeway,
+        };
         let body_timeout = config.server.timeouts.body;
         let widest = config.services.iter().fold(PathOptions::default(), |all, service| all.union(service.paths));
         Self {
@@ -64,7 +72,7 @@ impl Snapshot {
             widest_paths: widest,
             trusted: TrustedProxies::new(config.server.trusted_proxies.clone()),
             verifier: Verifier::new(token.key, verifier),
-            portal: Portal::new(portal, Arc::clone(&directory), issuer, hasher),
+            portal: Portal::new(portal, Arc::clone(&directory), issuer, hasher, sessions),
             directory,
             access_log: config.log.access,
             server: config.server,

@@ -8,6 +8,7 @@ use http::HeaderValue;
 
 use super::snapshot::{Shared, Snapshot};
 use crate::ambient::{self, Ticker};
+use crate::session::{RevocationView, Revocations};
 use crate::telemetry::access_log::LogShard;
 use crate::telemetry::metrics::{Metrics, ServiceMetrics, Shard, UpstreamConnection};
 use crate::token::TokenCache;
@@ -20,6 +21,8 @@ const CACHED_TOKENS: usize = 4096;
 pub struct WorkerParts {
     /// The snapshot in force.
     pub shared: Arc<Shared>,
+    /// Which sessions have ended.
+    pub revocations: Arc<Revocations>,
     /// The worker's deadlines.
     pub ticker: Ticker,
     /// Counters of the whole process.
@@ -36,6 +39,7 @@ pub struct WorkerParts {
 pub struct Worker {
     shared: Arc<Shared>,
     pinned: RefCell<Rc<Pinned>>,
+    revocations: RevocationView,
     connector: Rc<Connector>,
     counts: Rc<ConnectionCounts>,
     pub(super) ticker: Ticker,
@@ -80,6 +84,7 @@ impl Worker {
         Self {
             shared: parts.shared,
             pinned: RefCell::new(Rc::new(pinned)),
+            revocations: parts.revocations.view(),
             connector,
             counts,
             ticker: parts.ticker,
@@ -123,6 +128,12 @@ impl Worker {
 
     pub(super) fn has_ended(&self) -> bool {
         self.ended.get()
+    }
+
+    /// Which sessions have ended. What is open on behalf of a session hears of changes through
+    /// [`RevocationView::changed`].
+    pub fn revocations(&self) -> &RevocationView {
+        &self.revocations
     }
 
     /// The worker's counters.

@@ -11,6 +11,10 @@ pub enum Endpoint {
     Login,
     /// `{prefix}/token`: the same as a token endpoint (RFC 6749, section 4.3).
     Token,
+    /// `{prefix}/refresh`: new tokens for a refresh token.
+    Refresh,
+    /// `{prefix}/logout`: the end of a session.
+    Logout,
     /// `{prefix}/me`: who the caller is.
     Me,
     /// Anything else under the prefix. It is answered with 404 and never forwarded.
@@ -22,14 +26,14 @@ impl Endpoint {
     pub fn is_login(self) -> bool {
         match self {
             Self::Login | Self::Token => true,
-            Self::Me | Self::Unknown => false,
+            Self::Refresh | Self::Logout | Self::Me | Self::Unknown => false,
         }
     }
 
     /// Whether the endpoint knows the method. The unknown one answers every method alike.
     pub(super) fn takes(self, method: &Method) -> bool {
         match self {
-            Self::Login | Self::Token => method == Method::POST,
+            Self::Login | Self::Token | Self::Refresh | Self::Logout => method == Method::POST,
             Self::Me => method == Method::GET || method == Method::HEAD,
             Self::Unknown => true,
         }
@@ -38,7 +42,7 @@ impl Endpoint {
     /// The value of `Allow` (RFC 9110, section 10.2.1).
     pub(super) fn allow(self) -> &'static str {
         match self {
-            Self::Login | Self::Token => "POST",
+            Self::Login | Self::Token | Self::Refresh | Self::Logout => "POST",
             Self::Me => "GET, HEAD",
             Self::Unknown => "",
         }
@@ -53,6 +57,8 @@ pub(super) fn find(settings: &PortalSettings, method: &Method, path: &str) -> Op
     match path.strip_prefix(&settings.prefix)? {
         "/login" => Some(Endpoint::Login),
         "/token" => Some(Endpoint::Token),
+        "/refresh" => Some(Endpoint::Refresh),
+        "/logout" => Some(Endpoint::Logout),
         "/me" => Some(Endpoint::Me),
         rest if rest.is_empty() || rest.starts_with('/') => Some(Endpoint::Unknown),
         _ => None,
@@ -66,12 +72,15 @@ mod tests {
     #[test]
     fn everything_under_the_prefix_is_the_gateways() {
         let token_paths = vec!["/token".to_owned(), "/api/v1/login".to_owned()];
-        let settings = PortalSettings { prefix: "/auth".to_owned(), token_paths };
+        let settings = PortalSettings { token_paths, ..PortalSettings::default() };
         let cases = [
             (Method::POST, "/auth/login", Some(Endpoint::Login)),
             (Method::GET, "/auth/login", Some(Endpoint::Login)),
             (Method::POST, "/auth/token", Some(Endpoint::Token)),
             (Method::GET, "/auth/me", Some(Endpoint::Me)),
+            (Method::POST, "/auth/refresh", Some(Endpoint::Refresh)),
+            (Method::POST, "/auth/logout", Some(Endpoint::Logout)),
+            (Method::POST, "/auth/logout/", Some(Endpoint::Unknown)),
             (Method::GET, "/auth", Some(Endpoint::Unknown)),
             (Method::GET, "/auth/", Some(Endpoint::Unknown)),
             (Method::POST, "/auth/login/", Some(Endpoint::Unknown)),

@@ -10,6 +10,7 @@ use super::watch::{Coverage, Watch};
 use crate::ambient;
 use crate::config::{self, Config, LoadRequest, Loaded, Problem, Problems, Severity};
 use crate::gateway::{Shared, Snapshot};
+use crate::session::{Sessions, StateSettings};
 use crate::telemetry::events::Events;
 use crate::telemetry::metrics::{Metrics, ReloadOutcome};
 use crate::users::Hasher;
@@ -34,6 +35,7 @@ enum Trigger {
 pub(super) struct Target {
     pub(super) shared: Arc<Shared>,
     pub(super) hasher: Hasher,
+    pub(super) sessions: Sessions,
     pub(super) metrics: Arc<Metrics>,
     pub(super) events: Option<Events>,
 }
@@ -52,6 +54,7 @@ pub(super) struct Fixed {
     admin: Option<std::net::SocketAddr>,
     workers: usize,
     format: config::LogFormat,
+    state: StateSettings,
 }
 
 /// Asks for a reload; dropping it ends the reloads.
@@ -67,6 +70,7 @@ impl Fixed {
             admin: config.admin,
             workers: config.server.workers,
             format: config.log.format,
+            state: config.state.clone(),
         }
     }
 }
@@ -183,14 +187,18 @@ impl Reloader {
         report(&loaded.warnings);
         if Fixed::of(&loaded.config) != self.present.fixed {
             tracing::warn!(
-                "`server.listen`, `server.workers`, `admin.listen` and `log.format` take effect at the next start"
+                "`server.listen`, `server.workers`, `admin.listen`, `log.format` and `state` take effect at the next start"
             );
         }
         if let Some(events) = &self.target.events {
             events.set_level(loaded.config.log.level);
         }
         let (services, users) = (loaded.config.services.len(), loaded.config.directory.users().count());
-        self.target.shared.replace(Snapshot::new(loaded.config, self.target.hasher.clone()));
+        self.target.shared.replace(Snapshot::new(
+            loaded.config,
+            self.target.hasher.clone(),
+            self.target.sessions.clone(),
+        ));
         self.present.digest = loaded.digest;
         self.present.files.clone_from(&loaded.files);
         self.follow(&loaded.files);

@@ -42,6 +42,7 @@ pub struct GatewayBuilder {
     prepare: Option<Prepare>,
     streams: Streams,
     open_files: Option<u32>,
+    before: String,
 }
 
 /// Changes a folder.
@@ -80,6 +81,7 @@ pub fn gateway(services: &str) -> GatewayBuilder {
         prepare: None,
         streams: Streams::Read,
         open_files: None,
+        before: String::new(),
     }
 }
 
@@ -150,6 +152,12 @@ impl GatewayBuilder {
         self
     }
 
+    /// Shell commands before the start, ending in `; `.
+    pub fn before(mut self, commands: &str) -> Self {
+        self.before = commands.to_owned();
+        self
+    }
+
     /// The configuration file.
     pub fn config(&self) -> String {
         let Self { workers, server, auth, more, .. } = self;
@@ -199,7 +207,7 @@ services:
         let limit = self.open_files.map(|limit| format!("ulimit -Sn {limit}; ")).unwrap_or_default();
         let closed = if self.streams == Streams::InAndOutClosed { "<&- >&-" } else { "" };
         let mut command = Command::new("sh");
-        command.args(["-c", &format!("{limit}exec \"$0\" \"$@\" {closed}"), binary]);
+        command.args(["-c", &format!("{}{limit}exec \"$0\" \"$@\" {closed}", self.before), binary]);
         command.args(["run", "--config"]).arg(folder.path().join("gateway.yaml"));
         command.env_remove("RUST_BACKTRACE").envs(self.variables);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -318,6 +326,17 @@ impl Gateway {
     /// Reads a file beside the configuration.
     pub fn read(&self, name: &str) -> String {
         fs::read_to_string(self.path(name)).unwrap()
+    }
+
+    /// Kills the process as the kernel does when memory is short, and starts another one with the same files.
+    pub fn restart(mut self) -> Self {
+        self.signal("KILL");
+        self.process.wait().unwrap();
+        let folder = std::mem::replace(&mut self.folder, tempfile::tempdir().unwrap());
+        let mut command = Command::new(env!("CARGO_BIN_EXE_gatelatch"));
+        command.args(["run", "--config"]).arg(folder.path().join("gateway.yaml"));
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        Self::start(folder, command, Streams::Read)
     }
 
     /// Sends a signal by its name.

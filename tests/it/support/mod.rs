@@ -6,6 +6,8 @@ mod client;
 mod gateway;
 mod programs;
 mod raw;
+mod redis;
+mod sessions;
 mod upstream;
 
 pub use certs::{Authority, Certified};
@@ -13,6 +15,8 @@ pub use client::{Answer, Connection, get, send};
 pub use gateway::{Gateway, GatewayBuilder, PASSWORD, SECRET, Streams, gateway, hash};
 pub use programs::{output, program, python};
 pub use raw::RawUpstream;
+pub use redis::Redis;
+pub use sessions::{Tokens, log_in_from, log_out, post, refresh, refresh_at, tokens};
 pub use upstream::{Received, Upstream, ok};
 
 /// Asks again until it is so.
