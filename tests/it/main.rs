@@ -11,6 +11,7 @@ mod support;
 
 mod access;
 mod admin;
+mod attempts;
 mod bodies;
 mod commands;
 mod connections;
