@@ -28,6 +28,7 @@ mod malformed;
 mod proxy;
 mod refresh;
 mod reload;
+mod state_file;
 mod tokens;
 mod upstream_failures;
 mod watch;
