@@ -29,6 +29,7 @@ mod proxy;
 mod refresh;
 mod reload;
 mod state_file;
+mod state_redis;
 mod tokens;
 mod upstream_failures;
 mod watch;
