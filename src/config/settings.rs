@@ -10,6 +10,7 @@ use ipnet::IpNet;
 
 use super::server_tls::ServerTls;
 use crate::access::{HostPattern, Mode, Mount, PathOptions, Policy, Router, RuleId};
+use crate::session::{AttemptLimits, StateSettings};
 use crate::token::Key;
 use crate::trial::Stage;
 use crate::users::Directory;
@@ -27,6 +28,8 @@ pub struct Config {
     pub log: Log,
     /// The gateway's own endpoints and tokens.
     pub auth: Auth,
+    /// Where sessions and failed logins are kept; default memory.
+    pub state: StateSettings,
     /// The services, in the order of the file.
     pub services: Vec<Service>,
     /// Finds a service by host and path; its indices are those of `services`.
@@ -142,6 +145,8 @@ pub struct Auth {
     pub token_paths: Vec<String>,
     /// How tokens are made and checked.
     pub token: Token,
+    /// How many failed logins are too many.
+    pub attempts: AttemptLimits,
 }
 
 impl Config {
@@ -179,6 +184,8 @@ pub struct Token {
     pub audience: String,
     /// How long a new token is valid; default 30 min.
     pub access_ttl: Duration,
+    /// How long a refresh token is good; default 7 d.
+    pub refresh_ttl: Duration,
     /// How far clocks may differ; default 30 s.
     pub leeway: Duration,
     /// The longest life of any token that is accepted; default 24 h.

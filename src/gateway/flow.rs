@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::header::VIA;
-use http::{Request, Response, StatusCode, Version};
+use http::{Request, Response, Version};
 use hyper::body::Incoming;
 
 use super::downstream::Downstream;
 use super::identify::{Identified, Outcome as Credential, identify};
+use super::note;
 use super::record::{Record, Route};
 use super::rejection::{Rejection, upstream_error_kind};
 use super::reply::{Reply, ReplyBody, add_own_fields};
@@ -19,8 +20,8 @@ use super::switch::Switch;
 use super::worker::{Pinned, Worker};
 use crate::access::{Caller, Decision, ForbidReason, Permit};
 use crate::ambient;
-use crate::portal::{Denial, Endpoint, LoginEvent, PortalCaller};
-use crate::telemetry::metrics::{LoginOutcome, Outcome};
+use crate::portal::{Endpoint, PortalCaller};
+use crate::telemetry::metrics::Outcome;
 use crate::upstream::{Extra, ForwardError, Outbound, ResponseBody, Sent};
 use crate::wire::{BadRequest, Destination, Intake, NoDestination, Peer, Target, remove_hop_by_hop, via};
 
@@ -61,7 +62,7 @@ async fn answer(
     record.take_in(&target, &intake);
     let identified = || {
         let address = Some(intake.client.address);
-        let identified = identify(pinned, intake.credential.as_ref(), address, ambient::unix_seconds());
+        let identified = identify(worker, pinned, intake.credential.as_ref(), address, ambient::unix_seconds());
         if let Credential::Refused(error) = identified.credential {
             worker.shard.token_refused(error.kind());
         }
@@ -218,43 +219,18 @@ async fn ask_portal(
     record.route = Route::Portal;
     record.outcome = Outcome::Gateway;
     record.user = identified.caller.identity().cloned();
-    let caller = portal_caller(&identified);
-    let reply = snapshot.portal.answer(endpoint, &intake.head, body, &caller, ambient::unix_seconds()).await;
-    if let Some(login) = &reply.login {
-        record.reason = Some(note_login(worker, login, intake));
-    } else if endpoint.is_login() && reply.response.status() != StatusCode::METHOD_NOT_ALLOWED {
-        worker.metrics.login(LoginOutcome::Malformed);
-    }
+    let (caller, client) = (portal_caller(&identified), intake.client.address);
+    let reply = snapshot.portal.answer(endpoint, &intake.head, body, &caller, client, ambient::unix_seconds()).await;
+    record.reason = note::note(worker, &reply, endpoint, client).or(record.reason.take());
     reply.response
 }
 
 fn portal_caller(identified: &Identified) -> PortalCaller {
     match (identified.caller.identity(), &identified.credential) {
-        (Some(identity), Credential::Holds { expires_at }) => {
-            PortalCaller::Known { identity: Arc::clone(identity), expires_at: *expires_at }
+        (Some(identity), Credential::Holds { expires_at, session }) => {
+            PortalCaller::Known { identity: Arc::clone(identity), expires_at: *expires_at, session: *session }
         }
         (_, Credential::Refused(error)) => PortalCaller::Rejected(error.description()),
         (None, Credential::Holds { .. }) | (_, Credential::Absent) => PortalCaller::Anonymous,
-    }
-}
-
-/// Counts a login and logs it in one stable form, for programs that ban addresses.
-fn note_login(worker: &Worker, login: &LoginEvent, intake: &Intake) -> String {
-    let (client_ip, user) = (intake.client.address, &*login.user);
-    match login.outcome {
-        Ok(()) => {
-            worker.metrics.login(LoginOutcome::Success);
-            tracing::info!(event = "login", %client_ip, user);
-            "login".to_owned()
-        }
-        Err(denial) => {
-            worker.metrics.login(match denial {
-                Denial::Invalid => LoginOutcome::Invalid,
-                Denial::Busy => LoginOutcome::Busy,
-                Denial::NoToken(_) => LoginOutcome::Failed,
-            });
-            tracing::warn!(event = "login_failed", %client_ip, user, reason = denial.label());
-            format!("login failed: {}", denial.label())
-        }
     }
 }

@@ -4,10 +4,10 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::snapshot::Snapshot;
-use super::worker::Pinned;
+use super::worker::{Pinned, Worker};
 use crate::access::Caller;
 use crate::telemetry::metrics::TokenRefusal;
-use crate::token::{Refusal, VerifiedClaims};
+use crate::token::{Refusal, SessionId, VerifiedClaims};
 use crate::users::{Directory, User};
 use crate::wire::Credential;
 
@@ -21,8 +21,8 @@ pub(super) struct Identified {
 pub(super) enum Outcome {
     /// There was none.
     Absent,
-    /// It holds until this second since 1970.
-    Holds { expires_at: u64 },
+    /// It holds until this second since 1970, unless its session is ended.
+    Holds { expires_at: u64, session: SessionId },
     /// It does not hold.
     Refused(CredentialError),
 }
@@ -32,6 +32,8 @@ pub(super) enum Outcome {
 pub(super) enum CredentialError {
     /// The token itself is refused.
     Token(Refusal),
+    /// Its session was ended.
+    Revoked,
     /// Its user is not on the list.
     UserGone,
     /// Its user is disabled.
@@ -42,6 +44,7 @@ pub(super) enum CredentialError {
 
 /// Looks whether the credential holds now. Never an error: a bad credential is a kind of caller.
 pub(super) fn identify(
+    worker: &Worker,
     pinned: &Pinned,
     credential: Option<&Credential>,
     address: Option<IpAddr>,
@@ -50,28 +53,48 @@ pub(super) fn identify(
     let Some(credential) = credential else {
         return Identified { caller: Caller::anonymous(address), credential: Outcome::Absent };
     };
-    match holder(pinned, credential.token(), now) {
-        Ok((user, expires_at)) => Identified {
+    match holder(worker, pinned, credential.token(), now) {
+        Ok(Holder { user, expires_at, session }) => Identified {
             caller: Caller::known(Arc::clone(&user.identity), address),
-            credential: Outcome::Holds { expires_at },
+            credential: Outcome::Holds { expires_at, session },
         },
         Err(error) => Identified { caller: Caller::rejected(address), credential: Outcome::Refused(error) },
     }
 }
 
-/// Whose token it is, and until when. A token that was verified a moment ago is not verified again, but its time and
-/// its user are looked at every time.
-fn holder<'p>(pinned: &'p Pinned, token: &str, now: u64) -> Result<(&'p User, u64), CredentialError> {
+/// Whose token it is, and until when.
+struct Holder<'p> {
+    user: &'p User,
+    expires_at: u64,
+    session: SessionId,
+}
+
+/// A token that was verified a moment ago is not verified again, but its time, its session and its user are looked at
+/// every time.
+fn holder<'p>(worker: &Worker, pinned: &'p Pinned, token: &str, now: u64) -> Result<Holder<'p>, CredentialError> {
     let Snapshot { verifier, directory, .. } = &*pinned.snapshot;
     if let Some(claims) = pinned.tokens.borrow().find(token)
         && verifier.still_holds(claims, now)
     {
-        return Ok((find_user(directory, claims)?, claims.expires_at));
+        return admit(worker, directory, claims);
     }
     let claims = verifier.verify(token, now).map_err(CredentialError::Token)?;
-    let holder = (find_user(directory, &claims)?, claims.expires_at);
+    let holder = admit(worker, directory, &claims)?;
     pinned.tokens.borrow_mut().keep(token, claims);
     Ok(holder)
+}
+
+/// What may change while a token lives.
+fn admit<'d>(
+    worker: &Worker,
+    directory: &'d Directory,
+    claims: &VerifiedClaims,
+) -> Result<Holder<'d>, CredentialError> {
+    if worker.revocations().is_revoked(&claims.session) {
+        return Err(CredentialError::Revoked);
+    }
+    let user = find_user(directory, claims)?;
+    Ok(Holder { user, expires_at: claims.expires_at, session: claims.session })
 }
 
 fn find_user<'d>(directory: &'d Directory, claims: &VerifiedClaims) -> Result<&'d User, CredentialError> {
@@ -88,6 +111,7 @@ impl CredentialError {
     pub(super) fn label(self) -> &'static str {
         match self {
             Self::Token(refusal) => refusal.label(),
+            Self::Revoked => "session_ended",
             Self::UserGone => "user_gone",
             Self::UserDisabled => "user_disabled",
             Self::TooOld => "too_old",
@@ -98,7 +122,7 @@ impl CredentialError {
     pub(super) fn description(self) -> &'static str {
         match self {
             Self::Token(refusal) => refusal.description(),
-            Self::UserGone | Self::UserDisabled | Self::TooOld => "the token is no longer accepted",
+            Self::Revoked | Self::UserGone | Self::UserDisabled | Self::TooOld => "the token is no longer accepted",
         }
     }
 
@@ -107,7 +131,7 @@ impl CredentialError {
         match self {
             Self::Token(refusal) => kind_of(refusal),
             Self::UserGone | Self::UserDisabled => TokenRefusal::User,
-            Self::TooOld => TokenRefusal::Revoked,
+            Self::Revoked | Self::TooOld => TokenRefusal::Revoked,
         }
     }
 }

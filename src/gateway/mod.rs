@@ -3,6 +3,7 @@
 mod downstream;
 mod flow;
 mod identify;
+mod note;
 mod record;
 mod rejection;
 mod reply;

@@ -7,7 +7,8 @@ use tokio::sync::watch;
 
 use crate::access::{Mode, Policy, Router};
 use crate::config::{self, Config};
-use crate::portal::Portal;
+use crate::portal::{Portal, PortalSettings};
+use crate::session::Sessions;
 use crate::token::{Issuer, IssuerSettings, Verifier, VerifierSettings};
 use crate::upstream::{Fleet, Forwarding, Roster};
 use crate::users::{Directory, Hasher};
@@ -38,9 +39,9 @@ pub(super) struct Service {
 }
 
 impl Snapshot {
-    /// Makes one load of the configuration ready. `hasher` checks the passwords of all loads, `fleet` knows the servers of
-    /// all; what is made last is what it watches.
-    pub fn new(config: Config, hasher: Hasher, fleet: &Fleet) -> Self {
+    /// Makes one load of the configuration ready. `hasher` checks the passwords of all loads, `sessions` keeps their
+    /// sessions, `fleet` knows the servers of all; what is made last is what it watches.
+    pub fn new(config: Config, hasher: Hasher, sessions: Sessions, fleet: &Fleet) -> Self {
         let directory = Arc::new(config.directory);
         let own = config.auth.own_paths();
         let token = config.auth.token;
@@ -57,6 +58,12 @@ impl Snapshot {
             roles_claim: token.roles_claim,
         };
         let issuer = Issuer::new(token.key.clone(), issuer);
+        let portal = PortalSettings {
+            own,
+            attempts: config.auth.attempts,
+            refresh_ttl: token.refresh_ttl,
+            longest_token: token.max_lifetime + token.leeway,
+        };
         let body_timeout = config.server.timeouts.body;
         let rosters = fleet.muster(config.services.iter().map(|service| (&*service.name, &service.upstream)));
         let services = config.services.into_iter().zip(rosters);
@@ -65,7 +72,7 @@ impl Snapshot {
             router: config.router,
             trusted: TrustedProxies::new(config.server.trusted_proxies.clone()),
             verifier: Verifier::new(token.key, verifier),
-            portal: Portal::new(own, Arc::clone(&directory), issuer, hasher),
+            portal: Portal::new(portal, Arc::clone(&directory), issuer, hasher, sessions),
             directory,
             access_log: config.log.access,
             server: config.server,

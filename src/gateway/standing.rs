@@ -24,6 +24,7 @@ pub(super) struct Standing {
     client: IpAddr,
     expires_at: Option<u64>,
     reloads: watch::Receiver<()>,
+    revocations: watch::Receiver<()>,
 }
 
 /// Why an upgraded connection may not go on.
@@ -45,23 +46,23 @@ impl Standing {
         client: IpAddr,
         expires_at: Option<u64>,
     ) -> Self {
-        let (worker, reloads) = (Rc::clone(worker), worker.reloads());
+        let (worker, reloads, revocations) = (Rc::clone(worker), worker.reloads(), worker.revocations().changed());
         let Target { method, host, path } = target;
-        Self { worker, method, host: host.name().into(), path, credential, client, expires_at, reloads }
+        Self { worker, method, host: host.name().into(), path, credential, client, expires_at, reloads, revocations }
     }
 
     /// Waits until it is not allowed any more.
     pub(super) async fn lost(mut self) -> Lost {
         let mut expired = Box::pin(expiry(self.expires_at));
         loop {
-            tokio::select! {
+            let changed = tokio::select! {
                 () = &mut expired => return Lost::Expired,
-                changed = self.reloads.changed() => {
-                    // without a sender the gateway is at its end, which cuts the connection off by itself
-                    if changed.is_err() || !self.still_allowed(&self.worker.pin()) {
-                        return Lost::NotAllowed;
-                    }
-                }
+                changed = self.reloads.changed() => changed,
+                changed = self.revocations.changed() => changed,
+            };
+            // without a sender the gateway is at its end, which cuts the connection off by itself
+            if changed.is_err() || !self.still_allowed(&self.worker.pin()) {
+                return Lost::NotAllowed;
             }
         }
     }
@@ -69,8 +70,8 @@ impl Standing {
     fn still_allowed(&self, pinned: &Pinned) -> bool {
         let snapshot = &*pinned.snapshot;
         let Some(index) = snapshot.router.find(&self.host, &self.path) else { return false };
-        let Identified { caller, .. } =
-            identify(pinned, self.credential.as_ref(), Some(self.client), ambient::unix_seconds());
+        let (credential, client) = (self.credential.as_ref(), Some(self.client));
+        let Identified { caller, .. } = identify(&self.worker, pinned, credential, client, ambient::unix_seconds());
         let service = &snapshot.services[index];
         let overlooked = |rule| service.policy.overlook(rule, service.mode, &self.path, &caller).is_some();
         match service.policy.decide(&self.method, &self.path, &caller) {
@@ -84,7 +85,7 @@ impl Standing {
 /// Until when a decision holds that was made on this credential.
 pub(super) fn holds_until(credential: &CredentialOutcome) -> Option<u64> {
     match credential {
-        CredentialOutcome::Holds { expires_at } => Some(*expires_at),
+        CredentialOutcome::Holds { expires_at, .. } => Some(*expires_at),
         CredentialOutcome::Absent | CredentialOutcome::Refused(_) => None,
     }
 }

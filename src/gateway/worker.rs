@@ -9,6 +9,7 @@ use tokio::sync::watch;
 
 use super::snapshot::{Service, Shared, Snapshot};
 use crate::ambient::{self, Ticker};
+use crate::session::{RevocationView, Revocations};
 use crate::telemetry::access_log::LogShard;
 use crate::telemetry::metrics::{Metrics, ServiceMetrics, Shard, UpstreamConnection};
 use crate::token::TokenCache;
@@ -21,6 +22,8 @@ const CACHED_TOKENS: usize = 4096;
 pub struct WorkerParts {
     /// The snapshot in force.
     pub shared: Arc<Shared>,
+    /// Which sessions have ended.
+    pub revocations: Arc<Revocations>,
     /// The worker's deadlines.
     pub ticker: Ticker,
     /// Counters of the whole process.
@@ -38,6 +41,7 @@ pub struct Worker {
     shared: Arc<Shared>,
     pinned: RefCell<Rc<Pinned>>,
     means: Rc<Means>,
+    revocations: RevocationView,
     pub(super) ticker: Ticker,
     pub(super) metrics: Arc<Metrics>,
     pub(super) shard: Shard,
@@ -80,6 +84,7 @@ impl Worker {
             shared: parts.shared,
             pinned: RefCell::new(Rc::new(pinned)),
             means,
+            revocations: parts.revocations.view(),
             ticker: parts.ticker,
             metrics: parts.metrics,
             shard: parts.shard,
@@ -126,6 +131,12 @@ impl Worker {
 
     pub(super) fn has_ended(&self) -> bool {
         self.ended.get()
+    }
+
+    /// Which sessions have ended. What is open on behalf of a session hears of changes through
+    /// [`RevocationView::changed`].
+    pub fn revocations(&self) -> &RevocationView {
+        &self.revocations
     }
 
     /// The worker's counters.

@@ -11,6 +11,10 @@ pub enum Endpoint {
     Login,
     /// `{prefix}/token`: the same as a token endpoint (RFC 6749, section 4.3).
     Token,
+    /// `{prefix}/refresh`: new tokens for a refresh token.
+    Refresh,
+    /// `{prefix}/logout`: the end of a session.
+    Logout,
     /// `{prefix}/me`: who the caller is.
     Me,
     /// Anything else under the prefix. It is answered with 404 and never forwarded.
@@ -22,14 +26,14 @@ impl Endpoint {
     pub fn is_login(self) -> bool {
         match self {
             Self::Login | Self::Token => true,
-            Self::Me | Self::Unknown => false,
+            Self::Refresh | Self::Logout | Self::Me | Self::Unknown => false,
         }
     }
 
     /// Whether the endpoint knows the method. The unknown one answers every method alike.
     pub(super) fn takes(self, method: &Method) -> bool {
         match self {
-            Self::Login | Self::Token => method == Method::POST,
+            Self::Login | Self::Token | Self::Refresh | Self::Logout => method == Method::POST,
             Self::Me => method == Method::GET || method == Method::HEAD,
             Self::Unknown => true,
         }
@@ -38,7 +42,7 @@ impl Endpoint {
     /// The value of `Allow` (RFC 9110, section 10.2.1).
     pub(super) fn allow(self) -> &'static str {
         match self {
-            Self::Login | Self::Token => "POST",
+            Self::Login | Self::Token | Self::Refresh | Self::Logout => "POST",
             Self::Me => "GET, HEAD",
             Self::Unknown => "",
         }
@@ -53,6 +57,8 @@ pub(super) fn find(own: &OwnPaths, method: &Method, path: &str) -> Endpoint {
     match path.strip_prefix(&own.prefix) {
         Some("/login") => Endpoint::Login,
         Some("/token") => Endpoint::Token,
+        Some("/refresh") => Endpoint::Refresh,
+        Some("/logout") => Endpoint::Logout,
         Some("/me") => Endpoint::Me,
         Some(_) | None => Endpoint::Unknown,
     }
@@ -70,6 +76,9 @@ mod tests {
             (Method::POST, "/auth/login", Endpoint::Login),
             (Method::GET, "/auth/login", Endpoint::Login),
             (Method::POST, "/auth/token", Endpoint::Token),
+            (Method::POST, "/auth/refresh", Endpoint::Refresh),
+            (Method::POST, "/auth/logout", Endpoint::Logout),
+            (Method::POST, "/auth/logout/", Endpoint::Unknown),
             (Method::GET, "/auth/me", Endpoint::Me),
             (Method::GET, "/auth", Endpoint::Unknown),
             (Method::GET, "/auth/", Endpoint::Unknown),

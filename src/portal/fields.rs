@@ -1,4 +1,4 @@
-//! The fields of a login, from a form or from JSON.
+//! The fields of a login, a refresh or a logout, from a form or from JSON.
 
 use std::fmt;
 
@@ -16,6 +16,12 @@ use crate::users::Password;
 pub(super) struct LoginRequest {
     pub(super) username: String,
     pub(super) password: Password,
+}
+
+/// What tokens are asked for with.
+pub(super) enum GrantRequest {
+    Password(LoginRequest),
+    Refresh(Zeroizing<String>),
 }
 
 /// How the fields are written.
@@ -41,6 +47,7 @@ struct Fields {
     scope: Option<Field>,
     client_id: Option<Field>,
     client_secret: Option<Field>,
+    refresh_token: Option<Field>,
 }
 
 impl Format {
@@ -61,19 +68,30 @@ impl Format {
     }
 }
 
-/// Reads a login from a whole body.
+/// Reads a login or a refresh from a whole body.
 ///
 /// # Errors
 /// The first field that is wrong.
-pub(super) fn parse(dialect: Dialect, format: Format, body: &[u8]) -> Result<LoginRequest, Rejection> {
-    let fields = match format {
-        Format::Form => Fields::from_form(body)?,
-        Format::Json => Fields::from_json(body)?,
-    };
-    fields.into_request(dialect)
+pub(super) fn parse(dialect: Dialect, format: Format, body: &[u8]) -> Result<GrantRequest, Rejection> {
+    Fields::read(format, body)?.into_request(dialect)
+}
+
+/// Reads the refresh token of a logout from a whole body, if there is one.
+///
+/// # Errors
+/// The first field that is wrong.
+pub(super) fn parse_logout(format: Format, body: &[u8]) -> Result<Option<Zeroizing<String>>, Rejection> {
+    text("refresh_token", Fields::read(format, body)?.refresh_token)
 }
 
 impl Fields {
+    fn read(format: Format, body: &[u8]) -> Result<Self, Rejection> {
+        match format {
+            Format::Form => Self::from_form(body),
+            Format::Json => Self::from_json(body),
+        }
+    }
+
     fn from_form(body: &[u8]) -> Result<Self, Rejection> {
         let mut fields = Self::default();
         for pair in form::pairs(body) {
@@ -107,6 +125,7 @@ impl Fields {
             "scope" => ("scope", &mut self.scope),
             "client_id" => ("client_id", &mut self.client_id),
             "client_secret" => ("client_secret", &mut self.client_secret),
+            "refresh_token" => ("refresh_token", &mut self.refresh_token),
             _ => return Ok(()),
         };
         match slot.replace(value) {
@@ -115,13 +134,25 @@ impl Fields {
         }
     }
 
-    fn into_request(self, dialect: Dialect) -> Result<LoginRequest, Rejection> {
-        match (text("grant_type", self.grant_type)?, dialect) {
-            (Some(grant), _) if *grant == "password" => {}
-            (Some(_), _) => return Err(Rejection::GrantType),
-            (None, Dialect::Login) => {}
-            (None, Dialect::Token) => return Err(Rejection::Missing("grant_type")),
+    fn into_request(mut self, dialect: Dialect) -> Result<GrantRequest, Rejection> {
+        let grant = text("grant_type", self.grant_type.take())?;
+        match (grant.as_ref().map(|grant| grant.as_str()), dialect) {
+            (Some("password"), Dialect::Login | Dialect::Token) | (None, Dialect::Login) => {
+                self.into_login().map(GrantRequest::Password)
+            }
+            (Some("refresh_token"), Dialect::Token | Dialect::Refresh) | (None, Dialect::Refresh) => {
+                self.into_refresh().map(GrantRequest::Refresh)
+            }
+            (None, Dialect::Token) => Err(Rejection::Missing("grant_type")),
+            (Some(_), Dialect::Login | Dialect::Token | Dialect::Refresh) => Err(Rejection::GrantType),
         }
+    }
+
+    fn into_refresh(self) -> Result<Zeroizing<String>, Rejection> {
+        text("refresh_token", self.refresh_token)?.ok_or(Rejection::Missing("refresh_token"))
+    }
+
+    fn into_login(self) -> Result<LoginRequest, Rejection> {
         let username = text("username", self.username)?.ok_or(Rejection::Missing("username"))?;
         let password = text("password", self.password)?.ok_or(Rejection::Missing("password"))?;
         // Generic clients send these along; this gateway has neither scopes nor clients.

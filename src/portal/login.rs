@@ -1,4 +1,7 @@
-//! A token for a name and a password.
+//! Tokens for a name and a password.
+
+use std::net::IpAddr;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http::header::PRAGMA;
@@ -7,23 +10,26 @@ use http::{HeaderValue, Response, StatusCode};
 use http_body::Body;
 use serde::Serialize;
 
-use super::fields::{Format, LoginRequest, parse};
+use super::fields::{Format, GrantRequest, LoginRequest, parse};
 use super::rejection::Rejection;
 use super::{Portal, PortalReply, body};
-use crate::token::{Holder, IssueError, IssuedToken, is_visible};
+use crate::session::{Attempt, Away, Proof, RefreshToken, Verdict};
+use crate::token::{Holder, IssueError, IssuedToken, SessionId, is_visible};
 use crate::users::{LoginFailure, User, authenticate};
 use crate::{ambient, wire};
 
 /// The most characters of a name that go to the log.
 const LOGGED_CHARACTERS: usize = 128;
 
-/// Which of two conversations is held.
+/// Which conversation is held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Dialect {
     /// The login of applications: a form or JSON, and statuses that say what is wrong.
     Login,
     /// The token endpoint of OAuth: a form, a `grant_type`, and 400 (RFC 6749, sections 4.3 and 5.2).
     Token,
+    /// A refresh or a logout of applications: a form or JSON.
+    Refresh,
 }
 
 /// A login in which a password was given.
@@ -43,6 +49,11 @@ pub enum Denial {
     Invalid,
     /// The password was not checked: too many were waiting.
     Busy,
+    /// Too many failures. The password was not looked at, or does not count; the next one may come after so many
+    /// seconds.
+    LockedOut(u64),
+    /// The state store cannot be used, so nobody knows how often it was tried.
+    Away,
     /// The password was right, but no token could be made. The operator's to mend.
     NoToken(IssueError),
 }
@@ -53,20 +64,27 @@ struct TokenBody<'a> {
     access_token: &'a str,
     token_type: &'static str,
     expires_in: u64,
+    refresh_token: &'a str,
+}
+
+/// New tokens.
+pub(super) struct Granted {
+    pub(super) issued: IssuedToken,
+    pub(super) refresh: RefreshToken,
 }
 
 impl Dialect {
     /// The content types, as `Accept-Post` lists them.
     pub(super) fn accepts(self) -> &'static str {
         match self {
-            Self::Login => "application/x-www-form-urlencoded, application/json",
+            Self::Login | Self::Refresh => "application/x-www-form-urlencoded, application/json",
             Self::Token => "application/x-www-form-urlencoded",
         }
     }
 
     fn takes(self, format: Format) -> bool {
         match (self, format) {
-            (Self::Login, Format::Form | Format::Json) | (Self::Token, Format::Form) => true,
+            (Self::Login | Self::Refresh, Format::Form | Format::Json) | (Self::Token, Format::Form) => true,
             (Self::Token, Format::Json) => false,
         }
     }
@@ -78,6 +96,8 @@ impl Denial {
         match self {
             Self::Invalid => "invalid",
             Self::Busy => "busy",
+            Self::LockedOut(_) => "locked_out",
+            Self::Away => "state_away",
             Self::NoToken(_) => "no_token",
         }
     }
@@ -85,36 +105,70 @@ impl Denial {
 
 impl Portal {
     /// Reads no header but `Content-Type`: clients send an `Authorization` of their own, often an empty one.
-    pub(super) async fn log_in<B>(&self, dialect: Dialect, head: &Parts, body: B, now: u64) -> PortalReply
+    pub(super) async fn grant<B>(
+        &self,
+        dialect: Dialect,
+        head: &Parts,
+        body: B,
+        client: IpAddr,
+        now: u64,
+    ) -> PortalReply
     where
         B: Body<Data = Bytes>,
     {
         let mut reply = match read(dialect, head, body).await {
-            Ok(request) => self.answer_login(dialect, request, now).await,
+            Ok(GrantRequest::Password(request)) => self.answer_login(dialect, request, client, now).await,
+            Ok(GrantRequest::Refresh(shown)) => self.answer_refresh(dialect, shown, now).await,
             Err(rejection) => rejection.into_response(dialect).into(),
         };
         reply.response.headers_mut().insert(PRAGMA, HeaderValue::from_static("no-cache"));
         reply
     }
 
-    async fn answer_login(&self, dialect: Dialect, request: LoginRequest, now: u64) -> PortalReply {
+    async fn answer_login(&self, dialect: Dialect, request: LoginRequest, client: IpAddr, now: u64) -> PortalReply {
         let user = loggable(&request.username);
-        let granted = self.grant(request, now).await;
+        let granted = self.log_in(request, client, now).await;
         let response = match &granted {
-            Ok(issued) => token_response(issued),
+            Ok(granted) => granted_response(granted),
             Err(denial) => denial.into_response(dialect),
         };
-        PortalReply { response, login: Some(LoginEvent { user, outcome: granted.map(drop) }) }
+        let login = Some(LoginEvent { user, outcome: granted.map(drop) });
+        PortalReply { response, login, session: None }
     }
 
-    async fn grant(&self, request: LoginRequest, now: u64) -> Result<IssuedToken, Denial> {
+    async fn log_in(&self, request: LoginRequest, client: IpAddr, now: u64) -> Result<Granted, Denial> {
+        let user = self.prove(request, client).await?;
+        let first = RefreshToken::first(ambient::random_bytes(), ambient::random_bytes());
+        let issued = self.issuer.issue(&holder(&user, first.session()), ambient::random_bytes(), now)?;
+        self.sessions.open(&user.identity.subject, &first, self.times(now)).await?;
+        Ok(Granted { issued, refresh: first })
+    }
+
+    /// The user, if the password is theirs and there were not too many failures before it, and meanwhile.
+    async fn prove(&self, request: LoginRequest, client: IpAddr) -> Result<Arc<User>, Denial> {
         let LoginRequest { username, password } = request;
-        let user = authenticate(&self.directory, &self.hasher, &username, password).await?;
-        Ok(self.issuer.issue(&holder(&user), ambient::random_bytes(), now)?)
+        let attempt = Attempt::new(&username, client);
+        open_or_held(self.sessions.ask(attempt, ambient::unix_millis()).await?)?;
+        let found = match authenticate(&self.directory, &self.hasher, &username, password).await {
+            Ok(user) => Some(user),
+            Err(LoginFailure::Invalid) => None,
+            Err(LoginFailure::Busy) => return Err(Denial::Busy),
+        };
+        let proof = if found.is_some() { Proof::Right } else { Proof::Wrong };
+        let limits = self.settings.attempts;
+        open_or_held(self.sessions.settle(attempt, proof, limits, ambient::unix_millis()).await?)?;
+        found.ok_or(Denial::Invalid)
     }
 }
 
-async fn read<B>(dialect: Dialect, head: &Parts, body: B) -> Result<LoginRequest, Rejection>
+fn open_or_held(verdict: Verdict) -> Result<(), Denial> {
+    match verdict {
+        Verdict::Open => Ok(()),
+        Verdict::Held(millis) => Err(Denial::LockedOut(millis.div_ceil(1000))),
+    }
+}
+
+async fn read<B>(dialect: Dialect, head: &Parts, body: B) -> Result<GrantRequest, Rejection>
 where
     B: Body<Data = Bytes>,
 {
@@ -139,7 +193,7 @@ fn loggable(name: &str) -> Box<str> {
     safe.into()
 }
 
-fn holder(user: &User) -> Holder<'_> {
+pub(super) fn holder(user: &User, session: SessionId) -> Holder<'_> {
     let identity = &user.identity;
     Holder {
         subject: &identity.subject,
@@ -147,20 +201,23 @@ fn holder(user: &User) -> Holder<'_> {
         name: identity.name.as_deref(),
         email: identity.email.as_deref(),
         claims: &user.claims,
+        session: Some(session),
     }
 }
 
-fn token_response(issued: &IssuedToken) -> Response<Bytes> {
-    let body = TokenBody { access_token: &issued.token, token_type: "bearer", expires_in: issued.expires_in };
+pub(super) fn granted_response(granted: &Granted) -> Response<Bytes> {
+    let body = TokenBody {
+        access_token: &granted.issued.token,
+        token_type: "bearer",
+        expires_in: granted.issued.expires_in,
+        refresh_token: &granted.refresh.expose(),
+    };
     wire::json(StatusCode::OK, &body)
 }
 
-impl From<LoginFailure> for Denial {
-    fn from(failure: LoginFailure) -> Self {
-        match failure {
-            LoginFailure::Invalid => Self::Invalid,
-            LoginFailure::Busy => Self::Busy,
-        }
+impl From<Away> for Denial {
+    fn from(_: Away) -> Self {
+        Self::Away
     }
 }
 

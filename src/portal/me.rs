@@ -8,6 +8,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::access::{Claim, ClaimValue, Identity};
+use crate::token::SessionId;
 use crate::wire;
 
 /// Who sent a request to the portal, as the identify step found out.
@@ -23,6 +24,8 @@ pub enum PortalCaller {
         identity: Arc<Identity>,
         /// Until when it holds, in seconds since 1970.
         expires_at: u64,
+        /// The session it belongs to.
+        session: SessionId,
     },
 }
 
@@ -42,7 +45,9 @@ pub(super) fn answer(caller: &PortalCaller) -> Response<Bytes> {
     match caller {
         PortalCaller::Anonymous => wire::not_authenticated(),
         PortalCaller::Rejected(why) => wire::invalid_token(why),
-        PortalCaller::Known { identity, expires_at } => wire::json(StatusCode::OK, &describe(identity, *expires_at)),
+        PortalCaller::Known { identity, expires_at, .. } => {
+            wire::json(StatusCode::OK, &describe(identity, *expires_at))
+        }
     }
 }
 

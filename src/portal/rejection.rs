@@ -1,4 +1,4 @@
-//! The one table from what is wrong with a login to the answer.
+//! The one table from what is wrong with a login, a refresh or a logout to the answer.
 
 use std::borrow::Cow;
 
@@ -8,9 +8,10 @@ use http::{HeaderName, HeaderValue, Response, StatusCode};
 use serde::Serialize;
 
 use super::login::{Denial, Dialect};
+use super::refresh::RefreshDenial;
 use crate::wire;
 
-/// Why the password of a login was not even looked at. Always the client's fault.
+/// Why the password, or the refresh token, was not even looked at. Always the client's fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Rejection {
     TooLarge,
@@ -51,8 +52,8 @@ impl Rejection {
         match (self, dialect) {
             (Self::TooLarge, _) => StatusCode::PAYLOAD_TOO_LARGE,
             (Self::TooSlow, _) => StatusCode::REQUEST_TIMEOUT,
-            (Self::ContentType, Dialect::Login) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            (Self::NotAnObject | Self::Missing(_) | Self::WrongType(_), Dialect::Login) => {
+            (Self::ContentType, Dialect::Login | Dialect::Refresh) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            (Self::NotAnObject | Self::Missing(_) | Self::WrongType(_), Dialect::Login | Dialect::Refresh) => {
                 StatusCode::UNPROCESSABLE_ENTITY
             }
             (Self::Broken | Self::MalformedForm | Self::MalformedJson | Self::Duplicate(_) | Self::GrantType, _)
@@ -85,11 +86,20 @@ impl Rejection {
             Self::ContentType => format!("the content type must be {}", dialect.accepts().replace(", ", " or ")).into(),
             Self::MalformedForm => "the body is not a form in UTF-8".into(),
             Self::MalformedJson => "the body is not JSON in UTF-8".into(),
-            Self::NotAnObject => "the body must be a JSON object with `username` and `password`".into(),
+            Self::NotAnObject => match dialect {
+                Dialect::Login | Dialect::Token => "the body must be a JSON object with `username` and `password`",
+                Dialect::Refresh => "the body must be a JSON object with `refresh_token`",
+            }
+            .into(),
             Self::Duplicate(field) => format!("the field `{field}` is given twice").into(),
             Self::Missing(field) => format!("the field `{field}` is missing or empty").into(),
             Self::WrongType(field) => format!("the field `{field}` must be a string").into(),
-            Self::GrantType => "the grant type must be `password`".into(),
+            Self::GrantType => match dialect {
+                Dialect::Login => "the grant type must be `password`",
+                Dialect::Token => "the grant type must be `password` or `refresh_token`",
+                Dialect::Refresh => "the grant type must be `refresh_token`",
+            }
+            .into(),
         }
     }
 }
@@ -97,19 +107,54 @@ impl Rejection {
 impl Denial {
     pub(super) fn into_response(self, dialect: Dialect) -> Response<Bytes> {
         let (status, error, detail, description) = match (self, dialect) {
-            (Self::Invalid, Dialect::Login) => {
+            (Self::Invalid, Dialect::Login | Dialect::Refresh) => {
                 (StatusCode::UNAUTHORIZED, "invalid_grant", "Invalid credentials", WRONG)
             }
             (Self::Invalid, Dialect::Token) => (StatusCode::BAD_REQUEST, "invalid_grant", "Invalid credentials", WRONG),
             (Self::Busy, _) => (StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable", BUSY, BUSY),
             (Self::NoToken(_), _) => (StatusCode::INTERNAL_SERVER_ERROR, "server_error", NO_TOKEN, NO_TOKEN),
+            // RFC 6749 has no word for it; this one comes closest
+            (Self::LockedOut(_), _) => (StatusCode::TOO_MANY_REQUESTS, "temporarily_unavailable", LOCKED, LOCKED_OUT),
+            (Self::Away, _) => (StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable", AWAY, AWAY),
         };
         let mut response = wire::json(status, &ErrorBody { detail, error, error_description: description });
         if status == StatusCode::UNAUTHORIZED {
             response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static(wire::BEARER_CHALLENGE));
         }
-        if status == StatusCode::SERVICE_UNAVAILABLE {
-            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+        if let Some(seconds) = self.retry_after() {
+            response.headers_mut().insert(RETRY_AFTER, seconds.into());
+        }
+        response
+    }
+
+    /// In seconds.
+    fn retry_after(self) -> Option<u64> {
+        match self {
+            Self::Busy => Some(1),
+            Self::LockedOut(seconds) => Some(seconds),
+            Self::Away => Some(AWAY_SECONDS),
+            Self::Invalid | Self::NoToken(_) => None,
+        }
+    }
+}
+
+impl RefreshDenial {
+    /// Which refresh token is wrong, and how, is not told apart.
+    pub(super) fn into_response(self, dialect: Dialect) -> Response<Bytes> {
+        let (status, error, detail) = match (self, dialect) {
+            (Self::Refused | Self::Reused, Dialect::Token) => (StatusCode::BAD_REQUEST, "invalid_grant", SPENT),
+            (Self::Refused | Self::Reused, Dialect::Login | Dialect::Refresh) => {
+                (StatusCode::UNAUTHORIZED, "invalid_grant", SPENT)
+            }
+            (Self::Away, _) => (StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable", AWAY),
+            (Self::NoToken(_), _) => (StatusCode::INTERNAL_SERVER_ERROR, "server_error", NO_TOKEN),
+        };
+        let mut response = wire::json(status, &ErrorBody { detail, error, error_description: detail });
+        if status == StatusCode::UNAUTHORIZED {
+            response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static(wire::BEARER_CHALLENGE));
+        }
+        if self == Self::Away {
+            response.headers_mut().insert(RETRY_AFTER, AWAY_SECONDS.into());
         }
         response
     }
@@ -118,3 +163,10 @@ impl Denial {
 const WRONG: &str = "the user name or the password is wrong";
 const BUSY: &str = "too many logins at once; try again";
 const NO_TOKEN: &str = "no token could be made";
+const LOCKED: &str = "Too many failed attempts";
+const LOCKED_OUT: &str = "too many failed attempts; try again later";
+const AWAY: &str = "the gateway cannot reach its state store; try again";
+const SPENT: &str = "the refresh token is invalid, expired or spent";
+
+/// After how many seconds it may be worth trying again when the state store is away.
+const AWAY_SECONDS: u64 = 2;

@@ -12,12 +12,15 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::access::{Claim, ClaimValue, Identity};
-use crate::token::{IssueError, IssuerSettings, Key, Verifier, VerifierSettings};
+use crate::session::{RefreshToken, StateSettings};
+use crate::telemetry::metrics::Metrics;
+use crate::token::{IssueError, IssuerSettings, Key, SessionId, Verifier, VerifierSettings};
 use crate::users::{HasherSettings, Password, PasswordHash, User};
 
 mod me;
 
 const NOW: u64 = 1_700_000_000;
+const CLIENT: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
 const FORM: &str = "application/x-www-form-urlencoded";
 const JSON: &str = "application/json";
 
@@ -77,7 +80,9 @@ fn settings() -> HasherSettings {
 
 fn portal_with(hasher: Hasher) -> Portal {
     let own = OwnPaths { token_paths: vec!["/token".to_owned()], ..OwnPaths::default() };
-    Portal::new(own, directory(), issuer(), hasher)
+    let settings = PortalSettings { own, ..PortalSettings::default() };
+    let sessions = Sessions::start(&StateSettings::Memory, Metrics::new(), crate::ambient::hash_state()).unwrap();
+    Portal::new(settings, directory(), issuer(), hasher, sessions)
 }
 
 fn portal() -> Portal {
@@ -89,7 +94,7 @@ fn send_to(portal: &Portal, request: Request<Bytes>, caller: &PortalCaller) -> P
     let (head, body) = request.into_parts();
     let endpoint = portal.endpoint(&head.method, head.uri.path());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
-    runtime.block_on(portal.answer(endpoint, &head, Full::new(body), caller, NOW))
+    runtime.block_on(portal.answer(endpoint, &head, Full::new(body), caller, CLIENT, NOW))
 }
 
 fn post(path: &str, content_type: &str, body: impl AsRef<[u8]>) -> Request<Bytes> {
@@ -126,6 +131,8 @@ fn assert_logged_in(reply: &PortalReply, why: &str) {
     };
     let claims = Verifier::new(key(), settings).verify(body["access_token"].as_str().unwrap(), NOW).unwrap();
     assert_eq!(&*claims.subject, "alice@example.com", "{why}");
+    let refresh = RefreshToken::parse(body["refresh_token"].as_str().unwrap()).unwrap();
+    assert_eq!(claims.session, refresh.session(), "{why}");
     let event = LoginEvent { user: "alice@example.com".into(), outcome: Ok(()) };
     assert_eq!(reply.login, Some(event), "{why}");
 }
@@ -178,7 +185,7 @@ fn a_token_is_not_to_be_stored() {
         )),
         "{transcript}"
     );
-    assert!(transcript.ends_with(r#"","token_type":"bearer","expires_in":1800}"#), "{transcript}");
+    assert!(transcript.contains(r#"","token_type":"bearer","expires_in":1800,"refresh_token":"glr_"#), "{transcript}");
 }
 
 #[test]
@@ -304,7 +311,9 @@ fn the_token_endpoint_speaks_oauth() {
         (FORM, "grant_type=password&username=alice@example.com", "invalid_request"),
         (FORM, "grant_type=password&password=x", "invalid_request"),
         (FORM, "grant_type=password&grant_type=password&username=a&password=b", "invalid_request"),
-        (FORM, "grant_type=refresh_token&refresh_token=x", "unsupported_grant_type"),
+        (FORM, "grant_type=refresh_token&refresh_token=x", "invalid_grant"),
+        (FORM, "grant_type=refresh_token", "invalid_request"),
+        (FORM, "grant_type=refresh_token&refresh_token=", "invalid_request"),
         (FORM, "grant_type=client_credentials&client_id=a&client_secret=b", "unsupported_grant_type"),
         (FORM, "grant_type=authorization_code&code=x", "unsupported_grant_type"),
         (FORM, "grant_type=%", "invalid_request"),

@@ -11,6 +11,7 @@ use super::watch::{Coverage, Watch};
 use crate::ambient;
 use crate::config::{self, Config, LoadRequest, Loaded, Problem, Problems, Severity};
 use crate::gateway::{Shared, Snapshot};
+use crate::session::{Sessions, StateSettings};
 use crate::telemetry::events::Events;
 use crate::telemetry::metrics::{Metrics, ReloadOutcome};
 use crate::upstream::Fleet;
@@ -38,6 +39,7 @@ pub(super) struct Target {
     /// `None` where clients are served in the clear.
     pub(super) tls: Option<Arc<Tls>>,
     pub(super) hasher: Hasher,
+    pub(super) sessions: Sessions,
     pub(super) fleet: Arc<Fleet>,
     pub(super) metrics: Arc<Metrics>,
     pub(super) events: Option<Events>,
@@ -58,6 +60,7 @@ pub(super) struct Fixed {
     admin: Option<std::net::SocketAddr>,
     workers: usize,
     format: config::LogFormat,
+    state: StateSettings,
 }
 
 /// How clients are served.
@@ -81,6 +84,7 @@ impl Fixed {
             admin: config.admin,
             workers: config.server.workers,
             format: config.log.format,
+            state: config.state.clone(),
         }
     }
 }
@@ -197,8 +201,8 @@ impl Reloader {
         report(&loaded.warnings);
         if Fixed::of(&loaded.config) != self.present.fixed {
             tracing::warn!(
-                "`server.listen`, `server.workers`, `admin.listen`, `log.format` and whether there is a `server.tls` take \
-                 effect at the next start"
+                "`server.listen`, `server.workers`, `admin.listen`, `log.format`, `state` and whether there is a \
+                 `server.tls` take effect at the next start"
             );
         }
         if let Some(events) = &self.target.events {
@@ -208,7 +212,8 @@ impl Reloader {
             tls.replace(settings);
         }
         let (services, users) = (loaded.config.services.len(), loaded.config.directory.users().count());
-        let snapshot = Snapshot::new(loaded.config, self.target.hasher.clone(), &self.target.fleet);
+        let Target { hasher, sessions, fleet, .. } = &self.target;
+        let snapshot = Snapshot::new(loaded.config, hasher.clone(), sessions.clone(), fleet);
         self.target.shared.replace(snapshot);
         self.present.digest = loaded.digest;
         self.present.files.clone_from(&loaded.files);

@@ -24,6 +24,7 @@ use crate::admin::{self, AdminState, Check, Readiness};
 use crate::ambient::{self, Ticker};
 use crate::config::{LoadRequest, Loaded};
 use crate::gateway::{Shared, Snapshot, Worker, WorkerParts};
+use crate::session::{Sessions, StateError};
 use crate::telemetry::access_log::AccessLog;
 use crate::telemetry::events::Events;
 use crate::telemetry::metrics::{Metrics, ServerLevels};
@@ -32,6 +33,9 @@ use crate::users::{Hasher, HasherSettings};
 
 /// Logins that wait for each thread that checks passwords; more are refused with 503.
 const LOGIN_QUEUE: usize = 64;
+
+/// How long a remote state store is waited for at the start. Without knowing which sessions have ended, nobody is served.
+const STATE_WAIT: Duration = Duration::from_secs(10);
 
 /// How long workers may take to write down what a second signal cuts off.
 const CUT_OFF: Duration = Duration::from_secs(1);
@@ -62,6 +66,8 @@ pub struct Bound {
 pub enum RunError {
     /// An address cannot be listened on.
     Listen(ListenError),
+    /// The state store cannot be used.
+    State(StateError),
     /// The system refuses a thread, a signal or a socket.
     System(io::Error),
     /// A worker ended by itself.
@@ -77,7 +83,7 @@ pub fn run(settings: Settings, ready: impl FnOnce(&Bound)) -> Result<(), RunErro
     let runtime = Builder::new_current_thread().enable_all().build()?;
     // from here on: without a handler SIGHUP would end the process, and as the first one of a container it would not
     // hear SIGTERM at all
-    let signals = runtime.block_on(async { Signals::listen() })?;
+    let mut signals = runtime.block_on(async { Signals::listen() })?;
     files::raise_limit();
     report(&loaded.warnings);
     let metrics = Metrics::new();
@@ -88,15 +94,21 @@ pub fn run(settings: Settings, ready: impl FnOnce(&Bound)) -> Result<(), RunErro
     let bound =
         Bound { clients: listeners.endpoints, admin: admin.as_ref().and_then(|listener| listener.local_addr().ok()) };
     let hasher = Hasher::start(hasher_settings(request.cores))?;
+    let sessions = Sessions::start(&loaded.config.state, Arc::clone(&metrics), ambient::hash_state())?;
+    if let Wait::Ended = runtime.block_on(wait_for_state(&sessions, &mut signals))? {
+        return Ok(());
+    }
     let fixed = Fixed::of(&loaded.config);
     let tls = loaded.config.server.tls.as_ref().map(|tls| Arc::new(Tls::new(tls)));
     let fleet = Fleet::new();
     metrics.show_servers(levels(&fleet));
-    let shared = Arc::new(Shared::new(Snapshot::new(loaded.config, hasher.clone(), &fleet)));
+    let snapshot = Snapshot::new(loaded.config, hasher.clone(), sessions.clone(), &fleet);
+    let shared = Arc::new(Shared::new(snapshot));
     let target = Target {
         shared: Arc::clone(&shared),
         tls: tls.clone(),
         hasher,
+        sessions: sessions.clone(),
         fleet: Arc::clone(&fleet),
         metrics: Arc::clone(&metrics),
         events,
@@ -104,14 +116,22 @@ pub fn run(settings: Settings, ready: impl FnOnce(&Bound)) -> Result<(), RunErro
     let present = Present { files: loaded.files, digest: loaded.digest, fixed };
     let reloads = Reloads::start(request, present, target)?;
     let end = End::default();
-    let team = Team { shared: &shared, tls: tls.as_ref(), metrics: &metrics, access_log: &access_log, end: &end };
+    let team = Team {
+        shared: &shared,
+        tls: tls.as_ref(),
+        sessions: &sessions,
+        metrics: &metrics,
+        access_log: &access_log,
+        end: &end,
+    };
     let (threads, mut ended) = team.start(listeners.of_worker)?;
 
     let outcome = runtime.block_on(async {
         let draining = Arc::new(AtomicBool::new(false));
         tokio::spawn(Arc::clone(&fleet).watch());
         if let Some(listener) = admin {
-            let state = AdminState { metrics, readiness: readiness(&draining), servers: levels(&fleet).into() };
+            let readiness = readiness(&draining, &sessions);
+            let state = AdminState { metrics, readiness, servers: levels(&fleet).into() };
             tokio::spawn(admin::serve(listener, state, CancellationToken::new()));
         }
         tracing::info!(clients = ?bound.clients, admin = ?bound.admin, "listening");
@@ -134,6 +154,20 @@ pub fn run(settings: Settings, ready: impl FnOnce(&Bound)) -> Result<(), RunErro
     }
 }
 
+/// How a wait at the start ended.
+enum Wait {
+    Over,
+    /// The process was asked to end.
+    Ended,
+}
+
+async fn wait_for_state(sessions: &Sessions, signals: &mut Signals) -> Result<Wait, StateError> {
+    tokio::select! {
+        ready = sessions.ready(STATE_WAIT) => ready.map(|()| Wait::Over),
+        () = signals.ends.next() => Ok(Wait::Ended),
+    }
+}
+
 fn hasher_settings(cores: usize) -> HasherSettings {
     let threads = NonZeroUsize::new(cores / 2).unwrap_or(NonZeroUsize::MIN);
     let queue_per_thread = NonZeroUsize::new(LOGIN_QUEUE).expect("the queue is not empty");
@@ -145,13 +179,14 @@ fn levels(fleet: &Arc<Fleet>) -> ServerLevels {
     Box::new(move || fleet.levels())
 }
 
-fn readiness(draining: &Arc<AtomicBool>) -> Arc<dyn Fn() -> Readiness + Send + Sync> {
-    let draining = Arc::clone(draining);
+fn readiness(draining: &Arc<AtomicBool>, sessions: &Sessions) -> Arc<dyn Fn() -> Readiness + Send + Sync> {
+    let (draining, sessions) = (Arc::clone(draining), sessions.clone());
     // the admin listener opens when the rest is up: only the end is left to report
     Arc::new(move || {
         let drains = draining.load(Ordering::Relaxed);
         let running = if drains { Check::Failed("draining") } else { Check::Ok };
-        Readiness { running, ..Readiness::READY }
+        let state = if sessions.is_up() { Check::Ok } else { Check::Failed("unreachable") };
+        Readiness { running, state, ..Readiness::READY }
     })
 }
 
@@ -159,6 +194,7 @@ fn readiness(draining: &Arc<AtomicBool>) -> Arc<dyn Fn() -> Readiness + Send + S
 struct Team<'a> {
     shared: &'a Arc<Shared>,
     tls: Option<&'a Arc<Tls>>,
+    sessions: &'a Sessions,
     metrics: &'a Arc<Metrics>,
     access_log: &'a AccessLog,
     end: &'a End,
@@ -184,13 +220,14 @@ impl Team<'_> {
         let (shared, metrics) = (Arc::clone(self.shared), Arc::clone(self.metrics));
         let (log, shard, end) = (self.access_log.shard(), self.metrics.shard(), self.end.clone());
         let (id_seed, tls) = (ambient::random_bytes(), self.tls.cloned());
+        let revocations = Arc::clone(self.sessions.revocations());
         let drain = {
             let shared = Arc::clone(&shared);
             move || shared.current().server().timeouts.drain
         };
         let context = move || {
             let ticker = Ticker::new();
-            let parts = WorkerParts { shared, ticker: ticker.clone(), metrics, shard, log, id_seed };
+            let parts = WorkerParts { shared, revocations, ticker: ticker.clone(), metrics, shard, log, id_seed };
             Context::new(Worker::new(parts), ticker, tls, open)
         };
         std::thread::Builder::new().name(format!("worker-{index}")).spawn(move || {
@@ -298,6 +335,7 @@ impl fmt::Display for RunError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Listen(error) => error.fmt(f),
+            Self::State(error) => error.fmt(f),
             Self::System(error) => write!(f, "the system refuses what the gateway needs: {error}"),
             Self::WorkerEnded => f.write_str("a worker ended unexpectedly; the log says more"),
         }
@@ -309,6 +347,12 @@ impl std::error::Error for RunError {}
 impl From<ListenError> for RunError {
     fn from(error: ListenError) -> Self {
         Self::Listen(error)
+    }
+}
+
+impl From<StateError> for RunError {
+    fn from(error: StateError) -> Self {
+        Self::State(error)
     }
 }
 

@@ -70,9 +70,15 @@ impl fmt::Debug for TokenCache {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::token::SessionId;
 
     fn claims(subject: &str) -> VerifiedClaims {
-        VerifiedClaims { subject: subject.into(), issued_at: None, expires_at: 1 }
+        VerifiedClaims {
+            subject: subject.into(),
+            issued_at: None,
+            expires_at: 1,
+            session: SessionId::from_bytes([0; 16]),
+        }
     }
 
     #[test]

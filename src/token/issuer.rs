@@ -8,6 +8,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value};
 
 use super::key::Key;
+use super::session_id::SessionId;
 use super::verifier::MAX_TOKEN_BYTES;
 
 /// What every new token says.
@@ -43,6 +44,8 @@ pub struct Holder<'a> {
     pub email: Option<&'a str>,
     /// Further claims. They never replace a registered claim, the roles, or a `name` or `email` from above.
     pub claims: &'a Map<String, Value>,
+    /// `sid`: what ends this token before its time. Without one it can only be ended by itself.
+    pub session: Option<SessionId>,
 }
 
 /// A new token. It is not printed by `Debug`.
@@ -91,6 +94,7 @@ impl Issuer {
     fn claims(&self, holder: &Holder<'_>, id: [u8; 16], now: u64) -> Map<String, Value> {
         let settings = &self.settings;
         let mut claims = holder.claims.clone();
+        claims.remove("sid");
         claims.extend(holder.name.map(|name| ("name".to_owned(), name.into())));
         claims.extend(holder.email.map(|email| ("email".to_owned(), email.into())));
         let roles = holder.roles.iter().map(|role| Value::from(&**role)).collect();
@@ -105,6 +109,7 @@ impl Issuer {
             ("jti", URL_SAFE_NO_PAD.encode(id).into()),
         ];
         claims.extend(registered.map(|(name, value)| (name.to_owned(), value)));
+        claims.extend(holder.session.map(|session| ("sid".to_owned(), session.to_string().into())));
         claims
     }
 }
@@ -167,6 +172,7 @@ mod tests {
             name: Some("Alice Doe"),
             email: Some("alice@example.com"),
             claims: claims.as_object().unwrap(),
+            session: Some(SessionId::from_bytes([0; 16])),
         };
         let issued = issuer("roles").issue(&holder, [0; 16], NOW).unwrap();
         assert!(issued.token.starts_with("eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9."), r#"{{"alg":"HS256","typ":"JWT"}}"#);
@@ -174,7 +180,7 @@ mod tests {
         let expected = json!({
             "iss": "gatelatch", "sub": "alice@example.com", "aud": "jobs", "iat": NOW, "nbf": NOW, "exp": NOW + 1800,
             "jti": "AAAAAAAAAAAAAAAAAAAAAA", "roles": ["recruiter", "admin"], "name": "Alice Doe",
-            "email": "alice@example.com", "tenant": "acme", "level": 3
+            "email": "alice@example.com", "tenant": "acme", "level": 3, "sid": "AAAAAAAAAAAAAAAAAAAAAA"
         });
         assert_eq!(claims_of(&issued.token), expected);
         assert_eq!(format!("{issued:?}"), "IssuedToken(for 1800 s)");
@@ -184,10 +190,10 @@ mod tests {
     fn claims_of_the_user_list_replace_nothing() {
         let claims = json!({
             "iss": "x", "sub": "root", "aud": "x", "exp": 9_999_999_999_u64, "nbf": 0, "iat": 0, "jti": "x",
-            "groups": ["admin"], "name": "x", "email": "x", "kept": true
+            "groups": ["admin"], "name": "x", "email": "x", "kept": true, "sid": "x"
         });
-        let holder =
-            Holder { subject: "a", roles: &[], name: Some("n"), email: None, claims: claims.as_object().unwrap() };
+        let claims = claims.as_object().unwrap();
+        let holder = Holder { subject: "a", roles: &[], name: Some("n"), email: None, claims, session: None };
         let issued = issuer("groups").issue(&holder, [255; 16], NOW).unwrap();
         let expected = json!({
             "iss": "gatelatch", "sub": "a", "aud": "jobs", "iat": NOW, "nbf": NOW, "exp": NOW + 1800,
@@ -199,8 +205,10 @@ mod tests {
     #[test]
     fn what_is_issued_verifies() {
         let claims = Map::new();
+        let roles = ["a\"b".into()];
+        let session = Some(SessionId::from_bytes([9; 16]));
         let holder =
-            Holder { subject: "josé", roles: &["a\"b".into()], name: Some("\u{1}"), email: None, claims: &claims };
+            Holder { subject: "josé", roles: &roles, name: Some("\u{1}"), email: None, claims: &claims, session };
         let settings = VerifierSettings {
             issuer: "gatelatch".to_owned(),
             audience: "jobs".to_owned(),
@@ -210,12 +218,14 @@ mod tests {
         let issued = issuer("roles").issue(&holder, [7; 16], NOW).unwrap();
         let verified = Verifier::new(key(), settings).verify(&issued.token, NOW).unwrap();
         assert_eq!((&*verified.subject, verified.issued_at, verified.expires_at), ("josé", Some(NOW), NOW + 1800));
+        assert_eq!(Some(verified.session), session);
     }
 
     #[test]
     fn a_token_too_large_to_verify_is_not_made() {
         let claims = json!({"blob": "x".repeat(MAX_TOKEN_BYTES)});
-        let holder = Holder { subject: "a", roles: &[], name: None, email: None, claims: claims.as_object().unwrap() };
+        let claims = claims.as_object().unwrap();
+        let holder = Holder { subject: "a", roles: &[], name: None, email: None, claims, session: None };
         let error = issuer("roles").issue(&holder, [0; 16], NOW).unwrap_err();
         assert!(matches!(error, IssueError::TooLarge(bytes) if bytes > MAX_TOKEN_BYTES), "{error}");
     }

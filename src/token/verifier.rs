@@ -9,6 +9,7 @@ use super::claims::{Claims, is_valid_subject};
 use super::header::Header;
 use super::key::Key;
 use super::refusal::Refusal;
+use super::session_id::SessionId;
 
 /// The most bytes of a token, counted before anything is decoded: 8 KiB.
 pub const MAX_TOKEN_BYTES: usize = 8 * 1024;
@@ -42,6 +43,8 @@ pub struct VerifiedClaims {
     pub issued_at: Option<u64>,
     /// `exp`, in seconds since 1970, without leeway.
     pub expires_at: u64,
+    /// The session it belongs to: that of `sid`, or one of its own.
+    pub session: SessionId,
 }
 
 impl Verifier {
@@ -65,7 +68,7 @@ impl Verifier {
         }
         Header::parse(&decode(header)?)?.check(self.key.algorithm_name())?;
         self.check_signature(signed, signature)?;
-        self.check_claims(&decode(payload)?, now)
+        self.check_claims(token, &decode(payload)?, now)
     }
 
     /// Whether claims that held once still do, as far as that is a matter of time.
@@ -81,7 +84,7 @@ impl Verifier {
         }
     }
 
-    fn check_claims(&self, payload: &[u8], now: u64) -> Result<VerifiedClaims, Refusal> {
+    fn check_claims(&self, token: &str, payload: &[u8], now: u64) -> Result<VerifiedClaims, Refusal> {
         let claims = Claims::parse(payload)?;
         let (Some(expires_at), Some(issuer), Some(audience), Some(subject)) =
             (claims.expires_at, claims.issuer, claims.audience, claims.subject)
@@ -100,7 +103,11 @@ impl Verifier {
         let issued_at = claims.issued_at.map(|date| date.0);
         let dates = Dates { expires_at: expires_at.0, not_before: claims.not_before.map(|date| date.0), issued_at };
         dates.check(&self.settings, now)?;
-        Ok(VerifiedClaims { subject: subject.0.into(), issued_at, expires_at: expires_at.0 })
+        let session = match claims.session {
+            Some(sid) => SessionId::of_claim(&sid.0),
+            None => SessionId::of_token(token),
+        };
+        Ok(VerifiedClaims { subject: subject.0.into(), issued_at, expires_at: expires_at.0, session })
     }
 }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 use gatelatch::access::{CaseRule, Claim, ClaimMatch, ClaimValue, Condition, Expected, Methods, PathOptions};
 use gatelatch::access::{Mode, Requirement, RoleMatch, Rule, RuleId, UserMatch};
 use gatelatch::config::{Code, Config, Listen, LogFormat};
+use gatelatch::session::{AttemptLimits, StateSettings};
 use gatelatch::upstream::{Balance, Health, HostHeader, Timeouts};
 use gatelatch::wire::{Authorization, IdentityField, IdentitySettings};
 
@@ -65,7 +66,10 @@ fn everything_but_services_has_a_default() {
     let token = &config.auth.token;
     assert_eq!((token.issuer.as_str(), token.audience.as_str()), ("gatelatch", "gatelatch"));
     assert_eq!((token.access_ttl, token.leeway, token.max_lifetime), (seconds(1800), seconds(30), seconds(86_400)));
-    assert_eq!(token.roles_claim, "roles");
+    assert_eq!((token.roles_claim.as_str(), token.refresh_ttl), ("roles", seconds(7 * 86_400)));
+    let AttemptLimits { attempts, window, lockout } = config.auth.attempts;
+    assert_eq!((attempts, window, lockout), (5, seconds(120), seconds(300)));
+    assert_eq!(config.state, StateSettings::Memory);
 }
 
 #[test]
@@ -142,6 +146,22 @@ fn certificates_are_read_and_their_files_watched() {
     assert_eq!((tls.certified.cert.len(), tls.client_ca.is_some()), (1, true));
     assert_eq!(format!("{tls:?}"), "ServerTls { certificates: 1, client_ca: Some(ClientCa { certificates: 1, .. }) }");
     assert!(loaded.warnings.iter().all(|problem| problem.code != Code::ExpiredCertificate), "{:?}", loaded.warnings);
+}
+
+#[test]
+fn every_key_of_sessions_is_read() {
+    let gateway = format!(
+        "auth: {{ login: {{ attempts: 3, window: 10s, lockout: 1h }}, token: {{ refresh_ttl: 12h }} }}\n{SMALLEST}"
+    );
+    let auth = config(&gateway, "users:").auth;
+    let AttemptLimits { attempts, window, lockout } = auth.attempts;
+    assert_eq!((attempts, window, lockout, auth.token.refresh_ttl), (3, seconds(10), seconds(3600), seconds(43_200)));
+    let case = Case::of(&format!("state_file: state.url\n{SMALLEST}"), "users:");
+    let case = case.file("state.url", "redis-cluster://:pass@a:1,b\n");
+    assert_eq!(case.load().unwrap().config.state.to_string(), "redis-cluster://a:1,b:6379");
+    let case = Case::of(&format!("state: file:state.redb\n{SMALLEST}"), "users:");
+    let StateSettings::File(path) = case.load().unwrap().config.state else { panic!("it is a file") };
+    assert_eq!(path, case.directory.path().join("state.redb"), "beside the file that names it");
 }
 
 #[test]

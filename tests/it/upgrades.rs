@@ -376,3 +376,21 @@ fn a_connect_that_is_not_extended_is_not_allowed() {
     assert!(!answer.is_ok());
     assert!(upstream.received().is_empty());
 }
+
+#[test]
+fn a_tunnel_ends_when_its_session_is_logged_out() {
+    let log_out = |gateway: &Gateway, bearer: &str| {
+        let request = format!("POST /auth/logout HTTP/1.1\r\nHost: a\r\n{bearer}Content-Length: 0\r\n\r\n");
+        assert_eq!(Connection::open(gateway.address).write(request).read().status, 204);
+    };
+    let upstream = echoing();
+    let gateway = start(&upstream);
+    let (one, other) = (gateway.bearer("rita"), gateway.bearer("rita"));
+    let mut ends = open(&gateway, "/known", &one);
+    let mut stays = open(&gateway, "/jobs", &other);
+    log_out(&gateway, &one);
+    assert_eq!(ends.read_to_end(), "");
+    assert_eq!(gateway.line("/known")["reason"], "closed: it is not allowed any more");
+    stays.write("still");
+    assert_eq!(stays.read_exact(5), "still", "another session of the same user");
+}

@@ -16,10 +16,11 @@ use crate::config::settings::{Auth, Token};
 use crate::config::span::Span;
 use crate::config::value::{is_plain_path, show_duration};
 use crate::config::yaml::Entry;
+use crate::session::AttemptLimits;
 use crate::token::Key;
 
 /// Claims that the gateway fills itself.
-pub(super) const REGISTERED: [&str; 7] = ["sub", "iss", "aud", "exp", "nbf", "iat", "jti"];
+pub(super) const REGISTERED: [&str; 8] = ["sub", "iss", "aud", "exp", "nbf", "iat", "jti", "sid"];
 
 /// The block, and what other parts of the file are checked against even where the block is broken.
 pub(super) struct Lowered {
@@ -45,10 +46,27 @@ pub(super) fn auth(entry: Option<Entry>, root: Span, defaults: &Defaults<'_>, re
     let token = section.take("token").and_then(|entry| reader.section(entry));
     let token = token.unwrap_or_else(|| Section::new(section.span(), Vec::new()));
     let (token, roles_claim) = lower_token(token, defaults, reader);
-    section.refuse(reader, &["session", "login", "verify", "trusted_issuers"]);
+    let attempts = section.take("login").map(|entry| login(entry, reader)).unwrap_or_default();
+    section.refuse(reader, &["session", "verify", "trusted_issuers"]);
     section.finish(reader);
-    let auth = token.map(|token| Auth { path: path.clone(), token_paths: token_paths.unwrap_or_default(), token });
+    let token_paths = token_paths.unwrap_or_default();
+    let auth = token.map(|token| Auth { path: path.clone(), token_paths, token, attempts });
     Lowered { auth, path, users_file, roles_claim }
+}
+
+/// `login`: how many failures are too many.
+fn login(entry: Entry, reader: &mut Reader<'_>) -> AttemptLimits {
+    let mut limits = AttemptLimits::default();
+    let Some(mut section) = reader.section(entry) else { return limits };
+    if let Some(attempts) = section.take("attempts").and_then(|entry| reader.integer(&entry, 1..=1000)) {
+        limits.attempts = u32::try_from(attempts).unwrap_or(limits.attempts);
+    }
+    let (second, day) = (Duration::from_secs(1), Duration::from_secs(24 * 3600));
+    duration(&mut limits.window, section.take("window"), second..=day, reader);
+    duration(&mut limits.lockout, section.take("lockout"), second..=day, reader);
+    section.refuse(reader, &["page", "title"]);
+    section.finish(reader);
+    limits
 }
 
 /// The prefix of the gateway's own endpoints, in its one spelling.
@@ -90,12 +108,15 @@ fn lower_token(mut section: Section, defaults: &Defaults<'_>, reader: &mut Reade
     let issuer = name(&mut section, "issuer", "gatelatch");
     let audience = name(&mut section, "audience", "gatelatch");
     let (access_ttl, max_lifetime, leeway) = lifetimes(&mut section, reader);
+    let mut refresh_ttl = Duration::from_secs(7 * 24 * 3600);
+    let (minute, year) = (Duration::from_secs(60), Duration::from_secs(365 * 24 * 3600));
+    duration(&mut refresh_ttl, section.take("refresh_ttl"), minute..=year, reader);
     let roles_claim = section.take("roles_claim").and_then(|entry| roles_claim(&entry, reader));
     let roles_claim = roles_claim.unwrap_or_else(|| "roles".to_owned());
-    section.refuse(reader, &["previous", "private_key", "private_key_file", "refresh_ttl"]);
+    section.refuse(reader, &["previous", "private_key", "private_key_file"]);
     section.finish(reader);
     let claim = roles_claim.clone();
-    let token = |key| Token { key, issuer, audience, access_ttl, leeway, max_lifetime, roles_claim };
+    let token = |key| Token { key, issuer, audience, access_ttl, refresh_ttl, leeway, max_lifetime, roles_claim };
     (key.map(token), claim)
 }
 

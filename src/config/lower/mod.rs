@@ -13,6 +13,7 @@ mod server;
 mod server_tls;
 mod services;
 mod silence;
+mod state;
 mod upstream;
 mod users;
 
@@ -23,12 +24,13 @@ use secrecy::SecretSlice;
 
 use super::cases::Case;
 use super::code::Code;
-use super::finding::{Finding, did_you_mean};
+use super::finding::Finding;
 use super::reader::Reader;
 use super::settings::{Auth, Config, Log, Server, Service};
 use super::span::Span;
 use super::yaml::{Entry, Node};
 use crate::access::Router;
+use crate::session::StateSettings;
 use crate::users::Directory;
 
 pub(super) use self::cases::case_file;
@@ -47,6 +49,7 @@ pub(super) struct Draft {
     admin: Option<SocketAddr>,
     log: Log,
     auth: Option<Auth>,
+    state: StateSettings,
     services: Vec<Service>,
     router: Option<Router>,
     pub(super) places: Vec<Places>,
@@ -80,6 +83,7 @@ impl Draft {
             admin: self.admin,
             log: self.log,
             auth: self.auth?,
+            state: self.state,
             services: self.services,
             router: self.router?,
             directory,
@@ -98,9 +102,7 @@ pub(super) fn config(root: Node, defaults: &Defaults<'_>, reader: &mut Reader<'_
     let admin = server::admin(top.take("admin"), &server.listen, reader);
     let log = server::log(top.take("log"), reader);
     let auth = auth::auth(top.take("auth"), span, defaults, reader);
-    if let Some(entry) = top.take("state") {
-        state(&entry, reader);
-    }
+    let state = state::state(top.take("state"), top.take("state_file"), reader).unwrap_or_default();
     let services = top.require(reader, "services", "{ app: { upstream: http://127.0.0.1:9000, rules: [] } }");
     let shared = services::Shared {
         auth_path: &auth.path,
@@ -116,36 +118,13 @@ pub(super) fn config(root: Node, defaults: &Defaults<'_>, reader: &mut Reader<'_
         admin,
         log,
         auth: auth.auth,
+        state,
         services: lowered.services,
         router: lowered.router,
         places: lowered.places,
         cases,
         users_file: auth.users_file,
         roles_claim: auth.roles_claim,
-    }
-}
-
-/// `state`: only the memory of this process, so far.
-fn state(entry: &Entry, reader: &mut Reader<'_>) {
-    let Some(text) = reader.text(entry) else { return };
-    let later = ["file", "redis", "rediss", "redis-cluster", "redis-sentinel"];
-    match text.split_once(':') {
-        _ if text == "memory" => {}
-        Some((kind, _)) if later.contains(&kind) => {
-            let message = format!("`state: {kind}:…` is not available in this version");
-            let finding = Finding::error(Code::NotAvailable, entry.node.span, message);
-            // The rest may hold a password.
-            let finding = finding.conceal(entry.node.span).help("write `state: memory`, or take it away");
-            reader.report(finding);
-        }
-        Some(_) => {
-            let finding = Finding::error(Code::InvalidValue, entry.node.span, "`state` expects `memory`");
-            reader.report(finding.conceal(entry.node.span).help("write `memory`"));
-        }
-        None => {
-            let help = did_you_mean(&text, ["memory"]).unwrap_or_else(|| "write `memory`".to_owned());
-            reader.invalid(entry, "`memory`", help);
-        }
     }
 }
 

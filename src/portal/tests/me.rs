@@ -8,7 +8,7 @@ fn ask(method: Method, path: &str, caller: &PortalCaller) -> Response<Bytes> {
 }
 
 fn known() -> PortalCaller {
-    PortalCaller::Known { identity: Arc::new(alice()), expires_at: NOW + 60 }
+    PortalCaller::Known { identity: Arc::new(alice()), expires_at: NOW + 60, session: SessionId::from_bytes([1; 16]) }
 }
 
 #[test]
@@ -51,7 +51,7 @@ fn me_challenges_who_is_unknown() {
 fn other_methods_and_names_are_refused() {
     let patch = Method::from_bytes(b"PROPFIND").unwrap();
     for method in [Method::GET, Method::HEAD, Method::PUT, Method::OPTIONS, patch] {
-        for path in ["/auth/login", "/auth/token"] {
+        for path in ["/auth/login", "/auth/token", "/auth/refresh", "/auth/logout"] {
             let response = ask(method.clone(), path, &known());
             assert_eq!((response.status().as_u16(), &response.headers()[ALLOW]), (405, &"POST".parse().unwrap()));
         }

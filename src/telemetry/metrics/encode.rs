@@ -128,6 +128,9 @@ impl Totals {
 
     fn encode_sign_in(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
         by_label(encoder, "gatelatch_logins", "Logins by how they ended", "outcome", &self.logins)?;
+        by_label(encoder, "gatelatch_refreshes", "Refreshes by how they ended", "outcome", &self.refreshes)?;
+        let help = "1 where the state store can be used, 0 where logins, refreshes and logouts are refused";
+        gauge(encoder, "gatelatch_state_up", help, None)?.encode_gauge(&i64::from(self.state_up))?;
         by_label(encoder, "gatelatch_token_refusals", "Tokens that were refused", "reason", &self.token_refusals)
     }
 

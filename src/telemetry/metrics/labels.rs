@@ -102,11 +102,31 @@ labels! {
         Success => "success",
         /// The name or the password was wrong.
         Invalid => "invalid",
-        /// Too many attempts, or more logins than the gateway has time for.
+        /// More logins than the gateway has time for.
         Busy => "busy",
+        /// Too many attempts: the password was not looked at, or does not count.
+        LockedOut => "locked_out",
+        /// The state store could not be used.
+        Unavailable => "unavailable",
         /// The request was not a login.
         Malformed => "malformed",
         /// The password was right, but no token could be made.
+        Failed => "failed",
+    }
+
+    /// How a refresh ended.
+    RefreshOutcome {
+        /// Tokens were issued.
+        Success => "success",
+        /// The refresh token, or its user, is not good any more.
+        Refused => "refused",
+        /// The refresh token was spent before: its session was ended.
+        Reused => "reused",
+        /// The request was not a refresh.
+        Malformed => "malformed",
+        /// The state store could not be used.
+        Unavailable => "unavailable",
+        /// The refresh token was good, but no access token could be made.
         Failed => "failed",
     }
 

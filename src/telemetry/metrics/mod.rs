@@ -15,8 +15,8 @@ mod totals;
 pub use cell::{Gauge, Held};
 pub use encode::CONTENT_TYPE;
 pub use labels::{
-    ConnectionRejection, LoginOutcome, Outcome, ReloadOutcome, StatusClass, TokenRefusal, UpstreamConnection,
-    UpstreamErrorKind,
+    ConnectionRejection, LoginOutcome, Outcome, RefreshOutcome, ReloadOutcome, StatusClass, TokenRefusal,
+    UpstreamConnection, UpstreamErrorKind,
 };
 pub use service::{ServerMetrics, ServiceMetrics};
 pub use shard::Shard;
@@ -42,6 +42,8 @@ pub struct Metrics {
     /// In seconds since 1970; 0 before the first.
     last_success: AtomicU64,
     access_log: OnceLock<Dropped>,
+    refreshes: SharedCounters<RefreshOutcome>,
+    state_up: AtomicBool,
     servers: OnceLock<ServerLevels>,
 }
 
@@ -73,6 +75,8 @@ impl Metrics {
             last_success: AtomicU64::new(0),
             access_log: OnceLock::new(),
             servers: OnceLock::new(),
+            refreshes: SharedCounters::new(),
+            state_up: AtomicBool::new(true),
         })
     }
 
@@ -86,6 +90,16 @@ impl Metrics {
     /// Counts one login.
     pub fn login(&self, outcome: LoginOutcome) {
         self.logins.increment(outcome);
+    }
+
+    /// Counts one refresh.
+    pub fn refresh(&self, outcome: RefreshOutcome) {
+        self.refreshes.increment(outcome);
+    }
+
+    /// Says whether the state store can be used; at the start it can.
+    pub fn state_is_up(&self, up: bool) {
+        self.state_up.store(up, Ordering::Relaxed);
     }
 
     /// Says that the configuration of the start is in force, `at` seconds since 1970. It is no reload.
@@ -124,6 +138,8 @@ impl Metrics {
         let mut totals = Totals {
             process_start: self.started.duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO).as_secs_f64(),
             logins: totals::read_all(|outcome| self.logins.read(outcome)),
+            refreshes: totals::read_all(|outcome| self.refreshes.read(outcome)),
+            state_up: self.state_up.load(Ordering::Relaxed),
             reloads: totals::read_all(|outcome| self.reloads.read(outcome)),
             last_reload_successful: self.last_reload_successful.load(Ordering::Relaxed),
             last_success: self.last_success.load(Ordering::Relaxed),
@@ -225,6 +241,8 @@ mod tests {
             "gatelatch_rejected_connections counter",
             "gatelatch_access_log_dropped_lines counter",
             "gatelatch_logins counter",
+            "gatelatch_refreshes counter",
+            "gatelatch_state_up gauge",
             "gatelatch_token_refusals counter",
             "gatelatch_reloads counter",
             "gatelatch_config_last_reload_successful gauge",

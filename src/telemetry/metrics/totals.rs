@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use super::ServerLevel;
 use super::histogram::Distribution;
 use super::labels::{
-    ConnectionRejection, Label, LoginOutcome, Outcome, ReloadOutcome, StatusClass, TokenRefusal, UpstreamConnection,
-    UpstreamErrorKind,
+    ConnectionRejection, Label, LoginOutcome, Outcome, RefreshOutcome, ReloadOutcome, StatusClass, TokenRefusal,
+    UpstreamConnection, UpstreamErrorKind,
 };
 use super::shard::{Entry, ShardCells};
 
@@ -24,6 +24,8 @@ pub(super) struct Totals {
     pub(super) rejections: ByLabel<ConnectionRejection>,
     pub(super) token_refusals: ByLabel<TokenRefusal>,
     pub(super) logins: ByLabel<LoginOutcome>,
+    pub(super) refreshes: ByLabel<RefreshOutcome>,
+    pub(super) state_up: bool,
     pub(super) reloads: ByLabel<ReloadOutcome>,
     pub(super) last_reload_successful: bool,
     pub(super) last_success: u64,

@@ -45,6 +45,7 @@ pub struct GatewayBuilder {
     prepare: Option<Prepare>,
     streams: Streams,
     open_files: Option<u32>,
+    before: String,
 }
 
 /// Changes a folder.
@@ -87,6 +88,7 @@ pub fn gateway(services: &str) -> GatewayBuilder {
         prepare: None,
         streams: Streams::Read,
         open_files: None,
+        before: String::new(),
     }
 }
 
@@ -175,6 +177,12 @@ impl GatewayBuilder {
         self
     }
 
+    /// Shell commands before the start, ending in `; `.
+    pub fn before(mut self, commands: &str) -> Self {
+        self.before = commands.to_owned();
+        self
+    }
+
     /// The configuration file.
     pub fn config(&self) -> String {
         let Self { workers, listen, server, auth, token, more, .. } = self;
@@ -224,7 +232,8 @@ services:
         let limit = self.open_files.map(|limit| format!("ulimit -Sn {limit}; ")).unwrap_or_default();
         let closed = if self.streams == Streams::InAndOutClosed { "<&- >&-" } else { "" };
         let mut command = Command::new("sh");
-        command.args(["-c", &format!("{limit}exec \"$0\" \"$@\" {closed}")]).args(&self.launcher).arg(binary);
+        let script = format!("{}{limit}exec \"$0\" \"$@\" {closed}", self.before);
+        command.args(["-c", &script]).args(&self.launcher).arg(binary);
         command.args(["run", "--config"]).arg(folder.path().join("gateway.yaml"));
         command.env_remove("RUST_BACKTRACE").envs(self.variables);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -343,6 +352,17 @@ impl Gateway {
     /// Reads a file beside the configuration.
     pub fn read(&self, name: &str) -> String {
         fs::read_to_string(self.path(name)).unwrap()
+    }
+
+    /// Kills the process as the kernel does when memory is short, and starts another one with the same files.
+    pub fn restart(mut self) -> Self {
+        self.signal("KILL");
+        self.process.wait().unwrap();
+        let folder = std::mem::replace(&mut self.folder, tempfile::tempdir().unwrap());
+        let mut command = Command::new(env!("CARGO_BIN_EXE_gatelatch"));
+        command.args(["run", "--config"]).arg(folder.path().join("gateway.yaml"));
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        Self::start(folder, command, Streams::Read)
     }
 
     /// Sends a signal by its name.

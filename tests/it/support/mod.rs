@@ -10,6 +10,8 @@ mod gateway;
 mod modern;
 mod programs;
 mod raw;
+mod redis;
+mod sessions;
 mod stoppable;
 mod tls;
 mod upstream;
@@ -22,6 +24,8 @@ pub use gateway::{Gateway, GatewayBuilder, PASSWORD, SECRET, Streams, gateway, h
 pub use modern::{Modern, Seen, TestBody, Tongue, in_pieces, said};
 pub use programs::{output, program, python};
 pub use raw::RawUpstream;
+pub use redis::Redis;
+pub use sessions::{Tokens, log_in_from, log_out, post, refresh, refresh_at, tokens};
 pub use stoppable::Stoppable;
 pub use tls::{Shaken, TlsClient};
 pub use upstream::{Received, Upstream, ok};

@@ -1,0 +1,86 @@
+//! What the operator hears of logins, refreshes and logouts: counts, and events in one stable form.
+
+use std::net::IpAddr;
+
+use http::StatusCode;
+
+use super::worker::Worker;
+use crate::portal::{Denial, Endpoint, LoginEvent, PortalReply, RefreshDenial, SessionEvent};
+use crate::telemetry::metrics::{LoginOutcome, RefreshOutcome};
+
+/// Counts and logs what became of a request to the portal. Returns the reason for its access-log line.
+pub(super) fn note(worker: &Worker, reply: &PortalReply, endpoint: Endpoint, client: IpAddr) -> Option<String> {
+    if let Some(login) = &reply.login {
+        return Some(note_login(worker, login, client));
+    }
+    if let Some(session) = &reply.session {
+        return Some(note_session(worker, session, client));
+    }
+    if reply.response.status() != StatusCode::METHOD_NOT_ALLOWED {
+        match endpoint {
+            Endpoint::Login | Endpoint::Token => worker.metrics.login(LoginOutcome::Malformed),
+            Endpoint::Refresh => worker.metrics.refresh(RefreshOutcome::Malformed),
+            Endpoint::Logout | Endpoint::Me | Endpoint::Unknown => {}
+        }
+    }
+    None
+}
+
+/// One line a login, for programs that ban addresses: `config/fail2ban` reads it.
+fn note_login(worker: &Worker, login: &LoginEvent, client_ip: IpAddr) -> String {
+    let user = &*login.user;
+    match login.outcome {
+        Ok(()) => {
+            worker.metrics.login(LoginOutcome::Success);
+            tracing::info!(event = "login", %client_ip, user);
+            "login".to_owned()
+        }
+        Err(denial) => {
+            worker.metrics.login(match denial {
+                Denial::Invalid => LoginOutcome::Invalid,
+                Denial::Busy => LoginOutcome::Busy,
+                Denial::LockedOut(_) => LoginOutcome::LockedOut,
+                Denial::Away => LoginOutcome::Unavailable,
+                Denial::NoToken(_) => LoginOutcome::Failed,
+            });
+            tracing::warn!(event = "login_failed", %client_ip, user, reason = denial.label());
+            format!("login failed: {}", denial.label())
+        }
+    }
+}
+
+fn note_session(worker: &Worker, event: &SessionEvent, client_ip: IpAddr) -> String {
+    match event {
+        SessionEvent::Refresh { user, outcome } => {
+            let user = user.as_deref();
+            worker.metrics.refresh(refresh_outcome(*outcome));
+            match outcome {
+                Ok(()) => "refresh".to_owned(),
+                Err(denial) => {
+                    // a spent token that is shown again may be a stolen one
+                    if *denial == RefreshDenial::Reused {
+                        tracing::warn!(event = "refresh_token_reused", %client_ip, user, "the session was ended");
+                    } else {
+                        tracing::info!(event = "refresh_failed", %client_ip, user, reason = denial.label());
+                    }
+                    format!("refresh failed: {}", denial.label())
+                }
+            }
+        }
+        SessionEvent::Logout(Ok(())) => {
+            tracing::info!(event = "logout", %client_ip);
+            "logout".to_owned()
+        }
+        SessionEvent::Logout(Err(_)) => "logout failed: state_away".to_owned(),
+    }
+}
+
+fn refresh_outcome(outcome: Result<(), RefreshDenial>) -> RefreshOutcome {
+    match outcome {
+        Ok(()) => RefreshOutcome::Success,
+        Err(RefreshDenial::Refused) => RefreshOutcome::Refused,
+        Err(RefreshDenial::Reused) => RefreshOutcome::Reused,
+        Err(RefreshDenial::Away) => RefreshOutcome::Unavailable,
+        Err(RefreshDenial::NoToken(_)) => RefreshOutcome::Failed,
+    }
+}

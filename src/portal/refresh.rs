@@ -1,0 +1,108 @@
+//! New tokens for a refresh token.
+
+use std::sync::Arc;
+
+use zeroize::Zeroizing;
+
+use super::login::{Dialect, Granted, granted_response, holder};
+use super::{Portal, PortalReply};
+use crate::ambient;
+use crate::session::{Away, Exchange, RefreshToken, Times};
+use crate::token::IssueError;
+use crate::users::User;
+
+/// A refresh, or a logout, that was tried.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SessionEvent {
+    /// A refresh token was shown.
+    Refresh {
+        /// Whose it is, where that is known.
+        user: Option<Box<str>>,
+        /// Whether it got tokens.
+        outcome: Result<(), RefreshDenial>,
+    },
+    /// A logout that ended what there was to end, or could not.
+    Logout(Result<(), Away>),
+}
+
+/// Why a refresh got no tokens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RefreshDenial {
+    /// The token is unknown, expired or of a session that has ended, or its user may not log in any more.
+    Refused,
+    /// The token was spent before. Its session has ended now.
+    Reused,
+    /// The state store cannot be used.
+    Away,
+    /// The token was good, but no access token could be made. The operator's to mend.
+    NoToken(IssueError),
+}
+
+impl RefreshDenial {
+    /// A short name for metrics and logs. It never changes.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Refused => "refused",
+            Self::Reused => "reused",
+            Self::Away => "state_away",
+            Self::NoToken(_) => "no_token",
+        }
+    }
+}
+
+impl Portal {
+    pub(super) async fn answer_refresh(&self, dialect: Dialect, shown: Zeroizing<String>, now: u64) -> PortalReply {
+        let mut user = None;
+        let granted = self.refresh(&shown, now, &mut user).await;
+        let response = match &granted {
+            Ok(granted) => granted_response(granted),
+            Err(denial) => denial.into_response(dialect),
+        };
+        let outcome = granted.map(drop);
+        PortalReply { response, login: None, session: Some(SessionEvent::Refresh { user, outcome }) }
+    }
+
+    /// `name` becomes that of the user whose token it is.
+    async fn refresh(&self, shown: &str, now: u64, name: &mut Option<Box<str>>) -> Result<Granted, RefreshDenial> {
+        let shown = RefreshToken::parse(shown).ok_or(RefreshDenial::Refused)?;
+        let fresh = shown.next(ambient::random_bytes());
+        let times = self.times(now);
+        let opened_at = match self.sessions.exchange(&shown, &fresh, times).await? {
+            Exchange::Good { subject, opened_at } => {
+                *name = Some(subject);
+                opened_at
+            }
+            Exchange::Refused => return Err(RefreshDenial::Refused),
+            Exchange::Reused { subject } => {
+                *name = Some(subject);
+                return Err(RefreshDenial::Reused);
+            }
+        };
+        let Some(user) = name.as_deref().and_then(|name| self.still_admitted(name, opened_at)) else {
+            self.sessions.end(shown.session(), times).await?;
+            return Err(RefreshDenial::Refused);
+        };
+        let holder = holder(user, shown.session());
+        let issued = self.issuer.issue(&holder, ambient::random_bytes(), now).map_err(RefreshDenial::NoToken)?;
+        Ok(Granted { issued, refresh: fresh })
+    }
+
+    /// The user as the list has it today: a session is as old as its login, however often it was refreshed.
+    fn still_admitted(&self, name: &str, opened_at: u64) -> Option<&Arc<User>> {
+        self.directory.find(name).filter(|user| user.admits(Some(opened_at)))
+    }
+
+    pub(super) fn times(&self, now: u64) -> Times {
+        Times {
+            now,
+            ttl: self.settings.refresh_ttl.as_secs(),
+            last_token: now.saturating_add(self.settings.longest_token.as_secs()),
+        }
+    }
+}
+
+impl From<Away> for RefreshDenial {
+    fn from(_: Away) -> Self {
+        Self::Away
+    }
+}

@@ -1,0 +1,180 @@
+//! `state: file:PATH`: what one process must still know after a restart, in one file.
+//!
+//! The file is a journal of what memory holds: it is read at the start only. Every answer waits until what it says is
+//! on the disk, so nothing that was answered is lost, whenever the process or the machine stops.
+
+use std::fs::{File, OpenOptions};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::{fmt, io};
+
+use ahash::RandomState;
+use redb::backends::FileBackend;
+use redb::{Builder, Database, DatabaseError, ReadableDatabase, ReadableTable, TableDefinition};
+
+use super::attempt::Subject;
+use super::local::{Change, Local};
+use super::revocations::Revocations;
+use crate::ambient;
+use crate::token::SessionId;
+
+/// Families as JSON, by session.
+const FAMILIES: TableDefinition<'_, [u8; 16], &[u8]> = TableDefinition::new("families");
+/// Ended sessions, with the second from which on nobody needs to know.
+const ENDED: TableDefinition<'_, [u8; 16], u64> = TableDefinition::new("ended");
+/// Held subjects, with the millisecond of their release.
+const HELD: TableDefinition<'_, &str, u64> = TableDefinition::new("held");
+
+/// Pages that redb keeps in memory, in bytes. All that is read is read once.
+const CACHE: usize = 4 << 20;
+
+/// The open file.
+pub(super) struct FileStore {
+    path: PathBuf,
+    hasher: RandomState,
+    /// `None` after a failure, until it is opened again.
+    database: Option<Database>,
+}
+
+/// Why the file cannot be used.
+#[derive(Debug)]
+pub(super) enum FileError {
+    /// Another process has it.
+    Taken,
+    /// It cannot be opened or made.
+    Open(io::Error),
+    /// It cannot be read or written.
+    Database(redb::Error),
+}
+
+impl FileStore {
+    /// Opens or makes the file, which only its owner may read, and reads what it holds.
+    pub(super) fn open(
+        path: &Path,
+        revocations: &Revocations,
+        hasher: RandomState,
+    ) -> Result<(Self, Local), FileError> {
+        let mut store = Self { path: path.to_owned(), hasher, database: None };
+        let local = store.reopen(revocations)?;
+        Ok((store, local))
+    }
+
+    /// Opens the file anew, and reads what it holds. It counts as usable only where it can be written.
+    pub(super) fn reopen(&mut self, revocations: &Revocations) -> Result<Local, FileError> {
+        // the lock of the former handle would be in the way
+        self.database = None;
+        let database = open(&self.path)?;
+        let mut local = Local::new(&self.hasher);
+        read(&database, &mut local, revocations)?;
+        self.database = Some(database);
+        Ok(local)
+    }
+
+    /// Writes changes down, all or none, and waits until they are on the disk.
+    pub(super) fn write(&mut self, changes: &[Change]) -> Result<(), FileError> {
+        if changes.is_empty() {
+            return Ok(());
+        }
+        let Some(database) = &self.database else {
+            return Err(FileError::Database(redb::Error::PreviousIo));
+        };
+        let written = write(database, changes);
+        if written.is_err() {
+            self.database = None;
+        }
+        Ok(written?)
+    }
+}
+
+fn open(path: &Path) -> Result<Database, FileError> {
+    let fresh = !path.exists();
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false).mode(0o600);
+    let file = options.open(path).map_err(FileError::Open)?;
+    let refused = |error: DatabaseError| {
+        let taken = matches!(error, DatabaseError::DatabaseAlreadyOpen);
+        if taken { FileError::Taken } else { FileError::Database(error.into()) }
+    };
+    let backend = FileBackend::new(file).map_err(refused)?;
+    let database = Builder::new().set_cache_size(CACHE).create_with_backend(backend).map_err(refused)?;
+    write(&database, &[])?;
+    if fresh {
+        // a new file is on the disk only when its folder is
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        File::open(folder).and_then(|folder| folder.sync_all()).map_err(FileError::Open)?;
+    }
+    Ok(database)
+}
+
+fn read(database: &Database, local: &mut Local, revocations: &Revocations) -> Result<(), redb::Error> {
+    let (now, millis) = (ambient::unix_seconds(), ambient::unix_millis());
+    let transaction = database.begin_read()?;
+    for entry in transaction.open_table(FAMILIES)?.iter()? {
+        let (session, family) = entry?;
+        // what an older version cannot read is a session that has to log in again
+        if let Ok(family) = serde_json::from_slice(family.value()) {
+            local.restore(Change::Keep(SessionId::from_bytes(session.value()), family), millis);
+        }
+    }
+    let mut ended = Vec::new();
+    for entry in transaction.open_table(ENDED)?.iter()? {
+        let (session, until) = entry?;
+        ended.push((SessionId::from_bytes(session.value()), until.value()));
+    }
+    ended.retain(|(_, until)| *until > now);
+    revocations.add(&ended);
+    for entry in transaction.open_table(HELD)?.iter()? {
+        let (key, until) = entry?;
+        let (subject, until) = (Subject::parse(key.value()), until.value());
+        if let Some(subject) = subject.filter(|_| until > millis) {
+            local.restore(Change::Hold(subject, until), millis);
+        }
+    }
+    Ok(())
+}
+
+fn write(database: &Database, changes: &[Change]) -> Result<(), redb::Error> {
+    let transaction = database.begin_write()?;
+    {
+        let mut families = transaction.open_table(FAMILIES)?;
+        let mut ended = transaction.open_table(ENDED)?;
+        let mut held = transaction.open_table(HELD)?;
+        for change in changes {
+            match change {
+                Change::Keep(session, family) => {
+                    let text = serde_json::to_vec(family).expect("a family has nothing that JSON cannot say");
+                    families.insert(session.as_bytes(), &*text)?;
+                }
+                Change::Forget(session) => drop(families.remove(session.as_bytes())?),
+                Change::Revoke(session, until) => drop(ended.insert(session.as_bytes(), until)?),
+                Change::Hold(subject, until) => drop(held.insert(&*subject.key(), until)?),
+                Change::Release(subject) => drop(held.remove(&*subject.key())?),
+                Change::Purge(now) => {
+                    ended.retain(|_, until| until > *now)?;
+                    held.retain(|_, until| until / 1000 >= *now)?;
+                }
+            }
+        }
+    }
+    // the default durability: it returns when the disk has it
+    transaction.commit()?;
+    Ok(())
+}
+
+impl fmt::Display for FileError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Taken => f.write_str("another process uses it; replicas share a `redis://`, not a file"),
+            Self::Open(error) => error.fmt(f),
+            Self::Database(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for FileError {}
+
+impl From<redb::Error> for FileError {
+    fn from(error: redb::Error) -> Self {
+        Self::Database(error)
+    }
+}

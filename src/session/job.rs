@@ -1,0 +1,116 @@
+//! What is asked of a store, and how it answers.
+
+use std::fmt;
+
+use tokio::sync::oneshot;
+
+use super::attempt::{Attempt, AttemptLimits, Proof, Subject, Verdict};
+use super::family::Family;
+use super::refresh_token::Digest;
+use crate::token::SessionId;
+
+/// The store cannot be reached, or cannot write. What was asked for may or may not have been done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Away;
+
+/// What became of a refresh token that was shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Exchange {
+    /// It was good, and the fresh one takes its place.
+    Good {
+        /// Who logged in.
+        subject: Box<str>,
+        /// When, in seconds since 1970.
+        opened_at: u64,
+    },
+    /// It is unknown, expired, or of a session that has ended.
+    Refused,
+    /// It was spent before. The session has ended now.
+    Reused {
+        /// Whose session it was.
+        subject: Box<str>,
+    },
+}
+
+/// Where an answer goes. Nobody listens any more where the client has gone.
+pub(super) type Reply<T> = oneshot::Sender<Result<T, Away>>;
+
+/// One thing to do.
+pub(super) enum Job {
+    Open(Open, Reply<()>),
+    Exchange(ExchangeOrder, Reply<Exchange>),
+    End(End, Reply<()>),
+    /// Ends a session if its family is known.
+    Leave(End, Reply<()>),
+    Ask(Attempt, u64, Reply<Verdict>),
+    Settle(Settle, Reply<Verdict>),
+    Lift(Vec<Subject>, Reply<()>),
+}
+
+/// Keep a new family. Times are seconds since 1970, here and below.
+pub(super) struct Open {
+    pub(super) session: SessionId,
+    pub(super) family: Family,
+    pub(super) now: u64,
+}
+
+/// Exchange a refresh token for a fresh one.
+pub(super) struct ExchangeOrder {
+    pub(super) session: SessionId,
+    pub(super) shown: Digest,
+    pub(super) fresh: Digest,
+    pub(super) now: u64,
+    pub(super) ttl: u64,
+    /// When the last access token of the session will have expired.
+    pub(super) last_token: u64,
+}
+
+/// End a session.
+#[derive(Clone, Copy)]
+pub(super) struct End {
+    pub(super) session: SessionId,
+    pub(super) now: u64,
+    /// When its last access token will have expired.
+    pub(super) last_token: u64,
+}
+
+/// A password was checked. The time is in milliseconds.
+pub(super) struct Settle {
+    pub(super) attempt: Attempt,
+    pub(super) proof: Proof,
+    pub(super) limits: AttemptLimits,
+    pub(super) now: u64,
+}
+
+impl Job {
+    /// Answers that it was not done.
+    pub(super) fn refuse(self) {
+        match self {
+            Self::Open(_, reply) | Self::End(_, reply) | Self::Leave(_, reply) | Self::Lift(_, reply) => {
+                answer(reply, Err(Away));
+            }
+            Self::Exchange(_, reply) => answer(reply, Err(Away)),
+            Self::Ask(_, _, reply) | Self::Settle(_, reply) => answer(reply, Err(Away)),
+        }
+    }
+}
+
+/// Answers. A client that has gone needs no answer.
+pub(super) fn answer<T>(reply: Reply<T>, result: Result<T, Away>) {
+    let _ = reply.send(result);
+}
+
+impl ExchangeOrder {
+    /// The order to end the session whose spent token was shown.
+    pub(super) fn end(&self) -> End {
+        End { session: self.session, now: self.now, last_token: self.last_token }
+    }
+}
+
+impl fmt::Display for Away {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the state store cannot be reached")
+    }
+}
+
+impl std::error::Error for Away {}

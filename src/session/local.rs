@@ -1,0 +1,237 @@
+//! What this process keeps itself, for `memory` and for `file:`.
+
+use std::sync::Arc;
+
+use ahash::RandomState;
+use tokio::sync::mpsc::Receiver;
+use tokio::time::{Duration, sleep};
+
+use super::attempt::Subject;
+use super::attempts::Attempts;
+use super::family::{Family, Shown};
+use super::file::{FileError, FileStore};
+use super::health::Health;
+use super::job::{Away, End, Exchange, ExchangeOrder, Job, Open, Reply, answer};
+use super::revocations::Revocations;
+use super::vault::{CAPACITY, Vault};
+use crate::token::SessionId;
+
+/// Jobs that are done, and written down, together.
+const BATCH: usize = 256;
+
+/// How often a file that failed is tried again.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// How often expired things are looked for, in seconds; only when there is something to do anyway.
+const PURGE: u64 = 60;
+
+/// Everything that is kept, with the changes since they were last taken away.
+pub(super) struct Local {
+    vault: Vault,
+    attempts: Attempts,
+    changes: Vec<Change>,
+    next_purge: u64,
+}
+
+/// One change, to be written down.
+pub(super) enum Change {
+    Keep(SessionId, Family),
+    Forget(SessionId),
+    /// A session has ended; the second after which nobody needs to know any more.
+    Revoke(SessionId, u64),
+    /// A subject is held, until this millisecond.
+    Hold(Subject, u64),
+    Release(Subject),
+    /// Everything that has expired by this second.
+    Purge(u64),
+}
+
+/// Answers, once it is certain that what was done is kept.
+type Deferred = Box<dyn FnOnce(Result<(), Away>)>;
+
+fn deferred<T: 'static>(reply: Reply<T>, value: T) -> Deferred {
+    Box::new(move |kept| answer(reply, kept.map(|()| value)))
+}
+
+impl Local {
+    pub(super) fn new(hasher: &RandomState) -> Self {
+        let (vault, attempts) = (Vault::new(CAPACITY, hasher), Attempts::new(hasher));
+        Self { vault, attempts, changes: Vec::new(), next_purge: 0 }
+    }
+
+    /// Takes in what was written down before: a family, or a hold.
+    pub(super) fn restore(&mut self, change: Change, now_millis: u64) {
+        match change {
+            Change::Keep(session, family) => {
+                for session in self.vault.put(session, family) {
+                    self.changes.push(Change::Forget(session));
+                }
+            }
+            Change::Hold(subject, until) => self.attempts.restore(subject, until, now_millis),
+            Change::Forget(_) | Change::Revoke(..) | Change::Release(_) | Change::Purge(_) => {}
+        }
+    }
+
+    fn perform(&mut self, job: Job, revocations: &Revocations) -> Deferred {
+        match job {
+            Job::Open(open, reply) => {
+                self.open(open);
+                deferred(reply, ())
+            }
+            Job::Exchange(order, reply) => deferred(reply, self.exchange(&order, revocations)),
+            Job::End(end, reply) => {
+                self.end(end);
+                deferred(reply, ())
+            }
+            Job::Leave(end, reply) => {
+                self.leave(end);
+                deferred(reply, ())
+            }
+            Job::Ask(attempt, now, reply) => deferred(reply, self.attempts.ask(&attempt, now)),
+            Job::Settle(settle, reply) => {
+                let mut holds = Vec::new();
+                let verdict =
+                    self.attempts.settle(&settle.attempt, settle.proof, &settle.limits, settle.now, &mut holds);
+                self.changes.extend(holds.into_iter().map(|(subject, until)| Change::Hold(subject, until)));
+                deferred(reply, verdict)
+            }
+            Job::Lift(subjects, reply) => {
+                for subject in subjects {
+                    self.attempts.lift(&subject);
+                    self.changes.push(Change::Release(subject));
+                }
+                deferred(reply, ())
+            }
+        }
+    }
+
+    fn open(&mut self, open: Open) {
+        self.purge(open.now);
+        self.keep(open.session, open.family);
+    }
+
+    fn exchange(&mut self, order: &ExchangeOrder, revocations: &Revocations) -> Exchange {
+        let Some(family) = self.vault.find(&order.session).filter(|_| !revocations.contains(&order.session)) else {
+            return Exchange::Refused;
+        };
+        let mut family = family.clone();
+        let (subject, opened_at) = (family.subject.clone(), family.opened_at);
+        match family.exchange(order.shown, order.fresh, order.now, order.ttl) {
+            Shown::Good => {
+                self.keep(order.session, family);
+                Exchange::Good { subject, opened_at }
+            }
+            Shown::Expired => Exchange::Refused,
+            Shown::Reused => {
+                self.end(order.end());
+                Exchange::Reused { subject }
+            }
+        }
+    }
+
+    fn end(&mut self, end: End) {
+        self.purge(end.now);
+        if self.vault.remove(&end.session).is_some() {
+            self.changes.push(Change::Forget(end.session));
+        }
+        self.changes.push(Change::Revoke(end.session, end.last_token));
+    }
+
+    /// Without a family nothing is noted: anybody could make up sessions to end.
+    fn leave(&mut self, end: End) {
+        if self.vault.find(&end.session).is_some() {
+            self.end(end);
+        }
+    }
+
+    fn keep(&mut self, session: SessionId, family: Family) {
+        self.changes.push(Change::Keep(session, family.clone()));
+        let leaving = self.vault.put(session, family);
+        self.changes.extend(leaving.into_iter().map(Change::Forget));
+    }
+
+    fn purge(&mut self, now: u64) {
+        if now < self.next_purge {
+            return;
+        }
+        self.next_purge = now.saturating_add(PURGE);
+        while let Some(session) = self.vault.remove_expired(now) {
+            self.changes.push(Change::Forget(session));
+        }
+        self.changes.push(Change::Purge(now));
+    }
+}
+
+/// Puts into force what the whole process must know.
+fn publish(changes: &[Change], revocations: &Revocations) {
+    let ended = changes.iter().filter_map(|change| match change {
+        Change::Revoke(session, until) => Some((*session, *until)),
+        Change::Keep(..) | Change::Forget(_) | Change::Hold(..) | Change::Release(_) | Change::Purge(_) => None,
+    });
+    revocations.add(&ended.collect::<Vec<_>>());
+    for change in changes {
+        if let Change::Purge(now) = change {
+            revocations.forget_expired(*now);
+        }
+    }
+}
+
+/// Serves `memory` until the last sender is gone.
+pub(super) async fn serve_memory(mut jobs: Receiver<Job>, mut local: Local, revocations: &Revocations) {
+    let mut batch = Vec::with_capacity(BATCH);
+    while jobs.recv_many(&mut batch, BATCH).await > 0 {
+        for job in batch.drain(..) {
+            let answer = local.perform(job, revocations);
+            publish(&std::mem::take(&mut local.changes), revocations);
+            answer(Ok(()));
+        }
+    }
+}
+
+/// Serves `file:` until the last sender is gone. What is answered is on the disk.
+pub(super) async fn serve_file(
+    mut jobs: Receiver<Job>,
+    mut store: FileStore,
+    mut local: Local,
+    revocations: Arc<Revocations>,
+    health: &Health,
+) {
+    let mut batch = Vec::with_capacity(BATCH);
+    while jobs.recv_many(&mut batch, BATCH).await > 0 {
+        let answers: Vec<_> = batch.drain(..).map(|job| local.perform(job, &revocations)).collect();
+        let changes = std::mem::take(&mut local.changes);
+        let written = store.write(&changes);
+        if written.is_ok() {
+            publish(&changes, &revocations);
+        }
+        let kept = written.as_ref().copied().map_err(|_| Away);
+        answers.into_iter().for_each(|answer| answer(kept));
+        if let Err(error) = written {
+            health.lost(&error);
+            // what is in memory was not written down: the file says what counts
+            local = match mend(&mut jobs, &mut store, &revocations).await {
+                Some(local) => local,
+                None => return,
+            };
+            health.found();
+        }
+    }
+}
+
+/// Refuses everything until the file can be read and written again; `None` once the last sender is gone.
+async fn mend(jobs: &mut Receiver<Job>, store: &mut FileStore, revocations: &Revocations) -> Option<Local> {
+    loop {
+        let pause = sleep(RETRY);
+        tokio::pin!(pause);
+        loop {
+            tokio::select! {
+                () = &mut pause => break,
+                job = jobs.recv() => job?.refuse(),
+            }
+        }
+        let reopened: Result<Local, FileError> = store.reopen(revocations);
+        if let Ok(local) = reopened {
+            return Some(local);
+        }
+    }
+}

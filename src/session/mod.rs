@@ -1,0 +1,31 @@
+//! What outlives a request: refresh tokens, sessions that were ended, and failed logins.
+//!
+//! All of it is kept by a store: the memory of this process, a file, or a Redis that all replicas share. The store has
+//! a thread of its own, and only logins, refreshes and logouts wait for it. A proxied request asks nothing but
+//! [`RevocationView::is_revoked`], which is answered from memory.
+//!
+//! `family` and `attempts` decide, without a clock and without chance; `local` keeps what they decide in this process,
+//! `file` writes it down, and `remote` keeps it in Redis.
+
+mod attempt;
+mod attempts;
+mod family;
+mod file;
+mod health;
+mod job;
+mod ledger;
+mod local;
+mod refresh_token;
+mod remote;
+mod revocations;
+mod sessions;
+mod settings;
+mod vault;
+
+pub use attempt::{Account, Attempt, AttemptLimits, Network, Proof, Verdict};
+pub use family::GRACE;
+pub use job::{Away, Exchange};
+pub use refresh_token::RefreshToken;
+pub use revocations::{RevocationView, Revocations};
+pub use sessions::{Lift, Sessions, StateError, Times};
+pub use settings::{RedisSettings, StateSettings};

@@ -1,0 +1,135 @@
+//! Keeps the connection alive, and hears of sessions that end at any replica.
+//!
+//! Ended sessions are entries of a stream. A blocking read after the last entry that is known delivers a new one at
+//! once, and what was missed while the connection was down comes with the same read: there is no gap between the two.
+
+use std::collections::HashSet;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use redis::{RedisResult, Value, cmd, from_redis_value};
+use tokio::time::sleep;
+
+use super::connect::{Pair, connect};
+use super::link::{Connection, Link};
+use super::store::{self, ENDED};
+use crate::ambient;
+use crate::session::health::Health;
+use crate::session::revocations::Revocations;
+use crate::session::settings::RedisSettings;
+use crate::token::SessionId;
+
+/// How long to wait before a server that is away is tried again.
+pub(super) const RETRY: Duration = Duration::from_millis(250);
+
+/// How long one read waits for news. A server that says nothing for longer is looked for again.
+const WAIT_MILLIS: u64 = 1000;
+
+/// Entries of one read.
+const ENTRIES: u64 = 1000;
+
+/// How many reads pass between two looks at what has expired.
+const READS_PER_PURGE: u32 = 64;
+
+/// Connects, follows, and connects again, for ever.
+pub(super) async fn follow(
+    settings: RedisSettings,
+    link: Rc<Link>,
+    revocations: Arc<Revocations>,
+    health: Arc<Health>,
+) {
+    loop {
+        let trouble = match connect(&settings).await {
+            Ok(pair) => serve(pair, &link, &revocations, &health).await,
+            Err(error) => error.to_string(),
+        };
+        link.close();
+        health.lost(&trouble);
+        sleep(RETRY).await;
+    }
+}
+
+/// Serves for as long as all is well; says what was not.
+async fn serve(mut pair: Pair, link: &Link, revocations: &Revocations, health: &Health) -> String {
+    let mut place = match catch_up(&mut pair, revocations).await {
+        Ok(place) => place,
+        Err(error) => return error.to_string(),
+    };
+    link.open(pair.orders);
+    health.found();
+    let mut reads = 0_u32;
+    loop {
+        let read = tokio::select! {
+            read = read_on(&mut pair.news, &mut place, Wait::ForNews) => read,
+            trouble = link.trouble() => return trouble,
+        };
+        match read {
+            Ok(ended) => revocations.add(&ended),
+            Err(error) => return error.to_string(),
+        }
+        reads = reads.wrapping_add(1);
+        if reads.is_multiple_of(READS_PER_PURGE) {
+            revocations.forget_expired(ambient::unix_seconds());
+        }
+    }
+}
+
+/// Learns of every session that has ended, and teaches a server that has forgotten some: it may have been restarted
+/// without its data, or be a replica that was behind. Nothing that is known here is forgotten.
+async fn catch_up(pair: &mut Pair, revocations: &Revocations) -> RedisResult<String> {
+    store::probe(&mut pair.orders).await?;
+    let mut place = "0".to_owned();
+    let mut known = HashSet::new();
+    loop {
+        let ended = read_on(&mut pair.news, &mut place, Wait::Not).await?;
+        if ended.is_empty() {
+            break;
+        }
+        revocations.add(&ended);
+        known.extend(ended.into_iter().map(|(session, _)| session));
+    }
+    let now = ambient::unix_seconds();
+    for (session, until) in revocations.all() {
+        if until > now && !known.contains(&session) {
+            store::announce(&mut pair.orders, session, until, now).await?;
+        }
+    }
+    Ok(place)
+}
+
+#[derive(Clone, Copy)]
+enum Wait {
+    Not,
+    ForNews,
+}
+
+/// A stream, and its entries as ids and fields.
+type Stream = (String, Vec<(String, Value)>);
+
+/// Reads the entries after `place`, and moves it behind them.
+async fn read_on(news: &mut Connection, place: &mut String, wait: Wait) -> RedisResult<Vec<(SessionId, u64)>> {
+    let mut command = cmd("XREAD");
+    command.arg("COUNT").arg(ENTRIES);
+    match wait {
+        Wait::Not => {}
+        Wait::ForNews => drop(command.arg("BLOCK").arg(WAIT_MILLIS)),
+    }
+    command.arg("STREAMS").arg(ENDED).arg(&*place);
+    let streams: Option<Vec<Stream>> = news.query(&command).await?;
+    let mut ended = Vec::new();
+    for (id, fields) in streams.into_iter().flatten().flat_map(|(_, entries)| entries) {
+        *place = id;
+        let fields: Vec<String> = from_redis_value(fields)?;
+        // an entry that cannot be read is none of ours
+        ended.extend(read_entry(&fields));
+    }
+    Ok(ended)
+}
+
+fn read_entry(fields: &[String]) -> Option<(SessionId, u64)> {
+    match fields {
+        [_, session, _, until] => Some((SessionId::parse(session)?, until.parse().ok()?)),
+        _ => None,
+    }
+}

@@ -1,0 +1,64 @@
+//! `state: redis://…`: what all replicas share.
+//!
+//! `connect` finds the server, `follow` keeps the connection alive and hears of sessions that end anywhere, and `store`
+//! does what is asked. Every change is one atomic step of Redis; a call that fails or takes too long counts as the loss
+//! of the store, and everything is refused until it was found again.
+
+mod connect;
+mod follow;
+mod link;
+mod store;
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use tokio::sync::Semaphore;
+use tokio::sync::mpsc::Receiver;
+use tokio::task::spawn_local;
+use tokio::time::sleep;
+
+use self::follow::RETRY;
+use self::link::Link;
+use super::health::Health;
+use super::job::Job;
+use super::revocations::Revocations;
+use super::settings::RedisSettings;
+
+/// Jobs under way at a time; further ones wait.
+const UNDER_WAY: usize = 256;
+
+/// Serves until the last sender is gone.
+pub(super) async fn serve(
+    mut jobs: Receiver<Job>,
+    settings: RedisSettings,
+    revocations: Arc<Revocations>,
+    health: Arc<Health>,
+) {
+    // the library takes its cryptography from the process; an error says that it is there already
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let link = Rc::new(Link::default());
+    spawn_local(keep_following(settings, Rc::clone(&link), Arc::clone(&revocations), health));
+    let slots = Arc::new(Semaphore::new(UNDER_WAY));
+    while let Some(job) = jobs.recv().await {
+        // it fails only for a semaphore that is closed, which this one never is
+        let Ok(slot) = Arc::clone(&slots).acquire_owned().await else { return };
+        let (link, revocations) = (Rc::clone(&link), Arc::clone(&revocations));
+        spawn_local(async move {
+            store::perform(job, &link, &revocations).await;
+            drop(slot);
+        });
+    }
+}
+
+/// Follows again where following has panicked: without it this replica would not hear of any further logout.
+async fn keep_following(settings: RedisSettings, link: Rc<Link>, revocations: Arc<Revocations>, health: Arc<Health>) {
+    loop {
+        let (link, revocations) = (Rc::clone(&link), Arc::clone(&revocations));
+        let following = follow::follow(settings.clone(), Rc::clone(&link), revocations, Arc::clone(&health));
+        if let Err(panic) = spawn_local(following).await {
+            link.close();
+            health.lost(&panic);
+        }
+        sleep(RETRY).await;
+    }
+}

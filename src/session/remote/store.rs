@@ -1,0 +1,222 @@
+//! What is asked of Redis, each thing in steps that are atomic by themselves. No script touches two keys, so that all
+//! of it works in a cluster too.
+
+use std::sync::LazyLock;
+
+use redis::{RedisResult, Script, cmd};
+
+use super::link::{Connection, Link};
+use crate::session::attempt::{Attempt, Measure, Proof, SLOW, Subject, Verdict};
+use crate::session::family::{Family, Shown};
+use crate::session::job::{Away, End, Exchange, ExchangeOrder, Job, Open, Reply, Settle, answer};
+use crate::session::revocations::Revocations;
+use crate::token::SessionId;
+
+/// The stream of ended sessions.
+pub(super) const ENDED: &str = "gatelatch:ended";
+
+/// How often an exchange is tried where others change the same family at the same moment.
+const TRIES: usize = 16;
+
+/// Entries of the stream stay for at least so many seconds, whatever the longest token is: replicas may be configured
+/// differently for a while.
+const KEEP_AT_LEAST: u64 = 2 * 24 * 3600;
+
+static SWAP: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("swap.lua")));
+static ANNOUNCE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("announce.lua")));
+static FAIL: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("fail.lua")));
+static PASS: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("pass.lua")));
+
+/// Does one thing and answers. An error of any kind is the end of the connection.
+pub(super) async fn perform(job: Job, link: &Link, revocations: &Revocations) {
+    let Some((mut connection, generation)) = link.connection() else { return job.refuse() };
+    let (connection, used) = (&mut connection, &Used { link, generation });
+    match job {
+        Job::Open(order, reply) => finish(reply, used, open(connection, &order).await),
+        Job::Exchange(order, reply) => finish(reply, used, exchange(connection, &order, revocations).await),
+        Job::End(order, reply) => finish(reply, used, end(connection, order, revocations).await),
+        Job::Leave(order, reply) => finish(reply, used, leave(connection, order, revocations).await),
+        Job::Ask(attempt, now, reply) => finish(reply, used, ask(connection, &attempt, now).await),
+        Job::Settle(order, reply) => finish(reply, used, settle(connection, &order).await),
+        Job::Lift(subjects, reply) => finish(reply, used, lift(connection, &subjects).await),
+    }
+}
+
+/// The connection that a job uses.
+struct Used<'a> {
+    link: &'a Link,
+    generation: u64,
+}
+
+fn finish<T>(reply: Reply<T>, used: &Used<'_>, result: RedisResult<T>) {
+    let result = result.map_err(|error| {
+        used.link.report(used.generation, error.to_string());
+        Away
+    });
+    answer(reply, result);
+}
+
+/// Whether the server takes a write: a replica does not, nor one whose memory or disk is full.
+pub(super) async fn probe(connection: &mut Connection) -> RedisResult<()> {
+    connection.query(cmd("SET").arg("gatelatch:probe").arg(1).arg("PX").arg(1000)).await
+}
+
+/// Tells all replicas that a session has ended, until its last token has expired.
+pub(super) async fn announce(connection: &mut Connection, session: SessionId, until: u64, now: u64) -> RedisResult<()> {
+    let keep = until.saturating_sub(now).saturating_mul(2).max(KEEP_AT_LEAST);
+    let mut call = ANNOUNCE.key(ENDED);
+    call.arg(session.to_string()).arg(until).arg(keep);
+    connection.run(&call).await
+}
+
+async fn open(connection: &mut Connection, order: &Open) -> RedisResult<()> {
+    let (key, text) = (family_key(&order.session), text_of(&order.family));
+    let life = life(&order.family, order.now);
+    connection.query(cmd("SET").arg(key).arg(text).arg("PX").arg(life)).await
+}
+
+async fn exchange(
+    connection: &mut Connection,
+    order: &ExchangeOrder,
+    revocations: &Revocations,
+) -> RedisResult<Exchange> {
+    let key = family_key(&order.session);
+    for _ in 0..TRIES {
+        let before: Option<String> = connection.query(cmd("GET").arg(&key)).await?;
+        let family = before.as_deref().and_then(|text| serde_json::from_str::<Family>(text).ok());
+        let (Some(before), Some(mut family)) = (before, family) else { return Ok(Exchange::Refused) };
+        if revocations.contains(&order.session) {
+            return Ok(Exchange::Refused);
+        }
+        let (subject, opened_at) = (family.subject.clone(), family.opened_at);
+        match family.exchange(order.shown, order.fresh, order.now, order.ttl) {
+            Shown::Expired => return Ok(Exchange::Refused),
+            Shown::Reused => {
+                end(connection, order.end(), revocations).await?;
+                return Ok(Exchange::Reused { subject });
+            }
+            Shown::Good => {
+                let mut swap = SWAP.key(&key);
+                swap.arg(before).arg(text_of(&family)).arg(life(&family, order.now));
+                if connection.run(&swap).await? {
+                    return Ok(Exchange::Good { subject, opened_at });
+                }
+            }
+        }
+    }
+    // more requests at a time than any client makes
+    Ok(Exchange::Refused)
+}
+
+/// The word goes out first: should the rest fail, the session is ended all the same. This replica need not wait until
+/// it hears it back.
+async fn end(connection: &mut Connection, order: End, revocations: &Revocations) -> RedisResult<()> {
+    announce(connection, order.session, order.last_token, order.now).await?;
+    revocations.add(&[(order.session, order.last_token)]);
+    connection.query(cmd("DEL").arg(family_key(&order.session))).await
+}
+
+/// Without a family nothing is noted: anybody could make up sessions to end.
+async fn leave(connection: &mut Connection, order: End, revocations: &Revocations) -> RedisResult<()> {
+    let known: bool = connection.query(cmd("EXISTS").arg(family_key(&order.session))).await?;
+    if known { end(connection, order, revocations).await } else { Ok(()) }
+}
+
+async fn ask(connection: &mut Connection, attempt: &Attempt, now: u64) -> RedisResult<Verdict> {
+    let (pair, network) = (attempt.pair(), Subject::Network(attempt.network));
+    let account = Subject::Account(attempt.account);
+    let (mut second, mut third) = (connection.clone(), connection.clone());
+    let (pair, network, slowed) = tokio::try_join!(
+        held_until(connection, &pair),
+        held_until(&mut second, &network),
+        held_until(&mut third, &account)
+    )?;
+    let until = pair.max(network);
+    if until > now {
+        return Ok(Verdict::Held(until - now));
+    }
+    if slowed <= now {
+        return Ok(Verdict::Open);
+    }
+    let turn = format!("{}:turn", attempt_key(&account));
+    let mine: Option<String> = connection.query(cmd("SET").arg(turn).arg(1).arg("NX").arg("PX").arg(SLOW)).await?;
+    Ok(if mine.is_some() { Verdict::Open } else { Verdict::Held(SLOW) })
+}
+
+async fn settle(connection: &mut Connection, order: &Settle) -> RedisResult<Verdict> {
+    let Settle { attempt, proof, limits, now } = order;
+    let (pair, network) = (attempt.pair(), Subject::Network(attempt.network));
+    let held = held_until(connection, &network).await?;
+    if held > *now {
+        return Ok(Verdict::Held(held - now));
+    }
+    let before = match proof {
+        Proof::Right => connection.run(PASS.key(attempt_key(&pair)).arg(*now)).await?,
+        Proof::Wrong => fail(connection, &pair, limits.pair(), *now, While::HeldNothing).await?,
+    };
+    if before > *now {
+        return Ok(Verdict::Held(before - now));
+    }
+    if *proof == Proof::Wrong {
+        let (account, mut second) = (Subject::Account(attempt.account), connection.clone());
+        tokio::try_join!(
+            fail(connection, &network, limits.network(), *now, While::HeldNothing),
+            fail(&mut second, &account, limits.account(), *now, While::HeldProlong)
+        )?;
+    }
+    Ok(Verdict::Open)
+}
+
+async fn lift(connection: &mut Connection, subjects: &[Subject]) -> RedisResult<()> {
+    for subject in subjects {
+        let (): () = connection.query(cmd("DEL").arg(attempt_key(subject))).await?;
+    }
+    Ok(())
+}
+
+/// What a failure does to a subject that is held already.
+#[derive(Clone, Copy)]
+enum While {
+    HeldNothing,
+    HeldProlong,
+}
+
+/// Counts a failure. Says until when the subject was held before it; 0 if it was not.
+async fn fail(
+    connection: &mut Connection,
+    subject: &Subject,
+    measure: Measure,
+    now: u64,
+    held: While,
+) -> RedisResult<u64> {
+    let prolongs = match held {
+        While::HeldNothing => 0,
+        While::HeldProlong => 1,
+    };
+    let mut call = FAIL.key(attempt_key(subject));
+    call.arg(now).arg(measure.limit).arg(measure.window).arg(measure.lockout).arg(prolongs);
+    connection.run(&call).await
+}
+
+/// Until when a subject is held; 0 if it is not. A list that begins with `H` is a hold.
+async fn held_until(connection: &mut Connection, subject: &Subject) -> RedisResult<u64> {
+    let head: Option<String> = connection.query(cmd("LINDEX").arg(attempt_key(subject)).arg(0)).await?;
+    Ok(head.and_then(|head| head.strip_prefix('H')?.parse().ok()).unwrap_or(0))
+}
+
+fn attempt_key(subject: &Subject) -> String {
+    format!("gatelatch:attempts:{}", subject.key())
+}
+
+fn family_key(session: &SessionId) -> String {
+    format!("gatelatch:family:{session}")
+}
+
+fn text_of(family: &Family) -> String {
+    serde_json::to_string(family).expect("a family has nothing that JSON cannot say")
+}
+
+/// In milliseconds.
+fn life(family: &Family, now: u64) -> u64 {
+    family.expires_at().saturating_sub(now).max(1).saturating_mul(1000)
+}

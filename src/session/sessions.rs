@@ -1,0 +1,273 @@
+//! The handle to the store: what the rest of the house asks of it.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use std::{fmt, io, thread};
+
+use ahash::RandomState;
+use tokio::runtime::{Builder, LocalOptions};
+use tokio::sync::mpsc::{Receiver, Sender, channel};
+use tokio::sync::oneshot;
+use tokio::time::timeout;
+
+use super::attempt::{Account, Attempt, AttemptLimits, Network, Proof, Subject, Verdict};
+use super::family::Family;
+use super::file::{FileError, FileStore};
+use super::health::{Health, State};
+use super::job::{Away, End, Exchange, ExchangeOrder, Job, Open, Reply, Settle};
+use super::local::{self, Local};
+use super::refresh_token::RefreshToken;
+use super::remote;
+use super::revocations::Revocations;
+use super::settings::StateSettings;
+use crate::telemetry::metrics::Metrics;
+use crate::token::SessionId;
+
+/// Jobs that may wait; further ones are refused. Each waits for a client that has logged in, or tries to.
+const QUEUE: usize = 1024;
+
+/// How long an answer may take. Longer than any single call of a remote store, which has a limit of its own.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// A handle to the store. Clones share it, and its thread ends with the last one.
+#[derive(Clone)]
+pub struct Sessions {
+    queue: Sender<Job>,
+    revocations: Arc<Revocations>,
+    health: Arc<Health>,
+}
+
+/// Why there is no store at the start.
+#[derive(Debug)]
+pub enum StateError {
+    /// The file cannot be used.
+    File(PathBuf, String),
+    /// Redis, under the name without credentials, did not answer within the time for it.
+    Remote(String),
+    /// The system gives no thread.
+    System(io::Error),
+}
+
+/// The times that matter to the refresh tokens of a session, in seconds since 1970 and in seconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Times {
+    /// Now.
+    pub now: u64,
+    /// How long a refresh token is good.
+    pub ttl: u64,
+    /// When the last access token that the session could have now will have expired.
+    pub last_token: u64,
+}
+
+/// Which lockout an operator lifts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lift<'a> {
+    /// Of an account from one network.
+    Pair(&'a str, IpAddr),
+    /// Of a network, over all accounts.
+    Network(IpAddr),
+    /// The slowing of an account from everywhere.
+    Account(&'a str),
+}
+
+impl Sessions {
+    /// Opens the store and starts its thread. A file is open when this returns; Redis may still be away, see
+    /// [`Sessions::ready`].
+    ///
+    /// # Errors
+    /// Where the file cannot be used, or the system gives no thread.
+    pub fn start(settings: &StateSettings, metrics: Arc<Metrics>, hasher: RandomState) -> Result<Self, StateError> {
+        let revocations = Revocations::new(hasher.clone());
+        let state = match settings {
+            StateSettings::Memory | StateSettings::File(_) => State::Up,
+            StateSettings::Redis(_) => State::Starting,
+        };
+        let health = Arc::new(Health::new(settings.to_string(), state, metrics));
+        let (queue, jobs) = channel(QUEUE);
+        let parts = Parts { jobs, revocations: Arc::clone(&revocations), health: Arc::clone(&health) };
+        match settings {
+            StateSettings::Memory => {
+                let local = Local::new(&hasher);
+                parts.spawn(async move |parts| local::serve_memory(parts.jobs, local, &parts.revocations).await)?;
+            }
+            StateSettings::File(path) => {
+                let file_error = |error: FileError| StateError::File(path.clone(), error.to_string());
+                let (store, local) = FileStore::open(path, &revocations, hasher).map_err(file_error)?;
+                parts.spawn(async move |parts| {
+                    local::serve_file(parts.jobs, store, local, parts.revocations, &parts.health).await;
+                })?;
+            }
+            StateSettings::Redis(settings) => {
+                let settings = settings.clone();
+                parts.spawn(async move |parts| {
+                    remote::serve(parts.jobs, settings, parts.revocations, parts.health).await;
+                })?;
+            }
+        }
+        Ok(Self { queue, revocations, health })
+    }
+
+    /// Waits until the store was reached and every ended session is known.
+    ///
+    /// # Errors
+    /// [`StateError::Remote`] where that takes longer than `limit`: a process that does not know which sessions have
+    /// ended must not serve.
+    pub async fn ready(&self, limit: Duration) -> Result<(), StateError> {
+        let mut state = self.health.watch();
+        let reached = timeout(limit, state.wait_for(|state| *state == State::Up)).await;
+        match reached {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(_)) | Err(_) => Err(StateError::Remote(self.health.name().to_owned())),
+        }
+    }
+
+    /// Whether logins, refreshes and logouts can be served now. It does not block.
+    pub fn is_up(&self) -> bool {
+        self.health.state() == State::Up
+    }
+
+    /// Which sessions have ended.
+    pub fn revocations(&self) -> &Arc<Revocations> {
+        &self.revocations
+    }
+
+    /// Begins a session with its first refresh token.
+    ///
+    /// # Errors
+    /// [`Away`]; then there is no session.
+    pub async fn open(&self, subject: &str, first: &RefreshToken, times: Times) -> Result<(), Away> {
+        let family = Family::open(subject.into(), first.digest(), times.now, times.ttl);
+        let open = Open { session: first.session(), family, now: times.now };
+        self.order(|reply| Job::Open(open, reply)).await
+    }
+
+    /// Exchanges a refresh token for a fresh one of the same session.
+    ///
+    /// # Errors
+    /// [`Away`]; then the exchange may have been made, and the token that was shown is good for a moment longer.
+    pub async fn exchange(&self, shown: &RefreshToken, fresh: &RefreshToken, times: Times) -> Result<Exchange, Away> {
+        let order = ExchangeOrder {
+            session: shown.session(),
+            shown: shown.digest(),
+            fresh: fresh.digest(),
+            now: times.now,
+            ttl: times.ttl,
+            last_token: times.last_token,
+        };
+        self.order(|reply| Job::Exchange(order, reply)).await
+    }
+
+    /// Ends a session: its refresh tokens are spent, and its access tokens refused from now on.
+    ///
+    /// # Errors
+    /// [`Away`]; then the session may go on.
+    pub async fn end(&self, session: SessionId, times: Times) -> Result<(), Away> {
+        let end = End { session, now: times.now, last_token: times.last_token };
+        self.order(|reply| Job::End(end, reply)).await
+    }
+
+    /// Ends the session of a refresh token, spent or not, if there is one.
+    ///
+    /// # Errors
+    /// [`Away`]; then the session may go on.
+    pub async fn leave(&self, shown: &RefreshToken, times: Times) -> Result<(), Away> {
+        let end = End { session: shown.session(), now: times.now, last_token: times.last_token };
+        self.order(|reply| Job::Leave(end, reply)).await
+    }
+
+    /// Whether a password may be looked at. `now` is in milliseconds since 1970.
+    ///
+    /// # Errors
+    /// [`Away`]; then it must not.
+    pub async fn ask(&self, attempt: Attempt, now: u64) -> Result<Verdict, Away> {
+        self.order(|reply| Job::Ask(attempt, now, reply)).await
+    }
+
+    /// Says how a password check ended, and learns whether the result counts: see [`Verdict`].
+    ///
+    /// # Errors
+    /// [`Away`]; then it must not count.
+    pub async fn settle(
+        &self,
+        attempt: Attempt,
+        proof: Proof,
+        limits: AttemptLimits,
+        now: u64,
+    ) -> Result<Verdict, Away> {
+        let settle = Settle { attempt, proof, limits, now };
+        self.order(|reply| Job::Settle(settle, reply)).await
+    }
+
+    /// Lifts a lockout, and forgets the failures that led to it.
+    ///
+    /// # Errors
+    /// [`Away`]; then it may still be in force.
+    pub async fn lift(&self, lift: Lift<'_>) -> Result<(), Away> {
+        let subject = match lift {
+            Lift::Pair(name, address) => Attempt::new(name, address).pair(),
+            Lift::Network(address) => Subject::Network(Network::of(address)),
+            Lift::Account(name) => Subject::Account(Account::named(name)),
+        };
+        self.order(|reply| Job::Lift(vec![subject], reply)).await
+    }
+
+    async fn order<T>(&self, job: impl FnOnce(Reply<T>) -> Job) -> Result<T, Away> {
+        let (reply, answer) = oneshot::channel();
+        self.queue.try_send(job(reply)).map_err(|_| Away)?;
+        timeout(PATIENCE, answer).await.map_err(|_| Away)?.map_err(|_| Away)?
+    }
+}
+
+/// What the thread of a store works with.
+struct Parts {
+    jobs: Receiver<Job>,
+    revocations: Arc<Revocations>,
+    health: Arc<Health>,
+}
+
+impl Parts {
+    /// Runs a store on a thread of its own.
+    fn spawn(self, serve: impl AsyncFnOnce(Self) + Send + 'static) -> Result<(), StateError> {
+        let runtime = || Builder::new_current_thread().enable_all().build_local(LocalOptions::default());
+        let run = move || {
+            let _watch = Watch(Arc::clone(&self.health));
+            match runtime() {
+                Ok(runtime) => runtime.block_on(serve(self)),
+                Err(error) => self.health.lost(&error),
+            }
+        };
+        thread::Builder::new().name("state".to_owned()).spawn(run).map_err(StateError::System)?;
+        Ok(())
+    }
+}
+
+/// Says that a store has broken off by a panic: nothing brings it back but a restart, which `/readyz` asks for.
+struct Watch(Arc<Health>);
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            self.0.lost(&"its thread has panicked");
+        }
+    }
+}
+
+impl fmt::Debug for Sessions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Sessions")
+    }
+}
+
+impl fmt::Display for StateError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path, reason) => write!(f, "cannot use `state: file:{}`: {reason}", path.display()),
+            Self::Remote(name) => write!(f, "cannot reach the state store at `{name}`; the log says more"),
+            Self::System(error) => write!(f, "the system refuses what the state store needs: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for StateError {}

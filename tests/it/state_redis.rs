@@ -1,0 +1,298 @@
+//! `state: redis://…`: what one replica does, all of them know, and without Redis requests go on.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use crate::support::{
+    Authority, Connection, Gateway, GatewayBuilder, PASSWORD, Redis, Tokens, Upstream, gateway, get, log_in_from,
+    log_out, refresh, refresh_at, tokens, until,
+};
+
+const SERVICES: &str = "
+  app:
+    upstream: http://UPSTREAM
+    rules:
+      - { path: /me, allow: authenticated }
+";
+
+fn replica(upstream: &Upstream, url: &str) -> GatewayBuilder {
+    gateway(SERVICES).upstream(upstream.address).more(&format!("state: {url}"))
+}
+
+fn me(gateway: &Gateway, tokens: &Tokens) -> u16 {
+    gateway.get("/me", &tokens.bearer()).status
+}
+
+/// What must hold over any kind of Redis.
+fn assert_shared(upstream: &Upstream, one: &Gateway, other: &Gateway) {
+    let rita = tokens(one, "rita");
+    assert_eq!((me(one, &rita), me(other, &rita)), (200, 200));
+    let rita = Tokens::of(&refresh(other, &rita.refresh));
+    let rita = Tokens::of(&refresh(one, &rita.refresh));
+    let reached = upstream.received().len();
+    assert_eq!(log_out(one, &rita).status, 204);
+    assert_eq!(me(one, &rita), 401, "at once where the logout was");
+    let since = Instant::now();
+    until("the other one to know", || me(other, &rita) == 401);
+    assert!(since.elapsed() < Duration::from_secs(1), "{:?}", since.elapsed());
+    assert!(upstream.received().len() - reached < 1000);
+    assert_eq!(refresh(other, &rita.refresh).status, 401);
+}
+
+#[test]
+fn replicas_share_sessions_and_lockouts() {
+    let Some(redis) = Redis::start(&[]) else { return };
+    let upstream = Upstream::saying("hi");
+    let start = || replica(&upstream, &redis.url()).auth("login: { attempts: 2, lockout: 2s }").start();
+    let (one, other) = (start(), start());
+    assert_shared(&upstream, &one, &other);
+    // a spent token ends the session everywhere
+    let first = tokens(&one, "rita");
+    let second = Tokens::of(&refresh(&other, &first.refresh));
+    let third = Tokens::of(&refresh(&one, &second.refresh));
+    assert_eq!(refresh(&other, &first.refresh).status, 401);
+    until("both to refuse", || me(&one, &third) == 401 && me(&other, &third) == 401);
+    // failures add up, right passwords do not help, and a hold ends
+    assert_eq!((one.login("carl", "x").status, other.login("carl", "x").status), (401, 401));
+    let held = other.login("carl", PASSWORD);
+    assert_eq!((held.status, one.login("carl", "x").status), (429, 429));
+    assert!(["1", "2"].contains(&held.header("retry-after")), "{held:?}");
+    until("the end of the hold", || one.login("carl", PASSWORD).status == 200);
+    assert_eq!((one.login("carl", "x").status, one.login("carl", PASSWORD).status), (401, 200));
+    assert_eq!((one.login("carl", "x").status, one.login("carl", PASSWORD).status), (401, 200), "a success clears");
+}
+
+#[test]
+fn networks_and_accounts_are_held_over_replicas() {
+    let Some(redis) = Redis::start(&[]) else { return };
+    let upstream = Upstream::saying("hi");
+    let start = || {
+        let replica = replica(&upstream, &redis.url()).server("trusted_proxies: [127.0.0.1]");
+        replica.auth("login: { attempts: 1, lockout: 5m }").start()
+    };
+    let replicas = [start(), start()];
+    let mut to: Vec<_> = replicas.iter().map(|replica| Connection::open(replica.address)).collect();
+    for name in 0..10 {
+        assert_eq!(log_in_from(&mut to[name % 2], "192.0.2.1", &format!("name{name}"), "x").status, 401);
+    }
+    for connection in &mut to {
+        let held = log_in_from(connection, "192.0.2.1", "carl", PASSWORD);
+        assert_eq!((held.status, held.header("retry-after")), (429, "300"));
+    }
+    assert_eq!(log_in_from(&mut to[0], "192.0.2.2", "carl", PASSWORD).status, 200);
+    for network in 0..20 {
+        assert_eq!(log_in_from(&mut to[network % 2], &format!("198.51.100.{network}"), "rita", "x").status, 401);
+    }
+    let mut refused = 0;
+    until("the turn of the one who knows the password", || {
+        let status = log_in_from(&mut to[1], "203.0.113.1", "rita", PASSWORD).status;
+        refused += usize::from(status == 429);
+        status == 200
+    });
+    // the turn may have come with the first try; there is one a second
+    let next = log_in_from(&mut to[0], "203.0.113.1", "rita", PASSWORD);
+    assert!(refused > 0 || next.status == 429, "{next:?}");
+}
+
+#[test]
+fn refreshes_at_the_same_moment_at_several_replicas_log_nobody_out() {
+    let Some(redis) = Redis::start(&[]) else { return };
+    let upstream = Upstream::saying("hi");
+    let (one, other) = (replica(&upstream, &redis.url()).start(), replica(&upstream, &redis.url()).start());
+    let first = tokens(&one, "rita");
+    let siblings: Vec<Tokens> = std::thread::scope(|scope| {
+        let first = &first;
+        let ask = |at| scope.spawn(move || Tokens::of(&refresh_at(at, &first.refresh)));
+        let (one, other) = (one.address, other.address);
+        let threads: Vec<_> = [one, other, one, other, one, other].into_iter().map(ask).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    for sibling in siblings {
+        assert_eq!(me(&one, &Tokens::of(&refresh(&other, &sibling.refresh))), 200);
+    }
+}
+
+#[test]
+fn a_replica_that_was_away_catches_up() {
+    let Some(redis) = Redis::start(&[]) else { return };
+    let upstream = Upstream::saying("hi");
+    let (one, other) = (replica(&upstream, &redis.url()).start(), replica(&upstream, &redis.url()).start());
+    let sessions: Vec<_> = (0..5).map(|_| tokens(&one, "rita")).collect();
+    other.signal("STOP");
+    for session in &sessions {
+        assert_eq!(log_out(&one, session).status, 204);
+    }
+    other.signal("CONT");
+    for session in &sessions {
+        until("all of them", || me(&other, session) == 401);
+    }
+    // and one that starts later knows them before it serves
+    let late = replica(&upstream, &redis.url()).start();
+    assert!(sessions.iter().all(|session| me(&late, session) == 401));
+}
+
+#[test]
+fn requests_go_on_while_redis_is_away() {
+    const CLIENTS: usize = 4;
+    let Some(mut redis) = Redis::start(&[]) else { return };
+    let upstream = Upstream::saying("hi");
+    let gateway = replica(&upstream, &redis.url()).start();
+    let (rita, ended) = (tokens(&gateway, "rita"), tokens(&gateway, "rita"));
+    assert_eq!(log_out(&gateway, &ended).status, 204);
+    assert_eq!(gateway.metric("gatelatch_state_up"), 1.0);
+    let (over, answered, address) = (AtomicBool::new(false), AtomicUsize::new(0), gateway.address);
+    std::thread::scope(|scope| {
+        for _ in 0..CLIENTS {
+            scope.spawn(|| {
+                let mut connection = Connection::open(address);
+                while !over.load(Ordering::Relaxed) {
+                    let request = |tokens: &Tokens| format!("GET /me HTTP/1.1\r\nHost: a\r\n{}\r\n", tokens.bearer());
+                    assert_eq!(connection.write(request(&rita)).read().status, 200);
+                    assert_eq!(connection.write(request(&ended)).read().status, 401);
+                    answered.fetch_add(1, Ordering::Relaxed);
+                }
+            });
+        }
+        let some_more = || {
+            let before = answered.load(Ordering::Relaxed);
+            until("more requests", || answered.load(Ordering::Relaxed) > before + 50);
+        };
+        some_more();
+        redis.kill();
+        assert_eq!(gateway.named_event("state_lost")["level"], "ERROR");
+        let refused = [gateway.login("rita", PASSWORD), refresh(&gateway, &rita.refresh), log_out(&gateway, &rita)];
+        for answer in refused {
+            assert_eq!((answer.status, answer.header("retry-after")), (503, "2"), "{answer:?}");
+            assert_eq!(answer.json()["error"], "temporarily_unavailable");
+        }
+        assert_eq!(gateway.metric("gatelatch_state_up"), 0.0);
+        let ready = get(gateway.admin, "/readyz", "");
+        assert_eq!((ready.status, &ready.json()["checks"]["state"]), (503, &"unreachable".into()));
+        some_more();
+        redis.restart();
+        gateway.named_event("state_restored");
+        some_more();
+        over.store(true, Ordering::Relaxed);
+    });
+    assert_eq!(get(gateway.admin, "/readyz", "").status, 200);
+    assert_eq!(gateway.metric("gatelatch_state_up"), 1.0);
+    assert!(gateway.metric(r#"gatelatch_logins_total{outcome="unavailable"}"#) >= 1.0);
+    let rita = Tokens::of(&refresh(&gateway, &rita.refresh));
+    assert_eq!(log_out(&gateway, &rita).status, 204);
+    assert_eq!(me(&gateway, &rita), 401);
+}
+
+#[test]
+fn a_redis_that_has_forgotten_is_told_which_sessions_have_ended() {
+    let Some(mut redis) = Redis::start(&[]) else { return };
+    let upstream = Upstream::saying("hi");
+    let one = replica(&upstream, &redis.url()).start();
+    let (rita, ended) = (tokens(&one, "rita"), tokens(&one, "rita"));
+    assert_eq!(log_out(&one, &ended).status, 204);
+    redis.kill();
+    one.named_event("state_lost");
+    redis.forget();
+    redis.restart();
+    one.named_event("state_restored");
+    let late = replica(&upstream, &redis.url()).start();
+    assert_eq!((me(&late, &rita), me(&late, &ended)), (200, 401));
+    assert_eq!(refresh(&one, &rita.refresh).status, 401, "refresh tokens are gone with the data");
+}
+
+#[test]
+fn a_redis_that_takes_no_writes_is_as_good_as_none() {
+    let Some(redis) = Redis::start(&[]) else { return };
+    let upstream = Upstream::saying("hi");
+    let gateway = replica(&upstream, &redis.url()).start();
+    let rita = tokens(&gateway, "rita");
+    redis.command("REPLICAOF 127.0.0.1 9");
+    until("a refusal", || refresh(&gateway, &rita.refresh).status == 503);
+    gateway.named_event("state_lost");
+    assert_eq!(me(&gateway, &rita), 200);
+    redis.command("REPLICAOF NO ONE");
+    gateway.named_event("state_restored");
+    until("logins", || gateway.login("rita", PASSWORD).status == 200);
+}
+
+#[test]
+fn without_redis_nothing_starts_and_no_password_is_said() {
+    let (code, said) = gateway(SERVICES).more("state: redis://me:hunter2@127.0.0.1:9").fail();
+    assert_eq!(code, Some(1));
+    assert!(said.contains("cannot reach the state store at `redis://127.0.0.1:9`"), "{said}");
+    assert!(said.contains("state_lost") && !said.contains("hunter2"), "{said}");
+}
+
+/// A port that was free a moment ago.
+fn port() -> u16 {
+    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+/// Starts a Redis that must have a port; ports may be taken in between.
+fn on_a_port(arguments: impl Fn(&str) -> Vec<String>) -> Option<(Redis, u16)> {
+    for _ in 0..20 {
+        let port = port();
+        let arguments = arguments(&port.to_string());
+        let redis = Redis::start(&arguments.iter().map(String::as_str).collect::<Vec<_>>())?;
+        if redis.is_running() {
+            return Some((redis, port));
+        }
+    }
+    panic!("no port is free");
+}
+
+fn words(text: &str) -> Vec<String> {
+    text.split(' ').map(str::to_owned).collect()
+}
+
+#[test]
+fn a_cluster_will_do() {
+    let Some((redis, port)) = on_a_port(|port| words(&format!("--port {port} --cluster-enabled yes"))) else { return };
+    redis.command("CLUSTER ADDSLOTSRANGE 0 16383");
+    until("the cluster", || redis.command("CLUSTER INFO").contains("cluster_state:ok"));
+    let upstream = Upstream::saying("hi");
+    let url = format!("redis-cluster://127.0.0.1:{port}");
+    let (one, other) = (replica(&upstream, &url).start(), replica(&upstream, &url).start());
+    assert_shared(&upstream, &one, &other);
+    assert_eq!((0..6).map(|_| one.login("carl", "x").status).collect::<Vec<_>>(), [401, 401, 401, 401, 401, 429]);
+    assert_eq!(other.login("carl", PASSWORD).status, 429);
+}
+
+#[test]
+fn the_sentinels_know_the_master() {
+    let Some((master, port)) = on_a_port(|port| words(&format!("--port {port} --requirepass hunter2"))) else { return };
+    let conf = master.path("sentinel.conf");
+    std::fs::write(&conf, format!("sentinel monitor main 127.0.0.1 {port} 1\nsentinel auth-pass main hunter2\n"))
+        .unwrap();
+    let Some((_sentinel, sentinel_port)) = on_a_port(|port| Redis::sentinel(&conf, port)) else { return };
+    let upstream = Upstream::saying("hi");
+    let url = format!("redis-sentinel://:hunter2@127.0.0.1:9,127.0.0.1:{sentinel_port}/main");
+    let (one, other) = (replica(&upstream, &url).start(), replica(&upstream, &url).start());
+    assert_shared(&upstream, &one, &other);
+    assert!(!one.printed().contains("hunter2"));
+}
+
+#[test]
+fn redis_over_tls_is_checked() {
+    let folder = tempfile::tempdir().unwrap();
+    let (trusted, foreign) = (Authority::new("ours"), Authority::new("not ours"));
+    let (certificate, key) = trusted.issue(&["localhost"]).write(folder.path(), "redis");
+    std::fs::write(folder.path().join("ca.crt"), trusted.certificate()).unwrap();
+    std::fs::write(folder.path().join("foreign.crt"), foreign.certificate()).unwrap();
+    let file = |name: &str| folder.path().join(name).display().to_string();
+    let tls = |port: &str| {
+        let (certificate, key, ca) = (certificate.display(), key.display(), file("ca.crt"));
+        words(&format!(
+            "--tls-port {port} --tls-auth-clients no --tls-cert-file {certificate} --tls-key-file {key} \
+             --tls-ca-cert-file {ca} --requirepass hunter2"
+        ))
+    };
+    let Some((_redis, port)) = on_a_port(tls) else { return };
+    let upstream = Upstream::saying("hi");
+    let url = format!("rediss://:hunter2@localhost:{port}");
+    let one = replica(&upstream, &url).variable("SSL_CERT_FILE", &file("ca.crt")).start();
+    let rita = tokens(&one, "rita");
+    assert_eq!(log_out(&one, &rita).status, 204);
+    let (code, said) = replica(&upstream, &url).variable("SSL_CERT_FILE", &file("foreign.crt")).fail();
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("certificate") && !said.contains("hunter2"), "{said}");
+}
