@@ -5,7 +5,7 @@ use std::path::Path;
 
 use gatelatch::config::{Code, Problem};
 
-use super::{Case, repository};
+use super::{Case, repository, schema};
 
 const MESSAGES: &str = "messages";
 
@@ -34,7 +34,9 @@ fn messages(path: &Path, text: &str) -> String {
     }
     let problems = case.load().expect_err(name);
     let shown: Vec<_> = problems.as_slice().iter().filter(|problem| is_of_interest(problem, name)).cloned().collect();
-    case.rendered(&shown)
+    let rendered = case.rendered(&shown);
+    schema::refuses(&case, &rendered);
+    rendered
 }
 
 #[test]

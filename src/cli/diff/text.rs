@@ -2,7 +2,8 @@
 
 use super::Report;
 use super::notices::{Notice, Weight};
-use crate::cli::terminal::{BOLD, DIM, GREEN, RED, styled};
+use crate::cli::printing::{STRONG, styled};
+use crate::cli::terminal::{BAD, FAINT, GOOD};
 use crate::review::diff::{Change, Effect, Who};
 
 /// Paths of one change that are shown.
@@ -13,8 +14,8 @@ const MOST_OF_ONE: usize = 12;
 /// `width`: columns of the terminal; a line that is longer is left as it is, because a path cut in two helps nobody.
 pub(super) fn render(report: &Report<'_>, width: Option<usize>) -> String {
     let (old, new) = (report.args.old.display(), report.args.new.display());
-    let mut text = format!("{} ({old} -> {new})\n", styled(BOLD, &report.summary()));
-    let rule = styled(DIM, &"─".repeat(width.unwrap_or(60).min(60)));
+    let mut text = format!("{} ({old} -> {new})\n", styled(STRONG, &report.summary()));
+    let rule = styled(FAINT, &"─".repeat(width.unwrap_or(60).min(60)));
     let mut groups: Vec<Vec<&Change>> = Vec::new();
     for change in &report.changes {
         match groups.last_mut() {
@@ -44,9 +45,9 @@ fn is_of_same_people(one: &Change, other: &Change) -> bool {
 
 fn mark(effect: Effect) -> String {
     match effect {
-        Effect::Opens => styled(RED, "OPENS "),
-        Effect::Moves => styled(RED, "MOVES "),
-        Effect::Closes => styled(GREEN, "closes"),
+        Effect::Opens => styled(BAD, "OPENS "),
+        Effect::Moves => styled(BAD, "MOVES "),
+        Effect::Closes => styled(GOOD, "closes"),
     }
 }
 
@@ -78,21 +79,21 @@ fn requests(report: &Report<'_>, change: &Change) -> String {
         more => format!(" and {more} more"),
     };
     let hosts = report.hosts(change).map(|hosts| format!(" at {hosts}")).unwrap_or_default();
-    format!("{}: {} {shown}{more}{hosts}", report.service(change), styled(BOLD, &report.methods(change)))
+    format!("{}: {} {shown}{more}{hosts}", report.service(change), styled(STRONG, &report.methods(change)))
 }
 
 fn affected(report: &Report<'_>, change: &Change) -> String {
     if change.affected.is_empty() {
         return String::new();
     }
-    styled(DIM, &format!(" (users: {})", report.everybody.names(&change.affected, 5)))
+    styled(FAINT, &format!(" (users: {})", report.everybody.names(&change.affected, 5)))
 }
 
 fn notice(notice: &Notice) -> String {
     let mark = match notice.weight {
-        Weight::Opens => styled(RED, "OPENS "),
-        Weight::Closes => styled(GREEN, "closes"),
-        Weight::Says => styled(DIM, "note  "),
+        Weight::Opens => styled(BAD, "OPENS "),
+        Weight::Closes => styled(GOOD, "closes"),
+        Weight::Says => styled(FAINT, "note  "),
     };
     format!("{mark} {}: {}\n", notice.about, notice.what)
 }

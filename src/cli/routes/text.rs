@@ -2,8 +2,9 @@
 
 use std::collections::HashMap;
 
-use super::super::terminal::{BOLD, DIM, GREEN, YELLOW, styled};
 use super::{Cell, LEGEND, Report, ServiceTable, heading, whereabouts};
+use crate::cli::printing::{STRONG, styled};
+use crate::cli::terminal::{DOUBTFUL, FAINT, GOOD, wrap};
 
 /// Space between two columns.
 const GAP: usize = 2;
@@ -14,7 +15,7 @@ pub(super) fn render(report: &Report<'_>, width: Option<usize>) -> String {
     for table in &report.services {
         let mut notes = Notes::default();
         let cells = notes.number(table);
-        text += &format!("{} ({})\n", styled(BOLD, &table.service.name), whereabouts(table.service));
+        text += &format!("{} ({})\n", styled(STRONG, &table.service.name), whereabouts(table.service));
         if table.rows.is_empty() {
             text += "no rules: every request is refused\n\n";
             continue;
@@ -27,7 +28,7 @@ pub(super) fn render(report: &Report<'_>, width: Option<usize>) -> String {
         text += &notes.render();
         text.push('\n');
     }
-    text + &wrap(&format!("{LEGEND} What no rule covers is refused."), width.unwrap_or(100))
+    text + &wrap(&format!("{LEGEND} What no rule covers is refused."), 0, Some(width.unwrap_or(100))) + "\n"
 }
 
 /// The conditions, each with the number that stands in the table.
@@ -95,7 +96,7 @@ impl Layout {
 
     fn block(&self, report: &Report<'_>, table: &ServiceTable<'_>, cells: &[Vec<String>], columns: &[usize]) -> String {
         let headings = columns.iter().map(|column| pad(heading(&report.audiences[*column]), self.widths[*column]));
-        let mut text = self.line("methods", "path", headings.map(|text| styled(BOLD, &text)));
+        let mut text = self.line("methods", "path", headings.map(|text| styled(STRONG, &text)));
         for (row, cells) in table.rows.iter().zip(cells) {
             let cells = columns.iter().map(|column| coloured(&cells[*column], self.widths[*column]));
             text += &self.line(&row.methods, &row.path, cells);
@@ -138,9 +139,9 @@ fn blocks(widths: &[usize], free: Option<usize>) -> Vec<Vec<usize>> {
 
 fn coloured(cell: &str, width: usize) -> String {
     let style = match cell {
-        "yes" => GREEN,
-        "-" => DIM,
-        _ => YELLOW,
+        "yes" => GOOD,
+        "-" => FAINT,
+        _ => DOUBTFUL,
     };
     styled(style, cell) + &" ".repeat(width.saturating_sub(length(cell)))
 }
@@ -153,24 +154,6 @@ fn length(text: &str) -> usize {
     text.chars().count()
 }
 
-/// Breaks a paragraph between words.
-fn wrap(text: &str, width: usize) -> String {
-    let mut wrapped = String::new();
-    let mut column = 0;
-    for word in text.split_whitespace() {
-        if column > 0 && column + 1 + length(word) > width {
-            wrapped.push('\n');
-            column = 0;
-        } else if column > 0 {
-            wrapped.push(' ');
-            column += 1;
-        }
-        wrapped.push_str(word);
-        column += length(word);
-    }
-    wrapped + "\n"
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -180,11 +163,5 @@ mod tests {
         assert_eq!(blocks(&[9, 9, 5], None), [vec![0, 1, 2]]);
         assert_eq!(blocks(&[9, 9, 5], Some(22)), [vec![0, 1], vec![2]]);
         assert_eq!(blocks(&[9, 9, 5], Some(1)), [vec![0], vec![1], vec![2]]);
-    }
-
-    #[test]
-    fn paragraphs_break_between_words() {
-        assert_eq!(wrap("one two three", 7), "one two\nthree\n");
-        assert_eq!(wrap("unbreakable", 4), "unbreakable\n");
     }
 }

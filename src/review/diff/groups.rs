@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::super::side::Landing;
+use super::super::side::{Landing, spell};
 use super::change::{CallerClass, Change, Effect, HostClass, PathClass, PathPiece, Witness};
-use super::classes::{Piece, spell};
+use super::classes::Piece;
 use super::patterns::simplify;
 use super::verdicts::{Request, Verdict};
 use super::world::World;

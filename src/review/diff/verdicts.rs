@@ -7,9 +7,9 @@ use std::sync::Arc;
 
 use http::Method;
 
-use super::super::side::{Arrival, Landing};
+use super::super::side::{Arrival, Landing, spell};
 use super::change::{CallerClass, Effect, From, Who};
-use super::classes::{Piece, spell};
+use super::classes::Piece;
 use super::people::{Fitting, fittings};
 use super::world::{Half, World};
 use super::{addresses, callers};

@@ -1,7 +1,8 @@
 //! The walk over the pattern trees of both configurations in step, from class to class of paths.
 
+use super::super::side::spell;
 use super::change::PathPiece;
-use super::classes::{Kind, Literals, Piece, spell};
+use super::classes::{Kind, Literals, Piece};
 use super::forest::{NodeId, PatternTree};
 use super::groups::{Groups, Place};
 use super::hosts::HostGroup;
