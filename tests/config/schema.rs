@@ -67,17 +67,18 @@ fn complaints(name: &str, text: &str) -> Option<Value> {
 }
 
 /// YAML as JSON; keys are texts.
+#[allow(clippy::wildcard_enum_match_arm, reason = "all others are scalars")]
 fn json(value: serde_yaml::Value) -> Value {
     match value {
         serde_yaml::Value::Sequence(items) => items.into_iter().map(json).collect(),
         serde_yaml::Value::Mapping(entries) => {
             let key = |key: serde_yaml::Value| match json(key) {
                 Value::String(text) => text,
-                other => other.to_string(),
+                scalar => scalar.to_string(),
             };
             Value::Object(entries.into_iter().map(|(name, value)| (key(name), json(value))).collect())
         }
-        other => serde_json::to_value(other).unwrap(),
+        scalar => serde_json::to_value(scalar).unwrap(),
     }
 }
 

@@ -13,8 +13,10 @@ use super::template::{Piece, Template};
 pub struct Document {
     /// `info.title`.
     pub title: Option<String>,
-    /// All operations, in the order of the document.
+    /// All operations, by path, then by method.
     pub operations: Vec<Operation>,
+    /// The names of its `tags`, in the order of the document.
+    pub tags: Vec<String>,
     /// Whether it says anything about security anywhere. Where it does, an operation without a word about it is open.
     pub speaks_of_security: bool,
     /// What could not be read as it is meant, each with its place.
@@ -88,11 +90,17 @@ impl Document {
         let schemes = schemes.and_then(Value::as_object).is_some_and(|schemes| !schemes.is_empty());
         Ok(Self {
             title: root.pointer("/info/title").and_then(Value::as_str).map(str::to_owned),
+            tags: tags(root),
             operations: reader.operations,
             speaks_of_security: said || schemes,
             odd: reader.odd,
         })
     }
+}
+
+fn tags(root: &Value) -> Vec<String> {
+    let tags = root.get("tags").and_then(Value::as_array).into_iter().flatten();
+    tags.filter_map(|tag| tag.get("name")?.as_str()).map(str::to_owned).collect()
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -185,12 +193,14 @@ impl Reader<'_> {
         self.note_mixed(path, &template);
         let Some(item) = self.resolve(path, item) else { return };
         let servers = self.prefixes_of(&Value::Object(item.clone()), self.prefixes.clone());
-        for (key, value) in &item {
-            match METHODS.iter().find(|(name, _)| name == key) {
-                Some((_, method)) => self.operation(method, path, &template, value, &servers),
-                None if OTHERS.contains(&key.as_str()) || key.starts_with("x-") => {}
-                None => self.odd.push(format!("`{path}`: `{key}` is no method that can be read, and is left out")),
+        for (name, method) in &METHODS {
+            if let Some(value) = item.get(*name) {
+                self.operation(method, path, &template, value, &servers);
             }
+        }
+        let known = |key: &str| METHODS.iter().any(|(name, _)| *name == key) || OTHERS.contains(&key);
+        for key in item.keys().filter(|key| !known(key) && !key.starts_with("x-")) {
+            self.odd.push(format!("`{path}`: `{key}` is no method that can be read, and is left out"));
         }
     }
 

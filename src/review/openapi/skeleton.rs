@@ -64,17 +64,15 @@ impl Rules {
         let mut rules = Self { lines: String::new(), odd: Vec::new(), own_path: own_path(document, settings) };
         let mut taken = BTreeSet::new();
         let mut tag = None;
-        for (operation, path) in
-            document.operations.iter().flat_map(|one| paths(one, settings.prefix).map(move |path| (one, path)))
-        {
+        for operation in by_tag(document) {
             let own = operation.tags.first();
-            if own != tag {
-                if let Some(own) = own {
-                    rules.lines += &format!("      # {}\n", comment(own));
-                }
-                tag = own;
+            if let Some(own) = own.filter(|_| own != tag) {
+                rules.lines += &format!("      # {}\n", comment(own));
             }
-            rules.add(operation, &path, document, &mut taken);
+            tag = own;
+            for path in paths(operation, settings.prefix) {
+                rules.add(operation, &path, document, &mut taken);
+            }
         }
         rules
     }
@@ -120,6 +118,19 @@ impl Rules {
         let lines = all.iter().map(|line| format!("# - {}\n", comment(line)));
         format!("\n# Not written as it stands in the document:\n{}", lines.collect::<String>())
     }
+}
+
+/// The operations by their first tag, as the document lists these; what has none comes first.
+fn by_tag(document: &Document) -> Vec<&Operation> {
+    let mut operations: Vec<_> = document.operations.iter().map(|one| (rank(one, document), one)).collect();
+    operations.sort_by_key(|(rank, _)| *rank);
+    operations.into_iter().map(|(_, operation)| operation).collect()
+}
+
+fn rank<'o>(operation: &'o Operation, document: &Document) -> Option<(usize, &'o str)> {
+    let tag = operation.tags.first()?;
+    let listed = document.tags.iter().position(|one| one == tag);
+    Some((listed.unwrap_or(usize::MAX), tag))
 }
 
 /// A method that sorts.
