@@ -57,7 +57,7 @@ provide_rust() {
     cargo clippy --version >/dev/null 2>&1 || fail "clippy is missing: run rustup component add clippy"
 }
 
-# A FastAPI application stands behind the gateway in the end-to-end test.
+# A FastAPI application stands behind the gateway in the end-to-end test, and a validator reads the JSON Schemas.
 provide_python() {
     cmp -s "$requirements" "$venv/installed.txt" && return
     rm -rf "$venv"

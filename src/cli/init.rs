@@ -9,17 +9,21 @@ use anyhow::{Context, bail};
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 
+use super::schema;
 use crate::ambient;
 
 const GATEWAY: &str = include_str!("init/gateway.yaml");
 const USERS: &str = include_str!("init/users.yaml");
+/// Everything that is written.
+const NAMES: [&str; 5] = ["gateway.yaml", "users.yaml", ".env", "gateway.schema.json", "users.schema.json"];
 /// What one login costs: about a third of a second.
 const COST: u32 = 12;
 
 /// Write a first configuration with a user, ready to run
 ///
-/// Writes a commented gateway.yaml, a users.yaml with one administrator and a .env with a fresh secret. The
-/// administrator's password is printed once and kept nowhere. Files that exist are never overwritten.
+/// Writes a commented gateway.yaml, a users.yaml with one administrator and a .env with a fresh secret, and the JSON
+/// Schemas with which editors complete both. The administrator's password is printed once and kept nowhere. Files that
+/// exist are never overwritten.
 #[derive(clap::Args, Clone, Debug)]
 #[command(after_help = "Examples:
   gatelatch init
@@ -30,7 +34,7 @@ pub struct Args {
     pub directory: PathBuf,
 }
 
-/// Writes `gateway.yaml`, `users.yaml` and `.env`, and prints the password of the first user, once.
+/// Writes [`NAMES`], and prints the password of the first user, once.
 ///
 /// # Errors
 /// Where one of the files exists, or cannot be written.
@@ -59,6 +63,8 @@ fn write_all(directory: &Path) -> anyhow::Result<String> {
         ("gateway.yaml", GATEWAY, Readers::All),
         ("users.yaml", &USERS.replace("{{hash}}", &hash), Readers::Owner),
         (".env", &environment, Readers::Owner),
+        ("gateway.schema.json", schema::GATEWAY, Readers::All),
+        ("users.schema.json", schema::USERS, Readers::All),
     ] {
         let path = directory.join(name);
         write_new(&path, text, readers).with_context(|| format!("cannot write `{}`", path.display()))?;
@@ -67,7 +73,7 @@ fn write_all(directory: &Path) -> anyhow::Result<String> {
 }
 
 fn refuse_existing(directory: &Path) -> anyhow::Result<()> {
-    let paths = ["gateway.yaml", "users.yaml", ".env"].map(|name| directory.join(name));
+    let paths = NAMES.map(|name| directory.join(name));
     let existing = paths.iter().filter(|path| path.symlink_metadata().is_ok());
     let existing: Vec<_> = existing.map(|path| format!("`{}`", path.display())).collect();
     match existing.as_slice() {
@@ -100,7 +106,7 @@ fn restrict(_: &mut OpenOptions, _: Readers) {}
 fn next_steps(directory: &Path, password: &str, out: &mut impl Write) -> io::Result<()> {
     let file = |name: &str| directory.join(name).display().to_string();
     let config = file("gateway.yaml");
-    writeln!(out, "wrote {config}, {} and {}", file("users.yaml"), file(".env"))?;
+    writeln!(out, "wrote {config}, {} and {}, and the schemas that editors read", file("users.yaml"), file(".env"))?;
     writeln!(out)?;
     writeln!(out, "user:      admin")?;
     writeln!(out, "password:  {password}    (shown this once)")?;

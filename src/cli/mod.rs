@@ -1,29 +1,38 @@
 //! The command line: one file a command, and the only place that prints.
 
+mod audit;
 pub mod check;
+mod completions;
 mod demo;
 mod diff;
 mod explain;
+mod fetch;
 pub mod format;
 pub mod hash;
 pub mod healthcheck;
+mod import;
 pub mod init;
 mod load;
+mod man;
+mod printing;
 mod request;
 mod routes;
 mod run;
+mod schema;
 mod terminal;
 pub mod test;
 mod view;
 
 pub use request::load_request;
 
-use std::io::{self, Write as _};
+use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
+
+use self::printing::ClosedPipe;
 
 /// An authentication gateway in front of services that know nothing of it.
 ///
@@ -65,6 +74,11 @@ enum Command {
     Explain(explain::Args),
     Routes(routes::Args),
     Diff(diff::Args),
+    Audit(audit::Args),
+    Import(import::Args),
+    Schema(schema::Args),
+    Completions(completions::Args),
+    Man(man::Args),
     Hash(hash::Args),
     Healthcheck(healthcheck::Args),
 }
@@ -74,7 +88,7 @@ pub fn main() -> ExitCode {
     let cli = Cli::parse();
     crate::token::install_crypto();
     run_command(&cli.config, cli.command).unwrap_or_else(|error| {
-        if is_closed_pipe(&error) {
+        if error.is::<ClosedPipe>() {
             return ExitCode::from(CLOSED_PIPE);
         }
         // nothing is left to do where even this cannot be written
@@ -83,14 +97,8 @@ pub fn main() -> ExitCode {
     })
 }
 
-/// What a shell reports of a program that a closed pipe ended (128 + SIGPIPE), as in `gatelatch routes | head`.
+/// What a shell reports of a program that a closed pipe ended: 128 + SIGPIPE. It needs no message.
 const CLOSED_PIPE: u8 = 141;
-
-/// Whoever reads the output has seen enough; that needs no message.
-fn is_closed_pipe(error: &anyhow::Error) -> bool {
-    let is_closed = |error: &io::Error| error.kind() == io::ErrorKind::BrokenPipe;
-    error.chain().any(|cause| cause.downcast_ref::<io::Error>().is_some_and(is_closed))
-}
 
 fn run_command(config: &Path, command: Command) -> anyhow::Result<ExitCode> {
     match command {
@@ -102,6 +110,11 @@ fn run_command(config: &Path, command: Command) -> anyhow::Result<ExitCode> {
         Command::Explain(args) => explain::run(&args, config),
         Command::Routes(args) => routes::run(&args, config),
         Command::Diff(args) => diff::run(&args),
+        Command::Audit(args) => audit::run(&args, config),
+        Command::Import(args) => import::run(&args),
+        Command::Schema(args) => schema::run(&args),
+        Command::Completions(args) => completions::run(&args, Cli::command()),
+        Command::Man(args) => man::run(&args, Cli::command()),
         Command::Hash(args) => hash::run(&args),
         Command::Healthcheck(args) => healthcheck::run(&args, || admin_listener(config)),
     }
@@ -113,8 +126,6 @@ fn admin_listener(config: &Path) -> anyhow::Result<Option<SocketAddr>> {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory as _;
-
     use super::*;
 
     #[test]

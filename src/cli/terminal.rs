@@ -2,7 +2,6 @@
 //! Colours are written always; the streams of `anstream` take them away where they do not belong, as in a pipe.
 
 use std::io::{IsTerminal as _, Write as _, stderr, stdout};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -18,23 +17,11 @@ pub(super) const GOOD: Style = coloured(AnsiColor::Green);
 pub(super) const BAD: Style = coloured(AnsiColor::Red).bold();
 /// What is worth a second look.
 pub(super) const DOUBTFUL: Style = coloured(AnsiColor::Yellow);
-/// What heads the rest.
-pub(super) const STRONG: Style = Style::new().bold();
 /// What can be skipped in reading, such as places.
 pub(super) const FAINT: Style = Style::new().dimmed();
 
 const fn coloured(color: AnsiColor) -> Style {
     Style::new().fg_color(Some(Color::Ansi(color)))
-}
-
-/// A text in a style.
-pub(super) fn styled(style: Style, text: &str) -> String {
-    format!("{style}{text}{style:#}")
-}
-
-/// `1 rule`, `2 rules`.
-pub(super) fn counted(number: usize, noun: &str) -> String {
-    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
 }
 
 /// The columns of the terminal on standard output; `None` where that is none, and lines may be of any length.
@@ -83,8 +70,6 @@ fn columns(word: &str) -> usize {
 /// A line on the terminal that says what is being done, from the first second on; taken away when this is dropped.
 pub(super) struct Progress {
     stage: Arc<Mutex<String>>,
-    /// Whether the last words were shown.
-    wanted: Arc<AtomicBool>,
     /// Dropping it ends the thread.
     stop: Option<Sender<()>>,
     thread: Option<JoinHandle<()>>,
@@ -93,12 +78,12 @@ pub(super) struct Progress {
 impl Progress {
     /// Nothing is said where standard error is no terminal.
     pub(super) fn start(stage: &str) -> Self {
-        let (stage, wanted) = (Arc::new(Mutex::new(stage.to_owned())), Arc::new(AtomicBool::new(false)));
+        let stage = Arc::new(Mutex::new(stage.to_owned()));
         if !stderr().is_terminal() {
-            return Self { stage, wanted, stop: None, thread: None };
+            return Self { stage, stop: None, thread: None };
         }
         let (stop, stopped) = channel::<()>();
-        let (shown, asked) = (Arc::clone(&stage), Arc::clone(&wanted));
+        let shown = Arc::clone(&stage);
         let started = ambient::now();
         let thread = std::thread::spawn(move || {
             let mut wait = Duration::from_secs(1);
@@ -108,20 +93,12 @@ impl Progress {
                 let stage = shown.lock().unwrap_or_else(PoisonError::into_inner).clone();
                 // a terminal that cannot be written to shows nothing
                 let _ = write!(stderr().lock(), "\r\x1b[K{stage} … {seconds} s");
-                asked.store(true, Ordering::Relaxed);
             }
             if wait < Duration::from_secs(1) {
                 let _ = write!(stderr().lock(), "\r\x1b[K");
             }
         });
-        Self { stage, wanted, stop: Some(stop), thread: Some(thread) }
-    }
-
-    /// Says how far the work has come. It may be called often: the words are asked for only when the last ones were shown.
-    pub(super) fn show(&self, what: impl FnOnce() -> String) {
-        if self.wanted.swap(false, Ordering::Relaxed) {
-            self.stage(&what());
-        }
+        Self { stage, stop: Some(stop), thread: Some(thread) }
     }
 
     /// Says what is done next.

@@ -4,6 +4,8 @@
 //! asked of [`crate::access::Policy::decide`].
 
 pub mod diff;
+mod fresh;
+pub mod openapi;
 mod side;
 mod table;
 mod words;

@@ -66,7 +66,8 @@ fn names(demand: &RoleMatch) -> impl Iterator<Item = &str> {
     roles.iter().map(|role| &**role)
 }
 
-fn access(rule: &Rule, audience: &Audience) -> Access {
+/// Whether one rule admits one audience.
+pub(super) fn access(rule: &Rule, audience: &Audience) -> Access {
     match (&rule.requirement, audience) {
         (Requirement::Anyone, _) => Access::Always,
         (Requirement::Nobody, _) | (Requirement::Authenticated, Audience::Anonymous) => Access::Never,

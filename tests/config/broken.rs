@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use gatelatch::config::{Code, LINTS, Problem};
 use rcgen::{CertifiedKey, KeyPair};
 
-use super::{Case, repository};
+use super::{Case, repository, schema};
 
 const MESSAGES: &str = "messages";
 /// Without this part there is a users file without users.
@@ -83,7 +83,11 @@ fn assert_messages(files: &[(PathBuf, String)], said: impl Fn(&Case, &str) -> St
 fn messages_are_as_written() {
     let files = data_files("broken");
     assert!(files.len() > 30);
-    assert_messages(&files, |case, name| messages(case, case.load().expect_err(name).as_slice(), name));
+    assert_messages(&files, |case, name| {
+        let rendered = messages(case, case.load().expect_err(name).as_slice(), name);
+        schema::refuses(case, &rendered);
+        rendered
+    });
 }
 
 #[test]

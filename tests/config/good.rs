@@ -10,21 +10,26 @@ use gatelatch::session::{AttemptLimits, StateSettings};
 use gatelatch::upstream::{Balance, Health, HostHeader, Timeouts};
 use gatelatch::wire::{Authorization, IdentityField, IdentitySettings};
 
-use super::{Case, repository};
+use super::{Case, repository, schema};
 
 const SMALLEST: &str = "services: { app: { upstream: 'http://127.0.0.1:9000' } }";
 
 fn config(gateway: &str, users: &str) -> Config {
     let case = Case::of(gateway, users);
     match case.load() {
-        Ok(loaded) => loaded.config,
+        Ok(loaded) => {
+            schema::accepts(&case);
+            loaded.config
+        }
         Err(problems) => panic!("{}", case.rendered(problems.as_slice())),
     }
 }
 
 /// The warnings about `gateway`, without the one about the missing secret.
 fn warnings(gateway: &str) -> Vec<(Code, String)> {
-    let loaded = Case::of(gateway, "users: {}").load().unwrap();
+    let case = Case::of(gateway, "users: {}");
+    let loaded = case.load().unwrap();
+    schema::accepts(&case);
     let warnings = loaded.warnings.into_iter().filter(|problem| problem.code != Code::NoSecret);
     warnings.map(|problem| (problem.code, problem.message)).collect()
 }

@@ -5,6 +5,7 @@
 mod broken;
 mod good;
 mod random;
+mod schema;
 mod secrets;
 
 use std::collections::BTreeMap;

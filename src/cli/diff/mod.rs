@@ -16,7 +16,8 @@ use clap::ValueEnum;
 
 use self::notices::Notice;
 use self::people::Everybody;
-use super::terminal::{Progress, counted};
+use super::printing::{counted, print};
+use super::terminal::Progress;
 use super::view::{self, AtWork};
 use super::{load, terminal};
 use crate::config::{Config, Service};
@@ -87,7 +88,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         Format::Markdown => markdown::render(&report),
         Format::Json => json::render(&report),
     };
-    anstream::stdout().lock().write_all(text.as_bytes())?;
+    print(&text)?;
     Ok(if report.opens() { ExitCode::from(1) } else { ExitCode::SUCCESS })
 }
 
@@ -100,7 +101,7 @@ fn compare<'a>(args: &'a Args, old: &'a Config, new: &'a Config) -> Report<'a> {
     let after = view::side(new, &at_work[1], known_as);
     let progress = Progress::start("comparing");
     let changes = diff::compare(&before, &after, &everybody.people, &mut |paths| {
-        progress.show(|| format!("compared {}", counted(paths, "kind of path")));
+        progress.stage(&format!("compared {}", counted(paths, "kind of path")));
     });
     let methods = diff::method_classes(&before, &after);
     drop(progress);

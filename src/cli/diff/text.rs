@@ -2,7 +2,8 @@
 
 use super::Report;
 use super::notices::{Notice, Weight};
-use crate::cli::terminal::{BAD, FAINT, GOOD, STRONG, styled};
+use crate::cli::printing::{STRONG, styled};
+use crate::cli::terminal::{BAD, FAINT, GOOD};
 use crate::review::diff::{Change, Effect, Who};
 
 /// Paths of one change that are shown.

@@ -7,13 +7,13 @@ mod text;
 
 pub(in crate::cli) use self::markdown::escape as escape_markdown;
 
-use std::io::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::bail;
 use clap::ValueEnum;
 
+use super::printing::print;
 use super::{load, terminal};
 
 use crate::access::{Mode, Mount, RuleId};
@@ -99,7 +99,7 @@ pub(super) fn run(args: &Args, path: &Path) -> anyhow::Result<ExitCode> {
         Format::Json => json::render(&report),
         Format::Html => html::render(&report),
     };
-    anstream::stdout().lock().write_all(text.as_bytes())?;
+    print(&text)?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -2,8 +2,9 @@
 
 use std::collections::HashMap;
 
-use super::super::terminal::{DOUBTFUL, FAINT, GOOD, STRONG, styled};
 use super::{Cell, LEGEND, Report, ServiceTable, heading, whereabouts};
+use crate::cli::printing::{STRONG, styled};
+use crate::cli::terminal::{DOUBTFUL, FAINT, GOOD, wrap};
 
 /// Space between two columns.
 const GAP: usize = 2;
@@ -27,7 +28,7 @@ pub(super) fn render(report: &Report<'_>, width: Option<usize>) -> String {
         text += &notes.render();
         text.push('\n');
     }
-    text + &wrap(&format!("{LEGEND} What no rule covers is refused."), width.unwrap_or(100))
+    text + &wrap(&format!("{LEGEND} What no rule covers is refused."), 0, Some(width.unwrap_or(100))) + "\n"
 }
 
 /// The conditions, each with the number that stands in the table.
@@ -153,24 +154,6 @@ fn length(text: &str) -> usize {
     text.chars().count()
 }
 
-/// Breaks a paragraph between words.
-fn wrap(text: &str, width: usize) -> String {
-    let mut wrapped = String::new();
-    let mut column = 0;
-    for word in text.split_whitespace() {
-        if column > 0 && column + 1 + length(word) > width {
-            wrapped.push('\n');
-            column = 0;
-        } else if column > 0 {
-            wrapped.push(' ');
-            column += 1;
-        }
-        wrapped.push_str(word);
-        column += length(word);
-    }
-    wrapped + "\n"
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -180,11 +163,5 @@ mod tests {
         assert_eq!(blocks(&[9, 9, 5], None), [vec![0, 1, 2]]);
         assert_eq!(blocks(&[9, 9, 5], Some(22)), [vec![0, 1], vec![2]]);
         assert_eq!(blocks(&[9, 9, 5], Some(1)), [vec![0], vec![1], vec![2]]);
-    }
-
-    #[test]
-    fn paragraphs_break_between_words() {
-        assert_eq!(wrap("one two three", 7), "one two\nthree\n");
-        assert_eq!(wrap("unbreakable", 4), "unbreakable\n");
     }
 }

@@ -13,6 +13,18 @@ use crate::config::span::{File, Span};
 use crate::config::yaml::{Entry, Value};
 
 impl Reader<'_> {
+    /// A text that may hold a secret, which is seen only from all of it: given here, or in a file of its own.
+    pub(in crate::config) fn half_secret(
+        &mut self,
+        inline: Option<Entry>,
+        file: Option<Entry>,
+    ) -> Option<(Span, String)> {
+        match (inline, file) {
+            (Some(entry), None) => self.filled_text(&entry).map(|text| (entry.node.span, text)),
+            (inline, file) => self.secret(inline, file),
+        }
+    }
+
     /// A secret: given here, or in a file of its own under `entry_file`.
     pub(in crate::config) fn secret(&mut self, inline: Option<Entry>, file: Option<Entry>) -> Option<(Span, String)> {
         match (inline, file) {

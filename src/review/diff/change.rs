@@ -165,7 +165,7 @@ impl fmt::Display for PathClass {
             return f.write_str("/");
         }
         self.0.iter().try_for_each(|piece| match piece {
-            PathPiece::Literal(text) => write!(f, "/{}", super::classes::spell(text)),
+            PathPiece::Literal(text) => write!(f, "/{}", super::super::side::spell(text)),
             PathPiece::Any => f.write_str("/*"),
             PathPiece::Rest => f.write_str("/**"),
         })

@@ -113,21 +113,6 @@ fn upper(letter: char) -> char {
     }
 }
 
-/// A segment as a client sends it: everything that has a meaning in a path is escaped.
-pub(super) fn spell(segment: &str) -> String {
-    let mut spelling = String::with_capacity(segment.len());
-    for byte in segment.bytes() {
-        match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' => spelling.push(char::from(byte)),
-            b'-' | b'.' | b'_' | b'~' | b'!' | b'$' | b'&' | b'\'' | b'(' | b')' | b'+' | b',' | b'=' | b':' | b'@' => {
-                spelling.push(char::from(byte));
-            }
-            _ => spelling.push_str(&format!("%{byte:02X}")),
-        }
-    }
-    spelling
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

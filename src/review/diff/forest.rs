@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use crate::access::{CaseRule, Expected, Policy, Requirement, Rule, Segment, UserMatch};
+use super::callers::compared;
+use crate::access::{CaseRule, Expected, Policy, Requirement, Rule, RuleId, Segment, UserMatch};
 
 /// The place of one pattern prefix in a tree.
 pub(super) type NodeId = u32;
@@ -11,14 +12,15 @@ pub(super) type NodeId = u32;
 #[derive(Debug, Default)]
 pub(super) struct Interner {
     asks: HashMap<String, u32>,
+    leaves: HashMap<Vec<LeafKey>, u32>,
     nodes: HashMap<NodeKey, u32>,
 }
 
 /// Everything that decides below a node.
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct NodeKey {
-    here: Vec<LeafKey>,
-    rest: Vec<LeafKey>,
+    here: u32,
+    rest: u32,
     parameter: Option<u32>,
     literals: Vec<(Box<str>, u32)>,
 }
@@ -36,12 +38,14 @@ pub(super) struct PatternTree {
 }
 
 /// What a rule asks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Ask {
     /// Equal numbers ask the same.
     pub(super) number: u32,
     /// Whether a user who changed may be answered differently.
     pub(super) touched: bool,
+    /// The positions of the segments that it compares with something about the caller.
+    pub(super) compared: Box<[usize]>,
 }
 
 /// One node of a tree.
@@ -51,6 +55,8 @@ pub(super) struct Node {
     pub(super) parameter: Option<NodeId>,
     here: Vec<LeafKey>,
     rest: Vec<LeafKey>,
+    /// What the `**` that ends here answers.
+    rest_number: u32,
     rest_touched: bool,
     /// Everything from here on.
     pub(super) whole: u32,
@@ -63,9 +69,10 @@ impl PatternTree {
     pub(super) fn new(policy: &Policy, interner: &mut Interner, touches: &dyn Fn(&Rule) -> bool) -> Self {
         let mut tree = Self { case: policy.case(), nodes: vec![Node::default()], asks: Vec::new() };
         for rule in policy.rules() {
-            let ask = Ask { number: interner.ask(rule), touched: touches(rule) };
+            let compared = compared(Some(rule)).into_iter().collect();
+            let ask = Ask { number: interner.ask(rule), touched: touches(rule), compared };
+            tree.add(rule, &ask);
             tree.asks.push(ask);
-            tree.add(rule, ask);
         }
         tree.number(interner);
         tree
@@ -75,8 +82,8 @@ impl PatternTree {
         &self.nodes[id as usize]
     }
 
-    pub(super) fn ask(&self, rule: usize) -> Ask {
-        self.asks[rule]
+    pub(super) fn ask(&self, rule: RuleId) -> &Ask {
+        &self.asks[rule.0 as usize]
     }
 
     /// The child for this segment of a path.
@@ -85,7 +92,7 @@ impl PatternTree {
         if literals.is_empty() { None } else { literals.get(&*self.case.fold(text.into())).copied() }
     }
 
-    fn add(&mut self, rule: &Rule, ask: Ask) {
+    fn add(&mut self, rule: &Rule, ask: &Ask) {
         let key = (methods_key(rule), ask.number);
         let mut id = 0;
         for segment in rule.pattern.segments() {
@@ -132,11 +139,12 @@ impl PatternTree {
     /// A child stands behind its parent, so that going backwards meets each child first.
     fn number(&mut self, interner: &mut Interner) {
         for id in (0..self.nodes.len()).rev() {
+            let rest = interner.leaf(&self.nodes[id].rest);
             let node = &self.nodes[id];
             let whole = |child: &NodeId| self.nodes[*child as usize].whole;
             let key = NodeKey {
-                here: sorted(&node.here),
-                rest: sorted(&node.rest),
+                here: interner.leaf(&node.here),
+                rest,
                 parameter: node.parameter.as_ref().map(whole),
                 literals: node.literals.iter().map(|(text, child)| (text.clone(), whole(child))).collect(),
             };
@@ -146,6 +154,7 @@ impl PatternTree {
             let whole = *interner.nodes.entry(key).or_insert(next);
             let node = &mut self.nodes[id];
             node.touched |= below;
+            node.rest_number = rest;
             node.whole = whole;
         }
     }
@@ -154,19 +163,13 @@ impl PatternTree {
 impl Node {
     /// Whether the `**` of both nodes answers alike, for the users who changed as well.
     pub(super) fn rest_is_like(&self, other: &Self) -> bool {
-        sorted(&self.rest) == sorted(&other.rest) && !self.rest_touched && !other.rest_touched
+        self.rest_number == other.rest_number && !self.rest_touched && !other.rest_touched
     }
 
     /// Whether a `**` ends here.
     pub(super) fn has_rest(&self) -> bool {
         !self.rest.is_empty()
     }
-}
-
-fn sorted(leaf: &[LeafKey]) -> Vec<LeafKey> {
-    let mut leaf = leaf.to_vec();
-    leaf.sort_unstable();
-    leaf
 }
 
 fn methods_key(rule: &Rule) -> Option<Vec<String>> {
@@ -185,6 +188,13 @@ impl Interner {
     fn ask(&mut self, rule: &Rule) -> u32 {
         let next = u32::try_from(self.asks.len()).expect("as many as there are rules");
         *self.asks.entry(canonical(rule)).or_insert(next)
+    }
+
+    fn leaf(&mut self, leaf: &[LeafKey]) -> u32 {
+        let mut leaf = leaf.to_vec();
+        leaf.sort_unstable();
+        let next = u32::try_from(self.leaves.len()).expect("as many as there are nodes");
+        *self.leaves.entry(leaf).or_insert(next)
     }
 }
 

@@ -1,10 +1,12 @@
 //! Changes that belong together, so that a person can read them: by the rules that decide and the callers concerned.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
-use super::super::side::Landing;
+use super::super::side::{Landing, spell};
 use super::change::{CallerClass, Change, Effect, HostClass, PathClass, PathPiece, Witness};
-use super::classes::{Piece, spell};
+use super::classes::Piece;
+use super::hosts::HostGroup;
 use super::patterns::simplify;
 use super::verdicts::{Request, Verdict};
 use super::world::World;
@@ -22,10 +24,10 @@ pub(super) struct Groups {
 struct Key {
     effect: Effect,
     /// Those whose callers are users who changed stand together.
-    people: Option<Vec<CallerClass>>,
+    people: Option<Rc<[CallerClass]>>,
     after: Landing,
     before: Landing,
-    callers: Vec<CallerClass>,
+    callers: Rc<[CallerClass]>,
 }
 
 #[derive(Default)]
@@ -36,44 +38,50 @@ struct Group {
 
 #[derive(Default)]
 struct Found {
-    classes: BTreeSet<PathClass>,
-    hosts: BTreeSet<HostClass>,
+    classes: BTreeSet<Rc<PathClass>>,
+    /// By index of their group.
+    hosts: BTreeSet<usize>,
     affected: BTreeSet<usize>,
     witness: Option<Witness>,
 }
 
 /// Where something changes.
 pub(super) struct Place<'p> {
-    pub(super) hosts: &'p BTreeSet<HostClass>,
+    /// The group of hosts, by index.
+    pub(super) hosts: usize,
     /// By index.
     pub(super) method: usize,
     pub(super) pieces: &'p [Piece],
     pub(super) end: &'static [PathPiece],
+    /// The class of these paths.
+    pub(super) class: &'p Rc<PathClass>,
     pub(super) request: &'p Request<'p>,
 }
 
 impl Groups {
     pub(super) fn add(&mut self, (before, after): (Landing, Landing), verdict: &Verdict, place: &Place<'_>) {
-        let callers = verdict.callers.clone();
-        let people = verdict.is_about_people().then(|| callers.clone());
+        let callers = Rc::clone(&verdict.callers);
+        let people = verdict.is_about_people().then(|| Rc::clone(&callers));
         let key = Key { effect: verdict.effect, people, after, before, callers };
         let found = self.found.entry(key).or_default().paths.entry(place.method).or_default();
         found.classes.insert(place.class(verdict));
-        found.hosts.extend(place.hosts.iter().cloned());
+        found.hosts.insert(place.hosts);
         found.affected.extend(&verdict.affected);
         found.witness.get_or_insert_with(|| place.witness(verdict));
     }
 
     /// One change for all methods that have the same paths.
-    pub(super) fn into_changes(self, world: &World<'_>) -> Vec<Change> {
+    pub(super) fn into_changes(self, world: &World<'_>, hosts: &[HostGroup]) -> Vec<Change> {
         let mut changes = Vec::new();
         for (key, group) in self.found {
-            let mut alike = BTreeMap::<(BTreeSet<PathClass>, BTreeSet<HostClass>), Vec<(usize, Found)>>::new();
+            let mut alike = BTreeMap::<(BTreeSet<PathClass>, BTreeSet<usize>), Vec<(usize, Found)>>::new();
             for (method, mut found) in group.paths {
-                let classes = simplify(std::mem::take(&mut found.classes));
+                let classes = std::mem::take(&mut found.classes);
+                let classes = simplify(classes.into_iter().map(Rc::unwrap_or_clone).collect());
                 alike.entry((classes, found.hosts.clone())).or_default().push((method, found));
             }
-            for ((paths, hosts), found) in alike {
+            for ((paths, groups), found) in alike {
+                let hosts = groups.iter().flat_map(|group| hosts[*group].classes.iter().cloned()).collect();
                 changes.extend(change(&key, paths, hosts, found, world));
             }
         }
@@ -95,7 +103,7 @@ fn change(
         methods,
         paths: paths.into_iter().collect(),
         hosts,
-        callers: key.callers.clone(),
+        callers: key.callers.to_vec(),
         affected: affected.into_iter().collect(),
         before: key.before,
         after: key.after,
@@ -104,12 +112,16 @@ fn change(
 }
 
 impl Place<'_> {
-    fn class(&self, verdict: &Verdict) -> PathClass {
+    fn class(&self, verdict: &Verdict) -> Rc<PathClass> {
+        if verdict.texts.is_empty() {
+            return Rc::clone(self.class);
+        }
         let shown = |(position, piece): (usize, &Piece)| match verdict.texts.get(&position) {
             Some(text) => PathPiece::Literal(text.clone()),
             None => piece.shown(),
         };
-        PathClass(self.pieces.iter().enumerate().map(shown).chain(self.end.iter().cloned()).collect())
+        let pieces = self.pieces.iter().enumerate().map(shown).chain(self.end.iter().cloned());
+        Rc::new(PathClass(pieces.collect()))
     }
 
     fn witness(&self, verdict: &Verdict) -> Witness {

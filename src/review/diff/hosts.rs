@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::super::fresh::Fresh;
 use super::super::{Side, SideService};
 use super::change::HostClass;
-use super::world::Fresh;
 
 /// Hosts for which both configurations ask the same services in the same order.
 #[derive(Debug)]

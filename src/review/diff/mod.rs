@@ -38,10 +38,11 @@ use super::Side;
 pub fn compare(old: &Side<'_>, new: &Side<'_>, people: &[Person], progress: &mut dyn FnMut(usize)) -> Vec<Change> {
     let mut world = World::new(old, new, people);
     let mut groups = Groups::default();
-    for host in hosts::classes(old, new, &world.fresh) {
-        Walk::new(&mut world, &mut groups, &host, progress).run();
+    let hosts = hosts::classes(old, new, &world.fresh);
+    for (index, group) in hosts.iter().enumerate() {
+        Walk::new(&mut world, &mut groups, (index, group), progress).run();
     }
-    groups.into_changes(&world)
+    groups.into_changes(&world, &hosts)
 }
 
 /// All classes of methods: a change that has all of them is about any method.

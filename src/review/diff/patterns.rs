@@ -6,6 +6,9 @@ use super::change::{PathClass, PathPiece};
 
 /// Joins `/a` and `/a/*/**` to `/a/**`, and drops every class that another one covers.
 pub(super) fn simplify(mut classes: BTreeSet<PathClass>) -> BTreeSet<PathClass> {
+    if classes.len() < 2 {
+        return classes;
+    }
     join(&mut classes);
     let covered: Vec<PathClass> = classes.iter().filter(|class| is_covered(class, &classes)).cloned().collect();
     for class in covered {

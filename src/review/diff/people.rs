@@ -27,6 +27,13 @@ pub(super) struct Class {
     pub(super) after: Option<Arc<Identity>>,
 }
 
+/// Whether something about users changed that rules see.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Changed {
+    Yes,
+    No,
+}
+
 /// What rules see of somebody: roles, claims, and the name where something names it.
 type Seen = (BTreeSet<Box<str>>, Vec<(Box<str>, Vec<ClaimValue>)>, Option<Box<str>>);
 
@@ -65,6 +72,12 @@ impl People {
         let classes = |all: Vec<(_, Class)>| all.into_iter().map(|(_, class)| class).collect::<Vec<_>>();
         let unchanged = if unchanged.len() > MOST_CLASSES { Vec::new() } else { classes(unchanged) };
         Self { changed: classes(changed), unchanged }
+    }
+
+    /// Every class that is known.
+    pub(super) fn all(&self) -> impl Iterator<Item = (&Class, Changed)> {
+        let unchanged = self.unchanged.iter().map(|class| (class, Changed::No));
+        unchanged.chain(self.changed.iter().map(|class| (class, Changed::Yes)))
     }
 
     /// Whether the rule may answer differently to somebody who changed.

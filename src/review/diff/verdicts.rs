@@ -7,10 +7,11 @@ use std::sync::Arc;
 
 use http::Method;
 
-use super::super::side::{Arrival, Landing};
+use super::super::side::{Arrival, Landing, spell};
 use super::change::{CallerClass, Effect, From, Who};
-use super::classes::{Piece, spell};
-use super::people::{Fitting, fittings};
+use super::classes::Piece;
+use super::forest::Ask;
+use super::people::{Changed, Class, Fitting, fittings};
 use super::world::{Half, World};
 use super::{addresses, callers};
 use crate::access::{Caller, Decision, Identity, Rule};
@@ -19,7 +20,7 @@ use crate::access::{Caller, Decision, Identity, Rule};
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Verdict {
     pub(super) effect: Effect,
-    pub(super) callers: Vec<CallerClass>,
+    pub(super) callers: Rc<[CallerClass]>,
     /// Users whom it affects.
     pub(super) affected: Vec<usize>,
     /// Segments that have to have this text.
@@ -52,8 +53,13 @@ impl World<'_> {
         if (rules.0.is_none() && rules.1.is_none()) || self.is_steady(before, after) {
             return Rc::new([]);
         }
-        let mut compared = callers::compared(rules.0);
-        compared.extend(callers::compared(rules.1));
+        let mut compared: Vec<usize> = [self.old.ask(before), self.new.ask(after)]
+            .into_iter()
+            .flatten()
+            .flat_map(|ask| ask.compared.iter().copied())
+            .collect();
+        compared.sort_unstable();
+        compared.dedup();
         // for somebody in particular, the other segments of the path count as well
         if !compared.is_empty() && !self.people.changed.is_empty() {
             return self.verdicts(request).into();
@@ -70,17 +76,9 @@ impl World<'_> {
 
     /// Whether both rules ask the same, of everybody.
     fn is_steady(&self, before: Landing, after: Landing) -> bool {
-        match (before, after) {
-            (Landing::Rule(old, one), Landing::Rule(new, other)) => {
-                let one = self.old.trees[old].ask(one.0 as usize);
-                let other = self.new.trees[new].ask(other.0 as usize);
-                one.number == other.number && !one.touched && !other.touched && !self.moves(old, new)
-            }
-            (
-                Landing::Rule(..) | Landing::NoRule(_) | Landing::Own | Landing::NoService | Landing::Refused,
-                Landing::Rule(..) | Landing::NoRule(_) | Landing::Own | Landing::NoService | Landing::Refused,
-            ) => false,
-        }
+        let (Some(one), Some(other)) = (self.old.ask(before), self.new.ask(after)) else { return false };
+        let moved = before.service().zip(after.service()).is_some_and(|(old, new)| self.moves(old, new));
+        one.number == other.number && !one.touched && !other.touched && !moved
     }
 
     fn verdicts(&self, request: &Request<'_>) -> Vec<Verdict> {
@@ -163,20 +161,31 @@ impl World<'_> {
         }
         let (before, after) = self.rules(request);
         let addresses = addresses::classes(&callers::networks(before, after));
-        for class in self.people.unchanged.iter().chain(&self.people.changed) {
-            let (before, after) = (class.before.as_ref(), class.after.as_ref());
-            for verdict in &mut *verdicts {
-                let sees = |who, address| self.effect(request, who, who, address) == Some(verdict.effect);
-                let changes = |address| {
-                    self.effect(request, before, after, address) == Some(verdict.effect)
-                        && (sees(before, address) || sees(after, address))
-                };
-                if addresses.iter().any(|(address, _)| changes(*address)) {
-                    verdict.affected.extend(&class.members);
-                }
+        for (class, changed) in self.people.all() {
+            let effects: BTreeSet<Effect> =
+                addresses.iter().filter_map(|(address, _)| self.explained(request, class, changed, *address)).collect();
+            for verdict in verdicts.iter_mut().filter(|verdict| effects.contains(&verdict.effect)) {
+                verdict.affected.extend(&class.members);
             }
         }
         verdicts.iter_mut().for_each(|verdict| verdict.affected.sort_unstable());
+    }
+
+    /// The change for users, where the rules alone explain it.
+    fn explained(
+        &self,
+        request: &Request<'_>,
+        class: &Class,
+        changed: Changed,
+        address: Option<IpAddr>,
+    ) -> Option<Effect> {
+        let (before, after) = (class.before.as_ref(), class.after.as_ref());
+        let effect = self.effect(request, before, after, address)?;
+        let as_always = |who| self.effect(request, who, who, address) == Some(effect);
+        match changed {
+            Changed::No => Some(effect),
+            Changed::Yes => (as_always(before) || as_always(after)).then_some(effect),
+        }
     }
 
     /// The change for one caller: as whom the old configuration knows it, and the new one.
@@ -240,6 +249,14 @@ impl Half<'_> {
         }
     }
 
+    /// What the rule asks.
+    fn ask(&self, landing: Landing) -> Option<&Ask> {
+        match landing {
+            Landing::Rule(service, rule) => Some(self.trees[service].ask(rule)),
+            Landing::NoRule(_) | Landing::Own | Landing::NoService | Landing::Refused => None,
+        }
+    }
+
     /// Whether the request is forwarded.
     fn admits(
         &self,
@@ -276,7 +293,7 @@ fn verdict(effect: Effect, found: BTreeMap<Who, Vec<(From, Option<IpAddr>)>>, ad
     });
     let all: Vec<CallerClass> = all.collect();
     let is_special = |caller: &&CallerClass| all.iter().any(|other| other != *caller && other.includes(caller));
-    let callers: Vec<CallerClass> = all.iter().filter(|caller| !is_special(caller)).cloned().collect();
+    let callers: Rc<[CallerClass]> = all.iter().filter(|caller| !is_special(caller)).cloned().collect();
     let places = callers.first().and_then(|caller| found.get(&caller.who));
     let address = places.and_then(|places| places.first()).and_then(|(_, address)| *address);
     Verdict { effect, callers, affected: Vec::new(), texts: BTreeMap::new(), fitted: BTreeMap::new(), address }

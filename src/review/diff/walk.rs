@@ -1,7 +1,10 @@
 //! The walk over the pattern trees of both configurations in step, from class to class of paths.
 
-use super::change::PathPiece;
-use super::classes::{Kind, Literals, Piece, spell};
+use std::rc::Rc;
+
+use super::super::side::spell;
+use super::change::{PathClass, PathPiece};
+use super::classes::{Kind, Literals, Piece};
 use super::forest::{NodeId, PatternTree};
 use super::groups::{Groups, Place};
 use super::hosts::HostGroup;
@@ -15,6 +18,8 @@ pub(super) struct Walk<'w, 'a> {
     world: &'w mut World<'a>,
     groups: &'w mut Groups,
     hosts: &'w HostGroup,
+    /// Its place among the groups.
+    group: usize,
     landmarks: Landmarks,
     progress: &'w mut dyn FnMut(usize),
 }
@@ -57,11 +62,11 @@ impl<'w, 'a> Walk<'w, 'a> {
     pub(super) fn new(
         world: &'w mut World<'a>,
         groups: &'w mut Groups,
-        hosts: &'w HostGroup,
+        (group, hosts): (usize, &'w HostGroup),
         progress: &'w mut dyn FnMut(usize),
     ) -> Self {
         let landmarks = Landmarks::new(world.old.side, world.new.side, hosts);
-        Self { world, groups, hosts, landmarks, progress }
+        Self { world, groups, hosts, group, landmarks, progress }
     }
 
     pub(super) fn run(&mut self) {
@@ -220,6 +225,8 @@ impl<'w, 'a> Walk<'w, 'a> {
         let (old, new) = (&self.world.old, &self.world.new);
         let before = old.side.arrive(&self.hosts.host, path, old.widest);
         let after = new.side.arrive(&self.hosts.host, path, new.widest);
+        let class = pieces.iter().map(Piece::shown).chain(tail.shown().iter().cloned()).collect();
+        let class = Rc::new(PathClass(class));
         for index in 0..self.world.methods.len() {
             let method = self.world.methods[index].1.clone();
             let landed = (self.world.old.side.land(&before, &method), self.world.new.side.land(&after, &method));
@@ -233,7 +240,7 @@ impl<'w, 'a> Walk<'w, 'a> {
             };
             let verdicts = self.world.judge(&request);
             let place =
-                Place { hosts: &self.hosts.classes, method: index, pieces, end: tail.shown(), request: &request };
+                Place { hosts: self.group, method: index, pieces, end: tail.shown(), class: &class, request: &request };
             verdicts.iter().for_each(|verdict| self.groups.add(landed, verdict, &place));
         }
     }

@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use http::Method;
 
+use super::super::fresh::Fresh;
 use super::super::{Side, SideService};
 use super::callers::conditions;
 use super::change::MethodClass;
@@ -35,10 +36,6 @@ pub(super) struct Half<'a> {
     pub(super) trees: Vec<PatternTree>,
     pub(super) widest: PathOptions,
 }
-
-/// Texts that nothing in either configuration spells.
-#[derive(Clone, Debug)]
-pub(super) struct Fresh(String);
 
 impl<'a> World<'a> {
     pub(super) fn new(old: &'a Side<'a>, new: &'a Side<'a>, people: &[Person]) -> Self {
@@ -104,38 +101,6 @@ impl<'a> World<'a> {
         let texts: Texts = texts.into();
         self.differing.insert((old, new, a, b), Rc::clone(&texts));
         texts
-    }
-}
-
-impl Fresh {
-    /// Longer and longer, until nothing begins like it.
-    fn new(texts: &BTreeSet<Box<str>>) -> Self {
-        let mut word = "other".to_owned();
-        while texts.range(Box::from(word.as_str())..).next().is_some_and(|text| text.starts_with(&word)) {
-            word.push('x');
-        }
-        Self(word)
-    }
-
-    /// A segment, another one at each depth.
-    pub(super) fn segment(&self, depth: usize) -> Box<str> {
-        format!("{}{depth}", self.0).into()
-    }
-
-    /// A host name of one label.
-    pub(super) fn host(&self) -> &str {
-        &self.0
-    }
-
-    /// The name of a user.
-    pub(super) fn user(&self) -> String {
-        format!("{}-user", self.0)
-    }
-
-    /// A method.
-    fn method(&self) -> Method {
-        let name = self.0.to_ascii_uppercase();
-        Method::from_bytes(name.as_bytes()).expect("upper-case letters are a method")
     }
 }
 
@@ -216,9 +181,8 @@ pub(super) fn method_classes(old: &Side<'_>, new: &Side<'_>) -> Vec<(MethodClass
     if !old.own.token_paths.is_empty() || !new.own.token_paths.is_empty() {
         named.insert("POST".to_owned(), Method::POST);
     }
-    let mut names: BTreeSet<Box<str>> = named.keys().map(|name| fold(name)).collect();
-    names.insert("other".into());
-    let other = if named.contains_key("OTHER") { Fresh::new(&names).method() } else { Fresh("other".into()).method() };
+    let names: BTreeSet<Box<str>> = named.keys().map(|name| fold(name)).collect();
+    let other = Fresh::new(&names).method();
     let mut methods: Vec<_> = named.into_values().map(|method| (MethodClass::Named(method.clone()), method)).collect();
     methods.push((MethodClass::Other, other));
     methods

@@ -1,0 +1,50 @@
+//! `gatelatch import`: a first configuration from an API's document.
+
+use std::process::ExitCode;
+
+use http::Uri;
+
+use super::audit::{self, Source};
+use super::fetch;
+use super::printing::print;
+use crate::review::openapi::{Skeleton, skeleton};
+
+/// Where requests go as long as nothing better is known.
+const UPSTREAM: &str = "http://127.0.0.1:9000";
+
+/// Write a skeleton of rules from an API's OpenAPI document
+///
+/// Prints a gateway.yaml with one rule for each operation of the document (OpenAPI 3, Swagger 2.0; JSON or YAML): open
+/// where the document asks for nothing, for those who are signed in where it asks for security, and for roles where it
+/// names scopes. It loads as it stands, and is a proposal to read, not a decision.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  gatelatch import --openapi openapi.yaml > gateway.yaml
+  gatelatch import --openapi http://127.0.0.1:9000/openapi.json --service jobs > gateway.yaml
+  gatelatch check && gatelatch audit --openapi openapi.yaml")]
+pub(super) struct Args {
+    #[command(flatten)]
+    source: Source,
+}
+
+/// Prints the skeleton.
+///
+/// # Errors
+/// Where the document cannot be read.
+pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    let Source { openapi, service, prefix } = &args.source;
+    let document = audit::document(openapi)?;
+    let upstream = origin(openapi).unwrap_or_else(|| UPSTREAM.to_owned());
+    let settings =
+        Skeleton { source: openapi, service: service.as_deref(), upstream: &upstream, prefix: prefix.as_ref() };
+    let text = skeleton(&document, &settings);
+    print(&text)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Who serves its document over plain HTTP is most often the service itself.
+fn origin(source: &str) -> Option<String> {
+    let url: Uri = fetch::is_url(source).then(|| source.parse().ok()).flatten()?;
+    let authority = url.authority().filter(|_| url.scheme_str() == Some("http"))?;
+    (!authority.as_str().contains('@')).then(|| format!("http://{authority}"))
+}

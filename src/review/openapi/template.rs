@@ -1,0 +1,79 @@
+//! Path templates: `/jobs/{id}`.
+
+/// A path template, segment by segment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Template {
+    /// Its segments; none for `/`.
+    pub pieces: Vec<Piece>,
+}
+
+/// One segment of a template.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Piece {
+    /// This text.
+    Literal(String),
+    /// `{name}`.
+    Parameter(String),
+    /// Parameters and text in one segment, such as `{id}.json`. Rules know whole segments only.
+    Mixed(String),
+}
+
+impl Template {
+    /// Reads the template of a document; `None` where it does not begin with a slash. Slashes at its end, and doubled
+    /// ones, do not count.
+    pub fn read(text: &str) -> Option<Self> {
+        let inner = text.strip_prefix('/')?;
+        let pieces = inner.split('/').filter(|piece| !piece.is_empty()).map(piece);
+        Some(Self { pieces: pieces.collect() })
+    }
+
+    /// The template below another one.
+    #[must_use]
+    pub fn below(&self, prefix: &Self) -> Self {
+        Self { pieces: [prefix.pieces.as_slice(), &self.pieces].concat() }
+    }
+}
+
+fn piece(text: &str) -> Piece {
+    let inner = text.strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
+    match inner.filter(|inner| !inner.contains(['{', '}'])) {
+        Some(name) => Piece::Parameter(name.to_owned()),
+        None if text.contains(['{', '}']) => Piece::Mixed(text.to_owned()),
+        None => Piece::Literal(text.to_owned()),
+    }
+}
+
+impl std::fmt::Display for Template {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if self.pieces.is_empty() {
+            return f.write_str("/");
+        }
+        self.pieces.iter().try_for_each(|piece| match piece {
+            Piece::Literal(text) | Piece::Mixed(text) => write!(f, "/{text}"),
+            Piece::Parameter(name) => write!(f, "/{{{name}}}"),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn segments_are_text_parameters_or_both() {
+        let template = Template::read("/jobs/{id}/{file}.json/").unwrap();
+        assert_eq!(
+            template.pieces,
+            [
+                Piece::Literal("jobs".to_owned()),
+                Piece::Parameter("id".to_owned()),
+                Piece::Mixed("{file}.json".to_owned())
+            ]
+        );
+        assert_eq!(template.to_string(), "/jobs/{id}/{file}.json");
+        assert_eq!(Template::read("/").unwrap().to_string(), "/");
+        assert_eq!(Template::read("jobs"), None);
+        let below = Template::read("/x").unwrap().below(&Template::read("/v1/").unwrap());
+        assert_eq!(below.to_string(), "/v1/x");
+    }
+}
