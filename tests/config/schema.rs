@@ -133,19 +133,19 @@ fn the_examples_are_valid() {
 }
 
 #[test]
-fn what_is_being_built_has_its_place() {
+fn every_block_has_its_place() {
     let config = "
 server:
   listen: [\"unix:/run/gatelatch.sock\", systemd]
   tls: { certificate: tls.crt, private_key: tls.key, client_ca: ca.crt }
   proxy_protocol: true
-  timeouts: { handshake: 5s }
+  timeouts: { handshake: 5s, tunnel: 8h }
   limits: { streams: 50 }
 services:
   app:
     mode: report
     cors: { origins: [\"https://app.example.com\"] }
-    response_headers: { set: { X-Frame-Options: DENY } }
+    response_headers: { X-Frame-Options: DENY, Server: null }
     upstream:
       servers: [\"https://a:1\", \"h2c://b:2\", \"unix:/run/app.sock\"]
       balance: least_connections
