@@ -38,7 +38,8 @@ pub(super) fn is_url(source: &str) -> bool {
     source.starts_with("http://") || source.starts_with("https://")
 }
 
-fn text(source: &str) -> anyhow::Result<String> {
+/// A text of at most 16 MiB, from the same places.
+pub(super) fn text(source: &str) -> anyhow::Result<String> {
     let bytes = match source {
         "-" => read(std::io::stdin().lock())?,
         url if is_url(url) => fetch(url)?,

@@ -335,3 +335,51 @@ fn a_running_gateway_answers_what_is_explained() {
         assert_eq!(code, Some(expected), "{path} {user:?}");
     }
 }
+
+/// `--live` asks the running gateway what the rule has decided so far.
+#[test]
+fn a_running_gateway_says_what_a_rule_has_decided() {
+    let upstream = crate::support::Upstream::saying("hi");
+    let services = "
+  app:
+    upstream: http://UPSTREAM
+    rules:
+      - { path: /jobs, allow: { roles: [recruiter] }, name: jobs }
+      - { path: /trial, allow: nobody, mode: report, name: trial }
+";
+    let gateway = crate::support::gateway(services).upstream(upstream.address).start();
+    let rita = gateway.bearer("rita");
+    for (path, fields) in [("/jobs", rita.as_str()), ("/jobs", rita.as_str()), ("/jobs", ""), ("/trial", "")] {
+        gateway.get(path, fields);
+        gateway.line(path);
+    }
+    // the configuration names port 0: the file that is asked names the port that was given
+    let config = gateway.read("gateway.yaml");
+    let config = config.replacen(
+        "admin: { listen: \"127.0.0.1:0\" }",
+        &format!("admin: {{ listen: \"{}\" }}", gateway.admin),
+        1,
+    );
+    std::fs::write(gateway.path("live.yaml"), config).unwrap();
+    let ask = |path: &str, more: &[&str]| {
+        let arguments = [&["explain", "GET", path, "--live", "--config", "live.yaml"], more].concat();
+        let output = crate::support::commands::gatelatch(gateway.folder(), &arguments);
+        String::from_utf8(output.stdout).unwrap() + &String::from_utf8(output.stderr).unwrap()
+    };
+    let said = ask("/jobs", &[]);
+    assert!(said.contains("`jobs` was asked 3 times since the start: 2 allowed, 1 unauthenticated"), "{said}");
+    let json: serde_json::Value = serde_json::from_str(&ask("/trial", &["--format", "json"])).unwrap();
+    assert_eq!(json["live"], serde_json::json!({ "reported": 1 }));
+    assert!(ask("/none", &[]).contains("what no rule covers was asked 0 times"));
+    drop(upstream);
+    let folder = gateway.folder().to_owned();
+    let kept = tempfile::tempdir().unwrap();
+    for file in ["live.yaml", "users.yaml"] {
+        std::fs::copy(folder.join(file), kept.path().join(file)).unwrap();
+    }
+    drop(gateway);
+    let arguments = ["explain", "GET", "/jobs", "--live", "--config", "live.yaml"];
+    let output = crate::support::commands::gatelatch(kept.path(), &arguments);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("no running gateway answers"), "{output:?}");
+}

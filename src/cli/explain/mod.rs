@@ -2,6 +2,7 @@
 
 mod json;
 mod lines;
+mod live;
 mod show;
 mod subject;
 
@@ -9,6 +10,10 @@ use std::io::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
 
+use anyhow::Context as _;
+use serde_json::Value;
+
+use self::live::Live;
 use self::subject::SubjectArgs;
 use super::format::Format;
 use super::load;
@@ -33,6 +38,7 @@ Examples:
   gatelatch explain POST https://jobs.example.com/jobs --as alice@example.com
   gatelatch explain DELETE /jobs/7 --roles recruiter,admin --claims tenant=acme,level=3
   gatelatch explain GET /internal/metrics --address 10.1.2.3 --format json
+  gatelatch explain POST /jobs --live
   printf 'GET /jobs\\nPOST /jobs --as carl\\n' | gatelatch explain -"
 )]
 pub(super) struct Args {
@@ -48,6 +54,10 @@ pub(super) struct Args {
     /// How it is printed; JSON is one object a line where requests are read from standard input
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
+
+    /// Also ask the admin listener of the running gateway how often the rule has decided, and what
+    #[arg(long)]
+    live: bool,
 }
 
 /// What the answer is built from.
@@ -56,6 +66,7 @@ struct Question<'a> {
     stage: Stage<'a>,
     format: Format,
     layout: Layout,
+    live: Option<Live>,
 }
 
 /// Whether what is printed stands alone.
@@ -79,7 +90,8 @@ pub(super) fn run(args: &Args, path: &Path) -> anyhow::Result<ExitCode> {
     let config = load::load(path)?.config;
     drop(progress);
     let layout = if args.method == "-" { Layout::OneOfMany } else { Layout::Alone };
-    let question = Question { config: &config, stage: config.stage(), format: args.format, layout };
+    let live = if args.live { Some(ask_live(&config)?) } else { None };
+    let question = Question { config: &config, stage: config.stage(), format: args.format, layout, live };
     match (args.method.as_str(), &args.url) {
         ("-", None) => lines::explain(&question, &args.subject, std::io::stdin().lock()),
         ("-", Some(_)) | (_, None) => {
@@ -95,6 +107,10 @@ pub(super) fn run(args: &Args, path: &Path) -> anyhow::Result<ExitCode> {
             Ok(ExitCode::from(exit_code(verdict)))
         }
     }
+}
+
+fn ask_live(config: &Config) -> anyhow::Result<Live> {
+    Live::ask(config.admin.context("`admin.listen` is `off`: there is nobody to ask")?)
 }
 
 fn exit_code(verdict: Verdict) -> u8 {
@@ -121,15 +137,35 @@ impl Question<'_> {
         }
     }
 
+    fn hits_in_words(&self, found: &Found<'_>) -> String {
+        let (Some(live), Found::Decided { service, explanation, .. }) = (&self.live, found) else {
+            return String::new();
+        };
+        format!("\n{}\n", live.in_words(&service.name, rule_name(service, explanation)))
+    }
+
+    fn add_hits(&self, mut report: Value, found: &Found<'_>) -> Value {
+        if let (Some(live), Found::Decided { service, explanation, .. }) = (&self.live, found) {
+            report["live"] = live.hits(&service.name, rule_name(service, explanation)).json();
+        }
+        report
+    }
+
     fn print(&self, request: &Request, subject: &Subject, found: &Found<'_>) -> String {
-        let json = || json::report(self.config, request, subject, found);
+        let json = || self.add_hits(json::report(self.config, request, subject, found), found);
+        let text = || show::report(self.config, request, subject, found) + &self.hits_in_words(found);
         match (self.format, self.layout) {
-            (Format::Text, Layout::Alone) => show::report(self.config, request, subject, found),
-            (Format::Text, Layout::OneOfMany) => show::report(self.config, request, subject, found) + "\n",
+            (Format::Text, Layout::Alone) => text(),
+            (Format::Text, Layout::OneOfMany) => text() + "\n",
             (Format::Json, Layout::Alone) => format!("{:#}\n", json()),
             (Format::Json, Layout::OneOfMany) => format!("{}\n", json()),
         }
     }
+}
+
+/// The name of the rule that decides.
+fn rule_name<'s>(service: &'s Service, explanation: &Explanation<'_>) -> Option<&'s str> {
+    explanation.winner.as_ref().map(|winner| &*service.policy.rule(winner.rule).name)
 }
 
 /// The mode that counts for a decision.
