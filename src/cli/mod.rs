@@ -63,7 +63,6 @@ enum Command {
 /// Runs the command of the process' arguments. Errors go to stderr; the exit code is 1, or 2 for a wrong command line.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
-    crate::token::install_crypto();
     run_command(&cli.config, cli.command).unwrap_or_else(|error| {
         // nothing is left to do where even this cannot be written
         let _ = writeln!(anstream::stderr().lock(), "error: {error:#}");

@@ -51,6 +51,8 @@ pub enum Code {
     PartialParameter,
     /// A password hash that cannot be checked.
     InvalidHash,
+    /// A key that is none, or not one for its algorithm.
+    InvalidKey,
     /// A secret that could be guessed.
     WeakSecret,
     /// No secret is configured.
@@ -98,6 +100,7 @@ impl Code {
             Self::UnknownParameter => "unknown-parameter",
             Self::PartialParameter => "partial-parameter",
             Self::InvalidHash => "invalid-hash",
+            Self::InvalidKey => "invalid-key",
             Self::WeakSecret => "weak-secret",
             Self::NoSecret => "no-secret",
             Self::NoUsers => "no-users",

@@ -8,7 +8,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use crate::access::{HostPattern, Mount, PathOptions, Policy, Router};
-use crate::token::Key;
+use crate::token::{Key, KeySet, VerifyingKey};
 use crate::users::Directory;
 use crate::{upstream, wire};
 
@@ -113,6 +113,10 @@ pub struct Auth {
 pub struct Token {
     /// The key that signs and verifies.
     pub key: Key,
+    /// Older keys that still verify; default none.
+    pub previous: Vec<VerifyingKey>,
+    /// Whether tokens of the key outlive this process.
+    pub key_life: KeyLife,
     /// `iss`; default `gatelatch`.
     pub issuer: String,
     /// `aud`; default `gatelatch`.
@@ -125,6 +129,22 @@ pub struct Token {
     pub max_lifetime: Duration,
     /// The claim that new tokens carry the roles in; default `roles`.
     pub roles_claim: String,
+}
+
+/// How long a signing key is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyLife {
+    /// It is configured.
+    Lasting,
+    /// It was made for this process, for want of a configured one.
+    Process,
+}
+
+impl Token {
+    /// Every key that verifies, the current one first.
+    pub fn keys(&self) -> KeySet {
+        KeySet::new(std::iter::once(self.key.verifying()).chain(&self.previous).cloned().collect())
+    }
 }
 
 /// One entry of `services`.

@@ -42,6 +42,8 @@ impl Snapshot {
     pub fn new(config: Config, hasher: Hasher) -> Self {
         let directory = Arc::new(config.directory);
         let token = config.auth.token;
+        let keys = token.keys();
+        let jwks = keys.to_jwks().to_string().into();
         let verifier = VerifierSettings {
             issuer: token.issuer.clone(),
             audience: token.audience.clone(),
@@ -54,8 +56,8 @@ impl Snapshot {
             access_ttl: token.access_ttl,
             roles_claim: token.roles_claim,
         };
-        let issuer = Issuer::new(token.key.clone(), issuer);
-        let portal = PortalSettings { prefix: config.auth.path, token_paths: config.auth.token_paths };
+        let issuer = Issuer::new(token.key, issuer);
+        let portal = PortalSettings { prefix: config.auth.path, token_paths: config.auth.token_paths, jwks };
         let body_timeout = config.server.timeouts.body;
         let widest = config.services.iter().fold(PathOptions::default(), |all, service| all.union(service.paths));
         Self {
@@ -63,8 +65,8 @@ impl Snapshot {
             router: config.router,
             widest_paths: widest,
             trusted: TrustedProxies::new(config.server.trusted_proxies.clone()),
-            verifier: Verifier::new(token.key, verifier),
             portal: Portal::new(portal, Arc::clone(&directory), issuer, hasher),
+            verifier: Verifier::new(keys, verifier),
             directory,
             access_log: config.log.access,
             server: config.server,

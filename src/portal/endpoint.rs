@@ -3,6 +3,7 @@
 use http::Method;
 
 use super::PortalSettings;
+use crate::token::JWKS_PATH;
 
 /// One of the gateway's own endpoints.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,6 +14,8 @@ pub enum Endpoint {
     Token,
     /// `{prefix}/me`: who the caller is.
     Me,
+    /// `/.well-known/jwks.json`: the public keys that tokens are verified with.
+    Keys,
     /// Anything else under the prefix. It is answered with 404 and never forwarded.
     Unknown,
 }
@@ -22,7 +25,7 @@ impl Endpoint {
     pub fn is_login(self) -> bool {
         match self {
             Self::Login | Self::Token => true,
-            Self::Me | Self::Unknown => false,
+            Self::Me | Self::Keys | Self::Unknown => false,
         }
     }
 
@@ -30,7 +33,7 @@ impl Endpoint {
     pub(super) fn takes(self, method: &Method) -> bool {
         match self {
             Self::Login | Self::Token => method == Method::POST,
-            Self::Me => method == Method::GET || method == Method::HEAD,
+            Self::Me | Self::Keys => method == Method::GET || method == Method::HEAD,
             Self::Unknown => true,
         }
     }
@@ -39,7 +42,7 @@ impl Endpoint {
     pub(super) fn allow(self) -> &'static str {
         match self {
             Self::Login | Self::Token => "POST",
-            Self::Me => "GET, HEAD",
+            Self::Me | Self::Keys => "GET, HEAD",
             Self::Unknown => "",
         }
     }
@@ -49,6 +52,11 @@ impl Endpoint {
 pub(super) fn find(settings: &PortalSettings, method: &Method, path: &str) -> Option<Endpoint> {
     if method == Method::POST && settings.token_paths.iter().any(|token_path| token_path == path) {
         return Some(Endpoint::Login);
+    }
+    match path.strip_prefix(JWKS_PATH) {
+        Some("") => return Some(Endpoint::Keys),
+        Some(rest) if rest.starts_with('/') => return Some(Endpoint::Unknown),
+        Some(_) | None => {}
     }
     match path.strip_prefix(&settings.prefix)? {
         "/login" => Some(Endpoint::Login),
@@ -66,7 +74,7 @@ mod tests {
     #[test]
     fn everything_under_the_prefix_is_the_gateways() {
         let token_paths = vec!["/token".to_owned(), "/api/v1/login".to_owned()];
-        let settings = PortalSettings { prefix: "/auth".to_owned(), token_paths };
+        let settings = PortalSettings { prefix: "/auth".to_owned(), token_paths, ..PortalSettings::default() };
         let cases = [
             (Method::POST, "/auth/login", Some(Endpoint::Login)),
             (Method::GET, "/auth/login", Some(Endpoint::Login)),
@@ -83,6 +91,10 @@ mod tests {
             (Method::GET, "/Auth/me", None),
             (Method::GET, "/x/auth/me", None),
             (Method::GET, "/", None),
+            (Method::GET, "/.well-known/jwks.json", Some(Endpoint::Keys)),
+            (Method::POST, "/.well-known/jwks.json", Some(Endpoint::Keys)),
+            (Method::GET, "/.well-known/jwks.json/", Some(Endpoint::Unknown)),
+            (Method::GET, "/.well-known/other", None),
             (Method::POST, "/token", Some(Endpoint::Login)),
             (Method::POST, "/api/v1/login", Some(Endpoint::Login)),
             (Method::GET, "/token", None),

@@ -1,4 +1,4 @@
-//! The gateway's own endpoints: logging in, asking for a token, asking who one is.
+//! The gateway's own endpoints: logging in, asking for a token, asking who one is, and with which keys tokens are verified.
 //!
 //! `endpoint` says which requests are the gateway's, `body` and `fields` read what was sent, `login` and `me`
 //! answer, and `rejection` is the one table from what went wrong to status and text.
@@ -7,6 +7,7 @@ mod body;
 mod endpoint;
 mod fields;
 mod form;
+mod keys;
 mod login;
 mod me;
 mod rejection;
@@ -35,6 +36,8 @@ pub struct PortalSettings {
     pub prefix: String,
     /// Further exact paths whose `POST` answers like the login. Default: none.
     pub token_paths: Vec<String>,
+    /// The JSON Web Key Set with the public keys. Default: an empty set.
+    pub jwks: Bytes,
 }
 
 /// The gateway's own endpoints, for one load of the configuration.
@@ -57,7 +60,7 @@ pub struct PortalReply {
 
 impl Default for PortalSettings {
     fn default() -> Self {
-        Self { prefix: "/auth".to_owned(), token_paths: Vec::new() }
+        Self { prefix: "/auth".to_owned(), token_paths: Vec::new(), jwks: Bytes::from_static(br#"{"keys":[]}"#) }
     }
 }
 
@@ -92,9 +95,12 @@ impl Portal {
             Some(Endpoint::Login) => self.log_in(Dialect::Login, head, body, now).await,
             Some(Endpoint::Token) => self.log_in(Dialect::Token, head, body, now).await,
             Some(Endpoint::Me) => me::answer(caller).into(),
+            Some(Endpoint::Keys) => keys::answer(&self.settings.jwks).into(),
             Some(Endpoint::Unknown) => wire::problem(StatusCode::NOT_FOUND, "No such endpoint").into(),
         };
-        wire::forbid_storing(reply.response.headers_mut());
+        if endpoint != Endpoint::Keys {
+            wire::forbid_storing(reply.response.headers_mut());
+        }
         if head.method == Method::HEAD {
             drop_body(&mut reply.response);
         }

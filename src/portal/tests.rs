@@ -174,7 +174,7 @@ fn a_token_is_not_to_be_stored() {
     assert!(
         transcript.starts_with(concat!(
             "200 OK\ncache-control: no-store\ncontent-type: application/json\npragma: no-cache\n\n",
-            r#"{"access_token":"eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9."#
+            r#"{"access_token":"eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCIsImtpZCI6"#
         )),
         "{transcript}"
     );

@@ -1,23 +1,27 @@
-//! Tokens: keys, issuing and verifying. Time and chance are always arguments.
+//! Tokens: keys, issuing and verifying. Time is always an argument, and so is chance, but for the randomness inside a
+//! signature.
 
+mod algorithm;
 mod cache;
 mod claims;
+mod compact;
 mod header;
 mod issuer;
 mod json;
 mod key;
+mod key_set;
 mod refusal;
 mod verifier;
 
+/// Where the public keys are shown; the gateway's own at the root of every host (RFC 8615).
+pub const JWKS_PATH: &str = "/.well-known/jwks.json";
+
+pub use algorithm::Algorithm;
 pub use cache::TokenCache;
 pub use claims::{is_valid_subject, is_visible};
+pub use compact::MAX_TOKEN_BYTES;
 pub use issuer::{Holder, IssueError, IssuedToken, Issuer, IssuerSettings};
-pub use key::{HS256_BYTES, Key, KeyError};
+pub use key::{Key, KeyError, SECRET_BYTES, VerifyingKey};
+pub use key_set::KeySet;
 pub use refusal::Refusal;
-pub use verifier::{MAX_TOKEN_BYTES, VerifiedClaims, Verifier, VerifierSettings};
-
-/// Chooses the cryptography behind every signature. Called once at start; calling it again changes nothing.
-pub fn install_crypto() {
-    // An error says that a provider is in place already, and this is the only one that is compiled in.
-    let _ = jsonwebtoken::crypto::aws_lc::DEFAULT_PROVIDER.install_default();
-}
+pub use verifier::{VerifiedClaims, Verifier, VerifierSettings};

@@ -2,16 +2,11 @@
 
 use std::time::Duration;
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-
 use super::claims::{Claims, is_valid_subject};
+use super::compact::{Compact, decode};
 use super::header::Header;
-use super::key::Key;
+use super::key_set::KeySet;
 use super::refusal::Refusal;
-
-/// The most bytes of a token, counted before anything is decoded: 8 KiB.
-pub const MAX_TOKEN_BYTES: usize = 8 * 1024;
 
 /// What a token must say to be accepted.
 #[derive(Clone, Debug)]
@@ -26,10 +21,10 @@ pub struct VerifierSettings {
     pub max_lifetime: Duration,
 }
 
-/// Verifies tokens that one key has signed.
+/// Verifies tokens that one of the gateway's own keys has signed.
 #[derive(Clone, Debug)]
 pub struct Verifier {
-    key: Key,
+    keys: KeySet,
     settings: VerifierSettings,
 }
 
@@ -45,9 +40,14 @@ pub struct VerifiedClaims {
 }
 
 impl Verifier {
-    /// A verifier for tokens of this key.
-    pub fn new(key: Key, settings: VerifierSettings) -> Self {
-        Self { key, settings }
+    /// A verifier for tokens of these keys, or of this one.
+    pub fn new(keys: impl Into<KeySet>, settings: VerifierSettings) -> Self {
+        Self { keys: keys.into(), settings }
+    }
+
+    /// The keys.
+    pub fn keys(&self) -> &KeySet {
+        &self.keys
     }
 
     /// Checks a token in compact form (RFC 7515, section 7.1) against `now`, in seconds since 1970.
@@ -55,30 +55,17 @@ impl Verifier {
     /// # Errors
     /// The first thing that is wrong. Claims are looked at only when the signature holds.
     pub fn verify(&self, token: &str, now: u64) -> Result<VerifiedClaims, Refusal> {
-        if token.len() > MAX_TOKEN_BYTES {
-            return Err(Refusal::TooLarge);
-        }
-        let (signed, signature) = token.rsplit_once('.').ok_or(Refusal::Malformed)?;
-        let (header, payload) = signed.split_once('.').ok_or(Refusal::Malformed)?;
-        if payload.contains('.') {
-            return Err(Refusal::Malformed);
-        }
-        Header::parse(&decode(header)?)?.check(self.key.algorithm_name())?;
-        self.check_signature(signed, signature)?;
-        self.check_claims(&decode(payload)?, now)
+        let compact = Compact::split(token)?;
+        let header = decode(compact.header)?;
+        let header = Header::parse(&header)?;
+        header.check()?;
+        self.keys.verify(&header, &compact)?;
+        self.check_claims(&decode(compact.payload)?, now)
     }
 
     /// Whether claims that held once still do, as far as that is a matter of time.
     pub fn still_holds(&self, claims: &VerifiedClaims, now: u64) -> bool {
         now < claims.expires_at.saturating_add(self.settings.leeway.as_secs())
-    }
-
-    fn check_signature(&self, signed: &str, signature: &str) -> Result<(), Refusal> {
-        let algorithm = self.key.algorithm();
-        match jsonwebtoken::crypto::verify(signature, signed.as_bytes(), self.key.decoding(), algorithm) {
-            Ok(true) => Ok(()),
-            Ok(false) | Err(_) => Err(Refusal::Signature),
-        }
     }
 
     fn check_claims(&self, payload: &[u8], now: u64) -> Result<VerifiedClaims, Refusal> {
@@ -130,12 +117,6 @@ impl Dates {
         }
         Ok(())
     }
-}
-
-/// Padding, white space, foreign characters and stray bits at the end are all refused, so that one token has one
-/// spelling.
-fn decode(part: &str) -> Result<Vec<u8>, Refusal> {
-    URL_SAFE_NO_PAD.decode(part).map_err(|_| Refusal::Malformed)
 }
 
 #[cfg(test)]

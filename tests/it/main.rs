@@ -11,6 +11,7 @@ mod support;
 
 mod access;
 mod admin;
+mod algorithms;
 mod bodies;
 mod commands;
 mod connections;

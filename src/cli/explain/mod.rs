@@ -14,6 +14,7 @@ use self::subject::{Subject, SubjectArgs};
 use super::load;
 use crate::access::{Decision, PathOptions, RequestPath};
 use crate::config::{Config, Service};
+use crate::token::JWKS_PATH;
 use crate::wire::Host;
 
 /// Say what becomes of a request, and why
@@ -81,8 +82,9 @@ fn explain(config: &Config, args: &Args, subject: &Subject) -> anyhow::Result<(S
         Ok(path) => path,
         Err(error) => return Ok((format!("refused with 400: {error}\n"), Verdict::Refused)),
     };
-    if lies_under(path.as_str(), &config.auth.path) {
-        let text = format!("`{}` is the gateway's own: no rule is asked, nothing is forwarded\n", config.auth.path);
+    let own = [config.auth.path.as_str(), JWKS_PATH].into_iter().find(|own| lies_under(path.as_str(), own));
+    if let Some(own) = own {
+        let text = format!("`{own}` is the gateway's own: no rule is asked, nothing is forwarded\n");
         return Ok((text, Verdict::Allowed));
     }
     let host = host_of(config, &url)?;

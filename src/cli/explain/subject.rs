@@ -77,7 +77,7 @@ impl SubjectArgs {
             leeway: settings.leeway,
             max_lifetime: settings.max_lifetime,
         };
-        let verifier = Verifier::new(settings.key.clone(), verifier);
+        let verifier = Verifier::new(settings.keys(), verifier);
         let claims = match verifier.verify(token.trim(), ambient::unix_seconds()) {
             Ok(claims) => claims,
             Err(refusal) => {

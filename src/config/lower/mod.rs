@@ -5,6 +5,7 @@ mod allow;
 mod auth;
 mod cors;
 mod identity;
+mod keys;
 mod response_headers;
 mod rules;
 mod server;
