@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use super::snapshot::Snapshot;
 use super::worker::Pinned;
-use crate::access::Caller;
+use crate::access::{Caller, Identity};
 use crate::telemetry::metrics::TokenRefusal;
 use crate::token::{Refusal, VerifiedClaims};
-use crate::users::{Directory, User};
+use crate::users::{Directory, KeyRefusal, User};
 use crate::wire::Credential;
 
 /// A caller, with what the rest of the flow says about the credential.
@@ -32,6 +32,8 @@ pub(super) enum Outcome {
 pub(super) enum CredentialError {
     /// The token itself is refused.
     Token(Refusal),
+    /// The API key does not hold.
+    ApiKey(KeyRefusal),
     /// Its user is not on the list.
     UserGone,
     /// Its user is disabled.
@@ -50,13 +52,23 @@ pub(super) fn identify(
     let Some(credential) = credential else {
         return Identified { caller: Caller::anonymous(address), credential: Outcome::Absent };
     };
-    match holder(pinned, credential.token(), now) {
-        Ok((user, expires_at)) => Identified {
-            caller: Caller::known(Arc::clone(&user.identity), address),
+    let found = match credential.is_api_key() {
+        true => key_holder(pinned, credential.token(), now),
+        false => holder(pinned, credential.token(), now).map(|(user, expires_at)| (&user.identity, expires_at)),
+    };
+    match found {
+        Ok((identity, expires_at)) => Identified {
+            caller: Caller::known(Arc::clone(identity), address),
             credential: Outcome::Holds { expires_at },
         },
         Err(error) => Identified { caller: Caller::rejected(address), credential: Outcome::Refused(error) },
     }
+}
+
+/// Whose API key it is, and until when. The list is asked every time: one hash costs less than remembering it safely.
+fn key_holder<'p>(pinned: &'p Pinned, key: &str, now: u64) -> Result<(&'p Arc<Identity>, u64), CredentialError> {
+    let key = pinned.snapshot.directory.find_key(key, now).map_err(CredentialError::ApiKey)?;
+    Ok((&key.identity, key.expires_at))
 }
 
 /// Whose token it is, and until when. A token that was verified a moment ago is not verified again, but its time and
@@ -88,6 +100,9 @@ impl CredentialError {
     pub(super) fn label(self) -> &'static str {
         match self {
             Self::Token(refusal) => refusal.label(),
+            Self::ApiKey(KeyRefusal::Unknown) => "api_key_unknown",
+            Self::ApiKey(KeyRefusal::Expired) => "api_key_expired",
+            Self::ApiKey(KeyRefusal::Disabled) => "user_disabled",
             Self::UserGone => "user_gone",
             Self::UserDisabled => "user_disabled",
             Self::TooOld => "too_old",
@@ -98,6 +113,7 @@ impl CredentialError {
     pub(super) fn description(self) -> &'static str {
         match self {
             Self::Token(refusal) => refusal.description(),
+            Self::ApiKey(_) => "the API key is not accepted",
             Self::UserGone | Self::UserDisabled | Self::TooOld => "the token is no longer accepted",
         }
     }
@@ -106,7 +122,9 @@ impl CredentialError {
     pub(super) fn kind(self) -> TokenRefusal {
         match self {
             Self::Token(refusal) => kind_of(refusal),
-            Self::UserGone | Self::UserDisabled => TokenRefusal::User,
+            Self::ApiKey(KeyRefusal::Unknown) => TokenRefusal::ApiKey,
+            Self::ApiKey(KeyRefusal::Expired) => TokenRefusal::Expired,
+            Self::ApiKey(KeyRefusal::Disabled) | Self::UserGone | Self::UserDisabled => TokenRefusal::User,
             Self::TooOld => TokenRefusal::Revoked,
         }
     }

@@ -8,6 +8,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::access::{Claim, ClaimValue, Identity};
+use crate::users::NEVER;
 use crate::wire;
 
 /// Who sent a request to the portal, as the identify step found out.
@@ -35,7 +36,8 @@ struct Me<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     email: Option<&'a str>,
     claims: Map<String, Value>,
-    exp: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    exp: Option<u64>,
 }
 
 pub(super) fn answer(caller: &PortalCaller) -> Response<Bytes> {
@@ -53,7 +55,7 @@ fn describe(identity: &Identity, expires_at: u64) -> Me<'_> {
         name: identity.name.as_deref(),
         email: identity.email.as_deref(),
         claims: identity.claims.iter().map(|claim| (claim.name.to_string(), value_of(claim))).collect(),
-        exp: expires_at,
+        exp: Some(expires_at).filter(|end| *end < NEVER),
     }
 }
 

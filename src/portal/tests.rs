@@ -57,6 +57,7 @@ fn user(identity: Identity, claims: Value) -> User {
         disabled: false,
         tokens_valid_after: None,
         claims: claims.as_object().unwrap().clone(),
+        api_keys: Vec::new(),
     }
 }
 

@@ -7,8 +7,8 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value};
 
-use super::key::Key;
 use super::compact::MAX_TOKEN_BYTES;
+use super::key::Key;
 
 /// What every new token says.
 #[derive(Clone, Debug)]

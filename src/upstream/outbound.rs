@@ -9,8 +9,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::header::{
-    AUTHORIZATION, CONNECTION, CONTENT_LENGTH, EXPECT, HOST, SEC_WEBSOCKET_KEY, TE, TRAILER, TRANSFER_ENCODING,
-    UPGRADE, VIA,
+    CONNECTION, CONTENT_LENGTH, EXPECT, HOST, SEC_WEBSOCKET_KEY, TE, TRAILER, TRANSFER_ENCODING, UPGRADE, VIA,
 };
 use http::uri::PathAndQuery;
 use http::{Extensions, HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, Version};
@@ -24,8 +23,8 @@ use super::settings::{HostHeader, Settings};
 use crate::access::{CaseRule, Mount, PathOptions, Permit, RequestPath};
 use crate::ambient::{self, Ticker};
 use crate::wire::{
-    Authorization, FieldFilter, Host, IdentitySettings, Intake, Nominated, Upgrade, UpgradeForm, announce_trailers,
-    move_fields, via,
+    Authorization, Credential, FieldFilter, Host, IdentitySettings, Intake, Nominated, Upgrade, UpgradeForm,
+    announce_trailers, move_fields, via,
 };
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -196,8 +195,11 @@ fn write_fields(
     let via = via(head.version);
     let mut fields = HeaderMap::with_capacity(head.headers.len() + 10);
     fields.insert(HOST, outbound_host(host, how));
-    let used = credential.is_some() && permit.identity().is_some();
-    let drop_credential = used && how.identity.authorization == Authorization::Remove;
+    let drop_credential = credential.filter(|credential| {
+        let used = permit.identity().is_some() && how.identity.authorization == Authorization::Remove;
+        used || credential.is_api_key()
+    });
+    let drop_credential = drop_credential.as_ref().map(Credential::field_name);
     let trailers = announce_trailers(&head.headers, |name| how.filter.passes_trailer(name));
     pass_fields(head.headers, &mut fields, &how.filter, drop_credential);
     client.set_fields(&mut fields, said, host.field(), how.strip.as_ref().map(Mount::source));
@@ -237,10 +239,8 @@ fn outbound_host(host: &Host, how: &Forwarding) -> HeaderValue {
 }
 
 /// Moves the fields that pass, in their order.
-fn pass_fields(sent: HeaderMap, fields: &mut HeaderMap, filter: &FieldFilter, drop_credential: bool) {
+fn pass_fields(sent: HeaderMap, fields: &mut HeaderMap, filter: &FieldFilter, drop_credential: Option<&HeaderName>) {
     let nominated = Nominated::read(&sent);
-    let passes = |name: &HeaderName| {
-        filter.passes(name) && !(drop_credential && *name == AUTHORIZATION) && !nominated.contains(name)
-    };
+    let passes = |name: &HeaderName| filter.passes(name) && drop_credential != Some(name) && !nominated.contains(name);
     move_fields(sent, fields, passes);
 }

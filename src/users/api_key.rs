@@ -71,6 +71,18 @@ pub fn api_key(random: [u8; 32]) -> Zeroizing<String> {
     Zeroizing::new(format!("{API_KEY_PREFIX}{}", URL_SAFE_NO_PAD.encode(random)))
 }
 
+impl fmt::Display for KeyRefusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Unknown => "no user has it",
+            Self::Expired => "it has expired",
+            Self::Disabled => "its user is disabled",
+        })
+    }
+}
+
+impl std::error::Error for KeyRefusal {}
+
 /// As it stands in the users file.
 impl fmt::Display for KeyDigest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -136,7 +136,9 @@ fn a_key_file_that_changes_is_read_again() {
 fn python_verifies_tokens_through_the_published_keys() {
     let Some(python) = python() else { return };
     let app = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/apps/verify.py");
-    for (algorithm, file) in [("RS256", "rsa.pem"), ("PS256", "rsa.pem"), ("ES256", "p256.pem"), ("EdDSA", "ed25519.pem")] {
+    for (algorithm, file) in
+        [("RS256", "rsa.pem"), ("PS256", "rsa.pem"), ("ES256", "p256.pem"), ("EdDSA", "ed25519.pem")]
+    {
         let gateway = with_token(gateway(SERVICES), &signed_with(algorithm, file)).start();
         let keys = format!("http://{}/.well-known/jwks.json", gateway.address);
         let claims = output(Command::new(&python).arg(&app).args([keys.as_str(), &gateway.token("rita"), algorithm]));

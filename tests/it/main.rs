@@ -12,6 +12,7 @@ mod support;
 mod access;
 mod admin;
 mod algorithms;
+mod api_keys;
 mod bodies;
 mod commands;
 mod connections;

@@ -9,7 +9,7 @@ use crate::access::{Caller, Identity};
 use crate::ambient;
 use crate::config::Config;
 use crate::token::{Verifier, VerifierSettings};
-use crate::users::User;
+use crate::users::{API_KEY_PREFIX, User};
 
 /// Who asks; without any of these, nobody who is known.
 #[derive(Debug, clap::Args)]
@@ -69,7 +69,25 @@ impl SubjectArgs {
         Subject { caller: Caller::known(Arc::new(identity), self.address), name }
     }
 
+    fn api_key(&self, key: &str, config: &Config) -> Subject {
+        match config.directory.find_key(key, ambient::unix_seconds()) {
+            Ok(key) => {
+                let identity = Arc::clone(&key.identity);
+                let roles = roles_text(&identity.roles);
+                let name = format!("the API key `{}` of `{}` with {roles}", key.name, identity.subject);
+                Subject { caller: Caller::known(identity, self.address), name }
+            }
+            Err(refusal) => {
+                let name = format!("the holder of an API key that does not hold: {refusal}");
+                Subject { caller: Caller::rejected(self.address), name }
+            }
+        }
+    }
+
     fn token(&self, token: &str, config: &Config) -> anyhow::Result<Subject> {
+        if token.trim().starts_with(API_KEY_PREFIX) {
+            return Ok(self.api_key(token.trim(), config));
+        }
         let settings = &config.auth.token;
         let verifier = VerifierSettings {
             issuer: settings.issuer.clone(),

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::users::second;
+use super::users::{second, since_1970};
 use super::{label, roles};
 use crate::access::Identity;
 use crate::config::code::Code;
@@ -31,19 +31,14 @@ pub(super) fn api_keys(entry: Entry, seen: &mut Seen, reader: &mut Reader<'_>) -
     keys
 }
 
-fn api_key(
-    item: Entry,
-    names: &mut Vec<(Box<str>, Span)>,
-    seen: &mut Seen,
-    reader: &mut Reader<'_>,
-) -> Option<Draft> {
+fn api_key(item: Entry, names: &mut Vec<(Box<str>, Span)>, seen: &mut Seen, reader: &mut Reader<'_>) -> Option<Draft> {
     let mut section = reader.section(item)?;
     let span = section.span();
     let name = section.require(reader, "name", "ci").and_then(|entry| label(&entry, reader));
     let hash = section.require(reader, "hash", "\"sha256:…\"");
     let digest = hash.and_then(|entry| digest(&entry, seen, reader));
     let roles = section.take("roles").map(|entry| self::roles(entry, reader, None));
-    let expires_at = section.take("expires").map(|entry| second(&entry, reader));
+    let expires_at = section.take("expires").map(|entry| end(&entry, reader));
     section.finish(reader);
     let (name, roles) = (name?.into_boxed_str(), roles.map_or(Some(None), |roles| roles.map(Some))?);
     if let Some((_, first)) = names.iter().find(|(other, _)| *other == name) {
@@ -53,6 +48,15 @@ fn api_key(
     }
     names.push((name.clone(), span));
     Some(Draft { name, digest: digest?, roles, expires_at: expires_at.unwrap_or(Some(NEVER))? })
+}
+
+/// A time, or a date: its first moment.
+fn end(entry: &Entry, reader: &mut Reader<'_>) -> Option<u64> {
+    let (_, text) = reader.scalar(entry, "a date such as `2027-01-01`")?;
+    match humantime::parse_rfc3339(&format!("{text}T00:00:00Z")) {
+        Ok(midnight) => since_1970(midnight),
+        Err(_) => second(entry, reader),
+    }
 }
 
 fn digest(entry: &Entry, seen: &mut Seen, reader: &mut Reader<'_>) -> Option<KeyDigest> {

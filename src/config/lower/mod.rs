@@ -2,6 +2,7 @@
 //! shows everything; what is `None` on the way was reported.
 
 mod allow;
+mod api_keys;
 mod auth;
 mod cors;
 mod identity;

@@ -6,7 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use serde_json::{Map, Number, Value as Json};
 
 use super::auth::REGISTERED;
-use super::{label, roles};
+use super::{api_keys, label, roles};
 use crate::access::{Claim, ClaimValue, Identity};
 use crate::config::code::Code;
 use crate::config::finding::Finding;
@@ -15,7 +15,7 @@ use crate::config::scalar::Scalar;
 use crate::config::shown::shown;
 use crate::config::span::Span;
 use crate::config::yaml::{Entry, Node, Value};
-use crate::users::{HashError, PasswordHash, User};
+use crate::users::{PasswordHash, User, Work};
 
 /// Lowers the whole users file.
 pub(in crate::config) fn users(root: Node, roles_claim: &str, reader: &mut Reader<'_>) -> Vec<User> {
@@ -25,51 +25,58 @@ pub(in crate::config) fn users(root: Node, roles_claim: &str, reader: &mut Reade
     let list = top.require(reader, "users", "{ alice: { password: $2b$12$…, roles: [admin] } }");
     top.finish(reader);
     let Some(section) = list.and_then(|entry| reader.section(entry)) else { return Vec::new() };
-    let mut weak = WeakHashes::default();
+    let mut all = Seen::default();
     let users = section.into_entries().into_iter();
-    let users = users.filter_map(|entry| user(entry, roles_claim, &mut weak, reader)).collect();
-    weak.report(reader);
+    let users = users.filter_map(|entry| user(entry, roles_claim, &mut all, reader)).collect();
+    all.weak.report(reader);
     users
+}
+
+/// What is to be known of all users together.
+#[derive(Default)]
+struct Seen {
+    weak: WeakHashes,
+    keys: api_keys::Seen,
 }
 
 /// Cheap hashes are reported together: a list that was made with one tool has them everywhere.
 #[derive(Default)]
 struct WeakHashes {
-    first: Option<(Span, u32)>,
+    first: Option<(Span, Work)>,
     count: usize,
 }
 
 impl WeakHashes {
     fn note(&mut self, span: Span, hash: &PasswordHash) {
-        if hash.cost() < 10 {
-            self.first.get_or_insert((span, hash.cost()));
+        if hash.work().is_weak() {
+            self.first.get_or_insert((span, hash.work()));
             self.count += 1;
         }
     }
 
     fn report(self, reader: &mut Reader<'_>) {
-        let Some((span, cost)) = self.first else { return };
+        let Some((span, work)) = self.first else { return };
         let message = match self.count - 1 {
-            0 => format!("a password hash of cost {cost} is quick to try"),
-            others => format!("a password hash of cost {cost} is quick to try, and so are {others} more below 10"),
+            0 => format!("a password hash of {work} is quick to try"),
+            others => format!("a password hash of {work} is quick to try, and so are {others} more"),
         };
         let finding = Finding::warning(Code::WeakHash, span, message);
         reader.report(finding.help("hash the password again with `gatelatch hash --cost 12`"));
     }
 }
 
-fn user(entry: Entry, roles_claim: &str, weak: &mut WeakHashes, reader: &mut Reader<'_>) -> Option<User> {
+fn user(entry: Entry, roles_claim: &str, all: &mut Seen, reader: &mut Reader<'_>) -> Option<User> {
     let subject = subject(&entry, reader);
     let mut section = reader.section(entry)?;
     let (inline, file) = (section.take("password"), section.take("password_file"));
-    let password = reader.secret(inline, file).and_then(|(span, text)| password(span, &text, weak, reader));
+    let password = reader.secret(inline, file).and_then(|(span, text)| password(span, &text, &mut all.weak, reader));
     let roles = section.either(reader, "roles", "groups").and_then(|entry| roles(entry, reader, None));
     let name = section.either(reader, "name", "displayname").and_then(|entry| label(&entry, reader));
     let email = section.take("email").and_then(|entry| label(&entry, reader));
     let disabled = section.take("disabled").and_then(|entry| reader.boolean(&entry)).unwrap_or(false);
     let claims = section.take("claims").and_then(|entry| claims(entry, roles_claim, reader)).unwrap_or_default();
     let tokens_valid_after = section.take("tokens_valid_after").and_then(|entry| second(&entry, reader));
-    section.refuse(reader, &["api_keys"]);
+    let keys = section.take("api_keys").map(|entry| api_keys::api_keys(entry, &mut all.keys, reader));
     section.finish(reader);
     let identity = Identity {
         subject: subject?,
@@ -78,7 +85,9 @@ fn user(entry: Entry, roles_claim: &str, weak: &mut WeakHashes, reader: &mut Rea
         email: email.map(Into::into),
         claims: comparable(&claims),
     };
-    Some(User { identity: Arc::new(identity), password, disabled, tokens_valid_after, claims })
+    let identity = Arc::new(identity);
+    let api_keys = keys.unwrap_or_default().into_iter().map(|key| key.finish(&identity)).collect();
+    Some(User { identity, password, disabled, tokens_valid_after, claims, api_keys })
 }
 
 /// The name is the token's `sub` and stands in headers and logs.
@@ -106,20 +115,14 @@ fn password(span: Span, text: &str, weak: &mut WeakHashes, reader: &mut Reader<'
             Some(hash)
         }
         Err(error) => {
-            let code = match error {
-                HashError::Unsupported("argon2") => Code::NotAvailable,
-                HashError::Unknown | HashError::Unsupported(_) | HashError::Malformed | HashError::Cost(_) => {
-                    Code::InvalidHash
-                }
-            };
-            reader.report(Finding::error(code, span, format!("`password` is {error}")));
+            reader.report(Finding::error(Code::InvalidHash, span, format!("`password` is {error}")));
             None
         }
     }
 }
 
 /// RFC 3339 in UTC, or seconds since 1970.
-fn second(entry: &Entry, reader: &mut Reader<'_>) -> Option<u64> {
+pub(super) fn second(entry: &Entry, reader: &mut Reader<'_>) -> Option<u64> {
     const EXPECTED: &str = "a time such as `2026-01-01T00:00:00Z`";
     let (scalar, text) = reader.scalar(entry, EXPECTED)?;
     let second = match scalar {
@@ -134,7 +137,7 @@ fn second(entry: &Entry, reader: &mut Reader<'_>) -> Option<u64> {
     second
 }
 
-fn since_1970(time: SystemTime) -> Option<u64> {
+pub(super) fn since_1970(time: SystemTime) -> Option<u64> {
     let elapsed = time.duration_since(UNIX_EPOCH).ok()?;
     // A part of a second counts as the whole: what was issued within it is refused.
     Some(elapsed.as_secs() + u64::from(elapsed.subsec_nanos() > 0))

@@ -138,6 +138,8 @@ labels! {
         Malformed => "malformed",
         /// Another algorithm, key, or signature.
         Signature => "signature",
+        /// An API key that no user has.
+        ApiKey => "api_key",
         /// Its time is over.
         Expired => "expired",
         /// Its time has not come.

@@ -1,7 +1,7 @@
 //! Keys in PEM form (RFC 7468): which kind a block is, and its bytes.
 
-use rustls::pki_types::pem::{self, PemObject, SectionKind};
 use rustls::pki_types::PrivateKeyDer;
+use rustls::pki_types::pem::{self, PemObject, SectionKind};
 use zeroize::Zeroizing;
 
 use super::error::KeyError;
