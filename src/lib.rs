@@ -10,7 +10,7 @@
 //! | 6 | [`gateway`]: the flow of a request |
 //! | 5 | [`portal`]: the gateway's own endpoints |
 //! | 4 | [`config`]: from two YAML files to types that cannot be wrong |
-//! | 3 | [`upstream`]: the only way out |
+//! | 3 | [`upstream`]: the only way out for requests; [`jwks`]: the keys of other issuers |
 //! | 2 | [`wire`]: HTTP as data; [`token`]; [`users`]; [`telemetry`] |
 //! | 1 | [`access`]: the pure decision core; [`ambient`]: clock and chance |
 
@@ -20,6 +20,7 @@ pub mod ambient;
 pub mod cli;
 pub mod config;
 pub mod gateway;
+pub mod jwks;
 pub mod portal;
 pub mod server;
 pub mod telemetry;

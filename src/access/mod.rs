@@ -24,7 +24,7 @@ pub use case::CaseRule;
 pub use decision::{Challenge, Decision, Forbid, ForbidReason, MissingRoles, Permit};
 pub use explain::{ConditionReport, Explanation, Loss, RuleReport};
 pub use host::{HostError, HostPattern};
-pub use identity::{Claim, ClaimValue, Identity};
+pub use identity::{Claim, ClaimValue, Identity, Subjects};
 pub use mount::Mount;
 pub use path::{PathError, PathOptions, RequestPath};
 pub use pattern::{Pattern, PatternError, Segment};

@@ -16,7 +16,12 @@ pub(super) fn load(path: &Path) -> anyhow::Result<Loaded> {
 }
 
 pub(super) fn load_with(request: &LoadRequest) -> anyhow::Result<Loaded> {
-    config::load(request).map_err(|problems| Shown(problems).into())
+    config::load(request).map_err(shown)
+}
+
+/// Problems as an error that shows them.
+pub(super) fn shown(problems: Problems) -> anyhow::Error {
+    Shown(problems).into()
 }
 
 /// How problems look on stderr.

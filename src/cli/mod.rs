@@ -6,9 +6,13 @@ mod explain;
 pub mod hash;
 pub mod healthcheck;
 pub mod init;
+mod key;
 mod load;
+mod password;
 mod request;
 mod run;
+mod token;
+mod user;
 
 pub use request::load_request;
 
@@ -57,6 +61,9 @@ enum Command {
     Check(check::Args),
     Explain(explain::Args),
     Hash(hash::Args),
+    User(user::Args),
+    Token(token::Args),
+    Key(key::Args),
     Healthcheck(healthcheck::Args),
 }
 
@@ -78,6 +85,9 @@ fn run_command(config: &Path, command: Command) -> anyhow::Result<ExitCode> {
         Command::Check(args) => check::run(&args, config),
         Command::Explain(args) => explain::run(&args, config),
         Command::Hash(args) => hash::run(&args),
+        Command::User(args) => user::run(args, config),
+        Command::Token(args) => token::run(&args, config),
+        Command::Key(args) => key::run(&args),
         Command::Healthcheck(args) => healthcheck::run(&args, || admin_listener(config)),
     }
 }

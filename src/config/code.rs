@@ -53,6 +53,8 @@ pub enum Code {
     InvalidHash,
     /// A key that is none, or not one for its algorithm.
     InvalidKey,
+    /// Keys that somebody on the way could exchange.
+    ExposedKeys,
     /// A secret that could be guessed.
     WeakSecret,
     /// No secret is configured.
@@ -101,6 +103,7 @@ impl Code {
             Self::PartialParameter => "partial-parameter",
             Self::InvalidHash => "invalid-hash",
             Self::InvalidKey => "invalid-key",
+            Self::ExposedKeys => "exposed-keys",
             Self::WeakSecret => "weak-secret",
             Self::NoSecret => "no-secret",
             Self::NoUsers => "no-users",

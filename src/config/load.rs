@@ -76,7 +76,7 @@ fn finish(draft: Option<(Draft, Vec<User>)>, reader: Reader<'_>, sources: &[Sour
     }
 }
 
-fn dotenv<'a>(
+pub(super) fn dotenv<'a>(
     request: &'a LoadRequest,
     files: &mut Files,
     findings: &mut Findings,
@@ -111,7 +111,7 @@ fn users(draft: &Draft, config: &Path, reader: &mut Reader<'_>, sources: &mut Ve
     root.map(|root| lower::users(root, &draft.roles_claim, reader)).unwrap_or_default()
 }
 
-fn open(
+pub(super) fn open(
     file: File,
     path: &Path,
     named: Option<Span>,

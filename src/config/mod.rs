@@ -5,6 +5,7 @@
 //! a key that nothing asked for is unknown, and whatever is asked for is checked where it is read.
 
 mod code;
+pub mod edit;
 mod excerpt;
 mod files;
 mod finding;
@@ -20,6 +21,7 @@ mod section;
 mod settings;
 mod shown;
 mod span;
+mod user_list;
 mod value;
 mod variables;
 mod yaml;
@@ -29,5 +31,7 @@ pub use load::{LoadRequest, Loaded, load};
 pub use problem::{Excerpt, Note, Place, Problem, Problems, Severity};
 pub use render::{Style, render, to_json};
 pub use settings::{
-    Auth, Config, KeyLife, Log, LogFormat, Origin, Server, ServerLimits, ServerTimeouts, Service, Token,
+    Auth, Config, Issuer, KeyLife, KeySource, Log, LogFormat, Origin, Server, ServerLimits, ServerTimeouts, Service,
+    Token,
 };
+pub use user_list::{UsersPlace, find_users, read_users};

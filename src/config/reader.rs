@@ -242,14 +242,18 @@ impl<'a> Reader<'a> {
     }
 
     fn secret_file(&mut self, entry: &Entry) -> Option<String> {
+        let mut text = self.file(entry)?;
+        // Editors and `echo` end a file with a newline; it is no part of the secret.
+        let kept = text.strip_suffix('\n').map(|rest| rest.strip_suffix('\r').unwrap_or(rest).len());
+        text.truncate(kept.unwrap_or(text.len()));
+        Some(text)
+    }
+
+    /// What a file holds.
+    pub(super) fn file(&mut self, entry: &Entry) -> Option<String> {
         let path = self.path(entry)?;
         match self.files.read_text(&path) {
-            Ok(mut text) => {
-                // Editors and `echo` end a file with a newline; it is no part of the secret.
-                let kept = text.strip_suffix('\n').map(|rest| rest.strip_suffix('\r').unwrap_or(rest).len());
-                text.truncate(kept.unwrap_or(text.len()));
-                Some(text)
-            }
+            Ok(text) => Some(text),
             Err(error) => {
                 let message = format!("cannot read `{}`: {}", path.display(), reason(&error));
                 self.report(Finding::error(Code::UnreadableFile, entry.node.span, message));

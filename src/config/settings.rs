@@ -3,12 +3,14 @@
 use std::net::SocketAddr;
 use std::num::NonZeroU64;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use ipnet::IpNet;
 
 use crate::access::{HostPattern, Mount, PathOptions, Policy, Router};
-use crate::token::{Key, KeySet, VerifyingKey};
+use crate::jwks::KeyUrl;
+use crate::token::{IssuerKeys, Key, KeySet, RemoteKeys, TrustSettings, TrustedIssuer, TrustedIssuers, VerifyingKey};
 use crate::users::Directory;
 use crate::{upstream, wire};
 
@@ -106,6 +108,40 @@ pub struct Auth {
     pub token_paths: Vec<String>,
     /// How tokens are made and checked.
     pub token: Token,
+    /// Other issuers whose tokens are accepted; default none.
+    pub issuers: Vec<Issuer>,
+}
+
+/// One entry of `auth.trusted_issuers`.
+#[derive(Clone, Debug)]
+pub struct Issuer {
+    /// What its tokens must say.
+    pub settings: TrustSettings,
+    /// Its keys.
+    pub keys: KeySource,
+}
+
+/// Where the keys of another issuer are.
+#[derive(Clone, Debug)]
+pub enum KeySource {
+    /// In the configuration or in a file.
+    Fixed(KeySet),
+    /// Published there.
+    Url(KeyUrl),
+}
+
+impl Auth {
+    /// The other issuers, ready to verify; `remote` gives the keys of one that publishes them.
+    pub fn trusted_issuers(&self, remote: impl Fn(&TrustSettings, &KeyUrl) -> Arc<RemoteKeys>) -> TrustedIssuers {
+        let issuers = self.issuers.iter().map(|Issuer { settings, keys }| {
+            let keys = match keys {
+                KeySource::Fixed(keys) => IssuerKeys::Fixed(keys.clone()),
+                KeySource::Url(url) => IssuerKeys::Remote(remote(settings, url)),
+            };
+            TrustedIssuer { settings: settings.clone(), keys }
+        });
+        TrustedIssuers::new(issuers.collect())
+    }
 }
 
 /// The `auth.token` block.

@@ -63,7 +63,9 @@ mod tests {
         for key in ["password", "passwrod", "Secret", "secert", "hash", "private_key", "client-key", "passwd"] {
             assert!(names_secret(key), "{key}");
         }
-        for key in ["secret_file", "password_file", "roles", "name", "pass", "path", "server", "services", "users", "api_keys"] {
+        for key in
+            ["secret_file", "password_file", "roles", "name", "pass", "path", "server", "services", "users", "api_keys"]
+        {
             assert!(!names_secret(key), "{key}");
         }
     }

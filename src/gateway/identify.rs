@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use super::snapshot::Snapshot;
 use super::worker::Pinned;
-use crate::access::{Caller, Identity};
+use crate::access::{Caller, Identity, Subjects};
 use crate::telemetry::metrics::TokenRefusal;
-use crate::token::{Refusal, VerifiedClaims};
+use crate::token::{ForeignToken, Refusal, VerifiedClaims};
 use crate::users::{Directory, KeyRefusal, User};
 use crate::wire::Credential;
 
@@ -15,6 +15,15 @@ use crate::wire::Credential;
 pub(super) struct Identified {
     pub(super) caller: Caller,
     pub(super) credential: Outcome,
+}
+
+/// Who it is, and until which second since 1970.
+type Holder = (Arc<Identity>, u64);
+
+/// What a worker remembers of a token that held.
+pub(super) enum Remembered {
+    Own(VerifiedClaims),
+    Foreign(ForeignToken),
 }
 
 /// What became of the credential.
@@ -54,36 +63,62 @@ pub(super) fn identify(
     };
     let found = match credential.is_api_key() {
         true => key_holder(pinned, credential.token(), now),
-        false => holder(pinned, credential.token(), now).map(|(user, expires_at)| (&user.identity, expires_at)),
+        false => holder(pinned, credential.token(), now),
     };
     match found {
-        Ok((identity, expires_at)) => Identified {
-            caller: Caller::known(Arc::clone(identity), address),
-            credential: Outcome::Holds { expires_at },
-        },
+        Ok((identity, expires_at)) => {
+            Identified { caller: Caller::known(identity, address), credential: Outcome::Holds { expires_at } }
+        }
         Err(error) => Identified { caller: Caller::rejected(address), credential: Outcome::Refused(error) },
     }
 }
 
 /// Whose API key it is, and until when. The list is asked every time: one hash costs less than remembering it safely.
-fn key_holder<'p>(pinned: &'p Pinned, key: &str, now: u64) -> Result<(&'p Arc<Identity>, u64), CredentialError> {
+fn key_holder(pinned: &Pinned, key: &str, now: u64) -> Result<Holder, CredentialError> {
     let key = pinned.snapshot.directory.find_key(key, now).map_err(CredentialError::ApiKey)?;
-    Ok((&key.identity, key.expires_at))
+    Ok((Arc::clone(&key.identity), key.expires_at))
 }
 
 /// Whose token it is, and until when. A token that was verified a moment ago is not verified again, but its time and
 /// its user are looked at every time.
-fn holder<'p>(pinned: &'p Pinned, token: &str, now: u64) -> Result<(&'p User, u64), CredentialError> {
-    let Snapshot { verifier, directory, .. } = &*pinned.snapshot;
-    if let Some(claims) = pinned.tokens.borrow().find(token)
-        && verifier.still_holds(claims, now)
-    {
-        return Ok((find_user(directory, claims)?, claims.expires_at));
+fn holder(pinned: &Pinned, token: &str, now: u64) -> Result<Holder, CredentialError> {
+    let Snapshot { verifier, trusted_issuers, directory, .. } = &*pinned.snapshot;
+    match pinned.tokens.borrow().find(token) {
+        Some(Remembered::Own(claims)) if verifier.still_holds(claims, now) => return own_holder(directory, claims),
+        Some(Remembered::Foreign(token)) if trusted_issuers.still_holds(token, now) => return Ok(bearer_of(token)),
+        Some(_) | None => {}
     }
-    let claims = verifier.verify(token, now).map_err(CredentialError::Token)?;
-    let holder = (find_user(directory, &claims)?, claims.expires_at);
-    pinned.tokens.borrow_mut().keep(token, claims);
+    let (holder, remembered) = match trusted_issuers.verify(token, now) {
+        Some(token) => {
+            let token = token.map_err(CredentialError::Token)?;
+            refuse_impostor(directory, &token)?;
+            (bearer_of(&token), Remembered::Foreign(token))
+        }
+        None => {
+            let claims = verifier.verify(token, now).map_err(CredentialError::Token)?;
+            (own_holder(directory, &claims)?, Remembered::Own(claims))
+        }
+    };
+    pinned.tokens.borrow_mut().keep(token, remembered);
     Ok(holder)
+}
+
+fn own_holder(directory: &Directory, claims: &VerifiedClaims) -> Result<Holder, CredentialError> {
+    Ok((Arc::clone(&find_user(directory, claims)?.identity), claims.expires_at))
+}
+
+fn bearer_of(token: &ForeignToken) -> Holder {
+    (Arc::clone(&token.identity), token.expires_at)
+}
+
+/// Another issuer's `alice` is not ours, and services are told no more than the name. It is looked at once for each
+/// token and user list: what is remembered goes with the snapshot.
+fn refuse_impostor(directory: &Directory, token: &ForeignToken) -> Result<(), CredentialError> {
+    let Identity { subject, subjects, .. } = &*token.identity;
+    match subjects {
+        Subjects::Foreign if directory.find(subject).is_some() => Err(CredentialError::Token(Refusal::Subject)),
+        Subjects::Foreign | Subjects::Users => Ok(()),
+    }
 }
 
 fn find_user<'d>(directory: &'d Directory, claims: &VerifiedClaims) -> Result<&'d User, CredentialError> {

@@ -8,8 +8,9 @@ use tokio::sync::watch;
 
 use crate::access::{PathOptions, Policy, Router};
 use crate::config::{self, Config};
+use crate::jwks::KeySources;
 use crate::portal::{Portal, PortalSettings};
-use crate::token::{Issuer, IssuerSettings, Verifier, VerifierSettings};
+use crate::token::{Issuer, IssuerSettings, TrustedIssuers, Verifier, VerifierSettings};
 use crate::upstream::Forwarding;
 use crate::users::{Directory, Hasher};
 use crate::wire::{FieldFilter, TrustedProxies};
@@ -22,6 +23,7 @@ pub struct Snapshot {
     pub(super) widest_paths: PathOptions,
     pub(super) trusted: TrustedProxies,
     pub(super) verifier: Verifier,
+    pub(super) trusted_issuers: TrustedIssuers,
     pub(super) directory: Arc<Directory>,
     pub(super) portal: Portal,
     pub(super) access_log: bool,
@@ -38,8 +40,11 @@ pub(super) struct Service {
 }
 
 impl Snapshot {
-    /// Makes one load of the configuration ready. `hasher` checks the passwords of all loads.
-    pub fn new(config: Config, hasher: Hasher) -> Self {
+    /// Makes one load of the configuration ready. `hasher` checks the passwords of all loads, and `sources` keeps the
+    /// keys of other issuers for them.
+    pub fn new(config: Config, hasher: Hasher, sources: &KeySources) -> Self {
+        let trusted_issuers =
+            config.auth.trusted_issuers(|settings, url| sources.keys(&settings.issuer, url, &settings.algorithms));
         let directory = Arc::new(config.directory);
         let token = config.auth.token;
         let keys = token.keys();
@@ -67,6 +72,7 @@ impl Snapshot {
             trusted: TrustedProxies::new(config.server.trusted_proxies.clone()),
             portal: Portal::new(portal, Arc::clone(&directory), issuer, hasher),
             verifier: Verifier::new(keys, verifier),
+            trusted_issuers,
             directory,
             access_log: config.log.access,
             server: config.server,

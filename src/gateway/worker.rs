@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use http::HeaderValue;
 
+use super::identify::Remembered;
 use super::snapshot::{Shared, Snapshot};
 use crate::ambient::{self, Ticker};
 use crate::telemetry::access_log::LogShard;
@@ -55,7 +56,7 @@ pub(super) struct Pinned {
     pub(super) unrouted: ServiceMetrics,
     pub(super) portal: ServiceMetrics,
     /// Goes with the snapshot: a reload forgets every token.
-    pub(super) tokens: RefCell<TokenCache>,
+    pub(super) tokens: RefCell<TokenCache<Remembered>>,
 }
 
 /// What a worker keeps for one service.

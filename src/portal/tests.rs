@@ -45,6 +45,7 @@ fn alice() -> Identity {
             Claim { name: "tenant".into(), values: vec![ClaimValue::Text("acme".into())] },
             Claim { name: "levels".into(), values: vec![ClaimValue::Integer(1), ClaimValue::Boolean(true)] },
         ],
+        subjects: crate::access::Subjects::Users,
     }
 }
 

@@ -10,6 +10,7 @@ use super::watch::{Coverage, Watch};
 use crate::ambient;
 use crate::config::{self, Config, LoadRequest, Loaded, Problem, Problems, Severity};
 use crate::gateway::{Shared, Snapshot};
+use crate::jwks::KeySources;
 use crate::telemetry::events::Events;
 use crate::telemetry::metrics::{Metrics, ReloadOutcome};
 use crate::users::Hasher;
@@ -34,6 +35,7 @@ enum Trigger {
 pub(super) struct Target {
     pub(super) shared: Arc<Shared>,
     pub(super) hasher: Hasher,
+    pub(super) sources: KeySources,
     pub(super) metrics: Arc<Metrics>,
     pub(super) events: Option<Events>,
 }
@@ -190,7 +192,8 @@ impl Reloader {
             events.set_level(loaded.config.log.level);
         }
         let (services, users) = (loaded.config.services.len(), loaded.config.directory.users().count());
-        self.target.shared.replace(Snapshot::new(loaded.config, self.target.hasher.clone()));
+        let Target { hasher, sources, .. } = &self.target;
+        self.target.shared.replace(Snapshot::new(loaded.config, hasher.clone(), sources));
         self.present.digest = loaded.digest;
         self.present.files.clone_from(&loaded.files);
         self.follow(&loaded.files);

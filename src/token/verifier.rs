@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::claims::{Claims, is_valid_subject};
 use super::compact::{Compact, decode};
+use super::dates::Dates;
 use super::header::Header;
 use super::key_set::KeySet;
 use super::refusal::Refusal;
@@ -70,52 +71,36 @@ impl Verifier {
 
     fn check_claims(&self, payload: &[u8], now: u64) -> Result<VerifiedClaims, Refusal> {
         let claims = Claims::parse(payload)?;
-        let (Some(expires_at), Some(issuer), Some(audience), Some(subject)) =
-            (claims.expires_at, claims.issuer, claims.audience, claims.subject)
-        else {
+        self.claim_checks(&claims, now).into_iter().try_for_each(|(_, verdict)| verdict)?;
+        let (Some(expires_at), Some(subject)) = (claims.expires_at, claims.subject) else {
             return Err(Refusal::Missing);
         };
-        if issuer.0 != *self.settings.issuer {
-            return Err(Refusal::Issuer);
-        }
-        if !audience.names(&self.settings.audience) {
-            return Err(Refusal::Audience);
-        }
-        if !is_valid_subject(&subject.0) {
-            return Err(Refusal::Subject);
-        }
         let issued_at = claims.issued_at.map(|date| date.0);
-        let dates = Dates { expires_at: expires_at.0, not_before: claims.not_before.map(|date| date.0), issued_at };
-        dates.check(&self.settings, now)?;
         Ok(VerifiedClaims { subject: subject.0.into(), issued_at, expires_at: expires_at.0 })
     }
-}
 
-struct Dates {
-    expires_at: u64,
-    not_before: Option<u64>,
-    issued_at: Option<u64>,
-}
-
-impl Dates {
-    fn check(&self, settings: &VerifierSettings, now: u64) -> Result<(), Refusal> {
-        let leeway = settings.leeway.as_secs();
-        let latest = now.saturating_add(leeway);
-        // "On or after" `exp` is too late (RFC 7519, section 4.1.4).
-        if now >= self.expires_at.saturating_add(leeway) {
-            return Err(Refusal::Expired);
-        }
-        if self.not_before.is_some_and(|not_before| not_before > latest) {
-            return Err(Refusal::NotYetValid);
-        }
-        if self.issued_at.is_some_and(|issued_at| issued_at > latest || issued_at > self.expires_at) {
-            return Err(Refusal::IssuedAt);
-        }
-        let born = self.issued_at.unwrap_or(now);
-        if self.expires_at.saturating_sub(born) > settings.max_lifetime.as_secs() {
-            return Err(Refusal::Lifetime);
-        }
-        Ok(())
+    /// Every check of the claims with its name and verdict, in the order in which they count.
+    pub(super) fn claim_checks(&self, claims: &Claims<'_>, now: u64) -> [(&'static str, Result<(), Refusal>); 8] {
+        let settings = &self.settings;
+        let verdict = |holds: bool, refusal| if holds { Ok(()) } else { Err(refusal) };
+        let complete = claims.expires_at.is_some()
+            && claims.issuer.is_some()
+            && claims.audience.is_some()
+            && claims.subject.is_some();
+        let issuer = claims.issuer.as_ref().is_some_and(|issuer| issuer.0 == *settings.issuer);
+        let audience = claims.audience.as_ref().is_some_and(|audience| audience.names(&settings.audience));
+        let subject = claims.subject.as_ref().is_some_and(|subject| is_valid_subject(&subject.0));
+        let [expiry, start, age, life] = Dates::of(claims).checks(settings.leeway, settings.max_lifetime, now);
+        [
+            ("claims", verdict(complete, Refusal::Missing)),
+            ("issuer", verdict(issuer, Refusal::Issuer)),
+            ("audience", verdict(audience, Refusal::Audience)),
+            ("subject", verdict(subject, Refusal::Subject)),
+            expiry,
+            start,
+            age,
+            life,
+        ]
     }
 }
 

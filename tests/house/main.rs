@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 const FLOORS: [&[&str]; 8] = [
     &["access", "ambient"],
     &["wire", "token", "users", "telemetry"],
-    &["upstream"],
+    &["upstream", "jwks"],
     &["config"],
     &["portal"],
     &["gateway", "admin"],

@@ -68,7 +68,7 @@ pub(super) fn same(one: &Node, other: &Node) -> bool {
     }
 }
 
-/// What a scalar says: `a` and `"a"` are the same.
+/// What a scalar, or nothing, says: `a` and `"a"` are the same.
 fn meaning(node: &Node) -> Option<(Scalar, &str)> {
     match &node.value {
         Value::Plain(text) => match resolve(text) {
@@ -77,6 +77,8 @@ fn meaning(node: &Node) -> Option<(Scalar, &str)> {
             scalar => Some((scalar, text)),
         },
         Value::Quoted(text) => Some((Scalar::Text, text)),
+        // the reader takes a map without entries for one
+        Value::Map(entries) if entries.is_empty() => Some((Scalar::Nothing, "")),
         Value::List(_) | Value::Map(_) | Value::Broken => None,
     }
 }

@@ -102,7 +102,11 @@ impl<'t> Page<'t> {
     }
 
     fn is_flow(&self, node: &Node) -> bool {
-        self.starts_with(node, '{') || self.starts_with(node, '[')
+        match node.value {
+            Value::Map(_) => self.starts_with(node, '{'),
+            Value::List(_) => self.starts_with(node, '['),
+            Value::Plain(_) | Value::Quoted(_) | Value::Broken => false,
+        }
     }
 
     /// Behind the last character of a value.

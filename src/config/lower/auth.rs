@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::issuers;
 use super::keys::{self, Keys};
 use super::server::duration;
 use super::{Defaults, UsersFile, distinct, label};
@@ -42,9 +43,13 @@ pub(super) fn auth(entry: Option<Entry>, root: Span, defaults: &Defaults<'_>, re
     let token = section.take("token").and_then(|entry| reader.section(entry));
     let token = token.unwrap_or_else(|| Section::new(section.span(), Vec::new()));
     let (token, roles_claim) = lower_token(token, defaults, reader);
-    section.refuse(reader, &["session", "login", "verify", "trusted_issuers"]);
+    let issuers = section.take("trusted_issuers").map(|entry| issuers::issuers(entry, token.as_ref(), reader));
+    section.refuse(reader, &["session", "login", "verify"]);
     section.finish(reader);
-    let auth = token.map(|token| Auth { path: path.clone(), token_paths: token_paths.unwrap_or_default(), token });
+    let auth = token.zip(issuers.unwrap_or(Some(Vec::new()))).map(|(token, issuers)| {
+        let token_paths = token_paths.unwrap_or_default();
+        Auth { path: path.clone(), token_paths, token, issuers }
+    });
     Lowered { auth, path, users_file, roles_claim }
 }
 

@@ -70,7 +70,12 @@ impl Material {
         }
     }
 
-    /// What is given, where it is of the kind that one of the algorithms needs; all of them need the same.
+    /// What is given first, if anything is.
+    pub(super) fn first(&self) -> Option<&Entry> {
+        self.secret.as_ref().or(self.secret_file.as_ref()).or(self.key.as_ref()).or(self.key_file.as_ref())
+    }
+
+    /// What is given, where it is of the kind that the algorithm needs.
     pub(super) fn read(self, algorithm: Algorithm, reader: &mut Reader<'_>) -> Option<Given> {
         let secret = self.secret.as_ref().or(self.secret_file.as_ref());
         let key = self.key.as_ref().or(self.key_file.as_ref());

@@ -6,6 +6,7 @@ mod api_keys;
 mod auth;
 mod cors;
 mod identity;
+mod issuers;
 mod keys;
 mod response_headers;
 mod rules;

@@ -7,7 +7,7 @@ use serde_json::{Map, Number, Value as Json};
 
 use super::auth::REGISTERED;
 use super::{api_keys, label, roles};
-use crate::access::{Claim, ClaimValue, Identity};
+use crate::access::{Claim, ClaimValue, Identity, Subjects};
 use crate::config::code::Code;
 use crate::config::finding::Finding;
 use crate::config::reader::Reader;
@@ -84,6 +84,7 @@ fn user(entry: Entry, roles_claim: &str, all: &mut Seen, reader: &mut Reader<'_>
         name: name.map(Into::into),
         email: email.map(Into::into),
         claims: comparable(&claims),
+        subjects: Subjects::Users,
     };
     let identity = Arc::new(identity);
     let api_keys = keys.unwrap_or_default().into_iter().map(|key| key.finish(&identity)).collect();

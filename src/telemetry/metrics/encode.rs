@@ -101,7 +101,16 @@ impl Totals {
 
     fn encode_sign_in(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
         by_label(encoder, "gatelatch_logins", "Logins by how they ended", "outcome", &self.logins)?;
-        by_label(encoder, "gatelatch_token_refusals", "Tokens that were refused", "reason", &self.token_refusals)
+        by_label(encoder, "gatelatch_token_refusals", "Tokens that were refused", "reason", &self.token_refusals)?;
+        let help = "Fetches of the keys of other issuers by how they ended";
+        let mut family = counter(encoder, "gatelatch_jwks_fetches", help)?;
+        for (issuer, counts) in &self.fetches {
+            for (outcome, count) in counts {
+                let labels = [("issuer", &**issuer), ("outcome", outcome.text())];
+                family.encode_family(&labels)?.encode_counter::<NoLabelSet, _, u64>(count, None)?;
+            }
+        }
+        Ok(())
     }
 
     fn encode_configuration(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {

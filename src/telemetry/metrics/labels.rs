@@ -120,6 +120,14 @@ labels! {
         Refused => "refused",
     }
 
+    /// How a fetch of another issuer's keys ended.
+    FetchOutcome {
+        /// A key set arrived.
+        Success => "success",
+        /// It did not; the former keys stay in use.
+        Failure => "failure",
+    }
+
     /// Why a client connection was closed without an answer of a service.
     ConnectionRejection {
         /// As many connections as allowed were open.

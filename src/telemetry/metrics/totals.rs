@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use super::histogram::Distribution;
 use super::labels::{
-    ConnectionRejection, Label, LoginOutcome, Outcome, ReloadOutcome, StatusClass, TokenRefusal, UpstreamConnection,
-    UpstreamErrorKind,
+    ConnectionRejection, FetchOutcome, Label, LoginOutcome, Outcome, ReloadOutcome, StatusClass, TokenRefusal,
+    UpstreamConnection, UpstreamErrorKind,
 };
 use super::shard::{Entry, ShardCells};
 
@@ -23,6 +23,7 @@ pub(super) struct Totals {
     pub(super) token_refusals: ByLabel<TokenRefusal>,
     pub(super) logins: ByLabel<LoginOutcome>,
     pub(super) reloads: ByLabel<ReloadOutcome>,
+    pub(super) fetches: BTreeMap<Box<str>, ByLabel<FetchOutcome>>,
     pub(super) last_reload_successful: bool,
     pub(super) last_success: u64,
     pub(super) dropped_lines: u64,
