@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::snapshot::Snapshot;
 use super::worker::Pinned;
-use crate::access::{Caller, Identity, Subjects};
+use crate::access::{Caller, Identity};
 use crate::telemetry::metrics::TokenRefusal;
 use crate::token::{ForeignToken, Refusal, VerifiedClaims};
 use crate::users::{Directory, KeyRefusal, User};
@@ -111,14 +111,11 @@ fn bearer_of(token: &ForeignToken) -> Holder {
     (Arc::clone(&token.identity), token.expires_at)
 }
 
-/// Another issuer's `alice` is not ours, and services are told no more than the name. It is looked at once for each
-/// token and user list: what is remembered goes with the snapshot.
+/// Another issuer's `alice` is not ours. It is looked at once for each token and user list: what is remembered goes with
+/// the snapshot.
 fn refuse_impostor(directory: &Directory, token: &ForeignToken) -> Result<(), CredentialError> {
-    let Identity { subject, subjects, .. } = &*token.identity;
-    match subjects {
-        Subjects::Foreign if directory.find(subject).is_some() => Err(CredentialError::Token(Refusal::Subject)),
-        Subjects::Foreign | Subjects::Users => Ok(()),
-    }
+    let impostor = token.identity.is_impostor(|name| directory.find(name).is_some());
+    if impostor { Err(CredentialError::Token(Refusal::Subject)) } else { Ok(()) }
 }
 
 fn find_user<'d>(directory: &'d Directory, claims: &VerifiedClaims) -> Result<&'d User, CredentialError> {

@@ -87,9 +87,10 @@ mod tests {
 
     fn changed(mut key: Value, changes: Value) -> Value {
         for (name, value) in changes.as_object().unwrap() {
-            match value {
-                Value::Null => drop(key.as_object_mut().unwrap().remove(name)),
-                value => key[name] = value.clone(),
+            if value.is_null() {
+                key.as_object_mut().unwrap().remove(name);
+            } else {
+                key[name] = value.clone();
             }
         }
         key

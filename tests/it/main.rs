@@ -28,6 +28,7 @@ mod malformed;
 mod proxy;
 mod reload;
 mod tokens;
+mod trusted_issuers;
 mod upstream_failures;
 mod user_commands;
 mod watch;

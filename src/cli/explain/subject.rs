@@ -69,6 +69,28 @@ impl SubjectArgs {
         Subject { caller: Caller::known(Arc::new(identity), self.address), name }
     }
 
+    /// The bearer of another issuer's token. Keys that are published somewhere are known to a running gateway only.
+    fn foreign(&self, token: &str, config: &Config) -> Option<Subject> {
+        let issuers = config.auth.trusted_issuers(|_, _| Arc::default());
+        let verdict = issuers.verify(token, ambient::unix_seconds())?;
+        let identity = verdict.map(|token| token.identity);
+        Some(match identity {
+            Ok(identity) if identity.is_impostor(|name| config.directory.find(name).is_some()) => {
+                let name =
+                    format!("a foreign `{}`, who is refused: a user of the list has this name", identity.subject);
+                Subject { caller: Caller::rejected(self.address), name }
+            }
+            Ok(identity) => {
+                let name = format!("`{}` of another issuer with {}", identity.subject, roles_text(&identity.roles));
+                Subject { caller: Caller::known(identity, self.address), name }
+            }
+            Err(refusal) => {
+                let name = format!("the bearer of another issuer's token that does not hold here: {refusal}");
+                Subject { caller: Caller::rejected(self.address), name }
+            }
+        })
+    }
+
     fn api_key(&self, key: &str, config: &Config) -> Subject {
         match config.directory.find_key(key, ambient::unix_seconds()) {
             Ok(key) => {
@@ -87,6 +109,9 @@ impl SubjectArgs {
     fn token(&self, token: &str, config: &Config) -> anyhow::Result<Subject> {
         if token.trim().starts_with(API_KEY_PREFIX) {
             return Ok(self.api_key(token.trim(), config));
+        }
+        if let Some(subject) = self.foreign(token.trim(), config) {
+            return Ok(subject);
         }
         let settings = &config.auth.token;
         let verifier = VerifierSettings {

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::io::{Read as _, Write as _};
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
 use anyhow::Context as _;
@@ -13,7 +14,7 @@ use zeroize::Zeroizing;
 use crate::ambient;
 use crate::cli::load;
 use crate::config::Config;
-use crate::token::{Inspection, Verifier, VerifierSettings};
+use crate::token::{Inspection, Refusal, Verifier, VerifierSettings};
 
 /// More than any token that is accepted.
 const LONGEST_INPUT: u64 = 64 * 1024;
@@ -64,12 +65,7 @@ fn inspect(config: &Config, token: &str, now: u64) -> (String, bool) {
         }
     }
     dates(&inspection, &mut text);
-    let mut checks = inspection.checks;
-    let mut lines: Vec<(&str, Result<(), String>)> =
-        checks.drain(..).map(|(name, verdict)| (name, verdict.map_err(|refusal| refusal.to_string()))).collect();
-    if let Some(claims) = &inspection.claims {
-        lines.push(("user", user(config, claims)));
-    }
+    let lines = foreign(config, token, now).unwrap_or_else(|| own(config, inspection));
     for (name, verdict) in &lines {
         let _ = match verdict {
             Ok(()) => writeln!(text, "ok      {name}"),
@@ -77,6 +73,32 @@ fn inspect(config: &Config, token: &str, now: u64) -> (String, bool) {
         };
     }
     (text, lines.iter().all(|(_, verdict)| verdict.is_ok()))
+}
+
+/// The name of a check, and what is wrong.
+type Line = (&'static str, Result<(), String>);
+
+fn own(config: &Config, inspection: Inspection) -> Vec<Line> {
+    let said = |(name, verdict): (_, Result<(), Refusal>)| (name, verdict.map_err(|refusal| refusal.to_string()));
+    let mut lines: Vec<Line> = inspection.checks.into_iter().map(said).collect();
+    if let Some(claims) = &inspection.claims {
+        lines.push(("user", user(config, claims)));
+    }
+    lines
+}
+
+/// A token of another issuer: its checks are one, and no user of the list is asked for.
+fn foreign(config: &Config, token: &str, now: u64) -> Option<Vec<Line>> {
+    let issuers = config.auth.trusted_issuers(|_, _| Arc::default());
+    let verdict = match issuers.verify(token, now)? {
+        Ok(token) if token.identity.is_impostor(|name| config.directory.find(name).is_some()) => {
+            Err("a user of the list has the name of its subject".to_owned())
+        }
+        Ok(_) => Ok(()),
+        Err(Refusal::KeyId) => Err(format!("{}; published keys are known to a running gateway only", Refusal::KeyId)),
+        Err(refusal) => Err(refusal.to_string()),
+    };
+    Some(vec![("token of a trusted issuer", verdict)])
 }
 
 /// The dates in words: nobody reads seconds since 1970.

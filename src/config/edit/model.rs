@@ -74,7 +74,7 @@ fn meaning(node: &Node) -> Option<(Scalar, &str)> {
         Value::Plain(text) => match resolve(text) {
             // `~` and nothing at all
             Scalar::Nothing => Some((Scalar::Nothing, "")),
-            scalar => Some((scalar, text)),
+            scalar @ (Scalar::Boolean(_) | Scalar::Integer(_) | Scalar::Real(_) | Scalar::Text) => Some((scalar, text)),
         },
         Value::Quoted(text) => Some((Scalar::Text, text)),
         // the reader takes a map without entries for one

@@ -34,8 +34,9 @@ fn issuer(
     let algorithms = section.require(reader, "algorithms", "[RS256]").and_then(|entry| algorithms(entry, reader));
     let roles_claim = section.take("roles_claim").map(|entry| label(&entry, reader));
     let users = section.take("users").map(|entry| reader.boolean(&entry));
-    let kid = section.take("kid").map(|entry| label(&entry, reader));
     let jwks = section.take("jwks");
+    // published keys have names of their own: beside `jwks` the key is unknown
+    let kid = if jwks.is_some() { None } else { section.take("kid").map(|entry| label(&entry, reader)) };
     let material = Material::take(&mut section, "public_key", "public_key_file");
     section.finish(reader);
     let algorithms = algorithms?;

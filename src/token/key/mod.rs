@@ -39,7 +39,7 @@ pub struct VerifyingKey {
 
 #[derive(Clone)]
 enum Check {
-    Secret(hmac::Key),
+    Secret(Arc<hmac::Key>),
     Public { key: Arc<ParsedPublicKey>, members: PublicKey },
 }
 
@@ -58,7 +58,7 @@ impl Key {
     /// [`KeyError`] for a secret that could be guessed, and for an algorithm that needs a key pair.
     pub fn from_secret(algorithm: Algorithm, secret: &[u8], id: Option<&str>) -> Result<Self, KeyError> {
         let verifying = VerifyingKey::from_secret(algorithm, secret, id)?;
-        let key = hmac_key(algorithm, secret)?;
+        let key = Arc::new(hmac_key(algorithm, secret)?);
         Ok(Self { signer: Arc::new(Signer::Secret(key)), verifying })
     }
 
@@ -105,7 +105,7 @@ impl VerifyingKey {
         }
         let key = hmac_key(algorithm, secret)?;
         let id = id.map_or_else(|| name_of(&key), Into::into);
-        Ok(Self { algorithm, id, check: Check::Secret(key) })
+        Ok(Self { algorithm, id, check: Check::Secret(Arc::new(key)) })
     }
 
     /// A key from a PEM block `PUBLIC KEY`, named as by [`Key::from_pem`].

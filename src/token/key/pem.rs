@@ -47,7 +47,7 @@ pub(super) fn public_key(text: &str) -> Result<Vec<u8>, KeyError> {
             Err(KeyError::NotPublic)
         }
         SectionKind::Certificate => Err(KeyError::Certificate),
-        _ => Err(KeyError::NotPem),
+        SectionKind::Crl | SectionKind::Csr | SectionKind::EchConfigList | _ => Err(KeyError::NotPem),
     }
 }
 

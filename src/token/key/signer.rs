@@ -1,5 +1,7 @@
 //! Private keys, kept ready to sign.
 
+use std::sync::Arc;
+
 use aws_lc_rs::hmac;
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{
@@ -15,7 +17,7 @@ use crate::token::Algorithm;
 
 /// A key that signs.
 pub(super) enum Signer {
-    Secret(hmac::Key),
+    Secret(Arc<hmac::Key>),
     Rsa(RsaKeyPair, &'static dyn RsaEncoding),
     Ecdsa(EcdsaKeyPair),
     Ed25519(Ed25519KeyPair),
@@ -62,7 +64,7 @@ fn rsa(algorithm: Algorithm, der: &PrivateKeyDer<'_>) -> Result<RsaKeyPair, KeyE
     let pair = match der {
         PrivateKeyDer::Pkcs8(key) => RsaKeyPair::from_pkcs8(key.secret_pkcs8_der()),
         PrivateKeyDer::Pkcs1(key) => RsaKeyPair::from_der(key.secret_pkcs1_der()),
-        _ => return Err(KeyError::OtherKind(algorithm)),
+        PrivateKeyDer::Sec1(_) | _ => return Err(KeyError::OtherKind(algorithm)),
     };
     pair.map_err(|error| match error.to_string().as_str() {
         "TooSmall" => KeyError::RsaSize,
@@ -78,7 +80,7 @@ fn ecdsa(
     let pair = match der {
         PrivateKeyDer::Pkcs8(key) => EcdsaKeyPair::from_private_key_der(curve, key.secret_pkcs8_der()),
         PrivateKeyDer::Sec1(key) => EcdsaKeyPair::from_private_key_der(curve, key.secret_sec1_der()),
-        _ => return Err(KeyError::OtherKind(algorithm)),
+        PrivateKeyDer::Pkcs1(_) | _ => return Err(KeyError::OtherKind(algorithm)),
     };
     pair.map_err(|_| KeyError::OtherKind(algorithm))
 }
@@ -88,6 +90,6 @@ fn ed25519(algorithm: Algorithm, der: &PrivateKeyDer<'_>) -> Result<Ed25519KeyPa
         // OpenSSL writes the first version of PKCS#8, without the public key
         PrivateKeyDer::Pkcs8(key) => Ed25519KeyPair::from_pkcs8_maybe_unchecked(key.secret_pkcs8_der())
             .map_err(|_| KeyError::OtherKind(algorithm)),
-        _ => Err(KeyError::OtherKind(algorithm)),
+        PrivateKeyDer::Pkcs1(_) | PrivateKeyDer::Sec1(_) | _ => Err(KeyError::OtherKind(algorithm)),
     }
 }
