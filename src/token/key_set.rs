@@ -7,8 +7,11 @@ use super::header::Header;
 use super::key::{Key, VerifyingKey};
 use super::refusal::Refusal;
 
-/// The keys of one issuer. A `kid` finds the keys of that name; without one, every key of the token's algorithm is
-/// tried. A key is used for its own algorithm only, whatever the token says.
+/// The most keys that a token without a `kid` is tried with: each try costs a signature, and anybody can send one.
+const MOST_TRIES: usize = 16;
+
+/// The keys of one issuer. A `kid` finds the keys of that name; without one, the keys of the token's algorithm are
+/// tried, sixteen at the most. A key is used for its own algorithm only, whatever the token says.
 #[derive(Clone, Debug, Default)]
 pub struct KeySet {
     keys: Vec<VerifyingKey>,
@@ -59,13 +62,17 @@ impl KeySet {
     /// to, and [`Refusal::Signature`].
     pub(super) fn verify(&self, header: &Header<'_>, token: &Compact<'_>) -> Result<(), Refusal> {
         let mut refusal = Refusal::KeyId;
-        let mut signature = None;
+        let (mut signature, mut tries) = (None, 0);
         for key in self.keys.iter().filter(|key| self.is_named(key, header.key_id())) {
             if key.algorithm().name() != header.algorithm() {
                 refusal = refusal_of(refusal, Refusal::Algorithm);
                 continue;
             }
             refusal = Refusal::Signature;
+            tries += 1;
+            if tries > MOST_TRIES {
+                break;
+            }
             let signature = match &signature {
                 Some(signature) => signature,
                 None => signature.insert(decode(token.signature).map_err(|_| Refusal::Signature)?),

@@ -3,6 +3,7 @@
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
+use std::process::Command;
 use std::sync::{Arc, Mutex};
 
 use gatelatch::token::{Algorithm, Holder, Issuer, IssuerSettings, Key, KeySet};
@@ -373,4 +374,26 @@ fn keys_come_over_tls_from_whom_the_system_trusts() {
     let error = distrustful.named_event("jwks_failed")["error"].as_str().unwrap().to_owned();
     assert!(error.starts_with("no TLS connection: "), "{error}");
     assert_eq!(status(&distrustful, "/me", &token(&rsa("a"), ISSUER, json!({}))), 401);
+}
+
+#[test]
+fn commands_know_other_issuers() {
+    let upstream = Upstream::saying("hi");
+    let gateway = trusting(&upstream, &entry(&format!("public_key_file: \"{}\"", file("rsa.pub.pem")), "")).start();
+    let run = |arguments: &[&str]| {
+        let config = gateway.path("gateway.yaml");
+        let output = Command::new(env!("CARGO_BIN_EXE_gatelatch")).args(arguments).arg("--config").arg(config).output();
+        let output = output.unwrap();
+        (output.status.code(), String::from_utf8(output.stdout).unwrap())
+    };
+    let walter = token(&rsa("a"), ISSUER, json!({ "realm_access": { "roles": ["recruiter"] } }));
+    let (code, text) = run(&["explain", "GET", "/jobs", "--token", &walter]);
+    assert!(code == Some(0) && text.contains("`walter` of another issuer with roles recruiter"), "{text}");
+    let (code, text) = run(&["token", "inspect", &walter]);
+    assert!(code == Some(0) && text.ends_with("ok      token of a trusted issuer\n"), "{text}");
+    let rita = token(&rsa("a"), ISSUER, json!({ "sub": "rita" }));
+    let (code, text) = run(&["explain", "GET", "/jobs", "--token", &rita]);
+    assert!(code == Some(3) && text.contains("a user of the list has this name"), "{text}");
+    let (code, text) = run(&["token", "inspect", &rita]);
+    assert!(code == Some(1) && text.contains("FAILED  token of a trusted issuer: a user of the list"), "{text}");
 }

@@ -108,7 +108,10 @@ fn users_come_and_go_and_everything_else_stays() {
 fn the_list_is_shown_to_people_and_programs() {
     let folder = folder();
     let at = folder.path();
-    run(at, &["user", "add-key", "bob", "--name", "ci", "--roles", "admin", "--expires", "2999-01-01"], "");
+    let (key, _) =
+        run(at, &["user", "add-key", "bob", "--name", "ci", "--roles", "admin", "--expires", "2999-01-01"], "");
+    let (text, _) = run(at, &["explain", "GET", "/", "--token", key.trim()], "");
+    assert!(text.contains("the API key `ci` of `bob` with roles admin"), "{text}");
     let (text, _) = run(at, &["user", "list"], "");
     let expected = "USER  ROLES  STATE     PASSWORD  KEYS\nann   admin  disabled  -         -\nbob   user   enabled   -         ci\n";
     assert_eq!(text, expected);

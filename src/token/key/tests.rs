@@ -214,3 +214,15 @@ fn no_key_is_printed() {
         assert!(printed.len() < 160, "{printed}");
     }
 }
+
+#[test]
+fn a_token_without_a_name_is_tried_with_few_keys() {
+    let (algorithm, key, token) = tokens().swap_remove(0);
+    let other = |number: u8| VerifyingKey::from_secret(algorithm, &[number; 32], None).unwrap();
+    let set = |others: u8| {
+        let keys = (0..others).map(other).chain([key.verifying().clone()]);
+        verifier(KeySet::new(keys.collect()))
+    };
+    assert_eq!(set(15).verify(&token, NOW).err(), None);
+    assert_eq!(set(16).verify(&token, NOW).err(), Some(Refusal::Signature));
+}
