@@ -8,12 +8,16 @@ pub mod format;
 pub mod hash;
 pub mod healthcheck;
 pub mod init;
+mod key;
 mod load;
+mod password;
 mod request;
 mod routes;
 mod run;
 mod terminal;
 pub mod test;
+mod token;
+mod user;
 mod view;
 
 pub use request::load_request;
@@ -66,13 +70,15 @@ enum Command {
     Routes(routes::Args),
     Diff(diff::Args),
     Hash(hash::Args),
+    User(user::Args),
+    Token(token::Args),
+    Key(key::Args),
     Healthcheck(healthcheck::Args),
 }
 
 /// Runs the command of the process' arguments. Errors go to stderr; the exit code is 1, or 2 for a wrong command line.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
-    crate::token::install_crypto();
     run_command(&cli.config, cli.command).unwrap_or_else(|error| {
         if is_closed_pipe(&error) {
             return ExitCode::from(CLOSED_PIPE);
@@ -103,6 +109,9 @@ fn run_command(config: &Path, command: Command) -> anyhow::Result<ExitCode> {
         Command::Routes(args) => routes::run(&args, config),
         Command::Diff(args) => diff::run(&args),
         Command::Hash(args) => hash::run(&args),
+        Command::User(args) => user::run(args, config),
+        Command::Token(args) => token::run(&args, config),
+        Command::Key(args) => key::run(&args),
         Command::Healthcheck(args) => healthcheck::run(&args, || admin_listener(config)),
     }
 }

@@ -146,7 +146,7 @@ fn another_store_takes_effect_at_the_next_start() {
     let gateway = with_file(&upstream).start();
     let config = gateway.read("gateway.yaml");
     gateway.replace("gateway.yaml", &config.replace("state: file:state.redb", "state: memory"));
-    gateway.event("and `state` take effect at the next start");
+    gateway.event("`state` and whether there is a `server.tls` take effect at the next start");
     gateway.event("configuration reloaded");
     assert!(Path::new(&gateway.path("state.redb")).exists());
 }

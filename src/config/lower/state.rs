@@ -10,7 +10,7 @@ use crate::session::StateSettings;
 
 /// `state`, or `state_file` with the same text in a file of its own. `None` where nothing is said, or it was refused.
 pub(super) fn state(inline: Option<Entry>, file: Option<Entry>, reader: &mut Reader<'_>) -> Option<StateSettings> {
-    let (span, text) = reader.secret(inline, file)?;
+    let (span, text) = reader.half_secret(inline, file)?;
     let folder = reader.path_of(span).parent().unwrap_or(Path::new("")).to_owned();
     let help = match StateSettings::parse(text.trim(), &folder) {
         Ok(settings) => return Some(settings),

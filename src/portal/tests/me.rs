@@ -8,7 +8,11 @@ fn ask(method: Method, path: &str, caller: &PortalCaller) -> Response<Bytes> {
 }
 
 fn known() -> PortalCaller {
-    PortalCaller::Known { identity: Arc::new(alice()), expires_at: NOW + 60, session: SessionId::from_bytes([1; 16]) }
+    PortalCaller::Known {
+        identity: Arc::new(alice()),
+        expires_at: NOW + 60,
+        session: Some(SessionId::from_bytes([1; 16])),
+    }
 }
 
 #[test]
