@@ -10,7 +10,7 @@
 //! | 6 | [`gateway`]: the flow of a request |
 //! | 5 | [`portal`]: the gateway's own endpoints |
 //! | 4 | [`config`]: from two YAML files to types that cannot be wrong |
-//! | 3 | [`upstream`]: the only way out; [`session`]: what outlives a request; [`trial`]: what becomes of one, foretold |
+//! | 3 | [`upstream`]: the only way out for requests; [`jwks`]: the keys of other issuers; [`session`]: what outlives a request; [`trial`]: what becomes of one, foretold |
 //! | 2 | [`wire`]: HTTP as data; [`token`]; [`users`]; [`telemetry`]; [`review`]: rules looked at as a whole |
 //! | 1 | [`access`]: the pure decision core; [`ambient`]: clock and chance |
 
@@ -20,6 +20,7 @@ pub mod ambient;
 pub mod cli;
 pub mod config;
 pub mod gateway;
+pub mod jwks;
 pub mod portal;
 pub mod review;
 pub mod server;

@@ -3,7 +3,7 @@
 /// A known user or program. Built from the user list or from a verified token, never from a request header.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Identity {
-    /// The token's `sub`: the key of the user list.
+    /// The token's `sub`; where [`Subjects::Users`] says so, a key of the user list.
     pub subject: Box<str>,
     /// Today's roles.
     pub roles: Vec<Box<str>>,
@@ -13,6 +13,28 @@ pub struct Identity {
     pub email: Option<Box<str>>,
     /// Further facts that `claims:` conditions compare.
     pub claims: Vec<Claim>,
+    /// Whose names the subject is one of.
+    pub subjects: Subjects,
+}
+
+impl Identity {
+    /// Whether another issuer calls somebody by the name of a user: services are told no more than the name.
+    pub fn is_impostor(&self, is_user: impl FnOnce(&str) -> bool) -> bool {
+        match self.subjects {
+            Subjects::Users => false,
+            Subjects::Foreign => is_user(&self.subject),
+        }
+    }
+}
+
+/// Whose names a subject is one of. Two issuers may call two people `alice`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Subjects {
+    /// Those of the user list.
+    #[default]
+    Users,
+    /// Those of another issuer: no `user` condition is about them.
+    Foreign,
 }
 
 /// One named fact about an identity, such as `tenant: acme`.

@@ -7,7 +7,7 @@ use ipnet::IpNet;
 
 use super::caller::Caller;
 use super::decision::{ForbidReason, MissingRoles};
-use super::identity::{ClaimValue, Identity};
+use super::identity::{ClaimValue, Identity, Subjects};
 use super::path::RequestPath;
 use super::requirement::{ClaimMatch, Condition, Expected, Requirement, RoleMatch, UserMatch};
 use super::rule::Rule;
@@ -103,7 +103,9 @@ impl<'a> Facts<'a> {
     }
 
     pub(super) fn is_user(self, user: &UserMatch) -> bool {
-        let Some(identity) = self.identity else { return false };
+        let Some(identity) = self.identity.filter(|identity| identity.subjects == Subjects::Users) else {
+            return false;
+        };
         match user {
             UserMatch::OneOf(users) => users.contains(&identity.subject),
             UserMatch::Parameter(name) => self.parameter(name).is_some_and(|value| *value == *identity.subject),

@@ -25,7 +25,7 @@ pub use case::CaseRule;
 pub use decision::{Challenge, Decision, Forbid, ForbidReason, MissingRoles, Permit};
 pub use explain::{ConditionReport, Explanation, Loss, RuleReport};
 pub use host::{HostError, HostPattern};
-pub use identity::{Claim, ClaimValue, Identity};
+pub use identity::{Claim, ClaimValue, Identity, Subjects};
 pub use judge::lies_in;
 pub use mount::Mount;
 pub use path::{PathError, PathOptions, RequestPath};

@@ -24,11 +24,6 @@ pub(super) fn shown(problems: Problems) -> anyhow::Error {
     Shown(problems).into()
 }
 
-/// `1 rule`, `2 rules`.
-pub(super) fn counted(number: usize, noun: &str) -> String {
-    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
-}
-
 /// How problems look on stderr.
 pub(super) fn style() -> Style {
     if std::io::stderr().is_terminal() { Style::Ansi } else { Style::Plain }

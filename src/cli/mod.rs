@@ -12,8 +12,10 @@ pub mod hash;
 pub mod healthcheck;
 mod import;
 pub mod init;
+mod key;
 mod load;
 mod man;
+mod password;
 mod printing;
 mod request;
 mod routes;
@@ -21,6 +23,8 @@ mod run;
 mod schema;
 mod terminal;
 pub mod test;
+mod token;
+mod user;
 mod view;
 
 pub use request::load_request;
@@ -80,13 +84,15 @@ enum Command {
     Completions(completions::Args),
     Man(man::Args),
     Hash(hash::Args),
+    User(user::Args),
+    Token(token::Args),
+    Key(key::Args),
     Healthcheck(healthcheck::Args),
 }
 
 /// Runs the command of the process' arguments. Errors go to stderr; the exit code is 1, or 2 for a wrong command line.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
-    crate::token::install_crypto();
     run_command(&cli.config, cli.command).unwrap_or_else(|error| {
         if error.is::<ClosedPipe>() {
             return ExitCode::from(CLOSED_PIPE);
@@ -116,6 +122,9 @@ fn run_command(config: &Path, command: Command) -> anyhow::Result<ExitCode> {
         Command::Completions(args) => completions::run(&args, Cli::command()),
         Command::Man(args) => man::run(&args, Cli::command()),
         Command::Hash(args) => hash::run(&args),
+        Command::User(args) => user::run(args, config),
+        Command::Token(args) => token::run(&args, config),
+        Command::Key(args) => key::run(&args),
         Command::Healthcheck(args) => healthcheck::run(&args, || admin_listener(config)),
     }
 }

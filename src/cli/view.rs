@@ -3,14 +3,18 @@
 use crate::access::{Methods, Mode, Pattern, Policy, Requirement, Rule};
 use crate::config::{Config, Service};
 use crate::review::{OwnPaths, Side, SideService};
+use crate::wire;
 
-/// The rules as they work: denials that are only reported keep nobody out.
-pub(super) struct AtWork(Vec<Option<Policy>>);
+/// The rules as they work: denials that are only reported keep nobody out, and the gateway's own paths have none.
+pub(super) struct AtWork {
+    policies: Vec<Option<Policy>>,
+    own: wire::OwnPaths,
+}
 
 impl AtWork {
     /// The rules of every service.
     pub(super) fn of(config: &Config) -> Self {
-        Self(config.services.iter().map(at_work).collect())
+        Self { policies: config.services.iter().map(at_work).collect(), own: config.auth.own_paths() }
     }
 }
 
@@ -57,8 +61,8 @@ pub(super) fn side<'c: 'a, 'a>(
     };
     Side {
         router: &config.router,
-        services: config.services.iter().zip(&at_work.0).map(service).collect(),
-        own: OwnPaths { prefix: &config.auth.path, token_paths: &config.auth.token_paths },
+        services: config.services.iter().zip(&at_work.policies).map(service).collect(),
+        own: OwnPaths { prefixes: at_work.own.prefixes().into(), token_paths: &at_work.own.token_paths },
     }
 }
 

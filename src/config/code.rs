@@ -51,6 +51,10 @@ pub enum Code {
     PartialParameter,
     /// A password hash that cannot be checked.
     InvalidHash,
+    /// A key that is none, or not one for its algorithm.
+    InvalidKey,
+    /// Keys that somebody on the way could exchange.
+    ExposedKeys,
     /// A secret that could be guessed.
     WeakSecret,
     /// No secret is configured.
@@ -138,6 +142,8 @@ impl Code {
             Self::UnknownParameter => "unknown-parameter",
             Self::PartialParameter => "partial-parameter",
             Self::InvalidHash => "invalid-hash",
+            Self::InvalidKey => "invalid-key",
+            Self::ExposedKeys => "exposed-keys",
             Self::WeakSecret => "weak-secret",
             Self::NoSecret => "no-secret",
             Self::NoUsers => "no-users",

@@ -143,7 +143,7 @@ fn finish(
 /// The users, each with the place of the name.
 type Listed = Vec<(User, Span)>;
 
-fn dotenv<'a>(
+pub(super) fn dotenv<'a>(
     request: &'a LoadRequest,
     files: &mut Files,
     findings: &mut Findings,
@@ -178,7 +178,7 @@ fn users(draft: &Draft, config: &Path, reader: &mut Reader<'_>, sources: &mut Ve
     root.map(|root| lower::users(root, &draft.roles_claim, reader)).unwrap_or_default()
 }
 
-fn open(
+pub(super) fn open(
     file: File,
     path: &Path,
     named: Option<Span>,

@@ -6,6 +6,7 @@
 
 mod cases;
 mod code;
+pub mod edit;
 mod excerpt;
 mod files;
 mod finding;
@@ -22,6 +23,7 @@ mod server_tls;
 mod settings;
 mod shown;
 mod span;
+mod user_list;
 mod value;
 mod variables;
 mod yaml;
@@ -34,5 +36,7 @@ pub use problem::{Excerpt, Note, Place, Problem, Problems, Severity};
 pub use render::{Style, render, to_json};
 pub use server_tls::{ClientCa, ServerTls};
 pub use settings::{
-    Auth, Config, Listen, Log, LogFormat, Origin, Server, ServerLimits, ServerTimeouts, Service, Token,
+    Auth, Config, Issuer, KeyLife, KeySource, Listen, Log, LogFormat, Origin, Server, ServerLimits, ServerTimeouts,
+    Service, Token,
 };
+pub use user_list::{UsersPlace, find_users, read_users};

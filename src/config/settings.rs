@@ -4,14 +4,16 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::num::NonZeroU64;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use ipnet::IpNet;
 
 use super::server_tls::ServerTls;
 use crate::access::{HostPattern, Mode, Mount, PathOptions, Policy, Router, RuleId};
+use crate::jwks::KeyUrl;
 use crate::session::{AttemptLimits, StateSettings};
-use crate::token::Key;
+use crate::token::{IssuerKeys, Key, KeySet, RemoteKeys, TrustSettings, TrustedIssuer, TrustedIssuers, VerifyingKey};
 use crate::trial::Stage;
 use crate::users::Directory;
 use crate::wire::{Host, OwnPaths};
@@ -147,6 +149,26 @@ pub struct Auth {
     pub token: Token,
     /// How many failed logins are too many.
     pub attempts: AttemptLimits,
+    /// Other issuers whose tokens are accepted; default none.
+    pub issuers: Vec<Issuer>,
+}
+
+/// One entry of `auth.trusted_issuers`.
+#[derive(Clone, Debug)]
+pub struct Issuer {
+    /// What its tokens must say.
+    pub settings: TrustSettings,
+    /// Its keys.
+    pub keys: KeySource,
+}
+
+/// Where the keys of another issuer are.
+#[derive(Clone, Debug)]
+pub enum KeySource {
+    /// In the configuration or in a file.
+    Fixed(KeySet),
+    /// Published there.
+    Url(KeyUrl),
 }
 
 impl Config {
@@ -171,6 +193,18 @@ impl Auth {
     pub fn own_paths(&self) -> OwnPaths {
         OwnPaths { prefix: self.path.clone(), token_paths: self.token_paths.clone() }
     }
+
+    /// The other issuers, ready to verify; `remote` gives the keys of one that publishes them.
+    pub fn trusted_issuers(&self, remote: impl Fn(&TrustSettings, &KeyUrl) -> Arc<RemoteKeys>) -> TrustedIssuers {
+        let issuers = self.issuers.iter().map(|Issuer { settings, keys }| {
+            let keys = match keys {
+                KeySource::Fixed(keys) => IssuerKeys::Fixed(keys.clone()),
+                KeySource::Url(url) => IssuerKeys::Remote(remote(settings, url)),
+            };
+            TrustedIssuer { settings: settings.clone(), keys }
+        });
+        TrustedIssuers::new(issuers.collect())
+    }
 }
 
 /// The `auth.token` block.
@@ -178,6 +212,10 @@ impl Auth {
 pub struct Token {
     /// The key that signs and verifies.
     pub key: Key,
+    /// Older keys that still verify; default none.
+    pub previous: Vec<VerifyingKey>,
+    /// Whether tokens of the key outlive this process.
+    pub key_life: KeyLife,
     /// `iss`; default `gatelatch`.
     pub issuer: String,
     /// `aud`; default `gatelatch`.
@@ -192,6 +230,22 @@ pub struct Token {
     pub max_lifetime: Duration,
     /// The claim that new tokens carry the roles in; default `roles`.
     pub roles_claim: String,
+}
+
+/// How long a signing key is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyLife {
+    /// It is configured.
+    Lasting,
+    /// It was made for this process, for want of a configured one.
+    Process,
+}
+
+impl Token {
+    /// Every key that verifies, the current one first.
+    pub fn keys(&self) -> KeySet {
+        KeySet::new(std::iter::once(self.key.verifying()).chain(&self.previous).cloned().collect())
+    }
 }
 
 /// One entry of `services`.

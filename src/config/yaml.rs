@@ -13,14 +13,14 @@ use super::span::{File, Position, Span};
 const MAX_DEPTH: usize = 32;
 
 /// A value and its place.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Node {
     pub(super) span: Span,
     pub(super) value: Value,
 }
 
 /// A value as written; plain scalars are not resolved yet.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) enum Value {
     /// Without quotes: may be a number, a truth value or nothing.
     Plain(Box<str>),
@@ -33,7 +33,7 @@ pub(super) enum Value {
 }
 
 /// A key of a map and its value.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Entry {
     pub(super) key: Box<str>,
     pub(super) key_span: Span,

@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use super::snapshot::Snapshot;
 use super::worker::{Pinned, Worker};
-use crate::access::Caller;
+use crate::access::{Caller, Identity};
 use crate::telemetry::metrics::TokenRefusal;
-use crate::token::{Refusal, SessionId, VerifiedClaims};
-use crate::users::{Directory, User};
+use crate::token::{ForeignToken, Refusal, SessionId, VerifiedClaims};
+use crate::users::{Directory, KeyRefusal, User};
 use crate::wire::Credential;
 
 /// A caller, with what the rest of the flow says about the credential.
@@ -17,12 +17,26 @@ pub(super) struct Identified {
     pub(super) credential: Outcome,
 }
 
+/// Whose credential it is, until which second since 1970, and in which session of ours, if in any.
+struct Holder {
+    identity: Arc<Identity>,
+    expires_at: u64,
+    session: Option<SessionId>,
+}
+
+/// What a worker remembers of a token that held.
+pub(super) enum Remembered {
+    Own(VerifiedClaims),
+    Foreign(ForeignToken),
+}
+
 /// What became of the credential.
 pub(super) enum Outcome {
     /// There was none.
     Absent,
-    /// It holds until this second since 1970, unless its session is ended.
-    Holds { expires_at: u64, session: SessionId },
+    /// It holds until this second since 1970, unless its session is ended. API keys and tokens of other issuers belong to
+    /// no session of ours.
+    Holds { expires_at: u64, session: Option<SessionId> },
     /// It does not hold.
     Refused(CredentialError),
 }
@@ -34,6 +48,8 @@ pub(super) enum CredentialError {
     Token(Refusal),
     /// Its session was ended.
     Revoked,
+    /// The API key does not hold.
+    ApiKey(KeyRefusal),
     /// Its user is not on the list.
     UserGone,
     /// Its user is disabled.
@@ -53,48 +69,66 @@ pub(super) fn identify(
     let Some(credential) = credential else {
         return Identified { caller: Caller::anonymous(address), credential: Outcome::Absent };
     };
-    match holder(worker, pinned, credential.token(), now) {
-        Ok(Holder { user, expires_at, session }) => Identified {
-            caller: Caller::known(Arc::clone(&user.identity), address),
-            credential: Outcome::Holds { expires_at, session },
-        },
+    let found = match credential.is_api_key() {
+        true => key_holder(pinned, credential.token(), now),
+        false => holder(worker, pinned, credential.token(), now),
+    };
+    match found {
+        Ok(Holder { identity, expires_at, session }) => {
+            Identified { caller: Caller::known(identity, address), credential: Outcome::Holds { expires_at, session } }
+        }
         Err(error) => Identified { caller: Caller::rejected(address), credential: Outcome::Refused(error) },
     }
 }
 
-/// Whose token it is, and until when.
-struct Holder<'p> {
-    user: &'p User,
-    expires_at: u64,
-    session: SessionId,
+/// Whose API key it is, and until when. The list is asked every time: one hash costs less than remembering it safely.
+fn key_holder(pinned: &Pinned, key: &str, now: u64) -> Result<Holder, CredentialError> {
+    let key = pinned.snapshot.directory.find_key(key, now).map_err(CredentialError::ApiKey)?;
+    Ok(Holder { identity: Arc::clone(&key.identity), expires_at: key.expires_at, session: None })
 }
 
 /// A token that was verified a moment ago is not verified again, but its time, its session and its user are looked at
 /// every time.
-fn holder<'p>(worker: &Worker, pinned: &'p Pinned, token: &str, now: u64) -> Result<Holder<'p>, CredentialError> {
-    let Snapshot { verifier, directory, .. } = &*pinned.snapshot;
-    if let Some(claims) = pinned.tokens.borrow().find(token)
-        && verifier.still_holds(claims, now)
-    {
-        return admit(worker, directory, claims);
+fn holder(worker: &Worker, pinned: &Pinned, token: &str, now: u64) -> Result<Holder, CredentialError> {
+    let Snapshot { verifier, trusted_issuers, directory, .. } = &*pinned.snapshot;
+    match pinned.tokens.borrow().find(token) {
+        Some(Remembered::Own(claims)) if verifier.still_holds(claims, now) => return admit(worker, directory, claims),
+        Some(Remembered::Foreign(token)) if trusted_issuers.still_holds(token, now) => return Ok(bearer_of(token)),
+        Some(_) | None => {}
     }
-    let claims = verifier.verify(token, now).map_err(CredentialError::Token)?;
-    let holder = admit(worker, directory, &claims)?;
-    pinned.tokens.borrow_mut().keep(token, claims);
+    let (holder, remembered) = match trusted_issuers.verify(token, now) {
+        Some(token) => {
+            let token = token.map_err(CredentialError::Token)?;
+            refuse_impostor(directory, &token)?;
+            (bearer_of(&token), Remembered::Foreign(token))
+        }
+        None => {
+            let claims = verifier.verify(token, now).map_err(CredentialError::Token)?;
+            (admit(worker, directory, &claims)?, Remembered::Own(claims))
+        }
+    };
+    pinned.tokens.borrow_mut().keep(token, remembered);
     Ok(holder)
 }
 
-/// What may change while a token lives.
-fn admit<'d>(
-    worker: &Worker,
-    directory: &'d Directory,
-    claims: &VerifiedClaims,
-) -> Result<Holder<'d>, CredentialError> {
+/// What may change while a token of the gateway's own lives.
+fn admit(worker: &Worker, directory: &Directory, claims: &VerifiedClaims) -> Result<Holder, CredentialError> {
     if worker.revocations().is_revoked(&claims.session) {
         return Err(CredentialError::Revoked);
     }
-    let user = find_user(directory, claims)?;
-    Ok(Holder { user, expires_at: claims.expires_at, session: claims.session })
+    let identity = Arc::clone(&find_user(directory, claims)?.identity);
+    Ok(Holder { identity, expires_at: claims.expires_at, session: Some(claims.session) })
+}
+
+fn bearer_of(token: &ForeignToken) -> Holder {
+    Holder { identity: Arc::clone(&token.identity), expires_at: token.expires_at, session: None }
+}
+
+/// Another issuer's `alice` is not ours. It is looked at once for each token and user list: what is remembered goes with
+/// the snapshot.
+fn refuse_impostor(directory: &Directory, token: &ForeignToken) -> Result<(), CredentialError> {
+    let impostor = token.identity.is_impostor(|name| directory.find(name).is_some());
+    if impostor { Err(CredentialError::Token(Refusal::Subject)) } else { Ok(()) }
 }
 
 fn find_user<'d>(directory: &'d Directory, claims: &VerifiedClaims) -> Result<&'d User, CredentialError> {
@@ -112,6 +146,9 @@ impl CredentialError {
         match self {
             Self::Token(refusal) => refusal.label(),
             Self::Revoked => "session_ended",
+            Self::ApiKey(KeyRefusal::Unknown) => "api_key_unknown",
+            Self::ApiKey(KeyRefusal::Expired) => "api_key_expired",
+            Self::ApiKey(KeyRefusal::Disabled) => "user_disabled",
             Self::UserGone => "user_gone",
             Self::UserDisabled => "user_disabled",
             Self::TooOld => "too_old",
@@ -122,6 +159,7 @@ impl CredentialError {
     pub(super) fn description(self) -> &'static str {
         match self {
             Self::Token(refusal) => refusal.description(),
+            Self::ApiKey(_) => "the API key is not accepted",
             Self::Revoked | Self::UserGone | Self::UserDisabled | Self::TooOld => "the token is no longer accepted",
         }
     }
@@ -130,7 +168,9 @@ impl CredentialError {
     pub(super) fn kind(self) -> TokenRefusal {
         match self {
             Self::Token(refusal) => kind_of(refusal),
-            Self::UserGone | Self::UserDisabled => TokenRefusal::User,
+            Self::ApiKey(KeyRefusal::Unknown) => TokenRefusal::ApiKey,
+            Self::ApiKey(KeyRefusal::Expired) => TokenRefusal::Expired,
+            Self::ApiKey(KeyRefusal::Disabled) | Self::UserGone | Self::UserDisabled => TokenRefusal::User,
             Self::Revoked | Self::TooOld => TokenRefusal::Revoked,
         }
     }

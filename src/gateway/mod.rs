@@ -3,6 +3,7 @@
 mod downstream;
 mod flow;
 mod identify;
+mod lasting;
 mod note;
 mod record;
 mod rejection;
@@ -14,6 +15,7 @@ mod tunnel;
 mod worker;
 
 pub use flow::handle;
+pub use lasting::Lasting;
 pub use reply::{Reply, ReplyBody};
 pub use snapshot::{Shared, Snapshot};
 pub use tunnel::Tunnel;

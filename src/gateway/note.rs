@@ -20,7 +20,7 @@ pub(super) fn note(worker: &Worker, reply: &PortalReply, endpoint: Endpoint, cli
         match endpoint {
             Endpoint::Login | Endpoint::Token => worker.metrics.login(LoginOutcome::Malformed),
             Endpoint::Refresh => worker.metrics.refresh(RefreshOutcome::Malformed),
-            Endpoint::Logout | Endpoint::Me | Endpoint::Unknown => {}
+            Endpoint::Logout | Endpoint::Me | Endpoint::Keys | Endpoint::Unknown => {}
         }
     }
     None

@@ -5,13 +5,13 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use tokio::sync::watch;
 
+use super::lasting::Lasting;
 use crate::access::{Mode, Policy, Router};
 use crate::config::{self, Config};
 use crate::portal::{Portal, PortalSettings};
-use crate::session::Sessions;
-use crate::token::{Issuer, IssuerSettings, Verifier, VerifierSettings};
-use crate::upstream::{Fleet, Forwarding, Roster};
-use crate::users::{Directory, Hasher};
+use crate::token::{Issuer, IssuerSettings, TrustedIssuers, Verifier, VerifierSettings};
+use crate::upstream::{Forwarding, Roster};
+use crate::users::Directory;
 use crate::wire::{Cors, FieldFilter, ResponseFields, TrustedProxies};
 
 /// One load of the configuration, ready for requests.
@@ -20,6 +20,7 @@ pub struct Snapshot {
     pub(super) router: Router,
     pub(super) trusted: TrustedProxies,
     pub(super) verifier: Verifier,
+    pub(super) trusted_issuers: TrustedIssuers,
     pub(super) directory: Arc<Directory>,
     pub(super) portal: Portal,
     pub(super) access_log: bool,
@@ -39,12 +40,17 @@ pub(super) struct Service {
 }
 
 impl Snapshot {
-    /// Makes one load of the configuration ready. `hasher` checks the passwords of all loads, `sessions` keeps their
-    /// sessions, `fleet` knows the servers of all; what is made last is what it watches.
-    pub fn new(config: Config, hasher: Hasher, sessions: Sessions, fleet: &Fleet) -> Self {
+    /// Makes one load of the configuration ready, on top of what lasts longer than it. What is made last is what the
+    /// fleet watches.
+    pub fn new(config: Config, lasting: &Lasting) -> Self {
+        let Lasting { hasher, sessions, fleet, issuer_keys } = lasting;
+        let trusted_issuers =
+            config.auth.trusted_issuers(|settings, url| issuer_keys.keys(&settings.issuer, url, &settings.algorithms));
         let directory = Arc::new(config.directory);
         let own = config.auth.own_paths();
         let token = config.auth.token;
+        let keys = token.keys();
+        let jwks = keys.to_jwks().to_string().into();
         let verifier = VerifierSettings {
             issuer: token.issuer.clone(),
             audience: token.audience.clone(),
@@ -57,9 +63,10 @@ impl Snapshot {
             access_ttl: token.access_ttl,
             roles_claim: token.roles_claim,
         };
-        let issuer = Issuer::new(token.key.clone(), issuer);
+        let issuer = Issuer::new(token.key, issuer);
         let portal = PortalSettings {
             own,
+            jwks,
             attempts: config.auth.attempts,
             refresh_ttl: token.refresh_ttl,
             longest_token: token.max_lifetime + token.leeway,
@@ -71,8 +78,9 @@ impl Snapshot {
             services: services.map(|(service, roster)| Service::new(service, roster, body_timeout)).collect(),
             router: config.router,
             trusted: TrustedProxies::new(config.server.trusted_proxies.clone()),
-            verifier: Verifier::new(token.key, verifier),
-            portal: Portal::new(portal, Arc::clone(&directory), issuer, hasher, sessions),
+            portal: Portal::new(portal, Arc::clone(&directory), issuer, hasher.clone(), sessions.clone()),
+            verifier: Verifier::new(keys, verifier),
+            trusted_issuers,
             directory,
             access_log: config.log.access,
             server: config.server,

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use http::HeaderValue;
 use tokio::sync::watch;
 
+use super::identify::Remembered;
 use super::snapshot::{Service, Shared, Snapshot};
 use crate::ambient::{self, Ticker};
 use crate::session::{RevocationView, Revocations};
@@ -59,7 +60,7 @@ pub(super) struct Pinned {
     pub(super) unrouted: ServiceMetrics,
     pub(super) portal: ServiceMetrics,
     /// Goes with the snapshot: a reload forgets every token.
-    pub(super) tokens: RefCell<TokenCache>,
+    pub(super) tokens: RefCell<TokenCache<Remembered>>,
 }
 
 /// What a worker keeps for one service.

@@ -2,7 +2,7 @@
 
 use http::Method;
 
-use crate::wire::OwnPaths;
+use crate::wire::{JWKS_PATH, OwnPaths};
 
 /// One of the gateway's own endpoints.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,6 +17,8 @@ pub enum Endpoint {
     Logout,
     /// `{prefix}/me`: who the caller is.
     Me,
+    /// `/.well-known/jwks.json`: the public keys that tokens are verified with.
+    Keys,
     /// Anything else under the prefix. It is answered with 404 and never forwarded.
     Unknown,
 }
@@ -26,7 +28,7 @@ impl Endpoint {
     pub fn is_login(self) -> bool {
         match self {
             Self::Login | Self::Token => true,
-            Self::Refresh | Self::Logout | Self::Me | Self::Unknown => false,
+            Self::Refresh | Self::Logout | Self::Me | Self::Keys | Self::Unknown => false,
         }
     }
 
@@ -34,7 +36,7 @@ impl Endpoint {
     pub(super) fn takes(self, method: &Method) -> bool {
         match self {
             Self::Login | Self::Token | Self::Refresh | Self::Logout => method == Method::POST,
-            Self::Me => method == Method::GET || method == Method::HEAD,
+            Self::Me | Self::Keys => method == Method::GET || method == Method::HEAD,
             Self::Unknown => true,
         }
     }
@@ -43,7 +45,7 @@ impl Endpoint {
     pub(super) fn allow(self) -> &'static str {
         match self {
             Self::Login | Self::Token | Self::Refresh | Self::Logout => "POST",
-            Self::Me => "GET, HEAD",
+            Self::Me | Self::Keys => "GET, HEAD",
             Self::Unknown => "",
         }
     }
@@ -53,6 +55,9 @@ impl Endpoint {
 pub(super) fn find(own: &OwnPaths, method: &Method, path: &str) -> Endpoint {
     if own.is_token_path(method, path) {
         return Endpoint::Login;
+    }
+    if path == JWKS_PATH {
+        return Endpoint::Keys;
     }
     match path.strip_prefix(&own.prefix) {
         Some("/login") => Endpoint::Login,
@@ -86,6 +91,9 @@ mod tests {
             (Method::POST, "/auth/Login", Endpoint::Unknown),
             (Method::GET, "/auth/me/x", Endpoint::Unknown),
             (Method::GET, "/auth/mex", Endpoint::Unknown),
+            (Method::GET, "/.well-known/jwks.json", Endpoint::Keys),
+            (Method::POST, "/.well-known/jwks.json", Endpoint::Keys),
+            (Method::GET, "/.well-known/jwks.json/", Endpoint::Unknown),
             (Method::POST, "/token", Endpoint::Login),
             (Method::POST, "/api/v1/login", Endpoint::Login),
         ];

@@ -30,6 +30,7 @@ impl Portal {
         match (caller, &shown) {
             (PortalCaller::Anonymous, None) => return wire::not_authenticated().into(),
             (PortalCaller::Rejected(why), None) => return wire::invalid_token(why).into(),
+            (PortalCaller::Known { session: None, .. }, None) => return no_session().into(),
             (PortalCaller::Known { .. }, _) | (_, Some(_)) => {}
         }
         let ended = self.end_sessions(caller, shown.as_deref(), now).await;
@@ -42,7 +43,7 @@ impl Portal {
 
     async fn end_sessions(&self, caller: &PortalCaller, shown: Option<&String>, now: u64) -> Result<(), Away> {
         let times = self.times(now);
-        if let PortalCaller::Known { session, .. } = caller {
+        if let PortalCaller::Known { session: Some(session), .. } = caller {
             self.sessions.end(*session, times).await?;
         }
         match shown.and_then(|shown| RefreshToken::parse(shown)) {
@@ -64,6 +65,11 @@ where
         None if bytes.is_empty() && !head.headers.contains_key(CONTENT_TYPE) => Ok(None),
         None => Err(Rejection::ContentType),
     }
+}
+
+/// To say that it is logged out would be a lie: an API key ends in the user list, a token with its issuer.
+fn no_session() -> Response<Bytes> {
+    wire::problem(StatusCode::BAD_REQUEST, "The credential belongs to no session of this gateway")
 }
 
 fn no_content() -> Response<Bytes> {

@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 
 use crate::access::{Claim, ClaimValue, Identity};
 use crate::token::SessionId;
+use crate::users::NEVER;
 use crate::wire;
 
 /// Who sent a request to the portal, as the identify step found out.
@@ -24,8 +25,8 @@ pub enum PortalCaller {
         identity: Arc<Identity>,
         /// Until when it holds, in seconds since 1970.
         expires_at: u64,
-        /// The session it belongs to.
-        session: SessionId,
+        /// The session it belongs to; `None`: to none of ours, as an API key or a token of another issuer.
+        session: Option<SessionId>,
     },
 }
 
@@ -38,7 +39,8 @@ struct Me<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     email: Option<&'a str>,
     claims: Map<String, Value>,
-    exp: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    exp: Option<u64>,
 }
 
 pub(super) fn answer(caller: &PortalCaller) -> Response<Bytes> {
@@ -58,7 +60,7 @@ fn describe(identity: &Identity, expires_at: u64) -> Me<'_> {
         name: identity.name.as_deref(),
         email: identity.email.as_deref(),
         claims: identity.claims.iter().map(|claim| (claim.name.to_string(), value_of(claim))).collect(),
-        exp: expires_at,
+        exp: Some(expires_at).filter(|end| *end < NEVER),
     }
 }
 

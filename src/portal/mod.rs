@@ -1,4 +1,5 @@
-//! The gateway's own endpoints: logging in and out, asking for tokens, asking who one is.
+//! The gateway's own endpoints: logging in and out, asking for tokens, asking who one is, and with which keys tokens are
+//! verified.
 //!
 //! `endpoint` says which requests are the gateway's, `body` and `fields` read what was sent, `login`, `refresh`,
 //! `logout` and `me` answer, and `rejection` is the one table from what went wrong to status and text.
@@ -7,6 +8,7 @@ mod body;
 mod endpoint;
 mod fields;
 mod form;
+mod keys;
 mod login;
 mod logout;
 mod me;
@@ -39,6 +41,8 @@ use crate::wire::{self, OwnPaths};
 pub struct PortalSettings {
     /// Which requests are the gateway's own.
     pub own: OwnPaths,
+    /// The JSON Web Key Set with the public keys. Default: an empty set.
+    pub jwks: Bytes,
     /// How many failed logins are too many.
     pub attempts: AttemptLimits,
     /// How long a refresh token is good, in whole seconds; default 7 d.
@@ -73,6 +77,7 @@ impl Default for PortalSettings {
     fn default() -> Self {
         Self {
             own: OwnPaths::default(),
+            jwks: Bytes::from_static(br#"{"keys":[]}"#),
             attempts: AttemptLimits::default(),
             refresh_ttl: Duration::from_secs(7 * 24 * 3600),
             longest_token: Duration::from_secs(24 * 3600 + 30),
@@ -132,9 +137,12 @@ impl Portal {
             Some(Endpoint::Refresh) => self.grant(Dialect::Refresh, head, body, client, now).await,
             Some(Endpoint::Logout) => self.log_out(head, body, caller, now).await,
             Some(Endpoint::Me) => me::answer(caller).into(),
+            Some(Endpoint::Keys) => keys::answer(&self.settings.jwks).into(),
             Some(Endpoint::Unknown) => wire::problem(StatusCode::NOT_FOUND, "No such endpoint").into(),
         };
-        wire::forbid_storing(reply.response.headers_mut());
+        if endpoint != Endpoint::Keys {
+            wire::forbid_storing(reply.response.headers_mut());
+        }
         if head.method == Method::HEAD {
             drop_body(&mut reply.response);
         }

@@ -48,6 +48,7 @@ fn alice() -> Identity {
             Claim { name: "tenant".into(), values: vec![ClaimValue::Text("acme".into())] },
             Claim { name: "levels".into(), values: vec![ClaimValue::Integer(1), ClaimValue::Boolean(true)] },
         ],
+        subjects: crate::access::Subjects::Users,
     }
 }
 
@@ -60,6 +61,7 @@ fn user(identity: Identity, claims: Value) -> User {
         disabled: false,
         tokens_valid_after: None,
         claims: claims.as_object().unwrap().clone(),
+        api_keys: Vec::new(),
     }
 }
 
@@ -181,7 +183,7 @@ fn a_token_is_not_to_be_stored() {
     assert!(
         transcript.starts_with(concat!(
             "200 OK\ncache-control: no-store\ncontent-type: application/json\npragma: no-cache\n\n",
-            r#"{"access_token":"eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9."#
+            r#"{"access_token":"eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCIsImtpZCI6"#
         )),
         "{transcript}"
     );

@@ -35,10 +35,10 @@ pub struct SideService<'a> {
 }
 
 /// The gateway's own endpoints, which come before every rule.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct OwnPaths<'a> {
-    /// `auth.path`.
-    pub prefix: &'a str,
+    /// `auth.path`, and whatever else is the gateway's with all that lies under it.
+    pub prefixes: Vec<&'a str>,
     /// `auth.token_paths`: these exact paths, for `POST` only.
     pub token_paths: &'a [String],
 }
@@ -72,8 +72,14 @@ pub enum Landing {
 }
 
 impl OwnPaths<'_> {
+    /// All of them.
+    pub(super) fn all(&self) -> impl Iterator<Item = &str> {
+        self.token_paths.iter().map(String::as_str).chain(self.prefixes.iter().copied())
+    }
+
     pub(super) fn hold_path(&self, path: &str) -> bool {
-        path.strip_prefix(self.prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        let under = |prefix: &&str| path.strip_prefix(*prefix);
+        self.prefixes.iter().filter_map(under).any(|rest| rest.is_empty() || rest.starts_with('/'))
     }
 
     fn hold_request(&self, method: &Method, path: &str) -> bool {

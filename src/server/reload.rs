@@ -10,12 +10,10 @@ use super::tls::Tls;
 use super::watch::{Coverage, Watch};
 use crate::ambient;
 use crate::config::{self, Config, LoadRequest, Loaded, Problem, Problems, Severity};
-use crate::gateway::{Shared, Snapshot};
-use crate::session::{Sessions, StateSettings};
+use crate::gateway::{Lasting, Shared, Snapshot};
+use crate::session::StateSettings;
 use crate::telemetry::events::Events;
 use crate::telemetry::metrics::{Metrics, ReloadOutcome};
-use crate::upstream::Fleet;
-use crate::users::Hasher;
 
 /// How long the files must be left alone before they are read: editors and deployments write in several steps.
 const QUIET: Duration = Duration::from_millis(200);
@@ -38,9 +36,7 @@ pub(super) struct Target {
     pub(super) shared: Arc<Shared>,
     /// `None` where clients are served in the clear.
     pub(super) tls: Option<Arc<Tls>>,
-    pub(super) hasher: Hasher,
-    pub(super) sessions: Sessions,
-    pub(super) fleet: Arc<Fleet>,
+    pub(super) lasting: Lasting,
     pub(super) metrics: Arc<Metrics>,
     pub(super) events: Option<Events>,
 }
@@ -212,8 +208,7 @@ impl Reloader {
             tls.replace(settings);
         }
         let (services, users) = (loaded.config.services.len(), loaded.config.directory.users().count());
-        let Target { hasher, sessions, fleet, .. } = &self.target;
-        let snapshot = Snapshot::new(loaded.config, hasher.clone(), sessions.clone(), fleet);
+        let snapshot = Snapshot::new(loaded.config, &self.target.lasting);
         self.target.shared.replace(snapshot);
         self.present.digest = loaded.digest;
         self.present.files.clone_from(&loaded.files);

@@ -1,6 +1,6 @@
 //! The whole process: threads are started, signals obeyed, and everything ended in order.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,7 +8,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 use std::{fmt, io};
 
-use tokio::runtime::Builder;
+use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::time::{sleep, timeout};
@@ -22,8 +22,9 @@ use super::tls::Tls;
 use super::worker::{self, End};
 use crate::admin::{self, AdminState, Check, Readiness};
 use crate::ambient::{self, Ticker};
-use crate::config::{LoadRequest, Loaded};
-use crate::gateway::{Shared, Snapshot, Worker, WorkerParts};
+use crate::config::{Config, LoadRequest, Loaded};
+use crate::gateway::{Lasting, Shared, Snapshot, Worker, WorkerParts};
+use crate::jwks::KeySources;
 use crate::session::{Sessions, StateError};
 use crate::telemetry::access_log::AccessLog;
 use crate::telemetry::events::Events;
@@ -86,30 +87,23 @@ pub fn run(settings: Settings, ready: impl FnOnce(&Bound)) -> Result<(), RunErro
     let mut signals = runtime.block_on(async { Signals::listen() })?;
     files::raise_limit();
     report(&loaded.warnings);
-    let metrics = Metrics::new();
-    metrics.configuration_loaded(ambient::unix_seconds());
-    metrics.show_dropped(access_log.dropped());
+    let metrics = counting(&access_log);
     let listeners = bind_all(&loaded.config.server.listen, loaded.config.server.workers)?;
     let admin = loaded.config.admin.map(bind_alone).transpose()?;
     let bound =
         Bound { clients: listeners.endpoints, admin: admin.as_ref().and_then(|listener| listener.local_addr().ok()) };
-    let hasher = Hasher::start(hasher_settings(request.cores))?;
-    let sessions = Sessions::start(&loaded.config.state, Arc::clone(&metrics), ambient::hash_state())?;
-    if let Wait::Ended = runtime.block_on(wait_for_state(&sessions, &mut signals))? {
+    let lasting = lasting(&loaded.config, request.cores, &runtime, &metrics)?;
+    if let Wait::Ended = runtime.block_on(wait_for_state(&lasting.sessions, &mut signals))? {
         return Ok(());
     }
     let fixed = Fixed::of(&loaded.config);
     let tls = loaded.config.server.tls.as_ref().map(|tls| Arc::new(Tls::new(tls)));
-    let fleet = Fleet::new();
-    metrics.show_servers(levels(&fleet));
-    let snapshot = Snapshot::new(loaded.config, hasher.clone(), sessions.clone(), &fleet);
-    let shared = Arc::new(Shared::new(snapshot));
+    metrics.show_servers(levels(&lasting.fleet));
+    let shared = Arc::new(Shared::new(Snapshot::new(loaded.config, &lasting)));
     let target = Target {
         shared: Arc::clone(&shared),
         tls: tls.clone(),
-        hasher,
-        sessions: sessions.clone(),
-        fleet: Arc::clone(&fleet),
+        lasting: lasting.clone(),
         metrics: Arc::clone(&metrics),
         events,
     };
@@ -119,7 +113,7 @@ pub fn run(settings: Settings, ready: impl FnOnce(&Bound)) -> Result<(), RunErro
     let team = Team {
         shared: &shared,
         tls: tls.as_ref(),
-        sessions: &sessions,
+        sessions: &lasting.sessions,
         metrics: &metrics,
         access_log: &access_log,
         end: &end,
@@ -128,12 +122,7 @@ pub fn run(settings: Settings, ready: impl FnOnce(&Bound)) -> Result<(), RunErro
 
     let outcome = runtime.block_on(async {
         let draining = Arc::new(AtomicBool::new(false));
-        tokio::spawn(Arc::clone(&fleet).watch());
-        if let Some(listener) = admin {
-            let readiness = readiness(&draining, &sessions);
-            let state = AdminState { metrics, readiness, servers: levels(&fleet).into() };
-            tokio::spawn(admin::serve(listener, state, CancellationToken::new()));
-        }
+        accompany(admin, metrics, &lasting, &draining);
         tracing::info!(clients = ?bound.clients, admin = ?bound.admin, "listening");
         ready(&bound);
         let start_drain = || {
@@ -151,6 +140,32 @@ pub fn run(settings: Settings, ready: impl FnOnce(&Bound)) -> Result<(), RunErro
     match outcome {
         Outcome::Drained | Outcome::CutOff => Ok(()),
         Outcome::WorkerEnded => Err(RunError::WorkerEnded),
+    }
+}
+
+fn counting(access_log: &AccessLog) -> Arc<Metrics> {
+    let metrics = Metrics::new();
+    metrics.configuration_loaded(ambient::unix_seconds());
+    metrics.show_dropped(access_log.dropped());
+    metrics
+}
+
+fn lasting(config: &Config, cores: usize, runtime: &Runtime, metrics: &Arc<Metrics>) -> Result<Lasting, RunError> {
+    Ok(Lasting {
+        hasher: Hasher::start(hasher_settings(cores))?,
+        sessions: Sessions::start(&config.state, Arc::clone(metrics), ambient::hash_state())?,
+        fleet: Fleet::new(),
+        issuer_keys: KeySources::new(runtime.handle().clone(), Arc::clone(metrics)).into(),
+    })
+}
+
+/// Starts what the main thread does beside the workers: it looks after the upstreams, and answers operators.
+fn accompany(admin: Option<TcpListener>, metrics: Arc<Metrics>, lasting: &Lasting, draining: &Arc<AtomicBool>) {
+    tokio::spawn(Arc::clone(&lasting.fleet).watch());
+    if let Some(listener) = admin {
+        let readiness = readiness(draining, &lasting.sessions);
+        let state = AdminState { metrics, readiness, servers: levels(&lasting.fleet).into() };
+        tokio::spawn(admin::serve(listener, state, CancellationToken::new()));
     }
 }
 

@@ -4,29 +4,28 @@ use std::fmt;
 
 use ahash::RandomState;
 
-use super::verifier::VerifiedClaims;
-
 /// How many tokens share a place before one has to go.
 const WAYS: usize = 4;
 
 /// A bounded memory of tokens whose signature and claims held, for one worker. Only tokens that held are in it, so a
 /// flood of bad ones changes nothing; it belongs to one load of the configuration and goes with it.
 ///
-/// What changes with time is not remembered: the caller checks [`VerifiedClaims::expires_at`] and the user again.
-pub struct TokenCache {
+/// `T` is what a token said. What changes with time is not remembered: the caller checks the end of the token and its
+/// user again.
+pub struct TokenCache<T> {
     hasher: RandomState,
-    sets: Box<[[Option<Entry>; WAYS]]>,
+    sets: Box<[[Option<Entry<T>>; WAYS]]>,
     /// Which way of a full set goes next.
     turn: usize,
 }
 
-struct Entry {
+struct Entry<T> {
     hash: u64,
     token: Box<str>,
-    claims: VerifiedClaims,
+    claims: T,
 }
 
-impl TokenCache {
+impl<T> TokenCache<T> {
     /// Room for about `tokens` tokens. The hasher's seed is random: nobody can aim at a place.
     pub fn new(tokens: usize, hasher: RandomState) -> Self {
         let sets = tokens.div_ceil(WAYS).next_power_of_two();
@@ -35,7 +34,7 @@ impl TokenCache {
     }
 
     /// What this very token said when it was verified.
-    pub fn find(&self, token: &str) -> Option<&VerifiedClaims> {
+    pub fn find(&self, token: &str) -> Option<&T> {
         let hash = self.hasher.hash_one(token);
         let entries = self.sets[self.place(hash)].iter().flatten();
         // the seeded hash is compared first, so that the time taken says nothing about the tokens of others
@@ -43,7 +42,7 @@ impl TokenCache {
     }
 
     /// Remembers a token that held, in place of another where its place is full.
-    pub fn keep(&mut self, token: &str, claims: VerifiedClaims) {
+    pub fn keep(&mut self, token: &str, claims: T) {
         let hash = self.hasher.hash_one(token);
         let place = self.place(hash);
         let set = &mut self.sets[place];
@@ -61,7 +60,7 @@ impl TokenCache {
     }
 }
 
-impl fmt::Debug for TokenCache {
+impl<T> fmt::Debug for TokenCache<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TokenCache").finish_non_exhaustive()
     }
@@ -70,7 +69,7 @@ impl fmt::Debug for TokenCache {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::token::SessionId;
+    use crate::token::{SessionId, VerifiedClaims};
 
     fn claims(subject: &str) -> VerifiedClaims {
         VerifiedClaims {

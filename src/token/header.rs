@@ -15,7 +15,7 @@ pub(super) struct Header<'de> {
     kind: Option<Text<'de>>,
     critical: Option<IgnoredAny>,
     unencoded: Option<IgnoredAny>,
-    key_id: Option<IgnoredAny>,
+    key_id: Option<Text<'de>>,
 }
 
 impl<'de> Header<'de> {
@@ -28,26 +28,33 @@ impl<'de> Header<'de> {
         serde_json::from_str(json).map_err(|_| Refusal::Header)
     }
 
-    /// Whether it asks for exactly what the key and this gateway do.
+    /// Whether it asks for nothing that this gateway does not do. Which key is meant is the key set's affair.
     ///
     /// # Errors
     /// The first member that asks for something else.
-    pub(super) fn check(&self, algorithm: &str) -> Result<(), Refusal> {
+    pub(super) fn check(&self) -> Result<(), Refusal> {
         // No extension is understood, so every list of critical ones names one that is not (RFC 7515, section
         // 4.1.11). `b64` is one of them (RFC 7797), and means nothing good without `crit` either.
         if self.critical.is_some() || self.unencoded.is_some() {
             return Err(Refusal::Critical);
         }
-        if self.algorithm.as_ref().ok_or(Refusal::Header)?.0 != algorithm {
-            return Err(Refusal::Algorithm);
+        if self.algorithm.is_none() {
+            return Err(Refusal::Header);
         }
         if self.kind.as_ref().is_some_and(|kind| !is_access_token(&kind.0)) {
             return Err(Refusal::Type);
         }
-        if self.key_id.is_some() {
-            return Err(Refusal::KeyId);
-        }
         Ok(())
+    }
+
+    /// `alg`; empty where it is missing, which names no algorithm.
+    pub(super) fn algorithm(&self) -> &str {
+        self.algorithm.as_ref().map_or("", |text| &text.0)
+    }
+
+    /// `kid`, where there is one.
+    pub(super) fn key_id(&self) -> Option<&str> {
+        self.key_id.as_ref().map(|text| &*text.0)
     }
 }
 

@@ -7,9 +7,9 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value};
 
+use super::compact::MAX_TOKEN_BYTES;
 use super::key::Key;
 use super::session_id::SessionId;
-use super::verifier::MAX_TOKEN_BYTES;
 
 /// What every new token says.
 #[derive(Clone, Debug)]
@@ -77,13 +77,13 @@ impl Issuer {
     /// # Errors
     /// [`IssueError::TooLarge`] for a token that no verifier would take.
     pub fn issue(&self, holder: &Holder<'_>, id: [u8; 16], now: u64) -> Result<IssuedToken, IssueError> {
-        let header = format!(r#"{{"alg":"{}","typ":"JWT"}}"#, self.key.algorithm_name());
+        let kid = Value::from(self.key.id());
+        let header = format!(r#"{{"alg":"{}","typ":"JWT","kid":{kid}}}"#, self.key.algorithm());
         let claims = Value::Object(self.claims(holder, id, now)).to_string();
         let mut token = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(claims));
-        let signature = jsonwebtoken::crypto::sign(token.as_bytes(), self.key.encoding(), self.key.algorithm())
-            .map_err(|_| IssueError::Signing)?;
+        let signature = self.key.sign(token.as_bytes()).ok_or(IssueError::Signing)?;
         token.push('.');
-        token.push_str(&signature);
+        URL_SAFE_NO_PAD.encode_string(signature, &mut token);
         if token.len() > MAX_TOKEN_BYTES {
             return Err(IssueError::TooLarge(token.len()));
         }
@@ -175,7 +175,9 @@ mod tests {
             session: Some(SessionId::from_bytes([0; 16])),
         };
         let issued = issuer("roles").issue(&holder, [0; 16], NOW).unwrap();
-        assert!(issued.token.starts_with("eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9."), r#"{{"alg":"HS256","typ":"JWT"}}"#);
+        let header = URL_SAFE_NO_PAD.decode(issued.token.split('.').next().unwrap()).unwrap();
+        let header: Value = serde_json::from_slice(&header).unwrap();
+        assert_eq!(header, json!({"alg": "HS256", "typ": "JWT", "kid": key().id()}));
         assert_eq!(issued.expires_in, 1800);
         let expected = json!({
             "iss": "gatelatch", "sub": "alice@example.com", "aud": "jobs", "iat": NOW, "nbf": NOW, "exp": NOW + 1800,

@@ -1,25 +1,37 @@
-//! Tokens: keys, issuing and verifying. Time and chance are always arguments.
+//! Tokens: keys, issuing and verifying. Time is always an argument, and so is chance, but for the randomness inside a
+//! signature.
 
+mod algorithm;
 mod cache;
 mod claims;
+mod compact;
+mod dates;
+mod foreign;
+mod generate;
 mod header;
+mod inspect;
 mod issuer;
 mod json;
+mod jwks;
 mod key;
+mod key_set;
 mod refusal;
+mod remote_keys;
 mod session_id;
 mod verifier;
 
+pub use algorithm::Algorithm;
 pub use cache::TokenCache;
 pub use claims::{is_valid_subject, is_visible};
+pub use compact::MAX_TOKEN_BYTES;
+pub use foreign::{ForeignToken, IssuerKeys, TrustSettings, TrustedIssuer, TrustedIssuers};
+pub use generate::generate;
+pub use inspect::Inspection;
 pub use issuer::{Holder, IssueError, IssuedToken, Issuer, IssuerSettings};
-pub use key::{HS256_BYTES, Key, KeyError};
+pub use jwks::JwksError;
+pub use key::{Key, KeyError, SECRET_BYTES, VerifyingKey};
+pub use key_set::KeySet;
 pub use refusal::Refusal;
+pub use remote_keys::RemoteKeys;
 pub use session_id::SessionId;
-pub use verifier::{MAX_TOKEN_BYTES, VerifiedClaims, Verifier, VerifierSettings};
-
-/// Chooses the cryptography behind every signature. Called once at start; calling it again changes nothing.
-pub fn install_crypto() {
-    // An error says that a provider is in place already, and this is the only one that is compiled in.
-    let _ = jsonwebtoken::crypto::aws_lc::DEFAULT_PROVIDER.install_default();
-}
+pub use verifier::{VerifiedClaims, Verifier, VerifierSettings};

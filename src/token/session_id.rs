@@ -26,9 +26,10 @@ impl SessionId {
         Self::parse(sid).unwrap_or_else(|| Self::hashed(b"sid", sid))
     }
 
-    /// A token without a `sid` is a session of its own, so that it can be logged out as well.
-    pub(super) fn of_token(token: &str) -> Self {
-        Self::hashed(b"token", token)
+    /// A token without a `sid` is a session of its own, so that it can be logged out as well. `signed` is what its
+    /// signature is about.
+    pub(super) fn of_token(signed: &str) -> Self {
+        Self::hashed(b"token", signed)
     }
 
     /// Reads what `Display` writes: 22 characters of base64url (RFC 4648, section 5).

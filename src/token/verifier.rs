@@ -2,17 +2,13 @@
 
 use std::time::Duration;
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-
 use super::claims::{Claims, is_valid_subject};
+use super::compact::{Compact, decode};
+use super::dates::Dates;
 use super::header::Header;
-use super::key::Key;
+use super::key_set::KeySet;
 use super::refusal::Refusal;
 use super::session_id::SessionId;
-
-/// The most bytes of a token, counted before anything is decoded: 8 KiB.
-pub const MAX_TOKEN_BYTES: usize = 8 * 1024;
 
 /// What a token must say to be accepted.
 #[derive(Clone, Debug)]
@@ -27,10 +23,10 @@ pub struct VerifierSettings {
     pub max_lifetime: Duration,
 }
 
-/// Verifies tokens that one key has signed.
+/// Verifies tokens that one of the gateway's own keys has signed.
 #[derive(Clone, Debug)]
 pub struct Verifier {
-    key: Key,
+    keys: KeySet,
     settings: VerifierSettings,
 }
 
@@ -48,9 +44,14 @@ pub struct VerifiedClaims {
 }
 
 impl Verifier {
-    /// A verifier for tokens of this key.
-    pub fn new(key: Key, settings: VerifierSettings) -> Self {
-        Self { key, settings }
+    /// A verifier for tokens of these keys, or of this one.
+    pub fn new(keys: impl Into<KeySet>, settings: VerifierSettings) -> Self {
+        Self { keys: keys.into(), settings }
+    }
+
+    /// The keys.
+    pub fn keys(&self) -> &KeySet {
+        &self.keys
     }
 
     /// Checks a token in compact form (RFC 7515, section 7.1) against `now`, in seconds since 1970.
@@ -58,17 +59,12 @@ impl Verifier {
     /// # Errors
     /// The first thing that is wrong. Claims are looked at only when the signature holds.
     pub fn verify(&self, token: &str, now: u64) -> Result<VerifiedClaims, Refusal> {
-        if token.len() > MAX_TOKEN_BYTES {
-            return Err(Refusal::TooLarge);
-        }
-        let (signed, signature) = token.rsplit_once('.').ok_or(Refusal::Malformed)?;
-        let (header, payload) = signed.split_once('.').ok_or(Refusal::Malformed)?;
-        if payload.contains('.') {
-            return Err(Refusal::Malformed);
-        }
-        Header::parse(&decode(header)?)?.check(self.key.algorithm_name())?;
-        self.check_signature(signed, signature)?;
-        self.check_claims(token, &decode(payload)?, now)
+        let compact = Compact::split(token)?;
+        let header = decode(compact.header)?;
+        let header = Header::parse(&header)?;
+        header.check()?;
+        self.keys.verify(&header, &compact)?;
+        self.check_claims(&compact, &decode(compact.payload)?, now)
     }
 
     /// Whether claims that held once still do, as far as that is a matter of time.
@@ -76,73 +72,44 @@ impl Verifier {
         now < claims.expires_at.saturating_add(self.settings.leeway.as_secs())
     }
 
-    fn check_signature(&self, signed: &str, signature: &str) -> Result<(), Refusal> {
-        let algorithm = self.key.algorithm();
-        match jsonwebtoken::crypto::verify(signature, signed.as_bytes(), self.key.decoding(), algorithm) {
-            Ok(true) => Ok(()),
-            Ok(false) | Err(_) => Err(Refusal::Signature),
-        }
-    }
-
-    fn check_claims(&self, token: &str, payload: &[u8], now: u64) -> Result<VerifiedClaims, Refusal> {
+    fn check_claims(&self, compact: &Compact<'_>, payload: &[u8], now: u64) -> Result<VerifiedClaims, Refusal> {
         let claims = Claims::parse(payload)?;
-        let (Some(expires_at), Some(issuer), Some(audience), Some(subject)) =
-            (claims.expires_at, claims.issuer, claims.audience, claims.subject)
-        else {
+        self.claim_checks(&claims, now).into_iter().try_for_each(|(_, verdict)| verdict)?;
+        let (Some(expires_at), Some(subject)) = (claims.expires_at, claims.subject) else {
             return Err(Refusal::Missing);
         };
-        if issuer.0 != *self.settings.issuer {
-            return Err(Refusal::Issuer);
-        }
-        if !audience.names(&self.settings.audience) {
-            return Err(Refusal::Audience);
-        }
-        if !is_valid_subject(&subject.0) {
-            return Err(Refusal::Subject);
-        }
         let issued_at = claims.issued_at.map(|date| date.0);
-        let dates = Dates { expires_at: expires_at.0, not_before: claims.not_before.map(|date| date.0), issued_at };
-        dates.check(&self.settings, now)?;
         let session = match claims.session {
             Some(sid) => SessionId::of_claim(&sid.0),
-            None => SessionId::of_token(token),
+            // without the signature: more than one of ECDSA holds for the same claims
+            None => SessionId::of_token(compact.signed),
         };
         Ok(VerifiedClaims { subject: subject.0.into(), issued_at, expires_at: expires_at.0, session })
     }
-}
 
-struct Dates {
-    expires_at: u64,
-    not_before: Option<u64>,
-    issued_at: Option<u64>,
-}
-
-impl Dates {
-    fn check(&self, settings: &VerifierSettings, now: u64) -> Result<(), Refusal> {
-        let leeway = settings.leeway.as_secs();
-        let latest = now.saturating_add(leeway);
-        // "On or after" `exp` is too late (RFC 7519, section 4.1.4).
-        if now >= self.expires_at.saturating_add(leeway) {
-            return Err(Refusal::Expired);
-        }
-        if self.not_before.is_some_and(|not_before| not_before > latest) {
-            return Err(Refusal::NotYetValid);
-        }
-        if self.issued_at.is_some_and(|issued_at| issued_at > latest || issued_at > self.expires_at) {
-            return Err(Refusal::IssuedAt);
-        }
-        let born = self.issued_at.unwrap_or(now);
-        if self.expires_at.saturating_sub(born) > settings.max_lifetime.as_secs() {
-            return Err(Refusal::Lifetime);
-        }
-        Ok(())
+    /// Every check of the claims with its name and verdict, in the order in which they count.
+    pub(super) fn claim_checks(&self, claims: &Claims<'_>, now: u64) -> [(&'static str, Result<(), Refusal>); 8] {
+        let settings = &self.settings;
+        let verdict = |holds: bool, refusal| if holds { Ok(()) } else { Err(refusal) };
+        let complete = claims.expires_at.is_some()
+            && claims.issuer.is_some()
+            && claims.audience.is_some()
+            && claims.subject.is_some();
+        let issuer = claims.issuer.as_ref().is_some_and(|issuer| issuer.0 == *settings.issuer);
+        let audience = claims.audience.as_ref().is_some_and(|audience| audience.names(&settings.audience));
+        let subject = claims.subject.as_ref().is_some_and(|subject| is_valid_subject(&subject.0));
+        let [expiry, start, age, life] = Dates::of(claims).checks(settings.leeway, settings.max_lifetime, now);
+        [
+            ("claims", verdict(complete, Refusal::Missing)),
+            ("issuer", verdict(issuer, Refusal::Issuer)),
+            ("audience", verdict(audience, Refusal::Audience)),
+            ("subject", verdict(subject, Refusal::Subject)),
+            expiry,
+            start,
+            age,
+            life,
+        ]
     }
-}
-
-/// Padding, white space, foreign characters and stray bits at the end are all refused, so that one token has one
-/// spelling.
-fn decode(part: &str) -> Result<Vec<u8>, Refusal> {
-    URL_SAFE_NO_PAD.decode(part).map_err(|_| Refusal::Malformed)
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ mod who;
 
 pub use request::{Request, RequestError};
 pub use verdict::Verdict;
-pub use who::{Subject, UnknownUser, Who};
+pub use who::{Subject, UnknownUser, Who, roles_text};
 
 use std::fmt;
 

@@ -67,7 +67,8 @@ impl Who {
     }
 }
 
-fn roles_text(roles: &[Box<str>]) -> String {
+/// Roles in words: `the roles a, b`.
+pub fn roles_text(roles: &[Box<str>]) -> String {
     match roles {
         [] => "no roles".to_owned(),
         [role] => format!("the role {role}"),
@@ -98,6 +99,7 @@ mod tests {
             disabled,
             tokens_valid_after: None,
             claims: serde_json::Map::new(),
+            api_keys: Vec::new(),
         }
     }
 

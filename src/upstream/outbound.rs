@@ -8,9 +8,7 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use http::header::{
-    AUTHORIZATION, CONNECTION, CONTENT_LENGTH, EXPECT, HOST, SEC_WEBSOCKET_KEY, TE, TRAILER, TRANSFER_ENCODING, VIA,
-};
+use http::header::{CONNECTION, CONTENT_LENGTH, EXPECT, HOST, SEC_WEBSOCKET_KEY, TE, TRAILER, TRANSFER_ENCODING, VIA};
 use http::uri::PathAndQuery;
 use http::{Extensions, HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Uri, Version};
 use http_body::Body as _;
@@ -23,7 +21,7 @@ use super::settings::Settings;
 use crate::access::{CaseRule, Mount, PathOptions, Permit, RequestPath};
 use crate::ambient::{self, Ticker};
 use crate::wire::{
-    Authorization, FieldFilter, Host, IdentitySettings, Intake, Interim, Nominated, Upgrade, UpgradeForm,
+    Authorization, Credential, FieldFilter, Host, IdentitySettings, Intake, Interim, Nominated, Upgrade, UpgradeForm,
     announce_trailers, move_fields, via,
 };
 
@@ -212,8 +210,11 @@ fn write_fields(
     let mut fields = HeaderMap::with_capacity(head.headers.len() + 10);
     // where the upstream's own is wanted, it takes this place when a server is chosen
     fields.insert(HOST, host.field().clone());
-    let used = credential.is_some() && permit.identity().is_some();
-    let drop_credential = used && how.identity.authorization == Authorization::Remove;
+    let drop_credential = credential.filter(|credential| {
+        let used = permit.identity().is_some() && how.identity.authorization == Authorization::Remove;
+        used || credential.is_api_key()
+    });
+    let drop_credential = drop_credential.as_ref().map(Credential::field_name);
     let may_have_trailers = head.version == Version::HTTP_2 || head.headers.contains_key(TRANSFER_ENCODING);
     let trailers =
         may_have_trailers.then(|| announce_trailers(&head.headers, |name| how.filter.passes_trailer(name))).flatten();
@@ -245,10 +246,8 @@ fn write_wishes(fields: &mut HeaderMap, upgrade: Option<&Upgrade>, takes_trailer
 }
 
 /// Moves the fields that pass, in their order.
-fn pass_fields(sent: HeaderMap, fields: &mut HeaderMap, filter: &FieldFilter, drop_credential: bool) {
+fn pass_fields(sent: HeaderMap, fields: &mut HeaderMap, filter: &FieldFilter, drop_credential: Option<&HeaderName>) {
     let nominated = Nominated::read(&sent);
-    let passes = |name: &HeaderName| {
-        filter.passes(name) && !(drop_credential && *name == AUTHORIZATION) && !nominated.contains(name)
-    };
+    let passes = |name: &HeaderName| filter.passes(name) && drop_credential != Some(name) && !nominated.contains(name);
     move_fields(sent, fields, passes);
 }

@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
+use super::api_key::{ApiKey, KeyDigest, KeyRefusal};
 use super::password::PasswordHash;
+use super::work::Work;
 use crate::access::Identity;
 use crate::ambient;
 
@@ -22,10 +24,12 @@ pub struct User {
     pub tokens_valid_after: Option<u64>,
     /// `claims` as written, copied into new tokens.
     pub claims: Map<String, Value>,
+    /// The keys of programs.
+    pub api_keys: Vec<ApiKey>,
 }
 
-/// The cost of the dummy hash of a list without passwords.
-const DEFAULT_COST: u32 = 12;
+/// The work of the dummy hash of a list without passwords.
+const DEFAULT_WORK: Work = Work::Bcrypt { cost: 12 };
 
 impl User {
     /// Whether a token of this user counts that was issued then: not where the user is disabled, and where
@@ -40,6 +44,8 @@ impl User {
 #[derive(Debug)]
 pub struct Directory {
     users: HashMap<Box<str>, Arc<User>, ahash::RandomState>,
+    /// Whose key it is, and which of the user's.
+    keys: HashMap<KeyDigest, (Arc<User>, usize), ahash::RandomState>,
     dummy: PasswordHash,
 }
 
@@ -48,13 +54,33 @@ impl Directory {
     pub fn new(users: impl IntoIterator<Item = User>) -> Self {
         let mut by_subject = HashMap::with_hasher(ambient::hash_state());
         by_subject.extend(users.into_iter().map(|user| (user.identity.subject.clone(), Arc::new(user))));
-        let dummy = PasswordHash::dummy(commonest_cost(by_subject.values()));
-        Self { users: by_subject, dummy }
+        let mut keys = HashMap::with_hasher(ambient::hash_state());
+        for user in by_subject.values() {
+            let own = user.api_keys.iter().enumerate();
+            keys.extend(own.map(|(index, key)| (key.digest, (Arc::clone(user), index))));
+        }
+        let dummy = PasswordHash::dummy_of(commonest_work(by_subject.values()));
+        Self { users: by_subject, keys, dummy }
     }
 
     /// The user of this name.
     pub fn find(&self, subject: &str) -> Option<&Arc<User>> {
         self.users.get(subject)
+    }
+
+    /// The API key that is sent as this text, at `now` in seconds since 1970.
+    ///
+    /// # Errors
+    /// [`KeyRefusal`] where it does not hold now.
+    pub fn find_key(&self, key: &str, now: u64) -> Result<&ApiKey, KeyRefusal> {
+        let digest = KeyDigest::of(key).ok_or(KeyRefusal::Unknown)?;
+        let (user, index) = self.keys.get(&digest).ok_or(KeyRefusal::Unknown)?;
+        let key = user.api_keys.get(*index).ok_or(KeyRefusal::Unknown)?;
+        match () {
+            () if user.disabled => Err(KeyRefusal::Disabled),
+            () if now >= key.expires_at => Err(KeyRefusal::Expired),
+            () => Ok(key),
+        }
     }
 
     /// All users, in no order.
@@ -68,13 +94,14 @@ impl Directory {
     }
 }
 
-/// Of equally common costs the highest: a slow refusal tells less than a quick one.
-fn commonest_cost<'a>(users: impl Iterator<Item = &'a Arc<User>>) -> u32 {
+/// Of equally common ones the slowest: a slow refusal tells less than a quick one.
+fn commonest_work<'a>(users: impl Iterator<Item = &'a Arc<User>>) -> Work {
     let mut counts = BTreeMap::new();
     for hash in users.filter_map(|user| user.password.as_ref()) {
-        *counts.entry(hash.cost()).or_insert(0_usize) += 1;
+        *counts.entry(hash.work()).or_insert(0_usize) += 1;
     }
-    counts.into_iter().max_by_key(|&(cost, count)| (count, cost)).map_or(DEFAULT_COST, |(cost, _)| cost)
+    let slowest = |&(work, count): &(Work, usize)| (count, work.estimate());
+    counts.into_iter().max_by_key(slowest).map_or(DEFAULT_WORK, |(work, _)| work)
 }
 
 #[cfg(test)]
@@ -88,7 +115,26 @@ mod tests {
             disabled: false,
             tokens_valid_after: None,
             claims: Map::new(),
+            api_keys: Vec::new(),
         }
+    }
+
+    #[test]
+    fn a_key_holds_for_its_user_until_its_end() {
+        let texts = [1, 2, 3].map(|byte| super::super::api_key::api_key([byte; 32]));
+        let key = |index: usize, expires_at: u64| {
+            let digest = KeyDigest::of(&texts[index]).unwrap();
+            ApiKey { name: "ci".into(), digest, identity: Arc::default(), expires_at }
+        };
+        let alice = User { api_keys: vec![key(0, 1000), key(1, 2000)], ..user(1, None) };
+        let gone = User { api_keys: vec![key(2, 2000)], disabled: true, ..user(2, None) };
+        let directory = Directory::new([alice, gone]);
+        let refusal = |key: &str, now| directory.find_key(key, now).err();
+        assert_eq!((refusal(&texts[0], 999), refusal(&texts[0], 1000)), (None, Some(KeyRefusal::Expired)));
+        assert_eq!((refusal(&texts[1], 1999), refusal(&texts[2], 1)), (None, Some(KeyRefusal::Disabled)));
+        let unknown = super::super::api_key::api_key([4; 32]);
+        assert_eq!(refusal(&unknown, 1), Some(KeyRefusal::Unknown));
+        assert_eq!(refusal("glk_", 1), Some(KeyRefusal::Unknown));
     }
 
     #[test]

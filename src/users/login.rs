@@ -74,6 +74,7 @@ mod tests {
             disabled: false,
             tokens_valid_after: None,
             claims: Map::new(),
+            api_keys: Vec::new(),
         }
     }
 

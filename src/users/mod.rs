@@ -1,11 +1,16 @@
 //! The user list: who exists, which roles they have today, and how their password is checked.
 
+mod api_key;
+mod argon;
 mod directory;
 mod hasher;
 mod login;
 mod password;
+mod work;
 
+pub use api_key::{API_KEY_PREFIX, ApiKey, KeyDigest, KeyRefusal, NEVER, api_key};
 pub use directory::{Directory, User};
 pub use hasher::{Busy, Hasher, HasherSettings};
 pub use login::{LoginFailure, authenticate};
 pub use password::{HashError, Password, PasswordHash};
+pub use work::Work;

@@ -1,8 +1,11 @@
-//! bcrypt hashes, validated when they are loaded, and the candidates that are checked against them.
+//! Password hashes, validated when they are loaded, and the candidates that are checked against them.
 
 use std::fmt;
 
 use zeroize::Zeroizing;
+
+use super::argon;
+use super::work::Work;
 
 /// The most bytes that bcrypt looks at; it ignores all that follow.
 const BCRYPT_BYTES: usize = 72;
@@ -16,11 +19,12 @@ const DUMMY: &str = "N9qo8uLOickgx2ZMRZoMye7lwnnKjdKULIb0Soe6BjJXxCPR1R3dC";
 /// What somebody typed as a password. It cannot be printed and is wiped when dropped.
 pub struct Password(Zeroizing<String>);
 
-/// A bcrypt hash in modular crypt format (`$2a$`, `$2b$` or `$2y$`), cost 4 to 15. It cannot be printed.
+/// A bcrypt hash in modular crypt format (`$2a$`, `$2b$` or `$2y$`), cost 4 to 15, or an argon2id hash in PHC format. It
+/// cannot be printed.
 #[derive(Clone, PartialEq, Eq)]
 pub struct PasswordHash {
     text: Box<str>,
-    cost: u32,
+    work: Work,
 }
 
 /// Why a text is not a hash the gateway can check; `Display` says what to write instead.
@@ -28,10 +32,14 @@ pub struct PasswordHash {
 pub enum HashError {
     /// Neither bcrypt nor anything else that is known.
     Unknown,
-    /// A known kind (`argon2id`, `sha256-crypt` …) that this version does not check.
+    /// A known kind (`argon2i`, `sha256-crypt` …) that this version does not check.
     Unsupported(&'static str),
     /// bcrypt, but damaged: wrong length or alphabet.
     Malformed,
+    /// argon2id, but damaged, or of another version than 19.
+    MalformedArgon2,
+    /// argon2id that takes more memory or time than [`Work::ARGON2_LIMITS`] says.
+    TooMuchWork,
     /// A cost outside 4 to 15.
     Cost(u32),
 }
@@ -42,6 +50,9 @@ impl PasswordHash {
     /// # Errors
     /// [`HashError`] where bcrypt would refuse it, or would take minutes.
     pub fn parse(text: &str) -> Result<Self, HashError> {
+        if text.starts_with("$argon2id$") {
+            return Ok(Self { text: text.into(), work: argon::read(text)? });
+        }
         let kind = text.get(..4).unwrap_or_default();
         if !matches!(kind, "$2a$" | "$2b$" | "$2y$") {
             return Err(kind_of(text));
@@ -51,25 +62,35 @@ impl PasswordHash {
         if !(4..=15).contains(&cost) {
             return Err(HashError::Cost(cost));
         }
-        Ok(Self { text: text.into(), cost })
+        Ok(Self { text: text.into(), work: Work::Bcrypt { cost } })
     }
 
-    /// The cost: work doubles with each step; 10 is the least that is recommended.
-    pub fn cost(&self) -> u32 {
-        self.cost
+    /// What checking a candidate costs.
+    pub fn work(&self) -> Work {
+        self.work
     }
 
     /// Stands in where there is no hash: checking it costs the same. Whether something matches it never counts.
-    pub(super) fn dummy(cost: u32) -> Self {
-        Self { text: format!("$2b${cost:02}${DUMMY}").into(), cost }
+    pub(super) fn dummy_of(work: Work) -> Self {
+        let text = match work {
+            Work::Bcrypt { cost } => format!("$2b${cost:02}${DUMMY}"),
+            Work::Argon2id { memory, passes, lanes } => argon::dummy(memory, passes, lanes),
+        };
+        Self { text: text.into(), work }
     }
 }
 
-/// Whether a candidate is the password of a hash. One bcrypt run of the hash's cost, whatever the candidate.
-///
+/// Whether a candidate is the password of a hash. One run of the hash's work, whatever the candidate.
+pub(super) fn check(candidate: &Password, hash: &PasswordHash) -> bool {
+    match hash.work {
+        Work::Bcrypt { .. } => check_bcrypt(candidate, hash),
+        Work::Argon2id { .. } => argon::check(candidate.0.as_bytes(), &hash.text),
+    }
+}
+
 /// A NUL ends a bcrypt password and what follows 72 bytes is ignored, so that candidates with either would match
 /// the hash of a shorter password; they are refused.
-pub(super) fn check(candidate: &Password, hash: &PasswordHash) -> bool {
+fn check_bcrypt(candidate: &Password, hash: &PasswordHash) -> bool {
     let bytes = candidate.0.as_bytes();
     let usable = bytes.len() <= BCRYPT_BYTES && !bytes.contains(&0);
     let tried = if usable { bytes } else { SUBSTITUTE };
@@ -97,7 +118,9 @@ impl fmt::Debug for Password {
 
 fn kind_of(text: &str) -> HashError {
     let known = [
-        ("$argon2", "argon2"),
+        ("$argon2i$", "argon2i"),
+        ("$argon2d$", "argon2d"),
+        ("{CRYPT}", "crypt"),
         ("$5$", "sha256-crypt"),
         ("$6$", "sha512-crypt"),
         ("$1$", "md5-crypt"),
@@ -123,6 +146,8 @@ impl fmt::Display for HashError {
             Self::Malformed => {
                 f.write_str("a damaged bcrypt hash: 60 characters are expected; make one with `gatelatch hash`")
             }
+            Self::MalformedArgon2 => f.write_str("a damaged argon2id hash; make a bcrypt hash with `gatelatch hash`"),
+            Self::TooMuchWork => write!(f, "an argon2id hash of too much work; {} are accepted", Work::ARGON2_LIMITS),
             Self::Cost(cost) => write!(f, "a bcrypt cost of {cost}; 4 to 15 are accepted, 12 is a good choice"),
         }
     }
@@ -132,7 +157,7 @@ impl std::error::Error for HashError {}
 
 impl fmt::Debug for PasswordHash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "PasswordHash(cost {})", self.cost)
+        write!(f, "PasswordHash({})", self.work)
     }
 }
 
@@ -146,6 +171,21 @@ mod tests {
 
     fn checks(candidate: &str, hash: &PasswordHash) -> bool {
         check(&Password::from(candidate.to_owned()), hash)
+    }
+
+    impl PasswordHash {
+        /// A bcrypt hash that matches nothing in particular.
+        pub(crate) fn dummy(cost: u32) -> Self {
+            Self::dummy_of(Work::Bcrypt { cost })
+        }
+
+        /// The cost of a bcrypt hash.
+        pub(crate) fn cost(&self) -> u32 {
+            match self.work {
+                Work::Bcrypt { cost } => cost,
+                Work::Argon2id { .. } => panic!("argon2id has no cost"),
+            }
+        }
     }
 
     #[test]
@@ -206,7 +246,7 @@ mod tests {
             ("", HashError::Unknown),
             ("secret", HashError::Unknown),
             ("$2x$10$N9qo8uLOickgx2ZMRZoMye7lwnnKjdKULIb0Soe6BjJXxCPR1R3dC", HashError::Unknown),
-            ("$argon2id$v=19$m=65536,t=3,p=4$c2FsdA$aGFzaA", HashError::Unsupported("argon2")),
+            ("$argon2i$v=19$m=65536,t=3,p=4$c2FsdHNhbHQ$aGFzaGhhc2hoYXNoaGFzaA", HashError::Unsupported("argon2i")),
             ("{SHA}qUqP5cyxm6YcTAhz05Hph5gvu9M=", HashError::Unsupported("sha1")),
             (&good[..59], HashError::Malformed),
             (&format!("{good}A"), HashError::Malformed),

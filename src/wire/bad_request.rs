@@ -31,6 +31,8 @@ pub enum BadRequest {
     MethodNotAllowed,
     /// More than one `Authorization`.
     SeveralCredentials,
+    /// A bearer token and an API key, or more than one `X-Api-Key`.
+    SeveralApiKeys,
     /// `Transfer-Encoding` other than exactly one `chunked` (RFC 9112, section 6.1).
     TransferEncoding,
     /// An `Expect` other than `100-continue` (RFC 9110, section 10.1.1).
@@ -52,6 +54,7 @@ impl BadRequest {
             | Self::Path(_)
             | Self::MethodCase
             | Self::SeveralCredentials
+            | Self::SeveralApiKeys
             | Self::TransferEncoding => StatusCode::BAD_REQUEST,
             Self::TargetTooLong => StatusCode::URI_TOO_LONG,
             Self::TooManyFields => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
@@ -75,6 +78,7 @@ impl fmt::Display for BadRequest {
             Self::MethodCase => "methods are case-sensitive",
             Self::MethodNotAllowed => "the method is not allowed",
             Self::SeveralCredentials => "the request has more than one `Authorization`",
+            Self::SeveralApiKeys => "the request has an `X-Api-Key` and another credential",
             Self::TransferEncoding => "`Transfer-Encoding` is not exactly `chunked`",
             Self::Expectation => "only `100-continue` can be expected",
         })

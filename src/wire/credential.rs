@@ -3,29 +3,66 @@
 use std::fmt;
 
 use http::header::AUTHORIZATION;
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::bad_request::BadRequest;
 
-/// A bearer token as sent. It cannot be printed.
+const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
+
+/// How the gateway's own API keys start, wherever they stand.
+const API_KEY: &str = "glk_";
+
+/// A bearer token or an API key as sent. It cannot be printed.
 #[derive(Clone)]
 pub struct Credential {
+    name: HeaderName,
     field: HeaderValue,
     start: usize,
 }
 
 impl Credential {
-    /// Reads the one `Authorization: Bearer …` (RFC 6750, section 2.1). Another scheme is the upstream's own affair: `None`.
+    /// Reads the one `Authorization: Bearer …` (RFC 6750, section 2.1) or the one `X-Api-Key: glk_…`. Another scheme,
+    /// or a key that is none of the gateway's, is the upstream's own affair: `None`.
     ///
     /// # Errors
-    /// [`BadRequest::SeveralCredentials`] where it is not clear which one counts.
+    /// [`BadRequest::SeveralCredentials`] and [`BadRequest::SeveralApiKeys`] where it is not clear which one counts.
     pub fn read(headers: &HeaderMap) -> Result<Option<Self>, BadRequest> {
+        match (Self::read_bearer(headers)?, Self::read_api_key(headers)?) {
+            (Some(_), Some(_)) => Err(BadRequest::SeveralApiKeys),
+            (bearer, api_key) => Ok(bearer.or(api_key)),
+        }
+    }
+
+    fn read_bearer(headers: &HeaderMap) -> Result<Option<Self>, BadRequest> {
         let mut fields = headers.get_all(AUTHORIZATION).iter();
         let Some(field) = fields.next() else { return Ok(None) };
         if fields.next().is_some() {
             return Err(BadRequest::SeveralCredentials);
         }
-        Ok(bearer_start(field.as_bytes()).map(|start| Self { field: field.clone(), start }))
+        let credential = |start| Self { name: AUTHORIZATION, field: field.clone(), start };
+        Ok(bearer_start(field.as_bytes()).map(credential))
+    }
+
+    fn read_api_key(headers: &HeaderMap) -> Result<Option<Self>, BadRequest> {
+        let mut fields = headers.get_all(X_API_KEY).iter();
+        let Some(first) = fields.next() else { return Ok(None) };
+        let is_ours = |field: &HeaderValue| field.as_bytes().starts_with(API_KEY.as_bytes());
+        match (is_ours(first), fields.next()) {
+            (true, None) => Ok(Some(Self { name: X_API_KEY, field: first.clone(), start: 0 })),
+            (false, None) => Ok(None),
+            (ours, Some(second)) if ours || is_ours(second) || fields.any(is_ours) => Err(BadRequest::SeveralApiKeys),
+            (_, Some(_)) => Ok(None),
+        }
+    }
+
+    /// The field it stands in.
+    pub fn field_name(&self) -> &HeaderName {
+        &self.name
+    }
+
+    /// Whether it is one of the gateway's API keys, good or bad. Nobody else has a use for one.
+    pub fn is_api_key(&self) -> bool {
+        self.token().starts_with(API_KEY)
     }
 
     /// The token; empty where it is not even text.
@@ -72,6 +109,31 @@ mod tests {
         assert_eq!(read(&["Basic YWxpY2U6"]), Ok(None));
         assert_eq!(read(&["Bearer a", "Bearer a"]), Err(BadRequest::SeveralCredentials));
         assert_eq!(read(&["Basic a", "Bearer a"]), Err(BadRequest::SeveralCredentials));
+    }
+
+    #[test]
+    fn an_api_key_stands_in_a_field_of_its_own_or_where_a_token_does() {
+        let read = |fields: &[(&'static str, &str)]| {
+            let mut headers = HeaderMap::new();
+            for (name, value) in fields {
+                headers.append(*name, HeaderValue::from_str(value).unwrap());
+            }
+            let found = Credential::read(&headers)?;
+            Ok(found.map(|one| (one.field_name().to_string(), one.token().to_owned(), one.is_api_key())))
+        };
+        let found = |name: &str, token: &str, key| Ok(Some((name.to_owned(), token.to_owned(), key)));
+        let (key, bearer) = ("x-api-key", "authorization");
+        let several = Err(BadRequest::SeveralApiKeys);
+        assert_eq!(read(&[(key, "glk_a")]), found(key, "glk_a", true));
+        assert_eq!(read(&[(bearer, "bearer glk_a")]), found(bearer, "glk_a", true));
+        assert_eq!(read(&[(bearer, "Basic x"), (key, "glk_a")]), found(key, "glk_a", true));
+        assert_eq!(read(&[(bearer, "Bearer a"), (key, "other")]), found(bearer, "a", false));
+        assert_eq!(read(&[(key, "other")]), Ok(None));
+        assert_eq!(read(&[(key, "other"), (key, "another")]), Ok(None));
+        assert_eq!(read(&[(bearer, "Bearer a"), (key, "glk_a")]), several);
+        assert_eq!(read(&[(key, "glk_a"), (key, "glk_a")]), several);
+        assert_eq!(read(&[(key, "glk_a"), (key, "other")]), several);
+        assert_eq!(read(&[(key, "other"), (key, "x"), (key, "glk_a")]), several);
     }
 
     #[test]

@@ -7,7 +7,10 @@ use super::host::Host;
 use super::intake::Target;
 use crate::access::{PathError, PathOptions, RequestPath, Router};
 
-/// Which requests are the gateway's own.
+/// Where the public keys are shown; the gateway's own at the root of every host (RFC 8615).
+pub const JWKS_PATH: &str = "/.well-known/jwks.json";
+
+/// Which requests are the gateway's own: those of the public keys, and these.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OwnPaths {
     /// Everything at and under this path is the gateway's; without a trailing slash. Default `/auth`.
@@ -43,8 +46,13 @@ impl Default for OwnPaths {
 impl OwnPaths {
     /// Whether the gateway itself answers. Names compare byte for byte; other methods at a token path are the services'.
     pub fn holds(&self, method: &Method, path: &str) -> bool {
-        let under = path.strip_prefix(&self.prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
-        under || self.is_token_path(method, path)
+        let under = |prefix| path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+        self.prefixes().into_iter().any(under) || self.is_token_path(method, path)
+    }
+
+    /// Everything at and under these paths is the gateway's, whatever the method.
+    pub fn prefixes(&self) -> [&str; 2] {
+        [&self.prefix, JWKS_PATH]
     }
 
     /// Whether this is a request to one of the token paths.
@@ -128,6 +136,10 @@ mod tests {
             (Method::OPTIONS, "/token", false),
             (Method::POST, "/token/", false),
             (Method::POST, "/tokens", false),
+            (Method::GET, "/.well-known/jwks.json", true),
+            (Method::PUT, "/.well-known/jwks.json/x", true),
+            (Method::GET, "/.well-known/jwks.jsonx", false),
+            (Method::GET, "/.well-known/other", false),
         ] {
             assert_eq!(own.holds(&method, path), expected, "{method} {path}");
         }

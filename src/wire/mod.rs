@@ -20,7 +20,7 @@ mod upgrade;
 pub use bad_request::BadRequest;
 pub use cors::{Answered, Cors, Origins};
 pub use credential::Credential;
-pub use destination::{Destination, NoDestination, OwnPaths};
+pub use destination::{Destination, JWKS_PATH, NoDestination, OwnPaths};
 pub use fields::{
     CONNECTION_FIELDS, FieldFilter, announce_trailers, filter_trailers, keep_alive_timeout, remove_hop_by_hop,
     trailer_is_harmless, via,

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use gatelatch::access::{
     Caller, CaseRule, Claim, ClaimMatch, ClaimValue, Condition, Expected, Identity, Methods, Requirement, RoleMatch,
-    Rule, UserMatch,
+    Rule, Subjects, UserMatch,
 };
 use http::Method;
 use ipnet::IpNet;
@@ -136,6 +136,9 @@ impl Request<'_> {
     }
 
     fn is_user(&self, who: &Identity, user: &UserMatch) -> bool {
+        if who.subjects == Subjects::Foreign {
+            return false;
+        }
         match user {
             UserMatch::OneOf(users) => users.contains(&who.subject),
             UserMatch::Parameter(name) => self.parameter(name) == Some(&who.subject),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use gatelatch::access::{
     Caller, Claim, ClaimMatch, ClaimValue, Condition, Expected, Identity, Methods, Mode, Pattern, Requirement,
-    RoleMatch, Rule, UserMatch,
+    RoleMatch, Rule, Subjects, UserMatch,
 };
 use http::Method;
 use proptest::collection::vec;
@@ -110,10 +110,13 @@ pub(crate) fn rules() -> impl Strategy<Value = Vec<Rule>> {
 pub(crate) fn identity() -> impl Strategy<Value = Identity> {
     let claim = (select(vec!["c", "d"]), vec(value(), 0..3));
     let claims = vec(claim.prop_map(|(name, values)| Claim { name: name.into(), values }), 0..3);
-    (select(vec!["a", "A", "b", ","]), names(), claims).prop_map(|(subject, roles, claims)| Identity {
+    let subjects = select(vec![Subjects::Users, Subjects::Users, Subjects::Foreign]);
+    let parts = (select(vec!["a", "A", "b", ","]), names(), claims, subjects);
+    parts.prop_map(|(subject, roles, claims, subjects)| Identity {
         subject: subject.into(),
         roles,
         claims,
+        subjects,
         ..Identity::default()
     })
 }

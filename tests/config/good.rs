@@ -326,7 +326,7 @@ users:
 ";
     let directory = config(SMALLEST, users).directory;
     let alice = directory.find("alice@example.com").unwrap();
-    assert_eq!(alice.password.as_ref().map(|hash| hash.cost()), Some(12));
+    assert_eq!(alice.password.as_ref().map(|hash| hash.work()), Some(gatelatch::users::Work::Bcrypt { cost: 12 }));
     assert_eq!(
         (&*alice.identity.roles, alice.identity.name.as_deref()),
         (&["a".into(), "b".into()][..], Some("Alice Doe"))

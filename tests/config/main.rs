@@ -4,6 +4,7 @@
 
 mod broken;
 mod good;
+mod keys;
 mod random;
 mod schema;
 mod secrets;

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 const FLOORS: [&[&str]; 8] = [
     &["access", "ambient"],
     &["wire", "token", "users", "telemetry", "review"],
-    &["upstream", "session", "trial"],
+    &["upstream", "session", "trial", "jwks"],
     &["config"],
     &["portal"],
     &["gateway", "admin"],

@@ -133,3 +133,43 @@ fn a_login_that_breaks_off_harms_nobody() {
     let answer = send(gateway.address, "GET /open HTTP/1.1\r\nHost: a\r\n\r\n");
     assert_eq!(answer.status, 200);
 }
+
+/// What Authelia calls `users_database.yml`, with a hash of the reference implementation.
+#[test]
+fn a_user_list_of_authelia_is_read_as_it_is() {
+    let upstream = Upstream::saying("hi");
+    let users = r#"---
+users:
+  john:
+    disabled: false
+    displayname: 'John Doe'
+    password: '$argon2id$v=19$m=1024,t=3,p=4$HsSvIm+Th+dr6IL6rE5IQQ$cJ/IF1FJf7OwhAZIDd7UkDS4bZDGYGj5xDpAhdghWEQ'
+    email: 'john.doe@example.com'
+    groups:
+      - 'recruiter'
+      - 'dev'
+  jane:
+    disabled: true
+    displayname: 'Jane Doe'
+    password: '$argon2id$v=19$m=1024,t=3,p=4$HsSvIm+Th+dr6IL6rE5IQQ$cJ/IF1FJf7OwhAZIDd7UkDS4bZDGYGj5xDpAhdghWEQ'
+    email: 'jane@example.com'
+    groups: []
+...
+"#;
+    let services = "
+  app:
+    upstream: http://UPSTREAM
+    rules: [ { path: /jobs, allow: { roles: [recruiter] } } ]
+";
+    let gateway = gateway(services).users(users).upstream(upstream.address).start();
+    assert_eq!(gateway.get("/jobs", &gateway.bearer("john")).status, 200);
+    let told = upstream.only();
+    for (name, expected) in
+        [("remote-name", "John Doe"), ("remote-email", "john.doe@example.com"), ("remote-groups", "recruiter,dev")]
+    {
+        assert_eq!(told.fields(name), [expected]);
+    }
+    let refused = ["john", "jane", "nobody"].map(|user| gateway.login(user, "wrong"));
+    assert!(refused.iter().all(|answer| answer.status == 401 && answer.body == refused[0].body), "{refused:?}");
+    assert_eq!(gateway.login("jane", PASSWORD).status, 401);
+}

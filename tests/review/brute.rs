@@ -35,7 +35,7 @@ pub(crate) fn outcome(
     let nowhere = |landing| Outcome { landing, to: None };
     let path = RequestPath::parse(&request.path, PathOptions::default()).unwrap();
     let text = path.as_str();
-    if text == side.own.prefix || text.starts_with(&format!("{}/", side.own.prefix)) {
+    if side.own.prefixes.iter().any(|own| text == *own || text.starts_with(&format!("{own}/"))) {
         return nowhere(Landing::Own);
     }
     if request.method == Method::POST && side.own.token_paths.iter().any(|own| own == text) {

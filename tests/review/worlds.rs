@@ -5,6 +5,7 @@ use std::sync::Arc;
 use gatelatch::access::{CaseRule, HostPattern, Identity, Mount, PathOptions, Policy, RoutedService, Router, Rule};
 use gatelatch::review::diff::Person;
 use gatelatch::review::{OwnPaths, Side, SideService};
+use gatelatch::wire::JWKS_PATH;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -108,7 +109,7 @@ impl World {
         Side {
             router: &self.router,
             services: services.collect(),
-            own: OwnPaths { prefix: &self.prefix, token_paths: &self.token_paths },
+            own: OwnPaths { prefixes: vec![&self.prefix, JWKS_PATH], token_paths: &self.token_paths },
         }
     }
 

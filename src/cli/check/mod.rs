@@ -12,8 +12,8 @@ use serde_json::{Value, json};
 
 use self::probe::Probe;
 use super::format::Format;
-use super::load::counted;
 use super::load_request;
+use super::printing::counted;
 use super::terminal::{self, FAINT, Progress};
 use crate::config::{self, Code, Config, LINTS, Loaded, Problem, Problems, Style, load};
 

@@ -1,12 +1,14 @@
 //! Who a request is explained for.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
-use crate::access::{Caller, Claim, ClaimValue};
+use crate::access::{Caller, Claim, ClaimValue, Identity};
 use crate::ambient;
 use crate::config::Config;
 use crate::token::{Verifier, VerifierSettings};
-use crate::trial::{Subject, Who};
+use crate::trial::{Subject, Who, roles_text};
+use crate::users::API_KEY_PREFIX;
 
 /// Who asks; without any of these, nobody who is known.
 #[derive(Clone, Debug, Default, PartialEq, clap::Args)]
@@ -60,7 +62,53 @@ impl SubjectArgs {
         Ok(who.resolve(&config.directory)?)
     }
 
+    /// The bearer of another issuer's token. Keys that are published somewhere are known to a running gateway only.
+    fn foreign(&self, token: &str, config: &Config) -> Option<Subject> {
+        let issuers = config.auth.trusted_issuers(|_, _| Arc::default());
+        let verdict = issuers.verify(token, ambient::unix_seconds())?;
+        Some(match verdict.map(|token| token.identity) {
+            Ok(identity) if identity.is_impostor(|name| config.directory.find(name).is_some()) => {
+                let subject = &identity.subject;
+                self.refused(format!("a foreign `{subject}`, who is refused: a user of the list has this name"))
+            }
+            Ok(identity) => {
+                let (subject, roles) = (&identity.subject, roles_text(&identity.roles));
+                let name = format!("`{subject}` of another issuer with {roles}");
+                self.known(identity, name)
+            }
+            Err(refusal) => {
+                self.refused(format!("the bearer of another issuer's token that does not hold here: {refusal}"))
+            }
+        })
+    }
+
+    fn api_key(&self, key: &str, config: &Config) -> Subject {
+        match config.directory.find_key(key, ambient::unix_seconds()) {
+            Ok(key) => {
+                let (subject, roles) = (&key.identity.subject, roles_text(&key.identity.roles));
+                let name = format!("the API key `{}` of `{subject}` with {roles}", key.name);
+                self.known(Arc::clone(&key.identity), name)
+            }
+            Err(refusal) => self.refused(format!("the holder of an API key that does not hold: {refusal}")),
+        }
+    }
+
+    fn known(&self, identity: Arc<Identity>, name: String) -> Subject {
+        let place = self.address.map(|address| format!(" from {address}")).unwrap_or_default();
+        Subject { caller: Caller::known(identity, self.address), name: format!("{name}{place}") }
+    }
+
+    fn refused(&self, name: String) -> Subject {
+        Subject { caller: Caller::rejected(self.address), name }
+    }
+
     fn token(&self, token: &str, config: &Config) -> anyhow::Result<Subject> {
+        if token.trim().starts_with(API_KEY_PREFIX) {
+            return Ok(self.api_key(token.trim(), config));
+        }
+        if let Some(subject) = self.foreign(token.trim(), config) {
+            return Ok(subject);
+        }
         let settings = &config.auth.token;
         let verifier = VerifierSettings {
             issuer: settings.issuer.clone(),
@@ -68,12 +116,11 @@ impl SubjectArgs {
             leeway: settings.leeway,
             max_lifetime: settings.max_lifetime,
         };
-        let verifier = Verifier::new(settings.key.clone(), verifier);
+        let verifier = Verifier::new(settings.keys(), verifier);
         let claims = match verifier.verify(token.trim(), ambient::unix_seconds()) {
             Ok(claims) => claims,
             Err(refusal) => {
-                let name = format!("the bearer of a token that does not hold: {refusal}");
-                return Ok(Subject { caller: Caller::rejected(self.address), name });
+                return Ok(self.refused(format!("the bearer of a token that does not hold: {refusal}")));
             }
         };
         match config.directory.find(&claims.subject) {
@@ -82,9 +129,10 @@ impl SubjectArgs {
                 Ok(Who { user, address: self.address, ..Who::default() }.resolve(&config.directory)?)
             }
             Some(_) | None => {
-                let name =
-                    format!("the bearer of a token of `{}`, who is gone, disabled or has newer tokens", claims.subject);
-                Ok(Subject { caller: Caller::rejected(self.address), name })
+                let subject = &claims.subject;
+                Ok(self.refused(format!(
+                    "the bearer of a token of `{subject}`, who is gone, disabled or has newer tokens"
+                )))
             }
         }
     }

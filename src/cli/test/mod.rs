@@ -12,8 +12,9 @@ use clap::ValueEnum;
 use serde_json::{Value, json};
 
 use super::format::Format;
-use super::load::{self, counted};
+use super::load;
 use super::load_request;
+use super::printing::counted;
 use super::terminal::{BAD, FAINT, GOOD, Progress};
 use crate::access::RuleId;
 use crate::config::{self, Config, Origin, Rehearsal, Style, TestReport, TestResult};

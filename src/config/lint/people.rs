@@ -1,6 +1,7 @@
 //! Rules and users held against each other.
 
 use std::collections::{HashMap, HashSet};
+use std::iter;
 
 use crate::access::{Condition, Expected, Identity, Requirement, RoleMatch, UserMatch};
 use crate::config::code::Code;
@@ -37,8 +38,12 @@ fn conditions(config: &Config) -> impl Iterator<Item = &Condition> {
 
 /// Each role once, at the first rule that names it.
 fn unused_roles(config: &Config, places: &[Places]) -> Vec<Finding> {
-    let held = config.directory.users().flat_map(|user| user.identity.roles.iter().map(|role| &**role));
-    let held: HashSet<&str> = held.collect();
+    // what other issuers say of roles is not known here
+    if !config.auth.issuers.is_empty() {
+        return Vec::new();
+    }
+    let held = config.directory.users().flat_map(|user| identities(user)).flat_map(|identity| &identity.roles);
+    let held: HashSet<&str> = held.map(|role| &**role).collect();
     let mut said = HashSet::new();
     let mut findings = Vec::new();
     for (service, places) in config.services.iter().zip(places) {
@@ -54,6 +59,11 @@ fn unused_roles(config: &Config, places: &[Places]) -> Vec<Finding> {
         }
     }
     findings
+}
+
+/// A user as who logs in, and as each of the API keys.
+fn identities(user: &User) -> impl Iterator<Item = &Identity> {
+    iter::once(&*user.identity).chain(user.api_keys.iter().map(|key| &*key.identity))
 }
 
 fn named_roles(condition: &Condition) -> impl Iterator<Item = &str> {
@@ -73,7 +83,7 @@ fn locked_out(config: &Config, users: &HashMap<Box<str>, Span>) -> Vec<Finding> 
         return Vec::new();
     }
     let doors = Doors::new(config);
-    let locked_out = |user: &&User| !user.disabled && !doors.admit(&user.identity);
+    let locked_out = |user: &&User| !user.disabled && !identities(user).any(|identity| doors.admit(identity));
     let outside = config.directory.users().map(|user| &**user).filter(locked_out);
     let mut outside: Vec<(Span, &str)> =
         outside.filter_map(|user| Some((*users.get(&user.identity.subject)?, &*user.identity.subject))).collect();
@@ -101,7 +111,7 @@ struct Doors<'a> {
 impl<'a> Doors<'a> {
     fn new(config: &'a Config) -> Self {
         let mut holders: HashMap<&str, usize> = HashMap::new();
-        for role in config.directory.users().flat_map(|user| &user.identity.roles) {
+        for role in config.directory.users().flat_map(|user| identities(user)).flat_map(|identity| &identity.roles) {
             *holders.entry(role).or_default() += 1;
         }
         let mut doors = Self { by_user: HashMap::new(), by_role: HashMap::new(), others: Vec::new() };

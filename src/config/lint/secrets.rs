@@ -53,7 +53,10 @@ impl Secrets {
 
     /// One finding for each secret that stands in several places.
     pub(in crate::config) fn shared(&self) -> impl Iterator<Item = Finding> {
-        self.seen.values().filter_map(|seen| Some(shared(seen.first, seen.second?, seen.count)))
+        // the order of the file is not that in which it is read
+        let shared =
+            |seen: &Seen| seen.second.map(|other| shared(seen.first.min(other), seen.first.max(other), seen.count));
+        self.seen.values().filter_map(shared)
     }
 }
 

@@ -2,14 +2,12 @@
 
 use std::time::Duration;
 
-use secrecy::ExposeSecret;
-
+use super::issuers;
+use super::keys::{self, Keys};
 use super::server::duration;
 use super::{Defaults, UsersFile, distinct, label};
 use crate::config::code::Code;
-use crate::config::finding::{Finding, any_of, did_you_mean};
-use crate::config::lint;
-use crate::config::problem::Severity;
+use crate::config::finding::Finding;
 use crate::config::reader::Reader;
 use crate::config::section::Section;
 use crate::config::settings::{Auth, Token};
@@ -17,7 +15,7 @@ use crate::config::span::Span;
 use crate::config::value::{is_plain_path, show_duration};
 use crate::config::yaml::Entry;
 use crate::session::AttemptLimits;
-use crate::token::Key;
+use crate::wire::JWKS_PATH;
 
 /// Claims that the gateway fills itself.
 pub(super) const REGISTERED: [&str; 8] = ["sub", "iss", "aud", "exp", "nbf", "iat", "jti", "sid"];
@@ -47,10 +45,13 @@ pub(super) fn auth(entry: Option<Entry>, root: Span, defaults: &Defaults<'_>, re
     let token = token.unwrap_or_else(|| Section::new(section.span(), Vec::new()));
     let (token, roles_claim) = lower_token(token, defaults, reader);
     let attempts = section.take("login").map(|entry| login(entry, reader)).unwrap_or_default();
-    section.refuse(reader, &["session", "verify", "trusted_issuers"]);
+    let issuers = section.take("trusted_issuers").map(|entry| issuers::issuers(entry, token.as_ref(), reader));
+    section.refuse(reader, &["session", "verify"]);
     section.finish(reader);
-    let token_paths = token_paths.unwrap_or_default();
-    let auth = token.map(|token| Auth { path: path.clone(), token_paths, token, attempts });
+    let auth = token.zip(issuers.unwrap_or(Some(Vec::new()))).map(|(token, issuers)| {
+        let token_paths = token_paths.unwrap_or_default();
+        Auth { path: path.clone(), token_paths, token, attempts, issuers }
+    });
     Lowered { auth, path, users_file, roles_claim }
 }
 
@@ -92,15 +93,17 @@ fn token_paths(entry: Entry, own: &str, reader: &mut Reader<'_>) -> Option<Vec<S
             reader.report(Finding::error(Code::ReservedPath, item.node.span, message).help("take it away"));
             return None;
         }
+        if path == JWKS_PATH {
+            let message = format!("`{path}` is where the gateway shows its public keys");
+            reader.report(Finding::error(Code::ReservedPath, item.node.span, message).help("take it away"));
+            return None;
+        }
         Some(path)
     })
 }
 
 fn lower_token(mut section: Section, defaults: &Defaults<'_>, reader: &mut Reader<'_>) -> (Option<Token>, String) {
-    if let Some(entry) = section.take("algorithm") {
-        algorithm(&entry, reader);
-    }
-    let key = key(&mut section, defaults, reader);
+    let keys = keys::keys(&mut section, defaults, reader);
     let mut name = |section: &mut Section, key, default: &str| {
         let written = section.take(key).and_then(|entry| label(&entry, reader));
         written.unwrap_or_else(|| default.to_owned())
@@ -113,51 +116,13 @@ fn lower_token(mut section: Section, defaults: &Defaults<'_>, reader: &mut Reade
     duration(&mut refresh_ttl, section.take("refresh_ttl"), minute..=year, reader);
     let roles_claim = section.take("roles_claim").and_then(|entry| roles_claim(&entry, reader));
     let roles_claim = roles_claim.unwrap_or_else(|| "roles".to_owned());
-    section.refuse(reader, &["previous", "private_key", "private_key_file"]);
     section.finish(reader);
     let claim = roles_claim.clone();
-    let token = |key| Token { key, issuer, audience, access_ttl, refresh_ttl, leeway, max_lifetime, roles_claim };
-    (key.map(token), claim)
-}
-
-fn algorithm(entry: &Entry, reader: &mut Reader<'_>) {
-    const LATER: [&str; 7] = ["HS384", "HS512", "RS256", "PS256", "ES256", "ES384", "EdDSA"];
-    let Some(text) = reader.text(entry) else { return };
-    let span = entry.node.span;
-    if LATER.contains(&text.as_str()) {
-        let message = format!("the algorithm `{text}` is not available in this version");
-        reader.report(Finding::error(Code::NotAvailable, span, message).help("write `HS256`"));
-    } else if text != "HS256" {
-        let help = did_you_mean(&text, ["HS256"]).unwrap_or_else(|| format!("known here: {}", any_of(["HS256"])));
-        reader.invalid(entry, "the name of a signature algorithm", help);
-    }
-}
-
-/// The key of the configured secret, else one that ends with this process.
-fn key(section: &mut Section, defaults: &Defaults<'_>, reader: &mut Reader<'_>) -> Option<Key> {
-    let (inline, file) = (section.take("secret"), section.take("secret_file"));
-    if inline.is_none() && file.is_none() {
-        let message = "no `auth.token.secret`: tokens end with this process, and replicas do not accept each other's";
-        let finding = Finding::nowhere(Code::NoSecret, Severity::Warning, message);
-        reader.report(finding.help("write `secret: ${GATELATCH_SECRET}`, from `openssl rand -base64 48`"));
-        return key_of(section.span(), defaults.fallback_secret.expose_secret(), reader);
-    }
-    let (span, secret) = reader.secret(inline, file)?;
-    key_of(span, secret.as_bytes(), reader)
-}
-
-fn key_of(span: Span, secret: &[u8], reader: &mut Reader<'_>) -> Option<Key> {
-    let key = match Key::hs256(secret) {
-        Ok(key) => key,
-        Err(error) => {
-            reader.report(Finding::error(Code::WeakSecret, span, error.to_string()));
-            return None;
-        }
+    let token = |keys| {
+        let Keys { current: key, previous, life: key_life } = keys;
+        Token { key, previous, key_life, issuer, audience, access_ttl, refresh_ttl, leeway, max_lifetime, roles_claim }
     };
-    if let Some(finding) = lint::few_bytes(secret, span).or_else(|| lint::example(secret, span)) {
-        reader.report(finding);
-    }
-    Some(key)
+    (keys.map(token), claim)
 }
 
 /// `access_ttl`, `max_lifetime` and `leeway`.

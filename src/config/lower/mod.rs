@@ -2,10 +2,13 @@
 //! shows everything; what is `None` on the way was reported.
 
 mod allow;
+mod api_keys;
 mod auth;
 mod cases;
 mod cors;
 mod identity;
+mod issuers;
+mod keys;
 mod listen;
 mod response_headers;
 mod rules;

@@ -2,8 +2,9 @@
 
 use http::Method;
 
+use super::services::{self, reserved_for_keys};
 use super::silence::allow_lints;
-use super::{allow, distinct, label, services};
+use super::{allow, distinct, label};
 use crate::access::{CaseRule, Methods, Mode, Mount, Pattern, Policy, Rule, Tie};
 use crate::config::code::Code;
 use crate::config::finding::{Finding, did_you_mean};
@@ -13,6 +14,7 @@ use crate::config::section::Section;
 use crate::config::shown::shown;
 use crate::config::span::Span;
 use crate::config::yaml::Entry;
+use crate::wire::JWKS_PATH;
 
 const STANDARD: [&str; 9] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "CONNECT", "TRACE"];
 
@@ -129,6 +131,9 @@ fn pattern_of(entry: &Entry, place: &Place<'_>, reader: &mut Reader<'_>) -> Opti
             return None;
         }
     };
+    if pattern.lies_under(JWKS_PATH) {
+        reader.report(reserved_for_keys(&text, entry.node.span));
+    }
     if pattern.lies_under(place.auth_path) {
         let message = format!("`{}` lies under `auth.path`, where the gateway itself answers", shown(&text));
         let finding = Finding::error(Code::ReservedPath, entry.node.span, message);

@@ -15,6 +15,7 @@ use crate::config::settings::Service;
 use crate::config::shown::shown;
 use crate::config::span::Span;
 use crate::config::yaml::Entry;
+use crate::wire::JWKS_PATH;
 
 /// What the rest of the file says that every service is checked against.
 pub(super) struct Shared<'a> {
@@ -159,12 +160,22 @@ fn mount(entry: Option<Entry>, auth_path: &str, span: Span, reader: &mut Reader<
             return None;
         }
     };
-    if Pattern::parse(&text).is_ok_and(|pattern| pattern.lies_under(auth_path)) {
+    let pattern = Pattern::parse(&text).ok();
+    if pattern.as_ref().is_some_and(|pattern| pattern.lies_under(JWKS_PATH)) {
+        reader.report(reserved_for_keys(&text, span));
+    }
+    if pattern.is_some_and(|pattern| pattern.lies_under(auth_path)) {
         let message = format!("`{}` lies under `auth.path`, where the gateway itself answers", shown(&text));
         let finding = Finding::error(Code::ReservedPath, span, message);
         reader.report(finding.help(format!("choose another path, or move `auth.path` away from `{auth_path}`")));
     }
     Some(mount)
+}
+
+/// The one place outside `auth.path` where the gateway itself answers.
+pub(super) fn reserved_for_keys(text: &str, span: Span) -> Finding {
+    let message = format!("`{}` is where the gateway shows its public keys", shown(text));
+    Finding::error(Code::ReservedPath, span, message).help("choose another path; nothing there is forwarded")
 }
 
 fn flag(section: &mut Section, key: &'static str, reader: &mut Reader<'_>) -> bool {

@@ -7,8 +7,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use serde_json::{Map, Number, Value as Json};
 
 use super::auth::REGISTERED;
-use super::{label, roles};
-use crate::access::{Claim, ClaimValue, Identity};
+use super::{api_keys, label, roles};
+use crate::access::{Claim, ClaimValue, Identity, Subjects};
 use crate::config::code::Code;
 use crate::config::finding::Finding;
 use crate::config::reader::Reader;
@@ -16,7 +16,7 @@ use crate::config::scalar::Scalar;
 use crate::config::shown::shown;
 use crate::config::span::Span;
 use crate::config::yaml::{Entry, Node, Value};
-use crate::users::{HashError, PasswordHash, User};
+use crate::users::{PasswordHash, User, Work};
 
 /// Lowers the whole users file. With each user comes the place of the name.
 pub(in crate::config) fn users(root: Node, roles_claim: &str, reader: &mut Reader<'_>) -> Vec<(User, Span)> {
@@ -26,67 +26,81 @@ pub(in crate::config) fn users(root: Node, roles_claim: &str, reader: &mut Reade
     let list = top.require(reader, "users", "{ alice: { password: $2b$12$…, roles: [admin] } }");
     top.finish(reader);
     let Some(section) = list.and_then(|entry| reader.section(entry)) else { return Vec::new() };
-    let mut costs = Costs::default();
+    let mut all = Seen::default();
     let users = section.into_entries().into_iter();
     let users = users.filter_map(|entry| {
         let span = entry.key_span;
-        Some((user(entry, roles_claim, &mut costs, reader)?, span))
+        Some((user(entry, roles_claim, &mut all, reader)?, span))
     });
     let users = users.collect();
-    costs.report(reader);
+    all.costs.report(reader);
     users
+}
+
+/// What is to be known of all users together.
+#[derive(Default)]
+struct Seen {
+    costs: Costs,
+    keys: api_keys::Seen,
 }
 
 /// What the hashes of a list cost, each cost with its first place. They are reported together: a list that was made
 /// with one tool has the same everywhere.
 #[derive(Default)]
-struct Costs(BTreeMap<u32, (Span, usize)>);
+struct Costs(BTreeMap<Work, (Span, usize)>);
 
 impl Costs {
     fn note(&mut self, span: Span, hash: &PasswordHash) {
-        self.0.entry(hash.cost()).or_insert((span, 0)).1 += 1;
+        self.0.entry(hash.work()).or_insert((span, 0)).1 += 1;
     }
 
     fn report(self, reader: &mut Reader<'_>) {
-        let weak = self.0.range(..10).map(|(cost, (span, count))| (*span, *cost, *count));
-        let first = weak.clone().min();
-        if let Some((span, cost, _)) = first {
-            let others = weak.map(|(_, _, count)| count).sum::<usize>() - 1;
-            let message = match others {
-                0 => format!("a password hash of cost {cost} is quick to try"),
-                others => format!("a password hash of cost {cost} is quick to try, and so are {others} more below 10"),
-            };
-            let finding = Finding::warning(Code::WeakHash, span, message);
-            reader.report(finding.help("hash the password again with `gatelatch hash --cost 12`"));
-        }
+        self.report_weak(reader);
+        self.report_mixed(reader);
+    }
+
+    fn report_weak(&self, reader: &mut Reader<'_>) {
+        let weak = self.0.iter().filter(|(work, _)| work.is_weak());
+        let Some((span, work)) = weak.clone().map(|(work, (span, _))| (*span, *work)).min() else { return };
+        let others = weak.map(|(_, (_, count))| count).sum::<usize>() - 1;
+        let message = match others {
+            0 => format!("a password hash of {work} is quick to try"),
+            others => format!("a password hash of {work} is quick to try, and so are {others} more"),
+        };
+        let finding = Finding::warning(Code::WeakHash, span, message);
+        reader.report(finding.help("hash the password again with `gatelatch hash --cost 12`"));
+    }
+
+    /// Of bcrypt only: the steps between its costs are wide, and a list that moves on to argon2id is moving.
+    fn report_mixed(&self, reader: &mut Reader<'_>) {
+        let costs = self.0.iter().filter_map(|(work, (span, count))| match work {
+            Work::Bcrypt { cost } => Some((*cost, *span, *count)),
+            Work::Argon2id { .. } => None,
+        });
         // the dummy hash of unknown names has the commonest cost; of equally common ones, the highest
-        let usual = self.0.iter().max_by_key(|(cost, (_, count))| (*count, **cost)).map(|(cost, _)| *cost);
-        let other =
-            self.0.iter().filter(|(cost, _)| Some(**cost) != usual).map(|(cost, (span, _))| (*span, *cost)).min();
-        if let (Some(usual), Some((span, cost))) = (usual, other) {
-            let message =
-                format!("a hash of cost {cost} among others of cost {usual}: how long a login takes tells the names");
-            let finding = Finding::warning(Code::MixedCosts, span, message);
-            reader.report(
-                finding
-                    .help(format!("hash the passwords again with one cost: `gatelatch hash --cost {}`", usual.max(12))),
-            );
-        }
+        let usual = costs.clone().max_by_key(|(cost, _, count)| (*count, *cost)).map(|(cost, ..)| cost);
+        let other = costs.filter(|(cost, ..)| Some(*cost) != usual).map(|(cost, span, _)| (span, cost)).min();
+        let (Some(usual), Some((span, cost))) = (usual, other) else { return };
+        let message =
+            format!("a hash of cost {cost} among others of cost {usual}: how long a login takes tells the names");
+        let finding = Finding::warning(Code::MixedCosts, span, message);
+        let help = format!("hash the passwords again with one cost: `gatelatch hash --cost {}`", usual.max(12));
+        reader.report(finding.help(help));
     }
 }
 
-fn user(entry: Entry, roles_claim: &str, costs: &mut Costs, reader: &mut Reader<'_>) -> Option<User> {
+fn user(entry: Entry, roles_claim: &str, all: &mut Seen, reader: &mut Reader<'_>) -> Option<User> {
     let subject = subject(&entry, reader);
     let mut section = reader.section(entry)?;
     let (inline, file) = (section.take("password"), section.take("password_file"));
-    let password = reader.secret(inline, file).and_then(|(span, text)| password(span, &text, costs, reader));
+    let password = reader.secret(inline, file).and_then(|(span, text)| password(span, &text, &mut all.costs, reader));
     let roles = section.either(reader, "roles", "groups").and_then(|entry| roles(entry, reader, None));
     let name = section.either(reader, "name", "displayname").and_then(|entry| label(&entry, reader));
     let email = section.take("email").and_then(|entry| label(&entry, reader));
     let disabled = section.take("disabled").and_then(|entry| reader.boolean(&entry)).unwrap_or(false);
     let claims = section.take("claims").and_then(|entry| claims(entry, roles_claim, reader)).unwrap_or_default();
     let tokens_valid_after = section.take("tokens_valid_after").and_then(|entry| second(&entry, reader));
-    section.refuse(reader, &["api_keys"]);
+    let keys = section.take("api_keys").map(|entry| api_keys::api_keys(entry, &mut all.keys, reader));
     section.finish(reader);
     let identity = Identity {
         subject: subject?,
@@ -94,8 +108,11 @@ fn user(entry: Entry, roles_claim: &str, costs: &mut Costs, reader: &mut Reader<
         name: name.map(Into::into),
         email: email.map(Into::into),
         claims: comparable(&claims),
+        subjects: Subjects::Users,
     };
-    Some(User { identity: Arc::new(identity), password, disabled, tokens_valid_after, claims })
+    let identity = Arc::new(identity);
+    let api_keys = keys.unwrap_or_default().into_iter().map(|key| key.finish(&identity)).collect();
+    Some(User { identity, password, disabled, tokens_valid_after, claims, api_keys })
 }
 
 /// The name is the token's `sub` and stands in headers and logs.
@@ -123,20 +140,14 @@ fn password(span: Span, text: &str, costs: &mut Costs, reader: &mut Reader<'_>) 
             Some(hash)
         }
         Err(error) => {
-            let code = match error {
-                HashError::Unsupported("argon2") => Code::NotAvailable,
-                HashError::Unknown | HashError::Unsupported(_) | HashError::Malformed | HashError::Cost(_) => {
-                    Code::InvalidHash
-                }
-            };
-            reader.report(Finding::error(code, span, format!("`password` is {error}")));
+            reader.report(Finding::error(Code::InvalidHash, span, format!("`password` is {error}")));
             None
         }
     }
 }
 
 /// RFC 3339 in UTC, or seconds since 1970.
-fn second(entry: &Entry, reader: &mut Reader<'_>) -> Option<u64> {
+pub(super) fn second(entry: &Entry, reader: &mut Reader<'_>) -> Option<u64> {
     const EXPECTED: &str = "a time such as `2026-01-01T00:00:00Z`";
     let (scalar, text) = reader.scalar(entry, EXPECTED)?;
     let second = match scalar {
@@ -151,7 +162,7 @@ fn second(entry: &Entry, reader: &mut Reader<'_>) -> Option<u64> {
     second
 }
 
-fn since_1970(time: SystemTime) -> Option<u64> {
+pub(super) fn since_1970(time: SystemTime) -> Option<u64> {
     let elapsed = time.duration_since(UNIX_EPOCH).ok()?;
     // A part of a second counts as the whole: what was issued within it is refused.
     Some(elapsed.as_secs() + u64::from(elapsed.subsec_nanos() > 0))

@@ -27,6 +27,14 @@ impl Reader<'_> {
 
     /// A secret: given here, or in a file of its own under `entry_file`.
     pub(in crate::config) fn secret(&mut self, inline: Option<Entry>, file: Option<Entry>) -> Option<(Span, String)> {
+        let (span, text) = self.public(inline.as_ref(), file.as_ref())?;
+        inline.iter().for_each(|entry| self.warn_of_inline(entry));
+        self.secrets.note(span, &text);
+        Some((span, text))
+    }
+
+    /// A text that has the two spellings of a secret and is none, such as a public key.
+    pub(in crate::config) fn public(&mut self, inline: Option<&Entry>, file: Option<&Entry>) -> Option<(Span, String)> {
         match (inline, file) {
             (Some(inline), Some(file)) => {
                 let message = format!("`{}` is given as well as `{}`", file.key, inline.key);
@@ -36,12 +44,8 @@ impl Reader<'_> {
                 self.report(finding);
                 None
             }
-            (Some(entry), None) => {
-                let text = self.filled_text(&entry)?;
-                self.warn_of_inline(&entry);
-                Some(self.noted(entry.node.span, text))
-            }
-            (None, Some(entry)) => self.secret_file(&entry).map(|text| self.noted(entry.node.span, text)),
+            (Some(entry), None) => self.filled_text(entry).map(|text| (entry.node.span, text)),
+            (None, Some(entry)) => self.text_file(entry).map(|text| (entry.node.span, text)),
             (None, None) => None,
         }
     }
@@ -49,11 +53,6 @@ impl Reader<'_> {
     fn unreadable(&mut self, entry: &Entry, path: &Path, error: &std::io::Error) {
         let message = format!("cannot read `{}`: {}", path.display(), reason(error));
         self.report(Finding::error(Code::UnreadableFile, entry.node.span, message));
-    }
-
-    fn noted(&mut self, span: Span, secret: String) -> (Span, String) {
-        self.secrets.note(span, &secret);
-        (span, secret)
     }
 
     /// A users file holds hashes and is kept like a secret; a configuration is not. A default in it is no better.
@@ -70,11 +69,11 @@ impl Reader<'_> {
         }
     }
 
-    fn secret_file(&mut self, entry: &Entry) -> Option<String> {
+    fn text_file(&mut self, entry: &Entry) -> Option<String> {
         let path = self.path(entry)?;
         match self.files.read_text(&path) {
             Ok(mut text) => {
-                // Editors and `echo` end a file with a newline; it is no part of the secret.
+                // Editors and `echo` end a file with a newline; it is no part of the text.
                 let kept = text.strip_suffix('\n').map(|rest| rest.strip_suffix('\r').unwrap_or(rest).len());
                 text.truncate(kept.unwrap_or(text.len()));
                 Some(text)

@@ -8,7 +8,11 @@ fn ask(method: Method, path: &str, caller: &PortalCaller) -> Response<Bytes> {
 }
 
 fn known() -> PortalCaller {
-    PortalCaller::Known { identity: Arc::new(alice()), expires_at: NOW + 60, session: SessionId::from_bytes([1; 16]) }
+    PortalCaller::Known {
+        identity: Arc::new(alice()),
+        expires_at: NOW + 60,
+        session: Some(SessionId::from_bytes([1; 16])),
+    }
 }
 
 #[test]
@@ -16,7 +20,7 @@ fn me_tells_who_is_asking() {
     let expected = concat!(
         "200 OK\ncache-control: no-store\ncontent-type: application/json\n\n",
         r#"{"sub":"alice@example.com","roles":["recruiter","admin"],"name":"Alice Doe","#,
-        r#""claims":{"levels":[1,true],"tenant":"acme"},"exp":1700000060}"#
+        r#""claims":{"tenant":"acme","levels":[1,true]},"exp":1700000060}"#
     );
     assert_eq!(transcript(&ask(Method::GET, "/auth/me", &known())), expected);
     let head = ask(Method::HEAD, "/auth/me", &known());

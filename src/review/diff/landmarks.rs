@@ -23,7 +23,7 @@ impl Landmarks {
     pub(super) fn new(old: &Side<'_>, new: &Side<'_>, hosts: &HostGroup) -> Self {
         let mut landmarks = Self { nodes: vec![Node::default()] };
         for (side, services) in [(old, &hosts.old), (new, &hosts.new)] {
-            for path in side.own.token_paths.iter().map(String::as_str).chain([side.own.prefix]) {
+            for path in side.own.all() {
                 landmarks.add(path.split('/').filter(|text| !text.is_empty()), CaseRule::Sensitive);
             }
             for service in services.iter().map(|index| &side.services[*index]) {

@@ -112,8 +112,7 @@ fn services<'s>(old: &'s Side<'_>, new: &'s Side<'_>) -> impl Iterator<Item = &'
 fn texts(old: &Side<'_>, new: &Side<'_>, people: &[Person]) -> BTreeSet<Box<str>> {
     let mut texts = BTreeSet::new();
     for side in [old, new] {
-        let own = side.own.token_paths.iter().map(String::as_str).chain([side.own.prefix]);
-        texts.extend(own.flat_map(|path| path.split('/')).map(fold));
+        texts.extend(side.own.all().flat_map(|path| path.split('/')).map(fold));
     }
     for service in services(old, new) {
         texts.extend(service.hosts.iter().flat_map(|host| host.to_string().split('.').map(fold).collect::<Vec<_>>()));

@@ -278,15 +278,7 @@ fn host_of(service: &SideService<'_>, fresh: &Fresh) -> String {
 fn texts(side: &Side<'_>) -> BTreeSet<Box<str>> {
     let fold = |text: &str| -> Box<str> { CaseRule::Insensitive.fold(text.into()).into() };
     let mut texts = BTreeSet::new();
-    texts.extend(
-        side.own
-            .token_paths
-            .iter()
-            .map(String::as_str)
-            .chain([side.own.prefix])
-            .flat_map(|path| path.split('/'))
-            .map(fold),
-    );
+    texts.extend(side.own.all().flat_map(|path| path.split('/')).map(fold));
     for service in &side.services {
         texts.extend(service.hosts.iter().flat_map(|host| host.to_string().split('.').map(fold).collect::<Vec<_>>()));
         texts.extend(service.mount.segments().map(fold));

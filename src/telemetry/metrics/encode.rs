@@ -131,7 +131,16 @@ impl Totals {
         by_label(encoder, "gatelatch_refreshes", "Refreshes by how they ended", "outcome", &self.refreshes)?;
         let help = "1 where the state store can be used, 0 where logins, refreshes and logouts are refused";
         gauge(encoder, "gatelatch_state_up", help, None)?.encode_gauge(&i64::from(self.state_up))?;
-        by_label(encoder, "gatelatch_token_refusals", "Tokens that were refused", "reason", &self.token_refusals)
+        by_label(encoder, "gatelatch_token_refusals", "Tokens that were refused", "reason", &self.token_refusals)?;
+        let help = "Fetches of the keys of other issuers by how they ended";
+        let mut family = counter(encoder, "gatelatch_jwks_fetches", help)?;
+        for (issuer, counts) in &self.fetches {
+            for (outcome, count) in counts {
+                let labels = [("issuer", &**issuer), ("outcome", outcome.text())];
+                family.encode_family(&labels)?.encode_counter::<NoLabelSet, _, u64>(count, None)?;
+            }
+        }
+        Ok(())
     }
 
     fn encode_configuration(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {

@@ -140,6 +140,14 @@ labels! {
         Refused => "refused",
     }
 
+    /// How a fetch of another issuer's keys ended.
+    FetchOutcome {
+        /// A key set arrived.
+        Success => "success",
+        /// It did not; the former keys stay in use.
+        Failure => "failure",
+    }
+
     /// Why a client connection was closed without an answer of a service.
     ConnectionRejection {
         /// As many connections as allowed were open.
@@ -164,6 +172,8 @@ labels! {
         Malformed => "malformed",
         /// Another algorithm, key, or signature.
         Signature => "signature",
+        /// An API key that no user has.
+        ApiKey => "api_key",
         /// Its time is over.
         Expired => "expired",
         /// Its time has not come.

@@ -15,12 +15,13 @@ mod totals;
 pub use cell::{Gauge, Held};
 pub use encode::CONTENT_TYPE;
 pub use labels::{
-    ConnectionRejection, LoginOutcome, Outcome, RefreshOutcome, ReloadOutcome, StatusClass, TokenRefusal,
+    ConnectionRejection, FetchOutcome, LoginOutcome, Outcome, RefreshOutcome, ReloadOutcome, StatusClass, TokenRefusal,
     UpstreamConnection, UpstreamErrorKind,
 };
 pub use service::{ServerMetrics, ServiceMetrics};
 pub use shard::Shard;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -38,6 +39,8 @@ pub struct Metrics {
     shards: Mutex<Vec<Arc<ShardCells>>>,
     logins: SharedCounters<LoginOutcome>,
     reloads: SharedCounters<ReloadOutcome>,
+    /// By issuer: they come from the configuration, and are few.
+    fetches: Mutex<BTreeMap<Box<str>, SharedCounters<FetchOutcome>>>,
     last_reload_successful: AtomicBool,
     /// In seconds since 1970; 0 before the first.
     last_success: AtomicU64,
@@ -71,6 +74,7 @@ impl Metrics {
             shards: Mutex::default(),
             logins: SharedCounters::new(),
             reloads: SharedCounters::new(),
+            fetches: Mutex::default(),
             last_reload_successful: AtomicBool::new(false),
             last_success: AtomicU64::new(0),
             access_log: OnceLock::new(),
@@ -100,6 +104,15 @@ impl Metrics {
     /// Says whether the state store can be used; at the start it can.
     pub fn state_is_up(&self, up: bool) {
         self.state_up.store(up, Ordering::Relaxed);
+    }
+
+    /// Counts one fetch of another issuer's keys.
+    pub fn jwks_fetched(&self, issuer: &str, outcome: FetchOutcome) {
+        let mut fetches = self.fetches.lock().unwrap_or_else(PoisonError::into_inner);
+        match fetches.get(issuer) {
+            Some(counters) => counters.increment(outcome),
+            None => fetches.entry(issuer.into()).or_insert_with(SharedCounters::new).increment(outcome),
+        }
     }
 
     /// Says that the configuration of the start is in force, `at` seconds since 1970. It is no reload.
@@ -134,6 +147,12 @@ impl Metrics {
         encode::encode(self.totals())
     }
 
+    fn fetches(&self) -> BTreeMap<Box<str>, totals::ByLabel<FetchOutcome>> {
+        let fetches = self.fetches.lock().unwrap_or_else(PoisonError::into_inner);
+        let read = |counters: &SharedCounters<FetchOutcome>| totals::read_all(|outcome| counters.read(outcome));
+        fetches.iter().map(|(issuer, counters)| (issuer.clone(), read(counters))).collect()
+    }
+
     fn totals(&self) -> Totals {
         let mut totals = Totals {
             process_start: self.started.duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO).as_secs_f64(),
@@ -141,6 +160,7 @@ impl Metrics {
             refreshes: totals::read_all(|outcome| self.refreshes.read(outcome)),
             state_up: self.state_up.load(Ordering::Relaxed),
             reloads: totals::read_all(|outcome| self.reloads.read(outcome)),
+            fetches: self.fetches(),
             last_reload_successful: self.last_reload_successful.load(Ordering::Relaxed),
             last_success: self.last_success.load(Ordering::Relaxed),
             dropped_lines: self.access_log.get().map_or(0, Dropped::lines),
@@ -244,6 +264,7 @@ mod tests {
             "gatelatch_refreshes counter",
             "gatelatch_state_up gauge",
             "gatelatch_token_refusals counter",
+            "gatelatch_jwks_fetches counter",
             "gatelatch_reloads counter",
             "gatelatch_config_last_reload_successful gauge",
             "gatelatch_config_last_reload_success_timestamp_seconds gauge",
@@ -262,6 +283,7 @@ mod tests {
         shard.token_refused(TokenRefusal::Expired);
         shard.service("jobs", &[]).upstream_error(UpstreamErrorKind::Reset);
         metrics.login(LoginOutcome::Invalid);
+        metrics.jwks_fetched("https://idp", FetchOutcome::Failure);
         let text = metrics.encode();
         for line in [
             "gatelatch_client_connections 1",
@@ -271,6 +293,8 @@ mod tests {
             r#"gatelatch_token_refusals_total{reason="expired"} 1"#,
             r#"gatelatch_upstream_errors_total{service="jobs",kind="reset"} 1"#,
             r#"gatelatch_logins_total{outcome="invalid"} 1"#,
+            r#"gatelatch_jwks_fetches_total{issuer="https://idp",outcome="success"} 0"#,
+            r#"gatelatch_jwks_fetches_total{issuer="https://idp",outcome="failure"} 1"#,
         ] {
             assert!(text.lines().any(|written| written == line), "{line} is missing in\n{text}");
         }

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use super::ServerLevel;
 use super::histogram::Distribution;
 use super::labels::{
-    ConnectionRejection, Label, LoginOutcome, Outcome, RefreshOutcome, ReloadOutcome, StatusClass, TokenRefusal,
-    UpstreamConnection, UpstreamErrorKind,
+    ConnectionRejection, FetchOutcome, Label, LoginOutcome, Outcome, RefreshOutcome, ReloadOutcome, StatusClass,
+    TokenRefusal, UpstreamConnection, UpstreamErrorKind,
 };
 use super::shard::{Entry, ShardCells};
 
@@ -27,6 +27,7 @@ pub(super) struct Totals {
     pub(super) refreshes: ByLabel<RefreshOutcome>,
     pub(super) state_up: bool,
     pub(super) reloads: ByLabel<ReloadOutcome>,
+    pub(super) fetches: BTreeMap<Box<str>, ByLabel<FetchOutcome>>,
     pub(super) last_reload_successful: bool,
     pub(super) last_success: u64,
     pub(super) dropped_lines: u64,

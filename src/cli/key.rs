@@ -1,0 +1,98 @@
+//! `gatelatch key`: new keys for tokens.
+
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, bail};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use clap::{ArgGroup, Subcommand};
+use zeroize::Zeroizing;
+
+use crate::ambient;
+use crate::token::{self, Algorithm, Key};
+
+/// Make keys that sign tokens
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  gatelatch key generate --algorithm EdDSA --out token.pem
+  gatelatch key generate --secret >> secret.txt")]
+pub(super) struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Generate(GenerateArgs),
+}
+
+/// Make a private key, or a secret
+///
+/// A private key is written in PEM form (PKCS#8), for `auth.token.private_key_file`. The file is readable by its owner
+/// only; one that exists is never overwritten.
+#[derive(Debug, clap::Args)]
+#[command(group(ArgGroup::new("what").required(true).args(["algorithm", "secret"])))]
+struct GenerateArgs {
+    /// What the key is for: RS256, PS256, ES256, ES384 or EdDSA
+    #[arg(long, value_name = "ALGORITHM", value_parser = algorithm)]
+    algorithm: Option<Algorithm>,
+
+    /// A secret of 384 random bits for HS256 and HS384, in base64
+    #[arg(long)]
+    secret: bool,
+
+    /// Where to write it, instead of standard output
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+}
+
+fn algorithm(text: &str) -> Result<Algorithm, String> {
+    match Algorithm::named(text) {
+        Some(algorithm) if algorithm.is_symmetric() => Err("a secret is made with `--secret`".to_owned()),
+        Some(algorithm) => Ok(algorithm),
+        None => Err("write one of RS256, PS256, ES256, ES384, EdDSA".to_owned()),
+    }
+}
+
+pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    let Command::Generate(args) = &args.command;
+    let text = match args.algorithm {
+        Some(algorithm) => token::generate(algorithm).context("the system cannot make a key")?,
+        None => Zeroizing::new(STANDARD.encode(ambient::random_bytes::<48>()) + "\n"),
+    };
+    match &args.out {
+        None => anstream::stdout().lock().write_all(text.as_bytes()).context("cannot write to standard output")?,
+        Some(path) => {
+            write_new(path, &text)?;
+            report(path, args.algorithm, &text)?;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn write_new(path: &Path, text: &str) -> anyhow::Result<()> {
+    let failed = || format!("cannot write `{}`", path.display());
+    let opened = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+    let mut file = match opened {
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
+            bail!("`{}` exists and is not overwritten; nothing was written", path.display())
+        }
+        opened => opened.with_context(failed)?,
+    };
+    file.write_all(text.as_bytes()).with_context(failed)?;
+    file.sync_all().with_context(failed)
+}
+
+fn report(path: &Path, algorithm: Option<Algorithm>, text: &str) -> anyhow::Result<()> {
+    let mut out = anstream::stderr().lock();
+    writeln!(out, "wrote {}", path.display())?;
+    if let Some(algorithm) = algorithm {
+        let kid = Key::from_pem(algorithm, text, None)?;
+        writeln!(out, "kid: {}", kid.id())?;
+    }
+    Ok(())
+}

@@ -1,0 +1,127 @@
+//! `gatelatch token inspect`.
+
+use std::fmt::Write as _;
+use std::io::{Read as _, Write as _};
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::{Duration, UNIX_EPOCH};
+
+use anyhow::Context as _;
+use serde_json::Value;
+use zeroize::Zeroizing;
+
+use crate::ambient;
+use crate::cli::load;
+use crate::config::Config;
+use crate::token::{Inspection, Refusal, Verifier, VerifierSettings};
+
+/// More than any token that is accepted.
+const LONGEST_INPUT: u64 = 64 * 1024;
+
+/// Say what a token says, and whether it holds
+///
+/// Every check is made with the configured keys, and its verdict shown. The token itself is not printed again. Exit code
+/// 0 where it holds, else 1.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// The token; `-`, or nothing, reads it from standard input
+    token: Option<String>,
+}
+
+pub(super) fn run(args: &Args, config: &Path) -> anyhow::Result<ExitCode> {
+    let config = load::load(config)?.config;
+    let token = read(args)?;
+    let (text, holds) = inspect(&config, token.trim(), ambient::unix_seconds());
+    anstream::stdout().lock().write_all(text.as_bytes()).context("cannot write to standard output")?;
+    Ok(if holds { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn read(args: &Args) -> anyhow::Result<Zeroizing<String>> {
+    if let Some(token) = args.token.as_deref().filter(|token| *token != "-") {
+        return Ok(Zeroizing::new(token.to_owned()));
+    }
+    let mut token = Zeroizing::new(String::new());
+    let input = std::io::stdin().lock();
+    input.take(LONGEST_INPUT).read_to_string(&mut token).context("cannot read a token from standard input")?;
+    Ok(token)
+}
+
+/// What is printed, and whether the gateway would take the token.
+fn inspect(config: &Config, token: &str, now: u64) -> (String, bool) {
+    let settings = &config.auth.token;
+    let verifier = VerifierSettings {
+        issuer: settings.issuer.clone(),
+        audience: settings.audience.clone(),
+        leeway: settings.leeway,
+        max_lifetime: settings.max_lifetime,
+    };
+    let inspection = Verifier::new(settings.keys(), verifier).inspect(token, now);
+    let mut text = String::new();
+    for (title, part) in [("header", &inspection.header), ("claims", &inspection.claims)] {
+        if let Some(part) = part {
+            // writing to a string never fails
+            let _ = writeln!(text, "{title}\n{part:#}\n");
+        }
+    }
+    dates(&inspection, &mut text);
+    let lines = foreign(config, token, now).unwrap_or_else(|| own(config, inspection));
+    for (name, verdict) in &lines {
+        let _ = match verdict {
+            Ok(()) => writeln!(text, "ok      {name}"),
+            Err(why) => writeln!(text, "FAILED  {name}: {why}"),
+        };
+    }
+    (text, lines.iter().all(|(_, verdict)| verdict.is_ok()))
+}
+
+/// The name of a check, and what is wrong.
+type Line = (&'static str, Result<(), String>);
+
+fn own(config: &Config, inspection: Inspection) -> Vec<Line> {
+    let said = |(name, verdict): (_, Result<(), Refusal>)| (name, verdict.map_err(|refusal| refusal.to_string()));
+    let mut lines: Vec<Line> = inspection.checks.into_iter().map(said).collect();
+    if let Some(claims) = &inspection.claims {
+        lines.push(("user", user(config, claims)));
+    }
+    lines
+}
+
+/// A token of another issuer: its checks are one, and no user of the list is asked for.
+fn foreign(config: &Config, token: &str, now: u64) -> Option<Vec<Line>> {
+    let issuers = config.auth.trusted_issuers(|_, _| Arc::default());
+    let verdict = match issuers.verify(token, now)? {
+        Ok(token) if token.identity.is_impostor(|name| config.directory.find(name).is_some()) => {
+            Err("a user of the list has the name of its subject".to_owned())
+        }
+        Ok(_) => Ok(()),
+        Err(Refusal::KeyId) => Err(format!("{}; published keys are known to a running gateway only", Refusal::KeyId)),
+        Err(refusal) => Err(refusal.to_string()),
+    };
+    Some(vec![("token of a trusted issuer", verdict)])
+}
+
+/// The dates in words: nobody reads seconds since 1970.
+fn dates(inspection: &Inspection, text: &mut String) {
+    let claims = inspection.claims.as_ref();
+    for name in ["iat", "nbf", "exp"] {
+        let second = claims.and_then(|claims| claims.get(name)).and_then(Value::as_u64);
+        // beyond the year 9999 no date has four digits
+        if let Some(second) = second.filter(|second| *second < 253_402_300_800) {
+            let date = humantime::format_rfc3339_seconds(UNIX_EPOCH + Duration::from_secs(second));
+            let _ = writeln!(text, "{name}     {date}");
+        }
+    }
+}
+
+/// The last check: the user list is the truth at every request.
+fn user(config: &Config, claims: &Value) -> Result<(), String> {
+    let subject = claims.get("sub").and_then(Value::as_str).unwrap_or_default();
+    let issued_at = claims.get("iat").and_then(Value::as_f64).map(|second| second as u64);
+    match config.directory.find(subject) {
+        None => Err("there is no such user".to_owned()),
+        Some(user) if user.disabled => Err("the user is disabled".to_owned()),
+        Some(user) if !user.admits(issued_at) => Err("the token is older than `tokens_valid_after`".to_owned()),
+        Some(_) => Ok(()),
+    }
+}

@@ -1,0 +1,79 @@
+//! `gatelatch token issue`.
+
+use std::io::Write as _;
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+
+use crate::ambient;
+use crate::cli::load;
+use crate::config::{Auth, KeyLife};
+use crate::token::{Holder, Issuer, IssuerSettings, SessionId};
+
+/// Make a token for a user of the list
+///
+/// It is signed with the configured key, and printed on standard output.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Whom it is for
+    #[arg(long, value_name = "USER")]
+    user: String,
+
+    /// How long it is valid, up to `max_lifetime`
+    #[arg(long, value_name = "DURATION", default_value = "1h", value_parser = duration)]
+    ttl: Duration,
+
+    /// What the token says of roles, for services that read it themselves: the gateway itself always takes those of
+    /// the user list
+    #[arg(long, value_name = "ROLES", value_delimiter = ',')]
+    roles: Option<Vec<Box<str>>>,
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    match humantime::parse_duration(text) {
+        Ok(duration) if duration >= Duration::from_secs(1) => Ok(duration),
+        Ok(_) | Err(_) => Err("write a duration such as `10m` or `1h`".to_owned()),
+    }
+}
+
+pub(super) fn run(args: &Args, config: &Path) -> anyhow::Result<ExitCode> {
+    let config = load::load(config)?.config;
+    let user = config.directory.find(&args.user);
+    let user = user.with_context(|| format!("there is no user `{}`; `gatelatch user list` shows all", args.user))?;
+    if user.disabled {
+        bail!("user `{}` is disabled: every token of this user is refused", args.user);
+    }
+    let issuer = issuer(config.auth, args.ttl)?;
+    let identity = &user.identity;
+    let holder = Holder {
+        subject: &identity.subject,
+        roles: args.roles.as_deref().unwrap_or(&identity.roles),
+        name: identity.name.as_deref(),
+        email: identity.email.as_deref(),
+        claims: &user.claims,
+        session: Some(SessionId::from_bytes(ambient::random_bytes())),
+    };
+    let issued = issuer.issue(&holder, ambient::random_bytes(), ambient::unix_seconds())?;
+    writeln!(anstream::stdout().lock(), "{}", issued.token).context("cannot write to standard output")?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn issuer(auth: Auth, ttl: Duration) -> anyhow::Result<Issuer> {
+    let token = auth.token;
+    if token.key_life == KeyLife::Process {
+        bail!("no key is configured, so no other process would accept the token: write `auth.token.secret`");
+    }
+    if ttl > token.max_lifetime {
+        let longest = humantime::format_duration(token.max_lifetime);
+        bail!("a token of this life is refused: `auth.token.max_lifetime` is {longest}");
+    }
+    let settings = IssuerSettings {
+        issuer: token.issuer,
+        audience: token.audience,
+        access_ttl: ttl,
+        roles_claim: token.roles_claim,
+    };
+    Ok(Issuer::new(token.key, settings))
+}

@@ -1,0 +1,82 @@
+//! `gatelatch user list`.
+
+use std::io::Write as _;
+
+use anyhow::Context as _;
+use clap::ValueEnum;
+use serde_json::{Value, json};
+
+use super::store::Store;
+use crate::users::{ApiKey, NEVER, User, Work};
+
+/// List the users
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// How the list is printed
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+}
+
+#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+enum Format {
+    /// A table, for people
+    Text,
+    /// A JSON list, for programs
+    Json,
+}
+
+pub(super) fn print(store: &Store, args: &Args) -> anyhow::Result<()> {
+    let users = store.users()?;
+    let text = match args.format {
+        Format::Text => table(&users),
+        Format::Json => format!("{:#}\n", users.iter().map(describe).collect::<Value>()),
+    };
+    anstream::stdout().lock().write_all(text.as_bytes()).context("cannot write to standard output")
+}
+
+fn table(users: &[User]) -> String {
+    let head = ["USER", "ROLES", "STATE", "PASSWORD", "KEYS"].map(str::to_owned);
+    let rows: Vec<[String; 5]> = std::iter::once(head).chain(users.iter().map(row)).collect();
+    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+    let widths = [0, 1, 2, 3, 4].map(width);
+    let line = |row: &[String; 5]| {
+        let cells = row.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}"));
+        cells.collect::<Vec<_>>().join("  ").trim_end().to_owned() + "\n"
+    };
+    rows.iter().map(line).collect()
+}
+
+fn row(user: &User) -> [String; 5] {
+    let list = |items: Vec<&str>| if items.is_empty() { "-".to_owned() } else { items.join(",") };
+    let roles = user.identity.roles.iter().map(|role| &**role).collect();
+    let keys = user.api_keys.iter().map(|key| &*key.name).collect();
+    let state = if user.disabled { "disabled" } else { "enabled" };
+    let password = password(user).unwrap_or_else(|| "-".to_owned());
+    [user.identity.subject.to_string(), list(roles), state.to_owned(), password, list(keys)]
+}
+
+fn password(user: &User) -> Option<String> {
+    let work = user.password.as_ref()?.work();
+    Some(match work {
+        Work::Bcrypt { .. } => format!("bcrypt {work}"),
+        Work::Argon2id { .. } => format!("argon2id {work}"),
+    })
+}
+
+fn describe(user: &User) -> Value {
+    let identity = &user.identity;
+    json!({
+        "user": identity.subject,
+        "roles": identity.roles,
+        "name": identity.name,
+        "email": identity.email,
+        "disabled": user.disabled,
+        "password": password(user),
+        "api_keys": user.api_keys.iter().map(describe_key).collect::<Value>(),
+    })
+}
+
+fn describe_key(key: &ApiKey) -> Value {
+    let expires = Some(key.expires_at).filter(|end| *end < NEVER);
+    json!({ "name": key.name, "roles": key.identity.roles, "expires_at": expires })
+}

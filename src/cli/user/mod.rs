@@ -1,0 +1,186 @@
+//! `gatelatch user`: the user list, changed in place.
+
+mod list;
+mod replace;
+mod store;
+
+use std::io::Write as _;
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::{Context as _, bail};
+use clap::Subcommand;
+use zeroize::Zeroizing;
+
+use self::store::Store;
+use super::password;
+use crate::ambient;
+use crate::config::edit::{Change, NewKey, NewUser};
+use crate::users::{KeyDigest, api_key};
+
+/// Change the user list in place
+///
+/// Comments, order and spelling of the file stay as they are; it is replaced at once, and a running gateway takes it
+/// from the next request on. Passwords are asked for on a terminal, read from standard input otherwise, or made with
+/// --random; what is made is printed once, on standard output.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  gatelatch user add alice@example.com --roles recruiter --name 'Alice Doe'
+  gatelatch user add carol --roles admin --random
+  gatelatch user add-key ci --name deploy --roles deployer --expires 2027-01-01
+  gatelatch user disable bob
+  gatelatch user list --format json")]
+pub(super) struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Add(AddArgs),
+    AddKey(AddKeyArgs),
+    SetPassword(SetPasswordArgs),
+    Enable(UserArgs),
+    Disable(UserArgs),
+    Remove(UserArgs),
+    List(list::Args),
+}
+
+/// Add a user
+#[derive(Debug, clap::Args)]
+struct AddArgs {
+    /// The name to log in with, and the token's subject
+    user: String,
+    /// What the user may do
+    #[arg(long, value_name = "ROLES", value_delimiter = ',')]
+    roles: Vec<String>,
+    /// The name to show
+    #[arg(long)]
+    name: Option<String>,
+    /// The mail address
+    #[arg(long)]
+    email: Option<String>,
+    /// No password: a user for API keys only
+    #[arg(long, conflicts_with = "random")]
+    no_password: bool,
+    #[command(flatten)]
+    password: PasswordArgs,
+}
+
+/// Add an API key to a user
+#[derive(Debug, clap::Args)]
+struct AddKeyArgs {
+    /// Whose key it is
+    user: String,
+    /// What the key is called
+    #[arg(long)]
+    name: String,
+    /// What the key may do, instead of what its user may
+    #[arg(long, value_name = "ROLES", value_delimiter = ',')]
+    roles: Option<Vec<String>>,
+    /// From when on it is refused, such as 2027-01-01
+    #[arg(long, value_name = "DATE")]
+    expires: Option<String>,
+}
+
+/// Give a user another password
+#[derive(Debug, clap::Args)]
+struct SetPasswordArgs {
+    /// Whose password it is
+    user: String,
+    #[command(flatten)]
+    password: PasswordArgs,
+}
+
+#[derive(Debug, clap::Args)]
+struct PasswordArgs {
+    /// Make a password and print it once
+    #[arg(long)]
+    random: bool,
+    /// The work a guess costs, 4 to 15; each step doubles it, and each login costs it too
+    #[arg(long, default_value_t = 12, value_name = "N", value_parser = clap::value_parser!(u32).range(4..=15))]
+    cost: u32,
+}
+
+/// Names a user
+#[derive(Debug, clap::Args)]
+struct UserArgs {
+    /// The user's name
+    user: String,
+}
+
+pub(super) fn run(args: Args, config: &Path) -> anyhow::Result<ExitCode> {
+    let store = Store::open(config)?;
+    match args.command {
+        Command::Add(args) => add(&store, args)?,
+        Command::AddKey(args) => add_key(&store, args)?,
+        Command::SetPassword(args) => set_password(&store, args)?,
+        Command::Enable(args) => change(&store, &Change::Enable(args.user.clone()), "enabled", &args.user)?,
+        Command::Disable(args) => change(&store, &Change::Disable(args.user.clone()), "disabled", &args.user)?,
+        Command::Remove(args) => change(&store, &Change::Remove(args.user.clone()), "removed", &args.user)?,
+        Command::List(args) => list::print(&store, &args)?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn change(store: &Store, change: &Change, done: &str, user: &str) -> anyhow::Result<()> {
+    store.change(change)?;
+    say(&format!("{done} user `{user}` in {}", store.path().display()))
+}
+
+/// What is not the result itself goes to stderr.
+fn say(text: &str) -> anyhow::Result<()> {
+    writeln!(anstream::stderr().lock(), "{text}").context("cannot write to standard error")
+}
+
+/// Prints a new secret, the only time it is there to be seen.
+fn print_once(secret: &str) -> anyhow::Result<()> {
+    writeln!(anstream::stdout().lock(), "{secret}").context("cannot write to standard output")
+}
+
+impl PasswordArgs {
+    /// A password, and its hash.
+    fn obtain(&self) -> anyhow::Result<(Zeroizing<String>, String)> {
+        let password = if self.random { password::random() } else { password::obtain()? };
+        let hash = password::hash(&password, self.cost)?;
+        Ok((password, hash))
+    }
+
+    fn print(&self, password: &str) -> anyhow::Result<()> {
+        if self.random { print_once(password) } else { Ok(()) }
+    }
+}
+
+fn add(store: &Store, args: AddArgs) -> anyhow::Result<()> {
+    let AddArgs { user, roles, name, email, no_password, password } = args;
+    // before somebody types a password in vain
+    if store.knows(&user)? {
+        bail!("there is a user `{user}` already");
+    }
+    let obtained = if no_password { None } else { Some(password.obtain()?) };
+    let hash = obtained.as_ref().map(|(_, hash)| hash.clone());
+    let new = NewUser { user: user.clone(), hash, roles, name, email };
+    change(store, &Change::Add(new), "added", &user)?;
+    obtained.map_or(Ok(()), |(text, _)| password.print(&text))
+}
+
+fn add_key(store: &Store, args: AddKeyArgs) -> anyhow::Result<()> {
+    let AddKeyArgs { user, name, roles, expires } = args;
+    let key = api_key(ambient::random_bytes());
+    let hash = KeyDigest::of(&key).context("a new key is a key")?.to_string();
+    let new = NewKey { name: name.clone(), hash, roles, expires };
+    store.change(&Change::AddKey { user: user.clone(), key: new })?;
+    say(&format!("added key `{name}` to user `{user}` in {}; it is shown this once", store.path().display()))?;
+    print_once(&key)
+}
+
+fn set_password(store: &Store, args: SetPasswordArgs) -> anyhow::Result<()> {
+    let SetPasswordArgs { user, password } = args;
+    if !store.knows(&user)? {
+        bail!("there is no user `{user}`; `gatelatch user list` shows all");
+    }
+    let (text, hash) = password.obtain()?;
+    store.change(&Change::SetPassword { user: user.clone(), hash })?;
+    say(&format!("changed the password of user `{user}` in {}", store.path().display()))?;
+    password.print(&text)
+}

@@ -1,0 +1,218 @@
+//! Changes to the users file that leave everything else in it as it is: comments, order, spelling.
+//!
+//! A change is made twice: as text, at the places that the parser names, and in the tree of what was read. Only a text
+//! that reads as that tree is given out, so that a style which the text half does not understand is refused, never
+//! damaged.
+
+mod model;
+mod patch;
+mod render;
+
+use std::fmt;
+
+use self::model::Fresh;
+use self::patch::Patch;
+use super::finding::Findings;
+use super::span::File;
+use super::yaml::{self, Node, Value};
+
+/// A change to the user list.
+#[derive(Clone, Debug)]
+pub enum Change {
+    /// A user who is not on the list.
+    Add(NewUser),
+    /// A further API key.
+    AddKey {
+        /// Whose.
+        user: String,
+        /// The key.
+        key: NewKey,
+    },
+    /// Another password hash.
+    SetPassword {
+        /// Whose.
+        user: String,
+        /// The hash.
+        hash: String,
+    },
+    /// The user can neither log in nor use a token.
+    Disable(String),
+    /// The user can again.
+    Enable(String),
+    /// The user is taken off the list.
+    Remove(String),
+}
+
+/// A user to be added.
+#[derive(Clone, Debug)]
+pub struct NewUser {
+    /// The key of the entry.
+    pub user: String,
+    /// `password`; `None`: no password login.
+    pub hash: Option<String>,
+    /// `roles`.
+    pub roles: Vec<String>,
+    /// `name`.
+    pub name: Option<String>,
+    /// `email`.
+    pub email: Option<String>,
+}
+
+/// An API key to be added.
+#[derive(Clone, Debug)]
+pub struct NewKey {
+    /// `name`.
+    pub name: String,
+    /// `hash`.
+    pub hash: String,
+    /// `roles`; `None`: the user's.
+    pub roles: Option<Vec<String>>,
+    /// `expires`, as written.
+    pub expires: Option<String>,
+}
+
+/// Why the file was not changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum EditError {
+    /// There is no such user.
+    NoSuchUser(String),
+    /// There is such a user already.
+    UserExists(String),
+    /// There is such a key already.
+    KeyExists(String),
+    /// It is as the change would make it.
+    NothingToDo(&'static str),
+    /// The value stands in another file, or in a variable.
+    Elsewhere(&'static str),
+    /// The file is written in a way that cannot be edited without rewriting more of it.
+    Style,
+}
+
+/// The text with the change.
+///
+/// # Errors
+/// [`EditError`]; the text is to be left as it is.
+pub fn edit(text: &str, change: &Change) -> Result<String, EditError> {
+    let root = parse(text)?;
+    let patch = plan(&root, change)?;
+    let edited = patch.write(text, &root).ok_or(EditError::Style)?;
+    let mut expected = root;
+    patch.apply(&mut expected).ok_or(EditError::Style)?;
+    if model::same(&parse(&edited)?, &expected) { Ok(edited) } else { Err(EditError::Style) }
+}
+
+/// Whatever the reader would complain about cannot be edited safely.
+fn parse(text: &str) -> Result<Node, EditError> {
+    let mut findings = Findings::default();
+    let tree = yaml::read(text, File::Users, &mut findings).ok_or(EditError::Style)?;
+    if findings.into_sorted().is_empty() { Ok(tree.root) } else { Err(EditError::Style) }
+}
+
+fn plan(root: &Node, change: &Change) -> Result<Patch, EditError> {
+    let find = |user: &str| model::find(root, &["users", user]).ok_or_else(|| EditError::NoSuchUser(user.to_owned()));
+    match change {
+        Change::Add(new) => {
+            if find(&new.user).is_ok() {
+                return Err(EditError::UserExists(new.user.clone()));
+            }
+            Ok(Patch::Insert { path: vec!["users".into()], key: new.user.as_str().into(), value: new.fields() })
+        }
+        Change::AddKey { user, key } => plan_key(find(user)?, user, key),
+        Change::SetPassword { user, hash } => {
+            let present = find(user)?;
+            let variable = model::member(present, "password").is_some_and(model::names_variable);
+            if variable || model::member(present, "password_file").is_some() {
+                return Err(EditError::Elsewhere("password"));
+            }
+            Ok(set(present, user, "password", Fresh::Text(hash.clone())))
+        }
+        Change::Disable(user) => plan_disabled(find(user)?, user, Fresh::True, "the user is disabled already"),
+        Change::Enable(user) => {
+            let present = find(user)?;
+            if model::member(present, "disabled").is_none() {
+                return Err(EditError::NothingToDo("the user is not disabled"));
+            }
+            plan_disabled(present, user, Fresh::False, "the user is not disabled")
+        }
+        Change::Remove(user) => {
+            find(user)?;
+            Ok(Patch::Remove { path: vec!["users".into()], key: user.as_str().into() })
+        }
+    }
+}
+
+fn plan_disabled(present: &Node, user: &str, value: Fresh, done: &'static str) -> Result<Patch, EditError> {
+    match model::member(present, "disabled") {
+        Some(node) if model::names_variable(node) => Err(EditError::Elsewhere("disabled")),
+        Some(node) if model::same(node, &value.to_node()) => Err(EditError::NothingToDo(done)),
+        Some(_) | None => Ok(set(present, user, "disabled", value)),
+    }
+}
+
+fn plan_key(present: &Node, user: &str, key: &NewKey) -> Result<Patch, EditError> {
+    let fields = key.fields();
+    let Some(keys) = model::member(present, "api_keys").filter(|keys| !model::is_nothing(keys)) else {
+        return Ok(set(present, user, "api_keys", Fresh::List(vec![fields])));
+    };
+    let Value::List(items) = &keys.value else { return Err(EditError::Style) };
+    let name = Fresh::Text(key.name.clone()).to_node();
+    if items.iter().filter_map(|item| model::member(item, "name")).any(|other| model::same(other, &name)) {
+        return Err(EditError::KeyExists(key.name.clone()));
+    }
+    Ok(Patch::Append { path: ["users", user, "api_keys"].map(Into::into).into(), value: fields })
+}
+
+fn set(present: &Node, user: &str, key: &'static str, value: Fresh) -> Patch {
+    let path = vec!["users".into(), user.into()];
+    match model::member(present, key) {
+        Some(_) => Patch::Replace { path, key: key.into(), value },
+        None => Patch::Insert { path, key: key.into(), value },
+    }
+}
+
+impl NewUser {
+    fn fields(&self) -> Fresh {
+        let text = |text: &Option<String>| text.clone().map(Fresh::Text);
+        let fields = [
+            ("password", text(&self.hash)),
+            ("roles", Some(Fresh::texts(&self.roles))),
+            ("name", text(&self.name)),
+            ("email", text(&self.email)),
+        ];
+        Fresh::map(fields)
+    }
+}
+
+impl NewKey {
+    fn fields(&self) -> Fresh {
+        let fields = [
+            ("name", Some(Fresh::Text(self.name.clone()))),
+            ("hash", Some(Fresh::Text(self.hash.clone()))),
+            ("roles", self.roles.as_ref().map(|roles| Fresh::texts(roles))),
+            ("expires", self.expires.clone().map(Fresh::Text)),
+        ];
+        Fresh::map(fields)
+    }
+}
+
+impl fmt::Display for EditError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoSuchUser(user) => write!(f, "there is no user `{user}`; `gatelatch user list` shows all"),
+            Self::UserExists(user) => write!(f, "there is a user `{user}` already"),
+            Self::KeyExists(name) => write!(f, "the user has a key `{name}` already; give this one another name"),
+            Self::NothingToDo(why) => f.write_str(why),
+            Self::Elsewhere(key) => {
+                write!(f, "the user's `{key}` stands in another file or in a variable; change it there")
+            }
+            Self::Style => f.write_str(
+                "the file is written in a way that cannot be edited without risk; change it by hand, `gatelatch check` looks over it",
+            ),
+        }
+    }
+}
+
+impl std::error::Error for EditError {}
+
+#[cfg(test)]
+mod tests;

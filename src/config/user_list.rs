@@ -1,0 +1,69 @@
+//! The user list alone, for commands that change it: what is wrong with the rest of the configuration does not matter.
+
+use std::path::PathBuf;
+
+use super::excerpt::{Source, seal};
+use super::files::{Files, beside};
+use super::finding::Findings;
+use super::load::{LoadRequest, dotenv, open};
+use super::lower::{self, Defaults, UsersFile};
+use super::problem::Problems;
+use super::reader::Reader;
+use super::secrecy::secrets_of;
+use super::span::File;
+use super::yaml;
+use crate::users::User;
+
+/// Where the users are, and what the configuration says about them.
+#[derive(Clone, Debug)]
+pub struct UsersPlace {
+    /// The users file, which need not exist.
+    pub path: PathBuf,
+    roles_claim: String,
+}
+
+/// Asks the configuration where the users are.
+///
+/// # Errors
+/// The problems of a configuration that cannot be read, or does not say it.
+pub fn find_users(request: &LoadRequest) -> Result<UsersPlace, Problems> {
+    let mut sources = Vec::new();
+    let (mut files, mut findings) = (Files::default(), Findings::default());
+    let variables = dotenv(request, &mut files, &mut findings, &mut sources);
+    let root = open(File::Config, &request.path, None, (&mut files, &mut findings), &mut sources);
+    let mut reader = Reader::new(variables, findings, files, &request.path);
+    let place = root.and_then(|root| {
+        let defaults = Defaults { fallback_secret: &request.fallback_secret, cores: request.cores };
+        let draft = lower::config(root, &defaults, &mut reader);
+        let path = match draft.users_file {
+            UsersFile::Named(path, _) => path,
+            UsersFile::Default => beside(&request.path, "users.yaml"),
+            UsersFile::Broken => return None,
+        };
+        Some(UsersPlace { path, roles_claim: draft.roles_claim })
+    });
+    place.ok_or_else(|| problems(reader, &sources))
+}
+
+/// Reads the users out of the text of their file, in its order.
+///
+/// # Errors
+/// Every problem of the text.
+pub fn read_users(request: &LoadRequest, place: &UsersPlace, text: &str) -> Result<Vec<User>, Problems> {
+    let mut sources = Vec::new();
+    let (mut files, mut findings) = (Files::default(), Findings::default());
+    let variables = dotenv(request, &mut files, &mut findings, &mut sources);
+    let mut reader = Reader::new(variables, findings, files, &request.path);
+    let (_, findings) = reader.enter_users(&place.path);
+    let tree = yaml::read(text, File::Users, findings);
+    let secrets = tree.as_ref().map(secrets_of);
+    sources.push(Source { file: File::Users, path: place.path.clone(), text: text.to_owned(), secrets });
+    let users = tree.map(|tree| lower::users(tree.root, &place.roles_claim, &mut reader)).unwrap_or_default();
+    let problems = problems(reader, &sources);
+    if problems.errors() > 0 { Err(problems) } else { Ok(users.into_iter().map(|(user, _)| user).collect()) }
+}
+
+fn problems(reader: Reader<'_>, sources: &[Source]) -> Problems {
+    let (findings, files) = reader.finish();
+    Problems::new(seal(findings.into_sorted(), sources), files.finish().0)
+}

@@ -1,0 +1,21 @@
+//! What outlives a load of the configuration: every snapshot is made on top of it.
+
+use std::sync::Arc;
+
+use crate::jwks::KeySources;
+use crate::session::Sessions;
+use crate::upstream::Fleet;
+use crate::users::Hasher;
+
+/// What outlives a load of the configuration. A copy is a handle to the same.
+#[derive(Clone)]
+pub struct Lasting {
+    /// Checks the passwords of all loads.
+    pub hasher: Hasher,
+    /// Keeps the sessions of all loads.
+    pub sessions: Sessions,
+    /// Knows the servers of all loads.
+    pub fleet: Arc<Fleet>,
+    /// Keeps the published keys of other issuers for all loads.
+    pub issuer_keys: Arc<KeySources>,
+}

@@ -1,0 +1,46 @@
+//! From when until when a token is valid.
+
+use std::time::Duration;
+
+use super::claims::Claims;
+use super::refusal::Refusal;
+
+/// The dates of a token, in seconds since 1970.
+pub(super) struct Dates {
+    expires_at: u64,
+    not_before: Option<u64>,
+    issued_at: Option<u64>,
+}
+
+impl Dates {
+    /// A token without an end has ended.
+    pub(super) fn of(claims: &Claims<'_>) -> Self {
+        Self {
+            expires_at: claims.expires_at.map_or(0, |date| date.0),
+            not_before: claims.not_before.map(|date| date.0),
+            issued_at: claims.issued_at.map(|date| date.0),
+        }
+    }
+
+    /// Every check with its name and verdict, in the order in which they count.
+    pub(super) fn checks(
+        &self,
+        leeway: Duration,
+        max_lifetime: Duration,
+        now: u64,
+    ) -> [(&'static str, Result<(), Refusal>); 4] {
+        let verdict = |holds: bool, refusal| if holds { Ok(()) } else { Err(refusal) };
+        let latest = now.saturating_add(leeway.as_secs());
+        // "On or after" `exp` is too late (RFC 7519, section 4.1.4).
+        let lives = now < self.expires_at.saturating_add(leeway.as_secs());
+        let begun = self.not_before.is_none_or(|not_before| not_before <= latest);
+        let born = self.issued_at.is_none_or(|issued_at| issued_at <= latest && issued_at <= self.expires_at);
+        let life = self.expires_at.saturating_sub(self.issued_at.unwrap_or(now));
+        [
+            ("not expired", verdict(lives, Refusal::Expired)),
+            ("already valid", verdict(begun, Refusal::NotYetValid)),
+            ("time of issue", verdict(born, Refusal::IssuedAt)),
+            ("lifetime", verdict(life <= max_lifetime.as_secs(), Refusal::Lifetime)),
+        ]
+    }
+}

@@ -1,0 +1,60 @@
+//! Why some bytes are no key.
+
+use std::fmt;
+
+use super::SECRET_BYTES;
+use crate::token::Algorithm;
+
+/// Why some bytes are no key. `Display` quotes nothing of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyError {
+    /// An HMAC secret of so many bytes, fewer than [`SECRET_BYTES`].
+    TooShort(Algorithm, usize),
+    /// Not one PEM block of a key.
+    NotPem,
+    /// A private key under a password.
+    Encrypted,
+    /// A public key where a private one is needed.
+    NotPrivate,
+    /// A private key where a public one is enough.
+    NotPublic,
+    /// A certificate where a key is needed.
+    Certificate,
+    /// A key for another algorithm.
+    OtherKind(Algorithm),
+    /// An RSA modulus outside 2048 to 8192 bits.
+    RsaSize,
+    /// A shared secret where a key pair is needed, or the other way round.
+    NotForSecret(Algorithm),
+}
+
+impl fmt::Display for KeyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TooShort(algorithm, bytes) => {
+                write!(
+                    f,
+                    "a secret of {bytes} bytes; {algorithm} needs at least {SECRET_BYTES}, e.g. from `openssl rand -base64 48`"
+                )
+            }
+            Self::NotPem => f.write_str("not a key in PEM form; make one with `gatelatch key generate`"),
+            Self::Encrypted => {
+                f.write_str("a key under a password; take it off with `openssl pkcs8 -in KEY -out KEY.plain`")
+            }
+            Self::NotPrivate => f.write_str("a public key; tokens are signed with the private one"),
+            Self::NotPublic => f.write_str("a private key; write the public one here: `openssl pkey -in KEY -pubout`"),
+            Self::Certificate => {
+                f.write_str("a certificate; write its key here: `openssl x509 -in CERTIFICATE -pubkey -noout`")
+            }
+            Self::OtherKind(algorithm) => {
+                write!(f, "not {}, which {algorithm} needs", algorithm.key_kind())
+            }
+            Self::RsaSize => f.write_str("an RSA key of another size than 2048 to 8192 bits"),
+            Self::NotForSecret(algorithm) => {
+                write!(f, "no key for {algorithm}, which needs {}", algorithm.key_kind())
+            }
+        }
+    }
+}
+
+impl std::error::Error for KeyError {}

@@ -1,0 +1,101 @@
+//! The keys of one issuer: which of them a token names, and whether it was signed with that one.
+
+use serde_json::{Value, json};
+
+use super::compact::{Compact, decode};
+use super::header::Header;
+use super::key::{Key, VerifyingKey};
+use super::refusal::Refusal;
+
+/// The most keys that a token without a `kid` is tried with: each try costs a signature, and anybody can send one.
+const MOST_TRIES: usize = 16;
+
+/// The keys of one issuer. A `kid` finds the keys of that name; without one, the keys of the token's algorithm are
+/// tried, sixteen at the most. A key is used for its own algorithm only, whatever the token says.
+#[derive(Clone, Debug, Default)]
+pub struct KeySet {
+    keys: Vec<VerifyingKey>,
+    names: Names,
+}
+
+/// Whether a `kid` must be one of the set's.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Names {
+    #[default]
+    Count,
+    /// The set is one key that its issuer calls something else.
+    Unknown,
+}
+
+impl KeySet {
+    /// A set of keys that go by their names.
+    pub fn new(keys: Vec<VerifyingKey>) -> Self {
+        Self { keys, names: Names::Count }
+    }
+
+    /// A set whose keys go by names that nobody told us: every `kid` is taken for them.
+    pub fn of_unknown_names(keys: Vec<VerifyingKey>) -> Self {
+        Self { keys, names: Names::Unknown }
+    }
+
+    /// The keys, in the order of the set.
+    pub fn keys(&self) -> &[VerifyingKey] {
+        &self.keys
+    }
+
+    /// The public keys as a JSON Web Key Set (RFC 7517, section 5), each once; shared secrets are left out.
+    pub fn to_jwks(&self) -> Value {
+        let keys = self.keys.iter().filter_map(|key| {
+            let members = key.public()?.members().into_iter().map(|(name, value)| (name.to_owned(), value.into()));
+            let mut members: serde_json::Map<String, Value> = members.collect();
+            let more = [("kid", key.id()), ("alg", key.algorithm().name()), ("use", "sig")];
+            members.extend(more.map(|(name, value)| (name.to_owned(), value.into())));
+            Some(Value::Object(members))
+        });
+        json!({ "keys": keys.collect::<Vec<_>>() })
+    }
+
+    /// Whether one of the keys has signed the token.
+    ///
+    /// # Errors
+    /// [`Refusal::KeyId`] for a name that no key has, [`Refusal::Algorithm`] for an algorithm that no such key is bound
+    /// to, and [`Refusal::Signature`].
+    pub(super) fn verify(&self, header: &Header<'_>, token: &Compact<'_>) -> Result<(), Refusal> {
+        let mut refusal = Refusal::KeyId;
+        let (mut signature, mut tries) = (None, 0);
+        for key in self.keys.iter().filter(|key| self.is_named(key, header.key_id())) {
+            if key.algorithm().name() != header.algorithm() {
+                refusal = refusal_of(refusal, Refusal::Algorithm);
+                continue;
+            }
+            refusal = Refusal::Signature;
+            tries += 1;
+            if tries > MOST_TRIES {
+                break;
+            }
+            let signature = match &signature {
+                Some(signature) => signature,
+                None => signature.insert(decode(token.signature).map_err(|_| Refusal::Signature)?),
+            };
+            if key.verifies(token.signed.as_bytes(), signature) {
+                return Ok(());
+            }
+        }
+        Err(refusal)
+    }
+
+    fn is_named(&self, key: &VerifyingKey, id: Option<&str>) -> bool {
+        self.names == Names::Unknown || id.is_none_or(|id| id == key.id())
+    }
+}
+
+/// A signature that was looked at says more than an algorithm that was not.
+fn refusal_of(present: Refusal, next: Refusal) -> Refusal {
+    if present == Refusal::Signature { present } else { next }
+}
+
+impl From<Key> for KeySet {
+    fn from(key: Key) -> Self {
+        Self::new(vec![key.verifying().clone()])
+    }
+}
