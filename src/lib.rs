@@ -11,7 +11,7 @@
 //! | 5 | [`portal`]: the gateway's own endpoints |
 //! | 4 | [`config`]: from two YAML files to types that cannot be wrong |
 //! | 3 | [`upstream`]: the only way out |
-//! | 2 | [`wire`]: HTTP as data; [`token`]; [`users`]; [`telemetry`] |
+//! | 2 | [`wire`]: HTTP as data; [`token`]; [`users`]; [`telemetry`]; [`pages`]: what people see |
 //! | 1 | [`access`]: the pure decision core; [`ambient`]: clock and chance |
 
 pub mod access;
@@ -20,6 +20,7 @@ pub mod ambient;
 pub mod cli;
 pub mod config;
 pub mod gateway;
+pub mod pages;
 pub mod portal;
 pub mod server;
 pub mod telemetry;

@@ -69,6 +69,10 @@ pub enum Code {
     UnreachableRule,
     /// Everybody is a trusted proxy.
     TrustsEveryone,
+    /// A session cookie that is sent where it should not be.
+    LooseCookie,
+    /// A page that cannot be filled in.
+    InvalidTemplate,
 }
 
 impl Code {
@@ -107,6 +111,8 @@ impl Code {
             Self::MethodFallThrough => "method-fall-through",
             Self::UnreachableRule => "unreachable-rule",
             Self::TrustsEveryone => "trusts-everyone",
+            Self::LooseCookie => "loose-cookie",
+            Self::InvalidTemplate => "invalid-template",
         }
     }
 }

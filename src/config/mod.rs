@@ -28,4 +28,6 @@ pub use code::Code;
 pub use load::{LoadRequest, Loaded, load};
 pub use problem::{Excerpt, Note, Place, Problem, Problems, Severity};
 pub use render::{Style, render, to_json};
-pub use settings::{Auth, Config, Log, LogFormat, Origin, Server, ServerLimits, ServerTimeouts, Service, Token};
+pub use settings::{
+    Auth, Config, Log, LogFormat, Origin, Server, ServerLimits, ServerTimeouts, Service, Session, Token,
+};

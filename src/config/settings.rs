@@ -8,6 +8,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use crate::access::{HostPattern, Mount, PathOptions, Policy, Router};
+use crate::pages::Look;
 use crate::token::Key;
 use crate::users::Directory;
 use crate::{upstream, wire};
@@ -106,6 +107,19 @@ pub struct Auth {
     pub token_paths: Vec<String>,
     /// How tokens are made and checked.
     pub token: Token,
+    /// The sessions of browsers.
+    pub session: Session,
+    /// The pages that people see; `None` where nobody signs in with a browser. Default: the built-in ones.
+    pub look: Option<Look>,
+}
+
+/// The `auth.session` block.
+#[derive(Clone, Debug)]
+pub struct Session {
+    /// The cookie; default `gatelatch`, SameSite=Lax, for TLS where the client came over TLS.
+    pub cookie: wire::SessionCookie,
+    /// How long after the sign-in a session ends, however busy it is; default 12 h.
+    pub max_age: Duration,
 }
 
 /// The `auth.token` block.
@@ -154,6 +168,8 @@ pub struct Service {
     pub response_fields: wire::ResponseFields,
     /// Bytes of a request body; the smaller of this and the server's limit counts. Already merged.
     pub body_limit: Option<NonZeroU64>,
+    /// Whether people without a credential are sent to the sign-in page; default true.
+    pub login_redirect: bool,
 }
 
 /// A place in a file, for messages.

@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::header::VIA;
-use http::{Request, Response, StatusCode, Version};
+use http::{Method, Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
 
+use super::browser::{or_sign_in, refuse_foreign};
 use super::identify::{Identified, Outcome as Credential, identify};
 use super::record::{Record, Route};
 use super::rejection::{Rejection, upstream_error_kind};
@@ -19,7 +20,7 @@ use crate::ambient;
 use crate::portal::{Denial, Endpoint, LoginEvent, PortalCaller};
 use crate::telemetry::metrics::{LoginOutcome, Outcome};
 use crate::upstream::{Extra, Outbound, ResponseBody};
-use crate::wire::{BadRequest, Intake, Peer, Target, remove_hop_by_hop, via};
+use crate::wire::{BadRequest, Intake, Peer, Target, add_renewal, remove_hop_by_hop, via};
 
 /// Answers a request, whatever it is, and sees to it that it is written down once.
 pub async fn handle(worker: &Rc<Worker>, request: Request<Incoming>, peer: &Peer) -> Response<ReplyBody> {
@@ -48,7 +49,7 @@ async fn answer(
     let (head, body) = request.into_parts();
     record.method = head.method.clone();
     record.path = head.uri.path().into();
-    let (mut target, intake) = Intake::read(head, peer, &snapshot.trusted, snapshot.widest_paths)?;
+    let (mut target, intake) = Intake::read(head, peer, &snapshot.trusted, &snapshot.cookie, snapshot.widest_paths)?;
     record.take_in(&target, &intake);
     let identified = || {
         let address = Some(intake.client.address);
@@ -65,10 +66,13 @@ async fn answer(
     let service = &snapshot.services[index];
     record.route = Route::Service(index);
     respell(&mut target, &intake, service.paths, snapshot.widest_paths)?;
-    let Identified { caller, credential } = identified();
-    record.user = caller.identity().cloned();
+    let identified = identified();
+    record.know(&identified, snapshot, &intake);
+    refuse_foreign(&target, &intake, &identified)?;
+    let Identified { caller, credential, .. } = identified;
     let decision = service.policy.decide(&target.method, &target.path, &caller);
-    let permit = permit(decision, credential, record)?;
+    let permit = permit(decision, credential, record)
+        .map_err(|rejection| or_sign_in(rejection, service, snapshot, &target, &intake))?;
     let extra = Extra { request_id: record.request_id.clone(), ticker: &worker.ticker };
     let outbound = Outbound::prepare(permit, &target.host, intake, body, &service.forwarding, extra)?;
     let asked = ambient::now();
@@ -85,6 +89,12 @@ impl Record {
         if let Some(id) = &intake.request_id {
             self.request_id = id.clone();
         }
+    }
+
+    fn know(&mut self, identified: &Identified, snapshot: &Snapshot, intake: &Intake) {
+        self.user = identified.caller.identity().cloned();
+        let session = identified.renewal.as_ref();
+        self.renewal = session.map(|new| snapshot.cookie.write(intake.site.scheme, &new.value, new.max_age));
     }
 }
 
@@ -123,12 +133,22 @@ fn permit<'a>(decision: Decision<'a>, credential: Credential, record: &mut Recor
 
 /// Step 8.
 fn reply(answer: Result<Answer, Rejection>, mut record: Record) -> Response<ReplyBody> {
+    let renewal = record.renewal.take();
+    let mut response = respond(answer, record);
+    if let Some(session) = renewal.filter(|_| response.status() != StatusCode::SWITCHING_PROTOCOLS) {
+        add_renewal(response.headers_mut(), session);
+    }
+    response
+}
+
+fn respond(answer: Result<Answer, Rejection>, mut record: Record) -> Response<ReplyBody> {
     match answer {
         Ok(Answer::Forwarded(mut response)) => {
             let via = via(response.version());
             // the client has a connection of its own, with a version of its own
             *response.version_mut() = Version::HTTP_11;
             remove_hop_by_hop(response.headers_mut());
+            record.snapshot().cookie.guard(response.headers_mut());
             response.headers_mut().append(VIA, via);
             record.status = Some(response.status().as_u16());
             ReplyBody::upstream(response, record)
@@ -163,12 +183,15 @@ async fn ask_portal(
 ) -> Response<Bytes> {
     record.route = Route::Portal;
     record.outcome = Outcome::Gateway;
-    record.user = identified.caller.identity().cloned();
+    record.know(&identified, snapshot, intake);
     let caller = portal_caller(&identified);
-    let reply = snapshot.portal.answer(endpoint, &intake.head, body, &caller, ambient::unix_seconds()).await;
+    let reply = snapshot.portal.answer(endpoint, intake, body, &caller, ambient::unix_seconds()).await;
+    if endpoint.sets_session() {
+        record.renewal = None;
+    }
     if let Some(login) = &reply.login {
         record.reason = Some(note_login(worker, login, intake));
-    } else if endpoint.is_login() && reply.response.status() != StatusCode::METHOD_NOT_ALLOWED {
+    } else if endpoint.is_login() && intake.head.method == Method::POST {
         worker.metrics.login(LoginOutcome::Malformed);
     }
     reply.response

@@ -7,14 +7,16 @@ use super::snapshot::Snapshot;
 use super::worker::Pinned;
 use crate::access::Caller;
 use crate::telemetry::metrics::TokenRefusal;
-use crate::token::{Refusal, VerifiedClaims};
+use crate::token::{Refusal, SessionToken, VerifiedClaims};
 use crate::users::{Directory, User};
-use crate::wire::Credential;
+use crate::wire::{Credential, CredentialSource};
 
 /// A caller, with what the rest of the flow says about the credential.
 pub(super) struct Identified {
     pub(super) caller: Caller,
     pub(super) credential: Outcome,
+    /// The same session for another while, where it is time.
+    pub(super) renewal: Option<SessionToken>,
 }
 
 /// What became of the credential.
@@ -48,37 +50,74 @@ pub(super) fn identify(
     now: u64,
 ) -> Identified {
     let Some(credential) = credential else {
-        return Identified { caller: Caller::anonymous(address), credential: Outcome::Absent };
+        return Identified { caller: Caller::anonymous(address), credential: Outcome::Absent, renewal: None };
     };
-    match holder(pinned, credential.token(), now) {
-        Ok((user, expires_at)) => Identified {
+    let held = match credential.source() {
+        CredentialSource::Bearer => holder(pinned, credential.token(), now),
+        CredentialSource::Cookie => session_holder(pinned, credential.token(), now),
+    };
+    match held {
+        Ok(Held { user, expires_at, renewal }) => Identified {
             caller: Caller::known(Arc::clone(&user.identity), address),
             credential: Outcome::Holds { expires_at },
+            renewal,
         },
-        Err(error) => Identified { caller: Caller::rejected(address), credential: Outcome::Refused(error) },
+        Err(error) => {
+            Identified { caller: Caller::rejected(address), credential: Outcome::Refused(error), renewal: None }
+        }
     }
+}
+
+/// A credential that holds.
+struct Held<'p> {
+    user: &'p User,
+    expires_at: u64,
+    renewal: Option<SessionToken>,
 }
 
 /// Whose token it is, and until when. A token that was verified a moment ago is not verified again, but its time and
 /// its user are looked at every time.
-fn holder<'p>(pinned: &'p Pinned, token: &str, now: u64) -> Result<(&'p User, u64), CredentialError> {
+fn holder<'p>(pinned: &'p Pinned, token: &str, now: u64) -> Result<Held<'p>, CredentialError> {
     let Snapshot { verifier, directory, .. } = &*pinned.snapshot;
+    let held = |claims: &VerifiedClaims| {
+        let user = find_user(directory, &claims.subject, claims.issued_at)?;
+        Ok(Held { user, expires_at: claims.expires_at, renewal: None })
+    };
     if let Some(claims) = pinned.tokens.borrow().find(token)
         && verifier.still_holds(claims, now)
     {
-        return Ok((find_user(directory, claims)?, claims.expires_at));
+        return held(claims);
     }
     let claims = verifier.verify(token, now).map_err(CredentialError::Token)?;
-    let holder = (find_user(directory, &claims)?, claims.expires_at);
+    let held = held(&claims)?;
     pinned.tokens.borrow_mut().keep(token, claims);
-    Ok(holder)
+    Ok(held)
 }
 
-fn find_user<'d>(directory: &'d Directory, claims: &VerifiedClaims) -> Result<&'d User, CredentialError> {
-    match directory.find(&claims.subject) {
+/// The same for the session of a browser. It is as old as its sign-in, however often it was renewed.
+fn session_holder<'p>(pinned: &'p Pinned, token: &str, now: u64) -> Result<Held<'p>, CredentialError> {
+    let Snapshot { sessions, directory, .. } = &*pinned.snapshot;
+    let held = |claims: &VerifiedClaims| {
+        let user = find_user(directory, &claims.subject, claims.signed_in_at)?;
+        Ok(Held { user, expires_at: claims.expires_at, renewal: sessions.renew(claims, now) })
+    };
+    if let Some(claims) = pinned.sessions.borrow().find(token)
+        && sessions.still_holds(claims, now)
+    {
+        return held(claims);
+    }
+    let claims = sessions.verify(token, now).map_err(CredentialError::Token)?;
+    let held = held(&claims)?;
+    pinned.sessions.borrow_mut().keep(token, claims);
+    Ok(held)
+}
+
+/// `issued_at` is the age that counts for `tokens_valid_after`.
+fn find_user<'d>(directory: &'d Directory, subject: &str, issued_at: Option<u64>) -> Result<&'d User, CredentialError> {
+    match directory.find(subject) {
         None => Err(CredentialError::UserGone),
         Some(user) if user.disabled => Err(CredentialError::UserDisabled),
-        Some(user) if !user.admits(claims.issued_at) => Err(CredentialError::TooOld),
+        Some(user) if !user.admits(issued_at) => Err(CredentialError::TooOld),
         Some(user) => Ok(user),
     }
 }

@@ -1,5 +1,6 @@
 //! The request flow: from a request to its reply, in eight steps.
 
+mod browser;
 mod flow;
 mod identify;
 mod record;

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use http::{HeaderValue, Method};
 
+use super::snapshot::Snapshot;
 use super::worker::{Pinned, Worker};
 use crate::access::{Identity, RuleId};
 use crate::ambient;
@@ -26,6 +27,8 @@ pub(super) struct Record {
     pub(super) path: Box<str>,
     pub(super) route: Route,
     pub(super) user: Option<Arc<Identity>>,
+    /// `Set-Cookie` for a session that is renewed in passing.
+    pub(super) renewal: Option<HeaderValue>,
     pub(super) rule: Option<RuleId>,
     pub(super) outcome: Outcome,
     pub(super) reason: Option<String>,
@@ -61,6 +64,7 @@ impl Record {
             path: Box::default(),
             route: Route::None,
             user: None,
+            renewal: None,
             rule: None,
             outcome: Outcome::BadRequest,
             reason: None,
@@ -69,6 +73,11 @@ impl Record {
             bytes: 0,
             aborted: Some(Aborted::Client),
         }
+    }
+
+    /// The snapshot of the whole request.
+    pub(super) fn snapshot(&self) -> &Snapshot {
+        &self.pinned.snapshot
     }
 
     /// Counters of whoever answers.

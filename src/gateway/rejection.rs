@@ -25,6 +25,15 @@ pub(super) enum Rejection {
     Forbidden(Forbid),
     /// No caller could ever be allowed from here.
     Closed(Forbid),
+    /// Another site makes a signed-in browser send it.
+    CrossOrigin,
+    /// It needs a credential, and comes from somebody who can sign in.
+    SignIn {
+        /// Why it is not forwarded.
+        because: Box<Rejection>,
+        /// The way to the sign-in page.
+        response: Box<Response<Bytes>>,
+    },
     /// It was permitted, but cannot be written for the upstream.
     Unwritable(PrepareError),
     /// It was permitted and sent, without success.
@@ -37,7 +46,8 @@ impl Rejection {
             Self::Ambiguous(request) => request.status(),
             Self::NoService => StatusCode::NOT_FOUND,
             Self::Challenge | Self::BadCredential(_) => StatusCode::UNAUTHORIZED,
-            Self::Forbidden(_) | Self::Closed(_) => StatusCode::FORBIDDEN,
+            Self::Forbidden(_) | Self::Closed(_) | Self::CrossOrigin => StatusCode::FORBIDDEN,
+            Self::SignIn { response, .. } => response.status(),
             Self::Unwritable(PrepareError::Path(_)) => StatusCode::BAD_REQUEST,
             Self::Unwritable(PrepareError::BodyTooLarge) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Forward(error) => forward_status(error),
@@ -52,6 +62,8 @@ impl Rejection {
             Self::Challenge => "Not authenticated".to_owned(),
             Self::BadCredential(_) => "Invalid or expired token".to_owned(),
             Self::Forbidden(forbid) | Self::Closed(forbid) => forbid.reason.to_string(),
+            Self::CrossOrigin => wire::CROSS_ORIGIN.to_owned(),
+            Self::SignIn { because, .. } => because.detail(),
             Self::Unwritable(PrepareError::Path(error)) => error.to_string(),
             Self::Unwritable(PrepareError::BodyTooLarge) => BodyFault::TooLarge.to_string(),
             Self::Forward(error) => forward_detail(error),
@@ -63,8 +75,8 @@ impl Rejection {
         match self {
             Self::Ambiguous(_) | Self::Unwritable(PrepareError::Path(_)) => Outcome::BadRequest,
             Self::NoService => Outcome::NotFound,
-            Self::Challenge | Self::BadCredential(_) => Outcome::Unauthenticated,
-            Self::Forbidden(_) | Self::Closed(_) => Outcome::Forbidden,
+            Self::Challenge | Self::BadCredential(_) | Self::SignIn { .. } => Outcome::Unauthenticated,
+            Self::Forbidden(_) | Self::Closed(_) | Self::CrossOrigin => Outcome::Forbidden,
             Self::Unwritable(PrepareError::BodyTooLarge) => Outcome::Limited,
             Self::Forward(_) => Outcome::Allowed,
         }
@@ -76,6 +88,8 @@ impl Rejection {
             Self::BadCredential(error) => error.label().to_owned(),
             Self::Forbidden(forbid) | Self::Closed(forbid) => forbid_label(&forbid.reason).to_owned(),
             Self::Forward(error) => error.to_string(),
+            Self::SignIn { because, .. } => because.reason(),
+            Self::CrossOrigin => "cross-origin".to_owned(),
             Self::Ambiguous(_) | Self::NoService | Self::Challenge | Self::Unwritable(_) => self.detail(),
         }
     }
@@ -85,10 +99,12 @@ impl Rejection {
         let mut response = match self {
             Self::Challenge => wire::not_authenticated(),
             Self::BadCredential(error) => wire::invalid_token(error.description()),
+            Self::SignIn { response, .. } => return response.as_ref().clone(),
             Self::Ambiguous(_)
             | Self::NoService
             | Self::Forbidden(_)
             | Self::Closed(_)
+            | Self::CrossOrigin
             | Self::Unwritable(_)
             | Self::Forward(_) => wire::problem(self.status(), &self.detail()),
         };
@@ -113,6 +129,8 @@ impl Rejection {
             | Self::Challenge
             | Self::BadCredential(_)
             | Self::Closed(_)
+            | Self::CrossOrigin
+            | Self::SignIn { .. }
             | Self::Unwritable(_)
             | Self::Forward(_) => None,
         }
@@ -129,6 +147,8 @@ impl Rejection {
             | Self::BadCredential(_)
             | Self::Forbidden(_)
             | Self::Closed(_)
+            | Self::CrossOrigin
+            | Self::SignIn { .. }
             | Self::Unwritable(PrepareError::Path(_))
             | Self::Forward(_) => false,
         }

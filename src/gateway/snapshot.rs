@@ -9,10 +9,10 @@ use tokio::sync::watch;
 use crate::access::{PathOptions, Policy, Router};
 use crate::config::{self, Config};
 use crate::portal::{Portal, PortalSettings};
-use crate::token::{Issuer, IssuerSettings, Verifier, VerifierSettings};
+use crate::token::{Issuer, IssuerSettings, SessionSettings, Sessions, Verifier, VerifierSettings};
 use crate::upstream::Forwarding;
 use crate::users::{Directory, Hasher};
-use crate::wire::{FieldFilter, TrustedProxies};
+use crate::wire::{FieldFilter, SessionCookie, TrustedProxies};
 
 /// One load of the configuration, ready for requests.
 pub struct Snapshot {
@@ -22,6 +22,8 @@ pub struct Snapshot {
     pub(super) widest_paths: PathOptions,
     pub(super) trusted: TrustedProxies,
     pub(super) verifier: Verifier,
+    pub(super) sessions: Arc<Sessions>,
+    pub(super) cookie: Arc<SessionCookie>,
     pub(super) directory: Arc<Directory>,
     pub(super) portal: Portal,
     pub(super) access_log: bool,
@@ -35,6 +37,8 @@ pub(super) struct Service {
     pub(super) paths: PathOptions,
     pub(super) forwarding: Forwarding,
     pub(super) upstream_name: String,
+    /// Whether people are sent to the sign-in page.
+    pub(super) login_redirect: bool,
 }
 
 impl Snapshot {
@@ -48,6 +52,14 @@ impl Snapshot {
             leeway: token.leeway,
             max_lifetime: token.max_lifetime,
         };
+        let sessions = SessionSettings {
+            issuer: token.issuer.clone(),
+            ttl: token.access_ttl,
+            max_age: config.auth.session.max_age,
+            leeway: token.leeway,
+        };
+        let sessions = Arc::new(Sessions::new(token.key.clone(), sessions));
+        let cookie = Arc::new(config.auth.session.cookie);
         let issuer = IssuerSettings {
             issuer: token.issuer,
             audience: token.audience,
@@ -55,7 +67,12 @@ impl Snapshot {
             roles_claim: token.roles_claim,
         };
         let issuer = Issuer::new(token.key.clone(), issuer);
-        let portal = PortalSettings { prefix: config.auth.path, token_paths: config.auth.token_paths };
+        let portal = PortalSettings {
+            prefix: config.auth.path,
+            token_paths: config.auth.token_paths,
+            look: config.auth.look.map(Arc::new),
+            cookie: Arc::clone(&cookie),
+        };
         let body_timeout = config.server.timeouts.body;
         let widest = config.services.iter().fold(PathOptions::default(), |all, service| all.union(service.paths));
         Self {
@@ -64,7 +81,9 @@ impl Snapshot {
             widest_paths: widest,
             trusted: TrustedProxies::new(config.server.trusted_proxies.clone()),
             verifier: Verifier::new(token.key, verifier),
-            portal: Portal::new(portal, Arc::clone(&directory), issuer, hasher),
+            portal: Portal::new(portal, Arc::clone(&directory), issuer, Arc::clone(&sessions), hasher),
+            sessions,
+            cookie,
             directory,
             access_log: config.log.access,
             server: config.server,
@@ -92,7 +111,14 @@ impl Service {
             body_limit: service.body_limit,
             body_timeout,
         };
-        Self { name: service.name, policy: service.policy, paths: service.paths, forwarding, upstream_name }
+        Self {
+            name: service.name,
+            policy: service.policy,
+            paths: service.paths,
+            forwarding,
+            upstream_name,
+            login_redirect: service.login_redirect,
+        }
     }
 }
 

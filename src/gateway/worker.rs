@@ -56,6 +56,8 @@ pub(super) struct Pinned {
     pub(super) portal: ServiceMetrics,
     /// Goes with the snapshot: a reload forgets every token.
     pub(super) tokens: RefCell<TokenCache>,
+    /// The same for sessions of browsers: what holds as one does not hold as the other.
+    pub(super) sessions: RefCell<TokenCache>,
 }
 
 /// What a worker keeps for one service.
@@ -161,8 +163,9 @@ impl Pinned {
             Lane { pool: pool(&service.forwarding.upstream), metrics: shard.service(&service.name, &rules) }
         });
         let lanes = lanes.collect();
-        let tokens = RefCell::new(TokenCache::new(CACHED_TOKENS, ambient::hash_state()));
-        Self { generation, lanes, unrouted: shard.unrouted(), portal: shard.portal(), tokens, snapshot }
+        let cache = || RefCell::new(TokenCache::new(CACHED_TOKENS, ambient::hash_state()));
+        let (tokens, sessions) = (cache(), cache());
+        Self { generation, lanes, unrouted: shard.unrouted(), portal: shard.portal(), tokens, sessions, snapshot }
     }
 }
 

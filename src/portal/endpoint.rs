@@ -7,8 +7,10 @@ use super::PortalSettings;
 /// One of the gateway's own endpoints.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Endpoint {
-    /// `{prefix}/login` and the token paths: a token for a name and a password, from a form or JSON.
+    /// `{prefix}/login` and the token paths: a token for a name and a password, from a form or JSON; the sign-in page.
     Login,
+    /// `{prefix}/logout`: the end of a session.
+    Logout,
     /// `{prefix}/token`: the same as a token endpoint (RFC 6749, section 4.3).
     Token,
     /// `{prefix}/me`: who the caller is.
@@ -22,14 +24,23 @@ impl Endpoint {
     pub fn is_login(self) -> bool {
         match self {
             Self::Login | Self::Token => true,
-            Self::Me | Self::Unknown => false,
+            Self::Logout | Self::Me | Self::Unknown => false,
+        }
+    }
+
+    /// Whether it writes or ends the session cookie itself.
+    pub fn sets_session(self) -> bool {
+        match self {
+            Self::Login | Self::Logout => true,
+            Self::Token | Self::Me | Self::Unknown => false,
         }
     }
 
     /// Whether the endpoint knows the method. The unknown one answers every method alike.
     pub(super) fn takes(self, method: &Method) -> bool {
         match self {
-            Self::Login | Self::Token => method == Method::POST,
+            Self::Login => matches!(*method, Method::GET | Method::HEAD | Method::POST),
+            Self::Token | Self::Logout => method == Method::POST,
             Self::Me => method == Method::GET || method == Method::HEAD,
             Self::Unknown => true,
         }
@@ -38,7 +49,8 @@ impl Endpoint {
     /// The value of `Allow` (RFC 9110, section 10.2.1).
     pub(super) fn allow(self) -> &'static str {
         match self {
-            Self::Login | Self::Token => "POST",
+            Self::Login => "GET, HEAD, POST",
+            Self::Token | Self::Logout => "POST",
             Self::Me => "GET, HEAD",
             Self::Unknown => "",
         }
@@ -52,6 +64,7 @@ pub(super) fn find(settings: &PortalSettings, method: &Method, path: &str) -> Op
     }
     match path.strip_prefix(&settings.prefix)? {
         "/login" => Some(Endpoint::Login),
+        "/logout" => Some(Endpoint::Logout),
         "/token" => Some(Endpoint::Token),
         "/me" => Some(Endpoint::Me),
         rest if rest.is_empty() || rest.starts_with('/') => Some(Endpoint::Unknown),
@@ -66,11 +79,12 @@ mod tests {
     #[test]
     fn everything_under_the_prefix_is_the_gateways() {
         let token_paths = vec!["/token".to_owned(), "/api/v1/login".to_owned()];
-        let settings = PortalSettings { prefix: "/auth".to_owned(), token_paths };
+        let settings = PortalSettings { token_paths, ..PortalSettings::default() };
         let cases = [
             (Method::POST, "/auth/login", Some(Endpoint::Login)),
             (Method::GET, "/auth/login", Some(Endpoint::Login)),
             (Method::POST, "/auth/token", Some(Endpoint::Token)),
+            (Method::POST, "/auth/logout", Some(Endpoint::Logout)),
             (Method::GET, "/auth/me", Some(Endpoint::Me)),
             (Method::GET, "/auth", Some(Endpoint::Unknown)),
             (Method::GET, "/auth/", Some(Endpoint::Unknown)),

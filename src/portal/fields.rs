@@ -18,6 +18,15 @@ pub(super) struct LoginRequest {
     pub(super) password: Password,
 }
 
+/// What a browser's form says, whether it can be tried or not.
+#[derive(Default)]
+pub(super) struct FormExtras {
+    /// The name that was typed; shown again.
+    pub(super) username: String,
+    /// Where the browser wants to go.
+    pub(super) next: String,
+}
+
 /// How the fields are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Format {
@@ -71,6 +80,22 @@ pub(super) fn parse(dialect: Dialect, format: Format, body: &[u8]) -> Result<Log
         Format::Json => Fields::from_json(body)?,
     };
     fields.into_request(dialect)
+}
+
+/// The fields of a form that its answer needs even where it is refused. Of several values the first counts.
+pub(super) fn extras(body: &[u8]) -> FormExtras {
+    let mut extras = FormExtras::default();
+    for (name, value) in form::pairs(body).filter_map(Result::ok) {
+        let slot = match &**name {
+            "username" => &mut extras.username,
+            "next" => &mut extras.next,
+            _ => continue,
+        };
+        if slot.is_empty() {
+            slot.clone_from(&value);
+        }
+    }
+    extras
 }
 
 impl Fields {

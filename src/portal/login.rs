@@ -1,5 +1,7 @@
 //! A token for a name and a password.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use http::header::PRAGMA;
 use http::request::Parts;
@@ -11,7 +13,7 @@ use super::fields::{Format, LoginRequest, parse};
 use super::rejection::Rejection;
 use super::{Portal, PortalReply, body};
 use crate::token::{Holder, IssueError, IssuedToken, is_visible};
-use crate::users::{LoginFailure, User, authenticate};
+use crate::users::{LoginFailure, Password, User, authenticate};
 use crate::{ambient, wire};
 
 /// The most characters of a name that go to the log.
@@ -108,9 +110,13 @@ impl Portal {
     }
 
     async fn grant(&self, request: LoginRequest, now: u64) -> Result<IssuedToken, Denial> {
-        let LoginRequest { username, password } = request;
-        let user = authenticate(&self.directory, &self.hasher, &username, password).await?;
+        let user = self.check(&request.username, request.password).await?;
         Ok(self.issuer.issue(&holder(&user), ambient::random_bytes(), now)?)
+    }
+
+    /// Whose name and password these are.
+    pub(super) async fn check(&self, name: &str, password: Password) -> Result<Arc<User>, Denial> {
+        Ok(authenticate(&self.directory, &self.hasher, name, password).await?)
     }
 }
 
@@ -123,7 +129,7 @@ where
     parse(dialect, format, &bytes)
 }
 
-fn loggable(name: &str) -> Box<str> {
+pub(super) fn loggable(name: &str) -> Box<str> {
     let mut safe = String::new();
     let mut characters = name.chars();
     for character in characters.by_ref().take(LOGGED_CHARACTERS) {

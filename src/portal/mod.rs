@@ -1,6 +1,6 @@
 //! The gateway's own endpoints: logging in, asking for a token, asking who one is.
 //!
-//! `endpoint` says which requests are the gateway's, `body` and `fields` read what was sent, `login` and `me`
+//! `endpoint` says which requests are the gateway's, `body` and `fields` read what was sent, `login`, `sign_in` and `me`
 //! answer, and `rejection` is the one table from what went wrong to status and text.
 
 mod body;
@@ -8,33 +8,43 @@ mod endpoint;
 mod fields;
 mod form;
 mod login;
+mod marker;
 mod me;
+mod next;
 mod rejection;
+mod sign_in;
 
 use std::sync::Arc;
 
 use bytes::Bytes;
 use http::header::{ALLOW, CONTENT_LENGTH};
-use http::request::Parts;
 use http::{HeaderValue, Method, Response, StatusCode};
 use http_body::Body;
 
 pub use endpoint::Endpoint;
 pub use login::{Denial, LoginEvent};
 pub use me::PortalCaller;
+pub use next::Next;
+pub use sign_in::Visitor;
 
 use self::login::Dialect;
-use crate::token::Issuer;
+use self::sign_in::is_browser_form;
+use crate::pages::Look;
+use crate::token::{Issuer, Sessions};
 use crate::users::{Directory, Hasher};
-use crate::wire;
+use crate::wire::{self, Intake, SessionCookie};
 
-/// Where the endpoints are.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Where the endpoints are, and how browsers see them.
+#[derive(Clone, Debug)]
 pub struct PortalSettings {
     /// Everything at and under this path is the gateway's; without a trailing slash. Default `/auth`.
     pub prefix: String,
     /// Further exact paths whose `POST` answers like the login. Default: none.
     pub token_paths: Vec<String>,
+    /// The pages; `None`: nobody signs in with a browser. Default: the built-in ones.
+    pub look: Option<Arc<Look>>,
+    /// The session cookie.
+    pub cookie: Arc<SessionCookie>,
 }
 
 /// The gateway's own endpoints, for one load of the configuration.
@@ -43,6 +53,7 @@ pub struct Portal {
     settings: PortalSettings,
     directory: Arc<Directory>,
     issuer: Issuer,
+    sessions: Arc<Sessions>,
     hasher: Hasher,
 }
 
@@ -57,14 +68,25 @@ pub struct PortalReply {
 
 impl Default for PortalSettings {
     fn default() -> Self {
-        Self { prefix: "/auth".to_owned(), token_paths: Vec::new() }
+        Self {
+            prefix: "/auth".to_owned(),
+            token_paths: Vec::new(),
+            look: Some(Arc::new(Look::builtin("Sign in"))),
+            cookie: Arc::default(),
+        }
     }
 }
 
 impl Portal {
     /// The portal to the users of `directory`.
-    pub fn new(settings: PortalSettings, directory: Arc<Directory>, issuer: Issuer, hasher: Hasher) -> Self {
-        Self { settings, directory, issuer, hasher }
+    pub fn new(
+        settings: PortalSettings,
+        directory: Arc<Directory>,
+        issuer: Issuer,
+        sessions: Arc<Sessions>,
+        hasher: Hasher,
+    ) -> Self {
+        Self { settings, directory, issuer, sessions, hasher }
     }
 
     /// Which endpoint a request is for; `None` where it is not the gateway's. `path` is the parsed path, which is
@@ -75,11 +97,12 @@ impl Portal {
 
     /// Answers a request for one of the endpoints. `now` is in seconds since 1970.
     ///
-    /// Only a login reads the body: at most 64 KiB, for at most 10 s. Only [`Endpoint::Me`] looks at the caller.
+    /// Only a login reads the body: at most 64 KiB, for at most 10 s. Only [`Endpoint::Me`] and the sign-in page look at
+    /// the caller.
     pub async fn answer<B>(
         &self,
         endpoint: Endpoint,
-        head: &Parts,
+        intake: &Intake,
         body: B,
         caller: &PortalCaller,
         now: u64,
@@ -87,9 +110,11 @@ impl Portal {
     where
         B: Body<Data = Bytes>,
     {
+        let head = &intake.head;
         let mut reply = match Some(endpoint).filter(|endpoint| endpoint.takes(&head.method)) {
             None => method_not_allowed(endpoint).into(),
-            Some(Endpoint::Login) => self.log_in(Dialect::Login, head, body, now).await,
+            Some(Endpoint::Login) => self.answer_at_login(intake, body, caller, now).await,
+            Some(Endpoint::Logout) => self.log_out(intake).into(),
             Some(Endpoint::Token) => self.log_in(Dialect::Token, head, body, now).await,
             Some(Endpoint::Me) => me::answer(caller).into(),
             Some(Endpoint::Unknown) => wire::problem(StatusCode::NOT_FOUND, "No such endpoint").into(),
@@ -99,6 +124,20 @@ impl Portal {
             drop_body(&mut reply.response);
         }
         reply
+    }
+
+    /// People get a page and programs a token, unless there is no page.
+    async fn answer_at_login<B>(&self, intake: &Intake, body: B, caller: &PortalCaller, now: u64) -> PortalReply
+    where
+        B: Body<Data = Bytes>,
+    {
+        let head = &intake.head;
+        match self.settings.look.as_deref() {
+            Some(look) if is_browser_form(&head.method, &head.headers) => self.sign_in(look, intake, body, now).await,
+            Some(look) if head.method != Method::POST => self.show_sign_in(look, intake, caller).into(),
+            None if head.method != Method::POST => wire::problem(StatusCode::NOT_FOUND, "No such endpoint").into(),
+            Some(_) | None => self.log_in(Dialect::Login, head, body, now).await,
+        }
     }
 }
 

@@ -5,15 +5,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST};
 use http::{HeaderName, Method, Request};
 use http_body_util::Full;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::access::{Claim, ClaimValue, Identity};
-use crate::token::{IssueError, IssuerSettings, Key, Verifier, VerifierSettings};
+use crate::access::{Claim, ClaimValue, Identity, PathOptions};
+use crate::token::{IssueError, IssuerSettings, Key, SessionSettings, Verifier, VerifierSettings};
 use crate::users::{HasherSettings, Password, PasswordHash, User};
+use crate::wire::{Peer, Scheme, TrustedProxies};
 
 mod me;
 
@@ -33,6 +34,12 @@ fn issuer() -> Issuer {
         roles_claim: "roles".to_owned(),
     };
     Issuer::new(key(), settings)
+}
+
+fn sessions() -> Sessions {
+    let (ttl, max_age) = (Duration::from_secs(1800), Duration::from_secs(7200));
+    let settings = SessionSettings { issuer: "gatelatch".to_owned(), ttl, max_age, leeway: Duration::ZERO };
+    Sessions::new(key(), settings)
 }
 
 fn alice() -> Identity {
@@ -77,7 +84,7 @@ fn settings() -> HasherSettings {
 
 fn portal_with(hasher: Hasher) -> Portal {
     let settings = PortalSettings { token_paths: vec!["/token".to_owned()], ..PortalSettings::default() };
-    Portal::new(settings, directory(), issuer(), hasher)
+    Portal::new(settings, directory(), issuer(), Arc::new(sessions()), hasher)
 }
 
 fn portal() -> Portal {
@@ -86,10 +93,14 @@ fn portal() -> Portal {
 
 /// Sends a request to a portal as the gateway would.
 fn send_to(portal: &Portal, request: Request<Bytes>, caller: &PortalCaller) -> PortalReply {
-    let (head, body) = request.into_parts();
-    let endpoint = portal.endpoint(&head.method, head.uri.path()).unwrap();
+    let (mut head, body) = request.into_parts();
+    head.headers.entry(HOST).or_insert(HeaderValue::from_static("gateway.test"));
+    let peer = Peer::new("192.0.2.1:9".parse().unwrap(), Scheme::Http);
+    let (trusted, cookie) = (TrustedProxies::default(), SessionCookie::default());
+    let (target, intake) = Intake::read(head, &peer, &trusted, &cookie, PathOptions::default()).unwrap();
+    let endpoint = portal.endpoint(&target.method, target.path.as_str()).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
-    runtime.block_on(portal.answer(endpoint, &head, Full::new(body), caller, NOW))
+    runtime.block_on(portal.answer(endpoint, &intake, Full::new(body), caller, NOW))
 }
 
 fn post(path: &str, content_type: &str, body: impl AsRef<[u8]>) -> Request<Bytes> {

@@ -72,7 +72,7 @@ mod tests {
     use super::*;
 
     fn claims(subject: &str) -> VerifiedClaims {
-        VerifiedClaims { subject: subject.into(), issued_at: None, expires_at: 1 }
+        VerifiedClaims { subject: subject.into(), issued_at: None, expires_at: 1, signed_in_at: None, session: None }
     }
 
     #[test]

@@ -74,16 +74,7 @@ impl Issuer {
     /// # Errors
     /// [`IssueError::TooLarge`] for a token that no verifier would take.
     pub fn issue(&self, holder: &Holder<'_>, id: [u8; 16], now: u64) -> Result<IssuedToken, IssueError> {
-        let header = format!(r#"{{"alg":"{}","typ":"JWT"}}"#, self.key.algorithm_name());
-        let claims = Value::Object(self.claims(holder, id, now)).to_string();
-        let mut token = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(claims));
-        let signature = jsonwebtoken::crypto::sign(token.as_bytes(), self.key.encoding(), self.key.algorithm())
-            .map_err(|_| IssueError::Signing)?;
-        token.push('.');
-        token.push_str(&signature);
-        if token.len() > MAX_TOKEN_BYTES {
-            return Err(IssueError::TooLarge(token.len()));
-        }
+        let token = sign(&self.key, self.claims(holder, id, now))?;
         Ok(IssuedToken { token, expires_in: self.settings.access_ttl.as_secs() })
     }
 
@@ -107,6 +98,21 @@ impl Issuer {
         claims.extend(registered.map(|(name, value)| (name.to_owned(), value)));
         claims
     }
+}
+
+/// The token in compact form that says this (RFC 7515, section 7.1).
+pub(super) fn sign(key: &Key, claims: Map<String, Value>) -> Result<String, IssueError> {
+    let header = format!(r#"{{"alg":"{}","typ":"JWT"}}"#, key.algorithm_name());
+    let claims = Value::Object(claims).to_string();
+    let mut token = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(claims));
+    let signature = jsonwebtoken::crypto::sign(token.as_bytes(), key.encoding(), key.algorithm())
+        .map_err(|_| IssueError::Signing)?;
+    token.push('.');
+    token.push_str(&signature);
+    if token.len() > MAX_TOKEN_BYTES {
+        return Err(IssueError::TooLarge(token.len()));
+    }
+    Ok(token)
 }
 
 impl fmt::Debug for IssuedToken {

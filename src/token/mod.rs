@@ -7,6 +7,7 @@ mod issuer;
 mod json;
 mod key;
 mod refusal;
+mod session;
 mod verifier;
 
 pub use cache::TokenCache;
@@ -14,6 +15,7 @@ pub use claims::{is_valid_subject, is_visible};
 pub use issuer::{Holder, IssueError, IssuedToken, Issuer, IssuerSettings};
 pub use key::{HS256_BYTES, Key, KeyError};
 pub use refusal::Refusal;
+pub use session::{SESSION_AUDIENCE, SessionSettings, SessionToken, Sessions};
 pub use verifier::{MAX_TOKEN_BYTES, VerifiedClaims, Verifier, VerifierSettings};
 
 /// Chooses the cryptography behind every signature. Called once at start; calling it again changes nothing.

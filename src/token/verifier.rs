@@ -42,6 +42,10 @@ pub struct VerifiedClaims {
     pub issued_at: Option<u64>,
     /// `exp`, in seconds since 1970, without leeway.
     pub expires_at: u64,
+    /// `auth_time`, in seconds since 1970: when the password was given.
+    pub signed_in_at: Option<u64>,
+    /// `sid`: the session that the token belongs to.
+    pub session: Option<Box<str>>,
 }
 
 impl Verifier {
@@ -100,7 +104,13 @@ impl Verifier {
         let issued_at = claims.issued_at.map(|date| date.0);
         let dates = Dates { expires_at: expires_at.0, not_before: claims.not_before.map(|date| date.0), issued_at };
         dates.check(&self.settings, now)?;
-        Ok(VerifiedClaims { subject: subject.0.into(), issued_at, expires_at: expires_at.0 })
+        Ok(VerifiedClaims {
+            subject: subject.0.into(),
+            issued_at,
+            expires_at: expires_at.0,
+            signed_in_at: claims.signed_in_at.map(|date| date.0),
+            session: claims.session.map(|session| session.0.into()),
+        })
     }
 }
 

@@ -24,8 +24,8 @@ use super::settings::{HostHeader, Settings};
 use crate::access::{CaseRule, Mount, PathOptions, Permit, RequestPath};
 use crate::ambient::{self, Ticker};
 use crate::wire::{
-    Authorization, FieldFilter, Host, IdentitySettings, Intake, Nominated, Upgrade, UpgradeForm, announce_trailers,
-    move_fields, via,
+    Authorization, CredentialSource, FieldFilter, Host, IdentitySettings, Intake, Nominated, Upgrade, UpgradeForm,
+    announce_trailers, move_fields, via,
 };
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -196,7 +196,8 @@ fn write_fields(
     let via = via(head.version);
     let mut fields = HeaderMap::with_capacity(head.headers.len() + 10);
     fields.insert(HOST, outbound_host(host, how));
-    let used = credential.is_some() && permit.identity().is_some();
+    let bearer = credential.is_some_and(|credential| credential.source() == CredentialSource::Bearer);
+    let used = bearer && permit.identity().is_some();
     let drop_credential = used && how.identity.authorization == Authorization::Remove;
     let trailers = announce_trailers(&head.headers, |name| how.filter.passes_trailer(name));
     pass_fields(head.headers, &mut fields, &how.filter, drop_credential);

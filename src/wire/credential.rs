@@ -1,17 +1,28 @@
 //! The credential of a request, before anyone has looked whether it holds.
 
 use std::fmt;
+use std::ops::Range;
 
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderValue};
 
 use super::bad_request::BadRequest;
 
-/// A bearer token as sent. It cannot be printed.
+/// A token as sent. It cannot be printed.
 #[derive(Clone)]
 pub struct Credential {
     field: HeaderValue,
-    start: usize,
+    token: Range<usize>,
+    source: CredentialSource,
+}
+
+/// How a token was sent. A token of one source is none of the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CredentialSource {
+    /// `Authorization: Bearer`.
+    Bearer,
+    /// The session cookie.
+    Cookie,
 }
 
 impl Credential {
@@ -25,12 +36,28 @@ impl Credential {
         if fields.next().is_some() {
             return Err(BadRequest::SeveralCredentials);
         }
-        Ok(bearer_start(field.as_bytes()).map(|start| Self { field: field.clone(), start }))
+        let source = CredentialSource::Bearer;
+        Ok(bearer_start(field.as_bytes()).map(|start| Self { field: field.clone(), token: start..field.len(), source }))
+    }
+
+    /// The token in this range of a `Cookie` line.
+    pub(super) fn of_cookie(field: &HeaderValue, token: Range<usize>) -> Self {
+        Self { field: field.clone(), token, source: CredentialSource::Cookie }
+    }
+
+    /// A cookie that holds for nobody: it was sent in two ways.
+    pub(super) fn unreadable_cookie() -> Self {
+        Self { field: HeaderValue::from_static(""), token: 0..0, source: CredentialSource::Cookie }
     }
 
     /// The token; empty where it is not even text.
     pub fn token(&self) -> &str {
-        self.field.to_str().map_or("", |text| text[self.start..].trim_end())
+        self.field.to_str().map_or("", |text| text[self.token.clone()].trim_ascii())
+    }
+
+    /// How it was sent.
+    pub fn source(&self) -> CredentialSource {
+        self.source
     }
 }
 

@@ -1,6 +1,8 @@
 //! HTTP as data, without sockets: what a request says, and what may pass on.
 
 mod bad_request;
+mod browser;
+mod cookie;
 mod cors;
 mod credential;
 mod fields;
@@ -15,8 +17,10 @@ mod response_fields;
 mod upgrade;
 
 pub use bad_request::BadRequest;
+pub use browser::{CROSS_ORIGIN, Site, accepts_html, is_navigation, is_safe};
+pub use cookie::{Crumbs, SameSite, SecureCookie, SessionCookie, add_renewal};
 pub use cors::{Answered, Cors, Origins};
-pub use credential::Credential;
+pub use credential::{Credential, CredentialSource};
 pub use fields::{
     CONNECTION_FIELDS, FieldFilter, announce_trailers, filter_trailers, keep_alive_timeout, remove_hop_by_hop,
     trailer_is_harmless, via,

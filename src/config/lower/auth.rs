@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use secrecy::ExposeSecret;
 
+use super::login::login;
 use super::server::duration;
+use super::session::session;
 use super::{Defaults, UsersFile, distinct, label};
 use crate::config::code::Code;
 use crate::config::finding::{Finding, any_of, did_you_mean};
@@ -15,10 +17,10 @@ use crate::config::settings::{Auth, Token};
 use crate::config::span::Span;
 use crate::config::value::{is_plain_path, show_duration};
 use crate::config::yaml::Entry;
-use crate::token::Key;
+use crate::token::{Key, SESSION_AUDIENCE};
 
 /// Claims that the gateway fills itself.
-pub(super) const REGISTERED: [&str; 7] = ["sub", "iss", "aud", "exp", "nbf", "iat", "jti"];
+pub(super) const REGISTERED: [&str; 9] = ["sub", "iss", "aud", "exp", "nbf", "iat", "jti", "auth_time", "sid"];
 
 /// The block, and what other parts of the file are checked against even where the block is broken.
 pub(super) struct Lowered {
@@ -44,9 +46,12 @@ pub(super) fn auth(entry: Option<Entry>, root: Span, defaults: &Defaults<'_>, re
     let token = section.take("token").and_then(|entry| reader.section(entry));
     let token = token.unwrap_or_else(|| Section::new(section.span(), Vec::new()));
     let (token, roles_claim) = lower_token(token, defaults, reader);
-    section.refuse(reader, &["session", "login", "verify", "trusted_issuers"]);
+    let session = session(section.take("session"), reader);
+    let look = login(section.take("login"), reader);
+    section.refuse(reader, &["verify", "trusted_issuers"]);
     section.finish(reader);
-    let auth = token.map(|token| Auth { path: path.clone(), token_paths: token_paths.unwrap_or_default(), token });
+    let token_paths = token_paths.unwrap_or_default();
+    let auth = token.map(|token| Auth { path: path.clone(), token_paths, token, session, look });
     Lowered { auth, path, users_file, roles_claim }
 }
 
@@ -87,7 +92,8 @@ fn lower_token(mut section: Section, defaults: &Defaults<'_>, reader: &mut Reade
         written.unwrap_or_else(|| default.to_owned())
     };
     let issuer = name(&mut section, "issuer", "gatelatch");
-    let audience = name(&mut section, "audience", "gatelatch");
+    let audience = section.take("audience").and_then(|entry| audience(&entry, reader));
+    let audience = audience.unwrap_or_else(|| "gatelatch".to_owned());
     let (access_ttl, max_lifetime, leeway) = lifetimes(&mut section, reader);
     let roles_claim = section.take("roles_claim").and_then(|entry| roles_claim(&entry, reader));
     let roles_claim = roles_claim.unwrap_or_else(|| "roles".to_owned());
@@ -160,6 +166,20 @@ fn lifetimes(section: &mut Section, reader: &mut Reader<'_>) -> (Duration, Durat
         reader.report(finding.help(format!("shorten `access_ttl`, or write `max_lifetime: {access}` as well")));
     }
     (access, longest, leeway)
+}
+
+/// Any name but the one that tells sessions of browsers from tokens.
+fn audience(entry: &Entry, reader: &mut Reader<'_>) -> Option<String> {
+    let name = label(entry, reader)?;
+    if name == SESSION_AUDIENCE {
+        reader.invalid(
+            entry,
+            "an audience of its own",
+            "this one is for session cookies; write `gatelatch`".to_owned(),
+        );
+        return None;
+    }
+    Some(name)
 }
 
 fn roles_claim(entry: &Entry, reader: &mut Reader<'_>) -> Option<String> {

@@ -5,10 +5,12 @@ mod allow;
 mod auth;
 mod cors;
 mod identity;
+mod login;
 mod response_headers;
 mod rules;
 mod server;
 mod services;
+mod session;
 mod upstream;
 mod users;
 

@@ -86,7 +86,8 @@ fn service(entry: Entry, shared: &Shared<'_>, reader: &mut Reader<'_>) -> Option
     let body_limit = limits.and_then(|section| own_body_limit(section, reader));
     let place = rules::Place { service: &name, span, mount: mount.as_ref(), case, auth_path: shared.auth_path };
     let (policy, origins) = rules::rules(section.take("rules"), &place, reader);
-    section.refuse(reader, &["mode", "login_redirect", "openapi"]);
+    let login_redirect = section.take("login_redirect").and_then(|entry| reader.boolean(&entry));
+    section.refuse(reader, &["mode", "openapi"]);
     section.finish(reader);
     Some(Service {
         name: name.into_string(),
@@ -101,6 +102,7 @@ fn service(entry: Entry, shared: &Shared<'_>, reader: &mut Reader<'_>) -> Option
         cors: cors.map_or(Some(None), |cors| cors.map(Some))?,
         response_fields: response_fields.unwrap_or_else(|| Some(Default::default()))?,
         body_limit: smaller(body_limit, shared.body_limit),
+        login_redirect: login_redirect.unwrap_or(true),
     })
 }
 

@@ -1,6 +1,7 @@
 //! What every test starts from: a gateway, an upstream made of a closure, and a client that shows each byte.
 #![allow(unused_imports, dead_code, reason = "a tool box; not every tool is in use at every time")]
 
+mod browser;
 mod certs;
 mod client;
 mod gateway;
@@ -8,6 +9,7 @@ mod programs;
 mod raw;
 mod upstream;
 
+pub use browser::{NAVIGATION, cookie_of, sign_in, submit};
 pub use certs::{Authority, Certified};
 pub use client::{Answer, Connection, get, send};
 pub use gateway::{Gateway, GatewayBuilder, PASSWORD, SECRET, Streams, gateway, hash};
