@@ -111,6 +111,8 @@ pub struct Auth {
     pub session: Session,
     /// The pages that people see; `None` where nobody signs in with a browser. Default: the built-in ones.
     pub look: Option<Look>,
+    /// How proxies describe the requests they ask about; default: in either way, and not in both.
+    pub verify: wire::Describes,
 }
 
 /// The `auth.session` block.

@@ -14,13 +14,14 @@ use super::record::{Record, Route};
 use super::rejection::{Rejection, upstream_error_kind};
 use super::reply::ReplyBody;
 use super::snapshot::Snapshot;
+use super::verify::verify;
 use super::worker::{Pinned, Worker};
 use crate::access::{Decision, ForbidReason, PathOptions, Permit, RequestPath};
 use crate::ambient;
 use crate::portal::{Denial, Endpoint, LoginEvent, PortalCaller};
 use crate::telemetry::metrics::{LoginOutcome, Outcome};
 use crate::upstream::{Extra, Outbound, ResponseBody};
-use crate::wire::{BadRequest, Intake, Peer, Target, add_renewal, remove_hop_by_hop, via};
+use crate::wire::{BadRequest, Intake, Peer, Scheme, Target, add_renewal, remove_hop_by_hop, via};
 
 /// Answers a request, whatever it is, and sees to it that it is written down once.
 pub async fn handle(worker: &Rc<Worker>, request: Request<Incoming>, peer: &Peer) -> Response<ReplyBody> {
@@ -54,11 +55,12 @@ async fn answer(
     let identified = || {
         let address = Some(intake.client.address);
         let identified = identify(pinned, intake.credential.as_ref(), address, ambient::unix_seconds());
-        if let Credential::Refused(error) = identified.credential {
-            worker.shard.token_refused(error.kind());
-        }
+        worker.note_refusal(&identified);
         identified
     };
+    if let Some(below) = snapshot.portal.below_verify(intake.head.uri.path()) {
+        return verify(worker, pinned, &target, &intake, below, record).map(Answer::Own);
+    }
     if let Some(endpoint) = snapshot.portal.endpoint(&target.method, target.path.as_str()) {
         return Ok(Answer::Own(ask_portal(worker, snapshot, endpoint, identified(), &intake, body, record).await));
     }
@@ -67,7 +69,7 @@ async fn answer(
     record.route = Route::Service(index);
     respell(&mut target, &intake, service.paths, snapshot.widest_paths)?;
     let identified = identified();
-    record.know(&identified, snapshot, &intake);
+    record.know(&identified, snapshot, intake.site.scheme);
     refuse_foreign(&target, &intake, &identified)?;
     let Identified { caller, credential, .. } = identified;
     let decision = service.policy.decide(&target.method, &target.path, &caller);
@@ -91,10 +93,19 @@ impl Record {
         }
     }
 
-    fn know(&mut self, identified: &Identified, snapshot: &Snapshot, intake: &Intake) {
+    /// `scheme` is how the client came.
+    pub(super) fn know(&mut self, identified: &Identified, snapshot: &Snapshot, scheme: Scheme) {
         self.user = identified.caller.identity().cloned();
         let session = identified.renewal.as_ref();
-        self.renewal = session.map(|new| snapshot.cookie.write(intake.site.scheme, &new.value, new.max_age));
+        self.renewal = session.map(|new| snapshot.cookie.write(scheme, &new.value, new.max_age));
+    }
+}
+
+impl Worker {
+    pub(super) fn note_refusal(&self, identified: &Identified) {
+        if let Credential::Refused(error) = identified.credential {
+            self.shard.token_refused(error.kind());
+        }
     }
 }
 
@@ -108,7 +119,11 @@ fn respell(target: &mut Target, intake: &Intake, own: PathOptions, widest: PathO
 }
 
 /// Step 5's answer: the permit, or why there is none.
-fn permit<'a>(decision: Decision<'a>, credential: Credential, record: &mut Record) -> Result<Permit<'a>, Rejection> {
+pub(super) fn permit<'a>(
+    decision: Decision<'a>,
+    credential: Credential,
+    record: &mut Record,
+) -> Result<Permit<'a>, Rejection> {
     match decision {
         Decision::Allow(permit) => {
             record.rule = Some(permit.rule());
@@ -183,7 +198,7 @@ async fn ask_portal(
 ) -> Response<Bytes> {
     record.route = Route::Portal;
     record.outcome = Outcome::Gateway;
-    record.know(&identified, snapshot, intake);
+    record.know(&identified, snapshot, intake.site.scheme);
     let caller = portal_caller(&identified);
     let reply = snapshot.portal.answer(endpoint, intake, body, &caller, ambient::unix_seconds()).await;
     if endpoint.sets_session() {

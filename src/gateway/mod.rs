@@ -7,6 +7,7 @@ mod record;
 mod rejection;
 mod reply;
 mod snapshot;
+mod verify;
 mod worker;
 
 pub use flow::handle;

@@ -12,7 +12,7 @@ use crate::portal::{Portal, PortalSettings};
 use crate::token::{Issuer, IssuerSettings, SessionSettings, Sessions, Verifier, VerifierSettings};
 use crate::upstream::Forwarding;
 use crate::users::{Directory, Hasher};
-use crate::wire::{FieldFilter, SessionCookie, TrustedProxies};
+use crate::wire::{Describes, FieldFilter, SessionCookie, TrustedProxies};
 
 /// One load of the configuration, ready for requests.
 pub struct Snapshot {
@@ -24,6 +24,7 @@ pub struct Snapshot {
     pub(super) verifier: Verifier,
     pub(super) sessions: Arc<Sessions>,
     pub(super) cookie: Arc<SessionCookie>,
+    pub(super) describes: Describes,
     pub(super) directory: Arc<Directory>,
     pub(super) portal: Portal,
     pub(super) access_log: bool,
@@ -84,6 +85,7 @@ impl Snapshot {
             portal: Portal::new(portal, Arc::clone(&directory), issuer, Arc::clone(&sessions), hasher),
             sessions,
             cookie,
+            describes: config.auth.verify,
             directory,
             access_log: config.log.access,
             server: config.server,

@@ -95,6 +95,18 @@ impl Portal {
         endpoint::find(&self.settings, method, path)
     }
 
+    /// What stands behind the endpoint of forward-auth in a path as it was sent: nothing, or the path that is asked about;
+    /// `None` where it is another endpoint.
+    pub fn below_verify<'p>(&self, sent: &'p str) -> Option<&'p str> {
+        let below = sent.strip_prefix(&self.settings.prefix)?.strip_prefix("/verify")?;
+        (below.is_empty() || below.starts_with('/')).then_some(below)
+    }
+
+    /// Whether people can sign in here.
+    pub fn has_page(&self) -> bool {
+        self.settings.look.is_some()
+    }
+
     /// Answers a request for one of the endpoints. `now` is in seconds since 1970.
     ///
     /// Only a login reads the body: at most 64 KiB, for at most 10 s. Only [`Endpoint::Me`] and the sign-in page look at

@@ -137,7 +137,7 @@ fn takes_trailers(headers: &HeaderMap) -> bool {
     codings.map(<[u8]>::trim_ascii).any(|coding| coding.eq_ignore_ascii_case(b"trailers"))
 }
 
-fn check_method(method: &Method) -> Result<(), BadRequest> {
+pub(super) fn check_method(method: &Method) -> Result<(), BadRequest> {
     const STANDARD: [&str; 9] = ["GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "CONNECT", "TRACE"];
     if matches!(*method, Method::CONNECT | Method::TRACE) {
         return Err(BadRequest::MethodNotAllowed);

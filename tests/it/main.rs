@@ -29,4 +29,5 @@ mod proxy;
 mod reload;
 mod tokens;
 mod upstream_failures;
+mod verify;
 mod watch;

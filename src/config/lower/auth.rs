@@ -18,6 +18,7 @@ use crate::config::span::Span;
 use crate::config::value::{is_plain_path, show_duration};
 use crate::config::yaml::Entry;
 use crate::token::{Key, SESSION_AUDIENCE};
+use crate::wire::Describes;
 
 /// Claims that the gateway fills itself.
 pub(super) const REGISTERED: [&str; 9] = ["sub", "iss", "aud", "exp", "nbf", "iat", "jti", "auth_time", "sid"];
@@ -48,10 +49,12 @@ pub(super) fn auth(entry: Option<Entry>, root: Span, defaults: &Defaults<'_>, re
     let (token, roles_claim) = lower_token(token, defaults, reader);
     let session = session(section.take("session"), reader);
     let look = login(section.take("login"), reader);
-    section.refuse(reader, &["verify", "trusted_issuers"]);
+    let kinds = [("x-forwarded", Describes::Forwarded), ("x-original", Describes::Original)];
+    let verify = section.take("verify").and_then(|entry| reader.choice(&entry, &kinds)).unwrap_or_default();
+    section.refuse(reader, &["trusted_issuers"]);
     section.finish(reader);
     let token_paths = token_paths.unwrap_or_default();
-    let auth = token.map(|token| Auth { path: path.clone(), token_paths, token, session, look });
+    let auth = token.map(|token| Auth { path: path.clone(), token_paths, token, session, look, verify });
     Lowered { auth, path, users_file, roles_claim }
 }
 
