@@ -172,6 +172,9 @@ pub struct Service {
     pub body_limit: Option<NonZeroU64>,
     /// Whether people without a credential are sent to the sign-in page; default true.
     pub login_redirect: bool,
+    /// `openapi.path`: where clients find the service's OpenAPI document, to which the gateway adds what the rules ask;
+    /// default: it adds nothing to anything.
+    pub document: Option<String>,
 }
 
 /// A place in a file, for messages.

@@ -9,6 +9,7 @@ use http::{Method, Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
 
 use super::browser::{or_sign_in, refuse_foreign};
+use super::document::{self, Read};
 use super::identify::{Identified, Outcome as Credential, identify};
 use super::record::{Record, Route};
 use super::rejection::{Rejection, upstream_error_kind};
@@ -37,6 +38,8 @@ enum Answer {
     Own(Response<Bytes>),
     /// Of the upstream.
     Forwarded(Response<ResponseBody>),
+    /// Of the upstream, where it may be the service's OpenAPI document.
+    Document(Read),
 }
 
 async fn answer(
@@ -50,7 +53,8 @@ async fn answer(
     let (head, body) = request.into_parts();
     record.method = head.method.clone();
     record.path = head.uri.path().into();
-    let (mut target, intake) = Intake::read(head, peer, &snapshot.trusted, &snapshot.cookie, snapshot.widest_paths)?;
+    let (mut target, mut intake) =
+        Intake::read(head, peer, &snapshot.trusted, &snapshot.cookie, snapshot.widest_paths)?;
     record.take_in(&target, &intake);
     let identified = || {
         let address = Some(intake.client.address);
@@ -76,10 +80,17 @@ async fn answer(
     let permit = permit(decision, credential, record)
         .map_err(|rejection| or_sign_in(rejection, service, snapshot, &target, &intake))?;
     let extra = Extra { request_id: record.request_id.clone(), ticker: &worker.ticker };
+    let documents = document::is_asked(service, &target);
+    if documents {
+        document::ask_whole(&mut intake);
+    }
     let outbound = Outbound::prepare(permit, &target.host, intake, body, &service.forwarding, extra)?;
     let asked = ambient::now();
     let forwarded = pinned.lanes[index].pool.send(outbound).await;
     record.upstream_answered(asked);
+    if documents {
+        return Ok(Answer::Document(document::read(forwarded?, service, &snapshot.portal.login_path()).await?));
+    }
     Ok(Answer::Forwarded(forwarded?))
 }
 
@@ -159,14 +170,16 @@ fn reply(answer: Result<Answer, Rejection>, mut record: Record) -> Response<Repl
 fn respond(answer: Result<Answer, Rejection>, mut record: Record) -> Response<ReplyBody> {
     match answer {
         Ok(Answer::Forwarded(mut response)) => {
-            let via = via(response.version());
-            // the client has a connection of its own, with a version of its own
-            *response.version_mut() = Version::HTTP_11;
-            remove_hop_by_hop(response.headers_mut());
-            record.snapshot().cookie.guard(response.headers_mut());
-            response.headers_mut().append(VIA, via);
-            record.status = Some(response.status().as_u16());
+            pass_on(&mut response, &mut record);
             ReplyBody::upstream(response, record)
+        }
+        Ok(Answer::Document(Read::Untouched(begun, mut response))) => {
+            pass_on(&mut response, &mut record);
+            ReplyBody::begun(begun, response, record)
+        }
+        Ok(Answer::Document(Read::Annotated(mut response))) => {
+            pass_on(&mut response, &mut record);
+            ReplyBody::own(response, record)
         }
         Ok(Answer::Own(response)) => {
             record.status = Some(response.status().as_u16());
@@ -184,6 +197,17 @@ fn respond(answer: Result<Answer, Rejection>, mut record: Record) -> Response<Re
             ReplyBody::own(rejection.respond(), record)
         }
     }
+}
+
+/// The head of an upstream's answer on its way to the client.
+fn pass_on<B>(response: &mut Response<B>, record: &mut Record) {
+    let via = via(response.version());
+    // the client has a connection of its own, with a version of its own
+    *response.version_mut() = Version::HTTP_11;
+    remove_hop_by_hop(response.headers_mut());
+    record.snapshot().cookie.guard(response.headers_mut());
+    response.headers_mut().append(VIA, via);
+    record.status = Some(response.status().as_u16());
 }
 
 /// One of the gateway's own endpoints. They come before every rule.

@@ -1,6 +1,7 @@
 //! The request flow: from a request to its reply, in eight steps.
 
 mod browser;
+mod document;
 mod flow;
 mod identify;
 mod record;

@@ -40,6 +40,8 @@ pub(super) struct Service {
     pub(super) upstream_name: String,
     /// Whether people are sent to the sign-in page.
     pub(super) login_redirect: bool,
+    /// Where its OpenAPI document is, in the one spelling of a path.
+    pub(super) document: Option<String>,
 }
 
 impl Snapshot {
@@ -120,6 +122,7 @@ impl Service {
             forwarding,
             upstream_name,
             login_redirect: service.login_redirect,
+            document: service.document,
         }
     }
 }

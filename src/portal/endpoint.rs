@@ -3,6 +3,7 @@
 use http::Method;
 
 use super::PortalSettings;
+use super::docs::Asset;
 
 /// One of the gateway's own endpoints.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,6 +16,12 @@ pub enum Endpoint {
     Token,
     /// `{prefix}/me`: who the caller is.
     Me,
+    /// `{prefix}/docs`: Swagger UI.
+    Docs,
+    /// `{prefix}/docs/…`: a file of Swagger UI.
+    Asset(Asset),
+    /// `{prefix}/openapi.json`: the description of these endpoints.
+    OpenApi,
     /// Anything else under the prefix. It is answered with 404 and never forwarded.
     Unknown,
 }
@@ -24,7 +31,7 @@ impl Endpoint {
     pub fn is_login(self) -> bool {
         match self {
             Self::Login | Self::Token => true,
-            Self::Logout | Self::Me | Self::Unknown => false,
+            Self::Logout | Self::Me | Self::Docs | Self::Asset(_) | Self::OpenApi | Self::Unknown => false,
         }
     }
 
@@ -32,7 +39,7 @@ impl Endpoint {
     pub fn sets_session(self) -> bool {
         match self {
             Self::Login | Self::Logout => true,
-            Self::Token | Self::Me | Self::Unknown => false,
+            Self::Token | Self::Me | Self::Docs | Self::Asset(_) | Self::OpenApi | Self::Unknown => false,
         }
     }
 
@@ -41,7 +48,7 @@ impl Endpoint {
         match self {
             Self::Login => matches!(*method, Method::GET | Method::HEAD | Method::POST),
             Self::Token | Self::Logout => method == Method::POST,
-            Self::Me => method == Method::GET || method == Method::HEAD,
+            Self::Me | Self::Docs | Self::Asset(_) | Self::OpenApi => method == Method::GET || method == Method::HEAD,
             Self::Unknown => true,
         }
     }
@@ -51,7 +58,7 @@ impl Endpoint {
         match self {
             Self::Login => "GET, HEAD, POST",
             Self::Token | Self::Logout => "POST",
-            Self::Me => "GET, HEAD",
+            Self::Me | Self::Docs | Self::Asset(_) | Self::OpenApi => "GET, HEAD",
             Self::Unknown => "",
         }
     }
@@ -67,7 +74,12 @@ pub(super) fn find(settings: &PortalSettings, method: &Method, path: &str) -> Op
         "/logout" => Some(Endpoint::Logout),
         "/token" => Some(Endpoint::Token),
         "/me" => Some(Endpoint::Me),
-        rest if rest.is_empty() || rest.starts_with('/') => Some(Endpoint::Unknown),
+        "/docs" => Some(Endpoint::Docs),
+        "/openapi.json" => Some(Endpoint::OpenApi),
+        rest if rest.is_empty() || rest.starts_with('/') => {
+            let asset = rest.strip_prefix("/docs/").and_then(Asset::named);
+            Some(asset.map_or(Endpoint::Unknown, Endpoint::Asset))
+        }
         _ => None,
     }
 }
@@ -86,6 +98,10 @@ mod tests {
             (Method::POST, "/auth/token", Some(Endpoint::Token)),
             (Method::POST, "/auth/logout", Some(Endpoint::Logout)),
             (Method::GET, "/auth/me", Some(Endpoint::Me)),
+            (Method::GET, "/auth/docs", Some(Endpoint::Docs)),
+            (Method::GET, "/auth/docs/start.js", Some(Endpoint::Asset(Asset::Start))),
+            (Method::GET, "/auth/docs/../me", Some(Endpoint::Unknown)),
+            (Method::GET, "/auth/openapi.json", Some(Endpoint::OpenApi)),
             (Method::GET, "/auth", Some(Endpoint::Unknown)),
             (Method::GET, "/auth/", Some(Endpoint::Unknown)),
             (Method::POST, "/auth/login/", Some(Endpoint::Unknown)),

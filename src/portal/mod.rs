@@ -4,6 +4,7 @@
 //! answer, and `rejection` is the one table from what went wrong to status and text.
 
 mod body;
+mod docs;
 mod endpoint;
 mod fields;
 mod form;
@@ -17,16 +18,18 @@ mod sign_in;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::header::{ALLOW, CONTENT_LENGTH};
+use http::header::{ALLOW, CACHE_CONTROL, CONTENT_LENGTH};
 use http::{HeaderValue, Method, Response, StatusCode};
 use http_body::Body;
 
+pub use docs::Asset;
 pub use endpoint::Endpoint;
 pub use login::{Denial, LoginEvent};
 pub use me::PortalCaller;
 pub use next::Next;
 pub use sign_in::Visitor;
 
+use self::docs::Docs;
 use self::login::Dialect;
 use self::sign_in::is_browser_form;
 use crate::pages::Look;
@@ -55,6 +58,7 @@ pub struct Portal {
     issuer: Issuer,
     sessions: Arc<Sessions>,
     hasher: Hasher,
+    docs: Docs,
 }
 
 /// The answer, and what the log should know.
@@ -86,7 +90,8 @@ impl Portal {
         sessions: Arc<Sessions>,
         hasher: Hasher,
     ) -> Self {
-        Self { settings, directory, issuer, sessions, hasher }
+        let docs = Docs::new(&settings.prefix);
+        Self { settings, directory, issuer, sessions, hasher, docs }
     }
 
     /// Which endpoint a request is for; `None` where it is not the gateway's. `path` is the parsed path, which is
@@ -129,9 +134,14 @@ impl Portal {
             Some(Endpoint::Logout) => self.log_out(intake).into(),
             Some(Endpoint::Token) => self.log_in(Dialect::Token, head, body, now).await,
             Some(Endpoint::Me) => me::answer(caller).into(),
+            Some(Endpoint::Docs) => self.docs.page().into(),
+            Some(Endpoint::OpenApi) => self.docs.document().into(),
+            Some(Endpoint::Asset(asset)) => asset.answer(&head.headers).into(),
             Some(Endpoint::Unknown) => wire::problem(StatusCode::NOT_FOUND, "No such endpoint").into(),
         };
-        wire::forbid_storing(reply.response.headers_mut());
+        if !reply.response.headers().contains_key(CACHE_CONTROL) {
+            wire::forbid_storing(reply.response.headers_mut());
+        }
         if head.method == Method::HEAD {
             drop_body(&mut reply.response);
         }

@@ -50,6 +50,11 @@ impl Portal {
         }
     }
 
+    /// Where programs log in.
+    pub fn login_path(&self) -> String {
+        format!("{}/login", self.settings.prefix)
+    }
+
     /// Sends a browser to the sign-in page, at this address. One that comes back again and again without the session
     /// that it was given is told so instead. `None` where there is no sign-in page.
     pub fn send_to_sign_in(&self, visitor: &Visitor<'_>, address: &str, now: u64) -> Option<Response<Bytes>> {

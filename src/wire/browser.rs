@@ -63,7 +63,7 @@ pub fn accepts_html(headers: &HeaderMap) -> bool {
 }
 
 /// `q=0`, `q=0.0` and their kin: not acceptable (RFC 9110, section 12.4.2).
-fn is_zero_weight(parameter: &[u8]) -> bool {
+pub fn is_zero_weight(parameter: &[u8]) -> bool {
     let parameter = parameter.trim_ascii();
     let weight = parameter.strip_prefix(b"q=").or_else(|| parameter.strip_prefix(b"Q="));
     weight.is_some_and(|weight| weight.starts_with(b"0") && weight.iter().all(|byte| matches!(byte, b'0' | b'.')))

@@ -16,6 +16,7 @@ mod commands;
 mod connections;
 mod cookies;
 mod demo;
+mod docs;
 mod drain;
 mod fastapi;
 mod framing;

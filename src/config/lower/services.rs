@@ -4,7 +4,7 @@ use std::num::NonZeroU64;
 
 use super::server::body_limit;
 use super::{cors, distinct, identity, response_headers, rules, upstream};
-use crate::access::{CaseRule, HostPattern, Mount, PathOptions, Pattern, Policy, RoutedService, Router};
+use crate::access::{CaseRule, HostPattern, Mount, PathOptions, Pattern, Policy, RequestPath, RoutedService, Router};
 use crate::config::code::Code;
 use crate::config::finding::Finding;
 use crate::config::lint;
@@ -13,6 +13,7 @@ use crate::config::section::Section;
 use crate::config::settings::Service;
 use crate::config::shown::shown;
 use crate::config::span::Span;
+use crate::config::value::is_plain_path;
 use crate::config::yaml::Entry;
 
 /// What the rest of the file says that every service is checked against.
@@ -87,7 +88,8 @@ fn service(entry: Entry, shared: &Shared<'_>, reader: &mut Reader<'_>) -> Option
     let place = rules::Place { service: &name, span, mount: mount.as_ref(), case, auth_path: shared.auth_path };
     let (policy, origins) = rules::rules(section.take("rules"), &place, reader);
     let login_redirect = section.take("login_redirect").and_then(|entry| reader.boolean(&entry));
-    section.refuse(reader, &["mode", "openapi"]);
+    let document = section.take("openapi").and_then(|entry| document(entry, mount.as_ref(), reader));
+    section.refuse(reader, &["mode"]);
     section.finish(reader);
     Some(Service {
         name: name.into_string(),
@@ -103,6 +105,7 @@ fn service(entry: Entry, shared: &Shared<'_>, reader: &mut Reader<'_>) -> Option
         response_fields: response_fields.unwrap_or_else(|| Some(Default::default()))?,
         body_limit: smaller(body_limit, shared.body_limit),
         login_redirect: login_redirect.unwrap_or(true),
+        document,
     })
 }
 
@@ -172,6 +175,27 @@ fn path_options(mut section: Section, reader: &mut Reader<'_>) -> PathOptions {
     }
     section.finish(reader);
     options
+}
+
+/// `openapi`: a path of the service, as clients ask for it.
+fn document(entry: Entry, mount: Option<&Mount>, reader: &mut Reader<'_>) -> Option<String> {
+    let mut section = reader.section(entry)?;
+    let entry = section.require(reader, "path", "/openapi.json");
+    section.finish(reader);
+    let entry = entry?;
+    let text = reader.text(&entry)?;
+    if !is_plain_path(&text) {
+        let help = "write a path such as `/openapi.json`: letters, digits, `-`, `.`, `_`, `~`".to_owned();
+        reader.invalid(&entry, "a plain absolute path", help);
+        return None;
+    }
+    let path = RequestPath::parse(&text, PathOptions::default()).ok()?;
+    if let Some(mount) = mount.filter(|mount| !path.lies_under(mount)) {
+        let help = format!("write the path as clients ask for it: `{}{text}`", mount.source().trim_end_matches('/'));
+        reader.invalid(&entry, "a path of this service", help);
+        return None;
+    }
+    Some(text)
 }
 
 fn own_body_limit(mut section: Section, reader: &mut Reader<'_>) -> Option<NonZeroU64> {

@@ -16,7 +16,7 @@ fn me_tells_who_is_asking() {
     let expected = concat!(
         "200 OK\ncache-control: no-store\ncontent-type: application/json\n\n",
         r#"{"sub":"alice@example.com","roles":["recruiter","admin"],"name":"Alice Doe","#,
-        r#""claims":{"levels":[1,true],"tenant":"acme"},"exp":1700000060}"#
+        r#""claims":{"tenant":"acme","levels":[1,true]},"exp":1700000060}"#
     );
     assert_eq!(transcript(&ask(Method::GET, "/auth/me", &known())), expected);
     let head = ask(Method::HEAD, "/auth/me", &known());
