@@ -33,6 +33,7 @@ missing_packages() {
     command -v python3 >/dev/null || echo python3
     command -v nginx >/dev/null || echo nginx-light
     command -v haproxy >/dev/null || echo haproxy
+    command -v chromium >/dev/null || echo chromium
     python3 -c 'import ensurepip, venv' 2>/dev/null || echo python3-venv
 }
 

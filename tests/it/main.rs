@@ -12,6 +12,7 @@ mod support;
 mod access;
 mod admin;
 mod bodies;
+mod chromium;
 mod commands;
 mod connections;
 mod cookies;
