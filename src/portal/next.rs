@@ -149,6 +149,21 @@ mod tests {
         assert_eq!(Next::parse(&format!("/{}", "a".repeat(LONGEST))), None);
     }
 
+    proptest::proptest! {
+        /// As a browser reads it against this origin: a path, and nothing before it.
+        #[test]
+        fn whatever_is_kept_is_a_path(text in "[/\\\\a.:@?#%&=;0-9A-Fx〱 \t]{0,24}") {
+            if let Some(next) = Next::parse(&text) {
+                let kept = next.as_str();
+                proptest::prop_assert!(kept.starts_with('/') && !kept.starts_with("//"), "{}", kept);
+                proptest::prop_assert!(!kept.contains(['\\', '#', ' ', '\t']) && kept.is_ascii(), "{}", kept);
+                proptest::prop_assert_eq!(Next::parse(kept), Some(next.clone()), "reading it again changes nothing");
+                let uri: http::Uri = kept.parse().unwrap();
+                proptest::prop_assert!(uri.authority().is_none() && uri.scheme().is_none(), "{}", kept);
+            }
+        }
+    }
+
     #[test]
     fn a_request_is_come_back_to() {
         let next = |path: &str, query| {

@@ -1,5 +1,8 @@
 //! Signing in and out with a browser, without a browser.
 
+use std::fs;
+use std::path::Path;
+
 use crate::support::{Answer, Connection, NAVIGATION, PASSWORD, Upstream, cookie_of, gateway, send, sign_in, submit};
 
 const SERVICES: &str = "
@@ -227,14 +230,14 @@ fn without_a_page_browsers_are_programs() {
 
 #[test]
 fn a_company_has_its_own_look() {
-    let own = "<!doctype html><title>{{title}}</title><style>p { color: red }</style>{{#error}}<p>{{error}}</p>{{/error}}\
-               <form method=post action=\"{{action}}\"><input name=next value=\"{{next}}\"><input name=username>\
-               <input name=password type=password><button>Go</button></form>";
+    let handed_out = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/sign-in/sign_in.html");
+    let own = fs::read_to_string(handed_out).unwrap().replace("<button>Sign in", "<button>Go");
+    let first = own.clone();
     let gateway = gateway(SERVICES)
         .auth("login: { templates: look }")
         .prepare(move |folder| {
-            std::fs::create_dir(folder.join("look")).unwrap();
-            std::fs::write(folder.join("look/sign_in.html"), own).unwrap();
+            fs::create_dir(folder.join("look")).unwrap();
+            fs::write(folder.join("look/sign_in.html"), first).unwrap();
         })
         .start();
     let page = gateway.get("/auth/login", NAVIGATION);
@@ -242,10 +245,10 @@ fn a_company_has_its_own_look() {
     assert!(page.header("content-security-policy").contains("style-src 'sha256-"));
     let account = gateway.get("/auth/login", &format!("{NAVIGATION}{}", sign_in(&gateway, "rita")));
     assert!(account.body.contains("You are signed in"), "the other pages stay as they are");
-    gateway.replace("look/sign_in.html", &own.replace("Go", "Enter {{naem}}"));
+    gateway.replace("look/sign_in.html", &own.replace("Go<", "Enter {{naem}}<"));
     let event = gateway.event("is no template").to_string();
     assert!(event.contains("naem"), "{event}");
-    gateway.replace("look/sign_in.html", &own.replace("Go", "Enter"));
+    gateway.replace("look/sign_in.html", &own.replace("Go<", "Enter<"));
     gateway.event("configuration reloaded");
     assert!(gateway.get("/auth/login", NAVIGATION).body.contains("<button>Enter</button>"));
 }
