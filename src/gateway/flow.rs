@@ -89,7 +89,9 @@ async fn answer(
     let forwarded = pinned.lanes[index].pool.send(outbound).await;
     record.upstream_answered(asked);
     if documents {
-        return Ok(Answer::Document(document::read(forwarded?, service, &snapshot.portal.login_path()).await?));
+        // on the heap: what few requests need would make the state of all of them larger
+        let login = snapshot.portal.login_path();
+        return Ok(Answer::Document(Box::pin(document::read(forwarded?, service, &login)).await?));
     }
     Ok(Answer::Forwarded(forwarded?))
 }
