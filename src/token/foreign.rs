@@ -265,7 +265,7 @@ mod tests {
         };
         let identity = identify(json!({ "tenant": { "id": 1 }, "level": 3, "none": null }));
         let names: Vec<&str> = identity.claims.iter().map(|claim| &*claim.name).collect();
-        assert_eq!(names, ["amr", "iss", "level"]);
+        assert_eq!(names, ["iss", "amr", "level"]);
         assert_eq!((identity.name.as_deref(), identity.email.as_deref()), (None, Some("a@b")));
         assert_eq!(identity.subjects, Subjects::Foreign);
         assert_eq!(identify(json!({ "email_verified": false })).email, None);
