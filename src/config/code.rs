@@ -21,8 +21,6 @@ pub enum Code {
     MissingKey,
     /// A list where a string belongs, and so on.
     WrongType,
-    /// A key or value of a later version.
-    NotAvailable,
     /// A variable without a value.
     UnsetVariable,
     /// `${` without a name or an end.
@@ -113,6 +111,10 @@ pub enum Code {
     FailedTest,
     /// A user that is not on the list.
     UnknownUser,
+    /// A session cookie that is sent where it should not be.
+    LooseCookie,
+    /// A page that cannot be filled in.
+    InvalidTemplate,
 }
 
 impl Code {
@@ -127,7 +129,6 @@ impl Code {
             Self::UnknownKey => "unknown-key",
             Self::MissingKey => "missing-key",
             Self::WrongType => "wrong-type",
-            Self::NotAvailable => "not-available",
             Self::UnsetVariable => "unset-variable",
             Self::MalformedVariable => "malformed-variable",
             Self::MalformedEnvironment => "malformed-environment",
@@ -173,6 +174,8 @@ impl Code {
             Self::PointlessAllow => "pointless-allow",
             Self::FailedTest => "failed-test",
             Self::UnknownUser => "unknown-user",
+            Self::LooseCookie => "loose-cookie",
+            Self::InvalidTemplate => "invalid-template",
         }
     }
 }

@@ -37,6 +37,6 @@ pub use render::{Style, render, to_json};
 pub use server_tls::{ClientCa, ServerTls};
 pub use settings::{
     Auth, Config, Issuer, KeyLife, KeySource, Listen, Log, LogFormat, Origin, Server, ServerLimits, ServerTimeouts,
-    Service, Token,
+    Service, Session, Token,
 };
 pub use user_list::{UsersPlace, find_users, read_users};

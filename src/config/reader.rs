@@ -260,6 +260,16 @@ impl<'a> Reader<'a> {
         found
     }
 
+    /// Whether nothing is written, or `null`.
+    pub(super) fn is_nothing(&self, entry: &Entry) -> bool {
+        matches!(&entry.node.value, Value::Plain(text) if resolve(text) == Scalar::Nothing)
+    }
+
+    /// Reads a text that belongs to the configuration.
+    pub(super) fn read_file(&mut self, path: &Path) -> std::io::Result<String> {
+        self.files.read_text(path)
+    }
+
     /// A path, relative to the file that names it.
     pub(super) fn path(&mut self, entry: &Entry) -> Option<PathBuf> {
         let text = self.filled_text(entry)?;

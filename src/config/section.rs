@@ -64,17 +64,6 @@ impl Section {
         }
     }
 
-    /// Keys that a later version reads: never ignored, never called unknown.
-    pub(super) fn refuse(&mut self, reader: &mut Reader<'_>, keys: &[&'static str]) {
-        for key in keys {
-            if let Some(entry) = self.take(key) {
-                let message = format!("`{key}` is not available in this version");
-                let finding = Finding::error(Code::NotAvailable, entry.key_span, message).help("take it away");
-                reader.report(guarded(finding, &entry));
-            }
-        }
-    }
-
     /// Reports what is left.
     pub(super) fn finish(self, reader: &mut Reader<'_>) {
         for entry in &self.entries {

@@ -12,6 +12,7 @@ use ipnet::IpNet;
 use super::server_tls::ServerTls;
 use crate::access::{HostPattern, Mode, Mount, PathOptions, Policy, Router, RuleId};
 use crate::jwks::KeyUrl;
+use crate::pages::Look;
 use crate::session::{AttemptLimits, StateSettings};
 use crate::token::{IssuerKeys, Key, KeySet, RemoteKeys, TrustSettings, TrustedIssuer, TrustedIssuers, VerifyingKey};
 use crate::trial::Stage;
@@ -151,6 +152,21 @@ pub struct Auth {
     pub attempts: AttemptLimits,
     /// Other issuers whose tokens are accepted; default none.
     pub issuers: Vec<Issuer>,
+    /// The sessions of browsers.
+    pub session: Session,
+    /// The pages that people see; `None` where nobody signs in with a browser. Default: the built-in ones.
+    pub look: Option<Look>,
+    /// How proxies describe the requests they ask about; default: in either way, and not in both.
+    pub verify: wire::Describes,
+}
+
+/// The `auth.session` block.
+#[derive(Clone, Debug)]
+pub struct Session {
+    /// The cookie; default `gatelatch`, SameSite=Lax, for TLS where the client came over TLS.
+    pub cookie: wire::SessionCookie,
+    /// How long after the sign-in a session ends, however busy it is; default 12 h.
+    pub max_age: Duration,
 }
 
 /// One entry of `auth.trusted_issuers`.
@@ -278,6 +294,11 @@ pub struct Service {
     pub response_fields: wire::ResponseFields,
     /// Bytes of a request body; the smaller of this and the server's limit counts. Already merged.
     pub body_limit: Option<NonZeroU64>,
+    /// Whether people without a credential are sent to the sign-in page; default true.
+    pub login_redirect: bool,
+    /// `openapi.path`: where clients find the service's OpenAPI document, to which the gateway adds what the rules ask;
+    /// default: it adds nothing to anything.
+    pub document: Option<String>,
 }
 
 impl Service {

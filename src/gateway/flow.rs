@@ -5,9 +5,11 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::header::VIA;
-use http::{Request, Response, Version};
+use http::{Method, Request, Response, Version};
 use hyper::body::Incoming;
 
+use super::browser::{or_sign_in, refuse_foreign};
+use super::document::{self, Read};
 use super::downstream::Downstream;
 use super::identify::{Identified, Outcome as Credential, identify};
 use super::note;
@@ -17,13 +19,16 @@ use super::reply::{Reply, ReplyBody, add_own_fields};
 use super::snapshot::{Service, Snapshot};
 use super::standing::holds_until;
 use super::switch::Switch;
+use super::verify::verify;
 use super::worker::{Pinned, Worker};
-use crate::access::{Caller, Decision, ForbidReason, Permit};
+use crate::access::{Caller, Decision, ForbidReason, Permit, RequestPath};
 use crate::ambient;
 use crate::portal::{Endpoint, PortalCaller};
 use crate::telemetry::metrics::Outcome;
 use crate::upstream::{Extra, ForwardError, Outbound, ResponseBody, Sent};
-use crate::wire::{BadRequest, Destination, Intake, NoDestination, Peer, Target, remove_hop_by_hop, via};
+use crate::wire::{
+    BadRequest, Destination, Intake, NoDestination, Peer, Scheme, Target, add_renewal, remove_hop_by_hop, via,
+};
 
 /// Answers a request, whatever it is, and sees to it that it is written down once.
 pub async fn handle(worker: &Rc<Worker>, request: Request<Incoming>, peer: &Peer) -> Reply {
@@ -39,6 +44,10 @@ enum Answer {
     Own(Response<Bytes>),
     /// Of the upstream.
     Forwarded(Response<ResponseBody>),
+    /// Of forward-auth, for another proxy: the request may pass.
+    Verified(Response<Bytes>),
+    /// Of the upstream, where it may be the service's OpenAPI document.
+    Document(Box<Read>),
     /// Of an upstream that leaves HTTP together with the client.
     Switched(Box<Switch>),
 }
@@ -58,41 +67,37 @@ async fn answer(
     if head.version == Version::HTTP_2 && head.headers.len() > snapshot.server().limits.headers {
         return Err(BadRequest::TooManyFields.into());
     }
-    let (mut target, mut intake) = Intake::read(head, peer, &snapshot.trusted, snapshot.router.widest_paths())?;
+    let paths = snapshot.router.widest_paths();
+    let (mut target, mut intake) = Intake::read(head, peer, &snapshot.trusted, &snapshot.cookie, paths)?;
     record.take_in(&target, &intake);
     let identified = || {
         let address = Some(intake.client.address);
         let identified = identify(worker, pinned, intake.credential.as_ref(), address, ambient::unix_seconds());
-        if let Credential::Refused(error) = identified.credential {
-            worker.shard.token_refused(error.kind());
-        }
+        worker.note_refusal(&identified);
         identified
     };
-    let index = match target.find(intake.head.uri.path(), snapshot.portal.own_paths(), &snapshot.router) {
-        Ok(Destination::Service(index)) => index,
-        Ok(Destination::Own) => {
-            let endpoint = snapshot.portal.endpoint(&target.method, target.path.as_str());
-            return Ok(Answer::Own(ask_portal(worker, snapshot, endpoint, identified(), &intake, body, record).await));
-        }
-        Err(NoDestination::NoService) => return Err(Rejection::NoService),
-        Err(NoDestination::Path(index, error)) => {
-            record.route = Route::Service(index);
-            return Err(BadRequest::Path(error).into());
-        }
+    if let Some(below) = snapshot.portal.below_verify(intake.head.uri.path()) {
+        return verify(worker, pinned, &target, &intake, below, record).map(Answer::Verified);
+    }
+    let Destination::Service(index) = find(&mut target, &intake, snapshot, record)? else {
+        let endpoint = snapshot.portal.endpoint(&target.method, target.path.as_str());
+        return Ok(Answer::Own(ask_portal(worker, snapshot, endpoint, identified(), &intake, body, record).await));
     };
     let service = &snapshot.services[index];
-    record.route = Route::Service(index);
     if let Some(preflight) = preflight(service, &intake, record) {
         return Ok(Answer::Own(preflight));
     }
-    let Identified { caller, credential } = identified();
-    record.user = caller.identity().cloned();
-    let decision = service.policy.decide(&target.method, &target.path, &caller);
+    let identified = identified();
+    record.know(&identified, snapshot, intake.site.scheme);
+    refuse_foreign(&target, &intake, &identified)?;
+    let Identified { caller, credential, .. } = identified;
     let until = holds_until(&credential);
-    let permit = match permit(decision, credential, record) {
-        Ok(permit) => permit,
-        Err(denial) => overlook(service, &target, &caller, denial, record)?,
-    };
+    let permit = decide(service, (&target.method, &target.path), &caller, credential, record)
+        .map_err(|denial| or_sign_in(denial, service, snapshot, &target, &intake))?;
+    let documents = document::is_asked(service, &target);
+    if documents {
+        document::ask_whole(&mut intake);
+    }
     let downstream = Downstream::of(worker, &target, &mut intake, until, snapshot.server().timeouts.tunnel);
     let interim = peer.interim().cloned();
     let extra = Extra { request_id: record.request_id.clone(), ticker: &worker.ticker, interim };
@@ -102,6 +107,11 @@ async fn answer(
     let forwarded = pinned.lanes[index].upstream.send(outbound, client).await;
     record.upstream_answered(asked, forwarded.server);
     Ok(match (forwarded.outcome?, downstream) {
+        (Sent::Answer(response), _) if documents => {
+            // on the heap: what few requests need would make the state of all of them larger
+            let login = snapshot.portal.login_path();
+            Answer::Document(Box::new(Box::pin(document::read(response, service, &login)).await?))
+        }
         (Sent::Answer(response), _) => Answer::Forwarded(response),
         (Sent::Switched(upstream), Some(downstream)) => Answer::Switched(Box::new(Switch { upstream, downstream })),
         (Sent::Switched(_), None) => return Err(ForwardError::Protocol("it switches unasked".to_owned()).into()),
@@ -117,6 +127,21 @@ impl Record {
             self.request_id = id.clone();
         }
     }
+
+    /// `scheme` is how the client came.
+    pub(super) fn know(&mut self, identified: &Identified, snapshot: &Snapshot, scheme: Scheme) {
+        self.user = identified.caller.identity().cloned();
+        let session = identified.renewal.as_ref();
+        self.renewal = session.map(|new| snapshot.cookie.write(scheme, &new.value, new.max_age));
+    }
+}
+
+impl Worker {
+    pub(super) fn note_refusal(&self, identified: &Identified) {
+        if let Credential::Refused(error) = identified.credential {
+            self.shard.token_refused(error.kind());
+        }
+    }
 }
 
 /// The answer to a preflight, where the service says itself which pages may call it: it comes before authentication.
@@ -128,7 +153,39 @@ fn preflight(service: &Service, intake: &Intake, record: &mut Record) -> Option<
     Some(preflight)
 }
 
-/// Step 5's answer: the permit, or why there is none.
+/// Who answers. What is asked of a service is the service's own reading of the path from now on.
+fn find(
+    target: &mut Target,
+    intake: &Intake,
+    snapshot: &Snapshot,
+    record: &mut Record,
+) -> Result<Destination, Rejection> {
+    let found = target.find(intake.head.uri.path(), snapshot.portal.own_paths(), &snapshot.router);
+    if let Ok(Destination::Service(index)) | Err(NoDestination::Path(index, _)) = found {
+        record.route = Route::Service(index);
+    }
+    found.map_err(|error| match error {
+        NoDestination::NoService => Rejection::NoService,
+        NoDestination::Path(_, error) => BadRequest::Path(error).into(),
+    })
+}
+
+/// Step 5: the permit, or why there is none, not even where denials are only reported.
+pub(super) fn decide<'a>(
+    service: &'a Service,
+    (method, path): (&Method, &'a RequestPath),
+    caller: &'a Caller,
+    credential: Credential,
+    record: &mut Record,
+) -> Result<Permit<'a>, Rejection> {
+    let decision = service.policy.decide(method, path, caller);
+    match permit(decision, credential, record) {
+        Ok(permit) => Ok(permit),
+        Err(denial) => overlook(service, path, caller, denial, record),
+    }
+}
+
+/// The decision's permit, or why there is none.
 fn permit<'a>(decision: Decision<'a>, credential: Credential, record: &mut Record) -> Result<Permit<'a>, Rejection> {
     match decision {
         Decision::Allow(permit) => {
@@ -155,12 +212,12 @@ fn permit<'a>(decision: Decision<'a>, credential: Credential, record: &mut Recor
 /// A denial that is only reported: what would have been is written down, and the request goes on.
 fn overlook<'a>(
     service: &Service,
-    target: &'a Target,
+    path: &'a RequestPath,
     caller: &'a Caller,
     denial: Rejection,
     record: &mut Record,
 ) -> Result<Permit<'a>, Rejection> {
-    match service.policy.overlook(record.rule, service.mode, &target.path, caller) {
+    match service.policy.overlook(record.rule, service.mode, path, caller) {
         None => Err(denial),
         Some(permit) => {
             record.outcome = Outcome::Reported;
@@ -172,38 +229,65 @@ fn overlook<'a>(
 
 /// Step 8.
 fn reply(answer: Result<Answer, Rejection>, mut record: Record) -> Reply {
-    let response = match answer {
+    let renewal = record.renewal.take();
+    let mut response = match answer {
+        // nobody knows whether the client takes cookies with it: it gets them with its next request
         Ok(Answer::Switched(switch)) => return switch.reply(record),
         Ok(Answer::Forwarded(mut response)) => {
-            let via = via(response.version());
-            // the client has a connection of its own, with a version of its own
-            *response.version_mut() = Version::HTTP_11;
-            remove_hop_by_hop(response.headers_mut());
-            response.headers_mut().append(VIA, via);
-            add_own_fields(&record, response.headers_mut());
-            record.status = Some(response.status().as_u16());
+            pass_on(&mut response, &mut record);
             ReplyBody::upstream(response, record)
         }
+        Ok(Answer::Document(read)) => match *read {
+            Read::Untouched(begun, mut response) => {
+                pass_on(&mut response, &mut record);
+                ReplyBody::begun(begun, response, record)
+            }
+            Read::Annotated(mut response) => {
+                pass_on(&mut response, &mut record);
+                ReplyBody::own(response, record)
+            }
+        },
         Ok(Answer::Own(mut response)) => {
             add_own_fields(&record, response.headers_mut());
             record.status = Some(response.status().as_u16());
             ReplyBody::own(response, record)
         }
-        Err(rejection) => {
-            record.outcome = rejection.outcome().unwrap_or(record.outcome);
-            record.reason = Some(rejection.reason());
-            record.status = Some(rejection.status().as_u16());
-            if let Rejection::Forward(error) = &rejection
-                && let Some(kind) = upstream_error_kind(error)
-            {
-                record.metrics().upstream_error(kind);
-            }
-            let mut response = rejection.respond();
-            add_own_fields(&record, response.headers_mut());
+        Ok(Answer::Verified(response)) => {
+            record.status = Some(response.status().as_u16());
             ReplyBody::own(response, record)
         }
+        Err(rejection) => reject(&rejection, record),
     };
+    if let Some(session) = renewal {
+        add_renewal(response.headers_mut(), session);
+    }
     Reply { response, tunnel: None }
+}
+
+fn reject(rejection: &Rejection, mut record: Record) -> Response<ReplyBody> {
+    record.outcome = rejection.outcome().unwrap_or(record.outcome);
+    record.reason = Some(rejection.reason());
+    record.status = Some(rejection.status().as_u16());
+    if let Rejection::Forward(error) = rejection
+        && let Some(kind) = upstream_error_kind(error)
+    {
+        record.metrics().upstream_error(kind);
+    }
+    let mut response = rejection.respond();
+    add_own_fields(&record, response.headers_mut());
+    ReplyBody::own(response, record)
+}
+
+/// The head of an upstream's answer on its way to the client.
+fn pass_on<B>(response: &mut Response<B>, record: &mut Record) {
+    let via = via(response.version());
+    // the client has a connection of its own, with a version of its own
+    *response.version_mut() = Version::HTTP_11;
+    remove_hop_by_hop(response.headers_mut());
+    record.snapshot().cookie.guard(response.headers_mut());
+    response.headers_mut().append(VIA, via);
+    add_own_fields(record, response.headers_mut());
+    record.status = Some(response.status().as_u16());
 }
 
 /// One of the gateway's own endpoints. They come before every rule.
@@ -218,10 +302,14 @@ async fn ask_portal(
 ) -> Response<Bytes> {
     record.route = Route::Portal;
     record.outcome = Outcome::Gateway;
-    record.user = identified.caller.identity().cloned();
+    record.know(&identified, snapshot, intake.site.scheme);
     let (caller, client) = (portal_caller(&identified), intake.client.address);
-    let reply = snapshot.portal.answer(endpoint, &intake.head, body, &caller, client, ambient::unix_seconds()).await;
-    record.reason = note::note(worker, &reply, endpoint, client).or(record.reason.take());
+    let reply = snapshot.portal.answer(endpoint, intake, body, &caller, ambient::unix_seconds()).await;
+    if endpoint.sets_session() {
+        record.renewal = None;
+    }
+    let method = &intake.head.method;
+    record.reason = note::note(worker, &reply, (method, endpoint), client).or(record.reason.take());
     reply.response
 }
 

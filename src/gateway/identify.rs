@@ -7,14 +7,16 @@ use super::snapshot::Snapshot;
 use super::worker::{Pinned, Worker};
 use crate::access::{Caller, Identity};
 use crate::telemetry::metrics::TokenRefusal;
-use crate::token::{ForeignToken, Refusal, SessionId, VerifiedClaims};
+use crate::token::{ForeignToken, Refusal, SessionId, SessionToken, VerifiedClaims};
 use crate::users::{Directory, KeyRefusal, User};
-use crate::wire::Credential;
+use crate::wire::{Credential, CredentialSource};
 
 /// A caller, with what the rest of the flow says about the credential.
 pub(super) struct Identified {
     pub(super) caller: Caller,
     pub(super) credential: Outcome,
+    /// The same session for another while, where it is time.
+    pub(super) renewal: Option<SessionToken>,
 }
 
 /// Whose credential it is, until which second since 1970, and in which session of ours, if in any.
@@ -22,6 +24,7 @@ struct Holder {
     identity: Arc<Identity>,
     expires_at: u64,
     session: Option<SessionId>,
+    renewal: Option<SessionToken>,
 }
 
 /// What a worker remembers of a token that held.
@@ -67,32 +70,39 @@ pub(super) fn identify(
     now: u64,
 ) -> Identified {
     let Some(credential) = credential else {
-        return Identified { caller: Caller::anonymous(address), credential: Outcome::Absent };
+        return Identified { caller: Caller::anonymous(address), credential: Outcome::Absent, renewal: None };
     };
-    let found = match credential.is_api_key() {
-        true => key_holder(pinned, credential.token(), now),
-        false => holder(worker, pinned, credential.token(), now),
+    let found = match credential.source() {
+        CredentialSource::Bearer => holder(worker, pinned, credential.token(), now),
+        CredentialSource::ApiKey => key_holder(pinned, credential.token(), now),
+        CredentialSource::Cookie => browser_holder(worker, pinned, credential.token(), now),
     };
     match found {
-        Ok(Holder { identity, expires_at, session }) => {
-            Identified { caller: Caller::known(identity, address), credential: Outcome::Holds { expires_at, session } }
+        Ok(Holder { identity, expires_at, session, renewal }) => Identified {
+            caller: Caller::known(identity, address),
+            credential: Outcome::Holds { expires_at, session },
+            renewal,
+        },
+        Err(error) => {
+            Identified { caller: Caller::rejected(address), credential: Outcome::Refused(error), renewal: None }
         }
-        Err(error) => Identified { caller: Caller::rejected(address), credential: Outcome::Refused(error) },
     }
 }
 
 /// Whose API key it is, and until when. The list is asked every time: one hash costs less than remembering it safely.
 fn key_holder(pinned: &Pinned, key: &str, now: u64) -> Result<Holder, CredentialError> {
     let key = pinned.snapshot.directory.find_key(key, now).map_err(CredentialError::ApiKey)?;
-    Ok(Holder { identity: Arc::clone(&key.identity), expires_at: key.expires_at, session: None })
+    let identity = Arc::clone(&key.identity);
+    Ok(Holder { identity, expires_at: key.expires_at, session: None, renewal: None })
 }
 
 /// A token that was verified a moment ago is not verified again, but its time, its session and its user are looked at
 /// every time.
 fn holder(worker: &Worker, pinned: &Pinned, token: &str, now: u64) -> Result<Holder, CredentialError> {
     let Snapshot { verifier, trusted_issuers, directory, .. } = &*pinned.snapshot;
+    let admit = |claims: &VerifiedClaims| admit(worker, directory, claims, claims.issued_at);
     match pinned.tokens.borrow().find(token) {
-        Some(Remembered::Own(claims)) if verifier.still_holds(claims, now) => return admit(worker, directory, claims),
+        Some(Remembered::Own(claims)) if verifier.still_holds(claims, now) => return admit(claims),
         Some(Remembered::Foreign(token)) if trusted_issuers.still_holds(token, now) => return Ok(bearer_of(token)),
         Some(_) | None => {}
     }
@@ -104,24 +114,47 @@ fn holder(worker: &Worker, pinned: &Pinned, token: &str, now: u64) -> Result<Hol
         }
         None => {
             let claims = verifier.verify(token, now).map_err(CredentialError::Token)?;
-            (admit(worker, directory, &claims)?, Remembered::Own(claims))
+            (admit(&claims)?, Remembered::Own(claims))
         }
     };
     pinned.tokens.borrow_mut().keep(token, remembered);
     Ok(holder)
 }
 
-/// What may change while a token of the gateway's own lives.
-fn admit(worker: &Worker, directory: &Directory, claims: &VerifiedClaims) -> Result<Holder, CredentialError> {
+/// The same for the session of a browser. It is as old as its sign-in, however often it was renewed.
+fn browser_holder(worker: &Worker, pinned: &Pinned, token: &str, now: u64) -> Result<Holder, CredentialError> {
+    let Snapshot { browsers, directory, .. } = &*pinned.snapshot;
+    let admit = |claims: &VerifiedClaims| {
+        let holder = admit(worker, directory, claims, claims.signed_in_at)?;
+        Ok(Holder { renewal: browsers.renew(claims, now), ..holder })
+    };
+    if let Some(claims) = pinned.sessions.borrow().find(token)
+        && browsers.still_holds(claims, now)
+    {
+        return admit(claims);
+    }
+    let claims = browsers.verify(token, now).map_err(CredentialError::Token)?;
+    let holder = admit(&claims)?;
+    pinned.sessions.borrow_mut().keep(token, claims);
+    Ok(holder)
+}
+
+/// What may change while a token of the gateway's own lives. `age` is what counts for `tokens_valid_after`.
+fn admit(
+    worker: &Worker,
+    directory: &Directory,
+    claims: &VerifiedClaims,
+    age: Option<u64>,
+) -> Result<Holder, CredentialError> {
     if worker.revocations().is_revoked(&claims.session) {
         return Err(CredentialError::Revoked);
     }
-    let identity = Arc::clone(&find_user(directory, claims)?.identity);
-    Ok(Holder { identity, expires_at: claims.expires_at, session: Some(claims.session) })
+    let identity = Arc::clone(&find_user(directory, &claims.subject, age)?.identity);
+    Ok(Holder { identity, expires_at: claims.expires_at, session: Some(claims.session), renewal: None })
 }
 
 fn bearer_of(token: &ForeignToken) -> Holder {
-    Holder { identity: Arc::clone(&token.identity), expires_at: token.expires_at, session: None }
+    Holder { identity: Arc::clone(&token.identity), expires_at: token.expires_at, session: None, renewal: None }
 }
 
 /// Another issuer's `alice` is not ours. It is looked at once for each token and user list: what is remembered goes with
@@ -131,11 +164,11 @@ fn refuse_impostor(directory: &Directory, token: &ForeignToken) -> Result<(), Cr
     if impostor { Err(CredentialError::Token(Refusal::Subject)) } else { Ok(()) }
 }
 
-fn find_user<'d>(directory: &'d Directory, claims: &VerifiedClaims) -> Result<&'d User, CredentialError> {
-    match directory.find(&claims.subject) {
+fn find_user<'d>(directory: &'d Directory, subject: &str, issued_at: Option<u64>) -> Result<&'d User, CredentialError> {
+    match directory.find(subject) {
         None => Err(CredentialError::UserGone),
         Some(user) if user.disabled => Err(CredentialError::UserDisabled),
-        Some(user) if !user.admits(claims.issued_at) => Err(CredentialError::TooOld),
+        Some(user) if !user.admits(issued_at) => Err(CredentialError::TooOld),
         Some(user) => Ok(user),
     }
 }

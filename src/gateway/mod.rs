@@ -1,5 +1,7 @@
 //! The request flow: from a request to its reply, in eight steps.
 
+mod browser;
+mod document;
 mod downstream;
 mod flow;
 mod identify;
@@ -12,6 +14,7 @@ mod snapshot;
 mod standing;
 mod switch;
 mod tunnel;
+mod verify;
 mod worker;
 
 pub use flow::handle;

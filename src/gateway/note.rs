@@ -2,25 +2,31 @@
 
 use std::net::IpAddr;
 
-use http::StatusCode;
+use http::Method;
 
 use super::worker::Worker;
 use crate::portal::{Denial, Endpoint, LoginEvent, PortalReply, RefreshDenial, SessionEvent};
 use crate::telemetry::metrics::{LoginOutcome, RefreshOutcome};
 
 /// Counts and logs what became of a request to the portal. Returns the reason for its access-log line.
-pub(super) fn note(worker: &Worker, reply: &PortalReply, endpoint: Endpoint, client: IpAddr) -> Option<String> {
+pub(super) fn note(
+    worker: &Worker,
+    reply: &PortalReply,
+    (method, endpoint): (&Method, Endpoint),
+    client: IpAddr,
+) -> Option<String> {
     if let Some(login) = &reply.login {
         return Some(note_login(worker, login, client));
     }
     if let Some(session) = &reply.session {
         return Some(note_session(worker, session, client));
     }
-    if reply.response.status() != StatusCode::METHOD_NOT_ALLOWED {
+    if method == Method::POST {
         match endpoint {
             Endpoint::Login | Endpoint::Token => worker.metrics.login(LoginOutcome::Malformed),
             Endpoint::Refresh => worker.metrics.refresh(RefreshOutcome::Malformed),
             Endpoint::Logout | Endpoint::Me | Endpoint::Keys | Endpoint::Unknown => {}
+            Endpoint::Docs | Endpoint::Asset(_) | Endpoint::OpenApi => {}
         }
     }
     None

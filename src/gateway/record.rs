@@ -7,7 +7,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use http::{HeaderValue, Method};
 
-use super::snapshot::Service;
+use super::snapshot::{Service, Snapshot};
 use super::worker::{Pinned, Worker};
 use crate::access::{Identity, RuleId};
 use crate::ambient;
@@ -29,6 +29,8 @@ pub(super) struct Record {
     pub(super) path: Box<str>,
     pub(super) route: Route,
     pub(super) user: Option<Arc<Identity>>,
+    /// `Set-Cookie` for a session that is renewed in passing.
+    pub(super) renewal: Option<HeaderValue>,
     pub(super) rule: Option<RuleId>,
     pub(super) outcome: Outcome,
     pub(super) reason: Option<String>,
@@ -68,6 +70,7 @@ impl Record {
             path: Box::default(),
             route: Route::None,
             user: None,
+            renewal: None,
             rule: None,
             outcome: Outcome::BadRequest,
             reason: None,
@@ -86,6 +89,11 @@ impl Record {
             Route::Service(index) => Some(&self.pinned.snapshot.services[index]),
             Route::None | Route::Portal => None,
         }
+    }
+
+    /// The snapshot of the whole request.
+    pub(super) fn snapshot(&self) -> &Snapshot {
+        &self.pinned.snapshot
     }
 
     /// Counters of whoever answers.

@@ -8,7 +8,7 @@ use super::identify::CredentialError;
 use crate::access::{Forbid, ForbidReason};
 use crate::telemetry::metrics::{Outcome, UpstreamErrorKind};
 use crate::upstream::{BodyFault, ForwardError, PrepareError};
-use crate::wire::{self, BadRequest};
+use crate::wire::{self, BadRequest, OriginalError};
 
 /// Why a request is not forwarded, or has no answer.
 #[derive(Debug)]
@@ -25,6 +25,19 @@ pub(super) enum Rejection {
     Forbidden(Forbid),
     /// No caller could ever be allowed from here.
     Closed(Forbid),
+    /// Another site makes a signed-in browser send it.
+    CrossOrigin,
+    /// It is answered in another way than usual: people can sign in, and some proxies take few statuses.
+    Instead {
+        /// Why it is not forwarded.
+        because: Box<Rejection>,
+        /// The answer.
+        response: Box<Response<Bytes>>,
+    },
+    /// It asks for forward-auth and does not come from a trusted proxy.
+    NoProxy,
+    /// It asks for forward-auth, and about what is not clear.
+    Unclear(OriginalError),
     /// It was permitted, but cannot be written for the upstream.
     Unwritable(PrepareError),
     /// It was permitted and sent, without success.
@@ -37,7 +50,9 @@ impl Rejection {
             Self::Ambiguous(request) => request.status(),
             Self::NoService => StatusCode::NOT_FOUND,
             Self::Challenge | Self::BadCredential(_) => StatusCode::UNAUTHORIZED,
-            Self::Forbidden(_) | Self::Closed(_) => StatusCode::FORBIDDEN,
+            Self::Forbidden(_) | Self::Closed(_) | Self::CrossOrigin | Self::NoProxy => StatusCode::FORBIDDEN,
+            Self::Unclear(_) => StatusCode::BAD_REQUEST,
+            Self::Instead { response, .. } => response.status(),
             Self::Unwritable(PrepareError::Path(_)) => StatusCode::BAD_REQUEST,
             Self::Unwritable(PrepareError::BodyTooLarge) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Forward(error) => forward_status(error),
@@ -45,13 +60,17 @@ impl Rejection {
     }
 
     /// What the client is told.
-    fn detail(&self) -> String {
+    pub(super) fn detail(&self) -> String {
         match self {
             Self::Ambiguous(request) => request.to_string(),
             Self::NoService => "No service for this host and path".to_owned(),
             Self::Challenge => "Not authenticated".to_owned(),
             Self::BadCredential(_) => "Invalid or expired token".to_owned(),
             Self::Forbidden(forbid) | Self::Closed(forbid) => forbid.reason.to_string(),
+            Self::CrossOrigin => wire::CROSS_ORIGIN.to_owned(),
+            Self::NoProxy => "Only a trusted proxy may ask".to_owned(),
+            Self::Unclear(error) => error.to_string(),
+            Self::Instead { because, .. } => because.detail(),
             Self::Unwritable(PrepareError::Path(error)) => error.to_string(),
             Self::Unwritable(PrepareError::BodyTooLarge) => BodyFault::TooLarge.to_string(),
             Self::Forward(error) => forward_detail(error),
@@ -61,10 +80,11 @@ impl Rejection {
     /// How it is counted; `None`: as what was decided before.
     pub(super) fn outcome(&self) -> Option<Outcome> {
         Some(match self {
-            Self::Ambiguous(_) | Self::Unwritable(PrepareError::Path(_)) => Outcome::BadRequest,
+            Self::Ambiguous(_) | Self::Unclear(_) | Self::Unwritable(PrepareError::Path(_)) => Outcome::BadRequest,
             Self::NoService => Outcome::NotFound,
             Self::Challenge | Self::BadCredential(_) => Outcome::Unauthenticated,
-            Self::Forbidden(_) | Self::Closed(_) => Outcome::Forbidden,
+            Self::Forbidden(_) | Self::Closed(_) | Self::CrossOrigin | Self::NoProxy => Outcome::Forbidden,
+            Self::Instead { because, .. } => return because.outcome(),
             Self::Unwritable(PrepareError::BodyTooLarge) => Outcome::Limited,
             Self::Forward(_) => return None,
         })
@@ -76,7 +96,14 @@ impl Rejection {
             Self::BadCredential(error) => error.label().to_owned(),
             Self::Forbidden(forbid) | Self::Closed(forbid) => forbid_label(&forbid.reason).to_owned(),
             Self::Forward(error) => error.to_string(),
-            Self::Ambiguous(_) | Self::NoService | Self::Challenge | Self::Unwritable(_) => self.detail(),
+            Self::Instead { because, .. } => because.reason(),
+            Self::CrossOrigin => "cross-origin".to_owned(),
+            Self::Ambiguous(_)
+            | Self::NoService
+            | Self::Challenge
+            | Self::NoProxy
+            | Self::Unclear(_)
+            | Self::Unwritable(_) => self.detail(),
         }
     }
 
@@ -85,10 +112,14 @@ impl Rejection {
         let mut response = match self {
             Self::Challenge => wire::not_authenticated(),
             Self::BadCredential(error) => wire::invalid_token(error.description()),
+            Self::Instead { response, .. } => return response.as_ref().clone(),
             Self::Ambiguous(_)
             | Self::NoService
             | Self::Forbidden(_)
             | Self::Closed(_)
+            | Self::CrossOrigin
+            | Self::NoProxy
+            | Self::Unclear(_)
             | Self::Unwritable(_)
             | Self::Forward(_) => wire::problem(self.status(), &self.detail()),
         };
@@ -114,6 +145,10 @@ impl Rejection {
             | Self::Challenge
             | Self::BadCredential(_)
             | Self::Closed(_)
+            | Self::CrossOrigin
+            | Self::Instead { .. }
+            | Self::NoProxy
+            | Self::Unclear(_)
             | Self::Unwritable(_)
             | Self::Forward(_) => None,
         }
@@ -130,6 +165,10 @@ impl Rejection {
             | Self::BadCredential(_)
             | Self::Forbidden(_)
             | Self::Closed(_)
+            | Self::CrossOrigin
+            | Self::Instead { .. }
+            | Self::NoProxy
+            | Self::Unclear(_)
             | Self::Unwritable(PrepareError::Path(_))
             | Self::Forward(_) => false,
         }

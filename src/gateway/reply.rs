@@ -52,6 +52,8 @@ enum Source {
     Own(Option<Bytes>),
     /// The upstream's.
     Upstream(ResponseBody),
+    /// The upstream's, of which the beginning was read already; `None` once that is handed over.
+    Begun(Option<Bytes>, ResponseBody),
 }
 
 impl ReplyBody {
@@ -61,6 +63,11 @@ impl ReplyBody {
 
     pub(super) fn upstream(response: Response<ResponseBody>, record: Record) -> Response<Self> {
         response.map(|body| Self::new(Source::Upstream(body), record))
+    }
+
+    /// `begun` comes before what is left of the body.
+    pub(super) fn begun(begun: Bytes, response: Response<ResponseBody>, record: Record) -> Response<Self> {
+        response.map(|body| Self::new(Source::Begun(Some(begun).filter(|begun| !begun.is_empty()), body), record))
     }
 
     /// No body, and not the end of the request.
@@ -106,7 +113,8 @@ impl Body for ReplyBody {
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, AnswerFault>>> {
         let polled = match &mut self.source {
             Source::Own(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
-            Source::Upstream(body) => Pin::new(body).poll_frame(cx),
+            Source::Upstream(body) | Source::Begun(None, body) => Pin::new(body).poll_frame(cx),
+            Source::Begun(begun, _) => Poll::Ready(begun.take().map(|bytes| Ok(Frame::data(bytes)))),
         };
         self.note(&polled);
         polled
@@ -115,14 +123,16 @@ impl Body for ReplyBody {
     fn is_end_stream(&self) -> bool {
         match &self.source {
             Source::Own(bytes) => bytes.is_none(),
-            Source::Upstream(body) => body.is_end_stream(),
+            Source::Upstream(body) | Source::Begun(None, body) => body.is_end_stream(),
+            Source::Begun(Some(_), _) => false,
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match &self.source {
             Source::Own(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64)),
-            Source::Upstream(body) => body.size_hint(),
+            Source::Upstream(body) | Source::Begun(None, body) => body.size_hint(),
+            Source::Begun(Some(_), _) => SizeHint::default(),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 
 use tokio::sync::watch;
 
@@ -9,10 +10,12 @@ use super::lasting::Lasting;
 use crate::access::{Mode, Policy, Router};
 use crate::config::{self, Config};
 use crate::portal::{Portal, PortalSettings};
-use crate::token::{Issuer, IssuerSettings, TrustedIssuers, Verifier, VerifierSettings};
+use crate::token::{
+    CookieSessions, Issuer, IssuerSettings, SessionSettings, TrustedIssuers, Verifier, VerifierSettings,
+};
 use crate::upstream::{Forwarding, Roster};
 use crate::users::Directory;
-use crate::wire::{Cors, FieldFilter, ResponseFields, TrustedProxies};
+use crate::wire::{Cors, Describes, FieldFilter, ResponseFields, SessionCookie, TrustedProxies};
 
 /// One load of the configuration, ready for requests.
 pub struct Snapshot {
@@ -21,6 +24,9 @@ pub struct Snapshot {
     pub(super) trusted: TrustedProxies,
     pub(super) verifier: Verifier,
     pub(super) trusted_issuers: TrustedIssuers,
+    pub(super) browsers: Arc<CookieSessions>,
+    pub(super) cookie: Arc<SessionCookie>,
+    pub(super) describes: Describes,
     pub(super) directory: Arc<Directory>,
     pub(super) portal: Portal,
     pub(super) access_log: bool,
@@ -37,6 +43,10 @@ pub(super) struct Service {
     pub(super) roster: Arc<Roster>,
     pub(super) cors: Option<Cors>,
     pub(super) response_fields: ResponseFields,
+    /// Whether people are sent to the sign-in page.
+    pub(super) login_redirect: bool,
+    /// Where its OpenAPI document is, in the one spelling of a path.
+    pub(super) document: Option<String>,
 }
 
 impl Snapshot {
@@ -57,6 +67,8 @@ impl Snapshot {
             leeway: token.leeway,
             max_lifetime: token.max_lifetime,
         };
+        let browsers = Arc::new(browser_sessions(&token, config.auth.session.max_age));
+        let cookie = Arc::new(config.auth.session.cookie);
         let issuer = IssuerSettings {
             issuer: token.issuer,
             audience: token.audience,
@@ -70,6 +82,8 @@ impl Snapshot {
             attempts: config.auth.attempts,
             refresh_ttl: token.refresh_ttl,
             longest_token: token.max_lifetime + token.leeway,
+            look: config.auth.look.map(Arc::new),
+            cookie: Arc::clone(&cookie),
         };
         let body_timeout = config.server.timeouts.body;
         let rosters = fleet.muster(config.services.iter().map(|service| (&*service.name, &service.upstream)));
@@ -78,9 +92,19 @@ impl Snapshot {
             services: services.map(|(service, roster)| Service::new(service, roster, body_timeout)).collect(),
             router: config.router,
             trusted: TrustedProxies::new(config.server.trusted_proxies.clone()),
-            portal: Portal::new(portal, Arc::clone(&directory), issuer, hasher.clone(), sessions.clone()),
+            portal: Portal::new(
+                portal,
+                Arc::clone(&directory),
+                issuer,
+                hasher.clone(),
+                sessions.clone(),
+                Arc::clone(&browsers),
+            ),
             verifier: Verifier::new(keys, verifier),
             trusted_issuers,
+            browsers,
+            cookie,
+            describes: config.auth.verify,
             directory,
             access_log: config.log.access,
             server: config.server,
@@ -93,8 +117,19 @@ impl Snapshot {
     }
 }
 
+fn browser_sessions(token: &config::Token, max_age: Duration) -> CookieSessions {
+    let settings = SessionSettings {
+        issuer: token.issuer.clone(),
+        ttl: token.access_ttl,
+        max_age,
+        max_lifetime: token.max_lifetime,
+        leeway: token.leeway,
+    };
+    CookieSessions::new(token.key.clone(), token.keys(), settings)
+}
+
 impl Service {
-    fn new(service: config::Service, roster: Arc<Roster>, body_timeout: std::time::Duration) -> Self {
+    fn new(service: config::Service, roster: Arc<Roster>, body_timeout: Duration) -> Self {
         let forwarding = Forwarding {
             upstream: service.upstream,
             filter: Arc::new(FieldFilter::new(&service.identity)),
@@ -113,6 +148,8 @@ impl Service {
             roster,
             cors: service.cors,
             response_fields: service.response_fields,
+            login_redirect: service.login_redirect,
+            document: service.document,
         }
     }
 }

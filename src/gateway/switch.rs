@@ -23,6 +23,7 @@ impl Switch {
         let mut response = Response::new(ReplyBody::none());
         *response.headers_mut() = head.headers;
         remove_hop_by_hop(response.headers_mut());
+        record.snapshot().cookie.guard(response.headers_mut());
         response.headers_mut().append(VIA, via(head.version));
         *response.status_mut() = match downstream.upgrade.form {
             UpgradeForm::Field => {

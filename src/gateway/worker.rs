@@ -13,7 +13,7 @@ use crate::ambient::{self, Ticker};
 use crate::session::{RevocationView, Revocations};
 use crate::telemetry::access_log::LogShard;
 use crate::telemetry::metrics::{Metrics, ServiceMetrics, Shard, UpstreamConnection};
-use crate::token::TokenCache;
+use crate::token::{TokenCache, VerifiedClaims};
 use crate::upstream::{ConnectionCounts, Connector, Means, Roster, Upstream};
 
 /// Tokens that a worker remembers as verified; about 60 bytes each, and the token.
@@ -61,6 +61,8 @@ pub(super) struct Pinned {
     pub(super) portal: ServiceMetrics,
     /// Goes with the snapshot: a reload forgets every token.
     pub(super) tokens: RefCell<TokenCache<Remembered>>,
+    /// The same for sessions of browsers: what holds as one does not hold as the other.
+    pub(super) sessions: RefCell<TokenCache<VerifiedClaims>>,
 }
 
 /// What a worker keeps for one service.
@@ -180,7 +182,8 @@ impl Pinned {
         });
         let lanes = lanes.collect();
         let tokens = RefCell::new(TokenCache::new(CACHED_TOKENS, ambient::hash_state()));
-        Self { generation, lanes, unrouted: shard.unrouted(), portal: shard.portal(), tokens, snapshot }
+        let sessions = RefCell::new(TokenCache::new(CACHED_TOKENS, ambient::hash_state()));
+        Self { generation, lanes, unrouted: shard.unrouted(), portal: shard.portal(), tokens, sessions, snapshot }
     }
 }
 

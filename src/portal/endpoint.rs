@@ -2,12 +2,13 @@
 
 use http::Method;
 
+use super::docs::Asset;
 use crate::wire::{JWKS_PATH, OwnPaths};
 
 /// One of the gateway's own endpoints.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Endpoint {
-    /// `{prefix}/login` and the token paths: a token for a name and a password, from a form or JSON.
+    /// `{prefix}/login` and the token paths: a token for a name and a password, from a form or JSON; the sign-in page.
     Login,
     /// `{prefix}/token`: the same as a token endpoint (RFC 6749, section 4.3).
     Token,
@@ -19,24 +20,34 @@ pub enum Endpoint {
     Me,
     /// `/.well-known/jwks.json`: the public keys that tokens are verified with.
     Keys,
+    /// `{prefix}/docs`: Swagger UI.
+    Docs,
+    /// `{prefix}/docs/…`: a file of Swagger UI.
+    Asset(Asset),
+    /// `{prefix}/openapi.json`: the description of these endpoints.
+    OpenApi,
     /// Anything else under the prefix. It is answered with 404 and never forwarded.
     Unknown,
 }
 
 impl Endpoint {
-    /// Whether it takes a name and a password.
-    pub fn is_login(self) -> bool {
+    /// Whether it writes or ends the session cookie itself.
+    pub fn sets_session(self) -> bool {
         match self {
-            Self::Login | Self::Token => true,
-            Self::Refresh | Self::Logout | Self::Me | Self::Keys | Self::Unknown => false,
+            Self::Login | Self::Logout => true,
+            Self::Token | Self::Refresh | Self::Me | Self::Keys | Self::Unknown => false,
+            Self::Docs | Self::Asset(_) | Self::OpenApi => false,
         }
     }
 
     /// Whether the endpoint knows the method. The unknown one answers every method alike.
     pub(super) fn takes(self, method: &Method) -> bool {
         match self {
-            Self::Login | Self::Token | Self::Refresh | Self::Logout => method == Method::POST,
-            Self::Me | Self::Keys => method == Method::GET || method == Method::HEAD,
+            Self::Login => matches!(*method, Method::GET | Method::HEAD | Method::POST),
+            Self::Token | Self::Refresh | Self::Logout => method == Method::POST,
+            Self::Me | Self::Keys | Self::Docs | Self::Asset(_) | Self::OpenApi => {
+                method == Method::GET || method == Method::HEAD
+            }
             Self::Unknown => true,
         }
     }
@@ -44,8 +55,9 @@ impl Endpoint {
     /// The value of `Allow` (RFC 9110, section 10.2.1).
     pub(super) fn allow(self) -> &'static str {
         match self {
-            Self::Login | Self::Token | Self::Refresh | Self::Logout => "POST",
-            Self::Me | Self::Keys => "GET, HEAD",
+            Self::Login => "GET, HEAD, POST",
+            Self::Token | Self::Refresh | Self::Logout => "POST",
+            Self::Me | Self::Keys | Self::Docs | Self::Asset(_) | Self::OpenApi => "GET, HEAD",
             Self::Unknown => "",
         }
     }
@@ -65,7 +77,10 @@ pub(super) fn find(own: &OwnPaths, method: &Method, path: &str) -> Endpoint {
         Some("/refresh") => Endpoint::Refresh,
         Some("/logout") => Endpoint::Logout,
         Some("/me") => Endpoint::Me,
-        Some(_) | None => Endpoint::Unknown,
+        Some("/docs") => Endpoint::Docs,
+        Some("/openapi.json") => Endpoint::OpenApi,
+        Some(rest) => rest.strip_prefix("/docs/").and_then(Asset::named).map_or(Endpoint::Unknown, Endpoint::Asset),
+        None => Endpoint::Unknown,
     }
 }
 
@@ -85,6 +100,10 @@ mod tests {
             (Method::POST, "/auth/logout", Endpoint::Logout),
             (Method::POST, "/auth/logout/", Endpoint::Unknown),
             (Method::GET, "/auth/me", Endpoint::Me),
+            (Method::GET, "/auth/docs", Endpoint::Docs),
+            (Method::GET, "/auth/docs/start.js", Endpoint::Asset(Asset::Start)),
+            (Method::GET, "/auth/docs/../me", Endpoint::Unknown),
+            (Method::GET, "/auth/openapi.json", Endpoint::OpenApi),
             (Method::GET, "/auth", Endpoint::Unknown),
             (Method::GET, "/auth/", Endpoint::Unknown),
             (Method::POST, "/auth/login/", Endpoint::Unknown),

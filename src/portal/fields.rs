@@ -24,6 +24,15 @@ pub(super) enum GrantRequest {
     Refresh(Zeroizing<String>),
 }
 
+/// What a browser's form says, whether it can be tried or not.
+#[derive(Default)]
+pub(super) struct FormExtras {
+    /// The name that was typed; shown again.
+    pub(super) username: String,
+    /// Where the browser wants to go.
+    pub(super) next: String,
+}
+
 /// How the fields are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Format {
@@ -76,12 +85,39 @@ pub(super) fn parse(dialect: Dialect, format: Format, body: &[u8]) -> Result<Gra
     Fields::read(format, body)?.into_request(dialect)
 }
 
+/// Reads a login from the whole body of the sign-in page's form.
+///
+/// # Errors
+/// The first field that is wrong.
+pub(super) fn parse_password(body: &[u8]) -> Result<LoginRequest, Rejection> {
+    match parse(Dialect::Login, Format::Form, body)? {
+        GrantRequest::Password(request) => Ok(request),
+        GrantRequest::Refresh(_) => Err(Rejection::GrantType),
+    }
+}
+
 /// Reads the refresh token of a logout from a whole body, if there is one.
 ///
 /// # Errors
 /// The first field that is wrong.
 pub(super) fn parse_logout(format: Format, body: &[u8]) -> Result<Option<Zeroizing<String>>, Rejection> {
     text("refresh_token", Fields::read(format, body)?.refresh_token)
+}
+
+/// The fields of a form that its answer needs even where it is refused. Of several values the first counts.
+pub(super) fn extras(body: &[u8]) -> FormExtras {
+    let mut extras = FormExtras::default();
+    for (name, value) in form::pairs(body).filter_map(Result::ok) {
+        let slot = match &**name {
+            "username" => &mut extras.username,
+            "next" => &mut extras.next,
+            _ => continue,
+        };
+        if slot.is_empty() {
+            slot.clone_from(&value);
+        }
+    }
+    extras
 }
 
 impl Fields {

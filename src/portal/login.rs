@@ -145,7 +145,7 @@ impl Portal {
     }
 
     /// The user, if the password is theirs and there were not too many failures before it, and meanwhile.
-    async fn prove(&self, request: LoginRequest, client: IpAddr) -> Result<Arc<User>, Denial> {
+    pub(super) async fn prove(&self, request: LoginRequest, client: IpAddr) -> Result<Arc<User>, Denial> {
         let LoginRequest { username, password } = request;
         let attempt = Attempt::new(&username, client);
         open_or_held(self.sessions.ask(attempt, ambient::unix_millis()).await?)?;
@@ -177,7 +177,7 @@ where
     parse(dialect, format, &bytes)
 }
 
-fn loggable(name: &str) -> Box<str> {
+pub(super) fn loggable(name: &str) -> Box<str> {
     let mut safe = String::new();
     let mut characters = name.chars();
     for character in characters.by_ref().take(LOGGED_CHARACTERS) {

@@ -1,34 +1,62 @@
 //! The end of a session.
 
 use bytes::Bytes;
-use http::header::CONTENT_TYPE;
+use http::header::{CONTENT_TYPE, SET_COOKIE};
 use http::request::Parts;
-use http::{Response, StatusCode};
+use http::{HeaderMap, Response, StatusCode};
 use http_body::Body;
 use zeroize::Zeroizing;
 
-use super::fields::{Format, parse_logout};
+use super::fields::{FormExtras, Format, parse_logout};
 use super::login::Dialect;
 use super::me::PortalCaller;
 use super::refresh::{RefreshDenial, SessionEvent};
 use super::rejection::Rejection;
+use super::sign_in::{is_browser_form, see_other};
 use super::{Portal, PortalReply, body};
+use crate::pages::Look;
 use crate::session::{Away, RefreshToken};
-use crate::wire;
+use crate::wire::{self, Intake};
+
+/// What people are told who want to sign out while nobody can be told that their session has ended.
+const AWAY: &str = "You are signed out in this browser, but the session could not be ended everywhere. It ends by itself; \
+                    until then somebody with a copy of it could go on.";
 
 impl Portal {
-    /// Ends the session of the caller's token, and that of the refresh token in the body, where there is one. A refresh
-    /// token that is not known any more counts as logged out already (RFC 7009, section 2.2).
-    pub(super) async fn log_out<B>(&self, head: &Parts, body: B, caller: &PortalCaller, now: u64) -> PortalReply
+    /// Ends the session of the caller's credential, and that of the refresh token in the body, where there is one. A
+    /// refresh token that is not known any more counts as logged out already (RFC 7009, section 2.2), and so does a
+    /// browser whose session is over.
+    pub(super) async fn log_out<B>(&self, intake: &Intake, body: B, caller: &PortalCaller, now: u64) -> PortalReply
     where
         B: Body<Data = Bytes>,
     {
-        let shown = match read(head, body).await {
+        let head = &intake.head;
+        let look = self.settings.look.as_deref().filter(|_| is_browser_form(&head.method, &head.headers));
+        if (look.is_some() || intake.rides_on_cookie()) && !intake.site.sends(&head.headers) {
+            return wire::problem(StatusCode::FORBIDDEN, wire::CROSS_ORIGIN).into();
+        }
+        let mut reply = match look {
+            Some(look) => self.sign_out(look, caller, now).await,
+            None => self.end(intake, body, caller, now).await,
+        };
+        if look.is_some() || (reply.response.status().is_success() && !intake.crumbs.is_empty()) {
+            self.forget(intake, reply.response.headers_mut());
+        }
+        reply
+    }
+
+    /// For programs.
+    async fn end<B>(&self, intake: &Intake, body: B, caller: &PortalCaller, now: u64) -> PortalReply
+    where
+        B: Body<Data = Bytes>,
+    {
+        let shown = match read(&intake.head, body).await {
             Ok(shown) => shown,
             Err(rejection) => return rejection.into_response(Dialect::Refresh).into(),
         };
         match (caller, &shown) {
             (PortalCaller::Anonymous, None) => return wire::not_authenticated().into(),
+            (PortalCaller::Rejected(_), None) if intake.rides_on_cookie() => return no_content().into(),
             (PortalCaller::Rejected(why), None) => return wire::invalid_token(why).into(),
             (PortalCaller::Known { session: None, .. }, None) => return no_session().into(),
             (PortalCaller::Known { .. }, _) | (_, Some(_)) => {}
@@ -39,6 +67,24 @@ impl Portal {
             Err(Away) => RefreshDenial::Away.into_response(Dialect::Refresh),
         };
         PortalReply { response, login: None, session: Some(SessionEvent::Logout(ended)) }
+    }
+
+    /// For people.
+    async fn sign_out(&self, look: &Look, caller: &PortalCaller, now: u64) -> PortalReply {
+        let known = matches!(caller, PortalCaller::Known { session: Some(_), .. });
+        let ended = if known { Some(self.end_sessions(caller, None, now).await) } else { None };
+        let response = match ended {
+            Some(Err(Away)) => self.refuse(look, StatusCode::SERVICE_UNAVAILABLE, AWAY, &FormExtras::default()),
+            Some(Ok(())) | None => see_other(&self.signed_out_path()).unwrap_or_else(no_content),
+        };
+        PortalReply { response, login: None, session: ended.map(SessionEvent::Logout) }
+    }
+
+    /// Takes the gateway's cookies away from the browser.
+    fn forget(&self, intake: &Intake, headers: &mut HeaderMap) {
+        let cookie = &self.settings.cookie;
+        headers.append(SET_COOKIE, cookie.clear(intake.site.scheme));
+        headers.append(SET_COOKIE, cookie.mark("", 0));
     }
 
     async fn end_sessions(&self, caller: &PortalCaller, shown: Option<&String>, now: u64) -> Result<(), Away> {

@@ -1,43 +1,51 @@
 //! The gateway's own endpoints: logging in and out, asking for tokens, asking who one is, and with which keys tokens are
 //! verified.
 //!
-//! `endpoint` says which requests are the gateway's, `body` and `fields` read what was sent, `login`, `refresh`,
-//! `logout` and `me` answer, and `rejection` is the one table from what went wrong to status and text.
+//! `endpoint` says which requests are the gateway's, `body` and `fields` read what was sent, `login`, `sign_in`,
+//! `refresh`, `logout` and `me` answer, and `rejection` is the one table from what went wrong to status and text.
 
 mod body;
+mod docs;
 mod endpoint;
 mod fields;
 mod form;
 mod keys;
 mod login;
 mod logout;
+mod marker;
 mod me;
+mod next;
 mod refresh;
 mod rejection;
+mod sign_in;
 
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{ALLOW, CONTENT_LENGTH};
-use http::request::Parts;
+use http::header::{ALLOW, CACHE_CONTROL, CONTENT_LENGTH};
 use http::{HeaderValue, Method, Response, StatusCode};
 use http_body::Body;
 
+pub use docs::Asset;
 pub use endpoint::Endpoint;
 pub use login::{Denial, LoginEvent};
 pub use me::PortalCaller;
+pub use next::Next;
 pub use refresh::{RefreshDenial, SessionEvent};
+pub use sign_in::Visitor;
 
+use self::docs::Docs;
 use self::login::Dialect;
+use self::sign_in::is_browser_form;
+use crate::pages::Look;
 use crate::session::{AttemptLimits, Away, Lift, Sessions};
-use crate::token::Issuer;
+use crate::token::{CookieSessions, Issuer};
 use crate::users::{Directory, Hasher};
-use crate::wire::{self, OwnPaths};
+use crate::wire::{self, Intake, OwnPaths, SessionCookie};
 
 /// What the endpoints are told by the configuration.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct PortalSettings {
     /// Which requests are the gateway's own.
     pub own: OwnPaths,
@@ -47,9 +55,13 @@ pub struct PortalSettings {
     pub attempts: AttemptLimits,
     /// How long a refresh token is good, in whole seconds; default 7 d.
     pub refresh_ttl: Duration,
-    /// The longest that any access token may hold from now, leeway included, in whole seconds; default 24 h and 30 s.
-    /// For so long it is remembered that a session has ended.
+    /// The longest that any token may hold from now, that of a cookie included, with leeway, in whole seconds; default
+    /// 24 h and 30 s. For so long it is remembered that a session has ended.
     pub longest_token: Duration,
+    /// The pages; `None`: nobody signs in with a browser. Default: the built-in ones.
+    pub look: Option<Arc<Look>>,
+    /// The session cookie.
+    pub cookie: Arc<SessionCookie>,
 }
 
 /// The gateway's own endpoints, for one load of the configuration.
@@ -60,6 +72,8 @@ pub struct Portal {
     issuer: Issuer,
     hasher: Hasher,
     sessions: Sessions,
+    browsers: Arc<CookieSessions>,
+    docs: Docs,
 }
 
 /// The answer, and what the log should know.
@@ -81,6 +95,8 @@ impl Default for PortalSettings {
             attempts: AttemptLimits::default(),
             refresh_ttl: Duration::from_secs(7 * 24 * 3600),
             longest_token: Duration::from_secs(24 * 3600 + 30),
+            look: Some(Arc::new(Look::builtin("Sign in"))),
+            cookie: Arc::default(),
         }
     }
 }
@@ -93,8 +109,22 @@ impl Portal {
         issuer: Issuer,
         hasher: Hasher,
         sessions: Sessions,
+        browsers: Arc<CookieSessions>,
     ) -> Self {
-        Self { settings, directory, issuer, hasher, sessions }
+        let docs = Docs::new(&settings.own.prefix);
+        Self { settings, directory, issuer, hasher, sessions, browsers, docs }
+    }
+
+    /// What stands behind the endpoint of forward-auth in a path as it was sent: nothing, or the path that is asked about;
+    /// `None` where it is another endpoint.
+    pub fn below_verify<'p>(&self, sent: &'p str) -> Option<&'p str> {
+        let below = sent.strip_prefix(&self.settings.own.prefix)?.strip_prefix("/verify")?;
+        (below.is_empty() || below.starts_with('/')).then_some(below)
+    }
+
+    /// Whether people can sign in here.
+    pub fn has_page(&self) -> bool {
+        self.settings.look.is_some()
     }
 
     /// Lifts a lockout, for an operator.
@@ -115,38 +145,56 @@ impl Portal {
         endpoint::find(&self.settings.own, method, path)
     }
 
-    /// Answers a request for one of the endpoints. `client` is where it comes from, `now` is in seconds since 1970.
+    /// Answers a request for one of the endpoints. `now` is in seconds since 1970.
     ///
-    /// Bodies are read up to 64 KiB, for at most 10 s. Only [`Endpoint::Me`] and [`Endpoint::Logout`] look at the caller.
+    /// Bodies are read up to 64 KiB, for at most 10 s. Only [`Endpoint::Me`], [`Endpoint::Logout`] and the sign-in page
+    /// look at the caller.
     pub async fn answer<B>(
         &self,
         endpoint: Endpoint,
-        head: &Parts,
+        intake: &Intake,
         body: B,
         caller: &PortalCaller,
-        client: IpAddr,
         now: u64,
     ) -> PortalReply
     where
         B: Body<Data = Bytes>,
     {
+        let (head, client) = (&intake.head, intake.client.address);
         let mut reply = match Some(endpoint).filter(|endpoint| endpoint.takes(&head.method)) {
             None => method_not_allowed(endpoint).into(),
-            Some(Endpoint::Login) => self.grant(Dialect::Login, head, body, client, now).await,
+            Some(Endpoint::Login) => self.answer_at_login(intake, body, caller, now).await,
             Some(Endpoint::Token) => self.grant(Dialect::Token, head, body, client, now).await,
             Some(Endpoint::Refresh) => self.grant(Dialect::Refresh, head, body, client, now).await,
-            Some(Endpoint::Logout) => self.log_out(head, body, caller, now).await,
+            Some(Endpoint::Logout) => self.log_out(intake, body, caller, now).await,
             Some(Endpoint::Me) => me::answer(caller).into(),
             Some(Endpoint::Keys) => keys::answer(&self.settings.jwks).into(),
+            Some(Endpoint::Docs) => self.docs.page().into(),
+            Some(Endpoint::OpenApi) => self.docs.document().into(),
+            Some(Endpoint::Asset(asset)) => asset.answer(&head.headers).into(),
             Some(Endpoint::Unknown) => wire::problem(StatusCode::NOT_FOUND, "No such endpoint").into(),
         };
-        if endpoint != Endpoint::Keys {
+        if !reply.response.headers().contains_key(CACHE_CONTROL) {
             wire::forbid_storing(reply.response.headers_mut());
         }
         if head.method == Method::HEAD {
             drop_body(&mut reply.response);
         }
         reply
+    }
+
+    /// People get a page and programs a token, unless there is no page.
+    async fn answer_at_login<B>(&self, intake: &Intake, body: B, caller: &PortalCaller, now: u64) -> PortalReply
+    where
+        B: Body<Data = Bytes>,
+    {
+        let head = &intake.head;
+        match self.settings.look.as_deref() {
+            Some(look) if is_browser_form(&head.method, &head.headers) => self.sign_in(look, intake, body, now).await,
+            Some(look) if head.method != Method::POST => self.show_sign_in(look, intake, caller).into(),
+            None if head.method != Method::POST => wire::problem(StatusCode::NOT_FOUND, "No such endpoint").into(),
+            Some(_) | None => self.grant(Dialect::Login, head, body, intake.client.address, now).await,
+        }
     }
 }
 

@@ -1,21 +1,23 @@
 //! Whole conversations with the portal: requests as clients send them, answers byte for byte.
 
+use std::net::IpAddr;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST};
 use http::{HeaderName, Method, Request};
 use http_body_util::Full;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::access::{Claim, ClaimValue, Identity};
+use crate::access::{Claim, ClaimValue, Identity, PathOptions};
 use crate::session::{RefreshToken, StateSettings};
 use crate::telemetry::metrics::Metrics;
-use crate::token::{IssueError, IssuerSettings, Key, SessionId, Verifier, VerifierSettings};
+use crate::token::{IssueError, IssuerSettings, Key, KeySet, SessionId, SessionSettings, Verifier, VerifierSettings};
 use crate::users::{HasherSettings, Password, PasswordHash, User};
+use crate::wire::{Peer, Scheme, TrustedProxies};
 
 mod me;
 
@@ -36,6 +38,13 @@ fn issuer() -> Issuer {
         roles_claim: "roles".to_owned(),
     };
     Issuer::new(key(), settings)
+}
+
+fn browsers() -> CookieSessions {
+    let (ttl, max_age) = (Duration::from_secs(1800), Duration::from_secs(7200));
+    let (issuer, max_lifetime) = ("gatelatch".to_owned(), Duration::from_secs(86_400));
+    let settings = SessionSettings { issuer, ttl, max_age, max_lifetime, leeway: Duration::ZERO };
+    CookieSessions::new(key(), KeySet::from(key()), settings)
 }
 
 fn alice() -> Identity {
@@ -84,7 +93,7 @@ fn portal_with(hasher: Hasher) -> Portal {
     let own = OwnPaths { token_paths: vec!["/token".to_owned()], ..OwnPaths::default() };
     let settings = PortalSettings { own, ..PortalSettings::default() };
     let sessions = Sessions::start(&StateSettings::Memory, Metrics::new(), crate::ambient::hash_state()).unwrap();
-    Portal::new(settings, directory(), issuer(), hasher, sessions)
+    Portal::new(settings, directory(), issuer(), hasher, sessions, Arc::new(browsers()))
 }
 
 fn portal() -> Portal {
@@ -93,10 +102,14 @@ fn portal() -> Portal {
 
 /// Sends a request to a portal as the gateway would.
 fn send_to(portal: &Portal, request: Request<Bytes>, caller: &PortalCaller) -> PortalReply {
-    let (head, body) = request.into_parts();
-    let endpoint = portal.endpoint(&head.method, head.uri.path());
+    let (mut head, body) = request.into_parts();
+    head.headers.entry(HOST).or_insert(HeaderValue::from_static("gateway.test"));
+    let peer = Peer::new((CLIENT, 9).into(), Scheme::Http);
+    let (trusted, cookie) = (TrustedProxies::default(), SessionCookie::default());
+    let (target, intake) = Intake::read(head, &peer, &trusted, &cookie, PathOptions::default()).unwrap();
+    let endpoint = portal.endpoint(&target.method, target.path.as_str());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
-    runtime.block_on(portal.answer(endpoint, &head, Full::new(body), caller, CLIENT, NOW))
+    runtime.block_on(portal.answer(endpoint, &intake, Full::new(body), caller, NOW))
 }
 
 fn post(path: &str, content_type: &str, body: impl AsRef<[u8]>) -> Request<Bytes> {

@@ -72,12 +72,8 @@ mod tests {
     use crate::token::{SessionId, VerifiedClaims};
 
     fn claims(subject: &str) -> VerifiedClaims {
-        VerifiedClaims {
-            subject: subject.into(),
-            issued_at: None,
-            expires_at: 1,
-            session: SessionId::from_bytes([0; 16]),
-        }
+        let session = SessionId::from_bytes([0; 16]);
+        VerifiedClaims { subject: subject.into(), issued_at: None, expires_at: 1, signed_in_at: None, session }
     }
 
     #[test]

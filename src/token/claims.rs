@@ -22,6 +22,7 @@ pub(super) struct Claims<'de> {
     pub(super) expires_at: Option<NumericDate>,
     pub(super) not_before: Option<NumericDate>,
     pub(super) issued_at: Option<NumericDate>,
+    pub(super) signed_in_at: Option<NumericDate>,
     pub(super) session: Option<Text<'de>>,
 }
 
@@ -94,6 +95,7 @@ impl<'de> Visitor<'de> for ClaimsVisitor {
                 "exp" => once(&mut claims.expires_at, &mut map)?,
                 "nbf" => once(&mut claims.not_before, &mut map)?,
                 "iat" => once(&mut claims.issued_at, &mut map)?,
+                "auth_time" => once(&mut claims.signed_in_at, &mut map)?,
                 "sid" => once(&mut claims.session, &mut map)?,
                 _ => others.skip(name, &mut map)?,
             }

@@ -77,16 +77,7 @@ impl Issuer {
     /// # Errors
     /// [`IssueError::TooLarge`] for a token that no verifier would take.
     pub fn issue(&self, holder: &Holder<'_>, id: [u8; 16], now: u64) -> Result<IssuedToken, IssueError> {
-        let kid = Value::from(self.key.id());
-        let header = format!(r#"{{"alg":"{}","typ":"JWT","kid":{kid}}}"#, self.key.algorithm());
-        let claims = Value::Object(self.claims(holder, id, now)).to_string();
-        let mut token = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(claims));
-        let signature = self.key.sign(token.as_bytes()).ok_or(IssueError::Signing)?;
-        token.push('.');
-        URL_SAFE_NO_PAD.encode_string(signature, &mut token);
-        if token.len() > MAX_TOKEN_BYTES {
-            return Err(IssueError::TooLarge(token.len()));
-        }
+        let token = sign(&self.key, self.claims(holder, id, now))?;
         Ok(IssuedToken { token, expires_in: self.settings.access_ttl.as_secs() })
     }
 
@@ -112,6 +103,21 @@ impl Issuer {
         claims.extend(holder.session.map(|session| ("sid".to_owned(), session.to_string().into())));
         claims
     }
+}
+
+/// The token in compact form that says this (RFC 7515, section 7.1).
+pub(super) fn sign(key: &Key, claims: Map<String, Value>) -> Result<String, IssueError> {
+    let kid = Value::from(key.id());
+    let header = format!(r#"{{"alg":"{}","typ":"JWT","kid":{kid}}}"#, key.algorithm());
+    let claims = Value::Object(claims).to_string();
+    let mut token = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(claims));
+    let signature = key.sign(token.as_bytes()).ok_or(IssueError::Signing)?;
+    token.push('.');
+    URL_SAFE_NO_PAD.encode_string(signature, &mut token);
+    if token.len() > MAX_TOKEN_BYTES {
+        return Err(IssueError::TooLarge(token.len()));
+    }
+    Ok(token)
 }
 
 impl fmt::Debug for IssuedToken {

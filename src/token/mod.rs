@@ -17,6 +17,7 @@ mod key;
 mod key_set;
 mod refusal;
 mod remote_keys;
+mod session;
 mod session_id;
 mod verifier;
 
@@ -33,5 +34,6 @@ pub use key::{Key, KeyError, SECRET_BYTES, VerifyingKey};
 pub use key_set::KeySet;
 pub use refusal::Refusal;
 pub use remote_keys::RemoteKeys;
+pub use session::{CookieSessions, SESSION_AUDIENCE, SessionSettings, SessionToken};
 pub use session_id::SessionId;
 pub use verifier::{VerifiedClaims, Verifier, VerifierSettings};

@@ -39,6 +39,8 @@ pub struct VerifiedClaims {
     pub issued_at: Option<u64>,
     /// `exp`, in seconds since 1970, without leeway.
     pub expires_at: u64,
+    /// `auth_time`, in seconds since 1970, where the token says which session it belongs to: when the session began.
+    pub signed_in_at: Option<u64>,
     /// The session it belongs to: that of `sid`, or one of its own.
     pub session: SessionId,
 }
@@ -79,12 +81,13 @@ impl Verifier {
             return Err(Refusal::Missing);
         };
         let issued_at = claims.issued_at.map(|date| date.0);
+        let signed_in_at = claims.session.as_ref().and(claims.signed_in_at).map(|date| date.0);
         let session = match claims.session {
             Some(sid) => SessionId::of_claim(&sid.0),
             // without the signature: more than one of ECDSA holds for the same claims
             None => SessionId::of_token(compact.signed),
         };
-        Ok(VerifiedClaims { subject: subject.0.into(), issued_at, expires_at: expires_at.0, session })
+        Ok(VerifiedClaims { subject: subject.0.into(), issued_at, expires_at: expires_at.0, signed_in_at, session })
     }
 
     /// Every check of the claims with its name and verdict, in the order in which they count.

@@ -21,8 +21,8 @@ use super::settings::Settings;
 use crate::access::{CaseRule, Mount, PathOptions, Permit, RequestPath};
 use crate::ambient::{self, Ticker};
 use crate::wire::{
-    Authorization, Credential, FieldFilter, Host, IdentitySettings, Intake, Interim, Nominated, Upgrade, UpgradeForm,
-    announce_trailers, move_fields, via,
+    Authorization, Credential, CredentialSource, FieldFilter, Host, IdentitySettings, Intake, Interim, Nominated,
+    Upgrade, UpgradeForm, announce_trailers, move_fields, via,
 };
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -210,9 +210,11 @@ fn write_fields(
     let mut fields = HeaderMap::with_capacity(head.headers.len() + 10);
     // where the upstream's own is wanted, it takes this place when a server is chosen
     fields.insert(HOST, host.field().clone());
-    let drop_credential = credential.filter(|credential| {
-        let used = permit.identity().is_some() && how.identity.authorization == Authorization::Remove;
-        used || credential.is_api_key()
+    let drop_credential = credential.filter(|credential| match credential.source() {
+        CredentialSource::Bearer => permit.identity().is_some() && how.identity.authorization == Authorization::Remove,
+        CredentialSource::ApiKey => true,
+        // it was never in the head that is passed on
+        CredentialSource::Cookie => false,
     });
     let drop_credential = drop_credential.as_ref().map(Credential::field_name);
     let may_have_trailers = head.version == Version::HTTP_2 || head.headers.contains_key(TRANSFER_ENCODING);

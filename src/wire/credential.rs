@@ -1,8 +1,9 @@
 //! The credential of a request, before anyone has looked whether it holds.
 
 use std::fmt;
+use std::ops::Range;
 
-use http::header::AUTHORIZATION;
+use http::header::{AUTHORIZATION, COOKIE};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::bad_request::BadRequest;
@@ -12,12 +13,25 @@ const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 /// How the gateway's own API keys start, wherever they stand.
 const API_KEY: &str = "glk_";
 
-/// A bearer token or an API key as sent. It cannot be printed.
+/// A token or an API key as sent. It cannot be printed.
 #[derive(Clone)]
 pub struct Credential {
     name: HeaderName,
     field: HeaderValue,
-    start: usize,
+    token: Range<usize>,
+    source: CredentialSource,
+}
+
+/// What a credential is sent as. One of one source is none of another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CredentialSource {
+    /// `Authorization: Bearer` with a token.
+    Bearer,
+    /// One of the gateway's API keys, good or bad, in `X-Api-Key` or where a bearer token stands. Nobody else has a use
+    /// for one.
+    ApiKey,
+    /// The session cookie.
+    Cookie,
 }
 
 impl Credential {
@@ -39,8 +53,7 @@ impl Credential {
         if fields.next().is_some() {
             return Err(BadRequest::SeveralCredentials);
         }
-        let credential = |start| Self { name: AUTHORIZATION, field: field.clone(), start };
-        Ok(bearer_start(field.as_bytes()).map(credential))
+        Ok(bearer_start(field.as_bytes()).map(|start| Self::of_field(AUTHORIZATION, field, start)))
     }
 
     fn read_api_key(headers: &HeaderMap) -> Result<Option<Self>, BadRequest> {
@@ -48,11 +61,28 @@ impl Credential {
         let Some(first) = fields.next() else { return Ok(None) };
         let is_ours = |field: &HeaderValue| field.as_bytes().starts_with(API_KEY.as_bytes());
         match (is_ours(first), fields.next()) {
-            (true, None) => Ok(Some(Self { name: X_API_KEY, field: first.clone(), start: 0 })),
+            (true, None) => Ok(Some(Self::of_field(X_API_KEY, first, 0))),
             (false, None) => Ok(None),
             (ours, Some(second)) if ours || is_ours(second) || fields.any(is_ours) => Err(BadRequest::SeveralApiKeys),
             (_, Some(_)) => Ok(None),
         }
+    }
+
+    /// What stands in a field from `start` on.
+    fn of_field(name: HeaderName, field: &HeaderValue, start: usize) -> Self {
+        let is_key = field.as_bytes()[start..].trim_ascii_start().starts_with(API_KEY.as_bytes());
+        let source = if is_key { CredentialSource::ApiKey } else { CredentialSource::Bearer };
+        Self { name, field: field.clone(), token: start..field.len(), source }
+    }
+
+    /// The token in this range of a `Cookie` line.
+    pub(super) fn of_cookie(field: &HeaderValue, token: Range<usize>) -> Self {
+        Self { name: COOKIE, field: field.clone(), token, source: CredentialSource::Cookie }
+    }
+
+    /// A cookie that holds for nobody: it was sent in two ways.
+    pub(super) fn unreadable_cookie() -> Self {
+        Self::of_cookie(&HeaderValue::from_static(""), 0..0)
     }
 
     /// The field it stands in.
@@ -60,14 +90,14 @@ impl Credential {
         &self.name
     }
 
-    /// Whether it is one of the gateway's API keys, good or bad. Nobody else has a use for one.
-    pub fn is_api_key(&self) -> bool {
-        self.token().starts_with(API_KEY)
-    }
-
     /// The token; empty where it is not even text.
     pub fn token(&self) -> &str {
-        self.field.to_str().map_or("", |text| text[self.start..].trim_end())
+        self.field.to_str().map_or("", |text| text[self.token.clone()].trim_ascii())
+    }
+
+    /// What it was sent as.
+    pub fn source(&self) -> CredentialSource {
+        self.source
     }
 }
 
@@ -119,7 +149,9 @@ mod tests {
                 headers.append(*name, HeaderValue::from_str(value).unwrap());
             }
             let found = Credential::read(&headers)?;
-            Ok(found.map(|one| (one.field_name().to_string(), one.token().to_owned(), one.is_api_key())))
+            Ok(found.map(|one| {
+                (one.field_name().to_string(), one.token().to_owned(), one.source() == CredentialSource::ApiKey)
+            }))
         };
         let found = |name: &str, token: &str, key| Ok(Some((name.to_owned(), token.to_owned(), key)));
         let (key, bearer) = ("x-api-key", "authorization");

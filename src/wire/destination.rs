@@ -100,7 +100,7 @@ impl Target {
     }
 }
 
-fn check_method(method: &Method) -> Result<(), BadRequest> {
+pub(super) fn check_method(method: &Method) -> Result<(), BadRequest> {
     const STANDARD: [&str; 9] = ["GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "CONNECT", "TRACE"];
     if matches!(*method, Method::CONNECT | Method::TRACE) {
         return Err(BadRequest::MethodNotAllowed);

@@ -182,6 +182,17 @@ impl SaidByProxy {
         }
     }
 
+    /// How the client reached the proxy, where it says so.
+    pub fn scheme(&self) -> Option<Scheme> {
+        let proto = self.proto.as_ref()?;
+        Some(if proto == Scheme::Https.as_str() { Scheme::Https } else { Scheme::Http })
+    }
+
+    /// The `Host` that the client sent, where the proxy says so.
+    pub fn host(&self) -> Option<&HeaderValue> {
+        self.host.as_ref()
+    }
+
     /// What was taken off the path by all proxies together.
     fn prefix_before(&self, stripped: Option<&str>) -> Option<HeaderValue> {
         let Some(own) = stripped else { return self.prefix.clone() };

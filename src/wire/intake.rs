@@ -5,7 +5,9 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Version};
 
 use super::bad_request::BadRequest;
-use super::credential::Credential;
+use super::browser::Site;
+use super::cookie::{Crumbs, SessionCookie};
+use super::credential::{Credential, CredentialSource};
 use super::forwarded::{ClientAddress, SaidByProxy, TrustedProxies};
 use super::framing;
 use super::host::Host;
@@ -30,14 +32,18 @@ pub struct Target {
 /// The rest of a request's head.
 #[derive(Debug)]
 pub struct Intake {
-    /// The head as sent.
+    /// The head as sent, without the gateway's own cookies.
     pub head: Parts,
     /// Where it comes from.
     pub client: ClientAddress,
     /// What a trusted proxy says about the original request.
     pub said: SaidByProxy,
-    /// The bearer token, unchecked.
+    /// The origin that the client asked, as far as a trusted proxy or the connection says.
+    pub site: Site,
+    /// The bearer token, else the session cookie; unchecked.
     pub credential: Option<Credential>,
+    /// The gateway's own cookies, which are no longer in the head.
+    pub crumbs: Crumbs,
     /// The id that a trusted proxy gave the request.
     pub request_id: Option<HeaderValue>,
     /// The protocol that the client wants to switch to.
@@ -57,6 +63,7 @@ impl Intake {
         mut head: Parts,
         peer: &Peer,
         trusted: &TrustedProxies,
+        cookie: &SessionCookie,
         paths: PathOptions,
     ) -> Result<(Target, Self), BadRequest> {
         let upgrade = Upgrade::read(&head);
@@ -72,13 +79,36 @@ impl Intake {
         framing::check(&head.headers, head.version)?;
         let host = Host::read(&head, scheme)?;
         let path = RequestPath::parse(head.uri.path(), paths)?;
-        let credential = Credential::read(&head.headers)?;
+        let bearer = Credential::read(&head.headers)?;
         let (client, said) = trusted.client(peer, &head.headers);
+        let site =
+            Site { scheme: said.scheme().unwrap_or(peer.scheme()), host: said.host().unwrap_or(host.field()).clone() };
+        let crumbs = cookie.take(&mut head.headers);
+        let credential = bearer.or_else(|| cookie.credential(&crumbs, site.scheme));
         let request_id = if client.from_trusted_proxy { read_request_id(&head) } else { None };
         let target = Target { method: head.method.clone(), host, path };
         let takes_trailers = takes_trailers(&head.headers);
         let waits_for_continue = head.version == Version::HTTP_11 && head.headers.contains_key(EXPECT);
-        Ok((target, Self { head, client, said, credential, request_id, upgrade, takes_trailers, waits_for_continue }))
+        let intake = Self {
+            head,
+            client,
+            said,
+            site,
+            credential,
+            crumbs,
+            request_id,
+            upgrade,
+            takes_trailers,
+            waits_for_continue,
+        };
+        Ok((target, intake))
+    }
+}
+
+impl Intake {
+    /// Whether the credential is one that a browser adds by itself, whoever makes it send the request.
+    pub fn rides_on_cookie(&self) -> bool {
+        self.credential.as_ref().is_some_and(|credential| credential.source() == CredentialSource::Cookie)
     }
 }
 

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
+use http::header::SET_COOKIE;
 use http::{HeaderMap, StatusCode};
 
 use super::fields::remove_hop_by_hop;
@@ -41,10 +42,12 @@ impl Interim {
         }
     }
 
-    /// Queues an interim answer of an upstream, without the fields that are about the upstream's own connection.
+    /// Queues an interim answer of an upstream, without the fields that are about the upstream's own connection, and
+    /// without cookies: those of the final answer are looked through.
     pub fn push_answer(&self, status: StatusCode, headers: &HeaderMap) {
         let mut headers = headers.clone();
         remove_hop_by_hop(&mut headers);
+        headers.remove(SET_COOKIE);
         let mut head = format!("HTTP/1.1 {status}\r\n").into_bytes();
         for (name, value) in &headers {
             for part in [name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"] {

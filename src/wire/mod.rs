@@ -1,6 +1,8 @@
 //! HTTP as data, without sockets: what a request says, and what may pass on.
 
 mod bad_request;
+mod browser;
+mod cookie;
 mod cors;
 mod credential;
 mod destination;
@@ -12,14 +14,17 @@ mod http2;
 mod identity;
 mod intake;
 mod interim;
+mod original;
 mod peer;
 mod problem;
 mod response_fields;
 mod upgrade;
 
 pub use bad_request::BadRequest;
+pub use browser::{CROSS_ORIGIN, Site, accepts_html, is_navigation, is_safe, is_zero_weight};
+pub use cookie::{Crumbs, SameSite, SecureCookie, SessionCookie, add_renewal};
 pub use cors::{Answered, Cors, Origins};
-pub use credential::Credential;
+pub use credential::{Credential, CredentialSource};
 pub use destination::{Destination, JWKS_PATH, NoDestination, OwnPaths};
 pub use fields::{
     CONNECTION_FIELDS, FieldFilter, announce_trailers, filter_trailers, keep_alive_timeout, remove_hop_by_hop,
@@ -32,6 +37,7 @@ pub use host::Host;
 pub use identity::{Authorization, IdentityField, IdentityHeader, IdentitySettings};
 pub use intake::{Intake, Target};
 pub use interim::Interim;
+pub use original::{AskedBy, Describes, Original, OriginalError};
 pub use peer::{Peer, Scheme};
 pub use problem::{BEARER_CHALLENGE, forbid_storing, invalid_token, json, not_authenticated, problem};
 pub use response_fields::ResponseFields;

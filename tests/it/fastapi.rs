@@ -65,6 +65,20 @@ fn an_unmodified_fastapi_service_gets_logins_and_roles() {
 }
 
 #[test]
+fn its_own_documentation_gets_an_authorize_button() {
+    let Some(python) = python() else { return };
+    let (_service, upstream) = start(&python);
+    let services = JOBS.replace("    rules:\n", "    openapi: { path: /openapi.json }\n    rules:\n");
+    let document = gateway(&services).upstream(upstream).start().get("/openapi.json", "").json();
+    assert_eq!(document["info"]["title"], "Jobs");
+    assert_eq!(document["components"]["securitySchemes"]["gatelatch"]["flows"]["password"]["tokenUrl"], "/auth/login");
+    let post = &document["paths"]["/jobs"]["post"];
+    assert_eq!(post["description"], "**Access:** Requires role: recruiter.");
+    assert_eq!(post["security"], serde_json::json!([{ "gatelatch": [] }]));
+    assert!(document["paths"]["/public/hello"]["get"].get("security").is_none());
+}
+
+#[test]
 fn python_libraries_log_in_and_read_and_make_tokens() {
     let Some(python) = python() else { return };
     let (_service, upstream) = start(&python);

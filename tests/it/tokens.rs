@@ -20,7 +20,7 @@ fn part(text: &str) -> String {
 }
 
 /// Signs header and payload as they are, with HMAC-SHA-256 built from SHA-256 alone (RFC 2104).
-fn sign(header: &str, payload: &str) -> String {
+pub fn sign(header: &str, payload: &str) -> String {
     let signed = format!("{}.{}", part(header), part(payload));
     let signature = hmac(SECRET.as_bytes(), signed.as_bytes());
     format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature))

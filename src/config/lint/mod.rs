@@ -18,12 +18,13 @@ pub(super) use self::secrets::{Secrets, example, few_bytes};
 pub(super) use self::trust::{open_admin, wide_proxies};
 
 /// Every lint and why it is one. `allow_lints` of a rule, of a service or at the top level silences it there.
-pub const LINTS: [(Code, &str); 23] = [
+pub const LINTS: [(Code, &str); 24] = [
     (Code::NoSecret, "tokens end with the process, and replicas do not accept each other's"),
     (Code::WeakSecret, "whoever guesses the secret makes tokens for every user and role"),
     (Code::SharedSecret, "what leaks in one place opens the other"),
     (Code::InlineSecret, "a configuration is copied, reviewed and kept in version control"),
     (Code::ExposedKeys, "whoever is on the way to another issuer's keys puts others in their place"),
+    (Code::LooseCookie, "whoever has the session cookie is signed in"),
     (Code::NoUsers, "nobody can log in"),
     (Code::WeakHash, "passwords behind a cheap hash are found within hours once the file leaks"),
     (Code::MixedCosts, "how long a refused login takes tells which names exist"),

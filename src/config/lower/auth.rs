@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use super::issuers;
 use super::keys::{self, Keys};
+use super::login::login;
 use super::server::duration;
+use super::session::session;
 use super::{Defaults, UsersFile, distinct, label};
 use crate::config::code::Code;
 use crate::config::finding::Finding;
@@ -14,11 +16,11 @@ use crate::config::settings::{Auth, Token};
 use crate::config::span::Span;
 use crate::config::value::{is_plain_path, show_duration};
 use crate::config::yaml::Entry;
-use crate::session::AttemptLimits;
-use crate::wire::JWKS_PATH;
+use crate::token::SESSION_AUDIENCE;
+use crate::wire::{Describes, JWKS_PATH};
 
 /// Claims that the gateway fills itself.
-pub(super) const REGISTERED: [&str; 8] = ["sub", "iss", "aud", "exp", "nbf", "iat", "jti", "sid"];
+pub(super) const REGISTERED: [&str; 9] = ["sub", "iss", "aud", "exp", "nbf", "iat", "jti", "auth_time", "sid"];
 
 /// The block, and what other parts of the file are checked against even where the block is broken.
 pub(super) struct Lowered {
@@ -44,30 +46,17 @@ pub(super) fn auth(entry: Option<Entry>, root: Span, defaults: &Defaults<'_>, re
     let token = section.take("token").and_then(|entry| reader.section(entry));
     let token = token.unwrap_or_else(|| Section::new(section.span(), Vec::new()));
     let (token, roles_claim) = lower_token(token, defaults, reader);
-    let attempts = section.take("login").map(|entry| login(entry, reader)).unwrap_or_default();
     let issuers = section.take("trusted_issuers").map(|entry| issuers::issuers(entry, token.as_ref(), reader));
-    section.refuse(reader, &["session", "verify"]);
+    let session = session(section.take("session"), reader);
+    let (look, attempts) = login(section.take("login"), reader);
+    let kinds = [("x-forwarded", Describes::Forwarded), ("x-original", Describes::Original)];
+    let verify = section.take("verify").and_then(|entry| reader.choice(&entry, &kinds)).unwrap_or_default();
     section.finish(reader);
     let auth = token.zip(issuers.unwrap_or(Some(Vec::new()))).map(|(token, issuers)| {
         let token_paths = token_paths.unwrap_or_default();
-        Auth { path: path.clone(), token_paths, token, attempts, issuers }
+        Auth { path: path.clone(), token_paths, token, issuers, session, attempts, look, verify }
     });
     Lowered { auth, path, users_file, roles_claim }
-}
-
-/// `login`: how many failures are too many.
-fn login(entry: Entry, reader: &mut Reader<'_>) -> AttemptLimits {
-    let mut limits = AttemptLimits::default();
-    let Some(mut section) = reader.section(entry) else { return limits };
-    if let Some(attempts) = section.take("attempts").and_then(|entry| reader.integer(&entry, 1..=1000)) {
-        limits.attempts = u32::try_from(attempts).unwrap_or(limits.attempts);
-    }
-    let (second, day) = (Duration::from_secs(1), Duration::from_secs(24 * 3600));
-    duration(&mut limits.window, section.take("window"), second..=day, reader);
-    duration(&mut limits.lockout, section.take("lockout"), second..=day, reader);
-    section.refuse(reader, &["page", "title"]);
-    section.finish(reader);
-    limits
 }
 
 /// The prefix of the gateway's own endpoints, in its one spelling.
@@ -109,7 +98,8 @@ fn lower_token(mut section: Section, defaults: &Defaults<'_>, reader: &mut Reade
         written.unwrap_or_else(|| default.to_owned())
     };
     let issuer = name(&mut section, "issuer", "gatelatch");
-    let audience = name(&mut section, "audience", "gatelatch");
+    let audience = section.take("audience").and_then(|entry| audience(&entry, reader));
+    let audience = audience.unwrap_or_else(|| "gatelatch".to_owned());
     let (access_ttl, max_lifetime, leeway) = lifetimes(&mut section, reader);
     let mut refresh_ttl = Duration::from_secs(7 * 24 * 3600);
     let (minute, year) = (Duration::from_secs(60), Duration::from_secs(365 * 24 * 3600));
@@ -144,6 +134,20 @@ fn lifetimes(section: &mut Section, reader: &mut Reader<'_>) -> (Duration, Durat
         reader.report(finding.help(format!("shorten `access_ttl`, or write `max_lifetime: {access}` as well")));
     }
     (access, longest, leeway)
+}
+
+/// Any name but the one that tells sessions of browsers from tokens.
+fn audience(entry: &Entry, reader: &mut Reader<'_>) -> Option<String> {
+    let name = label(entry, reader)?;
+    if name == SESSION_AUDIENCE {
+        reader.invalid(
+            entry,
+            "an audience of its own",
+            "this one is for session cookies; write `gatelatch`".to_owned(),
+        );
+        return None;
+    }
+    Some(name)
 }
 
 fn roles_claim(entry: &Entry, reader: &mut Reader<'_>) -> Option<String> {

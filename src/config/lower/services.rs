@@ -5,7 +5,7 @@ use std::num::NonZeroU64;
 use super::server::body_limit;
 use super::silence::allow_lints;
 use super::{cors, distinct, identity, response_headers, rules, upstream};
-use crate::access::{CaseRule, HostPattern, Mount, PathOptions, Pattern, Policy, RoutedService, Router};
+use crate::access::{CaseRule, HostPattern, Mount, PathOptions, Pattern, Policy, RequestPath, RoutedService, Router};
 use crate::config::code::Code;
 use crate::config::finding::Finding;
 use crate::config::lint;
@@ -14,6 +14,7 @@ use crate::config::section::Section;
 use crate::config::settings::Service;
 use crate::config::shown::shown;
 use crate::config::span::Span;
+use crate::config::value::is_plain_path;
 use crate::config::yaml::Entry;
 use crate::wire::JWKS_PATH;
 
@@ -103,7 +104,8 @@ fn service(entry: Entry, shared: &Shared<'_>, reader: &mut Reader<'_>) -> Option
     let place = rules::Place { service: &name, span, mount: mount.as_ref(), case, mode, auth_path: shared.auth_path };
     let (policy, spans) = rules::rules(section.take("rules"), &place, reader);
     allow_lints(section.take("allow_lints"), Some(span), reader);
-    section.refuse(reader, &["login_redirect", "openapi"]);
+    let login_redirect = section.take("login_redirect").and_then(|entry| reader.boolean(&entry));
+    let document = section.take("openapi").and_then(|entry| document(entry, mount.as_ref(), reader));
     section.finish(reader);
     let service = Service {
         name: name.into_string(),
@@ -119,6 +121,8 @@ fn service(entry: Entry, shared: &Shared<'_>, reader: &mut Reader<'_>) -> Option
         cors: cors.map_or(Some(None), |cors| cors.map(Some))?,
         response_fields: response_fields.unwrap_or_else(|| Some(Default::default()))?,
         body_limit: smaller(body_limit, shared.body_limit),
+        login_redirect: login_redirect.unwrap_or(true),
+        document,
     };
     Some((service, Places { service: span, rules: spans }))
 }
@@ -199,6 +203,27 @@ fn path_options(mut section: Section, service: Span, reader: &mut Reader<'_>) ->
     }
     section.finish(reader);
     options
+}
+
+/// `openapi`: a path of the service, as clients ask for it.
+fn document(entry: Entry, mount: Option<&Mount>, reader: &mut Reader<'_>) -> Option<String> {
+    let mut section = reader.section(entry)?;
+    let entry = section.require(reader, "path", "/openapi.json");
+    section.finish(reader);
+    let entry = entry?;
+    let text = reader.text(&entry)?;
+    if !is_plain_path(&text) {
+        let help = "write a path such as `/openapi.json`: letters, digits, `-`, `.`, `_`, `~`".to_owned();
+        reader.invalid(&entry, "a plain absolute path", help);
+        return None;
+    }
+    let path = RequestPath::parse(&text, PathOptions::default()).ok()?;
+    if let Some(mount) = mount.filter(|mount| !path.lies_under(mount)) {
+        let help = format!("write the path as clients ask for it: `{}{text}`", mount.source().trim_end_matches('/'));
+        reader.invalid(&entry, "a path of this service", help);
+        return None;
+    }
+    Some(text)
 }
 
 fn own_body_limit(mut section: Section, reader: &mut Reader<'_>) -> Option<NonZeroU64> {

@@ -1,0 +1,66 @@
+-- `http-request lua.gatelatch URL` asks Gatelatch about the request: it goes on with the identity headers, or the client
+-- gets Gatelatch's answer. Whatever is not clearly allowed is refused.
+
+local SENT = {
+    "accept", "authorization", "cookie", "origin", "sec-fetch-mode", "sec-fetch-site", "sec-websocket-key",
+}
+local IDENTITY = { "remote-user", "remote-groups", "remote-name", "remote-email" }
+local TOLD = { "cache-control", "content-type", "location", "set-cookie", "www-authenticate" }
+
+local function each(values, visit)
+    if values == nil then return end
+    -- HAProxy counts some lists from 0 and some from 1
+    local at = values[0] ~= nil and 0 or 1
+    while values[at] ~= nil do
+        visit(values[at])
+        at = at + 1
+    end
+end
+
+local function question(txn)
+    local sent = txn.http:req_get_headers()
+    local headers = {}
+    for _, name in ipairs(SENT) do
+        each(sent[name], function(value)
+            headers[name] = headers[name] or {}
+            table.insert(headers[name], value)
+        end)
+    end
+    local scheme = txn.f:ssl_fc() == 1 and "https" or "http"
+    headers["x-forwarded-method"] = { txn.f:method() }
+    headers["x-forwarded-proto"] = { scheme }
+    headers["x-forwarded-uri"] = { txn.f:pathq() }
+    headers["x-forwarded-for"] = { txn.f:src() }
+    each(sent["host"], function(value)
+        headers["x-forwarded-host"] = headers["x-forwarded-host"] or {}
+        table.insert(headers["x-forwarded-host"], value)
+    end)
+    return headers
+end
+
+local function refuse(txn, answer)
+    local reply = txn:reply()
+    reply:set_status(answer and answer.status >= 300 and answer.status or 503)
+    for _, name in ipairs(TOLD) do
+        each(answer and answer.headers and answer.headers[name], function(value)
+            reply:add_header(name, value)
+        end)
+    end
+    reply:set_body(answer and answer.body or "")
+    txn:done(reply)
+end
+
+core.register_action("gatelatch", { "http-req" }, function(txn, url)
+    local answer = core.httpclient():get({ url = url, headers = question(txn) })
+    if not answer or answer.status ~= 200 then
+        return refuse(txn, answer)
+    end
+    for _, name in ipairs(IDENTITY) do
+        each(answer.headers[name], function(value)
+            txn.http:req_set_header(name, value)
+        end)
+    end
+    each(answer.headers["set-cookie"], function(value)
+        txn:set_var("txn.gatelatch_cookie", value)
+    end)
+end, 1)

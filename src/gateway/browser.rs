@@ -1,0 +1,67 @@
+//! What is different where a browser asks: other sites can make it send requests, and people would rather see a page
+//! than a 401.
+
+use bytes::Bytes;
+use http::{Method, Response};
+
+use super::identify::{Identified, Outcome};
+use super::rejection::Rejection;
+use super::snapshot::{Service, Snapshot};
+use crate::ambient;
+use crate::portal::{Next, Visitor};
+use crate::wire::{Credential, CredentialSource, Intake, Site, Target, is_navigation, is_safe};
+
+/// Refuses what another site makes a signed-in browser send.
+pub(super) fn refuse_foreign(target: &Target, intake: &Intake, identified: &Identified) -> Result<(), Rejection> {
+    let request = Sent { method: &target.method, upgrades: intake.upgrade.is_some(), site: &intake.site };
+    if is_foreign(&request, intake.credential.as_ref(), intake, identified) {
+        return Err(Rejection::CrossOrigin);
+    }
+    Ok(())
+}
+
+/// A request, as far as another site could do harm with it.
+pub(super) struct Sent<'a> {
+    pub(super) method: &'a Method,
+    pub(super) upgrades: bool,
+    pub(super) site: &'a Site,
+}
+
+/// Whether another site makes a signed-in browser send it: a request that may change something, or opens a connection
+/// on which anything can be said.
+pub(super) fn is_foreign(
+    request: &Sent<'_>,
+    credential: Option<&Credential>,
+    intake: &Intake,
+    identified: &Identified,
+) -> bool {
+    let from_cookie = credential.is_some_and(|credential| credential.source() == CredentialSource::Cookie);
+    let in_session = from_cookie && matches!(identified.credential, Outcome::Holds { .. });
+    let harmless = is_safe(request.method) && !request.upgrades;
+    in_session && !harmless && !request.site.sends(&intake.head.headers)
+}
+
+/// Sends people to the sign-in page where programs are told that a credential is missing.
+pub(super) fn or_sign_in(
+    rejection: Rejection,
+    service: &Service,
+    snapshot: &Snapshot,
+    target: &Target,
+    intake: &Intake,
+) -> Rejection {
+    let challenged = matches!(rejection, Rejection::Challenge | Rejection::BadCredential(_));
+    if !challenged || !service.login_redirect || !is_navigation(&target.method, &intake.head.headers) {
+        return rejection;
+    }
+    match sign_in(snapshot, target, intake) {
+        Some(response) => Rejection::Instead { because: Box::new(rejection), response: Box::new(response) },
+        None => rejection,
+    }
+}
+
+fn sign_in(snapshot: &Snapshot, target: &Target, intake: &Intake) -> Option<Response<Bytes>> {
+    let next = Next::to(&target.path, intake.head.uri.query());
+    let address = snapshot.portal.sign_in_path(next.as_ref());
+    let visitor = Visitor { site: &intake.site, crumbs: &intake.crumbs, next };
+    snapshot.portal.send_to_sign_in(&visitor, &address, ambient::unix_seconds())
+}

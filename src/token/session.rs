@@ -1,0 +1,223 @@
+//! The token inside the session cookie of a browser: made at sign-in, renewed in passing, never older than its session
+//! may be.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde_json::{Map, Value};
+
+use super::issuer::{IssueError, sign};
+use super::key::Key;
+use super::key_set::KeySet;
+use super::refusal::Refusal;
+use super::session_id::SessionId;
+use super::verifier::{VerifiedClaims, Verifier, VerifierSettings};
+
+/// `aud` of every session. No bearer token may be for it, so that neither passes for the other.
+pub const SESSION_AUDIENCE: &str = "gatelatch:session";
+
+/// How long sessions live.
+#[derive(Clone, Debug)]
+pub struct SessionSettings {
+    /// `iss`.
+    pub issuer: String,
+    /// How long a session lives that nobody uses, in whole seconds.
+    pub ttl: Duration,
+    /// How long a session lives at the most, in whole seconds from the sign-in.
+    pub max_age: Duration,
+    /// The longest life of one token of a session, in whole seconds, whatever made it.
+    pub max_lifetime: Duration,
+    /// How far the clocks of two gateways may differ, in whole seconds.
+    pub leeway: Duration,
+}
+
+/// Makes and checks the sessions of browsers.
+#[derive(Clone, Debug)]
+pub struct CookieSessions {
+    key: Key,
+    verifier: Verifier,
+    settings: SessionSettings,
+}
+
+/// What goes into the cookie. It is not printed by `Debug`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SessionToken {
+    /// The token in compact form.
+    pub value: String,
+    /// For how many seconds it is valid.
+    pub max_age: u64,
+}
+
+impl CookieSessions {
+    /// Sessions that `key` signs, and that one of `keys` has signed.
+    pub fn new(key: Key, keys: impl Into<KeySet>, settings: SessionSettings) -> Self {
+        let verifier = VerifierSettings {
+            issuer: settings.issuer.clone(),
+            audience: SESSION_AUDIENCE.to_owned(),
+            leeway: settings.leeway,
+            max_lifetime: settings.max_lifetime,
+        };
+        Self { verifier: Verifier::new(keys, verifier), key, settings }
+    }
+
+    /// A new session of a user who has just given the password. `id` is its `sid` and must be random.
+    ///
+    /// # Errors
+    /// [`IssueError::Signing`] where the key cannot sign.
+    pub fn begin(&self, subject: &str, id: SessionId, now: u64) -> Result<SessionToken, IssueError> {
+        self.issue(subject, now, id, now)
+    }
+
+    /// The same session for another while, where half of its time is over and it may still grow older; `None`: not now.
+    pub fn renew(&self, session: &VerifiedClaims, now: u64) -> Option<SessionToken> {
+        let (issued_at, signed_in_at) = (session.issued_at?, session.signed_in_at?);
+        let half = session.expires_at.saturating_sub(issued_at) / 2;
+        let due = now >= issued_at.saturating_add(half) && self.end(signed_in_at, now) > session.expires_at;
+        // one that cannot be signed now is tried again with the next request
+        due.then(|| self.issue(&session.subject, signed_in_at, session.session, now).ok()).flatten()
+    }
+
+    /// Checks a session against `now`, in seconds since 1970.
+    ///
+    /// # Errors
+    /// The first thing that is wrong.
+    pub fn verify(&self, token: &str, now: u64) -> Result<VerifiedClaims, Refusal> {
+        let claims = self.verifier.verify(token, now)?;
+        let (Some(_), Some(signed_in_at)) = (claims.issued_at, claims.signed_in_at) else {
+            return Err(Refusal::Missing);
+        };
+        if signed_in_at > now.saturating_add(self.settings.leeway.as_secs()) {
+            return Err(Refusal::IssuedAt);
+        }
+        if self.still_holds(&claims, now) { Ok(claims) } else { Err(Refusal::Expired) }
+    }
+
+    /// Whether a session that held once still does, as far as that is a matter of time.
+    pub fn still_holds(&self, session: &VerifiedClaims, now: u64) -> bool {
+        let max_age = self.settings.max_age.as_secs();
+        let young = session.signed_in_at.is_some_and(|signed_in_at| now < signed_in_at.saturating_add(max_age));
+        young && self.verifier.still_holds(session, now)
+    }
+
+    /// When a token ends that is made now.
+    fn end(&self, signed_in_at: u64, now: u64) -> u64 {
+        let (ttl, max_age) = (self.settings.ttl.as_secs(), self.settings.max_age.as_secs());
+        now.saturating_add(ttl).min(signed_in_at.saturating_add(max_age))
+    }
+
+    fn issue(&self, subject: &str, signed_in_at: u64, id: SessionId, now: u64) -> Result<SessionToken, IssueError> {
+        let end = self.end(signed_in_at, now);
+        let claims: [(&str, Value); 7] = [
+            ("iss", self.settings.issuer.as_str().into()),
+            ("aud", SESSION_AUDIENCE.into()),
+            ("sub", subject.into()),
+            ("iat", now.into()),
+            ("exp", end.into()),
+            ("auth_time", signed_in_at.into()),
+            ("sid", id.to_string().into()),
+        ];
+        let claims: Map<String, Value> = claims.map(|(name, value)| (name.to_owned(), value)).into_iter().collect();
+        Ok(SessionToken { value: sign(&self.key, claims)?, max_age: end.saturating_sub(now) })
+    }
+}
+
+impl fmt::Debug for SessionToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SessionToken(for {} s)", self.max_age)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::token::{Holder, Issuer, IssuerSettings};
+
+    const NOW: u64 = 1_700_000_000;
+
+    fn key() -> Key {
+        Key::hs256(b"an example secret of at least 32 bytes").unwrap()
+    }
+
+    fn sessions() -> CookieSessions {
+        let (ttl, max_age) = (Duration::from_secs(1800), Duration::from_secs(4000));
+        let (max_lifetime, leeway) = (Duration::from_secs(86_400), Duration::from_secs(30));
+        let settings = SessionSettings { issuer: "gatelatch".to_owned(), ttl, max_age, max_lifetime, leeway };
+        CookieSessions::new(key(), key(), settings)
+    }
+
+    fn begin() -> VerifiedClaims {
+        let token = sessions().begin("alice", SessionId::from_bytes([7; 16]), NOW).unwrap();
+        assert_eq!(token.max_age, 1800);
+        sessions().verify(&token.value, NOW).unwrap()
+    }
+
+    #[test]
+    fn a_session_is_renewed_at_half_time_and_never_beyond_its_age() {
+        let first = begin();
+        assert_eq!(sessions().renew(&first, NOW + 899), None);
+        let token = sessions().renew(&first, NOW + 900).unwrap();
+        let second = sessions().verify(&token.value, NOW + 900).unwrap();
+        assert_eq!((second.expires_at, second.signed_in_at), (NOW + 2700, Some(NOW)));
+        assert_eq!(second.session, first.session);
+        let token = sessions().renew(&second, NOW + 2500).unwrap();
+        let third = sessions().verify(&token.value, NOW + 2500).unwrap();
+        assert_eq!((third.expires_at, token.max_age), (NOW + 4000, 1500));
+        assert_eq!(sessions().renew(&third, NOW + 3900), None, "it cannot grow older");
+        assert!(sessions().still_holds(&third, NOW + 3999));
+        assert!(!sessions().still_holds(&third, NOW + 4000), "no leeway beyond the greatest age");
+        assert_eq!(sessions().verify(&token.value, NOW + 4000), Err(Refusal::Expired));
+    }
+
+    #[test]
+    fn a_session_is_no_bearer_token_and_no_bearer_token_a_session() {
+        let session = sessions().begin("alice", SessionId::from_bytes([7; 16]), NOW).unwrap().value;
+        let audience = "gatelatch".to_owned();
+        let bearer = VerifierSettings {
+            issuer: "gatelatch".to_owned(),
+            audience: audience.clone(),
+            leeway: Duration::ZERO,
+            max_lifetime: Duration::from_secs(86_400),
+        };
+        assert_eq!(Verifier::new(key(), bearer).verify(&session, NOW), Err(Refusal::Audience));
+        let settings = IssuerSettings {
+            issuer: "gatelatch".to_owned(),
+            audience,
+            access_ttl: Duration::from_secs(60),
+            roles_claim: "roles".to_owned(),
+        };
+        let claims = serde_json::json!({ "sid": "x", "auth_time": NOW });
+        let holder = Holder {
+            subject: "alice",
+            roles: &[],
+            name: None,
+            email: None,
+            claims: claims.as_object().unwrap(),
+            session: None,
+        };
+        let token = Issuer::new(key(), settings).issue(&holder, [0; 16], NOW).unwrap().token;
+        assert_eq!(sessions().verify(&token, NOW), Err(Refusal::Audience));
+    }
+
+    #[test]
+    fn a_session_says_when_it_began() {
+        let claims = |name: &str| {
+            let all = serde_json::json!({
+                "iss": "gatelatch", "aud": SESSION_AUDIENCE, "sub": "a", "iat": NOW, "exp": NOW + 60,
+                "auth_time": NOW, "sid": "x"
+            });
+            let mut all = all.as_object().unwrap().clone();
+            all.remove(name);
+            sign(&key(), all).unwrap()
+        };
+        assert!(sessions().verify(&claims("nothing"), NOW).is_ok());
+        for name in ["iat", "auth_time", "sid"] {
+            assert_eq!(sessions().verify(&claims(name), NOW), Err(Refusal::Missing), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_session_is_never_printed() {
+        let token = sessions().begin("alice", SessionId::from_bytes([7; 16]), NOW).unwrap();
+        assert_eq!(format!("{token:?}"), "SessionToken(for 1800 s)");
+    }
+}

@@ -1,0 +1,134 @@
+use super::*;
+
+fn cookie() -> SessionCookie {
+    SessionCookie::new("gatelatch", SecureCookie::Auto, SameSite::Lax, None)
+}
+
+fn request(lines: &[&str]) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    headers.insert("x-before", HeaderValue::from_static("1"));
+    for line in lines {
+        headers.append(COOKIE, HeaderValue::from_str(line).unwrap());
+    }
+    headers.insert("x-after", HeaderValue::from_static("1"));
+    headers
+}
+
+/// What is left of the `Cookie` lines, and the sessions in the clear and over TLS.
+fn take(lines: &[&str]) -> (Vec<String>, Option<String>, Option<String>) {
+    let mut headers = request(lines);
+    let crumbs = cookie().take(&mut headers);
+    let token = |scheme| cookie().credential(&crumbs, scheme).map(|credential| credential.token().to_owned());
+    let left = headers.get_all(COOKIE).iter().map(|line| line.to_str().unwrap().to_owned()).collect();
+    let order: Vec<_> = headers.keys().filter(|name| **name != COOKIE).map(|name| name.as_str().to_owned()).collect();
+    assert_eq!(order, ["x-before", "x-after"], "the order of other fields");
+    (left, token(Scheme::Http), token(Scheme::Https))
+}
+
+#[test]
+fn only_the_gateways_crumb_is_cut_out() {
+    let some = |token: &str| Some(token.to_owned());
+    for (lines, left, http, https) in [
+        (&["a=1; b=2"][..], &["a=1; b=2"][..], None, None),
+        (&["gatelatch=t"], &[], some("t"), None),
+        (&["__Host-gatelatch=t"], &[], None, some("t")),
+        (&["a=1; gatelatch=t; b=\"2\";c"], &["a=1; b=\"2\";c"], some("t"), None),
+        (&["gatelatch=t;  b=2"], &["b=2"], some("t"), None),
+        (&["a=1;gatelatch=t"], &["a=1"], some("t"), None),
+        (&["a=1", "gatelatch=t"], &["a=1"], some("t"), None),
+        (
+            &["Gatelatch=x; xgatelatch=x; gatelatch2=x; a=gatelatch"],
+            &["Gatelatch=x; xgatelatch=x; gatelatch2=x; a=gatelatch"],
+            None,
+            None,
+        ),
+        (&["__Secure-gatelatch=x; __host-gatelatch=y; a=1"], &["a=1"], None, None),
+        (&["gatelatch-signin=9; a=1"], &["a=1"], None, None),
+        (&["gatelatch=one; __Host-gatelatch=two"], &[], some("one"), some("two")),
+    ] {
+        let left: Vec<String> = left.iter().map(|line| (*line).to_owned()).collect();
+        assert_eq!(take(lines), (left, http, https), "{lines:?}");
+    }
+}
+
+#[test]
+fn of_two_sessions_none_counts() {
+    for lines in [&["gatelatch=a; gatelatch=b"][..], &["gatelatch=a", "gatelatch=a"]] {
+        assert_eq!(take(lines), (Vec::new(), Some(String::new()), None), "{lines:?}");
+    }
+}
+
+#[test]
+fn the_upstream_cannot_write_the_gateways_cookies() {
+    for own in [
+        "gatelatch=x",
+        " gatelatch = x; Path=/",
+        "\tgatelatch=x",
+        "=gatelatch=x",
+        "= =gatelatch=x",
+        "__Host-gatelatch=x; Secure; Path=/",
+        "__SECURE-gatelatch=x",
+        "__host-gatelatch=",
+        "gatelatch; Path=/",
+        "gatelatch-signin=1",
+    ] {
+        let mut headers = HeaderMap::new();
+        for value in ["a=1; Path=/", own, "b=2"] {
+            headers.append(SET_COOKIE, HeaderValue::from_str(value).unwrap());
+        }
+        cookie().guard(&mut headers);
+        let left: Vec<_> = headers.get_all(SET_COOKIE).iter().collect();
+        assert_eq!(left, ["a=1; Path=/", "b=2"], "{own:?}");
+    }
+    let mut headers = HeaderMap::new();
+    headers.append(SET_COOKIE, HeaderValue::from_static("gatelatches=1"));
+    cookie().guard(&mut headers);
+    assert_eq!(headers.len(), 1);
+}
+
+#[test]
+fn a_cookie_is_as_narrow_as_the_connection_allows() {
+    let write = |secure, same_site, domain: Option<&str>, scheme| {
+        let cookie = SessionCookie::new("s", secure, same_site, domain.map(Box::from));
+        cookie.write(scheme, "T", 9).to_str().unwrap().to_owned()
+    };
+    use SecureCookie::{Always, Auto, Never};
+    for (written, expected) in [
+        (write(Auto, SameSite::Lax, None, Scheme::Http), "s=T; Path=/; Max-Age=9; HttpOnly; SameSite=Lax"),
+        (
+            write(Auto, SameSite::Lax, None, Scheme::Https),
+            "__Host-s=T; Path=/; Max-Age=9; HttpOnly; SameSite=Lax; Secure",
+        ),
+        (
+            write(Always, SameSite::None, None, Scheme::Http),
+            "__Host-s=T; Path=/; Max-Age=9; HttpOnly; SameSite=None; Secure",
+        ),
+        (write(Never, SameSite::Strict, None, Scheme::Https), "s=T; Path=/; Max-Age=9; HttpOnly; SameSite=Strict"),
+        (
+            write(Auto, SameSite::Lax, Some("example.com"), Scheme::Https),
+            "s=T; Path=/; Max-Age=9; HttpOnly; SameSite=Lax; Secure; Domain=example.com",
+        ),
+    ] {
+        assert_eq!(written, expected);
+    }
+    assert_eq!(cookie().clear(Scheme::Http), "gatelatch=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax");
+}
+
+#[test]
+fn a_renewal_is_never_left_in_a_shared_cache() {
+    for (sent, expected, renewed) in [
+        (None, vec!["private"], true),
+        (Some("no-cache"), vec!["no-cache", "private"], true),
+        (Some("no-store"), vec!["no-store"], true),
+        (Some("Private, max-age=3"), vec!["Private, max-age=3"], true),
+        (Some("max-age=3"), vec!["max-age=3", "private"], true),
+        (Some("max-age=3, Public"), vec!["max-age=3, Public"], false),
+        (Some("s-maxage=3"), vec!["s-maxage=3"], false),
+    ] {
+        let mut headers = HeaderMap::new();
+        headers.extend(sent.map(|sent| (CACHE_CONTROL, HeaderValue::from_static(sent))));
+        add_renewal(&mut headers, HeaderValue::from_static("s=1"));
+        assert_eq!(headers.get_all(CACHE_CONTROL).iter().collect::<Vec<_>>(), expected);
+        assert_eq!(headers.contains_key(SET_COOKIE), renewed, "{sent:?}");
+    }
+}

@@ -1,0 +1,209 @@
+//! Forward-auth: the request that another proxy asks about.
+//!
+//! Traefik and Caddy describe it in `X-Forwarded-Method`, `-Proto`, `-Host` and `-Uri`, nginx in `X-Original-Method` and
+//! `X-Original-URL`, Envoy by the path of its own question. A client can send the fields of one kind through a proxy
+//! that writes the other, so only one kind may be there.
+
+use std::fmt;
+
+use http::header::UPGRADE;
+use http::{HeaderMap, HeaderName, Method};
+
+use super::browser::Site;
+use super::destination::check_method;
+use super::host::Host;
+use super::intake::{Intake, Target};
+use super::peer::Scheme;
+
+const X_FORWARDED_METHOD: HeaderName = HeaderName::from_static("x-forwarded-method");
+const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+const X_FORWARDED_URI: HeaderName = HeaderName::from_static("x-forwarded-uri");
+const X_ORIGINAL_METHOD: HeaderName = HeaderName::from_static("x-original-method");
+const X_ORIGINAL_URL: HeaderName = HeaderName::from_static("x-original-url");
+const SEC_WEBSOCKET_KEY: HeaderName = HeaderName::from_static("sec-websocket-key");
+
+/// `auth.verify`: which description counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Describes {
+    /// The one that is there; two are refused.
+    #[default]
+    Either,
+    /// `X-Forwarded-*`, whatever else is there.
+    Forwarded,
+    /// `X-Original-*`, whatever else is there.
+    Original,
+}
+
+/// Who asks, as far as it matters for the answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AskedBy {
+    /// A proxy that hands any refusal on to the client: Traefik, Caddy, HAProxy, Envoy.
+    Proxy,
+    /// nginx, which knows 401 and 403 and takes everything else for a failure of its own.
+    Nginx,
+}
+
+/// The request that is asked about, as the client sent it.
+#[derive(Clone, Debug)]
+pub struct Original {
+    /// Its method, one that a rule can name.
+    pub method: Method,
+    /// The origin that the client asked.
+    pub site: Site,
+    /// Its host, as services are found by it.
+    pub host: Box<str>,
+    /// Its path, not looked at yet.
+    pub path: String,
+    /// Its query.
+    pub query: Option<String>,
+    /// Whether it opens a connection on which anything can be said.
+    pub upgrades: bool,
+    /// Who asks.
+    pub asked_by: AskedBy,
+}
+
+/// Why it is not clear what is asked. The fault is the proxy's, or of the client that it lets through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OriginalError {
+    /// Nothing describes a request.
+    Nothing,
+    /// More than one kind of description.
+    SeveralKinds,
+    /// This field is missing, or there more than once.
+    Field(&'static str),
+    /// This field does not say what it should.
+    Malformed(&'static str),
+    /// A method that no request may have.
+    Method,
+}
+
+impl Original {
+    /// Reads the description. `below` is what stands behind the endpoint's own path: empty, or the original path.
+    ///
+    /// # Errors
+    /// [`OriginalError`] for everything that could be read in two ways.
+    pub fn read(target: &Target, intake: &Intake, below: &str, counts: Describes) -> Result<Self, OriginalError> {
+        let headers = &intake.head.headers;
+        let forwarded = has_any(headers, &[X_FORWARDED_URI, X_FORWARDED_METHOD]);
+        let original = has_any(headers, &[X_ORIGINAL_URL, X_ORIGINAL_METHOD]);
+        match (counts, below) {
+            (Describes::Either, "") if forwarded && original => Err(OriginalError::SeveralKinds),
+            (Describes::Either, "") if original => Self::of_nginx(headers),
+            (Describes::Either, "") if forwarded => Self::of_proxy(headers),
+            (Describes::Either, "") => Err(OriginalError::Nothing),
+            (Describes::Forwarded, "") => Self::of_proxy(headers),
+            (Describes::Original, "") => Self::of_nginx(headers),
+            (Describes::Either, path) if !forwarded && !original => Self::of_path(target, intake, path),
+            (Describes::Either | Describes::Forwarded | Describes::Original, _) => Err(OriginalError::SeveralKinds),
+        }
+    }
+
+    fn of_proxy(headers: &HeaderMap) -> Result<Self, OriginalError> {
+        let scheme = scheme_of(one(headers, &X_FORWARDED_PROTO, "X-Forwarded-Proto")?);
+        let scheme = scheme.ok_or(OriginalError::Malformed("X-Forwarded-Proto"))?;
+        let host = one(headers, &X_FORWARDED_HOST, "X-Forwarded-Host")?;
+        let method = method_of(one(headers, &X_FORWARDED_METHOD, "X-Forwarded-Method")?)?;
+        let uri = one(headers, &X_FORWARDED_URI, "X-Forwarded-Uri")?;
+        let sent = Sent { method, scheme, host, uri, field: "X-Forwarded-Host", asked_by: AskedBy::Proxy };
+        sent.check(headers)
+    }
+
+    fn of_nginx(headers: &HeaderMap) -> Result<Self, OriginalError> {
+        const URL: &str = "X-Original-URL";
+        let url = one(headers, &X_ORIGINAL_URL, URL)?;
+        let (scheme, rest) = url.split_once("://").ok_or(OriginalError::Malformed(URL))?;
+        let scheme = scheme_of(scheme).ok_or(OriginalError::Malformed(URL))?;
+        let (host, uri) = rest.split_at(rest.find('/').ok_or(OriginalError::Malformed(URL))?);
+        let method = method_of(one(headers, &X_ORIGINAL_METHOD, "X-Original-Method")?)?;
+        Sent { method, scheme, host, uri, field: URL, asked_by: AskedBy::Nginx }.check(headers)
+    }
+
+    fn of_path(target: &Target, intake: &Intake, path: &str) -> Result<Self, OriginalError> {
+        Ok(Self {
+            method: target.method.clone(),
+            site: Site { scheme: intake.site.scheme, host: target.host.field().clone() },
+            host: target.host.name().into(),
+            path: path.to_owned(),
+            query: intake.head.uri.query().map(str::to_owned),
+            upgrades: upgrades(&intake.head.headers),
+            asked_by: AskedBy::Proxy,
+        })
+    }
+}
+
+/// A description in its pieces.
+struct Sent<'a> {
+    method: Method,
+    scheme: Scheme,
+    host: &'a str,
+    uri: &'a str,
+    /// The field that the host comes from.
+    field: &'static str,
+    asked_by: AskedBy,
+}
+
+impl Sent<'_> {
+    fn check(self, headers: &HeaderMap) -> Result<Original, OriginalError> {
+        let malformed = OriginalError::Malformed(self.field);
+        let host = Host::parse(self.host).ok_or(malformed)?;
+        let (path, query) = match self.uri.split_once('?') {
+            Some((path, query)) => (path, Some(query.to_owned())),
+            None => (self.uri, None),
+        };
+        Ok(Original {
+            method: self.method,
+            site: Site { scheme: self.scheme, host: host.field().clone() },
+            host: host.name().into(),
+            path: path.to_owned(),
+            query,
+            upgrades: upgrades(headers),
+            asked_by: self.asked_by,
+        })
+    }
+}
+
+fn has_any(headers: &HeaderMap, names: &[HeaderName]) -> bool {
+    names.iter().any(|name| headers.contains_key(name))
+}
+
+/// The text of a field that stands there once.
+fn one<'h>(headers: &'h HeaderMap, name: &HeaderName, shown: &'static str) -> Result<&'h str, OriginalError> {
+    let mut values = headers.get_all(name).iter();
+    let value = values.next().filter(|_| values.next().is_none()).ok_or(OriginalError::Field(shown))?;
+    std::str::from_utf8(value.as_bytes()).map_err(|_| OriginalError::Malformed(shown))
+}
+
+/// Some proxies tell the scheme of a WebSocket.
+fn scheme_of(text: &str) -> Option<Scheme> {
+    match text {
+        "http" | "ws" => Some(Scheme::Http),
+        "https" | "wss" => Some(Scheme::Https),
+        _ => None,
+    }
+}
+
+fn method_of(text: &str) -> Result<Method, OriginalError> {
+    let method = Method::from_bytes(text.as_bytes()).map_err(|_| OriginalError::Method)?;
+    check_method(&method).map_err(|_| OriginalError::Method)?;
+    Ok(method)
+}
+
+/// Proxies keep `Upgrade` to themselves; the key of a WebSocket passes.
+fn upgrades(headers: &HeaderMap) -> bool {
+    headers.contains_key(UPGRADE) || headers.contains_key(SEC_WEBSOCKET_KEY)
+}
+
+impl fmt::Display for OriginalError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Nothing => f.write_str("neither `X-Forwarded-Uri` nor `X-Original-URL` says what is asked about"),
+            Self::SeveralKinds => f.write_str("the request that is asked about is described in two ways"),
+            Self::Field(name) => write!(f, "there is not exactly one `{name}`"),
+            Self::Malformed(name) => write!(f, "`{name}` is malformed"),
+            Self::Method => f.write_str("the method is not allowed"),
+        }
+    }
+}
+
+impl std::error::Error for OriginalError {}
