@@ -44,6 +44,7 @@ mod logins;
 mod logout;
 mod logs;
 mod malformed;
+mod oauth_clients;
 mod policy_tests;
 mod proxy;
 mod proxy_protocol;
