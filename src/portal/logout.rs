@@ -1,7 +1,7 @@
 //! The end of a session.
 
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, SET_COOKIE};
+use http::header::{CONTENT_TYPE, RETRY_AFTER, SET_COOKIE};
 use http::request::Parts;
 use http::{HeaderMap, Response, StatusCode};
 use http_body::Body;
@@ -74,7 +74,12 @@ impl Portal {
         let known = matches!(caller, PortalCaller::Known { session: Some(_), .. });
         let ended = if known { Some(self.end_sessions(caller, None, now).await) } else { None };
         let response = match ended {
-            Some(Err(Away)) => self.refuse(look, StatusCode::SERVICE_UNAVAILABLE, AWAY, &FormExtras::default()),
+            Some(Err(Away)) => {
+                let plain = RefreshDenial::Away.into_response(Dialect::Refresh);
+                let mut page = self.refuse(look, plain.status(), AWAY, &FormExtras::default());
+                page.headers_mut().extend(plain.headers().get(RETRY_AFTER).map(|when| (RETRY_AFTER, when.clone())));
+                page
+            }
             Some(Ok(())) | None => see_other(&self.signed_out_path()).unwrap_or_else(no_content),
         };
         PortalReply { response, login: None, session: ended.map(SessionEvent::Logout) }

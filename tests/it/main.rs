@@ -17,6 +17,7 @@ mod attempts;
 mod audit;
 mod balance;
 mod bodies;
+mod browser_sessions;
 mod check;
 mod chromium;
 mod commands;

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::support::{
     Authority, Connection, Gateway, GatewayBuilder, PASSWORD, Redis, Tokens, Upstream, gateway, get, log_in_from,
-    log_out, refresh, refresh_at, tokens, until,
+    log_out, refresh, refresh_at, sign_in, submit, tokens, until,
 };
 
 const SERVICES: &str = "
@@ -138,6 +138,7 @@ fn requests_go_on_while_redis_is_away() {
     let upstream = Upstream::saying("hi");
     let gateway = replica(&upstream, &redis.url()).start();
     let (rita, ended) = (tokens(&gateway, "rita"), tokens(&gateway, "rita"));
+    let session = sign_in(&gateway, "rita");
     assert_eq!(log_out(&gateway, &ended).status, 204);
     assert_eq!(gateway.metric("gatelatch_state_up"), 1.0);
     let (over, answered, address) = (AtomicBool::new(false), AtomicUsize::new(0), gateway.address);
@@ -165,6 +166,13 @@ fn requests_go_on_while_redis_is_away() {
             assert_eq!((answer.status, answer.header("retry-after")), (503, "2"), "{answer:?}");
             assert_eq!(answer.json()["error"], "temporarily_unavailable");
         }
+        let form = format!("username=rita&password={}", PASSWORD.replace(' ', "+"));
+        for (path, form, fields) in [("/auth/login", form.as_str(), ""), ("/auth/logout", "", session.as_str())] {
+            let page = submit(gateway.address, path, form, &format!("{fields}Sec-Fetch-Site: same-origin\r\n"));
+            assert_eq!((page.status, page.header("retry-after")), (503, "2"), "{page:?}");
+            assert_eq!(page.header("content-type"), "text/html; charset=utf-8");
+        }
+        assert_eq!(get(gateway.address, "/me", &session).status, 200);
         assert_eq!(gateway.metric("gatelatch_state_up"), 0.0);
         let ready = get(gateway.admin, "/readyz", "");
         assert_eq!((ready.status, &ready.json()["checks"]["state"]), (503, &"unreachable".into()));
