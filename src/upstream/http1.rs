@@ -139,6 +139,12 @@ impl Lease {
         Self { connection: Some(connection), server: Rc::clone(server) }
     }
 
+    /// Waits until the connection takes a request. One that is given back before would be taken for one that is busy.
+    pub(super) async fn ready(mut self) -> Result<Self, ForwardError> {
+        self.connection_mut().sender.ready().await.map_err(ForwardError::Closed)?;
+        Ok(self)
+    }
+
     /// Gives the connection back, ready for another exchange.
     pub(super) fn release(mut self) {
         let reusable = |connection: &Connection| connection.fate == Fate::Kept && !connection.sender.is_closed();

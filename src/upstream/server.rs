@@ -161,7 +161,7 @@ impl Server {
         match self.open(Offer::Any).await? {
             (stream, Protocol::Http2) => self.share(stream).await.map(Some),
             (stream, Protocol::Http1) => {
-                http1::open(stream, &self).await?.release();
+                http1::open(stream, &self).await?.ready().await?.release();
                 Ok(None)
             }
         }
