@@ -29,6 +29,10 @@ const DEADLINE: Duration = Duration::from_secs(15);
 /// Reads a document from `http://…`, `https://…` or a file; `-` is standard input. JSON and YAML are told apart by
 /// themselves.
 pub(super) fn document(source: &str) -> anyhow::Result<Value> {
+    if is_url(source) && source.split(['?', '#']).next().is_some_and(|start| start.contains('@')) {
+        // the URL would stand in messages and in the comment of a skeleton
+        bail!("a URL with a name or a password is not read; fetch it with `curl`, and pass the file");
+    }
     let text = text(source).with_context(|| format!("cannot read `{source}`"))?;
     parse(&text).with_context(|| format!("cannot read `{source}`"))
 }
@@ -150,7 +154,6 @@ where
     tokio::spawn(connection);
     let path = url.path_and_query().map_or("/", |path| path.as_str());
     let host = url.authority().context("it has no host")?.as_str();
-    let host = host.rsplit_once('@').map_or(host, |(_, host)| host);
     let request = Request::get(path)
         .header(header::HOST, host)
         .header(header::ACCEPT, "application/json, application/yaml")

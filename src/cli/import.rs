@@ -46,5 +46,5 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
 fn origin(source: &str) -> Option<String> {
     let url: Uri = fetch::is_url(source).then(|| source.parse().ok()).flatten()?;
     let authority = url.authority().filter(|_| url.scheme_str() == Some("http"))?;
-    (!authority.as_str().contains('@')).then(|| format!("http://{authority}"))
+    Some(format!("http://{authority}"))
 }

@@ -136,8 +136,8 @@ services:
     assert_eq!(
         odd,
         [
-            "`/reports/{year}` refers to \"https://elsewhere.example/items.json#/report\", which cannot be followed, and is left out",
             "`/ping`: `query` is no method that can be read, and is left out",
+            "`/reports/{year}` refers to \"https://elsewhere.example/items.json#/report\", which cannot be followed, and is left out",
         ]
     );
     assert_eq!(answer["operations"][7]["refused"], "service other");
@@ -204,6 +204,11 @@ fn a_document_comes_from_a_url() {
     assert!(asked.head.starts_with("GET /openapi.json HTTP/1.1\r\n"), "{}", asked.head);
     let import = text(&gatelatch(folder.path(), &["import", "--openapi", &url]).stdout);
     assert!(import.contains(&format!("upstream: \"http://{}\"", upstream.address)), "{import}");
+    let secure = gatelatch(folder.path(), &["audit", "--openapi", &url.replace("http:", "https:")]);
+    assert!(text(&secure.stderr).contains("the TLS handshake failed"), "{}", text(&secure.stderr));
+    let secret = gatelatch(folder.path(), &["audit", "--openapi", "http://me:secret@127.0.0.1/"]);
+    let message = text(&secret.stderr);
+    assert!(message.starts_with("error: a URL with a name or a password") && !message.contains("secret@"), "{message}");
     let moved = Upstream::new(|_| b"HTTP/1.1 302 Found\r\nLocation: /v3\r\nContent-Length: 0\r\n\r\n".to_vec());
     let url = format!("http://{}/openapi.json", moved.address);
     let failed = gatelatch(folder.path(), &["audit", "--openapi", &url]);
@@ -255,7 +260,9 @@ fn what_cannot_be_a_rule_is_a_comment() {
         "allow: nobody }  # readInvoice; the scope {tenant} cannot be a role: write one\n",
         "# Where the identity provider sends browsers back to\n",
         "# - TRACE /api/v2/cars/{plate}: such requests are always refused\n",
-        "# - GET /api/v2/cars/{number}: another operation has the same path and method to a rule\n",
+        "{ path: \"/api/v2/cars/{number}\", methods: [GET], allow: nobody }  # readCarAgain; two operations, one with \
+         authenticated and one with { roles: [\"cars.read\"] }: write one\n",
+        "# - GET /api/v2/cars/{plate}: another operation has the same path and method to a rule\n",
         "# - `/reports/{year}` refers to ",
     ] {
         assert!(skeleton.contains(line), "`{line}` is missing in\n{skeleton}");

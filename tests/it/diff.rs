@@ -181,6 +181,34 @@ fn services_and_their_options_count() {
 }
 
 #[test]
+fn rules_for_unusual_segments_count() {
+    for (option, path, other) in [
+        ("allow_semicolon", "/a%3Bb", "/a%3Bb"),
+        ("allow_encoded_reserved", "/a%3Bb/{id}", "/a%3Bb/{id}"),
+        ("allow_encoded_reserved", "/a%3F/**", "/a%3F/**"),
+        ("allow_encoded_slash", "/a%2Fb/**", "/a%2Fb/**"),
+        ("merge_slashes", "/gr%C3%BCn", "/gr%C3%BCn"),
+    ] {
+        let config = |allow: &str| {
+            format!(
+                "auth: {{ token: {{ secret: 0123456789abcdef0123456789abcdef }} }}\nservices:\n  app:\n    \
+                 upstream: http://127.0.0.1:9\n    paths: {{ {option}: true }}\n    \
+                 rules: [{{ path: \"{path}\", allow: {allow} }}, {{ path: /**, allow: nobody }}]\n"
+            )
+        };
+        let files = [("old.yaml", config("nobody")), ("new.yaml", config("anyone"))];
+        let files = files.each_ref().map(|(name, text)| (*name, text.as_str()));
+        let output = gatelatch(folder(&files).path(), &["diff", "old.yaml", "new.yaml", "--format", "json"]);
+        let answer = json(&output);
+        assert_eq!(
+            (output.status.code(), &answer["changes"][0]["paths"][0]),
+            (Some(1), &Value::from(other)),
+            "{answer:#}"
+        );
+    }
+}
+
+#[test]
 fn the_gateways_own_paths_count() {
     let (lines, _) =
         changes(&[("auth: {", "auth: { path: /internal,"), ("/internal/**, allow: nobody", "/**, allow: anyone")], &[]);

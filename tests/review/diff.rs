@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use gatelatch::access::{CaseRule, Identity};
+use gatelatch::access::{CaseRule, Identity, Methods, Pattern, Requirement, Rule};
 use gatelatch::review::Side;
 use gatelatch::review::diff::{Change, ClaimClass, From, Person, Subject, Who, compare};
 use http::Method;
@@ -12,7 +12,7 @@ use proptest::prelude::*;
 
 use crate::brute::{Request, addresses, effect, holds, is_about, least, lies_in_one, named_methods, outcome};
 use crate::strategies::identity;
-use crate::worlds::{Recipe, pair, people};
+use crate::worlds::{Recipe, ServiceRecipe, pair, people};
 
 const METHODS: [Method; 5] = [Method::GET, Method::HEAD, Method::POST, Method::OPTIONS, Method::PUT];
 const HOSTS: [&str; 4] = ["a.x", "c.x", "c.b.x", "y"];
@@ -173,4 +173,28 @@ proptest! {
         let changes = compare(&world.side(), &world.side(), &[], &mut |_| {});
         prop_assert!(changes.is_empty(), "{:#?}", changes);
     }
+}
+
+/// A mount of which letter case does not count, before a service that tells the spellings apart.
+#[test]
+fn spellings_are_told_apart_behind_a_mount_that_does_not() {
+    let rule = |path: &str| Rule {
+        name: path.into(),
+        pattern: Pattern::parse(path).unwrap(),
+        methods: Methods::All,
+        requirement: Requirement::Anyone,
+    };
+    let service = |name, mount, case, rules: &[&str]| ServiceRecipe {
+        name,
+        hosts: vec![],
+        mount,
+        case,
+        strip: false,
+        rules: rules.iter().map(|path| rule(path)).collect(),
+    };
+    let one = service("one", "/", CaseRule::Sensitive, &["/a"]);
+    let two = service("two", "/a", CaseRule::Insensitive, &["/**"]);
+    let recipe = |services| Recipe { services, prefix: "/auth", token_path: false };
+    let recipes = (recipe(vec![one.clone(), two]), recipe(vec![one]));
+    check(&recipes, &[], &[]).unwrap();
 }

@@ -33,19 +33,19 @@ struct Service {
 
 #[derive(Clone, Debug)]
 pub(crate) struct Recipe {
-    services: Vec<ServiceRecipe>,
-    prefix: &'static str,
-    token_path: bool,
+    pub(crate) services: Vec<ServiceRecipe>,
+    pub(crate) prefix: &'static str,
+    pub(crate) token_path: bool,
 }
 
 #[derive(Clone, Debug)]
-struct ServiceRecipe {
-    name: &'static str,
-    hosts: Vec<&'static str>,
-    mount: &'static str,
-    case: CaseRule,
-    strip: bool,
-    rules: Vec<Rule>,
+pub(crate) struct ServiceRecipe {
+    pub(crate) name: &'static str,
+    pub(crate) hosts: Vec<&'static str>,
+    pub(crate) mount: &'static str,
+    pub(crate) case: CaseRule,
+    pub(crate) strip: bool,
+    pub(crate) rules: Vec<Rule>,
 }
 
 impl Recipe {

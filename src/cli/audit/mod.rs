@@ -53,7 +53,7 @@ pub(super) struct Source {
     #[arg(long, value_name = "FILE|URL")]
     pub(super) openapi: String,
 
-    /// The service that it describes; default: the only one
+    /// The service that it describes; default: the only one, or a name from the document's title for `import`
     #[arg(long, value_name = "NAME")]
     pub(super) service: Option<String>,
 

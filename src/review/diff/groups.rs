@@ -74,13 +74,19 @@ impl Groups {
     pub(super) fn into_changes(self, world: &World<'_>, hosts: &[HostGroup]) -> Vec<Change> {
         let mut changes = Vec::new();
         for (key, group) in self.found {
-            let mut alike = BTreeMap::<(BTreeSet<PathClass>, BTreeSet<usize>), Vec<(usize, Found)>>::new();
+            let mut same = BTreeMap::<(BTreeSet<Rc<PathClass>>, BTreeSet<usize>), Vec<(usize, Found)>>::new();
             for (method, mut found) in group.paths {
-                let classes = std::mem::take(&mut found.classes);
-                let classes = simplify(classes.into_iter().map(Rc::unwrap_or_clone).collect());
-                alike.entry((classes, found.hosts.clone())).or_default().push((method, found));
+                let place = (std::mem::take(&mut found.classes), found.hosts.clone());
+                same.entry(place).or_default().push((method, found));
             }
-            for ((paths, groups), found) in alike {
+            // methods with the same classes are most often many, and simplifying is what costs
+            let mut alike = BTreeMap::<(BTreeSet<PathClass>, BTreeSet<usize>), Vec<(usize, Found)>>::new();
+            for ((classes, groups), found) in same {
+                let classes = simplify(classes.into_iter().map(Rc::unwrap_or_clone).collect());
+                alike.entry((classes, groups)).or_default().extend(found);
+            }
+            for ((paths, groups), mut found) in alike {
+                found.sort_unstable_by_key(|(method, _)| *method);
                 let hosts = groups.iter().flat_map(|group| hosts[*group].classes.iter().cloned()).collect();
                 changes.extend(change(&key, paths, hosts, found, world));
             }

@@ -1,6 +1,6 @@
 //! Paths at which it changes who decides: mounts of services and the gateway's own paths.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::Side;
 use super::classes::{Literals, fold};
@@ -70,11 +70,21 @@ impl Landmarks {
         ids.into_iter().filter(leads_on).collect()
     }
 
-    /// Notes the literals that lead on from here.
-    pub(super) fn literals(&self, from: &[usize], literals: &mut Literals) {
+    /// Notes the literals that lead on from here. `exact` are all texts of which the case counts somewhere, by their
+    /// folded form: behind a mount of which it does not count, another service may tell them apart.
+    pub(super) fn literals(
+        &self,
+        from: &[usize],
+        exact: &BTreeMap<Box<str>, BTreeSet<Box<str>>>,
+        literals: &mut Literals,
+    ) {
         for node in from.iter().map(|id| &self.nodes[*id]) {
             node.sensitive.keys().for_each(|text| literals.add(text, CaseRule::Sensitive));
-            node.insensitive.keys().for_each(|text| literals.add(text, CaseRule::Insensitive));
+            for folded in node.insensitive.keys() {
+                literals.add(folded, CaseRule::Insensitive);
+                let exact = exact.get(folded).into_iter().flatten();
+                exact.for_each(|text| literals.add(text, CaseRule::Sensitive));
+            }
         }
     }
 }

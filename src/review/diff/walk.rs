@@ -123,7 +123,7 @@ impl<'w, 'a> Walk<'w, 'a> {
     /// differs is tried before.
     fn literals(&mut self, spot: &Spot) -> Literals {
         let mut literals = Literals::default();
-        self.landmarks.literals(&spot.landmarks, &mut literals);
+        self.landmarks.literals(&spot.landmarks, &self.world.exact, &mut literals);
         let alike = match (spot.frame.old, spot.frame.new) {
             (Some(old), Some(new)) if self.world.alike(old, new) => Some((old, new)),
             (Some(_) | None, Some(_) | None) => None,

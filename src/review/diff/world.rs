@@ -24,6 +24,8 @@ pub(super) struct World<'a> {
     pub(super) methods: Vec<(MethodClass, Method)>,
     pub(super) people: People,
     pub(super) memo: Memo,
+    /// The literals of services to which letter case counts, by their folded form.
+    pub(super) exact: BTreeMap<Box<str>, BTreeSet<Box<str>>>,
     differing: HashMap<(usize, usize, NodeId, NodeId), Texts>,
 }
 
@@ -58,6 +60,7 @@ impl<'a> World<'a> {
             methods: method_classes(old, new),
             people,
             memo: Memo::default(),
+            exact: exact(old, new),
             differing: HashMap::new(),
         }
     }
@@ -108,6 +111,22 @@ fn services<'s>(old: &'s Side<'_>, new: &'s Side<'_>) -> impl Iterator<Item = &'
     old.services.iter().chain(&new.services)
 }
 
+fn exact(old: &Side<'_>, new: &Side<'_>) -> BTreeMap<Box<str>, BTreeSet<Box<str>>> {
+    let mut exact = BTreeMap::<Box<str>, BTreeSet<Box<str>>>::new();
+    if services(old, new).all(|service| service.policy.case() == CaseRule::Sensitive) {
+        // then it counts everywhere, and nothing is folded
+        return exact;
+    }
+    let mut add = |text: &str| {
+        exact.entry(fold(text)).or_default().insert(text.into());
+    };
+    for service in services(old, new).filter(|service| service.policy.case() == CaseRule::Sensitive) {
+        service.mount.segments().for_each(&mut add);
+        service.policy.rules().iter().flat_map(literals).for_each(|text| add(text));
+    }
+    exact
+}
+
 /// Every text that a host, a segment, a user or a claim is compared with; folded.
 fn texts(old: &Side<'_>, new: &Side<'_>, people: &[Person]) -> BTreeSet<Box<str>> {
     let mut texts = BTreeSet::new();
@@ -137,11 +156,14 @@ fn names(rule: &Rule) -> impl Iterator<Item = Box<str>> {
         Some(UserMatch::OneOf(users)) => Some(users),
         Some(UserMatch::Parameter(_)) | None => None,
     });
-    let literals = rule.pattern.segments().iter().filter_map(|segment| match segment {
+    users.flatten().chain(literals(rule)).cloned()
+}
+
+fn literals(rule: &Rule) -> impl Iterator<Item = &Box<str>> {
+    rule.pattern.segments().iter().filter_map(|segment| match segment {
         Segment::Literal(text) => Some(text),
         Segment::Parameter(_) | Segment::Rest => None,
-    });
-    users.flatten().chain(literals).cloned()
+    })
 }
 
 fn claim_texts(rule: &Rule) -> impl Iterator<Item = &str> {

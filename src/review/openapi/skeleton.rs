@@ -1,6 +1,6 @@
 //! A first configuration from a document: something to start from, which loads as it stands.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use http::Method;
 
@@ -45,31 +45,33 @@ pub fn skeleton(document: &Document, settings: &Skeleton<'_>) -> String {
         text +=
             "    # The document says nothing about security: everybody who is signed in is let in, to begin with.\n";
     }
-    if rules.lines.is_empty() {
+    if rules.entries.is_empty() {
         return text + "    rules: []\n" + &rules.notes(document);
     }
     text += "    # The order of the rules never matters. What no rule covers is refused.\n    rules:\n";
-    text += &rules.lines;
+    text += &rules.lines();
     text + &rules.notes(document)
 }
 
-struct Rules {
-    lines: String,
+struct Rules<'d> {
+    entries: Vec<Entry<'d>>,
     odd: Vec<String>,
     own_path: String,
 }
 
-impl Rules {
-    fn of(document: &Document, settings: &Skeleton<'_>) -> Self {
-        let mut rules = Self { lines: String::new(), odd: Vec::new(), own_path: own_path(document, settings) };
-        let mut taken = BTreeSet::new();
-        let mut tag = None;
+/// One rule to be.
+struct Entry<'d> {
+    operation: &'d Operation,
+    pattern: String,
+    allow: String,
+    remark: Option<String>,
+}
+
+impl<'d> Rules<'d> {
+    fn of(document: &'d Document, settings: &Skeleton<'_>) -> Self {
+        let mut rules = Self { entries: Vec::new(), odd: Vec::new(), own_path: own_path(document, settings) };
+        let mut taken = BTreeMap::new();
         for operation in by_tag(document) {
-            let own = operation.tags.first();
-            if let Some(own) = own.filter(|_| own != tag) {
-                rules.lines += &format!("      # {}\n", comment(own));
-            }
-            tag = own;
             for path in paths(operation, settings.prefix) {
                 rules.add(operation, &path, document, &mut taken);
             }
@@ -77,12 +79,13 @@ impl Rules {
         rules
     }
 
+    /// `taken` has the place of each entry by method and shape.
     fn add(
         &mut self,
-        operation: &Operation,
+        operation: &'d Operation,
         path: &Template,
         document: &Document,
-        taken: &mut BTreeSet<(MethodName, String)>,
+        taken: &mut BTreeMap<(String, String), usize>,
     ) {
         let place = format!("{} {path}", operation.method);
         if operation.method == Method::TRACE {
@@ -92,21 +95,28 @@ impl Rules {
         if let Err(error) = Pattern::parse(&pattern) {
             return self.odd.push(format!("{place}: {error}"));
         }
-        if !taken.insert((operation.method.as_str().to_owned(), shape(path))) {
-            return self.odd.push(format!("{place}: another operation has the same path and method to a rule"));
+        let (allow, remark) = allow(&operation.security, document);
+        let key = (operation.method.as_str().to_owned(), shape(path));
+        if let Some(same) = taken.get(&key) {
+            self.odd.push(format!("{place}: another operation has the same path and method to a rule"));
+            return self.entries[*same].reconcile(allow);
         }
-        let (allow, why) = allow(&operation.security, document);
-        let remark = match (&operation.name, why) {
-            (Some(name), Some(why)) => format!("  # {}; {}", comment(name), comment(&why)),
-            (Some(name), None) => format!("  # {}", comment(name)),
-            (None, Some(why)) => format!("  # {}", comment(&why)),
-            (None, None) => String::new(),
-        };
-        self.lines += &format!(
-            "      - {{ path: {}, methods: [{}], allow: {allow} }}{remark}\n",
-            quoted(&pattern),
-            operation.method,
-        );
+        taken.insert(key, self.entries.len());
+        self.entries.push(Entry { operation, pattern, allow, remark });
+    }
+
+    fn lines(&self) -> String {
+        let mut lines = String::new();
+        let mut tag = None;
+        for entry in &self.entries {
+            let own = entry.operation.tags.first();
+            if let Some(own) = own.filter(|_| own != tag) {
+                lines += &format!("      # {}\n", comment(own));
+            }
+            tag = own;
+            lines += &entry.line();
+        }
+        lines
     }
 
     /// What could not be written as a rule, as comments at the end.
@@ -117,6 +127,24 @@ impl Rules {
         }
         let lines = all.iter().map(|line| format!("# - {}\n", comment(line)));
         format!("\n# Not written as it stands in the document:\n{}", lines.collect::<String>())
+    }
+}
+
+impl Entry<'_> {
+    /// One rule for two operations: where the document asks for different things, neither is a safe guess.
+    fn reconcile(&mut self, other: String) {
+        if self.allow != other {
+            self.remark = Some(format!("two operations, one with {} and one with {other}: write one", self.allow));
+            "nobody".clone_into(&mut self.allow);
+        }
+    }
+
+    fn line(&self) -> String {
+        let Self { operation, pattern, allow, remark } = self;
+        let said = operation.name.iter().chain(remark).map(|text| comment(text)).collect::<Vec<_>>().join("; ");
+        let said = if said.is_empty() { said } else { format!("  # {said}") };
+        let (pattern, method) = (quoted(pattern), &operation.method);
+        format!("      - {{ path: {pattern}, methods: [{method}], allow: {allow} }}{said}\n")
     }
 }
 
@@ -132,9 +160,6 @@ fn rank<'o>(operation: &'o Operation, document: &Document) -> Option<(usize, &'o
     let listed = document.tags.iter().position(|one| one == tag);
     Some((listed.unwrap_or(usize::MAX), tag))
 }
-
-/// A method that sorts.
-type MethodName = String;
 
 fn paths(operation: &Operation, prefix: Option<&Template>) -> impl Iterator<Item = Template> {
     let prefixes = match prefix {
