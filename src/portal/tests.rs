@@ -17,6 +17,7 @@ use crate::telemetry::metrics::Metrics;
 use crate::token::{IssueError, IssuerSettings, Key, SessionId, Verifier, VerifierSettings};
 use crate::users::{HasherSettings, Password, PasswordHash, User};
 
+mod attempts;
 mod me;
 
 const NOW: u64 = 1_700_000_000;

@@ -77,7 +77,8 @@ fn networks_and_accounts_are_held_over_replicas() {
     }
     for connection in &mut to {
         let held = log_in_from(connection, "192.0.2.1", "carl", PASSWORD);
-        assert_eq!((held.status, held.header("retry-after")), (429, "300"));
+        let seconds: u64 = held.header("retry-after").parse().unwrap();
+        assert!(held.status == 429 && (280..=300).contains(&seconds), "{held:?}");
     }
     assert_eq!(log_in_from(&mut to[0], "192.0.2.2", "carl", PASSWORD).status, 200);
     for network in 0..20 {
