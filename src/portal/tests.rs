@@ -19,6 +19,7 @@ use crate::token::{IssueError, IssuerSettings, Key, KeySet, SessionId, SessionSe
 use crate::users::{HasherSettings, Password, PasswordHash, User};
 use crate::wire::{Peer, Scheme, TrustedProxies};
 
+mod attempts;
 mod me;
 
 const NOW: u64 = 1_700_000_000;

@@ -25,6 +25,9 @@ const ENDED: TableDefinition<'_, [u8; 16], u64> = TableDefinition::new("ended");
 /// Held subjects, with the millisecond of their release.
 const HELD: TableDefinition<'_, &str, u64> = TableDefinition::new("held");
 
+/// When the file was last opened, in milliseconds: a write that shows whether it can be written at all.
+const OPENED: TableDefinition<'_, (), u64> = TableDefinition::new("opened");
+
 /// Pages that redb keeps in memory, in bytes. All that is read is read once.
 const CACHE: usize = 4 << 20;
 
@@ -97,7 +100,7 @@ fn open(path: &Path) -> Result<Database, FileError> {
     };
     let backend = FileBackend::new(file).map_err(refused)?;
     let database = Builder::new().set_cache_size(CACHE).create_with_backend(backend).map_err(refused)?;
-    write(&database, &[])?;
+    try_to_write(&database)?;
     if fresh {
         // a new file is on the disk only when its folder is
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
@@ -130,6 +133,16 @@ fn read(database: &Database, local: &mut Local, revocations: &Revocations) -> Re
             local.restore(Change::Hold(subject, until), millis);
         }
     }
+    Ok(())
+}
+
+fn try_to_write(database: &Database) -> Result<(), redb::Error> {
+    let transaction = database.begin_write()?;
+    transaction.open_table(OPENED)?.insert((), ambient::unix_millis())?;
+    transaction.open_table(FAMILIES)?;
+    transaction.open_table(ENDED)?;
+    transaction.open_table(HELD)?;
+    transaction.commit()?;
     Ok(())
 }
 

@@ -8,6 +8,7 @@ const HASH: &str = "$2b$12$R9h/cIPz0gi.URNNX3kh2OPST9/PgBkqquzi.Ss7KIUgO2t0jWMUW
 const INLINE: &str = "inline-secret-hunter2-of-enough-bytes";
 
 const GOOD: &str = "auth: { token: { secret: 'inline-secret-hunter2-of-enough-bytes' } }\n\
+    state: redis://me:hunter2@localhost\n\
     services: { app: { upstream: 'http://127.0.0.1:9', rules: [{ path: /**, allow: authenticated }] } }\n";
 
 /// Everything that a failed load can put on a screen or into a log.

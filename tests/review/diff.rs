@@ -183,6 +183,7 @@ fn spellings_are_told_apart_behind_a_mount_that_does_not() {
         pattern: Pattern::parse(path).unwrap(),
         methods: Methods::All,
         requirement: Requirement::Anyone,
+        mode: gatelatch::access::Mode::Enforce,
     };
     let service = |name, mount, case, rules: &[&str]| ServiceRecipe {
         name,

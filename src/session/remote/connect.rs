@@ -59,26 +59,35 @@ fn configuration(answer: Duration) -> RedisResult<AsyncConnectionConfig> {
     Ok(config.set_response_timeout(Some(answer)).set_dns_resolver(Resolver::new()?))
 }
 
-/// Asks one sentinel after the other. One that is wrong about the master is as good as none.
+/// Asks one sentinel after the other.
 async fn find_master(settings: &RedisSettings, name: &str) -> RedisResult<Client> {
     let mut failure = nobody();
     for sentinel in &settings.nodes {
-        match ask_sentinel(settings, sentinel, name).await {
-            Ok(client) => return Ok(client),
-            Err(error) => failure = error,
+        // some sentinels want the password of their servers, and those without one refuse it
+        let open = RedisSettings { username: None, password: None, ..settings.clone() };
+        for asked in std::iter::once(&open).chain(settings.password.is_some().then_some(settings)) {
+            match ask_sentinel(asked, sentinel, name).await {
+                Ok(node) => return master_at(settings, &node).await,
+                Err(error) => failure = error,
+            }
         }
     }
     Err(failure)
 }
 
-async fn ask_sentinel(settings: &RedisSettings, sentinel: &Node, name: &str) -> RedisResult<Client> {
-    let asked = RedisSettings { database: 0, username: None, password: None, ..settings.clone() };
+async fn ask_sentinel(settings: &RedisSettings, sentinel: &Node, name: &str) -> RedisResult<Node> {
+    let asked = RedisSettings { database: 0, ..settings.clone() };
     let config = configuration(ANSWER)?;
     let mut connection = client(&asked, sentinel)?.get_multiplexed_async_connection_with_config(&config).await?;
     let address: Option<(String, u16)> =
         cmd("SENTINEL").arg("GET-MASTER-ADDR-BY-NAME").arg(name).query_async(&mut connection).await?;
     let (host, port) = address.ok_or_else(|| invalid("the sentinel knows no master of this name"))?;
-    let client = client(settings, &Node::Tcp(host, port))?;
+    Ok(Node::Tcp(host, port))
+}
+
+async fn master_at(settings: &RedisSettings, node: &Node) -> RedisResult<Client> {
+    let client = client(settings, node)?;
+    let config = configuration(ANSWER)?;
     let mut master = client.get_multiplexed_async_connection_with_config(&config).await?;
     let role: Vec<redis::Value> = cmd("ROLE").query_async(&mut master).await?;
     let role: String = role.into_iter().next().map(redis::from_redis_value).ok_or_else(nobody)??;

@@ -52,6 +52,12 @@ impl Redis {
         self.process.wait().unwrap();
     }
 
+    /// Sends a signal by its name.
+    pub fn signal(&self, name: &str) {
+        let status = Command::new("kill").arg(format!("-{name}")).arg(self.process.id().to_string()).status().unwrap();
+        assert!(status.success());
+    }
+
     /// Starts it again, with what is on its disk.
     pub fn restart(&mut self) {
         self.process = spawn(&self.program, self.folder.path(), &self.more);
