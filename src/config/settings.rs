@@ -14,7 +14,9 @@ use crate::access::{HostPattern, Mode, Mount, PathOptions, Policy, Router, RuleI
 use crate::jwks::KeyUrl;
 use crate::pages::Look;
 use crate::session::{AttemptLimits, StateSettings};
-use crate::token::{IssuerKeys, Key, KeySet, RemoteKeys, TrustSettings, TrustedIssuer, TrustedIssuers, VerifyingKey};
+use crate::token::{
+    IssuerKeys, Key, KeySet, RemoteKeys, TrustSettings, TrustedIssuer, TrustedIssuers, VerifierSettings, VerifyingKey,
+};
 use crate::trial::Stage;
 use crate::users::Directory;
 use crate::wire::{Host, OwnPaths};
@@ -258,6 +260,16 @@ pub enum KeyLife {
 }
 
 impl Token {
+    /// What the gateway's own tokens are held against.
+    pub fn verifier(&self) -> VerifierSettings {
+        VerifierSettings {
+            issuer: self.issuer.clone(),
+            audience: self.audience.clone(),
+            leeway: self.leeway,
+            max_lifetime: self.max_lifetime,
+        }
+    }
+
     /// Every key that verifies, the current one first.
     pub fn keys(&self) -> KeySet {
         KeySet::new(std::iter::once(self.key.verifying()).chain(&self.previous).cloned().collect())

@@ -10,9 +10,7 @@ use super::lasting::Lasting;
 use crate::access::{Mode, Policy, Router};
 use crate::config::{self, Config};
 use crate::portal::{Portal, PortalSettings};
-use crate::token::{
-    CookieSessions, Issuer, IssuerSettings, SessionSettings, TrustedIssuers, Verifier, VerifierSettings,
-};
+use crate::token::{CookieSessions, Issuer, IssuerSettings, SessionSettings, TrustedIssuers, Verifier};
 use crate::upstream::{Forwarding, Roster};
 use crate::users::Directory;
 use crate::wire::{Cors, Describes, FieldFilter, ResponseFields, SessionCookie, TrustedProxies};
@@ -61,12 +59,7 @@ impl Snapshot {
         let token = config.auth.token;
         let keys = token.keys();
         let jwks = keys.to_jwks().to_string().into();
-        let verifier = VerifierSettings {
-            issuer: token.issuer.clone(),
-            audience: token.audience.clone(),
-            leeway: token.leeway,
-            max_lifetime: token.max_lifetime,
-        };
+        let verifier = token.verifier();
         let browsers = Arc::new(browser_sessions(&token, config.auth.session.max_age));
         let cookie = Arc::new(config.auth.session.cookie);
         let issuer = IssuerSettings {

@@ -93,9 +93,10 @@ impl PageKind {
             Self::Account => include_str!("../../assets/pages/account.html"),
             Self::Lost => include_str!("../../assets/pages/lost.html"),
         };
-        // all pages share one style, which the policy of each names
-        let text = text
-            .replace("<style></style>", concat!("<style>", include_str!("../../assets/pages/style.css"), "</style>"));
+        // all pages share one frame, and one style, which the policy of each names
+        let text = include_str!("../../assets/pages/frame.html")
+            .replace("<style></style>", concat!("<style>", include_str!("../../assets/pages/style.css"), "</style>"))
+            .replace("<article></article>\n", text);
         Template::parse(&text, self.names()).expect("the built-in pages are tested")
     }
 }

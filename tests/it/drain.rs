@@ -2,12 +2,10 @@
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
-use crate::support::{Authority, Connection, Gateway, Upstream, gateway, ok, until};
+use crate::support::{Authority, Connection, Gateway, Upstream, gateway, slow, until};
 
 const SERVICES: &str = "
   app:
@@ -18,21 +16,6 @@ const SERVICES: &str = "
 
 /// Longer than a second signal may take, and far shorter than the deadlines that it overrides.
 const AT_ONCE: Duration = Duration::from_secs(10);
-
-/// A service that says when a request has come for `/slow`, and answers it when it is told to.
-fn slow() -> (Upstream, Receiver<()>, Sender<()>) {
-    let (arrived, arrivals) = channel();
-    let (release, gate) = channel::<()>();
-    let gate = Mutex::new(gate);
-    let upstream = Upstream::new(move |request| {
-        if request.line().starts_with("GET /slow") {
-            arrived.send(()).unwrap();
-            let _ = gate.lock().unwrap().recv();
-        }
-        ok("whole")
-    });
-    (upstream, arrivals, release)
-}
 
 fn ask(connection: &mut Connection, path: &str) {
     connection.write(format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n"));

@@ -1,13 +1,13 @@
 //! `gatelatch explain`: what becomes of a request, and why.
 
 use std::fs;
-use std::io::Write as _;
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::Output;
 
 use serde_json::Value;
 
 use crate::commands::{gatelatch, text};
+use crate::support::commands::gatelatch_with;
 use crate::support::{Upstream, gateway};
 
 const CONFIG: &str = r#"auth: { users_file: users.yaml, token: { secret: 0123456789abcdef0123456789abcdef } }
@@ -47,18 +47,7 @@ fn explain(folder: &Path, arguments: &[&str]) -> Output {
 }
 
 fn explain_lines(folder: &Path, arguments: &[&str], lines: &str) -> Output {
-    let mut process = Command::new(env!("CARGO_BIN_EXE_gatelatch"))
-        .args(["explain", "-"])
-        .args(arguments)
-        .current_dir(folder)
-        .env_remove("GATELATCH_CONFIG")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    process.stdin.take().unwrap().write_all(lines.as_bytes()).unwrap();
-    process.wait_with_output().unwrap()
+    gatelatch_with(folder, &[&["explain", "-"], arguments].concat(), lines)
 }
 
 /// Whole reports: arguments, exit code, and everything that is printed.

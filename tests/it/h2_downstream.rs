@@ -1,14 +1,14 @@
 //! Requests over HTTP/2, by prior knowledge. Over TLS it is the same behind the handshake.
 
 use std::sync::Mutex;
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::channel;
 use std::time::Duration;
 
 use crate::support::frames::{
     ACK, CANCEL, DATA, END_HEADERS, END_STREAM, HEADERS, PING, PREFACE, REFUSED_STREAM, RST_STREAM, SETTINGS, field,
     frame,
 };
-use crate::support::{Connection, FrameConnection, RawUpstream, Upstream, curl, gateway, ok, until};
+use crate::support::{Connection, FrameConnection, RawUpstream, Upstream, curl, gateway, ok, slow, until};
 
 const OPEN: &str = "
   all: { upstream: http://UPSTREAM, rules: [ { path: /**, allow: anyone } ] }
@@ -240,19 +240,4 @@ fn a_request_that_the_client_takes_back_is_given_up() {
     // the connection goes on
     client.write(frame(PING, 0, 0, &[7; 8]));
     client.until(|frame| frame.kind == PING && frame.flags == ACK);
-}
-
-/// A service that says when a request has come for `/slow`, and answers it when it is told to.
-pub(super) fn slow() -> (Upstream, Receiver<()>, Sender<()>) {
-    let (arrived, arrivals) = channel();
-    let (release, gate) = channel::<()>();
-    let gate = Mutex::new(gate);
-    let upstream = Upstream::new(move |request| {
-        if request.line().starts_with("GET /slow") {
-            arrived.send(()).unwrap();
-            let _ = gate.lock().unwrap().recv();
-        }
-        ok("whole")
-    });
-    (upstream, arrivals, release)
 }

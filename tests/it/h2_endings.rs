@@ -1,17 +1,14 @@
 //! Connections and streams of HTTP/2 that come to their end: by their client, their time, or the gateway's own end.
 
 use std::net::SocketAddr;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::channel;
 use std::time::Duration;
 
-use super::h2_downstream::slow;
 use crate::support::frames::{
     ACK, CANCEL, DATA, END_HEADERS, END_STREAM, Frame, GOAWAY, HEADERS, PING, PREFACE, RST_STREAM, SETTINGS, frame,
     get_block, window_update,
 };
-use crate::support::{FrameConnection, RawUpstream, Upstream, gateway, ok, until};
+use crate::support::{FrameConnection, RawUpstream, Upstream, gateway, gushing, ok, slow, until};
 
 const OPEN: &str = "
   all: { upstream: http://UPSTREAM, rules: [ { path: /**, allow: anyone } ] }
@@ -71,36 +68,34 @@ fn a_short_answer_that_is_not_read_is_not_written_down_as_taken() {
 #[test]
 fn a_stream_that_the_client_reads_slowly_is_not_reset() {
     let upstream = endless();
-    let gateway = gateway(OPEN).upstream(upstream.address).server("timeouts: { body: 1200ms }").start();
+    let start = |body: &str| {
+        let server = format!("timeouts: {{ body: {body} }}");
+        gateway(OPEN).upstream(upstream.address).server(&server).start()
+    };
+    // the pace: another gateway, which resets a stream that is not read sooner than this one would
+    let (gateway, pacemaker) = (start("3s"), start("300ms"));
+    let mut pace = FrameConnection::open(pacemaker.address);
+    pace.write(window_update(0, 1 << 30));
     let mut client = FrameConnection::open(gateway.address);
     client.write(window_update(0, 1 << 20)).get(1, "/endless");
-    let started = std::time::Instant::now();
     let mut received = 0;
-    // longer than it would take to be reset; a piece takes a third of that time, what the upstream sends at once more
-    while started.elapsed() < Duration::from_millis(3000) {
-        let piece = client.until(|frame| matches!(frame.kind, DATA | RST_STREAM));
-        assert_eq!(piece.kind, DATA, "reset after {received} bytes");
-        received += piece.payload.len();
-        if received >= 65_535 {
-            // a little of the next piece only, and not at once
-            std::thread::sleep(Duration::from_millis(100));
-            client.write(window_update(1, 4000));
-        }
+    while received < 65_535 {
+        received += client.until(|frame| frame.kind == DATA).payload.len();
     }
-    assert!(received > 65_535, "{received}");
+    // in all more than the time after which it would be reset, if nothing were taken
+    for stream in (1..24).step_by(2) {
+        pace.get(stream, "/endless");
+        pace.until(|frame| frame.kind == RST_STREAM && frame.stream == stream);
+        // a little of the next piece only
+        client.write(window_update(1, 4000));
+        let piece = client.until(|frame| matches!(frame.kind, DATA | RST_STREAM));
+        assert_eq!(piece.kind, DATA, "reset in spite of its pace, at stream {stream}");
+    }
 }
 
 #[test]
 fn a_connection_that_does_not_read_at_all_is_cut_off() {
-    let (ended, end) = channel();
-    let ended = Mutex::new(ended);
-    let upstream = RawUpstream::new(move |mut wire, _| {
-        wire.head().unwrap();
-        wire.say("HTTP/1.1 200 OK\r\nContent-Length: 1000000000\r\n\r\n");
-        let piece = vec![b'x'; 1024 * 1024];
-        while wire.say(&piece) {}
-        ended.lock().unwrap().send(()).unwrap();
-    });
+    let (upstream, end) = gushing();
     let gateway = gateway(OPEN).upstream(upstream.address).server("timeouts: { body: 300ms }").start();
     let mut client = FrameConnection::open(gateway.address);
     let wide = [&4_u16.to_be_bytes()[..], &(1_u32 << 30).to_be_bytes()].concat();

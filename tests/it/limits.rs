@@ -1,6 +1,6 @@
 //! Clients that are slow, silent or too many.
 
-use crate::support::{Connection, RawUpstream, Upstream, gateway};
+use crate::support::{Connection, Upstream, gateway, gushing};
 
 const OPEN: &str = "
   all: { upstream: http://UPSTREAM, rules: [ { path: /**, allow: anyone } ] }
@@ -51,15 +51,7 @@ fn a_body_that_does_not_come_is_told_so() {
 
 #[test]
 fn a_client_that_does_not_read_is_cut_off() {
-    let (ended, end) = std::sync::mpsc::channel();
-    let ended = std::sync::Mutex::new(ended);
-    let upstream = RawUpstream::new(move |mut wire, _| {
-        wire.head().unwrap();
-        wire.say("HTTP/1.1 200 OK\r\nContent-Length: 1000000000\r\n\r\n");
-        let piece = vec![b'x'; 1024 * 1024];
-        while wire.say(&piece) {}
-        ended.lock().unwrap().send(()).unwrap();
-    });
+    let (upstream, end) = gushing();
     let gateway = gateway(OPEN).upstream(upstream.address).server("timeouts: { body: 300ms }").start();
     let mut client = Connection::open(gateway.address);
     client.write(GET);

@@ -82,7 +82,7 @@ fn what_is_no_header_is_refused_from_those_who_must_send_one() {
     drop(Connection::open(gateway.address));
     let mut count = 0.0;
     let mut refused = |bytes: &[u8]| {
-        let answer = Connection::open(gateway.address).write(bytes).finish().read_to_end();
+        let answer = Connection::open(gateway.address).write_while_taken(bytes, 1).finish().read_to_end();
         assert_eq!(answer, "", "{bytes:?}");
         count += 1.0;
         until("it is counted", || rejected(&gateway) == count);

@@ -1,13 +1,12 @@
 //! The commands that change the user list, and those that make keys and tokens, as an operator types them.
 
 use std::fs;
-use std::io::Write as _;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 
+use crate::support::commands::gatelatch_with;
 use crate::support::{PASSWORD, Upstream, gateway};
 
 const CONFIG: &str = "auth: { users_file: users.yaml, token: { secret: 0123456789abcdef0123456789abcdef } }
@@ -31,26 +30,10 @@ fn folder() -> tempfile::TempDir {
     folder
 }
 
-/// Runs a command with something on its standard input.
-fn run_with(folder: &Path, arguments: &[&str], input: &str) -> Output {
-    let mut process = Command::new(env!("CARGO_BIN_EXE_gatelatch"))
-        .args(arguments)
-        .current_dir(folder)
-        .env_remove("GATELATCH_CONFIG")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    // a command that does not read it ends before it is written
-    let _ = process.stdin.take().unwrap().write_all(input.as_bytes());
-    process.wait_with_output().unwrap()
-}
-
 /// Runs a command that succeeds; what it prints on stdout and stderr.
 #[track_caller]
 fn run(folder: &Path, arguments: &[&str], input: &str) -> (String, String) {
-    let output = run_with(folder, arguments, input);
+    let output = gatelatch_with(folder, arguments, input);
     let [out, err] = [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap());
     assert!(output.status.success(), "{arguments:?}: {out}{err}");
     (out, err)
@@ -59,7 +42,7 @@ fn run(folder: &Path, arguments: &[&str], input: &str) -> (String, String) {
 /// Runs a command that fails; what it says.
 #[track_caller]
 fn fail(folder: &Path, arguments: &[&str], input: &str) -> String {
-    let output = run_with(folder, arguments, input);
+    let output = gatelatch_with(folder, arguments, input);
     assert_eq!(output.status.code(), Some(1), "{arguments:?}: {output:?}");
     assert!(output.stdout.is_empty(), "{output:?}");
     String::from_utf8(output.stderr).unwrap()
@@ -228,11 +211,11 @@ fn tokens_are_made_and_looked_at() {
         assert!(!text.contains(token.trim().rsplit('.').next().unwrap()), "the token is not printed again");
     }
     let forged = format!("{}x", &token.trim()[..token.trim().len() - 1]);
-    let output = run_with(at, &["token", "inspect", &forged], "");
+    let output = gatelatch_with(at, &["token", "inspect", &forged], "");
     assert_eq!(output.status.code(), Some(1));
     let text = String::from_utf8(output.stdout).unwrap();
     assert!(text.contains("FAILED  signature: the signature of the token is invalid\nok      claims\n"), "{text}");
-    let output = run_with(at, &["token", "inspect", "abc"], "");
+    let output = gatelatch_with(at, &["token", "inspect", "abc"], "");
     assert_eq!(String::from_utf8(output.stdout).unwrap(), "FAILED  form: the token is malformed\n");
     assert!(fail(at, &["token", "issue", "--user", "ann"], "").contains("user `ann` is disabled"));
     assert!(fail(at, &["token", "issue", "--user", "zoe"], "").contains("there is no user `zoe`"));
@@ -269,6 +252,6 @@ fn keys_are_made_for_their_owner_only_and_never_overwrite() {
     assert_eq!(fs::read(at.join("EdDSA.pem")).unwrap(), before);
     let (secret, _) = run(at, &["key", "generate", "--secret"], "");
     assert_eq!(secret.trim().len(), 64);
-    assert_eq!(run_with(at, &["key", "generate", "--algorithm", "HS256"], "").status.code(), Some(2));
-    assert_eq!(run_with(at, &["key", "generate"], "").status.code(), Some(2));
+    assert_eq!(gatelatch_with(at, &["key", "generate", "--algorithm", "HS256"], "").status.code(), Some(2));
+    assert_eq!(gatelatch_with(at, &["key", "generate"], "").status.code(), Some(2));
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::access::{Caller, Claim, ClaimValue, Identity};
 use crate::ambient;
 use crate::config::Config;
-use crate::token::{Verifier, VerifierSettings};
+use crate::token::Verifier;
 use crate::trial::{Subject, Who, roles_text};
 use crate::users::API_KEY_PREFIX;
 
@@ -110,13 +110,7 @@ impl SubjectArgs {
             return Ok(subject);
         }
         let settings = &config.auth.token;
-        let verifier = VerifierSettings {
-            issuer: settings.issuer.clone(),
-            audience: settings.audience.clone(),
-            leeway: settings.leeway,
-            max_lifetime: settings.max_lifetime,
-        };
-        let verifier = Verifier::new(settings.keys(), verifier);
+        let verifier = Verifier::new(settings.keys(), settings.verifier());
         let claims = match verifier.verify(token.trim(), ambient::unix_seconds()) {
             Ok(claims) => claims,
             Err(refusal) => {

@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 use crate::ambient;
 use crate::cli::load;
 use crate::config::Config;
-use crate::token::{Inspection, Refusal, Verifier, VerifierSettings};
+use crate::token::{Inspection, Refusal, Verifier};
 
 /// More than any token that is accepted.
 const LONGEST_INPUT: u64 = 64 * 1024;
@@ -50,13 +50,7 @@ fn read(args: &Args) -> anyhow::Result<Zeroizing<String>> {
 /// What is printed, and whether the gateway would take the token.
 fn inspect(config: &Config, token: &str, now: u64) -> (String, bool) {
     let settings = &config.auth.token;
-    let verifier = VerifierSettings {
-        issuer: settings.issuer.clone(),
-        audience: settings.audience.clone(),
-        leeway: settings.leeway,
-        max_lifetime: settings.max_lifetime,
-    };
-    let inspection = Verifier::new(settings.keys(), verifier).inspect(token, now);
+    let inspection = Verifier::new(settings.keys(), settings.verifier()).inspect(token, now);
     let mut text = String::new();
     for (title, part) in [("header", &inspection.header), ("claims", &inspection.claims)] {
         if let Some(part) = part {

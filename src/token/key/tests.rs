@@ -50,18 +50,21 @@ fn tokens_of_another_library_hold_with_their_own_key_only() {
     }
 }
 
+fn issuer_settings() -> IssuerSettings {
+    IssuerSettings {
+        issuer: "gatelatch".to_owned(),
+        audience: "jobs".to_owned(),
+        access_ttl: Duration::from_secs(60),
+        roles_claim: "roles".to_owned(),
+    }
+}
+
 #[test]
 fn what_every_algorithm_signs_verifies_by_its_public_half() {
     for (algorithm, key, _) in tokens() {
-        let settings = IssuerSettings {
-            issuer: "gatelatch".to_owned(),
-            audience: "jobs".to_owned(),
-            access_ttl: Duration::from_secs(60),
-            roles_claim: "roles".to_owned(),
-        };
         let claims = serde_json::Map::new();
         let holder = Holder { subject: "alice", roles: &[], name: None, email: None, claims: &claims, session: None };
-        let issued = Issuer::new(key.clone(), settings).issue(&holder, [0; 16], NOW).unwrap();
+        let issued = Issuer::new(key.clone(), issuer_settings()).issue(&holder, [0; 16], NOW).unwrap();
         let set = KeySet::new(vec![key.verifying().clone()]);
         assert_eq!(verifier(set).verify(&issued.token, NOW).err(), None, "{algorithm}");
     }
@@ -200,18 +203,12 @@ fn what_is_not_the_right_key_is_refused_with_what_to_do() {
 fn a_public_key_is_never_a_secret() {
     let public = file("rsa.pub.pem");
     let forged = Key::from_secret(Algorithm::Hs256, public.as_bytes(), None).unwrap();
-    let settings = IssuerSettings {
-        issuer: "gatelatch".to_owned(),
-        audience: "jobs".to_owned(),
-        access_ttl: Duration::from_secs(60),
-        roles_claim: "roles".to_owned(),
-    };
     let claims = serde_json::Map::new();
     let holder = Holder { subject: "alice", roles: &[], name: None, email: None, claims: &claims, session: None };
     let key = VerifyingKey::from_pem(Algorithm::Rs256, &public, Some("a")).unwrap();
     for id in ["a", "b"] {
         let forged = Key::from_secret(Algorithm::Hs256, public.as_bytes(), Some(id)).unwrap();
-        let token = Issuer::new(forged, settings.clone()).issue(&holder, [0; 16], NOW).unwrap().token;
+        let token = Issuer::new(forged, issuer_settings()).issue(&holder, [0; 16], NOW).unwrap().token;
         let expected = if id == "a" { Refusal::Algorithm } else { Refusal::KeyId };
         assert_eq!(verifier(KeySet::new(vec![key.clone()])).verify(&token, NOW).err(), Some(expected));
     }

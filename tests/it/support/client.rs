@@ -1,6 +1,6 @@
 //! A client that sends exactly the bytes it is given.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::Duration;
 
@@ -73,9 +73,11 @@ impl Connection {
         Self { stream: BufReader::new(self.stream.get_ref().try_clone().unwrap()) }
     }
 
-    /// Says that nothing more will be written.
+    /// Says that nothing more will be written; who was cut off meanwhile has no one to say it to.
     pub fn finish(&mut self) -> &mut Self {
-        self.stream.get_mut().shutdown(Shutdown::Write).unwrap();
+        if let Err(error) = self.stream.get_mut().shutdown(Shutdown::Write) {
+            assert_eq!(error.kind(), ErrorKind::NotConnected);
+        }
         self
     }
 

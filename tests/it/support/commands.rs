@@ -1,8 +1,9 @@
 //! The commands as an operator types them.
 
 use std::fs;
+use std::io::Write as _;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 /// Runs the binary in this folder, without the environment's configuration.
 pub fn gatelatch(folder: &Path, arguments: &[&str]) -> Output {
@@ -12,6 +13,22 @@ pub fn gatelatch(folder: &Path, arguments: &[&str]) -> Output {
         .env_remove("GATELATCH_CONFIG")
         .output()
         .unwrap()
+}
+
+/// The same, with something on its standard input.
+pub fn gatelatch_with(folder: &Path, arguments: &[&str], input: &str) -> Output {
+    let mut process = Command::new(env!("CARGO_BIN_EXE_gatelatch"))
+        .args(arguments)
+        .current_dir(folder)
+        .env_remove("GATELATCH_CONFIG")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // a command that does not read it ends before it is written
+    let _ = process.stdin.take().unwrap().write_all(input.as_bytes());
+    process.wait_with_output().unwrap()
 }
 
 /// A folder with these files.

@@ -1,6 +1,7 @@
 //! What every test starts from: a gateway, an upstream made of a closure, and a client that shows each byte.
 #![allow(unused_imports, dead_code, reason = "a tool box; not every tool is in use at every time")]
 
+mod awkward;
 mod browser;
 mod certs;
 mod client;
@@ -17,6 +18,7 @@ mod stoppable;
 mod tls;
 mod upstream;
 
+pub use awkward::{gushing, slow};
 pub use browser::{NAVIGATION, cookie_of, sign_in, submit};
 pub use certs::{Authority, Certified};
 pub use client::{Answer, Connection, get, send};
