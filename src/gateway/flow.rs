@@ -27,7 +27,7 @@ use crate::portal::{Endpoint, PortalCaller};
 use crate::telemetry::metrics::Outcome;
 use crate::upstream::{Extra, ForwardError, Outbound, ResponseBody, Sent};
 use crate::wire::{
-    BadRequest, Destination, Intake, NoDestination, Peer, Scheme, Target, add_renewal, remove_hop_by_hop, via,
+    BadRequest, Destination, Intake, NoDestination, Peer, Present, Scheme, Target, add_renewal, remove_hop_by_hop, via,
 };
 
 /// Answers a request, whatever it is, and sees to it that it is written down once.
@@ -283,8 +283,11 @@ fn pass_on<B>(response: &mut Response<B>, record: &mut Record) {
     let via = via(response.version());
     // the client has a connection of its own, with a version of its own
     *response.version_mut() = Version::HTTP_11;
-    remove_hop_by_hop(response.headers_mut());
-    record.snapshot().cookie.guard(response.headers_mut());
+    let present = Present::of(response.headers());
+    remove_hop_by_hop(response.headers_mut(), present);
+    if present.has(Present::SET_COOKIE) {
+        record.snapshot().cookie.guard(response.headers_mut());
+    }
     response.headers_mut().append(VIA, via);
     add_own_fields(record, response.headers_mut());
     record.status = Some(response.status().as_u16());

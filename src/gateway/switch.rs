@@ -8,7 +8,7 @@ use super::record::Record;
 use super::reply::{Reply, ReplyBody, add_own_fields};
 use super::tunnel::Tunnel;
 use crate::upstream::Switched;
-use crate::wire::{UpgradeForm, remove_hop_by_hop, via};
+use crate::wire::{Present, UpgradeForm, remove_hop_by_hop, via};
 
 /// An upstream that has switched, and the client that asked for it.
 pub(super) struct Switch {
@@ -22,7 +22,8 @@ impl Switch {
         let Self { upstream: Switched { head, io, held, load }, downstream } = self;
         let mut response = Response::new(ReplyBody::none());
         *response.headers_mut() = head.headers;
-        remove_hop_by_hop(response.headers_mut());
+        let present = Present::of(response.headers());
+        remove_hop_by_hop(response.headers_mut(), present);
         record.snapshot().cookie.guard(response.headers_mut());
         response.headers_mut().append(VIA, via(head.version));
         *response.status_mut() = match downstream.upgrade.form {

@@ -83,6 +83,10 @@ impl AsyncWrite for Stream {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        // a head without a body is one piece, which costs the kernel less than a list of one
+        if let [piece] = bufs {
+            return self.poll_write(cx, piece);
+        }
         each!(&mut *self, stream => Pin::new(stream).poll_write_vectored(cx, bufs))
     }
 

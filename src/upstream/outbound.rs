@@ -22,7 +22,7 @@ use crate::access::{CaseRule, Mount, PathOptions, Permit, RequestPath};
 use crate::ambient::{self, Ticker};
 use crate::wire::{
     Authorization, Credential, CredentialSource, FieldFilter, Host, IdentitySettings, Intake, Interim, Nominated,
-    Upgrade, UpgradeForm, announce_trailers, move_fields, via,
+    Present, Upgrade, UpgradeForm, announce_trailers, move_fields, via,
 };
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -71,7 +71,7 @@ impl Outbound {
     ) -> Result<Self, PrepareError> {
         let uri = outbound_uri(&permit, &intake.head.uri, how)?;
         check_announced(&body, how)?;
-        let framing = framing_field(&body, &intake.head.headers);
+        let framing = framing_field(&body, intake.present);
         let gate = (intake.waits_for_continue && !body.is_end_stream()).then(Gate::shut);
         let upgrade = intake.upgrade.clone();
         // an older client takes it for the answer (RFC 9110, section 15.2)
@@ -174,9 +174,9 @@ fn check_announced(body: &Incoming, how: &Forwarding) -> Result<(), PrepareError
 
 /// The field that says how long the body is, where hyper would not write it. Some servers ask a POST without a body for
 /// its length; and hyper believes that a GET of unknown length has no body.
-fn framing_field(body: &Incoming, sent: &HeaderMap) -> Option<(HeaderName, HeaderValue)> {
+fn framing_field(body: &Incoming, sent: Present) -> Option<(HeaderName, HeaderValue)> {
     if body.is_end_stream() {
-        return sent.contains_key(CONTENT_LENGTH).then_some((CONTENT_LENGTH, HeaderValue::from_static("0")));
+        return sent.has(Present::CONTENT_LENGTH).then_some((CONTENT_LENGTH, HeaderValue::from_static("0")));
     }
     let unknown = body.size_hint().exact().is_none();
     unknown.then_some((TRANSFER_ENCODING, HeaderValue::from_static("chunked")))
@@ -205,7 +205,7 @@ fn write_fields(
     how: &Forwarding,
     request_id: HeaderValue,
 ) -> (HeaderMap, Extensions) {
-    let Intake { head, client, said, credential, upgrade, takes_trailers, .. } = intake;
+    let Intake { head, present, client, said, credential, upgrade, takes_trailers, .. } = intake;
     let via = via(head.version);
     let mut fields = HeaderMap::with_capacity(head.headers.len() + 10);
     // where the upstream's own is wanted, it takes this place when a server is chosen
@@ -217,10 +217,11 @@ fn write_fields(
         CredentialSource::Cookie => false,
     });
     let drop_credential = drop_credential.as_ref().map(Credential::field_name);
-    let may_have_trailers = head.version == Version::HTTP_2 || head.headers.contains_key(TRANSFER_ENCODING);
+    let may_have_trailers = head.version == Version::HTTP_2 || present.has(Present::TRANSFER_ENCODING);
+    let announced = may_have_trailers && present.has(Present::TRAILER);
     let trailers =
-        may_have_trailers.then(|| announce_trailers(&head.headers, |name| how.filter.passes_trailer(name))).flatten();
-    pass_fields(head.headers, &mut fields, &how.filter, drop_credential);
+        announced.then(|| announce_trailers(&head.headers, |name| how.filter.passes_trailer(name))).flatten();
+    pass_fields((head.headers, present), &mut fields, &how.filter, drop_credential);
     client.set_fields(&mut fields, said, host.field(), how.strip.as_ref().map(Mount::source));
     fields.insert(X_REQUEST_ID, request_id);
     fields.append(VIA, via);
@@ -248,8 +249,13 @@ fn write_wishes(fields: &mut HeaderMap, upgrade: Option<&Upgrade>, takes_trailer
 }
 
 /// Moves the fields that pass, in their order.
-fn pass_fields(sent: HeaderMap, fields: &mut HeaderMap, filter: &FieldFilter, drop_credential: Option<&HeaderName>) {
-    let nominated = Nominated::read(&sent);
+fn pass_fields(
+    (sent, present): (HeaderMap, Present),
+    fields: &mut HeaderMap,
+    filter: &FieldFilter,
+    drop_credential: Option<&HeaderName>,
+) {
+    let nominated = Nominated::read(&sent, present);
     let passes = |name: &HeaderName| filter.passes(name) && drop_credential != Some(name) && !nominated.contains(name);
     move_fields(sent, fields, passes);
 }

@@ -11,6 +11,7 @@ use http::header::{
 use http::{HeaderMap, HeaderName, HeaderValue, Version};
 
 use super::identity::IdentitySettings;
+use super::present::Present;
 use crate::ambient;
 
 /// Fields about one connection, never about the message (RFC 9110, section 7.6.1), and those that the gateway writes
@@ -75,21 +76,26 @@ pub struct FieldFilter {
     /// Dropped unless passed by their exact name.
     foreign: HashSet<Box<[u8]>, RandomState>,
     passed: Vec<HeaderName>,
+    /// How names start that may have to be dropped.
+    suspects: Beginnings,
 }
 
 impl FieldFilter {
     /// The filter of a service: its own identity headers and all well-known ones, less `identity.pass`.
     pub fn new(identity: &IdentitySettings) -> Self {
         let mapped = identity.headers.iter().map(|header| header.name.as_str());
-        Self {
-            own: folded(CONNECTION_FIELDS.into_iter().chain(mapped)),
-            foreign: folded(FORWARDED.iter().chain(&WELL_KNOWN).copied()),
-            passed: identity.pass.clone(),
-        }
+        let own = folded(CONNECTION_FIELDS.into_iter().chain(mapped));
+        let foreign = folded(FORWARDED.iter().chain(&WELL_KNOWN).copied());
+        let families = FAMILIES.iter().map(|family| family.as_bytes());
+        let suspects = own.iter().chain(&foreign).map(|name| &**name).chain(families).collect();
+        Self { own, foreign, passed: identity.pass.clone(), suspects }
     }
 
     /// Whether a client's field of this name is passed on.
     pub fn passes(&self, name: &HeaderName) -> bool {
+        if self.suspects.exclude(name.as_str().as_bytes()) {
+            return true;
+        }
         let mut buffer = [0; 64];
         match fold_into(name.as_str(), &mut buffer) {
             Some(folded) => self.passes_folded(name, folded),
@@ -110,6 +116,42 @@ impl FieldFilter {
         let foreign =
             self.foreign.contains(folded) || FAMILIES.iter().any(|family| folded.starts_with(family.as_bytes()));
         !foreign || self.passed.contains(name)
+    }
+}
+
+/// The first two characters of some folded names. Most fields of most requests start like none that is dropped, and need
+/// not be folded and looked up.
+#[derive(Clone, Debug)]
+struct Beginnings([u64; 36]);
+
+impl Beginnings {
+    /// Whether a name, not yet folded, is certainly none of these.
+    fn exclude(&self, name: &[u8]) -> bool {
+        let (Some(first), Some(second)) = (folded_place(name.first()), folded_place(name.get(1))) else { return false };
+        self.0[first] & (1 << second) == 0
+    }
+}
+
+impl<'n> FromIterator<&'n [u8]> for Beginnings {
+    fn from_iter<I: IntoIterator<Item = &'n [u8]>>(names: I) -> Self {
+        let mut rows = [0; 36];
+        for name in names {
+            match (folded_place(name.first()), folded_place(name.get(1))) {
+                (Some(first), Some(second)) => rows[first] |= 1 << second,
+                // folds to one character at the most: anything may begin like it
+                (Some(_) | None, _) => rows = [u64::MAX; 36],
+            }
+        }
+        Self(rows)
+    }
+}
+
+/// Where a character of a folded name stands among all of them; `None` for one that folding takes out.
+fn folded_place(byte: Option<&u8>) -> Option<usize> {
+    match byte?.to_ascii_lowercase() {
+        letter @ b'a'..=b'z' => Some(usize::from(letter - b'a')),
+        digit @ b'0'..=b'9' => Some(26 + usize::from(digit - b'0')),
+        _ => None,
     }
 }
 
@@ -163,7 +205,10 @@ pub(crate) struct Nominated(Vec<Box<str>>);
 impl Nominated {
     /// Reads all `Connection` lines. Their own options `close` and `keep-alive` name no field that could pass anyway,
     /// and `Content-Length` is about the message, whoever names it.
-    pub(crate) fn read(headers: &HeaderMap) -> Self {
+    pub(crate) fn read(headers: &HeaderMap, present: Present) -> Self {
+        if !present.has(Present::CONNECTION) {
+            return Self(Vec::new());
+        }
         let lines = headers.get_all(CONNECTION).iter().flat_map(|line| line.as_bytes().split(|byte| *byte == b','));
         let tokens = lines.filter_map(|token| std::str::from_utf8(token).ok()).map(str::trim);
         let fields = tokens.filter(|token| {
@@ -198,15 +243,16 @@ pub fn keep_alive_timeout(headers: &HeaderMap) -> Option<Duration> {
 }
 
 /// Takes the hop-by-hop fields out of a response; of announced trailers those stay that pass. The other fields keep their order, which taking out one by one would not.
-pub fn remove_hop_by_hop(headers: &mut HeaderMap) {
-    // looking at each name that is there costs less than looking each of these names up
-    if !headers.keys().any(is_hop_by_hop) {
+pub fn remove_hop_by_hop(headers: &mut HeaderMap, present: Present) {
+    if !present.has(HOP_BY_HOP) {
         return;
     }
-    let nominated = Nominated::read(headers);
-    let trailers = announce_trailers(headers, trailer_is_harmless);
+    let nominated = Nominated::read(headers, present);
+    let announces = present.has(Present::TRAILER);
+    let trailers = announces.then(|| announce_trailers(headers, trailer_is_harmless)).flatten();
     let mut kept = HeaderMap::with_capacity(headers.len());
-    move_fields(std::mem::take(headers), &mut kept, |name| !is_hop_by_hop(name) && !nominated.contains(name));
+    let stays = |name: &HeaderName| !Present::named(name.as_str()).has(HOP_BY_HOP) && !nominated.contains(name);
+    move_fields(std::mem::take(headers), &mut kept, stays);
     if let Some(names) = trailers {
         kept.insert(TRAILER, names);
     }
@@ -215,19 +261,12 @@ pub fn remove_hop_by_hop(headers: &mut HeaderMap) {
 
 /// Fields of a response that are about one connection, and `Trailer`, of which only some names pass. `Content-Length` is
 /// about the message.
-fn is_hop_by_hop(name: &HeaderName) -> bool {
-    matches!(
-        name.as_str(),
-        "connection"
-            | "keep-alive"
-            | "proxy-connection"
-            | "proxy-authenticate"
-            | "te"
-            | "trailer"
-            | "transfer-encoding"
-            | "upgrade"
-    )
-}
+const HOP_BY_HOP: Present = Present::CONNECTION
+    .or(Present::TE)
+    .or(Present::TRAILER)
+    .or(Present::TRANSFER_ENCODING)
+    .or(Present::UPGRADE)
+    .or(Present::OTHER_HOP_BY_HOP);
 
 /// Moves the fields whose names pass, in their order.
 pub(crate) fn move_fields(from: HeaderMap, to: &mut HeaderMap, passes: impl Fn(&HeaderName) -> bool) {
@@ -300,6 +339,19 @@ mod tests {
     }
 
     #[test]
+    fn how_a_name_starts_is_never_taken_for_more_than_it_says() {
+        let header = super::super::identity::IdentityHeader {
+            name: HeaderName::from_static("_u"),
+            field: super::super::identity::IdentityField::Subject,
+        };
+        let settings = IdentitySettings { headers: vec![header], ..IdentitySettings::default() };
+        let filter = FieldFilter::new(&settings);
+        for (name, passes) in [("u", false), ("-u", false), ("u-", false), ("ua", true), ("r-emote-user", false)] {
+            assert_eq!(filter.passes(&HeaderName::from_bytes(name.as_bytes()).unwrap()), passes, "{name}");
+        }
+    }
+
+    #[test]
     fn a_long_name_cannot_hide_an_identity() {
         assert!(!passes(&format!("remote-{}user", "-".repeat(80))));
     }
@@ -353,7 +405,8 @@ mod tests {
         headers.append(TRAILER, HeaderValue::from_static("X-Sum, Content-Length"));
         headers.append(TRAILER, HeaderValue::from_static("digest,, bad name"));
         assert_eq!(announce_trailers(&headers, trailer_is_harmless).unwrap(), "x-sum, digest");
-        remove_hop_by_hop(&mut headers);
+        let present = Present::of(&headers);
+        remove_hop_by_hop(&mut headers, present);
         assert_eq!(headers[TRAILER], "x-sum, digest");
     }
 
@@ -376,7 +429,8 @@ mod tests {
         for name in ["x-a", "x-b", "x-c", "keep-alive"] {
             headers.insert(HeaderName::from_static(name), HeaderValue::from_static("1"));
         }
-        remove_hop_by_hop(&mut headers);
+        let present = Present::of(&headers);
+        remove_hop_by_hop(&mut headers, present);
         assert_eq!(headers.keys().map(HeaderName::as_str).collect::<Vec<_>>(), ["x-c"]);
     }
 
@@ -386,7 +440,8 @@ mod tests {
         for name in ["connection", "x-a", "keep-alive", "x-b", "content-length", "x-c", "transfer-encoding", "x-d"] {
             headers.append(HeaderName::from_static(name), HeaderValue::from_static("1"));
         }
-        remove_hop_by_hop(&mut headers);
+        let present = Present::of(&headers);
+        remove_hop_by_hop(&mut headers, present);
         let names: Vec<&str> = headers.keys().map(HeaderName::as_str).collect();
         assert_eq!(names, ["x-a", "x-b", "content-length", "x-c", "x-d"]);
     }

@@ -6,6 +6,7 @@ use http::header::{CONTENT_LENGTH, EXPECT, TRANSFER_ENCODING};
 use http::{HeaderMap, Version};
 
 use super::bad_request::BadRequest;
+use super::present::Present;
 
 /// Refuses what hyper lets through: any `Transfer-Encoding` but exactly one `chunked` in HTTP/1.1, and expectations
 /// that the gateway cannot meet.
@@ -40,19 +41,23 @@ pub enum ResponseFraming {
 /// # Errors
 /// [`ResponseFraming`] where there is no one reading.
 pub fn settle_response(headers: &mut HeaderMap) -> Result<(), ResponseFraming> {
-    let mut encodings = headers.get_all(TRANSFER_ENCODING).iter();
-    if let Some(encoding) = encodings.next() {
-        if !encoding.as_bytes().eq_ignore_ascii_case(b"chunked") || encodings.next().is_some() {
+    let present = Present::of(headers);
+    if present.has(Present::TRANSFER_ENCODING) {
+        let mut encodings = headers.get_all(TRANSFER_ENCODING).iter();
+        let chunked = encodings.next().is_some_and(|coding| coding.as_bytes().eq_ignore_ascii_case(b"chunked"));
+        if !chunked || encodings.next().is_some() {
             return Err(ResponseFraming::TransferEncoding);
         }
         headers.remove(CONTENT_LENGTH);
         return Ok(());
     }
+    if !present.has(Present::CONTENT_LENGTH) {
+        return Ok(());
+    }
     let mut lengths = headers.get_all(CONTENT_LENGTH).iter();
     match (lengths.next(), lengths.next()) {
-        (None, _) => return Ok(()),
         (Some(length), None) if is_number(length.as_bytes()) => return Ok(()),
-        (Some(_), _) => {}
+        (None | Some(_), _) => {}
     }
     let length = one_length(headers).ok_or(ResponseFraming::ContentLength)?;
     headers.insert(CONTENT_LENGTH, length.into());

@@ -121,6 +121,12 @@ fn encode(text: &str, separator: &str, encoded: &mut String) {
     const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
     let plain =
         |byte: u8| (byte.is_ascii_graphic() || byte == b' ') && byte != b'%' && !separator.as_bytes().contains(&byte);
+    // most texts are plain throughout, and looking at all of them at once costs less than at one after the other
+    let odd = |byte: u8| !byte.is_ascii_graphic() | (byte == b'%');
+    let any_odd = text.bytes().fold(false, |found, byte| found | odd(byte));
+    if !any_odd && !separator.bytes().any(|byte| text.as_bytes().contains(&byte)) {
+        return encoded.push_str(text);
+    }
     let edge = |at: usize| at == 0 || at + 1 == text.len();
     encoded.reserve(text.len());
     for (at, byte) in text.bytes().enumerate() {

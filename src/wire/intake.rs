@@ -1,6 +1,6 @@
 //! A request's head, taken in: checked once, and split into what is decided on and what is passed on.
 
-use http::header::{EXPECT, TE};
+use http::header::TE;
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Version};
 
@@ -13,6 +13,7 @@ use super::framing;
 use super::host::Host;
 use super::http2;
 use super::peer::Peer;
+use super::present::Present;
 use super::upgrade::Upgrade;
 use crate::access::{PathOptions, RequestPath};
 
@@ -34,6 +35,8 @@ pub struct Target {
 pub struct Intake {
     /// The head as sent, without the gateway's own cookies.
     pub head: Parts,
+    /// Which fields that matter the head had when it came.
+    pub present: Present,
     /// Where it comes from.
     pub client: ClientAddress,
     /// What a trusted proxy says about the original request.
@@ -66,7 +69,8 @@ impl Intake {
         cookie: &SessionCookie,
         paths: PathOptions,
     ) -> Result<(Target, Self), BadRequest> {
-        let upgrade = Upgrade::read(&head);
+        let present = Present::of(&head.headers);
+        let upgrade = Upgrade::read(&head, present);
         if upgrade.is_some() && head.method == Method::CONNECT {
             head.method = Method::GET;
         }
@@ -76,21 +80,27 @@ impl Intake {
         if head.version == Version::HTTP_2 {
             http2::settle(&mut head, scheme)?;
         }
-        framing::check(&head.headers, head.version)?;
+        if present.has(Present::TRANSFER_ENCODING.or(Present::EXPECT)) {
+            framing::check(&head.headers, head.version)?;
+        }
         let host = Host::read(&head, scheme)?;
         let path = RequestPath::parse(head.uri.path(), paths)?;
-        let bearer = Credential::read(&head.headers)?;
+        let bearer = match present.has(Present::AUTHORIZATION.or(Present::X_API_KEY)) {
+            true => Credential::read(&head.headers)?,
+            false => None,
+        };
         let (client, said) = trusted.client(peer, &head.headers);
         let site =
             Site { scheme: said.scheme().unwrap_or(peer.scheme()), host: said.host().unwrap_or(host.field()).clone() };
-        let crumbs = cookie.take(&mut head.headers);
+        let crumbs = if present.has(Present::COOKIE) { cookie.take(&mut head.headers) } else { Crumbs::default() };
         let credential = bearer.or_else(|| cookie.credential(&crumbs, site.scheme));
         let request_id = if client.from_trusted_proxy { read_request_id(&head) } else { None };
         let target = Target { method: head.method.clone(), host, path };
-        let takes_trailers = takes_trailers(&head.headers);
-        let waits_for_continue = head.version == Version::HTTP_11 && head.headers.contains_key(EXPECT);
+        let takes_trailers = present.has(Present::TE) && takes_trailers(&head.headers);
+        let waits_for_continue = head.version == Version::HTTP_11 && present.has(Present::EXPECT);
         let intake = Self {
             head,
+            present,
             client,
             said,
             site,

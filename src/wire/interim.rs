@@ -8,6 +8,7 @@ use http::header::SET_COOKIE;
 use http::{HeaderMap, StatusCode};
 
 use super::fields::remove_hop_by_hop;
+use super::present::Present;
 
 /// Heads that one connection may have waiting, in bytes. A client that does not read misses the rest: what they say is
 /// advice.
@@ -46,7 +47,8 @@ impl Interim {
     /// without cookies: those of the final answer are looked through.
     pub fn push_answer(&self, status: StatusCode, headers: &HeaderMap) {
         let mut headers = headers.clone();
-        remove_hop_by_hop(&mut headers);
+        let present = Present::of(&headers);
+        remove_hop_by_hop(&mut headers, present);
         headers.remove(SET_COOKIE);
         let mut head = format!("HTTP/1.1 {status}\r\n").into_bytes();
         for (name, value) in &headers {

@@ -5,6 +5,8 @@ use http::request::Parts;
 use http::{HeaderValue, Method, Version};
 use hyper::ext::Protocol;
 
+use super::present::Present;
+
 /// The protocol that a request asks to switch to, and how it asks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Upgrade {
@@ -26,9 +28,9 @@ pub enum UpgradeForm {
 impl Upgrade {
     /// Reads what a request asks for. Whoever asks may be answered without it (RFC 9110, section 7.8), so what cannot be
     /// passed on is no wish: several protocols, HTTP/2 in the clear, a request with a body.
-    pub(super) fn read(head: &Parts) -> Option<Self> {
+    pub(super) fn read(head: &Parts, present: Present) -> Option<Self> {
         match head.version {
-            Version::HTTP_11 => Self::of_field(head),
+            Version::HTTP_11 if present.has(Present::UPGRADE) => Self::of_field(head),
             Version::HTTP_2 => Self::of_connect(head),
             _ => None,
         }
@@ -84,7 +86,7 @@ mod tests {
             request = request.header(*name, *value);
         }
         let (head, ()) = request.body(()).unwrap().into_parts();
-        Upgrade::read(&head).map(|upgrade| upgrade.protocol.to_str().unwrap().to_owned())
+        Upgrade::read(&head, Present::of(&head.headers)).map(|upgrade| upgrade.protocol.to_str().unwrap().to_owned())
     }
 
     #[test]
@@ -112,6 +114,7 @@ mod tests {
 
     #[test]
     fn only_an_extended_connect_is_one() {
+        let read_connect = |head: &Parts| Upgrade::read(head, Present::default());
         let head = |protocol: Option<&'static str>| {
             let mut request = http::Request::builder().method("CONNECT").version(Version::HTTP_2).uri("http://a/chat");
             if let Some(protocol) = protocol {
@@ -119,8 +122,8 @@ mod tests {
             }
             request.body(()).unwrap().into_parts().0
         };
-        let upgrade = Upgrade::read(&head(Some("websocket"))).unwrap();
+        let upgrade = read_connect(&head(Some("websocket"))).unwrap();
         assert_eq!((upgrade.protocol.as_bytes(), upgrade.form), (&b"websocket"[..], UpgradeForm::Connect));
-        assert_eq!(Upgrade::read(&head(None)), None);
+        assert_eq!(read_connect(&head(None)), None);
     }
 }
