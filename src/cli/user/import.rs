@@ -8,6 +8,7 @@ use anyhow::{Context as _, bail};
 
 use super::say;
 use super::store::Store;
+use crate::cli::printing::counted;
 use crate::config::edit::{Change, NewUser};
 use crate::users::{HashError, PasswordHash};
 
@@ -62,11 +63,12 @@ pub(super) fn run(store: &Store, args: &Args) -> anyhow::Result<()> {
     if refused > 0 && !args.skip {
         bail!("nothing was written; leave these lines out with `--skip`, or give their users new passwords");
     }
-    let changes: Vec<Change> = taken.iter().map(|(user, hash)| add(user, hash, &args.roles)).collect();
-    if !changes.is_empty() {
-        store.change_all(&changes)?;
+    let new: Vec<NewUser> = taken.iter().map(|(user, hash)| user_of(user, hash, &args.roles)).collect();
+    let count = counted(new.len(), "user");
+    if !new.is_empty() {
+        store.change(&Change::Add(new))?;
     }
-    say(&format!("added {} to {}", super::super::printing::counted(changes.len(), "user"), store.path().display()))
+    say(&format!("added {count} to {}", store.path().display()))
 }
 
 /// The lines that say something, counted from 1.
@@ -90,9 +92,9 @@ fn read<'a>(
     if names.insert(user) { Ok((user, hash)) } else { Err(Refusal::Twice(user)) }
 }
 
-fn add(user: &str, hash: &str, roles: &[String]) -> Change {
+fn user_of(user: &str, hash: &str, roles: &[String]) -> NewUser {
     let hash = Some(hash.to_owned());
-    Change::Add(NewUser { user: user.to_owned(), hash, roles: roles.to_vec(), name: None, email: None })
+    NewUser { user: user.to_owned(), hash, roles: roles.to_vec(), name: None, email: None }
 }
 
 /// The hash itself is not shown.

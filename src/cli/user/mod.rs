@@ -166,7 +166,7 @@ fn add(store: &Store, args: AddArgs) -> anyhow::Result<()> {
     let obtained = if no_password { None } else { Some(password.obtain()?) };
     let hash = obtained.as_ref().map(|(_, hash)| hash.clone());
     let new = NewUser { user: user.clone(), hash, roles, name, email };
-    change(store, &Change::Add(new), "added", &user)?;
+    change(store, &Change::Add(vec![new]), "added", &user)?;
     obtained.map_or(Ok(()), |(text, _)| password.print(&text))
 }
 

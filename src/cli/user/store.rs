@@ -44,13 +44,8 @@ impl Store {
         Ok(self.users()?.iter().any(|known| *known.identity.subject == *user))
     }
 
-    /// Makes one change.
+    /// Makes one change, alone: another command waits until it is made.
     pub(super) fn change(&self, change: &Change) -> anyhow::Result<()> {
-        self.change_all(std::slice::from_ref(change))
-    }
-
-    /// Makes all of these changes or none, alone: another command waits until they are made.
-    pub(super) fn change_all(&self, changes: &[Change]) -> anyhow::Result<()> {
         let target = self.target()?;
         let _alone = lock(&target)?;
         let before = self.read()?;
@@ -58,10 +53,7 @@ impl Store {
         // a byte order mark is not for the parser
         let (mark, text) = text.strip_prefix('\u{feff}').map_or(("", text), |rest| ("\u{feff}", rest));
         self.parse(text)?;
-        let after = changes
-            .iter()
-            .try_fold(text.to_owned(), |text, change| edit(&text, change))
-            .map_err(|error| anyhow!("{error}"))?;
+        let after = edit(text, change).map_err(|error| anyhow!("{error}"))?;
         self.parse(&after).context("the change was not made")?;
         replace(&target, before.as_deref(), &format!("{mark}{after}"))
     }
