@@ -5,7 +5,7 @@ use std::fs;
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::CommandExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
@@ -95,7 +95,8 @@ fn run(page: &Page) -> Vec<String> {
 fn execute(folder: &Path, script: &str, ports: &str) {
     fs::write(folder.join("page.sh"), script).unwrap();
     let mut search = vec![folder.join("bin")];
-    search.extend(python().and_then(|python| python.parent().map(Path::to_owned)));
+    let python = std::env::var_os("GATELATCH_TEST_PYTHON").map(PathBuf::from);
+    search.extend(python.and_then(|python| python.parent().map(Path::to_owned)));
     search.extend(std::env::split_paths(&std::env::var_os("PATH").unwrap()));
     let mut command = Command::new("bash");
     command.arg(folder.join("page.sh")).current_dir(folder.join("page")).process_group(0);
@@ -150,6 +151,24 @@ fn dots_stand_for_anything() {
         ("a", "a\nb", false),
     ] {
         assert_eq!(pattern(expected).is_match(printed), matches, "{expected:?} {printed:?}");
+    }
+}
+
+#[test]
+fn what_is_not_as_shown_is_found() {
+    for (text, complaint) in [
+        ("```console\n$ echo a\na\n$ (exit 3)   # exit code 3\n```\n", None),
+        ("```console\n$ echo a\nb\n```\n", Some("--- expected")),
+        ("```console\n$ (exit 3)\n```\n", Some("it ended with Some(3) instead of 0")),
+        ("```console\n$ true   # exit code 3\n```\n", Some("it ended with Some(0) instead of 3")),
+        ("```sh\nfalse\ntrue\n```\n", Some("instead of 0")),
+        ("```console\n$ exit\n$ true\n```\n", Some("it ended with None")),
+        ("```yaml file=gateway.yaml\nservice: {}\n```\n", Some("unknown key `service`")),
+        ("```yaml file=gateway.yaml wrong\nservices: { a: { upstream: \"http://a\" } }\n```\n", Some("instead of 1")),
+    ] {
+        let found = run(&Page { path: "a page".to_owned(), text: text.to_owned() });
+        assert_eq!(found.len(), usize::from(complaint.is_some()), "{text}: {found:?}");
+        assert!(complaint.is_none_or(|complaint| found[0].contains(complaint)), "{text}: {found:?}");
     }
 }
 
