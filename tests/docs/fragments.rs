@@ -56,6 +56,14 @@ fn stage(folder: &Path, page: &Page) {
     fs::write(folder.join("users.yaml"), users.map_or_else(|| "users: {}\n".to_owned(), |block| block.text)).unwrap();
 }
 
+/// The variables that a text names and gives no default.
+pub(crate) fn variables(text: &str) -> impl Iterator<Item = &str> {
+    text.split("${")
+        .skip(1)
+        .filter_map(|rest| rest.split_once('}').map(|(name, _)| name))
+        .filter(|name| !name.contains(':'))
+}
+
 fn is_fragment(block: &Block) -> bool {
     let elsewhere = block.file.is_some() || block.same_as.is_some() || block.other || block.not_run.is_some();
     block.language == "yaml" && !elsewhere
@@ -80,11 +88,8 @@ fn every_yaml_block_loads() {
             let text = if name == "users.yaml" { block.text.clone() } else { whole(block) };
             fs::write(folder.path().join(name), &text).unwrap();
             let mut check = Command::new(env!("CARGO_BIN_EXE_gatelatch"));
-            check
-                .arg("check")
-                .current_dir(folder.path())
-                .env_remove("GATELATCH_CONFIG")
-                .env("GATELATCH_SECRET", SECRET);
+            check.arg("check").current_dir(folder.path()).env_remove("GATELATCH_CONFIG");
+            check.envs(variables(&text).map(|name| (name, SECRET)));
             let output = check.output().unwrap();
             let said = String::from_utf8_lossy(&output.stderr);
             assert_eq!(output.status.success(), !block.wrong, "{}: {said}\nof\n{text}", block.place);

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use super::block::Block;
-use super::fragments::SECRET;
+use super::fragments::{SECRET, variables};
 
 /// A command of a page and what must become of it.
 #[derive(Debug)]
@@ -114,7 +114,9 @@ impl Writer {
         for block in std::mem::take(&mut self.unchecked) {
             let name = block.file.clone().unwrap();
             let config = if name.contains("users") { name.replace("users", "gateway") } else { name };
-            let secret = format!("GATELATCH_SECRET=\"${{GATELATCH_SECRET:-{SECRET}}}\"");
+            let named = variables(&block.text).chain(["GATELATCH_SECRET"]);
+            let secret: Vec<_> = named.map(|name| format!("{name}=\"${{{name}:-{SECRET}}}\"")).collect();
+            let secret = secret.join(" ");
             let code = i32::from(block.wrong);
             let command = format!("if [ -e {config} ]; then {secret} gatelatch check --config {config}; fi");
             self.step(Step { place: block.place, command, printed: None, code });
