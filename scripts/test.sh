@@ -30,6 +30,7 @@ step() {
 missing_packages() {
     command -v cc >/dev/null || echo gcc libc6-dev
     command -v curl >/dev/null || echo curl ca-certificates
+    command -v jq >/dev/null || echo jq
     command -v python3 >/dev/null || echo python3
     command -v nginx >/dev/null || echo nginx-light
     command -v haproxy >/dev/null || echo haproxy

@@ -84,7 +84,7 @@ fn the_examples_that_ship_are_valid() {
 #[test]
 fn the_configuration_in_the_readme_is_valid() {
     let readme = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap();
-    let block = readme.split("```yaml\n").nth(1).unwrap().split("```").next().unwrap();
+    let block = readme.split("```yaml file=gateway.yaml\n").nth(1).unwrap().split("```").next().unwrap();
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("gateway.yaml"), block).unwrap();
     fs::write(folder.path().join("users.yaml"), USERS).unwrap();

@@ -255,3 +255,47 @@ fn keys_are_made_for_their_owner_only_and_never_overwrite() {
     assert_eq!(gatelatch_with(at, &["key", "generate", "--algorithm", "HS256"], "").status.code(), Some(2));
     assert_eq!(gatelatch_with(at, &["key", "generate"], "").status.code(), Some(2));
 }
+
+/// Of `htpasswd -B`, of `htpasswd` as it is by default (apr1), of crypt(3), of `htpasswd -s`.
+const HTPASSWD: &str = "# staff
+carl:$2y$05$Ek8YDPhVmbUhO7xNJ4hPJOZjKSI8YiQ6ZFfAfgCbV8B7sOTRmCOX2
+
+dora:$apr1$eGK4Yc2a$Wy9tcn1GGlyCgqWFpOCe20
+emil:rqXexS6ZhobKA
+fred:{SHA}qUqP5cyxm6YcTAhz05Hph5gvu9M=
+bob:$2y$05$Ek8YDPhVmbUhO7xNJ4hPJOZjKSI8YiQ6ZFfAfgCbV8B7sOTRmCOX2
+gina:$2y$05$Ek8YDPhVmbUhO7xNJ4hPJOZjKSI8YiQ6ZFfAfgCbV8B7sOTRmCOX2:a comment
+carl:$2y$05$Ek8YDPhVmbUhO7xNJ4hPJOZjKSI8YiQ6ZFfAfgCbV8B7sOTRmCOX2
+hana
+";
+
+#[test]
+fn users_of_an_htpasswd_file_are_taken_over_and_none_is_overwritten() {
+    let folder = folder();
+    fs::write(folder.path().join("htpasswd"), HTPASSWD).unwrap();
+    let refused = "\
+htpasswd:4: user `dora`: a hash of kind `apr1` is not available in this version; make a bcrypt hash with `gatelatch hash`
+htpasswd:5: user `emil`: not a bcrypt hash; make one with `gatelatch hash`
+htpasswd:6: user `fred`: a hash of kind `sha1` is not available in this version; make a bcrypt hash with `gatelatch hash`
+htpasswd:7: user `bob` is on the list already and stays as it is
+htpasswd:9: user `carl` stands here twice
+htpasswd:10: not a line `NAME:HASH`
+";
+    let said = fail(folder.path(), &["user", "import", "htpasswd", "--roles", "staff"], "");
+    let nothing =
+        "error: nothing was written; leave these lines out with `--skip`, or give their users new passwords\n";
+    assert_eq!(said, format!("{refused}{nothing}"));
+    assert_eq!(users(folder.path()), USERS);
+
+    let (out, err) = run(folder.path(), &["user", "import", "htpasswd", "--roles", "staff", "--skip"], "");
+    assert_eq!((out.as_str(), err), ("", format!("{refused}added 2 users to users.yaml\n")));
+    let written = users(folder.path());
+    assert!(written.starts_with(USERS.strip_suffix("# end\n").unwrap()), "what stood there stays: {written}");
+    assert!(written.contains("carl") && written.contains("gina") && !written.contains("a comment"), "{written}");
+    let (list, _) = run(folder.path(), &["user", "list", "--format", "json"], "");
+    let list: Value = serde_json::from_str(&list).unwrap();
+    assert!(list.to_string().contains("staff"), "{list}");
+    let (_, again) = run(folder.path(), &["user", "import", "htpasswd", "--skip"], "");
+    assert!(again.ends_with("added 0 users to users.yaml\n"), "{again}");
+    assert_eq!(users(folder.path()), written);
+}

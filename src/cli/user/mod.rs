@@ -1,5 +1,6 @@
 //! `gatelatch user`: the user list, changed in place.
 
+mod import;
 mod list;
 mod replace;
 mod store;
@@ -29,6 +30,7 @@ use crate::users::{KeyDigest, api_key};
   gatelatch user add carol --roles admin --random
   gatelatch user add-key ci --name deploy --roles deployer --expires 2027-01-01
   gatelatch user disable bob
+  gatelatch user import /etc/nginx/.htpasswd --roles staff
   gatelatch user list --format json")]
 pub(super) struct Args {
     #[command(subcommand)]
@@ -40,9 +42,13 @@ enum Command {
     Add(AddArgs),
     AddKey(AddKeyArgs),
     SetPassword(SetPasswordArgs),
+    /// Let a disabled user in again
     Enable(UserArgs),
+    /// Keep a user out, with tokens that are still valid too
     Disable(UserArgs),
+    /// Take a user off the list
     Remove(UserArgs),
+    Import(import::Args),
     List(list::Args),
 }
 
@@ -102,7 +108,6 @@ struct PasswordArgs {
     cost: u32,
 }
 
-/// Names a user
 #[derive(Debug, clap::Args)]
 struct UserArgs {
     /// The user's name
@@ -118,6 +123,7 @@ pub(super) fn run(args: Args, config: &Path) -> anyhow::Result<ExitCode> {
         Command::Enable(args) => change(&store, &Change::Enable(args.user.clone()), "enabled", &args.user)?,
         Command::Disable(args) => change(&store, &Change::Disable(args.user.clone()), "disabled", &args.user)?,
         Command::Remove(args) => change(&store, &Change::Remove(args.user.clone()), "removed", &args.user)?,
+        Command::Import(args) => import::run(&store, &args)?,
         Command::List(args) => list::print(&store, &args)?,
     }
     Ok(ExitCode::SUCCESS)
@@ -160,7 +166,7 @@ fn add(store: &Store, args: AddArgs) -> anyhow::Result<()> {
     let obtained = if no_password { None } else { Some(password.obtain()?) };
     let hash = obtained.as_ref().map(|(_, hash)| hash.clone());
     let new = NewUser { user: user.clone(), hash, roles, name, email };
-    change(store, &Change::Add(new), "added", &user)?;
+    change(store, &Change::Add(vec![new]), "added", &user)?;
     obtained.map_or(Ok(()), |(text, _)| password.print(&text))
 }
 

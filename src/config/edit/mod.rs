@@ -19,8 +19,8 @@ use super::yaml::{self, Node, Value};
 /// A change to the user list.
 #[derive(Clone, Debug)]
 pub enum Change {
-    /// A user who is not on the list.
-    Add(NewUser),
+    /// Users who are not on the list.
+    Add(Vec<NewUser>),
     /// A further API key.
     AddKey {
         /// Whose.
@@ -111,11 +111,12 @@ fn parse(text: &str) -> Result<Node, EditError> {
 fn plan(root: &Node, change: &Change) -> Result<Patch, EditError> {
     let find = |user: &str| model::find(root, &["users", user]).ok_or_else(|| EditError::NoSuchUser(user.to_owned()));
     match change {
-        Change::Add(new) => {
-            if find(&new.user).is_ok() {
-                return Err(EditError::UserExists(new.user.clone()));
+        Change::Add(all) => {
+            if let Some(known) = all.iter().find(|new| find(&new.user).is_ok()) {
+                return Err(EditError::UserExists(known.user.clone()));
             }
-            Ok(Patch::Insert { path: vec!["users".into()], key: new.user.as_str().into(), value: new.fields() })
+            let entries = all.iter().map(|new| (new.user.as_str().into(), new.fields())).collect();
+            Ok(Patch::Insert { path: vec!["users".into()], entries })
         }
         Change::AddKey { user, key } => plan_key(find(user)?, user, key),
         Change::SetPassword { user, hash } => {
@@ -166,7 +167,7 @@ fn set(present: &Node, user: &str, key: &'static str, value: Fresh) -> Patch {
     let path = vec!["users".into(), user.into()];
     match model::member(present, key) {
         Some(_) => Patch::Replace { path, key: key.into(), value },
-        None => Patch::Insert { path, key: key.into(), value },
+        None => Patch::Insert { path, entries: vec![(key.into(), value)] },
     }
 }
 

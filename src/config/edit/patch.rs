@@ -10,8 +10,8 @@ use crate::config::yaml::{Entry, Node, Value};
 /// One change. A path names the map or list that is changed.
 #[derive(Debug)]
 pub(super) enum Patch {
-    /// A further entry of a map, which may be empty.
-    Insert { path: Vec<Box<str>>, key: Box<str>, value: Fresh },
+    /// Further entries of a map, which may be empty.
+    Insert { path: Vec<Box<str>>, entries: Vec<(Box<str>, Fresh)> },
     /// A further item of a list.
     Append { path: Vec<Box<str>>, value: Fresh },
     /// Another value of an entry.
@@ -24,12 +24,12 @@ impl Patch {
     /// The change in the tree; `None` where it does not fit.
     pub(super) fn apply(&self, root: &mut Node) -> Option<()> {
         match self {
-            Self::Insert { path, key, value } => {
+            Self::Insert { path, entries } => {
                 let node = find_mut(root, path)?;
-                let entry = entry(key, value.to_node());
+                let new = entries.iter().map(|(key, value)| entry(key, value.to_node()));
                 match &mut node.value {
-                    Value::Map(entries) => entries.push(entry),
-                    Value::Plain(_) => node.value = Value::Map(vec![entry]),
+                    Value::Map(present) => present.extend(new),
+                    Value::Plain(_) => node.value = Value::Map(new.collect()),
                     Value::Quoted(_) | Value::List(_) | Value::Broken => return None,
                 }
             }
@@ -54,7 +54,7 @@ impl Patch {
     pub(super) fn write(&self, text: &str, root: &Node) -> Option<String> {
         let page = Page::new(text)?;
         let (range, new) = match self {
-            Self::Insert { path, key, value } => page.insert(owner(root, path)?, key, value)?,
+            Self::Insert { path, entries } => page.insert(owner(root, path)?, entries)?,
             Self::Append { path, value } => page.append(find(root, path)?, value)?,
             Self::Replace { path, key, value } => page.replace(find_entry(find(root, path)?, key)?, value)?,
             Self::Remove { path, key } => page.remove(find(root, path)?, key)?,
@@ -143,22 +143,24 @@ impl<'t> Page<'t> {
         self.text[start..at].bytes().all(|byte| byte == b' ').then_some(at - start)
     }
 
-    fn insert(&self, owner: &Entry, key: &str, value: &Fresh) -> Option<Splice> {
+    fn insert(&self, owner: &Entry, new: &[(Box<str>, Fresh)]) -> Option<Splice> {
+        let lines = |step| new.iter().flat_map(|(key, value)| block(key, value, step)).collect::<Vec<_>>();
         let node = &owner.node;
         if self.is_flow(node) {
             let Value::Map(entries) = &node.value else { return None };
             let top = self.indent(self.offset(owner.key_span.start)?);
             return match (entries.last(), top) {
                 // `users: {}` becomes a block: everything will be written there
-                (None, Some(indent)) if matches!(value, Fresh::Map(_)) => {
+                (None, Some(indent)) if new.iter().all(|(_, value)| matches!(value, Fresh::Map(_))) => {
                     let start = self.colon(owner)? + 1;
-                    let mut lines = String::new();
-                    for line in block(key, value, 2) {
-                        lines += &format!("{}{}{line}", self.newline, " ".repeat(indent + 2));
-                    }
+                    let (newline, spaces) = (self.newline, " ".repeat(indent + 2));
+                    let lines = lines(2).iter().map(|line| format!("{newline}{spaces}{line}")).collect();
                     Some((start..self.end(node)?, lines))
                 }
-                (last, _) => self.insert_inline(node, last, &format!("{}: {}", scalar(key), inline(value))),
+                (last, _) => {
+                    let new = new.iter().map(|(key, value)| format!("{}: {}", scalar(key), inline(value)));
+                    self.insert_inline(node, last, &new.collect::<Vec<_>>().join(", "))
+                }
             };
         }
         let parent = self.offset(owner.key_span.start)?;
@@ -171,7 +173,7 @@ impl<'t> Page<'t> {
             Value::Plain(_) => (parent_indent + 2, 2),
             Value::Quoted(_) | Value::List(_) | Value::Broken => return None,
         };
-        Some(self.insert_lines(self.entry_end(owner)?, indent, &block(key, value, step)))
+        Some(self.insert_lines(self.entry_end(owner)?, indent, &lines(step)))
     }
 
     /// How far the fields of the entries stand behind the entries themselves.

@@ -3,7 +3,8 @@ use super::*;
 fn add(user: &str) -> Change {
     let roles = vec!["admin".to_owned(), "a b".to_owned()];
     let name = Some("Zoë: \"Z\"".to_owned());
-    Change::Add(NewUser { user: user.to_owned(), hash: Some("$2b$12$abc/.".to_owned()), roles, name, email: None })
+    let hash = Some("$2b$12$abc/.".to_owned());
+    Change::Add(vec![NewUser { user: user.to_owned(), hash, roles, name, email: None }])
 }
 
 fn add_key(user: &str, name: &str) -> Change {
@@ -130,7 +131,7 @@ fn names_and_values_mean_what_was_typed() {
             name: Some(format!("{text} {{x}}, $$ ${{HOME}}")),
             email: Some(text.to_owned()),
         };
-        let edited = edit("users: {}\n", &Change::Add(new)).unwrap_or_else(|error| panic!("{text}: {error}"));
+        let edited = edit("users: {}\n", &Change::Add(vec![new])).unwrap_or_else(|error| panic!("{text}: {error}"));
         assert!(!edited.contains(" ${HOME}"), "{edited}");
     }
 }
@@ -162,4 +163,25 @@ fn a_style_that_is_not_understood_is_left_alone() {
     ] {
         assert_eq!(edit(text, &set_password("a")), Err(EditError::Style), "{text:?}");
     }
+}
+
+#[test]
+fn several_users_are_added_at_once() {
+    let new = |user: &str| {
+        let roles = vec!["staff".to_owned()];
+        NewUser { user: user.to_owned(), hash: None, roles, name: None, email: None }
+    };
+    let all = || Change::Add(vec![new("ann"), new("ben")]);
+    for (before, after) in [
+        ("users: {}\n", "users:\n  ann:\n    roles: [staff]\n  ben:\n    roles: [staff]\n"),
+        ("users: # people\n", "users: # people\n  ann:\n    roles: [staff]\n  ben:\n    roles: [staff]\n"),
+        (
+            "users:\n  eve: # own\n    name: E\n# end\n",
+            "users:\n  eve: # own\n    name: E\n  ann:\n    roles: [staff]\n  ben:\n    roles: [staff]\n# end\n",
+        ),
+        ("users: { eve: {} }\n", "users: { eve: {}, ann: { roles: [staff] }, ben: { roles: [staff] } }\n"),
+    ] {
+        assert_eq!(edit(before, &all()).as_deref(), Ok(after));
+    }
+    assert_eq!(edit("users: { ben: {} }\n", &all()), Err(EditError::UserExists("ben".to_owned())));
 }
