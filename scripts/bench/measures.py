@@ -127,7 +127,7 @@ def user_counts(stage, plan):
             break
         tokens.write_users(f"{stage.scratch}/users-{count}.yaml", count)
         begun = time.monotonic()
-        peer = stage.start("gatelatch", label=f"users-{count}", users=f"users-{count}.yaml")
+        peer = stage.start("gatelatch", label=f"with-users-{count}", users=f"users-{count}.yaml")
         figures = {"start_s": round(time.monotonic() - begun, 3), "rss": peer.process.memory(),
                    "peak": peak_of(peer.process.child.pid)}
         try:
