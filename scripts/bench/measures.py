@@ -217,7 +217,7 @@ def callgrind(stage, name, requests):
     stage.running.remove(peer.process)
     if answered != requests:
         raise SystemExit(f"{name} under valgrind answered {answered} of {requests} requests")
-    return int(re.search(r"Collected\s*:\s*(\d+)", printed).group(1))
+    return int(re.findall(r"Collected\s*:\s*(\d+)", printed)[-1])
 
 
 def syscalls(stage, plan):

@@ -68,6 +68,9 @@ def main():
     refuse_what_is_missing(plan)
     open_files = machine.raise_open_files()
     plan.idle = min(plan.idle, open_files // 4)
+    if os.getloadavg()[0] > 1:
+        print(f"run.py: the machine is busy (load {os.getloadavg()[0]:.1f}): expect wide ranges and figures of little worth",
+              file=sys.stderr)
     results = {"machine": machine.describe(plan.binary), "rounds": plan.rounds, "seconds": plan.seconds, "measures": {}}
     with tempfile.TemporaryDirectory(prefix="gatelatch-bench-") as scratch:
         # nginx's workers are another user
