@@ -37,6 +37,7 @@ missing_packages() {
     command -v redis-server >/dev/null || echo redis-server
     command -v prlimit >/dev/null || echo util-linux
     command -v chromium >/dev/null || echo chromium
+    command -v valgrind >/dev/null || echo valgrind
     python3 -c 'import ensurepip, venv' 2>/dev/null || echo python3-venv
 }
 

@@ -138,8 +138,37 @@ fn the_top_level_is_as_documented() {
         "README.md",
         "ARCHITECTURE.md",
         "CHANGELOG.md",
+        "BENCHMARKS.md",
+        "CONTRIBUTING.md",
+        "SECURITY.md",
         "LICENSE",
+        "deny.toml",
+        "benches",
+        "scripts",
+        ".github/workflows/ci.yml",
     ] {
         assert!(root.join(entry).exists(), "`{entry}` is missing");
     }
+}
+
+/// What others have made is embedded with its licence, and the bill of materials names it.
+#[test]
+fn embedded_assets_have_their_licence() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let ours = ["docs", "pages"];
+    let sbom = fs::read_to_string(root.join("scripts/sbom.py")).unwrap();
+    let mut others = 0;
+    for folder in fs::read_dir(root.join("assets")).unwrap() {
+        let folder = folder.unwrap();
+        let name = folder.file_name().into_string().unwrap();
+        if ours.contains(&name.as_str()) {
+            continue;
+        }
+        others += 1;
+        for file in ["LICENSE", "README.md"] {
+            assert!(folder.path().join(file).exists(), "`assets/{name}` is of others, and has no `{file}`");
+        }
+        assert!(sbom.contains(&format!("{name:?}: (")), "`scripts/sbom.py` does not know `assets/{name}`");
+    }
+    assert!(others > 0, "this test has found nothing to look at");
 }

@@ -46,6 +46,7 @@ pub struct GatewayBuilder {
     streams: Streams,
     open_files: Option<u32>,
     before: String,
+    patience: Duration,
 }
 
 /// Changes a folder.
@@ -89,6 +90,7 @@ pub fn gateway(services: &str) -> GatewayBuilder {
         streams: Streams::Read,
         open_files: None,
         before: String::new(),
+        patience: PATIENCE,
     }
 }
 
@@ -183,6 +185,12 @@ impl GatewayBuilder {
         self
     }
 
+    /// How long to wait for anything it says, where that is longer than usual.
+    pub fn patience(mut self, patience: Duration) -> Self {
+        self.patience = patience;
+        self
+    }
+
     /// The configuration file.
     pub fn config(&self) -> String {
         let Self { workers, listen, server, auth, token, more, .. } = self;
@@ -204,8 +212,9 @@ services:
 
     /// Starts it and waits until it listens.
     pub fn start(self) -> Gateway {
+        let patience = self.patience;
         let (folder, command, streams) = self.lay_out();
-        Gateway::start(folder, command, streams)
+        Gateway::start(folder, command, streams, patience)
     }
 
     /// Starts it where it cannot run, and waits for its end. Returns the exit code and what it printed on stderr.
@@ -252,10 +261,11 @@ pub struct Gateway {
     events: Receiver<Value>,
     lines: Receiver<Value>,
     printed: Arc<Mutex<String>>,
+    patience: Duration,
 }
 
 impl Gateway {
-    fn start(folder: tempfile::TempDir, mut command: Command, streams: Streams) -> Self {
+    fn start(folder: tempfile::TempDir, mut command: Command, streams: Streams, patience: Duration) -> Self {
         let mut process = command.spawn().unwrap();
         let printed: Arc<Mutex<String>> = Arc::default();
         let events = follow(process.stderr.take().unwrap(), Arc::clone(&printed));
@@ -275,6 +285,7 @@ impl Gateway {
             events,
             lines,
             printed,
+            patience,
         };
         let listening = gateway.event("listening");
         let of = |key: &str| match listening.as_str() {
@@ -319,7 +330,7 @@ impl Gateway {
 
     fn wait(&self, from: &Receiver<Value>, what: &str, matches: impl Fn(&Value) -> bool) -> Value {
         loop {
-            match from.recv_timeout(PATIENCE) {
+            match from.recv_timeout(self.patience) {
                 Ok(value) if matches(&value) => return value,
                 Ok(_) => {}
                 Err(_) => panic!("`{what}` did not come; printed:\n{}", self.printed()),
@@ -362,7 +373,8 @@ impl Gateway {
         let mut command = Command::new(env!("CARGO_BIN_EXE_gatelatch"));
         command.args(["run", "--config"]).arg(folder.path().join("gateway.yaml"));
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        Self::start(folder, command, Streams::Read)
+        let patience = self.patience;
+        Self::start(folder, command, Streams::Read, patience)
     }
 
     /// Sends a signal by its name.
@@ -374,8 +386,8 @@ impl Gateway {
     /// Waits for the process to end.
     pub fn ended(&mut self) -> ExitStatus {
         // the streams end with the process
-        while self.lines.recv_timeout(PATIENCE).is_ok() {}
-        while self.events.recv_timeout(PATIENCE).is_ok() {}
+        while self.lines.recv_timeout(self.patience).is_ok() {}
+        while self.events.recv_timeout(self.patience).is_ok() {}
         self.process.wait().unwrap()
     }
 

@@ -1,0 +1,89 @@
+//! What a token costs: seen for the first time, by algorithm, and seen again.
+#![allow(missing_docs, reason = "criterion's macros make public items without docs")]
+
+use std::hint::black_box;
+use std::time::Duration;
+
+use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
+use gatelatch::ambient;
+use gatelatch::token::{Algorithm, Holder, Issuer, IssuerSettings, Key, TokenCache, Verifier, VerifierSettings};
+use serde_json::Map;
+
+const NOW: u64 = 1_767_225_600;
+
+/// As many as a worker's load uses in turn, and as a cache has no trouble with.
+const TOKENS: u64 = 1000;
+
+fn keys() -> [Key; 5] {
+    let secret = b"a secret that protects nothing but a benchmark";
+    let pem = |algorithm, text| Key::from_pem(algorithm, text, None).expect("the tests' keys are good");
+    [
+        Key::hs256(secret).expect("the secret is long enough"),
+        pem(Algorithm::Rs256, include_str!("../tests/keys/rsa.pem")),
+        pem(Algorithm::Ps256, include_str!("../tests/keys/rsa.pem")),
+        pem(Algorithm::Es256, include_str!("../tests/keys/p256.pem")),
+        pem(Algorithm::EdDsa, include_str!("../tests/keys/ed25519.pem")),
+    ]
+}
+
+fn token(key: &Key, number: u64) -> String {
+    let settings = IssuerSettings {
+        issuer: "gatelatch".to_owned(),
+        audience: "gatelatch".to_owned(),
+        access_ttl: Duration::from_secs(1800),
+        roles_claim: "roles".to_owned(),
+    };
+    let holder = Holder {
+        subject: "alice@example.com",
+        roles: &["recruiter".into(), "viewer".into()],
+        name: Some("Alice Doe"),
+        email: Some("alice@example.com"),
+        claims: &Map::new(),
+        session: None,
+    };
+    let id = u128::from(number).to_le_bytes();
+    Issuer::new(key.clone(), settings).issue(&holder, id, NOW).expect("a small token").token
+}
+
+fn verifier(key: &Key) -> Verifier {
+    let settings = VerifierSettings {
+        issuer: "gatelatch".to_owned(),
+        audience: "gatelatch".to_owned(),
+        leeway: Duration::from_secs(30),
+        max_lifetime: Duration::from_secs(86_400),
+    };
+    Verifier::new(key.clone(), settings)
+}
+
+fn cold(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("verify");
+    for key in keys() {
+        let (verifier, token) = (verifier(&key), token(&key, 0));
+        assert!(verifier.verify(&token, NOW).is_ok(), "a refused token costs something else");
+        group.bench_function(BenchmarkId::new("cold", key.algorithm().name()), |bencher| {
+            bencher.iter(|| verifier.verify(black_box(&token), black_box(NOW)));
+        });
+    }
+    group.finish();
+}
+
+/// What a token costs that was verified a moment ago, whatever its algorithm.
+fn warm(criterion: &mut Criterion) {
+    let [key, ..] = keys();
+    let verifier = verifier(&key);
+    let tokens: Vec<String> = (0..TOKENS).map(|number| token(&key, number)).collect();
+    let mut cache = TokenCache::new(4096, ambient::hash_state());
+    for token in &tokens {
+        cache.keep(token, verifier.verify(token, NOW).expect("it was issued just now"));
+    }
+    let mut turn = tokens.iter().cycle();
+    criterion.bench_function("verify/warm", |bencher| {
+        bencher.iter(|| {
+            let token = turn.next().expect("a cycle never ends");
+            cache.find(black_box(token)).is_some_and(|claims| verifier.still_holds(claims, black_box(NOW)))
+        });
+    });
+}
+
+criterion_group!(benches, cold, warm);
+criterion_main!(benches);

@@ -1,0 +1,101 @@
+"""Load: wrk for HTTP/1.1, h2load for h2c. Both share the service's core."""
+
+import re
+import subprocess
+
+from machine import pin
+
+HOST = "api.example.com"
+
+SCRIPT = """
+local tokens, made, at = {}, {}, 0
+for line in io.lines("@TOKENS@") do tokens[#tokens + 1] = line end
+local head, tail
+local function request_with(token)
+  local fields = { ["Authorization"] = "Bearer " .. token, ["User-Agent"] = "bench/1.0", ["Host"] = "@HOST@",
+                   ["Accept"] = "application/json", ["Accept-Encoding"] = "gzip" }
+  if @CLOSE@ then fields["Connection"] = "close" end
+  return wrk.format("GET", nil, fields)
+end
+function init()
+  local first = request_with(tokens[1])
+  local from, to = first:find(tokens[1], 1, true)
+  head, tail = first:sub(1, from - 1), first:sub(to + 1)
+  -- few tokens: every request is ready; many: put together as they go, or the ready ones would fill the memory
+  if #tokens <= 2000 then for i = 1, #tokens do made[i] = head .. tokens[i] .. tail end end
+end
+function request()
+  at = at % #tokens + 1
+  return made[at] or (head .. tokens[at] .. tail)
+end
+function done(summary, latency, _)
+  local errors = summary.errors
+  io.write(string.format("RESULT %d %d %d %d %d\\n", summary.requests, summary.duration, latency:percentile(50),
+    latency:percentile(99), errors.status + errors.connect + errors.read + errors.write + errors.timeout))
+end
+"""
+
+
+class Sample:
+    """What one run has shown."""
+
+    def __init__(self, requests, seconds, cpu, p50=0, p99=0, bad=0):
+        self.requests, self.bad = requests, bad
+        self.figures = {"cpu_us": cpu * 1e6 / max(1, requests), "rps": requests / seconds, "p50_us": p50, "p99_us": p99}
+
+
+class Wrk:
+    """Requests in a closed loop, with tokens from a list in turn."""
+
+    def __init__(self, scratch, name, tokens, path="/small", connections=64, close=False):
+        listed, self.script = f"{scratch}/{name}.tokens", f"{scratch}/{name}.lua"
+        with open(listed, "w") as out:
+            out.write("\n".join(tokens) + "\n")
+        text = SCRIPT.replace("@TOKENS@", listed).replace("@HOST@", HOST).replace("@CLOSE@", str(close).lower())
+        with open(self.script, "w") as out:
+            out.write(text)
+        self.path, self.connections = path, connections
+
+    def run(self, peer, seconds):
+        before = peer.process.cpu()
+        done = subprocess.run(
+            ["wrk", "-t1", f"-c{self.connections}", f"-d{seconds}s", "-s", self.script,
+             f"http://127.0.0.1:{peer.port}{self.path}"],
+            capture_output=True, text=True, timeout=seconds + 60, preexec_fn=pin("load"))
+        cpu = peer.process.cpu() - before
+        found = re.search(r"RESULT (\d+) (\d+) (\d+) (\d+) (\d+)", done.stdout)
+        if not found:
+            raise SystemExit(f"wrk failed at {peer.name}: {done.stdout}{done.stderr}")
+        requests, duration, p50, p99, bad = map(int, found.groups())
+        peer.process.forget_log()
+        return Sample(requests, duration / 1e6, cpu, p50, p99, bad)
+
+
+class H2load:
+    """h2c with prior knowledge, eight streams a connection, one token."""
+
+    def __init__(self, token, path="/small", connections=64):
+        self.token, self.path, self.connections = token, path, connections
+
+    def run(self, peer, seconds):
+        before = peer.process.cpu()
+        done = subprocess.run(
+            ["h2load", "-t1", f"-c{self.connections}", "-m8", f"--duration={seconds}",
+             "-H", f"Authorization: Bearer {self.token}", f"http://127.0.0.1:{peer.port}{self.path}"],
+            capture_output=True, text=True, timeout=seconds + 60, preexec_fn=pin("load"))
+        cpu = peer.process.cpu() - before
+        good = re.search(r"status codes: (\d+) 2xx, (\d+) 3xx, (\d+) 4xx, (\d+) 5xx", done.stdout)
+        if not good or not int(good.group(1)):
+            raise SystemExit(f"h2load failed at {peer.name}: {done.stdout}{done.stderr}")
+        peer.process.forget_log()
+        return Sample(int(good.group(1)), seconds, cpu, bad=sum(int(good.group(n)) for n in (2, 3, 4)))
+
+
+def exactly(peer, token, requests, connections=16):
+    """So many requests and no more; returns how many were answered with 2xx."""
+    done = subprocess.run(
+        ["h2load", "--h1", "-t1", f"-c{connections}", f"-n{requests}", "-H", f"Authorization: Bearer {token}",
+         "-H", "Accept: application/json", "-H", "Accept-Encoding: gzip", f"http://127.0.0.1:{peer.port}/small"],
+        capture_output=True, text=True, timeout=300, preexec_fn=pin("load"))
+    found = re.search(r"status codes: (\d+) 2xx", done.stdout)
+    return int(found.group(1)) if found else 0

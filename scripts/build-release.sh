@@ -1,0 +1,168 @@
+#!/usr/bin/env bash
+# Builds what is released: one static binary, its digest, its bill of materials and the licences, in dist/.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+usage() {
+    cat <<'END'
+usage: scripts/build-release.sh [--pgo] [--cpu LEVEL] [--out FOLDER]
+       scripts/build-release.sh --verify [--cpu LEVEL]
+
+Builds the release profile (LTO over everything, one codegen unit) as a static binary for this machine's
+architecture, and writes FOLDER (default: dist) with
+  gatelatch                   the binary; it runs in an empty root
+  gatelatch.sha256            its digest
+  gatelatch.cdx.json          what it is made of (SBOM, CycloneDX 1.6)
+  THIRD-PARTY.md              the licences of all that
+  LICENSE, licenses/          the project's own, and those of the embedded files
+
+  --pgo         let a load train the optimiser first: three times the build time. Without an `llvm-profdata` that
+                reads the compiler's profiles it says so, and builds without. It comes with
+                `rustup component add llvm-tools`, or with Debian's package `llvm-N` of the compiler's LLVM version.
+  --cpu LEVEL   use the instructions of e.g. x86-64-v3; such a binary does not run on older processors.
+                Default: every processor of the architecture.
+  --out FOLDER  where to write.
+  --verify      build twice, from two copies of the tree in two folders, and compare the bytes. Not with --pgo: a
+                trained build is as reproducible as its profile, which no two runs of a load make alike.
+END
+}
+
+pgo=no
+cpu=
+out=dist
+verify=no
+
+main() {
+    read_arguments "$@"
+    target="$(uname -m)-unknown-linux-gnu"
+    export SOURCE_DATE_EPOCH="${SOURCE_DATE_EPOCH:-$(date_of_source)}"
+    export CARGO_INCREMENTAL=0
+    if [[ $verify == yes ]]; then
+        build_twice
+        return
+    fi
+    work="$PWD/target/dist"
+    local profile=
+    if [[ $pgo == yes ]]; then
+        profile=$(train) || profile=
+        [[ -n $profile ]] || note "building without a profile"
+    fi
+    build "$PWD" "$work/final" ${profile:+"-Cprofile-use=$profile"}
+    collect "$work/final/$target/release/gatelatch"
+}
+
+read_arguments() {
+    while [[ $# -gt 0 ]]; do
+        case $1 in
+            --pgo) pgo=yes ;;
+            --verify) verify=yes ;;
+            --cpu) cpu=${2:?--cpu needs a level, such as x86-64-v3}; shift ;;
+            --out) out=${2:?--out needs a folder}; shift ;;
+            --help | -h) usage; exit 0 ;;
+            *) usage >&2; exit 2 ;;
+        esac
+        shift
+    done
+    if [[ $pgo == yes && $verify == yes ]]; then
+        fail "--verify is of builds without --pgo"
+    fi
+}
+
+date_of_source() {
+    git log -1 --format=%ct 2>/dev/null || echo 0
+}
+
+# The flags of a build. No path of this machine is in the binary, nor a path that differs between two.
+flags() {
+    local source=$1
+    shift
+    local cargo_home="${CARGO_HOME:-$HOME/.cargo}"
+    printf '%s\x1f' -Ctarget-feature=+crt-static \
+        "--remap-path-prefix=$source=/gatelatch" "--remap-path-prefix=$cargo_home=/cargo" \
+        "--remap-path-prefix=$(rustc --print sysroot)=/rust" ${cpu:+"-Ctarget-cpu=$cpu"} "$@"
+}
+
+# build SOURCE TARGET_FOLDER [FLAG...]
+build() {
+    local source=$1 folder=$2 encoded
+    shift 2
+    encoded=$(flags "$source" "$@")
+    note "building ${folder##*/}"
+    # the target is named although it is the host's: without it the flags would reach build scripts and proc macros,
+    # which cannot be static; C sources name their paths in assertions
+    (
+        cd "$source"
+        CARGO_ENCODED_RUSTFLAGS="${encoded%$'\x1f'}" CARGO_TARGET_DIR="$folder" \
+            CFLAGS="-ffile-prefix-map=${CARGO_HOME:-$HOME/.cargo}=/cargo -ffile-prefix-map=$folder=/target" \
+            cargo build --release --locked --bin gatelatch --target "$target" >&2
+    )
+}
+
+# Builds with counters, runs a bounded load, and prints the merged profile's path; fails where that is not possible.
+train() {
+    local profdata raw="$work/profile"
+    profdata=$(find_profdata) || return 1
+    rm -rf "$raw"
+    mkdir -p "$raw"
+    build "$PWD" "$work/counting" "-Cprofile-generate=$raw" || return 1
+    note "training"
+    python3 scripts/bench/train.py "$work/counting/$target/release/gatelatch" >&2 || return 1
+    "$profdata" merge -o "$work/gatelatch.profdata" "$raw" >&2 || return 1
+    echo "$work/gatelatch.profdata"
+}
+
+# An `llvm-profdata` at least as new as the compiler's LLVM: it reads older profiles, not newer ones.
+find_profdata() {
+    local needed found version
+    needed=$(rustc -vV | sed -n 's/^LLVM version: \([0-9]*\).*/\1/p')
+    for found in "$(rustc --print sysroot)/lib/rustlib/$target/bin/llvm-profdata" \
+        "llvm-profdata-$needed" "llvm-profdata-$((needed + 1))" llvm-profdata; do
+        command -v "$found" >/dev/null || continue
+        version=$("$found" merge --version 2>/dev/null | sed -n 's/.*LLVM version \([0-9]*\).*/\1/p' | head -n 1)
+        if [[ ${version:-0} -ge $needed ]]; then
+            echo "$found"
+            return
+        fi
+    done
+    note "no llvm-profdata for profiles of LLVM $needed: rustup component add llvm-tools, or apt-get install llvm-$needed"
+    return 1
+}
+
+collect() {
+    local binary=$1
+    mkdir -p "$out/licenses/swagger-ui"
+    install -m 0755 "$binary" "$out/gatelatch"
+    (cd "$out" && sha256sum gatelatch > gatelatch.sha256)
+    python3 scripts/sbom.py --target "$target" --sbom "$out/gatelatch.cdx.json" --licences "$out/THIRD-PARTY.md"
+    install -m 0644 LICENSE "$out/LICENSE"
+    install -m 0644 -t "$out/licenses/swagger-ui" assets/swagger-ui/LICENSE* assets/swagger-ui/NOTICE
+    note "$(cat "$out/gatelatch.sha256"), $(stat -c %s "$out/gatelatch") bytes, in $out/"
+}
+
+build_twice() {
+    # not `local`: the trap runs when this function is over
+    scratch=$(mktemp -d)
+    trap 'rm -rf "$scratch"' EXIT
+    local each
+    for each in one another/folder; do
+        mkdir -p "$scratch/$each"
+        git ls-files -z | tar --create --null --files-from=- | tar --extract --directory "$scratch/$each"
+        build "$scratch/$each" "$scratch/$each/target"
+    done
+    sha256sum "$scratch"/{one,another/folder}"/target/$target/release/gatelatch"
+    if ! cmp "$scratch"/{one,another/folder}"/target/$target/release/gatelatch"; then
+        fail "two builds of the same source differ"
+    fi
+    note "two builds from two folders are the same, byte for byte"
+}
+
+note() {
+    echo "build-release.sh: $*" >&2
+}
+
+fail() {
+    note "$@"
+    exit 1
+}
+
+main "$@"

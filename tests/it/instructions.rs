@@ -1,0 +1,61 @@
+//! What a request costs in instructions: a figure that no noise of the machine disturbs.
+
+use std::time::Duration;
+
+use crate::support::{Connection, Upstream, gateway, ok, program};
+
+/// Instructions of the gateway's own code and its libraries for one proxied request with a token that was seen before, as
+/// the tests are built: the project's code without optimisation, its libraries with.
+///
+/// The bound is 8 % above what was measured. A change that lowers the figure lowers the bound with it: run
+/// `cargo test --test it instructions -- --nocapture`, and write down what it prints. A change that raises it says in its
+/// commit what the instructions bring.
+const MEASURED: u64 = 341_000;
+const BOUND: u64 = MEASURED + MEASURED * 8 / 100;
+
+/// Requests between the two ends of the measurement.
+const REQUESTS: u64 = 500;
+
+/// Everything takes fifty times as long as it does otherwise.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+const JOBS: &str = "
+  jobs:
+    upstream: http://UPSTREAM
+    rules: [ { path: /jobs/**, allow: { roles: [recruiter] } }, { path: /admin/**, allow: { roles: [admin] } } ]
+";
+
+#[test]
+#[cfg_attr(not(debug_assertions), ignore = "the bound is for code without optimisation")]
+fn a_request_takes_no_more_instructions_than_it_did() {
+    let Some(valgrind) = program("valgrind") else { return };
+    let valgrind = valgrind.to_str().unwrap();
+    // start, login and end cost the same in both runs
+    let (short, long) = std::thread::scope(|scope| {
+        let short = scope.spawn(|| instructions(valgrind, REQUESTS));
+        let long = instructions(valgrind, 2 * REQUESTS);
+        (short.join().unwrap(), long)
+    });
+    let each = (long - short) / REQUESTS;
+    println!("{each} instructions a request; the bound is {BOUND}");
+    assert!(each <= BOUND, "{each} instructions a request, where {MEASURED} were measured and {BOUND} are the bound");
+}
+
+/// Instructions of a whole run with so many requests over one connection.
+fn instructions(valgrind: &str, requests: u64) -> u64 {
+    let upstream = Upstream::new(|_| ok("hello"));
+    let launcher = [valgrind, "--tool=callgrind", "--callgrind-out-file=/dev/null"];
+    let mut gateway =
+        gateway(JOBS).upstream(upstream.address).workers(1).launcher(&launcher).patience(PATIENCE).start();
+    let request = format!("GET /jobs/4711 HTTP/1.1\r\nHost: jobs.test\r\n{}\r\n", gateway.bearer("rita"));
+    let mut client = Connection::open(gateway.address);
+    for _ in 0..requests {
+        assert_eq!(client.write(&request).read().status, 200);
+    }
+    gateway.signal("TERM");
+    let total = gateway.event("Collected");
+    gateway.ended();
+    let text = total.as_str().unwrap();
+    println!("{requests} requests: {text}");
+    text.rsplit(' ').next().unwrap().parse().unwrap_or_else(|_| panic!("no total in {text:?}"))
+}
