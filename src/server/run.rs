@@ -17,6 +17,8 @@ use tokio_util::sync::CancellationToken;
 use super::context::{Context, OpenConnections};
 use super::files;
 use super::listen::{Endpoint, ListenError, Listener, bind_all, bind_alone};
+use super::manager;
+use super::pulse::Pulse;
 use super::reload::{Fixed, Present, Reloads, Target, report};
 use super::tls::Tls;
 use super::worker::{self, End};
@@ -109,13 +111,14 @@ pub fn run(settings: Settings, ready: impl FnOnce(&Bound)) -> Result<(), RunErro
     };
     let present = Present { files: loaded.files, digest: loaded.digest, fixed };
     let reloads = Reloads::start(request, present, target)?;
-    let end = End::default();
+    let (end, pulse) = (End::default(), Pulse::wanted());
     let team = Team {
         shared: &shared,
         tls: tls.as_ref(),
         sessions: &lasting.sessions,
         metrics: &metrics,
         access_log: &access_log,
+        pulse: pulse.as_ref(),
         end: &end,
     };
     let (threads, mut ended) = team.start(listeners.of_worker)?;
@@ -123,11 +126,16 @@ pub fn run(settings: Settings, ready: impl FnOnce(&Bound)) -> Result<(), RunErro
     let outcome = runtime.block_on(async {
         let draining = Arc::new(AtomicBool::new(false));
         accompany(admin, metrics, &lasting, &draining);
+        pulse.map(|pulse| tokio::spawn(pulse.run()));
         tracing::info!(clients = ?bound.clients, admin = ?bound.admin, "listening");
+        manager::ready();
         ready(&bound);
         let start_drain = || {
             draining.store(true, Ordering::Relaxed);
-            shared.current().server().timeouts.drain_delay
+            let current = shared.current();
+            let timeouts = &current.server().timeouts;
+            manager::stopping(timeouts.drain_delay + timeouts.drain);
+            timeouts.drain_delay
         };
         supervise(signals, &mut ended, &reloads, start_drain, &end).await
     });
@@ -212,6 +220,7 @@ struct Team<'a> {
     sessions: &'a Sessions,
     metrics: &'a Arc<Metrics>,
     access_log: &'a AccessLog,
+    pulse: Option<&'a Pulse>,
     end: &'a End,
 }
 
@@ -234,7 +243,7 @@ impl Team<'_> {
     ) -> io::Result<JoinHandle<()>> {
         let (shared, metrics) = (Arc::clone(self.shared), Arc::clone(self.metrics));
         let (log, shard, end) = (self.access_log.shard(), self.metrics.shard(), self.end.clone());
-        let (id_seed, tls) = (ambient::random_bytes(), self.tls.cloned());
+        let (id_seed, tls, pulse) = (ambient::random_bytes(), self.tls.cloned(), self.pulse.map(Pulse::join));
         let revocations = Arc::clone(self.sessions.revocations());
         let drain = {
             let shared = Arc::clone(&shared);
@@ -247,7 +256,7 @@ impl Team<'_> {
         };
         std::thread::Builder::new().name(format!("worker-{index}")).spawn(move || {
             let _ends = ends;
-            if let Err(error) = worker::run(listeners, context, &end, drain) {
+            if let Err(error) = worker::run(listeners, context, pulse, &end, drain) {
                 tracing::error!(%error, "a worker cannot start");
             }
         })

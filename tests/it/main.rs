@@ -54,6 +54,7 @@ mod reload;
 mod report;
 mod routes;
 mod schema;
+mod service_manager;
 mod state_file;
 mod state_redis;
 mod tls;
