@@ -36,6 +36,8 @@ missing_packages() {
     command -v redis-server >/dev/null || echo redis-server
     command -v prlimit >/dev/null || echo util-linux
     command -v chromium >/dev/null || echo chromium
+    command -v systemd-analyze >/dev/null || echo systemd
+    command -v ip >/dev/null || echo iproute2
     python3 -c 'import ensurepip, venv' 2>/dev/null || echo python3-venv
 }
 

@@ -57,6 +57,7 @@ mod schema;
 mod service_manager;
 mod state_file;
 mod state_redis;
+mod systemd;
 mod tls;
 mod tokens;
 mod trusted_issuers;
