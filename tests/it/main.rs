@@ -38,6 +38,7 @@ mod h2_endings;
 mod health;
 mod help;
 mod identity_headers;
+mod image;
 mod limits;
 mod listeners;
 mod login_page;

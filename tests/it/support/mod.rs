@@ -9,6 +9,7 @@ pub mod commands;
 mod curl;
 pub mod frames;
 mod gateway;
+pub mod image;
 mod modern;
 mod programs;
 mod raw;
