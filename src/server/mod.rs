@@ -18,6 +18,7 @@ mod pulse;
 mod rejections;
 mod reload;
 mod run;
+mod signals;
 mod stream;
 mod timed_body;
 mod tls;

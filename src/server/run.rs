@@ -9,7 +9,6 @@ use std::time::Duration;
 use std::{fmt, io};
 
 use tokio::runtime::{Builder, Runtime};
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
@@ -20,6 +19,7 @@ use super::listen::{Endpoint, ListenError, Listener, bind_all, bind_alone};
 use super::manager;
 use super::pulse::Pulse;
 use super::reload::{Fixed, Present, Reloads, Target, report};
+use super::signals::Signals;
 use super::tls::Tls;
 use super::worker::{self, End};
 use crate::admin::{self, AdminState, Check, Readiness};
@@ -130,14 +130,7 @@ pub fn run(settings: Settings, ready: impl FnOnce(&Bound)) -> Result<(), RunErro
         tracing::info!(clients = ?bound.clients, admin = ?bound.admin, "listening");
         manager::ready();
         ready(&bound);
-        let start_drain = || {
-            draining.store(true, Ordering::Relaxed);
-            let current = shared.current();
-            let timeouts = &current.server().timeouts;
-            manager::stopping(timeouts.drain_delay + timeouts.drain);
-            timeouts.drain_delay
-        };
-        supervise(signals, &mut ended, &reloads, start_drain, &end).await
+        supervise(signals, &mut ended, &reloads, || start_drain(&draining, &shared), &end).await
     });
     if let Workers::Gone = runtime.block_on(cut_off(&end, &mut ended)) {
         threads.into_iter().for_each(|thread| drop(thread.join()));
@@ -175,6 +168,15 @@ fn accompany(admin: Option<TcpListener>, metrics: Arc<Metrics>, lasting: &Lastin
         let state = AdminState { metrics, readiness, servers: levels(&lasting.fleet).into() };
         tokio::spawn(admin::serve(listener, state, CancellationToken::new()));
     }
+}
+
+/// Says everywhere that the end has begun. Returns for how long new connections are still served.
+fn start_drain(draining: &AtomicBool, shared: &Shared) -> Duration {
+    draining.store(true, Ordering::Relaxed);
+    let current = shared.current();
+    let timeouts = &current.server().timeouts;
+    manager::stopping(timeouts.drain_delay + timeouts.drain);
+    timeouts.drain_delay
 }
 
 /// How a wait at the start ended.
@@ -269,34 +271,6 @@ struct Ends(UnboundedSender<()>);
 impl Drop for Ends {
     fn drop(&mut self) {
         let _ = self.0.send(());
-    }
-}
-
-struct Signals {
-    ends: EndSignals,
-    hangup: Signal,
-}
-
-/// The signals that ask the process to end.
-struct EndSignals {
-    terminate: Signal,
-    interrupt: Signal,
-}
-
-impl Signals {
-    fn listen() -> io::Result<Self> {
-        let ends =
-            EndSignals { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? };
-        Ok(Self { ends, hangup: signal(SignalKind::hangup())? })
-    }
-}
-
-impl EndSignals {
-    async fn next(&mut self) {
-        tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
-        }
     }
 }
 

@@ -10,6 +10,7 @@ mod curl;
 pub mod frames;
 mod gateway;
 pub mod image;
+pub mod manifests;
 mod modern;
 mod programs;
 mod raw;
