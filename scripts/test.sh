@@ -38,6 +38,8 @@ missing_packages() {
     command -v prlimit >/dev/null || echo util-linux
     command -v chromium >/dev/null || echo chromium
     command -v valgrind >/dev/null || echo valgrind
+    command -v systemd-analyze >/dev/null || echo systemd
+    command -v ip >/dev/null || echo iproute2
     python3 -c 'import ensurepip, venv' 2>/dev/null || echo python3-venv
 }
 

@@ -6,6 +6,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use super::manager::{self, Asked, Reread};
 use super::tls::Tls;
 use super::watch::{Coverage, Watch};
 use crate::ambient;
@@ -29,6 +30,15 @@ enum Trigger {
     NewlyWatched,
     Signal,
     Stop,
+}
+
+impl Trigger {
+    fn asked(self) -> Asked {
+        match self {
+            Self::Signal => Asked::Yes,
+            Self::FilesChanged | Self::NewlyWatched | Self::Stop => Asked::No,
+        }
+    }
 }
 
 /// What a reload changes.
@@ -137,6 +147,13 @@ impl Last {
     fn refuses(&self, problems: &Problems) -> bool {
         matches!(self, Self::Refused(known) if known == problems)
     }
+
+    fn reread(&self) -> Reread {
+        match self {
+            Self::Accepted => Reread::Accepted,
+            Self::Refused(problems) => Reread::Refused { problems: problems.as_slice().len() },
+        }
+    }
 }
 
 impl Reloader {
@@ -154,6 +171,18 @@ impl Reloader {
     }
 
     fn reload(&mut self, trigger: Trigger) {
+        let (asked, before) = (trigger.asked(), self.last.reread());
+        if asked == Asked::Yes {
+            manager::reloading();
+        }
+        self.load(trigger);
+        let now = self.last.reread();
+        if asked == Asked::Yes || now != before {
+            manager::reread(now, asked);
+        }
+    }
+
+    fn load(&mut self, trigger: Trigger) {
         match config::load(&self.request) {
             Ok(loaded) if loaded.digest == self.present.digest => self.keep(trigger, &loaded.files),
             Ok(loaded) => self.apply(loaded),

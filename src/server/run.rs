@@ -9,7 +9,6 @@ use std::time::Duration;
 use std::{fmt, io};
 
 use tokio::runtime::{Builder, Runtime};
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
@@ -17,7 +16,10 @@ use tokio_util::sync::CancellationToken;
 use super::context::{Context, OpenConnections};
 use super::files;
 use super::listen::{Endpoint, ListenError, Listener, bind_all, bind_alone};
+use super::manager;
+use super::pulse::Pulse;
 use super::reload::{Fixed, Present, Reloads, Target, report};
+use super::signals::Signals;
 use super::tls::Tls;
 use super::worker::{self, End};
 use crate::admin::{self, AdminState, Check, Readiness};
@@ -109,13 +111,14 @@ pub fn run(settings: Settings, ready: impl FnOnce(&Bound)) -> Result<(), RunErro
     };
     let present = Present { files: loaded.files, digest: loaded.digest, fixed };
     let reloads = Reloads::start(request, present, target)?;
-    let end = End::default();
+    let (end, pulse) = (End::default(), Pulse::wanted());
     let team = Team {
         shared: &shared,
         tls: tls.as_ref(),
         sessions: &lasting.sessions,
         metrics: &metrics,
         access_log: &access_log,
+        pulse: pulse.as_ref(),
         end: &end,
     };
     let (threads, mut ended) = team.start(listeners.of_worker)?;
@@ -123,13 +126,11 @@ pub fn run(settings: Settings, ready: impl FnOnce(&Bound)) -> Result<(), RunErro
     let outcome = runtime.block_on(async {
         let draining = Arc::new(AtomicBool::new(false));
         accompany(admin, metrics, &lasting, &draining);
+        pulse.map(|pulse| tokio::spawn(pulse.run()));
         tracing::info!(clients = ?bound.clients, admin = ?bound.admin, "listening");
+        manager::ready();
         ready(&bound);
-        let start_drain = || {
-            draining.store(true, Ordering::Relaxed);
-            shared.current().server().timeouts.drain_delay
-        };
-        supervise(signals, &mut ended, &reloads, start_drain, &end).await
+        supervise(signals, &mut ended, &reloads, || start_drain(&draining, &shared), &end).await
     });
     if let Workers::Gone = runtime.block_on(cut_off(&end, &mut ended)) {
         threads.into_iter().for_each(|thread| drop(thread.join()));
@@ -167,6 +168,15 @@ fn accompany(admin: Option<TcpListener>, metrics: Arc<Metrics>, lasting: &Lastin
         let state = AdminState { metrics, readiness, servers: levels(&lasting.fleet).into() };
         tokio::spawn(admin::serve(listener, state, CancellationToken::new()));
     }
+}
+
+/// Says everywhere that the end has begun. Returns for how long new connections are still served.
+fn start_drain(draining: &AtomicBool, shared: &Shared) -> Duration {
+    draining.store(true, Ordering::Relaxed);
+    let current = shared.current();
+    let timeouts = &current.server().timeouts;
+    manager::stopping(timeouts.drain_delay + timeouts.drain);
+    timeouts.drain_delay
 }
 
 /// How a wait at the start ended.
@@ -212,6 +222,7 @@ struct Team<'a> {
     sessions: &'a Sessions,
     metrics: &'a Arc<Metrics>,
     access_log: &'a AccessLog,
+    pulse: Option<&'a Pulse>,
     end: &'a End,
 }
 
@@ -234,7 +245,7 @@ impl Team<'_> {
     ) -> io::Result<JoinHandle<()>> {
         let (shared, metrics) = (Arc::clone(self.shared), Arc::clone(self.metrics));
         let (log, shard, end) = (self.access_log.shard(), self.metrics.shard(), self.end.clone());
-        let (id_seed, tls) = (ambient::random_bytes(), self.tls.cloned());
+        let (id_seed, tls, pulse) = (ambient::random_bytes(), self.tls.cloned(), self.pulse.map(Pulse::join));
         let revocations = Arc::clone(self.sessions.revocations());
         let drain = {
             let shared = Arc::clone(&shared);
@@ -247,7 +258,7 @@ impl Team<'_> {
         };
         std::thread::Builder::new().name(format!("worker-{index}")).spawn(move || {
             let _ends = ends;
-            if let Err(error) = worker::run(listeners, context, &end, drain) {
+            if let Err(error) = worker::run(listeners, context, pulse, &end, drain) {
                 tracing::error!(%error, "a worker cannot start");
             }
         })
@@ -260,34 +271,6 @@ struct Ends(UnboundedSender<()>);
 impl Drop for Ends {
     fn drop(&mut self) {
         let _ = self.0.send(());
-    }
-}
-
-struct Signals {
-    ends: EndSignals,
-    hangup: Signal,
-}
-
-/// The signals that ask the process to end.
-struct EndSignals {
-    terminate: Signal,
-    interrupt: Signal,
-}
-
-impl Signals {
-    fn listen() -> io::Result<Self> {
-        let ends =
-            EndSignals { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? };
-        Ok(Self { ends, hangup: signal(SignalKind::hangup())? })
-    }
-}
-
-impl EndSignals {
-    async fn next(&mut self) {
-        tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
-        }
     }
 }
 

@@ -13,6 +13,7 @@ use super::connection::{self, Accepted};
 use super::context::Context;
 use super::farewell::farewell;
 use super::listen::{Accepting, Listener, Owner};
+use super::pulse::Answering;
 use crate::telemetry::metrics::ConnectionRejection;
 
 /// What a connection over the limit is told.
@@ -35,6 +36,7 @@ pub(super) struct End {
 pub(super) fn run(
     listeners: Vec<Listener>,
     context: impl FnOnce() -> Context,
+    pulse: Option<Answering>,
     end: &End,
     drain: impl FnOnce() -> Duration,
 ) -> io::Result<()> {
@@ -43,6 +45,9 @@ pub(super) fn run(
         let context = Rc::new(context());
         spawn_local(context.ticker.clone().run());
         spawn_local(Rc::clone(&context.gateway).follow_reloads());
+        if let Some(pulse) = pulse {
+            spawn_local(pulse.run());
+        }
         accept_all(listeners, &context, &end.stop).await?;
         let _ = end.cut.run_until_cancelled(timeout(drain(), context.drain())).await;
         // what has not ended by now is cut off with the runtime

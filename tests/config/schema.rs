@@ -121,6 +121,7 @@ fn the_examples_are_valid() {
     for (name, file) in [
         ("gateway", "gateway.example.yaml"),
         ("gateway", "docker/gateway.yaml"),
+        ("gateway", "docker/replicas/gateway.yaml"),
         ("gateway", "src/cli/init/gateway.yaml"),
         ("users", "config/users.example.yaml"),
         ("users", "docker/users.yaml"),

@@ -20,6 +20,16 @@ pub fn program(name: &str) -> Option<PathBuf> {
     found(&format!("`{name}`"), path)
 }
 
+/// Whether the tests may do what only root can: users, namespaces and mounts of their own. `None` where the test is
+/// skipped; nobody is made to run everything as root.
+pub fn superuser() -> Option<()> {
+    let root = rustix::process::geteuid().is_root();
+    if !root {
+        let _ = writeln!(std::io::stderr(), "skipped: only root can run this test");
+    }
+    root.then_some(())
+}
+
 fn found(what: &str, path: Option<PathBuf>) -> Option<PathBuf> {
     if path.is_none() {
         assert!(std::env::var_os("GATELATCH_TEST_ALL").is_none(), "{what} is missing; run ./scripts/test.sh");

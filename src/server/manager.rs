@@ -1,0 +1,78 @@
+//! What a service manager such as systemd is told (`sd_notify(3)`). Where there is none, nothing is said.
+
+use std::time::Duration;
+
+use sd_notify::NotifyState;
+
+/// What an end takes beyond what the configuration allows for: workers are cut off and the access log is written.
+const END_MARGIN: Duration = Duration::from_secs(5);
+
+/// The gateway listens and serves with its configuration.
+pub(super) fn ready() {
+    tell(&[NotifyState::Ready, NotifyState::Status(SERVING)]);
+}
+
+/// The configuration is read again because the manager, or whoever sent SIGHUP, has asked for it.
+pub(super) fn reloading() {
+    match NotifyState::monotonic_usec_now() {
+        // the manager tells by the time that the answer is not that to an earlier signal
+        Ok(now) => tell(&[NotifyState::Reloading, now, NotifyState::Status("reading the configuration again")]),
+        Err(error) => tracing::warn!(%error, "the monotonic clock cannot be read"),
+    }
+}
+
+/// What became of a configuration that was read again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reread {
+    /// It is in force.
+    Accepted,
+    /// It has so many problems, and the former one stays in force.
+    Refused { problems: usize },
+}
+
+/// Whether the manager waits for the outcome of a reload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Asked {
+    /// It has been told that a reload runs.
+    Yes,
+    /// Files have changed, which it does not know.
+    No,
+}
+
+/// A reload is over. The gateway is as ready as before, whatever became of it.
+pub(super) fn reread(outcome: Reread, asked: Asked) {
+    let status = match outcome {
+        Reread::Accepted => SERVING.to_owned(),
+        Reread::Refused { problems } => {
+            format!("serving with the former configuration: the files were refused (problems: {problems}), see the log")
+        }
+    };
+    match asked {
+        Asked::Yes => tell(&[NotifyState::Ready, NotifyState::Status(&status)]),
+        Asked::No => tell(&[NotifyState::Status(&status)]),
+    }
+}
+
+/// The end has begun, and takes at most so long: the manager does not lose patience before.
+pub(super) fn stopping(at_most: Duration) {
+    let patience = format!("EXTEND_TIMEOUT_USEC={}", (at_most + END_MARGIN).as_micros());
+    tell(&[NotifyState::Stopping, NotifyState::Status("draining"), NotifyState::Custom(&patience)]);
+}
+
+/// Nothing is stuck.
+pub(super) fn alive() {
+    tell(&[NotifyState::Watchdog]);
+}
+
+/// How long the manager waits for a sign of life; `None` where it does not.
+pub(super) fn watchdog() -> Option<Duration> {
+    sd_notify::watchdog_enabled().filter(|interval| !interval.is_zero())
+}
+
+const SERVING: &str = "serving";
+
+fn tell(states: &[NotifyState<'_>]) {
+    if let Err(error) = sd_notify::notify(states) {
+        tracing::warn!(%error, "the service manager cannot be told how the gateway is");
+    }
+}
