@@ -7,19 +7,24 @@
 mod cell;
 mod encode;
 mod histogram;
+mod hits;
 mod labels;
 mod service;
 mod shard;
+mod sums;
 mod totals;
 
 pub use cell::{Gauge, Held};
 pub use encode::CONTENT_TYPE;
+pub use histogram::quantile;
+pub use hits::{Hits, RuleHits};
 pub use labels::{
     ConnectionRejection, FetchOutcome, LoginOutcome, Outcome, RefreshOutcome, ReloadOutcome, StatusClass, TokenRefusal,
     UpstreamConnection, UpstreamErrorKind,
 };
 pub use service::{ServerMetrics, ServiceMetrics};
 pub use shard::Shard;
+pub use sums::{LOGINS, Latency, OUTCOMES, Sums};
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -167,10 +172,12 @@ impl Metrics {
             servers: self.servers.get().map(|levels| levels()).unwrap_or_default(),
             ..Totals::default()
         };
-        for shard in &*self.shards.lock().unwrap_or_else(PoisonError::into_inner) {
-            totals.add(shard);
-        }
+        self.for_each_shard(|shard| totals.add(shard));
         totals
+    }
+
+    fn for_each_shard(&self, mut read: impl FnMut(&ShardCells)) {
+        self.shards.lock().unwrap_or_else(PoisonError::into_inner).iter().for_each(|shard| read(shard));
     }
 }
 
