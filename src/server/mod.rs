@@ -10,6 +10,7 @@ mod http1;
 mod http2;
 mod io;
 mod listen;
+mod operators;
 mod outbox;
 mod prefixed;
 mod proxy_protocol;

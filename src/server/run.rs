@@ -1,6 +1,6 @@
 //! The whole process: threads are started, signals obeyed, and everything ended in order.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,15 +12,14 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::time::{sleep, timeout};
-use tokio_util::sync::CancellationToken;
 
 use super::context::{Context, OpenConnections};
-use super::files;
 use super::listen::{Endpoint, ListenError, Listener, bind_all, bind_alone};
 use super::reload::{Fixed, Present, Reloads, Target, report};
 use super::tls::Tls;
 use super::worker::{self, End};
-use crate::admin::{self, AdminState, Check, Readiness};
+use super::{files, operators};
+use crate::admin::{AdminState, Check, Loads, Readiness};
 use crate::ambient::{self, Ticker};
 use crate::config::{Config, LoadRequest, Loaded};
 use crate::gateway::{Lasting, Shared, Snapshot, Worker, WorkerParts};
@@ -28,7 +27,9 @@ use crate::jwks::KeySources;
 use crate::session::{Sessions, StateError};
 use crate::telemetry::access_log::AccessLog;
 use crate::telemetry::events::Events;
+use crate::telemetry::history::History;
 use crate::telemetry::metrics::{Metrics, ServerLevels};
+use crate::telemetry::recent::Recent;
 use crate::upstream::Fleet;
 use crate::users::{Hasher, HasherSettings};
 
@@ -90,6 +91,7 @@ pub fn run(settings: Settings, ready: impl FnOnce(&Bound)) -> Result<(), RunErro
     let metrics = counting(&access_log);
     let listeners = bind_all(&loaded.config.server.listen, loaded.config.server.workers)?;
     let admin = loaded.config.admin.map(bind_alone).transpose()?;
+    let loads = Arc::new(Loads::new(operators::load(&loaded)));
     let bound =
         Bound { clients: listeners.endpoints, admin: admin.as_ref().and_then(|listener| listener.local_addr().ok()) };
     let lasting = lasting(&loaded.config, request.cores, &runtime, &metrics)?;
@@ -105,32 +107,38 @@ pub fn run(settings: Settings, ready: impl FnOnce(&Bound)) -> Result<(), RunErro
         tls: tls.clone(),
         lasting: lasting.clone(),
         metrics: Arc::clone(&metrics),
+        loads: Arc::clone(&loads),
         events,
     };
     let present = Present { files: loaded.files, digest: loaded.digest, fixed };
     let reloads = Reloads::start(request, present, target)?;
-    let end = End::default();
+    let (end, recent) = (End::default(), Arc::new(Recent::default()));
     let team = Team {
         shared: &shared,
         tls: tls.as_ref(),
         sessions: &lasting.sessions,
         metrics: &metrics,
         access_log: &access_log,
+        recent: &recent,
         end: &end,
     };
     let (threads, mut ended) = team.start(listeners.of_worker)?;
 
     let outcome = runtime.block_on(async {
         let draining = Arc::new(AtomicBool::new(false));
-        accompany(admin, metrics, &lasting, &draining);
+        tokio::spawn(Arc::clone(&lasting.fleet).watch());
+        let state = state_of(metrics, &lasting, &draining, &shared, recent, loads);
+        let operators = admin.map(|listener| operators::serve(listener, state)).transpose()?;
         tracing::info!(clients = ?bound.clients, admin = ?bound.admin, "listening");
         ready(&bound);
         let start_drain = || {
             draining.store(true, Ordering::Relaxed);
             shared.current().server().timeouts.drain_delay
         };
-        supervise(signals, &mut ended, &reloads, start_drain, &end).await
+        let outcome = supervise(signals, &mut ended, &reloads, start_drain, &end).await;
+        Ok::<_, io::Error>((outcome, operators))
     });
+    let (outcome, _operators) = outcome?;
     if let Workers::Gone = runtime.block_on(cut_off(&end, &mut ended)) {
         threads.into_iter().for_each(|thread| drop(thread.join()));
     }
@@ -159,13 +167,25 @@ fn lasting(config: &Config, cores: usize, runtime: &Runtime, metrics: &Arc<Metri
     })
 }
 
-/// Starts what the main thread does beside the workers: it looks after the upstreams, and answers operators.
-fn accompany(admin: Option<TcpListener>, metrics: Arc<Metrics>, lasting: &Lasting, draining: &Arc<AtomicBool>) {
-    tokio::spawn(Arc::clone(&lasting.fleet).watch());
-    if let Some(listener) = admin {
-        let readiness = readiness(draining, &lasting.sessions);
-        let state = AdminState { metrics, readiness, servers: levels(&lasting.fleet).into() };
-        tokio::spawn(admin::serve(listener, state, CancellationToken::new()));
+/// What operators are answered from.
+fn state_of(
+    metrics: Arc<Metrics>,
+    lasting: &Lasting,
+    draining: &Arc<AtomicBool>,
+    shared: &Arc<Shared>,
+    recent: Arc<Recent>,
+    loads: Arc<Loads>,
+) -> AdminState {
+    let shared = Arc::clone(shared);
+    AdminState {
+        history: Arc::new(History::new(Arc::clone(&metrics), ambient::now())),
+        metrics,
+        readiness: readiness(draining, &lasting.sessions),
+        servers: levels(&lasting.fleet).into(),
+        recent,
+        sessions: lasting.sessions.clone(),
+        loads,
+        in_force: Arc::new(move || shared.current()),
     }
 }
 
@@ -212,6 +232,7 @@ struct Team<'a> {
     sessions: &'a Sessions,
     metrics: &'a Arc<Metrics>,
     access_log: &'a AccessLog,
+    recent: &'a Recent,
     end: &'a End,
 }
 
@@ -234,6 +255,7 @@ impl Team<'_> {
     ) -> io::Result<JoinHandle<()>> {
         let (shared, metrics) = (Arc::clone(self.shared), Arc::clone(self.metrics));
         let (log, shard, end) = (self.access_log.shard(), self.metrics.shard(), self.end.clone());
+        let recent = self.recent.shard();
         let (id_seed, tls) = (ambient::random_bytes(), self.tls.cloned());
         let revocations = Arc::clone(self.sessions.revocations());
         let drain = {
@@ -242,7 +264,8 @@ impl Team<'_> {
         };
         let context = move || {
             let ticker = Ticker::new();
-            let parts = WorkerParts { shared, revocations, ticker: ticker.clone(), metrics, shard, log, id_seed };
+            let parts =
+                WorkerParts { shared, revocations, ticker: ticker.clone(), metrics, shard, log, recent, id_seed };
             Context::new(Worker::new(parts), ticker, tls, open)
         };
         std::thread::Builder::new().name(format!("worker-{index}")).spawn(move || {

@@ -135,9 +135,8 @@ impl RecentShard {
     pub fn signed_in(&self, time: SystemTime, event: &'static str, reason: &'static str, user: &str, client: IpAddr) {
         let Some(mut ring) = try_lock(&self.0.sign_ins) else { return };
         let user = shortened(user);
-        let same = |last: &&mut SignIn| {
-            (last.event, last.reason, &*last.user, last.client) == (event, reason, user, client)
-        };
+        let same =
+            |last: &&mut SignIn| (last.event, last.reason, &*last.user, last.client) == (event, reason, user, client);
         if let Some(last) = ring.newest().filter(same) {
             last.times += 1;
             last.time = time;
@@ -299,7 +298,10 @@ mod tests {
         let paths: Vec<_> = recent.denials(3).into_iter().map(|denial| denial.path).collect();
         assert_eq!(paths, ["/3", "/2", "/1"]);
         let newest = &recent.denials(1)[0];
-        assert_eq!((&*newest.rule, &*newest.reason, newest.status, newest.times), ("GET /jobs", "role missing", 403, 1));
+        assert_eq!(
+            (&*newest.rule, &*newest.reason, newest.status, newest.times),
+            ("GET /jobs", "role missing", 403, 1)
+        );
     }
 
     #[test]

@@ -96,6 +96,11 @@ impl Metrics {
         Shard::new(cells)
     }
 
+    /// When the process started, in seconds since 1970.
+    pub fn started(&self) -> u64 {
+        self.started.duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO).as_secs()
+    }
+
     /// Counts one login.
     pub fn login(&self, outcome: LoginOutcome) {
         self.logins.increment(outcome);
