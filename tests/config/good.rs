@@ -129,13 +129,16 @@ services:
 #[test]
 fn an_admin_token_is_read_and_not_shown() {
     let token = "0123456789abcdef";
-    for admin in [format!("{{ token: {token:?} }}"), "{ token: \"${SECRET:-0123456789abcdef}\", listen: off }".to_owned()] {
+    for admin in
+        [format!("{{ token: {token:?} }}"), "{ token: \"${SECRET:-0123456789abcdef}\", listen: off }".to_owned()]
+    {
         let config = self::config(&format!("admin: {admin}\n{SMALLEST}"), "users:");
         let known = config.admin_token.expect("a token");
         assert!(!format!("{config:?}").contains(token), "{admin}");
         assert!(!known.is(b"another-one-of-16"), "{admin}");
     }
-    let case = Case::of(&format!("admin: {{ token_file: token }}\n{SMALLEST}"), "users:").file("token", format!("{token}\n"));
+    let case =
+        Case::of(&format!("admin: {{ token_file: token }}\n{SMALLEST}"), "users:").file("token", format!("{token}\n"));
     assert!(case.load().unwrap().config.admin_token.unwrap().is(token.as_bytes()));
 }
 
