@@ -73,8 +73,11 @@ export function code(text) {
 
 const whole = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
 
-export function count(value) {
-  return whole.format(value);
+const exact = new Intl.NumberFormat("en", { maximumFractionDigits: 2 });
+
+/** A number in full; with `digits` also what stands behind the point, as far as it is not zero. */
+export function count(value, digits = 0) {
+  return (digits ? exact : whole).format(value);
 }
 
 /** A rate or a time: as many digits as say something. */

@@ -1,6 +1,6 @@
 // One plot: lines over time, with axes, a legend, and the values under the pointer or the arrow keys.
 
-import { clock, make, short } from "./dom.js";
+import { clock, count, make, short } from "./dom.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 const HEIGHT = 190;
@@ -117,7 +117,7 @@ export class Plot {
       const y = Math.round(this.y(value)) + 0.5;
       return [
         shape("line", { class: value === 0 ? "axis" : "grid", x1: MARGIN.left, x2: right, y1: y, y2: y }),
-        shape("text", { x: MARGIN.left - 6, y: y + 4, "text-anchor": "end" }, short(value)),
+        shape("text", { x: MARGIN.left - 6, y: y + 4, "text-anchor": "end" }, value >= 10_000 ? short(value) : count(value, 2)),
       ];
     });
     const apart = (this.end - this.start) / (this.width < 420 ? 3 : 5);

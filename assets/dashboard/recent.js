@@ -1,7 +1,10 @@
 // What happened last: denials and logins.
 
 import { ask } from "./api.js";
-import { cell, clock, code, decision, fill, find, make, small, tag } from "./dom.js";
+import { cell, clock, code, count, decision, fill, find, make, small, tag } from "./dom.js";
+
+/** Entries that are shown; what is searched is all that the gateway remembers. */
+const SHOWN = 30;
 
 const form = find("denials-form");
 
@@ -11,15 +14,27 @@ export function watch(refresh) {
 }
 
 export async function denials() {
-  const { denials: all } = await ask("denials", { limit: 200 });
+  const all = together((await ask("denials", { limit: 200 })).denials, ["decision", "status", "method", "host", "path", "rule", "reason", "user", "client"]);
   const words = new FormData(form).get("q").toLowerCase().split(/\s+/).filter(Boolean);
   const text = (one) => Object.values(one).join(" ").toLowerCase();
-  const found = all.filter((one) => words.every((word) => text(one).includes(word))).slice(0, 50);
-  fill(find("denials-table"), found, (one) => one.request_id, denial, all.length ? "No denial matches." : "Nothing was denied since the start.");
+  const found = all.filter((one) => words.every((word) => text(one).includes(word))).slice(0, SHOWN);
+  fill(find("denials-table"), found, (one) => one.key, denial, all.length ? "No denial matches." : "Nothing was denied since the start.");
+}
+
+/** What differs in its time only becomes one entry, in the place of its latest; `key` says what it is. */
+function together(all, parts) {
+  const kinds = new Map();
+  for (const one of all) {
+    const key = JSON.stringify(parts.map((part) => one[part]));
+    const known = kinds.get(key);
+    if (known) known.times += one.times;
+    else kinds.set(key, { ...one, key });
+  }
+  return [...kinds.values()];
 }
 
 function times(one) {
-  return one.times > 1 ? small(`${one.times} times in a row`) : null;
+  return one.times > 1 ? small(`${count(one.times)} times lately`) : null;
 }
 
 function denial(one) {
@@ -41,8 +56,8 @@ const EVENTS = {
 };
 
 export async function logins() {
-  const { logins: all } = await ask("logins", { limit: 30 });
-  fill(find("logins-table"), all, (one) => `${one.event} ${one.user} ${one.client}`, login, "Nobody has logged in since the start.");
+  const all = together((await ask("logins", { limit: 200 })).logins, ["event", "reason", "user", "client"]);
+  fill(find("logins-table"), all.slice(0, SHOWN), (one) => one.key, login, "Nobody has logged in since the start.");
 }
 
 function login(one) {

@@ -56,11 +56,20 @@ def listen(page):
     return complaints
 
 
+def until(page, what, argument=None):
+    """Waits until something holds. The page forbids to evaluate texts later on, so each look is one of its own."""
+    for _ in range(600):
+        if page.evaluate(what, argument):
+            return
+        page.wait_for_timeout(100)
+    raise TimeoutError(what)
+
+
 def enter(page):
     page.goto(admin)
     page.fill("#token-input", token)
     page.get_by_role("button", name="Continue").click()
-    page.wait_for_function("document.querySelectorAll('#services-table td').length > 5")
+    until(page, "document.querySelectorAll('#services-table td').length > 5")
 
 
 def points(page, plot):
@@ -72,7 +81,7 @@ def points(page, plot):
 def see(page, section):
     page.locator(f"#{section}").scroll_into_view_if_needed()
     page.evaluate("(id) => document.getElementById(id).scrollIntoView()", section)
-    page.wait_for_function("(id) => document.querySelectorAll(`#${id} tbody tr:not(.empty)`).length > 0", arg=section)
+    until(page, "(id) => document.querySelectorAll(`#${id} tbody tr:not(.empty)`).length > 0", section)
     return page.locator(f"#{section}").inner_text()
 
 
@@ -82,12 +91,16 @@ def visit(browser, screen, scheme):
     complaints = listen(page)
     enter(page)
     found = {"name": f"{screen}-{scheme}"}
-    page.wait_for_function("document.querySelectorAll('#plot-latency .line[data-points]').length === 3")
-    page.wait_for_function("Number(document.querySelector('#plot-requests .line[data-points]')?.dataset.points) > 1")
-    page.wait_for_function("Number(document.querySelector('#plot-latency .line[data-points]')?.dataset.points) > 1")
+    until(page, "document.querySelectorAll('#plot-latency .line[data-points]').length === 3")
+    until(page, "Number(document.querySelector('#plot-requests .line[data-points]')?.dataset.points) > 1")
+    until(page, "Number(document.querySelector('#plot-latency .line[data-points]')?.dataset.points) > 1")
     keep(page, f"{found['name']}-1-top")
-    found["text"] = {section: see(page, section) for section in SECTIONS}
+    found["text"] = {}
+    for section in SECTIONS:
+        found["text"][section] = see(page, section)
+        keep(page, f"{found['name']}-{section}")
     see_configuration(page)
+    keep(page, f"{found['name']}-configuration")
     found["configuration"] = page.locator("#configuration-facts code").inner_text()
     found["points"] = {plot: points(page, plot) for plot in ("requests", "refused", "latency", "logins")}
     found["state"] = page.inner_text("#state")
@@ -111,7 +124,7 @@ def wrong_token(browser):
     page.goto(admin)
     page.fill("#token-input", "another-token-of-some-length")
     page.get_by_role("button", name="Continue").click()
-    page.wait_for_function("document.getElementById('token-wrong').textContent !== ''")
+    until(page, "document.getElementById('token-wrong').textContent !== ''")
     keep(page, "token")
     said = page.inner_text("#token-wrong")
     page.close()
@@ -125,24 +138,24 @@ def story(browser):
     found = {}
     enter(page)
 
-    page.locator("#plot-requests svg").hover(position={"x": 400, "y": 80})
-    page.wait_for_function("document.querySelector('#plot-requests figcaption small:last-child').textContent !== ''")
+    page.locator("#plot-requests > svg").hover(position={"x": 400, "y": 80})
+    until(page, "document.querySelector('#plot-requests figcaption small:last-child').textContent !== ''")
     found["hover"] = page.inner_text("#plot-requests figcaption small:last-child")
     keep(page, "hover")
 
     see(page, "rules")
     page.locator("#rules-form input").fill("post recruiter")
-    page.wait_for_function("document.querySelectorAll('#rules-table tbody tr').length === 1")
+    until(page, "document.querySelectorAll('#rules-table tbody tr').length === 1")
     found["found"] = [text.split(" · ")[-1] for text in page.locator("#rules-table td:first-child small").all_inner_texts()]
     page.locator("#rules-form input").fill("")
     page.select_option("#rules-form select[name=show]", "reported")
-    page.wait_for_function("!document.getElementById('rules-table').textContent.includes('write jobs')")
+    until(page, "!document.getElementById('rules-table').textContent.includes('write jobs')")
     found["reported"] = page.locator("#rules-table td:last-child").all_inner_texts()
 
     see(page, "logins")
     keep(page, "lockouts")
     page.locator("#lockouts-table button").first.click()
-    page.wait_for_function("document.getElementById('lockouts-said').textContent !== ''")
+    until(page, "document.getElementById('lockouts-said').textContent !== ''")
     found["lifted"] = page.inner_text("#lockouts-said")
 
     see_configuration(page)
@@ -169,7 +182,7 @@ def story(browser):
         Object.defineProperty(document, "hidden", { value: false, configurable: true });
         document.dispatchEvent(new Event("visibilitychange"));
     }""")
-    page.wait_for_function("window.asked > 1")
+    until(page, "window.asked > 1")
 
     found["kept"] = page.evaluate("[localStorage.length, sessionStorage.length, document.cookie.length]")
     found["complaints"] = [text for text in complaints if "status of 401" not in text]

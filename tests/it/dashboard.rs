@@ -23,7 +23,7 @@ const SERVICES: &str = "
       - { path: /jobs, methods: [POST], allow: { roles: [recruiter] }, name: write jobs }
       - { path: \"/users/{id}/**\", allow: [ { roles: [admin] }, { user: \"{id}\" } ] }
       - { path: /reports/**, allow: { roles: [recruiter], networks: [10.0.0.0/8] }, mode: report, name: reports from the office }
-      - { path: \"/<img src=x onerror=alert(1)>\", allow: nobody, name: \"<b>markup</b>\" }
+      - { path: /markup, allow: nobody, name: \"<b>markup</b>\" }
   files:
     path: /files
     upstream: http://UPSTREAM
