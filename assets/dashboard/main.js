@@ -99,14 +99,23 @@ const watching = new IntersectionObserver((entries) => {
       if (sections[target.id]) sections[target.id].fresh = true;
     }
   }
-  const first = [...links.keys()].find((id) => seen.has(id));
-  for (const [id, link] of links) {
-    if (id === first) link.setAttribute("aria-current", "true");
-    else link.removeAttribute("aria-current");
-  }
   tick();
 }, { rootMargin: "-100px 0px 0px 0px" });
-for (const section of document.querySelectorAll("main > section")) watching.observe(section);
+
+/** What crosses a line in the upper part of the window is where the reader is. */
+const reading = new IntersectionObserver((entries) => {
+  for (const { target } of entries.filter((entry) => entry.isIntersecting)) {
+    for (const [id, link] of links) {
+      if (id === target.id) link.setAttribute("aria-current", "true");
+      else link.removeAttribute("aria-current");
+    }
+  }
+}, { rootMargin: "-30% 0px -69% 0px" });
+
+for (const section of document.querySelectorAll("main > section")) {
+  watching.observe(section);
+  reading.observe(section);
+}
 
 function start() {
   clearInterval(timer);

@@ -19,7 +19,7 @@ use super::reload::{Fixed, Present, Reloads, Target, report};
 use super::tls::Tls;
 use super::worker::{self, End};
 use super::{files, operators};
-use crate::admin::{AdminState, Check, Loads, Readiness};
+use crate::admin::Loads;
 use crate::ambient::{self, Ticker};
 use crate::config::{Config, LoadRequest, Loaded};
 use crate::gateway::{Lasting, Shared, Snapshot, Worker, WorkerParts};
@@ -27,8 +27,7 @@ use crate::jwks::KeySources;
 use crate::session::{Sessions, StateError};
 use crate::telemetry::access_log::AccessLog;
 use crate::telemetry::events::Events;
-use crate::telemetry::history::History;
-use crate::telemetry::metrics::{Metrics, ServerLevels};
+use crate::telemetry::metrics::Metrics;
 use crate::telemetry::recent::Recent;
 use crate::upstream::Fleet;
 use crate::users::{Hasher, HasherSettings};
@@ -100,7 +99,7 @@ pub fn run(settings: Settings, ready: impl FnOnce(&Bound)) -> Result<(), RunErro
     }
     let fixed = Fixed::of(&loaded.config);
     let tls = loaded.config.server.tls.as_ref().map(|tls| Arc::new(Tls::new(tls)));
-    metrics.show_servers(levels(&lasting.fleet));
+    metrics.show_servers(operators::levels(&lasting.fleet));
     let shared = Arc::new(Shared::new(Snapshot::new(loaded.config, &lasting)));
     let target = Target {
         shared: Arc::clone(&shared),
@@ -123,32 +122,27 @@ pub fn run(settings: Settings, ready: impl FnOnce(&Bound)) -> Result<(), RunErro
         end: &end,
     };
     let (threads, mut ended) = team.start(listeners.of_worker)?;
+    let draining = Arc::new(AtomicBool::new(false));
+    let state = operators::state(metrics, &lasting, &draining, &shared, recent, loads);
+    let _operators = admin.map(|listener| operators::serve(listener, state)).transpose()?;
 
     let outcome = runtime.block_on(async {
-        let draining = Arc::new(AtomicBool::new(false));
         tokio::spawn(Arc::clone(&lasting.fleet).watch());
-        let state = state_of(metrics, &lasting, &draining, &shared, recent, loads);
-        let operators = admin.map(|listener| operators::serve(listener, state)).transpose()?;
         tracing::info!(clients = ?bound.clients, admin = ?bound.admin, "listening");
         ready(&bound);
         let start_drain = || {
             draining.store(true, Ordering::Relaxed);
             shared.current().server().timeouts.drain_delay
         };
-        let outcome = supervise(signals, &mut ended, &reloads, start_drain, &end).await;
-        Ok::<_, io::Error>((outcome, operators))
+        supervise(signals, &mut ended, &reloads, start_drain, &end).await
     });
-    let (outcome, _operators) = outcome?;
     if let Workers::Gone = runtime.block_on(cut_off(&end, &mut ended)) {
         threads.into_iter().for_each(|thread| drop(thread.join()));
     }
     drop((reloads, listeners.files));
     access_log.close();
     tracing::info!("ended");
-    match outcome {
-        Outcome::Drained | Outcome::CutOff => Ok(()),
-        Outcome::WorkerEnded => Err(RunError::WorkerEnded),
-    }
+    outcome.into_result()
 }
 
 fn counting(access_log: &AccessLog) -> Arc<Metrics> {
@@ -165,28 +159,6 @@ fn lasting(config: &Config, cores: usize, runtime: &Runtime, metrics: &Arc<Metri
         fleet: Fleet::new(),
         issuer_keys: KeySources::new(runtime.handle().clone(), Arc::clone(metrics)).into(),
     })
-}
-
-/// What operators are answered from.
-fn state_of(
-    metrics: Arc<Metrics>,
-    lasting: &Lasting,
-    draining: &Arc<AtomicBool>,
-    shared: &Arc<Shared>,
-    recent: Arc<Recent>,
-    loads: Arc<Loads>,
-) -> AdminState {
-    let shared = Arc::clone(shared);
-    AdminState {
-        history: Arc::new(History::new(Arc::clone(&metrics), ambient::now())),
-        metrics,
-        readiness: readiness(draining, &lasting.sessions),
-        servers: levels(&lasting.fleet).into(),
-        recent,
-        sessions: lasting.sessions.clone(),
-        loads,
-        in_force: Arc::new(move || shared.current()),
-    }
 }
 
 /// How a wait at the start ended.
@@ -207,22 +179,6 @@ fn hasher_settings(cores: usize) -> HasherSettings {
     let threads = NonZeroUsize::new(cores / 2).unwrap_or(NonZeroUsize::MIN);
     let queue_per_thread = NonZeroUsize::new(LOGIN_QUEUE).expect("the queue is not empty");
     HasherSettings { threads, queue_per_thread }
-}
-
-fn levels(fleet: &Arc<Fleet>) -> ServerLevels {
-    let fleet = Arc::clone(fleet);
-    Box::new(move || fleet.levels())
-}
-
-fn readiness(draining: &Arc<AtomicBool>, sessions: &Sessions) -> Arc<dyn Fn() -> Readiness + Send + Sync> {
-    let (draining, sessions) = (Arc::clone(draining), sessions.clone());
-    // the admin listener opens when the rest is up: only the end is left to report
-    Arc::new(move || {
-        let drains = draining.load(Ordering::Relaxed);
-        let running = if drains { Check::Failed("draining") } else { Check::Ok };
-        let state = if sessions.is_up() { Check::Ok } else { Check::Failed("unreachable") };
-        Readiness { running, state, ..Readiness::READY }
-    })
 }
 
 /// What all workers are started with.
@@ -322,6 +278,15 @@ enum Outcome {
     CutOff,
     /// A worker ended unasked.
     WorkerEnded,
+}
+
+impl Outcome {
+    fn into_result(self) -> Result<(), RunError> {
+        match self {
+            Self::Drained | Self::CutOff => Ok(()),
+            Self::WorkerEnded => Err(RunError::WorkerEnded),
+        }
+    }
 }
 
 /// Obeys signals until every worker has ended, or must not be waited for.

@@ -60,8 +60,9 @@ fn load(address: SocketAddr, [rita, carl]: [&str; 2], enough: &AtomicBool) {
         for (index, (line, fields)) in requests.iter().enumerate() {
             let times = if index < 3 { 6 } else { 1 };
             for _ in 0..times {
+                let host = if line.contains("/files") { "files" } else { "jobs" };
                 let request = format!(
-                    "{line} HTTP/1.1\r\nHost: jobs.example.com\r\nX-Forwarded-For: 192.0.2.{}\r\n{fields}Content-Length: 0\r\n\r\n",
+                    "{line} HTTP/1.1\r\nHost: {host}.example.com\r\nX-Forwarded-For: 192.0.2.{}\r\n{fields}Content-Length: 0\r\n\r\n",
                     index + 1
                 );
                 let answered = connection.write(request).try_read();

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::admin::AdminState;
 use crate::admin::loads::{Known, Restart};
 use crate::admin::query::Query;
-use crate::config::{self, Problem};
+use crate::config::{self, Problem, Severity};
 
 /// Problems that are shown.
 const MOST: usize = 100;
@@ -35,6 +35,10 @@ pub(super) fn summary(known: &Known) -> Value {
     })
 }
 
+/// The errors first: they are what has to be repaired.
 fn some(problems: &[Problem]) -> Value {
-    config::to_json(&problems[..problems.len().min(MOST)])
+    let is_error = |problem: &&Problem| problem.severity == Severity::Error;
+    let (errors, others): (Vec<_>, Vec<_>) = problems.iter().partition(is_error);
+    let shown: Vec<_> = errors.into_iter().chain(others).take(MOST).cloned().collect();
+    config::to_json(&shown)
 }
