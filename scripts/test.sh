@@ -40,6 +40,7 @@ missing_packages() {
     command -v valgrind >/dev/null || echo valgrind
     command -v systemd-analyze >/dev/null || echo systemd
     command -v ip >/dev/null || echo iproute2
+    command -v promtool >/dev/null || echo prometheus
     python3 -c 'import ensurepip, venv' 2>/dev/null || echo python3-venv
 }
 
@@ -53,7 +54,8 @@ provide_packages() {
     apt-get update -qq
     # word splitting is meant: one argument a package
     # shellcheck disable=SC2086
-    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing
+    # RUNLEVEL=1: what is installed for its tools is not started as a service
+    RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing
 }
 
 provide_rust() {

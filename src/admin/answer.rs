@@ -1,29 +1,68 @@
 //! From a request to its answer.
 
 use bytes::Bytes;
-use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE};
-use http::{HeaderValue, Method, Response, StatusCode};
+use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, WWW_AUTHENTICATE};
+use http::{HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::Full;
+use hyper::body::Incoming;
+use serde_json::json;
 
-use super::AdminState;
+use super::guard::{self, Refusal};
 use super::readiness::Report;
+use super::{AdminState, api, page};
 use crate::telemetry::metrics;
 
-type Answer = Response<Full<Bytes>>;
+pub(super) type Answer = Response<Full<Bytes>>;
 
-pub(super) fn answer(method: &Method, path: &str, state: &AdminState) -> Answer {
+/// Answers a request, whatever it is.
+pub(super) async fn answer(request: Request<Incoming>, state: &AdminState) -> Answer {
+    let (path, token) = (request.uri().path(), state.loads.token());
     let endpoint = match path {
         "/healthz" => health,
         "/readyz" => readiness,
         "/metrics" => counters,
-        _ => return problem(StatusCode::NOT_FOUND, "try `/healthz`, `/readyz` or `/metrics`"),
+        _ if api::is_below(path) => return api::answer(request, state, token.as_ref()).await,
+        _ => {
+            let Some(file) = page::file(path) else { return nothing() };
+            let allowed = guard::may_open(request.headers(), token.as_ref());
+            return only_reading(request.method(), || allowed.map_or_else(refuse, |()| file));
+        }
     };
-    if *method == Method::GET || *method == Method::HEAD {
-        return endpoint(state);
+    only_reading(request.method(), || endpoint(state))
+}
+
+fn only_reading(method: &Method, answer: impl FnOnce() -> Answer) -> Answer {
+    match *method {
+        Method::GET | Method::HEAD => answer(),
+        _ => wrong_method("GET, HEAD"),
     }
-    let mut refusal = problem(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD");
-    refusal.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+}
+
+/// The answer where a method is not for a path.
+pub(super) fn wrong_method(allowed: &'static str) -> Answer {
+    let mut refusal = problem(StatusCode::METHOD_NOT_ALLOWED, &format!("only {}", allowed.replace(", ", " and ")));
+    refusal.headers_mut().insert(ALLOW, HeaderValue::from_static(allowed));
     refusal
+}
+
+/// The answer where there is nothing.
+pub(super) fn nothing() -> Answer {
+    problem(StatusCode::NOT_FOUND, "try `/`, `/api`, `/healthz`, `/readyz` or `/metrics`")
+}
+
+/// The answer to who may not ask.
+pub(super) fn refuse(refusal: Refusal) -> Answer {
+    let status = match refusal {
+        Refusal::NoToken | Refusal::WrongToken => StatusCode::UNAUTHORIZED,
+        Refusal::Host | Refusal::ReadOnly | Refusal::Foreign => StatusCode::FORBIDDEN,
+        Refusal::NotJson => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+    };
+    let mut answer = problem(status, refusal.text());
+    if status == StatusCode::UNAUTHORIZED {
+        let challenge = HeaderValue::from_static("Bearer realm=\"gatelatch admin\"");
+        answer.headers_mut().insert(WWW_AUTHENTICATE, challenge);
+    }
+    answer
 }
 
 fn health(_: &AdminState) -> Answer {
@@ -42,16 +81,15 @@ fn counters(state: &AdminState) -> Answer {
     respond(StatusCode::OK, metrics::CONTENT_TYPE, state.metrics.encode())
 }
 
-fn problem(status: StatusCode, detail: &str) -> Answer {
+/// An answer that says what is wrong (RFC 9457).
+pub(super) fn problem(status: StatusCode, detail: &str) -> Answer {
     let title = status.canonical_reason().unwrap_or_default();
-    let body = format!(
-        r#"{{"type":"about:blank","title":"{title}","status":{status},"detail":"{detail}"}}"#,
-        status = status.as_u16()
-    );
-    respond(status, "application/problem+json", body)
+    let body = json!({ "type": "about:blank", "title": title, "status": status.as_u16(), "detail": detail });
+    respond(status, "application/problem+json", body.to_string())
 }
 
-fn respond(status: StatusCode, content_type: &'static str, body: impl Into<Bytes>) -> Answer {
+/// An answer of one piece.
+pub(super) fn respond(status: StatusCode, content_type: &'static str, body: impl Into<Bytes>) -> Answer {
     let mut answer = Response::new(Full::new(body.into()));
     *answer.status_mut() = status;
     answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));

@@ -1,19 +1,31 @@
-//! The admin listener: is the process alive, is it ready, and what has it counted.
+//! The admin listener: is the process alive, is it ready, what has it counted, and what does it do right now.
 //!
-//! It has a thread of its own, so that it answers when the workers are busy. Nothing it says is secret, and nothing
-//! it is asked changes anything; it listens on the loopback address unless told otherwise.
+//! It has a thread of its own, so that it answers when the workers are busy. `answer` says which request gets what:
+//! probes and scrapers are answered at once; the `page` and the `api` behind it only after the `guard` has looked.
+//! Nothing that it says is a secret, and it changes something only for those who show `admin.token`.
 
 mod answer;
+mod api;
+mod guard;
+mod loads;
+mod page;
+mod query;
 mod readiness;
 mod serve;
 
+pub use loads::{Load, Loads};
 pub use readiness::{Check, Readiness};
 pub use serve::serve;
 
 use std::fmt;
 use std::sync::Arc;
 
+use crate::config::ServiceView;
+use crate::session::Sessions;
+use crate::telemetry::history::History;
 use crate::telemetry::metrics::{Metrics, ServerLevel};
+use crate::telemetry::recent::Recent;
+use crate::users::Directory;
 
 /// What the admin listener answers from.
 #[derive(Clone)]
@@ -22,8 +34,27 @@ pub struct AdminState {
     pub metrics: Arc<Metrics>,
     /// Asked at each `/readyz`; it must not block.
     pub readiness: Arc<dyn Fn() -> Readiness + Send + Sync>,
-    /// How the servers of all upstreams are, for `/readyz` to show; it must not block.
+    /// How the servers of all upstreams are; it must not block.
     pub servers: Arc<dyn Fn() -> Vec<ServerLevel> + Send + Sync>,
+    /// The last minutes.
+    pub history: Arc<History>,
+    /// The last denials and logins.
+    pub recent: Arc<Recent>,
+    /// Where lockouts are kept.
+    pub sessions: Sessions,
+    /// What was loaded, and how the last reload ended.
+    pub loads: Arc<Loads>,
+    /// What requests are decided by now; it must not block.
+    pub in_force: Arc<dyn Fn() -> Arc<dyn InForce> + Send + Sync>,
+}
+
+/// The configuration in force, as far as operators are shown it.
+pub trait InForce: Send + Sync {
+    /// The services, in the order of the file.
+    fn services(&self) -> Vec<ServiceView<'_>>;
+
+    /// The user list.
+    fn directory(&self) -> &Directory;
 }
 
 impl fmt::Debug for AdminState {

@@ -45,7 +45,7 @@ impl Readiness {
         self.checks().iter().all(|(_, check)| *check == Check::Ok)
     }
 
-    fn checks(&self) -> [(&'static str, Check); 4] {
+    pub(super) fn checks(&self) -> [(&'static str, Check); 4] {
         [
             ("configuration", self.configuration),
             ("listening", self.listening),
@@ -80,7 +80,7 @@ impl Serialize for Checks {
 }
 
 impl Check {
-    fn text(self) -> &'static str {
+    pub(super) fn text(self) -> &'static str {
         match self {
             Self::Ok => "ok",
             Self::Failed(why) => why,

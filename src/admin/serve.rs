@@ -91,8 +91,8 @@ async fn next(
 
 async fn serve_connection(limits: Limits, stream: TcpStream, state: AdminState, shutdown: CancellationToken) {
     let service = service_fn(|request: Request<Incoming>| {
-        let answer = answer(request.method(), request.uri().path(), &state);
-        async move { Ok::<_, Infallible>(answer) }
+        let state = &state;
+        async move { Ok::<_, Infallible>(answer(request, state).await) }
     });
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(limits.header).max_headers(50).max_buf_size(16 << 10);

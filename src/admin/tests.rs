@@ -9,9 +9,24 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::serve::{Limits, serve_within};
 use super::*;
+use crate::ambient;
+use crate::session::StateSettings;
 
 const SHORT: Duration = Duration::from_millis(50);
 const LONG: Duration = Duration::from_secs(3600);
+
+/// A configuration without services and users.
+struct Nothing(Directory);
+
+impl InForce for Nothing {
+    fn services(&self) -> Vec<ServiceView<'_>> {
+        Vec::new()
+    }
+
+    fn directory(&self) -> &Directory {
+        &self.0
+    }
+}
 
 /// An admin listener on a free port; dropping it ends its thread.
 struct Admin {
@@ -33,10 +48,18 @@ impl Admin {
         let told = Arc::clone(&readiness);
         let level =
             |server: &str, state, share| ServerLevel { service: "app".into(), server: server.into(), state, share };
+        let metrics = Metrics::new();
+        let sessions = Sessions::start(&StateSettings::Memory, Arc::clone(&metrics), ambient::hash_state()).unwrap();
+        let load = Load { digest: [0; 32], at: 0, users: 0, warnings: Vec::new(), token: None };
         let state = AdminState {
-            metrics: Metrics::new(),
+            history: Arc::new(History::new(Arc::clone(&metrics), ambient::now())),
+            metrics,
             readiness: Arc::new(move || *told.lock().unwrap()),
             servers: Arc::new(move || vec![level("b:1", "down", 0.0), level("a:1", "up", 1.0)]),
+            recent: Arc::default(),
+            sessions,
+            loads: Arc::new(Loads::new(load)),
+            in_force: Arc::new(|| Arc::new(Nothing(Directory::new([])))),
         };
         let shutdown = CancellationToken::new();
         let served = serve_within(limits, listener, state, shutdown.clone());
@@ -54,7 +77,7 @@ impl Admin {
     /// Sends one request and returns the whole answer without its `Date`.
     fn ask(&self, request: &str) -> String {
         let mut stream = self.connect();
-        write!(stream, "{request} HTTP/1.1\r\nHost: admin\r\nConnection: close\r\n\r\n").unwrap();
+        write!(stream, "{request} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
         answer.split_inclusive("\r\n").filter(|line| !line.starts_with("date:")).collect()
@@ -116,7 +139,7 @@ fn a_head_request_has_no_body() {
 #[test]
 fn anything_else_is_refused() {
     let admin = Admin::start();
-    for request in ["GET /", "GET /metrics/", "POST /nothing", "GET //readyz"] {
+    for request in ["GET /metrics/", "POST /nothing", "GET //readyz", "GET /dashboard/", "GET /api/nothing"] {
         let answer = admin.ask(request);
         assert!(answer.starts_with("HTTP/1.1 404 Not Found\r\ncontent-type: application/problem+json\r\n"), "{answer}");
         assert!(answer.contains(r#""title":"Not Found","status":404,"#), "{answer}");
@@ -124,6 +147,23 @@ fn anything_else_is_refused() {
     let answer = admin.ask("POST /metrics");
     assert!(answer.starts_with("HTTP/1.1 405 Method Not Allowed\r\n"), "{answer}");
     assert!(answer.contains("\r\nallow: GET, HEAD\r\n"), "{answer}");
+}
+
+#[test]
+fn the_page_and_its_files_are_locked_in() {
+    let admin = Admin::start();
+    for path in ["/", "/dashboard/main.js", "/dashboard/style.css"] {
+        let answer = admin.ask(&format!("GET {path}"));
+        assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+        assert!(answer.contains("\r\ncontent-security-policy: default-src 'none'; script-src 'self'; "), "{answer}");
+        assert!(!answer.contains("unsafe") && !answer.contains("https://"), "{answer}");
+    }
+    assert!(admin.ask("POST /").starts_with("HTTP/1.1 405 "));
+    let index = admin.ask("GET /api");
+    for path in ["/api/overview", "/api/history", "/api/rules", "/api/routes", "/api/denials", "/api/logins"] {
+        assert!(index.contains(path) && admin.ask(&format!("GET {path}")).starts_with("HTTP/1.1 200 OK\r\n"), "{path}");
+    }
+    assert!(admin.ask("GET /api/history?after=x").contains("`after` is a whole number"));
 }
 
 #[test]

@@ -4,6 +4,7 @@
 //! and `lower` turn it into a [`Config`], and every [`Problem`] on the way is collected. There is no second mechanism:
 //! a key that nothing asked for is unknown, and whatever is asked for is checked where it is read.
 
+mod admin_token;
 mod cases;
 mod code;
 pub mod edit;
@@ -28,6 +29,7 @@ mod value;
 mod variables;
 mod yaml;
 
+pub use admin_token::AdminToken;
 pub use cases::{TestReport, TestResult};
 pub use code::Code;
 pub use lint::LINTS;
@@ -37,6 +39,6 @@ pub use render::{Style, render, to_json};
 pub use server_tls::{ClientCa, ServerTls};
 pub use settings::{
     Auth, Config, Issuer, KeyLife, KeySource, Listen, Log, LogFormat, Origin, Server, ServerLimits, ServerTimeouts,
-    Service, Session, Token,
+    Service, ServiceView, Session, Token,
 };
 pub use user_list::{UsersPlace, find_users, read_users};

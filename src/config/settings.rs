@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
+use super::admin_token::AdminToken;
 use super::server_tls::ServerTls;
 use crate::access::{HostPattern, Mode, Mount, PathOptions, Policy, Router, RuleId};
 use crate::jwks::KeyUrl;
@@ -29,6 +30,9 @@ pub struct Config {
     pub server: Server,
     /// The admin listener; `None` where it is off. Default 127.0.0.1:9900.
     pub admin: Option<SocketAddr>,
+    /// What admin requests must show that change something, or see more than probes and scrapers do; default: nothing,
+    /// and then none of them changes anything.
+    pub admin_token: Option<AdminToken>,
     /// What is logged.
     pub log: Log,
     /// The gateway's own endpoints and tokens.
@@ -318,6 +322,23 @@ impl Service {
     pub fn mode_of(&self, rule: Option<RuleId>) -> Mode {
         rule.map_or(self.mode, |id| self.policy.rule(id).mode)
     }
+}
+
+/// What operators are shown of a service.
+#[derive(Clone, Copy, Debug)]
+pub struct ServiceView<'a> {
+    /// Its key in the file.
+    pub name: &'a str,
+    /// Its hosts; empty: any.
+    pub hosts: &'a [HostPattern],
+    /// Its mount.
+    pub mount: &'a Mount,
+    /// Whether denials are carried out where no rule covers the request.
+    pub mode: Mode,
+    /// Its rules.
+    pub policy: &'a Policy,
+    /// Where each rule stands, by rule id.
+    pub origins: &'a [Origin],
 }
 
 /// A place in a file, for messages.

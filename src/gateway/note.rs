@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use http::Method;
 
 use super::worker::Worker;
+use crate::ambient;
 use crate::portal::{Denial, Endpoint, LoginEvent, PortalReply, RefreshDenial, SessionEvent};
 use crate::telemetry::metrics::{LoginOutcome, RefreshOutcome};
 
@@ -39,6 +40,7 @@ fn note_login(worker: &Worker, login: &LoginEvent, client_ip: IpAddr) -> String 
         Ok(()) => {
             worker.metrics.login(LoginOutcome::Success);
             tracing::info!(event = "login", %client_ip, user);
+            worker.signed_in("login", "", user, client_ip);
             "login".to_owned()
         }
         Err(denial) => {
@@ -50,6 +52,7 @@ fn note_login(worker: &Worker, login: &LoginEvent, client_ip: IpAddr) -> String 
                 Denial::NoToken(_) => LoginOutcome::Failed,
             });
             tracing::warn!(event = "login_failed", %client_ip, user, reason = denial.label());
+            worker.signed_in("login_failed", denial.label(), user, client_ip);
             format!("login failed: {}", denial.label())
         }
     }
@@ -69,15 +72,23 @@ fn note_session(worker: &Worker, event: &SessionEvent, client_ip: IpAddr) -> Str
                     } else {
                         tracing::info!(event = "refresh_failed", %client_ip, user, reason = denial.label());
                     }
+                    worker.signed_in("refresh_failed", denial.label(), user.unwrap_or_default(), client_ip);
                     format!("refresh failed: {}", denial.label())
                 }
             }
         }
         SessionEvent::Logout(Ok(())) => {
             tracing::info!(event = "logout", %client_ip);
+            worker.signed_in("logout", "", "", client_ip);
             "logout".to_owned()
         }
         SessionEvent::Logout(Err(_)) => "logout failed: state_away".to_owned(),
+    }
+}
+
+impl Worker {
+    fn signed_in(&self, event: &'static str, reason: &'static str, user: &str, client: IpAddr) {
+        self.recent.signed_in(ambient::wall_clock(), event, reason, user, client);
     }
 }
 

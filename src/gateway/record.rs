@@ -117,7 +117,7 @@ impl Record {
             Route::None | Route::Portal => (None, None),
         };
         let rule = service.zip(self.rule).map(|(service, id)| &*service.policy.rule(id).name);
-        self.worker.log.write(&AccessLine {
+        let line = AccessLine {
             time: self.time,
             request_id: self.request_id.to_str().unwrap_or_default(),
             client: Some(self.client),
@@ -135,7 +135,13 @@ impl Record {
             duration,
             upstream_duration: self.upstream_time,
             aborted: self.aborted,
-        });
+        };
+        if self.pinned.snapshot.access_log {
+            self.worker.log.write(&line);
+        }
+        if self.outcome.is_denial() {
+            self.worker.recent.denied(&line);
+        }
     }
 }
 
@@ -147,7 +153,7 @@ impl Drop for Record {
         let duration = ambient::now().duration_since(self.started);
         let rule = self.rule.map(|rule| rule.0);
         self.metrics().record(rule, self.outcome, self.status.unwrap_or(0), duration);
-        if self.pinned.snapshot.access_log {
+        if self.pinned.snapshot.access_log || self.outcome.is_denial() {
             self.write_line(duration);
         }
     }

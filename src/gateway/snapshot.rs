@@ -7,8 +7,8 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use super::lasting::Lasting;
-use crate::access::{Mode, Policy, Router};
-use crate::config::{self, Config};
+use crate::access::{HostPattern, Mode, Mount, Policy, Router};
+use crate::config::{self, Config, ServiceView};
 use crate::portal::{Portal, PortalSettings};
 use crate::token::{CookieSessions, Issuer, IssuerSettings, SessionSettings, TrustedIssuers, Verifier};
 use crate::upstream::{Forwarding, Roster};
@@ -45,6 +45,14 @@ pub(super) struct Service {
     pub(super) login_redirect: bool,
     /// Where its OpenAPI document is, in the one spelling of a path.
     pub(super) document: Option<String>,
+    listing: Listing,
+}
+
+/// What operators are shown of a service, and no request asks.
+struct Listing {
+    hosts: Vec<HostPattern>,
+    mount: Mount,
+    origins: Vec<config::Origin>,
 }
 
 impl Snapshot {
@@ -104,6 +112,16 @@ impl Snapshot {
         }
     }
 
+    /// The services, in the order of the file, for operators.
+    pub fn services(&self) -> impl Iterator<Item = ServiceView<'_>> {
+        self.services.iter().map(Service::view)
+    }
+
+    /// The user list.
+    pub fn directory(&self) -> &Directory {
+        &self.directory
+    }
+
     /// Deadlines and limits towards clients.
     pub fn server(&self) -> &config::Server {
         &self.server
@@ -123,6 +141,7 @@ fn browser_sessions(token: &config::Token, max_age: Duration) -> CookieSessions 
 
 impl Service {
     fn new(service: config::Service, roster: Arc<Roster>, body_timeout: Duration) -> Self {
+        let listing = Listing { hosts: service.hosts, mount: service.mount.clone(), origins: service.origins };
         let forwarding = Forwarding {
             upstream: service.upstream,
             filter: Arc::new(FieldFilter::new(&service.identity)),
@@ -143,7 +162,13 @@ impl Service {
             response_fields: service.response_fields,
             login_redirect: service.login_redirect,
             document: service.document,
+            listing,
         }
+    }
+
+    fn view(&self) -> ServiceView<'_> {
+        let Listing { hosts, mount, origins } = &self.listing;
+        ServiceView { name: &self.name, hosts, mount, mode: self.mode, policy: &self.policy, origins }
     }
 }
 

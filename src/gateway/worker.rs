@@ -13,6 +13,7 @@ use crate::ambient::{self, Ticker};
 use crate::session::{RevocationView, Revocations};
 use crate::telemetry::access_log::LogShard;
 use crate::telemetry::metrics::{Metrics, ServiceMetrics, Shard, UpstreamConnection};
+use crate::telemetry::recent::RecentShard;
 use crate::token::{TokenCache, VerifiedClaims};
 use crate::upstream::{ConnectionCounts, Connector, Means, Roster, Upstream};
 
@@ -33,6 +34,8 @@ pub struct WorkerParts {
     pub shard: Shard,
     /// The worker's end of the access log.
     pub log: LogShard,
+    /// Where the worker writes what an operator looks at first.
+    pub recent: RecentShard,
     /// Makes request ids of this worker unlike those of every other.
     pub id_seed: [u8; 8],
 }
@@ -47,6 +50,7 @@ pub struct Worker {
     pub(super) metrics: Arc<Metrics>,
     pub(super) shard: Shard,
     pub(super) log: LogShard,
+    pub(super) recent: RecentShard,
     id_prefix: u64,
     id_counter: Cell<u64>,
     ended: Cell<bool>,
@@ -92,6 +96,7 @@ impl Worker {
             metrics: parts.metrics,
             shard: parts.shard,
             log: parts.log,
+            recent: parts.recent,
             id_prefix,
             id_counter: Cell::new(0),
             ended: Cell::new(false),

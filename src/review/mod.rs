@@ -11,5 +11,5 @@ mod table;
 mod words;
 
 pub use side::{OwnPaths, Side, SideService};
-pub use table::{Access, Audience, Row, audiences, rows};
+pub use table::{Access, Audience, Row, audiences, row, rows};
 pub use words::{condition_in_words, in_words, methods_in_words};

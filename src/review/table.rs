@@ -50,8 +50,13 @@ pub fn audiences<'a>(
 
 /// One row a rule, in the order of the file.
 pub fn rows(policy: &Policy, audiences: &[Audience]) -> Vec<Row> {
-    let row = |(rule, of): (RuleId, &Rule)| Row { rule, cells: audiences.iter().map(|one| access(of, one)).collect() };
-    (0..).map(RuleId).zip(policy.rules()).map(row).collect()
+    (0..).map(RuleId).zip(policy.rules()).map(|(rule, _)| row(policy, rule, audiences)).collect()
+}
+
+/// The row of one rule.
+pub fn row(policy: &Policy, rule: RuleId, audiences: &[Audience]) -> Row {
+    let of = policy.rule(rule);
+    Row { rule, cells: audiences.iter().map(|one| access(of, one)).collect() }
 }
 
 fn conditions(requirement: &Requirement) -> &[Condition] {

@@ -11,6 +11,7 @@ mod http2;
 mod io;
 mod listen;
 mod manager;
+mod operators;
 mod outbox;
 mod prefixed;
 mod proxy_protocol;

@@ -7,8 +7,10 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use super::manager::{self, Asked, Reread};
+use super::operators;
 use super::tls::Tls;
 use super::watch::{Coverage, Watch};
+use crate::admin::Loads;
 use crate::ambient;
 use crate::config::{self, Config, LoadRequest, Loaded, Problem, Problems, Severity};
 use crate::gateway::{Lasting, Shared, Snapshot};
@@ -48,6 +50,8 @@ pub(super) struct Target {
     pub(super) tls: Option<Arc<Tls>>,
     pub(super) lasting: Lasting,
     pub(super) metrics: Arc<Metrics>,
+    /// What operators are told.
+    pub(super) loads: Arc<Loads>,
     pub(super) events: Option<Events>,
 }
 
@@ -214,6 +218,7 @@ impl Reloader {
         // a second look that finds nothing is no reload
         if repaired || trigger != Trigger::NewlyWatched {
             self.count(ReloadOutcome::Unchanged);
+            self.target.loads.unchanged(ambient::unix_seconds());
         }
         if repaired {
             tracing::info!("configuration repaired: the files hold again what is in force");
@@ -224,7 +229,10 @@ impl Reloader {
 
     fn apply(&mut self, loaded: Loaded) {
         report(&loaded.warnings);
-        if Fixed::of(&loaded.config) != self.present.fixed {
+        if Fixed::of(&loaded.config) == self.present.fixed {
+            self.target.loads.needs_no_restart();
+        } else {
+            self.target.loads.needs_restart();
             tracing::warn!(
                 "`server.listen`, `server.workers`, `admin.listen`, `log.format`, `state` and whether there is a \
                  `server.tls` take effect at the next start"
@@ -237,8 +245,10 @@ impl Reloader {
             tls.replace(settings);
         }
         let (services, users) = (loaded.config.services.len(), loaded.config.directory.users().count());
+        let load = operators::load(&loaded);
         let snapshot = Snapshot::new(loaded.config, &self.target.lasting);
         self.target.shared.replace(snapshot);
+        self.target.loads.applied(load);
         self.present.digest = loaded.digest;
         self.present.files.clone_from(&loaded.files);
         self.follow(&loaded.files);
@@ -250,6 +260,7 @@ impl Reloader {
     fn refuse(&mut self, problems: Problems) {
         report(problems.as_slice());
         self.follow(problems.files());
+        self.target.loads.refused(problems.as_slice().to_vec(), ambient::unix_seconds());
         self.last = Last::Refused(problems);
         self.count(ReloadOutcome::Refused);
         tracing::error!("configuration not reloaded: the former one stays in force");

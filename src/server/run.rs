@@ -1,6 +1,6 @@
 //! The whole process: threads are started, signals obeyed, and everything ended in order.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,10 +11,8 @@ use std::{fmt, io};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::time::{sleep, timeout};
-use tokio_util::sync::CancellationToken;
 
 use super::context::{Context, OpenConnections};
-use super::files;
 use super::listen::{Endpoint, ListenError, Listener, bind_all, bind_alone};
 use super::manager;
 use super::pulse::Pulse;
@@ -22,7 +20,8 @@ use super::reload::{Fixed, Present, Reloads, Target, report};
 use super::signals::Signals;
 use super::tls::Tls;
 use super::worker::{self, End};
-use crate::admin::{self, AdminState, Check, Readiness};
+use super::{files, operators};
+use crate::admin::Loads;
 use crate::ambient::{self, Ticker};
 use crate::config::{Config, LoadRequest, Loaded};
 use crate::gateway::{Lasting, Shared, Snapshot, Worker, WorkerParts};
@@ -30,7 +29,8 @@ use crate::jwks::KeySources;
 use crate::session::{Sessions, StateError};
 use crate::telemetry::access_log::AccessLog;
 use crate::telemetry::events::Events;
-use crate::telemetry::metrics::{Metrics, ServerLevels};
+use crate::telemetry::metrics::Metrics;
+use crate::telemetry::recent::Recent;
 use crate::upstream::Fleet;
 use crate::users::{Hasher, HasherSettings};
 
@@ -92,6 +92,7 @@ pub fn run(settings: Settings, ready: impl FnOnce(&Bound)) -> Result<(), RunErro
     let metrics = counting(&access_log);
     let listeners = bind_all(&loaded.config.server.listen, loaded.config.server.workers)?;
     let admin = loaded.config.admin.map(bind_alone).transpose()?;
+    let loads = Arc::new(Loads::new(operators::load(&loaded)));
     let bound =
         Bound { clients: listeners.endpoints, admin: admin.as_ref().and_then(|listener| listener.local_addr().ok()) };
     let lasting = lasting(&loaded.config, request.cores, &runtime, &metrics)?;
@@ -100,18 +101,19 @@ pub fn run(settings: Settings, ready: impl FnOnce(&Bound)) -> Result<(), RunErro
     }
     let fixed = Fixed::of(&loaded.config);
     let tls = loaded.config.server.tls.as_ref().map(|tls| Arc::new(Tls::new(tls)));
-    metrics.show_servers(levels(&lasting.fleet));
+    metrics.show_servers(operators::levels(&lasting.fleet));
     let shared = Arc::new(Shared::new(Snapshot::new(loaded.config, &lasting)));
     let target = Target {
         shared: Arc::clone(&shared),
         tls: tls.clone(),
         lasting: lasting.clone(),
         metrics: Arc::clone(&metrics),
+        loads: Arc::clone(&loads),
         events,
     };
     let present = Present { files: loaded.files, digest: loaded.digest, fixed };
     let reloads = Reloads::start(request, present, target)?;
-    let (end, pulse) = (End::default(), Pulse::wanted());
+    let (end, pulse, recent) = (End::default(), Pulse::wanted(), Arc::new(Recent::default()));
     let team = Team {
         shared: &shared,
         tls: tls.as_ref(),
@@ -119,14 +121,17 @@ pub fn run(settings: Settings, ready: impl FnOnce(&Bound)) -> Result<(), RunErro
         metrics: &metrics,
         access_log: &access_log,
         pulse: pulse.as_ref(),
+        recent: &recent,
         end: &end,
     };
     let (threads, mut ended) = team.start(listeners.of_worker)?;
+    let draining = Arc::new(AtomicBool::new(false));
+    let state = operators::state(metrics, &lasting, &draining, &shared, recent, loads);
+    let _operators = admin.map(|listener| operators::serve(listener, state)).transpose()?;
 
     let outcome = runtime.block_on(async {
-        let draining = Arc::new(AtomicBool::new(false));
-        accompany(admin, metrics, &lasting, &draining);
         pulse.map(|pulse| tokio::spawn(pulse.run()));
+        tokio::spawn(Arc::clone(&lasting.fleet).watch());
         tracing::info!(clients = ?bound.clients, admin = ?bound.admin, "listening");
         manager::ready();
         ready(&bound);
@@ -138,10 +143,7 @@ pub fn run(settings: Settings, ready: impl FnOnce(&Bound)) -> Result<(), RunErro
     drop((reloads, listeners.files));
     access_log.close();
     tracing::info!("ended");
-    match outcome {
-        Outcome::Drained | Outcome::CutOff => Ok(()),
-        Outcome::WorkerEnded => Err(RunError::WorkerEnded),
-    }
+    outcome.into_result()
 }
 
 fn counting(access_log: &AccessLog) -> Arc<Metrics> {
@@ -158,16 +160,6 @@ fn lasting(config: &Config, cores: usize, runtime: &Runtime, metrics: &Arc<Metri
         fleet: Fleet::new(),
         issuer_keys: KeySources::new(runtime.handle().clone(), Arc::clone(metrics)).into(),
     })
-}
-
-/// Starts what the main thread does beside the workers: it looks after the upstreams, and answers operators.
-fn accompany(admin: Option<TcpListener>, metrics: Arc<Metrics>, lasting: &Lasting, draining: &Arc<AtomicBool>) {
-    tokio::spawn(Arc::clone(&lasting.fleet).watch());
-    if let Some(listener) = admin {
-        let readiness = readiness(draining, &lasting.sessions);
-        let state = AdminState { metrics, readiness, servers: levels(&lasting.fleet).into() };
-        tokio::spawn(admin::serve(listener, state, CancellationToken::new()));
-    }
 }
 
 /// Says everywhere that the end has begun. Returns for how long new connections are still served.
@@ -199,22 +191,6 @@ fn hasher_settings(cores: usize) -> HasherSettings {
     HasherSettings { threads, queue_per_thread }
 }
 
-fn levels(fleet: &Arc<Fleet>) -> ServerLevels {
-    let fleet = Arc::clone(fleet);
-    Box::new(move || fleet.levels())
-}
-
-fn readiness(draining: &Arc<AtomicBool>, sessions: &Sessions) -> Arc<dyn Fn() -> Readiness + Send + Sync> {
-    let (draining, sessions) = (Arc::clone(draining), sessions.clone());
-    // the admin listener opens when the rest is up: only the end is left to report
-    Arc::new(move || {
-        let drains = draining.load(Ordering::Relaxed);
-        let running = if drains { Check::Failed("draining") } else { Check::Ok };
-        let state = if sessions.is_up() { Check::Ok } else { Check::Failed("unreachable") };
-        Readiness { running, state, ..Readiness::READY }
-    })
-}
-
 /// What all workers are started with.
 struct Team<'a> {
     shared: &'a Arc<Shared>,
@@ -223,6 +199,7 @@ struct Team<'a> {
     metrics: &'a Arc<Metrics>,
     access_log: &'a AccessLog,
     pulse: Option<&'a Pulse>,
+    recent: &'a Recent,
     end: &'a End,
 }
 
@@ -245,6 +222,7 @@ impl Team<'_> {
     ) -> io::Result<JoinHandle<()>> {
         let (shared, metrics) = (Arc::clone(self.shared), Arc::clone(self.metrics));
         let (log, shard, end) = (self.access_log.shard(), self.metrics.shard(), self.end.clone());
+        let recent = self.recent.shard();
         let (id_seed, tls, pulse) = (ambient::random_bytes(), self.tls.cloned(), self.pulse.map(Pulse::join));
         let revocations = Arc::clone(self.sessions.revocations());
         let drain = {
@@ -253,7 +231,8 @@ impl Team<'_> {
         };
         let context = move || {
             let ticker = Ticker::new();
-            let parts = WorkerParts { shared, revocations, ticker: ticker.clone(), metrics, shard, log, id_seed };
+            let parts =
+                WorkerParts { shared, revocations, ticker: ticker.clone(), metrics, shard, log, recent, id_seed };
             Context::new(Worker::new(parts), ticker, tls, open)
         };
         std::thread::Builder::new().name(format!("worker-{index}")).spawn(move || {
@@ -282,6 +261,15 @@ enum Outcome {
     CutOff,
     /// A worker ended unasked.
     WorkerEnded,
+}
+
+impl Outcome {
+    fn into_result(self) -> Result<(), RunError> {
+        match self {
+            Self::Drained | Self::CutOff => Ok(()),
+            Self::WorkerEnded => Err(RunError::WorkerEnded),
+        }
+    }
 }
 
 /// Obeys signals until every worker has ended, or must not be waited for.

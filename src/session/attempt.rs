@@ -144,7 +144,7 @@ impl Network {
         }
     }
 
-    fn address(self) -> IpAddr {
+    pub(super) fn address(self) -> IpAddr {
         match self {
             Self::V4(octets) => Ipv4Addr::from(octets).into(),
             Self::V6([a, b, c, d, e, f, g, h]) => {

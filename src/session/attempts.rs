@@ -81,6 +81,15 @@ impl Attempts {
         };
     }
 
+    /// Everything that is held. A neighbourhood is shown as the network that stands for it.
+    pub(super) fn holds(&self, now: u64) -> Vec<(Subject, u64)> {
+        let pairs = self.pairs.holds(now).map(|((account, network), until)| (Subject::Pair(account, network), until));
+        let networks = self.networks.holds(now).chain(self.neighbourhoods.holds(now));
+        let networks = networks.map(|(network, until)| (Subject::Network(network), until));
+        let accounts = self.accounts.holds(now).map(|(account, until)| (Subject::Account(account), until));
+        pairs.chain(networks).chain(accounts).collect()
+    }
+
     /// Forgets failures, and lifts what they hold.
     pub(super) fn lift(&mut self, subject: &Subject) {
         match subject {

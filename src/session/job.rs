@@ -6,6 +6,7 @@ use tokio::sync::oneshot;
 
 use super::attempt::{Attempt, AttemptLimits, Proof, Subject, Verdict};
 use super::family::Family;
+use super::lockout::Holds;
 use super::refresh_token::Digest;
 use crate::token::SessionId;
 
@@ -45,6 +46,8 @@ pub(super) enum Job {
     Ask(Attempt, u64, Reply<Verdict>),
     Settle(Settle, Reply<Verdict>),
     Lift(Vec<Subject>, Reply<()>),
+    /// The holds at a time in milliseconds, so many of them at the most.
+    List(usize, u64, Reply<Holds>),
 }
 
 /// Keep a new family. Times are seconds since 1970, here and below.
@@ -91,6 +94,7 @@ impl Job {
             }
             Self::Exchange(_, reply) => answer(reply, Err(Away)),
             Self::Ask(_, _, reply) | Self::Settle(_, reply) => answer(reply, Err(Away)),
+            Self::List(_, _, reply) => answer(reply, Err(Away)),
         }
     }
 }

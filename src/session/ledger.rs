@@ -61,6 +61,12 @@ impl<K: Copy + Eq + Hash> Ledger<K> {
         self.held.get(subject).map(|hold| hold.until).filter(|until| *until > now)
     }
 
+    /// Every subject that holds, and until when.
+    pub(super) fn holds(&self, now: u64) -> impl Iterator<Item = (K, u64)> {
+        let in_force = self.held.iter().filter(move |(_, hold)| hold.until > now);
+        in_force.map(|(subject, hold)| (*subject, hold.until))
+    }
+
     /// Lets one try a second through while the subject holds; else says when the next one may come.
     pub(super) fn try_slowly(&mut self, subject: &K, now: u64) -> Result<(), u64> {
         match self.held.get_mut(subject) {

@@ -12,6 +12,7 @@ use super::family::{Family, Shown};
 use super::file::{FileError, FileStore};
 use super::health::Health;
 use super::job::{Away, End, Exchange, ExchangeOrder, Job, Open, Reply, answer};
+use super::lockout::Holds;
 use super::revocations::Revocations;
 use super::vault::{CAPACITY, Vault};
 use crate::token::SessionId;
@@ -102,6 +103,7 @@ impl Local {
                 }
                 deferred(reply, ())
             }
+            Job::List(limit, now, reply) => deferred(reply, Holds::of(self.attempts.holds(now), limit)),
         }
     }
 

@@ -213,7 +213,7 @@ impl Sessions {
         self.order(|reply| Job::Lift(vec![subject], reply)).await
     }
 
-    async fn order<T>(&self, job: impl FnOnce(Reply<T>) -> Job) -> Result<T, Away> {
+    pub(super) async fn order<T>(&self, job: impl FnOnce(Reply<T>) -> Job) -> Result<T, Away> {
         let (reply, answer) = oneshot::channel();
         self.queue.try_send(job(reply)).map_err(|_| Away)?;
         timeout(PATIENCE, answer).await.map_err(|_| Away)?.map_err(|_| Away)?

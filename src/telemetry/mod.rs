@@ -4,7 +4,9 @@
 
 pub mod access_log;
 pub mod events;
+pub mod history;
 pub mod metrics;
+pub mod recent;
 
 use std::io::IsTerminal;
 

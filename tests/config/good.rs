@@ -65,7 +65,7 @@ fn everything_but_services_has_a_default() {
     assert_eq!((timeouts.drain_delay, timeouts.drain), (seconds(0), seconds(30)));
     let limits = &server.limits;
     assert_eq!((limits.header_bytes, limits.headers, limits.body, limits.connections), (32_768, 100, None, 20_000));
-    assert_eq!(config.admin, Some("127.0.0.1:9900".parse().unwrap()));
+    assert_eq!((config.admin, config.admin_token), (Some("127.0.0.1:9900".parse().unwrap()), None));
     assert_eq!((config.log.format, config.log.level, config.log.access), (LogFormat::Auto, tracing::Level::INFO, true));
     assert_eq!((config.auth.path.as_str(), config.auth.token_paths.len()), ("/auth", 0));
     let token = &config.auth.token;
@@ -124,6 +124,22 @@ services:
     for off in ["off", "false", "\"off\""] {
         assert_eq!(self::config(&format!("admin: {{ listen: {off} }}\n{SMALLEST}"), "users:").admin, None, "{off}");
     }
+}
+
+#[test]
+fn an_admin_token_is_read_and_not_shown() {
+    let token = "0123456789abcdef";
+    for admin in
+        [format!("{{ token: {token:?} }}"), "{ token: \"${SECRET:-0123456789abcdef}\", listen: off }".to_owned()]
+    {
+        let config = self::config(&format!("admin: {admin}\n{SMALLEST}"), "users:");
+        let known = config.admin_token.expect("a token");
+        assert!(!format!("{config:?}").contains(token), "{admin}");
+        assert!(!known.is(b"another-one-of-16"), "{admin}");
+    }
+    let case =
+        Case::of(&format!("admin: {{ token_file: token }}\n{SMALLEST}"), "users:").file("token", format!("{token}\n"));
+    assert!(case.load().unwrap().config.admin_token.unwrap().is(token.as_bytes()));
 }
 
 #[test]

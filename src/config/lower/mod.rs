@@ -1,6 +1,7 @@
 //! From the tree of both files to checked values. Every step reports what is wrong and goes on, so that one load
 //! shows everything; what is `None` on the way was reported.
 
+mod admin;
 mod allow;
 mod api_keys;
 mod auth;
@@ -22,7 +23,6 @@ mod state;
 mod upstream;
 mod users;
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use secrecy::SecretSlice;
@@ -51,7 +51,7 @@ pub(super) struct Defaults<'a> {
 /// Everything that the configuration file says, before the users are read.
 pub(super) struct Draft {
     server: Server,
-    admin: Option<SocketAddr>,
+    admin: admin::Admin,
     log: Log,
     auth: Option<Auth>,
     state: StateSettings,
@@ -85,7 +85,8 @@ impl Draft {
     pub(super) fn finish(self, directory: Directory) -> Option<Finished> {
         let config = Config {
             server: self.server,
-            admin: self.admin,
+            admin: self.admin.listen,
+            admin_token: self.admin.token,
             log: self.log,
             auth: self.auth?,
             state: self.state,
@@ -104,7 +105,7 @@ pub(super) fn config(root: Node, defaults: &Defaults<'_>, reader: &mut Reader<'_
     let mut top = reader.section(root).unwrap_or_else(|| super::section::Section::new(span, Vec::new()));
     let server_entry = top.take("server");
     let server = server::server(server_entry, defaults.cores, reader);
-    let admin = server::admin(top.take("admin"), &server.listen, reader);
+    let admin = admin::admin(top.take("admin"), &server.listen, reader);
     let log = server::log(top.take("log"), reader);
     let auth = auth::auth(top.take("auth"), span, defaults, reader);
     let state = state::state(top.take("state"), top.take("state_file"), reader).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! `server`, `admin` and `log`.
+//! `server` and `log`.
 
 use std::net::SocketAddr;
 use std::num::NonZeroU64;
@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-use super::listen::{listen, tcp_address};
+use super::listen::listen;
 use super::{distinct, server_tls};
 use crate::config::code::Code;
 use crate::config::finding::Finding;
@@ -170,28 +170,6 @@ pub(super) fn body_limit(entry: &Entry, reader: &mut Reader<'_>) -> Option<NonZe
 
 fn count(entry: &Entry, reader: &mut Reader<'_>, range: RangeInclusive<u64>) -> Option<usize> {
     reader.integer(entry, range).and_then(|number| usize::try_from(number).ok())
-}
-
-/// The `admin` block.
-pub(super) fn admin(entry: Option<Entry>, listen: &[Listen], reader: &mut Reader<'_>) -> Option<SocketAddr> {
-    let default = Some(SocketAddr::from(([127, 0, 0, 1], 9900)));
-    let Some(mut section) = entry.and_then(|entry| reader.section(entry)) else { return default };
-    let entry = section.take("listen");
-    section.finish(reader);
-    let Some(entry) = entry else { return default };
-    // A YAML 1.1 habit: there `off` is `false`.
-    let (_, text) = reader.scalar(&entry, "an address, or `off`")?;
-    if matches!(text.as_str(), "off" | "false") {
-        return None;
-    }
-    let address = tcp_address(&entry, reader)?;
-    if address.port() != 0 && listen.contains(&Listen::Tcp(address)) {
-        let message = format!("`{address}` is where clients are served: `server.listen`");
-        let finding = Finding::error(Code::InvalidValue, entry.node.span, message);
-        reader.report(finding.help("choose another port, such as `127.0.0.1:9900`, or `off`"));
-    }
-    lint::open_admin(address, entry.node.span).into_iter().for_each(|finding| reader.report(finding));
-    Some(address)
 }
 
 /// The `log` block.

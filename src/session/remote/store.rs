@@ -9,11 +9,15 @@ use super::link::{Connection, Link};
 use crate::session::attempt::{Attempt, Measure, Proof, SLOW, Subject, Verdict};
 use crate::session::family::{Family, Shown};
 use crate::session::job::{Away, End, Exchange, ExchangeOrder, Job, Open, Reply, Settle, answer};
+use crate::session::lockout::Holds;
 use crate::session::revocations::Revocations;
 use crate::token::SessionId;
 
 /// The stream of ended sessions.
 pub(super) const ENDED: &str = "gatelatch:ended";
+
+/// The list of holds, by when they end; what counts is the entry of each subject.
+const HELD: &str = "gatelatch:held";
 
 /// How often an exchange is tried where others change the same family at the same moment.
 const TRIES: usize = 16;
@@ -25,6 +29,7 @@ const KEEP_AT_LEAST: u64 = 2 * 24 * 3600;
 static SWAP: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("swap.lua")));
 static ANNOUNCE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("announce.lua")));
 static FAIL: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("fail.lua")));
+static HOLD: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("hold.lua")));
 static PASS: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("pass.lua")));
 
 /// Does one thing and answers. An error of any kind is the end of the connection.
@@ -39,6 +44,7 @@ pub(super) async fn perform(job: Job, link: &Link, revocations: &Revocations) {
         Job::Ask(attempt, now, reply) => finish(reply, used, ask(connection, &attempt, now).await),
         Job::Settle(order, reply) => finish(reply, used, settle(connection, &order).await),
         Job::Lift(subjects, reply) => finish(reply, used, lift(connection, &subjects).await),
+        Job::List(limit, now, reply) => finish(reply, used, list(connection, limit, now).await),
     }
 }
 
@@ -170,8 +176,20 @@ async fn settle(connection: &mut Connection, order: &Settle) -> RedisResult<Verd
 async fn lift(connection: &mut Connection, subjects: &[Subject]) -> RedisResult<()> {
     for subject in subjects {
         let (): () = connection.query(cmd("DEL").arg(attempt_key(subject))).await?;
+        let (): () = connection.query(cmd("ZREM").arg(HELD).arg(subject.key())).await?;
     }
     Ok(())
+}
+
+/// The holds of all replicas, from their list.
+async fn list(connection: &mut Connection, limit: usize, now: u64) -> RedisResult<Holds> {
+    let after = format!("({now}");
+    let total: usize = connection.query(cmd("ZCOUNT").arg(HELD).arg(&after).arg("+inf")).await?;
+    let mut newest = cmd("ZREVRANGEBYSCORE");
+    newest.arg(HELD).arg("+inf").arg(after).arg("WITHSCORES").arg("LIMIT").arg(0).arg(limit);
+    let found: Vec<(String, u64)> = connection.query(&newest).await?;
+    let known = found.into_iter().filter_map(|(key, until)| Some((Subject::parse(&key)?, until)));
+    Ok(Holds { total, list: known.collect() })
 }
 
 /// What a failure does to a subject that is held already.
@@ -195,7 +213,13 @@ async fn fail(
     };
     let mut call = FAIL.key(attempt_key(subject));
     call.arg(now).arg(measure.limit).arg(measure.window).arg(measure.lockout).arg(prolongs);
-    connection.run(&call).await
+    let (before, until): (u64, u64) = connection.run(&call).await?;
+    if until > before {
+        let mut hold = HOLD.key(HELD);
+        hold.arg(subject.key()).arg(until).arg(now);
+        let (): () = connection.run(&hold).await?;
+    }
+    Ok(before)
 }
 
 /// Until when a subject is held; 0 if it is not. A list that begins with `H` is a hold.

@@ -43,6 +43,10 @@ impl<L: Label> Counters<L> {
     pub(super) fn read(&self, label: L) -> u64 {
         self.cells[label.index()].read()
     }
+
+    pub(super) fn sum(&self) -> u64 {
+        self.cells.iter().map(Counter::read).sum()
+    }
 }
 
 /// One counter for each value of a label, for rare things that any thread may count.

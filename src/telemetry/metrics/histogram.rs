@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::cell::Counter;
 
 /// The number of buckets, the last of which has no upper bound.
-const BUCKETS: usize = 15;
+pub(super) const BUCKETS: usize = 15;
 
 /// Upper bounds of all buckets but the last, in nanoseconds; each belongs to its bucket.
 const BOUNDS: [u64; BUCKETS - 1] = [
@@ -59,6 +59,11 @@ impl Distribution {
         self.nanos = self.nanos.wrapping_add(part.sum.read());
     }
 
+    /// The own (not cumulative) count of each bucket.
+    pub(super) fn counts(&self) -> [u64; BUCKETS] {
+        self.counts
+    }
+
     pub(super) fn count(&self) -> u64 {
         self.counts.iter().sum()
     }
@@ -76,9 +81,42 @@ impl Distribution {
     }
 }
 
+/// The time in seconds below which a share of the requests ended, such as 0.99; `None` without requests. Within a bucket
+/// they count as spread evenly, and beyond the last bound as if they had taken just so long: what Prometheus'
+/// `histogram_quantile` says.
+pub fn quantile(share: f64, counts: &[u64; BUCKETS]) -> Option<f64> {
+    let total: u64 = counts.iter().sum();
+    let wanted = share * total as f64;
+    let mut below = 0;
+    for (index, count) in counts.iter().enumerate().filter(|(_, count)| **count > 0) {
+        if (below + count) as f64 >= wanted {
+            let start = index.checked_sub(1).map_or(0, |before| BOUNDS[before]) as f64;
+            let end = BOUNDS.get(index).map_or(start, |bound| *bound as f64);
+            let part = (wanted - below as f64) / *count as f64;
+            return Some((start + (end - start) * part) / NANOS_PER_SECOND);
+        }
+        below += count;
+    }
+    None
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn quantiles_lie_where_the_buckets_say() {
+        let mut counts = [0; BUCKETS];
+        assert_eq!(quantile(0.5, &counts), None);
+        counts[0] = 100;
+        assert_eq!(quantile(0.5, &counts), Some(0.00025));
+        counts[4] = 100;
+        assert_eq!(quantile(0.5, &counts), Some(0.0005));
+        assert_eq!(quantile(0.75, &counts), Some(0.0075));
+        counts = [0; BUCKETS];
+        counts[BUCKETS - 1] = 1;
+        assert_eq!(quantile(0.99, &counts), Some(30.0), "nobody knows how much longer");
+    }
 
     #[test]
     fn a_bound_belongs_to_its_bucket() {

@@ -195,6 +195,17 @@ labels! {
     }
 }
 
+impl Outcome {
+    /// Whether a request was refused, or would have been: what is worth a look.
+    pub fn is_denial(self) -> bool {
+        match self {
+            Self::Allowed | Self::Gateway => false,
+            Self::Reported | Self::Unauthenticated | Self::Forbidden => true,
+            Self::BadRequest | Self::NotFound | Self::Limited => true,
+        }
+    }
+}
+
 impl StatusClass {
     /// The class of a status code; anything outside 100 to 599 counts as unanswered.
     pub(super) fn of(status: u16) -> Self {

@@ -7,19 +7,24 @@
 mod cell;
 mod encode;
 mod histogram;
+mod hits;
 mod labels;
 mod service;
 mod shard;
+mod sums;
 mod totals;
 
 pub use cell::{Gauge, Held};
 pub use encode::CONTENT_TYPE;
+pub use histogram::quantile;
+pub use hits::{Hits, RuleHits};
 pub use labels::{
     ConnectionRejection, FetchOutcome, LoginOutcome, Outcome, RefreshOutcome, ReloadOutcome, StatusClass, TokenRefusal,
     UpstreamConnection, UpstreamErrorKind,
 };
 pub use service::{ServerMetrics, ServiceMetrics};
 pub use shard::Shard;
+pub use sums::{LOGINS, Latency, OUTCOMES, Sums};
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -89,6 +94,11 @@ impl Metrics {
         let cells = Arc::new(ShardCells::new());
         self.shards.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(&cells));
         Shard::new(cells)
+    }
+
+    /// When the process started, in seconds since 1970.
+    pub fn started(&self) -> u64 {
+        self.started.duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO).as_secs()
     }
 
     /// Counts one login.
@@ -167,10 +177,12 @@ impl Metrics {
             servers: self.servers.get().map(|levels| levels()).unwrap_or_default(),
             ..Totals::default()
         };
-        for shard in &*self.shards.lock().unwrap_or_else(PoisonError::into_inner) {
-            totals.add(shard);
-        }
+        self.for_each_shard(|shard| totals.add(shard));
         totals
+    }
+
+    fn for_each_shard(&self, mut read: impl FnMut(&ShardCells)) {
+        self.shards.lock().unwrap_or_else(PoisonError::into_inner).iter().for_each(|shard| read(shard));
     }
 }
 

@@ -9,10 +9,10 @@ use super::labels::{ConnectionRejection, Label, TokenRefusal, UpstreamConnection
 use super::service::{RuleCells, ServerMetrics, ServiceCells, ServiceMetrics};
 
 /// The `service` of the gateway's own endpoints. A service of the same name is counted together with them.
-const PORTAL: &str = "gatelatch";
+pub(super) const PORTAL: &str = "gatelatch";
 
 /// An empty label is an absent one to Prometheus: no service, no rule. No name in a configuration is empty.
-const NONE: &str = "";
+pub(super) const NONE: &str = "";
 
 /// How many series owners a shard keeps before it looks for ones that no handle uses any more.
 const SWEEP_AT: usize = 4096;

@@ -1,0 +1,133 @@
+//! `/api/*`: what the dashboard shows, as JSON. `docs/reference/admin-api.md` is its contract.
+//!
+//! Every list is bounded, and every answer is made without waiting, but for the lockouts, which the state store knows.
+
+mod configuration;
+mod history;
+mod lockouts;
+mod overview;
+mod recent;
+mod routes;
+mod rules;
+mod select;
+
+use http::header::X_CONTENT_TYPE_OPTIONS;
+use http::{HeaderValue, Method, Request, StatusCode};
+use hyper::body::Incoming;
+use serde_json::{Value, json};
+
+use super::AdminState;
+use super::answer::{Answer, nothing, problem, refuse, respond, wrong_method};
+use super::guard;
+use super::query::Query;
+use crate::config::AdminToken;
+
+/// One endpoint that only reads.
+struct Reading {
+    path: &'static str,
+    /// The parameters that it knows.
+    parameters: &'static [&'static str],
+    about: &'static str,
+    read: fn(&AdminState, &Query) -> Result<Value, String>,
+}
+
+const READINGS: &[Reading] = &[
+    Reading {
+        path: "/api/overview",
+        parameters: &[],
+        about: "readiness, what is loaded, and services with their servers",
+        read: overview::read,
+    },
+    Reading {
+        path: "/api/history",
+        parameters: &["after"],
+        about: "requests, decisions, latency and logins of the last 15 minutes",
+        read: history::read,
+    },
+    Reading {
+        path: "/api/rules",
+        parameters: select::PARAMETERS,
+        about: "rules with what they have decided since the start",
+        read: rules::read,
+    },
+    Reading {
+        path: "/api/routes",
+        parameters: select::PARAMETERS,
+        about: "who can do what: rules and roles",
+        read: routes::read,
+    },
+    Reading {
+        path: "/api/denials",
+        parameters: &["limit"],
+        about: "the last requests that were refused, or would have been",
+        read: recent::denials,
+    },
+    Reading {
+        path: "/api/logins",
+        parameters: &["limit"],
+        about: "the last logins, refreshes that failed, and logouts",
+        read: recent::sign_ins,
+    },
+    Reading {
+        path: "/api/configuration",
+        parameters: &[],
+        about: "what is in force, and the last reload with its problems",
+        read: configuration::read,
+    },
+];
+
+const LOCKOUTS: &str = "/api/lockouts";
+const LIFT: &str = "/api/lockouts/lift";
+
+/// Whether a path is one of the API's.
+pub(super) fn is_below(path: &str) -> bool {
+    path.strip_prefix("/api").is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+/// Answers a request to the API.
+pub(super) async fn answer(request: Request<Incoming>, state: &AdminState, token: Option<&AdminToken>) -> Answer {
+    let path = request.uri().path().to_owned();
+    let mut answer = if path == LIFT {
+        match guard::may_change(request.headers(), token) {
+            _ if request.method() != Method::POST => wrong_method("POST"),
+            Err(refusal) => refuse(refusal),
+            Ok(()) => lockouts::lift(request.into_body(), state).await,
+        }
+    } else {
+        match guard::may_look(request.headers(), token) {
+            Err(refusal) => refuse(refusal),
+            Ok(()) if request.method() != Method::GET && request.method() != Method::HEAD => wrong_method("GET, HEAD"),
+            Ok(()) => read(&path, request.uri().query().unwrap_or_default(), state).await,
+        }
+    };
+    answer.headers_mut().insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    answer
+}
+
+async fn read(path: &str, query: &str, state: &AdminState) -> Answer {
+    match path {
+        LOCKOUTS => return lockouts::list(query, state).await,
+        "/api" | "/api/" => return told(index()),
+        _ => {}
+    }
+    let Some(endpoint) = READINGS.iter().find(|endpoint| endpoint.path == path) else { return nothing() };
+    let value = Query::parse(query, endpoint.parameters).and_then(|query| (endpoint.read)(state, &query));
+    value.map_or_else(|wrong| problem(StatusCode::BAD_REQUEST, &wrong), told)
+}
+
+/// What there is to ask.
+fn index() -> Value {
+    let lockouts = [(LOCKOUTS, "GET", "who may not log in now"), (LIFT, "POST", "lets somebody log in again")];
+    let readings = READINGS.iter().map(|endpoint| (endpoint.path, "GET", endpoint.about));
+    let entry = |(path, method, about)| json!({ "path": path, "method": method, "about": about });
+    json!({ "endpoints": readings.chain(lockouts).map(entry).collect::<Vec<_>>() })
+}
+
+fn told(value: Value) -> Answer {
+    respond(StatusCode::OK, "application/json", format!("{value}\n"))
+}
+
+/// How many entries of a list are asked for; at least one, and never more than `most`.
+fn limit(query: &Query, default: usize, most: usize) -> Result<usize, String> {
+    Ok(query.number("limit", default)?.clamp(1, most))
+}

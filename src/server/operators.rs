@@ -1,0 +1,118 @@
+//! The admin listener's thread, and what it is shown.
+
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::{io, thread};
+
+use tokio::runtime::Builder;
+use tokio::time::{MissedTickBehavior, interval};
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use crate::admin::{self, AdminState, Check, InForce, Load, Loads, Readiness};
+use crate::ambient;
+use crate::config::{Loaded, ServiceView};
+use crate::gateway::{Lasting, Shared, Snapshot};
+use crate::session::Sessions;
+use crate::telemetry::history::{History, STEP};
+use crate::telemetry::metrics::{Metrics, ServerLevels};
+use crate::telemetry::recent::Recent;
+use crate::upstream::Fleet;
+use crate::users::Directory;
+
+impl InForce for Snapshot {
+    fn services(&self) -> Vec<ServiceView<'_>> {
+        self.services().collect()
+    }
+
+    fn directory(&self) -> &Directory {
+        self.directory()
+    }
+}
+
+/// What operators are told of a load that comes into force now.
+pub(super) fn load(loaded: &Loaded) -> Load {
+    Load {
+        digest: loaded.digest,
+        at: ambient::unix_seconds(),
+        users: loaded.config.directory.users().count(),
+        warnings: loaded.warnings.clone(),
+        token: loaded.config.admin_token,
+    }
+}
+
+/// What operators are answered from.
+pub(super) fn state(
+    metrics: Arc<Metrics>,
+    lasting: &Lasting,
+    draining: &Arc<AtomicBool>,
+    shared: &Arc<Shared>,
+    recent: Arc<Recent>,
+    loads: Arc<Loads>,
+) -> AdminState {
+    let shared = Arc::clone(shared);
+    AdminState {
+        history: Arc::new(History::new(Arc::clone(&metrics), ambient::now())),
+        metrics,
+        readiness: readiness(draining, &lasting.sessions),
+        servers: levels(&lasting.fleet).into(),
+        recent,
+        sessions: lasting.sessions.clone(),
+        loads,
+        in_force: Arc::new(move || shared.current()),
+    }
+}
+
+/// Answers operators on a thread of its own, until the guard is dropped.
+///
+/// # Errors
+/// Where the system gives no thread.
+pub(super) fn serve(listener: TcpListener, state: AdminState) -> io::Result<DropGuard> {
+    let shutdown = CancellationToken::new();
+    let (ended, history) = (shutdown.clone(), Arc::clone(&state.history));
+    let runtime = Builder::new_current_thread().enable_all().build()?;
+    let run = move || {
+        runtime.block_on(async {
+            tokio::select! {
+                served = admin::serve(listener, state, ended) => served,
+                never = sample(&history) => match never {},
+            }
+        })
+    };
+    let report = move || {
+        if let Err(error) = run() {
+            tracing::error!(%error, "the admin listener has ended");
+        }
+    };
+    thread::Builder::new().name("admin".to_owned()).spawn(report)?;
+    Ok(shutdown.drop_guard())
+}
+
+/// How the servers of all upstreams are, for whoever asks.
+pub(super) fn levels(fleet: &Arc<Fleet>) -> ServerLevels {
+    let fleet = Arc::clone(fleet);
+    Box::new(move || fleet.levels())
+}
+
+fn readiness(draining: &Arc<AtomicBool>, sessions: &Sessions) -> Arc<dyn Fn() -> Readiness + Send + Sync> {
+    let (draining, sessions) = (Arc::clone(draining), sessions.clone());
+    // the admin listener opens when the rest is up: only the end is left to report
+    Arc::new(move || {
+        let drains = draining.load(Ordering::Relaxed);
+        let running = if drains { Check::Failed("draining") } else { Check::Ok };
+        let state = if sessions.is_up() { Check::Ok } else { Check::Failed("unreachable") };
+        Readiness { running, state, ..Readiness::READY }
+    })
+}
+
+/// Looks at the counters, for ever.
+async fn sample(history: &History) -> std::convert::Infallible {
+    let mut ticks = interval(STEP);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    // the first one comes at once
+    ticks.tick().await;
+    loop {
+        ticks.tick().await;
+        history.sample(ambient::now(), ambient::unix_millis());
+    }
+}

@@ -1,0 +1,102 @@
+//! Lockouts in force, for an operator who looks at them and lifts one.
+
+use std::net::IpAddr;
+
+use super::attempt::{Account, Network, Subject};
+use super::job::{Away, Job};
+use super::sessions::Sessions;
+
+/// The lockouts in force.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Lockouts {
+    /// How many there are, those that are not listed included.
+    pub total: usize,
+    /// The last to end first.
+    pub list: Vec<Lockout>,
+}
+
+/// One lockout in force.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lockout {
+    /// A name for it, by which it is lifted.
+    pub id: String,
+    /// What is held.
+    pub held: Held,
+    /// When it ends, in milliseconds since 1970.
+    pub until: u64,
+}
+
+/// What a lockout holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Held {
+    /// An account, from one network.
+    Pair(Account, Network),
+    /// A network, over all accounts.
+    Network(Network),
+    /// An account, from everywhere: it may be tried once a second.
+    Account(Account),
+}
+
+/// There is no lockout of such a name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unknown;
+
+/// What a store answers: how many there are, and the last ones to end.
+pub(super) struct Holds {
+    pub(super) total: usize,
+    pub(super) list: Vec<(Subject, u64)>,
+}
+
+impl Sessions {
+    /// The lockouts in force at `now`, in milliseconds since 1970; at most `limit` of them are listed.
+    ///
+    /// # Errors
+    /// [`Away`], where the store cannot be asked.
+    pub async fn lockouts(&self, limit: usize, now: u64) -> Result<Lockouts, Away> {
+        let holds: Holds = self.order(|reply| Job::List(limit, now, reply)).await?;
+        let list =
+            holds.list.into_iter().map(|(subject, until)| Lockout { id: subject.key(), held: subject.into(), until });
+        Ok(Lockouts { total: holds.total, list: list.collect() })
+    }
+
+    /// Lifts a lockout by its name, and forgets the failures that led to it. Says what was lifted; one that is over, or
+    /// never was, is lifted as well.
+    ///
+    /// # Errors
+    /// [`Unknown`] where no lockout can have that name; inside, [`Away`]: then it may still be in force.
+    pub async fn lift_named(&self, id: &str) -> Result<Result<Held, Away>, Unknown> {
+        let subject = Subject::parse(id).ok_or(Unknown)?;
+        let held = subject.into();
+        Ok(self.order(|reply| Job::Lift(vec![subject], reply)).await.map(|()| held))
+    }
+}
+
+impl Holds {
+    /// The last ones to end, of all that there are.
+    pub(super) fn of(mut all: Vec<(Subject, u64)>, limit: usize) -> Self {
+        let total = all.len();
+        all.sort_by_key(|(_, until)| std::cmp::Reverse(*until));
+        all.truncate(limit);
+        Self { total, list: all }
+    }
+}
+
+impl Network {
+    /// As operators write it: an IPv4 address, or an IPv6 network of 64 bits.
+    pub fn in_words(self) -> String {
+        match self.address() {
+            IpAddr::V4(address) => address.to_string(),
+            IpAddr::V6(address) => format!("{address}/64"),
+        }
+    }
+}
+
+impl From<Subject> for Held {
+    fn from(subject: Subject) -> Self {
+        match subject {
+            Subject::Pair(account, network) => Self::Pair(account, network),
+            Subject::Network(network) => Self::Network(network),
+            Subject::Account(account) => Self::Account(account),
+        }
+    }
+}
