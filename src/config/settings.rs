@@ -14,6 +14,7 @@ use crate::access::{HostPattern, Mode, Mount, PathOptions, Policy, Router, RuleI
 use crate::jwks::KeyUrl;
 use crate::pages::Look;
 use crate::session::{AttemptLimits, StateSettings};
+use crate::telemetry::traces::TraceSettings;
 use crate::token::{
     IssuerKeys, Key, KeySet, RemoteKeys, TrustSettings, TrustedIssuer, TrustedIssuers, VerifierSettings, VerifyingKey,
 };
@@ -31,6 +32,8 @@ pub struct Config {
     pub admin: Option<SocketAddr>,
     /// What is logged.
     pub log: Log,
+    /// Which requests are traced, and where to; default none.
+    pub tracing: Option<TraceSettings>,
     /// The gateway's own endpoints and tokens.
     pub auth: Auth,
     /// Where sessions and failed logins are kept; default memory.

@@ -13,6 +13,7 @@ mod reply;
 mod snapshot;
 mod standing;
 mod switch;
+mod traced;
 mod tunnel;
 mod verify;
 mod worker;

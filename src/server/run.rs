@@ -1,11 +1,12 @@
 //! The whole process: threads are started, signals obeyed, and everything ended in order.
 
+use std::cell::Cell;
 use std::net::{SocketAddr, TcpListener};
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use std::{fmt, io};
 
 use tokio::runtime::{Builder, Runtime};
@@ -40,6 +41,10 @@ const STATE_WAIT: Duration = Duration::from_secs(10);
 
 /// How long workers may take to write down what a second signal cuts off.
 const CUT_OFF: Duration = Duration::from_secs(1);
+
+/// How long the collector of traces may take for the last of them.
+const SHORTEST_FLUSH: Duration = Duration::from_secs(1);
+const LONGEST_FLUSH: Duration = Duration::from_secs(5);
 
 /// What a gateway is started with.
 pub struct Settings {
@@ -99,6 +104,7 @@ pub fn run(settings: Settings, ready: impl FnOnce(&Bound)) -> Result<(), RunErro
     let fixed = Fixed::of(&loaded.config);
     let tls = loaded.config.server.tls.as_ref().map(|tls| Arc::new(Tls::new(tls)));
     metrics.show_servers(levels(&lasting.fleet));
+    metrics.show_spans(lasting.traces.counts());
     let shared = Arc::new(Shared::new(Snapshot::new(loaded.config, &lasting)));
     let target = Target {
         shared: Arc::clone(&shared),
@@ -120,6 +126,7 @@ pub fn run(settings: Settings, ready: impl FnOnce(&Bound)) -> Result<(), RunErro
     };
     let (threads, mut ended) = team.start(listeners.of_worker)?;
 
+    let latest = Cell::new(None);
     let outcome = runtime.block_on(async {
         let draining = Arc::new(AtomicBool::new(false));
         accompany(admin, metrics, &lasting, &draining);
@@ -127,7 +134,9 @@ pub fn run(settings: Settings, ready: impl FnOnce(&Bound)) -> Result<(), RunErro
         ready(&bound);
         let start_drain = || {
             draining.store(true, Ordering::Relaxed);
-            shared.current().server().timeouts.drain_delay
+            let timeouts = shared.current().server().timeouts;
+            latest.set(Some(ambient::now() + timeouts.drain_delay + timeouts.drain));
+            timeouts.drain_delay
         };
         supervise(signals, &mut ended, &reloads, start_drain, &end).await
     });
@@ -135,12 +144,19 @@ pub fn run(settings: Settings, ready: impl FnOnce(&Bound)) -> Result<(), RunErro
         threads.into_iter().for_each(|thread| drop(thread.join()));
     }
     drop((reloads, listeners.files));
+    lasting.traces.close(flush_time(latest.get()));
     access_log.close();
     tracing::info!("ended");
     match outcome {
         Outcome::Drained | Outcome::CutOff => Ok(()),
         Outcome::WorkerEnded => Err(RunError::WorkerEnded),
     }
+}
+
+/// How long the last spans may take: what is left of the drain, and a moment where nothing is.
+fn flush_time(latest: Option<Instant>) -> Duration {
+    let left = latest.map_or(Duration::ZERO, |latest| latest.saturating_duration_since(ambient::now()));
+    left.clamp(SHORTEST_FLUSH, LONGEST_FLUSH)
 }
 
 fn counting(access_log: &AccessLog) -> Arc<Metrics> {
@@ -156,6 +172,7 @@ fn lasting(config: &Config, cores: usize, runtime: &Runtime, metrics: &Arc<Metri
         sessions: Sessions::start(&config.state, Arc::clone(metrics), ambient::hash_state())?,
         fleet: Fleet::new(),
         issuer_keys: KeySources::new(runtime.handle().clone(), Arc::clone(metrics)).into(),
+        traces: Arc::default(),
     })
 }
 

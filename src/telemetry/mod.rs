@@ -5,6 +5,7 @@
 pub mod access_log;
 pub mod events;
 pub mod metrics;
+pub mod traces;
 
 use std::io::IsTerminal;
 

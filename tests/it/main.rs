@@ -58,6 +58,7 @@ mod state_file;
 mod state_redis;
 mod tls;
 mod tokens;
+mod traces;
 mod trusted_issuers;
 mod upgrades;
 mod upstream_failures;

@@ -123,7 +123,16 @@ impl Totals {
         let help = "Client connections closed without an answer of a service";
         by_label(encoder, "gatelatch_rejected_connections", help, "reason", &self.rejections)?;
         counter(encoder, "gatelatch_access_log_dropped_lines", "Access log lines that were not written")?
-            .encode_counter::<NoLabelSet, _, u64>(&self.dropped_lines, None)
+            .encode_counter::<NoLabelSet, _, u64>(&self.dropped_lines, None)?;
+        self.encode_traces(encoder)
+    }
+
+    fn encode_traces(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        counter(encoder, "gatelatch_trace_spans_exported", "Spans that a collector has taken")?
+            .encode_counter::<NoLabelSet, _, u64>(&self.exported_spans, None)?;
+        let help = "Spans that were not sent: the collector was away, slow, or refused them";
+        counter(encoder, "gatelatch_trace_spans_dropped", help)?
+            .encode_counter::<NoLabelSet, _, u64>(&self.dropped_spans, None)
     }
 
     fn encode_sign_in(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {

@@ -31,6 +31,7 @@ use self::cell::SharedCounters;
 use self::shard::ShardCells;
 use self::totals::Totals;
 use super::access_log::Dropped;
+use super::traces::SpanCounts;
 use crate::ambient;
 
 /// Everything the process counts.
@@ -45,6 +46,7 @@ pub struct Metrics {
     /// In seconds since 1970; 0 before the first.
     last_success: AtomicU64,
     access_log: OnceLock<Dropped>,
+    spans: OnceLock<SpanCounts>,
     refreshes: SharedCounters<RefreshOutcome>,
     state_up: AtomicBool,
     servers: OnceLock<ServerLevels>,
@@ -78,6 +80,7 @@ impl Metrics {
             last_reload_successful: AtomicBool::new(false),
             last_success: AtomicU64::new(0),
             access_log: OnceLock::new(),
+            spans: OnceLock::new(),
             servers: OnceLock::new(),
             refreshes: SharedCounters::new(),
             state_up: AtomicBool::new(true),
@@ -136,6 +139,12 @@ impl Metrics {
         let _ = self.access_log.set(dropped);
     }
 
+    /// Shows how many spans were sent, and how many were not. Only the first who says so is asked.
+    pub fn show_spans(&self, counts: SpanCounts) {
+        // a process has one place for its traces
+        let _ = self.spans.set(counts);
+    }
+
     /// Shows how the servers of all upstreams are. Only the first who says so is asked.
     pub fn show_servers(&self, levels: ServerLevels) {
         // a process has one fleet
@@ -164,6 +173,8 @@ impl Metrics {
             last_reload_successful: self.last_reload_successful.load(Ordering::Relaxed),
             last_success: self.last_success.load(Ordering::Relaxed),
             dropped_lines: self.access_log.get().map_or(0, Dropped::lines),
+            exported_spans: self.spans.get().map_or(0, SpanCounts::exported),
+            dropped_spans: self.spans.get().map_or(0, SpanCounts::dropped),
             servers: self.servers.get().map(|levels| levels()).unwrap_or_default(),
             ..Totals::default()
         };
@@ -260,6 +271,8 @@ mod tests {
             "gatelatch_tunnels gauge",
             "gatelatch_rejected_connections counter",
             "gatelatch_access_log_dropped_lines counter",
+            "gatelatch_trace_spans_exported counter",
+            "gatelatch_trace_spans_dropped counter",
             "gatelatch_logins counter",
             "gatelatch_refreshes counter",
             "gatelatch_state_up gauge",
