@@ -14,6 +14,7 @@ use crate::access::{HostPattern, Mode, Mount, PathOptions, Policy, Router, RuleI
 use crate::jwks::KeyUrl;
 use crate::pages::Look;
 use crate::session::{AttemptLimits, StateSettings};
+use crate::telemetry::audit::AuditSink;
 use crate::telemetry::traces::TraceSettings;
 use crate::token::{
     IssuerKeys, Key, KeySet, RemoteKeys, TrustSettings, TrustedIssuer, TrustedIssuers, VerifierSettings, VerifyingKey,
@@ -122,7 +123,7 @@ pub struct ServerLimits {
 }
 
 /// The `log` block.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Log {
     /// How a line looks.
     pub format: LogFormat,
@@ -130,6 +131,8 @@ pub struct Log {
     pub level: tracing::Level,
     /// Whether each request gets a line; default true.
     pub access: bool,
+    /// Where records for auditors go; default nowhere.
+    pub audit: Option<AuditSink>,
 }
 
 /// How a log line looks.

@@ -8,6 +8,7 @@ use http::header::VIA;
 use http::{Method, Request, Response, Version};
 use hyper::body::Incoming;
 
+use super::audited;
 use super::browser::{or_sign_in, refuse_foreign};
 use super::document::{self, Read};
 use super::downstream::Downstream;
@@ -35,6 +36,9 @@ use crate::wire::{
 pub async fn handle(worker: &Rc<Worker>, request: Request<Incoming>, peer: &Peer) -> Reply {
     let pinned = worker.pin();
     let mut record = Record::begin(worker, &pinned, peer.address());
+    if let Some(audit) = &pinned.snapshot.audit {
+        record.room = Some(audited::room(audit).await);
+    }
     let answer = answer(worker, &pinned, request, peer, &mut record).await;
     reply(answer, record)
 }
@@ -227,6 +231,7 @@ fn overlook<'a>(
         Some(permit) => {
             record.outcome = Outcome::Reported;
             record.reason = Some(format!("would be {}: {}", denial.status().as_u16(), denial.reason()));
+            audited::denial(record);
             Ok(permit)
         }
     }
@@ -273,6 +278,7 @@ fn reject(rejection: &Rejection, mut record: Record) -> Response<ReplyBody> {
     record.outcome = rejection.outcome().unwrap_or(record.outcome);
     record.reason = Some(rejection.reason());
     record.status = Some(rejection.status().as_u16());
+    audited::denial(&mut record);
     if let Rejection::Forward(error) = rejection {
         if let Some(kind) = upstream_error_kind(error) {
             record.metrics().upstream_error(kind);
@@ -316,6 +322,7 @@ async fn ask_portal(
     if endpoint.sets_session() {
         record.renewal = None;
     }
+    audited::portal(record, &reply);
     let method = &intake.head.method;
     record.reason = note::note(worker, &reply, (method, endpoint), client).or(record.reason.take());
     reply.response

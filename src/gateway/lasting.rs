@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::jwks::KeySources;
 use crate::session::Sessions;
+use crate::telemetry::audit::Audit;
 use crate::telemetry::traces::Traces;
 use crate::upstream::Fleet;
 use crate::users::Hasher;
@@ -21,4 +22,6 @@ pub struct Lasting {
     pub issuer_keys: Arc<KeySources>,
     /// Sends the traces of all loads.
     pub traces: Arc<Traces>,
+    /// The audit stream; `None` where it is off.
+    pub audit: Option<Arc<Audit>>,
 }

@@ -13,6 +13,7 @@ use super::worker::{Pinned, Worker};
 use crate::access::{Identity, RuleId};
 use crate::ambient;
 use crate::telemetry::access_log::{Aborted, AccessLine};
+use crate::telemetry::audit::Room;
 use crate::telemetry::metrics::{Outcome, ServiceMetrics};
 use crate::telemetry::traces::Trace;
 use crate::upstream::ServerIndex;
@@ -47,6 +48,8 @@ pub(super) struct Record {
     pub(super) cors: Option<Answered>,
     /// Only where requests are traced.
     pub(super) trace: Option<Traced>,
+    /// Where the audit stream is on: a place for what is denied or done.
+    pub(super) room: Option<Room>,
 }
 
 /// Who answers a request.
@@ -85,6 +88,7 @@ impl Record {
             aborted: Some(Aborted::Client),
             cors: None,
             trace: None,
+            room: None,
         }
     }
 

@@ -11,6 +11,7 @@ mod http2;
 mod io;
 mod listen;
 mod outbox;
+mod outlets;
 mod prefixed;
 mod proxy_protocol;
 mod rejections;

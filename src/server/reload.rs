@@ -6,12 +6,14 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use super::outlets;
 use super::tls::Tls;
 use super::watch::{Coverage, Watch};
 use crate::ambient;
 use crate::config::{self, Config, LoadRequest, Loaded, Problem, Problems, Severity};
-use crate::gateway::{Lasting, Shared, Snapshot};
+use crate::gateway::{Lasting, Shared, Snapshot, audit_changes};
 use crate::session::StateSettings;
+use crate::telemetry::audit::AuditSink;
 use crate::telemetry::events::Events;
 use crate::telemetry::metrics::{Metrics, ReloadOutcome};
 
@@ -57,6 +59,7 @@ pub(super) struct Fixed {
     workers: usize,
     format: config::LogFormat,
     state: StateSettings,
+    audit: Option<AuditSink>,
 }
 
 /// How clients are served.
@@ -81,6 +84,7 @@ impl Fixed {
             workers: config.server.workers,
             format: config.log.format,
             state: config.state.clone(),
+            audit: config.log.audit.clone(),
         }
     }
 }
@@ -154,6 +158,9 @@ impl Reloader {
     }
 
     fn reload(&mut self, trigger: Trigger) {
+        if let (Trigger::Signal, Some(audit)) = (trigger, &self.target.lasting.audit) {
+            audit.reopen();
+        }
         match config::load(&self.request) {
             Ok(loaded) if loaded.digest == self.present.digest => self.keep(trigger, &loaded.files),
             Ok(loaded) => self.apply(loaded),
@@ -197,7 +204,7 @@ impl Reloader {
         report(&loaded.warnings);
         if Fixed::of(&loaded.config) != self.present.fixed {
             tracing::warn!(
-                "`server.listen`, `server.workers`, `admin.listen`, `log.format`, `state` and whether there is a \
+                "`server.listen`, `server.workers`, `admin.listen`, `log.format`, `log.audit`, `state` and whether there is a \
                  `server.tls` take effect at the next start"
             );
         }
@@ -209,7 +216,12 @@ impl Reloader {
         }
         let (services, users) = (loaded.config.services.len(), loaded.config.directory.users().count());
         let snapshot = Snapshot::new(loaded.config, &self.target.lasting);
+        let former = self.target.shared.current();
         self.target.shared.replace(snapshot);
+        if let Some(audit) = &self.target.lasting.audit {
+            outlets::applied(audit, &loaded.digest, (services, users));
+            audit_changes(audit, &former, &self.target.shared.current(), ambient::wall_clock());
+        }
         self.present.digest = loaded.digest;
         self.present.files.clone_from(&loaded.files);
         self.follow(&loaded.files);
@@ -220,6 +232,9 @@ impl Reloader {
 
     fn refuse(&mut self, problems: Problems) {
         report(problems.as_slice());
+        if let Some(audit) = &self.target.lasting.audit {
+            outlets::refused(audit, problems.as_slice());
+        }
         self.follow(problems.files());
         self.last = Last::Refused(problems);
         self.count(ReloadOutcome::Refused);

@@ -1,12 +1,11 @@
 //! The whole process: threads are started, signals obeyed, and everything ended in order.
 
-use std::cell::Cell;
 use std::net::{SocketAddr, TcpListener};
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use std::{fmt, io};
 
 use tokio::runtime::{Builder, Runtime};
@@ -18,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use super::context::{Context, OpenConnections};
 use super::files;
 use super::listen::{Endpoint, ListenError, Listener, bind_all, bind_alone};
+use super::outlets::Outlets;
 use super::reload::{Fixed, Present, Reloads, Target, report};
 use super::tls::Tls;
 use super::worker::{self, End};
@@ -28,6 +28,7 @@ use crate::gateway::{Lasting, Shared, Snapshot, Worker, WorkerParts};
 use crate::jwks::KeySources;
 use crate::session::{Sessions, StateError};
 use crate::telemetry::access_log::AccessLog;
+use crate::telemetry::audit::{Audit, AuditCounts, AuditSink};
 use crate::telemetry::events::Events;
 use crate::telemetry::metrics::{Metrics, ServerLevels};
 use crate::upstream::Fleet;
@@ -41,10 +42,6 @@ const STATE_WAIT: Duration = Duration::from_secs(10);
 
 /// How long workers may take to write down what a second signal cuts off.
 const CUT_OFF: Duration = Duration::from_secs(1);
-
-/// How long the collector of traces may take for the last of them.
-const SHORTEST_FLUSH: Duration = Duration::from_secs(1);
-const LONGEST_FLUSH: Duration = Duration::from_secs(5);
 
 /// What a gateway is started with.
 pub struct Settings {
@@ -74,6 +71,8 @@ pub enum RunError {
     Listen(ListenError),
     /// The state store cannot be used.
     State(StateError),
+    /// The audit stream cannot be written.
+    Audit(String, io::Error),
     /// The system refuses a thread, a signal or a socket.
     System(io::Error),
     /// A worker ended by itself.
@@ -104,7 +103,7 @@ pub fn run(settings: Settings, ready: impl FnOnce(&Bound)) -> Result<(), RunErro
     let fixed = Fixed::of(&loaded.config);
     let tls = loaded.config.server.tls.as_ref().map(|tls| Arc::new(Tls::new(tls)));
     metrics.show_servers(levels(&lasting.fleet));
-    metrics.show_spans(lasting.traces.counts());
+    let outlets = Outlets::open(&lasting, &metrics);
     let shared = Arc::new(Shared::new(Snapshot::new(loaded.config, &lasting)));
     let target = Target {
         shared: Arc::clone(&shared),
@@ -126,7 +125,6 @@ pub fn run(settings: Settings, ready: impl FnOnce(&Bound)) -> Result<(), RunErro
     };
     let (threads, mut ended) = team.start(listeners.of_worker)?;
 
-    let latest = Cell::new(None);
     let outcome = runtime.block_on(async {
         let draining = Arc::new(AtomicBool::new(false));
         accompany(admin, metrics, &lasting, &draining);
@@ -134,29 +132,21 @@ pub fn run(settings: Settings, ready: impl FnOnce(&Bound)) -> Result<(), RunErro
         ready(&bound);
         let start_drain = || {
             draining.store(true, Ordering::Relaxed);
-            let timeouts = shared.current().server().timeouts;
-            latest.set(Some(ambient::now() + timeouts.drain_delay + timeouts.drain));
-            timeouts.drain_delay
+            outlets.drain(&shared.current().server().timeouts)
         };
         supervise(signals, &mut ended, &reloads, start_drain, &end).await
     });
     if let Workers::Gone = runtime.block_on(cut_off(&end, &mut ended)) {
         threads.into_iter().for_each(|thread| drop(thread.join()));
     }
-    drop((reloads, listeners.files));
-    lasting.traces.close(flush_time(latest.get()));
+    drop(listeners.files);
+    outlets.close(reloads);
     access_log.close();
     tracing::info!("ended");
     match outcome {
         Outcome::Drained | Outcome::CutOff => Ok(()),
         Outcome::WorkerEnded => Err(RunError::WorkerEnded),
     }
-}
-
-/// How long the last spans may take: what is left of the drain, and a moment where nothing is.
-fn flush_time(latest: Option<Instant>) -> Duration {
-    let left = latest.map_or(Duration::ZERO, |latest| latest.saturating_duration_since(ambient::now()));
-    left.clamp(SHORTEST_FLUSH, LONGEST_FLUSH)
 }
 
 fn counting(access_log: &AccessLog) -> Arc<Metrics> {
@@ -173,14 +163,20 @@ fn lasting(config: &Config, cores: usize, runtime: &Runtime, metrics: &Arc<Metri
         fleet: Fleet::new(),
         issuer_keys: KeySources::new(runtime.handle().clone(), Arc::clone(metrics)).into(),
         traces: Arc::default(),
+        audit: config.log.audit.as_ref().map(start_audit).transpose()?,
     })
+}
+
+/// Without a record of what it does the gateway does not start.
+fn start_audit(sink: &AuditSink) -> Result<Arc<Audit>, RunError> {
+    Audit::start(sink).map_err(|error| RunError::Audit(sink.to_string(), error))
 }
 
 /// Starts what the main thread does beside the workers: it looks after the upstreams, and answers operators.
 fn accompany(admin: Option<TcpListener>, metrics: Arc<Metrics>, lasting: &Lasting, draining: &Arc<AtomicBool>) {
     tokio::spawn(Arc::clone(&lasting.fleet).watch());
     if let Some(listener) = admin {
-        let readiness = readiness(draining, &lasting.sessions);
+        let readiness = readiness(draining, lasting);
         let state = AdminState { metrics, readiness, servers: levels(&lasting.fleet).into() };
         tokio::spawn(admin::serve(listener, state, CancellationToken::new()));
     }
@@ -211,14 +207,17 @@ fn levels(fleet: &Arc<Fleet>) -> ServerLevels {
     Box::new(move || fleet.levels())
 }
 
-fn readiness(draining: &Arc<AtomicBool>, sessions: &Sessions) -> Arc<dyn Fn() -> Readiness + Send + Sync> {
-    let (draining, sessions) = (Arc::clone(draining), sessions.clone());
+fn readiness(draining: &Arc<AtomicBool>, lasting: &Lasting) -> Arc<dyn Fn() -> Readiness + Send + Sync> {
+    let (draining, sessions) = (Arc::clone(draining), lasting.sessions.clone());
+    let audit = lasting.audit.as_ref().map(|audit| audit.counts());
     // the admin listener opens when the rest is up: only the end is left to report
     Arc::new(move || {
         let drains = draining.load(Ordering::Relaxed);
         let running = if drains { Check::Failed("draining") } else { Check::Ok };
         let state = if sessions.is_up() { Check::Ok } else { Check::Failed("unreachable") };
-        Readiness { running, state, ..Readiness::READY }
+        let fails = audit.as_ref().is_some_and(AuditCounts::is_failing);
+        let audit = if fails { Check::Failed("cannot be written") } else { Check::Ok };
+        Readiness { running, state, audit, ..Readiness::READY }
     })
 }
 
@@ -368,6 +367,7 @@ impl fmt::Display for RunError {
         match self {
             Self::Listen(error) => error.fmt(f),
             Self::State(error) => error.fmt(f),
+            Self::Audit(sink, error) => write!(f, "cannot write `log.audit: {sink}`: {error}"),
             Self::System(error) => write!(f, "the system refuses what the gateway needs: {error}"),
             Self::WorkerEnded => f.write_str("a worker ended unexpectedly; the log says more"),
         }

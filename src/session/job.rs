@@ -4,7 +4,7 @@ use std::fmt;
 
 use tokio::sync::oneshot;
 
-use super::attempt::{Attempt, AttemptLimits, Proof, Subject, Verdict};
+use super::attempt::{Attempt, AttemptLimits, Proof, Settled, Subject, Verdict};
 use super::family::Family;
 use super::refresh_token::Digest;
 use crate::token::SessionId;
@@ -43,7 +43,7 @@ pub(super) enum Job {
     /// Ends a session if its family is known.
     Leave(End, Reply<()>),
     Ask(Attempt, u64, Reply<Verdict>),
-    Settle(Settle, Reply<Verdict>),
+    Settle(Settle, Reply<Settled>),
     Lift(Vec<Subject>, Reply<()>),
 }
 
@@ -90,7 +90,8 @@ impl Job {
                 answer(reply, Err(Away));
             }
             Self::Exchange(_, reply) => answer(reply, Err(Away)),
-            Self::Ask(_, _, reply) | Self::Settle(_, reply) => answer(reply, Err(Away)),
+            Self::Ask(_, _, reply) => answer(reply, Err(Away)),
+            Self::Settle(_, reply) => answer(reply, Err(Away)),
         }
     }
 }

@@ -3,6 +3,7 @@
 //! Nothing here decides anything, and nothing here makes a request wait.
 
 pub mod access_log;
+pub mod audit;
 pub mod events;
 pub mod metrics;
 pub mod traces;

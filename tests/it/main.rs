@@ -15,6 +15,7 @@ mod algorithms;
 mod api_keys;
 mod attempts;
 mod audit;
+mod audit_stream;
 mod balance;
 mod bodies;
 mod browser_sessions;

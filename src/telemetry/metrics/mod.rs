@@ -31,6 +31,7 @@ use self::cell::SharedCounters;
 use self::shard::ShardCells;
 use self::totals::Totals;
 use super::access_log::Dropped;
+use super::audit::AuditCounts;
 use super::traces::SpanCounts;
 use crate::ambient;
 
@@ -47,6 +48,7 @@ pub struct Metrics {
     last_success: AtomicU64,
     access_log: OnceLock<Dropped>,
     spans: OnceLock<SpanCounts>,
+    audit: OnceLock<AuditCounts>,
     refreshes: SharedCounters<RefreshOutcome>,
     state_up: AtomicBool,
     servers: OnceLock<ServerLevels>,
@@ -81,6 +83,7 @@ impl Metrics {
             last_success: AtomicU64::new(0),
             access_log: OnceLock::new(),
             spans: OnceLock::new(),
+            audit: OnceLock::new(),
             servers: OnceLock::new(),
             refreshes: SharedCounters::new(),
             state_up: AtomicBool::new(true),
@@ -145,6 +148,12 @@ impl Metrics {
         let _ = self.spans.set(counts);
     }
 
+    /// Shows how the audit stream does. Only the first who says so is asked.
+    pub fn show_audit(&self, counts: AuditCounts) {
+        // a process has one stream
+        let _ = self.audit.set(counts);
+    }
+
     /// Shows how the servers of all upstreams are. Only the first who says so is asked.
     pub fn show_servers(&self, levels: ServerLevels) {
         // a process has one fleet
@@ -175,6 +184,11 @@ impl Metrics {
             dropped_lines: self.access_log.get().map_or(0, Dropped::lines),
             exported_spans: self.spans.get().map_or(0, SpanCounts::exported),
             dropped_spans: self.spans.get().map_or(0, SpanCounts::dropped),
+            audit: self
+                .audit
+                .get()
+                .map(|counts| [counts.records(), counts.errors(), counts.queued()])
+                .unwrap_or_default(),
             servers: self.servers.get().map(|levels| levels()).unwrap_or_default(),
             ..Totals::default()
         };
@@ -273,6 +287,9 @@ mod tests {
             "gatelatch_access_log_dropped_lines counter",
             "gatelatch_trace_spans_exported counter",
             "gatelatch_trace_spans_dropped counter",
+            "gatelatch_audit_records counter",
+            "gatelatch_audit_write_errors counter",
+            "gatelatch_audit_queued_records gauge",
             "gatelatch_logins counter",
             "gatelatch_refreshes counter",
             "gatelatch_state_up gauge",

@@ -139,7 +139,7 @@ mod tests {
         };
         assert_eq!(state(&["a=1,b=2"]), "a=1,b=2");
         assert_eq!(state(&["a=1 ,", " t@b=2"]), "a=1,t@b=2");
-        assert_eq!(state(&["a=1,=2"]), "");
+        assert_eq!(state(&["a=1,b"]), "");
         assert_eq!(state(&[]), "");
     }
 }
