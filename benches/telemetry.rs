@@ -31,6 +31,7 @@ const LINE: AccessLine<'static> = AccessLine {
     duration: Duration::from_micros(1234),
     upstream_duration: Some(Duration::from_micros(1001)),
     aborted: None,
+    trace_id: None,
 };
 
 fn count(criterion: &mut Criterion) {

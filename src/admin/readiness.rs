@@ -22,6 +22,8 @@ pub struct Readiness {
     pub listening: Check,
     /// The state store can be reached.
     pub state: Check,
+    /// The audit stream is off, or can be written.
+    pub audit: Check,
     /// The process was not asked to end.
     pub running: Check,
 }
@@ -38,18 +40,19 @@ pub enum Check {
 impl Readiness {
     /// Nothing is the matter.
     pub const READY: Self =
-        Self { configuration: Check::Ok, listening: Check::Ok, state: Check::Ok, running: Check::Ok };
+        Self { configuration: Check::Ok, listening: Check::Ok, state: Check::Ok, audit: Check::Ok, running: Check::Ok };
 
     /// Whether all checks hold.
     pub fn is_ready(&self) -> bool {
         self.checks().iter().all(|(_, check)| *check == Check::Ok)
     }
 
-    pub(super) fn checks(&self) -> [(&'static str, Check); 4] {
+    pub(super) fn checks(&self) -> [(&'static str, Check); 5] {
         [
             ("configuration", self.configuration),
             ("listening", self.listening),
             ("state", self.state),
+            ("audit", self.audit),
             ("running", self.running),
         ]
     }
@@ -71,7 +74,7 @@ impl Serialize for Report {
     }
 }
 
-struct Checks([(&'static str, Check); 4]);
+struct Checks([(&'static str, Check); 5]);
 
 impl Serialize for Checks {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

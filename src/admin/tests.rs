@@ -111,13 +111,13 @@ fn readiness_says_what_is_the_matter() {
     let admin = Admin::start();
     let answer = admin.ask("GET /readyz");
     assert!(answer.starts_with("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n"), "{answer}");
-    let body = r#"{"ready":true,"checks":{"configuration":"ok","listening":"ok","state":"ok","running":"ok"},"upstreams":{"app":{"a:1":"up","b:1":"down"}}}"#;
+    let body = r#"{"ready":true,"checks":{"configuration":"ok","listening":"ok","state":"ok","audit":"ok","running":"ok"},"upstreams":{"app":{"a:1":"up","b:1":"down"}}}"#;
     assert!(answer.ends_with(&format!("\r\n\r\n{body}\n")), "{answer}");
 
     admin.readiness.lock().unwrap().running = Check::Failed("draining");
     let answer = admin.ask("GET /readyz");
     assert!(answer.starts_with("HTTP/1.1 503 Service Unavailable\r\n"), "{answer}");
-    let body = r#"{"ready":false,"checks":{"configuration":"ok","listening":"ok","state":"ok","running":"draining"},"upstreams":{"app":{"a:1":"up","b:1":"down"}}}"#;
+    let body = r#"{"ready":false,"checks":{"configuration":"ok","listening":"ok","state":"ok","audit":"ok","running":"draining"},"upstreams":{"app":{"a:1":"up","b:1":"down"}}}"#;
     assert!(answer.ends_with(&format!("\r\n\r\n{body}\n")), "{answer}");
 }
 

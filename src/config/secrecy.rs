@@ -17,6 +17,8 @@ pub(super) fn secrets_of(tree: &Tree) -> Vec<Span> {
 #[derive(Clone, Copy, PartialEq)]
 enum Secrecy {
     Open,
+    /// In `tracing`, where `headers` are for the collector.
+    Tracing,
     Secret,
 }
 
@@ -45,12 +47,20 @@ impl<'a> Walk<'a> {
         if secrecy == Secrecy::Secret || looks_secret(&entry.key) {
             self.spans.push(entry.key_span);
         }
-        let secrecy = if secrecy == Secrecy::Secret { secrecy } else { self.named(&entry.key) };
+        let secrecy = match secrecy {
+            Secrecy::Secret => secrecy,
+            Secrecy::Tracing if &*entry.key == "headers" => Secrecy::Secret,
+            Secrecy::Open | Secrecy::Tracing => self.named(&entry.key),
+        };
         self.node(&entry.node, secrecy);
     }
 
     fn named(&mut self, key: &'a str) -> Secrecy {
-        let judge = || if names_secret(key) { Secrecy::Secret } else { Secrecy::Open };
+        let judge = || match key {
+            _ if names_secret(key) => Secrecy::Secret,
+            "tracing" => Secrecy::Tracing,
+            _ => Secrecy::Open,
+        };
         *self.names.entry(key).or_insert_with(judge)
     }
 }

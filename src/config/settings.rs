@@ -15,6 +15,8 @@ use crate::access::{HostPattern, Mode, Mount, PathOptions, Policy, Router, RuleI
 use crate::jwks::KeyUrl;
 use crate::pages::Look;
 use crate::session::{AttemptLimits, StateSettings};
+use crate::telemetry::audit::AuditSink;
+use crate::telemetry::traces::TraceSettings;
 use crate::token::{
     IssuerKeys, Key, KeySet, RemoteKeys, TrustSettings, TrustedIssuer, TrustedIssuers, VerifierSettings, VerifyingKey,
 };
@@ -35,6 +37,8 @@ pub struct Config {
     pub admin_token: Option<AdminToken>,
     /// What is logged.
     pub log: Log,
+    /// Which requests are traced, and where to; default none.
+    pub tracing: Option<TraceSettings>,
     /// The gateway's own endpoints and tokens.
     pub auth: Auth,
     /// Where sessions and failed logins are kept; default memory.
@@ -123,7 +127,7 @@ pub struct ServerLimits {
 }
 
 /// The `log` block.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Log {
     /// How a line looks.
     pub format: LogFormat,
@@ -131,6 +135,8 @@ pub struct Log {
     pub level: tracing::Level,
     /// Whether each request gets a line; default true.
     pub access: bool,
+    /// Where records for auditors go; default nowhere.
+    pub audit: Option<AuditSink>,
 }
 
 /// How a log line looks.

@@ -8,6 +8,7 @@ use http::header::VIA;
 use http::{Method, Request, Response, Version};
 use hyper::body::Incoming;
 
+use super::audited;
 use super::browser::{or_sign_in, refuse_foreign};
 use super::document::{self, Read};
 use super::downstream::Downstream;
@@ -19,6 +20,7 @@ use super::reply::{Reply, ReplyBody, add_own_fields};
 use super::snapshot::{Service, Snapshot};
 use super::standing::holds_until;
 use super::switch::Switch;
+use super::traced::Traced;
 use super::verify::verify;
 use super::worker::{Pinned, Worker};
 use crate::access::{Caller, Decision, ForbidReason, Permit, RequestPath};
@@ -34,6 +36,9 @@ use crate::wire::{
 pub async fn handle(worker: &Rc<Worker>, request: Request<Incoming>, peer: &Peer) -> Reply {
     let pinned = worker.pin();
     let mut record = Record::begin(worker, &pinned, peer.address());
+    if let Some(audit) = &pinned.snapshot.audit {
+        record.room = Some(audited::room(audit).await);
+    }
     let answer = answer(worker, &pinned, request, peer, &mut record).await;
     reply(answer, record)
 }
@@ -63,6 +68,7 @@ async fn answer(
     let (head, body) = request.into_parts();
     record.method = head.method.clone();
     record.path = head.uri.path().into();
+    record.trace = snapshot.tracer.as_ref().map(|tracer| Traced::begin(tracer, &head, peer, snapshot));
     // the parser of HTTP/1.1 has counted them, that of HTTP/2 has not
     if head.version == Version::HTTP_2 && head.headers.len() > snapshot.server().limits.headers {
         return Err(BadRequest::TooManyFields.into());
@@ -104,7 +110,7 @@ async fn answer(
     let client = intake.client.address;
     let outbound = Outbound::prepare(permit, &target.host, intake, body, &service.forwarding, extra)?;
     let asked = ambient::now();
-    let forwarded = pinned.lanes[index].upstream.send(outbound, client).await;
+    let forwarded = pinned.lanes[index].upstream.send(outbound, client, record.trace()).await;
     record.upstream_answered(asked, forwarded.server);
     Ok(match (forwarded.outcome?, downstream) {
         (Sent::Answer(response), _) if documents => {
@@ -123,6 +129,9 @@ impl Record {
         self.host = target.host.name().into();
         self.path = target.path.as_str().into();
         self.client = intake.client.address;
+        if let Some(traced) = &mut self.trace {
+            traced.scheme = intake.site.scheme;
+        }
         if let Some(id) = &intake.request_id {
             self.request_id = id.clone();
         }
@@ -222,6 +231,7 @@ fn overlook<'a>(
         Some(permit) => {
             record.outcome = Outcome::Reported;
             record.reason = Some(format!("would be {}: {}", denial.status().as_u16(), denial.reason()));
+            audited::denial(record);
             Ok(permit)
         }
     }
@@ -268,10 +278,14 @@ fn reject(rejection: &Rejection, mut record: Record) -> Response<ReplyBody> {
     record.outcome = rejection.outcome().unwrap_or(record.outcome);
     record.reason = Some(rejection.reason());
     record.status = Some(rejection.status().as_u16());
-    if let Rejection::Forward(error) = rejection
-        && let Some(kind) = upstream_error_kind(error)
-    {
-        record.metrics().upstream_error(kind);
+    audited::denial(&mut record);
+    if let Rejection::Forward(error) = rejection {
+        if let Some(kind) = upstream_error_kind(error) {
+            record.metrics().upstream_error(kind);
+        }
+        if let Some(traced) = &mut record.trace {
+            traced.error = Some(error.label());
+        }
     }
     let mut response = rejection.respond();
     add_own_fields(&record, response.headers_mut());
@@ -311,6 +325,7 @@ async fn ask_portal(
     if endpoint.sets_session() {
         record.renewal = None;
     }
+    audited::portal(record, &reply);
     let method = &intake.head.method;
     record.reason = note::note(worker, &reply, (method, endpoint), client).or(record.reason.take());
     reply.response

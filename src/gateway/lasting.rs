@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use crate::jwks::KeySources;
 use crate::session::Sessions;
+use crate::telemetry::audit::Audit;
+use crate::telemetry::traces::Traces;
 use crate::upstream::Fleet;
 use crate::users::Hasher;
 
@@ -18,4 +20,8 @@ pub struct Lasting {
     pub fleet: Arc<Fleet>,
     /// Keeps the published keys of other issuers for all loads.
     pub issuer_keys: Arc<KeySources>,
+    /// Sends the traces of all loads.
+    pub traces: Arc<Traces>,
+    /// The audit stream; `None` where it is off.
+    pub audit: Option<Arc<Audit>>,
 }

@@ -1,6 +1,8 @@
 //! The request flow: from a request to its reply, in eight steps.
 
+mod audited;
 mod browser;
+mod changes;
 mod document;
 mod downstream;
 mod flow;
@@ -13,10 +15,12 @@ mod reply;
 mod snapshot;
 mod standing;
 mod switch;
+mod traced;
 mod tunnel;
 mod verify;
 mod worker;
 
+pub use changes::audit_changes;
 pub use flow::handle;
 pub use lasting::Lasting;
 pub use reply::{Reply, ReplyBody};

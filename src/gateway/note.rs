@@ -45,7 +45,7 @@ fn note_login(worker: &Worker, login: &LoginEvent, client_ip: IpAddr) -> String 
         }
         Err(denial) => {
             worker.metrics.login(match denial {
-                Denial::Invalid => LoginOutcome::Invalid,
+                Denial::Invalid(_) => LoginOutcome::Invalid,
                 Denial::Busy => LoginOutcome::Busy,
                 Denial::LockedOut(_) => LoginOutcome::LockedOut,
                 Denial::Away => LoginOutcome::Unavailable,

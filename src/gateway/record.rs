@@ -8,11 +8,14 @@ use std::time::{Duration, Instant, SystemTime};
 use http::{HeaderValue, Method};
 
 use super::snapshot::{Service, Snapshot};
+use super::traced::Traced;
 use super::worker::{Pinned, Worker};
 use crate::access::{Identity, RuleId};
 use crate::ambient;
 use crate::telemetry::access_log::{Aborted, AccessLine};
+use crate::telemetry::audit::Room;
 use crate::telemetry::metrics::{Outcome, ServiceMetrics};
+use crate::telemetry::traces::Trace;
 use crate::upstream::ServerIndex;
 use crate::wire::Answered;
 
@@ -43,6 +46,10 @@ pub(super) struct Record {
     pub(super) aborted: Option<Aborted>,
     /// What a page of another origin may see of the answer; only where the service says so itself.
     pub(super) cors: Option<Answered>,
+    /// Only where requests are traced.
+    pub(super) trace: Option<Traced>,
+    /// Where the audit stream is on: a place for what is denied or done.
+    pub(super) room: Option<Room>,
 }
 
 /// Who answers a request.
@@ -80,6 +87,8 @@ impl Record {
             bytes: 0,
             aborted: Some(Aborted::Client),
             cors: None,
+            trace: None,
+            room: None,
         }
     }
 
@@ -111,6 +120,11 @@ impl Record {
         self.upstream_time = server.map(|_| ambient::now().duration_since(asked));
     }
 
+    /// The trace that the request belongs to, for whom it is passed on to.
+    pub(super) fn trace(&self) -> Option<&Trace> {
+        self.trace.as_ref().map(Traced::trace)
+    }
+
     fn write_line(&self, duration: Duration) {
         let (service, lane) = match self.route {
             Route::Service(index) => (Some(&self.pinned.snapshot.services[index]), Some(&self.pinned.lanes[index])),
@@ -135,6 +149,7 @@ impl Record {
             duration,
             upstream_duration: self.upstream_time,
             aborted: self.aborted,
+            trace_id: self.trace.as_ref().map(Traced::id),
         };
         if self.pinned.snapshot.access_log {
             self.worker.log.write(&line);
@@ -155,6 +170,9 @@ impl Drop for Record {
         self.metrics().record(rule, self.outcome, self.status.unwrap_or(0), duration);
         if self.pinned.snapshot.access_log || self.outcome.is_denial() {
             self.write_line(duration);
+        }
+        if let Some(traced) = self.trace.take() {
+            traced.end(self);
         }
     }
 }

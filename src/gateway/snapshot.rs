@@ -10,6 +10,8 @@ use super::lasting::Lasting;
 use crate::access::{HostPattern, Mode, Mount, Policy, Router};
 use crate::config::{self, Config, ServiceView};
 use crate::portal::{Portal, PortalSettings};
+use crate::telemetry::audit::Audit;
+use crate::telemetry::traces::Tracer;
 use crate::token::{CookieSessions, Issuer, IssuerSettings, SessionSettings, TrustedIssuers, Verifier};
 use crate::upstream::{Forwarding, Roster};
 use crate::users::Directory;
@@ -28,6 +30,10 @@ pub struct Snapshot {
     pub(super) directory: Arc<Directory>,
     pub(super) portal: Portal,
     pub(super) access_log: bool,
+    /// `None` where nothing is traced.
+    pub(super) tracer: Option<Arc<Tracer>>,
+    /// `None` where it is off.
+    pub(super) audit: Option<Arc<Audit>>,
     server: config::Server,
 }
 
@@ -59,7 +65,7 @@ impl Snapshot {
     /// Makes one load of the configuration ready, on top of what lasts longer than it. What is made last is what the
     /// fleet watches.
     pub fn new(config: Config, lasting: &Lasting) -> Self {
-        let Lasting { hasher, sessions, fleet, issuer_keys } = lasting;
+        let Lasting { hasher, sessions, fleet, issuer_keys, traces, audit } = lasting;
         let trusted_issuers =
             config.auth.trusted_issuers(|settings, url| issuer_keys.keys(&settings.issuer, url, &settings.algorithms));
         let directory = Arc::new(config.directory);
@@ -108,6 +114,8 @@ impl Snapshot {
             describes: config.auth.verify,
             directory,
             access_log: config.log.access,
+            audit: audit.clone(),
+            tracer: traces.tracer(config.tracing.as_ref()),
             server: config.server,
         }
     }

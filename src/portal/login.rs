@@ -13,7 +13,7 @@ use serde::Serialize;
 use super::fields::{Format, GrantRequest, LoginRequest, parse};
 use super::rejection::Rejection;
 use super::{Portal, PortalReply, body};
-use crate::session::{Attempt, Away, Proof, RefreshToken, Verdict};
+use crate::session::{Attempt, Away, Begun, Proof, RefreshToken, Verdict};
 use crate::token::{Holder, IssueError, IssuedToken, SessionId, is_visible};
 use crate::users::{LoginFailure, User, authenticate};
 use crate::{ambient, wire};
@@ -45,8 +45,8 @@ pub struct LoginEvent {
 /// Why a login got no token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Denial {
-    /// Unknown, disabled, or a wrong password; not told apart.
-    Invalid,
+    /// Unknown, disabled, or a wrong password; not told apart. With it these lockouts began.
+    Invalid(Begun),
     /// The password was not checked: too many were waiting.
     Busy,
     /// Too many failures. The password was not looked at, or does not count; the next one may come after so many
@@ -94,7 +94,7 @@ impl Denial {
     /// A short name for metrics and logs. It never changes.
     pub fn label(self) -> &'static str {
         match self {
-            Self::Invalid => "invalid",
+            Self::Invalid(_) => "invalid",
             Self::Busy => "busy",
             Self::LockedOut(_) => "locked_out",
             Self::Away => "state_away",
@@ -156,8 +156,9 @@ impl Portal {
         };
         let proof = if found.is_some() { Proof::Right } else { Proof::Wrong };
         let limits = self.settings.attempts;
-        open_or_held(self.sessions.settle(attempt, proof, limits, ambient::unix_millis()).await?)?;
-        found.ok_or(Denial::Invalid)
+        let settled = self.sessions.settle(attempt, proof, limits, ambient::unix_millis()).await?;
+        open_or_held(settled.verdict)?;
+        found.ok_or(Denial::Invalid(settled.begun))
     }
 }
 

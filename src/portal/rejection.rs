@@ -107,10 +107,12 @@ impl Rejection {
 impl Denial {
     pub(super) fn into_response(self, dialect: Dialect) -> Response<Bytes> {
         let (status, error, detail, description) = match (self, dialect) {
-            (Self::Invalid, Dialect::Login | Dialect::Refresh) => {
+            (Self::Invalid(_), Dialect::Login | Dialect::Refresh) => {
                 (StatusCode::UNAUTHORIZED, "invalid_grant", "Invalid credentials", WRONG)
             }
-            (Self::Invalid, Dialect::Token) => (StatusCode::BAD_REQUEST, "invalid_grant", "Invalid credentials", WRONG),
+            (Self::Invalid(_), Dialect::Token) => {
+                (StatusCode::BAD_REQUEST, "invalid_grant", "Invalid credentials", WRONG)
+            }
             (Self::Busy, _) => (StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable", BUSY, BUSY),
             (Self::NoToken(_), _) => (StatusCode::INTERNAL_SERVER_ERROR, "server_error", NO_TOKEN, NO_TOKEN),
             // RFC 6749 has no word for it; this one comes closest
@@ -133,7 +135,7 @@ impl Denial {
             Self::Busy => Some(1),
             Self::LockedOut(seconds) => Some(seconds),
             Self::Away => Some(AWAY_SECONDS),
-            Self::Invalid | Self::NoToken(_) => None,
+            Self::Invalid(_) | Self::NoToken(_) => None,
         }
     }
 }

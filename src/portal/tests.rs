@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::access::{Claim, ClaimValue, Identity, PathOptions};
-use crate::session::{RefreshToken, StateSettings};
+use crate::session::{Begun, RefreshToken, StateSettings};
 use crate::telemetry::metrics::Metrics;
 use crate::token::{IssueError, IssuerSettings, Key, KeySet, SessionId, SessionSettings, Verifier, VerifierSettings};
 use crate::users::{HasherSettings, Password, PasswordHash, User};
@@ -237,7 +237,7 @@ fn refusals_are_the_same_byte_for_byte() {
     for (name, password) in cases {
         let reply = log_in("/auth/login", FORM, format!("username={name}&password={password}"));
         assert_eq!(transcript(&reply.response), expected, "{name} {password}");
-        let event = LoginEvent { user: name.replace('+', " ").into(), outcome: Err(Denial::Invalid) };
+        let event = LoginEvent { user: name.replace('+', " ").into(), outcome: Err(Denial::Invalid(Begun::default())) };
         assert_eq!(reply.login, Some(event));
     }
 }

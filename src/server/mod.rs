@@ -13,6 +13,7 @@ mod listen;
 mod manager;
 mod operators;
 mod outbox;
+mod outlets;
 mod prefixed;
 mod proxy_protocol;
 mod pulse;

@@ -13,7 +13,7 @@ use crate::admin::{self, AdminState, Check, InForce, Load, Loads, Readiness};
 use crate::ambient;
 use crate::config::{Loaded, ServiceView};
 use crate::gateway::{Lasting, Shared, Snapshot};
-use crate::session::Sessions;
+use crate::telemetry::audit::AuditCounts;
 use crate::telemetry::history::{History, STEP};
 use crate::telemetry::metrics::{Metrics, ServerLevels};
 use crate::telemetry::recent::Recent;
@@ -54,7 +54,7 @@ pub(super) fn state(
     AdminState {
         history: Arc::new(History::new(Arc::clone(&metrics), ambient::now())),
         metrics,
-        readiness: readiness(draining, &lasting.sessions),
+        readiness: readiness(draining, lasting),
         servers: levels(&lasting.fleet).into(),
         recent,
         sessions: lasting.sessions.clone(),
@@ -94,14 +94,17 @@ pub(super) fn levels(fleet: &Arc<Fleet>) -> ServerLevels {
     Box::new(move || fleet.levels())
 }
 
-fn readiness(draining: &Arc<AtomicBool>, sessions: &Sessions) -> Arc<dyn Fn() -> Readiness + Send + Sync> {
-    let (draining, sessions) = (Arc::clone(draining), sessions.clone());
+fn readiness(draining: &Arc<AtomicBool>, lasting: &Lasting) -> Arc<dyn Fn() -> Readiness + Send + Sync> {
+    let (draining, sessions) = (Arc::clone(draining), lasting.sessions.clone());
+    let audit = lasting.audit.as_ref().map(|audit| audit.counts());
     // the admin listener opens when the rest is up: only the end is left to report
     Arc::new(move || {
         let drains = draining.load(Ordering::Relaxed);
         let running = if drains { Check::Failed("draining") } else { Check::Ok };
         let state = if sessions.is_up() { Check::Ok } else { Check::Failed("unreachable") };
-        Readiness { running, state, ..Readiness::READY }
+        let fails = audit.as_ref().is_some_and(AuditCounts::is_failing);
+        let audit = if fails { Check::Failed("cannot be written") } else { Check::Ok };
+        Readiness { running, state, audit, ..Readiness::READY }
     })
 }
 

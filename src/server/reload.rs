@@ -7,14 +7,15 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use super::manager::{self, Asked, Reread};
-use super::operators;
 use super::tls::Tls;
 use super::watch::{Coverage, Watch};
+use super::{operators, outlets};
 use crate::admin::Loads;
 use crate::ambient;
 use crate::config::{self, Config, LoadRequest, Loaded, Problem, Problems, Severity};
-use crate::gateway::{Lasting, Shared, Snapshot};
+use crate::gateway::{Lasting, Shared, Snapshot, audit_changes};
 use crate::session::StateSettings;
+use crate::telemetry::audit::AuditSink;
 use crate::telemetry::events::Events;
 use crate::telemetry::metrics::{Metrics, ReloadOutcome};
 
@@ -71,6 +72,7 @@ pub(super) struct Fixed {
     workers: usize,
     format: config::LogFormat,
     state: StateSettings,
+    audit: Option<AuditSink>,
 }
 
 /// How clients are served.
@@ -95,6 +97,7 @@ impl Fixed {
             workers: config.server.workers,
             format: config.log.format,
             state: config.state.clone(),
+            audit: config.log.audit.clone(),
         }
     }
 }
@@ -175,6 +178,9 @@ impl Reloader {
     }
 
     fn reload(&mut self, trigger: Trigger) {
+        if let (Trigger::Signal, Some(audit)) = (trigger, &self.target.lasting.audit) {
+            audit.reopen();
+        }
         let (asked, before) = (trigger.asked(), self.last.reread());
         if asked == Asked::Yes {
             manager::reloading();
@@ -234,7 +240,7 @@ impl Reloader {
         } else {
             self.target.loads.needs_restart();
             tracing::warn!(
-                "`server.listen`, `server.workers`, `admin.listen`, `log.format`, `state` and whether there is a \
+                "`server.listen`, `server.workers`, `admin.listen`, `log.format`, `log.audit`, `state` and whether there is a \
                  `server.tls` take effect at the next start"
             );
         }
@@ -247,8 +253,13 @@ impl Reloader {
         let (services, users) = (loaded.config.services.len(), loaded.config.directory.users().count());
         let load = operators::load(&loaded);
         let snapshot = Snapshot::new(loaded.config, &self.target.lasting);
+        let former = self.target.shared.current();
         self.target.shared.replace(snapshot);
         self.target.loads.applied(load);
+        if let Some(audit) = &self.target.lasting.audit {
+            outlets::applied(audit, &loaded.digest, (services, users));
+            audit_changes(audit, &former, &self.target.shared.current(), ambient::wall_clock());
+        }
         self.present.digest = loaded.digest;
         self.present.files.clone_from(&loaded.files);
         self.follow(&loaded.files);
@@ -259,6 +270,9 @@ impl Reloader {
 
     fn refuse(&mut self, problems: Problems) {
         report(problems.as_slice());
+        if let Some(audit) = &self.target.lasting.audit {
+            outlets::refused(audit, problems.as_slice());
+        }
         self.follow(problems.files());
         self.target.loads.refused(problems.as_slice().to_vec(), ambient::unix_seconds());
         self.last = Last::Refused(problems);

@@ -15,6 +15,7 @@ use tokio::time::{sleep, timeout};
 use super::context::{Context, OpenConnections};
 use super::listen::{Endpoint, ListenError, Listener, bind_all, bind_alone};
 use super::manager;
+use super::outlets::Outlets;
 use super::pulse::Pulse;
 use super::reload::{Fixed, Present, Reloads, Target, report};
 use super::signals::Signals;
@@ -28,6 +29,7 @@ use crate::gateway::{Lasting, Shared, Snapshot, Worker, WorkerParts};
 use crate::jwks::KeySources;
 use crate::session::{Sessions, StateError};
 use crate::telemetry::access_log::AccessLog;
+use crate::telemetry::audit::{Audit, AuditSink};
 use crate::telemetry::events::Events;
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::recent::Recent;
@@ -71,6 +73,8 @@ pub enum RunError {
     Listen(ListenError),
     /// The state store cannot be used.
     State(StateError),
+    /// The audit stream cannot be written.
+    Audit(String, io::Error),
     /// The system refuses a thread, a signal or a socket.
     System(io::Error),
     /// A worker ended by itself.
@@ -102,6 +106,7 @@ pub fn run(settings: Settings, ready: impl FnOnce(&Bound)) -> Result<(), RunErro
     let fixed = Fixed::of(&loaded.config);
     let tls = loaded.config.server.tls.as_ref().map(|tls| Arc::new(Tls::new(tls)));
     metrics.show_servers(operators::levels(&lasting.fleet));
+    let outlets = Outlets::open(&lasting, &metrics);
     let shared = Arc::new(Shared::new(Snapshot::new(loaded.config, &lasting)));
     let target = Target {
         shared: Arc::clone(&shared),
@@ -135,12 +140,13 @@ pub fn run(settings: Settings, ready: impl FnOnce(&Bound)) -> Result<(), RunErro
         tracing::info!(clients = ?bound.clients, admin = ?bound.admin, "listening");
         manager::ready();
         ready(&bound);
-        supervise(signals, &mut ended, &reloads, || start_drain(&draining, &shared), &end).await
+        supervise(signals, &mut ended, &reloads, || start_drain(&draining, &shared, &outlets), &end).await
     });
     if let Workers::Gone = runtime.block_on(cut_off(&end, &mut ended)) {
         threads.into_iter().for_each(|thread| drop(thread.join()));
     }
-    drop((reloads, listeners.files));
+    drop(listeners.files);
+    outlets.close(reloads);
     access_log.close();
     tracing::info!("ended");
     outcome.into_result()
@@ -159,16 +165,23 @@ fn lasting(config: &Config, cores: usize, runtime: &Runtime, metrics: &Arc<Metri
         sessions: Sessions::start(&config.state, Arc::clone(metrics), ambient::hash_state())?,
         fleet: Fleet::new(),
         issuer_keys: KeySources::new(runtime.handle().clone(), Arc::clone(metrics)).into(),
+        traces: Arc::default(),
+        audit: config.log.audit.as_ref().map(start_audit).transpose()?,
     })
 }
 
 /// Says everywhere that the end has begun. Returns for how long new connections are still served.
-fn start_drain(draining: &AtomicBool, shared: &Shared) -> Duration {
+fn start_drain(draining: &AtomicBool, shared: &Shared, outlets: &Outlets) -> Duration {
     draining.store(true, Ordering::Relaxed);
     let current = shared.current();
     let timeouts = &current.server().timeouts;
     manager::stopping(timeouts.drain_delay + timeouts.drain);
-    timeouts.drain_delay
+    outlets.drain(timeouts)
+}
+
+/// Without a record of what it does the gateway does not start.
+fn start_audit(sink: &AuditSink) -> Result<Arc<Audit>, RunError> {
+    Audit::start(sink).map_err(|error| RunError::Audit(sink.to_string(), error))
 }
 
 /// How a wait at the start ended.
@@ -322,6 +335,7 @@ impl fmt::Display for RunError {
         match self {
             Self::Listen(error) => error.fmt(f),
             Self::State(error) => error.fmt(f),
+            Self::Audit(sink, error) => write!(f, "cannot write `log.audit: {sink}`: {error}"),
             Self::System(error) => write!(f, "the system refuses what the gateway needs: {error}"),
             Self::WorkerEnded => f.write_str("a worker ended unexpectedly; the log says more"),
         }

@@ -58,6 +58,46 @@ pub enum Verdict {
     Held(u64),
 }
 
+/// What a checked password led to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Settled {
+    /// Whether the login may go on.
+    pub verdict: Verdict,
+    /// What began with it.
+    pub begun: Begun,
+}
+
+/// Which lockouts began with a failed login.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Begun {
+    /// Of the account, from the client's network.
+    pub pair: bool,
+    /// Of the client's network, for all accounts.
+    pub network: bool,
+    /// The account takes one try a second, from everywhere.
+    pub account: bool,
+}
+
+impl Begun {
+    pub(super) fn of(holds: &[(Subject, u64)]) -> Self {
+        let mut begun = Self::default();
+        for (subject, _) in holds {
+            match subject {
+                Subject::Pair(..) => begun.pair = true,
+                Subject::Network(_) => begun.network = true,
+                Subject::Account(_) => begun.account = true,
+            }
+        }
+        begun
+    }
+
+    /// Short, fixed names for logs.
+    pub fn scopes(self) -> impl Iterator<Item = &'static str> {
+        let scopes = [("account_and_network", self.pair), ("network", self.network), ("account", self.account)];
+        scopes.into_iter().filter_map(|(scope, begun)| begun.then_some(scope))
+    }
+}
+
 /// What failures are counted for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Subject {

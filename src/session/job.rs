@@ -4,7 +4,7 @@ use std::fmt;
 
 use tokio::sync::oneshot;
 
-use super::attempt::{Attempt, AttemptLimits, Proof, Subject, Verdict};
+use super::attempt::{Attempt, AttemptLimits, Proof, Settled, Subject, Verdict};
 use super::family::Family;
 use super::lockout::Holds;
 use super::refresh_token::Digest;
@@ -44,7 +44,7 @@ pub(super) enum Job {
     /// Ends a session if its family is known.
     Leave(End, Reply<()>),
     Ask(Attempt, u64, Reply<Verdict>),
-    Settle(Settle, Reply<Verdict>),
+    Settle(Settle, Reply<Settled>),
     Lift(Vec<Subject>, Reply<()>),
     /// The holds at a time in milliseconds, so many of them at the most.
     List(usize, u64, Reply<Holds>),
@@ -93,7 +93,8 @@ impl Job {
                 answer(reply, Err(Away));
             }
             Self::Exchange(_, reply) => answer(reply, Err(Away)),
-            Self::Ask(_, _, reply) | Self::Settle(_, reply) => answer(reply, Err(Away)),
+            Self::Ask(_, _, reply) => answer(reply, Err(Away)),
+            Self::Settle(_, reply) => answer(reply, Err(Away)),
             Self::List(_, _, reply) => answer(reply, Err(Away)),
         }
     }

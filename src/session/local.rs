@@ -6,7 +6,7 @@ use ahash::RandomState;
 use tokio::sync::mpsc::Receiver;
 use tokio::time::{Duration, sleep};
 
-use super::attempt::Subject;
+use super::attempt::{Begun, Settled, Subject};
 use super::attempts::Attempts;
 use super::family::{Family, Shown};
 use super::file::{FileError, FileStore};
@@ -93,8 +93,9 @@ impl Local {
                 let mut holds = Vec::new();
                 let verdict =
                     self.attempts.settle(&settle.attempt, settle.proof, &settle.limits, settle.now, &mut holds);
+                let begun = Begun::of(&holds);
                 self.changes.extend(holds.into_iter().map(|(subject, until)| Change::Hold(subject, until)));
-                deferred(reply, verdict)
+                deferred(reply, Settled { verdict, begun })
             }
             Job::Lift(subjects, reply) => {
                 for subject in subjects {

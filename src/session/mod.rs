@@ -23,7 +23,7 @@ mod sessions;
 mod settings;
 mod vault;
 
-pub use attempt::{Account, Attempt, AttemptLimits, Network, Proof, Verdict};
+pub use attempt::{Account, Attempt, AttemptLimits, Begun, Network, Proof, Settled, Verdict};
 pub use family::GRACE;
 pub use job::{Away, Exchange};
 pub use lockout::{Held, Lockout, Lockouts, Unknown};

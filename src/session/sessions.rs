@@ -12,7 +12,7 @@ use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
-use super::attempt::{Account, Attempt, AttemptLimits, Network, Proof, Subject, Verdict};
+use super::attempt::{Account, Attempt, AttemptLimits, Network, Proof, Settled, Subject, Verdict};
 use super::family::Family;
 use super::file::{FileError, FileStore};
 use super::health::{Health, State};
@@ -185,7 +185,7 @@ impl Sessions {
         self.order(|reply| Job::Ask(attempt, now, reply)).await
     }
 
-    /// Says how a password check ended, and learns whether the result counts: see [`Verdict`].
+    /// Says how a password check ended, and learns whether the result counts, see [`Verdict`], and what began with it.
     ///
     /// # Errors
     /// [`Away`]; then it must not count.
@@ -195,7 +195,7 @@ impl Sessions {
         proof: Proof,
         limits: AttemptLimits,
         now: u64,
-    ) -> Result<Verdict, Away> {
+    ) -> Result<Settled, Away> {
         let settle = Settle { attempt, proof, limits, now };
         self.order(|reply| Job::Settle(settle, reply)).await
     }

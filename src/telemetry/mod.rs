@@ -3,10 +3,12 @@
 //! Nothing here decides anything, and nothing here makes a request wait.
 
 pub mod access_log;
+pub mod audit;
 pub mod events;
 pub mod history;
 pub mod metrics;
 pub mod recent;
+pub mod traces;
 
 use std::io::IsTerminal;
 

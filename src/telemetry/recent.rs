@@ -285,6 +285,7 @@ mod tests {
             duration: Duration::ZERO,
             upstream_duration: None,
             aborted: None,
+            trace_id: None,
         }
     }
 

@@ -14,7 +14,9 @@ use super::roster::Roster;
 use super::server::{Means, Reuse, Server};
 use super::settings::HostHeader;
 use super::state::{Condition, Load};
+use super::traced;
 use crate::telemetry::metrics::ServerMetrics;
+use crate::telemetry::traces::Trace;
 
 /// Connections that may turn out to have ended, in one attempt.
 const ENDED_CONNECTIONS: u32 = 8;
@@ -79,8 +81,9 @@ impl Upstream {
     }
 
     /// Sends a request of a client and waits for the head of the answer. It is tried again only where the first attempt
-    /// cannot have had an effect, over a new connection, and with another server where there is one.
-    pub async fn send(&self, mut outbound: Outbound, client: IpAddr) -> Forwarded {
+    /// cannot have had an effect, over a new connection, and with another server where there is one. `trace` is told of
+    /// each attempt.
+    pub async fn send(&self, mut outbound: Outbound, client: IpAddr, trace: Option<&Trace>) -> Forwarded {
         let mut tries_left = self.roster.settings().retries;
         let mut reuse = Reuse::Allowed;
         let mut failed_at = Vec::new();
@@ -90,7 +93,7 @@ impl Upstream {
                 return Forwarded { server, outcome: Err(error) };
             };
             server = Some(ServerIndex(index));
-            let failed = match self.ask(index, outbound, reuse).await {
+            let failed = match self.ask(index, outbound, reuse, trace).await {
                 Ok(sent) => return Forwarded { server, outcome: Ok(sent) },
                 Err(failed) => failed,
             };
@@ -107,13 +110,25 @@ impl Upstream {
         }
     }
 
-    async fn ask(&self, index: usize, mut outbound: Outbound, reuse: Reuse) -> Result<Sent, Failed> {
+    async fn ask(
+        &self,
+        index: usize,
+        mut outbound: Outbound,
+        reuse: Reuse,
+        trace: Option<&Trace>,
+    ) -> Result<Sent, Failed> {
         let seat = &self.seats[index];
         if let Some(host) = &seat.host {
             outbound.set_host(host);
         }
         seat.metrics.request();
+        if let Some(trace) = trace {
+            traced::begin(trace, &mut outbound, &seat.server, self.name(ServerIndex(index)));
+        }
         let outcome = self.attempt(index, outbound, reuse).await;
+        if let Some(trace) = trace {
+            traced::end(trace, &outcome);
+        }
         if self.seats.len() > 1 {
             self.learn(index, &outcome);
         }

@@ -74,6 +74,21 @@ impl ForwardError {
         }
     }
 
+    /// A short, fixed name, for what counts and groups.
+    pub fn label(&self) -> &'static str {
+        match self {
+            Self::Resolve(_) => "resolve",
+            Self::Connect(_) => "connect",
+            Self::ConnectTimeout => "connect_timeout",
+            Self::Tls(_) => "tls",
+            Self::Closed(_) => "reset",
+            Self::Protocol(_) => "protocol",
+            Self::ResponseTimeout => "response_timeout",
+            Self::Client(_) => "client",
+            Self::Unavailable => "unavailable",
+        }
+    }
+
     /// Whether it speaks against the server: a failure to connect, a timeout or a reset. An answer never does.
     pub(super) fn blames_server(&self) -> bool {
         match self {

@@ -25,6 +25,7 @@ mod settings;
 mod state;
 mod stream;
 mod tls;
+mod traced;
 
 pub use body::{RequestBody, ResponseBody};
 pub use client::{Forwarded, ServerIndex, Upstream};

@@ -115,6 +115,11 @@ impl Outbound {
         self.upgrade.as_ref()
     }
 
+    /// The request as it stands, for what is said about it from outside.
+    pub(super) fn request_mut(&mut self) -> &mut Request<RequestBody> {
+        &mut self.request
+    }
+
     /// Addresses a server by its own name.
     pub(super) fn set_host(&mut self, host: &HeaderValue) {
         self.request.headers_mut().insert(HOST, host.clone());

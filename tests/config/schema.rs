@@ -142,6 +142,8 @@ server:
   proxy_protocol: true
   timeouts: { handshake: 5s, tunnel: 8h }
   limits: { streams: 50 }
+log: { audit: audit.log }
+tracing: { otlp: \"https://otel:4317\", ca: ca.crt, sample: 0.5, service_name: edge, headers: { a: b }, timeout: 5s, trust: any }
 services:
   app:
     mode: report
@@ -166,6 +168,9 @@ tests:
         ("mode: report", "mode: maybe"),
         ("expect: allowed", "expect: allow"),
         (", client_key: c.key", ""),
+        ("sample: 0.5", "sample: 5"),
+        ("trust: any", "trust: all"),
+        ("otlp: \"https://otel:4317\", ", ""),
         ("path: /healthz, ", ""),
         ("private_key: tls.key, ", ""),
     ] {

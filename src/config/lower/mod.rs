@@ -20,6 +20,7 @@ mod services;
 mod session;
 mod silence;
 mod state;
+mod tracing;
 mod upstream;
 mod users;
 
@@ -36,6 +37,7 @@ use super::span::Span;
 use super::yaml::{Entry, Node};
 use crate::access::Router;
 use crate::session::StateSettings;
+use crate::telemetry::traces::TraceSettings;
 use crate::users::Directory;
 
 pub(super) use self::cases::case_file;
@@ -53,6 +55,7 @@ pub(super) struct Draft {
     server: Server,
     admin: admin::Admin,
     log: Log,
+    tracing: Option<TraceSettings>,
     auth: Option<Auth>,
     state: StateSettings,
     services: Vec<Service>,
@@ -88,6 +91,7 @@ impl Draft {
             admin: self.admin.listen,
             admin_token: self.admin.token,
             log: self.log,
+            tracing: self.tracing,
             auth: self.auth?,
             state: self.state,
             services: self.services,
@@ -107,6 +111,7 @@ pub(super) fn config(root: Node, defaults: &Defaults<'_>, reader: &mut Reader<'_
     let server = server::server(server_entry, defaults.cores, reader);
     let admin = admin::admin(top.take("admin"), &server.listen, reader);
     let log = server::log(top.take("log"), reader);
+    let tracing = tracing::tracing(top.take("tracing"), reader);
     let auth = auth::auth(top.take("auth"), span, defaults, reader);
     let state = state::state(top.take("state"), top.take("state_file"), reader).unwrap_or_default();
     let services = top.require(reader, "services", "{ app: { upstream: http://127.0.0.1:9000, rules: [] } }");
@@ -123,6 +128,7 @@ pub(super) fn config(root: Node, defaults: &Defaults<'_>, reader: &mut Reader<'_
         server,
         admin,
         log,
+        tracing,
         auth: auth.auth,
         state,
         services: lowered.services,

@@ -17,6 +17,7 @@ use crate::config::section::Section;
 use crate::config::settings::{Listen, Log, LogFormat, Server, ServerLimits, ServerTimeouts};
 use crate::config::value;
 use crate::config::yaml::Entry;
+use crate::telemetry::audit::AuditSink;
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 /// The shortest wait that is a deadline and not a mistake.
@@ -174,7 +175,7 @@ fn count(entry: &Entry, reader: &mut Reader<'_>, range: RangeInclusive<u64>) -> 
 
 /// The `log` block.
 pub(super) fn log(entry: Option<Entry>, reader: &mut Reader<'_>) -> Log {
-    let mut log = Log { format: LogFormat::Auto, level: tracing::Level::INFO, access: true };
+    let mut log = Log { format: LogFormat::Auto, level: tracing::Level::INFO, access: true, audit: None };
     let Some(mut section) = entry.and_then(|entry| reader.section(entry)) else { return log };
     let formats = [("auto", LogFormat::Auto), ("text", LogFormat::Text), ("json", LogFormat::Json)];
     if let Some(format) = section.take("format").and_then(|entry| reader.choice(&entry, &formats)) {
@@ -193,6 +194,19 @@ pub(super) fn log(entry: Option<Entry>, reader: &mut Reader<'_>) -> Log {
     if let Some(access) = section.take("access").and_then(|entry| reader.boolean(&entry)) {
         log.access = access;
     }
+    log.audit = section.take("audit").and_then(|entry| audit(&entry, reader));
     section.finish(reader);
     log
+}
+
+/// `off`, `stdout`, `stderr`, or a file.
+fn audit(entry: &Entry, reader: &mut Reader<'_>) -> Option<AuditSink> {
+    // a YAML 1.1 habit: there `off` is `false`
+    let (_, text) = reader.scalar(entry, "`off`, `stdout`, `stderr` or a file")?;
+    match text.as_str() {
+        "off" | "false" => None,
+        "stdout" => Some(AuditSink::Stdout),
+        "stderr" => Some(AuditSink::Stderr),
+        _ => reader.path(entry).map(AuditSink::File),
+    }
 }

@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use redis::{RedisResult, Script, cmd};
 
 use super::link::{Connection, Link};
-use crate::session::attempt::{Attempt, Measure, Proof, SLOW, Subject, Verdict};
+use crate::session::attempt::{Attempt, Begun, Measure, Proof, SLOW, Settled, Subject, Verdict};
 use crate::session::family::{Family, Shown};
 use crate::session::job::{Away, End, Exchange, ExchangeOrder, Job, Open, Reply, Settle, answer};
 use crate::session::lockout::Holds;
@@ -149,28 +149,35 @@ async fn ask(connection: &mut Connection, attempt: &Attempt, now: u64) -> RedisR
     Ok(if mine.is_some() { Verdict::Open } else { Verdict::Held(SLOW) })
 }
 
-async fn settle(connection: &mut Connection, order: &Settle) -> RedisResult<Verdict> {
+async fn settle(connection: &mut Connection, order: &Settle) -> RedisResult<Settled> {
+    let none = |verdict| Ok(Settled { verdict, begun: Begun::default() });
     let Settle { attempt, proof, limits, now } = order;
     let (pair, network) = (attempt.pair(), Subject::Network(attempt.network));
     let held = held_until(connection, &network).await?;
     if held > *now {
-        return Ok(Verdict::Held(held - now));
+        return none(Verdict::Held(held - now));
     }
     let before = match proof {
         Proof::Right => connection.run(PASS.key(attempt_key(&pair)).arg(*now)).await?,
         Proof::Wrong => fail(connection, &pair, limits.pair(), *now, While::HeldNothing).await?,
     };
     if before > *now {
-        return Ok(Verdict::Held(before - now));
+        return none(Verdict::Held(before - now));
     }
-    if *proof == Proof::Wrong {
-        let (account, mut second) = (Subject::Account(attempt.account), connection.clone());
-        tokio::try_join!(
-            fail(connection, &network, limits.network(), *now, While::HeldNothing),
-            fail(&mut second, &account, limits.account(), *now, While::HeldProlong)
-        )?;
+    if *proof == Proof::Right {
+        return none(Verdict::Open);
     }
-    Ok(Verdict::Open)
+    let (account, mut second) = (Subject::Account(attempt.account), connection.clone());
+    let (_, slowed) = tokio::try_join!(
+        fail(connection, &network, limits.network(), *now, While::HeldNothing),
+        fail(&mut second, &account, limits.account(), *now, While::HeldProlong)
+    )?;
+    let begun = Begun {
+        pair: held_until(connection, &pair).await? > *now,
+        network: held_until(connection, &network).await? > *now,
+        account: slowed <= *now && held_until(connection, &account).await? > *now,
+    };
+    Ok(Settled { verdict: Verdict::Open, begun })
 }
 
 async fn lift(connection: &mut Connection, subjects: &[Subject]) -> RedisResult<()> {

@@ -44,6 +44,8 @@ pub struct AccessLine<'a> {
     pub upstream_duration: Option<Duration>,
     /// Who broke the exchange off; `None` where it was completed.
     pub aborted: Option<Aborted>,
+    /// The trace that the request belongs to; `None` where requests are not traced.
+    pub trace_id: Option<[u8; 16]>,
 }
 
 /// Who broke an exchange off.
@@ -78,6 +80,8 @@ enum Value<'a> {
     Number(u64),
     /// In milliseconds, with three more digits.
     Milliseconds(Duration),
+    /// In hexadecimal digits.
+    Id([u8; 16]),
 }
 
 /// Appends one line, its end included. Fields without a value are left out; `stamp` is the formatted time.
@@ -118,6 +122,7 @@ fn each_field(line: &AccessLine<'_>, mut put: impl FnMut(Key, Value<'_>)) {
     line.upstream.into_iter().for_each(|upstream| put(keys::UPSTREAM, Value::Text(upstream)));
     line.upstream_duration.into_iter().for_each(|time| put(keys::UPSTREAM_DURATION, Value::Milliseconds(time)));
     line.aborted.into_iter().for_each(|who| put(keys::ABORTED, Value::Known(who.label())));
+    line.trace_id.into_iter().for_each(|id| put(keys::TRACE_ID, Value::Id(id)));
 }
 
 /// A field's name with all that stands between it and the field before.
@@ -140,6 +145,7 @@ mod keys {
         TYPE "type" REQUEST_ID "request_id" CLIENT "client" USER "user" METHOD "method" HOST "host" PATH "path"
         SERVICE "service" RULE "rule" DECISION "decision" REASON "reason" STATUS "status" BYTES "bytes"
         DURATION "duration_ms" UPSTREAM "upstream" UPSTREAM_DURATION "upstream_ms" ABORTED "aborted"
+        TRACE_ID "trace_id"
     }
 }
 
@@ -151,6 +157,7 @@ fn text_field(out: &mut Vec<u8>, key: Key, value: Value<'_>) {
         Value::Address(address) => put_address(out, address),
         Value::Number(number) => put_number(out, number),
         Value::Milliseconds(duration) => put_milliseconds(out, duration),
+        Value::Id(id) => put_id(out, id),
     }
 }
 
@@ -162,6 +169,7 @@ fn json_field(out: &mut Vec<u8>, key: Key, value: Value<'_>) {
         Value::Address(address) => between_quotes(out, |out| put_address(out, address)),
         Value::Number(number) => put_number(out, number),
         Value::Milliseconds(duration) => put_milliseconds(out, duration),
+        Value::Id(id) => between_quotes(out, |out| put_id(out, id)),
     }
 }
 
@@ -194,6 +202,10 @@ fn put_milliseconds(out: &mut Vec<u8>, duration: Duration) {
     put_number(out, micros / 1000);
     let rest = micros % 1000;
     out.extend_from_slice(&[b'.', digit(rest / 100), digit(rest / 10), digit(rest)]);
+}
+
+fn put_id(out: &mut Vec<u8>, id: [u8; 16]) {
+    write!(out, "{:032x}", u128::from_be_bytes(id)).expect("writing to a vector cannot fail");
 }
 
 fn digit(number: u64) -> u8 {

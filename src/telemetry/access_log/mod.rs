@@ -11,6 +11,7 @@ mod writer;
 
 pub use line::{Aborted, AccessLine};
 pub use shard::{Dropped, LogShard};
+pub(super) use stamp::Stamp;
 
 use std::io::Write;
 use std::sync::mpsc::{Receiver, channel};

@@ -7,7 +7,7 @@ const SECONDS_PER_DAY: u64 = 86_400;
 
 /// The last formatted time. Most lines differ from the one before in the milliseconds only.
 #[derive(Debug)]
-pub(super) struct Stamp {
+pub(in crate::telemetry) struct Stamp {
     second: u64,
     text: [u8; LENGTH],
 }
@@ -20,7 +20,7 @@ impl Default for Stamp {
 
 impl Stamp {
     /// Formats `time`; years beyond 9999 and times before 1970 stop there.
-    pub(super) fn of(&mut self, time: SystemTime) -> &[u8] {
+    pub(in crate::telemetry) fn of(&mut self, time: SystemTime) -> &[u8] {
         const LAST: Duration = Duration::from_secs(253_402_300_799);
         let since = time.duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO).min(LAST);
         if since.as_secs() != self.second {

@@ -43,6 +43,7 @@ fn minimal() -> AccessLine<'static> {
         duration: Duration::ZERO,
         upstream_duration: None,
         aborted: None,
+        trace_id: None,
     }
 }
 
@@ -65,6 +66,7 @@ fn full() -> AccessLine<'static> {
         duration: Duration::from_micros(12_034),
         upstream_duration: Some(Duration::from_micros(999)),
         aborted: Some(Aborted::Upstream),
+        trace_id: None,
     }
 }
 

@@ -123,7 +123,28 @@ impl Totals {
         let help = "Client connections closed without an answer of a service";
         by_label(encoder, "gatelatch_rejected_connections", help, "reason", &self.rejections)?;
         counter(encoder, "gatelatch_access_log_dropped_lines", "Access log lines that were not written")?
-            .encode_counter::<NoLabelSet, _, u64>(&self.dropped_lines, None)
+            .encode_counter::<NoLabelSet, _, u64>(&self.dropped_lines, None)?;
+        self.encode_traces(encoder)
+    }
+
+    fn encode_traces(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        counter(encoder, "gatelatch_trace_spans_exported", "Spans that a collector has taken")?
+            .encode_counter::<NoLabelSet, _, u64>(&self.exported_spans, None)?;
+        let help = "Spans that were not sent: the collector was away, slow, or refused them";
+        counter(encoder, "gatelatch_trace_spans_dropped", help)?
+            .encode_counter::<NoLabelSet, _, u64>(&self.dropped_spans, None)?;
+        self.encode_audit(encoder)
+    }
+
+    fn encode_audit(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let [records, errors, queued] = self.audit;
+        counter(encoder, "gatelatch_audit_records", "Records of the audit stream")?
+            .encode_counter::<NoLabelSet, _, u64>(&records, None)?;
+        counter(encoder, "gatelatch_audit_write_errors", "Failed attempts to write the audit stream")?
+            .encode_counter::<NoLabelSet, _, u64>(&errors, None)?;
+        let help = "Records of the audit stream that are not yet written; at 8192 requests wait";
+        gauge(encoder, "gatelatch_audit_queued_records", help, None)?
+            .encode_gauge(&i64::try_from(queued).unwrap_or(i64::MAX))
     }
 
     fn encode_sign_in(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {

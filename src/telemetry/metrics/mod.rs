@@ -36,6 +36,8 @@ use self::cell::SharedCounters;
 use self::shard::ShardCells;
 use self::totals::Totals;
 use super::access_log::Dropped;
+use super::audit::AuditCounts;
+use super::traces::SpanCounts;
 use crate::ambient;
 
 /// Everything the process counts.
@@ -50,6 +52,8 @@ pub struct Metrics {
     /// In seconds since 1970; 0 before the first.
     last_success: AtomicU64,
     access_log: OnceLock<Dropped>,
+    spans: OnceLock<SpanCounts>,
+    audit: OnceLock<AuditCounts>,
     refreshes: SharedCounters<RefreshOutcome>,
     state_up: AtomicBool,
     servers: OnceLock<ServerLevels>,
@@ -83,6 +87,8 @@ impl Metrics {
             last_reload_successful: AtomicBool::new(false),
             last_success: AtomicU64::new(0),
             access_log: OnceLock::new(),
+            spans: OnceLock::new(),
+            audit: OnceLock::new(),
             servers: OnceLock::new(),
             refreshes: SharedCounters::new(),
             state_up: AtomicBool::new(true),
@@ -146,6 +152,18 @@ impl Metrics {
         let _ = self.access_log.set(dropped);
     }
 
+    /// Shows how many spans were sent, and how many were not. Only the first who says so is asked.
+    pub fn show_spans(&self, counts: SpanCounts) {
+        // a process has one place for its traces
+        let _ = self.spans.set(counts);
+    }
+
+    /// Shows how the audit stream does. Only the first who says so is asked.
+    pub fn show_audit(&self, counts: AuditCounts) {
+        // a process has one stream
+        let _ = self.audit.set(counts);
+    }
+
     /// Shows how the servers of all upstreams are. Only the first who says so is asked.
     pub fn show_servers(&self, levels: ServerLevels) {
         // a process has one fleet
@@ -174,6 +192,13 @@ impl Metrics {
             last_reload_successful: self.last_reload_successful.load(Ordering::Relaxed),
             last_success: self.last_success.load(Ordering::Relaxed),
             dropped_lines: self.access_log.get().map_or(0, Dropped::lines),
+            exported_spans: self.spans.get().map_or(0, SpanCounts::exported),
+            dropped_spans: self.spans.get().map_or(0, SpanCounts::dropped),
+            audit: self
+                .audit
+                .get()
+                .map(|counts| [counts.records(), counts.errors(), counts.queued()])
+                .unwrap_or_default(),
             servers: self.servers.get().map(|levels| levels()).unwrap_or_default(),
             ..Totals::default()
         };
@@ -272,6 +297,11 @@ mod tests {
             "gatelatch_tunnels gauge",
             "gatelatch_rejected_connections counter",
             "gatelatch_access_log_dropped_lines counter",
+            "gatelatch_trace_spans_exported counter",
+            "gatelatch_trace_spans_dropped counter",
+            "gatelatch_audit_records counter",
+            "gatelatch_audit_write_errors counter",
+            "gatelatch_audit_queued_records gauge",
             "gatelatch_logins counter",
             "gatelatch_refreshes counter",
             "gatelatch_state_up gauge",

@@ -31,6 +31,10 @@ pub(super) struct Totals {
     pub(super) last_reload_successful: bool,
     pub(super) last_success: u64,
     pub(super) dropped_lines: u64,
+    pub(super) exported_spans: u64,
+    pub(super) dropped_spans: u64,
+    /// Records of the audit stream, failed attempts to write, and what waits.
+    pub(super) audit: [u64; 3],
     pub(super) servers: Vec<ServerLevel>,
 }
 

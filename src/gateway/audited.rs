@@ -1,0 +1,100 @@
+//! What the audit stream is told of requests.
+
+use std::sync::Arc;
+
+use super::record::{Record, Route};
+use crate::ambient;
+use crate::portal::{Denial, LoginEvent, PortalReply, SessionEvent};
+use crate::telemetry::audit::{Audit, AuditRecord, Outcome, Room};
+use crate::telemetry::metrics;
+
+/// A place for what may come of a request. Nothing is decided before there is one.
+pub(super) async fn room(audit: &Arc<Audit>) -> Room {
+    match audit.try_room() {
+        Some(room) => room,
+        // on the heap: what few requests need would make the state of all of them larger
+        None => Box::pin(Arc::clone(audit).room()).await,
+    }
+}
+
+/// A request to a service that was denied, or would have been.
+pub(super) fn denial(record: &mut Record) {
+    let outcome = match record.outcome {
+        metrics::Outcome::Unauthenticated | metrics::Outcome::Forbidden => Outcome::Failure,
+        metrics::Outcome::Reported => Outcome::Reported,
+        metrics::Outcome::Allowed | metrics::Outcome::BadRequest | metrics::Outcome::NotFound => return,
+        metrics::Outcome::Limited | metrics::Outcome::Gateway => return,
+    };
+    if !matches!(record.route, Route::Service(_)) {
+        return;
+    }
+    let Some(room) = record.room.take() else { return };
+    let service = record.service();
+    let rule = service.zip(record.rule).map(|(service, id)| &*service.policy.rule(id).name);
+    let denied = of(record, "denied", outcome)
+        .maybe("user", record.user.as_ref().map(|user| &*user.subject))
+        .maybe("service", service.map(|service| service.name.as_str()))
+        .maybe("rule", rule)
+        .text("method", record.method.as_str())
+        .text("host", &record.host)
+        .text("path", &record.path)
+        .text("decision", record.outcome.label())
+        .maybe("reason", record.reason.as_deref());
+    room.write(&match record.status {
+        Some(status) => denied.value("status", status),
+        None => denied,
+    });
+}
+
+/// A login, a refresh or a logout.
+pub(super) fn portal(record: &mut Record, reply: &PortalReply) {
+    let told = match (&reply.login, &reply.session) {
+        (Some(login), _) => logged_in(record, login),
+        (None, Some(session)) => used_session(record, session),
+        (None, None) => return,
+    };
+    if let Some(room) = record.room.take() {
+        room.write(&told);
+        lockouts(record, reply);
+    }
+}
+
+/// At most one of some failed logins begins a lockout: their records find a place behind those.
+fn lockouts(record: &Record, reply: &PortalReply) {
+    let Some(audit) = &record.snapshot().audit else { return };
+    if let Some(LoginEvent { user, outcome: Err(Denial::Invalid(begun)) }) = &reply.login {
+        for scope in begun.scopes() {
+            audit.write(&of(record, "lockout", Outcome::Success).text("user", user).text("scope", scope));
+        }
+    }
+}
+
+fn logged_in(record: &Record, login: &LoginEvent) -> AuditRecord {
+    let told = of(record, "login", outcome(&login.outcome)).text("user", &login.user);
+    told.maybe("reason", login.outcome.err().map(|denial| denial.label()))
+}
+
+fn used_session(record: &Record, event: &SessionEvent) -> AuditRecord {
+    match event {
+        SessionEvent::Refresh { user, outcome: ended } => {
+            let told = of(record, "refresh", outcome(ended)).maybe("user", user.as_deref());
+            told.maybe("reason", ended.err().map(|denial| denial.label()))
+        }
+        SessionEvent::Logout(ended) => {
+            let user = record.user.as_ref().map(|user| &*user.subject);
+            let told = of(record, "logout", outcome(ended)).maybe("user", user);
+            told.maybe("reason", ended.err().map(|_| "state_away"))
+        }
+    }
+}
+
+fn outcome<E>(result: &Result<(), E>) -> Outcome {
+    if result.is_ok() { Outcome::Success } else { Outcome::Failure }
+}
+
+/// With what every record of a request has.
+fn of(record: &Record, event: &'static str, outcome: Outcome) -> AuditRecord {
+    AuditRecord::new(ambient::wall_clock(), event, outcome)
+        .client(record.client)
+        .text("request_id", record.request_id.to_str().unwrap_or_default())
+}

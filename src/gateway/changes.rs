@@ -1,0 +1,142 @@
+//! What the audit stream is told of another configuration: which rules and which users are other ones.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use serde_json::{Value, json};
+
+use super::snapshot::Snapshot;
+use crate::access::Rule;
+use crate::review::{in_words, methods_in_words};
+use crate::telemetry::audit::{Audit, AuditRecord, Outcome};
+use crate::users::User;
+
+/// The most rules that one record lists.
+const MOST_RULES: usize = 100;
+
+/// Records what another configuration changes. Waits where the stream is slow: never in a worker.
+pub fn audit_changes(audit: &Arc<Audit>, old: &Snapshot, new: &Snapshot, time: SystemTime) {
+    let record = |event| AuditRecord::new(time, event, Outcome::Success);
+    if let Some(rules) = changed_rules(old, new, record("rules_changed")) {
+        audit.room_on_thread().write(&rules);
+    }
+    let mut names: Vec<&str> = new.directory.users().map(|user| &*user.identity.subject).collect();
+    names.extend(old.directory.users().map(|user| &*user.identity.subject));
+    names.sort_unstable();
+    names.dedup();
+    for name in names {
+        let (before, after) = (old.directory.find(name), new.directory.find(name));
+        for changed in changed_user(name, before, after, record) {
+            audit.room_on_thread().write(&changed);
+        }
+    }
+}
+
+/// `None` where no rule is another one. Rules are told apart by service and name.
+fn changed_rules(old: &Snapshot, new: &Snapshot, record: AuditRecord) -> Option<AuditRecord> {
+    let (before, after) = (rules_of(old), rules_of(new));
+    let mut listed: Vec<Value> = Vec::new();
+    let mut counts = [0_usize; 3];
+    for (key, rule) in &after {
+        match before.get(key) {
+            None => note(&mut listed, &mut counts[0], || change("added", key, None, Some(rule))),
+            Some(former) if former == rule => {}
+            Some(former) => note(&mut listed, &mut counts[2], || change("changed", key, Some(former), Some(rule))),
+        }
+    }
+    for (key, former) in before.iter().filter(|(key, _)| !after.contains_key(*key)) {
+        note(&mut listed, &mut counts[1], || change("removed", key, Some(former), None));
+    }
+    let [added, removed, changed] = counts;
+    (added + removed + changed > 0).then(|| {
+        record.value("added", added).value("removed", removed).value("changed", changed).value("rules", listed)
+    })
+}
+
+fn note(listed: &mut Vec<Value>, count: &mut usize, change: impl FnOnce() -> Value) {
+    *count += 1;
+    if listed.len() < MOST_RULES {
+        listed.push(change());
+    }
+}
+
+fn rules_of(snapshot: &Snapshot) -> BTreeMap<(&str, &str), &Rule> {
+    let of_service = snapshot.services.iter().flat_map(|service| {
+        let rules = service.policy.rules().iter();
+        rules.map(|rule| ((service.name.as_str(), &*rule.name), rule))
+    });
+    of_service.collect()
+}
+
+fn change(what: &str, (service, name): &(&str, &str), before: Option<&&Rule>, after: Option<&&Rule>) -> Value {
+    json!({ "change": what, "service": service, "rule": name, "before": before.map(said), "after": after.map(said) })
+}
+
+fn said(rule: &&Rule) -> Value {
+    json!({
+        "path": rule.pattern.source(),
+        "methods": methods_in_words(&rule.methods),
+        "allow": in_words(&rule.requirement),
+        "mode": rule.mode.as_str(),
+    })
+}
+
+fn changed_user(
+    name: &str,
+    before: Option<&Arc<User>>,
+    after: Option<&Arc<User>>,
+    record: impl Fn(&'static str) -> AuditRecord,
+) -> Vec<AuditRecord> {
+    let mut records = Vec::new();
+    match (before, after) {
+        (None, Some(user)) => {
+            let disabled = user.disabled;
+            let added = record("user_added").text("user", name).value("roles", roles(user)).value("disabled", disabled);
+            records.push(added);
+        }
+        (Some(_), None) => records.push(record("user_removed").text("user", name)),
+        (Some(before), Some(after)) if !Arc::ptr_eq(before, after) => {
+            records.extend(changed_facts(before, after, record("user_changed").text("user", name)));
+        }
+        (Some(_), Some(_)) | (None, None) => {}
+    }
+    let keys = |user: Option<&Arc<User>>| user.map(|user| user.api_keys.as_slice()).unwrap_or_default().to_vec();
+    let (old, new) = (keys(before), keys(after));
+    for (event, here, there) in [("api_key_removed", &old, &new), ("api_key_added", &new, &old)] {
+        let only = here.iter().filter(|key| !there.iter().any(|other| other.digest == key.digest));
+        records.extend(only.map(|key| record(event).text("user", name).text("key", &key.name)));
+    }
+    records
+}
+
+/// `None` where nothing changed. Of a password only that it is another one.
+fn changed_facts(before: &User, after: &User, record: AuditRecord) -> Option<AuditRecord> {
+    let (old, new) = (&before.identity, &after.identity);
+    let changes: Vec<&str> = [
+        ("enabled", before.disabled && !after.disabled),
+        ("disabled", !before.disabled && after.disabled),
+        ("password", before.password != after.password),
+        ("roles", old.roles != new.roles),
+        ("claims", before.claims != after.claims),
+        ("tokens_valid_after", before.tokens_valid_after != after.tokens_valid_after),
+        ("name", old.name != new.name),
+        ("email", old.email != new.email),
+    ]
+    .into_iter()
+    .filter_map(|(fact, changed)| changed.then_some(fact))
+    .collect();
+    if changes.is_empty() {
+        return None;
+    }
+    let record = record.value("changes", changes);
+    Some(if old.roles == new.roles {
+        record
+    } else {
+        record.value("roles_before", roles(before)).value("roles", roles(after))
+    })
+}
+
+fn roles(user: &User) -> Vec<String> {
+    user.identity.roles.iter().map(ToString::to_string).collect()
+}

@@ -1,0 +1,92 @@
+//! What goes out of the process beside answers: traces and the audit stream, up to their last words.
+
+use std::cell::Cell;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::ambient;
+use crate::config::{Problem, ServerTimeouts, Severity};
+use crate::gateway::Lasting;
+use crate::telemetry::audit::{Audit, AuditRecord, Outcome};
+use crate::telemetry::metrics::Metrics;
+use crate::telemetry::traces::Traces;
+
+/// How long the last spans and records may take, whatever is left of the drain.
+const SHORTEST: Duration = Duration::from_secs(1);
+const LONGEST: Duration = Duration::from_secs(5);
+
+/// The most problems that one record lists.
+const MOST_PROBLEMS: usize = 20;
+
+/// Traces and the audit stream.
+pub(super) struct Outlets {
+    traces: Arc<Traces>,
+    audit: Option<Arc<Audit>>,
+    /// When a drain has to be over.
+    latest: Cell<Option<Instant>>,
+}
+
+impl Outlets {
+    /// Says that the gateway has started, and shows how both do.
+    pub(super) fn open(lasting: &Lasting, metrics: &Metrics) -> Self {
+        metrics.show_spans(lasting.traces.counts());
+        if let Some(audit) = &lasting.audit {
+            metrics.show_audit(audit.counts());
+            let record = record("start", Outcome::Success).text("version", env!("CARGO_PKG_VERSION"));
+            audit.write(&record.value("pid", std::process::id()));
+        }
+        Self { traces: Arc::clone(&lasting.traces), audit: lasting.audit.clone(), latest: Cell::new(None) }
+    }
+
+    /// The drain begins. Returns how long to wait before it is felt.
+    pub(super) fn drain(&self, timeouts: &ServerTimeouts) -> Duration {
+        self.latest.set(Some(ambient::now() + timeouts.drain_delay + timeouts.drain));
+        timeouts.drain_delay
+    }
+
+    /// Ends `reloads`, which may still have something to say, and then both.
+    pub(super) fn close<R>(self, reloads: R) {
+        if let Some(audit) = &self.audit {
+            audit.stop_waiting();
+        }
+        drop(reloads);
+        let left =
+            || self.latest.get().map_or(Duration::ZERO, |latest| latest.saturating_duration_since(ambient::now()));
+        if let Some(audit) = &self.audit {
+            audit.write(&record("stop", Outcome::Success));
+            audit.close(left().clamp(SHORTEST, LONGEST));
+        }
+        self.traces.close(left().clamp(SHORTEST, LONGEST));
+    }
+}
+
+/// Records that another configuration is in force, with so many services and users.
+pub(super) fn applied(audit: &Arc<Audit>, digest: &[u8; 32], (services, users): (usize, usize)) {
+    let digest: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    let record = record("config_reload", Outcome::Success).text("digest", &digest);
+    audit.room_on_thread().write(&record.value("services", services).value("users", users));
+}
+
+/// Records that the files were refused, and why.
+pub(super) fn refused(audit: &Arc<Audit>, problems: &[Problem]) {
+    let errors = || problems.iter().filter(|problem| problem.severity == Severity::Error);
+    let listed: Vec<Value> = errors().take(MOST_PROBLEMS).map(problem).collect();
+    let record = record("config_reload", Outcome::Failure).value("errors", errors().count()).value("problems", listed);
+    audit.room_on_thread().write(&record);
+}
+
+fn problem(problem: &Problem) -> Value {
+    let place = problem.place.as_ref();
+    json!({
+        "code": problem.code.as_str(),
+        "message": problem.message,
+        "file": place.map(|place| place.file.display().to_string()),
+        "line": place.map(|place| place.line),
+    })
+}
+
+fn record(event: &'static str, outcome: Outcome) -> AuditRecord {
+    AuditRecord::new(ambient::wall_clock(), event, outcome)
+}

@@ -1,0 +1,101 @@
+//! The audit stream: who logged in, what was denied, what was changed. No record is ever dropped.
+//!
+//! A thread of its own writes. The queue before it has a bound; where it is full, whoever would make a record waits until
+//! there is room, and nothing is decided before: a sink that takes nothing stops the gateway rather than blind it.
+
+mod queue;
+mod record;
+mod sink;
+mod writer;
+
+pub use queue::{AuditCounts, Room};
+pub use record::{AuditRecord, Outcome};
+pub use sink::AuditSink;
+
+use std::io;
+use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use self::queue::Queue;
+use self::writer::Writer;
+
+/// The audit stream of the process.
+#[derive(Debug)]
+pub struct Audit {
+    queue: Arc<Queue>,
+    /// Ends when the writer has ended.
+    ended: Mutex<Receiver<()>>,
+}
+
+impl Audit {
+    /// Opens the sink, and starts the thread that writes to it.
+    ///
+    /// # Errors
+    /// Where the sink cannot be opened: without a record of what it does the gateway does not start.
+    pub fn start(sink: &AuditSink) -> io::Result<Arc<Self>> {
+        let out = sink.open()?;
+        let queue = Arc::new(Queue::new());
+        let (alive, ended) = channel();
+        let mut writer = Writer::new(Arc::clone(&queue), sink.clone(), out);
+        let run = move || {
+            writer.run();
+            drop(alive);
+        };
+        thread::Builder::new().name("audit".to_owned()).spawn(run)?;
+        Ok(Arc::new(Self { queue, ended: Mutex::new(ended) }))
+    }
+
+    /// Room for one record, where there is some at once.
+    pub fn try_room(self: &Arc<Self>) -> Option<Room> {
+        self.queue.try_room()
+    }
+
+    /// Waits until there is room for one record.
+    pub async fn room(self: Arc<Self>) -> Room {
+        Queue::room(&self.queue).await
+    }
+
+    /// Waits for room on a thread that may wait.
+    pub fn room_on_thread(self: &Arc<Self>) -> Room {
+        self.queue.room_on_thread()
+    }
+
+    /// Lets nobody wait for room any more: who waits gets it.
+    pub fn stop_waiting(&self) {
+        self.queue.stop_waiting();
+    }
+
+    /// Writes a record that nobody could wait with, or that few others come with: it always finds a place.
+    pub fn write(&self, record: &AuditRecord) {
+        self.queue.push(record);
+    }
+
+    /// Opens the file anew before the next record, for one that was renamed.
+    pub fn reopen(&self) {
+        self.queue.reopen();
+    }
+
+    /// How many records there were, and how writing them goes. A copy is a handle to the same.
+    pub fn counts(&self) -> AuditCounts {
+        self.queue.counts.clone()
+    }
+
+    /// Writes what is there and ends the writer, at most so late. What is not written by then is lost, and an event says
+    /// how much that is.
+    pub fn close(&self, limit: Duration) {
+        self.queue.close();
+        let ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
+        // nothing is ever sent: it returns when the writer is gone, or when waiting is over
+        let _ = ended.recv_timeout(limit);
+        let lost = self.queue.counts.queued();
+        if lost > 0 {
+            tracing::error!(
+                event = "audit_records_lost",
+                records = lost,
+                "the audit stream could not be written to its end"
+            );
+        }
+    }
+}

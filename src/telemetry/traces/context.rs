@@ -1,0 +1,145 @@
+//! W3C Trace Context: which trace a request belongs to, as it says itself and as its upstream is told.
+
+use std::str::FromStr as _;
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+use opentelemetry::trace::{SpanId, TraceId, TraceState};
+
+/// Names the trace and the span that asks.
+pub(super) const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+
+/// What tracing systems tell each other beside that.
+pub(super) const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
+
+/// `00-`, the trace, `-`, the parent, `-`, the flags.
+const LENGTH: usize = 55;
+
+/// The flag that says that the sender records the trace.
+const SAMPLED: u8 = 1;
+
+/// A trace that was begun by the sender of a request.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Incoming {
+    pub(super) trace: TraceId,
+    pub(super) parent: SpanId,
+    /// Whether the sender records it.
+    pub(super) sampled: bool,
+    pub(super) state: TraceState,
+}
+
+impl Incoming {
+    /// Reads both fields. `None` where there is no trace to continue: none is named, or not in the one way that the
+    /// specification has. A malformed `tracestate` costs only itself.
+    pub(super) fn read(headers: &HeaderMap) -> Option<Self> {
+        let mut lines = headers.get_all(TRACEPARENT).iter();
+        let (Some(line), None) = (lines.next(), lines.next()) else { return None };
+        let (trace, parent, flags) = parse(line.to_str().ok()?)?;
+        Some(Self { trace, parent, sampled: flags & SAMPLED != 0, state: read_state(headers) })
+    }
+}
+
+fn parse(text: &str) -> Option<(TraceId, SpanId, u8)> {
+    let (known, rest) = text.split_at_checked(LENGTH)?;
+    let mut parts = known.split('-');
+    let version = hex(parts.next()?, 2)?;
+    // a later version may say more behind what is read here
+    let fits = if version == 0 { rest.is_empty() } else { rest.is_empty() || rest.starts_with('-') };
+    if version == 0xff || !fits {
+        return None;
+    }
+    let trace = hex(parts.next()?, 32).filter(|trace| *trace != 0)?;
+    let parent = hex(parts.next()?, 16).filter(|parent| *parent != 0)?;
+    let flags = hex(parts.next()?, 2)?;
+    let ids = (TraceId::from(trace), SpanId::from(u64::try_from(parent).ok()?));
+    parts.next().is_none().then_some((ids.0, ids.1, u8::try_from(flags).ok()?))
+}
+
+/// Lower-case digits only, and this many.
+fn hex(text: &str, digits: usize) -> Option<u128> {
+    let lower = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+    let fits = text.len() == digits && text.bytes().all(lower);
+    fits.then(|| u128::from_str_radix(text, 16).ok()).flatten()
+}
+
+/// All lines are one list.
+fn read_state(headers: &HeaderMap) -> TraceState {
+    let lines = headers.get_all(TRACESTATE).iter().map(HeaderValue::to_str).collect::<Result<Vec<_>, _>>();
+    let entries = |lines: Vec<&str>| {
+        let entries = lines.iter().flat_map(|line| line.split(',')).map(str::trim).filter(|entry| !entry.is_empty());
+        entries.collect::<Vec<_>>().join(",")
+    };
+    lines.ok().map(entries).and_then(|list| TraceState::from_str(&list).ok()).unwrap_or_default()
+}
+
+/// `traceparent` as the next in line gets it.
+pub(super) fn write(trace: TraceId, span: SpanId, sampled: bool) -> HeaderValue {
+    let flags = if sampled { SAMPLED } else { 0 };
+    let text = format!("00-{trace}-{span}-{flags:02x}");
+    HeaderValue::try_from(text).expect("hexadecimal digits and hyphens are visible ASCII")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const VALID: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+
+    fn read(fields: &[(&str, &str)]) -> Option<Incoming> {
+        let mut headers = HeaderMap::new();
+        for (name, value) in fields {
+            headers.append(HeaderName::from_bytes(name.as_bytes()).unwrap(), HeaderValue::from_str(value).unwrap());
+        }
+        Incoming::read(&headers)
+    }
+
+    #[test]
+    fn what_is_written_is_read() {
+        let incoming = read(&[("traceparent", VALID)]).unwrap();
+        assert!(incoming.sampled);
+        assert_eq!(write(incoming.trace, incoming.parent, true), VALID);
+        assert_eq!(write(incoming.trace, incoming.parent, false), VALID.replace("-01", "-00"));
+    }
+
+    #[test]
+    fn flags_and_later_versions() {
+        let sampled = |text: &str| read(&[("traceparent", text)]).map(|incoming| incoming.sampled);
+        assert_eq!(sampled(&VALID.replace("-01", "-00")), Some(false));
+        assert_eq!(sampled(&VALID.replace("-01", "-03")), Some(true));
+        assert_eq!(sampled(&VALID.replace("00-0", "01-0")), Some(true));
+        assert_eq!(sampled(&format!("{}-more", VALID.replace("00-0", "01-0"))), Some(true));
+    }
+
+    #[test]
+    fn what_is_not_in_the_one_way_is_nothing() {
+        for text in [
+            "",
+            "00",
+            &VALID.to_uppercase(),
+            &VALID.replace("00-0", "ff-0"),
+            &format!("{VALID}-more"),
+            &format!("{}.", VALID.replace("00-0", "01-0")),
+            &VALID.replace("0af7651916cd43dd8448eb211c80319c", &"0".repeat(32)),
+            &VALID.replace("b7ad6b7169203331", &"0".repeat(16)),
+            &VALID.replace("-01", "-0g"),
+            &VALID.replace('-', "_"),
+            "00-0af7651916cd43dd8448eb211c80319-cb7ad6b7169203331-01",
+        ] {
+            assert_eq!(read(&[("traceparent", text)]), None, "{text}");
+        }
+        assert_eq!(read(&[("traceparent", VALID), ("traceparent", VALID)]), None, "which of the two?");
+        assert_eq!(read(&[("tracestate", "a=b")]), None);
+    }
+
+    #[test]
+    fn a_state_is_one_list_or_nothing() {
+        let state = |lines: &[&str]| {
+            let fields = lines.iter().map(|line| ("tracestate", *line));
+            let fields: Vec<_> = std::iter::once(("traceparent", VALID)).chain(fields).collect();
+            read(&fields).unwrap().state.header()
+        };
+        assert_eq!(state(&["a=1,b=2"]), "a=1,b=2");
+        assert_eq!(state(&["a=1 ,", " t@b=2"]), "a=1,t@b=2");
+        assert_eq!(state(&["a=1,b"]), "");
+        assert_eq!(state(&[]), "");
+    }
+}

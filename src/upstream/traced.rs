@@ -1,0 +1,26 @@
+//! What a trace is told of attempts to reach a server.
+
+use super::exchange::{Failed, Sent};
+use super::outbound::Outbound;
+use super::server::Server;
+use crate::ambient;
+use crate::telemetry::traces::{Asked, Trace};
+
+/// Begins an attempt: the server is told of it.
+pub(super) fn begin(trace: &Trace, outbound: &mut Outbound, server: &Server, name: &str) {
+    let request = outbound.request_mut();
+    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let scheme = if server.scheme() == http::uri::Scheme::HTTPS { "https" } else { "http" };
+    let asked = || Asked { began: ambient::now(), method, scheme, server: name.to_owned(), path };
+    trace.ask(request.headers_mut(), ambient::random_bytes, asked);
+}
+
+/// Ends it: with the head of an answer, or without one.
+pub(super) fn end(trace: &Trace, outcome: &Result<Sent, Failed>) {
+    let outcome = match outcome {
+        Ok(Sent::Answer(response)) => Ok((response.status().as_u16(), response.version())),
+        Ok(Sent::Switched(switched)) => Ok((switched.head.status.as_u16(), switched.head.version)),
+        Err(failed) => Err(failed.error.label()),
+    };
+    trace.hear(ambient::now(), outcome);
+}
