@@ -98,6 +98,22 @@ impl Findings {
         self.silences.push(Silence { code, subject, place });
     }
 
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.list.len()
+    }
+
+    /// Forgets all but the first so many.
+    pub(super) fn truncate(&mut self, length: usize) {
+        self.list.truncate(length);
+    }
+
+    /// Adds others as if they had been added when there were so many.
+    pub(super) fn insert(&mut self, at: usize, others: Self) {
+        self.list.splice(at..at, others.list);
+        self.silences.extend(others.silences);
+    }
+
     /// Whether one of them makes the configuration unusable.
     pub(super) fn has_errors(&self) -> bool {
         self.list.iter().any(|finding| finding.severity == Severity::Error)

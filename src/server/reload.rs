@@ -207,7 +207,7 @@ impl Reloader {
         if let (Some(tls), Some(settings)) = (&self.target.tls, &loaded.config.server.tls) {
             tls.replace(settings);
         }
-        let (services, users) = (loaded.config.services.len(), loaded.config.directory.users().count());
+        let (services, users) = (loaded.config.services.len(), loaded.config.directory.len());
         let snapshot = Snapshot::new(loaded.config, &self.target.lasting);
         self.target.shared.replace(snapshot);
         self.present.digest = loaded.digest;

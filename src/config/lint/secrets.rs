@@ -30,11 +30,12 @@ const EXAMPLES: [&str; 15] = [
 ];
 
 /// All secrets of one load, by their digests, so that the same one is met twice.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(in crate::config) struct Secrets {
     seen: HashMap<[u8; 32], Seen>,
 }
 
+#[derive(Clone)]
 struct Seen {
     first: Span,
     second: Option<Span>,

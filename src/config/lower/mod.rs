@@ -20,6 +20,7 @@ mod session;
 mod silence;
 mod state;
 mod upstream;
+mod user;
 mod users;
 
 use std::net::SocketAddr;
@@ -40,7 +41,7 @@ use crate::users::Directory;
 
 pub(super) use self::cases::case_file;
 pub(super) use self::services::Places;
-pub(super) use self::users::users;
+pub(super) use self::users::{UserList, UsersRead, users};
 
 /// What stands in where the file says nothing.
 pub(super) struct Defaults<'a> {
