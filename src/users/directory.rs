@@ -24,8 +24,8 @@ pub struct User {
     pub disabled: bool,
     /// Tokens issued before this second since 1970 are refused.
     pub tokens_valid_after: Option<u64>,
-    /// `claims` as written, copied into new tokens.
-    pub claims: Map<String, Value>,
+    /// `claims` as written, copied into new tokens; `None`: there are none.
+    pub claims: Option<Box<Map<String, Value>>>,
     /// The keys of programs.
     pub api_keys: Vec<ApiKey>,
 }
@@ -196,7 +196,7 @@ mod tests {
             password: cost.map(PasswordHash::dummy),
             disabled: false,
             tokens_valid_after: None,
-            claims: Map::new(),
+            claims: None,
             api_keys: Vec::new(),
         }
     }

@@ -42,6 +42,7 @@ pub(super) fn user(entry: Entry, roles_claim: &str, all: &mut Seen, reader: &mut
     };
     let identity = Arc::new(identity);
     let api_keys = keys.unwrap_or_default().into_iter().map(|key| key.finish(&identity)).collect();
+    let claims = (!claims.is_empty()).then(|| Box::new(claims));
     Some(User { identity, password, disabled, tokens_valid_after, claims, api_keys })
 }
 
