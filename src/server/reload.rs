@@ -6,6 +6,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use super::leftovers::Leftovers;
 use super::tls::Tls;
 use super::watch::{Coverage, Watch};
 use crate::ambient;
@@ -95,7 +96,8 @@ impl Reloads {
             let _ = changes.send(Trigger::FilesChanged);
         });
         let last = Last::Accepted;
-        let mut reloader = Reloader { request, present, target, watch, triggers: triggers.clone(), last };
+        let mut reloader =
+            Reloader { request, present, target, watch, triggers: triggers.clone(), last, leftovers: Leftovers::new() };
         reloader.follow(&[]);
         let thread = std::thread::Builder::new().name("reload".to_owned()).spawn(move || reloader.run(&received))?;
         Ok(Self { triggers, thread: Some(thread) })
@@ -124,6 +126,7 @@ struct Reloader {
     watch: Watch,
     triggers: Sender<Trigger>,
     last: Last,
+    leftovers: Leftovers<Snapshot>,
 }
 
 /// What became of the files when they were last read.
@@ -141,7 +144,7 @@ impl Last {
 
 impl Reloader {
     fn run(mut self, triggers: &Receiver<Trigger>) {
-        while let Ok(trigger) = triggers.recv() {
+        while let Some(trigger) = self.next(triggers) {
             let trigger = match trigger {
                 Trigger::FilesChanged | Trigger::NewlyWatched => settle(trigger, triggers),
                 Trigger::Signal | Trigger::Stop => trigger,
@@ -150,7 +153,20 @@ impl Reloader {
                 return;
             }
             self.reload(trigger);
+            self.leftovers.after_reading();
         }
+    }
+
+    /// Tidies up while nothing else is to do.
+    fn next(&mut self, triggers: &Receiver<Trigger>) -> Option<Trigger> {
+        while let Some(pause) = self.leftovers.pause() {
+            match triggers.recv_timeout(pause) {
+                Ok(trigger) => return Some(trigger),
+                Err(RecvTimeoutError::Timeout) => self.leftovers.clear(),
+                Err(RecvTimeoutError::Disconnected) => return None,
+            }
+        }
+        triggers.recv().ok()
     }
 
     fn reload(&mut self, trigger: Trigger) {
@@ -209,7 +225,7 @@ impl Reloader {
         }
         let (services, users) = (loaded.config.services.len(), loaded.config.directory.len());
         let snapshot = Snapshot::new(loaded.config, &self.target.lasting);
-        self.target.shared.replace(snapshot);
+        self.leftovers.retire(self.target.shared.replace(snapshot));
         self.present.digest = loaded.digest;
         self.present.files.clone_from(&loaded.files);
         self.follow(&loaded.files);
