@@ -103,15 +103,14 @@ impl Findings {
         self.list.len()
     }
 
-    /// Forgets all but the first so many.
-    pub(super) fn truncate(&mut self, length: usize) {
-        self.list.truncate(length);
+    /// Takes away all but the first so many.
+    pub(super) fn split_off(&mut self, at: usize) -> Vec<Finding> {
+        self.list.split_off(at)
     }
 
     /// Adds others as if they had been added when there were so many.
-    pub(super) fn insert(&mut self, at: usize, others: Self) {
-        self.list.splice(at..at, others.list);
-        self.silences.extend(others.silences);
+    pub(super) fn insert(&mut self, at: usize, others: Vec<Finding>) {
+        self.list.splice(at..at, others);
     }
 
     /// Whether one of them makes the configuration unusable.

@@ -74,13 +74,13 @@ impl<'a> Reader<'a> {
     }
 
     /// Adds what a file itself is wrong in, before what was said of its values since the mark.
-    pub(super) fn precede(&mut self, mark: &Mark, findings: Findings) {
-        self.findings.insert(mark.findings, findings);
+    pub(super) fn precede(&mut self, mark: &Mark, mut findings: Findings) {
+        self.findings.insert(mark.findings, findings.split_off(0));
     }
 
     /// Forgets what was said and read since then.
     pub(super) fn roll_back(&mut self, mark: &Mark) {
-        self.findings.truncate(mark.findings);
+        self.findings.split_off(mark.findings);
         self.files = mark.files.clone();
         self.secrets = mark.secrets.clone();
     }

@@ -83,12 +83,7 @@ pub(super) fn read(text: &str, file: File, findings: &mut Findings) -> Option<Tr
 
 /// Reads one document like [`read`], but for the entries of one map: they go to `harvest`, and the tree holds that map
 /// empty. What was taken counts for nothing where this gives `None`.
-pub(super) fn read_along(
-    text: &str,
-    file: File,
-    harvest: &mut impl Harvest,
-    findings: &mut Findings,
-) -> Option<Tree> {
+pub(super) fn read_along(text: &str, file: File, harvest: &mut impl Harvest, findings: &mut Findings) -> Option<Tree> {
     run(text, Builder::new(file, findings, harvest))
 }
 
@@ -141,10 +136,21 @@ fn syntax_error(text: &str, file: File, error: &ScanError) -> Finding {
 
 /// A list or map that is not closed yet.
 enum Frame {
-    List { start: Span, items: Vec<Node> },
-    Map { start: Span, entries: Vec<Entry>, key: Option<(Box<str>, Span)> },
+    List {
+        start: Span,
+        items: Vec<Node>,
+    },
+    Map {
+        start: Span,
+        entries: Vec<Entry>,
+        key: Option<(Box<str>, Span)>,
+    },
     /// The map whose entries are taken.
-    Long { start: Span, key: Option<(Box<str>, Span)> },
+    Long {
+        start: Span,
+        key: Option<(Box<str>, Span)>,
+        refused: Vec<Finding>,
+    },
 }
 
 struct Builder<'a, H> {
@@ -191,7 +197,7 @@ impl<'a, H: Harvest> Builder<'a, H> {
             Event::MappingStart(anchor, tag) => {
                 self.refuses(span, anchor, tag.is_some());
                 let frame = match self.is_long() {
-                    true => Frame::Long { start: span, key: None },
+                    true => Frame::Long { start: span, key: None, refused: Vec::new() },
                     false => Frame::Map { start: span, entries: Vec::new(), key: None },
                 };
                 self.push(span, frame)
@@ -246,7 +252,10 @@ impl<'a, H: Harvest> Builder<'a, H> {
         let (start, value) = match self.open.pop() {
             Some(Frame::List { start, items }) => (start, Value::List(items)),
             Some(Frame::Map { start, entries, .. }) => (start, Value::Map(self.without_duplicates(entries))),
-            Some(Frame::Long { start, .. }) => (start, Value::Map(Vec::new())),
+            Some(Frame::Long { start, refused, .. }) => {
+                self.findings.insert(self.findings.len(), refused);
+                (start, Value::Map(Vec::new()))
+            }
             None => return Ok(()),
         };
         // A block ends where the next one starts; only a flow collection has an end of its own, one bracket wide.
@@ -271,12 +280,17 @@ impl<'a, H: Harvest> Builder<'a, H> {
         Ok(())
     }
 
-    /// The first of equal keys is taken.
+    /// The first of equal keys is taken. What is wrong with the others is said when the map is complete, as of every
+    /// other map.
     fn pass_on(&mut self, entry: Entry) {
+        let said = self.findings.len();
         match self.harvest.first(&entry.key) {
             Some(first) => self.duplicate(entry, first),
             None if &*entry.key == MERGE => self.merge(entry),
             None => self.harvest.take(entry),
+        }
+        if let Some(Frame::Long { refused, .. }) = self.open.last_mut() {
+            refused.extend(self.findings.split_off(said));
         }
     }
 

@@ -1,6 +1,9 @@
 //! `users.yaml`: who exists. Users are lowered one by one while the file is read: a hundred thousand of them never
 //! stand in memory as a tree.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::{BTreeMap, HashMap};
 
 use super::api_keys;
