@@ -50,7 +50,7 @@ server {{ listen 127.0.0.1:{upstream}; location / {{ return 200 "ok\\n"; }} }} }
 admin: {{ listen: off }}
 log: {{ level: error, access: false }}
 auth:
-  login: {{ attempts: 1000000 }}
+  login: {{ attempts: 1000 }}
   token: {{ secret: "of the benchmark, 0123456789abcdef0123456789" }}
 services:
   app: {{ upstream: "http://127.0.0.1:{upstream}", rules: [{{ path: /**, allow: authenticated }}] }}
@@ -58,8 +58,14 @@ services:
     nginx = subprocess.Popen(["nginx", "-c", f"{folder}/nginx.conf", "-p", folder], stderr=subprocess.DEVNULL)
     log = open(os.path.join(folder, "gateway.log"), "w")
     gateway = subprocess.Popen([args.gateway, "run", "-c", f"{folder}/gateway.yaml"], stdout=log, stderr=log)
-    wait_for(upstream)
-    wait_for(port)
+    try:
+        wait_for(upstream)
+        wait_for(port)
+    except SystemExit:
+        nginx.terminate()
+        gateway.terminate()
+        sys.stderr.write(open(log.name).read())
+        raise
     return [gateway, nginx], port
 
 
