@@ -38,7 +38,7 @@ fn token(key: &Key, number: u64) -> String {
         roles: &["recruiter".into(), "viewer".into()],
         name: Some("Alice Doe"),
         email: Some("alice@example.com"),
-        claims: &Map::new(),
+        claims: None,
         session: None,
     };
     let id = u128::from(number).to_le_bytes();

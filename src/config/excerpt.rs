@@ -19,6 +19,10 @@ pub(super) struct Source {
 
 /// Turns findings into problems that can be shown.
 pub(super) fn seal(findings: Vec<Finding>, sources: &[Source]) -> Vec<Problem> {
+    // to cut a long file into lines takes a while
+    if findings.is_empty() {
+        return Vec::new();
+    }
     let concealed: Vec<Span> = findings.iter().filter_map(|finding| finding.concealed).collect();
     let pages: Vec<Page<'_>> = sources.iter().map(|source| Page::new(source, &concealed)).collect();
     let place = |span: Span| Some(pages.iter().find(|page| page.source.file == span.file)?.place(span));

@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 const LARGEST: u64 = 256 * 1024 * 1024;
 
 /// The files that were read so far and a digest over all of them.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Files {
     read: Vec<PathBuf>,
     digest: Sha256,

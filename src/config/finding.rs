@@ -98,6 +98,21 @@ impl Findings {
         self.silences.push(Silence { code, subject, place });
     }
 
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.list.len()
+    }
+
+    /// Takes away all but the first so many.
+    pub(super) fn split_off(&mut self, at: usize) -> Vec<Finding> {
+        self.list.split_off(at)
+    }
+
+    /// Adds others as if they had been added when there were so many.
+    pub(super) fn insert(&mut self, at: usize, others: Vec<Finding>) {
+        self.list.splice(at..at, others);
+    }
+
     /// Whether one of them makes the configuration unusable.
     pub(super) fn has_errors(&self) -> bool {
         self.list.iter().any(|finding| finding.severity == Severity::Error)

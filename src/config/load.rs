@@ -11,7 +11,7 @@ use super::excerpt::{Source, seal};
 use super::files::{Files, beside, reason};
 use super::finding::{Finding, Findings};
 use super::lint;
-use super::lower::{self, Defaults, Draft, Finished, UsersFile};
+use super::lower::{self, Defaults, Draft, Finished, UserList, UsersFile, UsersRead};
 use super::problem::{Problem, Problems, Severity};
 use super::reader::Reader;
 use super::secrecy::secrets_of;
@@ -19,7 +19,6 @@ use super::settings::Config;
 use super::span::{File, Span};
 use super::variables::{Variables, read_dotenv};
 use super::yaml::{self, Node};
-use crate::users::{Directory, User};
 
 /// What a load needs from outside. The environment holds secrets, so this cannot be printed.
 pub struct LoadRequest {
@@ -105,7 +104,7 @@ fn read_all(request: &LoadRequest, tests: Option<&Path>, failed: FailedTests) ->
 }
 
 fn finish(
-    draft: Option<(Draft, Listed)>,
+    draft: Option<(Draft, UserList)>,
     reader: Reader<'_>,
     sources: &[Source],
     failed: FailedTests,
@@ -113,11 +112,7 @@ fn finish(
     let (mut findings, files) = reader.finish();
     // Tests of half a configuration would fail for reasons of their own.
     let draft = draft.filter(|_| !findings.has_errors());
-    let finished = draft.and_then(|(draft, users)| {
-        let places = users.iter().map(|(user, span)| (user.identity.subject.clone(), *span)).collect();
-        let directory = Directory::new(users.into_iter().map(|(user, _)| user));
-        draft.finish(directory).map(|finished| (finished, places))
-    });
+    let finished = draft.and_then(|(draft, users)| Some((draft.finish(users.directory)?, users.places)));
     let (mut report, mut failures) = (TestReport::default(), Vec::new());
     if let Some((Finished { config, places, cases }, users)) = &finished {
         lint::people(config, places, users).into_iter().for_each(|finding| findings.push(finding));
@@ -140,9 +135,6 @@ fn finish(
     }
 }
 
-/// The users, each with the place of the name.
-type Listed = Vec<(User, Span)>;
-
 pub(super) fn dotenv<'a>(
     request: &'a LoadRequest,
     files: &mut Files,
@@ -157,25 +149,27 @@ pub(super) fn dotenv<'a>(
 }
 
 /// The users file: the one that is named, else `users.yaml` beside the configuration, else nobody.
-fn users(draft: &Draft, config: &Path, reader: &mut Reader<'_>, sources: &mut Vec<Source>) -> Listed {
+fn users(draft: &Draft, config: &Path, reader: &mut Reader<'_>, sources: &mut Vec<Source>) -> UserList {
     let path = match &draft.users_file {
         UsersFile::Named(path, _) => path.clone(),
-        UsersFile::Broken => return Vec::new(),
+        UsersFile::Broken => return UserList::default(),
         UsersFile::Default => beside(config, "users.yaml"),
     };
     if matches!(draft.users_file, UsersFile::Default) && !path.exists() {
         let message = format!("there is no `{}`: nobody can log in", path.display());
         let finding = Finding::nowhere(Code::NoUsers, Severity::Warning, message);
         reader.report(finding.help("make one with `gatelatch init`, or name it in `auth.users_file`"));
-        return Vec::new();
+        return UserList::default();
     }
     let named = match &draft.users_file {
         UsersFile::Named(_, span) => Some(*span),
         UsersFile::Default | UsersFile::Broken => None,
     };
     let (files, findings) = reader.enter_users(&path);
-    let root = open(File::Users, &path, named, (files, findings), sources);
-    root.map(|root| lower::users(root, &draft.roles_claim, reader)).unwrap_or_default()
+    let Some(text) = read(File::Users, &path, named, (files, findings)) else { return UserList::default() };
+    let UsersRead { list, secrets } = lower::users(&text, &draft.roles_claim, reader);
+    sources.push(Source { file: File::Users, path, text, secrets });
+    list.unwrap_or_default()
 }
 
 pub(super) fn open(

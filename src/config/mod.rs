@@ -2,7 +2,8 @@
 //!
 //! The files are read once into a tree that knows the place of every value (`yaml`); a typed `reader` over that tree
 //! and `lower` turn it into a [`Config`], and every [`Problem`] on the way is collected. There is no second mechanism:
-//! a key that nothing asked for is unknown, and whatever is asked for is checked where it is read.
+//! a key that nothing asked for is unknown, and whatever is asked for is checked where it is read. Of the users file
+//! only one user at a time is a tree: it may be long.
 
 mod admin_token;
 mod cases;

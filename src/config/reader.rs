@@ -30,6 +30,13 @@ pub(super) struct Reader<'a> {
     secrets: Secrets,
 }
 
+/// How far a reader was, to go back to.
+pub(super) struct Mark {
+    findings: usize,
+    files: Files,
+    secrets: Secrets,
+}
+
 impl<'a> Reader<'a> {
     pub(super) fn new(variables: Variables<'a>, findings: Findings, files: Files, config_path: &Path) -> Self {
         let config_path = config_path.to_owned();
@@ -59,6 +66,23 @@ impl<'a> Reader<'a> {
     pub(super) fn finish(mut self) -> (Findings, Files) {
         self.secrets.shared().for_each(|finding| self.findings.push(finding));
         (self.findings, self.files)
+    }
+
+    /// Remembers what was said and read so far.
+    pub(super) fn mark(&self) -> Mark {
+        Mark { findings: self.findings.len(), files: self.files.clone(), secrets: self.secrets.clone() }
+    }
+
+    /// Adds what a file itself is wrong in, before what was said of its values since the mark.
+    pub(super) fn precede(&mut self, mark: &Mark, mut findings: Findings) {
+        self.findings.insert(mark.findings, findings.split_off(0));
+    }
+
+    /// Forgets what was said and read since then.
+    pub(super) fn roll_back(&mut self, mark: &Mark) {
+        self.findings.split_off(mark.findings);
+        self.files = mark.files.clone();
+        self.secrets = mark.secrets.clone();
     }
 
     /// Adds a problem.

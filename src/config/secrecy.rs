@@ -8,10 +8,9 @@ use super::yaml::{Entry, Node, Tree, Value};
 
 /// The places of all secrets, those of refused duplicates included.
 pub(super) fn secrets_of(tree: &Tree) -> Vec<Span> {
-    let mut walk = Walk { spans: Vec::new(), names: HashMap::new() };
-    walk.node(&tree.root, Secrecy::Open);
-    tree.dropped.iter().for_each(|entry| walk.entry(entry, Secrecy::Open));
-    walk.spans
+    let mut secrets = SecretPlaces::default();
+    secrets.tree(tree);
+    secrets.spans
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -22,14 +21,35 @@ enum Secrecy {
     Secret,
 }
 
-struct Walk<'a> {
+/// The places of secrets while a file is read.
+#[derive(Default)]
+pub(super) struct SecretPlaces {
     spans: Vec<Span>,
-    /// A users file has few keys, each of them very often, and judging one takes a while.
-    names: HashMap<&'a str, Secrecy>,
+    /// A file has few keys, each of them very often, and judging one takes a while.
+    names: HashMap<Box<str>, Secrecy>,
 }
 
-impl<'a> Walk<'a> {
-    fn node(&mut self, node: &'a Node, secrecy: Secrecy) {
+impl SecretPlaces {
+    /// Adds those of a tree, or of what is left of it.
+    pub(super) fn tree(&mut self, tree: &Tree) {
+        self.node(&tree.root, Secrecy::Open);
+        tree.dropped.iter().for_each(|entry| self.entry(entry, Secrecy::Open));
+    }
+
+    /// Adds those of an entry whose key is a name that occurs once.
+    pub(super) fn named_entry(&mut self, entry: &Entry) {
+        if looks_secret(&entry.key) {
+            self.spans.push(entry.key_span);
+        }
+        self.node(&entry.node, judge(&entry.key));
+    }
+
+    /// All of them, in no order.
+    pub(super) fn into_spans(self) -> Vec<Span> {
+        self.spans
+    }
+
+    fn node(&mut self, node: &Node, secrecy: Secrecy) {
         match &node.value {
             Value::Plain(text) | Value::Quoted(text) => {
                 if (secrecy == Secrecy::Secret && !is_reference(text)) || looks_secret(text) {
@@ -43,7 +63,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn entry(&mut self, entry: &'a Entry, secrecy: Secrecy) {
+    fn entry(&mut self, entry: &Entry, secrecy: Secrecy) {
         if secrecy == Secrecy::Secret || looks_secret(&entry.key) {
             self.spans.push(entry.key_span);
         }
@@ -55,12 +75,20 @@ impl<'a> Walk<'a> {
         self.node(&entry.node, secrecy);
     }
 
-    fn named(&mut self, key: &'a str) -> Secrecy {
-        let judge = || match key {
-            _ if names_secret(key) => Secrecy::Secret,
-            "tracing" => Secrecy::Tracing,
-            _ => Secrecy::Open,
-        };
-        *self.names.entry(key).or_insert_with(judge)
+    fn named(&mut self, key: &str) -> Secrecy {
+        if let Some(known) = self.names.get(key) {
+            return *known;
+        }
+        let secrecy = judge(key);
+        self.names.insert(key.into(), secrecy);
+        secrecy
+    }
+}
+
+fn judge(key: &str) -> Secrecy {
+    match key {
+        _ if names_secret(key) => Secrecy::Secret,
+        "tracing" => Secrecy::Tracing,
+        _ => Secrecy::Open,
     }
 }

@@ -1,17 +1,16 @@
 //! The user list alone, for commands that change it: what is wrong with the rest of the configuration does not matter.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use super::excerpt::{Source, seal};
 use super::files::{Files, beside};
 use super::finding::Findings;
 use super::load::{LoadRequest, dotenv, open};
-use super::lower::{self, Defaults, UsersFile};
+use super::lower::{self, Defaults, UsersFile, UsersRead};
 use super::problem::Problems;
 use super::reader::Reader;
-use super::secrecy::secrets_of;
 use super::span::File;
-use super::yaml;
 use crate::users::User;
 
 /// Where the users are, and what the configuration says about them.
@@ -49,18 +48,22 @@ pub fn find_users(request: &LoadRequest) -> Result<UsersPlace, Problems> {
 ///
 /// # Errors
 /// Every problem of the text.
-pub fn read_users(request: &LoadRequest, place: &UsersPlace, text: &str) -> Result<Vec<User>, Problems> {
+pub fn read_users(request: &LoadRequest, place: &UsersPlace, text: &str) -> Result<Vec<Arc<User>>, Problems> {
     let mut sources = Vec::new();
     let (mut files, mut findings) = (Files::default(), Findings::default());
     let variables = dotenv(request, &mut files, &mut findings, &mut sources);
     let mut reader = Reader::new(variables, findings, files, &request.path);
-    let (_, findings) = reader.enter_users(&place.path);
-    let tree = yaml::read(text, File::Users, findings);
-    let secrets = tree.as_ref().map(secrets_of);
+    reader.enter_users(&place.path);
+    let UsersRead { list, secrets } = lower::users(text, &place.roles_claim, &mut reader);
     sources.push(Source { file: File::Users, path: place.path.clone(), text: text.to_owned(), secrets });
-    let users = tree.map(|tree| lower::users(tree.root, &place.roles_claim, &mut reader)).unwrap_or_default();
     let problems = problems(reader, &sources);
-    if problems.errors() > 0 { Err(problems) } else { Ok(users.into_iter().map(|(user, _)| user).collect()) }
+    if problems.errors() > 0 {
+        return Err(problems);
+    }
+    let directory = list.unwrap_or_default().directory;
+    let mut users: Vec<_> = directory.numbered().collect();
+    users.sort_unstable_by_key(|(_, number)| *number);
+    Ok(users.into_iter().map(|(user, _)| Arc::clone(user)).collect())
 }
 
 fn problems(reader: Reader<'_>, sources: &[Source]) -> Problems {

@@ -12,6 +12,9 @@ use super::span::{File, Position, Span};
 /// Deep enough for every claim, shallow enough for every stack.
 const MAX_DEPTH: usize = 32;
 
+/// The key that merges another map, in YAML 1.1.
+const MERGE: &str = "<<";
+
 /// A value and its place.
 #[derive(Clone, Debug)]
 pub(super) struct Node {
@@ -48,9 +51,44 @@ pub(super) struct Tree {
     pub(super) dropped: Vec<Entry>,
 }
 
+/// Takes the entries of one long map of the root as they are read, so that its tree is never whole.
+pub(super) trait Harvest {
+    /// The key of that map.
+    const KEY: &'static str;
+
+    /// Where an entry of this key was taken before.
+    fn first(&self, key: &str) -> Option<Span>;
+
+    /// Takes an entry whose key is new.
+    fn take(&mut self, entry: Entry);
+}
+
+/// Takes nothing: the tree is whole.
+struct Whole;
+
+impl Harvest for Whole {
+    const KEY: &'static str = "";
+
+    fn first(&self, _: &str) -> Option<Span> {
+        None
+    }
+
+    fn take(&mut self, _: Entry) {}
+}
+
 /// Reads one document. `None` where the text is not YAML; everything wrong is reported.
 pub(super) fn read(text: &str, file: File, findings: &mut Findings) -> Option<Tree> {
-    let mut builder = Builder { file, findings, open: Vec::new(), root: None, dropped: Vec::new(), documents: 0 };
+    run(text, Builder::new(file, findings, &mut Whole))
+}
+
+/// Reads one document like [`read`], but for the entries of one map: they go to `harvest`, and the tree holds that map
+/// empty. What was taken counts for nothing where this gives `None`.
+pub(super) fn read_along(text: &str, file: File, harvest: &mut impl Harvest, findings: &mut Findings) -> Option<Tree> {
+    run(text, Builder::new(file, findings, harvest))
+}
+
+fn run<H: Harvest>(text: &str, mut builder: Builder<'_, H>) -> Option<Tree> {
+    let file = builder.file;
     for step in Parser::new_from_str(text) {
         let done = match step {
             Ok((event, span)) => builder.event(event, span_of(file, span)),
@@ -98,13 +136,27 @@ fn syntax_error(text: &str, file: File, error: &ScanError) -> Finding {
 
 /// A list or map that is not closed yet.
 enum Frame {
-    List { start: Span, items: Vec<Node> },
-    Map { start: Span, entries: Vec<Entry>, key: Option<(Box<str>, Span)> },
+    List {
+        start: Span,
+        items: Vec<Node>,
+    },
+    Map {
+        start: Span,
+        entries: Vec<Entry>,
+        key: Option<(Box<str>, Span)>,
+    },
+    /// The map whose entries are taken.
+    Long {
+        start: Span,
+        key: Option<(Box<str>, Span)>,
+        refused: Vec<Finding>,
+    },
 }
 
-struct Builder<'a> {
+struct Builder<'a, H> {
     file: File,
     findings: &'a mut Findings,
+    harvest: &'a mut H,
     open: Vec<Frame>,
     root: Option<Node>,
     dropped: Vec<Entry>,
@@ -113,7 +165,11 @@ struct Builder<'a> {
 
 type Step = Result<(), Box<Finding>>;
 
-impl Builder<'_> {
+impl<'a, H: Harvest> Builder<'a, H> {
+    fn new(file: File, findings: &'a mut Findings, harvest: &'a mut H) -> Self {
+        Self { file, findings, harvest, open: Vec::new(), root: None, dropped: Vec::new(), documents: 0 }
+    }
+
     /// An `Err` ends the reading.
     fn event(&mut self, event: Event<'_>, span: Span) -> Step {
         match event {
@@ -140,7 +196,11 @@ impl Builder<'_> {
             }
             Event::MappingStart(anchor, tag) => {
                 self.refuses(span, anchor, tag.is_some());
-                self.push(span, Frame::Map { start: span, entries: Vec::new(), key: None })
+                let frame = match self.is_long() {
+                    true => Frame::Long { start: span, key: None, refused: Vec::new() },
+                    false => Frame::Map { start: span, entries: Vec::new(), key: None },
+                };
+                self.push(span, frame)
             }
             Event::SequenceEnd | Event::MappingEnd => self.close(span),
             Event::Nothing | Event::StreamStart | Event::StreamEnd | Event::DocumentEnd => Ok(()),
@@ -170,8 +230,14 @@ impl Builder<'_> {
         self.findings.push(Finding::error(Code::YamlFeature, span, message).help(help));
     }
 
+    /// Whether the map that begins is the one whose entries are taken: the first of its key in the root.
+    fn is_long(&self) -> bool {
+        let [Frame::Map { entries, key: Some((key, _)), .. }] = self.open.as_slice() else { return false };
+        !H::KEY.is_empty() && &**key == H::KEY && entries.iter().all(|entry| &*entry.key != H::KEY)
+    }
+
     fn push(&mut self, span: Span, frame: Frame) -> Step {
-        if matches!(self.open.last(), Some(Frame::Map { key: None, .. })) {
+        if matches!(self.open.last(), Some(Frame::Map { key: None, .. } | Frame::Long { key: None, .. })) {
             return Err(complex_key(span).into());
         }
         if self.open.len() >= MAX_DEPTH {
@@ -186,6 +252,10 @@ impl Builder<'_> {
         let (start, value) = match self.open.pop() {
             Some(Frame::List { start, items }) => (start, Value::List(items)),
             Some(Frame::Map { start, entries, .. }) => (start, Value::Map(self.without_duplicates(entries))),
+            Some(Frame::Long { start, refused, .. }) => {
+                self.findings.insert(self.findings.len(), refused);
+                (start, Value::Map(Vec::new()))
+            }
             None => return Ok(()),
         };
         // A block ends where the next one starts; only a flow collection has an end of its own, one bracket wide.
@@ -202,8 +272,26 @@ impl Builder<'_> {
                 Some((key, key_span)) => entries.push(Entry { key, key_span, node }),
                 None => *key = Some(as_key(node)?),
             },
+            Some(Frame::Long { key, .. }) => match key.take() {
+                Some((key, key_span)) => self.pass_on(Entry { key, key_span, node }),
+                None => *key = Some(as_key(node)?),
+            },
         }
         Ok(())
+    }
+
+    /// The first of equal keys is taken. What is wrong with the others is said when the map is complete, as of every
+    /// other map.
+    fn pass_on(&mut self, entry: Entry) {
+        let said = self.findings.len();
+        match self.harvest.first(&entry.key) {
+            Some(first) => self.duplicate(entry, first),
+            None if &*entry.key == MERGE => self.merge(entry),
+            None => self.harvest.take(entry),
+        }
+        if let Some(Frame::Long { refused, .. }) = self.open.last_mut() {
+            refused.extend(self.findings.split_off(said));
+        }
     }
 
     /// The first of equal keys stays, so that what follows from it is checked as well.
@@ -219,10 +307,7 @@ impl Builder<'_> {
             };
             match first {
                 Some(first) => self.duplicate(entry, first),
-                None if &*entry.key == "<<" => {
-                    self.refuse(entry.key_span, "merge keys are not read", "write the keys out");
-                    self.dropped.push(entry);
-                }
+                None if &*entry.key == MERGE => self.merge(entry),
                 None => {
                     if many {
                         seen.insert(entry.key.clone(), entry.key_span);
@@ -232,6 +317,11 @@ impl Builder<'_> {
             }
         }
         kept
+    }
+
+    fn merge(&mut self, entry: Entry) {
+        self.refuse(entry.key_span, "merge keys are not read", "write the keys out");
+        self.dropped.push(entry);
     }
 
     fn duplicate(&mut self, entry: Entry, first: Span) {

@@ -198,12 +198,16 @@ impl Shared {
         }
     }
 
-    /// Puts another snapshot in force, for every request that starts from now on.
-    pub fn replace(&self, snapshot: Snapshot) {
+    /// Puts another snapshot in force, for every request that starts from now on. What it gives back is still used by
+    /// the requests that started before; who drops the last share of it waits until all of it is freed.
+    #[must_use]
+    pub fn replace(&self, snapshot: Snapshot) -> Arc<Snapshot> {
+        let snapshot = Arc::new(snapshot);
         // nothing can panic while the lock is held, so a poisoned one is sound
-        *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(snapshot);
+        let old = std::mem::replace(&mut *self.current.write().unwrap_or_else(PoisonError::into_inner), snapshot);
         self.generation.fetch_add(1, Ordering::Release);
         self.changes.send_replace(());
+        old
     }
 
     /// Hears of each further snapshot that is put in force.

@@ -201,7 +201,7 @@ pub(super) fn holder(user: &User, session: SessionId) -> Holder<'_> {
         roles: &identity.roles,
         name: identity.name.as_deref(),
         email: identity.email.as_deref(),
-        claims: &user.claims,
+        claims: user.claims.as_deref(),
         session: Some(session),
     }
 }

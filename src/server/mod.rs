@@ -9,6 +9,7 @@ mod files;
 mod http1;
 mod http2;
 mod io;
+mod leftovers;
 mod listen;
 mod manager;
 mod operators;

@@ -6,6 +6,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use super::leftovers::Leftovers;
 use super::manager::{self, Asked, Reread};
 use super::tls::Tls;
 use super::watch::{Coverage, Watch};
@@ -112,7 +113,8 @@ impl Reloads {
             let _ = changes.send(Trigger::FilesChanged);
         });
         let last = Last::Accepted;
-        let mut reloader = Reloader { request, present, target, watch, triggers: triggers.clone(), last };
+        let mut reloader =
+            Reloader { request, present, target, watch, triggers: triggers.clone(), last, leftovers: Leftovers::new() };
         reloader.follow(&[]);
         let thread = std::thread::Builder::new().name("reload".to_owned()).spawn(move || reloader.run(&received))?;
         Ok(Self { triggers, thread: Some(thread) })
@@ -141,6 +143,7 @@ struct Reloader {
     watch: Watch,
     triggers: Sender<Trigger>,
     last: Last,
+    leftovers: Leftovers<Snapshot>,
 }
 
 /// What became of the files when they were last read.
@@ -165,7 +168,7 @@ impl Last {
 
 impl Reloader {
     fn run(mut self, triggers: &Receiver<Trigger>) {
-        while let Ok(trigger) = triggers.recv() {
+        while let Some(trigger) = self.next(triggers) {
             let trigger = match trigger {
                 Trigger::FilesChanged | Trigger::NewlyWatched => settle(trigger, triggers),
                 Trigger::Signal | Trigger::Stop => trigger,
@@ -174,7 +177,20 @@ impl Reloader {
                 return;
             }
             self.reload(trigger);
+            self.leftovers.after_reading();
         }
+    }
+
+    /// Tidies up while nothing else is to do.
+    fn next(&mut self, triggers: &Receiver<Trigger>) -> Option<Trigger> {
+        while let Some(pause) = self.leftovers.pause() {
+            match triggers.recv_timeout(pause) {
+                Ok(trigger) => return Some(trigger),
+                Err(RecvTimeoutError::Timeout) => self.leftovers.clear(),
+                Err(RecvTimeoutError::Disconnected) => return None,
+            }
+        }
+        triggers.recv().ok()
     }
 
     fn reload(&mut self, trigger: Trigger) {
@@ -250,16 +266,16 @@ impl Reloader {
         if let (Some(tls), Some(settings)) = (&self.target.tls, &loaded.config.server.tls) {
             tls.replace(settings);
         }
-        let (services, users) = (loaded.config.services.len(), loaded.config.directory.users().count());
+        let (services, users) = (loaded.config.services.len(), loaded.config.directory.len());
         let load = operators::load(&loaded);
         let snapshot = Snapshot::new(loaded.config, &self.target.lasting);
-        let former = self.target.shared.current();
-        self.target.shared.replace(snapshot);
+        let former = self.target.shared.replace(snapshot);
         self.target.loads.applied(load);
         if let Some(audit) = &self.target.lasting.audit {
             outlets::applied(audit, &loaded.digest, (services, users));
             audit_changes(audit, &former, &self.target.shared.current(), ambient::wall_clock());
         }
+        self.leftovers.retire(former);
         self.present.digest = loaded.digest;
         self.present.files.clone_from(&loaded.files);
         self.follow(&loaded.files);

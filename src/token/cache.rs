@@ -14,7 +14,10 @@ const WAYS: usize = 4;
 /// user again.
 pub struct TokenCache<T> {
     hasher: RandomState,
+    /// Made for the first token: hundreds of kilobytes that many a worker never needs.
     sets: Box<[[Option<Entry<T>>; WAYS]]>,
+    /// How many sets there are then: a power of two.
+    room: usize,
     /// Which way of a full set goes next.
     turn: usize,
 }
@@ -28,21 +31,22 @@ struct Entry<T> {
 impl<T> TokenCache<T> {
     /// Room for about `tokens` tokens. The hasher's seed is random: nobody can aim at a place.
     pub fn new(tokens: usize, hasher: RandomState) -> Self {
-        let sets = tokens.div_ceil(WAYS).next_power_of_two();
-        let sets = (0..sets).map(|_| [const { None }; WAYS]).collect();
-        Self { hasher, sets, turn: 0 }
+        Self { hasher, sets: Box::default(), room: tokens.div_ceil(WAYS).next_power_of_two(), turn: 0 }
     }
 
     /// What this very token said when it was verified.
     pub fn find(&self, token: &str) -> Option<&T> {
         let hash = self.hasher.hash_one(token);
-        let entries = self.sets[self.place(hash)].iter().flatten();
+        let entries = self.sets.get(self.place(hash))?.iter().flatten();
         // the seeded hash is compared first, so that the time taken says nothing about the tokens of others
         entries.filter(|entry| entry.hash == hash).find(|entry| *entry.token == *token).map(|entry| &entry.claims)
     }
 
     /// Remembers a token that held, in place of another where its place is full.
     pub fn keep(&mut self, token: &str, claims: T) {
+        if self.sets.is_empty() {
+            self.sets = (0..self.room).map(|_| [const { None }; WAYS]).collect();
+        }
         let hash = self.hasher.hash_one(token);
         let place = self.place(hash);
         let set = &mut self.sets[place];
@@ -56,7 +60,7 @@ impl<T> TokenCache<T> {
 
     fn place(&self, hash: u64) -> usize {
         // the number of sets is a power of two
-        usize::try_from(hash & (self.sets.len() as u64 - 1)).expect("a place in the cache is a small number")
+        usize::try_from(hash & (self.room as u64 - 1)).expect("a place in the cache is a small number")
     }
 }
 

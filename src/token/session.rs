@@ -186,14 +186,8 @@ mod tests {
             roles_claim: "roles".to_owned(),
         };
         let claims = serde_json::json!({ "sid": "x", "auth_time": NOW });
-        let holder = Holder {
-            subject: "alice",
-            roles: &[],
-            name: None,
-            email: None,
-            claims: claims.as_object().unwrap(),
-            session: None,
-        };
+        let holder =
+            Holder { subject: "alice", roles: &[], name: None, email: None, claims: claims.as_object(), session: None };
         let token = Issuer::new(key(), settings).issue(&holder, [0; 16], NOW).unwrap().token;
         assert_eq!(sessions().verify(&token, NOW), Err(Refusal::Audience));
     }

@@ -98,7 +98,7 @@ mod tests {
             password: None,
             disabled,
             tokens_valid_after: None,
-            claims: serde_json::Map::new(),
+            claims: None,
             api_keys: Vec::new(),
         }
     }

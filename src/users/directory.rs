@@ -1,6 +1,8 @@
 //! All users of one load of the users file.
 
+use std::borrow::Borrow;
 use std::collections::{BTreeMap, HashMap};
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
@@ -22,8 +24,8 @@ pub struct User {
     pub disabled: bool,
     /// Tokens issued before this second since 1970 are refused.
     pub tokens_valid_after: Option<u64>,
-    /// `claims` as written, copied into new tokens.
-    pub claims: Map<String, Value>,
+    /// `claims` as written, copied into new tokens; `None`: there are none.
+    pub claims: Option<Box<Map<String, Value>>>,
     /// The keys of programs.
     pub api_keys: Vec<ApiKey>,
 }
@@ -43,29 +45,64 @@ impl User {
 /// The user list.
 #[derive(Debug)]
 pub struct Directory {
-    users: HashMap<Box<str>, Arc<User>, ahash::RandomState>,
+    /// Each with the number of its place in the list.
+    users: HashMap<Member, u32, ahash::RandomState>,
     /// Whose key it is, and which of the user's.
     keys: HashMap<KeyDigest, (Arc<User>, usize), ahash::RandomState>,
     dummy: PasswordHash,
 }
 
-impl Directory {
-    /// Indexes the users by subject. Of two equal subjects the last stays; the users file cannot hold two.
-    pub fn new(users: impl IntoIterator<Item = User>) -> Self {
-        let mut by_subject = HashMap::with_hasher(ambient::hash_state());
-        by_subject.extend(users.into_iter().map(|user| (user.identity.subject.clone(), Arc::new(user))));
+/// A user list while it is read.
+pub struct Enrolment {
+    users: HashMap<Member, u32, ahash::RandomState>,
+    works: BTreeMap<Work, usize>,
+}
+
+/// A user as an element of a set, found by the subject: a name of its own in the table would double the names.
+#[derive(Debug)]
+struct Member(Arc<User>);
+
+impl Enrolment {
+    /// Adds a user at the end of the list. Of two equal subjects the last stays; the users file cannot hold two.
+    pub fn add(&mut self, user: User) {
+        if let Some(hash) = &user.password {
+            *self.works.entry(hash.work()).or_insert(0) += 1;
+        }
+        // a users file of a hundred bytes a user does not reach the bound
+        let number = u32::try_from(self.users.len()).unwrap_or(u32::MAX);
+        let member = Member(Arc::new(user));
+        self.users.remove(&member);
+        self.users.insert(member, number);
+    }
+
+    /// The number of the user of this name, from 0.
+    pub fn number(&self, subject: &str) -> Option<usize> {
+        self.users.get(subject).map(|number| *number as usize)
+    }
+
+    /// The list, complete.
+    pub fn finish(self) -> Directory {
         let mut keys = HashMap::with_hasher(ambient::hash_state());
-        for user in by_subject.values() {
+        for Member(user) in self.users.keys() {
             let own = user.api_keys.iter().enumerate();
             keys.extend(own.map(|(index, key)| (key.digest, (Arc::clone(user), index))));
         }
-        let dummy = PasswordHash::dummy_of(commonest_work(by_subject.values()));
-        Self { users: by_subject, keys, dummy }
+        let dummy = PasswordHash::dummy_of(commonest(self.works));
+        Directory { users: self.users, keys, dummy }
+    }
+}
+
+impl Directory {
+    /// Indexes the users by subject. Of two equal subjects the last stays; the users file cannot hold two.
+    pub fn new(users: impl IntoIterator<Item = User>) -> Self {
+        let mut enrolment = Enrolment::default();
+        users.into_iter().for_each(|user| enrolment.add(user));
+        enrolment.finish()
     }
 
     /// The user of this name.
     pub fn find(&self, subject: &str) -> Option<&Arc<User>> {
-        self.users.get(subject)
+        self.users.get_key_value(subject).map(|(Member(user), _)| user)
     }
 
     /// The API key that is sent as this text, at `now` in seconds since 1970.
@@ -85,7 +122,22 @@ impl Directory {
 
     /// All users, in no order.
     pub fn users(&self) -> impl Iterator<Item = &Arc<User>> {
-        self.users.values()
+        self.users.keys().map(|Member(user)| user)
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.users.len()
+    }
+
+    /// Whether there is nobody.
+    pub fn is_empty(&self) -> bool {
+        self.users.is_empty()
+    }
+
+    /// All users with their numbers, in no order.
+    pub fn numbered(&self) -> impl Iterator<Item = (&Arc<User>, usize)> {
+        self.users.iter().map(|(Member(user), number)| (user, *number as usize))
     }
 
     /// What the password of somebody is checked against who has none, or does not exist.
@@ -95,13 +147,43 @@ impl Directory {
 }
 
 /// Of equally common ones the slowest: a slow refusal tells less than a quick one.
-fn commonest_work<'a>(users: impl Iterator<Item = &'a Arc<User>>) -> Work {
-    let mut counts = BTreeMap::new();
-    for hash in users.filter_map(|user| user.password.as_ref()) {
-        *counts.entry(hash.work()).or_insert(0_usize) += 1;
-    }
+fn commonest(works: BTreeMap<Work, usize>) -> Work {
     let slowest = |&(work, count): &(Work, usize)| (count, work.estimate());
-    counts.into_iter().max_by_key(slowest).map_or(DEFAULT_WORK, |(work, _)| work)
+    works.into_iter().max_by_key(slowest).map_or(DEFAULT_WORK, |(work, _)| work)
+}
+
+impl Default for Enrolment {
+    fn default() -> Self {
+        Self { users: HashMap::with_hasher(ambient::hash_state()), works: BTreeMap::new() }
+    }
+}
+
+/// Nobody.
+impl Default for Directory {
+    fn default() -> Self {
+        Enrolment::default().finish()
+    }
+}
+
+impl Borrow<str> for Member {
+    fn borrow(&self) -> &str {
+        &self.0.identity.subject
+    }
+}
+
+impl PartialEq for Member {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.identity.subject == other.0.identity.subject
+    }
+}
+
+impl Eq for Member {}
+
+/// As `str` does, which stands in for it.
+impl Hash for Member {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        str::hash(&self.0.identity.subject, state);
+    }
 }
 
 #[cfg(test)]
@@ -114,7 +196,7 @@ mod tests {
             password: cost.map(PasswordHash::dummy),
             disabled: false,
             tokens_valid_after: None,
-            claims: Map::new(),
+            claims: None,
             api_keys: Vec::new(),
         }
     }

@@ -69,7 +69,11 @@ impl Hasher {
     }
 }
 
+/// How far the threads stand back: they get a tenth of a core that others want as well, and all of one that is idle.
+const NICE: i32 = 10;
+
 fn work(jobs: &Mutex<Receiver<Job>>, check: &Check) {
+    stand_back();
     while let Some(job) = next(jobs) {
         if job.answer.is_closed() {
             continue;
@@ -78,6 +82,13 @@ fn work(jobs: &Mutex<Receiver<Job>>, check: &Check) {
         if let Ok(matches) = catch_unwind(AssertUnwindSafe(|| check(&job.candidate, &job.hash))) {
             let _ = job.answer.send(matches);
         }
+    }
+}
+
+/// On Linux the rank is the thread's, elsewhere it would be that of all; where the system refuses, nothing is lost.
+fn stand_back() {
+    if cfg!(target_os = "linux") {
+        let _ = rustix::process::setpriority_process(None, NICE);
     }
 }
 

@@ -61,8 +61,6 @@ impl std::error::Error for LoginFailure {}
 mod tests {
     use std::sync::Mutex;
 
-    use serde_json::Map;
-
     use super::*;
     use crate::access::Identity;
     use crate::users::{HasherSettings, PasswordHash};
@@ -73,7 +71,7 @@ mod tests {
             password: cost.map(PasswordHash::dummy),
             disabled: false,
             tokens_valid_after: None,
-            claims: Map::new(),
+            claims: None,
             api_keys: Vec::new(),
         }
     }

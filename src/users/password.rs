@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+use base64::Engine;
+use base64::alphabet::BCRYPT;
+use base64::engine::general_purpose::{GeneralPurpose, NO_PAD};
 use zeroize::Zeroizing;
 
 use super::argon;
@@ -13,8 +16,11 @@ const BCRYPT_BYTES: usize = 72;
 /// Tried in place of a candidate that cannot be a password, so that refusing it takes as long.
 const SUBSTITUTE: &[u8] = b"substitute";
 
-/// A salt and a digest in bcrypt's alphabet, well formed for every cost.
-const DUMMY: &str = "N9qo8uLOickgx2ZMRZoMye7lwnnKjdKULIb0Soe6BjJXxCPR1R3dC";
+/// How bcrypt writes bytes.
+const BCRYPT_64: GeneralPurpose = GeneralPurpose::new(&BCRYPT, NO_PAD);
+
+/// Nobody's salt.
+const DUMMY_SALT: [u8; 16] = *b"nobody has this.";
 
 /// What somebody typed as a password. It cannot be printed and is wiped when dropped.
 pub struct Password(Zeroizing<String>);
@@ -22,7 +28,17 @@ pub struct Password(Zeroizing<String>);
 /// A bcrypt hash in modular crypt format (`$2a$`, `$2b$` or `$2y$`), cost 4 to 15, or an argon2id hash in PHC format. It
 /// cannot be printed.
 #[derive(Clone, PartialEq, Eq)]
-pub struct PasswordHash {
+pub struct PasswordHash(Kept);
+
+/// A list may hold a million of them: what all have is kept without a text.
+#[derive(Clone, PartialEq, Eq)]
+enum Kept {
+    Bcrypt { cost: u8, salt: [u8; 16], digest: [u8; 23] },
+    Argon2id(Box<Argon2id>),
+}
+
+#[derive(Clone, PartialEq, Eq)]
+struct Argon2id {
     text: Box<str>,
     work: Work,
 }
@@ -51,7 +67,8 @@ impl PasswordHash {
     /// [`HashError`] where bcrypt would refuse it, or would take minutes.
     pub fn parse(text: &str) -> Result<Self, HashError> {
         if text.starts_with("$argon2id$") {
-            return Ok(Self { text: text.into(), work: argon::read(text)? });
+            let hash = Argon2id { text: text.into(), work: argon::read(text)? };
+            return Ok(Self(Kept::Argon2id(Box::new(hash))));
         }
         let kind = text.get(..4).unwrap_or_default();
         if !matches!(kind, "$2a$" | "$2b$" | "$2y$") {
@@ -62,40 +79,53 @@ impl PasswordHash {
         if !(4..=15).contains(&cost) {
             return Err(HashError::Cost(cost));
         }
-        Ok(Self { text: text.into(), work: Work::Bcrypt { cost } })
+        let decoded = Zeroizing::new(BCRYPT_64.decode(&text[29..]).map_err(|_| HashError::Malformed)?);
+        let digest = decoded.as_slice().try_into().map_err(|_| HashError::Malformed)?;
+        Ok(Self(Kept::Bcrypt { cost: cost as u8, salt: parts.get_salt_raw(), digest }))
     }
 
     /// What checking a candidate costs.
     pub fn work(&self) -> Work {
-        self.work
+        match &self.0 {
+            Kept::Bcrypt { cost, .. } => Work::Bcrypt { cost: u32::from(*cost) },
+            Kept::Argon2id(hash) => hash.work,
+        }
     }
 
     /// Stands in where there is no hash: checking it costs the same. Whether something matches it never counts.
     pub(super) fn dummy_of(work: Work) -> Self {
-        let text = match work {
-            Work::Bcrypt { cost } => format!("$2b${cost:02}${DUMMY}"),
-            Work::Argon2id { memory, passes, lanes } => argon::dummy(memory, passes, lanes),
-        };
-        Self { text: text.into(), work }
+        match work {
+            Work::Bcrypt { cost } => Self(Kept::Bcrypt { cost: cost as u8, salt: DUMMY_SALT, digest: [0; 23] }),
+            Work::Argon2id { memory, passes, lanes } => {
+                let text = argon::dummy(memory, passes, lanes).into();
+                Self(Kept::Argon2id(Box::new(Argon2id { text, work })))
+            }
+        }
     }
 }
 
 /// Whether a candidate is the password of a hash. One run of the hash's work, whatever the candidate.
 pub(super) fn check(candidate: &Password, hash: &PasswordHash) -> bool {
-    match hash.work {
-        Work::Bcrypt { .. } => check_bcrypt(candidate, hash),
-        Work::Argon2id { .. } => argon::check(candidate.0.as_bytes(), &hash.text),
+    match &hash.0 {
+        Kept::Bcrypt { cost, salt, digest } => check_bcrypt(candidate, &bcrypt_text(*cost, salt, digest)),
+        Kept::Argon2id(hash) => argon::check(candidate.0.as_bytes(), &hash.text),
     }
 }
 
 /// A NUL ends a bcrypt password and what follows 72 bytes is ignored, so that candidates with either would match
 /// the hash of a shorter password; they are refused.
-fn check_bcrypt(candidate: &Password, hash: &PasswordHash) -> bool {
+fn check_bcrypt(candidate: &Password, hash: &str) -> bool {
     let bytes = candidate.0.as_bytes();
     let usable = bytes.len() <= BCRYPT_BYTES && !bytes.contains(&0);
     let tried = if usable { bytes } else { SUBSTITUTE };
-    let matches = bcrypt::verify(tried, &hash.text).unwrap_or(false);
+    let matches = bcrypt::verify(tried, hash).unwrap_or(false);
     usable && matches
+}
+
+/// As the crate that checks it reads it. The minor version says nothing of the digest.
+fn bcrypt_text(cost: u8, salt: &[u8; 16], digest: &[u8; 23]) -> Zeroizing<String> {
+    let (salt, digest) = (BCRYPT_64.encode(salt), BCRYPT_64.encode(digest));
+    Zeroizing::new(format!("$2b${cost:02}${salt}{digest}"))
 }
 
 impl From<Zeroizing<String>> for Password {
@@ -157,7 +187,7 @@ impl std::error::Error for HashError {}
 
 impl fmt::Debug for PasswordHash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "PasswordHash({})", self.work)
+        write!(f, "PasswordHash({})", self.work())
     }
 }
 
@@ -167,6 +197,13 @@ mod tests {
 
     fn hash(password: &str) -> PasswordHash {
         PasswordHash::parse(&bcrypt::hash(password, 4).unwrap()).unwrap()
+    }
+
+    fn text(hash: &PasswordHash) -> String {
+        match &hash.0 {
+            Kept::Bcrypt { cost, salt, digest } => bcrypt_text(*cost, salt, digest).to_string(),
+            Kept::Argon2id(hash) => hash.text.to_string(),
+        }
     }
 
     fn checks(candidate: &str, hash: &PasswordHash) -> bool {
@@ -181,7 +218,7 @@ mod tests {
 
         /// The cost of a bcrypt hash.
         pub(crate) fn cost(&self) -> u32 {
-            match self.work {
+            match self.work() {
                 Work::Bcrypt { cost } => cost,
                 Work::Argon2id { .. } => panic!("argon2id has no cost"),
             }
@@ -191,12 +228,13 @@ mod tests {
     #[test]
     fn a_hash_of_another_implementation_matches() {
         // Made with crypt(3) of libxcrypt.
-        let crypt = PasswordHash::parse("$2b$04$N9qo8uLOickgx2ZMRZoMye7lwnnKjdKULIb0Soe6BjJXxCPR1R3dC").unwrap();
-        assert!(checks("correct horse", &crypt));
-        assert!(!checks("correct horsE", &crypt));
-        for kind in ["$2a$", "$2y$"] {
-            let other = PasswordHash::parse(&crypt.text.replace("$2b$", kind)).unwrap();
-            assert!(checks("correct horse", &other), "{kind}");
+        let crypt = "$2b$04$N9qo8uLOickgx2ZMRZoMye7lwnnKjdKULIb0Soe6BjJXxCPR1R3dC";
+        assert!(!checks("correct horsE", &PasswordHash::parse(crypt).unwrap()));
+        for kind in ["$2a$", "$2b$", "$2y$"] {
+            let hash = PasswordHash::parse(&crypt.replace("$2b$", kind)).unwrap();
+            assert!(checks("correct horse", &hash), "{kind}");
+            let Kept::Bcrypt { cost, salt, digest } = &hash.0 else { panic!("bcrypt") };
+            assert_eq!(*bcrypt_text(*cost, salt, digest), crypt, "nothing is lost");
         }
     }
 
@@ -228,9 +266,9 @@ mod tests {
     fn the_dummy_is_a_hash_that_bcrypt_runs_on() {
         for cost in 4..=15 {
             let dummy = PasswordHash::dummy(cost);
-            assert_eq!(PasswordHash::parse(&dummy.text).unwrap(), dummy);
+            assert_eq!(PasswordHash::parse(&text(&dummy)).unwrap(), dummy);
         }
-        assert_eq!(bcrypt::verify("x", &PasswordHash::dummy(5).text).ok(), Some(false));
+        assert_eq!(bcrypt::verify("x", &text(&PasswordHash::dummy(5))).ok(), Some(false));
     }
 
     #[test]
@@ -241,7 +279,7 @@ mod tests {
 
     #[test]
     fn other_kinds_and_costs_are_refused_at_load() {
-        let good = PasswordHash::dummy(10).text;
+        let good = text(&PasswordHash::dummy(10));
         let cases = [
             ("", HashError::Unknown),
             ("secret", HashError::Unknown),
@@ -250,7 +288,7 @@ mod tests {
             ("{SHA}qUqP5cyxm6YcTAhz05Hph5gvu9M=", HashError::Unsupported("sha1")),
             (&good[..59], HashError::Malformed),
             (&format!("{good}A"), HashError::Malformed),
-            (&good.replace('N', "!"), HashError::Malformed),
+            (&format!("{}!", &good[..59]), HashError::Malformed),
             (&good.replace("$10$", "$03$"), HashError::Cost(3)),
             (&good.replace("$10$", "$16$"), HashError::Cost(16)),
             (&good.replace("$10$", "$99$"), HashError::Cost(99)),

@@ -349,7 +349,7 @@ users:
     );
     assert_eq!((alice.identity.email.as_deref(), alice.disabled), (Some("alice@example.com"), false));
     assert_eq!(alice.tokens_valid_after, Some(1_767_225_601));
-    assert_eq!(alice.claims["deep"], serde_json::json!({ "a": [1, null] }));
+    assert_eq!(alice.claims.as_ref().unwrap()["deep"], serde_json::json!({ "a": [1, null] }));
     let mut claims = alice.identity.claims.clone();
     claims.sort_by(|one, other| one.name.cmp(&other.name));
     let claim = |name: &str, values| Claim { name: name.into(), values };

@@ -47,7 +47,8 @@ fn token(key: &Key, issuer: &str, changes: Value) -> String {
     };
     let mut claims: Map<String, Value> = changes.as_object().unwrap().clone();
     let subject = claims.remove("sub").map_or("walter".to_owned(), |sub| sub.as_str().unwrap().to_owned());
-    let holder = Holder { subject: &subject, roles: &[], name: None, email: None, claims: &claims, session: None };
+    let holder =
+        Holder { subject: &subject, roles: &[], name: None, email: None, claims: Some(&claims), session: None };
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
     Issuer::new(key.clone(), settings).issue(&holder, [0; 16], now).unwrap().token
 }

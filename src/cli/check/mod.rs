@@ -170,7 +170,7 @@ fn summary(loaded: &Loaded, probe: Option<Probe>) -> String {
 
 fn sizes(config: &Config) -> (usize, usize, usize) {
     let rules = config.services.iter().map(|service| service.policy.rules().len()).sum();
-    (config.services.len(), rules, config.directory.users().count())
+    (config.services.len(), rules, config.directory.len())
 }
 
 #[cfg(test)]

@@ -52,7 +52,7 @@ pub(super) fn run(args: &Args, config: &Path) -> anyhow::Result<ExitCode> {
         roles: args.roles.as_deref().unwrap_or(&identity.roles),
         name: identity.name.as_deref(),
         email: identity.email.as_deref(),
-        claims: &user.claims,
+        claims: user.claims.as_deref(),
         session: Some(SessionId::from_bytes(ambient::random_bytes())),
     };
     let issued = issuer.issue(&holder, ambient::random_bytes(), ambient::unix_seconds())?;

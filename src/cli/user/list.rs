@@ -1,6 +1,7 @@
 //! `gatelatch user list`.
 
 use std::io::Write as _;
+use std::sync::Arc;
 
 use anyhow::Context as _;
 use clap::ValueEnum;
@@ -29,14 +30,14 @@ pub(super) fn print(store: &Store, args: &Args) -> anyhow::Result<()> {
     let users = store.users()?;
     let text = match args.format {
         Format::Text => table(&users),
-        Format::Json => format!("{:#}\n", users.iter().map(describe).collect::<Value>()),
+        Format::Json => format!("{:#}\n", users.iter().map(|user| describe(user)).collect::<Value>()),
     };
     anstream::stdout().lock().write_all(text.as_bytes()).context("cannot write to standard output")
 }
 
-fn table(users: &[User]) -> String {
+fn table(users: &[Arc<User>]) -> String {
     let head = ["USER", "ROLES", "STATE", "PASSWORD", "KEYS"].map(str::to_owned);
-    let rows: Vec<[String; 5]> = std::iter::once(head).chain(users.iter().map(row)).collect();
+    let rows: Vec<[String; 5]> = std::iter::once(head).chain(users.iter().map(|user| row(user))).collect();
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
     let widths = [0, 1, 2, 3, 4].map(width);
     let line = |row: &[String; 5]| {

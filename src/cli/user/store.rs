@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::{Context as _, anyhow};
 use rustix::fs::{FlockOperation, flock};
@@ -35,7 +36,7 @@ impl Store {
     }
 
     /// All users, in the order of the file.
-    pub(super) fn users(&self) -> anyhow::Result<Vec<User>> {
+    pub(super) fn users(&self) -> anyhow::Result<Vec<Arc<User>>> {
         let text = self.read()?;
         self.parse(text.as_deref().unwrap_or(NOBODY))
     }
@@ -66,7 +67,7 @@ impl Store {
         }
     }
 
-    fn parse(&self, text: &str) -> anyhow::Result<Vec<User>> {
+    fn parse(&self, text: &str) -> anyhow::Result<Vec<Arc<User>>> {
         read_users(&self.request, &self.place, text).map_err(shown)
     }
 

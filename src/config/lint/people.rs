@@ -18,10 +18,10 @@ const SHOWN: usize = 10;
 /// To measure each role against each other one takes too long where there are many.
 const COMPARED: usize = 1000;
 
-/// Roles that nobody has, and users whom no rule admits. `users` are the places of the users' names.
-pub(in crate::config) fn people(config: &Config, places: &[Places], users: &HashMap<Box<str>, Span>) -> Vec<Finding> {
+/// Roles that nobody has, and users whom no rule admits. `users` are the places of the users' names, by the users' numbers.
+pub(in crate::config) fn people(config: &Config, places: &[Places], users: &[Span]) -> Vec<Finding> {
     // Without users there is one thing to say, and that is said elsewhere.
-    if config.directory.users().next().is_none() {
+    if config.directory.is_empty() {
         return Vec::new();
     }
     let mut findings = unused_roles(config, places);
@@ -76,17 +76,17 @@ fn roles_of(demand: &RoleMatch) -> &[Box<str>] {
     }
 }
 
-fn locked_out(config: &Config, users: &HashMap<Box<str>, Span>) -> Vec<Finding> {
+fn locked_out(config: &Config, users: &[Span]) -> Vec<Finding> {
     let mut asked = config.services.iter().flat_map(|service| service.policy.rules()).map(|rule| &rule.requirement);
     // A service without rules is said to have none; and whoever is signed in gets in somewhere.
     if asked.clone().next().is_none() || asked.any(|requirement| *requirement == Requirement::Authenticated) {
         return Vec::new();
     }
     let doors = Doors::new(config);
-    let locked_out = |user: &&User| !user.disabled && !identities(user).any(|identity| doors.admit(identity));
-    let outside = config.directory.users().map(|user| &**user).filter(locked_out);
+    let locked_out = |user: &User| !user.disabled && !identities(user).any(|identity| doors.admit(identity));
+    let outside = config.directory.numbered().filter(|(user, _)| locked_out(user));
     let mut outside: Vec<(Span, &str)> =
-        outside.filter_map(|user| Some((*users.get(&user.identity.subject)?, &*user.identity.subject))).collect();
+        outside.filter_map(|(user, number)| Some((*users.get(number)?, &*user.identity.subject))).collect();
     outside.sort_unstable();
     let others = outside.len().saturating_sub(SHOWN);
     outside.truncate(SHOWN);

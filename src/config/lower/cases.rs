@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::users::user_claims;
+use super::user::user_claims;
 use super::{label, roles};
 use crate::access::Claim;
 use crate::config::cases::Case;

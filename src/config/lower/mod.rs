@@ -22,6 +22,7 @@ mod silence;
 mod state;
 mod tracing;
 mod upstream;
+mod user;
 mod users;
 
 use std::path::PathBuf;
@@ -42,7 +43,7 @@ use crate::users::Directory;
 
 pub(super) use self::cases::case_file;
 pub(super) use self::services::Places;
-pub(super) use self::users::users;
+pub(super) use self::users::{UserList, UsersRead, users};
 
 /// What stands in where the file says nothing.
 pub(super) struct Defaults<'a> {

@@ -1,56 +1,137 @@
-//! `users.yaml`: who exists.
+//! `users.yaml`: who exists. Users are lowered one by one while the file is read: a hundred thousand of them never
+//! stand in memory as a tree.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+#[cfg(test)]
+mod tests;
 
-use serde_json::{Map, Number, Value as Json};
+use std::collections::{BTreeMap, HashMap};
 
-use super::auth::REGISTERED;
-use super::{api_keys, label, roles};
-use crate::access::{Claim, ClaimValue, Identity, Subjects};
+use super::api_keys;
+use super::user::user;
 use crate::config::code::Code;
-use crate::config::finding::Finding;
-use crate::config::reader::Reader;
-use crate::config::scalar::Scalar;
-use crate::config::shown::shown;
-use crate::config::span::Span;
-use crate::config::yaml::{Entry, Node, Value};
-use crate::users::{PasswordHash, User, Work};
+use crate::config::finding::{Finding, Findings};
+use crate::config::reader::{Mark, Reader};
+use crate::config::secrecy::SecretPlaces;
+use crate::config::span::{File, Span};
+use crate::config::yaml::{self, Entry, Harvest};
+use crate::users::{Directory, Enrolment, PasswordHash, Work};
 
-/// Lowers the whole users file. With each user comes the place of the name.
-pub(in crate::config) fn users(root: Node, roles_claim: &str, reader: &mut Reader<'_>) -> Vec<(User, Span)> {
+/// What a users file holds.
+#[derive(Default)]
+pub(in crate::config) struct UserList {
+    pub(in crate::config) directory: Directory,
+    /// The place of each user's name, by the user's number.
+    pub(in crate::config) places: Vec<Span>,
+}
+
+/// A users file as it was read: its users, and where its secrets lie. Both are `None` where it is not YAML.
+pub(in crate::config) struct UsersRead {
+    pub(in crate::config) list: Option<UserList>,
+    pub(in crate::config) secrets: Option<Vec<Span>>,
+}
+
+/// Reads and lowers the text of a users file.
+pub(in crate::config) fn users(text: &str, roles_claim: &str, reader: &mut Reader<'_>) -> UsersRead {
+    let mark = reader.mark();
+    let mut findings = Findings::default();
+    let mut lowering = Lowering::new(roles_claim, reader);
+    let tree = yaml::read_along(text, File::Users, &mut lowering, &mut findings);
+    let Lowering { mut secrets, enrolment, places, all, reader, .. } = lowering;
+    let Some(tree) = tree else {
+        give_up(reader, &mark, findings);
+        return UsersRead { list: None, secrets: None };
+    };
+    reader.precede(&mark, findings);
+    secrets.tree(&tree);
+    check_root(tree.root, reader);
+    all.costs.report(reader);
+    let list = UserList { directory: enrolment.finish(), places };
+    UsersRead { list: Some(list), secrets: Some(secrets.into_spans()) }
+}
+
+/// Of a file that breaks off, only why is said.
+fn give_up(reader: &mut Reader<'_>, mark: &Mark, findings: Findings) {
+    reader.roll_back(mark);
+    reader.precede(mark, findings);
+}
+
+/// What stands around the users, who are gone from the tree.
+fn check_root(root: yaml::Node, reader: &mut Reader<'_>) {
     let span = root.span;
     let root = Entry { key: reader.file_name(span), key_span: span, node: root };
-    let Some(mut top) = reader.section(root) else { return Vec::new() };
+    let Some(mut top) = reader.section(root) else { return };
     let list = top.require(reader, "users", "{ alice: { password: $2b$12$…, roles: [admin] } }");
     top.finish(reader);
-    let Some(section) = list.and_then(|entry| reader.section(entry)) else { return Vec::new() };
-    let mut all = Seen::default();
-    let users = section.into_entries().into_iter();
-    let users = users.filter_map(|entry| {
-        let span = entry.key_span;
-        Some((user(entry, roles_claim, &mut all, reader)?, span))
-    });
-    let users = users.collect();
-    all.costs.report(reader);
-    users
+    if let Some(entry) = list {
+        reader.section(entry);
+    }
+}
+
+/// Users, while they are lowered.
+struct Lowering<'a, 'r> {
+    roles_claim: &'a str,
+    reader: &'a mut Reader<'r>,
+    secrets: SecretPlaces,
+    enrolment: Enrolment,
+    places: Vec<Span>,
+    /// Names of users that were refused.
+    refused: HashMap<Box<str>, Span>,
+    all: Seen,
+}
+
+impl<'a, 'r> Lowering<'a, 'r> {
+    fn new(roles_claim: &'a str, reader: &'a mut Reader<'r>) -> Self {
+        Self {
+            roles_claim,
+            reader,
+            secrets: SecretPlaces::default(),
+            enrolment: Enrolment::default(),
+            places: Vec::new(),
+            refused: HashMap::new(),
+            all: Seen::default(),
+        }
+    }
+}
+
+impl Harvest for Lowering<'_, '_> {
+    const KEY: &'static str = "users";
+
+    fn first(&self, key: &str) -> Option<Span> {
+        match self.enrolment.number(key) {
+            Some(number) => self.places.get(number).copied(),
+            None => self.refused.get(key).copied(),
+        }
+    }
+
+    fn take(&mut self, entry: Entry) {
+        self.secrets.named_entry(&entry);
+        let (name, span) = (entry.key.clone(), entry.key_span);
+        match user(entry, self.roles_claim, &mut self.all, self.reader) {
+            Some(user) => {
+                self.enrolment.add(user);
+                self.places.push(span);
+            }
+            None => {
+                self.refused.insert(name, span);
+            }
+        }
+    }
 }
 
 /// What is to be known of all users together.
 #[derive(Default)]
-struct Seen {
-    costs: Costs,
-    keys: api_keys::Seen,
+pub(super) struct Seen {
+    pub(super) costs: Costs,
+    pub(super) keys: api_keys::Seen,
 }
 
 /// What the hashes of a list cost, each cost with its first place. They are reported together: a list that was made
 /// with one tool has the same everywhere.
 #[derive(Default)]
-struct Costs(BTreeMap<Work, (Span, usize)>);
+pub(super) struct Costs(BTreeMap<Work, (Span, usize)>);
 
 impl Costs {
-    fn note(&mut self, span: Span, hash: &PasswordHash) {
+    pub(super) fn note(&mut self, span: Span, hash: &PasswordHash) {
         self.0.entry(hash.work()).or_insert((span, 0)).1 += 1;
     }
 
@@ -86,177 +167,5 @@ impl Costs {
         let finding = Finding::warning(Code::MixedCosts, span, message);
         let help = format!("hash the passwords again with one cost: `gatelatch hash --cost {}`", usual.max(12));
         reader.report(finding.help(help));
-    }
-}
-
-fn user(entry: Entry, roles_claim: &str, all: &mut Seen, reader: &mut Reader<'_>) -> Option<User> {
-    let subject = subject(&entry, reader);
-    let mut section = reader.section(entry)?;
-    let (inline, file) = (section.take("password"), section.take("password_file"));
-    let password = reader.secret(inline, file).and_then(|(span, text)| password(span, &text, &mut all.costs, reader));
-    let roles = section.either(reader, "roles", "groups").and_then(|entry| roles(entry, reader, None));
-    let name = section.either(reader, "name", "displayname").and_then(|entry| label(&entry, reader));
-    let email = section.take("email").and_then(|entry| label(&entry, reader));
-    let disabled = section.take("disabled").and_then(|entry| reader.boolean(&entry)).unwrap_or(false);
-    let claims = section.take("claims").and_then(|entry| claims(entry, roles_claim, reader)).unwrap_or_default();
-    let tokens_valid_after = section.take("tokens_valid_after").and_then(|entry| second(&entry, reader));
-    let keys = section.take("api_keys").map(|entry| api_keys::api_keys(entry, &mut all.keys, reader));
-    section.finish(reader);
-    let identity = Identity {
-        subject: subject?,
-        roles: roles.unwrap_or_default(),
-        name: name.map(Into::into),
-        email: email.map(Into::into),
-        claims: comparable(&claims),
-        subjects: Subjects::Users,
-    };
-    let identity = Arc::new(identity);
-    let api_keys = keys.unwrap_or_default().into_iter().map(|key| key.finish(&identity)).collect();
-    Some(User { identity, password, disabled, tokens_valid_after, claims, api_keys })
-}
-
-/// The name is the token's `sub` and stands in headers and logs.
-fn subject(entry: &Entry, reader: &mut Reader<'_>) -> Option<Box<str>> {
-    let visible = |c: char| !c.is_whitespace() && !c.is_control() && !is_invisible(c);
-    if !entry.key.is_empty() && entry.key.len() <= 255 && entry.key.chars().all(visible) {
-        return Some(entry.key.clone());
-    }
-    let message = format!("`{}` is not a user name", shown(&entry.key));
-    let finding = Finding::error(Code::InvalidValue, entry.key_span, message);
-    reader.report(finding.help("write visible characters without spaces, at most 255 bytes").conceal(entry.node.span));
-    None
-}
-
-/// Characters that make two names look alike: marks of direction and width zero.
-fn is_invisible(c: char) -> bool {
-    matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-        | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff0}'..='\u{ffff}' | '\u{e0000}'..='\u{e0fff}')
-}
-
-fn password(span: Span, text: &str, costs: &mut Costs, reader: &mut Reader<'_>) -> Option<PasswordHash> {
-    match PasswordHash::parse(text) {
-        Ok(hash) => {
-            costs.note(span, &hash);
-            Some(hash)
-        }
-        Err(error) => {
-            reader.report(Finding::error(Code::InvalidHash, span, format!("`password` is {error}")));
-            None
-        }
-    }
-}
-
-/// RFC 3339 in UTC, or seconds since 1970.
-pub(super) fn second(entry: &Entry, reader: &mut Reader<'_>) -> Option<u64> {
-    const EXPECTED: &str = "a time such as `2026-01-01T00:00:00Z`";
-    let (scalar, text) = reader.scalar(entry, EXPECTED)?;
-    let second = match scalar {
-        Scalar::Integer(number) => u64::try_from(number).ok(),
-        Scalar::Text => humantime::parse_rfc3339(&text).ok().and_then(since_1970),
-        Scalar::Nothing | Scalar::Boolean(_) | Scalar::Real(_) => None,
-    };
-    if second.is_none() {
-        let help = "write it in UTC with a `Z` at the end, or as seconds since 1970".to_owned();
-        reader.invalid(entry, EXPECTED, help);
-    }
-    second
-}
-
-pub(super) fn since_1970(time: SystemTime) -> Option<u64> {
-    let elapsed = time.duration_since(UNIX_EPOCH).ok()?;
-    // A part of a second counts as the whole: what was issued within it is refused.
-    Some(elapsed.as_secs() + u64::from(elapsed.subsec_nanos() > 0))
-}
-
-fn claims(entry: Entry, roles_claim: &str, reader: &mut Reader<'_>) -> Option<Map<String, Json>> {
-    let mut claims = Map::new();
-    for entry in reader.section(entry)?.into_entries() {
-        let own = match &*entry.key {
-            key if REGISTERED.contains(&key) => Some("is filled by the gateway; take it away"),
-            key if key == roles_claim => Some("carries the roles; write `roles:` of the user instead"),
-            "name" | "email" => Some("has a key of its own beside `claims`; write it there"),
-            _ => None,
-        };
-        if let Some(own) = own {
-            let message = format!("the claim `{}` cannot be set here", shown(&entry.key));
-            let finding = Finding::error(Code::InvalidValue, entry.key_span, message);
-            reader.report(finding.help(format!("it {own}")));
-        } else if let Some(value) = json(&entry, reader) {
-            claims.insert(entry.key.into_string(), value);
-        }
-    }
-    Some(claims)
-}
-
-/// Claims as rules compare them.
-pub(super) fn user_claims(entry: Entry, roles_claim: &str, reader: &mut Reader<'_>) -> Option<Vec<Claim>> {
-    claims(entry, roles_claim, reader).map(|claims| comparable(&claims))
-}
-
-/// A value as a token carries it; the tree's depth is bounded, so this recursion is.
-fn json(entry: &Entry, reader: &mut Reader<'_>) -> Option<Json> {
-    match &entry.node.value {
-        Value::Plain(_) | Value::Quoted(_) => json_scalar(entry, reader),
-        Value::List(items) => items.iter().map(|node| json_node(&entry.key, node, reader)).collect(),
-        Value::Map(entries) => {
-            let member = |entry: &Entry, reader: &mut Reader<'_>| Some((entry.key.to_string(), json(entry, reader)?));
-            entries.iter().map(|entry| member(entry, reader)).collect::<Option<_>>().map(Json::Object)
-        }
-        Value::Broken => None,
-    }
-}
-
-fn json_node(key: &str, node: &Node, reader: &mut Reader<'_>) -> Option<Json> {
-    match &node.value {
-        Value::List(items) => items.iter().map(|node| json_node(key, node, reader)).collect(),
-        Value::Map(entries) => {
-            let members = entries.iter().map(|entry| Some((entry.key.to_string(), json(entry, reader)?)));
-            members.collect::<Option<_>>().map(Json::Object)
-        }
-        Value::Plain(text) => json_scalar(&element(key, node, Value::Plain(text.clone())), reader),
-        Value::Quoted(text) => json_scalar(&element(key, node, Value::Quoted(text.clone())), reader),
-        Value::Broken => None,
-    }
-}
-
-fn element(key: &str, node: &Node, value: Value) -> Entry {
-    Entry { key: key.into(), key_span: node.span, node: Node { span: node.span, value } }
-}
-
-fn json_scalar(entry: &Entry, reader: &mut Reader<'_>) -> Option<Json> {
-    let (scalar, text) = reader.scalar(entry, "a value")?;
-    let value = match scalar {
-        Scalar::Nothing => Some(Json::Null),
-        Scalar::Boolean(value) => Some(Json::Bool(value)),
-        Scalar::Integer(number) => Number::from_i128(number).map(Json::Number),
-        Scalar::Real(number) => Number::from_f64(number).map(Json::Number),
-        Scalar::Text => Some(Json::String(text)),
-    };
-    if value.is_none() {
-        reader.invalid(entry, "a value that JSON can carry", "write a finite number, or put it in quotes".to_owned());
-    }
-    value
-}
-
-/// What `claims:` conditions compare: scalars, and lists of scalars.
-fn comparable(claims: &Map<String, Json>) -> Vec<Claim> {
-    let claim = |(name, value): (&String, &Json)| {
-        let values: Vec<_> = match value {
-            Json::Array(items) => items.iter().filter_map(claim_value).collect(),
-            Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) | Json::Object(_) => {
-                claim_value(value).into_iter().collect()
-            }
-        };
-        (!values.is_empty()).then(|| Claim { name: name.as_str().into(), values })
-    };
-    claims.iter().filter_map(claim).collect()
-}
-
-fn claim_value(value: &Json) -> Option<ClaimValue> {
-    match value {
-        Json::String(text) => Some(ClaimValue::Text(text.as_str().into())),
-        Json::Bool(value) => Some(ClaimValue::Boolean(*value)),
-        Json::Number(number) => number.as_i64().map(ClaimValue::Integer),
-        Json::Null | Json::Array(_) | Json::Object(_) => None,
     }
 }

@@ -63,7 +63,8 @@ fn issuer_settings() -> IssuerSettings {
 fn what_every_algorithm_signs_verifies_by_its_public_half() {
     for (algorithm, key, _) in tokens() {
         let claims = serde_json::Map::new();
-        let holder = Holder { subject: "alice", roles: &[], name: None, email: None, claims: &claims, session: None };
+        let holder =
+            Holder { subject: "alice", roles: &[], name: None, email: None, claims: Some(&claims), session: None };
         let issued = Issuer::new(key.clone(), issuer_settings()).issue(&holder, [0; 16], NOW).unwrap();
         let set = KeySet::new(vec![key.verifying().clone()]);
         assert_eq!(verifier(set).verify(&issued.token, NOW).err(), None, "{algorithm}");
@@ -204,7 +205,7 @@ fn a_public_key_is_never_a_secret() {
     let public = file("rsa.pub.pem");
     let forged = Key::from_secret(Algorithm::Hs256, public.as_bytes(), None).unwrap();
     let claims = serde_json::Map::new();
-    let holder = Holder { subject: "alice", roles: &[], name: None, email: None, claims: &claims, session: None };
+    let holder = Holder { subject: "alice", roles: &[], name: None, email: None, claims: Some(&claims), session: None };
     let key = VerifyingKey::from_pem(Algorithm::Rs256, &public, Some("a")).unwrap();
     for id in ["a", "b"] {
         let forged = Key::from_secret(Algorithm::Hs256, public.as_bytes(), Some(id)).unwrap();

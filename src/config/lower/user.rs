@@ -1,0 +1,193 @@
+//! One user of `users.yaml`.
+
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde_json::{Map, Number, Value as Json};
+
+use super::auth::REGISTERED;
+use super::users::{Costs, Seen};
+use super::{api_keys, label, roles};
+use crate::access::{Claim, ClaimValue, Identity, Subjects};
+use crate::config::code::Code;
+use crate::config::finding::Finding;
+use crate::config::reader::Reader;
+use crate::config::scalar::Scalar;
+use crate::config::shown::shown;
+use crate::config::span::Span;
+use crate::config::yaml::{Entry, Node, Value};
+use crate::users::{PasswordHash, User};
+
+/// `None` where something was reported that leaves no user.
+pub(super) fn user(entry: Entry, roles_claim: &str, all: &mut Seen, reader: &mut Reader<'_>) -> Option<User> {
+    let subject = subject(&entry, reader);
+    let mut section = reader.section(entry)?;
+    let (inline, file) = (section.take("password"), section.take("password_file"));
+    let password = reader.secret(inline, file).and_then(|(span, text)| password(span, &text, &mut all.costs, reader));
+    let roles = section.either(reader, "roles", "groups").and_then(|entry| roles(entry, reader, None));
+    let name = section.either(reader, "name", "displayname").and_then(|entry| label(&entry, reader));
+    let email = section.take("email").and_then(|entry| label(&entry, reader));
+    let disabled = section.take("disabled").and_then(|entry| reader.boolean(&entry)).unwrap_or(false);
+    let claims = section.take("claims").and_then(|entry| claims(entry, roles_claim, reader)).unwrap_or_default();
+    let tokens_valid_after = section.take("tokens_valid_after").and_then(|entry| second(&entry, reader));
+    let keys = section.take("api_keys").map(|entry| api_keys::api_keys(entry, &mut all.keys, reader));
+    section.finish(reader);
+    let identity = Identity {
+        subject: subject?,
+        roles: roles.unwrap_or_default(),
+        name: name.map(Into::into),
+        email: email.map(Into::into),
+        claims: comparable(&claims),
+        subjects: Subjects::Users,
+    };
+    let identity = Arc::new(identity);
+    let api_keys = keys.unwrap_or_default().into_iter().map(|key| key.finish(&identity)).collect();
+    let claims = (!claims.is_empty()).then(|| Box::new(claims));
+    Some(User { identity, password, disabled, tokens_valid_after, claims, api_keys })
+}
+
+/// The name is the token's `sub` and stands in headers and logs.
+fn subject(entry: &Entry, reader: &mut Reader<'_>) -> Option<Box<str>> {
+    let visible = |c: char| !c.is_whitespace() && !c.is_control() && !is_invisible(c);
+    if !entry.key.is_empty() && entry.key.len() <= 255 && entry.key.chars().all(visible) {
+        return Some(entry.key.clone());
+    }
+    let message = format!("`{}` is not a user name", shown(&entry.key));
+    let finding = Finding::error(Code::InvalidValue, entry.key_span, message);
+    reader.report(finding.help("write visible characters without spaces, at most 255 bytes").conceal(entry.node.span));
+    None
+}
+
+/// Characters that make two names look alike: marks of direction and width zero.
+fn is_invisible(c: char) -> bool {
+    matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff0}'..='\u{ffff}' | '\u{e0000}'..='\u{e0fff}')
+}
+
+fn password(span: Span, text: &str, costs: &mut Costs, reader: &mut Reader<'_>) -> Option<PasswordHash> {
+    match PasswordHash::parse(text) {
+        Ok(hash) => {
+            costs.note(span, &hash);
+            Some(hash)
+        }
+        Err(error) => {
+            reader.report(Finding::error(Code::InvalidHash, span, format!("`password` is {error}")));
+            None
+        }
+    }
+}
+
+/// RFC 3339 in UTC, or seconds since 1970.
+pub(super) fn second(entry: &Entry, reader: &mut Reader<'_>) -> Option<u64> {
+    const EXPECTED: &str = "a time such as `2026-01-01T00:00:00Z`";
+    let (scalar, text) = reader.scalar(entry, EXPECTED)?;
+    let second = match scalar {
+        Scalar::Integer(number) => u64::try_from(number).ok(),
+        Scalar::Text => humantime::parse_rfc3339(&text).ok().and_then(since_1970),
+        Scalar::Nothing | Scalar::Boolean(_) | Scalar::Real(_) => None,
+    };
+    if second.is_none() {
+        let help = "write it in UTC with a `Z` at the end, or as seconds since 1970".to_owned();
+        reader.invalid(entry, EXPECTED, help);
+    }
+    second
+}
+
+pub(super) fn since_1970(time: SystemTime) -> Option<u64> {
+    let elapsed = time.duration_since(UNIX_EPOCH).ok()?;
+    // A part of a second counts as the whole: what was issued within it is refused.
+    Some(elapsed.as_secs() + u64::from(elapsed.subsec_nanos() > 0))
+}
+
+fn claims(entry: Entry, roles_claim: &str, reader: &mut Reader<'_>) -> Option<Map<String, Json>> {
+    let mut claims = Map::new();
+    for entry in reader.section(entry)?.into_entries() {
+        let own = match &*entry.key {
+            key if REGISTERED.contains(&key) => Some("is filled by the gateway; take it away"),
+            key if key == roles_claim => Some("carries the roles; write `roles:` of the user instead"),
+            "name" | "email" => Some("has a key of its own beside `claims`; write it there"),
+            _ => None,
+        };
+        if let Some(own) = own {
+            let message = format!("the claim `{}` cannot be set here", shown(&entry.key));
+            let finding = Finding::error(Code::InvalidValue, entry.key_span, message);
+            reader.report(finding.help(format!("it {own}")));
+        } else if let Some(value) = json(&entry, reader) {
+            claims.insert(entry.key.into_string(), value);
+        }
+    }
+    Some(claims)
+}
+
+/// Claims as rules compare them.
+pub(super) fn user_claims(entry: Entry, roles_claim: &str, reader: &mut Reader<'_>) -> Option<Vec<Claim>> {
+    claims(entry, roles_claim, reader).map(|claims| comparable(&claims))
+}
+
+/// A value as a token carries it; the tree's depth is bounded, so this recursion is.
+fn json(entry: &Entry, reader: &mut Reader<'_>) -> Option<Json> {
+    match &entry.node.value {
+        Value::Plain(_) | Value::Quoted(_) => json_scalar(entry, reader),
+        Value::List(items) => items.iter().map(|node| json_node(&entry.key, node, reader)).collect(),
+        Value::Map(entries) => {
+            let member = |entry: &Entry, reader: &mut Reader<'_>| Some((entry.key.to_string(), json(entry, reader)?));
+            entries.iter().map(|entry| member(entry, reader)).collect::<Option<_>>().map(Json::Object)
+        }
+        Value::Broken => None,
+    }
+}
+
+fn json_node(key: &str, node: &Node, reader: &mut Reader<'_>) -> Option<Json> {
+    match &node.value {
+        Value::List(items) => items.iter().map(|node| json_node(key, node, reader)).collect(),
+        Value::Map(entries) => {
+            let members = entries.iter().map(|entry| Some((entry.key.to_string(), json(entry, reader)?)));
+            members.collect::<Option<_>>().map(Json::Object)
+        }
+        Value::Plain(text) => json_scalar(&element(key, node, Value::Plain(text.clone())), reader),
+        Value::Quoted(text) => json_scalar(&element(key, node, Value::Quoted(text.clone())), reader),
+        Value::Broken => None,
+    }
+}
+
+fn element(key: &str, node: &Node, value: Value) -> Entry {
+    Entry { key: key.into(), key_span: node.span, node: Node { span: node.span, value } }
+}
+
+fn json_scalar(entry: &Entry, reader: &mut Reader<'_>) -> Option<Json> {
+    let (scalar, text) = reader.scalar(entry, "a value")?;
+    let value = match scalar {
+        Scalar::Nothing => Some(Json::Null),
+        Scalar::Boolean(value) => Some(Json::Bool(value)),
+        Scalar::Integer(number) => Number::from_i128(number).map(Json::Number),
+        Scalar::Real(number) => Number::from_f64(number).map(Json::Number),
+        Scalar::Text => Some(Json::String(text)),
+    };
+    if value.is_none() {
+        reader.invalid(entry, "a value that JSON can carry", "write a finite number, or put it in quotes".to_owned());
+    }
+    value
+}
+
+/// What `claims:` conditions compare: scalars, and lists of scalars.
+fn comparable(claims: &Map<String, Json>) -> Vec<Claim> {
+    let claim = |(name, value): (&String, &Json)| {
+        let values: Vec<_> = match value {
+            Json::Array(items) => items.iter().filter_map(claim_value).collect(),
+            Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) | Json::Object(_) => {
+                claim_value(value).into_iter().collect()
+            }
+        };
+        (!values.is_empty()).then(|| Claim { name: name.as_str().into(), values })
+    };
+    claims.iter().filter_map(claim).collect()
+}
+
+fn claim_value(value: &Json) -> Option<ClaimValue> {
+    match value {
+        Json::String(text) => Some(ClaimValue::Text(text.as_str().into())),
+        Json::Bool(value) => Some(ClaimValue::Boolean(*value)),
+        Json::Number(number) => number.as_i64().map(ClaimValue::Integer),
+        Json::Null | Json::Array(_) | Json::Object(_) => None,
+    }
+}
