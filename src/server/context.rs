@@ -1,6 +1,6 @@
 //! What the connections of one worker share.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -12,8 +12,10 @@ use tokio_rustls::TlsAcceptor;
 
 use super::rejections::Rejections;
 use super::stream::Stream;
+use super::terms::Terms;
 use super::tls::Tls;
 use crate::ambient::Ticker;
+use crate::config::Server;
 use crate::gateway::Worker;
 
 /// The open connections of the whole process.
@@ -40,6 +42,8 @@ pub(super) struct Context {
     pub(super) ticker: Ticker,
     pub(super) rejections: Rejections,
     tls: Option<Arc<Tls>>,
+    /// Those of the connection that was accepted last.
+    terms: RefCell<Option<Rc<Terms>>>,
     farewells: Cell<usize>,
     all_open: OpenConnections,
     open: Cell<usize>,
@@ -64,6 +68,7 @@ impl Context {
             gateway,
             ticker,
             tls,
+            terms: RefCell::default(),
             farewells: Cell::new(0),
             all_open,
             open: Cell::new(0),
@@ -77,6 +82,15 @@ impl Context {
         match stream {
             Stream::Tcp(_) => self.tls.as_deref().map(Tls::acceptor),
             Stream::Unix(_) | Stream::Tls(_) => None,
+        }
+    }
+
+    /// The terms of a new connection.
+    pub(super) fn terms(&self, server: &Server) -> Rc<Terms> {
+        let mut terms = self.terms.borrow_mut();
+        match &*terms {
+            Some(terms) if terms.are_those_of(server) => Rc::clone(terms),
+            Some(_) | None => Rc::clone(terms.insert(Rc::new(Terms::new(server.timeouts, server.limits)))),
         }
     }
 

@@ -46,6 +46,7 @@ mod logout;
 mod logs;
 mod malformed;
 mod oauth_clients;
+mod parked;
 mod policy_tests;
 mod proxy;
 mod proxy_protocol;
