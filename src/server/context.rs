@@ -14,6 +14,7 @@ use super::rejections::Rejections;
 use super::stream::Stream;
 use super::terms::Terms;
 use super::tls::Tls;
+use super::trim::Trimmer;
 use crate::ambient::Ticker;
 use crate::config::Server;
 use crate::gateway::Worker;
@@ -41,6 +42,7 @@ pub(super) struct Context {
     pub(super) gateway: Rc<Worker>,
     pub(super) ticker: Ticker,
     pub(super) rejections: Rejections,
+    pub(super) trimmer: Trimmer,
     tls: Option<Arc<Tls>>,
     /// Those of the connection that was accepted last.
     terms: RefCell<Option<Rc<Terms>>>,
@@ -67,6 +69,7 @@ impl Context {
             rejections: Rejections::new(Rc::clone(&gateway)),
             gateway,
             ticker,
+            trimmer: Trimmer::default(),
             tls,
             terms: RefCell::default(),
             farewells: Cell::new(0),
@@ -151,6 +154,7 @@ impl Drop for OpenConnection {
     fn drop(&mut self) {
         self.0.all_open.fetch_sub(1, Ordering::Relaxed);
         self.0.open.set(self.0.open.get() - 1);
+        self.0.trimmer.released_one();
         self.0.closed.notify_one();
     }
 }

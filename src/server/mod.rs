@@ -21,6 +21,7 @@ mod stream;
 mod terms;
 mod timed_body;
 mod tls;
+mod trim;
 mod watch;
 mod worker;
 

@@ -43,6 +43,8 @@ pub(super) fn run(
         let context = Rc::new(context());
         spawn_local(context.ticker.clone().run());
         spawn_local(Rc::clone(&context.gateway).follow_reloads());
+        let trimming = Rc::clone(&context);
+        spawn_local(async move { trimming.trimmer.run().await });
         accept_all(listeners, &context, &end.stop).await?;
         let _ = end.cut.run_until_cancelled(timeout(drain(), context.drain())).await;
         // what has not ended by now is cut off with the runtime

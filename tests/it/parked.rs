@@ -2,7 +2,7 @@
 
 use std::io::{Read, Write};
 
-use crate::support::{Authority, Connection, Gateway, TlsClient, Upstream, get, gateway, ok, until};
+use crate::support::{Authority, Connection, Gateway, TlsClient, Upstream, gateway, get, ok, until};
 
 const OPEN: &str = "
   all: { upstream: http://UPSTREAM, rules: [ { path: /**, allow: anyone } ] }
@@ -176,7 +176,7 @@ fn tls_is_parked_as_well() {
     let upstream = Upstream::saying("hi");
     let builder = gateway(OPEN).upstream(upstream.address).server(tls);
     let gateway = builder.prepare(move |folder| drop(certified.write(folder, "tls"))).start();
-    let client = TlsClient::new(&[&authority.certificate()], None);
+    let client = TlsClient::new(&[authority.certificate()], None);
     let mut stream = client.connect(gateway.address).unwrap();
     for _ in 0..3 {
         stream.write_all(GET.as_bytes()).unwrap();
