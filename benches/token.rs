@@ -7,7 +7,6 @@ use std::time::Duration;
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use gatelatch::ambient;
 use gatelatch::token::{Algorithm, Holder, Issuer, IssuerSettings, Key, TokenCache, Verifier, VerifierSettings};
-use serde_json::Map;
 
 const NOW: u64 = 1_767_225_600;
 

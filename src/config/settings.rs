@@ -93,7 +93,7 @@ impl fmt::Display for Listen {
 }
 
 /// Deadlines towards clients.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ServerTimeouts {
     /// For what comes before HTTP: a PROXY header, the TLS handshake, the preface of HTTP/2; default 10 s.
     pub handshake: Duration,
@@ -112,7 +112,7 @@ pub struct ServerTimeouts {
 }
 
 /// Limits on what clients send.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ServerLimits {
     /// Bytes of a request head; default 32 KiB.
     pub header_bytes: usize,

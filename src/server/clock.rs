@@ -8,14 +8,18 @@ use std::time::Duration;
 
 use http_body::SizeHint;
 
+use super::terms::Terms;
 use crate::ambient::{Deadline, Ticker};
-use crate::config::ServerTimeouts;
 
 /// The bytes that an HTTP/2 connection begins with (RFC 9113, section 3.4).
 pub(super) const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /// How long a connection that is about to be closed may rest.
 const CLOSING: Duration = Duration::from_secs(2);
+
+/// How long a connection of HTTP/1.1 rests before it is parked: longer than a client that is at work takes between two
+/// requests, because it costs as much as a new connection without its system calls.
+const PARK_AFTER: Duration = Duration::from_millis(500);
 
 /// What a connection is doing. One deadline serves all phases: only one of them can be waited for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,6 +34,8 @@ pub(super) enum Phase {
     Busy,
     /// All answers are written, the next request has not begun.
     Idle,
+    /// The same, for so long that nothing is kept ready for the next request.
+    Parked,
 }
 
 /// How requests share the connection.
@@ -49,9 +55,12 @@ pub(super) struct ConnectionClock {
     stalled: Cell<bool>,
     /// The last request has a body, and the client has not ended its side.
     sending: Cell<bool>,
+    /// The gateway has begun to end its side.
+    closing: Cell<bool>,
+    /// What is left of the time for resting when a rest begins.
     idle: Cell<Duration>,
     deadline: Deadline,
-    timeouts: ServerTimeouts,
+    terms: Rc<Terms>,
 }
 
 /// A request that is being answered; dropping it says that the answer is complete, or given up.
@@ -59,26 +68,28 @@ pub(super) struct Running(Rc<ConnectionClock>);
 
 impl ConnectionClock {
     /// Starts with the time for the first head.
-    pub(super) fn start(ticker: &Ticker, timeouts: ServerTimeouts) -> Self {
+    pub(super) fn start(ticker: &Ticker, terms: Rc<Terms>) -> Self {
         let deadline = ticker.deadline();
-        deadline.arm(timeouts.header);
+        deadline.arm(terms.timeouts.header);
         Self {
             phase: Cell::new(Phase::Fresh),
             order: Cell::new(Order::Sequential),
             running: Cell::new(0),
             stalled: Cell::new(false),
             sending: Cell::new(false),
-            idle: Cell::new(timeouts.idle),
+            closing: Cell::new(false),
+            idle: Cell::new(terms.timeouts.idle.min(PARK_AFTER)),
             deadline,
-            timeouts,
+            terms,
         }
     }
 
     /// From now on it is HTTP/2, whose preface has the time of a handshake.
     pub(super) fn expect_preface(&self) {
         self.order.set(Order::Streams);
+        self.idle.set(self.terms.timeouts.idle);
         self.phase.set(Phase::Preface(PREFACE.len()));
-        self.deadline.arm(self.timeouts.handshake);
+        self.deadline.arm(self.terms.timeouts.handshake);
     }
 
     /// So many bytes came in.
@@ -88,11 +99,11 @@ impl ConnectionClock {
             Phase::Fresh => self.phase.set(Phase::Head),
             Phase::Preface(left) if bytes < left => self.phase.set(Phase::Preface(left - bytes)),
             Phase::Preface(_) => self.rest(),
-            Phase::Idle if self.order.get() == Order::Sequential => {
+            Phase::Idle | Phase::Parked if self.order.get() == Order::Sequential => {
                 self.phase.set(Phase::Head);
-                self.deadline.arm(self.timeouts.header);
+                self.deadline.arm(self.terms.timeouts.header);
             }
-            Phase::Head | Phase::Busy | Phase::Idle => {}
+            Phase::Head | Phase::Busy | Phase::Idle | Phase::Parked => {}
         }
     }
 
@@ -140,10 +151,27 @@ impl ConnectionClock {
         }
     }
 
+    /// Whether the connection has only rested for long enough to be parked; then the rest of its time begins.
+    pub(super) fn park(&self) -> bool {
+        let left = self.terms.timeouts.idle.saturating_sub(PARK_AFTER);
+        let rests = self.rests() && self.phase.get() == Phase::Idle && !self.closing.get();
+        let parks = rests && self.order.get() == Order::Sequential && !left.is_zero();
+        if parks {
+            self.phase.set(Phase::Parked);
+            self.deadline.arm(left);
+        }
+        parks
+    }
+
+    /// The gateway ends its side: no request will be answered any more.
+    pub(super) fn closes(&self) {
+        self.closing.set(true);
+    }
+
     /// The client does not take what is written to it.
     pub(super) fn write_stalled(&self) {
         if !self.stalled.replace(true) {
-            self.deadline.arm(self.timeouts.body);
+            self.deadline.arm(self.terms.timeouts.body);
         }
     }
 
@@ -152,16 +180,21 @@ impl ConnectionClock {
         if self.stalled.replace(false) {
             match self.phase.get() {
                 Phase::Busy => self.deadline.disarm(),
-                Phase::Idle => self.deadline.arm(self.idle.get()),
-                Phase::Preface(_) => self.deadline.arm(self.timeouts.handshake),
-                Phase::Fresh | Phase::Head => self.deadline.arm(self.timeouts.header),
+                Phase::Idle | Phase::Parked => self.deadline.arm(self.idle.get()),
+                Phase::Preface(_) => self.deadline.arm(self.terms.timeouts.handshake),
+                Phase::Fresh | Phase::Head => self.deadline.arm(self.terms.timeouts.header),
             }
         }
     }
 
     /// Whether the client has taken everything, and asks for nothing.
     pub(super) fn rests(&self) -> bool {
-        self.phase.get() == Phase::Idle && !self.stalled.get()
+        matches!(self.phase.get(), Phase::Idle | Phase::Parked) && !self.stalled.get()
+    }
+
+    /// What was agreed on when the connection was opened.
+    pub(super) fn terms(&self) -> &Terms {
+        &self.terms
     }
 
     /// What the connection was doing when its time was over.

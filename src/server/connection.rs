@@ -2,6 +2,7 @@
 
 use std::future::poll_fn;
 use std::io;
+use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::task::Poll;
 
@@ -24,7 +25,14 @@ const TELLING: usize = 4;
 pub(super) struct Accepted {
     pub(super) stream: Stream,
     /// The other end of the socket; who the client is may be another matter.
-    pub(super) address: std::net::SocketAddr,
+    pub(super) address: SocketAddr,
+}
+
+/// Whose connection it is.
+#[derive(Clone, Copy)]
+pub(super) struct Client {
+    address: SocketAddr,
+    scheme: Scheme,
 }
 
 /// What a client speaks.
@@ -38,34 +46,53 @@ pub(super) enum Protocol {
 
 /// Serves a connection until it ends, its time is over, or the gateway has drained.
 pub(super) async fn serve(accepted: Accepted, context: Rc<Context>) {
+    // on the heap, as everything that is over before the connection rests for the first time
+    let Some(Begun { stream, client, clock, protocol }) = Box::pin(begin(accepted, &context)).await else { return };
+    match protocol {
+        Protocol::Http1 => http1::serve(stream, client, clock, &context).await,
+        Protocol::Http2 => Box::pin(http2::serve(stream, client, clock, &context)).await,
+    }
+}
+
+/// A connection that has got as far as HTTP.
+struct Begun {
+    stream: Stream,
+    client: Client,
+    clock: Rc<ConnectionClock>,
+    protocol: Protocol,
+}
+
+/// Everything that comes before HTTP. `None` where the connection has ended.
+async fn begin(accepted: Accepted, context: &Context) -> Option<Begun> {
     let snapshot = context.gateway.snapshot();
     let tls = context.tls_of(&accepted.stream);
-    let accepted = if proxy_protocol::is_due(snapshot.server(), accepted.address.ip()) || tls.is_some() {
-        Box::pin(introduce(accepted, tls, snapshot.server(), &context)).await
+    let introduced = if proxy_protocol::is_due(snapshot.server(), accepted.address.ip()) || tls.is_some() {
+        Box::pin(introduce(accepted, tls, snapshot.server(), context)).await?
     } else {
-        Some(Introduced { peer: Peer::new(accepted.address, Scheme::Http), stream: accepted.stream, protocol: None })
+        let client = Client { address: accepted.address, scheme: Scheme::Http };
+        Introduced { client, stream: accepted.stream, protocol: None }
     };
-    let Some(Introduced { mut stream, peer, protocol }) = accepted else { return };
-    let clock = Rc::new(ConnectionClock::start(&context.ticker, snapshot.server().timeouts));
+    let Introduced { mut stream, client, protocol } = introduced;
+    let clock = Rc::new(ConnectionClock::start(&context.ticker, context.terms(snapshot.server())));
     drop(snapshot);
     let protocol = match protocol {
         Some(protocol) => protocol,
-        None => match detect(&mut stream, &clock, &context).await {
+        None => match detect(&mut stream, &clock, context).await {
             Ok(protocol) => protocol,
-            Err(Undetected::Gone) => return,
-            Err(Undetected::TimedOut) => return give_up(stream, &peer, &clock, &context).await,
+            Err(Undetected::Gone) => return None,
+            Err(Undetected::TimedOut) => {
+                Box::pin(give_up(stream, client, &clock, context)).await;
+                return None;
+            }
         },
     };
-    match protocol {
-        Protocol::Http1 => http1::serve(stream, peer, clock, &context).await,
-        Protocol::Http2 => Box::pin(http2::serve(stream, peer, clock, &context)).await,
-    }
+    Some(Begun { stream, client, clock, protocol })
 }
 
 /// A connection whose client is known.
 struct Introduced {
     stream: Stream,
-    peer: Peer,
+    client: Client,
     /// `None` where its first bytes tell.
     protocol: Option<Protocol>,
 }
@@ -91,11 +118,13 @@ async fn introduce(
         }
     }
     let Some(acceptor) = tls else {
-        return Some(Introduced { stream, peer: Peer::new(client, Scheme::Http), protocol: None });
+        let client = Client { address: client, scheme: Scheme::Http };
+        return Some(Introduced { stream, client, protocol: None });
     };
     match in_time(&deadline, context, tls::accept(stream, acceptor, &context.ticker)).await {
         Ok((stream, protocol)) => {
-            Some(Introduced { stream, peer: Peer::new(client, Scheme::Https), protocol: Some(protocol) })
+            let client = Client { address: client, scheme: Scheme::Https };
+            Some(Introduced { stream, client, protocol: Some(protocol) })
         }
         Err(failure) => {
             context.reject(ConnectionRejection::Handshake, client.ip(), failure);
@@ -174,19 +203,31 @@ async fn look(stream: &mut Stream, clock: &ConnectionClock) -> io::Result<Protoc
 
 /// Ends a connection whose time is over. Where the client is late with something, this is counted, and where it waits
 /// for an answer, it is told so.
-pub(super) async fn give_up(stream: Stream, peer: &Peer, clock: &ConnectionClock, context: &Context) {
+pub(super) async fn give_up(stream: Stream, client: Client, clock: &ConnectionClock, context: &Context) {
     if clock.rests() {
         // it has done nothing wrong
         return hang_up(stream).await;
     }
-    context.rejections.note(ConnectionRejection::Timeout, peer.address());
+    context.rejections.note(ConnectionRejection::Timeout, client.ip());
     if clock.phase() == Phase::Head {
         Box::pin(farewell(stream, http1::TOO_SLOW, &context.ticker)).await;
     }
 }
 
+impl Client {
+    /// What its requests know about it.
+    pub(super) fn peer(self) -> Peer {
+        Peer::new(self.address, self.scheme)
+    }
+
+    /// An IPv4 address that arrives over IPv6 counts as IPv4.
+    pub(super) fn ip(self) -> IpAddr {
+        self.address.ip().to_canonical()
+    }
+}
+
 impl Context {
-    fn reject(&self, reason: ConnectionRejection, client: std::net::IpAddr, failure: Failure) {
+    fn reject(&self, reason: ConnectionRejection, client: IpAddr, failure: Failure) {
         match failure {
             Failure::Gone => {}
             Failure::Refused(error) => self.rejections.note_with(reason, client.to_canonical(), Some(&error)),

@@ -1,6 +1,6 @@
 //! What the connections of one worker share.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -12,8 +12,11 @@ use tokio_rustls::TlsAcceptor;
 
 use super::rejections::Rejections;
 use super::stream::Stream;
+use super::terms::Terms;
 use super::tls::Tls;
+use super::trim::Trimmer;
 use crate::ambient::Ticker;
+use crate::config::Server;
 use crate::gateway::Worker;
 
 /// The open connections of the whole process.
@@ -39,7 +42,10 @@ pub(super) struct Context {
     pub(super) gateway: Rc<Worker>,
     pub(super) ticker: Ticker,
     pub(super) rejections: Rejections,
+    pub(super) trimmer: Trimmer,
     tls: Option<Arc<Tls>>,
+    /// Those of the connection that was accepted last.
+    terms: RefCell<Option<Rc<Terms>>>,
     farewells: Cell<usize>,
     all_open: OpenConnections,
     open: Cell<usize>,
@@ -63,7 +69,9 @@ impl Context {
             rejections: Rejections::new(Rc::clone(&gateway)),
             gateway,
             ticker,
+            trimmer: Trimmer::default(),
             tls,
+            terms: RefCell::default(),
             farewells: Cell::new(0),
             all_open,
             open: Cell::new(0),
@@ -77,6 +85,15 @@ impl Context {
         match stream {
             Stream::Tcp(_) => self.tls.as_deref().map(Tls::acceptor),
             Stream::Unix(_) | Stream::Tls(_) => None,
+        }
+    }
+
+    /// The terms of a new connection.
+    pub(super) fn terms(&self, server: &Server) -> Rc<Terms> {
+        let mut terms = self.terms.borrow_mut();
+        match &*terms {
+            Some(terms) if terms.are_those_of(server) => Rc::clone(terms),
+            Some(_) | None => Rc::clone(terms.insert(Rc::new(Terms::new(server.timeouts, server.limits)))),
         }
     }
 
@@ -137,6 +154,7 @@ impl Drop for OpenConnection {
     fn drop(&mut self) {
         self.0.all_open.fetch_sub(1, Ordering::Relaxed);
         self.0.open.set(self.0.open.get() - 1);
+        self.0.trimmer.released_one();
         self.0.closed.notify_one();
     }
 }

@@ -38,7 +38,7 @@ pub(super) async fn linger(stream: Stream, ticker: &Ticker) {
 }
 
 async fn drain(stream: &mut Stream) {
-    // hyper has done so for most connections
+    // over TLS hyper may have done so
     let _ = stream.shutdown().await;
     let mut thrown_away = vec![0; PIECE];
     while stream.read(&mut thrown_away).await.is_ok_and(|length| length > 0) {}

@@ -17,24 +17,20 @@ use hyper::service::{HttpService, service_fn};
 use hyper_util::rt::TokioIo;
 
 use super::clock::ConnectionClock;
-use super::connection::give_up;
+use super::connection::{Client, give_up};
 use super::context::Context;
 use super::farewell::linger;
 use super::io::ClientIo;
 use super::outbox::Outbox;
+use super::parking::{self, Woken};
 use super::prefixed::Prefixed;
 use super::stream::Stream;
 use super::timed_body::TimedBody;
-use crate::config::ServerLimits;
 use crate::gateway::{Reply, Tunnel, handle};
 use crate::telemetry::metrics::ConnectionRejection;
-use crate::wire::Peer;
 
 /// What a head that did not come in time is told.
 pub(super) const TOO_SLOW: &[u8] = b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
-
-/// The most that is read ahead of what is passed on, in bytes, unless heads may be larger.
-const READ_AHEAD: usize = 64 * 1024;
 
 /// How a connection ended.
 enum Ended {
@@ -44,14 +40,34 @@ enum Ended {
     Malformed,
     /// Its time was over.
     TimedOut,
+    /// Not at all: it has rested for a while.
+    Resting,
 }
 
-/// Serves a connection until it ends, its time is over, or the gateway has drained.
-pub(super) async fn serve(stream: Stream, peer: Peer, clock: Rc<ConnectionClock>, context: &Rc<Context>) {
-    let http = builder(&context.gateway.snapshot().server().limits);
+/// Serves a connection until it ends, its time is over, or the gateway has drained. Between two requests it may be
+/// parked.
+pub(super) async fn serve(mut stream: Stream, client: Client, clock: Rc<ConnectionClock>, context: &Rc<Context>) {
+    // on the heap, where nothing of it is left while the connection is parked
+    while let Some(resting) = Box::pin(converse(stream, client, &clock, context)).await {
+        stream = resting;
+        match parking::park(&mut stream, &clock, context).await {
+            Woken::Called => {}
+            Woken::Over => return,
+        }
+    }
+}
+
+/// Answers requests, for as long as they come one soon after the other. Returns a connection that rests, with what was
+/// read of it ahead.
+async fn converse(
+    stream: Stream,
+    client: Client,
+    clock: &Rc<ConnectionClock>,
+    context: &Rc<Context>,
+) -> Option<Stream> {
     let outbox = Rc::new(Outbox::new());
-    let peer = peer.with_interim(outbox.interim().clone());
-    let io = TokioIo::new(ClientIo::new(stream, Rc::clone(&clock), Rc::clone(&outbox)));
+    let peer = client.peer().with_interim(outbox.interim().clone());
+    let io = TokioIo::new(ClientIo::new(stream, Rc::clone(clock), Rc::clone(&outbox)));
     let switched: RefCell<Option<Tunnel>> = RefCell::default();
     let service = service_fn(|request: Request<Incoming>| {
         let running = clock.begin(&request.body().size_hint());
@@ -67,14 +83,19 @@ pub(super) async fn serve(stream: Stream, peer: Peer, clock: Rc<ConnectionClock>
             Ok::<_, Infallible>(response.map(|body| TimedBody::new(body, Some(running), None)))
         }
     });
-    let mut connection = http.serve_connection(io, service);
-    let ended = drive(&mut connection, &clock, &outbox, context).await;
+    let mut connection = clock.terms().http1.serve_connection(io, service);
+    let ended = drive(&mut connection, clock, &outbox, context).await;
     let parts = connection.into_parts();
-    let stream = parts.io.into_inner().into_stream();
+    let mut stream = parts.io.into_inner().into_stream();
     match (ended, switched.take()) {
+        (Ended::Resting, _) => {
+            stream.unread(parts.read_buf);
+            return Some(stream);
+        }
         (Ended::Closed, Some(tunnel)) => Box::pin(leave_http(stream, parts.read_buf, tunnel)).await,
-        (ended, _) => leave(ended, stream, &peer, &clock, context).await,
+        (ended, _) => leave(ended, stream, client, clock, context).await,
     }
+    None
 }
 
 /// Carries what comes behind a `101`. `sent` is what the client has sent behind its request already.
@@ -85,27 +106,16 @@ async fn leave_http(stream: Stream, sent: Bytes, tunnel: Tunnel) {
 }
 
 /// What becomes of the socket when hyper has done with it.
-async fn leave(ended: Ended, stream: Stream, peer: &Peer, clock: &ConnectionClock, context: &Context) {
+async fn leave(ended: Ended, stream: Stream, client: Client, clock: &ConnectionClock, context: &Context) {
     match ended {
         Ended::Closed if clock.sending() => Box::pin(linger(stream, &context.ticker)).await,
-        Ended::Closed => {}
+        Ended::Closed | Ended::Resting => {}
         Ended::Malformed => {
-            context.rejections.note(ConnectionRejection::Malformed, peer.address());
+            context.rejections.note(ConnectionRejection::Malformed, client.ip());
             Box::pin(linger(stream, &context.ticker)).await;
         }
-        Ended::TimedOut => give_up(stream, peer, clock, context).await,
+        Ended::TimedOut => give_up(stream, client, clock, context).await,
     }
-}
-
-/// How requests are read.
-fn builder(limits: &ServerLimits) -> http1::Builder {
-    let mut builder = http1::Builder::new();
-    builder
-        .preserve_header_case(true)
-        .max_headers(limits.headers)
-        .max_header_size(limits.header_bytes)
-        .max_buf_size(limits.header_bytes.max(READ_AHEAD));
-    builder
 }
 
 /// Polls the connection; looks at the clock and at the drain only when it has nothing to do.
@@ -136,7 +146,7 @@ where
             Poll::Ready(Ok(())) => Poll::Ready(Ended::Closed),
             Poll::Ready(Err(error)) if error.is_parse() => Poll::Ready(Ended::Malformed),
             Poll::Ready(Err(_)) => Poll::Ready(Ended::Closed),
-            Poll::Pending => clock.poll_over(cx).map(|()| Ended::TimedOut),
+            Poll::Pending => clock.poll_over(cx).map(|()| if clock.park() { Ended::Resting } else { Ended::TimedOut }),
         }
     })
     .await

@@ -16,7 +16,7 @@ use hyper_util::rt::TokioIo;
 use tokio::task::spawn_local;
 
 use super::clock::{ConnectionClock, Running};
-use super::connection::give_up;
+use super::connection::{Client, give_up};
 use super::context::Context;
 use super::executor::StreamExecutor;
 use super::farewell::linger;
@@ -27,7 +27,6 @@ use super::timed_body::TimedBody;
 use crate::config::Server;
 use crate::gateway::{Reply, Tunnel, handle};
 use crate::telemetry::metrics::ConnectionRejection;
-use crate::wire::Peer;
 
 /// What a client may send ahead on one stream, in bytes.
 const STREAM_WINDOW: u32 = 256 << 10;
@@ -58,13 +57,13 @@ enum Ended {
 }
 
 /// Serves a connection until it ends, its time is over, or the gateway has drained.
-pub(super) async fn serve(stream: Stream, peer: Peer, clock: Rc<ConnectionClock>, context: &Rc<Context>) {
+pub(super) async fn serve(stream: Stream, client: Client, clock: Rc<ConnectionClock>, context: &Rc<Context>) {
     clock.expect_preface();
     let snapshot = context.gateway.snapshot();
     let executor = StreamExecutor::new(context.ticker.clone(), snapshot.server().timeouts.body);
     let http = builder(snapshot.server(), executor.clone());
     drop(snapshot);
-    let peer = Rc::new(peer);
+    let peer = Rc::new(client.peer());
     let mut io = ClientIo::new(stream, Rc::clone(&clock), Rc::new(Outbox::new()));
     let ended = {
         let service = service_fn(|request: Request<Incoming>| {
@@ -85,7 +84,7 @@ pub(super) async fn serve(stream: Stream, peer: Peer, clock: Rc<ConnectionClock>
         let mut connection = pin!(http.serve_connection(TokioIo::new(&mut io), service));
         drive(connection.as_mut(), |connection| connection.graceful_shutdown(), &clock, context).await
     };
-    leave(ended, io.into_stream(), &peer, &clock, context).await;
+    leave(ended, io.into_stream(), client, &clock, context).await;
 }
 
 /// Carries what comes behind the answer to an extended CONNECT; the connection does not rest for as long.
@@ -94,14 +93,14 @@ async fn carry(tunnel: Tunnel, running: Running) {
     drop(running);
 }
 
-async fn leave(ended: Ended, stream: Stream, peer: &Peer, clock: &ConnectionClock, context: &Context) {
+async fn leave(ended: Ended, stream: Stream, client: Client, clock: &ConnectionClock, context: &Context) {
     let reason = match ended {
         Ended::Closed => return,
-        Ended::TimedOut => return give_up(stream, peer, clock, context).await,
+        Ended::TimedOut => return give_up(stream, client, clock, context).await,
         Ended::Malformed => ConnectionRejection::Malformed,
         Ended::Flood => ConnectionRejection::Flood,
     };
-    context.rejections.note(reason, peer.address());
+    context.rejections.note(reason, client.ip());
     linger(stream, &context.ticker).await;
 }
 

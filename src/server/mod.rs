@@ -15,6 +15,7 @@ mod manager;
 mod operators;
 mod outbox;
 mod outlets;
+mod parking;
 mod prefixed;
 mod proxy_protocol;
 mod pulse;
@@ -23,8 +24,10 @@ mod reload;
 mod run;
 mod signals;
 mod stream;
+mod terms;
 mod timed_body;
 mod tls;
+mod trim;
 mod watch;
 mod worker;
 

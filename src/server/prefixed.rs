@@ -20,6 +20,10 @@ impl<S> Prefixed<S> {
 
     /// Gives back what was read.
     pub(super) fn unread(&mut self, bytes: Bytes) {
+        // even a view of nothing would keep the whole buffer behind it
+        if bytes.is_empty() {
+            return;
+        }
         self.prefix = if self.prefix.is_empty() { bytes } else { [bytes, self.prefix.clone()].concat().into() };
     }
 

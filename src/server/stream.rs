@@ -1,5 +1,6 @@
 //! A client's connection, whatever carries it.
 
+use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -19,7 +20,7 @@ pub(super) enum Stream {
     Tcp(Prefixed<TcpStream>),
     Unix(Prefixed<UnixStream>),
     /// Boxed for the sake of the others: the state of TLS is many times their size.
-    Tls(Box<TlsStream<Prefixed<TcpStream>>>),
+    Tls(Box<Prefixed<TlsStream<Prefixed<TcpStream>>>>),
 }
 
 macro_rules! each {
@@ -43,26 +44,29 @@ impl Stream {
 
     /// Reads something, with no memory held until it is there. Empty where the client has ended.
     pub(super) async fn read_ahead(&mut self) -> io::Result<BytesMut> {
-        self.readable().await?;
+        poll_fn(|cx| self.poll_readable(cx)).await?;
         let mut bytes = BytesMut::with_capacity(FIRST_READ);
         self.read_buf(&mut bytes).await?;
         Ok(bytes)
     }
 
-    /// Gives back what was read ahead. TLS has no use for it: there the client has said what it speaks.
-    pub(super) fn unread(&mut self, bytes: Bytes) {
-        match self {
-            Self::Tcp(stream) => stream.unread(bytes),
-            Self::Unix(stream) => stream.unread(bytes),
-            Self::Tls(_) => debug_assert!(bytes.is_empty()),
-        }
+    pub(super) fn tls(stream: TlsStream<Prefixed<TcpStream>>) -> Self {
+        Self::Tls(Box::new(Prefixed::new(stream)))
     }
 
-    async fn readable(&self) -> io::Result<()> {
+    /// Gives back what was read ahead.
+    pub(super) fn unread(&mut self, bytes: Bytes) {
+        each!(self, stream => stream.unread(bytes));
+    }
+
+    /// Ready where there may be something to read, the end included. TLS has handed out all it had decrypted whenever
+    /// it was read until there was nothing left.
+    pub(super) fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self {
-            Self::Tcp(stream) if !stream.is_prefixed() => stream.socket().readable().await,
-            Self::Unix(stream) if !stream.is_prefixed() => stream.socket().readable().await,
-            Self::Tcp(_) | Self::Unix(_) | Self::Tls(_) => Ok(()),
+            Self::Tcp(stream) if !stream.is_prefixed() => stream.socket().poll_read_ready(cx),
+            Self::Unix(stream) if !stream.is_prefixed() => stream.socket().poll_read_ready(cx),
+            Self::Tls(stream) if !stream.is_prefixed() => stream.socket().get_ref().0.socket().poll_read_ready(cx),
+            Self::Tcp(_) | Self::Unix(_) | Self::Tls(_) => Poll::Ready(Ok(())),
         }
     }
 }

@@ -124,5 +124,5 @@ pub(super) async fn accept(
         // HTTP/2 over TLS must be agreed on (RFC 9113, section 3.2)
         Some(_) | None => Protocol::Http1,
     };
-    Ok((Stream::Tls(Box::new(stream)), protocol))
+    Ok((Stream::tls(stream), protocol))
 }

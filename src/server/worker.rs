@@ -48,6 +48,8 @@ pub(super) fn run(
         if let Some(pulse) = pulse {
             spawn_local(pulse.run());
         }
+        let trimming = Rc::clone(&context);
+        spawn_local(async move { trimming.trimmer.run().await });
         accept_all(listeners, &context, &end.stop).await?;
         let _ = end.cut.run_until_cancelled(timeout(drain(), context.drain())).await;
         // what has not ended by now is cut off with the runtime

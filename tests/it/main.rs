@@ -54,6 +54,7 @@ mod logs;
 mod malformed;
 mod oauth_clients;
 mod observability;
+mod parked;
 mod policy_tests;
 mod proxy;
 mod proxy_protocol;

@@ -141,7 +141,10 @@ impl Listener {
     /// Hands it to the runtime of this thread.
     pub(super) fn register(self) -> io::Result<Accepting> {
         Ok(match self {
-            Self::Tcp(listener, _) => Accepting::Tcp(TcpListener::from_std(listener)?),
+            Self::Tcp(listener, _) => {
+                tcp::answer_at_once(&listener);
+                Accepting::Tcp(TcpListener::from_std(listener)?)
+            }
             Self::Unix(listener, _) => Accepting::Unix(UnixListener::from_std(listener)?),
         })
     }
@@ -153,8 +156,6 @@ impl Accepting {
         match self {
             Self::Tcp(listener) => {
                 let (stream, address) = listener.accept().await?;
-                // without it a small answer waits for the client's acknowledgement
-                let _ = stream.set_nodelay(true);
                 Ok(Accepted { stream: Stream::tcp(stream), address })
             }
             Self::Unix(listener) => {

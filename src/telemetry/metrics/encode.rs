@@ -118,6 +118,8 @@ impl Totals {
     fn encode_connections(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
         gauge(encoder, "gatelatch_client_connections", "Open connections of clients", None)?
             .encode_gauge(&self.client_connections)?;
+        let help = "Open connections of clients that rest between two requests, and hold no buffers";
+        gauge(encoder, "gatelatch_parked_connections", help, None)?.encode_gauge(&self.parked_connections)?;
         gauge(encoder, "gatelatch_tunnels", "Open upgraded connections, such as WebSockets", None)?
             .encode_gauge(&self.tunnels)?;
         let help = "Client connections closed without an answer of a service";

@@ -294,6 +294,7 @@ mod tests {
             "gatelatch_upstream_server_up gauge",
             "gatelatch_upstream_server_share gauge",
             "gatelatch_client_connections gauge",
+            "gatelatch_parked_connections gauge",
             "gatelatch_tunnels gauge",
             "gatelatch_rejected_connections counter",
             "gatelatch_access_log_dropped_lines counter",

@@ -29,6 +29,7 @@ pub struct Shard {
 pub(super) struct ShardCells {
     services: Mutex<Services>,
     pub(super) client_connections: Arc<Level>,
+    pub(super) parked_connections: Arc<Level>,
     pub(super) tunnels: Arc<Level>,
     pub(super) upstream_connections: [Arc<Level>; 2],
     pub(super) rejections: Counters<ConnectionRejection>,
@@ -84,6 +85,11 @@ impl Shard {
         Gauge::new(&self.cells.client_connections)
     }
 
+    /// The gauge of open client connections that rest, and hold no buffers for as long.
+    pub fn parked_connections(&self) -> Gauge {
+        Gauge::new(&self.cells.parked_connections)
+    }
+
     /// The gauge of upgraded connections that are open.
     pub fn tunnels(&self) -> Gauge {
         Gauge::new(&self.cells.tunnels)
@@ -110,6 +116,7 @@ impl ShardCells {
         Self {
             services: Mutex::new(Services { by_name: HashMap::new(), size: 0, sweep_at: SWEEP_AT }),
             client_connections: Arc::default(),
+            parked_connections: Arc::default(),
             tunnels: Arc::default(),
             upstream_connections: Default::default(),
             rejections: Counters::new(),

@@ -19,6 +19,7 @@ pub(super) struct Totals {
     pub(super) process_start: f64,
     pub(super) services: BTreeMap<Box<str>, ServiceTotals>,
     pub(super) client_connections: i64,
+    pub(super) parked_connections: i64,
     pub(super) tunnels: i64,
     pub(super) upstream_connections: Vec<(UpstreamConnection, i64)>,
     pub(super) rejections: ByLabel<ConnectionRejection>,
@@ -52,6 +53,7 @@ pub(super) struct ServiceTotals {
 impl Totals {
     pub(super) fn add(&mut self, shard: &ShardCells) {
         self.client_connections += shard.client_connections.read();
+        self.parked_connections += shard.parked_connections.read();
         self.tunnels += shard.tunnels.read();
         let levels = UpstreamConnection::ALL.iter().map(|state| (*state, &shard.upstream_connections[state.index()]));
         for (state, level) in levels {

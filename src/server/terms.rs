@@ -1,0 +1,37 @@
+//! What the configuration says about a connection, from its accept to its end.
+
+use hyper::server::conn::http1;
+
+use crate::config::{Server, ServerLimits, ServerTimeouts};
+
+/// The most that is read ahead of what is passed on, in bytes, unless heads may be larger.
+const READ_AHEAD: usize = 64 * 1024;
+
+/// What holds for a connection until it ends. Connections that were accepted under the same settings share it.
+pub(super) struct Terms {
+    pub(super) timeouts: ServerTimeouts,
+    limits: ServerLimits,
+    /// How requests of HTTP/1.1 are read.
+    pub(super) http1: http1::Builder,
+}
+
+impl Terms {
+    pub(super) fn new(timeouts: ServerTimeouts, limits: ServerLimits) -> Self {
+        Self { timeouts, limits, http1: http1_builder(&limits) }
+    }
+
+    /// Whether a new connection has the same ones.
+    pub(super) fn are_those_of(&self, server: &Server) -> bool {
+        self.timeouts == server.timeouts && self.limits == server.limits
+    }
+}
+
+fn http1_builder(limits: &ServerLimits) -> http1::Builder {
+    let mut builder = http1::Builder::new();
+    builder
+        .preserve_header_case(true)
+        .max_headers(limits.headers)
+        .max_header_size(limits.header_bytes)
+        .max_buf_size(limits.header_bytes.max(READ_AHEAD));
+    builder
+}
