@@ -54,6 +54,7 @@ mod refresh;
 mod reload;
 mod report;
 mod routes;
+mod sbom;
 mod schema;
 mod state_file;
 mod state_redis;
