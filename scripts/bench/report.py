@@ -88,6 +88,8 @@ def text(found):
 def markdown(results):
     machine = results["machine"]
     noise = "" if results["rounds"] >= 8 else " **Too few rounds for more than a first look.**"
+    if machine["load_at_start"] > 1:
+        noise += " **The machine was busy with other things: only instructions and system calls mean something.**"
     head = [
         f"Measured on {machine['date']}: {machine['gatelatch']}, {machine['haproxy']}, {machine['nginx']}; "
         f"{machine['cores']} cores of {machine['processor']}, {machine['memory_gib']} GiB, Linux {machine['kernel']}; "
