@@ -3,7 +3,7 @@
 import re
 import subprocess
 
-from machine import pin
+from machine import Failed, pin
 
 HOST = "api.example.com"
 
@@ -65,7 +65,7 @@ class Wrk:
         cpu = peer.process.cpu() - before
         found = re.search(r"RESULT (\d+) (\d+) (\d+) (\d+) (\d+)", done.stdout)
         if not found:
-            raise SystemExit(f"wrk failed at {peer.name}: {done.stdout}{done.stderr}")
+            raise Failed(f"wrk failed at {peer.name}: {done.stdout}{done.stderr}")
         requests, duration, p50, p99, bad = map(int, found.groups())
         peer.process.forget_log()
         return Sample(requests, duration / 1e6, cpu, p50, p99, bad)
@@ -86,7 +86,7 @@ class H2load:
         cpu = peer.process.cpu() - before
         good = re.search(r"status codes: (\d+) 2xx, (\d+) 3xx, (\d+) 4xx, (\d+) 5xx", done.stdout)
         if not good or not int(good.group(1)):
-            raise SystemExit(f"h2load failed at {peer.name}: {done.stdout}{done.stderr}")
+            raise Failed(f"h2load failed at {peer.name}: {done.stdout}{done.stderr}")
         peer.process.forget_log()
         return Sample(int(good.group(1)), seconds, cpu, bad=sum(int(good.group(n)) for n in (2, 3, 4)))
 

@@ -8,8 +8,11 @@ import socket
 import subprocess
 import time
 
-GATEWAY_CORE = 0
 CORES = sorted(os.sched_getaffinity(0))
+
+
+class Failed(Exception):
+    """What could not be measured, and why."""
 
 
 def pin(role):
@@ -63,7 +66,7 @@ class Process:
         """Keeps the scratch folder small: an access log grows by megabytes a second."""
         os.truncate(self.log, 0)
 
-    def wait_for(self, port, seconds=60):
+    def wait_for(self, port, seconds=180):
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             if self.child.poll() is not None:
@@ -73,7 +76,7 @@ class Process:
                 return
             except OSError:
                 time.sleep(0.02)
-        raise SystemExit(f"{self.child.args[0]} does not listen; it printed:\n{self.printed()}")
+        raise Failed(f"{self.child.args[0]} does not listen; it printed:\n{self.printed()}")
 
     def printed(self):
         with open(self.log, errors="replace") as file:

@@ -10,7 +10,7 @@ import time
 
 import load
 import tokens
-from machine import peak_of
+from machine import Failed, peak_of
 from peers import rules
 
 PEERS = ["haproxy-jwt", "haproxy-plain", "nginx-plain", "gatelatch"]
@@ -27,7 +27,7 @@ def interleaved(plan, loads, peers):
         for peer in peers if turn % 2 == 0 else peers[::-1]:
             sample = loads[peer.name].run(peer, plan.seconds)
             if sample.bad:
-                raise SystemExit(f"{peer.name} answered {sample.bad} of {sample.requests} requests wrongly")
+                raise Failed(f"{peer.name} answered {sample.bad} of {sample.requests} requests wrongly")
             samples[peer.name].append(sample.figures)
     return {name: condense(taken, samples[peers[0].name]) for name, taken in samples.items()}
 
@@ -150,7 +150,7 @@ def reload(peer, users):
     begun = time.monotonic()
     while "configuration reloaded" not in peer.process.printed():
         if time.monotonic() - begun > 120:
-            raise SystemExit(f"no reload within two minutes; the gateway printed:\n{peer.process.printed()}")
+            raise Failed(f"no reload within two minutes; the gateway printed:\n{peer.process.printed()}")
         time.sleep(0.01)
     return round(time.monotonic() - begun, 3)
 
@@ -180,7 +180,7 @@ def idle_connections(peer, count):
             opened.append(client)
             client.sendall(head)
             if not client.recv(4096).startswith(b"HTTP/1.1 200"):
-                raise SystemExit(f"{peer.name} did not answer 200 at connection {len(opened)}")
+                raise Failed(f"{peer.name} did not answer 200 at connection {len(opened)}")
         after = settled(peer)
     finally:
         for client in opened:
@@ -216,7 +216,7 @@ def callgrind(stage, name, requests):
     printed = peer.process.printed()
     stage.running.remove(peer.process)
     if answered != requests:
-        raise SystemExit(f"{name} under valgrind answered {answered} of {requests} requests")
+        raise Failed(f"{name} under valgrind answered {answered} of {requests} requests")
     return int(re.findall(r"Collected\s*:\s*(\d+)", printed)[-1])
 
 

@@ -22,7 +22,9 @@ import argparse
 import json
 import os
 import pathlib
+import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -79,8 +81,12 @@ def main():
             check_all(stage)
             for name in plan.names:
                 measure(name, stage, plan, results["measures"])
+    if not results["measures"]:
+        sys.exit("run.py: nothing was measured")
     print("\n" + report.text(results["measures"]))
     finish(plan, results)
+    if set(plan.names) - set(results["measures"]):
+        sys.exit(1)
 
 
 def refuse_what_is_missing(plan):
@@ -101,13 +107,18 @@ def check_all(stage):
 
 
 def measure(name, stage, plan, into):
+    """One measure that fails does not cost the others."""
     print(f"measuring {name}", file=sys.stderr, flush=True)
-    if name == "decisions":
-        found = decisions()
-    elif name == "storm":
-        found = storm(plan)
-    else:
-        found = measures.MEASURES[name](stage, plan)
+    try:
+        if name == "decisions":
+            found = decisions()
+        elif name == "storm":
+            found = storm(plan)
+        else:
+            found = measures.MEASURES[name](stage, plan)
+    except (measures.Failed, subprocess.SubprocessError, OSError) as error:
+        print(f"run.py: {name} is not measured: {error}", file=sys.stderr)
+        return
     if found:
         into[name] = found
 
@@ -125,15 +136,16 @@ def decisions():
 
 
 def storm(plan):
-    """A script of its own, which prints one JSON object."""
-    script = ROOT / "scripts/bench/login_storm.py"
-    if not script.exists():
-        return None
-    command = [sys.executable, str(script), "--binary", plan.binary, "--json"]
+    """What the script for the storm prints, in milliseconds."""
+    command = [sys.executable, str(ROOT / "scripts/bench/login_storm.py"), plan.binary,
+               "-r", str(min(5, plan.rounds)), "-d", str(plan.seconds + 1)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=600)
     if done.returncode:
-        sys.exit(f"run.py: {script.name} failed:\n{done.stdout}{done.stderr}")
-    return json.loads(done.stdout.splitlines()[-1])
+        raise measures.Failed(f"login_storm.py failed:\n{done.stdout}{done.stderr}")
+    calm, stormy = (re.search(rf"^{name}\s+\S+\s+(\S+)", done.stdout, re.MULTILINE) for name in ("calm", "storm"))
+    ratio = re.search(r"storm to calm: (\S+) \((\S+) to (\S+)\)", done.stdout)
+    return {"p99_calm_ms": float(calm.group(1)), "p99_storm_ms": float(stormy.group(1)),
+            "p99_ratio": float(ratio.group(1)), "p99_ratio_range": [float(ratio.group(2)), float(ratio.group(3))]}
 
 
 def finish(plan, results):
@@ -150,6 +162,8 @@ def finish(plan, results):
 
 
 if __name__ == "__main__":
+    # a polite end cleans up as well
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("run.py: stopped"))
     try:
         main()
     except KeyboardInterrupt:

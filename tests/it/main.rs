@@ -62,6 +62,7 @@ mod refresh;
 mod reload;
 mod report;
 mod routes;
+mod sbom;
 mod schema;
 mod service_manager;
 mod state_file;
