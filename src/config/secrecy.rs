@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::shown::{is_reference, looks_secret, names_secret};
+use super::shown::{is_reference, looks_secret, names_secret, names_token};
 use super::span::Span;
 use super::yaml::{Entry, Node, Tree, Value};
 
@@ -45,7 +45,9 @@ impl<'a> Walk<'a> {
         if secrecy == Secrecy::Secret || looks_secret(&entry.key) {
             self.spans.push(entry.key_span);
         }
-        let secrecy = if secrecy == Secrecy::Secret { secrecy } else { self.named(&entry.key) };
+        let is_token = names_token(&entry.key) && !matches!(entry.node.value, Value::Map(_));
+        let is_secret = secrecy == Secrecy::Secret || is_token;
+        let secrecy = if is_secret { Secrecy::Secret } else { self.named(&entry.key) };
         self.node(&entry.node, secrecy);
     }
 
