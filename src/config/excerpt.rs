@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use super::finding::Finding;
 use super::problem::{Excerpt, Note, Place, Problem};
-use super::shown::{REDACTED, looks_secret, names_secret};
+use super::shown::{REDACTED, looks_secret, names_secret, names_token};
 use super::span::{File, Span};
 
 /// A file that problems may point into.
@@ -114,7 +114,7 @@ impl<'a> Page<'a> {
 
 fn is_suspicious(line: &str) -> bool {
     let mut words = line.split(|c: char| !c.is_alphanumeric() && c != '_' && c != '-');
-    words.any(names_secret) || line.split([' ', '"', '\'', ',']).any(looks_secret)
+    words.any(|word| names_secret(word) || names_token(word)) || line.split([' ', '"', '\'', ',']).any(looks_secret)
 }
 
 /// In order, and where spans touch or hold one another, made one.

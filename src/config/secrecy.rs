@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::shown::{is_reference, looks_secret, names_secret};
+use super::shown::{is_reference, looks_secret, names_secret, names_token};
 use super::span::Span;
 use super::yaml::{Entry, Node, Tree, Value};
 
@@ -67,9 +67,11 @@ impl SecretPlaces {
         if secrecy == Secrecy::Secret || looks_secret(&entry.key) {
             self.spans.push(entry.key_span);
         }
+        let is_token = names_token(&entry.key) && !matches!(entry.node.value, Value::Map(_));
         let secrecy = match secrecy {
             Secrecy::Secret => secrecy,
             Secrecy::Tracing if &*entry.key == "headers" => Secrecy::Secret,
+            Secrecy::Open | Secrecy::Tracing if is_token => Secrecy::Secret,
             Secrecy::Open | Secrecy::Tracing => self.named(&entry.key),
         };
         self.node(&entry.node, secrecy);

@@ -43,6 +43,12 @@ pub(super) fn names_secret(key: &str) -> bool {
         || near.iter().any(|word| folded.len().abs_diff(word.len()) <= 2 && strsim::osa_distance(&folded, word) <= 2)
 }
 
+/// Whether a key of this name, or one that was meant to be it, holds a token: `admin.token`. The block `auth.token` has
+/// the same name, and is none.
+pub(super) fn names_token(key: &str) -> bool {
+    key.len() <= 6 && strsim::osa_distance(&key.to_ascii_lowercase(), "token") <= 1
+}
+
 /// Whether a value is a secret whatever it is called: a hash, a key of ours, a PEM block, a password in a URL.
 pub(super) fn looks_secret(value: &str) -> bool {
     let hash = value.starts_with('$') && value.len() > 8 && !value.starts_with("${");
@@ -71,6 +77,14 @@ mod tests {
             ["secret_file", "password_file", "roles", "name", "pass", "path", "server", "services", "users", "api_keys"]
         {
             assert!(!names_secret(key), "{key}");
+        }
+    }
+
+    #[test]
+    fn names_of_tokens() {
+        for (key, expected) in [("token", true), ("Tokn", true), ("tokens", true), ("token_file", false), ("to", false)]
+        {
+            assert_eq!(names_token(key), expected, "{key}");
         }
     }
 

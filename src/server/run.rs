@@ -108,14 +108,9 @@ pub fn run(settings: Settings, ready: impl FnOnce(&Bound)) -> Result<(), RunErro
     metrics.show_servers(operators::levels(&lasting.fleet));
     let outlets = Outlets::open(&lasting, &metrics);
     let shared = Arc::new(Shared::new(Snapshot::new(loaded.config, &lasting)));
-    let target = Target {
-        shared: Arc::clone(&shared),
-        tls: tls.clone(),
-        lasting: lasting.clone(),
-        metrics: Arc::clone(&metrics),
-        loads: Arc::clone(&loads),
-        events,
-    };
+    let (reloaded, counted, known) = (Arc::clone(&shared), Arc::clone(&metrics), Arc::clone(&loads));
+    let target =
+        Target { shared: reloaded, tls: tls.clone(), lasting: lasting.clone(), metrics: counted, loads: known, events };
     let present = Present { files: loaded.files, digest: loaded.digest, fixed };
     let reloads = Reloads::start(request, present, target)?;
     let (end, pulse, recent) = (End::default(), Pulse::wanted(), Arc::new(Recent::default()));
