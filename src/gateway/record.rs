@@ -47,7 +47,7 @@ pub(super) struct Record {
     /// What a page of another origin may see of the answer; only where the service says so itself.
     pub(super) cors: Option<Answered>,
     /// Only where requests are traced.
-    pub(super) trace: Option<Traced>,
+    pub(super) trace: Option<Box<Traced>>,
     /// Where the audit stream is on: a place for what is denied or done.
     pub(super) room: Option<Room>,
 }
@@ -122,7 +122,7 @@ impl Record {
 
     /// The trace that the request belongs to, for whom it is passed on to.
     pub(super) fn trace(&self) -> Option<&Trace> {
-        self.trace.as_ref().map(Traced::trace)
+        self.trace.as_deref().map(Traced::trace)
     }
 
     fn write_line(&self, duration: Duration) {
@@ -149,7 +149,7 @@ impl Record {
             duration,
             upstream_duration: self.upstream_time,
             aborted: self.aborted,
-            trace_id: self.trace.as_ref().map(Traced::id),
+            trace_id: self.trace.as_deref().map(Traced::id),
         };
         if self.pinned.snapshot.access_log {
             self.worker.log.write(&line);

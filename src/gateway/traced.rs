@@ -12,9 +12,9 @@ use crate::telemetry::access_log::Aborted;
 use crate::telemetry::traces::{Begin, Sender, ServerSpan, Trace, Tracer};
 use crate::wire::{Peer, Scheme};
 
-/// A request that belongs to a trace.
+/// A request that belongs to a trace. On the heap: most gateways trace nothing, and their records stay small.
 pub(super) struct Traced {
-    trace: Box<Trace>,
+    trace: Trace,
     /// How the client came.
     pub(super) scheme: Scheme,
     /// Why there is no answer of the upstream.
@@ -22,10 +22,10 @@ pub(super) struct Traced {
 }
 
 impl Traced {
-    pub(super) fn begin(tracer: &Arc<Tracer>, head: &Parts, peer: &Peer, snapshot: &Snapshot) -> Self {
+    pub(super) fn begin(tracer: &Arc<Tracer>, head: &Parts, peer: &Peer, snapshot: &Snapshot) -> Box<Self> {
         let sender = if snapshot.trusted.trust(peer) { Sender::Proxy } else { Sender::Stranger };
         let begin = Begin { time: ambient::wall_clock(), instant: ambient::now(), chance: ambient::random_bytes() };
-        Self { trace: tracer.begin(head, sender, begin), scheme: peer.scheme(), error: None }
+        Box::new(Self { trace: tracer.begin(head, sender, begin), scheme: peer.scheme(), error: None })
     }
 
     pub(super) fn trace(&self) -> &Trace {

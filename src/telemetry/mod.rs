@@ -1,6 +1,6 @@
-//! What operators see of a running gateway: counters, one line a request, and events.
+//! What operators see of a running gateway: counters, one line a request, events, traces, and records for auditors.
 //!
-//! Nothing here decides anything, and nothing here makes a request wait.
+//! Nothing here decides anything, and nothing here makes a request wait, but for a record that must not be lost.
 
 pub mod access_log;
 pub mod audit;

@@ -88,7 +88,7 @@ impl Tracer {
     }
 
     /// Continues the trace that a request belongs to, or begins one.
-    pub fn begin(self: &Arc<Self>, head: &Parts, sender: Sender, begin: Begin) -> Box<Trace> {
+    pub fn begin(self: &Arc<Self>, head: &Parts, sender: Sender, begin: Begin) -> Trace {
         let (trace, span, lot) = split(begin.chance);
         let incoming = Incoming::read(&head.headers);
         let heard = match self.settings.trust {
@@ -104,7 +104,7 @@ impl Tracer {
             Some(Incoming { trace, parent, state, .. }) => (trace, Some(parent), state),
             None => (TraceId::from(trace), None, TraceState::NONE),
         };
-        Box::new(Trace {
+        Trace {
             tracer: Arc::clone(self),
             begin,
             id,
@@ -115,7 +115,7 @@ impl Tracer {
             agent: head.headers.get(USER_AGENT).filter(|_| recorded).cloned(),
             version: head.version,
             attempts: RefCell::default(),
-        })
+        }
     }
 }
 
