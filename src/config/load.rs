@@ -1,7 +1,9 @@
 //! One load: both files in, a configuration or every problem out.
 
 use std::collections::BTreeMap;
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
+use std::thread;
 
 use secrecy::SecretSlice;
 
@@ -82,7 +84,17 @@ enum FailedTests {
     AreReported,
 }
 
+/// On a thread of its own: the allocator takes back what a thread has freed when the thread ends, and reading a long
+/// user list frees much.
 fn read_all(request: &LoadRequest, tests: Option<&Path>, failed: FailedTests) -> Result<Rehearsal, Problems> {
+    let read = || read_here(request, tests, failed);
+    thread::scope(|scope| match thread::Builder::new().name("load".to_owned()).spawn_scoped(scope, read) {
+        Ok(reading) => reading.join().unwrap_or_else(|panic| resume_unwind(panic)),
+        Err(_) => read(),
+    })
+}
+
+fn read_here(request: &LoadRequest, tests: Option<&Path>, failed: FailedTests) -> Result<Rehearsal, Problems> {
     let mut sources = Vec::new();
     let (mut files, mut findings) = (Files::default(), Findings::default());
     let variables = dotenv(request, &mut files, &mut findings, &mut sources);
