@@ -70,7 +70,8 @@ pub(super) async fn serve(stream: Stream, client: Client, clock: Rc<ConnectionCl
             let running = clock.begin(&request.body().size_hint());
             let (context, peer, handover) = (Rc::clone(context), Rc::clone(&peer), executor.announce());
             async move {
-                let Reply { response, tunnel } = handle(&context.gateway, request, &peer).await;
+                // on the heap at once: on its way to its task, hyper moves a stream's state half a dozen times
+                let Reply { response, tunnel } = Box::pin(handle(&context.gateway, request, &peer)).await;
                 let running = match tunnel {
                     None => Some(running),
                     Some(tunnel) => {

@@ -76,6 +76,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Prefixed<S> {
 
 #[cfg(test)]
 mod tests {
+    use bytes::Buf;
     use tokio::io::AsyncReadExt;
 
     use super::*;
@@ -90,5 +91,16 @@ mod tests {
         let mut rest = String::new();
         stream.read_to_string(&mut rest).await.unwrap();
         assert_eq!((&piece, rest.as_str()), (b"a", "bcdef"));
+    }
+
+    #[test]
+    fn a_view_of_nothing_keeps_no_buffer() {
+        let buffer = Bytes::from(vec![0; 8192]);
+        let mut stream = Prefixed::new(&b""[..]);
+        stream.unread(buffer.slice_ref(&buffer[..0]));
+        let mut rest = buffer.clone();
+        rest.advance(8192);
+        stream.unread(rest);
+        assert!(buffer.is_unique());
     }
 }
