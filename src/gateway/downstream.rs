@@ -35,13 +35,13 @@ impl Downstream {
         intake: &mut Intake,
         until: Option<u64>,
         idle_after: Duration,
-    ) -> Option<Self> {
+    ) -> Option<Box<Self>> {
         let upgrade = intake.upgrade.clone()?;
         let stream = intake.head.extensions.remove::<OnUpgrade>();
         let stream = stream.filter(|_| upgrade.form == UpgradeForm::Connect);
         let (credential, client) = (intake.credential.clone(), intake.client.address);
         let standing = Standing::new(worker, target.clone(), credential, client, until);
         let (idle, counted) = (worker.ticker.deadline(), worker.shard.tunnels().hold());
-        Some(Self { upgrade, stream, standing, idle, idle_after, counted })
+        Some(Box::new(Self { upgrade, stream, standing, idle, idle_after, counted }))
     }
 }

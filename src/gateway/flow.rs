@@ -87,7 +87,9 @@ async fn answer(
     }
     let Destination::Service(index) = find(&mut target, &intake, snapshot, record)? else {
         let endpoint = snapshot.portal.endpoint(&target.method, target.path.as_str());
-        return Ok(Answer::Own(ask_portal(worker, snapshot, endpoint, identified(), &intake, body, record).await));
+        return Ok(Answer::Own(
+            Box::pin(ask_portal(worker, snapshot, endpoint, identified(), &intake, body, record)).await,
+        ));
     };
     let service = &snapshot.services[index];
     if let Some(preflight) = preflight(service, &intake, record) {

@@ -12,14 +12,15 @@ use crate::wire::{Present, UpgradeForm, remove_hop_by_hop, via};
 
 /// An upstream that has switched, and the client that asked for it.
 pub(super) struct Switch {
-    pub(super) upstream: Switched,
-    pub(super) downstream: Downstream,
+    pub(super) upstream: Box<Switched>,
+    pub(super) downstream: Box<Downstream>,
 }
 
 impl Switch {
     /// The answer, and the tunnel behind it.
     pub(super) fn reply(self, mut record: Record) -> Reply {
-        let Self { upstream: Switched { head, io, held, load }, downstream } = self;
+        let Self { upstream, downstream } = self;
+        let Switched { head, io, held, load } = *upstream;
         let mut response = Response::new(ReplyBody::none());
         *response.headers_mut() = head.headers;
         let present = Present::of(response.headers());
@@ -41,6 +42,6 @@ impl Switch {
         };
         add_own_fields(&record, response.headers_mut());
         record.status = Some(response.status().as_u16());
-        Reply { response, tunnel: Some(Tunnel::new(io, (held, load), downstream, record)) }
+        Reply { response, tunnel: Some(Tunnel::new(io, (held, load), *downstream, record)) }
     }
 }

@@ -18,11 +18,12 @@ use crate::telemetry::metrics::Held;
 use crate::wire::settle_response;
 
 /// What a server answered.
+#[expect(clippy::large_enum_variant, reason = "the large one is what nearly all requests get")]
 pub enum Sent {
     /// An ordinary answer.
     Answer(Response<ResponseBody>),
     /// The switch to another protocol that was asked for.
-    Switched(Switched),
+    Switched(Box<Switched>),
 }
 
 /// A connection that speaks another protocol from now on (RFC 9110, section 7.8).

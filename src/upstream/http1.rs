@@ -174,7 +174,8 @@ impl Lease {
         let given_up = |error| Failed { error, again: Again::Never, used };
         match self.send(request).await {
             Ok(response) if response.status() == StatusCode::SWITCHING_PROTOCOLS => {
-                self.switch(response, upgrade, load).await.map(Sent::Switched).map_err(given_up)
+                let switched = Box::pin(self.switch(response, upgrade, load)).await;
+                switched.map(|switched| Sent::Switched(Box::new(switched))).map_err(given_up)
             }
             Ok(response) => settled(response, server::Lease::http1(self, load)).map(Sent::Answer).map_err(given_up),
             Err((error, Some(unsent))) => {

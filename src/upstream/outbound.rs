@@ -48,8 +48,10 @@ pub struct Forwarding {
     pub body_timeout: Duration,
 }
 
-/// A request that may leave.
-pub struct Outbound {
+/// A request that may leave. It is boxed: on its way to a connection it passes through many hands.
+pub struct Outbound(Box<Written>);
+
+struct Written {
     request: Request<RequestBody>,
     /// The protocol to switch to. The fields that ask for it are written with the connection.
     upgrade: Option<HeaderValue>,
@@ -99,48 +101,49 @@ impl Outbound {
                 (status, _, Some(interim)) => interim.push_answer(status, answer.headers()),
             });
         }
-        Ok(Self { request, upgrade: upgrade.map(|upgrade| upgrade.protocol) })
+        Ok(Self::again(request, upgrade.map(|upgrade| upgrade.protocol)))
     }
 
     pub(super) fn again(request: Request<RequestBody>, upgrade: Option<HeaderValue>) -> Self {
-        Self { request, upgrade }
+        Self(Box::new(Written { request, upgrade }))
     }
 
     pub(super) fn into_parts(self) -> (Request<RequestBody>, Option<HeaderValue>) {
-        (self.request, self.upgrade)
+        let Written { request, upgrade } = *self.0;
+        (request, upgrade)
     }
 
     /// The protocol to switch to, where one is asked for (RFC 9110, section 7.8).
     pub(super) fn upgrade(&self) -> Option<&HeaderValue> {
-        self.upgrade.as_ref()
+        self.0.upgrade.as_ref()
     }
 
     /// The request as it stands, for what is said about it from outside.
     pub(super) fn request_mut(&mut self) -> &mut Request<RequestBody> {
-        &mut self.request
+        &mut self.0.request
     }
 
     /// Addresses a server by its own name.
     pub(super) fn set_host(&mut self, host: &HeaderValue) {
-        self.request.headers_mut().insert(HOST, host.clone());
+        self.0.request.headers_mut().insert(HOST, host.clone());
     }
 
     /// A second copy, where sending twice is the same as sending once: idempotent and without a body
     /// (RFC 9110, section 9.2.2).
     pub(super) fn spare(&self) -> Option<Self> {
         let idempotent = matches!(
-            *self.request.method(),
+            *self.0.request.method(),
             Method::GET | Method::HEAD | Method::OPTIONS | Method::PUT | Method::DELETE
         );
-        if !idempotent || self.request.body().exchange().is_some() {
+        if !idempotent || self.0.request.body().exchange().is_some() {
             return None;
         }
         let mut copy = Request::new(RequestBody::empty());
-        copy.method_mut().clone_from(self.request.method());
-        copy.uri_mut().clone_from(self.request.uri());
+        copy.method_mut().clone_from(self.0.request.method());
+        copy.uri_mut().clone_from(self.0.request.uri());
         // without the spelling of the names, which hyper keeps beside them: nearly every copy is made in vain
-        copy.headers_mut().clone_from(self.request.headers());
-        Some(Self { request: copy, upgrade: self.upgrade.clone() })
+        copy.headers_mut().clone_from(self.0.request.headers());
+        Some(Self::again(copy, self.0.upgrade.clone()))
     }
 }
 

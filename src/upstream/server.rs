@@ -103,36 +103,42 @@ impl Server {
         reuse: Reuse,
         load: Option<Load>,
     ) -> Result<Sent, Failed> {
-        match self.checkout(&outbound, reuse).await {
+        let carrier = match self.kept(&outbound, reuse) {
+            Some(kept) => Ok(kept),
+            // on the heap: what few requests need would make the state of all of them larger
+            None => Box::pin(self.open_for(&outbound, reuse)).await,
+        };
+        match carrier {
             Ok((Carrier::Http1(lease), used)) => lease.exchange(outbound, used, load).await,
-            Ok((Carrier::Http2(lease), used)) => lease.exchange(outbound, used, self, load).await,
+            Ok((Carrier::Http2(lease), used)) => Box::pin(lease.exchange(outbound, used, self, load)).await,
             Err(error) => Err(Failed { error, again: Again::Harmless(outbound), used: Use::First }),
         }
     }
 
-    async fn checkout(self: &Rc<Self>, outbound: &Outbound, reuse: Reuse) -> Result<(Carrier, Use), ForwardError> {
-        let kept = || match reuse {
+    /// A connection that is there already.
+    fn kept(self: &Rc<Self>, outbound: &Outbound, reuse: Reuse) -> Option<(Carrier, Use)> {
+        let shared = || self.shared.take().map(|lease| (Carrier::Http2(lease), Use::Further));
+        match (self.origin.speaks(), outbound.upgrade()) {
+            (Speaks::Http1, _) | (Speaks::Tls, Some(_)) => self.idle(reuse),
+            (Speaks::Http2, None) => shared(),
+            (Speaks::Tls, None) => shared().or_else(|| self.idle(reuse)),
+            (Speaks::Http2, Some(_)) => None,
+        }
+    }
+
+    /// One for one request at a time, which no other request uses.
+    fn idle(self: &Rc<Self>, reuse: Reuse) -> Option<(Carrier, Use)> {
+        match reuse {
             Reuse::Allowed => self.idle.take(self).map(|lease| (Carrier::Http1(lease), Use::Further)),
             Reuse::Shunned => None,
-        };
+        }
+    }
+
+    async fn open_for(self: &Rc<Self>, outbound: &Outbound, reuse: Reuse) -> Result<(Carrier, Use), ForwardError> {
         match (self.origin.speaks(), outbound.upgrade()) {
-            (Speaks::Http1, _) => match kept() {
-                Some(kept) => Ok(kept),
-                None => self.connect(Offer::Http1).await,
-            },
-            (Speaks::Http2, None) => self.join(kept).await,
-            (Speaks::Tls, None) => match self.shared.take() {
-                Some(lease) => Ok((Carrier::Http2(lease), Use::Further)),
-                None => match kept() {
-                    Some(kept) => Ok(kept),
-                    None if self.agreed.get() == Some(Protocol::Http1) => self.connect(Offer::Any).await,
-                    None => self.join(kept).await,
-                },
-            },
-            (Speaks::Tls, Some(_)) => match kept() {
-                Some(kept) => Ok(kept),
-                None => self.connect(Offer::Http1).await,
-            },
+            (Speaks::Http1, _) | (Speaks::Tls, Some(_)) => self.connect(Offer::Http1).await,
+            (Speaks::Tls, None) if self.agreed.get() == Some(Protocol::Http1) => self.connect(Offer::Any).await,
+            (Speaks::Http2 | Speaks::Tls, None) => self.join(reuse).await,
             (Speaks::Http2, Some(_)) => Err(ForwardError::Protocol(
                 "it speaks HTTP/2 only, in which no connection changes its protocol; name the server as `http://`"
                     .to_owned(),
@@ -142,14 +148,14 @@ impl Server {
 
     /// The shared connection. Where there is none, one is opened, however many requests ask for it; and where it then
     /// turns out that the server shares none, each gets one of its own.
-    async fn join(self: &Rc<Self>, kept: impl Fn() -> Option<(Carrier, Use)>) -> Result<(Carrier, Use), ForwardError> {
+    async fn join(self: &Rc<Self>, reuse: Reuse) -> Result<(Carrier, Use), ForwardError> {
         if let Some(lease) = self.shared.take() {
             return Ok((Carrier::Http2(lease), Use::Further));
         }
         let server = Rc::clone(self);
         match self.gate.pass(|| server.open_shared()).await? {
             Some(connection) => Ok((Carrier::Http2(connection.lease()), Use::First)),
-            None => match kept() {
+            None => match self.idle(reuse) {
                 Some((carrier, _)) => Ok((carrier, Use::First)),
                 None => self.connect(Offer::Any).await,
             },

@@ -57,7 +57,8 @@ pub struct Crumbs {
 enum Found {
     #[default]
     Never,
-    Once(Credential),
+    /// Boxed: most requests have none, and all have the room for one.
+    Once(Box<Credential>),
     /// A sibling domain can set a cookie of the same name for this one: it is not clear which one is the gateway's.
     Several,
 }
@@ -157,7 +158,7 @@ impl SessionCookie {
         let found = if self.name(scheme) == &*self.host_name { &crumbs.host } else { &crumbs.plain };
         match found {
             Found::Never => None,
-            Found::Once(credential) => Some(credential.clone()),
+            Found::Once(credential) => Some(Credential::clone(credential)),
             Found::Several => Some(Credential::unreadable_cookie()),
         }
     }
@@ -235,7 +236,7 @@ impl Crumbs {
             Own::Variant => return,
         };
         *found = match found {
-            Found::Never => Found::Once(Credential::of_cookie(line, at + value_at..at + piece.len())),
+            Found::Never => Found::Once(Credential::of_cookie(line, at + value_at..at + piece.len()).into()),
             Found::Once(_) | Found::Several => Found::Several,
         };
     }

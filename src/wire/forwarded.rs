@@ -73,13 +73,13 @@ impl TrustedProxies {
 
     /// Who the client is, and what trusted proxies say of its request. Where they send `X-Forwarded-For` it counts, and
     /// otherwise `Forwarded` (RFC 7239); both are walked from the right for as long as trusted proxies speak.
-    pub fn client(&self, peer: &Peer, headers: &HeaderMap) -> (ClientAddress, SaidByProxy) {
+    pub fn client(&self, peer: &Peer, headers: &HeaderMap) -> (ClientAddress, Option<Box<SaidByProxy>>) {
         let scheme = peer.scheme();
         if !self.trust(peer) {
             let (address, field) = (peer.address(), peer.field());
             let (chain, real_ip) = (field.clone(), field.clone());
             let client = ClientAddress { address, from_trusted_proxy: false, scheme, chain, real_ip };
-            return (client, SaidByProxy::default());
+            return (client, None);
         }
         let mut said = SaidByProxy::read(headers);
         let (address, addresses) = match said_chain(headers) {
@@ -88,7 +88,7 @@ impl TrustedProxies {
         };
         let chain = extended(&addresses, peer);
         let real_ip = address_field(address);
-        (ClientAddress { address, from_trusted_proxy: true, scheme, chain, real_ip }, said)
+        (ClientAddress { address, from_trusted_proxy: true, scheme, chain, real_ip }, Some(Box::new(said)))
     }
 
     /// Who the client is by `Forwarded`, and every address on the way. Scheme and host are those of the proxy that met
@@ -150,7 +150,14 @@ fn parse_entry(entry: &str) -> Option<IpAddr> {
 impl ClientAddress {
     /// Sets `X-Forwarded-For`, `-Proto`, `-Host`, `-Port`, `-Prefix`, `Forwarded` and `X-Real-IP` for the upstream. `host` is
     /// the request's own, `stripped` the path that was taken off.
-    pub fn set_fields(&self, fields: &mut HeaderMap, said: SaidByProxy, host: &HeaderValue, stripped: Option<&str>) {
+    pub fn set_fields(
+        &self,
+        fields: &mut HeaderMap,
+        said: Option<Box<SaidByProxy>>,
+        host: &HeaderValue,
+        stripped: Option<&str>,
+    ) {
+        let said = said.map(|said| *said).unwrap_or_default();
         let prefix = said.prefix_before(stripped);
         let scheme = HeaderValue::from_static(self.scheme.as_str());
         fields.insert(X_FORWARDED_FOR, self.chain.clone());

@@ -39,8 +39,8 @@ pub struct Intake {
     pub present: Present,
     /// Where it comes from.
     pub client: ClientAddress,
-    /// What a trusted proxy says about the original request.
-    pub said: SaidByProxy,
+    /// What a trusted proxy says about the original request; `None` where nobody is believed.
+    pub said: Option<Box<SaidByProxy>>,
     /// The origin that the client asked, as far as a trusted proxy or the connection says.
     pub site: Site,
     /// The bearer token, else the session cookie; unchecked.
@@ -90,8 +90,9 @@ impl Intake {
             false => None,
         };
         let (client, said) = trusted.client(peer, &head.headers);
+        let (said_scheme, said_host) = said.as_deref().map_or((None, None), |said| (said.scheme(), said.host()));
         let site =
-            Site { scheme: said.scheme().unwrap_or(peer.scheme()), host: said.host().unwrap_or(host.field()).clone() };
+            Site { scheme: said_scheme.unwrap_or(peer.scheme()), host: said_host.unwrap_or(host.field()).clone() };
         let crumbs = if present.has(Present::COOKIE) { cookie.take(&mut head.headers) } else { Crumbs::default() };
         let credential = bearer.or_else(|| cookie.credential(&crumbs, site.scheme));
         let request_id = if client.from_trusted_proxy { read_request_id(&head) } else { None };

@@ -180,8 +180,8 @@ fn a_crowd_that_does_not_leave_takes_no_more_than_its_places() {
     let refused = "gatelatch_rejected_connections_total{reason=\"limit\"}";
     until("all are refused but the first", || gateway.metric(refused) == 299.0);
     let now = descriptors();
-    // the first one, those that may read why, and the request for the metrics
-    assert!(now <= before + 1 + 64 + 2, "{before} before, {now} now");
+    // the first one, those that may read why, and requests for the metrics whose connections are not closed yet
+    assert!(now <= before + 1 + 64 + 8, "{before} before, {now} now");
     until("nobody is waited for without end", || descriptors() <= before + 2);
     drop(crowd);
 }
