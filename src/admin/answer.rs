@@ -1,5 +1,7 @@
 //! From a request to its answer.
 
+use std::net::IpAddr;
+
 use bytes::Bytes;
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, WWW_AUTHENTICATE};
 use http::{HeaderValue, Method, Request, Response, StatusCode};
@@ -15,13 +17,13 @@ use crate::telemetry::metrics;
 pub(super) type Answer = Response<Full<Bytes>>;
 
 /// Answers a request, whatever it is.
-pub(super) async fn answer(request: Request<Incoming>, state: &AdminState) -> Answer {
+pub(super) async fn answer(request: Request<Incoming>, from: IpAddr, state: &AdminState) -> Answer {
     let (path, token) = (request.uri().path(), state.loads.token());
     let endpoint = match path {
         "/healthz" => health,
         "/readyz" => readiness,
         "/metrics" => counters,
-        _ if api::is_below(path) => return api::answer(request, state, token.as_ref()).await,
+        _ if api::is_below(path) => return api::answer(request, from, state, token.as_ref()).await,
         _ => {
             let Some(file) = page::file(path) else { return nothing() };
             let allowed = guard::may_open(request.headers(), token.as_ref());

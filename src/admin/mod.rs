@@ -22,6 +22,7 @@ use std::sync::Arc;
 
 use crate::config::ServiceView;
 use crate::session::Sessions;
+use crate::telemetry::audit::Audit;
 use crate::telemetry::history::History;
 use crate::telemetry::metrics::{Metrics, ServerLevel};
 use crate::telemetry::recent::Recent;
@@ -42,6 +43,8 @@ pub struct AdminState {
     pub recent: Arc<Recent>,
     /// Where lockouts are kept.
     pub sessions: Sessions,
+    /// Where what operators change is recorded; `None` where the audit stream is off.
+    pub audit: Option<Arc<Audit>>,
     /// What was loaded, and how the last reload ended.
     pub loads: Arc<Loads>,
     /// What requests are decided by now; it must not block.

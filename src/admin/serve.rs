@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::io;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::{Pin, pin};
 use std::time::Duration;
 
@@ -59,8 +60,8 @@ pub(super) async fn serve_within(
     listener.set_nonblocking(true)?;
     let listener = TcpListener::from_std(listener)?;
     let mut connections = JoinSet::new();
-    while let Some(stream) = next(&listener, &mut connections, limits, &shutdown).await {
-        connections.spawn(serve_connection(limits, stream, state.clone(), shutdown.clone()));
+    while let Some((stream, from)) = next(&listener, &mut connections, limits, &shutdown).await {
+        connections.spawn(serve_connection(limits, stream, from.ip(), state.clone(), shutdown.clone()));
     }
     while connections.join_next().await.is_some() {}
     Ok(())
@@ -72,14 +73,14 @@ async fn next(
     connections: &mut JoinSet<()>,
     limits: Limits,
     shutdown: &CancellationToken,
-) -> Option<TcpStream> {
+) -> Option<(TcpStream, SocketAddr)> {
     loop {
         tokio::select! {
             biased;
             () = shutdown.cancelled() => return None,
             Some(_) = connections.join_next() => {}
             accepted = listener.accept(), if connections.len() < limits.connections => match accepted {
-                Ok((stream, _)) => return Some(stream),
+                Ok(accepted) => return Some(accepted),
                 Err(error) => {
                     tracing::warn!(%error, "cannot accept an admin connection");
                     sleep(ACCEPT_PAUSE).await;
@@ -89,10 +90,16 @@ async fn next(
     }
 }
 
-async fn serve_connection(limits: Limits, stream: TcpStream, state: AdminState, shutdown: CancellationToken) {
+async fn serve_connection(
+    limits: Limits,
+    stream: TcpStream,
+    from: IpAddr,
+    state: AdminState,
+    shutdown: CancellationToken,
+) {
     let service = service_fn(|request: Request<Incoming>| {
         let state = &state;
-        async move { Ok::<_, Infallible>(answer(request, state).await) }
+        async move { Ok::<_, Infallible>(answer(request, from, state).await) }
     });
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(limits.header).max_headers(50).max_buf_size(16 << 10);

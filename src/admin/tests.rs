@@ -58,6 +58,7 @@ impl Admin {
             servers: Arc::new(move || vec![level("b:1", "down", 0.0), level("a:1", "up", 1.0)]),
             recent: Arc::default(),
             sessions,
+            audit: None,
             loads: Arc::new(Loads::new(load)),
             in_force: Arc::new(|| Arc::new(Nothing(Directory::new([])))),
         };

@@ -58,6 +58,7 @@ pub(super) fn state(
         servers: levels(&lasting.fleet).into(),
         recent,
         sessions: lasting.sessions.clone(),
+        audit: lasting.audit.clone(),
         loads,
         in_force: Arc::new(move || shared.current()),
     }

@@ -59,15 +59,15 @@ impl Sessions {
         Ok(Lockouts { total: holds.total, list: list.collect() })
     }
 
-    /// Lifts a lockout by its name, and forgets the failures that led to it. Says what was lifted; one that is over, or
-    /// never was, is lifted as well.
+    /// Lifts a lockout by its name, and forgets the failures that led to it. Says whom it held, and whether it was lifted;
+    /// one that is over, or never was, is lifted as well.
     ///
     /// # Errors
     /// [`Unknown`] where no lockout can have that name; inside, [`Away`]: then it may still be in force.
-    pub async fn lift_named(&self, id: &str) -> Result<Result<Held, Away>, Unknown> {
+    pub async fn lift_named(&self, id: &str) -> Result<(Held, Result<(), Away>), Unknown> {
         let subject = Subject::parse(id).ok_or(Unknown)?;
         let held = subject.into();
-        Ok(self.order(|reply| Job::Lift(vec![subject], reply)).await.map(|()| held))
+        Ok((held, self.order(|reply| Job::Lift(vec![subject], reply)).await))
     }
 }
 

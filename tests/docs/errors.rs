@@ -57,18 +57,20 @@ fn examples() -> BTreeMap<String, String> {
             let messages = text.split("=== messages\n").nth(1).unwrap();
             for message in messages.split("\n\n").map(str::trim_end) {
                 let Some(code) = message.split('[').nth(1).and_then(|rest| rest.split(']').next()) else { continue };
-                // an example shows its place, and what is wrong there
-                let better = |known: &String| {
-                    let rank = |text: &str| (!text.contains("-->"), text.contains("[redacted]"), text.len());
-                    rank(message) < rank(known)
-                };
-                if examples.get(code).is_none_or(better) {
+                if examples.get(code).is_none_or(|known| rank(message) < rank(known)) {
                     examples.insert(code.to_owned(), message.to_owned());
                 }
             }
         }
     }
     examples
+}
+
+/// An example shows its place, what is wrong there, and what to write instead; that of a lint is a warning. Then the
+/// shortest is the best.
+fn rank(message: &str) -> impl Ord {
+    let lacks = |part: &str| !message.contains(part);
+    (lacks("-->"), message.starts_with("error"), !lacks("[redacted]"), lacks("= help"), message.len())
 }
 
 fn describe(text: &mut String, code: &str, meaning: &str, examples: &BTreeMap<String, String>) {

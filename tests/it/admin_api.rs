@@ -286,7 +286,8 @@ fn a_lockout_is_lifted_in_a_file() {
 fn a_lockout_is_lifted_by_another_replica_over_redis() {
     let Some(mut redis) = Redis::start(&[]) else { return };
     let upstream = Upstream::saying("hi");
-    let start = || with_token(set_up(&upstream).more(&format!("state: {}", redis.url()))).start();
+    let start =
+        || with_token(set_up(&upstream).more(&format!("state: {}\nlog: {{ audit: audit.log }}", redis.url()))).start();
     let (one, other) = (start(), start());
     assert_lifts(&one, &other);
     redis.kill();
@@ -294,6 +295,7 @@ fn a_lockout_is_lifted_by_another_replica_over_redis() {
     let away = lift(&one, "network:192.0.2.1", &json_and(""));
     assert_eq!(away.status, 503);
     assert!(away.body.contains("the state store cannot be reached"), "{away:?}");
+    until("its record", || one.read("audit.log").contains("\"network\":\"192.0.2.1\",\"reason\":\"state_away\""));
     let overview = asked(&one, "/api/overview", &bearer()).json();
     assert_eq!((&overview["ready"], &overview["checks"]["state"]), (&json!(false), &json!("unreachable")));
 }

@@ -9,7 +9,8 @@ use std::process::{Command, Stdio};
 use serde_json::Value;
 
 use crate::support::{
-    Connection, Gateway, GatewayBuilder, PASSWORD, Tokens, Upstream, gateway, hash, log_out, refresh, tokens, until,
+    Connection, Gateway, GatewayBuilder, PASSWORD, Tokens, Upstream, gateway, hash, log_out, refresh, send, tokens,
+    until,
 };
 
 const SERVICES: &str = "
@@ -137,6 +138,46 @@ fn requests_that_matter_are_recorded() {
     }
     let mode = fs::metadata(gateway.path("audit.log")).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
+}
+
+#[test]
+fn an_operator_who_lifts_a_lockout_is_recorded() {
+    let builder = audited(SERVICES).auth("login: { attempts: 2, lockout: 5m }");
+    let token = "an-admin-token-of-32-characters!";
+    let whole = builder.config().replace("admin: { listen:", "admin: { token: \"${ADMIN_TOKEN}\", listen:");
+    let gateway = builder.whole(&whole).variable("ADMIN_TOKEN", token).start();
+    let lift = |id: &str| {
+        let body = format!("{{\"id\":\"{id}\"}}");
+        let fields = format!("Authorization: Bearer {token}\r\nContent-Type: application/json\r\n");
+        let fields = format!("{fields}Host: {}\r\nContent-Length: {}\r\n", gateway.admin, body.len());
+        send(gateway.admin, format!("POST /api/lockouts/lift HTTP/1.1\r\n{fields}\r\n{body}")).status
+    };
+    for _ in 0..2 {
+        assert_eq!(gateway.login("rita", "wrong").status, 401);
+    }
+    let listed = send(
+        gateway.admin,
+        format!("GET /api/lockouts HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {token}\r\n\r\n", gateway.admin),
+    );
+    let id = listed.json()["lockouts"][0]["id"].as_str().unwrap().to_owned();
+    assert_eq!((lift("nobody"), lift(&id), lift("network:192.0.2.1")), (404, 200, 200));
+    let network = record(&gateway, "lockout_lifted", |record| record["scope"] == "network");
+    let rita = record(&gateway, "lockout_lifted", |record| record["scope"] == "account_and_network");
+    for (key, value) in [
+        ("outcome", "success"),
+        ("user", "rita"),
+        ("network", "127.0.0.1"),
+        ("client_ip", "127.0.0.1"),
+        ("lockout", &id),
+    ] {
+        assert_eq!(rita[key], value);
+    }
+    assert_eq!((&network["network"], &network["user"]), (&"192.0.2.1".into(), &Value::Null));
+    let all = records(&gateway);
+    assert_complete(&all);
+    assert_valid(&all);
+    assert_eq!(all.iter().filter(|record| record["event"] == "lockout_lifted").count(), 2);
+    assert!(!gateway.read("audit.log").contains(token));
 }
 
 #[test]

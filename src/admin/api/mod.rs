@@ -4,12 +4,15 @@
 
 mod configuration;
 mod history;
+mod lift;
 mod lockouts;
 mod overview;
 mod recent;
 mod routes;
 mod rules;
 mod select;
+
+use std::net::IpAddr;
 
 use http::header::X_CONTENT_TYPE_OPTIONS;
 use http::{HeaderValue, Method, Request, StatusCode};
@@ -84,14 +87,19 @@ pub(super) fn is_below(path: &str) -> bool {
     path.strip_prefix("/api").is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
-/// Answers a request to the API.
-pub(super) async fn answer(request: Request<Incoming>, state: &AdminState, token: Option<&AdminToken>) -> Answer {
+/// Answers a request to the API that comes from this address.
+pub(super) async fn answer(
+    request: Request<Incoming>,
+    from: IpAddr,
+    state: &AdminState,
+    token: Option<&AdminToken>,
+) -> Answer {
     let path = request.uri().path().to_owned();
     let mut answer = if path == LIFT {
         match guard::may_change(request.headers(), token) {
             _ if request.method() != Method::POST => wrong_method("POST"),
             Err(refusal) => refuse(refusal),
-            Ok(()) => lockouts::lift(request.into_body(), state).await,
+            Ok(()) => lift::lift(request.into_body(), from, state).await,
         }
     } else {
         match guard::may_look(request.headers(), token) {

@@ -1,0 +1,99 @@
+//! `/api/lockouts/lift`: the one thing that the dashboard changes.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::StatusCode;
+use http_body_util::{BodyExt as _, Limited};
+use hyper::body::Incoming;
+use serde::Deserialize;
+use serde_json::json;
+use tokio::time::timeout;
+
+use super::lockouts::{names, parts, unreachable_store};
+use super::told;
+use crate::admin::AdminState;
+use crate::admin::answer::{Answer, problem};
+use crate::ambient;
+use crate::session::{Away, Held, Unknown};
+use crate::telemetry::audit::{AuditRecord, Outcome, Room};
+
+/// What a body may hold, and how long it may take.
+const LARGEST: usize = 4096;
+const PATIENCE: Duration = Duration::from_secs(5);
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Lift {
+    id: String,
+}
+
+/// Lifts one lockout, whose name is in the body.
+pub(super) async fn lift(body: Incoming, from: IpAddr, state: &AdminState) -> Answer {
+    let Some(body) = collect(body).await else {
+        return problem(StatusCode::BAD_REQUEST, "the body did not come, or is too large");
+    };
+    let Ok(Lift { id }) = serde_json::from_slice(&body) else {
+        return problem(StatusCode::BAD_REQUEST, "send `{\"id\": \"…\"}` with the `id` of a lockout");
+    };
+    // nothing is lifted that could not be recorded
+    let room = match &state.audit {
+        Some(audit) => Some(Arc::clone(audit).room().await),
+        None => None,
+    };
+    // a task of its own: what has begun is recorded, whether or not somebody waits for the answer
+    match tokio::spawn(carry_out(id.clone(), from, state.clone(), room)).await {
+        Ok(Ok(Ok(()))) => told(json!({ "lifted": id })),
+        Ok(Ok(Err(away))) => unreachable_store(away),
+        Ok(Err(Unknown)) => problem(StatusCode::NOT_FOUND, "no lockout has this `id`; `/api/lockouts` lists them"),
+        Err(_) => problem(StatusCode::INTERNAL_SERVER_ERROR, "the lockout may still be in force; try again"),
+    }
+}
+
+async fn carry_out(
+    id: String,
+    from: IpAddr,
+    state: AdminState,
+    room: Option<Room>,
+) -> Result<Result<(), Away>, Unknown> {
+    let (held, lifted) = state.sessions.lift_named(&id).await?;
+    if lifted.is_ok() {
+        let (kind, ..) = parts(held);
+        tracing::info!(event = "lockout_lifted", kind, lockout = id, "an operator has lifted a lockout");
+    }
+    if let Some(room) = room {
+        room.write(&record(&id, from, held, lifted, &state));
+    }
+    Ok(lifted)
+}
+
+/// Says what was lifted, from which address; a store that is away may have lifted it or not.
+fn record(id: &str, from: IpAddr, held: Held, lifted: Result<(), Away>, state: &AdminState) -> AuditRecord {
+    let (_, account, network) = parts(held);
+    let names = names(std::iter::once(held), state);
+    let user = account.and_then(|account| names.get(&account)).map(String::as_str);
+    let outcome = if lifted.is_ok() { Outcome::Success } else { Outcome::Failure };
+    AuditRecord::new(ambient::wall_clock(), "lockout_lifted", outcome)
+        .client(from)
+        .text("lockout", id)
+        .text("scope", scope(held))
+        .maybe("user", user)
+        .maybe("network", network.map(|network| network.in_words()).as_deref())
+        .maybe("reason", lifted.err().map(|_| "state_away"))
+}
+
+/// As the records of lockouts that begin say it.
+fn scope(held: Held) -> &'static str {
+    match held {
+        Held::Pair(..) => "account_and_network",
+        Held::Network(_) => "network",
+        Held::Account(_) => "account",
+    }
+}
+
+async fn collect(body: Incoming) -> Option<Bytes> {
+    let whole = timeout(PATIENCE, Limited::new(body, LARGEST).collect()).await;
+    Some(whole.ok()?.ok()?.to_bytes())
+}
