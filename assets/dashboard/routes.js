@@ -1,33 +1,16 @@
 // Who can do what: rules and roles.
 
-import { ask } from "./api.js";
-import { code, fill, find, make, pager, small, tag } from "./dom.js";
+import { code, fill, find, make, small, tag } from "./dom.js";
+import { listing } from "./listing.js";
 import { covers } from "./rules.js";
 
-const SIZE = 50;
-const form = find("routes-form");
-const pages = document.querySelector('[data-for="routes"]');
-let offset = 0;
-
 export function watch(refresh) {
-  form.addEventListener("submit", (event) => event.preventDefault());
-  form.addEventListener("input", () => {
-    offset = 0;
-    refresh();
-  });
-  const go = (to) => {
-    offset = to;
-    refresh();
-  };
-  return async function routes() {
-    const fields = Object.fromEntries(new FormData(form));
-    const answer = await ask("routes", { ...fields, offset, limit: SIZE });
+  return listing("routes", refresh, (answer) => {
     head(answer.audiences);
     const rules = answer.rules.map((rule) => ({ ...rule, audiences: answer.audiences }));
     fill(find("routes-table"), rules, (rule) => `${rule.service} ${rule.name}`, row, "No rule matches.");
-    pager(pages, { total: answer.total, offset: answer.offset, shown: answer.rules.length }, SIZE, go);
     find("routes-note").textContent = answer.roles_left_off ? `${answer.roles_left_off} further roles are not shown; gatelatch routes prints them all.` : "";
-  };
+  });
 }
 
 function head(audiences) {

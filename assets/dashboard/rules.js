@@ -1,30 +1,13 @@
 // Rules with what they have decided.
 
-import { ask } from "./api.js";
-import { cell, code, fill, find, make, number, pager, small, tag } from "./dom.js";
-
-const SIZE = 50;
-const form = find("rules-form");
-const pages = document.querySelector('[data-for="rules"]');
-let offset = 0;
+import { cell, code, fill, find, make, number, small, tag } from "./dom.js";
+import { listing } from "./listing.js";
 
 /** Asks again as soon as something else is searched. */
 export function watch(refresh) {
-  form.addEventListener("submit", (event) => event.preventDefault());
-  form.addEventListener("input", () => {
-    offset = 0;
-    refresh();
-  });
-  const go = (to) => {
-    offset = to;
-    refresh();
-  };
-  return async function rules() {
-    const fields = Object.fromEntries(new FormData(form));
-    const answer = await ask("rules", { ...fields, offset, limit: SIZE });
+  return listing("rules", refresh, (answer) => {
     fill(find("rules-table"), answer.rules, (rule) => `${rule.service} ${rule.name} ${rule.line}`, row, "No rule matches.");
-    pager(pages, { total: answer.total, offset: answer.offset, shown: answer.rules.length }, SIZE, go);
-  };
+  });
 }
 
 /** What a rule covers, as it is called where it has no name of its own. */

@@ -10,7 +10,7 @@ use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST, ORIGIN};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::config::AdminToken;
-use crate::wire::{CROSS_ORIGIN, Scheme, Site};
+use crate::wire::{CROSS_ORIGIN, Scheme, Site, only};
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
@@ -98,12 +98,6 @@ fn is_address(headers: &HeaderMap) -> bool {
     };
     let name = name.to_ascii_lowercase();
     name.parse::<IpAddr>().is_ok() || name == "localhost" || name.ends_with(".localhost")
-}
-
-/// The value of a field that stands there once.
-fn only<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Option<&'h HeaderValue> {
-    let mut values = headers.get_all(name).iter();
-    values.next().filter(|_| values.next().is_none())
 }
 
 #[cfg(test)]

@@ -38,6 +38,7 @@ const FILES: &[File] = files! {
     "/dashboard/plot.js" SCRIPT => "plot.js"
     "/dashboard/plots.js" SCRIPT => "plots.js"
     "/dashboard/overview.js" SCRIPT => "overview.js"
+    "/dashboard/listing.js" SCRIPT => "listing.js"
     "/dashboard/rules.js" SCRIPT => "rules.js"
     "/dashboard/routes.js" SCRIPT => "routes.js"
     "/dashboard/recent.js" SCRIPT => "recent.js"
