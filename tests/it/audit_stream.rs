@@ -2,15 +2,17 @@
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
 use serde_json::Value;
+use socket2::{Domain, Socket, Type};
 
 use crate::support::{
-    Connection, Gateway, GatewayBuilder, PASSWORD, Tokens, Upstream, gateway, hash, log_out, refresh, send, tokens,
-    until,
+    Connection, FrameConnection, Gateway, GatewayBuilder, PASSWORD, Tokens, Upstream, gateway, hash, log_out, refresh,
+    send, tokens, until,
 };
 
 const SERVICES: &str = "
@@ -340,4 +342,35 @@ fn where_it_is_off_nothing_is_recorded() {
     let gateway = gateway(SERVICES).more("log: { audit: off }").start();
     assert_eq!(gateway.get("/jobs", "").status, 401);
     assert!(gateway.metric("gatelatch_audit_records_total") < 1.0 && !gateway.path("off").exists());
+}
+
+/// More than the places in the queue.
+const MANY: u32 = 8300;
+
+#[test]
+fn requests_under_way_keep_no_place() {
+    // the kernel takes their connections, and nobody answers
+    let sockets: Vec<Socket> = (0..3).map(|_| silent()).collect();
+    let address = |server: &Socket| server.local_addr().unwrap().as_socket().unwrap();
+    let servers: Vec<String> = sockets.iter().map(|server| format!("\"http://{}\"", address(server))).collect();
+    let services = format!(
+        "
+  app: {{ upstream: {{ servers: [{}] }}, rules: [ {{ path: /**, allow: anyone }} ] }}
+",
+        servers.join(", ")
+    );
+    let gateway = audited(&services).workers(1).server("limits: { streams: 10000 }").start();
+    let mut client = FrameConnection::open(gateway.address);
+    for request in 0..MANY {
+        client.get(2 * request + 1, "/");
+    }
+    let under_way = "gatelatch_upstream_connections{state=\"active\"}";
+    until("all are with a server", || gateway.metric(under_way) == f64::from(MANY));
+}
+
+fn silent() -> Socket {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    socket.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
+    socket.listen(4096).unwrap();
+    socket
 }
