@@ -53,6 +53,12 @@ impl Connection {
         Self { stream: BufReader::new(stream) }
     }
 
+    /// The same over a stream that is open already.
+    pub fn over(stream: TcpStream) -> Self {
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        Self { stream: BufReader::new(stream) }
+    }
+
     /// Writes bytes as they are.
     pub fn write(&mut self, bytes: impl AsRef<[u8]>) -> &mut Self {
         self.stream.get_mut().write_all(bytes.as_ref()).unwrap();
