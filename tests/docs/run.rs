@@ -8,7 +8,7 @@ use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use regex::{Captures, Regex};
 use rustix::process::{Pid, Signal, kill_process_group};
@@ -98,7 +98,8 @@ fn execute(folder: &Path, script: &str, ports: &str) {
     let python = std::env::var_os("GATELATCH_TEST_PYTHON").map(PathBuf::from);
     search.extend(python.and_then(|python| python.parent().map(Path::to_owned)));
     search.extend(std::env::split_paths(&std::env::var_os("PATH").unwrap()));
-    let mut command = Command::new("bash");
+    let mut command = Command::new("timeout");
+    command.args(["--kill-after=5", &LONGEST.as_secs().to_string(), "bash"]);
     command.arg(folder.join("page.sh")).current_dir(folder.join("page")).process_group(0);
     let complaints = fs::File::create(folder.join("shell.err")).unwrap();
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(complaints);
@@ -108,10 +109,7 @@ fn execute(folder: &Path, script: &str, ports: &str) {
         command.env_remove(name);
     }
     let mut shell = Shell(command.spawn().unwrap());
-    let started = Instant::now();
-    while started.elapsed() < LONGEST && shell.0.try_wait().unwrap().is_none() {
-        std::thread::sleep(Duration::from_millis(20));
-    }
+    shell.0.wait().unwrap();
 }
 
 /// What is wrong with a step; `None`: nothing.
