@@ -5,7 +5,8 @@
 
 Starts the gateway with one user, and nginx as its upstream, both on loopback; wrk asks with a token. In each storm
 round so many clients at once send wrong passwords as fast as they are answered; most of them get 503, since the queue
-for password checks is bounded. Each client comes from an address of its own (127.x.y.z), so that the limits for failed
+for password checks is bounded. In the rounds between, the same clients send logins without a password, which are
+refused (422) before anything is checked: the clients themselves, which share the machine, disturb both alike. Each client comes from an address of its own (127.x.y.z), so that the limits for failed
 logins, which are another defence, do not end the storm. Needs nginx and wrk, and takes 2 * ROUNDS * SECONDS seconds.
 """
 import argparse, asyncio, http.client, json, os, re, shutil, signal, socket, statistics, subprocess, sys, tempfile, time
@@ -90,8 +91,10 @@ def measure(port, token, args):
     return percentile("50"), percentile("99"), float(re.search(r"Requests/sec:\s+([\d.]+)", said).group(1))
 
 
-async def client(number, port, end, answers):
-    body = b"username=stormed&password=wrong"
+BODIES = {"storm": b"username=stormed&password=wrong", "calm": b"username=stormed&passw0rd=wrong"}
+
+
+async def client(number, port, end, body, answers):
     request = (b"POST /auth/login HTTP/1.1\r\nHost: 127.0.0.1:%d\r\n" % port
                + b"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
     own = f"127.{1 + number // 250}.0.{1 + number % 250}"
@@ -110,11 +113,11 @@ async def client(number, port, end, answers):
             await asyncio.sleep(0.1)
 
 
-def storm(port, clients, seconds):
-    """runs until it is told to end, and prints what was answered"""
+def storm(kind, port, clients, seconds):
+    """sends logins for so long, and prints what was answered"""
     async def all_of_them():
         answers, end = {}, time.monotonic() + seconds
-        await asyncio.gather(*(client(number, port, end, answers) for number in range(clients)))
+        await asyncio.gather(*(client(number, port, end, BODIES[kind], answers) for number in range(clients)))
         print(json.dumps(answers))
     asyncio.run(all_of_them())
 
@@ -126,16 +129,11 @@ def compare(args):
         processes, port = start(args, folder)
         token = login(port)
         measure(port, token, args)
-        calm, stormy, answers = [], [], {}
+        rounds, answers = {"calm": [], "storm": []}, {"calm": {}, "storm": {}}
         for _ in range(args.rounds):
-            calm.append(measure(port, token, args))
-            command = [sys.executable, os.path.abspath(__file__), "--storm", str(port), str(args.logins), str(args.seconds + 2)]
-            storming = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-            time.sleep(1)
-            stormy.append(measure(port, token, args))
-            for status, count in json.loads(storming.communicate(timeout=60)[0]).items():
-                answers[status] = answers.get(status, 0) + count
-        show(calm, stormy, answers)
+            for kind in rounds:
+                rounds[kind].append(measure_in(kind, port, token, args, answers[kind]))
+        show(rounds, answers)
     finally:
         for process in processes:
             process.send_signal(signal.SIGTERM)
@@ -143,19 +141,30 @@ def compare(args):
         shutil.rmtree(folder)
 
 
-def show(calm, stormy, answers):
-    print("           p50 ms   p99 ms   requests/s   (medians)")
-    for name, rounds in (("calm", calm), ("storm", stormy)):
-        p50, p99, rate = (statistics.median(column) for column in zip(*rounds))
-        print(f"{name:8} {p50:8.2f} {p99:8.2f} {rate:12.0f}")
-    ratios = sorted(after[1] / before[1] for before, after in zip(calm, stormy))
+def measure_in(kind, port, token, args, answers):
+    """one round, while logins of this kind arrive"""
+    command = [sys.executable, os.path.abspath(__file__), "--storm", kind, *map(str, (port, args.logins, args.seconds + 2))]
+    storming = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    time.sleep(1)
+    measured = measure(port, token, args)
+    for status, count in json.loads(storming.communicate(timeout=60)[0]).items():
+        answers[status] = answers.get(status, 0) + count
+    return measured
+
+
+def show(rounds, answers):
+    print("           p50 ms   p99 ms   requests/s   logins answered   (medians)")
+    for kind, measured in rounds.items():
+        p50, p99, rate = (statistics.median(column) for column in zip(*measured))
+        logins = ", ".join(f"{status}: {count}" for status, count in sorted(answers[kind].items()))
+        print(f"{kind:8} {p50:8.2f} {p99:8.2f} {rate:12.0f}   {logins}")
+    ratios = sorted(after[1] / before[1] for before, after in zip(rounds["calm"], rounds["storm"]))
     print(f"p99, storm to calm: {statistics.median(ratios):.2f} ({ratios[0]:.2f} to {ratios[-1]:.2f})")
-    print("logins answered:", ", ".join(f"{status}: {count}" for status, count in sorted(answers.items())))
 
 
 def main():
     if sys.argv[1:2] == ["--storm"]:
-        return storm(*map(int, sys.argv[2:5]))
+        return storm(sys.argv[2], *map(int, sys.argv[3:6]))
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("gateway", help="the binary")
     parser.add_argument("-r", "--rounds", type=int, default=5)

@@ -10,7 +10,7 @@ use hyper::upgrade::Upgraded;
 
 use super::body::ResponseBody;
 use super::error::ForwardError;
-use super::outbound::Outbound;
+use super::outbound::{Outbound, Spare};
 use super::server::Lease;
 use super::state::Load;
 use crate::ambient::Deadline;
@@ -64,8 +64,8 @@ pub(super) struct Failed {
 }
 
 impl Again {
-    pub(super) fn of_spare(spare: Option<Outbound>) -> Self {
-        spare.map_or(Self::Never, Self::Harmless)
+    pub(super) fn of_spare(spare: Option<Spare>) -> Self {
+        spare.map_or(Self::Never, |spare| Self::Harmless(spare.into()))
     }
 
     /// Of a request that comes back as it was.

@@ -9,6 +9,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::header::{CONNECTION, CONTENT_LENGTH, EXPECT, HOST, SEC_WEBSOCKET_KEY, TE, TRAILER, TRANSFER_ENCODING, VIA};
+use http::request::Parts;
 use http::uri::PathAndQuery;
 use http::{Extensions, HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Uri, Version};
 use http_body::Body as _;
@@ -22,10 +23,13 @@ use crate::access::{CaseRule, Mount, PathOptions, Permit, RequestPath};
 use crate::ambient::{self, Ticker};
 use crate::wire::{
     Authorization, Credential, CredentialSource, FieldFilter, Host, IdentitySettings, Intake, Interim, Nominated,
-    Present, Upgrade, UpgradeForm, announce_trailers, move_fields, via,
+    Present, Upgrade, UpgradeForm, announce_trailers, retain_fields, via,
 };
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// About how many fields the gateway adds to a request.
+const OWN_FIELDS: usize = 10;
 
 /// How the requests of one service are written.
 #[derive(Clone, Debug)]
@@ -128,22 +132,44 @@ impl Outbound {
         self.0.request.headers_mut().insert(HOST, host.clone());
     }
 
-    /// A second copy, where sending twice is the same as sending once: idempotent and without a body
+    /// What is needed to send it a second time, where that is the same as sending it once: idempotent and without a body
     /// (RFC 9110, section 9.2.2).
-    pub(super) fn spare(&self) -> Option<Self> {
+    pub(super) fn spare(&self) -> Option<Spare> {
+        let request = &self.0.request;
         let idempotent = matches!(
-            *self.0.request.method(),
+            *request.method(),
             Method::GET | Method::HEAD | Method::OPTIONS | Method::PUT | Method::DELETE
         );
-        if !idempotent || self.0.request.body().exchange().is_some() {
+        if !idempotent || request.body().exchange().is_some() {
             return None;
         }
-        let mut copy = Request::new(RequestBody::empty());
-        copy.method_mut().clone_from(self.0.request.method());
-        copy.uri_mut().clone_from(self.0.request.uri());
-        // without the spelling of the names, which hyper keeps beside them: nearly every copy is made in vain
-        copy.headers_mut().clone_from(self.0.request.headers());
-        Some(Self::again(copy, self.0.upgrade.clone()))
+        Some(Spare {
+            method: request.method().clone(),
+            uri: request.uri().clone(),
+            fields: request.headers().iter().map(|(name, value)| (name.clone(), value.clone())).collect(),
+            upgrade: self.0.upgrade.clone(),
+        })
+    }
+}
+
+/// A request that may have to be sent again: nearly all are kept in vain, so it is a list of fields instead of a map, and
+/// without the spelling of their names.
+pub(super) struct Spare {
+    method: Method,
+    uri: Uri,
+    fields: Box<[(HeaderName, HeaderValue)]>,
+    upgrade: Option<HeaderValue>,
+}
+
+impl From<Spare> for Outbound {
+    fn from(spare: Spare) -> Self {
+        let mut request = Request::new(RequestBody::empty());
+        *request.method_mut() = spare.method;
+        *request.uri_mut() = spare.uri;
+        for (name, value) in spare.fields {
+            request.headers_mut().append(name, value);
+        }
+        Self::again(request, spare.upgrade)
     }
 }
 
@@ -214,10 +240,7 @@ fn write_fields(
     request_id: HeaderValue,
 ) -> (HeaderMap, Extensions) {
     let Intake { head, present, client, said, credential, upgrade, takes_trailers, .. } = intake;
-    let via = via(head.version);
-    let mut fields = HeaderMap::with_capacity(head.headers.len() + 10);
-    // where the upstream's own is wanted, it takes this place when a server is chosen
-    fields.insert(HOST, host.field().clone());
+    let Parts { version, headers: mut fields, extensions, .. } = head;
     let drop_credential = credential.filter(|credential| match credential.source() {
         CredentialSource::Bearer => permit.identity().is_some() && how.identity.authorization == Authorization::Remove,
         CredentialSource::ApiKey => true,
@@ -225,14 +248,19 @@ fn write_fields(
         CredentialSource::Cookie => false,
     });
     let drop_credential = drop_credential.as_ref().map(Credential::field_name);
-    let may_have_trailers = head.version == Version::HTTP_2 || present.has(Present::TRANSFER_ENCODING);
+    let may_have_trailers = version == Version::HTTP_2 || present.has(Present::TRANSFER_ENCODING);
     let announced = may_have_trailers && present.has(Present::TRAILER);
     let trailers =
-        announced.then(|| announce_trailers(&head.headers, |name| how.filter.passes_trailer(name))).flatten();
-    pass_fields((head.headers, present), &mut fields, &how.filter, drop_credential);
+        announced.then(|| announce_trailers(&fields, |name| how.filter.passes_trailer(name))).flatten();
+    let nominated = Nominated::read(&fields, present);
+    let passes =
+        |name: &HeaderName| how.filter.passes(name) && drop_credential != Some(name) && !nominated.contains(name);
+    // where the upstream's own is wanted, it takes this place when a server is chosen
+    let first = (HOST, host.field().clone());
+    retain_fields(&mut fields, Some(first), OWN_FIELDS, passes);
     client.set_fields(&mut fields, said, host.field(), how.strip.as_ref().map(Mount::source));
     fields.insert(X_REQUEST_ID, request_id);
-    fields.append(VIA, via);
+    fields.append(VIA, via(version));
     if let Some(names) = trailers {
         fields.insert(TRAILER, names);
     }
@@ -240,7 +268,7 @@ fn write_fields(
     if let Some(identity) = permit.identity() {
         how.identity.set_fields(&mut fields, identity);
     }
-    (fields, head.extensions)
+    (fields, extensions)
 }
 
 /// What the gateway itself asks of the upstream: trailers (RFC 9110, section 10.1.4), and the key of a WebSocket that was
@@ -254,16 +282,4 @@ fn write_wishes(fields: &mut HeaderMap, upgrade: Option<&Upgrade>, takes_trailer
         let key = STANDARD.encode(ambient::random_bytes::<16>());
         fields.insert(SEC_WEBSOCKET_KEY, HeaderValue::try_from(key).expect("base64 is visible ASCII"));
     }
-}
-
-/// Moves the fields that pass, in their order.
-fn pass_fields(
-    (sent, present): (HeaderMap, Present),
-    fields: &mut HeaderMap,
-    filter: &FieldFilter,
-    drop_credential: Option<&HeaderName>,
-) {
-    let nominated = Nominated::read(&sent, present);
-    let passes = |name: &HeaderName| filter.passes(name) && drop_credential != Some(name) && !nominated.contains(name);
-    move_fields(sent, fields, passes);
 }

@@ -4,7 +4,7 @@ use http::header::{CACHE_CONTROL, COOKIE, SET_COOKIE};
 use http::{HeaderMap, HeaderValue};
 
 use super::credential::Credential;
-use super::fields::move_fields;
+use super::fields::retain_fields;
 use super::peer::Scheme;
 
 /// How the session cookie is written: the `auth.session` block, as far as browsers see it.
@@ -271,11 +271,7 @@ fn replace_lines(headers: &mut HeaderMap, mut lines: impl Iterator<Item = Header
             }
         }
         // removing one entry would move the last one into its place
-        None => {
-            let all = std::mem::take(headers);
-            headers.reserve(all.len());
-            move_fields(all, headers, |name| *name != COOKIE);
-        }
+        None => retain_fields(headers, None, 0, |name| *name != COOKIE),
     }
 }
 

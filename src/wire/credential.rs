@@ -92,7 +92,8 @@ impl Credential {
 
     /// The token; empty where it is not even text.
     pub fn token(&self) -> &str {
-        self.field.to_str().map_or("", |text| text[self.token.clone()].trim_ascii())
+        let token = self.field.as_bytes().get(self.token.clone()).and_then(|bytes| std::str::from_utf8(bytes).ok());
+        token.map_or("", str::trim_ascii)
     }
 
     /// What it was sent as.

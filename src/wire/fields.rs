@@ -14,6 +14,12 @@ use super::identity::IdentitySettings;
 use super::present::Present;
 use crate::ambient;
 
+mod retain;
+
+pub(crate) use retain::retain_fields;
+
+const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
+
 /// Fields about one connection, never about the message (RFC 9110, section 7.6.1), and those that the gateway writes
 /// anew: framing, `Host`, `Expect`.
 pub const CONNECTION_FIELDS: [&str; 13] = [
@@ -173,10 +179,9 @@ pub fn announce_trailers(headers: &HeaderMap, passes: impl Fn(&HeaderName) -> bo
 }
 
 /// Takes out of trailers what may not pass.
-pub fn filter_trailers(trailers: HeaderMap, passes: impl Fn(&HeaderName) -> bool) -> HeaderMap {
-    let mut kept = HeaderMap::with_capacity(trailers.len());
-    move_fields(trailers, &mut kept, passes);
-    kept
+pub fn filter_trailers(mut trailers: HeaderMap, passes: impl Fn(&HeaderName) -> bool) -> HeaderMap {
+    retain_fields(&mut trailers, None, 0, passes);
+    trailers
 }
 
 fn folded<'n>(names: impl Iterator<Item = &'n str>) -> HashSet<Box<[u8]>, RandomState> {
@@ -199,6 +204,9 @@ fn fold_into<'b>(name: &str, buffer: &'b mut [u8; 64]) -> Option<&'b [u8]> {
     Some(&buffer[..length])
 }
 
+/// Options of `Connection` that nominate no field.
+const NO_FIELDS: [&[u8]; 4] = [b"keep-alive", b"close", b"", b"content-length"];
+
 /// The fields that `Connection` lines nominate as hop-by-hop, in any of the lines (RFC 9110, section 7.6.1).
 pub(crate) struct Nominated(Vec<Box<str>>);
 
@@ -209,11 +217,11 @@ impl Nominated {
         if !present.has(Present::CONNECTION) {
             return Self(Vec::new());
         }
-        let lines = headers.get_all(CONNECTION).iter().flat_map(|line| line.as_bytes().split(|byte| *byte == b','));
-        let tokens = lines.filter_map(|token| std::str::from_utf8(token).ok()).map(str::trim);
-        let fields = tokens.filter(|token| {
-            !["", "close", "keep-alive", "content-length"].iter().any(|option| token.eq_ignore_ascii_case(option))
-        });
+        let is_none = |token: &[u8]| NO_FIELDS.iter().any(|option| token.eq_ignore_ascii_case(option));
+        // nearly every line is one option and nothing else
+        let lines = headers.get_all(CONNECTION).iter().map(HeaderValue::as_bytes).filter(|line| !is_none(line));
+        let tokens = lines.flat_map(|line| line.split(|byte| *byte == b',')).map(<[u8]>::trim_ascii);
+        let fields = tokens.filter(|token| !is_none(token)).filter_map(|token| std::str::from_utf8(token).ok());
         Self(fields.map(|token| token.to_ascii_lowercase().into()).collect())
     }
 
@@ -234,7 +242,7 @@ pub fn via(received: Version) -> HeaderValue {
 
 /// How long the sender of these fields keeps the connection: `timeout` of `Keep-Alive`, in seconds.
 pub fn keep_alive_timeout(headers: &HeaderMap) -> Option<Duration> {
-    let parameters = headers.get("keep-alive")?.to_str().ok()?.split(',');
+    let parameters = headers.get(KEEP_ALIVE)?.to_str().ok()?.split(',');
     let (_, seconds) = parameters.filter_map(|parameter| parameter.split_once('=')).find(|(name, _)| {
         let name = name.trim();
         name.eq_ignore_ascii_case("timeout")
@@ -250,13 +258,11 @@ pub fn remove_hop_by_hop(headers: &mut HeaderMap, present: Present) {
     let nominated = Nominated::read(headers, present);
     let announces = present.has(Present::TRAILER);
     let trailers = announces.then(|| announce_trailers(headers, trailer_is_harmless)).flatten();
-    let mut kept = HeaderMap::with_capacity(headers.len());
     let stays = |name: &HeaderName| !Present::named(name.as_str()).has(HOP_BY_HOP) && !nominated.contains(name);
-    move_fields(std::mem::take(headers), &mut kept, stays);
+    retain_fields(headers, None, 0, stays);
     if let Some(names) = trailers {
-        kept.insert(TRAILER, names);
+        headers.insert(TRAILER, names);
     }
-    *headers = kept;
 }
 
 /// Fields of a response that are about one connection, and `Trailer`, of which only some names pass. `Content-Length` is
@@ -267,19 +273,6 @@ const HOP_BY_HOP: Present = Present::CONNECTION
     .or(Present::TRANSFER_ENCODING)
     .or(Present::UPGRADE)
     .or(Present::OTHER_HOP_BY_HOP);
-
-/// Moves the fields whose names pass, in their order.
-pub(crate) fn move_fields(from: HeaderMap, to: &mut HeaderMap, passes: impl Fn(&HeaderName) -> bool) {
-    let mut current = None;
-    for (name, value) in from {
-        if let Some(name) = name {
-            current = passes(&name).then_some(name);
-        }
-        if let Some(name) = &current {
-            to.append(name, value);
-        }
-    }
-}
 
 #[cfg(test)]
 mod tests;

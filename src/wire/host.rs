@@ -92,9 +92,13 @@ fn ipv6_name(host: &str) -> Option<Box<str>> {
 
 fn domain_name(host: &str) -> Option<Box<str>> {
     let host = host.strip_suffix('.').unwrap_or(host);
-    let legal = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_');
+    let mut before = b'.';
+    let legal = |byte: u8| {
+        let after_dot = std::mem::replace(&mut before, byte) == b'.';
+        byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_') || (byte == b'.' && !after_dot)
+    };
     let sound = !host.is_empty() && host.len() <= 253 && host.bytes().all(legal);
-    (sound && !host.starts_with('.') && !host.contains("..")).then(|| host.to_ascii_lowercase().into())
+    sound.then(|| host.to_ascii_lowercase().into())
 }
 
 #[cfg(test)]

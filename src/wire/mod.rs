@@ -32,7 +32,7 @@ pub use fields::{
     CONNECTION_FIELDS, FieldFilter, announce_trailers, filter_trailers, keep_alive_timeout, remove_hop_by_hop,
     trailer_is_harmless, via,
 };
-pub(crate) use fields::{Nominated, move_fields};
+pub(crate) use fields::{Nominated, retain_fields};
 pub use forwarded::{ClientAddress, SaidByProxy, TrustedProxies};
 pub use framing::{ResponseFraming, settle_response};
 pub use host::Host;
