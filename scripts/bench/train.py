@@ -1,11 +1,14 @@
 #!/usr/bin/env python3
-"""A short load of every usual kind, for the optimiser to learn from: train.py BINARY. Needs nothing but Python.
+"""A short load of every usual kind, for the optimiser to learn from: train.py BINARY. Needs nothing but Python; with
+`h2load` (nghttp2) on the path it learns HTTP/2 as well.
 
 The gateway stands between an upstream and clients of this process; its profile is written when it ends.
 """
 
 import pathlib
+import shutil
 import socket
+import subprocess
 import sys
 import tempfile
 import threading
@@ -13,7 +16,9 @@ import threading
 import tokens
 from machine import Process, free_ports
 
-ROUNDS = 40
+# so many that requests outweigh the start, in which a thousand users are read
+ROUNDS = 600
+HTTP2_REQUESTS = 40_000
 SMALL = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 12\r\n\r\n{\"ok\": true}"
 LARGE = b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n" + b"x" * 100_000
 
@@ -80,7 +85,7 @@ def train(port, warm, cold):
         for number in range(100):
             expect(client.ask("GET", "/small?page=2", [bearer(warm[number % 20])]), 200)
         for number in range(20):
-            expect(client.ask("GET", f"/items/{number}", [bearer(cold[turn * 20 + number])]), 200)
+            expect(client.ask("GET", f"/items/{number}", [bearer(cold[(turn * 20 + number) % len(cold)])]), 200)
         expect(client.ask("GET", "/large", [bearer(warm[0])]), 200)
         expect(client.ask("POST", "/items", [bearer(warm[1]), "Content-Type: application/json"], b"{}" * 500), 200)
         expect(client.ask("GET", "/small"), 401)
@@ -89,6 +94,16 @@ def train(port, warm, cold):
         expect(once.ask("GET", "/small", [bearer(warm[2]), "Connection: close"]), 200)
         once.close()
     client.close()
+
+
+def train_http2(port, token):
+    if not shutil.which("h2load"):
+        print("train.py: no h2load (Debian: nghttp2-client); HTTP/2 is left out", file=sys.stderr)
+        return
+    command = ["h2load", "-t1", "-c8", "-m8", f"-n{HTTP2_REQUESTS}", "-H", bearer(token), f"http://127.0.0.1:{port}/small"]
+    said = subprocess.run(command, capture_output=True, text=True, timeout=120).stdout
+    if f"{HTTP2_REQUESTS} succeeded" not in said:
+        sys.exit(f"train.py: h2load says\n{said}")
 
 
 def bearer(token):
@@ -110,8 +125,10 @@ def main():
         gateway = Process([binary, "run", "--config", config], "gateway", f"{scratch}/log")
         try:
             gateway.wait_for(port)
-            warm, cold = tokens.warm()[:20], tokens.cold(ROUNDS * 20)
+            # many more than the gateway keeps, so that each is new again when its turn comes
+            warm, cold = tokens.warm()[:20], tokens.cold(6000)
             train(port, warm, cold)
+            train_http2(port, warm[0])
         finally:
             gateway.stop()
 

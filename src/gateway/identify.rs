@@ -27,10 +27,17 @@ struct Holder {
     renewal: Option<SessionToken>,
 }
 
-/// What a worker remembers of a token that held.
+/// What a worker remembers of a token that held, for as long as the snapshot is in force.
 pub(super) enum Remembered {
-    Own(VerifiedClaims),
+    Own(Admitted),
     Foreign(ForeignToken),
+}
+
+/// A token of our own, and the user whom this snapshot's list has for it: the list does not change, so the user need not
+/// be looked up again.
+pub(super) struct Admitted {
+    claims: VerifiedClaims,
+    identity: Arc<Identity>,
 }
 
 /// What became of the credential.
@@ -96,13 +103,11 @@ fn key_holder(pinned: &Pinned, key: &str, now: u64) -> Result<Holder, Credential
     Ok(Holder { identity, expires_at: key.expires_at, session: None, renewal: None })
 }
 
-/// A token that was verified a moment ago is not verified again, but its time, its session and its user are looked at
-/// every time.
+/// A token that was verified a moment ago is not verified again, but its time and its session are looked at every time.
 fn holder(worker: &Worker, pinned: &Pinned, token: &str, now: u64) -> Result<Holder, CredentialError> {
     let Snapshot { verifier, trusted_issuers, directory, .. } = &*pinned.snapshot;
-    let admit = |claims: &VerifiedClaims| admit(worker, directory, claims, claims.issued_at);
     match pinned.tokens.borrow().find(token) {
-        Some(Remembered::Own(claims)) if verifier.still_holds(claims, now) => return admit(claims),
+        Some(Remembered::Own(token)) if verifier.still_holds(&token.claims, now) => return token.holder(worker),
         Some(Remembered::Foreign(token)) if trusted_issuers.still_holds(token, now) => return Ok(bearer_of(token)),
         Some(_) | None => {}
     }
@@ -114,7 +119,8 @@ fn holder(worker: &Worker, pinned: &Pinned, token: &str, now: u64) -> Result<Hol
         }
         None => {
             let claims = verifier.verify(token, now).map_err(CredentialError::Token)?;
-            (admit(&claims)?, Remembered::Own(claims))
+            let admitted = admit(directory, claims, |claims| claims.issued_at)?;
+            (admitted.holder(worker)?, Remembered::Own(admitted))
         }
     };
     pinned.tokens.borrow_mut().keep(token, remembered);
@@ -124,33 +130,40 @@ fn holder(worker: &Worker, pinned: &Pinned, token: &str, now: u64) -> Result<Hol
 /// The same for the session of a browser. It is as old as its sign-in, however often it was renewed.
 fn browser_holder(worker: &Worker, pinned: &Pinned, token: &str, now: u64) -> Result<Holder, CredentialError> {
     let Snapshot { browsers, directory, .. } = &*pinned.snapshot;
-    let admit = |claims: &VerifiedClaims| {
-        let holder = admit(worker, directory, claims, claims.signed_in_at)?;
-        Ok(Holder { renewal: browsers.renew(claims, now), ..holder })
-    };
-    if let Some(claims) = pinned.sessions.borrow().find(token)
-        && browsers.still_holds(claims, now)
+    let renewed =
+        |admitted: &Admitted| Ok(Holder { renewal: browsers.renew(&admitted.claims, now), ..admitted.holder(worker)? });
+    if let Some(admitted) = pinned.sessions.borrow().find(token)
+        && browsers.still_holds(&admitted.claims, now)
     {
-        return admit(claims);
+        return renewed(admitted);
     }
     let claims = browsers.verify(token, now).map_err(CredentialError::Token)?;
-    let holder = admit(&claims)?;
-    pinned.sessions.borrow_mut().keep(token, claims);
+    let admitted = admit(directory, claims, |claims| claims.signed_in_at)?;
+    let holder = renewed(&admitted)?;
+    pinned.sessions.borrow_mut().keep(token, admitted);
     Ok(holder)
 }
 
-/// What may change while a token of the gateway's own lives. `age` is what counts for `tokens_valid_after`.
+/// Whose token it is, if the list still has its user. `age` is what counts for `tokens_valid_after`.
 fn admit(
-    worker: &Worker,
     directory: &Directory,
-    claims: &VerifiedClaims,
-    age: Option<u64>,
-) -> Result<Holder, CredentialError> {
-    if worker.revocations().is_revoked(&claims.session) {
-        return Err(CredentialError::Revoked);
+    claims: VerifiedClaims,
+    age: impl Fn(&VerifiedClaims) -> Option<u64>,
+) -> Result<Admitted, CredentialError> {
+    let identity = Arc::clone(&find_user(directory, &claims.subject, age(&claims))?.identity);
+    Ok(Admitted { claims, identity })
+}
+
+impl Admitted {
+    /// What may change while the token lives: whether its session has ended.
+    fn holder(&self, worker: &Worker) -> Result<Holder, CredentialError> {
+        let Self { claims, identity } = self;
+        if worker.revocations().is_revoked(&claims.session) {
+            return Err(CredentialError::Revoked);
+        }
+        let (identity, session) = (Arc::clone(identity), Some(claims.session));
+        Ok(Holder { identity, expires_at: claims.expires_at, session, renewal: None })
     }
-    let identity = Arc::clone(&find_user(directory, &claims.subject, age)?.identity);
-    Ok(Holder { identity, expires_at: claims.expires_at, session: Some(claims.session), renewal: None })
 }
 
 fn bearer_of(token: &ForeignToken) -> Holder {

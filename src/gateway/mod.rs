@@ -3,10 +3,12 @@
 mod audited;
 mod browser;
 mod changes;
+mod decide;
 mod document;
 mod downstream;
 mod flow;
 mod identify;
+mod judge;
 mod lasting;
 mod note;
 mod record;

@@ -64,8 +64,9 @@ pub(super) enum Route {
 }
 
 impl Record {
-    pub(super) fn begin(worker: &Rc<Worker>, pinned: &Rc<Pinned>, client: IpAddr) -> Self {
-        Self {
+    /// On the heap from the start: it goes through many hands.
+    pub(super) fn begin(worker: &Rc<Worker>, pinned: &Rc<Pinned>, client: IpAddr) -> Box<Self> {
+        Box::new(Self {
             worker: Rc::clone(worker),
             pinned: Rc::clone(pinned),
             started: ambient::now(),
@@ -89,7 +90,7 @@ impl Record {
             cors: None,
             trace: None,
             room: None,
-        }
+        })
     }
 
     /// The service that the request is for.

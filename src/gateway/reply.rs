@@ -57,16 +57,16 @@ enum Source {
 }
 
 impl ReplyBody {
-    pub(super) fn own(response: Response<Bytes>, record: Record) -> Response<Self> {
+    pub(super) fn own(response: Response<Bytes>, record: Box<Record>) -> Response<Self> {
         response.map(|bytes| Self::new(Source::Own(Some(bytes).filter(|bytes| !bytes.is_empty())), record))
     }
 
-    pub(super) fn upstream(response: Response<ResponseBody>, record: Record) -> Response<Self> {
+    pub(super) fn upstream(response: Response<ResponseBody>, record: Box<Record>) -> Response<Self> {
         response.map(|body| Self::new(Source::Upstream(body), record))
     }
 
     /// `begun` comes before what is left of the body.
-    pub(super) fn begun(begun: Bytes, response: Response<ResponseBody>, record: Record) -> Response<Self> {
+    pub(super) fn begun(begun: Bytes, response: Response<ResponseBody>, record: Box<Record>) -> Response<Self> {
         response.map(|body| Self::new(Source::Begun(Some(begun).filter(|begun| !begun.is_empty()), body), record))
     }
 
@@ -75,12 +75,12 @@ impl ReplyBody {
         Self { source: Source::Own(None), taken: Taken::Wholly, record: None }
     }
 
-    fn new(source: Source, mut record: Record) -> Self {
+    fn new(source: Source, mut record: Box<Record>) -> Self {
         // the body of an answer to HEAD is never asked for
         if record.method == Method::HEAD {
             record.aborted = None;
         }
-        Self { source, taken: Taken::Wholly, record: Some(Box::new(record)) }
+        Self { source, taken: Taken::Wholly, record: Some(record) }
     }
 
     /// Says that the client has not taken all that was handed over, though it may have been the whole body.

@@ -18,7 +18,7 @@ pub(super) struct Switch {
 
 impl Switch {
     /// The answer, and the tunnel behind it.
-    pub(super) fn reply(self, mut record: Record) -> Reply {
+    pub(super) fn reply(self, mut record: Box<Record>) -> Reply {
         let Self { upstream, downstream } = self;
         let Switched { head, io, held, load } = *upstream;
         let mut response = Response::new(ReplyBody::none());

@@ -24,7 +24,7 @@ pub struct Tunnel {
     upstream: Upgraded,
     client: Option<OnUpgrade>,
     standing: Standing,
-    record: Record,
+    record: Box<Record>,
     idle: Deadline,
     idle_after: Duration,
     _counted: (Held, Held, Option<Load>),
@@ -36,7 +36,7 @@ impl Tunnel {
         upstream: Upgraded,
         counted: (Held, Option<Load>),
         downstream: Downstream,
-        record: Record,
+        record: Box<Record>,
     ) -> Self {
         let Downstream { stream, standing, idle, idle_after, counted: held, .. } = downstream;
         let _counted = (held, counted.0, counted.1);

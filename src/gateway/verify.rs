@@ -4,7 +4,7 @@ use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Response, StatusCode};
 
 use super::browser::{Sent, is_foreign};
-use super::flow::decide;
+use super::decide::decide;
 use super::identify::{Identified, identify};
 use super::record::{Record, Route};
 use super::rejection::Rejection;

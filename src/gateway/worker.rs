@@ -7,14 +7,14 @@ use std::sync::Arc;
 use http::HeaderValue;
 use tokio::sync::watch;
 
-use super::identify::Remembered;
+use super::identify::{Admitted, Remembered};
 use super::snapshot::{Service, Shared, Snapshot};
 use crate::ambient::{self, Ticker};
 use crate::session::{RevocationView, Revocations};
 use crate::telemetry::access_log::LogShard;
 use crate::telemetry::metrics::{Metrics, ServiceMetrics, Shard, UpstreamConnection};
 use crate::telemetry::recent::RecentShard;
-use crate::token::{TokenCache, VerifiedClaims};
+use crate::token::TokenCache;
 use crate::upstream::{ConnectionCounts, Connector, Means, Roster, Upstream};
 
 /// Tokens that a worker remembers as verified; about 60 bytes each, and the token.
@@ -66,7 +66,7 @@ pub(super) struct Pinned {
     /// Goes with the snapshot: a reload forgets every token.
     pub(super) tokens: RefCell<TokenCache<Remembered>>,
     /// The same for sessions of browsers: what holds as one does not hold as the other.
-    pub(super) sessions: RefCell<TokenCache<VerifiedClaims>>,
+    pub(super) sessions: RefCell<TokenCache<Admitted>>,
 }
 
 /// What a worker keeps for one service.

@@ -72,6 +72,7 @@ async fn converse(
     let service = service_fn(|request: Request<Incoming>| {
         let running = clock.begin(&request.body().size_hint());
         let (context, peer, outbox, switched) = (Rc::clone(context), &peer, &outbox, &switched);
+        let request = Box::new(request);
         async move {
             let Reply { mut response, tunnel } = handle(&context.gateway, request, peer).await;
             outbox.close();

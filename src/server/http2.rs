@@ -69,6 +69,7 @@ pub(super) async fn serve(stream: Stream, client: Client, clock: Rc<ConnectionCl
         let service = service_fn(|request: Request<Incoming>| {
             let running = clock.begin(&request.body().size_hint());
             let (context, peer, handover) = (Rc::clone(context), Rc::clone(&peer), executor.announce());
+            let request = Box::new(request);
             async move {
                 // on the heap at once: on its way to its task, hyper moves a stream's state half a dozen times
                 let Reply { response, tunnel } = Box::pin(handle(&context.gateway, request, &peer)).await;

@@ -7,6 +7,9 @@ use crate::config::{Server, ServerLimits, ServerTimeouts};
 /// The most that is read ahead of what is passed on, in bytes, unless heads may be larger.
 const READ_AHEAD: usize = 64 * 1024;
 
+/// How many fields hyper takes by itself.
+const HYPER_HEADERS: usize = 100;
+
 /// What holds for a connection until it ends. Connections that were accepted under the same settings share it.
 pub(super) struct Terms {
     pub(super) timeouts: ServerTimeouts,
@@ -30,8 +33,11 @@ fn http1_builder(limits: &ServerLimits) -> http1::Builder {
     let mut builder = http1::Builder::new();
     builder
         .preserve_header_case(true)
-        .max_headers(limits.headers)
         .max_header_size(limits.header_bytes)
         .max_buf_size(limits.header_bytes.max(READ_AHEAD));
+    // told of any limit, hyper fills a list of so many places for each head
+    if limits.headers != HYPER_HEADERS {
+        builder.max_headers(limits.headers);
+    }
     builder
 }

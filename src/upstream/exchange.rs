@@ -10,8 +10,9 @@ use hyper::upgrade::Upgraded;
 
 use super::body::ResponseBody;
 use super::error::ForwardError;
-use super::outbound::{Outbound, Spare};
+use super::outbound::Outbound;
 use super::server::Lease;
+use super::spare::Spare;
 use super::state::Load;
 use crate::ambient::Deadline;
 use crate::telemetry::metrics::Held;

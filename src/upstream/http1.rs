@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 use std::future::{Future, poll_fn};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::rc::{Rc, Weak};
 use std::task::Poll;
 use std::time::Duration;
@@ -10,11 +10,12 @@ use std::time::Duration;
 use http::header::{CONNECTION, UPGRADE};
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
 use hyper::body::Incoming;
+use hyper::client::conn::TrySendError;
 use hyper::client::conn::http1::{Builder, SendRequest};
 use hyper_util::rt::TokioIo;
 use tokio::task::AbortHandle;
 
-use super::body::RequestBody;
+use super::body::{Exchange, RequestBody};
 use super::error::ForwardError;
 use super::exchange::{Again, Failed, Sent, Switched, Use, settled, within};
 use super::outbound::Outbound;
@@ -172,7 +173,10 @@ impl Lease {
             self.connection_mut().fate = Fate::Closed;
         }
         let given_up = |error| Failed { error, again: Again::Never, used };
-        match self.send(request).await {
+        let exchange = request.body().exchange().cloned();
+        // begun here and waited for here: what passes a request on carries it along
+        let answer = pin!(self.connection_mut().sender.try_send_request(request));
+        match self.answered(answer, exchange).await {
             Ok(response) if response.status() == StatusCode::SWITCHING_PROTOCOLS => {
                 let switched = Box::pin(self.switch(response, upgrade, load)).await;
                 switched.map(|switched| Sent::Switched(Box::new(switched))).map_err(given_up)
@@ -186,20 +190,21 @@ impl Lease {
         }
     }
 
-    async fn send(
+    /// The head of the answer. `exchange` is the request's, where it has a body.
+    async fn answered(
         &mut self,
-        request: Request<RequestBody>,
+        answer: Pin<&mut impl Future<Output = Result<Response<Incoming>, TrySendError<Request<RequestBody>>>>>,
+        exchange: Option<Rc<Exchange>>,
     ) -> Result<Response<Incoming>, (ForwardError, Option<Request<RequestBody>>)> {
-        let exchange = request.body().exchange().cloned();
         let timeouts = self.server.timeouts;
-        let Connection { sender, response, unused_after, .. } = self.connection_mut();
+        let Connection { response, unused_after, .. } = self.connection_mut();
         let deadline = match &exchange {
             // the body moves it for as long as it is being sent
             Some(exchange) => &exchange.response,
             None => &*response,
         };
         deadline.arm(timeouts.response);
-        let answered = within(deadline, sender.try_send_request(request)).await;
+        let answered = within(deadline, answer).await;
         if let Some(Ok(response)) = &answered
             && let Some(kept) = keep_alive_timeout(response.headers())
         {

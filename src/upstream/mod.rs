@@ -22,6 +22,7 @@ mod rewrite;
 mod roster;
 mod server;
 mod settings;
+mod spare;
 mod state;
 mod stream;
 mod tls;

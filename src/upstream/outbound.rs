@@ -19,6 +19,7 @@ use super::body::{Exchange, RequestBody, Watch};
 use super::error::PrepareError;
 use super::gate::Gate;
 use super::settings::Settings;
+use super::spare::Spare;
 use crate::access::{CaseRule, Mount, PathOptions, Permit, RequestPath};
 use crate::ambient::{self, Ticker};
 use crate::wire::{
@@ -136,40 +137,12 @@ impl Outbound {
     /// (RFC 9110, section 9.2.2).
     pub(super) fn spare(&self) -> Option<Spare> {
         let request = &self.0.request;
-        let idempotent = matches!(
-            *request.method(),
-            Method::GET | Method::HEAD | Method::OPTIONS | Method::PUT | Method::DELETE
-        );
+        let idempotent =
+            matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS | Method::PUT | Method::DELETE);
         if !idempotent || request.body().exchange().is_some() {
             return None;
         }
-        Some(Spare {
-            method: request.method().clone(),
-            uri: request.uri().clone(),
-            fields: request.headers().iter().map(|(name, value)| (name.clone(), value.clone())).collect(),
-            upgrade: self.0.upgrade.clone(),
-        })
-    }
-}
-
-/// A request that may have to be sent again: nearly all are kept in vain, so it is a list of fields instead of a map, and
-/// without the spelling of their names.
-pub(super) struct Spare {
-    method: Method,
-    uri: Uri,
-    fields: Box<[(HeaderName, HeaderValue)]>,
-    upgrade: Option<HeaderValue>,
-}
-
-impl From<Spare> for Outbound {
-    fn from(spare: Spare) -> Self {
-        let mut request = Request::new(RequestBody::empty());
-        *request.method_mut() = spare.method;
-        *request.uri_mut() = spare.uri;
-        for (name, value) in spare.fields {
-            request.headers_mut().append(name, value);
-        }
-        Self::again(request, spare.upgrade)
+        Some(Spare::of(request, self.0.upgrade.as_ref()))
     }
 }
 
@@ -250,8 +223,7 @@ fn write_fields(
     let drop_credential = drop_credential.as_ref().map(Credential::field_name);
     let may_have_trailers = version == Version::HTTP_2 || present.has(Present::TRANSFER_ENCODING);
     let announced = may_have_trailers && present.has(Present::TRAILER);
-    let trailers =
-        announced.then(|| announce_trailers(&fields, |name| how.filter.passes_trailer(name))).flatten();
+    let trailers = announced.then(|| announce_trailers(&fields, |name| how.filter.passes_trailer(name))).flatten();
     let nominated = Nominated::read(&fields, present);
     let passes =
         |name: &HeaderName| how.filter.passes(name) && drop_credential != Some(name) && !nominated.contains(name);

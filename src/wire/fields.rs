@@ -233,11 +233,15 @@ impl Nominated {
 
 /// The gateway's own entry of `Via`, for a message that came in this version (RFC 9110, section 7.6.3).
 pub fn via(received: Version) -> HeaderValue {
-    HeaderValue::from_static(match received {
-        Version::HTTP_10 => "1.0 gatelatch",
-        Version::HTTP_2 => "2.0 gatelatch",
-        _ => "1.1 gatelatch",
-    })
+    // constants: a value is checked where it is made
+    const HTTP_10: HeaderValue = HeaderValue::from_static("1.0 gatelatch");
+    const HTTP_11: HeaderValue = HeaderValue::from_static("1.1 gatelatch");
+    const HTTP_2: HeaderValue = HeaderValue::from_static("2.0 gatelatch");
+    match received {
+        Version::HTTP_10 => HTTP_10,
+        Version::HTTP_2 => HTTP_2,
+        _ => HTTP_11,
+    }
 }
 
 /// How long the sender of these fields keeps the connection: `timeout` of `Keep-Alive`, in seconds.

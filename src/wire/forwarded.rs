@@ -159,10 +159,9 @@ impl ClientAddress {
     ) {
         let said = said.map(|said| *said).unwrap_or_default();
         let prefix = said.prefix_before(stripped);
-        let scheme = HeaderValue::from_static(self.scheme.as_str());
         fields.insert(X_FORWARDED_FOR, self.chain.clone());
         fields.insert(X_REAL_IP, self.real_ip.clone());
-        fields.insert(X_FORWARDED_PROTO, said.proto.unwrap_or(scheme));
+        fields.insert(X_FORWARDED_PROTO, said.proto.unwrap_or(self.scheme.field()));
         fields.insert(X_FORWARDED_HOST, said.host.unwrap_or_else(|| host.clone()));
         for (name, value) in [(X_FORWARDED_PORT, said.port), (X_FORWARDED_PREFIX, prefix), (FORWARDED, said.forwarded)]
         {

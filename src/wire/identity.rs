@@ -83,27 +83,28 @@ impl IdentitySettings {
     }
 
     fn value(&self, field: &IdentityField, identity: &Identity) -> Option<HeaderValue> {
-        let mut text = String::new();
-        match field {
-            IdentityField::Subject => encode(&identity.subject, "", &mut text),
-            IdentityField::Roles => self.join(identity.roles.iter().map(|role| Cow::Borrowed(&**role)), &mut text),
-            IdentityField::Name => encode(identity.name.as_deref()?, "", &mut text),
-            IdentityField::Email => encode(identity.email.as_deref()?, "", &mut text),
+        let text = match field {
+            IdentityField::Subject => encode(Cow::Borrowed(&identity.subject), ""),
+            IdentityField::Roles => self.join(identity.roles.iter().map(|role| Cow::Borrowed(&**role))),
+            IdentityField::Name => encode(Cow::Borrowed(identity.name.as_deref()?), ""),
+            IdentityField::Email => encode(Cow::Borrowed(identity.email.as_deref()?), ""),
             IdentityField::Claim(name) => {
                 let claim = identity.claims.iter().find(|claim| claim.name == *name)?;
-                self.join(claim.values.iter().map(claim_text), &mut text);
+                self.join(claim.values.iter().map(claim_text))
             }
-        }
-        HeaderValue::try_from(text).ok()
+        };
+        HeaderValue::from_str(&text).ok()
     }
 
-    fn join<'v>(&self, values: impl Iterator<Item = Cow<'v, str>>, text: &mut String) {
-        for (index, value) in values.enumerate() {
-            if index > 0 {
-                text.push_str(&self.separator);
-            }
-            encode(&value, &self.separator, text);
+    fn join<'v>(&self, mut values: impl Iterator<Item = Cow<'v, str>>) -> Cow<'v, str> {
+        let Some(first) = values.next() else { return Cow::Borrowed("") };
+        let mut joined = encode(first, &self.separator);
+        for value in values {
+            let text = joined.to_mut();
+            text.push_str(&self.separator);
+            text.push_str(&encode(value, &self.separator));
         }
+        joined
     }
 }
 
@@ -117,7 +118,7 @@ fn claim_text(value: &ClaimValue) -> Cow<'_, str> {
 
 /// Percent-encodes what a field cannot carry, what the separator would split, and `%` itself, so that it can be undone.
 /// An inner space stays: names have them.
-fn encode(text: &str, separator: &str, encoded: &mut String) {
+fn encode<'t>(text: Cow<'t, str>, separator: &str) -> Cow<'t, str> {
     const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
     let plain =
         |byte: u8| (byte.is_ascii_graphic() || byte == b' ') && byte != b'%' && !separator.as_bytes().contains(&byte);
@@ -125,10 +126,10 @@ fn encode(text: &str, separator: &str, encoded: &mut String) {
     let odd = |byte: u8| !byte.is_ascii_graphic() | (byte == b'%');
     let any_odd = text.bytes().fold(false, |found, byte| found | odd(byte));
     if !any_odd && !separator.bytes().any(|byte| text.as_bytes().contains(&byte)) {
-        return encoded.push_str(text);
+        return text;
     }
     let edge = |at: usize| at == 0 || at + 1 == text.len();
-    encoded.reserve(text.len());
+    let mut encoded = String::with_capacity(text.len() + 8);
     for (at, byte) in text.bytes().enumerate() {
         if plain(byte) && !(byte == b' ' && edge(at)) {
             encoded.push(char::from(byte));
@@ -137,6 +138,7 @@ fn encode(text: &str, separator: &str, encoded: &mut String) {
             encoded.extend(['%'].into_iter().chain(digits));
         }
     }
+    Cow::Owned(encoded)
 }
 
 #[cfg(test)]
@@ -161,8 +163,6 @@ mod tests {
 
     #[test]
     fn an_edge_space_is_kept_apart_from_the_field() {
-        let mut encoded = String::new();
-        encode(" a b ", "", &mut encoded);
-        assert_eq!(encoded, "%20a b%20");
+        assert_eq!(encode(Cow::Borrowed(" a b "), ""), "%20a b%20");
     }
 }

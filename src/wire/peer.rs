@@ -33,6 +33,16 @@ impl Scheme {
             Self::Https => "https",
         }
     }
+
+    /// As a field's value.
+    pub(super) fn field(self) -> HeaderValue {
+        const HTTP: HeaderValue = HeaderValue::from_static("http");
+        const HTTPS: HeaderValue = HeaderValue::from_static("https");
+        match self {
+            Self::Http => HTTP,
+            Self::Https => HTTPS,
+        }
+    }
 }
 
 impl Peer {
