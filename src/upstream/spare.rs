@@ -49,7 +49,7 @@ impl From<Spare> for Outbound {
         *request.headers_mut() = spare.fields();
         *request.method_mut() = spare.method;
         *request.uri_mut() = spare.uri;
-        Self::again(request, spare.upgrade)
+        Outbound::again(request, spare.upgrade)
     }
 }
 

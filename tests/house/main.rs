@@ -99,8 +99,8 @@ fn seals_are_made_where_the_check_is() {
         ("Permit::new(", &["access"]),
         ("Caller::known(", &["access", "gateway/identify.rs", "trial/who.rs", "cli/explain", "review"]),
         ("Caller::rejected(", &["access", "gateway/identify.rs", "trial/who.rs", "cli/explain"]),
-        ("Outbound::prepare(", &["gateway/flow.rs"]),
-        ("Outbound::again(", &["upstream/http1", "upstream/http2.rs"]),
+        ("Outbound::prepare(", &["gateway/judge.rs"]),
+        ("Outbound::again(", &["upstream/http1", "upstream/http2.rs", "upstream/spare.rs"]),
     ];
     for (path, text) in sources() {
         for (maker, places) in makers {

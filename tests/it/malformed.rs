@@ -126,6 +126,18 @@ fn too_large_a_head_says_what_is_too_large() {
 }
 
 #[test]
+fn a_head_has_a_hundred_fields_unless_it_is_said_otherwise() {
+    let upstream = Upstream::saying("hi");
+    let gateway = gateway(OPEN).upstream(upstream.address).start();
+    for (count, status) in [(99, 200), (100, 431)] {
+        let fields: String = (0..count).map(|at| format!("X-{at}: 1\r\n")).collect();
+        let mut client = Connection::open(gateway.address);
+        client.write(&format!("GET / HTTP/1.1\r\nHost: a\r\n{fields}\r\n"));
+        assert_eq!(client.read().status, status, "{count} and a Host");
+    }
+}
+
+#[test]
 fn malformed_requests_are_counted_and_refused_ones_logged() {
     let gateway = gateway(OPEN).start();
     let raw = Connection::open(gateway.address).write("nonsense\r\n\r\n").read_to_end();

@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::shard::{Shared, lock};
 
 /// How long lines pile up before they are written: rare enough to cost nothing, soon enough to be watched live.
-const INTERVAL: Duration = Duration::from_millis(15);
+const INTERVAL: Duration = Duration::from_millis(50);
 
 /// How long to wait for a full pipe that does not block.
 const RETRY: Duration = Duration::from_millis(5);
