@@ -11,6 +11,7 @@ use tokio::net::{TcpStream, UnixStream};
 use tokio_rustls::server::TlsStream;
 
 use super::prefixed::Prefixed;
+use crate::wire::Flat;
 
 /// Room for what is read before it is known what it is, in bytes: as much as hyper makes for its first read.
 const FIRST_READ: usize = 8 * 1024;
@@ -90,6 +91,9 @@ impl AsyncWrite for Stream {
         // a head without a body is one piece, which costs the kernel less than a list of one
         if let [piece] = bufs {
             return self.poll_write(cx, piece);
+        }
+        if let Some(flat) = Flat::of(bufs) {
+            return self.poll_write(cx, flat.bytes());
         }
         each!(&mut *self, stream => Pin::new(stream).poll_write_vectored(cx, bufs))
     }

@@ -8,6 +8,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 use tokio_rustls::client::TlsStream;
 
+use crate::wire::Flat;
+
 /// A connection before anything of HTTP.
 pub(super) enum Stream {
     Tcp(TcpStream),
@@ -59,6 +61,9 @@ impl AsyncWrite for Stream {
         // a head without a body is one piece, which costs the kernel less than a list of one
         if let [piece] = pieces {
             return self.poll_write(cx, piece);
+        }
+        if let Some(flat) = Flat::of(pieces) {
+            return self.poll_write(cx, flat.bytes());
         }
         match self.get_mut() {
             Self::Tcp(stream) => Pin::new(stream).poll_write_vectored(cx, pieces),

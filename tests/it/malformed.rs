@@ -132,7 +132,7 @@ fn a_head_has_a_hundred_fields_unless_it_is_said_otherwise() {
     for (count, status) in [(99, 200), (100, 431)] {
         let fields: String = (0..count).map(|at| format!("X-{at}: 1\r\n")).collect();
         let mut client = Connection::open(gateway.address);
-        client.write(&format!("GET / HTTP/1.1\r\nHost: a\r\n{fields}\r\n"));
+        client.write(format!("GET / HTTP/1.1\r\nHost: a\r\n{fields}\r\n"));
         assert_eq!(client.read().status, status, "{count} and a Host");
     }
 }
