@@ -10,6 +10,7 @@ use hyper::body::Incoming;
 
 use super::audited;
 use super::document::{self, Read};
+use super::downstream::Downstream;
 use super::identify::{Identified, Outcome as Credential};
 use super::judge::{Asked, Forward, Next, judge};
 use super::note;
@@ -58,31 +59,34 @@ async fn answer(
     peer: &Peer,
     record: &mut Record,
 ) -> Result<Answer, Rejection> {
-    match judge(worker, pinned, request, peer, record)? {
-        Next::Done(response) => Ok(Answer::Own(response)),
-        Next::Verified(response) => Ok(Answer::Verified(response)),
+    let forward = match judge(worker, pinned, request, peer, record)? {
+        Next::Done(response) => return Ok(Answer::Own(response)),
+        Next::Verified(response) => return Ok(Answer::Verified(response)),
         // on the heap: what few requests need would make the state of all of them larger
-        Next::Portal(asked) => Ok(Answer::Own(Box::pin(ask_portal(worker, &pinned.snapshot, *asked, record)).await)),
-        Next::Forward(forward) => send(pinned, forward, record).await,
-    }
-}
-
-/// Step 7.
-async fn send(pinned: &Pinned, forward: Forward, record: &mut Record) -> Result<Answer, Rejection> {
+        Next::Portal(asked) => return Ok(Answer::Own(Box::pin(ask_portal(worker, pinned, asked, record)).await)),
+        Next::Forward(forward) => forward,
+    };
     let Forward { index, outbound, client, downstream, document } = forward;
     let asked = ambient::now();
     let forwarded = pinned.lanes[index].upstream.send(outbound, client, record.trace()).await;
     record.upstream_answered(asked, forwarded.server);
-    Ok(match (forwarded.outcome?, downstream) {
-        (Sent::Answer(response), _) if document => {
-            let Snapshot { services, portal, .. } = &*pinned.snapshot;
-            let read = Box::pin(document::read(response, &services[index], &portal.login_path())).await?;
-            Answer::Document(Box::new(read))
-        }
-        (Sent::Answer(response), _) => Answer::Forwarded(response),
-        (Sent::Switched(upstream), Some(downstream)) => Answer::Switched(Box::new(Switch { upstream, downstream })),
-        (Sent::Switched(_), None) => return Err(ForwardError::Protocol("it switches unasked".to_owned()).into()),
-    })
+    let answer = answered(forwarded.outcome?, downstream)?;
+    if document { Box::pin(read_document(pinned, index, answer)).await } else { Ok(answer) }
+}
+
+fn answered(sent: Sent, downstream: Option<Box<Downstream>>) -> Result<Answer, Rejection> {
+    match (sent, downstream) {
+        (Sent::Answer(response), _) => Ok(Answer::Forwarded(response)),
+        (Sent::Switched(upstream), Some(downstream)) => Ok(Answer::Switched(Box::new(Switch { upstream, downstream }))),
+        (Sent::Switched(_), None) => Err(ForwardError::Protocol("it switches unasked".to_owned()).into()),
+    }
+}
+
+async fn read_document(pinned: &Pinned, index: usize, answer: Answer) -> Result<Answer, Rejection> {
+    let Answer::Forwarded(response) = answer else { return Ok(answer) };
+    let Snapshot { services, portal, .. } = &*pinned.snapshot;
+    let read = document::read(response, &services[index], &portal.login_path()).await?;
+    Ok(Answer::Document(Box::new(read)))
 }
 
 /// Step 8.
@@ -156,8 +160,9 @@ fn pass_on<B>(response: &mut Response<B>, record: &mut Record) {
 }
 
 /// One of the gateway's own endpoints. They come before every rule.
-async fn ask_portal(worker: &Worker, snapshot: &Snapshot, asked: Asked, record: &mut Record) -> Response<Bytes> {
-    let Asked { endpoint, identified, intake, body } = asked;
+async fn ask_portal(worker: &Worker, pinned: &Pinned, asked: Box<Asked>, record: &mut Record) -> Response<Bytes> {
+    let snapshot = &*pinned.snapshot;
+    let Asked { endpoint, identified, intake, body } = *asked;
     record.route = Route::Portal;
     record.outcome = Outcome::Gateway;
     record.know(&identified, snapshot, intake.site.scheme);
