@@ -11,7 +11,7 @@ use tokio::net::{TcpStream, UnixStream};
 use tokio_rustls::server::TlsStream;
 
 use super::prefixed::Prefixed;
-use crate::wire::Flat;
+use crate::wire::in_one_piece;
 
 /// Room for what is read before it is known what it is, in bytes: as much as hyper makes for its first read.
 const FIRST_READ: usize = 8 * 1024;
@@ -92,8 +92,8 @@ impl AsyncWrite for Stream {
         if let [piece] = bufs {
             return self.poll_write(cx, piece);
         }
-        if let Some(flat) = Flat::of(bufs) {
-            return self.poll_write(cx, flat.bytes());
+        if let Some(written) = in_one_piece(bufs, |piece| self.as_mut().poll_write(cx, piece)) {
+            return written;
         }
         each!(&mut *self, stream => Pin::new(stream).poll_write_vectored(cx, bufs))
     }

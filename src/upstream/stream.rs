@@ -8,7 +8,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 use tokio_rustls::client::TlsStream;
 
-use crate::wire::Flat;
+use crate::wire::in_one_piece;
 
 /// A connection before anything of HTTP.
 pub(super) enum Stream {
@@ -54,7 +54,7 @@ impl AsyncWrite for Stream {
     }
 
     fn poll_write_vectored(
-        self: Pin<&mut Self>,
+        mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         pieces: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
@@ -62,8 +62,8 @@ impl AsyncWrite for Stream {
         if let [piece] = pieces {
             return self.poll_write(cx, piece);
         }
-        if let Some(flat) = Flat::of(pieces) {
-            return self.poll_write(cx, flat.bytes());
+        if let Some(written) = in_one_piece(pieces, |piece| self.as_mut().poll_write(cx, piece)) {
+            return written;
         }
         match self.get_mut() {
             Self::Tcp(stream) => Pin::new(stream).poll_write_vectored(cx, pieces),

@@ -122,10 +122,8 @@ fn encode<'t>(text: Cow<'t, str>, separator: &str) -> Cow<'t, str> {
     const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
     let plain =
         |byte: u8| (byte.is_ascii_graphic() || byte == b' ') && byte != b'%' && !separator.as_bytes().contains(&byte);
-    // most texts are plain throughout, and looking at all of them at once costs less than at one after the other
-    let odd = |byte: u8| !byte.is_ascii_graphic() | (byte == b'%');
-    let any_odd = text.bytes().fold(false, |found, byte| found | odd(byte));
-    if !any_odd && !separator.bytes().any(|byte| text.as_bytes().contains(&byte)) {
+    // most texts are plain throughout
+    if text.bytes().all(|byte| byte != b' ' && plain(byte)) {
         return text;
     }
     let edge = |at: usize| at == 0 || at + 1 == text.len();

@@ -42,7 +42,7 @@ pub use intake::{Intake, Target};
 pub use interim::Interim;
 pub use original::{AskedBy, Describes, Original, OriginalError};
 pub use peer::{Peer, Scheme};
-pub use pieces::Flat;
+pub use pieces::in_one_piece;
 pub use present::Present;
 pub use problem::{BEARER_CHALLENGE, forbid_storing, invalid_token, json, not_authenticated, problem};
 pub use response_fields::ResponseFields;

@@ -6,33 +6,20 @@ use std::io::IoSlice;
 /// Bytes up to which a list is copied together.
 const FLAT: usize = 1024;
 
-/// A message that was copied together.
-pub struct Flat {
-    bytes: [u8; FLAT],
-    length: usize,
-}
-
-impl Flat {
-    /// The pieces as one; `None` where they are too large to be copied.
-    #[inline]
-    pub fn of(pieces: &[IoSlice<'_>]) -> Option<Self> {
-        let total: usize = pieces.iter().map(|piece| piece.len()).sum();
-        if total > FLAT {
-            return None;
-        }
-        let mut flat = Self { bytes: [0; FLAT], length: 0 };
-        for piece in pieces {
-            let end = flat.length + piece.len();
-            flat.bytes[flat.length..end].copy_from_slice(piece);
-            flat.length = end;
-        }
-        Some(flat)
+/// Hands over the pieces as one; `None` where they are too large to be copied.
+#[inline]
+pub fn in_one_piece<R>(pieces: &[IoSlice<'_>], take: impl FnOnce(&[u8]) -> R) -> Option<R> {
+    let total: usize = pieces.iter().map(|piece| piece.len()).sum();
+    if total > FLAT {
+        return None;
     }
-
-    /// All bytes, in their order.
-    pub fn bytes(&self) -> &[u8] {
-        &self.bytes[..self.length]
+    let mut flat = [0; FLAT];
+    let mut end = 0;
+    for piece in pieces {
+        flat[end..end + piece.len()].copy_from_slice(piece);
+        end += piece.len();
     }
+    Some(take(&flat[..total]))
 }
 
 #[cfg(test)]
@@ -41,7 +28,7 @@ mod tests {
 
     fn flat(pieces: &[&[u8]]) -> Option<Vec<u8>> {
         let pieces: Vec<_> = pieces.iter().map(|piece| IoSlice::new(piece)).collect();
-        Flat::of(&pieces).map(|flat| flat.bytes().to_vec())
+        in_one_piece(&pieces, <[u8]>::to_vec)
     }
 
     #[test]

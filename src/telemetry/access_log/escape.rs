@@ -6,7 +6,7 @@
 /// Appends a JSON string, quotes included.
 pub(super) fn quoted(out: &mut Vec<u8>, text: &str) {
     out.push(b'"');
-    if holds(text, needs_escape) {
+    if holds(text, Needs::Escape) {
         escape(out, text);
     } else {
         out.extend_from_slice(text.as_bytes());
@@ -16,25 +16,39 @@ pub(super) fn quoted(out: &mut Vec<u8>, text: &str) {
 
 /// Appends a text as it is where it is one plain word, as a JSON string otherwise.
 pub(super) fn word(out: &mut Vec<u8>, text: &str) {
-    if text.is_empty() || holds(text, needs_quotes) {
+    if text.is_empty() || holds(text, Needs::Quotes) {
         quoted(out, text);
     } else {
         out.extend_from_slice(text.as_bytes());
     }
 }
 
-fn needs_escape(byte: u8) -> bool {
-    !(b' '..=b'~').contains(&byte) | (byte == b'"') | (byte == b'\\')
+/// What a byte needs where it is written.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Needs {
+    Nothing,
+    /// It ends a word.
+    Quotes,
+    Escape,
 }
 
-fn needs_quotes(byte: u8) -> bool {
-    needs_escape(byte) | (byte == b' ') | (byte == b'=')
-}
+/// Of every byte: a look into a table costs less than half a dozen comparisons, for texts as short as those of a line.
+const NEEDS: [Needs; 256] = {
+    let mut needs = [Needs::Escape; 256];
+    let mut byte = b' ';
+    while byte <= b'~' {
+        needs[byte as usize] = match byte {
+            b'"' | b'\\' => Needs::Escape,
+            b' ' | b'=' => Needs::Quotes,
+            _ => Needs::Nothing,
+        };
+        byte += 1;
+    }
+    needs
+};
 
-/// Looks at every byte, although the first would do: without a way out the loop takes sixteen bytes at a time, and
-/// most texts hold none.
-fn holds(text: &str, needs: impl Fn(u8) -> bool) -> bool {
-    text.bytes().fold(false, |found, byte| found | needs(byte))
+fn holds(text: &str, least: Needs) -> bool {
+    text.bytes().any(|byte| NEEDS[usize::from(byte)] >= least)
 }
 
 #[cold]

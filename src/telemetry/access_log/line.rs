@@ -74,8 +74,8 @@ impl Aborted {
 enum Value<'a> {
     /// Text that anybody may have sent.
     Text(&'a str),
-    /// Text of visible ASCII that needs no look.
-    Known(&'static str),
+    /// Text of visible ASCII without quotes, which needs no look.
+    Known(&'a str),
     Address(IpAddr),
     Number(u64),
     /// In milliseconds, with three more digits.
@@ -109,7 +109,8 @@ fn each_field(line: &AccessLine<'_>, mut put: impl FnMut(Key, Value<'_>)) {
     put(keys::REQUEST_ID, Value::Text(line.request_id));
     line.client.into_iter().for_each(|client| put(keys::CLIENT, Value::Address(client)));
     line.user.into_iter().for_each(|user| put(keys::USER, Value::Text(user)));
-    put(keys::METHOD, Value::Text(line.method));
+    // tokens of HTTP (RFC 9110, section 5.6.2)
+    put(keys::METHOD, Value::Known(line.method));
     put(keys::HOST, Value::Text(line.host));
     put(keys::PATH, Value::Text(line.path));
     line.service.into_iter().for_each(|service| put(keys::SERVICE, Value::Text(service)));
@@ -182,12 +183,14 @@ fn between_quotes(out: &mut Vec<u8>, put: impl FnOnce(&mut Vec<u8>)) {
 fn put_address(out: &mut Vec<u8>, address: IpAddr) {
     match address.to_canonical() {
         IpAddr::V4(address) => {
-            for (place, octet) in address.octets().into_iter().enumerate() {
-                if place > 0 {
-                    out.push(b'.');
-                }
-                put_number(out, octet.into());
+            let (mut text, mut end) = ([b'.'; 15], 0);
+            for octet in address.octets() {
+                let digits = [digit((octet / 100).into()), digit((octet / 10).into()), digit(octet.into())];
+                let digits = &digits[usize::from(octet < 10) + usize::from(octet < 100)..];
+                text[end..end + digits.len()].copy_from_slice(digits);
+                end += digits.len() + 1;
             }
+            out.extend_from_slice(&text[..end - 1]);
         }
         IpAddr::V6(address) => write!(out, "{address}").expect("writing to a vector cannot fail"),
     }
