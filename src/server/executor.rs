@@ -1,13 +1,14 @@
 //! The streams of an HTTP/2 connection, each a task on the connection's own thread.
 
 use std::cell::RefCell;
-use std::future::{Future, poll_fn};
-use std::pin::pin;
+use std::future::Future;
+use std::pin::Pin;
 use std::rc::Rc;
-use std::task::Poll;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use hyper::rt::Executor;
+use pin_project_lite::pin_project;
 use tokio::task::spawn_local;
 
 use super::timed_body::{Handover, Patience};
@@ -42,15 +43,30 @@ impl<F: Future<Output = ()> + 'static> Executor<F> for StreamExecutor {
             spawn_local(stream);
             return;
         };
-        let mut patience = Patience::new(handover, self.ticker.clone(), self.longest);
-        spawn_local(async move {
-            let mut stream = pin!(stream);
-            poll_fn(|cx| match stream.as_mut().poll(cx) {
-                Poll::Ready(()) => Poll::Ready(()),
-                // dropping a stream that is not at its end resets it
-                Poll::Pending => patience.poll_over(cx),
-            })
-            .await;
-        });
+        let patience = Patience::new(handover, self.ticker.clone(), self.longest);
+        spawn_local(Watched { stream, patience });
+    }
+}
+
+pin_project! {
+    /// A stream that is given up when its client does not take a piece in time. An `async` block would hold the stream twice,
+    /// before its first poll and after it, and every stream is moved several times on its way to its task.
+    struct Watched<F> {
+        #[pin]
+        stream: F,
+        patience: Patience,
+    }
+}
+
+impl<F: Future<Output = ()>> Future for Watched<F> {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = self.project();
+        match this.stream.poll(cx) {
+            Poll::Ready(()) => Poll::Ready(()),
+            // dropping a stream that is not at its end resets it
+            Poll::Pending => this.patience.poll_over(cx),
+        }
     }
 }
