@@ -189,7 +189,9 @@ def idle_connections(peer, count):
 
 
 def settled(peer):
-    """What is resident once freed memory has gone back, or after five seconds."""
+    """What is resident once freed memory has gone back, or after eight seconds. What rests is given up in steps, and for
+    more than a second nothing may seem to happen between two of them."""
+    time.sleep(3)
     last = peer.process.memory()
     for _ in range(10):
         time.sleep(0.5)

@@ -18,7 +18,7 @@ pub struct AccessLine<'a> {
     pub client: Option<IpAddr>,
     /// The subject of the identity; `None` for an anonymous caller.
     pub user: Option<&'a str>,
-    /// As sent.
+    /// As sent: a token (RFC 9110, section 5.6.2), in which nothing needs an escape.
     pub method: &'a str,
     /// As sent; empty where it was missing.
     pub host: &'a str,
