@@ -8,8 +8,14 @@ use std::time::Duration;
 
 use super::shard::{Shared, lock};
 
-/// How long lines pile up before they are written: rare enough to cost nothing, soon enough to be watched live.
-const INTERVAL: Duration = Duration::from_millis(50);
+/// How long lines pile up before they are written: soon enough to be watched live, and read by whoever has just asked.
+const QUIET_INTERVAL: Duration = Duration::from_millis(10);
+
+/// The same while many come, when nobody follows each of them: waking up is shared by more.
+const BUSY_INTERVAL: Duration = Duration::from_millis(50);
+
+/// Bytes in one interval that are many: about twenty lines.
+const BUSY: usize = 8 * 1024;
 
 /// How long to wait for a full pipe that does not block.
 const RETRY: Duration = Duration::from_millis(5);
@@ -23,6 +29,8 @@ pub(super) struct Writer {
     /// Changes places with the buffer of a worker, so that the worker's lock is held for a moment only.
     spare: Vec<u8>,
     state: State,
+    /// How long lines pile up next time.
+    interval: Duration,
 }
 
 /// Whether the last write went well, so that one event is enough for a reader that stays away.
@@ -41,13 +49,13 @@ enum Flush {
 
 impl Writer {
     pub(super) fn new(shared: Arc<Shared>, out: Box<dyn Write + Send>) -> Self {
-        Self { shared, out, spare: Vec::new(), state: State::Writing }
+        Self { shared, out, spare: Vec::new(), state: State::Writing, interval: QUIET_INTERVAL }
     }
 
     pub(super) fn run(&mut self) {
         loop {
             self.shared.await_lines();
-            self.shared.pause(INTERVAL);
+            self.shared.pause(self.interval);
             let flush = if self.shared.is_closing() { Flush::Last } else { Flush::Further };
             self.shared.rearm();
             self.flush(flush);
@@ -58,6 +66,7 @@ impl Writer {
     }
 
     fn flush(&mut self, flush: Flush) {
+        let mut bytes = 0;
         for buffer in self.shared.buffers() {
             let mut buffer = lock(&buffer);
             mem::swap(&mut buffer.lines, &mut self.spare);
@@ -65,8 +74,10 @@ impl Writer {
                 buffer.close();
             }
             drop(buffer);
+            bytes += self.spare.len();
             self.write();
         }
+        self.interval = if bytes < BUSY { QUIET_INTERVAL } else { BUSY_INTERVAL };
     }
 
     /// Writes and empties the spare buffer.
