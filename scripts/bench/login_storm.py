@@ -6,7 +6,8 @@
 Starts the gateway with one user, and nginx as its upstream, both on loopback; wrk asks with a token. In each storm
 round so many clients at once send wrong passwords as fast as they are answered; most of them get 503, since the queue
 for password checks is bounded. In the rounds between, the same clients send logins without a password, which are
-refused (422) before anything is checked: the clients themselves, which share the machine, disturb both alike. Each client comes from an address of its own (127.x.y.z), so that the limits for failed
+refused (422) before anything is checked: the clients themselves, which share the machine, disturb both alike.
+Each client comes from an address of its own (127.x.y.z), so that the limits for failed
 logins, which are another defence, do not end the storm. Needs nginx and wrk, and takes 2 * ROUNDS * SECONDS seconds.
 """
 import argparse, asyncio, http.client, json, os, re, shutil, signal, socket, statistics, subprocess, sys, tempfile, time

@@ -10,8 +10,8 @@ const WAYS: usize = 4;
 /// A bounded memory of tokens whose signature and claims held, for one worker. Only tokens that held are in it, so a
 /// flood of bad ones changes nothing; it belongs to one load of the configuration and goes with it.
 ///
-/// `T` is what a token said. What changes with time is not remembered: the caller checks the end of the token and its
-/// user again.
+/// `T` is what a token said, and what follows from it for as long as the configuration is the same, such as its user. What
+/// changes with time is not remembered: the caller looks at the end of the token and at its session again.
 pub struct TokenCache<T> {
     hasher: RandomState,
     /// Made for the first token: hundreds of kilobytes that many a worker never needs.
