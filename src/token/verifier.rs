@@ -116,4 +116,6 @@ impl Verifier {
 }
 
 #[cfg(test)]
+mod differential;
+#[cfg(test)]
 mod tests;
