@@ -118,7 +118,10 @@ pub(super) fn judge(
 impl Record {
     fn take_in(&mut self, target: &Target, intake: &Intake) {
         self.host = target.host.name().into();
-        self.path = target.path.as_str().into();
+        // most paths are sent in their one spelling
+        if *self.path != *target.path.as_str() {
+            self.path = target.path.as_str().into();
+        }
         self.client = intake.client.address;
         if let Some(traced) = &mut self.trace {
             traced.scheme = intake.site.scheme;

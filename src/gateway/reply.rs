@@ -18,7 +18,7 @@ pub struct Reply {
     /// The answer.
     pub response: Response<ReplyBody>,
     /// Where client and upstream leave HTTP with this answer: what comes behind it.
-    pub tunnel: Option<Tunnel>,
+    pub tunnel: Option<Box<Tunnel>>,
 }
 
 /// What the operator adds to every answer on a service's paths.

@@ -42,6 +42,6 @@ impl Switch {
         };
         add_own_fields(&record, response.headers_mut());
         record.status = Some(response.status().as_u16());
-        Reply { response, tunnel: Some(Tunnel::new(io, (held, load), *downstream, record)) }
+        Reply { response, tunnel: Some(Box::new(Tunnel::new(io, (held, load), *downstream, record))) }
     }
 }

@@ -68,7 +68,7 @@ async fn converse(
     let outbox = Rc::new(Outbox::new());
     let peer = client.peer().with_interim(outbox.interim().clone());
     let io = TokioIo::new(ClientIo::new(stream, Rc::clone(clock), Rc::clone(&outbox)));
-    let switched: RefCell<Option<Tunnel>> = RefCell::default();
+    let switched: RefCell<Option<Box<Tunnel>>> = RefCell::default();
     let service = service_fn(|request: Request<Incoming>| {
         let running = clock.begin(&request.body().size_hint());
         let (context, peer, outbox, switched) = (Rc::clone(context), &peer, &outbox, &switched);
@@ -94,26 +94,28 @@ async fn converse(
             return Some(stream);
         }
         (Ended::Closed, Some(tunnel)) => Box::pin(leave_http(stream, parts.read_buf, tunnel)).await,
-        (ended, _) => leave(ended, stream, client, clock, context).await,
+        (Ended::Closed, None) if !clock.sending() => {}
+        // on the heap, as what few connections need
+        (ended, _) => Box::pin(leave(ended, stream, client, clock, context)).await,
     }
     None
 }
 
 /// Carries what comes behind a `101`. `sent` is what the client has sent behind its request already.
-async fn leave_http(stream: Stream, sent: Bytes, tunnel: Tunnel) {
+async fn leave_http(stream: Stream, sent: Bytes, tunnel: Box<Tunnel>) {
     let mut client = Prefixed::new(stream);
     client.unread(sent);
     tunnel.run(client).await;
 }
 
-/// What becomes of the socket when hyper has done with it.
+/// What becomes of the socket when hyper has done with it, and the client may not have.
 async fn leave(ended: Ended, stream: Stream, client: Client, clock: &ConnectionClock, context: &Context) {
     match ended {
-        Ended::Closed if clock.sending() => Box::pin(linger(stream, &context.ticker)).await,
-        Ended::Closed | Ended::Resting => {}
+        Ended::Closed => linger(stream, &context.ticker).await,
+        Ended::Resting => {}
         Ended::Malformed => {
             context.rejections.note(ConnectionRejection::Malformed, client.ip());
-            Box::pin(linger(stream, &context.ticker)).await;
+            linger(stream, &context.ticker).await;
         }
         Ended::TimedOut => give_up(stream, client, clock, context).await,
     }

@@ -90,7 +90,7 @@ pub(super) async fn serve(stream: Stream, client: Client, clock: Rc<ConnectionCl
 }
 
 /// Carries what comes behind the answer to an extended CONNECT; the connection does not rest for as long.
-async fn carry(tunnel: Tunnel, running: Running) {
+async fn carry(tunnel: Box<Tunnel>, running: Running) {
     tunnel.run_stream().await;
     drop(running);
 }

@@ -23,7 +23,8 @@ const CONTINUE_AFTER: Duration = Duration::from_secs(1);
 
 /// The client's body on its way to the upstream: counted, and not waited for without end.
 pub struct RequestBody {
-    streamed: Option<Streamed>,
+    /// On the heap: most requests have none, and all of them are moved from hand to hand.
+    streamed: Option<Box<Streamed>>,
 }
 
 struct Streamed {
@@ -74,7 +75,8 @@ impl RequestBody {
     pub(super) fn streamed(incoming: Incoming, watch: Watch) -> Self {
         let Watch { limit, stall, stall_after, filter, exchange } = watch;
         let (left, waiting, held) = (limit, false, false);
-        Self { streamed: Some(Streamed { incoming, left, waiting, held, stall, stall_after, filter, exchange }) }
+        let streamed = Streamed { incoming, left, waiting, held, stall, stall_after, filter, exchange };
+        Self { streamed: Some(Box::new(streamed)) }
     }
 
     /// Lets a body that is held back pass.

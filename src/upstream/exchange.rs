@@ -19,7 +19,6 @@ use crate::telemetry::metrics::Held;
 use crate::wire::settle_response;
 
 /// What a server answered.
-#[expect(clippy::large_enum_variant, reason = "the large one is what nearly all requests get")]
 pub enum Sent {
     /// An ordinary answer.
     Answer(Response<ResponseBody>),

@@ -20,6 +20,7 @@ use super::error::ForwardError;
 use super::exchange::{Again, Failed, Sent, Switched, Use, settled, within};
 use super::outbound::Outbound;
 use super::server::{self, Server};
+use super::spare::Spare;
 use super::state::Load;
 use super::stream::Stream;
 use crate::ambient::Deadline;
@@ -35,7 +36,8 @@ const KEEP_ALIVE_MARGIN: Duration = Duration::from_secs(1);
 
 /// The connections to a server that wait for a request.
 #[derive(Default)]
-pub(super) struct Idle(RefCell<Vec<Connection>>);
+#[expect(clippy::vec_box, reason = "a connection goes from hand to hand with its answer, as what fits into a register")]
+pub(super) struct Idle(RefCell<Vec<Box<Connection>>>);
 
 struct Connection {
     sender: SendRequest<RequestBody>,
@@ -61,10 +63,22 @@ enum Fate {
     Closed,
 }
 
+/// What hyper says of a request: the answer, or why there is none, with the request where it was not sent.
+type Answered = Result<Response<Incoming>, TrySendError<Request<RequestBody>>>;
+
+/// What is kept of a request while the upstream works.
+struct Kept {
+    spare: Option<Spare>,
+    /// The protocol to switch to.
+    upgrade: Option<HeaderValue>,
+    /// Shared with its body, where it has one.
+    exchange: Option<Rc<Exchange>>,
+}
+
 /// A connection in use by one exchange. Dropped without [`Lease::release`] it is closed at once.
 pub(super) struct Lease {
     /// Taken when it is released.
-    connection: Option<Connection>,
+    connection: Option<Box<Connection>>,
     server: Rc<Server>,
 }
 
@@ -84,7 +98,7 @@ impl Idle {
         None
     }
 
-    fn keep(&self, mut connection: Connection, server: &Server) {
+    fn keep(&self, mut connection: Box<Connection>, server: &Server) {
         let mut idle = self.0.borrow_mut();
         if idle.len() < IDLE_CONNECTIONS {
             connection.unused.arm(connection.unused_after);
@@ -116,7 +130,7 @@ pub(super) async fn open(stream: Stream, server: &Rc<Server>) -> Result<Lease, F
         counted: server.means.counts.active.hold(),
         fate: Fate::Kept,
     };
-    Ok(Lease::new(connection, server))
+    Ok(Lease::new(Box::new(connection), server))
 }
 
 /// Drives a connection until it ends, changes its protocol, or has been unused for too long.
@@ -136,7 +150,7 @@ async fn drive(driver: impl Future<Output = hyper::Result<()>>, unused: Rc<Deadl
 }
 
 impl Lease {
-    fn new(connection: Connection, server: &Rc<Server>) -> Self {
+    fn new(connection: Box<Connection>, server: &Rc<Server>) -> Self {
         Self { connection: Some(connection), server: Rc::clone(server) }
     }
 
@@ -149,7 +163,7 @@ impl Lease {
     /// Gives the connection back, ready for another exchange.
     pub(super) fn release(mut self) {
         let reusable = |connection: &Connection| connection.fate == Fate::Kept && !connection.sender.is_closed();
-        if self.connection.as_ref().is_some_and(reusable)
+        if self.connection.as_deref().is_some_and(reusable)
             && let Some(connection) = self.connection.take()
         {
             self.server.idle.keep(connection, &self.server);
@@ -163,6 +177,27 @@ impl Lease {
 
     /// Sends the request, and waits for the head of the answer.
     pub(super) async fn exchange(mut self, outbound: Outbound, used: Use, load: Option<Load>) -> Result<Sent, Failed> {
+        let (kept, answer) = self.begin(outbound, used);
+        let given_up = |error| Failed { error, again: Again::Never, used };
+        match self.answered(answer, kept.exchange.as_ref()).await {
+            Ok(response) if response.status() == StatusCode::SWITCHING_PROTOCOLS => {
+                let switched = Box::pin(self.switch(response, kept.upgrade, load)).await;
+                switched.map(|switched| Sent::Switched(Box::new(switched))).map_err(given_up)
+            }
+            Ok(response) => settled(response, server::Lease::http1(self, load)).map(Sent::Answer).map_err(given_up),
+            Err((error, Some(unsent))) => {
+                Err(Failed { error, again: Again::of_unsent(Outbound::again(unsent, kept.upgrade), used), used })
+            }
+            Err((error @ ForwardError::Closed(_), None)) => {
+                Err(Failed { error, again: Again::of_spare(kept.spare), used })
+            }
+            Err((error, None)) => Err(given_up(error)),
+        }
+    }
+
+    /// Hands the request to the connection. Not in the future that waits: what was moved there once would have a place in
+    /// it for as long as the upstream takes to answer.
+    fn begin(&mut self, outbound: Outbound, used: Use) -> (Kept, Pin<Box<impl Future<Output = Answered> + use<>>>) {
         let spare = match used {
             Use::First => None,
             Use::Further => outbound.spare(),
@@ -172,33 +207,20 @@ impl Lease {
             ask_to_switch(request.headers_mut(), protocol);
             self.connection_mut().fate = Fate::Closed;
         }
-        let given_up = |error| Failed { error, again: Again::Never, used };
         let exchange = request.body().exchange().cloned();
-        // begun here and waited for here: what passes a request on carries it along
-        let answer = pin!(self.connection_mut().sender.try_send_request(request));
-        match self.answered(answer, exchange).await {
-            Ok(response) if response.status() == StatusCode::SWITCHING_PROTOCOLS => {
-                let switched = Box::pin(self.switch(response, upgrade, load)).await;
-                switched.map(|switched| Sent::Switched(Box::new(switched))).map_err(given_up)
-            }
-            Ok(response) => settled(response, server::Lease::http1(self, load)).map(Sent::Answer).map_err(given_up),
-            Err((error, Some(unsent))) => {
-                Err(Failed { error, again: Again::of_unsent(Outbound::again(unsent, upgrade), used), used })
-            }
-            Err((error @ ForwardError::Closed(_), None)) => Err(Failed { error, again: Again::of_spare(spare), used }),
-            Err((error, None)) => Err(given_up(error)),
-        }
+        let answer = Box::pin(self.connection_mut().sender.try_send_request(request));
+        (Kept { spare, upgrade, exchange }, answer)
     }
 
     /// The head of the answer. `exchange` is the request's, where it has a body.
     async fn answered(
         &mut self,
-        answer: Pin<&mut impl Future<Output = Result<Response<Incoming>, TrySendError<Request<RequestBody>>>>>,
-        exchange: Option<Rc<Exchange>>,
+        answer: Pin<Box<impl Future<Output = Answered>>>,
+        exchange: Option<&Rc<Exchange>>,
     ) -> Result<Response<Incoming>, (ForwardError, Option<Request<RequestBody>>)> {
         let timeouts = self.server.timeouts;
         let Connection { response, unused_after, .. } = self.connection_mut();
-        let deadline = match &exchange {
+        let deadline = match exchange {
             // the body moves it for as long as it is being sent
             Some(exchange) => &exchange.response,
             None => &*response,
@@ -212,7 +234,7 @@ impl Lease {
         }
         // the body of the answer has a limit of its own
         response.disarm();
-        if exchange.as_ref().is_some_and(|exchange| exchange.body_withheld()) {
+        if exchange.is_some_and(|exchange| exchange.body_withheld()) {
             self.connection_mut().fate = Fate::Closed;
         }
         match answered {

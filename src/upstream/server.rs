@@ -109,8 +109,8 @@ impl Server {
             None => Box::pin(self.open_for(&outbound, reuse)).await,
         };
         match carrier {
+            Ok((Carrier::Http1(lease), used)) => lease.exchange(outbound, used, load).await,
             // otherwise it would be moved once for every caller up to the connection
-            Ok((Carrier::Http1(lease), used)) => Box::pin(lease.exchange(outbound, used, load)).await,
             Ok((Carrier::Http2(lease), used)) => Box::pin(lease.exchange(outbound, used, self, load)).await,
             Err(error) => Err(Failed { error, again: Again::Harmless(outbound), used: Use::First }),
         }

@@ -1,67 +1,74 @@
 //! What is kept of a request that may have to be sent again.
 
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri};
+use http::uri::PathAndQuery;
+use http::{HeaderName, HeaderValue, Method, Request};
 
 use super::body::RequestBody;
 use super::outbound::Outbound;
 
 /// A request without a body, to be sent a second time if need be. Nearly all are kept in vain, so that it is made to be made
-/// quickly: the values are one text, where a copy of each would count references up and down, and how the names were
-/// spelled is not kept.
+/// quickly and to be small: all that it says is one text, where a copy of each field would count references up and down,
+/// and how the names were spelled is not kept.
 pub(super) struct Spare {
     method: Method,
-    uri: Uri,
-    /// Each name, and where its value ends in `values`.
-    names: Vec<(HeaderName, usize)>,
-    values: Vec<u8>,
+    /// The target, and then each field, its name and its value behind a line's end. Nothing of this can hold one.
+    text: Vec<u8>,
     upgrade: Option<HeaderValue>,
 }
 
-/// Bytes that the values of most requests fit into.
-const USUAL_VALUES: usize = 512;
+/// Bytes that most requests fit into.
+const USUAL_LENGTH: usize = 640;
+
+/// Stands before each part but the first.
+const NEXT: u8 = b'\n';
 
 impl Spare {
     pub(super) fn of(request: &Request<RequestBody>, upgrade: Option<&HeaderValue>) -> Self {
-        let fields = request.headers();
-        let (mut names, mut values) = (Vec::with_capacity(fields.len()), Vec::with_capacity(USUAL_VALUES));
-        for (name, value) in fields {
-            values.extend_from_slice(value.as_bytes());
-            names.push((name.clone(), values.len()));
+        let mut text = Vec::with_capacity(USUAL_LENGTH);
+        text.extend_from_slice(request.uri().path_and_query().map_or("/", PathAndQuery::as_str).as_bytes());
+        for (name, value) in request.headers() {
+            text.push(NEXT);
+            text.extend_from_slice(name.as_str().as_bytes());
+            text.push(NEXT);
+            text.extend_from_slice(value.as_bytes());
         }
-        Self { method: request.method().clone(), uri: request.uri().clone(), names, values, upgrade: upgrade.cloned() }
-    }
-
-    fn fields(&self) -> HeaderMap {
-        let mut fields = HeaderMap::with_capacity(self.names.len());
-        let mut start = 0;
-        for (name, end) in &self.names {
-            let value = HeaderValue::from_bytes(&self.values[start..*end]).expect("it was the value of a field");
-            fields.append(name, value);
-            start = *end;
-        }
-        fields
+        Self { method: request.method().clone(), text, upgrade: upgrade.cloned() }
     }
 }
 
 impl From<Spare> for Outbound {
     fn from(spare: Spare) -> Self {
         let mut request = Request::new(RequestBody::empty());
-        *request.headers_mut() = spare.fields();
         *request.method_mut() = spare.method;
-        *request.uri_mut() = spare.uri;
+        let mut parts = spare.text.split(|byte| *byte == NEXT);
+        let target = parts.next().unwrap_or_default();
+        *request.uri_mut() = PathAndQuery::try_from(target).expect("it was the target of a request").into();
+        while let (Some(name), Some(value)) = (parts.next(), parts.next()) {
+            let name = HeaderName::from_bytes(name).expect("it was the name of a field");
+            let value = HeaderValue::from_bytes(value).expect("it was the value of a field");
+            request.headers_mut().append(name, value);
+        }
         Outbound::again(request, spare.upgrade)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use http::Uri;
+
     use super::*;
 
     #[test]
     fn what_is_sent_again_is_what_was_sent() {
+        for target in ["/a?b=c", "/", "*"] {
+            sent_again(target);
+        }
+    }
+
+    fn sent_again(target: &'static str) {
         let mut request = Request::new(RequestBody::empty());
         *request.method_mut() = Method::DELETE;
-        *request.uri_mut() = Uri::from_static("/a?b=c");
+        *request.uri_mut() = Uri::from_static(target);
         for (name, value) in [("host", "a"), ("x", "1"), ("empty", ""), ("accept", "*/*"), ("x", "2")] {
             request.headers_mut().append(name, HeaderValue::from_static(value));
         }

@@ -16,7 +16,7 @@ use crate::ambient;
 
 mod retain;
 
-pub(crate) use retain::retain_fields;
+pub(crate) use retain::{remove_all_but, retain_fields};
 
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 
@@ -218,8 +218,12 @@ impl Nominated {
             return Self(Vec::new());
         }
         let is_none = |token: &[u8]| NO_FIELDS.iter().any(|option| token.eq_ignore_ascii_case(option));
+        let lines = headers.get_all(CONNECTION);
         // nearly every line is one option and nothing else
-        let lines = headers.get_all(CONNECTION).iter().map(HeaderValue::as_bytes).filter(|line| !is_none(line));
+        if lines.iter().all(|line| is_none(line.as_bytes())) {
+            return Self(Vec::new());
+        }
+        let lines = lines.iter().map(HeaderValue::as_bytes);
         let tokens = lines.flat_map(|line| line.split(|byte| *byte == b',')).map(<[u8]>::trim_ascii);
         let fields = tokens.filter(|token| !is_none(token)).filter_map(|token| std::str::from_utf8(token).ok());
         Self(fields.map(|token| token.to_ascii_lowercase().into()).collect())
@@ -263,7 +267,7 @@ pub fn remove_hop_by_hop(headers: &mut HeaderMap, present: Present) {
     let announces = present.has(Present::TRAILER);
     let trailers = announces.then(|| announce_trailers(headers, trailer_is_harmless)).flatten();
     let stays = |name: &HeaderName| !Present::named(name.as_str()).has(HOP_BY_HOP) && !nominated.contains(name);
-    retain_fields(headers, None, 0, stays);
+    remove_all_but(headers, stays);
     if let Some(names) = trailers {
         headers.insert(TRAILER, names);
     }

@@ -70,6 +70,9 @@ impl Default for IdentitySettings {
     }
 }
 
+/// Bytes that most lists of roles fit into.
+const USUAL_LENGTH: usize = 64;
+
 impl IdentitySettings {
     /// Sets the identity headers of a caller. What the caller does not have is not set, and nothing else may have set it:
     /// the fields of the client have passed a [`super::FieldFilter`].
@@ -98,13 +101,15 @@ impl IdentitySettings {
 
     fn join<'v>(&self, mut values: impl Iterator<Item = Cow<'v, str>>) -> Cow<'v, str> {
         let Some(first) = values.next() else { return Cow::Borrowed("") };
-        let mut joined = encode(first, &self.separator);
-        for value in values {
-            let text = joined.to_mut();
-            text.push_str(&self.separator);
-            text.push_str(&encode(value, &self.separator));
+        let first = encode(first, &self.separator);
+        let Some(second) = values.next() else { return first };
+        let mut joined = String::with_capacity(USUAL_LENGTH);
+        joined.push_str(&first);
+        for value in std::iter::once(second).chain(values) {
+            joined.push_str(&self.separator);
+            joined.push_str(&encode(value, &self.separator));
         }
-        joined
+        Cow::Owned(joined)
     }
 }
 
@@ -120,8 +125,9 @@ fn claim_text(value: &ClaimValue) -> Cow<'_, str> {
 /// An inner space stays: names have them.
 fn encode<'t>(text: Cow<'t, str>, separator: &str) -> Cow<'t, str> {
     const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
-    let plain =
-        |byte: u8| (byte.is_ascii_graphic() || byte == b' ') && byte != b'%' && !separator.as_bytes().contains(&byte);
+    // a separator is one or two characters: a search that is made for long texts costs more than looking at them
+    let splits = |byte: u8| separator.bytes().any(|other| other == byte);
+    let plain = |byte: u8| matches!(byte, b' '..=b'~') && byte != b'%' && !splits(byte);
     // most texts are plain throughout
     if text.bytes().all(|byte| byte != b' ' && plain(byte)) {
         return text;

@@ -85,10 +85,7 @@ impl Intake {
         }
         let host = Host::read(&head, scheme)?;
         let path = RequestPath::parse(head.uri.path(), paths)?;
-        let bearer = match present.has(Present::AUTHORIZATION.or(Present::X_API_KEY)) {
-            true => Credential::read(&head.headers)?,
-            false => None,
-        };
+        let bearer = Credential::read(&head.headers, present)?;
         let (client, said) = trusted.client(peer, &head.headers);
         let (said_scheme, said_host) = said.as_deref().map_or((None, None), |said| (said.scheme(), said.host()));
         let site =

@@ -8,6 +8,9 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 /// memory for ever.
 const MOST_KEPT: usize = 64;
 
+/// The most fields that are taken out one by one.
+const MOST_ONE_BY_ONE: usize = 4;
+
 thread_local! {
     /// An empty map with room, from the head before: a new one is two allocations a head.
     static EMPTIED: Cell<HeaderMap> = Cell::new(HeaderMap::new());
@@ -42,6 +45,20 @@ pub(crate) fn retain_fields(
     }
 }
 
+/// Keeps the fields whose names pass, in their order. Where those that do not pass are the last, as most servers write them,
+/// they are taken out one by one: that moves none of the others.
+pub(crate) fn remove_all_but(headers: &mut HeaderMap, passes: impl Fn(&HeaderName) -> bool) {
+    let first = headers.keys().take_while(|name| passes(name)).count();
+    let last = headers.keys_len() - first;
+    if last > MOST_ONE_BY_ONE || headers.keys().skip(first).any(&passes) {
+        return retain_fields(headers, None, 0, passes);
+    }
+    for _ in 0..last {
+        let name = headers.keys().nth(first).cloned().expect("as many fields as were counted");
+        headers.remove(name);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use http::header::{ACCEPT, CONNECTION, COOKIE, HOST};
@@ -66,6 +83,30 @@ mod tests {
             retain_fields(&mut headers, Some((HOST, HeaderValue::from_static("h"))), 3, |name| *name != CONNECTION);
             assert_eq!(written(&headers), ["host: h", "b: 1", "b: 3", "a: 2", "c: 4"]);
             assert!(headers.capacity() >= 8);
+        }
+    }
+
+    #[test]
+    fn fields_are_taken_out_wherever_they_stand() {
+        let goes = ["connection", "keep-alive", "te", "trailer", "upgrade"];
+        for order in [
+            &["a", "connection", "b"][..],
+            &["connection", "a"],
+            &["a", "b", "a", "connection", "keep-alive", "connection"],
+            &["a", "connection", "b", "keep-alive"],
+            &["a", "connection", "keep-alive", "te", "trailer", "upgrade"],
+            &["connection"],
+            &["a", "b"],
+            &[],
+        ] {
+            let mut headers = HeaderMap::new();
+            for (at, name) in order.iter().enumerate() {
+                headers.append(*name, HeaderValue::from(at));
+            }
+            let mut expected = headers.clone();
+            retain_fields(&mut expected, None, 0, |name| !goes.contains(&name.as_str()));
+            remove_all_but(&mut headers, |name| !goes.contains(&name.as_str()));
+            assert_eq!(written(&headers), written(&expected), "{order:?}");
         }
     }
 
