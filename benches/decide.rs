@@ -1,14 +1,17 @@
 //! What one decision costs by the number of rules, and what a path costs to parse.
 
-#![allow(missing_docs, reason = "criterion's macros make public items without docs")]
+#![allow(
+    missing_docs,
+    reason = "criterion's macros make public items without docs"
+)]
 
 use std::hint::black_box;
 use std::sync::Arc;
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use gatelatch::access::{
-    Caller, CaseRule, Condition, Identity, Methods, Mode, PathOptions, Pattern, Policy, RequestPath, Requirement,
-    RoleMatch, Rule, UserMatch,
+    Caller, CaseRule, Condition, Identity, Methods, Mode, PathOptions, Pattern, Policy,
+    RequestPath, Requirement, RoleMatch, Rule, UserMatch,
 };
 use http::Method;
 
@@ -24,12 +27,18 @@ fn rule(method: Option<Method>, pattern: &str, requirement: Requirement) -> Rule
 
 fn role(name: &str) -> Requirement {
     let roles = vec![RoleMatch::OneOf(vec!["admin".into(), name.into()])];
-    Requirement::AnyOf(vec![Condition { roles, ..Condition::default() }])
+    Requirement::AnyOf(vec![Condition {
+        roles,
+        ..Condition::default()
+    }])
 }
 
 fn owner() -> Requirement {
     let user = Some(UserMatch::Parameter("id".into()));
-    Requirement::AnyOf(vec![Condition { user, ..Condition::default() }])
+    Requirement::AnyOf(vec![Condition {
+        user,
+        ..Condition::default()
+    }])
 }
 
 /// About `count` rules as an API of many resources has them: five rules each, literals and parameters mixed.
@@ -40,11 +49,16 @@ fn policy(count: usize) -> Policy {
             rule(Some(Method::GET), &base, Requirement::Authenticated),
             rule(Some(Method::POST), &base, role("recruiter")),
             rule(None, &format!("{base}/{{id}}"), owner()),
-            rule(Some(Method::GET), &format!("{base}/{{id}}/parts/{{part}}"), role("recruiter")),
+            rule(
+                Some(Method::GET),
+                &format!("{base}/{{id}}/parts/{{part}}"),
+                role("recruiter"),
+            ),
             rule(None, &format!("{base}/public/**"), Requirement::Anyone),
         ]
     });
-    Policy::build(resources.collect(), CaseRule::Sensitive).expect("the benchmark's rules do not tie")
+    Policy::build(resources.collect(), CaseRule::Sensitive)
+        .expect("the benchmark's rules do not tie")
 }
 
 fn path(raw: &str) -> RequestPath {
@@ -53,7 +67,11 @@ fn path(raw: &str) -> RequestPath {
 
 fn caller() -> Caller {
     let roles = ["viewer", "recruiter"].map(Box::from).to_vec();
-    let identity = Identity { subject: "alice@example.com".into(), roles, ..Identity::default() };
+    let identity = Identity {
+        subject: "alice@example.com".into(),
+        roles,
+        ..Identity::default()
+    };
     Caller::known(Arc::new(identity), None)
 }
 
@@ -72,7 +90,13 @@ fn decisions(criterion: &mut Criterion) {
         ] {
             let path = path(&raw);
             group.bench_function(BenchmarkId::new(name, count), |bencher| {
-                bencher.iter(|| policy.decide(black_box(&Method::GET), black_box(&path), black_box(&caller)));
+                bencher.iter(|| {
+                    policy.decide(
+                        black_box(&Method::GET),
+                        black_box(&path),
+                        black_box(&caller),
+                    )
+                });
             });
         }
     }
@@ -84,7 +108,10 @@ fn paths(criterion: &mut Criterion) {
     for (name, raw) in [
         ("short", "/jobs"),
         ("plain", "/api/v1/resource-199/4711/parts/7"),
-        ("escaped", "/api/v1/r%65source-199/alice%40example.com/parts/gr%c3%bcn"),
+        (
+            "escaped",
+            "/api/v1/r%65source-199/alice%40example.com/parts/gr%c3%bcn",
+        ),
         ("refused", "/api/v1/resource-199/../parts/7"),
     ] {
         group.bench_function(name, |bencher| {

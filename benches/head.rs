@@ -1,5 +1,8 @@
 //! What a request's head costs: taken in, and written anew for the upstream.
-#![allow(missing_docs, reason = "criterion's macros make public items without docs")]
+#![allow(
+    missing_docs,
+    reason = "criterion's macros make public items without docs"
+)]
 
 use std::convert::Infallible;
 use std::hint::black_box;
@@ -9,13 +12,14 @@ use std::time::Duration;
 
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use gatelatch::access::{
-    Caller, CaseRule, Condition, Decision, Identity, Methods, Mode, PathOptions, Pattern, Policy, Requirement,
-    RoleMatch, Rule,
+    Caller, CaseRule, Condition, Decision, Identity, Methods, Mode, PathOptions, Pattern, Policy,
+    Requirement, RoleMatch, Rule,
 };
 use gatelatch::ambient::Ticker;
 use gatelatch::upstream::{Extra, Forwarding, Origin, Outbound, Settings};
 use gatelatch::wire::{
-    FieldFilter, IdentitySettings, Intake, Peer, SameSite, Scheme, SecureCookie, SessionCookie, Target, TrustedProxies,
+    FieldFilter, IdentitySettings, Intake, Peer, SameSite, Scheme, SecureCookie, SessionCookie,
+    Target, TrustedProxies,
 };
 use http::request::Parts;
 use http::{HeaderValue, Request, Response};
@@ -50,7 +54,9 @@ struct Arrivals {
 
 impl Arrivals {
     fn new() -> Self {
-        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime without a driver");
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .expect("a runtime without a driver");
         let (client, server) = tokio::io::duplex(64 << 10);
         let (sender, requests) = unbounded_channel();
         let service = service_fn(move |request| {
@@ -60,15 +66,30 @@ impl Arrivals {
                 Ok::<_, Infallible>(Response::new(Empty::<Bytes>::new()))
             }
         });
-        runtime.spawn(http1::Builder::new().preserve_header_case(true).serve_connection(TokioIo::new(server), service));
-        Self { runtime, client, requests }
+        runtime.spawn(
+            http1::Builder::new()
+                .preserve_header_case(true)
+                .serve_connection(TokioIo::new(server), service),
+        );
+        Self {
+            runtime,
+            client,
+            requests,
+        }
     }
 
     fn next(&mut self) -> (Parts, Incoming) {
         self.runtime.block_on(async {
-            self.client.write_all(HEAD.as_bytes()).await.expect("the server reads");
+            self.client
+                .write_all(HEAD.as_bytes())
+                .await
+                .expect("the server reads");
             let request = self.requests.recv().await.expect("the server is running");
-            let read = self.client.read(&mut [0; 4096]).await.expect("the server answers");
+            let read = self
+                .client
+                .read(&mut [0; 4096])
+                .await
+                .expect("the server answers");
             assert!(read > 0, "the server has refused the head");
             request.into_parts()
         })
@@ -111,7 +132,13 @@ impl House {
     }
 
     fn take_in(&self, head: Parts) -> (Target, Intake) {
-        let taken = Intake::read(head, &self.peer, &self.trusted, &self.cookie, PathOptions::default());
+        let taken = Intake::read(
+            head,
+            &self.peer,
+            &self.trusted,
+            &self.cookie,
+            PathOptions::default(),
+        );
         taken.expect("the head is sound")
     }
 }
@@ -122,7 +149,10 @@ fn policy() -> Policy {
         name: "/jobs/**".into(),
         pattern: Pattern::parse("/jobs/**").expect("a pattern"),
         methods: Methods::All,
-        requirement: Requirement::AnyOf(vec![Condition { roles, ..Condition::default() }]),
+        requirement: Requirement::AnyOf(vec![Condition {
+            roles,
+            ..Condition::default()
+        }]),
         mode: Mode::Enforce,
     };
     Policy::build(vec![rule], CaseRule::Sensitive).expect("one rule does not tie")
@@ -130,13 +160,21 @@ fn policy() -> Policy {
 
 fn alice() -> Identity {
     let roles = ["viewer", "recruiter"].map(Box::from).to_vec();
-    Identity { subject: "alice@example.com".into(), roles, ..Identity::default() }
+    Identity {
+        subject: "alice@example.com".into(),
+        roles,
+        ..Identity::default()
+    }
 }
 
 fn intake(criterion: &mut Criterion) {
     let (mut arrivals, house) = (Arrivals::new(), House::new());
     criterion.bench_function("head/intake", |bencher| {
-        bencher.iter_batched(|| arrivals.next().0, |head| house.take_in(black_box(head)), BatchSize::SmallInput);
+        bencher.iter_batched(
+            || arrivals.next().0,
+            |head| house.take_in(black_box(head)),
+            BatchSize::SmallInput,
+        );
     });
 }
 
@@ -149,10 +187,18 @@ fn prepare(criterion: &mut Criterion) {
             (house.take_in(head), body)
         };
         let write = |((target, intake), body): ((Target, Intake), Incoming)| {
-            let decision = house.policy.decide(&target.method, &target.path, &house.caller);
-            let Decision::Allow(permit) = decision else { panic!("alice is a recruiter") };
+            let decision = house
+                .policy
+                .decide(&target.method, &target.path, &house.caller);
+            let Decision::Allow(permit) = decision else {
+                panic!("alice is a recruiter")
+            };
             let request_id = HeaderValue::from_static("0193463a-5c1f-7e3b-9c41-6c0f2d1c9a7e");
-            let extra = Extra { request_id, ticker: &house.ticker, interim: None };
+            let extra = Extra {
+                request_id,
+                ticker: &house.ticker,
+                interim: None,
+            };
             Outbound::prepare(permit, &target.host, intake, body, &house.forwarding, extra).is_ok()
         };
         bencher.iter_batched(taken, write, BatchSize::SmallInput);

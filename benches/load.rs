@@ -35,7 +35,10 @@ fn gateway(rules: usize) -> String {
         .to_owned();
     for number in 1..rules {
         let tree = number % 317;
-        let _ = writeln!(text, "      - {{ path: /a{tree}/b{number}/**, allow: {{ roles: [recruiter] }} }}");
+        let _ = writeln!(
+            text,
+            "      - {{ path: /a{tree}/b{number}/**, allow: {{ roles: [recruiter] }} }}"
+        );
     }
     text
 }
@@ -45,22 +48,35 @@ fn write_files(folder: &Path, users_text: &str, gateway_text: &str) -> LoadReque
     let path = folder.join("gateway.yaml");
     std::fs::write(&path, gateway_text).expect("a configuration");
     let fallback_secret = b"a fallback secret of more than 32 bytes".to_vec().into();
-    LoadRequest { path, environment: BTreeMap::new(), fallback_secret, cores: 2 }
+    LoadRequest {
+        path,
+        environment: BTreeMap::new(),
+        fallback_secret,
+        cores: 2,
+    }
 }
 
 fn loads(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("load");
     group.sample_size(10);
-    for (name, people, rules) in
-        [("users", 1000, 2), ("users", 100_000, 2), ("rules", 1000, 1000), ("rules", 1000, 100_000)]
-    {
+    for (name, people, rules) in [
+        ("users", 1000, 2),
+        ("users", 100_000, 2),
+        ("rules", 1000, 1000),
+        ("rules", 1000, 100_000),
+    ] {
         let folder = tempfile::tempdir().expect("a folder");
         let (users_text, gateway_text) = (users(people), gateway(rules));
         let request = write_files(folder.path(), &users_text, &gateway_text);
-        group.throughput(Throughput::Bytes((users_text.len() + gateway_text.len()) as u64));
-        group.bench_function(BenchmarkId::new(name, if name == "users" { people } else { rules }), |bencher| {
-            bencher.iter(|| load(&request).expect("a good configuration"));
-        });
+        group.throughput(Throughput::Bytes(
+            (users_text.len() + gateway_text.len()) as u64,
+        ));
+        group.bench_function(
+            BenchmarkId::new(name, if name == "users" { people } else { rules }),
+            |bencher| {
+                bencher.iter(|| load(&request).expect("a good configuration"));
+            },
+        );
     }
     group.finish();
 }

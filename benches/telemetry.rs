@@ -39,7 +39,14 @@ fn count(criterion: &mut Criterion) {
     let shard = metrics.shard();
     let service = shard.service("jobs", &["GET /jobs/**"]);
     criterion.bench_function("metrics/record", |bencher| {
-        bencher.iter(|| service.record(black_box(Some(0)), Outcome::Allowed, black_box(200), black_box(LINE.duration)));
+        bencher.iter(|| {
+            service.record(
+                black_box(Some(0)),
+                Outcome::Allowed,
+                black_box(200),
+                black_box(LINE.duration),
+            )
+        });
     });
 }
 
@@ -51,7 +58,9 @@ struct Meter(Sender<usize>);
 
 impl Write for Meter {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.send(bytes.iter().filter(|byte| **byte == b'\n').count()).map_err(|_| io::ErrorKind::BrokenPipe)?;
+        self.0
+            .send(bytes.iter().filter(|byte| **byte == b'\n').count())
+            .map_err(|_| io::ErrorKind::BrokenPipe)?;
         Ok(bytes.len())
     }
 
@@ -62,7 +71,10 @@ impl Write for Meter {
 
 /// What a worker spends on its lines, with the time moving on; not what the writer's thread spends.
 fn log(criterion: &mut Criterion) {
-    for (name, format) in [("access_log/text", LineFormat::Text), ("access_log/json", LineFormat::Json)] {
+    for (name, format) in [
+        ("access_log/text", LineFormat::Text),
+        ("access_log/json", LineFormat::Json),
+    ] {
         let (meter, written) = channel();
         let log = AccessLog::start(format, Box::new(Meter(meter)));
         let shard = log.shard();
@@ -82,10 +94,16 @@ fn log(criterion: &mut Criterion) {
         };
         criterion.bench_function(name, |bencher| {
             bencher.iter_custom(|lines| {
-                (0..lines.div_ceil(BURST)).map(|round| burst(BURST.min(lines - round * BURST))).sum()
+                (0..lines.div_ceil(BURST))
+                    .map(|round| burst(BURST.min(lines - round * BURST)))
+                    .sum()
             });
         });
-        assert_eq!(log.dropped().lines(), 0, "dropped lines cost nothing and spoil the figure");
+        assert_eq!(
+            log.dropped().lines(),
+            0,
+            "dropped lines cost nothing and spoil the figure"
+        );
         log.close();
     }
 }
@@ -101,7 +119,9 @@ fn scrape(criterion: &mut Criterion) {
     }
     let mut group = criterion.benchmark_group("metrics");
     group.throughput(Throughput::Elements(1000));
-    group.bench_function("scrape of 1000 rules", |bencher| bencher.iter(|| metrics.encode()));
+    group.bench_function("scrape of 1000 rules", |bencher| {
+        bencher.iter(|| metrics.encode())
+    });
     group.finish();
 }
 

@@ -1,12 +1,17 @@
 //! What a token costs: seen for the first time, by algorithm, and seen again.
-#![allow(missing_docs, reason = "criterion's macros make public items without docs")]
+#![allow(
+    missing_docs,
+    reason = "criterion's macros make public items without docs"
+)]
 
 use std::hint::black_box;
 use std::time::Duration;
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use gatelatch::ambient;
-use gatelatch::token::{Algorithm, Holder, Issuer, IssuerSettings, Key, TokenCache, Verifier, VerifierSettings};
+use gatelatch::token::{
+    Algorithm, Holder, Issuer, IssuerSettings, Key, TokenCache, Verifier, VerifierSettings,
+};
 
 const NOW: u64 = 1_767_225_600;
 
@@ -15,7 +20,8 @@ const TOKENS: u64 = 1000;
 
 fn keys() -> [Key; 5] {
     let secret = b"a secret that protects nothing but a benchmark";
-    let pem = |algorithm, text| Key::from_pem(algorithm, text, None).expect("the tests' keys are good");
+    let pem =
+        |algorithm, text| Key::from_pem(algorithm, text, None).expect("the tests' keys are good");
     [
         Key::hs256(secret).expect("the secret is long enough"),
         pem(Algorithm::Rs256, include_str!("../tests/keys/rsa.pem")),
@@ -41,7 +47,10 @@ fn token(key: &Key, number: u64) -> String {
         session: None,
     };
     let id = u128::from(number).to_le_bytes();
-    Issuer::new(key.clone(), settings).issue(&holder, id, NOW).expect("a small token").token
+    Issuer::new(key.clone(), settings)
+        .issue(&holder, id, NOW)
+        .expect("a small token")
+        .token
 }
 
 fn verifier(key: &Key) -> Verifier {
@@ -58,10 +67,16 @@ fn cold(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("verify");
     for key in keys() {
         let (verifier, token) = (verifier(&key), token(&key, 0));
-        assert!(verifier.verify(&token, NOW).is_ok(), "a refused token costs something else");
-        group.bench_function(BenchmarkId::new("cold", key.algorithm().name()), |bencher| {
-            bencher.iter(|| verifier.verify(black_box(&token), black_box(NOW)));
-        });
+        assert!(
+            verifier.verify(&token, NOW).is_ok(),
+            "a refused token costs something else"
+        );
+        group.bench_function(
+            BenchmarkId::new("cold", key.algorithm().name()),
+            |bencher| {
+                bencher.iter(|| verifier.verify(black_box(&token), black_box(NOW)));
+            },
+        );
     }
     group.finish();
 }
@@ -73,13 +88,18 @@ fn warm(criterion: &mut Criterion) {
     let tokens: Vec<String> = (0..TOKENS).map(|number| token(&key, number)).collect();
     let mut cache = TokenCache::new(4096, ambient::hash_state());
     for token in &tokens {
-        cache.keep(token, verifier.verify(token, NOW).expect("it was issued just now"));
+        cache.keep(
+            token,
+            verifier.verify(token, NOW).expect("it was issued just now"),
+        );
     }
     let mut turn = tokens.iter().cycle();
     criterion.bench_function("verify/warm", |bencher| {
         bencher.iter(|| {
             let token = turn.next().expect("a cycle never ends");
-            cache.find(black_box(token)).is_some_and(|claims| verifier.still_holds(claims, black_box(NOW)))
+            cache
+                .find(black_box(token))
+                .is_some_and(|claims| verifier.still_holds(claims, black_box(NOW)))
         });
     });
 }

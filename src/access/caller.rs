@@ -22,17 +22,26 @@ pub(super) enum Who {
 impl Caller {
     /// Nobody: the request carried no credential. `address` is the client's, where it is known.
     pub fn anonymous(address: Option<IpAddr>) -> Self {
-        Self { who: Who::Anonymous, address }
+        Self {
+            who: Who::Anonymous,
+            address,
+        }
     }
 
     /// Nobody: the request carried a credential that does not hold.
     pub fn rejected(address: Option<IpAddr>) -> Self {
-        Self { who: Who::Rejected, address }
+        Self {
+            who: Who::Rejected,
+            address,
+        }
     }
 
     /// Somebody whose credential was verified.
     pub fn known(identity: Arc<Identity>, address: Option<IpAddr>) -> Self {
-        Self { who: Who::Known(identity), address }
+        Self {
+            who: Who::Known(identity),
+            address,
+        }
     }
 
     /// The verified identity, if there is one.

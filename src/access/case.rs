@@ -25,5 +25,7 @@ impl CaseRule {
 }
 
 fn is_folded(literal: &str) -> bool {
-    literal.bytes().all(|byte| byte.is_ascii() && !byte.is_ascii_uppercase())
+    literal
+        .bytes()
+        .all(|byte| byte.is_ascii() && !byte.is_ascii_uppercase())
 }

@@ -29,8 +29,16 @@ pub struct Permit<'a> {
 }
 
 impl<'a> Permit<'a> {
-    pub(super) fn new(path: &'a RequestPath, identity: Option<&'a Arc<Identity>>, rule: Option<RuleId>) -> Self {
-        Self { path, identity, rule }
+    pub(super) fn new(
+        path: &'a RequestPath,
+        identity: Option<&'a Arc<Identity>>,
+        rule: Option<RuleId>,
+    ) -> Self {
+        Self {
+            path,
+            identity,
+            rule,
+        }
     }
 
     /// The path that was decided on, and the only one to forward.
@@ -120,10 +128,22 @@ mod tests {
             (ForbidReason::NoRule, "Access denied"),
             (ForbidReason::Nobody, "Access denied"),
             (ForbidReason::Condition, "Access denied"),
-            (ForbidReason::Roles(MissingRoles::OneOf(roles(&["a"]))), "Access denied. Requires role: a"),
-            (ForbidReason::Roles(MissingRoles::OneOf(roles(&["a", "b"]))), "Access denied. Requires role: a or b"),
-            (ForbidReason::Roles(MissingRoles::All(roles(&["a"]))), "Access denied. Requires role: a"),
-            (ForbidReason::Roles(MissingRoles::All(roles(&["a", "b"]))), "Access denied. Requires roles: a and b"),
+            (
+                ForbidReason::Roles(MissingRoles::OneOf(roles(&["a"]))),
+                "Access denied. Requires role: a",
+            ),
+            (
+                ForbidReason::Roles(MissingRoles::OneOf(roles(&["a", "b"]))),
+                "Access denied. Requires role: a or b",
+            ),
+            (
+                ForbidReason::Roles(MissingRoles::All(roles(&["a"]))),
+                "Access denied. Requires role: a",
+            ),
+            (
+                ForbidReason::Roles(MissingRoles::All(roles(&["a", "b"]))),
+                "Access denied. Requires roles: a and b",
+            ),
         ] {
             assert_eq!(reason.to_string(), expected);
         }

@@ -78,10 +78,24 @@ pub(super) fn explain<'a>(
 ) -> Explanation<'a> {
     let (candidates, other_methods) = candidates(policy, method, path);
     let Some((winner, beaten)) = candidates.split_first() else {
-        let nearest = if other_methods.is_empty() { compare::nearest(policy, path) } else { None };
+        let nearest = if other_methods.is_empty() {
+            compare::nearest(policy, path)
+        } else {
+            None
+        };
         let remedies = remedy::without_rule(policy, method, path, &other_methods);
-        let decision = Decision::Forbid(Forbid { rule: None, reason: ForbidReason::NoRule });
-        return Explanation { decision, winner: None, beaten: Vec::new(), other_methods, nearest, remedies };
+        let decision = Decision::Forbid(Forbid {
+            rule: None,
+            reason: ForbidReason::NoRule,
+        });
+        return Explanation {
+            decision,
+            winner: None,
+            beaten: Vec::new(),
+            other_methods,
+            nearest,
+            remedies,
+        };
     };
     let decision = policy::decide_by(winner.id, winner.rule, path, caller);
     let report = report::report(winner.id, winner.rule, path, caller);
@@ -89,14 +103,21 @@ pub(super) fn explain<'a>(
         remedies: remedy::with_rule(&decision, winner.rule, &report),
         decision,
         winner: Some(report),
-        beaten: beaten.iter().map(|loser| (loser.id, compare::loss(winner, loser, method))).collect(),
+        beaten: beaten
+            .iter()
+            .map(|loser| (loser.id, compare::loss(winner, loser, method)))
+            .collect(),
         other_methods,
         nearest: None,
     }
 }
 
 /// The rules that cover the request, most specific first, and those that cover its path only.
-fn candidates<'a>(policy: &'a Policy, method: &Method, path: &RequestPath) -> (Vec<Candidate<'a>>, Vec<RuleId>) {
+fn candidates<'a>(
+    policy: &'a Policy,
+    method: &Method,
+    path: &RequestPath,
+) -> (Vec<Candidate<'a>>, Vec<RuleId>) {
     let segments: Vec<_> = path.segments().collect();
     let mut candidates = Vec::new();
     let mut other_methods = Vec::new();

@@ -44,7 +44,9 @@ impl HostPattern {
             return Err(HostError::Any);
         }
         if let Some(address) = ipv6(&host)? {
-            return Ok(Self { kind: Kind::Exact(address) });
+            return Ok(Self {
+                kind: Kind::Exact(address),
+            });
         }
         refuse_url_and_port(&host)?;
         let host = host.strip_suffix('.').unwrap_or(&host);
@@ -53,14 +55,18 @@ impl HostPattern {
             None => (host, Kind::Exact),
         };
         check_name(name)?;
-        Ok(Self { kind: kind(name.into()) })
+        Ok(Self {
+            kind: kind(name.into()),
+        })
     }
 
     /// Whether a host (lower-case, without port and trailing dot) is one of these.
     pub fn covers(&self, host: &str) -> bool {
         match &self.kind {
             Kind::Exact(name) => ipv6(host).ok().flatten().as_deref().unwrap_or(host) == &**name,
-            Kind::Below(parent) => host.strip_suffix(&**parent).is_some_and(|rest| rest.ends_with('.')),
+            Kind::Below(parent) => host
+                .strip_suffix(&**parent)
+                .is_some_and(|rest| rest.ends_with('.')),
         }
     }
 
@@ -90,7 +96,9 @@ impl fmt::Display for HostPattern {
 pub(super) fn ipv6(host: &str) -> Result<Option<Box<str>>, HostError> {
     let inner = match host.strip_prefix('[') {
         Some(inner) => inner.strip_suffix(']').ok_or_else(|| bracketed(host))?,
-        None if host.bytes().filter(|byte| *byte == b':').count() > 1 && !host.contains('/') => host,
+        None if host.bytes().filter(|byte| *byte == b':').count() > 1 && !host.contains('/') => {
+            host
+        }
         None => return Ok(None),
     };
     let address: Ipv6Addr = inner.parse().map_err(|_| HostError::Ipv6(host.into()))?;
@@ -111,18 +119,26 @@ fn refuse_url_and_port(host: &str) -> Result<(), HostError> {
     if name != host {
         return Err(HostError::Url(name.into()));
     }
-    host.split_once(':').map_or(Ok(()), |(name, _)| Err(HostError::Port(name.into())))
+    host.split_once(':')
+        .map_or(Ok(()), |(name, _)| Err(HostError::Port(name.into())))
 }
 
 fn check_name(name: &str) -> Result<(), HostError> {
     if name.contains('*') {
         return Err(HostError::Wildcard(name.into()));
     }
-    if let Some(found) = name.chars().find(|c| !c.is_ascii_alphanumeric() && !"-._".contains(*c)) {
+    if let Some(found) = name
+        .chars()
+        .find(|c| !c.is_ascii_alphanumeric() && !"-._".contains(*c))
+    {
         return Err(HostError::Character(found));
     }
     let labels_fit = name.split('.').all(|label| (1..=63).contains(&label.len()));
-    if labels_fit && name.len() <= 253 { Ok(()) } else { Err(HostError::Length(name.into())) }
+    if labels_fit && name.len() <= 253 {
+        Ok(())
+    } else {
+        Err(HostError::Length(name.into()))
+    }
 }
 
 impl fmt::Display for HostError {
@@ -132,17 +148,29 @@ impl fmt::Display for HostError {
             Self::Url(host) => write!(f, "`hosts` holds names, no URLs; write `{host}`"),
             Self::Port(host) => write!(f, "a host is matched without its port; write `{host}`"),
             Self::Wildcard(host) => {
-                write!(f, "`*` stands for whole labels in front, not as in `{host}`; write `*.` and the host above")
+                write!(
+                    f,
+                    "`*` stands for whole labels in front, not as in `{host}`; write `*.` and the host above"
+                )
             }
             Self::Ipv6(host) => write!(f, "`{host}` is no IPv6 address; write one such as `[::1]`"),
             Self::Character(found) if found.is_ascii() => {
-                write!(f, "a host name holds no `{found}`; write letters, digits, `-` and `.`")
+                write!(
+                    f,
+                    "a host name holds no `{found}`; write letters, digits, `-` and `.`"
+                )
             }
             Self::Character(found) => {
-                write!(f, "`{found}` is not ASCII; write the name as browsers send it, beginning with `xn--`")
+                write!(
+                    f,
+                    "`{found}` is not ASCII; write the name as browsers send it, beginning with `xn--`"
+                )
             }
             Self::Length(host) => {
-                write!(f, "`{host}` is no host name; write labels of 1 to 63 characters between dots, 253 in all")
+                write!(
+                    f,
+                    "`{host}` is no host name; write labels of 1 to 63 characters between dots, 253 in all"
+                )
             }
         }
     }

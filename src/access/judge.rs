@@ -36,9 +36,13 @@ pub(super) fn judge(rule: &Rule, path: &RequestPath, caller: &Caller) -> Answer 
         (Requirement::Anyone, _) | (Requirement::Authenticated, Some(_)) => Answer::Allow,
         (Requirement::Authenticated, None) => Answer::Challenge,
         (Requirement::Nobody, _) => Answer::Forbid(ForbidReason::Nobody),
-        (Requirement::AnyOf(conditions), _) if conditions.iter().any(|one| facts.fulfil(one)) => Answer::Allow,
+        (Requirement::AnyOf(conditions), _) if conditions.iter().any(|one| facts.fulfil(one)) => {
+            Answer::Allow
+        }
         (Requirement::AnyOf(conditions), Some(_)) => Answer::Forbid(facts.refusal(conditions)),
-        (Requirement::AnyOf(conditions), None) if conditions.iter().any(|one| facts.could_fulfil(one)) => {
+        (Requirement::AnyOf(conditions), None)
+            if conditions.iter().any(|one| facts.could_fulfil(one)) =>
+        {
             Answer::Challenge
         }
         (Requirement::AnyOf(_), None) => Answer::Forbid(ForbidReason::Condition),
@@ -47,7 +51,12 @@ pub(super) fn judge(rule: &Rule, path: &RequestPath, caller: &Caller) -> Answer 
 
 impl<'a> Facts<'a> {
     pub(super) fn new(rule: &'a Rule, path: &'a RequestPath, caller: &'a Caller) -> Self {
-        Self { rule, path, address: caller.address(), identity: caller.identity().map(|identity| &**identity) }
+        Self {
+            rule,
+            path,
+            address: caller.address(),
+            identity: caller.identity().map(|identity| &**identity),
+        }
     }
 
     /// Who asks, if anybody who is known.
@@ -94,37 +103,55 @@ impl<'a> Facts<'a> {
     }
 
     pub(super) fn has_roles(self, demand: &RoleMatch) -> bool {
-        let Some(identity) = self.identity else { return false };
+        let Some(identity) = self.identity else {
+            return false;
+        };
         match demand {
             RoleMatch::OneOf(roles) => roles.iter().any(|role| identity.roles.contains(role)),
             // A demand for no role at all is a mistake, and must not open anything.
-            RoleMatch::All(roles) => !roles.is_empty() && roles.iter().all(|role| identity.roles.contains(role)),
+            RoleMatch::All(roles) => {
+                !roles.is_empty() && roles.iter().all(|role| identity.roles.contains(role))
+            }
         }
     }
 
     pub(super) fn is_user(self, user: &UserMatch) -> bool {
-        let Some(identity) = self.identity.filter(|identity| identity.subjects == Subjects::Users) else {
+        let Some(identity) = self
+            .identity
+            .filter(|identity| identity.subjects == Subjects::Users)
+        else {
             return false;
         };
         match user {
             UserMatch::OneOf(users) => users.contains(&identity.subject),
-            UserMatch::Parameter(name) => self.parameter(name).is_some_and(|value| *value == *identity.subject),
+            UserMatch::Parameter(name) => self
+                .parameter(name)
+                .is_some_and(|value| *value == *identity.subject),
         }
     }
 
     /// Whether the client's address lies in one of the networks, or none is asked for.
     pub(super) fn is_in(self, networks: &[IpNet]) -> bool {
-        networks.is_empty() || self.address.is_some_and(|address| networks.iter().any(|net| lies_in(address, net)))
+        networks.is_empty()
+            || self
+                .address
+                .is_some_and(|address| networks.iter().any(|net| lies_in(address, net)))
     }
 
     pub(super) fn has_claim(self, claim: &ClaimMatch) -> bool {
-        let Some(identity) = self.identity else { return false };
-        let mut values = identity.claims.iter().filter(|held| held.name == claim.name).flat_map(|held| &held.values);
+        let Some(identity) = self.identity else {
+            return false;
+        };
+        let mut values = identity
+            .claims
+            .iter()
+            .filter(|held| held.name == claim.name)
+            .flat_map(|held| &held.values);
         match &claim.expected {
             Expected::Value(expected) => values.any(|value| value == expected),
-            Expected::Parameter(name) => {
-                self.parameter(name).is_some_and(|expected| values.any(|value| is_written(value, &expected)))
-            }
+            Expected::Parameter(name) => self
+                .parameter(name)
+                .is_some_and(|expected| values.any(|value| is_written(value, &expected))),
         }
     }
 
@@ -135,13 +162,21 @@ impl<'a> Facts<'a> {
 
     /// Why a known caller fails all of these.
     fn refusal(self, conditions: &[Condition]) -> ForbidReason {
-        let missing: Option<Vec<&RoleMatch>> = conditions.iter().map(|one| self.missing_roles(one)).collect();
-        missing.and_then(|missing| unite(&missing)).map_or(ForbidReason::Condition, ForbidReason::Roles)
+        let missing: Option<Vec<&RoleMatch>> = conditions
+            .iter()
+            .map(|one| self.missing_roles(one))
+            .collect();
+        missing
+            .and_then(|missing| unite(&missing))
+            .map_or(ForbidReason::Condition, ForbidReason::Roles)
     }
 
     /// The role demand for want of which alone the condition fails; `None` where it fails otherwise as well.
     fn missing_roles(self, condition: &Condition) -> Option<&RoleMatch> {
-        let mut failed = condition.roles.iter().filter(|demand| !self.has_roles(demand));
+        let mut failed = condition
+            .roles
+            .iter()
+            .filter(|demand| !self.has_roles(demand));
         match (failed.next(), failed.next()) {
             (Some(demand), None) if self.fulfil_but_roles(condition) => Some(demand),
             _ => None,
@@ -163,7 +198,11 @@ fn unite(missing: &[&RoleMatch]) -> Option<MissingRoles> {
             RoleMatch::All(_) => return None,
         }
     }
-    if union.is_empty() { None } else { Some(MissingRoles::OneOf(distinct(&union))) }
+    if union.is_empty() {
+        None
+    } else {
+        Some(MissingRoles::OneOf(distinct(&union)))
+    }
 }
 
 fn distinct(roles: &[Box<str>]) -> Vec<Box<str>> {
@@ -178,7 +217,12 @@ fn distinct(roles: &[Box<str>]) -> Vec<Box<str>> {
 
 /// Whether it asks for nothing; such a condition holds for no one.
 pub(super) fn is_empty(condition: &Condition) -> bool {
-    let Condition { roles, user, networks, claims } = condition;
+    let Condition {
+        roles,
+        user,
+        networks,
+        claims,
+    } = condition;
     roles.is_empty() && user.is_none() && networks.is_empty() && claims.is_empty()
 }
 

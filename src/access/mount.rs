@@ -19,7 +19,10 @@ impl Mount {
             Segment::Literal(text) => Ok(text.clone()),
             Segment::Parameter(_) | Segment::Rest => Err(PatternError::NotAPrefix),
         });
-        Ok(Self { source: text.into(), segments: literals.collect::<Result<_, _>>()? })
+        Ok(Self {
+            source: text.into(),
+            segments: literals.collect::<Result<_, _>>()?,
+        })
     }
 
     /// The text as written.
@@ -42,9 +45,17 @@ impl RequestPath {
 
     /// What is left after a mount's prefix is taken away, starting with `/`; checked again as a whole.
     /// `None` where the path does not lie under the mount. `case` is the service's, with which the router found it.
-    pub fn strip(&self, mount: &Mount, case: CaseRule, options: PathOptions) -> Option<Result<Self, PathError>> {
+    pub fn strip(
+        &self,
+        mount: &Mount,
+        case: CaseRule,
+        options: PathOptions,
+    ) -> Option<Result<Self, PathError>> {
         let rest = self.after(mount, case)?;
-        Some(Self::parse(if rest.is_empty() { "/" } else { rest }, options))
+        Some(Self::parse(
+            if rest.is_empty() { "/" } else { rest },
+            options,
+        ))
     }
 
     /// What follows the prefix: empty, or starting with `/`.
@@ -89,7 +100,11 @@ mod tests {
             ("/a%2cb/c", "/a,b", true),
             ("/gr%C3%BCn", "/grün", true),
         ] {
-            assert_eq!(path(text).lies_under(&Mount::parse(prefix).unwrap()), expected, "{text} under {prefix}");
+            assert_eq!(
+                path(text).lies_under(&Mount::parse(prefix).unwrap()),
+                expected,
+                "{text} under {prefix}"
+            );
         }
     }
 
@@ -108,7 +123,8 @@ mod tests {
             ("/a%2cb/%2c", "/a,b", Sensitive, Some("/%2C")),
             ("/", "/jobs", Sensitive, None),
         ] {
-            let stripped = path(text).strip(&Mount::parse(mount).unwrap(), case, PathOptions::default());
+            let stripped =
+                path(text).strip(&Mount::parse(mount).unwrap(), case, PathOptions::default());
             let stripped = stripped.map(|result| result.unwrap().to_string());
             assert_eq!(stripped.as_deref(), expected, "{text} without {mount}");
         }
@@ -116,7 +132,10 @@ mod tests {
 
     #[test]
     fn a_stripped_path_is_checked_with_the_options_given() {
-        let lenient = PathOptions { allow_semicolon: true, ..PathOptions::default() };
+        let lenient = PathOptions {
+            allow_semicolon: true,
+            ..PathOptions::default()
+        };
         let path = RequestPath::parse("/jobs/a;b", lenient).unwrap();
         let mount = Mount::parse("/jobs").unwrap();
         let strict = path.strip(&mount, CaseRule::Sensitive, PathOptions::default());

@@ -45,12 +45,39 @@ impl PathOptions {
     /// The one option that, added to these, would accept a path which these refuse; `None` where no single one does.
     pub fn missing_for(self, raw: &str) -> Option<&'static str> {
         let single = [
-            ("allow_encoded_slash", Self { allow_encoded_slash: true, ..self }),
-            ("allow_encoded_reserved", Self { allow_encoded_reserved: true, ..self }),
-            ("allow_semicolon", Self { allow_semicolon: true, ..self }),
-            ("merge_slashes", Self { merge_slashes: true, ..self }),
+            (
+                "allow_encoded_slash",
+                Self {
+                    allow_encoded_slash: true,
+                    ..self
+                },
+            ),
+            (
+                "allow_encoded_reserved",
+                Self {
+                    allow_encoded_reserved: true,
+                    ..self
+                },
+            ),
+            (
+                "allow_semicolon",
+                Self {
+                    allow_semicolon: true,
+                    ..self
+                },
+            ),
+            (
+                "merge_slashes",
+                Self {
+                    merge_slashes: true,
+                    ..self
+                },
+            ),
         ];
-        single.into_iter().find(|(_, options)| RequestPath::parse(raw, *options).is_ok()).map(|(key, _)| key)
+        single
+            .into_iter()
+            .find(|(_, options)| RequestPath::parse(raw, *options).is_ok())
+            .map(|(key, _)| key)
     }
 }
 
@@ -66,7 +93,9 @@ impl RequestPath {
     /// Parsing the result again gives the result again.
     pub fn parse(raw: &str, options: PathOptions) -> Result<Self, PathError> {
         if is_plain(raw) {
-            return Ok(Self { spelling: raw.to_owned() });
+            return Ok(Self {
+                spelling: raw.to_owned(),
+            });
         }
         let spelling = normalise(raw, options)?;
         refuse_second_readings(&spelling)?;
@@ -164,7 +193,9 @@ fn push_escaped(spelling: &mut Vec<u8>, byte: u8, options: PathOptions) -> Resul
     match bytes::class(byte) {
         Class::Unreserved => spelling.push(byte),
         Class::Slash if !options.allow_encoded_slash => return Err(PathError::EncodedSlash),
-        Class::Backslash | Class::Hash | Class::Question | Class::Semicolon if !options.allow_encoded_reserved => {
+        Class::Backslash | Class::Hash | Class::Question | Class::Semicolon
+            if !options.allow_encoded_reserved =>
+        {
             return Err(PathError::EncodedReserved(byte));
         }
         Class::Control => return Err(PathError::EncodedControl(byte)),

@@ -35,10 +35,16 @@ impl Pattern {
     pub fn parse(source: &str) -> Result<Self, PatternError> {
         refuse_foreign_syntax(source)?;
         let pieces = split(source)?;
-        let segments = pieces.iter().map(|piece| parse_segment(piece)).collect::<Result<Box<[_]>, _>>()?;
+        let segments = pieces
+            .iter()
+            .map(|piece| parse_segment(piece))
+            .collect::<Result<Box<[_]>, _>>()?;
         refuse_early_rest(&segments)?;
         refuse_double_names(&segments)?;
-        Ok(Self { source: source.into(), segments })
+        Ok(Self {
+            source: source.into(),
+            segments,
+        })
     }
 
     /// The text as written.
@@ -59,14 +65,21 @@ impl Pattern {
     /// Whether every request that the pattern covers lies under `path`, a literal prefix such as `/auth`: it begins
     /// with that prefix's segments as literals. Letter case counts. `false` where `path` is no literal path.
     pub fn lies_under(&self, path: &str) -> bool {
-        let Ok(prefix) = Self::parse(path) else { return false };
-        let literal = prefix.segments.iter().all(|segment| matches!(segment, Segment::Literal(_)));
+        let Ok(prefix) = Self::parse(path) else {
+            return false;
+        };
+        let literal = prefix
+            .segments
+            .iter()
+            .all(|segment| matches!(segment, Segment::Literal(_)));
         literal && self.segments.starts_with(&prefix.segments)
     }
 
     /// The position of the parameter of this name; its value is the path's segment at the same position.
     pub(super) fn position(&self, name: &str) -> Option<usize> {
-        self.segments.iter().position(|segment| segment.name() == Some(name))
+        self.segments
+            .iter()
+            .position(|segment| segment.name() == Some(name))
     }
 }
 
@@ -105,7 +118,9 @@ fn refuse_foreign_syntax(source: &str) -> Result<(), PatternError> {
 }
 
 fn split(source: &str) -> Result<Vec<&str>, PatternError> {
-    let inner = source.strip_prefix('/').ok_or_else(|| PatternError::NoLeadingSlash(source.into()))?;
+    let inner = source
+        .strip_prefix('/')
+        .ok_or_else(|| PatternError::NoLeadingSlash(source.into()))?;
     let pieces: Vec<&str> = inner.split_terminator('/').collect();
     if pieces.contains(&"") {
         return Err(PatternError::EmptySegment);
@@ -127,11 +142,17 @@ fn parse_segment(piece: &str) -> Result<Segment, PatternError> {
 }
 
 fn parse_name(piece: &str) -> Result<Box<str>, PatternError> {
-    let inner = piece.strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
+    let inner = piece
+        .strip_prefix('{')
+        .and_then(|rest| rest.strip_suffix('}'));
     let inner = inner.filter(|inner| !inner.contains(['{', '}']));
     let name = inner.ok_or_else(|| PatternError::PartialParameter(piece.into()))?;
     let begins = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
-    if begins && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-') {
+    if begins
+        && name
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-')
+    {
         return Ok(name.into());
     }
     Err(PatternError::BadName(name.into()))
@@ -140,19 +161,35 @@ fn parse_name(piece: &str) -> Result<Box<str>, PatternError> {
 /// Reads a literal as the path parser reads a request's. A service that allows an encoded slash, or another encoded
 /// reserved character, may have rules for it.
 fn parse_literal(piece: &str) -> Result<Segment, PatternError> {
-    let options = PathOptions { allow_encoded_slash: true, allow_encoded_reserved: true, ..PathOptions::default() };
-    let path = RequestPath::parse(&format!("/{piece}"), options)
-        .map_err(|error| PatternError::Path { segment: piece.into(), error })?;
+    let options = PathOptions {
+        allow_encoded_slash: true,
+        allow_encoded_reserved: true,
+        ..PathOptions::default()
+    };
+    let path =
+        RequestPath::parse(&format!("/{piece}"), options).map_err(|error| PatternError::Path {
+            segment: piece.into(),
+            error,
+        })?;
     Ok(Segment::Literal(path.segment(0).unwrap_or_default().into()))
 }
 
 fn refuse_early_rest(segments: &[Segment]) -> Result<(), PatternError> {
     let before_last = segments.split_last().map_or(segments, |(_, before)| before);
-    if before_last.contains(&Segment::Rest) { Err(PatternError::RestNotLast) } else { Ok(()) }
+    if before_last.contains(&Segment::Rest) {
+        Err(PatternError::RestNotLast)
+    } else {
+        Ok(())
+    }
 }
 
 fn refuse_double_names(segments: &[Segment]) -> Result<(), PatternError> {
     let names: Vec<&str> = segments.iter().filter_map(Segment::name).collect();
-    let double = names.iter().enumerate().find(|(index, name)| names[..*index].contains(name));
-    double.map_or(Ok(()), |(_, name)| Err(PatternError::DoubleName((*name).into())))
+    let double = names
+        .iter()
+        .enumerate()
+        .find(|(index, name)| names[..*index].contains(name));
+    double.map_or(Ok(()), |(_, name)| {
+        Err(PatternError::DoubleName((*name).into()))
+    })
 }

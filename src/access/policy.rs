@@ -47,9 +47,14 @@ impl Policy {
         let mut tree = Tree::<Leaf>::new(case);
         let mut ties = Vec::new();
         for (id, rule) in (0..).map(RuleId).zip(&rules) {
-            tree.leaf(rule.pattern.segments()).add(id, &rule.methods, &mut ties);
+            tree.leaf(rule.pattern.segments())
+                .add(id, &rule.methods, &mut ties);
         }
-        if ties.is_empty() { Ok(Self { rules, case, tree }) } else { Err(ties) }
+        if ties.is_empty() {
+            Ok(Self { rules, case, tree })
+        } else {
+            Err(ties)
+        }
     }
 
     /// All rules, by [`RuleId`].
@@ -77,10 +82,18 @@ impl Policy {
     }
 
     /// Decides one request.
-    pub fn decide<'a>(&self, method: &Method, path: &'a RequestPath, caller: &'a Caller) -> Decision<'a> {
+    pub fn decide<'a>(
+        &self,
+        method: &Method,
+        path: &'a RequestPath,
+        caller: &'a Caller,
+    ) -> Decision<'a> {
         match self.find(method, path) {
             Some(id) => decide_by(id, self.rule(id), path, caller),
-            None => Decision::Forbid(Forbid { rule: None, reason: ForbidReason::NoRule }),
+            None => Decision::Forbid(Forbid {
+                rule: None,
+                reason: ForbidReason::NoRule,
+            }),
         }
     }
 
@@ -98,20 +111,36 @@ impl Policy {
     }
 
     /// Decides like [`Policy::decide`], by looking at every rule one by one, and says why.
-    pub fn explain<'a>(&'a self, method: &Method, path: &'a RequestPath, caller: &'a Caller) -> Explanation<'a> {
+    pub fn explain<'a>(
+        &'a self,
+        method: &Method,
+        path: &'a RequestPath,
+        caller: &'a Caller,
+    ) -> Explanation<'a> {
         explain::explain(self, method, path, caller)
     }
 }
 
 /// Decides a request by the rule that won it.
-pub(super) fn decide_by<'a>(id: RuleId, rule: &Rule, path: &'a RequestPath, caller: &'a Caller) -> Decision<'a> {
+pub(super) fn decide_by<'a>(
+    id: RuleId,
+    rule: &Rule,
+    path: &'a RequestPath,
+    caller: &'a Caller,
+) -> Decision<'a> {
     match judge::judge(rule, path, caller) {
         Answer::Allow => Decision::Allow(Permit::new(path, caller.identity(), Some(id))),
         Answer::Challenge => {
             let credential_rejected = matches!(caller.who(), Who::Rejected);
-            Decision::Challenge(Challenge { rule: id, credential_rejected })
+            Decision::Challenge(Challenge {
+                rule: id,
+                credential_rejected,
+            })
         }
-        Answer::Forbid(reason) => Decision::Forbid(Forbid { rule: Some(id), reason }),
+        Answer::Forbid(reason) => Decision::Forbid(Forbid {
+            rule: Some(id),
+            reason,
+        }),
     }
 }
 
@@ -119,10 +148,16 @@ impl Leaf {
     fn add(&mut self, id: RuleId, methods: &Methods, ties: &mut Vec<Tie>) {
         match methods {
             Methods::All => match self.unnamed {
-                Some(first) => ties.push(Tie { first, second: id, method: None }),
+                Some(first) => ties.push(Tie {
+                    first,
+                    second: id,
+                    method: None,
+                }),
                 None => self.unnamed = Some(id),
             },
-            Methods::Only(methods) => methods.iter().for_each(|method| self.add_named(id, method, ties)),
+            Methods::Only(methods) => methods
+                .iter()
+                .for_each(|method| self.add_named(id, method, ties)),
         }
     }
 
@@ -131,14 +166,24 @@ impl Leaf {
             // The same method twice in one rule is no tie.
             Some(first) if first == id => {}
             Some(first) if is_reported(ties, first, id) => {}
-            Some(first) => ties.push(Tie { first, second: id, method: Some(method.clone()) }),
+            Some(first) => ties.push(Tie {
+                first,
+                second: id,
+                method: Some(method.clone()),
+            }),
             None => self.named.push((method.clone(), id)),
         }
     }
 
     /// The rule for this method: one that names it, for HEAD then one that names GET, then one that names none.
     fn pick(&self, method: &Method) -> Option<RuleId> {
-        let by_get = || if method == Method::HEAD { self.named(&Method::GET) } else { None };
+        let by_get = || {
+            if method == Method::HEAD {
+                self.named(&Method::GET)
+            } else {
+                None
+            }
+        };
         self.named(method).or_else(by_get).or(self.unnamed)
     }
 
@@ -148,11 +193,17 @@ impl Leaf {
     }
 
     fn named(&self, method: &Method) -> Option<RuleId> {
-        self.named.iter().find(|(named, _)| named == method).map(|(_, id)| *id)
+        self.named
+            .iter()
+            .find(|(named, _)| named == method)
+            .map(|(_, id)| *id)
     }
 }
 
 /// Whether this pair ties for another method already; the ties of one rule stand together.
 fn is_reported(ties: &[Tie], first: RuleId, second: RuleId) -> bool {
-    ties.iter().rev().take_while(|tie| tie.second == second).any(|tie| tie.first == first)
+    ties.iter()
+        .rev()
+        .take_while(|tie| tie.second == second)
+        .any(|tie| tie.first == first)
 }

@@ -67,8 +67,14 @@ impl Router {
         if !overlaps.is_empty() {
             return Err(overlaps);
         }
-        let mut router = Self { paths: services.iter().map(|service| service.paths).collect(), ..Self::default() };
-        router.widest_paths = router.paths.iter().fold(PathOptions::default(), |all, paths| all.union(*paths));
+        let mut router = Self {
+            paths: services.iter().map(|service| service.paths).collect(),
+            ..Self::default()
+        };
+        router.widest_paths = router
+            .paths
+            .iter()
+            .fold(PathOptions::default(), |all, paths| all.union(*paths));
         for (index, service) in services.iter().enumerate() {
             for host in hosts(service) {
                 router.mounts(host).add(index, service);
@@ -84,7 +90,10 @@ impl Router {
 
     /// What the service of this index accepts, where that is less than the most.
     pub fn narrower_paths(&self, index: usize) -> Option<PathOptions> {
-        self.paths.get(index).copied().filter(|paths| *paths != self.widest_paths)
+        self.paths
+            .get(index)
+            .copied()
+            .filter(|paths| *paths != self.widest_paths)
     }
 
     fn mounts(&mut self, host: Option<&Kind>) -> &mut Mounts {
@@ -100,7 +109,9 @@ impl Router {
     /// An exact host comes before the longest wildcard, that before any host; where none of a host's mounts fits the
     /// path, the next host is asked. An IPv6 host may stand in brackets or not.
     pub fn find(&self, host: &str, path: &RequestPath) -> Option<usize> {
-        self.find_exact(host, path).or_else(|| self.find_below(host, path)).or_else(|| self.any.find(path))
+        self.find_exact(host, path)
+            .or_else(|| self.find_below(host, path))
+            .or_else(|| self.any.find(path))
     }
 
     fn find_exact(&self, host: &str, path: &RequestPath) -> Option<usize> {
@@ -108,7 +119,9 @@ impl Router {
             return None;
         }
         let address = host::ipv6(host).ok().flatten();
-        self.exact.get(address.as_deref().unwrap_or(host))?.find(path)
+        self.exact
+            .get(address.as_deref().unwrap_or(host))?
+            .find(path)
     }
 
     fn find_below(&self, host: &str, path: &RequestPath) -> Option<usize> {
@@ -116,7 +129,9 @@ impl Router {
             return None;
         }
         let parents = host.match_indices('.').map(|(dot, _)| &host[dot + 1..]);
-        parents.filter_map(|parent| self.below.get(parent)).find_map(|mounts| mounts.find(path))
+        parents
+            .filter_map(|parent| self.below.get(parent))
+            .find_map(|mounts| mounts.find(path))
     }
 }
 
@@ -126,29 +141,44 @@ impl Mounts {
             CaseRule::Sensitive => &mut self.sensitive,
             CaseRule::Insensitive => &mut self.insensitive,
         };
-        let mut segments: Vec<_> = service.mount.segments().map(|text| Segment::Literal(text.into())).collect();
+        let mut segments: Vec<_> = service
+            .mount
+            .segments()
+            .map(|text| Segment::Literal(text.into()))
+            .collect();
         let depth = segments.len();
         segments.push(Segment::Rest);
-        *tree.leaf(&segments) = Some(Mounted { service: index, depth });
+        *tree.leaf(&segments) = Some(Mounted {
+            service: index,
+            depth,
+        });
     }
 
     fn find(&self, path: &RequestPath) -> Option<usize> {
         let sensitive = self.sensitive.find(path, |mounted| *mounted);
         let insensitive = self.insensitive.find(path, |mounted| *mounted);
-        sensitive.into_iter().chain(insensitive).max_by_key(|mounted| mounted.depth).map(|mounted| mounted.service)
+        sensitive
+            .into_iter()
+            .chain(insensitive)
+            .max_by_key(|mounted| mounted.depth)
+            .map(|mounted| mounted.service)
     }
 }
 
 impl Default for Mounts {
     fn default() -> Self {
-        Self { sensitive: Tree::new(CaseRule::Sensitive), insensitive: Tree::new(CaseRule::Insensitive) }
+        Self {
+            sensitive: Tree::new(CaseRule::Sensitive),
+            insensitive: Tree::new(CaseRule::Insensitive),
+        }
     }
 }
 
 /// The host patterns of a service; `None` for any host.
 fn hosts(service: &RoutedService) -> impl Iterator<Item = Option<&Kind>> {
     let any = service.hosts.is_empty().then_some(None);
-    any.into_iter().chain(service.hosts.iter().map(|host| Some(host.kind())))
+    any.into_iter()
+        .chain(service.hosts.iter().map(|host| Some(host.kind())))
 }
 
 /// A host pattern and the folded segments of a mount.
@@ -158,11 +188,20 @@ fn overlaps(services: &[RoutedService]) -> Vec<Overlap> {
     let mut earlier: HashMap<Claim<'_>, Vec<usize>> = HashMap::new();
     let mut overlaps = Vec::new();
     for (second, service) in services.iter().enumerate() {
-        let folded: Vec<_> = service.mount.segments().map(|text| CaseRule::Insensitive.fold(text.into())).collect();
+        let folded: Vec<_> = service
+            .mount
+            .segments()
+            .map(|text| CaseRule::Insensitive.fold(text.into()))
+            .collect();
         for host in hosts(service) {
             let alike = earlier.entry((host, folded.clone())).or_default();
-            let same = alike.iter().filter(|first| overlap(&services[**first], service));
-            overlaps.extend(same.map(|first| Overlap { first: *first, second }));
+            let same = alike
+                .iter()
+                .filter(|first| overlap(&services[**first], service));
+            overlaps.extend(same.map(|first| Overlap {
+                first: *first,
+                second,
+            }));
             alike.push(second);
         }
     }

@@ -30,7 +30,10 @@ const ROOT: NodeId = 0;
 
 impl<L: Default> Tree<L> {
     pub(super) fn new(case: CaseRule) -> Self {
-        Self { case, nodes: vec![Node::default()] }
+        Self {
+            case,
+            nodes: vec![Node::default()],
+        }
     }
 
     /// The leaf of this pattern; patterns that differ in the names of parameters only share one.
@@ -60,7 +63,8 @@ impl<L: Default> Tree<L> {
     }
 
     fn next_id(&self) -> NodeId {
-        NodeId::try_from(self.nodes.len()).expect("a configuration of four billion segments does not load")
+        NodeId::try_from(self.nodes.len())
+            .expect("a configuration of four billion segments does not load")
     }
 
     fn grow(&mut self, child: NodeId) -> NodeId {
@@ -92,7 +96,10 @@ impl<L> Tree<L> {
             let (segment, after) = split_segment(rest);
             let literal = self.literal_below(node, segment);
             let literal = literal.and_then(|child| self.descend(child, after, pick));
-            literal.or_else(|| node.parameter.and_then(|child| self.descend(child, after, pick)))
+            literal.or_else(|| {
+                node.parameter
+                    .and_then(|child| self.descend(child, after, pick))
+            })
         };
         below.or_else(|| node.rest.as_ref().and_then(pick))
     }
@@ -101,7 +108,9 @@ impl<L> Tree<L> {
         if node.literals.is_empty() {
             return None;
         }
-        node.literals.get(&*self.case.fold(decode(segment))).copied()
+        node.literals
+            .get(&*self.case.fold(decode(segment)))
+            .copied()
     }
 }
 
@@ -146,29 +155,44 @@ impl<'t, L> At<'t, L> {
 
 impl<L> Tree<L> {
     fn at(&self, id: NodeId) -> At<'_, L> {
-        At { tree: self, node: &self.nodes[id as usize] }
+        At {
+            tree: self,
+            node: &self.nodes[id as usize],
+        }
     }
 
     /// Where the pattern ends, if the tree has it; a `**` at its end leads nowhere further.
     pub(super) fn node_of(&self, segments: &[Segment]) -> Option<At<'_, L>> {
-        segments.iter().try_fold(self.at(ROOT), |at, segment| match segment {
-            Segment::Literal(text) => at.literal(text),
-            Segment::Parameter(_) => at.parameter(),
-            Segment::Rest => Some(at),
-        })
+        segments
+            .iter()
+            .try_fold(self.at(ROOT), |at, segment| match segment {
+                Segment::Literal(text) => at.literal(text),
+                Segment::Parameter(_) => at.parameter(),
+                Segment::Rest => Some(at),
+            })
     }
 
     /// The answer of the most specific leaf of a pattern with `**`, other than this one, that covers all that this
     /// pattern does and that `pick` accepts.
-    pub(super) fn enclosing<R>(&self, segments: &[Segment], pick: &impl Fn(&L) -> Option<R>) -> Option<R> {
-        fn descend<L, R>(at: At<'_, L>, segments: &[Segment], pick: &impl Fn(&L) -> Option<R>) -> Option<R> {
+    pub(super) fn enclosing<R>(
+        &self,
+        segments: &[Segment],
+        pick: &impl Fn(&L) -> Option<R>,
+    ) -> Option<R> {
+        fn descend<L, R>(
+            at: At<'_, L>,
+            segments: &[Segment],
+            pick: &impl Fn(&L) -> Option<R>,
+        ) -> Option<R> {
             let below = match segments {
                 [Segment::Rest, ..] => return None,
                 [Segment::Literal(text), after @ ..] => {
                     let literal = at.literal(text).and_then(|next| descend(next, after, pick));
                     literal.or_else(|| at.parameter().and_then(|next| descend(next, after, pick)))
                 }
-                [Segment::Parameter(_), after @ ..] => at.parameter().and_then(|next| descend(next, after, pick)),
+                [Segment::Parameter(_), after @ ..] => {
+                    at.parameter().and_then(|next| descend(next, after, pick))
+                }
                 [] => None,
             };
             below.or_else(|| at.rest().and_then(pick))
@@ -179,6 +203,11 @@ impl<L> Tree<L> {
 
 impl<L> Default for Node<L> {
     fn default() -> Self {
-        Self { literals: HashMap::new(), parameter: None, here: None, rest: None }
+        Self {
+            literals: HashMap::new(),
+            parameter: None,
+            here: None,
+            rest: None,
+        }
     }
 }

@@ -25,7 +25,9 @@ pub(super) async fn answer(request: Request<Incoming>, from: IpAddr, state: &Adm
         "/metrics" => counters,
         _ if api::is_below(path) => return api::answer(request, from, state, token.as_ref()).await,
         _ => {
-            let Some(file) = page::file(path) else { return nothing() };
+            let Some(file) = page::file(path) else {
+                return nothing();
+            };
             let allowed = guard::may_open(request.headers(), token.as_ref());
             return only_reading(request.method(), || allowed.map_or_else(refuse, |()| file));
         }
@@ -42,14 +44,22 @@ fn only_reading(method: &Method, answer: impl FnOnce() -> Answer) -> Answer {
 
 /// The answer where a method is not for a path.
 pub(super) fn wrong_method(allowed: &'static str) -> Answer {
-    let mut refusal = problem(StatusCode::METHOD_NOT_ALLOWED, &format!("only {}", allowed.replace(", ", " and ")));
-    refusal.headers_mut().insert(ALLOW, HeaderValue::from_static(allowed));
+    let mut refusal = problem(
+        StatusCode::METHOD_NOT_ALLOWED,
+        &format!("only {}", allowed.replace(", ", " and ")),
+    );
+    refusal
+        .headers_mut()
+        .insert(ALLOW, HeaderValue::from_static(allowed));
     refusal
 }
 
 /// The answer where there is nothing.
 pub(super) fn nothing() -> Answer {
-    problem(StatusCode::NOT_FOUND, "try `/`, `/api`, `/healthz`, `/readyz` or `/metrics`")
+    problem(
+        StatusCode::NOT_FOUND,
+        "try `/`, `/api`, `/healthz`, `/readyz` or `/metrics`",
+    )
 }
 
 /// The answer to who may not ask.
@@ -73,14 +83,25 @@ fn health(_: &AdminState) -> Answer {
 
 fn readiness(state: &AdminState) -> Answer {
     let readiness = (state.readiness)();
-    let status = if readiness.is_ready() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    let report = Report { readiness, servers: (state.servers)() };
+    let status = if readiness.is_ready() {
+        StatusCode::OK
+    } else {
+        StatusCode::SERVICE_UNAVAILABLE
+    };
+    let report = Report {
+        readiness,
+        servers: (state.servers)(),
+    };
     let report = serde_json::to_string(&report).expect("a map of texts is JSON");
     respond(status, "application/json", report + "\n")
 }
 
 fn counters(state: &AdminState) -> Answer {
-    respond(StatusCode::OK, metrics::CONTENT_TYPE, state.metrics.encode())
+    respond(
+        StatusCode::OK,
+        metrics::CONTENT_TYPE,
+        state.metrics.encode(),
+    )
 }
 
 /// An answer that says what is wrong (RFC 9457).
@@ -91,11 +112,19 @@ pub(super) fn problem(status: StatusCode, detail: &str) -> Answer {
 }
 
 /// An answer of one piece.
-pub(super) fn respond(status: StatusCode, content_type: &'static str, body: impl Into<Bytes>) -> Answer {
+pub(super) fn respond(
+    status: StatusCode,
+    content_type: &'static str,
+    body: impl Into<Bytes>,
+) -> Answer {
     let mut answer = Response::new(Full::new(body.into()));
     *answer.status_mut() = status;
-    answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    answer
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     // what was true a moment ago is of no use to anybody
-    answer.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    answer
+        .headers_mut()
+        .insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     answer
 }

@@ -38,9 +38,13 @@ impl Refusal {
                 "without `admin.token` this listener answers to its address and to `localhost` only, so that no other \
                  site's name can be pointed here; use the address, or set `admin.token`"
             }
-            Self::NoToken => "send `Authorization: Bearer` with the `admin.token` of the configuration",
+            Self::NoToken => {
+                "send `Authorization: Bearer` with the `admin.token` of the configuration"
+            }
             Self::WrongToken => "this is not the `admin.token` of the configuration",
-            Self::ReadOnly => "this listener is read-only; set `admin.token` in the configuration to change something",
+            Self::ReadOnly => {
+                "this listener is read-only; set `admin.token` in the configuration to change something"
+            }
             Self::Foreign => CROSS_ORIGIN,
             Self::NotJson => "send `Content-Type: application/json`",
         }
@@ -70,28 +74,46 @@ pub(super) fn may_change(headers: &HeaderMap, token: Option<&AdminToken>) -> Res
     if from_browser && !is_own_page(headers) {
         return Err(Refusal::Foreign);
     }
-    let kind = only(headers, &CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    let kind = only(headers, &CONTENT_TYPE)
+        .and_then(|kind| kind.to_str().ok())
+        .unwrap_or_default();
     let kind = kind.split(';').next().unwrap_or_default().trim();
-    if kind.eq_ignore_ascii_case("application/json") { Ok(()) } else { Err(Refusal::NotJson) }
+    if kind.eq_ignore_ascii_case("application/json") {
+        Ok(())
+    } else {
+        Err(Refusal::NotJson)
+    }
 }
 
 fn is_own_page(headers: &HeaderMap) -> bool {
-    let site = |host: &HeaderValue| Site { scheme: Scheme::Http, host: host.clone() };
+    let site = |host: &HeaderValue| Site {
+        scheme: Scheme::Http,
+        host: host.clone(),
+    };
     only(headers, &HOST).is_some_and(|host| site(host).sends(headers))
 }
 
 fn shows(headers: &HeaderMap, token: &AdminToken) -> Result<(), Refusal> {
     let field = only(headers, &AUTHORIZATION).ok_or(Refusal::NoToken)?;
-    let (scheme, shown) = field.as_bytes().split_at_checked("Bearer ".len()).ok_or(Refusal::NoToken)?;
+    let (scheme, shown) = field
+        .as_bytes()
+        .split_at_checked("Bearer ".len())
+        .ok_or(Refusal::NoToken)?;
     if !scheme.eq_ignore_ascii_case(b"Bearer ") {
         return Err(Refusal::NoToken);
     }
-    if token.is(shown) { Ok(()) } else { Err(Refusal::WrongToken) }
+    if token.is(shown) {
+        Ok(())
+    } else {
+        Err(Refusal::WrongToken)
+    }
 }
 
 /// Whether the gateway is called by an address, or as the very machine that asks.
 fn is_address(headers: &HeaderMap) -> bool {
-    let Some(host) = only(headers, &HOST).and_then(|host| host.to_str().ok()) else { return false };
+    let Some(host) = only(headers, &HOST).and_then(|host| host.to_str().ok()) else {
+        return false;
+    };
     let name = match host.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
         Some((address, _)) => address,
         None => host.rsplit_once(':').map_or(host, |(name, _)| name),
@@ -105,7 +127,12 @@ mod tests {
     use super::*;
 
     fn headers(fields: &[(&'static str, &'static str)]) -> HeaderMap {
-        let pairs = fields.iter().map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)));
+        let pairs = fields.iter().map(|(name, value)| {
+            (
+                HeaderName::from_static(name),
+                HeaderValue::from_static(value),
+            )
+        });
         pairs.fold(HeaderMap::new(), |mut headers, (name, value)| {
             headers.append(name, value);
             headers
@@ -128,7 +155,13 @@ mod tests {
             assert_eq!(may_look(&headers, None), expected, "{host}");
             assert_eq!(may_change(&headers, None), Err(Refusal::ReadOnly), "{host}");
         }
-        assert_eq!(may_look(&headers(&[("host", "localhost"), ("host", "localhost")]), None), Err(Refusal::Host));
+        assert_eq!(
+            may_look(
+                &headers(&[("host", "localhost"), ("host", "localhost")]),
+                None
+            ),
+            Err(Refusal::Host)
+        );
     }
 
     #[test]
@@ -138,17 +171,33 @@ mod tests {
             (&[][..], Err(Refusal::NoToken)),
             (&[("authorization", "Bearer 0123456789abcdef")], Ok(())),
             (&[("authorization", "bearer 0123456789abcdef")], Ok(())),
-            (&[("authorization", "Bearer 0123456789abcdeg")], Err(Refusal::WrongToken)),
-            (&[("authorization", "Bearer ")], Err(Refusal::WrongToken)),
-            (&[("authorization", "Basic 0123456789abcdef")], Err(Refusal::NoToken)),
             (
-                &[("authorization", "Bearer 0123456789abcdef"), ("authorization", "Bearer 0123456789abcdef")],
+                &[("authorization", "Bearer 0123456789abcdeg")],
+                Err(Refusal::WrongToken),
+            ),
+            (&[("authorization", "Bearer ")], Err(Refusal::WrongToken)),
+            (
+                &[("authorization", "Basic 0123456789abcdef")],
+                Err(Refusal::NoToken),
+            ),
+            (
+                &[
+                    ("authorization", "Bearer 0123456789abcdef"),
+                    ("authorization", "Bearer 0123456789abcdef"),
+                ],
                 Err(Refusal::NoToken),
             ),
         ] {
-            assert_eq!(may_look(&headers(fields), Some(&token)), expected, "{fields:?}");
+            assert_eq!(
+                may_look(&headers(fields), Some(&token)),
+                expected,
+                "{fields:?}"
+            );
         }
-        assert_eq!(may_open(&headers(&[("host", "ops.example")]), Some(&token)), Ok(()));
+        assert_eq!(
+            may_open(&headers(&[("host", "ops.example")]), Some(&token)),
+            Ok(())
+        );
     }
 
     #[test]
@@ -159,17 +208,37 @@ mod tests {
             (&[("sec-fetch-site", "same-origin")], Ok(())),
             (&[("sec-fetch-site", "cross-site")], Err(Refusal::Foreign)),
             (&[("origin", "http://127.0.0.1:9900")], Ok(())),
-            (&[("origin", "http://127.0.0.1:9901")], Err(Refusal::Foreign)),
+            (
+                &[("origin", "http://127.0.0.1:9901")],
+                Err(Refusal::Foreign),
+            ),
             (&[("origin", "null")], Err(Refusal::Foreign)),
         ] {
             let mut all = headers(fields);
             all.insert(HOST, HeaderValue::from_static("127.0.0.1:9900"));
-            all.insert(AUTHORIZATION, HeaderValue::from_static("Bearer 0123456789abcdef"));
-            assert_eq!(may_change(&all, Some(&token)), expected.and(Err(Refusal::NotJson)), "{fields:?}");
-            all.insert(CONTENT_TYPE, HeaderValue::from_static("application/json; charset=utf-8"));
+            all.insert(
+                AUTHORIZATION,
+                HeaderValue::from_static("Bearer 0123456789abcdef"),
+            );
+            assert_eq!(
+                may_change(&all, Some(&token)),
+                expected.and(Err(Refusal::NotJson)),
+                "{fields:?}"
+            );
+            all.insert(
+                CONTENT_TYPE,
+                HeaderValue::from_static("application/json; charset=utf-8"),
+            );
             assert_eq!(may_change(&all, Some(&token)), expected, "{fields:?}");
-            all.insert(AUTHORIZATION, HeaderValue::from_static("Bearer 0123456789abcdeX"));
-            assert_eq!(may_change(&all, Some(&token)), Err(Refusal::WrongToken), "{fields:?}");
+            all.insert(
+                AUTHORIZATION,
+                HeaderValue::from_static("Bearer 0123456789abcdeX"),
+            );
+            assert_eq!(
+                may_change(&all, Some(&token)),
+                Err(Refusal::WrongToken),
+                "{fields:?}"
+            );
         }
     }
 }

@@ -53,24 +53,40 @@ pub(super) enum Restart {
 impl Loads {
     /// The load of the start.
     pub fn new(load: Load) -> Self {
-        Self(Mutex::new(Known { load, last: None, restart: Restart::NotNeeded }))
+        Self(Mutex::new(Known {
+            load,
+            last: None,
+            restart: Restart::NotNeeded,
+        }))
     }
 
     /// Another load is in force.
     pub fn applied(&self, load: Load) {
         let mut known = self.lock();
-        known.last = Some(LastReload { outcome: ReloadOutcome::Applied, at: load.at, problems: Vec::new() });
+        known.last = Some(LastReload {
+            outcome: ReloadOutcome::Applied,
+            at: load.at,
+            problems: Vec::new(),
+        });
         known.load = load;
     }
 
     /// The files say what they said before; `at` is in seconds since 1970, here and below.
     pub fn unchanged(&self, at: u64) {
-        self.lock().last = Some(LastReload { outcome: ReloadOutcome::Unchanged, at, problems: Vec::new() });
+        self.lock().last = Some(LastReload {
+            outcome: ReloadOutcome::Unchanged,
+            at,
+            problems: Vec::new(),
+        });
     }
 
     /// The files have problems.
     pub fn refused(&self, problems: Vec<Problem>, at: u64) {
-        self.lock().last = Some(LastReload { outcome: ReloadOutcome::Refused, at, problems });
+        self.lock().last = Some(LastReload {
+            outcome: ReloadOutcome::Refused,
+            at,
+            problems,
+        });
     }
 
     /// The files hold something that takes effect at the next start.

@@ -1,7 +1,9 @@
 //! The files of the dashboard. All of them are in the binary, and the page loads nothing from elsewhere.
 
 use bytes::Bytes;
-use http::header::{CONTENT_SECURITY_POLICY, HeaderName, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS};
+use http::header::{
+    CONTENT_SECURITY_POLICY, HeaderName, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+};
 use http::{HeaderValue, Response, StatusCode};
 use http_body_util::Full;
 
@@ -58,7 +60,9 @@ pub(super) fn file(path: &str) -> Option<Response<Full<Bytes>>> {
         (OPENER, "same-origin"),
         (RESOURCE, "same-origin"),
     ] {
-        answer.headers_mut().insert(name, HeaderValue::from_static(value));
+        answer
+            .headers_mut()
+            .insert(name, HeaderValue::from_static(value));
     }
     Some(answer)
 }

@@ -17,10 +17,17 @@ impl Query {
         for pair in text.split('&').filter(|pair| !pair.is_empty()) {
             let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
             if !known.contains(&key) {
-                let known = known.iter().map(|key| format!("`{key}`")).collect::<Vec<_>>().join(", ");
-                return Err(format!("a parameter that is not known here; known: {known}"));
+                let known = known
+                    .iter()
+                    .map(|key| format!("`{key}`"))
+                    .collect::<Vec<_>>()
+                    .join(", ");
+                return Err(format!(
+                    "a parameter that is not known here; known: {known}"
+                ));
             }
-            let value = decode(value).ok_or_else(|| format!("`{key}` is not percent-encoded UTF-8"))?;
+            let value =
+                decode(value).ok_or_else(|| format!("`{key}` is not percent-encoded UTF-8"))?;
             if query.0.insert(key.to_owned(), value).is_some() {
                 return Err(format!("`{key}` is given twice"));
             }
@@ -39,7 +46,12 @@ impl Query {
     /// What to write instead.
     pub(super) fn number<T: FromStr>(&self, key: &str, default: T) -> Result<T, String> {
         let text = self.text(key);
-        if text.is_empty() { Ok(default) } else { text.parse().map_err(|_| format!("`{key}` is a whole number")) }
+        if text.is_empty() {
+            Ok(default)
+        } else {
+            text.parse()
+                .map_err(|_| format!("`{key}` is a whole number"))
+        }
     }
 
     /// One of several words, the first where it is not given.
@@ -48,9 +60,16 @@ impl Query {
     /// What to write instead.
     pub(super) fn choice<T: Copy>(&self, key: &str, choices: &[(&str, T)]) -> Result<T, String> {
         let text = self.text(key);
-        let found = choices.iter().find(|(name, _)| *name == text).or(choices.first().filter(|_| text.is_empty()));
+        let found = choices
+            .iter()
+            .find(|(name, _)| *name == text)
+            .or(choices.first().filter(|_| text.is_empty()));
         found.map(|(_, value)| *value).ok_or_else(|| {
-            let names = choices.iter().map(|(name, _)| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+            let names = choices
+                .iter()
+                .map(|(name, _)| format!("`{name}`"))
+                .collect::<Vec<_>>()
+                .join(", ");
             format!("`{key}` is one of {names}")
         })
     }
@@ -70,7 +89,9 @@ fn decode(text: &str) -> Option<String> {
 }
 
 fn hex(digit: u8) -> Option<u8> {
-    char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok())
+    char::from(digit)
+        .to_digit(16)
+        .and_then(|value| u8::try_from(value).ok())
 }
 
 #[cfg(test)]
@@ -79,12 +100,35 @@ mod tests {
 
     #[test]
     fn parameters_are_read_once_and_decoded() {
-        let query = Query::parse("q=a%20b+%C3%BC&limit=7&&show=denied", &["q", "limit", "show", "offset"]).unwrap();
-        assert_eq!((query.text("q"), query.number("limit", 50), query.number("offset", 3)), ("a b ü", Ok(7), Ok(3)));
+        let query = Query::parse(
+            "q=a%20b+%C3%BC&limit=7&&show=denied",
+            &["q", "limit", "show", "offset"],
+        )
+        .unwrap();
+        assert_eq!(
+            (
+                query.text("q"),
+                query.number("limit", 50),
+                query.number("offset", 3)
+            ),
+            ("a b ü", Ok(7), Ok(3))
+        );
         let choices = [("all", 0), ("denied", 1)];
-        assert_eq!((query.choice("show", &choices), query.choice("offset", &choices)), (Ok(1), Ok(0)));
-        assert_eq!(query.choice("q", &choices), Err("`q` is one of `all`, `denied`".to_owned()));
-        assert_eq!(query.number::<usize>("q", 0), Err("`q` is a whole number".to_owned()));
+        assert_eq!(
+            (
+                query.choice("show", &choices),
+                query.choice("offset", &choices)
+            ),
+            (Ok(1), Ok(0))
+        );
+        assert_eq!(
+            query.choice("q", &choices),
+            Err("`q` is one of `all`, `denied`".to_owned())
+        );
+        assert_eq!(
+            query.number::<usize>("q", 0),
+            Err("`q` is a whole number".to_owned())
+        );
         for (wrong, said) in [
             ("x=1", "a parameter that is not known here; known: `q`"),
             ("q=1&q=2", "`q` is given twice"),

@@ -39,8 +39,13 @@ pub enum Check {
 
 impl Readiness {
     /// Nothing is the matter.
-    pub const READY: Self =
-        Self { configuration: Check::Ok, listening: Check::Ok, state: Check::Ok, audit: Check::Ok, running: Check::Ok };
+    pub const READY: Self = Self {
+        configuration: Check::Ok,
+        listening: Check::Ok,
+        state: Check::Ok,
+        audit: Check::Ok,
+        running: Check::Ok,
+    };
 
     /// Whether all checks hold.
     pub fn is_ready(&self) -> bool {
@@ -64,7 +69,10 @@ impl Serialize for Report {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut services: BTreeMap<&str, BTreeMap<&str, &str>> = BTreeMap::new();
         for level in &self.servers {
-            services.entry(&level.service).or_default().insert(&level.server, level.state);
+            services
+                .entry(&level.service)
+                .or_default()
+                .insert(&level.server, level.state);
         }
         let mut report = serializer.serialize_map(Some(3))?;
         report.serialize_entry("ready", &self.readiness.is_ready())?;

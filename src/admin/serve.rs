@@ -47,7 +47,11 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 ///
 /// # Errors
 /// Where the listener cannot be used at all. Errors of single connections are theirs.
-pub async fn serve(listener: std::net::TcpListener, state: AdminState, shutdown: CancellationToken) -> io::Result<()> {
+pub async fn serve(
+    listener: std::net::TcpListener,
+    state: AdminState,
+    shutdown: CancellationToken,
+) -> io::Result<()> {
     serve_within(LIMITS, listener, state, shutdown).await
 }
 
@@ -61,7 +65,13 @@ pub(super) async fn serve_within(
     let listener = TcpListener::from_std(listener)?;
     let mut connections = JoinSet::new();
     while let Some((stream, from)) = next(&listener, &mut connections, limits, &shutdown).await {
-        connections.spawn(serve_connection(limits, stream, from.ip(), state.clone(), shutdown.clone()));
+        connections.spawn(serve_connection(
+            limits,
+            stream,
+            from.ip(),
+            state.clone(),
+            shutdown.clone(),
+        ));
     }
     while connections.join_next().await.is_some() {}
     Ok(())
@@ -102,7 +112,10 @@ async fn serve_connection(
         async move { Ok::<_, Infallible>(answer(request, from, state).await) }
     });
     let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(limits.header).max_headers(50).max_buf_size(16 << 10);
+    http.timer(TokioTimer::new())
+        .header_read_timeout(limits.header)
+        .max_headers(50)
+        .max_buf_size(16 << 10);
     let mut connection = pin!(http.serve_connection(TokioIo::new(stream), service));
     // its errors are the client's: bytes that are no HTTP, a connection that broke
     tokio::select! {

@@ -38,7 +38,12 @@ struct Admin {
 
 impl Admin {
     fn start() -> Self {
-        Self::start_within(Limits { connections: 64, header: LONG, lifetime: LONG, finish: LONG })
+        Self::start_within(Limits {
+            connections: 64,
+            header: LONG,
+            lifetime: LONG,
+            finish: LONG,
+        })
     }
 
     fn start_within(limits: Limits) -> Self {
@@ -46,11 +51,26 @@ impl Admin {
         let address = listener.local_addr().unwrap();
         let readiness = Arc::new(Mutex::new(Readiness::READY));
         let told = Arc::clone(&readiness);
-        let level =
-            |server: &str, state, share| ServerLevel { service: "app".into(), server: server.into(), state, share };
+        let level = |server: &str, state, share| ServerLevel {
+            service: "app".into(),
+            server: server.into(),
+            state,
+            share,
+        };
         let metrics = Metrics::new();
-        let sessions = Sessions::start(&StateSettings::Memory, Arc::clone(&metrics), ambient::hash_state()).unwrap();
-        let load = Load { digest: [0; 32], at: 0, users: 0, warnings: Vec::new(), token: None };
+        let sessions = Sessions::start(
+            &StateSettings::Memory,
+            Arc::clone(&metrics),
+            ambient::hash_state(),
+        )
+        .unwrap();
+        let load = Load {
+            digest: [0; 32],
+            at: 0,
+            users: 0,
+            warnings: Vec::new(),
+            token: None,
+        };
         let state = AdminState {
             history: Arc::new(History::new(Arc::clone(&metrics), ambient::now())),
             metrics,
@@ -64,24 +84,41 @@ impl Admin {
         };
         let shutdown = CancellationToken::new();
         let served = serve_within(limits, listener, state, shutdown.clone());
-        let runtime = runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let runtime = runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
         let thread = thread::spawn(move || runtime.block_on(served).unwrap());
-        Self { address, readiness, thread: Some(thread), shutdown: Some(shutdown.drop_guard()) }
+        Self {
+            address,
+            readiness,
+            thread: Some(thread),
+            shutdown: Some(shutdown.drop_guard()),
+        }
     }
 
     fn connect(&self) -> TcpStream {
         let stream = TcpStream::connect(self.address).unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        stream
+            .set_read_timeout(Some(Duration::from_secs(20)))
+            .unwrap();
         stream
     }
 
     /// Sends one request and returns the whole answer without its `Date`.
     fn ask(&self, request: &str) -> String {
         let mut stream = self.connect();
-        write!(stream, "{request} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").unwrap();
+        write!(
+            stream,
+            "{request} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+        )
+        .unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
-        answer.split_inclusive("\r\n").filter(|line| !line.starts_with("date:")).collect()
+        answer
+            .split_inclusive("\r\n")
+            .filter(|line| !line.starts_with("date:"))
+            .collect()
     }
 
     fn stop(&mut self) {
@@ -111,13 +148,19 @@ fn a_living_process_is_healthy_whatever_its_readiness() {
 fn readiness_says_what_is_the_matter() {
     let admin = Admin::start();
     let answer = admin.ask("GET /readyz");
-    assert!(answer.starts_with("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n"), "{answer}");
+    assert!(
+        answer.starts_with("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n"),
+        "{answer}"
+    );
     let body = r#"{"ready":true,"checks":{"configuration":"ok","listening":"ok","state":"ok","audit":"ok","running":"ok"},"upstreams":{"app":{"a:1":"up","b:1":"down"}}}"#;
     assert!(answer.ends_with(&format!("\r\n\r\n{body}\n")), "{answer}");
 
     admin.readiness.lock().unwrap().running = Check::Failed("draining");
     let answer = admin.ask("GET /readyz");
-    assert!(answer.starts_with("HTTP/1.1 503 Service Unavailable\r\n"), "{answer}");
+    assert!(
+        answer.starts_with("HTTP/1.1 503 Service Unavailable\r\n"),
+        "{answer}"
+    );
     let body = r#"{"ready":false,"checks":{"configuration":"ok","listening":"ok","state":"ok","audit":"ok","running":"draining"},"upstreams":{"app":{"a:1":"up","b:1":"down"}}}"#;
     assert!(answer.ends_with(&format!("\r\n\r\n{body}\n")), "{answer}");
 }
@@ -134,19 +177,39 @@ fn metrics_are_openmetrics() {
 #[test]
 fn a_head_request_has_no_body() {
     let answer = Admin::start().ask("HEAD /healthz");
-    assert!(answer.starts_with("HTTP/1.1 200 OK\r\n") && answer.ends_with("content-length: 3\r\n\r\n"), "{answer}");
+    assert!(
+        answer.starts_with("HTTP/1.1 200 OK\r\n") && answer.ends_with("content-length: 3\r\n\r\n"),
+        "{answer}"
+    );
 }
 
 #[test]
 fn anything_else_is_refused() {
     let admin = Admin::start();
-    for request in ["GET /metrics/", "POST /nothing", "GET //readyz", "GET /dashboard/", "GET /api/nothing"] {
+    for request in [
+        "GET /metrics/",
+        "POST /nothing",
+        "GET //readyz",
+        "GET /dashboard/",
+        "GET /api/nothing",
+    ] {
         let answer = admin.ask(request);
-        assert!(answer.starts_with("HTTP/1.1 404 Not Found\r\ncontent-type: application/problem+json\r\n"), "{answer}");
-        assert!(answer.contains(r#""title":"Not Found","status":404,"#), "{answer}");
+        assert!(
+            answer.starts_with(
+                "HTTP/1.1 404 Not Found\r\ncontent-type: application/problem+json\r\n"
+            ),
+            "{answer}"
+        );
+        assert!(
+            answer.contains(r#""title":"Not Found","status":404,"#),
+            "{answer}"
+        );
     }
     let answer = admin.ask("POST /metrics");
-    assert!(answer.starts_with("HTTP/1.1 405 Method Not Allowed\r\n"), "{answer}");
+    assert!(
+        answer.starts_with("HTTP/1.1 405 Method Not Allowed\r\n"),
+        "{answer}"
+    );
     assert!(answer.contains("\r\nallow: GET, HEAD\r\n"), "{answer}");
 }
 
@@ -156,15 +219,38 @@ fn the_page_and_its_files_are_locked_in() {
     for path in ["/", "/dashboard/main.js", "/dashboard/style.css"] {
         let answer = admin.ask(&format!("GET {path}"));
         assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
-        assert!(answer.contains("\r\ncontent-security-policy: default-src 'none'; script-src 'self'; "), "{answer}");
-        assert!(!answer.contains("unsafe") && !answer.contains("https://"), "{answer}");
+        assert!(
+            answer.contains("\r\ncontent-security-policy: default-src 'none'; script-src 'self'; "),
+            "{answer}"
+        );
+        assert!(
+            !answer.contains("unsafe") && !answer.contains("https://"),
+            "{answer}"
+        );
     }
     assert!(admin.ask("POST /").starts_with("HTTP/1.1 405 "));
     let index = admin.ask("GET /api");
-    for path in ["/api/overview", "/api/history", "/api/rules", "/api/routes", "/api/denials", "/api/logins"] {
-        assert!(index.contains(path) && admin.ask(&format!("GET {path}")).starts_with("HTTP/1.1 200 OK\r\n"), "{path}");
+    for path in [
+        "/api/overview",
+        "/api/history",
+        "/api/rules",
+        "/api/routes",
+        "/api/denials",
+        "/api/logins",
+    ] {
+        assert!(
+            index.contains(path)
+                && admin
+                    .ask(&format!("GET {path}"))
+                    .starts_with("HTTP/1.1 200 OK\r\n"),
+            "{path}"
+        );
     }
-    assert!(admin.ask("GET /api/history?after=x").contains("`after` is a whole number"));
+    assert!(
+        admin
+            .ask("GET /api/history?after=x")
+            .contains("`after` is a whole number")
+    );
 }
 
 #[test]
@@ -183,16 +269,32 @@ fn it_ends_with_idle_connections_open() {
 
 #[test]
 fn connections_that_say_nothing_do_not_lock_others_out() {
-    let admin = Admin::start_within(Limits { connections: 2, header: SHORT, lifetime: LONG, finish: LONG });
+    let admin = Admin::start_within(Limits {
+        connections: 2,
+        header: SHORT,
+        lifetime: LONG,
+        finish: LONG,
+    });
     let _silent: Vec<_> = (0..5).map(|_| admin.connect()).collect();
     assert!(admin.ask("GET /healthz").starts_with("HTTP/1.1 200 OK"));
 }
 
 #[test]
 fn connections_that_do_not_read_do_not_lock_others_out() {
-    let admin = Admin::start_within(Limits { connections: 1, header: LONG, lifetime: SHORT, finish: SHORT });
+    let admin = Admin::start_within(Limits {
+        connections: 1,
+        header: LONG,
+        lifetime: SHORT,
+        finish: SHORT,
+    });
     let mut stuck = admin.connect();
     // the more of them come at once, the sooner nothing more fits into the kernel's buffers
-    stuck.write_all("GET /metrics HTTP/1.1\r\nHost: admin\r\n\r\n".repeat(20_000).as_bytes()).unwrap_or(());
+    stuck
+        .write_all(
+            "GET /metrics HTTP/1.1\r\nHost: admin\r\n\r\n"
+                .repeat(20_000)
+                .as_bytes(),
+        )
+        .unwrap_or(());
     assert!(admin.ask("GET /healthz").starts_with("HTTP/1.1 200 OK"));
 }

@@ -20,12 +20,17 @@ pub fn wall_clock() -> SystemTime {
 
 /// Whole seconds since 1970 (RFC 7519 `NumericDate`); 0 for a clock set before that.
 pub fn unix_seconds() -> u64 {
-    wall_clock().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO).as_secs()
+    wall_clock()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or(Duration::ZERO)
+        .as_secs()
 }
 
 /// Whole milliseconds since 1970; 0 for a clock set before that.
 pub fn unix_millis() -> u64 {
-    let since = wall_clock().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
+    let since = wall_clock()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or(Duration::ZERO);
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 

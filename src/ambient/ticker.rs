@@ -54,9 +54,16 @@ impl Ticker {
 
     /// A new deadline, not armed.
     pub fn deadline(&self) -> Deadline {
-        let slot = Rc::new(Slot { due: Cell::new(NEVER), waker: RefCell::new(None) });
+        let slot = Rc::new(Slot {
+            due: Cell::new(NEVER),
+            waker: RefCell::new(None),
+        });
         let key = self.shared.slots.borrow_mut().insert(Rc::clone(&slot));
-        Deadline { shared: Rc::clone(&self.shared), slot, key }
+        Deadline {
+            shared: Rc::clone(&self.shared),
+            slot,
+            key,
+        }
     }
 
     /// Wakes every task that waits for a deadline, so that it looks at what else has changed.
@@ -112,7 +119,12 @@ impl Deadline {
     pub fn arm(&self, after: Duration) {
         let ticks = after.as_millis().div_ceil(TICK.as_millis());
         // one more: the present tick has partly passed
-        let due = self.shared.now.get().saturating_add(u64::try_from(ticks).unwrap_or(NEVER)).saturating_add(1);
+        let due = self
+            .shared
+            .now
+            .get()
+            .saturating_add(u64::try_from(ticks).unwrap_or(NEVER))
+            .saturating_add(1);
         if self.slot.due.replace(due.min(NEVER - 1)) == NEVER {
             self.shared.arm_one();
         }
@@ -156,7 +168,9 @@ mod tests {
     use super::*;
 
     fn passes(deadline: &Deadline) -> bool {
-        deadline.poll_passed(&Context::from_waker(Waker::noop())).is_ready()
+        deadline
+            .poll_passed(&Context::from_waker(Waker::noop()))
+            .is_ready()
     }
 
     #[test]
@@ -189,7 +203,10 @@ mod tests {
 
     #[test]
     fn the_ticker_wakes_up_for_the_first_deadline() {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .build()
+            .unwrap();
         let local = tokio::task::LocalSet::new();
         local.block_on(&runtime, async {
             let ticker = Ticker::new();

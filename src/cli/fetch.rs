@@ -29,9 +29,16 @@ const DEADLINE: Duration = Duration::from_secs(15);
 /// Reads a document from `http://…`, `https://…` or a file; `-` is standard input. JSON and YAML are told apart by
 /// themselves.
 pub(super) fn document(source: &str) -> anyhow::Result<Value> {
-    if is_url(source) && source.split(['?', '#']).next().is_some_and(|start| start.contains('@')) {
+    if is_url(source)
+        && source
+            .split(['?', '#'])
+            .next()
+            .is_some_and(|start| start.contains('@'))
+    {
         // the URL would stand in messages and in the comment of a skeleton
-        bail!("a URL with a name or a password is not read; fetch it with `curl`, and pass the file");
+        bail!(
+            "a URL with a name or a password is not read; fetch it with `curl`, and pass the file"
+        );
     }
     let text = text(source).with_context(|| format!("cannot read `{source}`"))?;
     parse(&text).with_context(|| format!("cannot read `{source}`"))
@@ -66,23 +73,32 @@ fn parse(text: &str) -> anyhow::Result<Value> {
     if text.trim_start().starts_with('{') {
         return serde_json::from_str(text).context("it is not JSON");
     }
-    let value: serde_yaml::Value = serde_yaml::from_str(text).context("it is neither JSON nor YAML")?;
+    let value: serde_yaml::Value =
+        serde_yaml::from_str(text).context("it is neither JSON nor YAML")?;
     json(value)
 }
 
 /// YAML as JSON: keys such as `200` become texts. The reader of YAML bounds its depth, so this recursion is bounded.
 fn json(value: serde_yaml::Value) -> anyhow::Result<Value> {
     Ok(match value {
-        serde_yaml::Value::Sequence(items) => items.into_iter().map(json).collect::<anyhow::Result<Vec<_>>>()?.into(),
+        serde_yaml::Value::Sequence(items) => items
+            .into_iter()
+            .map(json)
+            .collect::<anyhow::Result<Vec<_>>>()?
+            .into(),
         serde_yaml::Value::Mapping(entries) => {
-            let entries = entries.into_iter().map(|(key, value)| Ok((key_text(key)?, json(value)?)));
+            let entries = entries
+                .into_iter()
+                .map(|(key, value)| Ok((key_text(key)?, json(value)?)));
             Value::Object(entries.collect::<anyhow::Result<_>>()?)
         }
         serde_yaml::Value::Tagged(tagged) => json(tagged.value)?,
         scalar @ (serde_yaml::Value::Null
         | serde_yaml::Value::Bool(_)
         | serde_yaml::Value::Number(_)
-        | serde_yaml::Value::String(_)) => serde_json::to_value(scalar).context("a number that JSON does not have")?,
+        | serde_yaml::Value::String(_)) => {
+            serde_json::to_value(scalar).context("a number that JSON does not have")?
+        }
     })
 }
 
@@ -96,21 +112,38 @@ fn key_text(key: serde_yaml::Value) -> anyhow::Result<String> {
 
 fn fetch(url: &str) -> anyhow::Result<Vec<u8>> {
     let url: Uri = url.parse().context("it is no URL")?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
     let answer = runtime.block_on(async { tokio::time::timeout(DEADLINE, get(&url)).await });
     answer.unwrap_or_else(|_| Err(anyhow!("no answer within {} s", DEADLINE.as_secs())))
 }
 
 async fn get(url: &Uri) -> anyhow::Result<Vec<u8>> {
-    let host = url.host().context("it has no host")?.trim_matches(['[', ']']).to_owned();
+    let host = url
+        .host()
+        .context("it has no host")?
+        .trim_matches(['[', ']'])
+        .to_owned();
     let secure = url.scheme_str() == Some("https");
-    let stream = connect(&host, url.port_u16().unwrap_or(if secure { 443 } else { 80 })).await?;
+    let stream = connect(
+        &host,
+        url.port_u16().unwrap_or(if secure { 443 } else { 80 }),
+    )
+    .await?;
     if !secure {
         return exchange(stream, url).await;
     }
     let name = ServerName::try_from(host).context("its host is no name that a certificate has")?;
     let connector = TlsConnector::from(Arc::new(tls()?));
-    exchange(connector.connect(name, stream).await.context("the TLS handshake failed")?, url).await
+    exchange(
+        connector
+            .connect(name, stream)
+            .await
+            .context("the TLS handshake failed")?,
+        url,
+    )
+    .await
 }
 
 /// The first address that answers. The C library is not asked: a static binary must not load its modules.
@@ -119,16 +152,26 @@ async fn connect(host: &str, port: u16) -> anyhow::Result<TcpStream> {
         Ok(address) => vec![address],
         Err(_) => {
             let resolver = TokioResolver::builder_tokio().and_then(|builder| builder.build())?;
-            let found = resolver.lookup_ip(host).await.with_context(|| format!("cannot resolve `{host}`"))?;
+            let found = resolver
+                .lookup_ip(host)
+                .await
+                .with_context(|| format!("cannot resolve `{host}`"))?;
             found.iter().collect()
         }
     };
     let mut failure = anyhow!("`{host}` has no address");
     for address in addresses {
-        let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+        let socket = if address.is_ipv4() {
+            TcpSocket::new_v4()?
+        } else {
+            TcpSocket::new_v6()?
+        };
         match socket.connect(SocketAddr::new(address, port)).await {
             Ok(stream) => return Ok(stream),
-            Err(error) => failure = anyhow::Error::from(error).context(format!("cannot connect to `{address}:{port}`")),
+            Err(error) => {
+                failure = anyhow::Error::from(error)
+                    .context(format!("cannot connect to `{address}:{port}`"))
+            }
         }
     }
     Err(failure)
@@ -142,7 +185,8 @@ fn tls() -> anyhow::Result<ClientConfig> {
         roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
     }
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
+    let builder =
+        ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
     Ok(builder.with_root_certificates(roots).with_no_client_auth())
 }
 
@@ -150,14 +194,18 @@ async fn exchange<S>(stream: S, url: &Uri) -> anyhow::Result<Vec<u8>>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
+    let (mut sender, connection) =
+        hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
     tokio::spawn(connection);
     let path = url.path_and_query().map_or("/", |path| path.as_str());
     let host = url.authority().context("it has no host")?.as_str();
     let request = Request::get(path)
         .header(header::HOST, host)
         .header(header::ACCEPT, "application/json, application/yaml")
-        .header(header::USER_AGENT, concat!("gatelatch/", env!("CARGO_PKG_VERSION")))
+        .header(
+            header::USER_AGENT,
+            concat!("gatelatch/", env!("CARGO_PKG_VERSION")),
+        )
         .body(Empty::<Bytes>::new())?;
     body(sender.send_request(request).await?).await
 }
@@ -166,13 +214,21 @@ async fn body(answer: Response<Incoming>) -> anyhow::Result<Vec<u8>> {
     match answer.status() {
         StatusCode::OK => {}
         status if status.is_redirection() => {
-            let place = answer.headers().get(header::LOCATION).and_then(|place| place.to_str().ok());
-            bail!("it is elsewhere ({status}): try `{}`", place.unwrap_or("another URL"));
+            let place = answer
+                .headers()
+                .get(header::LOCATION)
+                .and_then(|place| place.to_str().ok());
+            bail!(
+                "it is elsewhere ({status}): try `{}`",
+                place.unwrap_or("another URL")
+            );
         }
         status => bail!("the server answered {status}"),
     }
     let collected = Limited::new(answer.into_body(), LARGEST).collect().await;
-    let collected = collected.map_err(|error| anyhow!(error)).context("the answer broke off or is too large")?;
+    let collected = collected
+        .map_err(|error| anyhow!(error))
+        .context("the answer broke off or is too large")?;
     Ok(collected.to_bytes().to_vec())
 }
 
@@ -182,8 +238,7 @@ mod tests {
 
     #[test]
     fn json_and_yaml_give_the_same() {
-        let expected: Value =
-            serde_json::json!({ "paths": { "/a": { "get": { "responses": { "200": {} } } } }, "n": 2.0 });
+        let expected: Value = serde_json::json!({ "paths": { "/a": { "get": { "responses": { "200": {} } } } }, "n": 2.0 });
         for text in [
             "{\"paths\": {\"/a\": {\"get\": {\"responses\": {\"200\": {}}}}}, \"n\": 2.0}",
             "paths:\n  /a:\n    get:\n      responses:\n        200: {}\nn: 2.0\n",

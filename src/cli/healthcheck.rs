@@ -37,21 +37,28 @@ pub struct Args {
 ///
 /// # Errors
 /// Where the gateway is not there, not ready, or cannot be asked.
-pub fn run(args: &Args, configured: impl FnOnce() -> anyhow::Result<Option<SocketAddr>>) -> anyhow::Result<ExitCode> {
+pub fn run(
+    args: &Args,
+    configured: impl FnOnce() -> anyhow::Result<Option<SocketAddr>>,
+) -> anyhow::Result<ExitCode> {
     probe(args, configured)?;
     writeln!(anstream::stdout().lock(), "ready").context("cannot write to standard output")?;
     Ok(ExitCode::SUCCESS)
 }
 
-fn probe(args: &Args, configured: impl FnOnce() -> anyhow::Result<Option<SocketAddr>>) -> anyhow::Result<()> {
+fn probe(
+    args: &Args,
+    configured: impl FnOnce() -> anyhow::Result<Option<SocketAddr>>,
+) -> anyhow::Result<()> {
     let address = match args.admin {
         Some(address) => address,
-        None => {
-            configured()?.context("`admin.listen` is `off`, so there is nobody to ask; set it to `127.0.0.1:9900`")?
-        }
+        None => configured()?.context(
+            "`admin.listen` is `off`, so there is nobody to ask; set it to `127.0.0.1:9900`",
+        )?,
     };
     let address = reachable(address);
-    let answer = ask(address, args.timeout).with_context(|| format!("cannot ask the admin listener at `{address}`"))?;
+    let answer = ask(address, args.timeout)
+        .with_context(|| format!("cannot ask the admin listener at `{address}`"))?;
     judge(&answer)
 }
 
@@ -82,7 +89,11 @@ fn ask(address: SocketAddr, timeout: Duration) -> anyhow::Result<String> {
 fn exchange(address: SocketAddr, deadline: Instant) -> io::Result<String> {
     let left = || {
         let left = deadline.saturating_duration_since(ambient::now());
-        if left.is_zero() { Err(io::Error::from(ErrorKind::TimedOut)) } else { Ok(left) }
+        if left.is_zero() {
+            Err(io::Error::from(ErrorKind::TimedOut))
+        } else {
+            Ok(left)
+        }
     };
     let mut stream = TcpStream::connect_timeout(&address, left()?)?;
     stream.set_write_timeout(Some(left()?))?;
@@ -100,8 +111,12 @@ fn exchange(address: SocketAddr, deadline: Instant) -> io::Result<String> {
 }
 
 fn judge(answer: &str) -> anyhow::Result<()> {
-    let (head, body) = answer.split_once("\r\n\r\n").context("the answer is not HTTP")?;
-    let status = head.strip_prefix("HTTP/1.1 ").and_then(|rest| rest.get(..3));
+    let (head, body) = answer
+        .split_once("\r\n\r\n")
+        .context("the answer is not HTTP")?;
+    let status = head
+        .strip_prefix("HTTP/1.1 ")
+        .and_then(|rest| rest.get(..3));
     match status.context("the answer is not HTTP")? {
         "200" => Ok(()),
         "503" => bail!("not ready: {}", body.trim_end()),
@@ -127,10 +142,16 @@ mod tests {
             stream.write_all(answer.as_bytes()).unwrap();
             String::from_utf8(request[..count].to_vec()).unwrap()
         });
-        let args = Args { admin: None, timeout: Duration::from_secs(20) };
+        let args = Args {
+            admin: None,
+            timeout: Duration::from_secs(20),
+        };
         let outcome = probe(&args, || Ok(Some(address)));
         let request = server.join().unwrap();
-        assert_eq!(request, format!("GET /readyz HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n"));
+        assert_eq!(
+            request,
+            format!("GET /readyz HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n")
+        );
         outcome.map_err(|error| format!("{error:#}"))
     }
 
@@ -138,8 +159,14 @@ mod tests {
     fn the_answer_decides() {
         assert_eq!(outcome("HTTP/1.1 200 OK\r\n\r\n{}"), Ok(()));
         for (answer, expected) in [
-            ("HTTP/1.1 503 Service Unavailable\r\n\r\n{\"ready\":false}\n", "not ready: {\"ready\":false}"),
-            ("HTTP/1.1 404 Not Found\r\n\r\n", "`/readyz` answered 404; is this the admin listener?"),
+            (
+                "HTTP/1.1 503 Service Unavailable\r\n\r\n{\"ready\":false}\n",
+                "not ready: {\"ready\":false}",
+            ),
+            (
+                "HTTP/1.1 404 Not Found\r\n\r\n",
+                "`/readyz` answered 404; is this the admin listener?",
+            ),
             ("SSH-2.0-OpenSSH_9.2\r\n", "the answer is not HTTP"),
             ("", "the answer is not HTTP"),
         ] {
@@ -152,10 +179,17 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         drop(listener);
-        let args = Args { admin: Some(address), timeout: Duration::from_secs(20) };
-        let error = probe(&args, || unreachable!("the command line names the listener")).unwrap_err();
+        let args = Args {
+            admin: Some(address),
+            timeout: Duration::from_secs(20),
+        };
+        let error = probe(&args, || {
+            unreachable!("the command line names the listener")
+        })
+        .unwrap_err();
         assert!(
-            format!("{error:#}").starts_with(&format!("cannot ask the admin listener at `{address}`: ")),
+            format!("{error:#}")
+                .starts_with(&format!("cannot ask the admin listener at `{address}`: ")),
             "{error:#}"
         );
     }
@@ -169,17 +203,28 @@ mod tests {
 
     #[test]
     fn an_admin_listener_that_is_off_cannot_be_asked() {
-        let args = Args { admin: None, timeout: Duration::from_secs(1) };
+        let args = Args {
+            admin: None,
+            timeout: Duration::from_secs(1),
+        };
         let error = probe(&args, || Ok(None)).unwrap_err();
-        assert_eq!(error.to_string(), "`admin.listen` is `off`, so there is nobody to ask; set it to `127.0.0.1:9900`");
+        assert_eq!(
+            error.to_string(),
+            "`admin.listen` is `off`, so there is nobody to ask; set it to `127.0.0.1:9900`"
+        );
     }
 
     #[test]
     fn an_address_that_listens_everywhere_is_asked_on_the_loopback() {
-        for (configured, asked) in
-            [("0.0.0.0:9900", "127.0.0.1:9900"), ("[::]:9900", "[::1]:9900"), ("10.1.2.3:1", "10.1.2.3:1")]
-        {
-            assert_eq!(reachable(configured.parse().unwrap()), asked.parse().unwrap());
+        for (configured, asked) in [
+            ("0.0.0.0:9900", "127.0.0.1:9900"),
+            ("[::]:9900", "[::1]:9900"),
+            ("10.1.2.3:1", "10.1.2.3:1"),
+        ] {
+            assert_eq!(
+                reachable(configured.parse().unwrap()),
+                asked.parse().unwrap()
+            );
         }
     }
 }

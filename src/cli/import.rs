@@ -32,11 +32,19 @@ pub(super) struct Args {
 /// # Errors
 /// Where the document cannot be read.
 pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    let Source { openapi, service, prefix } = &args.source;
+    let Source {
+        openapi,
+        service,
+        prefix,
+    } = &args.source;
     let document = audit::document(openapi)?;
     let upstream = origin(openapi).unwrap_or_else(|| UPSTREAM.to_owned());
-    let settings =
-        Skeleton { source: openapi, service: service.as_deref(), upstream: &upstream, prefix: prefix.as_ref() };
+    let settings = Skeleton {
+        source: openapi,
+        service: service.as_deref(),
+        upstream: &upstream,
+        prefix: prefix.as_ref(),
+    };
     let text = skeleton(&document, &settings);
     print(&text)?;
     Ok(ExitCode::SUCCESS)
@@ -44,7 +52,11 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
 
 /// Who serves its document over plain HTTP is most often the service itself.
 fn origin(source: &str) -> Option<String> {
-    let url: Uri = fetch::is_url(source).then(|| source.parse().ok()).flatten()?;
-    let authority = url.authority().filter(|_| url.scheme_str() == Some("http"))?;
+    let url: Uri = fetch::is_url(source)
+        .then(|| source.parse().ok())
+        .flatten()?;
+    let authority = url
+        .authority()
+        .filter(|_| url.scheme_str() == Some("http"))?;
     Some(format!("http://{authority}"))
 }

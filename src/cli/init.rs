@@ -15,7 +15,13 @@ use crate::ambient;
 const GATEWAY: &str = include_str!("init/gateway.yaml");
 const USERS: &str = include_str!("init/users.yaml");
 /// Everything that is written.
-const NAMES: [&str; 5] = ["gateway.yaml", "users.yaml", ".env", "gateway.schema.json", "users.schema.json"];
+const NAMES: [&str; 5] = [
+    "gateway.yaml",
+    "users.yaml",
+    ".env",
+    "gateway.schema.json",
+    "users.schema.json",
+];
 /// What one login costs: about a third of a second.
 const COST: u32 = 12;
 
@@ -57,17 +63,24 @@ fn write_all(directory: &Path) -> anyhow::Result<String> {
     let password = URL_SAFE_NO_PAD.encode(ambient::random_bytes::<15>());
     let hash = ambient::hash_password(&password, COST).context("cannot hash the password")?;
     let secret = STANDARD.encode(ambient::random_bytes::<48>());
-    fs::create_dir_all(directory).with_context(|| format!("cannot create `{}`", directory.display()))?;
-    let environment = format!("# Signs the tokens. Keep it out of version control.\nGATELATCH_SECRET={secret}\n");
+    fs::create_dir_all(directory)
+        .with_context(|| format!("cannot create `{}`", directory.display()))?;
+    let environment =
+        format!("# Signs the tokens. Keep it out of version control.\nGATELATCH_SECRET={secret}\n");
     for (name, text, readers) in [
         ("gateway.yaml", GATEWAY, Readers::All),
-        ("users.yaml", &USERS.replace("{{hash}}", &hash), Readers::Owner),
+        (
+            "users.yaml",
+            &USERS.replace("{{hash}}", &hash),
+            Readers::Owner,
+        ),
         (".env", &environment, Readers::Owner),
         ("gateway.schema.json", schema::GATEWAY, Readers::All),
         ("users.schema.json", schema::USERS, Readers::All),
     ] {
         let path = directory.join(name);
-        write_new(&path, text, readers).with_context(|| format!("cannot write `{}`", path.display()))?;
+        write_new(&path, text, readers)
+            .with_context(|| format!("cannot write `{}`", path.display()))?;
     }
     Ok(password)
 }
@@ -75,11 +88,16 @@ fn write_all(directory: &Path) -> anyhow::Result<String> {
 fn refuse_existing(directory: &Path) -> anyhow::Result<()> {
     let paths = NAMES.map(|name| directory.join(name));
     let existing = paths.iter().filter(|path| path.symlink_metadata().is_ok());
-    let existing: Vec<_> = existing.map(|path| format!("`{}`", path.display())).collect();
+    let existing: Vec<_> = existing
+        .map(|path| format!("`{}`", path.display()))
+        .collect();
     match existing.as_slice() {
         [] => Ok(()),
         [one] => bail!("{one} exists and is not overwritten; nothing was written"),
-        many => bail!("{} exist and are not overwritten; nothing was written", many.join(", ")),
+        many => bail!(
+            "{} exist and are not overwritten; nothing was written",
+            many.join(", ")
+        ),
     }
 }
 
@@ -106,16 +124,27 @@ fn restrict(_: &mut OpenOptions, _: Readers) {}
 fn next_steps(directory: &Path, password: &str, out: &mut impl Write) -> io::Result<()> {
     let file = |name: &str| directory.join(name).display().to_string();
     let config = file("gateway.yaml");
-    writeln!(out, "wrote {config}, {} and {}, and the schemas that editors read", file("users.yaml"), file(".env"))?;
+    writeln!(
+        out,
+        "wrote {config}, {} and {}, and the schemas that editors read",
+        file("users.yaml"),
+        file(".env")
+    )?;
     writeln!(out)?;
     writeln!(out, "user:      admin")?;
     writeln!(out, "password:  {password}    (shown this once)")?;
     writeln!(out)?;
     writeln!(out, "next:")?;
-    writeln!(out, "  1. name your service under `upstream` in {config} and write its rules")?;
+    writeln!(
+        out,
+        "  1. name your service under `upstream` in {config} and write its rules"
+    )?;
     writeln!(out, "  2. gatelatch check --config {config}")?;
     writeln!(out, "  3. gatelatch run --config {config}")?;
-    writeln!(out, "  4. curl http://127.0.0.1:8080/auth/login -d username=admin -d password={password}")
+    writeln!(
+        out,
+        "  4. curl http://127.0.0.1:8080/auth/login -d username=admin -d password={password}"
+    )
 }
 
 #[cfg(test)]
@@ -133,7 +162,10 @@ mod tests {
         assert_eq!(loaded.warnings, Vec::new());
         assert_eq!(loaded.config.directory.users().count(), 1);
         let users = fs::read_to_string(target.join("users.yaml")).unwrap();
-        let hash = users.lines().find_map(|line| line.trim().strip_prefix("password: ")).unwrap();
+        let hash = users
+            .lines()
+            .find_map(|line| line.trim().strip_prefix("password: "))
+            .unwrap();
         assert!(bcrypt::verify(password, hash).unwrap());
     }
 
@@ -144,7 +176,13 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         write_all(directory.path()).unwrap();
         for (name, expected) in [(".env", 0o600), ("users.yaml", 0o600)] {
-            let mode = directory.path().join(name).metadata().unwrap().permissions().mode();
+            let mode = directory
+                .path()
+                .join(name)
+                .metadata()
+                .unwrap()
+                .permissions()
+                .mode();
             assert_eq!(mode & 0o777, expected, "{name}");
         }
     }
@@ -155,7 +193,13 @@ mod tests {
         let users = directory.path().join("users.yaml");
         fs::write(&users, "mine").unwrap();
         let error = write_all(directory.path()).unwrap_err().to_string();
-        assert_eq!(error, format!("`{}` exists and is not overwritten; nothing was written", users.display()));
+        assert_eq!(
+            error,
+            format!(
+                "`{}` exists and is not overwritten; nothing was written",
+                users.display()
+            )
+        );
         assert_eq!(fs::read_to_string(users).unwrap(), "mine");
         assert!(!directory.path().join("gateway.yaml").exists());
     }

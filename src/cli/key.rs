@@ -52,7 +52,9 @@ struct GenerateArgs {
 
 fn algorithm(text: &str) -> Result<Algorithm, String> {
     match Algorithm::named(text) {
-        Some(algorithm) if algorithm.is_symmetric() => Err("a secret is made with `--secret`".to_owned()),
+        Some(algorithm) if algorithm.is_symmetric() => {
+            Err("a secret is made with `--secret`".to_owned())
+        }
         Some(algorithm) => Ok(algorithm),
         None => Err("write one of RS256, PS256, ES256, ES384, EdDSA".to_owned()),
     }
@@ -65,7 +67,10 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         None => Zeroizing::new(STANDARD.encode(ambient::random_bytes::<48>()) + "\n"),
     };
     match &args.out {
-        None => anstream::stdout().lock().write_all(text.as_bytes()).context("cannot write to standard output")?,
+        None => anstream::stdout()
+            .lock()
+            .write_all(text.as_bytes())
+            .context("cannot write to standard output")?,
         Some(path) => {
             write_new(path, &text)?;
             report(path, args.algorithm, &text)?;
@@ -76,10 +81,17 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
 
 fn write_new(path: &Path, text: &str) -> anyhow::Result<()> {
     let failed = || format!("cannot write `{}`", path.display());
-    let opened = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+    let opened = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path);
     let mut file = match opened {
         Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
-            bail!("`{}` exists and is not overwritten; nothing was written", path.display())
+            bail!(
+                "`{}` exists and is not overwritten; nothing was written",
+                path.display()
+            )
         }
         opened => opened.with_context(failed)?,
     };

@@ -26,7 +26,11 @@ pub(super) fn shown(problems: Problems) -> anyhow::Error {
 
 /// How problems look on stderr.
 pub(super) fn style() -> Style {
-    if std::io::stderr().is_terminal() { Style::Ansi } else { Style::Plain }
+    if std::io::stderr().is_terminal() {
+        Style::Ansi
+    } else {
+        Style::Plain
+    }
 }
 
 /// Problems as they are shown.

@@ -34,8 +34,10 @@ pub(super) fn run(args: &Args, command: Command) -> anyhow::Result<ExitCode> {
             print(&String::from_utf8(page)?)?;
         }
         Some(folder) => {
-            let written = std::fs::create_dir_all(folder).and_then(|()| clap_mangen::generate_to(command, folder));
-            written.with_context(|| format!("cannot write manual pages to `{}`", folder.display()))?;
+            let written = std::fs::create_dir_all(folder)
+                .and_then(|()| clap_mangen::generate_to(command, folder));
+            written
+                .with_context(|| format!("cannot write manual pages to `{}`", folder.display()))?;
         }
     }
     Ok(ExitCode::SUCCESS)

@@ -145,10 +145,15 @@ mod tests {
     #[test]
     fn every_command_teaches_with_an_example() {
         for command in Cli::command().get_subcommands() {
-            let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            let help = command
+                .get_after_help()
+                .map(ToString::to_string)
+                .unwrap_or_default();
             assert!(help.contains("Examples:"), "{}", command.get_name());
             assert!(
-                command.get_about().is_some_and(|about| !about.to_string().contains('`')),
+                command
+                    .get_about()
+                    .is_some_and(|about| !about.to_string().contains('`')),
                 "{}",
                 command.get_name()
             );

@@ -27,7 +27,11 @@ enum PasswordError {
 /// Asks twice on a terminal, and reads standard input otherwise; one line end at its end is not part of the password.
 pub(super) fn obtain() -> anyhow::Result<Zeroizing<String>> {
     let stdin = std::io::stdin();
-    if stdin.is_terminal() { ask() } else { read(stdin.lock()) }
+    if stdin.is_terminal() {
+        ask()
+    } else {
+        read(stdin.lock())
+    }
 }
 
 /// A password of 120 random bits.
@@ -42,7 +46,11 @@ pub(super) fn hash(password: &str, cost: u32) -> anyhow::Result<String> {
 }
 
 fn ask() -> anyhow::Result<Zeroizing<String>> {
-    let prompt = |text| rpassword::prompt_password(text).map(Zeroizing::new).context("cannot ask for a password");
+    let prompt = |text| {
+        rpassword::prompt_password(text)
+            .map(Zeroizing::new)
+            .context("cannot ask for a password")
+    };
     let password = prompt("Password: ")?;
     // a password that is refused anyway is not worth typing again
     check(&password)?;
@@ -79,14 +87,18 @@ fn check(password: &str) -> Result<(), PasswordError> {
 impl fmt::Display for PasswordError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Empty => f.write_str("the password is empty; write it to standard input or at the prompt"),
+            Self::Empty => {
+                f.write_str("the password is empty; write it to standard input or at the prompt")
+            }
             Self::TooLong(bytes) => {
                 write!(
                     f,
                     "the password has {bytes} bytes, and bcrypt ignores all beyond {LONGEST}; choose a shorter one"
                 )
             }
-            Self::Nul => f.write_str("the password holds a NUL byte, where bcrypt ends it; choose one without"),
+            Self::Nul => f.write_str(
+                "the password holds a NUL byte, where bcrypt ends it; choose one without",
+            ),
         }
     }
 }
@@ -98,14 +110,19 @@ mod tests {
     use super::*;
 
     fn hash_of(input: &[u8]) -> Result<String, String> {
-        read(input).and_then(|password| hash(&password, 4)).map_err(|error| error.to_string())
+        read(input)
+            .and_then(|password| hash(&password, 4))
+            .map_err(|error| error.to_string())
     }
 
     #[test]
     fn one_line_end_is_not_part_of_the_password() {
-        for (input, password) in
-            [("s3cret", "s3cret"), ("s3cret\n", "s3cret"), ("s3cret\r\n", "s3cret"), ("a\n\n", "a\n")]
-        {
+        for (input, password) in [
+            ("s3cret", "s3cret"),
+            ("s3cret\n", "s3cret"),
+            ("s3cret\r\n", "s3cret"),
+            ("a\n\n", "a\n"),
+        ] {
             let hash = hash_of(input.as_bytes()).unwrap();
             assert!(hash.starts_with("$2b$04$"), "{hash}");
             assert!(bcrypt::verify(password, &hash).unwrap(), "{input:?}");
@@ -122,17 +139,32 @@ mod tests {
     #[test]
     fn what_bcrypt_would_cut_off_is_refused() {
         let too_long = |bytes: usize| {
-            format!("the password has {bytes} bytes, and bcrypt ignores all beyond 72; choose a shorter one")
+            format!(
+                "the password has {bytes} bytes, and bcrypt ignores all beyond 72; choose a shorter one"
+            )
         };
         for (input, expected) in [
-            ("", "the password is empty; write it to standard input or at the prompt".to_owned()),
-            ("\n", "the password is empty; write it to standard input or at the prompt".to_owned()),
+            (
+                "",
+                "the password is empty; write it to standard input or at the prompt".to_owned(),
+            ),
+            (
+                "\n",
+                "the password is empty; write it to standard input or at the prompt".to_owned(),
+            ),
             (&"x".repeat(73), too_long(73)),
             (&"é".repeat(37), too_long(74)),
-            ("a\0b", "the password holds a NUL byte, where bcrypt ends it; choose one without".to_owned()),
+            (
+                "a\0b",
+                "the password holds a NUL byte, where bcrypt ends it; choose one without"
+                    .to_owned(),
+            ),
         ] {
             assert_eq!(hash_of(input.as_bytes()).unwrap_err(), expected);
         }
-        assert_eq!(hash_of(b"\xff").unwrap_err(), "cannot read a password in UTF-8 from standard input");
+        assert_eq!(
+            hash_of(b"\xff").unwrap_err(),
+            "cannot read a password in UTF-8 from standard input"
+        );
     }
 }

@@ -29,10 +29,24 @@ pub(super) fn run(_: &Args, config: &Path) -> anyhow::Result<ExitCode> {
     let request = load_request(config);
     let loaded = load::load_with(&request)?;
     let format = loaded.config.log.format;
-    let events = events::init(line_format(format, &std::io::stderr()), loaded.config.log.level)
-        .context("events cannot be written")?;
-    let access_log = AccessLog::start(line_format(format, &std::io::stdout()), Box::new(std::io::stdout()));
-    server::run(Settings { loaded, request, access_log, events: Some(events) }, |_| {})?;
+    let events = events::init(
+        line_format(format, &std::io::stderr()),
+        loaded.config.log.level,
+    )
+    .context("events cannot be written")?;
+    let access_log = AccessLog::start(
+        line_format(format, &std::io::stdout()),
+        Box::new(std::io::stdout()),
+    );
+    server::run(
+        Settings {
+            loaded,
+            request,
+            access_log,
+            events: Some(events),
+        },
+        |_| {},
+    )?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -27,14 +27,21 @@ const fn coloured(color: AnsiColor) -> Style {
 /// The columns of the terminal on standard output; `None` where that is none, and lines may be of any length.
 pub(super) fn width() -> Option<usize> {
     let stdout = stdout();
-    let size = if stdout.is_terminal() { rustix::termios::tcgetwinsize(stdout).ok() } else { None };
-    size.map(|size| usize::from(size.ws_col)).filter(|columns| *columns > 0)
+    let size = if stdout.is_terminal() {
+        rustix::termios::tcgetwinsize(stdout).ok()
+    } else {
+        None
+    };
+    size.map(|size| usize::from(size.ws_col))
+        .filter(|columns| *columns > 0)
 }
 
 /// Breaks a text into lines of at most `width` columns; lines after the first begin with `indent` spaces. A word that is
 /// longer than a line stays whole.
 pub(super) fn wrap(text: &str, indent: usize, width: Option<usize>) -> String {
-    let Some(width) = width else { return text.to_owned() };
+    let Some(width) = width else {
+        return text.to_owned();
+    };
     let (mut wrapped, mut column) = (String::new(), 0);
     let start = text.len() - text.trim_start().len();
     for word in text[start..].split(' ') {
@@ -80,7 +87,11 @@ impl Progress {
     pub(super) fn start(stage: &str) -> Self {
         let stage = Arc::new(Mutex::new(stage.to_owned()));
         if !stderr().is_terminal() {
-            return Self { stage, stop: None, thread: None };
+            return Self {
+                stage,
+                stop: None,
+                thread: None,
+            };
         }
         let (stop, stopped) = channel::<()>();
         let shown = Arc::clone(&stage);
@@ -98,7 +109,11 @@ impl Progress {
                 let _ = write!(stderr().lock(), "\r\x1b[K");
             }
         });
-        Self { stage, stop: Some(stop), thread: Some(thread) }
+        Self {
+            stage,
+            stop: Some(stop),
+            thread: Some(thread),
+        }
     }
 
     /// Says what is done next.
@@ -129,7 +144,12 @@ mod tests {
             ("aaaaaaaaaaaaaaa b", 2, Some(10), "aaaaaaaaaaaaaaa\n  b"),
             ("a  b", 0, Some(10), "a  b"),
             ("", 2, Some(10), ""),
-            ("\x1b[1;31maaa\x1b[0m bbbbbb c", 2, Some(10), "\x1b[1;31maaa\x1b[0m bbbbbb\n  c"),
+            (
+                "\x1b[1;31maaa\x1b[0m bbbbbb c",
+                2,
+                Some(10),
+                "\x1b[1;31maaa\x1b[0m bbbbbb\n  c",
+            ),
         ] {
             assert_eq!(wrap(text, indent, width), expected, "{text:?}");
         }

@@ -14,7 +14,10 @@ pub(super) struct AtWork {
 impl AtWork {
     /// The rules of every service.
     pub(super) fn of(config: &Config) -> Self {
-        Self { policies: config.services.iter().map(at_work).collect(), own: config.auth.own_paths() }
+        Self {
+            policies: config.services.iter().map(at_work).collect(),
+            own: config.auth.own_paths(),
+        }
     }
 }
 
@@ -26,12 +29,17 @@ fn at_work(service: &Service) -> Option<Policy> {
         return None;
     }
     let open = |rule: &Rule| match rule.mode {
-        Mode::Report => Rule { requirement: Requirement::Anyone, ..rule.clone() },
+        Mode::Report => Rule {
+            requirement: Requirement::Anyone,
+            ..rule.clone()
+        },
         Mode::Enforce => rule.clone(),
     };
     let mut rules: Vec<Rule> = policy.rules().iter().map(open).collect();
     let everything = Pattern::parse("/**").expect("it is a pattern");
-    let covered = |rule: &Rule| rule.pattern.segments() == everything.segments() && rule.methods == Methods::All;
+    let covered = |rule: &Rule| {
+        rule.pattern.segments() == everything.segments() && rule.methods == Methods::All
+    };
     if service.mode == Mode::Report && !rules.iter().any(covered) {
         rules.push(Rule {
             name: "no rule (only reported)".into(),
@@ -41,7 +49,10 @@ fn at_work(service: &Service) -> Option<Policy> {
             mode: Mode::Report,
         });
     }
-    Some(Policy::build(rules, policy.case()).expect("one more rule for everything ties with no narrower one"))
+    Some(
+        Policy::build(rules, policy.case())
+            .expect("one more rule for everything ties with no narrower one"),
+    )
 }
 
 /// The configuration; `known_as` gives the name by which a service is compared.
@@ -61,8 +72,16 @@ pub(super) fn side<'c: 'a, 'a>(
     };
     Side {
         router: &config.router,
-        services: config.services.iter().zip(&at_work.policies).map(service).collect(),
-        own: OwnPaths { prefixes: at_work.own.prefixes().into(), token_paths: &at_work.own.token_paths },
+        services: config
+            .services
+            .iter()
+            .zip(&at_work.policies)
+            .map(service)
+            .collect(),
+        own: OwnPaths {
+            prefixes: at_work.own.prefixes().into(),
+            token_paths: &at_work.own.token_paths,
+        },
     }
 }
 
@@ -71,5 +90,12 @@ pub(super) fn place(service: &Service, rule: crate::access::RuleId) -> String {
     service
         .origins
         .get(rule.0 as usize)
-        .map_or_else(String::new, |origin| format!("{}:{}:{}", origin.file.display(), origin.line, origin.column))
+        .map_or_else(String::new, |origin| {
+            format!(
+                "{}:{}:{}",
+                origin.file.display(),
+                origin.line,
+                origin.column
+            )
+        })
 }

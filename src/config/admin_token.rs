@@ -39,11 +39,20 @@ mod tests {
     fn a_token_is_known_again_and_not_shown() {
         let token = AdminToken::new("0123456789abcdef").unwrap();
         assert!(token.is(b"0123456789abcdef"));
-        for other in [&b""[..], b"0123456789abcde", b"0123456789abcdeg", b"0123456789abcdef0"] {
+        for other in [
+            &b""[..],
+            b"0123456789abcde",
+            b"0123456789abcdeg",
+            b"0123456789abcdef0",
+        ] {
             assert!(!token.is(other), "{other:?}");
         }
         assert_eq!(format!("{token:?}"), "AdminToken");
-        for refused in ["0123456789abcde", "0123456789abcde ", "0123456789abcd\u{e9}"] {
+        for refused in [
+            "0123456789abcde",
+            "0123456789abcde ",
+            "0123456789abcd\u{e9}",
+        ] {
             assert_eq!(AdminToken::new(refused), None, "{refused}");
         }
     }

@@ -62,26 +62,50 @@ pub struct TestResult {
 impl TestReport {
     /// How many do not hold.
     pub fn failed(&self) -> usize {
-        self.results.iter().filter(|result| result.failure.is_some()).count()
+        self.results
+            .iter()
+            .filter(|result| result.failure.is_some())
+            .count()
     }
 
     /// The rules that decided none of them, by service.
     pub fn untouched(&self) -> impl Iterator<Item = (usize, RuleId)> {
-        self.covered.iter().enumerate().flat_map(|(service, rules)| {
-            let untouched = (0..).map(RuleId).zip(rules).filter(|(_, covered)| !**covered);
-            untouched.map(move |(id, _)| (service, id))
-        })
+        self.covered
+            .iter()
+            .enumerate()
+            .flat_map(|(service, rules)| {
+                let untouched = (0..)
+                    .map(RuleId)
+                    .zip(rules)
+                    .filter(|(_, covered)| !**covered);
+                untouched.map(move |(id, _)| (service, id))
+            })
     }
 }
 
 /// Runs all cases. Beside the report, one finding for each case that does not hold.
-pub(super) fn run(cases: &[Case], config: &Config, places: &[Places]) -> (TestReport, Vec<Finding>) {
+pub(super) fn run(
+    cases: &[Case],
+    config: &Config,
+    places: &[Places],
+) -> (TestReport, Vec<Finding>) {
     let stage = config.stage();
-    let covered = config.services.iter().map(|service| vec![false; service.policy.rules().len()]).collect();
-    let mut report = TestReport { results: Vec::with_capacity(cases.len()), covered };
+    let covered = config
+        .services
+        .iter()
+        .map(|service| vec![false; service.policy.rules().len()])
+        .collect();
+    let mut report = TestReport {
+        results: Vec::with_capacity(cases.len()),
+        covered,
+    };
     let mut findings = Vec::new();
     for case in cases {
-        let explained = if findings.len() < EXPLAINED { places } else { &[] };
+        let explained = if findings.len() < EXPLAINED {
+            places
+        } else {
+            &[]
+        };
         let (result, finding) = match case.who.resolve(&config.directory) {
             Err(unknown) => nobody(case, &unknown.0, config),
             Ok(subject) => ask(case, &subject, &stage, (config, explained)),
@@ -99,21 +123,43 @@ type Judged = (TestResult, Option<Finding>);
 
 fn nobody(case: &Case, user: &str, config: &Config) -> Judged {
     let message = format!("there is no user `{}`", shown(user));
-    let known = config.directory.users().map(|user| &*user.identity.subject).take(COMPARED);
+    let known = config
+        .directory
+        .users()
+        .map(|user| &*user.identity.subject)
+        .take(COMPARED);
     let help = did_you_mean(user, known).unwrap_or_else(|| {
-        format!("write `as: {{ user: {}, roles: […] }}` for somebody who is not listed", shown(user))
+        format!(
+            "write `as: {{ user: {}, roles: […] }}` for somebody who is not listed",
+            shown(user)
+        )
     });
     let finding = Finding::error(Code::UnknownUser, case.subject_span, message.clone()).help(help);
-    (case.result(format!("user `{user}`"), None, Some(message)), Some(finding))
+    (
+        case.result(format!("user `{user}`"), None, Some(message)),
+        Some(finding),
+    )
 }
 
 /// `places` are where the rules stand; without them, a failure is not explained.
-fn ask(case: &Case, subject: &Subject, stage: &Stage<'_>, (config, places): (&Config, &[Places])) -> Judged {
+fn ask(
+    case: &Case,
+    subject: &Subject,
+    stage: &Stage<'_>,
+    (config, places): (&Config, &[Places]),
+) -> Judged {
     let outcome = stage.decide(&case.request, &subject.caller);
     if outcome.verdict == case.expected {
-        return (case.result(subject.name.clone(), Some(&outcome), None), None);
+        return (
+            case.result(subject.name.clone(), Some(&outcome), None),
+            None,
+        );
     }
-    let reason = if outcome.reason.is_empty() { String::new() } else { format!(" ({})", outcome.reason) };
+    let reason = if outcome.reason.is_empty() {
+        String::new()
+    } else {
+        format!(" ({})", outcome.reason)
+    };
     let message = format!(
         "{} by {}: expected `{}`, got `{}`{reason}",
         case.written.0, subject.name, case.expected, outcome.verdict
@@ -134,7 +180,10 @@ fn ask(case: &Case, subject: &Subject, stage: &Stage<'_>, (config, places): (&Co
         Ok(Place::Own(_)) => finding.help("the gateway itself answers there, before any rule"),
         Ok(Place::Service(..)) | Err(_) => finding,
     };
-    (case.result(subject.name.clone(), Some(&outcome), Some(message)), Some(finding))
+    (
+        case.result(subject.name.clone(), Some(&outcome), Some(message)),
+        Some(finding),
+    )
 }
 
 /// The rule that decides, and the nearest other one.
@@ -149,20 +198,46 @@ fn explain(
     let mut finding = finding;
     if let Some(winner) = &explanation.winner {
         let conditions = winner.alternatives.iter().map(|entries| {
-            let entries =
-                entries.iter().map(|entry| format!("{} {}", entry.asked, if entry.holds { "holds" } else { "fails" }));
+            let entries = entries.iter().map(|entry| {
+                format!(
+                    "{} {}",
+                    entry.asked,
+                    if entry.holds { "holds" } else { "fails" }
+                )
+            });
             entries.collect::<Vec<_>>().join(", and ")
         });
         let conditions = conditions.collect::<Vec<_>>().join("; or ");
-        let conditions = if conditions.is_empty() { conditions } else { format!(": {conditions}") };
-        finding = finding.note(span(winner.rule), format!("`{}` decides{conditions}", name(winner.rule)));
+        let conditions = if conditions.is_empty() {
+            conditions
+        } else {
+            format!(": {conditions}")
+        };
+        finding = finding.note(
+            span(winner.rule),
+            format!("`{}` decides{conditions}", name(winner.rule)),
+        );
     }
-    let nearest = match (explanation.beaten.first(), explanation.other_methods.first(), explanation.nearest) {
-        (Some((id, loss)), _, _) => Some((*id, format!("`{}` covers it too, and loses: {loss}", name(*id)))),
-        (None, Some(id), _) => Some((*id, format!("`{}` covers the path, but not the method", name(*id)))),
-        (None, None, Some(id)) => {
-            Some((id, format!("`{}` is the nearest rule, and does not cover the path", name(id))))
-        }
+    let nearest = match (
+        explanation.beaten.first(),
+        explanation.other_methods.first(),
+        explanation.nearest,
+    ) {
+        (Some((id, loss)), _, _) => Some((
+            *id,
+            format!("`{}` covers it too, and loses: {loss}", name(*id)),
+        )),
+        (None, Some(id), _) => Some((
+            *id,
+            format!("`{}` covers the path, but not the method", name(*id)),
+        )),
+        (None, None, Some(id)) => Some((
+            id,
+            format!(
+                "`{}` is the nearest rule, and does not cover the path",
+                name(id)
+            ),
+        )),
         (None, None, None) => None,
     };
     if let Some((id, text)) = nearest {
@@ -172,7 +247,12 @@ fn explain(
 }
 
 impl Case {
-    fn result(&self, caller: String, outcome: Option<&Outcome>, failure: Option<String>) -> TestResult {
+    fn result(
+        &self,
+        caller: String,
+        outcome: Option<&Outcome>,
+        failure: Option<String>,
+    ) -> TestResult {
         let request = self.written.0.trim_matches('`').to_owned();
         let name = match self.name.as_str() {
             "" => format!("{request} by {caller} is {}", self.expected),

@@ -23,12 +23,32 @@ pub(super) fn seal(findings: Vec<Finding>, sources: &[Source]) -> Vec<Problem> {
     if findings.is_empty() {
         return Vec::new();
     }
-    let concealed: Vec<Span> = findings.iter().filter_map(|finding| finding.concealed).collect();
-    let pages: Vec<Page<'_>> = sources.iter().map(|source| Page::new(source, &concealed)).collect();
-    let place = |span: Span| Some(pages.iter().find(|page| page.source.file == span.file)?.place(span));
+    let concealed: Vec<Span> = findings
+        .iter()
+        .filter_map(|finding| finding.concealed)
+        .collect();
+    let pages: Vec<Page<'_>> = sources
+        .iter()
+        .map(|source| Page::new(source, &concealed))
+        .collect();
+    let place = |span: Span| {
+        Some(
+            pages
+                .iter()
+                .find(|page| page.source.file == span.file)?
+                .place(span),
+        )
+    };
     let sealed = |finding: Finding| {
         let notes = finding.notes.into_iter();
-        let notes = notes.filter_map(|(span, message)| Some(Note { message, place: place(span)? })).collect();
+        let notes = notes
+            .filter_map(|(span, message)| {
+                Some(Note {
+                    message,
+                    place: place(span)?,
+                })
+            })
+            .collect();
         Problem {
             code: finding.code,
             severity: finding.severity,
@@ -52,10 +72,20 @@ struct Page<'a> {
 impl<'a> Page<'a> {
     fn new(source: &'a Source, concealed: &[Span]) -> Self {
         // A lone carriage return ends a line in YAML; a pair would count twice, so the empty half is left out.
-        let lines = source.text.split('\n').flat_map(|line| line.strip_suffix('\r').unwrap_or(line).split('\r'));
+        let lines = source
+            .text
+            .split('\n')
+            .flat_map(|line| line.strip_suffix('\r').unwrap_or(line).split('\r'));
         let concealed = concealed.iter().filter(|span| span.file == source.file);
-        let secrets = source.secrets.as_ref().map(|known| disjoint(known.iter().chain(concealed)));
-        Self { source, lines: lines.collect(), secrets }
+        let secrets = source
+            .secrets
+            .as_ref()
+            .map(|known| disjoint(known.iter().chain(concealed)));
+        Self {
+            source,
+            lines: lines.collect(),
+            secrets,
+        }
     }
 
     fn place(&self, span: Span) -> Place {
@@ -75,11 +105,17 @@ impl<'a> Page<'a> {
         let line = *self.lines.get(index)?;
         let masks = match (self.source.file, &self.secrets) {
             (File::Environment, _) => return None,
-            (File::Config | File::Users | File::Tests, Some(secrets)) => masks_of(line, span.start.line, secrets),
+            (File::Config | File::Users | File::Tests, Some(secrets)) => {
+                masks_of(line, span.start.line, secrets)
+            }
             (File::Config | File::Users | File::Tests, None) => self.guess(index),
         };
         let start = span.start.column as usize - 1;
-        let end = if span.end.line == span.start.line { span.end.column as usize - 1 } else { usize::MAX };
+        let end = if span.end.line == span.start.line {
+            span.end.column as usize - 1
+        } else {
+            usize::MAX
+        };
         Some(Masked::new(line, &masks).mark(start..end))
     }
 
@@ -91,19 +127,34 @@ impl<'a> Page<'a> {
         if self.source.file != File::Users && !below && !is_suspicious(line) {
             return mask_comment(line);
         }
-        let indent = line.chars().take_while(|c| matches!(c, ' ' | '-' | '\t')).count();
-        let key = line.chars().position(|c| c == ':').filter(|at| *at <= 64 && !below);
+        let indent = line
+            .chars()
+            .take_while(|c| matches!(c, ' ' | '-' | '\t'))
+            .count();
+        let key = line
+            .chars()
+            .position(|c| c == ':')
+            .filter(|at| *at <= 64 && !below);
         let key = key.filter(|at| !looks_secret(line.chars().take(*at).collect::<String>().trim()));
         let from = key.map_or(indent, |at| at + 1);
-        let blank = line.chars().skip(from).take_while(|c| c.is_whitespace()).count();
-        std::iter::once(from + blank..line.chars().count()).filter(|mask| !mask.is_empty()).collect()
+        let blank = line
+            .chars()
+            .skip(from)
+            .take_while(|c| c.is_whitespace())
+            .count();
+        std::iter::once(from + blank..line.chars().count())
+            .filter(|mask| !mask.is_empty())
+            .collect()
     }
 
     /// The line before, and the ones of the blocks that the line lies in.
     fn above(&self, index: usize) -> impl Iterator<Item = &'a str> {
         let depth = |line: &str| line.len() - line.trim_start().len();
         let mut indent = depth(self.lines[index]);
-        let filled = self.lines[..index].iter().rev().filter(|line| !line.trim().is_empty());
+        let filled = self.lines[..index]
+            .iter()
+            .rev()
+            .filter(|line| !line.trim().is_empty());
         filled.enumerate().filter_map(move |(distance, line)| {
             let outer = depth(line) < indent;
             indent = indent.min(depth(line));
@@ -114,7 +165,8 @@ impl<'a> Page<'a> {
 
 fn is_suspicious(line: &str) -> bool {
     let mut words = line.split(|c: char| !c.is_alphanumeric() && c != '_' && c != '-');
-    words.any(|word| names_secret(word) || names_token(word)) || line.split([' ', '"', '\'', ',']).any(looks_secret)
+    words.any(|word| names_secret(word) || names_token(word))
+        || line.split([' ', '"', '\'', ',']).any(looks_secret)
 }
 
 /// In order, and where spans touch or hold one another, made one.
@@ -135,12 +187,22 @@ fn disjoint<'a>(spans: impl Iterator<Item = &'a Span>) -> Vec<Span> {
 fn masks_of(line: &str, number: u32, secrets: &[Span]) -> Vec<Range<usize>> {
     let width = line.chars().count();
     let covered = |span: &Span| {
-        let start = if span.start.line < number { 0 } else { span.start.column as usize - 1 };
-        let end = if span.end.line > number { width } else { span.end.column as usize - 1 };
+        let start = if span.start.line < number {
+            0
+        } else {
+            span.start.column as usize - 1
+        };
+        let end = if span.end.line > number {
+            width
+        } else {
+            span.end.column as usize - 1
+        };
         start.min(width)..end.min(width)
     };
     let first = secrets.partition_point(|span| span.end.line < number);
-    let here = secrets[first..].iter().take_while(|span| span.start.line <= number);
+    let here = secrets[first..]
+        .iter()
+        .take_while(|span| span.start.line <= number);
     let mut masks: Vec<_> = here.map(covered).chain(mask_comment(line)).collect();
     masks.retain(|mask| !mask.is_empty());
     masks.sort_by_key(|mask| mask.start);
@@ -169,7 +231,10 @@ struct Masked {
 impl Masked {
     /// `masks` come in order of their starts. A comment leaves nothing behind, anything else a word.
     fn new(line: &str, masks: &[Range<usize>]) -> Self {
-        let mut masked = Self { text: String::new(), bytes: Vec::new() };
+        let mut masked = Self {
+            text: String::new(),
+            bytes: Vec::new(),
+        };
         let mut masks = merge(masks).into_iter().peekable();
         let mut hole = 0;
         for (index, c) in line.chars().enumerate() {
@@ -194,14 +259,21 @@ impl Masked {
         let end = self.bytes.len() - 1;
         let start = self.bytes[characters.start.min(end)];
         let stop = self.bytes[characters.end.min(end)].max(start);
-        self.text.truncate(self.text.trim_end().len().max(stop.min(self.text.len())));
+        self.text
+            .truncate(self.text.trim_end().len().max(stop.min(self.text.len())));
         let start = start.min(self.text.len());
         // A caret needs something to stand under.
         let mut stop = stop.min(self.text.len());
         if stop <= start {
-            stop = self.text[start..].chars().next().map_or(start, |c| start + c.len_utf8());
+            stop = self.text[start..]
+                .chars()
+                .next()
+                .map_or(start, |c| start + c.len_utf8());
         }
-        Excerpt { text: self.text, marked: start..stop }
+        Excerpt {
+            text: self.text,
+            marked: start..stop,
+        }
     }
 }
 
@@ -232,11 +304,17 @@ mod tests {
         let masks = [12..19, 34..38];
         assert_eq!(
             masked(line, &masks, 21..26),
-            ("{ password: [redacted], rolse: [a] }".to_owned(), "rolse".to_owned())
+            (
+                "{ password: [redacted], rolse: [a] }".to_owned(),
+                "rolse".to_owned()
+            )
         );
         assert_eq!(masked(line, &masks, 12..19).1, "[redacted]");
         assert_eq!(masked(line, &masks, 14..15).1, "[");
-        assert_eq!(masked(line, &[0..12, 12..38], 2..10), ("[redacted]".to_owned(), "[".to_owned()));
+        assert_eq!(
+            masked(line, &[0..12, 12..38], 2..10),
+            ("[redacted]".to_owned(), "[".to_owned())
+        );
         assert_eq!(masked("", &[], 0..0), (String::new(), String::new()));
         assert_eq!(masked("a", &[], 7..9), ("a".to_owned(), String::new()));
     }

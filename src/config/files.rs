@@ -20,7 +20,10 @@ impl Files {
     pub(super) fn read(&mut self, path: &Path) -> io::Result<Vec<u8>> {
         self.read.push(path.to_owned());
         if std::fs::metadata(path)?.len() > LARGEST {
-            return Err(io::Error::other(format!("larger than {} MiB", LARGEST / 1024 / 1024)));
+            return Err(io::Error::other(format!(
+                "larger than {} MiB",
+                LARGEST / 1024 / 1024
+            )));
         }
         let bytes = std::fs::read(path)?;
         self.digest.update(path.as_os_str().as_encoded_bytes());
@@ -32,7 +35,10 @@ impl Files {
     /// Reads a text, without a byte order mark.
     pub(super) fn read_text(&mut self, path: &Path) -> io::Result<String> {
         let text = String::from_utf8(self.read(path)?).map_err(|error| not_text(&error))?;
-        Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))
+        Ok(text
+            .strip_prefix('\u{feff}')
+            .map(str::to_owned)
+            .unwrap_or(text))
     }
 
     /// Which files, and the digest over what they hold.
@@ -45,8 +51,15 @@ impl Files {
 
 fn not_text(error: &std::string::FromUtf8Error) -> io::Error {
     let at = error.utf8_error().valid_up_to();
-    let line = error.as_bytes()[..at].iter().filter(|byte| **byte == b'\n').count() + 1;
-    io::Error::new(io::ErrorKind::InvalidData, format!("not UTF-8 (line {line})"))
+    let line = error.as_bytes()[..at]
+        .iter()
+        .filter(|byte| **byte == b'\n')
+        .count()
+        + 1;
+    io::Error::new(
+        io::ErrorKind::InvalidData,
+        format!("not UTF-8 (line {line})"),
+    )
 }
 
 /// A path of the configuration: relative ones are relative to the file that names them.

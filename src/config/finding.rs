@@ -53,7 +53,16 @@ impl Finding {
     }
 
     fn new(code: Code, severity: Severity, span: Option<Span>, message: String) -> Self {
-        Self { code, severity, message, span, help: None, notes: Vec::new(), concealed: None, subjects: Vec::new() }
+        Self {
+            code,
+            severity,
+            message,
+            span,
+            help: None,
+            notes: Vec::new(),
+            concealed: None,
+            subjects: Vec::new(),
+        }
     }
 
     /// What to write instead.
@@ -95,7 +104,11 @@ impl Findings {
 
     /// Lets warnings of this kind pass about this subject.
     pub(super) fn silence(&mut self, code: Code, subject: Option<Span>, place: Span) {
-        self.silences.push(Silence { code, subject, place });
+        self.silences.push(Silence {
+            code,
+            subject,
+            place,
+        });
     }
 
     /// How many there are.
@@ -115,25 +128,34 @@ impl Findings {
 
     /// Whether one of them makes the configuration unusable.
     pub(super) fn has_errors(&self) -> bool {
-        self.list.iter().any(|finding| finding.severity == Severity::Error)
+        self.list
+            .iter()
+            .any(|finding| finding.severity == Severity::Error)
     }
 
     /// All of them that are not silenced, by place; those without one come first.
     pub(super) fn into_sorted(mut self) -> Vec<Finding> {
         let complete = !self.has_errors();
-        let silences: HashMap<_, _> =
-            self.silences.iter().enumerate().map(|(index, silence)| ((silence.code, silence.subject), index)).collect();
+        let silences: HashMap<_, _> = self
+            .silences
+            .iter()
+            .enumerate()
+            .map(|(index, silence)| ((silence.code, silence.subject), index))
+            .collect();
         let mut used = vec![false; self.silences.len()];
         self.list.retain(|finding| {
             let subjects = finding.subjects.iter().copied().map(Some).chain([None]);
-            let found: Vec<_> = subjects.filter_map(|subject| silences.get(&(finding.code, subject))).collect();
+            let found: Vec<_> = subjects
+                .filter_map(|subject| silences.get(&(finding.code, subject)))
+                .collect();
             found.iter().for_each(|index| used[**index] = true);
             finding.severity == Severity::Error || found.is_empty()
         });
         // After an error not every lint was asked.
         if complete {
             let unused = self.silences.iter().zip(used).filter(|(_, used)| !used);
-            self.list.extend(unused.map(|(silence, _)| pointless(silence)));
+            self.list
+                .extend(unused.map(|(silence, _)| pointless(silence)));
         }
         self.list.sort_by_key(|finding| finding.span);
         self.list
@@ -142,11 +164,15 @@ impl Findings {
 
 fn pointless(silence: &Silence) -> Finding {
     let message = format!("`{}` has nothing to say here", silence.code);
-    Finding::warning(Code::PointlessAllow, silence.place, message).help("take it out of `allow_lints`")
+    Finding::warning(Code::PointlessAllow, silence.place, message)
+        .help("take it out of `allow_lints`")
 }
 
 /// `did you mean …?` for the nearest of the known words, if one is near enough to be meant.
-pub(super) fn did_you_mean<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
+pub(super) fn did_you_mean<'a>(
+    word: &str,
+    known: impl IntoIterator<Item = &'a str>,
+) -> Option<String> {
     nearest(word, known).map(|name| format!("did you mean `{name}`?"))
 }
 
@@ -158,11 +184,22 @@ fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&
     let folded = word.to_ascii_lowercase().replace('-', "_");
     let allowed = (word.chars().count() / 3).max(1);
     let distance = |name: &str| {
-        let begins = folded.len() >= 3 && name.len() >= 3 && (folded.starts_with(name) || name.starts_with(&folded));
+        let begins = folded.len() >= 3
+            && name.len() >= 3
+            && (folded.starts_with(name) || name.starts_with(&folded));
         // `warning` for `warn`: far away by letters, and yet meant.
-        if begins { allowed } else { strsim::osa_distance(&folded, &name.to_ascii_lowercase()) }
+        if begins {
+            allowed
+        } else {
+            strsim::osa_distance(&folded, &name.to_ascii_lowercase())
+        }
     };
-    known.into_iter().map(|name| (distance(name), name)).filter(|(d, _)| *d <= allowed).min().map(|(_, name)| name)
+    known
+        .into_iter()
+        .map(|name| (distance(name), name))
+        .filter(|(d, _)| *d <= allowed)
+        .min()
+        .map(|(_, name)| name)
 }
 
 /// `` `a`, `b` or `c` ``.

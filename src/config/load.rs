@@ -86,22 +86,44 @@ enum FailedTests {
 
 /// On a thread of its own: the allocator takes back what a thread has freed when the thread ends, and reading a long
 /// user list frees much.
-fn read_all(request: &LoadRequest, tests: Option<&Path>, failed: FailedTests) -> Result<Rehearsal, Problems> {
+fn read_all(
+    request: &LoadRequest,
+    tests: Option<&Path>,
+    failed: FailedTests,
+) -> Result<Rehearsal, Problems> {
     let read = || read_here(request, tests, failed);
-    thread::scope(|scope| match thread::Builder::new().name("load".to_owned()).spawn_scoped(scope, read) {
-        Ok(reading) => reading.join().unwrap_or_else(|panic| resume_unwind(panic)),
-        Err(_) => read(),
+    thread::scope(|scope| {
+        match thread::Builder::new()
+            .name("load".to_owned())
+            .spawn_scoped(scope, read)
+        {
+            Ok(reading) => reading.join().unwrap_or_else(|panic| resume_unwind(panic)),
+            Err(_) => read(),
+        }
     })
 }
 
-fn read_here(request: &LoadRequest, tests: Option<&Path>, failed: FailedTests) -> Result<Rehearsal, Problems> {
+fn read_here(
+    request: &LoadRequest,
+    tests: Option<&Path>,
+    failed: FailedTests,
+) -> Result<Rehearsal, Problems> {
     let mut sources = Vec::new();
     let (mut files, mut findings) = (Files::default(), Findings::default());
     let variables = dotenv(request, &mut files, &mut findings, &mut sources);
-    let root = open(File::Config, &request.path, None, (&mut files, &mut findings), &mut sources);
+    let root = open(
+        File::Config,
+        &request.path,
+        None,
+        (&mut files, &mut findings),
+        &mut sources,
+    );
     let mut reader = Reader::new(variables, findings, files, &request.path);
     let draft = root.map(|root| {
-        let defaults = Defaults { fallback_secret: &request.fallback_secret, cores: request.cores };
+        let defaults = Defaults {
+            fallback_secret: &request.fallback_secret,
+            cores: request.cores,
+        };
         let mut draft = lower::config(root, &defaults, &mut reader);
         let users = users(&draft, &request.path, &mut reader, &mut sources);
         if let Some(path) = tests {
@@ -124,14 +146,29 @@ fn finish(
     let (mut findings, files) = reader.finish();
     // Tests of half a configuration would fail for reasons of their own.
     let draft = draft.filter(|_| !findings.has_errors());
-    let finished = draft.and_then(|(draft, users)| Some((draft.finish(users.directory)?, users.places)));
+    let finished =
+        draft.and_then(|(draft, users)| Some((draft.finish(users.directory)?, users.places)));
     let (mut report, mut failures) = (TestReport::default(), Vec::new());
-    if let Some((Finished { config, places, cases }, users)) = &finished {
-        lint::people(config, places, users).into_iter().for_each(|finding| findings.push(finding));
-        lint::mounts(&config.services, places, &config.auth.own_paths()).into_iter().for_each(|f| findings.push(f));
+    if let Some((
+        Finished {
+            config,
+            places,
+            cases,
+        },
+        users,
+    )) = &finished
+    {
+        lint::people(config, places, users)
+            .into_iter()
+            .for_each(|finding| findings.push(finding));
+        lint::mounts(&config.services, places, &config.auth.own_paths())
+            .into_iter()
+            .for_each(|f| findings.push(f));
         (report, failures) = cases::run(cases, config, places);
         if failed == FailedTests::AreProblems {
-            failures.drain(..).for_each(|failure| findings.push(failure));
+            failures
+                .drain(..)
+                .for_each(|failure| findings.push(failure));
         }
     }
     let usable = finished.filter(|_| !findings.has_errors());
@@ -140,8 +177,18 @@ fn finish(
     match usable {
         Some((Finished { config, .. }, _)) => {
             let tests = report.results.len();
-            let loaded = Loaded { config, warnings: problems, files, digest, tests };
-            Ok(Rehearsal { loaded, report, failures: seal(failures, sources) })
+            let loaded = Loaded {
+                config,
+                warnings: problems,
+                files,
+                digest,
+                tests,
+            };
+            Ok(Rehearsal {
+                loaded,
+                report,
+                failures: seal(failures, sources),
+            })
         }
         None => Err(Problems::new(problems, files)),
     }
@@ -154,14 +201,31 @@ pub(super) fn dotenv<'a>(
     sources: &mut Vec<Source>,
 ) -> Variables<'a> {
     let path = beside(&request.path, ".env");
-    let text = if path.exists() { read(File::Environment, &path, None, (files, findings)) } else { None };
-    let values = text.as_deref().map(|text| read_dotenv(text, findings)).unwrap_or_default();
-    sources.push(Source { file: File::Environment, path, text: text.unwrap_or_default(), secrets: None });
+    let text = if path.exists() {
+        read(File::Environment, &path, None, (files, findings))
+    } else {
+        None
+    };
+    let values = text
+        .as_deref()
+        .map(|text| read_dotenv(text, findings))
+        .unwrap_or_default();
+    sources.push(Source {
+        file: File::Environment,
+        path,
+        text: text.unwrap_or_default(),
+        secrets: None,
+    });
     Variables::new(&request.environment, values)
 }
 
 /// The users file: the one that is named, else `users.yaml` beside the configuration, else nobody.
-fn users(draft: &Draft, config: &Path, reader: &mut Reader<'_>, sources: &mut Vec<Source>) -> UserList {
+fn users(
+    draft: &Draft,
+    config: &Path,
+    reader: &mut Reader<'_>,
+    sources: &mut Vec<Source>,
+) -> UserList {
     let path = match &draft.users_file {
         UsersFile::Named(path, _) => path.clone(),
         UsersFile::Broken => return UserList::default(),
@@ -170,7 +234,9 @@ fn users(draft: &Draft, config: &Path, reader: &mut Reader<'_>, sources: &mut Ve
     if matches!(draft.users_file, UsersFile::Default) && !path.exists() {
         let message = format!("there is no `{}`: nobody can log in", path.display());
         let finding = Finding::nowhere(Code::NoUsers, Severity::Warning, message);
-        reader.report(finding.help("make one with `gatelatch init`, or name it in `auth.users_file`"));
+        reader.report(
+            finding.help("make one with `gatelatch init`, or name it in `auth.users_file`"),
+        );
         return UserList::default();
     }
     let named = match &draft.users_file {
@@ -178,9 +244,16 @@ fn users(draft: &Draft, config: &Path, reader: &mut Reader<'_>, sources: &mut Ve
         UsersFile::Default | UsersFile::Broken => None,
     };
     let (files, findings) = reader.enter_users(&path);
-    let Some(text) = read(File::Users, &path, named, (files, findings)) else { return UserList::default() };
+    let Some(text) = read(File::Users, &path, named, (files, findings)) else {
+        return UserList::default();
+    };
     let UsersRead { list, secrets } = lower::users(&text, &draft.roles_claim, reader);
-    sources.push(Source { file: File::Users, path, text, secrets });
+    sources.push(Source {
+        file: File::Users,
+        path,
+        text,
+        secrets,
+    });
     list.unwrap_or_default()
 }
 
@@ -194,7 +267,12 @@ pub(super) fn open(
     let text = read(file, path, named, (files, findings))?;
     let tree = yaml::read(&text, file, findings);
     let secrets = tree.as_ref().map(secrets_of);
-    sources.push(Source { file, path: path.to_owned(), text, secrets });
+    sources.push(Source {
+        file,
+        path: path.to_owned(),
+        text,
+        secrets,
+    });
     tree.map(|tree| tree.root)
 }
 

@@ -39,7 +39,7 @@ pub use problem::{Excerpt, Note, Place, Problem, Problems, Severity};
 pub use render::{Style, render, to_json};
 pub use server_tls::{ClientCa, ServerTls};
 pub use settings::{
-    Auth, Config, Issuer, KeyLife, KeySource, Listen, Log, LogFormat, Origin, Server, ServerLimits, ServerTimeouts,
-    Service, ServiceView, Session, Token,
+    Auth, Config, Issuer, KeyLife, KeySource, Listen, Log, LogFormat, Origin, Server, ServerLimits,
+    ServerTimeouts, Service, ServiceView, Session, Token,
 };
 pub use user_list::{UsersPlace, find_users, read_users};

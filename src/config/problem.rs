@@ -90,7 +90,10 @@ impl Problems {
 
     /// How many are errors.
     pub fn errors(&self) -> usize {
-        self.list.iter().filter(|problem| problem.severity == Severity::Error).count()
+        self.list
+            .iter()
+            .filter(|problem| problem.severity == Severity::Error)
+            .count()
     }
 }
 
@@ -115,7 +118,13 @@ impl Place {
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(place) = &self.place {
-            write!(f, "{}:{}:{}: ", place.file.display(), place.line, place.column)?;
+            write!(
+                f,
+                "{}:{}:{}: ",
+                place.file.display(),
+                place.line,
+                place.column
+            )?;
         }
         f.write_str(&self.message)?;
         match &self.help {

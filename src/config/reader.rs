@@ -38,7 +38,12 @@ pub(super) struct Mark {
 }
 
 impl<'a> Reader<'a> {
-    pub(super) fn new(variables: Variables<'a>, findings: Findings, files: Files, config_path: &Path) -> Self {
+    pub(super) fn new(
+        variables: Variables<'a>,
+        findings: Findings,
+        files: Files,
+        config_path: &Path,
+    ) -> Self {
         let config_path = config_path.to_owned();
         Self {
             variables,
@@ -64,13 +69,19 @@ impl<'a> Reader<'a> {
     }
 
     pub(super) fn finish(mut self) -> (Findings, Files) {
-        self.secrets.shared().for_each(|finding| self.findings.push(finding));
+        self.secrets
+            .shared()
+            .for_each(|finding| self.findings.push(finding));
         (self.findings, self.files)
     }
 
     /// Remembers what was said and read so far.
     pub(super) fn mark(&self) -> Mark {
-        Mark { findings: self.findings.len(), files: self.files.clone(), secrets: self.secrets.clone() }
+        Mark {
+            findings: self.findings.len(),
+            files: self.files.clone(),
+            secrets: self.secrets.clone(),
+        }
     }
 
     /// Adds what a file itself is wrong in, before what was said of its values since the mark.
@@ -109,7 +120,11 @@ impl<'a> Reader<'a> {
     /// The beginning of a place, for messages.
     pub(super) fn origin(&self, span: Span) -> Origin {
         let (line, column) = (span.start.line as usize, span.start.column as usize);
-        Origin { file: self.path_of(span).to_owned(), line, column }
+        Origin {
+            file: self.path_of(span).to_owned(),
+            line,
+            column,
+        }
     }
 
     /// What a file is called, for messages about all of it.
@@ -120,13 +135,26 @@ impl<'a> Reader<'a> {
 
     /// A map; an empty value is an empty map, so that a block may have all its lines commented out.
     pub(super) fn section(&mut self, entry: Entry) -> Option<Section> {
-        let Entry { key, key_span, node } = entry;
+        let Entry {
+            key,
+            key_span,
+            node,
+        } = entry;
         match node.value {
             Value::Map(entries) => Some(Section::new(key_span, entries)),
-            Value::Plain(text) if resolve(&text) == Scalar::Nothing => Some(Section::new(key_span, Vec::new())),
+            Value::Plain(text) if resolve(&text) == Scalar::Nothing => {
+                Some(Section::new(key_span, Vec::new()))
+            }
             Value::Broken => None,
             Value::Plain(_) | Value::Quoted(_) | Value::List(_) => {
-                self.wrong_type(&Entry { key, key_span, node }, "a map");
+                self.wrong_type(
+                    &Entry {
+                        key,
+                        key_span,
+                        node,
+                    },
+                    "a map",
+                );
                 None
             }
         }
@@ -134,15 +162,30 @@ impl<'a> Reader<'a> {
 
     /// The elements of a list, each under the list's own key.
     pub(super) fn list(&mut self, entry: Entry) -> Option<Vec<Entry>> {
-        let Entry { key, key_span, node } = entry;
+        let Entry {
+            key,
+            key_span,
+            node,
+        } = entry;
         match node.value {
             Value::List(items) => {
-                let element = |node: Node| Entry { key: key.clone(), key_span: node.span, node };
+                let element = |node: Node| Entry {
+                    key: key.clone(),
+                    key_span: node.span,
+                    node,
+                };
                 Some(items.into_iter().map(element).collect())
             }
             Value::Broken => None,
             Value::Plain(_) | Value::Quoted(_) | Value::Map(_) => {
-                self.wrong_type(&Entry { key, key_span, node }, "a list");
+                self.wrong_type(
+                    &Entry {
+                        key,
+                        key_span,
+                        node,
+                    },
+                    "a list",
+                );
                 None
             }
         }
@@ -163,7 +206,9 @@ impl<'a> Reader<'a> {
     /// A string, with its variables replaced.
     pub(super) fn text(&mut self, entry: &Entry) -> Option<String> {
         match &entry.node.value {
-            Value::Plain(text) if resolve(text) != Scalar::Text => self.wrong_type(entry, "a string"),
+            Value::Plain(text) if resolve(text) != Scalar::Text => {
+                self.wrong_type(entry, "a string")
+            }
             Value::Plain(text) | Value::Quoted(text) => return self.expand(&entry.node, text),
             Value::List(_) | Value::Map(_) => self.wrong_type(entry, "a string"),
             Value::Broken => {}
@@ -175,7 +220,11 @@ impl<'a> Reader<'a> {
     pub(super) fn filled_text(&mut self, entry: &Entry) -> Option<String> {
         let text = self.text(entry)?;
         if text.trim().is_empty() {
-            self.report(Finding::error(Code::EmptyValue, entry.node.span, format!("`{}` is empty", entry.key)));
+            self.report(Finding::error(
+                Code::EmptyValue,
+                entry.node.span,
+                format!("`{}` is empty", entry.key),
+            ));
             return None;
         }
         Some(text)
@@ -187,7 +236,11 @@ impl<'a> Reader<'a> {
             Value::Plain(text) | Value::Quoted(text) => {
                 let expanded = self.expand(&entry.node, text)?;
                 let plain = matches!(entry.node.value, Value::Plain(_)) || text.contains("${");
-                let scalar = if plain { resolve(&expanded) } else { Scalar::Text };
+                let scalar = if plain {
+                    resolve(&expanded)
+                } else {
+                    Scalar::Text
+                };
                 Some((scalar, expanded))
             }
             Value::List(_) | Value::Map(_) => {
@@ -204,10 +257,15 @@ impl<'a> Reader<'a> {
             Err(error) => error,
         };
         let width = node.span.end.column.saturating_sub(node.span.start.column);
-        let plain = matches!(node.value, Value::Plain(_)) && node.span.start.line == node.span.end.line;
+        let plain =
+            matches!(node.value, Value::Plain(_)) && node.span.start.line == node.span.end.line;
         // Escapes and folded lines shift the characters; only then is the whole value marked.
         let exact = plain && width as usize == text.chars().count();
-        let span = if exact { node.span.part(error.offset, error.length) } else { node.span };
+        let span = if exact {
+            node.span.part(error.offset, error.length)
+        } else {
+            node.span
+        };
         self.report(Finding::error(error.code, span, error.message).help(error.help));
         None
     }
@@ -229,7 +287,9 @@ impl<'a> Reader<'a> {
         const EXPECTED: &str = "a whole number";
         match self.scalar(entry, EXPECTED)?.0 {
             Scalar::Integer(number) => {
-                let within = u64::try_from(number).ok().filter(|number| range.contains(number));
+                let within = u64::try_from(number)
+                    .ok()
+                    .filter(|number| range.contains(number));
                 if within.is_none() {
                     self.out_of_range(entry, &range.start().to_string(), &range.end().to_string());
                 }
@@ -243,14 +303,26 @@ impl<'a> Reader<'a> {
     }
 
     /// A duration such as `10s`.
-    pub(super) fn duration(&mut self, entry: &Entry, range: RangeInclusive<Duration>) -> Option<Duration> {
+    pub(super) fn duration(
+        &mut self,
+        entry: &Entry,
+        range: RangeInclusive<Duration>,
+    ) -> Option<Duration> {
         let (_, text) = self.scalar(entry, "a duration such as `10s`")?;
         let Some(duration) = value::duration(&text) else {
-            self.invalid(entry, "a duration", format!("write {}", value::DURATION_FORMS));
+            self.invalid(
+                entry,
+                "a duration",
+                format!("write {}", value::DURATION_FORMS),
+            );
             return None;
         };
         if !range.contains(&duration) {
-            self.out_of_range(entry, &value::show_duration(*range.start()), &value::show_duration(*range.end()));
+            self.out_of_range(
+                entry,
+                &value::show_duration(*range.start()),
+                &value::show_duration(*range.end()),
+            );
             return None;
         }
         Some(duration)
@@ -260,21 +332,36 @@ impl<'a> Reader<'a> {
     pub(super) fn size(&mut self, entry: &Entry, range: RangeInclusive<u64>) -> Option<u64> {
         let (_, text) = self.scalar(entry, "a size such as `16KiB`")?;
         let Some(size) = value::size(&text) else {
-            self.invalid(entry, "a size", "write bytes, `16KiB`, `10MiB` or `1GiB`".to_owned());
+            self.invalid(
+                entry,
+                "a size",
+                "write bytes, `16KiB`, `10MiB` or `1GiB`".to_owned(),
+            );
             return None;
         };
         if !range.contains(&size) {
-            self.out_of_range(entry, &value::show_size(*range.start()), &value::show_size(*range.end()));
+            self.out_of_range(
+                entry,
+                &value::show_size(*range.start()),
+                &value::show_size(*range.end()),
+            );
             return None;
         }
         Some(size)
     }
 
     /// One of a few words.
-    pub(super) fn choice<T: Copy>(&mut self, entry: &Entry, choices: &[(&'static str, T)]) -> Option<T> {
+    pub(super) fn choice<T: Copy>(
+        &mut self,
+        entry: &Entry,
+        choices: &[(&'static str, T)],
+    ) -> Option<T> {
         let names = || choices.iter().map(|(name, _)| *name);
         let (_, text) = self.scalar(entry, &any_of(names()))?;
-        let found = choices.iter().find(|(name, _)| *name == text).map(|(_, value)| *value);
+        let found = choices
+            .iter()
+            .find(|(name, _)| *name == text)
+            .map(|(_, value)| *value);
         if found.is_none() {
             let written = self.written(entry);
             let message = format!("`{}` expects {}, not {written}", entry.key, any_of(names()));
@@ -318,7 +405,11 @@ impl<'a> Reader<'a> {
 
     /// Reports a value that is not what it should be.
     pub(super) fn invalid(&mut self, entry: &Entry, what: &str, help: String) {
-        let message = format!("`{}` expects {what}, not {}", shown(&entry.key), self.written(entry));
+        let message = format!(
+            "`{}` expects {what}, not {}",
+            shown(&entry.key),
+            self.written(entry)
+        );
         self.report(Finding::error(Code::InvalidValue, entry.node.span, message).help(help));
     }
 
@@ -357,12 +448,23 @@ fn kind_of(node: &Node) -> &'static str {
 
 /// A number or truth value that was meant as a string needs quotes, a single element needs brackets.
 fn type_help(entry: &Entry, expected: &str) -> Option<String> {
-    let Value::Plain(text) = &entry.node.value else { return None };
+    let Value::Plain(text) = &entry.node.value else {
+        return None;
+    };
     match (expected, resolve(text)) {
         ("a string", Scalar::Boolean(_) | Scalar::Integer(_) | Scalar::Real(_)) => {
             Some("put it in quotes if it is meant as a string".to_owned())
         }
-        ("a list", Scalar::Text) => Some(format!("write `{}: [{}]`", shown(&entry.key), shown(text))),
-        (_, Scalar::Nothing | Scalar::Boolean(_) | Scalar::Integer(_) | Scalar::Real(_) | Scalar::Text) => None,
+        ("a list", Scalar::Text) => {
+            Some(format!("write `{}: [{}]`", shown(&entry.key), shown(text)))
+        }
+        (
+            _,
+            Scalar::Nothing
+            | Scalar::Boolean(_)
+            | Scalar::Integer(_)
+            | Scalar::Real(_)
+            | Scalar::Text,
+        ) => None,
     }
 }

@@ -31,7 +31,9 @@ fn report(problem: &Problem) -> Vec<Group<'_>> {
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
     };
-    let title = level.primary_title(&problem.message).id(problem.code.as_str());
+    let title = level
+        .primary_title(&problem.message)
+        .id(problem.code.as_str());
     let group = at(Group::with_title(title), problem.place.as_ref());
     let help = problem.help.iter().map(|help| Level::HELP.message(help));
     let notes = problem.notes.iter().map(|note| {
@@ -52,18 +54,30 @@ fn at<'a>(group: Group<'a>, place: Option<&'a Place>) -> Group<'a> {
                 .line_start(place.line)
                 .annotation(AnnotationKind::Primary.span(excerpt.marked.clone())),
         ),
-        None => group.element(Origin::path(path).line(place.line).char_column(place.column)),
+        None => group.element(
+            Origin::path(path)
+                .line(place.line)
+                .char_column(place.column),
+        ),
     }
 }
 
 /// The renderer counts columns in the line that is shown; where a secret was taken out of it, the file has others.
 fn correct_columns(mut text: String, problem: &Problem) -> String {
     let mut from = 0;
-    for place in problem.place.iter().chain(problem.notes.iter().map(|note| &note.place)) {
-        let Some(excerpt) = &place.excerpt else { continue };
+    for place in problem
+        .place
+        .iter()
+        .chain(problem.notes.iter().map(|note| &note.place))
+    {
+        let Some(excerpt) = &place.excerpt else {
+            continue;
+        };
         let position = format!("{}:{}:", place.file.display(), place.line);
         let shown = (excerpt.text[..excerpt.marked.start].chars().count() + 1).to_string();
-        let Some(at) = text[from..].find(&format!("{position}{shown}")) else { continue };
+        let Some(at) = text[from..].find(&format!("{position}{shown}")) else {
+            continue;
+        };
         let start = from + at + position.len();
         let column = place.column.to_string();
         text.replace_range(start..start + shown.len(), &column);
@@ -78,7 +92,8 @@ pub fn to_json(problems: &[Problem]) -> Value {
 }
 
 fn one(problem: &Problem) -> Value {
-    let note = |message: &str, place: &Place| json!({ "message": message, "place": place_of(place) });
+    let note =
+        |message: &str, place: &Place| json!({ "message": message, "place": place_of(place) });
     json!({
         "code": problem.code.as_str(),
         "severity": problem.severity.as_str(),

@@ -25,7 +25,8 @@ pub(super) fn resolve(text: &str) -> Scalar {
         Ok(Value::Bool(value)) => Scalar::Boolean(value),
         Ok(Value::Number(number)) => number_of(&number),
         // Numbers beyond 64 bits are errors there; to us they are texts, which no number field takes.
-        Ok(Value::String(_) | Value::Sequence(_) | Value::Mapping(_) | Value::Tagged(_)) | Err(_) => Scalar::Text,
+        Ok(Value::String(_) | Value::Sequence(_) | Value::Mapping(_) | Value::Tagged(_))
+        | Err(_) => Scalar::Text,
     }
 }
 
@@ -33,7 +34,10 @@ pub(super) fn resolve(text: &str) -> Scalar {
 fn may_be_special(text: &str) -> bool {
     let first = text.as_bytes()[0];
     let starts = first.is_ascii_digit() || matches!(first, b'+' | b'-' | b'.' | b'~');
-    let word = matches!(text, "null" | "Null" | "NULL" | "true" | "True" | "TRUE" | "false" | "False" | "FALSE");
+    let word = matches!(
+        text,
+        "null" | "Null" | "NULL" | "true" | "True" | "TRUE" | "false" | "False" | "FALSE"
+    );
     word || (starts && text.len() <= 64 && text.bytes().all(|byte| byte.is_ascii_graphic()))
 }
 
@@ -64,7 +68,10 @@ mod tests {
             ("12", Scalar::Integer(12)),
             ("-3", Scalar::Integer(-3)),
             ("0x1F", Scalar::Integer(31)),
-            ("18446744073709551615", Scalar::Integer(18_446_744_073_709_551_615)),
+            (
+                "18446744073709551615",
+                Scalar::Integer(18_446_744_073_709_551_615),
+            ),
             ("99999999999999999999", Scalar::Text),
             ("017", Scalar::Text),
             ("12:30", Scalar::Text),

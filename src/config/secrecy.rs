@@ -33,7 +33,9 @@ impl SecretPlaces {
     /// Adds those of a tree, or of what is left of it.
     pub(super) fn tree(&mut self, tree: &Tree) {
         self.node(&tree.root, Secrecy::Open);
-        tree.dropped.iter().for_each(|entry| self.entry(entry, Secrecy::Open));
+        tree.dropped
+            .iter()
+            .for_each(|entry| self.entry(entry, Secrecy::Open));
     }
 
     /// Adds those of an entry whose key is a name that occurs once.

@@ -18,7 +18,11 @@ pub(super) struct Section {
 impl Section {
     /// `span` is where a missing key is reported.
     pub(super) fn new(span: Span, entries: Vec<Entry>) -> Self {
-        Self { span, entries, known: Vec::new() }
+        Self {
+            span,
+            entries,
+            known: Vec::new(),
+        }
     }
 
     /// Where the map stands.
@@ -39,20 +43,35 @@ impl Section {
     }
 
     /// The value of a key that must be given.
-    pub(super) fn require(&mut self, reader: &mut Reader<'_>, key: &'static str, example: &str) -> Option<Entry> {
+    pub(super) fn require(
+        &mut self,
+        reader: &mut Reader<'_>,
+        key: &'static str,
+        example: &str,
+    ) -> Option<Entry> {
         let entry = self.take(key);
         if entry.is_none() {
-            let finding = Finding::error(Code::MissingKey, self.span, format!("`{key}` is missing"));
+            let finding =
+                Finding::error(Code::MissingKey, self.span, format!("`{key}` is missing"));
             reader.report(finding.help(format!("write `{key}: {example}`")));
         }
         entry
     }
 
     /// The value of a key that has two names, of which one may be given.
-    pub(super) fn either(&mut self, reader: &mut Reader<'_>, key: &'static str, alias: &'static str) -> Option<Entry> {
+    pub(super) fn either(
+        &mut self,
+        reader: &mut Reader<'_>,
+        key: &'static str,
+        alias: &'static str,
+    ) -> Option<Entry> {
         match (self.take(key), self.take(alias)) {
             (Some(first), Some(second)) => {
-                let (first, second) = if first.key_span <= second.key_span { (first, second) } else { (second, first) };
+                let (first, second) = if first.key_span <= second.key_span {
+                    (first, second)
+                } else {
+                    (second, first)
+                };
                 let message = format!("`{}` is given as well as `{}`", second.key, first.key);
                 let finding = Finding::error(Code::TwoSpellings, second.key_span, message)
                     .note(first.key_span, "first given here")
@@ -85,5 +104,8 @@ fn guarded(finding: Finding, entry: &Entry) -> Finding {
 }
 
 fn listed(keys: &[&'static str]) -> String {
-    keys.iter().map(|key| format!("`{key}`")).collect::<Vec<_>>().join(", ")
+    keys.iter()
+        .map(|key| format!("`{key}`"))
+        .collect::<Vec<_>>()
+        .join(", ")
 }

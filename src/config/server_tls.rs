@@ -34,8 +34,13 @@ impl ClientCa {
             roots.add(certificate.clone()).ok()?;
         }
         let provider = Arc::new(aws_lc_rs::default_provider());
-        let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider).build().ok()?;
-        Some(Self { certificates, verifier })
+        let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider)
+            .build()
+            .ok()?;
+        Some(Self {
+            certificates,
+            verifier,
+        })
     }
 
     /// Checks the certificates of clients.
@@ -53,12 +58,17 @@ impl PartialEq for ClientCa {
 impl fmt::Debug for ServerTls {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let certificates = self.certified.cert.len();
-        f.debug_struct("ServerTls").field("certificates", &certificates).field("client_ca", &self.client_ca).finish()
+        f.debug_struct("ServerTls")
+            .field("certificates", &certificates)
+            .field("client_ca", &self.client_ca)
+            .finish()
     }
 }
 
 impl fmt::Debug for ClientCa {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ClientCa").field("certificates", &self.certificates.len()).finish_non_exhaustive()
+        f.debug_struct("ClientCa")
+            .field("certificates", &self.certificates.len())
+            .finish_non_exhaustive()
     }
 }

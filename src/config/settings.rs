@@ -18,7 +18,8 @@ use crate::session::{AttemptLimits, StateSettings};
 use crate::telemetry::audit::AuditSink;
 use crate::telemetry::traces::TraceSettings;
 use crate::token::{
-    IssuerKeys, Key, KeySet, RemoteKeys, TrustSettings, TrustedIssuer, TrustedIssuers, VerifierSettings, VerifyingKey,
+    IssuerKeys, Key, KeySet, RemoteKeys, TrustSettings, TrustedIssuer, TrustedIssuers,
+    VerifierSettings, VerifyingKey,
 };
 use crate::trial::Stage;
 use crate::users::Directory;
@@ -203,12 +204,21 @@ impl Config {
     /// What decides on requests.
     pub fn stage(&self) -> Stage<'_> {
         let local = |host: &HostPattern| host.to_string() == LOCALHOST;
-        let anywhere = |service: &Service| service.hosts.is_empty() || service.hosts.iter().any(local);
+        let anywhere =
+            |service: &Service| service.hosts.is_empty() || service.hosts.iter().any(local);
         Stage {
             own: self.auth.own_paths(),
             router: &self.router,
-            policies: self.services.iter().map(|service| &service.policy).collect(),
-            default_host: if self.services.iter().any(anywhere) { Host::parse(LOCALHOST) } else { None },
+            policies: self
+                .services
+                .iter()
+                .map(|service| &service.policy)
+                .collect(),
+            default_host: if self.services.iter().any(anywhere) {
+                Host::parse(LOCALHOST)
+            } else {
+                None
+            },
         }
     }
 }
@@ -219,17 +229,26 @@ const LOCALHOST: &str = "localhost";
 impl Auth {
     /// Which requests are the gateway's own.
     pub fn own_paths(&self) -> OwnPaths {
-        OwnPaths { prefix: self.path.clone(), token_paths: self.token_paths.clone() }
+        OwnPaths {
+            prefix: self.path.clone(),
+            token_paths: self.token_paths.clone(),
+        }
     }
 
     /// The other issuers, ready to verify; `remote` gives the keys of one that publishes them.
-    pub fn trusted_issuers(&self, remote: impl Fn(&TrustSettings, &KeyUrl) -> Arc<RemoteKeys>) -> TrustedIssuers {
+    pub fn trusted_issuers(
+        &self,
+        remote: impl Fn(&TrustSettings, &KeyUrl) -> Arc<RemoteKeys>,
+    ) -> TrustedIssuers {
         let issuers = self.issuers.iter().map(|Issuer { settings, keys }| {
             let keys = match keys {
                 KeySource::Fixed(keys) => IssuerKeys::Fixed(keys.clone()),
                 KeySource::Url(url) => IssuerKeys::Remote(remote(settings, url)),
             };
-            TrustedIssuer { settings: settings.clone(), keys }
+            TrustedIssuer {
+                settings: settings.clone(),
+                keys,
+            }
         });
         TrustedIssuers::new(issuers.collect())
     }
@@ -282,7 +301,12 @@ impl Token {
 
     /// Every key that verifies, the current one first.
     pub fn keys(&self) -> KeySet {
-        KeySet::new(std::iter::once(self.key.verifying()).chain(&self.previous).cloned().collect())
+        KeySet::new(
+            std::iter::once(self.key.verifying())
+                .chain(&self.previous)
+                .cloned()
+                .collect(),
+        )
     }
 }
 

@@ -17,21 +17,39 @@ pub(super) fn shown(text: &str) -> String {
 }
 
 fn printable(c: char) -> Vec<char> {
-    if c.is_control() { c.escape_default().collect() } else { vec![c] }
+    if c.is_control() {
+        c.escape_default().collect()
+    } else {
+        vec![c]
+    }
 }
 
 /// Whether a key of this name, or one that was meant to be it, holds a secret.
 pub(super) fn names_secret(key: &str) -> bool {
     // Longer keys are nobody's typing error, and measuring them takes long.
     if key.len() > 64 {
-        return key.len() > 1000 || ["passw", "secret"].iter().any(|word| key.to_ascii_lowercase().contains(word));
+        return key.len() > 1000
+            || ["passw", "secret"]
+                .iter()
+                .any(|word| key.to_ascii_lowercase().contains(word));
     }
-    let folded: String = key.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect();
+    let folded: String = key
+        .chars()
+        .filter(char::is_ascii_alphanumeric)
+        .map(|c| c.to_ascii_lowercase())
+        .collect();
     // the list of them holds names and hashes, which have names of their own
     if folded.ends_with("file") || folded == "apikeys" {
         return false;
     }
-    let contained = ["passw", "secret", "passphrase", "privatekey", "clientkey", "apikey"];
+    let contained = [
+        "passw",
+        "secret",
+        "passphrase",
+        "privatekey",
+        "clientkey",
+        "apikey",
+    ];
     let exact = ["hash", "pwd", "pw", "psw"];
     let near = ["password", "secret", "privatekey"];
     // of `auth.session`, and as near to `secret` as a slip
@@ -40,7 +58,9 @@ pub(super) fn names_secret(key: &str) -> bool {
     }
     contained.iter().any(|word| folded.contains(word))
         || exact.contains(&folded.as_str())
-        || near.iter().any(|word| folded.len().abs_diff(word.len()) <= 2 && strsim::osa_distance(&folded, word) <= 2)
+        || near.iter().any(|word| {
+            folded.len().abs_diff(word.len()) <= 2 && strsim::osa_distance(&folded, word) <= 2
+        })
 }
 
 /// Whether a key of this name, or one that was meant to be it, holds a token: `admin.token`. The block `auth.token` has
@@ -55,13 +75,20 @@ pub(super) fn looks_secret(value: &str) -> bool {
     hash || value.starts_with("glk_")
         || value.starts_with("{SHA")
         || value.contains("-----BEGIN")
-        || value.split_once("://").is_some_and(|(_, rest)| rest.contains('@'))
+        || value
+            .split_once("://")
+            .is_some_and(|(_, rest)| rest.contains('@'))
 }
 
 /// Whether a value only names a variable.
 pub(super) fn is_reference(value: &str) -> bool {
-    let inner = value.strip_prefix("${").and_then(|rest| rest.strip_suffix('}'));
-    inner.is_some_and(|name| name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_'))
+    let inner = value
+        .strip_prefix("${")
+        .and_then(|rest| rest.strip_suffix('}'));
+    inner.is_some_and(|name| {
+        name.bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+    })
 }
 
 #[cfg(test)]
@@ -70,31 +97,64 @@ mod tests {
 
     #[test]
     fn names_of_secrets() {
-        for key in ["password", "passwrod", "Secret", "secert", "hash", "private_key", "client-key", "passwd"] {
+        for key in [
+            "password",
+            "passwrod",
+            "Secret",
+            "secert",
+            "hash",
+            "private_key",
+            "client-key",
+            "passwd",
+        ] {
             assert!(names_secret(key), "{key}");
         }
-        for key in
-            ["secret_file", "password_file", "roles", "name", "pass", "path", "server", "services", "users", "api_keys"]
-        {
+        for key in [
+            "secret_file",
+            "password_file",
+            "roles",
+            "name",
+            "pass",
+            "path",
+            "server",
+            "services",
+            "users",
+            "api_keys",
+        ] {
             assert!(!names_secret(key), "{key}");
         }
     }
 
     #[test]
     fn names_of_tokens() {
-        for (key, expected) in [("token", true), ("Tokn", true), ("tokens", true), ("token_file", false), ("to", false)]
-        {
+        for (key, expected) in [
+            ("token", true),
+            ("Tokn", true),
+            ("tokens", true),
+            ("token_file", false),
+            ("to", false),
+        ] {
             assert_eq!(names_token(key), expected, "{key}");
         }
     }
 
     #[test]
     fn values_that_are_secret_under_any_name() {
-        for value in ["$2b$12$abcdefgh", "glk_abc", "http://user:pass@host", "-----BEGIN PRIVATE KEY-----"] {
+        for value in [
+            "$2b$12$abcdefgh",
+            "glk_abc",
+            "http://user:pass@host",
+            "-----BEGIN PRIVATE KEY-----",
+        ] {
             assert!(looks_secret(value), "{value}");
             assert_eq!(shown(value), REDACTED);
         }
-        for value in ["${SECRET}", "$2", "http://127.0.0.1:9000", "alice@example.com"] {
+        for value in [
+            "${SECRET}",
+            "$2",
+            "http://127.0.0.1:9000",
+            "alice@example.com",
+        ] {
             assert!(!looks_secret(value), "{value}");
         }
     }

@@ -32,13 +32,27 @@ impl Span {
     /// A single place.
     pub(super) fn at(file: File, line: u32, column: u32) -> Self {
         let start = Position { line, column };
-        Self { file, start, end: start }
+        Self {
+            file,
+            start,
+            end: start,
+        }
     }
 
     /// A piece of this span's first line, `offset` characters into it.
     pub(super) fn part(self, offset: u32, length: u32) -> Self {
         let column = self.start.column + offset;
-        let start = Position { line: self.start.line, column };
-        Self { file: self.file, start, end: Position { line: start.line, column: column + length } }
+        let start = Position {
+            line: self.start.line,
+            column,
+        };
+        Self {
+            file: self.file,
+            start,
+            end: Position {
+                line: start.line,
+                column: column + length,
+            },
+        }
     }
 }

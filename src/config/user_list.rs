@@ -29,17 +29,29 @@ pub fn find_users(request: &LoadRequest) -> Result<UsersPlace, Problems> {
     let mut sources = Vec::new();
     let (mut files, mut findings) = (Files::default(), Findings::default());
     let variables = dotenv(request, &mut files, &mut findings, &mut sources);
-    let root = open(File::Config, &request.path, None, (&mut files, &mut findings), &mut sources);
+    let root = open(
+        File::Config,
+        &request.path,
+        None,
+        (&mut files, &mut findings),
+        &mut sources,
+    );
     let mut reader = Reader::new(variables, findings, files, &request.path);
     let place = root.and_then(|root| {
-        let defaults = Defaults { fallback_secret: &request.fallback_secret, cores: request.cores };
+        let defaults = Defaults {
+            fallback_secret: &request.fallback_secret,
+            cores: request.cores,
+        };
         let draft = lower::config(root, &defaults, &mut reader);
         let path = match draft.users_file {
             UsersFile::Named(path, _) => path,
             UsersFile::Default => beside(&request.path, "users.yaml"),
             UsersFile::Broken => return None,
         };
-        Some(UsersPlace { path, roles_claim: draft.roles_claim })
+        Some(UsersPlace {
+            path,
+            roles_claim: draft.roles_claim,
+        })
     });
     place.ok_or_else(|| problems(reader, &sources))
 }
@@ -48,14 +60,23 @@ pub fn find_users(request: &LoadRequest) -> Result<UsersPlace, Problems> {
 ///
 /// # Errors
 /// Every problem of the text.
-pub fn read_users(request: &LoadRequest, place: &UsersPlace, text: &str) -> Result<Vec<Arc<User>>, Problems> {
+pub fn read_users(
+    request: &LoadRequest,
+    place: &UsersPlace,
+    text: &str,
+) -> Result<Vec<Arc<User>>, Problems> {
     let mut sources = Vec::new();
     let (mut files, mut findings) = (Files::default(), Findings::default());
     let variables = dotenv(request, &mut files, &mut findings, &mut sources);
     let mut reader = Reader::new(variables, findings, files, &request.path);
     reader.enter_users(&place.path);
     let UsersRead { list, secrets } = lower::users(text, &place.roles_claim, &mut reader);
-    sources.push(Source { file: File::Users, path: place.path.clone(), text: text.to_owned(), secrets });
+    sources.push(Source {
+        file: File::Users,
+        path: place.path.clone(),
+        text: text.to_owned(),
+        secrets,
+    });
     let problems = problems(reader, &sources);
     if problems.errors() > 0 {
         return Err(problems);
@@ -63,7 +84,10 @@ pub fn read_users(request: &LoadRequest, place: &UsersPlace, text: &str) -> Resu
     let directory = list.unwrap_or_default().directory;
     let mut users: Vec<_> = directory.numbered().collect();
     users.sort_unstable_by_key(|(_, number)| *number);
-    Ok(users.into_iter().map(|(user, _)| Arc::clone(user)).collect())
+    Ok(users
+        .into_iter()
+        .map(|(user, _)| Arc::clone(user))
+        .collect())
 }
 
 fn problems(reader: Reader<'_>, sources: &[Source]) -> Problems {

@@ -25,8 +25,17 @@ pub(super) fn duration(text: &str) -> Option<Duration> {
 /// A duration as it is written, in the largest unit that fits.
 pub(super) fn show_duration(duration: Duration) -> String {
     let millis = duration.as_millis();
-    let units = [("d", 24 * 3600 * 1000), ("h", 3600 * 1000), ("m", 60 * 1000), ("s", 1000), ("ms", 1)];
-    match units.iter().find(|(_, size)| millis > 0 && millis.is_multiple_of(*size)) {
+    let units = [
+        ("d", 24 * 3600 * 1000),
+        ("h", 3600 * 1000),
+        ("m", 60 * 1000),
+        ("s", 1000),
+        ("ms", 1),
+    ];
+    match units
+        .iter()
+        .find(|(_, size)| millis > 0 && millis.is_multiple_of(*size))
+    {
         Some((unit, size)) => format!("{}{unit}", millis / size),
         None => "0s".to_owned(),
     }
@@ -48,7 +57,10 @@ pub(super) fn size(text: &str) -> Option<u64> {
 /// A size as it is written, in the largest unit that fits.
 pub(super) fn show_size(bytes: u64) -> String {
     let units = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)];
-    match units.iter().find(|(_, size)| bytes > 0 && bytes.is_multiple_of(*size)) {
+    match units
+        .iter()
+        .find(|(_, size)| bytes > 0 && bytes.is_multiple_of(*size))
+    {
         Some((unit, size)) => format!("{}{unit}", bytes / size),
         None => bytes.to_string(),
     }
@@ -65,9 +77,14 @@ pub(super) fn listen_address(text: &str) -> Result<SocketAddr, String> {
     if let Ok(address) = text.parse() {
         return Ok(address);
     }
-    let port = text.rsplit(':').next().and_then(|port| port.parse::<u16>().ok());
+    let port = text
+        .rsplit(':')
+        .next()
+        .and_then(|port| port.parse::<u16>().ok());
     match (text.rsplit_once(':').map(|(host, _)| host), port) {
-        (None | Some("" | "*"), Some(port)) => Err(format!("write `0.0.0.0:{port}` for every address")),
+        (None | Some("" | "*"), Some(port)) => {
+            Err(format!("write `0.0.0.0:{port}` for every address"))
+        }
         (Some("localhost"), Some(port)) => Err(format!("write `127.0.0.1:{port}`")),
         (None | Some(_), None | Some(_)) => {
             Err("write an IP address and a port: `0.0.0.0:8080`, `[::]:8080`".to_owned())
@@ -80,16 +97,24 @@ pub(super) fn network(text: &str) -> Result<IpNet, String> {
     if let Ok(address) = text.parse::<IpAddr>() {
         return Ok(IpNet::from(address));
     }
-    let network: IpNet = text.parse().map_err(|_| "write a network such as `10.0.0.0/8` or `fd00::/8`".to_owned())?;
+    let network: IpNet = text
+        .parse()
+        .map_err(|_| "write a network such as `10.0.0.0/8` or `fd00::/8`".to_owned())?;
     // `10.1.2.3/8` is a slip more often than a way to say `10.0.0.0/8`, and it would admit more than it seems to.
-    if network.trunc() == network { Ok(network) } else { Err(format!("write `{}`", network.trunc())) }
+    if network.trunc() == network {
+        Ok(network)
+    } else {
+        Err(format!("write `{}`", network.trunc()))
+    }
 }
 
 /// Whether this is an absolute path in its one spelling: no parameters, no escapes, no trailing slash.
 pub(super) fn is_plain_path(text: &str) -> bool {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~');
+    let plain =
+        |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~');
     let segment = |text: &str| !matches!(text, "" | "." | "..") && text.bytes().all(plain);
-    text.strip_prefix('/').is_some_and(|rest| rest.split('/').all(segment))
+    text.strip_prefix('/')
+        .is_some_and(|rest| rest.split('/').all(segment))
 }
 
 #[cfg(test)]
@@ -147,14 +172,28 @@ mod tests {
             (":80", Err("write `0.0.0.0:80` for every address")),
             ("80", Err("write `0.0.0.0:80` for every address")),
             ("localhost:80", Err("write `127.0.0.1:80`")),
-            ("0.0.0.0", Err("write an IP address and a port: `0.0.0.0:8080`, `[::]:8080`")),
-            ("example.com:80", Err("write an IP address and a port: `0.0.0.0:8080`, `[::]:8080`")),
+            (
+                "0.0.0.0",
+                Err("write an IP address and a port: `0.0.0.0:8080`, `[::]:8080`"),
+            ),
+            (
+                "example.com:80",
+                Err("write an IP address and a port: `0.0.0.0:8080`, `[::]:8080`"),
+            ),
         ] {
             let read = listen_address(text).map(|address| address.to_string());
             assert_eq!(read.as_deref().map_err(String::as_str), expected, "{text}");
         }
-        assert_eq!(network("10.0.0.1").map(|network| network.to_string()).as_deref(), Ok("10.0.0.1/32"));
-        assert_eq!(network("10.1.2.3/8").err().as_deref(), Some("write `10.0.0.0/8`"));
+        assert_eq!(
+            network("10.0.0.1")
+                .map(|network| network.to_string())
+                .as_deref(),
+            Ok("10.0.0.1/32")
+        );
+        assert_eq!(
+            network("10.1.2.3/8").err().as_deref(),
+            Some("write `10.0.0.0/8`")
+        );
     }
 
     #[test]

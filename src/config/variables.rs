@@ -25,8 +25,14 @@ pub(super) struct ExpandError {
 
 impl<'a> Variables<'a> {
     /// The environment wins over the lines of `dotenv`.
-    pub(super) fn new(environment: &'a BTreeMap<String, String>, dotenv: BTreeMap<String, String>) -> Self {
-        Self { environment, dotenv }
+    pub(super) fn new(
+        environment: &'a BTreeMap<String, String>,
+        dotenv: BTreeMap<String, String>,
+    ) -> Self {
+        Self {
+            environment,
+            dotenv,
+        }
     }
 
     /// Replaces `${NAME}` and `${NAME:-default}`; `$$` is a `$`, and a `$` before anything else is itself.
@@ -57,21 +63,38 @@ impl<'a> Variables<'a> {
     }
 
     /// The value of the variable that `text` starts with, and the bytes that its spelling takes.
-    fn substitute<'s>(&'s self, text: &'s str, offset: usize) -> Result<(&'s str, usize), ExpandError> {
-        let end = text.find('}').ok_or_else(|| malformed(text, offset, "`${` is not closed"))?;
+    fn substitute<'s>(
+        &'s self,
+        text: &'s str,
+        offset: usize,
+    ) -> Result<(&'s str, usize), ExpandError> {
+        let end = text
+            .find('}')
+            .ok_or_else(|| malformed(text, offset, "`${` is not closed"))?;
         let inner = &text[2..end];
         let (name, default) = match inner.split_once(":-") {
             Some((name, default)) => (name, Some(default)),
             None => (inner, None),
         };
         if !is_name(name) {
-            return Err(malformed(&text[..=end], offset, "`${…}` does not hold the name of a variable"));
+            return Err(malformed(
+                &text[..=end],
+                offset,
+                "`${…}` does not hold the name of a variable",
+            ));
         }
         if default.is_some_and(|default| default.contains("${")) {
-            return Err(malformed(&text[..=end], offset, "a default cannot hold another variable"));
+            return Err(malformed(
+                &text[..=end],
+                offset,
+                "a default cannot hold another variable",
+            ));
         }
         // As in a shell, `:-` also replaces an empty value.
-        let value = self.find(name).filter(|value| default.is_none() || !value.is_empty()).or(default);
+        let value = self
+            .find(name)
+            .filter(|value| default.is_none() || !value.is_empty())
+            .or(default);
         match value {
             Some(value) => Ok((value, end + 1)),
             None => Err(unset(name, &text[..=end], offset)),
@@ -79,29 +102,53 @@ impl<'a> Variables<'a> {
     }
 
     fn find(&self, name: &str) -> Option<&str> {
-        self.environment.get(name).or_else(|| self.dotenv.get(name)).map(String::as_str)
+        self.environment
+            .get(name)
+            .or_else(|| self.dotenv.get(name))
+            .map(String::as_str)
     }
 }
 
 fn malformed(text: &str, offset: usize, message: &str) -> ExpandError {
-    let help = "write `${NAME}` or `${NAME:-default}`, and `$${` for the characters `${` themselves";
-    located(Code::MalformedVariable, message.to_owned(), help.to_owned(), text, offset)
+    let help =
+        "write `${NAME}` or `${NAME:-default}`, and `$${` for the characters `${` themselves";
+    located(
+        Code::MalformedVariable,
+        message.to_owned(),
+        help.to_owned(),
+        text,
+        offset,
+    )
 }
 
 fn unset(name: &str, text: &str, offset: usize) -> ExpandError {
     let help = format!("set it in the environment or in `.env`, or write `${{{name}:-default}}`");
-    located(Code::UnsetVariable, format!("the variable `{name}` is not set"), help, text, offset)
+    located(
+        Code::UnsetVariable,
+        format!("the variable `{name}` is not set"),
+        help,
+        text,
+        offset,
+    )
 }
 
 fn located(code: Code, message: String, help: String, text: &str, offset: usize) -> ExpandError {
     let narrow = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
-    ExpandError { code, message, help, offset: narrow(offset), length: narrow(text.chars().count()) }
+    ExpandError {
+        code,
+        message,
+        help,
+        offset: narrow(offset),
+        length: narrow(text.chars().count()),
+    }
 }
 
 fn is_name(text: &str) -> bool {
     !text.starts_with(|c: char| c.is_ascii_digit())
         && !text.is_empty()
-        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
 
 /// Reads `.env`: `KEY=VALUE`, `export`, quotes and comments. Values are taken as they are, without expansion.
@@ -117,9 +164,16 @@ pub(super) fn read_dotenv(text: &str, findings: &mut Findings) -> BTreeMap<Strin
                 values.insert(name.to_owned(), value);
             }
             Err(message) => {
-                let span = Span::at(File::Environment, u32::try_from(index + 1).unwrap_or(u32::MAX), 1);
+                let span = Span::at(
+                    File::Environment,
+                    u32::try_from(index + 1).unwrap_or(u32::MAX),
+                    1,
+                );
                 let finding = Finding::error(Code::MalformedEnvironment, span, message);
-                findings.push(finding.help("write `KEY=VALUE`, in quotes where the value holds spaces or `#`"));
+                findings.push(
+                    finding
+                        .help("write `KEY=VALUE`, in quotes where the value holds spaces or `#`"),
+                );
             }
         }
     }
@@ -140,7 +194,12 @@ fn assignment(line: &str) -> Result<(&str, String), &'static str> {
 fn dotenv_value(text: &str) -> Result<String, &'static str> {
     match text.chars().next() {
         Some(quote @ ('"' | '\'')) => quoted(&text[1..], quote),
-        Some(_) | None => Ok(text.split(" #").next().unwrap_or_default().trim_end().to_owned()),
+        Some(_) | None => Ok(text
+            .split(" #")
+            .next()
+            .unwrap_or_default()
+            .trim_end()
+            .to_owned()),
     }
 }
 
@@ -152,13 +211,21 @@ fn quoted(text: &str, quote: char) -> Result<String, &'static str> {
             _ if c == quote => {
                 let after = rest.as_str().trim_start();
                 let ends = after.is_empty() || after.starts_with('#');
-                return if ends { Ok(value) } else { Err("something follows the closing quote") };
+                return if ends {
+                    Ok(value)
+                } else {
+                    Err("something follows the closing quote")
+                };
             }
             '\\' if quote == '"' => match rest.next() {
                 Some('n') => value.push('\n'),
                 Some('t') => value.push('\t'),
                 Some(escaped @ ('"' | '\\' | '$')) => value.push(escaped),
-                Some(_) | None => return Err("an unknown escape; `\\n`, `\\t`, `\\\"`, `\\\\` and `\\$` are known"),
+                Some(_) | None => {
+                    return Err(
+                        "an unknown escape; `\\n`, `\\t`, `\\\"`, `\\\\` and `\\$` are known",
+                    );
+                }
             },
             _ => value.push(c),
         }
@@ -172,10 +239,16 @@ mod tests {
 
     fn expand(text: &str) -> Result<String, String> {
         let environment = [("A", "1"), ("EMPTY", ""), ("BOTH", "environment")];
-        let environment = environment.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
-        let dotenv = [("BOTH", "file"), ("ONLY", "file")].map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let environment = environment
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .into();
+        let dotenv = [("BOTH", "file"), ("ONLY", "file")]
+            .map(|(name, value)| (name.to_owned(), value.to_owned()));
         let variables = Variables::new(&environment, dotenv.into());
-        variables.expand(text).map(Cow::into_owned).map_err(|error| error.message)
+        variables
+            .expand(text)
+            .map(Cow::into_owned)
+            .map_err(|error| error.message)
     }
 
     #[test]
@@ -221,7 +294,10 @@ mod tests {
             ("A='b \\n' ", Ok(("A", "b \\n"))),
             ("A=b#c", Ok(("A", "b#c"))),
             ("A", Err("a line without `=`")),
-            ("1A=b", Err("what stands before `=` is not the name of a variable")),
+            (
+                "1A=b",
+                Err("what stands before `=` is not the name of a variable"),
+            ),
             ("A='b", Err("a quote that is not closed")),
             ("A='b' c", Err("something follows the closing quote")),
         ] {

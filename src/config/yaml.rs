@@ -83,7 +83,12 @@ pub(super) fn read(text: &str, file: File, findings: &mut Findings) -> Option<Tr
 
 /// Reads one document like [`read`], but for the entries of one map: they go to `harvest`, and the tree holds that map
 /// empty. What was taken counts for nothing where this gives `None`.
-pub(super) fn read_along(text: &str, file: File, harvest: &mut impl Harvest, findings: &mut Findings) -> Option<Tree> {
+pub(super) fn read_along(
+    text: &str,
+    file: File,
+    harvest: &mut impl Harvest,
+    findings: &mut Findings,
+) -> Option<Tree> {
     run(text, Builder::new(file, findings, harvest))
 }
 
@@ -99,13 +104,26 @@ fn run<H: Harvest>(text: &str, mut builder: Builder<'_, H>) -> Option<Tree> {
             return None;
         }
     }
-    let nothing = Node { span: Span::at(file, 1, 1), value: Value::Plain("".into()) };
-    Some(Tree { root: builder.root.unwrap_or(nothing), dropped: builder.dropped })
+    let nothing = Node {
+        span: Span::at(file, 1, 1),
+        value: Value::Plain("".into()),
+    };
+    Some(Tree {
+        root: builder.root.unwrap_or(nothing),
+        dropped: builder.dropped,
+    })
 }
 
 fn span_of(file: File, span: saphyr_parser::Span) -> Span {
-    let position = |mark: saphyr_parser::Marker| Position { line: narrow(mark.line()), column: narrow(mark.col() + 1) };
-    Span { file, start: position(span.start), end: position(span.end) }
+    let position = |mark: saphyr_parser::Marker| Position {
+        line: narrow(mark.line()),
+        column: narrow(mark.col() + 1),
+    };
+    Span {
+        file,
+        start: position(span.start),
+        end: position(span.end),
+    }
 }
 
 /// Files are too short for this to saturate.
@@ -114,8 +132,15 @@ fn narrow(number: usize) -> u32 {
 }
 
 fn syntax_error(text: &str, file: File, error: &ScanError) -> Finding {
-    let span = Span::at(file, narrow(error.marker().line()), narrow(error.marker().col() + 1));
-    let line = text.lines().nth(error.marker().line().saturating_sub(1)).unwrap_or_default();
+    let span = Span::at(
+        file,
+        narrow(error.marker().line()),
+        narrow(error.marker().col() + 1),
+    );
+    let line = text
+        .lines()
+        .nth(error.marker().line().saturating_sub(1))
+        .unwrap_or_default();
     let info = error.info();
     // The wording of the scanner is kept: it is what other YAML tools say and what can be looked up.
     let help = if line.contains("${") && line.contains(['{', '[']) && info.contains("flow") {
@@ -167,7 +192,15 @@ type Step = Result<(), Box<Finding>>;
 
 impl<'a, H: Harvest> Builder<'a, H> {
     fn new(file: File, findings: &'a mut Findings, harvest: &'a mut H) -> Self {
-        Self { file, findings, harvest, open: Vec::new(), root: None, dropped: Vec::new(), documents: 0 }
+        Self {
+            file,
+            findings,
+            harvest,
+            open: Vec::new(),
+            root: None,
+            dropped: Vec::new(),
+            documents: 0,
+        }
     }
 
     /// An `Err` ends the reading.
@@ -175,8 +208,15 @@ impl<'a, H: Harvest> Builder<'a, H> {
         match event {
             Event::DocumentStart(_) => self.document(span),
             Event::Alias(_) => {
-                self.refuse(span, "aliases are not read", "write the value out where it is used");
-                self.add(Node { span, value: Value::Broken })
+                self.refuse(
+                    span,
+                    "aliases are not read",
+                    "write the value out where it is used",
+                );
+                self.add(Node {
+                    span,
+                    value: Value::Broken,
+                })
             }
             Event::Scalar(text, style, anchor, tag) => {
                 let broken = self.refuses(span, anchor, tag.is_some());
@@ -192,13 +232,27 @@ impl<'a, H: Harvest> Builder<'a, H> {
             }
             Event::SequenceStart(anchor, tag) => {
                 self.refuses(span, anchor, tag.is_some());
-                self.push(span, Frame::List { start: span, items: Vec::new() })
+                self.push(
+                    span,
+                    Frame::List {
+                        start: span,
+                        items: Vec::new(),
+                    },
+                )
             }
             Event::MappingStart(anchor, tag) => {
                 self.refuses(span, anchor, tag.is_some());
                 let frame = match self.is_long() {
-                    true => Frame::Long { start: span, key: None, refused: Vec::new() },
-                    false => Frame::Map { start: span, entries: Vec::new(), key: None },
+                    true => Frame::Long {
+                        start: span,
+                        key: None,
+                        refused: Vec::new(),
+                    },
+                    false => Frame::Map {
+                        start: span,
+                        entries: Vec::new(),
+                        key: None,
+                    },
                 };
                 self.push(span, frame)
             }
@@ -212,32 +266,59 @@ impl<'a, H: Harvest> Builder<'a, H> {
         if self.documents == 1 {
             return Ok(());
         }
-        let finding = Finding::error(Code::YamlFeature, span, "a second document in the same file");
-        Err(finding.help("take the `---` away, or put the document into a file of its own").into())
+        let finding = Finding::error(
+            Code::YamlFeature,
+            span,
+            "a second document in the same file",
+        );
+        Err(finding
+            .help("take the `---` away, or put the document into a file of its own")
+            .into())
     }
 
     /// Whether an anchor or a tag stands before the value.
     fn refuses(&mut self, span: Span, anchor: usize, tagged: bool) -> bool {
         if anchor != 0 {
-            self.refuse(span, "anchors are not read", "write the value out, or quote it if it starts with `&`");
+            self.refuse(
+                span,
+                "anchors are not read",
+                "write the value out, or quote it if it starts with `&`",
+            );
         } else if tagged {
-            self.refuse(span, "tags are not read", "quote the value if it starts with `!`, else take the tag away");
+            self.refuse(
+                span,
+                "tags are not read",
+                "quote the value if it starts with `!`, else take the tag away",
+            );
         }
         anchor != 0 || tagged
     }
 
     fn refuse(&mut self, span: Span, message: &str, help: &str) {
-        self.findings.push(Finding::error(Code::YamlFeature, span, message).help(help));
+        self.findings
+            .push(Finding::error(Code::YamlFeature, span, message).help(help));
     }
 
     /// Whether the map that begins is the one whose entries are taken: the first of its key in the root.
     fn is_long(&self) -> bool {
-        let [Frame::Map { entries, key: Some((key, _)), .. }] = self.open.as_slice() else { return false };
+        let [
+            Frame::Map {
+                entries,
+                key: Some((key, _)),
+                ..
+            },
+        ] = self.open.as_slice()
+        else {
+            return false;
+        };
         !H::KEY.is_empty() && &**key == H::KEY && entries.iter().all(|entry| &*entry.key != H::KEY)
     }
 
     fn push(&mut self, span: Span, frame: Frame) -> Step {
-        if matches!(self.open.last(), Some(Frame::Map { key: None, .. } | Frame::Long { key: None, .. })) {
+        if matches!(
+            self.open.last(),
+            Some(Frame::Map { key: None, .. } | Frame::Long { key: None, .. })
+        ) {
             return Err(complex_key(span).into());
         }
         if self.open.len() >= MAX_DEPTH {
@@ -251,7 +332,9 @@ impl<'a, H: Harvest> Builder<'a, H> {
     fn close(&mut self, end: Span) -> Step {
         let (start, value) = match self.open.pop() {
             Some(Frame::List { start, items }) => (start, Value::List(items)),
-            Some(Frame::Map { start, entries, .. }) => (start, Value::Map(self.without_duplicates(entries))),
+            Some(Frame::Map { start, entries, .. }) => {
+                (start, Value::Map(self.without_duplicates(entries)))
+            }
             Some(Frame::Long { start, refused, .. }) => {
                 self.findings.insert(self.findings.len(), refused);
                 (start, Value::Map(Vec::new()))
@@ -259,9 +342,19 @@ impl<'a, H: Harvest> Builder<'a, H> {
             None => return Ok(()),
         };
         // A block ends where the next one starts; only a flow collection has an end of its own, one bracket wide.
-        let bracket = Position { column: end.start.column + 1, ..end.start };
-        let end = if start.start == start.end { start.end } else { bracket };
-        self.add(Node { span: Span { end, ..start }, value })
+        let bracket = Position {
+            column: end.start.column + 1,
+            ..end.start
+        };
+        let end = if start.start == start.end {
+            start.end
+        } else {
+            bracket
+        };
+        self.add(Node {
+            span: Span { end, ..start },
+            value,
+        })
     }
 
     fn add(&mut self, node: Node) -> Step {
@@ -269,11 +362,19 @@ impl<'a, H: Harvest> Builder<'a, H> {
             None => self.root = Some(node),
             Some(Frame::List { items, .. }) => items.push(node),
             Some(Frame::Map { entries, key, .. }) => match key.take() {
-                Some((key, key_span)) => entries.push(Entry { key, key_span, node }),
+                Some((key, key_span)) => entries.push(Entry {
+                    key,
+                    key_span,
+                    node,
+                }),
                 None => *key = Some(as_key(node)?),
             },
             Some(Frame::Long { key, .. }) => match key.take() {
-                Some((key, key_span)) => self.pass_on(Entry { key, key_span, node }),
+                Some((key, key_span)) => self.pass_on(Entry {
+                    key,
+                    key_span,
+                    node,
+                }),
                 None => *key = Some(as_key(node)?),
             },
         }
@@ -303,7 +404,10 @@ impl<'a, H: Harvest> Builder<'a, H> {
         for entry in entries {
             let first = match many {
                 true => seen.get(&entry.key).copied(),
-                false => kept.iter().find(|other| other.key == entry.key).map(|other| other.key_span),
+                false => kept
+                    .iter()
+                    .find(|other| other.key == entry.key)
+                    .map(|other| other.key_span),
             };
             match first {
                 Some(first) => self.duplicate(entry, first),
@@ -320,13 +424,18 @@ impl<'a, H: Harvest> Builder<'a, H> {
     }
 
     fn merge(&mut self, entry: Entry) {
-        self.refuse(entry.key_span, "merge keys are not read", "write the keys out");
+        self.refuse(
+            entry.key_span,
+            "merge keys are not read",
+            "write the keys out",
+        );
         self.dropped.push(entry);
     }
 
     fn duplicate(&mut self, entry: Entry, first: Span) {
         let message = format!("the key `{}` is given twice", shown(&entry.key));
-        let finding = Finding::error(Code::DuplicateKey, entry.key_span, message).note(first, "first given here");
+        let finding = Finding::error(Code::DuplicateKey, entry.key_span, message)
+            .note(first, "first given here");
         self.findings.push(match self.file {
             File::Users => finding.conceal(entry.node.span),
             File::Config | File::Environment | File::Tests => finding,

@@ -22,15 +22,21 @@ pub(super) fn denial(record: &mut Record) {
     let outcome = match record.outcome {
         metrics::Outcome::Unauthenticated | metrics::Outcome::Forbidden => Outcome::Failure,
         metrics::Outcome::Reported => Outcome::Reported,
-        metrics::Outcome::Allowed | metrics::Outcome::BadRequest | metrics::Outcome::NotFound => return,
+        metrics::Outcome::Allowed | metrics::Outcome::BadRequest | metrics::Outcome::NotFound => {
+            return;
+        }
         metrics::Outcome::Limited | metrics::Outcome::Gateway => return,
     };
     if !matches!(record.route, Route::Service(_)) {
         return;
     }
-    let Some(room) = record.room.take() else { return };
+    let Some(room) = record.room.take() else {
+        return;
+    };
     let service = record.service();
-    let rule = service.zip(record.rule).map(|(service, id)| &*service.policy.rule(id).name);
+    let rule = service
+        .zip(record.rule)
+        .map(|(service, id)| &*service.policy.rule(id).name);
     let denied = of(record, "denied", outcome)
         .maybe("user", record.user.as_ref().map(|user| &*user.subject))
         .maybe("service", service.map(|service| service.name.as_str()))
@@ -61,10 +67,20 @@ pub(super) fn portal(record: &mut Record, reply: &PortalReply) {
 
 /// At most one of some failed logins begins a lockout: their records find a place behind those.
 fn lockouts(record: &Record, reply: &PortalReply) {
-    let Some(audit) = &record.snapshot().audit else { return };
-    if let Some(LoginEvent { user, outcome: Err(Denial::Invalid(begun)) }) = &reply.login {
+    let Some(audit) = &record.snapshot().audit else {
+        return;
+    };
+    if let Some(LoginEvent {
+        user,
+        outcome: Err(Denial::Invalid(begun)),
+    }) = &reply.login
+    {
         for scope in begun.scopes() {
-            audit.write(&of(record, "lockout", Outcome::Success).text("user", user).text("scope", scope));
+            audit.write(
+                &of(record, "lockout", Outcome::Success)
+                    .text("user", user)
+                    .text("scope", scope),
+            );
         }
     }
 }
@@ -76,7 +92,10 @@ fn logged_in(record: &Record, login: &LoginEvent) -> AuditRecord {
 
 fn used_session(record: &Record, event: &SessionEvent) -> AuditRecord {
     match event {
-        SessionEvent::Refresh { user, outcome: ended } => {
+        SessionEvent::Refresh {
+            user,
+            outcome: ended,
+        } => {
             let told = of(record, "refresh", outcome(ended)).maybe("user", user.as_deref());
             told.maybe("reason", ended.err().map(|denial| denial.label()))
         }
@@ -89,7 +108,11 @@ fn used_session(record: &Record, event: &SessionEvent) -> AuditRecord {
 }
 
 fn outcome<E>(result: &Result<(), E>) -> Outcome {
-    if result.is_ok() { Outcome::Success } else { Outcome::Failure }
+    if result.is_ok() {
+        Outcome::Success
+    } else {
+        Outcome::Failure
+    }
 }
 
 /// With what every record of a request has.

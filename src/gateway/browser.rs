@@ -12,8 +12,16 @@ use crate::portal::{Next, Visitor};
 use crate::wire::{Credential, CredentialSource, Intake, Site, Target, is_navigation, is_safe};
 
 /// Refuses what another site makes a signed-in browser send.
-pub(super) fn refuse_foreign(target: &Target, intake: &Intake, identified: &Identified) -> Result<(), Rejection> {
-    let request = Sent { method: &target.method, upgrades: intake.upgrade.is_some(), site: &intake.site };
+pub(super) fn refuse_foreign(
+    target: &Target,
+    intake: &Intake,
+    identified: &Identified,
+) -> Result<(), Rejection> {
+    let request = Sent {
+        method: &target.method,
+        upgrades: intake.upgrade.is_some(),
+        site: &intake.site,
+    };
     if is_foreign(&request, intake.credential.as_ref(), intake, identified) {
         return Err(Rejection::CrossOrigin);
     }
@@ -35,7 +43,8 @@ pub(super) fn is_foreign(
     intake: &Intake,
     identified: &Identified,
 ) -> bool {
-    let from_cookie = credential.is_some_and(|credential| credential.source() == CredentialSource::Cookie);
+    let from_cookie =
+        credential.is_some_and(|credential| credential.source() == CredentialSource::Cookie);
     let in_session = from_cookie && matches!(identified.credential, Outcome::Holds { .. });
     let harmless = is_safe(request.method) && !request.upgrades;
     in_session && !harmless && !request.site.sends(&intake.head.headers)
@@ -49,12 +58,21 @@ pub(super) fn or_sign_in(
     target: &Target,
     intake: &Intake,
 ) -> Rejection {
-    let challenged = matches!(rejection, Rejection::Challenge | Rejection::BadCredential(_));
-    if !challenged || !service.login_redirect || !is_navigation(&target.method, &intake.head.headers) {
+    let challenged = matches!(
+        rejection,
+        Rejection::Challenge | Rejection::BadCredential(_)
+    );
+    if !challenged
+        || !service.login_redirect
+        || !is_navigation(&target.method, &intake.head.headers)
+    {
         return rejection;
     }
     match sign_in(snapshot, target, intake) {
-        Some(response) => Rejection::Instead { because: Box::new(rejection), response: Box::new(response) },
+        Some(response) => Rejection::Instead {
+            because: Box::new(rejection),
+            response: Box::new(response),
+        },
         None => rejection,
     }
 }
@@ -62,6 +80,12 @@ pub(super) fn or_sign_in(
 fn sign_in(snapshot: &Snapshot, target: &Target, intake: &Intake) -> Option<Response<Bytes>> {
     let next = Next::to(&target.path, intake.head.uri.query());
     let address = snapshot.portal.sign_in_path(next.as_ref());
-    let visitor = Visitor { site: &intake.site, crumbs: &intake.crumbs, next };
-    snapshot.portal.send_to_sign_in(&visitor, &address, ambient::unix_seconds())
+    let visitor = Visitor {
+        site: &intake.site,
+        crumbs: &intake.crumbs,
+        next,
+    };
+    snapshot
+        .portal
+        .send_to_sign_in(&visitor, &address, ambient::unix_seconds())
 }

@@ -21,7 +21,11 @@ pub fn audit_changes(audit: &Arc<Audit>, old: &Snapshot, new: &Snapshot, time: S
     if let Some(rules) = changed_rules(old, new, record("rules_changed")) {
         audit.room_on_thread().write(&rules);
     }
-    let mut names: Vec<&str> = new.directory.users().map(|user| &*user.identity.subject).collect();
+    let mut names: Vec<&str> = new
+        .directory
+        .users()
+        .map(|user| &*user.identity.subject)
+        .collect();
     names.extend(old.directory.users().map(|user| &*user.identity.subject));
     names.sort_unstable();
     names.dedup();
@@ -40,17 +44,27 @@ fn changed_rules(old: &Snapshot, new: &Snapshot, record: AuditRecord) -> Option<
     let mut counts = [0_usize; 3];
     for (key, rule) in &after {
         match before.get(key) {
-            None => note(&mut listed, &mut counts[0], || change("added", key, None, Some(rule))),
+            None => note(&mut listed, &mut counts[0], || {
+                change("added", key, None, Some(rule))
+            }),
             Some(former) if former == rule => {}
-            Some(former) => note(&mut listed, &mut counts[2], || change("changed", key, Some(former), Some(rule))),
+            Some(former) => note(&mut listed, &mut counts[2], || {
+                change("changed", key, Some(former), Some(rule))
+            }),
         }
     }
     for (key, former) in before.iter().filter(|(key, _)| !after.contains_key(*key)) {
-        note(&mut listed, &mut counts[1], || change("removed", key, Some(former), None));
+        note(&mut listed, &mut counts[1], || {
+            change("removed", key, Some(former), None)
+        });
     }
     let [added, removed, changed] = counts;
     (added + removed + changed > 0).then(|| {
-        record.value("added", added).value("removed", removed).value("changed", changed).value("rules", listed)
+        record
+            .value("added", added)
+            .value("removed", removed)
+            .value("changed", changed)
+            .value("rules", listed)
     })
 }
 
@@ -69,7 +83,12 @@ fn rules_of(snapshot: &Snapshot) -> BTreeMap<(&str, &str), &Rule> {
     of_service.collect()
 }
 
-fn change(what: &str, (service, name): &(&str, &str), before: Option<&&Rule>, after: Option<&&Rule>) -> Value {
+fn change(
+    what: &str,
+    (service, name): &(&str, &str),
+    before: Option<&&Rule>,
+    after: Option<&&Rule>,
+) -> Value {
     json!({ "change": what, "service": service, "rule": name, "before": before.map(said), "after": after.map(said) })
 }
 
@@ -92,19 +111,35 @@ fn changed_user(
     match (before, after) {
         (None, Some(user)) => {
             let disabled = user.disabled;
-            let added = record("user_added").text("user", name).value("roles", roles(user)).value("disabled", disabled);
+            let added = record("user_added")
+                .text("user", name)
+                .value("roles", roles(user))
+                .value("disabled", disabled);
             records.push(added);
         }
         (Some(_), None) => records.push(record("user_removed").text("user", name)),
         (Some(before), Some(after)) if !Arc::ptr_eq(before, after) => {
-            records.extend(changed_facts(before, after, record("user_changed").text("user", name)));
+            records.extend(changed_facts(
+                before,
+                after,
+                record("user_changed").text("user", name),
+            ));
         }
         (Some(_), Some(_)) | (None, None) => {}
     }
-    let keys = |user: Option<&Arc<User>>| user.map(|user| user.api_keys.as_slice()).unwrap_or_default().to_vec();
+    let keys = |user: Option<&Arc<User>>| {
+        user.map(|user| user.api_keys.as_slice())
+            .unwrap_or_default()
+            .to_vec()
+    };
     let (old, new) = (keys(before), keys(after));
-    for (event, here, there) in [("api_key_removed", &old, &new), ("api_key_added", &new, &old)] {
-        let only = here.iter().filter(|key| !there.iter().any(|other| other.digest == key.digest));
+    for (event, here, there) in [
+        ("api_key_removed", &old, &new),
+        ("api_key_added", &new, &old),
+    ] {
+        let only = here
+            .iter()
+            .filter(|key| !there.iter().any(|other| other.digest == key.digest));
         records.extend(only.map(|key| record(event).text("user", name).text("key", &key.name)));
     }
     records
@@ -119,7 +154,10 @@ fn changed_facts(before: &User, after: &User, record: AuditRecord) -> Option<Aud
         ("password", before.password != after.password),
         ("roles", old.roles != new.roles),
         ("claims", before.claims != after.claims),
-        ("tokens_valid_after", before.tokens_valid_after != after.tokens_valid_after),
+        (
+            "tokens_valid_after",
+            before.tokens_valid_after != after.tokens_valid_after,
+        ),
         ("name", old.name != new.name),
         ("email", old.email != new.email),
     ]
@@ -133,10 +171,16 @@ fn changed_facts(before: &User, after: &User, record: AuditRecord) -> Option<Aud
     Some(if old.roles == new.roles {
         record
     } else {
-        record.value("roles_before", roles(before)).value("roles", roles(after))
+        record
+            .value("roles_before", roles(before))
+            .value("roles", roles(after))
     })
 }
 
 fn roles(user: &User) -> Vec<String> {
-    user.identity.roles.iter().map(ToString::to_string).collect()
+    user.identity
+        .roles
+        .iter()
+        .map(ToString::to_string)
+        .collect()
 }

@@ -26,7 +26,11 @@ pub(super) fn decide<'a>(
 }
 
 /// The decision's permit, or why there is none.
-fn permit<'a>(decision: Decision<'a>, credential: Credential, record: &mut Record) -> Result<Permit<'a>, Rejection> {
+fn permit<'a>(
+    decision: Decision<'a>,
+    credential: Credential,
+    record: &mut Record,
+) -> Result<Permit<'a>, Rejection> {
     match decision {
         Decision::Allow(permit) => {
             record.rule = permit.rule();
@@ -46,7 +50,11 @@ fn permit<'a>(decision: Decision<'a>, credential: Credential, record: &mut Recor
             record.rule = forbid.rule;
             let closed = matches!(forbid.reason, ForbidReason::NoRule | ForbidReason::Nobody);
             let known = matches!(credential, Credential::Holds { .. });
-            Err(if known && !closed { Rejection::Forbidden(forbid) } else { Rejection::Closed(forbid) })
+            Err(if known && !closed {
+                Rejection::Forbidden(forbid)
+            } else {
+                Rejection::Closed(forbid)
+            })
         }
     }
 }
@@ -59,11 +67,18 @@ fn overlook<'a>(
     denial: Rejection,
     record: &mut Record,
 ) -> Result<Permit<'a>, Rejection> {
-    match service.policy.overlook(record.rule, service.mode, path, caller) {
+    match service
+        .policy
+        .overlook(record.rule, service.mode, path, caller)
+    {
         None => Err(denial),
         Some(permit) => {
             record.outcome = Outcome::Reported;
-            record.reason = Some(format!("would be {}: {}", denial.status().as_u16(), denial.reason()));
+            record.reason = Some(format!(
+                "would be {}: {}",
+                denial.status().as_u16(),
+                denial.reason()
+            ));
             audited::denial(record);
             Ok(permit)
         }

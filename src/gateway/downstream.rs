@@ -42,6 +42,13 @@ impl Downstream {
         let (credential, client) = (intake.credential.clone(), intake.client.address);
         let standing = Standing::new(worker, target.clone(), credential, client, until);
         let (idle, counted) = (worker.ticker.deadline(), worker.shard.tunnels().hold());
-        Some(Box::new(Self { upgrade, stream, standing, idle, idle_after, counted }))
+        Some(Box::new(Self {
+            upgrade,
+            stream,
+            standing,
+            idle,
+            idle_after,
+            counted,
+        }))
     }
 }

@@ -63,28 +63,54 @@ async fn answer(
         Next::Done(response) => return Ok(Answer::Own(response)),
         Next::Verified(response) => return Ok(Answer::Verified(response)),
         // on the heap: what few requests need would make the state of all of them larger
-        Next::Portal(asked) => return Ok(Answer::Own(Box::pin(ask_portal(worker, pinned, asked, record)).await)),
+        Next::Portal(asked) => {
+            return Ok(Answer::Own(
+                Box::pin(ask_portal(worker, pinned, asked, record)).await,
+            ));
+        }
         Next::Forward(forward) => forward,
     };
-    let Forward { index, outbound, client, downstream, document } = forward;
+    let Forward {
+        index,
+        outbound,
+        client,
+        downstream,
+        document,
+    } = forward;
     let asked = ambient::now();
-    let forwarded = pinned.lanes[index].upstream.send(outbound, client, record.trace()).await;
+    let forwarded = pinned.lanes[index]
+        .upstream
+        .send(outbound, client, record.trace())
+        .await;
     record.upstream_answered(asked, forwarded.server);
     let answer = answered(forwarded.outcome?, downstream)?;
-    if document { Box::pin(read_document(pinned, index, answer)).await } else { Ok(answer) }
+    if document {
+        Box::pin(read_document(pinned, index, answer)).await
+    } else {
+        Ok(answer)
+    }
 }
 
 fn answered(sent: Sent, downstream: Option<Box<Downstream>>) -> Result<Answer, Rejection> {
     match (sent, downstream) {
         (Sent::Answer(response), _) => Ok(Answer::Forwarded(response)),
-        (Sent::Switched(upstream), Some(downstream)) => Ok(Answer::Switched(Box::new(Switch { upstream, downstream }))),
-        (Sent::Switched(_), None) => Err(ForwardError::Protocol("it switches unasked".to_owned()).into()),
+        (Sent::Switched(upstream), Some(downstream)) => Ok(Answer::Switched(Box::new(Switch {
+            upstream,
+            downstream,
+        }))),
+        (Sent::Switched(_), None) => {
+            Err(ForwardError::Protocol("it switches unasked".to_owned()).into())
+        }
     }
 }
 
 async fn read_document(pinned: &Pinned, index: usize, answer: Answer) -> Result<Answer, Rejection> {
-    let Answer::Forwarded(response) = answer else { return Ok(answer) };
-    let Snapshot { services, portal, .. } = &*pinned.snapshot;
+    let Answer::Forwarded(response) = answer else {
+        return Ok(answer);
+    };
+    let Snapshot {
+        services, portal, ..
+    } = &*pinned.snapshot;
     let read = document::read(response, &services[index], &portal.login_path()).await?;
     Ok(Answer::Document(Box::new(read)))
 }
@@ -123,7 +149,10 @@ fn reply(answer: Result<Answer, Rejection>, mut record: Box<Record>) -> Reply {
     if let Some(session) = renewal {
         add_renewal(response.headers_mut(), session);
     }
-    Reply { response, tunnel: None }
+    Reply {
+        response,
+        tunnel: None,
+    }
 }
 
 fn reject(rejection: &Rejection, mut record: Box<Record>) -> Response<ReplyBody> {
@@ -160,14 +189,27 @@ fn pass_on<B>(response: &mut Response<B>, record: &mut Record) {
 }
 
 /// One of the gateway's own endpoints. They come before every rule.
-async fn ask_portal(worker: &Worker, pinned: &Pinned, asked: Box<Asked>, record: &mut Record) -> Response<Bytes> {
+async fn ask_portal(
+    worker: &Worker,
+    pinned: &Pinned,
+    asked: Box<Asked>,
+    record: &mut Record,
+) -> Response<Bytes> {
     let snapshot = &*pinned.snapshot;
-    let Asked { endpoint, identified, intake, body } = *asked;
+    let Asked {
+        endpoint,
+        identified,
+        intake,
+        body,
+    } = *asked;
     record.route = Route::Portal;
     record.outcome = Outcome::Gateway;
     record.know(&identified, snapshot, intake.site.scheme);
     let (caller, client) = (portal_caller(&identified), intake.client.address);
-    let reply = snapshot.portal.answer(endpoint, &intake, body, &caller, ambient::unix_seconds()).await;
+    let reply = snapshot
+        .portal
+        .answer(endpoint, &intake, body, &caller, ambient::unix_seconds())
+        .await;
     if endpoint.sets_session() {
         record.renewal = None;
     }
@@ -179,9 +221,17 @@ async fn ask_portal(worker: &Worker, pinned: &Pinned, asked: Box<Asked>, record:
 
 fn portal_caller(identified: &Identified) -> PortalCaller {
     match (identified.caller.identity(), &identified.credential) {
-        (Some(identity), Credential::Holds { expires_at, session }) => {
-            PortalCaller::Known { identity: Arc::clone(identity), expires_at: *expires_at, session: *session }
-        }
+        (
+            Some(identity),
+            Credential::Holds {
+                expires_at,
+                session,
+            },
+        ) => PortalCaller::Known {
+            identity: Arc::clone(identity),
+            expires_at: *expires_at,
+            session: *session,
+        },
         (_, Credential::Refused(error)) => PortalCaller::Rejected(error.description()),
         (None, Credential::Holds { .. }) | (_, Credential::Absent) => PortalCaller::Anonymous,
     }

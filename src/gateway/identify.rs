@@ -46,7 +46,10 @@ pub(super) enum Outcome {
     Absent,
     /// It holds until this second since 1970, unless its session is ended. API keys and tokens of other issuers belong to
     /// no session of ours.
-    Holds { expires_at: u64, session: Option<SessionId> },
+    Holds {
+        expires_at: u64,
+        session: Option<SessionId>,
+    },
     /// It does not hold.
     Refused(CredentialError),
 }
@@ -77,7 +80,11 @@ pub(super) fn identify(
     now: u64,
 ) -> Identified {
     let Some(credential) = credential else {
-        return Identified { caller: Caller::anonymous(address), credential: Outcome::Absent, renewal: None };
+        return Identified {
+            caller: Caller::anonymous(address),
+            credential: Outcome::Absent,
+            renewal: None,
+        };
     };
     let found = match credential.source() {
         CredentialSource::Bearer => holder(worker, pinned, credential.token(), now),
@@ -85,30 +92,63 @@ pub(super) fn identify(
         CredentialSource::Cookie => browser_holder(worker, pinned, credential.token(), now),
     };
     match found {
-        Ok(Holder { identity, expires_at, session, renewal }) => Identified {
+        Ok(Holder {
+            identity,
+            expires_at,
+            session,
+            renewal,
+        }) => Identified {
             caller: Caller::known(identity, address),
-            credential: Outcome::Holds { expires_at, session },
+            credential: Outcome::Holds {
+                expires_at,
+                session,
+            },
             renewal,
         },
-        Err(error) => {
-            Identified { caller: Caller::rejected(address), credential: Outcome::Refused(error), renewal: None }
-        }
+        Err(error) => Identified {
+            caller: Caller::rejected(address),
+            credential: Outcome::Refused(error),
+            renewal: None,
+        },
     }
 }
 
 /// Whose API key it is, and until when. The list is asked every time: one hash costs less than remembering it safely.
 fn key_holder(pinned: &Pinned, key: &str, now: u64) -> Result<Holder, CredentialError> {
-    let key = pinned.snapshot.directory.find_key(key, now).map_err(CredentialError::ApiKey)?;
+    let key = pinned
+        .snapshot
+        .directory
+        .find_key(key, now)
+        .map_err(CredentialError::ApiKey)?;
     let identity = Arc::clone(&key.identity);
-    Ok(Holder { identity, expires_at: key.expires_at, session: None, renewal: None })
+    Ok(Holder {
+        identity,
+        expires_at: key.expires_at,
+        session: None,
+        renewal: None,
+    })
 }
 
 /// A token that was verified a moment ago is not verified again, but its time and its session are looked at every time.
-fn holder(worker: &Worker, pinned: &Pinned, token: &str, now: u64) -> Result<Holder, CredentialError> {
-    let Snapshot { verifier, trusted_issuers, directory, .. } = &*pinned.snapshot;
+fn holder(
+    worker: &Worker,
+    pinned: &Pinned,
+    token: &str,
+    now: u64,
+) -> Result<Holder, CredentialError> {
+    let Snapshot {
+        verifier,
+        trusted_issuers,
+        directory,
+        ..
+    } = &*pinned.snapshot;
     match pinned.tokens.borrow().find(token) {
-        Some(Remembered::Own(token)) if verifier.still_holds(&token.claims, now) => return token.holder(worker),
-        Some(Remembered::Foreign(token)) if trusted_issuers.still_holds(token, now) => return Ok(bearer_of(token)),
+        Some(Remembered::Own(token)) if verifier.still_holds(&token.claims, now) => {
+            return token.holder(worker);
+        }
+        Some(Remembered::Foreign(token)) if trusted_issuers.still_holds(token, now) => {
+            return Ok(bearer_of(token));
+        }
         Some(_) | None => {}
     }
     let (holder, remembered) = match trusted_issuers.verify(token, now) {
@@ -118,7 +158,9 @@ fn holder(worker: &Worker, pinned: &Pinned, token: &str, now: u64) -> Result<Hol
             (bearer_of(&token), Remembered::Foreign(token))
         }
         None => {
-            let claims = verifier.verify(token, now).map_err(CredentialError::Token)?;
+            let claims = verifier
+                .verify(token, now)
+                .map_err(CredentialError::Token)?;
             let admitted = admit(directory, claims, |claims| claims.issued_at)?;
             (admitted.holder(worker)?, Remembered::Own(admitted))
         }
@@ -128,16 +170,31 @@ fn holder(worker: &Worker, pinned: &Pinned, token: &str, now: u64) -> Result<Hol
 }
 
 /// The same for the session of a browser. It is as old as its sign-in, however often it was renewed.
-fn browser_holder(worker: &Worker, pinned: &Pinned, token: &str, now: u64) -> Result<Holder, CredentialError> {
-    let Snapshot { browsers, directory, .. } = &*pinned.snapshot;
-    let renewed =
-        |admitted: &Admitted| Ok(Holder { renewal: browsers.renew(&admitted.claims, now), ..admitted.holder(worker)? });
+fn browser_holder(
+    worker: &Worker,
+    pinned: &Pinned,
+    token: &str,
+    now: u64,
+) -> Result<Holder, CredentialError> {
+    let Snapshot {
+        browsers,
+        directory,
+        ..
+    } = &*pinned.snapshot;
+    let renewed = |admitted: &Admitted| {
+        Ok(Holder {
+            renewal: browsers.renew(&admitted.claims, now),
+            ..admitted.holder(worker)?
+        })
+    };
     if let Some(admitted) = pinned.sessions.borrow().find(token)
         && browsers.still_holds(&admitted.claims, now)
     {
         return renewed(admitted);
     }
-    let claims = browsers.verify(token, now).map_err(CredentialError::Token)?;
+    let claims = browsers
+        .verify(token, now)
+        .map_err(CredentialError::Token)?;
     let admitted = admit(directory, claims, |claims| claims.signed_in_at)?;
     let holder = renewed(&admitted)?;
     pinned.sessions.borrow_mut().keep(token, admitted);
@@ -162,22 +219,42 @@ impl Admitted {
             return Err(CredentialError::Revoked);
         }
         let (identity, session) = (Arc::clone(identity), Some(claims.session));
-        Ok(Holder { identity, expires_at: claims.expires_at, session, renewal: None })
+        Ok(Holder {
+            identity,
+            expires_at: claims.expires_at,
+            session,
+            renewal: None,
+        })
     }
 }
 
 fn bearer_of(token: &ForeignToken) -> Holder {
-    Holder { identity: Arc::clone(&token.identity), expires_at: token.expires_at, session: None, renewal: None }
+    Holder {
+        identity: Arc::clone(&token.identity),
+        expires_at: token.expires_at,
+        session: None,
+        renewal: None,
+    }
 }
 
 /// Another issuer's `alice` is not ours. It is looked at once for each token and user list: what is remembered goes with
 /// the snapshot.
 fn refuse_impostor(directory: &Directory, token: &ForeignToken) -> Result<(), CredentialError> {
-    let impostor = token.identity.is_impostor(|name| directory.find(name).is_some());
-    if impostor { Err(CredentialError::Token(Refusal::Subject)) } else { Ok(()) }
+    let impostor = token
+        .identity
+        .is_impostor(|name| directory.find(name).is_some());
+    if impostor {
+        Err(CredentialError::Token(Refusal::Subject))
+    } else {
+        Ok(())
+    }
 }
 
-fn find_user<'d>(directory: &'d Directory, subject: &str, issued_at: Option<u64>) -> Result<&'d User, CredentialError> {
+fn find_user<'d>(
+    directory: &'d Directory,
+    subject: &str,
+    issued_at: Option<u64>,
+) -> Result<&'d User, CredentialError> {
     match directory.find(subject) {
         None => Err(CredentialError::UserGone),
         Some(user) if user.disabled => Err(CredentialError::UserDisabled),
@@ -206,7 +283,9 @@ impl CredentialError {
         match self {
             Self::Token(refusal) => refusal.description(),
             Self::ApiKey(_) => "the API key is not accepted",
-            Self::Revoked | Self::UserGone | Self::UserDisabled | Self::TooOld => "the token is no longer accepted",
+            Self::Revoked | Self::UserGone | Self::UserDisabled | Self::TooOld => {
+                "the token is no longer accepted"
+            }
         }
     }
 
@@ -216,7 +295,9 @@ impl CredentialError {
             Self::Token(refusal) => kind_of(refusal),
             Self::ApiKey(KeyRefusal::Unknown) => TokenRefusal::ApiKey,
             Self::ApiKey(KeyRefusal::Expired) => TokenRefusal::Expired,
-            Self::ApiKey(KeyRefusal::Disabled) | Self::UserGone | Self::UserDisabled => TokenRefusal::User,
+            Self::ApiKey(KeyRefusal::Disabled) | Self::UserGone | Self::UserDisabled => {
+                TokenRefusal::User
+            }
             Self::Revoked | Self::TooOld => TokenRefusal::Revoked,
         }
     }

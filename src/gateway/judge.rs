@@ -70,17 +70,27 @@ pub(super) fn judge(
     let (head, body) = request.into_parts();
     record.method = head.method.clone();
     record.path = head.uri.path().into();
-    record.trace = snapshot.tracer.as_ref().map(|tracer| Traced::begin(tracer, &head, peer, snapshot));
+    record.trace = snapshot
+        .tracer
+        .as_ref()
+        .map(|tracer| Traced::begin(tracer, &head, peer, snapshot));
     // the parser of HTTP/1.1 has counted them, that of HTTP/2 has not
     if head.version == Version::HTTP_2 && head.headers.len() > snapshot.server().limits.headers {
         return Err(BadRequest::TooManyFields.into());
     }
     let paths = snapshot.router.widest_paths();
-    let (mut target, mut intake) = Intake::read(head, peer, &snapshot.trusted, &snapshot.cookie, paths)?;
+    let (mut target, mut intake) =
+        Intake::read(head, peer, &snapshot.trusted, &snapshot.cookie, paths)?;
     record.take_in(&target, &intake);
     let identified = || {
         let address = Some(intake.client.address);
-        let identified = identify(worker, pinned, intake.credential.as_ref(), address, ambient::unix_seconds());
+        let identified = identify(
+            worker,
+            pinned,
+            intake.credential.as_ref(),
+            address,
+            ambient::unix_seconds(),
+        );
         worker.note_refusal(&identified);
         identified
     };
@@ -88,9 +98,16 @@ pub(super) fn judge(
         return verify(worker, pinned, &target, &intake, below, record).map(Next::Verified);
     }
     let Destination::Service(index) = find(&mut target, &intake, snapshot, record)? else {
-        let endpoint = snapshot.portal.endpoint(&target.method, target.path.as_str());
+        let endpoint = snapshot
+            .portal
+            .endpoint(&target.method, target.path.as_str());
         let identified = identified();
-        return Ok(Next::Portal(Box::new(Asked { endpoint, identified, intake, body })));
+        return Ok(Next::Portal(Box::new(Asked {
+            endpoint,
+            identified,
+            intake,
+            body,
+        })));
     };
     let service = &snapshot.services[index];
     if let Some(preflight) = preflight(service, &intake, record) {
@@ -99,20 +116,51 @@ pub(super) fn judge(
     let identified = identified();
     record.know(&identified, snapshot, intake.site.scheme);
     refuse_foreign(&target, &intake, &identified)?;
-    let Identified { caller, credential, .. } = identified;
+    let Identified {
+        caller, credential, ..
+    } = identified;
     let until = holds_until(&credential);
-    let permit = decide(service, (&target.method, &target.path), &caller, credential, record)
-        .map_err(|denial| or_sign_in(denial, service, snapshot, &target, &intake))?;
+    let permit = decide(
+        service,
+        (&target.method, &target.path),
+        &caller,
+        credential,
+        record,
+    )
+    .map_err(|denial| or_sign_in(denial, service, snapshot, &target, &intake))?;
     let document = document::is_asked(service, &target);
     if document {
         document::ask_whole(&mut intake);
     }
-    let downstream = Downstream::of(worker, &target, &mut intake, until, snapshot.server().timeouts.tunnel);
+    let downstream = Downstream::of(
+        worker,
+        &target,
+        &mut intake,
+        until,
+        snapshot.server().timeouts.tunnel,
+    );
     let interim = peer.interim().cloned();
-    let extra = Extra { request_id: record.request_id.clone(), ticker: &worker.ticker, interim };
+    let extra = Extra {
+        request_id: record.request_id.clone(),
+        ticker: &worker.ticker,
+        interim,
+    };
     let client = intake.client.address;
-    let outbound = Outbound::prepare(permit, &target.host, intake, body, &service.forwarding, extra)?;
-    Ok(Next::Forward(Forward { index, outbound, client, downstream, document }))
+    let outbound = Outbound::prepare(
+        permit,
+        &target.host,
+        intake,
+        body,
+        &service.forwarding,
+        extra,
+    )?;
+    Ok(Next::Forward(Forward {
+        index,
+        outbound,
+        client,
+        downstream,
+        document,
+    }))
 }
 
 impl Record {
@@ -163,7 +211,11 @@ fn find(
     snapshot: &Snapshot,
     record: &mut Record,
 ) -> Result<Destination, Rejection> {
-    let found = target.find(intake.head.uri.path(), snapshot.portal.own_paths(), &snapshot.router);
+    let found = target.find(
+        intake.head.uri.path(),
+        snapshot.portal.own_paths(),
+        &snapshot.router,
+    );
     if let Ok(Destination::Service(index)) | Err(NoDestination::Path(index, _)) = found {
         record.route = Route::Service(index);
     }

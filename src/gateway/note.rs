@@ -72,7 +72,12 @@ fn note_session(worker: &Worker, event: &SessionEvent, client_ip: IpAddr) -> Str
                     } else {
                         tracing::info!(event = "refresh_failed", %client_ip, user, reason = denial.label());
                     }
-                    worker.signed_in("refresh_failed", denial.label(), user.unwrap_or_default(), client_ip);
+                    worker.signed_in(
+                        "refresh_failed",
+                        denial.label(),
+                        user.unwrap_or_default(),
+                        client_ip,
+                    );
                     format!("refresh failed: {}", denial.label())
                 }
             }
@@ -88,7 +93,8 @@ fn note_session(worker: &Worker, event: &SessionEvent, client_ip: IpAddr) -> Str
 
 impl Worker {
     fn signed_in(&self, event: &'static str, reason: &'static str, user: &str, client: IpAddr) {
-        self.recent.signed_in(ambient::wall_clock(), event, reason, user, client);
+        self.recent
+            .signed_in(ambient::wall_clock(), event, reason, user, client);
     }
 }
 

@@ -128,10 +128,15 @@ impl Record {
 
     fn write_line(&self, duration: Duration) {
         let (service, lane) = match self.route {
-            Route::Service(index) => (Some(&self.pinned.snapshot.services[index]), Some(&self.pinned.lanes[index])),
+            Route::Service(index) => (
+                Some(&self.pinned.snapshot.services[index]),
+                Some(&self.pinned.lanes[index]),
+            ),
             Route::None | Route::Portal => (None, None),
         };
-        let rule = service.zip(self.rule).map(|(service, id)| &*service.policy.rule(id).name);
+        let rule = service
+            .zip(self.rule)
+            .map(|(service, id)| &*service.policy.rule(id).name);
         let line = AccessLine {
             time: self.time,
             request_id: self.request_id.to_str().unwrap_or_default(),
@@ -146,7 +151,9 @@ impl Record {
             reason: self.reason.as_deref(),
             status: self.status.unwrap_or(0),
             bytes: self.bytes,
-            upstream: lane.zip(self.server).map(|(lane, server)| lane.upstream.name(server)),
+            upstream: lane
+                .zip(self.server)
+                .map(|(lane, server)| lane.upstream.name(server)),
             duration,
             upstream_duration: self.upstream_time,
             aborted: self.aborted,
@@ -168,7 +175,8 @@ impl Drop for Record {
         }
         let duration = ambient::now().duration_since(self.started);
         let rule = self.rule.map(|rule| rule.0);
-        self.metrics().record(rule, self.outcome, self.status.unwrap_or(0), duration);
+        self.metrics()
+            .record(rule, self.outcome, self.status.unwrap_or(0), duration);
         if self.pinned.snapshot.access_log || self.outcome.is_denial() {
             self.write_line(duration);
         }

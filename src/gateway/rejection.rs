@@ -50,7 +50,9 @@ impl Rejection {
             Self::Ambiguous(request) => request.status(),
             Self::NoService => StatusCode::NOT_FOUND,
             Self::Challenge | Self::BadCredential(_) => StatusCode::UNAUTHORIZED,
-            Self::Forbidden(_) | Self::Closed(_) | Self::CrossOrigin | Self::NoProxy => StatusCode::FORBIDDEN,
+            Self::Forbidden(_) | Self::Closed(_) | Self::CrossOrigin | Self::NoProxy => {
+                StatusCode::FORBIDDEN
+            }
             Self::Unclear(_) => StatusCode::BAD_REQUEST,
             Self::Instead { response, .. } => response.status(),
             Self::Unwritable(PrepareError::Path(_)) => StatusCode::BAD_REQUEST,
@@ -80,10 +82,14 @@ impl Rejection {
     /// How it is counted; `None`: as what was decided before.
     pub(super) fn outcome(&self) -> Option<Outcome> {
         Some(match self {
-            Self::Ambiguous(_) | Self::Unclear(_) | Self::Unwritable(PrepareError::Path(_)) => Outcome::BadRequest,
+            Self::Ambiguous(_) | Self::Unclear(_) | Self::Unwritable(PrepareError::Path(_)) => {
+                Outcome::BadRequest
+            }
             Self::NoService => Outcome::NotFound,
             Self::Challenge | Self::BadCredential(_) => Outcome::Unauthenticated,
-            Self::Forbidden(_) | Self::Closed(_) | Self::CrossOrigin | Self::NoProxy => Outcome::Forbidden,
+            Self::Forbidden(_) | Self::Closed(_) | Self::CrossOrigin | Self::NoProxy => {
+                Outcome::Forbidden
+            }
             Self::Instead { because, .. } => return because.outcome(),
             Self::Unwritable(PrepareError::BodyTooLarge) => Outcome::Limited,
             Self::Forward(_) => return None,
@@ -94,7 +100,9 @@ impl Rejection {
     pub(super) fn reason(&self) -> String {
         match self {
             Self::BadCredential(error) => error.label().to_owned(),
-            Self::Forbidden(forbid) | Self::Closed(forbid) => forbid_label(&forbid.reason).to_owned(),
+            Self::Forbidden(forbid) | Self::Closed(forbid) => {
+                forbid_label(&forbid.reason).to_owned()
+            }
             Self::Forward(error) => error.to_string(),
             Self::Instead { because, .. } => because.reason(),
             Self::CrossOrigin => "cross-origin".to_owned(),
@@ -124,10 +132,14 @@ impl Rejection {
             | Self::Forward(_) => wire::problem(self.status(), &self.detail()),
         };
         if let Some((name, value)) = self.hint() {
-            response.headers_mut().insert(name, HeaderValue::from_static(value));
+            response
+                .headers_mut()
+                .insert(name, HeaderValue::from_static(value));
         }
         if self.closes_connection() {
-            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            response
+                .headers_mut()
+                .insert(CONNECTION, HeaderValue::from_static("close"));
         }
         response
     }
@@ -135,7 +147,10 @@ impl Rejection {
     /// What a client may do about it.
     fn hint(&self) -> Option<(HeaderName, &'static str)> {
         match self {
-            Self::Forbidden(_) => Some((WWW_AUTHENTICATE, "Bearer realm=\"gatelatch\", error=\"insufficient_scope\"")),
+            Self::Forbidden(_) => Some((
+                WWW_AUTHENTICATE,
+                "Bearer realm=\"gatelatch\", error=\"insufficient_scope\"",
+            )),
             Self::Ambiguous(BadRequest::MethodNotAllowed) => {
                 Some((ALLOW, "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"))
             }
@@ -157,7 +172,8 @@ impl Rejection {
     /// Where it is not certain any more where the next request starts.
     fn closes_connection(&self) -> bool {
         match self {
-            Self::Ambiguous(BadRequest::TransferEncoding) | Self::Forward(ForwardError::Client(_)) => true,
+            Self::Ambiguous(BadRequest::TransferEncoding)
+            | Self::Forward(ForwardError::Client(_)) => true,
             Self::Unwritable(PrepareError::BodyTooLarge) => true,
             Self::Ambiguous(_)
             | Self::NoService
@@ -197,7 +213,9 @@ fn forward_detail(error: &ForwardError) -> String {
             "The upstream cannot be reached".to_owned()
         }
         ForwardError::Unavailable => "No server of the upstream is healthy".to_owned(),
-        ForwardError::Closed(_) => "The upstream closed the connection before its answer".to_owned(),
+        ForwardError::Closed(_) => {
+            "The upstream closed the connection before its answer".to_owned()
+        }
         ForwardError::Protocol(_) => "The upstream's answer is not HTTP".to_owned(),
         ForwardError::ConnectTimeout | ForwardError::ResponseTimeout => {
             "The upstream did not answer in time".to_owned()
@@ -209,7 +227,9 @@ fn forward_detail(error: &ForwardError) -> String {
 /// How a failure on the way out is counted; `None`: the client's own fault.
 pub(super) fn upstream_error_kind(error: &ForwardError) -> Option<UpstreamErrorKind> {
     match error {
-        ForwardError::Resolve(_) | ForwardError::Connect(_) | ForwardError::Tls(_) => Some(UpstreamErrorKind::Connect),
+        ForwardError::Resolve(_) | ForwardError::Connect(_) | ForwardError::Tls(_) => {
+            Some(UpstreamErrorKind::Connect)
+        }
         ForwardError::Unavailable => Some(UpstreamErrorKind::Unavailable),
         ForwardError::ConnectTimeout => Some(UpstreamErrorKind::ConnectTimeout),
         ForwardError::ResponseTimeout => Some(UpstreamErrorKind::ResponseTimeout),

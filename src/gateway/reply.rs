@@ -23,7 +23,9 @@ pub struct Reply {
 
 /// What the operator adds to every answer on a service's paths.
 pub(super) fn add_own_fields(record: &Record, fields: &mut HeaderMap) {
-    let Some(service) = record.service() else { return };
+    let Some(service) = record.service() else {
+        return;
+    };
     if let (Some(cors), Some(verdict)) = (&service.cors, &record.cors) {
         cors.apply(verdict, fields);
     }
@@ -58,21 +60,42 @@ enum Source {
 
 impl ReplyBody {
     pub(super) fn own(response: Response<Bytes>, record: Box<Record>) -> Response<Self> {
-        response.map(|bytes| Self::new(Source::Own(Some(bytes).filter(|bytes| !bytes.is_empty())), record))
+        response.map(|bytes| {
+            Self::new(
+                Source::Own(Some(bytes).filter(|bytes| !bytes.is_empty())),
+                record,
+            )
+        })
     }
 
-    pub(super) fn upstream(response: Response<ResponseBody>, record: Box<Record>) -> Response<Self> {
+    pub(super) fn upstream(
+        response: Response<ResponseBody>,
+        record: Box<Record>,
+    ) -> Response<Self> {
         response.map(|body| Self::new(Source::Upstream(body), record))
     }
 
     /// `begun` comes before what is left of the body.
-    pub(super) fn begun(begun: Bytes, response: Response<ResponseBody>, record: Box<Record>) -> Response<Self> {
-        response.map(|body| Self::new(Source::Begun(Some(begun).filter(|begun| !begun.is_empty()), body), record))
+    pub(super) fn begun(
+        begun: Bytes,
+        response: Response<ResponseBody>,
+        record: Box<Record>,
+    ) -> Response<Self> {
+        response.map(|body| {
+            Self::new(
+                Source::Begun(Some(begun).filter(|begun| !begun.is_empty()), body),
+                record,
+            )
+        })
     }
 
     /// No body, and not the end of the request.
     pub(super) fn none() -> Self {
-        Self { source: Source::Own(None), taken: Taken::Wholly, record: None }
+        Self {
+            source: Source::Own(None),
+            taken: Taken::Wholly,
+            record: None,
+        }
     }
 
     fn new(source: Source, mut record: Box<Record>) -> Self {
@@ -80,7 +103,11 @@ impl ReplyBody {
         if record.method == Method::HEAD {
             record.aborted = None;
         }
-        Self { source, taken: Taken::Wholly, record: Some(record) }
+        Self {
+            source,
+            taken: Taken::Wholly,
+            record: Some(record),
+        }
     }
 
     /// Says that the client has not taken all that was handed over, though it may have been the whole body.
@@ -89,9 +116,13 @@ impl ReplyBody {
     }
 
     fn note(&mut self, polled: &Poll<Option<Result<Frame<Bytes>, AnswerFault>>>) {
-        let Some(record) = &mut self.record else { return };
+        let Some(record) = &mut self.record else {
+            return;
+        };
         match polled {
-            Poll::Ready(Some(Ok(frame))) => record.bytes += frame.data_ref().map_or(0, |data| data.len() as u64),
+            Poll::Ready(Some(Ok(frame))) => {
+                record.bytes += frame.data_ref().map_or(0, |data| data.len() as u64)
+            }
             Poll::Ready(Some(Err(error))) => {
                 record.aborted = Some(Aborted::Upstream);
                 record.reason = Some(format!("the upstream's answer broke off: {error}"));
@@ -110,11 +141,16 @@ impl Body for ReplyBody {
     type Data = Bytes;
     type Error = AnswerFault;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, AnswerFault>>> {
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, AnswerFault>>> {
         let polled = match &mut self.source {
             Source::Own(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
             Source::Upstream(body) | Source::Begun(None, body) => Pin::new(body).poll_frame(cx),
-            Source::Begun(begun, _) => Poll::Ready(begun.take().map(|bytes| Ok(Frame::data(bytes)))),
+            Source::Begun(begun, _) => {
+                Poll::Ready(begun.take().map(|bytes| Ok(Frame::data(bytes))))
+            }
         };
         self.note(&polled);
         polled
@@ -130,7 +166,9 @@ impl Body for ReplyBody {
 
     fn size_hint(&self) -> SizeHint {
         match &self.source {
-            Source::Own(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64)),
+            Source::Own(bytes) => {
+                SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64))
+            }
             Source::Upstream(body) | Source::Begun(None, body) => body.size_hint(),
             Source::Begun(Some(_), _) => SizeHint::default(),
         }
@@ -140,7 +178,9 @@ impl Body for ReplyBody {
 impl Drop for ReplyBody {
     fn drop(&mut self) {
         let whole = self.is_end_stream();
-        let Some(record) = &mut self.record else { return };
+        let Some(record) = &mut self.record else {
+            return;
+        };
         match self.taken {
             Taken::Wholly if whole => record.aborted = None,
             Taken::Wholly => {}

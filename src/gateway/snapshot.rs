@@ -12,7 +12,9 @@ use crate::config::{self, Config, ServiceView};
 use crate::portal::{Portal, PortalSettings};
 use crate::telemetry::audit::Audit;
 use crate::telemetry::traces::Tracer;
-use crate::token::{CookieSessions, Issuer, IssuerSettings, SessionSettings, TrustedIssuers, Verifier};
+use crate::token::{
+    CookieSessions, Issuer, IssuerSettings, SessionSettings, TrustedIssuers, Verifier,
+};
 use crate::upstream::{Forwarding, Roster};
 use crate::users::Directory;
 use crate::wire::{Cors, Describes, FieldFilter, ResponseFields, SessionCookie, TrustedProxies};
@@ -65,9 +67,17 @@ impl Snapshot {
     /// Makes one load of the configuration ready, on top of what lasts longer than it. What is made last is what the
     /// fleet watches.
     pub fn new(config: Config, lasting: &Lasting) -> Self {
-        let Lasting { hasher, sessions, fleet, issuer_keys, traces, audit } = lasting;
-        let trusted_issuers =
-            config.auth.trusted_issuers(|settings, url| issuer_keys.keys(&settings.issuer, url, &settings.algorithms));
+        let Lasting {
+            hasher,
+            sessions,
+            fleet,
+            issuer_keys,
+            traces,
+            audit,
+        } = lasting;
+        let trusted_issuers = config.auth.trusted_issuers(|settings, url| {
+            issuer_keys.keys(&settings.issuer, url, &settings.algorithms)
+        });
         let directory = Arc::new(config.directory);
         let own = config.auth.own_paths();
         let token = config.auth.token;
@@ -93,10 +103,17 @@ impl Snapshot {
             cookie: Arc::clone(&cookie),
         };
         let body_timeout = config.server.timeouts.body;
-        let rosters = fleet.muster(config.services.iter().map(|service| (&*service.name, &service.upstream)));
+        let rosters = fleet.muster(
+            config
+                .services
+                .iter()
+                .map(|service| (&*service.name, &service.upstream)),
+        );
         let services = config.services.into_iter().zip(rosters);
         Self {
-            services: services.map(|(service, roster)| Service::new(service, roster, body_timeout)).collect(),
+            services: services
+                .map(|(service, roster)| Service::new(service, roster, body_timeout))
+                .collect(),
             router: config.router,
             trusted: TrustedProxies::new(config.server.trusted_proxies.clone()),
             portal: Portal::new(
@@ -149,7 +166,11 @@ fn browser_sessions(token: &config::Token, max_age: Duration) -> CookieSessions 
 
 impl Service {
     fn new(service: config::Service, roster: Arc<Roster>, body_timeout: Duration) -> Self {
-        let listing = Listing { hosts: service.hosts, mount: service.mount.clone(), origins: service.origins };
+        let listing = Listing {
+            hosts: service.hosts,
+            mount: service.mount.clone(),
+            origins: service.origins,
+        };
         let forwarding = Forwarding {
             upstream: service.upstream,
             filter: Arc::new(FieldFilter::new(&service.identity)),
@@ -175,8 +196,19 @@ impl Service {
     }
 
     fn view(&self) -> ServiceView<'_> {
-        let Listing { hosts, mount, origins } = &self.listing;
-        ServiceView { name: &self.name, hosts, mount, mode: self.mode, policy: &self.policy, origins }
+        let Listing {
+            hosts,
+            mount,
+            origins,
+        } = &self.listing;
+        ServiceView {
+            name: &self.name,
+            hosts,
+            mount,
+            mode: self.mode,
+            policy: &self.policy,
+            origins,
+        }
     }
 }
 
@@ -204,7 +236,10 @@ impl Shared {
     pub fn replace(&self, snapshot: Snapshot) -> Arc<Snapshot> {
         let snapshot = Arc::new(snapshot);
         // nothing can panic while the lock is held, so a poisoned one is sound
-        let old = std::mem::replace(&mut *self.current.write().unwrap_or_else(PoisonError::into_inner), snapshot);
+        let old = std::mem::replace(
+            &mut *self.current.write().unwrap_or_else(PoisonError::into_inner),
+            snapshot,
+        );
         self.generation.fetch_add(1, Ordering::Release);
         self.changes.send_replace(());
         old

@@ -46,9 +46,23 @@ impl Standing {
         client: IpAddr,
         expires_at: Option<u64>,
     ) -> Self {
-        let (worker, reloads, revocations) = (Rc::clone(worker), worker.reloads(), worker.revocations().changed());
+        let (worker, reloads, revocations) = (
+            Rc::clone(worker),
+            worker.reloads(),
+            worker.revocations().changed(),
+        );
         let Target { method, host, path } = target;
-        Self { worker, method, host: host.name().into(), path, credential, client, expires_at, reloads, revocations }
+        Self {
+            worker,
+            method,
+            host: host.name().into(),
+            path,
+            credential,
+            client,
+            expires_at,
+            reloads,
+            revocations,
+        }
     }
 
     /// Waits until it is not allowed any more.
@@ -69,11 +83,24 @@ impl Standing {
 
     fn still_allowed(&self, pinned: &Pinned) -> bool {
         let snapshot = &*pinned.snapshot;
-        let Some(index) = snapshot.router.find(&self.host, &self.path) else { return false };
+        let Some(index) = snapshot.router.find(&self.host, &self.path) else {
+            return false;
+        };
         let (credential, client) = (self.credential.as_ref(), Some(self.client));
-        let Identified { caller, .. } = identify(&self.worker, pinned, credential, client, ambient::unix_seconds());
+        let Identified { caller, .. } = identify(
+            &self.worker,
+            pinned,
+            credential,
+            client,
+            ambient::unix_seconds(),
+        );
         let service = &snapshot.services[index];
-        let overlooked = |rule| service.policy.overlook(rule, service.mode, &self.path, &caller).is_some();
+        let overlooked = |rule| {
+            service
+                .policy
+                .overlook(rule, service.mode, &self.path, &caller)
+                .is_some()
+        };
         match service.policy.decide(&self.method, &self.path, &caller) {
             Decision::Allow(_) => true,
             Decision::Challenge(challenge) => overlooked(Some(challenge.rule)),

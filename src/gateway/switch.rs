@@ -19,8 +19,16 @@ pub(super) struct Switch {
 impl Switch {
     /// The answer, and the tunnel behind it.
     pub(super) fn reply(self, mut record: Box<Record>) -> Reply {
-        let Self { upstream, downstream } = self;
-        let Switched { head, io, held, load } = *upstream;
+        let Self {
+            upstream,
+            downstream,
+        } = self;
+        let Switched {
+            head,
+            io,
+            held,
+            load,
+        } = *upstream;
         let mut response = Response::new(ReplyBody::none());
         *response.headers_mut() = head.headers;
         let present = Present::of(response.headers());
@@ -30,7 +38,9 @@ impl Switch {
         *response.status_mut() = match downstream.upgrade.form {
             UpgradeForm::Field => {
                 let protocol = downstream.upgrade.protocol.clone();
-                response.headers_mut().insert(CONNECTION, HeaderValue::from_static("upgrade"));
+                response
+                    .headers_mut()
+                    .insert(CONNECTION, HeaderValue::from_static("upgrade"));
                 response.headers_mut().insert(UPGRADE, protocol);
                 StatusCode::SWITCHING_PROTOCOLS
             }
@@ -42,6 +52,9 @@ impl Switch {
         };
         add_own_fields(&record, response.headers_mut());
         record.status = Some(response.status().as_u16());
-        Reply { response, tunnel: Some(Box::new(Tunnel::new(io, (held, load), *downstream, record))) }
+        Reply {
+            response,
+            tunnel: Some(Box::new(Tunnel::new(io, (held, load), *downstream, record))),
+        }
     }
 }

@@ -22,10 +22,27 @@ pub(super) struct Traced {
 }
 
 impl Traced {
-    pub(super) fn begin(tracer: &Arc<Tracer>, head: &Parts, peer: &Peer, snapshot: &Snapshot) -> Box<Self> {
-        let sender = if snapshot.trusted.trust(peer) { Sender::Proxy } else { Sender::Stranger };
-        let begin = Begin { time: ambient::wall_clock(), instant: ambient::now(), chance: ambient::random_bytes() };
-        Box::new(Self { trace: tracer.begin(head, sender, begin), scheme: peer.scheme(), error: None })
+    pub(super) fn begin(
+        tracer: &Arc<Tracer>,
+        head: &Parts,
+        peer: &Peer,
+        snapshot: &Snapshot,
+    ) -> Box<Self> {
+        let sender = if snapshot.trusted.trust(peer) {
+            Sender::Proxy
+        } else {
+            Sender::Stranger
+        };
+        let begin = Begin {
+            time: ambient::wall_clock(),
+            instant: ambient::now(),
+            chance: ambient::random_bytes(),
+        };
+        Box::new(Self {
+            trace: tracer.begin(head, sender, begin),
+            scheme: peer.scheme(),
+            error: None,
+        })
     }
 
     pub(super) fn trace(&self) -> &Trace {
@@ -43,12 +60,16 @@ impl Traced {
             return;
         }
         let service = record.service();
-        let rule = service.zip(record.rule).map(|(service, id)| service.policy.rule(id));
+        let rule = service
+            .zip(record.rule)
+            .map(|(service, id)| service.policy.rule(id));
         let span = ServerSpan {
             ended: ambient::now(),
             method: &record.method,
             path: &record.path,
-            route: rule.map(|rule| rule.pattern.source()).or_else(|| own_route(record)),
+            route: rule
+                .map(|rule| rule.pattern.source())
+                .or_else(|| own_route(record)),
             host: &record.host,
             client: record.client,
             user: record.user.as_ref().map(|user| &*user.subject),
@@ -66,12 +87,22 @@ impl Traced {
 
 /// The gateway's own endpoints are few, and each is a route.
 fn own_route(record: &Record) -> Option<&str> {
-    match (record.route, record.snapshot().portal.endpoint(&record.method, &record.path)) {
+    match (
+        record.route,
+        record
+            .snapshot()
+            .portal
+            .endpoint(&record.method, &record.path),
+    ) {
         (Route::None | Route::Service(_), _) | (Route::Portal, Endpoint::Unknown) => None,
-        (Route::Portal, Endpoint::Login | Endpoint::Token | Endpoint::Refresh | Endpoint::Logout | Endpoint::Me)
-        | (Route::Portal, Endpoint::Keys | Endpoint::Docs | Endpoint::Asset(_) | Endpoint::OpenApi) => {
-            Some(&record.path)
-        }
+        (
+            Route::Portal,
+            Endpoint::Login | Endpoint::Token | Endpoint::Refresh | Endpoint::Logout | Endpoint::Me,
+        )
+        | (
+            Route::Portal,
+            Endpoint::Keys | Endpoint::Docs | Endpoint::Asset(_) | Endpoint::OpenApi,
+        ) => Some(&record.path),
     }
 }
 

@@ -38,9 +38,24 @@ impl Tunnel {
         downstream: Downstream,
         record: Box<Record>,
     ) -> Self {
-        let Downstream { stream, standing, idle, idle_after, counted: held, .. } = downstream;
+        let Downstream {
+            stream,
+            standing,
+            idle,
+            idle_after,
+            counted: held,
+            ..
+        } = downstream;
         let _counted = (held, counted.0, counted.1);
-        Self { upstream, client: stream, standing, record, idle, idle_after, _counted }
+        Self {
+            upstream,
+            client: stream,
+            standing,
+            record,
+            idle,
+            idle_after,
+            _counted,
+        }
     }
 
     /// Whether the client's end is a stream of HTTP/2, and not its whole connection.
@@ -50,7 +65,9 @@ impl Tunnel {
 
     /// Carries bytes between the upstream and a stream of HTTP/2, once the client has its answer.
     pub async fn run_stream(mut self) {
-        let Some(client) = self.client.take() else { return };
+        let Some(client) = self.client.take() else {
+            return;
+        };
         if let Ok(stream) = client.await {
             self.run(TokioIo::new(stream)).await;
         }
@@ -58,10 +75,22 @@ impl Tunnel {
 
     /// Carries bytes between the upstream and the client until the connection ends.
     pub async fn run(self, client: impl AsyncRead + AsyncWrite + Unpin) {
-        let Self { upstream, standing, mut record, idle, idle_after, .. } = self;
+        let Self {
+            upstream,
+            standing,
+            mut record,
+            idle,
+            idle_after,
+            ..
+        } = self;
         idle.arm(idle_after);
         let written = Cell::new(0);
-        let mut client = Watched { io: client, written: &written, idle: &idle, idle_after };
+        let mut client = Watched {
+            io: client,
+            written: &written,
+            idle: &idle,
+            idle_after,
+        };
         let mut upstream = TokioIo::new(upstream);
         let ended = tokio::select! {
             copied = copy_bidirectional(&mut client, &mut upstream) => copied.map(drop).map_err(|_| "the connection broke off"),
@@ -89,7 +118,11 @@ impl<C> Watched<'_, C> {
 }
 
 impl<C: AsyncRead + Unpin> AsyncRead for Watched<'_, C> {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         let polled = Pin::new(&mut self.io).poll_read(cx, buf);
         if polled.is_ready() {
             self.alive();
@@ -99,7 +132,11 @@ impl<C: AsyncRead + Unpin> AsyncRead for Watched<'_, C> {
 }
 
 impl<C: AsyncWrite + Unpin> AsyncWrite for Watched<'_, C> {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
         let polled = Pin::new(&mut self.io).poll_write(cx, buf);
         if let Poll::Ready(Ok(length)) = polled {
             self.written.set(self.written.get() + length as u64);

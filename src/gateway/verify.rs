@@ -13,7 +13,10 @@ use super::worker::{Pinned, Worker};
 use crate::access::RequestPath;
 use crate::ambient;
 use crate::portal::{Next, Visitor};
-use crate::wire::{self, AskedBy, BadRequest, Credential, CredentialSource, Intake, Original, Target, is_navigation};
+use crate::wire::{
+    self, AskedBy, BadRequest, Credential, CredentialSource, Intake, Original, Target,
+    is_navigation,
+};
 
 const X_GATELATCH_LOGIN: HeaderName = HeaderName::from_static("x-gatelatch-login");
 
@@ -32,9 +35,17 @@ pub(super) fn verify(
         return Err(Rejection::NoProxy);
     }
     let snapshot = &*pinned.snapshot;
-    let original = Original::read(target, intake, below, snapshot.describes).map_err(Rejection::Unclear)?;
-    let question = Question { worker, pinned, intake, original };
-    question.decide(record).map_err(|rejection| question.answer(rejection, record))
+    let original =
+        Original::read(target, intake, below, snapshot.describes).map_err(Rejection::Unclear)?;
+    let question = Question {
+        worker,
+        pinned,
+        intake,
+        original,
+    };
+    question
+        .decide(record)
+        .map_err(|rejection| question.answer(rejection, record))
 }
 
 struct Question<'a> {
@@ -52,7 +63,10 @@ impl Question<'_> {
         record.path = original.path.as_str().into();
         let widest = snapshot.router.widest_paths();
         let mut path = RequestPath::parse(&original.path, widest).map_err(BadRequest::Path)?;
-        let index = snapshot.router.find(&original.host, &path).ok_or(Rejection::NoService)?;
+        let index = snapshot
+            .router
+            .find(&original.host, &path)
+            .ok_or(Rejection::NoService)?;
         let service = &snapshot.services[index];
         record.route = Route::Service(index);
         if let Some(paths) = snapshot.router.narrower_paths(index) {
@@ -62,15 +76,30 @@ impl Question<'_> {
         let credential = self.credential();
         let identified = self.identify(credential.as_ref());
         record.know(&identified, snapshot, original.site.scheme);
-        let request = Sent { method: &original.method, upgrades: original.upgrades, site: &original.site };
+        let request = Sent {
+            method: &original.method,
+            upgrades: original.upgrades,
+            site: &original.site,
+        };
         if is_foreign(&request, credential.as_ref(), self.intake, &identified) {
             return Err(Rejection::CrossOrigin);
         }
-        let Identified { caller, credential, .. } = identified;
-        let permit = decide(service, (&original.method, &path), &caller, credential, record)?;
+        let Identified {
+            caller, credential, ..
+        } = identified;
+        let permit = decide(
+            service,
+            (&original.method, &path),
+            &caller,
+            credential,
+            record,
+        )?;
         let mut response = Response::new(Bytes::new());
         if let Some(identity) = permit.identity() {
-            service.forwarding.identity.set_fields(response.headers_mut(), identity);
+            service
+                .forwarding
+                .identity
+                .set_fields(response.headers_mut(), identity);
         }
         wire::forbid_storing(response.headers_mut());
         Ok(response)
@@ -78,7 +107,11 @@ impl Question<'_> {
 
     /// The bearer token or API key, else the session cookie under the name that it has for the original request.
     fn credential(&self) -> Option<Credential> {
-        let bearer = self.intake.credential.clone().filter(|sent| sent.source() != CredentialSource::Cookie);
+        let bearer = self
+            .intake
+            .credential
+            .clone()
+            .filter(|sent| sent.source() != CredentialSource::Cookie);
         let cookie = &self.pinned.snapshot.cookie;
         bearer.or_else(|| cookie.credential(&self.intake.crumbs, self.original.site.scheme))
     }
@@ -89,7 +122,13 @@ impl Question<'_> {
         let headers = &self.intake.head.headers;
         let told = headers.contains_key("x-forwarded-for") || headers.contains_key("forwarded");
         let address = told.then_some(self.intake.client.address);
-        let identified = identify(self.worker, self.pinned, credential, address, ambient::unix_seconds());
+        let identified = identify(
+            self.worker,
+            self.pinned,
+            credential,
+            address,
+            ambient::unix_seconds(),
+        );
         self.worker.note_refusal(&identified);
         identified
     }
@@ -102,7 +141,9 @@ impl Question<'_> {
             Route::None | Route::Portal => None,
         };
         let response = match (self.original.asked_by, rejection.status()) {
-            (_, StatusCode::NOT_FOUND) => Some(wire::problem(StatusCode::FORBIDDEN, "Access denied")),
+            (_, StatusCode::NOT_FOUND) => {
+                Some(wire::problem(StatusCode::FORBIDDEN, "Access denied"))
+            }
             (AskedBy::Nginx, StatusCode::BAD_REQUEST) => {
                 Some(wire::problem(StatusCode::FORBIDDEN, &rejection.detail()))
             }
@@ -112,7 +153,10 @@ impl Question<'_> {
             (AskedBy::Proxy | AskedBy::Nginx, _) => None,
         };
         match response {
-            Some(response) => Rejection::Instead { because: Box::new(rejection), response: Box::new(response) },
+            Some(response) => Rejection::Instead {
+                because: Box::new(rejection),
+                response: Box::new(response),
+            },
             None => rejection,
         }
     }
@@ -131,16 +175,26 @@ impl Question<'_> {
         }
         let path = RequestPath::parse(&original.path, service.forwarding.paths).ok()?;
         let next = Next::to(&path, original.query.as_deref());
-        let address = original.site.url(&snapshot.portal.sign_in_path(next.as_ref()))?;
+        let address = original
+            .site
+            .url(&snapshot.portal.sign_in_path(next.as_ref()))?;
         match asked_by {
             AskedBy::Nginx => {
                 let mut response = rejection.respond();
-                response.headers_mut().insert(X_GATELATCH_LOGIN, HeaderValue::try_from(address).ok()?);
+                response
+                    .headers_mut()
+                    .insert(X_GATELATCH_LOGIN, HeaderValue::try_from(address).ok()?);
                 Some(response)
             }
             AskedBy::Proxy if is_navigation(&original.method, &self.intake.head.headers) => {
-                let visitor = Visitor { site: &original.site, crumbs: &self.intake.crumbs, next };
-                snapshot.portal.send_to_sign_in(&visitor, &address, ambient::unix_seconds())
+                let visitor = Visitor {
+                    site: &original.site,
+                    crumbs: &self.intake.crumbs,
+                    next,
+                };
+                snapshot
+                    .portal
+                    .send_to_sign_in(&visitor, &address, ambient::unix_seconds())
             }
             AskedBy::Proxy => None,
         }

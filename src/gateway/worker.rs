@@ -82,7 +82,11 @@ impl Worker {
             idle: parts.shard.upstream_connections(UpstreamConnection::Idle),
             active: parts.shard.upstream_connections(UpstreamConnection::Active),
         };
-        let means = Rc::new(Means { connector: Connector::default(), ticker: parts.ticker.clone(), counts });
+        let means = Rc::new(Means {
+            connector: Connector::default(),
+            ticker: parts.ticker.clone(),
+            counts,
+        });
         let id_prefix = u64::from_le_bytes(parts.id_seed);
         let make = |service: &Service| reach(service, &means, &parts.shard, id_prefix);
         let generation = parts.shared.generation();
@@ -182,19 +186,37 @@ impl Pinned {
         upstream: impl Fn(&Service) -> Rc<Upstream>,
     ) -> Self {
         let lanes = snapshot.services.iter().map(|service| {
-            let rules: Vec<&str> = service.policy.rules().iter().map(|rule| &*rule.name).collect();
-            Lane { upstream: upstream(service), metrics: shard.service(&service.name, &rules) }
+            let rules: Vec<&str> = service
+                .policy
+                .rules()
+                .iter()
+                .map(|rule| &*rule.name)
+                .collect();
+            Lane {
+                upstream: upstream(service),
+                metrics: shard.service(&service.name, &rules),
+            }
         });
         let lanes = lanes.collect();
         let tokens = RefCell::new(TokenCache::new(CACHED_TOKENS, ambient::hash_state()));
         let sessions = RefCell::new(TokenCache::new(CACHED_TOKENS, ambient::hash_state()));
-        Self { generation, lanes, unrouted: shard.unrouted(), portal: shard.portal(), tokens, sessions, snapshot }
+        Self {
+            generation,
+            lanes,
+            unrouted: shard.unrouted(),
+            portal: shard.portal(),
+            tokens,
+            sessions,
+            snapshot,
+        }
     }
 }
 
 /// A worker's way to a service, without a connection so far. Chance says which server it begins with.
 fn reach(service: &Service, means: &Rc<Means>, shard: &Shard, chance: u64) -> Rc<Upstream> {
-    Upstream::new(&service.roster, means, chance as usize, |server| shard.server(&service.name, server))
+    Upstream::new(&service.roster, means, chance as usize, |server| {
+        shard.server(&service.name, server)
+    })
 }
 
 /// Writes a number as lower-case hexadecimal digits, one a byte of `out`.

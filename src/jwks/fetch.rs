@@ -50,7 +50,9 @@ pub(super) enum FetchError {
 
 /// Fetches what is published there.
 pub(super) async fn fetch(url: &KeyUrl) -> Result<Fetched, FetchError> {
-    timeout(DEADLINE, ask(url)).await.map_err(|_| FetchError::TimedOut)?
+    timeout(DEADLINE, ask(url))
+        .await
+        .map_err(|_| FetchError::TimedOut)?
 }
 
 async fn ask(url: &KeyUrl) -> Result<Fetched, FetchError> {
@@ -73,7 +75,11 @@ async fn connect(url: &KeyUrl) -> Result<TcpStream, FetchError> {
 }
 
 async fn connect_to(address: SocketAddr) -> io::Result<TcpStream> {
-    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    let socket = if address.is_ipv4() {
+        TcpSocket::new_v4()?
+    } else {
+        TcpSocket::new_v6()?
+    };
     socket.connect(address).await
 }
 
@@ -84,13 +90,21 @@ async fn resolve(host: &str) -> Result<Vec<IpAddr>, FetchError> {
     }
     let resolver = TokioResolver::builder_tokio().and_then(|builder| builder.build());
     let resolver = resolver.map_err(|_| FetchError::Resolve)?;
-    let found = resolver.lookup_ip(host).await.map_err(|_| FetchError::Resolve)?;
+    let found = resolver
+        .lookup_ip(host)
+        .await
+        .map_err(|_| FetchError::Resolve)?;
     Ok(found.iter().collect())
 }
 
-async fn secure(stream: TcpStream, url: &KeyUrl) -> io::Result<tokio_rustls::client::TlsStream<TcpStream>> {
+async fn secure(
+    stream: TcpStream,
+    url: &KeyUrl,
+) -> io::Result<tokio_rustls::client::TlsStream<TcpStream>> {
     let name = ServerName::try_from(url.host().to_owned()).map_err(io::Error::other)?;
-    TlsConnector::from(Arc::new(tls_settings()?)).connect(name, stream).await
+    TlsConnector::from(Arc::new(tls_settings()?))
+        .connect(name, stream)
+        .await
 }
 
 /// The roots of the system, which may change; those that are built in where it has none.
@@ -101,12 +115,21 @@ fn tls_settings() -> io::Result<ClientConfig> {
         roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
     }
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
-    Ok(builder.map_err(io::Error::other)?.with_root_certificates(roots).with_no_client_auth())
+    let builder =
+        ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+    Ok(builder
+        .map_err(io::Error::other)?
+        .with_root_certificates(roots)
+        .with_no_client_auth())
 }
 
-async fn converse(stream: impl AsyncRead + AsyncWrite + Unpin, url: &KeyUrl) -> Result<Fetched, FetchError> {
-    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(FetchError::Http)?;
+async fn converse(
+    stream: impl AsyncRead + AsyncWrite + Unpin,
+    url: &KeyUrl,
+) -> Result<Fetched, FetchError> {
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream))
+        .await
+        .map_err(FetchError::Http)?;
     let request = Request::get(url.target())
         .header(HOST, url.authority())
         .header(ACCEPT, "application/jwk-set+json, application/json")
@@ -114,13 +137,22 @@ async fn converse(stream: impl AsyncRead + AsyncWrite + Unpin, url: &KeyUrl) -> 
         .body(Empty::<Bytes>::new())
         .map_err(|_| FetchError::Resolve)?;
     let answer = async {
-        let response = sender.send_request(request).await.map_err(FetchError::Http)?;
+        let response = sender
+            .send_request(request)
+            .await
+            .map_err(FetchError::Http)?;
         if response.status() != StatusCode::OK {
             return Err(FetchError::Status(response.status()));
         }
         let lifetime = lifetime(response.headers());
-        let body = Limited::new(response.into_body(), LARGEST).collect().await.map_err(|_| FetchError::Body)?;
-        Ok(Fetched { body: body.to_bytes(), lifetime })
+        let body = Limited::new(response.into_body(), LARGEST)
+            .collect()
+            .await
+            .map_err(|_| FetchError::Body)?;
+        Ok(Fetched {
+            body: body.to_bytes(),
+            lifetime,
+        })
     };
     tokio::pin!(answer);
     // the connection moves only while somebody polls it
@@ -142,10 +174,17 @@ impl fmt::Display for FetchError {
             Self::Tls(error) => write!(f, "no TLS connection: {error}"),
             Self::Http(error) => write!(f, "no HTTP answer: {error}"),
             Self::Status(status) if status.is_redirection() => {
-                write!(f, "answered {status}, and redirects are not followed: write the final URL")
+                write!(
+                    f,
+                    "answered {status}, and redirects are not followed: write the final URL"
+                )
             }
             Self::Status(status) => write!(f, "answered {status}"),
-            Self::Body => write!(f, "the answer broke off, or has more than {} KiB", LARGEST / 1024),
+            Self::Body => write!(
+                f,
+                "the answer broke off, or has more than {} KiB",
+                LARGEST / 1024
+            ),
         }
     }
 }

@@ -13,7 +13,10 @@ const LONGEST: Duration = Duration::from_secs(24 * 3600);
 
 /// What `Cache-Control` says (RFC 9111, section 5.2), within bounds; the least where it says nothing.
 pub(super) fn lifetime(headers: &HeaderMap) -> Duration {
-    let lines = headers.get_all(CACHE_CONTROL).iter().filter_map(|line| line.to_str().ok());
+    let lines = headers
+        .get_all(CACHE_CONTROL)
+        .iter()
+        .filter_map(|line| line.to_str().ok());
     let mut age = Duration::ZERO;
     for directive in lines.flat_map(|line| line.split(',')).map(str::trim) {
         let (name, value) = directive.split_once('=').unwrap_or((directive, ""));
@@ -21,7 +24,10 @@ pub(super) fn lifetime(headers: &HeaderMap) -> Duration {
             return SHORTEST;
         }
         if name.eq_ignore_ascii_case("max-age") {
-            age = value.trim_matches('"').parse().map_or(Duration::ZERO, Duration::from_secs);
+            age = value
+                .trim_matches('"')
+                .parse()
+                .map_or(Duration::ZERO, Duration::from_secs);
         }
     }
     age.clamp(SHORTEST, LONGEST)

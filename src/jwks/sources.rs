@@ -40,12 +40,20 @@ struct Source {
 impl KeySources {
     /// Keys are fetched by tasks of this runtime.
     pub fn new(runtime: Handle, metrics: Arc<Metrics>) -> Self {
-        Self { runtime, metrics, known: Mutex::default() }
+        Self {
+            runtime,
+            metrics,
+            known: Mutex::default(),
+        }
     }
 
     /// The keys of an issuer: those that are fetched already, else a set that is empty until the first fetch is over.
     pub fn keys(&self, issuer: &str, url: &KeyUrl, algorithms: &[Algorithm]) -> Arc<RemoteKeys> {
-        let source = Source { issuer: issuer.to_owned(), url: url.clone(), algorithms: algorithms.to_vec() };
+        let source = Source {
+            issuer: issuer.to_owned(),
+            url: url.clone(),
+            algorithms: algorithms.to_vec(),
+        };
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         known.retain(|_, keys| keys.strong_count() > 0);
         if let Some(keys) = known.get(&source).and_then(Weak::upgrade) {
@@ -53,8 +61,12 @@ impl KeySources {
         }
         let keys = Arc::new(RemoteKeys::default());
         known.insert(source.clone(), Arc::downgrade(&keys));
-        let follower =
-            Follower { source, wish: keys.wish(), keys: Arc::downgrade(&keys), metrics: Arc::clone(&self.metrics) };
+        let follower = Follower {
+            source,
+            wish: keys.wish(),
+            keys: Arc::downgrade(&keys),
+            metrics: Arc::clone(&self.metrics),
+        };
         self.runtime.spawn(follower.run());
         keys
     }
@@ -81,7 +93,9 @@ impl Follower {
         // until when no wish is heard
         let mut quiet = ambient::now();
         loop {
-            let Some(keys) = self.keys.upgrade() else { return };
+            let Some(keys) = self.keys.upgrade() else {
+                return;
+            };
             if cause == Cause::Wished {
                 quiet = ambient::now() + PAUSE;
             }
@@ -92,7 +106,8 @@ impl Follower {
                 }
                 Err(why) => {
                     failures += 1;
-                    self.metrics.jwks_fetched(&self.source.issuer, FetchOutcome::Failure);
+                    self.metrics
+                        .jwks_fetched(&self.source.issuer, FetchOutcome::Failure);
                     let Source { issuer, url, .. } = &self.source;
                     tracing::warn!(event = "jwks_failed", issuer, %url, error = why, "the former keys stay in use");
                     retry_after(failures)
@@ -105,9 +120,14 @@ impl Follower {
 
     /// How long the fetched keys are good for.
     async fn fetch(&self, keys: &RemoteKeys) -> Result<Duration, String> {
-        let Source { issuer, url, algorithms } = &self.source;
+        let Source {
+            issuer,
+            url,
+            algorithms,
+        } = &self.source;
         let fetched = fetch(url).await.map_err(|error| error.to_string())?;
-        let new = KeySet::from_jwks(&fetched.body, algorithms).map_err(|error| error.to_string())?;
+        let new =
+            KeySet::from_jwks(&fetched.body, algorithms).map_err(|error| error.to_string())?;
         self.metrics.jwks_fetched(issuer, FetchOutcome::Success);
         let (count, changed) = (new.keys().len(), keys.current().to_jwks() != new.to_jwks());
         if changed {
@@ -115,7 +135,9 @@ impl Follower {
         }
         match (count, changed) {
             // the issuer has taken all of them back, or has some for other algorithms only
-            (0, _) => tracing::warn!(event = "jwks_fetched", issuer, %url, keys = 0, "no published key is of use"),
+            (0, _) => {
+                tracing::warn!(event = "jwks_fetched", issuer, %url, keys = 0, "no published key is of use")
+            }
             (keys, true) => tracing::info!(event = "jwks_fetched", issuer, %url, keys),
             (keys, false) => tracing::debug!(event = "jwks_fetched", issuer, %url, keys),
         }
@@ -145,7 +167,9 @@ mod tests {
 
     #[test]
     fn an_issuer_that_does_not_answer_is_asked_less_and_less_often() {
-        let seconds: Vec<u64> = [1, 2, 3, 6, 7, 8, 1000].map(|failures| retry_after(failures).as_secs()).into();
+        let seconds: Vec<u64> = [1, 2, 3, 6, 7, 8, 1000]
+            .map(|failures| retry_after(failures).as_secs())
+            .into();
         assert_eq!(seconds, [1, 2, 4, 32, 60, 60, 60]);
     }
 }

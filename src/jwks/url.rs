@@ -47,7 +47,10 @@ impl KeyUrl {
             Some("http") => (Security::Clear, 80),
             Some(_) | None => return Err(KeyUrlError::Malformed),
         };
-        let host = authority.host().trim_start_matches('[').trim_end_matches(']');
+        let host = authority
+            .host()
+            .trim_start_matches('[')
+            .trim_end_matches(']');
         if host.is_empty() || text.contains('#') {
             return Err(KeyUrlError::Malformed);
         }
@@ -56,13 +59,19 @@ impl KeyUrl {
             host: host.into(),
             port: authority.port_u16().unwrap_or(default_port),
             authority: authority.as_str().into(),
-            target: uri.path_and_query().map_or("/", |target| target.as_str()).into(),
+            target: uri
+                .path_and_query()
+                .map_or("/", |target| target.as_str())
+                .into(),
         })
     }
 
     /// Whether somebody on the way could exchange the keys: not over TLS, and not on this very machine.
     pub fn is_exposed(&self) -> bool {
-        let local = self.host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback());
+        let local = self
+            .host
+            .parse::<std::net::IpAddr>()
+            .is_ok_and(|address| address.is_loopback());
         self.secure == Security::Clear && !local && &*self.host != "localhost"
     }
 
@@ -102,7 +111,9 @@ impl fmt::Display for KeyUrl {
 impl fmt::Display for KeyUrlError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Malformed => "write a URL such as `https://idp.example.com/keys`, or the path of a file",
+            Self::Malformed => {
+                "write a URL such as `https://idp.example.com/keys`, or the path of a file"
+            }
             Self::UserInfo => "published keys need no user name; write the URL without it",
         })
     }
@@ -116,19 +127,43 @@ mod tests {
 
     #[test]
     fn addresses_of_keys() {
-        let parts =
-            |text: &str| KeyUrl::parse(text).map(|url| (url.host().to_owned(), url.port(), url.target().to_owned()));
+        let parts = |text: &str| {
+            KeyUrl::parse(text)
+                .map(|url| (url.host().to_owned(), url.port(), url.target().to_owned()))
+        };
         let found = |host: &str, port, target: &str| Ok((host.to_owned(), port, target.to_owned()));
-        assert_eq!(parts("https://idp.example.com/keys"), found("idp.example.com", 443, "/keys"));
-        assert_eq!(parts("http://[::1]:8080/a?b=c"), found("::1", 8080, "/a?b=c"));
+        assert_eq!(
+            parts("https://idp.example.com/keys"),
+            found("idp.example.com", 443, "/keys")
+        );
+        assert_eq!(
+            parts("http://[::1]:8080/a?b=c"),
+            found("::1", 8080, "/a?b=c")
+        );
         assert_eq!(parts("https://idp"), found("idp", 443, "/"));
-        for text in ["", "keys.json", "/keys", "ftp://a/b", "https://", "https:///x", "https://a b/", "https://a/#b"] {
+        for text in [
+            "",
+            "keys.json",
+            "/keys",
+            "ftp://a/b",
+            "https://",
+            "https:///x",
+            "https://a b/",
+            "https://a/#b",
+        ] {
             assert_eq!(parts(text), Err(KeyUrlError::Malformed), "{text}");
         }
         assert_eq!(parts("https://u:p@a/"), Err(KeyUrlError::UserInfo));
         let exposed = |text: &str| KeyUrl::parse(text).unwrap().is_exposed();
         assert!(exposed("http://idp/keys") && !exposed("https://idp/keys"));
-        assert!(!exposed("http://127.0.0.1:1/") && !exposed("http://[::1]/") && !exposed("http://localhost/"));
-        assert_eq!(KeyUrl::parse("https://a:1/b").unwrap().to_string(), "https://a:1/b");
+        assert!(
+            !exposed("http://127.0.0.1:1/")
+                && !exposed("http://[::1]/")
+                && !exposed("http://localhost/")
+        );
+        assert_eq!(
+            KeyUrl::parse("https://a:1/b").unwrap().to_string(),
+            "https://a:1/b"
+        );
     }
 }

@@ -82,8 +82,14 @@ impl PageKind {
                 all: &["title", "action", "next", "user", "error", "notice"],
                 required: &["action", "next", "error"],
             },
-            Self::Account => Names { all: &["title", "action", "next", "user", "name"], required: &["action", "user"] },
-            Self::Lost => Names { all: &["title", "action", "cookie", "reason"], required: &["cookie"] },
+            Self::Account => Names {
+                all: &["title", "action", "next", "user", "name"],
+                required: &["action", "user"],
+            },
+            Self::Lost => Names {
+                all: &["title", "action", "cookie", "reason"],
+                required: &["cookie"],
+            },
         }
     }
 
@@ -95,7 +101,14 @@ impl PageKind {
         };
         // all pages share one frame, and one style, which the policy of each names
         let text = include_str!("../../assets/pages/frame.html")
-            .replace("<style></style>", concat!("<style>", include_str!("../../assets/pages/style.css"), "</style>"))
+            .replace(
+                "<style></style>",
+                concat!(
+                    "<style>",
+                    include_str!("../../assets/pages/style.css"),
+                    "</style>"
+                ),
+            )
             .replace("<article></article>\n", text);
         Template::parse(&text, self.names()).expect("the built-in pages are tested")
     }
@@ -128,23 +141,34 @@ impl Look {
 
     /// The form.
     pub fn sign_in(&self, with: &SignIn<'_>) -> Page {
-        self.sign_in.fill(&[&self.title, with.action, with.next, with.user, with.error, with.notice])
+        self.sign_in.fill(&[
+            &self.title,
+            with.action,
+            with.next,
+            with.user,
+            with.error,
+            with.notice,
+        ])
     }
 
     /// Who is signed in, and a way out.
     pub fn account(&self, with: &Account<'_>) -> Page {
-        self.account.fill(&[&self.title, with.action, with.next, with.user, with.name])
+        self.account
+            .fill(&[&self.title, with.action, with.next, with.user, with.name])
     }
 
     /// Which cookie did not come back.
     pub fn lost(&self, with: &Lost<'_>) -> Page {
-        self.lost.fill(&[&self.title, with.action, with.cookie, with.reason])
+        self.lost
+            .fill(&[&self.title, with.action, with.cookie, with.reason])
     }
 }
 
 impl fmt::Debug for Look {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Look").field("title", &self.title).finish_non_exhaustive()
+        f.debug_struct("Look")
+            .field("title", &self.title)
+            .finish_non_exhaustive()
     }
 }
 
@@ -155,28 +179,63 @@ mod tests {
     #[test]
     fn the_built_in_pages_are_whole() {
         let look = Look::builtin("<Sign in>");
-        let page = look.sign_in(&SignIn { action: "/auth/login", next: "/a?b&c", user: "r\"", ..SignIn::default() });
-        for expected in ["<title>&lt;Sign in&gt;</title>", "action=\"/auth/login\"", "/a?b&amp;c", "value=\"r&quot;\""]
-        {
+        let page = look.sign_in(&SignIn {
+            action: "/auth/login",
+            next: "/a?b&c",
+            user: "r\"",
+            ..SignIn::default()
+        });
+        for expected in [
+            "<title>&lt;Sign in&gt;</title>",
+            "action=\"/auth/login\"",
+            "/a?b&amp;c",
+            "value=\"r&quot;\"",
+        ] {
             assert!(page.html.contains(expected), "{expected}: {}", page.html);
         }
-        for absent in ["http:", "https:", "<script", " style=", "role=\"alert\"", "{{"] {
+        for absent in [
+            "http:",
+            "https:",
+            "<script",
+            " style=",
+            "role=\"alert\"",
+            "{{",
+        ] {
             assert!(!page.html.contains(absent), "{absent}");
         }
-        let account = look.account(&Account { action: "/auth/logout", next: "/", user: "rita", name: "" });
+        let account = look.account(&Account {
+            action: "/auth/logout",
+            next: "/",
+            user: "rita",
+            name: "",
+        });
         assert!(account.html.contains("rita") && account.html.contains("action=\"/auth/logout\""));
-        let lost = look.lost(&Lost { action: "/auth/login", cookie: "__Host-gatelatch", reason: "why" });
+        let lost = look.lost(&Lost {
+            action: "/auth/login",
+            cookie: "__Host-gatelatch",
+            reason: "why",
+        });
         assert!(lost.html.contains("__Host-gatelatch") && lost.html.contains("why"));
         for page in [page, account, lost] {
-            assert!(page.policy.to_str().unwrap().contains("style-src 'sha256-"), "{:?}", page.policy);
+            assert!(
+                page.policy.to_str().unwrap().contains("style-src 'sha256-"),
+                "{:?}",
+                page.policy
+            );
         }
     }
 
     #[test]
     fn own_pages_take_the_place_of_built_in_ones() {
         let mut look = Look::builtin("T");
-        look.replace(PageKind::Account, "{{title}} {{user}} {{action}}").unwrap();
-        let page = look.account(&Account { action: "/out", next: "/", user: "rita", name: "" });
+        look.replace(PageKind::Account, "{{title}} {{user}} {{action}}")
+            .unwrap();
+        let page = look.account(&Account {
+            action: "/out",
+            next: "/",
+            user: "rita",
+            name: "",
+        });
         assert_eq!(page.html, "T rita /out");
         assert!(look.replace(PageKind::Lost, "nothing").is_err());
     }

@@ -29,7 +29,12 @@ pub(super) struct Markup {
 
 impl Markup {
     pub(super) fn new() -> Self {
-        Self { place: Place::Text, tag: String::new(), style: String::new(), styles: Vec::new() }
+        Self {
+            place: Place::Text,
+            tag: String::new(),
+            style: String::new(),
+            styles: Vec::new(),
+        }
     }
 
     /// The contents of all `<style>` elements.
@@ -81,14 +86,22 @@ impl Markup {
             '>' => self.place = Place::Text,
             _ => {}
         }
-        if self.is("script") { Err(Fault::Script) } else { Ok(()) }
+        if self.is("script") {
+            Err(Fault::Script)
+        } else {
+            Ok(())
+        }
     }
 
     fn inside_style(&mut self, character: char) {
         self.style.push(character);
         const END: &str = "</style>";
         let length = self.style.len().saturating_sub(END.len());
-        if self.style.get(length..).is_some_and(|end| end.eq_ignore_ascii_case(END)) {
+        if self
+            .style
+            .get(length..)
+            .is_some_and(|end| end.eq_ignore_ascii_case(END))
+        {
             self.style.truncate(length);
             self.styles.push(std::mem::take(&mut self.style));
             self.place = Place::Text;

@@ -34,7 +34,11 @@ pub struct Page {
 enum Piece {
     Text(Box<str>),
     Value(usize),
-    Section { of: usize, shown: Shown, pieces: Vec<Piece> },
+    Section {
+        of: usize,
+        shown: Shown,
+        pieces: Vec<Piece>,
+    },
 }
 
 /// When a section is there.
@@ -80,22 +84,41 @@ impl Template {
     /// # Errors
     /// The first thing that is wrong.
     pub(super) fn parse(text: &str, names: Names) -> Result<Self, TemplateError> {
-        let mut parser = Parser { names, markup: Markup::new(), seen: Vec::new(), open: Vec::new(), line: 1 };
+        let mut parser = Parser {
+            names,
+            markup: Markup::new(),
+            seen: Vec::new(),
+            open: Vec::new(),
+            line: 1,
+        };
         // browsers end lines in one way before they look at a style's digest
         let text = text.replace("\r\n", "\n").replace('\r', "\n");
-        let pieces = parser.read(&text).map_err(|fault| TemplateError { line: parser.line, fault })?;
+        let pieces = parser.read(&text).map_err(|fault| TemplateError {
+            line: parser.line,
+            fault,
+        })?;
         let whole = |fault| TemplateError { line: 0, fault };
-        if let Some(missing) = names.required.iter().find(|name| !parser.seen.contains(name)) {
+        if let Some(missing) = names
+            .required
+            .iter()
+            .find(|name| !parser.seen.contains(name))
+        {
             return Err(whole(Fault::Missing(missing)));
         }
-        Ok(Self { pieces, policy: policy(&parser.markup.into_styles()) })
+        Ok(Self {
+            pieces,
+            policy: policy(&parser.markup.into_styles()),
+        })
     }
 
     /// Fills it in; `values` are in the order of the names.
     pub(super) fn fill(&self, values: &[&str]) -> Page {
         let mut html = String::with_capacity(8 * 1024);
         write(&self.pieces, values, &mut html);
-        Page { html, policy: self.policy.clone() }
+        Page {
+            html,
+            policy: self.policy.clone(),
+        }
     }
 }
 
@@ -104,7 +127,9 @@ fn write(pieces: &[Piece], values: &[&str], html: &mut String) {
         match piece {
             Piece::Text(text) => html.push_str(text),
             Piece::Value(of) => escape(values[*of], html),
-            Piece::Section { of, shown, pieces } if (*shown == Shown::Empty) == values[*of].is_empty() => {
+            Piece::Section { of, shown, pieces }
+                if (*shown == Shown::Empty) == values[*of].is_empty() =>
+            {
                 write(pieces, values, html);
             }
             Piece::Section { .. } => {}
@@ -115,9 +140,14 @@ fn write(pieces: &[Piece], values: &[&str], html: &mut String) {
 /// Nothing may be loaded, and no script runs.
 fn policy(styles: &[String]) -> HeaderValue {
     let hash = |style: &String| format!(" 'sha256-{}'", STANDARD.encode(Sha256::digest(style)));
-    let styles: String = if styles.is_empty() { " 'none'".to_owned() } else { styles.iter().map(hash).collect() };
-    let policy =
-        format!("default-src 'none'; style-src{styles}; form-action 'self'; frame-ancestors 'none'; base-uri 'none'");
+    let styles: String = if styles.is_empty() {
+        " 'none'".to_owned()
+    } else {
+        styles.iter().map(hash).collect()
+    };
+    let policy = format!(
+        "default-src 'none'; style-src{styles}; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+    );
     HeaderValue::try_from(policy).expect("base64 is visible ASCII")
 }
 
@@ -184,24 +214,41 @@ impl Parser {
 
     fn begin(&mut self, name: &str, shown: Shown, before: Vec<Piece>) -> Result<Vec<Piece>, Fault> {
         let of = self.name(name)?;
-        self.open.push(Open { of, shown, place: self.markup.place, before });
+        self.open.push(Open {
+            of,
+            shown,
+            place: self.markup.place,
+            before,
+        });
         Ok(Vec::new())
     }
 
     fn end(&mut self, name: &str, pieces: Vec<Piece>) -> Result<Vec<Piece>, Fault> {
         let of = self.name(name)?;
-        let open = self.open.pop().filter(|open| open.of == of).ok_or_else(|| Fault::NotOpen(name.to_owned()))?;
+        let open = self
+            .open
+            .pop()
+            .filter(|open| open.of == of)
+            .ok_or_else(|| Fault::NotOpen(name.to_owned()))?;
         // with and without the section, what follows must stand in the same place
         if open.place != self.markup.place {
             return Err(Fault::Torn(name.to_owned()));
         }
         let mut before = open.before;
-        before.push(Piece::Section { of, shown: open.shown, pieces });
+        before.push(Piece::Section {
+            of,
+            shown: open.shown,
+            pieces,
+        });
         Ok(before)
     }
 
     fn name(&self, name: &str) -> Result<usize, Fault> {
-        let found = self.names.all.iter().position(|known| *known == name.trim());
+        let found = self
+            .names
+            .all
+            .iter()
+            .position(|known| *known == name.trim());
         found.ok_or_else(|| Fault::Unknown(name.trim().to_owned(), self.names.all.to_vec()))
     }
 }
@@ -223,22 +270,35 @@ impl fmt::Display for Fault {
             Self::Unclosed => f.write_str("`{{` without `}}`"),
             Self::Unknown(name, known) => {
                 let shown: String = name.chars().take(40).flat_map(char::escape_debug).collect();
-                let known = known.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+                let known = known
+                    .iter()
+                    .map(|name| format!("`{name}`"))
+                    .collect::<Vec<_>>()
+                    .join(", ");
                 write!(f, "`{{{{{shown}}}}}` means nothing here; known are {known}")
             }
             Self::NotOpen(name) => write!(f, "`{{{{/{name}}}}}` closes what is not open"),
-            Self::StillOpen(name) => write!(f, "`{{{{#{name}}}}}` is never closed; write `{{{{/{name}}}}}`"),
+            Self::StillOpen(name) => write!(
+                f,
+                "`{{{{#{name}}}}}` is never closed; write `{{{{/{name}}}}}`"
+            ),
             Self::Torn(name) => {
                 write!(
                     f,
                     "the section `{name}` begins and ends in different places of a tag; move it around whole tags"
                 )
             }
-            Self::Unquoted => f.write_str("a placeholder in a tag needs quotes, such as `value=\"{{user}}\"`"),
+            Self::Unquoted => {
+                f.write_str("a placeholder in a tag needs quotes, such as `value=\"{{user}}\"`")
+            }
             Self::InComment => f.write_str("a placeholder has no place in a comment"),
-            Self::InStyle => f.write_str("a placeholder has no place in a style: the page's policy names its digest"),
+            Self::InStyle => f.write_str(
+                "a placeholder has no place in a style: the page's policy names its digest",
+            ),
             Self::Script => f.write_str("scripts do not run on this page; take it away"),
-            Self::Missing(name) => write!(f, "the page does without `{{{{{name}}}}}`, and cannot work"),
+            Self::Missing(name) => {
+                write!(f, "the page does without `{{{{{name}}}}}`, and cannot work")
+            }
         }
     }
 }
@@ -247,7 +307,10 @@ impl fmt::Display for Fault {
 mod tests {
     use super::*;
 
-    const NAMES: Names = Names { all: &["a", "b"], required: &[] };
+    const NAMES: Names = Names {
+        all: &["a", "b"],
+        required: &[],
+    };
 
     fn fill(text: &str, values: [&str; 2]) -> Result<String, String> {
         let template = Template::parse(text, NAMES).map_err(|error| error.to_string())?;
@@ -274,18 +337,36 @@ mod tests {
     fn a_broken_template_says_where() {
         for (text, expected) in [
             ("a\n{{a", "line 2: `{{` without `}}`"),
-            ("{{c}}", "line 1: `{{c}}` means nothing here; known are `a`, `b`"),
-            ("{{#a}}x", "line 1: `{{#a}}` is never closed; write `{{/a}}`"),
+            (
+                "{{c}}",
+                "line 1: `{{c}}` means nothing here; known are `a`, `b`",
+            ),
+            (
+                "{{#a}}x",
+                "line 1: `{{#a}}` is never closed; write `{{/a}}`",
+            ),
             ("{{#a}}{{/b}}", "line 1: `{{/b}}` closes what is not open"),
             ("{{/a}}", "line 1: `{{/a}}` closes what is not open"),
-            ("<p {{a}}>", "line 1: a placeholder in a tag needs quotes, such as `value=\"{{user}}\"`"),
-            ("<p x={{a}}>", "line 1: a placeholder in a tag needs quotes, such as `value=\"{{user}}\"`"),
-            ("<!-- <p>{{a}} -->", "line 1: a placeholder has no place in a comment"),
+            (
+                "<p {{a}}>",
+                "line 1: a placeholder in a tag needs quotes, such as `value=\"{{user}}\"`",
+            ),
+            (
+                "<p x={{a}}>",
+                "line 1: a placeholder in a tag needs quotes, such as `value=\"{{user}}\"`",
+            ),
+            (
+                "<!-- <p>{{a}} -->",
+                "line 1: a placeholder has no place in a comment",
+            ),
             (
                 "<style>\n\n{{a}}</style>",
                 "line 3: a placeholder has no place in a style: the page's policy names its digest",
             ),
-            ("<SCRIPT src=x>", "line 1: scripts do not run on this page; take it away"),
+            (
+                "<SCRIPT src=x>",
+                "line 1: scripts do not run on this page; take it away",
+            ),
             (
                 "<p title=\"{{#a}}\">{{/a}}",
                 "line 1: the section `a` begins and ends in different places of a tag; move it around whole tags",
@@ -293,19 +374,31 @@ mod tests {
         ] {
             assert_eq!(fill(text, ["", ""]), Err(expected.to_owned()), "{text}");
         }
-        let needs = Names { all: &["a"], required: &["a"] };
+        let needs = Names {
+            all: &["a"],
+            required: &["a"],
+        };
         let error = Template::parse("{{#a}}{{/a}}", needs).unwrap_err();
-        assert_eq!(error.to_string(), "the page does without `{{a}}`, and cannot work");
+        assert_eq!(
+            error.to_string(),
+            "the page does without `{{a}}`, and cannot work"
+        );
     }
 
     #[test]
     fn the_policy_names_the_styles() {
         let policy = |text| Template::parse(text, NAMES).unwrap().policy;
         let rest = "; form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
-        assert_eq!(policy("x").to_str().unwrap(), format!("default-src 'none'; style-src 'none'{rest}"));
+        assert_eq!(
+            policy("x").to_str().unwrap(),
+            format!("default-src 'none'; style-src 'none'{rest}")
+        );
         // printf 'p{}' | openssl dgst -sha256 -binary | base64
         let digest = "'sha256-gG2yISYereRMiG2lMXrbiUgi0Ubw9p7QCeWcroOvy9Y='";
         let text = "<style media=\"all\">p{}</STYLE><p>";
-        assert_eq!(policy(text).to_str().unwrap(), format!("default-src 'none'; style-src {digest}{rest}"));
+        assert_eq!(
+            policy(text).to_str().unwrap(),
+            format!("default-src 'none'; style-src {digest}{rest}")
+        );
     }
 }

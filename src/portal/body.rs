@@ -21,7 +21,9 @@ pub(super) async fn read<B>(body: B, deadline: Duration) -> Result<Zeroizing<Vec
 where
     B: Body<Data = Bytes>,
 {
-    tokio::time::timeout(deadline, collect(body)).await.unwrap_or(Err(Rejection::TooSlow))
+    tokio::time::timeout(deadline, collect(body))
+        .await
+        .unwrap_or(Err(Rejection::TooSlow))
 }
 
 async fn collect<B>(body: B) -> Result<Zeroizing<Vec<u8>>, Rejection>
@@ -34,7 +36,9 @@ where
         return Err(Rejection::TooLarge);
     }
     // Enough from the start: a vector that grows leaves copies behind that nobody wipes.
-    let room = announced.upper().map_or(LIMIT, |upper| upper.min(LIMIT as u64) as usize);
+    let room = announced
+        .upper()
+        .map_or(LIMIT, |upper| upper.min(LIMIT as u64) as usize);
     let mut bytes = Zeroizing::new(Vec::with_capacity(room));
     while let Some(frame) = body.frame().await {
         let Ok(data) = frame.map_err(|_| Rejection::Broken)?.into_data() else {
@@ -70,7 +74,10 @@ mod tests {
         type Data = Bytes;
         type Error = ();
 
-        fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, ()>>> {
+        fn poll_frame(
+            mut self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, ()>>> {
             if self.frames.is_empty() {
                 return self.ends.map(|()| None);
             }
@@ -88,29 +95,68 @@ mod tests {
         Some(Frame::data(vec![b'x'; bytes].into()))
     }
 
-    fn play(frames: Vec<Option<Frame<Bytes>>>, announced: u64, ends: Poll<()>) -> Result<usize, Rejection> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
-        let script = Script { frames, announced, ends };
-        runtime.block_on(read(script, Duration::ZERO)).map(|bytes| bytes.len())
+    fn play(
+        frames: Vec<Option<Frame<Bytes>>>,
+        announced: u64,
+        ends: Poll<()>,
+    ) -> Result<usize, Rejection> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .build()
+            .unwrap();
+        let script = Script {
+            frames,
+            announced,
+            ends,
+        };
+        runtime
+            .block_on(read(script, Duration::ZERO))
+            .map(|bytes| bytes.len())
     }
 
     #[test]
     fn a_body_is_small_whole_and_in_time() {
         let end = Poll::Ready(());
         assert_eq!(play(vec![], 0, end), Ok(0));
-        assert_eq!(play(vec![data(1), data(2), Some(Frame::trailers(HeaderMap::new()))], 0, end), Ok(3));
+        assert_eq!(
+            play(
+                vec![data(1), data(2), Some(Frame::trailers(HeaderMap::new()))],
+                0,
+                end
+            ),
+            Ok(3)
+        );
         assert_eq!(play(vec![data(LIMIT - 1), data(1)], 0, end), Ok(LIMIT));
-        assert_eq!(play(vec![data(LIMIT), data(1)], 0, Poll::Pending), Err(Rejection::TooLarge));
-        assert_eq!(play(vec![data(LIMIT + 1)], 0, Poll::Pending), Err(Rejection::TooLarge));
-        assert_eq!(play(vec![], LIMIT as u64 + 1, Poll::Pending), Err(Rejection::TooLarge));
+        assert_eq!(
+            play(vec![data(LIMIT), data(1)], 0, Poll::Pending),
+            Err(Rejection::TooLarge)
+        );
+        assert_eq!(
+            play(vec![data(LIMIT + 1)], 0, Poll::Pending),
+            Err(Rejection::TooLarge)
+        );
+        assert_eq!(
+            play(vec![], LIMIT as u64 + 1, Poll::Pending),
+            Err(Rejection::TooLarge)
+        );
         assert_eq!(play(vec![data(1), None], 0, end), Err(Rejection::Broken));
-        assert_eq!(play(vec![data(1)], 0, Poll::Pending), Err(Rejection::TooSlow));
+        assert_eq!(
+            play(vec![data(1)], 0, Poll::Pending),
+            Err(Rejection::TooSlow)
+        );
     }
 
     #[test]
     fn the_error_of_a_body_may_be_any() {
-        let body = http_body_util::Full::new(Bytes::from_static(b"x")).map_err(|error: Infallible| error);
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
-        assert_eq!(runtime.block_on(read(body, DEADLINE)).unwrap().as_slice(), b"x");
+        let body =
+            http_body_util::Full::new(Bytes::from_static(b"x")).map_err(|error: Infallible| error);
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .build()
+            .unwrap();
+        assert_eq!(
+            runtime.block_on(read(body, DEADLINE)).unwrap().as_slice(),
+            b"x"
+        );
     }
 }

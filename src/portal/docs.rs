@@ -1,7 +1,9 @@
 //! The description of the gateway's own endpoints, and Swagger UI to read and try it, all from the binary.
 
 use bytes::Bytes;
-use http::header::{ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
+use http::header::{
+    ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE,
+};
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 
 use crate::wire;
@@ -45,15 +47,21 @@ impl Asset {
     /// The compressed ones take a client that takes them; every browser does.
     pub(super) fn answer(self, headers: &HeaderMap) -> Response<Bytes> {
         let (kind, bytes, compressed): (_, &'static [u8], _) = match self {
-            Self::Style => {
-                ("text/css; charset=utf-8", include_bytes!("../../assets/swagger-ui/swagger-ui.css.gz"), true)
-            }
+            Self::Style => (
+                "text/css; charset=utf-8",
+                include_bytes!("../../assets/swagger-ui/swagger-ui.css.gz"),
+                true,
+            ),
             Self::Script => (
                 "text/javascript; charset=utf-8",
                 include_bytes!("../../assets/swagger-ui/swagger-ui-bundle.js.gz"),
                 true,
             ),
-            Self::Start => ("text/javascript; charset=utf-8", include_bytes!("../../assets/docs/start.js"), false),
+            Self::Start => (
+                "text/javascript; charset=utf-8",
+                include_bytes!("../../assets/docs/start.js"),
+                false,
+            ),
         };
         if compressed && !takes_gzip(headers) {
             return wire::problem(StatusCode::NOT_ACCEPTABLE, "The file is there in gzip only");
@@ -61,8 +69,14 @@ impl Asset {
         let mut response = Response::new(Bytes::from_static(bytes));
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
-        headers.insert("x-content-type-options", HeaderValue::from_static("nosniff"));
-        headers.insert(CACHE_CONTROL, HeaderValue::from_static("public, max-age=31536000, immutable"));
+        headers.insert(
+            "x-content-type-options",
+            HeaderValue::from_static("nosniff"),
+        );
+        headers.insert(
+            CACHE_CONTROL,
+            HeaderValue::from_static("public, max-age=31536000, immutable"),
+        );
         if compressed {
             headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
         }
@@ -73,7 +87,12 @@ impl Asset {
 impl Docs {
     /// The texts for endpoints under this prefix, a plain path.
     pub(super) fn new(prefix: &str) -> Self {
-        let fill = |text: &str| Bytes::from(text.replace("{prefix}", prefix).replace("{version}", VERSION));
+        let fill = |text: &str| {
+            Bytes::from(
+                text.replace("{prefix}", prefix)
+                    .replace("{version}", VERSION),
+            )
+        };
         Self {
             page: fill(include_str!("../../assets/docs/index.html")),
             document: fill(include_str!("../../assets/docs/openapi.json")),
@@ -84,9 +103,15 @@ impl Docs {
     pub(super) fn page(&self) -> Response<Bytes> {
         let mut response = Response::new(self.page.clone());
         let headers = response.headers_mut();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
+        headers.insert(
+            CONTENT_TYPE,
+            HeaderValue::from_static("text/html; charset=utf-8"),
+        );
         headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
-        headers.insert("x-content-type-options", HeaderValue::from_static("nosniff"));
+        headers.insert(
+            "x-content-type-options",
+            HeaderValue::from_static("nosniff"),
+        );
         headers.insert("referrer-policy", HeaderValue::from_static("same-origin"));
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
         response
@@ -95,8 +120,12 @@ impl Docs {
     /// The OpenAPI document.
     pub(super) fn document(&self) -> Response<Bytes> {
         let mut response = Response::new(self.document.clone());
-        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+        response
+            .headers_mut()
+            .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        response
+            .headers_mut()
+            .insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
         response
     }
 }
@@ -107,12 +136,16 @@ fn takes_gzip(headers: &HeaderMap) -> bool {
     if lines.peek().is_none() {
         return true;
     }
-    lines.flat_map(|line| line.as_bytes().split(|byte| *byte == b',')).any(|coding| {
-        let mut parts = coding.split(|byte| *byte == b';').map(<[u8]>::trim_ascii);
-        let name = parts.next().unwrap_or_default();
-        let named = [&b"gzip"[..], b"x-gzip", b"*"].iter().any(|gzip| name.eq_ignore_ascii_case(gzip));
-        named && !parts.any(wire::is_zero_weight)
-    })
+    lines
+        .flat_map(|line| line.as_bytes().split(|byte| *byte == b','))
+        .any(|coding| {
+            let mut parts = coding.split(|byte| *byte == b';').map(<[u8]>::trim_ascii);
+            let name = parts.next().unwrap_or_default();
+            let named = [&b"gzip"[..], b"x-gzip", b"*"]
+                .iter()
+                .any(|gzip| name.eq_ignore_ascii_case(gzip));
+            named && !parts.any(wire::is_zero_weight)
+        })
 }
 
 #[cfg(test)]
@@ -128,7 +161,10 @@ mod tests {
         assert_eq!(scheme["flows"]["password"]["tokenUrl"], "/sign/in/login");
         let page = docs.page();
         let page = std::str::from_utf8(page.body()).unwrap();
-        assert!(page.contains("src=\"/sign/in/docs/swagger-ui-bundle.js?5.35.0\""), "{page}");
+        assert!(
+            page.contains("src=\"/sign/in/docs/swagger-ui-bundle.js?5.35.0\""),
+            "{page}"
+        );
         assert!(!page.contains('{') && !page.contains("http"), "{page}");
     }
 

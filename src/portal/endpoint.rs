@@ -79,7 +79,10 @@ pub(super) fn find(own: &OwnPaths, method: &Method, path: &str) -> Endpoint {
         Some("/me") => Endpoint::Me,
         Some("/docs") => Endpoint::Docs,
         Some("/openapi.json") => Endpoint::OpenApi,
-        Some(rest) => rest.strip_prefix("/docs/").and_then(Asset::named).map_or(Endpoint::Unknown, Endpoint::Asset),
+        Some(rest) => rest
+            .strip_prefix("/docs/")
+            .and_then(Asset::named)
+            .map_or(Endpoint::Unknown, Endpoint::Asset),
         None => Endpoint::Unknown,
     }
 }
@@ -91,7 +94,10 @@ mod tests {
     #[test]
     fn names_compare_byte_for_byte() {
         let token_paths = vec!["/token".to_owned(), "/api/v1/login".to_owned()];
-        let own = OwnPaths { prefix: "/auth".to_owned(), token_paths };
+        let own = OwnPaths {
+            prefix: "/auth".to_owned(),
+            token_paths,
+        };
         let cases = [
             (Method::POST, "/auth/login", Endpoint::Login),
             (Method::GET, "/auth/login", Endpoint::Login),
@@ -101,7 +107,11 @@ mod tests {
             (Method::POST, "/auth/logout/", Endpoint::Unknown),
             (Method::GET, "/auth/me", Endpoint::Me),
             (Method::GET, "/auth/docs", Endpoint::Docs),
-            (Method::GET, "/auth/docs/start.js", Endpoint::Asset(Asset::Start)),
+            (
+                Method::GET,
+                "/auth/docs/start.js",
+                Endpoint::Asset(Asset::Start),
+            ),
             (Method::GET, "/auth/docs/../me", Endpoint::Unknown),
             (Method::GET, "/auth/openapi.json", Endpoint::OpenApi),
             (Method::GET, "/auth", Endpoint::Unknown),

@@ -81,7 +81,11 @@ impl Format {
 ///
 /// # Errors
 /// The first field that is wrong.
-pub(super) fn parse(dialect: Dialect, format: Format, body: &[u8]) -> Result<GrantRequest, Rejection> {
+pub(super) fn parse(
+    dialect: Dialect,
+    format: Format,
+    body: &[u8],
+) -> Result<GrantRequest, Rejection> {
     Fields::read(format, body)?.into_request(dialect)
 }
 
@@ -100,7 +104,10 @@ pub(super) fn parse_password(body: &[u8]) -> Result<LoginRequest, Rejection> {
 ///
 /// # Errors
 /// The first field that is wrong.
-pub(super) fn parse_logout(format: Format, body: &[u8]) -> Result<Option<Zeroizing<String>>, Rejection> {
+pub(super) fn parse_logout(
+    format: Format,
+    body: &[u8],
+) -> Result<Option<Zeroizing<String>>, Rejection> {
     text("refresh_token", Fields::read(format, body)?.refresh_token)
 }
 
@@ -139,12 +146,13 @@ impl Fields {
 
     fn from_json(body: &[u8]) -> Result<Self, Rejection> {
         let text = std::str::from_utf8(body).map_err(|_| Rejection::MalformedJson)?;
-        let members: Members = serde_json::from_str(text).map_err(|error| match error.classify() {
-            serde_json::error::Category::Data => Rejection::NotAnObject,
-            serde_json::error::Category::Io
-            | serde_json::error::Category::Syntax
-            | serde_json::error::Category::Eof => Rejection::MalformedJson,
-        })?;
+        let members: Members =
+            serde_json::from_str(text).map_err(|error| match error.classify() {
+                serde_json::error::Category::Data => Rejection::NotAnObject,
+                serde_json::error::Category::Io
+                | serde_json::error::Category::Syntax
+                | serde_json::error::Category::Eof => Rejection::MalformedJson,
+            })?;
         let mut fields = Self::default();
         for (name, value) in members.0 {
             fields.put(&name, value)?;
@@ -176,11 +184,12 @@ impl Fields {
             (Some("password"), Dialect::Login | Dialect::Token) | (None, Dialect::Login) => {
                 self.into_login().map(GrantRequest::Password)
             }
-            (Some("refresh_token"), Dialect::Token | Dialect::Refresh) | (None, Dialect::Refresh) => {
-                self.into_refresh().map(GrantRequest::Refresh)
-            }
+            (Some("refresh_token"), Dialect::Token | Dialect::Refresh)
+            | (None, Dialect::Refresh) => self.into_refresh().map(GrantRequest::Refresh),
             (None, Dialect::Token) => Err(Rejection::Missing("grant_type")),
-            (Some(_), Dialect::Login | Dialect::Token | Dialect::Refresh) => Err(Rejection::GrantType),
+            (Some(_), Dialect::Login | Dialect::Token | Dialect::Refresh) => {
+                Err(Rejection::GrantType)
+            }
         }
     }
 
@@ -195,7 +204,10 @@ impl Fields {
         text("scope", self.scope)?;
         text("client_id", self.client_id)?;
         text("client_secret", self.client_secret)?;
-        Ok(LoginRequest { username: String::clone(&username), password: password.into() })
+        Ok(LoginRequest {
+            username: String::clone(&username),
+            password: password.into(),
+        })
     }
 }
 

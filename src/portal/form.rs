@@ -11,7 +11,9 @@ pub(super) type Pair = (Zeroizing<String>, Zeroizing<String>);
 
 /// The pairs in their order. A name without `=` has an empty value; empty pairs (`a=1&&b=2`) are left out.
 pub(super) fn pairs(body: &[u8]) -> impl Iterator<Item = Result<Pair, Malformed>> {
-    body.split(|&byte| byte == b'&').filter(|pair| !pair.is_empty()).map(pair)
+    body.split(|&byte| byte == b'&')
+        .filter(|pair| !pair.is_empty())
+        .map(pair)
 }
 
 fn pair(raw: &[u8]) -> Result<Pair, Malformed> {
@@ -35,7 +37,9 @@ fn decode(raw: &[u8]) -> Result<Zeroizing<String>, Malformed> {
 }
 
 fn hex(digit: Option<u8>) -> Result<u8, Malformed> {
-    let value = digit.and_then(|digit| char::from(digit).to_digit(16)).ok_or(Malformed)?;
+    let value = digit
+        .and_then(|digit| char::from(digit).to_digit(16))
+        .ok_or(Malformed)?;
     Ok(value as u8)
 }
 
@@ -44,7 +48,9 @@ mod tests {
     use super::*;
 
     fn read(body: &[u8]) -> Result<Vec<(String, String)>, Malformed> {
-        pairs(body).map(|pair| pair.map(|(name, value)| (name.to_string(), value.to_string()))).collect()
+        pairs(body)
+            .map(|pair| pair.map(|(name, value)| (name.to_string(), value.to_string())))
+            .collect()
     }
 
     #[test]
@@ -61,14 +67,26 @@ mod tests {
             ("=x&%00=%0A", &[("", "x"), ("\0", "\n")]),
         ];
         for (body, expected) in cases {
-            let expected = expected.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+            let expected = expected
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+                .collect();
             assert_eq!(read(body.as_bytes()), Ok(expected), "{body}");
         }
     }
 
     #[test]
     fn broken_escapes_and_other_encodings_are_errors() {
-        let cases: [&[u8]; 8] = [b"a=%", b"a=%4", b"a=%4&b=1", b"a=%zz", b"%G0=a", b"a=%+1", b"a=\xfc", b"a=%FC%C3"];
+        let cases: [&[u8]; 8] = [
+            b"a=%",
+            b"a=%4",
+            b"a=%4&b=1",
+            b"a=%zz",
+            b"%G0=a",
+            b"a=%+1",
+            b"a=\xfc",
+            b"a=%FC%C3",
+        ];
         for body in cases {
             assert_eq!(read(body), Err(Malformed), "{body:?}");
         }

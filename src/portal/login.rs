@@ -84,7 +84,8 @@ impl Dialect {
 
     fn takes(self, format: Format) -> bool {
         match (self, format) {
-            (Self::Login | Self::Refresh, Format::Form | Format::Json) | (Self::Token, Format::Form) => true,
+            (Self::Login | Self::Refresh, Format::Form | Format::Json)
+            | (Self::Token, Format::Form) => true,
             (Self::Token, Format::Json) => false,
         }
     }
@@ -117,35 +118,71 @@ impl Portal {
         B: Body<Data = Bytes>,
     {
         let mut reply = match read(dialect, head, body).await {
-            Ok(GrantRequest::Password(request)) => self.answer_login(dialect, request, client, now).await,
+            Ok(GrantRequest::Password(request)) => {
+                self.answer_login(dialect, request, client, now).await
+            }
             Ok(GrantRequest::Refresh(shown)) => self.answer_refresh(dialect, shown, now).await,
             Err(rejection) => rejection.into_response(dialect).into(),
         };
-        reply.response.headers_mut().insert(PRAGMA, HeaderValue::from_static("no-cache"));
+        reply
+            .response
+            .headers_mut()
+            .insert(PRAGMA, HeaderValue::from_static("no-cache"));
         reply
     }
 
-    async fn answer_login(&self, dialect: Dialect, request: LoginRequest, client: IpAddr, now: u64) -> PortalReply {
+    async fn answer_login(
+        &self,
+        dialect: Dialect,
+        request: LoginRequest,
+        client: IpAddr,
+        now: u64,
+    ) -> PortalReply {
         let user = loggable(&request.username);
         let granted = self.log_in(request, client, now).await;
         let response = match &granted {
             Ok(granted) => granted_response(granted),
             Err(denial) => denial.into_response(dialect),
         };
-        let login = Some(LoginEvent { user, outcome: granted.map(drop) });
-        PortalReply { response, login, session: None }
+        let login = Some(LoginEvent {
+            user,
+            outcome: granted.map(drop),
+        });
+        PortalReply {
+            response,
+            login,
+            session: None,
+        }
     }
 
-    async fn log_in(&self, request: LoginRequest, client: IpAddr, now: u64) -> Result<Granted, Denial> {
+    async fn log_in(
+        &self,
+        request: LoginRequest,
+        client: IpAddr,
+        now: u64,
+    ) -> Result<Granted, Denial> {
         let user = self.prove(request, client).await?;
         let first = RefreshToken::first(ambient::random_bytes(), ambient::random_bytes());
-        let issued = self.issuer.issue(&holder(&user, first.session()), ambient::random_bytes(), now)?;
-        self.sessions.open(&user.identity.subject, &first, self.times(now)).await?;
-        Ok(Granted { issued, refresh: first })
+        let issued = self.issuer.issue(
+            &holder(&user, first.session()),
+            ambient::random_bytes(),
+            now,
+        )?;
+        self.sessions
+            .open(&user.identity.subject, &first, self.times(now))
+            .await?;
+        Ok(Granted {
+            issued,
+            refresh: first,
+        })
     }
 
     /// The user, if the password is theirs and there were not too many failures before it, and meanwhile.
-    pub(super) async fn prove(&self, request: LoginRequest, client: IpAddr) -> Result<Arc<User>, Denial> {
+    pub(super) async fn prove(
+        &self,
+        request: LoginRequest,
+        client: IpAddr,
+    ) -> Result<Arc<User>, Denial> {
         let LoginRequest { username, password } = request;
         let attempt = Attempt::new(&username, client);
         open_or_held(self.sessions.ask(attempt, ambient::unix_millis()).await?)?;
@@ -154,9 +191,16 @@ impl Portal {
             Err(LoginFailure::Invalid) => None,
             Err(LoginFailure::Busy) => return Err(Denial::Busy),
         };
-        let proof = if found.is_some() { Proof::Right } else { Proof::Wrong };
+        let proof = if found.is_some() {
+            Proof::Right
+        } else {
+            Proof::Wrong
+        };
         let limits = self.settings.attempts;
-        let settled = self.sessions.settle(attempt, proof, limits, ambient::unix_millis()).await?;
+        let settled = self
+            .sessions
+            .settle(attempt, proof, limits, ambient::unix_millis())
+            .await?;
         open_or_held(settled.verdict)?;
         found.ok_or(Denial::Invalid(settled.begun))
     }
@@ -173,7 +217,9 @@ async fn read<B>(dialect: Dialect, head: &Parts, body: B) -> Result<GrantRequest
 where
     B: Body<Data = Bytes>,
 {
-    let format = Format::of(&head.headers).filter(|&format| dialect.takes(format)).ok_or(Rejection::ContentType)?;
+    let format = Format::of(&head.headers)
+        .filter(|&format| dialect.takes(format))
+        .ok_or(Rejection::ContentType)?;
     let bytes = body::read(body, body::DEADLINE).await?;
     parse(dialect, format, &bytes)
 }

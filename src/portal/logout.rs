@@ -26,12 +26,22 @@ impl Portal {
     /// Ends the session of the caller's credential, and that of the refresh token in the body, where there is one. A
     /// refresh token that is not known any more counts as logged out already (RFC 7009, section 2.2), and so does a
     /// browser whose session is over.
-    pub(super) async fn log_out<B>(&self, intake: &Intake, body: B, caller: &PortalCaller, now: u64) -> PortalReply
+    pub(super) async fn log_out<B>(
+        &self,
+        intake: &Intake,
+        body: B,
+        caller: &PortalCaller,
+        now: u64,
+    ) -> PortalReply
     where
         B: Body<Data = Bytes>,
     {
         let head = &intake.head;
-        let look = self.settings.look.as_deref().filter(|_| is_browser_form(&head.method, &head.headers));
+        let look = self
+            .settings
+            .look
+            .as_deref()
+            .filter(|_| is_browser_form(&head.method, &head.headers));
         if (look.is_some() || intake.rides_on_cookie()) && !intake.site.sends(&head.headers) {
             return wire::problem(StatusCode::FORBIDDEN, wire::CROSS_ORIGIN).into();
         }
@@ -56,7 +66,9 @@ impl Portal {
         };
         match (caller, &shown) {
             (PortalCaller::Anonymous, None) => return wire::not_authenticated().into(),
-            (PortalCaller::Rejected(_), None) if intake.rides_on_cookie() => return no_content().into(),
+            (PortalCaller::Rejected(_), None) if intake.rides_on_cookie() => {
+                return no_content().into();
+            }
             (PortalCaller::Rejected(why), None) => return wire::invalid_token(why).into(),
             (PortalCaller::Known { session: None, .. }, None) => return no_session().into(),
             (PortalCaller::Known { .. }, _) | (_, Some(_)) => {}
@@ -66,23 +78,46 @@ impl Portal {
             Ok(()) => no_content(),
             Err(Away) => RefreshDenial::Away.into_response(Dialect::Refresh),
         };
-        PortalReply { response, login: None, session: Some(SessionEvent::Logout(ended)) }
+        PortalReply {
+            response,
+            login: None,
+            session: Some(SessionEvent::Logout(ended)),
+        }
     }
 
     /// For people.
     async fn sign_out(&self, look: &Look, caller: &PortalCaller, now: u64) -> PortalReply {
-        let known = matches!(caller, PortalCaller::Known { session: Some(_), .. });
-        let ended = if known { Some(self.end_sessions(caller, None, now).await) } else { None };
+        let known = matches!(
+            caller,
+            PortalCaller::Known {
+                session: Some(_),
+                ..
+            }
+        );
+        let ended = if known {
+            Some(self.end_sessions(caller, None, now).await)
+        } else {
+            None
+        };
         let response = match ended {
             Some(Err(Away)) => {
                 let plain = RefreshDenial::Away.into_response(Dialect::Refresh);
                 let mut page = self.refuse(look, plain.status(), AWAY, &FormExtras::default());
-                page.headers_mut().extend(plain.headers().get(RETRY_AFTER).map(|when| (RETRY_AFTER, when.clone())));
+                page.headers_mut().extend(
+                    plain
+                        .headers()
+                        .get(RETRY_AFTER)
+                        .map(|when| (RETRY_AFTER, when.clone())),
+                );
                 page
             }
             Some(Ok(())) | None => see_other(&self.signed_out_path()).unwrap_or_else(no_content),
         };
-        PortalReply { response, login: None, session: ended.map(SessionEvent::Logout) }
+        PortalReply {
+            response,
+            login: None,
+            session: ended.map(SessionEvent::Logout),
+        }
     }
 
     /// Takes the gateway's cookies away from the browser.
@@ -92,9 +127,18 @@ impl Portal {
         headers.append(SET_COOKIE, cookie.mark("", 0));
     }
 
-    async fn end_sessions(&self, caller: &PortalCaller, shown: Option<&String>, now: u64) -> Result<(), Away> {
+    async fn end_sessions(
+        &self,
+        caller: &PortalCaller,
+        shown: Option<&String>,
+        now: u64,
+    ) -> Result<(), Away> {
         let times = self.times(now);
-        if let PortalCaller::Known { session: Some(session), .. } = caller {
+        if let PortalCaller::Known {
+            session: Some(session),
+            ..
+        } = caller
+        {
             self.sessions.end(*session, times).await?;
         }
         match shown.and_then(|shown| RefreshToken::parse(shown)) {
@@ -120,7 +164,10 @@ where
 
 /// To say that it is logged out would be a lie: an API key ends in the user list, a token with its issuer.
 fn no_session() -> Response<Bytes> {
-    wire::problem(StatusCode::BAD_REQUEST, "The credential belongs to no session of this gateway")
+    wire::problem(
+        StatusCode::BAD_REQUEST,
+        "The credential belongs to no session of this gateway",
+    )
 }
 
 fn no_content() -> Response<Bytes> {

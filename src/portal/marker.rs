@@ -18,13 +18,19 @@ impl Marker {
     /// The marker of a browser; `None` where it signed in longer ago than a minute, or not at all.
     pub(super) fn read(value: Option<&str>, now: u64) -> Option<Self> {
         let (since, returns) = value?.split_once('.')?;
-        let marker = Self { since: since.parse().ok()?, returns: returns.parse().ok()? };
+        let marker = Self {
+            since: since.parse().ok()?,
+            returns: returns.parse().ok()?,
+        };
         (marker.since <= now && now - marker.since < WINDOW).then_some(marker)
     }
 
     /// The marker after a sign-in: the minute begins anew, the returns stay.
     pub(super) fn signed_in(before: Option<Self>, now: u64) -> Self {
-        Self { since: now, returns: before.map_or(0, |before| before.returns) }
+        Self {
+            since: now,
+            returns: before.map_or(0, |before| before.returns),
+        }
     }
 
     /// The marker after one more return; `None`: that was one too many.
@@ -35,7 +41,10 @@ impl Marker {
 
     /// The cookie's value, and for how many seconds it is kept.
     pub(super) fn written(self, now: u64) -> (String, u64) {
-        (format!("{}.{}", self.since, self.returns), (self.since + WINDOW).saturating_sub(now))
+        (
+            format!("{}.{}", self.since, self.returns),
+            (self.since + WINDOW).saturating_sub(now),
+        )
     }
 }
 
@@ -47,20 +56,39 @@ mod tests {
     fn the_third_return_within_a_minute_is_one_too_many() {
         let marker = Marker::signed_in(None, 1000);
         assert_eq!(marker.written(1000), ("1000.0".to_owned(), 60));
-        let marker = Marker::read(Some("1000.0"), 1010).unwrap().came_back().unwrap();
+        let marker = Marker::read(Some("1000.0"), 1010)
+            .unwrap()
+            .came_back()
+            .unwrap();
         assert_eq!(marker.written(1010), ("1000.1".to_owned(), 50));
         let marker = Marker::signed_in(Marker::read(Some("1000.1"), 1030), 1030);
         assert_eq!(marker.written(1030), ("1030.1".to_owned(), 60));
-        let marker = Marker::read(Some("1030.1"), 1031).unwrap().came_back().unwrap();
+        let marker = Marker::read(Some("1030.1"), 1031)
+            .unwrap()
+            .came_back()
+            .unwrap();
         assert_eq!(marker.came_back(), None);
     }
 
     #[test]
     fn what_is_old_or_made_up_does_not_count() {
-        for value in ["", "1000", "1000.", ".1", "a.b", "999.0", "1060.0", "1000.-1", "99999999999999999999.0"] {
+        for value in [
+            "",
+            "1000",
+            "1000.",
+            ".1",
+            "a.b",
+            "999.0",
+            "1060.0",
+            "1000.-1",
+            "99999999999999999999.0",
+        ] {
             assert_eq!(Marker::read(Some(value), 1059), None, "{value}");
         }
         assert_eq!(Marker::read(None, 1059), None);
-        assert!(Marker::read(Some("1000.4294967295"), 1059).is_some_and(|marker| marker.came_back().is_none()));
+        assert!(
+            Marker::read(Some("1000.4294967295"), 1059)
+                .is_some_and(|marker| marker.came_back().is_none())
+        );
     }
 }

@@ -47,9 +47,11 @@ pub(super) fn answer(caller: &PortalCaller) -> Response<Bytes> {
     match caller {
         PortalCaller::Anonymous => wire::not_authenticated(),
         PortalCaller::Rejected(why) => wire::invalid_token(why),
-        PortalCaller::Known { identity, expires_at, .. } => {
-            wire::json(StatusCode::OK, &describe(identity, *expires_at))
-        }
+        PortalCaller::Known {
+            identity,
+            expires_at,
+            ..
+        } => wire::json(StatusCode::OK, &describe(identity, *expires_at)),
     }
 }
 
@@ -59,7 +61,11 @@ fn describe(identity: &Identity, expires_at: u64) -> Me<'_> {
         roles: &identity.roles,
         name: identity.name.as_deref(),
         email: identity.email.as_deref(),
-        claims: identity.claims.iter().map(|claim| (claim.name.to_string(), value_of(claim))).collect(),
+        claims: identity
+            .claims
+            .iter()
+            .map(|claim| (claim.name.to_string(), value_of(claim)))
+            .collect(),
         exp: Some(expires_at).filter(|end| *end < NEVER),
     }
 }

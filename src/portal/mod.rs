@@ -112,13 +112,23 @@ impl Portal {
         browsers: Arc<CookieSessions>,
     ) -> Self {
         let docs = Docs::new(&settings.own.prefix);
-        Self { settings, directory, issuer, hasher, sessions, browsers, docs }
+        Self {
+            settings,
+            directory,
+            issuer,
+            hasher,
+            sessions,
+            browsers,
+            docs,
+        }
     }
 
     /// What stands behind the endpoint of forward-auth in a path as it was sent: nothing, or the path that is asked about;
     /// `None` where it is another endpoint.
     pub fn below_verify<'p>(&self, sent: &'p str) -> Option<&'p str> {
-        let below = sent.strip_prefix(&self.settings.own.prefix)?.strip_prefix("/verify")?;
+        let below = sent
+            .strip_prefix(&self.settings.own.prefix)?
+            .strip_prefix("/verify")?;
         (below.is_empty() || below.starts_with('/')).then_some(below)
     }
 
@@ -172,7 +182,9 @@ impl Portal {
             Some(Endpoint::Docs) => self.docs.page().into(),
             Some(Endpoint::OpenApi) => self.docs.document().into(),
             Some(Endpoint::Asset(asset)) => asset.answer(&head.headers).into(),
-            Some(Endpoint::Unknown) => wire::problem(StatusCode::NOT_FOUND, "No such endpoint").into(),
+            Some(Endpoint::Unknown) => {
+                wire::problem(StatusCode::NOT_FOUND, "No such endpoint").into()
+            }
         };
         if !reply.response.headers().contains_key(CACHE_CONTROL) {
             wire::forbid_storing(reply.response.headers_mut());
@@ -184,23 +196,40 @@ impl Portal {
     }
 
     /// People get a page and programs a token, unless there is no page.
-    async fn answer_at_login<B>(&self, intake: &Intake, body: B, caller: &PortalCaller, now: u64) -> PortalReply
+    async fn answer_at_login<B>(
+        &self,
+        intake: &Intake,
+        body: B,
+        caller: &PortalCaller,
+        now: u64,
+    ) -> PortalReply
     where
         B: Body<Data = Bytes>,
     {
         let head = &intake.head;
         match self.settings.look.as_deref() {
-            Some(look) if is_browser_form(&head.method, &head.headers) => self.sign_in(look, intake, body, now).await,
-            Some(look) if head.method != Method::POST => self.show_sign_in(look, intake, caller).into(),
-            None if head.method != Method::POST => wire::problem(StatusCode::NOT_FOUND, "No such endpoint").into(),
-            Some(_) | None => self.grant(Dialect::Login, head, body, intake.client.address, now).await,
+            Some(look) if is_browser_form(&head.method, &head.headers) => {
+                self.sign_in(look, intake, body, now).await
+            }
+            Some(look) if head.method != Method::POST => {
+                self.show_sign_in(look, intake, caller).into()
+            }
+            None if head.method != Method::POST => {
+                wire::problem(StatusCode::NOT_FOUND, "No such endpoint").into()
+            }
+            Some(_) | None => {
+                self.grant(Dialect::Login, head, body, intake.client.address, now)
+                    .await
+            }
         }
     }
 }
 
 fn method_not_allowed(endpoint: Endpoint) -> Response<Bytes> {
     let mut response = wire::problem(StatusCode::METHOD_NOT_ALLOWED, "Method not allowed");
-    response.headers_mut().insert(ALLOW, HeaderValue::from_static(endpoint.allow()));
+    response
+        .headers_mut()
+        .insert(ALLOW, HeaderValue::from_static(endpoint.allow()));
     response
 }
 
@@ -212,7 +241,11 @@ fn drop_body(response: &mut Response<Bytes>) {
 
 impl From<Response<Bytes>> for PortalReply {
     fn from(response: Response<Bytes>) -> Self {
-        Self { response, login: None, session: None }
+        Self {
+            response,
+            login: None,
+            session: None,
+        }
     }
 }
 

@@ -14,9 +14,13 @@ impl Next {
     pub fn to(path: &RequestPath, query: Option<&str>) -> Option<Self> {
         match query {
             // in a query they mean the same encoded, and cannot be taken for the start of another address
-            Some(query) => {
-                Self::parse(&format!("{path}?{}", query.replace('/', "%2F").replace('\\', "%5C").replace(':', "%3A")))
-            }
+            Some(query) => Self::parse(&format!(
+                "{path}?{}",
+                query
+                    .replace('/', "%2F")
+                    .replace('\\', "%5C")
+                    .replace(':', "%3A")
+            )),
             None => Self::parse(path.as_str()),
         }
     }
@@ -28,7 +32,10 @@ impl Next {
             Some((path, query)) => (path, Some(query)),
             None => (text, None),
         };
-        if text.len() > LONGEST || !text.bytes().all(|byte| byte.is_ascii_graphic()) || text.contains('#') {
+        if text.len() > LONGEST
+            || !text.bytes().all(|byte| byte.is_ascii_graphic())
+            || text.contains('#')
+        {
             return None;
         }
         let parsed = RequestPath::parse(path, PathOptions::default()).ok()?;
@@ -68,8 +75,15 @@ impl Default for Next {
 /// A first segment like `javascript:x` or `.example.com` is harmless behind a slash, and not behind the mistake of
 /// whoever puts something in front of it.
 fn starts_like_a_path(path: &str) -> bool {
-    let first = path.trim_start_matches('/').split('/').next().unwrap_or_default();
-    path.starts_with('/') && !path.starts_with("//") && !first.starts_with(['.', '@']) && !first.contains(':')
+    let first = path
+        .trim_start_matches('/')
+        .split('/')
+        .next()
+        .unwrap_or_default();
+    path.starts_with('/')
+        && !path.starts_with("//")
+        && !first.starts_with(['.', '@'])
+        && !first.contains(':')
 }
 
 /// Redirects are chained: what comes behind the `?` may be where the next page sends the browser.
@@ -92,7 +106,11 @@ mod tests {
             ("/a/b:c", "/a/b:c"),
             ("/jobs?", "/jobs?"),
         ] {
-            assert_eq!(Next::parse(text).as_ref().map(Next::as_str), Some(expected), "{text}");
+            assert_eq!(
+                Next::parse(text).as_ref().map(Next::as_str),
+                Some(expected),
+                "{text}"
+            );
         }
         assert_eq!(Next::default().as_str(), "/");
     }
@@ -172,11 +190,18 @@ mod tests {
         };
         let some = |plain: &str, encoded: &str| Some((plain.to_owned(), encoded.to_owned()));
         assert_eq!(next("/jobs", None), some("/jobs", "/jobs"));
-        assert_eq!(next("/jobs", Some("a=1&b=é")), None, "a query that is no query");
+        assert_eq!(
+            next("/jobs", Some("a=1&b=é")),
+            None,
+            "a query that is no query"
+        );
         assert_eq!(next("/jobs", Some("a=1&b=x y")), None);
         assert_eq!(
             next("/jobs", Some("to=https://a/b&c")),
-            some("/jobs?to=https%3A%2F%2Fa%2Fb&c", "/jobs%3Fto%3Dhttps%253A%252F%252Fa%252Fb%26c")
+            some(
+                "/jobs?to=https%3A%2F%2Fa%2Fb&c",
+                "/jobs%3Fto%3Dhttps%253A%252F%252Fa%252Fb%26c"
+            )
         );
         assert_eq!(next("/.hidden", None), None);
     }

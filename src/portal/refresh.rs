@@ -51,7 +51,12 @@ impl RefreshDenial {
 }
 
 impl Portal {
-    pub(super) async fn answer_refresh(&self, dialect: Dialect, shown: Zeroizing<String>, now: u64) -> PortalReply {
+    pub(super) async fn answer_refresh(
+        &self,
+        dialect: Dialect,
+        shown: Zeroizing<String>,
+        now: u64,
+    ) -> PortalReply {
         let mut user = None;
         let granted = self.refresh(&shown, now, &mut user).await;
         let response = match &granted {
@@ -59,11 +64,20 @@ impl Portal {
             Err(denial) => denial.into_response(dialect),
         };
         let outcome = granted.map(drop);
-        PortalReply { response, login: None, session: Some(SessionEvent::Refresh { user, outcome }) }
+        PortalReply {
+            response,
+            login: None,
+            session: Some(SessionEvent::Refresh { user, outcome }),
+        }
     }
 
     /// `name` becomes that of the user whose token it is.
-    async fn refresh(&self, shown: &str, now: u64, name: &mut Option<Box<str>>) -> Result<Granted, RefreshDenial> {
+    async fn refresh(
+        &self,
+        shown: &str,
+        now: u64,
+        name: &mut Option<Box<str>>,
+    ) -> Result<Granted, RefreshDenial> {
         let shown = RefreshToken::parse(shown).ok_or(RefreshDenial::Refused)?;
         let fresh = shown.next(ambient::random_bytes());
         let times = self.times(now);
@@ -78,18 +92,29 @@ impl Portal {
                 return Err(RefreshDenial::Reused);
             }
         };
-        let Some(user) = name.as_deref().and_then(|name| self.still_admitted(name, opened_at)) else {
+        let Some(user) = name
+            .as_deref()
+            .and_then(|name| self.still_admitted(name, opened_at))
+        else {
             self.sessions.end(shown.session(), times).await?;
             return Err(RefreshDenial::Refused);
         };
         let holder = holder(user, shown.session());
-        let issued = self.issuer.issue(&holder, ambient::random_bytes(), now).map_err(RefreshDenial::NoToken)?;
-        Ok(Granted { issued, refresh: fresh })
+        let issued = self
+            .issuer
+            .issue(&holder, ambient::random_bytes(), now)
+            .map_err(RefreshDenial::NoToken)?;
+        Ok(Granted {
+            issued,
+            refresh: fresh,
+        })
     }
 
     /// The user as the list has it today: a session is as old as its login, however often it was refreshed.
     fn still_admitted(&self, name: &str, opened_at: u64) -> Option<&Arc<User>> {
-        self.directory.find(name).filter(|user| user.admits(Some(opened_at)))
+        self.directory
+            .find(name)
+            .filter(|user| user.admits(Some(opened_at)))
     }
 
     pub(super) fn times(&self, now: u64) -> Times {

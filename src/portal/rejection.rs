@@ -38,11 +38,17 @@ struct ErrorBody<'a> {
 impl Rejection {
     pub(super) fn into_response(self, dialect: Dialect) -> Response<Bytes> {
         let detail = self.detail(dialect);
-        let body = ErrorBody { detail: &detail, error: self.error(), error_description: &detail };
+        let body = ErrorBody {
+            detail: &detail,
+            error: self.error(),
+            error_description: &detail,
+        };
         let mut response = wire::json(self.status(dialect), &body);
         if response.status() == StatusCode::UNSUPPORTED_MEDIA_TYPE {
             let accept_post = HeaderName::from_static("accept-post");
-            response.headers_mut().insert(accept_post, HeaderValue::from_static(dialect.accepts()));
+            response
+                .headers_mut()
+                .insert(accept_post, HeaderValue::from_static(dialect.accepts()));
         }
         response
     }
@@ -52,11 +58,21 @@ impl Rejection {
         match (self, dialect) {
             (Self::TooLarge, _) => StatusCode::PAYLOAD_TOO_LARGE,
             (Self::TooSlow, _) => StatusCode::REQUEST_TIMEOUT,
-            (Self::ContentType, Dialect::Login | Dialect::Refresh) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            (Self::NotAnObject | Self::Missing(_) | Self::WrongType(_), Dialect::Login | Dialect::Refresh) => {
-                StatusCode::UNPROCESSABLE_ENTITY
+            (Self::ContentType, Dialect::Login | Dialect::Refresh) => {
+                StatusCode::UNSUPPORTED_MEDIA_TYPE
             }
-            (Self::Broken | Self::MalformedForm | Self::MalformedJson | Self::Duplicate(_) | Self::GrantType, _)
+            (
+                Self::NotAnObject | Self::Missing(_) | Self::WrongType(_),
+                Dialect::Login | Dialect::Refresh,
+            ) => StatusCode::UNPROCESSABLE_ENTITY,
+            (
+                Self::Broken
+                | Self::MalformedForm
+                | Self::MalformedJson
+                | Self::Duplicate(_)
+                | Self::GrantType,
+                _,
+            )
             | (Self::ContentType | Self::NotAnObject, Dialect::Token)
             | (Self::Missing(_) | Self::WrongType(_), Dialect::Token) => StatusCode::BAD_REQUEST,
         }
@@ -83,11 +99,17 @@ impl Rejection {
             Self::TooLarge => "the body is larger than 64 KiB".into(),
             Self::TooSlow => "the body did not arrive within 10 seconds".into(),
             Self::Broken => "the body could not be read to its end".into(),
-            Self::ContentType => format!("the content type must be {}", dialect.accepts().replace(", ", " or ")).into(),
+            Self::ContentType => format!(
+                "the content type must be {}",
+                dialect.accepts().replace(", ", " or ")
+            )
+            .into(),
             Self::MalformedForm => "the body is not a form in UTF-8".into(),
             Self::MalformedJson => "the body is not JSON in UTF-8".into(),
             Self::NotAnObject => match dialect {
-                Dialect::Login | Dialect::Token => "the body must be a JSON object with `username` and `password`",
+                Dialect::Login | Dialect::Token => {
+                    "the body must be a JSON object with `username` and `password`"
+                }
                 Dialect::Refresh => "the body must be a JSON object with `refresh_token`",
             }
             .into(),
@@ -107,21 +129,57 @@ impl Rejection {
 impl Denial {
     pub(super) fn into_response(self, dialect: Dialect) -> Response<Bytes> {
         let (status, error, detail, description) = match (self, dialect) {
-            (Self::Invalid(_), Dialect::Login | Dialect::Refresh) => {
-                (StatusCode::UNAUTHORIZED, "invalid_grant", "Invalid credentials", WRONG)
-            }
-            (Self::Invalid(_), Dialect::Token) => {
-                (StatusCode::BAD_REQUEST, "invalid_grant", "Invalid credentials", WRONG)
-            }
-            (Self::Busy, _) => (StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable", BUSY, BUSY),
-            (Self::NoToken(_), _) => (StatusCode::INTERNAL_SERVER_ERROR, "server_error", NO_TOKEN, NO_TOKEN),
+            (Self::Invalid(_), Dialect::Login | Dialect::Refresh) => (
+                StatusCode::UNAUTHORIZED,
+                "invalid_grant",
+                "Invalid credentials",
+                WRONG,
+            ),
+            (Self::Invalid(_), Dialect::Token) => (
+                StatusCode::BAD_REQUEST,
+                "invalid_grant",
+                "Invalid credentials",
+                WRONG,
+            ),
+            (Self::Busy, _) => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "temporarily_unavailable",
+                BUSY,
+                BUSY,
+            ),
+            (Self::NoToken(_), _) => (
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "server_error",
+                NO_TOKEN,
+                NO_TOKEN,
+            ),
             // RFC 6749 has no word for it; this one comes closest
-            (Self::LockedOut(_), _) => (StatusCode::TOO_MANY_REQUESTS, "temporarily_unavailable", LOCKED, LOCKED_OUT),
-            (Self::Away, _) => (StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable", AWAY, AWAY),
+            (Self::LockedOut(_), _) => (
+                StatusCode::TOO_MANY_REQUESTS,
+                "temporarily_unavailable",
+                LOCKED,
+                LOCKED_OUT,
+            ),
+            (Self::Away, _) => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "temporarily_unavailable",
+                AWAY,
+                AWAY,
+            ),
         };
-        let mut response = wire::json(status, &ErrorBody { detail, error, error_description: description });
+        let mut response = wire::json(
+            status,
+            &ErrorBody {
+                detail,
+                error,
+                error_description: description,
+            },
+        );
         if status == StatusCode::UNAUTHORIZED {
-            response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static(wire::BEARER_CHALLENGE));
+            response.headers_mut().insert(
+                WWW_AUTHENTICATE,
+                HeaderValue::from_static(wire::BEARER_CHALLENGE),
+            );
         }
         if let Some(seconds) = self.retry_after() {
             response.headers_mut().insert(RETRY_AFTER, seconds.into());
@@ -144,19 +202,37 @@ impl RefreshDenial {
     /// Which refresh token is wrong, and how, is not told apart.
     pub(super) fn into_response(self, dialect: Dialect) -> Response<Bytes> {
         let (status, error, detail) = match (self, dialect) {
-            (Self::Refused | Self::Reused, Dialect::Token) => (StatusCode::BAD_REQUEST, "invalid_grant", SPENT),
+            (Self::Refused | Self::Reused, Dialect::Token) => {
+                (StatusCode::BAD_REQUEST, "invalid_grant", SPENT)
+            }
             (Self::Refused | Self::Reused, Dialect::Login | Dialect::Refresh) => {
                 (StatusCode::UNAUTHORIZED, "invalid_grant", SPENT)
             }
-            (Self::Away, _) => (StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable", AWAY),
+            (Self::Away, _) => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "temporarily_unavailable",
+                AWAY,
+            ),
             (Self::NoToken(_), _) => (StatusCode::INTERNAL_SERVER_ERROR, "server_error", NO_TOKEN),
         };
-        let mut response = wire::json(status, &ErrorBody { detail, error, error_description: detail });
+        let mut response = wire::json(
+            status,
+            &ErrorBody {
+                detail,
+                error,
+                error_description: detail,
+            },
+        );
         if status == StatusCode::UNAUTHORIZED {
-            response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static(wire::BEARER_CHALLENGE));
+            response.headers_mut().insert(
+                WWW_AUTHENTICATE,
+                HeaderValue::from_static(wire::BEARER_CHALLENGE),
+            );
         }
         if self == Self::Away {
-            response.headers_mut().insert(RETRY_AFTER, AWAY_SECONDS.into());
+            response
+                .headers_mut()
+                .insert(RETRY_AFTER, AWAY_SECONDS.into());
         }
         response
     }

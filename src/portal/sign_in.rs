@@ -25,7 +25,8 @@ const SHOWN_CHARACTERS: usize = 255;
 /// Says in the sign-in page's query that the browser has just been signed out.
 const SIGNED_OUT: &str = "signed-out";
 
-const FOREIGN: &str = "This form was not sent by the sign-in page of this site. Please try again here.";
+const FOREIGN: &str =
+    "This form was not sent by the sign-in page of this site. Please try again here.";
 const LOST: &str = "Your browser did not send it back. Cookies may be blocked, or the address may be of another host, or \
                     of http instead of https. Allow cookies for this site and open it by its usual address.";
 const REFUSED: &str = "Your browser sent it back, and it was not accepted. Delete the cookies of this site. If that does \
@@ -64,7 +65,12 @@ impl Portal {
 
     /// Sends a browser to the sign-in page, at this address. One that comes back again and again without the session
     /// that it was given is told so instead. `None` where there is no sign-in page.
-    pub fn send_to_sign_in(&self, visitor: &Visitor<'_>, address: &str, now: u64) -> Option<Response<Bytes>> {
+    pub fn send_to_sign_in(
+        &self,
+        visitor: &Visitor<'_>,
+        address: &str,
+        now: u64,
+    ) -> Option<Response<Bytes>> {
         let look = self.settings.look.as_deref()?;
         let marker = Marker::read(visitor.crumbs.marker(), now);
         let counted = marker.map(Marker::came_back);
@@ -80,12 +86,20 @@ impl Portal {
 
     fn tell_lost(&self, look: &Look, visitor: &Visitor<'_>) -> Response<Bytes> {
         let cookie = &self.settings.cookie;
-        let came_back = cookie.credential(visitor.crumbs, visitor.site.scheme).is_some();
+        let came_back = cookie
+            .credential(visitor.crumbs, visitor.site.scheme)
+            .is_some();
         let reason = if came_back { REFUSED } else { LOST };
         let action = self.sign_in_path(visitor.next.as_ref());
-        let page = look.lost(&Lost { action: &action, cookie: cookie.name(visitor.site.scheme), reason });
+        let page = look.lost(&Lost {
+            action: &action,
+            cookie: cookie.name(visitor.site.scheme),
+            reason,
+        });
         let mut response = show(page, StatusCode::UNAUTHORIZED);
-        response.headers_mut().append(SET_COOKIE, cookie.mark("", 0));
+        response
+            .headers_mut()
+            .append(SET_COOKIE, cookie.mark("", 0));
         response
     }
 
@@ -95,7 +109,12 @@ impl Portal {
     }
 
     /// `GET`: the form, or who is signed in already.
-    pub(super) fn show_sign_in(&self, look: &Look, intake: &Intake, caller: &PortalCaller) -> Response<Bytes> {
+    pub(super) fn show_sign_in(
+        &self,
+        look: &Look,
+        intake: &Intake,
+        caller: &PortalCaller,
+    ) -> Response<Bytes> {
         let query = Query::read(intake.head.uri.query());
         let prefix = &self.settings.own.prefix;
         match caller {
@@ -109,20 +128,40 @@ impl Portal {
                 show(look.account(&account), StatusCode::OK)
             }
             PortalCaller::Anonymous | PortalCaller::Rejected(_) => {
-                let notice = if query.signed_out { "You are signed out." } else { "" };
+                let notice = if query.signed_out {
+                    "You are signed out."
+                } else {
+                    ""
+                };
                 let (action, next) = (&*format!("{prefix}/login"), query.next.as_str());
-                show(look.sign_in(&SignIn { action, next, notice, ..SignIn::default() }), StatusCode::OK)
+                show(
+                    look.sign_in(&SignIn {
+                        action,
+                        next,
+                        notice,
+                        ..SignIn::default()
+                    }),
+                    StatusCode::OK,
+                )
             }
         }
     }
 
     /// `POST` from the page's form.
-    pub(super) async fn sign_in<B>(&self, look: &Look, intake: &Intake, body: B, now: u64) -> PortalReply
+    pub(super) async fn sign_in<B>(
+        &self,
+        look: &Look,
+        intake: &Intake,
+        body: B,
+        now: u64,
+    ) -> PortalReply
     where
         B: Body<Data = Bytes>,
     {
         if !intake.site.sends(&intake.head.headers) {
-            return self.refuse(look, StatusCode::FORBIDDEN, FOREIGN, &FormExtras::default()).into();
+            return self
+                .refuse(look, StatusCode::FORBIDDEN, FOREIGN, &FormExtras::default())
+                .into();
         }
         let bytes = match body::read(body, body::DEADLINE).await {
             Ok(bytes) => bytes,
@@ -134,7 +173,9 @@ impl Portal {
         let typed = extras(&bytes);
         match parse_password(&bytes) {
             Ok(request) => self.try_sign_in(look, intake, request, &typed, now).await,
-            Err(rejection) => self.retell(look, rejection.into_response(Dialect::Login), &typed).into(),
+            Err(rejection) => self
+                .retell(look, rejection.into_response(Dialect::Login), &typed)
+                .into(),
         }
     }
 
@@ -147,24 +188,47 @@ impl Portal {
         now: u64,
     ) -> PortalReply {
         let user = loggable(&request.username);
-        let begun = self.begin_session(request, intake.client.address, now).await;
+        let begun = self
+            .begin_session(request, intake.client.address, now)
+            .await;
         let response = match &begun {
             Ok(session) => self.let_in(intake, session, typed, now),
             Err(denial) => self.retell(look, denial.into_response(Dialect::Login), typed),
         };
-        PortalReply { response, login: Some(LoginEvent { user, outcome: begun.map(drop) }), session: None }
+        PortalReply {
+            response,
+            login: Some(LoginEvent {
+                user,
+                outcome: begun.map(drop),
+            }),
+            session: None,
+        }
     }
 
-    async fn begin_session(&self, request: LoginRequest, client: IpAddr, now: u64) -> Result<SessionToken, Denial> {
+    async fn begin_session(
+        &self,
+        request: LoginRequest,
+        client: IpAddr,
+        now: u64,
+    ) -> Result<SessionToken, Denial> {
         let user = self.prove(request, client).await?;
         let id = SessionId::from_bytes(ambient::random_bytes());
         Ok(self.browsers.begin(&user.identity.subject, id, now)?)
     }
 
-    fn let_in(&self, intake: &Intake, session: &SessionToken, typed: &FormExtras, now: u64) -> Response<Bytes> {
+    fn let_in(
+        &self,
+        intake: &Intake,
+        session: &SessionToken,
+        typed: &FormExtras,
+        now: u64,
+    ) -> Response<Bytes> {
         let next = Next::parse(&typed.next).unwrap_or_default();
         let mut response = see_other(next.as_str()).expect("a parsed path is a field value");
-        let cookie = self.settings.cookie.write(intake.site.scheme, &session.value, session.max_age);
+        let cookie =
+            self.settings
+                .cookie
+                .write(intake.site.scheme, &session.value, session.max_age);
         response.headers_mut().append(SET_COOKIE, cookie);
         let marker = Marker::signed_in(Marker::read(intake.crumbs.marker(), now), now);
         self.mark(marker, now, response.headers_mut());
@@ -182,18 +246,32 @@ impl Portal {
         page
     }
 
-    pub(super) fn refuse(&self, look: &Look, status: StatusCode, error: &str, typed: &FormExtras) -> Response<Bytes> {
+    pub(super) fn refuse(
+        &self,
+        look: &Look,
+        status: StatusCode,
+        error: &str,
+        typed: &FormExtras,
+    ) -> Response<Bytes> {
         let next = Next::parse(&typed.next).unwrap_or_default();
         let user: String = typed.username.chars().take(SHOWN_CHARACTERS).collect();
         let action = format!("{}/login", self.settings.own.prefix);
-        let form = SignIn { action: &action, next: next.as_str(), user: &user, error, notice: "" };
+        let form = SignIn {
+            action: &action,
+            next: next.as_str(),
+            user: &user,
+            error,
+            notice: "",
+        };
         show(look.sign_in(&form), status)
     }
 }
 
 /// Whether a request is the form of a page: form-encoded, from somebody who wants to see a page.
 pub(super) fn is_browser_form(method: &Method, headers: &HeaderMap) -> bool {
-    *method == Method::POST && Format::of(headers) == Some(Format::Form) && wire::accepts_html(headers)
+    *method == Method::POST
+        && Format::of(headers) == Some(Format::Form)
+        && wire::accepts_html(headers)
 }
 
 /// What the sign-in page is asked.
@@ -206,7 +284,9 @@ struct Query {
 impl Query {
     fn read(query: Option<&str>) -> Self {
         let mut read = Self::default();
-        for (name, value) in form::pairs(query.unwrap_or_default().as_bytes()).filter_map(Result::ok) {
+        for (name, value) in
+            form::pairs(query.unwrap_or_default().as_bytes()).filter_map(Result::ok)
+        {
             match &**name {
                 "next" => read.next = Next::parse(&value).unwrap_or_default(),
                 SIGNED_OUT => read.signed_out = true,
@@ -221,8 +301,12 @@ impl Query {
 fn words(status: StatusCode) -> &'static str {
     match status {
         StatusCode::UNAUTHORIZED => "The user name or the password is wrong.",
-        StatusCode::TOO_MANY_REQUESTS => "Too many attempts have failed. Please wait a while before you try again.",
-        StatusCode::SERVICE_UNAVAILABLE => "Signing in is not possible right now. Please try again in a moment.",
+        StatusCode::TOO_MANY_REQUESTS => {
+            "Too many attempts have failed. Please wait a while before you try again."
+        }
+        StatusCode::SERVICE_UNAVAILABLE => {
+            "Signing in is not possible right now. Please try again in a moment."
+        }
         StatusCode::UNPROCESSABLE_ENTITY => "Please fill in both fields.",
         StatusCode::BAD_REQUEST | StatusCode::REQUEST_TIMEOUT | StatusCode::PAYLOAD_TOO_LARGE => {
             "The form could not be read. Please try again."
@@ -254,7 +338,9 @@ fn show(page: Page, status: StatusCode) -> Response<Bytes> {
 pub(super) fn see_other(address: &str) -> Option<Response<Bytes>> {
     let mut response = Response::new(Bytes::new());
     *response.status_mut() = StatusCode::SEE_OTHER;
-    response.headers_mut().insert(LOCATION, HeaderValue::from_str(address).ok()?);
+    response
+        .headers_mut()
+        .insert(LOCATION, HeaderValue::from_str(address).ok()?);
     wire::forbid_storing(response.headers_mut());
     Some(response)
 }

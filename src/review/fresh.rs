@@ -12,7 +12,11 @@ impl Fresh {
     /// Longer and longer, until none of the texts (folded) begins like it.
     pub(super) fn new(texts: &BTreeSet<Box<str>>) -> Self {
         let mut word = "other".to_owned();
-        while texts.range(Box::from(word.as_str())..).next().is_some_and(|text| text.starts_with(&word)) {
+        while texts
+            .range(Box::from(word.as_str())..)
+            .next()
+            .is_some_and(|text| text.starts_with(&word))
+        {
             word.push('x');
         }
         Self(word)

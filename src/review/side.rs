@@ -74,12 +74,18 @@ pub enum Landing {
 impl OwnPaths<'_> {
     /// All of them.
     pub(super) fn all(&self) -> impl Iterator<Item = &str> {
-        self.token_paths.iter().map(String::as_str).chain(self.prefixes.iter().copied())
+        self.token_paths
+            .iter()
+            .map(String::as_str)
+            .chain(self.prefixes.iter().copied())
     }
 
     pub(super) fn hold_path(&self, path: &str) -> bool {
         let under = |prefix: &&str| path.strip_prefix(*prefix);
-        self.prefixes.iter().filter_map(under).any(|rest| rest.is_empty() || rest.starts_with('/'))
+        self.prefixes
+            .iter()
+            .filter_map(under)
+            .any(|rest| rest.is_empty() || rest.starts_with('/'))
     }
 
     fn hold_request(&self, method: &Method, path: &str) -> bool {
@@ -90,14 +96,19 @@ impl OwnPaths<'_> {
 impl Side<'_> {
     /// Where a path leads, as a request finds it.
     pub(super) fn arrive(&self, host: &str, raw: &str, widest: PathOptions) -> Arrival {
-        let Ok(path) = RequestPath::parse(raw, widest) else { return Arrival::Refused };
+        let Ok(path) = RequestPath::parse(raw, widest) else {
+            return Arrival::Refused;
+        };
         if self.own.hold_path(path.as_str()) {
             return Arrival::Own;
         }
-        let Some(index) = self.router.find(host, &path) else { return Arrival::NoService(path) };
+        let Some(index) = self.router.find(host, &path) else {
+            return Arrival::NoService(path);
+        };
         match self.services[index].paths {
             own if own == widest => Arrival::Service(index, path),
-            own => RequestPath::parse(raw, own).map_or(Arrival::Refused, |path| Arrival::Service(index, path)),
+            own => RequestPath::parse(raw, own)
+                .map_or(Arrival::Refused, |path| Arrival::Service(index, path)),
         }
     }
 
@@ -106,20 +117,28 @@ impl Side<'_> {
         match arrival {
             Arrival::Own => Landing::Own,
             Arrival::Refused => Landing::Refused,
-            Arrival::NoService(path) | Arrival::Service(_, path) if self.own.hold_request(method, path.as_str()) => {
+            Arrival::NoService(path) | Arrival::Service(_, path)
+                if self.own.hold_request(method, path.as_str()) =>
+            {
                 Landing::Own
             }
             Arrival::NoService(_) => Landing::NoService,
-            Arrival::Service(index, path) => match self.services[*index].policy.find(method, path) {
-                Some(rule) => Landing::Rule(*index, rule),
-                None => Landing::NoRule(*index),
-            },
+            Arrival::Service(index, path) => {
+                match self.services[*index].policy.find(method, path) {
+                    Some(rule) => Landing::Rule(*index, rule),
+                    None => Landing::NoRule(*index),
+                }
+            }
         }
     }
 
     /// What any service accepts in a path.
     pub(super) fn widest(&self) -> PathOptions {
-        self.services.iter().fold(PathOptions::default(), |all, service| all.union(service.paths))
+        self.services
+            .iter()
+            .fold(PathOptions::default(), |all, service| {
+                all.union(service.paths)
+            })
     }
 }
 
@@ -139,7 +158,8 @@ pub(super) fn spell(segment: &str) -> String {
     for byte in segment.bytes() {
         match byte {
             b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' => spelling.push(char::from(byte)),
-            b'-' | b'.' | b'_' | b'~' | b'!' | b'$' | b'&' | b'\'' | b'(' | b')' | b'+' | b',' | b'=' | b':' | b'@' => {
+            b'-' | b'.' | b'_' | b'~' | b'!' | b'$' | b'&' | b'\'' | b'(' | b')' | b'+' | b','
+            | b'=' | b':' | b'@' => {
                 spelling.push(char::from(byte));
             }
             _ => spelling.push_str(&format!("%{byte:02X}")),

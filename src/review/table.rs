@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use crate::access::{ClaimMatch, Condition, Expected, Policy, Requirement, RoleMatch, Rule, RuleId, UserMatch};
+use crate::access::{
+    ClaimMatch, Condition, Expected, Policy, Requirement, RoleMatch, Rule, RuleId, UserMatch,
+};
 
 /// A kind of caller, of whom nothing else is known.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -42,21 +44,36 @@ pub fn audiences<'a>(
 ) -> Vec<Audience> {
     let mut roles: BTreeSet<&str> = held.into_iter().collect();
     for rule in policies.into_iter().flat_map(Policy::rules) {
-        roles.extend(conditions(&rule.requirement).iter().flat_map(|one| &one.roles).flat_map(names));
+        roles.extend(
+            conditions(&rule.requirement)
+                .iter()
+                .flat_map(|one| &one.roles)
+                .flat_map(names),
+        );
     }
     let roles = roles.into_iter().map(|role| Audience::Role(role.into()));
-    [Audience::Anonymous, Audience::SignedIn].into_iter().chain(roles).collect()
+    [Audience::Anonymous, Audience::SignedIn]
+        .into_iter()
+        .chain(roles)
+        .collect()
 }
 
 /// One row a rule, in the order of the file.
 pub fn rows(policy: &Policy, audiences: &[Audience]) -> Vec<Row> {
-    (0..).map(RuleId).zip(policy.rules()).map(|(rule, _)| row(policy, rule, audiences)).collect()
+    (0..)
+        .map(RuleId)
+        .zip(policy.rules())
+        .map(|(rule, _)| row(policy, rule, audiences))
+        .collect()
 }
 
 /// The row of one rule.
 pub fn row(policy: &Policy, rule: RuleId, audiences: &[Audience]) -> Row {
     let of = policy.rule(rule);
-    Row { rule, cells: audiences.iter().map(|one| access(of, one)).collect() }
+    Row {
+        rule,
+        cells: audiences.iter().map(|one| access(of, one)).collect(),
+    }
 }
 
 fn conditions(requirement: &Requirement) -> &[Condition] {
@@ -75,16 +92,25 @@ fn names(demand: &RoleMatch) -> impl Iterator<Item = &str> {
 pub(super) fn access(rule: &Rule, audience: &Audience) -> Access {
     match (&rule.requirement, audience) {
         (Requirement::Anyone, _) => Access::Always,
-        (Requirement::Nobody, _) | (Requirement::Authenticated, Audience::Anonymous) => Access::Never,
+        (Requirement::Nobody, _) | (Requirement::Authenticated, Audience::Anonymous) => {
+            Access::Never
+        }
         (Requirement::Authenticated, Audience::SignedIn | Audience::Role(_)) => Access::Always,
-        (Requirement::AnyOf(conditions), _) => any_of(conditions.iter().filter_map(|one| left(rule, one, audience))),
+        (Requirement::AnyOf(conditions), _) => any_of(
+            conditions
+                .iter()
+                .filter_map(|one| left(rule, one, audience)),
+        ),
     }
 }
 
 /// What is left of the conditions that this audience may fulfil.
 fn any_of(left: impl Iterator<Item = Condition>) -> Access {
     let left: Vec<_> = left.collect();
-    match left.iter().any(|condition| *condition == Condition::default()) {
+    match left
+        .iter()
+        .any(|condition| *condition == Condition::default())
+    {
         true => Access::Always,
         false if left.is_empty() => Access::Never,
         false => Access::If(left),
@@ -93,16 +119,26 @@ fn any_of(left: impl Iterator<Item = Condition>) -> Access {
 
 /// The condition without what the audience fulfils anyway; `None` where nobody of it can fulfil the rest.
 fn left(rule: &Rule, condition: &Condition, audience: &Audience) -> Option<Condition> {
-    let Condition { roles, user, networks, claims } = condition;
+    let Condition {
+        roles,
+        user,
+        networks,
+        claims,
+    } = condition;
     let empty = *condition == Condition::default();
-    let possible = user.iter().all(|user| may_be(rule, user)) && claims.iter().all(|claim| may_have(rule, claim));
+    let possible = user.iter().all(|user| may_be(rule, user))
+        && claims.iter().all(|claim| may_have(rule, claim));
     let fits = match audience {
         Audience::Anonymous => roles.is_empty() && user.is_none() && claims.is_empty(),
         Audience::SignedIn => roles.is_empty(),
         Audience::Role(role) => roles.iter().all(|demand| is_met(demand, role)),
     };
-    let rest =
-        || Condition { roles: Vec::new(), user: user.clone(), networks: networks.clone(), claims: claims.clone() };
+    let rest = || Condition {
+        roles: Vec::new(),
+        user: user.clone(),
+        networks: networks.clone(),
+        claims: claims.clone(),
+    };
     (!empty && possible && fits).then(rest)
 }
 

@@ -2,7 +2,9 @@
 
 use http::Method;
 
-use crate::access::{ClaimMatch, ClaimValue, Condition, Expected, Methods, Requirement, RoleMatch, UserMatch};
+use crate::access::{
+    ClaimMatch, ClaimValue, Condition, Expected, Methods, Requirement, RoleMatch, UserMatch,
+};
 
 /// What a rule asks: `authenticated`, or ``role admin, or user = {id}``.
 pub fn in_words(requirement: &Requirement) -> String {
@@ -10,7 +12,11 @@ pub fn in_words(requirement: &Requirement) -> String {
         Requirement::Anyone => "anyone".to_owned(),
         Requirement::Authenticated => "authenticated".to_owned(),
         Requirement::Nobody => "nobody".to_owned(),
-        Requirement::AnyOf(conditions) => conditions.iter().map(condition_in_words).collect::<Vec<_>>().join(", or "),
+        Requirement::AnyOf(conditions) => conditions
+            .iter()
+            .map(condition_in_words)
+            .collect::<Vec<_>>()
+            .join(", or "),
     }
 }
 
@@ -18,16 +24,29 @@ pub fn in_words(requirement: &Requirement) -> String {
 pub fn condition_in_words(condition: &Condition) -> String {
     let roles = condition.roles.iter().map(role);
     let user = condition.user.iter().map(user);
-    let networks = (!condition.networks.is_empty()).then(|| format!("from {}", joined(&condition.networks, "or")));
-    let parts: Vec<_> = roles.chain(user).chain(networks).chain(condition.claims.iter().map(claim)).collect();
-    if parts.is_empty() { "nothing".to_owned() } else { parts.join(" and ") }
+    let networks = (!condition.networks.is_empty())
+        .then(|| format!("from {}", joined(&condition.networks, "or")));
+    let parts: Vec<_> = roles
+        .chain(user)
+        .chain(networks)
+        .chain(condition.claims.iter().map(claim))
+        .collect();
+    if parts.is_empty() {
+        "nothing".to_owned()
+    } else {
+        parts.join(" and ")
+    }
 }
 
 /// `any method`, or `GET, POST`.
 pub fn methods_in_words(methods: &Methods) -> String {
     match methods {
         Methods::All => "any method".to_owned(),
-        Methods::Only(methods) => methods.iter().map(Method::as_str).collect::<Vec<_>>().join(", "),
+        Methods::Only(methods) => methods
+            .iter()
+            .map(Method::as_str)
+            .collect::<Vec<_>>()
+            .join(", "),
     }
 }
 
@@ -64,7 +83,11 @@ pub(super) fn value_in_words(value: &ClaimValue) -> String {
 }
 
 fn joined<T: ToString>(items: &[T], joint: &str) -> String {
-    items.iter().map(ToString::to_string).collect::<Vec<_>>().join(&format!(" {joint} "))
+    items
+        .iter()
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(&format!(" {joint} "))
 }
 
 #[cfg(test)]
@@ -73,19 +96,37 @@ mod tests {
 
     #[test]
     fn conditions_read_as_sentences() {
-        let boxed = |names: &[&str]| names.iter().map(|name| Box::from(*name)).collect::<Vec<Box<str>>>();
-        let claims = vec![ClaimMatch { name: "tenant".into(), expected: Expected::Parameter("t".into()) }];
+        let boxed = |names: &[&str]| {
+            names
+                .iter()
+                .map(|name| Box::from(*name))
+                .collect::<Vec<Box<str>>>()
+        };
+        let claims = vec![ClaimMatch {
+            name: "tenant".into(),
+            expected: Expected::Parameter("t".into()),
+        }];
         let admin = Condition {
-            roles: vec![RoleMatch::OneOf(boxed(&["admin", "root"])), RoleMatch::All(boxed(&["a", "b"]))],
+            roles: vec![
+                RoleMatch::OneOf(boxed(&["admin", "root"])),
+                RoleMatch::All(boxed(&["a", "b"])),
+            ],
             networks: vec!["10.0.0.0/8".parse().unwrap()],
             ..Condition::default()
         };
-        let own = Condition { user: Some(UserMatch::Parameter("id".into())), claims, ..Condition::default() };
+        let own = Condition {
+            user: Some(UserMatch::Parameter("id".into())),
+            claims,
+            ..Condition::default()
+        };
         assert_eq!(
             in_words(&Requirement::AnyOf(vec![admin, own])),
             "role admin or root and roles a and b and from 10.0.0.0/8, or user = {id} and claim tenant = {t}"
         );
-        assert_eq!(in_words(&Requirement::AnyOf(vec![Condition::default()])), "nothing");
+        assert_eq!(
+            in_words(&Requirement::AnyOf(vec![Condition::default()])),
+            "nothing"
+        );
         assert_eq!(in_words(&Requirement::Nobody), "nobody");
     }
 }

@@ -47,7 +47,15 @@ pub(super) enum Protocol {
 /// Serves a connection until it ends, its time is over, or the gateway has drained.
 pub(super) async fn serve(accepted: Accepted, context: Rc<Context>) {
     // on the heap, as everything that is over before the connection rests for the first time
-    let Some(Begun { stream, client, clock, protocol }) = Box::pin(begin(accepted, &context)).await else { return };
+    let Some(Begun {
+        stream,
+        client,
+        clock,
+        protocol,
+    }) = Box::pin(begin(accepted, &context)).await
+    else {
+        return;
+    };
     match protocol {
         Protocol::Http1 => http1::serve(stream, client, clock, &context).await,
         Protocol::Http2 => Box::pin(http2::serve(stream, client, clock, &context)).await,
@@ -66,14 +74,29 @@ struct Begun {
 async fn begin(accepted: Accepted, context: &Context) -> Option<Begun> {
     let snapshot = context.gateway.snapshot();
     let tls = context.tls_of(&accepted.stream);
-    let introduced = if proxy_protocol::is_due(snapshot.server(), accepted.address.ip()) || tls.is_some() {
-        Box::pin(introduce(accepted, tls, snapshot.server(), context)).await?
-    } else {
-        let client = Client { address: accepted.address, scheme: Scheme::Http };
-        Introduced { client, stream: accepted.stream, protocol: None }
-    };
-    let Introduced { mut stream, client, protocol } = introduced;
-    let clock = Rc::new(ConnectionClock::start(&context.ticker, context.terms(snapshot.server())));
+    let introduced =
+        if proxy_protocol::is_due(snapshot.server(), accepted.address.ip()) || tls.is_some() {
+            Box::pin(introduce(accepted, tls, snapshot.server(), context)).await?
+        } else {
+            let client = Client {
+                address: accepted.address,
+                scheme: Scheme::Http,
+            };
+            Introduced {
+                client,
+                stream: accepted.stream,
+                protocol: None,
+            }
+        };
+    let Introduced {
+        mut stream,
+        client,
+        protocol,
+    } = introduced;
+    let clock = Rc::new(ConnectionClock::start(
+        &context.ticker,
+        context.terms(snapshot.server()),
+    ));
     drop(snapshot);
     let protocol = match protocol {
         Some(protocol) => protocol,
@@ -86,7 +109,12 @@ async fn begin(accepted: Accepted, context: &Context) -> Option<Begun> {
             }
         },
     };
-    Some(Begun { stream, client, clock, protocol })
+    Some(Begun {
+        stream,
+        client,
+        clock,
+        protocol,
+    })
 }
 
 /// A connection whose client is known.
@@ -99,7 +127,10 @@ struct Introduced {
 
 /// What comes before HTTP: the word of a proxy about its client, and TLS. `None` where the connection has ended.
 async fn introduce(
-    Accepted { mut stream, address }: Accepted,
+    Accepted {
+        mut stream,
+        address,
+    }: Accepted,
     tls: Option<TlsAcceptor>,
     server: &Server,
     context: &Context,
@@ -118,13 +149,33 @@ async fn introduce(
         }
     }
     let Some(acceptor) = tls else {
-        let client = Client { address: client, scheme: Scheme::Http };
-        return Some(Introduced { stream, client, protocol: None });
+        let client = Client {
+            address: client,
+            scheme: Scheme::Http,
+        };
+        return Some(Introduced {
+            stream,
+            client,
+            protocol: None,
+        });
     };
-    match in_time(&deadline, context, tls::accept(stream, acceptor, &context.ticker)).await {
+    match in_time(
+        &deadline,
+        context,
+        tls::accept(stream, acceptor, &context.ticker),
+    )
+    .await
+    {
         Ok((stream, protocol)) => {
-            let client = Client { address: client, scheme: Scheme::Https };
-            Some(Introduced { stream, client, protocol: Some(protocol) })
+            let client = Client {
+                address: client,
+                scheme: Scheme::Https,
+            };
+            Some(Introduced {
+                stream,
+                client,
+                protocol: Some(protocol),
+            })
         }
         Err(failure) => {
             context.reject(ConnectionRejection::Handshake, client.ip(), failure);
@@ -157,7 +208,9 @@ async fn in_time<T>(
         if context.closes_idle() {
             return Poll::Ready(Failure::Gone);
         }
-        deadline.poll_passed(cx).map(|()| Failure::Refused(io::ErrorKind::TimedOut.into()))
+        deadline
+            .poll_passed(cx)
+            .map(|()| Failure::Refused(io::ErrorKind::TimedOut.into()))
     });
     tokio::select! {
         done = step => done,
@@ -173,7 +226,11 @@ enum Undetected {
 }
 
 /// Looks at the first bytes, and leaves them to be read again: it costs HTTP/1.1 no system call.
-async fn detect(stream: &mut Stream, clock: &ConnectionClock, context: &Context) -> Result<Protocol, Undetected> {
+async fn detect(
+    stream: &mut Stream,
+    clock: &ConnectionClock,
+    context: &Context,
+) -> Result<Protocol, Undetected> {
     let over = poll_fn(|cx| {
         if context.closes_idle() && clock.phase() == Phase::Fresh {
             return Poll::Ready(Undetected::Gone);
@@ -196,19 +253,30 @@ async fn look(stream: &mut Stream, clock: &ConnectionClock) -> io::Result<Protoc
         }
         first.unsplit(more);
     }
-    let protocol = if first.starts_with(&PREFACE[..TELLING]) { Protocol::Http2 } else { Protocol::Http1 };
+    let protocol = if first.starts_with(&PREFACE[..TELLING]) {
+        Protocol::Http2
+    } else {
+        Protocol::Http1
+    };
     stream.unread(first.freeze());
     Ok(protocol)
 }
 
 /// Ends a connection whose time is over. Where the client is late with something, this is counted, and where it waits
 /// for an answer, it is told so.
-pub(super) async fn give_up(stream: Stream, client: Client, clock: &ConnectionClock, context: &Context) {
+pub(super) async fn give_up(
+    stream: Stream,
+    client: Client,
+    clock: &ConnectionClock,
+    context: &Context,
+) {
     if clock.rests() {
         // it has done nothing wrong
         return hang_up(stream).await;
     }
-    context.rejections.note(ConnectionRejection::Timeout, client.ip());
+    context
+        .rejections
+        .note(ConnectionRejection::Timeout, client.ip());
     if clock.phase() == Phase::Head {
         Box::pin(farewell(stream, http1::TOO_SLOW, &context.ticker)).await;
     }
@@ -230,7 +298,10 @@ impl Context {
     fn reject(&self, reason: ConnectionRejection, client: IpAddr, failure: Failure) {
         match failure {
             Failure::Gone => {}
-            Failure::Refused(error) => self.rejections.note_with(reason, client.to_canonical(), Some(&error)),
+            Failure::Refused(error) => {
+                self.rejections
+                    .note_with(reason, client.to_canonical(), Some(&error))
+            }
         }
     }
 }

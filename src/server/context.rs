@@ -63,7 +63,12 @@ pub(super) struct Farewell(Rc<Context>);
 pub(super) struct OpenConnection(Rc<Context>);
 
 impl Context {
-    pub(super) fn new(gateway: Worker, ticker: Ticker, tls: Option<Arc<Tls>>, all_open: OpenConnections) -> Self {
+    pub(super) fn new(
+        gateway: Worker,
+        ticker: Ticker,
+        tls: Option<Arc<Tls>>,
+        all_open: OpenConnections,
+    ) -> Self {
         let gateway = Rc::new(gateway);
         Self {
             rejections: Rejections::new(Rc::clone(&gateway)),
@@ -93,7 +98,9 @@ impl Context {
         let mut terms = self.terms.borrow_mut();
         match &*terms {
             Some(terms) if terms.are_those_of(server) => Rc::clone(terms),
-            Some(_) | None => Rc::clone(terms.insert(Rc::new(Terms::new(server.timeouts, server.limits)))),
+            Some(_) | None => {
+                Rc::clone(terms.insert(Rc::new(Terms::new(server.timeouts, server.limits))))
+            }
         }
     }
 

@@ -25,7 +25,11 @@ pub(super) struct StreamExecutor {
 impl StreamExecutor {
     /// Streams whose client leaves a piece for longer than this are reset.
     pub(super) fn new(ticker: Ticker, longest: Duration) -> Self {
-        Self { next: Rc::default(), ticker, longest }
+        Self {
+            next: Rc::default(),
+            ticker,
+            longest,
+        }
     }
 
     /// For the stream that is started next: hyper calls the service, and executes the stream right after it.

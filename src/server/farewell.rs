@@ -41,7 +41,11 @@ async fn drain(stream: &mut Stream) {
     // over TLS hyper may have done so
     let _ = stream.shutdown().await;
     let mut thrown_away = vec![0; PIECE];
-    while stream.read(&mut thrown_away).await.is_ok_and(|length| length > 0) {}
+    while stream
+        .read(&mut thrown_away)
+        .await
+        .is_ok_and(|length| length > 0)
+    {}
 }
 
 /// Ends a connection that owes nobody anything; over TLS the client is told so.

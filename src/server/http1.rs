@@ -30,7 +30,8 @@ use crate::gateway::{Reply, Tunnel, handle};
 use crate::telemetry::metrics::ConnectionRejection;
 
 /// What a head that did not come in time is told.
-pub(super) const TOO_SLOW: &[u8] = b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
+pub(super) const TOO_SLOW: &[u8] =
+    b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
 
 /// How a connection ended.
 enum Ended {
@@ -46,7 +47,12 @@ enum Ended {
 
 /// Serves a connection until it ends, its time is over, or the gateway has drained. Between two requests it may be
 /// parked.
-pub(super) async fn serve(mut stream: Stream, client: Client, clock: Rc<ConnectionClock>, context: &Rc<Context>) {
+pub(super) async fn serve(
+    mut stream: Stream,
+    client: Client,
+    clock: Rc<ConnectionClock>,
+    context: &Rc<Context>,
+) {
     // on the heap, where nothing of it is left while the connection is parked
     while let Some(resting) = Box::pin(converse(stream, client, &clock, context)).await {
         stream = resting;
@@ -74,12 +80,17 @@ async fn converse(
         let (context, peer, outbox, switched) = (Rc::clone(context), &peer, &outbox, &switched);
         let request = Box::new(request);
         async move {
-            let Reply { mut response, tunnel } = handle(&context.gateway, request, peer).await;
+            let Reply {
+                mut response,
+                tunnel,
+            } = handle(&context.gateway, request, peer).await;
             outbox.close();
             if tunnel.is_some() {
                 *switched.borrow_mut() = tunnel;
             } else if context.drains() {
-                response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+                response
+                    .headers_mut()
+                    .insert(CONNECTION, HeaderValue::from_static("close"));
             }
             Ok::<_, Infallible>(response.map(|body| TimedBody::new(body, Some(running), None)))
         }
@@ -109,12 +120,20 @@ async fn leave_http(stream: Stream, sent: Bytes, tunnel: Box<Tunnel>) {
 }
 
 /// What becomes of the socket when hyper has done with it, and the client may not have.
-async fn leave(ended: Ended, stream: Stream, client: Client, clock: &ConnectionClock, context: &Context) {
+async fn leave(
+    ended: Ended,
+    stream: Stream,
+    client: Client,
+    clock: &ConnectionClock,
+    context: &Context,
+) {
     match ended {
         Ended::Closed => linger(stream, &context.ticker).await,
         Ended::Resting => {}
         Ended::Malformed => {
-            context.rejections.note(ConnectionRejection::Malformed, client.ip());
+            context
+                .rejections
+                .note(ConnectionRejection::Malformed, client.ip());
             linger(stream, &context.ticker).await;
         }
         Ended::TimedOut => give_up(stream, client, clock, context).await,
@@ -149,7 +168,13 @@ where
             Poll::Ready(Ok(())) => Poll::Ready(Ended::Closed),
             Poll::Ready(Err(error)) if error.is_parse() => Poll::Ready(Ended::Malformed),
             Poll::Ready(Err(_)) => Poll::Ready(Ended::Closed),
-            Poll::Pending => clock.poll_over(cx).map(|()| if clock.park() { Ended::Resting } else { Ended::TimedOut }),
+            Poll::Pending => clock.poll_over(cx).map(|()| {
+                if clock.park() {
+                    Ended::Resting
+                } else {
+                    Ended::TimedOut
+                }
+            }),
         }
     })
     .await

@@ -57,7 +57,12 @@ enum Ended {
 }
 
 /// Serves a connection until it ends, its time is over, or the gateway has drained.
-pub(super) async fn serve(stream: Stream, client: Client, clock: Rc<ConnectionClock>, context: &Rc<Context>) {
+pub(super) async fn serve(
+    stream: Stream,
+    client: Client,
+    clock: Rc<ConnectionClock>,
+    context: &Rc<Context>,
+) {
     clock.expect_preface();
     let snapshot = context.gateway.snapshot();
     let executor = StreamExecutor::new(context.ticker.clone(), snapshot.server().timeouts.body);
@@ -68,11 +73,13 @@ pub(super) async fn serve(stream: Stream, client: Client, clock: Rc<ConnectionCl
     let ended = {
         let service = service_fn(|request: Request<Incoming>| {
             let running = clock.begin(&request.body().size_hint());
-            let (context, peer, handover) = (Rc::clone(context), Rc::clone(&peer), executor.announce());
+            let (context, peer, handover) =
+                (Rc::clone(context), Rc::clone(&peer), executor.announce());
             let request = Box::new(request);
             async move {
                 // on the heap at once: on its way to its task, hyper moves a stream's state half a dozen times
-                let Reply { response, tunnel } = Box::pin(handle(&context.gateway, request, &peer)).await;
+                let Reply { response, tunnel } =
+                    Box::pin(handle(&context.gateway, request, &peer)).await;
                 let running = match tunnel {
                     None => Some(running),
                     Some(tunnel) => {
@@ -80,11 +87,19 @@ pub(super) async fn serve(stream: Stream, client: Client, clock: Rc<ConnectionCl
                         None
                     }
                 };
-                Ok::<_, Infallible>(response.map(|body| TimedBody::new(body, running, Some(handover))))
+                Ok::<_, Infallible>(
+                    response.map(|body| TimedBody::new(body, running, Some(handover))),
+                )
             }
         });
         let mut connection = pin!(http.serve_connection(TokioIo::new(&mut io), service));
-        drive(connection.as_mut(), |connection| connection.graceful_shutdown(), &clock, context).await
+        drive(
+            connection.as_mut(),
+            |connection| connection.graceful_shutdown(),
+            &clock,
+            context,
+        )
+        .await
     };
     leave(ended, io.into_stream(), client, &clock, context).await;
 }
@@ -95,7 +110,13 @@ async fn carry(tunnel: Box<Tunnel>, running: Running) {
     drop(running);
 }
 
-async fn leave(ended: Ended, stream: Stream, client: Client, clock: &ConnectionClock, context: &Context) {
+async fn leave(
+    ended: Ended,
+    stream: Stream,
+    client: Client,
+    clock: &ConnectionClock,
+    context: &Context,
+) {
     let reason = match ended {
         Ended::Closed => return,
         Ended::TimedOut => return give_up(stream, client, clock, context).await,
@@ -142,7 +163,9 @@ where
                 clock.close_soon();
             }
             if let Poll::Ready(result) = connection.as_mut().poll(cx) {
-                return Poll::Ready(result.map_or_else(|error| ended_by(&error), |()| Ended::Closed));
+                return Poll::Ready(
+                    result.map_or_else(|error| ended_by(&error), |()| Ended::Closed),
+                );
             }
             if clock.poll_over(cx).is_pending() {
                 return Poll::Pending;
@@ -160,8 +183,13 @@ where
 
 /// Whose fault it was, where it was a fault.
 fn ended_by(error: &hyper::Error) -> Ended {
-    let error = error.source().and_then(|source| source.downcast_ref::<h2::Error>());
-    match error.filter(|error| error.is_library()).and_then(h2::Error::reason) {
+    let error = error
+        .source()
+        .and_then(|source| source.downcast_ref::<h2::Error>());
+    match error
+        .filter(|error| error.is_library())
+        .and_then(h2::Error::reason)
+    {
         None | Some(h2::Reason::NO_ERROR) => Ended::Closed,
         Some(h2::Reason::ENHANCE_YOUR_CALM) => Ended::Flood,
         Some(_) => Ended::Malformed,

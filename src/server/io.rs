@@ -21,7 +21,12 @@ pub(super) struct ClientIo {
 
 impl ClientIo {
     pub(super) fn new(stream: Stream, clock: Rc<ConnectionClock>, outbox: Rc<Outbox>) -> Self {
-        Self { stream, clock, outbox, writing: Writing::default() }
+        Self {
+            stream,
+            clock,
+            outbox,
+            writing: Writing::default(),
+        }
     }
 
     /// The connection itself, for a last word.
@@ -41,7 +46,9 @@ impl ClientIo {
     }
 
     fn poll_interim(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let polled = self.outbox.poll_write(&mut self.writing, Pin::new(&mut self.stream), cx);
+        let polled = self
+            .outbox
+            .poll_write(&mut self.writing, Pin::new(&mut self.stream), cx);
         match polled {
             Poll::Pending => self.clock.write_stalled(),
             Poll::Ready(_) => self.clock.written(),
@@ -51,11 +58,17 @@ impl ClientIo {
 }
 
 impl AsyncRead for ClientIo {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
         let polled = Pin::new(&mut self.stream).poll_read(cx, buf);
         match &polled {
-            Poll::Ready(Ok(())) if buf.filled().len() > before => self.clock.received(buf.filled().len() - before),
+            Poll::Ready(Ok(())) if buf.filled().len() > before => {
+                self.clock.received(buf.filled().len() - before)
+            }
             Poll::Ready(_) => self.clock.ended(),
             Poll::Pending => {}
         }
@@ -64,7 +77,11 @@ impl AsyncRead for ClientIo {
 }
 
 impl AsyncWrite for ClientIo {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
         if self.outbox.is_waiting() {
             ready!(self.poll_interim(cx))?;
         }
@@ -139,10 +156,23 @@ mod tests {
             drain_delay: second,
             drain: second,
         };
-        let limits = ServerLimits { header_bytes: 8192, headers: 1, body: None, connections: 1, streams: 1 };
-        let clock = Rc::new(ConnectionClock::start(&Ticker::new(), Rc::new(Terms::new(timeouts, limits))));
+        let limits = ServerLimits {
+            header_bytes: 8192,
+            headers: 1,
+            body: None,
+            connections: 1,
+            streams: 1,
+        };
+        let clock = Rc::new(ConnectionClock::start(
+            &Ticker::new(),
+            Rc::new(Terms::new(timeouts, limits)),
+        ));
         let outbox = Rc::new(Outbox::new());
-        (ClientIo::new(Stream::unix(near), clock, Rc::clone(&outbox)), far, outbox)
+        (
+            ClientIo::new(Stream::unix(near), clock, Rc::clone(&outbox)),
+            far,
+            outbox,
+        )
     }
 
     async fn read(far: &mut UnixStream, length: usize) -> String {
@@ -156,10 +186,17 @@ mod tests {
         let (mut io, mut far, outbox) = pair();
         outbox.interim().push(HEAD);
         io.write_all(b"final").await.unwrap();
-        assert_eq!(read(&mut far, HEAD.len() + 5).await, "HTTP/1.1 103 Early Hints\r\n\r\nfinal");
+        assert_eq!(
+            read(&mut far, HEAD.len() + 5).await,
+            "HTTP/1.1 103 Early Hints\r\n\r\nfinal"
+        );
         outbox.interim().push(HEAD);
         io.write_all(b" answer").await.unwrap();
-        assert_eq!(read(&mut far, 7).await, " answer", "the first half was written, the second follows it");
+        assert_eq!(
+            read(&mut far, 7).await,
+            " answer",
+            "the first half was written, the second follows it"
+        );
         io.flush().await.unwrap();
         assert_eq!(read(&mut far, HEAD.len()).await.as_bytes(), HEAD);
     }
@@ -170,7 +207,10 @@ mod tests {
         outbox.interim().push(HEAD);
         outbox.interim().push(HEAD);
         io.flush().await.unwrap();
-        assert_eq!(read(&mut far, 2 * HEAD.len()).await.as_bytes(), [HEAD, HEAD].concat());
+        assert_eq!(
+            read(&mut far, 2 * HEAD.len()).await.as_bytes(),
+            [HEAD, HEAD].concat()
+        );
         assert!(!outbox.is_waiting());
     }
 
@@ -182,7 +222,9 @@ mod tests {
             outbox.interim().push(HEAD);
             final_answer.notified().await;
             outbox.close();
-            Ok::<_, std::convert::Infallible>(hyper::Response::new(http_body_util::Empty::<&[u8]>::new()))
+            Ok::<_, std::convert::Infallible>(hyper::Response::new(
+                http_body_util::Empty::<&[u8]>::new(),
+            ))
         });
         let http = hyper::server::conn::http1::Builder::new();
         let connection = http.serve_connection(hyper_util::rt::TokioIo::new(io), service);
@@ -195,7 +237,9 @@ mod tests {
             connection.await.unwrap();
         };
         let ask = async {
-            far.write_all(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").await.unwrap();
+            far.write_all(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+                .await
+                .unwrap();
             assert_eq!(read(&mut far, HEAD.len()).await.as_bytes(), HEAD);
             // no request is in between: only the waker says that there is something to write
             outbox.interim().push(HEAD);

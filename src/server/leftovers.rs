@@ -27,7 +27,10 @@ enum Memory {
 impl<T> Leftovers<T> {
     /// Those of a start: what reading the files took.
     pub(super) fn new() -> Self {
-        Self { retired: Vec::new(), memory: Memory::Kept }
+        Self {
+            retired: Vec::new(),
+            memory: Memory::Kept,
+        }
     }
 
     /// Takes a snapshot that was replaced.
@@ -56,14 +59,17 @@ impl<T> Leftovers<T> {
             self.memory = Memory::GivenBack;
         }
         // a worker takes no further share of what is no longer in force, so that a single share stays single
-        self.retired.retain(|snapshot| Arc::strong_count(snapshot) > 1);
+        self.retired
+            .retain(|snapshot| Arc::strong_count(snapshot) > 1);
     }
 }
 
 /// The allocator looks at what it has to give back when it is called, and an idle gateway does not call it; but it
 /// does so as well when a thread ends. Where the system gives no thread, the memory stays for later use.
 fn give_back() {
-    let thread = std::thread::Builder::new().name("give-back".to_owned()).spawn(|| {});
+    let thread = std::thread::Builder::new()
+        .name("give-back".to_owned())
+        .spawn(|| {});
     let _ = thread.map(std::thread::JoinHandle::join);
 }
 
@@ -79,10 +85,16 @@ mod tests {
         leftovers.retire(Arc::clone(&used));
         leftovers.retire(unused);
         leftovers.clear();
-        assert_eq!((leftovers.pause(), leftovers.retired.len()), (Some(SWEEP), 1));
+        assert_eq!(
+            (leftovers.pause(), leftovers.retired.len()),
+            (Some(SWEEP), 1)
+        );
         drop(used);
         leftovers.clear();
-        assert_eq!((leftovers.pause(), leftovers.retired.len()), (Some(KEPT), 0));
+        assert_eq!(
+            (leftovers.pause(), leftovers.retired.len()),
+            (Some(KEPT), 0)
+        );
         leftovers.clear();
         assert_eq!(leftovers.pause(), None);
         leftovers.after_reading();

@@ -16,7 +16,11 @@ pub(super) fn ready() {
 pub(super) fn reloading() {
     match NotifyState::monotonic_usec_now() {
         // the manager tells by the time that the answer is not that to an earlier signal
-        Ok(now) => tell(&[NotifyState::Reloading, now, NotifyState::Status("reading the configuration again")]),
+        Ok(now) => tell(&[
+            NotifyState::Reloading,
+            now,
+            NotifyState::Status("reading the configuration again"),
+        ]),
         Err(error) => tracing::warn!(%error, "the monotonic clock cannot be read"),
     }
 }
@@ -44,7 +48,9 @@ pub(super) fn reread(outcome: Reread, asked: Asked) {
     let status = match outcome {
         Reread::Accepted => SERVING.to_owned(),
         Reread::Refused { problems } => {
-            format!("serving with the former configuration: the files were refused (problems: {problems}), see the log")
+            format!(
+                "serving with the former configuration: the files were refused (problems: {problems}), see the log"
+            )
         }
     };
     match asked {
@@ -56,7 +62,11 @@ pub(super) fn reread(outcome: Reread, asked: Asked) {
 /// The end has begun, and takes at most so long: the manager does not lose patience before.
 pub(super) fn stopping(at_most: Duration) {
     let patience = format!("EXTEND_TIMEOUT_USEC={}", (at_most + END_MARGIN).as_micros());
-    tell(&[NotifyState::Stopping, NotifyState::Status("draining"), NotifyState::Custom(&patience)]);
+    tell(&[
+        NotifyState::Stopping,
+        NotifyState::Status("draining"),
+        NotifyState::Custom(&patience),
+    ]);
 }
 
 /// Nothing is stuck.

@@ -85,7 +85,9 @@ pub(super) fn serve(listener: TcpListener, state: AdminState) -> io::Result<Drop
             tracing::error!(%error, "the admin listener has ended");
         }
     };
-    thread::Builder::new().name("admin".to_owned()).spawn(report)?;
+    thread::Builder::new()
+        .name("admin".to_owned())
+        .spawn(report)?;
     Ok(shutdown.drop_guard())
 }
 
@@ -95,17 +97,37 @@ pub(super) fn levels(fleet: &Arc<Fleet>) -> ServerLevels {
     Box::new(move || fleet.levels())
 }
 
-fn readiness(draining: &Arc<AtomicBool>, lasting: &Lasting) -> Arc<dyn Fn() -> Readiness + Send + Sync> {
+fn readiness(
+    draining: &Arc<AtomicBool>,
+    lasting: &Lasting,
+) -> Arc<dyn Fn() -> Readiness + Send + Sync> {
     let (draining, sessions) = (Arc::clone(draining), lasting.sessions.clone());
     let audit = lasting.audit.as_ref().map(|audit| audit.counts());
     // the admin listener opens when the rest is up: only the end is left to report
     Arc::new(move || {
         let drains = draining.load(Ordering::Relaxed);
-        let running = if drains { Check::Failed("draining") } else { Check::Ok };
-        let state = if sessions.is_up() { Check::Ok } else { Check::Failed("unreachable") };
+        let running = if drains {
+            Check::Failed("draining")
+        } else {
+            Check::Ok
+        };
+        let state = if sessions.is_up() {
+            Check::Ok
+        } else {
+            Check::Failed("unreachable")
+        };
         let fails = audit.as_ref().is_some_and(AuditCounts::is_failing);
-        let audit = if fails { Check::Failed("cannot be written") } else { Check::Ok };
-        Readiness { running, state, audit, ..Readiness::READY }
+        let audit = if fails {
+            Check::Failed("cannot be written")
+        } else {
+            Check::Ok
+        };
+        Readiness {
+            running,
+            state,
+            audit,
+            ..Readiness::READY
+        }
     })
 }
 

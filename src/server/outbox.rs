@@ -26,7 +26,10 @@ pub(super) struct Writing {
 
 impl Outbox {
     pub(super) fn new() -> Self {
-        Self { interim: Arc::default(), flushed: Cell::new(true) }
+        Self {
+            interim: Arc::default(),
+            flushed: Cell::new(true),
+        }
     }
 
     /// Where interim answers are put.

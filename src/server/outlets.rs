@@ -34,15 +34,21 @@ impl Outlets {
         metrics.show_spans(lasting.traces.counts());
         if let Some(audit) = &lasting.audit {
             metrics.show_audit(audit.counts());
-            let record = record("start", Outcome::Success).text("version", env!("CARGO_PKG_VERSION"));
+            let record =
+                record("start", Outcome::Success).text("version", env!("CARGO_PKG_VERSION"));
             audit.write(&record.value("pid", std::process::id()));
         }
-        Self { traces: Arc::clone(&lasting.traces), audit: lasting.audit.clone(), latest: Cell::new(None) }
+        Self {
+            traces: Arc::clone(&lasting.traces),
+            audit: lasting.audit.clone(),
+            latest: Cell::new(None),
+        }
     }
 
     /// The drain begins. Returns how long to wait before it is felt.
     pub(super) fn drain(&self, timeouts: &ServerTimeouts) -> Duration {
-        self.latest.set(Some(ambient::now() + timeouts.drain_delay + timeouts.drain));
+        self.latest
+            .set(Some(ambient::now() + timeouts.drain_delay + timeouts.drain));
         timeouts.drain_delay
     }
 
@@ -52,8 +58,11 @@ impl Outlets {
             audit.stop_waiting();
         }
         drop(reloads);
-        let left =
-            || self.latest.get().map_or(Duration::ZERO, |latest| latest.saturating_duration_since(ambient::now()));
+        let left = || {
+            self.latest.get().map_or(Duration::ZERO, |latest| {
+                latest.saturating_duration_since(ambient::now())
+            })
+        };
         if let Some(audit) = &self.audit {
             audit.write(&record("stop", Outcome::Success));
             audit.close(left().clamp(SHORTEST, LONGEST));
@@ -66,14 +75,22 @@ impl Outlets {
 pub(super) fn applied(audit: &Arc<Audit>, digest: &[u8; 32], (services, users): (usize, usize)) {
     let digest: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
     let record = record("config_reload", Outcome::Success).text("digest", &digest);
-    audit.room_on_thread().write(&record.value("services", services).value("users", users));
+    audit
+        .room_on_thread()
+        .write(&record.value("services", services).value("users", users));
 }
 
 /// Records that the files were refused, and why.
 pub(super) fn refused(audit: &Arc<Audit>, problems: &[Problem]) {
-    let errors = || problems.iter().filter(|problem| problem.severity == Severity::Error);
+    let errors = || {
+        problems
+            .iter()
+            .filter(|problem| problem.severity == Severity::Error)
+    };
     let listed: Vec<Value> = errors().take(MOST_PROBLEMS).map(problem).collect();
-    let record = record("config_reload", Outcome::Failure).value("errors", errors().count()).value("problems", listed);
+    let record = record("config_reload", Outcome::Failure)
+        .value("errors", errors().count())
+        .value("problems", listed);
     audit.room_on_thread().write(&record);
 }
 

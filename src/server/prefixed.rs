@@ -15,7 +15,10 @@ pub(super) struct Prefixed<S> {
 
 impl<S> Prefixed<S> {
     pub(super) fn new(stream: S) -> Self {
-        Self { stream, prefix: Bytes::new() }
+        Self {
+            stream,
+            prefix: Bytes::new(),
+        }
     }
 
     /// Gives back what was read.
@@ -24,7 +27,11 @@ impl<S> Prefixed<S> {
         if bytes.is_empty() {
             return;
         }
-        self.prefix = if self.prefix.is_empty() { bytes } else { [bytes, self.prefix.clone()].concat().into() };
+        self.prefix = if self.prefix.is_empty() {
+            bytes
+        } else {
+            [bytes, self.prefix.clone()].concat().into()
+        };
     }
 
     /// Whether bytes are there without asking the socket.
@@ -38,7 +45,11 @@ impl<S> Prefixed<S> {
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for Prefixed<S> {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         if self.prefix.is_empty() {
             return Pin::new(&mut self.stream).poll_read(cx, buf);
         }
@@ -49,7 +60,11 @@ impl<S: AsyncRead + Unpin> AsyncRead for Prefixed<S> {
 }
 
 impl<S: AsyncWrite + Unpin> AsyncWrite for Prefixed<S> {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.stream).poll_write(cx, buf)
     }
 

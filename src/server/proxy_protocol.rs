@@ -15,12 +15,19 @@ const LONGEST: usize = 8 * 1024;
 /// Whether a connection from this address must begin with a header. Nobody else's is read: to HTTP it is malformed.
 pub(super) fn is_due(server: &Server, address: IpAddr) -> bool {
     let address = address.to_canonical();
-    server.proxy_protocol && server.trusted_proxies.iter().any(|network| network.contains(&address))
+    server.proxy_protocol
+        && server
+            .trusted_proxies
+            .iter()
+            .any(|network| network.contains(&address))
 }
 
 /// Reads the header. `None` where it names nobody: then the proxy speaks for itself, as with a health check.
 pub(super) async fn read(stream: &mut Stream) -> Result<Option<SocketAddr>, Failure> {
-    let config = ParseConfig { include_tlvs: false, ..ParseConfig::default() };
+    let config = ParseConfig {
+        include_tlvs: false,
+        ..ParseConfig::default()
+    };
     let mut bytes = stream.read_ahead().await?;
     if bytes.is_empty() {
         return Err(Failure::Gone);
@@ -28,7 +35,9 @@ pub(super) async fn read(stream: &mut Stream) -> Result<Option<SocketAddr>, Fail
     loop {
         match ProxyHeader::parse(&bytes, config) {
             Ok((header, length)) => {
-                let client = header.proxied_address().filter(|proxied| proxied.protocol == Protocol::Stream);
+                let client = header
+                    .proxied_address()
+                    .filter(|proxied| proxied.protocol == Protocol::Stream);
                 let client = client.map(|proxied| proxied.source);
                 stream.unread(bytes.split_off(length).freeze());
                 return Ok(client);

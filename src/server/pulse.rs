@@ -36,14 +36,21 @@ impl Pulse {
     }
 
     fn every(interval: Duration) -> Self {
-        Self { interval, asked: watch::Sender::new(0), answers: RefCell::default() }
+        Self {
+            interval,
+            asked: watch::Sender::new(0),
+            answers: RefCell::default(),
+        }
     }
 
     /// The end for one more worker.
     pub(super) fn join(&self) -> Answering {
         let answer = Arc::default();
         self.answers.borrow_mut().push(Arc::clone(&answer));
-        Answering { asked: self.asked.subscribe(), answer }
+        Answering {
+            asked: self.asked.subscribe(),
+            answer,
+        }
     }
 
     /// Asks again and again, and tells the manager of each round in which everybody has answered.
@@ -54,13 +61,18 @@ impl Pulse {
             if self.is_answered(round) {
                 manager::alive();
             } else {
-                tracing::warn!("a worker has not answered in time; the service manager is not told that all is well");
+                tracing::warn!(
+                    "a worker has not answered in time; the service manager is not told that all is well"
+                );
             }
         }
     }
 
     fn is_answered(&self, round: u64) -> bool {
-        self.answers.borrow().iter().all(|answer| answer.load(Ordering::Relaxed) >= round)
+        self.answers
+            .borrow()
+            .iter()
+            .all(|answer| answer.load(Ordering::Relaxed) >= round)
     }
 }
 

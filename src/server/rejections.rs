@@ -27,7 +27,10 @@ pub(super) struct Rejections {
 
 impl Rejections {
     pub(super) fn new(worker: Rc<Worker>) -> Self {
-        Self { worker, throttle: Rc::default() }
+        Self {
+            worker,
+            throttle: Rc::default(),
+        }
     }
 
     /// Counts one, and writes an event unless there were many just now.
@@ -36,7 +39,12 @@ impl Rejections {
     }
 
     /// The same with more to say.
-    pub(super) fn note_with(&self, reason: ConnectionRejection, client: IpAddr, detail: Option<&dyn fmt::Display>) {
+    pub(super) fn note_with(
+        &self,
+        reason: ConnectionRejection,
+        client: IpAddr,
+        detail: Option<&dyn fmt::Display>,
+    ) {
         self.worker.shard().connection_rejected(reason);
         match self.throttle.ask(ambient::now()) {
             Verdict::Say => {
@@ -48,7 +56,11 @@ impl Rejections {
                 spawn_local(async move {
                     sleep(WINDOW).await;
                     let suppressed = throttle.take_suppressed();
-                    tracing::info!(event = "connection_rejected", reason = "several", suppressed);
+                    tracing::info!(
+                        event = "connection_rejected",
+                        reason = "several",
+                        suppressed
+                    );
                 });
             }
             Verdict::Suppress => {}

@@ -93,7 +93,11 @@ impl Fixed {
     pub(super) fn of(config: &Config) -> Self {
         Self {
             listen: config.server.listen.clone(),
-            tls: if config.server.tls.is_some() { Transport::Tls } else { Transport::Clear },
+            tls: if config.server.tls.is_some() {
+                Transport::Tls
+            } else {
+                Transport::Clear
+            },
             admin: config.admin,
             workers: config.server.workers,
             format: config.log.format,
@@ -105,7 +109,11 @@ impl Fixed {
 
 impl Reloads {
     /// Watches the files from now on, on a thread of its own: reading 100,000 users takes a while.
-    pub(super) fn start(request: LoadRequest, present: Present, target: Target) -> std::io::Result<Self> {
+    pub(super) fn start(
+        request: LoadRequest,
+        present: Present,
+        target: Target,
+    ) -> std::io::Result<Self> {
         let (triggers, received) = channel();
         let changes = triggers.clone();
         let watch = Watch::start(move || {
@@ -113,11 +121,23 @@ impl Reloads {
             let _ = changes.send(Trigger::FilesChanged);
         });
         let last = Last::Accepted;
-        let mut reloader =
-            Reloader { request, present, target, watch, triggers: triggers.clone(), last, leftovers: Leftovers::new() };
+        let mut reloader = Reloader {
+            request,
+            present,
+            target,
+            watch,
+            triggers: triggers.clone(),
+            last,
+            leftovers: Leftovers::new(),
+        };
         reloader.follow(&[]);
-        let thread = std::thread::Builder::new().name("reload".to_owned()).spawn(move || reloader.run(&received))?;
-        Ok(Self { triggers, thread: Some(thread) })
+        let thread = std::thread::Builder::new()
+            .name("reload".to_owned())
+            .spawn(move || reloader.run(&received))?;
+        Ok(Self {
+            triggers,
+            thread: Some(thread),
+        })
     }
 
     /// Reads the configuration again, whether or not a file has changed.
@@ -161,7 +181,9 @@ impl Last {
     fn reread(&self) -> Reread {
         match self {
             Self::Accepted => Reread::Accepted,
-            Self::Refused(problems) => Reread::Refused { problems: problems.as_slice().len() },
+            Self::Refused(problems) => Reread::Refused {
+                problems: problems.as_slice().len(),
+            },
         }
     }
 }
@@ -228,7 +250,11 @@ impl Reloader {
     fn follow(&mut self, files: &[PathBuf]) {
         let optional = [".env", "users.yaml"].map(|name| self.request.path.with_file_name(name));
         // where reading has stopped early, what was read for the present configuration still counts
-        if self.watch.follow(files.iter().chain(&self.present.files).chain(&optional)) == Coverage::Grown {
+        if self
+            .watch
+            .follow(files.iter().chain(&self.present.files).chain(&optional))
+            == Coverage::Grown
+        {
             // it ends: what is watched already does not grow again
             let _ = self.triggers.send(Trigger::NewlyWatched);
         }
@@ -273,7 +299,12 @@ impl Reloader {
         self.target.loads.applied(load);
         if let Some(audit) = &self.target.lasting.audit {
             outlets::applied(audit, &loaded.digest, (services, users));
-            audit_changes(audit, &former, &self.target.shared.current(), ambient::wall_clock());
+            audit_changes(
+                audit,
+                &former,
+                &self.target.shared.current(),
+                ambient::wall_clock(),
+            );
         }
         self.leftovers.retire(former);
         self.present.digest = loaded.digest;
@@ -290,7 +321,9 @@ impl Reloader {
             outlets::refused(audit, problems.as_slice());
         }
         self.follow(problems.files());
-        self.target.loads.refused(problems.as_slice().to_vec(), ambient::unix_seconds());
+        self.target
+            .loads
+            .refused(problems.as_slice().to_vec(), ambient::unix_seconds());
         self.last = Last::Refused(problems);
         self.count(ReloadOutcome::Refused);
         tracing::error!("configuration not reloaded: the former one stays in force");

@@ -86,7 +86,12 @@ pub enum RunError {
 /// # Errors
 /// [`RunError`] where it cannot start.
 pub fn run(settings: Settings, ready: impl FnOnce(&Bound)) -> Result<(), RunError> {
-    let Settings { loaded, request, access_log, events } = settings;
+    let Settings {
+        loaded,
+        request,
+        access_log,
+        events,
+    } = settings;
     let runtime = Builder::new_current_thread().enable_all().build()?;
     // from here on: without a handler SIGHUP would end the process, and as the first one of a container it would not
     // hear SIGTERM at all
@@ -97,21 +102,44 @@ pub fn run(settings: Settings, ready: impl FnOnce(&Bound)) -> Result<(), RunErro
     let listeners = bind_all(&loaded.config.server.listen, loaded.config.server.workers)?;
     let admin = loaded.config.admin.map(bind_alone).transpose()?;
     let loads = Arc::new(Loads::new(operators::load(&loaded)));
-    let bound =
-        Bound { clients: listeners.endpoints, admin: admin.as_ref().and_then(|listener| listener.local_addr().ok()) };
+    let bound = Bound {
+        clients: listeners.endpoints,
+        admin: admin
+            .as_ref()
+            .and_then(|listener| listener.local_addr().ok()),
+    };
     let lasting = lasting(&loaded.config, request.cores, &runtime, &metrics)?;
     if let Wait::Ended = runtime.block_on(wait_for_state(&lasting.sessions, &mut signals))? {
         return Ok(());
     }
     let fixed = Fixed::of(&loaded.config);
-    let tls = loaded.config.server.tls.as_ref().map(|tls| Arc::new(Tls::new(tls)));
+    let tls = loaded
+        .config
+        .server
+        .tls
+        .as_ref()
+        .map(|tls| Arc::new(Tls::new(tls)));
     metrics.show_servers(operators::levels(&lasting.fleet));
     let outlets = Outlets::open(&lasting, &metrics);
     let shared = Arc::new(Shared::new(Snapshot::new(loaded.config, &lasting)));
-    let (reloaded, counted, known) = (Arc::clone(&shared), Arc::clone(&metrics), Arc::clone(&loads));
-    let target =
-        Target { shared: reloaded, tls: tls.clone(), lasting: lasting.clone(), metrics: counted, loads: known, events };
-    let present = Present { files: loaded.files, digest: loaded.digest, fixed };
+    let (reloaded, counted, known) = (
+        Arc::clone(&shared),
+        Arc::clone(&metrics),
+        Arc::clone(&loads),
+    );
+    let target = Target {
+        shared: reloaded,
+        tls: tls.clone(),
+        lasting: lasting.clone(),
+        metrics: counted,
+        loads: known,
+        events,
+    };
+    let present = Present {
+        files: loaded.files,
+        digest: loaded.digest,
+        fixed,
+    };
     let reloads = Reloads::start(request, present, target)?;
     let (end, pulse, recent) = (End::default(), Pulse::wanted(), Arc::new(Recent::default()));
     let team = Team {
@@ -127,7 +155,9 @@ pub fn run(settings: Settings, ready: impl FnOnce(&Bound)) -> Result<(), RunErro
     let (threads, mut ended) = team.start(listeners.of_worker)?;
     let draining = Arc::new(AtomicBool::new(false));
     let state = operators::state(metrics, &lasting, &draining, &shared, recent, loads);
-    let _operators = admin.map(|listener| operators::serve(listener, state)).transpose()?;
+    let _operators = admin
+        .map(|listener| operators::serve(listener, state))
+        .transpose()?;
 
     let outcome = runtime.block_on(async {
         pulse.map(|pulse| tokio::spawn(pulse.run()));
@@ -135,7 +165,14 @@ pub fn run(settings: Settings, ready: impl FnOnce(&Bound)) -> Result<(), RunErro
         tracing::info!(clients = ?bound.clients, admin = ?bound.admin, "listening");
         manager::ready();
         ready(&bound);
-        supervise(signals, &mut ended, &reloads, || start_drain(&draining, &shared, &outlets), &end).await
+        supervise(
+            signals,
+            &mut ended,
+            &reloads,
+            || start_drain(&draining, &shared, &outlets),
+            &end,
+        )
+        .await
     });
     if let Workers::Gone = runtime.block_on(cut_off(&end, &mut ended)) {
         threads.into_iter().for_each(|thread| drop(thread.join()));
@@ -154,7 +191,12 @@ fn counting(access_log: &AccessLog) -> Arc<Metrics> {
     metrics
 }
 
-fn lasting(config: &Config, cores: usize, runtime: &Runtime, metrics: &Arc<Metrics>) -> Result<Lasting, RunError> {
+fn lasting(
+    config: &Config,
+    cores: usize,
+    runtime: &Runtime,
+    metrics: &Arc<Metrics>,
+) -> Result<Lasting, RunError> {
     Ok(Lasting {
         hasher: Hasher::start(hasher_settings(cores))?,
         sessions: Sessions::start(&config.state, Arc::clone(metrics), ambient::hash_state())?,
@@ -196,7 +238,10 @@ async fn wait_for_state(sessions: &Sessions, signals: &mut Signals) -> Result<Wa
 fn hasher_settings(cores: usize) -> HasherSettings {
     let threads = NonZeroUsize::new(cores / 2).unwrap_or(NonZeroUsize::MIN);
     let queue_per_thread = NonZeroUsize::new(LOGIN_QUEUE).expect("the queue is not empty");
-    HasherSettings { threads, queue_per_thread }
+    HasherSettings {
+        threads,
+        queue_per_thread,
+    }
 }
 
 /// What all workers are started with.
@@ -213,11 +258,20 @@ struct Team<'a> {
 
 impl Team<'_> {
     /// Starts a thread for each set of listeners. The receiver hears of each one that ends, however it does.
-    fn start(&self, listeners: Vec<Vec<Listener>>) -> io::Result<(Vec<JoinHandle<()>>, UnboundedReceiver<()>)> {
+    fn start(
+        &self,
+        listeners: Vec<Vec<Listener>>,
+    ) -> io::Result<(Vec<JoinHandle<()>>, UnboundedReceiver<()>)> {
         let open = OpenConnections::default();
         let (ends, ended) = unbounded_channel();
-        let start = |(index, listeners)| self.start_one(index, listeners, Arc::clone(&open), Ends(ends.clone()));
-        let threads = listeners.into_iter().enumerate().map(start).collect::<io::Result<_>>()?;
+        let start = |(index, listeners)| {
+            self.start_one(index, listeners, Arc::clone(&open), Ends(ends.clone()))
+        };
+        let threads = listeners
+            .into_iter()
+            .enumerate()
+            .map(start)
+            .collect::<io::Result<_>>()?;
         Ok((threads, ended))
     }
 
@@ -229,9 +283,17 @@ impl Team<'_> {
         ends: Ends,
     ) -> io::Result<JoinHandle<()>> {
         let (shared, metrics) = (Arc::clone(self.shared), Arc::clone(self.metrics));
-        let (log, shard, end) = (self.access_log.shard(), self.metrics.shard(), self.end.clone());
+        let (log, shard, end) = (
+            self.access_log.shard(),
+            self.metrics.shard(),
+            self.end.clone(),
+        );
         let recent = self.recent.shard();
-        let (id_seed, tls, pulse) = (ambient::random_bytes(), self.tls.cloned(), self.pulse.map(Pulse::join));
+        let (id_seed, tls, pulse) = (
+            ambient::random_bytes(),
+            self.tls.cloned(),
+            self.pulse.map(Pulse::join),
+        );
         let revocations = Arc::clone(self.sessions.revocations());
         let drain = {
             let shared = Arc::clone(&shared);
@@ -239,16 +301,26 @@ impl Team<'_> {
         };
         let context = move || {
             let ticker = Ticker::new();
-            let parts =
-                WorkerParts { shared, revocations, ticker: ticker.clone(), metrics, shard, log, recent, id_seed };
+            let parts = WorkerParts {
+                shared,
+                revocations,
+                ticker: ticker.clone(),
+                metrics,
+                shard,
+                log,
+                recent,
+                id_seed,
+            };
             Context::new(Worker::new(parts), ticker, tls, open)
         };
-        std::thread::Builder::new().name(format!("worker-{index}")).spawn(move || {
-            let _ends = ends;
-            if let Err(error) = worker::run(listeners, context, pulse, &end, drain) {
-                tracing::error!(%error, "a worker cannot start");
-            }
-        })
+        std::thread::Builder::new()
+            .name(format!("worker-{index}"))
+            .spawn(move || {
+                let _ends = ends;
+                if let Err(error) = worker::run(listeners, context, pulse, &end, drain) {
+                    tracing::error!(%error, "a worker cannot start");
+                }
+            })
     }
 }
 
@@ -318,7 +390,9 @@ enum Workers {
 async fn cut_off(end: &End, ended: &mut UnboundedReceiver<()>) -> Workers {
     end.stop.cancel();
     end.cut.cancel();
-    timeout(CUT_OFF, all_gone(ended)).await.map_or(Workers::Stuck, |()| Workers::Gone)
+    timeout(CUT_OFF, all_gone(ended))
+        .await
+        .map_or(Workers::Stuck, |()| Workers::Gone)
 }
 
 async fn all_gone(ended: &mut UnboundedReceiver<()>) {

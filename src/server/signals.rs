@@ -20,9 +20,14 @@ pub(super) struct EndSignals {
 impl Signals {
     /// From now on none of them ends the process.
     pub(super) fn listen() -> io::Result<Self> {
-        let ends =
-            EndSignals { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? };
-        Ok(Self { ends, hangup: signal(SignalKind::hangup())? })
+        let ends = EndSignals {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        };
+        Ok(Self {
+            ends,
+            hangup: signal(SignalKind::hangup())?,
+        })
     }
 }
 

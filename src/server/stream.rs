@@ -66,20 +66,30 @@ impl Stream {
         match self {
             Self::Tcp(stream) if !stream.is_prefixed() => stream.socket().poll_read_ready(cx),
             Self::Unix(stream) if !stream.is_prefixed() => stream.socket().poll_read_ready(cx),
-            Self::Tls(stream) if !stream.is_prefixed() => stream.socket().get_ref().0.socket().poll_read_ready(cx),
+            Self::Tls(stream) if !stream.is_prefixed() => {
+                stream.socket().get_ref().0.socket().poll_read_ready(cx)
+            }
             Self::Tcp(_) | Self::Unix(_) | Self::Tls(_) => Poll::Ready(Ok(())),
         }
     }
 }
 
 impl AsyncRead for Stream {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         each!(&mut *self, stream => Pin::new(stream).poll_read(cx, buf))
     }
 }
 
 impl AsyncWrite for Stream {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
         each!(&mut *self, stream => Pin::new(stream).poll_write(cx, buf))
     }
 

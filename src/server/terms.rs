@@ -20,7 +20,11 @@ pub(super) struct Terms {
 
 impl Terms {
     pub(super) fn new(timeouts: ServerTimeouts, limits: ServerLimits) -> Self {
-        Self { timeouts, limits, http1: http1_builder(&limits) }
+        Self {
+            timeouts,
+            limits,
+            http1: http1_builder(&limits),
+        }
     }
 
     /// Whether a new connection has the same ones.

@@ -49,11 +49,23 @@ pub(super) struct Patience {
 }
 
 impl TimedBody {
-    pub(super) fn new(body: ReplyBody, running: Option<Running>, handover: Option<Rc<Handover>>) -> Self {
-        Self { body, rest: Bytes::new(), handover, _running: running }
+    pub(super) fn new(
+        body: ReplyBody,
+        running: Option<Running>,
+        handover: Option<Rc<Handover>>,
+    ) -> Self {
+        Self {
+            body,
+            rest: Bytes::new(),
+            handover,
+            _running: running,
+        }
     }
 
-    fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, <Self as Body>::Error>>> {
+    fn poll_piece(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, <Self as Body>::Error>>> {
         if self.rest.is_empty() {
             let frame = match ready!(Pin::new(&mut self.body).poll_frame(cx)) {
                 Some(Ok(frame)) => frame,
@@ -73,14 +85,19 @@ impl Body for TimedBody {
     type Data = Bytes;
     type Error = <ReplyBody as Body>::Error;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
         if self.handover.is_none() {
             return Pin::new(&mut self.body).poll_frame(cx);
         }
         let polled = self.poll_piece(cx);
         if let Some(handover) = &self.handover {
             handover.waits.set(polled.is_ready());
-            handover.pieces.set(handover.pieces.get() + u64::from(polled.is_ready()));
+            handover
+                .pieces
+                .set(handover.pieces.get() + u64::from(polled.is_ready()));
         }
         polled
     }
@@ -96,7 +113,10 @@ impl Body for TimedBody {
 
 impl Drop for TimedBody {
     fn drop(&mut self) {
-        let given_up = self.handover.as_ref().is_some_and(|handover| handover.given_up.get());
+        let given_up = self
+            .handover
+            .as_ref()
+            .is_some_and(|handover| handover.given_up.get());
         if given_up || !self.rest.is_empty() {
             self.body.break_off();
         }
@@ -105,7 +125,12 @@ impl Drop for TimedBody {
 
 impl Patience {
     pub(super) fn new(handover: Rc<Handover>, ticker: Ticker, longest: Duration) -> Self {
-        Self { handover, ticker, longest, deadline: None }
+        Self {
+            handover,
+            ticker,
+            longest,
+            deadline: None,
+        }
     }
 
     /// Ready when the client has left a piece for too long; to be asked when the stream cannot go on.
@@ -115,11 +140,15 @@ impl Patience {
             return Poll::Pending;
         }
         let piece = self.handover.pieces.get();
-        let (deadline, armed_for) = self.deadline.get_or_insert_with(|| (self.ticker.deadline(), 0));
+        let (deadline, armed_for) = self
+            .deadline
+            .get_or_insert_with(|| (self.ticker.deadline(), 0));
         if *armed_for != piece {
             *armed_for = piece;
             deadline.arm(self.longest);
         }
-        deadline.poll_passed(cx).map(|()| self.handover.given_up.set(true))
+        deadline
+            .poll_passed(cx)
+            .map(|()| self.handover.given_up.set(true))
     }
 }

@@ -17,7 +17,8 @@ use crate::ambient::Ticker;
 use crate::config::{ClientCa, ServerTls};
 
 /// What a request in the clear is told.
-const PLAIN: &[u8] = b"HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-type: text/plain\r\n\
+const PLAIN: &[u8] =
+    b"HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-type: text/plain\r\n\
     content-length: 33\r\n\r\nThis port speaks HTTPS, not HTTP\n";
 
 const HTTP2: &[u8] = b"h2";
@@ -41,19 +42,33 @@ impl Tls {
     pub(super) fn new(settings: &ServerTls) -> Self {
         let certificate = Arc::new(Certificate(RwLock::new(Arc::clone(&settings.certified))));
         let present = Present::new(&certificate, settings.client_ca.clone());
-        Self { certificate, present: RwLock::new(present) }
+        Self {
+            certificate,
+            present: RwLock::new(present),
+        }
     }
 
     /// What a new connection is accepted with.
     pub(super) fn acceptor(&self) -> TlsAcceptor {
         // nothing can panic while the lock is held, so a poisoned one is sound
-        Arc::clone(&self.present.read().unwrap_or_else(PoisonError::into_inner).config).into()
+        Arc::clone(
+            &self
+                .present
+                .read()
+                .unwrap_or_else(PoisonError::into_inner)
+                .config,
+        )
+        .into()
     }
 
     /// Puts other key material in force. Sessions can be resumed over it, unless other clients are to be let in: a
     /// ticket stands for the certificate that its client showed once.
     pub(super) fn replace(&self, settings: &ServerTls) {
-        *self.certificate.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&settings.certified);
+        *self
+            .certificate
+            .0
+            .write()
+            .unwrap_or_else(PoisonError::into_inner) = Arc::clone(&settings.certified);
         let mut present = self.present.write().unwrap_or_else(PoisonError::into_inner);
         if present.client_ca != settings.client_ca {
             *present = Present::new(&self.certificate, settings.client_ca.clone());
@@ -75,13 +90,18 @@ impl Present {
         if let Ok(ticketer) = Ticketer::new() {
             config.ticketer = ticketer;
         }
-        Self { config: Arc::new(config), client_ca }
+        Self {
+            config: Arc::new(config),
+            client_ca,
+        }
     }
 }
 
 impl ResolvesServerCert for Certificate {
     fn resolve(&self, _hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        Some(Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner)))
+        Some(Arc::clone(
+            &self.0.read().unwrap_or_else(PoisonError::into_inner),
+        ))
     }
 }
 
@@ -103,7 +123,9 @@ pub(super) async fn accept(
         // a handshake begins with 22; no method of HTTP does (RFC 8446, section 5.1)
         Some(byte) if byte.is_ascii_uppercase() => {
             farewell(stream, PLAIN, ticker).await;
-            return Err(io::Error::new(io::ErrorKind::InvalidData, "a request in the clear").into());
+            return Err(
+                io::Error::new(io::ErrorKind::InvalidData, "a request in the clear").into(),
+            );
         }
         Some(_) => stream.unread(first.freeze()),
     }

@@ -39,14 +39,24 @@ impl Watch {
         let relevant: Arc<Mutex<BTreeSet<PathBuf>>> = Arc::default();
         let known = Arc::clone(&relevant);
         let handler = move |event: notify::Result<Event>| {
-            if is_relevant(&event, &known.lock().unwrap_or_else(PoisonError::into_inner)) {
+            if is_relevant(
+                &event,
+                &known.lock().unwrap_or_else(PoisonError::into_inner),
+            ) {
                 notice();
             }
         };
         let watcher = notify::recommended_watcher(handler)
-            .inspect_err(|error| tracing::warn!(%error, "files cannot be watched; reload with SIGHUP"))
+            .inspect_err(
+                |error| tracing::warn!(%error, "files cannot be watched; reload with SIGHUP"),
+            )
             .ok();
-        Self { watcher, relevant, watched: BTreeSet::new(), refused: BTreeSet::new() }
+        Self {
+            watcher,
+            relevant,
+            watched: BTreeSet::new(),
+            refused: BTreeSet::new(),
+        }
     }
 
     /// Watches these files from now on, and no others. They need not exist.
@@ -54,7 +64,9 @@ impl Watch {
         let mut places = Places::default();
         files.into_iter().for_each(|file| places.trace(file));
         *self.relevant.lock().unwrap_or_else(PoisonError::into_inner) = places.names;
-        let Some(watcher) = &mut self.watcher else { return Coverage::Complete };
+        let Some(watcher) = &mut self.watcher else {
+            return Coverage::Complete;
+        };
         for gone in self.watched.difference(&places.watched) {
             // it fails where the folder itself is gone
             let _ = watcher.unwatch(gone);
@@ -73,7 +85,11 @@ impl Watch {
                 Err(_) => {}
             }
         }
-        let coverage = if watched.is_subset(&self.watched) { Coverage::Complete } else { Coverage::Grown };
+        let coverage = if watched.is_subset(&self.watched) {
+            Coverage::Complete
+        } else {
+            Coverage::Grown
+        };
         self.watched = watched;
         coverage
     }
@@ -99,7 +115,9 @@ struct Places {
 impl Places {
     /// Adds every link on the way to a file, and the file; where the way ends early, the first name that is missing.
     fn trace(&mut self, file: &Path) {
-        let Ok(file) = std::path::absolute(file) else { return };
+        let Ok(file) = std::path::absolute(file) else {
+            return;
+        };
         let (mut at, mut ahead, mut links) = (PathBuf::from("/"), steps(&file), 0);
         while let Some(step) = ahead.pop() {
             if step == ".." {
@@ -179,15 +197,30 @@ mod tests {
         let file = "releases/1/a.yaml";
         let cases: [(&str, &[&str], &[&str]); 7] = [
             ("releases/1/a.yaml", &["releases/1", file], &[file]),
-            ("current/a.yaml", &["", "releases/1", file], &["current", file]),
-            ("etc/a.yaml", &["", "etc", "releases/1", file], &["current", "etc/a.yaml", file]),
-            ("etc/absolute.yaml", &["", "etc", "releases/1", file], &["current", "etc/absolute.yaml", file]),
+            (
+                "current/a.yaml",
+                &["", "releases/1", file],
+                &["current", file],
+            ),
+            (
+                "etc/a.yaml",
+                &["", "etc", "releases/1", file],
+                &["current", "etc/a.yaml", file],
+            ),
+            (
+                "etc/absolute.yaml",
+                &["", "etc", "releases/1", file],
+                &["current", "etc/absolute.yaml", file],
+            ),
             ("etc/none.yaml", &["etc"], &["etc/none.yaml"]),
             ("none/none.yaml", &[""], &["none"]),
             ("loop", &[""], &["loop"]),
         ];
         for (path, watched, names) in cases {
-            let expected = (watched.iter().map(|s| (*s).into()).collect(), names.iter().map(|s| (*s).into()).collect());
+            let expected = (
+                watched.iter().map(|s| (*s).into()).collect(),
+                names.iter().map(|s| (*s).into()).collect(),
+            );
             assert_eq!(trace(&root, path), expected, "{path}");
         }
     }
@@ -198,11 +231,26 @@ mod tests {
         let names = BTreeSet::from([PathBuf::from("/c/a.yaml")]);
         let event = |kind, path: &str| Ok(Event::new(kind).add_path(PathBuf::from(path)));
         for (event, expected) in [
-            (event(EventKind::Create(CreateKind::File), "/c/a.yaml"), true),
-            (event(EventKind::Create(CreateKind::File), "/c/b.yaml"), false),
-            (event(EventKind::Create(CreateKind::File), "/d/a.yaml"), false),
-            (event(EventKind::Access(AccessKind::Read), "/c/a.yaml"), false),
-            (Ok(Event::new(EventKind::Other).set_flag(Flag::Rescan)), true),
+            (
+                event(EventKind::Create(CreateKind::File), "/c/a.yaml"),
+                true,
+            ),
+            (
+                event(EventKind::Create(CreateKind::File), "/c/b.yaml"),
+                false,
+            ),
+            (
+                event(EventKind::Create(CreateKind::File), "/d/a.yaml"),
+                false,
+            ),
+            (
+                event(EventKind::Access(AccessKind::Read), "/c/a.yaml"),
+                false,
+            ),
+            (
+                Ok(Event::new(EventKind::Other).set_flag(Flag::Rescan)),
+                true,
+            ),
             (Err(notify::Error::generic("broken")), true),
         ] {
             assert_eq!(is_relevant(&event, &names), expected, "{event:?}");

@@ -40,7 +40,9 @@ pub(super) fn run(
     end: &End,
     drain: impl FnOnce() -> Duration,
 ) -> io::Result<()> {
-    let runtime = Builder::new_current_thread().enable_all().build_local(LocalOptions::default())?;
+    let runtime = Builder::new_current_thread()
+        .enable_all()
+        .build_local(LocalOptions::default())?;
     runtime.block_on(async {
         let context = Rc::new(context());
         spawn_local(context.ticker.clone().run());
@@ -51,7 +53,10 @@ pub(super) fn run(
         let trimming = Rc::clone(&context);
         spawn_local(async move { trimming.trimmer.run().await });
         accept_all(listeners, &context, &end.stop).await?;
-        let _ = end.cut.run_until_cancelled(timeout(drain(), context.drain())).await;
+        let _ = end
+            .cut
+            .run_until_cancelled(timeout(drain(), context.drain()))
+            .await;
         // what has not ended by now is cut off with the runtime
         context.gateway.end();
         Ok(())
@@ -59,11 +64,20 @@ pub(super) fn run(
 }
 
 /// Accepts on every listener until `stop` is cancelled.
-async fn accept_all(listeners: Vec<Listener>, context: &Rc<Context>, stop: &CancellationToken) -> io::Result<()> {
+async fn accept_all(
+    listeners: Vec<Listener>,
+    context: &Rc<Context>,
+    stop: &CancellationToken,
+) -> io::Result<()> {
     let mut accepting = JoinSet::new();
     for listener in listeners {
         let owner = listener.owner();
-        accepting.spawn_local(accept(listener.register()?, owner, Rc::clone(context), stop.clone()));
+        accepting.spawn_local(accept(
+            listener.register()?,
+            owner,
+            Rc::clone(context),
+            stop.clone(),
+        ));
     }
     while accepting.join_next().await.is_some() {}
     Ok(())
@@ -97,7 +111,9 @@ async fn accept_rest(listener: &Accepting, context: &Rc<Context>) {
 
 fn open(accepted: Accepted, context: &Rc<Context>) {
     let limit = context.gateway.snapshot().server().limits.connections;
-    let Some(connection) = context.open(limit) else { return turn_away(accepted, context) };
+    let Some(connection) = context.open(limit) else {
+        return turn_away(accepted, context);
+    };
     let held = context.gateway.shard().client_connections().hold();
     let context = Rc::clone(context);
     spawn_local(async move {
@@ -109,7 +125,9 @@ fn open(accepted: Accepted, context: &Rc<Context>) {
 /// Refuses a connection over the limit. It is told why, unless there are too many of them, or TLS would have to be
 /// spoken first.
 fn turn_away(Accepted { stream, address }: Accepted, context: &Rc<Context>) {
-    context.rejections.note(ConnectionRejection::Limit, address.ip().to_canonical());
+    context
+        .rejections
+        .note(ConnectionRejection::Limit, address.ip().to_canonical());
     if context.tls_of(&stream).is_none()
         && let Some(place) = context.farewell()
     {
@@ -124,13 +142,19 @@ fn turn_away(Accepted { stream, address }: Accepted, context: &Rc<Context>) {
 /// Whether the error is of one connection, which died in the queue.
 fn is_passing(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted};
-    matches!(error.kind(), ConnectionAborted | ConnectionReset | Interrupted)
+    matches!(
+        error.kind(),
+        ConnectionAborted | ConnectionReset | Interrupted
+    )
 }
 
 /// A connection that died in the queue is nobody's loss; without file descriptors it helps only to wait.
 async fn recover(error: &io::Error, context: &Context) {
     if !is_passing(error) {
-        context.gateway.shard().connection_rejected(ConnectionRejection::Accept);
+        context
+            .gateway
+            .shard()
+            .connection_rejected(ConnectionRejection::Accept);
         tracing::warn!(%error, "cannot accept connections; waiting a moment");
         sleep(ACCEPT_PAUSE).await;
     }

@@ -93,8 +93,14 @@ impl Begun {
 
     /// Short, fixed names for logs.
     pub fn scopes(self) -> impl Iterator<Item = &'static str> {
-        let scopes = [("account_and_network", self.pair), ("network", self.network), ("account", self.account)];
-        scopes.into_iter().filter_map(|(scope, begun)| begun.then_some(scope))
+        let scopes = [
+            ("account_and_network", self.pair),
+            ("network", self.network),
+            ("account", self.account),
+        ];
+        scopes
+            .into_iter()
+            .filter_map(|(scope, begun)| begun.then_some(scope))
     }
 }
 
@@ -119,7 +125,11 @@ pub(super) const SLOW: u64 = 1000;
 
 impl Default for AttemptLimits {
     fn default() -> Self {
-        Self { attempts: 5, window: Duration::from_secs(120), lockout: Duration::from_secs(300) }
+        Self {
+            attempts: 5,
+            window: Duration::from_secs(120),
+            lockout: Duration::from_secs(300),
+        }
     }
 }
 
@@ -137,16 +147,27 @@ impl AttemptLimits {
     }
 
     fn times(&self, factor: usize) -> Measure {
-        let millis = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX / 4);
-        let limit = usize::try_from(self.attempts).unwrap_or(usize::MAX).saturating_mul(factor).max(1);
-        Measure { limit, window: millis(self.window), lockout: millis(self.lockout) }
+        let millis =
+            |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX / 4);
+        let limit = usize::try_from(self.attempts)
+            .unwrap_or(usize::MAX)
+            .saturating_mul(factor)
+            .max(1);
+        Measure {
+            limit,
+            window: millis(self.window),
+            lockout: millis(self.lockout),
+        }
     }
 }
 
 impl Attempt {
     /// A login to the account of this name, byte for byte, from this address.
     pub fn new(name: &str, address: IpAddr) -> Self {
-        Self { account: Account::named(name), network: Network::of(address) }
+        Self {
+            account: Account::named(name),
+            network: Network::of(address),
+        }
     }
 
     pub(super) fn pair(&self) -> Subject {
@@ -159,7 +180,10 @@ impl Account {
     pub fn named(name: &str) -> Self {
         let digest = Sha256::digest(name);
         let (half, _) = digest.split_at(16);
-        Self(half.try_into().expect("half of a SHA-256 digest has 16 bytes"))
+        Self(
+            half.try_into()
+                .expect("half of a SHA-256 digest has 16 bytes"),
+        )
     }
 }
 
@@ -197,7 +221,13 @@ impl Network {
 impl Subject {
     /// A name for it in a store.
     pub(super) fn key(&self) -> String {
-        let hex = |account: &Account| account.0.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+        let hex = |account: &Account| {
+            account
+                .0
+                .iter()
+                .map(|byte| format!("{byte:02x}"))
+                .collect::<String>()
+        };
         match self {
             Self::Pair(account, network) => format!("pair:{}:{}", hex(account), network.address()),
             Self::Network(network) => format!("network:{}", network.address()),
@@ -221,7 +251,9 @@ impl Subject {
 }
 
 fn unhex(text: &str) -> Option<Account> {
-    u128::from_str_radix(text, 16).ok().map(|number| Account(number.to_be_bytes()))
+    u128::from_str_radix(text, 16)
+        .ok()
+        .map(|number| Account(number.to_be_bytes()))
 }
 
 #[cfg(test)]
@@ -236,13 +268,23 @@ mod tests {
         assert_eq!(network("2001:db8:1:2::1"), network("2001:db8:1:2:ffff::"));
         assert_ne!(network("2001:db8:1:2::1"), network("2001:db8:1:3::1"));
         assert_eq!(network("192.0.2.1").wide(), network("192.0.0.0"));
-        assert_eq!(network("2001:db8:1:2::1").wide(), network("2001:db8:ffff::").wide());
+        assert_eq!(
+            network("2001:db8:1:2::1").wide(),
+            network("2001:db8:ffff::").wide()
+        );
     }
 
     #[test]
     fn a_subject_is_read_back() {
-        let (account, network) = (Account::named("rita"), Network::of("2001:db8::1".parse().unwrap()));
-        for subject in [Subject::Pair(account, network), Subject::Network(network), Subject::Account(account)] {
+        let (account, network) = (
+            Account::named("rita"),
+            Network::of("2001:db8::1".parse().unwrap()),
+        );
+        for subject in [
+            Subject::Pair(account, network),
+            Subject::Network(network),
+            Subject::Account(account),
+        ] {
             assert_eq!(Subject::parse(&subject.key()), Some(subject));
         }
         for wrong in ["", "pair", "pair:zz:1.2.3.4", "network:x", "user:0"] {

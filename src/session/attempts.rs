@@ -12,7 +12,10 @@ use ahash::RandomState;
 use super::attempt::{Account, Attempt, AttemptLimits, Network, Proof, Subject, Verdict};
 use super::ledger::{Counted, Ledger, Room};
 
-const ROOM: Room = Room { counting: 16 * 1024, held: 64 * 1024 };
+const ROOM: Room = Room {
+    counting: 16 * 1024,
+    held: 64 * 1024,
+};
 
 /// How much heavier the failure of a pair is for a network where the pair itself cannot be held.
 const CHARGE: usize = 10;
@@ -83,10 +86,19 @@ impl Attempts {
 
     /// Everything that is held. A neighbourhood is shown as the network that stands for it.
     pub(super) fn holds(&self, now: u64) -> Vec<(Subject, u64)> {
-        let pairs = self.pairs.holds(now).map(|((account, network), until)| (Subject::Pair(account, network), until));
-        let networks = self.networks.holds(now).chain(self.neighbourhoods.holds(now));
+        let pairs = self
+            .pairs
+            .holds(now)
+            .map(|((account, network), until)| (Subject::Pair(account, network), until));
+        let networks = self
+            .networks
+            .holds(now)
+            .chain(self.neighbourhoods.holds(now));
         let networks = networks.map(|(network, until)| (Subject::Network(network), until));
-        let accounts = self.accounts.holds(now).map(|(account, until)| (Subject::Account(account), until));
+        let accounts = self
+            .accounts
+            .holds(now)
+            .map(|(account, until)| (Subject::Account(account), until));
         pairs.chain(networks).chain(accounts).collect()
     }
 
@@ -110,7 +122,13 @@ impl Attempts {
         pair.max(network_hold).max(neighbourhood)
     }
 
-    fn count(&mut self, attempt: &Attempt, limits: &AttemptLimits, now: u64, holds: &mut Vec<(Subject, u64)>) {
+    fn count(
+        &mut self,
+        attempt: &Attempt,
+        limits: &AttemptLimits,
+        now: u64,
+        holds: &mut Vec<(Subject, u64)>,
+    ) {
         let Attempt { account, network } = *attempt;
         let weight = match self.pairs.fail((account, network), limits.pair(), 1, now) {
             Counted::Counts => 1,
@@ -124,7 +142,8 @@ impl Attempts {
             Counted::Counts => {}
             Counted::Holds(until) => holds.push((Subject::Network(network), until)),
             Counted::NoRoom => {
-                self.neighbourhoods.fail(network.wide(), limits.network(), weight, now);
+                self.neighbourhoods
+                    .fail(network.wide(), limits.network(), weight, now);
             }
         }
         if let Counted::Holds(until) = self.accounts.fail(account, limits.account(), 1, now) {
@@ -140,15 +159,21 @@ mod tests {
     use super::*;
     use crate::ambient;
 
-    const LIMITS: AttemptLimits =
-        AttemptLimits { attempts: 5, window: Duration::from_secs(120), lockout: Duration::from_secs(300) };
+    const LIMITS: AttemptLimits = AttemptLimits {
+        attempts: 5,
+        window: Duration::from_secs(120),
+        lockout: Duration::from_secs(300),
+    };
 
     fn attempts() -> Attempts {
         Attempts::new(&ambient::hash_state())
     }
 
     fn attempt(name: &str, network: u32) -> Attempt {
-        Attempt { account: Account::named(name), network: Network::V4(network.to_be_bytes()) }
+        Attempt {
+            account: Account::named(name),
+            network: Network::V4(network.to_be_bytes()),
+        }
     }
 
     /// Tries a wrong password; what was said before and after it was looked at.
@@ -171,7 +196,11 @@ mod tests {
             assert_eq!(fail(&mut attempts, &rita, now), OPEN, "{now}");
         }
         assert_eq!(attempts.ask(&rita, 5000), Verdict::Held(299_000));
-        assert_eq!(attempts.ask(&rita, 303_999), Verdict::Held(1), "tries in between prolong nothing");
+        assert_eq!(
+            attempts.ask(&rita, 303_999),
+            Verdict::Held(1),
+            "tries in between prolong nothing"
+        );
         assert_eq!(attempts.ask(&attempt("rita", 2), 5000), Verdict::Open);
         assert_eq!(attempts.ask(&attempt("carl", 1), 5000), Verdict::Open);
         assert_eq!(attempts.ask(&rita, 304_000), Verdict::Open);
@@ -185,7 +214,13 @@ mod tests {
             for now in 0..4 {
                 assert_eq!(fail(&mut attempts, &rita, round * 10 + now), OPEN);
             }
-            let settled = attempts.settle(&rita, Proof::Right, &LIMITS, round * 10 + 5, &mut Vec::new());
+            let settled = attempts.settle(
+                &rita,
+                Proof::Right,
+                &LIMITS,
+                round * 10 + 5,
+                &mut Vec::new(),
+            );
             assert_eq!(settled, Verdict::Open);
         }
     }
@@ -197,12 +232,18 @@ mod tests {
         for _ in 0..100 {
             assert_eq!(attempts.ask(&rita, 0), Verdict::Open);
         }
-        let settle = |attempts: &mut Attempts, proof| attempts.settle(&rita, proof, &LIMITS, 1, &mut Vec::new());
+        let settle = |attempts: &mut Attempts, proof| {
+            attempts.settle(&rita, proof, &LIMITS, 1, &mut Vec::new())
+        };
         for _ in 0..5 {
             assert_eq!(settle(&mut attempts, Proof::Wrong), Verdict::Open);
         }
         for proof in [Proof::Wrong, Proof::Right] {
-            assert_eq!(settle(&mut attempts, proof), Verdict::Held(300_000), "{proof:?}");
+            assert_eq!(
+                settle(&mut attempts, proof),
+                Verdict::Held(300_000),
+                "{proof:?}"
+            );
         }
     }
 
@@ -210,7 +251,11 @@ mod tests {
     fn fifty_failures_hold_a_network_over_all_accounts() {
         let mut attempts = attempts();
         for name in 0..50 {
-            assert_eq!(fail(&mut attempts, &attempt(&name.to_string(), 1), 0), OPEN, "{name}");
+            assert_eq!(
+                fail(&mut attempts, &attempt(&name.to_string(), 1), 0),
+                OPEN,
+                "{name}"
+            );
         }
         assert_eq!(attempts.ask(&attempt("rita", 1), 1), Verdict::Held(299_999));
         assert_eq!(attempts.ask(&attempt("rita", 2), 1), Verdict::Open);
@@ -222,23 +267,39 @@ mod tests {
     fn a_hundred_failures_slow_an_account_and_lock_nobody_out() {
         let mut attempts = attempts();
         for network in 0..100 {
-            assert_eq!(fail(&mut attempts, &attempt("rita", network), 0), OPEN, "{network}");
+            assert_eq!(
+                fail(&mut attempts, &attempt("rita", network), 0),
+                OPEN,
+                "{network}"
+            );
         }
         let rita = attempt("rita", 1000);
         assert_eq!(attempts.ask(&rita, 500), Verdict::Held(500));
         assert_eq!(attempts.ask(&rita, 1000), Verdict::Open);
         assert_eq!(attempts.ask(&rita, 1001), Verdict::Held(999));
         assert_eq!(attempts.ask(&attempt("carl", 1000), 1001), Verdict::Open);
-        assert_eq!(attempts.settle(&rita, Proof::Right, &LIMITS, 1002, &mut Vec::new()), Verdict::Open);
+        assert_eq!(
+            attempts.settle(&rita, Proof::Right, &LIMITS, 1002, &mut Vec::new()),
+            Verdict::Open
+        );
         assert_eq!(attempts.ask(&rita, 300_000), Verdict::Open);
     }
 
     #[test]
     fn without_room_only_the_noisy_networks_are_held() {
-        let mut attempts = Attempts::within(Room { counting: 1000, held: 20 }, &ambient::hash_state());
+        let mut attempts = Attempts::within(
+            Room {
+                counting: 1000,
+                held: 20,
+            },
+            &ambient::hash_state(),
+        );
         for network in 0..20 {
             for _ in 0..5 {
-                assert_eq!(fail(&mut attempts, &attempt("rita", network << 16), 0), OPEN);
+                assert_eq!(
+                    fail(&mut attempts, &attempt("rita", network << 16), 0),
+                    OPEN
+                );
             }
         }
         // the pairs are full: a further pair is not held, but its network is after as many failures
@@ -250,8 +311,15 @@ mod tests {
             let _ = fail(&mut attempts, &attempt("carl", noisy), 1);
         }
         assert_ne!(attempts.ask(&attempt("anybody", noisy), 2), Verdict::Open);
-        assert_eq!(attempts.ask(&attempt("anybody", 78 << 16), 2), Verdict::Open);
-        assert_ne!(attempts.ask(&attempt("rita", 0), 2), Verdict::Open, "no hold was pushed out");
+        assert_eq!(
+            attempts.ask(&attempt("anybody", 78 << 16), 2),
+            Verdict::Open
+        );
+        assert_ne!(
+            attempts.ask(&attempt("rita", 0), 2),
+            Verdict::Open,
+            "no hold was pushed out"
+        );
         assert_eq!(attempts.ask(&attempt("carl", 0), 2), Verdict::Open);
     }
 }

@@ -55,19 +55,31 @@ pub(super) enum Shown {
 impl Family {
     /// A new family with its first token, good for `ttl` seconds.
     pub(super) fn open(subject: Box<str>, first: Digest, now: u64, ttl: u64) -> Self {
-        let line = Line { current: first, expires_at: now.saturating_add(ttl), predecessor: None };
-        Self { subject, opened_at: now, lines: vec![line] }
+        let line = Line {
+            current: first,
+            expires_at: now.saturating_add(ttl),
+            predecessor: None,
+        };
+        Self {
+            subject,
+            opened_at: now,
+            lines: vec![line],
+        }
     }
 
     /// Exchanges a token for a fresh one, good for `ttl` seconds. Any token that is not good counts as spent: nobody can
     /// show one of this family who never had one.
     pub(super) fn exchange(&mut self, shown: Digest, fresh: Digest, now: u64, ttl: u64) -> Shown {
-        let predecessor = if let Some(at) = self.lines.iter().position(|line| line.current == shown) {
+        let predecessor = if let Some(at) = self.lines.iter().position(|line| line.current == shown)
+        {
             if self.lines[at].expires_at <= now {
                 return Shown::Expired;
             }
             self.lines.remove(at);
-            Spent { token: shown, at: now }
+            Spent {
+                token: shown,
+                at: now,
+            }
         } else if let Some(spent) = self.recently_spent(shown, now) {
             spent
         } else {
@@ -77,19 +89,33 @@ impl Family {
             self.lines.remove(0);
         }
         let expires_at = now.saturating_add(ttl);
-        self.lines.push(Line { current: fresh, expires_at, predecessor: Some(predecessor) });
+        self.lines.push(Line {
+            current: fresh,
+            expires_at,
+            predecessor: Some(predecessor),
+        });
         Shown::Good
     }
 
     /// When the last of its tokens expires.
     pub(super) fn expires_at(&self) -> u64 {
-        self.lines.iter().map(|line| line.expires_at).max().unwrap_or(0)
+        self.lines
+            .iter()
+            .map(|line| line.expires_at)
+            .max()
+            .unwrap_or(0)
     }
 
     fn recently_spent(&self, shown: Digest, now: u64) -> Option<Spent> {
-        let spent = self.lines.iter().filter_map(|line| line.predecessor.as_ref());
+        let spent = self
+            .lines
+            .iter()
+            .filter_map(|line| line.predecessor.as_ref());
         // the clock of another replica may be ahead
-        spent.filter(|spent| now.saturating_sub(spent.at) <= GRACE).find(|spent| spent.token == shown).cloned()
+        spent
+            .filter(|spent| now.saturating_sub(spent.at) <= GRACE)
+            .find(|spent| spent.token == shown)
+            .cloned()
     }
 }
 
@@ -114,7 +140,11 @@ mod tests {
         assert_eq!(family.exchange(token(0), token(1), 100, TTL), Shown::Good);
         assert_eq!(family.exchange(token(1), token(2), 200, TTL), Shown::Good);
         for spent in [0, 1, 9] {
-            assert_eq!(family.exchange(token(spent), token(3), 300, TTL), Shown::Reused, "{spent}");
+            assert_eq!(
+                family.exchange(token(spent), token(3), 300, TTL),
+                Shown::Reused,
+                "{spent}"
+            );
         }
     }
 
@@ -122,9 +152,17 @@ mod tests {
     fn the_immediate_predecessor_is_good_for_a_moment_and_gives_siblings() {
         let mut family = family();
         assert_eq!(family.exchange(token(0), token(1), 100, TTL), Shown::Good);
-        assert_eq!(family.exchange(token(0), token(2), 100 + GRACE, TTL), Shown::Good);
+        assert_eq!(
+            family.exchange(token(0), token(2), 100 + GRACE, TTL),
+            Shown::Good
+        );
         // the sibling does not prolong the moment
-        assert_eq!(family.clone().exchange(token(0), token(3), 101 + GRACE, TTL), Shown::Reused);
+        assert_eq!(
+            family
+                .clone()
+                .exchange(token(0), token(3), 101 + GRACE, TTL),
+            Shown::Reused
+        );
         // both are good, in any order
         assert_eq!(family.exchange(token(1), token(4), 500, TTL), Shown::Good);
         assert_eq!(family.exchange(token(2), token(5), 600, TTL), Shown::Good);
@@ -136,8 +174,14 @@ mod tests {
     #[test]
     fn a_token_expires() {
         let mut family = family();
-        assert_eq!(family.clone().exchange(token(0), token(1), TTL, TTL), Shown::Expired);
-        assert_eq!(family.exchange(token(0), token(1), TTL - 1, TTL), Shown::Good);
+        assert_eq!(
+            family.clone().exchange(token(0), token(1), TTL, TTL),
+            Shown::Expired
+        );
+        assert_eq!(
+            family.exchange(token(0), token(1), TTL - 1, TTL),
+            Shown::Good
+        );
         assert_eq!(family.expires_at(), 2 * TTL - 1);
     }
 
@@ -146,11 +190,18 @@ mod tests {
         let mut family = family();
         assert_eq!(family.exchange(token(0), token(1), 0, TTL), Shown::Good);
         for number in 2..=40 {
-            assert_eq!(family.exchange(token(0), token(number), 1, TTL), Shown::Good);
+            assert_eq!(
+                family.exchange(token(0), token(number), 1, TTL),
+                Shown::Good
+            );
         }
         assert_eq!(family.lines.len(), SIBLINGS);
         assert_eq!(family.exchange(token(40), token(41), 2, TTL), Shown::Good);
-        assert_eq!(family.exchange(token(1), token(42), 2, TTL), Shown::Reused, "not used for the longest time");
+        assert_eq!(
+            family.exchange(token(1), token(42), 2, TTL),
+            Shown::Reused,
+            "not used for the longest time"
+        );
     }
 
     #[test]

@@ -57,7 +57,11 @@ impl FileStore {
         revocations: &Revocations,
         hasher: RandomState,
     ) -> Result<(Self, Local), FileError> {
-        let mut store = Self { path: path.to_owned(), hasher, database: None };
+        let mut store = Self {
+            path: path.to_owned(),
+            hasher,
+            database: None,
+        };
         let local = store.reopen(revocations)?;
         Ok((store, local))
     }
@@ -92,31 +96,55 @@ impl FileStore {
 fn open(path: &Path) -> Result<Database, FileError> {
     let fresh = !path.exists();
     let mut options = OpenOptions::new();
-    options.read(true).write(true).create(true).truncate(false).mode(0o600);
+    options
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600);
     let file = options.open(path).map_err(FileError::Open)?;
     let refused = |error: DatabaseError| {
         let taken = matches!(error, DatabaseError::DatabaseAlreadyOpen);
-        if taken { FileError::Taken } else { FileError::Database(error.into()) }
+        if taken {
+            FileError::Taken
+        } else {
+            FileError::Database(error.into())
+        }
     };
     let backend = FileBackend::new(file).map_err(refused)?;
-    let database = Builder::new().set_cache_size(CACHE).create_with_backend(backend).map_err(refused)?;
+    let database = Builder::new()
+        .set_cache_size(CACHE)
+        .create_with_backend(backend)
+        .map_err(refused)?;
     try_to_write(&database)?;
     if fresh {
         // a new file is on the disk only when its folder is
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        File::open(folder).and_then(|folder| folder.sync_all()).map_err(FileError::Open)?;
+        let folder = path
+            .parent()
+            .filter(|folder| !folder.as_os_str().is_empty())
+            .unwrap_or(Path::new("."));
+        File::open(folder)
+            .and_then(|folder| folder.sync_all())
+            .map_err(FileError::Open)?;
     }
     Ok(database)
 }
 
-fn read(database: &Database, local: &mut Local, revocations: &Revocations) -> Result<(), redb::Error> {
+fn read(
+    database: &Database,
+    local: &mut Local,
+    revocations: &Revocations,
+) -> Result<(), redb::Error> {
     let (now, millis) = (ambient::unix_seconds(), ambient::unix_millis());
     let transaction = database.begin_read()?;
     for entry in transaction.open_table(FAMILIES)?.iter()? {
         let (session, family) = entry?;
         // what an older version cannot read is a session that has to log in again
         if let Ok(family) = serde_json::from_slice(family.value()) {
-            local.restore(Change::Keep(SessionId::from_bytes(session.value()), family), millis);
+            local.restore(
+                Change::Keep(SessionId::from_bytes(session.value()), family),
+                millis,
+            );
         }
     }
     let mut ended = Vec::new();
@@ -138,7 +166,9 @@ fn read(database: &Database, local: &mut Local, revocations: &Revocations) -> Re
 
 fn try_to_write(database: &Database) -> Result<(), redb::Error> {
     let transaction = database.begin_write()?;
-    transaction.open_table(OPENED)?.insert((), ambient::unix_millis())?;
+    transaction
+        .open_table(OPENED)?
+        .insert((), ambient::unix_millis())?;
     transaction.open_table(FAMILIES)?;
     transaction.open_table(ENDED)?;
     transaction.open_table(HELD)?;
@@ -155,7 +185,8 @@ fn write(database: &Database, changes: &[Change]) -> Result<(), redb::Error> {
         for change in changes {
             match change {
                 Change::Keep(session, family) => {
-                    let text = serde_json::to_vec(family).expect("a family has nothing that JSON cannot say");
+                    let text = serde_json::to_vec(family)
+                        .expect("a family has nothing that JSON cannot say");
                     families.insert(session.as_bytes(), &*text)?;
                 }
                 Change::Forget(session) => drop(families.remove(session.as_bytes())?),
@@ -177,7 +208,9 @@ fn write(database: &Database, changes: &[Change]) -> Result<(), redb::Error> {
 impl fmt::Display for FileError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Taken => f.write_str("another process uses it; replicas share a `redis://`, not a file"),
+            Self::Taken => {
+                f.write_str("another process uses it; replicas share a `redis://`, not a file")
+            }
             Self::Open(error) => error.fmt(f),
             Self::Database(error) => error.fmt(f),
         }

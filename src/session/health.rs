@@ -26,7 +26,11 @@ pub(super) enum State {
 impl Health {
     pub(super) fn new(name: String, state: State, metrics: Arc<Metrics>) -> Self {
         metrics.state_is_up(state == State::Up);
-        Self { name, state: watch::Sender::new(state), metrics }
+        Self {
+            name,
+            state: watch::Sender::new(state),
+            metrics,
+        }
     }
 
     /// What the store is called; without credentials.
@@ -53,7 +57,11 @@ impl Health {
     /// It can be used.
     pub(super) fn found(&self) {
         if self.change(State::Up) == State::Down {
-            tracing::info!(event = "state_restored", store = &self.name, "the state store is back");
+            tracing::info!(
+                event = "state_restored",
+                store = &self.name,
+                "the state store is back"
+            );
         }
     }
 

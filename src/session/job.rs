@@ -89,7 +89,10 @@ impl Job {
     /// Answers that it was not done.
     pub(super) fn refuse(self) {
         match self {
-            Self::Open(_, reply) | Self::End(_, reply) | Self::Leave(_, reply) | Self::Lift(_, reply) => {
+            Self::Open(_, reply)
+            | Self::End(_, reply)
+            | Self::Leave(_, reply)
+            | Self::Lift(_, reply) => {
                 answer(reply, Err(Away));
             }
             Self::Exchange(_, reply) => answer(reply, Err(Away)),
@@ -108,7 +111,11 @@ pub(super) fn answer<T>(reply: Reply<T>, result: Result<T, Away>) {
 impl ExchangeOrder {
     /// The order to end the session whose spent token was shown.
     pub(super) fn end(&self) -> End {
-        End { session: self.session, now: self.now, last_token: self.last_token }
+        End {
+            session: self.session,
+            now: self.now,
+            last_token: self.last_token,
+        }
     }
 }
 

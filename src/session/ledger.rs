@@ -53,12 +53,21 @@ pub(super) enum Counted {
 impl<K: Copy + Eq + Hash> Ledger<K> {
     pub(super) fn new(room: Room, hasher: &RandomState) -> Self {
         let map = || HashMap::with_hasher(hasher.clone());
-        Self { young: map(), old: map(), held: HashMap::with_hasher(hasher.clone()), room, next_sweep: 0 }
+        Self {
+            young: map(),
+            old: map(),
+            held: HashMap::with_hasher(hasher.clone()),
+            room,
+            next_sweep: 0,
+        }
     }
 
     /// Until when a subject holds, if it does.
     pub(super) fn held_until(&self, subject: &K, now: u64) -> Option<u64> {
-        self.held.get(subject).map(|hold| hold.until).filter(|until| *until > now)
+        self.held
+            .get(subject)
+            .map(|hold| hold.until)
+            .filter(|until| *until > now)
     }
 
     /// Every subject that holds, and until when.
@@ -80,14 +89,23 @@ impl<K: Copy + Eq + Hash> Ledger<K> {
     }
 
     /// Counts a failure, `weight` times. One of a subject that holds prolongs that.
-    pub(super) fn fail(&mut self, subject: K, measure: Measure, weight: usize, now: u64) -> Counted {
+    pub(super) fn fail(
+        &mut self,
+        subject: K,
+        measure: Measure,
+        weight: usize,
+        now: u64,
+    ) -> Counted {
         let until = now.saturating_add(measure.lockout);
         if let Some(hold) = self.held.get_mut(&subject).filter(|hold| hold.until > now) {
             hold.until = hold.until.max(until);
             return Counted::Holds(hold.until);
         }
         let mut failures = self.take(&subject);
-        while failures.front().is_some_and(|at| now.saturating_sub(*at) >= measure.window) {
+        while failures
+            .front()
+            .is_some_and(|at| now.saturating_sub(*at) >= measure.window)
+        {
             failures.pop_front();
         }
         failures.extend(std::iter::repeat_n(now, weight.min(measure.limit)));
@@ -112,7 +130,13 @@ impl<K: Copy + Eq + Hash> Ledger<K> {
                 return false;
             }
         }
-        self.held.insert(subject, Hold { until, next_try: now.saturating_add(SLOW) });
+        self.held.insert(
+            subject,
+            Hold {
+                until,
+                next_try: now.saturating_add(SLOW),
+            },
+        );
         true
     }
 
@@ -123,12 +147,18 @@ impl<K: Copy + Eq + Hash> Ledger<K> {
     }
 
     fn take(&mut self, subject: &K) -> VecDeque<u64> {
-        self.young.remove(subject).or_else(|| self.old.remove(subject)).unwrap_or_default()
+        self.young
+            .remove(subject)
+            .or_else(|| self.old.remove(subject))
+            .unwrap_or_default()
     }
 
     fn count(&mut self, subject: K, failures: VecDeque<u64>) {
         if self.young.len() >= self.room.counting {
-            self.old = std::mem::replace(&mut self.young, HashMap::with_hasher(self.held.hasher().clone()));
+            self.old = std::mem::replace(
+                &mut self.young,
+                HashMap::with_hasher(self.held.hasher().clone()),
+            );
         }
         self.young.insert(subject, failures);
     }
@@ -146,7 +176,11 @@ mod tests {
     use super::*;
     use crate::ambient;
 
-    const MEASURE: Measure = Measure { limit: 3, window: 100, lockout: 1000 };
+    const MEASURE: Measure = Measure {
+        limit: 3,
+        window: 100,
+        lockout: 1000,
+    };
 
     fn ledger(counting: usize, held: usize) -> Ledger<u32> {
         Ledger::new(Room { counting, held }, &ambient::hash_state())
@@ -155,17 +189,37 @@ mod tests {
     #[test]
     fn so_many_failures_within_the_window_hold() {
         let mut ledger = ledger(10, 10);
-        for (now, expected) in [(0, Counted::Counts), (50, Counted::Counts), (100, Counted::Counts)] {
+        for (now, expected) in [
+            (0, Counted::Counts),
+            (50, Counted::Counts),
+            (100, Counted::Counts),
+        ] {
             assert_eq!(ledger.fail(1, MEASURE, 1, now), expected, "{now}");
         }
-        assert_eq!(ledger.held_until(&1, 100), None, "the first one does not count any more");
+        assert_eq!(
+            ledger.held_until(&1, 100),
+            None,
+            "the first one does not count any more"
+        );
         assert_eq!(ledger.fail(1, MEASURE, 1, 149), Counted::Holds(1149));
         assert_eq!(ledger.held_until(&1, 1148), Some(1149));
         assert_eq!(ledger.held_until(&1, 1149), None);
-        assert_eq!(ledger.fail(1, MEASURE, 1, 200), Counted::Holds(1200), "a further failure prolongs it");
-        assert_eq!(ledger.fail(1, MEASURE, 1, 1200), Counted::Counts, "then it begins anew");
+        assert_eq!(
+            ledger.fail(1, MEASURE, 1, 200),
+            Counted::Holds(1200),
+            "a further failure prolongs it"
+        );
+        assert_eq!(
+            ledger.fail(1, MEASURE, 1, 1200),
+            Counted::Counts,
+            "then it begins anew"
+        );
         ledger.clear(&1);
-        assert_eq!(ledger.fail(1, MEASURE, 3, 1201), Counted::Holds(2201), "a heavy one counts thrice");
+        assert_eq!(
+            ledger.fail(1, MEASURE, 3, 1201),
+            Counted::Holds(2201),
+            "a heavy one counts thrice"
+        );
     }
 
     #[test]
@@ -173,13 +227,20 @@ mod tests {
         let mut ledger = ledger(10, 10);
         assert_eq!(ledger.try_slowly(&1, 0), Ok(()));
         assert_eq!(ledger.fail(1, MEASURE, 3, 0), Counted::Holds(1000));
-        let measure = Measure { lockout: 10_000, ..MEASURE };
+        let measure = Measure {
+            lockout: 10_000,
+            ..MEASURE
+        };
         assert_eq!(ledger.fail(1, measure, 1, 0), Counted::Holds(10_000));
         assert_eq!(ledger.try_slowly(&1, 999), Err(1000));
         assert_eq!(ledger.try_slowly(&1, 1000), Ok(()));
         assert_eq!(ledger.try_slowly(&1, 1999), Err(2000));
         assert_eq!(ledger.try_slowly(&1, 10_000), Ok(()), "its time is over");
-        assert_eq!(ledger.try_slowly(&1, 10_000), Ok(()), "and every try is let through");
+        assert_eq!(
+            ledger.try_slowly(&1, 10_000),
+            Ok(()),
+            "and every try is let through"
+        );
     }
 
     #[test]
@@ -204,6 +265,10 @@ mod tests {
         for subject in 0..3 {
             assert!(ledger.held_until(&subject, 20).is_some());
         }
-        assert_eq!(ledger.fail(3, MEASURE, 3, 2000), Counted::Holds(3000), "the others are over");
+        assert_eq!(
+            ledger.fail(3, MEASURE, 3, 2000),
+            Counted::Holds(3000),
+            "the others are over"
+        );
     }
 }

@@ -57,7 +57,12 @@ fn deferred<T: 'static>(reply: Reply<T>, value: T) -> Deferred {
 impl Local {
     pub(super) fn new(hasher: &RandomState) -> Self {
         let (vault, attempts) = (Vault::new(CAPACITY, hasher), Attempts::new(hasher));
-        Self { vault, attempts, changes: Vec::new(), next_purge: 0 }
+        Self {
+            vault,
+            attempts,
+            changes: Vec::new(),
+            next_purge: 0,
+        }
     }
 
     /// Takes in what was written down before: a family, or a hold.
@@ -91,10 +96,19 @@ impl Local {
             Job::Ask(attempt, now, reply) => deferred(reply, self.attempts.ask(&attempt, now)),
             Job::Settle(settle, reply) => {
                 let mut holds = Vec::new();
-                let verdict =
-                    self.attempts.settle(&settle.attempt, settle.proof, &settle.limits, settle.now, &mut holds);
+                let verdict = self.attempts.settle(
+                    &settle.attempt,
+                    settle.proof,
+                    &settle.limits,
+                    settle.now,
+                    &mut holds,
+                );
                 let begun = Begun::of(&holds);
-                self.changes.extend(holds.into_iter().map(|(subject, until)| Change::Hold(subject, until)));
+                self.changes.extend(
+                    holds
+                        .into_iter()
+                        .map(|(subject, until)| Change::Hold(subject, until)),
+                );
                 deferred(reply, Settled { verdict, begun })
             }
             Job::Lift(subjects, reply) => {
@@ -104,7 +118,9 @@ impl Local {
                 }
                 deferred(reply, ())
             }
-            Job::List(limit, now, reply) => deferred(reply, Holds::of(self.attempts.holds(now), limit)),
+            Job::List(limit, now, reply) => {
+                deferred(reply, Holds::of(self.attempts.holds(now), limit))
+            }
         }
     }
 
@@ -114,7 +130,11 @@ impl Local {
     }
 
     fn exchange(&mut self, order: &ExchangeOrder, revocations: &Revocations) -> Exchange {
-        let Some(family) = self.vault.find(&order.session).filter(|_| !revocations.contains(&order.session)) else {
+        let Some(family) = self
+            .vault
+            .find(&order.session)
+            .filter(|_| !revocations.contains(&order.session))
+        else {
             return Exchange::Refused;
         };
         let mut family = family.clone();
@@ -137,7 +157,8 @@ impl Local {
         if self.vault.remove(&end.session).is_some() {
             self.changes.push(Change::Forget(end.session));
         }
-        self.changes.push(Change::Revoke(end.session, end.last_token));
+        self.changes
+            .push(Change::Revoke(end.session, end.last_token));
     }
 
     /// Without a family nothing is noted: anybody could make up sessions to end.
@@ -169,7 +190,11 @@ impl Local {
 fn publish(changes: &[Change], revocations: &Revocations) {
     let ended = changes.iter().filter_map(|change| match change {
         Change::Revoke(session, until) => Some((*session, *until)),
-        Change::Keep(..) | Change::Forget(_) | Change::Hold(..) | Change::Release(_) | Change::Purge(_) => None,
+        Change::Keep(..)
+        | Change::Forget(_)
+        | Change::Hold(..)
+        | Change::Release(_)
+        | Change::Purge(_) => None,
     });
     revocations.add(&ended.collect::<Vec<_>>());
     for change in changes {
@@ -180,7 +205,11 @@ fn publish(changes: &[Change], revocations: &Revocations) {
 }
 
 /// Serves `memory` until the last sender is gone.
-pub(super) async fn serve_memory(mut jobs: Receiver<Job>, mut local: Local, revocations: &Revocations) {
+pub(super) async fn serve_memory(
+    mut jobs: Receiver<Job>,
+    mut local: Local,
+    revocations: &Revocations,
+) {
     let mut batch = Vec::with_capacity(BATCH);
     while jobs.recv_many(&mut batch, BATCH).await > 0 {
         for job in batch.drain(..) {
@@ -201,7 +230,10 @@ pub(super) async fn serve_file(
 ) {
     let mut batch = Vec::with_capacity(BATCH);
     while jobs.recv_many(&mut batch, BATCH).await > 0 {
-        let answers: Vec<_> = batch.drain(..).map(|job| local.perform(job, &revocations)).collect();
+        let answers: Vec<_> = batch
+            .drain(..)
+            .map(|job| local.perform(job, &revocations))
+            .collect();
         let changes = std::mem::take(&mut local.changes);
         let written = store.write(&changes);
         if written.is_ok() {
@@ -222,7 +254,11 @@ pub(super) async fn serve_file(
 }
 
 /// Refuses everything until the file can be read and written again; `None` once the last sender is gone.
-async fn mend(jobs: &mut Receiver<Job>, store: &mut FileStore, revocations: &Revocations) -> Option<Local> {
+async fn mend(
+    jobs: &mut Receiver<Job>,
+    store: &mut FileStore,
+    revocations: &Revocations,
+) -> Option<Local> {
     loop {
         let pause = sleep(RETRY);
         tokio::pin!(pause);

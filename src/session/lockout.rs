@@ -54,9 +54,15 @@ impl Sessions {
     /// [`Away`], where the store cannot be asked.
     pub async fn lockouts(&self, limit: usize, now: u64) -> Result<Lockouts, Away> {
         let holds: Holds = self.order(|reply| Job::List(limit, now, reply)).await?;
-        let list =
-            holds.list.into_iter().map(|(subject, until)| Lockout { id: subject.key(), held: subject.into(), until });
-        Ok(Lockouts { total: holds.total, list: list.collect() })
+        let list = holds.list.into_iter().map(|(subject, until)| Lockout {
+            id: subject.key(),
+            held: subject.into(),
+            until,
+        });
+        Ok(Lockouts {
+            total: holds.total,
+            list: list.collect(),
+        })
     }
 
     /// Lifts a lockout by its name, and forgets the failures that led to it. Says whom it held, and whether it was lifted;
@@ -67,7 +73,10 @@ impl Sessions {
     pub async fn lift_named(&self, id: &str) -> Result<(Held, Result<(), Away>), Unknown> {
         let subject = Subject::parse(id).ok_or(Unknown)?;
         let held = subject.into();
-        Ok((held, self.order(|reply| Job::Lift(vec![subject], reply)).await))
+        Ok((
+            held,
+            self.order(|reply| Job::Lift(vec![subject], reply)).await,
+        ))
     }
 }
 

@@ -34,19 +34,28 @@ pub(super) struct Digest([u8; 32]);
 impl RefreshToken {
     /// The first token of a new session, from random bytes.
     pub fn first(handle: [u8; HANDLE], secret: [u8; SECRET]) -> Self {
-        Self { handle: handle.into(), secret: secret.into() }
+        Self {
+            handle: handle.into(),
+            secret: secret.into(),
+        }
     }
 
     /// The next token of the same session, from random bytes.
     pub fn next(&self, secret: [u8; SECRET]) -> Self {
-        Self { handle: self.handle.clone(), secret: secret.into() }
+        Self {
+            handle: self.handle.clone(),
+            secret: secret.into(),
+        }
     }
 
     /// Reads a token that a client shows; `None` where it is none of ours.
     pub fn parse(text: &str) -> Option<Self> {
         let bytes = Zeroizing::new(URL_SAFE_NO_PAD.decode(text.strip_prefix(PREFIX)?).ok()?);
         let (handle, secret) = bytes.split_at_checked(HANDLE)?;
-        Some(Self::first(handle.try_into().ok()?, secret.try_into().ok()?))
+        Some(Self::first(
+            handle.try_into().ok()?,
+            secret.try_into().ok()?,
+        ))
     }
 
     /// The token as the client gets it: 68 visible characters.
@@ -60,13 +69,25 @@ impl RefreshToken {
 
     /// The session it belongs to.
     pub fn session(&self) -> SessionId {
-        let digest = Sha256::new().chain_update(b"session\0").chain_update(*self.handle).finalize();
+        let digest = Sha256::new()
+            .chain_update(b"session\0")
+            .chain_update(*self.handle)
+            .finalize();
         let (half, _) = digest.split_at(16);
-        SessionId::from_bytes(half.try_into().expect("half of a SHA-256 digest has 16 bytes"))
+        SessionId::from_bytes(
+            half.try_into()
+                .expect("half of a SHA-256 digest has 16 bytes"),
+        )
     }
 
     pub(super) fn digest(&self) -> Digest {
-        Digest(Sha256::new().chain_update(*self.handle).chain_update(*self.secret).finalize().into())
+        Digest(
+            Sha256::new()
+                .chain_update(*self.handle)
+                .chain_update(*self.secret)
+                .finalize()
+                .into(),
+        )
     }
 }
 
@@ -91,8 +112,13 @@ impl Serialize for Digest {
 impl<'de> Deserialize<'de> for Digest {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        let bytes = URL_SAFE_NO_PAD.decode(text).ok().and_then(|bytes| bytes.try_into().ok());
-        bytes.map(Self).ok_or_else(|| serde::de::Error::custom("not a digest"))
+        let bytes = URL_SAFE_NO_PAD
+            .decode(text)
+            .ok()
+            .and_then(|bytes| bytes.try_into().ok());
+        bytes
+            .map(Self)
+            .ok_or_else(|| serde::de::Error::custom("not a digest"))
     }
 }
 
@@ -107,7 +133,15 @@ mod tests {
         assert_eq!((text.len(), &text[..8]), (68, "glr_AQEB"));
         assert_eq!(RefreshToken::parse(&text), Some(token));
         let long = format!("{}AA", *text);
-        for wrong in ["", "glr_", "glr_AQEB", &text[4..], &text[..67], &long, &text.replace('_', "-")] {
+        for wrong in [
+            "",
+            "glr_",
+            "glr_AQEB",
+            &text[4..],
+            &text[..67],
+            &long,
+            &text.replace('_', "-"),
+        ] {
             assert_eq!(RefreshToken::parse(wrong), None, "{wrong}");
         }
     }
@@ -117,7 +151,10 @@ mod tests {
         let first = RefreshToken::first([1; 16], [2; 32]);
         let next = first.next([3; 32]);
         assert_eq!(first.session(), next.session());
-        assert_ne!(first.session(), RefreshToken::first([4; 16], [2; 32]).session());
+        assert_ne!(
+            first.session(),
+            RefreshToken::first([4; 16], [2; 32]).session()
+        );
         assert_ne!(first.digest(), next.digest());
         assert_eq!(format!("{first:?}"), format!("{next:?}"));
         assert!(!format!("{first:?} {:?}", first.digest()).contains("AQEB"));

@@ -58,7 +58,11 @@ impl Revocations {
     pub fn view(self: &Arc<Self>) -> RevocationView {
         // the generation is read first: a state that is newer than it says is only looked at once more
         let generation = Cell::new(self.generation());
-        RevocationView { shared: Arc::clone(self), generation, pinned: RefCell::new(self.pin()) }
+        RevocationView {
+            shared: Arc::clone(self),
+            generation,
+            pinned: RefCell::new(self.pin()),
+        }
     }
 
     /// Ends sessions, each until its last token has expired, in seconds since 1970.
@@ -95,7 +99,11 @@ impl Revocations {
     /// All of them.
     pub(super) fn all(&self) -> Vec<(SessionId, u64)> {
         let revoked = self.pin();
-        revoked.parts.iter().flat_map(|part| part.iter().map(|(session, until)| (*session, *until))).collect()
+        revoked
+            .parts
+            .iter()
+            .flat_map(|part| part.iter().map(|(session, until)| (*session, *until)))
+            .collect()
     }
 
     fn change(&self, change: impl FnOnce(&mut Revoked)) {
@@ -165,7 +173,11 @@ mod tests {
         assert!(!view.is_revoked(&session(1)));
         assert!(!changed.has_changed().unwrap());
         revocations.add(&[(session(1), 10), (session(300), 20)]);
-        assert!(view.is_revoked(&session(1)) && view.is_revoked(&session(300)) && !view.is_revoked(&session(2)));
+        assert!(
+            view.is_revoked(&session(1))
+                && view.is_revoked(&session(300))
+                && !view.is_revoked(&session(2))
+        );
         assert!(changed.has_changed().unwrap());
         changed.mark_unchanged();
         revocations.add(&[]);
@@ -179,9 +191,17 @@ mod tests {
         revocations.add(&[(session(1), 5), (session(2), 30)]);
         for (now, left) in [(9, vec![1, 2]), (10, vec![2]), (29, vec![2]), (30, vec![])] {
             revocations.forget_expired(now);
-            let mut all: Vec<_> = revocations.all().into_iter().map(|(session, _)| session).collect();
+            let mut all: Vec<_> = revocations
+                .all()
+                .into_iter()
+                .map(|(session, _)| session)
+                .collect();
             all.sort();
-            assert_eq!(all, left.into_iter().map(session).collect::<Vec<_>>(), "{now}");
+            assert_eq!(
+                all,
+                left.into_iter().map(session).collect::<Vec<_>>(),
+                "{now}"
+            );
         }
     }
 }

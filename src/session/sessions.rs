@@ -78,7 +78,11 @@ impl Sessions {
     ///
     /// # Errors
     /// Where the file cannot be used, or the system gives no thread.
-    pub fn start(settings: &StateSettings, metrics: Arc<Metrics>, hasher: RandomState) -> Result<Self, StateError> {
+    pub fn start(
+        settings: &StateSettings,
+        metrics: Arc<Metrics>,
+        hasher: RandomState,
+    ) -> Result<Self, StateError> {
         let revocations = Revocations::new(hasher.clone());
         let state = match settings {
             StateSettings::Memory | StateSettings::File(_) => State::Up,
@@ -86,17 +90,26 @@ impl Sessions {
         };
         let health = Arc::new(Health::new(settings.to_string(), state, metrics));
         let (queue, jobs) = channel(QUEUE);
-        let parts = Parts { jobs, revocations: Arc::clone(&revocations), health: Arc::clone(&health) };
+        let parts = Parts {
+            jobs,
+            revocations: Arc::clone(&revocations),
+            health: Arc::clone(&health),
+        };
         match settings {
             StateSettings::Memory => {
                 let local = Local::new(&hasher);
-                parts.spawn(async move |parts| local::serve_memory(parts.jobs, local, &parts.revocations).await)?;
+                parts.spawn(async move |parts| {
+                    local::serve_memory(parts.jobs, local, &parts.revocations).await
+                })?;
             }
             StateSettings::File(path) => {
-                let file_error = |error: FileError| StateError::File(path.clone(), error.to_string());
-                let (store, local) = FileStore::open(path, &revocations, hasher).map_err(file_error)?;
+                let file_error =
+                    |error: FileError| StateError::File(path.clone(), error.to_string());
+                let (store, local) =
+                    FileStore::open(path, &revocations, hasher).map_err(file_error)?;
                 parts.spawn(async move |parts| {
-                    local::serve_file(parts.jobs, store, local, parts.revocations, &parts.health).await;
+                    local::serve_file(parts.jobs, store, local, parts.revocations, &parts.health)
+                        .await;
                 })?;
             }
             StateSettings::Redis(settings) => {
@@ -106,7 +119,11 @@ impl Sessions {
                 })?;
             }
         }
-        Ok(Self { queue, revocations, health })
+        Ok(Self {
+            queue,
+            revocations,
+            health,
+        })
     }
 
     /// Waits until the store was reached and every ended session is known.
@@ -137,9 +154,18 @@ impl Sessions {
     ///
     /// # Errors
     /// [`Away`]; then there is no session.
-    pub async fn open(&self, subject: &str, first: &RefreshToken, times: Times) -> Result<(), Away> {
+    pub async fn open(
+        &self,
+        subject: &str,
+        first: &RefreshToken,
+        times: Times,
+    ) -> Result<(), Away> {
         let family = Family::open(subject.into(), first.digest(), times.now, times.ttl);
-        let open = Open { session: first.session(), family, now: times.now };
+        let open = Open {
+            session: first.session(),
+            family,
+            now: times.now,
+        };
         self.order(|reply| Job::Open(open, reply)).await
     }
 
@@ -147,7 +173,12 @@ impl Sessions {
     ///
     /// # Errors
     /// [`Away`]; then the exchange may have been made, and the token that was shown is good for a moment longer.
-    pub async fn exchange(&self, shown: &RefreshToken, fresh: &RefreshToken, times: Times) -> Result<Exchange, Away> {
+    pub async fn exchange(
+        &self,
+        shown: &RefreshToken,
+        fresh: &RefreshToken,
+        times: Times,
+    ) -> Result<Exchange, Away> {
         let order = ExchangeOrder {
             session: shown.session(),
             shown: shown.digest(),
@@ -164,7 +195,11 @@ impl Sessions {
     /// # Errors
     /// [`Away`]; then the session may go on.
     pub async fn end(&self, session: SessionId, times: Times) -> Result<(), Away> {
-        let end = End { session, now: times.now, last_token: times.last_token };
+        let end = End {
+            session,
+            now: times.now,
+            last_token: times.last_token,
+        };
         self.order(|reply| Job::End(end, reply)).await
     }
 
@@ -173,7 +208,11 @@ impl Sessions {
     /// # Errors
     /// [`Away`]; then the session may go on.
     pub async fn leave(&self, shown: &RefreshToken, times: Times) -> Result<(), Away> {
-        let end = End { session: shown.session(), now: times.now, last_token: times.last_token };
+        let end = End {
+            session: shown.session(),
+            now: times.now,
+            last_token: times.last_token,
+        };
         self.order(|reply| Job::Leave(end, reply)).await
     }
 
@@ -196,7 +235,12 @@ impl Sessions {
         limits: AttemptLimits,
         now: u64,
     ) -> Result<Settled, Away> {
-        let settle = Settle { attempt, proof, limits, now };
+        let settle = Settle {
+            attempt,
+            proof,
+            limits,
+            now,
+        };
         self.order(|reply| Job::Settle(settle, reply)).await
     }
 
@@ -216,7 +260,10 @@ impl Sessions {
     pub(super) async fn order<T>(&self, job: impl FnOnce(Reply<T>) -> Job) -> Result<T, Away> {
         let (reply, answer) = oneshot::channel();
         self.queue.try_send(job(reply)).map_err(|_| Away)?;
-        timeout(PATIENCE, answer).await.map_err(|_| Away)?.map_err(|_| Away)?
+        timeout(PATIENCE, answer)
+            .await
+            .map_err(|_| Away)?
+            .map_err(|_| Away)?
     }
 }
 
@@ -230,7 +277,11 @@ struct Parts {
 impl Parts {
     /// Runs a store on a thread of its own.
     fn spawn(self, serve: impl AsyncFnOnce(Self) + Send + 'static) -> Result<(), StateError> {
-        let runtime = || Builder::new_current_thread().enable_all().build_local(LocalOptions::default());
+        let runtime = || {
+            Builder::new_current_thread()
+                .enable_all()
+                .build_local(LocalOptions::default())
+        };
         let run = move || {
             let _watch = Watch(Arc::clone(&self.health));
             match runtime() {
@@ -238,7 +289,10 @@ impl Parts {
                 Err(error) => self.health.lost(&error),
             }
         };
-        thread::Builder::new().name("state".to_owned()).spawn(run).map_err(StateError::System)?;
+        thread::Builder::new()
+            .name("state".to_owned())
+            .spawn(run)
+            .map_err(StateError::System)?;
         Ok(())
     }
 }
@@ -263,9 +317,16 @@ impl fmt::Debug for Sessions {
 impl fmt::Display for StateError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::File(path, reason) => write!(f, "cannot use `state: file:{}`: {reason}", path.display()),
-            Self::Remote(name) => write!(f, "cannot reach the state store at `{name}`; the log says more"),
-            Self::System(error) => write!(f, "the system refuses what the state store needs: {error}"),
+            Self::File(path, reason) => {
+                write!(f, "cannot use `state: file:{}`: {reason}", path.display())
+            }
+            Self::Remote(name) => write!(
+                f,
+                "cannot reach the state store at `{name}`; the log says more"
+            ),
+            Self::System(error) => {
+                write!(f, "the system refuses what the state store needs: {error}")
+            }
         }
     }
 }

@@ -74,34 +74,62 @@ impl RedisSettings {
     fn parse(text: &str) -> Result<Self, String> {
         let (scheme, rest) = text.split_once("://").unwrap_or_default();
         if rest.contains(['#', '?']) {
-            return Err("write the URL without `?` and `#`; in a password they are `%3F` and `%23`".to_owned());
+            return Err(
+                "write the URL without `?` and `#`; in a password they are `%3F` and `%23`"
+                    .to_owned(),
+            );
         }
-        let tls = if scheme.starts_with("rediss") { Tls::On } else { Tls::Off };
+        let tls = if scheme.starts_with("rediss") {
+            Tls::On
+        } else {
+            Tls::Off
+        };
         let (credentials, rest) = rest.rsplit_once('@').unwrap_or(("", rest));
         let (username, password) = parse_credentials(credentials)?;
         let (kind, nodes, database) = match scheme {
             "redis+unix" => (RedisKind::Single, vec![socket(rest)?], 0),
             "redis" | "rediss" => {
                 let (hosts, path) = rest.split_once('/').unwrap_or((rest, ""));
-                (RedisKind::Single, nodes(hosts, 6379)?, parse_database(path)?)
+                (
+                    RedisKind::Single,
+                    nodes(hosts, 6379)?,
+                    parse_database(path)?,
+                )
             }
-            "redis-cluster" | "rediss-cluster" => {
-                (RedisKind::Cluster, nodes(rest.strip_suffix('/').unwrap_or(rest), 6379)?, 0)
-            }
+            "redis-cluster" | "rediss-cluster" => (
+                RedisKind::Cluster,
+                nodes(rest.strip_suffix('/').unwrap_or(rest), 6379)?,
+                0,
+            ),
             "redis-sentinel" | "rediss-sentinel" => {
                 let (hosts, path) = rest.split_once('/').unwrap_or((rest, ""));
                 let (master, database) = path.split_once('/').unwrap_or((path, ""));
                 if master.is_empty() {
-                    return Err("name the master: `redis-sentinel://HOST:PORT,HOST:PORT/MASTER`".to_owned());
+                    return Err(
+                        "name the master: `redis-sentinel://HOST:PORT,HOST:PORT/MASTER`".to_owned(),
+                    );
                 }
-                (RedisKind::Sentinel(master.to_owned()), nodes(hosts, 26_379)?, parse_database(database)?)
+                (
+                    RedisKind::Sentinel(master.to_owned()),
+                    nodes(hosts, 26_379)?,
+                    parse_database(database)?,
+                )
             }
             _ => return Err(format!("write {FORMS}")),
         };
         if kind == RedisKind::Single && nodes.len() > 1 {
-            return Err("several servers are a `redis-cluster://` or a `redis-sentinel://`".to_owned());
+            return Err(
+                "several servers are a `redis-cluster://` or a `redis-sentinel://`".to_owned(),
+            );
         }
-        Ok(Self { kind, nodes, tls, database, username, password })
+        Ok(Self {
+            kind,
+            nodes,
+            tls,
+            database,
+            username,
+            password,
+        })
     }
 }
 
@@ -109,9 +137,15 @@ impl RedisSettings {
 fn parse_credentials(text: &str) -> Result<(Option<String>, Option<Zeroizing<String>>), String> {
     let Some((user, password)) = text.split_once(':') else {
         let said = "write `user:password@`, or `:password@` without a user".to_owned();
-        return if text.is_empty() { Ok((None, None)) } else { Err(said) };
+        return if text.is_empty() {
+            Ok((None, None))
+        } else {
+            Err(said)
+        };
     };
-    let wrong = || "the user or the password is not well percent-encoded: a literal `%` is `%25`".to_owned();
+    let wrong = || {
+        "the user or the password is not well percent-encoded: a literal `%` is `%25`".to_owned()
+    };
     let user = Some(decode(user).ok_or_else(wrong)?.to_string()).filter(|user| !user.is_empty());
     let password = decode(password).ok_or_else(wrong)?;
     Ok((user, Some(password).filter(|password| !password.is_empty())))
@@ -121,26 +155,46 @@ fn decode(text: &str) -> Option<Zeroizing<String>> {
     let mut bytes = Zeroizing::new(Vec::with_capacity(text.len()));
     let mut rest = text.bytes();
     while let Some(byte) = rest.next() {
-        let digit = |byte: Option<u8>| char::from(byte?).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
-        bytes.push(if byte == b'%' { digit(rest.next())? << 4 | digit(rest.next())? } else { byte });
+        let digit = |byte: Option<u8>| {
+            char::from(byte?)
+                .to_digit(16)
+                .and_then(|digit| u8::try_from(digit).ok())
+        };
+        bytes.push(if byte == b'%' {
+            digit(rest.next())? << 4 | digit(rest.next())?
+        } else {
+            byte
+        });
     }
-    std::str::from_utf8(&bytes).ok().map(|text| text.to_owned().into())
+    std::str::from_utf8(&bytes)
+        .ok()
+        .map(|text| text.to_owned().into())
 }
 
 fn parse_database(text: &str) -> Result<i64, String> {
     let wrong = |_| "the path is the number of a database, such as `/0`".to_owned();
-    if text.is_empty() { Ok(0) } else { text.parse::<u16>().map(i64::from).map_err(wrong) }
+    if text.is_empty() {
+        Ok(0)
+    } else {
+        text.parse::<u16>().map(i64::from).map_err(wrong)
+    }
 }
 
 fn socket(path: &str) -> Result<Node, String> {
     if path.starts_with('/') {
         return Ok(Node::Unix(path.into()));
     }
-    Err("write the path of the socket after three slashes: `redis+unix:///run/redis.sock`".to_owned())
+    Err(
+        "write the path of the socket after three slashes: `redis+unix:///run/redis.sock`"
+            .to_owned(),
+    )
 }
 
 fn nodes(hosts: &str, default_port: u16) -> Result<Vec<Node>, String> {
-    hosts.split(',').map(|host| node(host, default_port)).collect()
+    hosts
+        .split(',')
+        .map(|host| node(host, default_port))
+        .collect()
 }
 
 fn node(text: &str, default_port: u16) -> Result<Node, String> {
@@ -149,15 +203,25 @@ fn node(text: &str, default_port: u16) -> Result<Node, String> {
         Some(rest) => {
             let (host, port) = rest.split_once(']').ok_or_else(wrong)?;
             host.parse::<std::net::Ipv6Addr>().map_err(|_| wrong())?;
-            (host, port.strip_prefix(':').or(port.is_empty().then_some("")).ok_or_else(wrong)?)
+            (
+                host,
+                port.strip_prefix(':')
+                    .or(port.is_empty().then_some(""))
+                    .ok_or_else(wrong)?,
+            )
         }
         None => text.split_once(':').unwrap_or((text, "")),
     };
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b':');
+    let plain =
+        |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b':');
     if host.is_empty() || !host.bytes().all(plain) {
         return Err(wrong());
     }
-    let port = if port.is_empty() { default_port } else { port.parse().map_err(|_| wrong())? };
+    let port = if port.is_empty() {
+        default_port
+    } else {
+        port.parse().map_err(|_| wrong())?
+    };
     Ok(Node::Tcp(host.to_owned(), port))
 }
 
@@ -174,7 +238,11 @@ impl fmt::Display for StateSettings {
 /// As a URL without credentials.
 impl fmt::Display for RedisSettings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.tls == Tls::On { "rediss" } else { "redis" })?;
+        f.write_str(if self.tls == Tls::On {
+            "rediss"
+        } else {
+            "redis"
+        })?;
         f.write_str(match (&self.kind, &self.nodes[..]) {
             (RedisKind::Single, [Node::Unix(_)]) => "+unix",
             (RedisKind::Single, _) => "",
@@ -225,15 +293,33 @@ mod tests {
             ("redis://localhost", "redis://localhost:6379"),
             ("redis://:p%40ss@10.0.0.1:7000/3", "redis://10.0.0.1:7000"),
             ("rediss://me:pass@[::1]", "rediss://[::1]:6379"),
-            ("redis+unix:///run/redis.sock", "redis+unix:///run/redis.sock"),
+            (
+                "redis+unix:///run/redis.sock",
+                "redis+unix:///run/redis.sock",
+            ),
             ("redis-cluster://a:1,b:2", "redis-cluster://a:1,b:2"),
-            ("rediss-sentinel://:pass@a,b:2/main/1", "rediss-sentinel://a:26379,b:2/main"),
+            (
+                "rediss-sentinel://:pass@a,b:2/main/1",
+                "rediss-sentinel://a:26379,b:2/main",
+            ),
         ] {
-            assert_eq!(parse(text).map(|settings| settings.to_string()), Ok(shown.to_owned()), "{text}");
+            assert_eq!(
+                parse(text).map(|settings| settings.to_string()),
+                Ok(shown.to_owned()),
+                "{text}"
+            );
         }
-        let Ok(StateSettings::Redis(settings)) = parse("redis://me:p%40s%3As@h/3") else { panic!("it is a Redis") };
-        assert_eq!((settings.username.as_deref(), settings.database), (Some("me"), 3));
-        assert_eq!(settings.password.as_ref().map(|password| password.as_str()), Some("p@s:s"));
+        let Ok(StateSettings::Redis(settings)) = parse("redis://me:p%40s%3As@h/3") else {
+            panic!("it is a Redis")
+        };
+        assert_eq!(
+            (settings.username.as_deref(), settings.database),
+            (Some("me"), 3)
+        );
+        assert_eq!(
+            settings.password.as_ref().map(|password| password.as_str()),
+            Some("p@s:s")
+        );
         assert!(!format!("{settings:?}{settings}").contains("p@s"));
         assert_ne!(parse("redis://:a@h"), parse("redis://:b@h"));
     }

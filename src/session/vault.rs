@@ -18,7 +18,10 @@ pub(super) struct Capacity {
 }
 
 /// About 60 MiB when full.
-pub(super) const CAPACITY: Capacity = Capacity { all: 128 * 1024, one: 1024 };
+pub(super) const CAPACITY: Capacity = Capacity {
+    all: 128 * 1024,
+    one: 1024,
+};
 
 /// All families by session. Where there is no room for another, the one that expires first is forgotten: its user logs
 /// in again when the access token expires.
@@ -49,16 +52,23 @@ impl Vault {
         let place = (family.expires_at(), session);
         let own = match self.by_subject.get_mut(&*family.subject) {
             Some(own) => own,
-            None => self.by_subject.entry(family.subject.as_ref().into()).or_default(),
+            None => self
+                .by_subject
+                .entry(family.subject.as_ref().into())
+                .or_default(),
         };
         own.insert(place);
-        let crowded = (own.len() > self.capacity.one).then(|| own.first().copied()).flatten();
+        let crowded = (own.len() > self.capacity.one)
+            .then(|| own.first().copied())
+            .flatten();
         self.by_expiry.insert(place);
         self.families.insert(session, family);
         let full = self.families.len() > self.capacity.all;
         let leaving = crowded.or_else(|| self.by_expiry.first().copied().filter(|_| full));
         let leaving: Vec<_> = leaving.map(|(_, session)| session).into_iter().collect();
-        leaving.iter().for_each(|session| drop(self.remove(session)));
+        leaving
+            .iter()
+            .for_each(|session| drop(self.remove(session)));
         leaving
     }
 
@@ -96,7 +106,12 @@ mod tests {
     }
 
     fn family(subject: &str, now: u64) -> Family {
-        Family::open(subject.into(), RefreshToken::first([0; 16], [0; 32]).digest(), now, 100)
+        Family::open(
+            subject.into(),
+            RefreshToken::first([0; 16], [0; 32]).digest(),
+            now,
+            100,
+        )
     }
 
     fn vault() -> Vault {
@@ -108,7 +123,10 @@ mod tests {
         let mut vault = vault();
         assert_eq!(vault.put(session(0), family("quiet", 0)), []);
         for number in 1..=2 {
-            assert_eq!(vault.put(session(number), family("noisy", number.into())), []);
+            assert_eq!(
+                vault.put(session(number), family("noisy", number.into())),
+                []
+            );
         }
         assert_eq!(vault.put(session(3), family("noisy", 3)), [session(1)]);
         assert_eq!(vault.put(session(4), family("noisy", 4)), [session(2)]);
@@ -119,7 +137,10 @@ mod tests {
     fn a_full_vault_forgets_what_expires_first() {
         let mut vault = vault();
         for number in 0..4 {
-            assert_eq!(vault.put(session(number), family(&number.to_string(), number.into())), []);
+            assert_eq!(
+                vault.put(session(number), family(&number.to_string(), number.into())),
+                []
+            );
         }
         // to be kept again in a later state takes no room
         assert_eq!(vault.put(session(0), family("0", 9)), []);

@@ -30,11 +30,17 @@ pub struct AlreadyInitialized;
 pub fn init(format: LineFormat, level: Level) -> Result<Events, AlreadyInitialized> {
     let (filter, handle) = reload::Layer::new(targets(level));
     // an event that cannot be written is lost; a complaint about it would go the same way, and panic there
-    let layer = lines::layer().with_writer(std::io::stderr).log_internal_errors(false);
+    let layer = lines::layer()
+        .with_writer(std::io::stderr)
+        .log_internal_errors(false);
     let layer = match format {
         LineFormat::Text if std::io::stderr().is_terminal() => layer.boxed(),
         LineFormat::Text => layer.with_ansi(false).boxed(),
-        LineFormat::Json => layer.json().flatten_event(true).with_current_span(false).boxed(),
+        LineFormat::Json => layer
+            .json()
+            .flatten_event(true)
+            .with_current_span(false)
+            .boxed(),
     };
     let subscriber = tracing_subscriber::registry().with(filter).with(layer);
     subscriber.try_init().map_err(|_| AlreadyInitialized)?;
@@ -57,7 +63,9 @@ fn targets(level: Level) -> Targets {
         Level::ERROR => Level::ERROR,
         _ => Level::WARN,
     };
-    Targets::new().with_default(LevelFilter::from(libraries)).with_target(env!("CARGO_CRATE_NAME"), level)
+    Targets::new()
+        .with_default(LevelFilter::from(libraries))
+        .with_target(env!("CARGO_CRATE_NAME"), level)
 }
 
 impl fmt::Display for AlreadyInitialized {
@@ -82,7 +90,11 @@ mod tests {
             let filter = targets(level);
             assert!(filter.would_enable("gatelatch::server", &ours), "{level}");
             assert!(filter.would_enable("hyper", &theirs), "{level}");
-            assert_eq!(filter.would_enable("hyper", &Level::INFO), theirs >= Level::INFO, "{level}");
+            assert_eq!(
+                filter.would_enable("hyper", &Level::INFO),
+                theirs >= Level::INFO,
+                "{level}"
+            );
         }
     }
 }

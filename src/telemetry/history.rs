@@ -60,7 +60,14 @@ impl History {
     /// Nothing so far; the first sample begins now.
     pub fn new(metrics: Arc<Metrics>, now: Instant) -> Self {
         let before = (now, metrics.sums());
-        Self { metrics, kept: Mutex::new(Kept { before, samples: VecDeque::new(), next: 0 }) }
+        Self {
+            metrics,
+            kept: Mutex::new(Kept {
+                before,
+                samples: VecDeque::new(),
+                next: 0,
+            }),
+        }
     }
 
     /// Ends the present sample; `at` is the wall clock, in milliseconds since 1970.
@@ -82,9 +89,16 @@ impl History {
         let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         let oldest = kept.next - kept.samples.len() as u64;
         // a number that has not come yet is one of a former process
-        let first = if number > kept.next { oldest } else { number.max(oldest) };
+        let first = if number > kept.next {
+            oldest
+        } else {
+            number.max(oldest)
+        };
         let skipped = usize::try_from(first - oldest).unwrap_or(usize::MAX);
-        Stretch { first, samples: kept.samples.iter().skip(skipped).cloned().collect() }
+        Stretch {
+            first,
+            samples: kept.samples.iter().skip(skipped).cloned().collect(),
+        }
     }
 }
 
@@ -125,7 +139,8 @@ mod tests {
         let metrics = Metrics::new();
         let shard = metrics.shard();
         let (jobs, portal) = (shard.service("jobs", &["a"]), shard.portal());
-        let count = |status| jobs.record(Some(0), Outcome::Allowed, status, Duration::from_millis(4));
+        let count =
+            |status| jobs.record(Some(0), Outcome::Allowed, status, Duration::from_millis(4));
         count(200);
         let start = ambient::now();
         let history = History::new(Arc::clone(&metrics), start);
@@ -137,11 +152,31 @@ mod tests {
         history.sample(start + 2 * STEP, 3000);
         let Stretch { first, samples } = history.since(0);
         assert_eq!((first, samples.len()), (0, 2));
-        let of = |sample: &Sample, outcome| sample.outcomes[Outcome::EVERY.iter().position(|o| *o == outcome).unwrap()];
-        assert_eq!((of(&samples[0], Outcome::Allowed), of(&samples[0], Outcome::Gateway)), (2, 1));
-        assert_eq!((samples[0].server_errors, samples[0].latency.iter().sum::<u64>()), (1, 2));
-        assert_eq!((samples[0].logins.iter().sum::<u64>(), samples[0].span), (1, 2.0));
-        assert_eq!((of(&samples[1], Outcome::Allowed), samples[1].at), (0, 3000));
+        let of = |sample: &Sample, outcome| {
+            sample.outcomes[Outcome::EVERY.iter().position(|o| *o == outcome).unwrap()]
+        };
+        assert_eq!(
+            (
+                of(&samples[0], Outcome::Allowed),
+                of(&samples[0], Outcome::Gateway)
+            ),
+            (2, 1)
+        );
+        assert_eq!(
+            (
+                samples[0].server_errors,
+                samples[0].latency.iter().sum::<u64>()
+            ),
+            (1, 2)
+        );
+        assert_eq!(
+            (samples[0].logins.iter().sum::<u64>(), samples[0].span),
+            (1, 2.0)
+        );
+        assert_eq!(
+            (of(&samples[1], Outcome::Allowed), samples[1].at),
+            (0, 3000)
+        );
     }
 
     #[test]
@@ -152,10 +187,17 @@ mod tests {
             history.sample(start, second);
         }
         let whole = history.since(0);
-        assert_eq!((whole.first, whole.samples.len(), whole.samples[0].at), (10, KEPT, 10));
+        assert_eq!(
+            (whole.first, whole.samples.len(), whole.samples[0].at),
+            (10, KEPT, 10)
+        );
         let rest = history.since(KEPT as u64 + 9);
         assert_eq!((rest.first, rest.samples.len()), (KEPT as u64 + 9, 1));
         assert_eq!(history.since(KEPT as u64 + 10).samples, []);
-        assert_eq!(history.since(u64::MAX), whole, "whoever asks has known another process");
+        assert_eq!(
+            history.since(u64::MAX),
+            whole,
+            "whoever asks has known another process"
+        );
     }
 }

@@ -24,6 +24,10 @@ pub enum LineFormat {
 impl LineFormat {
     /// What suits a stream: text on a terminal, JSON elsewhere.
     pub fn of(stream: &impl IsTerminal) -> Self {
-        if stream.is_terminal() { Self::Text } else { Self::Json }
+        if stream.is_terminal() {
+            Self::Text
+        } else {
+            Self::Json
+        }
     }
 }

@@ -121,7 +121,9 @@ impl Recent {
 impl RecentShard {
     /// Remembers a request that was refused, or would have been.
     pub fn denied(&self, line: &AccessLine<'_>) {
-        let Some(mut ring) = try_lock(&self.0.denials) else { return };
+        let Some(mut ring) = try_lock(&self.0.denials) else {
+            return;
+        };
         if let Some(last) = ring.newest().filter(|last| last.is_like(line)) {
             last.times += 1;
             last.time = line.time;
@@ -132,11 +134,21 @@ impl RecentShard {
     }
 
     /// Remembers a login, a refresh that failed, or a logout.
-    pub fn signed_in(&self, time: SystemTime, event: &'static str, reason: &'static str, user: &str, client: IpAddr) {
-        let Some(mut ring) = try_lock(&self.0.sign_ins) else { return };
+    pub fn signed_in(
+        &self,
+        time: SystemTime,
+        event: &'static str,
+        reason: &'static str,
+        user: &str,
+        client: IpAddr,
+    ) {
+        let Some(mut ring) = try_lock(&self.0.sign_ins) else {
+            return;
+        };
         let user = shortened(user);
-        let same =
-            |last: &&mut SignIn| (last.event, last.reason, &*last.user, last.client) == (event, reason, user, client);
+        let same = |last: &&mut SignIn| {
+            (last.event, last.reason, &*last.user, last.client) == (event, reason, user, client)
+        };
         if let Some(last) = ring.newest().filter(same) {
             last.times += 1;
             last.time = time;
@@ -144,7 +156,14 @@ impl RecentShard {
         }
         let place = ring.place(SignIn::empty);
         write(&mut place.user, user);
-        *place = SignIn { time, times: 1, event, reason, user: std::mem::take(&mut place.user), client };
+        *place = SignIn {
+            time,
+            times: 1,
+            event,
+            reason,
+            user: std::mem::take(&mut place.user),
+            client,
+        };
     }
 }
 
@@ -206,13 +225,23 @@ impl Denial {
 impl SignIn {
     fn empty() -> Self {
         let client = Ipv4Addr::UNSPECIFIED.into();
-        Self { time: SystemTime::UNIX_EPOCH, times: 0, event: "", reason: "", user: String::new(), client }
+        Self {
+            time: SystemTime::UNIX_EPOCH,
+            times: 0,
+            event: "",
+            reason: "",
+            user: String::new(),
+            client,
+        }
     }
 }
 
 impl<T> Default for Ring<T> {
     fn default() -> Self {
-        Self { entries: Vec::new(), next: 0 }
+        Self {
+            entries: Vec::new(),
+            next: 0,
+        }
     }
 }
 
@@ -296,7 +325,11 @@ mod tests {
         for second in 0..4 {
             shards[second as usize % 2].denied(&line(&format!("/{second}"), "id", second));
         }
-        let paths: Vec<_> = recent.denials(3).into_iter().map(|denial| denial.path).collect();
+        let paths: Vec<_> = recent
+            .denials(3)
+            .into_iter()
+            .map(|denial| denial.path)
+            .collect();
         assert_eq!(paths, ["/3", "/2", "/1"]);
         let newest = &recent.denials(1)[0];
         assert_eq!(
@@ -315,7 +348,10 @@ mod tests {
         let denials = recent.denials(10);
         assert_eq!(denials.len(), 1);
         assert_eq!((denials[0].times, &*denials[0].request_id), (3, "c"));
-        shard.denied(&AccessLine { user: None, ..line("/x", "d", 4) });
+        shard.denied(&AccessLine {
+            user: None,
+            ..line("/x", "d", 4)
+        });
         assert_eq!(recent.denials(10).len(), 2);
     }
 
@@ -326,10 +362,19 @@ mod tests {
         let long = "é".repeat(10_000);
         for second in 0..3 * KEPT as u64 {
             shard.denied(&line(&format!("/{second}{long}"), "id", second));
-            shard.signed_in(UNIX_EPOCH, "login_failed", "invalid", &second.to_string(), Ipv4Addr::LOCALHOST.into());
+            shard.signed_in(
+                UNIX_EPOCH,
+                "login_failed",
+                "invalid",
+                &second.to_string(),
+                Ipv4Addr::LOCALHOST.into(),
+            );
         }
         let denials = recent.denials(usize::MAX);
-        assert_eq!((denials.len(), recent.sign_ins(usize::MAX).len()), (KEPT, KEPT));
+        assert_eq!(
+            (denials.len(), recent.sign_ins(usize::MAX).len()),
+            (KEPT, KEPT)
+        );
         assert!(denials.iter().all(|denial| denial.path.len() <= LONGEST));
         assert!(denials[0].path.starts_with(&format!("/{}é", 3 * KEPT - 1)));
     }

@@ -31,7 +31,12 @@ struct Entry<T> {
 impl<T> TokenCache<T> {
     /// Room for about `tokens` tokens. The hasher's seed is random: nobody can aim at a place.
     pub fn new(tokens: usize, hasher: RandomState) -> Self {
-        Self { hasher, sets: Box::default(), room: tokens.div_ceil(WAYS).next_power_of_two(), turn: 0 }
+        Self {
+            hasher,
+            sets: Box::default(),
+            room: tokens.div_ceil(WAYS).next_power_of_two(),
+            turn: 0,
+        }
     }
 
     /// What this very token said when it was verified.
@@ -39,7 +44,10 @@ impl<T> TokenCache<T> {
         let hash = self.hasher.hash_one(token);
         let entries = self.sets.get(self.place(hash))?.iter().flatten();
         // the seeded hash is compared first, so that the time taken says nothing about the tokens of others
-        entries.filter(|entry| entry.hash == hash).find(|entry| *entry.token == *token).map(|entry| &entry.claims)
+        entries
+            .filter(|entry| entry.hash == hash)
+            .find(|entry| *entry.token == *token)
+            .map(|entry| &entry.claims)
     }
 
     /// Remembers a token that held, in place of another where its place is full.
@@ -55,12 +63,17 @@ impl<T> TokenCache<T> {
             self.turn = (self.turn + 1) % WAYS;
             self.turn
         });
-        set[way] = Some(Entry { hash, token: token.into(), claims });
+        set[way] = Some(Entry {
+            hash,
+            token: token.into(),
+            claims,
+        });
     }
 
     fn place(&self, hash: u64) -> usize {
         // the number of sets is a power of two
-        usize::try_from(hash & (self.room as u64 - 1)).expect("a place in the cache is a small number")
+        usize::try_from(hash & (self.room as u64 - 1))
+            .expect("a place in the cache is a small number")
     }
 }
 
@@ -77,7 +90,13 @@ mod tests {
 
     fn claims(subject: &str) -> VerifiedClaims {
         let session = SessionId::from_bytes([0; 16]);
-        VerifiedClaims { subject: subject.into(), issued_at: None, expires_at: 1, signed_in_at: None, session }
+        VerifiedClaims {
+            subject: subject.into(),
+            issued_at: None,
+            expires_at: 1,
+            signed_in_at: None,
+            session,
+        }
     }
 
     #[test]
@@ -98,7 +117,11 @@ mod tests {
             cache.keep(&number.to_string(), claims("alice"));
         }
         assert_eq!(cache.sets.len() * WAYS, 16);
-        assert_eq!(cache.find("999"), Some(&claims("alice")), "the newest is there");
+        assert_eq!(
+            cache.find("999"),
+            Some(&claims("alice")),
+            "the newest is there"
+        );
     }
 
     #[test]

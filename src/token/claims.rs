@@ -54,7 +54,9 @@ impl Audience<'_> {
 /// Whether a `sub` is accepted: 1 to 255 characters, all visible. What cannot be seen can neither be compared
 /// by eye nor written to a log or a header without doubt.
 pub fn is_valid_subject(subject: &str) -> bool {
-    !subject.is_empty() && subject.chars().all(is_visible) && subject.chars().count() <= SUBJECT_CHARACTERS
+    !subject.is_empty()
+        && subject.chars().all(is_visible)
+        && subject.chars().count() <= SUBJECT_CHARACTERS
 }
 
 /// Whether a character can be seen: not one of Unicode's control, white space and default-ignorable characters, nor
@@ -176,11 +178,30 @@ mod tests {
 
     #[test]
     fn subjects_are_visible_and_of_bounded_length() {
-        for good in ["a", "alice@example.com", "josé", "名前", "a/b:c|d", &"x".repeat(255), &"é".repeat(255)] {
+        for good in [
+            "a",
+            "alice@example.com",
+            "josé",
+            "名前",
+            "a/b:c|d",
+            &"x".repeat(255),
+            &"é".repeat(255),
+        ] {
             assert!(is_valid_subject(good), "{good:?}");
         }
-        let bad =
-            ["", " ", "a b", "a\tb", "a\n", "\0", "a\u{7f}", "a\u{a0}b", "a\u{200b}b", "\u{202e}nimda", "a\u{feff}"];
+        let bad = [
+            "",
+            " ",
+            "a b",
+            "a\tb",
+            "a\n",
+            "\0",
+            "a\u{7f}",
+            "a\u{a0}b",
+            "a\u{200b}b",
+            "\u{202e}nimda",
+            "a\u{feff}",
+        ];
         for bad in bad {
             assert!(!is_valid_subject(bad), "{bad:?}");
         }

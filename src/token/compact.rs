@@ -30,7 +30,12 @@ impl<'t> Compact<'t> {
         if payload.contains('.') {
             return Err(Refusal::Malformed);
         }
-        Ok(Self { signed, header, payload, signature })
+        Ok(Self {
+            signed,
+            header,
+            payload,
+            signature,
+        })
     }
 }
 

@@ -33,14 +33,23 @@ impl Dates {
         let latest = now.saturating_add(leeway.as_secs());
         // "On or after" `exp` is too late (RFC 7519, section 4.1.4).
         let lives = now < self.expires_at.saturating_add(leeway.as_secs());
-        let begun = self.not_before.is_none_or(|not_before| not_before <= latest);
-        let born = self.issued_at.is_none_or(|issued_at| issued_at <= latest && issued_at <= self.expires_at);
-        let life = self.expires_at.saturating_sub(self.issued_at.unwrap_or(now));
+        let begun = self
+            .not_before
+            .is_none_or(|not_before| not_before <= latest);
+        let born = self
+            .issued_at
+            .is_none_or(|issued_at| issued_at <= latest && issued_at <= self.expires_at);
+        let life = self
+            .expires_at
+            .saturating_sub(self.issued_at.unwrap_or(now));
         [
             ("not expired", verdict(lives, Refusal::Expired)),
             ("already valid", verdict(begun, Refusal::NotYetValid)),
             ("time of issue", verdict(born, Refusal::IssuedAt)),
-            ("lifetime", verdict(life <= max_lifetime.as_secs(), Refusal::Lifetime)),
+            (
+                "lifetime",
+                verdict(life <= max_lifetime.as_secs(), Refusal::Lifetime),
+            ),
         ]
     }
 }

@@ -68,7 +68,17 @@ pub struct ForeignToken {
 }
 
 /// Claims that are no facts about the bearer, or have places of their own.
-const NOT_FACTS: [&str; 9] = ["sub", "aud", "exp", "nbf", "iat", "jti", "name", "email", "email_verified"];
+const NOT_FACTS: [&str; 9] = [
+    "sub",
+    "aud",
+    "exp",
+    "nbf",
+    "iat",
+    "jti",
+    "name",
+    "email",
+    "email_verified",
+];
 
 impl TrustedIssuers {
     /// Issuers of different names.
@@ -89,14 +99,27 @@ impl TrustedIssuers {
         let payload = decode(compact.payload).ok()?;
         let claims = Claims::parse(&payload).ok()?;
         let name = claims.issuer.as_ref()?;
-        let (index, issuer) = self.0.iter().enumerate().find(|(_, issuer)| issuer.settings.issuer == name.0)?;
-        Some(issuer.verify(&compact, &payload, &claims, now).map(|token| ForeignToken { issuer: index, ..token }))
+        let (index, issuer) = self
+            .0
+            .iter()
+            .enumerate()
+            .find(|(_, issuer)| issuer.settings.issuer == name.0)?;
+        Some(
+            issuer
+                .verify(&compact, &payload, &claims, now)
+                .map(|token| ForeignToken {
+                    issuer: index,
+                    ..token
+                }),
+        )
     }
 
     /// Whether a token that held once still does, as far as that is a matter of time and of keys.
     pub fn still_holds(&self, token: &ForeignToken, now: u64) -> bool {
         self.0.get(token.issuer).is_some_and(|issuer| {
-            let end = token.expires_at.saturating_add(issuer.settings.leeway.as_secs());
+            let end = token
+                .expires_at
+                .saturating_add(issuer.settings.leeway.as_secs());
             now < end && issuer.keys.version() == token.keys
         })
     }
@@ -116,7 +139,8 @@ impl TrustedIssuer {
         // before the keys: newer ones only make it verify again
         let keys = self.keys.version();
         self.keys.verify(&header, compact)?;
-        let (Some(expires_at), Some(audience), Some(subject)) = (&claims.expires_at, &claims.audience, &claims.subject)
+        let (Some(expires_at), Some(audience), Some(subject)) =
+            (&claims.expires_at, &claims.audience, &claims.subject)
         else {
             return Err(Refusal::Missing);
         };
@@ -129,9 +153,15 @@ impl TrustedIssuer {
         }
         let dates = Dates::of(claims).checks(settings.leeway, settings.max_lifetime, now);
         dates.into_iter().try_for_each(|(_, verdict)| verdict)?;
-        let members: Map<String, Value> = serde_json::from_slice(payload).map_err(|_| Refusal::Claims)?;
+        let members: Map<String, Value> =
+            serde_json::from_slice(payload).map_err(|_| Refusal::Claims)?;
         let identity = Arc::new(settings.identify(&subject.0, &members));
-        Ok(ForeignToken { identity, expires_at: expires_at.0, issuer: 0, keys })
+        Ok(ForeignToken {
+            identity,
+            expires_at: expires_at.0,
+            issuer: 0,
+            keys,
+        })
     }
 }
 
@@ -160,16 +190,26 @@ impl IssuerKeys {
 impl TrustSettings {
     /// The bearer of a token with these claims. `iss` is among the facts, so that rules can ask for it.
     fn identify(&self, subject: &str, members: &Map<String, Value>) -> Identity {
-        let text = |name: &str| members.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
+        let text = |name: &str| {
+            members
+                .get(name)
+                .and_then(Value::as_str)
+                .filter(|text| !text.is_empty())
+        };
         // anybody may say that an address is theirs
-        let email = text("email").filter(|_| members.get("email_verified") != Some(&Value::Bool(false)));
-        let facts = members.iter().filter(|(name, _)| !NOT_FACTS.contains(&name.as_str()));
+        let email =
+            text("email").filter(|_| members.get("email_verified") != Some(&Value::Bool(false)));
+        let facts = members
+            .iter()
+            .filter(|(name, _)| !NOT_FACTS.contains(&name.as_str()));
         Identity {
             subject: subject.into(),
             roles: roles(members, &self.roles_claim),
             name: text("name").map(Into::into),
             email: email.map(Into::into),
-            claims: facts.filter_map(|(name, value)| claim(name, value)).collect(),
+            claims: facts
+                .filter_map(|(name, value)| claim(name, value))
+                .collect(),
             subjects: self.subjects,
         }
     }
@@ -204,7 +244,10 @@ fn claim(name: &str, value: &Value) -> Option<Claim> {
             scalar(value).into_iter().collect()
         }
     };
-    (!values.is_empty()).then(|| Claim { name: name.into(), values })
+    (!values.is_empty()).then(|| Claim {
+        name: name.into(),
+        values,
+    })
 }
 
 fn scalar(value: &Value) -> Option<ClaimValue> {
@@ -258,15 +301,20 @@ mod tests {
             max_lifetime: Duration::MAX,
         };
         let identify = |changes: Value| {
-            let mut token =
-                json!({ "iss": "https://idp", "aud": "api", "exp": 1, "name": "", "email": "a@b", "amr": ["x", {}] });
-            token.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
+            let mut token = json!({ "iss": "https://idp", "aud": "api", "exp": 1, "name": "", "email": "a@b", "amr": ["x", {}] });
+            token
+                .as_object_mut()
+                .unwrap()
+                .extend(changes.as_object().unwrap().clone());
             settings.identify("alice", token.as_object().unwrap())
         };
         let identity = identify(json!({ "tenant": { "id": 1 }, "level": 3, "none": null }));
         let names: Vec<&str> = identity.claims.iter().map(|claim| &*claim.name).collect();
         assert_eq!(names, ["iss", "amr", "level"]);
-        assert_eq!((identity.name.as_deref(), identity.email.as_deref()), (None, Some("a@b")));
+        assert_eq!(
+            (identity.name.as_deref(), identity.email.as_deref()),
+            (None, Some("a@b"))
+        );
         assert_eq!(identity.subjects, Subjects::Foreign);
         assert_eq!(identify(json!({ "email_verified": false })).email, None);
         assert!(identify(json!({ "email_verified": true })).email.is_some());

@@ -41,7 +41,11 @@ impl<'de> Header<'de> {
         if self.algorithm.is_none() {
             return Err(Refusal::Header);
         }
-        if self.kind.as_ref().is_some_and(|kind| !is_access_token(&kind.0)) {
+        if self
+            .kind
+            .as_ref()
+            .is_some_and(|kind| !is_access_token(&kind.0))
+        {
             return Err(Refusal::Type);
         }
         Ok(())

@@ -23,17 +23,30 @@ pub struct Inspection {
 impl Verifier {
     /// Makes the checks of [`Verifier::verify`], all of them.
     pub fn inspect(&self, token: &str, now: u64) -> Inspection {
-        let mut inspection = Inspection { header: None, claims: None, checks: Vec::new() };
-        let parts =
-            Compact::split(token).and_then(|compact| Ok((compact, decode(compact.header)?, decode(compact.payload)?)));
-        inspection.checks.push(("form", parts.as_ref().map(drop).map_err(|refusal| *refusal)));
-        let Ok((compact, header, payload)) = parts else { return inspection };
+        let mut inspection = Inspection {
+            header: None,
+            claims: None,
+            checks: Vec::new(),
+        };
+        let parts = Compact::split(token)
+            .and_then(|compact| Ok((compact, decode(compact.header)?, decode(compact.payload)?)));
+        inspection
+            .checks
+            .push(("form", parts.as_ref().map(drop).map_err(|refusal| *refusal)));
+        let Ok((compact, header, payload)) = parts else {
+            return inspection;
+        };
         inspection.header = serde_json::from_slice(&header).ok();
         inspection.claims = serde_json::from_slice(&payload).ok();
         let header = Header::parse(&header).and_then(|header| header.check().map(|()| header));
-        inspection.checks.push(("header", header.as_ref().map(drop).map_err(|refusal| *refusal)));
+        inspection.checks.push((
+            "header",
+            header.as_ref().map(drop).map_err(|refusal| *refusal),
+        ));
         if let Ok(header) = &header {
-            inspection.checks.push(("signature", self.keys().verify(header, &compact)));
+            inspection
+                .checks
+                .push(("signature", self.keys().verify(header, &compact)));
         }
         match Claims::parse(&payload) {
             Ok(claims) => inspection.checks.extend(self.claim_checks(&claims, now)),

@@ -76,9 +76,17 @@ impl Issuer {
     ///
     /// # Errors
     /// [`IssueError::TooLarge`] for a token that no verifier would take.
-    pub fn issue(&self, holder: &Holder<'_>, id: [u8; 16], now: u64) -> Result<IssuedToken, IssueError> {
+    pub fn issue(
+        &self,
+        holder: &Holder<'_>,
+        id: [u8; 16],
+        now: u64,
+    ) -> Result<IssuedToken, IssueError> {
         let token = sign(&self.key, self.claims(holder, id, now))?;
-        Ok(IssuedToken { token, expires_in: self.settings.access_ttl.as_secs() })
+        Ok(IssuedToken {
+            token,
+            expires_in: self.settings.access_ttl.as_secs(),
+        })
     }
 
     /// Later entries replace earlier ones, so the order is the order of precedence.
@@ -88,19 +96,30 @@ impl Issuer {
         claims.remove("sid");
         claims.extend(holder.name.map(|name| ("name".to_owned(), name.into())));
         claims.extend(holder.email.map(|email| ("email".to_owned(), email.into())));
-        let roles = holder.roles.iter().map(|role| Value::from(&**role)).collect();
+        let roles = holder
+            .roles
+            .iter()
+            .map(|role| Value::from(&**role))
+            .collect();
         claims.insert(settings.roles_claim.clone(), Value::Array(roles));
         let registered: [(&str, Value); 7] = [
             ("iss", settings.issuer.as_str().into()),
             ("sub", holder.subject.into()),
             ("aud", settings.audience.as_str().into()),
-            ("exp", now.saturating_add(settings.access_ttl.as_secs()).into()),
+            (
+                "exp",
+                now.saturating_add(settings.access_ttl.as_secs()).into(),
+            ),
             ("nbf", now.into()),
             ("iat", now.into()),
             ("jti", URL_SAFE_NO_PAD.encode(id).into()),
         ];
         claims.extend(registered.map(|(name, value)| (name.to_owned(), value)));
-        claims.extend(holder.session.map(|session| ("sid".to_owned(), session.to_string().into())));
+        claims.extend(
+            holder
+                .session
+                .map(|session| ("sid".to_owned(), session.to_string().into())),
+        );
         claims
     }
 }
@@ -110,7 +129,11 @@ pub(super) fn sign(key: &Key, claims: Map<String, Value>) -> Result<String, Issu
     let kid = Value::from(key.id());
     let header = format!(r#"{{"alg":"{}","typ":"JWT","kid":{kid}}}"#, key.algorithm());
     let claims = Value::Object(claims).to_string();
-    let mut token = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(claims));
+    let mut token = format!(
+        "{}.{}",
+        URL_SAFE_NO_PAD.encode(header),
+        URL_SAFE_NO_PAD.encode(claims)
+    );
     let signature = key.sign(token.as_bytes()).ok_or(IssueError::Signing)?;
     token.push('.');
     URL_SAFE_NO_PAD.encode_string(signature, &mut token);
@@ -181,9 +204,14 @@ mod tests {
             session: Some(SessionId::from_bytes([0; 16])),
         };
         let issued = issuer("roles").issue(&holder, [0; 16], NOW).unwrap();
-        let header = URL_SAFE_NO_PAD.decode(issued.token.split('.').next().unwrap()).unwrap();
+        let header = URL_SAFE_NO_PAD
+            .decode(issued.token.split('.').next().unwrap())
+            .unwrap();
         let header: Value = serde_json::from_slice(&header).unwrap();
-        assert_eq!(header, json!({"alg": "HS256", "typ": "JWT", "kid": key().id()}));
+        assert_eq!(
+            header,
+            json!({"alg": "HS256", "typ": "JWT", "kid": key().id()})
+        );
         assert_eq!(issued.expires_in, 1800);
         let expected = json!({
             "iss": "gatelatch", "sub": "alice@example.com", "aud": "jobs", "iat": NOW, "nbf": NOW, "exp": NOW + 1800,
@@ -201,7 +229,14 @@ mod tests {
             "groups": ["admin"], "name": "x", "email": "x", "kept": true, "sid": "x"
         });
         let claims = claims.as_object();
-        let holder = Holder { subject: "a", roles: &[], name: Some("n"), email: None, claims, session: None };
+        let holder = Holder {
+            subject: "a",
+            roles: &[],
+            name: Some("n"),
+            email: None,
+            claims,
+            session: None,
+        };
         let issued = issuer("groups").issue(&holder, [255; 16], NOW).unwrap();
         let expected = json!({
             "iss": "gatelatch", "sub": "a", "aud": "jobs", "iat": NOW, "nbf": NOW, "exp": NOW + 1800,
@@ -214,8 +249,14 @@ mod tests {
     fn what_is_issued_verifies() {
         let roles = ["a\"b".into()];
         let session = Some(SessionId::from_bytes([9; 16]));
-        let holder =
-            Holder { subject: "josé", roles: &roles, name: Some("\u{1}"), email: None, claims: None, session };
+        let holder = Holder {
+            subject: "josé",
+            roles: &roles,
+            name: Some("\u{1}"),
+            email: None,
+            claims: None,
+            session,
+        };
         let settings = VerifierSettings {
             issuer: "gatelatch".to_owned(),
             audience: "jobs".to_owned(),
@@ -223,8 +264,13 @@ mod tests {
             max_lifetime: Duration::from_secs(1800),
         };
         let issued = issuer("roles").issue(&holder, [7; 16], NOW).unwrap();
-        let verified = Verifier::new(key(), settings).verify(&issued.token, NOW).unwrap();
-        assert_eq!((&*verified.subject, verified.issued_at, verified.expires_at), ("josé", Some(NOW), NOW + 1800));
+        let verified = Verifier::new(key(), settings)
+            .verify(&issued.token, NOW)
+            .unwrap();
+        assert_eq!(
+            (&*verified.subject, verified.issued_at, verified.expires_at),
+            ("josé", Some(NOW), NOW + 1800)
+        );
         assert_eq!(Some(verified.session), session);
     }
 
@@ -232,8 +278,18 @@ mod tests {
     fn a_token_too_large_to_verify_is_not_made() {
         let claims = json!({"blob": "x".repeat(MAX_TOKEN_BYTES)});
         let claims = claims.as_object();
-        let holder = Holder { subject: "a", roles: &[], name: None, email: None, claims, session: None };
+        let holder = Holder {
+            subject: "a",
+            roles: &[],
+            name: None,
+            email: None,
+            claims,
+            session: None,
+        };
         let error = issuer("roles").issue(&holder, [0; 16], NOW).unwrap_err();
-        assert!(matches!(error, IssueError::TooLarge(bytes) if bytes > MAX_TOKEN_BYTES), "{error}");
+        assert!(
+            matches!(error, IssueError::TooLarge(bytes) if bytes > MAX_TOKEN_BYTES),
+            "{error}"
+        );
     }
 }

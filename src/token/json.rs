@@ -30,7 +30,11 @@ where
 
 impl<'de> Others<'de> {
     /// Passes over a value.
-    pub(super) fn skip<A: MapAccess<'de>>(&mut self, name: Text<'de>, map: &mut A) -> Result<(), A::Error> {
+    pub(super) fn skip<A: MapAccess<'de>>(
+        &mut self,
+        name: Text<'de>,
+        map: &mut A,
+    ) -> Result<(), A::Error> {
         if !self.0.insert(name.0) {
             return Err(duplicate());
         }

@@ -28,12 +28,20 @@ impl KeySet {
     /// [`JwksError`] for what is no set of keys at all.
     pub fn from_jwks(json: &[u8], algorithms: &[Algorithm]) -> Result<Self, JwksError> {
         let document: Value = serde_json::from_slice(json).map_err(|_| JwksError::Malformed)?;
-        let keys = document.get("keys").and_then(Value::as_array).ok_or(JwksError::Malformed)?;
+        let keys = document
+            .get("keys")
+            .and_then(Value::as_array)
+            .ok_or(JwksError::Malformed)?;
         if keys.len() > MOST_KEYS {
             return Err(JwksError::TooMany);
         }
-        let keys = keys.iter().filter_map(Value::as_object).filter(|key| is_for_verifying(key));
-        Ok(Self::new(keys.flat_map(|key| bind(key, algorithms)).collect()))
+        let keys = keys
+            .iter()
+            .filter_map(Value::as_object)
+            .filter(|key| is_for_verifying(key));
+        Ok(Self::new(
+            keys.flat_map(|key| bind(key, algorithms)).collect(),
+        ))
     }
 }
 
@@ -41,22 +49,30 @@ impl KeySet {
 fn is_for_verifying(key: &Map<String, Value>) -> bool {
     let purpose = key.get("use").is_none_or(|purpose| purpose == "sig");
     let operations = key.get("key_ops").is_none_or(|operations| {
-        operations.as_array().is_some_and(|operations| operations.iter().any(|operation| operation == "verify"))
+        operations
+            .as_array()
+            .is_some_and(|operations| operations.iter().any(|operation| operation == "verify"))
     });
     purpose && operations
 }
 
 /// The key, once for each algorithm that it may be used with: the one that it names, else every accepted one of its kind.
 fn bind(key: &Map<String, Value>, algorithms: &[Algorithm]) -> Vec<VerifyingKey> {
-    let Some(public) = PublicKey::from_jwk(key) else { return Vec::new() };
+    let Some(public) = PublicKey::from_jwk(key) else {
+        return Vec::new();
+    };
     let id = key.get("kid");
     if id.is_some_and(|id| !id.is_string()) {
         return Vec::new();
     }
     let id = id.and_then(Value::as_str);
     let named = |algorithm: &Algorithm| key.get("alg").is_none_or(|name| name == algorithm.name());
-    let fitting = algorithms.iter().filter(|algorithm| public.suits(**algorithm) && named(algorithm));
-    fitting.filter_map(|algorithm| VerifyingKey::from_public(*algorithm, public.clone(), id).ok()).collect()
+    let fitting = algorithms
+        .iter()
+        .filter(|algorithm| public.suits(**algorithm) && named(algorithm));
+    fitting
+        .filter_map(|algorithm| VerifyingKey::from_public(*algorithm, public.clone(), id).ok())
+        .collect()
 }
 
 impl fmt::Display for JwksError {
@@ -76,12 +92,22 @@ mod tests {
 
     use super::*;
 
-    const ALL: [Algorithm; 5] =
-        [Algorithm::Rs256, Algorithm::Ps256, Algorithm::Es256, Algorithm::Es384, Algorithm::EdDsa];
+    const ALL: [Algorithm; 5] = [
+        Algorithm::Rs256,
+        Algorithm::Ps256,
+        Algorithm::Es256,
+        Algorithm::Es384,
+        Algorithm::EdDsa,
+    ];
 
     fn public(algorithm: Algorithm, name: &str) -> Value {
         let path = format!("{}/tests/keys/{name}.pub.pem", env!("CARGO_MANIFEST_DIR"));
-        let key = VerifyingKey::from_pem(algorithm, &std::fs::read_to_string(path).unwrap(), Some("a")).unwrap();
+        let key = VerifyingKey::from_pem(
+            algorithm,
+            &std::fs::read_to_string(path).unwrap(),
+            Some("a"),
+        )
+        .unwrap();
         KeySet::new(vec![key]).to_jwks()["keys"][0].clone()
     }
 
@@ -98,14 +124,18 @@ mod tests {
 
     #[track_caller]
     fn check(key: Value, algorithms: &[Algorithm], expected: &[Algorithm]) {
-        let set = KeySet::from_jwks(json!({ "keys": [key] }).to_string().as_bytes(), algorithms).unwrap();
+        let set =
+            KeySet::from_jwks(json!({ "keys": [key] }).to_string().as_bytes(), algorithms).unwrap();
         let found: Vec<Algorithm> = set.keys().iter().map(VerifyingKey::algorithm).collect();
         assert_eq!(found, expected, "{key}");
     }
 
     #[test]
     fn what_is_shown_is_read_again() {
-        for (algorithm, name) in ALL.into_iter().zip(["rsa", "rsa", "p256", "p384", "ed25519"]) {
+        for (algorithm, name) in ALL
+            .into_iter()
+            .zip(["rsa", "rsa", "p256", "p384", "ed25519"])
+        {
             check(public(algorithm, name), &ALL, &[algorithm]);
             check(public(algorithm, name), &[Algorithm::Hs256], &[]);
         }
@@ -115,23 +145,55 @@ mod tests {
     fn a_key_is_bound_to_what_it_names_and_to_what_is_accepted() {
         let (rs, ps, es) = (Algorithm::Rs256, Algorithm::Ps256, Algorithm::Es256);
         let rsa = public(rs, "rsa");
-        check(changed(rsa.clone(), json!({ "alg": null })), &ALL, &[rs, ps]);
+        check(
+            changed(rsa.clone(), json!({ "alg": null })),
+            &ALL,
+            &[rs, ps],
+        );
         check(changed(rsa.clone(), json!({ "alg": null })), &[rs], &[rs]);
         check(changed(rsa.clone(), json!({ "alg": "PS256" })), &ALL, &[ps]);
         check(changed(rsa.clone(), json!({ "alg": "PS256" })), &[rs], &[]);
-        check(changed(rsa.clone(), json!({ "alg": "RSA-OAEP" })), &ALL, &[]);
-        check(changed(rsa.clone(), json!({ "alg": "HS256" })), &[Algorithm::Hs256, rs], &[]);
+        check(
+            changed(rsa.clone(), json!({ "alg": "RSA-OAEP" })),
+            &ALL,
+            &[],
+        );
+        check(
+            changed(rsa.clone(), json!({ "alg": "HS256" })),
+            &[Algorithm::Hs256, rs],
+            &[],
+        );
         check(changed(rsa.clone(), json!({ "alg": 7 })), &ALL, &[]);
         check(changed(rsa.clone(), json!({ "use": "enc" })), &ALL, &[]);
-        check(changed(rsa.clone(), json!({ "use": null, "key_ops": ["verify"] })), &ALL, &[rs]);
-        check(changed(rsa.clone(), json!({ "key_ops": ["encrypt"] })), &ALL, &[]);
-        check(changed(rsa.clone(), json!({ "key_ops": "verify" })), &ALL, &[]);
+        check(
+            changed(rsa.clone(), json!({ "use": null, "key_ops": ["verify"] })),
+            &ALL,
+            &[rs],
+        );
+        check(
+            changed(rsa.clone(), json!({ "key_ops": ["encrypt"] })),
+            &ALL,
+            &[],
+        );
+        check(
+            changed(rsa.clone(), json!({ "key_ops": "verify" })),
+            &ALL,
+            &[],
+        );
         check(changed(rsa.clone(), json!({ "kid": 7 })), &ALL, &[]);
         check(changed(rsa.clone(), json!({ "kid": null })), &ALL, &[rs]);
-        check(changed(rsa, json!({ "d": "AQAB", "x5c": ["…"] })), &ALL, &[rs]);
+        check(
+            changed(rsa, json!({ "d": "AQAB", "x5c": ["…"] })),
+            &ALL,
+            &[rs],
+        );
         let point = public(es, "p256");
         check(changed(point.clone(), json!({ "crv": "P-384" })), &ALL, &[]);
-        check(changed(point.clone(), json!({ "crv": "secp256k1" })), &ALL, &[]);
+        check(
+            changed(point.clone(), json!({ "crv": "secp256k1" })),
+            &ALL,
+            &[],
+        );
     }
 
     /// Keys that would accept what they should not, or break what verifies with them.
@@ -142,7 +204,11 @@ mod tests {
         let rsa = public(Algorithm::Rs256, "rsa");
         let modulus = B64.decode(rsa["n"].as_str().unwrap()).unwrap();
         let padded = [&[0], modulus.as_slice()].concat();
-        check(changed(rsa.clone(), json!({ "n": B64.encode(padded) })), &ALL, &[Algorithm::Rs256]);
+        check(
+            changed(rsa.clone(), json!({ "n": B64.encode(padded) })),
+            &ALL,
+            &[Algorithm::Rs256],
+        );
         let even = [&modulus[..255], &[0]].concat();
         for changes in [
             json!({ "n": B64.encode(&modulus[..128]) }),
@@ -170,18 +236,26 @@ mod tests {
             check(changed(point.clone(), changes), &ALL, &[]);
         }
         let edwards = public(Algorithm::EdDsa, "ed25519");
-        check(changed(edwards.clone(), json!({ "x": B64.encode([1; 31]) })), &ALL, &[]);
+        check(
+            changed(edwards.clone(), json!({ "x": B64.encode([1; 31]) })),
+            &ALL,
+            &[],
+        );
         check(changed(edwards, json!({ "crv": "X25519" })), &ALL, &[]);
     }
 
     #[test]
     fn what_is_no_set_is_refused() {
-        let parse = |text: &str| KeySet::from_jwks(text.as_bytes(), &ALL).map(|set| set.keys().len());
+        let parse =
+            |text: &str| KeySet::from_jwks(text.as_bytes(), &ALL).map(|set| set.keys().len());
         for text in ["", "[]", "{}", r#"{"keys":{}}"#, "<html>", r#"{"keys":[]"#] {
             assert_eq!(parse(text), Err(JwksError::Malformed), "{text}");
         }
         assert_eq!(parse(r#"{"keys":[]}"#), Ok(0));
         assert_eq!(parse(r#"{"keys":[1,"a",null,{}]}"#), Ok(0));
-        assert_eq!(parse(&format!("{{\"keys\":[{}1]}}", "1,".repeat(100))), Err(JwksError::TooMany));
+        assert_eq!(
+            parse(&format!("{{\"keys\":[{}1]}}", "1,".repeat(100))),
+            Err(JwksError::TooMany)
+        );
     }
 }

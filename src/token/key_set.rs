@@ -30,12 +30,18 @@ enum Names {
 impl KeySet {
     /// A set of keys that go by their names.
     pub fn new(keys: Vec<VerifyingKey>) -> Self {
-        Self { keys, names: Names::Count }
+        Self {
+            keys,
+            names: Names::Count,
+        }
     }
 
     /// A set whose keys go by names that nobody told us: every `kid` is taken for them.
     pub fn of_unknown_names(keys: Vec<VerifyingKey>) -> Self {
-        Self { keys, names: Names::Unknown }
+        Self {
+            keys,
+            names: Names::Unknown,
+        }
     }
 
     /// The keys, in the order of the set.
@@ -46,9 +52,17 @@ impl KeySet {
     /// The public keys as a JSON Web Key Set (RFC 7517, section 5), each once; shared secrets are left out.
     pub fn to_jwks(&self) -> Value {
         let keys = self.keys.iter().filter_map(|key| {
-            let members = key.public()?.members().into_iter().map(|(name, value)| (name.to_owned(), value.into()));
+            let members = key
+                .public()?
+                .members()
+                .into_iter()
+                .map(|(name, value)| (name.to_owned(), value.into()));
             let mut members: serde_json::Map<String, Value> = members.collect();
-            let more = [("kid", key.id()), ("alg", key.algorithm().name()), ("use", "sig")];
+            let more = [
+                ("kid", key.id()),
+                ("alg", key.algorithm().name()),
+                ("use", "sig"),
+            ];
             members.extend(more.map(|(name, value)| (name.to_owned(), value.into())));
             Some(Value::Object(members))
         });
@@ -63,7 +77,11 @@ impl KeySet {
     pub(super) fn verify(&self, header: &Header<'_>, token: &Compact<'_>) -> Result<(), Refusal> {
         let mut refusal = Refusal::KeyId;
         let (mut signature, mut tries) = (None, 0);
-        for key in self.keys.iter().filter(|key| self.is_named(key, header.key_id())) {
+        for key in self
+            .keys
+            .iter()
+            .filter(|key| self.is_named(key, header.key_id()))
+        {
             if key.algorithm().name() != header.algorithm() {
                 refusal = refusal_of(refusal, Refusal::Algorithm);
                 continue;
@@ -91,7 +109,11 @@ impl KeySet {
 
 /// A signature that was looked at says more than an algorithm that was not.
 fn refusal_of(present: Refusal, next: Refusal) -> Refusal {
-    if present == Refusal::Signature { present } else { next }
+    if present == Refusal::Signature {
+        present
+    } else {
+        next
+    }
 }
 
 impl From<Key> for KeySet {

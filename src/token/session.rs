@@ -57,14 +57,23 @@ impl CookieSessions {
             leeway: settings.leeway,
             max_lifetime: settings.max_lifetime,
         };
-        Self { verifier: Verifier::new(keys, verifier), key, settings }
+        Self {
+            verifier: Verifier::new(keys, verifier),
+            key,
+            settings,
+        }
     }
 
     /// A new session of a user who has just given the password. `id` is its `sid` and must be random.
     ///
     /// # Errors
     /// [`IssueError::Signing`] where the key cannot sign.
-    pub fn begin(&self, subject: &str, id: SessionId, now: u64) -> Result<SessionToken, IssueError> {
+    pub fn begin(
+        &self,
+        subject: &str,
+        id: SessionId,
+        now: u64,
+    ) -> Result<SessionToken, IssueError> {
         self.issue(subject, now, id, now)
     }
 
@@ -72,9 +81,14 @@ impl CookieSessions {
     pub fn renew(&self, session: &VerifiedClaims, now: u64) -> Option<SessionToken> {
         let (issued_at, signed_in_at) = (session.issued_at?, session.signed_in_at?);
         let half = session.expires_at.saturating_sub(issued_at) / 2;
-        let due = now >= issued_at.saturating_add(half) && self.end(signed_in_at, now) > session.expires_at;
+        let due = now >= issued_at.saturating_add(half)
+            && self.end(signed_in_at, now) > session.expires_at;
         // one that cannot be signed now is tried again with the next request
-        due.then(|| self.issue(&session.subject, signed_in_at, session.session, now).ok()).flatten()
+        due.then(|| {
+            self.issue(&session.subject, signed_in_at, session.session, now)
+                .ok()
+        })
+        .flatten()
     }
 
     /// Checks a session against `now`, in seconds since 1970.
@@ -89,23 +103,36 @@ impl CookieSessions {
         if signed_in_at > now.saturating_add(self.settings.leeway.as_secs()) {
             return Err(Refusal::IssuedAt);
         }
-        if self.still_holds(&claims, now) { Ok(claims) } else { Err(Refusal::Expired) }
+        if self.still_holds(&claims, now) {
+            Ok(claims)
+        } else {
+            Err(Refusal::Expired)
+        }
     }
 
     /// Whether a session that held once still does, as far as that is a matter of time.
     pub fn still_holds(&self, session: &VerifiedClaims, now: u64) -> bool {
         let max_age = self.settings.max_age.as_secs();
-        let young = session.signed_in_at.is_some_and(|signed_in_at| now < signed_in_at.saturating_add(max_age));
+        let young = session
+            .signed_in_at
+            .is_some_and(|signed_in_at| now < signed_in_at.saturating_add(max_age));
         young && self.verifier.still_holds(session, now)
     }
 
     /// When a token ends that is made now.
     fn end(&self, signed_in_at: u64, now: u64) -> u64 {
         let (ttl, max_age) = (self.settings.ttl.as_secs(), self.settings.max_age.as_secs());
-        now.saturating_add(ttl).min(signed_in_at.saturating_add(max_age))
+        now.saturating_add(ttl)
+            .min(signed_in_at.saturating_add(max_age))
     }
 
-    fn issue(&self, subject: &str, signed_in_at: u64, id: SessionId, now: u64) -> Result<SessionToken, IssueError> {
+    fn issue(
+        &self,
+        subject: &str,
+        signed_in_at: u64,
+        id: SessionId,
+        now: u64,
+    ) -> Result<SessionToken, IssueError> {
         let end = self.end(signed_in_at, now);
         let claims: [(&str, Value); 7] = [
             ("iss", self.settings.issuer.as_str().into()),
@@ -116,8 +143,14 @@ impl CookieSessions {
             ("auth_time", signed_in_at.into()),
             ("sid", id.to_string().into()),
         ];
-        let claims: Map<String, Value> = claims.map(|(name, value)| (name.to_owned(), value)).into_iter().collect();
-        Ok(SessionToken { value: sign(&self.key, claims)?, max_age: end.saturating_sub(now) })
+        let claims: Map<String, Value> = claims
+            .map(|(name, value)| (name.to_owned(), value))
+            .into_iter()
+            .collect();
+        Ok(SessionToken {
+            value: sign(&self.key, claims)?,
+            max_age: end.saturating_sub(now),
+        })
     }
 }
 
@@ -141,12 +174,20 @@ mod tests {
     fn sessions() -> CookieSessions {
         let (ttl, max_age) = (Duration::from_secs(1800), Duration::from_secs(4000));
         let (max_lifetime, leeway) = (Duration::from_secs(86_400), Duration::from_secs(30));
-        let settings = SessionSettings { issuer: "gatelatch".to_owned(), ttl, max_age, max_lifetime, leeway };
+        let settings = SessionSettings {
+            issuer: "gatelatch".to_owned(),
+            ttl,
+            max_age,
+            max_lifetime,
+            leeway,
+        };
         CookieSessions::new(key(), key(), settings)
     }
 
     fn begin() -> VerifiedClaims {
-        let token = sessions().begin("alice", SessionId::from_bytes([7; 16]), NOW).unwrap();
+        let token = sessions()
+            .begin("alice", SessionId::from_bytes([7; 16]), NOW)
+            .unwrap();
         assert_eq!(token.max_age, 1800);
         sessions().verify(&token.value, NOW).unwrap()
     }
@@ -157,20 +198,36 @@ mod tests {
         assert_eq!(sessions().renew(&first, NOW + 899), None);
         let token = sessions().renew(&first, NOW + 900).unwrap();
         let second = sessions().verify(&token.value, NOW + 900).unwrap();
-        assert_eq!((second.expires_at, second.signed_in_at), (NOW + 2700, Some(NOW)));
+        assert_eq!(
+            (second.expires_at, second.signed_in_at),
+            (NOW + 2700, Some(NOW))
+        );
         assert_eq!(second.session, first.session);
         let token = sessions().renew(&second, NOW + 2500).unwrap();
         let third = sessions().verify(&token.value, NOW + 2500).unwrap();
         assert_eq!((third.expires_at, token.max_age), (NOW + 4000, 1500));
-        assert_eq!(sessions().renew(&third, NOW + 3900), None, "it cannot grow older");
+        assert_eq!(
+            sessions().renew(&third, NOW + 3900),
+            None,
+            "it cannot grow older"
+        );
         assert!(sessions().still_holds(&third, NOW + 3999));
-        assert!(!sessions().still_holds(&third, NOW + 4000), "no leeway beyond the greatest age");
-        assert_eq!(sessions().verify(&token.value, NOW + 4000), Err(Refusal::Expired));
+        assert!(
+            !sessions().still_holds(&third, NOW + 4000),
+            "no leeway beyond the greatest age"
+        );
+        assert_eq!(
+            sessions().verify(&token.value, NOW + 4000),
+            Err(Refusal::Expired)
+        );
     }
 
     #[test]
     fn a_session_is_no_bearer_token_and_no_bearer_token_a_session() {
-        let session = sessions().begin("alice", SessionId::from_bytes([7; 16]), NOW).unwrap().value;
+        let session = sessions()
+            .begin("alice", SessionId::from_bytes([7; 16]), NOW)
+            .unwrap()
+            .value;
         let audience = "gatelatch".to_owned();
         let bearer = VerifierSettings {
             issuer: "gatelatch".to_owned(),
@@ -178,7 +235,10 @@ mod tests {
             leeway: Duration::ZERO,
             max_lifetime: Duration::from_secs(86_400),
         };
-        assert_eq!(Verifier::new(key(), bearer).verify(&session, NOW), Err(Refusal::Audience));
+        assert_eq!(
+            Verifier::new(key(), bearer).verify(&session, NOW),
+            Err(Refusal::Audience)
+        );
         let settings = IssuerSettings {
             issuer: "gatelatch".to_owned(),
             audience,
@@ -186,9 +246,18 @@ mod tests {
             roles_claim: "roles".to_owned(),
         };
         let claims = serde_json::json!({ "sid": "x", "auth_time": NOW });
-        let holder =
-            Holder { subject: "alice", roles: &[], name: None, email: None, claims: claims.as_object(), session: None };
-        let token = Issuer::new(key(), settings).issue(&holder, [0; 16], NOW).unwrap().token;
+        let holder = Holder {
+            subject: "alice",
+            roles: &[],
+            name: None,
+            email: None,
+            claims: claims.as_object(),
+            session: None,
+        };
+        let token = Issuer::new(key(), settings)
+            .issue(&holder, [0; 16], NOW)
+            .unwrap()
+            .token;
         assert_eq!(sessions().verify(&token, NOW), Err(Refusal::Audience));
     }
 
@@ -205,13 +274,19 @@ mod tests {
         };
         assert!(sessions().verify(&claims("nothing"), NOW).is_ok());
         for name in ["iat", "auth_time", "sid"] {
-            assert_eq!(sessions().verify(&claims(name), NOW), Err(Refusal::Missing), "{name}");
+            assert_eq!(
+                sessions().verify(&claims(name), NOW),
+                Err(Refusal::Missing),
+                "{name}"
+            );
         }
     }
 
     #[test]
     fn a_session_is_never_printed() {
-        let token = sessions().begin("alice", SessionId::from_bytes([7; 16]), NOW).unwrap();
+        let token = sessions()
+            .begin("alice", SessionId::from_bytes([7; 16]), NOW)
+            .unwrap();
         assert_eq!(format!("{token:?}"), "SessionToken(for 1800 s)");
     }
 }

@@ -38,9 +38,16 @@ impl SessionId {
     }
 
     fn hashed(kind: &[u8], text: &str) -> Self {
-        let digest = Sha256::new().chain_update(kind).chain_update([0]).chain_update(text).finalize();
+        let digest = Sha256::new()
+            .chain_update(kind)
+            .chain_update([0])
+            .chain_update(text)
+            .finalize();
         let (half, _) = digest.split_at(16);
-        Self(half.try_into().expect("half of a SHA-256 digest has 16 bytes"))
+        Self(
+            half.try_into()
+                .expect("half of a SHA-256 digest has 16 bytes"),
+        )
     }
 }
 
@@ -65,7 +72,13 @@ mod tests {
         let id = SessionId::from_bytes([0xfb; 16]);
         assert_eq!(id.to_string(), "-_v7-_v7-_v7-_v7-_v7-w");
         assert_eq!(SessionId::parse(&id.to_string()), Some(id));
-        for text in ["", "-_v7-_v7-_v7-_v7-_v7-w==", "-_v7-_v7-_v7-_v7-_v7-x", "+/v7+/v7+/v7+/v7+/v7+w", "abc"] {
+        for text in [
+            "",
+            "-_v7-_v7-_v7-_v7-_v7-w==",
+            "-_v7-_v7-_v7-_v7-_v7-x",
+            "+/v7+/v7+/v7+/v7+/v7+w",
+            "abc",
+        ] {
             assert_eq!(SessionId::parse(text), None, "{text}");
         }
     }

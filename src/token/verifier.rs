@@ -48,7 +48,10 @@ pub struct VerifiedClaims {
 impl Verifier {
     /// A verifier for tokens of these keys, or of this one.
     pub fn new(keys: impl Into<KeySet>, settings: VerifierSettings) -> Self {
-        Self { keys: keys.into(), settings }
+        Self {
+            keys: keys.into(),
+            settings,
+        }
     }
 
     /// The keys.
@@ -71,37 +74,70 @@ impl Verifier {
 
     /// Whether claims that held once still do, as far as that is a matter of time.
     pub fn still_holds(&self, claims: &VerifiedClaims, now: u64) -> bool {
-        now < claims.expires_at.saturating_add(self.settings.leeway.as_secs())
+        now < claims
+            .expires_at
+            .saturating_add(self.settings.leeway.as_secs())
     }
 
-    fn check_claims(&self, compact: &Compact<'_>, payload: &[u8], now: u64) -> Result<VerifiedClaims, Refusal> {
+    fn check_claims(
+        &self,
+        compact: &Compact<'_>,
+        payload: &[u8],
+        now: u64,
+    ) -> Result<VerifiedClaims, Refusal> {
         let claims = Claims::parse(payload)?;
-        self.claim_checks(&claims, now).into_iter().try_for_each(|(_, verdict)| verdict)?;
+        self.claim_checks(&claims, now)
+            .into_iter()
+            .try_for_each(|(_, verdict)| verdict)?;
         let (Some(expires_at), Some(subject)) = (claims.expires_at, claims.subject) else {
             return Err(Refusal::Missing);
         };
         let issued_at = claims.issued_at.map(|date| date.0);
-        let signed_in_at = claims.session.as_ref().and(claims.signed_in_at).map(|date| date.0);
+        let signed_in_at = claims
+            .session
+            .as_ref()
+            .and(claims.signed_in_at)
+            .map(|date| date.0);
         let session = match claims.session {
             Some(sid) => SessionId::of_claim(&sid.0),
             // without the signature: more than one of ECDSA holds for the same claims
             None => SessionId::of_token(compact.signed),
         };
-        Ok(VerifiedClaims { subject: subject.0.into(), issued_at, expires_at: expires_at.0, signed_in_at, session })
+        Ok(VerifiedClaims {
+            subject: subject.0.into(),
+            issued_at,
+            expires_at: expires_at.0,
+            signed_in_at,
+            session,
+        })
     }
 
     /// Every check of the claims with its name and verdict, in the order in which they count.
-    pub(super) fn claim_checks(&self, claims: &Claims<'_>, now: u64) -> [(&'static str, Result<(), Refusal>); 8] {
+    pub(super) fn claim_checks(
+        &self,
+        claims: &Claims<'_>,
+        now: u64,
+    ) -> [(&'static str, Result<(), Refusal>); 8] {
         let settings = &self.settings;
         let verdict = |holds: bool, refusal| if holds { Ok(()) } else { Err(refusal) };
         let complete = claims.expires_at.is_some()
             && claims.issuer.is_some()
             && claims.audience.is_some()
             && claims.subject.is_some();
-        let issuer = claims.issuer.as_ref().is_some_and(|issuer| issuer.0 == *settings.issuer);
-        let audience = claims.audience.as_ref().is_some_and(|audience| audience.names(&settings.audience));
-        let subject = claims.subject.as_ref().is_some_and(|subject| is_valid_subject(&subject.0));
-        let [expiry, start, age, life] = Dates::of(claims).checks(settings.leeway, settings.max_lifetime, now);
+        let issuer = claims
+            .issuer
+            .as_ref()
+            .is_some_and(|issuer| issuer.0 == *settings.issuer);
+        let audience = claims
+            .audience
+            .as_ref()
+            .is_some_and(|audience| audience.names(&settings.audience));
+        let subject = claims
+            .subject
+            .as_ref()
+            .is_some_and(|subject| is_valid_subject(&subject.0));
+        let [expiry, start, age, life] =
+            Dates::of(claims).checks(settings.leeway, settings.max_lifetime, now);
         [
             ("claims", verdict(complete, Refusal::Missing)),
             ("issuer", verdict(issuer, Refusal::Issuer)),

@@ -73,16 +73,25 @@ impl Stage<'_> {
     /// # Errors
     /// [`Refusal`] where the request would be refused before any rule is asked.
     pub fn find(&self, request: &Request) -> Result<Place, Refusal> {
-        let host = request.host().or(self.default_host.as_ref()).ok_or(Refusal::NoHost)?;
-        let target = Target::foretell(request.method(), host.clone(), request.uri(), self.router.widest_paths());
+        let host = request
+            .host()
+            .or(self.default_host.as_ref())
+            .ok_or(Refusal::NoHost)?;
+        let target = Target::foretell(
+            request.method(),
+            host.clone(),
+            request.uri(),
+            self.router.widest_paths(),
+        );
         let mut target = target.map_err(Refusal::BadRequest)?;
         match target.find(request.uri().path(), &self.own, self.router) {
             Ok(Destination::Own) => Ok(Place::Own(target)),
             Ok(Destination::Service(index)) => Ok(Place::Service(index, target)),
             Err(NoDestination::Path(index, error)) => Err(Refusal::Path(index, error)),
-            Err(NoDestination::NoService) => {
-                Err(Refusal::NoService { host: target.host.name().into(), path: target.path.as_str().into() })
-            }
+            Err(NoDestination::NoService) => Err(Refusal::NoService {
+                host: target.host.name().into(),
+                path: target.path.as_str().into(),
+            }),
         }
     }
 
@@ -90,7 +99,9 @@ impl Stage<'_> {
     pub fn decide(&self, request: &Request, caller: &Caller) -> Outcome {
         let (service, target) = match self.find(request) {
             Ok(Place::Service(service, target)) => (service, target),
-            Ok(Place::Own(_)) => return Outcome::without_rule(Verdict::Allowed, None, String::new()),
+            Ok(Place::Own(_)) => {
+                return Outcome::without_rule(Verdict::Allowed, None, String::new());
+            }
             Err(refusal) => return refusal.into(),
         };
         let decision = self.policies[service].decide(&target.method, &target.path, caller);
@@ -99,13 +110,23 @@ impl Stage<'_> {
             Decision::Challenge(challenge) => (Some(challenge.rule), String::new()),
             Decision::Forbid(forbid) => (forbid.rule, forbid.reason.to_string()),
         };
-        Outcome { verdict: Verdict::of(&decision), service: Some(service), rule, reason }
+        Outcome {
+            verdict: Verdict::of(&decision),
+            service: Some(service),
+            rule,
+            reason,
+        }
     }
 }
 
 impl Outcome {
     fn without_rule(verdict: Verdict, service: Option<usize>, reason: String) -> Self {
-        Self { verdict, service, rule: None, reason }
+        Self {
+            verdict,
+            service,
+            rule: None,
+            reason,
+        }
     }
 }
 
@@ -143,8 +164,12 @@ impl fmt::Display for Refusal {
         match self {
             Self::BadRequest(error) => error.fmt(f),
             Self::Path(_, error) => error.fmt(f),
-            Self::NoService { host, path } => write!(f, "no service for the host `{host}` and the path `{path}`"),
-            Self::NoHost => f.write_str("every service has `hosts`: give a whole URL, with one of them"),
+            Self::NoService { host, path } => {
+                write!(f, "no service for the host `{host}` and the path `{path}`")
+            }
+            Self::NoHost => {
+                f.write_str("every service has `hosts`: give a whole URL, with one of them")
+            }
         }
     }
 }

@@ -47,7 +47,8 @@ impl Request {
     /// As [`Request::parse`].
     pub fn new(method: &str, url: &str) -> Result<Self, RequestError> {
         let text = format!("{method} {url}");
-        let method = Method::from_bytes(method.as_bytes()).map_err(|_| RequestError::Method(method.to_owned()))?;
+        let method = Method::from_bytes(method.as_bytes())
+            .map_err(|_| RequestError::Method(method.to_owned()))?;
         let uri: Uri = url.parse().map_err(|_| RequestError::Url(url.to_owned()))?;
         let host = match (uri.scheme_str(), uri.authority()) {
             (Some("http" | "https"), Some(authority)) => {
@@ -57,7 +58,12 @@ impl Request {
             (None, None) => None,
             (Some(_) | None, _) => return Err(RequestError::Url(url.to_owned())),
         };
-        Ok(Self { method, uri, host, text })
+        Ok(Self {
+            method,
+            uri,
+            host,
+            text,
+        })
     }
 
     /// The method as written.
@@ -119,18 +125,29 @@ mod tests {
             ("GET /jobs?x=1", Ok((None, "/jobs"))),
             ("get  //a/../b", Ok((None, "//a/../b"))),
             ("OPTIONS *", Ok((None, "*"))),
-            ("POST https://Jobs.Example.com:8443/a", Ok((Some("jobs.example.com"), "/a"))),
+            (
+                "POST https://Jobs.Example.com:8443/a",
+                Ok((Some("jobs.example.com"), "/a")),
+            ),
             ("GET http://[::1]", Ok((Some("::1"), "/"))),
             ("GET", Err(RequestError::Words)),
             ("GET /a b", Err(RequestError::Words)),
             ("G(T /a", Err(RequestError::Method("G(T".to_owned()))),
             ("GET jobs", Err(RequestError::Url("jobs".to_owned()))),
-            ("GET ftp://a/b", Err(RequestError::Url("ftp://a/b".to_owned()))),
+            (
+                "GET ftp://a/b",
+                Err(RequestError::Url("ftp://a/b".to_owned())),
+            ),
             ("GET /a<b", Err(RequestError::Url("/a<b".to_owned()))),
-            ("GET http://me@a/b", Err(RequestError::Host("me@a".to_owned()))),
+            (
+                "GET http://me@a/b",
+                Err(RequestError::Host("me@a".to_owned())),
+            ),
         ] {
             let parsed = Request::parse(text);
-            let parsed = parsed.as_ref().map(|request| (request.host().map(Host::name), request.uri().path()));
+            let parsed = parsed
+                .as_ref()
+                .map(|request| (request.host().map(Host::name), request.uri().path()));
             assert_eq!(parsed, expected.as_ref().copied(), "{text}");
         }
     }

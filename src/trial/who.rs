@@ -39,31 +39,55 @@ impl Who {
     /// # Errors
     /// [`UnknownUser`] where the list would have to say what the description does not.
     pub fn resolve(&self, directory: &Directory) -> Result<Subject, UnknownUser> {
-        let place = self.address.map(|address| format!(" from {address}")).unwrap_or_default();
+        let place = self
+            .address
+            .map(|address| format!(" from {address}"))
+            .unwrap_or_default();
         if self.user.is_none() && self.roles.is_none() && self.claims.is_none() {
             let name = format!("an anonymous caller{place}");
-            return Ok(Subject { caller: Caller::anonymous(self.address), name });
+            return Ok(Subject {
+                caller: Caller::anonymous(self.address),
+                name,
+            });
         }
         let listed = self.user.as_deref().and_then(|user| directory.find(user));
         if listed.is_some_and(|user| user.disabled) {
-            let name = format!("user `{}`, who is disabled,{place}", self.user.as_deref().unwrap_or_default());
-            return Ok(Subject { caller: Caller::rejected(self.address), name: name.trim_end_matches(',').to_owned() });
+            let name = format!(
+                "user `{}`, who is disabled,{place}",
+                self.user.as_deref().unwrap_or_default()
+            );
+            return Ok(Subject {
+                caller: Caller::rejected(self.address),
+                name: name.trim_end_matches(',').to_owned(),
+            });
         }
         let identity = match (listed, &self.user) {
             (Some(user), _) => (*user.identity).clone(),
             (None, Some(user)) if self.roles.is_none() => return Err(UnknownUser(user.clone())),
-            (None, Some(user)) => Identity { subject: user.clone(), ..Identity::default() },
+            (None, Some(user)) => Identity {
+                subject: user.clone(),
+                ..Identity::default()
+            },
             // no user has a name with spaces, so no `user` condition holds
-            (None, None) => Identity { subject: "(some user)".into(), ..Identity::default() },
+            (None, None) => Identity {
+                subject: "(some user)".into(),
+                ..Identity::default()
+            },
         };
         let identity = Identity {
             roles: self.roles.clone().unwrap_or(identity.roles),
             claims: self.claims.clone().unwrap_or(identity.claims),
             ..identity
         };
-        let whom = self.user.as_ref().map_or("somebody".to_owned(), |user| format!("user `{user}`"));
+        let whom = self
+            .user
+            .as_ref()
+            .map_or("somebody".to_owned(), |user| format!("user `{user}`"));
         let name = format!("{whom} with {}{place}", roles_text(&identity.roles));
-        Ok(Subject { caller: Caller::known(Arc::new(identity), self.address), name })
+        Ok(Subject {
+            caller: Caller::known(Arc::new(identity), self.address),
+            name,
+        })
     }
 }
 
@@ -91,8 +115,16 @@ mod tests {
     use crate::users::User;
 
     fn user(name: &str, disabled: bool) -> User {
-        let claims = vec![Claim { name: "tenant".into(), values: vec![ClaimValue::Text("acme".into())] }];
-        let identity = Identity { subject: name.into(), roles: vec!["listed".into()], claims, ..Identity::default() };
+        let claims = vec![Claim {
+            name: "tenant".into(),
+            values: vec![ClaimValue::Text("acme".into())],
+        }];
+        let identity = Identity {
+            subject: name.into(),
+            roles: vec!["listed".into()],
+            claims,
+            ..Identity::default()
+        };
         User {
             identity: Arc::new(identity),
             password: None,
@@ -105,18 +137,37 @@ mod tests {
 
     fn resolve(who: Who) -> Result<(String, Option<Identity>), UnknownUser> {
         let directory = Directory::new([user("alice", false), user("gone", true)]);
-        who.resolve(&directory)
-            .map(|subject| (subject.name, subject.caller.identity().map(|identity| (**identity).clone())))
+        who.resolve(&directory).map(|subject| {
+            (
+                subject.name,
+                subject
+                    .caller
+                    .identity()
+                    .map(|identity| (**identity).clone()),
+            )
+        })
     }
 
     #[test]
     fn what_is_not_said_of_a_listed_user_is_as_listed() {
-        let (name, alice) = resolve(Who { user: Some("alice".into()), ..Who::default() }).unwrap();
+        let (name, alice) = resolve(Who {
+            user: Some("alice".into()),
+            ..Who::default()
+        })
+        .unwrap();
         let alice = alice.unwrap();
         assert_eq!(name, "user `alice` with the role listed");
-        assert_eq!((&*alice.subject, &*alice.roles, alice.claims.len()), ("alice", &["listed".into()][..], 1));
+        assert_eq!(
+            (&*alice.subject, &*alice.roles, alice.claims.len()),
+            ("alice", &["listed".into()][..], 1)
+        );
         let roles = Some(vec!["a".into(), "b".into()]);
-        let (name, alice) = resolve(Who { user: Some("alice".into()), roles, ..Who::default() }).unwrap();
+        let (name, alice) = resolve(Who {
+            user: Some("alice".into()),
+            roles,
+            ..Who::default()
+        })
+        .unwrap();
         let alice = alice.unwrap();
         assert_eq!(name, "user `alice` with the roles a, b");
         assert_eq!((alice.roles.len(), alice.claims.len()), (2, 1));
@@ -125,12 +176,23 @@ mod tests {
     #[test]
     fn strangers_need_roles() {
         assert_eq!(
-            resolve(Who { user: Some("eve".into()), ..Who::default() }),
+            resolve(Who {
+                user: Some("eve".into()),
+                ..Who::default()
+            }),
             Err(UnknownUser("eve".into())),
             "not even with claims"
         );
-        let (name, eve) = resolve(Who { user: Some("eve".into()), roles: Some(Vec::new()), ..Who::default() }).unwrap();
-        assert_eq!((name.as_str(), &*eve.unwrap().subject), ("user `eve` with no roles", "eve"));
+        let (name, eve) = resolve(Who {
+            user: Some("eve".into()),
+            roles: Some(Vec::new()),
+            ..Who::default()
+        })
+        .unwrap();
+        assert_eq!(
+            (name.as_str(), &*eve.unwrap().subject),
+            ("user `eve` with no roles", "eve")
+        );
     }
 
     #[test]
@@ -138,10 +200,27 @@ mod tests {
         let address = "10.0.0.1".parse().ok();
         for (who, expected) in [
             (Who::default(), "an anonymous caller"),
-            (Who { address, ..Who::default() }, "an anonymous caller from 10.0.0.1"),
-            (Who { user: Some("gone".into()), ..Who::default() }, "user `gone`, who is disabled"),
             (
-                Who { user: Some("gone".into()), roles: Some(vec!["a".into()]), address, ..Who::default() },
+                Who {
+                    address,
+                    ..Who::default()
+                },
+                "an anonymous caller from 10.0.0.1",
+            ),
+            (
+                Who {
+                    user: Some("gone".into()),
+                    ..Who::default()
+                },
+                "user `gone`, who is disabled",
+            ),
+            (
+                Who {
+                    user: Some("gone".into()),
+                    roles: Some(vec!["a".into()]),
+                    address,
+                    ..Who::default()
+                },
                 "user `gone`, who is disabled, from 10.0.0.1",
             ),
         ] {

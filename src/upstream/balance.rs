@@ -23,16 +23,29 @@ pub(super) struct Next {
 
 impl Balancer {
     /// For servers of these names. `start` is where this worker begins, so that not all begin with the same server.
-    pub(super) fn new<'n>(balance: Balance, names: impl ExactSizeIterator<Item = &'n str>, start: usize) -> Self {
+    pub(super) fn new<'n>(
+        balance: Balance,
+        names: impl ExactSizeIterator<Item = &'n str>,
+        start: usize,
+    ) -> Self {
         match balance {
             Balance::RoundRobin => {
                 let count = names.len();
                 // less than a whole turn apart
-                let credit = |index| ((index + count - start % count) % count) as f64 / -(2.0 * count as f64);
-                Self::RoundRobin(Turns((0..count).map(|index| Cell::new(credit(index))).collect()))
+                let credit = |index| {
+                    ((index + count - start % count) % count) as f64 / -(2.0 * count as f64)
+                };
+                Self::RoundRobin(Turns(
+                    (0..count).map(|index| Cell::new(credit(index))).collect(),
+                ))
             }
-            Balance::LeastConnections => Self::LeastConnections(Next { first: Cell::new(start), count: names.len() }),
-            Balance::HashClient => Self::HashClient(names.map(|name| fnv(name.as_bytes())).collect()),
+            Balance::LeastConnections => Self::LeastConnections(Next {
+                first: Cell::new(start),
+                count: names.len(),
+            }),
+            Balance::HashClient => {
+                Self::HashClient(names.map(|name| fnv(name.as_bytes())).collect())
+            }
         }
     }
 
@@ -89,7 +102,10 @@ fn rendezvous(seeds: &[u64], client: u64, share: impl Fn(usize) -> f64) -> Optio
     let candidates = || (0..seeds.len()).filter(|index| share(*index) > 0.0);
     let draw = |index: &usize| mix(seeds[*index] ^ client);
     let back = |index: &usize| fraction(mix(draw(index))) < share(*index);
-    candidates().filter(back).max_by_key(draw).or_else(|| candidates().max_by_key(draw))
+    candidates()
+        .filter(back)
+        .max_by_key(draw)
+        .or_else(|| candidates().max_by_key(draw))
 }
 
 /// A number for an address that all workers and replicas agree on.

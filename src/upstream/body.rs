@@ -73,10 +73,27 @@ impl RequestBody {
     }
 
     pub(super) fn streamed(incoming: Incoming, watch: Watch) -> Self {
-        let Watch { limit, stall, stall_after, filter, exchange } = watch;
+        let Watch {
+            limit,
+            stall,
+            stall_after,
+            filter,
+            exchange,
+        } = watch;
         let (left, waiting, held) = (limit, false, false);
-        let streamed = Streamed { incoming, left, waiting, held, stall, stall_after, filter, exchange };
-        Self { streamed: Some(Box::new(streamed)) }
+        let streamed = Streamed {
+            incoming,
+            left,
+            waiting,
+            held,
+            stall,
+            stall_after,
+            filter,
+            exchange,
+        };
+        Self {
+            streamed: Some(Box::new(streamed)),
+        }
     }
 
     /// Lets a body that is held back pass.
@@ -102,7 +119,9 @@ impl Exchange {
 impl Streamed {
     /// Ready once the body may be asked of the client: the upstream wants it, or has had long enough to say so.
     fn poll_gate(&mut self, cx: &Context<'_>) -> Poll<()> {
-        let Some(gate) = &self.exchange.gate else { return Poll::Ready(()) };
+        let Some(gate) = &self.exchange.gate else {
+            return Poll::Ready(());
+        };
         if gate.poll_open(cx).is_pending() {
             if !self.held {
                 self.held = true;
@@ -139,11 +158,16 @@ impl Streamed {
     /// Lets a piece pass. Of trailers, those that a field of the same name may not be do not.
     fn pass(&mut self, frame: Frame<Bytes>) -> Result<Frame<Bytes>, BodyFault> {
         let length = frame.data_ref().map_or(0, |data| data.len() as u64);
-        self.left = self.left.checked_sub(length).ok_or_else(|| self.fail(BodyFault::TooLarge))?;
+        self.left = self
+            .left
+            .checked_sub(length)
+            .ok_or_else(|| self.fail(BodyFault::TooLarge))?;
         self.waiting = false;
         self.stall.disarm();
         self.exchange.response.arm(self.exchange.response_after);
-        Ok(with_trailers(frame, |name| self.filter.passes_trailer(name)))
+        Ok(with_trailers(frame, |name| {
+            self.filter.passes_trailer(name)
+        }))
     }
 }
 
@@ -159,8 +183,13 @@ impl Body for RequestBody {
     type Data = Bytes;
     type Error = BodyFault;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyFault>>> {
-        let Some(streamed) = &mut self.streamed else { return Poll::Ready(None) };
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyFault>>> {
+        let Some(streamed) = &mut self.streamed else {
+            return Poll::Ready(None);
+        };
         ready!(streamed.poll_gate(cx));
         match Pin::new(&mut streamed.incoming).poll_frame(cx) {
             Poll::Pending => streamed.wait(cx),
@@ -171,11 +200,16 @@ impl Body for RequestBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.streamed.as_ref().is_none_or(|streamed| streamed.incoming.is_end_stream())
+        self.streamed
+            .as_ref()
+            .is_none_or(|streamed| streamed.incoming.is_end_stream())
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.streamed.as_ref().map_or_else(|| SizeHint::with_exact(0), |streamed| streamed.incoming.size_hint())
+        self.streamed.as_ref().map_or_else(
+            || SizeHint::with_exact(0),
+            |streamed| streamed.incoming.size_hint(),
+        )
     }
 }
 
@@ -197,7 +231,11 @@ pub struct ResponseBody {
 
 impl ResponseBody {
     pub(super) fn new(incoming: Incoming, lease: Lease) -> Self {
-        let mut body = Self { incoming, lease: Some(lease), waiting: false };
+        let mut body = Self {
+            incoming,
+            lease: Some(lease),
+            waiting: false,
+        };
         if body.incoming.is_end_stream() {
             body.release();
         }
@@ -212,7 +250,9 @@ impl ResponseBody {
 
     /// The next piece is the upstream's to send. A client that reads slowly is no silence of the upstream.
     fn wait(&mut self, cx: &Context<'_>) -> Poll<Option<Result<Frame<Bytes>, AnswerFault>>> {
-        let Some(lease) = &self.lease else { return Poll::Pending };
+        let Some(lease) = &self.lease else {
+            return Poll::Pending;
+        };
         let (silence, limit) = lease.silence();
         if !self.waiting {
             self.waiting = true;
@@ -238,8 +278,13 @@ impl Body for ResponseBody {
     type Data = Bytes;
     type Error = AnswerFault;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, AnswerFault>>> {
-        let Poll::Ready(piece) = Pin::new(&mut self.incoming).poll_frame(cx) else { return self.wait(cx) };
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, AnswerFault>>> {
+        let Poll::Ready(piece) = Pin::new(&mut self.incoming).poll_frame(cx) else {
+            return self.wait(cx);
+        };
         self.hear();
         if piece.is_none() || self.incoming.is_end_stream() {
             self.release();

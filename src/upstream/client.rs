@@ -65,7 +65,12 @@ impl Upstream {
         };
         Rc::new(Self {
             roster: Arc::clone(roster),
-            seats: settings.servers.iter().zip(roster.names()).map(seat).collect(),
+            seats: settings
+                .servers
+                .iter()
+                .zip(roster.names())
+                .map(seat)
+                .collect(),
             balancer: Balancer::new(settings.balance, roster.names(), start),
         })
     }
@@ -83,25 +88,41 @@ impl Upstream {
     /// Sends a request of a client and waits for the head of the answer. It is tried again only where the first attempt
     /// cannot have had an effect, over a new connection, and with another server where there is one. `trace` is told of
     /// each attempt.
-    pub async fn send(&self, mut outbound: Outbound, client: IpAddr, trace: Option<&Trace>) -> Forwarded {
+    pub async fn send(
+        &self,
+        mut outbound: Outbound,
+        client: IpAddr,
+        trace: Option<&Trace>,
+    ) -> Forwarded {
         let mut tries_left = self.roster.settings().retries;
         let mut reuse = Reuse::Allowed;
         let mut failed_at = Vec::new();
         let (mut server, mut error) = (None, ForwardError::Unavailable);
         loop {
             let Some(index) = self.choose(client, &failed_at) else {
-                return Forwarded { server, outcome: Err(error) };
+                return Forwarded {
+                    server,
+                    outcome: Err(error),
+                };
             };
             server = Some(ServerIndex(index));
             let failed = match self.ask(index, outbound, reuse, trace).await {
-                Ok(sent) => return Forwarded { server, outcome: Ok(sent) },
+                Ok(sent) => {
+                    return Forwarded {
+                        server,
+                        outcome: Ok(sent),
+                    };
+                }
                 Err(failed) => failed,
             };
             error = failed.error;
             match failed.again {
                 Again::Harmless(again) | Again::Unsent(again) if tries_left > 0 => outbound = again,
                 Again::Harmless(_) | Again::Unsent(_) | Again::Never => {
-                    return Forwarded { server, outcome: Err(error) };
+                    return Forwarded {
+                        server,
+                        outcome: Err(error),
+                    };
                 }
             }
             tries_left -= 1;
@@ -123,7 +144,12 @@ impl Upstream {
         }
         seat.metrics.request();
         if let Some(trace) = trace {
-            traced::begin(trace, &mut outbound, &seat.server, self.name(ServerIndex(index)));
+            traced::begin(
+                trace,
+                &mut outbound,
+                &seat.server,
+                self.name(ServerIndex(index)),
+            );
         }
         let outcome = self.attempt(index, outbound, reuse).await;
         if let Some(trace) = trace {
@@ -137,12 +163,23 @@ impl Upstream {
 
     /// One attempt: connections that had ended before anything was sent do not count. A server may end them after a few
     /// requests each, and many requests at once meet several such.
-    async fn attempt(&self, index: usize, mut outbound: Outbound, mut reuse: Reuse) -> Result<Sent, Failed> {
+    async fn attempt(
+        &self,
+        index: usize,
+        mut outbound: Outbound,
+        mut reuse: Reuse,
+    ) -> Result<Sent, Failed> {
         let mut ended = 0;
         loop {
-            let outcome = self.seats[index].server.send(outbound, reuse, self.take_on(index)).await;
+            let outcome = self.seats[index]
+                .server
+                .send(outbound, reuse, self.take_on(index))
+                .await;
             match outcome {
-                Err(Failed { again: Again::Unsent(unsent), .. }) if ended < ENDED_CONNECTIONS => outbound = unsent,
+                Err(Failed {
+                    again: Again::Unsent(unsent),
+                    ..
+                }) if ended < ENDED_CONNECTIONS => outbound = unsent,
                 outcome => return outcome,
             }
             ended += 1;
@@ -170,8 +207,20 @@ impl Upstream {
             Condition::Serving(share) => share,
             Condition::Resting | Condition::Down => 0.0,
         };
-        let healthy = |index: usize| if servers[index].is_healthy() { 1.0 } else { 0.0 };
-        let untried = |index: usize, share: f64| if failed_at.contains(&index) { 0.0 } else { share };
+        let healthy = |index: usize| {
+            if servers[index].is_healthy() {
+                1.0
+            } else {
+                0.0
+            }
+        };
+        let untried = |index: usize, share: f64| {
+            if failed_at.contains(&index) {
+                0.0
+            } else {
+                share
+            }
+        };
         let pick = |share: &dyn Fn(usize) -> f64| self.balancer.pick(client, share, load);
         pick(&|index| untried(index, serving(index)))
             .or_else(|| pick(&|index| untried(index, healthy(index))))
@@ -185,7 +234,11 @@ impl Upstream {
         let server = &self.roster.servers()[index];
         match outcome {
             Ok(_) => server.note_success(),
-            Err(Failed { error: ForwardError::Closed(_), used: Use::Further, .. }) => {}
+            Err(Failed {
+                error: ForwardError::Closed(_),
+                used: Use::Further,
+                ..
+            }) => {}
             Err(Failed { error, .. }) if error.blames_server() => {
                 if server.note_failure(server.now()) {
                     self.roster.take_out(index, &error.to_string());

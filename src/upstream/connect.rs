@@ -46,8 +46,15 @@ impl Connector {
     ///
     /// # Errors
     /// [`ForwardError`] where it does not before `limit` has passed.
-    pub async fn reach(&self, origin: &Origin, tls: Option<&ClientTls>, limit: Duration) -> Result<(), ForwardError> {
-        let tls = tls.filter(|_| origin.speaks() == Speaks::Tls).map(|tls| (tls, Offer::Any));
+    pub async fn reach(
+        &self,
+        origin: &Origin,
+        tls: Option<&ClientTls>,
+        limit: Duration,
+    ) -> Result<(), ForwardError> {
+        let tls = tls
+            .filter(|_| origin.speaks() == Speaks::Tls)
+            .map(|tls| (tls, Offer::Any));
         self.connect(Route { origin, tls }, limit).await.map(drop)
     }
 
@@ -55,8 +62,14 @@ impl Connector {
     ///
     /// # Errors
     /// [`ForwardError`] where none does before `limit` has passed, the TLS handshake included.
-    pub(super) async fn connect(&self, route: Route<'_>, limit: Duration) -> Result<Stream, ForwardError> {
-        timeout(limit, self.open(route)).await.map_err(|_| ForwardError::ConnectTimeout)?
+    pub(super) async fn connect(
+        &self,
+        route: Route<'_>,
+        limit: Duration,
+    ) -> Result<Stream, ForwardError> {
+        timeout(limit, self.open(route))
+            .await
+            .map_err(|_| ForwardError::ConnectTimeout)?
     }
 
     async fn open(&self, route: Route<'_>) -> Result<Stream, ForwardError> {
@@ -72,10 +85,14 @@ impl Connector {
 
     async fn connect_any(&self, host: &str, port: u16) -> Result<TcpStream, ForwardError> {
         if let Ok(address) = host.parse() {
-            return connect_to(SocketAddr::new(address, port)).await.map_err(ForwardError::Connect);
+            return connect_to(SocketAddr::new(address, port))
+                .await
+                .map_err(ForwardError::Connect);
         }
         let addresses = self.addresses(host).await?;
-        let attempts = addresses.into_iter().map(|address| connect_to(SocketAddr::new(address, port)));
+        let attempts = addresses
+            .into_iter()
+            .map(|address| connect_to(SocketAddr::new(address, port)));
         match race(attempts).await {
             Some(outcome) => outcome.map_err(ForwardError::Connect),
             None => Err(ForwardError::Resolve(host.to_owned())),
@@ -93,20 +110,32 @@ impl Connector {
             return Ok(resolver);
         }
         let unreadable = |error| ForwardError::Connect(io::Error::other(error));
-        let made = TokioResolver::builder_tokio().and_then(|builder| builder.build()).map_err(unreadable)?;
+        let made = TokioResolver::builder_tokio()
+            .and_then(|builder| builder.build())
+            .map_err(unreadable)?;
         Ok(self.resolver.get_or_init(|| made))
     }
 }
 
 async fn connect_socket(path: &Path) -> Result<Stream, ForwardError> {
-    UnixStream::connect(path).await.map(Stream::Unix).map_err(ForwardError::Connect)
+    UnixStream::connect(path)
+        .await
+        .map(Stream::Unix)
+        .map_err(ForwardError::Connect)
 }
 
 async fn connect_to(address: SocketAddr) -> io::Result<TcpStream> {
-    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    let socket = if address.is_ipv4() {
+        TcpSocket::new_v4()?
+    } else {
+        TcpSocket::new_v6()?
+    };
     socket.set_nodelay(true)?;
     // a server that has vanished without a word is noticed, however long an answer may be silent
-    let keep_alive = TcpKeepalive::new().with_time(KEEP_ALIVE).with_interval(PROBE_EVERY).with_retries(PROBES);
+    let keep_alive = TcpKeepalive::new()
+        .with_time(KEEP_ALIVE)
+        .with_interval(PROBE_EVERY)
+        .with_retries(PROBES);
     SockRef::from(&socket).set_tcp_keepalive(&keep_alive)?;
     socket.connect(address).await
 }
@@ -119,8 +148,12 @@ async fn shake_hands(
 ) -> Result<Stream, ForwardError> {
     let name = tls.server_name().cloned().or_else(|| origin.server_name());
     let name: ServerName<'static> = name.expect("a server that speaks TLS has a name");
-    let connected = TlsConnector::from(tls.config(offer)).connect(name, stream).await;
-    connected.map(|stream| Stream::Tls(Box::new(stream))).map_err(ForwardError::Tls)
+    let connected = TlsConnector::from(tls.config(offer))
+        .connect(name, stream)
+        .await;
+    connected
+        .map(|stream| Stream::Tls(Box::new(stream)))
+        .map_err(ForwardError::Tls)
 }
 
 #[cfg(test)]

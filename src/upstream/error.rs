@@ -123,7 +123,11 @@ impl fmt::Display for ForwardError {
             Self::ConnectTimeout => f.write_str("no connection to the upstream in time"),
             Self::Tls(error) => write!(f, "no TLS with the upstream: {error}"),
             Self::Closed(error) => {
-                write!(f, "the upstream closed the connection before its answer: {}", innermost(error))
+                write!(
+                    f,
+                    "the upstream closed the connection before its answer: {}",
+                    innermost(error)
+                )
             }
             Self::Protocol(what) => write!(f, "the upstream's answer is not HTTP/1.1: {what}"),
             Self::ResponseTimeout => f.write_str("no answer from the upstream in time"),

@@ -29,12 +29,19 @@ type Known<'a> = HashMap<(&'a str, &'a Origin), (Option<&'a Health>, &'a Arc<Ser
 impl Fleet {
     /// Without any server.
     pub fn new() -> Arc<Self> {
-        Arc::new(Self { clock: Clock::start(), rosters: Mutex::default(), changed: Arc::default() })
+        Arc::new(Self {
+            clock: Clock::start(),
+            rosters: Mutex::default(),
+            changed: Arc::default(),
+        })
     }
 
     /// The servers of a new load, by the names of its services. A server that the last load had for the same service, and
     /// checked alike, is known already; all others begin as healthy.
-    pub fn muster<'s>(&self, services: impl Iterator<Item = (&'s str, &'s Settings)>) -> Vec<Arc<Roster>> {
+    pub fn muster<'s>(
+        &self,
+        services: impl Iterator<Item = (&'s str, &'s Settings)>,
+    ) -> Vec<Arc<Roster>> {
         let mut rosters = self.rosters();
         let known = known(&rosters);
         let muster = |(service, settings): (&str, &Settings)| {
@@ -43,7 +50,10 @@ impl Fleet {
                 Some(_) | None => ServerState::new(service, origin, self.clock),
             };
             let servers = settings.servers.iter().map(server).collect();
-            (service.into(), Roster::new(settings.clone(), servers, Arc::clone(&self.changed)))
+            (
+                service.into(),
+                Roster::new(settings.clone(), servers, Arc::clone(&self.changed)),
+            )
         };
         let mustered: Vec<_> = services.map(muster).collect();
         drop(known);
@@ -61,10 +71,19 @@ impl Fleet {
                 Condition::Resting => ("resting", 0.0),
                 Condition::Down => ("down", 0.0),
             };
-            ServerLevel { service: server.service().into(), server: server.name().into(), state, share }
+            ServerLevel {
+                service: server.service().into(),
+                server: server.name().into(),
+                state,
+                share,
+            }
         };
         let rosters = self.rosters();
-        rosters.iter().flat_map(|(_, roster)| roster.servers()).map(|server| level(server)).collect()
+        rosters
+            .iter()
+            .flat_map(|(_, roster)| roster.servers())
+            .map(|server| level(server))
+            .collect()
     }
 
     /// Checks the servers that are to be checked, and says who is back, for ever. It runs once a process, on a tokio
@@ -76,7 +95,12 @@ impl Fleet {
             let next = self.announce_returns();
             let returned = async {
                 match next {
-                    Some(moment) => sleep(Duration::from_millis(moment.saturating_sub(self.clock.now()))).await,
+                    Some(moment) => {
+                        sleep(Duration::from_millis(
+                            moment.saturating_sub(self.clock.now()),
+                        ))
+                        .await
+                    }
                     None => std::future::pending().await,
                 }
             };
@@ -91,7 +115,11 @@ impl Fleet {
     fn announce_returns(&self) -> Option<Moment> {
         let now = self.clock.now();
         let mut next = None;
-        for server in self.rosters().iter().flat_map(|(_, roster)| roster.servers()) {
+        for server in self
+            .rosters()
+            .iter()
+            .flat_map(|(_, roster)| roster.servers())
+        {
             match server.returns_at() {
                 Some(moment) if moment <= now => server.announce_return(),
                 Some(moment) => next = Some(next.map_or(moment, |next: Moment| next.min(moment))),

@@ -36,7 +36,10 @@ const KEEP_ALIVE_MARGIN: Duration = Duration::from_secs(1);
 
 /// The connections to a server that wait for a request.
 #[derive(Default)]
-#[expect(clippy::vec_box, reason = "a connection goes from hand to hand with its answer, as what fits into a register")]
+#[expect(
+    clippy::vec_box,
+    reason = "a connection goes from hand to hand with its answer, as what fits into a register"
+)]
 pub(super) struct Idle(RefCell<Vec<Box<Connection>>>);
 
 struct Connection {
@@ -110,17 +113,26 @@ impl Idle {
     }
 
     fn forget_closed(&self) {
-        self.0.borrow_mut().retain(|connection| !connection.sender.is_closed());
+        self.0
+            .borrow_mut()
+            .retain(|connection| !connection.sender.is_closed());
     }
 }
 
 /// Makes a connection ready for its first exchange.
 pub(super) async fn open(stream: Stream, server: &Rc<Server>) -> Result<Lease, ForwardError> {
-    let handshake = Builder::new().preserve_header_case(true).handshake(TokioIo::new(stream)).await;
+    let handshake = Builder::new()
+        .preserve_header_case(true)
+        .handshake(TokioIo::new(stream))
+        .await;
     let (sender, driver) = handshake.map_err(ForwardError::Closed)?;
     let ticker = &server.means.ticker;
     let unused = Rc::new(ticker.deadline());
-    let driver = drive(driver.with_upgrades(), Rc::clone(&unused), Rc::downgrade(server));
+    let driver = drive(
+        driver.with_upgrades(),
+        Rc::clone(&unused),
+        Rc::downgrade(server),
+    );
     let connection = Connection {
         sender,
         response: ticker.deadline(),
@@ -134,7 +146,11 @@ pub(super) async fn open(stream: Stream, server: &Rc<Server>) -> Result<Lease, F
 }
 
 /// Drives a connection until it ends, changes its protocol, or has been unused for too long.
-async fn drive(driver: impl Future<Output = hyper::Result<()>>, unused: Rc<Deadline>, server: Weak<Server>) {
+async fn drive(
+    driver: impl Future<Output = hyper::Result<()>>,
+    unused: Rc<Deadline>,
+    server: Weak<Server>,
+) {
     {
         let mut driver = pin!(driver);
         poll_fn(|cx| match unused.poll_passed(cx) {
@@ -151,18 +167,27 @@ async fn drive(driver: impl Future<Output = hyper::Result<()>>, unused: Rc<Deadl
 
 impl Lease {
     fn new(connection: Box<Connection>, server: &Rc<Server>) -> Self {
-        Self { connection: Some(connection), server: Rc::clone(server) }
+        Self {
+            connection: Some(connection),
+            server: Rc::clone(server),
+        }
     }
 
     /// Waits until the connection takes a request. One that is given back before would be taken for one that is busy.
     pub(super) async fn ready(mut self) -> Result<Self, ForwardError> {
-        self.connection_mut().sender.ready().await.map_err(ForwardError::Closed)?;
+        self.connection_mut()
+            .sender
+            .ready()
+            .await
+            .map_err(ForwardError::Closed)?;
         Ok(self)
     }
 
     /// Gives the connection back, ready for another exchange.
     pub(super) fn release(mut self) {
-        let reusable = |connection: &Connection| connection.fate == Fate::Kept && !connection.sender.is_closed();
+        let reusable = |connection: &Connection| {
+            connection.fate == Fate::Kept && !connection.sender.is_closed()
+        };
         if self.connection.as_deref().is_some_and(reusable)
             && let Some(connection) = self.connection.take()
         {
@@ -176,28 +201,49 @@ impl Lease {
     }
 
     /// Sends the request, and waits for the head of the answer.
-    pub(super) async fn exchange(mut self, outbound: Outbound, used: Use, load: Option<Load>) -> Result<Sent, Failed> {
+    pub(super) async fn exchange(
+        mut self,
+        outbound: Outbound,
+        used: Use,
+        load: Option<Load>,
+    ) -> Result<Sent, Failed> {
         let (kept, answer) = self.begin(outbound, used);
-        let given_up = |error| Failed { error, again: Again::Never, used };
+        let given_up = |error| Failed {
+            error,
+            again: Again::Never,
+            used,
+        };
         match self.answered(answer, kept.exchange.as_ref()).await {
             Ok(response) if response.status() == StatusCode::SWITCHING_PROTOCOLS => {
                 let switched = Box::pin(self.switch(response, kept.upgrade, load)).await;
-                switched.map(|switched| Sent::Switched(Box::new(switched))).map_err(given_up)
+                switched
+                    .map(|switched| Sent::Switched(Box::new(switched)))
+                    .map_err(given_up)
             }
-            Ok(response) => settled(response, server::Lease::http1(self, load)).map(Sent::Answer).map_err(given_up),
-            Err((error, Some(unsent))) => {
-                Err(Failed { error, again: Again::of_unsent(Outbound::again(unsent, kept.upgrade), used), used })
-            }
-            Err((error @ ForwardError::Closed(_), None)) => {
-                Err(Failed { error, again: Again::of_spare(kept.spare), used })
-            }
+            Ok(response) => settled(response, server::Lease::http1(self, load))
+                .map(Sent::Answer)
+                .map_err(given_up),
+            Err((error, Some(unsent))) => Err(Failed {
+                error,
+                again: Again::of_unsent(Outbound::again(unsent, kept.upgrade), used),
+                used,
+            }),
+            Err((error @ ForwardError::Closed(_), None)) => Err(Failed {
+                error,
+                again: Again::of_spare(kept.spare),
+                used,
+            }),
             Err((error, None)) => Err(given_up(error)),
         }
     }
 
     /// Hands the request to the connection. Not in the future that waits: what was moved there once would have a place in
     /// it for as long as the upstream takes to answer.
-    fn begin(&mut self, outbound: Outbound, used: Use) -> (Kept, Pin<Box<impl Future<Output = Answered> + use<>>>) {
+    fn begin(
+        &mut self,
+        outbound: Outbound,
+        used: Use,
+    ) -> (Kept, Pin<Box<impl Future<Output = Answered> + use<>>>) {
         let spare = match used {
             Use::First => None,
             Use::Further => outbound.spare(),
@@ -209,7 +255,14 @@ impl Lease {
         }
         let exchange = request.body().exchange().cloned();
         let answer = Box::pin(self.connection_mut().sender.try_send_request(request));
-        (Kept { spare, upgrade, exchange }, answer)
+        (
+            Kept {
+                spare,
+                upgrade,
+                exchange,
+            },
+            answer,
+        )
     }
 
     /// The head of the answer. `exchange` is the request's, where it has a body.
@@ -219,7 +272,11 @@ impl Lease {
         exchange: Option<&Rc<Exchange>>,
     ) -> Result<Response<Incoming>, (ForwardError, Option<Request<RequestBody>>)> {
         let timeouts = self.server.timeouts;
-        let Connection { response, unused_after, .. } = self.connection_mut();
+        let Connection {
+            response,
+            unused_after,
+            ..
+        } = self.connection_mut();
         let deadline = match exchange {
             // the body moves it for as long as it is being sent
             Some(exchange) => &exchange.response,
@@ -243,7 +300,8 @@ impl Lease {
             Some(Err(mut failed)) => {
                 let unsent = failed.take_message();
                 let fault = exchange.and_then(|exchange| exchange.fault.get());
-                let error = fault.map_or_else(|| kind_of(failed.into_error()), ForwardError::Client);
+                let error =
+                    fault.map_or_else(|| kind_of(failed.into_error()), ForwardError::Client);
                 Err((error, unsent))
             }
         }
@@ -257,22 +315,40 @@ impl Lease {
         load: Option<Load>,
     ) -> Result<Switched, ForwardError> {
         let Some(asked) = asked else {
-            return Err(ForwardError::Protocol("it switches protocols unasked".to_owned()));
+            return Err(ForwardError::Protocol(
+                "it switches protocols unasked".to_owned(),
+            ));
         };
         if !names(response.headers(), &asked) {
-            return Err(ForwardError::Protocol("it switches to another protocol than the one asked for".to_owned()));
+            return Err(ForwardError::Protocol(
+                "it switches to another protocol than the one asked for".to_owned(),
+            ));
         }
-        let io = hyper::upgrade::on(&mut response).await.map_err(ForwardError::Closed)?;
-        let connection = self.connection.take().expect("a lease holds its connection until it is released");
-        Ok(Switched { head: response.into_parts().0, io, held: connection.counted, load })
+        let io = hyper::upgrade::on(&mut response)
+            .await
+            .map_err(ForwardError::Closed)?;
+        let connection = self
+            .connection
+            .take()
+            .expect("a lease holds its connection until it is released");
+        Ok(Switched {
+            head: response.into_parts().0,
+            io,
+            held: connection.counted,
+            load,
+        })
     }
 
     fn connection(&self) -> &Connection {
-        self.connection.as_ref().expect("a lease holds its connection until it is released")
+        self.connection
+            .as_ref()
+            .expect("a lease holds its connection until it is released")
     }
 
     fn connection_mut(&mut self) -> &mut Connection {
-        self.connection.as_mut().expect("a lease holds its connection until it is released")
+        self.connection
+            .as_mut()
+            .expect("a lease holds its connection until it is released")
     }
 }
 
@@ -295,13 +371,20 @@ fn ask_to_switch(fields: &mut HeaderMap, protocol: &HeaderValue) {
 fn names(fields: &HeaderMap, protocol: &HeaderValue) -> bool {
     let named = |value: &HeaderValue| {
         let mut names = value.as_bytes().split(|byte| *byte == b',');
-        names.any(|name| name.trim_ascii().eq_ignore_ascii_case(protocol.as_bytes().trim_ascii()))
+        names.any(|name| {
+            name.trim_ascii()
+                .eq_ignore_ascii_case(protocol.as_bytes().trim_ascii())
+        })
     };
     fields.get_all(UPGRADE).iter().any(named)
 }
 
 fn kind_of(error: hyper::Error) -> ForwardError {
-    if error.is_parse() { ForwardError::Protocol(error.to_string()) } else { ForwardError::Closed(error) }
+    if error.is_parse() {
+        ForwardError::Protocol(error.to_string())
+    } else {
+        ForwardError::Closed(error)
+    }
 }
 
 #[cfg(test)]

@@ -94,7 +94,9 @@ impl Slot {
 
     /// Sends nothing more to this connection.
     fn retire(&self, connection: &Shared) {
-        self.0.borrow_mut().take_if(|current| std::ptr::eq(&raw const **current, connection));
+        self.0
+            .borrow_mut()
+            .take_if(|current| std::ptr::eq(&raw const **current, connection));
     }
 }
 
@@ -108,7 +110,10 @@ pub(super) async fn open(stream: Stream, server: &Rc<Server>) -> Result<Rc<Share
         .max_header_list_size(HEADER_LIST)
         .keep_alive_interval(PING_EVERY)
         .keep_alive_timeout(PING_WAIT);
-    let (sender, driver) = builder.handshake(TokioIo::new(stream)).await.map_err(ForwardError::Closed)?;
+    let (sender, driver) = builder
+        .handshake(TokioIo::new(stream))
+        .await
+        .map_err(ForwardError::Closed)?;
     let connection = Rc::new(Shared {
         sender: RefCell::new(sender),
         timeouts: server.timeouts,
@@ -121,7 +126,12 @@ pub(super) async fn open(stream: Stream, server: &Rc<Server>) -> Result<Rc<Share
     });
     connection.unused.arm(server.timeouts.idle);
     let unused = Rc::clone(&connection.unused);
-    tokio::task::spawn_local(drive(driver, unused, Rc::downgrade(&connection), Rc::downgrade(server)));
+    tokio::task::spawn_local(drive(
+        driver,
+        unused,
+        Rc::downgrade(&connection),
+        Rc::downgrade(server),
+    ));
     Ok(connection)
 }
 
@@ -152,8 +162,15 @@ impl Shared {
             self.unused.disarm();
             drop(self.counted.replace(self.means.counts.active.hold()));
         }
-        let deadline = self.deadlines.borrow_mut().pop().unwrap_or_else(|| self.means.ticker.deadline());
-        Lease { connection: Rc::clone(self), deadline: Some(deadline) }
+        let deadline = self
+            .deadlines
+            .borrow_mut()
+            .pop()
+            .unwrap_or_else(|| self.means.ticker.deadline());
+        Lease {
+            connection: Rc::clone(self),
+            deadline: Some(deadline),
+        }
     }
 }
 
@@ -174,16 +191,32 @@ impl Lease {
         // a first exchange may be refused as well: what the server can take, it says only later
         let spare = outbound.spare();
         let (mut request, upgrade) = outbound.into_parts();
-        let given_up = |error| Failed { error, again: Again::Never, used };
+        let given_up = |error| Failed {
+            error,
+            again: Again::Never,
+            used,
+        };
         rewrite::for_http2(&mut request, server.scheme()).map_err(given_up)?;
         match self.send(request, server).await {
-            Ok(response) => settled(response, server::Lease::http2(self, load)).map(Sent::Answer).map_err(given_up),
+            Ok(response) => settled(response, server::Lease::http2(self, load))
+                .map(Sent::Answer)
+                .map_err(given_up),
             Err((error, Some(mut unsent))) => {
                 rewrite::for_http1(&mut unsent);
-                Err(Failed { error, again: Again::of_unsent(Outbound::again(unsent, upgrade), used), used })
+                Err(Failed {
+                    error,
+                    again: Again::of_unsent(Outbound::again(unsent, upgrade), used),
+                    used,
+                })
             }
-            Err((ForwardError::Closed(error), None)) if used == Use::Further || was_not_processed(&error) => {
-                Err(Failed { error: ForwardError::Closed(error), again: Again::of_spare(spare), used })
+            Err((ForwardError::Closed(error), None))
+                if used == Use::Further || was_not_processed(&error) =>
+            {
+                Err(Failed {
+                    error: ForwardError::Closed(error),
+                    again: Again::of_spare(spare),
+                    used,
+                })
             }
             Err((error, None)) => Err(given_up(error)),
         }
@@ -203,7 +236,11 @@ impl Lease {
         // from here on, for waiting until the server takes another request counts too
         deadline.arm(self.connection.timeouts.response);
         let heard = self.connection.heard.get();
-        let answer = self.connection.sender.borrow_mut().try_send_request(request);
+        let answer = self
+            .connection
+            .sender
+            .borrow_mut()
+            .try_send_request(request);
         let answered = within(deadline, answer).await;
         self.deadline().disarm();
         match answered {
@@ -222,13 +259,18 @@ impl Lease {
                 let unsent = failed.take_message();
                 let fault = exchange.and_then(|exchange| exchange.fault.get());
                 let error = failed.into_error();
-                Err((fault.map_or(ForwardError::Closed(error), ForwardError::Client), unsent))
+                Err((
+                    fault.map_or(ForwardError::Closed(error), ForwardError::Client),
+                    unsent,
+                ))
             }
         }
     }
 
     fn deadline(&self) -> &Deadline {
-        self.deadline.as_ref().expect("a lease holds its deadline until it ends")
+        self.deadline
+            .as_ref()
+            .expect("a lease holds its deadline until it ends")
     }
 }
 
@@ -243,7 +285,10 @@ impl Drop for Lease {
         connection.streams.set(others);
         if others == 0 {
             connection.unused.arm(connection.timeouts.idle);
-            drop(replace(&mut *connection.counted.borrow_mut(), connection.means.counts.idle.hold()));
+            drop(replace(
+                &mut *connection.counted.borrow_mut(),
+                connection.means.counts.idle.hold(),
+            ));
         }
     }
 }
@@ -251,7 +296,12 @@ impl Drop for Lease {
 /// Whether the server says that it has not looked at the request (RFC 9113, section 8.7): the stream was refused, or
 /// lies beyond the last one that a connection which is going away still serves.
 fn was_not_processed(error: &hyper::Error) -> bool {
-    let Some(error) = error.source().and_then(|source| source.downcast_ref::<h2::Error>()) else { return false };
+    let Some(error) = error
+        .source()
+        .and_then(|source| source.downcast_ref::<h2::Error>())
+    else {
+        return false;
+    };
     match error.reason() {
         Some(h2::Reason::REFUSED_STREAM) => error.is_remote(),
         Some(h2::Reason::NO_ERROR) => error.is_remote() && error.is_go_away(),

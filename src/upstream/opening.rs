@@ -54,9 +54,17 @@ impl<T: Clone + 'static> Gate<T> {
         if let Some(opening) = current.as_ref().filter(|opening| !opening.is_over()) {
             return Rc::clone(opening);
         }
-        let opening = Rc::new(Opening { outcome: OnceCell::new(), over: Notify::new() });
+        let opening = Rc::new(Opening {
+            outcome: OnceCell::new(),
+            over: Notify::new(),
+        });
         *current = Some(Rc::clone(&opening));
-        let (opener, opened) = (Opener { opening: Rc::clone(&opening) }, open());
+        let (opener, opened) = (
+            Opener {
+                opening: Rc::clone(&opening),
+            },
+            open(),
+        );
         tokio::task::spawn_local(async move { opener.end(opened.await) });
         opening
     }

@@ -11,7 +11,8 @@ use rustls::pki_types::ServerName;
 const LONGEST_PATH: usize = 107;
 
 /// Every form of a server, for messages.
-const FORMS: &str = "write `http://host:port`, `https://host:port`, `h2c://host:port` or `unix:/path`";
+const FORMS: &str =
+    "write `http://host:port`, `https://host:port`, `h2c://host:port` or `unix:/path`";
 
 /// An upstream server, such as `http://127.0.0.1:9000`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -63,7 +64,10 @@ impl Origin {
     /// [`OriginError`] for anything else.
     pub fn parse(text: &str) -> Result<Self, OriginError> {
         if let Some(path) = text.strip_prefix("unix:") {
-            return Ok(Self { speaks: Speaks::Http1, address: socket(path)? });
+            return Ok(Self {
+                speaks: Speaks::Http1,
+                address: socket(path)?,
+            });
         }
         let uri: Uri = text.parse().map_err(|_| OriginError::Malformed)?;
         let speaks = speaks(uri.scheme().ok_or(OriginError::Malformed)?)?;
@@ -76,7 +80,10 @@ impl Origin {
             return Err(OriginError::Uncertifiable(host.into()));
         }
         let port = port_of(authority, default_port(speaks))?;
-        Ok(Self { speaks, address: Address::Host(host, port) })
+        Ok(Self {
+            speaks,
+            address: Address::Host(host, port),
+        })
     }
 
     /// What is spoken with it.
@@ -118,7 +125,10 @@ fn speaks(scheme: &Scheme) -> Result<Speaks, OriginError> {
 
 /// `/path`, or the `///path` of those who write it as a URL.
 fn socket(path: &str) -> Result<Address, OriginError> {
-    let path = path.strip_prefix("//").filter(|path| path.starts_with('/')).unwrap_or(path);
+    let path = path
+        .strip_prefix("//")
+        .filter(|path| path.starts_with('/'))
+        .unwrap_or(path);
     let fits = path.len() <= LONGEST_PATH && !path.contains('\0') && !path.ends_with('/');
     if Path::new(path).is_absolute() && !path.starts_with("//") && fits {
         Ok(Address::Path(path.into()))
@@ -135,8 +145,15 @@ fn default_port(speaks: Speaks) -> u16 {
 }
 
 fn host_of(authority: &Authority) -> Result<Box<str>, OriginError> {
-    let host = authority.host().trim_start_matches('[').trim_end_matches(']');
-    if host.is_empty() { Err(OriginError::Malformed) } else { Ok(host.to_ascii_lowercase().into()) }
+    let host = authority
+        .host()
+        .trim_start_matches('[')
+        .trim_end_matches(']');
+    if host.is_empty() {
+        Err(OriginError::Malformed)
+    } else {
+        Ok(host.to_ascii_lowercase().into())
+    }
 }
 
 fn port_of(authority: &Authority, default: u16) -> Result<u16, OriginError> {
@@ -152,7 +169,11 @@ fn port_of(authority: &Authority, default: u16) -> Result<u16, OriginError> {
 }
 
 fn bracketed(host: &str) -> String {
-    if host.contains(':') { format!("[{host}]") } else { host.to_owned() }
+    if host.contains(':') {
+        format!("[{host}]")
+    } else {
+        host.to_owned()
+    }
 }
 
 /// As it is called in logs and metrics: `host:port`, with the scheme before it where it is not plain `http`.
@@ -175,11 +196,20 @@ impl fmt::Display for OriginError {
         match self {
             Self::Malformed => write!(f, "not an upstream server; {FORMS}"),
             Self::Scheme(scheme) => write!(f, "the scheme `{scheme}` is unknown; {FORMS}"),
-            Self::Extra => write!(f, "a user name, a path or a query has no place here; {FORMS}"),
+            Self::Extra => write!(
+                f,
+                "a user name, a path or a query has no place here; {FORMS}"
+            ),
             Self::Uncertifiable(host) => {
-                write!(f, "no certificate can be for `{host}`; write a name of letters, digits, `-` and `.`")
+                write!(
+                    f,
+                    "no certificate can be for `{host}`; write a name of letters, digits, `-` and `.`"
+                )
             }
-            Self::Socket => write!(f, "not a socket; write `unix:/path`, absolute and of {LONGEST_PATH} bytes at most"),
+            Self::Socket => write!(
+                f,
+                "not a socket; write `unix:/path`, absolute and of {LONGEST_PATH} bytes at most"
+            ),
         }
     }
 }
@@ -195,8 +225,16 @@ mod tests {
         for (text, name, host) in [
             ("http://127.0.0.1:9000", "127.0.0.1:9000", "127.0.0.1:9000"),
             ("http://API.example/", "api.example:80", "api.example"),
-            ("https://api.example", "https://api.example:443", "api.example"),
-            ("https://api.example:80", "https://api.example:80", "api.example:80"),
+            (
+                "https://api.example",
+                "https://api.example:443",
+                "api.example",
+            ),
+            (
+                "https://api.example:80",
+                "https://api.example:80",
+                "api.example:80",
+            ),
             ("https://[::1]:8443", "https://[::1]:8443", "[::1]:8443"),
             ("http://[::1]", "[::1]:80", "[::1]"),
             ("h2c://grpc:50051", "h2c://grpc:50051", "grpc:50051"),
@@ -205,7 +243,14 @@ mod tests {
             ("unix:///run/app.sock", "unix:/run/app.sock", "localhost"),
         ] {
             let origin = Origin::parse(text).unwrap();
-            assert_eq!((origin.to_string().as_str(), origin.host_field().to_str().unwrap()), (name, host), "{text}");
+            assert_eq!(
+                (
+                    origin.to_string().as_str(),
+                    origin.host_field().to_str().unwrap()
+                ),
+                (name, host),
+                "{text}"
+            );
         }
     }
 

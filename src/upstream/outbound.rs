@@ -8,10 +8,15 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use http::header::{CONNECTION, CONTENT_LENGTH, EXPECT, HOST, SEC_WEBSOCKET_KEY, TE, TRAILER, TRANSFER_ENCODING, VIA};
+use http::header::{
+    CONNECTION, CONTENT_LENGTH, EXPECT, HOST, SEC_WEBSOCKET_KEY, TE, TRAILER, TRANSFER_ENCODING,
+    VIA,
+};
 use http::request::Parts;
 use http::uri::PathAndQuery;
-use http::{Extensions, HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Uri, Version};
+use http::{
+    Extensions, HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Uri, Version,
+};
 use http_body::Body as _;
 use hyper::body::Incoming;
 
@@ -23,8 +28,8 @@ use super::spare::Spare;
 use crate::access::{CaseRule, Mount, PathOptions, Permit, RequestPath};
 use crate::ambient::{self, Ticker};
 use crate::wire::{
-    Authorization, Credential, CredentialSource, FieldFilter, Host, IdentitySettings, Intake, Interim, Nominated,
-    Present, Upgrade, UpgradeForm, announce_trailers, retain_fields, via,
+    Authorization, Credential, CredentialSource, FieldFilter, Host, IdentitySettings, Intake,
+    Interim, Nominated, Present, Upgrade, UpgradeForm, announce_trailers, retain_fields, via,
 };
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -95,18 +100,25 @@ impl Outbound {
         // hyper keeps the spelling of field names here
         *request.extensions_mut() = extensions;
         if gate.is_some() {
-            request.headers_mut().insert(EXPECT, HeaderValue::from_static("100-continue"));
+            request
+                .headers_mut()
+                .insert(EXPECT, HeaderValue::from_static("100-continue"));
         }
         let interim = extra.interim.filter(|_| hears_interim);
         if gate.is_some() || interim.is_some() {
-            hyper::ext::on_informational(&mut request, move |answer| match (answer.status(), &gate, &interim) {
-                // the client is told to continue when its body is asked for
-                (StatusCode::CONTINUE, Some(gate), _) => gate.open(),
-                (StatusCode::CONTINUE, None, _) | (_, _, None) => {}
-                (status, _, Some(interim)) => interim.push_answer(status, answer.headers()),
+            hyper::ext::on_informational(&mut request, move |answer| {
+                match (answer.status(), &gate, &interim) {
+                    // the client is told to continue when its body is asked for
+                    (StatusCode::CONTINUE, Some(gate), _) => gate.open(),
+                    (StatusCode::CONTINUE, None, _) | (_, _, None) => {}
+                    (status, _, Some(interim)) => interim.push_answer(status, answer.headers()),
+                }
             });
         }
-        Ok(Self::again(request, upgrade.map(|upgrade| upgrade.protocol)))
+        Ok(Self::again(
+            request,
+            upgrade.map(|upgrade| upgrade.protocol),
+        ))
     }
 
     pub(super) fn again(request: Request<RequestBody>, upgrade: Option<HeaderValue>) -> Self {
@@ -137,8 +149,10 @@ impl Outbound {
     /// (RFC 9110, section 9.2.2).
     pub(super) fn spare(&self) -> Option<Spare> {
         let request = &self.0.request;
-        let idempotent =
-            matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS | Method::PUT | Method::DELETE);
+        let idempotent = matches!(
+            *request.method(),
+            Method::GET | Method::HEAD | Method::OPTIONS | Method::PUT | Method::DELETE
+        );
         if !idempotent || request.body().exchange().is_some() {
             return None;
         }
@@ -159,7 +173,11 @@ pub struct Extra<'a> {
 /// Origin-form: the decided path, and the query as it came.
 fn outbound_uri(permit: &Permit<'_>, sent: &Uri, how: &Forwarding) -> Result<Uri, PrepareError> {
     let stripped: Option<RequestPath> = match &how.strip {
-        Some(mount) => permit.path().strip(mount, how.case, how.paths).transpose().map_err(PrepareError::Path)?,
+        Some(mount) => permit
+            .path()
+            .strip(mount, how.case, how.paths)
+            .transpose()
+            .map_err(PrepareError::Path)?,
         None => None,
     };
     let path = stripped.as_ref().unwrap_or(permit.path()).as_str();
@@ -171,25 +189,38 @@ fn outbound_uri(permit: &Permit<'_>, sent: &Uri, how: &Forwarding) -> Result<Uri
         Some(query) => PathAndQuery::try_from(format!("{path}?{query}")),
         None => PathAndQuery::try_from(path),
     };
-    Ok(Uri::from(target.expect("a request path and a received query are a target")))
+    Ok(Uri::from(target.expect(
+        "a request path and a received query are a target",
+    )))
 }
 
 fn check_announced(body: &Incoming, how: &Forwarding) -> Result<(), PrepareError> {
     let over = |limit: NonZeroU64| body.size_hint().lower() > limit.get();
-    if how.body_limit.is_some_and(over) { Err(PrepareError::BodyTooLarge) } else { Ok(()) }
+    if how.body_limit.is_some_and(over) {
+        Err(PrepareError::BodyTooLarge)
+    } else {
+        Ok(())
+    }
 }
 
 /// The field that says how long the body is, where hyper would not write it. Some servers ask a POST without a body for
 /// its length; and hyper believes that a GET of unknown length has no body.
 fn framing_field(body: &Incoming, sent: Present) -> Option<(HeaderName, HeaderValue)> {
     if body.is_end_stream() {
-        return sent.has(Present::CONTENT_LENGTH).then_some((CONTENT_LENGTH, HeaderValue::from_static("0")));
+        return sent
+            .has(Present::CONTENT_LENGTH)
+            .then_some((CONTENT_LENGTH, HeaderValue::from_static("0")));
     }
     let unknown = body.size_hint().exact().is_none();
     unknown.then_some((TRANSFER_ENCODING, HeaderValue::from_static("chunked")))
 }
 
-fn watched(body: Incoming, how: &Forwarding, ticker: &Ticker, gate: Option<Arc<Gate>>) -> RequestBody {
+fn watched(
+    body: Incoming,
+    how: &Forwarding,
+    ticker: &Ticker,
+    gate: Option<Arc<Gate>>,
+) -> RequestBody {
     if body.is_end_stream() {
         return RequestBody::empty();
     }
@@ -202,7 +233,16 @@ fn watched(body: Incoming, how: &Forwarding, ticker: &Ticker, gate: Option<Arc<G
     let stall = ticker.deadline();
     let limit = how.body_limit.map_or(u64::MAX, NonZeroU64::get);
     let (filter, exchange) = (Arc::clone(&how.filter), Rc::new(exchange));
-    RequestBody::streamed(body, Watch { limit, stall, stall_after: how.body_timeout, filter, exchange })
+    RequestBody::streamed(
+        body,
+        Watch {
+            limit,
+            stall,
+            stall_after: how.body_timeout,
+            filter,
+            exchange,
+        },
+    )
 }
 
 fn write_fields(
@@ -212,10 +252,26 @@ fn write_fields(
     how: &Forwarding,
     request_id: HeaderValue,
 ) -> (HeaderMap, Extensions) {
-    let Intake { head, present, client, said, credential, upgrade, takes_trailers, .. } = intake;
-    let Parts { version, headers: mut fields, extensions, .. } = head;
+    let Intake {
+        head,
+        present,
+        client,
+        said,
+        credential,
+        upgrade,
+        takes_trailers,
+        ..
+    } = intake;
+    let Parts {
+        version,
+        headers: mut fields,
+        extensions,
+        ..
+    } = head;
     let drop_credential = credential.filter(|credential| match credential.source() {
-        CredentialSource::Bearer => permit.identity().is_some() && how.identity.authorization == Authorization::Remove,
+        CredentialSource::Bearer => {
+            permit.identity().is_some() && how.identity.authorization == Authorization::Remove
+        }
         CredentialSource::ApiKey => true,
         // it was never in the head that is passed on
         CredentialSource::Cookie => false,
@@ -223,14 +279,22 @@ fn write_fields(
     let drop_credential = drop_credential.as_ref().map(Credential::field_name);
     let may_have_trailers = version == Version::HTTP_2 || present.has(Present::TRANSFER_ENCODING);
     let announced = may_have_trailers && present.has(Present::TRAILER);
-    let trailers = announced.then(|| announce_trailers(&fields, |name| how.filter.passes_trailer(name))).flatten();
+    let trailers = announced
+        .then(|| announce_trailers(&fields, |name| how.filter.passes_trailer(name)))
+        .flatten();
     let nominated = Nominated::read(&fields, present);
-    let passes =
-        |name: &HeaderName| how.filter.passes(name) && drop_credential != Some(name) && !nominated.contains(name);
+    let passes = |name: &HeaderName| {
+        how.filter.passes(name) && drop_credential != Some(name) && !nominated.contains(name)
+    };
     // where the upstream's own is wanted, it takes this place when a server is chosen
     let first = (HOST, host.field().clone());
     retain_fields(&mut fields, Some(first), OWN_FIELDS, passes);
-    client.set_fields(&mut fields, said, host.field(), how.strip.as_ref().map(Mount::source));
+    client.set_fields(
+        &mut fields,
+        said,
+        host.field(),
+        how.strip.as_ref().map(Mount::source),
+    );
     fields.insert(X_REQUEST_ID, request_id);
     fields.append(VIA, via(version));
     if let Some(names) = trailers {
@@ -252,6 +316,9 @@ fn write_wishes(fields: &mut HeaderMap, upgrade: Option<&Upgrade>, takes_trailer
     }
     if upgrade.is_some_and(|upgrade| upgrade.form == UpgradeForm::Connect) {
         let key = STANDARD.encode(ambient::random_bytes::<16>());
-        fields.insert(SEC_WEBSOCKET_KEY, HeaderValue::try_from(key).expect("base64 is visible ASCII"));
+        fields.insert(
+            SEC_WEBSOCKET_KEY,
+            HeaderValue::try_from(key).expect("base64 is visible ASCII"),
+        );
     }
 }

@@ -56,7 +56,11 @@ where
                 Err(error) => Step::Lost(error),
             });
         }
-        if more { head_start.as_mut().poll(cx).map(|()| Step::Slow) } else { Poll::Pending }
+        if more {
+            head_start.as_mut().poll(cx).map(|()| Step::Slow)
+        } else {
+            Poll::Pending
+        }
     })
     .await
 }

@@ -19,8 +19,17 @@ pub struct Roster {
 }
 
 impl Roster {
-    pub(super) fn new(settings: Settings, servers: Box<[Arc<ServerState>]>, changed: Arc<Notify>) -> Arc<Self> {
-        Arc::new(Self { settings, servers, taking_out: Mutex::default(), changed })
+    pub(super) fn new(
+        settings: Settings,
+        servers: Box<[Arc<ServerState>]>,
+        changed: Arc<Notify>,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            settings,
+            servers,
+            taking_out: Mutex::default(),
+            changed,
+        })
     }
 
     /// What the configuration says about them.
@@ -45,7 +54,10 @@ impl Roster {
 
     /// Takes a failing server out for a while, unless it is the last one that serves.
     pub(super) fn take_out(&self, index: usize, why: &str) {
-        let _taking_out = self.taking_out.lock().unwrap_or_else(PoisonError::into_inner);
+        let _taking_out = self
+            .taking_out
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         let now = self.servers[index].now();
         if self.others(index).any(|other| serves(other, now)) {
             self.servers[index].rest(why);
@@ -54,7 +66,11 @@ impl Roster {
     }
 
     fn others(&self, index: usize) -> impl Iterator<Item = &ServerState> {
-        self.servers.iter().enumerate().filter(move |(other, _)| *other != index).map(|(_, server)| &**server)
+        self.servers
+            .iter()
+            .enumerate()
+            .filter(move |(other, _)| *other != index)
+            .map(|(_, server)| &**server)
     }
 }
 

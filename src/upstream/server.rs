@@ -111,14 +111,24 @@ impl Server {
         match carrier {
             Ok((Carrier::Http1(lease), used)) => lease.exchange(outbound, used, load).await,
             // otherwise it would be moved once for every caller up to the connection
-            Ok((Carrier::Http2(lease), used)) => Box::pin(lease.exchange(outbound, used, self, load)).await,
-            Err(error) => Err(Failed { error, again: Again::Harmless(outbound), used: Use::First }),
+            Ok((Carrier::Http2(lease), used)) => {
+                Box::pin(lease.exchange(outbound, used, self, load)).await
+            }
+            Err(error) => Err(Failed {
+                error,
+                again: Again::Harmless(outbound),
+                used: Use::First,
+            }),
         }
     }
 
     /// A connection that is there already.
     fn kept(self: &Rc<Self>, outbound: &Outbound, reuse: Reuse) -> Option<(Carrier, Use)> {
-        let shared = || self.shared.take().map(|lease| (Carrier::Http2(lease), Use::Further));
+        let shared = || {
+            self.shared
+                .take()
+                .map(|lease| (Carrier::Http2(lease), Use::Further))
+        };
         match (self.origin.speaks(), outbound.upgrade()) {
             (Speaks::Http1, _) | (Speaks::Tls, Some(_)) => self.idle(reuse),
             (Speaks::Http2, None) => shared(),
@@ -130,12 +140,19 @@ impl Server {
     /// One for one request at a time, which no other request uses.
     fn idle(self: &Rc<Self>, reuse: Reuse) -> Option<(Carrier, Use)> {
         match reuse {
-            Reuse::Allowed => self.idle.take(self).map(|lease| (Carrier::Http1(lease), Use::Further)),
+            Reuse::Allowed => self
+                .idle
+                .take(self)
+                .map(|lease| (Carrier::Http1(lease), Use::Further)),
             Reuse::Shunned => None,
         }
     }
 
-    async fn open_for(self: &Rc<Self>, outbound: &Outbound, reuse: Reuse) -> Result<(Carrier, Use), ForwardError> {
+    async fn open_for(
+        self: &Rc<Self>,
+        outbound: &Outbound,
+        reuse: Reuse,
+    ) -> Result<(Carrier, Use), ForwardError> {
         match (self.origin.speaks(), outbound.upgrade()) {
             (Speaks::Http1, _) | (Speaks::Tls, Some(_)) => self.connect(Offer::Http1).await,
             (Speaks::Tls, None) if self.agreed.get() == Some(Protocol::Http1) => self.connect(Offer::Any).await,
@@ -194,8 +211,15 @@ impl Server {
             Speaks::Tls => self.tls.as_deref().map(|tls| (tls, offer)),
             Speaks::Http1 | Speaks::Http2 => None,
         };
-        let route = Route { origin: &self.origin, tls };
-        let stream = self.means.connector.connect(route, self.timeouts.connect).await?;
+        let route = Route {
+            origin: &self.origin,
+            tls,
+        };
+        let stream = self
+            .means
+            .connector
+            .connect(route, self.timeouts.connect)
+            .await?;
         let protocol = match self.origin.speaks() {
             Speaks::Http1 => Protocol::Http1,
             Speaks::Http2 => Protocol::Http2,
@@ -210,11 +234,17 @@ impl Server {
 
 impl Lease {
     pub(super) fn http1(lease: http1::Lease, load: Option<Load>) -> Self {
-        Self { carrier: Carrier::Http1(lease), _load: load }
+        Self {
+            carrier: Carrier::Http1(lease),
+            _load: load,
+        }
     }
 
     pub(super) fn http2(lease: http2::Lease, load: Option<Load>) -> Self {
-        Self { carrier: Carrier::Http2(lease), _load: load }
+        Self {
+            carrier: Carrier::Http2(lease),
+            _load: load,
+        }
     }
 
     /// The answer is read to its end.

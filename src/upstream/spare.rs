@@ -25,14 +25,24 @@ const NEXT: u8 = b'\n';
 impl Spare {
     pub(super) fn of(request: &Request<RequestBody>, upgrade: Option<&HeaderValue>) -> Self {
         let mut text = Vec::with_capacity(USUAL_LENGTH);
-        text.extend_from_slice(request.uri().path_and_query().map_or("/", PathAndQuery::as_str).as_bytes());
+        text.extend_from_slice(
+            request
+                .uri()
+                .path_and_query()
+                .map_or("/", PathAndQuery::as_str)
+                .as_bytes(),
+        );
         for (name, value) in request.headers() {
             text.push(NEXT);
             text.extend_from_slice(name.as_str().as_bytes());
             text.push(NEXT);
             text.extend_from_slice(value.as_bytes());
         }
-        Self { method: request.method().clone(), text, upgrade: upgrade.cloned() }
+        Self {
+            method: request.method().clone(),
+            text,
+            upgrade: upgrade.cloned(),
+        }
     }
 }
 
@@ -42,7 +52,9 @@ impl From<Spare> for Outbound {
         *request.method_mut() = spare.method;
         let mut parts = spare.text.split(|byte| *byte == NEXT);
         let target = parts.next().unwrap_or_default();
-        *request.uri_mut() = PathAndQuery::try_from(target).expect("it was the target of a request").into();
+        *request.uri_mut() = PathAndQuery::try_from(target)
+            .expect("it was the target of a request")
+            .into();
         while let (Some(name), Some(value)) = (parts.next(), parts.next()) {
             let name = HeaderName::from_bytes(name).expect("it was the name of a field");
             let value = HeaderValue::from_bytes(value).expect("it was the value of a field");
@@ -69,13 +81,26 @@ mod tests {
         let mut request = Request::new(RequestBody::empty());
         *request.method_mut() = Method::DELETE;
         *request.uri_mut() = Uri::from_static(target);
-        for (name, value) in [("host", "a"), ("x", "1"), ("empty", ""), ("accept", "*/*"), ("x", "2")] {
-            request.headers_mut().append(name, HeaderValue::from_static(value));
+        for (name, value) in [
+            ("host", "a"),
+            ("x", "1"),
+            ("empty", ""),
+            ("accept", "*/*"),
+            ("x", "2"),
+        ] {
+            request
+                .headers_mut()
+                .append(name, HeaderValue::from_static(value));
         }
-        request.headers_mut().append("odd", HeaderValue::from_bytes(b"\xe9").unwrap());
+        request
+            .headers_mut()
+            .append("odd", HeaderValue::from_bytes(b"\xe9").unwrap());
         let upgrade = HeaderValue::from_static("websocket");
         let (again, asked) = Outbound::from(Spare::of(&request, Some(&upgrade))).into_parts();
-        assert_eq!((again.method(), again.uri()), (request.method(), request.uri()));
+        assert_eq!(
+            (again.method(), again.uri()),
+            (request.method(), request.uri())
+        );
         assert!(again.headers().iter().eq(request.headers().iter()));
         assert_eq!(asked, Some(upgrade));
     }

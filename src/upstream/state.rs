@@ -155,11 +155,19 @@ impl ServerState {
     /// Takes it out for a while.
     pub(super) fn rest(&self, why: &str) {
         let now = self.now();
-        let Some(rest) = self.rests().next(now) else { return };
+        let Some(rest) = self.rests().next(now) else {
+            return;
+        };
         self.failures.store(0, Relaxed);
         self.back_at.store(now + to_moment(rest), Relaxed);
         let (service, server) = (&*self.service, &*self.name);
-        tracing::warn!(event = "server_down", service, server, why, seconds = rest.as_secs());
+        tracing::warn!(
+            event = "server_down",
+            service,
+            server,
+            why,
+            seconds = rest.as_secs()
+        );
     }
 
     /// When its return is to be announced, if it rests.
@@ -229,7 +237,9 @@ fn share(back_for: u64) -> f64 {
 }
 
 fn rest_of(before: u32) -> Duration {
-    FIRST_REST.saturating_mul(1_u32.checked_shl(before).unwrap_or(u32::MAX)).min(LONGEST_REST)
+    FIRST_REST
+        .saturating_mul(1_u32.checked_shl(before).unwrap_or(u32::MAX))
+        .min(LONGEST_REST)
 }
 
 #[cfg(test)]

@@ -78,7 +78,13 @@ impl ClientTls {
         // the copy shares the sessions that can be resumed
         let mut http1 = any.clone();
         http1.alpn_protocols = vec![b"http/1.1".to_vec()];
-        Ok(Self { trust, server_name, identity, any: Arc::new(any), http1: Arc::new(http1) })
+        Ok(Self {
+            trust,
+            server_name,
+            identity,
+            any: Arc::new(any),
+            http1: Arc::new(http1),
+        })
     }
 
     pub(super) fn config(&self, offer: Offer) -> Arc<ClientConfig> {
@@ -94,7 +100,10 @@ impl ClientTls {
     }
 }
 
-fn config(roots: Arc<RootCertStore>, identity: Option<&Identity>) -> Result<ClientConfig, TlsError> {
+fn config(
+    roots: Arc<RootCertStore>,
+    identity: Option<&Identity>,
+) -> Result<ClientConfig, TlsError> {
     let builder = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
         .with_safe_default_protocol_versions()
         .expect("the provider has what the default versions need")
@@ -103,9 +112,15 @@ fn config(roots: Arc<RootCertStore>, identity: Option<&Identity>) -> Result<Clie
         None => Ok(builder.with_no_client_auth()),
         Some(Identity { chain, key }) => {
             let mismatch = rustls::Error::InconsistentKeys(InconsistentKeys::KeyMismatch);
-            builder.with_client_auth_cert(chain.clone(), key.clone_key()).map_err(|error| {
-                if error == mismatch { TlsError::KeyMismatch } else { TlsError::Identity(plain(&error)) }
-            })
+            builder
+                .with_client_auth_cert(chain.clone(), key.clone_key())
+                .map_err(|error| {
+                    if error == mismatch {
+                        TlsError::KeyMismatch
+                    } else {
+                        TlsError::Identity(plain(&error))
+                    }
+                })
         }
     }
 }
@@ -113,7 +128,9 @@ fn config(roots: Arc<RootCertStore>, identity: Option<&Identity>) -> Result<Clie
 fn roots_of(authorities: &[CertificateDer<'static>]) -> Result<RootCertStore, TlsError> {
     let mut roots = RootCertStore::empty();
     for authority in authorities {
-        roots.add(authority.clone()).map_err(|error| TlsError::Authority(plain(&error)))?;
+        roots
+            .add(authority.clone())
+            .map_err(|error| TlsError::Authority(plain(&error)))?;
     }
     Ok(roots)
 }
@@ -121,7 +138,11 @@ fn roots_of(authorities: &[CertificateDer<'static>]) -> Result<RootCertStore, Tl
 /// rustls speaks of a peer here, who has no part in it.
 fn plain(error: &rustls::Error) -> String {
     let damaged = rustls::Error::InvalidCertificate(CertificateError::BadEncoding);
-    if *error == damaged { "it is damaged".to_owned() } else { error.to_string() }
+    if *error == damaged {
+        "it is damaged".to_owned()
+    } else {
+        error.to_string()
+    }
 }
 
 /// The authorities that the system trusts; where it names none, as in an empty container, those that Mozilla trusts,
@@ -142,7 +163,11 @@ pub fn system_roots() -> RootCertStore {
 pub fn certificates(text: &[u8]) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(text).collect();
     let found = found.map_err(|_| TlsError::Malformed)?;
-    if found.is_empty() { Err(TlsError::NoCertificate) } else { Ok(found) }
+    if found.is_empty() {
+        Err(TlsError::NoCertificate)
+    } else {
+        Ok(found)
+    }
 }
 
 impl Identity {
@@ -159,13 +184,20 @@ impl Identity {
 /// [`TlsError`] where there is none, or the file is damaged.
 pub fn private_key(text: &[u8]) -> Result<PrivateKeyDer<'static>, TlsError> {
     let missing = |error| matches!(error, pem::Error::NoItemsFound);
-    PrivateKeyDer::from_pem_slice(text)
-        .map_err(|error| if missing(error) { TlsError::NoKey } else { TlsError::Malformed })
+    PrivateKeyDer::from_pem_slice(text).map_err(|error| {
+        if missing(error) {
+            TlsError::NoKey
+        } else {
+            TlsError::Malformed
+        }
+    })
 }
 
 impl PartialEq for ClientTls {
     fn eq(&self, other: &Self) -> bool {
-        self.trust == other.trust && self.server_name == other.server_name && self.identity == other.identity
+        self.trust == other.trust
+            && self.server_name == other.server_name
+            && self.identity == other.identity
     }
 }
 
@@ -189,17 +221,23 @@ impl PartialEq for Identity {
 
 impl fmt::Debug for ClientTls {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ClientTls").field("server_name", &self.server_name).finish_non_exhaustive()
+        f.debug_struct("ClientTls")
+            .field("server_name", &self.server_name)
+            .finish_non_exhaustive()
     }
 }
 
 impl fmt::Display for TlsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Malformed => f.write_str("it is not PEM: a section does not end, or is not Base64"),
+            Self::Malformed => {
+                f.write_str("it is not PEM: a section does not end, or is not Base64")
+            }
             Self::NoCertificate => f.write_str("there is no certificate in it"),
             Self::NoKey => f.write_str("there is no private key in it"),
-            Self::Authority(what) => write!(f, "one of its certificates cannot be an authority: {what}"),
+            Self::Authority(what) => {
+                write!(f, "one of its certificates cannot be an authority: {what}")
+            }
             Self::KeyMismatch => f.write_str("the key does not belong to the certificate"),
             Self::Identity(what) => f.write_str(what),
         }

@@ -10,8 +10,18 @@ use crate::telemetry::traces::{Asked, Trace};
 pub(super) fn begin(trace: &Trace, outbound: &mut Outbound, server: &Server, name: &str) {
     let request = outbound.request_mut();
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-    let scheme = if server.scheme() == http::uri::Scheme::HTTPS { "https" } else { "http" };
-    let asked = || Asked { began: ambient::now(), method, scheme, server: name.to_owned(), path };
+    let scheme = if server.scheme() == http::uri::Scheme::HTTPS {
+        "https"
+    } else {
+        "http"
+    };
+    let asked = || Asked {
+        began: ambient::now(),
+        method,
+        scheme,
+        server: name.to_owned(),
+        path,
+    };
     trace.ask(request.headers_mut(), ambient::random_bytes, asked);
 }
 

@@ -48,7 +48,11 @@ pub enum KeyRefusal {
 impl KeyDigest {
     /// The digest of a key as it is sent; `None` for what is no key: `glk_` and 256 bits in base64url.
     pub fn of(key: &str) -> Option<Self> {
-        let bytes = Zeroizing::new(URL_SAFE_NO_PAD.decode(key.strip_prefix(API_KEY_PREFIX)?).ok()?);
+        let bytes = Zeroizing::new(
+            URL_SAFE_NO_PAD
+                .decode(key.strip_prefix(API_KEY_PREFIX)?)
+                .ok()?,
+        );
         (bytes.len() == 32).then(|| Self(Sha256::digest(key).into()))
     }
 
@@ -68,7 +72,10 @@ impl KeyDigest {
 
 /// The key of 256 random bits.
 pub fn api_key(random: [u8; 32]) -> Zeroizing<String> {
-    Zeroizing::new(format!("{API_KEY_PREFIX}{}", URL_SAFE_NO_PAD.encode(random)))
+    Zeroizing::new(format!(
+        "{API_KEY_PREFIX}{}",
+        URL_SAFE_NO_PAD.encode(random)
+    ))
 }
 
 impl fmt::Display for KeyRefusal {
@@ -127,10 +134,20 @@ mod tests {
         let digest = KeyDigest::of("glk_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA").unwrap();
         let expected = "sha256:c7e288077b2ef7b26d44c21f49404a8466f47fa23d94118c07d80c9c70a1fd72";
         assert_eq!(digest.to_string(), expected);
-        for bad in ["", "sha256:", "sha1:00", &expected[..70], &expected.replace('4', "g"), "sha256:+1"] {
+        for bad in [
+            "",
+            "sha256:",
+            "sha1:00",
+            &expected[..70],
+            &expected.replace('4', "g"),
+            "sha256:+1",
+        ] {
             assert_eq!(KeyDigest::parse(bad), None, "{bad}");
         }
-        assert_eq!(KeyDigest::parse(&expected.to_uppercase().replace("SHA", "sha")), KeyDigest::parse(expected));
+        assert_eq!(
+            KeyDigest::parse(&expected.to_uppercase().replace("SHA", "sha")),
+            KeyDigest::parse(expected)
+        );
         assert_eq!(format!("{digest:?}"), "KeyDigest");
     }
 }

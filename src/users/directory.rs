@@ -88,7 +88,11 @@ impl Enrolment {
             keys.extend(own.map(|(index, key)| (key.digest, (Arc::clone(user), index))));
         }
         let dummy = PasswordHash::dummy_of(commonest(self.works));
-        Directory { users: self.users, keys, dummy }
+        Directory {
+            users: self.users,
+            keys,
+            dummy,
+        }
     }
 }
 
@@ -102,7 +106,9 @@ impl Directory {
 
     /// The user of this name.
     pub fn find(&self, subject: &str) -> Option<&Arc<User>> {
-        self.users.get_key_value(subject).map(|(Member(user), _)| user)
+        self.users
+            .get_key_value(subject)
+            .map(|(Member(user), _)| user)
     }
 
     /// The API key that is sent as this text, at `now` in seconds since 1970.
@@ -137,7 +143,9 @@ impl Directory {
 
     /// All users with their numbers, in no order.
     pub fn numbered(&self) -> impl Iterator<Item = (&Arc<User>, usize)> {
-        self.users.iter().map(|(Member(user), number)| (user, *number as usize))
+        self.users
+            .iter()
+            .map(|(Member(user), number)| (user, *number as usize))
     }
 
     /// What the password of somebody is checked against who has none, or does not exist.
@@ -149,12 +157,18 @@ impl Directory {
 /// Of equally common ones the slowest: a slow refusal tells less than a quick one.
 fn commonest(works: BTreeMap<Work, usize>) -> Work {
     let slowest = |&(work, count): &(Work, usize)| (count, work.estimate());
-    works.into_iter().max_by_key(slowest).map_or(DEFAULT_WORK, |(work, _)| work)
+    works
+        .into_iter()
+        .max_by_key(slowest)
+        .map_or(DEFAULT_WORK, |(work, _)| work)
 }
 
 impl Default for Enrolment {
     fn default() -> Self {
-        Self { users: HashMap::with_hasher(ambient::hash_state()), works: BTreeMap::new() }
+        Self {
+            users: HashMap::with_hasher(ambient::hash_state()),
+            works: BTreeMap::new(),
+        }
     }
 }
 
@@ -192,7 +206,10 @@ mod tests {
 
     fn user(index: usize, cost: Option<u32>) -> User {
         User {
-            identity: Arc::new(Identity { subject: index.to_string().into(), ..Identity::default() }),
+            identity: Arc::new(Identity {
+                subject: index.to_string().into(),
+                ..Identity::default()
+            }),
             password: cost.map(PasswordHash::dummy),
             disabled: false,
             tokens_valid_after: None,
@@ -206,14 +223,32 @@ mod tests {
         let texts = [1, 2, 3].map(|byte| super::super::api_key::api_key([byte; 32]));
         let key = |index: usize, expires_at: u64| {
             let digest = KeyDigest::of(&texts[index]).unwrap();
-            ApiKey { name: "ci".into(), digest, identity: Arc::default(), expires_at }
+            ApiKey {
+                name: "ci".into(),
+                digest,
+                identity: Arc::default(),
+                expires_at,
+            }
         };
-        let alice = User { api_keys: vec![key(0, 1000), key(1, 2000)], ..user(1, None) };
-        let gone = User { api_keys: vec![key(2, 2000)], disabled: true, ..user(2, None) };
+        let alice = User {
+            api_keys: vec![key(0, 1000), key(1, 2000)],
+            ..user(1, None)
+        };
+        let gone = User {
+            api_keys: vec![key(2, 2000)],
+            disabled: true,
+            ..user(2, None)
+        };
         let directory = Directory::new([alice, gone]);
         let refusal = |key: &str, now| directory.find_key(key, now).err();
-        assert_eq!((refusal(&texts[0], 999), refusal(&texts[0], 1000)), (None, Some(KeyRefusal::Expired)));
-        assert_eq!((refusal(&texts[1], 1999), refusal(&texts[2], 1)), (None, Some(KeyRefusal::Disabled)));
+        assert_eq!(
+            (refusal(&texts[0], 999), refusal(&texts[0], 1000)),
+            (None, Some(KeyRefusal::Expired))
+        );
+        assert_eq!(
+            (refusal(&texts[1], 1999), refusal(&texts[2], 1)),
+            (None, Some(KeyRefusal::Disabled))
+        );
         let unknown = super::super::api_key::api_key([4; 32]);
         assert_eq!(refusal(&unknown, 1), Some(KeyRefusal::Unknown));
         assert_eq!(refusal("glk_", 1), Some(KeyRefusal::Unknown));
@@ -230,7 +265,10 @@ mod tests {
             (&[None, None, Some(15)], 15),
         ];
         for (costs, expected) in cases {
-            let users = costs.iter().enumerate().map(|(index, &cost)| user(index, cost));
+            let users = costs
+                .iter()
+                .enumerate()
+                .map(|(index, &cost)| user(index, cost));
             assert_eq!(Directory::new(users).dummy().cost(), expected, "{costs:?}");
         }
     }

@@ -53,7 +53,9 @@ impl Hasher {
         let jobs = Arc::new(Mutex::new(jobs));
         for index in 0..threads {
             let (jobs, check) = (Arc::clone(&jobs), Arc::clone(&check));
-            thread::Builder::new().name(format!("hasher-{index}")).spawn(move || work(&jobs, &*check))?;
+            thread::Builder::new()
+                .name(format!("hasher-{index}"))
+                .spawn(move || work(&jobs, &*check))?;
         }
         Ok(Self { queue })
     }
@@ -64,7 +66,13 @@ impl Hasher {
     /// [`Busy`], at once where the queue is full.
     pub async fn verify(&self, candidate: Password, hash: PasswordHash) -> Result<bool, Busy> {
         let (answer, answered) = oneshot::channel();
-        self.queue.try_send(Job { candidate, hash, answer }).map_err(|_| Busy)?;
+        self.queue
+            .try_send(Job {
+                candidate,
+                hash,
+                answer,
+            })
+            .map_err(|_| Busy)?;
         answered.await.map_err(|_| Busy)
     }
 }
@@ -94,14 +102,20 @@ fn stand_back() {
 
 /// Waits for the next job; `None` once the last handle is gone.
 fn next(jobs: &Mutex<Receiver<Job>>) -> Option<Job> {
-    jobs.lock().unwrap_or_else(PoisonError::into_inner).recv().ok()
+    jobs.lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .recv()
+        .ok()
 }
 
 impl Default for HasherSettings {
     fn default() -> Self {
         let cores = thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
         let threads = NonZeroUsize::new(cores.get() / 2).unwrap_or(NonZeroUsize::MIN);
-        Self { threads, queue_per_thread: NonZeroUsize::MIN.saturating_add(63) }
+        Self {
+            threads,
+            queue_per_thread: NonZeroUsize::MIN.saturating_add(63),
+        }
     }
 }
 
@@ -130,7 +144,10 @@ mod tests {
 
     fn settings(threads: usize, queue: usize) -> HasherSettings {
         let number = |number| NonZeroUsize::new(number).unwrap();
-        HasherSettings { threads: number(threads), queue_per_thread: number(queue) }
+        HasherSettings {
+            threads: number(threads),
+            queue_per_thread: number(queue),
+        }
     }
 
     fn password() -> Password {
@@ -142,7 +159,9 @@ mod tests {
     }
 
     fn block_on(test: impl Future<Output = ()>) {
-        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .unwrap();
         tokio::task::LocalSet::new().block_on(&runtime, test);
     }
 
@@ -151,7 +170,12 @@ mod tests {
         block_on(async {
             let hasher = Hasher::start(settings(2, 1)).unwrap();
             let hash = PasswordHash::parse(&bcrypt::hash("secret", 4).unwrap()).unwrap();
-            assert_eq!(hasher.verify(Password::from("secret".to_owned()), hash.clone()).await, Ok(true));
+            assert_eq!(
+                hasher
+                    .verify(Password::from("secret".to_owned()), hash.clone())
+                    .await,
+                Ok(true)
+            );
             assert_eq!(hasher.verify(password(), hash).await, Ok(false));
         });
     }
@@ -198,7 +222,10 @@ mod tests {
         };
         block_on(async move {
             let hasher = Hasher::start_with(settings(1, 1), Arc::new(check)).unwrap();
-            assert_eq!(hasher.verify(password(), PasswordHash::dummy(5)).await, Err(Busy));
+            assert_eq!(
+                hasher.verify(password(), PasswordHash::dummy(5)).await,
+                Err(Busy)
+            );
             assert_eq!(hasher.verify(password(), hash()).await, Ok(true));
         });
     }

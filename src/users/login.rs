@@ -30,9 +30,13 @@ pub async fn authenticate(
     password: Password,
 ) -> Result<Arc<User>, LoginFailure> {
     let user = directory.find(name);
-    let hash = user.and_then(|user| user.password.as_ref()).unwrap_or(directory.dummy());
+    let hash = user
+        .and_then(|user| user.password.as_ref())
+        .unwrap_or(directory.dummy());
     let matches = hasher.verify(password, hash.clone()).await?;
-    user.filter(|user| matches && may_log_in(user)).cloned().ok_or(LoginFailure::Invalid)
+    user.filter(|user| matches && may_log_in(user))
+        .cloned()
+        .ok_or(LoginFailure::Invalid)
 }
 
 /// A match with the dummy counts for nothing, hence the question for a password.
@@ -67,7 +71,10 @@ mod tests {
 
     fn user(name: &str, cost: Option<u32>) -> User {
         User {
-            identity: Arc::new(Identity { subject: name.into(), ..Identity::default() }),
+            identity: Arc::new(Identity {
+                subject: name.into(),
+                ..Identity::default()
+            }),
             password: cost.map(PasswordHash::dummy),
             disabled: false,
             tokens_valid_after: None,
@@ -77,8 +84,16 @@ mod tests {
     }
 
     fn directory() -> Directory {
-        let disabled = User { disabled: true, ..user("disabled", Some(7)) };
-        Directory::new([user("alice", Some(7)), user("bob", Some(9)), user("machine", None), disabled])
+        let disabled = User {
+            disabled: true,
+            ..user("disabled", Some(7))
+        };
+        Directory::new([
+            user("alice", Some(7)),
+            user("bob", Some(9)),
+            user("machine", None),
+            disabled,
+        ])
     }
 
     /// What the checker says about every password.
@@ -97,8 +112,15 @@ mod tests {
             verdict == Verdict::Right
         };
         let hasher = Hasher::start_with(HasherSettings::default(), Arc::new(check)).unwrap();
-        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        let found = runtime.block_on(authenticate(&directory(), &hasher, name, Password::from("x".to_owned())));
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .unwrap();
+        let found = runtime.block_on(authenticate(
+            &directory(),
+            &hasher,
+            name,
+            Password::from("x".to_owned()),
+        ));
         let subject = match found {
             Ok(user) => Some(user.identity.subject.to_string()),
             Err(failure) => {
@@ -112,14 +134,24 @@ mod tests {
 
     #[test]
     fn every_refusal_costs_one_run() {
-        for (name, cost) in [("alice", 7), ("bob", 9), ("disabled", 7), ("machine", 7), ("nobody", 7), ("", 7)] {
+        for (name, cost) in [
+            ("alice", 7),
+            ("bob", 9),
+            ("disabled", 7),
+            ("machine", 7),
+            ("nobody", 7),
+            ("", 7),
+        ] {
             assert_eq!(attempt(name, Verdict::Wrong), (None, vec![cost]), "{name}");
         }
     }
 
     #[test]
     fn a_match_counts_only_for_enabled_users_with_a_password() {
-        assert_eq!(attempt("alice", Verdict::Right), (Some("alice".to_owned()), vec![7]));
+        assert_eq!(
+            attempt("alice", Verdict::Right),
+            (Some("alice".to_owned()), vec![7])
+        );
         for name in ["disabled", "machine", "nobody", "Alice", "alice ", ""] {
             assert_eq!(attempt(name, Verdict::Right), (None, vec![7]), "{name}");
         }

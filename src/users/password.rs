@@ -33,7 +33,11 @@ pub struct PasswordHash(Kept);
 /// A list may hold a million of them: what all have is kept without a text.
 #[derive(Clone, PartialEq, Eq)]
 enum Kept {
-    Bcrypt { cost: u8, salt: [u8; 16], digest: [u8; 23] },
+    Bcrypt {
+        cost: u8,
+        salt: [u8; 16],
+        digest: [u8; 23],
+    },
     Argon2id(Box<Argon2id>),
 }
 
@@ -67,7 +71,10 @@ impl PasswordHash {
     /// [`HashError`] where bcrypt would refuse it, or would take minutes.
     pub fn parse(text: &str) -> Result<Self, HashError> {
         if text.starts_with("$argon2id$") {
-            let hash = Argon2id { text: text.into(), work: argon::read(text)? };
+            let hash = Argon2id {
+                text: text.into(),
+                work: argon::read(text)?,
+            };
             return Ok(Self(Kept::Argon2id(Box::new(hash))));
         }
         let kind = text.get(..4).unwrap_or_default();
@@ -79,15 +86,28 @@ impl PasswordHash {
         if !(4..=15).contains(&cost) {
             return Err(HashError::Cost(cost));
         }
-        let decoded = Zeroizing::new(BCRYPT_64.decode(&text[29..]).map_err(|_| HashError::Malformed)?);
-        let digest = decoded.as_slice().try_into().map_err(|_| HashError::Malformed)?;
-        Ok(Self(Kept::Bcrypt { cost: cost as u8, salt: parts.get_salt_raw(), digest }))
+        let decoded = Zeroizing::new(
+            BCRYPT_64
+                .decode(&text[29..])
+                .map_err(|_| HashError::Malformed)?,
+        );
+        let digest = decoded
+            .as_slice()
+            .try_into()
+            .map_err(|_| HashError::Malformed)?;
+        Ok(Self(Kept::Bcrypt {
+            cost: cost as u8,
+            salt: parts.get_salt_raw(),
+            digest,
+        }))
     }
 
     /// What checking a candidate costs.
     pub fn work(&self) -> Work {
         match &self.0 {
-            Kept::Bcrypt { cost, .. } => Work::Bcrypt { cost: u32::from(*cost) },
+            Kept::Bcrypt { cost, .. } => Work::Bcrypt {
+                cost: u32::from(*cost),
+            },
             Kept::Argon2id(hash) => hash.work,
         }
     }
@@ -95,8 +115,16 @@ impl PasswordHash {
     /// Stands in where there is no hash: checking it costs the same. Whether something matches it never counts.
     pub(super) fn dummy_of(work: Work) -> Self {
         match work {
-            Work::Bcrypt { cost } => Self(Kept::Bcrypt { cost: cost as u8, salt: DUMMY_SALT, digest: [0; 23] }),
-            Work::Argon2id { memory, passes, lanes } => {
+            Work::Bcrypt { cost } => Self(Kept::Bcrypt {
+                cost: cost as u8,
+                salt: DUMMY_SALT,
+                digest: [0; 23],
+            }),
+            Work::Argon2id {
+                memory,
+                passes,
+                lanes,
+            } => {
                 let text = argon::dummy(memory, passes, lanes).into();
                 Self(Kept::Argon2id(Box::new(Argon2id { text, work })))
             }
@@ -107,7 +135,9 @@ impl PasswordHash {
 /// Whether a candidate is the password of a hash. One run of the hash's work, whatever the candidate.
 pub(super) fn check(candidate: &Password, hash: &PasswordHash) -> bool {
     match &hash.0 {
-        Kept::Bcrypt { cost, salt, digest } => check_bcrypt(candidate, &bcrypt_text(*cost, salt, digest)),
+        Kept::Bcrypt { cost, salt, digest } => {
+            check_bcrypt(candidate, &bcrypt_text(*cost, salt, digest))
+        }
         Kept::Argon2id(hash) => argon::check(candidate.0.as_bytes(), &hash.text),
     }
 }
@@ -173,12 +203,21 @@ impl fmt::Display for HashError {
                 f,
                 "a hash of kind `{kind}` is not available in this version; make a bcrypt hash with `gatelatch hash`"
             ),
-            Self::Malformed => {
-                f.write_str("a damaged bcrypt hash: 60 characters are expected; make one with `gatelatch hash`")
+            Self::Malformed => f.write_str(
+                "a damaged bcrypt hash: 60 characters are expected; make one with `gatelatch hash`",
+            ),
+            Self::MalformedArgon2 => {
+                f.write_str("a damaged argon2id hash; make a bcrypt hash with `gatelatch hash`")
             }
-            Self::MalformedArgon2 => f.write_str("a damaged argon2id hash; make a bcrypt hash with `gatelatch hash`"),
-            Self::TooMuchWork => write!(f, "an argon2id hash of too much work; {} are accepted", Work::ARGON2_LIMITS),
-            Self::Cost(cost) => write!(f, "a bcrypt cost of {cost}; 4 to 15 are accepted, 12 is a good choice"),
+            Self::TooMuchWork => write!(
+                f,
+                "an argon2id hash of too much work; {} are accepted",
+                Work::ARGON2_LIMITS
+            ),
+            Self::Cost(cost) => write!(
+                f,
+                "a bcrypt cost of {cost}; 4 to 15 are accepted, 12 is a good choice"
+            ),
         }
     }
 }
@@ -229,11 +268,16 @@ mod tests {
     fn a_hash_of_another_implementation_matches() {
         // Made with crypt(3) of libxcrypt.
         let crypt = "$2b$04$N9qo8uLOickgx2ZMRZoMye7lwnnKjdKULIb0Soe6BjJXxCPR1R3dC";
-        assert!(!checks("correct horsE", &PasswordHash::parse(crypt).unwrap()));
+        assert!(!checks(
+            "correct horsE",
+            &PasswordHash::parse(crypt).unwrap()
+        ));
         for kind in ["$2a$", "$2b$", "$2y$"] {
             let hash = PasswordHash::parse(&crypt.replace("$2b$", kind)).unwrap();
             assert!(checks("correct horse", &hash), "{kind}");
-            let Kept::Bcrypt { cost, salt, digest } = &hash.0 else { panic!("bcrypt") };
+            let Kept::Bcrypt { cost, salt, digest } = &hash.0 else {
+                panic!("bcrypt")
+            };
             assert_eq!(*bcrypt_text(*cost, salt, digest), crypt, "nothing is lost");
         }
     }
@@ -268,13 +312,22 @@ mod tests {
             let dummy = PasswordHash::dummy(cost);
             assert_eq!(PasswordHash::parse(&text(&dummy)).unwrap(), dummy);
         }
-        assert_eq!(bcrypt::verify("x", &text(&PasswordHash::dummy(5))).ok(), Some(false));
+        assert_eq!(
+            bcrypt::verify("x", &text(&PasswordHash::dummy(5))).ok(),
+            Some(false)
+        );
     }
 
     #[test]
     fn nothing_secret_is_printed() {
-        assert_eq!(format!("{:?}", Password::from("secret".to_owned())), "Password");
-        assert_eq!(format!("{:?}", PasswordHash::dummy(12)), "PasswordHash(cost 12)");
+        assert_eq!(
+            format!("{:?}", Password::from("secret".to_owned())),
+            "Password"
+        );
+        assert_eq!(
+            format!("{:?}", PasswordHash::dummy(12)),
+            "PasswordHash(cost 12)"
+        );
     }
 
     #[test]
@@ -283,9 +336,18 @@ mod tests {
         let cases = [
             ("", HashError::Unknown),
             ("secret", HashError::Unknown),
-            ("$2x$10$N9qo8uLOickgx2ZMRZoMye7lwnnKjdKULIb0Soe6BjJXxCPR1R3dC", HashError::Unknown),
-            ("$argon2i$v=19$m=65536,t=3,p=4$c2FsdHNhbHQ$aGFzaGhhc2hoYXNoaGFzaA", HashError::Unsupported("argon2i")),
-            ("{SHA}qUqP5cyxm6YcTAhz05Hph5gvu9M=", HashError::Unsupported("sha1")),
+            (
+                "$2x$10$N9qo8uLOickgx2ZMRZoMye7lwnnKjdKULIb0Soe6BjJXxCPR1R3dC",
+                HashError::Unknown,
+            ),
+            (
+                "$argon2i$v=19$m=65536,t=3,p=4$c2FsdHNhbHQ$aGFzaGhhc2hoYXNoaGFzaA",
+                HashError::Unsupported("argon2i"),
+            ),
+            (
+                "{SHA}qUqP5cyxm6YcTAhz05Hph5gvu9M=",
+                HashError::Unsupported("sha1"),
+            ),
             (&good[..59], HashError::Malformed),
             (&format!("{good}A"), HashError::Malformed),
             (&format!("{}!", &good[..59]), HashError::Malformed),

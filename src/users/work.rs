@@ -23,14 +23,17 @@ pub enum Work {
 
 impl Work {
     /// What an argon2id hash may take: no hash of a users file eats the machine.
-    pub const ARGON2_LIMITS: &str = "m up to 262144 (256 MiB), t up to 32, p up to 16, and m times t up to 1048576";
+    pub const ARGON2_LIMITS: &str =
+        "m up to 262144 (256 MiB), t up to 32, p up to 16, and m times t up to 1048576";
 
     /// Whether a stolen hash of this work is quick to try: below bcrypt's cost 10, or below m=7168, t=5 and the like,
     /// which is what OWASP asks for.
     pub fn is_weak(self) -> bool {
         match self {
             Self::Bcrypt { cost } => cost < 10,
-            Self::Argon2id { memory, passes, .. } => u64::from(memory) * u64::from(passes) < 7168 * 5,
+            Self::Argon2id { memory, passes, .. } => {
+                u64::from(memory) * u64::from(passes) < 7168 * 5
+            }
         }
     }
 
@@ -48,7 +51,11 @@ impl fmt::Display for Work {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Bcrypt { cost } => write!(f, "cost {cost}"),
-            Self::Argon2id { memory, passes, lanes } => write!(f, "m={memory},t={passes},p={lanes}"),
+            Self::Argon2id {
+                memory,
+                passes,
+                lanes,
+            } => write!(f, "m={memory},t={passes},p={lanes}"),
         }
     }
 }

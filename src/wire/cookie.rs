@@ -75,7 +75,12 @@ enum Own {
 
 impl SessionCookie {
     /// A cookie of this name, which holds neither a prefix nor anything but the characters of a token.
-    pub fn new(name: &str, secure: SecureCookie, same_site: SameSite, domain: Option<Box<str>>) -> Self {
+    pub fn new(
+        name: &str,
+        secure: SecureCookie,
+        same_site: SameSite,
+        domain: Option<Box<str>>,
+    ) -> Self {
         Self {
             name: name.into(),
             host_name: format!("__Host-{name}").into(),
@@ -88,7 +93,11 @@ impl SessionCookie {
 
     /// The cookie's name towards a client of this scheme.
     pub fn name(&self, scheme: Scheme) -> &str {
-        if self.is_secure(scheme) && self.domain.is_none() { &self.host_name } else { &self.name }
+        if self.is_secure(scheme) && self.domain.is_none() {
+            &self.host_name
+        } else {
+            &self.name
+        }
     }
 
     /// Takes the gateway's cookies out of a request: the upstream never sees them. Other cookies stay byte for byte.
@@ -98,8 +107,15 @@ impl SessionCookie {
             return crumbs;
         }
         let lines: Vec<HeaderValue> = headers.get_all(COOKIE).iter().cloned().collect();
-        let kept: Vec<Option<HeaderValue>> = lines.iter().map(|line| self.cut(line, &mut crumbs)).collect();
-        if kept.iter().zip(&lines).all(|(kept, line)| kept.as_ref() == Some(line)) {
+        let kept: Vec<Option<HeaderValue>> = lines
+            .iter()
+            .map(|line| self.cut(line, &mut crumbs))
+            .collect();
+        if kept
+            .iter()
+            .zip(&lines)
+            .all(|(kept, line)| kept.as_ref() == Some(line))
+        {
             return crumbs;
         }
         replace_lines(headers, kept.into_iter().flatten());
@@ -125,7 +141,9 @@ impl SessionCookie {
             return Some(line.clone());
         }
         let rest = rest.join(&b';');
-        HeaderValue::from_bytes(rest.trim_ascii_start()).ok().filter(|rest| !rest.is_empty())
+        HeaderValue::from_bytes(rest.trim_ascii_start())
+            .ok()
+            .filter(|rest| !rest.is_empty())
     }
 
     /// Takes out of an upstream's answer every cookie that could pass for one of the gateway's.
@@ -134,7 +152,12 @@ impl SessionCookie {
         if !headers.get_all(SET_COOKIE).iter().any(is_own) {
             return;
         }
-        let kept: Vec<HeaderValue> = headers.get_all(SET_COOKIE).iter().filter(|v| !is_own(v)).cloned().collect();
+        let kept: Vec<HeaderValue> = headers
+            .get_all(SET_COOKIE)
+            .iter()
+            .filter(|v| !is_own(v))
+            .cloned()
+            .collect();
         headers.remove(SET_COOKIE);
         for value in kept {
             headers.append(SET_COOKIE, value);
@@ -150,12 +173,20 @@ impl SessionCookie {
                 _ => Own::Variant,
             });
         }
-        (bare == self.marker.as_bytes()).then_some(if name.len() == bare.len() { Own::Marker } else { Own::Variant })
+        (bare == self.marker.as_bytes()).then_some(if name.len() == bare.len() {
+            Own::Marker
+        } else {
+            Own::Variant
+        })
     }
 
     /// The credential that a request of this scheme brings in its cookie.
     pub fn credential(&self, crumbs: &Crumbs, scheme: Scheme) -> Option<Credential> {
-        let found = if self.name(scheme) == &*self.host_name { &crumbs.host } else { &crumbs.plain };
+        let found = if self.name(scheme) == &*self.host_name {
+            &crumbs.host
+        } else {
+            &crumbs.plain
+        };
         match found {
             Found::Never => None,
             Found::Once(credential) => Some(Credential::clone(credential)),
@@ -176,7 +207,10 @@ impl SessionCookie {
     /// `Set-Cookie` of the marker, for so many seconds; 0 takes it away. It is kept where the session may not be: it asks
     /// for neither a prefix, a domain nor TLS.
     pub fn mark(&self, value: &str, seconds: u64) -> HeaderValue {
-        let line = format!("{}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax", self.marker);
+        let line = format!(
+            "{}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax",
+            self.marker
+        );
         HeaderValue::try_from(line).expect("a cookie of tokens is visible ASCII")
     }
 
@@ -186,7 +220,8 @@ impl SessionCookie {
             SameSite::Lax => "Lax",
             SameSite::None => "None",
         };
-        let mut line = format!("{name}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite={same_site}");
+        let mut line =
+            format!("{name}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite={same_site}");
         if self.is_secure(scheme) {
             line.push_str("; Secure");
         }
@@ -208,14 +243,26 @@ impl SessionCookie {
 
 impl Default for SessionCookie {
     fn default() -> Self {
-        Self::new("gatelatch", SecureCookie::default(), SameSite::default(), None)
+        Self::new(
+            "gatelatch",
+            SecureCookie::default(),
+            SameSite::default(),
+            None,
+        )
     }
 }
 
 impl Crumbs {
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
-        matches!(self, Self { plain: Found::Never, host: Found::Never, marker: None })
+        matches!(
+            self,
+            Self {
+                plain: Found::Never,
+                host: Found::Never,
+                marker: None
+            }
+        )
     }
 
     /// The marker's value.
@@ -225,18 +272,25 @@ impl Crumbs {
 
     /// `at` is where the piece stands in its line.
     fn note(&mut self, own: Own, line: &HeaderValue, at: usize, piece: &[u8]) {
-        let value_at = piece.iter().position(|byte| *byte == b'=').map_or(piece.len(), |equals| equals + 1);
+        let value_at = piece
+            .iter()
+            .position(|byte| *byte == b'=')
+            .map_or(piece.len(), |equals| equals + 1);
         let found = match own {
             Own::Plain => &mut self.plain,
             Own::Host => &mut self.host,
             Own::Marker => {
-                self.marker = std::str::from_utf8(&piece[value_at..]).ok().map(|value| value.trim().into());
+                self.marker = std::str::from_utf8(&piece[value_at..])
+                    .ok()
+                    .map(|value| value.trim().into());
                 return;
             }
             Own::Variant => return,
         };
         *found = match found {
-            Found::Never => Found::Once(Credential::of_cookie(line, at + value_at..at + piece.len()).into()),
+            Found::Never => {
+                Found::Once(Credential::of_cookie(line, at + value_at..at + piece.len()).into())
+            }
             Found::Once(_) | Found::Several => Found::Several,
         };
     }
@@ -246,9 +300,15 @@ impl Crumbs {
 /// everybody: they would keep the session with it.
 pub fn add_renewal(headers: &mut HeaderMap, session: HeaderValue) {
     let directives = |name: &str| {
-        let lines = headers.get_all(CACHE_CONTROL).iter().flat_map(|line| line.as_bytes().split(|byte| *byte == b','));
+        let lines = headers
+            .get_all(CACHE_CONTROL)
+            .iter()
+            .flat_map(|line| line.as_bytes().split(|byte| *byte == b','));
         lines.map(<[u8]>::trim_ascii).any(|directive| {
-            let directive = directive.split(|byte| *byte == b'=').next().unwrap_or_default();
+            let directive = directive
+                .split(|byte| *byte == b'=')
+                .next()
+                .unwrap_or_default();
             directive.eq_ignore_ascii_case(name.as_bytes())
         })
     };
@@ -283,11 +343,18 @@ fn crumb_name(piece: &[u8]) -> &[u8] {
 
 /// The name under which a cookie comes back. A browser sends one without a name, `=a=b`, as `a=b`.
 fn set_name(line: &[u8]) -> &[u8] {
-    let mut pair = line.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
+    let mut pair = line
+        .split(|byte| *byte == b';')
+        .next()
+        .unwrap_or_default()
+        .trim_ascii();
     while let Some(nameless) = pair.strip_prefix(b"=") {
         pair = nameless.trim_ascii();
     }
-    pair.split(|byte| *byte == b'=').next().unwrap_or_default().trim_ascii()
+    pair.split(|byte| *byte == b'=')
+        .next()
+        .unwrap_or_default()
+        .trim_ascii()
 }
 
 /// Browsers compare the prefixes without case.

@@ -5,8 +5,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::header::{
     ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
-    ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_HEADERS,
-    ACCESS_CONTROL_REQUEST_METHOD, ORIGIN, VARY,
+    ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE,
+    ACCESS_CONTROL_REQUEST_HEADERS, ACCESS_CONTROL_REQUEST_METHOD, ORIGIN, VARY,
 };
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode};
@@ -53,7 +53,9 @@ impl Cors {
         let allowed = match (&self.origins, origin) {
             (_, None) => None,
             (Origins::Any, Some(_)) => Some(HeaderValue::from_static("*")),
-            (Origins::These(these), Some(origin)) => Some(origin.clone()).filter(|origin| contains(these, origin)),
+            (Origins::These(these), Some(origin)) => {
+                Some(origin.clone()).filter(|origin| contains(these, origin))
+            }
         };
         Answered { allowed }
     }
@@ -62,7 +64,8 @@ impl Cors {
     /// the request is none.
     pub fn preflight(&self, head: &Parts) -> Option<Response<Bytes>> {
         let asks = |name: &HeaderName| head.headers.contains_key(name);
-        if head.method != Method::OPTIONS || !asks(&ORIGIN) || !asks(&ACCESS_CONTROL_REQUEST_METHOD) {
+        if head.method != Method::OPTIONS || !asks(&ORIGIN) || !asks(&ACCESS_CONTROL_REQUEST_METHOD)
+        {
             return None;
         }
         let verdict = self.judge(&head.headers);
@@ -87,7 +90,10 @@ impl Cors {
             fields.insert(ACCESS_CONTROL_ALLOW_HEADERS, headers);
         }
         fields.insert(ACCESS_CONTROL_MAX_AGE, self.max_age.as_secs().into());
-        for name in [ACCESS_CONTROL_REQUEST_METHOD, ACCESS_CONTROL_REQUEST_HEADERS] {
+        for name in [
+            ACCESS_CONTROL_REQUEST_METHOD,
+            ACCESS_CONTROL_REQUEST_HEADERS,
+        ] {
             fields.append(VARY, HeaderValue::from(name));
         }
     }
@@ -95,25 +101,39 @@ impl Cors {
     /// Says in an answer what the browser may show the page. What the upstream says of it is taken out: there is one
     /// authority.
     pub fn apply(&self, verdict: &Answered, fields: &mut HeaderMap) {
-        for name in [ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_EXPOSE_HEADERS] {
+        for name in [
+            ACCESS_CONTROL_ALLOW_ORIGIN,
+            ACCESS_CONTROL_ALLOW_CREDENTIALS,
+            ACCESS_CONTROL_EXPOSE_HEADERS,
+        ] {
             fields.remove(name);
         }
         if self.origins != Origins::Any {
             fields.append(VARY, HeaderValue::from(ORIGIN));
         }
-        let Some(origin) = &verdict.allowed else { return };
+        let Some(origin) = &verdict.allowed else {
+            return;
+        };
         fields.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
         if self.credentials {
-            fields.insert(ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
+            fields.insert(
+                ACCESS_CONTROL_ALLOW_CREDENTIALS,
+                HeaderValue::from_static("true"),
+            );
         }
         if !self.expose.is_empty() {
-            fields.insert(ACCESS_CONTROL_EXPOSE_HEADERS, list(self.expose.iter().map(HeaderName::as_str)));
+            fields.insert(
+                ACCESS_CONTROL_EXPOSE_HEADERS,
+                list(self.expose.iter().map(HeaderName::as_str)),
+            );
         }
     }
 }
 
 fn contains(origins: &[Box<str>], origin: &HeaderValue) -> bool {
-    origins.iter().any(|allowed| origin.as_bytes().eq_ignore_ascii_case(allowed.as_bytes()))
+    origins
+        .iter()
+        .any(|allowed| origin.as_bytes().eq_ignore_ascii_case(allowed.as_bytes()))
 }
 
 fn list<'n>(names: impl Iterator<Item = &'n str>) -> HeaderValue {
@@ -146,33 +166,61 @@ mod tests {
 
     #[test]
     fn only_a_preflight_is_answered() {
-        let (origin, asks) = (("origin", "https://app.test"), ("access-control-request-method", "POST"));
+        let (origin, asks) = (
+            ("origin", "https://app.test"),
+            ("access-control-request-method", "POST"),
+        );
         assert!(preflight(&cors(), &[origin]).is_none());
         assert!(preflight(&cors(), &[asks]).is_none());
-        let answer = preflight(&cors(), &[origin, asks, ("access-control-request-headers", "x-a, authorization")]);
+        let answer = preflight(
+            &cors(),
+            &[
+                origin,
+                asks,
+                ("access-control-request-headers", "x-a, authorization"),
+            ],
+        );
         let answer = answer.unwrap();
         assert_eq!(answer.status(), StatusCode::NO_CONTENT);
         assert_eq!(answer.headers()[ACCESS_CONTROL_ALLOW_METHODS], "GET, POST");
-        assert_eq!(answer.headers()[ACCESS_CONTROL_ALLOW_HEADERS], "x-a, authorization");
+        assert_eq!(
+            answer.headers()[ACCESS_CONTROL_ALLOW_HEADERS],
+            "x-a, authorization"
+        );
         assert_eq!(answer.headers()[ACCESS_CONTROL_MAX_AGE], "600");
     }
 
     #[test]
     fn strangers_are_refused() {
         let asks = ("access-control-request-method", "POST");
-        for origin in ["https://evil.test", "https://app.test.evil.test", "null", "http://app.test"] {
+        for origin in [
+            "https://evil.test",
+            "https://app.test.evil.test",
+            "null",
+            "http://app.test",
+        ] {
             let answer = preflight(&cors(), &[("origin", origin), asks]).unwrap();
             assert_eq!(answer.status(), StatusCode::FORBIDDEN, "{origin}");
         }
-        let two = [("origin", "https://app.test"), ("origin", "https://evil.test"), asks];
-        assert_eq!(preflight(&cors(), &two).unwrap().status(), StatusCode::FORBIDDEN);
+        let two = [
+            ("origin", "https://app.test"),
+            ("origin", "https://evil.test"),
+            asks,
+        ];
+        assert_eq!(
+            preflight(&cors(), &two).unwrap().status(),
+            StatusCode::FORBIDDEN
+        );
     }
 
     fn applied(cors: &Cors, origin: &'static str) -> HeaderMap {
         let mut headers = HeaderMap::new();
         headers.insert(ORIGIN, HeaderValue::from_static(origin));
         let mut fields = HeaderMap::new();
-        fields.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("https://of.the.upstream"));
+        fields.insert(
+            ACCESS_CONTROL_ALLOW_ORIGIN,
+            HeaderValue::from_static("https://of.the.upstream"),
+        );
         cors.apply(&cors.judge(&headers), &mut fields);
         fields
     }
@@ -187,7 +235,11 @@ mod tests {
         let fields = applied(&cors(), "https://evil.test");
         assert!(!fields.contains_key(ACCESS_CONTROL_ALLOW_ORIGIN));
         assert_eq!(fields[VARY], "origin");
-        let any = Cors { origins: Origins::Any, credentials: false, ..cors() };
+        let any = Cors {
+            origins: Origins::Any,
+            credentials: false,
+            ..cors()
+        };
         let fields = applied(&any, "https://evil.test");
         assert_eq!(fields[ACCESS_CONTROL_ALLOW_ORIGIN], "*");
         assert!(!fields.contains_key(ACCESS_CONTROL_ALLOW_CREDENTIALS));

@@ -42,8 +42,16 @@ impl Credential {
     /// # Errors
     /// [`BadRequest::SeveralCredentials`] and [`BadRequest::SeveralApiKeys`] where it is not clear which one counts.
     pub fn read(headers: &HeaderMap, present: Present) -> Result<Option<Self>, BadRequest> {
-        let bearer = if present.has(Present::AUTHORIZATION) { Self::read_bearer(headers)? } else { None };
-        let api_key = if present.has(Present::X_API_KEY) { Self::read_api_key(headers)? } else { None };
+        let bearer = if present.has(Present::AUTHORIZATION) {
+            Self::read_bearer(headers)?
+        } else {
+            None
+        };
+        let api_key = if present.has(Present::X_API_KEY) {
+            Self::read_api_key(headers)?
+        } else {
+            None
+        };
         match (bearer, api_key) {
             (Some(_), Some(_)) => Err(BadRequest::SeveralApiKeys),
             (bearer, api_key) => Ok(bearer.or(api_key)),
@@ -52,7 +60,9 @@ impl Credential {
 
     fn read_bearer(headers: &HeaderMap) -> Result<Option<Self>, BadRequest> {
         let mut fields = headers.get_all(AUTHORIZATION).iter();
-        let Some(field) = fields.next() else { return Ok(None) };
+        let Some(field) = fields.next() else {
+            return Ok(None);
+        };
         if fields.next().is_some() {
             return Err(BadRequest::SeveralCredentials);
         }
@@ -61,26 +71,46 @@ impl Credential {
 
     fn read_api_key(headers: &HeaderMap) -> Result<Option<Self>, BadRequest> {
         let mut fields = headers.get_all(X_API_KEY).iter();
-        let Some(first) = fields.next() else { return Ok(None) };
+        let Some(first) = fields.next() else {
+            return Ok(None);
+        };
         let is_ours = |field: &HeaderValue| field.as_bytes().starts_with(API_KEY.as_bytes());
         match (is_ours(first), fields.next()) {
             (true, None) => Ok(Some(Self::of_field(X_API_KEY, first, 0))),
             (false, None) => Ok(None),
-            (ours, Some(second)) if ours || is_ours(second) || fields.any(is_ours) => Err(BadRequest::SeveralApiKeys),
+            (ours, Some(second)) if ours || is_ours(second) || fields.any(is_ours) => {
+                Err(BadRequest::SeveralApiKeys)
+            }
             (_, Some(_)) => Ok(None),
         }
     }
 
     /// What stands in a field from `start` on.
     fn of_field(name: HeaderName, field: &HeaderValue, start: usize) -> Self {
-        let is_key = field.as_bytes()[start..].trim_ascii_start().starts_with(API_KEY.as_bytes());
-        let source = if is_key { CredentialSource::ApiKey } else { CredentialSource::Bearer };
-        Self { name, field: field.clone(), token: start..field.len(), source }
+        let is_key = field.as_bytes()[start..]
+            .trim_ascii_start()
+            .starts_with(API_KEY.as_bytes());
+        let source = if is_key {
+            CredentialSource::ApiKey
+        } else {
+            CredentialSource::Bearer
+        };
+        Self {
+            name,
+            field: field.clone(),
+            token: start..field.len(),
+            source,
+        }
     }
 
     /// The token in this range of a `Cookie` line.
     pub(super) fn of_cookie(field: &HeaderValue, token: Range<usize>) -> Self {
-        Self { name: COOKIE, field: field.clone(), token, source: CredentialSource::Cookie }
+        Self {
+            name: COOKIE,
+            field: field.clone(),
+            token,
+            source: CredentialSource::Cookie,
+        }
     }
 
     /// A cookie that holds for nobody: it was sent in two ways.
@@ -95,7 +125,11 @@ impl Credential {
 
     /// The token; empty where it is not even text.
     pub fn token(&self) -> &str {
-        let token = self.field.as_bytes().get(self.token.clone()).and_then(|bytes| std::str::from_utf8(bytes).ok());
+        let token = self
+            .field
+            .as_bytes()
+            .get(self.token.clone())
+            .and_then(|bytes| std::str::from_utf8(bytes).ok());
         token.map_or("", str::trim_ascii)
     }
 
@@ -110,7 +144,8 @@ fn bearer_start(field: &[u8]) -> Option<usize> {
     let scheme = b"bearer";
     let rest = field.get(scheme.len()..)?;
     let spaces = rest.iter().take_while(|byte| **byte == b' ').count();
-    let bearer = field[..scheme.len()].eq_ignore_ascii_case(scheme) && (spaces > 0 || rest.is_empty());
+    let bearer =
+        field[..scheme.len()].eq_ignore_ascii_case(scheme) && (spaces > 0 || rest.is_empty());
     bearer.then_some(scheme.len() + spaces)
 }
 
@@ -129,7 +164,8 @@ mod tests {
         for field in fields {
             headers.append(AUTHORIZATION, HeaderValue::from_str(field).unwrap());
         }
-        Ok(Credential::read(&headers, Present::of(&headers))?.map(|credential| credential.token().to_owned()))
+        Ok(Credential::read(&headers, Present::of(&headers))?
+            .map(|credential| credential.token().to_owned()))
     }
 
     #[test]
@@ -141,8 +177,14 @@ mod tests {
         assert_eq!(read(&["Bearer"]), some(""));
         assert_eq!(read(&["Bearerabc"]), Ok(None));
         assert_eq!(read(&["Basic YWxpY2U6"]), Ok(None));
-        assert_eq!(read(&["Bearer a", "Bearer a"]), Err(BadRequest::SeveralCredentials));
-        assert_eq!(read(&["Basic a", "Bearer a"]), Err(BadRequest::SeveralCredentials));
+        assert_eq!(
+            read(&["Bearer a", "Bearer a"]),
+            Err(BadRequest::SeveralCredentials)
+        );
+        assert_eq!(
+            read(&["Basic a", "Bearer a"]),
+            Err(BadRequest::SeveralCredentials)
+        );
     }
 
     #[test]
@@ -154,16 +196,30 @@ mod tests {
             }
             let found = Credential::read(&headers, Present::of(&headers))?;
             Ok(found.map(|one| {
-                (one.field_name().to_string(), one.token().to_owned(), one.source() == CredentialSource::ApiKey)
+                (
+                    one.field_name().to_string(),
+                    one.token().to_owned(),
+                    one.source() == CredentialSource::ApiKey,
+                )
             }))
         };
-        let found = |name: &str, token: &str, key| Ok(Some((name.to_owned(), token.to_owned(), key)));
+        let found =
+            |name: &str, token: &str, key| Ok(Some((name.to_owned(), token.to_owned(), key)));
         let (key, bearer) = ("x-api-key", "authorization");
         let several = Err(BadRequest::SeveralApiKeys);
         assert_eq!(read(&[(key, "glk_a")]), found(key, "glk_a", true));
-        assert_eq!(read(&[(bearer, "bearer glk_a")]), found(bearer, "glk_a", true));
-        assert_eq!(read(&[(bearer, "Basic x"), (key, "glk_a")]), found(key, "glk_a", true));
-        assert_eq!(read(&[(bearer, "Bearer a"), (key, "other")]), found(bearer, "a", false));
+        assert_eq!(
+            read(&[(bearer, "bearer glk_a")]),
+            found(bearer, "glk_a", true)
+        );
+        assert_eq!(
+            read(&[(bearer, "Basic x"), (key, "glk_a")]),
+            found(key, "glk_a", true)
+        );
+        assert_eq!(
+            read(&[(bearer, "Bearer a"), (key, "other")]),
+            found(bearer, "a", false)
+        );
         assert_eq!(read(&[(key, "other")]), Ok(None));
         assert_eq!(read(&[(key, "other"), (key, "another")]), Ok(None));
         assert_eq!(read(&[(bearer, "Bearer a"), (key, "glk_a")]), several);
@@ -176,6 +232,8 @@ mod tests {
     fn a_credential_is_never_printed() {
         let mut headers = HeaderMap::new();
         headers.insert(AUTHORIZATION, HeaderValue::from_static("Bearer hush"));
-        assert!(!format!("{:?}", Credential::read(&headers, Present::of(&headers))).contains("hush"));
+        assert!(
+            !format!("{:?}", Credential::read(&headers, Present::of(&headers))).contains("hush")
+        );
     }
 }

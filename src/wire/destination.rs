@@ -39,14 +39,20 @@ pub enum NoDestination {
 
 impl Default for OwnPaths {
     fn default() -> Self {
-        Self { prefix: "/auth".to_owned(), token_paths: Vec::new() }
+        Self {
+            prefix: "/auth".to_owned(),
+            token_paths: Vec::new(),
+        }
     }
 }
 
 impl OwnPaths {
     /// Whether the gateway itself answers. Names compare byte for byte; other methods at a token path are the services'.
     pub fn holds(&self, method: &Method, path: &str) -> bool {
-        let under = |prefix| path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+        let under = |prefix| {
+            path.strip_prefix(prefix)
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
         self.prefixes().into_iter().any(under) || self.is_token_path(method, path)
     }
 
@@ -68,7 +74,10 @@ impl Target {
     /// [`BadRequest`] for CONNECT and TRACE, for a standard method in other case, and for too long a target.
     pub(super) fn check_line(method: &Method, uri: &Uri) -> Result<(), BadRequest> {
         check_method(method)?;
-        if uri.path_and_query().is_some_and(|target| target.as_str().len() > BadRequest::TARGET_BYTES) {
+        if uri
+            .path_and_query()
+            .is_some_and(|target| target.as_str().len() > BadRequest::TARGET_BYTES)
+        {
             return Err(BadRequest::TargetTooLong);
         }
         Ok(())
@@ -78,9 +87,18 @@ impl Target {
     ///
     /// # Errors
     /// [`BadRequest`] as for a request that is sent.
-    pub fn foretell(method: &Method, host: Host, uri: &Uri, paths: PathOptions) -> Result<Self, BadRequest> {
+    pub fn foretell(
+        method: &Method,
+        host: Host,
+        uri: &Uri,
+        paths: PathOptions,
+    ) -> Result<Self, BadRequest> {
         Self::check_line(method, uri)?;
-        Ok(Self { method: method.clone(), host, path: RequestPath::parse(uri.path(), paths)? })
+        Ok(Self {
+            method: method.clone(),
+            host,
+            path: RequestPath::parse(uri.path(), paths)?,
+        })
     }
 
     /// Finds out who answers. A service that accepts less in a path than others reads the path, `raw`, again by its
@@ -88,25 +106,38 @@ impl Target {
     ///
     /// # Errors
     /// [`NoDestination`] where nobody does.
-    pub fn find(&mut self, raw: &str, own: &OwnPaths, router: &Router) -> Result<Destination, NoDestination> {
+    pub fn find(
+        &mut self,
+        raw: &str,
+        own: &OwnPaths,
+        router: &Router,
+    ) -> Result<Destination, NoDestination> {
         if own.holds(&self.method, self.path.as_str()) {
             return Ok(Destination::Own);
         }
-        let index = router.find(self.host.name(), &self.path).ok_or(NoDestination::NoService)?;
+        let index = router
+            .find(self.host.name(), &self.path)
+            .ok_or(NoDestination::NoService)?;
         if let Some(paths) = router.narrower_paths(index) {
-            self.path = RequestPath::parse(raw, paths).map_err(|error| NoDestination::Path(index, error))?;
+            self.path = RequestPath::parse(raw, paths)
+                .map_err(|error| NoDestination::Path(index, error))?;
         }
         Ok(Destination::Service(index))
     }
 }
 
 pub(super) fn check_method(method: &Method) -> Result<(), BadRequest> {
-    const STANDARD: [&str; 9] = ["GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "CONNECT", "TRACE"];
+    const STANDARD: [&str; 9] = [
+        "GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "CONNECT", "TRACE",
+    ];
     if matches!(*method, Method::CONNECT | Method::TRACE) {
         return Err(BadRequest::MethodNotAllowed);
     }
     let name = method.as_str();
-    match STANDARD.iter().find(|standard| standard.eq_ignore_ascii_case(name)) {
+    match STANDARD
+        .iter()
+        .find(|standard| standard.eq_ignore_ascii_case(name))
+    {
         Some(standard) if *standard != name => Err(BadRequest::MethodCase),
         Some(_) | None => Ok(()),
     }
@@ -119,7 +150,10 @@ mod tests {
     #[test]
     fn everything_under_the_prefix_is_the_gateways() {
         let token_paths = vec!["/token".to_owned(), "/api/v1/login".to_owned()];
-        let own = OwnPaths { token_paths, ..OwnPaths::default() };
+        let own = OwnPaths {
+            token_paths,
+            ..OwnPaths::default()
+        };
         for (method, path, expected) in [
             (Method::GET, "/auth", true),
             (Method::GET, "/auth/", true),

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use ahash::RandomState;
 use http::header::{
-    AUTHORIZATION, CONNECTION, CONTENT_ENCODING, CONTENT_RANGE, CONTENT_TYPE, COOKIE, LOCATION, SET_COOKIE, TRAILER,
-    WWW_AUTHENTICATE,
+    AUTHORIZATION, CONNECTION, CONTENT_ENCODING, CONTENT_RANGE, CONTENT_TYPE, COOKIE, LOCATION,
+    SET_COOKIE, TRAILER, WWW_AUTHENTICATE,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Version};
 
@@ -71,7 +71,14 @@ const WELL_KNOWN: [&str; 11] = [
 ];
 
 /// Families of such fields, by how their folded name starts.
-const FAMILIES: [&str; 6] = ["xgatelatch", "remote", "xforwarded", "xwebauth", "xauthrequest", "xsslclient"];
+const FAMILIES: [&str; 6] = [
+    "xgatelatch",
+    "remote",
+    "xforwarded",
+    "xwebauth",
+    "xauthrequest",
+    "xsslclient",
+];
 
 /// Decides for each field name of a request whether it reaches the upstream. Names are compared after folding case and
 /// every character that is no letter or digit: what `X_Forwarded-User` becomes in a CGI-like environment.
@@ -93,8 +100,18 @@ impl FieldFilter {
         let own = folded(CONNECTION_FIELDS.into_iter().chain(mapped));
         let foreign = folded(FORWARDED.iter().chain(&WELL_KNOWN).copied());
         let families = FAMILIES.iter().map(|family| family.as_bytes());
-        let suspects = own.iter().chain(&foreign).map(|name| &**name).chain(families).collect();
-        Self { own, foreign, passed: identity.pass.clone(), suspects }
+        let suspects = own
+            .iter()
+            .chain(&foreign)
+            .map(|name| &**name)
+            .chain(families)
+            .collect();
+        Self {
+            own,
+            foreign,
+            passed: identity.pass.clone(),
+            suspects,
+        }
     }
 
     /// Whether a client's field of this name is passed on.
@@ -119,8 +136,10 @@ impl FieldFilter {
         if self.own.contains(folded) {
             return false;
         }
-        let foreign =
-            self.foreign.contains(folded) || FAMILIES.iter().any(|family| folded.starts_with(family.as_bytes()));
+        let foreign = self.foreign.contains(folded)
+            || FAMILIES
+                .iter()
+                .any(|family| folded.starts_with(family.as_bytes()));
         !foreign || self.passed.contains(name)
     }
 }
@@ -133,7 +152,10 @@ struct Beginnings([u64; 36]);
 impl Beginnings {
     /// Whether a name, not yet folded, is certainly none of these.
     fn exclude(&self, name: &[u8]) -> bool {
-        let (Some(first), Some(second)) = (folded_place(name.first()), folded_place(name.get(1))) else { return false };
+        let (Some(first), Some(second)) = (folded_place(name.first()), folded_place(name.get(1)))
+        else {
+            return false;
+        };
         self.0[first] & (1 << second) == 0
     }
 }
@@ -171,11 +193,21 @@ pub fn trailer_is_harmless(name: &HeaderName) -> bool {
 }
 
 /// The names of a `Trailer` field that pass, for the next recipient; `None` where none does.
-pub fn announce_trailers(headers: &HeaderMap, passes: impl Fn(&HeaderName) -> bool) -> Option<HeaderValue> {
-    let lines = headers.get_all(TRAILER).iter().flat_map(|line| line.as_bytes().split(|byte| *byte == b','));
-    let names = lines.filter_map(|name| HeaderName::from_bytes(name.trim_ascii()).ok()).filter(passes);
+pub fn announce_trailers(
+    headers: &HeaderMap,
+    passes: impl Fn(&HeaderName) -> bool,
+) -> Option<HeaderValue> {
+    let lines = headers
+        .get_all(TRAILER)
+        .iter()
+        .flat_map(|line| line.as_bytes().split(|byte| *byte == b','));
+    let names = lines
+        .filter_map(|name| HeaderName::from_bytes(name.trim_ascii()).ok())
+        .filter(passes);
     let names: Vec<String> = names.map(|name| name.as_str().to_owned()).collect();
-    HeaderValue::try_from(names.join(", ")).ok().filter(|names| !names.is_empty())
+    HeaderValue::try_from(names.join(", "))
+        .ok()
+        .filter(|names| !names.is_empty())
 }
 
 /// Takes out of trailers what may not pass.
@@ -191,7 +223,10 @@ fn folded<'n>(names: impl Iterator<Item = &'n str>) -> HashSet<Box<[u8]>, Random
 }
 
 fn fold(name: &str) -> Box<[u8]> {
-    name.bytes().filter(u8::is_ascii_alphanumeric).map(|byte| byte.to_ascii_lowercase()).collect()
+    name.bytes()
+        .filter(u8::is_ascii_alphanumeric)
+        .map(|byte| byte.to_ascii_lowercase())
+        .collect()
 }
 
 /// Folds without allocating; `None` where the name does not fit.
@@ -217,16 +252,28 @@ impl Nominated {
         if !present.has(Present::CONNECTION) {
             return Self(Vec::new());
         }
-        let is_none = |token: &[u8]| NO_FIELDS.iter().any(|option| token.eq_ignore_ascii_case(option));
+        let is_none = |token: &[u8]| {
+            NO_FIELDS
+                .iter()
+                .any(|option| token.eq_ignore_ascii_case(option))
+        };
         let lines = headers.get_all(CONNECTION);
         // nearly every line is one option and nothing else
         if lines.iter().all(|line| is_none(line.as_bytes())) {
             return Self(Vec::new());
         }
         let lines = lines.iter().map(HeaderValue::as_bytes);
-        let tokens = lines.flat_map(|line| line.split(|byte| *byte == b',')).map(<[u8]>::trim_ascii);
-        let fields = tokens.filter(|token| !is_none(token)).filter_map(|token| std::str::from_utf8(token).ok());
-        Self(fields.map(|token| token.to_ascii_lowercase().into()).collect())
+        let tokens = lines
+            .flat_map(|line| line.split(|byte| *byte == b','))
+            .map(<[u8]>::trim_ascii);
+        let fields = tokens
+            .filter(|token| !is_none(token))
+            .filter_map(|token| std::str::from_utf8(token).ok());
+        Self(
+            fields
+                .map(|token| token.to_ascii_lowercase().into())
+                .collect(),
+        )
     }
 
     /// Whether a field of this name is nominated.
@@ -251,10 +298,12 @@ pub fn via(received: Version) -> HeaderValue {
 /// How long the sender of these fields keeps the connection: `timeout` of `Keep-Alive`, in seconds.
 pub fn keep_alive_timeout(headers: &HeaderMap) -> Option<Duration> {
     let parameters = headers.get(KEEP_ALIVE)?.to_str().ok()?.split(',');
-    let (_, seconds) = parameters.filter_map(|parameter| parameter.split_once('=')).find(|(name, _)| {
-        let name = name.trim();
-        name.eq_ignore_ascii_case("timeout")
-    })?;
+    let (_, seconds) = parameters
+        .filter_map(|parameter| parameter.split_once('='))
+        .find(|(name, _)| {
+            let name = name.trim();
+            name.eq_ignore_ascii_case("timeout")
+        })?;
     seconds.trim().parse().ok().map(Duration::from_secs)
 }
 
@@ -265,8 +314,12 @@ pub fn remove_hop_by_hop(headers: &mut HeaderMap, present: Present) {
     }
     let nominated = Nominated::read(headers, present);
     let announces = present.has(Present::TRAILER);
-    let trailers = announces.then(|| announce_trailers(headers, trailer_is_harmless)).flatten();
-    let stays = |name: &HeaderName| !Present::named(name.as_str()).has(HOP_BY_HOP) && !nominated.contains(name);
+    let trailers = announces
+        .then(|| announce_trailers(headers, trailer_is_harmless))
+        .flatten();
+    let stays = |name: &HeaderName| {
+        !Present::named(name.as_str()).has(HOP_BY_HOP) && !nominated.contains(name)
+    };
     remove_all_but(headers, stays);
     if let Some(names) = trailers {
         headers.insert(TRAILER, names);

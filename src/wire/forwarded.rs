@@ -73,12 +73,22 @@ impl TrustedProxies {
 
     /// Who the client is, and what trusted proxies say of its request. Where they send `X-Forwarded-For` it counts, and
     /// otherwise `Forwarded` (RFC 7239); both are walked from the right for as long as trusted proxies speak.
-    pub fn client(&self, peer: &Peer, headers: &HeaderMap) -> (ClientAddress, Option<Box<SaidByProxy>>) {
+    pub fn client(
+        &self,
+        peer: &Peer,
+        headers: &HeaderMap,
+    ) -> (ClientAddress, Option<Box<SaidByProxy>>) {
         let scheme = peer.scheme();
         if !self.trust(peer) {
             let (address, field) = (peer.address(), peer.field());
             let (chain, real_ip) = (field.clone(), field.clone());
-            let client = ClientAddress { address, from_trusted_proxy: false, scheme, chain, real_ip };
+            let client = ClientAddress {
+                address,
+                from_trusted_proxy: false,
+                scheme,
+                chain,
+                real_ip,
+            };
             return (client, None);
         }
         let mut said = SaidByProxy::read(headers);
@@ -88,16 +98,37 @@ impl TrustedProxies {
         };
         let chain = extended(&addresses, peer);
         let real_ip = address_field(address);
-        (ClientAddress { address, from_trusted_proxy: true, scheme, chain, real_ip }, Some(Box::new(said)))
+        (
+            ClientAddress {
+                address,
+                from_trusted_proxy: true,
+                scheme,
+                chain,
+                real_ip,
+            },
+            Some(Box::new(said)),
+        )
     }
 
     /// Who the client is by `Forwarded`, and every address on the way. Scheme and host are those of the proxy that met
     /// the client.
-    fn believe_forwarded(&self, peer: &Peer, headers: &HeaderMap, said: &mut SaidByProxy) -> (IpAddr, Vec<String>) {
+    fn believe_forwarded(
+        &self,
+        peer: &Peer,
+        headers: &HeaderMap,
+        said: &mut SaidByProxy,
+    ) -> (IpAddr, Vec<String>) {
         let elements = element::read(headers);
-        let addresses: Vec<String> = elements.iter().map(|element| element.node().to_owned()).collect();
+        let addresses: Vec<String> = elements
+            .iter()
+            .map(|element| element.node().to_owned())
+            .collect();
         let (address, believed) = self.walk(peer.address(), &addresses);
-        if let Some(first) = elements.len().checked_sub(believed).and_then(|at| elements.get(at)) {
+        if let Some(first) = elements
+            .len()
+            .checked_sub(believed)
+            .and_then(|at| elements.get(at))
+        {
             said.proto = first.proto().or(said.proto.take());
             said.host = first.host().or(said.host.take());
             said.forwarded = element::extend(headers, peer);
@@ -113,7 +144,9 @@ impl TrustedProxies {
             if !self.contains(nearest) {
                 break;
             }
-            let Some(address) = parse_entry(entry) else { break };
+            let Some(address) = parse_entry(entry) else {
+                break;
+            };
             nearest = address;
             believed += 1;
         }
@@ -123,7 +156,10 @@ impl TrustedProxies {
 
 /// All entries of all `X-Forwarded-For` lines, from the left.
 fn said_chain(headers: &HeaderMap) -> Vec<String> {
-    let lines = headers.get_all(X_FORWARDED_FOR).iter().filter_map(|value| value.to_str().ok());
+    let lines = headers
+        .get_all(X_FORWARDED_FOR)
+        .iter()
+        .filter_map(|value| value.to_str().ok());
     lines
         .flat_map(|line| line.split(','))
         .map(|entry| entry.trim().to_owned())
@@ -142,8 +178,14 @@ fn extended(said: &[String], peer: &Peer) -> HeaderValue {
 
 /// An address, with or without a port: `192.0.2.1`, `192.0.2.1:80`, `2001:db8::1`, `[2001:db8::1]:80`.
 fn parse_entry(entry: &str) -> Option<IpAddr> {
-    let bare = entry.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(entry);
-    let address = bare.parse().ok().or_else(|| entry.parse::<SocketAddr>().ok().map(|address| address.ip()))?;
+    let bare = entry
+        .strip_prefix('[')
+        .and_then(|rest| rest.strip_suffix(']'))
+        .unwrap_or(entry);
+    let address = bare
+        .parse()
+        .ok()
+        .or_else(|| entry.parse::<SocketAddr>().ok().map(|address| address.ip()))?;
     Some(IpAddr::to_canonical(&address))
 }
 
@@ -163,8 +205,11 @@ impl ClientAddress {
         fields.insert(X_REAL_IP, self.real_ip.clone());
         fields.insert(X_FORWARDED_PROTO, said.proto.unwrap_or(self.scheme.field()));
         fields.insert(X_FORWARDED_HOST, said.host.unwrap_or_else(|| host.clone()));
-        for (name, value) in [(X_FORWARDED_PORT, said.port), (X_FORWARDED_PREFIX, prefix), (FORWARDED, said.forwarded)]
-        {
+        for (name, value) in [
+            (X_FORWARDED_PORT, said.port),
+            (X_FORWARDED_PREFIX, prefix),
+            (FORWARDED, said.forwarded),
+        ] {
             if let Some(value) = value {
                 fields.insert(name, value);
             }
@@ -177,12 +222,17 @@ impl SaidByProxy {
     fn read(headers: &HeaderMap) -> Self {
         let one = |name: &HeaderName, sound: fn(&[u8]) -> bool| {
             let mut values = headers.get_all(name).iter();
-            values.next().filter(|value| values.next().is_none() && sound(value.as_bytes())).cloned()
+            values
+                .next()
+                .filter(|value| values.next().is_none() && sound(value.as_bytes()))
+                .cloned()
         };
         Self {
             proto: one(&X_FORWARDED_PROTO, is_scheme),
             host: one(&X_FORWARDED_HOST, |_| true),
-            port: one(&X_FORWARDED_PORT, |port| port.len() <= 5 && port.iter().all(u8::is_ascii_digit)),
+            port: one(&X_FORWARDED_PORT, |port| {
+                port.len() <= 5 && port.iter().all(u8::is_ascii_digit)
+            }),
             prefix: one(&X_FORWARDED_PREFIX, |prefix| prefix.first() == Some(&b'/')),
             forwarded: None,
         }
@@ -191,7 +241,11 @@ impl SaidByProxy {
     /// How the client reached the proxy, where it says so.
     pub fn scheme(&self) -> Option<Scheme> {
         let proto = self.proto.as_ref()?;
-        Some(if proto == Scheme::Https.as_str() { Scheme::Https } else { Scheme::Http })
+        Some(if proto == Scheme::Https.as_str() {
+            Scheme::Https
+        } else {
+            Scheme::Http
+        })
     }
 
     /// The `Host` that the client sent, where the proxy says so.
@@ -201,8 +255,14 @@ impl SaidByProxy {
 
     /// What was taken off the path by all proxies together.
     fn prefix_before(&self, stripped: Option<&str>) -> Option<HeaderValue> {
-        let Some(own) = stripped else { return self.prefix.clone() };
-        let before = self.prefix.as_ref().and_then(|prefix| prefix.to_str().ok()).unwrap_or_default();
+        let Some(own) = stripped else {
+            return self.prefix.clone();
+        };
+        let before = self
+            .prefix
+            .as_ref()
+            .and_then(|prefix| prefix.to_str().ok())
+            .unwrap_or_default();
         HeaderValue::try_from(format!("{}{own}", before.trim_end_matches('/'))).ok()
     }
 }

@@ -44,7 +44,9 @@ pub fn settle_response(headers: &mut HeaderMap) -> Result<(), ResponseFraming> {
     let present = Present::of(headers);
     if present.has(Present::TRANSFER_ENCODING) {
         let mut encodings = headers.get_all(TRANSFER_ENCODING).iter();
-        let chunked = encodings.next().is_some_and(|coding| coding.as_bytes().eq_ignore_ascii_case(b"chunked"));
+        let chunked = encodings
+            .next()
+            .is_some_and(|coding| coding.as_bytes().eq_ignore_ascii_case(b"chunked"));
         if !chunked || encodings.next().is_some() {
             return Err(ResponseFraming::TransferEncoding);
         }
@@ -105,7 +107,11 @@ mod tests {
             headers.append(*name, HeaderValue::from_static(value));
         }
         settle_response(&mut headers)?;
-        Ok(headers.get_all(CONTENT_LENGTH).iter().map(|value| value.to_str().unwrap().to_owned()).collect())
+        Ok(headers
+            .get_all(CONTENT_LENGTH)
+            .iter()
+            .map(|value| value.to_str().unwrap().to_owned())
+            .collect())
     }
 
     #[test]
@@ -116,12 +122,28 @@ mod tests {
         assert_eq!(settled(&[length("5")]), some("5"));
         assert_eq!(settled(&[length("5"), length("5")]), some("5"));
         assert_eq!(settled(&[length("5, 5")]), some("5"));
-        assert_eq!(settled(&[length("5"), ("transfer-encoding", "chunked")]), Ok(vec![]));
-        for lengths in [&[length("5"), length("6")][..], &[length("5, 6")], &[length("")], &[length("+5")]] {
-            assert_eq!(settled(lengths), Err(ResponseFraming::ContentLength), "{lengths:?}");
+        assert_eq!(
+            settled(&[length("5"), ("transfer-encoding", "chunked")]),
+            Ok(vec![])
+        );
+        for lengths in [
+            &[length("5"), length("6")][..],
+            &[length("5, 6")],
+            &[length("")],
+            &[length("+5")],
+        ] {
+            assert_eq!(
+                settled(lengths),
+                Err(ResponseFraming::ContentLength),
+                "{lengths:?}"
+            );
         }
         for coding in ["gzip, chunked", "gzip", "identity", "chunked, chunked"] {
-            assert_eq!(settled(&[("transfer-encoding", coding)]), Err(ResponseFraming::TransferEncoding), "{coding}");
+            assert_eq!(
+                settled(&[("transfer-encoding", coding)]),
+                Err(ResponseFraming::TransferEncoding),
+                "{coding}"
+            );
         }
     }
 
@@ -138,10 +160,23 @@ mod tests {
         assert_eq!(transfer_encoding(&[], Version::HTTP_10), Ok(()));
         assert_eq!(transfer_encoding(&["chunked"], Version::HTTP_11), Ok(()));
         assert_eq!(transfer_encoding(&["Chunked"], Version::HTTP_11), Ok(()));
-        for lines in [&["gzip, chunked"][..], &["chunked, chunked"], &["chunked", "chunked"], &["identity"], &[""]] {
-            assert_eq!(transfer_encoding(lines, Version::HTTP_11), Err(BadRequest::TransferEncoding), "{lines:?}");
+        for lines in [
+            &["gzip, chunked"][..],
+            &["chunked, chunked"],
+            &["chunked", "chunked"],
+            &["identity"],
+            &[""],
+        ] {
+            assert_eq!(
+                transfer_encoding(lines, Version::HTTP_11),
+                Err(BadRequest::TransferEncoding),
+                "{lines:?}"
+            );
         }
-        assert_eq!(transfer_encoding(&["chunked"], Version::HTTP_10), Err(BadRequest::TransferEncoding));
+        assert_eq!(
+            transfer_encoding(&["chunked"], Version::HTTP_10),
+            Err(BadRequest::TransferEncoding)
+        );
     }
 
     #[test]
@@ -150,6 +185,9 @@ mod tests {
         headers.append(EXPECT, HeaderValue::from_static("100-Continue"));
         assert_eq!(check(&headers, Version::HTTP_11), Ok(()));
         headers.append(EXPECT, HeaderValue::from_static("tea"));
-        assert_eq!(check(&headers, Version::HTTP_11), Err(BadRequest::Expectation));
+        assert_eq!(
+            check(&headers, Version::HTTP_11),
+            Err(BadRequest::Expectation)
+        );
     }
 }

@@ -26,12 +26,18 @@ impl Host {
         let text = field.to_str().map_err(|_| BadRequest::MalformedHost)?;
         let name = name_of(text).ok_or(BadRequest::MalformedHost)?;
         check_authority(&head.uri, text)?;
-        Ok(Self { field: field.clone(), name })
+        Ok(Self {
+            field: field.clone(),
+            name,
+        })
     }
 
     /// The host that a client would send for a `host[:port]`; `None` where it is malformed.
     pub fn parse(text: &str) -> Option<Self> {
-        Some(Self { name: name_of(text)?, field: HeaderValue::from_str(text).ok()? })
+        Some(Self {
+            name: name_of(text)?,
+            field: HeaderValue::from_str(text).ok()?,
+        })
     }
 
     /// The field as the client sent it, port included.
@@ -48,20 +54,32 @@ impl Host {
 fn one_field(headers: &HeaderMap) -> Result<Option<&HeaderValue>, BadRequest> {
     let mut fields = headers.get_all(HOST).iter();
     let field = fields.next();
-    if fields.next().is_some() { Err(BadRequest::SeveralHosts) } else { Ok(field) }
+    if fields.next().is_some() {
+        Err(BadRequest::SeveralHosts)
+    } else {
+        Ok(field)
+    }
 }
 
 /// Whether a target's scheme is the connection's.
 pub(super) fn check_scheme(uri: &Uri, connection: Option<Scheme>) -> Result<(), BadRequest> {
-    let Some(sent) = uri.scheme_str() else { return Ok(()) };
+    let Some(sent) = uri.scheme_str() else {
+        return Ok(());
+    };
     let fits = |scheme: Scheme| sent.eq_ignore_ascii_case(scheme.as_str());
     let known = connection.map_or_else(|| fits(Scheme::Http) || fits(Scheme::Https), fits);
-    if known { Ok(()) } else { Err(BadRequest::ForeignScheme) }
+    if known {
+        Ok(())
+    } else {
+        Err(BadRequest::ForeignScheme)
+    }
 }
 
 fn check_authority(uri: &Uri, host: &str) -> Result<(), BadRequest> {
     match uri.authority() {
-        Some(authority) if !authority.as_str().eq_ignore_ascii_case(host) => Err(BadRequest::ForeignAuthority),
+        Some(authority) if !authority.as_str().eq_ignore_ascii_case(host) => {
+            Err(BadRequest::ForeignAuthority)
+        }
         None if uri.scheme().is_some() => Err(BadRequest::ForeignAuthority),
         Some(_) | None => Ok(()),
     }
@@ -69,7 +87,9 @@ fn check_authority(uri: &Uri, host: &str) -> Result<(), BadRequest> {
 
 fn name_of(text: &str) -> Option<Box<str>> {
     let (host, port) = match text.strip_prefix('[') {
-        Some(rest) => rest.split_once(']').and_then(|(host, rest)| Some((host, port_part(rest)?)))?,
+        Some(rest) => rest
+            .split_once(']')
+            .and_then(|(host, rest)| Some((host, port_part(rest)?)))?,
         None => match text.split_once(':') {
             Some((host, port)) => (host, Some(port)),
             None => (text, None),
@@ -78,16 +98,26 @@ fn name_of(text: &str) -> Option<Box<str>> {
     if port.is_some_and(|port| port.parse::<u16>().is_err() || port.starts_with('+')) {
         return None;
     }
-    if text.starts_with('[') { ipv6_name(host) } else { domain_name(host) }
+    if text.starts_with('[') {
+        ipv6_name(host)
+    } else {
+        domain_name(host)
+    }
 }
 
 /// What stands behind the bracket: nothing, or `:port`.
 fn port_part(rest: &str) -> Option<Option<&str>> {
-    if rest.is_empty() { Some(None) } else { rest.strip_prefix(':').map(Some) }
+    if rest.is_empty() {
+        Some(None)
+    } else {
+        rest.strip_prefix(':').map(Some)
+    }
 }
 
 fn ipv6_name(host: &str) -> Option<Box<str>> {
-    host.parse::<std::net::Ipv6Addr>().ok().map(|address| address.to_string().into())
+    host.parse::<std::net::Ipv6Addr>()
+        .ok()
+        .map(|address| address.to_string().into())
 }
 
 fn domain_name(host: &str) -> Option<Box<str>> {
@@ -132,10 +162,14 @@ mod tests {
     #[test]
     fn a_host_that_can_be_read_in_two_ways_is_refused() {
         for host in [
-            "", ":80", "a b", "a,b", "user@a", "a:b", "a:99999", "a:+80", "a:", "a/b", "[::1", "[::1]x", "[zz]", "..",
-            ".a", "a..b", "a?b", "a#b", "a%2fb",
+            "", ":80", "a b", "a,b", "user@a", "a:b", "a:99999", "a:+80", "a:", "a/b", "[::1",
+            "[::1]x", "[zz]", "..", ".a", "a..b", "a?b", "a#b", "a%2fb",
         ] {
-            assert_eq!(read(&[host], "/"), Err(BadRequest::MalformedHost), "{host:?}");
+            assert_eq!(
+                read(&[host], "/"),
+                Err(BadRequest::MalformedHost),
+                "{host:?}"
+            );
         }
         assert_eq!(read(&[], "/"), Err(BadRequest::MissingHost));
         assert_eq!(read(&["a", "a"], "/"), Err(BadRequest::SeveralHosts));
@@ -144,8 +178,14 @@ mod tests {
     #[test]
     fn an_absolute_target_names_the_same_host() {
         assert_eq!(read(&["a:80"], "http://A:80/x").as_deref(), Ok("a"));
-        assert_eq!(read(&["a"], "http://b/x"), Err(BadRequest::ForeignAuthority));
-        assert_eq!(read(&["a"], "http://a:80/x"), Err(BadRequest::ForeignAuthority));
+        assert_eq!(
+            read(&["a"], "http://b/x"),
+            Err(BadRequest::ForeignAuthority)
+        );
+        assert_eq!(
+            read(&["a"], "http://a:80/x"),
+            Err(BadRequest::ForeignAuthority)
+        );
         assert_eq!(read(&["a"], "https://a/x"), Err(BadRequest::ForeignScheme));
         assert_eq!(read(&["a"], "ftp://a/x"), Err(BadRequest::ForeignScheme));
     }

@@ -21,10 +21,15 @@ pub(super) fn settle(head: &mut Parts, scheme: Option<Scheme>) -> Result<(), Bad
         let authority = authority.as_str();
         match head.headers.entry(HOST) {
             Entry::Vacant(place) => {
-                let host = HeaderValue::from_str(authority).map_err(|_| BadRequest::MalformedHost)?;
+                let host =
+                    HeaderValue::from_str(authority).map_err(|_| BadRequest::MalformedHost)?;
                 place.insert(host);
             }
-            Entry::Occupied(host) if host.get().as_bytes().eq_ignore_ascii_case(authority.as_bytes()) => {}
+            Entry::Occupied(host)
+                if host
+                    .get()
+                    .as_bytes()
+                    .eq_ignore_ascii_case(authority.as_bytes()) => {}
             Entry::Occupied(_) => return Err(BadRequest::ForeignAuthority),
         }
     }
@@ -39,7 +44,12 @@ fn join_cookies(head: &mut Parts) {
     if crumbs.next().is_none() || crumbs.next().is_none() {
         return;
     }
-    let all: Vec<&[u8]> = head.headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes).collect();
+    let all: Vec<&[u8]> = head
+        .headers
+        .get_all(COOKIE)
+        .iter()
+        .map(HeaderValue::as_bytes)
+        .collect();
     // what was made of field values, and of nothing else, is one
     if let Ok(whole) = HeaderValue::from_bytes(&all.join(&b"; "[..])) {
         head.headers.insert(COOKIE, whole);
@@ -68,29 +78,59 @@ mod tests {
             head.headers.append(*name, HeaderValue::from_static(value));
         }
         settle(&mut head, scheme)?;
-        let fields = head.headers.iter().map(|(name, value)| format!("{name}: {}", value.to_str().unwrap()));
+        let fields = head
+            .headers
+            .iter()
+            .map(|(name, value)| format!("{name}: {}", value.to_str().unwrap()));
         Ok((head.uri.to_string(), fields.collect()))
     }
 
     #[test]
     fn a_request_reads_as_in_http_1() {
         let read = |target: &str, fields: &[&str]| {
-            Ok((target.to_owned(), fields.iter().map(|field| (*field).to_owned()).collect::<Vec<_>>()))
+            Ok((
+                target.to_owned(),
+                fields
+                    .iter()
+                    .map(|field| (*field).to_owned())
+                    .collect::<Vec<_>>(),
+            ))
         };
-        assert_eq!(settled("https://a:1/b?c", &[]), read("/b?c", &["host: a:1"]));
-        assert_eq!(settled("https://a/", &[("host", "A")]), read("/", &["host: A"]));
+        assert_eq!(
+            settled("https://a:1/b?c", &[]),
+            read("/b?c", &["host: a:1"])
+        );
+        assert_eq!(
+            settled("https://a/", &[("host", "A")]),
+            read("/", &["host: A"])
+        );
         assert_eq!(settled("/b", &[("host", "a")]), read("/b", &["host: a"]));
         let crumbs = [("cookie", "a=1"), ("cookie", "b=2"), ("cookie", "c=3")];
-        assert_eq!(settled("https://a/", &crumbs), read("/", &["cookie: a=1; b=2; c=3", "host: a"]));
+        assert_eq!(
+            settled("https://a/", &crumbs),
+            read("/", &["cookie: a=1; b=2; c=3", "host: a"])
+        );
     }
 
     #[test]
     fn a_request_that_contradicts_itself_is_refused() {
         assert_eq!(settled("http://a/", &[]), Err(BadRequest::ForeignScheme));
         assert_eq!(settled("ftp://a/", &[]), Err(BadRequest::ForeignScheme));
-        assert!(settled_over(None, "http://a/", &[]).is_ok(), "a trusted proxy has put TLS on, or taken it off");
-        assert_eq!(settled_over(None, "ftp://a/", &[]), Err(BadRequest::ForeignScheme));
-        assert_eq!(settled("https://a/", &[("host", "b")]), Err(BadRequest::ForeignAuthority));
-        assert_eq!(settled("https://a/", &[("host", "a:443")]), Err(BadRequest::ForeignAuthority));
+        assert!(
+            settled_over(None, "http://a/", &[]).is_ok(),
+            "a trusted proxy has put TLS on, or taken it off"
+        );
+        assert_eq!(
+            settled_over(None, "ftp://a/", &[]),
+            Err(BadRequest::ForeignScheme)
+        );
+        assert_eq!(
+            settled("https://a/", &[("host", "b")]),
+            Err(BadRequest::ForeignAuthority)
+        );
+        assert_eq!(
+            settled("https://a/", &[("host", "a:443")]),
+            Err(BadRequest::ForeignAuthority)
+        );
     }
 }

@@ -55,7 +55,10 @@ pub enum Authorization {
 
 impl Default for IdentitySettings {
     fn default() -> Self {
-        let header = |name, field| IdentityHeader { name: HeaderName::from_static(name), field };
+        let header = |name, field| IdentityHeader {
+            name: HeaderName::from_static(name),
+            field,
+        };
         Self {
             headers: vec![
                 header("remote-user", IdentityField::Subject),
@@ -88,7 +91,9 @@ impl IdentitySettings {
     fn value(&self, field: &IdentityField, identity: &Identity) -> Option<HeaderValue> {
         let text = match field {
             IdentityField::Subject => encode(Cow::Borrowed(&identity.subject), ""),
-            IdentityField::Roles => self.join(identity.roles.iter().map(|role| Cow::Borrowed(&**role))),
+            IdentityField::Roles => {
+                self.join(identity.roles.iter().map(|role| Cow::Borrowed(&**role)))
+            }
             IdentityField::Name => encode(Cow::Borrowed(identity.name.as_deref()?), ""),
             IdentityField::Email => encode(Cow::Borrowed(identity.email.as_deref()?), ""),
             IdentityField::Claim(name) => {
@@ -100,9 +105,13 @@ impl IdentitySettings {
     }
 
     fn join<'v>(&self, mut values: impl Iterator<Item = Cow<'v, str>>) -> Cow<'v, str> {
-        let Some(first) = values.next() else { return Cow::Borrowed("") };
+        let Some(first) = values.next() else {
+            return Cow::Borrowed("");
+        };
         let first = encode(first, &self.separator);
-        let Some(second) = values.next() else { return first };
+        let Some(second) = values.next() else {
+            return first;
+        };
         let mut joined = String::with_capacity(USUAL_LENGTH);
         joined.push_str(&first);
         for value in std::iter::once(second).chain(values) {
@@ -138,7 +147,8 @@ fn encode<'t>(text: Cow<'t, str>, separator: &str) -> Cow<'t, str> {
         if plain(byte) && !(byte == b' ' && edge(at)) {
             encoded.push(char::from(byte));
         } else {
-            let digits = [byte >> 4, byte & 0xf].map(|digit| char::from(DIGITS[usize::from(digit)]));
+            let digits =
+                [byte >> 4, byte & 0xf].map(|digit| char::from(DIGITS[usize::from(digit)]));
             encoded.extend(['%'].into_iter().chain(digits));
         }
     }
@@ -162,7 +172,10 @@ mod tests {
         assert_eq!(fields["remote-user"], "alice");
         assert_eq!(fields["remote-groups"], "recruiter,a%2Cb");
         assert_eq!(fields["remote-name"], "%C3%85lice 100%25 Doe%0D%0AX: y");
-        assert!(!fields.contains_key("remote-email"), "what the caller does not have is not set");
+        assert!(
+            !fields.contains_key("remote-email"),
+            "what the caller does not have is not set"
+        );
     }
 
     #[test]

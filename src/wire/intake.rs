@@ -87,13 +87,29 @@ impl Intake {
         let path = RequestPath::parse(head.uri.path(), paths)?;
         let bearer = Credential::read(&head.headers, present)?;
         let (client, said) = trusted.client(peer, &head.headers);
-        let (said_scheme, said_host) = said.as_deref().map_or((None, None), |said| (said.scheme(), said.host()));
-        let site =
-            Site { scheme: said_scheme.unwrap_or(peer.scheme()), host: said_host.unwrap_or(host.field()).clone() };
-        let crumbs = if present.has(Present::COOKIE) { cookie.take(&mut head.headers) } else { Crumbs::default() };
+        let (said_scheme, said_host) = said
+            .as_deref()
+            .map_or((None, None), |said| (said.scheme(), said.host()));
+        let site = Site {
+            scheme: said_scheme.unwrap_or(peer.scheme()),
+            host: said_host.unwrap_or(host.field()).clone(),
+        };
+        let crumbs = if present.has(Present::COOKIE) {
+            cookie.take(&mut head.headers)
+        } else {
+            Crumbs::default()
+        };
         let credential = bearer.or_else(|| cookie.credential(&crumbs, site.scheme));
-        let request_id = if client.from_trusted_proxy { read_request_id(&head) } else { None };
-        let target = Target { method: head.method.clone(), host, path };
+        let request_id = if client.from_trusted_proxy {
+            read_request_id(&head)
+        } else {
+            None
+        };
+        let target = Target {
+            method: head.method.clone(),
+            host,
+            path,
+        };
         let takes_trailers = present.has(Present::TE) && takes_trailers(&head.headers);
         let waits_for_continue = head.version == Version::HTTP_11 && present.has(Present::EXPECT);
         let intake = Self {
@@ -116,13 +132,20 @@ impl Intake {
 impl Intake {
     /// Whether the credential is one that a browser adds by itself, whoever makes it send the request.
     pub fn rides_on_cookie(&self) -> bool {
-        self.credential.as_ref().is_some_and(|credential| credential.source() == CredentialSource::Cookie)
+        self.credential
+            .as_ref()
+            .is_some_and(|credential| credential.source() == CredentialSource::Cookie)
     }
 }
 
 fn takes_trailers(headers: &HeaderMap) -> bool {
-    let codings = headers.get_all(TE).iter().flat_map(|line| line.as_bytes().split(|byte| *byte == b','));
-    codings.map(<[u8]>::trim_ascii).any(|coding| coding.eq_ignore_ascii_case(b"trailers"))
+    let codings = headers
+        .get_all(TE)
+        .iter()
+        .flat_map(|line| line.as_bytes().split(|byte| *byte == b','));
+    codings
+        .map(<[u8]>::trim_ascii)
+        .any(|coding| coding.eq_ignore_ascii_case(b"trailers"))
 }
 
 /// An id of a trusted proxy, if it is one that logs can hold.

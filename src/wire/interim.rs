@@ -99,7 +99,10 @@ mod tests {
         assert!(!interim.is_waiting());
         interim.push(b"one");
         interim.push(b"two");
-        assert_eq!((interim.take().as_slice(), interim.is_waiting()), (&b"onetwo"[..], true));
+        assert_eq!(
+            (interim.take().as_slice(), interim.is_waiting()),
+            (&b"onetwo"[..], true)
+        );
         interim.push(b"three");
         assert!(!interim.finish() && interim.is_waiting());
         assert_eq!(interim.take(), b"three");

@@ -30,8 +30,8 @@ pub use cors::{Answered, Cors, Origins};
 pub use credential::{Credential, CredentialSource};
 pub use destination::{Destination, JWKS_PATH, NoDestination, OwnPaths};
 pub use fields::{
-    CONNECTION_FIELDS, FieldFilter, announce_trailers, filter_trailers, keep_alive_timeout, remove_hop_by_hop,
-    trailer_is_harmless, via,
+    CONNECTION_FIELDS, FieldFilter, announce_trailers, filter_trailers, keep_alive_timeout,
+    remove_hop_by_hop, trailer_is_harmless, via,
 };
 pub(crate) use fields::{Nominated, retain_fields};
 pub use forwarded::{ClientAddress, SaidByProxy, TrustedProxies};
@@ -44,6 +44,8 @@ pub use original::{AskedBy, Describes, Original, OriginalError};
 pub use peer::{Peer, Scheme};
 pub use pieces::in_one_piece;
 pub use present::Present;
-pub use problem::{BEARER_CHALLENGE, forbid_storing, invalid_token, json, not_authenticated, problem};
+pub use problem::{
+    BEARER_CHALLENGE, forbid_storing, invalid_token, json, not_authenticated, problem,
+};
 pub use response_fields::ResponseFields;
 pub use upgrade::{Upgrade, UpgradeForm};

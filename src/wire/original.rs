@@ -83,7 +83,12 @@ impl Original {
     ///
     /// # Errors
     /// [`OriginalError`] for everything that could be read in two ways.
-    pub fn read(target: &Target, intake: &Intake, below: &str, counts: Describes) -> Result<Self, OriginalError> {
+    pub fn read(
+        target: &Target,
+        intake: &Intake,
+        below: &str,
+        counts: Describes,
+    ) -> Result<Self, OriginalError> {
         let headers = &intake.head.headers;
         let forwarded = has_any(headers, &[X_FORWARDED_URI, X_FORWARDED_METHOD]);
         let original = has_any(headers, &[X_ORIGINAL_URL, X_ORIGINAL_METHOD]);
@@ -94,8 +99,12 @@ impl Original {
             (Describes::Either, "") => Err(OriginalError::Nothing),
             (Describes::Forwarded, "") => Self::of_proxy(headers),
             (Describes::Original, "") => Self::of_nginx(headers),
-            (Describes::Either, path) if !forwarded && !original => Self::of_path(target, intake, path),
-            (Describes::Either | Describes::Forwarded | Describes::Original, _) => Err(OriginalError::SeveralKinds),
+            (Describes::Either, path) if !forwarded && !original => {
+                Self::of_path(target, intake, path)
+            }
+            (Describes::Either | Describes::Forwarded | Describes::Original, _) => {
+                Err(OriginalError::SeveralKinds)
+            }
         }
     }
 
@@ -105,7 +114,14 @@ impl Original {
         let host = one(headers, &X_FORWARDED_HOST, "X-Forwarded-Host")?;
         let method = method_of(one(headers, &X_FORWARDED_METHOD, "X-Forwarded-Method")?)?;
         let uri = one(headers, &X_FORWARDED_URI, "X-Forwarded-Uri")?;
-        let sent = Sent { method, scheme, host, uri, field: "X-Forwarded-Host", asked_by: AskedBy::Proxy };
+        let sent = Sent {
+            method,
+            scheme,
+            host,
+            uri,
+            field: "X-Forwarded-Host",
+            asked_by: AskedBy::Proxy,
+        };
         sent.check(headers)
     }
 
@@ -116,13 +132,24 @@ impl Original {
         let scheme = scheme_of(scheme).ok_or(OriginalError::Malformed(URL))?;
         let (host, uri) = rest.split_at(rest.find('/').ok_or(OriginalError::Malformed(URL))?);
         let method = method_of(one(headers, &X_ORIGINAL_METHOD, "X-Original-Method")?)?;
-        Sent { method, scheme, host, uri, field: URL, asked_by: AskedBy::Nginx }.check(headers)
+        Sent {
+            method,
+            scheme,
+            host,
+            uri,
+            field: URL,
+            asked_by: AskedBy::Nginx,
+        }
+        .check(headers)
     }
 
     fn of_path(target: &Target, intake: &Intake, path: &str) -> Result<Self, OriginalError> {
         Ok(Self {
             method: target.method.clone(),
-            site: Site { scheme: intake.site.scheme, host: target.host.field().clone() },
+            site: Site {
+                scheme: intake.site.scheme,
+                host: target.host.field().clone(),
+            },
             host: target.host.name().into(),
             path: path.to_owned(),
             query: intake.head.uri.query().map(str::to_owned),
@@ -153,7 +180,10 @@ impl Sent<'_> {
         };
         Ok(Original {
             method: self.method,
-            site: Site { scheme: self.scheme, host: host.field().clone() },
+            site: Site {
+                scheme: self.scheme,
+                host: host.field().clone(),
+            },
             host: host.name().into(),
             path: path.to_owned(),
             query,
@@ -168,9 +198,16 @@ fn has_any(headers: &HeaderMap, names: &[HeaderName]) -> bool {
 }
 
 /// The text of a field that stands there once.
-fn one<'h>(headers: &'h HeaderMap, name: &HeaderName, shown: &'static str) -> Result<&'h str, OriginalError> {
+fn one<'h>(
+    headers: &'h HeaderMap,
+    name: &HeaderName,
+    shown: &'static str,
+) -> Result<&'h str, OriginalError> {
     let mut values = headers.get_all(name).iter();
-    let value = values.next().filter(|_| values.next().is_none()).ok_or(OriginalError::Field(shown))?;
+    let value = values
+        .next()
+        .filter(|_| values.next().is_none())
+        .ok_or(OriginalError::Field(shown))?;
     std::str::from_utf8(value.as_bytes()).map_err(|_| OriginalError::Malformed(shown))
 }
 
@@ -197,8 +234,12 @@ fn upgrades(headers: &HeaderMap) -> bool {
 impl fmt::Display for OriginalError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Nothing => f.write_str("neither `X-Forwarded-Uri` nor `X-Original-URL` says what is asked about"),
-            Self::SeveralKinds => f.write_str("the request that is asked about is described in two ways"),
+            Self::Nothing => f.write_str(
+                "neither `X-Forwarded-Uri` nor `X-Original-URL` says what is asked about",
+            ),
+            Self::SeveralKinds => {
+                f.write_str("the request that is asked about is described in two ways")
+            }
             Self::Field(name) => write!(f, "there is not exactly one `{name}`"),
             Self::Malformed(name) => write!(f, "`{name}` is malformed"),
             Self::Method => f.write_str("the method is not allowed"),

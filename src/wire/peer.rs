@@ -49,13 +49,21 @@ impl Peer {
     /// The peer of an accepted connection. An IPv4 address that arrives over IPv6 counts as IPv4.
     pub fn new(address: SocketAddr, scheme: Scheme) -> Self {
         let address = address.ip().to_canonical();
-        Self { address, text: address_field(address), scheme, interim: None }
+        Self {
+            address,
+            text: address_field(address),
+            scheme,
+            interim: None,
+        }
     }
 
     /// The same peer, over a connection that can write interim answers.
     #[must_use]
     pub fn with_interim(self, interim: Arc<Interim>) -> Self {
-        Self { interim: Some(interim), ..self }
+        Self {
+            interim: Some(interim),
+            ..self
+        }
     }
 
     /// Its address.

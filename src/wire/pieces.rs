@@ -33,7 +33,10 @@ mod tests {
 
     #[test]
     fn small_pieces_become_one_in_their_order() {
-        assert_eq!(flat(&[b"HTTP/1.1 200 OK\r\n\r\n", b"", b"hi"]).unwrap(), b"HTTP/1.1 200 OK\r\n\r\nhi");
+        assert_eq!(
+            flat(&[b"HTTP/1.1 200 OK\r\n\r\n", b"", b"hi"]).unwrap(),
+            b"HTTP/1.1 200 OK\r\n\r\nhi"
+        );
         assert_eq!(flat(&[]).unwrap(), b"");
         assert_eq!(flat(&[&[b'a'; FLAT - 1], b"b"]).unwrap().len(), FLAT);
         assert_eq!(flat(&[&[b'a'; FLAT], b"b"]), None);

@@ -36,7 +36,9 @@ impl Present {
 
     /// What this head has.
     pub fn of(headers: &HeaderMap) -> Self {
-        headers.keys().fold(Self::default(), |found, name| found.or(Self::named(name.as_str())))
+        headers.keys().fold(Self::default(), |found, name| {
+            found.or(Self::named(name.as_str()))
+        })
     }
 
     /// Either of them.
@@ -96,7 +98,9 @@ mod tests {
             headers.insert(HeaderName::from_static(name), HeaderValue::from_static("1"));
             headers.insert("accept", HeaderValue::from_static("1"));
             let present = Present::of(&headers);
-            let also_there = names.iter().filter(|other| present.has(Present::named(other)));
+            let also_there = names
+                .iter()
+                .filter(|other| present.has(Present::named(other)));
             assert_eq!(also_there.collect::<Vec<_>>(), [&name]);
         }
         assert_eq!(Present::of(&HeaderMap::new()), Present::default());

@@ -20,8 +20,19 @@ struct Problem<'a> {
 /// stored by anybody.
 pub fn problem(status: StatusCode, detail: &str) -> Response<Bytes> {
     let title = status.canonical_reason().unwrap_or_default();
-    let mut response = json(status, &Problem { r#type: "about:blank", title, status: status.as_u16(), detail });
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+    let mut response = json(
+        status,
+        &Problem {
+            r#type: "about:blank",
+            title,
+            status: status.as_u16(),
+            detail,
+        },
+    );
+    response.headers_mut().insert(
+        CONTENT_TYPE,
+        HeaderValue::from_static("application/problem+json"),
+    );
     if status == StatusCode::UNAUTHORIZED || status == StatusCode::FORBIDDEN {
         forbid_storing(response.headers_mut());
     }
@@ -31,7 +42,9 @@ pub fn problem(status: StatusCode, detail: &str) -> Response<Bytes> {
 /// 401 for a request without a credential.
 pub fn not_authenticated() -> Response<Bytes> {
     let mut response = problem(StatusCode::UNAUTHORIZED, "Not authenticated");
-    response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static(BEARER_CHALLENGE));
+    response
+        .headers_mut()
+        .insert(WWW_AUTHENTICATE, HeaderValue::from_static(BEARER_CHALLENGE));
     response
 }
 
@@ -42,7 +55,8 @@ pub fn not_authenticated() -> Response<Bytes> {
 /// Where `why` holds a control character.
 pub fn invalid_token(why: &'static str) -> Response<Bytes> {
     let mut response = problem(StatusCode::UNAUTHORIZED, "Invalid or expired token");
-    let challenge = format!("{BEARER_CHALLENGE}, error=\"invalid_token\", error_description=\"{why}\"");
+    let challenge =
+        format!("{BEARER_CHALLENGE}, error=\"invalid_token\", error_description=\"{why}\"");
     let challenge = HeaderValue::from_str(&challenge).expect("a fixed text is a header value");
     response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
     response
@@ -56,7 +70,9 @@ pub fn json(status: StatusCode, body: &impl Serialize) -> Response<Bytes> {
     let body = serde_json::to_vec(body).expect("answers are structs and maps with string keys");
     let mut response = Response::new(Bytes::from(body));
     *response.status_mut() = status;
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
 }
 
@@ -83,7 +99,10 @@ mod tests {
     #[test]
     fn challenges_say_what_is_wrong_with_the_credential() {
         let response = not_authenticated();
-        assert_eq!(response.headers()[WWW_AUTHENTICATE], r#"Bearer realm="gatelatch""#);
+        assert_eq!(
+            response.headers()[WWW_AUTHENTICATE],
+            r#"Bearer realm="gatelatch""#
+        );
         assert_eq!(response.headers()[CACHE_CONTROL], "no-store");
         assert_eq!(
             response.body(),

@@ -41,10 +41,15 @@ impl Upgrade {
         let protocol = fields.next()?;
         let alone = fields.next().is_none() && is_token(protocol.as_bytes());
         let bodiless = !head.headers.contains_key(TRANSFER_ENCODING)
-            && head.headers.get(CONTENT_LENGTH).is_none_or(|length| length.as_bytes() == b"0");
+            && head
+                .headers
+                .get(CONTENT_LENGTH)
+                .is_none_or(|length| length.as_bytes() == b"0");
         let nominated = alone && nominates_upgrade(head);
-        (nominated && bodiless && !is_http2(protocol))
-            .then(|| Self { protocol: protocol.clone(), form: UpgradeForm::Field })
+        (nominated && bodiless && !is_http2(protocol)).then(|| Self {
+            protocol: protocol.clone(),
+            form: UpgradeForm::Field,
+        })
     }
 
     fn of_connect(head: &Parts) -> Option<Self> {
@@ -52,22 +57,30 @@ impl Upgrade {
             return None;
         }
         let protocol = head.extensions.get::<Protocol>()?.as_str();
-        let protocol = HeaderValue::from_str(protocol).ok().filter(|protocol| is_token(protocol.as_bytes()))?;
-        Some(Self { protocol, form: UpgradeForm::Connect })
+        let protocol = HeaderValue::from_str(protocol)
+            .ok()
+            .filter(|protocol| is_token(protocol.as_bytes()))?;
+        Some(Self {
+            protocol,
+            form: UpgradeForm::Connect,
+        })
     }
 }
 
 fn nominates_upgrade(head: &Parts) -> bool {
     let lines = head.headers.get_all(CONNECTION).iter();
-    lines.flat_map(|line| line.as_bytes().split(|byte| *byte == b',')).any(|option| {
-        let option = option.trim_ascii();
-        option.eq_ignore_ascii_case(b"upgrade")
-    })
+    lines
+        .flat_map(|line| line.as_bytes().split(|byte| *byte == b','))
+        .any(|option| {
+            let option = option.trim_ascii();
+            option.eq_ignore_ascii_case(b"upgrade")
+        })
 }
 
 /// The gateway speaks HTTP/2 in the clear by prior knowledge; whoever wants it by upgrade goes on in HTTP/1.1.
 fn is_http2(protocol: &HeaderValue) -> bool {
-    protocol.as_bytes().eq_ignore_ascii_case(b"h2c") || protocol.as_bytes().eq_ignore_ascii_case(b"h2")
+    protocol.as_bytes().eq_ignore_ascii_case(b"h2c")
+        || protocol.as_bytes().eq_ignore_ascii_case(b"h2")
 }
 
 /// A protocol's name, with or without a version (`websocket`, `foo/2`).
@@ -86,16 +99,28 @@ mod tests {
             request = request.header(*name, *value);
         }
         let (head, ()) = request.body(()).unwrap().into_parts();
-        Upgrade::read(&head, Present::of(&head.headers)).map(|upgrade| upgrade.protocol.to_str().unwrap().to_owned())
+        Upgrade::read(&head, Present::of(&head.headers))
+            .map(|upgrade| upgrade.protocol.to_str().unwrap().to_owned())
     }
 
     #[test]
     fn only_what_can_be_passed_on_is_a_wish() {
         let websocket = ("upgrade", "websocket");
-        assert_eq!(read(&[("connection", "keep-alive, Upgrade"), websocket]).as_deref(), Some("websocket"));
-        assert_eq!(read(&[("connection", "upgrade"), ("upgrade", "foo/2")]).as_deref(), Some("foo/2"));
         assert_eq!(
-            read(&[("connection", "close"), ("connection", "upgrade"), websocket]).as_deref(),
+            read(&[("connection", "keep-alive, Upgrade"), websocket]).as_deref(),
+            Some("websocket")
+        );
+        assert_eq!(
+            read(&[("connection", "upgrade"), ("upgrade", "foo/2")]).as_deref(),
+            Some("foo/2")
+        );
+        assert_eq!(
+            read(&[
+                ("connection", "close"),
+                ("connection", "upgrade"),
+                websocket
+            ])
+            .as_deref(),
             Some("websocket")
         );
         for fields in [
@@ -105,8 +130,16 @@ mod tests {
             &[("connection", "upgrade"), ("upgrade", "h2c")],
             &[("connection", "upgrade"), ("upgrade", "a, b")],
             &[("connection", "upgrade"), websocket, websocket],
-            &[("connection", "upgrade"), websocket, ("content-length", "3")],
-            &[("connection", "upgrade"), websocket, ("transfer-encoding", "chunked")],
+            &[
+                ("connection", "upgrade"),
+                websocket,
+                ("content-length", "3"),
+            ],
+            &[
+                ("connection", "upgrade"),
+                websocket,
+                ("transfer-encoding", "chunked"),
+            ],
         ] {
             assert_eq!(read(fields), None, "{fields:?}");
         }
@@ -116,14 +149,20 @@ mod tests {
     fn only_an_extended_connect_is_one() {
         let read_connect = |head: &Parts| Upgrade::read(head, Present::default());
         let head = |protocol: Option<&'static str>| {
-            let mut request = http::Request::builder().method("CONNECT").version(Version::HTTP_2).uri("http://a/chat");
+            let mut request = http::Request::builder()
+                .method("CONNECT")
+                .version(Version::HTTP_2)
+                .uri("http://a/chat");
             if let Some(protocol) = protocol {
                 request = request.extension(Protocol::from_static(protocol));
             }
             request.body(()).unwrap().into_parts().0
         };
         let upgrade = read_connect(&head(Some("websocket"))).unwrap();
-        assert_eq!((upgrade.protocol.as_bytes(), upgrade.form), (&b"websocket"[..], UpgradeForm::Connect));
+        assert_eq!(
+            (upgrade.protocol.as_bytes(), upgrade.form),
+            (&b"websocket"[..], UpgradeForm::Connect)
+        );
         assert_eq!(read_connect(&head(None)), None);
     }
 }

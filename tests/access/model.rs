@@ -3,8 +3,8 @@
 use std::net::IpAddr;
 
 use gatelatch::access::{
-    Caller, CaseRule, Claim, ClaimMatch, ClaimValue, Condition, Expected, Identity, Methods, Requirement, RoleMatch,
-    Rule, Subjects, UserMatch,
+    Caller, CaseRule, Claim, ClaimMatch, ClaimValue, Condition, Expected, Identity, Methods,
+    Requirement, RoleMatch, Rule, Subjects, UserMatch,
 };
 use http::Method;
 use ipnet::IpNet;
@@ -29,28 +29,49 @@ pub(crate) fn decide(
         .filter_map(|index| Some((specificity(&rules[index], case, method, &path)?, index)))
         .max()
         .map(|(_, index)| index);
-    (winner, winner.map_or(Outcome::Forbid, |index| answer(&rules[index], &path, caller)))
+    (
+        winner,
+        winner.map_or(Outcome::Forbid, |index| {
+            answer(&rules[index], &path, caller)
+        }),
+    )
 }
 
 /// Whether two of the rules would be equally specific for some request.
 pub(crate) fn tie(rules: &[Rule], case: CaseRule) -> bool {
     let shape = |rule: &Rule| -> Vec<String> {
         let texts = segments(rule.pattern.source()).into_iter();
-        texts.map(|text| if text.starts_with('{') { "*".to_owned() } else { fold(&text, case) }).collect()
+        texts
+            .map(|text| {
+                if text.starts_with('{') {
+                    "*".to_owned()
+                } else {
+                    fold(&text, case)
+                }
+            })
+            .collect()
     };
     let methods = |one: &Methods, other: &Methods| match (one, other) {
         (Methods::All, Methods::All) => true,
-        (Methods::Only(one), Methods::Only(other)) => one.iter().any(|method| other.contains(method)),
+        (Methods::Only(one), Methods::Only(other)) => {
+            one.iter().any(|method| other.contains(method))
+        }
         (Methods::All, Methods::Only(_)) | (Methods::Only(_), Methods::All) => false,
     };
-    let pairs = (0..rules.len()).flat_map(|second| (0..second).map(move |first| (&rules[first], &rules[second])));
-    pairs.into_iter().any(|(one, other)| shape(one) == shape(other) && methods(&one.methods, &other.methods))
+    let pairs = (0..rules.len())
+        .flat_map(|second| (0..second).map(move |first| (&rules[first], &rules[second])));
+    pairs
+        .into_iter()
+        .any(|(one, other)| shape(one) == shape(other) && methods(&one.methods, &other.methods))
 }
 
 /// The segments of the small alphabet, decoded.
 fn segments(raw: &str) -> Vec<String> {
     let decoded = |text: &str| text.replace("%61", "a").replace("%2c", ",");
-    raw.split('/').filter(|text| !text.is_empty()).map(decoded).collect()
+    raw.split('/')
+        .filter(|text| !text.is_empty())
+        .map(decoded)
+        .collect()
 }
 
 fn fold(text: &str, case: CaseRule) -> String {
@@ -62,7 +83,12 @@ fn fold(text: &str, case: CaseRule) -> String {
 
 /// The greater, the more specific; `None` where the rule does not cover the request. One digit a segment
 /// (4 literal, 3 parameter, 2 the end, 1 `**`), then one for the method.
-fn specificity(rule: &Rule, case: CaseRule, method: &Method, path: &[String]) -> Option<(Vec<u8>, u8)> {
+fn specificity(
+    rule: &Rule,
+    case: CaseRule,
+    method: &Method,
+    path: &[String],
+) -> Option<(Vec<u8>, u8)> {
     let mut digits = Vec::new();
     let pattern = segments(rule.pattern.source());
     let mut open = false;
@@ -91,7 +117,9 @@ fn naming(methods: &Methods, method: &Method) -> Option<u8> {
     match methods {
         Methods::All => Some(0),
         Methods::Only(methods) if methods.contains(method) => Some(2),
-        Methods::Only(methods) if method == Method::HEAD && methods.contains(&Method::GET) => Some(1),
+        Methods::Only(methods) if method == Method::HEAD && methods.contains(&Method::GET) => {
+            Some(1)
+        }
         Methods::Only(_) => None,
     }
 }
@@ -105,12 +133,20 @@ fn answer(rule: &Rule, path: &[String], caller: &Caller) -> Outcome {
         (Requirement::AnyOf(conditions), _) => conditions,
     };
     let pattern = segments(rule.pattern.source());
-    let request = Request { pattern: &pattern, path, address: caller.address() };
+    let request = Request {
+        pattern: &pattern,
+        path,
+        address: caller.address(),
+    };
     if conditions.iter().any(|one| request.fulfils(one, identity)) {
         return Outcome::Allow;
     }
     let helped = identity.is_none() && conditions.iter().any(|one| request.is_mendable(one));
-    if helped { Outcome::Challenge } else { Outcome::Forbid }
+    if helped {
+        Outcome::Challenge
+    } else {
+        Outcome::Forbid
+    }
 }
 
 struct Request<'a> {
@@ -121,16 +157,28 @@ struct Request<'a> {
 
 impl Request<'_> {
     fn parameter(&self, name: &str) -> Option<&str> {
-        let position = self.pattern.iter().position(|text| *text == format!("{{{name}}}"))?;
+        let position = self
+            .pattern
+            .iter()
+            .position(|text| *text == format!("{{{name}}}"))?;
         Some(&self.path[position])
     }
 
     /// Whether the condition has entries, and all of them hold.
     fn fulfils(&self, one: &Condition, who: Option<&Identity>) -> bool {
-        let roles = one.roles.iter().map(|demand| who.is_some_and(|who| has_roles(who, demand)));
-        let user = one.user.iter().map(|user| who.is_some_and(|who| self.is_user(who, user)));
+        let roles = one
+            .roles
+            .iter()
+            .map(|demand| who.is_some_and(|who| has_roles(who, demand)));
+        let user = one
+            .user
+            .iter()
+            .map(|user| who.is_some_and(|who| self.is_user(who, user)));
         let network = (!one.networks.is_empty()).then(|| self.is_in(&one.networks));
-        let claims = one.claims.iter().map(|claim| who.is_some_and(|who| self.has_claim(who, claim)));
+        let claims = one
+            .claims
+            .iter()
+            .map(|claim| who.is_some_and(|who| self.has_claim(who, claim)));
         let entries: Vec<bool> = roles.chain(user).chain(network).chain(claims).collect();
         !entries.is_empty() && !entries.contains(&false)
     }
@@ -146,11 +194,17 @@ impl Request<'_> {
     }
 
     fn has_claim(&self, who: &Identity, claim: &ClaimMatch) -> bool {
-        let held = who.claims.iter().filter(|held| held.name == claim.name).flat_map(|held| held.values.clone());
+        let held = who
+            .claims
+            .iter()
+            .filter(|held| held.name == claim.name)
+            .flat_map(|held| held.values.clone());
         let mut held = held.collect::<Vec<_>>().into_iter();
         held.any(|value| match (&claim.expected, value) {
             (Expected::Value(expected), value) => *expected == value,
-            (Expected::Parameter(name), ClaimValue::Text(text)) => self.parameter(name) == Some(&text),
+            (Expected::Parameter(name), ClaimValue::Text(text)) => {
+                self.parameter(name) == Some(&text)
+            }
             (Expected::Parameter(name), ClaimValue::Integer(number)) => {
                 self.parameter(name) == Some(&number.to_string())
             }
@@ -159,7 +213,8 @@ impl Request<'_> {
     }
 
     fn is_in(&self, networks: &[IpNet]) -> bool {
-        self.address.is_some_and(|address| lies_in(address, networks))
+        self.address
+            .is_some_and(|address| lies_in(address, networks))
     }
 
     /// Whether the best of all identities, made to measure, would fulfil the condition from this address.
@@ -177,9 +232,14 @@ impl Request<'_> {
         for claim in &one.claims {
             let value = match &claim.expected {
                 Expected::Value(value) => Some(value.clone()),
-                Expected::Parameter(name) => self.parameter(name).map(|text| ClaimValue::Text(text.into())),
+                Expected::Parameter(name) => self
+                    .parameter(name)
+                    .map(|text| ClaimValue::Text(text.into())),
             };
-            who.claims.push(Claim { name: claim.name.clone(), values: value.into_iter().collect() });
+            who.claims.push(Claim {
+                name: claim.name.clone(),
+                values: value.into_iter().collect(),
+            });
         }
         self.fulfils(one, Some(&who))
     }
@@ -188,7 +248,9 @@ impl Request<'_> {
 fn has_roles(who: &Identity, demand: &RoleMatch) -> bool {
     match demand {
         RoleMatch::OneOf(roles) => roles.iter().any(|role| who.roles.contains(role)),
-        RoleMatch::All(roles) => !roles.is_empty() && roles.iter().all(|role| who.roles.contains(role)),
+        RoleMatch::All(roles) => {
+            !roles.is_empty() && roles.iter().all(|role| who.roles.contains(role))
+        }
     }
 }
 
@@ -199,7 +261,11 @@ fn lies_in(address: IpAddr, networks: &[IpNet]) -> bool {
         IpAddr::V6(v6) => u128::from(v6),
     };
     networks.iter().any(|net| {
-        let length = if net.addr().is_ipv4() { net.prefix_len() + 96 } else { net.prefix_len() };
+        let length = if net.addr().is_ipv4() {
+            net.prefix_len() + 96
+        } else {
+            net.prefix_len()
+        };
         let shift = 128 - u32::from(length);
         widen(address) >> shift == widen(net.addr()) >> shift
     })

@@ -26,11 +26,17 @@ fn options(text: &str) -> PathOptions {
 
 #[test]
 fn the_table_of_paths_holds() {
-    let lines = include_str!("paths.txt").lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
+    let lines = include_str!("paths.txt")
+        .lines()
+        .filter(|line| !line.is_empty() && !line.starts_with('#'));
     let mut wrong = Vec::new();
     for line in lines {
         let mut fields = line.rsplitn(3, " | ");
-        let (expected, letters, raw) = (fields.next().unwrap(), fields.next().unwrap(), fields.next().unwrap_or(""));
+        let (expected, letters, raw) = (
+            fields.next().unwrap(),
+            fields.next().unwrap(),
+            fields.next().unwrap_or(""),
+        );
         let result = RequestPath::parse(&unescape(raw), options(letters));
         let right = match (&result, expected.strip_prefix('!')) {
             (Err(error), Some(reason)) => error.to_string().contains(reason),

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use gatelatch::access::{
-    Caller, CaseRule, Decision, ForbidReason, Methods, Mode, PathOptions, Pattern, Policy, RequestPath, Requirement,
-    Rule,
+    Caller, CaseRule, Decision, ForbidReason, Methods, Mode, PathOptions, Pattern, Policy,
+    RequestPath, Requirement, Rule,
 };
 use http::Method;
 use proptest::prelude::*;

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use gatelatch::access::{
-    Caller, Claim, ClaimMatch, ClaimValue, Condition, Expected, Identity, Methods, Mode, Pattern, Requirement,
-    RoleMatch, Rule, Subjects, UserMatch,
+    Caller, Claim, ClaimMatch, ClaimValue, Condition, Expected, Identity, Methods, Mode, Pattern,
+    Requirement, RoleMatch, Rule, Subjects, UserMatch,
 };
 use http::Method;
 use proptest::collection::vec;
@@ -21,24 +21,45 @@ pub(crate) fn method() -> impl Strategy<Value = Method> {
 
 /// A raw path of up to four segments out of `a`, `A`, `b` and an escaped comma.
 pub(crate) fn path() -> impl Strategy<Value = String> {
-    (vec(select(vec!["a", "A", "%61", "b", "%2c", ","]), 0..5), select(vec!["", "/"]))
-        .prop_map(|(segments, end)| format!("/{}{}", segments.join("/"), if segments.is_empty() { "" } else { end }))
+    (
+        vec(select(vec!["a", "A", "%61", "b", "%2c", ","]), 0..5),
+        select(vec!["", "/"]),
+    )
+        .prop_map(|(segments, end)| {
+            format!(
+                "/{}{}",
+                segments.join("/"),
+                if segments.is_empty() { "" } else { end }
+            )
+        })
 }
 
 /// A pattern over the same segments. Parameters are named by their position, so that names are unique.
 fn pattern() -> impl Strategy<Value = Pattern> {
-    (vec(select(vec!["a", "A", "b", ",", "*", "{}"]), 0..4), select(vec!["", "**"])).prop_map(|(segments, rest)| {
-        let named = segments.iter().enumerate().map(|(position, segment)| match *segment {
-            "{}" => format!("{{p{position}}}"),
-            other => other.to_owned(),
-        });
-        let text: Vec<String> = named.chain((!rest.is_empty()).then(|| rest.to_owned())).collect();
-        Pattern::parse(&format!("/{}", text.join("/"))).unwrap()
-    })
+    (
+        vec(select(vec!["a", "A", "b", ",", "*", "{}"]), 0..4),
+        select(vec!["", "**"]),
+    )
+        .prop_map(|(segments, rest)| {
+            let named = segments
+                .iter()
+                .enumerate()
+                .map(|(position, segment)| match *segment {
+                    "{}" => format!("{{p{position}}}"),
+                    other => other.to_owned(),
+                });
+            let text: Vec<String> = named
+                .chain((!rest.is_empty()).then(|| rest.to_owned()))
+                .collect();
+            Pattern::parse(&format!("/{}", text.join("/"))).unwrap()
+        })
 }
 
 fn methods() -> impl Strategy<Value = Methods> {
-    prop_oneof![Just(Methods::All), subsequence(METHODS.to_vec(), 1..3).prop_map(Methods::Only)]
+    prop_oneof![
+        Just(Methods::All),
+        subsequence(METHODS.to_vec(), 1..3).prop_map(Methods::Only)
+    ]
 }
 
 fn names() -> impl Strategy<Value = Vec<Box<str>>> {
@@ -50,12 +71,19 @@ fn parameter() -> impl Strategy<Value = Box<str>> {
 }
 
 fn role_match() -> impl Strategy<Value = RoleMatch> {
-    prop_oneof![names().prop_map(RoleMatch::OneOf), names().prop_map(RoleMatch::All)]
+    prop_oneof![
+        names().prop_map(RoleMatch::OneOf),
+        names().prop_map(RoleMatch::All)
+    ]
 }
 
 fn user_match() -> impl Strategy<Value = UserMatch> {
-    let users = subsequence(vec!["a", "b"], 0..2).prop_map(|users| users.into_iter().map(Box::from).collect());
-    prop_oneof![users.prop_map(UserMatch::OneOf), parameter().prop_map(UserMatch::Parameter)]
+    let users = subsequence(vec!["a", "b"], 0..2)
+        .prop_map(|users| users.into_iter().map(Box::from).collect());
+    prop_oneof![
+        users.prop_map(UserMatch::OneOf),
+        parameter().prop_map(UserMatch::Parameter)
+    ]
 }
 
 fn value() -> impl Strategy<Value = ClaimValue> {
@@ -67,21 +95,34 @@ fn value() -> impl Strategy<Value = ClaimValue> {
 }
 
 fn claim_match() -> impl Strategy<Value = ClaimMatch> {
-    let expected = prop_oneof![value().prop_map(Expected::Value), parameter().prop_map(Expected::Parameter)];
-    (select(vec!["c", "d"]), expected).prop_map(|(name, expected)| ClaimMatch { name: name.into(), expected })
+    let expected = prop_oneof![
+        value().prop_map(Expected::Value),
+        parameter().prop_map(Expected::Parameter)
+    ];
+    (select(vec!["c", "d"]), expected).prop_map(|(name, expected)| ClaimMatch {
+        name: name.into(),
+        expected,
+    })
 }
 
 fn condition() -> impl Strategy<Value = Condition> {
     let networks = subsequence(NETWORKS.to_vec(), 0..3);
     let networks = prop_oneof![2 => Just(vec![]), 1 => networks];
-    (vec(role_match(), 0..3), prop::option::of(user_match()), networks, vec(claim_match(), 0..2)).prop_map(
-        |(roles, user, networks, claims)| Condition {
+    (
+        vec(role_match(), 0..3),
+        prop::option::of(user_match()),
+        networks,
+        vec(claim_match(), 0..2),
+    )
+        .prop_map(|(roles, user, networks, claims)| Condition {
             roles,
             user,
-            networks: networks.into_iter().map(|net| net.parse().unwrap()).collect(),
+            networks: networks
+                .into_iter()
+                .map(|net| net.parse().unwrap())
+                .collect(),
             claims,
-        },
-    )
+        })
 }
 
 fn requirement() -> impl Strategy<Value = Requirement> {
@@ -109,7 +150,13 @@ pub(crate) fn rules() -> impl Strategy<Value = Vec<Rule>> {
 
 pub(crate) fn identity() -> impl Strategy<Value = Identity> {
     let claim = (select(vec!["c", "d"]), vec(value(), 0..3));
-    let claims = vec(claim.prop_map(|(name, values)| Claim { name: name.into(), values }), 0..3);
+    let claims = vec(
+        claim.prop_map(|(name, values)| Claim {
+            name: name.into(),
+            values,
+        }),
+        0..3,
+    );
     let subjects = select(vec![Subjects::Users, Subjects::Users, Subjects::Foreign]);
     let parts = (select(vec!["a", "A", "b", ","]), names(), claims, subjects);
     parts.prop_map(|(subject, roles, claims, subjects)| Identity {
@@ -122,8 +169,16 @@ pub(crate) fn identity() -> impl Strategy<Value = Identity> {
 }
 
 pub(crate) fn caller() -> impl Strategy<Value = Caller> {
-    let addresses = ["10.0.0.1", "::ffff:10.1.0.1", "10.1.0.1", "2001:db8::1", "192.0.2.1"];
-    let address = prop::option::of(select(addresses.map(|address| address.parse().unwrap()).to_vec()));
+    let addresses = [
+        "10.0.0.1",
+        "::ffff:10.1.0.1",
+        "10.1.0.1",
+        "2001:db8::1",
+        "192.0.2.1",
+    ];
+    let address = prop::option::of(select(
+        addresses.map(|address| address.parse().unwrap()).to_vec(),
+    ));
     (address, 0..4, identity()).prop_map(|(address, kind, identity)| match kind {
         0 => Caller::anonymous(address),
         1 => Caller::rejected(address),

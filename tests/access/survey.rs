@@ -1,7 +1,8 @@
 //! What is said about rules that never win is so, and nothing else is: held against a search for a request that they win.
 
 use gatelatch::access::{
-    CaseRule, Methods, Mode, PathOptions, Pattern, Policy, RequestPath, Requirement, Rule, RuleId, Segment,
+    CaseRule, Methods, Mode, PathOptions, Pattern, Policy, RequestPath, Requirement, Rule, RuleId,
+    Segment,
 };
 use http::Method;
 use proptest::collection::vec;
@@ -11,10 +12,13 @@ use proptest::sample::{select, subsequence};
 use crate::model;
 
 /// Patterns that take one another's paths, and no two of which tie.
-const PATTERNS: [&str; 10] = ["/", "/**", "/*", "/*/**", "/*/*", "/*/*/**", "/a", "/a/**", "/a/*", "/a/*/**"];
+const PATTERNS: [&str; 10] = [
+    "/", "/**", "/*", "/*/**", "/*/*", "/*/*/**", "/a", "/a/**", "/a/*", "/a/*/**",
+];
 
 fn rule() -> impl Strategy<Value = Rule> {
-    let some = subsequence(vec![Method::GET, Method::HEAD, Method::POST], 1..3).prop_map(Methods::Only);
+    let some =
+        subsequence(vec![Method::GET, Method::HEAD, Method::POST], 1..3).prop_map(Methods::Only);
     let methods = prop_oneof![2 => Just(Methods::All), 1 => some];
     (select(&PATTERNS[..]), methods).prop_map(|(pattern, methods)| Rule {
         name: pattern.into(),
@@ -38,19 +42,31 @@ fn policy(rules: Vec<Rule>) -> Policy {
 
 /// Paths that the pattern covers and that no other pattern names.
 fn samples(pattern: &Pattern) -> Vec<RequestPath> {
-    let fixed = pattern.segments().iter().filter(|segment| **segment != Segment::Rest);
+    let fixed = pattern
+        .segments()
+        .iter()
+        .filter(|segment| **segment != Segment::Rest);
     let fixed: String = fixed
         .map(|segment| match segment {
             Segment::Literal(text) => format!("/{text}"),
             Segment::Parameter(_) | Segment::Rest => "/fresh".to_owned(),
         })
         .collect();
-    let path = |more: usize| format!("/{}", format!("{fixed}{}", "/fresh".repeat(more)).trim_start_matches('/'));
-    (0..5).map(|more| RequestPath::parse(&path(more), PathOptions::default()).unwrap()).collect()
+    let path = |more: usize| {
+        format!(
+            "/{}",
+            format!("{fixed}{}", "/fresh".repeat(more)).trim_start_matches('/')
+        )
+    };
+    (0..5)
+        .map(|more| RequestPath::parse(&path(more), PathOptions::default()).unwrap())
+        .collect()
 }
 
 fn wins(policy: &Policy, id: RuleId, method: &Method) -> bool {
-    samples(&policy.rule(id).pattern).iter().any(|path| policy.find(method, path) == Some(id))
+    samples(&policy.rule(id).pattern)
+        .iter()
+        .any(|path| policy.find(method, path) == Some(id))
 }
 
 proptest! {

@@ -20,7 +20,11 @@ fn parts(text: &str) -> Vec<(&str, String)> {
     for line in text.split_inclusive('\n') {
         match line.strip_prefix("=== ") {
             Some(name) => parts.push((name.trim_end(), String::new())),
-            None => parts.last_mut().expect("a file begins with `=== `").1.push_str(line),
+            None => parts
+                .last_mut()
+                .expect("a file begins with `=== `")
+                .1
+                .push_str(line),
         }
     }
     parts
@@ -33,11 +37,20 @@ fn is_of_interest(problem: &Problem, name: &str) -> bool {
 
 /// Fills in certificates and keys, which are made for each run: `CERTIFICATE OF NAME` and `KEY OF NAME` belong together.
 fn certified(content: &str, known: &mut BTreeMap<String, CertifiedKey<KeyPair>>) -> String {
-    let words = content.trim_end().split_once(" OF ").filter(|(what, _)| matches!(*what, "CERTIFICATE" | "KEY"));
-    let Some((what, name)) = words else { return content.to_owned() };
+    let words = content
+        .trim_end()
+        .split_once(" OF ")
+        .filter(|(what, _)| matches!(*what, "CERTIFICATE" | "KEY"));
+    let Some((what, name)) = words else {
+        return content.to_owned();
+    };
     let make = || rcgen::generate_simple_self_signed([name.to_owned()]).unwrap();
     let pair = known.entry(name.to_owned()).or_insert_with(make);
-    if what == "KEY" { pair.signing_key.serialize_pem() } else { pair.cert.pem() }
+    if what == "KEY" {
+        pair.signing_key.serialize_pem()
+    } else {
+        pair.cert.pem()
+    }
 }
 
 fn name_of(path: &Path) -> &str {
@@ -46,21 +59,35 @@ fn name_of(path: &Path) -> &str {
 
 /// The files of a data file, laid out.
 fn case_of(text: &str) -> Case {
-    let files = parts(text).into_iter().filter(|(file, _)| !matches!(*file, MESSAGES | WITHOUT_USERS));
-    let case = if text.contains(WITHOUT_USERS) { Case::new() } else { Case::new().file("users.yaml", "users: {}") };
+    let files = parts(text)
+        .into_iter()
+        .filter(|(file, _)| !matches!(*file, MESSAGES | WITHOUT_USERS));
+    let case = if text.contains(WITHOUT_USERS) {
+        Case::new()
+    } else {
+        Case::new().file("users.yaml", "users: {}")
+    };
     let mut certificates = BTreeMap::new();
-    files.fold(case, |case, (file, content)| case.file(file, certified(&content, &mut certificates)))
+    files.fold(case, |case, (file, content)| {
+        case.file(file, certified(&content, &mut certificates))
+    })
 }
 
 fn messages(case: &Case, problems: &[Problem], name: &str) -> String {
-    let shown: Vec<_> = problems.iter().filter(|problem| is_of_interest(problem, name)).cloned().collect();
+    let shown: Vec<_> = problems
+        .iter()
+        .filter(|problem| is_of_interest(problem, name))
+        .cloned()
+        .collect();
     case.rendered(&shown)
 }
 
 fn data_files(folder: &str) -> Vec<(PathBuf, String)> {
     let directory = std::fs::read_dir(repository().join("tests/config").join(folder)).unwrap();
     let paths = directory.map(|entry| entry.unwrap().path());
-    paths.map(|path| (path.clone(), std::fs::read_to_string(path).unwrap())).collect()
+    paths
+        .map(|path| (path.clone(), std::fs::read_to_string(path).unwrap()))
+        .collect()
 }
 
 /// Holds what is said about each file against what is written there.
@@ -73,7 +100,10 @@ fn assert_messages(files: &[(PathBuf, String)], said: impl Fn(&Case, &str) -> St
         if said != expected && update {
             std::fs::write(path, format!("{input}=== {MESSAGES}\n{said}")).unwrap();
         } else if said != expected {
-            wrong.push(format!("{}\n--- expected\n{expected}--- said\n{said}", path.display()));
+            wrong.push(format!(
+                "{}\n--- expected\n{expected}--- said\n{said}",
+                path.display()
+            ));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
@@ -106,8 +136,18 @@ fn every_lint_is_pinned_and_can_be_silenced() {
     let mut said = BTreeSet::new();
     for (path, text) in data_files("warned") {
         let case = case_of(&text);
-        let codes: BTreeSet<&str> = case.load().unwrap().warnings.iter().map(|warning| warning.code.as_str()).collect();
-        let lints: Vec<&str> = codes.iter().filter(|code| **code != "pointless-allow").copied().collect();
+        let codes: BTreeSet<&str> = case
+            .load()
+            .unwrap()
+            .warnings
+            .iter()
+            .map(|warning| warning.code.as_str())
+            .collect();
+        let lints: Vec<&str> = codes
+            .iter()
+            .filter(|code| **code != "pointless-allow")
+            .copied()
+            .collect();
         let gateway = std::fs::read_to_string(case.directory.path().join("gateway.yaml")).unwrap();
         let allowed = gateway.strip_prefix("allow_lints: [");
         let gateway = match allowed {
@@ -116,9 +156,17 @@ fn every_lint_is_pinned_and_can_be_silenced() {
         };
         let case = case.file("gateway.yaml", gateway);
         let left = case.load().unwrap().warnings;
-        assert!(left.iter().all(|warning| warning.code == Code::PointlessAllow), "{}: {left:?}", path.display());
+        assert!(
+            left.iter()
+                .all(|warning| warning.code == Code::PointlessAllow),
+            "{}: {left:?}",
+            path.display()
+        );
         said.extend(codes.into_iter().map(str::to_owned));
     }
-    let silent: Vec<_> = LINTS.iter().filter(|(code, _)| !said.contains(code.as_str())).collect();
+    let silent: Vec<_> = LINTS
+        .iter()
+        .filter(|(code, _)| !said.contains(code.as_str()))
+        .collect();
     assert!(silent.is_empty(), "never said in `warned`: {silent:?}");
 }

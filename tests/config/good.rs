@@ -3,7 +3,9 @@
 use std::num::NonZeroU64;
 use std::time::Duration;
 
-use gatelatch::access::{CaseRule, Claim, ClaimMatch, ClaimValue, Condition, Expected, Methods, PathOptions};
+use gatelatch::access::{
+    CaseRule, Claim, ClaimMatch, ClaimValue, Condition, Expected, Methods, PathOptions,
+};
 use gatelatch::access::{Mode, Requirement, RoleMatch, Rule, RuleId, UserMatch};
 use gatelatch::config::{Code, Config, Listen, LogFormat};
 use gatelatch::session::{AttemptLimits, StateSettings};
@@ -30,18 +32,27 @@ fn warnings(gateway: &str) -> Vec<(Code, String)> {
     let case = Case::of(gateway, "users: {}");
     let loaded = case.load().unwrap();
     schema::accepts(&case);
-    let warnings = loaded.warnings.into_iter().filter(|problem| problem.code != Code::NoSecret);
-    warnings.map(|problem| (problem.code, problem.message)).collect()
+    let warnings = loaded
+        .warnings
+        .into_iter()
+        .filter(|problem| problem.code != Code::NoSecret);
+    warnings
+        .map(|problem| (problem.code, problem.message))
+        .collect()
 }
 
 fn rules(rules: &str) -> Vec<Rule> {
-    let config =
-        config(&format!("services: {{ app: {{ upstream: 'http://127.0.0.1:9', rules: [{rules}] }} }}"), "users:");
+    let config = config(
+        &format!("services: {{ app: {{ upstream: 'http://127.0.0.1:9', rules: [{rules}] }} }}"),
+        "users:",
+    );
     config.services[0].policy.rules().to_vec()
 }
 
 fn allow(text: &str) -> Requirement {
-    rules(&format!("{{ path: '/{{id}}', allow: {text} }}")).remove(0).requirement
+    rules(&format!("{{ path: '/{{id}}', allow: {text} }}"))
+        .remove(0)
+        .requirement
 }
 
 fn tcp(address: &str) -> Listen {
@@ -57,22 +68,68 @@ fn everything_but_services_has_a_default() {
     let config = config(SMALLEST, "users:");
     let server = &config.server;
     assert_eq!(server.listen, [tcp("0.0.0.0:8080")]);
-    assert_eq!((server.workers, server.trusted_proxies.len(), server.proxy_protocol), (4, 0, false));
+    assert_eq!(
+        (
+            server.workers,
+            server.trusted_proxies.len(),
+            server.proxy_protocol
+        ),
+        (4, 0, false)
+    );
     assert!(server.tls.is_none());
     let timeouts = &server.timeouts;
-    assert_eq!((timeouts.header, timeouts.body, timeouts.idle), (seconds(10), seconds(60), seconds(75)));
-    assert_eq!((timeouts.handshake, server.limits.streams), (seconds(10), 100));
-    assert_eq!((timeouts.drain_delay, timeouts.drain), (seconds(0), seconds(30)));
+    assert_eq!(
+        (timeouts.header, timeouts.body, timeouts.idle),
+        (seconds(10), seconds(60), seconds(75))
+    );
+    assert_eq!(
+        (timeouts.handshake, server.limits.streams),
+        (seconds(10), 100)
+    );
+    assert_eq!(
+        (timeouts.drain_delay, timeouts.drain),
+        (seconds(0), seconds(30))
+    );
     let limits = &server.limits;
-    assert_eq!((limits.header_bytes, limits.headers, limits.body, limits.connections), (32_768, 100, None, 20_000));
-    assert_eq!((config.admin, config.admin_token), (Some("127.0.0.1:9900".parse().unwrap()), None));
-    assert_eq!((config.log.format, config.log.level, config.log.access), (LogFormat::Auto, tracing::Level::INFO, true));
-    assert_eq!((config.auth.path.as_str(), config.auth.token_paths.len()), ("/auth", 0));
+    assert_eq!(
+        (
+            limits.header_bytes,
+            limits.headers,
+            limits.body,
+            limits.connections
+        ),
+        (32_768, 100, None, 20_000)
+    );
+    assert_eq!(
+        (config.admin, config.admin_token),
+        (Some("127.0.0.1:9900".parse().unwrap()), None)
+    );
+    assert_eq!(
+        (config.log.format, config.log.level, config.log.access),
+        (LogFormat::Auto, tracing::Level::INFO, true)
+    );
+    assert_eq!(
+        (config.auth.path.as_str(), config.auth.token_paths.len()),
+        ("/auth", 0)
+    );
     let token = &config.auth.token;
-    assert_eq!((token.issuer.as_str(), token.audience.as_str()), ("gatelatch", "gatelatch"));
-    assert_eq!((token.access_ttl, token.leeway, token.max_lifetime), (seconds(1800), seconds(30), seconds(86_400)));
-    assert_eq!((token.roles_claim.as_str(), token.refresh_ttl), ("roles", seconds(7 * 86_400)));
-    let AttemptLimits { attempts, window, lockout } = config.auth.attempts;
+    assert_eq!(
+        (token.issuer.as_str(), token.audience.as_str()),
+        ("gatelatch", "gatelatch")
+    );
+    assert_eq!(
+        (token.access_ttl, token.leeway, token.max_lifetime),
+        (seconds(1800), seconds(30), seconds(86_400))
+    );
+    assert_eq!(
+        (token.roles_claim.as_str(), token.refresh_ttl),
+        ("roles", seconds(7 * 86_400))
+    );
+    let AttemptLimits {
+        attempts,
+        window,
+        lockout,
+    } = config.auth.attempts;
     assert_eq!((attempts, window, lockout), (5, seconds(120), seconds(300)));
     assert_eq!(config.state, StateSettings::Memory);
 }
@@ -80,11 +137,24 @@ fn everything_but_services_has_a_default() {
 #[test]
 fn a_service_has_defaults_too() {
     let service = config(SMALLEST, "users:").services.remove(0);
-    assert_eq!((service.name.as_str(), service.hosts.len(), service.mount.source()), ("app", 0, "/"));
-    assert_eq!((service.strip_path, service.paths), (false, PathOptions::default()));
+    assert_eq!(
+        (
+            service.name.as_str(),
+            service.hosts.len(),
+            service.mount.source()
+        ),
+        ("app", 0, "/")
+    );
+    assert_eq!(
+        (service.strip_path, service.paths),
+        (false, PathOptions::default())
+    );
     assert_eq!(service.policy.case(), CaseRule::Sensitive);
     assert_eq!(service.upstream.servers[0].to_string(), "127.0.0.1:9000");
-    assert_eq!((service.upstream.retries, service.upstream.host), (1, HostHeader::Preserve));
+    assert_eq!(
+        (service.upstream.retries, service.upstream.host),
+        (1, HostHeader::Preserve)
+    );
     assert_eq!(service.upstream.timeouts, Timeouts::default());
     assert_eq!(service.identity, IdentitySettings::default());
     assert_eq!(service.body_limit, None);
@@ -110,43 +180,89 @@ services:
     let config = config(gateway, "users:");
     assert_eq!(config.server.listen, [tcp("[::1]:1")]);
     assert!(config.server.proxy_protocol);
-    assert_eq!(config.server.trusted_proxies, ["10.0.0.0/8".parse().unwrap(), "::1/128".parse().unwrap()]);
+    assert_eq!(
+        config.server.trusted_proxies,
+        ["10.0.0.0/8".parse().unwrap(), "::1/128".parse().unwrap()]
+    );
     assert_eq!(config.server.workers, 3);
     assert_eq!(
         (config.server.timeouts.header, config.server.timeouts.drain),
         (Duration::from_millis(500), seconds(86_400))
     );
-    assert_eq!((config.server.limits.header_bytes, config.server.limits.connections), (16_384, 7));
-    assert_eq!((config.server.timeouts.handshake, config.server.limits.streams), (seconds(1), 8));
-    assert_eq!((config.admin, config.log.format, config.log.access), (None, LogFormat::Json, false));
+    assert_eq!(
+        (
+            config.server.limits.header_bytes,
+            config.server.limits.connections
+        ),
+        (16_384, 7)
+    );
+    assert_eq!(
+        (
+            config.server.timeouts.handshake,
+            config.server.limits.streams
+        ),
+        (seconds(1), 8)
+    );
+    assert_eq!(
+        (config.admin, config.log.format, config.log.access),
+        (None, LogFormat::Json, false)
+    );
     assert_eq!(config.services[0].body_limit, NonZeroU64::new(1 << 20));
-    assert_eq!(config.services[1].body_limit, NonZeroU64::new(10 << 20), "the server's limit is smaller");
+    assert_eq!(
+        config.services[1].body_limit,
+        NonZeroU64::new(10 << 20),
+        "the server's limit is smaller"
+    );
     for off in ["off", "false", "\"off\""] {
-        assert_eq!(self::config(&format!("admin: {{ listen: {off} }}\n{SMALLEST}"), "users:").admin, None, "{off}");
+        assert_eq!(
+            self::config(&format!("admin: {{ listen: {off} }}\n{SMALLEST}"), "users:").admin,
+            None,
+            "{off}"
+        );
     }
 }
 
 #[test]
 fn an_admin_token_is_read_and_not_shown() {
     let token = "0123456789abcdef";
-    for admin in
-        [format!("{{ token: {token:?} }}"), "{ token: \"${SECRET:-0123456789abcdef}\", listen: off }".to_owned()]
-    {
+    for admin in [
+        format!("{{ token: {token:?} }}"),
+        "{ token: \"${SECRET:-0123456789abcdef}\", listen: off }".to_owned(),
+    ] {
         let config = self::config(&format!("admin: {admin}\n{SMALLEST}"), "users:");
         let known = config.admin_token.expect("a token");
         assert!(!format!("{config:?}").contains(token), "{admin}");
         assert!(!known.is(b"another-one-of-16"), "{admin}");
     }
-    let case =
-        Case::of(&format!("admin: {{ token_file: token }}\n{SMALLEST}"), "users:").file("token", format!("{token}\n"));
-    assert!(case.load().unwrap().config.admin_token.unwrap().is(token.as_bytes()));
+    let case = Case::of(
+        &format!("admin: {{ token_file: token }}\n{SMALLEST}"),
+        "users:",
+    )
+    .file("token", format!("{token}\n"));
+    assert!(
+        case.load()
+            .unwrap()
+            .config
+            .admin_token
+            .unwrap()
+            .is(token.as_bytes())
+    );
 }
 
 #[test]
 fn every_place_to_listen_is_read() {
-    let config =
-        config(&format!("server: {{ listen: [0.0.0.0:1, 'unix:/run/a.sock', systemd] }}\n{SMALLEST}"), "users:");
-    assert_eq!(config.server.listen, [tcp("0.0.0.0:1"), Listen::Unix("/run/a.sock".into()), Listen::Systemd]);
+    let config = config(
+        &format!("server: {{ listen: [0.0.0.0:1, 'unix:/run/a.sock', systemd] }}\n{SMALLEST}"),
+        "users:",
+    );
+    assert_eq!(
+        config.server.listen,
+        [
+            tcp("0.0.0.0:1"),
+            Listen::Unix("/run/a.sock".into()),
+            Listen::Systemd
+        ]
+    );
     let shown: Vec<String> = config.server.listen.iter().map(Listen::to_string).collect();
     assert_eq!(shown, ["0.0.0.0:1", "unix:/run/a.sock", "systemd"]);
 }
@@ -161,12 +277,29 @@ fn certificates_are_read_and_their_files_watched() {
         .file("ca.crt", certified.cert.pem());
     let loaded = case.load().unwrap_or_else(|problems| panic!("{problems}"));
     for file in ["tls.crt", "tls.key", "ca.crt"] {
-        assert!(loaded.files.contains(&case.directory.path().join(file)), "{file} in {:?}", loaded.files);
+        assert!(
+            loaded.files.contains(&case.directory.path().join(file)),
+            "{file} in {:?}",
+            loaded.files
+        );
     }
     let tls = loaded.config.server.tls.unwrap();
-    assert_eq!((tls.certified.cert.len(), tls.client_ca.is_some()), (1, true));
-    assert_eq!(format!("{tls:?}"), "ServerTls { certificates: 1, client_ca: Some(ClientCa { certificates: 1, .. }) }");
-    assert!(loaded.warnings.iter().all(|problem| problem.code != Code::ExpiredCertificate), "{:?}", loaded.warnings);
+    assert_eq!(
+        (tls.certified.cert.len(), tls.client_ca.is_some()),
+        (1, true)
+    );
+    assert_eq!(
+        format!("{tls:?}"),
+        "ServerTls { certificates: 1, client_ca: Some(ClientCa { certificates: 1, .. }) }"
+    );
+    assert!(
+        loaded
+            .warnings
+            .iter()
+            .all(|problem| problem.code != Code::ExpiredCertificate),
+        "{:?}",
+        loaded.warnings
+    );
 }
 
 #[test]
@@ -175,14 +308,30 @@ fn every_key_of_sessions_is_read() {
         "auth: {{ login: {{ attempts: 3, window: 10s, lockout: 1h }}, token: {{ refresh_ttl: 12h }} }}\n{SMALLEST}"
     );
     let auth = config(&gateway, "users:").auth;
-    let AttemptLimits { attempts, window, lockout } = auth.attempts;
-    assert_eq!((attempts, window, lockout, auth.token.refresh_ttl), (3, seconds(10), seconds(3600), seconds(43_200)));
+    let AttemptLimits {
+        attempts,
+        window,
+        lockout,
+    } = auth.attempts;
+    assert_eq!(
+        (attempts, window, lockout, auth.token.refresh_ttl),
+        (3, seconds(10), seconds(3600), seconds(43_200))
+    );
     let case = Case::of(&format!("state_file: state.url\n{SMALLEST}"), "users:");
     let case = case.file("state.url", "redis-cluster://:pass@a:1,b\n");
-    assert_eq!(case.load().unwrap().config.state.to_string(), "redis-cluster://a:1,b:6379");
+    assert_eq!(
+        case.load().unwrap().config.state.to_string(),
+        "redis-cluster://a:1,b:6379"
+    );
     let case = Case::of(&format!("state: file:state.redb\n{SMALLEST}"), "users:");
-    let StateSettings::File(path) = case.load().unwrap().config.state else { panic!("it is a file") };
-    assert_eq!(path, case.directory.path().join("state.redb"), "beside the file that names it");
+    let StateSettings::File(path) = case.load().unwrap().config.state else {
+        panic!("it is a file")
+    };
+    assert_eq!(
+        path,
+        case.directory.path().join("state.redb"),
+        "beside the file that names it"
+    );
 }
 
 #[test]
@@ -200,55 +349,150 @@ services:
     rules: [{ path: /jobs/**, allow: anyone }]
 ";
     let service = config(gateway, "users:").services.remove(0);
-    assert_eq!((service.hosts.len(), service.mount.source(), service.strip_path), (2, "/jobs", true));
+    assert_eq!(
+        (
+            service.hosts.len(),
+            service.mount.source(),
+            service.strip_path
+        ),
+        (2, "/jobs", true)
+    );
     assert_eq!(service.policy.case(), CaseRule::Insensitive);
-    assert!(service.paths.allow_encoded_slash && service.paths.allow_semicolon && !service.paths.merge_slashes);
+    assert!(
+        service.paths.allow_encoded_slash
+            && service.paths.allow_semicolon
+            && !service.paths.merge_slashes
+    );
     assert_eq!(service.upstream.servers[0].to_string(), "api:81");
-    let expected = Timeouts { connect: seconds(1), response: seconds(2), stream: seconds(4), idle: seconds(3) };
+    let expected = Timeouts {
+        connect: seconds(1),
+        response: seconds(2),
+        stream: seconds(4),
+        idle: seconds(3),
+    };
     assert_eq!(service.upstream.timeouts, expected);
-    assert_eq!((service.upstream.retries, service.upstream.host), (0, HostHeader::Upstream));
-    assert_eq!((service.upstream.balance, &service.upstream.tls), (Balance::RoundRobin, &None));
+    assert_eq!(
+        (service.upstream.retries, service.upstream.host),
+        (0, HostHeader::Upstream)
+    );
+    assert_eq!(
+        (service.upstream.balance, &service.upstream.tls),
+        (Balance::RoundRobin, &None)
+    );
     let identity = &service.identity;
-    assert_eq!((identity.separator.as_str(), identity.authorization), ("; ", Authorization::Forward));
-    assert_eq!(identity.headers[1].field, IdentityField::Claim("tenant".into()));
-    assert_eq!((identity.headers[0].name.as_str(), identity.pass[0].as_str()), ("x-user", "x-remote-user"));
+    assert_eq!(
+        (identity.separator.as_str(), identity.authorization),
+        ("; ", Authorization::Forward)
+    );
+    assert_eq!(
+        identity.headers[1].field,
+        IdentityField::Claim("tenant".into())
+    );
+    assert_eq!(
+        (identity.headers[0].name.as_str(), identity.pass[0].as_str()),
+        ("x-user", "x-remote-user")
+    );
     let origin = &service.origins[0];
-    assert_eq!((origin.file.file_name().unwrap().to_str(), origin.line, origin.column), (Some("gateway.yaml"), 11, 13));
+    assert_eq!(
+        (
+            origin.file.file_name().unwrap().to_str(),
+            origin.line,
+            origin.column
+        ),
+        (Some("gateway.yaml"), 11, 13)
+    );
 }
 
 #[test]
 fn the_grammar_of_allow() {
     let any_of = |condition: Condition| Requirement::AnyOf(vec![condition]);
     let empty = Condition::default;
-    let claim = |expected| vec![ClaimMatch { name: "c".into(), expected }];
-    let one_of = |roles: &[&str]| RoleMatch::OneOf(roles.iter().map(|role| (*role).into()).collect());
+    let claim = |expected| {
+        vec![ClaimMatch {
+            name: "c".into(),
+            expected,
+        }]
+    };
+    let one_of =
+        |roles: &[&str]| RoleMatch::OneOf(roles.iter().map(|role| (*role).into()).collect());
     for (text, expected) in [
         ("anyone", Requirement::Anyone),
         ("'authenticated'", Requirement::Authenticated),
         ("nobody", Requirement::Nobody),
-        ("{ roles: [a, b] }", any_of(Condition { roles: vec![one_of(&["a", "b"])], ..empty() })),
+        (
+            "{ roles: [a, b] }",
+            any_of(Condition {
+                roles: vec![one_of(&["a", "b"])],
+                ..empty()
+            }),
+        ),
         (
             "{ roles: [a], all_roles: [b, c] }",
-            any_of(Condition { roles: vec![one_of(&["a"]), RoleMatch::All(vec!["b".into(), "c".into()])], ..empty() }),
+            any_of(Condition {
+                roles: vec![one_of(&["a"]), RoleMatch::All(vec!["b".into(), "c".into()])],
+                ..empty()
+            }),
         ),
-        ("{ user: x }", any_of(Condition { user: Some(UserMatch::OneOf(vec!["x".into()])), ..empty() })),
-        ("{ users: [x] }", any_of(Condition { user: Some(UserMatch::OneOf(vec!["x".into()])), ..empty() })),
-        ("{ user: '{id}' }", any_of(Condition { user: Some(UserMatch::Parameter("id".into())), ..empty() })),
-        ("{ networks: [10.0.0.0/8] }", any_of(Condition { networks: vec!["10.0.0.0/8".parse().unwrap()], ..empty() })),
-        ("{ claims: { c: '{id}' } }", any_of(Condition { claims: claim(Expected::Parameter("id".into())), ..empty() })),
+        (
+            "{ user: x }",
+            any_of(Condition {
+                user: Some(UserMatch::OneOf(vec!["x".into()])),
+                ..empty()
+            }),
+        ),
+        (
+            "{ users: [x] }",
+            any_of(Condition {
+                user: Some(UserMatch::OneOf(vec!["x".into()])),
+                ..empty()
+            }),
+        ),
+        (
+            "{ user: '{id}' }",
+            any_of(Condition {
+                user: Some(UserMatch::Parameter("id".into())),
+                ..empty()
+            }),
+        ),
+        (
+            "{ networks: [10.0.0.0/8] }",
+            any_of(Condition {
+                networks: vec!["10.0.0.0/8".parse().unwrap()],
+                ..empty()
+            }),
+        ),
+        (
+            "{ claims: { c: '{id}' } }",
+            any_of(Condition {
+                claims: claim(Expected::Parameter("id".into())),
+                ..empty()
+            }),
+        ),
         (
             "{ claims: { c: 12 } }",
-            any_of(Condition { claims: claim(Expected::Value(ClaimValue::Integer(12))), ..empty() }),
+            any_of(Condition {
+                claims: claim(Expected::Value(ClaimValue::Integer(12))),
+                ..empty()
+            }),
         ),
         (
             "{ claims: { c: '12' } }",
-            any_of(Condition { claims: claim(Expected::Value(ClaimValue::Text("12".into()))), ..empty() }),
+            any_of(Condition {
+                claims: claim(Expected::Value(ClaimValue::Text("12".into()))),
+                ..empty()
+            }),
         ),
         (
             "[{ roles: [a] }, { user: '{id}' }]",
             Requirement::AnyOf(vec![
-                Condition { roles: vec![one_of(&["a"])], ..empty() },
-                Condition { user: Some(UserMatch::Parameter("id".into())), ..empty() },
+                Condition {
+                    roles: vec![one_of(&["a"])],
+                    ..empty()
+                },
+                Condition {
+                    user: Some(UserMatch::Parameter("id".into())),
+                    ..empty()
+                },
             ]),
         ),
     ] {
@@ -262,13 +506,19 @@ fn every_key_of_several_servers_is_read() {
       health: { path: '/healthz?deep', interval: 1m, timeout: 1s, unhealthy_after: 5, healthy_after: 1 },
       tls: { ca: ca.crt, server_name: api.internal, client_certificate: ca.crt, client_key: ca.key } }";
     let pair = rcgen::generate_simple_self_signed(["a".to_owned()]).unwrap();
-    let case = Case::of(&format!("services: {{ app: {{ upstream: {upstream} }} }}"), "users: {}")
-        .file("ca.crt", pair.cert.pem())
-        .file("ca.key", pair.signing_key.serialize_pem());
+    let case = Case::of(
+        &format!("services: {{ app: {{ upstream: {upstream} }} }}"),
+        "users: {}",
+    )
+    .file("ca.crt", pair.cert.pem())
+    .file("ca.key", pair.signing_key.serialize_pem());
     let loaded = case.load().unwrap();
     let upstream = &loaded.config.services[0].upstream;
     let names: Vec<_> = upstream.servers.iter().map(ToString::to_string).collect();
-    assert_eq!(names, ["a:80", "https://b:443", "h2c://c:80", "unix:/run/d.sock"]);
+    assert_eq!(
+        names,
+        ["a:80", "https://b:443", "h2c://c:80", "unix:/run/d.sock"]
+    );
     assert_eq!(upstream.balance, Balance::HashClient);
     let expected = Health {
         interval: Duration::from_secs(60),
@@ -280,14 +530,22 @@ fn every_key_of_several_servers_is_read() {
     assert_eq!(upstream.health, Some(expected));
     assert!(upstream.tls.is_some());
     for file in ["ca.crt", "ca.key"] {
-        assert!(loaded.files.iter().any(|path| path.ends_with(file)), "{file} is watched");
+        assert!(
+            loaded.files.iter().any(|path| path.ends_with(file)),
+            "{file} is watched"
+        );
     }
     let shown = format!("{loaded:?}");
-    assert!(!shown.contains("PRIVATE KEY") && !shown.contains("MII"), "{shown}");
+    assert!(
+        !shown.contains("PRIVATE KEY") && !shown.contains("MII"),
+        "{shown}"
+    );
     // what is the same serves the same: connections outlive a reload
     assert_eq!(*upstream, case.load().unwrap().config.services[0].upstream);
     let other = rcgen::generate_simple_self_signed(["a".to_owned()]).unwrap();
-    let case = case.file("ca.crt", other.cert.pem()).file("ca.key", other.signing_key.serialize_pem());
+    let case = case
+        .file("ca.crt", other.cert.pem())
+        .file("ca.key", other.signing_key.serialize_pem());
     assert_ne!(*upstream, case.load().unwrap().config.services[0].upstream);
 }
 
@@ -300,7 +558,10 @@ fn rules_have_names_and_methods() {
     let names: Vec<_> = rules.iter().map(|rule| &*rule.name).collect();
     assert_eq!(names, ["* /a", "GET,PROPFIND /b", "see"]);
     assert_eq!(rules[0].methods, Methods::All);
-    assert_eq!(rules[1].methods, Methods::Only(vec![http::Method::GET, "PROPFIND".parse().unwrap()]));
+    assert_eq!(
+        rules[1].methods,
+        Methods::Only(vec![http::Method::GET, "PROPFIND".parse().unwrap()])
+    );
 }
 
 #[test]
@@ -342,17 +603,29 @@ users:
 ";
     let directory = config(SMALLEST, users).directory;
     let alice = directory.find("alice@example.com").unwrap();
-    assert_eq!(alice.password.as_ref().map(|hash| hash.work()), Some(gatelatch::users::Work::Bcrypt { cost: 12 }));
+    assert_eq!(
+        alice.password.as_ref().map(|hash| hash.work()),
+        Some(gatelatch::users::Work::Bcrypt { cost: 12 })
+    );
     assert_eq!(
         (&*alice.identity.roles, alice.identity.name.as_deref()),
         (&["a".into(), "b".into()][..], Some("Alice Doe"))
     );
-    assert_eq!((alice.identity.email.as_deref(), alice.disabled), (Some("alice@example.com"), false));
+    assert_eq!(
+        (alice.identity.email.as_deref(), alice.disabled),
+        (Some("alice@example.com"), false)
+    );
     assert_eq!(alice.tokens_valid_after, Some(1_767_225_601));
-    assert_eq!(alice.claims.as_ref().unwrap()["deep"], serde_json::json!({ "a": [1, null] }));
+    assert_eq!(
+        alice.claims.as_ref().unwrap()["deep"],
+        serde_json::json!({ "a": [1, null] })
+    );
     let mut claims = alice.identity.claims.clone();
     claims.sort_by(|one, other| one.name.cmp(&other.name));
-    let claim = |name: &str, values| Claim { name: name.into(), values };
+    let claim = |name: &str, values| Claim {
+        name: name.into(),
+        values,
+    };
     let text = |text: &str| ClaimValue::Text(text.into());
     let expected = [
         claim("level", vec![ClaimValue::Integer(3)]),
@@ -361,7 +634,14 @@ users:
     ];
     assert_eq!(claims, expected);
     let bob = directory.find("bob").unwrap();
-    assert_eq!((bob.disabled, bob.tokens_valid_after, bob.identity.name.as_deref()), (true, Some(12), Some("Bob")));
+    assert_eq!(
+        (
+            bob.disabled,
+            bob.tokens_valid_after,
+            bob.identity.name.as_deref()
+        ),
+        (true, Some(12), Some("Bob"))
+    );
     assert!(directory.find("1234").is_some() && directory.find("off").is_some());
 }
 
@@ -372,19 +652,39 @@ fn secrets_have_three_spellings() {
         ("secret: an-inline-secret-of-enough-bytes!", ""),
         ("secret: '${SECRET}'", ""),
         ("secret: '${FROM_DOTENV}'", ""),
-        ("secret_file: keys/token", "32 bytes are exactly enough here\n"),
-        ("secret_file: keys/token", "32 bytes are exactly enough here\r\n"),
+        (
+            "secret_file: keys/token",
+            "32 bytes are exactly enough here\n",
+        ),
+        (
+            "secret_file: keys/token",
+            "32 bytes are exactly enough here\r\n",
+        ),
     ] {
-        let case =
-            Case::of(&gateway(secret), "users:").file(".env", "FROM_DOTENV='a secret of the .env, which is long'");
+        let case = Case::of(&gateway(secret), "users:")
+            .file(".env", "FROM_DOTENV='a secret of the .env, which is long'");
         std::fs::create_dir(case.directory.path().join("keys")).unwrap();
         let case = case.file("keys/token", file);
         let loaded = case.load().unwrap();
-        assert!(loaded.warnings.iter().all(|problem| problem.code != Code::NoSecret), "{secret}");
-        assert_eq!(loaded.files.iter().any(|path| path.ends_with("keys/token")), secret.contains("file"), "{secret}");
+        assert!(
+            loaded
+                .warnings
+                .iter()
+                .all(|problem| problem.code != Code::NoSecret),
+            "{secret}"
+        );
+        assert_eq!(
+            loaded.files.iter().any(|path| path.ends_with("keys/token")),
+            secret.contains("file"),
+            "{secret}"
+        );
     }
-    let short = Case::of(&gateway("secret_file: token"), "users:").file("token", "31 bytes and a newline are few.\n");
-    assert_eq!(short.load().unwrap_err().as_slice()[0].code, Code::WeakSecret);
+    let short = Case::of(&gateway("secret_file: token"), "users:")
+        .file("token", "31 bytes and a newline are few.\n");
+    assert_eq!(
+        short.load().unwrap_err().as_slice()[0].code,
+        Code::WeakSecret
+    );
 }
 
 #[test]
@@ -403,19 +703,38 @@ fn the_environment_wins_over_dotenv() {
     let gateway = format!("auth: {{ token: {{ issuer: '${{WHO}}' }} }}\n{SMALLEST}");
     let case = Case::of(&gateway, "users:").file(".env", "WHO=file");
     assert_eq!(case.load().unwrap().config.auth.token.issuer, "file");
-    assert_eq!(case.variable("WHO", "{a: b}").load().unwrap().config.auth.token.issuer, "{a: b}");
+    assert_eq!(
+        case.variable("WHO", "{a: b}")
+            .load()
+            .unwrap()
+            .config
+            .auth
+            .token
+            .issuer,
+        "{a: b}"
+    );
 }
 
 #[test]
 fn warnings_say_what_is_worth_a_second_look() {
     let app = |rest: &str| format!("services: {{ app: {{ upstream: 'http://h', {rest} }} }}");
-    let lines = |text: &str| warnings(text).into_iter().map(|(_, message)| message).collect::<Vec<_>>();
-    assert_eq!(lines(SMALLEST), ["the service `app` has no rules: it forwards nothing"]);
+    let lines = |text: &str| {
+        warnings(text)
+            .into_iter()
+            .map(|(_, message)| message)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(
+        lines(SMALLEST),
+        ["the service `app` has no rules: it forwards nothing"]
+    );
     assert_eq!(
         lines(&app(
             "rules: [{ path: /jobs, methods: [GET, PUT, PATCH, DELETE], allow: anyone }, { path: /**, allow: authenticated }]"
         )),
-        ["`POST /jobs` is not covered by the rule `GET,PUT,PATCH,DELETE /jobs` and falls through to `* /**`"]
+        [
+            "`POST /jobs` is not covered by the rule `GET,PUT,PATCH,DELETE /jobs` and falls through to `* /**`"
+        ]
     );
     for silent in [
         "rules: [{ path: /jobs, methods: [GET], allow: anyone }]",
@@ -431,7 +750,12 @@ fn warnings_say_what_is_worth_a_second_look() {
 fn without_a_users_file_nobody_can_log_in() {
     let loaded = Case::new().file("gateway.yaml", SMALLEST).load().unwrap();
     assert_eq!(loaded.config.directory.users().count(), 0);
-    assert!(loaded.warnings.iter().any(|problem| problem.code == Code::NoUsers));
+    assert!(
+        loaded
+            .warnings
+            .iter()
+            .any(|problem| problem.code == Code::NoUsers)
+    );
 }
 
 #[test]
@@ -444,7 +768,12 @@ fn the_example_loads_without_a_warning() {
     };
     let loaded = gatelatch::config::load(&request).unwrap_or_else(|problems| panic!("{problems}"));
     assert_eq!(loaded.warnings, Vec::new());
-    let names: Vec<_> = loaded.config.services.iter().map(|service| service.name.as_str()).collect();
+    let names: Vec<_> = loaded
+        .config
+        .services
+        .iter()
+        .map(|service| service.name.as_str())
+        .collect();
     assert_eq!(names, ["jobs", "files"]);
     assert_eq!(loaded.config.directory.users().count(), 5);
 }
@@ -454,7 +783,9 @@ fn the_example_loads_without_a_warning() {
 fn a_long_users_file_loads_in_no_time() {
     let user = |number: usize| {
         let hash = "$2b$12$R9h/cIPz0gi.URNNX3kh2OPST9/PgBkqquzi.Ss7KIUgO2t0jWMUW";
-        format!("  user{number}@example.com:\n    password: {hash}\n    roles: [a, b]\n    name: User {number}\n")
+        format!(
+            "  user{number}@example.com:\n    password: {hash}\n    roles: [a, b]\n    name: User {number}\n"
+        )
     };
     let users = format!("users:\n{}", (0..20_000).map(user).collect::<String>());
     assert_eq!(config(SMALLEST, &users).directory.users().count(), 20_000);

@@ -27,12 +27,17 @@ struct Case {
 impl Case {
     fn new() -> Self {
         let environment = BTreeMap::from([("SECRET".to_owned(), SECRET.to_owned())]);
-        Self { directory: tempfile::tempdir().unwrap(), environment }
+        Self {
+            directory: tempfile::tempdir().unwrap(),
+            environment,
+        }
     }
 
     /// A case with these two files.
     fn of(gateway: &str, users: &str) -> Self {
-        Self::new().file("gateway.yaml", gateway).file("users.yaml", users)
+        Self::new()
+            .file("gateway.yaml", gateway)
+            .file("users.yaml", users)
     }
 
     fn file(self, name: &str, text: impl AsRef<[u8]>) -> Self {

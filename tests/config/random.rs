@@ -7,7 +7,10 @@ use super::Case;
 const GOOD: &str = include_str!("../../gateway.example.yaml");
 
 fn survives(gateway: &[u8], users: &[u8], dotenv: &[u8]) {
-    let case = Case::new().file("gateway.yaml", gateway).file("users.yaml", users).file(".env", dotenv);
+    let case = Case::new()
+        .file("gateway.yaml", gateway)
+        .file("users.yaml", users)
+        .file(".env", dotenv);
     match case.load() {
         Ok(loaded) => drop(case.rendered(&loaded.warnings)),
         Err(problems) => drop((case.rendered(problems.as_slice()), problems.to_string())),
@@ -87,7 +90,12 @@ fn yaml() -> impl Strategy<Value = String> {
 /// The example with a piece of it replaced.
 fn damaged() -> impl Strategy<Value = String> {
     (0..GOOD.len(), 0..40_usize, piece()).prop_map(|(at, length, piece)| {
-        let boundary = |at: usize| (0..=at.min(GOOD.len())).rev().find(|at| GOOD.is_char_boundary(*at)).unwrap();
+        let boundary = |at: usize| {
+            (0..=at.min(GOOD.len()))
+                .rev()
+                .find(|at| GOOD.is_char_boundary(*at))
+                .unwrap()
+        };
         let (start, end) = (boundary(at), boundary(at + length));
         format!("{}{piece}{}", &GOOD[..start], &GOOD[end..])
     })

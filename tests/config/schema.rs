@@ -36,14 +36,28 @@ impl Validator {
     /// `None` where there is no Python, which is an error where all tests are asked for.
     fn start() -> Option<Mutex<Self>> {
         let Some(python) = std::env::var_os("GATELATCH_TEST_PYTHON") else {
-            assert!(std::env::var_os("GATELATCH_TEST_ALL").is_none(), "a Python is missing; run ./scripts/test.sh");
+            assert!(
+                std::env::var_os("GATELATCH_TEST_ALL").is_none(),
+                "a Python is missing; run ./scripts/test.sh"
+            );
             return None;
         };
         let mut command = Command::new(python);
-        command.args(["-c", VALIDATOR]).current_dir(repository()).stdin(Stdio::piped()).stdout(Stdio::piped());
+        command
+            .args(["-c", VALIDATOR])
+            .current_dir(repository())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped());
         let mut process = command.spawn().unwrap();
-        let (input, output) = (process.stdin.take().unwrap(), BufReader::new(process.stdout.take().unwrap()));
-        let mut validator = Self { input, output, _process: process };
+        let (input, output) = (
+            process.stdin.take().unwrap(),
+            BufReader::new(process.stdout.take().unwrap()),
+        );
+        let mut validator = Self {
+            input,
+            output,
+            _process: process,
+        };
         assert_eq!(validator.answer(), Value::from("ready"));
         Some(Mutex::new(validator))
     }
@@ -59,9 +73,15 @@ impl Validator {
 fn complaints(name: &str, text: &str) -> Option<Value> {
     static VALIDATOR: OnceLock<Option<Mutex<Validator>>> = OnceLock::new();
     let validator = VALIDATOR.get_or_init(Validator::start).as_ref()?;
-    let value: serde_yaml::Value = serde_yaml::from_str(text).unwrap_or_else(|error| panic!("{error} in {text}"));
+    let value: serde_yaml::Value =
+        serde_yaml::from_str(text).unwrap_or_else(|error| panic!("{error} in {text}"));
     let mut validator = validator.lock().unwrap();
-    writeln!(validator.input, "{}", Value::from(vec![Value::from(name), json(value)])).unwrap();
+    writeln!(
+        validator.input,
+        "{}",
+        Value::from(vec![Value::from(name), json(value)])
+    )
+    .unwrap();
     let answer = validator.answer();
     (!answer.is_null()).then_some(answer)
 }
@@ -76,7 +96,12 @@ fn json(value: serde_yaml::Value) -> Value {
                 Value::String(text) => text,
                 scalar => scalar.to_string(),
             };
-            Value::Object(entries.into_iter().map(|(name, value)| (key(name), json(value))).collect())
+            Value::Object(
+                entries
+                    .into_iter()
+                    .map(|(name, value)| (key(name), json(value)))
+                    .collect(),
+            )
         }
         scalar => serde_json::to_value(scalar).unwrap(),
     }
@@ -86,7 +111,10 @@ fn json(value: serde_yaml::Value) -> Value {
 pub(crate) fn accepts(case: &Case) {
     for (name, text) in texts(case) {
         let complaints = complaints(name, &text);
-        assert!(complaints.is_none(), "the schema refuses what loads: {complaints:?}\n{text}");
+        assert!(
+            complaints.is_none(),
+            "the schema refuses what loads: {complaints:?}\n{text}"
+        );
     }
 }
 
@@ -98,14 +126,23 @@ pub(crate) fn refuses(case: &Case, messages: &str) {
     let texts = texts(case);
     for message in messages.split("\n\n") {
         let kind = message.split(']').next().unwrap_or_default();
-        let place = message.split("--> ").nth(1).and_then(|rest| rest.split(':').next());
+        let place = message
+            .split("--> ")
+            .nth(1)
+            .and_then(|rest| rest.split(':').next());
         let name = match place {
             Some("gateway.yaml") => "gateway",
             Some("users.yaml") => "users",
             Some(_) | None => continue,
         };
-        if matches!(kind, "error[unknown-key" | "error[wrong-type" | "error[missing-key") {
-            assert!(complaints(name, &texts[name]).is_some(), "the schema accepts what does not load: {message}");
+        if matches!(
+            kind,
+            "error[unknown-key" | "error[wrong-type" | "error[missing-key"
+        ) {
+            assert!(
+                complaints(name, &texts[name]).is_some(),
+                "the schema accepts what does not load: {message}"
+            );
         }
     }
 }
@@ -113,7 +150,10 @@ pub(crate) fn refuses(case: &Case, messages: &str) {
 fn texts(case: &Case) -> BTreeMap<&'static str, String> {
     let read = |name: &str| std::fs::read_to_string(case.directory.path().join(name)).ok();
     let files = [("gateway", "gateway.yaml"), ("users", "users.yaml")];
-    files.into_iter().filter_map(|(name, file)| Some((name, read(file)?))).collect()
+    files
+        .into_iter()
+        .filter_map(|(name, file)| Some((name, read(file)?)))
+        .collect()
 }
 
 #[test]
@@ -127,7 +167,10 @@ fn the_examples_are_valid() {
         ("users", "docker/users.yaml"),
     ] {
         let text = std::fs::read_to_string(repository().join(file)).unwrap();
-        assert!(text.starts_with("# yaml-language-server: $schema="), "{file} does not say what its schema is");
+        assert!(
+            text.starts_with("# yaml-language-server: $schema="),
+            "{file} does not say what its schema is"
+        );
         let complaints = complaints(name, &text);
         assert!(complaints.is_none(), "{file}: {complaints:?}");
     }
@@ -176,6 +219,9 @@ tests:
     ] {
         assert!(config.contains(from));
         let broken = complaints("gateway", &config.replace(from, to));
-        assert!(broken.is_some() || std::env::var_os("GATELATCH_TEST_PYTHON").is_none(), "{to} is accepted");
+        assert!(
+            broken.is_some() || std::env::var_os("GATELATCH_TEST_PYTHON").is_none(),
+            "{to} is accepted"
+        );
     }
 }

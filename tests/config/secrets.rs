@@ -14,7 +14,11 @@ const GOOD: &str = "auth: { token: { secret: 'inline-secret-hunter2-of-enough-by
 /// Everything that a failed load can put on a screen or into a log.
 fn output(case: &Case) -> String {
     let problems = case.load().expect_err("a broken configuration");
-    format!("{}{problems}{problems:?}{:?}", case.rendered(problems.as_slice()), to_json(problems.as_slice()))
+    format!(
+        "{}{problems}{problems:?}{:?}",
+        case.rendered(problems.as_slice()),
+        to_json(problems.as_slice())
+    )
 }
 
 fn assert_silent(output: &str, what: &str) {
@@ -27,7 +31,9 @@ fn assert_silent(output: &str, what: &str) {
 fn a_loaded_configuration_prints_none() {
     let users = format!("users: {{ alice: {{ password: {HASH} }} }}");
     for secret in [INLINE, "${SECRET}"] {
-        let loaded = Case::of(&GOOD.replace(INLINE, secret), &users).load().unwrap();
+        let loaded = Case::of(&GOOD.replace(INLINE, secret), &users)
+            .load()
+            .unwrap();
         assert_silent(&format!("{loaded:?}{:#?}", loaded.config), secret);
     }
 }
@@ -123,9 +129,13 @@ fn broken_configurations_show_none() {
 
 #[test]
 fn a_broken_dotenv_shows_none() {
-    for dotenv in
-        ["hunter2", "SECRET='hunter2", "SECRET=\"hunter2\" hunter2", "hunter2 hunter2=1", "SECRET=\"\\hunter2\""]
-    {
+    for dotenv in [
+        "hunter2",
+        "SECRET='hunter2",
+        "SECRET=\"hunter2\" hunter2",
+        "hunter2 hunter2=1",
+        "SECRET=\"\\hunter2\"",
+    ] {
         let case = Case::of(GOOD, "users: {}").file(".env", dotenv);
         assert_silent(&output(&case), dotenv);
     }

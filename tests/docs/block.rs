@@ -46,8 +46,12 @@ pub(crate) fn read(page: &str, fence: Fence) -> Block {
     let place = format!("{page}:{}", fence.line);
     let mut words = fence.info.split_whitespace();
     let language = words.next().unwrap_or_default().to_owned();
-    let known = SHOWN.contains(&language.as_str()) || matches!(language.as_str(), "yaml" | "console" | "sh");
-    assert!(known, "{place}: a block of `{language}`; commands are `console` or `sh`, files of the gateway `yaml`");
+    let known = SHOWN.contains(&language.as_str())
+        || matches!(language.as_str(), "yaml" | "console" | "sh");
+    assert!(
+        known,
+        "{place}: a block of `{language}`; commands are `console` or `sh`, files of the gateway `yaml`"
+    );
     let mut block = Block {
         place,
         language,
@@ -88,7 +92,13 @@ impl Block {
 
     /// Whether it is a file that the gateway reads.
     pub(crate) fn is_configuration(&self) -> bool {
-        let name = self.file.as_deref().and_then(|name| name.rsplit('/').next()).unwrap_or_default();
-        self.language == "yaml" && !self.other && (name.starts_with("gateway") || name.starts_with("users"))
+        let name = self
+            .file
+            .as_deref()
+            .and_then(|name| name.rsplit('/').next())
+            .unwrap_or_default();
+        self.language == "yaml"
+            && !self.other
+            && (name.starts_with("gateway") || name.starts_with("users"))
     }
 }

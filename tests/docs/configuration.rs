@@ -46,10 +46,22 @@ struct Book<'a> {
 fn the_reference_of_keys_is_up_to_date() {
     let mut text = HEAD.to_owned();
     for (file, title) in [("gateway", "gateway.yaml"), ("users", "users.yaml")] {
-        let schema: Value = serde_json::from_str(&read(&format!("config/{file}.schema.json"))).unwrap();
-        write!(text, "\n## {title}\n\n{}\n", schema["description"].as_str().unwrap()).unwrap();
-        let mut book = Book { root: &schema, text: String::new() };
-        book.section(&Section { path: String::new(), schema: schema.as_object().unwrap() });
+        let schema: Value =
+            serde_json::from_str(&read(&format!("config/{file}.schema.json"))).unwrap();
+        write!(
+            text,
+            "\n## {title}\n\n{}\n",
+            schema["description"].as_str().unwrap()
+        )
+        .unwrap();
+        let mut book = Book {
+            root: &schema,
+            text: String::new(),
+        };
+        book.section(&Section {
+            path: String::new(),
+            schema: schema.as_object().unwrap(),
+        });
         text.push_str(&book.text);
     }
     assert_generated("docs/reference/configuration.md", &text);
@@ -57,36 +69,78 @@ fn the_reference_of_keys_is_up_to_date() {
 
 impl Book<'_> {
     fn section(&mut self, section: &Section<'_>) {
-        let required = section.schema.get("required").and_then(Value::as_array).cloned().unwrap_or_default();
+        let required = section
+            .schema
+            .get("required")
+            .and_then(Value::as_array)
+            .cloned()
+            .unwrap_or_default();
         let properties = section.schema["properties"].as_object().unwrap();
-        self.text.push_str("\n| key | type | default | meaning |\n|---|---|---|---|\n");
+        self.text
+            .push_str("\n| key | type | default | meaning |\n|---|---|---|---|\n");
         let mut inner = Vec::new();
         for (key, schema) in properties {
             let resolved = resolved(self.root, schema);
-            let path = if section.path.is_empty() { key.clone() } else { format!("{}.{key}", section.path) };
+            let path = if section.path.is_empty() {
+                key.clone()
+            } else {
+                format!("{}.{key}", section.path)
+            };
             let below = maps(self.root, &resolved, &path);
-            let default = match (resolved.get("default"), required.contains(&Value::from(key.as_str()))) {
+            let default = match (
+                resolved.get("default"),
+                required.contains(&Value::from(key.as_str())),
+            ) {
                 (_, true) => "required".to_owned(),
                 (Some(value), _) => code(value),
                 (None, _) => String::new(),
             };
             let kind = kind(self.root, &resolved);
-            let mut meaning = resolved.get("description").and_then(Value::as_str).unwrap_or_default().to_owned();
-            for (index, example) in resolved.get("examples").and_then(Value::as_array).into_iter().flatten().enumerate()
+            let mut meaning = resolved
+                .get("description")
+                .and_then(Value::as_str)
+                .unwrap_or_default()
+                .to_owned();
+            for (index, example) in resolved
+                .get("examples")
+                .and_then(Value::as_array)
+                .into_iter()
+                .flatten()
+                .enumerate()
             {
-                write!(meaning, "{} {}", if index == 0 { " Example:" } else { "," }, code(example)).unwrap();
+                write!(
+                    meaning,
+                    "{} {}",
+                    if index == 0 { " Example:" } else { "," },
+                    code(example)
+                )
+                .unwrap();
             }
-            assert!(!meaning.is_empty(), "the schema does not say what `{path}` means");
-            let links = below.iter().map(|(path, _)| format!(" See [{path}](#{}).", anchor(path)));
+            assert!(
+                !meaning.is_empty(),
+                "the schema does not say what `{path}` means"
+            );
+            let links = below
+                .iter()
+                .map(|(path, _)| format!(" See [{path}](#{}).", anchor(path)));
             meaning.extend(links);
-            writeln!(self.text, "| `{key}` | {kind} | {default} | {} |", cell(&meaning)).unwrap();
+            writeln!(
+                self.text,
+                "| `{key}` | {kind} | {default} | {} |",
+                cell(&meaning)
+            )
+            .unwrap();
             inner.extend(below);
         }
         for (path, schema) in inner {
             let description = schema.get("description").and_then(Value::as_str);
-            let description = description.unwrap_or_else(|| panic!("the schema does not say what `{path}` is"));
+            let description =
+                description.unwrap_or_else(|| panic!("the schema does not say what `{path}` is"));
             write!(self.text, "\n### {path}\n\n{description}\n").unwrap();
-            self.section(&Section { path, schema: &schema });
+            self.section(&Section {
+                path,
+                schema: &schema,
+            });
         }
     }
 }
@@ -94,15 +148,26 @@ impl Book<'_> {
 /// A schema with what it refers to; what stands beside the reference wins.
 fn resolved(root: &Value, schema: &Value) -> Map<String, Value> {
     let own = schema.as_object().unwrap().clone();
-    let Some(reference) = own.get("$ref").and_then(Value::as_str) else { return own };
-    let mut found = resolved(root, root.pointer(reference.trim_start_matches('#')).unwrap());
-    found.entry(KIND).or_insert_with(|| reference.rsplit('/').next().into());
+    let Some(reference) = own.get("$ref").and_then(Value::as_str) else {
+        return own;
+    };
+    let mut found = resolved(
+        root,
+        root.pointer(reference.trim_start_matches('#')).unwrap(),
+    );
+    found
+        .entry(KIND)
+        .or_insert_with(|| reference.rsplit('/').next().into());
     found.extend(own.into_iter().filter(|(key, _)| key != "$ref"));
     found
 }
 
 /// The maps with keys of their own that a value may be, or hold.
-fn maps(root: &Value, schema: &Map<String, Value>, path: &str) -> Vec<(String, Map<String, Value>)> {
+fn maps(
+    root: &Value,
+    schema: &Map<String, Value>,
+    path: &str,
+) -> Vec<(String, Map<String, Value>)> {
     let below = |value: &Value, path: &str| maps(root, &resolved(root, value), path);
     if schema.contains_key("properties") {
         return vec![(path.to_owned(), schema.clone())];
@@ -137,18 +202,32 @@ fn kind(root: &Value, schema: &Map<String, Value>) -> String {
     if let Some(value) = schema.get("const") {
         return code(value);
     }
-    if let Some(choices) = schema.get("anyOf").and_then(Value::as_array).filter(|_| !schema.contains_key("type")) {
+    if let Some(choices) = schema
+        .get("anyOf")
+        .and_then(Value::as_array)
+        .filter(|_| !schema.contains_key("type"))
+    {
         let mut kinds: Vec<String> = Vec::new();
-        for kind in choices.iter().map(|choice| kind(root, &resolved(root, choice))) {
+        for kind in choices
+            .iter()
+            .map(|choice| kind(root, &resolved(root, choice)))
+        {
             if !kind.is_empty() && !kinds.contains(&kind) {
                 kinds.push(kind);
             }
         }
         return kinds.join(", or ");
     }
-    let types = schema.get("type").map(|kind| kind.as_array().cloned().unwrap_or_else(|| vec![kind.clone()]));
+    let types = schema.get("type").map(|kind| {
+        kind.as_array()
+            .cloned()
+            .unwrap_or_else(|| vec![kind.clone()])
+    });
     let types = types.unwrap_or_default();
-    let types = types.iter().filter_map(Value::as_str).filter(|kind| *kind != "null");
+    let types = types
+        .iter()
+        .filter_map(Value::as_str)
+        .filter(|kind| *kind != "null");
     let kinds: Vec<String> = types
         .map(|kind| match kind {
             "object" => "map".to_owned(),
@@ -161,8 +240,15 @@ fn kind(root: &Value, schema: &Map<String, Value>) -> String {
 }
 
 fn list_of(root: &Value, schema: &Map<String, Value>) -> String {
-    let items = schema.get("items").map(|items| kind(root, &resolved(root, items))).unwrap_or_default();
-    if items.is_empty() { "list".to_owned() } else { format!("list of {items}") }
+    let items = schema
+        .get("items")
+        .map(|items| kind(root, &resolved(root, items)))
+        .unwrap_or_default();
+    if items.is_empty() {
+        "list".to_owned()
+    } else {
+        format!("list of {items}")
+    }
 }
 
 fn range(schema: &Map<String, Value>) -> String {
@@ -192,9 +278,12 @@ fn code(value: &Value) -> String {
         Value::String(text) => format!("`{text}`"),
         Value::Null => "none".to_owned(),
         Value::Object(entries) if !entries.is_empty() => {
-            let entries = entries
-                .iter()
-                .map(|(key, value)| format!("{key}: {}", code(value).trim_matches('`').replace("none", "null")));
+            let entries = entries.iter().map(|(key, value)| {
+                format!(
+                    "{key}: {}",
+                    code(value).trim_matches('`').replace("none", "null")
+                )
+            });
             format!("`{{ {} }}`", entries.collect::<Vec<_>>().join(", "))
         }
         Value::Array(_) | Value::Bool(_) | Value::Number(_) | Value::Object(_) => {
@@ -208,5 +297,9 @@ fn cell(text: &str) -> String {
 }
 
 fn anchor(heading: &str) -> String {
-    heading.to_lowercase().chars().filter(|c| c.is_alphanumeric() || matches!(c, '-' | '_')).collect()
+    heading
+        .to_lowercase()
+        .chars()
+        .filter(|c| c.is_alphanumeric() || matches!(c, '-' | '_'))
+        .collect()
 }

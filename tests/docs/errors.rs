@@ -22,13 +22,23 @@ in brackets is stable: scripts may compare it, and `--format json` has it as `co
 /// Every code with what it means, as the source has it.
 fn codes() -> Vec<(String, String)> {
     let source = read("src/config/code.rs");
-    let body = source.split("pub enum Code {\n").nth(1).unwrap().split("\n}").next().unwrap().to_owned();
+    let body = source
+        .split("pub enum Code {\n")
+        .nth(1)
+        .unwrap()
+        .split("\n}")
+        .next()
+        .unwrap()
+        .to_owned();
     let (mut codes, mut meaning) = (Vec::new(), String::new());
     for line in body.lines().map(str::trim) {
         match line.strip_prefix("/// ") {
             Some(text) if meaning.is_empty() => meaning = text.to_owned(),
             Some(text) => meaning.extend([" ", text]),
-            None => codes.push((kebab(line.trim_end_matches(',')), std::mem::take(&mut meaning))),
+            None => codes.push((
+                kebab(line.trim_end_matches(',')),
+                std::mem::take(&mut meaning),
+            )),
         }
     }
     codes
@@ -56,8 +66,17 @@ fn examples() -> BTreeMap<String, String> {
             let text = std::fs::read_to_string(path).unwrap();
             let messages = text.split("=== messages\n").nth(1).unwrap();
             for message in messages.split("\n\n").map(str::trim_end) {
-                let Some(code) = message.split('[').nth(1).and_then(|rest| rest.split(']').next()) else { continue };
-                if examples.get(code).is_none_or(|known| rank(message) < rank(known)) {
+                let Some(code) = message
+                    .split('[')
+                    .nth(1)
+                    .and_then(|rest| rest.split(']').next())
+                else {
+                    continue;
+                };
+                if examples
+                    .get(code)
+                    .is_none_or(|known| rank(message) < rank(known))
+                {
                     examples.insert(code.to_owned(), message.to_owned());
                 }
             }
@@ -70,7 +89,13 @@ fn examples() -> BTreeMap<String, String> {
 /// shortest is the best.
 fn rank(message: &str) -> impl Ord {
     let lacks = |part: &str| !message.contains(part);
-    (lacks("-->"), message.starts_with("error"), !lacks("[redacted]"), lacks("= help"), message.len())
+    (
+        lacks("-->"),
+        message.starts_with("error"),
+        !lacks("[redacted]"),
+        lacks("= help"),
+        message.len(),
+    )
 }
 
 fn describe(text: &mut String, code: &str, meaning: &str, examples: &BTreeMap<String, String>) {
@@ -84,17 +109,35 @@ fn describe(text: &mut String, code: &str, meaning: &str, examples: &BTreeMap<St
 fn the_reference_of_errors_is_up_to_date() {
     let (codes, examples) = (codes(), examples());
     assert!(codes.len() > 50, "{codes:?}");
-    let lints: BTreeMap<&str, &str> = LINTS.iter().map(|(code, reason)| (code.as_str(), *reason)).collect();
-    assert!(lints.keys().all(|lint| codes.iter().any(|(code, _)| code == lint)), "a code is not found in the source");
+    let lints: BTreeMap<&str, &str> = LINTS
+        .iter()
+        .map(|(code, reason)| (code.as_str(), *reason))
+        .collect();
+    assert!(
+        lints
+            .keys()
+            .all(|lint| codes.iter().any(|(code, _)| code == lint)),
+        "a code is not found in the source"
+    );
     let mut text = HEAD.to_owned();
     text.push_str("\n## Errors\n");
-    for (code, meaning) in codes.iter().filter(|(code, _)| !lints.contains_key(code.as_str())) {
+    for (code, meaning) in codes
+        .iter()
+        .filter(|(code, _)| !lints.contains_key(code.as_str()))
+    {
         describe(&mut text, code, meaning, &examples);
     }
     text.push_str("\n## Lints\n");
     for (code, meaning) in &codes {
-        let Some(reason) = lints.get(code.as_str()) else { continue };
-        describe(&mut text, code, &format!("{meaning} Why: {reason}."), &examples);
+        let Some(reason) = lints.get(code.as_str()) else {
+            continue;
+        };
+        describe(
+            &mut text,
+            code,
+            &format!("{meaning} Why: {reason}."),
+            &examples,
+        );
     }
     assert_generated("docs/reference/errors.md", &text);
 }

@@ -17,15 +17,19 @@ const SERVICE: &str = "upstream: http://127.0.0.1:9000\n";
 fn whole(block: &Block) -> String {
     let has = |key: &str| block.text.lines().any(|line| line.starts_with(key));
     let Some(inside) = &block.inside else {
-        let services =
-            if has("services:") { "" } else { "services: { app: { upstream: \"http://127.0.0.1:9000\" } }\n" };
+        let services = if has("services:") {
+            ""
+        } else {
+            "services: { app: { upstream: \"http://127.0.0.1:9000\" } }\n"
+        };
         return format!("{}{services}", block.text);
     };
     let mut text = String::new();
     let keys: Vec<&str> = inside.split('.').collect();
     for (depth, key) in keys.iter().enumerate() {
         text.push_str(&format!("{}{key}:\n", "  ".repeat(depth)));
-        let needs_upstream = keys[0] == "services" && depth == 1 && keys.get(2) != Some(&"upstream");
+        let needs_upstream =
+            keys[0] == "services" && depth == 1 && keys.get(2) != Some(&"upstream");
         if needs_upstream && !(keys.len() == 2 && has("upstream:")) {
             text.push_str(&format!("    {SERVICE}"));
         }
@@ -34,7 +38,10 @@ fn whole(block: &Block) -> String {
         text.push_str(&format!("{}{line}\n", "  ".repeat(keys.len())));
     }
     if keys[0] != "services" {
-        text.push_str(&format!("services: {{ app: {{ {} }} }}\n", SERVICE.trim().replace("http", "\"http") + "\""));
+        text.push_str(&format!(
+            "services: {{ app: {{ {} }} }}\n",
+            SERVICE.trim().replace("http", "\"http") + "\""
+        ));
     }
     text
 }
@@ -52,8 +59,15 @@ fn stage(folder: &Path, page: &Page) {
     for name in ["tls.key", "gateway.key"] {
         fs::write(folder.join(name), made.signing_key.serialize_pem()).unwrap();
     }
-    let users = page.blocks().into_iter().find(|block| block.file.as_deref() == Some("users.yaml"));
-    fs::write(folder.join("users.yaml"), users.map_or_else(|| "users: {}\n".to_owned(), |block| block.text)).unwrap();
+    let users = page
+        .blocks()
+        .into_iter()
+        .find(|block| block.file.as_deref() == Some("users.yaml"));
+    fs::write(
+        folder.join("users.yaml"),
+        users.map_or_else(|| "users: {}\n".to_owned(), |block| block.text),
+    )
+    .unwrap();
 }
 
 /// The variables that a text names and gives no default.
@@ -65,7 +79,8 @@ pub(crate) fn variables(text: &str) -> impl Iterator<Item = &str> {
 }
 
 fn is_fragment(block: &Block) -> bool {
-    let elsewhere = block.file.is_some() || block.same_as.is_some() || block.other || block.not_run.is_some();
+    let elsewhere =
+        block.file.is_some() || block.same_as.is_some() || block.other || block.not_run.is_some();
     block.language == "yaml" && !elsewhere
 }
 
@@ -77,7 +92,11 @@ fn every_yaml_block_loads() {
         stage(folder.path(), &page);
         for block in page.blocks().iter().filter(|block| is_fragment(block)) {
             count += 1;
-            let name = if block.text.starts_with("users:") { "users.yaml" } else { "gateway.yaml" };
+            let name = if block.text.starts_with("users:") {
+                "users.yaml"
+            } else {
+                "gateway.yaml"
+            };
             if name == "users.yaml" {
                 fs::write(
                     folder.path().join("gateway.yaml"),
@@ -85,14 +104,26 @@ fn every_yaml_block_loads() {
                 )
                 .unwrap();
             }
-            let text = if name == "users.yaml" { block.text.clone() } else { whole(block) };
+            let text = if name == "users.yaml" {
+                block.text.clone()
+            } else {
+                whole(block)
+            };
             fs::write(folder.path().join(name), &text).unwrap();
             let mut check = Command::new(env!("CARGO_BIN_EXE_gatelatch"));
-            check.arg("check").current_dir(folder.path()).env_remove("GATELATCH_CONFIG");
+            check
+                .arg("check")
+                .current_dir(folder.path())
+                .env_remove("GATELATCH_CONFIG");
             check.envs(variables(&text).map(|name| (name, SECRET)));
             let output = check.output().unwrap();
             let said = String::from_utf8_lossy(&output.stderr);
-            assert_eq!(output.status.success(), !block.wrong, "{}: {said}\nof\n{text}", block.place);
+            assert_eq!(
+                output.status.success(),
+                !block.wrong,
+                "{}: {said}\nof\n{text}",
+                block.place
+            );
         }
     }
     assert!(count >= 10, "only {count} fragments were found");

@@ -47,7 +47,8 @@ fn repository() -> &'static Path {
 }
 
 fn read(path: &str) -> String {
-    std::fs::read_to_string(repository().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+    std::fs::read_to_string(repository().join(path))
+        .unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
 /// Holds a generated file against what it should be, or writes it.
@@ -57,5 +58,8 @@ fn assert_generated(path: &str, expected: &str) {
         return std::fs::write(file, expected).unwrap();
     }
     let written = std::fs::read_to_string(file).unwrap_or_default();
-    assert!(written == expected, "{path} is stale: UPDATE_EXPECT=1 cargo test --test docs");
+    assert!(
+        written == expected,
+        "{path} is stale: UPDATE_EXPECT=1 cargo test --test docs"
+    );
 }

@@ -18,7 +18,13 @@ pub(crate) fn pages() -> Vec<Page> {
     let mut paths = vec!["README.md".to_owned()];
     walk(&repository().join("docs"), &mut paths);
     paths.sort();
-    paths.into_iter().map(|path| Page { text: read(&path), path }).collect()
+    paths
+        .into_iter()
+        .map(|path| Page {
+            text: read(&path),
+            path,
+        })
+        .collect()
 }
 
 fn walk(folder: &Path, paths: &mut Vec<String>) {
@@ -27,7 +33,13 @@ fn walk(folder: &Path, paths: &mut Vec<String>) {
         if path.is_dir() {
             walk(&path, paths);
         } else if path.extension().is_some_and(|extension| extension == "md") {
-            paths.push(path.strip_prefix(repository()).unwrap().to_str().unwrap().to_owned());
+            paths.push(
+                path.strip_prefix(repository())
+                    .unwrap()
+                    .to_str()
+                    .unwrap()
+                    .to_owned(),
+            );
         }
     }
 }
@@ -35,7 +47,10 @@ fn walk(folder: &Path, paths: &mut Vec<String>) {
 impl Page {
     pub(crate) fn blocks(&self) -> Vec<Block> {
         let (fences, _) = markdown::read(&self.text);
-        fences.into_iter().map(|fence| block::read(&self.path, fence)).collect()
+        fences
+            .into_iter()
+            .map(|fence| block::read(&self.path, fence))
+            .collect()
     }
 }
 
@@ -45,7 +60,9 @@ fn what_is_not_run_is_listed() {
     let mut list = String::new();
     for page in pages() {
         for block in page.blocks() {
-            let Some(reason) = &block.not_run else { continue };
+            let Some(reason) = &block.not_run else {
+                continue;
+            };
             let first = block.text.lines().next().unwrap_or_default();
             list.push_str(&format!("{}: {first}\n    {reason}\n", page.path));
         }

@@ -52,7 +52,9 @@ fn free_port() -> u16 {
 fn replace_ports(text: &str, ports: &BTreeMap<String, String>) -> String {
     let names: Vec<&str> = ports.keys().map(String::as_str).collect();
     let pattern = Regex::new(&format!(r"(?-u:\b)({})(?-u:\b)", names.join("|"))).unwrap();
-    pattern.replace_all(text, |found: &Captures<'_>| ports[&found[1]].clone()).into_owned()
+    pattern
+        .replace_all(text, |found: &Captures<'_>| ports[&found[1]].clone())
+        .into_owned()
 }
 
 /// A running shell and all that it has started; they end when it is dropped.
@@ -68,9 +70,14 @@ impl Drop for Shell {
 
 /// Runs a page; says what is not as the page says.
 fn run(page: &Page) -> Vec<String> {
-    let there: BTreeMap<String, String> =
-        PORTS.iter().map(|port| ((*port).to_owned(), free_port().to_string())).collect();
-    let back: BTreeMap<String, String> = there.iter().map(|(shown, real)| (real.clone(), shown.clone())).collect();
+    let there: BTreeMap<String, String> = PORTS
+        .iter()
+        .map(|port| ((*port).to_owned(), free_port().to_string()))
+        .collect();
+    let back: BTreeMap<String, String> = there
+        .iter()
+        .map(|(shown, real)| (real.clone(), shown.clone()))
+        .collect();
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name);
     for name in ["bin", "home", "page", "staged", "steps"] {
@@ -79,17 +86,29 @@ fn run(page: &Page) -> Vec<String> {
     let program = PROGRAM.replace("BINARY", env!("CARGO_BIN_EXE_gatelatch"));
     fs::write(path("bin/gatelatch"), replace_ports(&program, &there)).unwrap();
     fs::set_permissions(path("bin/gatelatch"), fs::Permissions::from_mode(0o755)).unwrap();
-    fs::write(path("home/.curlrc"), "silent\nshow-error\nnoproxy = \"*\"\n").unwrap();
+    fs::write(
+        path("home/.curlrc"),
+        "silent\nshow-error\nnoproxy = \"*\"\n",
+    )
+    .unwrap();
     let mut blocks = page.blocks();
     blocks.iter_mut().for_each(|block| {
         block.text = replace_ports(&with_listeners(block), &there);
-        block.wait_until = block.wait_until.as_deref().map(|command| replace_ports(command, &there));
+        block.wait_until = block
+            .wait_until
+            .as_deref()
+            .map(|command| replace_ports(command, &there));
     });
     let (text, steps) = script(&blocks, &path("staged"));
     let real: Vec<&str> = there.values().map(String::as_str).collect();
     execute(folder.path(), &text, &real.join(" "));
     let judge = |(at, step): (usize, &Step)| judge(&path("steps"), at, step, &back);
-    steps.iter().enumerate().find_map(judge).into_iter().collect()
+    steps
+        .iter()
+        .enumerate()
+        .find_map(judge)
+        .into_iter()
+        .collect()
 }
 
 fn execute(folder: &Path, script: &str, ports: &str) {
@@ -100,11 +119,23 @@ fn execute(folder: &Path, script: &str, ports: &str) {
     search.extend(std::env::split_paths(&std::env::var_os("PATH").unwrap()));
     let mut command = Command::new("timeout");
     command.args(["--kill-after=5", &LONGEST.as_secs().to_string(), "bash"]);
-    command.arg(folder.join("page.sh")).current_dir(folder.join("page")).process_group(0);
+    command
+        .arg(folder.join("page.sh"))
+        .current_dir(folder.join("page"))
+        .process_group(0);
     let complaints = fs::File::create(folder.join("shell.err")).unwrap();
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(complaints);
-    command.env("PATH", std::env::join_paths(search).unwrap()).env("HOME", folder.join("home"));
-    command.env("STEPS", folder.join("steps")).env("PORTS", ports).env("LC_ALL", "C.UTF-8").env("NO_COLOR", "1");
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(complaints);
+    command
+        .env("PATH", std::env::join_paths(search).unwrap())
+        .env("HOME", folder.join("home"));
+    command
+        .env("STEPS", folder.join("steps"))
+        .env("PORTS", ports)
+        .env("LC_ALL", "C.UTF-8")
+        .env("NO_COLOR", "1");
     for name in ["GATELATCH_CONFIG", "GATELATCH_SECRET", "COLUMNS"] {
         command.env_remove(name);
     }
@@ -116,13 +147,21 @@ fn execute(folder: &Path, script: &str, ports: &str) {
 fn judge(steps: &Path, at: usize, step: &Step, back: &BTreeMap<String, String>) -> Option<String> {
     let output = fs::read(steps.join(format!("{at}.out"))).unwrap_or_default();
     let output = replace_ports(&String::from_utf8_lossy(&output), back).replace('\r', "");
-    let code = fs::read_to_string(steps.join(format!("{at}.code"))).ok().and_then(|code| code.trim().parse().ok());
+    let code = fs::read_to_string(steps.join(format!("{at}.code")))
+        .ok()
+        .and_then(|code| code.trim().parse().ok());
     let said = format!("{}: {}\n--- printed\n{output}---", step.place, step.command);
     if code != Some(step.code) {
         let shell = fs::read_to_string(steps.with_file_name("shell.err")).unwrap_or_default();
-        return Some(format!("{said}\nit ended with {code:?} instead of {}\n{shell}", step.code));
+        return Some(format!(
+            "{said}\nit ended with {code:?} instead of {}\n{shell}",
+            step.code
+        ));
     }
-    let expected = step.printed.as_deref().map(|printed| replace_ports(printed, back))?;
+    let expected = step
+        .printed
+        .as_deref()
+        .map(|printed| replace_ports(printed, back))?;
     let matches = pattern(&expected).is_match(output.trim_end());
     (!matches).then(|| format!("{said}\n--- expected\n{expected}---"))
 }
@@ -131,10 +170,21 @@ fn judge(steps: &Path, at: usize, step: &Step, back: &BTreeMap<String, String>) 
 fn pattern(expected: &str) -> Regex {
     let lines = expected.trim_end().lines().map(|line| match line.trim() {
         "..." => r"(?s:.*)".to_owned(),
-        _ => line.trim_end().split("...").map(regex::escape).collect::<Vec<_>>().join(".*") + r"[ \t]*",
+        _ => {
+            line.trim_end()
+                .split("...")
+                .map(regex::escape)
+                .collect::<Vec<_>>()
+                .join(".*")
+                + r"[ \t]*"
+        }
     });
     let lines: Vec<String> = lines.collect();
-    Regex::new(&format!("\\A{}\\z", lines.join("\n").replace("(?s:.*)\n", "(?s:.*)"))).unwrap()
+    Regex::new(&format!(
+        "\\A{}\\z",
+        lines.join("\n").replace("(?s:.*)\n", "(?s:.*)")
+    ))
+    .unwrap()
 }
 
 #[test]
@@ -148,32 +198,67 @@ fn dots_stand_for_anything() {
         ("a.b", "axb", false),
         ("a", "a\nb", false),
     ] {
-        assert_eq!(pattern(expected).is_match(printed), matches, "{expected:?} {printed:?}");
+        assert_eq!(
+            pattern(expected).is_match(printed),
+            matches,
+            "{expected:?} {printed:?}"
+        );
     }
 }
 
 #[test]
 fn what_is_not_as_shown_is_found() {
     for (text, complaint) in [
-        ("```console\n$ echo a\na\n$ (exit 3)   # exit code 3\n```\n", None),
+        (
+            "```console\n$ echo a\na\n$ (exit 3)   # exit code 3\n```\n",
+            None,
+        ),
         ("```console\n$ echo a\nb\n```\n", Some("--- expected")),
-        ("```console\n$ (exit 3)\n```\n", Some("it ended with Some(3) instead of 0")),
-        ("```console\n$ true   # exit code 3\n```\n", Some("it ended with Some(0) instead of 3")),
+        (
+            "```console\n$ (exit 3)\n```\n",
+            Some("it ended with Some(3) instead of 0"),
+        ),
+        (
+            "```console\n$ true   # exit code 3\n```\n",
+            Some("it ended with Some(0) instead of 3"),
+        ),
         ("```sh\nfalse\ntrue\n```\n", Some("instead of 0")),
-        ("```console\n$ exit\n$ true\n```\n", Some("it ended with None")),
-        ("```yaml file=gateway.yaml\nservice: {}\n```\n", Some("unknown key `service`")),
-        ("```yaml file=gateway.yaml wrong\nservices: { a: { upstream: \"http://a\" } }\n```\n", Some("instead of 1")),
+        (
+            "```console\n$ exit\n$ true\n```\n",
+            Some("it ended with None"),
+        ),
+        (
+            "```yaml file=gateway.yaml\nservice: {}\n```\n",
+            Some("unknown key `service`"),
+        ),
+        (
+            "```yaml file=gateway.yaml wrong\nservices: { a: { upstream: \"http://a\" } }\n```\n",
+            Some("instead of 1"),
+        ),
     ] {
-        let found = run(&Page { path: "a page".to_owned(), text: text.to_owned() });
-        assert_eq!(found.len(), usize::from(complaint.is_some()), "{text}: {found:?}");
-        assert!(complaint.is_none_or(|complaint| found[0].contains(complaint)), "{text}: {found:?}");
+        let found = run(&Page {
+            path: "a page".to_owned(),
+            text: text.to_owned(),
+        });
+        assert_eq!(
+            found.len(),
+            usize::from(complaint.is_some()),
+            "{text}: {found:?}"
+        );
+        assert!(
+            complaint.is_none_or(|complaint| found[0].contains(complaint)),
+            "{text}: {found:?}"
+        );
     }
 }
 
 /// Runs the pages that a part of the book has; `DOCS_PAGE` chooses some by their path.
 fn run_all(is_chosen: impl Fn(&str) -> bool) {
     let wanted = std::env::var("DOCS_PAGE").unwrap_or_default();
-    let chosen: Vec<Page> = pages().into_iter().filter(|page| is_chosen(&page.path)).collect();
+    let chosen: Vec<Page> = pages()
+        .into_iter()
+        .filter(|page| is_chosen(&page.path))
+        .collect();
     assert!(!chosen.is_empty());
     let chosen = chosen.iter().filter(|page| page.path.contains(&wanted));
     let wrong: Vec<String> = chosen.filter(|page| can_run(page)).flat_map(run).collect();
@@ -183,7 +268,9 @@ fn run_all(is_chosen: impl Fn(&str) -> bool) {
 /// Pages need programs that a reader has; where one is missing, they are skipped.
 fn can_run(page: &Page) -> bool {
     let needs = |name: &str| page.text.contains(&format!("{name} "));
-    ["curl", "jq", "python3"].iter().all(|name| !needs(name) || program(name).is_some())
+    ["curl", "jq", "python3"]
+        .iter()
+        .all(|name| !needs(name) || program(name).is_some())
         && (!needs("uvicorn") || python().is_some())
 }
 
@@ -205,6 +292,8 @@ fn the_migrations_run() {
 #[test]
 fn the_rest_of_the_book_runs() {
     run_all(|path| {
-        path.starts_with("docs/") && !path.starts_with("docs/guide/") && !path.starts_with("docs/migration/")
+        path.starts_with("docs/")
+            && !path.starts_with("docs/guide/")
+            && !path.starts_with("docs/migration/")
     });
 }

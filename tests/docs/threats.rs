@@ -21,15 +21,23 @@ fn sources(folder: &Path, text: &mut String) {
 #[test]
 fn every_threat_names_tests_that_exist() {
     let mut code = String::new();
-    ["tests", "src"].iter().for_each(|folder| sources(&repository().join(folder), &mut code));
+    ["tests", "src"]
+        .iter()
+        .for_each(|folder| sources(&repository().join(folder), &mut code));
     let page = read("docs/security.md");
-    let table = page.lines().skip_while(|line| !line.starts_with("| threat |")).skip(2);
+    let table = page
+        .lines()
+        .skip_while(|line| !line.starts_with("| threat |"))
+        .skip(2);
     let rows: Vec<&str> = table.take_while(|line| line.starts_with('|')).collect();
     assert!(rows.len() >= 15, "only {} threats", rows.len());
     let name = Regex::new("`([a-z0-9_]+)`").unwrap();
     for row in rows {
         let shown = row.trim_end_matches('|').rsplit('|').next().unwrap();
-        let names: Vec<&str> = name.captures_iter(shown).map(|found| found.get(1).unwrap().as_str()).collect();
+        let names: Vec<&str> = name
+            .captures_iter(shown)
+            .map(|found| found.get(1).unwrap().as_str())
+            .collect();
         assert!(!names.is_empty(), "no test shows: {row}");
         for name in names {
             let test = Regex::new(&format!(r"#\[test\]\s+(#\[[^\n]*\]\s+)*fn {name}\(")).unwrap();

@@ -25,26 +25,71 @@ fn the_answers_of_the_denial_table() {
     let (rita, carl) = (gateway.bearer("rita"), gateway.bearer("carl"));
     let (nobody, bad) = (String::new(), "Authorization: Bearer x.y.z\r\n".to_owned());
     let realm = "Bearer realm=\"gatelatch\"";
-    let malformed = format!("{realm}, error=\"invalid_token\", error_description=\"{}\"", "the token is malformed");
+    let malformed = format!(
+        "{realm}, error=\"invalid_token\", error_description=\"{}\"",
+        "the token is malformed"
+    );
     let scope = format!("{realm}, error=\"insufficient_scope\"");
     let table: &[(&str, &str, &str, u16, &str, &str)] = &[
         ("GET", "/public/a", &nobody, 200, "hello", ""),
         ("GET", "/public/a", &bad, 200, "hello", ""),
         ("GET", "/jobs", &nobody, 401, "Not authenticated", realm),
-        ("GET", "/jobs", &bad, 401, "Invalid or expired token", &malformed),
+        (
+            "GET",
+            "/jobs",
+            &bad,
+            401,
+            "Invalid or expired token",
+            &malformed,
+        ),
         ("GET", "/jobs", &carl, 200, "hello", ""),
         ("HEAD", "/jobs", &nobody, 401, "", realm),
         ("POST", "/jobs", &nobody, 401, "Not authenticated", realm),
-        ("POST", "/jobs", &carl, 403, "Access denied. Requires role: recruiter", &scope),
+        (
+            "POST",
+            "/jobs",
+            &carl,
+            403,
+            "Access denied. Requires role: recruiter",
+            &scope,
+        ),
         ("POST", "/jobs", &rita, 200, "hello", ""),
         ("DELETE", "/jobs", &rita, 403, "Access denied", ""),
-        ("GET", "/both", &rita, 403, "Access denied. Requires roles: recruiter and admin", &scope),
-        ("GET", "/either", &rita, 403, "Access denied. Requires role: admin or boss", &scope),
+        (
+            "GET",
+            "/both",
+            &rita,
+            403,
+            "Access denied. Requires roles: recruiter and admin",
+            &scope,
+        ),
+        (
+            "GET",
+            "/either",
+            &rita,
+            403,
+            "Access denied. Requires role: admin or boss",
+            &scope,
+        ),
         ("GET", "/users/carl/applications", &carl, 200, "hello", ""),
         ("GET", "/users/%63arl/applications", &carl, 200, "hello", ""),
-        ("GET", "/users/rita/applications", &carl, 403, "Access denied", &scope),
+        (
+            "GET",
+            "/users/rita/applications",
+            &carl,
+            403,
+            "Access denied",
+            &scope,
+        ),
         ("GET", "/users/carl/applications", &rita, 200, "hello", ""),
-        ("GET", "/users/carl/applications", &nobody, 401, "Not authenticated", realm),
+        (
+            "GET",
+            "/users/carl/applications",
+            &nobody,
+            401,
+            "Not authenticated",
+            realm,
+        ),
         ("GET", "/tenants/acme", &carl, 200, "hello", ""),
         ("GET", "/tenants/other", &carl, 403, "Access denied", &scope),
         ("GET", "/local", &nobody, 200, "hello", ""),
@@ -54,15 +99,29 @@ fn the_answers_of_the_denial_table() {
         ("GET", "/unknown", &rita, 403, "Access denied", ""),
     ];
     for (method, path, credential, status, said, challenge) in table {
-        let request = format!("{method} {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n{credential}\r\n");
-        let raw = crate::support::Connection::open(gateway.address).write(request).read_to_end();
+        let request =
+            format!("{method} {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n{credential}\r\n");
+        let raw = crate::support::Connection::open(gateway.address)
+            .write(request)
+            .read_to_end();
         let (head, body) = raw.split_once("\r\n\r\n").unwrap();
-        let answer = crate::support::Answer { status: 0, head: head.to_owned(), body: body.to_owned() };
+        let answer = crate::support::Answer {
+            status: 0,
+            head: head.to_owned(),
+            body: body.to_owned(),
+        };
         let context = format!("{method} {path} with {credential:?}: {raw}");
-        assert!(head.starts_with(&format!("HTTP/1.1 {status} ")), "{context}");
+        assert!(
+            head.starts_with(&format!("HTTP/1.1 {status} ")),
+            "{context}"
+        );
         assert_eq!(answer.header("www-authenticate"), *challenge, "{context}");
         if *status >= 400 {
-            assert_eq!(answer.header("content-type"), "application/problem+json", "{context}");
+            assert_eq!(
+                answer.header("content-type"),
+                "application/problem+json",
+                "{context}"
+            );
             assert_eq!(answer.header("cache-control"), "no-store", "{context}");
         }
         if *status >= 400 && *method != "HEAD" {
@@ -79,13 +138,20 @@ fn the_answers_of_the_denial_table() {
 fn unknown_wrong_and_disabled_users_get_the_same_bytes() {
     let gateway = gateway(JOBS).start();
     let strip_date = |answer: crate::support::Answer| {
-        let head: Vec<String> =
-            answer.head.lines().filter(|line| !line.starts_with("date:")).map(str::to_owned).collect();
+        let head: Vec<String> = answer
+            .head
+            .lines()
+            .filter(|line| !line.starts_with("date:"))
+            .map(str::to_owned)
+            .collect();
         (head, answer.body)
     };
     let wrong = strip_date(gateway.login("rita", "wrong"));
     assert!(wrong.0[0].contains("401"), "{wrong:?}");
-    assert!(wrong.1.contains("\"detail\":\"Invalid credentials\"") && wrong.1.contains("invalid_grant"), "{wrong:?}");
+    assert!(
+        wrong.1.contains("\"detail\":\"Invalid credentials\"") && wrong.1.contains("invalid_grant"),
+        "{wrong:?}"
+    );
     assert_eq!(strip_date(gateway.login("nobody", PASSWORD)), wrong);
     assert_eq!(strip_date(gateway.login("gone", PASSWORD)), wrong);
     assert_eq!(strip_date(gateway.login("rita", &"x".repeat(100))), wrong);
@@ -96,11 +162,24 @@ fn unknown_wrong_and_disabled_users_get_the_same_bytes() {
 fn a_login_is_json_or_a_form_and_the_token_says_who_it_is() {
     let gateway = gateway(JOBS).auth("token_paths: [/token]").start();
     let json = format!("{{\"username\":\"rita\",\"password\":\"{PASSWORD}\"}}");
-    let form = format!("grant_type=password&username=rita&password={}&scope=", PASSWORD.replace(' ', "%20"));
+    let form = format!(
+        "grant_type=password&username=rita&password={}&scope=",
+        PASSWORD.replace(' ', "%20")
+    );
     for (path, kind, body, credential) in [
         ("/auth/login", "application/json", &json, ""),
-        ("/auth/login", "application/x-www-form-urlencoded", &form, "Authorization: Basic Og==\r\n"),
-        ("/auth/token", "application/x-www-form-urlencoded", &form, ""),
+        (
+            "/auth/login",
+            "application/x-www-form-urlencoded",
+            &form,
+            "Authorization: Basic Og==\r\n",
+        ),
+        (
+            "/auth/token",
+            "application/x-www-form-urlencoded",
+            &form,
+            "",
+        ),
         ("/token", "application/x-www-form-urlencoded", &form, ""),
     ] {
         let request = format!(
@@ -119,7 +198,11 @@ fn a_login_is_json_or_a_form_and_the_token_says_who_it_is() {
         assert_eq!(me.json()["roles"], serde_json::json!(["recruiter"]));
     }
     assert_eq!(gateway.get("/auth/me", "").status, 401);
-    assert_eq!(gateway.get("/auth/anything", "").status, 404, "the gateway's own paths are never forwarded");
+    assert_eq!(
+        gateway.get("/auth/anything", "").status,
+        404,
+        "the gateway's own paths are never forwarded"
+    );
 }
 
 #[test]
@@ -137,9 +220,19 @@ fn a_bad_login_says_which_field_is_wrong() {
         (form, "username=rita", 422, "password"),
         (form, "password=x", 422, "username"),
         (form, "username=a&username=b&password=x", 400, "username"),
-        (form, "username=a&password=x&grant_type=magic", 400, "grant_type"),
+        (
+            form,
+            "username=a&password=x&grant_type=magic",
+            400,
+            "grant_type",
+        ),
         ("application/json", "{", 400, ""),
-        ("application/json", "{\"username\":1,\"password\":\"x\"}", 422, "username"),
+        (
+            "application/json",
+            "{\"username\":1,\"password\":\"x\"}",
+            422,
+            "username",
+        ),
         ("text/plain", "username=rita&password=x", 415, ""),
     ] {
         let answer = post(kind, body);

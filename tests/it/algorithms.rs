@@ -18,28 +18,48 @@ const SERVICES: &str = "
 ";
 
 fn key(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/keys").join(name)
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/keys")
+        .join(name)
 }
 
 /// The default gateway with another `auth.token`.
 fn with_token(builder: GatewayBuilder, token: &str) -> GatewayBuilder {
-    let config = builder.config().replace(&format!("secret: \"{SECRET}\""), token);
+    let config = builder
+        .config()
+        .replace(&format!("secret: \"{SECRET}\""), token);
     builder.whole(&config)
 }
 
 fn signed_with(algorithm: &str, file: &str) -> String {
-    format!("algorithm: {algorithm}, private_key_file: \"{}\"", key(file).display())
+    format!(
+        "algorithm: {algorithm}, private_key_file: \"{}\"",
+        key(file).display()
+    )
 }
 
 fn header_of(token: &str) -> Value {
-    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(token.split('.').next().unwrap()).unwrap()).unwrap()
+    serde_json::from_slice(
+        &URL_SAFE_NO_PAD
+            .decode(token.split('.').next().unwrap())
+            .unwrap(),
+    )
+    .unwrap()
 }
 
 #[test]
 fn every_algorithm_signs_and_verifies_and_shows_its_public_key() {
     for (algorithm, token, kind) in [
-        ("HS384", format!("algorithm: HS384, secret: \"{SECRET}-and-so-on\""), None),
-        ("HS512", format!("algorithm: HS512, secret: \"{SECRET}-and-so-on-and-on-and-on\""), None),
+        (
+            "HS384",
+            format!("algorithm: HS384, secret: \"{SECRET}-and-so-on\""),
+            None,
+        ),
+        (
+            "HS512",
+            format!("algorithm: HS512, secret: \"{SECRET}-and-so-on-and-on-and-on\""),
+            None,
+        ),
         ("RS256", signed_with("RS256", "rsa.pem"), Some("RSA")),
         ("PS256", signed_with("PS256", "rsa.pkcs1.pem"), Some("RSA")),
         ("ES256", signed_with("ES256", "p256.sec1.pem"), Some("EC")),
@@ -57,13 +77,24 @@ fn every_algorithm_signs_and_verifies_and_shows_its_public_key() {
             assert_eq!(answer.status, 200, "{algorithm}: {answer:?}");
         }
         let shown = gateway.get("/.well-known/jwks.json", "");
-        assert_eq!((shown.status, shown.header("cache-control")), (200, "public, max-age=300"));
+        assert_eq!(
+            (shown.status, shown.header("cache-control")),
+            (200, "public, max-age=300")
+        );
         let keys = shown.json()["keys"].as_array().unwrap().clone();
         assert_eq!(keys.len(), usize::from(kind.is_some()), "{algorithm}");
         for key in keys {
-            assert_eq!((key["kty"].as_str(), &key["kid"], &key["use"]), (kind, &header["kid"], &json!("sig")));
+            assert_eq!(
+                (key["kty"].as_str(), &key["kid"], &key["use"]),
+                (kind, &header["kid"], &json!("sig"))
+            );
             assert_eq!(key["alg"], algorithm);
-            assert!(["d", "p", "q", "k"].iter().all(|private| key.get(private).is_none()), "{key}");
+            assert!(
+                ["d", "p", "q", "k"]
+                    .iter()
+                    .all(|private| key.get(private).is_none()),
+                "{key}"
+            );
         }
         assert!(!gateway.printed().contains("PRIVATE KEY"));
     }
@@ -74,12 +105,22 @@ fn the_published_keys_are_the_gateways_own_place() {
     let upstream = Upstream::saying("hi");
     let gateway = gateway(SERVICES).upstream(upstream.address).start();
     let ask = |method: &str, path: &str| {
-        send(gateway.address, format!("{method} {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"))
+        send(
+            gateway.address,
+            format!("{method} {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"),
+        )
     };
-    assert_eq!(gateway.get("/.well-known/jwks.json", "").body, r#"{"keys":[]}"#);
+    assert_eq!(
+        gateway.get("/.well-known/jwks.json", "").body,
+        r#"{"keys":[]}"#
+    );
     assert_eq!(ask("POST", "/.well-known/jwks.json").status, 405);
     assert_eq!(gateway.get("/.well-known/jwks.json/x", "").status, 404);
-    assert_eq!(gateway.get("/.well-known/other", "").body, "hi", "the rest there is the services'");
+    assert_eq!(
+        gateway.get("/.well-known/other", "").body,
+        "hi",
+        "the rest there is the services'"
+    );
     assert_eq!(upstream.received().len(), 1);
 }
 
@@ -88,27 +129,64 @@ fn a_new_key_signs_and_old_tokens_hold_until_the_old_key_is_taken_away() {
     let upstream = Upstream::saying("hi");
     let services = gateway(SERVICES).upstream(upstream.address);
     let gateway = with_token(services, &format!("secret: \"{SECRET}\"")).start();
-    let status = |token: &str| gateway.get("/me", &format!("Authorization: Bearer {token}\r\n")).status;
+    let status = |token: &str| {
+        gateway
+            .get("/me", &format!("Authorization: Bearer {token}\r\n"))
+            .status
+    };
     let config = gateway.read("gateway.yaml");
     let change = |token: String| {
-        gateway.replace("gateway.yaml", &config.replace(&format!("secret: \"{SECRET}\""), &token));
+        gateway.replace(
+            "gateway.yaml",
+            &config.replace(&format!("secret: \"{SECRET}\""), &token),
+        );
         gateway.event("configuration reloaded");
     };
     let secret = gateway.token("rita");
     let previous = format!("{{ algorithm: HS256, secret: \"{SECRET}\" }}");
-    change(format!("{}, previous: [ {previous} ]", signed_with("RS256", "rsa.pem")));
+    change(format!(
+        "{}, previous: [ {previous} ]",
+        signed_with("RS256", "rsa.pem")
+    ));
     let rsa = gateway.token("rita");
-    assert_eq!((header_of(&rsa)["alg"].as_str(), status(&rsa), status(&secret)), (Some("RS256"), 200, 200));
-    let public = format!("{{ algorithm: RS256, public_key_file: \"{}\" }}", key("rsa.pub.pem").display());
-    change(format!("{}, kid: third, previous: [ {previous}, {public} ]", signed_with("EdDSA", "ed25519.pem")));
+    assert_eq!(
+        (
+            header_of(&rsa)["alg"].as_str(),
+            status(&rsa),
+            status(&secret)
+        ),
+        (Some("RS256"), 200, 200)
+    );
+    let public = format!(
+        "{{ algorithm: RS256, public_key_file: \"{}\" }}",
+        key("rsa.pub.pem").display()
+    );
+    change(format!(
+        "{}, kid: third, previous: [ {previous}, {public} ]",
+        signed_with("EdDSA", "ed25519.pem")
+    ));
     let third = gateway.token("rita");
     assert_eq!(header_of(&third)["kid"], "third");
-    assert_eq!((status(&third), status(&rsa), status(&secret)), (200, 200, 200));
+    assert_eq!(
+        (status(&third), status(&rsa), status(&secret)),
+        (200, 200, 200)
+    );
     let shown = gateway.get("/.well-known/jwks.json", "").json();
-    let kids: Vec<&Value> = shown["keys"].as_array().unwrap().iter().map(|key| &key["kid"]).collect();
+    let kids: Vec<&Value> = shown["keys"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|key| &key["kid"])
+        .collect();
     assert_eq!(kids, [&json!("third"), &header_of(&rsa)["kid"]]);
-    change(format!("{}, kid: third", signed_with("EdDSA", "ed25519.pem")));
-    assert_eq!((status(&third), status(&rsa), status(&secret)), (200, 401, 401));
+    change(format!(
+        "{}, kid: third",
+        signed_with("EdDSA", "ed25519.pem")
+    ));
+    assert_eq!(
+        (status(&third), status(&rsa), status(&secret)),
+        (200, 401, 401)
+    );
 }
 
 #[test]
@@ -117,18 +195,30 @@ fn a_key_file_that_changes_is_read_again() {
     let builder = gateway(SERVICES).upstream(upstream.address);
     let builder = with_token(builder, "algorithm: EdDSA, private_key_file: token.pem");
     let first = std::fs::read_to_string(key("ed25519.pem")).unwrap();
-    let gateway = builder.prepare(move |folder| std::fs::write(folder.join("token.pem"), first).unwrap()).start();
+    let gateway = builder
+        .prepare(move |folder| std::fs::write(folder.join("token.pem"), first).unwrap())
+        .start();
     let before = gateway.token("rita");
     gateway.replace("token.pem", "no key");
     gateway.event("configuration not reloaded");
-    assert_eq!(gateway.get("/me", &format!("Authorization: Bearer {before}\r\n")).status, 200);
+    assert_eq!(
+        gateway
+            .get("/me", &format!("Authorization: Bearer {before}\r\n"))
+            .status,
+        200
+    );
     let made = Command::new(env!("CARGO_BIN_EXE_gatelatch"))
         .args(["key", "generate", "--algorithm", "EdDSA"])
         .output()
         .unwrap();
     gateway.replace("token.pem", std::str::from_utf8(&made.stdout).unwrap());
     gateway.event("configuration reloaded");
-    until("the old key is gone", || gateway.get("/me", &format!("Authorization: Bearer {before}\r\n")).status == 401);
+    until("the old key is gone", || {
+        gateway
+            .get("/me", &format!("Authorization: Bearer {before}\r\n"))
+            .status
+            == 401
+    });
     assert_eq!(gateway.get("/me", &gateway.bearer("rita")).status, 200);
 }
 
@@ -136,12 +226,23 @@ fn a_key_file_that_changes_is_read_again() {
 fn python_verifies_tokens_through_the_published_keys() {
     let Some(python) = python() else { return };
     let app = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/apps/verify.py");
-    for (algorithm, file) in
-        [("RS256", "rsa.pem"), ("PS256", "rsa.pem"), ("ES256", "p256.pem"), ("EdDSA", "ed25519.pem")]
-    {
+    for (algorithm, file) in [
+        ("RS256", "rsa.pem"),
+        ("PS256", "rsa.pem"),
+        ("ES256", "p256.pem"),
+        ("EdDSA", "ed25519.pem"),
+    ] {
         let gateway = with_token(gateway(SERVICES), &signed_with(algorithm, file)).start();
         let keys = format!("http://{}/.well-known/jwks.json", gateway.address);
-        let claims = output(Command::new(&python).arg(&app).args([keys.as_str(), &gateway.token("rita"), algorithm]));
-        assert_eq!(serde_json::from_str::<Value>(&claims).unwrap()["sub"], "rita", "{algorithm}");
+        let claims = output(Command::new(&python).arg(&app).args([
+            keys.as_str(),
+            &gateway.token("rita"),
+            algorithm,
+        ]));
+        assert_eq!(
+            serde_json::from_str::<Value>(&claims).unwrap()["sub"],
+            "rita",
+            "{algorithm}"
+        );
     }
 }

@@ -26,12 +26,20 @@ fn key(letter: char) -> String {
 }
 
 fn digest(key: &str) -> String {
-    let hex: String = Sha256::digest(key).iter().map(|byte| format!("{byte:02x}")).collect();
+    let hex: String = Sha256::digest(key)
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
     format!("sha256:{hex}")
 }
 
 fn users() -> String {
-    let entry = |letter, more: &str| format!("{{ name: key-{letter}, hash: \"{}\"{more} }}", digest(&key(letter)));
+    let entry = |letter, more: &str| {
+        format!(
+            "{{ name: key-{letter}, hash: \"{}\"{more} }}",
+            digest(&key(letter))
+        )
+    };
     format!(
         "users:
   rita:
@@ -55,7 +63,10 @@ fn users() -> String {
 }
 
 fn start(upstream: &Upstream) -> Gateway {
-    gateway(SERVICES).users(&users()).upstream(upstream.address).start()
+    gateway(SERVICES)
+        .users(&users())
+        .upstream(upstream.address)
+        .start()
 }
 
 fn at(field: &str, key: &str) -> String {
@@ -81,23 +92,43 @@ fn a_key_counts_as_its_user_with_its_own_roles() {
             ('e', "/me", 401),
             ('x', "/me", 401),
         ] {
-            assert_eq!(gateway.get(path, &at(field, &key(letter))).status, expected, "{field}{letter} {path}");
+            assert_eq!(
+                gateway.get(path, &at(field, &key(letter))).status,
+                expected,
+                "{field}{letter} {path}"
+            );
         }
     }
     let received = upstream.received();
     assert_eq!(
-        (received[0].fields("remote-user"), received[0].fields("remote-groups")),
+        (
+            received[0].fields("remote-user"),
+            received[0].fields("remote-groups")
+        ),
         (vec!["rita"], vec!["recruiter"])
     );
     assert_eq!(
-        (received[1].fields("remote-user"), received[1].fields("remote-groups")),
+        (
+            received[1].fields("remote-user"),
+            received[1].fields("remote-groups")
+        ),
         (vec!["rita"], vec!["deployer"])
     );
     let refused = gateway.get("/me", &at(API_KEY, &key('x')));
     assert_eq!(refused.json()["detail"], "Invalid or expired token");
-    assert!(refused.header("www-authenticate").ends_with("error_description=\"the API key is not accepted\""));
-    assert_eq!(gateway.metric(r#"gatelatch_token_refusals_total{reason="api_key"}"#), 3.0);
-    assert_eq!(gateway.metric(r#"gatelatch_token_refusals_total{reason="expired"}"#), 2.0);
+    assert!(
+        refused
+            .header("www-authenticate")
+            .ends_with("error_description=\"the API key is not accepted\"")
+    );
+    assert_eq!(
+        gateway.metric(r#"gatelatch_token_refusals_total{reason="api_key"}"#),
+        3.0
+    );
+    assert_eq!(
+        gateway.metric(r#"gatelatch_token_refusals_total{reason="expired"}"#),
+        2.0
+    );
     let me = gateway.get("/auth/me", &at(API_KEY, &key('a'))).json();
     assert_eq!((me["sub"].as_str(), me.get("exp")), (Some("rita"), None));
     assert!(gateway.get("/auth/me", &at(API_KEY, &key('b'))).json()["exp"].is_u64());
@@ -118,16 +149,59 @@ fn a_key_never_reaches_the_service_and_foreign_ones_do() {
     ] {
         assert_eq!(gateway.get(path, &fields).status, 200, "{path} {fields}");
     }
-    assert!(upstream.received().iter().all(|request| !request.head.contains("glk_")), "{:#?}", upstream.received());
+    assert!(
+        upstream
+            .received()
+            .iter()
+            .all(|request| !request.head.contains("glk_")),
+        "{:#?}",
+        upstream.received()
+    );
     let before = upstream.received().len();
-    assert_eq!(gateway.get("/me", &(at(BEARER, &key('a')) + "X-Api-Key: of-the-service\r\n")).status, 200);
-    assert_eq!(gateway.get("/public", "X-Api-Key: of-the-service\r\nX-Api-Key: another\r\n").status, 200);
-    assert_eq!(gateway.get("/me", "X-Api-Key: of-the-service\r\n").status, 401);
-    assert_eq!(gateway.get("/me", &(at(API_KEY, &key('a')) + "Authorization: Basic eDp5\r\n")).status, 200);
+    assert_eq!(
+        gateway
+            .get(
+                "/me",
+                &(at(BEARER, &key('a')) + "X-Api-Key: of-the-service\r\n")
+            )
+            .status,
+        200
+    );
+    assert_eq!(
+        gateway
+            .get(
+                "/public",
+                "X-Api-Key: of-the-service\r\nX-Api-Key: another\r\n"
+            )
+            .status,
+        200
+    );
+    assert_eq!(
+        gateway.get("/me", "X-Api-Key: of-the-service\r\n").status,
+        401
+    );
+    assert_eq!(
+        gateway
+            .get(
+                "/me",
+                &(at(API_KEY, &key('a')) + "Authorization: Basic eDp5\r\n")
+            )
+            .status,
+        200
+    );
     let received = &upstream.received()[before..];
     assert_eq!(received[0].fields("x-api-key"), ["of-the-service"]);
-    assert_eq!(received[1].fields("x-api-key"), ["of-the-service", "another"]);
-    assert_eq!((received[2].fields("authorization"), received[2].fields("x-api-key")), (vec!["Basic eDp5"], vec![]));
+    assert_eq!(
+        received[1].fields("x-api-key"),
+        ["of-the-service", "another"]
+    );
+    assert_eq!(
+        (
+            received[2].fields("authorization"),
+            received[2].fields("x-api-key")
+        ),
+        (vec!["Basic eDp5"], vec![])
+    );
     assert!(!gateway.printed().contains("glk_"));
 }
 
@@ -143,7 +217,10 @@ fn two_credentials_are_one_too_many() {
     ] {
         let answer = gateway.get("/public", &fields);
         assert_eq!(answer.status, 400, "{fields}");
-        assert_eq!(answer.json()["detail"], "the request has an `X-Api-Key` and another credential");
+        assert_eq!(
+            answer.json()["detail"],
+            "the request has an `X-Api-Key` and another credential"
+        );
     }
     assert_eq!(upstream.received().len(), 0);
 }
@@ -155,14 +232,20 @@ fn a_key_is_no_session_that_could_be_logged_out() {
     for field in [BEARER, API_KEY] {
         let answer = post(gateway.address, "/auth/logout", &at(field, &key('a')), "");
         assert_eq!(answer.status, 400, "{answer:?}");
-        assert_eq!(answer.json()["detail"], "The credential belongs to no session of this gateway");
+        assert_eq!(
+            answer.json()["detail"],
+            "The credential belongs to no session of this gateway"
+        );
         assert_eq!(gateway.get("/jobs", &at(field, &key('a'))).status, 200);
     }
     // the session of a refresh token can be, whoever asks for it
     let rita = tokens(&gateway, "rita");
     let fields = at(API_KEY, &key('a')) + "Content-Type: application/json\r\n";
     let body = format!("{{\"refresh_token\":\"{}\"}}", rita.refresh);
-    assert_eq!(post(gateway.address, "/auth/logout", &fields, &body).status, 204);
+    assert_eq!(
+        post(gateway.address, "/auth/logout", &fields, &body).status,
+        204
+    );
     assert_eq!(gateway.get("/jobs", &rita.bearer()).status, 401);
     assert_eq!(gateway.get("/jobs", &at(API_KEY, &key('a'))).status, 200);
 }
@@ -172,13 +255,26 @@ fn a_key_ends_with_the_next_user_list() {
     let upstream = Upstream::saying("hi");
     let gateway = start(&upstream);
     assert_eq!(gateway.get("/jobs", &at(API_KEY, &key('a'))).status, 200);
-    gateway.replace("users.yaml", &users().replace("roles: [recruiter]\n", "roles: [recruiter]\n    disabled: true\n"));
+    gateway.replace(
+        "users.yaml",
+        &users().replace(
+            "roles: [recruiter]\n",
+            "roles: [recruiter]\n    disabled: true\n",
+        ),
+    );
     gateway.event("configuration reloaded");
     assert_eq!(gateway.get("/jobs", &at(API_KEY, &key('a'))).status, 401);
     gateway.replace("users.yaml", "users: { rita: { roles: [recruiter] } }");
     gateway.event("configuration reloaded");
     let over_h1 = |field: &str| {
-        send(gateway.address, format!("GET /jobs HTTP/1.1\r\nHost: a\r\n{}\r\n", at(field, &key('a')))).status
+        send(
+            gateway.address,
+            format!(
+                "GET /jobs HTTP/1.1\r\nHost: a\r\n{}\r\n",
+                at(field, &key('a'))
+            ),
+        )
+        .status
     };
     assert_eq!((over_h1(BEARER), over_h1(API_KEY)), (401, 401));
 }

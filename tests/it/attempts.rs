@@ -5,7 +5,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use regex::Regex;
 
-use crate::support::{Answer, Connection, Gateway, GatewayBuilder, PASSWORD, Upstream, gateway, log_in_from, until};
+use crate::support::{
+    Answer, Connection, Gateway, GatewayBuilder, PASSWORD, Upstream, gateway, log_in_from, until,
+};
 
 const SERVICES: &str = "
   app:
@@ -16,7 +18,9 @@ const SERVICES: &str = "
 
 /// Believes what the loopback addresses say about clients.
 fn behind_a_proxy(login: &str) -> GatewayBuilder {
-    gateway(SERVICES).server("trusted_proxies: [127.0.0.1]").auth(&format!("login: {{ {login} }}"))
+    gateway(SERVICES)
+        .server("trusted_proxies: [127.0.0.1]")
+        .auth(&format!("login: {{ {login} }}"))
 }
 
 fn statuses(gateway: &Gateway, from: &str, user: &str, passwords: &[&str]) -> Vec<u16> {
@@ -25,14 +29,26 @@ fn statuses(gateway: &Gateway, from: &str, user: &str, passwords: &[&str]) -> Ve
 
 fn statuses_at(address: SocketAddr, from: &str, user: &str, passwords: &[&str]) -> Vec<u16> {
     let mut connection = Connection::open(address);
-    passwords.iter().map(|password| log_in_from(&mut connection, from, user, password).status).collect()
+    passwords
+        .iter()
+        .map(|password| log_in_from(&mut connection, from, user, password).status)
+        .collect()
 }
 
 /// What an attacker sees, without the date.
 fn seen(answer: &Answer) -> String {
-    let lines = answer.head.lines().filter(|line| !line.to_ascii_lowercase().starts_with("date:"));
+    let lines = answer
+        .head
+        .lines()
+        .filter(|line| !line.to_ascii_lowercase().starts_with("date:"));
     // counted from the last failure: a slow machine may be a moment late
-    let lines = lines.map(|line| if line.starts_with("retry-after: 29") { "retry-after: 300" } else { line });
+    let lines = lines.map(|line| {
+        if line.starts_with("retry-after: 29") {
+            "retry-after: 300"
+        } else {
+            line
+        }
+    });
     format!("{}\n{}", lines.collect::<Vec<_>>().join("\n"), answer.body)
 }
 
@@ -41,16 +57,44 @@ fn five_failures_hold_an_account_from_one_network() {
     let gateway = behind_a_proxy("lockout: 5m").start();
     let five = ["1", "2", "3", "4", "5"];
     assert_eq!(statuses(&gateway, "192.0.2.1", "rita", &five), [401; 5]);
-    assert_eq!(statuses(&gateway, "192.0.2.1", "rita", &["6", PASSWORD]), [429, 429], "right or wrong");
-    assert_eq!(statuses(&gateway, "192.0.2.2", "rita", &[PASSWORD]), [200], "from elsewhere");
-    assert_eq!(statuses(&gateway, "192.0.2.1", "carl", &[PASSWORD]), [200], "somebody else");
+    assert_eq!(
+        statuses(&gateway, "192.0.2.1", "rita", &["6", PASSWORD]),
+        [429, 429],
+        "right or wrong"
+    );
+    assert_eq!(
+        statuses(&gateway, "192.0.2.2", "rita", &[PASSWORD]),
+        [200],
+        "from elsewhere"
+    );
+    assert_eq!(
+        statuses(&gateway, "192.0.2.1", "carl", &[PASSWORD]),
+        [200],
+        "somebody else"
+    );
     assert_eq!(statuses(&gateway, "2001:db8::1", "rita", &five), [401; 5]);
-    assert_eq!(statuses(&gateway, "2001:db8::ffff", "rita", &[PASSWORD]), [429], "a neighbour in the same /64");
-    assert_eq!(statuses(&gateway, "2001:db8:0:1::1", "rita", &[PASSWORD]), [200], "another /64");
-    assert_eq!(gateway.metric(r#"gatelatch_logins_total{outcome="locked_out"}"#), 3.0);
+    assert_eq!(
+        statuses(&gateway, "2001:db8::ffff", "rita", &[PASSWORD]),
+        [429],
+        "a neighbour in the same /64"
+    );
+    assert_eq!(
+        statuses(&gateway, "2001:db8:0:1::1", "rita", &[PASSWORD]),
+        [200],
+        "another /64"
+    );
+    assert_eq!(
+        gateway.metric(r#"gatelatch_logins_total{outcome="locked_out"}"#),
+        3.0
+    );
     let mut events = std::iter::repeat_with(|| gateway.named_event("login_failed"));
-    let event = events.find(|event| event["reason"] == "locked_out").unwrap();
-    assert_eq!((&event["client_ip"], &event["user"]), (&"192.0.2.1".into(), &"rita".into()));
+    let event = events
+        .find(|event| event["reason"] == "locked_out")
+        .unwrap();
+    assert_eq!(
+        (&event["client_ip"], &event["user"]),
+        (&"192.0.2.1".into(), &"rita".into())
+    );
 }
 
 #[test]
@@ -62,8 +106,16 @@ fn whether_an_account_exists_cannot_be_seen() {
         answers.map(|answer| seen(&answer)).collect::<Vec<_>>()
     };
     let known = conversation("rita");
-    assert!(known[5].contains("429 Too Many Requests") && known[5].contains("retry-after: 300"), "{}", known[5]);
-    assert!(known[5].contains("Too many failed attempts"), "{}", known[5]);
+    assert!(
+        known[5].contains("429 Too Many Requests") && known[5].contains("retry-after: 300"),
+        "{}",
+        known[5]
+    );
+    assert!(
+        known[5].contains("Too many failed attempts"),
+        "{}",
+        known[5]
+    );
     for other in ["nobody", "gone", "rita%00", "Rita"] {
         assert_eq!(conversation(other), known, "{other}");
     }
@@ -74,17 +126,28 @@ fn a_hold_ends_and_a_success_clears_the_count() {
     let gateway = behind_a_proxy("attempts: 2, window: 1m, lockout: 1s").start();
     let from = "192.0.2.1";
     for _ in 0..3 {
-        assert_eq!(statuses(&gateway, from, "rita", &["wrong", PASSWORD]), [401, 200]);
+        assert_eq!(
+            statuses(&gateway, from, "rita", &["wrong", PASSWORD]),
+            [401, 200]
+        );
     }
-    assert_eq!(statuses(&gateway, from, "rita", &["wrong", "wrong", PASSWORD]), [401, 401, 429]);
-    until("the end of the hold", || statuses(&gateway, from, "rita", &[PASSWORD]) == [200]);
+    assert_eq!(
+        statuses(&gateway, from, "rita", &["wrong", "wrong", PASSWORD]),
+        [401, 401, 429]
+    );
+    until("the end of the hold", || {
+        statuses(&gateway, from, "rita", &[PASSWORD]) == [200]
+    });
 }
 
 #[test]
 fn many_names_from_one_network_hold_the_network() {
     let gateway = behind_a_proxy("attempts: 1, lockout: 5m").start();
     for name in 0..10 {
-        assert_eq!(statuses(&gateway, "192.0.2.1", &format!("name{name}"), &["x"]), [401]);
+        assert_eq!(
+            statuses(&gateway, "192.0.2.1", &format!("name{name}"), &["x"]),
+            [401]
+        );
     }
     assert_eq!(statuses(&gateway, "192.0.2.1", "rita", &[PASSWORD]), [429]);
     assert_eq!(statuses(&gateway, "192.0.2.2", "rita", &[PASSWORD]), [200]);
@@ -94,7 +157,10 @@ fn many_names_from_one_network_hold_the_network() {
 fn many_networks_at_one_account_slow_it_and_do_not_lock_it() {
     let gateway = behind_a_proxy("attempts: 1, lockout: 5m").start();
     for network in 0..20 {
-        assert_eq!(statuses(&gateway, &format!("192.0.2.{network}"), "rita", &["x"]), [401]);
+        assert_eq!(
+            statuses(&gateway, &format!("192.0.2.{network}"), "rita", &["x"]),
+            [401]
+        );
     }
     let mut connection = Connection::open(gateway.address);
     let mut refused = 0;
@@ -107,7 +173,11 @@ fn many_networks_at_one_account_slow_it_and_do_not_lock_it() {
         answer.status == 200
     });
     assert!(refused > 0);
-    assert_eq!(statuses(&gateway, "198.51.100.2", "carl", &[PASSWORD]), [200], "others are not slowed");
+    assert_eq!(
+        statuses(&gateway, "198.51.100.2", "carl", &[PASSWORD]),
+        [200],
+        "others are not slowed"
+    );
 }
 
 #[test]
@@ -117,10 +187,21 @@ fn guesses_at_once_are_not_more_than_guesses_in_turn() {
         let address = gateway.address;
         let one = move || statuses_at(address, "192.0.2.1", "rita", &["x"])[0];
         let threads: Vec<_> = (0..24).map(|_| scope.spawn(one)).collect();
-        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+        threads
+            .into_iter()
+            .map(|thread| thread.join().unwrap())
+            .collect()
     });
-    assert_eq!(answers.iter().filter(|status| **status == 401).count(), 3, "{answers:?}");
-    assert_eq!(answers.iter().filter(|status| **status == 429).count(), 21, "{answers:?}");
+    assert_eq!(
+        answers.iter().filter(|status| **status == 401).count(),
+        3,
+        "{answers:?}"
+    );
+    assert_eq!(
+        answers.iter().filter(|status| **status == 429).count(),
+        21,
+        "{answers:?}"
+    );
 }
 
 #[test]
@@ -128,15 +209,24 @@ fn a_flood_of_logins_costs_others_nothing() {
     const ATTACKERS: usize = 4;
     const EACH: usize = 2500;
     let upstream = Upstream::saying("hi");
-    let gateway = behind_a_proxy("attempts: 5").upstream(upstream.address).start();
-    assert_eq!(statuses(&gateway, "192.0.2.1", "carl", &["x"; 6]), [401, 401, 401, 401, 401, 429]);
+    let gateway = behind_a_proxy("attempts: 5")
+        .upstream(upstream.address)
+        .start();
+    assert_eq!(
+        statuses(&gateway, "192.0.2.1", "carl", &["x"; 6]),
+        [401, 401, 401, 401, 401, 429]
+    );
     let address = gateway.address;
     let flood = move |attacker: usize, count: usize| {
         let mut connection = Connection::open(address);
         for number in 0..count {
             let from = format!("2001:db8:{attacker:x}:{number:x}::1");
             // one account from many networks, and many accounts that do not exist
-            let user = if number % 2 == 0 { "rita".to_owned() } else { format!("name{attacker}-{number}") };
+            let user = if number % 2 == 0 {
+                "rita".to_owned()
+            } else {
+                format!("name{attacker}-{number}")
+            };
             let status = log_in_from(&mut connection, &from, &user, "x").status;
             assert!(matches!(status, 401 | 429 | 503), "{status}");
         }
@@ -145,54 +235,95 @@ fn a_flood_of_logins_costs_others_nothing() {
     let before = gateway.memory();
     let over = AtomicBool::new(false);
     std::thread::scope(|scope| {
-        let attackers: Vec<_> = (0..ATTACKERS).map(|attacker| scope.spawn(move || flood(attacker, EACH))).collect();
+        let attackers: Vec<_> = (0..ATTACKERS)
+            .map(|attacker| scope.spawn(move || flood(attacker, EACH)))
+            .collect();
         let bystander = scope.spawn(|| {
             let mut connection = Connection::open(address);
             let mut answered = 0;
             while !over.load(Ordering::Relaxed) {
-                assert_eq!(connection.write("GET /open HTTP/1.1\r\nHost: a\r\n\r\n").read().status, 200);
+                assert_eq!(
+                    connection
+                        .write("GET /open HTTP/1.1\r\nHost: a\r\n\r\n")
+                        .read()
+                        .status,
+                    200
+                );
                 answered += 1;
             }
             answered
         });
-        attackers.into_iter().for_each(|attacker| attacker.join().unwrap());
+        attackers
+            .into_iter()
+            .for_each(|attacker| attacker.join().unwrap());
         over.store(true, Ordering::Relaxed);
         assert!(bystander.join().unwrap() > 100);
     });
     let grown = gateway.memory().saturating_sub(before);
-    assert!(grown < 16 << 20, "{} KiB more after {} logins", grown >> 10, ATTACKERS * EACH);
-    assert_eq!(statuses(&gateway, "192.0.2.1", "carl", &[PASSWORD]), [429], "the flood has lifted no hold");
-    assert_eq!(statuses(&gateway, "198.51.100.9", "carl", &[PASSWORD]), [200], "and locks nobody out");
+    assert!(
+        grown < 16 << 20,
+        "{} KiB more after {} logins",
+        grown >> 10,
+        ATTACKERS * EACH
+    );
+    assert_eq!(
+        statuses(&gateway, "192.0.2.1", "carl", &[PASSWORD]),
+        [429],
+        "the flood has lifted no hold"
+    );
+    assert_eq!(
+        statuses(&gateway, "198.51.100.9", "carl", &[PASSWORD]),
+        [200],
+        "and locks nobody out"
+    );
 }
 
 /// The regular expressions of the filter, as fail2ban reads them.
 fn filter() -> Vec<Regex> {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/config/fail2ban/filter.d/gatelatch.conf");
+    let path = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/config/fail2ban/filter.d/gatelatch.conf"
+    );
     let text = std::fs::read_to_string(path).unwrap();
     let (_, rest) = text.split_once("failregex = ").unwrap();
     let (expressions, _) = rest.split_once("ignoreregex").unwrap();
     let address = "(?P<address>[0-9a-fA-F:.]+)";
-    expressions.lines().map(|line| Regex::new(&line.trim().replace("<ADDR>", address)).unwrap()).collect()
+    expressions
+        .lines()
+        .map(|line| Regex::new(&line.trim().replace("<ADDR>", address)).unwrap())
+        .collect()
 }
 
 #[test]
 fn fail2ban_reads_the_address_and_cannot_be_misled() {
-    let names =
-        ["rita", "a%22+client_ip%3D9.9.9.9+user%3D%22b", "%5C%22%2C%22client_ip%22%3A%229.9.9.9", "%0A1+WARN+x"];
+    let names = [
+        "rita",
+        "a%22+client_ip%3D9.9.9.9+user%3D%22b",
+        "%5C%22%2C%22client_ip%22%3A%229.9.9.9",
+        "%0A1+WARN+x",
+    ];
     for format in ["json", "text"] {
-        let builder = behind_a_proxy("attempts: 1, lockout: 5m").more(&format!("log: {{ format: {format} }}"));
+        let builder = behind_a_proxy("attempts: 1, lockout: 5m")
+            .more(&format!("log: {{ format: {format} }}"));
         let gateway = builder.start();
         for (index, name) in names.iter().enumerate() {
             let from = format!("192.0.2.{index}");
             assert_eq!(statuses(&gateway, &from, name, &["x", "x"]), [401, 429]);
         }
-        assert_eq!(statuses(&gateway, "198.51.100.1", "carl", &[PASSWORD]), [200]);
-        until("the last line", || gateway.printed().contains("198.51.100.1"));
+        assert_eq!(
+            statuses(&gateway, "198.51.100.1", "carl", &[PASSWORD]),
+            [200]
+        );
+        until("the last line", || {
+            gateway.printed().contains("198.51.100.1")
+        });
         let filter = filter();
         let banned = |line: &str| {
             // it takes the date out before it looks
             let (_, line) = line.split_once('Z')?;
-            let captured = filter.iter().find_map(|expression| expression.captures(line))?;
+            let captured = filter
+                .iter()
+                .find_map(|expression| expression.captures(line))?;
             Some(captured["address"].to_owned())
         };
         let found: Vec<_> = gateway.printed().lines().filter_map(banned).collect();

@@ -28,22 +28,39 @@ services:
 /// Findings by operation.
 fn findings(output: &Output) -> BTreeMap<String, String> {
     let answer = json(output);
-    let operations = answer["operations"].as_array().unwrap().iter().map(|operation| {
-        let text = |key: &str| operation[key].as_str().unwrap_or("").to_owned();
-        let findings = operation["findings"].as_array().unwrap().iter().map(|one| one.as_str().unwrap());
-        (format!("{} {}", text("method"), text("path")), findings.collect::<Vec<_>>().join(" "))
-    });
+    let operations = answer["operations"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|operation| {
+            let text = |key: &str| operation[key].as_str().unwrap_or("").to_owned();
+            let findings = operation["findings"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|one| one.as_str().unwrap());
+            (
+                format!("{} {}", text("method"), text("path")),
+                findings.collect::<Vec<_>>().join(" "),
+            )
+        });
     operations.collect()
 }
 
 fn map<const N: usize>(pairs: [(&str, &str); N]) -> BTreeMap<String, String> {
-    pairs.into_iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect()
+    pairs
+        .into_iter()
+        .map(|(key, value)| (key.to_owned(), value.to_owned()))
+        .collect()
 }
 
 #[test]
 fn a_swagger_2_document_is_held_against_the_rules() {
     let folder = folder(&[("gateway.yaml", LIBRARY_RULES), ("api.yaml", LIBRARY)]);
-    let audit = gatelatch(folder.path(), &["audit", "--openapi", "api.yaml", "--format", "json"]);
+    let audit = gatelatch(
+        folder.path(),
+        &["audit", "--openapi", "api.yaml", "--format", "json"],
+    );
     assert_eq!(
         findings(&audit),
         map([
@@ -62,13 +79,28 @@ fn a_swagger_2_document_is_held_against_the_rules() {
     // a more specific rule decides over some paths of an operation
     let others = |name: &str| {
         let operations = answer["operations"].as_array().unwrap().iter();
-        operations.filter(|one| one["name"] == name).map(|one| one["others"][0].clone()).next().unwrap()
+        operations
+            .filter(|one| one["name"] == name)
+            .map(|one| one["others"][0].clone())
+            .next()
+            .unwrap()
     };
     assert_eq!(others("readBook")["path"], "/v1/books/featured");
     assert_eq!(others("removeBook")["allow"], "role librarian");
-    let unused: Vec<_> = answer["unused"].as_array().unwrap().iter().map(|rule| &rule["path"]).collect();
+    let unused: Vec<_> = answer["unused"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|rule| &rule["path"])
+        .collect();
     assert_eq!(unused, ["/favicon.ico"]);
-    assert!(answer["odd"][0].as_str().unwrap().contains("`cover.{format}`"), "{answer:#}");
+    assert!(
+        answer["odd"][0]
+            .as_str()
+            .unwrap()
+            .contains("`cover.{format}`"),
+        "{answer:#}"
+    );
 }
 
 #[test]
@@ -94,10 +126,19 @@ fn people_read_the_report() {
 #[test]
 fn a_pipeline_says_what_it_does_not_want() {
     let folder = folder(&[("gateway.yaml", LIBRARY_RULES), ("api.yaml", LIBRARY)]);
-    for (deny, code) in
-        [("open", 1), ("uncovered", 1), ("looser", 1), ("stricter", 0), ("unused", 1), ("odd", 1), ("stricter,open", 1)]
-    {
-        let audit = gatelatch(folder.path(), &["audit", "--openapi", "api.yaml", "--deny", deny]);
+    for (deny, code) in [
+        ("open", 1),
+        ("uncovered", 1),
+        ("looser", 1),
+        ("stricter", 0),
+        ("unused", 1),
+        ("odd", 1),
+        ("stricter,open", 1),
+    ] {
+        let audit = gatelatch(
+            folder.path(),
+            &["audit", "--openapi", "api.yaml", "--deny", deny],
+        );
         assert_eq!(audit.status.code(), Some(code), "{deny}");
     }
 }
@@ -115,9 +156,23 @@ services:
 "#;
     let folder = folder(&[("gateway.yaml", rules), ("api.json", GARAGE)]);
     let several = gatelatch(folder.path(), &["audit", "--openapi", "api.json"]);
-    assert!(text(&several.stderr).contains("say with `--service` which one"), "{}", text(&several.stderr));
-    let audit =
-        gatelatch(folder.path(), &["audit", "--openapi", "api.json", "--service", "garage", "--format", "json"]);
+    assert!(
+        text(&several.stderr).contains("say with `--service` which one"),
+        "{}",
+        text(&several.stderr)
+    );
+    let audit = gatelatch(
+        folder.path(),
+        &[
+            "audit",
+            "--openapi",
+            "api.json",
+            "--service",
+            "garage",
+            "--format",
+            "json",
+        ],
+    );
     assert_eq!(
         findings(&audit),
         map([
@@ -132,7 +187,12 @@ services:
         ])
     );
     let answer = json(&audit);
-    let mut odd: Vec<&str> = answer["odd"].as_array().unwrap().iter().map(|line| line.as_str().unwrap()).collect();
+    let mut odd: Vec<&str> = answer["odd"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|line| line.as_str().unwrap())
+        .collect();
     odd.sort_unstable();
     assert_eq!(
         odd,
@@ -163,13 +223,36 @@ services:
     for (strip, arguments, path, found) in [
         ("true", vec![], "GET /files/logos/{name}", "open"),
         ("false", vec![], "GET /logos/{name}", "uncovered"),
-        ("false", vec!["--prefix", "/files"], "GET /files/logos/{name}", "open"),
-        ("true", vec!["--prefix", "/files/", "--host", "files.test"], "GET /files/logos/{name}", "open"),
-        ("true", vec!["--host", "elsewhere.test"], "GET /files/logos/{name}", "uncovered"),
+        (
+            "false",
+            vec!["--prefix", "/files"],
+            "GET /files/logos/{name}",
+            "open",
+        ),
+        (
+            "true",
+            vec!["--prefix", "/files/", "--host", "files.test"],
+            "GET /files/logos/{name}",
+            "open",
+        ),
+        (
+            "true",
+            vec!["--host", "elsewhere.test"],
+            "GET /files/logos/{name}",
+            "uncovered",
+        ),
     ] {
         let folder = folder(&[("gateway.yaml", &rules(strip)), ("api.json", api)]);
-        let audit = [&["audit", "--openapi", "api.json", "--format", "json"], &arguments[..]].concat();
-        assert_eq!(findings(&gatelatch(folder.path(), &audit)), map([(path, found)]), "{strip} {arguments:?}");
+        let audit = [
+            &["audit", "--openapi", "api.json", "--format", "json"],
+            &arguments[..],
+        ]
+        .concat();
+        assert_eq!(
+            findings(&gatelatch(folder.path(), &audit)),
+            map([(path, found)]),
+            "{strip} {arguments:?}"
+        );
     }
 }
 
@@ -188,7 +271,10 @@ fn what_is_no_document_is_said() {
         for command in ["audit", "import"] {
             let failed = gatelatch(folder.path(), &[command, "--openapi", "api"]);
             let message = text(&failed.stderr);
-            assert!(message.starts_with("error: cannot read `api`: ") && message.contains(said), "{message}");
+            assert!(
+                message.starts_with("error: cannot read `api`: ") && message.contains(said),
+                "{message}"
+            );
             assert_eq!(failed.status.code(), Some(1));
         }
     }
@@ -199,33 +285,83 @@ fn a_document_comes_from_a_url() {
     let upstream = Upstream::new(|_| ok(GARAGE));
     let folder = folder(&[("gateway.yaml", LIBRARY_RULES)]);
     let url = format!("http://{}/openapi.json", upstream.address);
-    let audit = gatelatch(folder.path(), &["audit", "--openapi", &url, "--format", "json"]);
-    assert_eq!(json(&audit)["operations"].as_array().unwrap().len(), 8, "{}", text(&audit.stderr));
+    let audit = gatelatch(
+        folder.path(),
+        &["audit", "--openapi", &url, "--format", "json"],
+    );
+    assert_eq!(
+        json(&audit)["operations"].as_array().unwrap().len(),
+        8,
+        "{}",
+        text(&audit.stderr)
+    );
     let asked = upstream.only();
-    assert!(asked.head.starts_with("GET /openapi.json HTTP/1.1\r\n"), "{}", asked.head);
+    assert!(
+        asked.head.starts_with("GET /openapi.json HTTP/1.1\r\n"),
+        "{}",
+        asked.head
+    );
     let import = text(&gatelatch(folder.path(), &["import", "--openapi", &url]).stdout);
-    assert!(import.contains(&format!("upstream: \"http://{}\"", upstream.address)), "{import}");
-    let secure = gatelatch(folder.path(), &["audit", "--openapi", &url.replace("http:", "https:")]);
-    assert!(text(&secure.stderr).contains("the TLS handshake failed"), "{}", text(&secure.stderr));
-    let secret = gatelatch(folder.path(), &["audit", "--openapi", "http://me:secret@127.0.0.1/"]);
+    assert!(
+        import.contains(&format!("upstream: \"http://{}\"", upstream.address)),
+        "{import}"
+    );
+    let secure = gatelatch(
+        folder.path(),
+        &["audit", "--openapi", &url.replace("http:", "https:")],
+    );
+    assert!(
+        text(&secure.stderr).contains("the TLS handshake failed"),
+        "{}",
+        text(&secure.stderr)
+    );
+    let secret = gatelatch(
+        folder.path(),
+        &["audit", "--openapi", "http://me:secret@127.0.0.1/"],
+    );
     let message = text(&secret.stderr);
-    assert!(message.starts_with("error: a URL with a name or a password") && !message.contains("secret@"), "{message}");
-    let moved = Upstream::new(|_| b"HTTP/1.1 302 Found\r\nLocation: /v3\r\nContent-Length: 0\r\n\r\n".to_vec());
+    assert!(
+        message.starts_with("error: a URL with a name or a password")
+            && !message.contains("secret@"),
+        "{message}"
+    );
+    let moved = Upstream::new(|_| {
+        b"HTTP/1.1 302 Found\r\nLocation: /v3\r\nContent-Length: 0\r\n\r\n".to_vec()
+    });
     let url = format!("http://{}/openapi.json", moved.address);
     let failed = gatelatch(folder.path(), &["audit", "--openapi", &url]);
-    assert!(text(&failed.stderr).contains("it is elsewhere (302 Found): try `/v3`"), "{}", text(&failed.stderr));
+    assert!(
+        text(&failed.stderr).contains("it is elsewhere (302 Found): try `/v3`"),
+        "{}",
+        text(&failed.stderr)
+    );
 }
 
 /// The imported configuration is checked, and then audited against the document it came from.
 fn import(document: &str, arguments: &[&str]) -> (String, Value) {
     let folder = folder(&[("api", document)]);
-    let import = gatelatch(folder.path(), &[&["import", "--openapi", "api"], arguments].concat());
+    let import = gatelatch(
+        folder.path(),
+        &[&["import", "--openapi", "api"], arguments].concat(),
+    );
     assert!(import.status.success(), "{}", text(&import.stderr));
     std::fs::write(folder.path().join("gateway.yaml"), &import.stdout).unwrap();
     std::fs::write(folder.path().join("users.yaml"), "users: {}\n").unwrap();
     let check = gatelatch(folder.path(), &["check"]);
-    assert!(check.status.success(), "{}\n{}", text(&import.stdout), text(&check.stderr));
-    let audit = gatelatch(folder.path(), &[&["audit", "--openapi", "api", "--format", "json"], arguments].concat());
+    assert!(
+        check.status.success(),
+        "{}\n{}",
+        text(&import.stdout),
+        text(&check.stderr)
+    );
+    let audit = gatelatch(
+        folder.path(),
+        &[
+            &["audit", "--openapi", "api", "--format", "json"],
+            arguments,
+        ]
+        .concat(),
+    );
     (text(&import.stdout), json(&audit))
 }
 
@@ -242,12 +378,18 @@ fn an_imported_skeleton_loads_and_covers_the_document() {
         "allow: { all_roles: [\"loans:read\", \"loans:write\"] } }  # lend\n",
         "      - { path: \"/v1/members/{member}/loans\", methods: [GET], allow: authenticated }  # listOwnLoans\n",
     ] {
-        assert!(skeleton.contains(line), "`{line}` is missing in\n{skeleton}");
+        assert!(
+            skeleton.contains(line),
+            "`{line}` is missing in\n{skeleton}"
+        );
     }
     assert_eq!(audit["unused"], serde_json::json!([]));
     for operation in audit["operations"].as_array().unwrap() {
         let findings = operation["findings"].to_string();
-        assert!(!findings.contains("uncovered") && !findings.contains("looser"), "{operation:#}");
+        assert!(
+            !findings.contains("uncovered") && !findings.contains("looser"),
+            "{operation:#}"
+        );
     }
 }
 
@@ -266,14 +408,23 @@ fn what_cannot_be_a_rule_is_a_comment() {
         "# - GET /api/v2/cars/{number}: another operation has the same path and method to a rule\n",
         "# - `/reports/{year}` refers to ",
     ] {
-        assert!(skeleton.contains(line), "`{line}` is missing in\n{skeleton}");
+        assert!(
+            skeleton.contains(line),
+            "`{line}` is missing in\n{skeleton}"
+        );
     }
     // a service that has `/auth` itself keeps it
     let (skeleton, _) = import(GARAGE, &["--service", "garage", "--prefix", "/"]);
-    assert!(skeleton.contains("  path: /gatelatch\n") && skeleton.contains("\"/auth/callback\""), "{skeleton}");
+    assert!(
+        skeleton.contains("  path: /gatelatch\n") && skeleton.contains("\"/auth/callback\""),
+        "{skeleton}"
+    );
     let silent = r#"{ "swagger": "2.0", "info": { "title": "7 \n # x: y" }, "paths": { "/": { "get": {} }, "/a${b}": { "get": {} } } }"#;
     let (skeleton, _) = import(silent, &[]);
-    assert!(skeleton.contains("{ path: \"/\", methods: [GET], allow: authenticated }"), "{skeleton}");
+    assert!(
+        skeleton.contains("{ path: \"/\", methods: [GET], allow: authenticated }"),
+        "{skeleton}"
+    );
     let nothing = r#"{ "openapi": "3.1.0", "webhooks": {} }"#;
     assert!(import(nothing, &[]).0.contains("  app:\n"));
 }
@@ -283,8 +434,12 @@ fn fastapis_own_document_is_audited_and_imported() {
     let Some(python) = python() else { return };
     let app = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/apps");
     let script = "import json, jobs; print(json.dumps(jobs.app.openapi()))";
-    let document =
-        output(Command::new(python).args(["-c", script]).current_dir(app).env("PYTHONDONTWRITEBYTECODE", "1"));
+    let document = output(
+        Command::new(python)
+            .args(["-c", script])
+            .current_dir(app)
+            .env("PYTHONDONTWRITEBYTECODE", "1"),
+    );
     let (skeleton, audit) = import(&document, &["--service", "jobs"]);
     for line in [
         "The document says nothing about security",
@@ -292,8 +447,16 @@ fn fastapis_own_document_is_audited_and_imported() {
         "{ path: \"/jobs\", methods: [POST], allow: authenticated }",
         "{ path: \"/public/hello\", methods: [GET], allow: authenticated }",
     ] {
-        assert!(skeleton.contains(line), "`{line}` is missing in\n{skeleton}");
+        assert!(
+            skeleton.contains(line),
+            "`{line}` is missing in\n{skeleton}"
+        );
     }
-    let findings: Vec<_> = audit["operations"].as_array().unwrap().iter().map(|one| &one["findings"]).collect();
+    let findings: Vec<_> = audit["operations"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| &one["findings"])
+        .collect();
     assert_eq!(findings, vec![&serde_json::json!([]); 4], "{audit:#}");
 }

@@ -5,22 +5,34 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, RwLock};
 
-use crate::support::{Connection, Gateway, GatewayBuilder, RawUpstream, Stoppable, Upstream, gateway, get, ok, until};
+use crate::support::{
+    Connection, Gateway, GatewayBuilder, RawUpstream, Stoppable, Upstream, gateway, get, ok, until,
+};
 
 /// A gateway before these servers, with further entries of `upstream`.
 fn before(servers: &[SocketAddr], more: &str) -> GatewayBuilder {
-    let servers: Vec<_> = servers.iter().map(|server| format!("http://{server}")).collect();
+    let servers: Vec<_> = servers
+        .iter()
+        .map(|server| format!("http://{server}"))
+        .collect();
     let upstream = format!("{{ servers: [{}], {more} }}", servers.join(", "));
-    gateway(&format!("  all: {{ upstream: {upstream}, rules: [ {{ path: /**, allow: anyone }} ] }}"))
+    gateway(&format!(
+        "  all: {{ upstream: {upstream}, rules: [ {{ path: /**, allow: anyone }} ] }}"
+    ))
 }
 
 /// An address where nobody listens.
 fn nobody() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+    TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
 }
 
 fn of_server(gateway: &Gateway, metric: &str, server: SocketAddr) -> f64 {
-    gateway.metric(&format!("gatelatch_upstream_{metric}{{service=\"all\",server=\"{server}\"}}"))
+    gateway.metric(&format!(
+        "gatelatch_upstream_{metric}{{service=\"all\",server=\"{server}\"}}"
+    ))
 }
 
 fn answers(gateway: &Gateway, times: usize, fields: &str) -> BTreeMap<String, usize> {
@@ -35,7 +47,11 @@ fn answers(gateway: &Gateway, times: usize, fields: &str) -> BTreeMap<String, us
 
 #[test]
 fn servers_take_turns() {
-    let (one, two, three) = (Upstream::saying("one"), Upstream::saying("two"), Upstream::saying("three"));
+    let (one, two, three) = (
+        Upstream::saying("one"),
+        Upstream::saying("two"),
+        Upstream::saying("three"),
+    );
     let servers = [one.address, two.address, three.address];
     let gateway = before(&servers, "balance: round_robin").workers(1).start();
     let counts = answers(&gateway, 12, "");
@@ -44,14 +60,19 @@ fn servers_take_turns() {
         assert_eq!(of_server(&gateway, "requests_total", server), 4.0);
         assert_eq!(of_server(&gateway, "server_up", server), 1.0);
         assert_eq!(of_server(&gateway, "server_share", server), 1.0);
-        until("a line of each server", || gateway.line("/a")["upstream"] == server.to_string());
+        until("a line of each server", || {
+            gateway.line("/a")["upstream"] == server.to_string()
+        });
     }
 }
 
 #[test]
 fn the_least_busy_server_is_asked() {
     let (release, released) = std::sync::mpsc::channel::<()>();
-    let (released, entered) = (Arc::new(Mutex::new(released)), Arc::new(AtomicUsize::new(0)));
+    let (released, entered) = (
+        Arc::new(Mutex::new(released)),
+        Arc::new(AtomicUsize::new(0)),
+    );
     let server = |name: &'static str| {
         let (released, entered) = (Arc::clone(&released), Arc::clone(&entered));
         Upstream::new(move |request| {
@@ -64,14 +85,19 @@ fn the_least_busy_server_is_asked() {
     };
     let (one, two) = (server("one"), server("two"));
     // with several workers: what is under way counts over all of them
-    let gateway = before(&[one.address, two.address], "balance: least_connections").workers(2).start();
+    let gateway = before(&[one.address, two.address], "balance: least_connections")
+        .workers(2)
+        .start();
     let address = gateway.address;
     let slow = std::thread::spawn(move || get(address, "/slow", "").body);
     until("the slow request", || entered.load(Ordering::SeqCst) == 1);
     let others = answers(&gateway, 20, "");
     release.send(()).unwrap();
     let slow = slow.join().unwrap();
-    assert!(others.len() == 1 && !others.contains_key(&slow), "{slow} was busy: {others:?}");
+    assert!(
+        others.len() == 1 && !others.contains_key(&slow),
+        "{slow} was busy: {others:?}"
+    );
     assert_eq!(answers(&gateway, 20, "").len(), 2, "now both are free");
 }
 
@@ -84,7 +110,11 @@ fn a_client_stays_with_its_server() {
         .start();
     let mut homes = BTreeMap::<String, usize>::new();
     for client in 0..32 {
-        let counts = answers(&gateway, 3, &format!("X-Forwarded-For: 192.0.2.{client}\r\n"));
+        let counts = answers(
+            &gateway,
+            3,
+            &format!("X-Forwarded-For: 192.0.2.{client}\r\n"),
+        );
         assert_eq!(counts.len(), 1, "{counts:?}");
         *homes.entry(counts.into_keys().next().unwrap()).or_default() += 1;
     }
@@ -117,15 +147,23 @@ fn a_server_that_goes_and_comes_back_costs_no_request() {
     more(&one);
     one.stop();
     more(&two);
-    assert_eq!(gateway.named_event("server_down")["server"], one.address.to_string());
+    assert_eq!(
+        gateway.named_event("server_down")["server"],
+        one.address.to_string()
+    );
     one.restart();
     // its rest is long, and other tests need the processor too
     let pause = going_on.write().unwrap();
-    assert_eq!(gateway.named_event("server_up")["server"], one.address.to_string());
+    assert_eq!(
+        gateway.named_event("server_up")["server"],
+        one.address.to_string()
+    );
     drop(pause);
     more(&one);
     over.store(true, Ordering::SeqCst);
-    clients.into_iter().for_each(|client| client.join().unwrap());
+    clients
+        .into_iter()
+        .for_each(|client| client.join().unwrap());
 }
 
 #[test]
@@ -135,20 +173,39 @@ fn a_server_that_fails_is_left_alone_and_returns_slowly() {
     // every second request begins with the dead one
     answers(&gateway, 10, "");
     let down = gateway.named_event("server_down");
-    assert_eq!((&down["service"], &down["server"]), (&"all".into(), &dead.to_string().into()), "{down}");
+    assert_eq!(
+        (&down["service"], &down["server"]),
+        (&"all".into(), &dead.to_string().into()),
+        "{down}"
+    );
     assert!(down["why"].as_str().unwrap().contains("refused"), "{down}");
     assert_eq!(of_server(&gateway, "server_up", dead), 0.0);
     assert_eq!(of_server(&gateway, "server_share", dead), 0.0);
     let asked = of_server(&gateway, "requests_total", dead);
     assert_eq!(asked, 5.0);
     answers(&gateway, 10, "");
-    assert_eq!(of_server(&gateway, "requests_total", dead), asked, "it is left alone");
+    assert_eq!(
+        of_server(&gateway, "requests_total", dead),
+        asked,
+        "it is left alone"
+    );
     let ready: serde_json::Value = get(gateway.admin, "/readyz", "").json();
-    assert_eq!(ready["upstreams"]["all"][dead.to_string()], "resting", "{ready}");
+    assert_eq!(
+        ready["upstreams"]["all"][dead.to_string()],
+        "resting",
+        "{ready}"
+    );
     let up = gateway.named_event("server_up");
-    assert_eq!((&up["service"], &up["server"]), (&"all".into(), &dead.to_string().into()), "{up}");
+    assert_eq!(
+        (&up["service"], &up["server"]),
+        (&"all".into(), &dead.to_string().into()),
+        "{up}"
+    );
     assert_eq!(of_server(&gateway, "server_up", dead), 1.0);
-    assert!(of_server(&gateway, "server_share", dead) < 1.0, "not all at once");
+    assert!(
+        of_server(&gateway, "server_share", dead) < 1.0,
+        "not all at once"
+    );
 }
 
 #[test]
@@ -158,20 +215,32 @@ fn the_last_server_is_never_left_alone() {
     for _ in 0..30 {
         assert_eq!(gateway.get("/a", "").status, 502);
     }
-    let up: f64 = servers.iter().map(|server| of_server(&gateway, "server_up", *server)).sum();
+    let up: f64 = servers
+        .iter()
+        .map(|server| of_server(&gateway, "server_up", *server))
+        .sum();
     assert_eq!(up, 1.0, "{}", gateway.metrics());
 }
 
 #[test]
 fn answers_do_not_speak_against_a_server() {
-    let broken = Upstream::new(|_| b"HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\n\r\n".to_vec());
+    let broken = Upstream::new(|_| {
+        b"HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\n\r\n".to_vec()
+    });
     let closing = RawUpstream::new(|mut wire, _| {
         wire.head();
-        wire.say("HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
+        wire.say(
+            "HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Length: 0\r\n\r\n",
+        );
     });
-    let gateway = before(&[broken.address, closing.address], "").workers(1).start();
+    let gateway = before(&[broken.address, closing.address], "")
+        .workers(1)
+        .start();
     let statuses: Vec<_> = (0..20).map(|_| gateway.get("/a", "").status).collect();
-    assert!(statuses.iter().all(|status| matches!(status, 500 | 503)), "{statuses:?}");
+    assert!(
+        statuses.iter().all(|status| matches!(status, 500 | 503)),
+        "{statuses:?}"
+    );
     for server in [broken.address, closing.address] {
         assert_eq!(of_server(&gateway, "server_up", server), 1.0);
     }
@@ -180,10 +249,19 @@ fn answers_do_not_speak_against_a_server() {
 #[test]
 fn a_retry_asks_another_server() {
     let alive = Upstream::saying("alive");
-    let gateway = before(&[nobody(), alive.address], "retries: 1, host: upstream").workers(1).start();
-    assert_eq!(answers(&gateway, 4, "").into_keys().collect::<Vec<_>>(), ["alive"]);
+    let gateway = before(&[nobody(), alive.address], "retries: 1, host: upstream")
+        .workers(1)
+        .start();
+    assert_eq!(
+        answers(&gateway, 4, "").into_keys().collect::<Vec<_>>(),
+        ["alive"]
+    );
     for request in alive.received() {
-        assert_eq!(request.fields("host"), [alive.address.to_string()], "its own name, not that of the first");
+        assert_eq!(
+            request.fields("host"),
+            [alive.address.to_string()],
+            "its own name, not that of the first"
+        );
     }
     let line = gateway.line("/a");
     assert_eq!(line["upstream"], alive.address.to_string(), "{line}");

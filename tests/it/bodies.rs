@@ -25,8 +25,16 @@ fn an_upload_arrives_before_it_is_complete() {
     let arrived = Mutex::new(arrived);
     let upstream = RawUpstream::new(move |mut wire, _| {
         while let Some(head) = wire.head() {
-            let (early, late) = if head.contains("chunked") { (10, 15) } else { (5, 5) };
-            arrived.lock().unwrap().send(wire.exact(early).unwrap()).unwrap();
+            let (early, late) = if head.contains("chunked") {
+                (10, 15)
+            } else {
+                (5, 5)
+            };
+            arrived
+                .lock()
+                .unwrap()
+                .send(wire.exact(early).unwrap())
+                .unwrap();
             wire.exact(late).unwrap();
             wire.say(ok("done"));
         }
@@ -34,10 +42,17 @@ fn an_upload_arrives_before_it_is_complete() {
     let gateway = gateway(OPEN).upstream(upstream.address).start();
     for (field, pieces, seen) in [
         ("Content-Length: 10", ["first", "other"], "first"),
-        ("Transfer-Encoding: chunked", ["5\r\nfirst\r\n", "5\r\nother\r\n0\r\n\r\n"], "5\r\nfirst\r\n"),
+        (
+            "Transfer-Encoding: chunked",
+            ["5\r\nfirst\r\n", "5\r\nother\r\n0\r\n\r\n"],
+            "5\r\nfirst\r\n",
+        ),
     ] {
         let mut client = Connection::open(gateway.address);
-        client.write(format!("POST /a HTTP/1.1\r\nHost: a\r\n{field}\r\n\r\n{}", pieces[0]));
+        client.write(format!(
+            "POST /a HTTP/1.1\r\nHost: a\r\n{field}\r\n\r\n{}",
+            pieces[0]
+        ));
         let first = first.recv_timeout(PATIENCE).unwrap();
         assert!(first.starts_with(seen), "{first:?}");
         assert_eq!(client.write(pieces[1]).read().body, "done");
@@ -52,7 +67,10 @@ fn a_download_arrives_before_it_is_complete() {
         while let Some(head) = wire.head() {
             let chunked = head.contains("/chunked");
             let (head, pieces) = if chunked {
-                ("Transfer-Encoding: chunked", ["5\r\nfirst\r\n", "5\r\nother\r\n0\r\n\r\n"])
+                (
+                    "Transfer-Encoding: chunked",
+                    ["5\r\nfirst\r\n", "5\r\nother\r\n0\r\n\r\n"],
+                )
             } else {
                 ("Content-Length: 10", ["first", "other"])
             };
@@ -63,17 +81,27 @@ fn a_download_arrives_before_it_is_complete() {
     });
     let gateway = gateway(OPEN).upstream(upstream.address).start();
     let mut client = Connection::open(gateway.address);
-    client.write("GET /length HTTP/1.1\r\nHost: a\r\n\r\n").read_head().unwrap();
+    client
+        .write("GET /length HTTP/1.1\r\nHost: a\r\n\r\n")
+        .read_head()
+        .unwrap();
     assert_eq!(client.read_exact(5), "first");
     go.send(()).unwrap();
     assert_eq!(client.read_exact(5), "other");
-    client.write("GET /chunked HTTP/1.1\r\nHost: a\r\n\r\n").read_head().unwrap();
+    client
+        .write("GET /chunked HTTP/1.1\r\nHost: a\r\n\r\n")
+        .read_head()
+        .unwrap();
     assert_eq!(client.read_chunk(), "first");
     go.send(()).unwrap();
     assert_eq!(client.read_chunk(), "other");
     assert_eq!(client.read_chunk(), "");
     let line = gateway.line("/chunked");
-    assert_eq!((&line["bytes"], line.get("aborted")), (&10.into(), None), "{line}");
+    assert_eq!(
+        (&line["bytes"], line.get("aborted")),
+        (&10.into(), None),
+        "{line}"
+    );
 }
 
 #[test]
@@ -81,10 +109,15 @@ fn a_hundred_megabytes_pass_in_flat_memory() {
     let upstream = RawUpstream::new(|mut wire, _| {
         let head = wire.head().unwrap();
         if head.starts_with("POST") {
-            let body = wire.exact(PIECE).map(|_| (1..PIECES).filter(|_| wire.exact(PIECE).is_some()).count() + 1);
+            let body = wire
+                .exact(PIECE)
+                .map(|_| (1..PIECES).filter(|_| wire.exact(PIECE).is_some()).count() + 1);
             wire.say(ok(&body.unwrap().to_string()));
         } else {
-            wire.say(format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", PIECE * PIECES));
+            wire.say(format!(
+                "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n",
+                PIECE * PIECES
+            ));
             let piece = vec![b'x'; PIECE];
             for _ in 0..PIECES {
                 wire.say(&piece);
@@ -95,23 +128,33 @@ fn a_hundred_megabytes_pass_in_flat_memory() {
     let before = gateway.memory();
     let piece = vec![b'x'; PIECE];
     let mut client = Connection::open(gateway.address);
-    client.write(format!("POST /up HTTP/1.1\r\nHost: a\r\nContent-Length: {}\r\n\r\n", PIECE * PIECES));
+    client.write(format!(
+        "POST /up HTTP/1.1\r\nHost: a\r\nContent-Length: {}\r\n\r\n",
+        PIECE * PIECES
+    ));
     let mut most = 0;
     for _ in 0..PIECES {
         client.write(&piece);
         most = most.max(gateway.memory());
     }
     assert_eq!(client.read().body, PIECES.to_string());
-    client.write("GET /down HTTP/1.1\r\nHost: a\r\n\r\n").read_head().unwrap();
+    client
+        .write("GET /down HTTP/1.1\r\nHost: a\r\n\r\n")
+        .read_head()
+        .unwrap();
     for _ in 0..PIECES {
         client.read_exact(PIECE);
         most = most.max(gateway.memory());
     }
-    assert!(most < before + GROWTH, "{before} bytes before, {most} at the most");
+    assert!(
+        most < before + GROWTH,
+        "{before} bytes before, {most} at the most"
+    );
     assert_eq!(gateway.line("/down")["bytes"], PIECE * PIECES);
 }
 
-const ASKS: &str = "POST /a HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n";
+const ASKS: &str =
+    "POST /a HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n";
 
 #[test]
 fn a_client_that_asks_first_is_told_to_continue_when_the_upstream_says_so() {
@@ -119,7 +162,10 @@ fn a_client_that_asks_first_is_told_to_continue_when_the_upstream_says_so() {
     let allowed = std::sync::Mutex::new(allowed);
     let upstream = RawUpstream::new(move |mut wire, _| {
         let head = wire.head().unwrap();
-        assert!(head.to_lowercase().contains("\r\nexpect: 100-continue\r\n"), "{head}");
+        assert!(
+            head.to_lowercase().contains("\r\nexpect: 100-continue\r\n"),
+            "{head}"
+        );
         allowed.lock().unwrap().recv().unwrap();
         wire.say("HTTP/1.1 100 Continue\r\n\r\n");
         assert_eq!(wire.exact(5).unwrap(), "hello");
@@ -157,7 +203,11 @@ fn an_upstream_that_refuses_a_body_is_heard_before_it_is_sent() {
         let mut client = Connection::open(gateway.address);
         let answer = client.write(ASKS).read();
         assert_eq!((answer.status, answer.body.as_str()), (417, "no"));
-        assert_eq!(upstream.accepted(), connections, "a connection whose body was never sent is not used again");
+        assert_eq!(
+            upstream.accepted(),
+            connections,
+            "a connection whose body was never sent is not used again"
+        );
     }
 }
 
@@ -165,7 +215,8 @@ fn an_upstream_that_refuses_a_body_is_heard_before_it_is_sent() {
 fn a_client_that_asks_first_is_told_so_when_it_may_not() {
     let upstream = Upstream::saying("hi");
     let gateway = gateway(OPEN).upstream(upstream.address).start();
-    let request = "POST /closed HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 33\r\n\r\n";
+    let request =
+        "POST /closed HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 33\r\n\r\n";
     let mut client = Connection::open(gateway.address);
     let answer = client.write(request).read();
     assert_eq!(answer.status, 403, "{answer:?}");
@@ -178,17 +229,30 @@ fn a_client_that_asks_first_is_told_so_when_it_may_not() {
 #[test]
 fn a_body_over_the_limit_is_refused_however_it_is_announced() {
     let upstream = Upstream::saying("hi");
-    let gateway = gateway(OPEN).upstream(upstream.address).server("limits: { body: 10 }").start();
+    let gateway = gateway(OPEN)
+        .upstream(upstream.address)
+        .server("limits: { body: 10 }")
+        .start();
     let table = [
         ("Content-Length: 10\r\n", "0123456789", 200),
         ("Content-Length: 11\r\n", "0123456789A", 413),
         ("Content-Length: 11\r\nExpect: 100-continue\r\n", "", 413),
-        ("Transfer-Encoding: chunked\r\n", "A\r\n0123456789\r\n0\r\n\r\n", 200),
-        ("Transfer-Encoding: chunked\r\n", "5\r\n01234\r\n6\r\n56789A\r\n0\r\n\r\n", 413),
+        (
+            "Transfer-Encoding: chunked\r\n",
+            "A\r\n0123456789\r\n0\r\n\r\n",
+            200,
+        ),
+        (
+            "Transfer-Encoding: chunked\r\n",
+            "5\r\n01234\r\n6\r\n56789A\r\n0\r\n\r\n",
+            413,
+        ),
     ];
     for (fields, body, status) in table {
         let mut client = Connection::open(gateway.address);
-        let answer = client.write(format!("POST /a HTTP/1.1\r\nHost: a\r\n{fields}\r\n{body}")).read();
+        let answer = client
+            .write(format!("POST /a HTTP/1.1\r\nHost: a\r\n{fields}\r\n{body}"))
+            .read();
         assert_eq!(answer.status, status, "{fields:?}: {answer:?}");
         if status == 413 {
             assert_eq!(answer.header("connection"), "close");
@@ -210,7 +274,9 @@ fn a_refused_upload_hears_why_although_it_goes_on_sending() {
     let piece = vec![b'x'; PIECE];
     for (path, status) in [("/a", 413), ("/closed", 403)] {
         let mut client = Connection::open(gateway.address);
-        client.write(format!("POST {path} HTTP/1.1\r\nHost: a\r\nContent-Length: {LARGE}\r\n\r\n"));
+        client.write(format!(
+            "POST {path} HTTP/1.1\r\nHost: a\r\nContent-Length: {LARGE}\r\n\r\n"
+        ));
         for _ in 0..LARGE / PIECE {
             // it panics where the connection is reset
             client.write(&piece);
@@ -234,7 +300,11 @@ fn an_early_answer_arrives_and_its_connections_are_not_used_again() {
     let mut client = Connection::open(gateway.address);
     client.write("POST /early HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\nhalf of it");
     assert_eq!(client.read().body, "0");
-    assert_eq!(gateway.get("/after", "").body, "1", "the half-read upload holds its connection");
+    assert_eq!(
+        gateway.get("/after", "").body,
+        "1",
+        "the half-read upload holds its connection"
+    );
 }
 
 #[test]
@@ -251,9 +321,15 @@ fn a_client_that_goes_away_ends_its_upload() {
     client.write("POST /gone HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\nhalf of it");
     drop(client);
     let (head, body) = end.recv_timeout(PATIENCE).unwrap();
-    assert!(head.starts_with("POST /gone ") && body <= 10, "{head} {body}");
+    assert!(
+        head.starts_with("POST /gone ") && body <= 10,
+        "{head} {body}"
+    );
     let line = gateway.line("/gone");
-    assert_eq!(line["reason"], "the request body is malformed or ended early", "{line}");
+    assert_eq!(
+        line["reason"], "the request body is malformed or ended early",
+        "{line}"
+    );
 }
 
 #[test]
@@ -273,7 +349,11 @@ fn a_client_that_goes_away_ends_the_wait_for_its_answer() {
     drop(client);
     end.recv_timeout(PATIENCE).unwrap();
     let line = gateway.line("/gone");
-    assert_eq!((&line["status"], &line["aborted"]), (&0.into(), &"client".into()), "{line}");
+    assert_eq!(
+        (&line["status"], &line["aborted"]),
+        (&0.into(), &"client".into()),
+        "{line}"
+    );
 }
 
 #[test]
@@ -293,14 +373,21 @@ fn interim_answers_come_before_the_answer() {
     for _ in 0..2 {
         client.write("GET /a HTTP/1.1\r\nHost: a\r\n\r\n");
         let hints = client.read_head().unwrap();
-        assert_eq!(hints, "HTTP/1.1 103 Early Hints\r\nlink: </a.css>; rel=preload\r\n\r\n");
+        assert_eq!(
+            hints,
+            "HTTP/1.1 103 Early Hints\r\nlink: </a.css>; rel=preload\r\n\r\n"
+        );
         go_on.send(()).unwrap();
         assert!(client.read_head().unwrap().starts_with("HTTP/1.1 199 "));
         assert_eq!(client.read().body, "hi");
     }
     client.write("GET /a HTTP/1.0\r\nHost: a\r\n\r\n");
     go_on.send(()).unwrap();
-    assert_eq!(client.read().status, 200, "an older client knows nothing of them");
+    assert_eq!(
+        client.read().status,
+        200,
+        "an older client knows nothing of them"
+    );
 }
 
 /// Trailers that were announced pass both ways, but for those that could be taken for something else.
@@ -308,7 +395,11 @@ fn interim_answers_come_before_the_answer() {
 fn trailers_pass() {
     let upstream = RawUpstream::new(|mut wire, _| {
         let head = wire.head().unwrap().to_lowercase();
-        assert!(head.contains("\r\ntrailer: x-sum, digest\r\n") && head.contains("\r\nte: trailers\r\n"), "{head}");
+        assert!(
+            head.contains("\r\ntrailer: x-sum, digest\r\n")
+                && head.contains("\r\nte: trailers\r\n"),
+            "{head}"
+        );
         let sent = "2\r\nhi\r\n0\r\nx-sum: 1\r\ndigest: d\r\n\r\n";
         assert_eq!(wire.exact(sent.len()).unwrap().to_lowercase(), sent);
         wire.say(

@@ -5,7 +5,9 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use crate::support::{Gateway, GatewayBuilder, PASSWORD, Received, Upstream, gateway, ok, output, program, python};
+use crate::support::{
+    Gateway, GatewayBuilder, PASSWORD, Received, Upstream, gateway, ok, output, program, python,
+};
 
 const SERVICES: &str = "
   app:
@@ -22,16 +24,23 @@ const SERVICES: &str = "
 /// Runs a script with a browser; `None` where there is none. `GATELATCH_TEST_PICTURES` names a folder for pictures.
 fn browse(script: &str, gateway: &Gateway) -> Option<Value> {
     let (python, chromium) = (python()?, program("chromium")?);
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/browser").join(script);
+    let script = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/browser")
+        .join(script);
     let mut command = Command::new(python);
-    command.arg(script).arg(format!("http://{}", gateway.address)).arg(chromium).args(["rita", PASSWORD]);
+    command
+        .arg(script)
+        .arg(format!("http://{}", gateway.address))
+        .arg(chromium)
+        .args(["rita", PASSWORD]);
     command.args(std::env::var_os("GATELATCH_TEST_PICTURES"));
     Some(serde_json::from_str(&output(&mut command)).unwrap())
 }
 
 fn page(body: &str) -> Vec<u8> {
     let length = body.len();
-    format!("HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: {length}\r\n\r\n{body}").into_bytes()
+    format!("HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: {length}\r\n\r\n{body}")
+        .into_bytes()
 }
 
 /// A service that knows nothing of logins, with a Swagger UI of its own.
@@ -54,7 +63,9 @@ fn serve(request: &Received) -> Vec<u8> {
             format!("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n{document}")
                 .into()
         }
-        "/jobs" | "/jobs?page=2" => page(&format!("<!doctype html><title>Jobs</title>Jobs for {user}")),
+        "/jobs" | "/jobs?page=2" => page(&format!(
+            "<!doctype html><title>Jobs</title>Jobs for {user}"
+        )),
         _ => ok(&user),
     }
 }
@@ -66,19 +77,55 @@ fn set_up() -> GatewayBuilder {
 #[test]
 fn people_sign_in_and_out_without_javascript() {
     let gateway = set_up().start();
-    let Some(visits) = browse("sign_in.py", &gateway) else { return };
+    let Some(visits) = browse("sign_in.py", &gateway) else {
+        return;
+    };
     for visit in visits.as_array().unwrap() {
-        assert_eq!(visit["sent_to"], "/auth/login?next=/jobs%3Fpage%3D2", "{visit}");
-        assert_eq!(visit["alert"], "The user name or the password is wrong.", "{visit}");
+        assert_eq!(
+            visit["sent_to"], "/auth/login?next=/jobs%3Fpage%3D2",
+            "{visit}"
+        );
+        assert_eq!(
+            visit["alert"], "The user name or the password is wrong.",
+            "{visit}"
+        );
         assert_eq!(visit["kept"], json!(["rita", ""]), "{visit}");
         assert_eq!(visit["focus"], json!(["username", "password"]), "{visit}");
-        assert_eq!((&visit["came_to"], &visit["told"]), (&json!("/jobs?page=2"), &json!("Jobs for rita")), "{visit}");
+        assert_eq!(
+            (&visit["came_to"], &visit["told"]),
+            (&json!("/jobs?page=2"), &json!("Jobs for rita")),
+            "{visit}"
+        );
         assert_eq!(visit["cookie"], json!([true, "Lax", "/", false]), "{visit}");
-        assert!(visit["account"].as_str().unwrap().contains("Rita Recruiter"), "{visit}");
-        assert_eq!((&visit["status"], &visit["cookies_left"]), (&json!("You are signed out."), &json!([])), "{visit}");
-        assert!(visit["lost"].as_str().unwrap().contains("gatelatch"), "{visit}");
-        assert_eq!((&visit["overflow"], &visit["complaints"]), (&json!(false), &json!([])), "{visit}");
-        let least = |of: &str| visit[of].as_array().unwrap().iter().filter_map(Value::as_f64).fold(f64::MAX, f64::min);
+        assert!(
+            visit["account"]
+                .as_str()
+                .unwrap()
+                .contains("Rita Recruiter"),
+            "{visit}"
+        );
+        assert_eq!(
+            (&visit["status"], &visit["cookies_left"]),
+            (&json!("You are signed out."), &json!([])),
+            "{visit}"
+        );
+        assert!(
+            visit["lost"].as_str().unwrap().contains("gatelatch"),
+            "{visit}"
+        );
+        assert_eq!(
+            (&visit["overflow"], &visit["complaints"]),
+            (&json!(false), &json!([])),
+            "{visit}"
+        );
+        let least = |of: &str| {
+            visit[of]
+                .as_array()
+                .unwrap()
+                .iter()
+                .filter_map(Value::as_f64)
+                .fold(f64::MAX, f64::min)
+        };
         assert!(least("contrast") >= 4.5, "text is readable: {visit}");
         assert!(least("tall") >= 44.0, "a thumb finds everything: {visit}");
     }
@@ -88,14 +135,32 @@ fn people_sign_in_and_out_without_javascript() {
 #[test]
 fn swagger_ui_authorizes() {
     let gateway = set_up().start();
-    let Some(found) = browse("swagger.py", &gateway) else { return };
+    let Some(found) = browse("swagger.py", &gateway) else {
+        return;
+    };
     for name in ["own", "phone"] {
         let own = &found[name];
         assert_eq!(own["status"], "200", "{own}");
-        assert!(own["answer"].as_str().unwrap().contains("\"sub\": \"rita\""), "{own}");
+        assert!(
+            own["answer"]
+                .as_str()
+                .unwrap()
+                .contains("\"sub\": \"rita\""),
+            "{own}"
+        );
         assert_eq!(own["complaints"], json!([]), "{own}");
     }
     let service = &found["service"];
-    assert_eq!((&service["status"], &service["answer"]), (&json!("200"), &json!("rita")), "{service}");
-    assert!(service["description"].as_str().unwrap().contains("Requires role: recruiter."), "{service}");
+    assert_eq!(
+        (&service["status"], &service["answer"]),
+        (&json!("200"), &json!("rita")),
+        "{service}"
+    );
+    assert!(
+        service["description"]
+            .as_str()
+            .unwrap()
+            .contains("Requires role: recruiter."),
+        "{service}"
+    );
 }

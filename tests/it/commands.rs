@@ -45,8 +45,14 @@ fn init_check_and_explain_work_one_after_the_other() {
     assert!(init.status.success(), "{}", text(&init.stderr));
     let check = gatelatch(folder.path(), &["check", "--deny", "warnings"]);
     assert!(check.status.success(), "{}", text(&check.stderr));
-    assert_eq!(text(&check.stdout), "gateway.yaml is valid: 1 service, 3 rules, 1 user\n");
-    let explain = gatelatch(folder.path(), &["explain", "GET", "/admin/x", "--as", "admin"]);
+    assert_eq!(
+        text(&check.stdout),
+        "gateway.yaml is valid: 1 service, 3 rules, 1 user\n"
+    );
+    let explain = gatelatch(
+        folder.path(),
+        &["explain", "GET", "/admin/x", "--as", "admin"],
+    );
     assert!(explain.status.success(), "{}", text(&explain.stderr));
     let again = gatelatch(folder.path(), &["init"]);
     assert_eq!(again.status.code(), Some(1), "nothing is overwritten");
@@ -55,12 +61,20 @@ fn init_check_and_explain_work_one_after_the_other() {
 #[test]
 fn a_broken_configuration_is_shown_with_its_place_and_runs_nothing() {
     let folder = folder();
-    fs::write(folder.path().join("gateway.yaml"), CONFIG.replace("roles: [recruiter]", "rolse: [recruiter]")).unwrap();
+    fs::write(
+        folder.path().join("gateway.yaml"),
+        CONFIG.replace("roles: [recruiter]", "rolse: [recruiter]"),
+    )
+    .unwrap();
     for command in ["run", "check"] {
         let output = gatelatch(folder.path(), &[command]);
         let printed = text(&output.stderr);
         assert_eq!(output.status.code(), Some(1), "{printed}");
-        for part in ["error[unknown-key]", "gateway.yaml:7:", "did you mean `roles`?"] {
+        for part in [
+            "error[unknown-key]",
+            "gateway.yaml:7:",
+            "did you mean `roles`?",
+        ] {
             assert!(printed.contains(part), "`{part}` is missing in {printed}");
         }
     }
@@ -76,19 +90,39 @@ fn the_examples_that_ship_are_valid() {
             .env("GATELATCH_SECRET", "0123456789abcdef0123456789ABCDEF")
             .output()
             .unwrap();
-        assert!(output.status.success(), "{config}: {}", text(&output.stderr));
+        assert!(
+            output.status.success(),
+            "{config}: {}",
+            text(&output.stderr)
+        );
         assert_eq!(text(&output.stderr), "", "{config} has warnings");
     }
 }
 
 #[test]
 fn the_configuration_in_the_readme_is_valid() {
-    let readme = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap();
-    let block = readme.split("```yaml file=gateway.yaml\n").nth(1).unwrap().split("```").next().unwrap();
+    let readme =
+        fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap();
+    let block = readme
+        .split("```yaml file=gateway.yaml\n")
+        .nth(1)
+        .unwrap()
+        .split("```")
+        .next()
+        .unwrap();
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("gateway.yaml"), block).unwrap();
     fs::write(folder.path().join("users.yaml"), USERS).unwrap();
-    fs::write(folder.path().join(".env"), "GATELATCH_SECRET=0123456789abcdef0123456789ABCDEF\n").unwrap();
+    fs::write(
+        folder.path().join(".env"),
+        "GATELATCH_SECRET=0123456789abcdef0123456789ABCDEF\n",
+    )
+    .unwrap();
     let check = gatelatch(folder.path(), &["check"]);
-    assert_eq!(text(&check.stdout), "gateway.yaml is valid: 1 service, 4 rules, 2 users\n", "{}", text(&check.stderr));
+    assert_eq!(
+        text(&check.stdout),
+        "gateway.yaml is valid: 1 service, 4 rules, 2 users\n",
+        "{}",
+        text(&check.stderr)
+    );
 }

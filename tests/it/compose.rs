@@ -15,29 +15,52 @@ const FILES: [&str; 2] = ["docker/compose.yaml", "docker/compose.replicas.yaml"]
 
 fn names(value: &Value) -> Vec<String> {
     let text = |value: &Value| value.as_str().unwrap().to_owned();
-    value.as_array().map(|list| list.iter().map(text).collect()).unwrap_or_default()
+    value
+        .as_array()
+        .map(|list| list.iter().map(text).collect())
+        .unwrap_or_default()
 }
 
 #[test]
 fn the_compose_files_are_valid_whole_and_confined() {
     for file in FILES {
-        let Some(documents) = documents("compose", file) else { return };
+        let Some(documents) = documents("compose", file) else {
+            return;
+        };
         let compose = &documents[0];
         for (name, service) in at(compose, "/services").as_object().unwrap() {
             let place = format!("{name} in {file}");
             assert_eq!(service["read_only"], true, "{place}");
             assert_eq!(names(&service["cap_drop"]), ["ALL"], "{place}");
-            assert_eq!(names(&service["security_opt"]), ["no-new-privileges:true"], "{place}");
-            for (key, value) in [("networks", &service["networks"]), ("secrets", &service["secrets"])] {
+            assert_eq!(
+                names(&service["security_opt"]),
+                ["no-new-privileges:true"],
+                "{place}"
+            );
+            for (key, value) in [
+                ("networks", &service["networks"]),
+                ("secrets", &service["secrets"]),
+            ] {
                 for one in names(value) {
                     assert!(compose[key].get(&one).is_some(), "`{one}` of {place}");
                 }
             }
-            for other in service["depends_on"].as_object().into_iter().flat_map(|map| map.keys()) {
-                assert!(compose["services"].get(other).is_some(), "`{other}` of {place}");
+            for other in service["depends_on"]
+                .as_object()
+                .into_iter()
+                .flat_map(|map| map.keys())
+            {
+                assert!(
+                    compose["services"].get(other).is_some(),
+                    "`{other}` of {place}"
+                );
             }
-            for source in names(&service["volumes"]).iter().filter_map(|volume| volume.split(':').next()) {
-                let known = shipped("docker").join(source).exists() || compose["volumes"].get(source).is_some();
+            for source in names(&service["volumes"])
+                .iter()
+                .filter_map(|volume| volume.split(':').next())
+            {
+                let known = shipped("docker").join(source).exists()
+                    || compose["volumes"].get(source).is_some();
                 assert!(known, "`{source}` of {place}");
             }
         }
@@ -46,27 +69,50 @@ fn the_compose_files_are_valid_whole_and_confined() {
 
 #[test]
 fn only_the_balancer_is_reached_from_outside() {
-    let Some(documents) = documents("compose", "docker/compose.replicas.yaml") else { return };
+    let Some(documents) = documents("compose", "docker/compose.replicas.yaml") else {
+        return;
+    };
     let compose = &documents[0];
     for (name, service) in at(compose, "/services").as_object().unwrap() {
         assert_eq!(service.get("ports").is_some(), name == "balancer", "{name}");
         let internal = |network: &String| compose["networks"][network]["internal"] == true;
-        assert_eq!(names(&service["networks"]).iter().all(internal), name != "balancer", "{name}");
+        assert_eq!(
+            names(&service["networks"]).iter().all(internal),
+            name != "balancer",
+            "{name}"
+        );
     }
     // nothing shares a network with Redis or the service but the gateways
     for (network, members) in [("state", 3), ("back", 3)] {
         let on = |service: &&Value| names(&service["networks"]).contains(&network.to_owned());
-        assert_eq!(at(compose, "/services").as_object().unwrap().values().filter(on).count(), members);
+        assert_eq!(
+            at(compose, "/services")
+                .as_object()
+                .unwrap()
+                .values()
+                .filter(on)
+                .count(),
+            members
+        );
     }
-    let subnet = at(compose, "/networks/front/ipam/config/0/subnet").as_str().unwrap();
+    let subnet = at(compose, "/networks/front/ipam/config/0/subnet")
+        .as_str()
+        .unwrap();
     let config = fs::read_to_string(shipped("docker/replicas/gateway.yaml")).unwrap();
-    assert!(config.contains(&format!("trusted_proxies: [{subnet}]")), "the balancer is believed");
+    assert!(
+        config.contains(&format!("trusted_proxies: [{subnet}]")),
+        "the balancer is believed"
+    );
 }
 
 /// A replica with the configuration that ships, and the addresses of the test.
 fn replica(redis: &Redis, service: SocketAddr) -> Gateway {
     let secrets = tempfile::tempdir().unwrap();
-    let (token, url, service) = (secrets.path().join("token"), redis.url(), service.to_string());
+    let (token, url, service) = (
+        secrets.path().join("token"),
+        redis.url(),
+        service.to_string(),
+    );
     let config = fs::read_to_string(shipped("docker/replicas/gateway.yaml")).unwrap();
     let config = replaced(
         &config,
@@ -74,7 +120,10 @@ fn replica(redis: &Redis, service: SocketAddr) -> Gateway {
             ("0.0.0.0:8080", "127.0.0.1:0"),
             ("127.0.0.1:9900", "127.0.0.1:0"),
             ("172.31.250.0/24", "127.0.0.1"),
-            ("../users.yaml", shipped("docker/users.yaml").to_str().unwrap()),
+            (
+                "../users.yaml",
+                shipped("docker/users.yaml").to_str().unwrap(),
+            ),
             ("/run/secrets/gatelatch_token", token.to_str().unwrap()),
             ("redis://redis:6379", &url),
             ("service:9000", &service),
@@ -96,16 +145,38 @@ impl Balancer {
     fn start(replicas: [&Gateway; 2]) -> Option<Self> {
         let (haproxy, folder) = (program("haproxy")?, tempfile::tempdir().unwrap());
         // a port that was free a moment ago: HAProxy takes none that it would have to tell
-        let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let address = TcpListener::bind("127.0.0.1:0")
+            .unwrap()
+            .local_addr()
+            .unwrap();
         let config = fs::read_to_string(shipped("docker/replicas/haproxy.cfg")).unwrap();
-        let [bind, a, b] = [address, replicas[0].address, replicas[1].address].map(|address| address.to_string());
+        let [bind, a, b] =
+            [address, replicas[0].address, replicas[1].address].map(|address| address.to_string());
         let bind = format!("bind {bind}");
-        let config = replaced(&config, &[("bind :8080", &bind), ("gateway-a:8080", &a), ("gateway-b:8080", &b)]);
+        let config = replaced(
+            &config,
+            &[
+                ("bind :8080", &bind),
+                ("gateway-a:8080", &a),
+                ("gateway-b:8080", &b),
+            ],
+        );
         let path = folder.path().join("haproxy.cfg");
         fs::write(&path, config).unwrap();
-        let process = Command::new(haproxy).args(["-db", "-q", "-f"]).arg(&path).stdin(Stdio::null()).spawn().unwrap();
-        until("the balancer listens", || TcpStream::connect(address).is_ok());
-        Some(Self { address, process, _folder: folder })
+        let process = Command::new(haproxy)
+            .args(["-db", "-q", "-f"])
+            .arg(&path)
+            .stdin(Stdio::null())
+            .spawn()
+            .unwrap();
+        until("the balancer listens", || {
+            TcpStream::connect(address).is_ok()
+        });
+        Some(Self {
+            address,
+            process,
+            _folder: folder,
+        })
     }
 }
 
@@ -117,24 +188,52 @@ impl Drop for Balancer {
 }
 
 fn post(address: SocketAddr, path: &str, fields: &str, form: &str) -> Answer {
-    let head = format!("POST {path} HTTP/1.1\r\nHost: app.test\r\nContent-Length: {}\r\n{fields}", form.len());
-    send(address, format!("{head}Content-Type: application/x-www-form-urlencoded\r\n\r\n{form}"))
+    let head = format!(
+        "POST {path} HTTP/1.1\r\nHost: app.test\r\nContent-Length: {}\r\n{fields}",
+        form.len()
+    );
+    send(
+        address,
+        format!("{head}Content-Type: application/x-www-form-urlencoded\r\n\r\n{form}"),
+    )
 }
 
 fn jobs(address: SocketAddr, bearer: &str) -> u16 {
-    send(address, format!("GET /jobs HTTP/1.1\r\nHost: app.test\r\nX-Forwarded-For: 192.0.2.1\r\n{bearer}\r\n")).status
+    send(
+        address,
+        format!(
+            "GET /jobs HTTP/1.1\r\nHost: app.test\r\nX-Forwarded-For: 192.0.2.1\r\n{bearer}\r\n"
+        ),
+    )
+    .status
 }
 
 #[test]
 fn what_one_replica_does_counts_at_the_other() {
-    let Some(redis) = Redis::start(&[]) else { return };
+    let Some(redis) = Redis::start(&[]) else {
+        return;
+    };
     let service = Upstream::saying("hello from the service");
-    let (mut one, other) = (replica(&redis, service.address), replica(&redis, service.address));
-    let Some(balancer) = Balancer::start([&one, &other]) else { return };
+    let (mut one, other) = (
+        replica(&redis, service.address),
+        replica(&redis, service.address),
+    );
+    let Some(balancer) = Balancer::start([&one, &other]) else {
+        return;
+    };
 
     let login = || {
-        let tokens = post(balancer.address, "/auth/login", "", "username=alice&password=wonderland").json();
-        format!("Authorization: Bearer {}\r\n", tokens["access_token"].as_str().unwrap())
+        let tokens = post(
+            balancer.address,
+            "/auth/login",
+            "",
+            "username=alice&password=wonderland",
+        )
+        .json();
+        format!(
+            "Authorization: Bearer {}\r\n",
+            tokens["access_token"].as_str().unwrap()
+        )
     };
     let (alice, stays) = (login(), login());
     for address in [balancer.address, one.address, other.address] {
@@ -149,9 +248,18 @@ fn what_one_replica_does_counts_at_the_other() {
 
     assert_eq!(post(one.address, "/auth/logout", &alice, "").status, 204);
     let since = Instant::now();
-    until("the other replica knows", || jobs(other.address, &alice) == 401);
-    assert!(since.elapsed() < Duration::from_secs(5), "{:?}", since.elapsed());
-    assert_eq!((jobs(one.address, &alice), jobs(balancer.address, &alice)), (401, 401));
+    until("the other replica knows", || {
+        jobs(other.address, &alice) == 401
+    });
+    assert!(
+        since.elapsed() < Duration::from_secs(5),
+        "{:?}",
+        since.elapsed()
+    );
+    assert_eq!(
+        (jobs(one.address, &alice), jobs(balancer.address, &alice)),
+        (401, 401)
+    );
 
     // a replica that ends is missed by nobody
     one.signal("TERM");
@@ -168,12 +276,22 @@ fn what_one_replica_does_counts_at_the_other() {
 /// The files of the repository that the configuration of each compose file names.
 #[test]
 fn the_configurations_are_the_ones_that_are_mounted() {
-    for (file, configuration) in FILES.into_iter().zip(["gateway.yaml", "replicas/gateway.yaml"]) {
+    for (file, configuration) in FILES
+        .into_iter()
+        .zip(["gateway.yaml", "replicas/gateway.yaml"])
+    {
         let text = fs::read_to_string(shipped(file)).unwrap();
         assert!(text.contains("- .:/etc/gatelatch:ro"), "{file}");
         let path = shipped("docker").join(configuration);
         let users = fs::read_to_string(&path).unwrap();
-        let users = users.lines().find_map(|line| line.trim().strip_prefix("users_file: ")).unwrap().to_owned();
-        assert!(Path::new(&path).parent().unwrap().join(users).exists(), "{file}");
+        let users = users
+            .lines()
+            .find_map(|line| line.trim().strip_prefix("users_file: "))
+            .unwrap()
+            .to_owned();
+        assert!(
+            Path::new(&path).parent().unwrap().join(users).exists(),
+            "{file}"
+        );
     }
 }

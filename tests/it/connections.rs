@@ -19,7 +19,13 @@ fn connections_are_kept_on_both_sides() {
     });
     let gateway = gateway(OPEN).upstream(upstream.address).workers(1).start();
     let mut client = Connection::open(gateway.address);
-    for request in [GET, "HEAD /a HTTP/1.1\r\nHost: a\r\n\r\n", GET, &GET.replace("GET", "POST"), GET] {
+    for request in [
+        GET,
+        "HEAD /a HTTP/1.1\r\nHost: a\r\n\r\n",
+        GET,
+        &GET.replace("GET", "POST"),
+        GET,
+    ] {
         client.write(request);
         if request.starts_with("HEAD") {
             client.read_head().unwrap();
@@ -29,9 +35,22 @@ fn connections_are_kept_on_both_sides() {
     }
     let mut other = Connection::open(gateway.address);
     assert_eq!(other.write(GET).read().body, "0", "for another client too");
-    assert_eq!(gateway.metric("gatelatch_upstream_connections{state=\"idle\"}"), 1.0, "{}", gateway.metrics());
-    assert_eq!(gateway.metric("gatelatch_upstream_connections{state=\"active\"}"), 0.0);
-    assert_eq!(gateway.metric("gatelatch_client_connections"), 2.0, "{}", gateway.metrics());
+    assert_eq!(
+        gateway.metric("gatelatch_upstream_connections{state=\"idle\"}"),
+        1.0,
+        "{}",
+        gateway.metrics()
+    );
+    assert_eq!(
+        gateway.metric("gatelatch_upstream_connections{state=\"active\"}"),
+        0.0
+    );
+    assert_eq!(
+        gateway.metric("gatelatch_client_connections"),
+        2.0,
+        "{}",
+        gateway.metrics()
+    );
 }
 
 /// A client that has vanished without a word is noticed in the end, whatever it was waiting for.
@@ -46,7 +65,9 @@ fn the_system_asks_whether_a_client_is_still_there() {
     let sockets = std::fs::read_to_string("/proc/net/tcp").unwrap();
     let accepted = sockets.lines().filter(|line| {
         let fields: Vec<&str> = line.split_whitespace().collect();
-        format!("{} ", fields[1]).ends_with(&port) && fields[3] == "01" && fields[5].starts_with("02:")
+        format!("{} ", fields[1]).ends_with(&port)
+            && fields[3] == "01"
+            && fields[5].starts_with("02:")
     });
     assert_eq!(accepted.count(), 1, "{sockets}");
 }
@@ -54,14 +75,22 @@ fn the_system_asks_whether_a_client_is_still_there() {
 #[test]
 fn an_upstream_that_says_close_is_not_asked_again() {
     let upstream = Upstream::new(|request| {
-        format!("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 1\r\n\r\n{}", request.connection).into_bytes()
+        format!(
+            "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 1\r\n\r\n{}",
+            request.connection
+        )
+        .into_bytes()
     });
     let gateway = gateway(OPEN).upstream(upstream.address).workers(1).start();
     let mut client = Connection::open(gateway.address);
     for connection in ["0", "1", "2"] {
         let answer = client.write(GET).read();
         assert_eq!(answer.body, connection);
-        assert_eq!(answer.header("connection"), "", "the client's connection is another one");
+        assert_eq!(
+            answer.header("connection"),
+            "",
+            "the client's connection is another one"
+        );
     }
 }
 
@@ -75,7 +104,10 @@ fn a_body_until_the_end_of_its_connection_arrives_whole() {
     let mut client = Connection::open(gateway.address);
     for connection in 0..3 {
         let answer = client.write(GET).read();
-        assert_eq!((answer.status, answer.body), (200, format!("all of {connection}")));
+        assert_eq!(
+            (answer.status, answer.body),
+            (200, format!("all of {connection}"))
+        );
     }
 }
 
@@ -83,7 +115,12 @@ fn a_body_until_the_end_of_its_connection_arrives_whole() {
 fn closing(log: std::sync::mpsc::Sender<String>) -> RawUpstream {
     let log = Mutex::new(log);
     RawUpstream::new(move |mut wire, connection| {
-        let log = |head: &str| log.lock().unwrap().send(head.lines().next().unwrap().to_owned()).unwrap();
+        let log = |head: &str| {
+            log.lock()
+                .unwrap()
+                .send(head.lines().next().unwrap().to_owned())
+                .unwrap()
+        };
         log(&wire.head().unwrap());
         wire.say(ok(&connection.to_string()));
         if let Some(head) = wire.head() {
@@ -103,22 +140,35 @@ fn a_read_on_a_connection_that_closes_is_tried_once_more() {
         assert_eq!((answer.status, answer.body.as_str()), (200, connection));
     }
     drop(gateway);
-    assert_eq!(logged.try_iter().count(), 5, "each later one was sent twice");
+    assert_eq!(
+        logged.try_iter().count(),
+        5,
+        "each later one was sent twice"
+    );
 }
 
 #[test]
 fn a_write_is_never_sent_twice() {
-    for (field, body) in
-        [("Content-Length: 2", "hi"), ("Transfer-Encoding: chunked", "2\r\nhi\r\n0\r\n\r\n"), ("X: y", "")]
-    {
+    for (field, body) in [
+        ("Content-Length: 2", "hi"),
+        ("Transfer-Encoding: chunked", "2\r\nhi\r\n0\r\n\r\n"),
+        ("X: y", ""),
+    ] {
         let (log, logged) = channel();
         let upstream = closing(log);
         let gateway = gateway(OPEN).upstream(upstream.address).workers(1).start();
         let mut client = Connection::open(gateway.address);
         assert_eq!(client.write(GET).read().status, 200);
-        let answer = client.write(format!("POST /a HTTP/1.1\r\nHost: a\r\n{field}\r\n\r\n{body}")).read();
+        let answer = client
+            .write(format!(
+                "POST /a HTTP/1.1\r\nHost: a\r\n{field}\r\n\r\n{body}"
+            ))
+            .read();
         assert_eq!(answer.status, 502, "{field}: {answer:?}");
-        assert_eq!(answer.json()["detail"], "The upstream closed the connection before its answer");
+        assert_eq!(
+            answer.json()["detail"],
+            "The upstream closed the connection before its answer"
+        );
         assert_eq!(upstream.accepted(), 1);
         let lines: Vec<String> = logged.try_iter().collect();
         assert_eq!(lines, ["GET /a HTTP/1.1", "POST /a HTTP/1.1"], "{field}");
@@ -147,14 +197,18 @@ fn an_unused_connection_is_closed_before_the_upstream_would_do_it() {
     let closed = Mutex::new(closed);
     let upstream = RawUpstream::new(move |mut wire, _| {
         while wire.head().is_some() {
-            wire.say("HTTP/1.1 200 OK\r\nKeep-Alive: timeout=1, max=100\r\nContent-Length: 0\r\n\r\n");
+            wire.say(
+                "HTTP/1.1 200 OK\r\nKeep-Alive: timeout=1, max=100\r\nContent-Length: 0\r\n\r\n",
+            );
         }
         closed.lock().unwrap().send(()).unwrap();
     });
     let gateway = gateway(OPEN).upstream(upstream.address).start();
     let answer = gateway.get("/a", "");
     assert_eq!((answer.status, answer.header("keep-alive")), (200, ""));
-    close.recv_timeout(std::time::Duration::from_secs(10)).expect("not after the default of 90 seconds");
+    close
+        .recv_timeout(std::time::Duration::from_secs(10))
+        .expect("not after the default of 90 seconds");
 }
 
 #[test]
@@ -174,6 +228,8 @@ fn an_unused_connection_is_closed_after_its_time() {
 ";
     let gateway = gateway(services).upstream(upstream.address).start();
     assert_eq!(gateway.get("/a", "").status, 200);
-    close.recv_timeout(std::time::Duration::from_secs(10)).unwrap();
+    close
+        .recv_timeout(std::time::Duration::from_secs(10))
+        .unwrap();
     assert_eq!(gateway.get("/a", "").status, 200);
 }

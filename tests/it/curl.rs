@@ -26,19 +26,31 @@ fn ranges_and_heads_pass() {
         let partial = "HTTP/1.1 206 Partial Content\r\nContent-Range: bytes 2-4/10\r\nContent-Length: 3\r\n\r\n234";
         match request.fields("range").as_slice() {
             ["bytes=2-4"] => partial.into(),
-            _ if request.line().starts_with("HEAD ") => "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n".into(),
+            _ if request.line().starts_with("HEAD ") => {
+                "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n".into()
+            }
             _ => ok("0123456789"),
         }
     });
     let gateway = gateway(OPEN).upstream(upstream.address).start();
     let url = format!("http://{}/file", gateway.address);
     for (protocol, version) in PROTOCOLS {
-        let Some(part) = curl(&[protocol, "--range", "2-4", &url]) else { return };
+        let Some(part) = curl(&[protocol, "--range", "2-4", &url]) else {
+            return;
+        };
         assert_eq!((part.status, part.version.as_str()), (206, version));
-        assert!(part.text.contains("bytes 2-4/10") && part.text.contains("\r\n\r\n234"), "{}", part.text);
+        assert!(
+            part.text.contains("bytes 2-4/10") && part.text.contains("\r\n\r\n234"),
+            "{}",
+            part.text
+        );
         let head = curl(&[protocol, "--head", &url]).unwrap();
         assert_eq!((head.status, head.code), (200, Some(0)), "{}", head.text);
-        assert!(head.text.to_lowercase().contains("content-length: 10"), "{}", head.text);
+        assert!(
+            head.text.to_lowercase().contains("content-length: 10"),
+            "{}",
+            head.text
+        );
     }
 }
 
@@ -52,16 +64,30 @@ fn uploads_pass_in_chunks_and_after_a_question() {
     let data = format!("@{}", file.path().display());
     for (protocol, version) in PROTOCOLS {
         for fields in ["Transfer-Encoding: chunked", "Expect: 100-continue"] {
-            let Some(sent) = curl(&[protocol, "--data-binary", &data, "--header", fields, &url]) else { return };
-            assert_eq!((sent.status, sent.version.as_str()), (200, version), "{}", sent.text);
-            assert!(sent.text.ends_with("300000 bytes"), "{fields}: {}", sent.text);
+            let Some(sent) = curl(&[protocol, "--data-binary", &data, "--header", fields, &url])
+            else {
+                return;
+            };
+            assert_eq!(
+                (sent.status, sent.version.as_str()),
+                (200, version),
+                "{}",
+                sent.text
+            );
+            assert!(
+                sent.text.ends_with("300000 bytes"),
+                "{fields}: {}",
+                sent.text
+            );
         }
     }
 }
 
 /// A pattern that repeats in no power of two, so that a lost or doubled piece shows.
 fn pattern() -> Vec<u8> {
-    (0..1_000_003_u32).map(|at| u8::try_from(at % 251).unwrap()).collect()
+    (0..1_000_003_u32)
+        .map(|at| u8::try_from(at % 251).unwrap())
+        .collect()
 }
 
 const GIGABYTE: usize = 1 << 30;
@@ -110,7 +136,11 @@ fn a_gigabyte_down_arrives_whole_and_in_flat_memory() {
         let before = gateway.memory();
         let url = format!("http://{}/down", gateway.address);
         let mut client = Command::new(&curl);
-        let mut client = client.args(["-s", "--noproxy", "*", protocol, &url]).stdout(Stdio::piped()).spawn().unwrap();
+        let mut client = client
+            .args(["-s", "--noproxy", "*", protocol, &url])
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
         let (mut hasher, mut piece, mut most) = (Sha256::new(), vec![0; 1 << 20], 0);
         let mut body = client.stdout.take().unwrap();
         while let Ok(length @ 1..) = body.read(&mut piece) {
@@ -119,7 +149,10 @@ fn a_gigabyte_down_arrives_whole_and_in_flat_memory() {
         }
         assert!(client.wait().unwrap().success());
         assert_eq!(format!("{:x}", hasher.finalize()), expected, "{protocol}");
-        assert!(most < before + GROWTH, "{protocol}: {before} bytes before, {most} at the most");
+        assert!(
+            most < before + GROWTH,
+            "{protocol}: {before} bytes before, {most} at the most"
+        );
     }
 }
 
@@ -129,7 +162,10 @@ fn a_gigabyte_up_arrives_whole_and_in_flat_memory() {
     let expected = digest_of_a_gigabyte();
     let upstream = crate::support::RawUpstream::new(|mut wire, _| {
         while let Some(head) = wire.head() {
-            assert!(head.to_lowercase().contains("transfer-encoding: chunked"), "{head}");
+            assert!(
+                head.to_lowercase().contains("transfer-encoding: chunked"),
+                "{head}"
+            );
             let mut hasher = Sha256::new();
             while let Some(chunk) = wire.chunk() {
                 hasher.update(&chunk);
@@ -142,8 +178,22 @@ fn a_gigabyte_up_arrives_whole_and_in_flat_memory() {
         let before = gateway.memory();
         let url = format!("http://{}/up", gateway.address);
         let mut client = Command::new(&curl);
-        client.args(["-s", "--noproxy", "*", protocol, "-X", "PUT", "-T", "-", &url]);
-        let mut client = client.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        client.args([
+            "-s",
+            "--noproxy",
+            "*",
+            protocol,
+            "-X",
+            "PUT",
+            "-T",
+            "-",
+            &url,
+        ]);
+        let mut client = client
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
         let mut body = client.stdin.take().unwrap();
         let (pattern, mut left, mut most) = (pattern(), GIGABYTE, 0);
         while left > 0 {
@@ -154,8 +204,15 @@ fn a_gigabyte_up_arrives_whole_and_in_flat_memory() {
         }
         drop(body);
         let said = client.wait_with_output().unwrap();
-        assert_eq!(String::from_utf8_lossy(&said.stdout), expected, "{protocol}");
-        assert!(most < before + GROWTH, "{protocol}: {before} bytes before, {most} at the most");
+        assert_eq!(
+            String::from_utf8_lossy(&said.stdout),
+            expected,
+            "{protocol}"
+        );
+        assert!(
+            most < before + GROWTH,
+            "{protocol}: {before} bytes before, {most} at the most"
+        );
     }
 }
 
@@ -172,7 +229,9 @@ fn events_arrive_one_by_one() {
             let mut number = 0;
             while asked.lock().unwrap().recv().is_ok() {
                 let event = format!("data: {number}\n\n");
-                stream.write_all(format!("{:x}\r\n{event}\r\n", event.len()).as_bytes()).unwrap();
+                stream
+                    .write_all(format!("{:x}\r\n{event}\r\n", event.len()).as_bytes())
+                    .unwrap();
                 number += 1;
             }
             stream.write_all(b"0\r\n\r\n").is_ok()
@@ -180,12 +239,18 @@ fn events_arrive_one_by_one() {
         let gateway = gateway(OPEN).upstream(upstream.address).start();
         let url = format!("http://{}/events", gateway.address);
         let mut client = Command::new(&curl);
-        client.args(["--no-buffer", "-s", "--noproxy", "*", protocol, &url]).stdout(Stdio::piped());
+        client
+            .args(["--no-buffer", "-s", "--noproxy", "*", protocol, &url])
+            .stdout(Stdio::piped());
         let mut client = client.spawn().unwrap();
         let mut lines = BufReader::new(client.stdout.take().unwrap()).lines();
         for number in 0..5 {
             next.send(()).unwrap();
-            assert_eq!(lines.next().unwrap().unwrap(), format!("data: {number}"), "{protocol}");
+            assert_eq!(
+                lines.next().unwrap().unwrap(),
+                format!("data: {number}"),
+                "{protocol}"
+            );
             assert_eq!(lines.next().unwrap().unwrap(), "");
         }
         drop(next);

@@ -8,7 +8,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use serde_json::{Value, json};
 
 use crate::support::{
-    Connection, Gateway, PASSWORD, Received, Upstream, gateway, log_in_from, ok, output, program, python,
+    Connection, Gateway, PASSWORD, Received, Upstream, gateway, log_in_from, ok, output, program,
+    python,
 };
 
 const TOKEN: &str = "an-admin-token-of-32-characters!";
@@ -33,9 +34,14 @@ const SERVICES: &str = "
 ";
 
 fn set_up(upstream: &Upstream) -> Gateway {
-    let builder = gateway(SERVICES).upstream(upstream.address).auth("login: { attempts: 2, lockout: 5m }");
+    let builder = gateway(SERVICES)
+        .upstream(upstream.address)
+        .auth("login: { attempts: 2, lockout: 5m }");
     let builder = builder.server("trusted_proxies: [127.0.0.1]");
-    let whole = builder.config().replace("admin: { listen:", "admin: { token: \"${ADMIN_TOKEN}\", listen:");
+    let whole = builder.config().replace(
+        "admin: { listen:",
+        "admin: { token: \"${ADMIN_TOKEN}\", listen:",
+    );
     builder.whole(&whole).variable("ADMIN_TOKEN", TOKEN).start()
 }
 
@@ -60,7 +66,11 @@ fn load(address: SocketAddr, [rita, carl]: [&str; 2], enough: &AtomicBool) {
         for (index, (line, fields)) in requests.iter().enumerate() {
             let times = if index < 3 { 6 } else { 1 };
             for _ in 0..times {
-                let host = if line.contains("/files") { "files" } else { "jobs" };
+                let host = if line.contains("/files") {
+                    "files"
+                } else {
+                    "jobs"
+                };
                 let request = format!(
                     "{line} HTTP/1.1\r\nHost: {host}.example.com\r\nX-Forwarded-For: 192.0.2.{}\r\n{fields}Content-Length: 0\r\n\r\n",
                     index + 1
@@ -72,8 +82,17 @@ fn load(address: SocketAddr, [rita, carl]: [&str; 2], enough: &AtomicBool) {
             }
         }
         if round % 50 == 0 {
-            for (user, password) in [("rita", "wrong"), ("mallory <i>", "guess"), ("carl", PASSWORD)] {
-                log_in_from(&mut Connection::open(address), "198.51.100.7", &user.replace(' ', "+"), password);
+            for (user, password) in [
+                ("rita", "wrong"),
+                ("mallory <i>", "guess"),
+                ("carl", PASSWORD),
+            ] {
+                log_in_from(
+                    &mut Connection::open(address),
+                    "198.51.100.7",
+                    &user.replace(' ', "+"),
+                    password,
+                );
             }
         }
         round += 1;
@@ -84,8 +103,14 @@ fn browse(gateway: &Gateway) -> Option<Value> {
     let (python, chromium) = (python()?, program("chromium")?);
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/browser/dashboard.py");
     let mut command = Command::new(python);
-    command.arg(script).arg(format!("http://{}", gateway.admin)).arg(chromium).arg(TOKEN);
-    command.arg(gateway.path("gateway.yaml")).arg(gateway.id().to_string());
+    command
+        .arg(script)
+        .arg(format!("http://{}", gateway.admin))
+        .arg(chromium)
+        .arg(TOKEN);
+    command
+        .arg(gateway.path("gateway.yaml"))
+        .arg(gateway.id().to_string());
     command.args(std::env::var_os("GATELATCH_TEST_PICTURES"));
     Some(serde_json::from_str(&output(&mut command)).unwrap())
 }
@@ -97,7 +122,11 @@ fn operators_see_what_the_gateway_does() {
         _ => ok("secret things"),
     });
     let gateway = set_up(&upstream);
-    let (address, rita, carl) = (gateway.address, gateway.bearer("rita"), gateway.bearer("carl"));
+    let (address, rita, carl) = (
+        gateway.address,
+        gateway.bearer("rita"),
+        gateway.bearer("carl"),
+    );
     let enough = AtomicBool::new(false);
     let found = std::thread::scope(|scope| {
         scope.spawn(|| load(address, [&rita, &carl], &enough));
@@ -106,24 +135,71 @@ fn operators_see_what_the_gateway_does() {
         found
     });
     let Some(found) = found.unwrap() else { return };
-    assert_eq!(found["wrong_token"], "this is not the `admin.token` of the configuration");
+    assert_eq!(
+        found["wrong_token"],
+        "this is not the `admin.token` of the configuration"
+    );
     for visit in found["visits"].as_array().unwrap() {
         for plot in ["requests", "refused", "latency", "logins"] {
-            assert!(visit["points"][plot].as_u64().unwrap() >= 2, "{plot}: {visit}");
+            assert!(
+                visit["points"][plot].as_u64().unwrap() >= 2,
+                "{plot}: {visit}"
+            );
         }
-        assert_eq!((&visit["complaints"], &visit["overflow"]), (&json!([]), &json!(false)), "{visit}");
-        assert!(visit["contrast"].as_array().unwrap().iter().all(|ratio| ratio.as_f64().unwrap() >= 4.5), "{visit}");
-        assert_eq!(visit["unnamed"], json!([]), "every control has a name: {visit}");
-        assert!(visit["state"].as_str().unwrap().contains("ready") || visit["state"] == "1 server is out", "{visit}");
-        let text = |of: &str| visit["text"][of].as_str().unwrap().to_owned();
-        assert!(text("services").contains("127.0.0.1:9: ") && text("services").contains("report mode"), "{visit}");
-        assert!(text("rules").contains("write jobs") && text("rules").contains("gateway.yaml:"), "{visit}");
-        assert!(text("rules").contains("<b>markup</b>"), "what looks like markup is text: {visit}");
-        assert!(text("denials").contains("role missing") && text("denials").contains("would be denied"), "{visit}");
-        assert!(text("logins").contains("mallory <i>") && text("logins").contains("login failed"), "{visit}");
-        assert!(text("routes").contains("signed in") && text("routes").contains("user = {id}"), "{visit}");
         assert_eq!(
-            visit["configuration"].as_str().unwrap().matches(char::is_whitespace).count(),
+            (&visit["complaints"], &visit["overflow"]),
+            (&json!([]), &json!(false)),
+            "{visit}"
+        );
+        assert!(
+            visit["contrast"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .all(|ratio| ratio.as_f64().unwrap() >= 4.5),
+            "{visit}"
+        );
+        assert_eq!(
+            visit["unnamed"],
+            json!([]),
+            "every control has a name: {visit}"
+        );
+        assert!(
+            visit["state"].as_str().unwrap().contains("ready")
+                || visit["state"] == "1 server is out",
+            "{visit}"
+        );
+        let text = |of: &str| visit["text"][of].as_str().unwrap().to_owned();
+        assert!(
+            text("services").contains("127.0.0.1:9: ") && text("services").contains("report mode"),
+            "{visit}"
+        );
+        assert!(
+            text("rules").contains("write jobs") && text("rules").contains("gateway.yaml:"),
+            "{visit}"
+        );
+        assert!(
+            text("rules").contains("<b>markup</b>"),
+            "what looks like markup is text: {visit}"
+        );
+        assert!(
+            text("denials").contains("role missing") && text("denials").contains("would be denied"),
+            "{visit}"
+        );
+        assert!(
+            text("logins").contains("mallory <i>") && text("logins").contains("login failed"),
+            "{visit}"
+        );
+        assert!(
+            text("routes").contains("signed in") && text("routes").contains("user = {id}"),
+            "{visit}"
+        );
+        assert_eq!(
+            visit["configuration"]
+                .as_str()
+                .unwrap()
+                .matches(char::is_whitespace)
+                .count(),
             0,
             "a digest: {visit}"
         );
@@ -131,11 +207,40 @@ fn operators_see_what_the_gateway_does() {
     assert_eq!(found["visits"].as_array().unwrap().len(), 4);
     let story = &found["story"];
     assert_eq!(story["found"], json!(["write jobs"]), "{story}");
-    assert!(story["reported"].as_array().unwrap().iter().all(|count| count != "0"), "{story}");
-    assert!(story["hover"].as_str().unwrap().starts_with("at "), "{story}");
-    assert!(story["lifted"].as_str().unwrap().starts_with("Lifted: "), "{story}");
-    assert!(story["refused"].as_str().unwrap().contains("unknown-key"), "{story}");
-    assert!(story["asked_while_hidden"].as_u64().unwrap() <= 1, "{story}");
-    assert!(story["gone"].as_str().unwrap().starts_with("The gateway cannot be reached."), "{story}");
-    assert_eq!((&story["complaints"], &story["kept"]), (&json!([]), &json!([0, 0, 0])), "nothing is stored: {story}");
+    assert!(
+        story["reported"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .all(|count| count != "0"),
+        "{story}"
+    );
+    assert!(
+        story["hover"].as_str().unwrap().starts_with("at "),
+        "{story}"
+    );
+    assert!(
+        story["lifted"].as_str().unwrap().starts_with("Lifted: "),
+        "{story}"
+    );
+    assert!(
+        story["refused"].as_str().unwrap().contains("unknown-key"),
+        "{story}"
+    );
+    assert!(
+        story["asked_while_hidden"].as_u64().unwrap() <= 1,
+        "{story}"
+    );
+    assert!(
+        story["gone"]
+            .as_str()
+            .unwrap()
+            .starts_with("The gateway cannot be reached."),
+        "{story}"
+    );
+    assert_eq!(
+        (&story["complaints"], &story["kept"]),
+        (&json!([]), &json!([0, 0, 0])),
+        "nothing is stored: {story}"
+    );
 }

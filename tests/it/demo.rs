@@ -18,7 +18,9 @@ impl Drop for Running {
 
 #[test]
 fn what_the_demo_prints_works_when_pasted() {
-    let (Some(bash), Some(_curl)) = (program("bash"), program("curl")) else { return };
+    let (Some(bash), Some(_curl)) = (program("bash"), program("curl")) else {
+        return;
+    };
     let mut demo = Running(
         Command::new(env!("CARGO_BIN_EXE_gatelatch"))
             .args(["demo", "--listen", "127.0.0.1:0"])
@@ -28,17 +30,46 @@ fn what_the_demo_prints_works_when_pasted() {
             .spawn()
             .unwrap(),
     );
-    let mut printed = BufReader::new(demo.0.stdout.take().unwrap()).lines().map(Result::unwrap);
-    let told: Vec<String> = printed.by_ref().take_while(|line| !line.starts_with("Ctrl-C")).collect();
-    let pasted: Vec<&str> = told.iter().map(|line| line.trim()).filter(|line| is_command(line)).collect();
+    let mut printed = BufReader::new(demo.0.stdout.take().unwrap())
+        .lines()
+        .map(Result::unwrap);
+    let told: Vec<String> = printed
+        .by_ref()
+        .take_while(|line| !line.starts_with("Ctrl-C"))
+        .collect();
+    let pasted: Vec<&str> = told
+        .iter()
+        .map(|line| line.trim())
+        .filter(|line| is_command(line))
+        .collect();
     let answers = output(Command::new(bash).args(["-ec", &pasted.join("\n")]));
-    let statuses: Vec<&str> = answers.split("HTTP/1.1 ").skip(1).map(|answer| answer.lines().next().unwrap()).collect();
-    assert_eq!(statuses, ["200 OK", "401 Unauthorized", "200 OK", "200 OK", "403 Forbidden"], "{told:#?}");
+    let statuses: Vec<&str> = answers
+        .split("HTTP/1.1 ")
+        .skip(1)
+        .map(|answer| answer.lines().next().unwrap())
+        .collect();
+    assert_eq!(
+        statuses,
+        [
+            "200 OK",
+            "401 Unauthorized",
+            "200 OK",
+            "200 OK",
+            "403 Forbidden"
+        ],
+        "{told:#?}"
+    );
 
-    let config = told.iter().find_map(|line| line.strip_prefix("Configuration, reloaded when you change it: "));
+    let config = told
+        .iter()
+        .find_map(|line| line.strip_prefix("Configuration, reloaded when you change it: "));
     let config = Path::new(config.unwrap());
     assert!(config.exists());
-    output(Command::new("kill").arg("-INT").arg(demo.0.id().to_string()));
+    output(
+        Command::new("kill")
+            .arg("-INT")
+            .arg(demo.0.id().to_string()),
+    );
     assert_eq!(printed.last().as_deref(), Some("The demo has ended."));
     assert!(demo.0.wait().unwrap().success());
     assert!(!config.exists(), "the demo leaves nothing behind");

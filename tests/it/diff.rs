@@ -27,10 +27,12 @@ const USERS: &str = "users:
 /// The comparison of [`OLD`] with the same after some replacements, in both files.
 fn diff(config: &[(&str, &str)], users: &[(&str, &str)], arguments: &[&str]) -> Output {
     let replace = |text: &str, replacements: &[(&str, &str)]| {
-        replacements.iter().fold(text.to_owned(), |text, (from, to)| {
-            assert!(text.contains(from), "`{from}` is not there");
-            text.replace(from, to)
-        })
+        replacements
+            .iter()
+            .fold(text.to_owned(), |text, (from, to)| {
+                assert!(text.contains(from), "`{from}` is not there");
+                text.replace(from, to)
+            })
     };
     let (new, new_users) = (replace(OLD, config), replace(USERS, users));
     let files = [
@@ -39,53 +41,104 @@ fn diff(config: &[(&str, &str)], users: &[(&str, &str)], arguments: &[&str]) -> 
         ("new/gateway.yaml", &new),
         ("new/users.yaml", &new_users),
     ];
-    gatelatch(folder(&files).path(), &[&["diff", "old/gateway.yaml", "new/gateway.yaml"], arguments].concat())
+    gatelatch(
+        folder(&files).path(),
+        &[&["diff", "old/gateway.yaml", "new/gateway.yaml"], arguments].concat(),
+    )
 }
 
 /// Effect, methods, paths, callers of each change, and the notices.
 fn changes(config: &[(&str, &str)], users: &[(&str, &str)]) -> (Vec<String>, Vec<String>) {
     let output = diff(config, users, &["--format", "json"]);
     let answer = json(&output);
-    assert_eq!(output.status.code(), Some(i32::from(answer["opens"] == true)), "{answer:#}");
+    assert_eq!(
+        output.status.code(),
+        Some(i32::from(answer["opens"] == true)),
+        "{answer:#}"
+    );
     let list = |value: &Value| -> String {
-        value.as_array().unwrap().iter().map(|one| one.as_str().unwrap()).collect::<Vec<_>>().join(" ")
+        value
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|one| one.as_str().unwrap())
+            .collect::<Vec<_>>()
+            .join(" ")
     };
     let change = |change: &Value| {
         let callers = change["callers"].as_array().unwrap().iter().map(|caller| {
-            let from = caller["from"].as_str().map(|from| format!(" from {from}")).unwrap_or_default();
+            let from = caller["from"]
+                .as_str()
+                .map(|from| format!(" from {from}"))
+                .unwrap_or_default();
             caller["text"].as_str().unwrap().replace(&from, "") + &from
         });
         let callers = callers.collect::<Vec<_>>().join("; ");
         let (effect, methods) = (change["effect"].as_str().unwrap(), list(&change["methods"]));
-        format!("{effect} {methods} {} for {callers} [{}]", list(&change["paths"]), list(&change["users"]))
+        format!(
+            "{effect} {methods} {} for {callers} [{}]",
+            list(&change["paths"]),
+            list(&change["users"])
+        )
     };
     let notice = |notice: &Value| {
         let text = |key: &str| notice[key].as_str().unwrap().to_owned();
         format!("{} {} {}", text("effect"), text("about"), text("what"))
     };
-    let changes = answer["changes"].as_array().unwrap().iter().map(change).collect();
-    (changes, answer["notices"].as_array().unwrap().iter().map(notice).collect())
+    let changes = answer["changes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(change)
+        .collect();
+    (
+        changes,
+        answer["notices"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(notice)
+            .collect(),
+    )
 }
 
 #[test]
 fn what_is_equal_is_equal() {
     let same = diff(&[], &[], &[]);
     let expected = "no request is decided differently (old/gateway.yaml -> new/gateway.yaml)\n";
-    assert_eq!((same.status.code(), text(&same.stdout).as_str()), (Some(0), expected));
+    assert_eq!(
+        (same.status.code(), text(&same.stdout).as_str()),
+        (Some(0), expected)
+    );
     // names and order of rules do not matter, nor how a parameter is called
-    let (changes, notices) =
-        changes(&[("{id}", "{name}"), ("rules:\n", "rules:\n      - { path: /z, allow: nobody, name: never }\n")], &[]);
+    let (changes, notices) = changes(
+        &[
+            ("{id}", "{name}"),
+            (
+                "rules:\n",
+                "rules:\n      - { path: /z, allow: nobody, name: never }\n",
+            ),
+        ],
+        &[],
+    );
     assert_eq!((changes, notices), (vec![], vec![]));
 }
 
 #[test]
 fn each_changed_rule_is_one_line() {
     for (from, to, expected) in [
-        ("roles: [recruiter]", "roles: [recruiter, candidate]", vec!["opens POST /jobs for role candidate [carl]"]),
+        (
+            "roles: [recruiter]",
+            "roles: [recruiter, candidate]",
+            vec!["opens POST /jobs for role candidate [carl]"],
+        ),
         (
             "roles: [recruiter]",
             "roles: [candidate]",
-            vec!["opens POST /jobs for role candidate [carl]", "closes POST /jobs for role recruiter [rita]"],
+            vec![
+                "opens POST /jobs for role candidate [carl]",
+                "closes POST /jobs for role recruiter [rita]",
+            ],
         ),
         (
             "methods: [GET], allow: authenticated",
@@ -95,7 +148,9 @@ fn each_changed_rule_is_one_line() {
         (
             "/internal/**, allow: nobody",
             "/internal/**, allow: anyone",
-            vec!["opens GET HEAD POST * /internal/** for anonymous callers; anybody who is signed in [carl rita]"],
+            vec![
+                "opens GET HEAD POST * /internal/** for anonymous callers; anybody who is signed in [carl rita]",
+            ],
         ),
         (
             "[10.0.0.0/8]",
@@ -127,7 +182,13 @@ fn each_changed_rule_is_one_line() {
 
 #[test]
 fn users_count() {
-    let (lines, notices) = changes(&[], &[("candidate]", "candidate, admin]"), (", disabled: true", "")]);
+    let (lines, notices) = changes(
+        &[],
+        &[
+            ("candidate]", "candidate, admin]"),
+            (", disabled: true", ""),
+        ],
+    );
     assert_eq!(
         lines,
         [
@@ -137,8 +198,17 @@ fn users_count() {
             "opens GET HEAD POST * /users/{id}/** for user gone where {id} is the own name []",
         ]
     );
-    assert_eq!(notices, ["says user `carl` has got the role `admin`", "says user `gone` is enabled"]);
-    let (lines, notices) = changes(&[], &[("rita: { roles: [recruiter] }", "rita: { roles: [] }")]);
+    assert_eq!(
+        notices,
+        [
+            "says user `carl` has got the role `admin`",
+            "says user `gone` is enabled"
+        ]
+    );
+    let (lines, notices) = changes(
+        &[],
+        &[("rita: { roles: [recruiter] }", "rita: { roles: [] }")],
+    );
     assert_eq!(lines, ["closes POST /jobs for user rita []"]);
     assert_eq!(notices, ["says user `rita` has lost the role `recruiter`"]);
 }
@@ -163,20 +233,67 @@ fn tokens_and_passwords_count() {
 fn services_and_their_options_count() {
     let files = "  files:\n    path: /files\n    upstream: http://127.0.0.1:8\n    rules: [{ path: /files/**, allow: anyone }]\n";
     let (lines, notices) = changes(&[("services:\n", &format!("services:\n{files}"))], &[]);
-    assert_eq!(lines, ["opens GET HEAD POST * /files/** for anonymous callers; anybody who is signed in [carl rita]"]);
+    assert_eq!(
+        lines,
+        [
+            "opens GET HEAD POST * /files/** for anonymous callers; anybody who is signed in [carl rita]"
+        ]
+    );
     assert_eq!(notices, ["says service `files` is new"]);
     let renamed = [("  jobs:\n", "  work:\n")];
-    assert_eq!(changes(&renamed, &[]), (vec![], vec!["says service `work` was called `jobs`".to_owned()]));
-    let (lines, _) = changes(&[("    upstream", "    hosts: [a.test]\n    upstream")], &[]);
-    assert!(!lines.is_empty() && lines.iter().all(|line| line.starts_with("closes ")), "{lines:#?}");
-    let (lines, _) = changes(&[("    upstream", "    case_insensitive: true\n    upstream")], &[]);
-    assert!(lines.iter().any(|line| line.starts_with("opens POST /jobs for role recruiter")), "{lines:#?}");
-    let (lines, _) = changes(&[("    upstream", "    strip_path: true\n    path: /users\n    upstream")], &[]);
-    assert!(lines.iter().any(|line| line.starts_with("moves ")), "{lines:#?}");
-    let (_, notices) = changes(&[("    upstream", "    paths: { allow_semicolon: true }\n    upstream")], &[]);
-    assert_eq!(notices, ["opens service `jobs` forwards paths that it refused before: `allow_semicolon: true`"]);
-    let proxies = [("services:", "server: { trusted_proxies: [192.0.2.0/24] }\nservices:")];
-    let expected = "opens `server.trusted_proxies` `192.0.2.0/24` may say now what a client's address is";
+    assert_eq!(
+        changes(&renamed, &[]),
+        (
+            vec![],
+            vec!["says service `work` was called `jobs`".to_owned()]
+        )
+    );
+    let (lines, _) = changes(
+        &[("    upstream", "    hosts: [a.test]\n    upstream")],
+        &[],
+    );
+    assert!(
+        !lines.is_empty() && lines.iter().all(|line| line.starts_with("closes ")),
+        "{lines:#?}"
+    );
+    let (lines, _) = changes(
+        &[("    upstream", "    case_insensitive: true\n    upstream")],
+        &[],
+    );
+    assert!(
+        lines
+            .iter()
+            .any(|line| line.starts_with("opens POST /jobs for role recruiter")),
+        "{lines:#?}"
+    );
+    let (lines, _) = changes(
+        &[(
+            "    upstream",
+            "    strip_path: true\n    path: /users\n    upstream",
+        )],
+        &[],
+    );
+    assert!(
+        lines.iter().any(|line| line.starts_with("moves ")),
+        "{lines:#?}"
+    );
+    let (_, notices) = changes(
+        &[(
+            "    upstream",
+            "    paths: { allow_semicolon: true }\n    upstream",
+        )],
+        &[],
+    );
+    assert_eq!(
+        notices,
+        ["opens service `jobs` forwards paths that it refused before: `allow_semicolon: true`"]
+    );
+    let proxies = [(
+        "services:",
+        "server: { trusted_proxies: [192.0.2.0/24] }\nservices:",
+    )];
+    let expected =
+        "opens `server.trusted_proxies` `192.0.2.0/24` may say now what a client's address is";
     assert_eq!(changes(&proxies, &[]), (vec![], vec![expected.to_owned()]));
 }
 
@@ -196,9 +313,15 @@ fn rules_for_unusual_segments_count() {
                  rules: [{{ path: \"{path}\", allow: {allow} }}, {{ path: /**, allow: nobody }}]\n"
             )
         };
-        let files = [("old.yaml", config("nobody")), ("new.yaml", config("anyone"))];
+        let files = [
+            ("old.yaml", config("nobody")),
+            ("new.yaml", config("anyone")),
+        ];
         let files = files.each_ref().map(|(name, text)| (*name, text.as_str()));
-        let output = gatelatch(folder(&files).path(), &["diff", "old.yaml", "new.yaml", "--format", "json"]);
+        let output = gatelatch(
+            folder(&files).path(),
+            &["diff", "old.yaml", "new.yaml", "--format", "json"],
+        );
         let answer = json(&output);
         assert_eq!(
             (output.status.code(), &answer["changes"][0]["paths"][0]),
@@ -210,11 +333,22 @@ fn rules_for_unusual_segments_count() {
 
 #[test]
 fn the_gateways_own_paths_count() {
-    let (lines, _) =
-        changes(&[("auth: {", "auth: { path: /internal,"), ("/internal/**, allow: nobody", "/**, allow: anyone")], &[]);
-    assert!(lines[0].starts_with("opens GET HEAD POST * ") && !lines[0].contains("/internal"), "{lines:#?}");
+    let (lines, _) = changes(
+        &[
+            ("auth: {", "auth: { path: /internal,"),
+            ("/internal/**, allow: nobody", "/**, allow: anyone"),
+        ],
+        &[],
+    );
+    assert!(
+        lines[0].starts_with("opens GET HEAD POST * ") && !lines[0].contains("/internal"),
+        "{lines:#?}"
+    );
     let token = [("auth: {", "auth: { token_paths: [/jobs],")];
-    assert_eq!(changes(&token, &[]).0, ["closes POST /jobs for role recruiter [rita]"]);
+    assert_eq!(
+        changes(&token, &[]).0,
+        ["closes POST /jobs for role recruiter [rita]"]
+    );
 }
 
 #[test]
@@ -228,22 +362,34 @@ OPENS  jobs: POST /jobs
   before role recruiter (old/gateway.yaml:7:9)
   now    role recruiter or candidate (new/gateway.yaml:7:9)
 ";
-    assert_eq!((printed.status.code(), text(&printed.stdout).as_str()), (Some(1), expected));
+    assert_eq!(
+        (printed.status.code(), text(&printed.stdout).as_str()),
+        (Some(1), expected)
+    );
     let printed = text(&diff(&change, &[], &["--format", "markdown"]).stdout);
-    let line =
-        "| **opens** | jobs: POST `/jobs` | role candidate (users: carl) | role recruiter (old/gateway.yaml:7:9) |";
+    let line = "| **opens** | jobs: POST `/jobs` | role candidate (users: carl) | role recruiter (old/gateway.yaml:7:9) |";
     assert!(printed.contains(line), "{printed}");
 }
 
 #[test]
 fn what_does_not_load_is_exit_code_2() {
-    for arguments in
-        [vec!["diff", "old.yaml", "missing.yaml"], vec!["diff", "bad.yaml", "old.yaml"], vec!["diff", "old.yaml"]]
-    {
-        let folder = folder(&[("old.yaml", OLD), ("users.yaml", USERS), ("bad.yaml", "services: {}")]);
+    for arguments in [
+        vec!["diff", "old.yaml", "missing.yaml"],
+        vec!["diff", "bad.yaml", "old.yaml"],
+        vec!["diff", "old.yaml"],
+    ] {
+        let folder = folder(&[
+            ("old.yaml", OLD),
+            ("users.yaml", USERS),
+            ("bad.yaml", "services: {}"),
+        ]);
         let output = gatelatch(folder.path(), &arguments);
         assert_eq!(output.status.code(), Some(2), "{arguments:?}");
-        assert!(text(&output.stderr).contains("error"), "{}", text(&output.stderr));
+        assert!(
+            text(&output.stderr).contains("error"),
+            "{}",
+            text(&output.stderr)
+        );
     }
 }
 
@@ -258,10 +404,19 @@ fn a_rule_that_is_only_reported_opens() {
     };
     for (rule, service) in [(", mode: report", ""), ("", "    mode: report\n")] {
         let (old, new) = (config("", ""), config(rule, service));
-        let folder = folder(&[("old.yaml", &old), ("new.yaml", &new), ("users.yaml", "users: {}\n")]);
+        let folder = folder(&[
+            ("old.yaml", &old),
+            ("new.yaml", &new),
+            ("users.yaml", "users: {}\n"),
+        ]);
         let output = gatelatch(folder.path(), &["diff", "old.yaml", "new.yaml"]);
         let said = text(&output.stdout);
-        assert_eq!(output.status.code(), Some(1), "{said}{}", text(&output.stderr));
+        assert_eq!(
+            output.status.code(),
+            Some(1),
+            "{said}{}",
+            text(&output.stderr)
+        );
         assert!(said.contains("/jobs") || said.contains("/**"), "{said}");
         let output = gatelatch(folder.path(), &["diff", "new.yaml", "old.yaml"]);
         assert_eq!(output.status.code(), Some(0), "{}", text(&output.stdout));

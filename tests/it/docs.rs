@@ -34,28 +34,59 @@ const DOCUMENT: &str = r#"{"openapi":"3.1.0","x-first":[1],"info":{"title":"Jobs
 
 fn answer(kind: &str, body: &str, fields: &str) -> Vec<u8> {
     let length = body.len();
-    format!("HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nContent-Length: {length}\r\n{fields}\r\n{body}").into_bytes()
+    format!(
+        "HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nContent-Length: {length}\r\n{fields}\r\n{body}"
+    )
+    .into_bytes()
 }
 
 #[test]
 fn a_services_document_says_what_the_rules_ask() {
-    let upstream = Upstream::new(|_| answer("application/json", DOCUMENT, "ETag: \"1\"\r\nX-Kept: 1\r\n"));
+    let upstream =
+        Upstream::new(|_| answer("application/json", DOCUMENT, "ETag: \"1\"\r\nX-Kept: 1\r\n"));
     let gateway = gateway(SERVICES).upstream(upstream.address).start();
     let sent = "Accept-Encoding: gzip\r\nIf-None-Match: \"1\"\r\nRange: bytes=0-9\r\n";
     let document = gateway.get("/openapi.json", sent);
-    assert_eq!((document.status, document.header("x-kept"), document.header("etag")), (200, "1", ""));
+    assert_eq!(
+        (
+            document.status,
+            document.header("x-kept"),
+            document.header("etag")
+        ),
+        (200, "1", "")
+    );
     assert_eq!(document.header("cache-control"), "no-cache");
     let asked = upstream.only();
     assert_eq!(asked.fields("accept-encoding"), ["identity"]);
-    assert!(asked.fields("if-none-match").is_empty() && asked.fields("range").is_empty(), "{}", asked.head);
-    let members: Vec<usize> = ["x-first", "\"info\"", "\"paths\"", "\"components\"", "a-last"]
-        .map(|name| document.body.find(name).unwrap())
-        .into();
-    assert!(members.is_sorted(), "the order of the members stays: {}", document.body);
+    assert!(
+        asked.fields("if-none-match").is_empty() && asked.fields("range").is_empty(),
+        "{}",
+        asked.head
+    );
+    let members: Vec<usize> = [
+        "x-first",
+        "\"info\"",
+        "\"paths\"",
+        "\"components\"",
+        "a-last",
+    ]
+    .map(|name| document.body.find(name).unwrap())
+    .into();
+    assert!(
+        members.is_sorted(),
+        "the order of the members stays: {}",
+        document.body
+    );
     let document = document.json();
     let scheme = json!({ "type": "oauth2", "flows": { "password": { "tokenUrl": "/auth/login", "scopes": {} } } });
-    assert_eq!(document["components"]["securitySchemes"]["gatelatch"], scheme);
-    assert_eq!(document["components"]["securitySchemes"]["own"]["type"], "http");
+    assert_eq!(
+        document["components"]["securitySchemes"]["gatelatch"],
+        scheme
+    );
+    assert_eq!(
+        document["components"]["securitySchemes"]["own"]["type"],
+        "http"
+    );
     let operation = |path: &str, method: &str| document["paths"][path][method].clone();
     assert_eq!(
         operation("/jobs", "get"),
@@ -81,36 +112,61 @@ fn a_services_document_says_what_the_rules_ask() {
     assert_eq!(operation("/public/x", "get"), json!({ "responses": {} }));
     for path in ["/closed", "/nowhere"] {
         let closed = operation(path, "get");
-        assert_eq!(closed["description"], "**Access:** Nobody has access from outside.", "{path}");
-        assert_eq!((&closed["security"], closed["responses"]["403"].is_object()), (&Value::Null, true));
+        assert_eq!(
+            closed["description"], "**Access:** Nobody has access from outside.",
+            "{path}"
+        );
+        assert_eq!(
+            (&closed["security"], closed["responses"]["403"].is_object()),
+            (&Value::Null, true)
+        );
     }
 }
 
 #[test]
 fn a_stripped_mount_is_added_and_swagger_2_is_read_too() {
     let upstream = Upstream::new(|_| {
-        let document = r#"{"swagger":"2.0","info":{},"paths":{"/secret":{"get":{}},"/open":{"get":{}}}}"#;
+        let document =
+            r#"{"swagger":"2.0","info":{},"paths":{"/secret":{"get":{}},"/open":{"get":{}}}}"#;
         answer("application/json; charset=utf-8", document, "")
     });
     let gateway = gateway(SERVICES).upstream(upstream.address).start();
     let document = gateway.get("/files/swagger.json", "").json();
     assert_eq!(document["basePath"], "/files");
-    assert_eq!(document["securityDefinitions"]["gatelatch"]["tokenUrl"], "/auth/login");
-    assert_eq!(document["paths"]["/secret"]["get"]["security"], json!([{ "gatelatch": [] }]));
+    assert_eq!(
+        document["securityDefinitions"]["gatelatch"]["tokenUrl"],
+        "/auth/login"
+    );
+    assert_eq!(
+        document["paths"]["/secret"]["get"]["security"],
+        json!([{ "gatelatch": [] }])
+    );
     assert_eq!(document["paths"]["/open"]["get"], json!({}));
 }
 
 /// What is no document comes through byte for byte, however long it is.
 #[test]
 fn everything_else_is_passed_on_untouched() {
-    let long = format!("{{\"openapi\":\"3.1.0\",\"paths\":{{}},\"x\":\"{}\"}}", "x".repeat(3 * 1024 * 1024));
+    let long = format!(
+        "{{\"openapi\":\"3.1.0\",\"paths\":{{}},\"x\":\"{}\"}}",
+        "x".repeat(3 * 1024 * 1024)
+    );
     let bodies = [
         ("application/json", "{\"openapi\":\"3.1.0\",".to_owned()),
         ("application/json", "[1, 2]".to_owned()),
         ("application/json", String::new()),
-        ("application/json", "{\"openapi\": \"4.0\", \"paths\": {}}".to_owned()),
-        ("application/json", "{\"openapi\": \"3.1.0\", \"paths\": []}".to_owned()),
-        ("application/json", "{\"openapi\": \"3.1.0\", \"paths\": {}, \"components\": 7}".to_owned()),
+        (
+            "application/json",
+            "{\"openapi\": \"4.0\", \"paths\": {}}".to_owned(),
+        ),
+        (
+            "application/json",
+            "{\"openapi\": \"3.1.0\", \"paths\": []}".to_owned(),
+        ),
+        (
+            "application/json",
+            "{\"openapi\": \"3.1.0\", \"paths\": {}, \"components\": 7}".to_owned(),
+        ),
         ("text/yaml", "openapi: 3.1.0".to_owned()),
         ("application/json", long),
     ];
@@ -120,26 +176,39 @@ fn everything_else_is_passed_on_untouched() {
         let gateway = gateway(SERVICES).upstream(upstream.address).start();
         let passed = gateway.get("/openapi.json", "");
         assert_eq!((passed.status, passed.header("etag")), (200, "\"1\""));
-        assert!(passed.body == body, "{} bytes came instead of {}", passed.body.len(), body.len());
+        assert!(
+            passed.body == body,
+            "{} bytes came instead of {}",
+            passed.body.len(),
+            body.len()
+        );
     }
 }
 
 #[test]
 fn only_that_path_is_looked_into_and_its_rule_comes_first() {
     let upstream = Upstream::new(|_| answer("application/json", DOCUMENT, ""));
-    let services =
-        SERVICES.replace("{ path: /openapi.json, allow: anyone }", "{ path: /openapi.json, allow: authenticated }");
+    let services = SERVICES.replace(
+        "{ path: /openapi.json, allow: anyone }",
+        "{ path: /openapi.json, allow: authenticated }",
+    );
     let gateway = gateway(&services).upstream(upstream.address).start();
     assert_eq!(gateway.get("/openapi.json", "").status, 401);
     assert!(upstream.received().is_empty());
-    assert!(gateway.get("/openapi.json", &gateway.bearer("carl")).body.contains("gatelatch"));
+    assert!(
+        gateway
+            .get("/openapi.json", &gateway.bearer("carl"))
+            .body
+            .contains("gatelatch")
+    );
     assert_eq!(gateway.get("/public/openapi.json", "").body, DOCUMENT);
 }
 
 #[test]
 fn a_document_that_breaks_off_is_no_answer() {
     let upstream = Upstream::with_stream(|_, stream| {
-        let head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n{";
+        let head =
+            b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n{";
         stream.write_all(head).unwrap();
         false
     });
@@ -151,34 +220,74 @@ fn a_document_that_breaks_off_is_no_answer() {
 fn swagger_ui_comes_from_the_binary() {
     let gateway = gateway(SERVICES).start();
     let page = gateway.get("/auth/docs", "");
-    assert_eq!((page.status, page.header("content-type")), (200, "text/html; charset=utf-8"));
+    assert_eq!(
+        (page.status, page.header("content-type")),
+        (200, "text/html; charset=utf-8")
+    );
     let policy = page.header("content-security-policy");
-    assert!(policy.starts_with("default-src 'none'; script-src 'self';"), "{policy}");
-    assert!(!page.body.contains("//"), "nothing comes from elsewhere: {}", page.body);
+    assert!(
+        policy.starts_with("default-src 'none'; script-src 'self';"),
+        "{policy}"
+    );
+    assert!(
+        !page.body.contains("//"),
+        "nothing comes from elsewhere: {}",
+        page.body
+    );
     let document = gateway.get("/auth/openapi.json", "");
     assert_eq!(document.header("content-type"), "application/json");
-    for path in ["/auth/login", "/auth/token", "/auth/refresh", "/auth/me", "/auth/logout"] {
+    for path in [
+        "/auth/login",
+        "/auth/token",
+        "/auth/refresh",
+        "/auth/me",
+        "/auth/logout",
+    ] {
         assert!(document.json()["paths"][path].is_object(), "{path}");
     }
     let start = gateway.get("/auth/docs/start.js", "");
-    assert_eq!((start.status, start.header("content-type")), (200, "text/javascript; charset=utf-8"));
-    assert_eq!(start.header("cache-control"), "public, max-age=31536000, immutable");
-    for (name, kind) in [("swagger-ui.css", "text/css"), ("swagger-ui-bundle.js", "text/javascript")] {
+    assert_eq!(
+        (start.status, start.header("content-type")),
+        (200, "text/javascript; charset=utf-8")
+    );
+    assert_eq!(
+        start.header("cache-control"),
+        "public, max-age=31536000, immutable"
+    );
+    for (name, kind) in [
+        ("swagger-ui.css", "text/css"),
+        ("swagger-ui-bundle.js", "text/javascript"),
+    ] {
         let path = format!("/auth/docs/{name}");
         let head = head_of(gateway.address, &path);
-        assert_eq!(head.header("content-type"), format!("{kind}; charset=utf-8"));
+        assert_eq!(
+            head.header("content-type"),
+            format!("{kind}; charset=utf-8")
+        );
         assert_eq!(head.header("content-encoding"), "gzip");
         assert!(head.header("content-length").parse::<usize>().unwrap() > 20_000);
-        assert_eq!(get(gateway.address, &path, "Accept-Encoding: identity\r\n").status, 406);
+        assert_eq!(
+            get(gateway.address, &path, "Accept-Encoding: identity\r\n").status,
+            406
+        );
     }
     assert_eq!(gateway.get("/auth/docs/other.js", "").status, 404);
-    let post = send(gateway.address, "POST /auth/docs HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n");
+    let post = send(
+        gateway.address,
+        "POST /auth/docs HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n",
+    );
     assert_eq!((post.status, post.header("allow")), (405, "GET, HEAD"));
 }
 
 fn head_of(address: std::net::SocketAddr, path: &str) -> Answer {
     let mut connection = crate::support::Connection::open(address);
-    connection.write(format!("HEAD {path} HTTP/1.1\r\nHost: a\r\nAccept-Encoding: gzip\r\n\r\n"));
+    connection.write(format!(
+        "HEAD {path} HTTP/1.1\r\nHost: a\r\nAccept-Encoding: gzip\r\n\r\n"
+    ));
     let head = connection.read_head().unwrap();
-    Answer { status: 200, head, body: String::new() }
+    Answer {
+        status: 200,
+        head,
+        body: String::new(),
+    }
 }

@@ -40,17 +40,42 @@ fn what_runs_is_finished_and_what_rests_is_closed() {
         arrivals.recv().unwrap();
         gateway.signal(signal);
         gateway.event("draining");
-        assert_eq!((idle.read_to_end(), silent.read_to_end()), (String::new(), String::new()));
-        assert!(TcpStream::connect(gateway.address).is_err(), "nobody listens any more");
-        assert_eq!(readiness(&gateway).0, 503, "the admin listener stays to the end");
+        assert_eq!(
+            (idle.read_to_end(), silent.read_to_end()),
+            (String::new(), String::new())
+        );
+        assert!(
+            TcpStream::connect(gateway.address).is_err(),
+            "nobody listens any more"
+        );
+        assert_eq!(
+            readiness(&gateway).0,
+            503,
+            "the admin listener stays to the end"
+        );
         release.send(()).unwrap();
         let answer = busy.read();
-        assert_eq!((answer.status, answer.body.as_str(), answer.header("connection")), (200, "whole", "close"));
+        assert_eq!(
+            (
+                answer.status,
+                answer.body.as_str(),
+                answer.header("connection")
+            ),
+            (200, "whole", "close")
+        );
         assert_eq!(gateway.line("/idle")["status"], 200);
         let line = gateway.line("/slow");
-        assert_eq!((line["status"].as_u64(), line["aborted"].as_str()), (Some(200), None), "{line}");
+        assert_eq!(
+            (line["status"].as_u64(), line["aborted"].as_str()),
+            (Some(200), None),
+            "{line}"
+        );
         assert_eq!(gateway.ended().code(), Some(0));
-        assert!(gateway.printed().contains("\"message\":\"ended\""), "{}", gateway.printed());
+        assert!(
+            gateway.printed().contains("\"message\":\"ended\""),
+            "{}",
+            gateway.printed()
+        );
     }
 }
 
@@ -62,14 +87,22 @@ fn who_has_said_nothing_is_not_waited_for() {
     let authority = Authority::new("test");
     let certified = authority.issue(&["gateway.test"]);
     let tls = "tls: { certificate: tls.crt, private_key: tls.key }";
-    let secured = gateway(SERVICES).server(tls).prepare(move |folder| drop(certified.write(folder, "tls")));
+    let secured = gateway(SERVICES)
+        .server(tls)
+        .prepare(move |folder| drop(certified.write(folder, "tls")));
     for (builder, word) in [(gateway(SERVICES), &b""[..]), (secured, b"\x16\x03\x01")] {
         let mut gateway = builder.start();
-        let (mut silent, mut begun) = (Connection::open(gateway.address), Connection::open(gateway.address));
+        let (mut silent, mut begun) = (
+            Connection::open(gateway.address),
+            Connection::open(gateway.address),
+        );
         begun.write(word);
         gateway.signal("TERM");
         let asked = std::time::Instant::now();
-        assert_eq!((silent.read_to_end(), begun.read_to_end()), (String::new(), String::new()));
+        assert_eq!(
+            (silent.read_to_end(), begun.read_to_end()),
+            (String::new(), String::new())
+        );
         assert_eq!(gateway.ended().code(), Some(0));
         assert!(asked.elapsed() < A_MOMENT, "{:?}", asked.elapsed());
     }
@@ -90,7 +123,9 @@ fn a_kept_connection_gets_one_more_answer() {
         connection.read()
     });
     assert_eq!(
-        last.map(|answer| answer.header("connection").to_owned()).find(|value| !value.is_empty()).unwrap(),
+        last.map(|answer| answer.header("connection").to_owned())
+            .find(|value| !value.is_empty())
+            .unwrap(),
         "close"
     );
     assert_eq!(connection.read_to_end(), "");
@@ -101,14 +136,24 @@ fn a_kept_connection_gets_one_more_answer() {
 fn during_the_delay_it_is_unready_and_works() {
     let upstream = Upstream::saying("whole");
     let timeouts = "timeouts: { drain_delay: 1h }";
-    let mut gateway = gateway(SERVICES).upstream(upstream.address).server(timeouts).start();
+    let mut gateway = gateway(SERVICES)
+        .upstream(upstream.address)
+        .server(timeouts)
+        .start();
     assert_eq!(readiness(&gateway).0, 200);
     gateway.signal("TERM");
     gateway.event("draining");
     let (status, report) = readiness(&gateway);
-    assert_eq!((status, &report["ready"], &report["checks"]["running"]), (503, &false.into(), &"draining".into()));
+    assert_eq!(
+        (status, &report["ready"], &report["checks"]["running"]),
+        (503, &false.into(), &"draining".into())
+    );
     for _ in 0..4 {
-        assert_eq!(gateway.get("/a", "").status, 200, "new connections are served");
+        assert_eq!(
+            gateway.get("/a", "").status,
+            200,
+            "new connections are served"
+        );
     }
     let asked = std::time::Instant::now();
     gateway.signal("TERM");
@@ -120,7 +165,10 @@ fn during_the_delay_it_is_unready_and_works() {
 fn the_delay_ends() {
     let upstream = Upstream::saying("whole");
     let timeouts = "timeouts: { drain_delay: 300ms }";
-    let mut gateway = gateway(SERVICES).upstream(upstream.address).server(timeouts).start();
+    let mut gateway = gateway(SERVICES)
+        .upstream(upstream.address)
+        .server(timeouts)
+        .start();
     gateway.signal("TERM");
     gateway.event("draining");
     assert_eq!(gateway.ended().code(), Some(0));
@@ -130,21 +178,31 @@ fn the_delay_ends() {
 #[test]
 fn the_deadline_cuts_off_what_hangs() {
     let (upstream, arrivals, _release) = slow();
-    let mut gateway = gateway(SERVICES).upstream(upstream.address).server("timeouts: { drain: 200ms }").start();
+    let mut gateway = gateway(SERVICES)
+        .upstream(upstream.address)
+        .server("timeouts: { drain: 200ms }")
+        .start();
     let mut hanging = Connection::open(gateway.address);
     ask(&mut hanging, "/slow");
     arrivals.recv().unwrap();
     gateway.signal("TERM");
     assert_eq!(hanging.read_to_end(), "");
     let line = gateway.line("/slow");
-    assert_eq!((line["status"].as_u64(), line["aborted"].as_str()), (Some(0), Some("gateway")), "{line}");
+    assert_eq!(
+        (line["status"].as_u64(), line["aborted"].as_str()),
+        (Some(0), Some("gateway")),
+        "{line}"
+    );
     assert_eq!(gateway.ended().code(), Some(0));
 }
 
 #[test]
 fn a_second_signal_ends_at_once_and_writes_down_what_it_cuts_off() {
     let (upstream, arrivals, _release) = slow();
-    let mut gateway = gateway(SERVICES).upstream(upstream.address).server("timeouts: { drain: 1h }").start();
+    let mut gateway = gateway(SERVICES)
+        .upstream(upstream.address)
+        .server("timeouts: { drain: 1h }")
+        .start();
     let mut hanging = Connection::open(gateway.address);
     ask(&mut hanging, "/slow");
     arrivals.recv().unwrap();
@@ -196,7 +254,11 @@ fn exchange(stream: &mut TcpStream) -> Fate {
             Ok(count) => answer += std::str::from_utf8(&piece[..count]).unwrap(),
         }
     }
-    match (answer.is_empty(), answer.ends_with("whole"), answer.contains("connection: close")) {
+    match (
+        answer.is_empty(),
+        answer.ends_with("whole"),
+        answer.contains("connection: close"),
+    ) {
         (true, _, _) => Fate::Nothing,
         (false, false, _) => Fate::Torn(answer),
         (false, true, true) => Fate::Last,
@@ -209,13 +271,19 @@ fn a_drain_under_load_loses_no_request() {
     const CLIENTS: usize = 6;
     let upstream = Upstream::saying("whole");
     let mut gateway = gateway(SERVICES).upstream(upstream.address).start();
-    let (warm, answered, last) = (AtomicUsize::new(0), AtomicUsize::new(0), AtomicUsize::new(0));
+    let (warm, answered, last) = (
+        AtomicUsize::new(0),
+        AtomicUsize::new(0),
+        AtomicUsize::new(0),
+    );
     let refused = AtomicBool::new(false);
     std::thread::scope(|scope| {
         for _ in 0..CLIENTS {
             scope.spawn(|| {
                 while let Ok(mut stream) = TcpStream::connect(gateway.address) {
-                    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+                    stream
+                        .set_read_timeout(Some(Duration::from_secs(20)))
+                        .unwrap();
                     for round in 0.. {
                         match exchange(&mut stream) {
                             Fate::Kept => answered.fetch_add(1, Ordering::Relaxed),
@@ -226,7 +294,9 @@ fn a_drain_under_load_loses_no_request() {
                             }
                             // the kernel shakes hands for a listener that is about to close
                             Fate::Nothing if round == 0 => break,
-                            fate @ (Fate::Nothing | Fate::Torn(_)) => panic!("{fate:?} in round {round}"),
+                            fate @ (Fate::Nothing | Fate::Torn(_)) => {
+                                panic!("{fate:?} in round {round}")
+                            }
                         };
                         if round == 100 {
                             warm.fetch_add(1, Ordering::Relaxed);
@@ -236,12 +306,25 @@ fn a_drain_under_load_loses_no_request() {
                 refused.store(true, Ordering::Relaxed);
             });
         }
-        until("every client is at work", || warm.load(Ordering::Relaxed) >= CLIENTS);
+        until("every client is at work", || {
+            warm.load(Ordering::Relaxed) >= CLIENTS
+        });
         gateway.signal("TERM");
     });
     assert!(refused.load(Ordering::Relaxed));
-    assert!(last.load(Ordering::Relaxed) >= CLIENTS, "each kept connection had a last answer");
+    assert!(
+        last.load(Ordering::Relaxed) >= CLIENTS,
+        "each kept connection had a last answer"
+    );
     assert_eq!(gateway.ended().code(), Some(0));
-    let lines = gateway.printed().lines().filter(|line| line.contains("\"path\":\"/load\"")).count();
-    assert_eq!(lines, answered.load(Ordering::Relaxed), "the access log is complete");
+    let lines = gateway
+        .printed()
+        .lines()
+        .filter(|line| line.contains("\"path\":\"/load\""))
+        .count();
+    assert_eq!(
+        lines,
+        answered.load(Ordering::Relaxed),
+        "the access log is complete"
+    );
 }

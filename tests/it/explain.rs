@@ -138,7 +138,12 @@ refused with 400: the path holds a dot segment `.` or `..`
     ];
     for (arguments, code, expected) in cases {
         let output = explain(folder.path(), arguments);
-        assert_eq!(text(&output.stdout), *expected, "{arguments:?}: {}", text(&output.stderr));
+        assert_eq!(
+            text(&output.stdout),
+            *expected,
+            "{arguments:?}: {}",
+            text(&output.stderr)
+        );
         assert_eq!(output.status.code(), Some(*code), "{arguments:?}");
     }
 }
@@ -147,27 +152,109 @@ refused with 400: the path holds a dot segment `.` or `..`
 fn callers_are_described_in_several_ways() {
     let folder = folder();
     let cases: &[(&[&str], i32, &str)] = &[
-        (&["POST", "/jobs", "--roles", "recruiter, x"], 0, "\nallowed\n  by `POST /jobs` (gateway.yaml:7:9)\n"),
-        (&["GET", "/users/carl/cv", "--as", "carl"], 0, "or user = `{id}` (`carl`) holds: the caller has `carl`"),
-        (&["GET", "/metrics", "--address", "10.1.2.3"], 0, "allowed, without an identity"),
-        (&["GET", "/metrics", "--address", "192.0.2.1"], 4, "fails: the caller has `192.0.2.1`"),
-        (&["GET", "/tenants/acme", "--as", "carl"], 0, "claim `level` = 3 holds: the caller has 3"),
-        (&["GET", "/tenants/acme", "--as", "carl", "--claims", "tenant=acme,level=4"], 4, "fails: the caller has 4"),
-        (&["GET", "/tenants/x", "--claims", "tenant=x", "--claims", "level=3"], 0, "asked by somebody with no roles"),
-        (&["GET", "/jobs", "--token", "x.y.z"], 3, "unauthenticated (401): Invalid or expired token"),
-        (&["GET", "/jobs", "--as", "gone"], 3, "asked by user `gone`, who is disabled\n"),
-        (&["GET", "/jobs/7", "--as", "carl"], 4, "nearest: `GET /jobs` (gateway.yaml:6:9) does not cover the path"),
-        (&["GET", "/trial", "--as", "carl"], 4, "and forwarded all the same: `mode: report` only reports a denial"),
-        (&["GET", "http://files.example.com/x"], 4, "and forwarded all the same: `mode: report`"),
-        (&["GET", "http://files.example.com/public/a;b"], 0, "`* /public/**`"),
-        (&["get", "/jobs"], 5, "refused with 400: methods are case-sensitive"),
-        (&["TRACE", "/jobs"], 5, "refused with 405: the method is not allowed"),
+        (
+            &["POST", "/jobs", "--roles", "recruiter, x"],
+            0,
+            "\nallowed\n  by `POST /jobs` (gateway.yaml:7:9)\n",
+        ),
+        (
+            &["GET", "/users/carl/cv", "--as", "carl"],
+            0,
+            "or user = `{id}` (`carl`) holds: the caller has `carl`",
+        ),
+        (
+            &["GET", "/metrics", "--address", "10.1.2.3"],
+            0,
+            "allowed, without an identity",
+        ),
+        (
+            &["GET", "/metrics", "--address", "192.0.2.1"],
+            4,
+            "fails: the caller has `192.0.2.1`",
+        ),
+        (
+            &["GET", "/tenants/acme", "--as", "carl"],
+            0,
+            "claim `level` = 3 holds: the caller has 3",
+        ),
+        (
+            &[
+                "GET",
+                "/tenants/acme",
+                "--as",
+                "carl",
+                "--claims",
+                "tenant=acme,level=4",
+            ],
+            4,
+            "fails: the caller has 4",
+        ),
+        (
+            &[
+                "GET",
+                "/tenants/x",
+                "--claims",
+                "tenant=x",
+                "--claims",
+                "level=3",
+            ],
+            0,
+            "asked by somebody with no roles",
+        ),
+        (
+            &["GET", "/jobs", "--token", "x.y.z"],
+            3,
+            "unauthenticated (401): Invalid or expired token",
+        ),
+        (
+            &["GET", "/jobs", "--as", "gone"],
+            3,
+            "asked by user `gone`, who is disabled\n",
+        ),
+        (
+            &["GET", "/jobs/7", "--as", "carl"],
+            4,
+            "nearest: `GET /jobs` (gateway.yaml:6:9) does not cover the path",
+        ),
+        (
+            &["GET", "/trial", "--as", "carl"],
+            4,
+            "and forwarded all the same: `mode: report` only reports a denial",
+        ),
+        (
+            &["GET", "http://files.example.com/x"],
+            4,
+            "and forwarded all the same: `mode: report`",
+        ),
+        (
+            &["GET", "http://files.example.com/public/a;b"],
+            0,
+            "`* /public/**`",
+        ),
+        (
+            &["get", "/jobs"],
+            5,
+            "refused with 400: methods are case-sensitive",
+        ),
+        (
+            &["TRACE", "/jobs"],
+            5,
+            "refused with 405: the method is not allowed",
+        ),
     ];
     for (arguments, code, said) in cases {
         let output = explain(folder.path(), arguments);
         let printed = text(&output.stdout);
-        assert!(printed.contains(said), "{arguments:?}: {printed}{}", text(&output.stderr));
-        assert_eq!(output.status.code(), Some(*code), "{arguments:?}: {printed}");
+        assert!(
+            printed.contains(said),
+            "{arguments:?}: {printed}{}",
+            text(&output.stderr)
+        );
+        assert_eq!(
+            output.status.code(),
+            Some(*code),
+            "{arguments:?}: {printed}"
+        );
     }
 }
 
@@ -190,7 +277,11 @@ refused with 404: no service for the host `elsewhere.example.com` and the path `
     );
     assert_eq!(output.status.code(), Some(5));
     let output = explain(folder.path(), &["GET", "/jobs"]);
-    assert!(text(&output.stdout).contains("every service has `hosts`: give a whole URL"), "{}", text(&output.stdout));
+    assert!(
+        text(&output.stdout).contains("every service has `hosts`: give a whole URL"),
+        "{}",
+        text(&output.stdout)
+    );
     assert_eq!(output.status.code(), Some(5));
 }
 
@@ -198,24 +289,47 @@ refused with 404: no service for the host `elsewhere.example.com` and the path `
 fn what_cannot_be_made_out_is_named() {
     let folder = folder();
     for (arguments, code, said) in [
-        (&["GET", "/jobs", "--as", "nobody"][..], 1, "error: there is no user `nobody`"),
-        (&["GET", "http://a b/"], 1, "error: `http://a b/` is no path and no URL"),
+        (
+            &["GET", "/jobs", "--as", "nobody"][..],
+            1,
+            "error: there is no user `nobody`",
+        ),
+        (
+            &["GET", "http://a b/"],
+            1,
+            "error: `http://a b/` is no path and no URL",
+        ),
         (&["GET", "jobs"], 1, "error: `jobs` is no path and no URL"),
         (&["GET"], 2, "error: a method and a URL are needed"),
         (&["-", "/jobs"], 2, "error: a method and a URL are needed"),
-        (&["GET", "/jobs", "--as", "carl", "--roles", "a"], 2, "error: the argument '--as <USER>' cannot be used with"),
-        (&["GET", "/jobs", "--claims", "a"], 2, "error: invalid value 'a' for '--claims <NAME=VALUE>'"),
+        (
+            &["GET", "/jobs", "--as", "carl", "--roles", "a"],
+            2,
+            "error: the argument '--as <USER>' cannot be used with",
+        ),
+        (
+            &["GET", "/jobs", "--claims", "a"],
+            2,
+            "error: invalid value 'a' for '--claims <NAME=VALUE>'",
+        ),
     ] {
         let output = explain(folder.path(), arguments);
         assert_eq!(output.status.code(), Some(code), "{arguments:?}");
-        assert!(text(&output.stderr).starts_with(said), "{}", text(&output.stderr));
+        assert!(
+            text(&output.stderr).starts_with(said),
+            "{}",
+            text(&output.stderr)
+        );
     }
 }
 
 #[test]
 fn programs_get_json() {
     let folder = folder();
-    let output = explain(folder.path(), &["POST", "/j%6Fbs", "--as", "carl", "--format", "json"]);
+    let output = explain(
+        folder.path(),
+        &["POST", "/j%6Fbs", "--as", "carl", "--format", "json"],
+    );
     let report: Value = serde_json::from_slice(&output.stdout).unwrap();
     let expected = serde_json::json!({
         "request": "POST /j%6Fbs",
@@ -241,24 +355,39 @@ fn programs_get_json() {
 #[test]
 fn many_requests_are_explained_one_a_line() {
     let folder = folder();
-    let lines =
-        "# what candidates may do\n\nGET /jobs --as carl\n  POST /jobs --as carl\nGET /metrics --address 10.0.0.1\n";
+    let lines = "# what candidates may do\n\nGET /jobs --as carl\n  POST /jobs --as carl\nGET /metrics --address 10.0.0.1\n";
     let output = explain_lines(folder.path(), &[], lines);
     let printed = text(&output.stdout);
-    let verdicts: Vec<_> = printed.lines().filter(|line| line.starts_with(['a', 'f', 'u'])).collect();
+    let verdicts: Vec<_> = printed
+        .lines()
+        .filter(|line| line.starts_with(['a', 'f', 'u']))
+        .collect();
     assert_eq!(
         verdicts,
-        ["allowed", "forbidden (403): Access denied. Requires role: recruiter", "allowed, without an identity"]
+        [
+            "allowed",
+            "forbidden (403): Access denied. Requires role: recruiter",
+            "allowed, without an identity"
+        ]
     );
     assert_eq!(output.status.code(), Some(4), "that of the worst");
 
     let output = explain_lines(folder.path(), &["--format", "json", "--as", "carl"], lines);
-    let objects: Vec<Value> = text(&output.stdout).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    let verdicts: Vec<_> = objects.iter().map(|object| object["verdict"].as_str().unwrap()).collect();
+    let objects: Vec<Value> = text(&output.stdout)
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let verdicts: Vec<_> = objects
+        .iter()
+        .map(|object| object["verdict"].as_str().unwrap())
+        .collect();
     assert_eq!(verdicts, ["allowed", "forbidden", "allowed"]);
     let output = explain_lines(folder.path(), &["--as", "carl"], "GET /jobs\nGET /a;b\n");
     assert_eq!(output.status.code(), Some(5));
-    assert!(text(&output.stdout).starts_with("GET /jobs to service `jobs`, asked by user `carl`"), "the caller of all");
+    assert!(
+        text(&output.stdout).starts_with("GET /jobs to service `jobs`, asked by user `carl`"),
+        "the caller of all"
+    );
     assert_eq!(explain_lines(folder.path(), &[], "").status.code(), Some(0));
 }
 
@@ -270,13 +399,25 @@ fn a_line_that_cannot_be_made_out_does_not_end_the_others() {
     assert_eq!(output.status.code(), Some(1));
     let errors = text(&output.stderr);
     assert!(
-        errors.contains("error: line 1: ") && errors.contains("error: line 2: there is no user `nobody`"),
+        errors.contains("error: line 1: ")
+            && errors.contains("error: line 2: there is no user `nobody`"),
         "{errors}"
     );
-    assert!(text(&output.stdout).contains("\nallowed\n"), "{}", text(&output.stdout));
+    assert!(
+        text(&output.stdout).contains("\nallowed\n"),
+        "{}",
+        text(&output.stdout)
+    );
     let output = explain_lines(folder.path(), &["--format", "json"], lines);
-    let objects: Vec<Value> = text(&output.stdout).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    assert_eq!((&objects[0]["line"], &objects[1]["line"]), (&1.into(), &2.into()), "{objects:?}");
+    let objects: Vec<Value> = text(&output.stdout)
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(
+        (&objects[0]["line"], &objects[1]["line"]),
+        (&1.into(), &2.into()),
+        "{objects:?}"
+    );
     assert_eq!(objects[2]["verdict"], "allowed");
 }
 
@@ -336,9 +477,16 @@ fn a_running_gateway_says_what_a_rule_has_decided() {
       - { path: /jobs, allow: { roles: [recruiter] }, name: jobs }
       - { path: /trial, allow: nobody, mode: report, name: trial }
 ";
-    let gateway = crate::support::gateway(services).upstream(upstream.address).start();
+    let gateway = crate::support::gateway(services)
+        .upstream(upstream.address)
+        .start();
     let rita = gateway.bearer("rita");
-    for (path, fields) in [("/jobs", rita.as_str()), ("/jobs", rita.as_str()), ("/jobs", ""), ("/trial", "")] {
+    for (path, fields) in [
+        ("/jobs", rita.as_str()),
+        ("/jobs", rita.as_str()),
+        ("/jobs", ""),
+        ("/trial", ""),
+    ] {
         gateway.get(path, fields);
         gateway.line(path);
     }
@@ -351,13 +499,21 @@ fn a_running_gateway_says_what_a_rule_has_decided() {
     );
     std::fs::write(gateway.path("live.yaml"), config).unwrap();
     let ask = |path: &str, more: &[&str]| {
-        let arguments = [&["explain", "GET", path, "--live", "--config", "live.yaml"], more].concat();
+        let arguments = [
+            &["explain", "GET", path, "--live", "--config", "live.yaml"],
+            more,
+        ]
+        .concat();
         let output = crate::support::commands::gatelatch(gateway.folder(), &arguments);
         String::from_utf8(output.stdout).unwrap() + &String::from_utf8(output.stderr).unwrap()
     };
     let said = ask("/jobs", &[]);
-    assert!(said.contains("`jobs` was asked 3 times since the start: 2 allowed, 1 unauthenticated"), "{said}");
-    let json: serde_json::Value = serde_json::from_str(&ask("/trial", &["--format", "json"])).unwrap();
+    assert!(
+        said.contains("`jobs` was asked 3 times since the start: 2 allowed, 1 unauthenticated"),
+        "{said}"
+    );
+    let json: serde_json::Value =
+        serde_json::from_str(&ask("/trial", &["--format", "json"])).unwrap();
     assert_eq!(json["live"], serde_json::json!({ "reported": 1 }));
     assert!(ask("/none", &[]).contains("what no rule covers was asked 0 times"));
     drop(upstream);
@@ -370,5 +526,8 @@ fn a_running_gateway_says_what_a_rule_has_decided() {
     let arguments = ["explain", "GET", "/jobs", "--live", "--config", "live.yaml"];
     let output = crate::support::commands::gatelatch(kept.path(), &arguments);
     assert_eq!(output.status.code(), Some(1));
-    assert!(String::from_utf8_lossy(&output.stderr).contains("no running gateway answers"), "{output:?}");
+    assert!(
+        String::from_utf8_lossy(&output.stderr).contains("no running gateway answers"),
+        "{output:?}"
+    );
 }

@@ -20,7 +20,12 @@ const JOBS: &str = r#"
 "#;
 
 fn app(name: &str) -> String {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/apps").join(name).to_str().unwrap().to_owned()
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/apps")
+        .join(name)
+        .to_str()
+        .unwrap()
+        .to_owned()
 }
 
 /// The service; it is killed when it is dropped.
@@ -34,10 +39,19 @@ impl Drop for Service {
 }
 
 fn start(python: &Path) -> (Service, SocketAddr) {
-    let mut process = Command::new(python).arg(app("jobs.py")).stdout(Stdio::piped()).spawn().unwrap();
+    let mut process = Command::new(python)
+        .arg(app("jobs.py"))
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
     let mut port = String::new();
-    BufReader::new(process.stdout.take().unwrap()).read_line(&mut port).unwrap();
-    (Service(process), SocketAddr::from(([127, 0, 0, 1], port.trim().parse().unwrap())))
+    BufReader::new(process.stdout.take().unwrap())
+        .read_line(&mut port)
+        .unwrap();
+    (
+        Service(process),
+        SocketAddr::from(([127, 0, 0, 1], port.trim().parse().unwrap())),
+    )
 }
 
 #[test]
@@ -49,33 +63,65 @@ fn an_unmodified_fastapi_service_gets_logins_and_roles() {
         let body = r#"{"title":"Engineer"}"#;
         let length = body.len();
         let head = "POST /jobs HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n";
-        send(gateway.address, format!("{head}Content-Length: {length}\r\n{credential}\r\n{body}"))
+        send(
+            gateway.address,
+            format!("{head}Content-Length: {length}\r\n{credential}\r\n{body}"),
+        )
     };
     let nobody = post("");
-    assert_eq!((nobody.status, nobody.json()["detail"].as_str()), (401, Some("Not authenticated")));
-    assert_eq!(nobody.header("www-authenticate"), "Bearer realm=\"gatelatch\"");
+    assert_eq!(
+        (nobody.status, nobody.json()["detail"].as_str()),
+        (401, Some("Not authenticated"))
+    );
+    assert_eq!(
+        nobody.header("www-authenticate"),
+        "Bearer realm=\"gatelatch\""
+    );
     let candidate = post(&gateway.bearer("carl"));
     assert_eq!(candidate.status, 403);
-    assert_eq!(candidate.json()["detail"], "Access denied. Requires role: recruiter");
+    assert_eq!(
+        candidate.json()["detail"],
+        "Access denied. Requires role: recruiter"
+    );
     let recruiter = post(&gateway.bearer("rita"));
     assert_eq!(recruiter.status, 201, "{recruiter:?}");
-    assert_eq!(recruiter.json(), serde_json::json!({ "title": "Engineer", "by": "rita" }));
+    assert_eq!(
+        recruiter.json(),
+        serde_json::json!({ "title": "Engineer", "by": "rita" })
+    );
     assert_eq!(gateway.get("/public/hello", "").json()["hello"], "world");
-    assert!(gateway.get("/docs", "").body.contains("swagger-ui"), "the service's own pages pass");
+    assert!(
+        gateway.get("/docs", "").body.contains("swagger-ui"),
+        "the service's own pages pass"
+    );
 }
 
 #[test]
 fn its_own_documentation_gets_an_authorize_button() {
     let Some(python) = python() else { return };
     let (_service, upstream) = start(&python);
-    let services = JOBS.replace("    rules:\n", "    openapi: { path: /openapi.json }\n    rules:\n");
-    let document = gateway(&services).upstream(upstream).start().get("/openapi.json", "").json();
+    let services = JOBS.replace(
+        "    rules:\n",
+        "    openapi: { path: /openapi.json }\n    rules:\n",
+    );
+    let document = gateway(&services)
+        .upstream(upstream)
+        .start()
+        .get("/openapi.json", "")
+        .json();
     assert_eq!(document["info"]["title"], "Jobs");
-    assert_eq!(document["components"]["securitySchemes"]["gatelatch"]["flows"]["password"]["tokenUrl"], "/auth/login");
+    assert_eq!(
+        document["components"]["securitySchemes"]["gatelatch"]["flows"]["password"]["tokenUrl"],
+        "/auth/login"
+    );
     let post = &document["paths"]["/jobs"]["post"];
     assert_eq!(post["description"], "**Access:** Requires role: recruiter.");
     assert_eq!(post["security"], serde_json::json!([{ "gatelatch": [] }]));
-    assert!(document["paths"]["/public/hello"]["get"].get("security").is_none());
+    assert!(
+        document["paths"]["/public/hello"]["get"]
+            .get("security")
+            .is_none()
+    );
 }
 
 #[test]
@@ -84,11 +130,20 @@ fn python_libraries_log_in_and_read_and_make_tokens() {
     let (_service, upstream) = start(&python);
     let gateway = gateway(JOBS).upstream(upstream).start();
     let address = format!("http://{}", gateway.address);
-    let found = output(Command::new(python).arg(app("client.py")).args([address.as_str(), "rita", PASSWORD, SECRET]));
+    let found = output(Command::new(python).arg(app("client.py")).args([
+        address.as_str(),
+        "rita",
+        PASSWORD,
+        SECRET,
+    ]));
     let found: serde_json::Value = serde_json::from_str(&found).unwrap();
     for library in ["pyjwt", "jose"] {
         assert_eq!(found[library]["sub"], "rita", "{found}");
-        assert_eq!(found[library]["roles"], serde_json::json!(["recruiter"]), "{found}");
+        assert_eq!(
+            found[library]["roles"],
+            serde_json::json!(["recruiter"]),
+            "{found}"
+        );
     }
     let told = serde_json::json!({
         "remote-user": "rita",
@@ -98,5 +153,8 @@ fn python_libraries_log_in_and_read_and_make_tokens() {
         "authorization": null,
     });
     assert_eq!(found["whoami"], told);
-    assert_eq!(found["made_by_pyjwt"], told, "roles come from today's user list, whoever made the token");
+    assert_eq!(
+        found["made_by_pyjwt"], told,
+        "roles come from today's user list, whoever made the token"
+    );
 }

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crate::support::frames::{
-    CANCEL, CONTINUATION, DATA, END_HEADERS, END_STREAM, ENHANCE_YOUR_CALM, Frame, GOAWAY, HEADERS, PING, RST_STREAM,
-    SETTINGS, WINDOW_UPDATE, field, frame, get_block,
+    CANCEL, CONTINUATION, DATA, END_HEADERS, END_STREAM, ENHANCE_YOUR_CALM, Frame, GOAWAY, HEADERS,
+    PING, RST_STREAM, SETTINGS, WINDOW_UPDATE, field, frame, get_block,
 };
 use crate::support::{Connection, FrameConnection, Gateway, Upstream, gateway, until};
 
@@ -83,7 +83,12 @@ fn start(upstream: &Upstream) -> Gateway {
 /// A stream that is opened and taken back at once (CVE-2023-44487).
 fn rapid_reset(number: u32) -> Vec<u8> {
     let stream = 2 * number + 1;
-    let head = frame(HEADERS, END_HEADERS | END_STREAM, stream, &get_block("/reset"));
+    let head = frame(
+        HEADERS,
+        END_HEADERS | END_STREAM,
+        stream,
+        &get_block("/reset"),
+    );
     [head, frame(RST_STREAM, 0, stream, &CANCEL.to_be_bytes())].concat()
 }
 
@@ -94,16 +99,31 @@ fn rapid_resets_end_the_connection() {
     assert_eq!(flood(&gateway, 100_000, rapid_reset), End::Calmed);
     until("it is counted", || gateway.metric(FLOODS) == 1.0);
     let event = gateway.named_event("connection_rejected");
-    assert_eq!((&event["reason"], &event["client_ip"]), (&"flood".into(), &"127.0.0.1".into()), "{event}");
-    let forwarded = upstream.received().iter().filter(|request| request.line().contains("/reset")).count();
-    assert!(forwarded < 1000, "{forwarded} that were taken back were forwarded");
+    assert_eq!(
+        (&event["reason"], &event["client_ip"]),
+        (&"flood".into(), &"127.0.0.1".into()),
+        "{event}"
+    );
+    let forwarded = upstream
+        .received()
+        .iter()
+        .filter(|request| request.line().contains("/reset"))
+        .count();
+    assert!(
+        forwarded < 1000,
+        "{forwarded} that were taken back were forwarded"
+    );
 }
 
 /// Streams that the gateway must reset, because their length is not what they say.
 fn wrong_stream(number: u32) -> Vec<u8> {
     let stream = 2 * number + 1;
     let block = [get_block("/wrong"), field("content-length", "5")].concat();
-    [frame(HEADERS, END_HEADERS, stream, &block), frame(DATA, END_STREAM, stream, b"more than five")].concat()
+    [
+        frame(HEADERS, END_HEADERS, stream, &block),
+        frame(DATA, END_STREAM, stream, b"more than five"),
+    ]
+    .concat()
 }
 
 #[test]
@@ -120,7 +140,12 @@ fn heads_without_end_end_the_connection() {
     let gateway = start(&upstream);
     let endless = |number: u32| match number {
         0 => frame(HEADERS, END_STREAM, 1, &get_block("/endless")),
-        _ => frame(CONTINUATION, 0, 1, &field(&format!("x-{number}"), &"y".repeat(100))),
+        _ => frame(
+            CONTINUATION,
+            0,
+            1,
+            &field(&format!("x-{number}"), &"y".repeat(100)),
+        ),
     };
     assert_eq!(flood(&gateway, 100_000, endless), End::Calmed);
     let empty = |number: u32| match number {
@@ -140,11 +165,21 @@ fn frames_that_ask_for_nothing_do_no_harm() {
     let priority = |_| frame(2, 0, 1, &[0; 5]);
     let unknown = |_| frame(0xfa, 0, 0, b"?");
     let empty_data = |number: u32| match number {
-        0 => frame(HEADERS, END_HEADERS, 1, &[&[0x83, 0x86, 0x84][..], &field(":authority", "a")].concat()),
+        0 => frame(
+            HEADERS,
+            END_HEADERS,
+            1,
+            &[&[0x83, 0x86, 0x84][..], &field(":authority", "a")].concat(),
+        ),
         _ => frame(DATA, 0, 1, &[]),
     };
     let small_data = |number: u32| match number {
-        0 => frame(HEADERS, END_HEADERS, 1, &[&[0x83, 0x86, 0x84][..], &field(":authority", "a")].concat()),
+        0 => frame(
+            HEADERS,
+            END_HEADERS,
+            1,
+            &[&[0x83, 0x86, 0x84][..], &field(":authority", "a")].concat(),
+        ),
         _ => frame(DATA, 0, 1, b"x"),
     };
     let windows = |_| frame(WINDOW_UPDATE, 0, 0, &[0, 0, 0, 1]);
@@ -159,7 +194,11 @@ fn frames_that_ask_for_nothing_do_no_harm() {
     ];
     for (kind, make) in kinds {
         let end = flood(&gateway, 100_000, make);
-        assert_ne!(end, End::Closed, "{kind}: it is taken, or the client is told to calm down");
+        assert_ne!(
+            end,
+            End::Closed,
+            "{kind}: it is taken, or the client is told to calm down"
+        );
     }
 }
 
@@ -167,7 +206,11 @@ fn frames_that_ask_for_nothing_do_no_harm() {
 fn a_flood_whose_answers_are_not_read_is_cut_off() {
     let upstream = Upstream::saying("hi");
     let server = "timeouts: { body: 300ms }";
-    let gateway = gateway(OPEN).upstream(upstream.address).workers(1).server(server).start();
+    let gateway = gateway(OPEN)
+        .upstream(upstream.address)
+        .workers(1)
+        .server(server)
+        .start();
     let before = gateway.memory();
     let mut client = FrameConnection::open(gateway.address);
     let pings = frame(PING, 0, 0, &[1; 8]).repeat(1000);
@@ -177,7 +220,9 @@ fn a_flood_whose_answers_are_not_read_is_cut_off() {
         assert!(written < 100_000, "it is never cut off");
     }
     assert!(gateway.memory().saturating_sub(before) < MOST_MEMORY);
-    until("it is counted", || gateway.metric("gatelatch_rejected_connections_total{reason=\"timeout\"}") == 1.0);
+    until("it is counted", || {
+        gateway.metric("gatelatch_rejected_connections_total{reason=\"timeout\"}") == 1.0
+    });
 }
 
 fn dawdle(address: SocketAddr, piece: &[u8]) -> TcpStream {
@@ -190,7 +235,11 @@ fn dawdle(address: SocketAddr, piece: &[u8]) -> TcpStream {
 fn slow_clients_do_not_slow_the_others() {
     let upstream = Upstream::saying("hi");
     let server = "timeouts: { header: 2s, body: 2s, handshake: 2s }";
-    let gateway = gateway(OPEN).upstream(upstream.address).workers(1).server(server).start();
+    let gateway = gateway(OPEN)
+        .upstream(upstream.address)
+        .workers(1)
+        .server(server)
+        .start();
     let pieces: [&[u8]; 5] = [
         b"",
         b"GET / HT",
@@ -198,16 +247,30 @@ fn slow_clients_do_not_slow_the_others() {
         b"PRI * HTTP/2.0\r\n",
         b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0",
     ];
-    let slow: Vec<TcpStream> = (0..500).map(|number| dawdle(gateway.address, pieces[number % 5])).collect();
+    let slow: Vec<TcpStream> = (0..500)
+        .map(|number| dawdle(gateway.address, pieces[number % 5]))
+        .collect();
     let mut probe = Connection::open(gateway.address);
     for _ in 0..200 {
         let started = std::time::Instant::now();
         assert_eq!(probe.write(GET).read().status, 200);
-        assert!(started.elapsed() < Duration::from_secs(2), "{:?}", started.elapsed());
+        assert!(
+            started.elapsed() < Duration::from_secs(2),
+            "{:?}",
+            started.elapsed()
+        );
     }
     // each is given up in its time, but those that have begun HTTP/2 properly: they may rest
-    until("the slow ones are gone", || gateway.metric("gatelatch_client_connections") <= 101.0);
-    assert!(gateway.printed().matches("connection_rejected").count() < 200, "{}", gateway.printed());
-    until("the rest is said", || gateway.printed().contains("\"suppressed\":"));
+    until("the slow ones are gone", || {
+        gateway.metric("gatelatch_client_connections") <= 101.0
+    });
+    assert!(
+        gateway.printed().matches("connection_rejected").count() < 200,
+        "{}",
+        gateway.printed()
+    );
+    until("the rest is said", || {
+        gateway.printed().contains("\"suppressed\":")
+    });
     drop(slow);
 }

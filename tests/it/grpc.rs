@@ -36,10 +36,19 @@ impl Drop for Service {
 }
 
 fn serve(python: &PathBuf) -> (Service, SocketAddr) {
-    let mut service = Command::new(python).args([SCRIPT, "serve"]).stdout(Stdio::piped()).spawn().unwrap();
+    let mut service = Command::new(python)
+        .args([SCRIPT, "serve"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
     let mut port = String::new();
-    BufReader::new(service.stdout.as_mut().unwrap()).read_line(&mut port).unwrap();
-    (Service(service), format!("127.0.0.1:{}", port.trim()).parse().unwrap())
+    BufReader::new(service.stdout.as_mut().unwrap())
+        .read_line(&mut port)
+        .unwrap();
+    (
+        Service(service),
+        format!("127.0.0.1:{}", port.trim()).parse().unwrap(),
+    )
 }
 
 fn start(address: SocketAddr, change: impl FnOnce(GatewayBuilder) -> GatewayBuilder) -> Gateway {
@@ -52,7 +61,8 @@ fn calls_of_every_kind_work_in_the_clear() {
     let (_service, address) = serve(&python);
     let gateway = start(address, |builder| builder);
     let target = gateway.address.to_string();
-    let said = output(Command::new(&python).args([SCRIPT, "talk", &target, &gateway.token("rita")]));
+    let said =
+        output(Command::new(&python).args([SCRIPT, "talk", &target, &gateway.token("rita")]));
     assert_eq!(said.replace(" \n", "\n"), EXPECTED);
 }
 
@@ -65,13 +75,19 @@ fn calls_of_every_kind_work_over_tls() {
     let certificate = authority.certificate().to_owned();
     let token = start(address, |builder| builder).token("rita");
     let gateway = start(address, |builder| {
-        builder.server("tls: { certificate: own.crt, private_key: own.key }").prepare(move |folder| {
-            certified.write(folder, "own");
-            std::fs::write(folder.join("ca.crt"), certificate).unwrap();
-        })
+        builder
+            .server("tls: { certificate: own.crt, private_key: own.key }")
+            .prepare(move |folder| {
+                certified.write(folder, "own");
+                std::fs::write(folder.join("ca.crt"), certificate).unwrap();
+            })
     });
     let target = format!("localhost:{}", gateway.address.port());
     let ca = gateway.path("ca.crt");
-    let said = output(Command::new(&python).args([SCRIPT, "talk", &target, &token]).arg(ca));
+    let said = output(
+        Command::new(&python)
+            .args([SCRIPT, "talk", &target, &token])
+            .arg(ca),
+    );
     assert_eq!(said.replace(" \n", "\n"), EXPECTED);
 }

@@ -5,10 +5,12 @@ use std::sync::mpsc::channel;
 use std::time::Duration;
 
 use crate::support::frames::{
-    ACK, CANCEL, DATA, END_HEADERS, END_STREAM, HEADERS, PING, PREFACE, REFUSED_STREAM, RST_STREAM, SETTINGS, field,
-    frame,
+    ACK, CANCEL, DATA, END_HEADERS, END_STREAM, HEADERS, PING, PREFACE, REFUSED_STREAM, RST_STREAM,
+    SETTINGS, field, frame,
 };
-use crate::support::{Connection, FrameConnection, RawUpstream, Upstream, curl, gateway, ok, slow, until};
+use crate::support::{
+    Connection, FrameConnection, RawUpstream, Upstream, curl, gateway, ok, slow, until,
+};
 
 const OPEN: &str = "
   all: { upstream: http://UPSTREAM, rules: [ { path: /**, allow: anyone } ] }
@@ -28,13 +30,23 @@ fn curl_is_served_in_each_version() {
         ("--http2", "1.1"),
         ("--http2-prior-knowledge", "2"),
     ] {
-        let Some(answer) = curl(&[version, &url]) else { return };
-        assert_eq!((answer.status, answer.version.as_str()), (200, spoken), "{version}: {answer:?}");
+        let Some(answer) = curl(&[version, &url]) else {
+            return;
+        };
+        assert_eq!(
+            (answer.status, answer.version.as_str()),
+            (200, spoken),
+            "{version}: {answer:?}"
+        );
         assert!(answer.text.ends_with("hi"), "{answer:?}");
     }
     for request in upstream.received() {
         assert_eq!(request.line(), "GET /a?b HTTP/1.1");
-        assert_eq!(request.fields("host"), [gateway.address.to_string()], "{request:?}");
+        assert_eq!(
+            request.fields("host"),
+            [gateway.address.to_string()],
+            "{request:?}"
+        );
     }
     assert_eq!(gateway.line("/a")["host"], "127.0.0.1");
 }
@@ -59,11 +71,16 @@ fn bodies_and_fields_pass_in_both_directions() {
         "X-Some: Thing",
         &url,
     ];
-    let Some(answer) = curl(&arguments) else { return };
+    let Some(answer) = curl(&arguments) else {
+        return;
+    };
     assert_eq!(answer.status, 200);
     assert!(answer.text.ends_with(&format!("POST /a HTTP/1.1: {body}")));
     let received = upstream.only();
-    assert_eq!((received.fields("cookie"), received.fields("x-some")), (vec!["a=1; b=2"], vec!["Thing"]));
+    assert_eq!(
+        (received.fields("cookie"), received.fields("x-some")),
+        (vec!["a=1; b=2"], vec!["Thing"])
+    );
 }
 
 #[test]
@@ -76,19 +93,37 @@ fn the_preface_is_recognised_in_pieces_of_any_size() {
             client.write(piece);
         }
         client.write(frame(SETTINGS, 0, 0, &[])).get(1, "/");
-        assert!(client.until(|frame| frame.kind == HEADERS).is_ok(), "{size}");
+        assert!(
+            client.until(|frame| frame.kind == HEADERS).is_ok(),
+            "{size}"
+        );
     }
     for method in ["PRICE", "P", "PR", "PATCH"] {
         let mut client = Connection::open(gateway.address);
         for byte in method.bytes() {
             client.write([byte]);
         }
-        assert_eq!(client.write(" /a HTTP/1.1\r\nHost: a\r\n\r\n").read().status, 200, "{method}");
+        assert_eq!(
+            client
+                .write(" /a HTTP/1.1\r\nHost: a\r\n\r\n")
+                .read()
+                .status,
+            200,
+            "{method}"
+        );
     }
-    for wrong in [&b"PRI * HTTP/2.0\r\n\r\nXX\r\n\r\n"[..], b"PRI / HTTP/1.1\r\nHost: a\r\n\r\n"] {
+    for wrong in [
+        &b"PRI * HTTP/2.0\r\n\r\nXX\r\n\r\n"[..],
+        b"PRI / HTTP/1.1\r\nHost: a\r\n\r\n",
+    ] {
         let mut client = FrameConnection::silent(gateway.address);
         client.write(wrong);
-        assert!(client.read_to_end().iter().all(|frame| frame.kind != HEADERS));
+        assert!(
+            client
+                .read_to_end()
+                .iter()
+                .all(|frame| frame.kind != HEADERS)
+        );
     }
     until("both are counted", || gateway.metric(MALFORMED) == 2.0);
 }
@@ -97,11 +132,17 @@ fn the_preface_is_recognised_in_pieces_of_any_size() {
 fn the_limits_are_announced() {
     let limits = "limits: { streams: 7, header_bytes: 16KiB }";
     let gateway = gateway(OPEN).server(limits).start();
-    let settings = FrameConnection::open(gateway.address).until(|frame| frame.kind == SETTINGS && frame.flags == 0);
+    let settings = FrameConnection::open(gateway.address)
+        .until(|frame| frame.kind == SETTINGS && frame.flags == 0);
     let settings: Vec<(u16, u32)> = settings
         .payload
         .chunks(6)
-        .map(|entry| (u16::from_be_bytes([entry[0], entry[1]]), u32::from_be_bytes(entry[2..].try_into().unwrap())))
+        .map(|entry| {
+            (
+                u16::from_be_bytes([entry[0], entry[1]]),
+                u32::from_be_bytes(entry[2..].try_into().unwrap()),
+            )
+        })
         .collect();
     // MAX_CONCURRENT_STREAMS, INITIAL_WINDOW_SIZE, MAX_HEADER_LIST_SIZE, ENABLE_CONNECT_PROTOCOL
     for expected in [(3, 7), (4, 256 << 10), (6, 16 << 10), (8, 1)] {
@@ -114,34 +155,61 @@ fn what_is_too_large_or_contradicts_itself_is_refused() {
     let upstream = Upstream::saying("hi");
     let limits = "limits: { headers: 20, header_bytes: 16KiB, body: 10 }";
     // the lines of one worker come in order
-    let gateway = gateway(OPEN).upstream(upstream.address).workers(1).server(limits).start();
+    let gateway = gateway(OPEN)
+        .upstream(upstream.address)
+        .workers(1)
+        .server(limits)
+        .start();
     let url = format!("http://{}/a", gateway.address);
     let many: Vec<String> = (0..21).map(|number| format!("X-{number}: y")).collect();
     let long = format!("X: {}", "y".repeat(17_000));
     let with = |fields: &[&str]| {
         let mut arguments = vec!["--http2-prior-knowledge"];
-        fields.iter().for_each(|field| arguments.extend(["-H", field]));
+        fields
+            .iter()
+            .for_each(|field| arguments.extend(["-H", field]));
         arguments.push(&url);
         curl(&arguments)
     };
-    let Some(few) = with(&many[..10].iter().map(String::as_str).collect::<Vec<_>>()) else { return };
+    let Some(few) = with(&many[..10].iter().map(String::as_str).collect::<Vec<_>>()) else {
+        return;
+    };
     assert_eq!(few.status, 200, "{few:?}");
     let too_many = with(&many.iter().map(String::as_str).collect::<Vec<_>>()).unwrap();
     assert_eq!(too_many.status, 431, "{too_many:?}");
     assert_eq!(gateway.line("/a")["status"], 200);
-    assert_eq!(gateway.line("/a")["reason"], "the request has too many header fields");
+    assert_eq!(
+        gateway.line("/a")["reason"],
+        "the request has too many header fields"
+    );
     assert_eq!(with(&[&long]).unwrap().status, 431);
     // an early answer ends with a reset for no error (RFC 9113, section 8.1), which curl 7 takes for one where it comes
     // amidst of its body
-    let too_large = || curl(&["--http2-prior-knowledge", "-d", "more than ten bytes", &url]).unwrap();
-    let too_large = std::iter::repeat_with(too_large).take(50).find(|answer| answer.code == Some(0)).unwrap();
+    let too_large =
+        || curl(&["--http2-prior-knowledge", "-d", "more than ten bytes", &url]).unwrap();
+    let too_large = std::iter::repeat_with(too_large)
+        .take(50)
+        .find(|answer| answer.code == Some(0))
+        .unwrap();
     assert_eq!(too_large.status, 413, "{too_large:?}");
-    assert!(!too_large.text.to_lowercase().contains("connection:"), "{too_large:?}");
+    assert!(
+        !too_large.text.to_lowercase().contains("connection:"),
+        "{too_large:?}"
+    );
     for (method, status) in [("TRACE", 405), ("get", 400)] {
         let answer = curl(&["--http2-prior-knowledge", "-X", method, &url]).unwrap();
         assert_eq!(answer.status, status, "{method}: {answer:?}");
     }
-    assert_eq!(curl(&["--http2-prior-knowledge", "--path-as-is", &format!("{url}/../b")]).unwrap().status, 400);
+    assert_eq!(
+        curl(&[
+            "--http2-prior-knowledge",
+            "--path-as-is",
+            &format!("{url}/../b")
+        ])
+        .unwrap()
+        .status,
+        400
+    );
 }
 
 #[test]
@@ -150,9 +218,15 @@ fn another_host_or_scheme_than_the_connections_is_refused() {
     let gateway = gateway(OPEN).upstream(upstream.address).start();
     let mut client = FrameConnection::open(gateway.address);
     let block = |scheme: &str, host: &[&str]| {
-        let mut block =
-            [&[0x82][..], &field(":scheme", scheme), &field(":path", "/"), &field(":authority", "a")].concat();
-        host.iter().for_each(|host| block.extend(field("host", host)));
+        let mut block = [
+            &[0x82][..],
+            &field(":scheme", scheme),
+            &field(":path", "/"),
+            &field(":authority", "a"),
+        ]
+        .concat();
+        host.iter()
+            .for_each(|host| block.extend(field("host", host)));
         block
     };
     for (stream, scheme, host, accepted) in [
@@ -162,13 +236,26 @@ fn another_host_or_scheme_than_the_connections_is_refused() {
         (7, "http", &["a", "a"], false),
         (9, "https", &[], false),
     ] {
-        client.write(frame(HEADERS, END_HEADERS | END_STREAM, stream, &block(scheme, host)));
+        client.write(frame(
+            HEADERS,
+            END_HEADERS | END_STREAM,
+            stream,
+            &block(scheme, host),
+        ));
         let head = client.until(|frame| frame.kind == HEADERS && frame.stream == stream);
         assert_eq!(head.is_ok(), accepted, "{scheme} {host:?}");
     }
-    let connect = [&field(":method", "CONNECT")[..], &field(":authority", "a:80")].concat();
+    let connect = [
+        &field(":method", "CONNECT")[..],
+        &field(":authority", "a:80"),
+    ]
+    .concat();
     client.write(frame(HEADERS, END_HEADERS, 11, &connect));
-    assert!(!client.until(|frame| frame.kind == HEADERS && frame.stream == 11).is_ok());
+    assert!(
+        !client
+            .until(|frame| frame.kind == HEADERS && frame.stream == 11)
+            .is_ok()
+    );
     assert_eq!(gateway.line("/")["status"], 200);
     assert_eq!(upstream.received().len(), 2);
 }
@@ -182,16 +269,27 @@ fn streams_of_one_connection_do_not_wait_for_each_other() {
     arrivals.recv().unwrap();
     for stream in (3..203).step_by(2) {
         client.get(stream, "/fast");
-        assert!(client.until(|frame| frame.kind == HEADERS && frame.stream == stream).is_ok());
+        assert!(
+            client
+                .until(|frame| frame.kind == HEADERS && frame.stream == stream)
+                .is_ok()
+        );
     }
     release.send(()).unwrap();
-    assert!(client.until(|frame| frame.kind == HEADERS && frame.stream == 1).is_ok());
+    assert!(
+        client
+            .until(|frame| frame.kind == HEADERS && frame.stream == 1)
+            .is_ok()
+    );
 }
 
 #[test]
 fn one_stream_too_many_is_refused_and_the_others_go_on() {
     let (upstream, arrivals, release) = slow();
-    let gateway = gateway(OPEN).upstream(upstream.address).server("limits: { streams: 2 }").start();
+    let gateway = gateway(OPEN)
+        .upstream(upstream.address)
+        .server("limits: { streams: 2 }")
+        .start();
     let mut client = FrameConnection::open(gateway.address);
     client.until(|frame| frame.kind == SETTINGS && frame.flags == ACK);
     client.get(1, "/slow").get(3, "/slow");
@@ -209,14 +307,32 @@ fn one_stream_too_many_is_refused_and_the_others_go_on() {
 #[test]
 fn a_body_that_does_not_come_ends_its_stream_only() {
     let upstream = Upstream::saying("hi");
-    let gateway = gateway(OPEN).upstream(upstream.address).server("timeouts: { body: 300ms }").start();
+    let gateway = gateway(OPEN)
+        .upstream(upstream.address)
+        .server("timeouts: { body: 300ms }")
+        .start();
     let mut client = FrameConnection::open(gateway.address);
-    let post = [&[0x83, 0x86][..], &field(":path", "/late"), &field(":authority", "a")].concat();
-    client.write(frame(HEADERS, END_HEADERS, 1, &post)).write(frame(DATA, 0, 1, b"half"));
-    assert!(!client.until(|frame| frame.kind == HEADERS && frame.stream == 1).is_ok());
+    let post = [
+        &[0x83, 0x86][..],
+        &field(":path", "/late"),
+        &field(":authority", "a"),
+    ]
+    .concat();
+    client
+        .write(frame(HEADERS, END_HEADERS, 1, &post))
+        .write(frame(DATA, 0, 1, b"half"));
+    assert!(
+        !client
+            .until(|frame| frame.kind == HEADERS && frame.stream == 1)
+            .is_ok()
+    );
     assert_eq!(gateway.line("/late")["status"], 408);
     client.get(3, "/a");
-    assert!(client.until(|frame| frame.kind == HEADERS && frame.stream == 3).is_ok());
+    assert!(
+        client
+            .until(|frame| frame.kind == HEADERS && frame.stream == 3)
+            .is_ok()
+    );
 }
 
 #[test]

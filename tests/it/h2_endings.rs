@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use crate::support::frames::{
-    ACK, CANCEL, DATA, END_HEADERS, END_STREAM, Frame, GOAWAY, HEADERS, PING, PREFACE, RST_STREAM, SETTINGS, frame,
-    get_block, window_update,
+    ACK, CANCEL, DATA, END_HEADERS, END_STREAM, Frame, GOAWAY, HEADERS, PING, PREFACE, RST_STREAM,
+    SETTINGS, frame, get_block, window_update,
 };
 use crate::support::{FrameConnection, RawUpstream, Upstream, gateway, gushing, ok, slow, until};
 
@@ -33,14 +33,21 @@ fn endless() -> RawUpstream {
 #[test]
 fn a_stream_that_the_client_does_not_read_is_reset_and_the_others_go_on() {
     let upstream = endless();
-    let gateway = gateway(OPEN).upstream(upstream.address).server("timeouts: { body: 300ms }").start();
+    let gateway = gateway(OPEN)
+        .upstream(upstream.address)
+        .server("timeouts: { body: 300ms }")
+        .start();
     let mut client = FrameConnection::open(gateway.address);
     // room for others: the one that is not read must not take all of the connection's window
     client.write(window_update(0, 1 << 20)).get(1, "/endless");
     let reset = client.until(|frame| frame.kind == RST_STREAM);
     assert_eq!((reset.stream, reset.code()), (1, CANCEL));
     let line = gateway.line("/endless");
-    assert_eq!((&line["aborted"], &line["status"]), (&"client".into(), &200.into()), "{line}");
+    assert_eq!(
+        (&line["aborted"], &line["status"]),
+        (&"client".into(), &200.into()),
+        "{line}"
+    );
     client.get(3, "/small");
     client.until(|frame| frame.stream == 3 && frame.ends_stream());
     assert_eq!(gateway.metric(TIMEOUTS), 0.0, "{}", gateway.metrics());
@@ -49,9 +56,18 @@ fn a_stream_that_the_client_does_not_read_is_reset_and_the_others_go_on() {
 /// What is handed over at once is not yet with the client.
 #[test]
 fn a_short_answer_that_is_not_read_is_not_written_down_as_taken() {
-    let upstream =
-        Upstream::new(|request| ok(&"x".repeat(if request.line().contains("short") { 100 } else { 30_000 })));
-    let gateway = gateway(OPEN).upstream(upstream.address).workers(1).server("timeouts: { body: 300ms }").start();
+    let upstream = Upstream::new(|request| {
+        ok(&"x".repeat(if request.line().contains("short") {
+            100
+        } else {
+            30_000
+        }))
+    });
+    let gateway = gateway(OPEN)
+        .upstream(upstream.address)
+        .workers(1)
+        .server("timeouts: { body: 300ms }")
+        .start();
     let mut client = FrameConnection::silent(gateway.address);
     // no stream has any window
     let closed = [&4_u16.to_be_bytes()[..], &[0; 4]].concat();
@@ -61,7 +77,11 @@ fn a_short_answer_that_is_not_read_is_not_written_down_as_taken() {
         let reset = client.until(|frame| frame.kind == RST_STREAM);
         assert_eq!((reset.stream, reset.code()), (stream, CANCEL));
         let line = gateway.line(path);
-        assert_eq!((&line["aborted"], &line["status"]), (&"client".into(), &200.into()), "{line}");
+        assert_eq!(
+            (&line["aborted"], &line["status"]),
+            (&"client".into(), &200.into()),
+            "{line}"
+        );
     }
 }
 
@@ -70,7 +90,10 @@ fn a_stream_that_the_client_reads_slowly_is_not_reset() {
     let upstream = endless();
     let start = |body: &str| {
         let server = format!("timeouts: {{ body: {body} }}");
-        gateway(OPEN).upstream(upstream.address).server(&server).start()
+        gateway(OPEN)
+            .upstream(upstream.address)
+            .server(&server)
+            .start()
     };
     // the pace: another gateway, which resets a stream that is not read sooner than this one would
     let (gateway, pacemaker) = (start("3s"), start("300ms"));
@@ -89,18 +112,28 @@ fn a_stream_that_the_client_reads_slowly_is_not_reset() {
         // a little of the next piece only
         client.write(window_update(1, 4000));
         let piece = client.until(|frame| matches!(frame.kind, DATA | RST_STREAM));
-        assert_eq!(piece.kind, DATA, "reset in spite of its pace, at stream {stream}");
+        assert_eq!(
+            piece.kind, DATA,
+            "reset in spite of its pace, at stream {stream}"
+        );
     }
 }
 
 #[test]
 fn a_connection_that_does_not_read_at_all_is_cut_off() {
     let (upstream, end) = gushing();
-    let gateway = gateway(OPEN).upstream(upstream.address).server("timeouts: { body: 300ms }").start();
+    let gateway = gateway(OPEN)
+        .upstream(upstream.address)
+        .server("timeouts: { body: 300ms }")
+        .start();
     let mut client = FrameConnection::open(gateway.address);
     let wide = [&4_u16.to_be_bytes()[..], &(1_u32 << 30).to_be_bytes()].concat();
-    client.write(frame(SETTINGS, 0, 0, &wide)).write(window_update(0, 1 << 30)).get(1, "/a");
-    end.recv_timeout(Duration::from_secs(10)).expect("the upstream's connection ends as well");
+    client
+        .write(frame(SETTINGS, 0, 0, &wide))
+        .write(window_update(0, 1 << 30))
+        .get(1, "/a");
+    end.recv_timeout(Duration::from_secs(10))
+        .expect("the upstream's connection ends as well");
     assert_eq!(gateway.line("/a")["aborted"], "client");
     until("it is counted", || gateway.metric(TIMEOUTS) == 1.0);
     drop(client);
@@ -109,7 +142,10 @@ fn a_connection_that_does_not_read_at_all_is_cut_off() {
 #[test]
 fn an_idle_connection_is_told_goodbye() {
     let upstream = Upstream::saying("hi");
-    let gateway = gateway(OPEN).upstream(upstream.address).server("timeouts: { idle: 300ms }").start();
+    let gateway = gateway(OPEN)
+        .upstream(upstream.address)
+        .server("timeouts: { idle: 300ms }")
+        .start();
     let mut client = FrameConnection::open(gateway.address);
     client.get(1, "/a");
     client.until(|frame| frame.stream == 1 && frame.ends_stream());
@@ -129,13 +165,19 @@ fn an_idle_connection_is_told_goodbye() {
 
 #[test]
 fn a_preface_that_does_not_come_is_not_waited_for() {
-    let gateway = gateway(OPEN).server("timeouts: { handshake: 300ms }").start();
+    let gateway = gateway(OPEN)
+        .server("timeouts: { handshake: 300ms }")
+        .start();
     let mut client = FrameConnection::silent(gateway.address);
     client.write(&PREFACE[..20]);
     client.read_to_end();
     until("it is counted", || gateway.metric(TIMEOUTS) == 1.0);
     let event = gateway.named_event("connection_rejected");
-    assert_eq!((&event["reason"], &event["client_ip"]), (&"timeout".into(), &"127.0.0.1".into()), "{event}");
+    assert_eq!(
+        (&event["reason"], &event["client_ip"]),
+        (&"timeout".into(), &"127.0.0.1".into()),
+        "{event}"
+    );
 }
 
 #[test]
@@ -156,7 +198,11 @@ fn a_drain_says_goaway_and_streams_finish() {
     assert!(busy.until(|frame| frame.kind == HEADERS).is_ok());
     busy.until(|frame| frame.stream == 1 && frame.ends_stream());
     let line = gateway.line("/slow");
-    assert_eq!((line["status"].as_u64(), line["aborted"].as_str()), (Some(200), None), "{line}");
+    assert_eq!(
+        (line["status"].as_u64(), line["aborted"].as_str()),
+        (Some(200), None),
+        "{line}"
+    );
     assert_eq!(gateway.ended().code(), Some(0));
 }
 
@@ -167,7 +213,9 @@ fn ask_until_goaway(address: SocketAddr, warm: &AtomicUsize) -> usize {
         client.get(stream, "/load");
         let mut last = false;
         loop {
-            let frame = client.until(|frame| frame.kind == GOAWAY || (frame.stream == stream && frame.ends_stream()));
+            let frame = client.until(|frame| {
+                frame.kind == GOAWAY || (frame.stream == stream && frame.ends_stream())
+            });
             if frame.kind != GOAWAY {
                 break;
             }
@@ -189,22 +237,41 @@ fn a_drain_under_load_loses_no_stream() {
     let mut gateway = gateway(OPEN).upstream(upstream.address).start();
     let (address, warm) = (gateway.address, AtomicUsize::new(0));
     let answered: usize = std::thread::scope(|scope| {
-        let clients: Vec<_> = (0..6).map(|_| scope.spawn(|| ask_until_goaway(address, &warm))).collect();
-        until("every client is at work", || warm.load(Ordering::SeqCst) == 6);
+        let clients: Vec<_> = (0..6)
+            .map(|_| scope.spawn(|| ask_until_goaway(address, &warm)))
+            .collect();
+        until("every client is at work", || {
+            warm.load(Ordering::SeqCst) == 6
+        });
         gateway.signal("TERM");
-        clients.into_iter().map(|client| client.join().unwrap()).sum()
+        clients
+            .into_iter()
+            .map(|client| client.join().unwrap())
+            .sum()
     });
     assert_eq!(gateway.ended().code(), Some(0));
-    let lines = gateway.printed().lines().filter(|line| line.contains("\"path\":\"/load\"")).count();
+    let lines = gateway
+        .printed()
+        .lines()
+        .filter(|line| line.contains("\"path\":\"/load\""))
+        .count();
     assert_eq!(lines, answered, "the access log is complete");
 }
 
 #[test]
 fn a_stream_is_cut_off_with_the_gateway() {
     let (upstream, arrivals, _release) = slow();
-    let mut gateway = gateway(OPEN).upstream(upstream.address).server("timeouts: { drain: 200ms }").start();
+    let mut gateway = gateway(OPEN)
+        .upstream(upstream.address)
+        .server("timeouts: { drain: 200ms }")
+        .start();
     let mut client = FrameConnection::open(gateway.address);
-    client.write(frame(HEADERS, END_HEADERS | END_STREAM, 1, &get_block("/slow")));
+    client.write(frame(
+        HEADERS,
+        END_HEADERS | END_STREAM,
+        1,
+        &get_block("/slow"),
+    ));
     arrivals.recv().unwrap();
     gateway.signal("TERM");
     client.read_to_end();

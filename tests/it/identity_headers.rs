@@ -45,7 +45,10 @@ const SMUGGLED: &[&str] = &[
 ];
 
 fn smuggled_fields() -> String {
-    SMUGGLED.iter().map(|name| format!("{name}: evil\r\n")).collect()
+    SMUGGLED
+        .iter()
+        .map(|name| format!("{name}: evil\r\n"))
+        .collect()
 }
 
 #[test]
@@ -56,12 +59,23 @@ fn no_spelling_of_an_identity_header_passes() {
     assert_eq!(gateway.get("/public/a", &all).status, 200);
     assert_eq!(gateway.get("/private", &(all.clone() + &rita)).status, 200);
     assert_eq!(gateway.get("/private", &all).status, 401);
-    let [anonymous, known] = &upstream.received()[..] else { panic!("{:?}", upstream.received()) };
+    let [anonymous, known] = &upstream.received()[..] else {
+        panic!("{:?}", upstream.received())
+    };
     for request in [anonymous, known] {
         assert!(!request.head.contains("evil"), "{}", request.head);
     }
-    for name in ["remote-user", "remote-groups", "remote-name", "remote-email"] {
-        assert!(anonymous.fields(name).is_empty(), "{name}: {}", anonymous.head);
+    for name in [
+        "remote-user",
+        "remote-groups",
+        "remote-name",
+        "remote-email",
+    ] {
+        assert!(
+            anonymous.fields(name).is_empty(),
+            "{name}: {}",
+            anonymous.head
+        );
     }
     assert_eq!(known.fields("remote-user"), ["rita"]);
     assert_eq!(known.fields("remote-groups"), ["recruiter"]);
@@ -73,13 +87,18 @@ fn no_spelling_of_an_identity_header_passes() {
 fn a_connection_line_cannot_remove_an_identity() {
     let upstream = Upstream::saying("hi");
     let gateway = gateway(SERVICES).upstream(upstream.address).start();
-    let fields = gateway.bearer("carl") + "Connection: Remote-User, remote-groups\r\nConnection: authorization\r\n";
+    let fields = gateway.bearer("carl")
+        + "Connection: Remote-User, remote-groups\r\nConnection: authorization\r\n";
     for path in ["/private", "/public/a"] {
         assert_eq!(gateway.get(path, &fields).status, 200);
         let request = upstream.received().pop().unwrap();
         assert_eq!(request.fields("remote-user"), ["carl"]);
         assert_eq!(request.fields("remote-groups"), ["candidate"]);
-        assert!(request.fields("remote-email").is_empty(), "carl has none: {}", request.head);
+        assert!(
+            request.fields("remote-email").is_empty(),
+            "carl has none: {}",
+            request.head
+        );
     }
 }
 
@@ -93,16 +112,24 @@ fn a_trailer_is_not_a_field() {
     assert_eq!(answer.status, 200, "{answer:?}");
     let request = upstream.only();
     assert_eq!(request.body, "hi");
-    assert!(!request.head.to_lowercase().contains("remote-user"), "{}", request.head);
+    assert!(
+        !request.head.to_lowercase().contains("remote-user"),
+        "{}",
+        request.head
+    );
 }
 
 #[test]
 fn any_name_and_role_arrives_as_one_value() {
     let upstream = Upstream::saying("hi");
     let hash = crate::support::hash();
-    let users =
-        format!("users:\n  zoë: {{ password: \"{hash}\", roles: [\"a,b\", c d, ümläut], name: \"Zoë 100%\" }}\n");
-    let gateway = gateway(SERVICES).upstream(upstream.address).users(&users).start();
+    let users = format!(
+        "users:\n  zoë: {{ password: \"{hash}\", roles: [\"a,b\", c d, ümläut], name: \"Zoë 100%\" }}\n"
+    );
+    let gateway = gateway(SERVICES)
+        .upstream(upstream.address)
+        .users(&users)
+        .start();
     let body = format!("{{\"username\":\"zoë\",\"password\":\"{PASSWORD}\"}}");
     let login = format!(
         "POST /auth/login HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
@@ -110,9 +137,17 @@ fn any_name_and_role_arrives_as_one_value() {
     );
     let answer = send(gateway.address, login);
     let token = answer.json()["access_token"].as_str().unwrap().to_owned();
-    assert_eq!(gateway.get("/private", &format!("Authorization: Bearer {token}\r\n")).status, 200);
+    assert_eq!(
+        gateway
+            .get("/private", &format!("Authorization: Bearer {token}\r\n"))
+            .status,
+        200
+    );
     let request = upstream.only();
     assert_eq!(request.fields("remote-user"), ["zo%C3%AB"]);
-    assert_eq!(request.fields("remote-groups"), ["a%2Cb,c d,%C3%BCml%C3%A4ut"]);
+    assert_eq!(
+        request.fields("remote-groups"),
+        ["a%2Cb,c d,%C3%BCml%C3%A4ut"]
+    );
     assert_eq!(request.fields("remote-name"), ["Zo%C3%AB 100%25"]);
 }

@@ -21,7 +21,8 @@ const SECRET: (&str, &str) = ("GATELATCH_SECRET", "0123456789abcdef0123456789ABC
 
 /// Namespaces of its own for the network and the mounts, and a root file system that is read-only, as `read_only: true` has
 /// it. What follows becomes the process.
-const ENGINE: &str = "ip link set lo up && mount --bind $0 $0 && mount --options remount,bind,ro $0 && exec \"$@\"";
+const ENGINE: &str =
+    "ip link set lo up && mount --bind $0 $0 && mount --options remount,bind,ro $0 && exec \"$@\"";
 
 impl Container {
     /// `None` where the test is skipped.
@@ -33,12 +34,33 @@ impl Container {
         image.unpack(root.path());
         mount_configuration(root.path());
         let path = root.path().to_str().unwrap();
-        let launcher = [unshare.to_str().unwrap(), "--net", "--mount", "sh", "-c", ENGINE, path];
-        let mut command = behind(&launcher, &image.enter(root.path(), &image.command, &[SECRET]));
+        let launcher = [
+            unshare.to_str().unwrap(),
+            "--net",
+            "--mount",
+            "sh",
+            "-c",
+            ENGINE,
+            path,
+        ];
+        let mut command = behind(
+            &launcher,
+            &image.enter(root.path(), &image.command, &[SECRET]),
+        );
         command.env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
-        let mut process = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut process = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
         let events = BufReader::new(process.stderr.take().unwrap());
-        let mut container = Self { image, root, process, events };
+        let mut container = Self {
+            image,
+            root,
+            process,
+            events,
+        };
         container.event("\"message\":\"listening\"");
         Some(container)
     }
@@ -47,14 +69,21 @@ impl Container {
     fn event(&mut self, part: &str) {
         let mut said = String::new();
         while !said.lines().last().unwrap_or_default().contains(part) {
-            assert_ne!(self.events.read_line(&mut said).unwrap(), 0, "`{part}` did not come: {said}");
+            assert_ne!(
+                self.events.read_line(&mut said).unwrap(),
+                0,
+                "`{part}` did not come: {said}"
+            );
         }
     }
 
     /// A program of the machine in the container's network.
     fn beside(&self, words: &[&str]) -> Command {
         let mut command = Command::new("nsenter");
-        command.args(["--net", "--target"]).arg(self.process.id().to_string()).args(words);
+        command
+            .args(["--net", "--target"])
+            .arg(self.process.id().to_string())
+            .args(words);
         command
     }
 
@@ -63,18 +92,34 @@ impl Container {
         let target = self.process.id().to_string();
         let launcher = ["/usr/bin/nsenter", "--net", "--mount", "--target", &target];
         let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
-        let output = behind(&launcher, &self.image.enter(self.root.path(), &words, &[SECRET])).output().unwrap();
+        let output = behind(
+            &launcher,
+            &self.image.enter(self.root.path(), &words, &[SECRET]),
+        )
+        .output()
+        .unwrap();
         let said = [output.stdout, output.stderr].concat();
         (output.status.code(), String::from_utf8(said).unwrap())
     }
 
     fn healthcheck(&self) -> (Option<i32>, String) {
-        self.exec(&self.image.healthcheck.iter().map(String::as_str).collect::<Vec<_>>())
+        self.exec(
+            &self
+                .image
+                .healthcheck
+                .iter()
+                .map(String::as_str)
+                .collect::<Vec<_>>(),
+        )
     }
 
     /// The status and the body of an answer.
     fn curl(&self, words: &[&str]) -> (String, String) {
-        let output = self.beside(&["curl", "-s", "-w", "\n%{http_code}"]).args(words).output().unwrap();
+        let output = self
+            .beside(&["curl", "-s", "-w", "\n%{http_code}"])
+            .args(words)
+            .output()
+            .unwrap();
         let text = String::from_utf8(output.stdout).unwrap();
         let (body, status) = text.rsplit_once('\n').unwrap();
         (status.to_owned(), body.to_owned())
@@ -82,8 +127,13 @@ impl Container {
 
     fn status(&self, key: &str) -> String {
         let status = fs::read_to_string(format!("/proc/{}/status", self.process.id())).unwrap();
-        let line = status.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(':'));
-        line.unwrap().split_whitespace().collect::<Vec<_>>().join(" ")
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix(key)?.strip_prefix(':'));
+        line.unwrap()
+            .split_whitespace()
+            .collect::<Vec<_>>()
+            .join(" ")
     }
 }
 
@@ -108,20 +158,39 @@ fn mount_configuration(root: &Path) {
 }
 
 fn files(folder: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
+    let entries = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    entries
+        .flat_map(|path| {
+            if path.is_dir() {
+                files(&path)
+            } else {
+                vec![path]
+            }
+        })
+        .collect()
 }
 
 #[test]
 fn the_image_is_the_binary_and_what_it_cannot_do_without() {
     let image = Image::read();
     assert_eq!(image.base, "scratch");
-    assert_eq!(image.user, "65532:65532", "a number: there is no /etc/passwd to look a name up in");
+    assert_eq!(
+        image.user, "65532:65532",
+        "a number: there is no /etc/passwd to look a name up in"
+    );
     assert_eq!(image.stop, "SIGTERM");
     assert_eq!(image.command[..2], ["/gatelatch", "run"]);
     assert_eq!(image.healthcheck, ["/gatelatch", "healthcheck"]);
     for label in ["title", "description", "licenses", "version", "revision"] {
-        assert!(image.labels.contains(&format!("org.opencontainers.image.{label}")), "{label} in {:?}", image.labels);
+        assert!(
+            image
+                .labels
+                .contains(&format!("org.opencontainers.image.{label}")),
+            "{label} in {:?}",
+            image.labels
+        );
     }
     let root = tempfile::tempdir().unwrap();
     image.unpack(root.path());
@@ -129,21 +198,31 @@ fn the_image_is_the_binary_and_what_it_cannot_do_without() {
     for path in files(root.path()) {
         let name = path.strip_prefix(root.path()).unwrap().to_str().unwrap();
         // the libraries are those of the debug build, which is not static
-        let expected = ["gatelatch", "LICENSE", "etc/ssl/certs/ca-certificates.crt"].contains(&name)
+        let expected = ["gatelatch", "LICENSE", "etc/ssl/certs/ca-certificates.crt"]
+            .contains(&name)
             || name.starts_with("licenses/")
             || name.starts_with("lib");
         assert!(expected, "what is {name} for?");
-        assert_eq!(mode(&path) & 0o6022, 0, "{name} can be written, or lends its owner's rights");
+        assert_eq!(
+            mode(&path) & 0o6022,
+            0,
+            "{name} can be written, or lends its owner's rights"
+        );
     }
     assert_eq!(mode(&root.path().join("gatelatch")), 0o755);
 }
 
 #[test]
 fn the_gateway_runs_in_an_empty_root_as_a_numeric_user() {
-    let Some(mut container) = Container::start() else { return };
+    let Some(mut container) = Container::start() else {
+        return;
+    };
     assert_eq!(container.status("Uid"), "65532 65532 65532 65532");
     assert_eq!(
-        (container.status("Gid").as_str(), container.status("Groups").as_str()),
+        (
+            container.status("Gid").as_str(),
+            container.status("Groups").as_str()
+        ),
         ("65532 65532 65532 65532", "")
     );
     assert_eq!(container.status("CapEff"), "0000000000000000");
@@ -152,30 +231,71 @@ fn the_gateway_runs_in_an_empty_root_as_a_numeric_user() {
     // the service of the sidecar: it shares the network and listens on loopback
     let site = tempfile::tempdir().unwrap();
     fs::write(site.path().join("jobs"), "hello from the service").unwrap();
-    let mut words = vec!["python3", "-m", "http.server", "9000", "--bind", "127.0.0.1", "--directory"];
+    let mut words = vec![
+        "python3",
+        "-m",
+        "http.server",
+        "9000",
+        "--bind",
+        "127.0.0.1",
+        "--directory",
+    ];
     words.push(site.path().to_str().unwrap());
-    let mut service = container.beside(&words).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-    until("the service answers", || container.curl(&["http://127.0.0.1:9000/jobs"]).0 == "200");
+    let mut service = container
+        .beside(&words)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    until("the service answers", || {
+        container.curl(&["http://127.0.0.1:9000/jobs"]).0 == "200"
+    });
     let jobs = "http://127.0.0.1:8080/jobs";
     assert_eq!(container.curl(&[jobs]).0, "401");
-    let login = ["http://127.0.0.1:8080/auth/login", "-d", "username=alice", "-d", "password=wonderland"];
+    let login = [
+        "http://127.0.0.1:8080/auth/login",
+        "-d",
+        "username=alice",
+        "-d",
+        "password=wonderland",
+    ];
     let tokens: serde_json::Value = serde_json::from_str(&container.curl(&login).1).unwrap();
-    let bearer = format!("Authorization: Bearer {}", tokens["access_token"].as_str().unwrap());
+    let bearer = format!(
+        "Authorization: Bearer {}",
+        tokens["access_token"].as_str().unwrap()
+    );
     let answer = container.curl(&[jobs, "-H", &bearer]);
-    assert_eq!(answer, ("200".to_owned(), "hello from the service".to_owned()));
+    assert_eq!(
+        answer,
+        ("200".to_owned(), "hello from the service".to_owned())
+    );
     service.kill().unwrap();
     service.wait().unwrap();
 
     // nothing can be written, and nothing needed to be
     let (code, said) = container.exec(&["/gatelatch", "hash", "--help"]);
     assert_eq!(code, Some(0), "{said}");
-    let (code, said) =
-        container.exec(&["/gatelatch", "key", "generate", "--algorithm", "EdDSA", "--out", "/token.pem"]);
-    assert!(code == Some(1) && said.contains("Read-only file system"), "{code:?}: {said}");
+    let (code, said) = container.exec(&[
+        "/gatelatch",
+        "key",
+        "generate",
+        "--algorithm",
+        "EdDSA",
+        "--out",
+        "/token.pem",
+    ]);
+    assert!(
+        code == Some(1) && said.contains("Read-only file system"),
+        "{code:?}: {said}"
+    );
     assert!(!container.root.path().join("token.pem").exists());
 
     let stop = container.image.stop.trim_start_matches("SIG").to_owned();
-    let sent = Command::new("kill").arg(format!("-{stop}")).arg(container.process.id().to_string()).status().unwrap();
+    let sent = Command::new("kill")
+        .arg(format!("-{stop}"))
+        .arg(container.process.id().to_string())
+        .status()
+        .unwrap();
     assert!(sent.success());
     container.event("\"message\":\"draining");
     container.event("\"message\":\"ended\"");
@@ -184,12 +304,21 @@ fn the_gateway_runs_in_an_empty_root_as_a_numeric_user() {
 
 #[test]
 fn the_healthcheck_is_red_where_nothing_runs() {
-    let Some(mut container) = Container::start() else { return };
+    let Some(mut container) = Container::start() else {
+        return;
+    };
     container.process.kill().unwrap();
     // its namespaces are gone with it: another network without a gateway
     let root = container.root.path();
-    let check = container.image.enter(root, &container.image.healthcheck, &[SECRET]);
-    let output = behind(&["/usr/bin/unshare", "--net"], &check).output().unwrap();
+    let check = container
+        .image
+        .enter(root, &container.image.healthcheck, &[SECRET]);
+    let output = behind(&["/usr/bin/unshare", "--net"], &check)
+        .output()
+        .unwrap();
     let said = String::from_utf8(output.stderr).unwrap();
-    assert!(output.status.code() == Some(1) && said.contains("cannot ask the admin listener"), "{said}");
+    assert!(
+        output.status.code() == Some(1) && said.contains("cannot ask the admin listener"),
+        "{said}"
+    );
 }

@@ -27,9 +27,14 @@ const JOBS: &str = "
 ";
 
 #[test]
-#[cfg_attr(not(debug_assertions), ignore = "the bound is for code without optimisation")]
+#[cfg_attr(
+    not(debug_assertions),
+    ignore = "the bound is for code without optimisation"
+)]
 fn a_request_takes_no_more_instructions_than_it_did() {
-    let Some(valgrind) = program("valgrind") else { return };
+    let Some(valgrind) = program("valgrind") else {
+        return;
+    };
     let valgrind = valgrind.to_str().unwrap();
     // start, login and end cost the same in both runs
     let (short, long) = std::thread::scope(|scope| {
@@ -39,17 +44,34 @@ fn a_request_takes_no_more_instructions_than_it_did() {
     });
     let each = (long - short) / REQUESTS;
     // not `println!`, which the test harness keeps to itself
-    let _ = writeln!(std::io::stderr(), "{each} instructions a request; the bound is {BOUND}");
-    assert!(each <= BOUND, "{each} instructions a request, where {MEASURED} were measured and {BOUND} are the bound");
+    let _ = writeln!(
+        std::io::stderr(),
+        "{each} instructions a request; the bound is {BOUND}"
+    );
+    assert!(
+        each <= BOUND,
+        "{each} instructions a request, where {MEASURED} were measured and {BOUND} are the bound"
+    );
 }
 
 /// Instructions of a whole run with so many requests over one connection.
 fn instructions(valgrind: &str, requests: u64) -> u64 {
     let upstream = Upstream::new(|_| ok("hello"));
-    let launcher = [valgrind, "--tool=callgrind", "--callgrind-out-file=/dev/null"];
-    let mut gateway =
-        gateway(JOBS).upstream(upstream.address).workers(1).launcher(&launcher).patience(PATIENCE).start();
-    let request = format!("GET /jobs/4711 HTTP/1.1\r\nHost: jobs.test\r\n{}\r\n", gateway.bearer("rita"));
+    let launcher = [
+        valgrind,
+        "--tool=callgrind",
+        "--callgrind-out-file=/dev/null",
+    ];
+    let mut gateway = gateway(JOBS)
+        .upstream(upstream.address)
+        .workers(1)
+        .launcher(&launcher)
+        .patience(PATIENCE)
+        .start();
+    let request = format!(
+        "GET /jobs/4711 HTTP/1.1\r\nHost: jobs.test\r\n{}\r\n",
+        gateway.bearer("rita")
+    );
     let mut client = Connection::open(gateway.address);
     for _ in 0..requests {
         assert_eq!(client.write(&request).read().status, 200);
@@ -58,5 +80,9 @@ fn instructions(valgrind: &str, requests: u64) -> u64 {
     let total = gateway.event("Collected");
     gateway.ended();
     let text = total.as_str().unwrap();
-    text.rsplit(' ').next().unwrap().parse().unwrap_or_else(|_| panic!("no total in {text:?}"))
+    text.rsplit(' ')
+        .next()
+        .unwrap()
+        .parse()
+        .unwrap_or_else(|_| panic!("no total in {text:?}"))
 }

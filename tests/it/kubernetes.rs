@@ -12,7 +12,10 @@ use serde_json::{Value, json};
 use crate::support::manifests::{at, documents, replaced, shipped, validate};
 use crate::support::{Gateway, Redis, Upstream, gateway, get, output, send};
 
-const FILES: [&str; 2] = ["docker/kubernetes/gateway.yaml", "docker/kubernetes/sidecar.yaml"];
+const FILES: [&str; 2] = [
+    "docker/kubernetes/gateway.yaml",
+    "docker/kubernetes/sidecar.yaml",
+];
 
 /// The documents of a file; `None` where the test is skipped.
 fn manifest(file: &str) -> Option<Vec<Value>> {
@@ -20,7 +23,10 @@ fn manifest(file: &str) -> Option<Vec<Value>> {
 }
 
 fn of_kind<'a>(documents: &'a [Value], kind: &str) -> Vec<&'a Value> {
-    documents.iter().filter(|document| document["kind"] == kind).collect()
+    documents
+        .iter()
+        .filter(|document| document["kind"] == kind)
+        .collect()
 }
 
 fn deployment(documents: &[Value]) -> &Value {
@@ -28,16 +34,23 @@ fn deployment(documents: &[Value]) -> &Value {
 }
 
 fn containers(documents: &[Value]) -> &[Value] {
-    at(deployment(documents), "/spec/template/spec/containers").as_array().unwrap()
+    at(deployment(documents), "/spec/template/spec/containers")
+        .as_array()
+        .unwrap()
 }
 
 /// The gateway's container.
 fn gateway_container(documents: &[Value]) -> &Value {
-    containers(documents).iter().find(|container| container["name"] == "gatelatch").unwrap()
+    containers(documents)
+        .iter()
+        .find(|container| container["name"] == "gatelatch")
+        .unwrap()
 }
 
 fn configuration(documents: &[Value]) -> &str {
-    at(of_kind(documents, "ConfigMap")[0], "/data/gateway.yaml").as_str().unwrap()
+    at(of_kind(documents, "ConfigMap")[0], "/data/gateway.yaml")
+        .as_str()
+        .unwrap()
 }
 
 #[test]
@@ -49,60 +62,105 @@ fn the_schemas_of_kubernetes_accept_them_and_nothing_misspelt() {
         let folder = tempfile::tempdir().unwrap();
         let misspelt = folder.path().join("misspelt.yaml");
         let text = fs::read_to_string(shipped(file)).unwrap();
-        fs::write(&misspelt, replaced(&text, &[("readOnlyRootFilesystem", "readOnlyRootFileSystem")])).unwrap();
+        fs::write(
+            &misspelt,
+            replaced(
+                &text,
+                &[("readOnlyRootFilesystem", "readOnlyRootFileSystem")],
+            ),
+        )
+        .unwrap();
         let refused = validate("kubernetes", &[&misspelt]).unwrap();
         let said = String::from_utf8_lossy(&refused.stderr);
-        assert!(!refused.status.success() && said.contains("readOnlyRootFileSystem"), "{said}");
+        assert!(
+            !refused.status.success() && said.contains("readOnlyRootFileSystem"),
+            "{said}"
+        );
     }
 }
 
 /// The names that an array's entries have.
 fn names(value: &Value, pointer: &str) -> Vec<String> {
-    let entries = value.pointer(pointer).and_then(Value::as_array).cloned().unwrap_or_default();
-    entries.iter().map(|entry| entry["name"].as_str().unwrap().to_owned()).collect()
+    let entries = value
+        .pointer(pointer)
+        .and_then(Value::as_array)
+        .cloned()
+        .unwrap_or_default();
+    entries
+        .iter()
+        .map(|entry| entry["name"].as_str().unwrap().to_owned())
+        .collect()
 }
 
 #[test]
 fn what_they_refer_to_is_there() {
     for file in FILES {
-        let Some(documents) = manifest(file) else { return };
+        let Some(documents) = manifest(file) else {
+            return;
+        };
         let labels = at(deployment(&documents), "/spec/template/metadata/labels");
-        assert_eq!(at(deployment(&documents), "/spec/selector/matchLabels"), labels);
+        assert_eq!(
+            at(deployment(&documents), "/spec/selector/matchLabels"),
+            labels
+        );
         let container = gateway_container(&documents);
         let ports = names(container, "/ports");
         for service in of_kind(&documents, "Service") {
             assert_eq!(at(service, "/spec/selector"), labels);
-            assert!(ports.contains(&at(service, "/spec/ports/0/targetPort").as_str().unwrap().to_owned()));
+            assert!(
+                ports.contains(
+                    &at(service, "/spec/ports/0/targetPort")
+                        .as_str()
+                        .unwrap()
+                        .to_owned()
+                )
+            );
         }
         for budget in of_kind(&documents, "PodDisruptionBudget") {
             assert_eq!(at(budget, "/spec/selector/matchLabels"), labels);
             let least = at(budget, "/spec/minAvailable").as_u64();
-            assert!(least < at(deployment(&documents), "/spec/replicas").as_u64(), "no node could be drained");
+            assert!(
+                least < at(deployment(&documents), "/spec/replicas").as_u64(),
+                "no node could be drained"
+            );
         }
         let own: Vec<_> = of_kind(&documents, "NetworkPolicy")
             .into_iter()
             .filter(|policy| at(policy, "/spec/podSelector/matchLabels") == labels)
             .collect();
-        for rule in own.iter().flat_map(|policy| at(policy, "/spec/ingress").as_array().unwrap()) {
-            assert!(ports.contains(&at(rule, "/ports/0/port").as_str().unwrap().to_owned()), "{rule}");
+        for rule in own
+            .iter()
+            .flat_map(|policy| at(policy, "/spec/ingress").as_array().unwrap())
+        {
+            assert!(
+                ports.contains(&at(rule, "/ports/0/port").as_str().unwrap().to_owned()),
+                "{rule}"
+            );
         }
         let volumes = names(deployment(&documents), "/spec/template/spec/volumes");
         let mounts = names(container, "/volumeMounts");
-        assert!(mounts.iter().all(|mount| volumes.contains(mount)), "{mounts:?}");
+        assert!(
+            mounts.iter().all(|mount| volumes.contains(mount)),
+            "{mounts:?}"
+        );
         // the secrets are made by the commands at the head of the file
         let text = fs::read_to_string(shipped(file)).unwrap();
         let (head, _) = text.split_once("\n\n").unwrap();
         for (kind, name, key) in sources(&documents) {
             if kind == "configMap" {
-                assert!(
-                    of_kind(&documents, "ConfigMap")
-                        .iter()
-                        .any(|map| { map["metadata"]["name"] == name.as_str() && map["data"].get(&key).is_some() })
-                );
+                assert!(of_kind(&documents, "ConfigMap").iter().any(|map| {
+                    map["metadata"]["name"] == name.as_str() && map["data"].get(&key).is_some()
+                }));
             } else {
                 let made = head.contains(&format!("create secret generic {name} "));
-                let holds = [format!("--from-literal={key}="), format!("--from-file={key}")];
-                assert!(made && holds.iter().any(|option| head.contains(option)), "{name}/{key} in {head}");
+                let holds = [
+                    format!("--from-literal={key}="),
+                    format!("--from-file={key}"),
+                ];
+                assert!(
+                    made && holds.iter().any(|option| head.contains(option)),
+                    "{name}/{key} in {head}"
+                );
             }
         }
     }
@@ -111,14 +169,26 @@ fn what_they_refer_to_is_there() {
 /// Kind, name and key of all that the gateway's container reads.
 fn sources(documents: &[Value]) -> Vec<(String, String, String)> {
     let mut found = Vec::new();
-    let projected = at(deployment(documents), "/spec/template/spec/volumes/0/projected/sources");
-    for (kind, source) in projected.as_array().unwrap().iter().flat_map(|source| source.as_object().unwrap()) {
+    let projected = at(
+        deployment(documents),
+        "/spec/template/spec/volumes/0/projected/sources",
+    );
+    for (kind, source) in projected
+        .as_array()
+        .unwrap()
+        .iter()
+        .flat_map(|source| source.as_object().unwrap())
+    {
         for item in at(source, "/items").as_array().unwrap() {
             let text = |value: &Value| value.as_str().unwrap().to_owned();
             found.push((kind.clone(), text(&source["name"]), text(&item["key"])));
         }
     }
-    for variable in gateway_container(documents)["env"].as_array().into_iter().flatten() {
+    for variable in gateway_container(documents)["env"]
+        .as_array()
+        .into_iter()
+        .flatten()
+    {
         let reference = at(variable, "/valueFrom/secretKeyRef");
         let text = |key: &str| reference[key].as_str().unwrap().to_owned();
         found.push(("secret".to_owned(), text("name"), text("key")));
@@ -129,7 +199,9 @@ fn sources(documents: &[Value]) -> Vec<(String, String, String)> {
 #[test]
 fn every_container_is_confined() {
     for file in FILES {
-        let Some(documents) = manifest(file) else { return };
+        let Some(documents) = manifest(file) else {
+            return;
+        };
         let pod = at(deployment(&documents), "/spec/template/spec");
         let context = at(pod, "/securityContext");
         for (key, value) in [
@@ -146,7 +218,11 @@ fn every_container_is_confined() {
                 "readOnlyRootFilesystem": true,
                 "capabilities": { "drop": ["ALL"] },
             });
-            assert_eq!(container["securityContext"], expected, "{}", container["name"]);
+            assert_eq!(
+                container["securityContext"], expected,
+                "{}",
+                container["name"]
+            );
             at(container, "/resources/requests/memory");
             at(container, "/resources/limits/memory");
         }
@@ -156,15 +232,25 @@ fn every_container_is_confined() {
 #[test]
 fn pods_are_given_the_time_that_the_gateway_takes_to_end() {
     for file in FILES {
-        let Some(documents) = manifest(file) else { return };
+        let Some(documents) = manifest(file) else {
+            return;
+        };
         let configuration = configuration(&documents);
         let seconds = |key: &str| {
             let text = configuration.split_once(&format!("{key}: ")).unwrap().1;
-            let text: String = text.chars().take_while(char::is_ascii_alphanumeric).collect();
+            let text: String = text
+                .chars()
+                .take_while(char::is_ascii_alphanumeric)
+                .collect();
             humantime::parse_duration(&text).unwrap().as_secs()
         };
         let takes = seconds("drain_delay") + seconds("drain");
-        let given = at(deployment(&documents), "/spec/template/spec/terminationGracePeriodSeconds").as_u64().unwrap();
+        let given = at(
+            deployment(&documents),
+            "/spec/template/spec/terminationGracePeriodSeconds",
+        )
+        .as_u64()
+        .unwrap();
         assert!(given > takes, "{file}: {given} s for {takes} s");
         for container in containers(&documents) {
             if let Some(sleep) = container.pointer("/lifecycle/preStop/sleep/seconds") {
@@ -187,18 +273,29 @@ fn mount(folder: &Path, configuration: &str) {
 #[test]
 fn the_configuration_of_the_config_maps_is_valid() {
     for file in FILES {
-        let Some(documents) = manifest(file) else { return };
+        let Some(documents) = manifest(file) else {
+            return;
+        };
         let folder = tempfile::tempdir().unwrap();
         mount(folder.path(), configuration(&documents));
         let output = Command::new(env!("CARGO_BIN_EXE_gatelatch"))
             .args(["check", "--config", "gateway.yaml"])
             .current_dir(folder.path())
-            .env("GATELATCH_REDIS_URL", "rediss://gatelatch:PASSWORD@redis.example.com:6379")
+            .env(
+                "GATELATCH_REDIS_URL",
+                "rediss://gatelatch:PASSWORD@redis.example.com:6379",
+            )
             .output()
             .unwrap();
-        let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        let (stdout, stderr) = (
+            String::from_utf8_lossy(&output.stdout),
+            String::from_utf8_lossy(&output.stderr),
+        );
         assert!(output.status.success(), "{file}: {stderr}");
-        assert!(stdout.contains("1 service, 3 rules, 2 users"), "{file}: {stdout}");
+        assert!(
+            stdout.contains("1 service, 3 rules, 2 users"),
+            "{file}: {stdout}"
+        );
         assert_eq!(stderr, "", "{file} has warnings");
     }
 }
@@ -208,12 +305,26 @@ fn probe(container: &Value, kind: &str, gateway: &Gateway) {
     let probe = at(container, &format!("/{kind}"));
     if let Some(request) = probe.get("httpGet") {
         assert_eq!(request["port"], "admin");
-        assert_eq!(get(gateway.admin, request["path"].as_str().unwrap(), "").status, 200, "{kind}");
+        assert_eq!(
+            get(gateway.admin, request["path"].as_str().unwrap(), "").status,
+            200,
+            "{kind}"
+        );
     } else if let Some(command) = probe.get("exec") {
-        let words: Vec<&str> = at(command, "/command").as_array().unwrap().iter().filter_map(Value::as_str).collect();
-        assert_eq!((words[0], words.last()), ("/gatelatch", Some(&"127.0.0.1:9900")));
+        let words: Vec<&str> = at(command, "/command")
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter_map(Value::as_str)
+            .collect();
+        assert_eq!(
+            (words[0], words.last()),
+            ("/gatelatch", Some(&"127.0.0.1:9900"))
+        );
         let mut asked = Command::new(env!("CARGO_BIN_EXE_gatelatch"));
-        asked.args(&words[1..words.len() - 1]).arg(gateway.admin.to_string());
+        asked
+            .args(&words[1..words.len() - 1])
+            .arg(gateway.admin.to_string());
         assert_eq!(output(&mut asked), "ready\n", "{kind}");
     } else {
         assert_eq!(at(probe, "/tcpSocket/port"), "http");
@@ -224,19 +335,37 @@ fn probe(container: &Value, kind: &str, gateway: &Gateway) {
 /// Both pods, with the addresses of the test: the gateway starts, its probes are green, and its rules hold.
 #[test]
 fn the_pods_start_and_their_probes_are_green() {
-    let Some(redis) = Redis::start(&[]) else { return };
+    let Some(redis) = Redis::start(&[]) else {
+        return;
+    };
     let upstream = Upstream::saying("hello from the service");
     let (address, url) = (upstream.address.to_string(), redis.url());
     let places: BTreeMap<&str, Vec<(&str, &str)>> = BTreeMap::from([
-        (FILES[0], vec![("0.0.0.0:9900", "127.0.0.1:0"), ("jobs:9000", address.as_str())]),
-        (FILES[1], vec![("127.0.0.1:9900", "127.0.0.1:0"), ("127.0.0.1:9000", address.as_str())]),
+        (
+            FILES[0],
+            vec![
+                ("0.0.0.0:9900", "127.0.0.1:0"),
+                ("jobs:9000", address.as_str()),
+            ],
+        ),
+        (
+            FILES[1],
+            vec![
+                ("127.0.0.1:9900", "127.0.0.1:0"),
+                ("127.0.0.1:9000", address.as_str()),
+            ],
+        ),
     ]);
     for (file, places) in places {
-        let Some(documents) = manifest(file) else { return };
+        let Some(documents) = manifest(file) else {
+            return;
+        };
         let text = replaced(configuration(&documents), &places);
         let text = replaced(&text, &[("0.0.0.0:8080", "127.0.0.1:0")]);
         let text = text.replace("path: /healthz", "path: /");
-        let builder = gateway("").whole(&text).variable("GATELATCH_REDIS_URL", &url);
+        let builder = gateway("")
+            .whole(&text)
+            .variable("GATELATCH_REDIS_URL", &url);
         let gateway = builder.prepare(move |folder| mount(folder, &text)).start();
         let container = gateway_container(&documents);
         for kind in ["startupProbe", "readinessProbe", "livenessProbe"] {
@@ -247,9 +376,16 @@ fn the_pods_start_and_their_probes_are_green() {
                     Content-Type: application/x-www-form-urlencoded\r\n\r\n";
         let tokens = send(gateway.address, format!("{head}{login}")).json();
         let ask = |fields: &str| {
-            send(gateway.address, format!("GET /jobs HTTP/1.1\r\nHost: jobs.example.com\r\n{fields}\r\n")).status
+            send(
+                gateway.address,
+                format!("GET /jobs HTTP/1.1\r\nHost: jobs.example.com\r\n{fields}\r\n"),
+            )
+            .status
         };
-        let bearer = format!("Authorization: Bearer {}\r\n", tokens["access_token"].as_str().unwrap());
+        let bearer = format!(
+            "Authorization: Bearer {}\r\n",
+            tokens["access_token"].as_str().unwrap()
+        );
         assert_eq!((ask(""), ask(&bearer)), (401, 200), "{file}");
     }
 }

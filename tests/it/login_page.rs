@@ -3,7 +3,9 @@
 use std::fs;
 use std::path::Path;
 
-use crate::support::{Answer, Connection, NAVIGATION, PASSWORD, Upstream, cookie_of, gateway, send, sign_in, submit};
+use crate::support::{
+    Answer, Connection, NAVIGATION, PASSWORD, Upstream, cookie_of, gateway, send, sign_in, submit,
+};
 
 const SERVICES: &str = "
   app:
@@ -22,7 +24,10 @@ const SERVICES: &str = "
 const SAME: &str = "Sec-Fetch-Site: same-origin\r\n";
 
 fn form(user: &str, password: &str, next: &str) -> String {
-    format!("username={user}&password={}&next={next}", password.replace(' ', "+"))
+    format!(
+        "username={user}&password={}&next={next}",
+        password.replace(' ', "+")
+    )
 }
 
 #[test]
@@ -31,23 +36,43 @@ fn people_are_sent_to_the_sign_in_page_and_programs_are_not() {
     let gateway = gateway(SERVICES).upstream(upstream.address).start();
     let sent = gateway.get("/jobs?a=1&to=//x", NAVIGATION);
     assert_eq!(sent.status, 303);
-    assert_eq!(sent.header("location"), "/auth/login?next=/jobs%3Fa%3D1%26to%3D%252F%252Fx");
-    assert_eq!((sent.header("cache-control"), sent.body.as_str()), ("no-store", ""));
-    let bad = gateway.get("/jobs", &format!("{NAVIGATION}Cookie: gatelatch=broken\r\n"));
-    assert_eq!((bad.status, bad.header("location")), (303, "/auth/login?next=/jobs"));
+    assert_eq!(
+        sent.header("location"),
+        "/auth/login?next=/jobs%3Fa%3D1%26to%3D%252F%252Fx"
+    );
+    assert_eq!(
+        (sent.header("cache-control"), sent.body.as_str()),
+        ("no-store", "")
+    );
+    let bad = gateway.get(
+        "/jobs",
+        &format!("{NAVIGATION}Cookie: gatelatch=broken\r\n"),
+    );
+    assert_eq!(
+        (bad.status, bad.header("location")),
+        (303, "/auth/login?next=/jobs")
+    );
     for (fields, path, expected) in [
         ("", "/jobs", 401),
         ("Accept: application/json\r\n", "/jobs", 401),
         ("Accept: */*\r\n", "/jobs", 401),
         ("Accept: text/html\r\n", "/jobs", 303),
-        ("Accept: text/html\r\nSec-Fetch-Mode: cors\r\n", "/jobs", 401),
+        (
+            "Accept: text/html\r\nSec-Fetch-Mode: cors\r\n",
+            "/jobs",
+            401,
+        ),
         (NAVIGATION, "/api/x", 401),
         (NAVIGATION, "/closed", 403),
         (NAVIGATION, "/nowhere", 403),
         (NAVIGATION, "/public/x", 200),
         (NAVIGATION, "/auth/me", 401),
     ] {
-        assert_eq!(gateway.get(path, fields).status, expected, "{path} {fields}");
+        assert_eq!(
+            gateway.get(path, fields).status,
+            expected,
+            "{path} {fields}"
+        );
     }
     let post = format!("POST /jobs HTTP/1.1\r\nHost: a\r\n{NAVIGATION}Content-Length: 0\r\n\r\n");
     assert_eq!(send(gateway.address, post).status, 401);
@@ -59,7 +84,9 @@ fn people_are_sent_to_the_sign_in_page_and_programs_are_not() {
 
 #[test]
 fn the_page_is_safe_to_show() {
-    let gateway = gateway(SERVICES).auth("login: { title: \"<Jobs> & more\" }").start();
+    let gateway = gateway(SERVICES)
+        .auth("login: { title: \"<Jobs> & more\" }")
+        .start();
     let page = gateway.get("/auth/login?next=/jobs%3Fa%3D1%26b", NAVIGATION);
     assert_eq!(page.status, 200);
     for (name, expected) in [
@@ -72,8 +99,14 @@ fn the_page_is_safe_to_show() {
         assert_eq!(page.header(name), expected, "{name}");
     }
     let policy = page.header("content-security-policy");
-    assert!(policy.starts_with("default-src 'none'; style-src 'sha256-"), "{policy}");
-    assert!(policy.ends_with("; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"), "{policy}");
+    assert!(
+        policy.starts_with("default-src 'none'; style-src 'sha256-"),
+        "{policy}"
+    );
+    assert!(
+        policy.ends_with("; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"),
+        "{policy}"
+    );
     for expected in [
         "<title>&lt;Jobs&gt; &amp; more</title>",
         "<form method=\"post\" action=\"/auth/login\">",
@@ -87,8 +120,13 @@ fn the_page_is_safe_to_show() {
         assert!(!page.body.contains(absent), "{absent}");
     }
     let mut connection = Connection::open(gateway.address);
-    let head = connection.write("HEAD /auth/login HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").read_to_end();
-    assert!(head.starts_with("HTTP/1.1 200") && head.ends_with("\r\n\r\n"), "{head}");
+    let head = connection
+        .write("HEAD /auth/login HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+        .read_to_end();
+    assert!(
+        head.starts_with("HTTP/1.1 200") && head.ends_with("\r\n\r\n"),
+        "{head}"
+    );
 }
 
 #[test]
@@ -111,61 +149,149 @@ fn next_leads_nowhere_else() {
         "%00",
         "",
     ] {
-        let page = gateway.get(&format!("/auth/login?next={}", next.replace('\\', "%5C")), NAVIGATION);
-        assert!(page.body.contains("name=\"next\" value=\"/\""), "{next}: {}", page.body);
-        let answer = submit(gateway.address, "/auth/login", &form("rita", PASSWORD, next), SAME);
-        assert_eq!((answer.status, answer.header("location")), (303, "/"), "{next}");
+        let page = gateway.get(
+            &format!("/auth/login?next={}", next.replace('\\', "%5C")),
+            NAVIGATION,
+        );
+        assert!(
+            page.body.contains("name=\"next\" value=\"/\""),
+            "{next}: {}",
+            page.body
+        );
+        let answer = submit(
+            gateway.address,
+            "/auth/login",
+            &form("rita", PASSWORD, next),
+            SAME,
+        );
+        assert_eq!(
+            (answer.status, answer.header("location")),
+            (303, "/"),
+            "{next}"
+        );
     }
-    let answer = submit(gateway.address, "/auth/login", &form("rita", PASSWORD, "%2Fjobs%3Fa%3D1"), SAME);
-    assert_eq!((answer.status, answer.header("location")), (303, "/jobs?a=1"));
+    let answer = submit(
+        gateway.address,
+        "/auth/login",
+        &form("rita", PASSWORD, "%2Fjobs%3Fa%3D1"),
+        SAME,
+    );
+    assert_eq!(
+        (answer.status, answer.header("location")),
+        (303, "/jobs?a=1")
+    );
 }
 
 #[test]
 fn signing_in_fails_with_the_same_page_for_everybody() {
     let gateway = gateway(SERVICES).start();
     let page = |user: &str, password: &str| {
-        let answer = submit(gateway.address, "/auth/login", &form(user, password, "/jobs"), SAME);
+        let answer = submit(
+            gateway.address,
+            "/auth/login",
+            &form(user, password, "/jobs"),
+            SAME,
+        );
         assert_eq!(answer.status, 401);
         assert_eq!(answer.header("content-type"), "text/html; charset=utf-8");
         assert!(answer.headers("set-cookie").is_empty());
-        answer.head.to_owned() + &answer.body.replace(&format!("value=\"{user}\""), "value=\"USER\"")
+        answer.head.to_owned()
+            + &answer
+                .body
+                .replace(&format!("value=\"{user}\""), "value=\"USER\"")
     };
     let wrong = page("rita", "wrong");
+    assert!(wrong.contains(
+        "<p class=\"error\" role=\"alert\" id=\"error\">The user name or the password is wrong.</p>"
+    ));
     assert!(
-        wrong.contains("<p class=\"error\" role=\"alert\" id=\"error\">The user name or the password is wrong.</p>")
+        wrong.contains("value=\"USER\"") && wrong.contains("value=\"/jobs\""),
+        "{wrong}"
     );
-    assert!(wrong.contains("value=\"USER\"") && wrong.contains("value=\"/jobs\""), "{wrong}");
-    assert!(!wrong.contains("value=\"wrong\""), "the password is not shown again");
+    assert!(
+        !wrong.contains("value=\"wrong\""),
+        "the password is not shown again"
+    );
     let without_length = |page: &str| {
-        let lines = page.lines().filter(|line| !line.starts_with("content-length") && !line.starts_with("date"));
+        let lines = page
+            .lines()
+            .filter(|line| !line.starts_with("content-length") && !line.starts_with("date"));
         lines.collect::<Vec<_>>().join("\n")
     };
-    for (user, password) in [("gone", PASSWORD), ("nobody", PASSWORD), ("nobody", "wrong")] {
-        assert_eq!(without_length(&page(user, password)), without_length(&wrong), "{user}");
+    for (user, password) in [
+        ("gone", PASSWORD),
+        ("nobody", PASSWORD),
+        ("nobody", "wrong"),
+    ] {
+        assert_eq!(
+            without_length(&page(user, password)),
+            without_length(&wrong),
+            "{user}"
+        );
     }
     assert_eq!(gateway.named_event("login_failed")["user"], "rita");
-    let markup = submit(gateway.address, "/auth/login", &form("%22%3E%3Cscript%3E", "x", "/"), SAME);
-    assert!(markup.body.contains("value=\"&quot;&gt;&lt;script&gt;\""), "{}", markup.body);
+    let markup = submit(
+        gateway.address,
+        "/auth/login",
+        &form("%22%3E%3Cscript%3E", "x", "/"),
+        SAME,
+    );
+    assert!(
+        markup.body.contains("value=\"&quot;&gt;&lt;script&gt;\""),
+        "{}",
+        markup.body
+    );
     let empty = submit(gateway.address, "/auth/login", &form("rita", "", "/"), SAME);
     assert_eq!(empty.status, 422);
-    assert!(empty.body.contains("Please fill in both fields."), "{}", empty.body);
-    let large = submit(gateway.address, "/auth/login", &form("rita", &"x".repeat(70_000), "/"), SAME);
+    assert!(
+        empty.body.contains("Please fill in both fields."),
+        "{}",
+        empty.body
+    );
+    let large = submit(
+        gateway.address,
+        "/auth/login",
+        &form("rita", &"x".repeat(70_000), "/"),
+        SAME,
+    );
     assert_eq!(large.status, 413);
-    assert_eq!(gateway.metric("gatelatch_logins_total{outcome=\"invalid\"}"), 5.0);
+    assert_eq!(
+        gateway.metric("gatelatch_logins_total{outcome=\"invalid\"}"),
+        5.0
+    );
 }
 
 #[test]
 fn a_form_of_another_site_signs_nobody_in() {
     let gateway = gateway(SERVICES).start();
-    for fields in ["", "Sec-Fetch-Site: cross-site\r\n", "Origin: null\r\n", "Origin: http://evil.test\r\n"] {
-        let answer = submit(gateway.address, "/auth/login", &form("rita", PASSWORD, "/"), fields);
+    for fields in [
+        "",
+        "Sec-Fetch-Site: cross-site\r\n",
+        "Origin: null\r\n",
+        "Origin: http://evil.test\r\n",
+    ] {
+        let answer = submit(
+            gateway.address,
+            "/auth/login",
+            &form("rita", PASSWORD, "/"),
+            fields,
+        );
         assert_eq!(answer.status, 403, "{fields}");
         assert!(answer.headers("set-cookie").is_empty());
         assert!(answer.body.contains("role=\"alert\""));
     }
-    let own = submit(gateway.address, "/auth/login", &form("rita", PASSWORD, "/"), "Origin: http://gateway.test\r\n");
+    let own = submit(
+        gateway.address,
+        "/auth/login",
+        &form("rita", PASSWORD, "/"),
+        "Origin: http://gateway.test\r\n",
+    );
     assert_eq!(own.status, 303);
-    assert_eq!(gateway.login("rita", PASSWORD).status, 200, "programs need no origin");
+    assert_eq!(
+        gateway.login("rita", PASSWORD).status,
+        200,
+        "programs need no origin"
+    );
 }
 
 #[test]
@@ -175,19 +301,51 @@ fn who_is_signed_in_can_sign_out() {
     let session = sign_in(&gateway, "rita");
     let page = gateway.get("/auth/login?next=/jobs", &format!("{NAVIGATION}{session}"));
     assert_eq!(page.status, 200);
-    for expected in ["Rita Recruiter", "rita", "action=\"/auth/logout\"", "href=\"/jobs\""] {
+    for expected in [
+        "Rita Recruiter",
+        "rita",
+        "action=\"/auth/logout\"",
+        "href=\"/jobs\"",
+    ] {
         assert!(page.body.contains(expected), "{expected}: {}", page.body);
     }
-    let foreign = submit(gateway.address, "/auth/logout", "", &format!("{session}Sec-Fetch-Site: cross-site\r\n"));
-    assert_eq!((foreign.status, foreign.headers("set-cookie").len()), (403, 0));
-    let out = submit(gateway.address, "/auth/logout", "", &format!("{session}{SAME}"));
-    assert_eq!((out.status, out.header("location")), (303, "/auth/login?signed-out"));
-    assert_eq!(out.headers("set-cookie")[0], "gatelatch=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax");
+    let foreign = submit(
+        gateway.address,
+        "/auth/logout",
+        "",
+        &format!("{session}Sec-Fetch-Site: cross-site\r\n"),
+    );
+    assert_eq!(
+        (foreign.status, foreign.headers("set-cookie").len()),
+        (403, 0)
+    );
+    let out = submit(
+        gateway.address,
+        "/auth/logout",
+        "",
+        &format!("{session}{SAME}"),
+    );
+    assert_eq!(
+        (out.status, out.header("location")),
+        (303, "/auth/login?signed-out")
+    );
+    assert_eq!(
+        out.headers("set-cookie")[0],
+        "gatelatch=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax"
+    );
     let page = gateway.get("/auth/login?signed-out", NAVIGATION);
-    assert!(page.body.contains("<p class=\"notice\" role=\"status\">You are signed out.</p>"), "{}", page.body);
+    assert!(
+        page.body
+            .contains("<p class=\"notice\" role=\"status\">You are signed out.</p>"),
+        "{}",
+        page.body
+    );
     let program = "POST /auth/logout HTTP/1.1\r\nHost: gateway.test\r\nContent-Length: 0\r\n";
     let program = send(gateway.address, format!("{program}{session}{SAME}\r\n"));
-    assert_eq!((program.status, program.headers("set-cookie").len()), (204, 2));
+    assert_eq!(
+        (program.status, program.headers("set-cookie").len()),
+        (204, 2)
+    );
 }
 
 /// One browser: it keeps the marker, and loses the session.
@@ -198,23 +356,51 @@ fn forgetful(answer: &Answer) -> String {
 #[test]
 fn a_browser_that_loses_its_session_is_told_so_and_not_sent_round_for_ever() {
     let gateway = gateway(SERVICES).start();
-    assert!(gateway.get("/jobs", NAVIGATION).headers("set-cookie").is_empty(), "only a sign-in is counted");
+    assert!(
+        gateway
+            .get("/jobs", NAVIGATION)
+            .headers("set-cookie")
+            .is_empty(),
+        "only a sign-in is counted"
+    );
     let mut marker = String::new();
     for _ in 0..2 {
         let form = form("rita", PASSWORD, "/jobs");
-        let signed_in = submit(gateway.address, "/auth/login", &form, &format!("{SAME}{marker}"));
+        let signed_in = submit(
+            gateway.address,
+            "/auth/login",
+            &form,
+            &format!("{SAME}{marker}"),
+        );
         assert_eq!(signed_in.status, 303);
         marker = forgetful(&signed_in);
         let back = gateway.get("/jobs", &format!("{NAVIGATION}{marker}"));
-        assert_eq!((back.status, back.header("location")), (303, "/auth/login?next=/jobs"));
+        assert_eq!(
+            (back.status, back.header("location")),
+            (303, "/auth/login?next=/jobs")
+        );
         marker = forgetful(&back);
     }
     let lost = gateway.get("/jobs", &format!("{NAVIGATION}{marker}"));
-    assert_eq!((lost.status, lost.header("cache-control")), (401, "no-store"));
-    assert!(lost.body.contains("<code>gatelatch</code>"), "{}", lost.body);
+    assert_eq!(
+        (lost.status, lost.header("cache-control")),
+        (401, "no-store")
+    );
+    assert!(
+        lost.body.contains("<code>gatelatch</code>"),
+        "{}",
+        lost.body
+    );
     assert!(lost.body.contains("did not send it back"), "{}", lost.body);
-    assert!(lost.body.contains("href=\"/auth/login?next=/jobs\""), "{}", lost.body);
-    assert_eq!(lost.headers("set-cookie"), ["gatelatch-signin=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax"]);
+    assert!(
+        lost.body.contains("href=\"/auth/login?next=/jobs\""),
+        "{}",
+        lost.body
+    );
+    assert_eq!(
+        lost.headers("set-cookie"),
+        ["gatelatch-signin=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax"]
+    );
     let refused = marker.replace("\r\n", "; gatelatch=of-another-gateway\r\n");
     let lost = gateway.get("/jobs", &format!("{NAVIGATION}{refused}"));
     assert!(lost.body.contains("it was not accepted"), "{}", lost.body);
@@ -224,16 +410,26 @@ fn a_browser_that_loses_its_session_is_told_so_and_not_sent_round_for_ever() {
 fn without_a_page_browsers_are_programs() {
     let gateway = gateway(SERVICES).auth("login: { page: false }").start();
     let page = gateway.get("/auth/login", NAVIGATION);
-    assert_eq!((page.status, page.json()["detail"].as_str()), (404, Some("No such endpoint")));
+    assert_eq!(
+        (page.status, page.json()["detail"].as_str()),
+        (404, Some("No such endpoint"))
+    );
     assert_eq!(gateway.get("/jobs", NAVIGATION).status, 401);
-    let answer = submit(gateway.address, "/auth/login", &form("rita", PASSWORD, "/"), SAME);
+    let answer = submit(
+        gateway.address,
+        "/auth/login",
+        &form("rita", PASSWORD, "/"),
+        SAME,
+    );
     assert!(answer.json()["access_token"].is_string(), "{answer:?}");
 }
 
 #[test]
 fn a_company_has_its_own_look() {
     let handed_out = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/sign-in/sign_in.html");
-    let own = fs::read_to_string(handed_out).unwrap().replace("<button>Sign in", "<button>Go");
+    let own = fs::read_to_string(handed_out)
+        .unwrap()
+        .replace("<button>Sign in", "<button>Go");
     let first = own.clone();
     let gateway = gateway(SERVICES)
         .auth("login: { templates: look }")
@@ -244,13 +440,27 @@ fn a_company_has_its_own_look() {
         .start();
     let page = gateway.get("/auth/login", NAVIGATION);
     assert!(page.body.contains("<button>Go</button>"), "{}", page.body);
-    assert!(page.header("content-security-policy").contains("style-src 'sha256-"));
-    let account = gateway.get("/auth/login", &format!("{NAVIGATION}{}", sign_in(&gateway, "rita")));
-    assert!(account.body.contains("You are signed in"), "the other pages stay as they are");
+    assert!(
+        page.header("content-security-policy")
+            .contains("style-src 'sha256-")
+    );
+    let account = gateway.get(
+        "/auth/login",
+        &format!("{NAVIGATION}{}", sign_in(&gateway, "rita")),
+    );
+    assert!(
+        account.body.contains("You are signed in"),
+        "the other pages stay as they are"
+    );
     gateway.replace("look/sign_in.html", &own.replace("Go<", "Enter {{naem}}<"));
     let event = gateway.event("is no template").to_string();
     assert!(event.contains("naem"), "{event}");
     gateway.replace("look/sign_in.html", &own.replace("Go<", "Enter<"));
     gateway.event("configuration reloaded");
-    assert!(gateway.get("/auth/login", NAVIGATION).body.contains("<button>Enter</button>"));
+    assert!(
+        gateway
+            .get("/auth/login", NAVIGATION)
+            .body
+            .contains("<button>Enter</button>")
+    );
 }

@@ -34,7 +34,9 @@ fn flood(gateway: &Gateway) -> Vec<TcpStream> {
     let more_than_fit = (cores / 2).max(1) * 65 + 8;
     let one = || {
         let mut stream = TcpStream::connect(gateway.address).unwrap();
-        stream.write_all(form("username=slow&password=x").as_bytes()).unwrap();
+        stream
+            .write_all(form("username=slow&password=x").as_bytes())
+            .unwrap();
         stream
     };
     (0..more_than_fit).map(|_| one()).collect()
@@ -50,22 +52,37 @@ fn is_answered(stream: &TcpStream) -> bool {
 #[test]
 fn logins_beyond_the_queue_are_put_off_and_requests_go_on() {
     let upstream = Upstream::saying("hi");
-    let gateway = gateway(SERVICES).upstream(upstream.address).users(&slow_and_quick()).start();
+    let gateway = gateway(SERVICES)
+        .upstream(upstream.address)
+        .users(&slow_and_quick())
+        .start();
     let flood = flood(&gateway);
-    until("a full queue", || gateway.metric("gatelatch_logins_total{outcome=\"busy\"}") >= 8.0);
+    until("a full queue", || {
+        gateway.metric("gatelatch_logins_total{outcome=\"busy\"}") >= 8.0
+    });
     // one of the flood itself: until another one is sent, there may be room
     until("a login that is put off", || flood.iter().any(is_answered));
     let answered = flood.iter().find(|stream| is_answered(stream)).unwrap();
     let refused = Connection::over(answered.try_clone().unwrap()).read();
-    assert_eq!((refused.status, refused.header("retry-after")), (503, "1"), "{refused:?}");
+    assert_eq!(
+        (refused.status, refused.header("retry-after")),
+        (503, "1"),
+        "{refused:?}"
+    );
     assert_eq!(refused.json()["error"], "temporarily_unavailable");
     for _ in 0..20 {
         assert_eq!(gateway.get("/open", "").status, 200);
     }
     // the checks of clients that have gone are not made: they would take a minute
-    flood.iter().for_each(|stream| stream.shutdown(Shutdown::Both).unwrap());
-    until("room in the queue", || gateway.login("quick", PASSWORD).status == 200);
-    let line = std::iter::repeat_with(|| gateway.line("/auth/login")).find(|line| line["status"] == 503).unwrap();
+    flood
+        .iter()
+        .for_each(|stream| stream.shutdown(Shutdown::Both).unwrap());
+    until("room in the queue", || {
+        gateway.login("quick", PASSWORD).status == 200
+    });
+    let line = std::iter::repeat_with(|| gateway.line("/auth/login"))
+        .find(|line| line["status"] == 503)
+        .unwrap();
     assert_eq!(line["reason"], "login failed: busy", "{line}");
 }
 
@@ -87,7 +104,10 @@ fn a_body_that_is_too_large_is_refused_and_the_connection_stays_in_step() {
     assert!(body.len() > 64 * 1024);
     let head = "POST /auth/login HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n";
     let announced = format!("{head}Content-Length: {}\r\n\r\n{body}", body.len());
-    let chunked = format!("{head}Transfer-Encoding: chunked\r\n\r\n{:x}\r\n{body}\r\n0\r\n\r\n", body.len());
+    let chunked = format!(
+        "{head}Transfer-Encoding: chunked\r\n\r\n{:x}\r\n{body}\r\n0\r\n\r\n",
+        body.len()
+    );
     for request in [announced, chunked] {
         let (refused, next) = and_then_open(&gateway, &request);
         assert_eq!(refused.status, 413, "{refused:?}");
@@ -109,19 +129,29 @@ fn after_a_login_the_connection_stays_in_step() {
          Transfer-Encoding: chunked\r\n\r\n{:x}\r\n{good}\r\n0\r\nX-Trailer: 1\r\n\r\n",
         good.len()
     );
-    let unread = form("username=rita&password=x").replace("application/x-www-form-urlencoded", "text/plain");
+    let unread =
+        form("username=rita&password=x").replace("application/x-www-form-urlencoded", "text/plain");
     for (request, status) in [
         (form(&good), 200),
         (chunked, 200),
         (form("username=rita&password=wrong"), 401),
         (form("nonsense"), 422),
         (unread, 415),
-        (form(&good).replace("POST /auth/login", "PUT /auth/login"), 405),
-        (form(&good).replace("POST /auth/login", "POST /auth/nothing"), 404),
+        (
+            form(&good).replace("POST /auth/login", "PUT /auth/login"),
+            405,
+        ),
+        (
+            form(&good).replace("POST /auth/login", "POST /auth/nothing"),
+            404,
+        ),
     ] {
         let (answer, next) = and_then_open(&gateway, &request);
         assert_eq!(answer.status, status, "{request}: {answer:?}");
-        assert!(next.is_none_or(|next| (next.status, next.body.as_str()) == (200, "hi")), "{request}");
+        assert!(
+            next.is_none_or(|next| (next.status, next.body.as_str()) == (200, "hi")),
+            "{request}"
+        );
     }
 }
 
@@ -135,7 +165,10 @@ fn a_login_that_breaks_off_harms_nobody() {
     ] {
         let mut connection = Connection::open(gateway.address);
         let said = connection.write(part).finish().read_to_end();
-        assert!(said.is_empty() || said.starts_with("HTTP/1.1 400 "), "{said}");
+        assert!(
+            said.is_empty() || said.starts_with("HTTP/1.1 400 "),
+            "{said}"
+        );
         assert_eq!(gateway.line("/auth/login")["user"], serde_json::Value::Null);
     }
     let answer = send(gateway.address, "GET /open HTTP/1.1\r\nHost: a\r\n\r\n");
@@ -169,15 +202,25 @@ users:
     upstream: http://UPSTREAM
     rules: [ { path: /jobs, allow: { roles: [recruiter] } } ]
 ";
-    let gateway = gateway(services).users(users).upstream(upstream.address).start();
+    let gateway = gateway(services)
+        .users(users)
+        .upstream(upstream.address)
+        .start();
     assert_eq!(gateway.get("/jobs", &gateway.bearer("john")).status, 200);
     let told = upstream.only();
-    for (name, expected) in
-        [("remote-name", "John Doe"), ("remote-email", "john.doe@example.com"), ("remote-groups", "recruiter,dev")]
-    {
+    for (name, expected) in [
+        ("remote-name", "John Doe"),
+        ("remote-email", "john.doe@example.com"),
+        ("remote-groups", "recruiter,dev"),
+    ] {
         assert_eq!(told.fields(name), [expected]);
     }
     let refused = ["john", "jane", "nobody"].map(|user| gateway.login(user, "wrong"));
-    assert!(refused.iter().all(|answer| answer.status == 401 && answer.body == refused[0].body), "{refused:?}");
+    assert!(
+        refused
+            .iter()
+            .all(|answer| answer.status == 401 && answer.body == refused[0].body),
+        "{refused:?}"
+    );
     assert_eq!(gateway.login("jane", PASSWORD).status, 401);
 }

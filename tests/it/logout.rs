@@ -4,7 +4,9 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
 
-use crate::support::{Connection, Gateway, SECRET, Tokens, Upstream, gateway, log_out, post, refresh, tokens};
+use crate::support::{
+    Connection, Gateway, SECRET, Tokens, Upstream, gateway, log_out, post, refresh, tokens,
+};
 
 const SERVICES: &str = "
   app:
@@ -31,7 +33,8 @@ fn after_a_logout_no_token_of_the_session_is_good() {
     let (upstream, gateway) = start();
     let (first, other) = (tokens(&gateway, "rita"), tokens(&gateway, "rita"));
     let second = Tokens::of(&refresh(&gateway, &first.refresh));
-    let request = |tokens: &Tokens| format!("GET /me HTTP/1.1\r\nHost: a\r\n{}\r\n", tokens.bearer());
+    let request =
+        |tokens: &Tokens| format!("GET /me HTTP/1.1\r\nHost: a\r\n{}\r\n", tokens.bearer());
     // kept connections to every worker, whose caches know both tokens
     let mut kept: Vec<_> = (0..16).map(|_| Connection::open(gateway.address)).collect();
     for connection in &mut kept {
@@ -39,20 +42,38 @@ fn after_a_logout_no_token_of_the_session_is_good() {
         assert_eq!(connection.write(request(&second)).read().status, 200);
     }
     let answer = log_out(&gateway, &second);
-    assert_eq!((answer.status, answer.body.as_str(), answer.header("cache-control")), (204, "", "no-store"));
+    assert_eq!(
+        (
+            answer.status,
+            answer.body.as_str(),
+            answer.header("cache-control")
+        ),
+        (204, "", "no-store")
+    );
     let reached = upstream.received().len();
     for connection in &mut kept {
         for tokens in [&first, &second] {
             let refused = connection.write(request(tokens)).read();
-            assert_eq!((refused.status, &refused.json()["detail"]), (401, &"Invalid or expired token".into()));
+            assert_eq!(
+                (refused.status, &refused.json()["detail"]),
+                (401, &"Invalid or expired token".into())
+            );
         }
     }
     assert_eq!(upstream.received().len(), reached);
     for tokens in [&first, &second] {
         assert_eq!(refresh(&gateway, &tokens.refresh).status, 401);
     }
-    assert_eq!(gateway.get("/open", &first.bearer()).status, 200, "as nobody");
-    assert_eq!(me(&gateway, &other), 200, "another session of the same user goes on");
+    assert_eq!(
+        gateway.get("/open", &first.bearer()).status,
+        200,
+        "as nobody"
+    );
+    assert_eq!(
+        me(&gateway, &other),
+        200,
+        "another session of the same user goes on"
+    );
     assert_eq!(gateway.named_event("logout")["client_ip"], "127.0.0.1");
 }
 
@@ -61,16 +82,32 @@ fn a_refresh_token_logs_out_by_itself() {
     let (_upstream, gateway) = start();
     for (fields, body) in [
         (JSON, r#"{"refresh_token":"TOKEN"}"#),
-        ("Content-Type: application/x-www-form-urlencoded\r\n", "refresh_token=TOKEN"),
+        (
+            "Content-Type: application/x-www-form-urlencoded\r\n",
+            "refresh_token=TOKEN",
+        ),
     ] {
         let rita = tokens(&gateway, "rita");
         let spent = rita.refresh.clone();
         let rita = Tokens::of(&refresh(&gateway, &spent));
         // a spent one will do: whoever has it may at least end the session
-        let answer = post(gateway.address, "/auth/logout", fields, &body.replace("TOKEN", &spent));
+        let answer = post(
+            gateway.address,
+            "/auth/logout",
+            fields,
+            &body.replace("TOKEN", &spent),
+        );
         assert_eq!(answer.status, 204, "{answer:?}");
-        assert_eq!((me(&gateway, &rita), refresh(&gateway, &rita.refresh).status), (401, 401));
-        let again = post(gateway.address, "/auth/logout", fields, &body.replace("TOKEN", &spent));
+        assert_eq!(
+            (me(&gateway, &rita), refresh(&gateway, &rita.refresh).status),
+            (401, 401)
+        );
+        let again = post(
+            gateway.address,
+            "/auth/logout",
+            fields,
+            &body.replace("TOKEN", &spent),
+        );
         assert_eq!(again.status, 204, "to log out twice is no error");
     }
 }
@@ -80,7 +117,12 @@ fn both_tokens_end_both_sessions() {
     let (_upstream, gateway) = start();
     let (one, two) = (tokens(&gateway, "rita"), tokens(&gateway, "carl"));
     let body = format!(r#"{{"refresh_token":"{}"}}"#, two.refresh);
-    let answer = post(gateway.address, "/auth/logout", &format!("{JSON}{}", one.bearer()), &body);
+    let answer = post(
+        gateway.address,
+        "/auth/logout",
+        &format!("{JSON}{}", one.bearer()),
+        &body,
+    );
     assert_eq!(answer.status, 204);
     assert_eq!((me(&gateway, &one), me(&gateway, &two)), (401, 401));
 }
@@ -105,20 +147,36 @@ fn a_logout_of_nobody_is_said() {
     }
     assert_eq!(me(&gateway, &rita), 200);
     assert_eq!(log_out(&gateway, &rita).status, 204);
-    assert_eq!(log_out(&gateway, &rita).status, 401, "its token is not good any more");
+    assert_eq!(
+        log_out(&gateway, &rita).status,
+        401,
+        "its token is not good any more"
+    );
 }
 
 #[test]
 fn a_token_without_a_session_can_be_ended_too() {
     let (_upstream, gateway) = start();
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+    let now = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .unwrap()
+        .as_secs();
     let token = |expires: u64| {
-        let claims =
-            format!(r#"{{"iss":"gatelatch","aud":"gatelatch","sub":"rita","iat":{now},"exp":{}}}"#, now + expires);
+        let claims = format!(
+            r#"{{"iss":"gatelatch","aud":"gatelatch","sub":"rita","iat":{now},"exp":{}}}"#,
+            now + expires
+        );
         let part = |text: &str| URL_SAFE_NO_PAD.encode(text);
-        let signed = format!("{}.{}", part(r#"{"alg":"HS256","typ":"JWT"}"#), part(&claims));
+        let signed = format!(
+            "{}.{}",
+            part(r#"{"alg":"HS256","typ":"JWT"}"#),
+            part(&claims)
+        );
         let signature = URL_SAFE_NO_PAD.encode(hmac(SECRET.as_bytes(), signed.as_bytes()));
-        Tokens { access: format!("{signed}.{signature}"), refresh: String::new() }
+        Tokens {
+            access: format!("{signed}.{signature}"),
+            refresh: String::new(),
+        }
     };
     let (one, other) = (token(600), token(601));
     assert_eq!((me(&gateway, &one), me(&gateway, &other)), (200, 200));
@@ -128,7 +186,18 @@ fn a_token_without_a_session_can_be_ended_too() {
 
 /// HMAC-SHA-256 built from SHA-256 alone (RFC 2104).
 fn hmac(key: &[u8], message: &[u8]) -> Vec<u8> {
-    let pad = |with: u8| (0..64).map(|at| key.get(at).unwrap_or(&0) ^ with).collect::<Vec<u8>>();
-    let inner = Sha256::new().chain_update(pad(0x36)).chain_update(message).finalize();
-    Sha256::new().chain_update(pad(0x5c)).chain_update(inner).finalize().to_vec()
+    let pad = |with: u8| {
+        (0..64)
+            .map(|at| key.get(at).unwrap_or(&0) ^ with)
+            .collect::<Vec<u8>>()
+    };
+    let inner = Sha256::new()
+        .chain_update(pad(0x36))
+        .chain_update(message)
+        .finalize();
+    Sha256::new()
+        .chain_update(pad(0x5c))
+        .chain_update(inner)
+        .finalize()
+        .to_vec()
 }

@@ -4,7 +4,9 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::support::{Connection, GatewayBuilder, PASSWORD, SECRET, Streams, Upstream, gateway, send};
+use crate::support::{
+    Connection, GatewayBuilder, PASSWORD, SECRET, Streams, Upstream, gateway, send,
+};
 
 const SERVICES: &str = "
   app:
@@ -24,7 +26,9 @@ fn a_request_is_one_line_that_says_everything() {
     let upstream = Upstream::saying("hello");
     let gateway = gateway(SERVICES).upstream(upstream.address).start();
     let rita = gateway.bearer("rita");
-    let request = format!("POST /jobs?token=hidden HTTP/1.1\r\nHost: Jobs.Example\r\nContent-Length: 0\r\n{rita}\r\n");
+    let request = format!(
+        "POST /jobs?token=hidden HTTP/1.1\r\nHost: Jobs.Example\r\nContent-Length: 0\r\n{rita}\r\n"
+    );
     assert_eq!(send(gateway.address, request).status, 200);
     let line = gateway.line("/jobs");
     let object = line.as_object().unwrap();
@@ -71,8 +75,17 @@ fn a_request_is_one_line_that_says_everything() {
     ] {
         assert_eq!(line[key], value, "{key} in {line}");
     }
-    assert!(line["host"].as_str().unwrap().eq_ignore_ascii_case("jobs.example"), "{line}");
-    assert_eq!(upstream.only().fields("x-request-id"), [line["request_id"].as_str().unwrap()]);
+    assert!(
+        line["host"]
+            .as_str()
+            .unwrap()
+            .eq_ignore_ascii_case("jobs.example"),
+        "{line}"
+    );
+    assert_eq!(
+        upstream.only().fields("x-request-id"),
+        [line["request_id"].as_str().unwrap()]
+    );
     assert!(line["timestamp"].as_str().unwrap().ends_with('Z'));
     assert!(line["duration_ms"].as_f64().unwrap() >= line["upstream_ms"].as_f64().unwrap());
 }
@@ -82,9 +95,27 @@ fn a_refusal_says_why() {
     let gateway = gateway(SERVICES).start();
     let carl = gateway.bearer("carl");
     for (request, status, decision, reason, rule) in [
-        ("GET /jobs", 401, "unauthenticated", "Not authenticated", Some("GET /jobs")),
-        ("GET /jobs bad", 401, "unauthenticated", "malformed", Some("GET /jobs")),
-        ("POST /jobs carl", 403, "forbidden", "role missing", Some("post jobs")),
+        (
+            "GET /jobs",
+            401,
+            "unauthenticated",
+            "Not authenticated",
+            Some("GET /jobs"),
+        ),
+        (
+            "GET /jobs bad",
+            401,
+            "unauthenticated",
+            "malformed",
+            Some("GET /jobs"),
+        ),
+        (
+            "POST /jobs carl",
+            403,
+            "forbidden",
+            "role missing",
+            Some("post jobs"),
+        ),
         ("DELETE /jobs", 403, "forbidden", "no rule", None),
         ("GET /open/x", 502, "allowed", "", Some("* /open/**")),
     ] {
@@ -101,7 +132,11 @@ fn a_refusal_says_why() {
         );
         assert_eq!(answer.status, status, "{request}");
         let line = gateway.line(path);
-        assert_eq!((&line["status"], &line["decision"]), (&status.into(), &decision.into()), "{line}");
+        assert_eq!(
+            (&line["status"], &line["decision"]),
+            (&status.into(), &decision.into()),
+            "{line}"
+        );
         assert!(line["reason"].as_str().unwrap().contains(reason), "{line}");
         assert_eq!(line["rule"].as_str(), rule, "{line}");
     }
@@ -110,19 +145,33 @@ fn a_refusal_says_why() {
 #[test]
 fn the_access_log_can_be_off() {
     let upstream = Upstream::saying("hello");
-    let mut gateway = gateway(SERVICES).upstream(upstream.address).more("log: { access: false }").start();
+    let mut gateway = gateway(SERVICES)
+        .upstream(upstream.address)
+        .more("log: { access: false }")
+        .start();
     assert_eq!(gateway.get("/open/quiet", "").status, 200);
     gateway.bearer("rita");
-    assert_eq!(gateway.named_event("login")["user"], "rita", "events are something else");
+    assert_eq!(
+        gateway.named_event("login")["user"],
+        "rita",
+        "events are something else"
+    );
     gateway.signal("TERM");
     gateway.ended();
-    assert!(!gateway.printed().contains("/open/quiet"), "{}", gateway.printed());
+    assert!(
+        !gateway.printed().contains("/open/quiet"),
+        "{}",
+        gateway.printed()
+    );
 }
 
 #[test]
 fn text_has_the_same_fields() {
     let upstream = Upstream::saying("hello");
-    let gateway = gateway(SERVICES).upstream(upstream.address).more("log: { format: text }").start();
+    let gateway = gateway(SERVICES)
+        .upstream(upstream.address)
+        .more("log: { format: text }")
+        .start();
     assert_eq!(gateway.get("/open/a?secret=1", "").status, 200);
     let line = gateway.line("path=/open/a ");
     let line = line.as_str().unwrap();
@@ -195,34 +244,54 @@ fn use_all_secrets(gateway: &crate::support::Gateway) -> Vec<String> {
             json.len()
         ),
     );
-    Connection::open(gateway.address).write(format!("GET /a HTTP/1.1\r\nBroken {token}\r\n\r\n")).read_to_end();
-    let mut secrets = ["hush11", "hush12", "hush13", "hush14", "hush15", "hush16", PASSWORD, SECRET, "$2b$"]
-        .map(str::to_owned)
-        .to_vec();
+    Connection::open(gateway.address)
+        .write(format!("GET /a HTTP/1.1\r\nBroken {token}\r\n\r\n"))
+        .read_to_end();
+    let mut secrets = [
+        "hush11", "hush12", "hush13", "hush14", "hush15", "hush16", PASSWORD, SECRET, "$2b$",
+    ]
+    .map(str::to_owned)
+    .to_vec();
     secrets.push(signature);
     secrets
 }
 
 #[test]
 fn no_token_password_or_query_is_ever_printed() {
-    for (format, broken_config) in
-        [("json", "secret: \"short\""), ("text", "secrt: \"0123456789abcdef0123456789abcdef-test-secret\"")]
-    {
+    for (format, broken_config) in [
+        ("json", "secret: \"short\""),
+        (
+            "text",
+            "secrt: \"0123456789abcdef0123456789abcdef-test-secret\"",
+        ),
+    ] {
         let upstream = Upstream::saying("hello");
         let more = format!("log: {{ format: {format}, level: trace }}");
-        let mut gateway = gateway(SERVICES).upstream(upstream.address).more(&more).start();
+        let mut gateway = gateway(SERVICES)
+            .upstream(upstream.address)
+            .more(&more)
+            .start();
         let secrets = use_all_secrets(&gateway);
         let config = gateway.read("gateway.yaml");
-        gateway.replace("gateway.yaml", &config.replace(&format!("secret: \"{SECRET}\""), broken_config));
+        gateway.replace(
+            "gateway.yaml",
+            &config.replace(&format!("secret: \"{SECRET}\""), broken_config),
+        );
         gateway.event("configuration not reloaded");
         gateway.replace("gateway.yaml", &config);
         gateway.event("configuration repaired");
-        gateway.replace("users.yaml", &gateway.read("users.yaml").replace("roles", "rols"));
+        gateway.replace(
+            "users.yaml",
+            &gateway.read("users.yaml").replace("roles", "rols"),
+        );
         gateway.event("configuration not reloaded");
         gateway.signal("TERM");
         gateway.ended();
         let printed = gateway.printed();
-        assert!(printed.contains("login_failed") && printed.contains("/open/a"), "{printed}");
+        assert!(
+            printed.contains("login_failed") && printed.contains("/open/a"),
+            "{printed}"
+        );
         for secret in secrets {
             assert!(!printed.contains(&secret), "`{secret}` in\n{printed}");
         }
@@ -233,7 +302,10 @@ fn no_token_password_or_query_is_ever_printed() {
 #[test]
 fn nothing_a_client_sends_can_forge_a_line() {
     let upstream = Upstream::saying("hello");
-    for builder in [gateway(SERVICES).more("log: { level: trace }"), in_text(gateway(SERVICES))] {
+    for builder in [
+        gateway(SERVICES).more("log: { level: trace }"),
+        in_text(gateway(SERVICES)),
+    ] {
         let mut gateway = builder.upstream(upstream.address).start();
         for name in [
             "x%0a%7B%22type%22%3A%22forged%22%7D",
@@ -254,13 +326,19 @@ fn nothing_a_client_sends_can_forge_a_line() {
             "/open/a=b,c='d'",
             "/o\x7f",
         ] {
-            Connection::open(gateway.address).write(format!("GET {target} HTTP/1.1\r\nHost: a\r\n\r\n")).read();
+            Connection::open(gateway.address)
+                .write(format!("GET {target} HTTP/1.1\r\nHost: a\r\n\r\n"))
+                .read();
         }
         for host in ["a\"b", "a b", "a\x1b[31m", "ü", "a\tb", "a:99999"] {
-            Connection::open(gateway.address).write(format!("GET /open/a HTTP/1.1\r\nHost: {host}\r\n\r\n")).read();
+            Connection::open(gateway.address)
+                .write(format!("GET /open/a HTTP/1.1\r\nHost: {host}\r\n\r\n"))
+                .read();
         }
         for method in ["G\"T", "G=T", "FORGED"] {
-            Connection::open(gateway.address).write(format!("{method} /open/a HTTP/1.1\r\nHost: a\r\n\r\n")).read();
+            Connection::open(gateway.address)
+                .write(format!("{method} /open/a HTTP/1.1\r\nHost: a\r\n\r\n"))
+                .read();
         }
         gateway.signal("TERM");
         gateway.ended();
@@ -268,22 +346,36 @@ fn nothing_a_client_sends_can_forge_a_line() {
         assert!(printed.contains("login_failed"), "{printed}");
         let is_text = printed.contains(" listening ");
         for line in printed.lines() {
-            assert!(line.chars().all(|c| !c.is_control() && !('\u{202a}'..='\u{202e}').contains(&c)), "{line:?}");
+            assert!(
+                line.chars()
+                    .all(|c| !c.is_control() && !('\u{202a}'..='\u{202e}').contains(&c)),
+                "{line:?}"
+            );
             if is_text {
-                assert!(line.starts_with("time=2") || line.starts_with("2"), "{line:?}");
+                assert!(
+                    line.starts_with("time=2") || line.starts_with("2"),
+                    "{line:?}"
+                );
             } else {
-                let value: Value = serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line:?}"));
+                let value: Value =
+                    serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line:?}"));
                 assert_ne!(value["type"], "forged", "{line}");
             }
         }
-        assert!(!printed.contains(" client_ip=1.2.3.4 ") || printed.contains("\\\" client_ip=1.2.3.4"), "{printed}");
+        assert!(
+            !printed.contains(" client_ip=1.2.3.4 ") || printed.contains("\\\" client_ip=1.2.3.4"),
+            "{printed}"
+        );
     }
 }
 
 #[test]
 fn a_log_that_nobody_reads_ends_nothing() {
     let upstream = Upstream::saying("hello");
-    let mut gateway = gateway(SERVICES).upstream(upstream.address).streams(Streams::StdoutBroken).start();
+    let mut gateway = gateway(SERVICES)
+        .upstream(upstream.address)
+        .streams(Streams::StdoutBroken)
+        .start();
     assert_eq!(gateway.get("/open/a", "").status, 200);
     gateway.event("cannot write the access log");
     assert!(gateway.metric("gatelatch_access_log_dropped_lines_total") >= 1.0);
@@ -301,12 +393,25 @@ fn a_log_that_nobody_reads_ends_nothing() {
 #[test]
 fn closed_streams_are_no_obstacle() {
     let upstream = Upstream::saying("hello");
-    let gateway = gateway(SERVICES).upstream(upstream.address).streams(Streams::InAndOutClosed).start();
+    let gateway = gateway(SERVICES)
+        .upstream(upstream.address)
+        .streams(Streams::InAndOutClosed)
+        .start();
     assert_eq!(gateway.get("/open/a", "").status, 200);
-    let descriptor =
-        |number| std::fs::read_link(Path::new("/proc").join(gateway.id().to_string()).join("fd").join(number));
+    let descriptor = |number| {
+        std::fs::read_link(
+            Path::new("/proc")
+                .join(gateway.id().to_string())
+                .join("fd")
+                .join(number),
+        )
+    };
     for number in ["0", "1"] {
-        assert_eq!(descriptor(number).unwrap(), Path::new("/dev/null"), "no socket takes the place of {number}");
+        assert_eq!(
+            descriptor(number).unwrap(),
+            Path::new("/dev/null"),
+            "no socket takes the place of {number}"
+        );
     }
     gateway.bearer("rita");
     assert_eq!(gateway.named_event("login")["user"], "rita");

@@ -64,9 +64,15 @@ const REFUSED: &[(&str, u16)] = &[
     ("GET / HTTP/1.1\r\nHost: a\r\nNo-Colon\r\n\r\n", 400),
     ("GET / HTTP/1.1\r\nHost: a\r\n: empty\r\n\r\n", 400),
     ("GET / HTTP/1.1\r\nHost: a\r\nX Y: z\r\n\r\n", 400),
-    ("GET / HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer a\r\nAuthorization: Bearer b\r\n\r\n", 400),
+    (
+        "GET / HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer a\r\nAuthorization: Bearer b\r\n\r\n",
+        400,
+    ),
     ("GET / HTTP/1.1\r\nHost: a\r\nExpect: 200-ok\r\n\r\n", 417),
-    ("GET / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue, x\r\n\r\n", 417),
+    (
+        "GET / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue, x\r\n\r\n",
+        417,
+    ),
 ];
 
 #[test]
@@ -75,7 +81,11 @@ fn what_can_be_read_in_two_ways_is_refused() {
     let gateway = gateway(OPEN).upstream(upstream.address).start();
     for (request, status) in REFUSED {
         let answer = Connection::open(gateway.address).write(request).try_read();
-        assert_eq!(answer.as_ref().map_or(0, |answer| answer.status), *status, "{request:?}: {answer:?}");
+        assert_eq!(
+            answer.as_ref().map_or(0, |answer| answer.status),
+            *status,
+            "{request:?}: {answer:?}"
+        );
     }
     assert!(upstream.received().is_empty(), "{:#?}", upstream.received());
 }
@@ -103,25 +113,67 @@ fn what_has_one_reading_passes() {
 #[test]
 fn too_large_a_head_says_what_is_too_large() {
     let upstream = Upstream::saying("hi");
-    let gateway =
-        gateway(OPEN).upstream(upstream.address).server("limits: { header_bytes: 32KiB, headers: 20 }").start();
+    let gateway = gateway(OPEN)
+        .upstream(upstream.address)
+        .server("limits: { header_bytes: 32KiB, headers: 20 }")
+        .start();
     let long = |count: usize| "a".repeat(count);
-    let fields = |count: usize| (0..count).map(|at| format!("X-{at}: 1\r\n")).collect::<String>();
+    let fields = |count: usize| {
+        (0..count)
+            .map(|at| format!("X-{at}: 1\r\n"))
+            .collect::<String>()
+    };
     for (request, status) in [
-        (format!("GET /{} HTTP/1.1\r\nHost: a\r\n\r\n", long(15_000)), 200),
-        (format!("GET /{} HTTP/1.1\r\nHost: a\r\n\r\n", long(17_000)), 414),
-        (format!("GET /?{} HTTP/1.1\r\nHost: a\r\n\r\n", long(17_000)), 414),
-        (format!("GET / HTTP/1.1\r\nHost: a\r\nX: {}\r\n\r\n", long(30_000)), 200),
-        (format!("GET / HTTP/1.1\r\nHost: a\r\nX: {}\r\n\r\n", long(33_000)), 431),
-        (format!("GET / HTTP/1.1\r\nHost: a\r\nX: {}\r\n\r\n", long(1_000_000)), 431),
-        (format!("GET / HTTP/1.1\r\nHost: a\r\n{}\r\n", fields(19)), 200),
-        (format!("GET / HTTP/1.1\r\nHost: a\r\n{}\r\n", fields(20)), 431),
-        (format!("GET / HTTP/1.1\r\nHost: a\r\n{}\r\n", fields(10_000)), 431),
+        (
+            format!("GET /{} HTTP/1.1\r\nHost: a\r\n\r\n", long(15_000)),
+            200,
+        ),
+        (
+            format!("GET /{} HTTP/1.1\r\nHost: a\r\n\r\n", long(17_000)),
+            414,
+        ),
+        (
+            format!("GET /?{} HTTP/1.1\r\nHost: a\r\n\r\n", long(17_000)),
+            414,
+        ),
+        (
+            format!("GET / HTTP/1.1\r\nHost: a\r\nX: {}\r\n\r\n", long(30_000)),
+            200,
+        ),
+        (
+            format!("GET / HTTP/1.1\r\nHost: a\r\nX: {}\r\n\r\n", long(33_000)),
+            431,
+        ),
+        (
+            format!(
+                "GET / HTTP/1.1\r\nHost: a\r\nX: {}\r\n\r\n",
+                long(1_000_000)
+            ),
+            431,
+        ),
+        (
+            format!("GET / HTTP/1.1\r\nHost: a\r\n{}\r\n", fields(19)),
+            200,
+        ),
+        (
+            format!("GET / HTTP/1.1\r\nHost: a\r\n{}\r\n", fields(20)),
+            431,
+        ),
+        (
+            format!("GET / HTTP/1.1\r\nHost: a\r\n{}\r\n", fields(10_000)),
+            431,
+        ),
     ] {
         let mut client = Connection::open(gateway.address);
         client.write(&request);
         let answer = client.read();
-        assert_eq!(answer.status, status, "{} bytes, {}…: {answer:?}", request.len(), &request[..20]);
+        assert_eq!(
+            answer.status,
+            status,
+            "{} bytes, {}…: {answer:?}",
+            request.len(),
+            &request[..20]
+        );
     }
 }
 
@@ -140,13 +192,19 @@ fn a_head_has_a_hundred_fields_unless_it_is_said_otherwise() {
 #[test]
 fn malformed_requests_are_counted_and_refused_ones_logged() {
     let gateway = gateway(OPEN).start();
-    let raw = Connection::open(gateway.address).write("nonsense\r\n\r\n").read_to_end();
+    let raw = Connection::open(gateway.address)
+        .write("nonsense\r\n\r\n")
+        .read_to_end();
     assert!(raw.starts_with("HTTP/1.1 400 "), "{raw:?}");
     let answer = gateway.get("/a/../b?token=hush", "");
     assert_eq!(answer.header("content-type"), "application/problem+json");
     assert_eq!(answer.json()["status"], 400);
     let line = gateway.line("/a/../b");
-    assert_eq!((&line["status"], &line["decision"]), (&400.into(), &"bad_request".into()), "{line}");
+    assert_eq!(
+        (&line["status"], &line["decision"]),
+        (&400.into(), &"bad_request".into()),
+        "{line}"
+    );
     assert_eq!(line["reason"], answer.json()["detail"]);
     assert!(!gateway.printed().contains("hush"), "{}", gateway.printed());
     let rejected = gateway.metric("gatelatch_rejected_connections_total{reason=\"malformed\"}");

@@ -11,5 +11,8 @@ fn the_password_grant_and_its_refresh_work_with_two_libraries() {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/apps/oauth_clients.py");
     let base = format!("http://{}", gateway.address);
     let said = output(Command::new(python).args([script, &base, "rita", PASSWORD]));
-    assert_eq!(said, "requests-oauthlib rita 200 True\nauthlib rita 200 True\n");
+    assert_eq!(
+        said,
+        "requests-oauthlib rita 200 True\nauthlib rita 200 True\n"
+    );
 }

@@ -27,14 +27,22 @@ const HOLD: &str = "tests:
 
 fn folder(tests: &str) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
-    fs::write(folder.path().join("gateway.yaml"), format!("{CONFIG}{tests}")).unwrap();
+    fs::write(
+        folder.path().join("gateway.yaml"),
+        format!("{CONFIG}{tests}"),
+    )
+    .unwrap();
     fs::write(folder.path().join("users.yaml"), USERS).unwrap();
     folder
 }
 
 fn test(folder: &Path, arguments: &[&str]) -> (Option<i32>, String, String) {
     let output = gatelatch(folder, &[&["test"], arguments].concat());
-    (output.status.code(), text(&output.stdout), text(&output.stderr))
+    (
+        output.status.code(),
+        text(&output.stdout),
+        text(&output.stderr),
+    )
 }
 
 #[test]
@@ -44,11 +52,17 @@ fn tests_that_hold_are_counted_and_rules_that_none_touches_are_listed() {
 2 of 3 rules touched by a test
   not touched: `* /public/**` (gateway.yaml:6:9)
 ";
-    assert_eq!(test(folder.path(), &[]), (Some(0), expected.to_owned(), String::new()));
+    assert_eq!(
+        test(folder.path(), &[]),
+        (Some(0), expected.to_owned(), String::new())
+    );
     assert_eq!(test(folder.path(), &["--deny", "untouched"]).0, Some(1));
     let more = format!("{HOLD}  - {{ request: GET /public, expect: allowed }}\n");
     fs::write(folder.path().join("more.yaml"), more).unwrap();
-    assert_eq!(test(folder.path(), &["more.yaml", "--deny", "untouched"]).0, Some(0));
+    assert_eq!(
+        test(folder.path(), &["more.yaml", "--deny", "untouched"]).0,
+        Some(0)
+    );
 }
 
 #[test]
@@ -79,11 +93,18 @@ note: `GET /jobs` covers the path, but not the method
 
 "
     );
-    assert!(out.starts_with("1 test, 1 not as expected\n1 of 3 rules touched by a test\n"), "{out}");
+    assert!(
+        out.starts_with("1 test, 1 not as expected\n1 of 3 rules touched by a test\n"),
+        "{out}"
+    );
     for arguments in [&["check"][..], &["explain", "GET", "/jobs"]] {
         let output = gatelatch(folder.path(), arguments);
         assert_eq!(output.status.code(), Some(1), "{arguments:?}");
-        assert!(text(&output.stderr).contains("error[failed-test]"), "{arguments:?}: {}", text(&output.stderr));
+        assert!(
+            text(&output.stderr).contains("error[failed-test]"),
+            "{arguments:?}: {}",
+            text(&output.stderr)
+        );
     }
 }
 
@@ -91,8 +112,16 @@ note: `GET /jobs` covers the path, but not the method
 fn a_file_of_tests_takes_the_place_of_the_configurations() {
     let folder = folder("tests: [{ request: GET /jobs, expect: allowed }]\n");
     for (content, code, said) in [
-        ("[{ request: GET /jobs, as: rita, expect: allowed }]", 0, "1 test, all as expected"),
-        ("tests: [{ request: GET /jobs, expect: allowed }]", 1, "1 test, 1 not as expected"),
+        (
+            "[{ request: GET /jobs, as: rita, expect: allowed }]",
+            0,
+            "1 test, all as expected",
+        ),
+        (
+            "tests: [{ request: GET /jobs, expect: allowed }]",
+            1,
+            "1 test, 1 not as expected",
+        ),
         ("[]", 0, "no tests: write some under `tests`"),
     ] {
         fs::write(folder.path().join("cases.yaml"), content).unwrap();
@@ -104,7 +133,10 @@ fn a_file_of_tests_takes_the_place_of_the_configurations() {
         ("[{ request: GET /jobs, expect: allow }]", "cases.yaml:1:32"),
         ("test: []", "error[unknown-key]: unknown key `test`"),
         ("tests: [", "error[yaml-syntax]"),
-        ("[{ request: GET /jobs, as: eve, expect: allowed }]", "error[unknown-user]: there is no user `eve`"),
+        (
+            "[{ request: GET /jobs, as: eve, expect: allowed }]",
+            "error[unknown-user]: there is no user `eve`",
+        ),
     ] {
         fs::write(folder.path().join("cases.yaml"), content).unwrap();
         let (status, out, err) = test(folder.path(), &["cases.yaml"]);
@@ -113,16 +145,27 @@ fn a_file_of_tests_takes_the_place_of_the_configurations() {
     }
     let (status, _, err) = test(folder.path(), &["missing.yaml"]);
     assert_eq!(status, Some(1));
-    assert!(err.contains("cannot read `missing.yaml`: there is no such file"), "{err}");
+    assert!(
+        err.contains("cannot read `missing.yaml`: there is no such file"),
+        "{err}"
+    );
 }
 
 #[test]
 fn programs_get_json_and_ci_gets_junit() {
-    let folder = folder(&format!("{HOLD}  - {{ request: \"GET /a%20b\", expect: allowed }}\n"));
-    let (code, out, _) = test(folder.path(), &["--format", "json", "--junit", "report.xml"]);
+    let folder = folder(&format!(
+        "{HOLD}  - {{ request: \"GET /a%20b\", expect: allowed }}\n"
+    ));
+    let (code, out, _) = test(
+        folder.path(),
+        &["--format", "json", "--junit", "report.xml"],
+    );
     assert_eq!(code, Some(1));
     let report: Value = serde_json::from_str(&out).unwrap();
-    assert_eq!((&report["tests"], &report["failed"]), (&3.into(), &1.into()));
+    assert_eq!(
+        (&report["tests"], &report["failed"]),
+        (&3.into(), &1.into())
+    );
     assert_eq!(
         report["results"][1],
         serde_json::json!({
@@ -140,7 +183,8 @@ fn programs_get_json_and_ci_gets_junit() {
     assert_eq!(report["results"][2]["got"], "forbidden");
     assert_eq!(report["coverage"]["untouched"][0]["name"], "* /public/**");
     assert_eq!(report["problems"][0]["code"], "failed-test");
-    let failure = "`GET /a%20b` by an anonymous caller: expected `allowed`, got `forbidden` (Access denied)";
+    let failure =
+        "`GET /a%20b` by an anonymous caller: expected `allowed`, got `forbidden` (Access denied)";
     assert_eq!(
         fs::read_to_string(folder.path().join("report.xml")).unwrap(),
         format!(
@@ -168,7 +212,10 @@ tests:
 ";
     let (code, printed) = gateway(services).fail();
     assert_eq!(code, Some(1), "{printed}");
-    assert!(printed.contains("error[failed-test]: `GET /admin` by an anonymous caller: expected"), "{printed}");
+    assert!(
+        printed.contains("error[failed-test]: `GET /admin` by an anonymous caller: expected"),
+        "{printed}"
+    );
 }
 
 #[test]
@@ -188,28 +235,54 @@ tests:
     let (config, users) = (gateway.read("gateway.yaml"), gateway.read("users.yaml"));
     let carl = gateway.bearer("carl");
     let successful = || gateway.metric("gatelatch_config_last_reload_successful");
-    assert_eq!((successful(), gateway.get("/admin", &carl).status), (1.0, 403));
+    assert_eq!(
+        (successful(), gateway.get("/admin", &carl).status),
+        (1.0, 403)
+    );
     // either file can break a test, and the rest of it is not applied either
-    let wide = config.replace("/admin, allow: { roles: [recruiter] }", "/admin, allow: authenticated");
+    let wide = config.replace(
+        "/admin, allow: { roles: [recruiter] }",
+        "/admin, allow: authenticated",
+    );
     let wide = wide.replace("/open, allow: anyone", "/open, allow: nobody");
     let promoted = users.replace("roles: [candidate]", "roles: [candidate, recruiter]");
-    for (file, bad, good, failures) in [("gateway.yaml", &wide, &config, 2), ("users.yaml", &promoted, &users, 1)] {
+    for (file, bad, good, failures) in [
+        ("gateway.yaml", &wide, &config, 2),
+        ("users.yaml", &promoted, &users, 1),
+    ] {
         gateway.replace(file, bad);
         let problem = gateway.event("`GET /admin` by user `carl`");
-        assert_eq!((&problem["level"], &problem["code"]), (&"ERROR".into(), &"failed-test".into()), "{problem}");
+        assert_eq!(
+            (&problem["level"], &problem["code"]),
+            (&"ERROR".into(), &"failed-test".into()),
+            "{problem}"
+        );
         if failures == 2 {
-            gateway.event("`GET /open` by an anonymous caller: expected `allowed`, got `forbidden`");
+            gateway
+                .event("`GET /open` by an anonymous caller: expected `allowed`, got `forbidden`");
         }
         gateway.event("configuration not reloaded");
         assert_eq!(successful(), 0.0);
-        assert_eq!((gateway.get("/admin", &carl).status, gateway.get("/open", "").status), (403, 200), "{file}");
+        assert_eq!(
+            (
+                gateway.get("/admin", &carl).status,
+                gateway.get("/open", "").status
+            ),
+            (403, 200),
+            "{file}"
+        );
         gateway.replace(file, good);
         gateway.event("configuration repaired");
         assert_eq!(successful(), 1.0);
     }
     let wide_and_said = wide.replace("as: carl, expect: forbidden", "as: carl, expect: allowed");
-    gateway
-        .replace("gateway.yaml", &wide_and_said.replace("GET /open, expect: allowed", "GET /open, expect: forbidden"));
+    gateway.replace(
+        "gateway.yaml",
+        &wide_and_said.replace("GET /open, expect: allowed", "GET /open, expect: forbidden"),
+    );
     gateway.event("configuration reloaded");
-    assert_eq!((successful(), gateway.get("/admin", &carl).status), (1.0, 200));
+    assert_eq!(
+        (successful(), gateway.get("/admin", &carl).status),
+        (1.0, 200)
+    );
 }

@@ -14,9 +14,17 @@ const OPEN: &str = "
 fn forwarded(server: &str, path: &str, fields: &str) -> Received {
     let upstream = Upstream::saying("hi");
     let builder = gateway(OPEN).upstream(upstream.address);
-    let builder = if server.is_empty() { builder } else { builder.server(server) };
+    let builder = if server.is_empty() {
+        builder
+    } else {
+        builder.server(server)
+    };
     let answer = builder.start().get(path, fields);
-    assert_eq!((answer.status, answer.body.as_str()), (200, "hi"), "{answer:?}");
+    assert_eq!(
+        (answer.status, answer.body.as_str()),
+        (200, "hi"),
+        "{answer:?}"
+    );
     upstream.only()
 }
 
@@ -25,26 +33,50 @@ fn relayed(method: &str, bytes: &'static str) -> Answer {
     let upstream = Upstream::new(move |_| bytes.into());
     let gateway = gateway(OPEN).upstream(upstream.address).start();
     let request = format!("{method} /a HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
-    let raw = crate::support::Connection::open(gateway.address).write(request).read_to_end();
-    let (head, body) = raw.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no answer: {raw:?}"));
+    let raw = crate::support::Connection::open(gateway.address)
+        .write(request)
+        .read_to_end();
+    let (head, body) = raw
+        .split_once("\r\n\r\n")
+        .unwrap_or_else(|| panic!("no answer: {raw:?}"));
     let status = head[9..12].parse().unwrap();
-    Answer { status, head: head.to_owned(), body: body.to_owned() }
+    Answer {
+        status,
+        head: head.to_owned(),
+        body: body.to_owned(),
+    }
 }
 
 fn names(head: &str) -> Vec<&str> {
-    head.lines().skip(1).filter_map(|line| line.split_once(':')).map(|(name, _)| name).collect()
+    head.lines()
+        .skip(1)
+        .filter_map(|line| line.split_once(':'))
+        .map(|(name, _)| name)
+        .collect()
 }
 
 #[test]
 fn fields_pass_in_their_order_and_spelling() {
-    let request = forwarded("", "/a?b=%2f#c", "X-First: 1\r\nACCEPT: */*\r\nx-First: 2\r\nx-last: z\r\n");
+    let request = forwarded(
+        "",
+        "/a?b=%2f#c",
+        "X-First: 1\r\nACCEPT: */*\r\nx-First: 2\r\nx-last: z\r\n",
+    );
     assert_eq!(request.line(), "GET /a?b=%2f HTTP/1.1");
     assert_eq!(request.fields("x-first"), ["1", "2"]);
-    for (name, value) in [("host", "gateway.test"), ("via", "1.1 gatelatch"), ("x-forwarded-for", "127.0.0.1")] {
+    for (name, value) in [
+        ("host", "gateway.test"),
+        ("via", "1.1 gatelatch"),
+        ("x-forwarded-for", "127.0.0.1"),
+    ] {
         assert_eq!(request.fields(name), [value], "{request:?}");
     }
     let names = names(&request.head);
-    assert_eq!(names[..5], ["Host", "X-First", "x-First", "ACCEPT", "x-last"], "{names:?}");
+    assert_eq!(
+        names[..5],
+        ["Host", "X-First", "x-First", "ACCEPT", "x-last"],
+        "{names:?}"
+    );
 }
 
 #[test]
@@ -56,10 +88,23 @@ fn fields_of_an_answer_pass_in_their_order_and_spelling() {
          Upgrade: h2c\r\nProxy-Authenticate: Basic\r\nContent-Length: 2\r\nX-Last: z\r\n\r\nhi",
     );
     assert_eq!(answer.head.lines().next(), Some("HTTP/1.1 200 Quite Fine"));
-    let expected =
-        ["Server", "X-ONE", "set-Cookie", "Set-Cookie", "Date", "Content-Length", "X-Last", "via", "Connection"];
+    let expected = [
+        "Server",
+        "X-ONE",
+        "set-Cookie",
+        "Set-Cookie",
+        "Date",
+        "Content-Length",
+        "X-Last",
+        "via",
+        "Connection",
+    ];
     assert_eq!(names(&answer.head), expected, "{answer:?}");
-    assert_eq!(answer.header("connection"), "close", "the client's own connection");
+    assert_eq!(
+        answer.header("connection"),
+        "close",
+        "the client's own connection"
+    );
     assert_eq!(answer.body, "hi");
 }
 
@@ -72,10 +117,21 @@ fn hop_by_hop_fields_of_a_request_stay_behind() {
          Proxy-Connection: keep-alive\r\nProxy-Authorization: Basic x\r\nTE: trailers\r\nTrailer: X-T\r\n\
          Upgrade: h2c\r\nHTTP2-Settings: AAA\r\nX-Kept: 3\r\n",
     );
-    let expected = ["Host", "X-Kept", "x-forwarded-for", "x-real-ip", "x-forwarded-proto", "x-forwarded-host"];
+    let expected = [
+        "Host",
+        "X-Kept",
+        "x-forwarded-for",
+        "x-real-ip",
+        "x-forwarded-proto",
+        "x-forwarded-host",
+    ];
     let names = names(&request.head);
     assert_eq!(names[..6], expected, "{names:?}");
-    assert_eq!(names[6..], ["x-request-id", "via", "TE", "Connection"], "{names:?}");
+    assert_eq!(
+        names[6..],
+        ["x-request-id", "via", "TE", "Connection"],
+        "{names:?}"
+    );
     assert_eq!(request.fields("connection"), ["te"], "the gateway's own");
 }
 
@@ -86,8 +142,15 @@ fn a_connection_line_cannot_remove_what_the_gateway_says() {
         "/a",
         "Connection: close, x-real-ip, X-Forwarded-For, x-forwarded-proto, x-forwarded-host, x-request-id, via, host\r\n",
     );
-    for name in ["x-real-ip", "x-forwarded-for", "x-forwarded-proto", "x-forwarded-host", "x-request-id", "via", "host"]
-    {
+    for name in [
+        "x-real-ip",
+        "x-forwarded-for",
+        "x-forwarded-proto",
+        "x-forwarded-host",
+        "x-request-id",
+        "via",
+        "host",
+    ] {
         assert_eq!(request.fields(name).len(), 1, "{name}: {request:?}");
     }
 }
@@ -110,7 +173,10 @@ fn strangers_are_not_believed() {
     }
     assert_eq!(request.fields("via"), ["1.1 edge", "1.1 gatelatch"]);
     assert_eq!(request.fields("x-request-id")[0].len(), 32);
-    assert!(request.fields("forwarded").is_empty() && request.fields("x-forwarded-client-cert").is_empty());
+    assert!(
+        request.fields("forwarded").is_empty()
+            && request.fields("x-forwarded-client-cert").is_empty()
+    );
 }
 
 #[test]
@@ -139,9 +205,18 @@ fn the_upstream_sees_the_host_it_is_configured_to_see() {
 ";
     let gateway = gateway(services).upstream(upstream.address).start();
     for host in ["A.test:81", "b.test"] {
-        assert_eq!(send(gateway.address, format!("GET / HTTP/1.1\r\nHost: {host}\r\n\r\n")).status, 200);
+        assert_eq!(
+            send(
+                gateway.address,
+                format!("GET / HTTP/1.1\r\nHost: {host}\r\n\r\n")
+            )
+            .status,
+            200
+        );
     }
-    let [preserved, replaced] = &upstream.received()[..] else { panic!("{:?}", upstream.received()) };
+    let [preserved, replaced] = &upstream.received()[..] else {
+        panic!("{:?}", upstream.received())
+    };
     assert_eq!(preserved.fields("host"), ["A.test:81"]);
     assert_eq!(replaced.fields("host"), [upstream.address.to_string()]);
     assert_eq!(replaced.fields("x-forwarded-host"), ["b.test"]);
@@ -169,9 +244,18 @@ fn only_the_credential_that_was_used_is_taken_away() {
         ("/forward", bearer, Some(bearer)),
     ];
     for (path, sent, expected) in table {
-        assert_eq!(gateway.get(path, &format!("Authorization: {sent}\r\n")).status, 200);
+        assert_eq!(
+            gateway
+                .get(path, &format!("Authorization: {sent}\r\n"))
+                .status,
+            200
+        );
         let request = upstream.received().pop().unwrap();
-        assert_eq!(request.fields("authorization"), Vec::from_iter(expected), "{path} {sent}");
+        assert_eq!(
+            request.fields("authorization"),
+            Vec::from_iter(expected),
+            "{path} {sent}"
+        );
     }
 }
 
@@ -187,7 +271,10 @@ fn a_target_is_forwarded_as_it_was_matched_and_its_query_byte_for_byte() {
         ("/", "/"),
         ("/a/", "/a/"),
         ("/%61%2d%c3%a9", "/a-%C3%A9"),
-        ("/a?x=%2F..%2f/../;&y=%zz&&'(", "/a?x=%2F..%2f/../;&y=%zz&&'("),
+        (
+            "/a?x=%2F..%2f/../;&y=%zz&&'(",
+            "/a?x=%2F..%2f/../;&y=%zz&&'(",
+        ),
         ("/a?", "/a?"),
         ("/%7Ea?%7Ea", "/~a?%7Ea"),
         ("/a?b#c", "/a?b"),
@@ -200,25 +287,65 @@ fn a_target_is_forwarded_as_it_was_matched_and_its_query_byte_for_byte() {
         ("/api/", "/"),
         ("/apis", "/apis"),
     ] {
-        let answer = send(gateway.address, format!("GET {sent} HTTP/1.1\r\nHost: gateway.test\r\n\r\n"));
+        let answer = send(
+            gateway.address,
+            format!("GET {sent} HTTP/1.1\r\nHost: gateway.test\r\n\r\n"),
+        );
         assert_eq!(answer.status, 200, "{sent}: {answer:?}");
-        assert_eq!(upstream.received().pop().unwrap().line(), format!("GET {expected} HTTP/1.1"), "{sent}");
+        assert_eq!(
+            upstream.received().pop().unwrap().line(),
+            format!("GET {expected} HTTP/1.1"),
+            "{sent}"
+        );
     }
 }
 
 #[test]
 fn answers_without_a_body_stay_without_one() {
     for (method, bytes, status, length) in [
-        ("HEAD", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", 200, "5"),
-        ("HEAD", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 5\r\n\r\n", 200, "5"),
-        ("HEAD", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", 200, ""),
+        (
+            "HEAD",
+            "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n",
+            200,
+            "5",
+        ),
+        (
+            "HEAD",
+            "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 5\r\n\r\n",
+            200,
+            "5",
+        ),
+        (
+            "HEAD",
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
+            200,
+            "",
+        ),
         ("GET", "HTTP/1.1 204 No Content\r\n\r\n", 204, ""),
-        ("GET", "HTTP/1.1 204 No Content\r\nContent-Length: 5\r\n\r\nhello", 204, ""),
-        ("GET", "HTTP/1.1 304 Not Modified\r\nETag: \"a\"\r\nContent-Length: 5\r\n\r\n", 304, ""),
+        (
+            "GET",
+            "HTTP/1.1 204 No Content\r\nContent-Length: 5\r\n\r\nhello",
+            204,
+            "",
+        ),
+        (
+            "GET",
+            "HTTP/1.1 304 Not Modified\r\nETag: \"a\"\r\nContent-Length: 5\r\n\r\n",
+            304,
+            "",
+        ),
     ] {
         let answer = relayed(method, bytes);
-        assert_eq!((answer.status, answer.body.as_str()), (status, ""), "{bytes:?}: {answer:?}");
-        assert_eq!(answer.header("content-length"), length, "{bytes:?}: {answer:?}");
+        assert_eq!(
+            (answer.status, answer.body.as_str()),
+            (status, ""),
+            "{bytes:?}: {answer:?}"
+        );
+        assert_eq!(
+            answer.header("content-length"),
+            length,
+            "{bytes:?}: {answer:?}"
+        );
     }
 }
 
@@ -231,13 +358,19 @@ fn an_old_upstream_does_not_make_the_gateway_old() {
 
 #[test]
 fn an_old_client_gets_an_answer_that_it_can_read() {
-    let upstream =
-        Upstream::new(|_| "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n".into());
+    let upstream = Upstream::new(|_| {
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n".into()
+    });
     let gateway = gateway(OPEN).upstream(upstream.address).start();
     let mut client = crate::support::Connection::open(gateway.address);
-    let raw = client.write("GET /a HTTP/1.0\r\nHost: a\r\n\r\n").read_to_end();
+    let raw = client
+        .write("GET /a HTTP/1.0\r\nHost: a\r\n\r\n")
+        .read_to_end();
     let (head, body) = raw.split_once("\r\n\r\n").unwrap();
-    assert!(head.starts_with("HTTP/1.0 200 OK\r\n") && !head.contains("transfer-encoding"), "{head}");
+    assert!(
+        head.starts_with("HTTP/1.0 200 OK\r\n") && !head.contains("transfer-encoding"),
+        "{head}"
+    );
     assert_eq!(body, "hi");
     assert_eq!(upstream.only().fields("via"), ["1.0 gatelatch"]);
 }
@@ -252,5 +385,9 @@ fn each_service_reads_a_path_by_its_own_measure() {
     let gateway = gateway(services).upstream(upstream.address).start();
     assert_eq!(gateway.get("/strict//a", "").status, 400);
     assert_eq!(gateway.get("/loose//a", "").status, 200);
-    assert_eq!(upstream.only().line(), "GET /loose/a HTTP/1.1", "forwarded as it was matched");
+    assert_eq!(
+        upstream.only().line(),
+        "GET /loose/a HTTP/1.1",
+        "forwarded as it was matched"
+    );
 }

@@ -55,17 +55,37 @@ fn the_user_list_applies_at_once_to_tokens_that_exist() {
     let rita = gateway.bearer("rita");
     let users = gateway.read("users.yaml");
     let mut connection = Connection::open(gateway.address);
-    let mut status = || connection.write(format!("GET /jobs HTTP/1.1\r\nHost: a\r\n{rita}\r\n")).read().status;
+    let mut status = || {
+        connection
+            .write(format!("GET /jobs HTTP/1.1\r\nHost: a\r\n{rita}\r\n"))
+            .read()
+            .status
+    };
     assert_eq!(status(), 200);
-    let without_rita: String =
-        users.lines().filter(|line| !line.contains("rita:")).map(|line| format!("{line}\n")).collect();
+    let without_rita: String = users
+        .lines()
+        .filter(|line| !line.contains("rita:"))
+        .map(|line| format!("{line}\n"))
+        .collect();
     for (text, expected) in [
         (users.replace("[recruiter], name", "[], name"), 403),
         (users.clone(), 200),
         (users.replace("name: Rita Recruiter", "disabled: true"), 401),
         (users.clone(), 200),
-        (users.replace("name: Rita Recruiter", "tokens_valid_after: 2999-01-01T00:00:00Z"), 401),
-        (users.replace("name: Rita Recruiter", "tokens_valid_after: 2020-01-01T00:00:00Z"), 200),
+        (
+            users.replace(
+                "name: Rita Recruiter",
+                "tokens_valid_after: 2999-01-01T00:00:00Z",
+            ),
+            401,
+        ),
+        (
+            users.replace(
+                "name: Rita Recruiter",
+                "tokens_valid_after: 2020-01-01T00:00:00Z",
+            ),
+            200,
+        ),
         (without_rita, 401),
     ] {
         gateway.replace("users.yaml", &text);
@@ -83,13 +103,24 @@ fn a_bad_file_is_never_applied_and_its_repair_is() {
     assert_eq!(successful(), 1.0);
     let bad_config = close(&config).replace("roles: [recruiter]", "role: [recruiter]");
     let bad_users = users.replace("roles: [candidate]", "rolls: [candidate]");
-    for (file, bad, good, line) in
-        [("gateway.yaml", bad_config, config.clone(), 11), ("users.yaml", bad_users, users.clone(), 3)]
-    {
+    for (file, bad, good, line) in [
+        ("gateway.yaml", bad_config, config.clone(), 11),
+        ("users.yaml", bad_users, users.clone(), 3),
+    ] {
         gateway.replace(file, &bad);
         let problem = gateway.event("unknown key");
-        assert_eq!((&problem["level"], &problem["code"]), (&"ERROR".into(), &"unknown-key".into()), "{problem}");
-        assert!(problem["message"].as_str().unwrap().contains(&format!("{file}:{line}:")), "{problem}");
+        assert_eq!(
+            (&problem["level"], &problem["code"]),
+            (&"ERROR".into(), &"unknown-key".into()),
+            "{problem}"
+        );
+        assert!(
+            problem["message"]
+                .as_str()
+                .unwrap()
+                .contains(&format!("{file}:{line}:")),
+            "{problem}"
+        );
         gateway.event("configuration not reloaded");
         assert_eq!(successful(), 0.0);
         assert_eq!(open_status(&gateway), 200, "the former rules");
@@ -98,7 +129,10 @@ fn a_bad_file_is_never_applied_and_its_repair_is() {
         gateway.event("configuration repaired");
         assert_eq!(successful(), 1.0);
     }
-    assert_eq!((reloads(&gateway, "refused"), reloads(&gateway, "unchanged")), (2.0, 2.0));
+    assert_eq!(
+        (reloads(&gateway, "refused"), reloads(&gateway, "unchanged")),
+        (2.0, 2.0)
+    );
     gateway.replace("gateway.yaml", "{");
     gateway.event("configuration not reloaded");
     gateway.replace("gateway.yaml", &close(&config));
@@ -138,7 +172,11 @@ fn a_request_in_flight_ends_with_the_rules_it_began_with() {
     // two workers, two buffers: their lines come in either order
     let lines = [gateway.line("/open"), gateway.line("/open")];
     let line = lines.iter().find(|line| line["rule"] == "first").unwrap();
-    assert_eq!((&line["decision"], &line["status"]), (&"allowed".into(), &200.into()), "{line}");
+    assert_eq!(
+        (&line["decision"], &line["status"]),
+        (&"allowed".into(), &200.into()),
+        "{line}"
+    );
     assert_eq!(connection.write(GET_OPEN).read().status, 403);
 }
 
@@ -161,7 +199,10 @@ fn reloads_under_load_lose_no_request() {
             });
         }
         for round in 0..8 {
-            gateway.replace("gateway.yaml", &config.replace("name: first", &format!("name: round-{round}")));
+            gateway.replace(
+                "gateway.yaml",
+                &config.replace("name: first", &format!("name: round-{round}")),
+            );
             gateway.signal("HUP");
             gateway.event("configuration reloaded");
         }
@@ -181,12 +222,17 @@ fn reloads_under_load_lose_no_request() {
 fn another_upstream_takes_over_and_the_former_is_let_go() {
     let former = TcpListener::bind("127.0.0.1:0").unwrap();
     let next = Upstream::saying("next");
-    let gateway = gateway(SERVICES).upstream(former.local_addr().unwrap()).start();
+    let gateway = gateway(SERVICES)
+        .upstream(former.local_addr().unwrap())
+        .start();
     let mut connection = Connection::open(gateway.address);
     connection.write(GET_OPEN);
     let (stream, _) = former.accept().unwrap();
     let mut stream = BufReader::new(stream);
-    stream.get_mut().set_read_timeout(Some(std::time::Duration::from_secs(20))).unwrap();
+    stream
+        .get_mut()
+        .set_read_timeout(Some(std::time::Duration::from_secs(20)))
+        .unwrap();
     let mut line = String::new();
     while line != "\r\n" {
         line.clear();
@@ -195,49 +241,91 @@ fn another_upstream_takes_over_and_the_former_is_let_go() {
     stream.get_mut().write_all(&ok("former")).unwrap();
     assert_eq!(connection.read().body, "former");
     let config = gateway.read("gateway.yaml");
-    let moved = config.replace(&former.local_addr().unwrap().to_string(), &next.address.to_string());
+    let moved = config.replace(
+        &former.local_addr().unwrap().to_string(),
+        &next.address.to_string(),
+    );
     gateway.replace("gateway.yaml", &moved);
     gateway.event("configuration reloaded");
     // without any further request: a worker that has nothing to do lets go as well
-    assert_eq!(stream.read(&mut [0]).unwrap(), 0, "the kept connection is closed");
+    assert_eq!(
+        stream.read(&mut [0]).unwrap(),
+        0,
+        "the kept connection is closed"
+    );
     assert_eq!(connection.write(GET_OPEN).read().body, "next");
 }
 
 #[test]
 fn limits_and_timeouts_apply_to_new_connections() {
     let upstream = Upstream::saying("hi");
-    let gateway = gateway(SERVICES).upstream(upstream.address).server("limits: { headers: 100 }").start();
-    let many = format!("GET /open HTTP/1.1\r\nHost: a\r\n{}\r\n", "X-A: 1\r\n".repeat(50));
+    let gateway = gateway(SERVICES)
+        .upstream(upstream.address)
+        .server("limits: { headers: 100 }")
+        .start();
+    let many = format!(
+        "GET /open HTTP/1.1\r\nHost: a\r\n{}\r\n",
+        "X-A: 1\r\n".repeat(50)
+    );
     let mut old = Connection::open(gateway.address);
     assert_eq!(old.write(&many).read().status, 200);
     let narrow = "limits: { headers: 20 }, timeouts: { idle: 100ms }";
-    gateway.replace("gateway.yaml", &gateway.read("gateway.yaml").replace("limits: { headers: 100 }", narrow));
+    gateway.replace(
+        "gateway.yaml",
+        &gateway
+            .read("gateway.yaml")
+            .replace("limits: { headers: 100 }", narrow),
+    );
     gateway.event("configuration reloaded");
-    assert_eq!(Connection::open(gateway.address).write(&many).read().status, 431);
+    assert_eq!(
+        Connection::open(gateway.address).write(&many).read().status,
+        431
+    );
     let mut idle = Connection::open(gateway.address);
     assert_eq!(idle.write(GET_OPEN).read().status, 200);
     assert_eq!(idle.read_to_end(), "");
-    assert_eq!(old.write(&many).read().status, 200, "a connection keeps what it was opened with");
+    assert_eq!(
+        old.write(&many).read().status,
+        200,
+        "a connection keeps what it was opened with"
+    );
 }
 
 #[test]
 fn what_only_a_restart_changes_is_said() {
     let gateway = gateway(SERVICES).start();
     let config = gateway.read("gateway.yaml");
-    gateway.replace("gateway.yaml", &config.replace("127.0.0.1:0\"], workers: 2", "127.0.0.1:1\"], workers: 2"));
+    gateway.replace(
+        "gateway.yaml",
+        &config.replace("127.0.0.1:0\"], workers: 2", "127.0.0.1:1\"], workers: 2"),
+    );
     let warning = gateway.event("take effect at the next start");
     assert_eq!(warning["level"], "WARN");
-    assert!(warning["message"].as_str().unwrap().contains("`server.listen`"), "{warning}");
+    assert!(
+        warning["message"]
+            .as_str()
+            .unwrap()
+            .contains("`server.listen`"),
+        "{warning}"
+    );
     gateway.event("configuration reloaded");
     assert_eq!(open_status(&gateway), 502, "it listens where it did");
 }
 
 #[test]
 fn tokens_survive_a_reload_where_no_secret_is_configured() {
-    let config = format!("server: {{ listen: [\"127.0.0.1:0\"] }}\nadmin: \"127.0.0.1:0\"\nservices:{SERVICES}");
-    let config = config.replace("admin: \"127.0.0.1:0\"", "admin: { listen: \"127.0.0.1:0\" }");
+    let config = format!(
+        "server: {{ listen: [\"127.0.0.1:0\"] }}\nadmin: \"127.0.0.1:0\"\nservices:{SERVICES}"
+    );
+    let config = config.replace(
+        "admin: \"127.0.0.1:0\"",
+        "admin: { listen: \"127.0.0.1:0\" }",
+    );
     let upstream = Upstream::saying("hi");
-    let gateway = gateway("").upstream(upstream.address).whole(&config).start();
+    let gateway = gateway("")
+        .upstream(upstream.address)
+        .whole(&config)
+        .start();
     let rita = gateway.bearer("rita");
     assert_eq!(gateway.get("/jobs", &rita).status, 200);
     gateway.replace("gateway.yaml", &close(&gateway.read("gateway.yaml")));
@@ -248,12 +336,18 @@ fn tokens_survive_a_reload_where_no_secret_is_configured() {
 
 #[test]
 fn a_changed_secret_ends_the_tokens_of_the_former_one() {
-    const SECRETS: [&str; 2] =
-        ["first-secret-of-more-than-32-bytes-0123456789", "other-secret-of-more-than-32-bytes-9876543210"];
+    const SECRETS: [&str; 2] = [
+        "first-secret-of-more-than-32-bytes-0123456789",
+        "other-secret-of-more-than-32-bytes-9876543210",
+    ];
     for (entry, file, spelling) in [
         ("secret: \"${TEST_SECRET}\"", ".env", "TEST_SECRET="),
         ("secret_file: secret.txt", "secret.txt", ""),
-        ("secret: \"${TEST_SECRET:-a-default-secret-of-more-than-32-bytes-24680}\"", ".env", "TEST_SECRET="),
+        (
+            "secret: \"${TEST_SECRET:-a-default-secret-of-more-than-32-bytes-24680}\"",
+            ".env",
+            "TEST_SECRET=",
+        ),
     ] {
         let upstream = Upstream::saying("hi");
         let builder = gateway(SERVICES).upstream(upstream.address);
@@ -272,20 +366,42 @@ fn a_changed_secret_ends_the_tokens_of_the_former_one() {
         gateway.replace(file, &format!("{spelling}{}\n", SECRETS[1]));
         gateway.event("configuration reloaded");
         let refused = gateway.get("/jobs", &rita);
-        assert!(refused.header("www-authenticate").contains("the token names an unknown key"), "{refused:?}");
-        assert_eq!(gateway.get("/jobs", &gateway.bearer("rita")).status, 200, "{entry}");
-        assert!(!SECRETS.iter().any(|secret| gateway.printed().contains(secret)), "{}", gateway.printed());
+        assert!(
+            refused
+                .header("www-authenticate")
+                .contains("the token names an unknown key"),
+            "{refused:?}"
+        );
+        assert_eq!(
+            gateway.get("/jobs", &gateway.bearer("rita")).status,
+            200,
+            "{entry}"
+        );
+        assert!(
+            !SECRETS
+                .iter()
+                .any(|secret| gateway.printed().contains(secret)),
+            "{}",
+            gateway.printed()
+        );
     }
 }
 
 #[test]
 fn the_environment_wins_over_the_file_beside_the_configuration() {
     let upstream = Upstream::saying("hi");
-    let builder = gateway(SERVICES).upstream(upstream.address).variable("TEST_SECRET", crate::support::SECRET);
-    let config = builder.config().replace(crate::support::SECRET, "${TEST_SECRET}");
+    let builder = gateway(SERVICES)
+        .upstream(upstream.address)
+        .variable("TEST_SECRET", crate::support::SECRET);
+    let config = builder
+        .config()
+        .replace(crate::support::SECRET, "${TEST_SECRET}");
     let gateway = builder.whole(&config).start();
     let rita = gateway.bearer("rita");
-    gateway.replace(".env", "TEST_SECRET=another-secret-of-more-than-32-bytes-0123456789\n");
+    gateway.replace(
+        ".env",
+        "TEST_SECRET=another-secret-of-more-than-32-bytes-0123456789\n",
+    );
     gateway.event("configuration reloaded");
     assert_eq!(gateway.get("/jobs", &rita).status, 200);
 }
@@ -294,15 +410,26 @@ fn the_environment_wins_over_the_file_beside_the_configuration() {
 #[test]
 fn many_reloads_leave_no_open_files_behind() {
     let gateway = gateway(SERVICES).start();
-    let descriptors = || fs::read_dir(format!("/proc/{}/fd", gateway.id())).unwrap().count();
+    let descriptors = || {
+        fs::read_dir(format!("/proc/{}/fd", gateway.id()))
+            .unwrap()
+            .count()
+    };
     let config = gateway.read("gateway.yaml");
     let reload = |round: usize| {
-        gateway.replace("gateway.yaml", &config.replace("name: first", &format!("name: round-{round}")));
+        gateway.replace(
+            "gateway.yaml",
+            &config.replace("name: first", &format!("name: round-{round}")),
+        );
         gateway.signal("HUP");
         gateway.event("configuration reloaded");
     };
     (0..3).for_each(reload);
     let before = descriptors();
     (3..23).for_each(reload);
-    assert!(descriptors() <= before + 1, "{before} before, {} now", descriptors());
+    assert!(
+        descriptors() <= before + 1,
+        "{before} before, {} now",
+        descriptors()
+    );
 }

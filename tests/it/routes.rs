@@ -27,7 +27,10 @@ services:
 const USERS: &str = "users: { carl: { roles: [candidate] } }\n";
 
 fn files() -> tempfile::TempDir {
-    folder(&[("gateway.yaml", &CONFIG.replace("\"<b>\"", "b")), ("users.yaml", USERS)])
+    folder(&[
+        ("gateway.yaml", &CONFIG.replace("\"<b>\"", "b")),
+        ("users.yaml", USERS),
+    ])
 }
 
 #[test]
@@ -59,28 +62,53 @@ no rules: every request is refused
 #[test]
 fn one_service_and_some_roles_can_be_chosen() {
     let folder = files();
-    let printed = gatelatch(folder.path(), &["routes", "--service", "jobs", "--roles", "admin"]);
+    let printed = gatelatch(
+        folder.path(),
+        &["routes", "--service", "jobs", "--roles", "admin"],
+    );
     let printed = text(&printed.stdout);
-    assert!(printed.contains("path            anonymous  signed in  admin\n") && !printed.contains("/b)"), "{printed}");
+    assert!(
+        printed.contains("path            anonymous  signed in  admin\n")
+            && !printed.contains("/b)"),
+        "{printed}"
+    );
     for (arguments, said) in [
-        (["routes", "--service", "job"], "error: there is no service `job`; known: `jobs`, `b`"),
-        (["routes", "--roles", "adm"], "error: no rule names the role `adm`, and no user has it"),
+        (
+            ["routes", "--service", "job"],
+            "error: there is no service `job`; known: `jobs`, `b`",
+        ),
+        (
+            ["routes", "--roles", "adm"],
+            "error: no rule names the role `adm`, and no user has it",
+        ),
     ] {
         let failed = gatelatch(folder.path(), &arguments);
-        assert_eq!((failed.status.code(), text(&failed.stderr).trim()), (Some(1), said));
+        assert_eq!(
+            (failed.status.code(), text(&failed.stderr).trim()),
+            (Some(1), said)
+        );
     }
 }
 
 #[test]
 fn programs_get_json() {
     let answer = json(&gatelatch(files().path(), &["routes", "--format", "json"]));
-    assert_eq!(answer["roles"], serde_json::json!(["admin", "candidate", "recruiter"]));
+    assert_eq!(
+        answer["roles"],
+        serde_json::json!(["admin", "candidate", "recruiter"])
+    );
     let rules = &answer["services"][0]["rules"];
     assert_eq!(rules[0]["access"]["anonymous"], true);
     assert_eq!(rules[2]["methods"], serde_json::json!(["POST"]));
-    assert_eq!((&rules[2]["line"], &rules[2]["access"]["signed_in"]), (&9.into(), &false.into()));
+    assert_eq!(
+        (&rules[2]["line"], &rules[2]["access"]["signed_in"]),
+        (&9.into(), &false.into())
+    );
     assert_eq!(rules[3]["access"]["roles"]["admin"], true);
-    assert_eq!(rules[3]["access"]["roles"]["candidate"], serde_json::json!(["user = {id}"]));
+    assert_eq!(
+        rules[3]["access"]["roles"]["candidate"],
+        serde_json::json!(["user = {id}"])
+    );
     assert_eq!(answer["services"][1]["rules"], serde_json::json!([]));
 }
 
@@ -109,24 +137,42 @@ services:
     // braces are no role in a rule; a user may have such a one all the same
     let hostile = hostile.replace(", \"{{tables}}\"", "");
     std::fs::write(folder.path().join("gateway.yaml"), hostile).unwrap();
-    std::fs::write(folder.path().join("users.yaml"), "users: { eve: { roles: [\"{{tables}}'\\\"\"] } }\n").unwrap();
+    std::fs::write(
+        folder.path().join("users.yaml"),
+        "users: { eve: { roles: [\"{{tables}}'\\\"\"] } }\n",
+    )
+    .unwrap();
     let printed = gatelatch(folder.path(), &["routes", "--format", "html"]);
     let page = text(&printed.stdout);
-    assert!(page.starts_with("<!DOCTYPE html>"), "{page}{}", text(&printed.stderr));
+    assert!(
+        page.starts_with("<!DOCTYPE html>"),
+        "{page}{}",
+        text(&printed.stderr)
+    );
     assert!(page.contains("<code>/a&amp;b/&#123;id}</code>"), "{page}");
-    assert!(page.contains("&lt;script&gt;alert(1)&lt;/script&gt;") && !page.contains("<script>alert"), "{page}");
+    assert!(
+        page.contains("&lt;script&gt;alert(1)&lt;/script&gt;") && !page.contains("<script>alert"),
+        "{page}"
+    );
     assert!(page.contains("&#123;&#123;tables}}&#39;&quot;"), "{page}");
     for foreign in ["http://", "https://", "src=", "@import", "url("] {
         assert!(!page.contains(foreign), "`{foreign}` comes from elsewhere");
     }
-    for part in ["position: sticky", "prefers-color-scheme: dark", "id=\"search\"", "default-src 'none'"] {
+    for part in [
+        "position: sticky",
+        "prefers-color-scheme: dark",
+        "id=\"search\"",
+        "default-src 'none'",
+    ] {
         assert!(page.contains(part), "`{part}` is missing");
     }
 }
 
 #[test]
 fn a_narrow_terminal_gets_several_tables() {
-    let Some(python) = program("python3") else { return };
+    let Some(python) = program("python3") else {
+        return;
+    };
     let folder = files();
     // a terminal of 60 columns, with the binary at its other end
     let script = "import fcntl, os, pty, struct, sys, termios\n\
@@ -143,10 +189,21 @@ fn a_narrow_terminal_gets_several_tables() {
         sys.stdout.buffer.write(out)\n";
     let mut command = Command::new(python);
     command.args(["-c", script, env!("CARGO_BIN_EXE_gatelatch"), "routes"]);
-    let printed = output(command.current_dir(folder.path()).env_remove("GATELATCH_CONFIG").env("TERM", "xterm"));
-    assert!(printed.contains("\x1b[32myes"), "a terminal gets colours: {printed:?}");
+    let printed = output(
+        command
+            .current_dir(folder.path())
+            .env_remove("GATELATCH_CONFIG")
+            .env("TERM", "xterm"),
+    );
+    assert!(
+        printed.contains("\x1b[32myes"),
+        "a terminal gets colours: {printed:?}"
+    );
     let plain = strip(&printed);
-    assert!(plain.lines().all(|line| line.chars().count() <= 60), "{plain}");
+    assert!(
+        plain.lines().all(|line| line.chars().count() <= 60),
+        "{plain}"
+    );
     assert_eq!(plain.matches("methods     path").count(), 2, "{plain}");
 }
 
@@ -160,8 +217,12 @@ fn strip(text: &str) -> String {
 
 #[test]
 fn a_closed_pipe_ends_it_without_a_word() {
-    let rules: String = (0..5000).map(|at| format!("      - {{ path: /p{at}, allow: authenticated }}\n")).collect();
-    let config = CONFIG.replace("\"<b>\"", "b").replace("      - { path: /public/**, allow: anyone }\n", &rules);
+    let rules: String = (0..5000)
+        .map(|at| format!("      - {{ path: /p{at}, allow: authenticated }}\n"))
+        .collect();
+    let config = CONFIG
+        .replace("\"<b>\"", "b")
+        .replace("      - { path: /public/**, allow: anyone }\n", &rules);
     let folder = folder(&[("gateway.yaml", &config), ("users.yaml", USERS)]);
     for format in ["text", "markdown", "json", "html"] {
         let mut process = Command::new(env!("CARGO_BIN_EXE_gatelatch"))
@@ -173,8 +234,14 @@ fn a_closed_pipe_ends_it_without_a_word() {
             .spawn()
             .unwrap();
         let mut first = String::new();
-        BufReader::with_capacity(16, process.stdout.take().unwrap()).read_line(&mut first).unwrap();
+        BufReader::with_capacity(16, process.stdout.take().unwrap())
+            .read_line(&mut first)
+            .unwrap();
         let ended = process.wait_with_output().unwrap();
-        assert_eq!((ended.status.code(), text(&ended.stderr).as_str()), (Some(141), ""), "{format}");
+        assert_eq!(
+            (ended.status.code(), text(&ended.stderr).as_str()),
+            (Some(141), ""),
+            "{format}"
+        );
     }
 }

@@ -14,21 +14,51 @@ fn the_bill_of_materials_is_what_is_linked() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let folder = tempfile::tempdir().unwrap();
     let write = |name: &str| {
-        let (sbom, licences) = (folder.path().join(name), folder.path().join("THIRD-PARTY.md"));
+        let (sbom, licences) = (
+            folder.path().join(name),
+            folder.path().join("THIRD-PARTY.md"),
+        );
         let script = root.join("scripts/sbom.py");
-        output(Command::new(&python).arg(script).arg("--sbom").arg(&sbom).arg("--licences").arg(&licences));
-        (fs::read_to_string(&sbom).unwrap(), fs::read_to_string(&licences).unwrap())
+        output(
+            Command::new(&python)
+                .arg(script)
+                .arg("--sbom")
+                .arg(&sbom)
+                .arg("--licences")
+                .arg(&licences),
+        );
+        (
+            fs::read_to_string(&sbom).unwrap(),
+            fs::read_to_string(&licences).unwrap(),
+        )
     };
     let (sbom, licences) = write("first.json");
-    assert_eq!(sbom, write("second.json").0, "the same source, the same bytes");
-    let verdict =
-        output(Command::new(&python).arg(root.join("tests/apps/sbom.py")).arg(folder.path().join("first.json")));
+    assert_eq!(
+        sbom,
+        write("second.json").0,
+        "the same source, the same bytes"
+    );
+    let verdict = output(
+        Command::new(&python)
+            .arg(root.join("tests/apps/sbom.py"))
+            .arg(folder.path().join("first.json")),
+    );
     assert_eq!(verdict.trim(), "valid");
 
     let sbom: Value = serde_json::from_str(&sbom).unwrap();
     let components = sbom["components"].as_array().unwrap();
-    let find = |name: &str| components.iter().find(|component| component["name"] == name);
-    for linked in ["hyper", "rustls", "aws-lc-sys", "mimalloc", "swagger-ui-dist"] {
+    let find = |name: &str| {
+        components
+            .iter()
+            .find(|component| component["name"] == name)
+    };
+    for linked in [
+        "hyper",
+        "rustls",
+        "aws-lc-sys",
+        "mimalloc",
+        "swagger-ui-dist",
+    ] {
         assert!(find(linked).is_some(), "`{linked}` is linked");
     }
     for elsewhere in ["gatelatch", "criterion", "proptest", "clap_derive", "cc"] {
@@ -39,6 +69,9 @@ fn the_bill_of_materials_is_what_is_linked() {
     for component in components {
         let name = component["name"].as_str().unwrap();
         assert!(component["licenses"].is_array(), "`{name}` has no licence");
-        assert!(name == "swagger-ui-dist" || licences.contains(&format!("| {name} |")), "`{name}` is not listed");
+        assert!(
+            name == "swagger-ui-dist" || licences.contains(&format!("| {name} |")),
+            "`{name}` is not listed"
+        );
     }
 }

@@ -26,7 +26,10 @@ impl Manager {
 
     /// A gateway that is told of it.
     fn manages(&self, gateway: GatewayBuilder) -> GatewayBuilder {
-        gateway.variable("NOTIFY_SOCKET", self.folder.path().join("notify").to_str().unwrap())
+        gateway.variable(
+            "NOTIFY_SOCKET",
+            self.folder.path().join("notify").to_str().unwrap(),
+        )
     }
 
     /// The next message.
@@ -39,36 +42,53 @@ impl Manager {
     /// The next message, in which the clock's time is `N`, and that time.
     fn hears_of_reload(&self) -> (String, u64) {
         let message = self.hears();
-        let time =
-            message.lines().find_map(|line| line.strip_prefix("MONOTONIC_USEC=")).expect("the time of the reload");
+        let time = message
+            .lines()
+            .find_map(|line| line.strip_prefix("MONOTONIC_USEC="))
+            .expect("the time of the reload");
         (message.replace(time, "N"), time.parse().unwrap())
     }
 }
 
 const READY: &str = "READY=1\nSTATUS=serving\n";
 const RELOADING: &str = "RELOADING=1\nMONOTONIC_USEC=N\nSTATUS=reading the configuration again\n";
-const REFUSED: &str =
-    "STATUS=serving with the former configuration: the files were refused (problems: 1), see the log\n";
+const REFUSED: &str = "STATUS=serving with the former configuration: the files were refused (problems: 1), see the log\n";
 
 #[test]
 fn a_manager_hears_of_every_step_in_its_order() {
     let (manager, upstream) = (Manager::new(), Upstream::saying("hi"));
     let timeouts = "timeouts: { drain_delay: 1s, drain: 2h }";
-    let mut gateway = manager.manages(gateway(SERVICES).upstream(upstream.address).server(timeouts)).start();
+    let mut gateway = manager
+        .manages(
+            gateway(SERVICES)
+                .upstream(upstream.address)
+                .server(timeouts),
+        )
+        .start();
     assert_eq!(manager.hears(), READY);
     assert_eq!(open_status(&gateway), 200, "ready means ready");
 
     gateway.signal("HUP");
     let (message, first) = manager.hears_of_reload();
-    assert_eq!((message.as_str(), manager.hears().as_str()), (RELOADING, READY));
+    assert_eq!(
+        (message.as_str(), manager.hears().as_str()),
+        (RELOADING, READY)
+    );
 
     // the manager is told that the reload is over, and its status says that nothing has changed
     let good = gateway.read("gateway.yaml");
     gateway.replace("gateway.yaml", "{");
-    assert_eq!(manager.hears(), REFUSED, "files that change by themselves are no reload that it waits for");
+    assert_eq!(
+        manager.hears(),
+        REFUSED,
+        "files that change by themselves are no reload that it waits for"
+    );
     gateway.signal("HUP");
     let (message, second) = manager.hears_of_reload();
-    assert_eq!((message, manager.hears()), (RELOADING.to_owned(), format!("READY=1\n{REFUSED}")));
+    assert_eq!(
+        (message, manager.hears()),
+        (RELOADING.to_owned(), format!("READY=1\n{REFUSED}"))
+    );
     assert!(second > first, "{second} is not after {first}");
 
     gateway.replace("gateway.yaml", &close(&good));
@@ -77,7 +97,10 @@ fn a_manager_hears_of_every_step_in_its_order() {
 
     gateway.signal("TERM");
     // the delay, the drain and a margin of 5 s
-    assert_eq!(manager.hears(), "STOPPING=1\nSTATUS=draining\nEXTEND_TIMEOUT_USEC=7206000000\n");
+    assert_eq!(
+        manager.hears(),
+        "STOPPING=1\nSTATUS=draining\nEXTEND_TIMEOUT_USEC=7206000000\n"
+    );
     assert_eq!(gateway.ended().code(), Some(0));
 }
 
@@ -87,19 +110,27 @@ fn a_gateway_that_cannot_start_is_never_ready() {
     let (code, printed) = manager.manages(gateway(SERVICES).listen("systemd")).fail();
     assert_eq!(code, Some(1), "{printed}");
     manager.socket.set_nonblocking(true).unwrap();
-    assert!(manager.socket.recv(&mut [0; 4096]).is_err(), "something was said");
+    assert!(
+        manager.socket.recv(&mut [0; 4096]).is_err(),
+        "something was said"
+    );
 }
 
 #[test]
 fn signs_of_life_come_as_long_as_it_lives() {
     let manager = Manager::new();
-    let mut gateway = manager.manages(gateway(SERVICES).workers(3)).variable("WATCHDOG_USEC", "400000").start();
+    let mut gateway = manager
+        .manages(gateway(SERVICES).workers(3))
+        .variable("WATCHDOG_USEC", "400000")
+        .start();
     assert_eq!(manager.hears(), READY);
     for _ in 0..3 {
         assert_eq!(manager.hears(), "WATCHDOG=1\n");
     }
     gateway.signal("TERM");
-    let last = std::iter::repeat_with(|| manager.hears()).find(|message| message != "WATCHDOG=1\n").unwrap();
+    let last = std::iter::repeat_with(|| manager.hears())
+        .find(|message| message != "WATCHDOG=1\n")
+        .unwrap();
     assert!(last.starts_with("STOPPING=1\n"), "{last}");
     assert_eq!(gateway.ended().code(), Some(0));
 }
@@ -107,7 +138,10 @@ fn signs_of_life_come_as_long_as_it_lives() {
 #[test]
 fn the_watchdog_of_another_process_is_not_fed() {
     let manager = Manager::new();
-    let builder = manager.manages(gateway(SERVICES)).variable("WATCHDOG_USEC", "1000").variable("WATCHDOG_PID", "1");
+    let builder = manager
+        .manages(gateway(SERVICES))
+        .variable("WATCHDOG_USEC", "1000")
+        .variable("WATCHDOG_PID", "1");
     let mut gateway = builder.start();
     assert_eq!(manager.hears(), READY);
     gateway.signal("TERM");
@@ -118,7 +152,10 @@ fn the_watchdog_of_another_process_is_not_fed() {
 #[test]
 fn a_manager_that_does_not_listen_is_no_reason_to_fail() {
     let upstream = Upstream::saying("hi");
-    let gateway = gateway(SERVICES).upstream(upstream.address).variable("NOTIFY_SOCKET", "/nowhere/notify").start();
+    let gateway = gateway(SERVICES)
+        .upstream(upstream.address)
+        .variable("NOTIFY_SOCKET", "/nowhere/notify")
+        .start();
     let event = gateway.event("the service manager cannot be told");
     assert_eq!(event["level"], "WARN");
     assert_eq!(open_status(&gateway), 200);
@@ -128,7 +165,11 @@ fn a_manager_that_does_not_listen_is_no_reason_to_fail() {
 #[test]
 fn secrets_come_from_the_credentials_of_a_unit() {
     let (upstream, credentials) = (Upstream::saying("hi"), tempfile::tempdir().unwrap());
-    std::fs::write(credentials.path().join("token"), format!("{}\n", crate::support::SECRET)).unwrap();
+    std::fs::write(
+        credentials.path().join("token"),
+        format!("{}\n", crate::support::SECRET),
+    )
+    .unwrap();
     let services = SERVICES.replace("UPSTREAM", &upstream.address.to_string());
     let config = format!(
         "server: {{ listen: [\"127.0.0.1:0\"] }}
@@ -137,7 +178,10 @@ auth: {{ token: {{ secret_file: \"${{CREDENTIALS_DIRECTORY}}/token\" }} }}
 services:{services}"
     );
     let folder: &Path = credentials.path();
-    let gateway = gateway("").whole(&config).variable("CREDENTIALS_DIRECTORY", folder.to_str().unwrap()).start();
+    let gateway = gateway("")
+        .whole(&config)
+        .variable("CREDENTIALS_DIRECTORY", folder.to_str().unwrap())
+        .start();
     let rita = gateway.bearer("rita");
     assert_eq!(gateway.get("/jobs", &rita).status, 200);
 }

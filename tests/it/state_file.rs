@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::support::{
-    Gateway, GatewayBuilder, PASSWORD, Tokens, Upstream, gateway, get, log_out, program, refresh, send, tokens, until,
+    Gateway, GatewayBuilder, PASSWORD, Tokens, Upstream, gateway, get, log_out, program, refresh,
+    send, tokens, until,
 };
 
 const SERVICES: &str = "
@@ -18,7 +19,9 @@ const SERVICES: &str = "
 ";
 
 fn with_file(upstream: &Upstream) -> GatewayBuilder {
-    gateway(SERVICES).upstream(upstream.address).more("state: file:state.redb")
+    gateway(SERVICES)
+        .upstream(upstream.address)
+        .more("state: file:state.redb")
 }
 
 fn me(gateway: &Gateway, tokens: &Tokens) -> u16 {
@@ -34,23 +37,43 @@ fn a_killed_process_has_forgotten_nothing_that_it_answered() {
     let kept = Tokens::of(&refresh(&gateway, &kept.refresh));
     let kept = Tokens::of(&refresh(&gateway, &kept.refresh));
     assert_eq!(log_out(&gateway, &ended).status, 204);
-    assert_eq!((0..3).map(|_| gateway.login("carl", "x").status).collect::<Vec<_>>(), [401, 401, 429]);
+    assert_eq!(
+        (0..3)
+            .map(|_| gateway.login("carl", "x").status)
+            .collect::<Vec<_>>(),
+        [401, 401, 429]
+    );
     let gateway = gateway.restart();
     assert_eq!((me(&gateway, &kept), me(&gateway, &ended)), (200, 401));
     assert_eq!(refresh(&gateway, &ended.refresh).status, 401);
-    assert_eq!(gateway.login("carl", PASSWORD).status, 429, "the hold is still in force");
+    assert_eq!(
+        gateway.login("carl", PASSWORD).status,
+        429,
+        "the hold is still in force"
+    );
     let kept = Tokens::of(&refresh(&gateway, &kept.refresh));
     assert_eq!(refresh(&gateway, &spent).status, 401);
-    assert_eq!(me(&gateway, &kept), 401, "a spent token is known as one after a restart, too");
+    assert_eq!(
+        me(&gateway, &kept),
+        401,
+        "a spent token is known as one after a restart, too"
+    );
     let gateway = gateway.restart();
     assert_eq!(me(&gateway, &kept), 401);
-    let mode =
-        std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(gateway.path("state.redb")).unwrap().permissions());
+    let mode = std::os::unix::fs::PermissionsExt::mode(
+        &std::fs::metadata(gateway.path("state.redb"))
+            .unwrap()
+            .permissions(),
+    );
     assert_eq!(mode & 0o777, 0o600, "nobody else reads it");
 }
 
 /// One client that refreshes until the process is gone. Every token it was given, in their order.
-fn refresh_until_the_end(address: std::net::SocketAddr, first: Tokens, begun: &AtomicBool) -> Vec<String> {
+fn refresh_until_the_end(
+    address: std::net::SocketAddr,
+    first: Tokens,
+    begun: &AtomicBool,
+) -> Vec<String> {
     let mut chain = vec![first.refresh];
     loop {
         let body = format!("{{\"refresh_token\":\"{}\"}}", chain.last().unwrap());
@@ -58,7 +81,9 @@ fn refresh_until_the_end(address: std::net::SocketAddr, first: Tokens, begun: &A
             "POST /auth/refresh HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
             body.len()
         );
-        let Ok(answer) = std::panic::catch_unwind(|| send(address, request)) else { return chain };
+        let Ok(answer) = std::panic::catch_unwind(|| send(address, request)) else {
+            return chain;
+        };
         chain.push(Tokens::of(&answer).refresh);
         if chain.len() > 5 {
             begun.store(true, Ordering::Relaxed);
@@ -81,9 +106,14 @@ fn a_kill_amid_refreshes_loses_no_session_and_revives_no_token() {
                 scope.spawn(move || refresh_until_the_end(address, first, begun))
             })
             .collect();
-        until("every client at work", || begun.iter().all(|begun| begun.load(Ordering::Relaxed)));
+        until("every client at work", || {
+            begun.iter().all(|begun| begun.load(Ordering::Relaxed))
+        });
         let gateway = gateway.restart();
-        let chains: Vec<_> = clients.into_iter().map(|client| client.join().unwrap()).collect();
+        let chains: Vec<_> = clients
+            .into_iter()
+            .map(|client| client.join().unwrap())
+            .collect();
         (gateway, chains)
     });
     for chain in chains {
@@ -92,7 +122,11 @@ fn a_kill_amid_refreshes_loses_no_session_and_revives_no_token() {
         let revived = Tokens::of(&refresh(&gateway, last));
         assert_eq!(me(&gateway, &revived), 200);
         assert_eq!(refresh(&gateway, spent).status, 401);
-        assert_eq!(refresh(&gateway, &revived.refresh).status, 401, "and the session has ended for it");
+        assert_eq!(
+            refresh(&gateway, &revived.refresh).status,
+            401,
+            "and the session has ended for it"
+        );
     }
 }
 
@@ -101,17 +135,34 @@ fn a_second_process_is_told_why_it_cannot_start() {
     let upstream = Upstream::saying("hi");
     let first = with_file(&upstream).start();
     let path = first.path("state.redb");
-    let (code, said) = gateway(SERVICES).more(&format!("state: file:{}", path.display())).fail();
+    let (code, said) = gateway(SERVICES)
+        .more(&format!("state: file:{}", path.display()))
+        .fail();
     assert_eq!(code, Some(1));
-    assert!(said.contains(&format!("cannot use `state: file:{}`: another process uses it", path.display())), "{said}");
-    let (code, said) = gateway(SERVICES).more("state: file:missing/state.redb").fail();
+    assert!(
+        said.contains(&format!(
+            "cannot use `state: file:{}`: another process uses it",
+            path.display()
+        )),
+        "{said}"
+    );
+    let (code, said) = gateway(SERVICES)
+        .more("state: file:missing/state.redb")
+        .fail();
     assert_eq!(code, Some(1));
-    assert!(said.contains("missing/state.redb`: No such file or directory"), "{said}");
+    assert!(
+        said.contains("missing/state.redb`: No such file or directory"),
+        "{said}"
+    );
 }
 
 fn limit_files(prlimit: &Path, gateway: &Gateway, limit: &str) {
     let status = Command::new(prlimit)
-        .args(["--pid", &gateway.id().to_string(), &format!("--fsize={limit}:")])
+        .args([
+            "--pid",
+            &gateway.id().to_string(),
+            &format!("--fsize={limit}:"),
+        ])
         .status()
         .unwrap();
     assert!(status.success());
@@ -119,18 +170,27 @@ fn limit_files(prlimit: &Path, gateway: &Gateway, limit: &str) {
 
 #[test]
 fn a_file_that_cannot_be_written_is_said_and_found_again() {
-    let Some(prlimit) = program("prlimit") else { return };
+    let Some(prlimit) = program("prlimit") else {
+        return;
+    };
     let upstream = Upstream::saying("hi");
     // without the trap the kernel ends a process that writes beyond its limit
     let gateway = with_file(&upstream).before("trap '' XFSZ; ").start();
     let before = tokens(&gateway, "rita");
     limit_files(&prlimit, &gateway, "100");
     let refused = gateway.login("rita", PASSWORD);
-    assert_eq!((refused.status, refused.header("retry-after")), (503, "2"), "{refused:?}");
+    assert_eq!(
+        (refused.status, refused.header("retry-after")),
+        (503, "2"),
+        "{refused:?}"
+    );
     assert_eq!(gateway.named_event("state_lost")["level"], "ERROR");
     assert_eq!(gateway.metric("gatelatch_state_up"), 0.0);
     let ready = get(gateway.admin, "/readyz", "");
-    assert_eq!((ready.status, &ready.json()["checks"]["state"]), (503, &"unreachable".into()));
+    assert_eq!(
+        (ready.status, &ready.json()["checks"]["state"]),
+        (503, &"unreachable".into())
+    );
     assert_eq!(refresh(&gateway, &before.refresh).status, 503);
     assert_eq!(log_out(&gateway, &before).status, 503);
     // longer than it takes to try the file again
@@ -153,7 +213,10 @@ fn another_store_takes_effect_at_the_next_start() {
     let upstream = Upstream::saying("hi");
     let gateway = with_file(&upstream).start();
     let config = gateway.read("gateway.yaml");
-    gateway.replace("gateway.yaml", &config.replace("state: file:state.redb", "state: memory"));
+    gateway.replace(
+        "gateway.yaml",
+        &config.replace("state: file:state.redb", "state: memory"),
+    );
     gateway.event("`state` and whether there is a `server.tls` take effect at the next start");
     gateway.event("configuration reloaded");
     assert!(Path::new(&gateway.path("state.redb")).exists());

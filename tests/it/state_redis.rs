@@ -4,8 +4,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::support::{
-    Authority, Connection, Gateway, GatewayBuilder, PASSWORD, Redis, Tokens, Upstream, gateway, get, log_in_from,
-    log_out, refresh, refresh_at, sign_in, submit, tokens, until,
+    Authority, Connection, Gateway, GatewayBuilder, PASSWORD, Redis, Tokens, Upstream, gateway,
+    get, log_in_from, log_out, refresh, refresh_at, sign_in, submit, tokens, until,
 };
 
 const SERVICES: &str = "
@@ -16,7 +16,9 @@ const SERVICES: &str = "
 ";
 
 fn replica(upstream: &Upstream, url: &str) -> GatewayBuilder {
-    gateway(SERVICES).upstream(upstream.address).more(&format!("state: {url}"))
+    gateway(SERVICES)
+        .upstream(upstream.address)
+        .more(&format!("state: {url}"))
 }
 
 fn me(gateway: &Gateway, tokens: &Tokens) -> u16 {
@@ -34,16 +36,26 @@ fn assert_shared(upstream: &Upstream, one: &Gateway, other: &Gateway) {
     assert_eq!(me(one, &rita), 401, "at once where the logout was");
     let since = Instant::now();
     until("the other one to know", || me(other, &rita) == 401);
-    assert!(since.elapsed() < Duration::from_secs(1), "{:?}", since.elapsed());
+    assert!(
+        since.elapsed() < Duration::from_secs(1),
+        "{:?}",
+        since.elapsed()
+    );
     assert!(upstream.received().len() - reached < 1000);
     assert_eq!(refresh(other, &rita.refresh).status, 401);
 }
 
 #[test]
 fn replicas_share_sessions_and_lockouts() {
-    let Some(redis) = Redis::start(&[]) else { return };
+    let Some(redis) = Redis::start(&[]) else {
+        return;
+    };
     let upstream = Upstream::saying("hi");
-    let start = || replica(&upstream, &redis.url()).auth("login: { attempts: 2, lockout: 2s }").start();
+    let start = || {
+        replica(&upstream, &redis.url())
+            .auth("login: { attempts: 2, lockout: 2s }")
+            .start()
+    };
     let (one, other) = (start(), start());
     assert_shared(&upstream, &one, &other);
     // a spent token ends the session everywhere
@@ -51,38 +63,84 @@ fn replicas_share_sessions_and_lockouts() {
     let second = Tokens::of(&refresh(&other, &first.refresh));
     let third = Tokens::of(&refresh(&one, &second.refresh));
     assert_eq!(refresh(&other, &first.refresh).status, 401);
-    until("both to refuse", || me(&one, &third) == 401 && me(&other, &third) == 401);
+    until("both to refuse", || {
+        me(&one, &third) == 401 && me(&other, &third) == 401
+    });
     // failures add up, right passwords do not help, and a hold ends
-    assert_eq!((one.login("carl", "x").status, other.login("carl", "x").status), (401, 401));
+    assert_eq!(
+        (
+            one.login("carl", "x").status,
+            other.login("carl", "x").status
+        ),
+        (401, 401)
+    );
     let held = other.login("carl", PASSWORD);
     assert_eq!((held.status, one.login("carl", "x").status), (429, 429));
     assert!(["1", "2"].contains(&held.header("retry-after")), "{held:?}");
-    until("the end of the hold", || one.login("carl", PASSWORD).status == 200);
-    assert_eq!((one.login("carl", "x").status, one.login("carl", PASSWORD).status), (401, 200));
-    assert_eq!((one.login("carl", "x").status, one.login("carl", PASSWORD).status), (401, 200), "a success clears");
+    until("the end of the hold", || {
+        one.login("carl", PASSWORD).status == 200
+    });
+    assert_eq!(
+        (
+            one.login("carl", "x").status,
+            one.login("carl", PASSWORD).status
+        ),
+        (401, 200)
+    );
+    assert_eq!(
+        (
+            one.login("carl", "x").status,
+            one.login("carl", PASSWORD).status
+        ),
+        (401, 200),
+        "a success clears"
+    );
 }
 
 #[test]
 fn networks_and_accounts_are_held_over_replicas() {
-    let Some(redis) = Redis::start(&[]) else { return };
+    let Some(redis) = Redis::start(&[]) else {
+        return;
+    };
     let upstream = Upstream::saying("hi");
     let start = || {
         let replica = replica(&upstream, &redis.url()).server("trusted_proxies: [127.0.0.1]");
         replica.auth("login: { attempts: 1, lockout: 5m }").start()
     };
     let replicas = [start(), start()];
-    let mut to: Vec<_> = replicas.iter().map(|replica| Connection::open(replica.address)).collect();
+    let mut to: Vec<_> = replicas
+        .iter()
+        .map(|replica| Connection::open(replica.address))
+        .collect();
     for name in 0..10 {
-        assert_eq!(log_in_from(&mut to[name % 2], "192.0.2.1", &format!("name{name}"), "x").status, 401);
+        assert_eq!(
+            log_in_from(&mut to[name % 2], "192.0.2.1", &format!("name{name}"), "x").status,
+            401
+        );
     }
     for connection in &mut to {
         let held = log_in_from(connection, "192.0.2.1", "carl", PASSWORD);
         let seconds: u64 = held.header("retry-after").parse().unwrap();
-        assert!(held.status == 429 && (280..=300).contains(&seconds), "{held:?}");
+        assert!(
+            held.status == 429 && (280..=300).contains(&seconds),
+            "{held:?}"
+        );
     }
-    assert_eq!(log_in_from(&mut to[0], "192.0.2.2", "carl", PASSWORD).status, 200);
+    assert_eq!(
+        log_in_from(&mut to[0], "192.0.2.2", "carl", PASSWORD).status,
+        200
+    );
     for network in 0..20 {
-        assert_eq!(log_in_from(&mut to[network % 2], &format!("198.51.100.{network}"), "rita", "x").status, 401);
+        assert_eq!(
+            log_in_from(
+                &mut to[network % 2],
+                &format!("198.51.100.{network}"),
+                "rita",
+                "x"
+            )
+            .status,
+            401
+        );
     }
     let mut refused = 0;
     until("the turn of the one who knows the password", || {
@@ -97,27 +155,46 @@ fn networks_and_accounts_are_held_over_replicas() {
 
 #[test]
 fn refreshes_at_the_same_moment_at_several_replicas_log_nobody_out() {
-    let Some(redis) = Redis::start(&[]) else { return };
+    let Some(redis) = Redis::start(&[]) else {
+        return;
+    };
     let upstream = Upstream::saying("hi");
-    let (one, other) = (replica(&upstream, &redis.url()).start(), replica(&upstream, &redis.url()).start());
+    let (one, other) = (
+        replica(&upstream, &redis.url()).start(),
+        replica(&upstream, &redis.url()).start(),
+    );
     let first = tokens(&one, "rita");
     let siblings: Vec<Tokens> = std::thread::scope(|scope| {
         let first = &first;
         let ask = |at| scope.spawn(move || Tokens::of(&refresh_at(at, &first.refresh)));
         let (one, other) = (one.address, other.address);
-        let threads: Vec<_> = [one, other, one, other, one, other].into_iter().map(ask).collect();
-        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+        let threads: Vec<_> = [one, other, one, other, one, other]
+            .into_iter()
+            .map(ask)
+            .collect();
+        threads
+            .into_iter()
+            .map(|thread| thread.join().unwrap())
+            .collect()
     });
     for sibling in siblings {
-        assert_eq!(me(&one, &Tokens::of(&refresh(&other, &sibling.refresh))), 200);
+        assert_eq!(
+            me(&one, &Tokens::of(&refresh(&other, &sibling.refresh))),
+            200
+        );
     }
 }
 
 #[test]
 fn a_replica_that_was_away_catches_up() {
-    let Some(redis) = Redis::start(&[]) else { return };
+    let Some(redis) = Redis::start(&[]) else {
+        return;
+    };
     let upstream = Upstream::saying("hi");
-    let (one, other) = (replica(&upstream, &redis.url()).start(), replica(&upstream, &redis.url()).start());
+    let (one, other) = (
+        replica(&upstream, &redis.url()).start(),
+        replica(&upstream, &redis.url()).start(),
+    );
     let sessions: Vec<_> = (0..5).map(|_| tokens(&one, "rita")).collect();
     other.signal("STOP");
     for session in &sessions {
@@ -135,7 +212,9 @@ fn a_replica_that_was_away_catches_up() {
 #[test]
 fn requests_go_on_while_redis_is_away() {
     const CLIENTS: usize = 4;
-    let Some(mut redis) = Redis::start(&[]) else { return };
+    let Some(mut redis) = Redis::start(&[]) else {
+        return;
+    };
     let upstream = Upstream::saying("hi");
     let gateway = replica(&upstream, &redis.url()).start();
     let (rita, ended) = (tokens(&gateway, "rita"), tokens(&gateway, "rita"));
@@ -148,7 +227,9 @@ fn requests_go_on_while_redis_is_away() {
             scope.spawn(|| {
                 let mut connection = Connection::open(address);
                 while !over.load(Ordering::Relaxed) {
-                    let request = |tokens: &Tokens| format!("GET /me HTTP/1.1\r\nHost: a\r\n{}\r\n", tokens.bearer());
+                    let request = |tokens: &Tokens| {
+                        format!("GET /me HTTP/1.1\r\nHost: a\r\n{}\r\n", tokens.bearer())
+                    };
                     assert_eq!(connection.write(request(&rita)).read().status, 200);
                     assert_eq!(connection.write(request(&ended)).read().status, 401);
                     answered.fetch_add(1, Ordering::Relaxed);
@@ -157,26 +238,51 @@ fn requests_go_on_while_redis_is_away() {
         }
         let some_more = || {
             let before = answered.load(Ordering::Relaxed);
-            until("more requests", || answered.load(Ordering::Relaxed) > before + 50);
+            until("more requests", || {
+                answered.load(Ordering::Relaxed) > before + 50
+            });
         };
         some_more();
         redis.kill();
         assert_eq!(gateway.named_event("state_lost")["level"], "ERROR");
-        let refused = [gateway.login("rita", PASSWORD), refresh(&gateway, &rita.refresh), log_out(&gateway, &rita)];
+        let refused = [
+            gateway.login("rita", PASSWORD),
+            refresh(&gateway, &rita.refresh),
+            log_out(&gateway, &rita),
+        ];
         for answer in refused {
-            assert_eq!((answer.status, answer.header("retry-after")), (503, "2"), "{answer:?}");
+            assert_eq!(
+                (answer.status, answer.header("retry-after")),
+                (503, "2"),
+                "{answer:?}"
+            );
             assert_eq!(answer.json()["error"], "temporarily_unavailable");
         }
         let form = format!("username=rita&password={}", PASSWORD.replace(' ', "+"));
-        for (path, form, fields) in [("/auth/login", form.as_str(), ""), ("/auth/logout", "", session.as_str())] {
-            let page = submit(gateway.address, path, form, &format!("{fields}Sec-Fetch-Site: same-origin\r\n"));
-            assert_eq!((page.status, page.header("retry-after")), (503, "2"), "{page:?}");
+        for (path, form, fields) in [
+            ("/auth/login", form.as_str(), ""),
+            ("/auth/logout", "", session.as_str()),
+        ] {
+            let page = submit(
+                gateway.address,
+                path,
+                form,
+                &format!("{fields}Sec-Fetch-Site: same-origin\r\n"),
+            );
+            assert_eq!(
+                (page.status, page.header("retry-after")),
+                (503, "2"),
+                "{page:?}"
+            );
             assert_eq!(page.header("content-type"), "text/html; charset=utf-8");
         }
         assert_eq!(get(gateway.address, "/me", &session).status, 200);
         assert_eq!(gateway.metric("gatelatch_state_up"), 0.0);
         let ready = get(gateway.admin, "/readyz", "");
-        assert_eq!((ready.status, &ready.json()["checks"]["state"]), (503, &"unreachable".into()));
+        assert_eq!(
+            (ready.status, &ready.json()["checks"]["state"]),
+            (503, &"unreachable".into())
+        );
         some_more();
         redis.restart();
         gateway.named_event("state_restored");
@@ -193,7 +299,9 @@ fn requests_go_on_while_redis_is_away() {
 
 #[test]
 fn a_redis_that_has_forgotten_is_told_which_sessions_have_ended() {
-    let Some(mut redis) = Redis::start(&[]) else { return };
+    let Some(mut redis) = Redis::start(&[]) else {
+        return;
+    };
     let upstream = Upstream::saying("hi");
     let one = replica(&upstream, &redis.url()).start();
     let (rita, ended) = (tokens(&one, "rita"), tokens(&one, "rita"));
@@ -205,17 +313,25 @@ fn a_redis_that_has_forgotten_is_told_which_sessions_have_ended() {
     one.named_event("state_restored");
     let late = replica(&upstream, &redis.url()).start();
     assert_eq!((me(&late, &rita), me(&late, &ended)), (200, 401));
-    assert_eq!(refresh(&one, &rita.refresh).status, 401, "refresh tokens are gone with the data");
+    assert_eq!(
+        refresh(&one, &rita.refresh).status,
+        401,
+        "refresh tokens are gone with the data"
+    );
 }
 
 #[test]
 fn a_redis_that_takes_no_writes_is_as_good_as_none() {
-    let Some(redis) = Redis::start(&[]) else { return };
+    let Some(redis) = Redis::start(&[]) else {
+        return;
+    };
     let upstream = Upstream::saying("hi");
     let gateway = replica(&upstream, &redis.url()).start();
     let rita = tokens(&gateway, "rita");
     redis.command("REPLICAOF 127.0.0.1 9");
-    until("a refusal", || refresh(&gateway, &rita.refresh).status == 503);
+    until("a refusal", || {
+        refresh(&gateway, &rita.refresh).status == 503
+    });
     gateway.named_event("state_lost");
     assert_eq!(me(&gateway, &rita), 200);
     redis.command("REPLICAOF NO ONE");
@@ -225,18 +341,27 @@ fn a_redis_that_takes_no_writes_is_as_good_as_none() {
 
 #[test]
 fn a_redis_that_says_nothing_is_as_good_as_none() {
-    let Some(redis) = Redis::start(&[]) else { return };
+    let Some(redis) = Redis::start(&[]) else {
+        return;
+    };
     let upstream = Upstream::saying("hi");
     let gateway = replica(&upstream, &redis.url()).start();
     let rita = tokens(&gateway, "rita");
     redis.signal("STOP");
     let since = Instant::now();
     assert_eq!(gateway.login("rita", PASSWORD).status, 503);
-    assert!(since.elapsed() < Duration::from_secs(3), "{:?}", since.elapsed());
+    assert!(
+        since.elapsed() < Duration::from_secs(3),
+        "{:?}",
+        since.elapsed()
+    );
     gateway.named_event("state_lost");
     let since = Instant::now();
     assert_eq!(refresh(&gateway, &rita.refresh).status, 503);
-    assert!(since.elapsed() < Duration::from_millis(500), "nobody waits for a store that is known to be away");
+    assert!(
+        since.elapsed() < Duration::from_millis(500),
+        "nobody waits for a store that is known to be away"
+    );
     assert_eq!(me(&gateway, &rita), 200);
     redis.signal("CONT");
     gateway.named_event("state_restored");
@@ -245,15 +370,27 @@ fn a_redis_that_says_nothing_is_as_good_as_none() {
 
 #[test]
 fn without_redis_nothing_starts_and_no_password_is_said() {
-    let (code, said) = gateway(SERVICES).more("state: redis://me:hunter2@127.0.0.1:9").fail();
+    let (code, said) = gateway(SERVICES)
+        .more("state: redis://me:hunter2@127.0.0.1:9")
+        .fail();
     assert_eq!(code, Some(1));
-    assert!(said.contains("cannot reach the state store at `redis://127.0.0.1:9`"), "{said}");
-    assert!(said.contains("state_lost") && !said.contains("hunter2"), "{said}");
+    assert!(
+        said.contains("cannot reach the state store at `redis://127.0.0.1:9`"),
+        "{said}"
+    );
+    assert!(
+        said.contains("state_lost") && !said.contains("hunter2"),
+        "{said}"
+    );
 }
 
 /// A port that was free a moment ago.
 fn port() -> u16 {
-    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port()
 }
 
 /// Starts a Redis that must have a port; ports may be taken in between.
@@ -275,29 +412,55 @@ fn words(text: &str) -> Vec<String> {
 
 #[test]
 fn a_cluster_will_do() {
-    let Some((redis, port)) = on_a_port(|port| words(&format!("--port {port} --cluster-enabled yes"))) else { return };
+    let Some((redis, port)) =
+        on_a_port(|port| words(&format!("--port {port} --cluster-enabled yes")))
+    else {
+        return;
+    };
     redis.command("CLUSTER ADDSLOTSRANGE 0 16383");
-    until("the cluster", || redis.command("CLUSTER INFO").contains("cluster_state:ok"));
+    until("the cluster", || {
+        redis.command("CLUSTER INFO").contains("cluster_state:ok")
+    });
     let upstream = Upstream::saying("hi");
     let url = format!("redis-cluster://127.0.0.1:{port}");
-    let (one, other) = (replica(&upstream, &url).start(), replica(&upstream, &url).start());
+    let (one, other) = (
+        replica(&upstream, &url).start(),
+        replica(&upstream, &url).start(),
+    );
     assert_shared(&upstream, &one, &other);
-    assert_eq!((0..6).map(|_| one.login("carl", "x").status).collect::<Vec<_>>(), [401, 401, 401, 401, 401, 429]);
+    assert_eq!(
+        (0..6)
+            .map(|_| one.login("carl", "x").status)
+            .collect::<Vec<_>>(),
+        [401, 401, 401, 401, 401, 429]
+    );
     assert_eq!(other.login("carl", PASSWORD).status, 429);
 }
 
 #[test]
 fn the_sentinels_know_the_master() {
-    let Some((master, port)) = on_a_port(|port| words(&format!("--port {port} --requirepass hunter2"))) else { return };
+    let Some((master, port)) =
+        on_a_port(|port| words(&format!("--port {port} --requirepass hunter2")))
+    else {
+        return;
+    };
     let upstream = Upstream::saying("hi");
     // some sentinels want the password of their servers, others have none
     for wish in ["", "requirepass hunter2\n"] {
         let conf = master.path("sentinel.conf");
-        let monitor = format!("sentinel monitor main 127.0.0.1 {port} 1\nsentinel auth-pass main hunter2\n{wish}");
+        let monitor = format!(
+            "sentinel monitor main 127.0.0.1 {port} 1\nsentinel auth-pass main hunter2\n{wish}"
+        );
         std::fs::write(&conf, monitor).unwrap();
-        let Some((_sentinel, sentinel_port)) = on_a_port(|port| Redis::sentinel(&conf, port)) else { return };
+        let Some((_sentinel, sentinel_port)) = on_a_port(|port| Redis::sentinel(&conf, port))
+        else {
+            return;
+        };
         let url = format!("redis-sentinel://:hunter2@127.0.0.1:9,127.0.0.1:{sentinel_port}/main");
-        let (one, other) = (replica(&upstream, &url).start(), replica(&upstream, &url).start());
+        let (one, other) = (
+            replica(&upstream, &url).start(),
+            replica(&upstream, &url).start(),
+        );
         assert_shared(&upstream, &one, &other);
         assert!(!one.printed().contains("hunter2"));
     }
@@ -318,13 +481,22 @@ fn redis_over_tls_is_checked() {
              --tls-ca-cert-file {ca} --requirepass hunter2"
         ))
     };
-    let Some((_redis, port)) = on_a_port(tls) else { return };
+    let Some((_redis, port)) = on_a_port(tls) else {
+        return;
+    };
     let upstream = Upstream::saying("hi");
     let url = format!("rediss://:hunter2@localhost:{port}");
-    let one = replica(&upstream, &url).variable("SSL_CERT_FILE", &file("ca.crt")).start();
+    let one = replica(&upstream, &url)
+        .variable("SSL_CERT_FILE", &file("ca.crt"))
+        .start();
     let rita = tokens(&one, "rita");
     assert_eq!(log_out(&one, &rita).status, 204);
-    let (code, said) = replica(&upstream, &url).variable("SSL_CERT_FILE", &file("foreign.crt")).fail();
+    let (code, said) = replica(&upstream, &url)
+        .variable("SSL_CERT_FILE", &file("foreign.crt"))
+        .fail();
     assert_eq!(code, Some(1), "{said}");
-    assert!(said.contains("certificate") && !said.contains("hunter2"), "{said}");
+    assert!(
+        said.contains("certificate") && !said.contains("hunter2"),
+        "{said}"
+    );
 }

@@ -28,15 +28,29 @@ pub fn sign(header: &str, payload: &str) -> String {
 
 fn hmac(key: &[u8], message: &[u8]) -> Vec<u8> {
     use sha2::{Digest, Sha256};
-    let pad = |with: u8| (0..64).map(|at| key.get(at).unwrap_or(&0) ^ with).collect::<Vec<u8>>();
-    let inner = Sha256::new().chain_update(pad(0x36)).chain_update(message).finalize();
-    Sha256::new().chain_update(pad(0x5c)).chain_update(inner).finalize().to_vec()
+    let pad = |with: u8| {
+        (0..64)
+            .map(|at| key.get(at).unwrap_or(&0) ^ with)
+            .collect::<Vec<u8>>()
+    };
+    let inner = Sha256::new()
+        .chain_update(pad(0x36))
+        .chain_update(message)
+        .finalize();
+    Sha256::new()
+        .chain_update(pad(0x5c))
+        .chain_update(inner)
+        .finalize()
+        .to_vec()
 }
 
 const HEADER: &str = r#"{"alg":"HS256","typ":"JWT"}"#;
 
 fn now() -> u64 {
-    std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs()
+    std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .unwrap()
+        .as_secs()
 }
 
 /// Claims that hold, with changes; `null` takes one away.
@@ -58,10 +72,19 @@ fn try_token(gateway: &Gateway, path: &str, token: &str) -> (u16, String) {
     let answer = gateway.get(path, &format!("Authorization: Bearer {token}\r\n"));
     let challenge = answer.header("www-authenticate").to_owned();
     if answer.status == 401 {
-        assert_eq!(answer.json()["detail"], "Invalid or expired token", "{answer:?}");
-        assert!(challenge.starts_with("Bearer realm=\"gatelatch\", error=\"invalid_token\", "), "{challenge}");
+        assert_eq!(
+            answer.json()["detail"],
+            "Invalid or expired token",
+            "{answer:?}"
+        );
+        assert!(
+            challenge.starts_with("Bearer realm=\"gatelatch\", error=\"invalid_token\", "),
+            "{challenge}"
+        );
     }
-    let said = challenge.split_once("error_description=\"").map(|(_, said)| said.trim_end_matches('"').to_owned());
+    let said = challenge
+        .split_once("error_description=\"")
+        .map(|(_, said)| said.trim_end_matches('"').to_owned());
     (answer.status, said.unwrap_or_default())
 }
 
@@ -72,12 +95,21 @@ fn tokens_of_other_libraries_hold() {
     let now = now();
     for (header, payload) in [
         (HEADER, claims(json!({}))),
-        (r#"{"typ":"JWT","alg":"HS256"}"#, claims(json!({ "aud": ["other", "gatelatch"] }))),
+        (
+            r#"{"typ":"JWT","alg":"HS256"}"#,
+            claims(json!({ "aud": ["other", "gatelatch"] })),
+        ),
         (r#"{"alg":"HS256"}"#, claims(json!({ "iat": null }))),
-        (r#"{"alg":"HS256","typ":"at+jwt"}"#, claims(json!({ "nbf": now }))),
+        (
+            r#"{"alg":"HS256","typ":"at+jwt"}"#,
+            claims(json!({ "nbf": now })),
+        ),
         (HEADER, claims(json!({ "exp": now - 20, "iat": now - 100 }))),
         (HEADER, claims(json!({ "nbf": now + 20, "iat": now + 20 }))),
-        (HEADER, claims(json!({ "iat": now as f64 - 0.5, "unknown": { "deep": [1, { "a": null }] } }))),
+        (
+            HEADER,
+            claims(json!({ "iat": now as f64 - 0.5, "unknown": { "deep": [1, { "a": null }] } })),
+        ),
     ] {
         let (status, said) = try_token(&gateway, "/me", &sign(header, &payload));
         assert_eq!(status, 200, "{header} {payload}: {said}");
@@ -97,10 +129,19 @@ fn a_token_that_is_wrong_in_one_thing_is_refused_and_says_which() {
     let duplicate = claims(json!({})).replacen('{', r#"{"sub":"carl","#, 1);
     let other = claims(json!({})).replacen('{', r#"{"x":1,"x":2,"#, 1);
     let table = [
-        (format!("{signed}."), "the signature of the token is invalid"),
-        (format!("{signed}.{}", part("no signature")), "the signature of the token is invalid"),
         (
-            format!("{signed}.{}", URL_SAFE_NO_PAD.encode(hmac(b"another key", signed.as_bytes()))),
+            format!("{signed}."),
+            "the signature of the token is invalid",
+        ),
+        (
+            format!("{signed}.{}", part("no signature")),
+            "the signature of the token is invalid",
+        ),
+        (
+            format!(
+                "{signed}.{}",
+                URL_SAFE_NO_PAD.encode(hmac(b"another key", signed.as_bytes()))
+            ),
             "the signature of the token is invalid",
         ),
         (format!("{good}="), "the signature of the token is invalid"),
@@ -108,51 +149,152 @@ fn a_token_that_is_wrong_in_one_thing_is_refused_and_says_which() {
         (signed.to_owned(), "the token is malformed"),
         ("abc".to_owned(), "the token is malformed"),
         (
-            format!("{}.{}.", part(r#"{"alg":"none"}"#), part(&claims(json!({})))),
+            format!(
+                "{}.{}.",
+                part(r#"{"alg":"none"}"#),
+                part(&claims(json!({})))
+            ),
             "the token is signed with another algorithm",
         ),
-        (header(r#"{"alg":"none"}"#), "the token is signed with another algorithm"),
-        (header(r#"{"alg":"HS512","typ":"JWT"}"#), "the token is signed with another algorithm"),
-        (header(r#"{"alg":"RS256","typ":"JWT"}"#), "the token is signed with another algorithm"),
-        (header(r#"{"typ":"JWT"}"#), "the header of the token is malformed"),
-        (header(r#"{"alg":"HS256","alg":"HS256"}"#), "the header of the token is malformed"),
-        (header(r#"{"alg":"HS256","crit":["exp"],"exp":1}"#), "the token demands an extension that is not supported"),
-        (header(r#"{"alg":"HS256","b64":false}"#), "the token demands an extension that is not supported"),
-        (header(r#"{"alg":"HS256","kid":"other"}"#), "the token names an unknown key"),
-        (header(r#"{"alg":"HS256","typ":"refresh+jwt"}"#), "the token is not an access token"),
-        (sign(HEADER, &duplicate), "the claims of the token are malformed"),
-        (sign(HEADER, &other), "the claims of the token are malformed"),
+        (
+            header(r#"{"alg":"none"}"#),
+            "the token is signed with another algorithm",
+        ),
+        (
+            header(r#"{"alg":"HS512","typ":"JWT"}"#),
+            "the token is signed with another algorithm",
+        ),
+        (
+            header(r#"{"alg":"RS256","typ":"JWT"}"#),
+            "the token is signed with another algorithm",
+        ),
+        (
+            header(r#"{"typ":"JWT"}"#),
+            "the header of the token is malformed",
+        ),
+        (
+            header(r#"{"alg":"HS256","alg":"HS256"}"#),
+            "the header of the token is malformed",
+        ),
+        (
+            header(r#"{"alg":"HS256","crit":["exp"],"exp":1}"#),
+            "the token demands an extension that is not supported",
+        ),
+        (
+            header(r#"{"alg":"HS256","b64":false}"#),
+            "the token demands an extension that is not supported",
+        ),
+        (
+            header(r#"{"alg":"HS256","kid":"other"}"#),
+            "the token names an unknown key",
+        ),
+        (
+            header(r#"{"alg":"HS256","typ":"refresh+jwt"}"#),
+            "the token is not an access token",
+        ),
+        (
+            sign(HEADER, &duplicate),
+            "the claims of the token are malformed",
+        ),
+        (
+            sign(HEADER, &other),
+            "the claims of the token are malformed",
+        ),
         (sign(HEADER, "[]"), "the claims of the token are malformed"),
-        (payload(json!({ "exp": "tomorrow" })), "the claims of the token are malformed"),
-        (payload(json!({ "exp": 1e300 })), "the claims of the token are malformed"),
-        (payload(json!({ "iss": ["gatelatch"] })), "the claims of the token are malformed"),
-        (payload(json!({ "exp": null })), "the token lacks one of exp, iss, aud and sub"),
-        (payload(json!({ "sub": null })), "the token lacks one of exp, iss, aud and sub"),
-        (payload(json!({ "iss": "else" })), "the token is from another issuer"),
-        (payload(json!({ "aud": "else" })), "the token is for another audience"),
-        (payload(json!({ "sub": "" })), "the subject of the token is not acceptable"),
-        (payload(json!({ "sub": "ri\nta" })), "the subject of the token is not acceptable"),
-        (payload(json!({ "exp": now - 40, "iat": now - 100 })), "the token has expired"),
-        (payload(json!({ "nbf": now + 120 })), "the token is not valid yet"),
-        (payload(json!({ "iat": now + 120 })), "the token was issued in the future"),
-        (payload(json!({ "exp": now + 2 * 86_400 })), "the token is valid for too long"),
-        (payload(json!({ "x": "y".repeat(8 * 1024) })), "the token is too large"),
-        (payload(json!({ "sub": "nobody" })), "the token is no longer accepted"),
-        (payload(json!({ "sub": "gone" })), "the token is no longer accepted"),
-        (payload(json!({ "sub": "Rita" })), "the token is no longer accepted"),
+        (
+            payload(json!({ "exp": "tomorrow" })),
+            "the claims of the token are malformed",
+        ),
+        (
+            payload(json!({ "exp": 1e300 })),
+            "the claims of the token are malformed",
+        ),
+        (
+            payload(json!({ "iss": ["gatelatch"] })),
+            "the claims of the token are malformed",
+        ),
+        (
+            payload(json!({ "exp": null })),
+            "the token lacks one of exp, iss, aud and sub",
+        ),
+        (
+            payload(json!({ "sub": null })),
+            "the token lacks one of exp, iss, aud and sub",
+        ),
+        (
+            payload(json!({ "iss": "else" })),
+            "the token is from another issuer",
+        ),
+        (
+            payload(json!({ "aud": "else" })),
+            "the token is for another audience",
+        ),
+        (
+            payload(json!({ "sub": "" })),
+            "the subject of the token is not acceptable",
+        ),
+        (
+            payload(json!({ "sub": "ri\nta" })),
+            "the subject of the token is not acceptable",
+        ),
+        (
+            payload(json!({ "exp": now - 40, "iat": now - 100 })),
+            "the token has expired",
+        ),
+        (
+            payload(json!({ "nbf": now + 120 })),
+            "the token is not valid yet",
+        ),
+        (
+            payload(json!({ "iat": now + 120 })),
+            "the token was issued in the future",
+        ),
+        (
+            payload(json!({ "exp": now + 2 * 86_400 })),
+            "the token is valid for too long",
+        ),
+        (
+            payload(json!({ "x": "y".repeat(8 * 1024) })),
+            "the token is too large",
+        ),
+        (
+            payload(json!({ "sub": "nobody" })),
+            "the token is no longer accepted",
+        ),
+        (
+            payload(json!({ "sub": "gone" })),
+            "the token is no longer accepted",
+        ),
+        (
+            payload(json!({ "sub": "Rita" })),
+            "the token is no longer accepted",
+        ),
     ];
     for (token, expected) in table {
-        assert_eq!(try_token(&gateway, "/me", &token), (401, expected.to_owned()), "{token}");
+        assert_eq!(
+            try_token(&gateway, "/me", &token),
+            (401, expected.to_owned()),
+            "{token}"
+        );
     }
-    assert_eq!(upstream.received().len(), 0, "none of them reached the service");
-    assert_eq!(try_token(&gateway, "/me", &good).0, 200, "what they were made from holds");
+    assert_eq!(
+        upstream.received().len(),
+        0,
+        "none of them reached the service"
+    );
+    assert_eq!(
+        try_token(&gateway, "/me", &good).0,
+        200,
+        "what they were made from holds"
+    );
 }
 
 #[test]
 fn roles_are_those_of_the_list_and_not_of_the_token() {
     let upstream = Upstream::saying("hi");
     let gateway = gateway(SERVICES).upstream(upstream.address).start();
-    let token = |sub: &str, roles: Value| sign(HEADER, &claims(json!({ "sub": sub, "roles": roles })));
+    let token =
+        |sub: &str, roles: Value| sign(HEADER, &claims(json!({ "sub": sub, "roles": roles })));
     for (token, expected) in [
         (token("carl", json!(["recruiter", "admin"])), 403),
         (token("carl", json!("recruiter")), 403),
@@ -161,7 +303,10 @@ fn roles_are_those_of_the_list_and_not_of_the_token() {
     ] {
         assert_eq!(try_token(&gateway, "/jobs", &token).0, expected);
     }
-    assert_eq!(upstream.received()[0].fields("remote-groups"), ["recruiter"]);
+    assert_eq!(
+        upstream.received()[0].fields("remote-groups"),
+        ["recruiter"]
+    );
 }
 
 #[test]
@@ -170,11 +315,21 @@ fn a_token_without_its_age_is_refused_where_the_age_counts() {
     let builder = gateway(SERVICES).upstream(upstream.address);
     let gateway = builder.start();
     let users = gateway.read("users.yaml");
-    gateway.replace("users.yaml", &users.replace("name: Rita Recruiter", "tokens_valid_after: 2020-01-01T00:00:00Z"));
+    gateway.replace(
+        "users.yaml",
+        &users.replace(
+            "name: Rita Recruiter",
+            "tokens_valid_after: 2020-01-01T00:00:00Z",
+        ),
+    );
     gateway.event("configuration reloaded");
-    for (changes, expected) in
-        [(json!({}), (200, "")), (json!({ "iat": null }), (401, "the token is no longer accepted"))]
-    {
+    for (changes, expected) in [
+        (json!({}), (200, "")),
+        (
+            json!({ "iat": null }),
+            (401, "the token is no longer accepted"),
+        ),
+    ] {
         let (status, said) = try_token(&gateway, "/me", &sign(HEADER, &claims(changes)));
         assert_eq!((status, said.as_str()), expected);
     }
@@ -185,7 +340,9 @@ fn the_longest_life_and_the_leeway_are_configured() {
     let upstream = Upstream::saying("hi");
     let builder = gateway(SERVICES).upstream(upstream.address);
     let longer = format!("secret: \"{SECRET}\", max_lifetime: 7d, leeway: 0s");
-    let config = builder.config().replace(&format!("secret: \"{SECRET}\""), &longer);
+    let config = builder
+        .config()
+        .replace(&format!("secret: \"{SECRET}\""), &longer);
     let gateway = builder.whole(&config).start();
     let now = now();
     for (changes, expected) in [
@@ -193,6 +350,10 @@ fn the_longest_life_and_the_leeway_are_configured() {
         (json!({ "exp": now + 8 * 86_400 }), 401),
         (json!({ "exp": now - 10, "iat": now - 100 }), 401),
     ] {
-        assert_eq!(try_token(&gateway, "/me", &sign(HEADER, &claims(changes.clone()))).0, expected, "{changes}");
+        assert_eq!(
+            try_token(&gateway, "/me", &sign(HEADER, &claims(changes.clone()))).0,
+            expected,
+            "{changes}"
+        );
     }
 }

@@ -12,7 +12,8 @@ use tokio::sync::Semaphore;
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::support::{
-    Connection, Gateway, Modern, RawUpstream, TestBody, Tongue, gateway, get, in_pieces, said, until,
+    Connection, Gateway, Modern, RawUpstream, TestBody, Tongue, gateway, get, in_pieces, said,
+    until,
 };
 
 const OPEN: &str = "
@@ -24,14 +25,21 @@ const OPEN: &str = "
 const H2C: Tongue = Tongue::H2c { streams: 100 };
 
 fn errors(gateway: &Gateway, kind: &str) -> f64 {
-    gateway.metric(&format!("gatelatch_upstream_errors_total{{service=\"all\",kind=\"{kind}\"}}"))
+    gateway.metric(&format!(
+        "gatelatch_upstream_errors_total{{service=\"all\",kind=\"{kind}\"}}"
+    ))
 }
 
 /// Asks so many times at once.
 fn get_at_once(gateway: &Gateway, times: usize) -> Vec<u16> {
     let address = gateway.address;
-    let asked: Vec<_> = (0..times).map(|_| std::thread::spawn(move || get(address, "/a", "").status)).collect();
-    asked.into_iter().map(|thread| thread.join().unwrap()).collect()
+    let asked: Vec<_> = (0..times)
+        .map(|_| std::thread::spawn(move || get(address, "/a", "").status))
+        .collect();
+    asked
+        .into_iter()
+        .map(|thread| thread.join().unwrap())
+        .collect()
 }
 
 #[test]
@@ -39,7 +47,11 @@ fn a_request_is_written_as_http2_has_it() {
     let upstream = Modern::echo(H2C);
     let gateway = gateway(OPEN).upstream(upstream.address).start();
     let answer = gateway.get("/a%20b?c=d", "Connection: close\r\nX-Mine: yes\r\n");
-    assert_eq!((answer.status, &*answer.body), (200, "/a%20b"), "{answer:?}");
+    assert_eq!(
+        (answer.status, &*answer.body),
+        (200, "/a%20b"),
+        "{answer:?}"
+    );
     assert!(answer.head.starts_with("HTTP/1.1 200 OK\r\n"), "{answer:?}");
     assert_eq!(answer.header("via"), "2.0 gatelatch", "{answer:?}");
     let seen = &upstream.seen()[0];
@@ -49,7 +61,10 @@ fn a_request_is_written_as_http2_has_it() {
     for field in ["host", "connection", "transfer-encoding", "te", "upgrade"] {
         assert!(!seen.fields.contains_key(field), "{field}: {seen:?}");
     }
-    assert_eq!(gateway.line("/a%20b")["upstream"], format!("h2c://{}", upstream.address));
+    assert_eq!(
+        gateway.line("/a%20b")["upstream"],
+        format!("h2c://{}", upstream.address)
+    );
 }
 
 #[test]
@@ -58,7 +73,10 @@ fn it_is_addressed_by_its_own_name_where_that_is_wanted() {
     let services = OPEN.replace("] }\n    rules", "], host: upstream }\n    rules");
     let gateway = gateway(&services).upstream(upstream.address).start();
     assert_eq!(gateway.get("/a", "").status, 200);
-    assert_eq!(upstream.seen()[0].uri.to_string(), format!("http://{}/a", upstream.address));
+    assert_eq!(
+        upstream.seen()[0].uri.to_string(),
+        format!("http://{}/a", upstream.address)
+    );
 }
 
 #[test]
@@ -67,13 +85,22 @@ fn bodies_stream_both_ways() {
     let gateway = gateway(OPEN).upstream(upstream.address).start();
     let mut client = Connection::open(gateway.address);
     let body = "x".repeat(3 << 20);
-    client.write(format!("POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: {}\r\n\r\n{body}", body.len()));
+    client.write(format!(
+        "POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    ));
     assert_eq!(client.read().body.len(), body.len());
-    let chunked = "POST /b HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n";
+    let chunked =
+        "POST /b HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n";
     assert_eq!(client.write(chunked).read().body, "hi");
-    let [known, unknown] = &upstream.seen()[..] else { panic!("{:?}", upstream.seen()) };
+    let [known, unknown] = &upstream.seen()[..] else {
+        panic!("{:?}", upstream.seen())
+    };
     assert_eq!(known.fields["content-length"], body.len().to_string());
-    assert!(!unknown.fields.contains_key("content-length") && !unknown.fields.contains_key("transfer-encoding"));
+    assert!(
+        !unknown.fields.contains_key("content-length")
+            && !unknown.fields.contains_key("transfer-encoding")
+    );
     assert_eq!(upstream.connections(), 1);
 }
 
@@ -94,8 +121,13 @@ fn requests_at_once_share_one_connection() {
     let gateway = gateway(OPEN).upstream(upstream.address).workers(1).start();
     assert_eq!(get_at_once(&gateway, 20), [200; 20]);
     assert_eq!(upstream.connections(), 1);
-    until("an idle connection", || gateway.metric("gatelatch_upstream_connections{state=\"idle\"}") == 1.0);
-    assert_eq!(gateway.metric("gatelatch_upstream_connections{state=\"active\"}"), 0.0);
+    until("an idle connection", || {
+        gateway.metric("gatelatch_upstream_connections{state=\"idle\"}") == 1.0
+    });
+    assert_eq!(
+        gateway.metric("gatelatch_upstream_connections{state=\"active\"}"),
+        0.0
+    );
 }
 
 #[test]
@@ -116,7 +148,11 @@ fn a_server_that_takes_one_request_at_a_time_gets_one() {
         }
     });
     let gateway = gateway(OPEN).upstream(upstream.address).workers(1).start();
-    assert_eq!(gateway.get("/first", "").status, 200, "now the server has said how many it takes");
+    assert_eq!(
+        gateway.get("/first", "").status,
+        200,
+        "now the server has said how many it takes"
+    );
     assert_eq!(get_at_once(&gateway, 8), [200; 8]);
     assert_eq!((most.lock().unwrap().1, upstream.connections()), (1, 1));
 }
@@ -129,8 +165,14 @@ fn waiting_for_a_turn_counts() {
         }
         said("hi")
     });
-    let services = OPEN.replace("] }\n    rules", "], timeouts: { response: 300ms }, retries: 0 }\n    rules");
-    let gateway = gateway(&services).upstream(upstream.address).workers(1).start();
+    let services = OPEN.replace(
+        "] }\n    rules",
+        "], timeouts: { response: 300ms }, retries: 0 }\n    rules",
+    );
+    let gateway = gateway(&services)
+        .upstream(upstream.address)
+        .workers(1)
+        .start();
     assert_eq!(gateway.get("/first", "").status, 200);
     let address = gateway.address;
     let stuck = std::thread::spawn(move || get(address, "/stuck", "").status);
@@ -148,10 +190,20 @@ fn a_silent_connection_is_replaced() {
         }
         said("hi")
     });
-    let services = OPEN.replace("] }\n    rules", "], timeouts: { response: 300ms } }\n    rules");
-    let gateway = gateway(&services).upstream(upstream.address).workers(1).start();
+    let services = OPEN.replace(
+        "] }\n    rules",
+        "], timeouts: { response: 300ms } }\n    rules",
+    );
+    let gateway = gateway(&services)
+        .upstream(upstream.address)
+        .workers(1)
+        .start();
     assert_eq!(gateway.get("/a", "").status, 504);
-    assert_eq!(gateway.get("/b", "").status, 200, "nothing was heard of the first connection: it may be dead");
+    assert_eq!(
+        gateway.get("/b", "").status,
+        200,
+        "nothing was heard of the first connection: it may be dead"
+    );
     assert_eq!(upstream.connections(), 2);
 }
 
@@ -188,11 +240,17 @@ fn going_away() -> RawUpstream {
 fn a_connection_that_goes_away_costs_no_retry() {
     let upstream = going_away();
     let services = OPEN.replace("] }\n    rules", "], retries: 0 }\n    rules");
-    let gateway = gateway(&services).upstream(upstream.address).workers(1).start();
+    let gateway = gateway(&services)
+        .upstream(upstream.address)
+        .workers(1)
+        .start();
     let mut clients = Vec::new();
     for number in 1..=3 {
         let mut client = Connection::open(gateway.address);
-        let head = client.write("POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhi").read_head().unwrap();
+        let head = client
+            .write("POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhi")
+            .read_head()
+            .unwrap();
         assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
         assert_eq!(client.read_chunk(), "piece");
         assert_eq!(upstream.accepted(), number);
@@ -205,7 +263,10 @@ fn what_runs_on_a_connection_that_goes_away_runs_to_its_end() {
     let (senders, upstream) = streaming();
     let gateway = gateway(OPEN).upstream(upstream.address).workers(1).start();
     let mut client = Connection::open(gateway.address);
-    client.write("GET /stream HTTP/1.1\r\nHost: a\r\n\r\n").read_head().unwrap();
+    client
+        .write("GET /stream HTTP/1.1\r\nHost: a\r\n\r\n")
+        .read_head()
+        .unwrap();
     upstream.go_away();
     until("another connection", || {
         assert_eq!(gateway.get("/other", "").status, 200);
@@ -240,7 +301,10 @@ fn an_answer_that_nobody_wants_is_reset_and_nothing_else() {
     let (senders, upstream) = streaming();
     let gateway = gateway(OPEN).upstream(upstream.address).workers(1).start();
     let mut client = Connection::open(gateway.address);
-    client.write("GET /stream HTTP/1.1\r\nHost: a\r\n\r\n").read_head().unwrap();
+    client
+        .write("GET /stream HTTP/1.1\r\nHost: a\r\n\r\n")
+        .read_head()
+        .unwrap();
     drop(client);
     let sender = senders.lock().unwrap().remove(0);
     until("the reset", || sender.is_closed());
@@ -251,18 +315,34 @@ fn an_answer_that_nobody_wants_is_reset_and_nothing_else() {
 #[test]
 fn an_answer_that_falls_silent_breaks_off() {
     let (senders, upstream) = streaming();
-    let services = OPEN.replace("] }\n    rules", "], timeouts: { stream: 300ms } }\n    rules");
-    let gateway = gateway(&services).upstream(upstream.address).workers(1).start();
+    let services = OPEN.replace(
+        "] }\n    rules",
+        "], timeouts: { stream: 300ms } }\n    rules",
+    );
+    let gateway = gateway(&services)
+        .upstream(upstream.address)
+        .workers(1)
+        .start();
     let mut client = Connection::open(gateway.address);
-    client.write("GET /stream HTTP/1.1\r\nHost: a\r\n\r\n").read_head().unwrap();
+    client
+        .write("GET /stream HTTP/1.1\r\nHost: a\r\n\r\n")
+        .read_head()
+        .unwrap();
     let sender = senders.lock().unwrap().remove(0);
     sender.send("one".into()).unwrap();
     assert_eq!(client.read_chunk(), "one");
     assert_eq!(client.read_to_end(), "", "nothing that looks like an end");
     until("the reset", || sender.is_closed());
     let line = gateway.line("/stream");
-    assert_eq!((&line["aborted"], &line["status"]), (&"upstream".into(), &200.into()), "{line}");
-    assert_eq!(line["reason"], "the upstream's answer broke off: nothing more came in time");
+    assert_eq!(
+        (&line["aborted"], &line["status"]),
+        (&"upstream".into(), &200.into()),
+        "{line}"
+    );
+    assert_eq!(
+        line["reason"],
+        "the upstream's answer broke off: nothing more came in time"
+    );
     assert_eq!(errors(&gateway, "response_timeout"), 1.0);
     assert_eq!(gateway.get("/other", "").status, 200);
     assert_eq!(upstream.connections(), 1);
@@ -284,9 +364,14 @@ fn refusing() -> RawUpstream {
 }
 
 /// A server of which each connection is served by an asynchronous closure.
-fn serving<F: Future<Output = ()>>(serve: impl Fn(TcpStream) -> F + Send + Sync + 'static) -> RawUpstream {
+fn serving<F: Future<Output = ()>>(
+    serve: impl Fn(TcpStream) -> F + Send + Sync + 'static,
+) -> RawUpstream {
     RawUpstream::streams(move |stream, _| {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
         runtime.block_on(async {
             stream.set_nonblocking(true).unwrap();
             serve(TcpStream::from_std(stream).unwrap()).await;
@@ -307,10 +392,26 @@ fn a_refused_request_with_a_body_is_not_sent_again() {
     let upstream = refusing();
     let gateway = gateway(OPEN).upstream(upstream.address).workers(1).start();
     let mut client = Connection::open(gateway.address);
-    assert_eq!(client.write("POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhi").read().status, 502);
+    assert_eq!(
+        client
+            .write("POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhi")
+            .read()
+            .status,
+        502
+    );
     let reason = gateway.line("/a")["reason"].as_str().unwrap().to_owned();
-    assert!(reason.contains("http2 error: stream error received: refused stream"), "{reason}");
-    assert_eq!(client.write("GET /b HTTP/1.1\r\nHost: a\r\n\r\n").read().status, 200, "both connections go on");
+    assert!(
+        reason.contains("http2 error: stream error received: refused stream"),
+        "{reason}"
+    );
+    assert_eq!(
+        client
+            .write("GET /b HTTP/1.1\r\nHost: a\r\n\r\n")
+            .read()
+            .status,
+        200,
+        "both connections go on"
+    );
 }
 
 #[test]

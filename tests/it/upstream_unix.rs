@@ -21,7 +21,8 @@ fn serve() -> (tempfile::TempDir, Receiver<(usize, String)>) {
                 while lines.read_line(&mut head).is_ok_and(|length| length > 0) {
                     if head.ends_with("\r\n\r\n") {
                         heads.send((number, std::mem::take(&mut head))).unwrap();
-                        out.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi").unwrap();
+                        out.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi")
+                            .unwrap();
                     }
                 }
             });
@@ -38,15 +39,24 @@ fn services(folder: &tempfile::TempDir, host: &str) -> String {
 
 #[test]
 fn a_socket_is_a_server_like_any_other() {
-    for (host, expected) in [("preserve", "Host: gateway.test\r\n"), ("upstream", "Host: localhost\r\n")] {
+    for (host, expected) in [
+        ("preserve", "Host: gateway.test\r\n"),
+        ("upstream", "Host: localhost\r\n"),
+    ] {
         let (folder, heads) = serve();
         let gateway = gateway(&services(&folder, host)).workers(1).start();
         for path in ["/a", "/b"] {
             assert_eq!(gateway.get(path, "").body, "hi");
             let (connection, head) = heads.recv().unwrap();
             assert_eq!(connection, 0, "the connection is kept");
-            assert!(head.starts_with(&format!("GET {path} HTTP/1.1\r\n")), "{head}");
-            assert!(head.to_lowercase().contains(&expected.to_lowercase()), "{head}");
+            assert!(
+                head.starts_with(&format!("GET {path} HTTP/1.1\r\n")),
+                "{head}"
+            );
+            assert!(
+                head.to_lowercase().contains(&expected.to_lowercase()),
+                "{head}"
+            );
         }
         let name = format!("unix:{}", folder.path().join("app.sock").display());
         assert_eq!(gateway.line("/a")["upstream"], name);

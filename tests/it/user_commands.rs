@@ -53,7 +53,9 @@ fn users(folder: &Path) -> String {
 }
 
 fn entries(folder: &Path) -> Vec<String> {
-    let names = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let names = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap());
     let mut names: Vec<String> = names.collect();
     names.sort();
     names
@@ -65,36 +67,90 @@ fn users_come_and_go_and_everything_else_stays() {
     let at = folder.path();
     fs::set_permissions(at.join("users.yaml"), fs::Permissions::from_mode(0o640)).unwrap();
     let before = fs::metadata(at.join("users.yaml")).unwrap();
-    let (out, err) =
-        run(at, &["user", "add", "carl", "--roles", "user,admin", "--name", "Carl: C", "--cost", "4"], "pass word\n");
-    assert_eq!((out.as_str(), err.as_str()), ("", "added user `carl` in users.yaml\n"));
+    let (out, err) = run(
+        at,
+        &[
+            "user",
+            "add",
+            "carl",
+            "--roles",
+            "user,admin",
+            "--name",
+            "Carl: C",
+            "--cost",
+            "4",
+        ],
+        "pass word\n",
+    );
+    assert_eq!(
+        (out.as_str(), err.as_str()),
+        ("", "added user `carl` in users.yaml\n")
+    );
     let text = users(at);
-    let hash = text.lines().find_map(|line| line.trim().strip_prefix("password: ")).unwrap().to_owned();
+    let hash = text
+        .lines()
+        .find_map(|line| line.trim().strip_prefix("password: "))
+        .unwrap()
+        .to_owned();
     assert!(bcrypt::verify("pass word", &hash).unwrap());
-    let carl = format!("  carl:\n    password: {hash}\n    roles: [user, admin]\n    name: \"Carl: C\"\n");
+    let carl =
+        format!("  carl:\n    password: {hash}\n    roles: [user, admin]\n    name: \"Carl: C\"\n");
     assert_eq!(text, USERS.replace("# end\n", &format!("{carl}# end\n")));
     run(at, &["user", "enable", "ann"], "");
     run(at, &["user", "disable", "carl"], "");
     run(at, &["user", "remove", "bob"], "");
     let carl = carl.replace("C\"\n", "C\"\n    disabled: true\n");
-    let expected = USERS.replace("true", "false").replace("  bob: { roles: [user] }\n", &carl);
+    let expected = USERS
+        .replace("true", "false")
+        .replace("  bob: { roles: [user] }\n", &carl);
     assert_eq!(users(at), expected);
-    let (out, _) = run(at, &["user", "set-password", "carl", "--random", "--cost", "4"], "");
-    let hash = users(at).lines().find_map(|line| line.trim().strip_prefix("password: ")).unwrap().to_owned();
+    let (out, _) = run(
+        at,
+        &["user", "set-password", "carl", "--random", "--cost", "4"],
+        "",
+    );
+    let hash = users(at)
+        .lines()
+        .find_map(|line| line.trim().strip_prefix("password: "))
+        .unwrap()
+        .to_owned();
     assert!(out.trim().len() >= 20 && bcrypt::verify(out.trim(), &hash).unwrap());
     let after = fs::metadata(at.join("users.yaml")).unwrap();
-    assert_eq!((after.mode(), after.uid(), after.gid()), (before.mode(), before.uid(), before.gid()));
-    assert_eq!(entries(at), ["gateway.yaml", "users.yaml"], "nothing is left behind");
+    assert_eq!(
+        (after.mode(), after.uid(), after.gid()),
+        (before.mode(), before.uid(), before.gid())
+    );
+    assert_eq!(
+        entries(at),
+        ["gateway.yaml", "users.yaml"],
+        "nothing is left behind"
+    );
 }
 
 #[test]
 fn the_list_is_shown_to_people_and_programs() {
     let folder = folder();
     let at = folder.path();
-    let (key, _) =
-        run(at, &["user", "add-key", "bob", "--name", "ci", "--roles", "admin", "--expires", "2999-01-01"], "");
+    let (key, _) = run(
+        at,
+        &[
+            "user",
+            "add-key",
+            "bob",
+            "--name",
+            "ci",
+            "--roles",
+            "admin",
+            "--expires",
+            "2999-01-01",
+        ],
+        "",
+    );
     let (text, _) = run(at, &["explain", "GET", "/", "--token", key.trim()], "");
-    assert!(text.contains("the API key `ci` of `bob` with the role admin"), "{text}");
+    assert!(
+        text.contains("the API key `ci` of `bob` with the role admin"),
+        "{text}"
+    );
     let (text, _) = run(at, &["user", "list"], "");
     let expected = "USER  ROLES  STATE     PASSWORD  KEYS\nann   admin  disabled  -         -\nbob   user   enabled   -         ci\n";
     assert_eq!(text, expected);
@@ -112,14 +168,34 @@ fn what_cannot_be_done_changes_nothing() {
     let folder = folder();
     let at = folder.path();
     for (arguments, input, expected) in [
-        (vec!["user", "add", "ann"], "x", "there is a user `ann` already"),
+        (
+            vec!["user", "add", "ann"],
+            "x",
+            "there is a user `ann` already",
+        ),
         (vec!["user", "add", "a b"], "x", "`a b` is not a user name"),
-        (vec!["user", "add", "zoe", "--roles", "x,x", "--cost", "4"], "x", "given twice in `roles`"),
+        (
+            vec!["user", "add", "zoe", "--roles", "x,x", "--cost", "4"],
+            "x",
+            "given twice in `roles`",
+        ),
         (vec!["user", "add", "zoe"], "", "the password is empty"),
-        (vec!["user", "set-password", "zoe"], "x", "there is no user `zoe`; `gatelatch user list` shows all"),
+        (
+            vec!["user", "set-password", "zoe"],
+            "x",
+            "there is no user `zoe`; `gatelatch user list` shows all",
+        ),
         (vec!["user", "remove", "zoe"], "", "there is no user `zoe`"),
-        (vec!["user", "disable", "ann"], "", "the user is disabled already"),
-        (vec!["user", "add-key", "ann", "--name", "k", "--expires", "soon"], "", "`expires` expects a time"),
+        (
+            vec!["user", "disable", "ann"],
+            "",
+            "the user is disabled already",
+        ),
+        (
+            vec!["user", "add-key", "ann", "--name", "k", "--expires", "soon"],
+            "",
+            "`expires` expects a time",
+        ),
     ] {
         let said = fail(at, &arguments, input);
         assert!(said.contains(expected), "{arguments:?}: {said}");
@@ -127,7 +203,11 @@ fn what_cannot_be_done_changes_nothing() {
     }
     fs::write(at.join("users.yaml"), "users:\n  ann: { role: [admin] }\n").unwrap();
     assert!(fail(at, &["user", "remove", "ann"], "").contains("unknown key `role`"));
-    fs::write(at.join("users.yaml"), "users:\n  ann: { password: |\n x }\n").unwrap();
+    fs::write(
+        at.join("users.yaml"),
+        "users:\n  ann: { password: |\n x }\n",
+    )
+    .unwrap();
     assert!(fail(at, &["user", "enable", "ann"], "").contains("error"));
     assert_eq!(entries(at), ["gateway.yaml", "users.yaml"]);
 }
@@ -137,15 +217,25 @@ fn a_list_that_is_not_there_is_made_and_a_link_is_followed() {
     let folder = folder();
     let at = folder.path();
     fs::remove_file(at.join("users.yaml")).unwrap();
-    run(at, &["user", "add", "ann", "--no-password", "--roles", "admin"], "");
+    run(
+        at,
+        &["user", "add", "ann", "--no-password", "--roles", "admin"],
+        "",
+    );
     assert_eq!(users(at), "users:\n  ann:\n    roles: [admin]\n");
-    assert_eq!(fs::metadata(at.join("users.yaml")).unwrap().mode() & 0o777, 0o600);
+    assert_eq!(
+        fs::metadata(at.join("users.yaml")).unwrap().mode() & 0o777,
+        0o600
+    );
     fs::create_dir(at.join("real")).unwrap();
     fs::rename(at.join("users.yaml"), at.join("real/list.yaml")).unwrap();
     symlink("real/list.yaml", at.join("users.yaml")).unwrap();
     run(at, &["user", "disable", "ann"], "");
     assert!(at.join("users.yaml").is_symlink());
-    assert_eq!(users(at), "users:\n  ann:\n    roles: [admin]\n    disabled: true\n");
+    assert_eq!(
+        users(at),
+        "users:\n  ann:\n    roles: [admin]\n    disabled: true\n"
+    );
     assert_eq!(entries(&at.join("real")), ["list.yaml"]);
 }
 
@@ -164,7 +254,10 @@ fn commands_at_once_do_not_lose_each_others_changes() {
     for number in 0..8 {
         assert!(text.contains(&format!("  user-{number}:\n")), "{text}");
     }
-    assert!(text.starts_with(&USERS[..USERS.len() - "# end\n".len()]), "{text}");
+    assert!(
+        text.starts_with(&USERS[..USERS.len() - "# end\n".len()]),
+        "{text}"
+    );
 }
 
 #[test]
@@ -177,21 +270,42 @@ fn a_running_gateway_takes_the_change() {
 ";
     let gateway = gateway(services).upstream(upstream.address).start();
     let at = gateway.folder();
-    let (key, err) = run(at, &["user", "add-key", "carl", "--name", "ci", "--roles", "deployer"], "");
+    let (key, err) = run(
+        at,
+        &[
+            "user", "add-key", "carl", "--name", "ci", "--roles", "deployer",
+        ],
+        "",
+    );
     assert!(key.starts_with("glk_") && !err.contains("glk_"), "{err}");
     assert!(!gateway.read("users.yaml").contains(key.trim()));
     gateway.event("configuration reloaded");
-    assert_eq!(gateway.get("/deploy", &format!("X-Api-Key: {key}\r\n").replace("\n\r", "\r")).status, 200);
+    assert_eq!(
+        gateway
+            .get(
+                "/deploy",
+                &format!("X-Api-Key: {key}\r\n").replace("\n\r", "\r")
+            )
+            .status,
+        200
+    );
     let bearer = gateway.bearer("rita");
     assert_eq!(gateway.get("/jobs", &bearer).status, 200);
     run(at, &["user", "disable", "rita"], "");
     gateway.event("configuration reloaded");
     assert_eq!(gateway.get("/jobs", &bearer).status, 401);
-    run(at, &["user", "add", "new", "--roles", "recruiter", "--cost", "4"], PASSWORD);
+    run(
+        at,
+        &["user", "add", "new", "--roles", "recruiter", "--cost", "4"],
+        PASSWORD,
+    );
     gateway.event("configuration reloaded");
     assert_eq!(gateway.get("/jobs", &gateway.bearer("new")).status, 200);
     let (token, _) = run(at, &["token", "issue", "--user", "carl", "--ttl", "1m"], "");
-    let me = gateway.get("/auth/me", &format!("Authorization: Bearer {}\r\n", token.trim()));
+    let me = gateway.get(
+        "/auth/me",
+        &format!("Authorization: Bearer {}\r\n", token.trim()),
+    );
     assert_eq!(me.json()["sub"], "carl");
 }
 
@@ -206,25 +320,40 @@ fn tokens_are_made_and_looked_at() {
         (vec!["token", "inspect"], &*token),
     ] {
         let (text, _) = run(at, &arguments, input);
-        assert!(text.contains("\"sub\": \"bob\"") && text.contains("ok      signature\n"), "{text}");
+        assert!(
+            text.contains("\"sub\": \"bob\"") && text.contains("ok      signature\n"),
+            "{text}"
+        );
         assert!(text.ends_with("ok      lifetime\nok      user\n"), "{text}");
-        assert!(!text.contains(token.trim().rsplit('.').next().unwrap()), "the token is not printed again");
+        assert!(
+            !text.contains(token.trim().rsplit('.').next().unwrap()),
+            "the token is not printed again"
+        );
     }
     let forged = format!("{}x", &token.trim()[..token.trim().len() - 1]);
     let output = gatelatch_with(at, &["token", "inspect", &forged], "");
     assert_eq!(output.status.code(), Some(1));
     let text = String::from_utf8(output.stdout).unwrap();
-    assert!(text.contains("FAILED  signature: the signature of the token is invalid\nok      claims\n"), "{text}");
+    assert!(
+        text.contains("FAILED  signature: the signature of the token is invalid\nok      claims\n"),
+        "{text}"
+    );
     let output = gatelatch_with(at, &["token", "inspect", "abc"], "");
-    assert_eq!(String::from_utf8(output.stdout).unwrap(), "FAILED  form: the token is malformed\n");
+    assert_eq!(
+        String::from_utf8(output.stdout).unwrap(),
+        "FAILED  form: the token is malformed\n"
+    );
     assert!(fail(at, &["token", "issue", "--user", "ann"], "").contains("user `ann` is disabled"));
     assert!(fail(at, &["token", "issue", "--user", "zoe"], "").contains("there is no user `zoe`"));
     assert!(
         fail(at, &["token", "issue", "--user", "bob", "--ttl", "25h"], "")
             .contains("`auth.token.max_lifetime` is 1day")
     );
-    fs::write(at.join("gateway.yaml"), CONFIG.replace(", token: { secret: 0123456789abcdef0123456789abcdef }", ""))
-        .unwrap();
+    fs::write(
+        at.join("gateway.yaml"),
+        CONFIG.replace(", token: { secret: 0123456789abcdef0123456789abcdef }", ""),
+    )
+    .unwrap();
     assert!(fail(at, &["token", "issue", "--user", "bob"], "").contains("no key is configured"));
 }
 
@@ -234,26 +363,58 @@ fn keys_are_made_for_their_owner_only_and_never_overwrite() {
     let at = folder.path();
     for algorithm in ["EdDSA", "ES256", "ES384", "RS256", "PS256"] {
         let file = format!("{algorithm}.pem");
-        let (out, err) = run(at, &["key", "generate", "--algorithm", algorithm, "--out", &file], "");
-        assert!(out.is_empty() && err.starts_with(&format!("wrote {file}\nkid: ")), "{err}");
+        let (out, err) = run(
+            at,
+            &["key", "generate", "--algorithm", algorithm, "--out", &file],
+            "",
+        );
+        assert!(
+            out.is_empty() && err.starts_with(&format!("wrote {file}\nkid: ")),
+            "{err}"
+        );
         assert_eq!(fs::metadata(at.join(&file)).unwrap().mode() & 0o777, 0o600);
         let token = format!("token: {{ algorithm: {algorithm}, private_key_file: {file} }}");
         fs::write(
             at.join("gateway.yaml"),
-            CONFIG.replace("token: { secret: 0123456789abcdef0123456789abcdef }", &token),
+            CONFIG.replace(
+                "token: { secret: 0123456789abcdef0123456789abcdef }",
+                &token,
+            ),
         )
         .unwrap();
         let (token, _) = run(at, &["token", "issue", "--user", "bob"], "");
         run(at, &["token", "inspect"], &token);
     }
     let before = fs::read(at.join("EdDSA.pem")).unwrap();
-    let said = fail(at, &["key", "generate", "--algorithm", "EdDSA", "--out", "EdDSA.pem"], "");
-    assert!(said.contains("`EdDSA.pem` exists and is not overwritten"), "{said}");
+    let said = fail(
+        at,
+        &[
+            "key",
+            "generate",
+            "--algorithm",
+            "EdDSA",
+            "--out",
+            "EdDSA.pem",
+        ],
+        "",
+    );
+    assert!(
+        said.contains("`EdDSA.pem` exists and is not overwritten"),
+        "{said}"
+    );
     assert_eq!(fs::read(at.join("EdDSA.pem")).unwrap(), before);
     let (secret, _) = run(at, &["key", "generate", "--secret"], "");
     assert_eq!(secret.trim().len(), 64);
-    assert_eq!(gatelatch_with(at, &["key", "generate", "--algorithm", "HS256"], "").status.code(), Some(2));
-    assert_eq!(gatelatch_with(at, &["key", "generate"], "").status.code(), Some(2));
+    assert_eq!(
+        gatelatch_with(at, &["key", "generate", "--algorithm", "HS256"], "")
+            .status
+            .code(),
+        Some(2)
+    );
+    assert_eq!(
+        gatelatch_with(at, &["key", "generate"], "").status.code(),
+        Some(2)
+    );
 }
 
 /// Of `htpasswd -B`, of `htpasswd` as it is by default (apr1), of crypt(3), of `htpasswd -s`.
@@ -281,17 +442,33 @@ htpasswd:7: user `bob` is on the list already and stays as it is
 htpasswd:9: user `carl` stands here twice
 htpasswd:10: not a line `NAME:HASH`
 ";
-    let said = fail(folder.path(), &["user", "import", "htpasswd", "--roles", "staff"], "");
-    let nothing =
-        "error: nothing was written; leave these lines out with `--skip`, or give their users new passwords\n";
+    let said = fail(
+        folder.path(),
+        &["user", "import", "htpasswd", "--roles", "staff"],
+        "",
+    );
+    let nothing = "error: nothing was written; leave these lines out with `--skip`, or give their users new passwords\n";
     assert_eq!(said, format!("{refused}{nothing}"));
     assert_eq!(users(folder.path()), USERS);
 
-    let (out, err) = run(folder.path(), &["user", "import", "htpasswd", "--roles", "staff", "--skip"], "");
-    assert_eq!((out.as_str(), err), ("", format!("{refused}added 2 users to users.yaml\n")));
+    let (out, err) = run(
+        folder.path(),
+        &["user", "import", "htpasswd", "--roles", "staff", "--skip"],
+        "",
+    );
+    assert_eq!(
+        (out.as_str(), err),
+        ("", format!("{refused}added 2 users to users.yaml\n"))
+    );
     let written = users(folder.path());
-    assert!(written.starts_with(USERS.strip_suffix("# end\n").unwrap()), "what stood there stays: {written}");
-    assert!(written.contains("carl") && written.contains("gina") && !written.contains("a comment"), "{written}");
+    assert!(
+        written.starts_with(USERS.strip_suffix("# end\n").unwrap()),
+        "what stood there stays: {written}"
+    );
+    assert!(
+        written.contains("carl") && written.contains("gina") && !written.contains("a comment"),
+        "{written}"
+    );
     let (list, _) = run(folder.path(), &["user", "list", "--format", "json"], "");
     let list: Value = serde_json::from_str(&list).unwrap();
     assert!(list.to_string().contains("staff"), "{list}");

@@ -21,7 +21,9 @@ const SERVICES: &str = "
 ";
 
 fn trusting() -> Gateway {
-    gateway(SERVICES).server("trusted_proxies: [127.0.0.1]").start()
+    gateway(SERVICES)
+        .server("trusted_proxies: [127.0.0.1]")
+        .start()
 }
 
 fn ask(gateway: &Gateway, fields: &str) -> Answer {
@@ -40,7 +42,9 @@ fn forwarded(method: &str, url: &str, fields: &str) -> String {
 
 /// As nginx asks.
 fn original(method: &str, url: &str, fields: &str) -> String {
-    format!("X-Forwarded-For: 192.0.2.7\r\nX-Original-Method: {method}\r\nX-Original-URL: {url}\r\n{fields}")
+    format!(
+        "X-Forwarded-For: 192.0.2.7\r\nX-Original-Method: {method}\r\nX-Original-URL: {url}\r\n{fields}"
+    )
 }
 
 #[test]
@@ -58,35 +62,69 @@ fn the_same_rules_decide_whoever_asks() {
         ("DELETE", "http://app.test/jobs", &rita, 403),
         ("GET", "http://app.test/other", &rita, 403),
         ("GET", "http://elsewhere.test/jobs", &rita, 403),
-        ("GET", "http://app.test/jobs", "Authorization: Bearer wrong\r\n", 401),
+        (
+            "GET",
+            "http://app.test/jobs",
+            "Authorization: Bearer wrong\r\n",
+            401,
+        ),
     ] {
-        for fields in [forwarded(method, url, credential), original(method, url, credential)] {
+        for fields in [
+            forwarded(method, url, credential),
+            original(method, url, credential),
+        ] {
             let answer = ask(&gateway, &fields);
             assert_eq!(answer.status, expected, "{method} {url}: {answer:?}");
-            assert_eq!((answer.header("location"), answer.header("cache-control")), ("", "no-store"), "{answer:?}");
+            assert_eq!(
+                (answer.header("location"), answer.header("cache-control")),
+                ("", "no-store"),
+                "{answer:?}"
+            );
         }
     }
     let answer = ask(&gateway, &forwarded("POST", "http://app.test/jobs", &rita));
-    let told: Vec<_> = ["user", "groups", "name", "email"].map(|name| answer.header(&format!("remote-{name}"))).into();
-    assert_eq!(told, ["rita", "recruiter", "Rita Recruiter", "rita@example.com"]);
-    let public = ask(&gateway, &forwarded("GET", "http://app.test/public/x", "Remote-User: admin\r\n"));
+    let told: Vec<_> = ["user", "groups", "name", "email"]
+        .map(|name| answer.header(&format!("remote-{name}")))
+        .into();
+    assert_eq!(
+        told,
+        ["rita", "recruiter", "Rita Recruiter", "rita@example.com"]
+    );
+    let public = ask(
+        &gateway,
+        &forwarded("GET", "http://app.test/public/x", "Remote-User: admin\r\n"),
+    );
     assert_eq!((public.status, public.header("remote-user")), (200, ""));
     for method in ["POST", "PUT", "OPTIONS", "HEAD"] {
         let fields = forwarded("GET", "http://app.test/jobs", &carl);
-        let length = if method == "HEAD" { "" } else { "Content-Length: 0\r\n" };
+        let length = if method == "HEAD" {
+            ""
+        } else {
+            "Content-Length: 0\r\n"
+        };
         let request = format!("{method} /auth/verify HTTP/1.1\r\nHost: a\r\n{length}{fields}\r\n");
         assert_eq!(send(gateway.address, request).status, 200, "{method}");
     }
     let line = gateway.line("/jobs");
-    assert_eq!((&line["service"], &line["host"]), (&"app".into(), &"app.test".into()), "{line}");
+    assert_eq!(
+        (&line["service"], &line["host"]),
+        (&"app".into(), &"app.test".into()),
+        "{line}"
+    );
 }
 
 #[test]
 fn only_trusted_proxies_are_believed() {
     let gateway = gateway(SERVICES).start();
-    for fields in [forwarded("GET", "http://app.test/public/x", ""), original("GET", "http://app.test/public/x", "")] {
+    for fields in [
+        forwarded("GET", "http://app.test/public/x", ""),
+        original("GET", "http://app.test/public/x", ""),
+    ] {
         let answer = ask(&gateway, &fields);
-        assert_eq!((answer.status, answer.json()["detail"].as_str()), (403, Some("Only a trusted proxy may ask")));
+        assert_eq!(
+            (answer.status, answer.json()["detail"].as_str()),
+            (403, Some("Only a trusted proxy may ask"))
+        );
     }
     assert_eq!(gateway.get("/auth/verify/public/x", "").status, 403);
 }
@@ -96,38 +134,90 @@ fn what_is_asked_must_be_clear() {
     let gateway = trusting();
     let public = forwarded("GET", "http://app.test/public/x", "");
     let without = |name: &str| {
-        let lines = public.split_inclusive("\r\n").filter(|line| !line.starts_with(name));
+        let lines = public
+            .split_inclusive("\r\n")
+            .filter(|line| !line.starts_with(name));
         lines.collect::<String>()
     };
     for (fields, detail) in [
-        (String::new(), "neither `X-Forwarded-Uri` nor `X-Original-URL` says what is asked about"),
+        (
+            String::new(),
+            "neither `X-Forwarded-Uri` nor `X-Original-URL` says what is asked about",
+        ),
         (
             format!("{public}X-Original-URL: http://app.test/jobs\r\n"),
             "the request that is asked about is described in two ways",
         ),
-        (format!("{public}X-Original-Method: GET\r\n"), "the request that is asked about is described in two ways"),
-        (without("X-Forwarded-Method"), "there is not exactly one `X-Forwarded-Method`"),
-        (without("X-Forwarded-Uri"), "there is not exactly one `X-Forwarded-Uri`"),
-        (without("X-Forwarded-Host"), "there is not exactly one `X-Forwarded-Host`"),
-        (without("X-Forwarded-Proto"), "there is not exactly one `X-Forwarded-Proto`"),
-        (format!("{public}X-Forwarded-Uri: /jobs\r\n"), "there is not exactly one `X-Forwarded-Uri`"),
+        (
+            format!("{public}X-Original-Method: GET\r\n"),
+            "the request that is asked about is described in two ways",
+        ),
+        (
+            without("X-Forwarded-Method"),
+            "there is not exactly one `X-Forwarded-Method`",
+        ),
+        (
+            without("X-Forwarded-Uri"),
+            "there is not exactly one `X-Forwarded-Uri`",
+        ),
+        (
+            without("X-Forwarded-Host"),
+            "there is not exactly one `X-Forwarded-Host`",
+        ),
+        (
+            without("X-Forwarded-Proto"),
+            "there is not exactly one `X-Forwarded-Proto`",
+        ),
+        (
+            format!("{public}X-Forwarded-Uri: /jobs\r\n"),
+            "there is not exactly one `X-Forwarded-Uri`",
+        ),
         (public.replace("GET", "get"), "the method is not allowed"),
         (public.replace("GET", "TRACE"), "the method is not allowed"),
         (public.replace("GET", "G T"), "the method is not allowed"),
-        (public.replace("Host: app.test", "Host: app.test, b.test"), "`X-Forwarded-Host` is malformed"),
-        (public.replace("/public/x", "/public/../jobs"), "the path holds a dot segment `.` or `..`"),
-        (public.replace("/public/x", "public/x"), "the path does not start with `/`"),
-        (original("GET", "/public/x", ""), "`X-Original-URL` is malformed"),
-        (original("GET", "http://user@app.test/public/x", ""), "`X-Original-URL` is malformed"),
-        (original("GET", "http:///public/x", ""), "`X-Original-URL` is malformed"),
-        (original("GET", "http://app.test", ""), "`X-Original-URL` is malformed"),
+        (
+            public.replace("Host: app.test", "Host: app.test, b.test"),
+            "`X-Forwarded-Host` is malformed",
+        ),
+        (
+            public.replace("/public/x", "/public/../jobs"),
+            "the path holds a dot segment `.` or `..`",
+        ),
+        (
+            public.replace("/public/x", "public/x"),
+            "the path does not start with `/`",
+        ),
+        (
+            original("GET", "/public/x", ""),
+            "`X-Original-URL` is malformed",
+        ),
+        (
+            original("GET", "http://user@app.test/public/x", ""),
+            "`X-Original-URL` is malformed",
+        ),
+        (
+            original("GET", "http:///public/x", ""),
+            "`X-Original-URL` is malformed",
+        ),
+        (
+            original("GET", "http://app.test", ""),
+            "`X-Original-URL` is malformed",
+        ),
     ] {
         let answer = ask(&gateway, &fields);
         assert_eq!(answer.status, 400, "{fields}: {answer:?}");
         assert_eq!(answer.json()["detail"], detail, "{fields}");
     }
-    for url in ["http://app.test/public/../jobs", "http://app.test/public//x", "http://app.test/public/%2e%2e/jobs"] {
-        assert_eq!(ask(&gateway, &original("GET", url, "")).status, 403, "nginx takes 400 for a failure: {url}");
+    for url in [
+        "http://app.test/public/../jobs",
+        "http://app.test/public//x",
+        "http://app.test/public/%2e%2e/jobs",
+    ] {
+        assert_eq!(
+            ask(&gateway, &original("GET", url, "")).status,
+            403,
+            "nginx takes 400 for a failure: {url}"
+        );
     }
 }
 
@@ -135,11 +225,19 @@ fn what_is_asked_must_be_clear() {
 fn one_kind_counts_where_it_is_named() {
     for (counts, expected) in [("x-forwarded", 200), ("x-original", 401)] {
         let server = "trusted_proxies: [127.0.0.1]";
-        let gateway = gateway(SERVICES).server(server).auth(&format!("verify: {counts}")).start();
+        let gateway = gateway(SERVICES)
+            .server(server)
+            .auth(&format!("verify: {counts}"))
+            .start();
         let both = forwarded("GET", "http://app.test/public/x", "")
-            + &original("GET", "http://app.test/jobs", "").replace("X-Forwarded-For: 192.0.2.7\r\n", "");
+            + &original("GET", "http://app.test/jobs", "")
+                .replace("X-Forwarded-For: 192.0.2.7\r\n", "");
         assert_eq!(ask(&gateway, &both).status, expected, "{counts}");
-        assert_eq!(gateway.get("/auth/verify/public/x", "").status, 400, "{counts}");
+        assert_eq!(
+            gateway.get("/auth/verify/public/x", "").status,
+            400,
+            "{counts}"
+        );
     }
 }
 
@@ -151,15 +249,38 @@ fn people_get_to_the_sign_in_page_of_the_host_they_asked() {
     let answer = ask(&gateway, &forwarded("GET", url, NAVIGATION));
     assert_eq!((answer.status, answer.header("location")), (303, page));
     let answer = ask(&gateway, &original("GET", url, NAVIGATION));
-    assert_eq!((answer.status, answer.header("x-gatelatch-login")), (401, page));
-    assert_eq!(answer.header("www-authenticate"), "Bearer realm=\"gatelatch\"");
-    assert_eq!(ask(&gateway, &forwarded("POST", url, NAVIGATION)).status, 401);
+    assert_eq!(
+        (answer.status, answer.header("x-gatelatch-login")),
+        (401, page)
+    );
+    assert_eq!(
+        answer.header("www-authenticate"),
+        "Bearer realm=\"gatelatch\""
+    );
+    assert_eq!(
+        ask(&gateway, &forwarded("POST", url, NAVIGATION)).status,
+        401
+    );
     let api = ask(&gateway, &original("GET", "https://api.test/x", NAVIGATION));
     assert_eq!((api.status, api.header("x-gatelatch-login")), (401, ""));
-    assert_eq!(ask(&gateway, &forwarded("GET", "https://api.test/x", NAVIGATION)).status, 401);
+    assert_eq!(
+        ask(
+            &gateway,
+            &forwarded("GET", "https://api.test/x", NAVIGATION)
+        )
+        .status,
+        401
+    );
     let foreign = "https://app.test/jobs";
-    let sent = ask(&gateway, &forwarded("GET", foreign, NAVIGATION).replace("Host: app.test", "Host: evil.test"));
-    assert_eq!((sent.status, sent.header("location")), (403, ""), "only hosts of a service are sent to");
+    let sent = ask(
+        &gateway,
+        &forwarded("GET", foreign, NAVIGATION).replace("Host: app.test", "Host: evil.test"),
+    );
+    assert_eq!(
+        (sent.status, sent.header("location")),
+        (403, ""),
+        "only hosts of a service are sent to"
+    );
 }
 
 #[test]
@@ -169,7 +290,11 @@ fn sessions_count_and_other_sites_cannot_use_them() {
     let get = forwarded("GET", "http://app.test/jobs", &session);
     assert_eq!(ask(&gateway, &get).header("remote-user"), "rita");
     let tls = original("GET", "https://app.test/jobs", &session);
-    assert_eq!(ask(&gateway, &tls).status, 401, "over TLS the cookie has another name");
+    assert_eq!(
+        ask(&gateway, &tls).status,
+        401,
+        "over TLS the cookie has another name"
+    );
     let tls = tls.replace("gatelatch=", "__Host-gatelatch=");
     assert_eq!(ask(&gateway, &tls).status, 200);
     for (fields, expected) in [
@@ -179,11 +304,18 @@ fn sessions_count_and_other_sites_cannot_use_them() {
         ("Sec-Fetch-Site: cross-site\r\n", 403),
         ("", 403),
     ] {
-        let post = forwarded("POST", "http://app.test/jobs", &format!("{session}{fields}"));
+        let post = forwarded(
+            "POST",
+            "http://app.test/jobs",
+            &format!("{session}{fields}"),
+        );
         assert_eq!(ask(&gateway, &post).status, expected, "{fields}");
     }
     let socket = format!("{session}Sec-WebSocket-Key: x\r\nOrigin: http://evil.test\r\n");
-    assert_eq!(ask(&gateway, &forwarded("GET", "http://app.test/jobs", &socket)).status, 403);
+    assert_eq!(
+        ask(&gateway, &forwarded("GET", "http://app.test/jobs", &socket)).status,
+        403
+    );
 }
 
 #[test]
@@ -191,8 +323,18 @@ fn the_address_of_a_proxy_is_nobodys() {
     let gateway = trusting();
     let inside = forwarded("GET", "http://app.test/inside", "");
     assert_eq!(ask(&gateway, &inside).status, 403);
-    assert_eq!(ask(&gateway, &inside.replace("192.0.2.7", "10.1.2.3")).status, 200);
-    assert_eq!(ask(&gateway, &inside.replace("X-Forwarded-For: 192.0.2.7\r\n", "")).status, 403);
+    assert_eq!(
+        ask(&gateway, &inside.replace("192.0.2.7", "10.1.2.3")).status,
+        200
+    );
+    assert_eq!(
+        ask(
+            &gateway,
+            &inside.replace("X-Forwarded-For: 192.0.2.7\r\n", "")
+        )
+        .status,
+        403
+    );
 }
 
 #[test]
@@ -200,17 +342,37 @@ fn envoy_asks_with_the_path_itself() {
     let gateway = trusting();
     let rita = gateway.bearer("rita");
     let ask = |method: &str, path: &str, fields: &str| {
-        let length = if method == "GET" { "" } else { "Content-Length: 0\r\n" };
-        let head = format!("{method} /auth/verify{path} HTTP/1.1\r\nHost: app.test\r\nX-Forwarded-Proto: https\r\n");
-        send(gateway.address, format!("{head}X-Forwarded-For: 192.0.2.7\r\n{length}{fields}\r\n"))
+        let length = if method == "GET" {
+            ""
+        } else {
+            "Content-Length: 0\r\n"
+        };
+        let head = format!(
+            "{method} /auth/verify{path} HTTP/1.1\r\nHost: app.test\r\nX-Forwarded-Proto: https\r\n"
+        );
+        send(
+            gateway.address,
+            format!("{head}X-Forwarded-For: 192.0.2.7\r\n{length}{fields}\r\n"),
+        )
     };
     assert_eq!(ask("GET", "/public/x?y=1", "").status, 200);
     assert_eq!(ask("GET", "/jobs", "").status, 401);
     assert_eq!(ask("POST", "/jobs", &rita).header("remote-user"), "rita");
     assert_eq!(ask("GET", "/", &rita).status, 403);
-    assert_eq!(ask("GET", "ed", &rita).status, 404, "`/auth/verified` is no endpoint");
+    assert_eq!(
+        ask("GET", "ed", &rita).status,
+        404,
+        "`/auth/verified` is no endpoint"
+    );
     let page = ask("GET", "/jobs?a=1", NAVIGATION);
-    assert_eq!((page.status, page.header("location")), (303, "https://app.test/auth/login?next=/jobs%3Fa%3D1"));
-    assert_eq!(ask("GET", "/public/x", "X-Forwarded-Uri: /jobs\r\n").status, 400, "Traefik with a slash too many");
+    assert_eq!(
+        (page.status, page.header("location")),
+        (303, "https://app.test/auth/login?next=/jobs%3Fa%3D1")
+    );
+    assert_eq!(
+        ask("GET", "/public/x", "X-Forwarded-Uri: /jobs\r\n").status,
+        400,
+        "Traefik with a slash too many"
+    );
     assert_eq!(ask("GET", "/public/../jobs", &rita).status, 400);
 }

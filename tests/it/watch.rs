@@ -9,9 +9,16 @@ use crate::support::{Connection, Gateway, Upstream, gateway};
 
 /// Longer than files are left to rest before they are read, without a sleep: an idle connection is closed.
 fn pause(gateway: &Gateway) {
-    assert_eq!(Connection::open(gateway.address).write(GET_OPEN).read().status, 200);
+    assert_eq!(
+        Connection::open(gateway.address)
+            .write(GET_OPEN)
+            .read()
+            .status,
+        200
+    );
     let mut idle = Connection::open(gateway.address);
-    idle.write("GET /nothing HTTP/1.1\r\nHost: a\r\n\r\n").read();
+    idle.write("GET /nothing HTTP/1.1\r\nHost: a\r\n\r\n")
+        .read();
     assert_eq!(idle.read_to_end(), "");
 }
 
@@ -33,7 +40,10 @@ fn files_are_written_in_place_or_through_another_name() {
     let other_name = elsewhere.path().join("gateway.yaml");
     let link = other_name.clone();
     let prepare = move |folder: &Path| fs::hard_link(folder.join("gateway.yaml"), link).unwrap();
-    let gateway = gateway(SERVICES).upstream(upstream.address).prepare(prepare).start();
+    let gateway = gateway(SERVICES)
+        .upstream(upstream.address)
+        .prepare(prepare)
+        .start();
     let config = gateway.read("gateway.yaml");
     fs::write(gateway.path("gateway.yaml"), close(&config)).unwrap();
     gateway.event("configuration reloaded");
@@ -70,11 +80,16 @@ fn a_config_map_is_exchanged_again_and_again() {
         });
         publish(folder, "..2026_01", &config, &users);
     };
-    let gateway = gateway(SERVICES).upstream(upstream.address).prepare(prepare).start();
+    let gateway = gateway(SERVICES)
+        .upstream(upstream.address)
+        .prepare(prepare)
+        .start();
     let (config, users) = (gateway.read("gateway.yaml"), gateway.read("users.yaml"));
-    for (version, config, expected) in
-        [("..2026_02", close(&config), 403), ("..2026_03", config.clone(), 200), ("..2026_04", close(&config), 403)]
-    {
+    for (version, config, expected) in [
+        ("..2026_02", close(&config), 403),
+        ("..2026_03", config.clone(), 200),
+        ("..2026_04", close(&config), 403),
+    ] {
         publish(gateway.folder(), version, &config, &users);
         gateway.event("configuration reloaded");
         assert_eq!(open_status(&gateway), expected, "{version}");
@@ -91,7 +106,11 @@ fn a_release_is_switched_by_a_link_to_its_folder() {
         fs::write(folder.join("releases/1/gateway.yaml"), &config).unwrap();
         fs::write(folder.join("releases/2/gateway.yaml"), close(&config)).unwrap();
         for release in ["1", "2"] {
-            fs::copy(folder.join("users.yaml"), folder.join("releases").join(release).join("users.yaml")).unwrap();
+            fs::copy(
+                folder.join("users.yaml"),
+                folder.join("releases").join(release).join("users.yaml"),
+            )
+            .unwrap();
         }
         fs::remove_file(folder.join("gateway.yaml")).unwrap();
         fs::create_dir(folder.join("deploy")).unwrap();
@@ -99,7 +118,10 @@ fn a_release_is_switched_by_a_link_to_its_folder() {
         symlink("deploy/current/gateway.yaml", folder.join("gateway.yaml")).unwrap();
     };
     let upstream = Upstream::saying("hi");
-    let gateway = gateway(SERVICES).upstream(upstream.address).prepare(prepare).start();
+    let gateway = gateway(SERVICES)
+        .upstream(upstream.address)
+        .prepare(prepare)
+        .start();
     assert_eq!(open_status(&gateway), 200);
     symlink("../releases/2", gateway.path("deploy/next")).unwrap();
     fs::rename(gateway.path("deploy/next"), gateway.path("deploy/current")).unwrap();
@@ -110,15 +132,28 @@ fn a_release_is_switched_by_a_link_to_its_folder() {
 #[test]
 fn other_files_and_the_gateways_own_reading_cause_no_reload() {
     let upstream = Upstream::saying("hi");
-    let gateway = gateway(SERVICES).upstream(upstream.address).server("timeouts: { idle: 600ms }").start();
-    for name in ["notes.txt", ".gateway.yaml.swp", "gateway.yaml~", "..x", "users.yaml.bak", "4913"] {
+    let gateway = gateway(SERVICES)
+        .upstream(upstream.address)
+        .server("timeouts: { idle: 600ms }")
+        .start();
+    for name in [
+        "notes.txt",
+        ".gateway.yaml.swp",
+        "gateway.yaml~",
+        "..x",
+        "users.yaml.bak",
+        "4913",
+    ] {
         fs::write(gateway.path(name), "x").unwrap();
         fs::remove_file(gateway.path(name)).unwrap();
     }
     pause(&gateway);
     let all = || ["applied", "unchanged", "refused"].map(|outcome| reloads(&gateway, outcome));
     assert_eq!(all(), [0.0, 0.0, 0.0]);
-    gateway.replace("users.yaml", &gateway.read("users.yaml").replace("Rita", "Margherita"));
+    gateway.replace(
+        "users.yaml",
+        &gateway.read("users.yaml").replace("Rita", "Margherita"),
+    );
     gateway.event("configuration reloaded");
     pause(&gateway);
     assert_eq!(all(), [1.0, 0.0, 0.0]);
@@ -136,13 +171,19 @@ fn a_users_file_elsewhere_is_watched_from_the_reload_on_that_names_it() {
     let gateway = gateway(SERVICES).upstream(upstream.address).start();
     let users = gateway.read("users.yaml");
     let config = gateway.read("gateway.yaml");
-    gateway.replace("gateway.yaml", &config.replace("users.yaml", "people/list.yaml"));
+    gateway.replace(
+        "gateway.yaml",
+        &config.replace("users.yaml", "people/list.yaml"),
+    );
     gateway.event("configuration not reloaded");
     fs::create_dir(gateway.path("people")).unwrap();
     fs::write(gateway.path("people/list.yaml"), &users).unwrap();
     gateway.event("configuration reloaded");
     let rita = gateway.bearer("rita");
-    gateway.replace("people/list.yaml", &users.replace("[recruiter], name", "[], name"));
+    gateway.replace(
+        "people/list.yaml",
+        &users.replace("[recruiter], name", "[], name"),
+    );
     gateway.event("configuration reloaded");
     assert_eq!(gateway.get("/jobs", &rita).status, 403);
 }

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use gatelatch::access::{Caller, Decision, Identity, Methods, PathOptions, RequestPath, lies_in};
 use gatelatch::review::Side;
 use gatelatch::review::diff::{
-    CallerClass, Change, ClaimClass, Effect, From, HostClass, Landing, MethodClass, PathClass, PathPiece, Subject, Who,
+    CallerClass, Change, ClaimClass, Effect, From, HostClass, Landing, MethodClass, PathClass,
+    PathPiece, Subject, Who,
 };
 use http::Method;
 use ipnet::IpNet;
@@ -35,26 +36,39 @@ pub(crate) fn outcome(
     let nowhere = |landing| Outcome { landing, to: None };
     let path = RequestPath::parse(&request.path, PathOptions::default()).unwrap();
     let text = path.as_str();
-    if side.own.prefixes.iter().any(|own| text == *own || text.starts_with(&format!("{own}/"))) {
+    if side
+        .own
+        .prefixes
+        .iter()
+        .any(|own| text == *own || text.starts_with(&format!("{own}/")))
+    {
         return nowhere(Landing::Own);
     }
     if request.method == Method::POST && side.own.token_paths.iter().any(|own| own == text) {
         return nowhere(Landing::Own);
     }
-    let Some(index) = side.router.find(request.host, &path) else { return nowhere(Landing::NoService) };
+    let Some(index) = side.router.find(request.host, &path) else {
+        return nowhere(Landing::NoService);
+    };
     let service = &side.services[index];
     let caller = match who {
         Some(who) => Caller::known(Arc::clone(who), address),
         None => Caller::anonymous(address),
     };
-    let stripped = service.strip_path.then(|| service.mount.source().to_owned());
+    let stripped = service
+        .strip_path
+        .then(|| service.mount.source().to_owned());
     match service.policy.decide(&request.method, &path, &caller) {
         Decision::Allow(permit) => Outcome {
             landing: Landing::Rule(index, permit.rule().unwrap()),
             to: Some((service.name.to_owned(), stripped)),
         },
         Decision::Challenge(challenge) => nowhere(Landing::Rule(index, challenge.rule)),
-        Decision::Forbid(forbid) => nowhere(forbid.rule.map_or(Landing::NoRule(index), |id| Landing::Rule(index, id))),
+        Decision::Forbid(forbid) => nowhere(
+            forbid
+                .rule
+                .map_or(Landing::NoRule(index), |id| Landing::Rule(index, id)),
+        ),
     }
 }
 
@@ -80,7 +94,10 @@ pub(crate) fn is_about(
         && change.after == after.landing
         && has_method(change, &request.method, named)
         && change.hosts.contains(&host_class(change, request.host))
-        && change.paths.iter().any(|class| covers(class, &request.path, fold))
+        && change
+            .paths
+            .iter()
+            .any(|class| covers(class, &request.path, fold))
 }
 
 fn has_method(change: &Change, method: &Method, named: &[Method]) -> bool {
@@ -92,7 +109,10 @@ fn has_method(change: &Change, method: &Method, named: &[Method]) -> bool {
 
 /// The methods that some rule names, or the gateway itself.
 pub(crate) fn named_methods(sides: [&Side<'_>; 2]) -> Vec<Method> {
-    let rules = sides.into_iter().flat_map(|side| &side.services).flat_map(|service| service.policy.rules());
+    let rules = sides
+        .into_iter()
+        .flat_map(|side| &side.services)
+        .flat_map(|service| service.policy.rules());
     let mut named: Vec<Method> = rules
         .flat_map(|rule| match &rule.methods {
             Methods::All => Vec::new(),
@@ -102,7 +122,10 @@ pub(crate) fn named_methods(sides: [&Side<'_>; 2]) -> Vec<Method> {
     if named.contains(&Method::GET) {
         named.push(Method::HEAD);
     }
-    if sides.into_iter().any(|side| !side.own.token_paths.is_empty()) {
+    if sides
+        .into_iter()
+        .any(|side| !side.own.token_paths.is_empty())
+    {
         named.push(Method::POST);
     }
     named
@@ -113,26 +136,46 @@ fn host_class(change: &Change, host: &str) -> HostClass {
     if change.hosts.contains(&exact) {
         return exact;
     }
-    let below = host.match_indices('.').map(|(dot, _)| HostClass::Below(host[dot + 1..].into()));
-    below.into_iter().find(|class| change.hosts.contains(class)).unwrap_or(HostClass::Other)
+    let below = host
+        .match_indices('.')
+        .map(|(dot, _)| HostClass::Below(host[dot + 1..].into()));
+    below
+        .into_iter()
+        .find(|class| change.hosts.contains(class))
+        .unwrap_or(HostClass::Other)
 }
 
 fn covers(class: &PathClass, path: &str, fold: bool) -> bool {
     let segments = segments(path);
     let open = class.0.last() == Some(&PathPiece::Rest);
     let fixed = class.0.len() - usize::from(open);
-    let fits = if open { segments.len() >= fixed } else { segments.len() == fixed };
-    let same = |literal: &str, segment: &str| {
-        if fold { literal.to_lowercase() == segment.to_lowercase() } else { literal == segment }
+    let fits = if open {
+        segments.len() >= fixed
+    } else {
+        segments.len() == fixed
     };
-    fits && class.0.iter().zip(&segments).all(|(piece, segment)| match piece {
-        PathPiece::Literal(text) => same(text, segment),
-        PathPiece::Any | PathPiece::Rest => true,
-    })
+    let same = |literal: &str, segment: &str| {
+        if fold {
+            literal.to_lowercase() == segment.to_lowercase()
+        } else {
+            literal == segment
+        }
+    };
+    fits && class
+        .0
+        .iter()
+        .zip(&segments)
+        .all(|(piece, segment)| match piece {
+            PathPiece::Literal(text) => same(text, segment),
+            PathPiece::Any | PathPiece::Rest => true,
+        })
 }
 
 pub(crate) fn segments(path: &str) -> Vec<String> {
-    path.split('/').filter(|text| !text.is_empty()).map(|text| text.replace("%2C", ",")).collect()
+    path.split('/')
+        .filter(|text| !text.is_empty())
+        .map(|text| text.replace("%2C", ","))
+        .collect()
 }
 
 /// Whether the class holds this caller; `person` is its place in the list of people.
@@ -151,7 +194,14 @@ pub(crate) fn holds(
     };
     from && match (&class.who, who) {
         (Who::Anonymous, None) => true,
-        (Who::Known { subject, roles, claims }, Some(who)) => {
+        (
+            Who::Known {
+                subject,
+                roles,
+                claims,
+            },
+            Some(who),
+        ) => {
             let subject = match subject {
                 Subject::Anybody => true,
                 Subject::Named(name) => *name == who.subject,
@@ -164,7 +214,9 @@ pub(crate) fn holds(
         (Who::People { people, own }, who) => {
             let name = who.map(|who| &*who.subject);
             person.is_some_and(|person| people.contains(&person))
-                && own.iter().all(|position| name.is_none_or(|name| segments[*position] == name))
+                && own
+                    .iter()
+                    .all(|position| name.is_none_or(|name| segments[*position] == name))
         }
         (Who::Anonymous, Some(_)) | (Who::Known { .. }, None) => false,
     }
@@ -172,18 +224,24 @@ pub(crate) fn holds(
 
 fn has(claim: &ClaimClass, who: &Identity, segments: &[String]) -> bool {
     let values = |name: &str| {
-        let held = who.claims.iter().filter(|held| *held.name == *name).flat_map(|held| held.values.clone());
+        let held = who
+            .claims
+            .iter()
+            .filter(|held| *held.name == *name)
+            .flat_map(|held| held.values.clone());
         held.collect::<Vec<_>>()
     };
     match claim {
         ClaimClass::Value(name, value) => {
             // a segment `7` is the text and the number
-            let alike = |held: &gatelatch::access::ClaimValue| gatelatch_words(held) == gatelatch_words(value);
+            let alike = |held: &gatelatch::access::ClaimValue| {
+                gatelatch_words(held) == gatelatch_words(value)
+            };
             values(name).iter().any(alike)
         }
-        ClaimClass::Segment(name, position) => {
-            values(name).iter().any(|held| gatelatch_words(held) == segments[*position])
-        }
+        ClaimClass::Segment(name, position) => values(name)
+            .iter()
+            .any(|held| gatelatch_words(held) == segments[*position]),
     }
 }
 
@@ -200,17 +258,28 @@ fn gatelatch_words(value: &gatelatch::access::ClaimValue) -> String {
 pub(crate) fn least(class: &CallerClass, path: &str) -> Option<Arc<Identity>> {
     use gatelatch::access::{Claim, ClaimValue};
     let segments = segments(path);
-    let Who::Known { subject, roles, claims } = &class.who else { return None };
+    let Who::Known {
+        subject,
+        roles,
+        claims,
+    } = &class.who
+    else {
+        return None;
+    };
     let subject = match subject {
         Subject::Anybody => "stranger".into(),
         Subject::Named(name) => name.clone(),
         Subject::Segment(position) => segments[*position].as_str().into(),
     };
     let claims = claims.iter().map(|claim| match claim {
-        ClaimClass::Value(name, value) => Claim { name: name.clone(), values: vec![value.clone()] },
-        ClaimClass::Segment(name, position) => {
-            Claim { name: name.clone(), values: vec![ClaimValue::Text(segments[*position].as_str().into())] }
-        }
+        ClaimClass::Value(name, value) => Claim {
+            name: name.clone(),
+            values: vec![value.clone()],
+        },
+        ClaimClass::Segment(name, position) => Claim {
+            name: name.clone(),
+            values: vec![ClaimValue::Text(segments[*position].as_str().into())],
+        },
     });
     Some(Arc::new(Identity {
         subject,
@@ -223,7 +292,11 @@ pub(crate) fn least(class: &CallerClass, path: &str) -> Option<Arc<Identity>> {
 /// Addresses of every class that the random networks make.
 pub(crate) fn addresses() -> Vec<Option<IpAddr>> {
     let texts = ["10.0.0.1", "10.1.0.1", "2001:db8::1", "192.0.2.1"];
-    texts.iter().map(|text| Some(text.parse().unwrap())).chain([None]).collect()
+    texts
+        .iter()
+        .map(|text| Some(text.parse().unwrap()))
+        .chain([None])
+        .collect()
 }
 
 pub(crate) fn lies_in_one(address: Option<IpAddr>, network: &IpNet) -> bool {

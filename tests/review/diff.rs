@@ -10,11 +10,19 @@ use http::Method;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use crate::brute::{Request, addresses, effect, holds, is_about, least, lies_in_one, named_methods, outcome};
+use crate::brute::{
+    Request, addresses, effect, holds, is_about, least, lies_in_one, named_methods, outcome,
+};
 use crate::strategies::identity;
 use crate::worlds::{Recipe, ServiceRecipe, pair, people};
 
-const METHODS: [Method; 5] = [Method::GET, Method::HEAD, Method::POST, Method::OPTIONS, Method::PUT];
+const METHODS: [Method; 5] = [
+    Method::GET,
+    Method::HEAD,
+    Method::POST,
+    Method::OPTIONS,
+    Method::PUT,
+];
 const HOSTS: [&str; 4] = ["a.x", "c.x", "c.b.x", "y"];
 
 /// All paths of up to three segments out of these.
@@ -22,7 +30,9 @@ fn paths() -> Vec<String> {
     let mut paths = vec![String::new()];
     let mut last = paths.clone();
     for _ in 0..3 {
-        let longer = last.iter().flat_map(|path| ["a", "A", "b", "z"].map(|segment| format!("{path}/{segment}")));
+        let longer = last
+            .iter()
+            .flat_map(|path| ["a", "A", "b", "z"].map(|segment| format!("{path}/{segment}")));
         last = longer.collect();
         paths.extend(last.iter().cloned());
     }
@@ -35,19 +45,35 @@ fn requests() -> impl Iterator<Item = Request> {
     paths().into_iter().flat_map(|path| {
         HOSTS.into_iter().flat_map(move |host| {
             let path = path.clone();
-            METHODS.into_iter().map(move |method| Request { method, host, path: path.clone() })
+            METHODS.into_iter().map(move |method| Request {
+                method,
+                host,
+                path: path.clone(),
+            })
         })
     })
 }
 
 fn folds(old: &Side<'_>, new: &Side<'_>) -> bool {
-    old.services.iter().chain(&new.services).any(|service| service.policy.case() == CaseRule::Insensitive)
+    old.services
+        .iter()
+        .chain(&new.services)
+        .any(|service| service.policy.case() == CaseRule::Insensitive)
 }
 
 /// A caller: who it is to either configuration, where from, and which of the people.
-type Asker<'a> = (Option<&'a Arc<Identity>>, Option<&'a Arc<Identity>>, Option<IpAddr>, Option<usize>);
+type Asker<'a> = (
+    Option<&'a Arc<Identity>>,
+    Option<&'a Arc<Identity>>,
+    Option<IpAddr>,
+    Option<usize>,
+);
 
-fn check(recipes: &(Recipe, Recipe), people: &[Person], strangers: &[Arc<Identity>]) -> Result<(), TestCaseError> {
+fn check(
+    recipes: &(Recipe, Recipe),
+    people: &[Person],
+    strangers: &[Arc<Identity>],
+) -> Result<(), TestCaseError> {
     let (old, new) = (recipes.0.cook(), recipes.1.cook());
     let (old, new) = (old.side(), new.side());
     let changes = compare(&old, &new, people, &mut |_| {});
@@ -56,21 +82,41 @@ fn check(recipes: &(Recipe, Recipe), people: &[Person], strangers: &[Arc<Identit
     let mut askers: Vec<Asker<'_>> = Vec::new();
     for address in &addresses {
         askers.push((None, None, *address, None));
-        askers.extend(strangers.iter().map(|who| (Some(who), Some(who), *address, None)));
+        askers.extend(
+            strangers
+                .iter()
+                .map(|who| (Some(who), Some(who), *address, None)),
+        );
         let members = people.iter().enumerate();
-        askers.extend(members.map(|(index, one)| (one.before.as_ref(), one.after.as_ref(), *address, Some(index))));
+        askers.extend(members.map(|(index, one)| {
+            (
+                one.before.as_ref(),
+                one.after.as_ref(),
+                *address,
+                Some(index),
+            )
+        }));
     }
     for request in requests() {
         for (before, after, address, person) in &askers {
             let was = outcome(&old, &request, *before, *address);
             let is = outcome(&new, &request, *after, *address);
-            let Some(effect) = effect(&was, &is) else { continue };
+            let Some(effect) = effect(&was, &is) else {
+                continue;
+            };
             let is_said = |change: &&Change| {
                 change.effect == effect
                     && is_about(change, &request, (&was, &is), &named, fold)
-                    && [before, after]
-                        .iter()
-                        .any(|who| names(change, who.map(|who| &**who), *address, &request, *person, people))
+                    && [before, after].iter().any(|who| {
+                        names(
+                            change,
+                            who.map(|who| &**who),
+                            *address,
+                            &request,
+                            *person,
+                            people,
+                        )
+                    })
             };
             let who = (before, after);
             prop_assert!(
@@ -102,19 +148,29 @@ fn names(
     people: &[Person],
 ) -> bool {
     // whoever changed is spoken of by name, but where the path says who is meant
-    let listed =
-        person.is_none_or(|index| people[index].before == people[index].after || change.affected.contains(&index));
+    let listed = person.is_none_or(|index| {
+        people[index].before == people[index].after || change.affected.contains(&index)
+    });
     change.callers.iter().any(|class| match class.who {
         Who::People { .. } => holds(class, who, address, &request.path, person),
         Who::Anonymous | Who::Known { .. } => {
-            (listed || depends_on_path(&class.who)) && holds(class, who, address, &request.path, None)
+            (listed || depends_on_path(&class.who))
+                && holds(class, who, address, &request.path, None)
         }
     })
 }
 
 fn depends_on_path(who: &Who) -> bool {
-    let Who::Known { subject, claims, .. } = who else { return false };
-    matches!(subject, Subject::Segment(_)) || claims.iter().any(|claim| matches!(claim, ClaimClass::Segment(..)))
+    let Who::Known {
+        subject, claims, ..
+    } = who
+    else {
+        return false;
+    };
+    matches!(subject, Subject::Segment(_))
+        || claims
+            .iter()
+            .any(|claim| matches!(claim, ClaimClass::Segment(..)))
 }
 
 /// Each caller class of a change has a request that changes so, and the change's own witness is one.
@@ -126,13 +182,20 @@ fn witness(
     addresses: &[Option<IpAddr>],
 ) -> Result<(), TestCaseError> {
     let host = change.witness.host.to_string().leak();
-    let request = Request { method: change.witness.method.clone(), host, path: change.witness.path.clone() };
+    let request = Request {
+        method: change.witness.method.clone(),
+        host,
+        path: change.witness.path.clone(),
+    };
     for class in &change.callers {
         let both = least(class, &request.path);
         let (before, after) = match &class.who {
-            Who::People { people: members, .. } => {
-                (people[members[0]].before.clone(), people[members[0]].after.clone())
-            }
+            Who::People {
+                people: members, ..
+            } => (
+                people[members[0]].before.clone(),
+                people[members[0]].after.clone(),
+            ),
             Who::Anonymous | Who::Known { .. } => (both.clone(), both),
         };
         let mut places = addresses.iter().filter(|address| match class.from {
@@ -142,18 +205,26 @@ fn witness(
         let shows = |address: &Option<IpAddr>| {
             let was = outcome(old, &request, before.as_ref(), *address);
             let is = outcome(new, &request, after.as_ref(), *address);
-            effect(&was, &is) == Some(change.effect) && was.landing == change.before && is.landing == change.after
+            effect(&was, &is) == Some(change.effect)
+                && was.landing == change.before
+                && is.landing == change.after
         };
         prop_assert!(places.any(shows), "no witness for {class:?} of {change:#?}");
     }
-    prop_assert!(!change.callers.is_empty() && !change.methods.is_empty() && !change.paths.is_empty());
+    prop_assert!(
+        !change.callers.is_empty() && !change.methods.is_empty() && !change.paths.is_empty()
+    );
     Ok(())
 }
 
 /// One case looks at a hundred thousand requests; `PROPTEST_CASES` asks for more than a few.
 fn few() -> ProptestConfig {
     let default = ProptestConfig::default();
-    let cases = if default.cases == 256 { 48 } else { default.cases };
+    let cases = if default.cases == 256 {
+        48
+    } else {
+        default.cases
+    };
     ProptestConfig { cases, ..default }
 }
 
@@ -195,7 +266,11 @@ fn spellings_are_told_apart_behind_a_mount_that_does_not() {
     };
     let one = service("one", "/", CaseRule::Sensitive, &["/a"]);
     let two = service("two", "/a", CaseRule::Insensitive, &["/**"]);
-    let recipe = |services| Recipe { services, prefix: "/auth", token_path: false };
+    let recipe = |services| Recipe {
+        services,
+        prefix: "/auth",
+        token_path: false,
+    };
     let recipes = (recipe(vec![one.clone(), two]), recipe(vec![one]));
     check(&recipes, &[], &[]).unwrap();
 }

@@ -1,6 +1,9 @@
 //! What is said of whole configurations, held against every single small request.
 
-#![allow(clippy::unwrap_used, reason = "what a test unwraps is part of what it claims")]
+#![allow(
+    clippy::unwrap_used,
+    reason = "what a test unwraps is part of what it claims"
+)]
 
 mod brute;
 mod diff;

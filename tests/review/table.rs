@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use gatelatch::access::{
-    Caller, Claim, ClaimValue, Condition, Decision, Expected, Identity, PathOptions, Policy, RequestPath, Rule, RuleId,
-    Segment, UserMatch,
+    Caller, Claim, ClaimValue, Condition, Decision, Expected, Identity, PathOptions, Policy,
+    RequestPath, Rule, RuleId, Segment, UserMatch,
 };
 use gatelatch::review::{Access, Audience, audiences, rows};
 use http::Method;
@@ -14,13 +14,20 @@ use crate::worlds::pair;
 
 /// A path that the rule's pattern covers, with segments that nothing names.
 fn path(rule: &Rule) -> String {
-    let segments = rule.pattern.segments().iter().enumerate().filter_map(|(position, segment)| match segment {
-        Segment::Literal(text) => Some(format!("/{}", text.replace(',', "%2C"))),
-        Segment::Parameter(_) => Some(format!("/p{position}")),
-        Segment::Rest => None,
-    });
+    let segments =
+        rule.pattern.segments().iter().enumerate().filter_map(
+            |(position, segment)| match segment {
+                Segment::Literal(text) => Some(format!("/{}", text.replace(',', "%2C"))),
+                Segment::Parameter(_) => Some(format!("/p{position}")),
+                Segment::Rest => None,
+            },
+        );
     let path: String = segments.collect();
-    if path.is_empty() { "/".to_owned() } else { path }
+    if path.is_empty() {
+        "/".to_owned()
+    } else {
+        path
+    }
 }
 
 fn method(rule: &Rule) -> Method {
@@ -38,12 +45,23 @@ fn roles(audience: &Audience) -> Vec<Box<str>> {
 }
 
 /// Somebody of the audience, who fulfils the condition as well where there is one.
-fn caller(audience: &Audience, condition: Option<&Condition>, path: &RequestPath, rule: &Rule) -> Caller {
+fn caller(
+    audience: &Audience,
+    condition: Option<&Condition>,
+    path: &RequestPath,
+    rule: &Rule,
+) -> Caller {
     let text = |name: &str| {
-        let position = rule.pattern.segments().iter().position(|one| *one == Segment::Parameter(Some(name.into())));
+        let position = rule
+            .pattern
+            .segments()
+            .iter()
+            .position(|one| *one == Segment::Parameter(Some(name.into())));
         path.segment(position.unwrap()).unwrap().into_owned()
     };
-    let address = condition.and_then(|one| one.networks.first()).map(ipnet::IpNet::addr);
+    let address = condition
+        .and_then(|one| one.networks.first())
+        .map(ipnet::IpNet::addr);
     if *audience == Audience::Anonymous {
         return Caller::anonymous(address);
     }
@@ -52,14 +70,26 @@ fn caller(audience: &Audience, condition: Option<&Condition>, path: &RequestPath
         Some(UserMatch::Parameter(name)) => text(name).into(),
         None => "stranger".into(),
     };
-    let claims = condition.map(|one| &one.claims[..]).unwrap_or_default().iter().map(|claim| {
-        let value = match &claim.expected {
-            Expected::Value(value) => value.clone(),
-            Expected::Parameter(name) => ClaimValue::Text(text(name).into()),
-        };
-        Claim { name: claim.name.clone(), values: vec![value] }
-    });
-    let identity = Identity { subject, roles: roles(audience), claims: claims.collect(), ..Identity::default() };
+    let claims = condition
+        .map(|one| &one.claims[..])
+        .unwrap_or_default()
+        .iter()
+        .map(|claim| {
+            let value = match &claim.expected {
+                Expected::Value(value) => value.clone(),
+                Expected::Parameter(name) => ClaimValue::Text(text(name).into()),
+            };
+            Claim {
+                name: claim.name.clone(),
+                values: vec![value],
+            }
+        });
+    let identity = Identity {
+        subject,
+        roles: roles(audience),
+        claims: claims.collect(),
+        ..Identity::default()
+    };
     Caller::known(Arc::new(identity), address)
 }
 

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use gatelatch::access::{CaseRule, HostPattern, Identity, Mount, PathOptions, Policy, RoutedService, Router, Rule};
+use gatelatch::access::{
+    CaseRule, HostPattern, Identity, Mount, PathOptions, Policy, RoutedService, Router, Rule,
+};
 use gatelatch::review::diff::Person;
 use gatelatch::review::{OwnPaths, Side, SideService};
 use gatelatch::wire::JWKS_PATH;
@@ -54,14 +56,26 @@ impl Recipe {
         let mut services: Vec<Service> = Vec::new();
         for recipe in &self.services {
             services.push(recipe.cook());
-            let names = services.iter().filter(|service| service.name == recipe.name).count();
+            let names = services
+                .iter()
+                .filter(|service| service.name == recipe.name)
+                .count();
             if names > 1 || route(&services).is_none() {
                 services.pop();
             }
         }
         let router = route(&services).unwrap();
-        let token_paths = if self.token_path { vec!["/a".to_owned()] } else { Vec::new() };
-        World { services, router, prefix: self.prefix.to_owned(), token_paths }
+        let token_paths = if self.token_path {
+            vec!["/a".to_owned()]
+        } else {
+            Vec::new()
+        };
+        World {
+            services,
+            router,
+            prefix: self.prefix.to_owned(),
+            token_paths,
+        }
     }
 }
 
@@ -76,7 +90,11 @@ impl ServiceRecipe {
         }
         Service {
             name: self.name.to_owned(),
-            hosts: self.hosts.iter().map(|host| HostPattern::parse(host).unwrap()).collect(),
+            hosts: self
+                .hosts
+                .iter()
+                .map(|host| HostPattern::parse(host).unwrap())
+                .collect(),
             mount: Mount::parse(self.mount).unwrap(),
             strip: self.strip,
             paths: PathOptions::default(),
@@ -109,7 +127,10 @@ impl World {
         Side {
             router: &self.router,
             services: services.collect(),
-            own: OwnPaths { prefixes: vec![&self.prefix, JWKS_PATH], token_paths: &self.token_paths },
+            own: OwnPaths {
+                prefixes: vec![&self.prefix, JWKS_PATH],
+                token_paths: &self.token_paths,
+            },
         }
     }
 
@@ -123,11 +144,31 @@ fn case() -> impl Strategy<Value = CaseRule> {
 }
 
 fn service() -> impl Strategy<Value = ServiceRecipe> {
-    let hosts = select(vec![vec![], vec![], vec!["a.x"], vec!["*.x"], vec!["a.x", "*.b.x"]]);
+    let hosts = select(vec![
+        vec![],
+        vec![],
+        vec!["a.x"],
+        vec!["*.x"],
+        vec!["a.x", "*.b.x"],
+    ]);
     let mounts = select(vec!["/", "/", "/a", "/A", "/a/b"]);
     let strip = prop_oneof![5 => Just(false), 1 => Just(true)];
-    (select(vec!["one", "two"]), hosts, mounts, case(), strip, rules())
-        .prop_map(|(name, hosts, mount, case, strip, rules)| ServiceRecipe { name, hosts, mount, case, strip, rules })
+    (
+        select(vec!["one", "two"]),
+        hosts,
+        mounts,
+        case(),
+        strip,
+        rules(),
+    )
+        .prop_map(|(name, hosts, mount, case, strip, rules)| ServiceRecipe {
+            name,
+            hosts,
+            mount,
+            case,
+            strip,
+            rules,
+        })
 }
 
 fn recipe() -> impl Strategy<Value = Recipe> {
@@ -142,36 +183,70 @@ fn recipe() -> impl Strategy<Value = Recipe> {
 
 /// Two configurations: mostly one, and the same with a few rules or one setting exchanged.
 pub(crate) fn pair() -> impl Strategy<Value = (Recipe, Recipe)> {
-    (recipe(), recipe(), 0..9_u8, rules(), any::<prop::sample::Index>()).prop_map(|(old, other, kind, rules, at)| {
-        let mut new = old.clone();
-        let service = at.index(new.services.len());
-        let service = &mut new.services[service];
-        match kind {
-            0 => return (old, other),
-            1 => service.case = other.services[0].case,
-            2 => service.mount = other.services[0].mount,
-            3 => (new.prefix, new.token_path) = (other.prefix, other.token_path),
-            4 => service.hosts = other.services[0].hosts.clone(),
-            5 => service.strip = other.services[0].strip,
-            6 => new.token_path = !old.token_path,
-            _ => service.rules = rules.into_iter().take(2).chain(service.rules.iter().skip(1).cloned()).collect(),
-        }
-        (old, new)
-    })
+    (
+        recipe(),
+        recipe(),
+        0..9_u8,
+        rules(),
+        any::<prop::sample::Index>(),
+    )
+        .prop_map(|(old, other, kind, rules, at)| {
+            let mut new = old.clone();
+            let service = at.index(new.services.len());
+            let service = &mut new.services[service];
+            match kind {
+                0 => return (old, other),
+                1 => service.case = other.services[0].case,
+                2 => service.mount = other.services[0].mount,
+                3 => (new.prefix, new.token_path) = (other.prefix, other.token_path),
+                4 => service.hosts = other.services[0].hosts.clone(),
+                5 => service.strip = other.services[0].strip,
+                6 => new.token_path = !old.token_path,
+                _ => {
+                    service.rules = rules
+                        .into_iter()
+                        .take(2)
+                        .chain(service.rules.iter().skip(1).cloned())
+                        .collect()
+                }
+            }
+            (old, new)
+        })
 }
 
 /// Users who were, are, or both; some of them changed.
 pub(crate) fn people() -> impl Strategy<Value = Vec<Person>> {
-    let one = (prop::option::of(identity()), prop::option::of(identity()), any::<bool>());
+    let one = (
+        prop::option::of(identity()),
+        prop::option::of(identity()),
+        any::<bool>(),
+    );
     vec(one, 0..4).prop_map(|all| {
         let mut people: Vec<Person> = Vec::new();
         for (before, after, same) in all {
-            let name = before.as_ref().or(after.as_ref()).map(|who| who.subject.clone());
-            let Some(name) = name.filter(|name| people.iter().all(|person| person.name != *name)) else { continue };
-            let named = |who: Option<Identity>| who.map(|who| Arc::new(Identity { subject: name.clone(), ..who }));
+            let name = before
+                .as_ref()
+                .or(after.as_ref())
+                .map(|who| who.subject.clone());
+            let Some(name) = name.filter(|name| people.iter().all(|person| person.name != *name))
+            else {
+                continue;
+            };
+            let named = |who: Option<Identity>| {
+                who.map(|who| {
+                    Arc::new(Identity {
+                        subject: name.clone(),
+                        ..who
+                    })
+                })
+            };
             let before = named(before);
             let after = if same { before.clone() } else { named(after) };
-            people.push(Person { name, before, after });
+            people.push(Person {
+                name,
+                before,
+                after,
+            });
         }
         people
     })

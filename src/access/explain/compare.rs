@@ -42,7 +42,9 @@ impl<'a> Candidate<'a> {
         let by = match &rule.methods {
             Methods::All => Naming::NoMethod,
             Methods::Only(methods) if methods.contains(method) => Naming::Itself,
-            Methods::Only(methods) if method == Method::HEAD && methods.contains(&Method::GET) => Naming::ByGet,
+            Methods::Only(methods) if method == Method::HEAD && methods.contains(&Method::GET) => {
+                Naming::ByGet
+            }
             Methods::Only(_) => return None,
         };
         Some(Self { id, rule, by })
@@ -53,9 +55,21 @@ impl<'a> Candidate<'a> {
 pub(super) fn covers_path(rule: &Rule, path: &[Cow<'_, str>], case: CaseRule) -> bool {
     let pattern = rule.pattern.segments();
     let open = pattern.last() == Some(&Segment::Rest);
-    let fixed = if open { pattern.len() - 1 } else { pattern.len() };
-    let long_enough = if open { path.len() >= fixed } else { path.len() == fixed };
-    long_enough && pattern.iter().zip(path).all(|(segment, value)| covers_segment(segment, value, case))
+    let fixed = if open {
+        pattern.len() - 1
+    } else {
+        pattern.len()
+    };
+    let long_enough = if open {
+        path.len() >= fixed
+    } else {
+        path.len() == fixed
+    };
+    long_enough
+        && pattern
+            .iter()
+            .zip(path)
+            .all(|(segment, value)| covers_segment(segment, value, case))
 }
 
 fn covers_segment(segment: &Segment, value: &str, case: CaseRule) -> bool {
@@ -71,24 +85,38 @@ pub(super) fn nearest(policy: &Policy, path: &RequestPath) -> Option<RuleId> {
     let segments: Vec<_> = path.segments().collect();
     let shared = |rule: &Rule| {
         let pairs = rule.pattern.segments().iter().zip(&segments);
-        let common: Vec<_> = pairs.take_while(|(own, value)| covers_segment(own, value, policy.case())).collect();
-        let literal = common.iter().any(|(own, _)| matches!(own, Segment::Literal(_)));
+        let common: Vec<_> = pairs
+            .take_while(|(own, value)| covers_segment(own, value, policy.case()))
+            .collect();
+        let literal = common
+            .iter()
+            .any(|(own, _)| matches!(own, Segment::Literal(_)));
         if literal { common.len() } else { 0 }
     };
-    let ranked = (0..).map(RuleId).zip(policy.rules()).map(|(id, rule)| (shared(rule), std::cmp::Reverse(id)));
-    ranked.max().filter(|(shared, _)| *shared > 0).map(|(_, id)| id.0)
+    let ranked = (0..)
+        .map(RuleId)
+        .zip(policy.rules())
+        .map(|(id, rule)| (shared(rule), std::cmp::Reverse(id)));
+    ranked
+        .max()
+        .filter(|(shared, _)| *shared > 0)
+        .map(|(_, id)| id.0)
 }
 
 /// Orders two rules that cover the same request, the more specific first.
 pub(super) fn by_specificity(one: &Candidate<'_>, other: &Candidate<'_>) -> Ordering {
     let (left, right) = (one.rule.pattern.segments(), other.rule.pattern.segments());
-    first_difference(left, right)
-        .map_or(one.by.cmp(&other.by), |position| rank(left.get(position)).cmp(&rank(right.get(position))))
+    first_difference(left, right).map_or(one.by.cmp(&other.by), |position| {
+        rank(left.get(position)).cmp(&rank(right.get(position)))
+    })
 }
 
 /// Why the loser is less specific than the winner.
 pub(super) fn loss(winner: &Candidate<'_>, loser: &Candidate<'_>, method: &Method) -> Loss {
-    let (left, right) = (winner.rule.pattern.segments(), loser.rule.pattern.segments());
+    let (left, right) = (
+        winner.rule.pattern.segments(),
+        loser.rule.pattern.segments(),
+    );
     match first_difference(left, right) {
         Some(at) => Loss::Path(format!(
             "at segment {} the winner has {}, this rule {}",
@@ -96,9 +124,11 @@ pub(super) fn loss(winner: &Candidate<'_>, loser: &Candidate<'_>, method: &Metho
             describe(left.get(at)),
             describe(right.get(at))
         )),
-        None => {
-            Loss::Method(format!("the winner names `{}`, this rule {}", named(winner, method), lacks(loser, method)))
-        }
+        None => Loss::Method(format!(
+            "the winner names `{}`, this rule {}",
+            named(winner, method),
+            lacks(loser, method)
+        )),
     }
 }
 

@@ -4,34 +4,66 @@ use super::super::caller::Caller;
 use super::super::identity::ClaimValue;
 use super::super::judge::{self, Facts};
 use super::super::path::RequestPath;
-use super::super::requirement::{ClaimMatch, Condition, Expected, Requirement, RoleMatch, UserMatch};
+use super::super::requirement::{
+    ClaimMatch, Condition, Expected, Requirement, RoleMatch, UserMatch,
+};
 use super::super::rule::{Rule, RuleId};
 use super::{ConditionReport, RuleReport};
 
 pub(super) fn report(id: RuleId, rule: &Rule, path: &RequestPath, caller: &Caller) -> RuleReport {
     let facts = Facts::new(rule, path, caller);
     let alternatives = match &rule.requirement {
-        Requirement::AnyOf(conditions) => conditions.iter().map(|one| alternative(one, facts)).collect(),
+        Requirement::AnyOf(conditions) => conditions
+            .iter()
+            .map(|one| alternative(one, facts))
+            .collect(),
         Requirement::Anyone | Requirement::Authenticated | Requirement::Nobody => Vec::new(),
     };
-    RuleReport { rule: id, alternatives }
+    RuleReport {
+        rule: id,
+        alternatives,
+    }
 }
 
 /// One line for each entry; a condition without any gets one line that does not hold.
 fn alternative(condition: &Condition, facts: Facts<'_>) -> Vec<ConditionReport> {
     if judge::is_empty(condition) {
         let asked = "nothing, which holds for no one".to_owned();
-        return vec![ConditionReport { asked, has: "nothing".to_owned(), holds: false }];
+        return vec![ConditionReport {
+            asked,
+            has: "nothing".to_owned(),
+            holds: false,
+        }];
     }
-    let roles = condition.roles.iter().map(|demand| line(role(demand), held_roles(facts), facts.has_roles(demand)));
-    let user = condition.user.iter().map(|user| line(subject(user, facts), held_subject(facts), facts.is_user(user)));
-    let claims =
-        condition.claims.iter().map(|claim| line(fact(claim, facts), held_claim(claim, facts), facts.has_claim(claim)));
+    let roles = condition
+        .roles
+        .iter()
+        .map(|demand| line(role(demand), held_roles(facts), facts.has_roles(demand)));
+    let user = condition.user.iter().map(|user| {
+        line(
+            subject(user, facts),
+            held_subject(facts),
+            facts.is_user(user),
+        )
+    });
+    let claims = condition.claims.iter().map(|claim| {
+        line(
+            fact(claim, facts),
+            held_claim(claim, facts),
+            facts.has_claim(claim),
+        )
+    });
     let mut lines: Vec<_> = roles.chain(user).collect();
     if !condition.networks.is_empty() {
         let networks = condition.networks.iter().map(ToString::to_string);
-        let address = facts.address().map_or("no address".to_owned(), |address| format!("`{address}`"));
-        lines.push(line(format!("address in {}", quoted(networks, "or")), address, facts.is_in(&condition.networks)));
+        let address = facts
+            .address()
+            .map_or("no address".to_owned(), |address| format!("`{address}`"));
+        lines.push(line(
+            format!("address in {}", quoted(networks, "or")),
+            address,
+            facts.is_in(&condition.networks),
+        ));
     }
     lines.extend(claims);
     lines
@@ -44,7 +76,9 @@ fn line(asked: String, has: String, holds: bool) -> ConditionReport {
 const NO_IDENTITY: &str = "no identity";
 
 fn held_roles(facts: Facts<'_>) -> String {
-    let Some(identity) = facts.identity() else { return NO_IDENTITY.to_owned() };
+    let Some(identity) = facts.identity() else {
+        return NO_IDENTITY.to_owned();
+    };
     match &*identity.roles {
         [] => "no roles".to_owned(),
         [role] => format!("role `{role}`"),
@@ -53,14 +87,26 @@ fn held_roles(facts: Facts<'_>) -> String {
 }
 
 fn held_subject(facts: Facts<'_>) -> String {
-    facts.identity().map_or(NO_IDENTITY.to_owned(), |identity| format!("`{}`", identity.subject))
+    facts.identity().map_or(NO_IDENTITY.to_owned(), |identity| {
+        format!("`{}`", identity.subject)
+    })
 }
 
 fn held_claim(claim: &ClaimMatch, facts: Facts<'_>) -> String {
-    let Some(identity) = facts.identity() else { return NO_IDENTITY.to_owned() };
-    let held = identity.claims.iter().filter(|held| held.name == claim.name).flat_map(|held| &held.values);
+    let Some(identity) = facts.identity() else {
+        return NO_IDENTITY.to_owned();
+    };
+    let held = identity
+        .claims
+        .iter()
+        .filter(|held| held.name == claim.name)
+        .flat_map(|held| &held.values);
     let held: Vec<String> = held.map(value).collect();
-    if held.is_empty() { "no such claim".to_owned() } else { held.join(" and ") }
+    if held.is_empty() {
+        "no such claim".to_owned()
+    } else {
+        held.join(" and ")
+    }
 }
 
 fn value(value: &ClaimValue) -> String {
@@ -103,5 +149,9 @@ fn parameter(name: &str, facts: Facts<'_>) -> String {
 /// `` `a` or `b` ``; `none` where the list is empty.
 fn quoted<T: std::fmt::Display>(names: impl IntoIterator<Item = T>, joint: &str) -> String {
     let names: Vec<String> = names.into_iter().map(|name| format!("`{name}`")).collect();
-    if names.is_empty() { "none".to_owned() } else { names.join(&format!(" {joint} ")) }
+    if names.is_empty() {
+        "none".to_owned()
+    } else {
+        names.join(&format!(" {joint} "))
+    }
 }

@@ -21,7 +21,9 @@ pub(super) enum Class {
 pub(super) const fn class(byte: u8) -> Class {
     match byte {
         b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => Class::Unreserved,
-        b'!' | b'$' | b'&' | b'\'' | b'(' | b')' | b'*' | b'+' | b',' | b'=' | b':' | b'@' => Class::Delimiter,
+        b'!' | b'$' | b'&' | b'\'' | b'(' | b')' | b'*' | b'+' | b',' | b'=' | b':' | b'@' => {
+            Class::Delimiter
+        }
         b'/' => Class::Slash,
         b'\\' => Class::Backslash,
         b'#' => Class::Hash,
@@ -42,7 +44,10 @@ static PLAIN: [bool; 256] = {
     let mut byte = 0_u8;
     // Nothing beyond ASCII is plain.
     while byte < 0x80 {
-        plain[byte as usize] = matches!(class(byte), Class::Unreserved | Class::Delimiter | Class::Slash);
+        plain[byte as usize] = matches!(
+            class(byte),
+            Class::Unreserved | Class::Delimiter | Class::Slash
+        );
         byte += 1;
     }
     plain
@@ -50,7 +55,9 @@ static PLAIN: [bool; 256] = {
 
 /// Reads the two hex digits after a `%`; gives the byte and what follows.
 pub(super) fn escape(after: &[u8]) -> Option<(u8, &[u8])> {
-    let [high, low, rest @ ..] = after else { return None };
+    let [high, low, rest @ ..] = after else {
+        return None;
+    };
     Some((hex(*high)? << 4 | hex(*low)?, rest))
 }
 
@@ -65,7 +72,11 @@ fn hex(digit: u8) -> Option<u8> {
 
 pub(super) fn push_escape(spelling: &mut Vec<u8>, byte: u8) {
     const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
-    spelling.extend([b'%', DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 0xF)]]);
+    spelling.extend([
+        b'%',
+        DIGITS[usize::from(byte >> 4)],
+        DIGITS[usize::from(byte & 0xF)],
+    ]);
 }
 
 /// Percent-decodes once; a `%` that begins no escape stands for itself.
@@ -85,5 +96,7 @@ pub(super) fn decode(escaped: &[u8]) -> Vec<u8> {
 
 /// Whether decoding once leaves something that decodes again: `%25` before two hex digits.
 pub(super) fn holds_double_encoding(spelling: &[u8]) -> bool {
-    spelling.windows(5).any(|window| window.starts_with(b"%25") && escape(&window[3..]).is_some())
+    spelling
+        .windows(5)
+        .any(|window| window.starts_with(b"%25") && escape(&window[3..]).is_some())
 }

@@ -47,13 +47,21 @@ impl fmt::Display for PathError {
             Self::Fragment => f.write_str("the path holds a fragment `#`"),
             Self::EncodedSlash => f.write_str("the path holds an encoded slash `%2F`"),
             Self::EncodedReserved(byte) => {
-                write!(f, "the path holds an encoded `{}` `%{byte:02X}`", char::from(*byte))
+                write!(
+                    f,
+                    "the path holds an encoded `{}` `%{byte:02X}`",
+                    char::from(*byte)
+                )
             }
             Self::Control(byte) => write!(f, "the path holds a control byte 0x{byte:02X}"),
-            Self::EncodedControl(byte) => write!(f, "the path holds an encoded control byte `%{byte:02X}`"),
+            Self::EncodedControl(byte) => {
+                write!(f, "the path holds an encoded control byte `%{byte:02X}`")
+            }
             Self::BadEscape => f.write_str("the path holds a `%` without two hex digits"),
             Self::NotUtf8 => f.write_str("the path is not UTF-8 after decoding"),
-            Self::DoubleEncoding => f.write_str("the path is encoded twice (`%25` before two hex digits)"),
+            Self::DoubleEncoding => {
+                f.write_str("the path is encoded twice (`%25` before two hex digits)")
+            }
         }
     }
 }

@@ -29,18 +29,48 @@ fn every_byte_has_one_outcome() {
             }
             b'%' => assert_eq!((raw, escaped), (Err(PathError::BadEscape), encoded)),
             b'/' => assert_eq!((raw, escaped), (kept, Err(PathError::EncodedSlash))),
-            b'\\' => assert_eq!((raw, escaped), (Err(PathError::Backslash), Err(PathError::EncodedReserved(byte)))),
-            b'#' => assert_eq!((raw, escaped), (Err(PathError::Fragment), Err(PathError::EncodedReserved(byte)))),
-            b'?' => assert_eq!((raw, escaped), (Err(PathError::Query), Err(PathError::EncodedReserved(byte)))),
-            b';' => assert_eq!((raw, escaped), (Err(PathError::Semicolon), Err(PathError::EncodedReserved(byte)))),
-            _ => assert_eq!((raw, escaped), (Err(PathError::Control(byte)), Err(PathError::EncodedControl(byte)))),
+            b'\\' => assert_eq!(
+                (raw, escaped),
+                (
+                    Err(PathError::Backslash),
+                    Err(PathError::EncodedReserved(byte))
+                )
+            ),
+            b'#' => assert_eq!(
+                (raw, escaped),
+                (
+                    Err(PathError::Fragment),
+                    Err(PathError::EncodedReserved(byte))
+                )
+            ),
+            b'?' => assert_eq!(
+                (raw, escaped),
+                (Err(PathError::Query), Err(PathError::EncodedReserved(byte)))
+            ),
+            b';' => assert_eq!(
+                (raw, escaped),
+                (
+                    Err(PathError::Semicolon),
+                    Err(PathError::EncodedReserved(byte))
+                )
+            ),
+            _ => assert_eq!(
+                (raw, escaped),
+                (
+                    Err(PathError::Control(byte)),
+                    Err(PathError::EncodedControl(byte))
+                )
+            ),
         }
     }
 }
 
 #[test]
 fn segments_are_decoded() {
-    let options = PathOptions { allow_encoded_slash: true, ..PathOptions::default() };
+    let options = PathOptions {
+        allow_encoded_slash: true,
+        ..PathOptions::default()
+    };
     for (raw, expected) in [
         ("/", &[][..]),
         ("/jobs", &["jobs"]),
@@ -54,7 +84,11 @@ fn segments_are_decoded() {
         let path = RequestPath::parse(raw, options).unwrap();
         assert_eq!(path.segments().collect::<Vec<_>>(), expected, "{raw}");
         assert_eq!(path.segment(expected.len()), None, "{raw}");
-        assert_eq!(path.segment(0).as_deref(), expected.first().copied(), "{raw}");
+        assert_eq!(
+            path.segment(0).as_deref(),
+            expected.first().copied(),
+            "{raw}"
+        );
     }
 }
 
@@ -77,7 +111,10 @@ fn a_refusal_says_what_the_path_holds() {
         ("/a%0d%0ab", "the path holds an encoded control byte `%0D`"),
         ("/a%2", "the path holds a `%` without two hex digits"),
         ("/%ff", "the path is not UTF-8 after decoding"),
-        ("/%252e", "the path is encoded twice (`%25` before two hex digits)"),
+        (
+            "/%252e",
+            "the path is encoded twice (`%25` before two hex digits)",
+        ),
     ] {
         assert_eq!(strict(raw).unwrap_err().to_string(), expected, "{raw}");
     }
@@ -85,9 +122,18 @@ fn a_refusal_says_what_the_path_holds() {
 
 #[test]
 fn the_union_accepts_what_either_accepts() {
-    let slash = PathOptions { allow_encoded_slash: true, ..PathOptions::default() };
-    let merge = PathOptions { merge_slashes: true, ..PathOptions::default() };
-    assert_eq!(parse("/a%2fb//c", slash.union(merge)), Ok("/a%2Fb/c".into()));
+    let slash = PathOptions {
+        allow_encoded_slash: true,
+        ..PathOptions::default()
+    };
+    let merge = PathOptions {
+        merge_slashes: true,
+        ..PathOptions::default()
+    };
+    assert_eq!(
+        parse("/a%2fb//c", slash.union(merge)),
+        Ok("/a%2Fb/c".into())
+    );
     assert_eq!(parse("/a%2fb//c", slash), Err(PathError::EmptySegment));
     assert_eq!(parse("/a%2fb//c", merge), Err(PathError::EncodedSlash));
     assert_eq!(slash.union(slash), slash);
@@ -106,6 +152,9 @@ fn the_option_that_is_missing_is_found_by_trying() {
     ] {
         assert_eq!(PathOptions::default().missing_for(raw), expected, "{raw}");
     }
-    let semicolons = PathOptions { allow_semicolon: true, ..PathOptions::default() };
+    let semicolons = PathOptions {
+        allow_semicolon: true,
+        ..PathOptions::default()
+    };
     assert_eq!(semicolons.missing_for("//a;b"), Some("merge_slashes"));
 }

@@ -100,11 +100,20 @@ impl fmt::Display for PatternError {
 
 fn write_reserved(f: &mut fmt::Formatter<'_>, found: char) -> fmt::Result {
     match found {
-        '?' => f.write_str("a pattern matches the path, never the query; leave out `?` and what follows")?,
+        '?' => f.write_str(
+            "a pattern matches the path, never the query; leave out `?` and what follows",
+        )?,
         '#' => f.write_str("a pattern holds no fragment; leave out `#` and what follows")?,
-        other => write!(f, "`{other}` is refused in requests by default; leave it out")?,
+        other => write!(
+            f,
+            "`{other}` is refused in requests by default; leave it out"
+        )?,
     }
-    write!(f, ", or write `{}` for a literal one", Escaped(found.encode_utf8(&mut [0; 4])))
+    write!(
+        f,
+        ", or write `{}` for a literal one",
+        Escaped(found.encode_utf8(&mut [0; 4]))
+    )
 }
 
 impl std::error::Error for PatternError {}
@@ -123,8 +132,12 @@ struct Suggestion<'a>(&'a str);
 
 impl fmt::Display for Suggestion<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = self.0.trim_start_matches(|c: char| !c.is_ascii_alphabetic() && c != '_');
-        let end = name.find(|c: char| !c.is_ascii_alphanumeric() && c != '_' && c != '-').unwrap_or(name.len());
+        let name = self
+            .0
+            .trim_start_matches(|c: char| !c.is_ascii_alphabetic() && c != '_');
+        let end = name
+            .find(|c: char| !c.is_ascii_alphanumeric() && c != '_' && c != '-')
+            .unwrap_or(name.len());
         f.write_str(if end == 0 { "name" } else { &name[..end] })
     }
 }

@@ -31,8 +31,14 @@ fn patterns_are_read_segment_by_segment() {
         ("/a%3Bb", vec![literal("a;b")]),
         ("/%2A%7Bid%7D", vec![literal("*{id}")]),
         ("/:id", vec![literal(":id")]),
-        ("/Users('x')/$value", vec![literal("Users('x')"), literal("$value")]),
-        ("/.well-known/jwks.json", vec![literal(".well-known"), literal("jwks.json")]),
+        (
+            "/Users('x')/$value",
+            vec![literal("Users('x')"), literal("$value")],
+        ),
+        (
+            "/.well-known/jwks.json",
+            vec![literal(".well-known"), literal("jwks.json")],
+        ),
     ] {
         let pattern = Pattern::parse(source).unwrap();
         assert_eq!(pattern.segments(), expected, "{source}");
@@ -45,14 +51,26 @@ fn a_refused_pattern_says_what_to_write_instead() {
     for (source, expected) in [
         ("jobs", "`jobs` does not start with `/`; write `/jobs`"),
         ("", "`` does not start with `/`; write `/`"),
-        ("/a//b", "`//` can never match, such requests are refused; write one `/`"),
-        ("//", "`//` can never match, such requests are refused; write one `/`"),
+        (
+            "/a//b",
+            "`//` can never match, such requests are refused; write one `/`",
+        ),
+        (
+            "//",
+            "`//` can never match, such requests are refused; write one `/`",
+        ),
         (
             "/a?x=1",
             "a pattern matches the path, never the query; leave out `?` and what follows, or write `%3F` for a literal one",
         ),
-        ("/a#top", "a pattern holds no fragment; leave out `#` and what follows, or write `%23` for a literal one"),
-        ("/a;v=1", "`;` is refused in requests by default; leave it out, or write `%3B` for a literal one"),
+        (
+            "/a#top",
+            "a pattern holds no fragment; leave out `#` and what follows, or write `%23` for a literal one",
+        ),
+        (
+            "/a;v=1",
+            "`;` is refused in requests by default; leave it out, or write `%3B` for a literal one",
+        ),
         (
             "^/jobs",
             "`^` is not read as part of an expression; write `{name}` or `*` for any segment, or `%5E` for a literal `^`",
@@ -105,9 +123,18 @@ fn a_refused_pattern_says_what_to_write_instead() {
             "/{1}",
             "`1` is not a parameter's name; write letters, digits, `_` and `-`, and begin with a letter or `_`, such as `{name}`",
         ),
-        ("/{a}/x/{a}", "the parameter `{a}` stands there twice; give one another name, or write `*`"),
-        ("/a/**/b", "`**` stands only at the end; write `*` for one segment in the middle, or end the pattern there"),
-        ("/**/**", "`**` stands only at the end; write `*` for one segment in the middle, or end the pattern there"),
+        (
+            "/{a}/x/{a}",
+            "the parameter `{a}` stands there twice; give one another name, or write `*`",
+        ),
+        (
+            "/a/**/b",
+            "`**` stands only at the end; write `*` for one segment in the middle, or end the pattern there",
+        ),
+        (
+            "/**/**",
+            "`**` stands only at the end; write `*` for one segment in the middle, or end the pattern there",
+        ),
         (
             "/a/../b",
             "`..` can never match, because such requests are refused: the path holds a dot segment `.` or `..`; write the path as services see it",
@@ -121,13 +148,19 @@ fn a_refused_pattern_says_what_to_write_instead() {
             "`100%` can never match, because such requests are refused: the path holds a `%` without two hex digits; write the path as services see it",
         ),
     ] {
-        assert_eq!(Pattern::parse(source).unwrap_err().to_string(), expected, "{source}");
+        assert_eq!(
+            Pattern::parse(source).unwrap_err().to_string(),
+            expected,
+            "{source}"
+        );
     }
 }
 
 #[test]
 fn foreign_syntax_is_refused() {
-    for source in ["/(a|b)", "/a\\d", "/[0-9]", "/a.+", "/(?i)a", "/\"a\"", "/`a`", "/a^b", "/a>b"] {
+    for source in [
+        "/(a|b)", "/a\\d", "/[0-9]", "/a.+", "/(?i)a", "/\"a\"", "/`a`", "/a^b", "/a>b",
+    ] {
         assert!(Pattern::parse(source).is_err(), "{source}");
     }
 }
@@ -136,14 +169,24 @@ fn foreign_syntax_is_refused() {
 fn a_pattern_is_no_longer_than_any_real_path() {
     assert!(Pattern::parse(&"/a".repeat(MAX_SEGMENTS)).is_ok());
     let error = Pattern::parse(&"/a".repeat(MAX_SEGMENTS + 1)).unwrap_err();
-    assert_eq!(error.to_string(), "129 segments are more than the 128 a pattern may have; end it earlier with `/**`");
+    assert_eq!(
+        error.to_string(),
+        "129 segments are more than the 128 a pattern may have; end it earlier with `/**`"
+    );
 }
 
 #[test]
 fn parameters_are_named_from_the_left() {
     let pattern = Pattern::parse("/{a}/*/x/{b}/**").unwrap();
     assert_eq!(pattern.parameters().collect::<Vec<_>>(), ["a", "b"]);
-    assert_eq!((pattern.position("a"), pattern.position("b"), pattern.position("c")), (Some(0), Some(3), None));
+    assert_eq!(
+        (
+            pattern.position("a"),
+            pattern.position("b"),
+            pattern.position("c")
+        ),
+        (Some(0), Some(3), None)
+    );
 }
 
 #[test]
@@ -163,6 +206,10 @@ fn a_pattern_lies_under_a_prefix_of_its_literals() {
         ("/x", "not a path", false),
         ("/*", "/*", false),
     ] {
-        assert_eq!(Pattern::parse(source).unwrap().lies_under(prefix), expected, "{source} under {prefix}");
+        assert_eq!(
+            Pattern::parse(source).unwrap().lies_under(prefix),
+            expected,
+            "{source} under {prefix}"
+        );
     }
 }

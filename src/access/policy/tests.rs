@@ -2,8 +2,8 @@ use std::sync::Arc;
 
 use super::*;
 use crate::access::{
-    Claim, ClaimMatch, ClaimValue, Condition, Expected, Identity, MissingRoles, Mode, PathOptions, Pattern,
-    Requirement, RoleMatch, UserMatch,
+    Claim, ClaimMatch, ClaimValue, Condition, Expected, Identity, MissingRoles, Mode, PathOptions,
+    Pattern, Requirement, RoleMatch, UserMatch,
 };
 
 fn rule(methods: &str, pattern: &str, requirement: Requirement) -> Rule {
@@ -11,15 +11,31 @@ fn rule(methods: &str, pattern: &str, requirement: Requirement) -> Rule {
         "" => Methods::All,
         list => Methods::Only(list.split(',').map(|name| name.parse().unwrap()).collect()),
     };
-    Rule { name: pattern.into(), pattern: Pattern::parse(pattern).unwrap(), methods, requirement, mode: Mode::Enforce }
+    Rule {
+        name: pattern.into(),
+        pattern: Pattern::parse(pattern).unwrap(),
+        methods,
+        requirement,
+        mode: Mode::Enforce,
+    }
 }
 
 fn policy(rules: &[(&str, &str)], case: CaseRule) -> Result<Policy, Vec<Tie>> {
-    Policy::build(rules.iter().map(|(methods, path)| rule(methods, path, Requirement::Anyone)).collect(), case)
+    Policy::build(
+        rules
+            .iter()
+            .map(|(methods, path)| rule(methods, path, Requirement::Anyone))
+            .collect(),
+        case,
+    )
 }
 
 fn path(raw: &str) -> RequestPath {
-    let lenient = PathOptions { allow_encoded_slash: true, allow_semicolon: true, ..PathOptions::default() };
+    let lenient = PathOptions {
+        allow_encoded_slash: true,
+        allow_semicolon: true,
+        ..PathOptions::default()
+    };
     RequestPath::parse(raw, lenient).unwrap()
 }
 
@@ -31,8 +47,17 @@ fn winner(policy: &Policy, method: &str, raw: &str) -> String {
 
 #[test]
 fn the_most_specific_pattern_wins() {
-    let patterns =
-        ["/**", "/jobs", "/jobs/**", "/jobs/{id}", "/jobs/new", "/jobs/*/x", "/jobs/new/{y}", "/*/new/x", "/a,b"];
+    let patterns = [
+        "/**",
+        "/jobs",
+        "/jobs/**",
+        "/jobs/{id}",
+        "/jobs/new",
+        "/jobs/*/x",
+        "/jobs/new/{y}",
+        "/*/new/x",
+        "/a,b",
+    ];
     let policy = policy(&patterns.map(|pattern| ("", pattern)), CaseRule::Sensitive).unwrap();
     for (raw, expected) in [
         ("/", "/**"),
@@ -59,18 +84,31 @@ fn the_most_specific_pattern_wins() {
 
 #[test]
 fn a_parameter_is_one_segment_that_is_not_empty() {
-    let policy = policy(&[("", "/users/*"), ("", "/{a}/{b}/{c}")], CaseRule::Sensitive).unwrap();
-    for (raw, expected) in
-        [("/users/1", true), ("/users/", false), ("/users", false), ("/a/b/c", true), ("/a/b", false)]
-    {
+    let policy = policy(
+        &[("", "/users/*"), ("", "/{a}/{b}/{c}")],
+        CaseRule::Sensitive,
+    )
+    .unwrap();
+    for (raw, expected) in [
+        ("/users/1", true),
+        ("/users/", false),
+        ("/users", false),
+        ("/a/b/c", true),
+        ("/a/b", false),
+    ] {
         assert_eq!(!winner(&policy, "GET", raw).is_empty(), expected, "{raw}");
     }
 }
 
 #[test]
 fn a_rule_that_does_not_cover_the_method_is_no_candidate() {
-    let rules =
-        [("POST", "/jobs/new"), ("GET", "/jobs/{id}"), ("HEAD", "/jobs/{x}"), ("", "/jobs/*"), ("DELETE", "/**")];
+    let rules = [
+        ("POST", "/jobs/new"),
+        ("GET", "/jobs/{id}"),
+        ("HEAD", "/jobs/{x}"),
+        ("", "/jobs/*"),
+        ("DELETE", "/**"),
+    ];
     let policy = policy(&rules, CaseRule::Sensitive).unwrap();
     for (method, raw, expected) in [
         ("POST", "/jobs/new", "/jobs/new"),
@@ -88,7 +126,11 @@ fn a_rule_that_does_not_cover_the_method_is_no_candidate() {
 
 #[test]
 fn get_covers_head_before_a_rule_without_methods() {
-    let policy = policy(&[("GET", "/a"), ("", "/{x}"), ("", "/a/")], CaseRule::Sensitive).unwrap();
+    let policy = policy(
+        &[("GET", "/a"), ("", "/{x}"), ("", "/a/")],
+        CaseRule::Sensitive,
+    )
+    .unwrap();
     assert_eq!(winner(&policy, "HEAD", "/a"), "/a");
     assert_eq!(winner(&policy, "POST", "/a"), "/a/");
 }
@@ -106,14 +148,29 @@ fn ties_are_all_reported() {
         ("", "/A/{y}"),
     ];
     let ties = policy(&rules, CaseRule::Sensitive).unwrap_err();
-    let tie = |first, second, method| Tie { first: RuleId(first), second: RuleId(second), method };
-    assert_eq!(ties, [tie(0, 2, Some(Method::POST)), tie(1, 3, None), tie(1, 6, None)]);
+    let tie = |first, second, method| Tie {
+        first: RuleId(first),
+        second: RuleId(second),
+        method,
+    };
+    assert_eq!(
+        ties,
+        [
+            tie(0, 2, Some(Method::POST)),
+            tie(1, 3, None),
+            tie(1, 6, None)
+        ]
+    );
     assert_eq!(policy(&rules, CaseRule::Insensitive).unwrap_err().len(), 4);
 }
 
 #[test]
 fn folding_reaches_literals_only() {
-    let policy = policy(&[("", "/Jobs/{id}"), ("", "/straße"), ("", "/ΟΔΟΣ")], CaseRule::Insensitive).unwrap();
+    let policy = policy(
+        &[("", "/Jobs/{id}"), ("", "/straße"), ("", "/ΟΔΟΣ")],
+        CaseRule::Insensitive,
+    )
+    .unwrap();
     for (raw, expected) in [
         ("/JOBS/Eva", "/Jobs/{id}"),
         ("/jobs/eva", "/Jobs/{id}"),
@@ -147,31 +204,66 @@ fn names(list: &str) -> Vec<Box<str>> {
 }
 
 fn roles(list: &str) -> Condition {
-    Condition { roles: vec![RoleMatch::OneOf(names(list))], ..Condition::default() }
+    Condition {
+        roles: vec![RoleMatch::OneOf(names(list))],
+        ..Condition::default()
+    }
 }
 
 fn all_roles(list: &str) -> Condition {
-    Condition { roles: vec![RoleMatch::All(names(list))], ..Condition::default() }
+    Condition {
+        roles: vec![RoleMatch::All(names(list))],
+        ..Condition::default()
+    }
 }
 
 fn user(text: &str) -> Condition {
-    let name = text.strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
-    let user = name.map_or_else(|| UserMatch::OneOf(names(text)), |name| UserMatch::Parameter(name.into()));
-    Condition { user: Some(user), ..Condition::default() }
+    let name = text
+        .strip_prefix('{')
+        .and_then(|rest| rest.strip_suffix('}'));
+    let user = name.map_or_else(
+        || UserMatch::OneOf(names(text)),
+        |name| UserMatch::Parameter(name.into()),
+    );
+    Condition {
+        user: Some(user),
+        ..Condition::default()
+    }
 }
 
 fn networks(list: &str) -> Condition {
-    Condition { networks: list.split(' ').map(|net| net.parse().unwrap()).collect(), ..Condition::default() }
+    Condition {
+        networks: list.split(' ').map(|net| net.parse().unwrap()).collect(),
+        ..Condition::default()
+    }
 }
 
 fn claim(name: &str, expected: Expected) -> Condition {
-    Condition { claims: vec![ClaimMatch { name: name.into(), expected }], ..Condition::default() }
+    Condition {
+        claims: vec![ClaimMatch {
+            name: name.into(),
+            expected,
+        }],
+        ..Condition::default()
+    }
 }
 
 fn alice() -> Caller {
-    let values = vec![ClaimValue::Text("acme".into()), ClaimValue::Integer(7), ClaimValue::Boolean(true)];
-    let claims = vec![Claim { name: "tenant".into(), values }];
-    let identity = Identity { subject: "alice".into(), roles: names("dev ops"), claims, ..Identity::default() };
+    let values = vec![
+        ClaimValue::Text("acme".into()),
+        ClaimValue::Integer(7),
+        ClaimValue::Boolean(true),
+    ];
+    let claims = vec![Claim {
+        name: "tenant".into(),
+        values,
+    }];
+    let identity = Identity {
+        subject: "alice".into(),
+        roles: names("dev ops"),
+        claims,
+        ..Identity::default()
+    };
     Caller::known(Arc::new(identity), "::ffff:10.1.2.3".parse().ok())
 }
 
@@ -181,7 +273,9 @@ fn outcome(policy: &Policy, raw: &str, caller: &Caller) -> String {
             Some(_) => "allow".into(),
             None => "allow as nobody".into(),
         },
-        Decision::Challenge(challenge) if challenge.credential_rejected => "challenge the rejected".into(),
+        Decision::Challenge(challenge) if challenge.credential_rejected => {
+            "challenge the rejected".into()
+        }
         Decision::Challenge(_) => "challenge".into(),
         Decision::Forbid(forbid) => forbid.reason.to_string(),
     }
@@ -191,20 +285,57 @@ fn outcome(policy: &Policy, raw: &str, caller: &Caller) -> String {
 fn each_requirement_meets_each_caller() {
     let denied = "Access denied";
     for (requirement, anonymous, rejected, known) in [
-        (Requirement::Anyone, "allow as nobody", "allow as nobody", "allow"),
-        (Requirement::Authenticated, "challenge", "challenge the rejected", "allow"),
+        (
+            Requirement::Anyone,
+            "allow as nobody",
+            "allow as nobody",
+            "allow",
+        ),
+        (
+            Requirement::Authenticated,
+            "challenge",
+            "challenge the rejected",
+            "allow",
+        ),
         (Requirement::Nobody, denied, denied, denied),
         (any(vec![]), denied, denied, denied),
         (any(vec![Condition::default()]), denied, denied, denied),
-        (any(vec![roles("dev")]), "challenge", "challenge the rejected", "allow"),
-        (any(vec![roles("a")]), "challenge", "challenge the rejected", "Access denied. Requires role: a"),
-        (any(vec![networks("10.0.0.0/8")]), "allow as nobody", "allow as nobody", "allow"),
+        (
+            any(vec![roles("dev")]),
+            "challenge",
+            "challenge the rejected",
+            "allow",
+        ),
+        (
+            any(vec![roles("a")]),
+            "challenge",
+            "challenge the rejected",
+            "Access denied. Requires role: a",
+        ),
+        (
+            any(vec![networks("10.0.0.0/8")]),
+            "allow as nobody",
+            "allow as nobody",
+            "allow",
+        ),
         (any(vec![networks("192.0.2.0/24")]), denied, denied, denied),
     ] {
-        let policy = Policy::build(vec![rule("", "/**", requirement.clone())], CaseRule::Sensitive).unwrap();
+        let policy = Policy::build(
+            vec![rule("", "/**", requirement.clone())],
+            CaseRule::Sensitive,
+        )
+        .unwrap();
         let address = "10.9.9.9".parse().ok();
-        assert_eq!(outcome(&policy, "/", &Caller::anonymous(address)), anonymous, "{requirement:?}");
-        assert_eq!(outcome(&policy, "/", &Caller::rejected(address)), rejected, "{requirement:?}");
+        assert_eq!(
+            outcome(&policy, "/", &Caller::anonymous(address)),
+            anonymous,
+            "{requirement:?}"
+        );
+        assert_eq!(
+            outcome(&policy, "/", &Caller::rejected(address)),
+            rejected,
+            "{requirement:?}"
+        );
         assert_eq!(outcome(&policy, "/", &alice()), known, "{requirement:?}");
         let nothing = Policy::build(vec![], CaseRule::Sensitive).unwrap();
         assert_eq!(outcome(&nothing, "/", &alice()), denied);
@@ -225,15 +356,31 @@ fn conditions_hold_or_say_which_roles_are_missing() {
     for (conditions, raw, expected) in [
         (vec![roles("a dev")], "/x", "allow"),
         (vec![roles("")], "/x", denied),
-        (vec![roles("a b")], "/x", "Access denied. Requires role: a or b"),
-        (vec![roles("a"), roles("b a")], "/x", "Access denied. Requires role: a or b"),
+        (
+            vec![roles("a b")],
+            "/x",
+            "Access denied. Requires role: a or b",
+        ),
+        (
+            vec![roles("a"), roles("b a")],
+            "/x",
+            "Access denied. Requires role: a or b",
+        ),
         (vec![all_roles("dev ops")], "/x", "allow"),
         (vec![all_roles("")], "/x", denied),
-        (vec![all_roles("dev a")], "/x", "Access denied. Requires roles: dev and a"),
+        (
+            vec![all_roles("dev a")],
+            "/x",
+            "Access denied. Requires roles: dev and a",
+        ),
         (vec![all_roles("a b"), roles("c")], "/x", denied),
         (vec![all_roles("a b"), all_roles("c")], "/x", denied),
         (vec![with(roles("a"), all_roles("b"))], "/x", denied),
-        (vec![with(roles("dev"), all_roles("b c"))], "/x", "Access denied. Requires roles: b and c"),
+        (
+            vec![with(roles("dev"), all_roles("b c"))],
+            "/x",
+            "Access denied. Requires roles: b and c",
+        ),
         (vec![user("bob alice")], "/x", "allow"),
         (vec![user("bob")], "/x", denied),
         (vec![user("{id}")], "/alice", "allow"),
@@ -242,54 +389,126 @@ fn conditions_hold_or_say_which_roles_are_missing() {
         (vec![user("{none}")], "/alice", denied),
         (vec![roles("a"), user("{id}")], "/bob", denied),
         (vec![roles("a"), user("{id}")], "/alice", "allow"),
-        (vec![with(roles("a"), user("alice"))], "/x", "Access denied. Requires role: a"),
+        (
+            vec![with(roles("a"), user("alice"))],
+            "/x",
+            "Access denied. Requires role: a",
+        ),
         (vec![with(roles("a"), user("bob"))], "/x", denied),
         (vec![networks("10.1.0.0/16")], "/x", "allow"),
         (vec![networks("::ffff:10.0.0.0/104")], "/x", "allow"),
         (vec![networks("::/0")], "/x", denied),
         (vec![networks("192.0.2.0/24 10.1.2.3/32")], "/x", "allow"),
-        (vec![with(roles("dev"), networks("192.0.2.0/24"))], "/x", denied),
+        (
+            vec![with(roles("dev"), networks("192.0.2.0/24"))],
+            "/x",
+            denied,
+        ),
         (vec![claim("tenant", text("acme"))], "/x", "allow"),
         (vec![claim("tenant", text("true"))], "/x", denied),
-        (vec![claim("tenant", Expected::Value(ClaimValue::Boolean(true)))], "/x", "allow"),
-        (vec![claim("tenant", Expected::Value(ClaimValue::Integer(7)))], "/x", "allow"),
-        (vec![claim("tenant", Expected::Parameter("id".into()))], "/acme", "allow"),
-        (vec![claim("tenant", Expected::Parameter("id".into()))], "/7", "allow"),
-        (vec![claim("tenant", Expected::Parameter("id".into()))], "/07", denied),
-        (vec![claim("tenant", Expected::Parameter("id".into()))], "/+7", denied),
-        (vec![claim("tenant", Expected::Parameter("id".into()))], "/true", denied),
+        (
+            vec![claim("tenant", Expected::Value(ClaimValue::Boolean(true)))],
+            "/x",
+            "allow",
+        ),
+        (
+            vec![claim("tenant", Expected::Value(ClaimValue::Integer(7)))],
+            "/x",
+            "allow",
+        ),
+        (
+            vec![claim("tenant", Expected::Parameter("id".into()))],
+            "/acme",
+            "allow",
+        ),
+        (
+            vec![claim("tenant", Expected::Parameter("id".into()))],
+            "/7",
+            "allow",
+        ),
+        (
+            vec![claim("tenant", Expected::Parameter("id".into()))],
+            "/07",
+            denied,
+        ),
+        (
+            vec![claim("tenant", Expected::Parameter("id".into()))],
+            "/+7",
+            denied,
+        ),
+        (
+            vec![claim("tenant", Expected::Parameter("id".into()))],
+            "/true",
+            denied,
+        ),
         (vec![claim("other", text("acme"))], "/x", denied),
     ] {
-        let policy = Policy::build(vec![rule("", "/{id}", any(conditions.clone()))], CaseRule::Sensitive).unwrap();
-        assert_eq!(outcome(&policy, raw, &alice()), expected, "{raw} {conditions:?}");
+        let policy = Policy::build(
+            vec![rule("", "/{id}", any(conditions.clone()))],
+            CaseRule::Sensitive,
+        )
+        .unwrap();
+        assert_eq!(
+            outcome(&policy, raw, &alice()),
+            expected,
+            "{raw} {conditions:?}"
+        );
     }
 }
 
 #[test]
 fn only_those_are_challenged_whom_an_identity_could_help() {
-    let mixed = Condition { networks: networks("192.0.2.0/24").networks, ..roles("a") };
+    let mixed = Condition {
+        networks: networks("192.0.2.0/24").networks,
+        ..roles("a")
+    };
     for (conditions, expected) in [
         (vec![mixed.clone()], "Access denied"),
         (vec![mixed, roles("a")], "challenge"),
         (vec![networks("192.0.2.0/24"), user("{id}")], "challenge"),
         (vec![user("{none}")], "Access denied"),
         (vec![roles("")], "Access denied"),
-        (vec![claim("a", Expected::Parameter("none".into()))], "Access denied"),
+        (
+            vec![claim("a", Expected::Parameter("none".into()))],
+            "Access denied",
+        ),
     ] {
-        let policy = Policy::build(vec![rule("", "/{id}", any(conditions.clone()))], CaseRule::Sensitive).unwrap();
-        assert_eq!(outcome(&policy, "/x", &Caller::anonymous(None)), expected, "{conditions:?}");
+        let policy = Policy::build(
+            vec![rule("", "/{id}", any(conditions.clone()))],
+            CaseRule::Sensitive,
+        )
+        .unwrap();
+        assert_eq!(
+            outcome(&policy, "/x", &Caller::anonymous(None)),
+            expected,
+            "{conditions:?}"
+        );
     }
 }
 
 #[test]
 fn a_permit_names_what_was_decided() {
-    let policy =
-        Policy::build(vec![rule("", "/{id}", any(vec![roles("a"), all_roles("ops")]))], CaseRule::Sensitive).unwrap();
+    let policy = Policy::build(
+        vec![rule("", "/{id}", any(vec![roles("a"), all_roles("ops")]))],
+        CaseRule::Sensitive,
+    )
+    .unwrap();
     let (path, caller) = (path("/x"), alice());
-    let Decision::Allow(permit) = policy.decide(&Method::GET, &path, &caller) else { panic!("not allowed") };
+    let Decision::Allow(permit) = policy.decide(&Method::GET, &path, &caller) else {
+        panic!("not allowed")
+    };
     assert_eq!((permit.rule(), permit.path()), (Some(RuleId(0)), &path));
     assert_eq!(&*permit.identity().unwrap().subject, "alice");
-    let missing = Forbid { rule: Some(RuleId(0)), reason: ForbidReason::Roles(MissingRoles::OneOf(names("a"))) };
-    let policy = Policy::build(vec![rule("", "/{id}", any(vec![roles("a a")]))], CaseRule::Sensitive).unwrap();
-    assert!(matches!(policy.decide(&Method::GET, &path, &caller), Decision::Forbid(forbid) if forbid == missing));
+    let missing = Forbid {
+        rule: Some(RuleId(0)),
+        reason: ForbidReason::Roles(MissingRoles::OneOf(names("a"))),
+    };
+    let policy = Policy::build(
+        vec![rule("", "/{id}", any(vec![roles("a a")]))],
+        CaseRule::Sensitive,
+    )
+    .unwrap();
+    assert!(
+        matches!(policy.decide(&Method::GET, &path, &caller), Decision::Forbid(forbid) if forbid == missing)
+    );
 }

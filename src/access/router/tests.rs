@@ -2,8 +2,16 @@ use super::*;
 use crate::access::PathOptions;
 
 fn service(hosts: &[&str], mount: &str, case: CaseRule) -> RoutedService {
-    let hosts = hosts.iter().map(|host| HostPattern::parse(host).unwrap()).collect();
-    RoutedService { hosts, mount: Mount::parse(mount).unwrap(), case, paths: PathOptions::default() }
+    let hosts = hosts
+        .iter()
+        .map(|host| HostPattern::parse(host).unwrap())
+        .collect();
+    RoutedService {
+        hosts,
+        mount: Mount::parse(mount).unwrap(),
+        case,
+        paths: PathOptions::default(),
+    }
 }
 
 fn sensitive(hosts: &[&str], mount: &str) -> RoutedService {
@@ -11,7 +19,10 @@ fn sensitive(hosts: &[&str], mount: &str) -> RoutedService {
 }
 
 fn find(router: &Router, host: &str, path: &str) -> Option<usize> {
-    router.find(host, &RequestPath::parse(path, PathOptions::default()).unwrap())
+    router.find(
+        host,
+        &RequestPath::parse(path, PathOptions::default()).unwrap(),
+    )
 }
 
 #[test]
@@ -95,7 +106,10 @@ fn overlaps_are_all_reported() {
         sensitive(&["*.b.example"], "/x"),
     ])
     .unwrap_err();
-    let pairs: Vec<_> = overlaps.iter().map(|pair| (pair.first, pair.second)).collect();
+    let pairs: Vec<_> = overlaps
+        .iter()
+        .map(|pair| (pair.first, pair.second))
+        .collect();
     assert_eq!(pairs, [(1, 2), (3, 4), (5, 6)]);
 }
 
@@ -110,21 +124,70 @@ fn hosts_are_names_or_one_wildcard_in_front() {
         ("10.0.0.1", Ok("10.0.0.1")),
         ("[::1]", Ok("[::1]")),
         ("0:0:0:0:0:0:0:1", Ok("[::1]")),
-        ("", Err("a host is missing; leave out `hosts` to answer for any host")),
-        ("*", Err("a host is missing; leave out `hosts` to answer for any host")),
-        ("a.com:8080", Err("a host is matched without its port; write `a.com`")),
-        ("[::1]:80", Err("a host is matched without its port; write `[::1]`")),
-        ("https://a.com/x", Err("`hosts` holds names, no URLs; write `a.com`")),
-        ("a.com/x", Err("`hosts` holds names, no URLs; write `a.com`")),
-        ("[::1", Err("`[::1` is no IPv6 address; write one such as `[::1]`")),
-        ("a b", Err("a host name holds no ` `; write letters, digits, `-` and `.`")),
-        ("bücher.de", Err("`ü` is not ASCII; write the name as browsers send it, beginning with `xn--`")),
-        ("a..b", Err("`a..b` is no host name; write labels of 1 to 63 characters between dots, 253 in all")),
-        ("a.*.com", Err("`*` stands for whole labels in front, not as in `a.*.com`; write `*.` and the host above")),
-        ("*a.com", Err("`*` stands for whole labels in front, not as in `*a.com`; write `*.` and the host above")),
+        (
+            "",
+            Err("a host is missing; leave out `hosts` to answer for any host"),
+        ),
+        (
+            "*",
+            Err("a host is missing; leave out `hosts` to answer for any host"),
+        ),
+        (
+            "a.com:8080",
+            Err("a host is matched without its port; write `a.com`"),
+        ),
+        (
+            "[::1]:80",
+            Err("a host is matched without its port; write `[::1]`"),
+        ),
+        (
+            "https://a.com/x",
+            Err("`hosts` holds names, no URLs; write `a.com`"),
+        ),
+        (
+            "a.com/x",
+            Err("`hosts` holds names, no URLs; write `a.com`"),
+        ),
+        (
+            "[::1",
+            Err("`[::1` is no IPv6 address; write one such as `[::1]`"),
+        ),
+        (
+            "a b",
+            Err("a host name holds no ` `; write letters, digits, `-` and `.`"),
+        ),
+        (
+            "bücher.de",
+            Err("`ü` is not ASCII; write the name as browsers send it, beginning with `xn--`"),
+        ),
+        (
+            "a..b",
+            Err(
+                "`a..b` is no host name; write labels of 1 to 63 characters between dots, 253 in all",
+            ),
+        ),
+        (
+            "a.*.com",
+            Err(
+                "`*` stands for whole labels in front, not as in `a.*.com`; write `*.` and the host above",
+            ),
+        ),
+        (
+            "*a.com",
+            Err(
+                "`*` stands for whole labels in front, not as in `*a.com`; write `*.` and the host above",
+            ),
+        ),
     ] {
         let result = HostPattern::parse(text);
-        let shown = result.as_ref().map(ToString::to_string).map_err(ToString::to_string);
-        assert_eq!(shown, expected.map(str::to_owned).map_err(str::to_owned), "{text}");
+        let shown = result
+            .as_ref()
+            .map(ToString::to_string)
+            .map_err(ToString::to_string);
+        assert_eq!(
+            shown,
+            expected.map(str::to_owned).map_err(str::to_owned),
+            "{text}"
+        );
     }
 }

@@ -12,7 +12,11 @@ const MOST: usize = 100;
 
 pub(super) fn read(state: &AdminState, _: &Query) -> Result<Value, String> {
     let known = state.loads.known();
-    let problems = known.last.as_ref().map(|last| &*last.problems).unwrap_or_default();
+    let problems = known
+        .last
+        .as_ref()
+        .map(|last| &*last.problems)
+        .unwrap_or_default();
     let mut answer = summary(&known);
     answer["problems"] = some(problems);
     answer["warnings"] = some(&known.load.warnings);
@@ -39,6 +43,11 @@ pub(super) fn summary(known: &Known) -> Value {
 fn some(problems: &[Problem]) -> Value {
     let is_error = |problem: &&Problem| problem.severity == Severity::Error;
     let (errors, others): (Vec<_>, Vec<_>) = problems.iter().partition(is_error);
-    let shown: Vec<_> = errors.into_iter().chain(others).take(MOST).cloned().collect();
+    let shown: Vec<_> = errors
+        .into_iter()
+        .chain(others)
+        .take(MOST)
+        .cloned()
+        .collect();
     config::to_json(&shown)
 }

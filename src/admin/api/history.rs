@@ -11,17 +11,33 @@ const QUANTILES: [(&str, f64); 3] = [("p50", 0.5), ("p95", 0.95), ("p99", 0.99)]
 
 pub(super) fn read(state: &AdminState, query: &Query) -> Result<Value, String> {
     let Stretch { first, samples } = state.history.since(query.number("after", 0)?);
-    let rate = |count: fn(&Sample) -> u64| column(&samples, |sample| per_second(count(sample), sample));
+    let rate =
+        |count: fn(&Sample) -> u64| column(&samples, |sample| per_second(count(sample), sample));
     let decisions = Outcome::EVERY.iter().enumerate().map(|(index, outcome)| {
-        (outcome.label().to_owned(), column(&samples, |sample| per_second(sample.outcomes[index], sample)))
+        (
+            outcome.label().to_owned(),
+            column(&samples, |sample| {
+                per_second(sample.outcomes[index], sample)
+            }),
+        )
     });
     let logins = LoginOutcome::EVERY
         .iter()
         .enumerate()
-        .map(|(index, outcome)| (outcome.label().to_owned(), column(&samples, |sample| sample.logins[index].into())));
+        .map(|(index, outcome)| {
+            (
+                outcome.label().to_owned(),
+                column(&samples, |sample| sample.logins[index].into()),
+            )
+        });
     let latency = QUANTILES.map(|(name, share)| {
         let milliseconds = |seconds: f64| rounded(seconds * 1000.0);
-        (name.to_owned(), column(&samples, |sample| quantile(share, &sample.latency).map(milliseconds).into()))
+        (
+            name.to_owned(),
+            column(&samples, |sample| {
+                quantile(share, &sample.latency).map(milliseconds).into()
+            }),
+        )
     });
     Ok(json!({
         "started": state.metrics.started(),
@@ -44,7 +60,11 @@ fn column(samples: &[Sample], value: impl Fn(&Sample) -> Value) -> Value {
 }
 
 fn per_second(count: u64, sample: &Sample) -> Value {
-    if sample.span > 0.0 { rounded(count as f64 / sample.span).into() } else { 0.into() }
+    if sample.span > 0.0 {
+        rounded(count as f64 / sample.span).into()
+    } else {
+        0.into()
+    }
 }
 
 /// Three digits behind the point are more than a plot shows.

@@ -33,10 +33,16 @@ struct Lift {
 /// Lifts one lockout, whose name is in the body.
 pub(super) async fn lift(body: Incoming, from: IpAddr, state: &AdminState) -> Answer {
     let Some(body) = collect(body).await else {
-        return problem(StatusCode::BAD_REQUEST, "the body did not come, or is too large");
+        return problem(
+            StatusCode::BAD_REQUEST,
+            "the body did not come, or is too large",
+        );
     };
     let Ok(Lift { id }) = serde_json::from_slice(&body) else {
-        return problem(StatusCode::BAD_REQUEST, "send `{\"id\": \"…\"}` with the `id` of a lockout");
+        return problem(
+            StatusCode::BAD_REQUEST,
+            "send `{\"id\": \"…\"}` with the `id` of a lockout",
+        );
     };
     // nothing is lifted that could not be recorded
     let room = match &state.audit {
@@ -47,8 +53,14 @@ pub(super) async fn lift(body: Incoming, from: IpAddr, state: &AdminState) -> An
     match tokio::spawn(carry_out(id.clone(), from, state.clone(), room)).await {
         Ok(Ok(Ok(()))) => told(json!({ "lifted": id })),
         Ok(Ok(Err(away))) => unreachable_store(away),
-        Ok(Err(Unknown)) => problem(StatusCode::NOT_FOUND, "no lockout has this `id`; `/api/lockouts` lists them"),
-        Err(_) => problem(StatusCode::INTERNAL_SERVER_ERROR, "the lockout may still be in force; try again"),
+        Ok(Err(Unknown)) => problem(
+            StatusCode::NOT_FOUND,
+            "no lockout has this `id`; `/api/lockouts` lists them",
+        ),
+        Err(_) => problem(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "the lockout may still be in force; try again",
+        ),
     }
 }
 
@@ -61,7 +73,12 @@ async fn carry_out(
     let (held, lifted) = state.sessions.lift_named(&id).await?;
     if lifted.is_ok() {
         let (kind, ..) = parts(held);
-        tracing::info!(event = "lockout_lifted", kind, lockout = id, "an operator has lifted a lockout");
+        tracing::info!(
+            event = "lockout_lifted",
+            kind,
+            lockout = id,
+            "an operator has lifted a lockout"
+        );
     }
     if let Some(room) = room {
         room.write(&record(&id, from, held, lifted, &state));
@@ -70,17 +87,32 @@ async fn carry_out(
 }
 
 /// Says what was lifted, from which address; a store that is away may have lifted it or not.
-fn record(id: &str, from: IpAddr, held: Held, lifted: Result<(), Away>, state: &AdminState) -> AuditRecord {
+fn record(
+    id: &str,
+    from: IpAddr,
+    held: Held,
+    lifted: Result<(), Away>,
+    state: &AdminState,
+) -> AuditRecord {
     let (_, account, network) = parts(held);
     let names = names(std::iter::once(held), state);
-    let user = account.and_then(|account| names.get(&account)).map(String::as_str);
-    let outcome = if lifted.is_ok() { Outcome::Success } else { Outcome::Failure };
+    let user = account
+        .and_then(|account| names.get(&account))
+        .map(String::as_str);
+    let outcome = if lifted.is_ok() {
+        Outcome::Success
+    } else {
+        Outcome::Failure
+    };
     AuditRecord::new(ambient::wall_clock(), "lockout_lifted", outcome)
         .client(from)
         .text("lockout", id)
         .text("scope", scope(held))
         .maybe("user", user)
-        .maybe("network", network.map(|network| network.in_words()).as_deref())
+        .maybe(
+            "network",
+            network.map(|network| network.in_words()).as_deref(),
+        )
         .maybe("reason", lifted.err().map(|_| "state_away"))
 }
 

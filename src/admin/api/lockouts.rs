@@ -29,7 +29,11 @@ pub(super) async fn list(query: &str, state: &AdminState) -> Answer {
         Err(away) => return unreachable_store(away),
     };
     let names = names(lockouts.list.iter().map(|lockout| lockout.held), state);
-    let list: Vec<_> = lockouts.list.iter().map(|lockout| entry(lockout, &names, now)).collect();
+    let list: Vec<_> = lockouts
+        .list
+        .iter()
+        .map(|lockout| entry(lockout, &names, now))
+        .collect();
     told(json!({ "total": lockouts.total, "lockouts": list }))
 }
 
@@ -64,7 +68,11 @@ pub(super) fn names(held: impl Iterator<Item = Held>, state: &AdminState) -> Nam
         return names;
     }
     let in_force = (state.in_force)();
-    let _ = in_force.directory().users().take(TRIED).all(|user| try_name(&user.identity.subject));
+    let _ = in_force
+        .directory()
+        .users()
+        .take(TRIED)
+        .all(|user| try_name(&user.identity.subject));
     names
 }
 

@@ -84,7 +84,8 @@ const LIFT: &str = "/api/lockouts/lift";
 
 /// Whether a path is one of the API's.
 pub(super) fn is_below(path: &str) -> bool {
-    path.strip_prefix("/api").is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    path.strip_prefix("/api")
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// Answers a request to the API that comes from this address.
@@ -104,11 +105,15 @@ pub(super) async fn answer(
     } else {
         match guard::may_look(request.headers(), token) {
             Err(refusal) => refuse(refusal),
-            Ok(()) if request.method() != Method::GET && request.method() != Method::HEAD => wrong_method("GET, HEAD"),
+            Ok(()) if request.method() != Method::GET && request.method() != Method::HEAD => {
+                wrong_method("GET, HEAD")
+            }
             Ok(()) => read(&path, request.uri().query().unwrap_or_default(), state).await,
         }
     };
-    answer.headers_mut().insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    answer
+        .headers_mut()
+        .insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     answer
 }
 
@@ -118,15 +123,23 @@ async fn read(path: &str, query: &str, state: &AdminState) -> Answer {
         "/api" | "/api/" => return told(index()),
         _ => {}
     }
-    let Some(endpoint) = READINGS.iter().find(|endpoint| endpoint.path == path) else { return nothing() };
-    let value = Query::parse(query, endpoint.parameters).and_then(|query| (endpoint.read)(state, &query));
+    let Some(endpoint) = READINGS.iter().find(|endpoint| endpoint.path == path) else {
+        return nothing();
+    };
+    let value =
+        Query::parse(query, endpoint.parameters).and_then(|query| (endpoint.read)(state, &query));
     value.map_or_else(|wrong| problem(StatusCode::BAD_REQUEST, &wrong), told)
 }
 
 /// What there is to ask.
 fn index() -> Value {
-    let lockouts = [(LOCKOUTS, "GET", "who may not log in now"), (LIFT, "POST", "lets somebody log in again")];
-    let readings = READINGS.iter().map(|endpoint| (endpoint.path, "GET", endpoint.about));
+    let lockouts = [
+        (LOCKOUTS, "GET", "who may not log in now"),
+        (LIFT, "POST", "lets somebody log in again"),
+    ];
+    let readings = READINGS
+        .iter()
+        .map(|endpoint| (endpoint.path, "GET", endpoint.about));
     let entry = |(path, method, about)| json!({ "path": path, "method": method, "about": about });
     json!({ "endpoints": readings.chain(lockouts).map(entry).collect::<Vec<_>>() })
 }

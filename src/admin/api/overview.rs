@@ -15,10 +15,15 @@ const MOST: usize = 500;
 
 pub(super) fn read(state: &AdminState, _: &Query) -> Result<Value, String> {
     let readiness = (state.readiness)();
-    let checks = readiness.checks().map(|(name, check)| (name.to_owned(), check.text().into()));
+    let checks = readiness
+        .checks()
+        .map(|(name, check)| (name.to_owned(), check.text().into()));
     let (in_force, hits, servers) = ((state.in_force)(), state.metrics.hits(), (state.servers)());
     let services = in_force.services();
-    let shown = services.iter().take(MOST).map(|view| service(view, &hits, &servers));
+    let shown = services
+        .iter()
+        .take(MOST)
+        .map(|view| service(view, &hits, &servers));
     Ok(json!({
         "version": env!("CARGO_PKG_VERSION"),
         "now": ambient::unix_millis(),
@@ -34,7 +39,8 @@ pub(super) fn read(state: &AdminState, _: &Query) -> Result<Value, String> {
 
 fn service(view: &ServiceView<'_>, hits: &Hits, servers: &[ServerLevel]) -> Value {
     let own = servers.iter().filter(|level| *level.service == *view.name);
-    let own = own.map(|level| json!({ "server": level.server, "state": level.state, "share": level.share }));
+    let own = own
+        .map(|level| json!({ "server": level.server, "state": level.state, "share": level.share }));
     json!({
         "name": view.name,
         "hosts": view.hosts.iter().map(ToString::to_string).collect::<Vec<_>>(),

@@ -24,7 +24,10 @@ pub(super) fn denials(state: &AdminState, query: &Query) -> Result<Value, String
 
 /// One walk over the rules, whatever the number of denials.
 fn origins<'a>(denials: &'a [Denial], in_force: &'a dyn InForce) -> Origins<'a> {
-    let mut wanted: Origins<'a> = denials.iter().map(|denial| ((&*denial.service, &*denial.rule), None)).collect();
+    let mut wanted: Origins<'a> = denials
+        .iter()
+        .map(|denial| ((&*denial.service, &*denial.rule), None))
+        .collect();
     for view in in_force.services() {
         for (rule, origin) in view.policy.rules().iter().zip(view.origins) {
             if let Some(place) = wanted.get_mut(&(view.name, &*rule.name)) {
@@ -36,7 +39,9 @@ fn origins<'a>(denials: &'a [Denial], in_force: &'a dyn InForce) -> Origins<'a> 
 }
 
 fn denial(denial: &Denial, origins: &Origins<'_>) -> Value {
-    let origin = origins.get(&(&*denial.service, &*denial.rule)).and_then(Option::as_ref);
+    let origin = origins
+        .get(&(&*denial.service, &*denial.rule))
+        .and_then(Option::as_ref);
     json!({
         "at": millis(denial.time),
         "times": denial.times,
@@ -59,8 +64,13 @@ fn denial(denial: &Denial, origins: &Origins<'_>) -> Value {
 pub(super) fn sign_ins(state: &AdminState, query: &Query) -> Result<Value, String> {
     let list = state.recent.sign_ins(limit(query, 50, 200)?);
     let logins = state.metrics.sums().logins;
-    let totals = LoginOutcome::EVERY.iter().zip(logins).map(|(outcome, n)| (outcome.label().to_owned(), n.into()));
-    Ok(json!({ "totals": totals.collect::<Map<_, _>>(), "logins": list.iter().map(sign_in).collect::<Vec<_>>() }))
+    let totals = LoginOutcome::EVERY
+        .iter()
+        .zip(logins)
+        .map(|(outcome, n)| (outcome.label().to_owned(), n.into()));
+    Ok(
+        json!({ "totals": totals.collect::<Map<_, _>>(), "logins": list.iter().map(sign_in).collect::<Vec<_>>() }),
+    )
 }
 
 fn sign_in(one: &SignIn) -> Value {

@@ -13,7 +13,11 @@ const MOST: usize = 40;
 pub(super) fn read(state: &AdminState, query: &Query) -> Result<Value, String> {
     let (in_force, hits) = ((state.in_force)(), state.metrics.hits());
     let services = in_force.services();
-    let Page { total, offset, rules } = Selection::of(query)?.select(&services, &hits);
+    let Page {
+        total,
+        offset,
+        rules,
+    } = Selection::of(query)?.select(&services, &hits);
     let mut columns = audiences(services.iter().map(|view| view.policy), []);
     let left_off = columns.len().saturating_sub(MOST);
     columns.truncate(MOST);
@@ -35,9 +39,16 @@ fn heading(audience: &Audience) -> Value {
 }
 
 fn line(found: &Found<'_>, columns: &[Audience]) -> Value {
-    let cells = found.rule.map(|id| row(found.service.policy, id, columns).cells).unwrap_or_default();
+    let cells = found
+        .rule
+        .map(|id| row(found.service.policy, id, columns).cells)
+        .unwrap_or_default();
     let none = columns.iter().map(|_| json!(false)).collect::<Vec<_>>();
-    let cells = if found.rule.is_some() { cells.iter().map(cell).collect() } else { none };
+    let cells = if found.rule.is_some() {
+        cells.iter().map(cell).collect()
+    } else {
+        none
+    };
     json!({
         "service": found.service.name,
         "name": found.rule().map(|rule| &rule.name),

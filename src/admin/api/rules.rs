@@ -11,8 +11,14 @@ use crate::telemetry::metrics::RuleHits;
 pub(super) fn read(state: &AdminState, query: &Query) -> Result<Value, String> {
     let (in_force, hits) = ((state.in_force)(), state.metrics.hits());
     let services = in_force.services();
-    let Page { total, offset, rules } = Selection::of(query)?.select(&services, &hits);
-    Ok(json!({ "total": total, "offset": offset, "rules": rules.iter().map(rule).collect::<Vec<_>>() }))
+    let Page {
+        total,
+        offset,
+        rules,
+    } = Selection::of(query)?.select(&services, &hits);
+    Ok(
+        json!({ "total": total, "offset": offset, "rules": rules.iter().map(rule).collect::<Vec<_>>() }),
+    )
 }
 
 fn rule(found: &Found<'_>) -> Value {
@@ -35,5 +41,7 @@ fn rule(found: &Found<'_>) -> Value {
 
 /// In the form of `gatelatch explain --live`.
 fn by_decision(hits: RuleHits) -> Map<String, Value> {
-    hits.by_decision().map(|(decision, count)| (decision.to_owned(), count.into())).collect()
+    hits.by_decision()
+        .map(|(decision, count)| (decision.to_owned(), count.into()))
+        .collect()
 }

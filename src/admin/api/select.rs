@@ -66,9 +66,19 @@ impl Selection {
             ("denied", Show::Denied),
             ("reported", Show::Reported),
         ];
-        let sort = [("file", Sort::File), ("hits", Sort::Hits), ("denied", Sort::Denied), ("reported", Sort::Reported)];
+        let sort = [
+            ("file", Sort::File),
+            ("hits", Sort::Hits),
+            ("denied", Sort::Denied),
+            ("reported", Sort::Reported),
+        ];
         Ok(Self {
-            words: query.text("q").to_lowercase().split_whitespace().map(str::to_owned).collect(),
+            words: query
+                .text("q")
+                .to_lowercase()
+                .split_whitespace()
+                .map(str::to_owned)
+                .collect(),
             service: query.text("service").to_owned(),
             show: query.choice("show", &show)?,
             sort: query.choice("sort", &sort)?,
@@ -79,12 +89,23 @@ impl Selection {
 
     /// The rules that are asked for, in the order of the file where no other is asked for.
     pub(super) fn select<'a>(&self, services: &'a [ServiceView<'a>], hits: &Hits) -> Page<'a> {
-        let services = services.iter().filter(|view| self.service.is_empty() || self.service == view.name);
+        let services = services
+            .iter()
+            .filter(|view| self.service.is_empty() || self.service == view.name);
         let all = services.flat_map(|view| {
-            let rules = (0..).map(RuleId).zip(view.policy.rules()).map(|(id, rule)| (Some(id), &*rule.name));
-            rules.chain([(None, "")]).map(|(rule, name)| Found { service: view, rule, hits: hits.of(view.name, name) })
+            let rules = (0..)
+                .map(RuleId)
+                .zip(view.policy.rules())
+                .map(|(id, rule)| (Some(id), &*rule.name));
+            rules.chain([(None, "")]).map(|(rule, name)| Found {
+                service: view,
+                rule,
+                hits: hits.of(view.name, name),
+            })
         });
-        let mut found: Vec<_> = all.filter(|found| self.shows(found) && self.matches(found)).collect();
+        let mut found: Vec<_> = all
+            .filter(|found| self.shows(found) && self.matches(found))
+            .collect();
         let count = |found: &Found<'_>| match self.sort {
             Sort::File => 0,
             Sort::Hits => found.hits.total(),
@@ -94,8 +115,16 @@ impl Selection {
         // stable: equal ones stay in the order of the file
         found.sort_by_key(|found| std::cmp::Reverse(count(found)));
         let total = found.len();
-        let rules = found.into_iter().skip(self.offset).take(self.limit).collect();
-        Page { total, offset: self.offset, rules }
+        let rules = found
+            .into_iter()
+            .skip(self.offset)
+            .take(self.limit)
+            .collect();
+        Page {
+            total,
+            offset: self.offset,
+            rules,
+        }
     }
 
     fn shows(&self, found: &Found<'_>) -> bool {
@@ -128,7 +157,8 @@ impl<'a> Found<'a> {
 
     /// Where the rule stands.
     pub(super) fn origin(&self) -> Option<&'a Origin> {
-        self.rule.and_then(|id| self.service.origins.get(id.0 as usize))
+        self.rule
+            .and_then(|id| self.service.origins.get(id.0 as usize))
     }
 
     /// The methods it covers; `None`: all.
@@ -141,8 +171,12 @@ impl<'a> Found<'a> {
 
     /// Everything that is searched.
     fn text(&self) -> String {
-        let Some(rule) = self.rule() else { return format!("{} no rule", self.service.name) };
-        let place = self.origin().map(|origin| format!("{}:{}", origin.file.display(), origin.line));
+        let Some(rule) = self.rule() else {
+            return format!("{} no rule", self.service.name);
+        };
+        let place = self
+            .origin()
+            .map(|origin| format!("{}:{}", origin.file.display(), origin.line));
         [
             self.service.name,
             &rule.name,

@@ -8,8 +8,18 @@ use crate::review::in_words;
 use crate::review::openapi::{Covered, Decider, Finding, Security};
 
 pub(super) fn render(report: &Report<'_>) -> String {
-    let operations: Vec<Value> = report.audit.operations.iter().map(|one| operation(report, one)).collect();
-    let unused: Vec<Value> = report.audit.unused.iter().map(|id| rule(report, *id)).collect();
+    let operations: Vec<Value> = report
+        .audit
+        .operations
+        .iter()
+        .map(|one| operation(report, one))
+        .collect();
+    let unused: Vec<Value> = report
+        .audit
+        .unused
+        .iter()
+        .map(|id| rule(report, *id))
+        .collect();
     let answer = json!({
         "service": report.service.name,
         "title": report.document.title,
@@ -26,7 +36,9 @@ fn operation(report: &Report<'_>, covered: &Covered) -> Value {
         Decider::Rule(_) => Value::Null,
         Decider::NoRule => json!("no rule"),
         Decider::Own => json!("own path"),
-        Decider::OtherService(index) => json!(format!("service {}", report.config.services[*index].name)),
+        Decider::OtherService(index) => {
+            json!(format!("service {}", report.config.services[*index].name))
+        }
         Decider::NoService => json!("no service"),
         Decider::BadPath => json!("path"),
         Decider::BadMethod => json!("method"),
@@ -42,7 +54,9 @@ fn operation(report: &Report<'_>, covered: &Covered) -> Value {
     };
     let security = match &operation.security {
         Security::Unsaid => Value::Null,
-        Security::Open | Security::Optional(_) | Security::Required(_) => json!(operation.security.to_string()),
+        Security::Open | Security::Optional(_) | Security::Required(_) => {
+            json!(operation.security.to_string())
+        }
     };
     json!({
         "method": operation.method.as_str(),

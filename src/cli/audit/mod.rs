@@ -106,19 +106,38 @@ pub(super) fn run(args: &Args, path: &Path) -> anyhow::Result<ExitCode> {
     let config = load::load(path)?.config;
     let index = service(&config, args.source.service.as_deref())?;
     let document = document(&args.source.openapi)?;
-    let host = args.host.as_deref().map(|host| Host::parse(host).with_context(|| format!("`{host}` is no host")));
+    let host = args
+        .host
+        .as_deref()
+        .map(|host| Host::parse(host).with_context(|| format!("`{host}` is no host")));
     let host = host.transpose()?;
     let at_work = AtWork::of(&config);
     let side = view::side(&config, &at_work, |service| &service.name);
-    let audit = openapi::audit(&side, index, &document, args.source.prefix.as_ref(), host.as_ref().map(Host::name));
+    let audit = openapi::audit(
+        &side,
+        index,
+        &document,
+        args.source.prefix.as_ref(),
+        host.as_ref().map(Host::name),
+    );
     let (service, policy) = (&config.services[index], side.services[index].policy);
-    let report = Report { config: &config, service, policy, document: &document, audit };
+    let report = Report {
+        config: &config,
+        service,
+        policy,
+        document: &document,
+        audit,
+    };
     let text = match args.format {
         Format::Text => text::render(&report),
         Format::Json => json::render(&report),
     };
     print(&text)?;
-    Ok(if args.deny.iter().any(|deny| report.has(*deny)) { ExitCode::from(1) } else { ExitCode::SUCCESS })
+    Ok(if args.deny.iter().any(|deny| report.has(*deny)) {
+        ExitCode::from(1)
+    } else {
+        ExitCode::SUCCESS
+    })
 }
 
 /// The document at a place.
@@ -132,7 +151,14 @@ fn prefix(text: &str) -> Result<Template, String> {
 }
 
 fn service(config: &Config, name: Option<&str>) -> anyhow::Result<usize> {
-    let names = || config.services.iter().map(|one| format!("`{}`", one.name)).collect::<Vec<_>>().join(", ");
+    let names = || {
+        config
+            .services
+            .iter()
+            .map(|one| format!("`{}`", one.name))
+            .collect::<Vec<_>>()
+            .join(", ")
+    };
     match (name, config.services.as_slice()) {
         (Some(name), services) => match services.iter().position(|service| service.name == name) {
             Some(index) => Ok(index),
@@ -140,14 +166,22 @@ fn service(config: &Config, name: Option<&str>) -> anyhow::Result<usize> {
         },
         (None, [_]) => Ok(0),
         (None, _) => {
-            bail!("there are several services: say with `--service` which one the document describes: {}", names())
+            bail!(
+                "there are several services: say with `--service` which one the document describes: {}",
+                names()
+            )
         }
     }
 }
 
 impl Report<'_> {
     fn has(&self, deny: Deny) -> bool {
-        let found = |finding| self.audit.operations.iter().any(|covered| covered.findings.contains(&finding));
+        let found = |finding| {
+            self.audit
+                .operations
+                .iter()
+                .any(|covered| covered.findings.contains(&finding))
+        };
         match deny {
             Deny::Open => found(Finding::Open),
             Deny::Uncovered => found(Finding::Uncovered),

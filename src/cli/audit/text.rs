@@ -12,9 +12,23 @@ pub(super) fn render(report: &Report<'_>) -> String {
     let title = report.document.title.as_deref().unwrap_or("the document");
     let title: String = title.chars().filter(|c| !c.is_control()).collect();
     let operations = counted(report.audit.operations.len(), "operation");
-    let mut text = format!("{} of {title} at the service `{}`\n\n", styled(STRONG, &operations), report.service.name);
-    let methods = report.audit.operations.iter().map(|one| operation(report, one).method.as_str().len()).max();
-    let paths = report.audit.operations.iter().map(|one| one.path.to_string().chars().count().min(60)).max();
+    let mut text = format!(
+        "{} of {title} at the service `{}`\n\n",
+        styled(STRONG, &operations),
+        report.service.name
+    );
+    let methods = report
+        .audit
+        .operations
+        .iter()
+        .map(|one| operation(report, one).method.as_str().len())
+        .max();
+    let paths = report
+        .audit
+        .operations
+        .iter()
+        .map(|one| one.path.to_string().chars().count().min(60))
+        .max();
     let widths = (methods.unwrap_or(0), paths.unwrap_or(0));
     for covered in &report.audit.operations {
         text += &line(report, covered, widths);
@@ -29,7 +43,12 @@ fn operation<'a>(report: &'a Report<'_>, covered: &Covered) -> &'a Operation {
 fn line(report: &Report<'_>, covered: &Covered, (methods, paths): (usize, usize)) -> String {
     let operation = operation(report, covered);
     let path = plain(&covered.path.to_string());
-    let marks = covered.findings.iter().map(|finding| mark(*finding)).collect::<Vec<_>>().join(" ");
+    let marks = covered
+        .findings
+        .iter()
+        .map(|finding| mark(*finding))
+        .collect::<Vec<_>>()
+        .join(" ");
     let mut text = format!(
         "{:methods$}  {path:paths$}  {}  {marks}",
         operation.method.as_str(),
@@ -40,12 +59,22 @@ fn line(report: &Report<'_>, covered: &Covered, (methods, paths): (usize, usize)
     for rule in &covered.others {
         let of = report.policy.rule(*rule);
         let place = view::place(report.service, *rule);
-        text += &format!("{:methods$}    but {}: {} ({place})\n", "", of.pattern, in_words(&of.requirement));
+        text += &format!(
+            "{:methods$}    but {}: {} ({place})\n",
+            "",
+            of.pattern,
+            in_words(&of.requirement)
+        );
     }
-    if covered.findings.contains(&Finding::Looser) || covered.findings.contains(&Finding::Stricter) {
+    if covered.findings.contains(&Finding::Looser) || covered.findings.contains(&Finding::Stricter)
+    {
         text += &styled(
             FAINT,
-            &format!("{:methods$}    the document asks for {}", "", plain(&operation.security.to_string())),
+            &format!(
+                "{:methods$}    the document asks for {}",
+                "",
+                plain(&operation.security.to_string())
+            ),
         );
         text.push('\n');
     }
@@ -58,12 +87,22 @@ fn decided(report: &Report<'_>, decider: &Decider) -> String {
         Decider::Rule(rule) => {
             let place = styled(FAINT, &format!("({})", view::place(report.service, *rule)));
             let rule = report.policy.rule(*rule);
-            let reported = if rule.mode == Mode::Report { ", denials are only reported" } else { "" };
+            let reported = if rule.mode == Mode::Report {
+                ", denials are only reported"
+            } else {
+                ""
+            };
             format!("{}{reported} {place}", in_words(&rule.requirement))
         }
         Decider::NoRule => "no rule: refused".to_owned(),
-        Decider::Own => format!("the gateway's own path: `{}` is never forwarded", report.config.auth.path),
-        Decider::OtherService(index) => format!("goes to the service `{}`", report.config.services[*index].name),
+        Decider::Own => format!(
+            "the gateway's own path: `{}` is never forwarded",
+            report.config.auth.path
+        ),
+        Decider::OtherService(index) => format!(
+            "goes to the service `{}`",
+            report.config.services[*index].name
+        ),
         Decider::NoService => "goes to no service: 404".to_owned(),
         Decider::BadPath => "the path is refused: 400".to_owned(),
         Decider::BadMethod => "the method is refused: 405".to_owned(),
@@ -83,13 +122,28 @@ fn summary(report: &Report<'_>) -> String {
     let counts = report.audit.count();
     let said = [
         (Finding::Open, "open: callers who are not known are let in"),
-        (Finding::Uncovered, "uncovered: no rule of the service decides"),
-        (Finding::Looser, "looser: the document asks for security, the rules do not"),
-        (Finding::Stricter, "stricter: the rules ask for an identity, the document does not"),
+        (
+            Finding::Uncovered,
+            "uncovered: no rule of the service decides",
+        ),
+        (
+            Finding::Looser,
+            "looser: the document asks for security, the rules do not",
+        ),
+        (
+            Finding::Stricter,
+            "stricter: the rules ask for an identity, the document does not",
+        ),
     ];
-    let lines = said.iter().filter_map(|(finding, what)| Some(format!("{:>5}  {what}\n", counts.get(finding)?)));
+    let lines = said
+        .iter()
+        .filter_map(|(finding, what)| Some(format!("{:>5}  {what}\n", counts.get(finding)?)));
     let lines: String = lines.collect();
-    if lines.is_empty() { "\nnothing is open, uncovered or in disagreement\n".to_owned() } else { format!("\n{lines}") }
+    if lines.is_empty() {
+        "\nnothing is open, uncovered or in disagreement\n".to_owned()
+    } else {
+        format!("\n{lines}")
+    }
 }
 
 fn unused(report: &Report<'_>) -> String {
@@ -98,7 +152,12 @@ fn unused(report: &Report<'_>) -> String {
     }
     let line = |rule: &crate::access::RuleId| {
         let of = report.policy.rule(*rule);
-        format!("  {}: {} ({})\n", of.name, in_words(&of.requirement), view::place(report.service, *rule))
+        format!(
+            "  {}: {} ({})\n",
+            of.name,
+            in_words(&of.requirement),
+            view::place(report.service, *rule)
+        )
     };
     let lines: String = report.audit.unused.iter().map(line).collect();
     format!("\nrules that cover no operation:\n{lines}")
@@ -108,11 +167,18 @@ fn odd(report: &Report<'_>) -> String {
     if report.document.odd.is_empty() {
         return String::new();
     }
-    let lines: String = report.document.odd.iter().map(|line| format!("  {}\n", plain(line))).collect();
+    let lines: String = report
+        .document
+        .odd
+        .iter()
+        .map(|line| format!("  {}\n", plain(line)))
+        .collect();
     format!("\nodd in the document:\n{lines}")
 }
 
 /// A text of the document that moves no cursor.
 fn plain(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+    text.chars()
+        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
+        .collect()
 }

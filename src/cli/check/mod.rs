@@ -84,7 +84,8 @@ pub fn run(args: &Args, config: &Path) -> anyhow::Result<ExitCode> {
 fn list_lints(args: &Args, out: &mut impl Write) -> io::Result<()> {
     match args.format {
         Format::Json => {
-            let lint = |(code, reason): &(Code, &str)| json!({ "name": code.as_str(), "reason": reason });
+            let lint =
+                |(code, reason): &(Code, &str)| json!({ "name": code.as_str(), "reason": reason });
             writeln!(out, "{:#}", LINTS.iter().map(lint).collect::<Value>())
         }
         Format::Text => LINTS.iter().try_for_each(|(code, reason)| {
@@ -115,10 +116,18 @@ fn problems(result: &Outcome) -> &[Problem] {
 type Checked<'a> = (&'a Path, &'a Outcome, Option<Probe>);
 
 /// The streams take colours away where they are no terminals.
-fn as_text(args: &Args, checked: Checked<'_>, out: &mut impl Write, err: &mut impl Write) -> io::Result<u8> {
+fn as_text(
+    args: &Args,
+    checked: Checked<'_>,
+    out: &mut impl Write,
+    err: &mut impl Write,
+) -> io::Result<u8> {
     let (path, result, probe) = checked;
     err.write_all(config::render(problems(result), Style::Ansi).as_bytes())?;
-    if result.as_ref().is_ok_and(|loaded| !loaded.warnings.is_empty()) {
+    if result
+        .as_ref()
+        .is_ok_and(|loaded| !loaded.warnings.is_empty())
+    {
         writeln!(
             err,
             "{FAINT}`allow_lints: [NAME]` on a rule or a service, or at the top level, silences a lint there; \
@@ -129,18 +138,35 @@ fn as_text(args: &Args, checked: Checked<'_>, out: &mut impl Write, err: &mut im
     let path = path.display();
     match result {
         Ok(loaded) if verdict == 0 => writeln!(out, "{path} is valid: {}", summary(loaded, probe))?,
-        Ok(loaded) => writeln!(err, "{path} has {}; warnings are denied", counted(loaded.warnings.len(), "warning"))?,
+        Ok(loaded) => writeln!(
+            err,
+            "{path} has {}; warnings are denied",
+            counted(loaded.warnings.len(), "warning")
+        )?,
         Err(problems) => {
             let warnings = problems.as_slice().len() - problems.errors();
-            let warnings = if warnings == 0 { String::new() } else { format!(", {}", counted(warnings, "warning")) };
-            writeln!(err, "{path} is not valid: {}{warnings}", counted(problems.errors(), "error"))?;
+            let warnings = if warnings == 0 {
+                String::new()
+            } else {
+                format!(", {}", counted(warnings, "warning"))
+            };
+            writeln!(
+                err,
+                "{path} is not valid: {}{warnings}",
+                counted(problems.errors(), "error")
+            )?;
         }
     }
     Ok(verdict)
 }
 
-fn as_json(args: &Args, (result, probe): (&Outcome, Option<Probe>), out: &mut impl Write) -> io::Result<u8> {
-    let mut answer = json!({ "valid": result.is_ok(), "problems": config::to_json(problems(result)) });
+fn as_json(
+    args: &Args,
+    (result, probe): (&Outcome, Option<Probe>),
+    out: &mut impl Write,
+) -> io::Result<u8> {
+    let mut answer =
+        json!({ "valid": result.is_ok(), "problems": config::to_json(problems(result)) });
     if let Ok(loaded) = result {
         let (services, rules, users) = sizes(&loaded.config);
         answer["services"] = services.into();
@@ -158,7 +184,12 @@ fn as_json(args: &Args, (result, probe): (&Outcome, Option<Probe>), out: &mut im
 
 fn summary(loaded: &Loaded, probe: Option<Probe>) -> String {
     let (services, rules, users) = sizes(&loaded.config);
-    let mut text = format!("{}, {}, {}", counted(services, "service"), counted(rules, "rule"), counted(users, "user"));
+    let mut text = format!(
+        "{}, {}, {}",
+        counted(services, "service"),
+        counted(rules, "rule"),
+        counted(users, "user")
+    );
     if loaded.tests > 0 {
         text += &format!(", {} as expected", counted(loaded.tests, "test"));
     }
@@ -169,7 +200,11 @@ fn summary(loaded: &Loaded, probe: Option<Probe>) -> String {
 }
 
 fn sizes(config: &Config) -> (usize, usize, usize) {
-    let rules = config.services.iter().map(|service| service.policy.rules().len()).sum();
+    let rules = config
+        .services
+        .iter()
+        .map(|service| service.policy.rules().len())
+        .sum();
     (config.services.len(), rules, config.directory.len())
 }
 
@@ -184,18 +219,36 @@ mod tests {
         std::fs::write(&path, text).unwrap();
         std::fs::write(directory.path().join("users.yaml"), "users: { alice: {} }").unwrap();
         let mut request = load_request(&path);
-        request.environment.insert("SECRET".to_owned(), "0123456789abcdef0123456789abcdef".to_owned());
+        request.environment.insert(
+            "SECRET".to_owned(),
+            "0123456789abcdef0123456789abcdef".to_owned(),
+        );
         let result = load(&request);
         let (mut out, mut err) = (Vec::new(), anstream::StripStream::new(Vec::new()));
         let code = match args.format {
-            Format::Text => as_text(args, (Path::new("gateway.yaml"), &result, None), &mut out, &mut err),
+            Format::Text => as_text(
+                args,
+                (Path::new("gateway.yaml"), &result, None),
+                &mut out,
+                &mut err,
+            ),
             Format::Json => as_json(args, (&result, None), &mut out),
         };
-        (code.unwrap(), String::from_utf8(out).unwrap(), String::from_utf8(err.into_inner()).unwrap())
+        (
+            code.unwrap(),
+            String::from_utf8(out).unwrap(),
+            String::from_utf8(err.into_inner()).unwrap(),
+        )
     }
 
     fn args(deny: Option<Deny>, format: Format) -> Args {
-        Args { deny, format, probe: false, timeout: Duration::ZERO, lints: false }
+        Args {
+            deny,
+            format,
+            probe: false,
+            timeout: Duration::ZERO,
+            lints: false,
+        }
     }
 
     const GOOD: &str = "{ auth: { token: { secret: '${SECRET}' } }, \
@@ -217,14 +270,23 @@ mod tests {
         assert!(lenient.2.starts_with("warning[no-rules]"), "{}", lenient.2);
         let strict = check(WARNED, &args(Some(Deny::Warnings), Format::Text));
         assert_eq!(strict.0, 1);
-        assert!(strict.2.ends_with("gateway.yaml has 1 warning; warnings are denied\n"), "{}", strict.2);
+        assert!(
+            strict
+                .2
+                .ends_with("gateway.yaml has 1 warning; warnings are denied\n"),
+            "{}",
+            strict.2
+        );
     }
 
     #[test]
     fn errors_are_counted() {
         let (code, out, err) = check("servces: {}", &args(None, Format::Text));
         assert_eq!((code, out.as_str()), (1, ""));
-        assert!(err.ends_with("gateway.yaml is not valid: 2 errors, 1 warning\n"), "{err}");
+        assert!(
+            err.ends_with("gateway.yaml is not valid: 2 errors, 1 warning\n"),
+            "{err}"
+        );
     }
 
     #[test]

@@ -19,11 +19,20 @@ pub(super) struct Probe {
 /// Connects to every server, all at once, and adds a warning for each that does not answer within `limit`.
 pub(super) fn probe(loaded: &mut Loaded, limit: Duration) -> anyhow::Result<Probe> {
     let servers: Vec<Server> = loaded.config.services.iter().flat_map(servers).collect();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
     let runtime = runtime.context("cannot connect to anything")?;
     let failures = LocalSet::new().block_on(&runtime, connect_all(&servers, limit));
-    let probe = Probe { servers: servers.len(), answering: servers.len() - failures.len() };
-    loaded.warnings.extend(failures.into_iter().map(|(index, error)| unreachable(&servers[index], &error)));
+    let probe = Probe {
+        servers: servers.len(),
+        answering: servers.len() - failures.len(),
+    };
+    loaded.warnings.extend(
+        failures
+            .into_iter()
+            .map(|(index, error)| unreachable(&servers[index], &error)),
+    );
     Ok(probe)
 }
 
@@ -49,19 +58,33 @@ async fn connect_all(servers: &[Server], limit: Duration) -> Vec<(usize, Forward
     for (index, Server { origin, tls, .. }) in servers.iter().enumerate() {
         let (origin, tls) = (origin.clone(), tls.clone());
         let connector = Connector::default();
-        attempts.spawn_local(async move { (index, connector.reach(&origin, tls.as_deref(), limit).await.err()) });
+        attempts.spawn_local(async move {
+            (
+                index,
+                connector.reach(&origin, tls.as_deref(), limit).await.err(),
+            )
+        });
     }
     let attempts = attempts.join_all().await.into_iter();
-    let mut failures: Vec<_> = attempts.filter_map(|(index, error)| Some((index, error?))).collect();
+    let mut failures: Vec<_> = attempts
+        .filter_map(|(index, error)| Some((index, error?)))
+        .collect();
     failures.sort_by_key(|(index, _)| *index);
     failures
 }
 
-fn unreachable(Server { service, origin, .. }: &Server, error: &ForwardError) -> Problem {
+fn unreachable(
+    Server {
+        service, origin, ..
+    }: &Server,
+    error: &ForwardError,
+) -> Problem {
     Problem {
         code: Code::UnreachableUpstream,
         severity: Severity::Warning,
-        message: format!("the server `{origin}` of the service `{service}` does not answer: {error}"),
+        message: format!(
+            "the server `{origin}` of the service `{service}` does not answer: {error}"
+        ),
         place: None,
         help: Some("start it, or correct `upstream` of the service".to_owned()),
         notes: Vec::new(),

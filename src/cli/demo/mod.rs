@@ -32,14 +32,26 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let upstream = upstream::start().context("the sample service cannot start")?;
-    let folder = files::Folder::create(ambient::random_bytes()).context("there is no temporary folder to write to")?;
+    let folder = files::Folder::create(ambient::random_bytes())
+        .context("there is no temporary folder to write to")?;
     let listen = free_or_any(args.listen);
     let admin = free_or_any(SocketAddr::from(([127, 0, 0, 1], 9900)));
-    folder.write(&files::Setup { listen, admin, upstream }).context("the temporary folder cannot be written to")?;
+    folder
+        .write(&files::Setup {
+            listen,
+            admin,
+            upstream,
+        })
+        .context("the temporary folder cannot be written to")?;
     let request = load_request(&folder.config());
     let loaded = load::load_with(&request)?;
     let access_log = AccessLog::start(LineFormat::of(&io::stdout()), Box::new(io::stdout()));
-    let settings = Settings { loaded, request, access_log, events: None };
+    let settings = Settings {
+        loaded,
+        request,
+        access_log,
+        events: None,
+    };
     server::run(settings, |bound| {
         // a closed stdout ends nothing: the gateway can still be tried
         let _ = introduce(bound, upstream, &folder.config());
@@ -57,8 +69,15 @@ fn free_or_any(address: SocketAddr) -> SocketAddr {
 }
 
 fn introduce(bound: &Bound, upstream: SocketAddr, config: &Path) -> io::Result<()> {
-    let gateway = bound.clients.first().map(|address| format!("http://{address}")).unwrap_or_default();
-    let admin = bound.admin.map(|address| format!("http://{address}")).unwrap_or_default();
+    let gateway = bound
+        .clients
+        .first()
+        .map(|address| format!("http://{address}"))
+        .unwrap_or_default();
+    let admin = bound
+        .admin
+        .map(|address| format!("http://{address}"))
+        .unwrap_or_default();
     let mut out = anstream::stdout().lock();
     writeln!(
         out,

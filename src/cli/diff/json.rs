@@ -9,13 +9,20 @@ use crate::review::diff::{CallerClass, Change, From, Landing, MethodClass, Subje
 use crate::review::in_words;
 
 pub(super) fn render(report: &Report<'_>) -> String {
-    let changes: Vec<Value> = report.changes.iter().map(|one| change(report, one)).collect();
+    let changes: Vec<Value> = report
+        .changes
+        .iter()
+        .map(|one| change(report, one))
+        .collect();
     let notices = report
         .notices
         .iter()
         .map(|notice| json!({ "effect": notice.weight.as_str(), "about": notice.about, "what": notice.what }));
     let notices: Vec<Value> = notices.collect();
-    format!("{:#}\n", json!({ "opens": report.opens(), "changes": changes, "notices": notices }))
+    format!(
+        "{:#}\n",
+        json!({ "opens": report.opens(), "changes": changes, "notices": notices })
+    )
 }
 
 fn change(report: &Report<'_>, change: &Change) -> Value {
@@ -47,7 +54,10 @@ fn name(config: &Config, landing: Landing) -> Value {
 }
 
 fn users(report: &Report<'_>, people: &[usize]) -> Value {
-    people.iter().map(|index| json!(report.everybody.people[*index].name)).collect()
+    people
+        .iter()
+        .map(|index| json!(report.everybody.people[*index].name))
+        .collect()
 }
 
 /// `text` for people, and the parts for programs. Who has more roles or claims is meant as well.
@@ -55,7 +65,11 @@ fn caller(report: &Report<'_>, change: &Change, class: &CallerClass) -> Value {
     let mut value = match &class.who {
         Who::Anonymous => json!({ "kind": "anonymous" }),
         Who::People { people, .. } => json!({ "kind": "user", "users": users(report, people) }),
-        Who::Known { subject, roles, claims } => json!({
+        Who::Known {
+            subject,
+            roles,
+            claims,
+        } => json!({
             "kind": "known",
             "user": match subject {
                 Subject::Named(name) => json!(name),

@@ -11,14 +11,24 @@ pub(super) fn render(report: &Report<'_>) -> String {
     let mut text = format!("### {}\n\n", report.summary());
     if !report.changes.is_empty() {
         text += "| | requests | for | before | now |\n| --- | --- | --- | --- | --- |\n";
-        text.extend(report.changes.iter().take(MOST_LINES).map(|change| line(report, change)));
+        text.extend(
+            report
+                .changes
+                .iter()
+                .take(MOST_LINES)
+                .map(|change| line(report, change)),
+        );
         if report.changes.len() > MOST_LINES {
             text += &format!("\nand {} more\n", report.changes.len() - MOST_LINES);
         }
         text.push('\n');
     }
     for notice in report.notices.iter().take(MOST_LINES) {
-        let weight = if notice.is_opening() { "**opens** " } else { "" };
+        let weight = if notice.is_opening() {
+            "**opens** "
+        } else {
+            ""
+        };
         text += &format!(
             "- {weight}{}: {}\n",
             escape(&notice.about.replace('`', "")),
@@ -33,16 +43,33 @@ pub(super) fn render(report: &Report<'_>) -> String {
 
 fn line(report: &Report<'_>, change: &Change) -> String {
     let effect = change.effect.as_str();
-    let effect = if change.effect.is_opening() { format!("**{effect}**") } else { effect.to_owned() };
+    let effect = if change.effect.is_opening() {
+        format!("**{effect}**")
+    } else {
+        effect.to_owned()
+    };
     let mut paths = report.paths(change);
     let more = paths.len().saturating_sub(8);
     paths.truncate(8);
-    let paths: Vec<_> = paths.iter().map(|path| format!("`{}`", path.replace('|', "\\|"))).collect();
-    let more = if more == 0 { String::new() } else { format!(" and {more} more") };
-    let hosts = report.hosts(change).map(|hosts| format!(" at {}", escape(&hosts))).unwrap_or_default();
+    let paths: Vec<_> = paths
+        .iter()
+        .map(|path| format!("`{}`", path.replace('|', "\\|")))
+        .collect();
+    let more = if more == 0 {
+        String::new()
+    } else {
+        format!(" and {more} more")
+    };
+    let hosts = report
+        .hosts(change)
+        .map(|hosts| format!(" at {}", escape(&hosts)))
+        .unwrap_or_default();
     let mut callers = escape(&report.callers(change));
     if !change.affected.is_empty() {
-        callers += &format!(" (users: {})", escape(&report.everybody.names(&change.affected, 5)));
+        callers += &format!(
+            " (users: {})",
+            escape(&report.everybody.names(&change.affected, 5))
+        );
     }
     format!(
         "| {effect} | {}: {} {}{more}{hosts} | {callers} | {} | {} |\n",

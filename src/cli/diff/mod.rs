@@ -74,7 +74,8 @@ struct Report<'a> {
 /// # Errors
 /// Where the output cannot be written. A configuration that does not load is shown, and ends with exit code 2.
 pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    let loaded = load::load(&args.old).and_then(|old| Ok((old.config, load::load(&args.new)?.config)));
+    let loaded =
+        load::load(&args.old).and_then(|old| Ok((old.config, load::load(&args.new)?.config)));
     let (old, new) = match loaded {
         Ok(both) => both,
         Err(error) => {
@@ -89,13 +90,22 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         Format::Json => json::render(&report),
     };
     print(&text)?;
-    Ok(if report.opens() { ExitCode::from(1) } else { ExitCode::SUCCESS })
+    Ok(if report.opens() {
+        ExitCode::from(1)
+    } else {
+        ExitCode::SUCCESS
+    })
 }
 
 fn compare<'a>(args: &'a Args, old: &'a Config, new: &'a Config) -> Report<'a> {
     let everybody = Everybody::of(old, new);
     let renamed = renamed(old, new);
-    let known_as = |service: &'a Service| renamed.get(service.name.as_str()).copied().unwrap_or(&service.name);
+    let known_as = |service: &'a Service| {
+        renamed
+            .get(service.name.as_str())
+            .copied()
+            .unwrap_or(&service.name)
+    };
     let at_work = [old, new].map(AtWork::of);
     let before = view::side(old, &at_work[0], |service| &service.name);
     let after = view::side(new, &at_work[1], known_as);
@@ -106,24 +116,53 @@ fn compare<'a>(args: &'a Args, old: &'a Config, new: &'a Config) -> Report<'a> {
     let methods = diff::method_classes(&before, &after);
     drop(progress);
     let notices = notices::notices(old, new, &everybody, &renamed);
-    Report { args, old, new, everybody, methods, changes, notices }
+    Report {
+        args,
+        old,
+        new,
+        everybody,
+        methods,
+        changes,
+        notices,
+    }
 }
 
 impl Report<'_> {
     /// Whether anybody reaches what was out of reach before.
     fn opens(&self) -> bool {
-        self.changes.iter().any(|change| change.effect.is_opening()) || self.notices.iter().any(Notice::is_opening)
+        self.changes.iter().any(|change| change.effect.is_opening())
+            || self.notices.iter().any(Notice::is_opening)
     }
 
     /// `2 openings, 1 closing`; `nothing changes`.
     fn summary(&self) -> String {
-        let opening = self.changes.iter().filter(|change| change.effect.is_opening()).count()
-            + self.notices.iter().filter(|notice| notice.is_opening()).count();
-        let closing = self.changes.iter().filter(|change| !change.effect.is_opening()).count()
-            + self.notices.iter().filter(|notice| notice.is_closing()).count();
+        let opening = self
+            .changes
+            .iter()
+            .filter(|change| change.effect.is_opening())
+            .count()
+            + self
+                .notices
+                .iter()
+                .filter(|notice| notice.is_opening())
+                .count();
+        let closing = self
+            .changes
+            .iter()
+            .filter(|change| !change.effect.is_opening())
+            .count()
+            + self
+                .notices
+                .iter()
+                .filter(|notice| notice.is_closing())
+                .count();
         match (opening, closing) {
             (0, 0) => "no request is decided differently".to_owned(),
-            (opening, closing) => format!("{}, {}", counted(opening, "opening"), counted(closing, "closing")),
+            (opening, closing) => format!(
+                "{}, {}",
+                counted(opening, "opening"),
+                counted(closing, "closing")
+            ),
         }
     }
 }
@@ -132,15 +171,25 @@ impl Report<'_> {
 /// vanished or appeared.
 fn renamed<'a>(old: &'a Config, new: &'a Config) -> HashMap<&'a str, &'a str> {
     let only_in = |here: &'a Config, there: &'a Config| -> Vec<&'a Service> {
-        let is_there = |service: &&Service| there.services.iter().any(|other| other.name == service.name);
-        here.services.iter().filter(|service| !is_there(service)).collect()
+        let is_there = |service: &&Service| {
+            there
+                .services
+                .iter()
+                .any(|other| other.name == service.name)
+        };
+        here.services
+            .iter()
+            .filter(|service| !is_there(service))
+            .collect()
     };
     let (gone, come) = (only_in(old, new), only_in(new, old));
     let alike = |one: &Service, other: &Service| one.upstream == other.upstream;
     let mut renamed = HashMap::new();
     for service in &come {
         let mut before = gone.iter().filter(|one| alike(one, service));
-        let (Some(first), None) = (before.next(), before.next()) else { continue };
+        let (Some(first), None) = (before.next(), before.next()) else {
+            continue;
+        };
         if come.iter().filter(|other| alike(first, other)).count() == 1 {
             renamed.insert(service.name.as_str(), first.name.as_str());
         }

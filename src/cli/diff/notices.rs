@@ -49,12 +49,25 @@ impl Weight {
 }
 
 /// All of them, opening ones first. `renamed` gives the old name of a service by its new one.
-pub(super) fn notices(old: &Config, new: &Config, everybody: &Everybody, renamed: &HashMap<&str, &str>) -> Vec<Notice> {
+pub(super) fn notices(
+    old: &Config,
+    new: &Config,
+    everybody: &Everybody,
+    renamed: &HashMap<&str, &str>,
+) -> Vec<Notice> {
     let mut notices = services(old, new, renamed);
     notices.extend(proxies(old, new));
     for person in &everybody.people {
-        let (before, after) = (old.directory.find(&person.name), new.directory.find(&person.name));
-        user(&person.name, before.map(|user| &**user), after.map(|user| &**user), &mut notices);
+        let (before, after) = (
+            old.directory.find(&person.name),
+            new.directory.find(&person.name),
+        );
+        user(
+            &person.name,
+            before.map(|user| &**user),
+            after.map(|user| &**user),
+            &mut notices,
+        );
     }
     notices.sort_by_key(|notice| notice.weight);
     notices
@@ -63,16 +76,27 @@ pub(super) fn notices(old: &Config, new: &Config, everybody: &Everybody, renamed
 fn services(old: &Config, new: &Config, renamed: &HashMap<&str, &str>) -> Vec<Notice> {
     let mut notices = Vec::new();
     let mut note = |weight, service: &Service, what: String| {
-        notices.push(Notice { weight, about: format!("service `{}`", service.name), what });
+        notices.push(Notice {
+            weight,
+            about: format!("service `{}`", service.name),
+            what,
+        });
     };
     for service in &new.services {
-        let name = renamed.get(service.name.as_str()).copied().unwrap_or(&service.name);
+        let name = renamed
+            .get(service.name.as_str())
+            .copied()
+            .unwrap_or(&service.name);
         let Some(before) = old.services.iter().find(|one| one.name == name) else {
             note(Weight::Says, service, "is new".to_owned());
             continue;
         };
         if before.name != service.name {
-            note(Weight::Says, service, format!("was called `{}`", before.name));
+            note(
+                Weight::Says,
+                service,
+                format!("was called `{}`", before.name),
+            );
         }
         for (key, was, is) in options(before.paths, service.paths) {
             let weight = match (was, is) {
@@ -80,14 +104,19 @@ fn services(old: &Config, new: &Config, renamed: &HashMap<&str, &str>) -> Vec<No
                 (true, false) if admits_somebody(before) => Weight::Closes,
                 (true | false, true | false) => Weight::Says,
             };
-            let what =
-                if is { "forwards paths that it refused before" } else { "refuses paths that it forwarded before" };
+            let what = if is {
+                "forwards paths that it refused before"
+            } else {
+                "refuses paths that it forwarded before"
+            };
             note(weight, service, format!("{what}: `{key}: {is}`"));
         }
     }
     let gone = old.services.iter().filter(|service| {
         let lives_on = |name: &str| name == service.name;
-        !new.services.iter().any(|one| lives_on(renamed.get(one.name.as_str()).copied().unwrap_or(&one.name)))
+        !new.services
+            .iter()
+            .any(|one| lives_on(renamed.get(one.name.as_str()).copied().unwrap_or(&one.name)))
     });
     gone.for_each(|service| note(Weight::Says, service, "is gone".to_owned()));
     notices
@@ -96,8 +125,16 @@ fn services(old: &Config, new: &Config, renamed: &HashMap<&str, &str>) -> Vec<No
 /// The path options that differ.
 fn options(old: PathOptions, new: PathOptions) -> impl Iterator<Item = (&'static str, bool, bool)> {
     [
-        ("allow_encoded_slash", old.allow_encoded_slash, new.allow_encoded_slash),
-        ("allow_encoded_reserved", old.allow_encoded_reserved, new.allow_encoded_reserved),
+        (
+            "allow_encoded_slash",
+            old.allow_encoded_slash,
+            new.allow_encoded_slash,
+        ),
+        (
+            "allow_encoded_reserved",
+            old.allow_encoded_reserved,
+            new.allow_encoded_reserved,
+        ),
         ("allow_semicolon", old.allow_semicolon, new.allow_semicolon),
         ("merge_slashes", old.merge_slashes, new.merge_slashes),
     ]
@@ -106,7 +143,11 @@ fn options(old: PathOptions, new: PathOptions) -> impl Iterator<Item = (&'static
 }
 
 fn admits_somebody(service: &Service) -> bool {
-    service.policy.rules().iter().any(|rule| rule.requirement != Requirement::Nobody)
+    service
+        .policy
+        .rules()
+        .iter()
+        .any(|rule| rule.requirement != Requirement::Nobody)
 }
 
 /// Who may say what a client's address is decides over every rule that asks for networks.
@@ -114,37 +155,73 @@ fn proxies(old: &Config, new: &Config) -> Vec<Notice> {
     let (before, after) = (&old.server.trusted_proxies, &new.server.trusted_proxies);
     let only_in = |here: &[IpNet], there: &[IpNet]| -> Vec<String> {
         let is_in = |one: &&IpNet| there.iter().any(|network| network.contains(*one));
-        here.iter().filter(|one| !is_in(one)).map(|network| format!("`{network}`")).collect()
+        here.iter()
+            .filter(|one| !is_in(one))
+            .map(|network| format!("`{network}`"))
+            .collect()
     };
     let mut notices = Vec::new();
     let mut note = |weight, networks: Vec<String>, what: &str| {
         if !networks.is_empty() {
             let about = "`server.trusted_proxies`".to_owned();
-            notices.push(Notice { weight, about, what: format!("{} {what}", networks.join(", ")) });
+            notices.push(Notice {
+                weight,
+                about,
+                what: format!("{} {what}", networks.join(", ")),
+            });
         }
     };
-    let opens = if asks_for_networks(new) { Weight::Opens } else { Weight::Says };
-    note(opens, only_in(after, before), "may say now what a client's address is");
-    let closes = if asks_for_networks(old) { Weight::Closes } else { Weight::Says };
-    note(closes, only_in(before, after), "may no longer say what a client's address is");
+    let opens = if asks_for_networks(new) {
+        Weight::Opens
+    } else {
+        Weight::Says
+    };
+    note(
+        opens,
+        only_in(after, before),
+        "may say now what a client's address is",
+    );
+    let closes = if asks_for_networks(old) {
+        Weight::Closes
+    } else {
+        Weight::Says
+    };
+    note(
+        closes,
+        only_in(before, after),
+        "may no longer say what a client's address is",
+    );
     notices
 }
 
 fn asks_for_networks(config: &Config) -> bool {
-    config.services.iter().flat_map(|service| service.policy.rules()).any(|rule| match &rule.requirement {
-        Requirement::AnyOf(conditions) => conditions.iter().any(|condition| !condition.networks.is_empty()),
-        Requirement::Anyone | Requirement::Authenticated | Requirement::Nobody => false,
-    })
+    config
+        .services
+        .iter()
+        .flat_map(|service| service.policy.rules())
+        .any(|rule| match &rule.requirement {
+            Requirement::AnyOf(conditions) => conditions
+                .iter()
+                .any(|condition| !condition.networks.is_empty()),
+            Requirement::Anyone | Requirement::Authenticated | Requirement::Nobody => false,
+        })
 }
 
 fn user(name: &str, before: Option<&User>, after: Option<&User>, notices: &mut Vec<Notice>) {
     let mut note = |weight, what: String| {
-        notices.push(Notice { weight, about: format!("user `{name}`"), what });
+        notices.push(Notice {
+            weight,
+            about: format!("user `{name}`"),
+            what,
+        });
     };
     let (before, after) = match (before, after) {
         (Some(before), Some(after)) => (before, after),
         (None, Some(after)) => {
-            return note(Weight::Says, format!("is new, with {}", roles_text(&after.identity.roles)));
+            return note(
+                Weight::Says,
+                format!("is new, with {}", roles_text(&after.identity.roles)),
+            );
         }
         (Some(_), None) => return note(Weight::Says, "is gone".to_owned()),
         (None, None) => return,
@@ -155,8 +232,16 @@ fn user(name: &str, before: Option<&User>, after: Option<&User>, notices: &mut V
         (true, true) | (false, false) => {}
     }
     for (roles, others, what) in [
-        (&after.identity.roles, &before.identity.roles, "has got the role"),
-        (&before.identity.roles, &after.identity.roles, "has lost the role"),
+        (
+            &after.identity.roles,
+            &before.identity.roles,
+            "has got the role",
+        ),
+        (
+            &before.identity.roles,
+            &after.identity.roles,
+            "has lost the role",
+        ),
     ] {
         for role in roles.iter().filter(|role| !others.contains(role)) {
             note(Weight::Says, format!("{what} `{role}`"));
@@ -174,18 +259,36 @@ fn credentials(before: &User, after: &User, note: &mut impl FnMut(Weight, String
         return;
     }
     match (before.password.is_some(), after.password.is_some()) {
-        (false, true) => note(Weight::Opens, "has a password now and can log in".to_owned()),
-        (true, false) => note(Weight::Closes, "has no password any more and cannot log in".to_owned()),
+        (false, true) => note(
+            Weight::Opens,
+            "has a password now and can log in".to_owned(),
+        ),
+        (true, false) => note(
+            Weight::Closes,
+            "has no password any more and cannot log in".to_owned(),
+        ),
         (true, true) | (false, false) => {}
     }
     match (before.tokens_valid_after, after.tokens_valid_after) {
-        (None, Some(now)) => note(Weight::Closes, format!("tokens from before {} are refused", time(now))),
-        (Some(then), None) => note(Weight::Opens, format!("tokens from before {} count again", time(then))),
+        (None, Some(now)) => note(
+            Weight::Closes,
+            format!("tokens from before {} are refused", time(now)),
+        ),
+        (Some(then), None) => note(
+            Weight::Opens,
+            format!("tokens from before {} count again", time(then)),
+        ),
         (Some(then), Some(now)) if now > then => {
-            note(Weight::Closes, format!("tokens from before {} are refused", time(now)));
+            note(
+                Weight::Closes,
+                format!("tokens from before {} are refused", time(now)),
+            );
         }
         (Some(then), Some(now)) if now < then => {
-            note(Weight::Opens, format!("tokens from {} to {} count again", time(now), time(then)));
+            note(
+                Weight::Opens,
+                format!("tokens from {} to {} count again", time(now), time(then)),
+            );
         }
         (Some(_) | None, Some(_) | None) => {}
     }
@@ -195,7 +298,13 @@ fn roles_text(roles: &[Box<str>]) -> String {
     match roles {
         [] => "no roles".to_owned(),
         [one] => format!("role `{one}`"),
-        many => format!("roles {}", many.iter().map(|role| format!("`{role}`")).collect::<Vec<_>>().join(", ")),
+        many => format!(
+            "roles {}",
+            many.iter()
+                .map(|role| format!("`{role}`"))
+                .collect::<Vec<_>>()
+                .join(", ")
+        ),
     }
 }
 

@@ -22,12 +22,18 @@ impl Everybody {
             before: old.directory.find(name).and_then(|user| enabled(user)),
             after: new.directory.find(name).and_then(|user| enabled(user)),
         };
-        Self { people: names.into_iter().map(person).collect() }
+        Self {
+            people: names.into_iter().map(person).collect(),
+        }
     }
 
     /// `carl, rita and 3 more`.
     pub(super) fn names(&self, people: &[usize], most: usize) -> String {
-        let shown: Vec<&str> = people.iter().take(most).map(|index| &*self.people[*index].name).collect();
+        let shown: Vec<&str> = people
+            .iter()
+            .take(most)
+            .map(|index| &*self.people[*index].name)
+            .collect();
         match people.len().saturating_sub(most) {
             0 => shown.join(", "),
             more => format!("{} and {more} more", shown.join(", ")),

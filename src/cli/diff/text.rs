@@ -39,7 +39,12 @@ pub(super) fn render(report: &Report<'_>, width: Option<usize>) -> String {
 
 /// Whether both are about the same users, because of what changed about these.
 fn is_of_same_people(one: &Change, other: &Change) -> bool {
-    let is_about_people = |change: &Change| change.callers.iter().all(|class| matches!(class.who, Who::People { .. }));
+    let is_about_people = |change: &Change| {
+        change
+            .callers
+            .iter()
+            .all(|class| matches!(class.who, Who::People { .. }))
+    };
     one.effect == other.effect && is_about_people(one) && one.callers == other.callers
 }
 
@@ -53,16 +58,28 @@ fn mark(effect: Effect) -> String {
 
 fn one(report: &Report<'_>, change: &Change) -> String {
     let mut text = format!("{} {}\n", mark(change.effect), requests(report, change));
-    text += &format!("  for    {}{}\n", report.callers(change), affected(report, change));
+    text += &format!(
+        "  for    {}{}\n",
+        report.callers(change),
+        affected(report, change)
+    );
     text += &format!("  before {}\n", report.decided(report.old, change.before));
     text + &format!("  now    {}\n", report.decided(report.new, change.after))
 }
 
 /// Several changes that have their callers in common, a line each.
 fn of_people(report: &Report<'_>, changes: &[&Change]) -> String {
-    let mut text = format!("{} for {}\n", mark(changes[0].effect), report.callers(changes[0]));
+    let mut text = format!(
+        "{} for {}\n",
+        mark(changes[0].effect),
+        report.callers(changes[0])
+    );
     for change in changes.iter().take(MOST_OF_ONE) {
-        text += &format!("  {}: {}\n", requests(report, change), report.decided(report.new, change.after));
+        text += &format!(
+            "  {}: {}\n",
+            requests(report, change),
+            report.decided(report.new, change.after)
+        );
     }
     match changes.len().saturating_sub(MOST_OF_ONE) {
         0 => text,
@@ -73,20 +90,35 @@ fn of_people(report: &Report<'_>, changes: &[&Change]) -> String {
 /// `jobs: GET /jobs, /jobs/{id}`.
 fn requests(report: &Report<'_>, change: &Change) -> String {
     let paths = report.paths(change);
-    let shown = paths.iter().take(MOST_PATHS).cloned().collect::<Vec<_>>().join(" ");
+    let shown = paths
+        .iter()
+        .take(MOST_PATHS)
+        .cloned()
+        .collect::<Vec<_>>()
+        .join(" ");
     let more = match paths.len().saturating_sub(MOST_PATHS) {
         0 => String::new(),
         more => format!(" and {more} more"),
     };
-    let hosts = report.hosts(change).map(|hosts| format!(" at {hosts}")).unwrap_or_default();
-    format!("{}: {} {shown}{more}{hosts}", report.service(change), styled(STRONG, &report.methods(change)))
+    let hosts = report
+        .hosts(change)
+        .map(|hosts| format!(" at {hosts}"))
+        .unwrap_or_default();
+    format!(
+        "{}: {} {shown}{more}{hosts}",
+        report.service(change),
+        styled(STRONG, &report.methods(change))
+    )
 }
 
 fn affected(report: &Report<'_>, change: &Change) -> String {
     if change.affected.is_empty() {
         return String::new();
     }
-    styled(FAINT, &format!(" (users: {})", report.everybody.names(&change.affected, 5)))
+    styled(
+        FAINT,
+        &format!(" (users: {})", report.everybody.names(&change.affected, 5)),
+    )
 }
 
 fn notice(notice: &Notice) -> String {

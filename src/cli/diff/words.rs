@@ -13,9 +13,16 @@ impl Report<'_> {
     /// `GET, POST`; `any method`; `any method but DELETE`. `HEAD` goes without saying where it goes with `GET`.
     pub(super) fn methods(&self, change: &Change) -> String {
         let names = |has: &dyn Fn(&MethodClass) -> bool| -> String {
-            let chosen: Vec<String> = self.methods.iter().filter(|class| has(class)).map(ToString::to_string).collect();
+            let chosen: Vec<String> = self
+                .methods
+                .iter()
+                .filter(|class| has(class))
+                .map(ToString::to_string)
+                .collect();
             let with_get = chosen.iter().any(|name| name == "GET");
-            let said = chosen.into_iter().filter(|name| !(with_get && name == "HEAD"));
+            let said = chosen
+                .into_iter()
+                .filter(|name| !(with_get && name == "HEAD"));
             said.collect::<Vec<_>>().join(", ")
         };
         if !change.methods.contains(&MethodClass::Other) {
@@ -29,14 +36,22 @@ impl Report<'_> {
 
     /// The paths as patterns, with the names that the rules give their segments.
     pub(super) fn paths(&self, change: &Change) -> Vec<String> {
-        let rules = [self.rule(self.new, change.after), self.rule(self.old, change.before)];
-        change.paths.iter().map(|class| named(class, rules)).collect()
+        let rules = [
+            self.rule(self.new, change.after),
+            self.rule(self.old, change.before),
+        ];
+        change
+            .paths
+            .iter()
+            .map(|class| named(class, rules))
+            .collect()
     }
 
     /// The name of the service: `jobs`, or `jobs, before files`.
     pub(super) fn service(&self, change: &Change) -> String {
-        let name =
-            |config: &Config, landing: Landing| service_of(landing).map(|index| config.services[index].name.clone());
+        let name = |config: &Config, landing: Landing| {
+            service_of(landing).map(|index| config.services[index].name.clone())
+        };
         match (name(self.old, change.before), name(self.new, change.after)) {
             (Some(old), Some(new)) if old != new => format!("{new} (before: {old})"),
             (_, Some(name)) | (Some(name), None) => name,
@@ -48,12 +63,18 @@ impl Report<'_> {
     pub(super) fn hosts(&self, change: &Change) -> Option<String> {
         let both = [(self.old, change.before), (self.new, change.after)];
         let known = both.iter().filter_map(|(config, landing)| {
-            let hosts = config.services[service_of(*landing)?].hosts.iter().map(ToString::to_string);
+            let hosts = config.services[service_of(*landing)?]
+                .hosts
+                .iter()
+                .map(ToString::to_string);
             Some(hosts.collect::<std::collections::BTreeSet<_>>())
         });
         let known: Vec<_> = known.collect();
-        let hosts: std::collections::BTreeSet<String> = change.hosts.iter().map(ToString::to_string).collect();
-        let all = known.iter().any(|known| *known == hosts || (known.is_empty() && hosts.contains("any other host")));
+        let hosts: std::collections::BTreeSet<String> =
+            change.hosts.iter().map(ToString::to_string).collect();
+        let all = known
+            .iter()
+            .any(|known| *known == hosts || (known.is_empty() && hosts.contains("any other host")));
         (!all).then(|| hosts.into_iter().collect::<Vec<_>>().join(", "))
     }
 
@@ -65,8 +86,16 @@ impl Report<'_> {
                 let Some(rule) = service.policy.rules().get(id.0 as usize) else {
                     return "no rule: only reported".to_owned();
                 };
-                let reported = if rule.mode == Mode::Report { ", only reported" } else { "" };
-                format!("{}{reported} ({})", in_words(&rule.requirement), view::place(service, id))
+                let reported = if rule.mode == Mode::Report {
+                    ", only reported"
+                } else {
+                    ""
+                };
+                format!(
+                    "{}{reported} ({})",
+                    in_words(&rule.requirement),
+                    view::place(service, id)
+                )
             }
             Landing::NoRule(_) => "no rule: refused".to_owned(),
             Landing::Own => "the gateway's own path: not forwarded".to_owned(),
@@ -77,21 +106,36 @@ impl Report<'_> {
 
     pub(super) fn rule<'c>(&self, config: &'c Config, landing: Landing) -> Option<&'c Rule> {
         match landing {
-            Landing::Rule(service, id) => config.services[service].policy.rules().get(id.0 as usize),
+            Landing::Rule(service, id) => {
+                config.services[service].policy.rules().get(id.0 as usize)
+            }
             Landing::NoRule(_) | Landing::Own | Landing::NoService | Landing::Refused => None,
         }
     }
 
     /// All callers, joined by `; `.
     pub(super) fn callers(&self, change: &Change) -> String {
-        let has = |who: &Who, from: From| change.callers.iter().any(|class| class.who == *who && class.from == from);
-        let anybody = Who::Known { subject: Subject::Anybody, roles: [].into(), claims: [].into() };
+        let has = |who: &Who, from: From| {
+            change
+                .callers
+                .iter()
+                .any(|class| class.who == *who && class.from == from)
+        };
+        let anybody = Who::Known {
+            subject: Subject::Anybody,
+            roles: [].into(),
+            claims: [].into(),
+        };
         let both = |from: From| has(&anybody, from) && has(&Who::Anonymous, from);
-        let words = change.callers.iter().filter_map(|class| match (both(class.from), &class.who) {
-            (true, Who::Anonymous) => Some(at("anyone".to_owned(), class.from)),
-            (true, who) if *who == anybody => None,
-            (true | false, _) => Some(self.caller(change, class)),
-        });
+        let words =
+            change
+                .callers
+                .iter()
+                .filter_map(|class| match (both(class.from), &class.who) {
+                    (true, Who::Anonymous) => Some(at("anyone".to_owned(), class.from)),
+                    (true, who) if *who == anybody => None,
+                    (true | false, _) => Some(self.caller(change, class)),
+                });
         words.collect::<Vec<_>>().join("; ")
     }
 
@@ -99,12 +143,25 @@ impl Report<'_> {
     pub(super) fn caller(&self, change: &Change, class: &CallerClass) -> String {
         let who = match &class.who {
             Who::Anonymous => "anonymous callers".to_owned(),
-            Who::People { people, own } if own.is_empty() => format!("user {}", self.everybody.names(people, 10)),
-            Who::People { people, own } => {
-                let own = own.iter().map(|position| self.segment(change, *position)).collect::<Vec<_>>().join(", ");
-                format!("user {} where {own} is the own name", self.everybody.names(people, 10))
+            Who::People { people, own } if own.is_empty() => {
+                format!("user {}", self.everybody.names(people, 10))
             }
-            Who::Known { subject, roles, claims } => self.known(change, subject, roles, claims),
+            Who::People { people, own } => {
+                let own = own
+                    .iter()
+                    .map(|position| self.segment(change, *position))
+                    .collect::<Vec<_>>()
+                    .join(", ");
+                format!(
+                    "user {} where {own} is the own name",
+                    self.everybody.names(people, 10)
+                )
+            }
+            Who::Known {
+                subject,
+                roles,
+                claims,
+            } => self.known(change, subject, roles, claims),
         };
         at(who, class.from)
     }
@@ -119,7 +176,10 @@ impl Report<'_> {
         let mut parts = match subject {
             Subject::Anybody => Vec::new(),
             Subject::Named(name) => vec![format!("user {name}")],
-            Subject::Segment(position) => vec![format!("the user that {} names", self.segment(change, *position))],
+            Subject::Segment(position) => vec![format!(
+                "the user that {} names",
+                self.segment(change, *position)
+            )],
         };
         let roles: Vec<&str> = roles.into_iter().map(|role| &**role).collect();
         match roles.as_slice() {
@@ -128,17 +188,32 @@ impl Report<'_> {
             many => parts.push(format!("roles {}", many.join(" and "))),
         }
         parts.extend(claims.into_iter().map(|claim| match claim {
-            ClaimClass::Segment(name, position) => format!("claim {name} = {}", self.segment(change, *position)),
+            ClaimClass::Segment(name, position) => {
+                format!("claim {name} = {}", self.segment(change, *position))
+            }
             ClaimClass::Value(..) => format!("claim {claim}"),
         }));
-        if parts.is_empty() { "anybody who is signed in".to_owned() } else { parts.join(" with ") }
+        if parts.is_empty() {
+            "anybody who is signed in".to_owned()
+        } else {
+            parts.join(" with ")
+        }
     }
 
     /// The name of a segment: `{id}`.
     fn segment(&self, change: &Change, position: usize) -> String {
-        let rules = [self.rule(self.new, change.after), self.rule(self.old, change.before)];
-        let name = rules.into_iter().flatten().find_map(|rule| parameter(rule, position));
-        name.map_or_else(|| format!("segment {}", position + 1), |name| format!("{{{name}}}"))
+        let rules = [
+            self.rule(self.new, change.after),
+            self.rule(self.old, change.before),
+        ];
+        let name = rules
+            .into_iter()
+            .flatten()
+            .find_map(|rule| parameter(rule, position));
+        name.map_or_else(
+            || format!("segment {}", position + 1),
+            |name| format!("{{{name}}}"),
+        )
     }
 }
 
@@ -159,7 +234,12 @@ pub(super) fn service_of(landing: Landing) -> Option<usize> {
 
 /// A class as a pattern: `/users/{id}/**`.
 fn named(class: &PathClass, rules: [Option<&Rule>; 2]) -> String {
-    let name = |position| rules.into_iter().flatten().find_map(|rule| parameter(rule, position));
+    let name = |position| {
+        rules
+            .into_iter()
+            .flatten()
+            .find_map(|rule| parameter(rule, position))
+    };
     let mut class = class.clone();
     let names: Vec<Option<String>> = class
         .0
@@ -175,7 +255,12 @@ fn named(class: &PathClass, rules: [Option<&Rule>; 2]) -> String {
     }
     let pieces = class.0.drain(..).zip(names);
     pieces
-        .map(|(piece, name)| name.map_or_else(|| PathClass(vec![piece]).to_string(), |name| format!("/{name}")))
+        .map(|(piece, name)| {
+            name.map_or_else(
+                || PathClass(vec![piece]).to_string(),
+                |name| format!("/{name}"),
+            )
+        })
         .collect()
 }
 

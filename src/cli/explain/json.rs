@@ -9,7 +9,12 @@ use crate::trial::{Request, Subject, Verdict};
 use crate::wire::Target;
 
 /// One object. What does not apply is `null` or empty, never missing.
-pub(super) fn report(config: &Config, request: &Request, subject: &Subject, found: &Found<'_>) -> Value {
+pub(super) fn report(
+    config: &Config,
+    request: &Request,
+    subject: &Subject,
+    found: &Found<'_>,
+) -> Value {
     let mut report = json!({
         "request": request.to_string(),
         "caller": subject.name,
@@ -41,7 +46,11 @@ pub(super) fn report(config: &Config, request: &Request, subject: &Subject, foun
             report["status"] = Value::Null;
             report["reason"] = "the gateway itself answers".into();
         }
-        Found::Decided { service, target, explanation } => {
+        Found::Decided {
+            service,
+            target,
+            explanation,
+        } => {
             take_target(&mut report, target);
             decided(&mut report, service, explanation);
         }
@@ -79,7 +88,11 @@ fn decided(report: &mut Value, service: &Service, explanation: &Explanation<'_>)
         beaten
     });
     report["beats"] = beats.collect();
-    report["not_asked"] = explanation.other_methods.iter().map(|id| rule(service, *id)).collect();
+    report["not_asked"] = explanation
+        .other_methods
+        .iter()
+        .map(|id| rule(service, *id))
+        .collect();
     report["nearest"] = explanation.nearest.map(|id| rule(service, id)).into();
     report["to_be_allowed"] = explanation.remedies.as_slice().into();
 }

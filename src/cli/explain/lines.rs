@@ -24,7 +24,11 @@ struct Line {
 
 /// Explains each line for the caller that it names, or else for `subject`. Empty lines and those that begin with `#` are
 /// passed over; one that cannot be made out is said and does not end the others.
-pub(super) fn explain(question: &Question<'_>, subject: &SubjectArgs, input: impl BufRead) -> anyhow::Result<ExitCode> {
+pub(super) fn explain(
+    question: &Question<'_>,
+    subject: &SubjectArgs,
+    input: impl BufRead,
+) -> anyhow::Result<ExitCode> {
     let mut worst = 0;
     let mut unclear = false;
     for (index, line) in input.lines().enumerate() {
@@ -46,9 +50,17 @@ pub(super) fn explain(question: &Question<'_>, subject: &SubjectArgs, input: imp
     Ok(ExitCode::from(if unclear { 1 } else { worst }))
 }
 
-fn answer(question: &Question<'_>, subject: &SubjectArgs, line: &str) -> anyhow::Result<(String, Verdict)> {
+fn answer(
+    question: &Question<'_>,
+    subject: &SubjectArgs,
+    line: &str,
+) -> anyhow::Result<(String, Verdict)> {
     let line = Line::try_parse_from(line.split_whitespace()).map_err(|error| first_line(&error))?;
-    let subject = if line.subject.is_empty() { subject } else { &line.subject };
+    let subject = if line.subject.is_empty() {
+        subject
+    } else {
+        &line.subject
+    };
     let subject = subject.resolve(question.config)?;
     Ok(question.answer(&Request::new(&line.method, &line.url)?, &subject))
 }
@@ -57,7 +69,10 @@ fn answer(question: &Question<'_>, subject: &SubjectArgs, line: &str) -> anyhow:
 fn first_line(error: &clap::Error) -> anyhow::Error {
     let text = error.to_string();
     let first = text.lines().next().unwrap_or_default();
-    anyhow!("{}; write `METHOD URL [--as USER]`", first.trim_start_matches("error: ").trim_end_matches(':'))
+    anyhow!(
+        "{}; write `METHOD URL [--as USER]`",
+        first.trim_start_matches("error: ").trim_end_matches(':')
+    )
 }
 
 fn report(format: Format, number: usize, error: &anyhow::Error) -> std::io::Result<()> {

@@ -22,7 +22,10 @@ impl Live {
     pub(super) fn ask(listener: SocketAddr) -> anyhow::Result<Self> {
         let exposition = fetch::text(&format!("http://{listener}/metrics"))
             .with_context(|| format!("no running gateway answers at `admin.listen`, {listener}"))?;
-        Ok(Self { listener, exposition })
+        Ok(Self {
+            listener,
+            exposition,
+        })
     }
 
     /// The hits of one rule; without a name, of the requests that no rule covers.
@@ -33,11 +36,24 @@ impl Live {
     /// One line for people.
     pub(super) fn in_words(&self, service: &str, rule: Option<&str>) -> String {
         let Hits(hits) = self.hits(service, rule);
-        let what = rule.map_or_else(|| "what no rule covers".to_owned(), |rule| format!("`{rule}`"));
+        let what = rule.map_or_else(
+            || "what no rule covers".to_owned(),
+            |rule| format!("`{rule}`"),
+        );
         let total: u64 = hits.iter().map(|(_, count)| count).sum();
-        let parts: Vec<String> = hits.iter().map(|(decision, count)| format!("{count} {decision}")).collect();
-        let parts = if parts.is_empty() { String::new() } else { format!(": {}", parts.join(", ")) };
-        format!("live, at {}: {what} was asked {total} times since the start{parts}", self.listener)
+        let parts: Vec<String> = hits
+            .iter()
+            .map(|(decision, count)| format!("{count} {decision}"))
+            .collect();
+        let parts = if parts.is_empty() {
+            String::new()
+        } else {
+            format!(": {}", parts.join(", "))
+        };
+        format!(
+            "live, at {}: {what} was asked {total} times since the start{parts}",
+            self.listener
+        )
     }
 }
 
@@ -50,10 +66,17 @@ impl Hits {
         );
         let mut hits: Vec<(String, u64)> = Vec::new();
         for line in exposition.lines() {
-            let Some((decision, rest)) = line.strip_prefix(&series).and_then(|rest| rest.split_once('"')) else {
+            let Some((decision, rest)) = line
+                .strip_prefix(&series)
+                .and_then(|rest| rest.split_once('"'))
+            else {
                 continue;
             };
-            let count = rest.rsplit(' ').next().and_then(|count| count.parse().ok()).unwrap_or(0);
+            let count = rest
+                .rsplit(' ')
+                .next()
+                .and_then(|count| count.parse().ok())
+                .unwrap_or(0);
             match hits.iter_mut().find(|(known, _)| known == decision) {
                 Some((_, sum)) => *sum += count,
                 None => hits.push((decision.to_owned(), count)),
@@ -65,13 +88,21 @@ impl Hits {
 
     /// An object, for programs.
     pub(super) fn json(self) -> Value {
-        Value::Object(self.0.into_iter().map(|(decision, count)| (decision, count.into())).collect::<Map<_, _>>())
+        Value::Object(
+            self.0
+                .into_iter()
+                .map(|(decision, count)| (decision, count.into()))
+                .collect::<Map<_, _>>(),
+        )
     }
 }
 
 /// A label as the exposition format writes it.
 fn escaped(label: &str) -> String {
-    label.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
+    label
+        .replace('\\', "\\\\")
+        .replace('"', "\\\"")
+        .replace('\n', "\\n")
 }
 
 #[cfg(test)]

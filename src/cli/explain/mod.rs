@@ -82,21 +82,43 @@ enum Layout {
 enum Found<'a> {
     Refused(&'a Refusal),
     Own(&'a Target),
-    Decided { service: &'a Service, target: &'a Target, explanation: &'a Explanation<'a> },
+    Decided {
+        service: &'a Service,
+        target: &'a Target,
+        explanation: &'a Explanation<'a>,
+    },
 }
 
 pub(super) fn run(args: &Args, path: &Path) -> anyhow::Result<ExitCode> {
     let progress = Progress::start(&format!("loading {}", path.display()));
     let config = load::load(path)?.config;
     drop(progress);
-    let layout = if args.method == "-" { Layout::OneOfMany } else { Layout::Alone };
-    let live = if args.live { Some(ask_live(&config)?) } else { None };
-    let question = Question { config: &config, stage: config.stage(), format: args.format, layout, live };
+    let layout = if args.method == "-" {
+        Layout::OneOfMany
+    } else {
+        Layout::Alone
+    };
+    let live = if args.live {
+        Some(ask_live(&config)?)
+    } else {
+        None
+    };
+    let question = Question {
+        config: &config,
+        stage: config.stage(),
+        format: args.format,
+        layout,
+        live,
+    };
     match (args.method.as_str(), &args.url) {
         ("-", None) => lines::explain(&question, &args.subject, std::io::stdin().lock()),
         ("-", Some(_)) | (_, None) => {
-            let usage = "a method and a URL are needed, or `-` alone to read requests from standard input";
-            writeln!(anstream::stderr().lock(), "error: {usage}; see `gatelatch explain --help`")?;
+            let usage =
+                "a method and a URL are needed, or `-` alone to read requests from standard input";
+            writeln!(
+                anstream::stderr().lock(),
+                "error: {usage}; see `gatelatch explain --help`"
+            )?;
             Ok(ExitCode::from(2))
         }
         (method, Some(url)) => {
@@ -110,7 +132,11 @@ pub(super) fn run(args: &Args, path: &Path) -> anyhow::Result<ExitCode> {
 }
 
 fn ask_live(config: &Config) -> anyhow::Result<Live> {
-    Live::ask(config.admin.context("`admin.listen` is `off`: there is nobody to ask")?)
+    Live::ask(
+        config
+            .admin
+            .context("`admin.listen` is `off`: there is nobody to ask")?,
+    )
 }
 
 fn exit_code(verdict: Verdict) -> u8 {
@@ -126,34 +152,72 @@ impl Question<'_> {
     /// The report, and the verdict that it ends with.
     fn answer(&self, request: &Request, subject: &Subject) -> (String, Verdict) {
         match self.stage.find(request) {
-            Err(refusal) => (self.print(request, subject, &Found::Refused(&refusal)), refusal.verdict()),
-            Ok(Place::Own(target)) => (self.print(request, subject, &Found::Own(&target)), Verdict::Allowed),
+            Err(refusal) => (
+                self.print(request, subject, &Found::Refused(&refusal)),
+                refusal.verdict(),
+            ),
+            Ok(Place::Own(target)) => (
+                self.print(request, subject, &Found::Own(&target)),
+                Verdict::Allowed,
+            ),
             Ok(Place::Service(index, target)) => {
                 let service = &self.config.services[index];
-                let explanation = service.policy.explain(&target.method, &target.path, &subject.caller);
-                let found = Found::Decided { service, target: &target, explanation: &explanation };
-                (self.print(request, subject, &found), Verdict::of(&explanation.decision))
+                let explanation =
+                    service
+                        .policy
+                        .explain(&target.method, &target.path, &subject.caller);
+                let found = Found::Decided {
+                    service,
+                    target: &target,
+                    explanation: &explanation,
+                };
+                (
+                    self.print(request, subject, &found),
+                    Verdict::of(&explanation.decision),
+                )
             }
         }
     }
 
     fn hits_in_words(&self, found: &Found<'_>) -> String {
-        let (Some(live), Found::Decided { service, explanation, .. }) = (&self.live, found) else {
+        let (
+            Some(live),
+            Found::Decided {
+                service,
+                explanation,
+                ..
+            },
+        ) = (&self.live, found)
+        else {
             return String::new();
         };
-        format!("\n{}\n", live.in_words(&service.name, rule_name(service, explanation)))
+        format!(
+            "\n{}\n",
+            live.in_words(&service.name, rule_name(service, explanation))
+        )
     }
 
     fn add_hits(&self, mut report: Value, found: &Found<'_>) -> Value {
-        if let (Some(live), Found::Decided { service, explanation, .. }) = (&self.live, found) {
-            report["live"] = live.hits(&service.name, rule_name(service, explanation)).json();
+        if let (
+            Some(live),
+            Found::Decided {
+                service,
+                explanation,
+                ..
+            },
+        ) = (&self.live, found)
+        {
+            report["live"] = live
+                .hits(&service.name, rule_name(service, explanation))
+                .json();
         }
         report
     }
 
     fn print(&self, request: &Request, subject: &Subject, found: &Found<'_>) -> String {
         let json = || self.add_hits(json::report(self.config, request, subject, found), found);
-        let text = || show::report(self.config, request, subject, found) + &self.hits_in_words(found);
+        let text =
+            || show::report(self.config, request, subject, found) + &self.hits_in_words(found);
         match (self.format, self.layout) {
             (Format::Text, Layout::Alone) => text(),
             (Format::Text, Layout::OneOfMany) => text() + "\n",
@@ -165,7 +229,10 @@ impl Question<'_> {
 
 /// The name of the rule that decides.
 fn rule_name<'s>(service: &'s Service, explanation: &Explanation<'_>) -> Option<&'s str> {
-    explanation.winner.as_ref().map(|winner| &*service.policy.rule(winner.rule).name)
+    explanation
+        .winner
+        .as_ref()
+        .map(|winner| &*service.policy.rule(winner.rule).name)
 }
 
 /// The mode that counts for a decision.

@@ -3,7 +3,9 @@
 use clap::builder::styling::Style;
 
 use super::{Found, mode};
-use crate::access::{ConditionReport, Decision, Explanation, Mode, PathOptions, Requirement, RuleId, RuleReport};
+use crate::access::{
+    ConditionReport, Decision, Explanation, Mode, PathOptions, Requirement, RuleId, RuleReport,
+};
 use crate::cli::terminal::{self, BAD, DOUBTFUL, FAINT, GOOD};
 use crate::config::{Config, Service};
 use crate::trial::{Refusal, Request, Subject};
@@ -22,7 +24,8 @@ impl Page {
     /// A line, and where it has to be broken, its rest two steps further in.
     fn line(&mut self, indent: usize, text: &str) {
         let line = format!("{}{text}", " ".repeat(indent));
-        self.text.push_str(&terminal::wrap(&line, indent + 4, self.width));
+        self.text
+            .push_str(&terminal::wrap(&line, indent + 4, self.width));
         self.text.push('\n');
     }
 
@@ -32,20 +35,45 @@ impl Page {
 }
 
 /// The whole report.
-pub(super) fn report(config: &Config, request: &Request, subject: &Subject, found: &Found<'_>) -> String {
-    let mut page = Page { text: String::new(), width: terminal::width() };
+pub(super) fn report(
+    config: &Config,
+    request: &Request,
+    subject: &Subject,
+    found: &Found<'_>,
+) -> String {
+    let mut page = Page {
+        text: String::new(),
+        width: terminal::width(),
+    };
     match found {
         Found::Refused(refusal) => {
             page.line(0, &format!("{request}, asked by {}\n", subject.name));
-            page.painted(0, BAD, &format!("refused with {}: {refusal}", refusal.status()));
+            page.painted(
+                0,
+                BAD,
+                &format!("refused with {}: {refusal}", refusal.status()),
+            );
             refused(&mut page, config, request, refusal);
         }
         Found::Own(target) => {
-            page.line(0, &format!("{} {}, asked by {}\n", target.method, target.path, subject.name));
-            let own = format!("`{}` is the gateway's own: no rule is asked, nothing is forwarded", target.path);
+            page.line(
+                0,
+                &format!(
+                    "{} {}, asked by {}\n",
+                    target.method, target.path, subject.name
+                ),
+            );
+            let own = format!(
+                "`{}` is the gateway's own: no rule is asked, nothing is forwarded",
+                target.path
+            );
             page.painted(0, GOOD, &own);
         }
-        Found::Decided { service, target, explanation } => {
+        Found::Decided {
+            service,
+            target,
+            explanation,
+        } => {
             heading(&mut page, request, subject, service, target);
             decided(&mut page, service, target, explanation);
         }
@@ -53,9 +81,21 @@ pub(super) fn report(config: &Config, request: &Request, subject: &Subject, foun
     page.text
 }
 
-fn heading(page: &mut Page, request: &Request, subject: &Subject, service: &Service, target: &Target) {
+fn heading(
+    page: &mut Page,
+    request: &Request,
+    subject: &Subject,
+    service: &Service,
+    target: &Target,
+) {
     let Target { method, path, .. } = target;
-    page.line(0, &format!("{method} {path} to service `{}`, asked by {}", service.name, subject.name));
+    page.line(
+        0,
+        &format!(
+            "{method} {path} to service `{}`, asked by {}",
+            service.name, subject.name
+        ),
+    );
     let written = request.uri().path();
     if written != path.as_str() {
         page.line(2, &format!("`{written}` is read as `{path}`"));
@@ -66,8 +106,14 @@ fn heading(page: &mut Page, request: &Request, subject: &Subject, service: &Serv
 fn decided(page: &mut Page, service: &Service, target: &Target, explanation: &Explanation<'_>) {
     let (style, verdict) = verdict(&explanation.decision);
     page.painted(0, style, &verdict);
-    if !matches!(explanation.decision, Decision::Allow(_)) && mode(service, explanation) == Mode::Report {
-        page.painted(2, DOUBTFUL, "and forwarded all the same: `mode: report` only reports a denial");
+    if !matches!(explanation.decision, Decision::Allow(_))
+        && mode(service, explanation) == Mode::Report
+    {
+        page.painted(
+            2,
+            DOUBTFUL,
+            "and forwarded all the same: `mode: report` only reports a denial",
+        );
     }
     match &explanation.winner {
         Some(report) => winner(page, service, report),
@@ -77,21 +123,34 @@ fn decided(page: &mut Page, service: &Service, target: &Target, explanation: &Ex
         page.line(2, &format!("beats {}: {loss}", place(service, *rule)));
     }
     for rule in &explanation.other_methods {
-        page.line(2, &format!("not asked: {} covers the path, but not {}", place(service, *rule), target.method));
+        page.line(
+            2,
+            &format!(
+                "not asked: {} covers the path, but not {}",
+                place(service, *rule),
+                target.method
+            ),
+        );
     }
     if let Some(rule) = explanation.nearest {
-        page.line(2, &format!("nearest: {} does not cover the path", place(service, rule)));
+        page.line(
+            2,
+            &format!("nearest: {} does not cover the path", place(service, rule)),
+        );
     }
     remedies(page, &explanation.remedies);
 }
 
 fn verdict(decision: &Decision<'_>) -> (Style, String) {
     match decision {
-        Decision::Allow(permit) if permit.identity().is_none() => (GOOD, "allowed, without an identity".to_owned()),
-        Decision::Allow(_) => (GOOD, "allowed".to_owned()),
-        Decision::Challenge(challenge) if challenge.credential_rejected => {
-            (BAD, "unauthenticated (401): Invalid or expired token".to_owned())
+        Decision::Allow(permit) if permit.identity().is_none() => {
+            (GOOD, "allowed, without an identity".to_owned())
         }
+        Decision::Allow(_) => (GOOD, "allowed".to_owned()),
+        Decision::Challenge(challenge) if challenge.credential_rejected => (
+            BAD,
+            "unauthenticated (401): Invalid or expired token".to_owned(),
+        ),
         Decision::Challenge(_) => (BAD, "unauthenticated (401): Not authenticated".to_owned()),
         Decision::Forbid(forbid) => (BAD, format!("forbidden (403): {}", forbid.reason)),
     }
@@ -100,7 +159,13 @@ fn verdict(decision: &Decision<'_>) -> (Style, String) {
 fn winner(page: &mut Page, service: &Service, report: &RuleReport) {
     page.line(2, &format!("by {}", place(service, report.rule)));
     if report.alternatives.is_empty() {
-        page.line(4, &format!("allow: {}", word(&service.policy.rule(report.rule).requirement)));
+        page.line(
+            4,
+            &format!(
+                "allow: {}",
+                word(&service.policy.rule(report.rule).requirement)
+            ),
+        );
     }
     for (index, alternative) in report.alternatives.iter().enumerate() {
         for (position, entry) in alternative.iter().enumerate() {
@@ -116,8 +181,15 @@ fn winner(page: &mut Page, service: &Service, report: &RuleReport) {
 
 fn condition(page: &mut Page, joint: &str, entry: &ConditionReport) {
     let ConditionReport { asked, has, holds } = entry;
-    let (style, mark) = if *holds { (GOOD, "holds") } else { (BAD, "fails") };
-    page.line(4, &format!("{joint}{asked} {style}{mark}{style:#}: the caller has {has}"));
+    let (style, mark) = if *holds {
+        (GOOD, "holds")
+    } else {
+        (BAD, "fails")
+    };
+    page.line(
+        4,
+        &format!("{joint}{asked} {style}{mark}{style:#}: the caller has {has}"),
+    );
 }
 
 /// As `allow` has it.
@@ -133,13 +205,25 @@ pub(super) fn word(requirement: &Requirement) -> &'static str {
 /// A rule with its place: `` `POST /jobs` (gateway.yaml:14:9) ``.
 fn place(service: &Service, id: RuleId) -> String {
     let origin = &service.origins[id.0 as usize];
-    let place = format!("{}:{}:{}", origin.file.display(), origin.line, origin.column);
-    format!("`{}` {FAINT}({place}){FAINT:#}", service.policy.rule(id).name)
+    let place = format!(
+        "{}:{}:{}",
+        origin.file.display(),
+        origin.line,
+        origin.column
+    );
+    format!(
+        "`{}` {FAINT}({place}){FAINT:#}",
+        service.policy.rule(id).name
+    )
 }
 
 fn remedies(page: &mut Page, remedies: &[String]) {
     for (index, remedy) in remedies.iter().enumerate() {
-        let joint = if index == 0 { "to be allowed it takes" } else { "or" };
+        let joint = if index == 0 {
+            "to be allowed it takes"
+        } else {
+            "or"
+        };
         page.line(if index == 0 { 2 } else { 4 }, &format!("{joint} {remedy}"));
     }
 }
@@ -147,17 +231,40 @@ fn remedies(page: &mut Page, remedies: &[String]) {
 fn refused(page: &mut Page, config: &Config, request: &Request, refusal: &Refusal) {
     let raw = request.uri().path();
     match refusal {
-        Refusal::BadRequest(BadRequest::Path(_)) => loosen(page, config.router.widest_paths(), raw, "of the service"),
+        Refusal::BadRequest(BadRequest::Path(_)) => {
+            loosen(page, config.router.widest_paths(), raw, "of the service")
+        }
         Refusal::Path(index, _) => {
             let service = &config.services[*index];
-            loosen(page, service.paths, raw, &format!("of the service `{}`", service.name));
+            loosen(
+                page,
+                service.paths,
+                raw,
+                &format!("of the service `{}`", service.name),
+            );
         }
         Refusal::BadRequest(_) => {}
         Refusal::NoService { .. } | Refusal::NoHost => {
             for service in config.services.iter().take(LISTED) {
-                let hosts = service.hosts.iter().map(|host| format!("`{host}`")).collect::<Vec<_>>().join(", ");
-                let hosts = if hosts.is_empty() { "any host".to_owned() } else { hosts };
-                page.line(2, &format!("`{}` answers for {hosts} at `{}`", service.name, service.mount.source()));
+                let hosts = service
+                    .hosts
+                    .iter()
+                    .map(|host| format!("`{host}`"))
+                    .collect::<Vec<_>>()
+                    .join(", ");
+                let hosts = if hosts.is_empty() {
+                    "any host".to_owned()
+                } else {
+                    hosts
+                };
+                page.line(
+                    2,
+                    &format!(
+                        "`{}` answers for {hosts} at `{}`",
+                        service.name,
+                        service.mount.source()
+                    ),
+                );
             }
             let others = config.services.len().saturating_sub(LISTED);
             if others > 0 {
@@ -171,8 +278,16 @@ fn refused(page: &mut Page, config: &Config, request: &Request, refusal: &Refusa
 fn loosen(page: &mut Page, paths: PathOptions, raw: &str, whose: &str) {
     match paths.missing_for(raw) {
         Some(key) => {
-            page.line(2, &format!("`paths: {{ {key}: true }}` {whose} accepts it; `check` says what that costs"));
+            page.line(
+                2,
+                &format!(
+                    "`paths: {{ {key}: true }}` {whose} accepts it; `check` says what that costs"
+                ),
+            );
         }
-        None => page.line(2, "no setting accepts it: two servers could read it as two paths"),
+        None => page.line(
+            2,
+            "no setting accepts it: two servers could read it as two paths",
+        ),
     }
 }

@@ -18,7 +18,12 @@ pub(super) struct SubjectArgs {
     user: Option<String>,
 
     /// Anybody who has these roles
-    #[arg(long, value_name = "ROLES", value_delimiter = ',', conflicts_with = "token")]
+    #[arg(
+        long,
+        value_name = "ROLES",
+        value_delimiter = ',',
+        conflicts_with = "token"
+    )]
     roles: Option<Vec<String>>,
 
     /// The bearer of this token, now
@@ -36,14 +41,19 @@ pub(super) struct SubjectArgs {
 
 /// A number or truth value is one; everything else is a text.
 fn claim(text: &str) -> Result<Claim, String> {
-    let (name, value) = text.split_once('=').ok_or_else(|| "write `NAME=VALUE`".to_owned())?;
+    let (name, value) = text
+        .split_once('=')
+        .ok_or_else(|| "write `NAME=VALUE`".to_owned())?;
     let value = match (value, value.parse::<i64>()) {
         ("true", _) => ClaimValue::Boolean(true),
         ("false", _) => ClaimValue::Boolean(false),
         (_, Ok(number)) if number.to_string() == value => ClaimValue::Integer(number),
         (_, Ok(_) | Err(_)) => ClaimValue::Text(value.into()),
     };
-    Ok(Claim { name: name.into(), values: vec![value] })
+    Ok(Claim {
+        name: name.into(),
+        values: vec![value],
+    })
 }
 
 impl SubjectArgs {
@@ -56,9 +66,17 @@ impl SubjectArgs {
         if let Some(token) = &self.token {
             return self.token(token, config);
         }
-        let roles = self.roles.as_ref().map(|roles| roles.iter().map(|role| role.trim().into()).collect());
+        let roles = self
+            .roles
+            .as_ref()
+            .map(|roles| roles.iter().map(|role| role.trim().into()).collect());
         let user = self.user.as_deref().map(Into::into);
-        let who = Who { user, roles, claims: self.claims.clone(), address: self.address };
+        let who = Who {
+            user,
+            roles,
+            claims: self.claims.clone(),
+            address: self.address,
+        };
         Ok(who.resolve(&config.directory)?)
     }
 
@@ -69,16 +87,18 @@ impl SubjectArgs {
         Some(match verdict.map(|token| token.identity) {
             Ok(identity) if identity.is_impostor(|name| config.directory.find(name).is_some()) => {
                 let subject = &identity.subject;
-                self.refused(format!("a foreign `{subject}`, who is refused: a user of the list has this name"))
+                self.refused(format!(
+                    "a foreign `{subject}`, who is refused: a user of the list has this name"
+                ))
             }
             Ok(identity) => {
                 let (subject, roles) = (&identity.subject, roles_text(&identity.roles));
                 let name = format!("`{subject}` of another issuer with {roles}");
                 self.known(identity, name)
             }
-            Err(refusal) => {
-                self.refused(format!("the bearer of another issuer's token that does not hold here: {refusal}"))
-            }
+            Err(refusal) => self.refused(format!(
+                "the bearer of another issuer's token that does not hold here: {refusal}"
+            )),
         })
     }
 
@@ -89,17 +109,28 @@ impl SubjectArgs {
                 let name = format!("the API key `{}` of `{subject}` with {roles}", key.name);
                 self.known(Arc::clone(&key.identity), name)
             }
-            Err(refusal) => self.refused(format!("the holder of an API key that does not hold: {refusal}")),
+            Err(refusal) => self.refused(format!(
+                "the holder of an API key that does not hold: {refusal}"
+            )),
         }
     }
 
     fn known(&self, identity: Arc<Identity>, name: String) -> Subject {
-        let place = self.address.map(|address| format!(" from {address}")).unwrap_or_default();
-        Subject { caller: Caller::known(identity, self.address), name: format!("{name}{place}") }
+        let place = self
+            .address
+            .map(|address| format!(" from {address}"))
+            .unwrap_or_default();
+        Subject {
+            caller: Caller::known(identity, self.address),
+            name: format!("{name}{place}"),
+        }
     }
 
     fn refused(&self, name: String) -> Subject {
-        Subject { caller: Caller::rejected(self.address), name }
+        Subject {
+            caller: Caller::rejected(self.address),
+            name,
+        }
     }
 
     fn token(&self, token: &str, config: &Config) -> anyhow::Result<Subject> {
@@ -114,13 +145,20 @@ impl SubjectArgs {
         let claims = match verifier.verify(token.trim(), ambient::unix_seconds()) {
             Ok(claims) => claims,
             Err(refusal) => {
-                return Ok(self.refused(format!("the bearer of a token that does not hold: {refusal}")));
+                return Ok(self.refused(format!(
+                    "the bearer of a token that does not hold: {refusal}"
+                )));
             }
         };
         match config.directory.find(&claims.subject) {
             Some(user) if user.admits(claims.issued_at) => {
                 let user = Some(user.identity.subject.clone());
-                Ok(Who { user, address: self.address, ..Who::default() }.resolve(&config.directory)?)
+                Ok(Who {
+                    user,
+                    address: self.address,
+                    ..Who::default()
+                }
+                .resolve(&config.directory)?)
             }
             Some(_) | None => {
                 let subject = &claims.subject;
@@ -147,7 +185,11 @@ mod tests {
             ("a=", Some(text(""))),
             ("a", None),
         ] {
-            assert_eq!(claim(written).ok().map(|claim| claim.values), expected.map(|value| vec![value]), "{written}");
+            assert_eq!(
+                claim(written).ok().map(|claim| claim.values),
+                expected.map(|value| vec![value]),
+                "{written}"
+            );
         }
     }
 }

@@ -5,9 +5,16 @@ use super::{Cell, LEGEND, Report, ServiceTable, heading, whereabouts};
 const PAGE: &str = include_str!("page.html");
 
 pub(super) fn render(report: &Report<'_>) -> String {
-    let tables: String = report.services.iter().map(|table| section(report, table)).collect();
-    PAGE.replace("{{legend}}", &escape(&format!("{LEGEND} What no rule covers is refused.")))
-        .replace("{{tables}}", &tables)
+    let tables: String = report
+        .services
+        .iter()
+        .map(|table| section(report, table))
+        .collect();
+    PAGE.replace(
+        "{{legend}}",
+        &escape(&format!("{LEGEND} What no rule covers is refused.")),
+    )
+    .replace("{{tables}}", &tables)
 }
 
 fn section(report: &Report<'_>, table: &ServiceTable<'_>) -> String {
@@ -19,8 +26,10 @@ fn section(report: &Report<'_>, table: &ServiceTable<'_>) -> String {
     if table.rows.is_empty() {
         return head + "<p>No rules: every request is refused.</p>\n";
     }
-    let headings =
-        report.audiences.iter().map(|audience| format!("<th scope=\"col\">{}</th>", escape(heading(audience))));
+    let headings = report
+        .audiences
+        .iter()
+        .map(|audience| format!("<th scope=\"col\">{}</th>", escape(heading(audience))));
     let headings: String = headings.collect();
     let rows = table.rows.iter().map(|row| {
         let cells: String = row.cells.iter().map(cell).collect();
@@ -38,7 +47,10 @@ fn cell(cell: &Cell) -> String {
     match cell {
         Cell::Yes => "<td class=\"yes\">yes</td>".to_owned(),
         Cell::No => "<td class=\"no\">–</td>".to_owned(),
-        Cell::If(conditions) => format!("<td class=\"if\">if {}</td>", escape(&conditions.join(", or "))),
+        Cell::If(conditions) => format!(
+            "<td class=\"if\">if {}</td>",
+            escape(&conditions.join(", or "))
+        ),
     }
 }
 

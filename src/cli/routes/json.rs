@@ -8,17 +8,26 @@ use crate::config::Service;
 use crate::review::Audience;
 
 pub(super) fn render(report: &Report<'_>) -> String {
-    let roles = report.audiences.iter().filter_map(|audience| match audience {
-        Audience::Role(role) => Some(json!(role)),
-        Audience::Anonymous | Audience::SignedIn => None,
-    });
+    let roles = report
+        .audiences
+        .iter()
+        .filter_map(|audience| match audience {
+            Audience::Role(role) => Some(json!(role)),
+            Audience::Anonymous | Audience::SignedIn => None,
+        });
     let services = report.services.iter().map(|table| service(report, table));
-    let answer = json!({ "roles": roles.collect::<Vec<_>>(), "services": services.collect::<Vec<_>>() });
+    let answer =
+        json!({ "roles": roles.collect::<Vec<_>>(), "services": services.collect::<Vec<_>>() });
     format!("{answer:#}\n")
 }
 
 fn service(report: &Report<'_>, table: &ServiceTable<'_>) -> Value {
-    let hosts: Vec<_> = table.service.hosts.iter().map(ToString::to_string).collect();
+    let hosts: Vec<_> = table
+        .service
+        .hosts
+        .iter()
+        .map(ToString::to_string)
+        .collect();
     json!({
         "name": table.service.name,
         "hosts": hosts,
@@ -31,7 +40,10 @@ fn rule(report: &Report<'_>, service: &Service, line: &Line) -> Value {
     let rule = service.policy.rule(line.rule);
     let methods = match &rule.methods {
         Methods::All => Value::Null,
-        Methods::Only(methods) => methods.iter().map(|method| json!(method.as_str())).collect(),
+        Methods::Only(methods) => methods
+            .iter()
+            .map(|method| json!(method.as_str()))
+            .collect(),
     };
     let origin = service.origins.get(line.rule.0 as usize);
     let mut access = Map::new();

@@ -4,16 +4,30 @@ use super::{Cell, LEGEND, Report, ServiceTable, heading, whereabouts};
 
 pub(super) fn render(report: &Report<'_>) -> String {
     let tables = report.services.iter().map(|table| section(report, table));
-    format!("{}{LEGEND} What no rule covers is refused.\n", tables.collect::<String>())
+    format!(
+        "{}{LEGEND} What no rule covers is refused.\n",
+        tables.collect::<String>()
+    )
 }
 
 fn section(report: &Report<'_>, table: &ServiceTable<'_>) -> String {
-    let mut text = format!("## {}\n\n{}\n\n", escape(&table.service.name), escape(&whereabouts(table.service)));
+    let mut text = format!(
+        "## {}\n\n{}\n\n",
+        escape(&table.service.name),
+        escape(&whereabouts(table.service))
+    );
     if table.rows.is_empty() {
         return text + "No rules: every request is refused.\n\n";
     }
-    let headings = report.audiences.iter().map(|audience| escape(heading(audience)));
-    text += &line(["methods".to_owned(), "path".to_owned()].into_iter().chain(headings));
+    let headings = report
+        .audiences
+        .iter()
+        .map(|audience| escape(heading(audience)));
+    text += &line(
+        ["methods".to_owned(), "path".to_owned()]
+            .into_iter()
+            .chain(headings),
+    );
     text += &line((0..report.audiences.len() + 2).map(|_| "---".to_owned()));
     for row in &table.rows {
         let cells = row.cells.iter().map(|cell| match cell {
@@ -21,7 +35,11 @@ fn section(report: &Report<'_>, table: &ServiceTable<'_>) -> String {
             Cell::No => "-".to_owned(),
             Cell::If(conditions) => format!("if {}", escape(&conditions.join(", or "))),
         });
-        text += &line([escape(&row.methods), code(&row.path)].into_iter().chain(cells));
+        text += &line(
+            [escape(&row.methods), code(&row.path)]
+                .into_iter()
+                .chain(cells),
+        );
     }
     text + "\n"
 }

@@ -104,19 +104,40 @@ pub(super) fn run(args: &Args, path: &Path) -> anyhow::Result<ExitCode> {
 }
 
 fn report<'a>(config: &'a Config, args: &Args) -> anyhow::Result<Report<'a>> {
-    let services: Vec<&Service> =
-        config.services.iter().filter(|one| is_asked(args.service.as_ref(), &one.name)).collect();
+    let services: Vec<&Service> = config
+        .services
+        .iter()
+        .filter(|one| is_asked(args.service.as_ref(), &one.name))
+        .collect();
     if services.is_empty() {
-        let known: Vec<_> = config.services.iter().map(|service| format!("`{}`", service.name)).collect();
-        bail!("there is no service `{}`; known: {}", args.service.as_deref().unwrap_or_default(), known.join(", "));
+        let known: Vec<_> = config
+            .services
+            .iter()
+            .map(|service| format!("`{}`", service.name))
+            .collect();
+        bail!(
+            "there is no service `{}`; known: {}",
+            args.service.as_deref().unwrap_or_default(),
+            known.join(", ")
+        );
     }
-    let held = config.directory.users().flat_map(|user| &user.identity.roles).map(|role| &**role);
+    let held = config
+        .directory
+        .users()
+        .flat_map(|user| &user.identity.roles)
+        .map(|role| &**role);
     let mut audiences = audiences(config.services.iter().map(|service| &service.policy), held);
     if let Some(roles) = &args.roles {
         retain(&mut audiences, roles)?;
     }
-    let table = |service: &'a Service| ServiceTable { service, rows: lines(service, &audiences) };
-    Ok(Report { services: services.into_iter().map(table).collect(), audiences })
+    let table = |service: &'a Service| ServiceTable {
+        service,
+        rows: lines(service, &audiences),
+    };
+    Ok(Report {
+        services: services.into_iter().map(table).collect(),
+        audiences,
+    })
 }
 
 fn is_asked(asked: Option<&String>, name: &str) -> bool {
@@ -124,8 +145,12 @@ fn is_asked(asked: Option<&String>, name: &str) -> bool {
 }
 
 fn retain(audiences: &mut Vec<Audience>, roles: &[String]) -> anyhow::Result<()> {
-    let is_role = |audience: &Audience, role: &str| matches!(audience, Audience::Role(one) if **one == *role);
-    if let Some(role) = roles.iter().find(|role| !audiences.iter().any(|one| is_role(one, role))) {
+    let is_role =
+        |audience: &Audience, role: &str| matches!(audience, Audience::Role(one) if **one == *role);
+    if let Some(role) = roles
+        .iter()
+        .find(|role| !audiences.iter().any(|one| is_role(one, role)))
+    {
         bail!("no rule names the role `{role}`, and no user has it");
     }
     audiences.retain(|one| match one {
@@ -148,7 +173,10 @@ fn lines(service: &Service, audiences: &[Audience]) -> Vec<Line> {
             cells: row.cells.iter().map(cell).collect(),
         }
     };
-    rows(&service.policy, audiences).into_iter().map(line).collect()
+    rows(&service.policy, audiences)
+        .into_iter()
+        .map(line)
+        .collect()
 }
 
 fn cell(access: &Access) -> Cell {
@@ -171,7 +199,11 @@ fn heading(audience: &Audience) -> &str {
 /// Where a service is: `any host, /files`.
 fn whereabouts(service: &Service) -> String {
     let hosts: Vec<_> = service.hosts.iter().map(ToString::to_string).collect();
-    let hosts = if hosts.is_empty() { "any host".to_owned() } else { hosts.join(", ") };
+    let hosts = if hosts.is_empty() {
+        "any host".to_owned()
+    } else {
+        hosts.join(", ")
+    };
     let Service { mount, .. } = service;
     format!("{hosts}, {}", Mount::source(mount))
 }

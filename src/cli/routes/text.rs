@@ -15,7 +15,11 @@ pub(super) fn render(report: &Report<'_>, width: Option<usize>) -> String {
     for table in &report.services {
         let mut notes = Notes::default();
         let cells = notes.number(table);
-        text += &format!("{} ({})\n", styled(STRONG, &table.service.name), whereabouts(table.service));
+        text += &format!(
+            "{} ({})\n",
+            styled(STRONG, &table.service.name),
+            whereabouts(table.service)
+        );
         if table.rows.is_empty() {
             text += "no rules: every request is refused\n\n";
             continue;
@@ -28,7 +32,11 @@ pub(super) fn render(report: &Report<'_>, width: Option<usize>) -> String {
         text += &notes.render();
         text.push('\n');
     }
-    text + &wrap(&format!("{LEGEND} What no rule covers is refused."), 0, Some(width.unwrap_or(100))) + "\n"
+    text + &wrap(
+        &format!("{LEGEND} What no rule covers is refused."),
+        0,
+        Some(width.unwrap_or(100)),
+    ) + "\n"
 }
 
 /// The conditions, each with the number that stands in the table.
@@ -42,7 +50,8 @@ impl Notes {
     /// The table's cells as they are printed.
     fn number(&mut self, table: &ServiceTable<'_>) -> Vec<Vec<String>> {
         let rows = table.rows.iter();
-        rows.map(|row| row.cells.iter().map(|cell| self.cell(cell)).collect()).collect()
+        rows.map(|row| row.cells.iter().map(|cell| self.cell(cell)).collect())
+            .collect()
     }
 
     fn cell(&mut self, cell: &Cell) -> String {
@@ -51,7 +60,9 @@ impl Notes {
             Cell::No => return "-".to_owned(),
             Cell::If(conditions) => conditions,
         };
-        let numbers = conditions.iter().map(|condition| self.number_of(condition).to_string());
+        let numbers = conditions
+            .iter()
+            .map(|condition| self.number_of(condition).to_string());
         format!("if {}", numbers.collect::<Vec<_>>().join("/"))
     }
 
@@ -63,9 +74,17 @@ impl Notes {
     }
 
     fn render(&self) -> String {
-        let lines = self.texts.iter().enumerate().map(|(index, text)| format!("  {:>2}  {text}\n", index + 1));
+        let lines = self
+            .texts
+            .iter()
+            .enumerate()
+            .map(|(index, text)| format!("  {:>2}  {text}\n", index + 1));
         let lines: String = lines.collect();
-        if lines.is_empty() { lines } else { format!("\n{lines}") }
+        if lines.is_empty() {
+            lines
+        } else {
+            format!("\n{lines}")
+        }
     }
 }
 
@@ -78,9 +97,15 @@ struct Layout {
 }
 
 impl Layout {
-    fn new(report: &Report<'_>, table: &ServiceTable<'_>, cells: &[Vec<String>], width: Option<usize>) -> Self {
+    fn new(
+        report: &Report<'_>,
+        table: &ServiceTable<'_>,
+        cells: &[Vec<String>],
+        width: Option<usize>,
+    ) -> Self {
         let widest = |texts: &mut dyn Iterator<Item = usize>| texts.max().unwrap_or(0);
-        let methods = widest(&mut table.rows.iter().map(|row| length(&row.methods))).max("methods".len());
+        let methods =
+            widest(&mut table.rows.iter().map(|row| length(&row.methods))).max("methods".len());
         let path = widest(&mut table.rows.iter().map(|row| length(&row.path))).max("path".len());
         // one endless path does not push every other line off the terminal: it has a line to itself
         let path = width.map_or(path, |width| path.min((width / 2).max(16)));
@@ -91,14 +116,33 @@ impl Layout {
             })
             .collect();
         let free = width.map(|width| width.saturating_sub(methods + path + GAP));
-        Self { methods, path, blocks: blocks(&widths, free), widths }
+        Self {
+            methods,
+            path,
+            blocks: blocks(&widths, free),
+            widths,
+        }
     }
 
-    fn block(&self, report: &Report<'_>, table: &ServiceTable<'_>, cells: &[Vec<String>], columns: &[usize]) -> String {
-        let headings = columns.iter().map(|column| pad(heading(&report.audiences[*column]), self.widths[*column]));
-        let mut text = self.line("methods", "path", headings.map(|text| styled(STRONG, &text)));
+    fn block(
+        &self,
+        report: &Report<'_>,
+        table: &ServiceTable<'_>,
+        cells: &[Vec<String>],
+        columns: &[usize],
+    ) -> String {
+        let headings = columns
+            .iter()
+            .map(|column| pad(heading(&report.audiences[*column]), self.widths[*column]));
+        let mut text = self.line(
+            "methods",
+            "path",
+            headings.map(|text| styled(STRONG, &text)),
+        );
         for (row, cells) in table.rows.iter().zip(cells) {
-            let cells = columns.iter().map(|column| coloured(&cells[*column], self.widths[*column]));
+            let cells = columns
+                .iter()
+                .map(|column| coloured(&cells[*column], self.widths[*column]));
             text += &self.line(&row.methods, &row.path, cells);
         }
         text
@@ -106,7 +150,11 @@ impl Layout {
 
     fn line(&self, methods: &str, path: &str, cells: impl Iterator<Item = String>) -> String {
         let gap = " ".repeat(GAP);
-        let mut line = format!("{}{gap}{}", pad(methods, self.methods), pad(path, self.path));
+        let mut line = format!(
+            "{}{gap}{}",
+            pad(methods, self.methods),
+            pad(path, self.path)
+        );
         if length(path) > self.path {
             line += &format!("\n{}", " ".repeat(self.methods + GAP + self.path));
         }

@@ -25,7 +25,9 @@ pub(super) fn report(suite: &str, rehearsal: &Rehearsal) -> String {
 
 fn case(result: &TestResult, rehearsal: &Rehearsal) -> String {
     let services = &rehearsal.loaded.config.services;
-    let class = result.rule.map_or("gatelatch", |(service, _)| services[service].name.as_str());
+    let class = result
+        .rule
+        .map_or("gatelatch", |(service, _)| services[service].name.as_str());
     let attributes = format!(
         "name=\"{}\" classname=\"{}\" file=\"{}\" line=\"{}\" time=\"0\"",
         escape(&result.name),
@@ -70,6 +72,9 @@ mod tests {
 
     #[test]
     fn what_xml_cannot_hold_is_escaped() {
-        assert_eq!(escape("a<b> & \"c\" 'd'\n\u{1}ü"), "a&lt;b&gt; &amp; &quot;c&quot; &apos;d&apos;&#10;\u{fffd}ü");
+        assert_eq!(
+            escape("a<b> & \"c\" 'd'\n\u{1}ü"),
+            "a&lt;b&gt; &amp; &quot;c&quot; &apos;d&apos;&#10;\u{fffd}ü"
+        );
     }
 }

@@ -64,7 +64,8 @@ pub enum Deny {
 /// Where the configuration cannot be used, or the report cannot be written.
 pub fn run(args: &Args, config: &Path) -> anyhow::Result<ExitCode> {
     let progress = Progress::start(&format!("testing {}", config.display()));
-    let rehearsal = config::rehearse(&load_request(config), args.file.as_deref()).map_err(load::shown)?;
+    let rehearsal =
+        config::rehearse(&load_request(config), args.file.as_deref()).map_err(load::shown)?;
     drop(progress);
     if let Some(path) = &args.junit {
         let suite = args.file.as_deref().unwrap_or(config);
@@ -74,7 +75,9 @@ pub fn run(args: &Args, config: &Path) -> anyhow::Result<ExitCode> {
     match args.format {
         Format::Text => print_text(&rehearsal)?,
         // at once: piece by piece, many results would be as many system calls
-        Format::Json => anstream::stdout().lock().write_all(format!("{:#}\n", as_json(&rehearsal)).as_bytes())?,
+        Format::Json => anstream::stdout()
+            .lock()
+            .write_all(format!("{:#}\n", as_json(&rehearsal)).as_bytes())?,
     }
     let report = &rehearsal.report;
     let denied = args.deny == Some(Deny::Untouched) && report.untouched().next().is_some();
@@ -87,15 +90,35 @@ fn print_text(rehearsal: &Rehearsal) -> io::Result<()> {
     let (report, mut out) = (&rehearsal.report, anstream::stdout().lock());
     let (all, failed) = (report.results.len(), report.failed());
     match failed {
-        _ if all == 0 => writeln!(out, "no tests: write some under `tests`, see `gatelatch test --help`")?,
-        0 => writeln!(out, "{GOOD}{}, all as expected{GOOD:#}", counted(all, "test"))?,
-        _ => writeln!(out, "{BAD}{}, {failed} not as expected{BAD:#}", counted(all, "test"))?,
+        _ if all == 0 => writeln!(
+            out,
+            "no tests: write some under `tests`, see `gatelatch test --help`"
+        )?,
+        0 => writeln!(
+            out,
+            "{GOOD}{}, all as expected{GOOD:#}",
+            counted(all, "test")
+        )?,
+        _ => writeln!(
+            out,
+            "{BAD}{}, {failed} not as expected{BAD:#}",
+            counted(all, "test")
+        )?,
     }
     let (rules, untouched) = (rules(report), report.untouched().count());
-    writeln!(out, "{} of {} touched by a test", rules - untouched, counted(rules, "rule"))?;
+    writeln!(
+        out,
+        "{} of {} touched by a test",
+        rules - untouched,
+        counted(rules, "rule")
+    )?;
     for (service, rule) in report.untouched() {
         let (name, origin) = rule_at(&rehearsal.loaded.config, service, rule);
-        writeln!(out, "  not touched: `{name}` {FAINT}({}){FAINT:#}", place(origin))?;
+        writeln!(
+            out,
+            "  not touched: `{name}` {FAINT}({}){FAINT:#}",
+            place(origin)
+        )?;
     }
     Ok(())
 }
@@ -106,16 +129,26 @@ fn rules(report: &TestReport) -> usize {
 
 fn rule_at(config: &Config, service: usize, rule: RuleId) -> (&str, &Origin) {
     let service = &config.services[service];
-    (&service.policy.rule(rule).name, &service.origins[rule.0 as usize])
+    (
+        &service.policy.rule(rule).name,
+        &service.origins[rule.0 as usize],
+    )
 }
 
 fn place(origin: &Origin) -> String {
-    format!("{}:{}:{}", origin.file.display(), origin.line, origin.column)
+    format!(
+        "{}:{}:{}",
+        origin.file.display(),
+        origin.line,
+        origin.column
+    )
 }
 
 fn as_json(rehearsal: &Rehearsal) -> Value {
     let (report, config) = (&rehearsal.report, &rehearsal.loaded.config);
-    let untouched = report.untouched().map(|(service, rule)| rule_json(config, service, rule));
+    let untouched = report
+        .untouched()
+        .map(|(service, rule)| rule_json(config, service, rule));
     json!({
         "tests": report.results.len(),
         "failed": report.failed(),

@@ -33,8 +33,15 @@ pub(super) fn run(args: &Args, config: &Path) -> anyhow::Result<ExitCode> {
     let config = load::load(config)?.config;
     let token = read(args)?;
     let (text, holds) = inspect(&config, token.trim(), ambient::unix_seconds());
-    anstream::stdout().lock().write_all(text.as_bytes()).context("cannot write to standard output")?;
-    Ok(if holds { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    anstream::stdout()
+        .lock()
+        .write_all(text.as_bytes())
+        .context("cannot write to standard output")?;
+    Ok(if holds {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }
 
 fn read(args: &Args) -> anyhow::Result<Zeroizing<String>> {
@@ -43,7 +50,10 @@ fn read(args: &Args) -> anyhow::Result<Zeroizing<String>> {
     }
     let mut token = Zeroizing::new(String::new());
     let input = std::io::stdin().lock();
-    input.take(LONGEST_INPUT).read_to_string(&mut token).context("cannot read a token from standard input")?;
+    input
+        .take(LONGEST_INPUT)
+        .read_to_string(&mut token)
+        .context("cannot read a token from standard input")?;
     Ok(token)
 }
 
@@ -52,7 +62,10 @@ fn inspect(config: &Config, token: &str, now: u64) -> (String, bool) {
     let settings = &config.auth.token;
     let inspection = Verifier::new(settings.keys(), settings.verifier()).inspect(token, now);
     let mut text = String::new();
-    for (title, part) in [("header", &inspection.header), ("claims", &inspection.claims)] {
+    for (title, part) in [
+        ("header", &inspection.header),
+        ("claims", &inspection.claims),
+    ] {
         if let Some(part) = part {
             // writing to a string never fails
             let _ = writeln!(text, "{title}\n{part:#}\n");
@@ -73,7 +86,9 @@ fn inspect(config: &Config, token: &str, now: u64) -> (String, bool) {
 type Line = (&'static str, Result<(), String>);
 
 fn own(config: &Config, inspection: Inspection) -> Vec<Line> {
-    let said = |(name, verdict): (_, Result<(), Refusal>)| (name, verdict.map_err(|refusal| refusal.to_string()));
+    let said = |(name, verdict): (_, Result<(), Refusal>)| {
+        (name, verdict.map_err(|refusal| refusal.to_string()))
+    };
     let mut lines: Vec<Line> = inspection.checks.into_iter().map(said).collect();
     if let Some(claims) = &inspection.claims {
         lines.push(("user", user(config, claims)));
@@ -85,11 +100,18 @@ fn own(config: &Config, inspection: Inspection) -> Vec<Line> {
 fn foreign(config: &Config, token: &str, now: u64) -> Option<Vec<Line>> {
     let issuers = config.auth.trusted_issuers(|_, _| Arc::default());
     let verdict = match issuers.verify(token, now)? {
-        Ok(token) if token.identity.is_impostor(|name| config.directory.find(name).is_some()) => {
+        Ok(token)
+            if token
+                .identity
+                .is_impostor(|name| config.directory.find(name).is_some()) =>
+        {
             Err("a user of the list has the name of its subject".to_owned())
         }
         Ok(_) => Ok(()),
-        Err(Refusal::KeyId) => Err(format!("{}; published keys are known to a running gateway only", Refusal::KeyId)),
+        Err(Refusal::KeyId) => Err(format!(
+            "{}; published keys are known to a running gateway only",
+            Refusal::KeyId
+        )),
         Err(refusal) => Err(refusal.to_string()),
     };
     Some(vec![("token of a trusted issuer", verdict)])
@@ -99,7 +121,9 @@ fn foreign(config: &Config, token: &str, now: u64) -> Option<Vec<Line>> {
 fn dates(inspection: &Inspection, text: &mut String) {
     let claims = inspection.claims.as_ref();
     for name in ["iat", "nbf", "exp"] {
-        let second = claims.and_then(|claims| claims.get(name)).and_then(Value::as_u64);
+        let second = claims
+            .and_then(|claims| claims.get(name))
+            .and_then(Value::as_u64);
         // beyond the year 9999 no date has four digits
         if let Some(second) = second.filter(|second| *second < 253_402_300_800) {
             let date = humantime::format_rfc3339_seconds(UNIX_EPOCH + Duration::from_secs(second));
@@ -110,12 +134,20 @@ fn dates(inspection: &Inspection, text: &mut String) {
 
 /// The last check: the user list is the truth at every request.
 fn user(config: &Config, claims: &Value) -> Result<(), String> {
-    let subject = claims.get("sub").and_then(Value::as_str).unwrap_or_default();
-    let issued_at = claims.get("iat").and_then(Value::as_f64).map(|second| second as u64);
+    let subject = claims
+        .get("sub")
+        .and_then(Value::as_str)
+        .unwrap_or_default();
+    let issued_at = claims
+        .get("iat")
+        .and_then(Value::as_f64)
+        .map(|second| second as u64);
     match config.directory.find(subject) {
         None => Err("there is no such user".to_owned()),
         Some(user) if user.disabled => Err("the user is disabled".to_owned()),
-        Some(user) if !user.admits(issued_at) => Err("the token is older than `tokens_valid_after`".to_owned()),
+        Some(user) if !user.admits(issued_at) => {
+            Err("the token is older than `tokens_valid_after`".to_owned())
+        }
         Some(_) => Ok(()),
     }
 }

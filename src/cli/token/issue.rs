@@ -41,9 +41,17 @@ fn duration(text: &str) -> Result<Duration, String> {
 pub(super) fn run(args: &Args, config: &Path) -> anyhow::Result<ExitCode> {
     let config = load::load(config)?.config;
     let user = config.directory.find(&args.user);
-    let user = user.with_context(|| format!("there is no user `{}`; `gatelatch user list` shows all", args.user))?;
+    let user = user.with_context(|| {
+        format!(
+            "there is no user `{}`; `gatelatch user list` shows all",
+            args.user
+        )
+    })?;
     if user.disabled {
-        bail!("user `{}` is disabled: every token of this user is refused", args.user);
+        bail!(
+            "user `{}` is disabled: every token of this user is refused",
+            args.user
+        );
     }
     let issuer = issuer(config.auth, args.ttl)?;
     let identity = &user.identity;
@@ -56,14 +64,17 @@ pub(super) fn run(args: &Args, config: &Path) -> anyhow::Result<ExitCode> {
         session: Some(SessionId::from_bytes(ambient::random_bytes())),
     };
     let issued = issuer.issue(&holder, ambient::random_bytes(), ambient::unix_seconds())?;
-    writeln!(anstream::stdout().lock(), "{}", issued.token).context("cannot write to standard output")?;
+    writeln!(anstream::stdout().lock(), "{}", issued.token)
+        .context("cannot write to standard output")?;
     Ok(ExitCode::SUCCESS)
 }
 
 fn issuer(auth: Auth, ttl: Duration) -> anyhow::Result<Issuer> {
     let token = auth.token;
     if token.key_life == KeyLife::Process {
-        bail!("no key is configured, so no other process would accept the token: write `auth.token.secret`");
+        bail!(
+            "no key is configured, so no other process would accept the token: write `auth.token.secret`"
+        );
     }
     if ttl > token.max_lifetime {
         let longest = humantime::format_duration(token.max_lifetime);

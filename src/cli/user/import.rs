@@ -46,9 +46,13 @@ enum Refusal<'a> {
 /// Where the file cannot be read, or a line cannot be taken over and `--skip` is not given.
 pub(super) fn run(store: &Store, args: &Args) -> anyhow::Result<()> {
     let shown = args.file.display();
-    let text = std::fs::read_to_string(&args.file).with_context(|| format!("cannot read `{shown}`"))?;
-    let known: BTreeSet<String> =
-        store.users()?.into_iter().map(|user| String::from(&*user.identity.subject)).collect();
+    let text =
+        std::fs::read_to_string(&args.file).with_context(|| format!("cannot read `{shown}`"))?;
+    let known: BTreeSet<String> = store
+        .users()?
+        .into_iter()
+        .map(|user| String::from(&*user.identity.subject))
+        .collect();
     let (mut taken, mut refused) = (Vec::new(), 0_usize);
     let mut names = BTreeSet::new();
     for (number, line) in entries(&text) {
@@ -61,9 +65,14 @@ pub(super) fn run(store: &Store, args: &Args) -> anyhow::Result<()> {
         }
     }
     if refused > 0 && !args.skip {
-        bail!("nothing was written; leave these lines out with `--skip`, or give their users new passwords");
+        bail!(
+            "nothing was written; leave these lines out with `--skip`, or give their users new passwords"
+        );
     }
-    let new: Vec<NewUser> = taken.iter().map(|(user, hash)| user_of(user, hash, &args.roles)).collect();
+    let new: Vec<NewUser> = taken
+        .iter()
+        .map(|(user, hash)| user_of(user, hash, &args.roles))
+        .collect();
     let count = counted(new.len(), "user");
     if !new.is_empty() {
         store.change(&Change::Add(new))?;
@@ -73,7 +82,10 @@ pub(super) fn run(store: &Store, args: &Args) -> anyhow::Result<()> {
 
 /// The lines that say something, counted from 1.
 fn entries(text: &str) -> impl Iterator<Item = (usize, &str)> {
-    let lines = text.lines().enumerate().map(|(at, line)| (at + 1, line.trim()));
+    let lines = text
+        .lines()
+        .enumerate()
+        .map(|(at, line)| (at + 1, line.trim()));
     lines.filter(|(_, line)| !line.is_empty() && !line.starts_with('#'))
 }
 
@@ -82,19 +94,32 @@ fn read<'a>(
     known: &BTreeSet<String>,
     names: &mut BTreeSet<&'a str>,
 ) -> Result<(&'a str, &'a str), Refusal<'a>> {
-    let (user, hash) = line.split_once(':').filter(|(user, _)| !user.is_empty()).ok_or(Refusal::NoUser)?;
+    let (user, hash) = line
+        .split_once(':')
+        .filter(|(user, _)| !user.is_empty())
+        .ok_or(Refusal::NoUser)?;
     // nginx ignores what stands behind a further colon
     let hash = hash.split(':').next().unwrap_or_default();
     if known.contains(user) {
         return Err(Refusal::Known(user));
     }
     PasswordHash::parse(hash).map_err(|error| Refusal::Hash(user, error))?;
-    if names.insert(user) { Ok((user, hash)) } else { Err(Refusal::Twice(user)) }
+    if names.insert(user) {
+        Ok((user, hash))
+    } else {
+        Err(Refusal::Twice(user))
+    }
 }
 
 fn user_of(user: &str, hash: &str, roles: &[String]) -> NewUser {
     let hash = Some(hash.to_owned());
-    NewUser { user: user.to_owned(), hash, roles: roles.to_vec(), name: None, email: None }
+    NewUser {
+        user: user.to_owned(),
+        hash,
+        roles: roles.to_vec(),
+        name: None,
+        email: None,
+    }
 }
 
 /// The hash itself is not shown.
@@ -103,7 +128,9 @@ impl fmt::Display for Refusal<'_> {
         match self {
             Self::NoUser => f.write_str("not a line `NAME:HASH`"),
             Self::Twice(user) => write!(f, "user `{user}` stands here twice"),
-            Self::Known(user) => write!(f, "user `{user}` is on the list already and stays as it is"),
+            Self::Known(user) => {
+                write!(f, "user `{user}` is on the list already and stays as it is")
+            }
             Self::Hash(user, error) => write!(f, "user `{user}`: {error}"),
         }
     }

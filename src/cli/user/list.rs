@@ -30,30 +30,58 @@ pub(super) fn print(store: &Store, args: &Args) -> anyhow::Result<()> {
     let users = store.users()?;
     let text = match args.format {
         Format::Text => table(&users),
-        Format::Json => format!("{:#}\n", users.iter().map(|user| describe(user)).collect::<Value>()),
+        Format::Json => format!(
+            "{:#}\n",
+            users.iter().map(|user| describe(user)).collect::<Value>()
+        ),
     };
-    anstream::stdout().lock().write_all(text.as_bytes()).context("cannot write to standard output")
+    anstream::stdout()
+        .lock()
+        .write_all(text.as_bytes())
+        .context("cannot write to standard output")
 }
 
 fn table(users: &[Arc<User>]) -> String {
     let head = ["USER", "ROLES", "STATE", "PASSWORD", "KEYS"].map(str::to_owned);
-    let rows: Vec<[String; 5]> = std::iter::once(head).chain(users.iter().map(|user| row(user))).collect();
-    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+    let rows: Vec<[String; 5]> = std::iter::once(head)
+        .chain(users.iter().map(|user| row(user)))
+        .collect();
+    let width = |column: usize| {
+        rows.iter()
+            .map(|row| row[column].chars().count())
+            .max()
+            .unwrap_or(0)
+    };
     let widths = [0, 1, 2, 3, 4].map(width);
     let line = |row: &[String; 5]| {
-        let cells = row.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}"));
+        let cells = row
+            .iter()
+            .zip(widths)
+            .map(|(cell, width)| format!("{cell:width$}"));
         cells.collect::<Vec<_>>().join("  ").trim_end().to_owned() + "\n"
     };
     rows.iter().map(line).collect()
 }
 
 fn row(user: &User) -> [String; 5] {
-    let list = |items: Vec<&str>| if items.is_empty() { "-".to_owned() } else { items.join(",") };
+    let list = |items: Vec<&str>| {
+        if items.is_empty() {
+            "-".to_owned()
+        } else {
+            items.join(",")
+        }
+    };
     let roles = user.identity.roles.iter().map(|role| &**role).collect();
     let keys = user.api_keys.iter().map(|key| &*key.name).collect();
     let state = if user.disabled { "disabled" } else { "enabled" };
     let password = password(user).unwrap_or_else(|| "-".to_owned());
-    [user.identity.subject.to_string(), list(roles), state.to_owned(), password, list(keys)]
+    [
+        user.identity.subject.to_string(),
+        list(roles),
+        state.to_owned(),
+        password,
+        list(keys),
+    ]
 }
 
 fn password(user: &User) -> Option<String> {

@@ -120,9 +120,24 @@ pub(super) fn run(args: Args, config: &Path) -> anyhow::Result<ExitCode> {
         Command::Add(args) => add(&store, args)?,
         Command::AddKey(args) => add_key(&store, args)?,
         Command::SetPassword(args) => set_password(&store, args)?,
-        Command::Enable(args) => change(&store, &Change::Enable(args.user.clone()), "enabled", &args.user)?,
-        Command::Disable(args) => change(&store, &Change::Disable(args.user.clone()), "disabled", &args.user)?,
-        Command::Remove(args) => change(&store, &Change::Remove(args.user.clone()), "removed", &args.user)?,
+        Command::Enable(args) => change(
+            &store,
+            &Change::Enable(args.user.clone()),
+            "enabled",
+            &args.user,
+        )?,
+        Command::Disable(args) => change(
+            &store,
+            &Change::Disable(args.user.clone()),
+            "disabled",
+            &args.user,
+        )?,
+        Command::Remove(args) => change(
+            &store,
+            &Change::Remove(args.user.clone()),
+            "removed",
+            &args.user,
+        )?,
         Command::Import(args) => import::run(&store, &args)?,
         Command::List(args) => list::print(&store, &args)?,
     }
@@ -131,7 +146,10 @@ pub(super) fn run(args: Args, config: &Path) -> anyhow::Result<ExitCode> {
 
 fn change(store: &Store, change: &Change, done: &str, user: &str) -> anyhow::Result<()> {
     store.change(change)?;
-    say(&format!("{done} user `{user}` in {}", store.path().display()))
+    say(&format!(
+        "{done} user `{user}` in {}",
+        store.path().display()
+    ))
 }
 
 /// What is not the result itself goes to stderr.
@@ -147,36 +165,79 @@ fn print_once(secret: &str) -> anyhow::Result<()> {
 impl PasswordArgs {
     /// A password, and its hash.
     fn obtain(&self) -> anyhow::Result<(Zeroizing<String>, String)> {
-        let password = if self.random { password::random() } else { password::obtain()? };
+        let password = if self.random {
+            password::random()
+        } else {
+            password::obtain()?
+        };
         let hash = password::hash(&password, self.cost)?;
         Ok((password, hash))
     }
 
     fn print(&self, password: &str) -> anyhow::Result<()> {
-        if self.random { print_once(password) } else { Ok(()) }
+        if self.random {
+            print_once(password)
+        } else {
+            Ok(())
+        }
     }
 }
 
 fn add(store: &Store, args: AddArgs) -> anyhow::Result<()> {
-    let AddArgs { user, roles, name, email, no_password, password } = args;
+    let AddArgs {
+        user,
+        roles,
+        name,
+        email,
+        no_password,
+        password,
+    } = args;
     // before somebody types a password in vain
     if store.knows(&user)? {
         bail!("there is a user `{user}` already");
     }
-    let obtained = if no_password { None } else { Some(password.obtain()?) };
+    let obtained = if no_password {
+        None
+    } else {
+        Some(password.obtain()?)
+    };
     let hash = obtained.as_ref().map(|(_, hash)| hash.clone());
-    let new = NewUser { user: user.clone(), hash, roles, name, email };
+    let new = NewUser {
+        user: user.clone(),
+        hash,
+        roles,
+        name,
+        email,
+    };
     change(store, &Change::Add(vec![new]), "added", &user)?;
     obtained.map_or(Ok(()), |(text, _)| password.print(&text))
 }
 
 fn add_key(store: &Store, args: AddKeyArgs) -> anyhow::Result<()> {
-    let AddKeyArgs { user, name, roles, expires } = args;
+    let AddKeyArgs {
+        user,
+        name,
+        roles,
+        expires,
+    } = args;
     let key = api_key(ambient::random_bytes());
-    let hash = KeyDigest::of(&key).context("a new key is a key")?.to_string();
-    let new = NewKey { name: name.clone(), hash, roles, expires };
-    store.change(&Change::AddKey { user: user.clone(), key: new })?;
-    say(&format!("added key `{name}` to user `{user}` in {}; it is shown this once", store.path().display()))?;
+    let hash = KeyDigest::of(&key)
+        .context("a new key is a key")?
+        .to_string();
+    let new = NewKey {
+        name: name.clone(),
+        hash,
+        roles,
+        expires,
+    };
+    store.change(&Change::AddKey {
+        user: user.clone(),
+        key: new,
+    })?;
+    say(&format!(
+        "added key `{name}` to user `{user}` in {}; it is shown this once",
+        store.path().display()
+    ))?;
     print_once(&key)
 }
 
@@ -186,7 +247,13 @@ fn set_password(store: &Store, args: SetPasswordArgs) -> anyhow::Result<()> {
         bail!("there is no user `{user}`; `gatelatch user list` shows all");
     }
     let (text, hash) = password.obtain()?;
-    store.change(&Change::SetPassword { user: user.clone(), hash })?;
-    say(&format!("changed the password of user `{user}` in {}", store.path().display()))?;
+    store.change(&Change::SetPassword {
+        user: user.clone(),
+        hash,
+    })?;
+    say(&format!(
+        "changed the password of user `{user}` in {}",
+        store.path().display()
+    ))?;
     password.print(&text)
 }

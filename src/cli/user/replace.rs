@@ -18,9 +18,14 @@ pub(super) fn replace(target: &Path, before: Option<&str>, text: &str) -> anyhow
     let folder = target.parent().unwrap_or(Path::new("/"));
     let failed = || format!("cannot replace `{}`; nothing was changed", target.display());
     let temporary = Temporary::beside(target).with_context(failed)?;
-    temporary.write(text, before.is_some().then_some(target)).with_context(failed)?;
+    temporary
+        .write(text, before.is_some().then_some(target))
+        .with_context(failed)?;
     if current(target).with_context(failed)?.as_deref() != before {
-        bail!("`{}` was changed by somebody else in the meantime; nothing was changed", target.display());
+        bail!(
+            "`{}` was changed by somebody else in the meantime; nothing was changed",
+            target.display()
+        );
     }
     temporary.rename_to(target).with_context(failed)?;
     // the new name counts only once the folder is written
@@ -48,7 +53,11 @@ impl Temporary {
         let number = u64::from_le_bytes(ambient::random_bytes());
         let name = target.file_name().unwrap_or_default().to_string_lossy();
         let path = target.with_file_name(format!(".{name}.{number:016x}.tmp"));
-        let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?;
+        let file = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&path)?;
         Ok(Self { path, file })
     }
 
@@ -59,7 +68,8 @@ impl Temporary {
             if (wanted.uid(), wanted.gid()) != (present.uid(), present.gid()) {
                 fchown(&self.file, Some(wanted.uid()), Some(wanted.gid()))?;
             }
-            self.file.set_permissions(Permissions::from_mode(wanted.mode() & 0o7777))?;
+            self.file
+                .set_permissions(Permissions::from_mode(wanted.mode() & 0o7777))?;
         }
         self.file.sync_all()
     }

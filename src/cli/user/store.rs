@@ -42,7 +42,10 @@ impl Store {
     }
 
     pub(super) fn knows(&self, user: &str) -> anyhow::Result<bool> {
-        Ok(self.users()?.iter().any(|known| *known.identity.subject == *user))
+        Ok(self
+            .users()?
+            .iter()
+            .any(|known| *known.identity.subject == *user))
     }
 
     /// Makes one change, alone: another command waits until it is made.
@@ -52,7 +55,9 @@ impl Store {
         let before = self.read()?;
         let text = before.as_deref().unwrap_or(NOBODY);
         // a byte order mark is not for the parser
-        let (mark, text) = text.strip_prefix('\u{feff}').map_or(("", text), |rest| ("\u{feff}", rest));
+        let (mark, text) = text
+            .strip_prefix('\u{feff}')
+            .map_or(("", text), |rest| ("\u{feff}", rest));
         self.parse(text)?;
         let after = edit(text, change).map_err(|error| anyhow!("{error}"))?;
         self.parse(&after).context("the change was not made")?;
@@ -63,7 +68,9 @@ impl Store {
         match std::fs::read_to_string(self.path()) {
             Ok(text) => Ok(Some(text)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(error).with_context(|| format!("cannot read `{}`", self.path().display())),
+            Err(error) => {
+                Err(error).with_context(|| format!("cannot read `{}`", self.path().display()))
+            }
         }
     }
 
@@ -75,8 +82,11 @@ impl Store {
     fn target(&self) -> anyhow::Result<PathBuf> {
         let path = self.path();
         match path.symlink_metadata() {
-            Ok(_) => path.canonicalize().with_context(|| format!("cannot follow `{}`", path.display())),
-            Err(_) => std::path::absolute(path).with_context(|| format!("cannot find `{}`", path.display())),
+            Ok(_) => path
+                .canonicalize()
+                .with_context(|| format!("cannot follow `{}`", path.display())),
+            Err(_) => std::path::absolute(path)
+                .with_context(|| format!("cannot find `{}`", path.display())),
         }
     }
 }

@@ -98,25 +98,41 @@ pub fn edit(text: &str, change: &Change) -> Result<String, EditError> {
     let edited = patch.write(text, &root).ok_or(EditError::Style)?;
     let mut expected = root;
     patch.apply(&mut expected).ok_or(EditError::Style)?;
-    if model::same(&parse(&edited)?, &expected) { Ok(edited) } else { Err(EditError::Style) }
+    if model::same(&parse(&edited)?, &expected) {
+        Ok(edited)
+    } else {
+        Err(EditError::Style)
+    }
 }
 
 /// Whatever the reader would complain about cannot be edited safely.
 fn parse(text: &str) -> Result<Node, EditError> {
     let mut findings = Findings::default();
     let tree = yaml::read(text, File::Users, &mut findings).ok_or(EditError::Style)?;
-    if findings.into_sorted().is_empty() { Ok(tree.root) } else { Err(EditError::Style) }
+    if findings.into_sorted().is_empty() {
+        Ok(tree.root)
+    } else {
+        Err(EditError::Style)
+    }
 }
 
 fn plan(root: &Node, change: &Change) -> Result<Patch, EditError> {
-    let find = |user: &str| model::find(root, &["users", user]).ok_or_else(|| EditError::NoSuchUser(user.to_owned()));
+    let find = |user: &str| {
+        model::find(root, &["users", user]).ok_or_else(|| EditError::NoSuchUser(user.to_owned()))
+    };
     match change {
         Change::Add(all) => {
             if let Some(known) = all.iter().find(|new| find(&new.user).is_ok()) {
                 return Err(EditError::UserExists(known.user.clone()));
             }
-            let entries = all.iter().map(|new| (new.user.as_str().into(), new.fields())).collect();
-            Ok(Patch::Insert { path: vec!["users".into()], entries })
+            let entries = all
+                .iter()
+                .map(|new| (new.user.as_str().into(), new.fields()))
+                .collect();
+            Ok(Patch::Insert {
+                path: vec!["users".into()],
+                entries,
+            })
         }
         Change::AddKey { user, key } => plan_key(find(user)?, user, key),
         Change::SetPassword { user, hash } => {
@@ -127,7 +143,12 @@ fn plan(root: &Node, change: &Change) -> Result<Patch, EditError> {
             }
             Ok(set(present, user, "password", Fresh::Text(hash.clone())))
         }
-        Change::Disable(user) => plan_disabled(find(user)?, user, Fresh::True, "the user is disabled already"),
+        Change::Disable(user) => plan_disabled(
+            find(user)?,
+            user,
+            Fresh::True,
+            "the user is disabled already",
+        ),
         Change::Enable(user) => {
             let present = find(user)?;
             if model::member(present, "disabled").is_none() {
@@ -137,12 +158,20 @@ fn plan(root: &Node, change: &Change) -> Result<Patch, EditError> {
         }
         Change::Remove(user) => {
             find(user)?;
-            Ok(Patch::Remove { path: vec!["users".into()], key: user.as_str().into() })
+            Ok(Patch::Remove {
+                path: vec!["users".into()],
+                key: user.as_str().into(),
+            })
         }
     }
 }
 
-fn plan_disabled(present: &Node, user: &str, value: Fresh, done: &'static str) -> Result<Patch, EditError> {
+fn plan_disabled(
+    present: &Node,
+    user: &str,
+    value: Fresh,
+    done: &'static str,
+) -> Result<Patch, EditError> {
     match model::member(present, "disabled") {
         Some(node) if model::names_variable(node) => Err(EditError::Elsewhere("disabled")),
         Some(node) if model::same(node, &value.to_node()) => Err(EditError::NothingToDo(done)),
@@ -152,22 +181,39 @@ fn plan_disabled(present: &Node, user: &str, value: Fresh, done: &'static str) -
 
 fn plan_key(present: &Node, user: &str, key: &NewKey) -> Result<Patch, EditError> {
     let fields = key.fields();
-    let Some(keys) = model::member(present, "api_keys").filter(|keys| !model::is_nothing(keys)) else {
+    let Some(keys) = model::member(present, "api_keys").filter(|keys| !model::is_nothing(keys))
+    else {
         return Ok(set(present, user, "api_keys", Fresh::List(vec![fields])));
     };
-    let Value::List(items) = &keys.value else { return Err(EditError::Style) };
+    let Value::List(items) = &keys.value else {
+        return Err(EditError::Style);
+    };
     let name = Fresh::Text(key.name.clone()).to_node();
-    if items.iter().filter_map(|item| model::member(item, "name")).any(|other| model::same(other, &name)) {
+    if items
+        .iter()
+        .filter_map(|item| model::member(item, "name"))
+        .any(|other| model::same(other, &name))
+    {
         return Err(EditError::KeyExists(key.name.clone()));
     }
-    Ok(Patch::Append { path: ["users", user, "api_keys"].map(Into::into).into(), value: fields })
+    Ok(Patch::Append {
+        path: ["users", user, "api_keys"].map(Into::into).into(),
+        value: fields,
+    })
 }
 
 fn set(present: &Node, user: &str, key: &'static str, value: Fresh) -> Patch {
     let path = vec!["users".into(), user.into()];
     match model::member(present, key) {
-        Some(_) => Patch::Replace { path, key: key.into(), value },
-        None => Patch::Insert { path, entries: vec![(key.into(), value)] },
+        Some(_) => Patch::Replace {
+            path,
+            key: key.into(),
+            value,
+        },
+        None => Patch::Insert {
+            path,
+            entries: vec![(key.into(), value)],
+        },
     }
 }
 
@@ -189,7 +235,10 @@ impl NewKey {
         let fields = [
             ("name", Some(Fresh::Text(self.name.clone()))),
             ("hash", Some(Fresh::Text(self.hash.clone()))),
-            ("roles", self.roles.as_ref().map(|roles| Fresh::texts(roles))),
+            (
+                "roles",
+                self.roles.as_ref().map(|roles| Fresh::texts(roles)),
+            ),
             ("expires", self.expires.clone().map(Fresh::Text)),
         ];
         Fresh::map(fields)

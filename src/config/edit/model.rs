@@ -21,7 +21,12 @@ impl Fresh {
 
     /// A map of those that are there.
     pub(super) fn map<const N: usize>(fields: [(&'static str, Option<Self>); N]) -> Self {
-        Self::Map(fields.into_iter().filter_map(|(key, value)| Some((key, value?))).collect())
+        Self::Map(
+            fields
+                .into_iter()
+                .filter_map(|(key, value)| Some((key, value?)))
+                .collect(),
+        )
     }
 
     /// As it will be read.
@@ -31,19 +36,35 @@ impl Fresh {
             Self::True => Value::Plain("true".into()),
             Self::False => Value::Plain("false".into()),
             Self::List(items) => Value::List(items.iter().map(Self::to_node).collect()),
-            Self::Map(fields) => Value::Map(fields.iter().map(|(key, value)| entry(key, value.to_node())).collect()),
+            Self::Map(fields) => Value::Map(
+                fields
+                    .iter()
+                    .map(|(key, value)| entry(key, value.to_node()))
+                    .collect(),
+            ),
         };
-        Node { span: nowhere(), value }
+        Node {
+            span: nowhere(),
+            value,
+        }
     }
 }
 
 /// A text that stands for itself, with what would be a variable taken literally.
 pub(super) fn literal(text: &str) -> String {
-    if text.contains("${") || text.contains("$$") { text.replace('$', "$$") } else { text.to_owned() }
+    if text.contains("${") || text.contains("$$") {
+        text.replace('$', "$$")
+    } else {
+        text.to_owned()
+    }
 }
 
 pub(super) fn entry(key: &str, node: Node) -> Entry {
-    Entry { key: key.into(), key_span: nowhere(), node }
+    Entry {
+        key: key.into(),
+        key_span: nowhere(),
+        node,
+    }
 }
 
 /// Places are not compared.
@@ -58,7 +79,9 @@ pub(super) fn same(one: &Node, other: &Node) -> bool {
             one.len() == other.len() && one.iter().zip(other).all(|(one, other)| same(one, other))
         }
         (Value::Map(one), Value::Map(other)) => {
-            let equal = |(one, other): (&Entry, &Entry)| one.key == other.key && same(&one.node, &other.node);
+            let equal = |(one, other): (&Entry, &Entry)| {
+                one.key == other.key && same(&one.node, &other.node)
+            };
             one.len() == other.len() && one.iter().zip(other).all(equal)
         }
         _ => match (meaning(one), meaning(other)) {
@@ -74,7 +97,9 @@ fn meaning(node: &Node) -> Option<(Scalar, &str)> {
         Value::Plain(text) => match resolve(text) {
             // `~` and nothing at all
             Scalar::Nothing => Some((Scalar::Nothing, "")),
-            scalar @ (Scalar::Boolean(_) | Scalar::Integer(_) | Scalar::Real(_) | Scalar::Text) => Some((scalar, text)),
+            scalar @ (Scalar::Boolean(_) | Scalar::Integer(_) | Scalar::Real(_) | Scalar::Text) => {
+                Some((scalar, text))
+            }
         },
         Value::Quoted(text) => Some((Scalar::Text, text)),
         // the reader takes a map without entries for one
@@ -98,18 +123,26 @@ pub(super) fn member<'n>(node: &'n Node, key: &str) -> Option<&'n Node> {
 }
 
 pub(super) fn find_entry<'n>(node: &'n Node, key: &str) -> Option<&'n Entry> {
-    let Value::Map(entries) = &node.value else { return None };
+    let Value::Map(entries) = &node.value else {
+        return None;
+    };
     entries.iter().find(|entry| &*entry.key == key)
 }
 
 /// The node that a path of keys leads to.
 pub(super) fn find<'n>(root: &'n Node, path: &[impl AsRef<str>]) -> Option<&'n Node> {
-    path.iter().try_fold(root, |node, key| member(node, key.as_ref()))
+    path.iter()
+        .try_fold(root, |node, key| member(node, key.as_ref()))
 }
 
 pub(super) fn find_mut<'n>(root: &'n mut Node, path: &[Box<str>]) -> Option<&'n mut Node> {
     path.iter().try_fold(root, |node, key| {
-        let Value::Map(entries) = &mut node.value else { return None };
-        entries.iter_mut().find(|entry| entry.key == *key).map(|entry| &mut entry.node)
+        let Value::Map(entries) = &mut node.value else {
+            return None;
+        };
+        entries
+            .iter_mut()
+            .find(|entry| entry.key == *key)
+            .map(|entry| &mut entry.node)
     })
 }

@@ -11,11 +11,18 @@ use crate::config::yaml::{Entry, Node, Value};
 #[derive(Debug)]
 pub(super) enum Patch {
     /// Further entries of a map, which may be empty.
-    Insert { path: Vec<Box<str>>, entries: Vec<(Box<str>, Fresh)> },
+    Insert {
+        path: Vec<Box<str>>,
+        entries: Vec<(Box<str>, Fresh)>,
+    },
     /// A further item of a list.
     Append { path: Vec<Box<str>>, value: Fresh },
     /// Another value of an entry.
-    Replace { path: Vec<Box<str>>, key: Box<str>, value: Fresh },
+    Replace {
+        path: Vec<Box<str>>,
+        key: Box<str>,
+        value: Fresh,
+    },
     /// An entry less.
     Remove { path: Vec<Box<str>>, key: Box<str> },
 }
@@ -26,7 +33,9 @@ impl Patch {
         match self {
             Self::Insert { path, entries } => {
                 let node = find_mut(root, path)?;
-                let new = entries.iter().map(|(key, value)| entry(key, value.to_node()));
+                let new = entries
+                    .iter()
+                    .map(|(key, value)| entry(key, value.to_node()));
                 match &mut node.value {
                     Value::Map(present) => present.extend(new),
                     Value::Plain(_) => node.value = Value::Map(new.collect()),
@@ -34,16 +43,21 @@ impl Patch {
                 }
             }
             Self::Append { path, value } => {
-                let Value::List(items) = &mut find_mut(root, path)?.value else { return None };
+                let Value::List(items) = &mut find_mut(root, path)?.value else {
+                    return None;
+                };
                 items.push(value.to_node());
             }
             Self::Replace { path, key, value } => {
-                find_mut(root, path).and_then(|map| find_mut(map, std::slice::from_ref(key)))?.value =
-                    value.to_node().value;
+                find_mut(root, path)
+                    .and_then(|map| find_mut(map, std::slice::from_ref(key)))?
+                    .value = value.to_node().value;
             }
             Self::Remove { path, key } => {
                 let map = find_mut(root, path)?;
-                let Value::Map(entries) = &mut map.value else { return None };
+                let Value::Map(entries) = &mut map.value else {
+                    return None;
+                };
                 entries.retain(|entry| entry.key != *key);
             }
         }
@@ -56,7 +70,9 @@ impl Patch {
         let (range, new) = match self {
             Self::Insert { path, entries } => page.insert(owner(root, path)?, entries)?,
             Self::Append { path, value } => page.append(find(root, path)?, value)?,
-            Self::Replace { path, key, value } => page.replace(find_entry(find(root, path)?, key)?, value)?,
+            Self::Replace { path, key, value } => {
+                page.replace(find_entry(find(root, path)?, key)?, value)?
+            }
             Self::Remove { path, key } => page.remove(find(root, path)?, key)?,
         };
         Some([&text[..range.start], &new, &text[range.end..]].concat())
@@ -85,20 +101,31 @@ impl<'t> Page<'t> {
         let newline = if text.contains("\r\n") { "\r\n" } else { "\n" };
         let lone = text.replace("\r\n", "\n");
         let mixed = newline == "\r\n" && lone.matches('\n').count() != text.matches("\r\n").count();
-        let starts = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
-        (!lone.contains('\r') && !mixed).then_some(Self { text, starts, newline })
+        let starts = std::iter::once(0)
+            .chain(text.match_indices('\n').map(|(at, _)| at + 1))
+            .collect();
+        (!lone.contains('\r') && !mixed).then_some(Self {
+            text,
+            starts,
+            newline,
+        })
     }
 
     fn offset(&self, position: Position) -> Option<usize> {
         let start = *self.starts.get(position.line.checked_sub(1)? as usize)?;
         let column = position.column.checked_sub(1)? as usize;
         let rest = &self.text[start..];
-        let width = rest.char_indices().map(|(at, _)| at).chain([rest.len()]).nth(column)?;
+        let width = rest
+            .char_indices()
+            .map(|(at, _)| at)
+            .chain([rest.len()])
+            .nth(column)?;
         Some(start + width)
     }
 
     fn starts_with(&self, node: &Node, first: char) -> bool {
-        self.offset(node.span.start).is_some_and(|at| self.text[at..].starts_with(first))
+        self.offset(node.span.start)
+            .is_some_and(|at| self.text[at..].starts_with(first))
     }
 
     fn is_flow(&self, node: &Node) -> bool {
@@ -116,49 +143,75 @@ impl<'t> Page<'t> {
             Value::List(items) if !self.is_flow(node) => self.end(items.last()?),
             // where the text of a literal block ends is a matter of white space
             Value::Quoted(_) if self.starts_with(node, '|') || self.starts_with(node, '>') => None,
-            Value::Plain(_) | Value::Quoted(_) | Value::Map(_) | Value::List(_) => self.offset(node.span.end),
+            Value::Plain(_) | Value::Quoted(_) | Value::Map(_) | Value::List(_) => {
+                self.offset(node.span.end)
+            }
             Value::Broken => None,
         }
     }
 
     /// Behind the last character of an entry; that is its colon where nothing follows.
     fn entry_end(&self, entry: &Entry) -> Option<usize> {
-        if is_empty(&entry.node) { self.colon(entry).map(|at| at + 1) } else { self.end(&entry.node) }
+        if is_empty(&entry.node) {
+            self.colon(entry).map(|at| at + 1)
+        } else {
+            self.end(&entry.node)
+        }
     }
 
     fn colon(&self, entry: &Entry) -> Option<usize> {
         let end = self.offset(entry.key_span.end)?;
         let rest = &self.text[end..];
-        rest.trim_start_matches(' ').starts_with(':').then(|| end + rest.len() - rest.trim_start_matches(' ').len())
+        rest.trim_start_matches(' ')
+            .starts_with(':')
+            .then(|| end + rest.len() - rest.trim_start_matches(' ').len())
     }
 
     /// The start of the line behind the one that holds this place.
     fn next_line(&self, at: usize) -> usize {
-        self.text[at..].find('\n').map_or(self.text.len(), |length| at + length + 1)
+        self.text[at..]
+            .find('\n')
+            .map_or(self.text.len(), |length| at + length + 1)
     }
 
     /// The spaces before a place that nothing else stands before, in its line.
     fn indent(&self, at: usize) -> Option<usize> {
         let start = self.text[..at].rfind('\n').map_or(0, |newline| newline + 1);
-        self.text[start..at].bytes().all(|byte| byte == b' ').then_some(at - start)
+        self.text[start..at]
+            .bytes()
+            .all(|byte| byte == b' ')
+            .then_some(at - start)
     }
 
     fn insert(&self, owner: &Entry, new: &[(Box<str>, Fresh)]) -> Option<Splice> {
-        let lines = |step| new.iter().flat_map(|(key, value)| block(key, value, step)).collect::<Vec<_>>();
+        let lines = |step| {
+            new.iter()
+                .flat_map(|(key, value)| block(key, value, step))
+                .collect::<Vec<_>>()
+        };
         let node = &owner.node;
         if self.is_flow(node) {
-            let Value::Map(entries) = &node.value else { return None };
+            let Value::Map(entries) = &node.value else {
+                return None;
+            };
             let top = self.indent(self.offset(owner.key_span.start)?);
             return match (entries.last(), top) {
                 // `users: {}` becomes a block: everything will be written there
-                (None, Some(indent)) if new.iter().all(|(_, value)| matches!(value, Fresh::Map(_))) => {
+                (None, Some(indent))
+                    if new.iter().all(|(_, value)| matches!(value, Fresh::Map(_))) =>
+                {
                     let start = self.colon(owner)? + 1;
                     let (newline, spaces) = (self.newline, " ".repeat(indent + 2));
-                    let lines = lines(2).iter().map(|line| format!("{newline}{spaces}{line}")).collect();
+                    let lines = lines(2)
+                        .iter()
+                        .map(|line| format!("{newline}{spaces}{line}"))
+                        .collect();
                     Some((start..self.end(node)?, lines))
                 }
                 (last, _) => {
-                    let new = new.iter().map(|(key, value)| format!("{}: {}", scalar(key), inline(value)));
+                    let new = new
+                        .iter()
+                        .map(|(key, value)| format!("{}: {}", scalar(key), inline(value)));
                     self.insert_inline(node, last, &new.collect::<Vec<_>>().join(", "))
                 }
             };
@@ -168,7 +221,11 @@ impl<'t> Page<'t> {
         let (indent, step) = match &node.value {
             Value::Map(entries) => {
                 let first = self.indent(self.offset(entries.first()?.key_span.start)?)?;
-                (first, self.step(entries).unwrap_or(first.checked_sub(parent_indent)?))
+                (
+                    first,
+                    self.step(entries)
+                        .unwrap_or(first.checked_sub(parent_indent)?),
+                )
             }
             Value::Plain(_) => (parent_indent + 2, 2),
             Value::Quoted(_) | Value::List(_) | Value::Broken => return None,
@@ -179,23 +236,35 @@ impl<'t> Page<'t> {
     /// How far the fields of the entries stand behind the entries themselves.
     fn step(&self, entries: &[Entry]) -> Option<usize> {
         entries.iter().find_map(|entry| {
-            let Value::Map(fields) = &entry.node.value else { return None };
+            let Value::Map(fields) = &entry.node.value else {
+                return None;
+            };
             let inner = self.indent(self.offset(fields.first()?.key_span.start)?)?;
-            inner.checked_sub(self.indent(self.offset(entry.key_span.start)?)?).filter(|step| *step > 0)
+            inner
+                .checked_sub(self.indent(self.offset(entry.key_span.start)?)?)
+                .filter(|step| *step > 0)
         })
     }
 
     fn insert_lines(&self, after: usize, indent: usize, lines: &[String]) -> Splice {
         let at = self.next_line(after);
         let spaces = " ".repeat(indent);
-        let mut new: String = lines.iter().map(|line| format!("{spaces}{line}{}", self.newline)).collect();
+        let mut new: String = lines
+            .iter()
+            .map(|line| format!("{spaces}{line}{}", self.newline))
+            .collect();
         if at > 0 && !self.text[..at].ends_with('\n') {
             new.insert_str(0, self.newline);
         }
         (at..at, new)
     }
 
-    fn insert_inline<'n>(&self, node: &Node, last: Option<impl Into<Last<'n>>>, new: &str) -> Option<Splice> {
+    fn insert_inline<'n>(
+        &self,
+        node: &Node,
+        last: Option<impl Into<Last<'n>>>,
+        new: &str,
+    ) -> Option<Splice> {
         let at = match last.map(Into::into) {
             Some(Last::Entry(entry)) => self.entry_end(entry)?,
             Some(Last::Item(item)) => self.end(item)?,
@@ -208,15 +277,25 @@ impl<'t> Page<'t> {
     }
 
     fn append(&self, list: &Node, value: &Fresh) -> Option<Splice> {
-        let Value::List(items) = &list.value else { return None };
+        let Value::List(items) = &list.value else {
+            return None;
+        };
         if self.is_flow(list) {
             return self.insert_inline(list, items.last(), &inline(value));
         }
         let first = self.offset(items.first()?.span.start)?;
-        let line = self.text[..first].rfind('\n').map_or(0, |newline| newline + 1);
+        let line = self.text[..first]
+            .rfind('\n')
+            .map_or(0, |newline| newline + 1);
         let before = &self.text[line..first];
-        let dash = before.find('-').filter(|at| before[..*at].bytes().all(|byte| byte == b' '))?;
-        Some(self.insert_lines(self.end(items.last()?)?, dash, &[format!("- {}", inline(value))]))
+        let dash = before
+            .find('-')
+            .filter(|at| before[..*at].bytes().all(|byte| byte == b' '))?;
+        Some(self.insert_lines(
+            self.end(items.last()?)?,
+            dash,
+            &[format!("- {}", inline(value))],
+        ))
     }
 
     fn replace(&self, entry: &Entry, value: &Fresh) -> Option<Splice> {
@@ -234,12 +313,17 @@ impl<'t> Page<'t> {
         let (start, end) = (self.offset(entry.key_span.start)?, self.entry_end(entry)?);
         if !self.is_flow(map) {
             self.indent(start)?;
-            let line = self.text[..start].rfind('\n').map_or(0, |newline| newline + 1);
+            let line = self.text[..start]
+                .rfind('\n')
+                .map_or(0, |newline| newline + 1);
             return Some((line..self.next_line(end), String::new()));
         }
         let behind = self.text[end..].trim_start();
         if let Some(rest) = behind.strip_prefix(',') {
-            return Some((start..self.text.len() - rest.trim_start().len(), String::new()));
+            return Some((
+                start..self.text.len() - rest.trim_start().len(),
+                String::new(),
+            ));
         }
         let before = self.text[..start].trim_end();
         let comma = before.strip_suffix(',').unwrap_or(before).len();

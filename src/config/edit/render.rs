@@ -9,9 +9,14 @@ pub(super) fn inline(value: &Fresh) -> String {
         Fresh::Text(text) => scalar(&literal(text)),
         Fresh::True => "true".to_owned(),
         Fresh::False => "false".to_owned(),
-        Fresh::List(items) => format!("[{}]", items.iter().map(inline).collect::<Vec<_>>().join(", ")),
+        Fresh::List(items) => format!(
+            "[{}]",
+            items.iter().map(inline).collect::<Vec<_>>().join(", ")
+        ),
         Fresh::Map(fields) => {
-            let fields = fields.iter().map(|(key, value)| format!("{key}: {}", inline(value)));
+            let fields = fields
+                .iter()
+                .map(|(key, value)| format!("{key}: {}", inline(value)));
             format!("{{ {} }}", fields.collect::<Vec<_>>().join(", "))
         }
     }
@@ -23,25 +28,43 @@ pub(super) fn block(key: &str, value: &Fresh, step: usize) -> Vec<String> {
     let indent = " ".repeat(step);
     match value {
         Fresh::Map(fields) => {
-            let lines = fields.iter().flat_map(|(key, value)| block(key, value, step));
-            std::iter::once(format!("{key}:")).chain(lines.map(|line| format!("{indent}{line}"))).collect()
+            let lines = fields
+                .iter()
+                .flat_map(|(key, value)| block(key, value, step));
+            std::iter::once(format!("{key}:"))
+                .chain(lines.map(|line| format!("{indent}{line}")))
+                .collect()
         }
         Fresh::List(items) if items.iter().any(|item| matches!(item, Fresh::Map(_))) => {
-            let lines = items.iter().map(|item| format!("{indent}- {}", inline(item)));
+            let lines = items
+                .iter()
+                .map(|item| format!("{indent}- {}", inline(item)));
             std::iter::once(format!("{key}:")).chain(lines).collect()
         }
-        Fresh::Text(_) | Fresh::True | Fresh::False | Fresh::List(_) => vec![format!("{key}: {}", inline(value))],
+        Fresh::Text(_) | Fresh::True | Fresh::False | Fresh::List(_) => {
+            vec![format!("{key}: {}", inline(value))]
+        }
     }
 }
 
 /// Without quotes where nobody could read it as something else, in a flow or in a block.
 pub(super) fn scalar(text: &str) -> String {
-    let word = |c: char| c.is_alphanumeric() || matches!(c, '.' | '_' | '/' | '$' | '@' | '+' | '-' | '=');
-    let starts = text.chars().next().is_some_and(|c| c.is_alphanumeric() || matches!(c, '$' | '_' | '/'));
+    let word =
+        |c: char| c.is_alphanumeric() || matches!(c, '.' | '_' | '/' | '$' | '@' | '+' | '-' | '=');
+    let starts = text
+        .chars()
+        .next()
+        .is_some_and(|c| c.is_alphanumeric() || matches!(c, '$' | '_' | '/'));
     let plain = starts && text.chars().all(word) && resolve(text) == Scalar::Text;
     // YAML 1.1 readers take these for truth values
-    let dubious = ["yes", "no", "on", "off", "y", "n"].iter().any(|other| text.eq_ignore_ascii_case(other));
-    if plain && !dubious { text.to_owned() } else { quoted(text) }
+    let dubious = ["yes", "no", "on", "off", "y", "n"]
+        .iter()
+        .any(|other| text.eq_ignore_ascii_case(other));
+    if plain && !dubious {
+        text.to_owned()
+    } else {
+        quoted(text)
+    }
 }
 
 fn quoted(text: &str) -> String {

@@ -4,18 +4,34 @@ fn add(user: &str) -> Change {
     let roles = vec!["admin".to_owned(), "a b".to_owned()];
     let name = Some("Zoë: \"Z\"".to_owned());
     let hash = Some("$2b$12$abc/.".to_owned());
-    Change::Add(vec![NewUser { user: user.to_owned(), hash, roles, name, email: None }])
+    Change::Add(vec![NewUser {
+        user: user.to_owned(),
+        hash,
+        roles,
+        name,
+        email: None,
+    }])
 }
 
 fn add_key(user: &str, name: &str) -> Change {
     let roles = Some(vec!["deployer".to_owned()]);
-    let key =
-        NewKey { name: name.to_owned(), hash: "sha256:00".to_owned(), roles, expires: Some("2027-01-01".to_owned()) };
-    Change::AddKey { user: user.to_owned(), key }
+    let key = NewKey {
+        name: name.to_owned(),
+        hash: "sha256:00".to_owned(),
+        roles,
+        expires: Some("2027-01-01".to_owned()),
+    };
+    Change::AddKey {
+        user: user.to_owned(),
+        key,
+    }
 }
 
 fn set_password(user: &str) -> Change {
-    Change::SetPassword { user: user.to_owned(), hash: "$2b$12$new".to_owned() }
+    Change::SetPassword {
+        user: user.to_owned(),
+        hash: "$2b$12$new".to_owned(),
+    }
 }
 
 #[track_caller]
@@ -54,11 +70,18 @@ fn a_block_keeps_its_comments_order_and_indentation() {
              roles: [admin, \"a b\"]\n        name: \"Zoë: \\\"Z\\\"\"\n",
         ),
     );
-    check(BLOCK, &set_password("alice"), &BLOCK.replace("$2b$12$old", "$2b$12$new"));
+    check(
+        BLOCK,
+        &set_password("alice"),
+        &BLOCK.replace("$2b$12$old", "$2b$12$new"),
+    );
     check(
         BLOCK,
         &set_password("bob b"),
-        &BLOCK.replace("        name: Bob\n", "        name: Bob\n        password: $2b$12$new\n"),
+        &BLOCK.replace(
+            "        name: Bob\n",
+            "        name: Bob\n        password: $2b$12$new\n",
+        ),
     );
     check(
         BLOCK,
@@ -69,34 +92,88 @@ fn a_block_keeps_its_comments_order_and_indentation() {
     check(
         BLOCK,
         &add_key("bob b", "deploy"),
-        &BLOCK.replace("# for builds\n", &format!("# for builds\n        - {key}\n")),
+        &BLOCK.replace(
+            "# for builds\n",
+            &format!("# for builds\n        - {key}\n"),
+        ),
     );
     check(
         BLOCK,
         &add_key("alice", "deploy"),
-        &BLOCK.replace("[recruiter]\n", &format!("[recruiter]\n        api_keys:\n            - {key}\n")),
+        &BLOCK.replace(
+            "[recruiter]\n",
+            &format!("[recruiter]\n        api_keys:\n            - {key}\n"),
+        ),
     );
-    let (start, end) = (BLOCK.find("    'bob b'").unwrap(), BLOCK.find("# the end").unwrap());
-    check(BLOCK, &Change::Remove("bob b".to_owned()), &[&BLOCK[..start], &BLOCK[end..]].concat());
+    let (start, end) = (
+        BLOCK.find("    'bob b'").unwrap(),
+        BLOCK.find("# the end").unwrap(),
+    );
+    check(
+        BLOCK,
+        &Change::Remove("bob b".to_owned()),
+        &[&BLOCK[..start], &BLOCK[end..]].concat(),
+    );
     let removed = "# who may log in\nusers:\n    # the first\n        # a remark\n\n";
-    check(BLOCK, &Change::Remove("alice".to_owned()), &[removed, &BLOCK[start..]].concat());
+    check(
+        BLOCK,
+        &Change::Remove("alice".to_owned()),
+        &[removed, &BLOCK[start..]].concat(),
+    );
 }
 
 #[test]
 fn a_flow_stays_one() {
-    let flow = "users:\n  rita: { password: \"$2b$04$x\", roles: [recruiter] } # r\n  carl: {}\n  nil:\n";
-    check(flow, &set_password("rita"), &flow.replace("\"$2b$04$x\"", "$2b$12$new"));
-    check(flow, &Change::Disable("rita".to_owned()), &flow.replace("[recruiter] }", "[recruiter], disabled: true }"));
-    check(flow, &Change::Disable("carl".to_owned()), &flow.replace("{}", "{ disabled: true }"));
-    check(flow, &Change::Disable("nil".to_owned()), &flow.replace("nil:\n", "nil:\n    disabled: true\n"));
+    let flow =
+        "users:\n  rita: { password: \"$2b$04$x\", roles: [recruiter] } # r\n  carl: {}\n  nil:\n";
+    check(
+        flow,
+        &set_password("rita"),
+        &flow.replace("\"$2b$04$x\"", "$2b$12$new"),
+    );
+    check(
+        flow,
+        &Change::Disable("rita".to_owned()),
+        &flow.replace("[recruiter] }", "[recruiter], disabled: true }"),
+    );
+    check(
+        flow,
+        &Change::Disable("carl".to_owned()),
+        &flow.replace("{}", "{ disabled: true }"),
+    );
+    check(
+        flow,
+        &Change::Disable("nil".to_owned()),
+        &flow.replace("nil:\n", "nil:\n    disabled: true\n"),
+    );
     let key = "{ name: k, hash: \"sha256:00\", roles: [deployer], expires: 2027-01-01 }";
-    check(flow, &add_key("carl", "k"), &flow.replace("{}", &format!("{{ api_keys: [{key}] }}")));
+    check(
+        flow,
+        &add_key("carl", "k"),
+        &flow.replace("{}", &format!("{{ api_keys: [{key}] }}")),
+    );
     let inner = "users: { a: { roles: [x] }, b: {}, c: {} }\n";
-    check(inner, &Change::Remove("a".to_owned()), "users: { b: {}, c: {} }\n");
-    check(inner, &Change::Remove("b".to_owned()), "users: { a: { roles: [x] }, c: {} }\n");
-    check(inner, &Change::Remove("c".to_owned()), "users: { a: { roles: [x] }, b: {} }\n");
+    check(
+        inner,
+        &Change::Remove("a".to_owned()),
+        "users: { b: {}, c: {} }\n",
+    );
+    check(
+        inner,
+        &Change::Remove("b".to_owned()),
+        "users: { a: { roles: [x] }, c: {} }\n",
+    );
+    check(
+        inner,
+        &Change::Remove("c".to_owned()),
+        "users: { a: { roles: [x] }, b: {} }\n",
+    );
     let keys = "users: { a: { api_keys: [ { name: x, hash: y } ] } }";
-    check(keys, &add_key("a", "k"), &keys.replace("y } ]", &format!("y }}, {key} ]")));
+    check(
+        keys,
+        &add_key("a", "k"),
+        &keys.replace("y } ]", &format!("y }}, {key} ]")),
+    );
 }
 
 #[test]
@@ -105,25 +182,45 @@ fn an_empty_list_becomes_a_block() {
     check("users: {}\n", &add("d"), lines);
     check("users:\n", &add("d"), lines);
     check("users:", &add("d"), lines);
-    check("users: # nobody\n", &add("d"), &lines.replace("users:\n", "users: # nobody\n"));
-    check("users:\n  d: {}\n", &Change::Remove("d".to_owned()), "users:\n");
+    check(
+        "users: # nobody\n",
+        &add("d"),
+        &lines.replace("users:\n", "users: # nobody\n"),
+    );
+    check(
+        "users:\n  d: {}\n",
+        &Change::Remove("d".to_owned()),
+        "users:\n",
+    );
 }
 
 #[test]
 fn enabling_takes_back_what_disabled() {
     let text = "users:\n  a:\n    disabled: true # for now\n  b: { disabled: false }\n  c: { disabled: \"${OFF}\" }\n";
-    check(text, &Change::Enable("a".to_owned()), &text.replace("disabled: true", "disabled: false"));
-    check(text, &Change::Disable("b".to_owned()), &text.replace("disabled: false", "disabled: true"));
+    check(
+        text,
+        &Change::Enable("a".to_owned()),
+        &text.replace("disabled: true", "disabled: false"),
+    );
+    check(
+        text,
+        &Change::Disable("b".to_owned()),
+        &text.replace("disabled: false", "disabled: true"),
+    );
     let nothing = |change: &Change| matches!(edit(text, change), Err(EditError::NothingToDo(_)));
     assert!(nothing(&Change::Disable("a".to_owned())) && nothing(&Change::Enable("b".to_owned())));
-    assert_eq!(edit(text, &Change::Enable("c".to_owned())), Err(EditError::Elsewhere("disabled")));
+    assert_eq!(
+        edit(text, &Change::Enable("c".to_owned())),
+        Err(EditError::Elsewhere("disabled"))
+    );
 }
 
 #[test]
 fn names_and_values_mean_what_was_typed() {
-    for text in
-        ["no", "12", "1.5", "null", "~", "true", "a: b", "#x", "- x", "a#b", "[x]", "'", "\"", "\\", "é", "@x", "*x"]
-    {
+    for text in [
+        "no", "12", "1.5", "null", "~", "true", "a: b", "#x", "- x", "a#b", "[x]", "'", "\"", "\\",
+        "é", "@x", "*x",
+    ] {
         let new = NewUser {
             user: text.to_owned(),
             hash: None,
@@ -131,7 +228,8 @@ fn names_and_values_mean_what_was_typed() {
             name: Some(format!("{text} {{x}}, $$ ${{HOME}}")),
             email: Some(text.to_owned()),
         };
-        let edited = edit("users: {}\n", &Change::Add(vec![new])).unwrap_or_else(|error| panic!("{text}: {error}"));
+        let edited = edit("users: {}\n", &Change::Add(vec![new]))
+            .unwrap_or_else(|error| panic!("{text}: {error}"));
         assert!(!edited.contains(" ${HOME}"), "{edited}");
     }
 }
@@ -139,14 +237,27 @@ fn names_and_values_mean_what_was_typed() {
 #[test]
 fn what_cannot_be_done_is_said() {
     let missing = Err(EditError::NoSuchUser("zoe".to_owned()));
-    for change in [set_password("zoe"), add_key("zoe", "k"), Change::Remove("zoe".to_owned())] {
+    for change in [
+        set_password("zoe"),
+        add_key("zoe", "k"),
+        Change::Remove("zoe".to_owned()),
+    ] {
         assert_eq!(edit(BLOCK, &change), missing);
     }
-    assert_eq!(edit(BLOCK, &add("alice")), Err(EditError::UserExists("alice".to_owned())));
-    assert_eq!(edit(BLOCK, &add_key("bob b", "ci")), Err(EditError::KeyExists("ci".to_owned())));
+    assert_eq!(
+        edit(BLOCK, &add("alice")),
+        Err(EditError::UserExists("alice".to_owned()))
+    );
+    assert_eq!(
+        edit(BLOCK, &add_key("bob b", "ci")),
+        Err(EditError::KeyExists("ci".to_owned()))
+    );
     let elsewhere = "users: { a: { password_file: a.txt }, b: { password: \"${B}\" } }";
     for user in ["a", "b"] {
-        assert_eq!(edit(elsewhere, &set_password(user)), Err(EditError::Elsewhere("password")));
+        assert_eq!(
+            edit(elsewhere, &set_password(user)),
+            Err(EditError::Elsewhere("password"))
+        );
     }
 }
 
@@ -161,7 +272,11 @@ fn a_style_that_is_not_understood_is_left_alone() {
         "users:\r\n  a: {}\n",
         "users:\n\ta: {}\n",
     ] {
-        assert_eq!(edit(text, &set_password("a")), Err(EditError::Style), "{text:?}");
+        assert_eq!(
+            edit(text, &set_password("a")),
+            Err(EditError::Style),
+            "{text:?}"
+        );
     }
 }
 
@@ -169,19 +284,37 @@ fn a_style_that_is_not_understood_is_left_alone() {
 fn several_users_are_added_at_once() {
     let new = |user: &str| {
         let roles = vec!["staff".to_owned()];
-        NewUser { user: user.to_owned(), hash: None, roles, name: None, email: None }
+        NewUser {
+            user: user.to_owned(),
+            hash: None,
+            roles,
+            name: None,
+            email: None,
+        }
     };
     let all = || Change::Add(vec![new("ann"), new("ben")]);
     for (before, after) in [
-        ("users: {}\n", "users:\n  ann:\n    roles: [staff]\n  ben:\n    roles: [staff]\n"),
-        ("users: # people\n", "users: # people\n  ann:\n    roles: [staff]\n  ben:\n    roles: [staff]\n"),
+        (
+            "users: {}\n",
+            "users:\n  ann:\n    roles: [staff]\n  ben:\n    roles: [staff]\n",
+        ),
+        (
+            "users: # people\n",
+            "users: # people\n  ann:\n    roles: [staff]\n  ben:\n    roles: [staff]\n",
+        ),
         (
             "users:\n  eve: # own\n    name: E\n# end\n",
             "users:\n  eve: # own\n    name: E\n  ann:\n    roles: [staff]\n  ben:\n    roles: [staff]\n# end\n",
         ),
-        ("users: { eve: {} }\n", "users: { eve: {}, ann: { roles: [staff] }, ben: { roles: [staff] } }\n"),
+        (
+            "users: { eve: {} }\n",
+            "users: { eve: {}, ann: { roles: [staff] }, ben: { roles: [staff] } }\n",
+        ),
     ] {
         assert_eq!(edit(before, &all()).as_deref(), Ok(after));
     }
-    assert_eq!(edit("users: { ben: {} }\n", &all()), Err(EditError::UserExists("ben".to_owned())));
+    assert_eq!(
+        edit("users: { ben: {} }\n", &all()),
+        Err(EditError::UserExists("ben".to_owned()))
+    );
 }

@@ -17,20 +17,33 @@ use crate::wire::OwnPaths;
 type Claim = (Option<String>, Vec<String>);
 
 /// Rules that no request reaches, because it goes elsewhere before its service is asked.
-pub(in crate::config) fn mounts(services: &[Service], places: &[Places], own: &OwnPaths) -> Vec<Finding> {
+pub(in crate::config) fn mounts(
+    services: &[Service],
+    places: &[Places],
+    own: &OwnPaths,
+) -> Vec<Finding> {
     let mut claims: HashMap<Claim, usize> = HashMap::new();
     for (index, service) in services.iter().enumerate() {
         let mount: Vec<String> = service.mount.segments().map(str::to_owned).collect();
-        claims.extend(hosts(service).into_iter().map(|host| ((host, mount.clone()), index)));
+        claims.extend(
+            hosts(service)
+                .into_iter()
+                .map(|host| ((host, mount.clone()), index)),
+        );
     }
     let mut findings = Vec::new();
     for (service, places) in services.iter().zip(places) {
         let hosts = hosts(service);
         for (id, rule) in (0..).map(RuleId).zip(service.policy.rules()) {
             let literals = literals(rule.pattern.segments());
-            let other = longer_mount(service, &literals, &hosts, &claims).map(|index| &services[index]);
+            let other =
+                longer_mount(service, &literals, &hosts, &claims).map(|index| &services[index]);
             let by = match other {
-                Some(other) => format!("the service `{}` at `{}` answers", other.name, shown(other.mount.source())),
+                Some(other) => format!(
+                    "the service `{}` at `{}` answers",
+                    other.name,
+                    shown(other.mount.source())
+                ),
                 None if is_token_path(&rule.methods, rule.pattern.segments(), own) => {
                     "the gateway itself answers: it is one of `auth.token_paths`".to_owned()
                 }
@@ -38,7 +51,8 @@ pub(in crate::config) fn mounts(services: &[Service], places: &[Places], own: &O
             };
             let message = format!("`{}` never matches: {by}", shown(&rule.name));
             let span: Span = places.rules[id.0 as usize];
-            let finding = Finding::warning(Code::UnreachableRule, span, message).about([span, places.service]);
+            let finding = Finding::warning(Code::UnreachableRule, span, message)
+                .about([span, places.service]);
             findings.push(finding.help("move the rule to where the requests go, or take it away"));
         }
     }
@@ -75,7 +89,9 @@ fn longer_mount(
     let own = service.mount.segments().count();
     let longer = (own + 1..=literals.len()).map(|length| literals[..length].to_vec());
     longer.into_iter().find_map(|mount| {
-        let mut takers = hosts.iter().map(|host| claims.get(&(host.clone(), mount.clone())));
+        let mut takers = hosts
+            .iter()
+            .map(|host| claims.get(&(host.clone(), mount.clone())));
         let first = takers.next()??;
         takers.all(|taker| taker.is_some()).then_some(*first)
     })
@@ -86,5 +102,8 @@ fn is_token_path(methods: &Methods, segments: &[Segment], own: &OwnPaths) -> boo
     let literals = literals(segments);
     only_post
         && literals.len() == segments.len()
-        && own.token_paths.iter().any(|path| *path == format!("/{}", literals.join("/")))
+        && own
+            .token_paths
+            .iter()
+            .any(|path| *path == format!("/{}", literals.join("/")))
 }

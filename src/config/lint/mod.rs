@@ -19,40 +19,110 @@ pub(super) use self::trust::{open_admin, wide_proxies};
 
 /// Every lint and why it is one. `allow_lints` of a rule, of a service or at the top level silences it there.
 pub const LINTS: [(Code, &str); 24] = [
-    (Code::NoSecret, "tokens end with the process, and replicas do not accept each other's"),
-    (Code::WeakSecret, "whoever guesses the secret makes tokens for every user and role"),
-    (Code::SharedSecret, "what leaks in one place opens the other"),
-    (Code::InlineSecret, "a configuration is copied, reviewed and kept in version control"),
-    (Code::ExposedKeys, "whoever is on the way to another issuer's keys puts others in their place"),
-    (Code::LooseCookie, "whoever has the session cookie is signed in"),
+    (
+        Code::NoSecret,
+        "tokens end with the process, and replicas do not accept each other's",
+    ),
+    (
+        Code::WeakSecret,
+        "whoever guesses the secret makes tokens for every user and role",
+    ),
+    (
+        Code::SharedSecret,
+        "what leaks in one place opens the other",
+    ),
+    (
+        Code::InlineSecret,
+        "a configuration is copied, reviewed and kept in version control",
+    ),
+    (
+        Code::ExposedKeys,
+        "whoever is on the way to another issuer's keys puts others in their place",
+    ),
+    (
+        Code::LooseCookie,
+        "whoever has the session cookie is signed in",
+    ),
     (Code::NoUsers, "nobody can log in"),
-    (Code::WeakHash, "passwords behind a cheap hash are found within hours once the file leaks"),
-    (Code::MixedCosts, "how long a refused login takes tells which names exist"),
-    (Code::LockedOutUser, "the user can log in, and then nothing is allowed"),
-    (Code::UnusedRole, "a rule waits for a role that nobody has, often a misspelled one"),
+    (
+        Code::WeakHash,
+        "passwords behind a cheap hash are found within hours once the file leaks",
+    ),
+    (
+        Code::MixedCosts,
+        "how long a refused login takes tells which names exist",
+    ),
+    (
+        Code::LockedOutUser,
+        "the user can log in, and then nothing is allowed",
+    ),
+    (
+        Code::UnusedRole,
+        "a rule waits for a role that nobody has, often a misspelled one",
+    ),
     (Code::NoRules, "the service forwards nothing"),
-    (Code::UnreachableRule, "no request ever reaches the rule, so it protects and opens nothing"),
-    (Code::ShadowedRule, "more specific rules decide every request that the rule covers"),
-    (Code::ShadowedMethod, "more specific rules decide every request of one of the rule's methods"),
-    (Code::MethodFallThrough, "a method that a rule leaves out is not refused: a wider rule decides it"),
-    (Code::PublicUnderProtected, "anyone gets in where the tree around the path asks for more"),
-    (Code::SurprisingOverlap, "`/admin` is not what `/admin/**` says: the path itself has a rule of its own"),
-    (Code::UnguardedSubtree, "a rule for `/admin` says nothing about `/admin/users`"),
-    (Code::LoosePaths, "a path that two servers read differently is how rules are walked around"),
-    (Code::TrustsEveryone, "every client may say what its address is"),
-    (Code::WideProxies, "every machine of a wide network may say what a client's address is"),
-    (Code::OpenAdmin, "health and metrics tell a stranger about services, rules and traffic"),
-    (Code::ReportOnly, "requests that the rules deny are forwarded"),
+    (
+        Code::UnreachableRule,
+        "no request ever reaches the rule, so it protects and opens nothing",
+    ),
+    (
+        Code::ShadowedRule,
+        "more specific rules decide every request that the rule covers",
+    ),
+    (
+        Code::ShadowedMethod,
+        "more specific rules decide every request of one of the rule's methods",
+    ),
+    (
+        Code::MethodFallThrough,
+        "a method that a rule leaves out is not refused: a wider rule decides it",
+    ),
+    (
+        Code::PublicUnderProtected,
+        "anyone gets in where the tree around the path asks for more",
+    ),
+    (
+        Code::SurprisingOverlap,
+        "`/admin` is not what `/admin/**` says: the path itself has a rule of its own",
+    ),
+    (
+        Code::UnguardedSubtree,
+        "a rule for `/admin` says nothing about `/admin/users`",
+    ),
+    (
+        Code::LoosePaths,
+        "a path that two servers read differently is how rules are walked around",
+    ),
+    (
+        Code::TrustsEveryone,
+        "every client may say what its address is",
+    ),
+    (
+        Code::WideProxies,
+        "every machine of a wide network may say what a client's address is",
+    ),
+    (
+        Code::OpenAdmin,
+        "health and metrics tell a stranger about services, rules and traffic",
+    ),
+    (
+        Code::ReportOnly,
+        "requests that the rules deny are forwarded",
+    ),
 ];
 
 /// What a check costs that is switched off.
 pub(super) fn loose_path(key: &str, span: Span) -> Finding {
     let cost = match key {
-        "allow_encoded_slash" => "an upstream that decodes `%2F` sees another path than the rules did",
+        "allow_encoded_slash" => {
+            "an upstream that decodes `%2F` sees another path than the rules did"
+        }
         "allow_encoded_reserved" => {
             "an upstream that decodes `%5C`, `%23`, `%3F` or `%3B` sees another path than the rules did"
         }
-        "allow_semicolon" => "an upstream that cuts `;parameters` off sees another path than the rules did",
+        "allow_semicolon" => {
+            "an upstream that cuts `;parameters` off sees another path than the rules did"
+        }
         _ => "the upstream sees `/` where the client wrote `//`",
     };
     Finding::warning(Code::LoosePaths, span, format!("`{key}`: {cost}"))

@@ -19,7 +19,11 @@ const SHOWN: usize = 10;
 const COMPARED: usize = 1000;
 
 /// Roles that nobody has, and users whom no rule admits. `users` are the places of the users' names, by the users' numbers.
-pub(in crate::config) fn people(config: &Config, places: &[Places], users: &[Span]) -> Vec<Finding> {
+pub(in crate::config) fn people(
+    config: &Config,
+    places: &[Places],
+    users: &[Span],
+) -> Vec<Finding> {
     // Without users there is one thing to say, and that is said elsewhere.
     if config.directory.is_empty() {
         return Vec::new();
@@ -30,10 +34,14 @@ pub(in crate::config) fn people(config: &Config, places: &[Places], users: &[Spa
 }
 
 fn conditions(config: &Config) -> impl Iterator<Item = &Condition> {
-    config.services.iter().flat_map(|service| service.policy.rules()).flat_map(|rule| match &rule.requirement {
-        Requirement::AnyOf(conditions) => conditions.as_slice(),
-        Requirement::Anyone | Requirement::Authenticated | Requirement::Nobody => &[],
-    })
+    config
+        .services
+        .iter()
+        .flat_map(|service| service.policy.rules())
+        .flat_map(|rule| match &rule.requirement {
+            Requirement::AnyOf(conditions) => conditions.as_slice(),
+            Requirement::Anyone | Requirement::Authenticated | Requirement::Nobody => &[],
+        })
 }
 
 /// Each role once, at the first rule that names it.
@@ -42,19 +50,33 @@ fn unused_roles(config: &Config, places: &[Places]) -> Vec<Finding> {
     if !config.auth.issuers.is_empty() {
         return Vec::new();
     }
-    let held = config.directory.users().flat_map(|user| identities(user)).flat_map(|identity| &identity.roles);
+    let held = config
+        .directory
+        .users()
+        .flat_map(|user| identities(user))
+        .flat_map(|identity| &identity.roles);
     let held: HashSet<&str> = held.map(|role| &**role).collect();
     let mut said = HashSet::new();
     let mut findings = Vec::new();
     for (service, places) in config.services.iter().zip(places) {
         for (rule, span) in service.policy.rules().iter().zip(&places.rules) {
-            let Requirement::AnyOf(conditions) = &rule.requirement else { continue };
-            let unused = conditions.iter().flat_map(named_roles).filter(|role| !held.contains(role));
+            let Requirement::AnyOf(conditions) = &rule.requirement else {
+                continue;
+            };
+            let unused = conditions
+                .iter()
+                .flat_map(named_roles)
+                .filter(|role| !held.contains(role));
             for role in unused.filter(|role| said.insert(*role)) {
                 let message = format!("no user has the role `{}`", shown(role));
-                let finding = Finding::warning(Code::UnusedRole, *span, message).about([*span, places.service]);
+                let finding = Finding::warning(Code::UnusedRole, *span, message)
+                    .about([*span, places.service]);
                 let help = did_you_mean(role, held.iter().copied().take(COMPARED));
-                findings.push(finding.help(help.unwrap_or_else(|| "give it to a user, or take it away".to_owned())));
+                findings.push(
+                    finding.help(
+                        help.unwrap_or_else(|| "give it to a user, or take it away".to_owned()),
+                    ),
+                );
             }
         }
     }
@@ -67,7 +89,11 @@ fn identities(user: &User) -> impl Iterator<Item = &Identity> {
 }
 
 fn named_roles(condition: &Condition) -> impl Iterator<Item = &str> {
-    condition.roles.iter().flat_map(roles_of).map(|role| &**role)
+    condition
+        .roles
+        .iter()
+        .flat_map(roles_of)
+        .map(|role| &**role)
 }
 
 fn roles_of(demand: &RoleMatch) -> &[Box<str>] {
@@ -77,20 +103,35 @@ fn roles_of(demand: &RoleMatch) -> &[Box<str>] {
 }
 
 fn locked_out(config: &Config, users: &[Span]) -> Vec<Finding> {
-    let mut asked = config.services.iter().flat_map(|service| service.policy.rules()).map(|rule| &rule.requirement);
+    let mut asked = config
+        .services
+        .iter()
+        .flat_map(|service| service.policy.rules())
+        .map(|rule| &rule.requirement);
     // A service without rules is said to have none; and whoever is signed in gets in somewhere.
-    if asked.clone().next().is_none() || asked.any(|requirement| *requirement == Requirement::Authenticated) {
+    if asked.clone().next().is_none()
+        || asked.any(|requirement| *requirement == Requirement::Authenticated)
+    {
         return Vec::new();
     }
     let doors = Doors::new(config);
-    let locked_out = |user: &User| !user.disabled && !identities(user).any(|identity| doors.admit(identity));
-    let outside = config.directory.numbered().filter(|(user, _)| locked_out(user));
-    let mut outside: Vec<(Span, &str)> =
-        outside.filter_map(|(user, number)| Some((*users.get(number)?, &*user.identity.subject))).collect();
+    let locked_out =
+        |user: &User| !user.disabled && !identities(user).any(|identity| doors.admit(identity));
+    let outside = config
+        .directory
+        .numbered()
+        .filter(|(user, _)| locked_out(user));
+    let mut outside: Vec<(Span, &str)> = outside
+        .filter_map(|(user, number)| Some((*users.get(number)?, &*user.identity.subject)))
+        .collect();
     outside.sort_unstable();
     let others = outside.len().saturating_sub(SHOWN);
     outside.truncate(SHOWN);
-    let more = if others == 0 { String::new() } else { format!(", nor {others} further ones") };
+    let more = if others == 0 {
+        String::new()
+    } else {
+        format!(", nor {others} further ones")
+    };
     let last = outside.len();
     let finding = |(index, (span, name)): (usize, (Span, &str))| {
         let more = if index + 1 == last { more.as_str() } else { "" };
@@ -111,10 +152,19 @@ struct Doors<'a> {
 impl<'a> Doors<'a> {
     fn new(config: &'a Config) -> Self {
         let mut holders: HashMap<&str, usize> = HashMap::new();
-        for role in config.directory.users().flat_map(|user| identities(user)).flat_map(|identity| &identity.roles) {
+        for role in config
+            .directory
+            .users()
+            .flat_map(|user| identities(user))
+            .flat_map(|identity| &identity.roles)
+        {
             *holders.entry(role).or_default() += 1;
         }
-        let mut doors = Self { by_user: HashMap::new(), by_role: HashMap::new(), others: Vec::new() };
+        let mut doors = Self {
+            by_user: HashMap::new(),
+            by_role: HashMap::new(),
+            others: Vec::new(),
+        };
         let mut known = HashSet::new();
         for condition in conditions(config) {
             let alike = (&condition.roles, &condition.user, &condition.claims);
@@ -127,17 +177,25 @@ impl<'a> Doors<'a> {
 
     fn add(&mut self, condition: &'a Condition, holders: &HashMap<&str, usize>) {
         if let Some(UserMatch::OneOf(users)) = &condition.user {
-            users.iter().for_each(|user| self.by_user.entry(user).or_default().push(condition));
+            users
+                .iter()
+                .for_each(|user| self.by_user.entry(user).or_default().push(condition));
             return;
         }
         match condition.roles.first() {
             Some(RoleMatch::OneOf(roles)) => {
-                roles.iter().for_each(|role| self.by_role.entry(role).or_default().push(condition));
+                roles
+                    .iter()
+                    .for_each(|role| self.by_role.entry(role).or_default().push(condition));
             }
             Some(RoleMatch::All(roles)) => {
                 // who lacks the rarest of them fails, and few have it
-                let rarest = roles.iter().min_by_key(|role| holders.get(&***role).copied().unwrap_or(0));
-                rarest.into_iter().for_each(|role| self.by_role.entry(role).or_default().push(condition));
+                let rarest = roles
+                    .iter()
+                    .min_by_key(|role| holders.get(&***role).copied().unwrap_or(0));
+                rarest
+                    .into_iter()
+                    .for_each(|role| self.by_role.entry(role).or_default().push(condition));
             }
             None => self.others.push(condition),
         }
@@ -145,14 +203,27 @@ impl<'a> Doors<'a> {
 
     fn admit(&self, identity: &Identity) -> bool {
         let by_user = self.by_user.get(&*identity.subject).into_iter().flatten();
-        let by_role = identity.roles.iter().filter_map(|role| self.by_role.get(&**role)).flatten();
-        self.others.iter().chain(by_role).chain(by_user).any(|condition| may_hold(condition, identity))
+        let by_role = identity
+            .roles
+            .iter()
+            .filter_map(|role| self.by_role.get(&**role))
+            .flatten();
+        self.others
+            .iter()
+            .chain(by_role)
+            .chain(by_user)
+            .any(|condition| may_hold(condition, identity))
     }
 }
 
 /// Whether the condition could hold for some path and address. One of `networks` alone admits addresses, not users.
 fn may_hold(condition: &Condition, identity: &Identity) -> bool {
-    let Condition { roles, user, networks: _, claims } = condition;
+    let Condition {
+        roles,
+        user,
+        networks: _,
+        claims,
+    } = condition;
     let about_the_caller = !roles.is_empty() || user.is_some() || !claims.is_empty();
     let has_roles = |demand: &RoleMatch| match demand {
         RoleMatch::OneOf(roles) => roles.iter().any(|role| identity.roles.contains(role)),
@@ -164,13 +235,16 @@ fn may_hold(condition: &Condition, identity: &Identity) -> bool {
     };
     let has_claim = |name: &str, expected: &Expected| {
         let held = identity.claims.iter().filter(|claim| *claim.name == *name);
-        held.flat_map(|claim| &claim.values).any(|value| match expected {
-            Expected::Value(expected) => value == expected,
-            Expected::Parameter(_) => true,
-        })
+        held.flat_map(|claim| &claim.values)
+            .any(|value| match expected {
+                Expected::Value(expected) => value == expected,
+                Expected::Parameter(_) => true,
+            })
     };
     about_the_caller
         && roles.iter().all(has_roles)
         && user.iter().all(is_user)
-        && claims.iter().all(|claim| has_claim(&claim.name, &claim.expected))
+        && claims
+            .iter()
+            .all(|claim| has_claim(&claim.name, &claim.expected))
 }

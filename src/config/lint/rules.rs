@@ -5,14 +5,22 @@ use std::collections::HashSet;
 use http::Method;
 
 use super::overlaps::overlaps;
-use crate::access::{Methods, Mount, PathOptions, Pattern, Policy, RequestPath, Requirement, Rule, RuleId, Segment};
+use crate::access::{
+    Methods, Mount, PathOptions, Pattern, Policy, RequestPath, Requirement, Rule, RuleId, Segment,
+};
 use crate::config::code::Code;
 use crate::config::finding::Finding;
 use crate::config::shown::shown;
 use crate::config::span::Span;
 
 /// The methods of everyday services; others are looked at only where a rule names them.
-const USUAL: [Method; 5] = [Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
+const USUAL: [Method; 5] = [
+    Method::GET,
+    Method::POST,
+    Method::PUT,
+    Method::PATCH,
+    Method::DELETE,
+];
 
 /// The rules of one service, and where they stand.
 pub(in crate::config) struct Rules<'a> {
@@ -56,8 +64,15 @@ pub(in crate::config) fn rules(rules: &Rules<'_>) -> Vec<Finding> {
 
 fn unreachable(rule: &Rule, mount: &Mount) -> (String, String) {
     let (pattern, mount) = (rule.pattern.source(), mount.source());
-    let message = format!("`{}` never matches: the service is mounted at `{mount}`", shown(pattern));
-    let help = format!("patterns cover the whole path: write `{}{}`", mount.trim_end_matches('/'), shown(pattern));
+    let message = format!(
+        "`{}` never matches: the service is mounted at `{mount}`",
+        shown(pattern)
+    );
+    let help = format!(
+        "patterns cover the whole path: write `{}{}`",
+        mount.trim_end_matches('/'),
+        shown(pattern)
+    );
     (message, help)
 }
 
@@ -86,7 +101,11 @@ fn fall_throughs(rules: &Rules<'_>) -> Vec<Finding> {
         }
         for (wider, methods) in deciders(policy, rule) {
             let (message, help) = fall_through(&methods, rule, policy.rule(wider));
-            findings.push(rules.warning(Code::MethodFallThrough, id, message).help(help));
+            findings.push(
+                rules
+                    .warning(Code::MethodFallThrough, id, message)
+                    .help(help),
+            );
         }
     }
     findings
@@ -94,15 +113,20 @@ fn fall_throughs(rules: &Rules<'_>) -> Vec<Finding> {
 
 /// The wider rules that decide some of the usual methods on a rule's path, each with those methods.
 fn deciders(policy: &Policy, rule: &Rule) -> Vec<(RuleId, Vec<Method>)> {
-    let Some(sample) = sample(&rule.pattern) else { return Vec::new() };
+    let Some(sample) = sample(&rule.pattern) else {
+        return Vec::new();
+    };
     let mut deciders: Vec<(RuleId, Vec<Method>)> = Vec::new();
     let named = |method: &Method| matches!(&rule.methods, Methods::Only(methods) if methods.contains(method));
     // A method of its own that a more specific rule takes is no fall to a wider one.
     for method in USUAL.into_iter().filter(|method| !named(method)) {
-        let Some(id) = policy.find(&method, &sample) else { continue };
+        let Some(id) = policy.find(&method, &sample) else {
+            continue;
+        };
         let wider = policy.rule(id);
         // To be refused by a wider rule is what a missing rule does as well.
-        if shape(&wider.pattern) == shape(&rule.pattern) || wider.requirement == Requirement::Nobody {
+        if shape(&wider.pattern) == shape(&rule.pattern) || wider.requirement == Requirement::Nobody
+        {
             continue;
         }
         match deciders.iter_mut().find(|(other, _)| *other == id) {
@@ -115,8 +139,16 @@ fn deciders(policy: &Policy, rule: &Rule) -> Vec<(RuleId, Vec<Method>)> {
 
 fn fall_through(methods: &[Method], rule: &Rule, wider: &Rule) -> (String, String) {
     let path = shown(rule.pattern.source());
-    let names = methods.iter().map(Method::as_str).collect::<Vec<_>>().join(", ");
-    let verbs = if methods.len() == 1 { ("is", "falls") } else { ("are", "fall") };
+    let names = methods
+        .iter()
+        .map(Method::as_str)
+        .collect::<Vec<_>>()
+        .join(", ");
+    let verbs = if methods.len() == 1 {
+        ("is", "falls")
+    } else {
+        ("are", "fall")
+    };
     let message = format!(
         "`{names} {path}` {} not covered by the rule `{}` and {} through to `{}`",
         verbs.0,
@@ -124,7 +156,9 @@ fn fall_through(methods: &[Method], rule: &Rule, wider: &Rule) -> (String, Strin
         verbs.1,
         shown(&wider.name)
     );
-    let help = format!("if that is not meant, write `{{ path: \"{path}\", methods: [{names}], allow: nobody }}`");
+    let help = format!(
+        "if that is not meant, write `{{ path: \"{path}\", methods: [{names}], allow: nobody }}`"
+    );
     (message, help)
 }
 
@@ -135,7 +169,12 @@ fn sample(pattern: &Pattern) -> Option<RequestPath> {
         _ if text == "*" || text.starts_with('{') => "~any~".to_owned(),
         _ => text.to_owned(),
     };
-    let text = pattern.source().split('/').map(segment).collect::<Vec<_>>().join("/");
+    let text = pattern
+        .source()
+        .split('/')
+        .map(segment)
+        .collect::<Vec<_>>()
+        .join("/");
     let options = PathOptions {
         allow_encoded_slash: true,
         allow_encoded_reserved: true,

@@ -52,31 +52,46 @@ impl Secrets {
             Entry::Vacant(place) => {
                 place.insert(span);
             }
-            Entry::Occupied(_) => self.again.entry(digest).or_insert(Again { second: span, count: 1 }).count += 1,
+            Entry::Occupied(_) => {
+                self.again
+                    .entry(digest)
+                    .or_insert(Again {
+                        second: span,
+                        count: 1,
+                    })
+                    .count += 1
+            }
         }
     }
 
     /// One finding for each secret that stands in several places.
     pub(in crate::config) fn shared(&self) -> impl Iterator<Item = Finding> {
         // the order of the file is not that in which it is read
-        self.again.iter().filter_map(|(digest, Again { second, count })| {
-            let first = *self.first.get(digest)?;
-            Some(shared(first.min(*second), first.max(*second), *count))
-        })
+        self.again
+            .iter()
+            .filter_map(|(digest, Again { second, count })| {
+                let first = *self.first.get(digest)?;
+                Some(shared(first.min(*second), first.max(*second), *count))
+            })
     }
 }
 
 fn shared(first: Span, second: Span, count: usize) -> Finding {
     let (message, help) = match second.file {
         File::Users => (
-            format!("{count} users have the same password hash: whoever knows one password knows them all"),
+            format!(
+                "{count} users have the same password hash: whoever knows one password knows them all"
+            ),
             "let each of them have a password, and a hash with a salt, of their own",
         ),
-        File::Config | File::Environment | File::Tests => {
-            (format!("the same secret stands in {count} places"), "make one for each, with `openssl rand -base64 48`")
-        }
+        File::Config | File::Environment | File::Tests => (
+            format!("the same secret stands in {count} places"),
+            "make one for each, with `openssl rand -base64 48`",
+        ),
     };
-    Finding::warning(Code::SharedSecret, second, message).note(first, "it stands here first").help(help)
+    Finding::warning(Code::SharedSecret, second, message)
+        .note(first, "it stands here first")
+        .help(help)
 }
 
 /// A secret with few different bytes.
@@ -84,15 +99,20 @@ pub(in crate::config) fn few_bytes(secret: &[u8], span: Span) -> Option<Finding>
     let different = secret.iter().collect::<BTreeSet<_>>().len();
     (different < 10).then(|| {
         let message = format!("a secret of only {different} different bytes is easily guessed");
-        Finding::warning(Code::WeakSecret, span, message).help("make one with `openssl rand -base64 48`")
+        Finding::warning(Code::WeakSecret, span, message)
+            .help("make one with `openssl rand -base64 48`")
     })
 }
 
 /// A secret that stands in a tutorial, or was never filled in.
 pub(in crate::config) fn example(secret: &[u8], span: Span) -> Option<Finding> {
     let folded = String::from_utf8_lossy(secret).to_lowercase();
-    EXAMPLES.iter().any(|example| folded.contains(example)).then(|| {
-        let message = "this secret is an example, and known to everybody";
-        Finding::warning(Code::WeakSecret, span, message).help("make one with `openssl rand -base64 48`")
-    })
+    EXAMPLES
+        .iter()
+        .any(|example| folded.contains(example))
+        .then(|| {
+            let message = "this secret is an example, and known to everybody";
+            Finding::warning(Code::WeakSecret, span, message)
+                .help("make one with `openssl rand -base64 48`")
+        })
 }

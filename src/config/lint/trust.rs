@@ -46,9 +46,11 @@ pub(in crate::config) fn open_admin(address: SocketAddr, span: Span) -> Option<F
         IpAddr::V6(v6) => !(v6.is_unique_local() || v6.is_loopback() || v6.is_unicast_link_local()),
     };
     open.then(|| {
-        let message = format!("the admin listener at `{address}` answers whoever reaches this machine");
-        Finding::warning(Code::OpenAdmin, span, message)
-            .help(format!("write `127.0.0.1:{port}` or the address of an internal network; it knows no login"))
+        let message =
+            format!("the admin listener at `{address}` answers whoever reaches this machine");
+        Finding::warning(Code::OpenAdmin, span, message).help(format!(
+            "write `127.0.0.1:{port}` or the address of an internal network; it knows no login"
+        ))
     })
 }
 
@@ -93,7 +95,11 @@ mod tests {
             ("[::]:9900", true),
             ("192.0.2.1:9900", true),
         ] {
-            assert_eq!(open_admin(address.parse().unwrap(), here()).is_some(), expected, "{address}");
+            assert_eq!(
+                open_admin(address.parse().unwrap(), here()).is_some(),
+                expected,
+                "{address}"
+            );
         }
     }
 }

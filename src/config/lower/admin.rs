@@ -23,12 +23,18 @@ pub(super) struct Admin {
 pub(super) fn admin(entry: Option<Entry>, clients: &[Listen], reader: &mut Reader<'_>) -> Admin {
     let default = Some(SocketAddr::from(([127, 0, 0, 1], 9900)));
     let Some(mut section) = entry.and_then(|entry| reader.section(entry)) else {
-        return Admin { listen: default, token: None };
+        return Admin {
+            listen: default,
+            token: None,
+        };
     };
     let listen = section.take("listen");
     let token = token(&mut section, reader);
     section.finish(reader);
-    Admin { listen: listen.map_or(default, |entry| address(&entry, clients, reader)), token }
+    Admin {
+        listen: listen.map_or(default, |entry| address(&entry, clients, reader)),
+        token,
+    }
 }
 
 fn address(entry: &Entry, clients: &[Listen], reader: &mut Reader<'_>) -> Option<SocketAddr> {
@@ -43,7 +49,9 @@ fn address(entry: &Entry, clients: &[Listen], reader: &mut Reader<'_>) -> Option
         let finding = Finding::error(Code::InvalidValue, entry.node.span, message);
         reader.report(finding.help("choose another port, such as `127.0.0.1:9900`, or `off`"));
     }
-    lint::open_admin(address, entry.node.span).into_iter().for_each(|finding| reader.report(finding));
+    lint::open_admin(address, entry.node.span)
+        .into_iter()
+        .for_each(|finding| reader.report(finding));
     Some(address)
 }
 
@@ -51,12 +59,17 @@ fn token(section: &mut Section, reader: &mut Reader<'_>) -> Option<AdminToken> {
     let (span, text) = reader.secret(section.take("token"), section.take("token_file"))?;
     match AdminToken::new(&text) {
         Some(token) => {
-            let guessable = lint::few_bytes(text.as_bytes(), span).or_else(|| lint::example(text.as_bytes(), span));
-            guessable.into_iter().for_each(|finding| reader.report(finding));
+            let guessable = lint::few_bytes(text.as_bytes(), span)
+                .or_else(|| lint::example(text.as_bytes(), span));
+            guessable
+                .into_iter()
+                .for_each(|finding| reader.report(finding));
             Some(token)
         }
         None => {
-            let message = format!("an admin token has at least {SHORTEST} characters, all of them visible ASCII");
+            let message = format!(
+                "an admin token has at least {SHORTEST} characters, all of them visible ASCII"
+            );
             let finding = Finding::error(Code::WeakSecret, span, message);
             reader.report(finding.help("make one with `openssl rand -hex 32`"));
             None

@@ -2,7 +2,9 @@
 
 use super::server::network;
 use super::{distinct, label, roles};
-use crate::access::{ClaimMatch, ClaimValue, Condition, Expected, Requirement, RoleMatch, UserMatch};
+use crate::access::{
+    ClaimMatch, ClaimValue, Condition, Expected, Requirement, RoleMatch, UserMatch,
+};
 use crate::config::code::Code;
 use crate::config::finding::{Finding, any_of, did_you_mean};
 use crate::config::reader::Reader;
@@ -20,13 +22,24 @@ const EMPTY: &str = "write a condition such as `roles: [admin]`, or `allow: nobo
 type Parameters<'a> = Option<&'a [&'a str]>;
 
 /// A word, a condition, or a list of conditions.
-pub(super) fn allow(entry: Entry, parameters: Parameters<'_>, reader: &mut Reader<'_>) -> Option<Requirement> {
+pub(super) fn allow(
+    entry: Entry,
+    parameters: Parameters<'_>,
+    reader: &mut Reader<'_>,
+) -> Option<Requirement> {
     match &entry.node.value {
-        Value::Map(_) => condition(entry, parameters, reader).map(|condition| Requirement::AnyOf(vec![condition])),
+        Value::Map(_) => condition(entry, parameters, reader)
+            .map(|condition| Requirement::AnyOf(vec![condition])),
         Value::List(_) => {
             let items = reader.filled_list(entry, EMPTY)?;
-            let conditions: Vec<_> = items.into_iter().map(|item| alternative(item, parameters, reader)).collect();
-            conditions.into_iter().collect::<Option<_>>().map(Requirement::AnyOf)
+            let conditions: Vec<_> = items
+                .into_iter()
+                .map(|item| alternative(item, parameters, reader))
+                .collect();
+            conditions
+                .into_iter()
+                .collect::<Option<_>>()
+                .map(Requirement::AnyOf)
         }
         Value::Plain(_) | Value::Quoted(_) => word(&entry, reader),
         Value::Broken => None,
@@ -41,13 +54,21 @@ fn word(entry: &Entry, reader: &mut Reader<'_>) -> Option<Requirement> {
         (_, "nobody") => Some(Requirement::Nobody),
         (Scalar::Text, _) => {
             let meant = match text.as_str() {
-                "public" | "all" | "everyone" | "everybody" | "anonymous" | "any" => Some("did you mean `anyone`?"),
+                "public" | "all" | "everyone" | "everybody" | "anonymous" | "any" => {
+                    Some("did you mean `anyone`?")
+                }
                 "none" | "deny" | "no" => Some("did you mean `nobody`?"),
-                "user" | "users" | "login" | "private" | "protected" => Some("did you mean `authenticated`?"),
+                "user" | "users" | "login" | "private" | "protected" => {
+                    Some("did you mean `authenticated`?")
+                }
                 _ => None,
             };
-            let help = meant.map(str::to_owned).or_else(|| did_you_mean(&text, WORDS));
-            let help = help.unwrap_or_else(|| format!("for a role, write `allow: {{ roles: [{}] }}`", shown(&text)));
+            let help = meant
+                .map(str::to_owned)
+                .or_else(|| did_you_mean(&text, WORDS));
+            let help = help.unwrap_or_else(|| {
+                format!("for a role, write `allow: {{ roles: [{}] }}`", shown(&text))
+            });
             reader.invalid(entry, EXPECTED, help);
             None
         }
@@ -59,32 +80,61 @@ fn word(entry: &Entry, reader: &mut Reader<'_>) -> Option<Requirement> {
 }
 
 /// An element of a list; a word there would make the other elements pointless.
-fn alternative(entry: Entry, parameters: Parameters<'_>, reader: &mut Reader<'_>) -> Option<Condition> {
+fn alternative(
+    entry: Entry,
+    parameters: Parameters<'_>,
+    reader: &mut Reader<'_>,
+) -> Option<Condition> {
     if matches!(entry.node.value, Value::Map(_) | Value::Broken) {
         return condition(entry, parameters, reader);
     }
-    let message = format!("a list of `allow` holds conditions, not {}", reader.written(&entry));
+    let message = format!(
+        "a list of `allow` holds conditions, not {}",
+        reader.written(&entry)
+    );
     let finding = Finding::error(Code::WrongType, entry.node.span, message);
-    reader.report(finding.help(format!("write `{{ roles: [admin] }}`, or {} without a list", any_of(WORDS))));
+    reader.report(finding.help(format!(
+        "write `{{ roles: [admin] }}`, or {} without a list",
+        any_of(WORDS)
+    )));
     None
 }
 
-fn condition(entry: Entry, parameters: Parameters<'_>, reader: &mut Reader<'_>) -> Option<Condition> {
+fn condition(
+    entry: Entry,
+    parameters: Parameters<'_>,
+    reader: &mut Reader<'_>,
+) -> Option<Condition> {
     let span = entry.node.span;
     let entries = reader.section(entry)?.into_entries();
     if entries.is_empty() {
-        reader.report(Finding::error(Code::EmptyValue, span, "`allow` holds an empty condition").help(EMPTY));
+        reader.report(
+            Finding::error(Code::EmptyValue, span, "`allow` holds an empty condition").help(EMPTY),
+        );
         return None;
     }
     let mut section = Section::new(span, entries);
-    let one_of = section.take("roles").map(|entry| required_roles(entry, reader).map(RoleMatch::OneOf));
-    let all = section.take("all_roles").map(|entry| required_roles(entry, reader).map(RoleMatch::All));
-    let user = section.either(reader, "user", "users").map(|entry| user(entry, parameters, reader));
-    let networks = section.take("networks").map(|entry| networks(entry, reader));
-    let claims = section.take("claims").map(|entry| claims(entry, parameters, reader));
+    let one_of = section
+        .take("roles")
+        .map(|entry| required_roles(entry, reader).map(RoleMatch::OneOf));
+    let all = section
+        .take("all_roles")
+        .map(|entry| required_roles(entry, reader).map(RoleMatch::All));
+    let user = section
+        .either(reader, "user", "users")
+        .map(|entry| user(entry, parameters, reader));
+    let networks = section
+        .take("networks")
+        .map(|entry| networks(entry, reader));
+    let claims = section
+        .take("claims")
+        .map(|entry| claims(entry, parameters, reader));
     section.finish(reader);
     // Collecting first would drop a part that was refused, and the condition would admit more than is written.
-    let roles = [one_of, all].into_iter().flatten().collect::<Option<Vec<_>>>()?;
+    let roles = [one_of, all]
+        .into_iter()
+        .flatten()
+        .collect::<Option<Vec<_>>>()?;
     Some(Condition {
         roles,
         user: match user {
@@ -98,9 +148,16 @@ fn condition(entry: Entry, parameters: Parameters<'_>, reader: &mut Reader<'_>) 
 
 fn required_roles(entry: Entry, reader: &mut Reader<'_>) -> Option<Vec<Box<str>>> {
     let span = entry.node.span;
-    let roles = roles(entry, reader, Some("no role would do; write `allow: nobody` for that"))?;
+    let roles = roles(
+        entry,
+        reader,
+        Some("no role would do; write `allow: nobody` for that"),
+    )?;
     if let Some(role) = roles.iter().find(|role| role.contains(['{', '}'])) {
-        let message = format!("`{}` is not a role: path parameters are compared with `user` or `claims`", shown(role));
+        let message = format!(
+            "`{}` is not a role: path parameters are compared with `user` or `claims`",
+            shown(role)
+        );
         reader.report(Finding::error(Code::PartialParameter, span, message));
         return None;
     }
@@ -109,15 +166,18 @@ fn required_roles(entry: Entry, reader: &mut Reader<'_>) -> Option<Vec<Box<str>>
 
 fn user(entry: Entry, parameters: Parameters<'_>, reader: &mut Reader<'_>) -> Option<UserMatch> {
     if &*entry.key == "users" {
-        let items = reader.filled_list(entry, "no user would do; write `allow: nobody` for that")?;
+        let items =
+            reader.filled_list(entry, "no user would do; write `allow: nobody` for that")?;
         return distinct(&items, reader, listed_user).map(UserMatch::OneOf);
     }
     refuse_flow_map(&entry, reader)?;
     let text = label(&entry, reader)?;
-    Some(match parameter(&text, entry.node.span, parameters, reader)? {
-        Some(name) => UserMatch::Parameter(name),
-        None => UserMatch::OneOf(vec![text.into()]),
-    })
+    Some(
+        match parameter(&text, entry.node.span, parameters, reader)? {
+            Some(name) => UserMatch::Parameter(name),
+            None => UserMatch::OneOf(vec![text.into()]),
+        },
+    )
 }
 
 fn listed_user(entry: &Entry, reader: &mut Reader<'_>) -> Option<Box<str>> {
@@ -125,7 +185,10 @@ fn listed_user(entry: &Entry, reader: &mut Reader<'_>) -> Option<Box<str>> {
     if text.contains(['{', '}']) {
         let message = "a path parameter cannot stand in a list of users";
         let finding = Finding::error(Code::PartialParameter, entry.node.span, message);
-        reader.report(finding.help(format!("write `user: \"{}\"`, in a condition of its own", shown(&text))));
+        reader.report(finding.help(format!(
+            "write `user: \"{}\"`, in a condition of its own",
+            shown(&text)
+        )));
         return None;
     }
     Some(text.into())
@@ -133,29 +196,46 @@ fn listed_user(entry: &Entry, reader: &mut Reader<'_>) -> Option<Box<str>> {
 
 /// `user: {id}` without quotes is a map to YAML.
 fn refuse_flow_map(entry: &Entry, reader: &mut Reader<'_>) -> Option<()> {
-    let Value::Map(entries) = &entry.node.value else { return Some(()) };
+    let Value::Map(entries) = &entry.node.value else {
+        return Some(());
+    };
     let help = match entries.first() {
         Some(first) => format!("quote it: `{}: \"{{{}}}\"`", entry.key, shown(&first.key)),
         None => format!("write `{}: alice`", entry.key),
     };
-    let message = format!("`{}` expects a string; without quotes, braces are a map", entry.key);
+    let message = format!(
+        "`{}` expects a string; without quotes, braces are a map",
+        entry.key
+    );
     reader.report(Finding::error(Code::WrongType, entry.node.span, message).help(help));
     None
 }
 
 /// `Some(Some(name))` for `{name}`, `Some(None)` for a text without braces.
-fn parameter(text: &str, span: Span, known: Parameters<'_>, reader: &mut Reader<'_>) -> Option<Option<Box<str>>> {
+fn parameter(
+    text: &str,
+    span: Span,
+    known: Parameters<'_>,
+    reader: &mut Reader<'_>,
+) -> Option<Option<Box<str>>> {
     if !text.contains(['{', '}']) {
         return Some(None);
     }
-    let name = text.strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
+    let name = text
+        .strip_prefix('{')
+        .and_then(|rest| rest.strip_suffix('}'));
     let Some(name) = name.filter(|name| !name.contains(['{', '}']) && !name.is_empty()) else {
-        let message = format!("a path parameter must be the whole value, not a part of `{}`", shown(text));
+        let message = format!(
+            "a path parameter must be the whole value, not a part of `{}`",
+            shown(text)
+        );
         let finding = Finding::error(Code::PartialParameter, span, message);
         reader.report(finding.help("write `\"{name}\"` alone; texts are not put together"));
         return None;
     };
-    let Some(known) = known else { return Some(Some(name.into())) };
+    let Some(known) = known else {
+        return Some(Some(name.into()));
+    };
     if !known.contains(&name) {
         let help = did_you_mean(name, known.iter().copied()).unwrap_or_else(|| match known {
             [] => format!("write `{{{name}}}` as a segment of `path`"),
@@ -173,7 +253,11 @@ fn networks(entry: Entry, reader: &mut Reader<'_>) -> Option<Vec<ipnet::IpNet>> 
     distinct(&items, reader, network)
 }
 
-fn claims(entry: Entry, parameters: Parameters<'_>, reader: &mut Reader<'_>) -> Option<Vec<ClaimMatch>> {
+fn claims(
+    entry: Entry,
+    parameters: Parameters<'_>,
+    reader: &mut Reader<'_>,
+) -> Option<Vec<ClaimMatch>> {
     let section = reader.section(entry)?;
     let span = section.span();
     let entries = section.into_entries();
@@ -182,7 +266,10 @@ fn claims(entry: Entry, parameters: Parameters<'_>, reader: &mut Reader<'_>) -> 
         reader.report(finding.help("write a claim and its value, such as `tenant: acme`"));
         return None;
     }
-    let claims: Vec<_> = entries.iter().map(|entry| claim(entry, parameters, reader)).collect();
+    let claims: Vec<_> = entries
+        .iter()
+        .map(|entry| claim(entry, parameters, reader))
+        .collect();
     claims.into_iter().collect()
 }
 
@@ -192,7 +279,12 @@ fn claim(entry: &Entry, parameters: Parameters<'_>, reader: &mut Reader<'_>) -> 
     let (scalar, text) = reader.scalar(entry, EXPECTED)?;
     let value = match scalar {
         Scalar::Text => match parameter(&text, entry.node.span, parameters, reader)? {
-            Some(name) => return Some(ClaimMatch { name: entry.key.clone(), expected: Expected::Parameter(name) }),
+            Some(name) => {
+                return Some(ClaimMatch {
+                    name: entry.key.clone(),
+                    expected: Expected::Parameter(name),
+                });
+            }
             None => Some(ClaimValue::Text(text.into())),
         },
         Scalar::Boolean(value) => Some(ClaimValue::Boolean(value)),
@@ -202,5 +294,8 @@ fn claim(entry: &Entry, parameters: Parameters<'_>, reader: &mut Reader<'_>) -> 
     if value.is_none() {
         reader.wrong_type(entry, EXPECTED);
     }
-    value.map(|value| ClaimMatch { name: entry.key.clone(), expected: Expected::Value(value) })
+    value.map(|value| ClaimMatch {
+        name: entry.key.clone(),
+        expected: Expected::Value(value),
+    })
 }

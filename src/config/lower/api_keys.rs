@@ -27,27 +27,54 @@ pub(super) type Seen = HashMap<KeyDigest, Span>;
 pub(super) fn api_keys(entry: Entry, seen: &mut Seen, reader: &mut Reader<'_>) -> Vec<Draft> {
     let mut names: Vec<(Box<str>, Span)> = Vec::new();
     let items = reader.list(entry).unwrap_or_default().into_iter();
-    let keys: Vec<Draft> = items.filter_map(|item| api_key(item, &mut names, seen, reader)).collect();
+    let keys: Vec<Draft> = items
+        .filter_map(|item| api_key(item, &mut names, seen, reader))
+        .collect();
     keys
 }
 
-fn api_key(item: Entry, names: &mut Vec<(Box<str>, Span)>, seen: &mut Seen, reader: &mut Reader<'_>) -> Option<Draft> {
+fn api_key(
+    item: Entry,
+    names: &mut Vec<(Box<str>, Span)>,
+    seen: &mut Seen,
+    reader: &mut Reader<'_>,
+) -> Option<Draft> {
     let mut section = reader.section(item)?;
     let span = section.span();
-    let name = section.require(reader, "name", "ci").and_then(|entry| label(&entry, reader));
+    let name = section
+        .require(reader, "name", "ci")
+        .and_then(|entry| label(&entry, reader));
     let hash = section.require(reader, "hash", "\"sha256:…\"");
     let digest = hash.and_then(|entry| digest(&entry, seen, reader));
-    let roles = section.take("roles").map(|entry| self::roles(entry, reader, None));
+    let roles = section
+        .take("roles")
+        .map(|entry| self::roles(entry, reader, None));
     let expires_at = section.take("expires").map(|entry| end(&entry, reader));
     section.finish(reader);
-    let (name, roles) = (name?.into_boxed_str(), roles.map_or(Some(None), |roles| roles.map(Some))?);
+    let (name, roles) = (
+        name?.into_boxed_str(),
+        roles.map_or(Some(None), |roles| roles.map(Some))?,
+    );
     if let Some((_, first)) = names.iter().find(|(other, _)| *other == name) {
-        let finding = Finding::error(Code::InvalidValue, span, format!("a second key of the name `{name}`"));
-        reader.report(finding.note(*first, "first given here").help("give each key of a user a name of its own"));
+        let finding = Finding::error(
+            Code::InvalidValue,
+            span,
+            format!("a second key of the name `{name}`"),
+        );
+        reader.report(
+            finding
+                .note(*first, "first given here")
+                .help("give each key of a user a name of its own"),
+        );
         return None;
     }
     names.push((name.clone(), span));
-    Some(Draft { name, digest: digest?, roles, expires_at: expires_at.unwrap_or(Some(NEVER))? })
+    Some(Draft {
+        name,
+        digest: digest?,
+        roles,
+        expires_at: expires_at.unwrap_or(Some(NEVER))?,
+    })
 }
 
 /// A time, or a date: its first moment.
@@ -70,7 +97,11 @@ fn digest(entry: &Entry, seen: &mut Seen, reader: &mut Reader<'_>) -> Option<Key
     };
     if let Some(first) = seen.insert(digest, span) {
         let finding = Finding::error(Code::InvalidValue, span, "the same key is given twice");
-        reader.report(finding.note(first, "first given here").help("make another with `gatelatch user add-key`"));
+        reader.report(
+            finding
+                .note(first, "first given here")
+                .help("make another with `gatelatch user add-key`"),
+        );
         return None;
     }
     Some(digest)
@@ -80,9 +111,17 @@ impl Draft {
     /// The key of this user: its roles are its own where it has some, else the user's.
     pub(super) fn finish(self, user: &Arc<Identity>) -> ApiKey {
         let identity = match self.roles {
-            Some(roles) => Arc::new(Identity { roles, ..(**user).clone() }),
+            Some(roles) => Arc::new(Identity {
+                roles,
+                ..(**user).clone()
+            }),
             None => Arc::clone(user),
         };
-        ApiKey { name: self.name, digest: self.digest, identity, expires_at: self.expires_at }
+        ApiKey {
+            name: self.name,
+            digest: self.digest,
+            identity,
+            expires_at: self.expires_at,
+        }
     }
 }

@@ -20,7 +20,17 @@ use crate::token::SESSION_AUDIENCE;
 use crate::wire::{Describes, JWKS_PATH};
 
 /// Claims that the gateway fills itself.
-pub(super) const REGISTERED: [&str; 9] = ["sub", "iss", "aud", "exp", "nbf", "iat", "jti", "auth_time", "sid"];
+pub(super) const REGISTERED: [&str; 9] = [
+    "sub",
+    "iss",
+    "aud",
+    "exp",
+    "nbf",
+    "iat",
+    "jti",
+    "auth_time",
+    "sid",
+];
 
 /// The block, and what other parts of the file are checked against even where the block is broken.
 pub(super) struct Lowered {
@@ -31,10 +41,18 @@ pub(super) struct Lowered {
 }
 
 /// The `auth` block.
-pub(super) fn auth(entry: Option<Entry>, root: Span, defaults: &Defaults<'_>, reader: &mut Reader<'_>) -> Lowered {
+pub(super) fn auth(
+    entry: Option<Entry>,
+    root: Span,
+    defaults: &Defaults<'_>,
+    reader: &mut Reader<'_>,
+) -> Lowered {
     let section = entry.and_then(|entry| reader.section(entry));
     let mut section = section.unwrap_or_else(|| Section::new(root, Vec::new()));
-    let path = section.take("path").and_then(|entry| own_path(&entry, reader)).unwrap_or_else(|| "/auth".to_owned());
+    let path = section
+        .take("path")
+        .and_then(|entry| own_path(&entry, reader))
+        .unwrap_or_else(|| "/auth".to_owned());
     let users_file = match section.take("users_file") {
         None => UsersFile::Default,
         Some(entry) => match reader.path(&entry) {
@@ -42,21 +60,49 @@ pub(super) fn auth(entry: Option<Entry>, root: Span, defaults: &Defaults<'_>, re
             None => UsersFile::Broken,
         },
     };
-    let token_paths = section.take("token_paths").and_then(|entry| token_paths(entry, &path, reader));
-    let token = section.take("token").and_then(|entry| reader.section(entry));
+    let token_paths = section
+        .take("token_paths")
+        .and_then(|entry| token_paths(entry, &path, reader));
+    let token = section
+        .take("token")
+        .and_then(|entry| reader.section(entry));
     let token = token.unwrap_or_else(|| Section::new(section.span(), Vec::new()));
     let (token, roles_claim) = lower_token(token, defaults, reader);
-    let issuers = section.take("trusted_issuers").map(|entry| issuers::issuers(entry, token.as_ref(), reader));
+    let issuers = section
+        .take("trusted_issuers")
+        .map(|entry| issuers::issuers(entry, token.as_ref(), reader));
     let session = session(section.take("session"), reader);
     let (look, attempts) = login(section.take("login"), reader);
-    let kinds = [("x-forwarded", Describes::Forwarded), ("x-original", Describes::Original)];
-    let verify = section.take("verify").and_then(|entry| reader.choice(&entry, &kinds)).unwrap_or_default();
+    let kinds = [
+        ("x-forwarded", Describes::Forwarded),
+        ("x-original", Describes::Original),
+    ];
+    let verify = section
+        .take("verify")
+        .and_then(|entry| reader.choice(&entry, &kinds))
+        .unwrap_or_default();
     section.finish(reader);
-    let auth = token.zip(issuers.unwrap_or(Some(Vec::new()))).map(|(token, issuers)| {
-        let token_paths = token_paths.unwrap_or_default();
-        Auth { path: path.clone(), token_paths, token, issuers, session, attempts, look, verify }
-    });
-    Lowered { auth, path, users_file, roles_claim }
+    let auth = token
+        .zip(issuers.unwrap_or(Some(Vec::new())))
+        .map(|(token, issuers)| {
+            let token_paths = token_paths.unwrap_or_default();
+            Auth {
+                path: path.clone(),
+                token_paths,
+                token,
+                issuers,
+                session,
+                attempts,
+                look,
+                verify,
+            }
+        });
+    Lowered {
+        auth,
+        path,
+        users_file,
+        roles_claim,
+    }
 }
 
 /// The prefix of the gateway's own endpoints, in its one spelling.
@@ -67,7 +113,10 @@ fn own_path(entry: &Entry, reader: &mut Reader<'_>) -> Option<String> {
     }
     let help = match text.as_str() {
         "/" | "" => "the gateway needs a prefix of its own, such as `/auth`".to_owned(),
-        _ => "write a path such as `/auth`: letters, digits, `-`, `.`, `_`, `~`, no slash at the end".to_owned(),
+        _ => {
+            "write a path such as `/auth`: letters, digits, `-`, `.`, `_`, `~`, no slash at the end"
+                .to_owned()
+        }
     };
     reader.invalid(entry, "a plain absolute path", help);
     None
@@ -77,40 +126,79 @@ fn token_paths(entry: Entry, own: &str, reader: &mut Reader<'_>) -> Option<Vec<S
     let items = reader.list(entry)?;
     distinct(&items, reader, |item, reader| {
         let path = own_path(item, reader)?;
-        if path.strip_prefix(own).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')) {
-            let message = format!("`{path}` lies under `auth.path`, where the gateway answers anyway");
-            reader.report(Finding::error(Code::ReservedPath, item.node.span, message).help("take it away"));
+        if path
+            .strip_prefix(own)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        {
+            let message =
+                format!("`{path}` lies under `auth.path`, where the gateway answers anyway");
+            reader.report(
+                Finding::error(Code::ReservedPath, item.node.span, message).help("take it away"),
+            );
             return None;
         }
         if path == JWKS_PATH {
             let message = format!("`{path}` is where the gateway shows its public keys");
-            reader.report(Finding::error(Code::ReservedPath, item.node.span, message).help("take it away"));
+            reader.report(
+                Finding::error(Code::ReservedPath, item.node.span, message).help("take it away"),
+            );
             return None;
         }
         Some(path)
     })
 }
 
-fn lower_token(mut section: Section, defaults: &Defaults<'_>, reader: &mut Reader<'_>) -> (Option<Token>, String) {
+fn lower_token(
+    mut section: Section,
+    defaults: &Defaults<'_>,
+    reader: &mut Reader<'_>,
+) -> (Option<Token>, String) {
     let keys = keys::keys(&mut section, defaults, reader);
     let mut name = |section: &mut Section, key, default: &str| {
         let written = section.take(key).and_then(|entry| label(&entry, reader));
         written.unwrap_or_else(|| default.to_owned())
     };
     let issuer = name(&mut section, "issuer", "gatelatch");
-    let audience = section.take("audience").and_then(|entry| audience(&entry, reader));
+    let audience = section
+        .take("audience")
+        .and_then(|entry| audience(&entry, reader));
     let audience = audience.unwrap_or_else(|| "gatelatch".to_owned());
     let (access_ttl, max_lifetime, leeway) = lifetimes(&mut section, reader);
     let mut refresh_ttl = Duration::from_secs(7 * 24 * 3600);
-    let (minute, year) = (Duration::from_secs(60), Duration::from_secs(365 * 24 * 3600));
-    duration(&mut refresh_ttl, section.take("refresh_ttl"), minute..=year, reader);
-    let roles_claim = section.take("roles_claim").and_then(|entry| roles_claim(&entry, reader));
+    let (minute, year) = (
+        Duration::from_secs(60),
+        Duration::from_secs(365 * 24 * 3600),
+    );
+    duration(
+        &mut refresh_ttl,
+        section.take("refresh_ttl"),
+        minute..=year,
+        reader,
+    );
+    let roles_claim = section
+        .take("roles_claim")
+        .and_then(|entry| roles_claim(&entry, reader));
     let roles_claim = roles_claim.unwrap_or_else(|| "roles".to_owned());
     section.finish(reader);
     let claim = roles_claim.clone();
     let token = |keys| {
-        let Keys { current: key, previous, life: key_life } = keys;
-        Token { key, previous, key_life, issuer, audience, access_ttl, refresh_ttl, leeway, max_lifetime, roles_claim }
+        let Keys {
+            current: key,
+            previous,
+            life: key_life,
+        } = keys;
+        Token {
+            key,
+            previous,
+            key_life,
+            issuer,
+            audience,
+            access_ttl,
+            refresh_ttl,
+            leeway,
+            max_lifetime,
+            roles_claim,
+        }
     };
     (keys.map(token), claim)
 }
@@ -126,12 +214,20 @@ fn lifetimes(section: &mut Section, reader: &mut Reader<'_>) -> (Duration, Durat
     let entry = section.take("max_lifetime");
     let span = span.or(entry.as_ref().map(|entry| entry.node.span));
     duration(&mut longest, entry, second..=year, reader);
-    duration(&mut leeway, section.take("leeway"), Duration::ZERO..=second * 600, reader);
+    duration(
+        &mut leeway,
+        section.take("leeway"),
+        Duration::ZERO..=second * 600,
+        reader,
+    );
     if let Some(span) = span.filter(|_| access > longest) {
         let (access, longest) = (show_duration(access), show_duration(longest));
-        let message = format!("tokens would live {access}, longer than `max_lifetime` accepts: {longest}");
+        let message =
+            format!("tokens would live {access}, longer than `max_lifetime` accepts: {longest}");
         let finding = Finding::error(Code::OutOfRange, span, message);
-        reader.report(finding.help(format!("shorten `access_ttl`, or write `max_lifetime: {access}` as well")));
+        reader.report(finding.help(format!(
+            "shorten `access_ttl`, or write `max_lifetime: {access}` as well"
+        )));
     }
     (access, longest, leeway)
 }
@@ -153,7 +249,11 @@ fn audience(entry: &Entry, reader: &mut Reader<'_>) -> Option<String> {
 fn roles_claim(entry: &Entry, reader: &mut Reader<'_>) -> Option<String> {
     let name = label(entry, reader)?;
     if REGISTERED.contains(&name.as_str()) {
-        reader.invalid(entry, "a claim of its own", format!("`{name}` has a meaning already; write `roles`"));
+        reader.invalid(
+            entry,
+            "a claim of its own",
+            format!("`{name}` has a meaning already; write `roles`"),
+        );
         return None;
     }
     Some(name)

@@ -13,21 +13,49 @@ use crate::trial::{Request, Verdict, Who};
 
 /// The `tests` of a configuration, or of a file of their own. `roles_claim` is the claim that carries roles.
 pub(super) fn cases(entry: Entry, roles_claim: &str, reader: &mut Reader<'_>) -> Vec<Case> {
-    let Some(items) = reader.list(entry) else { return Vec::new() };
-    items.into_iter().filter_map(|item| case(item, roles_claim, reader)).collect()
+    let Some(items) = reader.list(entry) else {
+        return Vec::new();
+    };
+    items
+        .into_iter()
+        .filter_map(|item| case(item, roles_claim, reader))
+        .collect()
 }
 
 /// A file of tests: a list of them, or a map with `tests`.
-pub(in crate::config) fn case_file(root: Node, roles_claim: &str, reader: &mut Reader<'_>) -> Vec<Case> {
+pub(in crate::config) fn case_file(
+    root: Node,
+    roles_claim: &str,
+    reader: &mut Reader<'_>,
+) -> Vec<Case> {
     let span = root.span;
     if matches!(root.value, Value::List(_)) {
-        return cases(Entry { key: "tests".into(), key_span: span, node: root }, roles_claim, reader);
+        return cases(
+            Entry {
+                key: "tests".into(),
+                key_span: span,
+                node: root,
+            },
+            roles_claim,
+            reader,
+        );
     }
-    let root = Entry { key: reader.file_name(span), key_span: span, node: root };
-    let Some(mut top) = reader.section(root) else { return Vec::new() };
-    let list = top.require(reader, "tests", "[{ request: GET /jobs, expect: unauthenticated }]");
+    let root = Entry {
+        key: reader.file_name(span),
+        key_span: span,
+        node: root,
+    };
+    let Some(mut top) = reader.section(root) else {
+        return Vec::new();
+    };
+    let list = top.require(
+        reader,
+        "tests",
+        "[{ request: GET /jobs, expect: unauthenticated }]",
+    );
     top.finish(reader);
-    list.map(|entry| cases(entry, roles_claim, reader)).unwrap_or_default()
+    list.map(|entry| cases(entry, roles_claim, reader))
+        .unwrap_or_default()
 }
 
 fn case(entry: Entry, roles_claim: &str, reader: &mut Reader<'_>) -> Option<Case> {
@@ -35,11 +63,15 @@ fn case(entry: Entry, roles_claim: &str, reader: &mut Reader<'_>) -> Option<Case
     let mut section = Section::new(span, reader.section(entry)?.into_entries());
     let name = section.take("name").map(|entry| label(&entry, reader));
     let request = section.require(reader, "request", "POST /jobs");
-    let written = request.as_ref().map(|entry| (reader.written(entry), entry.node.span));
+    let written = request
+        .as_ref()
+        .map(|entry| (reader.written(entry), entry.node.span));
     let request = request.and_then(|entry| request_of(&entry, reader));
     let subject = section.take("as");
     let subject_span = subject.as_ref().map(|entry| entry.node.span);
-    let who = subject.map(|entry| who(entry, roles_claim, reader)).unwrap_or_else(|| Some(Who::default()));
+    let who = subject
+        .map(|entry| who(entry, roles_claim, reader))
+        .unwrap_or_else(|| Some(Who::default()));
     let expected = section.require(reader, "expect", "allowed");
     let expected = expected.and_then(|entry| reader.choice(&entry, &Verdict::ALL));
     section.finish(reader);
@@ -71,7 +103,10 @@ fn who(entry: Entry, roles_claim: &str, reader: &mut Reader<'_>) -> Option<Who> 
     match &entry.node.value {
         Value::Map(_) => {}
         Value::Plain(_) | Value::Quoted(_) => {
-            return label(&entry, reader).map(|user| Who { user: Some(user.into()), ..Who::default() });
+            return label(&entry, reader).map(|user| Who {
+                user: Some(user.into()),
+                ..Who::default()
+            });
         }
         Value::List(_) => {
             reader.wrong_type(&entry, EXPECTED);
@@ -81,9 +116,12 @@ fn who(entry: Entry, roles_claim: &str, reader: &mut Reader<'_>) -> Option<Who> 
     }
     let mut section = reader.section(entry)?;
     let user = section.take("user").map(|entry| label(&entry, reader));
-    let roles = section.take("roles").map(|entry| roles(entry, reader, None));
-    let claims: Option<Option<Vec<Claim>>> =
-        section.take("claims").map(|entry| user_claims(entry, roles_claim, reader));
+    let roles = section
+        .take("roles")
+        .map(|entry| roles(entry, reader, None));
+    let claims: Option<Option<Vec<Claim>>> = section
+        .take("claims")
+        .map(|entry| user_claims(entry, roles_claim, reader));
     let address = section.take("address").map(|entry| address(&entry, reader));
     section.finish(reader);
     // what was refused must not become a caller of whom less is said
@@ -107,7 +145,11 @@ fn address(entry: &Entry, reader: &mut Reader<'_>) -> Option<IpAddr> {
     let text = reader.text(entry)?;
     let address = text.parse().ok();
     if address.is_none() {
-        reader.invalid(entry, "an IP address", "write one such as `10.1.2.3`, without a port".to_owned());
+        reader.invalid(
+            entry,
+            "an IP address",
+            "write one such as `10.1.2.3`, without a port".to_owned(),
+        );
     }
     address
 }

@@ -14,7 +14,8 @@ use crate::config::reader::Reader;
 use crate::config::yaml::{Entry, Value};
 use crate::wire::{Cors, Origins};
 
-const ORIGIN_HELP: &str = "write `https://app.example.com`, with the port where it is not the usual one";
+const ORIGIN_HELP: &str =
+    "write `https://app.example.com`, with the port where it is not the usual one";
 
 /// The `cors` block of a service; `None` where something it needs was refused.
 pub(super) fn cors(entry: Entry, reader: &mut Reader<'_>) -> Option<Cors> {
@@ -25,9 +26,17 @@ pub(super) fn cors(entry: Entry, reader: &mut Reader<'_>) -> Option<Cors> {
     let headers = section.take("headers").map(|entry| names(entry, reader));
     let expose = section.take("expose").map(|entry| names(entry, reader));
     let credentials = section.take("credentials");
-    let may = credentials.as_ref().and_then(|entry| reader.boolean(entry)).unwrap_or(false);
+    let may = credentials
+        .as_ref()
+        .and_then(|entry| reader.boolean(entry))
+        .unwrap_or(false);
     let mut max_age = Duration::from_secs(600);
-    duration(&mut max_age, section.take("max_age"), Duration::ZERO..=Duration::from_secs(24 * 3600), reader);
+    duration(
+        &mut max_age,
+        section.take("max_age"),
+        Duration::ZERO..=Duration::from_secs(24 * 3600),
+        reader,
+    );
     section.finish(reader);
     if let (Some(Origins::Any), Some(entry), true) = (&origins, credentials, may) {
         let message = "`credentials: true` with every origin would let any page act as its visitor";
@@ -46,7 +55,14 @@ pub(super) fn cors(entry: Entry, reader: &mut Reader<'_>) -> Option<Cors> {
 }
 
 fn usual_methods() -> Vec<Method> {
-    vec![Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE]
+    vec![
+        Method::GET,
+        Method::HEAD,
+        Method::POST,
+        Method::PUT,
+        Method::PATCH,
+        Method::DELETE,
+    ]
 }
 
 /// `"*"`, one origin, or a list of them.
@@ -59,14 +75,21 @@ fn origins_of(entry: Entry, reader: &mut Reader<'_>) -> Option<Origins> {
             origin(&entry, reader).map(|one| Origins::These(vec![one]))
         };
     }
-    let items = reader.filled_list(entry, "leave `cors` out, and no page of another origin may call")?;
+    let items = reader.filled_list(
+        entry,
+        "leave `cors` out, and no page of another origin may call",
+    )?;
     distinct(&items, reader, origin).map(Origins::These)
 }
 
 fn origin(entry: &Entry, reader: &mut Reader<'_>) -> Option<Box<str>> {
     let text = reader.text(entry)?;
     if text == "*" {
-        reader.invalid(entry, "origins", "write `origins: \"*\"` for every origin, without a list".to_owned());
+        reader.invalid(
+            entry,
+            "origins",
+            "write `origins: \"*\"` for every origin, without a list".to_owned(),
+        );
         return None;
     }
     let origin = text.parse::<Uri>().ok().filter(is_origin);
@@ -85,7 +108,9 @@ fn is_origin(uri: &Uri) -> bool {
         Some(_) | None => return false,
     };
     let plain = |authority: &http::uri::Authority| {
-        !authority.as_str().contains('@') && authority.port_u16() != Some(usual_port) && !authority.host().contains('*')
+        !authority.as_str().contains('@')
+            && authority.port_u16() != Some(usual_port)
+            && !authority.host().contains('*')
     };
     uri.path() == "/" && uri.query().is_none() && uri.authority().is_some_and(plain)
 }
@@ -94,9 +119,15 @@ fn methods(entry: Entry, reader: &mut Reader<'_>) -> Option<Vec<Method>> {
     let items = reader.filled_list(entry, "leave `methods` out for all usual methods")?;
     distinct(&items, reader, |item, reader| {
         let text = reader.text(item)?;
-        let method = Method::from_bytes(text.as_bytes()).ok().filter(|_| text == text.to_ascii_uppercase());
+        let method = Method::from_bytes(text.as_bytes())
+            .ok()
+            .filter(|_| text == text.to_ascii_uppercase());
         if method.is_none() {
-            reader.invalid(item, "methods", "write upper-case names, such as `GET`".to_owned());
+            reader.invalid(
+                item,
+                "methods",
+                "write upper-case names, such as `GET`".to_owned(),
+            );
         }
         method
     })

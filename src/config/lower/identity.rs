@@ -10,7 +10,9 @@ use crate::config::section::Section;
 use crate::config::shown::shown;
 use crate::config::span::Span;
 use crate::config::yaml::Entry;
-use crate::wire::{Authorization, CONNECTION_FIELDS, IdentityField, IdentityHeader, IdentitySettings};
+use crate::wire::{
+    Authorization, CONNECTION_FIELDS, IdentityField, IdentityHeader, IdentitySettings,
+};
 
 /// Headers with a meaning of their own, beside those about the connection: to overwrite one of them would change more
 /// than what the upstream knows.
@@ -40,14 +42,26 @@ const TAKEN: [&str; 19] = [
 pub(super) fn identity(entry: Entry, reader: &mut Reader<'_>) -> Option<IdentitySettings> {
     let mut section = reader.section(entry)?;
     let mut settings = IdentitySettings::default();
-    if let Some(section) = section.take("headers").and_then(|entry| reader.section(entry)) {
+    if let Some(section) = section
+        .take("headers")
+        .and_then(|entry| reader.section(entry))
+    {
         settings.headers = headers(section, reader);
     }
-    if let Some(separator) = section.take("separator").and_then(|entry| separator(&entry, reader)) {
+    if let Some(separator) = section
+        .take("separator")
+        .and_then(|entry| separator(&entry, reader))
+    {
         settings.separator = separator;
     }
-    let choices = [("remove", Authorization::Remove), ("forward", Authorization::Forward)];
-    if let Some(choice) = section.take("authorization").and_then(|entry| reader.choice(&entry, &choices)) {
+    let choices = [
+        ("remove", Authorization::Remove),
+        ("forward", Authorization::Forward),
+    ];
+    if let Some(choice) = section
+        .take("authorization")
+        .and_then(|entry| reader.choice(&entry, &choices))
+    {
         settings.authorization = choice;
     }
     if let Some(entry) = section.take("pass") {
@@ -61,13 +75,25 @@ fn headers(section: Section, reader: &mut Reader<'_>) -> Vec<IdentityHeader> {
     let mut headers: Vec<(IdentityHeader, Span)> = Vec::new();
     for entry in section.into_entries() {
         let name = header_name(&entry.key, entry.key_span, reader);
-        let Some((name, field)) = name.zip(field(&entry, reader)) else { continue };
+        let Some((name, field)) = name.zip(field(&entry, reader)) else {
+            continue;
+        };
         // Many servers hand `-` and `_` to the application as the same letter.
-        let twin = headers.iter().find(|(other, _)| folded(&other.name) == folded(&name));
+        let twin = headers
+            .iter()
+            .find(|(other, _)| folded(&other.name) == folded(&name));
         if let Some((other, first)) = twin {
-            let message = format!("`{}` is the same header as `{}` to many servers", shown(&entry.key), other.name);
+            let message = format!(
+                "`{}` is the same header as `{}` to many servers",
+                shown(&entry.key),
+                other.name
+            );
             let finding = Finding::error(Code::InvalidValue, entry.key_span, message);
-            reader.report(finding.note(*first, "first given here").help("take one of them away"));
+            reader.report(
+                finding
+                    .note(*first, "first given here")
+                    .help("take one of them away"),
+            );
         } else {
             headers.push((IdentityHeader { name, field }, entry.key_span));
         }
@@ -83,7 +109,10 @@ fn header_name(text: &str, span: Span, reader: &mut Reader<'_>) -> Option<Header
         return None;
     };
     if is_taken(&name) {
-        let message = format!("`{}` has a meaning of its own and cannot carry an identity", shown(text));
+        let message = format!(
+            "`{}` has a meaning of its own and cannot carry an identity",
+            shown(text)
+        );
         let finding = Finding::error(Code::InvalidValue, span, message);
         reader.report(finding.help("choose another name, such as `Remote-User`"));
         return None;
@@ -92,7 +121,10 @@ fn header_name(text: &str, span: Span, reader: &mut Reader<'_>) -> Option<Header
 }
 
 fn is_taken(name: &HeaderName) -> bool {
-    TAKEN.iter().chain(&CONNECTION_FIELDS).any(|taken| folded_str(taken) == folded(name))
+    TAKEN
+        .iter()
+        .chain(&CONNECTION_FIELDS)
+        .any(|taken| folded_str(taken) == folded(name))
 }
 
 fn folded(name: &HeaderName) -> String {
@@ -100,7 +132,15 @@ fn folded(name: &HeaderName) -> String {
 }
 
 fn folded_str(name: &str) -> String {
-    name.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' }).collect()
+    name.chars()
+        .map(|c| {
+            if c.is_ascii_alphanumeric() {
+                c.to_ascii_lowercase()
+            } else {
+                '-'
+            }
+        })
+        .collect()
 }
 
 fn field(entry: &Entry, reader: &mut Reader<'_>) -> Option<IdentityField> {
@@ -116,33 +156,58 @@ fn field(entry: &Entry, reader: &mut Reader<'_>) -> Option<IdentityField> {
 
 fn separator(entry: &Entry, reader: &mut Reader<'_>) -> Option<String> {
     let text = reader.text(entry)?;
-    let printable = text.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic());
+    let printable = text
+        .bytes()
+        .all(|byte| byte == b' ' || byte.is_ascii_graphic());
     // `%` opens an escape, and letters or digits would stand in the roles themselves.
     let distinct = !text.contains('%') && !text.chars().all(char::is_alphanumeric);
     if printable && distinct && text.trim() != "" && text.len() <= 8 {
         return Some(text);
     }
-    reader.invalid(entry, "one to eight visible characters that no role holds", "write `\",\"`".to_owned());
+    reader.invalid(
+        entry,
+        "one to eight visible characters that no role holds",
+        "write `\",\"`".to_owned(),
+    );
     None
 }
 
-fn pass(entry: Entry, headers: &[IdentityHeader], reader: &mut Reader<'_>) -> Option<Vec<HeaderName>> {
+fn pass(
+    entry: Entry,
+    headers: &[IdentityHeader],
+    reader: &mut Reader<'_>,
+) -> Option<Vec<HeaderName>> {
     let items = reader.list(entry)?;
     distinct(&items, reader, |item, reader| {
         let text = reader.text(item)?;
         let Ok(name) = text.parse::<HeaderName>() else {
-            reader.invalid(item, "the names of headers", "write a name such as `X-Remote-User`".to_owned());
+            reader.invalid(
+                item,
+                "the names of headers",
+                "write a name such as `X-Remote-User`".to_owned(),
+            );
             return None;
         };
         if is_taken(&name) {
-            let message = format!("{} is not an identity header: `pass` has no say in it", reader.written(item));
-            reader.report(Finding::error(Code::InvalidValue, item.node.span, message).help("take it away"));
+            let message = format!(
+                "{} is not an identity header: `pass` has no say in it",
+                reader.written(item)
+            );
+            reader.report(
+                Finding::error(Code::InvalidValue, item.node.span, message).help("take it away"),
+            );
             return None;
         }
-        if headers.iter().any(|header| folded(&header.name) == folded(&name)) {
+        if headers
+            .iter()
+            .any(|header| folded(&header.name) == folded(&name))
+        {
             let written = reader.written(item);
-            let message = format!("{written} carries the gateway's own word and cannot come from the client");
-            reader.report(Finding::error(Code::InvalidValue, item.node.span, message).help("take it away"));
+            let message =
+                format!("{written} carries the gateway's own word and cannot come from the client");
+            reader.report(
+                Finding::error(Code::InvalidValue, item.node.span, message).help("take it away"),
+            );
             return None;
         }
         Some(name)

@@ -13,10 +13,17 @@ use crate::jwks::KeyUrl;
 use crate::token::{Algorithm, KeySet, TrustSettings, VerifyingKey};
 
 /// All of them; `None` where one is refused. Without the gateway's own settings the rest is checked all the same.
-pub(super) fn issuers(entry: Entry, own: Option<&Token>, reader: &mut Reader<'_>) -> Option<Vec<Issuer>> {
+pub(super) fn issuers(
+    entry: Entry,
+    own: Option<&Token>,
+    reader: &mut Reader<'_>,
+) -> Option<Vec<Issuer>> {
     let mut names: Vec<(String, Span)> = Vec::new();
     let items = reader.list(entry)?;
-    let issuers: Vec<_> = items.into_iter().map(|item| issuer(item, own, &mut names, reader)).collect();
+    let issuers: Vec<_> = items
+        .into_iter()
+        .map(|item| issuer(item, own, &mut names, reader))
+        .collect();
     issuers.into_iter().collect()
 }
 
@@ -30,13 +37,23 @@ fn issuer(
     let span = section.span();
     let name = section.require(reader, "issuer", "https://idp.example.com/");
     let name = name.and_then(|entry| issuer_name(&entry, own, names, reader));
-    let audience = section.require(reader, "audience", "[api]").and_then(|entry| audience(entry, reader));
-    let algorithms = section.require(reader, "algorithms", "[RS256]").and_then(|entry| algorithms(entry, reader));
-    let roles_claim = section.take("roles_claim").map(|entry| label(&entry, reader));
+    let audience = section
+        .require(reader, "audience", "[api]")
+        .and_then(|entry| audience(entry, reader));
+    let algorithms = section
+        .require(reader, "algorithms", "[RS256]")
+        .and_then(|entry| algorithms(entry, reader));
+    let roles_claim = section
+        .take("roles_claim")
+        .map(|entry| label(&entry, reader));
     let users = section.take("users").map(|entry| reader.boolean(&entry));
     let jwks = section.take("jwks");
     // published keys have names of their own: beside `jwks` the key is unknown
-    let kid = if jwks.is_some() { None } else { section.take("kid").map(|entry| label(&entry, reader)) };
+    let kid = if jwks.is_some() {
+        None
+    } else {
+        section.take("kid").map(|entry| label(&entry, reader))
+    };
     let material = Material::take(&mut section, Half::Public);
     section.finish(reader);
     let algorithms = algorithms?;
@@ -50,11 +67,18 @@ fn issuer(
         audience: audience?,
         algorithms,
         roles_claim: roles_claim.unwrap_or_else(|| Some("roles".to_owned()))?,
-        subjects: if users.unwrap_or(Some(false))? { Subjects::Users } else { Subjects::Foreign },
+        subjects: if users.unwrap_or(Some(false))? {
+            Subjects::Users
+        } else {
+            Subjects::Foreign
+        },
         leeway: own?.leeway,
         max_lifetime: own?.max_lifetime,
     };
-    Some(Issuer { settings, keys: keys? })
+    Some(Issuer {
+        settings,
+        keys: keys?,
+    })
 }
 
 /// Every issuer once, and none that is the gateway itself.
@@ -67,13 +91,25 @@ fn issuer_name(
     let name = label(entry, reader)?;
     let span = entry.node.span;
     if own.is_some_and(|own| own.issuer == name) {
-        let finding = Finding::error(Code::InvalidValue, span, format!("`{name}` is the gateway's own `issuer`"));
+        let finding = Finding::error(
+            Code::InvalidValue,
+            span,
+            format!("`{name}` is the gateway's own `issuer`"),
+        );
         reader.report(finding.help("its old keys belong to `auth.token.previous`"));
         return None;
     }
     if let Some((_, first)) = names.iter().find(|(other, _)| *other == name) {
-        let finding = Finding::error(Code::InvalidValue, span, format!("the issuer `{name}` is given twice"));
-        reader.report(finding.note(*first, "first given here").help("take one of them away"));
+        let finding = Finding::error(
+            Code::InvalidValue,
+            span,
+            format!("the issuer `{name}` is given twice"),
+        );
+        reader.report(
+            finding
+                .note(*first, "first given here")
+                .help("take one of them away"),
+        );
         return None;
     }
     names.push((name.clone(), span));
@@ -93,9 +129,15 @@ fn audience(entry: Entry, reader: &mut Reader<'_>) -> Option<Vec<String>> {
 /// Shared secrets and key pairs do not mix: a token must not choose between them.
 fn algorithms(entry: Entry, reader: &mut Reader<'_>) -> Option<Vec<Algorithm>> {
     let span = entry.node.span;
-    let items = reader.filled_list(entry, "write the algorithms that the issuer signs with, such as `[RS256]`")?;
+    let items = reader.filled_list(
+        entry,
+        "write the algorithms that the issuer signs with, such as `[RS256]`",
+    )?;
     let algorithms = distinct(&items, reader, algorithm)?;
-    let symmetric = algorithms.iter().filter(|algorithm| algorithm.is_symmetric()).count();
+    let symmetric = algorithms
+        .iter()
+        .filter(|algorithm| algorithm.is_symmetric())
+        .count();
     if symmetric != 0 && symmetric != algorithms.len() {
         let message = "algorithms with shared secrets and with key pairs for one issuer";
         let help = "write only those that the issuer signs with, such as `[RS256]`";
@@ -117,13 +159,19 @@ fn published(
         reader.report(Finding::error(Code::TwoSpellings, span, message).help(help));
     };
     if let Some(other) = material.first() {
-        refuse(other.key_span, format!("`{}` is given as well as `jwks`", other.key), "take one of them away");
+        refuse(
+            other.key_span,
+            format!("`{}` is given as well as `jwks`", other.key),
+            "take one of them away",
+        );
         return None;
     }
     if algorithms.iter().any(|algorithm| algorithm.is_symmetric()) {
         let message = "`jwks` holds public keys, and the algorithms here need a shared secret";
         let finding = Finding::error(Code::InvalidValue, span, message);
-        reader.report(finding.help("write `secret_file`, or the algorithms that the issuer signs with"));
+        reader.report(
+            finding.help("write `secret_file`, or the algorithms that the issuer signs with"),
+        );
         return None;
     }
     let text = reader.filled_text(entry)?;
@@ -133,13 +181,21 @@ fn published(
     let (_, bytes) = reader.file(entry)?;
     match KeySet::from_jwks(&bytes, algorithms) {
         Ok(keys) if keys.keys().is_empty() => {
-            let finding = Finding::error(Code::InvalidKey, span, "the file holds no key for these algorithms");
+            let finding = Finding::error(
+                Code::InvalidKey,
+                span,
+                "the file holds no key for these algorithms",
+            );
             reader.report(finding.help("write the algorithms of the keys in it"));
             None
         }
         Ok(keys) => Some(KeySource::Fixed(keys)),
         Err(error) => {
-            reader.report(Finding::error(Code::InvalidKey, span, format!("the file is {error}")));
+            reader.report(Finding::error(
+                Code::InvalidKey,
+                span,
+                format!("the file is {error}"),
+            ));
             None
         }
     }
@@ -150,14 +206,20 @@ fn url(text: &str, entry: &Entry, reader: &mut Reader<'_>) -> Option<KeyUrl> {
     let url = match KeyUrl::parse(text) {
         Ok(url) => url,
         Err(error) => {
-            let finding = Finding::error(Code::InvalidValue, span, "`jwks` expects a URL or the path of a file");
+            let finding = Finding::error(
+                Code::InvalidValue,
+                span,
+                "`jwks` expects a URL or the path of a file",
+            );
             reader.report(finding.conceal(span).help(error.to_string()));
             return None;
         }
     };
     if url.is_exposed() {
         let message = "keys that are fetched without TLS can be exchanged on the way";
-        reader.report(Finding::warning(Code::ExposedKeys, span, message).help("write an `https://` URL"));
+        reader.report(
+            Finding::warning(Code::ExposedKeys, span, message).help("write an `https://` URL"),
+        );
     }
     Some(url)
 }
@@ -178,8 +240,11 @@ fn fixed(
         }
         Given::Key(span, text) => (span, text, false),
         Given::Nothing => {
-            let finding = Finding::error(Code::MissingKey, span, "the keys of the issuer are missing");
-            reader.report(finding.help("write `jwks: https://…`, `public_key_file: …` or `secret_file: …`"));
+            let finding =
+                Finding::error(Code::MissingKey, span, "the keys of the issuer are missing");
+            reader.report(
+                finding.help("write `jwks: https://…`, `public_key_file: …` or `secret_file: …`"),
+            );
             return None;
         }
     };
@@ -187,7 +252,16 @@ fn fixed(
         true => VerifyingKey::from_secret(*algorithm, text.as_bytes(), kid),
         false => VerifyingKey::from_pem(*algorithm, &text, kid),
     };
-    let keys = algorithms.iter().map(|algorithm| checked(key(algorithm), place, reader));
-    let keys = keys.collect::<Vec<_>>().into_iter().collect::<Option<Vec<_>>>()?;
-    Some(if kid.is_some() { KeySet::new(keys) } else { KeySet::of_unknown_names(keys) })
+    let keys = algorithms
+        .iter()
+        .map(|algorithm| checked(key(algorithm), place, reader));
+    let keys = keys
+        .collect::<Vec<_>>()
+        .into_iter()
+        .collect::<Option<Vec<_>>>()?;
+    Some(if kid.is_some() {
+        KeySet::new(keys)
+    } else {
+        KeySet::of_unknown_names(keys)
+    })
 }

@@ -27,23 +27,43 @@ pub(super) struct Keys {
 }
 
 /// `algorithm`, `kid`, `secret`, `private_key` and `previous`.
-pub(super) fn keys(section: &mut Section, defaults: &Defaults<'_>, reader: &mut Reader<'_>) -> Option<Keys> {
+pub(super) fn keys(
+    section: &mut Section,
+    defaults: &Defaults<'_>,
+    reader: &mut Reader<'_>,
+) -> Option<Keys> {
     let algorithm = match section.take("algorithm") {
         Some(entry) => algorithm(&entry, reader),
         None => Some(Algorithm::Hs256),
     };
     let kid = section.take("kid").map(|entry| label(&entry, reader));
     let material = Material::take(section, Half::Private);
-    let previous = section.take("previous").map(|entry| previous(entry, reader));
+    let previous = section
+        .take("previous")
+        .map(|entry| previous(entry, reader));
     let (algorithm, kid) = (algorithm?, kid.map_or(Some(None), |kid| kid.map(Some))?);
-    let (current, life) = current(algorithm, kid.as_deref(), material, section.span(), defaults, reader)?;
+    let (current, life) = current(
+        algorithm,
+        kid.as_deref(),
+        material,
+        section.span(),
+        defaults,
+        reader,
+    )?;
     let previous = previous.map_or(Some(Vec::new()), |previous| previous)?;
     refuse_equal_names(&current, &previous, reader)?;
-    Some(Keys { current, previous: previous.into_iter().map(|(key, _)| key).collect(), life })
+    Some(Keys {
+        current,
+        previous: previous.into_iter().map(|(key, _)| key).collect(),
+        life,
+    })
 }
 
 pub(super) fn algorithm(entry: &Entry, reader: &mut Reader<'_>) -> Option<Algorithm> {
-    reader.choice(entry, &Algorithm::ALL.map(|algorithm| (algorithm.name(), algorithm)))
+    reader.choice(
+        entry,
+        &Algorithm::ALL.map(|algorithm| (algorithm.name(), algorithm)),
+    )
 }
 
 /// The two spellings of a secret, and the two of a key.
@@ -86,14 +106,22 @@ impl Material {
 
     /// What is given first, if anything is.
     pub(super) fn first(&self) -> Option<&Entry> {
-        self.secret.as_ref().or(self.secret_file.as_ref()).or(self.key.as_ref()).or(self.key_file.as_ref())
+        self.secret
+            .as_ref()
+            .or(self.secret_file.as_ref())
+            .or(self.key.as_ref())
+            .or(self.key_file.as_ref())
     }
 
     /// What is given, where it is of the kind that the algorithm needs.
     pub(super) fn read(self, algorithm: Algorithm, reader: &mut Reader<'_>) -> Option<Given> {
         let secret = self.secret.as_ref().or(self.secret_file.as_ref());
         let key = self.key.as_ref().or(self.key_file.as_ref());
-        let misplaced = if algorithm.is_symmetric() { key } else { secret };
+        let misplaced = if algorithm.is_symmetric() {
+            key
+        } else {
+            secret
+        };
         if let Some(entry) = misplaced {
             let kind = algorithm.key_kind();
             let message = format!("`{}` is not for {algorithm}, which needs {kind}", entry.key);
@@ -106,7 +134,9 @@ impl Material {
             return None;
         }
         if secret.is_some() {
-            return reader.secret(self.secret, self.secret_file).map(|(span, text)| Given::Secret(span, text));
+            return reader
+                .secret(self.secret, self.secret_file)
+                .map(|(span, text)| Given::Secret(span, text));
         }
         if key.is_some() {
             let given = match self.half {
@@ -136,17 +166,23 @@ fn current(
         }
         Given::Key(span, text) => (span, Key::from_pem(algorithm, &text, kid)),
         Given::Nothing if algorithm.is_symmetric() => {
-            let message =
-                "no `auth.token.secret`: tokens end with this process, and replicas do not accept each other's";
+            let message = "no `auth.token.secret`: tokens end with this process, and replicas do not accept each other's";
             let finding = Finding::nowhere(Code::NoSecret, Severity::Warning, message);
-            reader.report(finding.help("write `secret: ${GATELATCH_SECRET}`, from `openssl rand -base64 48`"));
+            reader.report(
+                finding.help("write `secret: ${GATELATCH_SECRET}`, from `openssl rand -base64 48`"),
+            );
             let key = Key::from_secret(algorithm, defaults.fallback_secret.expose_secret(), kid);
             return checked(key, section, reader).map(|key| (key, KeyLife::Process));
         }
         Given::Nothing => {
-            let message = format!("`private_key_file` is missing: {algorithm} needs {}", algorithm.key_kind());
+            let message = format!(
+                "`private_key_file` is missing: {algorithm} needs {}",
+                algorithm.key_kind()
+            );
             let finding = Finding::error(Code::MissingKey, section, message);
-            let help = format!("make one with `gatelatch key generate --algorithm {algorithm} --out token.pem`");
+            let help = format!(
+                "make one with `gatelatch key generate --algorithm {algorithm} --out token.pem`"
+            );
             reader.report(finding.help(help));
             return None;
         }
@@ -155,7 +191,11 @@ fn current(
 }
 
 /// Reports what is wrong with a key.
-pub(super) fn checked<K>(key: Result<K, KeyError>, span: Span, reader: &mut Reader<'_>) -> Option<K> {
+pub(super) fn checked<K>(
+    key: Result<K, KeyError>,
+    span: Span,
+    reader: &mut Reader<'_>,
+) -> Option<K> {
     let error = match key {
         Ok(key) => return Some(key),
         Err(error) => error,
@@ -184,14 +224,19 @@ fn previous(entry: Entry, reader: &mut Reader<'_>) -> Option<Vec<(VerifyingKey, 
         reader.report(Finding::error(Code::OutOfRange, span, message).help(help));
         return None;
     }
-    let keys: Vec<_> = items.into_iter().map(|item| previous_key(item, reader)).collect();
+    let keys: Vec<_> = items
+        .into_iter()
+        .map(|item| previous_key(item, reader))
+        .collect();
     keys.into_iter().collect()
 }
 
 fn previous_key(item: Entry, reader: &mut Reader<'_>) -> Option<(VerifyingKey, Span)> {
     let mut section = reader.section(item)?;
     let span = section.span();
-    let algorithm = section.require(reader, "algorithm", "HS256").and_then(|entry| algorithm(&entry, reader));
+    let algorithm = section
+        .require(reader, "algorithm", "HS256")
+        .and_then(|entry| algorithm(&entry, reader));
     let kid = section.take("kid").map(|entry| label(&entry, reader));
     let material = Material::take(&mut section, Half::Public);
     section.finish(reader);
@@ -210,13 +255,26 @@ pub(super) fn verifying_key(
     let (span, key) = match material.read(algorithm, reader)? {
         Given::Secret(span, text) => {
             warn_of_guessable(span, text.as_bytes(), reader);
-            (span, VerifyingKey::from_secret(algorithm, text.as_bytes(), kid))
+            (
+                span,
+                VerifyingKey::from_secret(algorithm, text.as_bytes(), kid),
+            )
         }
         Given::Key(span, text) => (span, VerifyingKey::from_pem(algorithm, &text, kid)),
         Given::Nothing => {
-            let name = if algorithm.is_symmetric() { "secret_file" } else { "public_key_file" };
-            let message = format!("`{name}` is missing: {algorithm} needs {}", algorithm.key_kind());
-            reader.report(Finding::error(Code::MissingKey, section, message).help("write the key that verifies"));
+            let name = if algorithm.is_symmetric() {
+                "secret_file"
+            } else {
+                "public_key_file"
+            };
+            let message = format!(
+                "`{name}` is missing: {algorithm} needs {}",
+                algorithm.key_kind()
+            );
+            reader.report(
+                Finding::error(Code::MissingKey, section, message)
+                    .help("write the key that verifies"),
+            );
             return None;
         }
     };
@@ -224,7 +282,11 @@ pub(super) fn verifying_key(
 }
 
 /// Two keys of one name, and it would not be certain which is meant.
-fn refuse_equal_names(current: &Key, previous: &[(VerifyingKey, Span)], reader: &mut Reader<'_>) -> Option<()> {
+fn refuse_equal_names(
+    current: &Key,
+    previous: &[(VerifyingKey, Span)],
+    reader: &mut Reader<'_>,
+) -> Option<()> {
     let mut names = BTreeSet::from([current.id()]);
     let mut unique = Some(());
     for (key, span) in previous {
@@ -251,7 +313,8 @@ pub(super) fn warn_of_guessable(span: Span, secret: &[u8], reader: &mut Reader<'
 fn warn_of_short(algorithm: Algorithm, span: Span, secret: &[u8], reader: &mut Reader<'_>) {
     let (bytes, wanted) = (secret.len(), algorithm.hash_bytes().unwrap_or(0));
     if (SECRET_BYTES..wanted).contains(&bytes) {
-        let message = format!("a secret of {bytes} bytes; RFC 7518 asks for {wanted} with {algorithm}");
+        let message =
+            format!("a secret of {bytes} bytes; RFC 7518 asks for {wanted} with {algorithm}");
         let finding = Finding::warning(Code::WeakSecret, span, message);
         reader.report(finding.help(format!("make one with `openssl rand -base64 {wanted}`")));
     }

@@ -35,7 +35,9 @@ fn socket(entry: &Entry, path: &str, reader: &mut Reader<'_>) -> Option<Listen> 
     let problem = if path.is_empty() || path.ends_with('/') {
         "write the path of the socket, such as `unix:/run/gatelatch.sock`".to_owned()
     } else if whole.as_os_str().len() > LONGEST_PATH {
-        format!("the system takes at most {LONGEST_PATH} bytes for the whole path; choose a shorter one")
+        format!(
+            "the system takes at most {LONGEST_PATH} bytes for the whole path; choose a shorter one"
+        )
     } else {
         return Some(Listen::Unix(whole));
     };

@@ -14,11 +14,21 @@ use crate::pages::{Look, PageKind};
 use crate::session::AttemptLimits;
 
 /// The pages, `None` where nobody signs in with a browser; and the limits.
-pub(super) fn login(entry: Option<Entry>, reader: &mut Reader<'_>) -> (Option<Look>, AttemptLimits) {
+pub(super) fn login(
+    entry: Option<Entry>,
+    reader: &mut Reader<'_>,
+) -> (Option<Look>, AttemptLimits) {
     let section = entry.and_then(|entry| reader.section(entry));
-    let Some(mut section) = section else { return (Some(Look::builtin("Sign in")), AttemptLimits::default()) };
-    let page = section.take("page").and_then(|entry| reader.boolean(&entry)).unwrap_or(true);
-    let title = section.take("title").and_then(|entry| label(&entry, reader));
+    let Some(mut section) = section else {
+        return (Some(Look::builtin("Sign in")), AttemptLimits::default());
+    };
+    let page = section
+        .take("page")
+        .and_then(|entry| reader.boolean(&entry))
+        .unwrap_or(true);
+    let title = section
+        .take("title")
+        .and_then(|entry| label(&entry, reader));
     let mut look = Look::builtin(title.as_deref().unwrap_or("Sign in"));
     if let Some(entry) = section.take("templates") {
         templates(&entry, &mut look, reader);
@@ -31,35 +41,60 @@ pub(super) fn login(entry: Option<Entry>, reader: &mut Reader<'_>) -> (Option<Lo
 /// `attempts`, `window` and `lockout`.
 fn attempts(section: &mut Section, reader: &mut Reader<'_>) -> AttemptLimits {
     let mut limits = AttemptLimits::default();
-    if let Some(attempts) = section.take("attempts").and_then(|entry| reader.integer(&entry, 1..=1000)) {
+    if let Some(attempts) = section
+        .take("attempts")
+        .and_then(|entry| reader.integer(&entry, 1..=1000))
+    {
         limits.attempts = u32::try_from(attempts).unwrap_or(limits.attempts);
     }
     let (second, day) = (Duration::from_secs(1), Duration::from_secs(24 * 3600));
-    duration(&mut limits.window, section.take("window"), second..=day, reader);
-    duration(&mut limits.lockout, section.take("lockout"), second..=day, reader);
+    duration(
+        &mut limits.window,
+        section.take("window"),
+        second..=day,
+        reader,
+    );
+    duration(
+        &mut limits.lockout,
+        section.take("lockout"),
+        second..=day,
+        reader,
+    );
     limits
 }
 
 /// Own pages from a folder, each in place of the built-in one.
 fn templates(entry: &Entry, look: &mut Look, reader: &mut Reader<'_>) {
-    let Some(folder) = reader.path(entry) else { return };
+    let Some(folder) = reader.path(entry) else {
+        return;
+    };
     let mut found = 0;
     for kind in PageKind::ALL {
         let path = folder.join(kind.file());
         let message = match reader.read_file(&path) {
             Ok(text) => {
                 found += 1;
-                let Err(error) = look.replace(kind, &text) else { continue };
-                (Code::InvalidTemplate, format!("`{}` is no template: {error}", path.display()))
+                let Err(error) = look.replace(kind, &text) else {
+                    continue;
+                };
+                (
+                    Code::InvalidTemplate,
+                    format!("`{}` is no template: {error}", path.display()),
+                )
             }
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
-            Err(error) => (Code::UnreadableFile, format!("cannot read `{}`: {}", path.display(), reason(&error))),
+            Err(error) => (
+                Code::UnreadableFile,
+                format!("cannot read `{}`: {}", path.display(), reason(&error)),
+            ),
         };
         found += 1;
         reader.report(Finding::error(message.0, entry.node.span, message.1));
     }
     if found == 0 {
-        let names = PageKind::ALL.map(|kind| format!("`{}`", kind.file())).join(", ");
+        let names = PageKind::ALL
+            .map(|kind| format!("`{}`", kind.file()))
+            .join(", ");
         let message = format!("there is no page in `{}`", folder.display());
         let finding = Finding::error(Code::UnreadableFile, entry.node.span, message);
         reader.report(finding.help(format!("name a folder that holds at least one of {names}")));

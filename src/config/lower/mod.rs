@@ -99,15 +99,25 @@ impl Draft {
             router: self.router?,
             directory,
         };
-        Some(Finished { config, places: self.places, cases: self.cases })
+        Some(Finished {
+            config,
+            places: self.places,
+            cases: self.cases,
+        })
     }
 }
 
 /// Lowers the whole configuration file.
 pub(super) fn config(root: Node, defaults: &Defaults<'_>, reader: &mut Reader<'_>) -> Draft {
     let span = root.span;
-    let root = Entry { key: reader.file_name(span), key_span: span, node: root };
-    let mut top = reader.section(root).unwrap_or_else(|| super::section::Section::new(span, Vec::new()));
+    let root = Entry {
+        key: reader.file_name(span),
+        key_span: span,
+        node: root,
+    };
+    let mut top = reader
+        .section(root)
+        .unwrap_or_else(|| super::section::Section::new(span, Vec::new()));
     let server_entry = top.take("server");
     let server = server::server(server_entry, defaults.cores, reader);
     let admin = admin::admin(top.take("admin"), &server.listen, reader);
@@ -115,14 +125,23 @@ pub(super) fn config(root: Node, defaults: &Defaults<'_>, reader: &mut Reader<'_
     let tracing = tracing::tracing(top.take("tracing"), reader);
     let auth = auth::auth(top.take("auth"), span, defaults, reader);
     let state = state::state(top.take("state"), top.take("state_file"), reader).unwrap_or_default();
-    let services = top.require(reader, "services", "{ app: { upstream: http://127.0.0.1:9000, rules: [] } }");
+    let services = top.require(
+        reader,
+        "services",
+        "{ app: { upstream: http://127.0.0.1:9000, rules: [] } }",
+    );
     let shared = services::Shared {
         auth_path: &auth.path,
         body_limit: server.limits.body,
         roots: upstream::SystemRoots::default(),
     };
-    let lowered = services.map(|entry| services::services(entry, &shared, reader)).unwrap_or_default();
-    let cases = top.take("tests").map(|entry| cases::cases(entry, &auth.roles_claim, reader)).unwrap_or_default();
+    let lowered = services
+        .map(|entry| services::services(entry, &shared, reader))
+        .unwrap_or_default();
+    let cases = top
+        .take("tests")
+        .map(|entry| cases::cases(entry, &auth.roles_claim, reader))
+        .unwrap_or_default();
     silence::allow_lints(top.take("allow_lints"), None, reader);
     top.finish(reader);
     Draft {
@@ -145,15 +164,27 @@ pub(super) fn config(root: Node, defaults: &Defaults<'_>, reader: &mut Reader<'_
 fn label(entry: &Entry, reader: &mut Reader<'_>) -> Option<String> {
     let text = reader.filled_text(entry)?;
     if text.trim() != text {
-        reader.invalid(entry, "a text without spaces around it", format!("write `{}`", text.trim()));
+        reader.invalid(
+            entry,
+            "a text without spaces around it",
+            format!("write `{}`", text.trim()),
+        );
         return None;
     }
     if text.chars().any(char::is_control) {
-        reader.invalid(entry, "a text without control characters", "write it in one line".to_owned());
+        reader.invalid(
+            entry,
+            "a text without control characters",
+            "write it in one line".to_owned(),
+        );
         return None;
     }
     if text.len() > 255 {
-        reader.invalid(entry, "at most 255 bytes", "choose a shorter one".to_owned());
+        reader.invalid(
+            entry,
+            "at most 255 bytes",
+            "choose a shorter one".to_owned(),
+        );
         return None;
     }
     Some(text)
@@ -165,7 +196,9 @@ fn roles(entry: Entry, reader: &mut Reader<'_>, why_filled: Option<&str>) -> Opt
         Some(why) => reader.filled_list(entry, why)?,
         None => reader.list(entry)?,
     };
-    distinct(&items, reader, |item, reader| label(item, reader).map(String::into_boxed_str))
+    distinct(&items, reader, |item, reader| {
+        label(item, reader).map(String::into_boxed_str)
+    })
 }
 
 /// Reads every element; one that is there already is reported.
@@ -184,7 +217,11 @@ fn distinct<T: PartialEq>(
         if let Some((_, first)) = values.iter().find(|(other, _)| *other == value) {
             let message = format!("{} is given twice in `{}`", reader.written(item), item.key);
             let finding = Finding::error(Code::InvalidValue, item.node.span, message);
-            reader.report(finding.note(*first, "first given here").help("take one of them away"));
+            reader.report(
+                finding
+                    .note(*first, "first given here")
+                    .help("take one of them away"),
+            );
             complete = false;
         } else {
             values.push((value, item.node.span));

@@ -47,7 +47,10 @@ pub(super) fn field_name(text: &str, span: Span, reader: &mut Reader<'_>) -> Opt
 fn free_name(entry: &Entry, reader: &mut Reader<'_>) -> Option<HeaderName> {
     let name = field_name(&entry.key, entry.key_span, reader)?;
     if CONNECTION_FIELDS.contains(&name.as_str()) {
-        let message = format!("`{}` is about the connection, and not the operator's to set", shown(&entry.key));
+        let message = format!(
+            "`{}` is about the connection, and not the operator's to set",
+            shown(&entry.key)
+        );
         let finding = Finding::error(Code::InvalidValue, entry.key_span, message);
         reader.report(finding.help("take it away"));
         return None;
@@ -63,7 +66,11 @@ fn value(entry: &Entry, reader: &mut Reader<'_>) -> Option<HeaderValue> {
     let (_, text) = reader.scalar(entry, "the value of a header")?;
     let value = HeaderValue::from_str(text.trim()).ok();
     if value.is_none() {
-        reader.invalid(entry, "the value of a header", "write one line of visible characters".to_owned());
+        reader.invalid(
+            entry,
+            "the value of a header",
+            "write one line of visible characters".to_owned(),
+        );
     }
     value
 }

@@ -16,7 +16,9 @@ use crate::config::span::Span;
 use crate::config::yaml::Entry;
 use crate::wire::JWKS_PATH;
 
-const STANDARD: [&str; 9] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "CONNECT", "TRACE"];
+const STANDARD: [&str; 9] = [
+    "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "CONNECT", "TRACE",
+];
 
 /// The service that the rules belong to.
 pub(super) struct Place<'a> {
@@ -30,12 +32,18 @@ pub(super) struct Place<'a> {
 }
 
 /// The rules of one service and where each stands; no policy where two of them tie.
-pub(super) fn rules(entry: Option<Entry>, place: &Place<'_>, reader: &mut Reader<'_>) -> (Option<Policy>, Vec<Span>) {
+pub(super) fn rules(
+    entry: Option<Entry>,
+    place: &Place<'_>,
+    reader: &mut Reader<'_>,
+) -> (Option<Policy>, Vec<Span>) {
     let Some(entry) = entry else {
         return (warn_of_none(place.span, place, reader), Vec::new());
     };
     let span = entry.key_span;
-    let Some(items) = reader.list(entry) else { return (services::no_rules(place.case), Vec::new()) };
+    let Some(items) = reader.list(entry) else {
+        return (services::no_rules(place.case), Vec::new());
+    };
     if items.is_empty() {
         return (warn_of_none(span, place, reader), Vec::new());
     }
@@ -52,23 +60,40 @@ pub(super) fn rules(entry: Option<Entry>, place: &Place<'_>, reader: &mut Reader
 }
 
 fn warn_of_none(span: Span, place: &Place<'_>, reader: &mut Reader<'_>) -> Option<Policy> {
-    let message = format!("the service `{}` has no rules: it forwards nothing", place.service);
+    let message = format!(
+        "the service `{}` has no rules: it forwards nothing",
+        place.service
+    );
     let finding = Finding::warning(Code::NoRules, span, message).about([place.span]);
-    reader
-        .report(finding.help("write `rules: [{ path: /**, allow: authenticated }]` to let everybody in who is known"));
+    reader.report(finding.help(
+        "write `rules: [{ path: /**, allow: authenticated }]` to let everybody in who is known",
+    ));
     services::no_rules(place.case)
 }
 
-fn policy(rules: Vec<Rule>, spans: &[Span], place: &Place<'_>, reader: &mut Reader<'_>) -> Option<Policy> {
+fn policy(
+    rules: Vec<Rule>,
+    spans: &[Span],
+    place: &Place<'_>,
+    reader: &mut Reader<'_>,
+) -> Option<Policy> {
     let names: Vec<_> = rules.iter().map(|rule| rule.name.clone()).collect();
     match Policy::build(rules, place.case) {
         Ok(policy) => {
-            let rules = lint::Rules { policy: &policy, mount: place.mount, service: place.span, spans };
-            lint::rules(&rules).into_iter().for_each(|finding| reader.report(finding));
+            let rules = lint::Rules {
+                policy: &policy,
+                mount: place.mount,
+                service: place.span,
+                spans,
+            };
+            lint::rules(&rules)
+                .into_iter()
+                .for_each(|finding| reader.report(finding));
             Some(policy)
         }
         Err(ties) => {
-            ties.iter().for_each(|tie| reader.report(tied(tie, &names, spans)));
+            ties.iter()
+                .for_each(|tie| reader.report(tied(tie, &names, spans)));
             None
         }
     }
@@ -76,8 +101,16 @@ fn policy(rules: Vec<Rule>, spans: &[Span], place: &Place<'_>, reader: &mut Read
 
 fn tied(tie: &Tie, names: &[Box<str>], spans: &[Span]) -> Finding {
     let (first, second) = (tie.first.0 as usize, tie.second.0 as usize);
-    let requests = tie.method.as_ref().map(|method| format!(" for `{method}`")).unwrap_or_default();
-    let message = format!("the rules `{}` and `{}` tie{requests}", shown(&names[first]), shown(&names[second]));
+    let requests = tie
+        .method
+        .as_ref()
+        .map(|method| format!(" for `{method}`"))
+        .unwrap_or_default();
+    let message = format!(
+        "the rules `{}` and `{}` tie{requests}",
+        shown(&names[first]),
+        shown(&names[second])
+    );
     Finding::error(Code::TiedRules, spans[second], message)
         .note(spans[first], "the other rule is here")
         .help("write both `allow` into one list, or name different methods")
@@ -91,24 +124,39 @@ fn rule(entry: Entry, place: &Place<'_>, reader: &mut Reader<'_>) -> Option<Rule
     let methods = section.take("methods").map(|entry| methods(entry, reader));
     let name = section.take("name").map(|entry| label(&entry, reader));
     let allow = section.require(reader, "allow", "authenticated");
-    let parameters = pattern.as_ref().map(|pattern| pattern.parameters().collect::<Vec<_>>());
+    let parameters = pattern
+        .as_ref()
+        .map(|pattern| pattern.parameters().collect::<Vec<_>>());
     let requirement = allow.and_then(|entry| allow::allow(entry, parameters.as_deref(), reader));
     let mode = mode(&mut section, &[span, place.span], reader).unwrap_or(place.mode);
     allow_lints(section.take("allow_lints"), Some(span), reader);
     section.finish(reader);
     let (pattern, methods) = (pattern?, methods.unwrap_or(Some(Methods::All))?);
-    let name = name.unwrap_or_else(|| Some(default_name(&methods, &pattern)))?.into();
-    Some(Rule { name, pattern, methods, requirement: requirement?, mode })
+    let name = name
+        .unwrap_or_else(|| Some(default_name(&methods, &pattern)))?
+        .into();
+    Some(Rule {
+        name,
+        pattern,
+        methods,
+        requirement: requirement?,
+        mode,
+    })
 }
 
 /// `mode` of a rule or a service; `about` are the places whose `allow_lints` count.
 pub(super) fn mode(section: &mut Section, about: &[Span], reader: &mut Reader<'_>) -> Option<Mode> {
     let entry = section.take("mode")?;
-    let mode = reader.choice(&entry, &[("enforce", Mode::Enforce), ("report", Mode::Report)])?;
+    let mode = reader.choice(
+        &entry,
+        &[("enforce", Mode::Enforce), ("report", Mode::Report)],
+    )?;
     if mode == Mode::Report {
         let message = "`mode: report` forwards what the rules deny";
-        let finding = Finding::warning(Code::ReportOnly, entry.key_span, message).about(about.iter().copied());
-        reader.report(finding.help("write `mode: enforce` once the reports show what was expected"));
+        let finding = Finding::warning(Code::ReportOnly, entry.key_span, message)
+            .about(about.iter().copied());
+        reader
+            .report(finding.help("write `mode: enforce` once the reports show what was expected"));
     }
     Some(mode)
 }
@@ -117,7 +165,11 @@ pub(super) fn mode(section: &mut Section, about: &[Span], reader: &mut Reader<'_
 fn default_name(methods: &Methods, pattern: &Pattern) -> String {
     let methods = match methods {
         Methods::All => "*".to_owned(),
-        Methods::Only(methods) => methods.iter().map(Method::as_str).collect::<Vec<_>>().join(","),
+        Methods::Only(methods) => methods
+            .iter()
+            .map(Method::as_str)
+            .collect::<Vec<_>>()
+            .join(","),
     };
     format!("{methods} {}", pattern.source())
 }
@@ -127,7 +179,11 @@ fn pattern_of(entry: &Entry, place: &Place<'_>, reader: &mut Reader<'_>) -> Opti
     let pattern = match Pattern::parse(&text) {
         Ok(pattern) => pattern,
         Err(error) => {
-            reader.report(Finding::error(Code::InvalidPattern, entry.node.span, error.to_string()));
+            reader.report(Finding::error(
+                Code::InvalidPattern,
+                entry.node.span,
+                error.to_string(),
+            ));
             return None;
         }
     };
@@ -135,9 +191,15 @@ fn pattern_of(entry: &Entry, place: &Place<'_>, reader: &mut Reader<'_>) -> Opti
         reader.report(reserved_for_keys(&text, entry.node.span));
     }
     if pattern.lies_under(place.auth_path) {
-        let message = format!("`{}` lies under `auth.path`, where the gateway itself answers", shown(&text));
+        let message = format!(
+            "`{}` lies under `auth.path`, where the gateway itself answers",
+            shown(&text)
+        );
         let finding = Finding::error(Code::ReservedPath, entry.node.span, message);
-        let help = format!("take the rule away, or move `auth.path` away from `{}`", place.auth_path);
+        let help = format!(
+            "take the rule away, or move `auth.path` away from `{}`",
+            place.auth_path
+        );
         reader.report(finding.help(help));
     }
     Some(pattern)
@@ -157,10 +219,12 @@ fn method(entry: &Entry, reader: &mut Reader<'_>) -> Option<Method> {
         "*" | "ANY" | "ALL" => "leave `methods` out for all methods".to_owned(),
         _ => match Method::from_bytes(text.as_bytes()) {
             // Methods of extensions, such as `PROPFIND`, are nobody's typo; `GTE` is.
-            Ok(method) => match did_you_mean(&text, STANDARD).filter(|_| !STANDARD.contains(&&*text)) {
-                Some(help) if text.len() <= 4 => help,
-                Some(_) | None => return Some(method),
-            },
+            Ok(method) => {
+                match did_you_mean(&text, STANDARD).filter(|_| !STANDARD.contains(&&*text)) {
+                    Some(help) if text.len() <= 4 => help,
+                    Some(_) | None => return Some(method),
+                }
+            }
             Err(_) => "write a method such as `GET`".to_owned(),
         },
     };

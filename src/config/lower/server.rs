@@ -26,20 +26,34 @@ const SHORTEST: Duration = Duration::from_millis(10);
 /// The `server` block.
 pub(super) fn server(entry: Option<Entry>, cores: usize, reader: &mut Reader<'_>) -> Server {
     let mut server = default_server(cores);
-    let Some(mut section) = entry.and_then(|entry| reader.section(entry)) else { return server };
-    if let Some(listen) = section.take("listen").and_then(|entry| listen(entry, reader)) {
+    let Some(mut section) = entry.and_then(|entry| reader.section(entry)) else {
+        return server;
+    };
+    if let Some(listen) = section
+        .take("listen")
+        .and_then(|entry| listen(entry, reader))
+    {
         server.listen = listen;
     }
     if let Some(entry) = section.take("trusted_proxies") {
         server.trusted_proxies = trusted_proxies(entry, reader).unwrap_or_default();
     }
-    if let Some(workers) = section.take("workers").and_then(|entry| workers(&entry, cores, reader)) {
+    if let Some(workers) = section
+        .take("workers")
+        .and_then(|entry| workers(&entry, cores, reader))
+    {
         server.workers = workers;
     }
-    if let Some(section) = section.take("timeouts").and_then(|entry| reader.section(entry)) {
+    if let Some(section) = section
+        .take("timeouts")
+        .and_then(|entry| reader.section(entry))
+    {
         timeouts(&mut server.timeouts, section, reader);
     }
-    if let Some(section) = section.take("limits").and_then(|entry| reader.section(entry)) {
+    if let Some(section) = section
+        .take("limits")
+        .and_then(|entry| reader.section(entry))
+    {
         limits(&mut server.limits, section, reader);
     }
     if let Some(section) = section.take("tls").and_then(|entry| reader.section(entry)) {
@@ -68,14 +82,23 @@ fn default_server(cores: usize) -> Server {
             drain_delay: Duration::ZERO,
             drain: Duration::from_secs(30),
         },
-        limits: ServerLimits { header_bytes: 32 << 10, headers: 100, body: None, connections: 20_000, streams: 100 },
+        limits: ServerLimits {
+            header_bytes: 32 << 10,
+            headers: 100,
+            body: None,
+            connections: 20_000,
+            streams: 100,
+        },
     }
 }
 
 fn trusted_proxies(entry: Entry, reader: &mut Reader<'_>) -> Option<Vec<IpNet>> {
     let items = reader.list(entry)?;
     let networks = distinct(&items, reader, network)?;
-    let wide = items.iter().zip(&networks).filter_map(|(item, network)| lint::wide_proxies(network, item.node.span));
+    let wide = items
+        .iter()
+        .zip(&networks)
+        .filter_map(|(item, network)| lint::wide_proxies(network, item.node.span));
     wide.for_each(|finding| reader.report(finding));
     Some(networks)
 }
@@ -85,8 +108,9 @@ fn proxy_protocol(entry: &Entry, trusted: &[IpNet], reader: &mut Reader<'_>) -> 
     if spoken && trusted.is_empty() {
         let message = "`proxy_protocol` has no effect: nobody is in `trusted_proxies`";
         let finding = Finding::warning(Code::TrustsNobody, entry.node.span, message);
-        reader
-            .report(finding.help("name the networks of your load balancers, such as `trusted_proxies: [10.0.0.0/8]`"));
+        reader.report(finding.help(
+            "name the networks of your load balancers, such as `trusted_proxies: [10.0.0.0/8]`",
+        ));
     }
     spoken
 }
@@ -111,7 +135,11 @@ fn workers(entry: &Entry, cores: usize, reader: &mut Reader<'_>) -> Option<usize
     if text.bytes().all(|byte| byte.is_ascii_digit()) {
         return count(entry, reader, 1..=1024);
     }
-    reader.invalid(entry, "`auto` or a whole number", "write `auto` for one worker a core".to_owned());
+    reader.invalid(
+        entry,
+        "`auto` or a whole number",
+        "write `auto` for one worker a core".to_owned(),
+    );
     None
 }
 
@@ -123,7 +151,11 @@ fn timeouts(timeouts: &mut ServerTimeouts, mut section: Section, reader: &mut Re
         ("body", &mut timeouts.body, SHORTEST..=DAY),
         ("idle", &mut timeouts.idle, SHORTEST..=DAY),
         ("tunnel", &mut timeouts.tunnel, SHORTEST..=7 * DAY),
-        ("drain_delay", &mut timeouts.drain_delay, Duration::ZERO..=hour),
+        (
+            "drain_delay",
+            &mut timeouts.drain_delay,
+            Duration::ZERO..=hour,
+        ),
         ("drain", &mut timeouts.drain, Duration::ZERO..=DAY),
     ] {
         duration(field, section.take(key), range, reader);
@@ -145,20 +177,31 @@ pub(super) fn duration(
 
 fn limits(limits: &mut ServerLimits, mut section: Section, reader: &mut Reader<'_>) {
     // Below 8 KiB the HTTP engine cannot hold one request head.
-    let head = section.take("header_bytes").and_then(|entry| reader.size(&entry, 8 << 10..=1 << 20));
+    let head = section
+        .take("header_bytes")
+        .and_then(|entry| reader.size(&entry, 8 << 10..=1 << 20));
     if let Some(bytes) = head.and_then(|bytes| usize::try_from(bytes).ok()) {
         limits.header_bytes = bytes;
     }
-    if let Some(headers) = section.take("headers").and_then(|entry| count(&entry, reader, 10..=1000)) {
+    if let Some(headers) = section
+        .take("headers")
+        .and_then(|entry| count(&entry, reader, 10..=1000))
+    {
         limits.headers = headers;
     }
     if let Some(entry) = section.take("body") {
         limits.body = body_limit(&entry, reader);
     }
-    if let Some(connections) = section.take("connections").and_then(|entry| count(&entry, reader, 1..=1_000_000)) {
+    if let Some(connections) = section
+        .take("connections")
+        .and_then(|entry| count(&entry, reader, 1..=1_000_000))
+    {
         limits.connections = connections;
     }
-    if let Some(streams) = section.take("streams").and_then(|entry| count(&entry, reader, 1..=10_000)) {
+    if let Some(streams) = section
+        .take("streams")
+        .and_then(|entry| count(&entry, reader, 1..=10_000))
+    {
         limits.streams = streams;
     }
     section.finish(reader);
@@ -170,15 +213,31 @@ pub(super) fn body_limit(entry: &Entry, reader: &mut Reader<'_>) -> Option<NonZe
 }
 
 fn count(entry: &Entry, reader: &mut Reader<'_>, range: RangeInclusive<u64>) -> Option<usize> {
-    reader.integer(entry, range).and_then(|number| usize::try_from(number).ok())
+    reader
+        .integer(entry, range)
+        .and_then(|number| usize::try_from(number).ok())
 }
 
 /// The `log` block.
 pub(super) fn log(entry: Option<Entry>, reader: &mut Reader<'_>) -> Log {
-    let mut log = Log { format: LogFormat::Auto, level: tracing::Level::INFO, access: true, audit: None };
-    let Some(mut section) = entry.and_then(|entry| reader.section(entry)) else { return log };
-    let formats = [("auto", LogFormat::Auto), ("text", LogFormat::Text), ("json", LogFormat::Json)];
-    if let Some(format) = section.take("format").and_then(|entry| reader.choice(&entry, &formats)) {
+    let mut log = Log {
+        format: LogFormat::Auto,
+        level: tracing::Level::INFO,
+        access: true,
+        audit: None,
+    };
+    let Some(mut section) = entry.and_then(|entry| reader.section(entry)) else {
+        return log;
+    };
+    let formats = [
+        ("auto", LogFormat::Auto),
+        ("text", LogFormat::Text),
+        ("json", LogFormat::Json),
+    ];
+    if let Some(format) = section
+        .take("format")
+        .and_then(|entry| reader.choice(&entry, &formats))
+    {
         log.format = format;
     }
     let levels = [
@@ -188,13 +247,21 @@ pub(super) fn log(entry: Option<Entry>, reader: &mut Reader<'_>) -> Log {
         ("debug", tracing::Level::DEBUG),
         ("trace", tracing::Level::TRACE),
     ];
-    if let Some(level) = section.take("level").and_then(|entry| reader.choice(&entry, &levels)) {
+    if let Some(level) = section
+        .take("level")
+        .and_then(|entry| reader.choice(&entry, &levels))
+    {
         log.level = level;
     }
-    if let Some(access) = section.take("access").and_then(|entry| reader.boolean(&entry)) {
+    if let Some(access) = section
+        .take("access")
+        .and_then(|entry| reader.boolean(&entry))
+    {
         log.access = access;
     }
-    log.audit = section.take("audit").and_then(|entry| audit(&entry, reader));
+    log.audit = section
+        .take("audit")
+        .and_then(|entry| audit(&entry, reader));
     section.finish(reader);
     log
 }

@@ -20,7 +20,8 @@ use crate::config::server_tls::{ClientCa, ServerTls};
 use crate::config::span::Span;
 use crate::config::yaml::Entry;
 
-const CHAIN: &str = "it must be a PEM file: the server's certificate first, then those that lead to its authority";
+const CHAIN: &str =
+    "it must be a PEM file: the server's certificate first, then those that lead to its authority";
 
 /// The `server.tls` block.
 pub(super) fn server_tls(mut section: Section, reader: &mut Reader<'_>) -> Option<ServerTls> {
@@ -29,7 +30,9 @@ pub(super) fn server_tls(mut section: Section, reader: &mut Reader<'_>) -> Optio
     let client_ca = section.take("client_ca");
     section.finish(reader);
     let chain = certificate.as_ref().and_then(|entry| chain(entry, reader));
-    let key = private_key.as_ref().and_then(|entry| private_key_of(entry, reader));
+    let key = private_key
+        .as_ref()
+        .and_then(|entry| private_key_of(entry, reader));
     let ca = client_ca.as_ref().map(|entry| client_ca_of(entry, reader));
     let places = (certificate?.node.span, private_key?.node.span);
     let certified = certify(chain?, key?, places, reader)?;
@@ -38,7 +41,10 @@ pub(super) fn server_tls(mut section: Section, reader: &mut Reader<'_>) -> Optio
         Some(ca) => Some(ca?),
         None => None,
     };
-    Some(ServerTls { certified: Arc::new(certified), client_ca })
+    Some(ServerTls {
+        certified: Arc::new(certified),
+        client_ca,
+    })
 }
 
 /// Certificates, and the name of their file.
@@ -52,14 +58,24 @@ fn chain(entry: &Entry, reader: &mut Reader<'_>) -> Option<Chain> {
     if let Err(error) = check_validity(&chain.certificates[0], ambient::unix_seconds()) {
         match error {
             Validity::Unreadable => {
-                let message = format!("the first certificate of `{}` is no X.509 certificate of version 3", chain.file);
-                reader.report(Finding::error(Code::InvalidCertificate, entry.node.span, message).help(CHAIN));
+                let message = format!(
+                    "the first certificate of `{}` is no X.509 certificate of version 3",
+                    chain.file
+                );
+                reader.report(
+                    Finding::error(Code::InvalidCertificate, entry.node.span, message).help(CHAIN),
+                );
                 return None;
             }
             Validity::Elsewhen(when) => {
-                let message = format!("the certificate of `{}` {when}: clients will refuse it", chain.file);
+                let message = format!(
+                    "the certificate of `{}` {when}: clients will refuse it",
+                    chain.file
+                );
                 let finding = Finding::warning(Code::ExpiredCertificate, entry.node.span, message);
-                reader.report(finding.help("put a new one in its place; it is read without a restart"));
+                reader.report(
+                    finding.help("put a new one in its place; it is read without a restart"),
+                );
             }
         }
     }
@@ -84,7 +100,9 @@ fn private_key_of(entry: &Entry, reader: &mut Reader<'_>) -> Option<PrivateKeyDe
     if key.is_none() {
         let message = format!("`{file}` holds no private key");
         let finding = Finding::error(Code::InvalidCertificate, entry.node.span, message);
-        reader.report(finding.help("it must be a PEM file with `BEGIN PRIVATE KEY`, without a passphrase"));
+        reader.report(
+            finding.help("it must be a PEM file with `BEGIN PRIVATE KEY`, without a passphrase"),
+        );
     }
     key
 }
@@ -95,12 +113,16 @@ fn certify(
     (certificate, private_key): (Span, Span),
     reader: &mut Reader<'_>,
 ) -> Option<CertifiedKey> {
-    let error = match CertifiedKey::from_der(chain.certificates, key, &aws_lc_rs::default_provider()) {
-        Ok(certified) => return Some(certified),
-        Err(error) => error,
-    };
+    let error =
+        match CertifiedKey::from_der(chain.certificates, key, &aws_lc_rs::default_provider()) {
+            Ok(certified) => return Some(certified),
+            Err(error) => error,
+        };
     let finding = if error == Error::InconsistentKeys(InconsistentKeys::KeyMismatch) {
-        let message = format!("the private key does not belong to the certificate of `{}`", chain.file);
+        let message = format!(
+            "the private key does not belong to the certificate of `{}`",
+            chain.file
+        );
         Finding::error(Code::InvalidCertificate, private_key, message)
             .note(certificate, "the certificate is named here")
             .help("name the key that the certificate was made with")
@@ -119,7 +141,8 @@ fn client_ca_of(entry: &Entry, reader: &mut Reader<'_>) -> Option<ClientCa> {
     let authorities = ClientCa::new(certificates);
     if authorities.is_none() {
         let message = format!("not every certificate of `{file}` is that of an authority");
-        reader.report(Finding::error(Code::InvalidCertificate, entry.node.span, message).help(HELP));
+        reader
+            .report(Finding::error(Code::InvalidCertificate, entry.node.span, message).help(HELP));
     }
     authorities
 }
@@ -133,16 +156,27 @@ enum Validity {
 /// Holds a certificate against the clock. Its signature is for the clients to check: no authority is trusted here.
 fn check_validity(certificate: &CertificateDer<'_>, now: u64) -> Result<(), Validity> {
     let parsed = ParsedCertificate::try_from(certificate).map_err(|_| Validity::Unreadable)?;
-    let algorithms = aws_lc_rs::default_provider().signature_verification_algorithms.all;
+    let algorithms = aws_lc_rs::default_provider()
+        .signature_verification_algorithms
+        .all;
     let now = UnixTime::since_unix_epoch(Duration::from_secs(now));
-    let verdict = verify_server_cert_signed_by_trust_anchor(&parsed, &RootCertStore::empty(), &[], now, algorithms);
+    let verdict = verify_server_cert_signed_by_trust_anchor(
+        &parsed,
+        &RootCertStore::empty(),
+        &[],
+        now,
+        algorithms,
+    );
     match verdict {
-        Err(Error::InvalidCertificate(CertificateError::ExpiredContext { not_after, .. })) => {
-            Err(Validity::Elsewhen(format!("has expired on {}", date(not_after))))
-        }
-        Err(Error::InvalidCertificate(CertificateError::NotValidYetContext { not_before, .. })) => {
-            Err(Validity::Elsewhen(format!("is valid from {} on", date(not_before))))
-        }
+        Err(Error::InvalidCertificate(CertificateError::ExpiredContext { not_after, .. })) => Err(
+            Validity::Elsewhen(format!("has expired on {}", date(not_after))),
+        ),
+        Err(Error::InvalidCertificate(CertificateError::NotValidYetContext {
+            not_before, ..
+        })) => Err(Validity::Elsewhen(format!(
+            "is valid from {} on",
+            date(not_before)
+        ))),
         // with no authority to trust, every sound certificate fails in the end
         Ok(()) | Err(_) => Ok(()),
     }

@@ -5,7 +5,9 @@ use std::num::NonZeroU64;
 use super::server::body_limit;
 use super::silence::allow_lints;
 use super::{cors, distinct, identity, response_headers, rules, upstream};
-use crate::access::{CaseRule, HostPattern, Mount, PathOptions, Pattern, Policy, RequestPath, RoutedService, Router};
+use crate::access::{
+    CaseRule, HostPattern, Mount, PathOptions, Pattern, Policy, RequestPath, RoutedService, Router,
+};
 use crate::config::code::Code;
 use crate::config::finding::Finding;
 use crate::config::lint;
@@ -45,18 +47,33 @@ pub(in crate::config) struct Places {
 
 /// All services, and how they are found.
 pub(super) fn services(entry: Entry, shared: &Shared<'_>, reader: &mut Reader<'_>) -> Lowered {
-    let Some(section) = reader.section(entry) else { return Lowered::default() };
+    let Some(section) = reader.section(entry) else {
+        return Lowered::default();
+    };
     let span = section.span();
     let entries = section.into_entries();
     if entries.is_empty() {
-        let finding = Finding::error(Code::EmptyValue, span, "`services` is empty: there is nothing to forward to");
-        reader.report(finding.help("write `services: { app: { upstream: http://127.0.0.1:9000, rules: [] } }`"));
+        let finding = Finding::error(
+            Code::EmptyValue,
+            span,
+            "`services` is empty: there is nothing to forward to",
+        );
+        reader.report(
+            finding
+                .help("write `services: { app: { upstream: http://127.0.0.1:9000, rules: [] } }`"),
+        );
         return Lowered::default();
     }
-    let lowered = entries.into_iter().filter_map(|entry| service(entry, shared, reader));
+    let lowered = entries
+        .into_iter()
+        .filter_map(|entry| service(entry, shared, reader));
     let (services, places): (Vec<_>, Vec<_>) = lowered.unzip();
     let router = router(&services, &places, reader);
-    Lowered { services, places, router }
+    Lowered {
+        services,
+        places,
+        router,
+    }
 }
 
 fn router(services: &[Service], places: &[Places], reader: &mut Reader<'_>) -> Option<Router> {
@@ -72,40 +89,78 @@ fn router(services: &[Service], places: &[Places], reader: &mut Reader<'_>) -> O
     };
     for overlap in overlaps {
         let (first, second) = (&services[overlap.first], &services[overlap.second]);
-        let message = format!("the services `{}` and `{}` claim the same host and path", first.name, second.name);
-        let finding = Finding::error(Code::OverlappingServices, places[overlap.second].service, message)
-            .note(places[overlap.first].service, format!("`{}` is here", first.name))
-            .help("give one of them another `path` or other `hosts`");
+        let message = format!(
+            "the services `{}` and `{}` claim the same host and path",
+            first.name, second.name
+        );
+        let finding = Finding::error(
+            Code::OverlappingServices,
+            places[overlap.second].service,
+            message,
+        )
+        .note(
+            places[overlap.first].service,
+            format!("`{}` is here", first.name),
+        )
+        .help("give one of them another `path` or other `hosts`");
         reader.report(finding);
     }
     None
 }
 
 /// `None` where something that the service cannot do without was refused.
-fn service(entry: Entry, shared: &Shared<'_>, reader: &mut Reader<'_>) -> Option<(Service, Places)> {
+fn service(
+    entry: Entry,
+    shared: &Shared<'_>,
+    reader: &mut Reader<'_>,
+) -> Option<(Service, Places)> {
     let (name, span) = (entry.key.clone(), entry.key_span);
     check_name(&name, span, reader);
     let mut section = reader.section(entry)?;
     let hosts = section.take("hosts").map(|entry| hosts(entry, reader));
     let mount = mount(section.take("path"), shared.auth_path, span, reader);
     let strip_path = flag(&mut section, "strip_path", reader);
-    let case = if flag(&mut section, "case_insensitive", reader) { CaseRule::Insensitive } else { CaseRule::Sensitive };
-    let paths = section.take("paths").and_then(|entry| reader.section(entry));
-    let paths = paths.map(|section| path_options(section, span, reader)).unwrap_or_default();
+    let case = if flag(&mut section, "case_insensitive", reader) {
+        CaseRule::Insensitive
+    } else {
+        CaseRule::Sensitive
+    };
+    let paths = section
+        .take("paths")
+        .and_then(|entry| reader.section(entry));
+    let paths = paths
+        .map(|section| path_options(section, span, reader))
+        .unwrap_or_default();
     let upstream = section.require(reader, "upstream", "http://127.0.0.1:9000");
     let upstream = upstream.and_then(|entry| upstream::upstream(entry, &shared.roots, reader));
-    let identity = section.take("identity").map(|entry| identity::identity(entry, reader));
+    let identity = section
+        .take("identity")
+        .map(|entry| identity::identity(entry, reader));
     let cors = section.take("cors").map(|entry| cors::cors(entry, reader));
     let response_fields = section.take("response_headers");
-    let response_fields = response_fields.map(|entry| response_headers::response_headers(entry, reader));
-    let limits = section.take("limits").and_then(|entry| reader.section(entry));
+    let response_fields =
+        response_fields.map(|entry| response_headers::response_headers(entry, reader));
+    let limits = section
+        .take("limits")
+        .and_then(|entry| reader.section(entry));
     let body_limit = limits.and_then(|section| own_body_limit(section, reader));
     let mode = rules::mode(&mut section, &[span], reader).unwrap_or_default();
-    let place = rules::Place { service: &name, span, mount: mount.as_ref(), case, mode, auth_path: shared.auth_path };
+    let place = rules::Place {
+        service: &name,
+        span,
+        mount: mount.as_ref(),
+        case,
+        mode,
+        auth_path: shared.auth_path,
+    };
     let (policy, spans) = rules::rules(section.take("rules"), &place, reader);
     allow_lints(section.take("allow_lints"), Some(span), reader);
-    let login_redirect = section.take("login_redirect").and_then(|entry| reader.boolean(&entry));
-    let document = section.take("openapi").and_then(|entry| document(entry, mount.as_ref(), reader));
+    let login_redirect = section
+        .take("login_redirect")
+        .and_then(|entry| reader.boolean(&entry));
+    let document = section
+        .take("openapi")
+        .and_then(|entry| document(entry, mount.as_ref(), reader));
     section.finish(reader);
     let service = Service {
         name: name.into_string(),
@@ -124,7 +179,13 @@ fn service(entry: Entry, shared: &Shared<'_>, reader: &mut Reader<'_>) -> Option
         login_redirect: login_redirect.unwrap_or(true),
         document,
     };
-    Some((service, Places { service: span, rules: spans }))
+    Some((
+        service,
+        Places {
+            service: span,
+            rules: spans,
+        },
+    ))
 }
 
 /// Service names become labels of metrics and fields of log lines.
@@ -144,7 +205,11 @@ fn hosts(entry: Entry, reader: &mut Reader<'_>) -> Option<Vec<HostPattern>> {
         match HostPattern::parse(&text) {
             Ok(host) => Some(host),
             Err(error) => {
-                let finding = Finding::error(Code::InvalidValue, item.node.span, format!("not a host: {error}"));
+                let finding = Finding::error(
+                    Code::InvalidValue,
+                    item.node.span,
+                    format!("not a host: {error}"),
+                );
                 reader.report(finding);
                 None
             }
@@ -152,7 +217,12 @@ fn hosts(entry: Entry, reader: &mut Reader<'_>) -> Option<Vec<HostPattern>> {
     })
 }
 
-fn mount(entry: Option<Entry>, auth_path: &str, span: Span, reader: &mut Reader<'_>) -> Option<Mount> {
+fn mount(
+    entry: Option<Entry>,
+    auth_path: &str,
+    span: Span,
+    reader: &mut Reader<'_>,
+) -> Option<Mount> {
     let (text, span) = match entry {
         Some(entry) => (reader.text(&entry)?, entry.node.span),
         None => ("/".to_owned(), span),
@@ -160,30 +230,49 @@ fn mount(entry: Option<Entry>, auth_path: &str, span: Span, reader: &mut Reader<
     let mount = match Mount::parse(&text) {
         Ok(mount) => mount,
         Err(error) => {
-            reader.report(Finding::error(Code::InvalidPattern, span, error.to_string()));
+            reader.report(Finding::error(
+                Code::InvalidPattern,
+                span,
+                error.to_string(),
+            ));
             return None;
         }
     };
     let pattern = Pattern::parse(&text).ok();
-    if pattern.as_ref().is_some_and(|pattern| pattern.lies_under(JWKS_PATH)) {
+    if pattern
+        .as_ref()
+        .is_some_and(|pattern| pattern.lies_under(JWKS_PATH))
+    {
         reader.report(reserved_for_keys(&text, span));
     }
     if pattern.is_some_and(|pattern| pattern.lies_under(auth_path)) {
-        let message = format!("`{}` lies under `auth.path`, where the gateway itself answers", shown(&text));
+        let message = format!(
+            "`{}` lies under `auth.path`, where the gateway itself answers",
+            shown(&text)
+        );
         let finding = Finding::error(Code::ReservedPath, span, message);
-        reader.report(finding.help(format!("choose another path, or move `auth.path` away from `{auth_path}`")));
+        reader.report(finding.help(format!(
+            "choose another path, or move `auth.path` away from `{auth_path}`"
+        )));
     }
     Some(mount)
 }
 
 /// The one place outside `auth.path` where the gateway itself answers.
 pub(super) fn reserved_for_keys(text: &str, span: Span) -> Finding {
-    let message = format!("`{}` is where the gateway shows its public keys", shown(text));
-    Finding::error(Code::ReservedPath, span, message).help("choose another path; nothing there is forwarded")
+    let message = format!(
+        "`{}` is where the gateway shows its public keys",
+        shown(text)
+    );
+    Finding::error(Code::ReservedPath, span, message)
+        .help("choose another path; nothing there is forwarded")
 }
 
 fn flag(section: &mut Section, key: &'static str, reader: &mut Reader<'_>) -> bool {
-    section.take(key).and_then(|entry| reader.boolean(&entry)).unwrap_or(false)
+    section
+        .take(key)
+        .and_then(|entry| reader.boolean(&entry))
+        .unwrap_or(false)
 }
 
 /// `paths`: every check that is switched off is worth a warning.
@@ -191,11 +280,16 @@ fn path_options(mut section: Section, service: Span, reader: &mut Reader<'_>) ->
     let mut options = PathOptions::default();
     for (key, field) in [
         ("allow_encoded_slash", &mut options.allow_encoded_slash),
-        ("allow_encoded_reserved", &mut options.allow_encoded_reserved),
+        (
+            "allow_encoded_reserved",
+            &mut options.allow_encoded_reserved,
+        ),
         ("allow_semicolon", &mut options.allow_semicolon),
         ("merge_slashes", &mut options.merge_slashes),
     ] {
-        let Some(entry) = section.take(key) else { continue };
+        let Some(entry) = section.take(key) else {
+            continue;
+        };
         if let Some(true) = reader.boolean(&entry) {
             *field = true;
             reader.report(lint::loose_path(key, entry.key_span).about([service]));
@@ -213,13 +307,17 @@ fn document(entry: Entry, mount: Option<&Mount>, reader: &mut Reader<'_>) -> Opt
     let entry = entry?;
     let text = reader.text(&entry)?;
     if !is_plain_path(&text) {
-        let help = "write a path such as `/openapi.json`: letters, digits, `-`, `.`, `_`, `~`".to_owned();
+        let help =
+            "write a path such as `/openapi.json`: letters, digits, `-`, `.`, `_`, `~`".to_owned();
         reader.invalid(&entry, "a plain absolute path", help);
         return None;
     }
     let path = RequestPath::parse(&text, PathOptions::default()).ok()?;
     if let Some(mount) = mount.filter(|mount| !path.lies_under(mount)) {
-        let help = format!("write the path as clients ask for it: `{}{text}`", mount.source().trim_end_matches('/'));
+        let help = format!(
+            "write the path as clients ask for it: `{}{text}`",
+            mount.source().trim_end_matches('/')
+        );
         reader.invalid(&entry, "a path of this service", help);
         return None;
     }
@@ -227,7 +325,9 @@ fn document(entry: Entry, mount: Option<&Mount>, reader: &mut Reader<'_>) -> Opt
 }
 
 fn own_body_limit(mut section: Section, reader: &mut Reader<'_>) -> Option<NonZeroU64> {
-    let limit = section.take("body").and_then(|entry| body_limit(&entry, reader));
+    let limit = section
+        .take("body")
+        .and_then(|entry| body_limit(&entry, reader));
     section.finish(reader);
     limit
 }

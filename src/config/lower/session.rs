@@ -15,14 +15,33 @@ use crate::wire::{Host, SameSite, SecureCookie, SessionCookie};
 pub(super) fn session(entry: Option<Entry>, reader: &mut Reader<'_>) -> Session {
     let mut max_age = Duration::from_secs(12 * 3600);
     let section = entry.and_then(|entry| reader.section(entry));
-    let Some(mut section) = section else { return Session { cookie: SessionCookie::default(), max_age } };
-    let name = section.take("cookie").and_then(|entry| cookie_name(&entry, reader));
+    let Some(mut section) = section else {
+        return Session {
+            cookie: SessionCookie::default(),
+            max_age,
+        };
+    };
+    let name = section
+        .take("cookie")
+        .and_then(|entry| cookie_name(&entry, reader));
     let longest = Duration::from_secs(365 * 24 * 3600);
-    duration(&mut max_age, section.take("max_age"), Duration::from_secs(1)..=longest, reader);
+    duration(
+        &mut max_age,
+        section.take("max_age"),
+        Duration::from_secs(1)..=longest,
+        reader,
+    );
     let (secure, same_site) = protection(&mut section, reader);
-    let domain = section.take("domain").and_then(|entry| domain(&entry, reader));
+    let domain = section
+        .take("domain")
+        .and_then(|entry| domain(&entry, reader));
     section.finish(reader);
-    let cookie = SessionCookie::new(name.as_deref().unwrap_or("gatelatch"), secure, same_site, domain);
+    let cookie = SessionCookie::new(
+        name.as_deref().unwrap_or("gatelatch"),
+        secure,
+        same_site,
+        domain,
+    );
     Session { cookie, max_age }
 }
 
@@ -31,11 +50,19 @@ fn cookie_name(entry: &Entry, reader: &mut Reader<'_>) -> Option<String> {
     let text = reader.filled_text(entry)?;
     let legal = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
     if text.len() > 64 || !text.bytes().all(legal) {
-        reader.invalid(entry, "the name of a cookie", "write up to 64 letters, digits, `-`, `_` and `.`".to_owned());
+        reader.invalid(
+            entry,
+            "the name of a cookie",
+            "write up to 64 letters, digits, `-`, `_` and `.`".to_owned(),
+        );
         return None;
     }
     if text.starts_with("__") {
-        reader.invalid(entry, "a name without a prefix", "`__Host-` is added over TLS; leave it out".to_owned());
+        reader.invalid(
+            entry,
+            "a name without a prefix",
+            "`__Host-` is added over TLS; leave it out".to_owned(),
+        );
         return None;
     }
     Some(text)
@@ -43,17 +70,32 @@ fn cookie_name(entry: &Entry, reader: &mut Reader<'_>) -> Option<String> {
 
 /// `secure` and `same_site`, and what they cost.
 fn protection(section: &mut Section, reader: &mut Reader<'_>) -> (SecureCookie, SameSite) {
-    let choices = [("auto", SecureCookie::Auto), ("true", SecureCookie::Always), ("false", SecureCookie::Never)];
+    let choices = [
+        ("auto", SecureCookie::Auto),
+        ("true", SecureCookie::Always),
+        ("false", SecureCookie::Never),
+    ];
     let entry = section.take("secure");
-    let secure = entry.as_ref().and_then(|entry| reader.choice(entry, &choices)).unwrap_or_default();
+    let secure = entry
+        .as_ref()
+        .and_then(|entry| reader.choice(entry, &choices))
+        .unwrap_or_default();
     if let (Some(entry), SecureCookie::Never) = (&entry, secure) {
-        let message = "`secure: false`: whoever listens to one request in the clear has the session";
+        let message =
+            "`secure: false`: whoever listens to one request in the clear has the session";
         let finding = Finding::warning(Code::LooseCookie, entry.node.span, message);
         reader.report(finding.help("leave it out: over plain http the cookie works without it"));
     }
-    let choices = [("lax", SameSite::Lax), ("strict", SameSite::Strict), ("none", SameSite::None)];
+    let choices = [
+        ("lax", SameSite::Lax),
+        ("strict", SameSite::Strict),
+        ("none", SameSite::None),
+    ];
     let entry = section.take("same_site");
-    let same_site = entry.as_ref().and_then(|entry| reader.choice(entry, &choices)).unwrap_or_default();
+    let same_site = entry
+        .as_ref()
+        .and_then(|entry| reader.choice(entry, &choices))
+        .unwrap_or_default();
     if let (Some(entry), SameSite::None) = (&entry, same_site) {
         let span = entry.node.span;
         reader.report(match secure {
@@ -77,10 +119,18 @@ fn domain(entry: &Entry, reader: &mut Reader<'_>) -> Option<Box<str>> {
     }
     let text = reader.filled_text(entry)?;
     let host = Host::parse(text.strip_prefix('.').unwrap_or(&text));
-    let sound = |name: &str| name.contains('.') && name.parse::<std::net::IpAddr>().is_err() && !text.contains(':');
-    let name = host.map(|host| host.name().to_owned()).filter(|name: &String| sound(name));
+    let sound = |name: &str| {
+        name.contains('.') && name.parse::<std::net::IpAddr>().is_err() && !text.contains(':')
+    };
+    let name = host
+        .map(|host| host.name().to_owned())
+        .filter(|name: &String| sound(name));
     if name.is_none() {
-        reader.invalid(entry, "a domain", "write `example.com`, or leave it out for one host".to_owned());
+        reader.invalid(
+            entry,
+            "a domain",
+            "write `example.com`, or leave it out for one host".to_owned(),
+        );
     }
     name.map(String::into_boxed_str)
 }

@@ -25,18 +25,46 @@ pub(super) fn tracing(entry: Option<Entry>, reader: &mut Reader<'_>) -> Option<T
     let mut section = reader.section(entry?)?;
     let collector = section.require(reader, "otlp", "\"http://127.0.0.1:4317\"");
     let collector = collector.and_then(|entry| collector_of(&entry, reader));
-    let tls = collector.as_ref().is_none_or(|uri: &Uri| uri.scheme_str() == Some("https"));
-    let authorities = section.take("ca").and_then(|entry| authorities(&entry, tls, reader));
-    let sample = section.take("sample").and_then(|entry| share(&entry, reader)).unwrap_or(1.0);
-    let service_name = section.take("service_name").and_then(|entry| label(&entry, reader));
-    let headers = section.take("headers").map(|entry| headers(entry, reader)).unwrap_or_default();
+    let tls = collector
+        .as_ref()
+        .is_none_or(|uri: &Uri| uri.scheme_str() == Some("https"));
+    let authorities = section
+        .take("ca")
+        .and_then(|entry| authorities(&entry, tls, reader));
+    let sample = section
+        .take("sample")
+        .and_then(|entry| share(&entry, reader))
+        .unwrap_or(1.0);
+    let service_name = section
+        .take("service_name")
+        .and_then(|entry| label(&entry, reader));
+    let headers = section
+        .take("headers")
+        .map(|entry| headers(entry, reader))
+        .unwrap_or_default();
     let range = Duration::from_millis(100)..=Duration::from_secs(60);
-    let timeout = section.take("timeout").and_then(|entry| reader.duration(&entry, range));
-    let trusts = [("proxies", TrustContext::Proxies), ("any", TrustContext::Any)];
-    let trust = section.take("trust").and_then(|entry| reader.choice(&entry, &trusts)).unwrap_or_default();
+    let timeout = section
+        .take("timeout")
+        .and_then(|entry| reader.duration(&entry, range));
+    let trusts = [
+        ("proxies", TrustContext::Proxies),
+        ("any", TrustContext::Any),
+    ];
+    let trust = section
+        .take("trust")
+        .and_then(|entry| reader.choice(&entry, &trusts))
+        .unwrap_or_default();
     section.finish(reader);
     let timeout = timeout.unwrap_or(Duration::from_secs(10));
-    Some(TraceSettings { collector: collector?, authorities, headers, timeout, sample, service_name, trust })
+    Some(TraceSettings {
+        collector: collector?,
+        authorities,
+        headers,
+        timeout,
+        sample,
+        service_name,
+        trust,
+    })
 }
 
 /// The collector as a URL; a path or a query would never be asked for.
@@ -45,11 +73,17 @@ fn collector_of(entry: &Entry, reader: &mut Reader<'_>) -> Option<Uri> {
     let uri: Option<Uri> = text.parse().ok();
     let sound = uri.filter(|uri| {
         let scheme = matches!(uri.scheme_str(), Some("http" | "https"));
-        let host = uri.authority().is_some_and(|authority| !authority.as_str().contains('@'));
+        let host = uri
+            .authority()
+            .is_some_and(|authority| !authority.as_str().contains('@'));
         scheme && host && uri.path() == "/" && uri.query().is_none() && uri.host() != Some("")
     });
     if sound.is_none() {
-        let finding = Finding::error(Code::InvalidValue, entry.node.span, "`otlp` expects the URL of a collector");
+        let finding = Finding::error(
+            Code::InvalidValue,
+            entry.node.span,
+            "`otlp` expects the URL of a collector",
+        );
         reader.report(finding.conceal(entry.node.span).help(FORMS));
     }
     sound
@@ -57,7 +91,11 @@ fn collector_of(entry: &Entry, reader: &mut Reader<'_>) -> Option<Uri> {
 
 fn authorities(entry: &Entry, tls: bool, reader: &mut Reader<'_>) -> Option<Arc<[u8]>> {
     if !tls {
-        let finding = Finding::error(Code::InvalidValue, entry.key_span, "`ca` is given, but `otlp` is not `https://`");
+        let finding = Finding::error(
+            Code::InvalidValue,
+            entry.key_span,
+            "`ca` is given, but `otlp` is not `https://`",
+        );
         reader.report(finding.help("write `https://` where TLS is spoken, or take `ca` away"));
         return None;
     }
@@ -87,37 +125,69 @@ fn share(entry: &Entry, reader: &mut Reader<'_>) -> Option<f64> {
     if (0.0..=1.0).contains(&share) {
         return Some(share);
     }
-    reader.invalid(entry, EXPECTED, "write `0.1` for one new trace in ten".to_owned());
+    reader.invalid(
+        entry,
+        EXPECTED,
+        "write `0.1` for one new trace in ten".to_owned(),
+    );
     None
 }
 
 /// What the collector asks of its clients. Every value is a secret, with the three spellings of one.
 fn headers(entry: Entry, reader: &mut Reader<'_>) -> Vec<(HeaderName, HeaderValue)> {
-    let Some(section) = reader.section(entry) else { return Vec::new() };
-    let (files, inline): (Vec<Entry>, Vec<Entry>) =
-        section.into_entries().into_iter().partition(|entry| entry.key.ends_with(FILE));
-    let mut pairs: Vec<(Option<Entry>, Option<Entry>)> = inline.into_iter().map(|entry| (Some(entry), None)).collect();
+    let Some(section) = reader.section(entry) else {
+        return Vec::new();
+    };
+    let (files, inline): (Vec<Entry>, Vec<Entry>) = section
+        .into_entries()
+        .into_iter()
+        .partition(|entry| entry.key.ends_with(FILE));
+    let mut pairs: Vec<(Option<Entry>, Option<Entry>)> = inline
+        .into_iter()
+        .map(|entry| (Some(entry), None))
+        .collect();
     for file in files {
         let name = file.key.trim_end_matches(FILE);
-        let own = |(inline, _): &&mut (Option<Entry>, _)| inline.as_ref().is_some_and(|entry| &*entry.key == name);
+        let own = |(inline, _): &&mut (Option<Entry>, _)| {
+            inline.as_ref().is_some_and(|entry| &*entry.key == name)
+        };
         match pairs.iter_mut().find(own) {
             Some((_, beside)) => *beside = Some(file),
             None => pairs.push((None, Some(file))),
         }
     }
-    pairs.into_iter().filter_map(|(inline, file)| header(inline, file, reader)).collect()
+    pairs
+        .into_iter()
+        .filter_map(|(inline, file)| header(inline, file, reader))
+        .collect()
 }
 
-fn header(inline: Option<Entry>, file: Option<Entry>, reader: &mut Reader<'_>) -> Option<(HeaderName, HeaderValue)> {
+fn header(
+    inline: Option<Entry>,
+    file: Option<Entry>,
+    reader: &mut Reader<'_>,
+) -> Option<(HeaderName, HeaderValue)> {
     let key = inline.as_ref().or(file.as_ref())?;
     // names that gRPC itself uses, and `-bin`, which it encodes
-    let name = HeaderName::from_bytes(key.key.trim_end_matches(FILE).to_ascii_lowercase().as_bytes()).ok();
+    let name = HeaderName::from_bytes(
+        key.key
+            .trim_end_matches(FILE)
+            .to_ascii_lowercase()
+            .as_bytes(),
+    )
+    .ok();
     let own = |name: &HeaderName| {
         let name = name.as_str();
-        name.starts_with("grpc-") || name.ends_with("-bin") || ["te", "content-type", "host"].contains(&name)
+        name.starts_with("grpc-")
+            || name.ends_with("-bin")
+            || ["te", "content-type", "host"].contains(&name)
     };
     let Some(name) = name.filter(|name| !own(name)) else {
-        let finding = Finding::error(Code::InvalidValue, key.key_span, "`headers` expects names of header fields");
+        let finding = Finding::error(
+            Code::InvalidValue,
+            key.key_span,
+            "`headers` expects names of header fields",
+        );
         reader.report(finding.help("write such as `authorization: ${OTLP_AUTHORIZATION}`"));
         return None;
     };
@@ -125,7 +195,11 @@ fn header(inline: Option<Entry>, file: Option<Entry>, reader: &mut Reader<'_>) -
     let Ok(mut value) = HeaderValue::from_str(&text) else {
         let message = format!("the value of `{name}` cannot be sent in a header field");
         let finding = Finding::error(Code::InvalidValue, span, message);
-        reader.report(finding.conceal(span).help("write it in one line of visible characters"));
+        reader.report(
+            finding
+                .conceal(span)
+                .help("write it in one line of visible characters"),
+        );
         return None;
     };
     value.set_sensitive(true);

@@ -19,7 +19,11 @@ use crate::upstream::{Balance, HostHeader, Origin, Settings, Timeouts};
 const SERVERS: &str = "write at least one server, such as `[http://127.0.0.1:9000]`";
 
 /// A server, or the block in full.
-pub(super) fn upstream(entry: Entry, roots: &SystemRoots, reader: &mut Reader<'_>) -> Option<Settings> {
+pub(super) fn upstream(
+    entry: Entry,
+    roots: &SystemRoots,
+    reader: &mut Reader<'_>,
+) -> Option<Settings> {
     if !matches!(entry.node.value, Value::Map(_)) {
         return short(&entry, roots, reader);
     }
@@ -27,14 +31,31 @@ pub(super) fn upstream(entry: Entry, roots: &SystemRoots, reader: &mut Reader<'_
     let servers = section.require(reader, "servers", "[http://127.0.0.1:9000]");
     let servers = servers.and_then(|entry| servers_of(entry, reader));
     let balance = balance(&mut section, reader);
-    let health = section.take("health").and_then(|entry| reader.section(entry));
+    let health = section
+        .take("health")
+        .and_then(|entry| reader.section(entry));
     let health = health.map(|section| health::health(section, reader));
-    let timeouts = section.take("timeouts").and_then(|entry| reader.section(entry));
-    let timeouts = timeouts.map(|section| lower_timeouts(section, reader)).unwrap_or_default();
-    let retries = section.take("retries").and_then(|entry| reader.integer(&entry, 0..=3)).unwrap_or(1);
-    let hosts = [("preserve", HostHeader::Preserve), ("upstream", HostHeader::Upstream)];
-    let host = section.take("host").and_then(|entry| reader.choice(&entry, &hosts)).unwrap_or_default();
-    let tls = section.take("tls").map(|entry| tls::written(entry, servers.as_deref(), roots, reader));
+    let timeouts = section
+        .take("timeouts")
+        .and_then(|entry| reader.section(entry));
+    let timeouts = timeouts
+        .map(|section| lower_timeouts(section, reader))
+        .unwrap_or_default();
+    let retries = section
+        .take("retries")
+        .and_then(|entry| reader.integer(&entry, 0..=3))
+        .unwrap_or(1);
+    let hosts = [
+        ("preserve", HostHeader::Preserve),
+        ("upstream", HostHeader::Upstream),
+    ];
+    let host = section
+        .take("host")
+        .and_then(|entry| reader.choice(&entry, &hosts))
+        .unwrap_or_default();
+    let tls = section
+        .take("tls")
+        .map(|entry| tls::written(entry, servers.as_deref(), roots, reader));
     section.finish(reader);
     let servers = servers?;
     let tls = match tls {
@@ -46,17 +67,31 @@ pub(super) fn upstream(entry: Entry, roots: &SystemRoots, reader: &mut Reader<'_
         Some(written) => Some(written?),
         None => None,
     };
-    Some(Settings { balance, health, timeouts, retries, host, tls, servers })
+    Some(Settings {
+        balance,
+        health,
+        timeouts,
+        retries,
+        host,
+        tls,
+        servers,
+    })
 }
 
 fn short(entry: &Entry, roots: &SystemRoots, reader: &mut Reader<'_>) -> Option<Settings> {
     if matches!(entry.node.value, Value::List(_)) {
-        reader.wrong_type(entry, "a server such as `http://127.0.0.1:9000`, or a map with `servers`");
+        reader.wrong_type(
+            entry,
+            "a server such as `http://127.0.0.1:9000`, or a map with `servers`",
+        );
         return None;
     }
     let server = server(entry, reader)?;
     let tls = tls::implied(std::slice::from_ref(&server), roots);
-    Some(Settings { tls, ..Settings::of(server) })
+    Some(Settings {
+        tls,
+        ..Settings::of(server)
+    })
 }
 
 fn servers_of(entry: Entry, reader: &mut Reader<'_>) -> Option<Vec<Origin>> {
@@ -80,17 +115,40 @@ fn balance(section: &mut Section, reader: &mut Reader<'_>) -> Balance {
         ("least_connections", Balance::LeastConnections),
         ("hash_client", Balance::HashClient),
     ];
-    section.take("balance").and_then(|entry| reader.choice(&entry, &choices)).unwrap_or_default()
+    section
+        .take("balance")
+        .and_then(|entry| reader.choice(&entry, &choices))
+        .unwrap_or_default()
 }
 
 fn lower_timeouts(mut section: Section, reader: &mut Reader<'_>) -> Timeouts {
     let mut timeouts = Timeouts::default();
     let shortest = Duration::from_millis(10);
     let day = Duration::from_secs(24 * 3600);
-    duration(&mut timeouts.connect, section.take("connect"), shortest..=day / 24, reader);
-    duration(&mut timeouts.response, section.take("response"), shortest..=day, reader);
-    duration(&mut timeouts.stream, section.take("stream"), shortest..=day, reader);
-    duration(&mut timeouts.idle, section.take("idle"), shortest..=day, reader);
+    duration(
+        &mut timeouts.connect,
+        section.take("connect"),
+        shortest..=day / 24,
+        reader,
+    );
+    duration(
+        &mut timeouts.response,
+        section.take("response"),
+        shortest..=day,
+        reader,
+    );
+    duration(
+        &mut timeouts.stream,
+        section.take("stream"),
+        shortest..=day,
+        reader,
+    );
+    duration(
+        &mut timeouts.idle,
+        section.take("idle"),
+        shortest..=day,
+        reader,
+    );
     section.finish(reader);
     timeouts
 }

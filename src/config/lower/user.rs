@@ -19,18 +19,41 @@ use crate::config::yaml::{Entry, Node, Value};
 use crate::users::{PasswordHash, User};
 
 /// `None` where something was reported that leaves no user.
-pub(super) fn user(entry: Entry, roles_claim: &str, all: &mut Seen, reader: &mut Reader<'_>) -> Option<User> {
+pub(super) fn user(
+    entry: Entry,
+    roles_claim: &str,
+    all: &mut Seen,
+    reader: &mut Reader<'_>,
+) -> Option<User> {
     let subject = subject(&entry, reader);
     let mut section = reader.section(entry)?;
     let (inline, file) = (section.take("password"), section.take("password_file"));
-    let password = reader.secret(inline, file).and_then(|(span, text)| password(span, &text, &mut all.costs, reader));
-    let roles = section.either(reader, "roles", "groups").and_then(|entry| roles(entry, reader, None));
-    let name = section.either(reader, "name", "displayname").and_then(|entry| label(&entry, reader));
-    let email = section.take("email").and_then(|entry| label(&entry, reader));
-    let disabled = section.take("disabled").and_then(|entry| reader.boolean(&entry)).unwrap_or(false);
-    let claims = section.take("claims").and_then(|entry| claims(entry, roles_claim, reader)).unwrap_or_default();
-    let tokens_valid_after = section.take("tokens_valid_after").and_then(|entry| second(&entry, reader));
-    let keys = section.take("api_keys").map(|entry| api_keys::api_keys(entry, &mut all.keys, reader));
+    let password = reader
+        .secret(inline, file)
+        .and_then(|(span, text)| password(span, &text, &mut all.costs, reader));
+    let roles = section
+        .either(reader, "roles", "groups")
+        .and_then(|entry| roles(entry, reader, None));
+    let name = section
+        .either(reader, "name", "displayname")
+        .and_then(|entry| label(&entry, reader));
+    let email = section
+        .take("email")
+        .and_then(|entry| label(&entry, reader));
+    let disabled = section
+        .take("disabled")
+        .and_then(|entry| reader.boolean(&entry))
+        .unwrap_or(false);
+    let claims = section
+        .take("claims")
+        .and_then(|entry| claims(entry, roles_claim, reader))
+        .unwrap_or_default();
+    let tokens_valid_after = section
+        .take("tokens_valid_after")
+        .and_then(|entry| second(&entry, reader));
+    let keys = section
+        .take("api_keys")
+        .map(|entry| api_keys::api_keys(entry, &mut all.keys, reader));
     section.finish(reader);
     let identity = Identity {
         subject: subject?,
@@ -41,9 +64,20 @@ pub(super) fn user(entry: Entry, roles_claim: &str, all: &mut Seen, reader: &mut
         subjects: Subjects::Users,
     };
     let identity = Arc::new(identity);
-    let api_keys = keys.unwrap_or_default().into_iter().map(|key| key.finish(&identity)).collect();
+    let api_keys = keys
+        .unwrap_or_default()
+        .into_iter()
+        .map(|key| key.finish(&identity))
+        .collect();
     let claims = (!claims.is_empty()).then(|| Box::new(claims));
-    Some(User { identity, password, disabled, tokens_valid_after, claims, api_keys })
+    Some(User {
+        identity,
+        password,
+        disabled,
+        tokens_valid_after,
+        claims,
+        api_keys,
+    })
 }
 
 /// The name is the token's `sub` and stands in headers and logs.
@@ -54,7 +88,11 @@ fn subject(entry: &Entry, reader: &mut Reader<'_>) -> Option<Box<str>> {
     }
     let message = format!("`{}` is not a user name", shown(&entry.key));
     let finding = Finding::error(Code::InvalidValue, entry.key_span, message);
-    reader.report(finding.help("write visible characters without spaces, at most 255 bytes").conceal(entry.node.span));
+    reader.report(
+        finding
+            .help("write visible characters without spaces, at most 255 bytes")
+            .conceal(entry.node.span),
+    );
     None
 }
 
@@ -64,14 +102,23 @@ fn is_invisible(c: char) -> bool {
         | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff0}'..='\u{ffff}' | '\u{e0000}'..='\u{e0fff}')
 }
 
-fn password(span: Span, text: &str, costs: &mut Costs, reader: &mut Reader<'_>) -> Option<PasswordHash> {
+fn password(
+    span: Span,
+    text: &str,
+    costs: &mut Costs,
+    reader: &mut Reader<'_>,
+) -> Option<PasswordHash> {
     match PasswordHash::parse(text) {
         Ok(hash) => {
             costs.note(span, &hash);
             Some(hash)
         }
         Err(error) => {
-            reader.report(Finding::error(Code::InvalidHash, span, format!("`password` is {error}")));
+            reader.report(Finding::error(
+                Code::InvalidHash,
+                span,
+                format!("`password` is {error}"),
+            ));
             None
         }
     }
@@ -104,7 +151,9 @@ fn claims(entry: Entry, roles_claim: &str, reader: &mut Reader<'_>) -> Option<Ma
     for entry in reader.section(entry)?.into_entries() {
         let own = match &*entry.key {
             key if REGISTERED.contains(&key) => Some("is filled by the gateway; take it away"),
-            key if key == roles_claim => Some("carries the roles; write `roles:` of the user instead"),
+            key if key == roles_claim => {
+                Some("carries the roles; write `roles:` of the user instead")
+            }
             "name" | "email" => Some("has a key of its own beside `claims`; write it there"),
             _ => None,
         };
@@ -120,7 +169,11 @@ fn claims(entry: Entry, roles_claim: &str, reader: &mut Reader<'_>) -> Option<Ma
 }
 
 /// Claims as rules compare them.
-pub(super) fn user_claims(entry: Entry, roles_claim: &str, reader: &mut Reader<'_>) -> Option<Vec<Claim>> {
+pub(super) fn user_claims(
+    entry: Entry,
+    roles_claim: &str,
+    reader: &mut Reader<'_>,
+) -> Option<Vec<Claim>> {
     claims(entry, roles_claim, reader).map(|claims| comparable(&claims))
 }
 
@@ -128,10 +181,19 @@ pub(super) fn user_claims(entry: Entry, roles_claim: &str, reader: &mut Reader<'
 fn json(entry: &Entry, reader: &mut Reader<'_>) -> Option<Json> {
     match &entry.node.value {
         Value::Plain(_) | Value::Quoted(_) => json_scalar(entry, reader),
-        Value::List(items) => items.iter().map(|node| json_node(&entry.key, node, reader)).collect(),
+        Value::List(items) => items
+            .iter()
+            .map(|node| json_node(&entry.key, node, reader))
+            .collect(),
         Value::Map(entries) => {
-            let member = |entry: &Entry, reader: &mut Reader<'_>| Some((entry.key.to_string(), json(entry, reader)?));
-            entries.iter().map(|entry| member(entry, reader)).collect::<Option<_>>().map(Json::Object)
+            let member = |entry: &Entry, reader: &mut Reader<'_>| {
+                Some((entry.key.to_string(), json(entry, reader)?))
+            };
+            entries
+                .iter()
+                .map(|entry| member(entry, reader))
+                .collect::<Option<_>>()
+                .map(Json::Object)
         }
         Value::Broken => None,
     }
@@ -139,19 +201,33 @@ fn json(entry: &Entry, reader: &mut Reader<'_>) -> Option<Json> {
 
 fn json_node(key: &str, node: &Node, reader: &mut Reader<'_>) -> Option<Json> {
     match &node.value {
-        Value::List(items) => items.iter().map(|node| json_node(key, node, reader)).collect(),
+        Value::List(items) => items
+            .iter()
+            .map(|node| json_node(key, node, reader))
+            .collect(),
         Value::Map(entries) => {
-            let members = entries.iter().map(|entry| Some((entry.key.to_string(), json(entry, reader)?)));
+            let members = entries
+                .iter()
+                .map(|entry| Some((entry.key.to_string(), json(entry, reader)?)));
             members.collect::<Option<_>>().map(Json::Object)
         }
         Value::Plain(text) => json_scalar(&element(key, node, Value::Plain(text.clone())), reader),
-        Value::Quoted(text) => json_scalar(&element(key, node, Value::Quoted(text.clone())), reader),
+        Value::Quoted(text) => {
+            json_scalar(&element(key, node, Value::Quoted(text.clone())), reader)
+        }
         Value::Broken => None,
     }
 }
 
 fn element(key: &str, node: &Node, value: Value) -> Entry {
-    Entry { key: key.into(), key_span: node.span, node: Node { span: node.span, value } }
+    Entry {
+        key: key.into(),
+        key_span: node.span,
+        node: Node {
+            span: node.span,
+            value,
+        },
+    }
 }
 
 fn json_scalar(entry: &Entry, reader: &mut Reader<'_>) -> Option<Json> {
@@ -164,7 +240,11 @@ fn json_scalar(entry: &Entry, reader: &mut Reader<'_>) -> Option<Json> {
         Scalar::Text => Some(Json::String(text)),
     };
     if value.is_none() {
-        reader.invalid(entry, "a value that JSON can carry", "write a finite number, or put it in quotes".to_owned());
+        reader.invalid(
+            entry,
+            "a value that JSON can carry",
+            "write a finite number, or put it in quotes".to_owned(),
+        );
     }
     value
 }
@@ -178,7 +258,10 @@ fn comparable(claims: &Map<String, Json>) -> Vec<Claim> {
                 claim_value(value).into_iter().collect()
             }
         };
-        (!values.is_empty()).then(|| Claim { name: name.as_str().into(), values })
+        (!values.is_empty()).then(|| Claim {
+            name: name.as_str().into(),
+            values,
+        })
     };
     claims.iter().filter_map(claim).collect()
 }

@@ -31,22 +31,42 @@ pub(in crate::config) struct UsersRead {
 }
 
 /// Reads and lowers the text of a users file.
-pub(in crate::config) fn users(text: &str, roles_claim: &str, reader: &mut Reader<'_>) -> UsersRead {
+pub(in crate::config) fn users(
+    text: &str,
+    roles_claim: &str,
+    reader: &mut Reader<'_>,
+) -> UsersRead {
     let mark = reader.mark();
     let mut findings = Findings::default();
     let mut lowering = Lowering::new(roles_claim, reader);
     let tree = yaml::read_along(text, File::Users, &mut lowering, &mut findings);
-    let Lowering { mut secrets, enrolment, places, all, reader, .. } = lowering;
+    let Lowering {
+        mut secrets,
+        enrolment,
+        places,
+        all,
+        reader,
+        ..
+    } = lowering;
     let Some(tree) = tree else {
         give_up(reader, &mark, findings);
-        return UsersRead { list: None, secrets: None };
+        return UsersRead {
+            list: None,
+            secrets: None,
+        };
     };
     reader.precede(&mark, findings);
     secrets.tree(&tree);
     check_root(tree.root, reader);
     all.costs.report(reader);
-    let list = UserList { directory: enrolment.finish(), places };
-    UsersRead { list: Some(list), secrets: Some(secrets.into_spans()) }
+    let list = UserList {
+        directory: enrolment.finish(),
+        places,
+    };
+    UsersRead {
+        list: Some(list),
+        secrets: Some(secrets.into_spans()),
+    }
 }
 
 /// Of a file that breaks off, only why is said.
@@ -58,9 +78,19 @@ fn give_up(reader: &mut Reader<'_>, mark: &Mark, findings: Findings) {
 /// What stands around the users, who are gone from the tree.
 fn check_root(root: yaml::Node, reader: &mut Reader<'_>) {
     let span = root.span;
-    let root = Entry { key: reader.file_name(span), key_span: span, node: root };
-    let Some(mut top) = reader.section(root) else { return };
-    let list = top.require(reader, "users", "{ alice: { password: $2b$12$…, roles: [admin] } }");
+    let root = Entry {
+        key: reader.file_name(span),
+        key_span: span,
+        node: root,
+    };
+    let Some(mut top) = reader.section(root) else {
+        return;
+    };
+    let list = top.require(
+        reader,
+        "users",
+        "{ alice: { password: $2b$12$…, roles: [admin] } }",
+    );
     top.finish(reader);
     if let Some(entry) = list {
         reader.section(entry);
@@ -142,11 +172,15 @@ impl Costs {
 
     fn report_weak(&self, reader: &mut Reader<'_>) {
         let weak = self.0.iter().filter(|(work, _)| work.is_weak());
-        let Some((span, work)) = weak.clone().map(|(work, (span, _))| (*span, *work)).min() else { return };
+        let Some((span, work)) = weak.clone().map(|(work, (span, _))| (*span, *work)).min() else {
+            return;
+        };
         let others = weak.map(|(_, (_, count))| count).sum::<usize>() - 1;
         let message = match others {
             0 => format!("a password hash of {work} is quick to try"),
-            others => format!("a password hash of {work} is quick to try, and so are {others} more"),
+            others => {
+                format!("a password hash of {work} is quick to try, and so are {others} more")
+            }
         };
         let finding = Finding::warning(Code::WeakHash, span, message);
         reader.report(finding.help("hash the password again with `gatelatch hash --cost 12`"));
@@ -154,18 +188,33 @@ impl Costs {
 
     /// Of bcrypt only: the steps between its costs are wide, and a list that moves on to argon2id is moving.
     fn report_mixed(&self, reader: &mut Reader<'_>) {
-        let costs = self.0.iter().filter_map(|(work, (span, count))| match work {
-            Work::Bcrypt { cost } => Some((*cost, *span, *count)),
-            Work::Argon2id { .. } => None,
-        });
+        let costs = self
+            .0
+            .iter()
+            .filter_map(|(work, (span, count))| match work {
+                Work::Bcrypt { cost } => Some((*cost, *span, *count)),
+                Work::Argon2id { .. } => None,
+            });
         // the dummy hash of unknown names has the commonest cost; of equally common ones, the highest
-        let usual = costs.clone().max_by_key(|(cost, _, count)| (*count, *cost)).map(|(cost, ..)| cost);
-        let other = costs.filter(|(cost, ..)| Some(*cost) != usual).map(|(cost, span, _)| (span, cost)).min();
-        let (Some(usual), Some((span, cost))) = (usual, other) else { return };
-        let message =
-            format!("a hash of cost {cost} among others of cost {usual}: how long a login takes tells the names");
+        let usual = costs
+            .clone()
+            .max_by_key(|(cost, _, count)| (*count, *cost))
+            .map(|(cost, ..)| cost);
+        let other = costs
+            .filter(|(cost, ..)| Some(*cost) != usual)
+            .map(|(cost, span, _)| (span, cost))
+            .min();
+        let (Some(usual), Some((span, cost))) = (usual, other) else {
+            return;
+        };
+        let message = format!(
+            "a hash of cost {cost} among others of cost {usual}: how long a login takes tells the names"
+        );
         let finding = Finding::warning(Code::MixedCosts, span, message);
-        let help = format!("hash the passwords again with one cost: `gatelatch hash --cost {}`", usual.max(12));
+        let help = format!(
+            "hash the passwords again with one cost: `gatelatch hash --cost {}`",
+            usual.max(12)
+        );
         reader.report(finding.help(help));
     }
 }

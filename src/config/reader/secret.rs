@@ -26,7 +26,11 @@ impl Reader<'_> {
     }
 
     /// A secret: given here, or in a file of its own under `entry_file`.
-    pub(in crate::config) fn secret(&mut self, inline: Option<Entry>, file: Option<Entry>) -> Option<(Span, String)> {
+    pub(in crate::config) fn secret(
+        &mut self,
+        inline: Option<Entry>,
+        file: Option<Entry>,
+    ) -> Option<(Span, String)> {
         let (span, text) = self.public(inline.as_ref(), file.as_ref())?;
         inline.iter().for_each(|entry| self.warn_of_inline(entry));
         self.secrets.note(span, &text);
@@ -34,7 +38,11 @@ impl Reader<'_> {
     }
 
     /// A text that has the two spellings of a secret and is none, such as a public key.
-    pub(in crate::config) fn public(&mut self, inline: Option<&Entry>, file: Option<&Entry>) -> Option<(Span, String)> {
+    pub(in crate::config) fn public(
+        &mut self,
+        inline: Option<&Entry>,
+        file: Option<&Entry>,
+    ) -> Option<(Span, String)> {
         match (inline, file) {
             (Some(inline), Some(file)) => {
                 let message = format!("`{}` is given as well as `{}`", file.key, inline.key);
@@ -52,7 +60,11 @@ impl Reader<'_> {
 
     fn unreadable(&mut self, entry: &Entry, path: &Path, error: &std::io::Error) {
         let message = format!("cannot read `{}`: {}", path.display(), reason(error));
-        self.report(Finding::error(Code::UnreadableFile, entry.node.span, message));
+        self.report(Finding::error(
+            Code::UnreadableFile,
+            entry.node.span,
+            message,
+        ));
     }
 
     /// A users file holds hashes and is kept like a secret; a configuration is not. A default in it is no better.
@@ -65,7 +77,10 @@ impl Reader<'_> {
             let message = format!("`{}` stands in the configuration itself", entry.key);
             let finding = Finding::warning(Code::InlineSecret, entry.node.span, message);
             let file = format!("{}_file", entry.key);
-            self.report(finding.help(format!("write `{}: ${{VARIABLE}}`, or name a file with `{file}`", entry.key)));
+            self.report(finding.help(format!(
+                "write `{}: ${{VARIABLE}}`, or name a file with `{file}`",
+                entry.key
+            )));
         }
     }
 
@@ -74,7 +89,9 @@ impl Reader<'_> {
         match self.files.read_text(&path) {
             Ok(mut text) => {
                 // Editors and `echo` end a file with a newline; it is no part of the text.
-                let kept = text.strip_suffix('\n').map(|rest| rest.strip_suffix('\r').unwrap_or(rest).len());
+                let kept = text
+                    .strip_suffix('\n')
+                    .map(|rest| rest.strip_suffix('\r').unwrap_or(rest).len());
                 text.truncate(kept.unwrap_or(text.len()));
                 Some(text)
             }
@@ -86,7 +103,10 @@ impl Reader<'_> {
     }
 
     /// A file that is named here, and how to call it in messages.
-    pub(in crate::config) fn file(&mut self, entry: &Entry) -> Option<(String, Zeroizing<Vec<u8>>)> {
+    pub(in crate::config) fn file(
+        &mut self,
+        entry: &Entry,
+    ) -> Option<(String, Zeroizing<Vec<u8>>)> {
         let path = self.path(entry)?;
         let name = path.display().to_string();
         // a key that stands where its file should be named
@@ -97,7 +117,9 @@ impl Reader<'_> {
             Err(error) => {
                 let message = format!("cannot read `{name}`: {}", reason(&error));
                 let help = inline.then(|| "write the name of the file that holds it".to_owned());
-                self.report(Finding::error(Code::UnreadableFile, entry.node.span, message).maybe_help(help));
+                self.report(
+                    Finding::error(Code::UnreadableFile, entry.node.span, message).maybe_help(help),
+                );
                 None
             }
         }

@@ -39,10 +39,14 @@ pub(super) fn annotate(document: &[u8], service: &Service, login: &str) -> Optio
     let base = base_of(&mut document, version, service);
     let paths = document.get_mut("paths")?.as_object_mut()?;
     for (path, item) in paths.iter_mut() {
-        let Some(item) = item.as_object_mut() else { continue };
+        let Some(item) = item.as_object_mut() else {
+            continue;
+        };
         let sample = sample(&format!("{base}{path}"), service);
         for (name, operation) in item.iter_mut() {
-            let method = Method::from_bytes(name.to_ascii_uppercase().as_bytes()).ok().filter(|_| is_method(name));
+            let method = Method::from_bytes(name.to_ascii_uppercase().as_bytes())
+                .ok()
+                .filter(|_| is_method(name));
             if let (Some(method), Some(operation)) = (method, operation.as_object_mut()) {
                 mark(operation, &asks(service, &method, sample.as_ref()));
             }
@@ -53,7 +57,10 @@ pub(super) fn annotate(document: &[u8], service: &Service, login: &str) -> Optio
 }
 
 fn version_of(document: &Map<String, Value>) -> Option<Version> {
-    match (document.get("openapi").and_then(Value::as_str), document.get("swagger").and_then(Value::as_str)) {
+    match (
+        document.get("openapi").and_then(Value::as_str),
+        document.get("swagger").and_then(Value::as_str),
+    ) {
         (Some(version), None) if version.starts_with("3.") => Some(Version::Three),
         (None, Some("2.0")) => Some(Version::Two),
         (Some(_) | None, _) => None,
@@ -61,20 +68,31 @@ fn version_of(document: &Map<String, Value>) -> Option<Version> {
 }
 
 fn is_method(name: &str) -> bool {
-    ["get", "put", "post", "delete", "options", "head", "patch", "trace"].contains(&name)
+    [
+        "get", "put", "post", "delete", "options", "head", "patch", "trace",
+    ]
+    .contains(&name)
 }
 
 /// What stands before the document's paths when a client asks: what the document says itself, else the mount that the
 /// gateway takes away, which is then added to the document.
 fn base_of(document: &mut Map<String, Value>, version: Version, service: &Service) -> String {
     let own = match version {
-        Version::Three => document.get("servers").and_then(|servers| servers.get(0)?.get("url")),
+        Version::Three => document
+            .get("servers")
+            .and_then(|servers| servers.get(0)?.get("url")),
         Version::Two => document.get("basePath"),
     };
     if let Some(own) = own.and_then(Value::as_str) {
         return path_of(own).trim_end_matches('/').to_owned();
     }
-    let stripped = service.forwarding.strip.as_ref().map(Mount::source).unwrap_or_default().trim_end_matches('/');
+    let stripped = service
+        .forwarding
+        .strip
+        .as_ref()
+        .map(Mount::source)
+        .unwrap_or_default()
+        .trim_end_matches('/');
     if !stripped.is_empty() {
         let (name, value) = match version {
             Version::Three => ("servers", json!([{ "url": stripped }])),
@@ -87,19 +105,37 @@ fn base_of(document: &mut Map<String, Value>, version: Version, service: &Servic
 
 /// The path of `https://host/path` and of `/path`.
 fn path_of(url: &str) -> &str {
-    let behind_scheme = url.split_once("//").map_or(url, |(_, rest)| rest.find('/').map_or("", |at| &rest[at..]));
-    if behind_scheme.starts_with('/') { behind_scheme } else { "" }
+    let behind_scheme = url
+        .split_once("//")
+        .map_or(url, |(_, rest)| rest.find('/').map_or("", |at| &rest[at..]));
+    if behind_scheme.starts_with('/') {
+        behind_scheme
+    } else {
+        ""
+    }
 }
 
 /// A path that the template stands for, and hardly any rule names.
 fn sample(template: &str, service: &Service) -> Option<RequestPath> {
-    let segment = |text: &str| if text.contains('{') { "~any~".to_owned() } else { text.to_owned() };
-    let path = template.split('/').map(segment).collect::<Vec<_>>().join("/");
+    let segment = |text: &str| {
+        if text.contains('{') {
+            "~any~".to_owned()
+        } else {
+            text.to_owned()
+        }
+    };
+    let path = template
+        .split('/')
+        .map(segment)
+        .collect::<Vec<_>>()
+        .join("/");
     RequestPath::parse(&path, service.forwarding.paths).ok()
 }
 
 fn asks(service: &Service, method: &Method, path: Option<&RequestPath>) -> Asks {
-    let Some(rule) = path.and_then(|path| service.policy.find(method, path)) else { return Asks::Closed };
+    let Some(rule) = path.and_then(|path| service.policy.find(method, path)) else {
+        return Asks::Closed;
+    };
     match &service.policy.rule(rule).requirement {
         Requirement::Anyone => Asks::Nothing,
         Requirement::Authenticated => Asks::SignIn,
@@ -113,9 +149,21 @@ fn describe(conditions: &[Condition]) -> String {
     let mut alternatives: Vec<String> = Vec::new();
     for condition in conditions {
         let mut parts: Vec<String> = condition.roles.iter().map(name_roles).collect();
-        let Condition { user, networks, claims, .. } = condition;
+        let Condition {
+            user,
+            networks,
+            claims,
+            ..
+        } = condition;
         if user.is_some() || !networks.is_empty() || !claims.is_empty() {
-            parts.push(if parts.is_empty() { "A condition of its own" } else { "a further condition" }.to_owned());
+            parts.push(
+                if parts.is_empty() {
+                    "A condition of its own"
+                } else {
+                    "a further condition"
+                }
+                .to_owned(),
+            );
         }
         let alternative = parts.join(", and ");
         if !alternatives.contains(&alternative) {
@@ -140,9 +188,15 @@ fn mark(operation: &mut Map<String, Value>, asks: &Asks) {
         Asks::More(what) => format!("{what}."),
         Asks::Closed => "Nobody has access from outside.".to_owned(),
     };
-    let before = operation.get("description").and_then(Value::as_str).unwrap_or_default();
+    let before = operation
+        .get("description")
+        .and_then(Value::as_str)
+        .unwrap_or_default();
     let gap = if before.is_empty() { "" } else { "\n\n" };
-    operation.insert("description".to_owned(), format!("{before}{gap}**Access:** {told}").into());
+    operation.insert(
+        "description".to_owned(),
+        format!("{before}{gap}**Access:** {told}").into(),
+    );
     if !matches!(asks, Asks::Closed) {
         require_scheme(operation);
         answer(operation, "401", "Not authenticated");
@@ -155,7 +209,9 @@ fn mark(operation: &mut Map<String, Value>, asks: &Asks) {
 /// Beside whatever the service asks for itself, in each of its alternatives.
 fn require_scheme(operation: &mut Map<String, Value>) {
     let own = operation.entry("security").or_insert_with(|| json!([]));
-    let Some(alternatives) = own.as_array_mut() else { return };
+    let Some(alternatives) = own.as_array_mut() else {
+        return;
+    };
     if alternatives.is_empty() {
         alternatives.push(json!({}));
     }
@@ -167,7 +223,9 @@ fn require_scheme(operation: &mut Map<String, Value>) {
 fn answer(operation: &mut Map<String, Value>, status: &str, description: &str) {
     let responses = operation.entry("responses").or_insert_with(|| json!({}));
     if let Some(responses) = responses.as_object_mut() {
-        responses.entry(status).or_insert_with(|| json!({ "description": description }));
+        responses
+            .entry(status)
+            .or_insert_with(|| json!({ "description": description }));
     }
 }
 
@@ -175,16 +233,23 @@ fn answer(operation: &mut Map<String, Value>, status: &str, description: &str) {
 fn add_scheme(document: &mut Map<String, Value>, version: Version, login: &str) -> Option<()> {
     let (schemes, scheme) = match version {
         Version::Three => {
-            let components = document.entry("components").or_insert_with(|| json!({})).as_object_mut()?;
+            let components = document
+                .entry("components")
+                .or_insert_with(|| json!({}))
+                .as_object_mut()?;
             let flow = json!({ "type": "oauth2", "flows": { "password": { "tokenUrl": login, "scopes": {} } } });
             (components.entry("securitySchemes"), flow)
         }
         Version::Two => {
-            let flow = json!({ "type": "oauth2", "flow": "password", "tokenUrl": login, "scopes": {} });
+            let flow =
+                json!({ "type": "oauth2", "flow": "password", "tokenUrl": login, "scopes": {} });
             (document.entry("securityDefinitions"), flow)
         }
     };
-    schemes.or_insert_with(|| json!({})).as_object_mut()?.insert(SCHEME.to_owned(), scheme);
+    schemes
+        .or_insert_with(|| json!({}))
+        .as_object_mut()?
+        .insert(SCHEME.to_owned(), scheme);
     Some(())
 }
 

@@ -6,8 +6,8 @@ mod annotate;
 
 use bytes::{Bytes, BytesMut};
 use http::header::{
-    ACCEPT_ENCODING, ACCEPT_RANGES, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, ETAG,
-    IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, LAST_MODIFIED, RANGE,
+    ACCEPT_ENCODING, ACCEPT_RANGES, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE,
+    ETAG, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, LAST_MODIFIED, RANGE,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode};
 use http_body_util::BodyExt;
@@ -30,7 +30,10 @@ pub(super) enum Read {
 
 /// Whether a request asks for the service's document.
 pub(super) fn is_asked(service: &Service, target: &Target) -> bool {
-    let named = service.document.as_deref().is_some_and(|path| path == target.path.as_str());
+    let named = service
+        .document
+        .as_deref()
+        .is_some_and(|path| path == target.path.as_str());
     named && target.method == Method::GET
 }
 
@@ -59,7 +62,10 @@ pub(super) async fn read(
             read.extend_from_slice(&data);
         }
         if read.len() > LARGEST {
-            return Ok(Read::Untouched(read.freeze(), Response::from_parts(head, body)));
+            return Ok(Read::Untouched(
+                read.freeze(),
+                Response::from_parts(head, body),
+            ));
         }
     }
     let read = read.freeze();
@@ -80,14 +86,24 @@ fn broken_off(fault: AnswerFault) -> ForwardError {
 
 fn is_document(response: &Response<ResponseBody>) -> bool {
     let headers = response.headers();
-    let coded = headers.get(CONTENT_ENCODING).is_some_and(|coding| coding != "identity");
+    let coded = headers
+        .get(CONTENT_ENCODING)
+        .is_some_and(|coding| coding != "identity");
     response.status() == StatusCode::OK && !coded && is_json(headers)
 }
 
 /// `application/json`, `application/vnd.oai.openapi+json` and their kin.
 fn is_json(headers: &HeaderMap) -> bool {
-    let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-    let kind = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let kind = headers
+        .get(CONTENT_TYPE)
+        .and_then(|kind| kind.to_str().ok())
+        .unwrap_or_default();
+    let kind = kind
+        .split(';')
+        .next()
+        .unwrap_or_default()
+        .trim()
+        .to_ascii_lowercase();
     kind == "application/json" || (kind.starts_with("application/") && kind.ends_with("+json"))
 }
 
@@ -96,7 +112,10 @@ fn retell(response: &mut Response<Bytes>) {
     const DIGESTS: [&str; 4] = ["content-md5", "digest", "content-digest", "repr-digest"];
     let length = response.body().len();
     let headers = response.headers_mut();
-    for name in [ETAG, LAST_MODIFIED, ACCEPT_RANGES].into_iter().chain(DIGESTS.map(HeaderName::from_static)) {
+    for name in [ETAG, LAST_MODIFIED, ACCEPT_RANGES]
+        .into_iter()
+        .chain(DIGESTS.map(HeaderName::from_static))
+    {
         headers.remove(name);
     }
     headers.insert(CONTENT_LENGTH, length.into());

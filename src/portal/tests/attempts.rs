@@ -7,20 +7,37 @@ const WRONG: &str = "grant_type=password&username=alice@example.com&password=wro
 const RIGHT: &str = "grant_type=password&username=alice@example.com&password=correct+horse";
 
 fn status(portal: &Portal, body: &str) -> u16 {
-    send_to(portal, post("/auth/token", FORM, body), &PortalCaller::Anonymous).response.status().as_u16()
+    send_to(
+        portal,
+        post("/auth/token", FORM, body),
+        &PortalCaller::Anonymous,
+    )
+    .response
+    .status()
+    .as_u16()
 }
 
 fn lift(portal: &Portal, lift: Lift<'_>) {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()
+        .unwrap();
     runtime.block_on(portal.lift_lockout(lift)).unwrap();
 }
 
 #[test]
 fn a_lockout_is_lifted_by_the_pair_that_is_held() {
     let portal = portal();
-    assert_eq!(std::array::from_fn(|_| status(&portal, WRONG)), [400, 400, 400, 400, 400, 429]);
+    assert_eq!(
+        std::array::from_fn(|_| status(&portal, WRONG)),
+        [400, 400, 400, 400, 400, 429]
+    );
     let other = IpAddr::from([192, 0, 2, 1]);
-    for nothing in [Lift::Pair("alice", CLIENT), Lift::Pair("alice@example.com", other), Lift::Network(CLIENT)] {
+    for nothing in [
+        Lift::Pair("alice", CLIENT),
+        Lift::Pair("alice@example.com", other),
+        Lift::Network(CLIENT),
+    ] {
         lift(&portal, nothing);
         assert_eq!(status(&portal, RIGHT), 429, "{nothing:?}");
     }
@@ -34,7 +51,11 @@ fn a_lockout_says_when_to_come_back() {
     for _ in 0..5 {
         status(&portal, WRONG);
     }
-    let reply = send_to(&portal, post("/auth/login", FORM, RIGHT), &PortalCaller::Anonymous);
+    let reply = send_to(
+        &portal,
+        post("/auth/login", FORM, RIGHT),
+        &PortalCaller::Anonymous,
+    );
     assert_eq!(
         transcript(&reply.response),
         concat!(

@@ -13,7 +13,8 @@ use super::change::{ClaimClass, Subject, Who};
 use super::classes::Piece;
 use super::forest::parameter_position;
 use crate::access::{
-    Claim, ClaimMatch, ClaimValue, Condition, Expected, Identity, Requirement, RoleMatch, Rule, UserMatch,
+    Claim, ClaimMatch, ClaimValue, Condition, Expected, Identity, Requirement, RoleMatch, Rule,
+    UserMatch,
 };
 
 /// What one condition needs of a caller.
@@ -26,25 +27,50 @@ struct Need {
 }
 
 /// All callers to be asked of both rules, for a path of these pieces.
-pub(super) fn candidates(before: Option<&Rule>, after: Option<&Rule>, pieces: &[Piece]) -> BTreeSet<Who> {
-    let needs = needs(before, pieces).into_iter().chain(needs(after, pieces)).collect();
+pub(super) fn candidates(
+    before: Option<&Rule>,
+    after: Option<&Rule>,
+    pieces: &[Piece],
+) -> BTreeSet<Who> {
+    let needs = needs(before, pieces)
+        .into_iter()
+        .chain(needs(after, pieces))
+        .collect();
     spread(needs, &subjects(before, after, pieces))
 }
 
 /// The least callers whom both rules admit.
-pub(super) fn admitted_by_both(before: Option<&Rule>, after: Option<&Rule>, pieces: &[Piece]) -> BTreeSet<Who> {
+pub(super) fn admitted_by_both(
+    before: Option<&Rule>,
+    after: Option<&Rule>,
+    pieces: &[Piece],
+) -> BTreeSet<Who> {
     let (old, new) = (needs(before, pieces), needs(after, pieces));
-    let both = old.iter().flat_map(|one| new.iter().filter_map(|other| one.and(other)));
+    let both = old
+        .iter()
+        .flat_map(|one| new.iter().filter_map(|other| one.and(other)));
     spread(both.collect(), &subjects(before, after, pieces))
 }
 
 /// One caller for each need and each name that fits it.
 fn spread(needs: BTreeSet<Need>, subjects: &BTreeSet<Subject>) -> BTreeSet<Who> {
-    let nothing = Need { subject: None, roles: BTreeSet::new(), claims: BTreeSet::new() };
+    let nothing = Need {
+        subject: None,
+        roles: BTreeSet::new(),
+        claims: BTreeSet::new(),
+    };
     let mut all = BTreeSet::from([Who::Anonymous]);
-    for Need { subject, roles, claims } in needs.into_iter().chain([nothing]) {
-        let known =
-            |subject: &Subject| Who::Known { subject: subject.clone(), roles: roles.clone(), claims: claims.clone() };
+    for Need {
+        subject,
+        roles,
+        claims,
+    } in needs.into_iter().chain([nothing])
+    {
+        let known = |subject: &Subject| Who::Known {
+            subject: subject.clone(),
+            roles: roles.clone(),
+            claims: claims.clone(),
+        };
         match &subject {
             Some(subject) => all.extend([known(subject)]),
             None => all.extend(subjects.iter().map(known)),
@@ -56,42 +82,66 @@ fn spread(needs: BTreeSet<Need>, subjects: &BTreeSet<Subject>) -> BTreeSet<Who> 
 /// The networks that either rule names.
 pub(super) fn networks(before: Option<&Rule>, after: Option<&Rule>) -> BTreeSet<IpNet> {
     let all = conditions(before).iter().chain(conditions(after));
-    all.flat_map(|condition| condition.networks.iter().copied()).collect()
+    all.flat_map(|condition| condition.networks.iter().copied())
+        .collect()
 }
 
 /// The positions of the segments that the rule compares with something about the caller.
 pub(super) fn compared(rule: Option<&Rule>) -> BTreeSet<usize> {
-    let Some(of) = rule else { return BTreeSet::new() };
+    let Some(of) = rule else {
+        return BTreeSet::new();
+    };
     let names = conditions(rule).iter().flat_map(|condition| {
         let user = condition.user.iter().filter_map(|user| match user {
             UserMatch::Parameter(name) => Some(name),
             UserMatch::OneOf(_) => None,
         });
-        let claims = condition.claims.iter().filter_map(|claim| match &claim.expected {
-            Expected::Parameter(name) => Some(name),
-            Expected::Value(_) => None,
-        });
+        let claims = condition
+            .claims
+            .iter()
+            .filter_map(|claim| match &claim.expected {
+                Expected::Parameter(name) => Some(name),
+                Expected::Value(_) => None,
+            });
         user.chain(claims)
     });
-    names.filter_map(|name| parameter_position(of, name)).collect()
+    names
+        .filter_map(|name| parameter_position(of, name))
+        .collect()
 }
 
 /// The identity of a caller of this kind, for a path of these pieces. `stranger` is a name that nothing names.
 pub(super) fn identity(who: &Who, pieces: &[Piece], stranger: &str) -> Option<Arc<Identity>> {
-    let Who::Known { subject, roles, claims } = who else { return None };
+    let Who::Known {
+        subject,
+        roles,
+        claims,
+    } = who
+    else {
+        return None;
+    };
     let subject = match subject {
         Subject::Anybody => stranger.into(),
         Subject::Named(name) => name.clone(),
         Subject::Segment(position) => pieces[*position].text.clone(),
     };
     let claims = claims.iter().map(|claim| match claim {
-        ClaimClass::Value(name, value) => Claim { name: name.clone(), values: vec![value.clone()] },
-        ClaimClass::Segment(name, position) => {
-            Claim { name: name.clone(), values: vec![ClaimValue::Text(pieces[*position].text.clone())] }
-        }
+        ClaimClass::Value(name, value) => Claim {
+            name: name.clone(),
+            values: vec![value.clone()],
+        },
+        ClaimClass::Segment(name, position) => Claim {
+            name: name.clone(),
+            values: vec![ClaimValue::Text(pieces[*position].text.clone())],
+        },
     });
     let roles = roles.iter().cloned().collect();
-    Some(Arc::new(Identity { subject, roles, claims: claims.collect(), ..Identity::default() }))
+    Some(Arc::new(Identity {
+        subject,
+        roles,
+        claims: claims.collect(),
+        ..Identity::default()
+    }))
 }
 
 pub(super) fn conditions(rule: Option<&Rule>) -> &[Condition] {
@@ -105,7 +155,10 @@ pub(super) fn conditions(rule: Option<&Rule>) -> &[Condition] {
 fn subjects(before: Option<&Rule>, after: Option<&Rule>, pieces: &[Piece]) -> BTreeSet<Subject> {
     let mut subjects = BTreeSet::from([Subject::Anybody]);
     for rule in [before, after].into_iter().flatten() {
-        for user in conditions(Some(rule)).iter().filter_map(|condition| condition.user.as_ref()) {
+        for user in conditions(Some(rule))
+            .iter()
+            .filter_map(|condition| condition.user.as_ref())
+        {
             subjects.extend(named(rule, user, pieces));
         }
     }
@@ -115,9 +168,10 @@ fn subjects(before: Option<&Rule>, after: Option<&Rule>, pieces: &[Piece]) -> BT
 fn named(rule: &Rule, user: &UserMatch, pieces: &[Piece]) -> Vec<Subject> {
     match user {
         UserMatch::OneOf(users) => users.iter().cloned().map(Subject::Named).collect(),
-        UserMatch::Parameter(name) => {
-            parameter_position(rule, name).map(|position| spelled(position, pieces)).into_iter().collect()
-        }
+        UserMatch::Parameter(name) => parameter_position(rule, name)
+            .map(|position| spelled(position, pieces))
+            .into_iter()
+            .collect(),
     }
 }
 
@@ -130,12 +184,21 @@ fn spelled(position: usize, pieces: &[Piece]) -> Subject {
 
 /// What is needed to be admitted by the rule; one entry for each way.
 fn needs(rule: Option<&Rule>, pieces: &[Piece]) -> BTreeSet<Need> {
-    let Some(of) = rule else { return BTreeSet::new() };
-    let nothing = Need { subject: None, roles: BTreeSet::new(), claims: BTreeSet::new() };
+    let Some(of) = rule else {
+        return BTreeSet::new();
+    };
+    let nothing = Need {
+        subject: None,
+        roles: BTreeSet::new(),
+        claims: BTreeSet::new(),
+    };
     match &of.requirement {
         Requirement::Anyone | Requirement::Authenticated => BTreeSet::from([nothing]),
         Requirement::Nobody => BTreeSet::new(),
-        Requirement::AnyOf(conditions) => conditions.iter().flat_map(|one| needs_of(of, one, pieces)).collect(),
+        Requirement::AnyOf(conditions) => conditions
+            .iter()
+            .flat_map(|one| needs_of(of, one, pieces))
+            .collect(),
     }
 }
 
@@ -148,20 +211,33 @@ fn needs_of(rule: &Rule, condition: &Condition, pieces: &[Piece]) -> Vec<Need> {
         None => vec![None],
         Some(user) => named(rule, user, pieces).into_iter().map(Some).collect(),
     };
-    let claims = condition.claims.iter().map(|claim| claim_of(rule, claim, pieces));
-    let Some(claims) = claims.collect::<Option<BTreeSet<_>>>() else { return Vec::new() };
-    let each = subjects.iter().flat_map(|subject| roles.iter().map(move |roles| (subject, roles)));
-    each.map(|(subject, roles)| Need { subject: subject.clone(), roles: roles.clone(), claims: claims.clone() })
-        .collect()
+    let claims = condition
+        .claims
+        .iter()
+        .map(|claim| claim_of(rule, claim, pieces));
+    let Some(claims) = claims.collect::<Option<BTreeSet<_>>>() else {
+        return Vec::new();
+    };
+    let each = subjects
+        .iter()
+        .flat_map(|subject| roles.iter().map(move |roles| (subject, roles)));
+    each.map(|(subject, roles)| Need {
+        subject: subject.clone(),
+        roles: roles.clone(),
+        claims: claims.clone(),
+    })
+    .collect()
 }
 
 /// Each set of roles with what the demand adds: all of its roles, or one of them.
 fn with_demand(sets: &[BTreeSet<Box<str>>], demand: &RoleMatch) -> Vec<BTreeSet<Box<str>>> {
-    let with = |set: &BTreeSet<Box<str>>, roles: &[Box<str>]| set.iter().chain(roles).cloned().collect();
+    let with =
+        |set: &BTreeSet<Box<str>>, roles: &[Box<str>]| set.iter().chain(roles).cloned().collect();
     match demand {
-        RoleMatch::OneOf(roles) => {
-            sets.iter().flat_map(|set| roles.chunks(1).map(move |role| with(set, role))).collect()
-        }
+        RoleMatch::OneOf(roles) => sets
+            .iter()
+            .flat_map(|set| roles.chunks(1).map(move |role| with(set, role)))
+            .collect(),
         RoleMatch::All(roles) if roles.is_empty() => Vec::new(),
         RoleMatch::All(roles) => sets.iter().map(|set| with(set, roles)).collect(),
     }
@@ -174,7 +250,9 @@ fn claim_of(rule: &Rule, claim: &ClaimMatch, pieces: &[Piece]) -> Option<ClaimCl
         Expected::Parameter(parameter) => {
             let position = parameter_position(rule, parameter)?;
             match &pieces[position] {
-                piece if piece.is_exact() => ClaimClass::Value(name, ClaimValue::Text(piece.text.clone())),
+                piece if piece.is_exact() => {
+                    ClaimClass::Value(name, ClaimValue::Text(piece.text.clone()))
+                }
                 _ => ClaimClass::Segment(name, position),
             }
         }
@@ -189,7 +267,11 @@ impl Need {
             (one, other) => one.clone().or_else(|| other.clone()),
         };
         let roles = self.roles.union(&other.roles).cloned().collect();
-        Some(Self { subject, roles, claims: self.claims.union(&other.claims).cloned().collect() })
+        Some(Self {
+            subject,
+            roles,
+            claims: self.claims.union(&other.claims).cloned().collect(),
+        })
     }
 }
 
@@ -197,8 +279,16 @@ impl Need {
 pub(super) fn includes(one: &Who, other: &Who) -> bool {
     match (one, other) {
         (
-            Who::Known { subject, roles, claims },
-            Who::Known { subject: narrower, roles: more_roles, claims: more_claims },
+            Who::Known {
+                subject,
+                roles,
+                claims,
+            },
+            Who::Known {
+                subject: narrower,
+                roles: more_roles,
+                claims: more_claims,
+            },
         ) => {
             (*subject == Subject::Anybody || subject == narrower)
                 && roles.is_subset(more_roles)

@@ -195,7 +195,9 @@ impl fmt::Display for ClaimClass {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Value(name, value) => write!(f, "{name} = {}", value_in_words(value)),
-            Self::Segment(name, position) => write!(f, "{name} = segment {} of the path", position + 1),
+            Self::Segment(name, position) => {
+                write!(f, "{name} = segment {} of the path", position + 1)
+            }
         }
     }
 }

@@ -73,10 +73,16 @@ impl Literals {
         let folded = self.insensitive.iter().filter_map(|text| {
             let taken = exact_by_fold.get(text).unwrap_or(&none);
             let spelling = spelling(text, taken)?;
-            Some(Piece { text: spelling, kind: Kind::Folded(text.clone()) })
+            Some(Piece {
+                text: spelling,
+                kind: Kind::Folded(text.clone()),
+            })
         });
         let folded: Vec<_> = folded.collect();
-        let exact = self.sensitive.iter().map(|text| Piece { text: text.clone(), kind: Kind::Exact });
+        let exact = self.sensitive.iter().map(|text| Piece {
+            text: text.clone(),
+            kind: Kind::Exact,
+        });
         exact.chain(folded).collect()
     }
 }
@@ -91,17 +97,28 @@ pub(super) fn fold(text: &str) -> Box<str> {
 /// Tries one way after the other: as many as are taken, and one more, are enough.
 fn spelling(folded: &str, taken: &BTreeSet<&str>) -> Option<Box<str>> {
     let letters: Vec<char> = folded.chars().collect();
-    let cased: Vec<usize> = (0..letters.len()).filter(|at| upper(letters[*at]) != letters[*at]).collect();
-    let ways = 1_u128.checked_shl(u32::try_from(cased.len()).unwrap_or(u32::MAX)).unwrap_or(u128::MAX);
+    let cased: Vec<usize> = (0..letters.len())
+        .filter(|at| upper(letters[*at]) != letters[*at])
+        .collect();
+    let ways = 1_u128
+        .checked_shl(u32::try_from(cased.len()).unwrap_or(u32::MAX))
+        .unwrap_or(u128::MAX);
     let write = |way: u128| -> Box<str> {
         let mut letters = letters.clone();
-        for (bit, at) in cased.iter().take(127).enumerate().filter(|(bit, _)| way >> bit & 1 == 1) {
+        for (bit, at) in cased
+            .iter()
+            .take(127)
+            .enumerate()
+            .filter(|(bit, _)| way >> bit & 1 == 1)
+        {
             debug_assert!(bit < 128);
             letters[*at] = upper(letters[*at]);
         }
         letters.into_iter().collect::<String>().into()
     };
-    (0..ways).map(write).find(|text| !taken.contains(&**text) && *fold(text) == *folded)
+    (0..ways)
+        .map(write)
+        .find(|text| !taken.contains(&**text) && *fold(text) == *folded)
 }
 
 /// The upper case of a letter that has one of a single character.
@@ -127,11 +144,21 @@ mod tests {
             literals.add(text, CaseRule::Insensitive);
         }
         let texts = |kind: fn(&Kind) -> bool, pieces: &[Piece]| -> Vec<String> {
-            pieces.iter().filter(|piece| kind(&piece.kind)).map(|piece| piece.text.to_string()).collect()
+            pieces
+                .iter()
+                .filter(|piece| kind(&piece.kind))
+                .map(|piece| piece.text.to_string())
+                .collect()
         };
         let pieces = literals.into_pieces();
-        assert_eq!(texts(|kind| *kind == Kind::Exact, &pieces), ["Ab", "ab", "x"]);
-        assert_eq!(texts(|kind| matches!(kind, Kind::Folded(_)), &pieces), ["7", "aB", "X", "y"]);
+        assert_eq!(
+            texts(|kind| *kind == Kind::Exact, &pieces),
+            ["Ab", "ab", "x"]
+        );
+        assert_eq!(
+            texts(|kind| matches!(kind, Kind::Folded(_)), &pieces),
+            ["7", "aB", "X", "y"]
+        );
     }
 
     #[test]

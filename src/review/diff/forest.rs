@@ -66,11 +66,23 @@ pub(super) struct Node {
 
 impl PatternTree {
     /// `touches` says whether a user who changed may be answered differently by a rule.
-    pub(super) fn new(policy: &Policy, interner: &mut Interner, touches: &dyn Fn(&Rule) -> bool) -> Self {
-        let mut tree = Self { case: policy.case(), nodes: vec![Node::default()], asks: Vec::new() };
+    pub(super) fn new(
+        policy: &Policy,
+        interner: &mut Interner,
+        touches: &dyn Fn(&Rule) -> bool,
+    ) -> Self {
+        let mut tree = Self {
+            case: policy.case(),
+            nodes: vec![Node::default()],
+            asks: Vec::new(),
+        };
         for rule in policy.rules() {
             let compared = compared(Some(rule)).into_iter().collect();
-            let ask = Ask { number: interner.ask(rule), touched: touches(rule), compared };
+            let ask = Ask {
+                number: interner.ask(rule),
+                touched: touches(rule),
+                compared,
+            };
             tree.add(rule, &ask);
             tree.asks.push(ask);
         }
@@ -89,7 +101,11 @@ impl PatternTree {
     /// The child for this segment of a path.
     pub(super) fn literal(&self, id: NodeId, text: &str) -> Option<NodeId> {
         let literals = &self.node(id).literals;
-        if literals.is_empty() { None } else { literals.get(&*self.case.fold(text.into())).copied() }
+        if literals.is_empty() {
+            None
+        } else {
+            literals.get(&*self.case.fold(text.into())).copied()
+        }
     }
 
     fn add(&mut self, rule: &Rule, ask: &Ask) {
@@ -115,7 +131,10 @@ impl PatternTree {
     fn grow_literal(&mut self, parent: NodeId, text: &str) -> NodeId {
         let text: Box<str> = self.case.fold(text.into()).into();
         let next = self.next_id();
-        let child = *self.nodes[parent as usize].literals.entry(text).or_insert(next);
+        let child = *self.nodes[parent as usize]
+            .literals
+            .entry(text)
+            .or_insert(next);
         self.grow(child)
     }
 
@@ -126,7 +145,8 @@ impl PatternTree {
     }
 
     fn next_id(&self) -> NodeId {
-        NodeId::try_from(self.nodes.len()).expect("a configuration of four billion segments does not load")
+        NodeId::try_from(self.nodes.len())
+            .expect("a configuration of four billion segments does not load")
     }
 
     fn grow(&mut self, child: NodeId) -> NodeId {
@@ -146,10 +166,17 @@ impl PatternTree {
                 here: interner.leaf(&node.here),
                 rest,
                 parameter: node.parameter.as_ref().map(whole),
-                literals: node.literals.iter().map(|(text, child)| (text.clone(), whole(child))).collect(),
+                literals: node
+                    .literals
+                    .iter()
+                    .map(|(text, child)| (text.clone(), whole(child)))
+                    .collect(),
             };
             let children = node.literals.values().chain(&node.parameter);
-            let below = node.rest_touched || children.into_iter().any(|child| self.nodes[*child as usize].touched);
+            let below = node.rest_touched
+                || children
+                    .into_iter()
+                    .any(|child| self.nodes[*child as usize].touched);
             let next = u32::try_from(interner.nodes.len()).expect("as many as there are nodes");
             let whole = *interner.nodes.entry(key).or_insert(next);
             let node = &mut self.nodes[id];
@@ -199,7 +226,9 @@ impl Interner {
 }
 
 fn canonical(rule: &Rule) -> String {
-    let Requirement::AnyOf(conditions) = &rule.requirement else { return format!("{:?}", rule.requirement) };
+    let Requirement::AnyOf(conditions) = &rule.requirement else {
+        return format!("{:?}", rule.requirement);
+    };
     let mut conditions = conditions.clone();
     for condition in &mut conditions {
         if let Some(UserMatch::Parameter(name)) = &mut condition.user {
@@ -215,13 +244,17 @@ fn canonical(rule: &Rule) -> String {
 }
 
 fn position_text(rule: &Rule, name: &str) -> Box<str> {
-    parameter_position(rule, name).map_or_else(|| "nowhere".into(), |position| position.to_string().into())
+    parameter_position(rule, name)
+        .map_or_else(|| "nowhere".into(), |position| position.to_string().into())
 }
 
 /// The position, from 0, of a pattern's parameter of this name.
 pub(super) fn parameter_position(rule: &Rule, name: &str) -> Option<usize> {
-    rule.pattern.segments().iter().position(|segment| match segment {
-        Segment::Parameter(Some(own)) => **own == *name,
-        Segment::Parameter(None) | Segment::Literal(_) | Segment::Rest => false,
-    })
+    rule.pattern
+        .segments()
+        .iter()
+        .position(|segment| match segment {
+            Segment::Parameter(Some(own)) => **own == *name,
+            Segment::Parameter(None) | Segment::Literal(_) | Segment::Rest => false,
+        })
 }

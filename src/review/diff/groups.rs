@@ -59,11 +59,28 @@ pub(super) struct Place<'p> {
 }
 
 impl Groups {
-    pub(super) fn add(&mut self, (before, after): (Landing, Landing), verdict: &Verdict, place: &Place<'_>) {
+    pub(super) fn add(
+        &mut self,
+        (before, after): (Landing, Landing),
+        verdict: &Verdict,
+        place: &Place<'_>,
+    ) {
         let callers = Rc::clone(&verdict.callers);
         let people = verdict.is_about_people().then(|| Rc::clone(&callers));
-        let key = Key { effect: verdict.effect, people, after, before, callers };
-        let found = self.found.entry(key).or_default().paths.entry(place.method).or_default();
+        let key = Key {
+            effect: verdict.effect,
+            people,
+            after,
+            before,
+            callers,
+        };
+        let found = self
+            .found
+            .entry(key)
+            .or_default()
+            .paths
+            .entry(place.method)
+            .or_default();
         found.classes.insert(place.class(verdict));
         found.hosts.insert(place.hosts);
         found.affected.extend(&verdict.affected);
@@ -74,20 +91,25 @@ impl Groups {
     pub(super) fn into_changes(self, world: &World<'_>, hosts: &[HostGroup]) -> Vec<Change> {
         let mut changes = Vec::new();
         for (key, group) in self.found {
-            let mut same = BTreeMap::<(BTreeSet<Rc<PathClass>>, BTreeSet<usize>), Vec<(usize, Found)>>::new();
+            let mut same =
+                BTreeMap::<(BTreeSet<Rc<PathClass>>, BTreeSet<usize>), Vec<(usize, Found)>>::new();
             for (method, mut found) in group.paths {
                 let place = (std::mem::take(&mut found.classes), found.hosts.clone());
                 same.entry(place).or_default().push((method, found));
             }
             // methods with the same classes are most often many, and simplifying is what costs
-            let mut alike = BTreeMap::<(BTreeSet<PathClass>, BTreeSet<usize>), Vec<(usize, Found)>>::new();
+            let mut alike =
+                BTreeMap::<(BTreeSet<PathClass>, BTreeSet<usize>), Vec<(usize, Found)>>::new();
             for ((classes, groups), found) in same {
                 let classes = simplify(classes.into_iter().map(Rc::unwrap_or_clone).collect());
                 alike.entry((classes, groups)).or_default().extend(found);
             }
             for ((paths, groups), mut found) in alike {
                 found.sort_unstable_by_key(|(method, _)| *method);
-                let hosts = groups.iter().flat_map(|group| hosts[*group].classes.iter().cloned()).collect();
+                let hosts = groups
+                    .iter()
+                    .flat_map(|group| hosts[*group].classes.iter().cloned())
+                    .collect();
                 changes.extend(change(&key, paths, hosts, found, world));
             }
         }
@@ -102,8 +124,14 @@ fn change(
     found: Vec<(usize, Found)>,
     world: &World<'_>,
 ) -> Option<Change> {
-    let methods = found.iter().map(|(method, _)| world.methods[*method].0.clone()).collect();
-    let affected: BTreeSet<usize> = found.iter().flat_map(|(_, found)| found.affected.iter().copied()).collect();
+    let methods = found
+        .iter()
+        .map(|(method, _)| world.methods[*method].0.clone())
+        .collect();
+    let affected: BTreeSet<usize> = found
+        .iter()
+        .flat_map(|(_, found)| found.affected.iter().copied())
+        .collect();
     Some(Change {
         effect: key.effect,
         methods,
@@ -126,19 +154,31 @@ impl Place<'_> {
             Some(text) => PathPiece::Literal(text.clone()),
             None => piece.shown(),
         };
-        let pieces = self.pieces.iter().enumerate().map(shown).chain(self.end.iter().cloned());
+        let pieces = self
+            .pieces
+            .iter()
+            .enumerate()
+            .map(shown)
+            .chain(self.end.iter().cloned());
         Rc::new(PathClass(pieces.collect()))
     }
 
     fn witness(&self, verdict: &Verdict) -> Witness {
         let text = |(position, piece): (usize, &Piece)| {
-            format!("/{}", spell(verdict.fitted.get(&position).unwrap_or(&piece.text)))
+            format!(
+                "/{}",
+                spell(verdict.fitted.get(&position).unwrap_or(&piece.text))
+            )
         };
         let path = self.pieces.iter().enumerate().map(text).collect::<String>() + self.request.tail;
         Witness {
             method: self.request.method.clone(),
             host: self.request.host.into(),
-            path: if path.is_empty() { "/".to_owned() } else { path },
+            path: if path.is_empty() {
+                "/".to_owned()
+            } else {
+                path
+            },
             address: verdict.address,
         }
     }

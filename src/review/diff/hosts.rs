@@ -29,7 +29,11 @@ enum Rank {
 
 /// All hosts, in groups.
 pub(super) fn classes(old: &Side<'_>, new: &Side<'_>, fresh: &Fresh) -> Vec<HostGroup> {
-    let named = old.services.iter().chain(&new.services).flat_map(|service| service.hosts);
+    let named = old
+        .services
+        .iter()
+        .chain(&new.services)
+        .flat_map(|service| service.hosts);
     let named = named.map(|host| match host.parent() {
         Some(parent) => HostClass::Below(parent.into()),
         None => HostClass::Exact(host.to_string().into()),
@@ -40,8 +44,17 @@ pub(super) fn classes(old: &Side<'_>, new: &Side<'_>, fresh: &Fresh) -> Vec<Host
         let host = witness(&class, fresh);
         let (before, after) = (asked(old, &host), asked(new, &host));
         let flat = |ranks: &[Vec<usize>]| ranks.concat();
-        let group = HostGroup { classes: BTreeSet::new(), host, old: flat(&before), new: flat(&after) };
-        groups.entry((before, after)).or_insert(group).classes.insert(class);
+        let group = HostGroup {
+            classes: BTreeSet::new(),
+            host,
+            old: flat(&before),
+            new: flat(&after),
+        };
+        groups
+            .entry((before, after))
+            .or_insert(group)
+            .classes
+            .insert(class);
     }
     groups.into_values().collect()
 }
@@ -71,6 +84,10 @@ fn ranks_of(service: &SideService<'_>, host: &str) -> BTreeSet<Rank> {
     }
     let covering = service.hosts.iter().filter(|pattern| pattern.covers(host));
     covering
-        .map(|pattern| pattern.parent().map_or(Rank::Exact, |parent| Rank::Below(usize::MAX - parent.len())))
+        .map(|pattern| {
+            pattern
+                .parent()
+                .map_or(Rank::Exact, |parent| Rank::Below(usize::MAX - parent.len()))
+        })
         .collect()
 }

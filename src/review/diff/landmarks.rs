@@ -21,10 +21,15 @@ struct Node {
 
 impl Landmarks {
     pub(super) fn new(old: &Side<'_>, new: &Side<'_>, hosts: &HostGroup) -> Self {
-        let mut landmarks = Self { nodes: vec![Node::default()] };
+        let mut landmarks = Self {
+            nodes: vec![Node::default()],
+        };
         for (side, services) in [(old, &hosts.old), (new, &hosts.new)] {
             for path in side.own.all() {
-                landmarks.add(path.split('/').filter(|text| !text.is_empty()), CaseRule::Sensitive);
+                landmarks.add(
+                    path.split('/').filter(|text| !text.is_empty()),
+                    CaseRule::Sensitive,
+                );
             }
             for service in services.iter().map(|index| &side.services[*index]) {
                 landmarks.add(service.mount.segments(), service.policy.case());
@@ -57,7 +62,11 @@ impl Landmarks {
     pub(super) fn step(&self, from: &[usize], text: &str) -> Vec<usize> {
         let next = from.iter().flat_map(|id| {
             let node = &self.nodes[*id];
-            node.sensitive.get(text).into_iter().chain(node.insensitive.get(&fold(text))).copied()
+            node.sensitive
+                .get(text)
+                .into_iter()
+                .chain(node.insensitive.get(&fold(text)))
+                .copied()
         });
         self.alive(next)
     }
@@ -79,7 +88,9 @@ impl Landmarks {
         literals: &mut Literals,
     ) {
         for node in from.iter().map(|id| &self.nodes[*id]) {
-            node.sensitive.keys().for_each(|text| literals.add(text, CaseRule::Sensitive));
+            node.sensitive
+                .keys()
+                .for_each(|text| literals.add(text, CaseRule::Sensitive));
             for folded in node.insensitive.keys() {
                 literals.add(folded, CaseRule::Insensitive);
                 let exact = exact.get(folded).into_iter().flatten();

@@ -21,7 +21,9 @@ mod verdicts;
 mod walk;
 mod world;
 
-pub use self::change::{CallerClass, Change, Effect, From, HostClass, MethodClass, PathClass, PathPiece, Subject, Who};
+pub use self::change::{
+    CallerClass, Change, Effect, From, HostClass, MethodClass, PathClass, PathPiece, Subject, Who,
+};
 pub use self::change::{ClaimClass, Witness};
 pub use self::people::Person;
 pub use super::side::Landing;
@@ -35,7 +37,12 @@ use super::Side;
 ///
 /// `people` are the users of both configurations. `progress` hears now and then how many classes of paths were
 /// compared so far.
-pub fn compare(old: &Side<'_>, new: &Side<'_>, people: &[Person], progress: &mut dyn FnMut(usize)) -> Vec<Change> {
+pub fn compare(
+    old: &Side<'_>,
+    new: &Side<'_>,
+    people: &[Person],
+    progress: &mut dyn FnMut(usize),
+) -> Vec<Change> {
     let mut world = World::new(old, new, people);
     let mut groups = Groups::default();
     let hosts = hosts::classes(old, new, &world.fresh);
@@ -47,5 +54,8 @@ pub fn compare(old: &Side<'_>, new: &Side<'_>, people: &[Person], progress: &mut
 
 /// All classes of methods: a change that has all of them is about any method.
 pub fn method_classes(old: &Side<'_>, new: &Side<'_>) -> Vec<MethodClass> {
-    world::method_classes(old, new).into_iter().map(|(class, _)| class).collect()
+    world::method_classes(old, new)
+        .into_iter()
+        .map(|(class, _)| class)
+        .collect()
 }

@@ -10,7 +10,11 @@ pub(super) fn simplify(mut classes: BTreeSet<PathClass>) -> BTreeSet<PathClass> 
         return classes;
     }
     join(&mut classes);
-    let covered: Vec<PathClass> = classes.iter().filter(|class| is_covered(class, &classes)).cloned().collect();
+    let covered: Vec<PathClass> = classes
+        .iter()
+        .filter(|class| is_covered(class, &classes))
+        .cloned()
+        .collect();
     for class in covered {
         classes.remove(&class);
     }
@@ -19,7 +23,11 @@ pub(super) fn simplify(mut classes: BTreeSet<PathClass>) -> BTreeSet<PathClass> 
 
 /// The longest first, so that what one step joins the next can use.
 fn join(classes: &mut BTreeSet<PathClass>) {
-    let mut ends: Vec<PathClass> = classes.iter().filter(|class| !ends_open(class)).cloned().collect();
+    let mut ends: Vec<PathClass> = classes
+        .iter()
+        .filter(|class| !ends_open(class))
+        .cloned()
+        .collect();
     ends.sort_by_key(|class| std::cmp::Reverse(class.0.len()));
     for end in ends {
         let beyond = with(&end.0, &[PathPiece::Any, PathPiece::Rest]);
@@ -44,7 +52,9 @@ fn with(pieces: &[PathPiece], more: &[PathPiece]) -> PathClass {
 /// Looks up every wider spelling of its own pieces: twice as many with each literal, so that beyond a few literals only
 /// those with one change are looked at. A class that stays although it could go says nothing wrong.
 fn is_covered(class: &PathClass, classes: &BTreeSet<PathClass>) -> bool {
-    wider(class).into_iter().any(|other| other != *class && classes.contains(&other))
+    wider(class)
+        .into_iter()
+        .any(|other| other != *class && classes.contains(&other))
 }
 
 fn wider(class: &PathClass) -> Vec<PathClass> {
@@ -53,15 +63,34 @@ fn wider(class: &PathClass) -> Vec<PathClass> {
     let mut wider = Vec::new();
     for length in 0..=fixed {
         // everything from here on; `/a/**` covers `/a` as well
-        wider.extend(prefixes.iter().map(|prefix| with(prefix, &[PathPiece::Rest])));
+        wider.extend(
+            prefixes
+                .iter()
+                .map(|prefix| with(prefix, &[PathPiece::Rest])),
+        );
         let beyond = class.0.len() > length;
         if beyond && length < fixed {
-            wider.extend(prefixes.iter().map(|prefix| with(prefix, &[PathPiece::Any, PathPiece::Rest])));
+            wider.extend(
+                prefixes
+                    .iter()
+                    .map(|prefix| with(prefix, &[PathPiece::Any, PathPiece::Rest])),
+            );
         }
-        let Some(piece) = class.0.get(length).filter(|_| length < fixed) else { break };
-        prefixes = prefixes.iter().flat_map(|prefix| one_more(prefix, piece)).take(256).collect();
+        let Some(piece) = class.0.get(length).filter(|_| length < fixed) else {
+            break;
+        };
+        prefixes = prefixes
+            .iter()
+            .flat_map(|prefix| one_more(prefix, piece))
+            .take(256)
+            .collect();
     }
-    wider.extend(prefixes.into_iter().filter(|_| !ends_open(class)).map(PathClass));
+    wider.extend(
+        prefixes
+            .into_iter()
+            .filter(|_| !ends_open(class))
+            .map(PathClass),
+    );
     wider
 }
 
@@ -78,11 +107,14 @@ mod tests {
     use super::*;
 
     fn class(text: &str) -> PathClass {
-        let pieces = text.split('/').filter(|piece| !piece.is_empty()).map(|piece| match piece {
-            "*" => PathPiece::Any,
-            "**" => PathPiece::Rest,
-            literal => PathPiece::Literal(literal.into()),
-        });
+        let pieces = text
+            .split('/')
+            .filter(|piece| !piece.is_empty())
+            .map(|piece| match piece {
+                "*" => PathPiece::Any,
+                "**" => PathPiece::Rest,
+                literal => PathPiece::Literal(literal.into()),
+            });
         PathClass(pieces.collect())
     }
 
@@ -100,7 +132,11 @@ mod tests {
             (vec!["/", "/a"], vec!["/", "/a"]),
         ] {
             let simple = simplify(given.iter().map(|text| class(text)).collect());
-            assert_eq!(simple, expected.iter().map(|text| class(text)).collect(), "{given:?}");
+            assert_eq!(
+                simple,
+                expected.iter().map(|text| class(text)).collect(),
+                "{given:?}"
+            );
         }
     }
 }

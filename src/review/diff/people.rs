@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use super::callers::conditions;
 use super::forest::parameter_position;
-use crate::access::{Claim, ClaimValue, Condition, Expected, Identity, Requirement, RoleMatch, Rule, UserMatch};
+use crate::access::{
+    Claim, ClaimValue, Condition, Expected, Identity, Requirement, RoleMatch, Rule, UserMatch,
+};
 
 /// A user of either configuration.
 #[derive(Clone, Debug)]
@@ -35,7 +37,11 @@ pub(super) enum Changed {
 }
 
 /// What rules see of somebody: roles, claims, and the name where something names it.
-type Seen = (BTreeSet<Box<str>>, Vec<(Box<str>, Vec<ClaimValue>)>, Option<Box<str>>);
+type Seen = (
+    BTreeSet<Box<str>>,
+    Vec<(Box<str>, Vec<ClaimValue>)>,
+    Option<Box<str>>,
+);
 
 /// Beyond this many kinds of users, nobody looks at whom each change affects.
 const MOST_CLASSES: usize = 500;
@@ -51,13 +57,23 @@ pub(super) struct People {
 
 impl People {
     /// `is_named` says whether a rule or a literal segment spells the name.
-    pub(super) fn new(people: &[Person], claims: &BTreeSet<Box<str>>, is_named: &dyn Fn(&str) -> bool) -> Self {
+    pub(super) fn new(
+        people: &[Person],
+        claims: &BTreeSet<Box<str>>,
+        is_named: &dyn Fn(&str) -> bool,
+    ) -> Self {
         let mut classes = BTreeMap::<(Option<Seen>, Option<Seen>), Class>::new();
         // who could not sign in and still cannot is anonymous
         let known = |person: &Person| person.before.is_some() || person.after.is_some();
-        for (index, person) in people.iter().enumerate().filter(|(_, person)| known(person)) {
+        for (index, person) in people
+            .iter()
+            .enumerate()
+            .filter(|(_, person)| known(person))
+        {
             let see = |identity: &Option<Arc<Identity>>| {
-                identity.as_ref().map(|identity| seen(identity, claims, is_named(&identity.subject)))
+                identity
+                    .as_ref()
+                    .map(|identity| seen(identity, claims, is_named(&identity.subject)))
             };
             let class = classes.entry((see(&person.before), see(&person.after)));
             let class = class.or_insert_with(|| Class {
@@ -67,11 +83,20 @@ impl People {
             });
             class.members.push(index);
         }
-        let (changed, unchanged): (Vec<_>, Vec<_>) =
-            classes.into_iter().partition(|((before, after), _)| before != after);
-        let classes = |all: Vec<(_, Class)>| all.into_iter().map(|(_, class)| class).collect::<Vec<_>>();
-        let unchanged = if unchanged.len() > MOST_CLASSES { Vec::new() } else { classes(unchanged) };
-        Self { changed: classes(changed), unchanged }
+        let (changed, unchanged): (Vec<_>, Vec<_>) = classes
+            .into_iter()
+            .partition(|((before, after), _)| before != after);
+        let classes =
+            |all: Vec<(_, Class)>| all.into_iter().map(|(_, class)| class).collect::<Vec<_>>();
+        let unchanged = if unchanged.len() > MOST_CLASSES {
+            Vec::new()
+        } else {
+            classes(unchanged)
+        };
+        Self {
+            changed: classes(changed),
+            unchanged,
+        }
     }
 
     /// Every class that is known.
@@ -87,26 +112,39 @@ impl People {
             match &rule.requirement {
                 Requirement::Anyone | Requirement::Nobody => false,
                 Requirement::Authenticated => before.is_some() != after.is_some(),
-                Requirement::AnyOf(_) => {
-                    conditions(Some(rule)).iter().any(|one| prospects(one, before) != prospects(one, after))
-                }
+                Requirement::AnyOf(_) => conditions(Some(rule))
+                    .iter()
+                    .any(|one| prospects(one, before) != prospects(one, after)),
             }
         })
     }
 }
 
 fn seen(identity: &Identity, claims: &BTreeSet<Box<str>>, named: bool) -> Seen {
-    let asked = identity.claims.iter().filter(|claim| claims.contains(&claim.name));
+    let asked = identity
+        .claims
+        .iter()
+        .filter(|claim| claims.contains(&claim.name));
     // one path may compare a segment with both
-    let own = |value: &ClaimValue| matches!(value, ClaimValue::Text(text) if *text == identity.subject);
+    let own =
+        |value: &ClaimValue| matches!(value, ClaimValue::Text(text) if *text == identity.subject);
     let named = named || asked.clone().flat_map(|claim| &claim.values).any(own);
-    let asked = asked.map(|claim| (claim.name.clone(), claim.values.clone())).collect();
-    (identity.roles.iter().cloned().collect(), asked, named.then(|| identity.subject.clone()))
+    let asked = asked
+        .map(|claim| (claim.name.clone(), claim.values.clone()))
+        .collect();
+    (
+        identity.roles.iter().cloned().collect(),
+        asked,
+        named.then(|| identity.subject.clone()),
+    )
 }
 
 /// What of a condition can still fail for somebody, for want of the right path or address; `None` where it fails
 /// anyway.
-fn prospects<'a>(condition: &'a Condition, who: Option<&'a Identity>) -> Option<Vec<&'a ClaimValue>> {
+fn prospects<'a>(
+    condition: &'a Condition,
+    who: Option<&'a Identity>,
+) -> Option<Vec<&'a ClaimValue>> {
     if condition.roles.is_empty() && condition.user.is_none() && condition.claims.is_empty() {
         return Some(Vec::new());
     }
@@ -132,7 +170,10 @@ fn prospects<'a>(condition: &'a Condition, who: Option<&'a Identity>) -> Option<
 }
 
 fn values<'a>(who: &'a Identity, name: &'a str) -> impl Iterator<Item = &'a ClaimValue> {
-    let claims = who.claims.iter().filter(move |claim: &&Claim| *claim.name == *name);
+    let claims = who
+        .claims
+        .iter()
+        .filter(move |claim: &&Claim| *claim.name == *name);
     claims.flat_map(|claim| &claim.values)
 }
 
@@ -157,8 +198,12 @@ pub(super) fn fittings(rule: Option<&Rule>, who: &Identity) -> BTreeSet<Fitting>
             ways[0].own.insert(position);
         }
         for claim in &condition.claims {
-            let Expected::Parameter(name) = &claim.expected else { continue };
-            let Some(position) = parameter_position(of, name) else { continue };
+            let Expected::Parameter(name) = &claim.expected else {
+                continue;
+            };
+            let Some(position) = parameter_position(of, name) else {
+                continue;
+            };
             let texts = values(who, &claim.name).filter_map(|value| match value {
                 ClaimValue::Text(text) if text.is_empty() => None,
                 ClaimValue::Text(text) => Some(text.clone()),
@@ -166,7 +211,10 @@ pub(super) fn fittings(rule: Option<&Rule>, who: &Identity) -> BTreeSet<Fitting>
                 ClaimValue::Boolean(_) => None,
             });
             let texts: Vec<Box<str>> = texts.collect();
-            ways = ways.iter().flat_map(|way| texts.iter().map(move |text| way.with(position, text))).collect();
+            ways = ways
+                .iter()
+                .flat_map(|way| texts.iter().map(move |text| way.with(position, text)))
+                .collect();
         }
         all.extend(ways);
     }

@@ -64,7 +64,9 @@ impl World<'_> {
         if !compared.is_empty() && !self.people.changed.is_empty() {
             return self.verdicts(request).into();
         }
-        let compared = compared.into_iter().map(|position| (position, request.pieces[position].clone()));
+        let compared = compared
+            .into_iter()
+            .map(|position| (position, request.pieces[position].clone()));
         let key = (before, after, compared.collect());
         if let Some(known) = self.memo.get(&key) {
             return Rc::clone(known);
@@ -76,8 +78,13 @@ impl World<'_> {
 
     /// Whether both rules ask the same, of everybody.
     fn is_steady(&self, before: Landing, after: Landing) -> bool {
-        let (Some(one), Some(other)) = (self.old.ask(before), self.new.ask(after)) else { return false };
-        let moved = before.service().zip(after.service()).is_some_and(|(old, new)| self.moves(old, new));
+        let (Some(one), Some(other)) = (self.old.ask(before), self.new.ask(after)) else {
+            return false;
+        };
+        let moved = before
+            .service()
+            .zip(after.service())
+            .is_some_and(|(old, new)| self.moves(old, new));
         one.number == other.number && !one.touched && !other.touched && !moved
     }
 
@@ -89,7 +96,10 @@ impl World<'_> {
     }
 
     fn rules(&self, request: &Request<'_>) -> (Option<&Rule>, Option<&Rule>) {
-        (self.old.rule(request.before.0), self.new.rule(request.after.0))
+        (
+            self.old.rule(request.before.0),
+            self.new.rule(request.after.0),
+        )
     }
 
     fn is_moved(&self, request: &Request<'_>) -> bool {
@@ -112,12 +122,22 @@ impl World<'_> {
         for who in all {
             let identity = callers::identity(&who, request.pieces, &stranger);
             for (address, from) in &addresses {
-                if let Some(effect) = self.effect(request, identity.as_ref(), identity.as_ref(), *address) {
-                    found.entry(effect).or_default().entry(who.clone()).or_default().push((*from, *address));
+                if let Some(effect) =
+                    self.effect(request, identity.as_ref(), identity.as_ref(), *address)
+                {
+                    found
+                        .entry(effect)
+                        .or_default()
+                        .entry(who.clone())
+                        .or_default()
+                        .push((*from, *address));
                 }
             }
         }
-        found.into_iter().map(|(effect, callers)| verdict(effect, callers, addresses.len())).collect()
+        found
+            .into_iter()
+            .map(|(effect, callers)| verdict(effect, callers, addresses.len()))
+            .collect()
     }
 
     /// The outcome for users who changed, on paths made to measure for them. Left out is what the rules alone explain:
@@ -128,26 +148,43 @@ impl World<'_> {
         let mut verdicts = Vec::new();
         for class in &self.people.changed {
             let own = class.before.iter().flat_map(|who| fittings(before, who));
-            let fittings: BTreeSet<Fitting> =
-                own.chain(class.after.iter().flat_map(|who| fittings(after, who))).collect();
+            let fittings: BTreeSet<Fitting> = own
+                .chain(class.after.iter().flat_map(|who| fittings(after, who)))
+                .collect();
             for fitting in fittings {
                 let addresses = addresses::classes(&networks).into_iter();
                 let found = addresses.filter_map(|(address, from)| {
-                    let effect =
-                        self.fitted(request, &fitting, (class.before.as_ref(), class.after.as_ref()), address)?;
+                    let effect = self.fitted(
+                        request,
+                        &fitting,
+                        (class.before.as_ref(), class.after.as_ref()),
+                        address,
+                    )?;
                     let as_always = [class.before.as_ref(), class.after.as_ref()]
                         .map(|who| self.fitted(request, &fitting, (who, who), address));
                     (!as_always.contains(&Some(effect))).then_some((effect, (from, address)))
                 });
                 let mut effects = BTreeMap::<Effect, Vec<_>>::new();
                 found.for_each(|(effect, place)| effects.entry(effect).or_default().push(place));
-                let who = Who::People { people: class.members.clone(), own: fitting.own.clone() };
-                let texts = fitting.texts.iter().filter(|(position, _)| !fitting.own.contains(position));
-                let texts: BTreeMap<_, _> = texts.map(|(position, text)| (*position, text.clone())).collect();
+                let who = Who::People {
+                    people: class.members.clone(),
+                    own: fitting.own.clone(),
+                };
+                let texts = fitting
+                    .texts
+                    .iter()
+                    .filter(|(position, _)| !fitting.own.contains(position));
+                let texts: BTreeMap<_, _> = texts
+                    .map(|(position, text)| (*position, text.clone()))
+                    .collect();
                 let all = addresses::classes(&networks).len();
                 verdicts.extend(effects.into_iter().map(|(effect, places)| {
                     let callers = BTreeMap::from([(who.clone(), places)]);
-                    Verdict { texts: texts.clone(), fitted: fitting.texts.clone(), ..verdict(effect, callers, all) }
+                    Verdict {
+                        texts: texts.clone(),
+                        fitted: fitting.texts.clone(),
+                        ..verdict(effect, callers, all)
+                    }
                 }));
             }
         }
@@ -162,13 +199,20 @@ impl World<'_> {
         let (before, after) = self.rules(request);
         let addresses = addresses::classes(&callers::networks(before, after));
         for (class, changed) in self.people.all() {
-            let effects: BTreeSet<Effect> =
-                addresses.iter().filter_map(|(address, _)| self.explained(request, class, changed, *address)).collect();
-            for verdict in verdicts.iter_mut().filter(|verdict| effects.contains(&verdict.effect)) {
+            let effects: BTreeSet<Effect> = addresses
+                .iter()
+                .filter_map(|(address, _)| self.explained(request, class, changed, *address))
+                .collect();
+            for verdict in verdicts
+                .iter_mut()
+                .filter(|verdict| effects.contains(&verdict.effect))
+            {
                 verdict.affected.extend(&class.members);
             }
         }
-        verdicts.iter_mut().for_each(|verdict| verdict.affected.sort_unstable());
+        verdicts
+            .iter_mut()
+            .for_each(|verdict| verdict.affected.sort_unstable());
     }
 
     /// The change for users, where the rules alone explain it.
@@ -196,8 +240,12 @@ impl World<'_> {
         after: Option<&Arc<Identity>>,
         address: Option<IpAddr>,
     ) -> Option<Effect> {
-        let old = self.old.admits(request.before, request.method, before, address);
-        let new = self.new.admits(request.after, request.method, after, address);
+        let old = self
+            .old
+            .admits(request.before, request.method, before, address);
+        let new = self
+            .new
+            .admits(request.after, request.method, after, address);
         match (old, new) {
             (false, true) => Some(Effect::Opens),
             (true, false) => Some(Effect::Closes),
@@ -221,13 +269,27 @@ impl World<'_> {
             let text = fitting.texts.get(&position).unwrap_or(&piece.text);
             format!("/{}", spell(text))
         };
-        let path = request.pieces.iter().enumerate().map(text).collect::<String>() + request.tail;
+        let path = request
+            .pieces
+            .iter()
+            .enumerate()
+            .map(text)
+            .collect::<String>()
+            + request.tail;
         let old = self.old.side.arrive(request.host, &path, self.old.widest);
         let new = self.new.side.arrive(request.host, &path, self.new.widest);
         let same = self.old.side.land(&old, request.method) == request.before.0
             && self.new.side.land(&new, request.method) == request.after.0;
-        let fitted = Request { before: (request.before.0, &old), after: (request.after.0, &new), ..*request };
-        if same { self.effect(&fitted, before, after, address) } else { None }
+        let fitted = Request {
+            before: (request.before.0, &old),
+            after: (request.after.0, &new),
+            ..*request
+        };
+        if same {
+            self.effect(&fitted, before, after, address)
+        } else {
+            None
+        }
     }
 }
 
@@ -265,12 +327,18 @@ impl Half<'_> {
         who: Option<&Arc<Identity>>,
         address: Option<IpAddr>,
     ) -> bool {
-        let (Landing::Rule(service, _), Arrival::Service(_, path)) = (landing, arrival) else { return false };
+        let (Landing::Rule(service, _), Arrival::Service(_, path)) = (landing, arrival) else {
+            return false;
+        };
         let caller = match who {
             Some(identity) => Caller::known(Arc::clone(identity), address),
             None => Caller::anonymous(address),
         };
-        decides_to_allow(self.side.services[service].policy.decide(method, path, &caller))
+        decides_to_allow(
+            self.side.services[service]
+                .policy
+                .decide(method, path, &caller),
+        )
     }
 }
 
@@ -282,33 +350,61 @@ fn decides_to_allow(decision: Decision<'_>) -> bool {
 }
 
 /// Joins the addresses of each caller, and leaves out callers that are a special case of another.
-fn verdict(effect: Effect, found: BTreeMap<Who, Vec<(From, Option<IpAddr>)>>, addresses: usize) -> Verdict {
+fn verdict(
+    effect: Effect,
+    found: BTreeMap<Who, Vec<(From, Option<IpAddr>)>>,
+    addresses: usize,
+) -> Verdict {
     let all = found.iter().flat_map(|(who, places)| {
         let everywhere = places.len() == addresses;
         let places: Vec<From> = match everywhere {
             true => vec![From::Anywhere],
             false => places.iter().map(|(from, _)| *from).collect(),
         };
-        places.into_iter().map(|from| CallerClass { who: who.clone(), from })
+        places.into_iter().map(|from| CallerClass {
+            who: who.clone(),
+            from,
+        })
     });
     let all: Vec<CallerClass> = all.collect();
-    let is_special = |caller: &&CallerClass| all.iter().any(|other| other != *caller && other.includes(caller));
-    let callers: Rc<[CallerClass]> = all.iter().filter(|caller| !is_special(caller)).cloned().collect();
+    let is_special = |caller: &&CallerClass| {
+        all.iter()
+            .any(|other| other != *caller && other.includes(caller))
+    };
+    let callers: Rc<[CallerClass]> = all
+        .iter()
+        .filter(|caller| !is_special(caller))
+        .cloned()
+        .collect();
     let places = callers.first().and_then(|caller| found.get(&caller.who));
-    let address = places.and_then(|places| places.first()).and_then(|(_, address)| *address);
-    Verdict { effect, callers, affected: Vec::new(), texts: BTreeMap::new(), fitted: BTreeMap::new(), address }
+    let address = places
+        .and_then(|places| places.first())
+        .and_then(|(_, address)| *address);
+    Verdict {
+        effect,
+        callers,
+        affected: Vec::new(),
+        texts: BTreeMap::new(),
+        fitted: BTreeMap::new(),
+        address,
+    }
 }
 
 /// Drops what is said of a path made to measure where the same is said of all paths.
 fn without_special_cases(verdicts: Vec<Verdict>) -> Vec<Verdict> {
     let general = |caller: &CallerClass, effect: Effect| {
-        let Who::People { people, own } = &caller.who else { return false };
+        let Who::People { people, own } = &caller.who else {
+            return false;
+        };
         !own.is_empty()
             && verdicts.iter().any(|other| {
                 other.effect == effect
                     && other.texts.is_empty()
                     && other.callers.iter().any(|one| {
-                        let at_all = Who::People { people: people.clone(), own: BTreeSet::new() };
+                        let at_all = Who::People {
+                            people: people.clone(),
+                            own: BTreeSet::new(),
+                        };
                         one.who == at_all && (one.from == caller.from || one.from == From::Anywhere)
                     })
             })
@@ -316,17 +412,25 @@ fn without_special_cases(verdicts: Vec<Verdict>) -> Vec<Verdict> {
     let fixed = |verdict: &Verdict| {
         !verdict.texts.is_empty()
             && verdicts.iter().any(|other| {
-                other.effect == verdict.effect && other.texts.is_empty() && other.callers == verdict.callers
+                other.effect == verdict.effect
+                    && other.texts.is_empty()
+                    && other.callers == verdict.callers
             })
     };
-    let keep =
-        |verdict: &&Verdict| !fixed(verdict) && !verdict.callers.iter().all(|caller| general(caller, verdict.effect));
+    let keep = |verdict: &&Verdict| {
+        !fixed(verdict)
+            && !verdict
+                .callers
+                .iter()
+                .all(|caller| general(caller, verdict.effect))
+    };
     verdicts.iter().filter(keep).cloned().collect()
 }
 
 impl CallerClass {
     /// Whether whoever is the other is this one as well.
     fn includes(&self, other: &Self) -> bool {
-        (self.from == From::Anywhere || self.from == other.from) && callers::includes(&self.who, &other.who)
+        (self.from == From::Anywhere || self.from == other.from)
+            && callers::includes(&self.who, &other.who)
     }
 }

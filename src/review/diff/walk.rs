@@ -66,7 +66,14 @@ impl<'w, 'a> Walk<'w, 'a> {
         progress: &'w mut dyn FnMut(usize),
     ) -> Self {
         let landmarks = Landmarks::new(world.old.side, world.new.side, hosts);
-        Self { world, groups, hosts, group, landmarks, progress }
+        Self {
+            world,
+            groups,
+            hosts,
+            group,
+            landmarks,
+            progress,
+        }
     }
 
     pub(super) fn run(&mut self) {
@@ -89,7 +96,10 @@ impl<'w, 'a> Walk<'w, 'a> {
             self.compare(spot.frame, pieces, Tail::Beyond);
             return;
         }
-        let other = Piece { text: self.world.fresh.segment(pieces.len()), kind: Kind::Other };
+        let other = Piece {
+            text: self.world.fresh.segment(pieces.len()),
+            kind: Kind::Other,
+        };
         for piece in self.literals(spot).into_pieces().into_iter().chain([other]) {
             let landmarks = self.landmarks.step(&spot.landmarks, &piece.text);
             pieces.push(piece);
@@ -106,7 +116,12 @@ impl<'w, 'a> Walk<'w, 'a> {
             (Some(old), Some(new)) if self.world.alike(old, new) => (old, new),
             (Some(_), Some(_) | None) | (None, Some(_)) => return false,
         };
-        spot.landmarks.is_empty() && spot.steady && spot.pairs.iter().all(|pair| self.world.equal(services, pair.nodes))
+        spot.landmarks.is_empty()
+            && spot.steady
+            && spot
+                .pairs
+                .iter()
+                .all(|pair| self.world.equal(services, pair.nodes))
     }
 
     /// Whether the path is one of `token_paths` on one side only.
@@ -123,7 +138,8 @@ impl<'w, 'a> Walk<'w, 'a> {
     /// differs is tried before.
     fn literals(&mut self, spot: &Spot) -> Literals {
         let mut literals = Literals::default();
-        self.landmarks.literals(&spot.landmarks, &self.world.exact, &mut literals);
+        self.landmarks
+            .literals(&spot.landmarks, &self.world.exact, &mut literals);
         let alike = match (spot.frame.old, spot.frame.new) {
             (Some(old), Some(new)) if self.world.alike(old, new) => Some((old, new)),
             (Some(_) | None, Some(_) | None) => None,
@@ -131,7 +147,8 @@ impl<'w, 'a> Walk<'w, 'a> {
         let mut alike_before = true;
         for Pair { nodes, clear } in &spot.pairs {
             let (a, b) = nodes;
-            if let (Some(services), Some(a), Some(b), true) = (alike, a, b, alike_before && *clear) {
+            if let (Some(services), Some(a), Some(b), true) = (alike, a, b, alike_before && *clear)
+            {
                 let case = self.world.old.case(services.0);
                 for text in self.world.differing(services, (*a, *b)).iter() {
                     literals.add(text, case);
@@ -140,10 +157,21 @@ impl<'w, 'a> Walk<'w, 'a> {
                 continue;
             }
             alike_before = false;
-            let old = spot.frame.old.zip(*a).map(|(service, id)| (&self.world.old.trees[service], id));
-            let new = spot.frame.new.zip(*b).map(|(service, id)| (&self.world.new.trees[service], id));
+            let old = spot
+                .frame
+                .old
+                .zip(*a)
+                .map(|(service, id)| (&self.world.old.trees[service], id));
+            let new = spot
+                .frame
+                .new
+                .zip(*b)
+                .map(|(service, id)| (&self.world.new.trees[service], id));
             for (tree, id) in old.into_iter().chain(new) {
-                tree.node(id).literals.keys().for_each(|text| literals.add(text, tree.case));
+                tree.node(id)
+                    .literals
+                    .keys()
+                    .for_each(|text| literals.add(text, tree.case));
             }
         }
         literals
@@ -151,13 +179,24 @@ impl<'w, 'a> Walk<'w, 'a> {
 
     /// One segment further; `pieces` holds it already.
     fn step(&self, from: &Spot, pieces: &[Piece], landmarks: Vec<usize>) -> Spot {
-        let frame = if from.landmarks.is_empty() { from.frame } else { self.frame(pieces) };
+        let frame = if from.landmarks.is_empty() {
+            from.frame
+        } else {
+            self.frame(pieces)
+        };
         if frame != from.frame {
             return self.enter(frame, pieces, landmarks);
         }
-        let Some(last) = pieces.last() else { return self.enter(frame, pieces, landmarks) };
+        let Some(last) = pieces.last() else {
+            return self.enter(frame, pieces, landmarks);
+        };
         let (pairs, steady) = self.advance(frame, &from.pairs, from.steady, &last.text);
-        Spot { frame, pairs, steady, landmarks }
+        Spot {
+            frame,
+            pairs,
+            steady,
+            landmarks,
+        }
     }
 
     /// Comes to the spot of these pieces from above, in the trees of these services.
@@ -167,26 +206,51 @@ impl<'w, 'a> Walk<'w, 'a> {
             (Some(old), Some(new)) => self.world.alike(old, new),
             (Some(_), None) | (None, Some(_)) => false,
         };
-        let start = vec![Pair { nodes: (frame.old.map(|_| 0), frame.new.map(|_| 0)), clear: true }];
+        let start = vec![Pair {
+            nodes: (frame.old.map(|_| 0), frame.new.map(|_| 0)),
+            clear: true,
+        }];
         let (pairs, steady) = pieces
             .iter()
-            .fold((start, steady), |(pairs, steady), piece| self.advance(frame, &pairs, steady, &piece.text));
-        Spot { frame, pairs: known(pairs), steady, landmarks }
+            .fold((start, steady), |(pairs, steady), piece| {
+                self.advance(frame, &pairs, steady, &piece.text)
+            });
+        Spot {
+            frame,
+            pairs: known(pairs),
+            steady,
+            landmarks,
+        }
     }
 
-    fn advance(&self, frame: Frame, pairs: &[Pair], mut steady: bool, text: &str) -> (Vec<Pair>, bool) {
+    fn advance(
+        &self,
+        frame: Frame,
+        pairs: &[Pair],
+        mut steady: bool,
+        text: &str,
+    ) -> (Vec<Pair>, bool) {
         let old = frame.old.map(|service| &self.world.old.trees[service]);
         let new = frame.new.map(|service| &self.world.new.trees[service]);
         let mut next = Vec::new();
         let mut clear = true;
         for pair in pairs {
             let (a, b) = (old.zip(pair.nodes.0), new.zip(pair.nodes.1));
-            let literal = |place: Option<(&PatternTree, NodeId)>| place.and_then(|(tree, id)| tree.literal(id, text));
-            let parameter =
-                |place: Option<(&PatternTree, NodeId)>| place.and_then(|(tree, id)| tree.node(id).parameter);
+            let literal = |place: Option<(&PatternTree, NodeId)>| {
+                place.and_then(|(tree, id)| tree.literal(id, text))
+            };
+            let parameter = |place: Option<(&PatternTree, NodeId)>| {
+                place.and_then(|(tree, id)| tree.node(id).parameter)
+            };
             clear &= pair.clear;
-            next.push(Pair { nodes: (literal(a), literal(b)), clear });
-            next.push(Pair { nodes: (parameter(a), parameter(b)), clear });
+            next.push(Pair {
+                nodes: (literal(a), literal(b)),
+                clear,
+            });
+            next.push(Pair {
+                nodes: (parameter(a), parameter(b)),
+                clear,
+            });
             clear &= rests_alike(a, b);
         }
         steady &= clear;
@@ -203,12 +267,24 @@ impl<'w, 'a> Walk<'w, 'a> {
             merge_slashes: false,
         };
         // What a service refuses in a path is looked at where an outcome is asked for.
-        let Ok(path) = RequestPath::parse(&raw, everything) else { return Frame { old: None, new: None } };
+        let Ok(path) = RequestPath::parse(&raw, everything) else {
+            return Frame {
+                old: None,
+                new: None,
+            };
+        };
         let service = |half: &Half<'_>| {
             let own = half.side.own.hold_path(path.as_str());
-            if own { None } else { half.side.router.find(&self.hosts.host, &path) }
+            if own {
+                None
+            } else {
+                half.side.router.find(&self.hosts.host, &path)
+            }
         };
-        Frame { old: service(&self.world.old), new: service(&self.world.new) }
+        Frame {
+            old: service(&self.world.old),
+            new: service(&self.world.new),
+        }
     }
 
     /// Compares the outcomes of one class of paths, method by method.
@@ -225,11 +301,18 @@ impl<'w, 'a> Walk<'w, 'a> {
         let (old, new) = (&self.world.old, &self.world.new);
         let before = old.side.arrive(&self.hosts.host, path, old.widest);
         let after = new.side.arrive(&self.hosts.host, path, new.widest);
-        let class = pieces.iter().map(Piece::shown).chain(tail.shown().iter().cloned()).collect();
+        let class = pieces
+            .iter()
+            .map(Piece::shown)
+            .chain(tail.shown().iter().cloned())
+            .collect();
         let class = Rc::new(PathClass(class));
         for index in 0..self.world.methods.len() {
             let method = self.world.methods[index].1.clone();
-            let landed = (self.world.old.side.land(&before, &method), self.world.new.side.land(&after, &method));
+            let landed = (
+                self.world.old.side.land(&before, &method),
+                self.world.new.side.land(&after, &method),
+            );
             let request = Request {
                 host: &self.hosts.host,
                 pieces,
@@ -239,9 +322,17 @@ impl<'w, 'a> Walk<'w, 'a> {
                 after: (landed.1, &after),
             };
             let verdicts = self.world.judge(&request);
-            let place =
-                Place { hosts: self.group, method: index, pieces, end: tail.shown(), class: &class, request: &request };
-            verdicts.iter().for_each(|verdict| self.groups.add(landed, verdict, &place));
+            let place = Place {
+                hosts: self.group,
+                method: index,
+                pieces,
+                end: tail.shown(),
+                class: &class,
+                request: &request,
+            };
+            verdicts
+                .iter()
+                .for_each(|verdict| self.groups.add(landed, verdict, &place));
         }
     }
 
@@ -292,7 +383,14 @@ fn rests_alike(a: Option<(&PatternTree, NodeId)>, b: Option<(&PatternTree, NodeI
 
 /// The path of these pieces as a client sends it.
 pub(super) fn raw(pieces: &[Piece], behind: &str) -> String {
-    let mut path: String = pieces.iter().map(|piece| format!("/{}", spell(&piece.text))).collect();
+    let mut path: String = pieces
+        .iter()
+        .map(|piece| format!("/{}", spell(&piece.text)))
+        .collect();
     path.push_str(behind);
-    if path.is_empty() { "/".to_owned() } else { path }
+    if path.is_empty() {
+        "/".to_owned()
+    } else {
+        path
+    }
 }

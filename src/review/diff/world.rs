@@ -13,7 +13,9 @@ use super::classes::fold;
 use super::forest::{Interner, NodeId, PatternTree};
 use super::people::{People, Person};
 use super::verdicts::Memo;
-use crate::access::{CaseRule, ClaimValue, Expected, Methods, PathOptions, Rule, Segment, UserMatch};
+use crate::access::{
+    CaseRule, ClaimValue, Expected, Methods, PathOptions, Rule, Segment, UserMatch,
+};
 
 /// Both configurations.
 pub(super) struct World<'a> {
@@ -44,14 +46,22 @@ impl<'a> World<'a> {
         let rules = || services(old, new).flat_map(|service| service.policy.rules());
         let texts = texts(old, new, people);
         let named: BTreeSet<Box<str>> = rules().flat_map(names).map(|name| fold(&name)).collect();
-        let claims = rules().flat_map(|rule| conditions(Some(rule))).flat_map(|one| &one.claims);
+        let claims = rules()
+            .flat_map(|rule| conditions(Some(rule)))
+            .flat_map(|one| &one.claims);
         let claims = claims.map(|claim| claim.name.clone()).collect();
         let people = People::new(people, &claims, &|name| named.contains(&fold(name)));
         let mut interner = Interner::default();
         let mut half = |side: &'a Side<'a>| {
             let touches = |rule: &Rule| people.touch(rule);
-            let tree = |service: &SideService<'_>| PatternTree::new(service.policy, &mut interner, &touches);
-            Half { side, trees: side.services.iter().map(tree).collect(), widest: side.widest() }
+            let tree = |service: &SideService<'_>| {
+                PatternTree::new(service.policy, &mut interner, &touches)
+            };
+            Half {
+                side,
+                trees: side.services.iter().map(tree).collect(),
+                widest: side.widest(),
+            }
         };
         Self {
             old: half(old),
@@ -69,7 +79,9 @@ impl<'a> World<'a> {
     pub(super) fn moves(&self, old: usize, new: usize) -> bool {
         let (old, new) = (&self.old.side.services[old], &self.new.side.services[new]);
         let stripped = |service: &SideService<'_>| -> Option<Vec<String>> {
-            service.strip_path.then(|| service.mount.segments().map(str::to_owned).collect())
+            service
+                .strip_path
+                .then(|| service.mount.segments().map(str::to_owned).collect())
         };
         old.known_as != new.known_as || stripped(old) != stripped(new)
     }
@@ -77,11 +89,17 @@ impl<'a> World<'a> {
     /// Whether both services read patterns and paths alike and stand for the same place.
     pub(super) fn alike(&self, old: usize, new: usize) -> bool {
         let (first, second) = (&self.old.side.services[old], &self.new.side.services[new]);
-        first.policy.case() == second.policy.case() && first.paths == second.paths && !self.moves(old, new)
+        first.policy.case() == second.policy.case()
+            && first.paths == second.paths
+            && !self.moves(old, new)
     }
 
     /// Whether both subtrees answer alike, for the users who changed as well.
-    pub(super) fn equal(&self, (old, new): (usize, usize), (a, b): (Option<NodeId>, Option<NodeId>)) -> bool {
+    pub(super) fn equal(
+        &self,
+        (old, new): (usize, usize),
+        (a, b): (Option<NodeId>, Option<NodeId>),
+    ) -> bool {
         match (a, b) {
             (None, None) => true,
             (Some(a), Some(b)) => {
@@ -93,14 +111,31 @@ impl<'a> World<'a> {
     }
 
     /// The literals below both nodes behind which they do not answer alike.
-    pub(super) fn differing(&mut self, (old, new): (usize, usize), (a, b): (NodeId, NodeId)) -> Texts {
+    pub(super) fn differing(
+        &mut self,
+        (old, new): (usize, usize),
+        (a, b): (NodeId, NodeId),
+    ) -> Texts {
         if let Some(known) = self.differing.get(&(old, new, a, b)) {
             return Rc::clone(known);
         }
-        let (first, second) = (&self.old.trees[old].node(a).literals, &self.new.trees[new].node(b).literals);
-        let differs = |text: &str| !self.equal((old, new), (first.get(text).copied(), second.get(text).copied()));
+        let (first, second) = (
+            &self.old.trees[old].node(a).literals,
+            &self.new.trees[new].node(b).literals,
+        );
+        let differs = |text: &str| {
+            !self.equal(
+                (old, new),
+                (first.get(text).copied(), second.get(text).copied()),
+            )
+        };
         let mut texts: Vec<Box<str>> = first.keys().filter(|text| differs(text)).cloned().collect();
-        texts.extend(second.keys().filter(|text| !first.contains_key(*text)).cloned());
+        texts.extend(
+            second
+                .keys()
+                .filter(|text| !first.contains_key(*text))
+                .cloned(),
+        );
         let texts: Texts = texts.into();
         self.differing.insert((old, new, a, b), Rc::clone(&texts));
         texts
@@ -120,9 +155,15 @@ fn exact(old: &Side<'_>, new: &Side<'_>) -> BTreeMap<Box<str>, BTreeSet<Box<str>
     let mut add = |text: &str| {
         exact.entry(fold(text)).or_default().insert(text.into());
     };
-    for service in services(old, new).filter(|service| service.policy.case() == CaseRule::Sensitive) {
+    for service in services(old, new).filter(|service| service.policy.case() == CaseRule::Sensitive)
+    {
         service.mount.segments().for_each(&mut add);
-        service.policy.rules().iter().flat_map(literals).for_each(|text| add(text));
+        service
+            .policy
+            .rules()
+            .iter()
+            .flat_map(literals)
+            .for_each(|text| add(text));
     }
     exact
 }
@@ -134,15 +175,27 @@ fn texts(old: &Side<'_>, new: &Side<'_>, people: &[Person]) -> BTreeSet<Box<str>
         texts.extend(side.own.all().flat_map(|path| path.split('/')).map(fold));
     }
     for service in services(old, new) {
-        texts.extend(service.hosts.iter().flat_map(|host| host.to_string().split('.').map(fold).collect::<Vec<_>>()));
+        texts.extend(
+            service
+                .hosts
+                .iter()
+                .flat_map(|host| host.to_string().split('.').map(fold).collect::<Vec<_>>()),
+        );
         texts.extend(service.mount.segments().map(fold));
         for rule in service.policy.rules() {
             texts.extend(names(rule).map(|text| fold(&text)));
             texts.extend(claim_texts(rule).map(fold));
-            texts.extend(named_methods(rule).iter().map(|method| fold(method.as_str())));
+            texts.extend(
+                named_methods(rule)
+                    .iter()
+                    .map(|method| fold(method.as_str())),
+            );
         }
     }
-    for identity in people.iter().flat_map(|person| person.before.iter().chain(&person.after)) {
+    for identity in people
+        .iter()
+        .flat_map(|person| person.before.iter().chain(&person.after))
+    {
         texts.insert(fold(&identity.subject));
         let values = identity.claims.iter().flat_map(|claim| &claim.values);
         texts.extend(values.filter_map(text_of).map(fold));
@@ -152,22 +205,29 @@ fn texts(old: &Side<'_>, new: &Side<'_>, people: &[Person]) -> BTreeSet<Box<str>
 
 /// The users that a rule names, and the literals of its pattern, which are compared with users.
 fn names(rule: &Rule) -> impl Iterator<Item = Box<str>> {
-    let users = conditions(Some(rule)).iter().filter_map(|condition| match &condition.user {
-        Some(UserMatch::OneOf(users)) => Some(users),
-        Some(UserMatch::Parameter(_)) | None => None,
-    });
+    let users = conditions(Some(rule))
+        .iter()
+        .filter_map(|condition| match &condition.user {
+            Some(UserMatch::OneOf(users)) => Some(users),
+            Some(UserMatch::Parameter(_)) | None => None,
+        });
     users.flatten().chain(literals(rule)).cloned()
 }
 
 fn literals(rule: &Rule) -> impl Iterator<Item = &Box<str>> {
-    rule.pattern.segments().iter().filter_map(|segment| match segment {
-        Segment::Literal(text) => Some(text),
-        Segment::Parameter(_) | Segment::Rest => None,
-    })
+    rule.pattern
+        .segments()
+        .iter()
+        .filter_map(|segment| match segment {
+            Segment::Literal(text) => Some(text),
+            Segment::Parameter(_) | Segment::Rest => None,
+        })
 }
 
 fn claim_texts(rule: &Rule) -> impl Iterator<Item = &str> {
-    let claims = conditions(Some(rule)).iter().flat_map(|condition| &condition.claims);
+    let claims = conditions(Some(rule))
+        .iter()
+        .flat_map(|condition| &condition.claims);
     claims.filter_map(|claim| match &claim.expected {
         Expected::Value(value) => text_of(value),
         Expected::Parameter(_) => None,
@@ -204,7 +264,10 @@ pub(super) fn method_classes(old: &Side<'_>, new: &Side<'_>) -> Vec<(MethodClass
     }
     let names: BTreeSet<Box<str>> = named.keys().map(|name| fold(name)).collect();
     let other = Fresh::new(&names).method();
-    let mut methods: Vec<_> = named.into_values().map(|method| (MethodClass::Named(method.clone()), method)).collect();
+    let mut methods: Vec<_> = named
+        .into_values()
+        .map(|method| (MethodClass::Named(method.clone()), method))
+        .collect();
     methods.push((MethodClass::Other, other));
     methods
 }

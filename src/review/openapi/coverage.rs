@@ -93,7 +93,12 @@ pub fn audit(
 ) -> Audit {
     let fresh = Fresh::new(&texts(side));
     let host = host.map_or_else(|| host_of(&side.services[service], &fresh), str::to_owned);
-    let looker = Looker { side, service, fresh, host };
+    let looker = Looker {
+        side,
+        service,
+        fresh,
+        host,
+    };
     let mut operations = Vec::new();
     let mut used = BTreeSet::new();
     for (index, operation) in document.operations.iter().enumerate() {
@@ -103,22 +108,40 @@ pub fn audit(
             operations.push(covered);
         }
     }
-    let rules = (0..).map(RuleId).take(side.services[service].policy.rules().len());
-    Audit { operations, unused: rules.filter(|rule| !used.contains(rule)).collect() }
+    let rules = (0..)
+        .map(RuleId)
+        .take(side.services[service].policy.rules().len());
+    Audit {
+        operations,
+        unused: rules.filter(|rule| !used.contains(rule)).collect(),
+    }
 }
 
 /// The operation's paths as clients send them, each once.
-fn paths(service: &SideService<'_>, operation: &Operation, prefix: Option<&Template>) -> Vec<Template> {
+fn paths(
+    service: &SideService<'_>,
+    operation: &Operation,
+    prefix: Option<&Template>,
+) -> Vec<Template> {
     if let Some(prefix) = prefix {
         return vec![operation.template.below(prefix)];
     }
-    let literals = service.mount.segments().map(|text| Piece::Literal(text.to_owned()));
-    let mount = Template { pieces: literals.collect() };
+    let literals = service
+        .mount
+        .segments()
+        .map(|text| Piece::Literal(text.to_owned()));
+    let mount = Template {
+        pieces: literals.collect(),
+    };
     let mut paths: Vec<Template> = Vec::new();
     for server in &operation.prefixes {
         let under_mount = server.pieces.starts_with(&mount.pieces);
         // the service sees paths without its mount, unless it was told of it
-        let prefix = if service.strip_path && !under_mount { server.below(&mount) } else { server.clone() };
+        let prefix = if service.strip_path && !under_mount {
+            server.below(&mount)
+        } else {
+            server.clone()
+        };
         let path = operation.template.below(&prefix);
         if !paths.contains(&path) {
             paths.push(path);
@@ -143,11 +166,19 @@ impl Looker<'_> {
         let others = match decider {
             Decider::BadMethod => Vec::new(),
             Decider::Rule(main) => self.others(&operation.method, &path, Some(main)),
-            Decider::NoRule | Decider::Own | Decider::OtherService(_) | Decider::NoService | Decider::BadPath => {
-                self.others(&operation.method, &path, None)
-            }
+            Decider::NoRule
+            | Decider::Own
+            | Decider::OtherService(_)
+            | Decider::NoService
+            | Decider::BadPath => self.others(&operation.method, &path, None),
         };
-        let mut covered = Covered { operation: index, path, decider, others, findings: BTreeSet::new() };
+        let mut covered = Covered {
+            operation: index,
+            path,
+            decider,
+            others,
+            findings: BTreeSet::new(),
+        };
         covered.findings = self.findings(&covered, &operation.security, speaks);
         covered
     }
@@ -180,7 +211,10 @@ impl Looker<'_> {
     /// other path can only bring in more rules that are more specific.
     fn others(&self, method: &Method, path: &Template, main: Option<RuleId>) -> Vec<RuleId> {
         let service = &self.side.services[self.service];
-        let rules = (0..).map(RuleId).zip(service.policy.rules()).filter(|(id, _)| Some(*id) != main);
+        let rules = (0..)
+            .map(RuleId)
+            .zip(service.policy.rules())
+            .filter(|(id, _)| Some(*id) != main);
         let decides = rules.filter(|(id, rule)| {
             let fitting = self.fit(path, &rule.pattern, service.policy.case());
             fitting.is_some_and(|segments| self.decider(method, &segments) == Decider::Rule(*id))
@@ -207,7 +241,9 @@ impl Looker<'_> {
                 }
                 (Segment::Literal(text), Piece::Parameter(_) | Piece::Mixed(_)) => text.to_string(),
                 (Segment::Parameter(_) | Segment::Rest, Piece::Literal(own)) => own.clone(),
-                (Segment::Parameter(_) | Segment::Rest, Piece::Parameter(_) | Piece::Mixed(_)) => fresh(),
+                (Segment::Parameter(_) | Segment::Rest, Piece::Parameter(_) | Piece::Mixed(_)) => {
+                    fresh()
+                }
             });
         }
         matches!(segments.next(), None | Some(Segment::Rest)).then_some(fitting)
@@ -216,7 +252,8 @@ impl Looker<'_> {
     fn findings(&self, covered: &Covered, security: &Security, speaks: bool) -> BTreeSet<Finding> {
         let policy = self.side.services[self.service].policy;
         let mut findings = BTreeSet::new();
-        let lets_in = |rule: RuleId| access(policy.rule(rule), &Audience::Anonymous) != Access::Never;
+        let lets_in =
+            |rule: RuleId| access(policy.rule(rule), &Audience::Anonymous) != Access::Never;
         let open = covered.rules().any(lets_in);
         if open {
             findings.insert(Finding::Open);
@@ -260,7 +297,10 @@ fn raw(segments: &[String]) -> String {
     if segments.is_empty() {
         return "/".to_owned();
     }
-    segments.iter().map(|segment| format!("/{}", spell(segment))).collect()
+    segments
+        .iter()
+        .map(|segment| format!("/{}", spell(segment)))
+        .collect()
 }
 
 /// A host that the service answers for; where it answers for any, one that no other service names.
@@ -280,9 +320,19 @@ fn texts(side: &Side<'_>) -> BTreeSet<Box<str>> {
     let mut texts = BTreeSet::new();
     texts.extend(side.own.all().flat_map(|path| path.split('/')).map(fold));
     for service in &side.services {
-        texts.extend(service.hosts.iter().flat_map(|host| host.to_string().split('.').map(fold).collect::<Vec<_>>()));
+        texts.extend(
+            service
+                .hosts
+                .iter()
+                .flat_map(|host| host.to_string().split('.').map(fold).collect::<Vec<_>>()),
+        );
         texts.extend(service.mount.segments().map(fold));
-        for segment in service.policy.rules().iter().flat_map(|rule| rule.pattern.segments()) {
+        for segment in service
+            .policy
+            .rules()
+            .iter()
+            .flat_map(|rule| rule.pattern.segments())
+        {
             if let Segment::Literal(text) = segment {
                 texts.insert(fold(text));
             }

@@ -77,19 +77,40 @@ impl Document {
         let none = Map::new();
         let paths = match (root.get("paths"), dialect) {
             (Some(Value::Object(paths)), _) => paths,
-            (None, Dialect::Three) if root.get("webhooks").or(root.get("components")).is_some() => &none,
+            (None, Dialect::Three) if root.get("webhooks").or(root.get("components")).is_some() => {
+                &none
+            }
             (Some(_) | None, _) => return Err(NotADocument::NoPaths),
         };
         let mut odd = Vec::new();
         let default = Security::read(root.get("security"), &mut odd, "the document");
         let prefixes = dialect.prefixes(root, &mut odd);
-        let mut reader = Reader { root, dialect, default, prefixes, operations: Vec::new(), odd };
-        paths.iter().for_each(|(path, item)| reader.item(path, item));
-        let said = reader.operations.iter().any(|operation| operation.security != Security::Unsaid);
-        let schemes = root.pointer("/components/securitySchemes").or(root.get("securityDefinitions"));
-        let schemes = schemes.and_then(Value::as_object).is_some_and(|schemes| !schemes.is_empty());
+        let mut reader = Reader {
+            root,
+            dialect,
+            default,
+            prefixes,
+            operations: Vec::new(),
+            odd,
+        };
+        paths
+            .iter()
+            .for_each(|(path, item)| reader.item(path, item));
+        let said = reader
+            .operations
+            .iter()
+            .any(|operation| operation.security != Security::Unsaid);
+        let schemes = root
+            .pointer("/components/securitySchemes")
+            .or(root.get("securityDefinitions"));
+        let schemes = schemes
+            .and_then(Value::as_object)
+            .is_some_and(|schemes| !schemes.is_empty());
         Ok(Self {
-            title: root.pointer("/info/title").and_then(Value::as_str).map(str::to_owned),
+            title: root
+                .pointer("/info/title")
+                .and_then(Value::as_str)
+                .map(str::to_owned),
             tags: tags(root),
             operations: reader.operations,
             speaks_of_security: said || schemes,
@@ -99,8 +120,14 @@ impl Document {
 }
 
 fn tags(root: &Value) -> Vec<String> {
-    let tags = root.get("tags").and_then(Value::as_array).into_iter().flatten();
-    tags.filter_map(|tag| tag.get("name")?.as_str()).map(str::to_owned).collect()
+    let tags = root
+        .get("tags")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten();
+    tags.filter_map(|tag| tag.get("name")?.as_str())
+        .map(str::to_owned)
+        .collect()
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -136,29 +163,50 @@ impl Dialect {
         };
         match self {
             Self::Two => {
-                let base = object.get("basePath").and_then(Value::as_str).unwrap_or("/");
+                let base = object
+                    .get("basePath")
+                    .and_then(Value::as_str)
+                    .unwrap_or("/");
                 match Template::read(base) {
                     Some(prefix) => add(prefix),
-                    None => odd.push(format!("`basePath: {base}` does not begin with a slash and is left out")),
+                    None => odd.push(format!(
+                        "`basePath: {base}` does not begin with a slash and is left out"
+                    )),
                 }
             }
             Self::Three => {
-                for server in object.get("servers").and_then(Value::as_array).into_iter().flatten() {
+                for server in object
+                    .get("servers")
+                    .and_then(Value::as_array)
+                    .into_iter()
+                    .flatten()
+                {
                     match server_path(server) {
                         Some(prefix) => add(prefix),
-                        None => odd.push(format!("a server without a `url` that can be read: {server}")),
+                        None => odd.push(format!(
+                            "a server without a `url` that can be read: {server}"
+                        )),
                     }
                 }
             }
         }
-        if prefixes.is_empty() { vec![Template { pieces: Vec::new() }] } else { prefixes }
+        if prefixes.is_empty() {
+            vec![Template { pieces: Vec::new() }]
+        } else {
+            prefixes
+        }
     }
 }
 
 /// The path of `https://example.com/v1`, `//example.com/v1`, `/v1` or `v1`, with the defaults of its variables.
 fn server_path(server: &Value) -> Option<Template> {
     let mut url = server.get("url")?.as_str()?.to_owned();
-    for (name, variable) in server.get("variables").and_then(Value::as_object).into_iter().flatten() {
+    for (name, variable) in server
+        .get("variables")
+        .and_then(Value::as_object)
+        .into_iter()
+        .flatten()
+    {
         if let Some(default) = variable.get("default").and_then(Value::as_str) {
             url = url.replace(&format!("{{{name}}}"), default);
         }
@@ -187,20 +235,30 @@ impl Reader<'_> {
             return;
         }
         let Some(template) = Template::read(path) else {
-            self.odd.push(format!("`{path}` does not begin with a slash and is left out"));
+            self.odd.push(format!(
+                "`{path}` does not begin with a slash and is left out"
+            ));
             return;
         };
         self.note_mixed(path, &template);
-        let Some(item) = self.resolve(path, item) else { return };
+        let Some(item) = self.resolve(path, item) else {
+            return;
+        };
         let servers = self.prefixes_of(&Value::Object(item.clone()), self.prefixes.clone());
         for (name, method) in &METHODS {
             if let Some(value) = item.get(*name) {
                 self.operation(method, path, &template, value, &servers);
             }
         }
-        let known = |key: &str| METHODS.iter().any(|(name, _)| *name == key) || OTHERS.contains(&key);
-        for key in item.keys().filter(|key| !known(key) && !key.starts_with("x-")) {
-            self.odd.push(format!("`{path}`: `{key}` is no method that can be read, and is left out"));
+        let known =
+            |key: &str| METHODS.iter().any(|(name, _)| *name == key) || OTHERS.contains(&key);
+        for key in item
+            .keys()
+            .filter(|key| !known(key) && !key.starts_with("x-"))
+        {
+            self.odd.push(format!(
+                "`{path}`: `{key}` is no method that can be read, and is left out"
+            ));
         }
     }
 
@@ -215,10 +273,18 @@ impl Reader<'_> {
         }
     }
 
-    fn operation(&mut self, method: &Method, path: &str, template: &Template, value: &Value, servers: &[Template]) {
+    fn operation(
+        &mut self,
+        method: &Method,
+        path: &str,
+        template: &Template,
+        value: &Value,
+        servers: &[Template],
+    ) {
         let place = format!("`{method} {path}`");
         if !value.is_object() {
-            self.odd.push(format!("{place} is not a map and is left out"));
+            self.odd
+                .push(format!("{place} is not a map and is left out"));
             return;
         }
         let security = match Security::read(value.get("security"), &mut self.odd, &place) {
@@ -226,7 +292,11 @@ impl Reader<'_> {
             own @ (Security::Open | Security::Optional(_) | Security::Required(_)) => own,
         };
         let text = |key: &str| value.get(key).and_then(Value::as_str).map(str::to_owned);
-        let tags = value.get("tags").and_then(Value::as_array).into_iter().flatten();
+        let tags = value
+            .get("tags")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten();
         let prefixes = self.prefixes_of(value, servers.to_vec());
         self.operations.push(Operation {
             method: method.clone(),
@@ -241,25 +311,40 @@ impl Reader<'_> {
     /// The object's own servers, which come instead of those above.
     fn prefixes_of(&mut self, object: &Value, above: Vec<Template>) -> Vec<Template> {
         let own = self.dialect == Dialect::Three && object.get("servers").is_some();
-        if own { self.dialect.prefixes(object, &mut self.odd) } else { above }
+        if own {
+            self.dialect.prefixes(object, &mut self.odd)
+        } else {
+            above
+        }
     }
 
     /// A path item may stand elsewhere in the document; what stands beside the reference wins.
     fn resolve(&mut self, path: &str, item: &Value) -> Option<Map<String, Value>> {
         let Value::Object(item) = item else {
-            self.odd.push(format!("`{path}` is not a map and is left out"));
+            self.odd
+                .push(format!("`{path}` is not a map and is left out"));
             return None;
         };
-        let Some(reference) = item.get("$ref") else { return Some(item.clone()) };
+        let Some(reference) = item.get("$ref") else {
+            return Some(item.clone());
+        };
         let pointer = reference.as_str().and_then(|text| text.strip_prefix('#'));
-        let target = pointer.and_then(|pointer| self.root.pointer(pointer)).and_then(Value::as_object);
+        let target = pointer
+            .and_then(|pointer| self.root.pointer(pointer))
+            .and_then(Value::as_object);
         // a reference to a reference would need a bound against circles
         let Some(target) = target.filter(|target| !target.contains_key("$ref")) else {
-            self.odd.push(format!("`{path}` refers to {reference}, which cannot be followed, and is left out"));
+            self.odd.push(format!(
+                "`{path}` refers to {reference}, which cannot be followed, and is left out"
+            ));
             return None;
         };
         let mut whole = target.clone();
-        whole.extend(item.iter().filter(|(key, _)| *key != "$ref").map(|(key, value)| (key.clone(), value.clone())));
+        whole.extend(
+            item.iter()
+                .filter(|(key, _)| *key != "$ref")
+                .map(|(key, value)| (key.clone(), value.clone())),
+        );
         Some(whole)
     }
 }
@@ -267,8 +352,13 @@ impl Reader<'_> {
 impl fmt::Display for NotADocument {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Unmarked => f.write_str("it is no OpenAPI document: neither `openapi` nor `swagger` is there"),
-            Self::Version(text) => write!(f, "version `{text}` cannot be read; known: OpenAPI 3, Swagger 2.0"),
+            Self::Unmarked => {
+                f.write_str("it is no OpenAPI document: neither `openapi` nor `swagger` is there")
+            }
+            Self::Version(text) => write!(
+                f,
+                "version `{text}` cannot be read; known: OpenAPI 3, Swagger 2.0"
+            ),
             Self::NoPaths => f.write_str("it has no map of `paths`"),
         }
     }

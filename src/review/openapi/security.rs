@@ -24,7 +24,9 @@ pub struct Alternative(pub Vec<(String, Vec<String>)>);
 impl Security {
     /// Reads a `security` list; `None` where there is none. What is no list of maps of lists is skipped, and told.
     pub(super) fn read(value: Option<&Value>, odd: &mut Vec<String>, place: &str) -> Self {
-        let Some(value) = value else { return Self::Unsaid };
+        let Some(value) = value else {
+            return Self::Unsaid;
+        };
         let Value::Array(items) = value else {
             odd.push(format!("{place}: `security` is not a list"));
             return Self::Unsaid;
@@ -38,7 +40,11 @@ impl Security {
                     let scheme = |(name, scopes): (&String, &Value)| (name.clone(), texts(scopes));
                     alternatives.push(Alternative(schemes.iter().map(scheme).collect()));
                 }
-                Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
+                Value::Null
+                | Value::Bool(_)
+                | Value::Number(_)
+                | Value::String(_)
+                | Value::Array(_) => {
                     odd.push(format!("{place}: an entry of `security` is not a map"));
                 }
             }
@@ -75,7 +81,11 @@ impl Alternative {
 impl fmt::Display for Security {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let list = |alternatives: &[Alternative]| -> String {
-            alternatives.iter().map(ToString::to_string).collect::<Vec<_>>().join(", or ")
+            alternatives
+                .iter()
+                .map(ToString::to_string)
+                .collect::<Vec<_>>()
+                .join(", or ")
         };
         match self {
             Self::Unsaid | Self::Open => f.write_str("nothing"),

@@ -39,16 +39,19 @@ pub fn skeleton(document: &Document, settings: &Skeleton<'_>) -> String {
     text += &format!("  path: {}\n", rules.own_path);
     text += "  # without a secret, tokens end with the process: make one with `openssl rand -base64 48`\n";
     text += "  # token: { secret: \"${GATELATCH_SECRET}\" }\n\n";
-    text +=
-        &format!("services:\n  {}:\n    upstream: {}\n", service_name(document, settings), quoted(settings.upstream));
+    text += &format!(
+        "services:\n  {}:\n    upstream: {}\n",
+        service_name(document, settings),
+        quoted(settings.upstream)
+    );
     if !document.speaks_of_security {
-        text +=
-            "    # The document says nothing about security: everybody who is signed in is let in, to begin with.\n";
+        text += "    # The document says nothing about security: everybody who is signed in is let in, to begin with.\n";
     }
     if rules.entries.is_empty() {
         return text + "    rules: []\n" + &rules.notes(document);
     }
-    text += "    # The order of the rules never matters. What no rule covers is refused.\n    rules:\n";
+    text +=
+        "    # The order of the rules never matters. What no rule covers is refused.\n    rules:\n";
     text += &rules.lines();
     text + &rules.notes(document)
 }
@@ -69,7 +72,11 @@ struct Entry<'d> {
 
 impl<'d> Rules<'d> {
     fn of(document: &'d Document, settings: &Skeleton<'_>) -> Self {
-        let mut rules = Self { entries: Vec::new(), odd: Vec::new(), own_path: own_path(document, settings) };
+        let mut rules = Self {
+            entries: Vec::new(),
+            odd: Vec::new(),
+            own_path: own_path(document, settings),
+        };
         let mut taken = BTreeMap::new();
         for operation in by_tag(document) {
             for path in paths(operation, settings.prefix) {
@@ -89,7 +96,9 @@ impl<'d> Rules<'d> {
     ) {
         let place = format!("{} {path}", operation.method);
         if operation.method == Method::TRACE {
-            return self.odd.push(format!("{place}: such requests are always refused"));
+            return self
+                .odd
+                .push(format!("{place}: such requests are always refused"));
         }
         let pattern = pattern(path);
         if let Err(error) = Pattern::parse(&pattern) {
@@ -98,11 +107,18 @@ impl<'d> Rules<'d> {
         let (allow, remark) = allow(&operation.security, document);
         let key = (operation.method.as_str().to_owned(), shape(path));
         if let Some(same) = taken.get(&key) {
-            self.odd.push(format!("{place}: another operation has the same path and method to a rule"));
+            self.odd.push(format!(
+                "{place}: another operation has the same path and method to a rule"
+            ));
             return self.entries[*same].reconcile(allow);
         }
         taken.insert(key, self.entries.len());
-        self.entries.push(Entry { operation, pattern, allow, remark });
+        self.entries.push(Entry {
+            operation,
+            pattern,
+            allow,
+            remark,
+        });
     }
 
     fn lines(&self) -> String {
@@ -126,7 +142,10 @@ impl<'d> Rules<'d> {
             return String::new();
         }
         let lines = all.iter().map(|line| format!("# - {}\n", comment(line)));
-        format!("\n# Not written as it stands in the document:\n{}", lines.collect::<String>())
+        format!(
+            "\n# Not written as it stands in the document:\n{}",
+            lines.collect::<String>()
+        )
     }
 }
 
@@ -134,15 +153,33 @@ impl Entry<'_> {
     /// One rule for two operations: where the document asks for different things, neither is a safe guess.
     fn reconcile(&mut self, other: String) {
         if self.allow != other {
-            self.remark = Some(format!("two operations, one with {} and one with {other}: write one", self.allow));
+            self.remark = Some(format!(
+                "two operations, one with {} and one with {other}: write one",
+                self.allow
+            ));
             "nobody".clone_into(&mut self.allow);
         }
     }
 
     fn line(&self) -> String {
-        let Self { operation, pattern, allow, remark } = self;
-        let said = operation.name.iter().chain(remark).map(|text| comment(text)).collect::<Vec<_>>().join("; ");
-        let said = if said.is_empty() { said } else { format!("  # {said}") };
+        let Self {
+            operation,
+            pattern,
+            allow,
+            remark,
+        } = self;
+        let said = operation
+            .name
+            .iter()
+            .chain(remark)
+            .map(|text| comment(text))
+            .collect::<Vec<_>>()
+            .join("; ");
+        let said = if said.is_empty() {
+            said
+        } else {
+            format!("  # {said}")
+        };
         let (pattern, method) = (quoted(pattern), &operation.method);
         format!("      - {{ path: {pattern}, methods: [{method}], allow: {allow} }}{said}\n")
     }
@@ -150,9 +187,16 @@ impl Entry<'_> {
 
 /// The operations by their first tag, as the document lists these; what has none comes first.
 fn by_tag(document: &Document) -> Vec<&Operation> {
-    let mut operations: Vec<_> = document.operations.iter().map(|one| (rank(one, document), one)).collect();
+    let mut operations: Vec<_> = document
+        .operations
+        .iter()
+        .map(|one| (rank(one, document), one))
+        .collect();
     operations.sort_by_key(|(rank, _)| *rank);
-    operations.into_iter().map(|(_, operation)| operation).collect()
+    operations
+        .into_iter()
+        .map(|(_, operation)| operation)
+        .collect()
 }
 
 fn rank<'o>(operation: &'o Operation, document: &Document) -> Option<(usize, &'o str)> {
@@ -166,7 +210,9 @@ fn paths(operation: &Operation, prefix: Option<&Template>) -> impl Iterator<Item
         Some(prefix) => vec![prefix.clone()],
         None => operation.prefixes.clone(),
     };
-    prefixes.into_iter().map(|prefix| operation.template.below(&prefix))
+    prefixes
+        .into_iter()
+        .map(|prefix| operation.template.below(&prefix))
 }
 
 /// A rule's pattern; a segment of parameters and text becomes `*`, and so does a name that rules do not take.
@@ -174,13 +220,19 @@ fn pattern(path: &Template) -> String {
     let mut names = BTreeSet::new();
     let pieces = path.pieces.iter().map(|piece| match piece {
         Piece::Literal(text) => format!("/{text}"),
-        Piece::Parameter(name) if Pattern::parse(&format!("/{{{name}}}")).is_ok() && names.insert(name) => {
+        Piece::Parameter(name)
+            if Pattern::parse(&format!("/{{{name}}}")).is_ok() && names.insert(name) =>
+        {
             format!("/{{{name}}}")
         }
         Piece::Parameter(_) | Piece::Mixed(_) => "/*".to_owned(),
     });
     let pattern: String = pieces.collect();
-    if pattern.is_empty() { "/".to_owned() } else { pattern }
+    if pattern.is_empty() {
+        "/".to_owned()
+    } else {
+        pattern
+    }
 }
 
 /// What two paths have in common that rules do not tell apart.
@@ -212,10 +264,21 @@ fn required(alternatives: &[Alternative]) -> (String, Option<String>) {
             return ("authenticated".to_owned(), None);
         }
         if let Some(scope) = scopes.iter().find(|scope| !is_role(scope)) {
-            return ("nobody".to_owned(), Some(format!("the scope {scope} cannot be a role: write one")));
+            return (
+                "nobody".to_owned(),
+                Some(format!("the scope {scope} cannot be a role: write one")),
+            );
         }
-        let list = scopes.iter().map(|scope| quoted(scope)).collect::<Vec<_>>().join(", ");
-        let key = if scopes.len() == 1 { "roles" } else { "all_roles" };
+        let list = scopes
+            .iter()
+            .map(|scope| quoted(scope))
+            .collect::<Vec<_>>()
+            .join(", ");
+        let key = if scopes.len() == 1 {
+            "roles"
+        } else {
+            "all_roles"
+        };
         let condition = format!("{{ {key}: [{list}] }}");
         if !conditions.contains(&condition) {
             conditions.push(condition);
@@ -229,14 +292,19 @@ fn required(alternatives: &[Alternative]) -> (String, Option<String>) {
 
 /// What the configuration takes for a role.
 fn is_role(text: &str) -> bool {
-    let plain = !text.chars().any(|c| c.is_control() || matches!(c, '{' | '}'));
+    let plain = !text
+        .chars()
+        .any(|c| c.is_control() || matches!(c, '{' | '}'));
     plain && !text.is_empty() && text.trim() == text && text.len() <= 255
 }
 
 /// `/auth`, but where the service has such paths itself.
 fn own_path(document: &Document, settings: &Skeleton<'_>) -> String {
     let is_taken = |own: &str| {
-        let mut all = document.operations.iter().flat_map(|operation| paths(operation, settings.prefix));
+        let mut all = document
+            .operations
+            .iter()
+            .flat_map(|operation| paths(operation, settings.prefix));
         all.any(|path| matches!(path.pieces.first(), Some(Piece::Literal(text)) if text.eq_ignore_ascii_case(own)))
     };
     let name = ["auth", "gatelatch"].into_iter().find(|own| !is_taken(own));
@@ -248,13 +316,23 @@ fn service_name(document: &Document, settings: &Skeleton<'_>) -> String {
     if let Some(name) = settings.service {
         return quoted(name);
     }
-    let title = document.title.as_deref().unwrap_or_default().to_ascii_lowercase();
-    let words = title.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
+    let title = document
+        .title
+        .as_deref()
+        .unwrap_or_default()
+        .to_ascii_lowercase();
+    let words = title
+        .split(|c: char| !c.is_ascii_alphanumeric())
+        .filter(|word| !word.is_empty());
     let mut name = words.collect::<Vec<_>>().join("-");
     name.truncate(64);
     let name = name.trim_matches('-');
     // a name of digits only would be a number to YAML
-    if name.starts_with(|c: char| c.is_ascii_alphabetic()) { name.to_owned() } else { "app".to_owned() }
+    if name.starts_with(|c: char| c.is_ascii_alphabetic()) {
+        name.to_owned()
+    } else {
+        "app".to_owned()
+    }
 }
 
 /// A text in quotes, which YAML and the configuration read as it is: JSON is YAML, and a dollar could begin a variable.
@@ -265,6 +343,12 @@ fn quoted(text: &str) -> String {
 /// A text in one line.
 fn comment(text: &str) -> String {
     text.chars()
-        .map(|c| if c.is_control() || matches!(c, '\u{85}' | '\u{2028}' | '\u{2029}') { ' ' } else { c })
+        .map(|c| {
+            if c.is_control() || matches!(c, '\u{85}' | '\u{2028}' | '\u{2029}') {
+                ' '
+            } else {
+                c
+            }
+        })
         .collect()
 }

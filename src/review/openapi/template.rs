@@ -23,19 +23,28 @@ impl Template {
     /// ones, do not count.
     pub fn read(text: &str) -> Option<Self> {
         let inner = text.strip_prefix('/')?;
-        let pieces = inner.split('/').filter(|piece| !piece.is_empty()).map(piece);
-        Some(Self { pieces: pieces.collect() })
+        let pieces = inner
+            .split('/')
+            .filter(|piece| !piece.is_empty())
+            .map(piece);
+        Some(Self {
+            pieces: pieces.collect(),
+        })
     }
 
     /// The template below another one.
     #[must_use]
     pub fn below(&self, prefix: &Self) -> Self {
-        Self { pieces: [prefix.pieces.as_slice(), &self.pieces].concat() }
+        Self {
+            pieces: [prefix.pieces.as_slice(), &self.pieces].concat(),
+        }
     }
 }
 
 fn piece(text: &str) -> Piece {
-    let inner = text.strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
+    let inner = text
+        .strip_prefix('{')
+        .and_then(|rest| rest.strip_suffix('}'));
     match inner.filter(|inner| !inner.contains(['{', '}'])) {
         Some(name) => Piece::Parameter(name.to_owned()),
         None if text.contains(['{', '}']) => Piece::Mixed(text.to_owned()),
@@ -73,7 +82,9 @@ mod tests {
         assert_eq!(template.to_string(), "/jobs/{id}/{file}.json");
         assert_eq!(Template::read("/").unwrap().to_string(), "/");
         assert_eq!(Template::read("jobs"), None);
-        let below = Template::read("/x").unwrap().below(&Template::read("/v1/").unwrap());
+        let below = Template::read("/x")
+            .unwrap()
+            .below(&Template::read("/v1/").unwrap());
         assert_eq!(below.to_string(), "/v1/x");
     }
 }

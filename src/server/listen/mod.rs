@@ -73,13 +73,23 @@ pub(super) enum Accepting {
 pub(super) fn bind_all(places: &[Listen], workers: usize) -> Result<Listeners, ListenError> {
     for place in places {
         if let Listen::Tcp(address) = place {
-            tcp::probe(*address).map_err(|error| ListenError { place: place.clone(), error })?;
+            tcp::probe(*address).map_err(|error| ListenError {
+                place: place.clone(),
+                error,
+            })?;
         }
     }
     let of_worker = (0..workers).map(|_| Vec::new()).collect();
-    let mut listeners = Listeners { of_worker, endpoints: Vec::new(), files: Vec::new() };
+    let mut listeners = Listeners {
+        of_worker,
+        endpoints: Vec::new(),
+        files: Vec::new(),
+    };
     for place in places {
-        listeners.bind(place).map_err(|error| ListenError { place: place.clone(), error })?;
+        listeners.bind(place).map_err(|error| ListenError {
+            place: place.clone(),
+            error,
+        })?;
     }
     Ok(listeners)
 }
@@ -102,7 +112,9 @@ impl Listeners {
                 self.files.push(file);
                 self.share(&Listener::Unix(listener, Owner::Gateway))
             }
-            Listen::Systemd => systemd::take_all()?.iter().try_for_each(|listener| self.share(listener)),
+            Listen::Systemd => systemd::take_all()?
+                .iter()
+                .try_for_each(|listener| self.share(listener)),
         }
     }
 
@@ -126,9 +138,13 @@ impl Listener {
     fn endpoint(&self) -> io::Result<Endpoint> {
         Ok(match self {
             Self::Tcp(listener, _) => Endpoint::Tcp(listener.local_addr()?),
-            Self::Unix(listener, _) => {
-                Endpoint::Unix(listener.local_addr()?.as_pathname().map(PathBuf::from).unwrap_or_default())
-            }
+            Self::Unix(listener, _) => Endpoint::Unix(
+                listener
+                    .local_addr()?
+                    .as_pathname()
+                    .map(PathBuf::from)
+                    .unwrap_or_default(),
+            ),
         })
     }
 
@@ -156,11 +172,17 @@ impl Accepting {
         match self {
             Self::Tcp(listener) => {
                 let (stream, address) = listener.accept().await?;
-                Ok(Accepted { stream: Stream::tcp(stream), address })
+                Ok(Accepted {
+                    stream: Stream::tcp(stream),
+                    address,
+                })
             }
             Self::Unix(listener) => {
                 let (stream, _) = listener.accept().await?;
-                Ok(Accepted { stream: Stream::unix(stream), address: LOCAL })
+                Ok(Accepted {
+                    stream: Stream::unix(stream),
+                    address: LOCAL,
+                })
             }
         }
     }
@@ -192,11 +214,19 @@ impl fmt::Display for ListenError {
 fn advice(place: &Listen, kind: io::ErrorKind) -> &'static str {
     use io::ErrorKind::{AddrInUse, AddrNotAvailable, NotFound, PermissionDenied};
     match place {
-        Listen::Tcp(_) if kind == AddrInUse => "; another process has it: end that one, or choose another port",
-        Listen::Tcp(_) if kind == PermissionDenied => "; ports below 1024 need CAP_NET_BIND_SERVICE",
+        Listen::Tcp(_) if kind == AddrInUse => {
+            "; another process has it: end that one, or choose another port"
+        }
+        Listen::Tcp(_) if kind == PermissionDenied => {
+            "; ports below 1024 need CAP_NET_BIND_SERVICE"
+        }
         Listen::Tcp(_) if kind == AddrNotAvailable => "; it is no address of this machine",
-        Listen::Unix(_) if kind == AddrInUse => "; another process has it: end that one, or choose another path",
-        Listen::Unix(_) if kind == PermissionDenied => "; the folder must be writable for the gateway's user",
+        Listen::Unix(_) if kind == AddrInUse => {
+            "; another process has it: end that one, or choose another path"
+        }
+        Listen::Unix(_) if kind == PermissionDenied => {
+            "; the folder must be writable for the gateway's user"
+        }
         Listen::Unix(_) if kind == NotFound => "; make its folder first",
         Listen::Tcp(_) | Listen::Unix(_) | Listen::Systemd => "",
     }

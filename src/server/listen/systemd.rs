@@ -15,7 +15,9 @@ pub(super) fn take_all() -> io::Result<Vec<Listener>> {
              address",
         ));
     }
-    (0..handed_over.len()).map(|index| take(&mut handed_over, index)).collect()
+    (0..handed_over.len())
+        .map(|index| take(&mut handed_over, index))
+        .collect()
 }
 
 fn take(handed_over: &mut ListenFd, index: usize) -> io::Result<Listener> {

@@ -20,7 +20,10 @@ const AGAIN: Duration = Duration::from_secs(10);
 pub(in crate::server) fn bind_alone(address: SocketAddr) -> Result<TcpListener, ListenError> {
     TcpListener::bind(address)
         .and_then(|listener| listener.set_nonblocking(true).map(|()| listener))
-        .map_err(|error| ListenError { place: Listen::Tcp(address), error })
+        .map_err(|error| ListenError {
+            place: Listen::Tcp(address),
+            error,
+        })
 }
 
 /// Whether nobody listens there. With `SO_REUSEPORT` alone a second gateway would be given half of the connections of
@@ -30,7 +33,11 @@ pub(super) fn probe(address: SocketAddr) -> io::Result<()> {
 }
 
 fn socket(address: SocketAddr) -> io::Result<Socket> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    let socket = Socket::new(
+        Domain::for_address(address),
+        Type::STREAM,
+        Some(Protocol::TCP),
+    )?;
     socket.set_reuse_address(true)?;
     if address.is_ipv6() {
         // `[::]` and `0.0.0.0` can both be listed

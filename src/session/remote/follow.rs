@@ -108,7 +108,11 @@ enum Wait {
 type Stream = (String, Vec<(String, Value)>);
 
 /// Reads the entries after `place`, and moves it behind them.
-async fn read_on(news: &mut Connection, place: &mut String, wait: Wait) -> RedisResult<Vec<(SessionId, u64)>> {
+async fn read_on(
+    news: &mut Connection,
+    place: &mut String,
+    wait: Wait,
+) -> RedisResult<Vec<(SessionId, u64)>> {
     let mut command = cmd("XREAD");
     command.arg("COUNT").arg(ENTRIES);
     match wait {
@@ -118,7 +122,11 @@ async fn read_on(news: &mut Connection, place: &mut String, wait: Wait) -> Redis
     command.arg("STREAMS").arg(ENDED).arg(&*place);
     let streams: Option<Vec<Stream>> = news.query(&command).await?;
     let mut ended = Vec::new();
-    for (id, fields) in streams.into_iter().flatten().flat_map(|(_, entries)| entries) {
+    for (id, fields) in streams
+        .into_iter()
+        .flatten()
+        .flat_map(|(_, entries)| entries)
+    {
         *place = id;
         let fields: Vec<String> = from_redis_value(fields)?;
         // an entry that cannot be read is none of ours

@@ -37,11 +37,18 @@ pub(super) async fn serve(
     // the library takes its cryptography from the process; an error says that it is there already
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let link = Rc::new(Link::default());
-    spawn_local(keep_following(settings, Rc::clone(&link), Arc::clone(&revocations), health));
+    spawn_local(keep_following(
+        settings,
+        Rc::clone(&link),
+        Arc::clone(&revocations),
+        health,
+    ));
     let slots = Arc::new(Semaphore::new(UNDER_WAY));
     while let Some(job) = jobs.recv().await {
         // it fails only for a semaphore that is closed, which this one never is
-        let Ok(slot) = Arc::clone(&slots).acquire_owned().await else { return };
+        let Ok(slot) = Arc::clone(&slots).acquire_owned().await else {
+            return;
+        };
         let (link, revocations) = (Rc::clone(&link), Arc::clone(&revocations));
         spawn_local(async move {
             store::perform(job, &link, &revocations).await;
@@ -51,10 +58,20 @@ pub(super) async fn serve(
 }
 
 /// Follows again where following has panicked: without it this replica would not hear of any further logout.
-async fn keep_following(settings: RedisSettings, link: Rc<Link>, revocations: Arc<Revocations>, health: Arc<Health>) {
+async fn keep_following(
+    settings: RedisSettings,
+    link: Rc<Link>,
+    revocations: Arc<Revocations>,
+    health: Arc<Health>,
+) {
     loop {
         let (link, revocations) = (Rc::clone(&link), Arc::clone(&revocations));
-        let following = follow::follow(settings.clone(), Rc::clone(&link), revocations, Arc::clone(&health));
+        let following = follow::follow(
+            settings.clone(),
+            Rc::clone(&link),
+            revocations,
+            Arc::clone(&health),
+        );
         if let Err(panic) = spawn_local(following).await {
             link.close();
             health.lost(&panic);

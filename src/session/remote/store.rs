@@ -34,13 +34,19 @@ static PASS: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("pass.
 
 /// Does one thing and answers. An error of any kind is the end of the connection.
 pub(super) async fn perform(job: Job, link: &Link, revocations: &Revocations) {
-    let Some((mut connection, generation)) = link.connection() else { return job.refuse() };
+    let Some((mut connection, generation)) = link.connection() else {
+        return job.refuse();
+    };
     let (connection, used) = (&mut connection, &Used { link, generation });
     match job {
         Job::Open(order, reply) => finish(reply, used, open(connection, &order).await),
-        Job::Exchange(order, reply) => finish(reply, used, exchange(connection, &order, revocations).await),
+        Job::Exchange(order, reply) => {
+            finish(reply, used, exchange(connection, &order, revocations).await)
+        }
         Job::End(order, reply) => finish(reply, used, end(connection, order, revocations).await),
-        Job::Leave(order, reply) => finish(reply, used, leave(connection, order, revocations).await),
+        Job::Leave(order, reply) => {
+            finish(reply, used, leave(connection, order, revocations).await)
+        }
         Job::Ask(attempt, now, reply) => finish(reply, used, ask(connection, &attempt, now).await),
         Job::Settle(order, reply) => finish(reply, used, settle(connection, &order).await),
         Job::Lift(subjects, reply) => finish(reply, used, lift(connection, &subjects).await),
@@ -64,12 +70,22 @@ fn finish<T>(reply: Reply<T>, used: &Used<'_>, result: RedisResult<T>) {
 
 /// Whether the server takes a write: a replica does not, nor one whose memory or disk is full.
 pub(super) async fn probe(connection: &mut Connection) -> RedisResult<()> {
-    connection.query(cmd("SET").arg("gatelatch:probe").arg(1).arg("PX").arg(1000)).await
+    connection
+        .query(cmd("SET").arg("gatelatch:probe").arg(1).arg("PX").arg(1000))
+        .await
 }
 
 /// Tells all replicas that a session has ended, until its last token has expired.
-pub(super) async fn announce(connection: &mut Connection, session: SessionId, until: u64, now: u64) -> RedisResult<()> {
-    let keep = until.saturating_sub(now).saturating_mul(2).max(KEEP_AT_LEAST);
+pub(super) async fn announce(
+    connection: &mut Connection,
+    session: SessionId,
+    until: u64,
+    now: u64,
+) -> RedisResult<()> {
+    let keep = until
+        .saturating_sub(now)
+        .saturating_mul(2)
+        .max(KEEP_AT_LEAST);
     let mut call = ANNOUNCE.key(ENDED);
     call.arg(session.to_string()).arg(until).arg(keep);
     connection.run(&call).await
@@ -78,7 +94,9 @@ pub(super) async fn announce(connection: &mut Connection, session: SessionId, un
 async fn open(connection: &mut Connection, order: &Open) -> RedisResult<()> {
     let (key, text) = (family_key(&order.session), text_of(&order.family));
     let life = life(&order.family, order.now);
-    connection.query(cmd("SET").arg(key).arg(text).arg("PX").arg(life)).await
+    connection
+        .query(cmd("SET").arg(key).arg(text).arg("PX").arg(life))
+        .await
 }
 
 async fn exchange(
@@ -89,8 +107,12 @@ async fn exchange(
     let key = family_key(&order.session);
     for _ in 0..TRIES {
         let before: Option<String> = connection.query(cmd("GET").arg(&key)).await?;
-        let family = before.as_deref().and_then(|text| serde_json::from_str::<Family>(text).ok());
-        let (Some(before), Some(mut family)) = (before, family) else { return Ok(Exchange::Refused) };
+        let family = before
+            .as_deref()
+            .and_then(|text| serde_json::from_str::<Family>(text).ok());
+        let (Some(before), Some(mut family)) = (before, family) else {
+            return Ok(Exchange::Refused);
+        };
         if revocations.contains(&order.session) {
             return Ok(Exchange::Refused);
         }
@@ -103,7 +125,9 @@ async fn exchange(
             }
             Shown::Good => {
                 let mut swap = SWAP.key(&key);
-                swap.arg(before).arg(text_of(&family)).arg(life(&family, order.now));
+                swap.arg(before)
+                    .arg(text_of(&family))
+                    .arg(life(&family, order.now));
                 if connection.run(&swap).await? {
                     return Ok(Exchange::Good { subject, opened_at });
                 }
@@ -116,16 +140,32 @@ async fn exchange(
 
 /// The word goes out first: should the rest fail, the session is ended all the same. This replica need not wait until
 /// it hears it back.
-async fn end(connection: &mut Connection, order: End, revocations: &Revocations) -> RedisResult<()> {
+async fn end(
+    connection: &mut Connection,
+    order: End,
+    revocations: &Revocations,
+) -> RedisResult<()> {
     announce(connection, order.session, order.last_token, order.now).await?;
     revocations.add(&[(order.session, order.last_token)]);
-    connection.query(cmd("DEL").arg(family_key(&order.session))).await
+    connection
+        .query(cmd("DEL").arg(family_key(&order.session)))
+        .await
 }
 
 /// Without a family nothing is noted: anybody could make up sessions to end.
-async fn leave(connection: &mut Connection, order: End, revocations: &Revocations) -> RedisResult<()> {
-    let known: bool = connection.query(cmd("EXISTS").arg(family_key(&order.session))).await?;
-    if known { end(connection, order, revocations).await } else { Ok(()) }
+async fn leave(
+    connection: &mut Connection,
+    order: End,
+    revocations: &Revocations,
+) -> RedisResult<()> {
+    let known: bool = connection
+        .query(cmd("EXISTS").arg(family_key(&order.session)))
+        .await?;
+    if known {
+        end(connection, order, revocations).await
+    } else {
+        Ok(())
+    }
 }
 
 async fn ask(connection: &mut Connection, attempt: &Attempt, now: u64) -> RedisResult<Verdict> {
@@ -145,20 +185,40 @@ async fn ask(connection: &mut Connection, attempt: &Attempt, now: u64) -> RedisR
         return Ok(Verdict::Open);
     }
     let turn = format!("{}:turn", attempt_key(&account));
-    let mine: Option<String> = connection.query(cmd("SET").arg(turn).arg(1).arg("NX").arg("PX").arg(SLOW)).await?;
-    Ok(if mine.is_some() { Verdict::Open } else { Verdict::Held(SLOW) })
+    let mine: Option<String> = connection
+        .query(cmd("SET").arg(turn).arg(1).arg("NX").arg("PX").arg(SLOW))
+        .await?;
+    Ok(if mine.is_some() {
+        Verdict::Open
+    } else {
+        Verdict::Held(SLOW)
+    })
 }
 
 async fn settle(connection: &mut Connection, order: &Settle) -> RedisResult<Settled> {
-    let none = |verdict| Ok(Settled { verdict, begun: Begun::default() });
-    let Settle { attempt, proof, limits, now } = order;
+    let none = |verdict| {
+        Ok(Settled {
+            verdict,
+            begun: Begun::default(),
+        })
+    };
+    let Settle {
+        attempt,
+        proof,
+        limits,
+        now,
+    } = order;
     let (pair, network) = (attempt.pair(), Subject::Network(attempt.network));
     let held = held_until(connection, &network).await?;
     if held > *now {
         return none(Verdict::Held(held - now));
     }
     let before = match proof {
-        Proof::Right => connection.run(PASS.key(attempt_key(&pair)).arg(*now)).await?,
+        Proof::Right => {
+            connection
+                .run(PASS.key(attempt_key(&pair)).arg(*now))
+                .await?
+        }
         Proof::Wrong => fail(connection, &pair, limits.pair(), *now, While::HeldNothing).await?,
     };
     if before > *now {
@@ -169,21 +229,40 @@ async fn settle(connection: &mut Connection, order: &Settle) -> RedisResult<Sett
     }
     let (account, mut second) = (Subject::Account(attempt.account), connection.clone());
     let (_, slowed) = tokio::try_join!(
-        fail(connection, &network, limits.network(), *now, While::HeldNothing),
-        fail(&mut second, &account, limits.account(), *now, While::HeldProlong)
+        fail(
+            connection,
+            &network,
+            limits.network(),
+            *now,
+            While::HeldNothing
+        ),
+        fail(
+            &mut second,
+            &account,
+            limits.account(),
+            *now,
+            While::HeldProlong
+        )
     )?;
     let begun = Begun {
         pair: held_until(connection, &pair).await? > *now,
         network: held_until(connection, &network).await? > *now,
         account: slowed <= *now && held_until(connection, &account).await? > *now,
     };
-    Ok(Settled { verdict: Verdict::Open, begun })
+    Ok(Settled {
+        verdict: Verdict::Open,
+        begun,
+    })
 }
 
 async fn lift(connection: &mut Connection, subjects: &[Subject]) -> RedisResult<()> {
     for subject in subjects {
-        let (): () = connection.query(cmd("DEL").arg(attempt_key(subject))).await?;
-        let (): () = connection.query(cmd("ZREM").arg(HELD).arg(subject.key())).await?;
+        let (): () = connection
+            .query(cmd("DEL").arg(attempt_key(subject)))
+            .await?;
+        let (): () = connection
+            .query(cmd("ZREM").arg(HELD).arg(subject.key()))
+            .await?;
     }
     Ok(())
 }
@@ -191,12 +270,26 @@ async fn lift(connection: &mut Connection, subjects: &[Subject]) -> RedisResult<
 /// The holds of all replicas, from their list.
 async fn list(connection: &mut Connection, limit: usize, now: u64) -> RedisResult<Holds> {
     let after = format!("({now}");
-    let total: usize = connection.query(cmd("ZCOUNT").arg(HELD).arg(&after).arg("+inf")).await?;
+    let total: usize = connection
+        .query(cmd("ZCOUNT").arg(HELD).arg(&after).arg("+inf"))
+        .await?;
     let mut newest = cmd("ZREVRANGEBYSCORE");
-    newest.arg(HELD).arg("+inf").arg(after).arg("WITHSCORES").arg("LIMIT").arg(0).arg(limit);
+    newest
+        .arg(HELD)
+        .arg("+inf")
+        .arg(after)
+        .arg("WITHSCORES")
+        .arg("LIMIT")
+        .arg(0)
+        .arg(limit);
     let found: Vec<(String, u64)> = connection.query(&newest).await?;
-    let known = found.into_iter().filter_map(|(key, until)| Some((Subject::parse(&key)?, until)));
-    Ok(Holds { total, list: known.collect() })
+    let known = found
+        .into_iter()
+        .filter_map(|(key, until)| Some((Subject::parse(&key)?, until)));
+    Ok(Holds {
+        total,
+        list: known.collect(),
+    })
 }
 
 /// What a failure does to a subject that is held already.
@@ -219,7 +312,11 @@ async fn fail(
         While::HeldProlong => 1,
     };
     let mut call = FAIL.key(attempt_key(subject));
-    call.arg(now).arg(measure.limit).arg(measure.window).arg(measure.lockout).arg(prolongs);
+    call.arg(now)
+        .arg(measure.limit)
+        .arg(measure.window)
+        .arg(measure.lockout)
+        .arg(prolongs);
     let (before, until): (u64, u64) = connection.run(&call).await?;
     if until > before {
         let mut hold = HOLD.key(HELD);
@@ -231,8 +328,12 @@ async fn fail(
 
 /// Until when a subject is held; 0 if it is not. A list that begins with `H` is a hold.
 async fn held_until(connection: &mut Connection, subject: &Subject) -> RedisResult<u64> {
-    let head: Option<String> = connection.query(cmd("LINDEX").arg(attempt_key(subject)).arg(0)).await?;
-    Ok(head.and_then(|head| head.strip_prefix('H')?.parse().ok()).unwrap_or(0))
+    let head: Option<String> = connection
+        .query(cmd("LINDEX").arg(attempt_key(subject)).arg(0))
+        .await?;
+    Ok(head
+        .and_then(|head| head.strip_prefix('H')?.parse().ok())
+        .unwrap_or(0))
 }
 
 fn attempt_key(subject: &Subject) -> String {
@@ -249,5 +350,9 @@ fn text_of(family: &Family) -> String {
 
 /// In milliseconds.
 fn life(family: &Family, now: u64) -> u64 {
-    family.expires_at().saturating_sub(now).max(1).saturating_mul(1000)
+    family
+        .expires_at()
+        .saturating_sub(now)
+        .max(1)
+        .saturating_mul(1000)
 }

@@ -61,7 +61,10 @@ fn escape(out: &mut Vec<u8>, text: &str) {
             '\r' => out.extend_from_slice(b"\\r"),
             '\t' => out.extend_from_slice(b"\\t"),
             ' '..='~' => out.push(character as u8),
-            _ => character.encode_utf16(&mut [0; 2]).iter().for_each(|unit| escape_unit(out, *unit)),
+            _ => character
+                .encode_utf16(&mut [0; 2])
+                .iter()
+                .for_each(|unit| escape_unit(out, *unit)),
         }
     }
 }

@@ -107,23 +107,41 @@ pub(super) fn format(out: &mut Vec<u8>, line: &AccessLine<'_>, format: LineForma
 fn each_field(line: &AccessLine<'_>, mut put: impl FnMut(Key, Value<'_>)) {
     put(keys::TYPE, Value::Known("access"));
     put(keys::REQUEST_ID, Value::Text(line.request_id));
-    line.client.into_iter().for_each(|client| put(keys::CLIENT, Value::Address(client)));
-    line.user.into_iter().for_each(|user| put(keys::USER, Value::Text(user)));
+    line.client
+        .into_iter()
+        .for_each(|client| put(keys::CLIENT, Value::Address(client)));
+    line.user
+        .into_iter()
+        .for_each(|user| put(keys::USER, Value::Text(user)));
     // tokens of HTTP (RFC 9110, section 5.6.2)
     put(keys::METHOD, Value::Known(line.method));
     put(keys::HOST, Value::Text(line.host));
     put(keys::PATH, Value::Text(line.path));
-    line.service.into_iter().for_each(|service| put(keys::SERVICE, Value::Text(service)));
-    line.rule.into_iter().for_each(|rule| put(keys::RULE, Value::Text(rule)));
+    line.service
+        .into_iter()
+        .for_each(|service| put(keys::SERVICE, Value::Text(service)));
+    line.rule
+        .into_iter()
+        .for_each(|rule| put(keys::RULE, Value::Text(rule)));
     put(keys::DECISION, Value::Known(line.decision));
-    line.reason.into_iter().for_each(|reason| put(keys::REASON, Value::Text(reason)));
+    line.reason
+        .into_iter()
+        .for_each(|reason| put(keys::REASON, Value::Text(reason)));
     put(keys::STATUS, Value::Number(line.status.into()));
     put(keys::BYTES, Value::Number(line.bytes));
     put(keys::DURATION, Value::Milliseconds(line.duration));
-    line.upstream.into_iter().for_each(|upstream| put(keys::UPSTREAM, Value::Text(upstream)));
-    line.upstream_duration.into_iter().for_each(|time| put(keys::UPSTREAM_DURATION, Value::Milliseconds(time)));
-    line.aborted.into_iter().for_each(|who| put(keys::ABORTED, Value::Known(who.label())));
-    line.trace_id.into_iter().for_each(|id| put(keys::TRACE_ID, Value::Id(id)));
+    line.upstream
+        .into_iter()
+        .for_each(|upstream| put(keys::UPSTREAM, Value::Text(upstream)));
+    line.upstream_duration
+        .into_iter()
+        .for_each(|time| put(keys::UPSTREAM_DURATION, Value::Milliseconds(time)));
+    line.aborted
+        .into_iter()
+        .for_each(|who| put(keys::ABORTED, Value::Known(who.label())));
+    line.trace_id
+        .into_iter()
+        .for_each(|id| put(keys::TRACE_ID, Value::Id(id)));
 }
 
 /// A field's name with all that stands between it and the field before.
@@ -185,7 +203,11 @@ fn put_address(out: &mut Vec<u8>, address: IpAddr) {
         IpAddr::V4(address) => {
             let (mut text, mut end) = ([b'.'; 15], 0);
             for octet in address.octets() {
-                let digits = [digit((octet / 100).into()), digit((octet / 10).into()), digit(octet.into())];
+                let digits = [
+                    digit((octet / 100).into()),
+                    digit((octet / 10).into()),
+                    digit(octet.into()),
+                ];
                 let digits = &digits[usize::from(octet < 10) + usize::from(octet < 100)..];
                 text[end..end + digits.len()].copy_from_slice(digits);
                 end += digits.len() + 1;

@@ -47,8 +47,14 @@ impl AccessLog {
             writer.run();
             drop(alive);
         };
-        thread::Builder::new().name("access-log".to_owned()).spawn(run).expect("a thread for the access log");
-        Self { shared, ended: Mutex::new(ended) }
+        thread::Builder::new()
+            .name("access-log".to_owned())
+            .spawn(run)
+            .expect("a thread for the access log");
+        Self {
+            shared,
+            ended: Mutex::new(ended),
+        }
     }
 
     /// A buffer for one worker.
@@ -71,7 +77,10 @@ impl AccessLog {
 impl Drop for AccessLog {
     fn drop(&mut self) {
         self.shared.close();
-        let ended = self.ended.get_mut().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let ended = self
+            .ended
+            .get_mut()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
         // nothing is ever sent: it returns when the writer is gone, or when waiting is over
         let _ = ended.recv_timeout(CLOSE_TIMEOUT);
     }

@@ -70,16 +70,27 @@ impl LogShard {
         let mut buffers = lock(&shared.buffers);
         // asked under the lock of the list: whoever is listed too late for the last flush knows that it is over
         let closed = shared.is_closing();
-        let buffer = Arc::new(Mutex::new(Buffer { lines: Vec::new(), stamp: Stamp::default(), closed }));
+        let buffer = Arc::new(Mutex::new(Buffer {
+            lines: Vec::new(),
+            stamp: Stamp::default(),
+            closed,
+        }));
         buffers.push(Arc::clone(&buffer));
-        Self { buffer, shared: Arc::clone(shared) }
+        Self {
+            buffer,
+            shared: Arc::clone(shared),
+        }
     }
 
     /// Adds one line. It never waits for the writer and, once the buffer has grown, allocates nothing. A line that
     /// does not fit into the 8 MiB that a worker may be ahead is dropped and counted.
     pub fn write(&self, line: &AccessLine<'_>) {
         let mut buffer = lock(&self.buffer);
-        let Buffer { lines, stamp, closed } = &mut *buffer;
+        let Buffer {
+            lines,
+            stamp,
+            closed,
+        } = &mut *buffer;
         if *closed || lines.len() >= BUFFER_LIMIT {
             self.shared.dropped.add(1);
             return;
@@ -131,13 +142,19 @@ impl Shared {
     /// Sleeps until a buffer has lines, or the log is closed.
     pub(super) fn await_lines(&self) {
         let idle = |signal: &mut Signal| !signal.lines && !signal.closing;
-        drop(self.changed.wait_while(lock(&self.signal), idle).unwrap_or_else(PoisonError::into_inner));
+        drop(
+            self.changed
+                .wait_while(lock(&self.signal), idle)
+                .unwrap_or_else(PoisonError::into_inner),
+        );
     }
 
     /// Lets lines pile up for a while, less where there is a batch of them or the log is closed.
     pub(super) fn pause(&self, duration: Duration) {
         let patient = |signal: &mut Signal| !signal.closing && !signal.full;
-        let waited = self.changed.wait_timeout_while(lock(&self.signal), duration, patient);
+        let waited = self
+            .changed
+            .wait_timeout_while(lock(&self.signal), duration, patient);
         drop(waited.unwrap_or_else(PoisonError::into_inner));
     }
 

@@ -14,7 +14,10 @@ pub(in crate::telemetry) struct Stamp {
 
 impl Default for Stamp {
     fn default() -> Self {
-        Self { second: 0, text: *b"1970-01-01T00:00:00.000Z" }
+        Self {
+            second: 0,
+            text: *b"1970-01-01T00:00:00.000Z",
+        }
     }
 }
 
@@ -22,7 +25,10 @@ impl Stamp {
     /// Formats `time`; years beyond 9999 and times before 1970 stop there.
     pub(in crate::telemetry) fn of(&mut self, time: SystemTime) -> &[u8] {
         const LAST: Duration = Duration::from_secs(253_402_300_799);
-        let since = time.duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO).min(LAST);
+        let since = time
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or(Duration::ZERO)
+            .min(LAST);
         if since.as_secs() != self.second {
             self.second = since.as_secs();
             self.write_second();
@@ -34,7 +40,13 @@ impl Stamp {
     fn write_second(&mut self) {
         let (year, month, day) = date(self.second / SECONDS_PER_DAY);
         let second = self.second % SECONDS_PER_DAY;
-        let fields = [(0..4, year), (5..7, month), (8..10, day), (11..13, second / 3600), (14..16, second / 60 % 60)];
+        let fields = [
+            (0..4, year),
+            (5..7, month),
+            (8..10, day),
+            (11..13, second / 3600),
+            (14..16, second / 60 % 60),
+        ];
         for (place, value) in fields {
             put(&mut self.text[place], value);
         }
@@ -57,11 +69,16 @@ fn date(days: u64) -> (u64, u64, u64) {
     // from 0000-03-01 to 1970-01-01
     let days = days + 719_468;
     let (era, day_of_era) = (days / 146_097, days % 146_097);
-    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let year_of_era =
+        (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let march_month = (5 * day_of_year + 2) / 153;
     let day = day_of_year - (153 * march_month + 2) / 5 + 1;
-    let (month, turn) = if march_month < 10 { (march_month + 3, 0) } else { (march_month - 9, 1) };
+    let (month, turn) = if march_month < 10 {
+        (march_month + 3, 0)
+    } else {
+        (march_month - 9, 1)
+    };
     (era * 400 + year_of_era + turn, month, day)
 }
 
@@ -72,7 +89,9 @@ mod tests {
     #[track_caller]
     fn check(millis: u64, expected: &str) {
         let mut stamp = Stamp::default();
-        let text = stamp.of(UNIX_EPOCH + Duration::from_millis(millis)).to_vec();
+        let text = stamp
+            .of(UNIX_EPOCH + Duration::from_millis(millis))
+            .to_vec();
         assert_eq!(String::from_utf8(text).unwrap(), expected);
     }
 
@@ -89,8 +108,12 @@ mod tests {
     #[test]
     fn the_same_second_changes_its_milliseconds_only() {
         let mut stamp = Stamp::default();
-        let first = stamp.of(UNIX_EPOCH + Duration::from_millis(1_735_689_600_999)).to_vec();
-        let next = stamp.of(UNIX_EPOCH + Duration::from_millis(1_735_689_600_001)).to_vec();
+        let first = stamp
+            .of(UNIX_EPOCH + Duration::from_millis(1_735_689_600_999))
+            .to_vec();
+        let next = stamp
+            .of(UNIX_EPOCH + Duration::from_millis(1_735_689_600_001))
+            .to_vec();
         assert_eq!(first, b"2025-01-01T00:00:00.999Z");
         assert_eq!(next, b"2025-01-01T00:00:00.001Z");
     }

@@ -10,7 +10,9 @@ struct Pipe(Sender<Vec<u8>>);
 
 impl Write for Pipe {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.send(bytes.to_vec()).map_err(|_| io::ErrorKind::BrokenPipe)?;
+        self.0
+            .send(bytes.to_vec())
+            .map_err(|_| io::ErrorKind::BrokenPipe)?;
         Ok(bytes.len())
     }
 
@@ -101,7 +103,10 @@ fn text_lines() {
 fn json_lines() {
     check(
         LineFormat::Json,
-        &AccessLine { client: Some(IpAddr::V6(Ipv6Addr::LOCALHOST)), ..minimal() },
+        &AccessLine {
+            client: Some(IpAddr::V6(Ipv6Addr::LOCALHOST)),
+            ..minimal()
+        },
         r#"{"timestamp":"1970-01-01T00:00:00.000Z","type":"access","request_id":"r1","client":"::1","method":"GET","host":"","path":"/","decision":"not_found","status":404,"bytes":0,"duration_ms":0.000}"#,
     );
     check(
@@ -128,10 +133,16 @@ fn closing_writes_the_lines_of_all_workers() {
         .map(|_| log.shard())
         .map(|shard| thread::spawn(move || (0..1000).for_each(|_| shard.write(&minimal()))))
         .collect();
-    workers.into_iter().for_each(|worker| worker.join().unwrap());
+    workers
+        .into_iter()
+        .for_each(|worker| worker.join().unwrap());
     let dropped = log.dropped();
     log.close();
-    let lines = reader.iter().flatten().filter(|byte| *byte == b'\n').count();
+    let lines = reader
+        .iter()
+        .flatten()
+        .filter(|byte| *byte == b'\n')
+        .count();
     assert_eq!((lines, dropped.lines()), (4000, 0));
 }
 
@@ -176,7 +187,10 @@ fn a_reader_that_does_not_read_costs_lines_and_never_blocks() {
     blocked.recv().unwrap();
     let path = "x".repeat(1 << 20);
     for _ in 0..10 {
-        shard.write(&AccessLine { path: &path, ..minimal() });
+        shard.write(&AccessLine {
+            path: &path,
+            ..minimal()
+        });
     }
     assert_eq!(log.dropped().lines(), 2);
     drop(opener);

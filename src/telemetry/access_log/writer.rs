@@ -49,14 +49,24 @@ enum Flush {
 
 impl Writer {
     pub(super) fn new(shared: Arc<Shared>, out: Box<dyn Write + Send>) -> Self {
-        Self { shared, out, spare: Vec::new(), state: State::Writing, interval: QUIET_INTERVAL }
+        Self {
+            shared,
+            out,
+            spare: Vec::new(),
+            state: State::Writing,
+            interval: QUIET_INTERVAL,
+        }
     }
 
     pub(super) fn run(&mut self) {
         loop {
             self.shared.await_lines();
             self.shared.pause(self.interval);
-            let flush = if self.shared.is_closing() { Flush::Last } else { Flush::Further };
+            let flush = if self.shared.is_closing() {
+                Flush::Last
+            } else {
+                Flush::Further
+            };
             self.shared.rearm();
             self.flush(flush);
             if flush == Flush::Last {
@@ -77,7 +87,11 @@ impl Writer {
             bytes += self.spare.len();
             self.write();
         }
-        self.interval = if bytes < BUSY { QUIET_INTERVAL } else { BUSY_INTERVAL };
+        self.interval = if bytes < BUSY {
+            QUIET_INTERVAL
+        } else {
+            BUSY_INTERVAL
+        };
     }
 
     /// Writes and empties the spare buffer.
@@ -94,7 +108,10 @@ impl Writer {
     }
 
     fn give_up(&mut self, failure: &Failure) {
-        let lost = self.spare[failure.written..].iter().filter(|byte| **byte == b'\n').count();
+        let lost = self.spare[failure.written..]
+            .iter()
+            .filter(|byte| **byte == b'\n')
+            .count();
         self.shared.dropped.add(lost as u64);
         if mem::replace(&mut self.state, State::Failing) == State::Writing {
             tracing::warn!(error = %failure.error, "cannot write the access log; lines are dropped and counted");
@@ -112,7 +129,12 @@ fn write_all(out: &mut dyn Write, bytes: &[u8]) -> Result<(), Failure> {
     let mut written = 0;
     while written < bytes.len() {
         match out.write(&bytes[written..]) {
-            Ok(0) => return Err(Failure { written, error: ErrorKind::WriteZero.into() }),
+            Ok(0) => {
+                return Err(Failure {
+                    written,
+                    error: ErrorKind::WriteZero.into(),
+                });
+            }
             Ok(count) => written += count,
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(error) if error.kind() == ErrorKind::WouldBlock => thread::park_timeout(RETRY),

@@ -44,7 +44,10 @@ impl Audit {
             drop(alive);
         };
         thread::Builder::new().name("audit".to_owned()).spawn(run)?;
-        Ok(Arc::new(Self { queue, ended: Mutex::new(ended) }))
+        Ok(Arc::new(Self {
+            queue,
+            ended: Mutex::new(ended),
+        }))
     }
 
     /// Room for one record, where there is some at once.

@@ -36,7 +36,8 @@ impl AuditCounts {
 
     /// Not yet written.
     pub fn queued(&self) -> u64 {
-        self.records().saturating_sub(self.0.written.load(Ordering::Relaxed))
+        self.records()
+            .saturating_sub(self.0.written.load(Ordering::Relaxed))
     }
 
     /// Failed attempts to write.
@@ -122,13 +123,19 @@ impl Queue {
 
     pub(super) fn try_room(self: &Arc<Self>) -> Option<Room> {
         let permit = Arc::clone(&self.room).try_acquire_owned().ok()?;
-        Some(Room { queue: Arc::clone(self), permit: Some(permit) })
+        Some(Room {
+            queue: Arc::clone(self),
+            permit: Some(permit),
+        })
     }
 
     pub(super) async fn room(self: &Arc<Self>) -> Room {
         // it fails only where the stream is closed
         let permit = Arc::clone(&self.room).acquire_owned().await.ok();
-        Room { queue: Arc::clone(self), permit }
+        Room {
+            queue: Arc::clone(self),
+            permit,
+        }
     }
 
     /// Without a worker's runtime to wait on: the writer says when it has written something.
@@ -136,8 +143,18 @@ impl Queue {
         let mut state = self.lock();
         loop {
             match Arc::clone(&self.room).try_acquire_owned() {
-                Ok(permit) => return Room { queue: Arc::clone(self), permit: Some(permit) },
-                Err(TryAcquireError::Closed) => return Room { queue: Arc::clone(self), permit: None },
+                Ok(permit) => {
+                    return Room {
+                        queue: Arc::clone(self),
+                        permit: Some(permit),
+                    };
+                }
+                Err(TryAcquireError::Closed) => {
+                    return Room {
+                        queue: Arc::clone(self),
+                        permit: None,
+                    };
+                }
                 Err(TryAcquireError::NoPermits) => {
                     let waited = self.changed.wait_timeout(state, POLL);
                     state = waited.unwrap_or_else(PoisonError::into_inner).0;
@@ -156,7 +173,14 @@ impl Queue {
 
     fn add(&self, record: &AuditRecord, permit: Option<OwnedSemaphorePermit>) {
         let mut state = self.lock();
-        let State { lines, records, permits, stamp, sequence, .. } = &mut *state;
+        let State {
+            lines,
+            records,
+            permits,
+            stamp,
+            sequence,
+            ..
+        } = &mut *state;
         *sequence += 1;
         record.write(*sequence, stamp, lines);
         *records += 1;
@@ -188,7 +212,10 @@ impl Queue {
     /// Waits for something to do; `None` when everything is written and no more will come.
     pub(super) fn take(&self) -> Option<Batch> {
         let idle = |state: &mut State| state.records == 0 && !state.reopen && !state.closed;
-        let mut state = self.changed.wait_while(self.lock(), idle).unwrap_or_else(PoisonError::into_inner);
+        let mut state = self
+            .changed
+            .wait_while(self.lock(), idle)
+            .unwrap_or_else(PoisonError::into_inner);
         if state.records == 0 && !state.reopen {
             return None;
         }
@@ -203,7 +230,9 @@ impl Queue {
     /// Waits a while, less where the stream is closed or the file shall be opened anew.
     pub(super) fn pause(&self, duration: Duration) {
         let patient = |state: &mut State| !state.closed && !state.reopen;
-        let waited = self.changed.wait_timeout_while(self.lock(), duration, patient);
+        let waited = self
+            .changed
+            .wait_timeout_while(self.lock(), duration, patient);
         drop(waited.unwrap_or_else(PoisonError::into_inner));
     }
 

@@ -93,7 +93,10 @@ fn cut(text: &str) -> String {
     if text.len() <= LONGEST_TEXT {
         return text.to_owned();
     }
-    let end = (0..=LONGEST_TEXT).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
+    let end = (0..=LONGEST_TEXT)
+        .rev()
+        .find(|end| text.is_char_boundary(*end))
+        .unwrap_or(0);
     format!("{}…", &text[..end])
 }
 
@@ -122,6 +125,9 @@ mod tests {
     #[test]
     fn a_long_text_is_cut_between_characters() {
         let cut = cut(&"é".repeat(2000));
-        assert_eq!((cut.len(), cut.ends_with("é…")), (LONGEST_TEXT + "…".len(), true));
+        assert_eq!(
+            (cut.len(), cut.ends_with("é…")),
+            (LONGEST_TEXT + "…".len(), true)
+        );
     }
 }

@@ -57,7 +57,9 @@ impl AuditSink {
 
     /// Whether the name stands for another file by now, as after a rotation.
     pub(super) fn has_moved(&self, out: &Out) -> bool {
-        let (Self::File(path), Out::File(file)) = (self, out) else { return false };
+        let (Self::File(path), Out::File(file)) = (self, out) else {
+            return false;
+        };
         let place = |about: fs::Metadata| (about.dev(), about.ino());
         match (fs::metadata(path).map(place), file.metadata().map(place)) {
             (Ok(named), Ok(open)) => named != open,
@@ -72,7 +74,9 @@ impl Out {
         match self {
             Self::Stdout => {
                 let mut out = io::stdout().lock();
-                out.write_all(bytes).and_then(|()| out.flush()).map(|()| bytes.len())
+                out.write_all(bytes)
+                    .and_then(|()| out.flush())
+                    .map(|()| bytes.len())
             }
             Self::Stderr => io::stderr().lock().write_all(bytes).map(|()| bytes.len()),
             Self::File(file) => file.write(bytes),

@@ -23,7 +23,12 @@ pub(super) struct Writer {
 
 impl Writer {
     pub(super) fn new(queue: Arc<Queue>, sink: AuditSink, out: Out) -> Self {
-        Self { queue, sink, out, synced: ambient::now() }
+        Self {
+            queue,
+            sink,
+            out,
+            synced: ambient::now(),
+        }
     }
 
     pub(super) fn run(&mut self) {
@@ -96,7 +101,10 @@ impl Writer {
 /// The rest with the beginning of its first line.
 fn from_line(lines: &[u8], left: usize) -> &[u8] {
     let done = &lines[..lines.len() - left];
-    let start = done.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+    let start = done
+        .iter()
+        .rposition(|byte| *byte == b'\n')
+        .map_or(0, |end| end + 1);
     &lines[start..]
 }
 
@@ -107,7 +115,12 @@ mod tests {
     #[test]
     fn a_half_line_is_written_again_from_its_start() {
         let lines = b"one\ntwo\n";
-        for (left, rest) in [(8, "one\ntwo\n"), (6, "one\ntwo\n"), (4, "two\n"), (1, "two\n")] {
+        for (left, rest) in [
+            (8, "one\ntwo\n"),
+            (6, "one\ntwo\n"),
+            (4, "two\n"),
+            (1, "two\n"),
+        ] {
             assert_eq!(from_line(lines, left), rest.as_bytes(), "{left}");
         }
     }

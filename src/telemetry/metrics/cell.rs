@@ -16,7 +16,8 @@ pub(super) struct Counter(AtomicU64);
 
 impl Counter {
     pub(super) fn add(&self, amount: u64) {
-        self.0.store(self.read().wrapping_add(amount), Ordering::Relaxed);
+        self.0
+            .store(self.read().wrapping_add(amount), Ordering::Relaxed);
     }
 
     pub(super) fn read(&self) -> u64 {
@@ -33,7 +34,10 @@ pub(super) struct Counters<L> {
 
 impl<L: Label> Counters<L> {
     pub(super) fn new() -> Self {
-        Self { cells: L::ALL.iter().map(|_| Counter::default()).collect(), label: PhantomData }
+        Self {
+            cells: L::ALL.iter().map(|_| Counter::default()).collect(),
+            label: PhantomData,
+        }
     }
 
     pub(super) fn increment(&self, label: L) {
@@ -58,7 +62,10 @@ pub(super) struct SharedCounters<L> {
 
 impl<L: Label> SharedCounters<L> {
     pub(super) fn new() -> Self {
-        Self { cells: L::ALL.iter().map(|_| AtomicU64::new(0)).collect(), label: PhantomData }
+        Self {
+            cells: L::ALL.iter().map(|_| AtomicU64::new(0)).collect(),
+            label: PhantomData,
+        }
     }
 
     pub(super) fn increment(&self, label: L) {
@@ -90,7 +97,10 @@ pub(super) struct Level(AtomicI64);
 
 impl Gauge {
     pub(super) fn new(level: &Arc<Level>) -> Self {
-        Self { level: Arc::clone(level), writer: PhantomData }
+        Self {
+            level: Arc::clone(level),
+            writer: PhantomData,
+        }
     }
 
     /// One more.
@@ -106,7 +116,10 @@ impl Gauge {
     /// One more, until what it gives is dropped.
     pub fn hold(&self) -> Held {
         self.raise();
-        Held { level: Arc::clone(&self.level), writer: PhantomData }
+        Held {
+            level: Arc::clone(&self.level),
+            writer: PhantomData,
+        }
     }
 }
 
@@ -118,7 +131,8 @@ impl Drop for Held {
 
 impl Level {
     fn shift(&self, by: i64) {
-        self.0.store(self.read().wrapping_add(by), Ordering::Relaxed);
+        self.0
+            .store(self.read().wrapping_add(by), Ordering::Relaxed);
     }
 
     pub(super) fn read(&self) -> i64 {

@@ -45,7 +45,10 @@ pub(super) struct Distribution {
 impl Histogram {
     pub(super) fn record(&self, duration: Duration) {
         let nanos = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
-        let bucket = BOUNDS.iter().position(|bound| nanos <= *bound).unwrap_or(BOUNDS.len());
+        let bucket = BOUNDS
+            .iter()
+            .position(|bound| nanos <= *bound)
+            .unwrap_or(BOUNDS.len());
         self.buckets[bucket].add(1);
         self.sum.add(nanos);
     }
@@ -75,7 +78,9 @@ impl Distribution {
     /// Upper bound in seconds and own (not cumulative) count of each bucket.
     pub(super) fn buckets(&self) -> [(f64, u64); BUCKETS] {
         std::array::from_fn(|index| {
-            let bound = BOUNDS.get(index).map_or(f64::INFINITY, |nanos| *nanos as f64 / NANOS_PER_SECOND);
+            let bound = BOUNDS
+                .get(index)
+                .map_or(f64::INFINITY, |nanos| *nanos as f64 / NANOS_PER_SECOND);
             (bound, self.counts[index])
         })
     }
@@ -115,7 +120,11 @@ mod tests {
         assert_eq!(quantile(0.75, &counts), Some(0.0075));
         counts = [0; BUCKETS];
         counts[BUCKETS - 1] = 1;
-        assert_eq!(quantile(0.99, &counts), Some(30.0), "nobody knows how much longer");
+        assert_eq!(
+            quantile(0.99, &counts),
+            Some(30.0),
+            "nobody knows how much longer"
+        );
     }
 
     #[test]
@@ -126,8 +135,15 @@ mod tests {
         }
         let mut distribution = Distribution::default();
         distribution.add(&histogram);
-        let filled: Vec<_> = distribution.buckets().into_iter().filter(|(_, count)| *count > 0).collect();
-        assert_eq!(filled, [(0.0005, 2), (0.001, 1), (30.0, 1), (f64::INFINITY, 1)]);
+        let filled: Vec<_> = distribution
+            .buckets()
+            .into_iter()
+            .filter(|(_, count)| *count > 0)
+            .collect();
+        assert_eq!(
+            filled,
+            [(0.0005, 2), (0.001, 1), (30.0, 1), (f64::INFINITY, 1)]
+        );
         assert_eq!(distribution.count(), 5);
         assert!((distribution.seconds() - 60.001_000_002).abs() < 1e-9);
     }

@@ -34,14 +34,21 @@ impl Metrics {
 impl Hits {
     /// The hits of a rule, by its name.
     pub fn of(&self, service: &str, rule: &str) -> RuleHits {
-        self.0.get(service).and_then(|rules| rules.get(rule)).copied().unwrap_or_default()
+        self.0
+            .get(service)
+            .and_then(|rules| rules.get(rule))
+            .copied()
+            .unwrap_or_default()
     }
 
     /// The hits of all rules of a service, and of its requests that no rule covers.
     pub fn of_service(&self, service: &str) -> RuleHits {
         let mut sum = RuleHits::default();
         for hits in self.0.get(service).into_iter().flat_map(HashMap::values) {
-            sum.0.iter_mut().zip(hits.0).for_each(|(sum, count)| *sum += count);
+            sum.0
+                .iter_mut()
+                .zip(hits.0)
+                .for_each(|(sum, count)| *sum += count);
         }
         sum
     }
@@ -66,7 +73,10 @@ impl RuleHits {
 
     /// Those that were refused.
     pub fn denied(&self) -> u64 {
-        [Outcome::Unauthenticated, Outcome::Forbidden].iter().map(|outcome| self.0[outcome.index()]).sum()
+        [Outcome::Unauthenticated, Outcome::Forbidden]
+            .iter()
+            .map(|outcome| self.0[outcome.index()])
+            .sum()
     }
 
     /// Those that would have been refused, and were only reported.
@@ -76,6 +86,10 @@ impl RuleHits {
 
     /// What became of how many, without the zeros.
     pub fn by_decision(&self) -> impl Iterator<Item = (&'static str, u64)> {
-        Outcome::ALL.iter().zip(self.0).filter(|(_, count)| *count > 0).map(|(outcome, count)| (outcome.text(), count))
+        Outcome::ALL
+            .iter()
+            .zip(self.0)
+            .filter(|(_, count)| *count > 0)
+            .map(|(outcome, count)| (outcome.text(), count))
     }
 }

@@ -19,8 +19,8 @@ pub use encode::CONTENT_TYPE;
 pub use histogram::quantile;
 pub use hits::{Hits, RuleHits};
 pub use labels::{
-    ConnectionRejection, FetchOutcome, LoginOutcome, Outcome, RefreshOutcome, ReloadOutcome, StatusClass, TokenRefusal,
-    UpstreamConnection, UpstreamErrorKind,
+    ConnectionRejection, FetchOutcome, LoginOutcome, Outcome, RefreshOutcome, ReloadOutcome,
+    StatusClass, TokenRefusal, UpstreamConnection, UpstreamErrorKind,
 };
 pub use service::{ServerMetrics, ServiceMetrics};
 pub use shard::Shard;
@@ -98,13 +98,19 @@ impl Metrics {
     /// A shard for one worker. What it counted stays when it is dropped.
     pub fn shard(&self) -> Shard {
         let cells = Arc::new(ShardCells::new());
-        self.shards.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(&cells));
+        self.shards
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(Arc::clone(&cells));
         Shard::new(cells)
     }
 
     /// When the process started, in seconds since 1970.
     pub fn started(&self) -> u64 {
-        self.started.duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO).as_secs()
+        self.started
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or(Duration::ZERO)
+            .as_secs()
     }
 
     /// Counts one login.
@@ -127,7 +133,10 @@ impl Metrics {
         let mut fetches = self.fetches.lock().unwrap_or_else(PoisonError::into_inner);
         match fetches.get(issuer) {
             Some(counters) => counters.increment(outcome),
-            None => fetches.entry(issuer.into()).or_insert_with(SharedCounters::new).increment(outcome),
+            None => fetches
+                .entry(issuer.into())
+                .or_insert_with(SharedCounters::new)
+                .increment(outcome),
         }
     }
 
@@ -177,13 +186,22 @@ impl Metrics {
 
     fn fetches(&self) -> BTreeMap<Box<str>, totals::ByLabel<FetchOutcome>> {
         let fetches = self.fetches.lock().unwrap_or_else(PoisonError::into_inner);
-        let read = |counters: &SharedCounters<FetchOutcome>| totals::read_all(|outcome| counters.read(outcome));
-        fetches.iter().map(|(issuer, counters)| (issuer.clone(), read(counters))).collect()
+        let read = |counters: &SharedCounters<FetchOutcome>| {
+            totals::read_all(|outcome| counters.read(outcome))
+        };
+        fetches
+            .iter()
+            .map(|(issuer, counters)| (issuer.clone(), read(counters)))
+            .collect()
     }
 
     fn totals(&self) -> Totals {
         let mut totals = Totals {
-            process_start: self.started.duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO).as_secs_f64(),
+            process_start: self
+                .started
+                .duration_since(UNIX_EPOCH)
+                .unwrap_or(Duration::ZERO)
+                .as_secs_f64(),
             logins: totals::read_all(|outcome| self.logins.read(outcome)),
             refreshes: totals::read_all(|outcome| self.refreshes.read(outcome)),
             state_up: self.state_up.load(Ordering::Relaxed),
@@ -199,7 +217,11 @@ impl Metrics {
                 .get()
                 .map(|counts| [counts.records(), counts.errors(), counts.queued()])
                 .unwrap_or_default(),
-            servers: self.servers.get().map(|levels| levels()).unwrap_or_default(),
+            servers: self
+                .servers
+                .get()
+                .map(|levels| levels())
+                .unwrap_or_default(),
             ..Totals::default()
         };
         self.for_each_shard(|shard| totals.add(shard));
@@ -207,13 +229,19 @@ impl Metrics {
     }
 
     fn for_each_shard(&self, mut read: impl FnMut(&ShardCells)) {
-        self.shards.lock().unwrap_or_else(PoisonError::into_inner).iter().for_each(|shard| read(shard));
+        self.shards
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .iter()
+            .for_each(|shard| read(shard));
     }
 }
 
 impl fmt::Debug for Metrics {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Metrics").field("started", &self.started).finish_non_exhaustive()
+        f.debug_struct("Metrics")
+            .field("started", &self.started)
+            .finish_non_exhaustive()
     }
 }
 
@@ -223,7 +251,10 @@ mod tests {
 
     fn lines_of(metrics: &Metrics, family: &str) -> Vec<String> {
         let text = metrics.encode();
-        text.lines().filter(|line| line.starts_with(family)).map(str::to_owned).collect()
+        text.lines()
+            .filter(|line| line.starts_with(family))
+            .map(str::to_owned)
+            .collect()
     }
 
     #[test]
@@ -237,8 +268,12 @@ mod tests {
             }
             jobs.record(Some(1), Outcome::Forbidden, 403, Duration::ZERO);
             jobs.record(None, Outcome::Forbidden, 403, Duration::ZERO);
-            shard.unrouted().record(None, Outcome::NotFound, 404, Duration::ZERO);
-            shard.portal().record(None, Outcome::Gateway, 0, Duration::from_secs(60));
+            shard
+                .unrouted()
+                .record(None, Outcome::NotFound, 404, Duration::ZERO);
+            shard
+                .portal()
+                .record(None, Outcome::Gateway, 0, Duration::from_secs(60));
         }
         let expected = [
             r#"gatelatch_requests_total{service="",rule="",decision="not_found",status="4xx"} 2"#,
@@ -248,8 +283,14 @@ mod tests {
             r#"gatelatch_requests_total{service="jobs",rule="say \"hi\"",decision="forbidden",status="4xx"} 2"#,
         ];
         assert_eq!(lines_of(&metrics, "gatelatch_requests_total"), expected);
-        let sums = lines_of(&metrics, "gatelatch_request_duration_seconds_sum{service=\"jobs\"");
-        assert_eq!(sums, [r#"gatelatch_request_duration_seconds_sum{service="jobs"} 0.006"#]);
+        let sums = lines_of(
+            &metrics,
+            "gatelatch_request_duration_seconds_sum{service=\"jobs\"",
+        );
+        assert_eq!(
+            sums,
+            [r#"gatelatch_request_duration_seconds_sum{service="jobs"} 0.006"#]
+        );
     }
 
     #[test]
@@ -272,9 +313,21 @@ mod tests {
         metrics.configuration_loaded(1_000);
         metrics.reload(ReloadOutcome::Refused, 2_000);
         let timestamp = "gatelatch_config_last_reload_success_timestamp_seconds";
-        assert_eq!(state(), ["gatelatch_config_last_reload_successful 0".to_owned(), format!("{timestamp} 1000")]);
+        assert_eq!(
+            state(),
+            [
+                "gatelatch_config_last_reload_successful 0".to_owned(),
+                format!("{timestamp} 1000")
+            ]
+        );
         metrics.reload(ReloadOutcome::Unchanged, 3_000);
-        assert_eq!(state(), ["gatelatch_config_last_reload_successful 1".to_owned(), format!("{timestamp} 3000")]);
+        assert_eq!(
+            state(),
+            [
+                "gatelatch_config_last_reload_successful 1".to_owned(),
+                format!("{timestamp} 3000")
+            ]
+        );
     }
 
     #[test]
@@ -324,7 +377,9 @@ mod tests {
         let _idle = shard.upstream_connections(UpstreamConnection::Idle).hold();
         shard.connection_rejected(ConnectionRejection::Limit);
         shard.token_refused(TokenRefusal::Expired);
-        shard.service("jobs", &[]).upstream_error(UpstreamErrorKind::Reset);
+        shard
+            .service("jobs", &[])
+            .upstream_error(UpstreamErrorKind::Reset);
         metrics.login(LoginOutcome::Invalid);
         metrics.jwks_fetched("https://idp", FetchOutcome::Failure);
         let text = metrics.encode();
@@ -339,7 +394,10 @@ mod tests {
             r#"gatelatch_jwks_fetches_total{issuer="https://idp",outcome="success"} 0"#,
             r#"gatelatch_jwks_fetches_total{issuer="https://idp",outcome="failure"} 1"#,
         ] {
-            assert!(text.lines().any(|written| written == line), "{line} is missing in\n{text}");
+            assert!(
+                text.lines().any(|written| written == line),
+                "{line} is missing in\n{text}"
+            );
         }
     }
 }

@@ -39,8 +39,17 @@ pub(super) struct RuleCells(OnceLock<Box<Grid>>);
 struct Grid([Counter; OUTCOMES * CLASSES]);
 
 impl ServiceMetrics {
-    pub(super) fn new(service: Arc<ServiceCells>, rules: Box<[Arc<RuleCells>]>, no_rule: Arc<RuleCells>) -> Self {
-        Self { service, rules, no_rule, writer: PhantomData }
+    pub(super) fn new(
+        service: Arc<ServiceCells>,
+        rules: Box<[Arc<RuleCells>]>,
+        no_rule: Arc<RuleCells>,
+    ) -> Self {
+        Self {
+            service,
+            rules,
+            no_rule,
+            writer: PhantomData,
+        }
     }
 
     /// Counts one request that is over.
@@ -49,7 +58,9 @@ impl ServiceMetrics {
     /// counts as no rule. `status` 0 means that the client went away before there was an answer. `duration` is
     /// from the end of the request head to the end of the answer.
     pub fn record(&self, rule: Option<u32>, outcome: Outcome, status: u16, duration: Duration) {
-        let rule = rule.and_then(|index| self.rules.get(index as usize)).unwrap_or(&self.no_rule);
+        let rule = rule
+            .and_then(|index| self.rules.get(index as usize))
+            .unwrap_or(&self.no_rule);
         rule.increment(outcome, StatusClass::of(status));
         self.service.durations.record(duration);
     }
@@ -69,7 +80,10 @@ pub struct ServerMetrics {
 
 impl ServerMetrics {
     pub(super) fn new(requests: &Arc<Counter>) -> Self {
-        Self { requests: Arc::clone(requests), writer: PhantomData }
+        Self {
+            requests: Arc::clone(requests),
+            writer: PhantomData,
+        }
     }
 
     /// Counts one request that is sent to it; one that is tried again counts again.
@@ -80,7 +94,10 @@ impl ServerMetrics {
 
 impl ServiceCells {
     pub(super) fn new() -> Self {
-        Self { durations: Histogram::default(), upstream_errors: Counters::new() }
+        Self {
+            durations: Histogram::default(),
+            upstream_errors: Counters::new(),
+        }
     }
 }
 
@@ -92,8 +109,12 @@ impl RuleCells {
     /// What was counted, without the zeros.
     pub(super) fn counts(&self) -> impl Iterator<Item = (Outcome, StatusClass, u64)> {
         let cells = self.0.get().map_or(&[][..], |grid| &grid.0[..]);
-        let labels = Outcome::ALL.iter().flat_map(|outcome| StatusClass::ALL.iter().map(move |class| (outcome, class)));
-        let counts = labels.zip(cells).map(|((outcome, class), cell)| (*outcome, *class, cell.read()));
+        let labels = Outcome::ALL
+            .iter()
+            .flat_map(|outcome| StatusClass::ALL.iter().map(move |class| (outcome, class)));
+        let counts = labels
+            .zip(cells)
+            .map(|((outcome, class), cell)| (*outcome, *class, cell.read()));
         counts.filter(|(_, _, count)| *count > 0)
     }
 }

@@ -55,7 +55,10 @@ pub(super) struct Entry {
 
 impl Shard {
     pub(super) fn new(cells: Arc<ShardCells>) -> Self {
-        Self { cells, writer: PhantomData }
+        Self {
+            cells,
+            writer: PhantomData,
+        }
     }
 
     /// The handle for a service and its rules, by their places in `rules`. It finds what was counted under the same
@@ -114,7 +117,11 @@ impl Shard {
 impl ShardCells {
     pub(super) fn new() -> Self {
         Self {
-            services: Mutex::new(Services { by_name: HashMap::new(), size: 0, sweep_at: SWEEP_AT }),
+            services: Mutex::new(Services {
+                by_name: HashMap::new(),
+                size: 0,
+                sweep_at: SWEEP_AT,
+            }),
             client_connections: Arc::default(),
             parked_connections: Arc::default(),
             tunnels: Arc::default(),
@@ -162,7 +169,11 @@ impl Services {
     fn entry(&mut self, service: &str) -> &mut Entry {
         self.by_name.entry(service.into()).or_insert_with(|| {
             self.size += 1;
-            Entry { service: Arc::new(ServiceCells::new()), rules: HashMap::new(), servers: HashMap::new() }
+            Entry {
+                service: Arc::new(ServiceCells::new()),
+                rules: HashMap::new(),
+                servers: HashMap::new(),
+            }
         })
     }
 
@@ -171,10 +182,16 @@ impl Services {
     fn sweep(&mut self) {
         self.by_name.retain(|_, entry| {
             entry.rules.retain(|_, cells| Arc::strong_count(cells) > 1);
-            entry.servers.retain(|_, requests| Arc::strong_count(requests) > 1);
+            entry
+                .servers
+                .retain(|_, requests| Arc::strong_count(requests) > 1);
             Arc::strong_count(&entry.service) > 1
         });
-        self.size = self.by_name.values().map(|entry| 1 + entry.rules.len() + entry.servers.len()).sum();
+        self.size = self
+            .by_name
+            .values()
+            .map(|entry| 1 + entry.rules.len() + entry.servers.len())
+            .sum();
         self.sweep_at = SWEEP_AT.max(2 * self.size);
     }
 }

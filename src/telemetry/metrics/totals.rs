@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use super::ServerLevel;
 use super::histogram::Distribution;
 use super::labels::{
-    ConnectionRejection, FetchOutcome, Label, LoginOutcome, Outcome, RefreshOutcome, ReloadOutcome, StatusClass,
-    TokenRefusal, UpstreamConnection, UpstreamErrorKind,
+    ConnectionRejection, FetchOutcome, Label, LoginOutcome, Outcome, RefreshOutcome, ReloadOutcome,
+    StatusClass, TokenRefusal, UpstreamConnection, UpstreamErrorKind,
 };
 use super::shard::{Entry, ShardCells};
 
@@ -55,15 +55,23 @@ impl Totals {
         self.client_connections += shard.client_connections.read();
         self.parked_connections += shard.parked_connections.read();
         self.tunnels += shard.tunnels.read();
-        let levels = UpstreamConnection::ALL.iter().map(|state| (*state, &shard.upstream_connections[state.index()]));
+        let levels = UpstreamConnection::ALL
+            .iter()
+            .map(|state| (*state, &shard.upstream_connections[state.index()]));
         for (state, level) in levels {
-            match self.upstream_connections.iter_mut().find(|(known, _)| *known == state) {
+            match self
+                .upstream_connections
+                .iter_mut()
+                .find(|(known, _)| *known == state)
+            {
                 Some((_, sum)) => *sum += level.read(),
                 None => self.upstream_connections.push((state, level.read())),
             }
         }
         add_all(&mut self.rejections, |reason| shard.rejections.read(reason));
-        add_all(&mut self.token_refusals, |reason| shard.token_refusals.read(reason));
+        add_all(&mut self.token_refusals, |reason| {
+            shard.token_refusals.read(reason)
+        });
         for (name, entry) in shard.services().iter() {
             self.services.entry(name.into()).or_default().add(entry);
         }
@@ -73,7 +81,9 @@ impl Totals {
 impl ServiceTotals {
     fn add(&mut self, entry: &Entry) {
         self.durations.add(&entry.service.durations);
-        add_all(&mut self.upstream_errors, |kind| entry.service.upstream_errors.read(kind));
+        add_all(&mut self.upstream_errors, |kind| {
+            entry.service.upstream_errors.read(kind)
+        });
         for (server, requests) in &entry.servers {
             *self.servers.entry(server.clone()).or_default() += requests.read();
         }
@@ -93,7 +103,10 @@ impl ServiceTotals {
         let key = (outcome.text(), class.text());
         match self.requests.get_mut(rule) {
             Some(counts) => *counts.entry(key).or_default() += count,
-            None => drop(self.requests.insert(rule.into(), BTreeMap::from([(key, count)]))),
+            None => drop(
+                self.requests
+                    .insert(rule.into(), BTreeMap::from([(key, count)])),
+            ),
         }
     }
 }
@@ -107,6 +120,7 @@ fn add_all<L: Label>(sums: &mut ByLabel<L>, read: impl Fn(L) -> u64) {
     if sums.is_empty() {
         *sums = read_all(read);
     } else {
-        sums.iter_mut().for_each(|(label, sum)| *sum += read(*label));
+        sums.iter_mut()
+            .for_each(|(label, sum)| *sum += read(*label));
     }
 }

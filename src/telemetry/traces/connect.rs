@@ -58,10 +58,21 @@ impl Service<Uri> for Connector {
 }
 
 async fn connect(collector: &Uri) -> io::Result<TcpStream> {
-    let host = collector.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
-    let default = if collector.scheme_str() == Some("https") { 443 } else { 80 };
+    let host = collector
+        .host()
+        .unwrap_or_default()
+        .trim_start_matches('[')
+        .trim_end_matches(']');
+    let default = if collector.scheme_str() == Some("https") {
+        443
+    } else {
+        80
+    };
     let port = collector.port_u16().unwrap_or(default);
-    let mut failure = io::Error::new(io::ErrorKind::NotFound, format!("`{host}` cannot be resolved"));
+    let mut failure = io::Error::new(
+        io::ErrorKind::NotFound,
+        format!("`{host}` cannot be resolved"),
+    );
     for address in resolve(host).await? {
         match connect_to(SocketAddr::new(address, port)).await {
             Ok(stream) => return Ok(stream),
@@ -72,7 +83,11 @@ async fn connect(collector: &Uri) -> io::Result<TcpStream> {
 }
 
 async fn connect_to(address: SocketAddr) -> io::Result<TcpStream> {
-    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    let socket = if address.is_ipv4() {
+        TcpSocket::new_v4()?
+    } else {
+        TcpSocket::new_v6()?
+    };
     socket.set_nodelay(true)?;
     socket.connect(address).await
 }
@@ -82,7 +97,9 @@ async fn resolve(host: &str) -> io::Result<Vec<IpAddr>> {
     if let Ok(address) = host.parse() {
         return Ok(vec![address]);
     }
-    let resolver = TokioResolver::builder_tokio().and_then(|builder| builder.build()).map_err(io::Error::other)?;
+    let resolver = TokioResolver::builder_tokio()
+        .and_then(|builder| builder.build())
+        .map_err(io::Error::other)?;
     let found = resolver.lookup_ip(host).await.map_err(io::Error::other)?;
     Ok(found.iter().collect())
 }

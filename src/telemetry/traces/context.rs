@@ -32,9 +32,16 @@ impl Incoming {
     /// specification has. A malformed `tracestate` costs only itself.
     pub(super) fn read(headers: &HeaderMap) -> Option<Self> {
         let mut lines = headers.get_all(TRACEPARENT).iter();
-        let (Some(line), None) = (lines.next(), lines.next()) else { return None };
+        let (Some(line), None) = (lines.next(), lines.next()) else {
+            return None;
+        };
         let (trace, parent, flags) = parse(line.to_str().ok()?)?;
-        Some(Self { trace, parent, sampled: flags & SAMPLED != 0, state: read_state(headers) })
+        Some(Self {
+            trace,
+            parent,
+            sampled: flags & SAMPLED != 0,
+            state: read_state(headers),
+        })
     }
 }
 
@@ -43,15 +50,25 @@ fn parse(text: &str) -> Option<(TraceId, SpanId, u8)> {
     let mut parts = known.split('-');
     let version = hex(parts.next()?, 2)?;
     // a later version may say more behind what is read here
-    let fits = if version == 0 { rest.is_empty() } else { rest.is_empty() || rest.starts_with('-') };
+    let fits = if version == 0 {
+        rest.is_empty()
+    } else {
+        rest.is_empty() || rest.starts_with('-')
+    };
     if version == 0xff || !fits {
         return None;
     }
     let trace = hex(parts.next()?, 32).filter(|trace| *trace != 0)?;
     let parent = hex(parts.next()?, 16).filter(|parent| *parent != 0)?;
     let flags = hex(parts.next()?, 2)?;
-    let ids = (TraceId::from(trace), SpanId::from(u64::try_from(parent).ok()?));
-    parts.next().is_none().then_some((ids.0, ids.1, u8::try_from(flags).ok()?))
+    let ids = (
+        TraceId::from(trace),
+        SpanId::from(u64::try_from(parent).ok()?),
+    );
+    parts
+        .next()
+        .is_none()
+        .then_some((ids.0, ids.1, u8::try_from(flags).ok()?))
 }
 
 /// Lower-case digits only, and this many.
@@ -63,12 +80,24 @@ fn hex(text: &str, digits: usize) -> Option<u128> {
 
 /// All lines are one list.
 fn read_state(headers: &HeaderMap) -> TraceState {
-    let lines = headers.get_all(TRACESTATE).iter().map(HeaderValue::to_str).collect::<Result<Vec<_>, _>>();
+    let lines = headers
+        .get_all(TRACESTATE)
+        .iter()
+        .map(HeaderValue::to_str)
+        .collect::<Result<Vec<_>, _>>();
     let entries = |lines: Vec<&str>| {
-        let entries = lines.iter().flat_map(|line| line.split(',')).map(str::trim).filter(|entry| !entry.is_empty());
+        let entries = lines
+            .iter()
+            .flat_map(|line| line.split(','))
+            .map(str::trim)
+            .filter(|entry| !entry.is_empty());
         entries.collect::<Vec<_>>().join(",")
     };
-    lines.ok().map(entries).and_then(|list| TraceState::from_str(&list).ok()).unwrap_or_default()
+    lines
+        .ok()
+        .map(entries)
+        .and_then(|list| TraceState::from_str(&list).ok())
+        .unwrap_or_default()
 }
 
 /// `traceparent` as the next in line gets it.
@@ -87,7 +116,10 @@ mod tests {
     fn read(fields: &[(&str, &str)]) -> Option<Incoming> {
         let mut headers = HeaderMap::new();
         for (name, value) in fields {
-            headers.append(HeaderName::from_bytes(name.as_bytes()).unwrap(), HeaderValue::from_str(value).unwrap());
+            headers.append(
+                HeaderName::from_bytes(name.as_bytes()).unwrap(),
+                HeaderValue::from_str(value).unwrap(),
+            );
         }
         Incoming::read(&headers)
     }
@@ -97,7 +129,10 @@ mod tests {
         let incoming = read(&[("traceparent", VALID)]).unwrap();
         assert!(incoming.sampled);
         assert_eq!(write(incoming.trace, incoming.parent, true), VALID);
-        assert_eq!(write(incoming.trace, incoming.parent, false), VALID.replace("-01", "-00"));
+        assert_eq!(
+            write(incoming.trace, incoming.parent, false),
+            VALID.replace("-01", "-00")
+        );
     }
 
     #[test]
@@ -106,7 +141,10 @@ mod tests {
         assert_eq!(sampled(&VALID.replace("-01", "-00")), Some(false));
         assert_eq!(sampled(&VALID.replace("-01", "-03")), Some(true));
         assert_eq!(sampled(&VALID.replace("00-0", "01-0")), Some(true));
-        assert_eq!(sampled(&format!("{}-more", VALID.replace("00-0", "01-0"))), Some(true));
+        assert_eq!(
+            sampled(&format!("{}-more", VALID.replace("00-0", "01-0"))),
+            Some(true)
+        );
     }
 
     #[test]
@@ -126,7 +164,11 @@ mod tests {
         ] {
             assert_eq!(read(&[("traceparent", text)]), None, "{text}");
         }
-        assert_eq!(read(&[("traceparent", VALID), ("traceparent", VALID)]), None, "which of the two?");
+        assert_eq!(
+            read(&[("traceparent", VALID), ("traceparent", VALID)]),
+            None,
+            "which of the two?"
+        );
         assert_eq!(read(&[("tracestate", "a=b")]), None);
     }
 
@@ -134,7 +176,9 @@ mod tests {
     fn a_state_is_one_list_or_nothing() {
         let state = |lines: &[&str]| {
             let fields = lines.iter().map(|line| ("tracestate", *line));
-            let fields: Vec<_> = std::iter::once(("traceparent", VALID)).chain(fields).collect();
+            let fields: Vec<_> = std::iter::once(("traceparent", VALID))
+                .chain(fields)
+                .collect();
             read(&fields).unwrap().state.header()
         };
         assert_eq!(state(&["a=1,b=2"]), "a=1,b=2");

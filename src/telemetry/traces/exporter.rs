@@ -22,17 +22,27 @@ use crate::ambient;
 const SILENCE: Duration = Duration::from_secs(60);
 
 /// Starts the thread. What is returned ends when the thread has ended.
-pub(super) fn start(settings: &TraceSettings, queue: &Arc<Queue>) -> Result<Receiver<()>, Box<dyn Error>> {
+pub(super) fn start(
+    settings: &TraceSettings,
+    queue: &Arc<Queue>,
+) -> Result<Receiver<()>, Box<dyn Error>> {
     let runtime = Builder::new_current_thread().enable_all().build()?;
     let exporter = runtime.block_on(async { exporter(settings) })?;
     let (alive, ended) = channel();
-    let sending =
-        Sending { queue: Arc::clone(queue), runtime, exporter, timeout: settings.timeout, health: Health::Sending };
+    let sending = Sending {
+        queue: Arc::clone(queue),
+        runtime,
+        exporter,
+        timeout: settings.timeout,
+        health: Health::Sending,
+    };
     let run = move || {
         sending.run();
         drop(alive);
     };
-    thread::Builder::new().name("traces".to_owned()).spawn(run)?;
+    thread::Builder::new()
+        .name("traces".to_owned())
+        .spawn(run)?;
     Ok(ended)
 }
 
@@ -52,12 +62,17 @@ fn exporter(settings: &TraceSettings) -> Result<SpanExporter, Box<dyn Error>> {
 fn resource(settings: &TraceSettings) -> Resource {
     let found = Resource::builder().build();
     let name = opentelemetry::Key::from_static_str("service.name");
-    let unnamed = found.get(&name).is_none_or(|name| name.as_str().starts_with("unknown_service"));
+    let unnamed = found
+        .get(&name)
+        .is_none_or(|name| name.as_str().starts_with("unknown_service"));
     let default = unnamed.then(|| env!("CARGO_PKG_NAME").to_owned());
     let instance = u64::from_be_bytes(ambient::random_bytes());
     let mut builder = Resource::builder()
         .with_attribute(KeyValue::new("service.version", env!("CARGO_PKG_VERSION")))
-        .with_attribute(KeyValue::new("service.instance.id", format!("{instance:016x}")));
+        .with_attribute(KeyValue::new(
+            "service.instance.id",
+            format!("{instance:016x}"),
+        ));
     if let Some(name) = settings.service_name.clone().or(default) {
         builder = builder.with_service_name(name);
     }
@@ -89,9 +104,13 @@ impl Sending {
 
     fn send(&mut self, batch: Vec<SpanData>) {
         let count = batch.len();
-        let Self { exporter, timeout, .. } = self;
+        let Self {
+            exporter, timeout, ..
+        } = self;
         // the exporter has a limit of its own, and a second one costs nothing
-        let sent = self.runtime.block_on(async { tokio::time::timeout(*timeout, exporter.export(batch)).await });
+        let sent = self
+            .runtime
+            .block_on(async { tokio::time::timeout(*timeout, exporter.export(batch)).await });
         match sent {
             Ok(Ok(())) => self.succeed(count),
             Ok(Err(error)) => self.fail(count, &error.to_string()),
@@ -102,7 +121,10 @@ impl Sending {
     fn succeed(&mut self, count: usize) {
         self.queue.counts.export(count);
         if let Health::Failing(_) = self.health {
-            tracing::info!(event = "trace_export_recovered", "spans are taken by the collector again");
+            tracing::info!(
+                event = "trace_export_recovered",
+                "spans are taken by the collector again"
+            );
         }
         self.health = Health::Sending;
     }

@@ -30,7 +30,9 @@ impl Traces {
     /// former one exports what it has once the last request that it traces is over. `None`: no traces.
     pub fn tracer(&self, settings: Option<&TraceSettings>) -> Option<Arc<Tracer>> {
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
-        let same = current.as_ref().is_some_and(|tracer| Some(tracer.settings()) == settings);
+        let same = current
+            .as_ref()
+            .is_some_and(|tracer| Some(tracer.settings()) == settings);
         if !same {
             *current = settings.and_then(|settings| start(settings, &self.counts));
         }
@@ -44,7 +46,11 @@ impl Traces {
 
     /// Exports what is there and waits for that, at most this long. Spans that come afterwards count as dropped.
     pub fn close(&self, limit: Duration) {
-        let current = self.current.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let current = self
+            .current
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
         if let Some(tracer) = current {
             tracer.close(limit);
         }

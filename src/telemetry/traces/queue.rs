@@ -60,7 +60,11 @@ struct State {
 
 impl Queue {
     pub(super) fn new(counts: SpanCounts) -> Self {
-        Self { state: Mutex::default(), changed: Condvar::new(), counts }
+        Self {
+            state: Mutex::default(),
+            changed: Condvar::new(),
+            counts,
+        }
     }
 
     /// Adds the spans of one request; those that do not fit are dropped and counted.
@@ -88,7 +92,10 @@ impl Queue {
     /// The next spans to send, soon after the first of them came; `None` once all are sent and no more will come.
     pub(super) fn take(&self) -> Option<Vec<SpanData>> {
         let empty = |state: &mut State| state.spans.is_empty() && !state.closed;
-        let state = self.changed.wait_while(self.lock(), empty).unwrap_or_else(PoisonError::into_inner);
+        let state = self
+            .changed
+            .wait_while(self.lock(), empty)
+            .unwrap_or_else(PoisonError::into_inner);
         let few = |state: &mut State| state.spans.len() < BATCH && !state.closed;
         let waited = self.changed.wait_timeout_while(state, INTERVAL, few);
         let (mut state, _) = waited.unwrap_or_else(PoisonError::into_inner);

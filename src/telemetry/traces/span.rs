@@ -74,12 +74,16 @@ impl ServerSpan<'_> {
         say("url.path", self.path.to_owned().into());
         say("url.scheme", scheme.into());
         say("server.address", self.host.to_owned().into());
-        say("client.address", self.client.to_canonical().to_string().into());
+        say(
+            "client.address",
+            self.client.to_canonical().to_string().into(),
+        );
         say("network.protocol.version", protocol(version).into());
         say("gatelatch.decision", self.decision.into());
         say("gatelatch.request_id", self.request_id.to_owned().into());
         let mut say_some = |key: &'static str, text: Option<&str>| {
-            text.into_iter().for_each(|text| say(key, text.to_owned().into()));
+            text.into_iter()
+                .for_each(|text| say(key, text.to_owned().into()));
         };
         say_some("http.route", self.route);
         say_some("user_agent.original", agent);
@@ -88,12 +92,20 @@ impl ServerSpan<'_> {
         say_some("gatelatch.rule", self.rule);
         say_some("gatelatch.reason", self.reason);
         let fault = self.status.filter(|status| *status >= 500);
-        let error = self.error.map(Cow::Borrowed).or_else(|| fault.map(|status| status.to_string().into()));
+        let error = self
+            .error
+            .map(Cow::Borrowed)
+            .or_else(|| fault.map(|status| status.to_string().into()));
         // a client that goes away, or asks for what it may not have, is no fault of the server
         let failed = fault.is_some() || (self.error.is_some() && self.status.is_some());
         add_result(&mut attributes, self.status, error);
         let name = name(self.method, self.route);
-        Told { kind: SpanKind::Server, name, attributes, status: status(failed) }
+        Told {
+            kind: SpanKind::Server,
+            name,
+            attributes,
+            status: status(failed),
+        }
     }
 }
 
@@ -102,11 +114,21 @@ impl Attempt {
     pub(super) fn told(&self, resent: usize) -> Told {
         let mut attributes = method(&self.method);
         let mut say = |key: &'static str, value: Value| attributes.push(KeyValue::new(key, value));
-        match self.server.rsplit_once(':').and_then(|(host, port)| Some((host, port.parse::<i64>().ok()?))) {
+        match self
+            .server
+            .rsplit_once(':')
+            .and_then(|(host, port)| Some((host, port.parse::<i64>().ok()?)))
+        {
             Some((host, port)) => {
-                say("server.address", host.trim_matches(['[', ']']).to_owned().into());
+                say(
+                    "server.address",
+                    host.trim_matches(['[', ']']).to_owned().into(),
+                );
                 say("server.port", port.into());
-                say("url.full", format!("{}://{}{}", self.scheme, self.server, self.path).into());
+                say(
+                    "url.full",
+                    format!("{}://{}{}", self.scheme, self.server, self.path).into(),
+                );
             }
             None => say("server.address", self.server.clone().into()),
         }
@@ -124,7 +146,12 @@ impl Attempt {
         };
         let failed = error.is_some();
         add_result(&mut attributes, code, error);
-        Told { kind: SpanKind::Client, name: name(&self.method, None), attributes, status: status(failed) }
+        Told {
+            kind: SpanKind::Client,
+            name: name(&self.method, None),
+            attributes,
+            status: status(failed),
+        }
     }
 }
 
@@ -134,7 +161,10 @@ fn method(method: &Method) -> Vec<KeyValue> {
         Some(known) => attributes.push(KeyValue::new("http.request.method", known)),
         None => {
             attributes.push(KeyValue::new("http.request.method", "_OTHER"));
-            attributes.push(KeyValue::new("http.request.method_original", method.as_str().to_owned()));
+            attributes.push(KeyValue::new(
+                "http.request.method_original",
+                method.as_str().to_owned(),
+            ));
         }
     }
     attributes
@@ -142,9 +172,11 @@ fn method(method: &Method) -> Vec<KeyValue> {
 
 /// Only these are names of groups: a client may make up as many others as it likes.
 fn known(method: &Method) -> Option<&'static str> {
-    ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "CONNECT", "TRACE"]
-        .into_iter()
-        .find(|known| method.as_str() == *known)
+    [
+        "GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "CONNECT", "TRACE",
+    ]
+    .into_iter()
+    .find(|known| method.as_str() == *known)
 }
 
 fn name(method: &Method, route: Option<&str>) -> Cow<'static, str> {
@@ -156,12 +188,19 @@ fn name(method: &Method, route: Option<&str>) -> Cow<'static, str> {
 
 fn add_result(attributes: &mut Vec<KeyValue>, code: Option<u16>, error: Option<Cow<'static, str>>) {
     let code = code.map(|code| KeyValue::new("http.response.status_code", i64::from(code)));
-    attributes.extend(code.into_iter().chain(error.map(|error| KeyValue::new("error.type", error))));
+    attributes.extend(
+        code.into_iter()
+            .chain(error.map(|error| KeyValue::new("error.type", error))),
+    );
 }
 
 /// The description stays empty: the status code, or `error.type`, says it.
 fn status(failed: bool) -> Status {
-    if failed { Status::error("") } else { Status::Unset }
+    if failed {
+        Status::error("")
+    } else {
+        Status::Unset
+    }
 }
 
 fn protocol(version: Version) -> &'static str {

@@ -66,12 +66,22 @@ pub struct Trace {
 }
 
 impl Tracer {
-    pub(super) fn start(settings: TraceSettings, counts: &SpanCounts) -> Result<Self, Box<dyn Error>> {
+    pub(super) fn start(
+        settings: TraceSettings,
+        counts: &SpanCounts,
+    ) -> Result<Self, Box<dyn Error>> {
         let queue = Arc::new(Queue::new(counts.clone()));
         let ended = Mutex::new(exporter::start(&settings, &queue)?);
         let version = env!("CARGO_PKG_VERSION");
-        let scope = InstrumentationScope::builder(env!("CARGO_PKG_NAME")).with_version(version).build();
-        Ok(Self { settings, queue, ended, scope })
+        let scope = InstrumentationScope::builder(env!("CARGO_PKG_NAME"))
+            .with_version(version)
+            .build();
+        Ok(Self {
+            settings,
+            queue,
+            ended,
+            scope,
+        })
     }
 
     pub(super) fn settings(&self) -> &TraceSettings {
@@ -101,7 +111,12 @@ impl Tracer {
             Some(_) | None => wins(lot, self.settings.sample),
         };
         let (id, parent, state) = match incoming {
-            Some(Incoming { trace, parent, state, .. }) => (trace, Some(parent), state),
+            Some(Incoming {
+                trace,
+                parent,
+                state,
+                ..
+            }) => (trace, Some(parent), state),
             None => (TraceId::from(trace), None, TraceState::NONE),
         };
         Trace {
@@ -127,7 +142,11 @@ impl Drop for Tracer {
 
 /// An id of a trace, one of a span, and a lot. No id is zero.
 fn split(chance: [u8; 32]) -> (u128, u64, u64) {
-    let number = |from: usize| chance[from..from + 8].iter().fold(0, |number, byte| number << 8 | u64::from(*byte));
+    let number = |from: usize| {
+        chance[from..from + 8]
+            .iter()
+            .fold(0, |number, byte| number << 8 | u64::from(*byte))
+    };
     let trace = u128::from(number(0)) << 64 | u128::from(number(8));
     (trace.max(1), number(16).max(1), number(24))
 }
@@ -152,8 +171,17 @@ impl Trace {
     }
 
     /// Says that a server is asked. What the server is told replaces what the client said.
-    pub fn ask(&self, fields: &mut HeaderMap, id: impl FnOnce() -> [u8; 8], attempt: impl FnOnce() -> Asked) {
-        let span = if self.recorded { self.note(id(), attempt()) } else { self.span };
+    pub fn ask(
+        &self,
+        fields: &mut HeaderMap,
+        id: impl FnOnce() -> [u8; 8],
+        attempt: impl FnOnce() -> Asked,
+    ) {
+        let span = if self.recorded {
+            self.note(id(), attempt())
+        } else {
+            self.span
+        };
         fields.insert(TRACEPARENT, context::write(self.id, span, self.recorded));
         match HeaderValue::try_from(self.state.header()) {
             Ok(state) if !state.is_empty() => drop(fields.insert(TRACESTATE, state)),
@@ -163,8 +191,22 @@ impl Trace {
 
     fn note(&self, id: [u8; 8], asked: Asked) -> SpanId {
         let id = SpanId::from(u64::from_be_bytes(id).max(1));
-        let Asked { began, method, scheme, server, path } = asked;
-        self.attempts.borrow_mut().push(Attempt { id, began, method, scheme, server, path, ended: None });
+        let Asked {
+            began,
+            method,
+            scheme,
+            server,
+            path,
+        } = asked;
+        self.attempts.borrow_mut().push(Attempt {
+            id,
+            began,
+            method,
+            scheme,
+            server,
+            path,
+            ended: None,
+        });
         id
     }
 
@@ -186,18 +228,43 @@ impl Trace {
         let mut spans = Vec::with_capacity(1 + attempts.len());
         spans.push(SpanData {
             parent_span_is_remote: self.parent.is_some(),
-            ..self.span(self.span, self.parent.unwrap_or(SpanId::INVALID), self.begin.instant, server.ended, told)
+            ..self.span(
+                self.span,
+                self.parent.unwrap_or(SpanId::INVALID),
+                self.begin.instant,
+                server.ended,
+                told,
+            )
         });
         for (resent, attempt) in attempts.iter().enumerate() {
             let ended = attempt.ended.map_or(server.ended, |(ended, _)| ended);
-            spans.push(self.span(attempt.id, self.span, attempt.began, ended, attempt.told(resent)));
+            spans.push(self.span(
+                attempt.id,
+                self.span,
+                attempt.began,
+                ended,
+                attempt.told(resent),
+            ));
         }
         self.tracer.queue.push(spans.into_iter());
     }
 
-    fn span(&self, id: SpanId, parent: SpanId, began: Instant, ended: Instant, told: Told) -> SpanData {
+    fn span(
+        &self,
+        id: SpanId,
+        parent: SpanId,
+        began: Instant,
+        ended: Instant,
+        told: Told,
+    ) -> SpanData {
         SpanData {
-            span_context: SpanContext::new(self.id, id, TraceFlags::SAMPLED, false, self.state.clone()),
+            span_context: SpanContext::new(
+                self.id,
+                id,
+                TraceFlags::SAMPLED,
+                false,
+                self.state.clone(),
+            ),
             parent_span_id: parent,
             parent_span_is_remote: false,
             span_kind: told.kind,
@@ -249,7 +316,13 @@ mod tests {
     fn no_id_is_zero() {
         assert_eq!(split([0; 32]), (1, 1, 0));
         let (trace, span, lot) = split(std::array::from_fn(|place| place as u8));
-        assert_eq!(TraceId::from(trace).to_string(), "000102030405060708090a0b0c0d0e0f");
-        assert_eq!((SpanId::from(span).to_string(), lot), ("1011121314151617".to_owned(), 0x1819_1a1b_1c1d_1e1f));
+        assert_eq!(
+            TraceId::from(trace).to_string(),
+            "000102030405060708090a0b0c0d0e0f"
+        );
+        assert_eq!(
+            (SpanId::from(span).to_string(), lot),
+            ("1011121314151617".to_owned(), 0x1819_1a1b_1c1d_1e1f)
+        );
     }
 }

@@ -37,21 +37,29 @@ impl fmt::Display for KeyError {
                     "a secret of {bytes} bytes; {algorithm} needs at least {SECRET_BYTES}, e.g. from `openssl rand -base64 48`"
                 )
             }
-            Self::NotPem => f.write_str("not a key in PEM form; make one with `gatelatch key generate`"),
-            Self::Encrypted => {
-                f.write_str("a key under a password; take it off with `openssl pkcs8 -in KEY -out KEY.plain`")
+            Self::NotPem => {
+                f.write_str("not a key in PEM form; make one with `gatelatch key generate`")
             }
+            Self::Encrypted => f.write_str(
+                "a key under a password; take it off with `openssl pkcs8 -in KEY -out KEY.plain`",
+            ),
             Self::NotPrivate => f.write_str("a public key; tokens are signed with the private one"),
-            Self::NotPublic => f.write_str("a private key; write the public one here: `openssl pkey -in KEY -pubout`"),
-            Self::Certificate => {
-                f.write_str("a certificate; write its key here: `openssl x509 -in CERTIFICATE -pubkey -noout`")
-            }
+            Self::NotPublic => f.write_str(
+                "a private key; write the public one here: `openssl pkey -in KEY -pubout`",
+            ),
+            Self::Certificate => f.write_str(
+                "a certificate; write its key here: `openssl x509 -in CERTIFICATE -pubkey -noout`",
+            ),
             Self::OtherKind(algorithm) => {
                 write!(f, "not {}, which {algorithm} needs", algorithm.key_kind())
             }
             Self::RsaSize => f.write_str("an RSA key of another size than 2048 to 8192 bits"),
             Self::NotForSecret(algorithm) => {
-                write!(f, "no key for {algorithm}, which needs {}", algorithm.key_kind())
+                write!(
+                    f,
+                    "no key for {algorithm}, which needs {}",
+                    algorithm.key_kind()
+                )
             }
         }
     }

@@ -40,7 +40,10 @@ pub struct VerifyingKey {
 #[derive(Clone)]
 enum Check {
     Secret(Arc<hmac::Key>),
-    Public { key: Arc<ParsedPublicKey>, members: PublicKey },
+    Public {
+        key: Arc<ParsedPublicKey>,
+        members: PublicKey,
+    },
 }
 
 impl Key {
@@ -56,10 +59,17 @@ impl Key {
     ///
     /// # Errors
     /// [`KeyError`] for a secret that could be guessed, and for an algorithm that needs a key pair.
-    pub fn from_secret(algorithm: Algorithm, secret: &[u8], id: Option<&str>) -> Result<Self, KeyError> {
+    pub fn from_secret(
+        algorithm: Algorithm,
+        secret: &[u8],
+        id: Option<&str>,
+    ) -> Result<Self, KeyError> {
         let verifying = VerifyingKey::from_secret(algorithm, secret, id)?;
         let key = Arc::new(hmac_key(algorithm, secret)?);
-        Ok(Self { signer: Arc::new(Signer::Secret(key)), verifying })
+        Ok(Self {
+            signer: Arc::new(Signer::Secret(key)),
+            verifying,
+        })
     }
 
     /// A key from a private key in PEM form: PKCS#8, PKCS#1 or SEC1. Without `id` it is named by its thumbprint
@@ -70,7 +80,10 @@ impl Key {
     pub fn from_pem(algorithm: Algorithm, text: &str, id: Option<&str>) -> Result<Self, KeyError> {
         let signer = Signer::from_pem(algorithm, text)?;
         let verifying = VerifyingKey::from_public(algorithm, signer.public_key()?, id)?;
-        Ok(Self { signer: Arc::new(signer), verifying })
+        Ok(Self {
+            signer: Arc::new(signer),
+            verifying,
+        })
     }
 
     /// The key that verifies what this one signs.
@@ -99,13 +112,21 @@ impl VerifyingKey {
     ///
     /// # Errors
     /// As there.
-    pub fn from_secret(algorithm: Algorithm, secret: &[u8], id: Option<&str>) -> Result<Self, KeyError> {
+    pub fn from_secret(
+        algorithm: Algorithm,
+        secret: &[u8],
+        id: Option<&str>,
+    ) -> Result<Self, KeyError> {
         if secret.len() < SECRET_BYTES {
             return Err(KeyError::TooShort(algorithm, secret.len()));
         }
         let key = hmac_key(algorithm, secret)?;
         let id = id.map_or_else(|| name_of(&key), Into::into);
-        Ok(Self { algorithm, id, check: Check::Secret(Arc::new(key)) })
+        Ok(Self {
+            algorithm,
+            id,
+            check: Check::Secret(Arc::new(key)),
+        })
     }
 
     /// A key from a PEM block `PUBLIC KEY`, named as by [`Key::from_pem`].
@@ -119,10 +140,18 @@ impl VerifyingKey {
         Self::from_public(algorithm, PublicKey::from_pem(text)?, id)
     }
 
-    pub(super) fn from_public(algorithm: Algorithm, members: PublicKey, id: Option<&str>) -> Result<Self, KeyError> {
+    pub(super) fn from_public(
+        algorithm: Algorithm,
+        members: PublicKey,
+        id: Option<&str>,
+    ) -> Result<Self, KeyError> {
         let key = Arc::new(members.prepare(algorithm)?);
         let id = id.map_or_else(|| members.thumbprint(), Into::into);
-        Ok(Self { algorithm, id, check: Check::Public { key, members } })
+        Ok(Self {
+            algorithm,
+            id,
+            check: Check::Public { key, members },
+        })
     }
 
     /// The algorithm that tokens of this key must name.
@@ -157,7 +186,11 @@ fn hmac_key(algorithm: Algorithm, secret: &[u8]) -> Result<hmac::Key, KeyError> 
         Algorithm::Hs256 => hmac::HMAC_SHA256,
         Algorithm::Hs384 => hmac::HMAC_SHA384,
         Algorithm::Hs512 => hmac::HMAC_SHA512,
-        Algorithm::Rs256 | Algorithm::Ps256 | Algorithm::Es256 | Algorithm::Es384 | Algorithm::EdDsa => {
+        Algorithm::Rs256
+        | Algorithm::Ps256
+        | Algorithm::Es256
+        | Algorithm::Es384
+        | Algorithm::EdDsa => {
             return Err(KeyError::NotForSecret(algorithm));
         }
     };

@@ -22,9 +22,14 @@ pub(super) fn private_key(text: &str) -> Result<PrivateKeyDer<'static>, KeyError
     for block in blocks(text)? {
         match (block.0, found.is_some()) {
             (SectionKind::PrivateKey, false) => found = Some(PrivateKeyDer::Pkcs8(block.1.into())),
-            (SectionKind::RsaPrivateKey, false) => found = Some(PrivateKeyDer::Pkcs1(block.1.into())),
+            (SectionKind::RsaPrivateKey, false) => {
+                found = Some(PrivateKeyDer::Pkcs1(block.1.into()))
+            }
             (SectionKind::EcPrivateKey, false) => found = Some(PrivateKeyDer::Sec1(block.1.into())),
-            (SectionKind::PrivateKey | SectionKind::RsaPrivateKey | SectionKind::EcPrivateKey, true) => {
+            (
+                SectionKind::PrivateKey | SectionKind::RsaPrivateKey | SectionKind::EcPrivateKey,
+                true,
+            ) => {
                 return Err(KeyError::NotPem);
             }
             (SectionKind::PublicKey, _) => return Err(KeyError::NotPrivate),
@@ -39,7 +44,9 @@ pub(super) fn private_key(text: &str) -> Result<PrivateKeyDer<'static>, KeyError
 pub(super) fn public_key(text: &str) -> Result<Vec<u8>, KeyError> {
     refuse_encrypted(text)?;
     let mut blocks = blocks(text)?.into_iter();
-    let (Some(Block(kind, bytes)), None) = (blocks.next(), blocks.next()) else { return Err(KeyError::NotPem) };
+    let (Some(Block(kind, bytes)), None) = (blocks.next(), blocks.next()) else {
+        return Err(KeyError::NotPem);
+    };
     match kind {
         SectionKind::PublicKey => Ok(bytes),
         SectionKind::PrivateKey | SectionKind::RsaPrivateKey | SectionKind::EcPrivateKey => {
@@ -47,16 +54,25 @@ pub(super) fn public_key(text: &str) -> Result<Vec<u8>, KeyError> {
             Err(KeyError::NotPublic)
         }
         SectionKind::Certificate => Err(KeyError::Certificate),
-        SectionKind::Crl | SectionKind::Csr | SectionKind::EchConfigList | _ => Err(KeyError::NotPem),
+        SectionKind::Crl | SectionKind::Csr | SectionKind::EchConfigList | _ => {
+            Err(KeyError::NotPem)
+        }
     }
 }
 
 /// Blocks of a kind that the parser does not know, such as curve parameters, are passed over by it.
 fn blocks(text: &str) -> Result<Vec<Block>, KeyError> {
-    Block::pem_slice_iter(text.as_bytes()).collect::<Result<_, pem::Error>>().map_err(|_| KeyError::NotPem)
+    Block::pem_slice_iter(text.as_bytes())
+        .collect::<Result<_, pem::Error>>()
+        .map_err(|_| KeyError::NotPem)
 }
 
 fn refuse_encrypted(text: &str) -> Result<(), KeyError> {
-    let encrypted = text.contains("-----BEGIN ENCRYPTED PRIVATE KEY-----") || text.contains("Proc-Type: 4,ENCRYPTED");
-    if encrypted { Err(KeyError::Encrypted) } else { Ok(()) }
+    let encrypted = text.contains("-----BEGIN ENCRYPTED PRIVATE KEY-----")
+        || text.contains("Proc-Type: 4,ENCRYPTED");
+    if encrypted {
+        Err(KeyError::Encrypted)
+    } else {
+        Ok(())
+    }
 }

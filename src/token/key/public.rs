@@ -3,8 +3,9 @@
 use aws_lc_rs::encoding::AsDer;
 use aws_lc_rs::rsa;
 use aws_lc_rs::signature::{
-    ECDSA_P256_SHA256_FIXED, ECDSA_P384_SHA384_FIXED, ED25519, ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256,
-    RSA_PSS_2048_8192_SHA256, RsaParameters, RsaPublicKeyComponents, VerificationAlgorithm,
+    ECDSA_P256_SHA256_FIXED, ECDSA_P384_SHA384_FIXED, ED25519, ParsedPublicKey,
+    RSA_PKCS1_2048_8192_SHA256, RSA_PSS_2048_8192_SHA256, RsaParameters, RsaPublicKeyComponents,
+    VerificationAlgorithm,
 };
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -54,7 +55,9 @@ impl PublicKey {
 
     /// Reads an uncompressed point; its length says on which curve.
     pub(super) fn from_point(point: &[u8]) -> Option<Self> {
-        let (4, coordinates) = point.split_first().map(|(first, rest)| (*first, rest))? else { return None };
+        let (4, coordinates) = point.split_first().map(|(first, rest)| (*first, rest))? else {
+            return None;
+        };
         let (x, y) = coordinates.split_at(coordinates.len() / 2);
         match coordinates.len() {
             64 => Some(Self::P256([x.to_vec(), y.to_vec()])),
@@ -81,8 +84,14 @@ impl PublicKey {
                 Some(Self::Rsa { modulus, exponent })
             }
             // RFC 7518, section 6.2.1.2: coordinates have the full length of the curve's
-            ("EC", Some("P-256")) => Some(Self::P256([sized(bytes("x")?, 32)?, sized(bytes("y")?, 32)?])),
-            ("EC", Some("P-384")) => Some(Self::P384([sized(bytes("x")?, 48)?, sized(bytes("y")?, 48)?])),
+            ("EC", Some("P-256")) => Some(Self::P256([
+                sized(bytes("x")?, 32)?,
+                sized(bytes("y")?, 32)?,
+            ])),
+            ("EC", Some("P-384")) => Some(Self::P384([
+                sized(bytes("x")?, 48)?,
+                sized(bytes("y")?, 48)?,
+            ])),
             ("OKP", Some("Ed25519")) => Some(Self::Ed25519(sized(bytes("x")?, 32)?)),
             _ => None,
         }
@@ -92,23 +101,41 @@ impl PublicKey {
     pub(in crate::token) fn members(&self) -> Vec<(&'static str, String)> {
         let encode = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
         let curve = |name: &str, [x, y]: &[Vec<u8>; 2]| {
-            vec![("crv", name.to_owned()), ("kty", "EC".to_owned()), ("x", encode(x)), ("y", encode(y))]
+            vec![
+                ("crv", name.to_owned()),
+                ("kty", "EC".to_owned()),
+                ("x", encode(x)),
+                ("y", encode(y)),
+            ]
         };
         match self {
             Self::Rsa { modulus, exponent } => {
-                vec![("e", encode(exponent)), ("kty", "RSA".to_owned()), ("n", encode(modulus))]
+                vec![
+                    ("e", encode(exponent)),
+                    ("kty", "RSA".to_owned()),
+                    ("n", encode(modulus)),
+                ]
             }
             Self::P256(point) => curve("P-256", point),
             Self::P384(point) => curve("P-384", point),
-            Self::Ed25519(key) => vec![("crv", "Ed25519".to_owned()), ("kty", "OKP".to_owned()), ("x", encode(key))],
+            Self::Ed25519(key) => vec![
+                ("crv", "Ed25519".to_owned()),
+                ("kty", "OKP".to_owned()),
+                ("x", encode(key)),
+            ],
         }
     }
 
     /// The thumbprint (RFC 7638): all members have values that JSON writes as they are.
     pub(super) fn thumbprint(&self) -> Box<str> {
-        let members: Vec<String> =
-            self.members().into_iter().map(|(name, value)| format!("\"{name}\":\"{value}\"")).collect();
-        URL_SAFE_NO_PAD.encode(Sha256::digest(format!("{{{}}}", members.join(",")))).into()
+        let members: Vec<String> = self
+            .members()
+            .into_iter()
+            .map(|(name, value)| format!("\"{name}\":\"{value}\""))
+            .collect();
+        URL_SAFE_NO_PAD
+            .encode(Sha256::digest(format!("{{{}}}", members.join(","))))
+            .into()
     }
 
     /// Whether an algorithm can be used with such a key.
@@ -134,24 +161,45 @@ impl PublicKey {
             (Self::Rsa { modulus, exponent }, Algorithm::Ps256) => {
                 prepare_rsa(modulus, exponent, &RSA_PSS_2048_8192_SHA256).ok_or(other)
             }
-            (Self::P256(coordinates), Algorithm::Es256) => point(&ECDSA_P256_SHA256_FIXED, coordinates),
-            (Self::P384(coordinates), Algorithm::Es384) => point(&ECDSA_P384_SHA384_FIXED, coordinates),
-            (Self::Ed25519(key), Algorithm::EdDsa) => ParsedPublicKey::new(&ED25519, key).map_err(|_| other),
+            (Self::P256(coordinates), Algorithm::Es256) => {
+                point(&ECDSA_P256_SHA256_FIXED, coordinates)
+            }
+            (Self::P384(coordinates), Algorithm::Es384) => {
+                point(&ECDSA_P384_SHA384_FIXED, coordinates)
+            }
+            (Self::Ed25519(key), Algorithm::EdDsa) => {
+                ParsedPublicKey::new(&ED25519, key).map_err(|_| other)
+            }
             (Self::Rsa { .. } | Self::P256(_) | Self::P384(_) | Self::Ed25519(_), _) => Err(other),
         }
     }
 }
 
 /// Only the parser of whole encodings looks whether modulus and exponent make sense together, so it has the last word.
-fn prepare_rsa(modulus: &[u8], exponent: &[u8], algorithm: &'static RsaParameters) -> Option<ParsedPublicKey> {
-    let key = RsaPublicKeyComponents { n: modulus, e: exponent }.to_parsed_public_key(algorithm).ok()?;
+fn prepare_rsa(
+    modulus: &[u8],
+    exponent: &[u8],
+    algorithm: &'static RsaParameters,
+) -> Option<ParsedPublicKey> {
+    let key = RsaPublicKeyComponents {
+        n: modulus,
+        e: exponent,
+    }
+    .to_parsed_public_key(algorithm)
+    .ok()?;
     ParsedPublicKey::new(algorithm, key.as_der().ok()?.as_ref()).ok()
 }
 
 fn check_rsa_size(modulus: &[u8]) -> Result<(), KeyError> {
-    let unused = modulus.first().map_or(0, |first| first.leading_zeros() as usize);
+    let unused = modulus
+        .first()
+        .map_or(0, |first| first.leading_zeros() as usize);
     let bits = modulus.len() * 8 - unused;
-    if (2048..=8192).contains(&bits) { Ok(()) } else { Err(KeyError::RsaSize) }
+    if (2048..=8192).contains(&bits) {
+        Ok(())
+    } else {
+        Err(KeyError::RsaSize)
+    }
 }
 
 /// Some issuers write a leading zero before the modulus.

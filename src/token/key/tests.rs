@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use super::*;
-use crate::token::{Holder, Issuer, IssuerSettings, KeySet, Refusal, VerifiedClaims, Verifier, VerifierSettings};
+use crate::token::{
+    Holder, Issuer, IssuerSettings, KeySet, Refusal, VerifiedClaims, Verifier, VerifierSettings,
+};
 
 const NOW: u64 = 1_700_000_000;
 const SECRET: &[u8] = b"an example secret of at least 64 bytes, which is what HS512 asks for";
@@ -24,7 +26,10 @@ fn tokens() -> Vec<(Algorithm, Key, String)> {
         };
         (algorithm, key.unwrap(), token.to_owned())
     };
-    text.lines().filter(|line| !line.starts_with('#')).map(line).collect()
+    text.lines()
+        .filter(|line| !line.starts_with('#'))
+        .map(line)
+        .collect()
 }
 
 fn verifier(keys: impl Into<KeySet>) -> Verifier {
@@ -44,8 +49,16 @@ fn tokens_of_another_library_hold_with_their_own_key_only() {
     for (algorithm, key, _) in &all {
         let verifier = verifier(key.clone());
         for (other, _, token) in &all {
-            let expected = if algorithm == other { None } else { Some(Refusal::Algorithm) };
-            assert_eq!(verifier.verify(token, NOW).err(), expected, "{algorithm} {other}");
+            let expected = if algorithm == other {
+                None
+            } else {
+                Some(Refusal::Algorithm)
+            };
+            assert_eq!(
+                verifier.verify(token, NOW).err(),
+                expected,
+                "{algorithm} {other}"
+            );
         }
     }
 }
@@ -63,11 +76,23 @@ fn issuer_settings() -> IssuerSettings {
 fn what_every_algorithm_signs_verifies_by_its_public_half() {
     for (algorithm, key, _) in tokens() {
         let claims = serde_json::Map::new();
-        let holder =
-            Holder { subject: "alice", roles: &[], name: None, email: None, claims: Some(&claims), session: None };
-        let issued = Issuer::new(key.clone(), issuer_settings()).issue(&holder, [0; 16], NOW).unwrap();
+        let holder = Holder {
+            subject: "alice",
+            roles: &[],
+            name: None,
+            email: None,
+            claims: Some(&claims),
+            session: None,
+        };
+        let issued = Issuer::new(key.clone(), issuer_settings())
+            .issue(&holder, [0; 16], NOW)
+            .unwrap();
         let set = KeySet::new(vec![key.verifying().clone()]);
-        assert_eq!(verifier(set).verify(&issued.token, NOW).err(), None, "{algorithm}");
+        assert_eq!(
+            verifier(set).verify(&issued.token, NOW).err(),
+            None,
+            "{algorithm}"
+        );
     }
 }
 
@@ -97,8 +122,14 @@ fn a_signature_has_one_spelling() {
         for other in others {
             assert!(!verifies(other), "{algorithm}: {} bytes", other.len());
         }
-        assert!(!verifies(&vec![0; signature.len()]), "{algorithm}: zeros (CVE-2022-21449)");
-        assert!(!verifies(&vec![0xff; signature.len()]), "{algorithm}: beyond every order");
+        assert!(
+            !verifies(&vec![0; signature.len()]),
+            "{algorithm}: zeros (CVE-2022-21449)"
+        );
+        assert!(
+            !verifies(&vec![0xff; signature.len()]),
+            "{algorithm}: beyond every order"
+        );
         assert!(!verifies(&der(&signature)), "{algorithm}: DER");
     }
 }
@@ -107,8 +138,13 @@ fn a_signature_has_one_spelling() {
 #[test]
 fn the_other_signature_of_a_token_makes_no_other_session() {
     let order = "ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551";
-    let order: Vec<u8> = (0..32).map(|at| u8::from_str_radix(&order[2 * at..][..2], 16).unwrap()).collect();
-    let (_, key, token) = tokens().into_iter().find(|(algorithm, ..)| *algorithm == Algorithm::Es256).unwrap();
+    let order: Vec<u8> = (0..32)
+        .map(|at| u8::from_str_radix(&order[2 * at..][..2], 16).unwrap())
+        .collect();
+    let (_, key, token) = tokens()
+        .into_iter()
+        .find(|(algorithm, ..)| *algorithm == Algorithm::Es256)
+        .unwrap();
     let (signed, signature) = token.rsplit_once('.').unwrap();
     let mut other = URL_SAFE_NO_PAD.decode(signature).unwrap();
     let mut borrow = 0;
@@ -120,7 +156,10 @@ fn the_other_signature_of_a_token_makes_no_other_session() {
     let other = format!("{signed}.{}", URL_SAFE_NO_PAD.encode(other));
     let (verifier, session) = (verifier(key), |verified: VerifiedClaims| verified.session);
     assert_ne!(other, token);
-    assert_eq!(verifier.verify(&other, NOW).map(session), verifier.verify(&token, NOW).map(session));
+    assert_eq!(
+        verifier.verify(&other, NOW).map(session),
+        verifier.verify(&token, NOW).map(session)
+    );
     assert!(
         verifier.verify(&other, NOW).is_ok(),
         "the library refuses it by now: sessions could be those of whole tokens"
@@ -135,7 +174,11 @@ fn der(signature: &[u8]) -> Vec<u8> {
     };
     let (r, s) = signature.split_at(signature.len() / 2);
     let content = [integer(r), integer(s)].concat();
-    [&[0x30, u8::try_from(content.len()).unwrap()], content.as_slice()].concat()
+    [
+        &[0x30, u8::try_from(content.len()).unwrap()],
+        content.as_slice(),
+    ]
+    .concat()
 }
 
 #[test]
@@ -149,7 +192,8 @@ fn keys_are_read_in_each_of_their_forms() {
         (Algorithm::Es384, "p384.pem", "p384.pub.pem"),
         (Algorithm::EdDsa, "ed25519.pem", "ed25519.pub.pem"),
     ] {
-        let key = Key::from_pem(algorithm, &file(name), None).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let key = Key::from_pem(algorithm, &file(name), None)
+            .unwrap_or_else(|error| panic!("{name}: {error}"));
         let public = VerifyingKey::from_pem(algorithm, &file(public), None).unwrap();
         let signature = key.sign(b"message").unwrap();
         assert!(public.verifies(b"message", &signature), "{name}");
@@ -168,7 +212,11 @@ fn what_is_not_the_right_key_is_refused_with_what_to_do() {
     for (algorithm, text, expected) in [
         (rs, file("rsa1024.pem"), RsaSize),
         (rs, file("p256.pem"), OtherKind(rs)),
-        (Algorithm::Ps256, file("ed25519.pem"), OtherKind(Algorithm::Ps256)),
+        (
+            Algorithm::Ps256,
+            file("ed25519.pem"),
+            OtherKind(Algorithm::Ps256),
+        ),
         (es, file("p384.pem"), OtherKind(es)),
         (es, file("k256.pem"), OtherKind(es)),
         (es, file("rsa.pkcs1.pem"), OtherKind(es)),
@@ -178,11 +226,27 @@ fn what_is_not_the_right_key_is_refused_with_what_to_do() {
         (es, file("certificate.pem"), Certificate),
         (es, twice, NotPem),
         (es, String::new(), NotPem),
-        (es, "-----BEGIN PRIVATE KEY-----\n!!!\n-----END PRIVATE KEY-----\n".to_owned(), NotPem),
-        (es, "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n".to_owned(), OtherKind(es)),
-        (Algorithm::Hs256, file("p256.pem"), NotForSecret(Algorithm::Hs256)),
+        (
+            es,
+            "-----BEGIN PRIVATE KEY-----\n!!!\n-----END PRIVATE KEY-----\n".to_owned(),
+            NotPem,
+        ),
+        (
+            es,
+            "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n".to_owned(),
+            OtherKind(es),
+        ),
+        (
+            Algorithm::Hs256,
+            file("p256.pem"),
+            NotForSecret(Algorithm::Hs256),
+        ),
     ] {
-        assert_eq!(Key::from_pem(algorithm, &text, None).err(), Some(expected), "{algorithm} {text}");
+        assert_eq!(
+            Key::from_pem(algorithm, &text, None).err(),
+            Some(expected),
+            "{algorithm} {text}"
+        );
     }
     for (algorithm, text, expected) in [
         (rs, file("rsa1024.pub.pem"), RsaSize),
@@ -191,12 +255,26 @@ fn what_is_not_the_right_key_is_refused_with_what_to_do() {
         (es, file("p256.pem"), NotPublic),
         (es, file("p384.pub.pem"), OtherKind(es)),
         (ed, file("rsa.pub.pem"), OtherKind(ed)),
-        (Algorithm::Hs256, file("rsa.pub.pem"), NotForSecret(Algorithm::Hs256)),
+        (
+            Algorithm::Hs256,
+            file("rsa.pub.pem"),
+            NotForSecret(Algorithm::Hs256),
+        ),
     ] {
-        assert_eq!(VerifyingKey::from_pem(algorithm, &text, None).err(), Some(expected), "{algorithm} {text}");
+        assert_eq!(
+            VerifyingKey::from_pem(algorithm, &text, None).err(),
+            Some(expected),
+            "{algorithm} {text}"
+        );
     }
-    assert_eq!(Key::from_secret(Algorithm::Hs512, &[7; 31], None).err(), Some(TooShort(Algorithm::Hs512, 31)));
-    assert_eq!(Key::from_secret(ed, &[7; 32], None).err(), Some(NotForSecret(ed)));
+    assert_eq!(
+        Key::from_secret(Algorithm::Hs512, &[7; 31], None).err(),
+        Some(TooShort(Algorithm::Hs512, 31))
+    );
+    assert_eq!(
+        Key::from_secret(ed, &[7; 32], None).err(),
+        Some(NotForSecret(ed))
+    );
 }
 
 /// The classic confusion: a token signed with HMAC under the text of the public key.
@@ -205,13 +283,32 @@ fn a_public_key_is_never_a_secret() {
     let public = file("rsa.pub.pem");
     let forged = Key::from_secret(Algorithm::Hs256, public.as_bytes(), None).unwrap();
     let claims = serde_json::Map::new();
-    let holder = Holder { subject: "alice", roles: &[], name: None, email: None, claims: Some(&claims), session: None };
+    let holder = Holder {
+        subject: "alice",
+        roles: &[],
+        name: None,
+        email: None,
+        claims: Some(&claims),
+        session: None,
+    };
     let key = VerifyingKey::from_pem(Algorithm::Rs256, &public, Some("a")).unwrap();
     for id in ["a", "b"] {
         let forged = Key::from_secret(Algorithm::Hs256, public.as_bytes(), Some(id)).unwrap();
-        let token = Issuer::new(forged, issuer_settings()).issue(&holder, [0; 16], NOW).unwrap().token;
-        let expected = if id == "a" { Refusal::Algorithm } else { Refusal::KeyId };
-        assert_eq!(verifier(KeySet::new(vec![key.clone()])).verify(&token, NOW).err(), Some(expected));
+        let token = Issuer::new(forged, issuer_settings())
+            .issue(&holder, [0; 16], NOW)
+            .unwrap()
+            .token;
+        let expected = if id == "a" {
+            Refusal::Algorithm
+        } else {
+            Refusal::KeyId
+        };
+        assert_eq!(
+            verifier(KeySet::new(vec![key.clone()]))
+                .verify(&token, NOW)
+                .err(),
+            Some(expected)
+        );
     }
     assert_ne!(forged.id(), key.id());
 }
@@ -220,12 +317,33 @@ fn a_public_key_is_never_a_secret() {
 #[test]
 fn a_public_key_is_named_by_its_thumbprint() {
     for (algorithm, name, expected) in [
-        (Algorithm::Rs256, "rsa", "5ftFvY8JqhbE198HACoWQjJ8ivpzfilpVIuWO1Mimvk"),
-        (Algorithm::Es256, "p256", "CzUF_sc-7uvhnSo7S9IYJ7N60YpqwZewJS6sTm1V8Pw"),
-        (Algorithm::Es384, "p384", "2KyoDjVrfbDP-zZcsjfOoN5xE29p56VVR3KOoZ4y8W0"),
-        (Algorithm::EdDsa, "ed25519", "M65AxkoQK4FceLZ4VSU5K6GPhSl88jL2Yv94JBiUW4c"),
+        (
+            Algorithm::Rs256,
+            "rsa",
+            "5ftFvY8JqhbE198HACoWQjJ8ivpzfilpVIuWO1Mimvk",
+        ),
+        (
+            Algorithm::Es256,
+            "p256",
+            "CzUF_sc-7uvhnSo7S9IYJ7N60YpqwZewJS6sTm1V8Pw",
+        ),
+        (
+            Algorithm::Es384,
+            "p384",
+            "2KyoDjVrfbDP-zZcsjfOoN5xE29p56VVR3KOoZ4y8W0",
+        ),
+        (
+            Algorithm::EdDsa,
+            "ed25519",
+            "M65AxkoQK4FceLZ4VSU5K6GPhSl88jL2Yv94JBiUW4c",
+        ),
     ] {
-        assert_eq!(Key::from_pem(algorithm, &file(&format!("{name}.pem")), None).unwrap().id(), expected);
+        assert_eq!(
+            Key::from_pem(algorithm, &file(&format!("{name}.pem")), None)
+                .unwrap()
+                .id(),
+            expected
+        );
     }
 }
 

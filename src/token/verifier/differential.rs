@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, encode, get_current_timestamp};
+use jsonwebtoken::{
+    Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, encode, get_current_timestamp,
+};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -19,7 +21,9 @@ fn ours(token: &str, now: u64) -> Option<VerifiedClaims> {
         leeway: Duration::from_secs(LEEWAY),
         max_lifetime: Duration::MAX,
     };
-    Verifier::new(Key::hs256(SECRET).unwrap(), settings).verify(token, now).ok()
+    Verifier::new(Key::hs256(SECRET).unwrap(), settings)
+        .verify(token, now)
+        .ok()
 }
 
 fn theirs(token: &str) -> Option<Value> {
@@ -29,11 +33,18 @@ fn theirs(token: &str) -> Option<Value> {
     rules.set_issuer(&["gatelatch"]);
     rules.set_audience(&["jobs"]);
     rules.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
-    decode::<Value>(token, &DecodingKey::from_secret(SECRET), &rules).ok().map(|token| token.claims)
+    decode::<Value>(token, &DecodingKey::from_secret(SECRET), &rules)
+        .ok()
+        .map(|token| token.claims)
 }
 
 fn signed(claims: &Value, algorithm: Algorithm, secret: &[u8]) -> String {
-    encode(&Header::new(algorithm), claims, &EncodingKey::from_secret(secret)).unwrap()
+    encode(
+        &Header::new(algorithm),
+        claims,
+        &EncodingKey::from_secret(secret),
+    )
+    .unwrap()
 }
 
 /// Claims, some of which are missing, wrong, or far from now. Seconds near the edges are left out: the two look at the clock
@@ -43,10 +54,21 @@ fn claims(now: u64) -> impl Strategy<Value = Value> {
     let audience = prop_oneof![4 => Just(json!("jobs")), 2 => Just(json!(["other", "jobs"])), 1 => Just(json!("other")), 1 => Just(json!(7))];
     let expiry = prop_oneof![6 => (now + 60..now + 9_000).prop_map(Value::from), 1 => (0..now - 60).prop_map(Value::from), 1 => Just(json!("soon"))];
     let start = prop_oneof![4 => Just(Value::Null), 2 => (0..now - 60).prop_map(Value::from), 1 => (now + 60..now + 9_000).prop_map(Value::from)];
-    (text("gatelatch"), audience, text("alice"), expiry, start).prop_map(|(iss, aud, sub, exp, nbf)| {
-        let all = [("iss", iss), ("aud", aud), ("sub", sub), ("exp", exp), ("nbf", nbf)];
-        all.into_iter().filter(|(_, value)| !value.is_null()).map(|(name, value)| (name.to_owned(), value)).collect()
-    })
+    (text("gatelatch"), audience, text("alice"), expiry, start).prop_map(
+        |(iss, aud, sub, exp, nbf)| {
+            let all = [
+                ("iss", iss),
+                ("aud", aud),
+                ("sub", sub),
+                ("exp", exp),
+                ("nbf", nbf),
+            ];
+            all.into_iter()
+                .filter(|(_, value)| !value.is_null())
+                .map(|(name, value)| (name.to_owned(), value))
+                .collect()
+        },
+    )
 }
 
 fn agree(token: &str, now: u64) -> Result<(), TestCaseError> {

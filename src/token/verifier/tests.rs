@@ -12,7 +12,8 @@ use crate::token::{Key, MAX_TOKEN_BYTES, Refusal};
 const SECRET: &[u8] = b"an example secret of at least 32 bytes";
 const NOW: u64 = 1_700_000_000;
 const HEADER: &str = r#"{"alg":"HS256","typ":"JWT"}"#;
-const CLAIMS: &str = r#"{"iss":"gatelatch","aud":"jobs","sub":"alice","iat":1700000000,"exp":1700001800}"#;
+const CLAIMS: &str =
+    r#"{"iss":"gatelatch","aud":"jobs","sub":"alice","iat":1700000000,"exp":1700001800}"#;
 
 fn verifier() -> Verifier {
     let settings = VerifierSettings {
@@ -28,19 +29,36 @@ fn verifier() -> Verifier {
 fn hmac(key: &[u8], message: &[u8]) -> Vec<u8> {
     let pad = |byte: u8| {
         let mut block = [byte; 64];
-        block.iter_mut().zip(key).for_each(|(block, key)| *block ^= key);
+        block
+            .iter_mut()
+            .zip(key)
+            .for_each(|(block, key)| *block ^= key);
         block
     };
-    let inner = Sha256::new().chain_update(pad(0x36)).chain_update(message).finalize();
-    Sha256::new().chain_update(pad(0x5c)).chain_update(inner).finalize().to_vec()
+    let inner = Sha256::new()
+        .chain_update(pad(0x36))
+        .chain_update(message)
+        .finalize();
+    Sha256::new()
+        .chain_update(pad(0x5c))
+        .chain_update(inner)
+        .finalize()
+        .to_vec()
 }
 
 fn sign_raw(signed: &str) -> String {
-    format!("{signed}.{}", URL_SAFE_NO_PAD.encode(hmac(SECRET, signed.as_bytes())))
+    format!(
+        "{signed}.{}",
+        URL_SAFE_NO_PAD.encode(hmac(SECRET, signed.as_bytes()))
+    )
 }
 
 fn sign(header: impl AsRef<[u8]>, claims: impl AsRef<[u8]>) -> String {
-    sign_raw(&format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(claims)))
+    sign_raw(&format!(
+        "{}.{}",
+        URL_SAFE_NO_PAD.encode(header),
+        URL_SAFE_NO_PAD.encode(claims)
+    ))
 }
 
 #[track_caller]
@@ -53,7 +71,8 @@ fn check(token: &str, expected: Option<Refusal>) {
 #[track_caller]
 fn check_claims(changes: &str, expected: Option<Refusal>) {
     let mut claims: serde_json::Map<_, _> = serde_json::from_str(CLAIMS).unwrap();
-    let changes: serde_json::Map<String, serde_json::Value> = serde_json::from_str(changes).unwrap();
+    let changes: serde_json::Map<String, serde_json::Value> =
+        serde_json::from_str(changes).unwrap();
     for (name, value) in changes {
         if value.is_null() {
             claims.remove(&name);
@@ -61,7 +80,10 @@ fn check_claims(changes: &str, expected: Option<Refusal>) {
             claims.insert(name, value);
         }
     }
-    check(&sign(HEADER, serde_json::to_vec(&claims).unwrap()), expected);
+    check(
+        &sign(HEADER, serde_json::to_vec(&claims).unwrap()),
+        expected,
+    );
 }
 
 #[test]
@@ -72,7 +94,10 @@ fn a_token_of_another_implementation_holds() {
     verifier.settings.audience = "gatelatch".to_owned();
     let claims = verifier.verify(token, NOW).unwrap();
     assert_eq!(&*claims.subject, "alice@example.com");
-    assert_eq!((claims.issued_at, claims.expires_at), (Some(NOW), NOW + 1800));
+    assert_eq!(
+        (claims.issued_at, claims.expires_at),
+        (Some(NOW), NOW + 1800)
+    );
 }
 
 #[test]
@@ -87,7 +112,10 @@ fn headers() {
         (r#"{"alg":"HS256","typ":"Application/jwt"}"#, None),
         (r#"{"alg":"HS256","cty":"x","x":[{"y":1}]}"#, None),
         // A key in the header is never used, whatever signed the token.
-        (r#"{"alg":"HS256","jwk":{"kty":"oct","k":"AAAA"},"jku":"https://x/","x5u":"https://x/"}"#, None),
+        (
+            r#"{"alg":"HS256","jwk":{"kty":"oct","k":"AAAA"},"jku":"https://x/","x5u":"https://x/"}"#,
+            None,
+        ),
         (r#"{"alg":"none"}"#, Some(Refusal::Algorithm)),
         (r#"{"alg":"None"}"#, Some(Refusal::Algorithm)),
         (r#"{"alg":""}"#, Some(Refusal::Algorithm)),
@@ -107,20 +135,35 @@ fn headers() {
         (r#"{"alg":"HS256","typ":"dpop+jwt"}"#, Some(Refusal::Type)),
         (r#"{"alg":"HS256","typ":"logout+jwt"}"#, Some(Refusal::Type)),
         (r#"{"alg":"HS256","typ":"text/jwt"}"#, Some(Refusal::Type)),
-        (r#"{"alg":"HS256","typ":"application/"}"#, Some(Refusal::Type)),
+        (
+            r#"{"alg":"HS256","typ":"application/"}"#,
+            Some(Refusal::Type),
+        ),
         (r#"{"alg":"HS256","typ":""}"#, Some(Refusal::Type)),
         (r#"{"alg":"HS256","typ":null}"#, Some(Refusal::Header)),
         (r#"{"alg":"HS256","typ":["JWT"]}"#, Some(Refusal::Header)),
-        (r#"{"alg":"HS256","crit":["b64"],"b64":false}"#, Some(Refusal::Critical)),
-        (r#"{"alg":"HS256","crit":["exp"],"exp":1}"#, Some(Refusal::Critical)),
+        (
+            r#"{"alg":"HS256","crit":["b64"],"b64":false}"#,
+            Some(Refusal::Critical),
+        ),
+        (
+            r#"{"alg":"HS256","crit":["exp"],"exp":1}"#,
+            Some(Refusal::Critical),
+        ),
         (r#"{"alg":"HS256","crit":[]}"#, Some(Refusal::Critical)),
         (r#"{"alg":"HS256","crit":null}"#, Some(Refusal::Critical)),
         (r#"{"alg":"HS256","b64":false}"#, Some(Refusal::Critical)),
         (r#"{"alg":"HS256","kid":"1"}"#, Some(Refusal::KeyId)),
         (r#"{"alg":"HS256","kid":null}"#, Some(Refusal::Header)),
-        (r#"{"alg":"HS256","kid":"../../dev/null"}"#, Some(Refusal::KeyId)),
+        (
+            r#"{"alg":"HS256","kid":"../../dev/null"}"#,
+            Some(Refusal::KeyId),
+        ),
         (r#"{"alg":"none","alg":"HS256"}"#, Some(Refusal::Header)),
-        (r#"{"alg":"HS256","\u0061lg":"HS256"}"#, Some(Refusal::Header)),
+        (
+            r#"{"alg":"HS256","\u0061lg":"HS256"}"#,
+            Some(Refusal::Header),
+        ),
         (r#"{"alg":"HS256","x":1,"x":1}"#, Some(Refusal::Header)),
         (r#"{"alg":"HS256"} x"#, Some(Refusal::Header)),
         (r#"{"alg":"HS256"}{}"#, Some(Refusal::Header)),
@@ -132,7 +175,10 @@ fn headers() {
     for (header, expected) in cases {
         check(&sign(header, CLAIMS), expected);
     }
-    check(&sign(b"{\"alg\":\"HS256\",\"x\":\"\xff\"}", CLAIMS), Some(Refusal::Header));
+    check(
+        &sign(b"{\"alg\":\"HS256\",\"x\":\"\xff\"}", CLAIMS),
+        Some(Refusal::Header),
+    );
 }
 
 #[test]
@@ -175,9 +221,15 @@ fn dates() {
     let cases = [
         // Now is …0000, the leeway 30 s, the longest life a day.
         (r#"{"exp":1699999971,"iat":1699999900}"#, None),
-        (r#"{"exp":1699999970,"iat":1699999900}"#, Some(Refusal::Expired)),
+        (
+            r#"{"exp":1699999970,"iat":1699999900}"#,
+            Some(Refusal::Expired),
+        ),
         (r#"{"exp":1699999971.9,"iat":1699999900}"#, None),
-        (r#"{"exp":1699999970.9,"iat":1699999900}"#, Some(Refusal::Expired)),
+        (
+            r#"{"exp":1699999970.9,"iat":1699999900}"#,
+            Some(Refusal::Expired),
+        ),
         (r#"{"exp":0,"iat":0}"#, Some(Refusal::Expired)),
         (r#"{"exp":1.7000001e9}"#, None),
         (r#"{"nbf":1700000030}"#, None),
@@ -185,11 +237,17 @@ fn dates() {
         (r#"{"nbf":0}"#, None),
         (r#"{"iat":1700000030}"#, None),
         (r#"{"iat":1700000031}"#, Some(Refusal::IssuedAt)),
-        (r#"{"iat":1699999999,"exp":1699999998}"#, Some(Refusal::IssuedAt)),
+        (
+            r#"{"iat":1699999999,"exp":1699999998}"#,
+            Some(Refusal::IssuedAt),
+        ),
         (r#"{"exp":1700086400}"#, None),
         (r#"{"exp":1700086401}"#, Some(Refusal::Lifetime)),
         (r#"{"iat":1699913601,"exp":1700000001}"#, None),
-        (r#"{"iat":1699913600,"exp":1700000001}"#, Some(Refusal::Lifetime)),
+        (
+            r#"{"iat":1699913600,"exp":1700000001}"#,
+            Some(Refusal::Lifetime),
+        ),
         (r#"{"iat":null,"exp":1700086400}"#, None),
         (r#"{"iat":null,"exp":1700086401}"#, Some(Refusal::Lifetime)),
         (r#"{"iat":0}"#, Some(Refusal::Lifetime)),
@@ -242,16 +300,27 @@ fn payloads_that_are_not_one_clean_object() {
     for claims in cases {
         check(&sign(HEADER, claims), Some(Refusal::Claims));
     }
-    check(&sign(HEADER, [CLAIMS.as_bytes(), b"\xff"].concat()), Some(Refusal::Claims));
+    check(
+        &sign(HEADER, [CLAIMS.as_bytes(), b"\xff"].concat()),
+        Some(Refusal::Claims),
+    );
     check(&sign(HEADER, format!(" \t\r\n{CLAIMS} \n")), None);
-    check(&sign(HEADER, with(r#","x":1e999,"null":null,"deep":[[{"sub":1,"sub":2}]]}"#)), None);
+    check(
+        &sign(
+            HEADER,
+            with(r#","x":1e999,"null":null,"deep":[[{"sub":1,"sub":2}]]}"#),
+        ),
+        None,
+    );
 }
 
 #[test]
 fn spellings_that_are_not_three_parts_of_base64url() {
     let good = sign(HEADER, CLAIMS);
     check(&good, None);
-    let [header, payload, signature] = *good.split('.').collect::<Vec<_>>() else { panic!() };
+    let [header, payload, signature] = *good.split('.').collect::<Vec<_>>() else {
+        panic!()
+    };
     let malformed = [
         String::new(),
         ".".to_owned(),
@@ -268,11 +337,15 @@ fn spellings_that_are_not_three_parts_of_base64url() {
         sign_raw(&format!("{header}.{payload}?")),
         sign_raw(&format!("{header}. {payload}")),
         sign_raw(&format!("{header}.é{payload}")),
-        r#"{"payload":"e30","signatures":[{"protected":"eyJhbGciOiJIUzI1NiJ9","signature":"x"}]}"#.to_owned(),
+        r#"{"payload":"e30","signatures":[{"protected":"eyJhbGciOiJIUzI1NiJ9","signature":"x"}]}"#
+            .to_owned(),
     ];
     for token in malformed {
         let found = verifier().verify(&token, NOW).unwrap_err();
-        assert!(matches!(found, Refusal::Malformed | Refusal::Signature), "{found:?} {token}");
+        assert!(
+            matches!(found, Refusal::Malformed | Refusal::Signature),
+            "{found:?} {token}"
+        );
     }
     check("..", Some(Refusal::Header));
     check(&format!(".{payload}.{signature}"), Some(Refusal::Header));
@@ -285,9 +358,18 @@ fn spellings_that_are_not_three_parts_of_base64url() {
         format!("{header}.{payload}.{}", &signature[..signature.len() - 1]),
         format!("{header}.{payload}.{}", &signature[1..]),
         format!("{header}.{payload}.{}", signature.to_uppercase()),
-        format!("{header}.{payload}.{}", URL_SAFE_NO_PAD.encode(hmac(b"another secret", good.as_bytes()))),
-        format!("{header}.{}.{signature}", URL_SAFE_NO_PAD.encode(CLAIMS.replace("alice", "root"))),
-        format!("{}.{payload}.{signature}", URL_SAFE_NO_PAD.encode(r#"{"alg":"HS256"}"#)),
+        format!(
+            "{header}.{payload}.{}",
+            URL_SAFE_NO_PAD.encode(hmac(b"another secret", good.as_bytes()))
+        ),
+        format!(
+            "{header}.{}.{signature}",
+            URL_SAFE_NO_PAD.encode(CLAIMS.replace("alice", "root"))
+        ),
+        format!(
+            "{}.{payload}.{signature}",
+            URL_SAFE_NO_PAD.encode(r#"{"alg":"HS256"}"#)
+        ),
     ];
     for token in wrong {
         check(&token, Some(Refusal::Signature));
@@ -302,7 +384,11 @@ fn stray_bits_at_the_end_of_a_part_make_another_spelling() {
     let alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     let index = alphabet.find(last).unwrap();
     assert_eq!(index % 4, 0);
-    let stray = format!("{}{}", &good[..good.len() - 1], &alphabet[index + 1..index + 2]);
+    let stray = format!(
+        "{}{}",
+        &good[..good.len() - 1],
+        &alphabet[index + 1..index + 2]
+    );
     check(&stray, Some(Refusal::Signature));
 }
 
@@ -310,7 +396,12 @@ fn stray_bits_at_the_end_of_a_part_make_another_spelling() {
 fn size_is_counted_before_anything_else() {
     check(&"x".repeat(MAX_TOKEN_BYTES + 1), Some(Refusal::TooLarge));
     check(&"x".repeat(MAX_TOKEN_BYTES), Some(Refusal::Malformed));
-    let padded = |bytes: usize| sign(HEADER, CLAIMS.replace('{', &format!("{}{{", " ".repeat(bytes))));
+    let padded = |bytes: usize| {
+        sign(
+            HEADER,
+            CLAIMS.replace('{', &format!("{}{{", " ".repeat(bytes))),
+        )
+    };
     let room = (MAX_TOKEN_BYTES - sign(HEADER, CLAIMS).len()) * 3 / 4;
     check(&padded(room - 2), None);
     check(&padded(room + 2), Some(Refusal::TooLarge));
@@ -345,7 +436,14 @@ fn refusals_are_safe_to_quote() {
     ];
     for refusal in all {
         let text = refusal.to_string();
-        assert!(text.bytes().all(|byte| matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\'), "{text}");
+        assert!(
+            text.bytes()
+                .all(|byte| matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\'),
+            "{text}"
+        );
     }
-    assert_eq!((Refusal::Expired.label(), Refusal::Expired.description()), ("expired", "the token has expired"));
+    assert_eq!(
+        (Refusal::Expired.label(), Refusal::Expired.description()),
+        ("expired", "the token has expired")
+    );
 }

@@ -32,12 +32,16 @@ impl Check {
     pub(super) fn all(roster: &Roster) -> impl Iterator<Item = Self> {
         let settings = roster.settings();
         settings.health.iter().flat_map(move |health| {
-            settings.servers.iter().zip(roster.servers()).map(move |(origin, state)| Self {
-                state: Arc::clone(state),
-                origin: origin.clone(),
-                health: health.clone(),
-                tls: settings.tls.clone(),
-            })
+            settings
+                .servers
+                .iter()
+                .zip(roster.servers())
+                .map(move |(origin, state)| Self {
+                    state: Arc::clone(state),
+                    origin: origin.clone(),
+                    health: health.clone(),
+                    tls: settings.tls.clone(),
+                })
         })
     }
 

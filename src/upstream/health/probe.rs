@@ -24,7 +24,12 @@ const AGENT: &str = concat!("gatelatch/", env!("CARGO_PKG_VERSION"));
 pub(super) async fn probe(connector: &Connector, check: &Check) -> Result<(), String> {
     let status = match timeout(check.health.timeout, ask(connector, check)).await {
         Ok(answered) => answered?,
-        Err(_) => return Err(format!("its check takes longer than {:?}", check.health.timeout)),
+        Err(_) => {
+            return Err(format!(
+                "its check takes longer than {:?}",
+                check.health.timeout
+            ));
+        }
     };
     if status.is_success() || status.is_redirection() {
         Ok(())
@@ -34,9 +39,18 @@ pub(super) async fn probe(connector: &Connector, check: &Check) -> Result<(), St
 }
 
 async fn ask(connector: &Connector, check: &Check) -> Result<StatusCode, String> {
-    let tls = check.tls.as_deref().filter(|_| check.origin.speaks() == Speaks::Tls);
-    let route = Route { origin: &check.origin, tls: tls.map(|tls| (tls, Offer::Any)) };
-    let stream = connector.connect(route, check.health.timeout).await.map_err(failed)?;
+    let tls = check
+        .tls
+        .as_deref()
+        .filter(|_| check.origin.speaks() == Speaks::Tls);
+    let route = Route {
+        origin: &check.origin,
+        tls: tls.map(|tls| (tls, Offer::Any)),
+    };
+    let stream = connector
+        .connect(route, check.health.timeout)
+        .await
+        .map_err(failed)?;
     let protocol = match check.origin.speaks() {
         Speaks::Http1 => Protocol::Http1,
         Speaks::Http2 => Protocol::Http2,
@@ -52,27 +66,42 @@ async fn ask_http1(stream: Stream, check: &Check) -> hyper::Result<StatusCode> {
     let (mut sender, driver) = http1::handshake(TokioIo::new(stream)).await?;
     let _running = Running(tokio::spawn(driver).abort_handle());
     let mut request = request(Uri::from(check.health.path.clone()));
-    request.headers_mut().insert(HOST, check.origin.host_field());
+    request
+        .headers_mut()
+        .insert(HOST, check.origin.host_field());
     Ok(sender.send_request(request).await?.status())
 }
 
 async fn ask_http2(stream: Stream, check: &Check) -> hyper::Result<StatusCode> {
     let (mut sender, driver) = http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await?;
     let _running = Running(tokio::spawn(driver).abort_handle());
-    Ok(sender.send_request(request(absolute(check))).await?.status())
+    Ok(sender
+        .send_request(request(absolute(check)))
+        .await?
+        .status())
 }
 
 fn absolute(check: &Check) -> Uri {
-    let scheme = if check.origin.speaks() == Speaks::Tls { Scheme::HTTPS } else { Scheme::HTTP };
-    let authority = Authority::try_from(check.origin.host_field().as_bytes()).expect("an origin's host is one");
-    let whole = Uri::builder().scheme(scheme).authority(authority).path_and_query(check.health.path.clone());
+    let scheme = if check.origin.speaks() == Speaks::Tls {
+        Scheme::HTTPS
+    } else {
+        Scheme::HTTP
+    };
+    let authority =
+        Authority::try_from(check.origin.host_field().as_bytes()).expect("an origin's host is one");
+    let whole = Uri::builder()
+        .scheme(scheme)
+        .authority(authority)
+        .path_and_query(check.health.path.clone());
     whole.build().expect("its parts are parsed")
 }
 
 fn request(uri: Uri) -> Request<Empty<Bytes>> {
     let mut request = Request::new(Empty::new());
     *request.uri_mut() = uri;
-    request.headers_mut().insert(USER_AGENT, http::HeaderValue::from_static(AGENT));
+    request
+        .headers_mut()
+        .insert(USER_AGENT, http::HeaderValue::from_static(AGENT));
     request
 }
 

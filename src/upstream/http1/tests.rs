@@ -47,7 +47,9 @@ fn serve(answer: &'static str) -> (Origin, Receiver<String>) {
 fn request(upgrade: Option<&'static str>) -> Outbound {
     let mut request = Request::new(RequestBody::empty());
     *request.method_mut() = Method::GET;
-    request.headers_mut().insert("host", HeaderValue::from_static("app.test"));
+    request
+        .headers_mut()
+        .insert("host", HeaderValue::from_static("app.test"));
     Outbound::again(request, upgrade.map(HeaderValue::from_static))
 }
 
@@ -64,44 +66,73 @@ impl Bench {
             idle: shard.upstream_connections(UpstreamConnection::Idle),
             active: shard.upstream_connections(UpstreamConnection::Active),
         };
-        let means = Rc::new(Means { connector: Connector::default(), ticker: Ticker::new(), counts });
-        Self { server: Server::new(origin.clone(), &Settings::of(origin), &means), metrics }
+        let means = Rc::new(Means {
+            connector: Connector::default(),
+            ticker: Ticker::new(),
+            counts,
+        });
+        Self {
+            server: Server::new(origin.clone(), &Settings::of(origin), &means),
+            metrics,
+        }
     }
 
     async fn ask(&self, upgrade: Option<&'static str>) -> Result<Sent, String> {
-        let sent = self.server.send(request(upgrade), Reuse::Allowed, None).await;
+        let sent = self
+            .server
+            .send(request(upgrade), Reuse::Allowed, None)
+            .await;
         sent.map_err(|failed| failed.error.to_string())
     }
 
     fn connections(&self, state: &str) -> bool {
-        self.metrics.encode().contains(&format!("gatelatch_upstream_connections{{state=\"{state}\"}} 1\n"))
+        self.metrics.encode().contains(&format!(
+            "gatelatch_upstream_connections{{state=\"{state}\"}} 1\n"
+        ))
     }
 }
 
 fn run<T>(future: impl Future<Output = T>) -> T {
     let mut builder = tokio::runtime::Builder::new_current_thread();
-    builder.enable_all().build_local(LocalOptions::default()).unwrap().block_on(future)
+    builder
+        .enable_all()
+        .build_local(LocalOptions::default())
+        .unwrap()
+        .block_on(future)
 }
 
-const SWITCH: &str =
-    "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: WebSocket\r\nX-Mine: yes\r\n\r\n";
+const SWITCH: &str = "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: WebSocket\r\nX-Mine: yes\r\n\r\n";
 
 #[test]
 fn a_switch_that_was_asked_for_hands_over_the_connection() {
     let (origin, heads) = serve(SWITCH);
     run(async {
         let bench = Bench::new(origin);
-        let Ok(Sent::Switched(switched)) = bench.ask(Some("websocket")).await else { panic!("it switches") };
+        let Ok(Sent::Switched(switched)) = bench.ask(Some("websocket")).await else {
+            panic!("it switches")
+        };
         let head = heads.recv().unwrap();
         assert!(head.starts_with("GET / HTTP/1.1\r\n"), "{head}");
-        assert!(head.contains("\r\nconnection: upgrade\r\nupgrade: websocket\r\n"), "{head}");
-        assert_eq!((switched.head.status.as_u16(), &switched.head.headers["x-mine"]), (101, &"yes".parse().unwrap()));
+        assert!(
+            head.contains("\r\nconnection: upgrade\r\nupgrade: websocket\r\n"),
+            "{head}"
+        );
+        assert_eq!(
+            (
+                switched.head.status.as_u16(),
+                &switched.head.headers["x-mine"]
+            ),
+            (101, &"yes".parse().unwrap())
+        );
         let mut io = TokioIo::new(switched.io);
         io.write_all(b"echo").await.unwrap();
         let mut echoed = [0; 4];
         io.read_exact(&mut echoed).await.unwrap();
         assert_eq!(&echoed, b"echo");
-        assert!(bench.connections("active"), "it counts for as long as it is held");
+        assert!(
+            bench.connections("active"),
+            "it counts for as long as it is held"
+        );
         drop(switched.held);
         assert!(!bench.connections("active") && !bench.connections("idle"));
     });
@@ -114,10 +145,18 @@ fn a_switch_to_something_else_is_a_breach() {
         let bench = Bench::new(origin);
         for (asked, why) in [
             (None, "it switches protocols unasked"),
-            (Some("other"), "it switches to another protocol than the one asked for"),
+            (
+                Some("other"),
+                "it switches to another protocol than the one asked for",
+            ),
         ] {
-            let Err(error) = bench.ask(asked).await else { panic!("{why}") };
-            assert_eq!(error, format!("the upstream's answer is not HTTP/1.1: {why}"));
+            let Err(error) = bench.ask(asked).await else {
+                panic!("{why}")
+            };
+            assert_eq!(
+                error,
+                format!("the upstream's answer is not HTTP/1.1: {why}")
+            );
         }
         assert!(!bench.connections("active") && !bench.connections("idle"));
     });
@@ -128,11 +167,15 @@ fn a_connection_that_did_not_switch_is_not_used_again() {
     let (origin, heads) = serve("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
     run(async {
         let bench = Bench::new(origin);
-        let Ok(Sent::Answer(refused)) = bench.ask(Some("websocket")).await else { panic!("an ordinary answer") };
+        let Ok(Sent::Answer(refused)) = bench.ask(Some("websocket")).await else {
+            panic!("an ordinary answer")
+        };
         assert_eq!(refused.status(), 200);
         drop(refused);
         assert!(!bench.connections("idle"));
-        let Ok(Sent::Answer(ordinary)) = bench.ask(None).await else { panic!("an ordinary answer") };
+        let Ok(Sent::Answer(ordinary)) = bench.ask(None).await else {
+            panic!("an ordinary answer")
+        };
         drop(ordinary);
         assert!(bench.connections("idle"));
         assert_eq!(heads.iter().take(2).count(), 2, "one connection each");
@@ -143,7 +186,9 @@ fn a_connection_that_did_not_switch_is_not_used_again() {
 fn a_server_of_http2_cannot_switch() {
     run(async {
         let bench = Bench::new(Origin::parse("h2c://127.0.0.1:9").unwrap());
-        let Err(error) = bench.ask(Some("websocket")).await else { panic!("it cannot") };
+        let Err(error) = bench.ask(Some("websocket")).await else {
+            panic!("it cannot")
+        };
         assert!(error.contains("name the server as `http://`"), "{error}");
     });
 }

@@ -7,20 +7,29 @@ use super::*;
 
 fn run<T>(future: impl Future<Output = T>) -> T {
     let mut builder = tokio::runtime::Builder::new_current_thread();
-    builder.build_local(LocalOptions::default()).unwrap().block_on(future)
+    builder
+        .build_local(LocalOptions::default())
+        .unwrap()
+        .block_on(future)
 }
 
 #[test]
 fn all_who_wait_are_told_what_one_opening_came_to() {
     run(async {
-        let (gate, opened, turn) = (Rc::new(Gate::default()), Rc::new(Cell::new(0)), Rc::new(Notify::new()));
+        let (gate, opened, turn) = (
+            Rc::new(Gate::default()),
+            Rc::new(Cell::new(0)),
+            Rc::new(Notify::new()),
+        );
         let wait = |failing: Option<&'static str>| {
             let (gate, opened, turn) = (Rc::clone(&gate), Rc::clone(&opened), Rc::clone(&turn));
             spawn_local(async move {
                 let open = || async move {
                     opened.set(opened.get() + 1);
                     turn.notified().await;
-                    failing.map_or(Ok(opened.get()), |name| Err(ForwardError::Resolve(name.to_owned())))
+                    failing.map_or(Ok(opened.get()), |name| {
+                        Err(ForwardError::Resolve(name.to_owned()))
+                    })
                 };
                 gate.pass(open).await.map_err(|error| error.to_string())
             })

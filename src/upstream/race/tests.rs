@@ -22,7 +22,10 @@ fn run(ends: &[End]) -> (Option<Result<u8, u8>>, usize) {
             End::Never => pending().await,
         }
     });
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()
+        .unwrap();
     let outcome = runtime.block_on(race(attempts));
     (outcome, begun.get())
 }
@@ -31,9 +34,17 @@ fn run(ends: &[End]) -> (Option<Result<u8, u8>>, usize) {
 fn the_first_that_works_wins() {
     use End::{Lost, Never, Won};
     assert_eq!(run(&[]), (None, 0));
-    assert_eq!(run(&[Won(1), Won(2)]), (Some(Ok(1)), 1), "the second is not even begun");
+    assert_eq!(
+        run(&[Won(1), Won(2)]),
+        (Some(Ok(1)), 1),
+        "the second is not even begun"
+    );
     assert_eq!(run(&[Lost(1), Lost(2), Won(3)]), (Some(Ok(3)), 3));
     assert_eq!(run(&[Lost(1), Lost(2)]), (Some(Err(2)), 2));
-    assert_eq!(run(&[Never, Won(2)]), (Some(Ok(2)), 2), "one that does not end holds up nobody");
+    assert_eq!(
+        run(&[Never, Won(2)]),
+        (Some(Ok(2)), 2),
+        "one that does not end holds up nobody"
+    );
     assert_eq!(run(&[Never, Lost(2), Won(3)]), (Some(Ok(3)), 3));
 }

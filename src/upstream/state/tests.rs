@@ -1,7 +1,11 @@
 use super::*;
 
 fn server() -> Arc<ServerState> {
-    ServerState::new("app", &Origin::parse("http://127.0.0.1:1").unwrap(), Clock::start())
+    ServerState::new(
+        "app",
+        &Origin::parse("http://127.0.0.1:1").unwrap(),
+        Clock::start(),
+    )
 }
 
 #[test]
@@ -10,10 +14,17 @@ fn the_fifth_failure_in_a_row_is_one_too_many() {
     let now = server.now();
     assert_eq!([1, 2, 3, 4].map(|_| server.note_failure(now)), [false; 4]);
     server.note_success();
-    assert_eq!([1, 2, 3, 4, 5].map(|_| server.note_failure(now)), [false, false, false, false, true]);
+    assert_eq!(
+        [1, 2, 3, 4, 5].map(|_| server.note_failure(now)),
+        [false, false, false, false, true]
+    );
     server.rest("it failed");
     assert_eq!(server.condition(server.now()), Condition::Resting);
-    assert_eq!([1, 2, 3, 4, 5].map(|_| server.note_failure(server.now())), [false; 5], "what was under way");
+    assert_eq!(
+        [1, 2, 3, 4, 5].map(|_| server.note_failure(server.now())),
+        [false; 5],
+        "what was under way"
+    );
 }
 
 #[test]
@@ -27,7 +38,11 @@ fn each_rest_in_a_row_is_twice_as_long() {
         now = rests.until;
     }
     assert_eq!(lengths, [10, 20, 40, 80, 160, 300, 300]);
-    assert_eq!(rests.next(now + to_moment(LONGEST_REST)), Some(FIRST_REST), "it was well for long");
+    assert_eq!(
+        rests.next(now + to_moment(LONGEST_REST)),
+        Some(FIRST_REST),
+        "it was well for long"
+    );
 }
 
 #[test]
@@ -38,7 +53,9 @@ fn a_server_returns_slowly() {
     server.set_unhealthy("a test");
     assert_eq!(server.condition(server.now()), Condition::Down);
     server.set_healthy();
-    let Condition::Serving(share) = server.condition(server.now()) else { panic!("it is back") };
+    let Condition::Serving(share) = server.condition(server.now()) else {
+        panic!("it is back")
+    };
     assert!(share < 1.0);
 }
 

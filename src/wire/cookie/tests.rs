@@ -18,9 +18,21 @@ fn request(lines: &[&str]) -> HeaderMap {
 fn take(lines: &[&str]) -> (Vec<String>, Option<String>, Option<String>) {
     let mut headers = request(lines);
     let crumbs = cookie().take(&mut headers);
-    let token = |scheme| cookie().credential(&crumbs, scheme).map(|credential| credential.token().to_owned());
-    let left = headers.get_all(COOKIE).iter().map(|line| line.to_str().unwrap().to_owned()).collect();
-    let order: Vec<_> = headers.keys().filter(|name| **name != COOKIE).map(|name| name.as_str().to_owned()).collect();
+    let token = |scheme| {
+        cookie()
+            .credential(&crumbs, scheme)
+            .map(|credential| credential.token().to_owned())
+    };
+    let left = headers
+        .get_all(COOKIE)
+        .iter()
+        .map(|line| line.to_str().unwrap().to_owned())
+        .collect();
+    let order: Vec<_> = headers
+        .keys()
+        .filter(|name| **name != COOKIE)
+        .map(|name| name.as_str().to_owned())
+        .collect();
     assert_eq!(order, ["x-before", "x-after"], "the order of other fields");
     (left, token(Scheme::Http), token(Scheme::Https))
 }
@@ -32,7 +44,12 @@ fn only_the_gateways_crumb_is_cut_out() {
         (&["a=1; b=2"][..], &["a=1; b=2"][..], None, None),
         (&["gatelatch=t"], &[], some("t"), None),
         (&["__Host-gatelatch=t"], &[], None, some("t")),
-        (&["a=1; gatelatch=t; b=\"2\";c"], &["a=1; b=\"2\";c"], some("t"), None),
+        (
+            &["a=1; gatelatch=t; b=\"2\";c"],
+            &["a=1; b=\"2\";c"],
+            some("t"),
+            None,
+        ),
         (&["gatelatch=t;  b=2"], &["b=2"], some("t"), None),
         (&["a=1;gatelatch=t"], &["a=1"], some("t"), None),
         (&["a=1", "gatelatch=t"], &["a=1"], some("t"), None),
@@ -42,9 +59,19 @@ fn only_the_gateways_crumb_is_cut_out() {
             None,
             None,
         ),
-        (&["__Secure-gatelatch=x; __host-gatelatch=y; a=1"], &["a=1"], None, None),
+        (
+            &["__Secure-gatelatch=x; __host-gatelatch=y; a=1"],
+            &["a=1"],
+            None,
+            None,
+        ),
         (&["gatelatch-signin=9; a=1"], &["a=1"], None, None),
-        (&["gatelatch=one; __Host-gatelatch=two"], &[], some("one"), some("two")),
+        (
+            &["gatelatch=one; __Host-gatelatch=two"],
+            &[],
+            some("one"),
+            some("two"),
+        ),
     ] {
         let left: Vec<String> = left.iter().map(|line| (*line).to_owned()).collect();
         assert_eq!(take(lines), (left, http, https), "{lines:?}");
@@ -53,8 +80,15 @@ fn only_the_gateways_crumb_is_cut_out() {
 
 #[test]
 fn of_two_sessions_none_counts() {
-    for lines in [&["gatelatch=a; gatelatch=b"][..], &["gatelatch=a", "gatelatch=a"]] {
-        assert_eq!(take(lines), (Vec::new(), Some(String::new()), None), "{lines:?}");
+    for lines in [
+        &["gatelatch=a; gatelatch=b"][..],
+        &["gatelatch=a", "gatelatch=a"],
+    ] {
+        assert_eq!(
+            take(lines),
+            (Vec::new(), Some(String::new()), None),
+            "{lines:?}"
+        );
     }
 }
 
@@ -94,7 +128,10 @@ fn a_cookie_is_as_narrow_as_the_connection_allows() {
     };
     use SecureCookie::{Always, Auto, Never};
     for (written, expected) in [
-        (write(Auto, SameSite::Lax, None, Scheme::Http), "s=T; Path=/; Max-Age=9; HttpOnly; SameSite=Lax"),
+        (
+            write(Auto, SameSite::Lax, None, Scheme::Http),
+            "s=T; Path=/; Max-Age=9; HttpOnly; SameSite=Lax",
+        ),
         (
             write(Auto, SameSite::Lax, None, Scheme::Https),
             "__Host-s=T; Path=/; Max-Age=9; HttpOnly; SameSite=Lax; Secure",
@@ -103,7 +140,10 @@ fn a_cookie_is_as_narrow_as_the_connection_allows() {
             write(Always, SameSite::None, None, Scheme::Http),
             "__Host-s=T; Path=/; Max-Age=9; HttpOnly; SameSite=None; Secure",
         ),
-        (write(Never, SameSite::Strict, None, Scheme::Https), "s=T; Path=/; Max-Age=9; HttpOnly; SameSite=Strict"),
+        (
+            write(Never, SameSite::Strict, None, Scheme::Https),
+            "s=T; Path=/; Max-Age=9; HttpOnly; SameSite=Strict",
+        ),
         (
             write(Auto, SameSite::Lax, Some("example.com"), Scheme::Https),
             "s=T; Path=/; Max-Age=9; HttpOnly; SameSite=Lax; Secure; Domain=example.com",
@@ -111,7 +151,10 @@ fn a_cookie_is_as_narrow_as_the_connection_allows() {
     ] {
         assert_eq!(written, expected);
     }
-    assert_eq!(cookie().clear(Scheme::Http), "gatelatch=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax");
+    assert_eq!(
+        cookie().clear(Scheme::Http),
+        "gatelatch=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax"
+    );
 }
 
 #[test]
@@ -128,7 +171,10 @@ fn a_renewal_is_never_left_in_a_shared_cache() {
         let mut headers = HeaderMap::new();
         headers.extend(sent.map(|sent| (CACHE_CONTROL, HeaderValue::from_static(sent))));
         add_renewal(&mut headers, HeaderValue::from_static("s=1"));
-        assert_eq!(headers.get_all(CACHE_CONTROL).iter().collect::<Vec<_>>(), expected);
+        assert_eq!(
+            headers.get_all(CACHE_CONTROL).iter().collect::<Vec<_>>(),
+            expected
+        );
         assert_eq!(headers.contains_key(SET_COOKIE), renewed, "{sent:?}");
     }
 }

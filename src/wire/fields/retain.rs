@@ -54,7 +54,11 @@ pub(crate) fn remove_all_but(headers: &mut HeaderMap, passes: impl Fn(&HeaderNam
         return retain_fields(headers, None, 0, passes);
     }
     for _ in 0..last {
-        let name = headers.keys().nth(first).cloned().expect("as many fields as were counted");
+        let name = headers
+            .keys()
+            .nth(first)
+            .cloned()
+            .expect("as many fields as were counted");
         headers.remove(name);
     }
 }
@@ -66,22 +70,42 @@ mod tests {
     use super::*;
 
     fn written(headers: &HeaderMap) -> Vec<String> {
-        headers.iter().map(|(name, value)| format!("{name}: {}", value.to_str().unwrap())).collect()
+        headers
+            .iter()
+            .map(|(name, value)| format!("{name}: {}", value.to_str().unwrap()))
+            .collect()
     }
 
     fn head(fields: &[(HeaderName, &'static str)]) -> HeaderMap {
-        fields.iter().map(|(name, value)| (name.clone(), HeaderValue::from_static(value))).collect()
+        fields
+            .iter()
+            .map(|(name, value)| (name.clone(), HeaderValue::from_static(value)))
+            .collect()
     }
 
     #[test]
     fn what_stays_keeps_its_order_and_nothing_comes_from_the_head_before() {
         for _ in 0..3 {
             let mut headers = HeaderMap::new();
-            for (name, value) in [("b", "1"), ("connection", "x"), ("a", "2"), ("b", "3"), ("c", "4")] {
+            for (name, value) in [
+                ("b", "1"),
+                ("connection", "x"),
+                ("a", "2"),
+                ("b", "3"),
+                ("c", "4"),
+            ] {
                 headers.append(name, HeaderValue::from_static(value));
             }
-            retain_fields(&mut headers, Some((HOST, HeaderValue::from_static("h"))), 3, |name| *name != CONNECTION);
-            assert_eq!(written(&headers), ["host: h", "b: 1", "b: 3", "a: 2", "c: 4"]);
+            retain_fields(
+                &mut headers,
+                Some((HOST, HeaderValue::from_static("h"))),
+                3,
+                |name| *name != CONNECTION,
+            );
+            assert_eq!(
+                written(&headers),
+                ["host: h", "b: 1", "b: 3", "a: 2", "c: 4"]
+            );
             assert!(headers.capacity() >= 8);
         }
     }
@@ -104,7 +128,9 @@ mod tests {
                 headers.append(*name, HeaderValue::from(at));
             }
             let mut expected = headers.clone();
-            retain_fields(&mut expected, None, 0, |name| !goes.contains(&name.as_str()));
+            retain_fields(&mut expected, None, 0, |name| {
+                !goes.contains(&name.as_str())
+            });
             remove_all_but(&mut headers, |name| !goes.contains(&name.as_str()));
             assert_eq!(written(&headers), written(&expected), "{order:?}");
         }
@@ -114,7 +140,13 @@ mod tests {
     fn a_panic_on_the_way_leaves_nothing_behind() {
         let mut first = head(&[(COOKIE, "hush"), (ACCEPT, "*/*")]);
         let broken = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-            retain_fields(&mut first, None, 0, |name| if *name == COOKIE { true } else { panic!("on purpose") });
+            retain_fields(&mut first, None, 0, |name| {
+                if *name == COOKIE {
+                    true
+                } else {
+                    panic!("on purpose")
+                }
+            });
         }));
         assert!(broken.is_err());
         let mut second = head(&[(ACCEPT, "a")]);

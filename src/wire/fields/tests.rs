@@ -3,7 +3,8 @@
 use super::*;
 
 fn passes(name: &str) -> bool {
-    FieldFilter::new(&IdentitySettings::default()).passes(&HeaderName::from_bytes(name.as_bytes()).unwrap())
+    FieldFilter::new(&IdentitySettings::default())
+        .passes(&HeaderName::from_bytes(name.as_bytes()).unwrap())
 }
 
 #[test]
@@ -47,8 +48,16 @@ fn what_an_upstream_could_take_for_the_gateways_word_is_dropped() {
 
 #[test]
 fn everything_else_passes() {
-    for name in ["Accept", "Content-Type", "Cookie", "X-Custom", "Range", "traceparent", "User-Agent", "Authorization"]
-    {
+    for name in [
+        "Accept",
+        "Content-Type",
+        "Cookie",
+        "X-Custom",
+        "Range",
+        "traceparent",
+        "User-Agent",
+        "Authorization",
+    ] {
         assert!(passes(name), "{name}");
     }
     assert!(passes(&"x-a".repeat(40)));
@@ -60,10 +69,23 @@ fn how_a_name_starts_is_never_taken_for_more_than_it_says() {
         name: HeaderName::from_static("_u"),
         field: super::super::identity::IdentityField::Subject,
     };
-    let settings = IdentitySettings { headers: vec![header], ..IdentitySettings::default() };
+    let settings = IdentitySettings {
+        headers: vec![header],
+        ..IdentitySettings::default()
+    };
     let filter = FieldFilter::new(&settings);
-    for (name, passes) in [("u", false), ("-u", false), ("u-", false), ("ua", true), ("r-emote-user", false)] {
-        assert_eq!(filter.passes(&HeaderName::from_bytes(name.as_bytes()).unwrap()), passes, "{name}");
+    for (name, passes) in [
+        ("u", false),
+        ("-u", false),
+        ("u-", false),
+        ("ua", true),
+        ("r-emote-user", false),
+    ] {
+        assert_eq!(
+            filter.passes(&HeaderName::from_bytes(name.as_bytes()).unwrap()),
+            passes,
+            "{name}"
+        );
     }
 }
 
@@ -74,22 +96,39 @@ fn a_long_name_cannot_hide_an_identity() {
 
 #[test]
 fn identity_pass_lets_a_named_field_through() {
-    let settings =
-        IdentitySettings { pass: vec![HeaderName::from_static("x-forwarded-user")], ..IdentitySettings::default() };
+    let settings = IdentitySettings {
+        pass: vec![HeaderName::from_static("x-forwarded-user")],
+        ..IdentitySettings::default()
+    };
     let filter = FieldFilter::new(&settings);
     assert!(filter.passes(&HeaderName::from_static("x-forwarded-user")));
-    assert!(!filter.passes(&HeaderName::from_static("x_forwarded_user")), "only the exact name");
+    assert!(
+        !filter.passes(&HeaderName::from_static("x_forwarded_user")),
+        "only the exact name"
+    );
     assert!(!filter.passes(&HeaderName::from_static("x-forwarded-email")));
-    let settings =
-        IdentitySettings { pass: vec![HeaderName::from_static("remote-user")], ..IdentitySettings::default() };
-    assert!(!FieldFilter::new(&settings).passes(&HeaderName::from_static("remote-user")), "the gateway's own");
+    let settings = IdentitySettings {
+        pass: vec![HeaderName::from_static("remote-user")],
+        ..IdentitySettings::default()
+    };
+    assert!(
+        !FieldFilter::new(&settings).passes(&HeaderName::from_static("remote-user")),
+        "the gateway's own"
+    );
 }
 
 #[test]
 fn trailers_carry_neither_framing_nor_identity() {
     let filter = FieldFilter::new(&IdentitySettings::default());
-    let trailer = |name: &str| filter.passes_trailer(&HeaderName::from_bytes(name.as_bytes()).unwrap());
-    for name in ["grpc-status", "grpc-message", "x-checksum", "digest", "server-timing"] {
+    let trailer =
+        |name: &str| filter.passes_trailer(&HeaderName::from_bytes(name.as_bytes()).unwrap());
+    for name in [
+        "grpc-status",
+        "grpc-message",
+        "x-checksum",
+        "digest",
+        "server-timing",
+    ] {
         assert!(trailer(name), "{name}");
     }
     for name in [
@@ -120,7 +159,10 @@ fn announced_trailers_are_those_that_pass() {
     assert_eq!(announce_trailers(&headers, trailer_is_harmless), None);
     headers.append(TRAILER, HeaderValue::from_static("X-Sum, Content-Length"));
     headers.append(TRAILER, HeaderValue::from_static("digest,, bad name"));
-    assert_eq!(announce_trailers(&headers, trailer_is_harmless).unwrap(), "x-sum, digest");
+    assert_eq!(
+        announce_trailers(&headers, trailer_is_harmless).unwrap(),
+        "x-sum, digest"
+    );
     let present = Present::of(&headers);
     remove_hop_by_hop(&mut headers, present);
     assert_eq!(headers[TRAILER], "x-sum, digest");
@@ -128,12 +170,20 @@ fn announced_trailers_are_those_that_pass() {
 
 #[test]
 fn a_keep_alive_field_says_how_long() {
-    for (value, seconds) in
-        [("timeout=5", Some(5)), ("max=9, Timeout = 7", Some(7)), ("max=9", None), ("timeout=x", None), ("5", None)]
-    {
+    for (value, seconds) in [
+        ("timeout=5", Some(5)),
+        ("max=9, Timeout = 7", Some(7)),
+        ("max=9", None),
+        ("timeout=x", None),
+        ("5", None),
+    ] {
         let mut headers = HeaderMap::new();
         headers.insert("keep-alive", HeaderValue::from_static(value));
-        assert_eq!(keep_alive_timeout(&headers), seconds.map(Duration::from_secs), "{value}");
+        assert_eq!(
+            keep_alive_timeout(&headers),
+            seconds.map(Duration::from_secs),
+            "{value}"
+        );
     }
 }
 
@@ -147,13 +197,25 @@ fn all_connection_lines_of_a_response_count() {
     }
     let present = Present::of(&headers);
     remove_hop_by_hop(&mut headers, present);
-    assert_eq!(headers.keys().map(HeaderName::as_str).collect::<Vec<_>>(), ["x-c"]);
+    assert_eq!(
+        headers.keys().map(HeaderName::as_str).collect::<Vec<_>>(),
+        ["x-c"]
+    );
 }
 
 #[test]
 fn the_fields_of_a_response_keep_their_order() {
     let mut headers = HeaderMap::new();
-    for name in ["connection", "x-a", "keep-alive", "x-b", "content-length", "x-c", "transfer-encoding", "x-d"] {
+    for name in [
+        "connection",
+        "x-a",
+        "keep-alive",
+        "x-b",
+        "content-length",
+        "x-c",
+        "transfer-encoding",
+        "x-d",
+    ] {
         headers.append(HeaderName::from_static(name), HeaderValue::from_static("1"));
     }
     let present = Present::of(&headers);

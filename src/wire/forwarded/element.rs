@@ -25,7 +25,9 @@ impl Element {
     /// `proto`, where it is `http` or `https`.
     pub(super) fn proto(&self) -> Option<HeaderValue> {
         let proto = self.proto.as_ref()?.to_ascii_lowercase();
-        HeaderValue::try_from(proto).ok().filter(|proto| is_scheme(proto.as_bytes()))
+        HeaderValue::try_from(proto)
+            .ok()
+            .filter(|proto| is_scheme(proto.as_bytes()))
     }
 
     /// `host`.
@@ -36,18 +38,35 @@ impl Element {
 
 /// All elements of all lines, from the left; none at all where one of them is malformed.
 pub(super) fn read(headers: &HeaderMap) -> Vec<Element> {
-    let lines = headers.get_all(FORWARDED).iter().map(|line| line.to_str().ok().and_then(parse));
-    lines.collect::<Option<Vec<_>>>().unwrap_or_default().into_iter().flatten().collect()
+    let lines = headers
+        .get_all(FORWARDED)
+        .iter()
+        .map(|line| line.to_str().ok().and_then(parse));
+    lines
+        .collect::<Option<Vec<_>>>()
+        .unwrap_or_default()
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 /// All lines in one, with the element of the gateway behind them.
 pub(super) fn extend(headers: &HeaderMap, peer: &Peer) -> Option<HeaderValue> {
-    let lines: Vec<&str> = headers.get_all(FORWARDED).iter().filter_map(|line| line.to_str().ok()).collect();
+    let lines: Vec<&str> = headers
+        .get_all(FORWARDED)
+        .iter()
+        .filter_map(|line| line.to_str().ok())
+        .collect();
     let node = match peer.address() {
         IpAddr::V4(address) => address.to_string(),
         IpAddr::V6(address) => format!("\"[{address}]\""),
     };
-    HeaderValue::try_from(format!("{}, for={node};proto={}", lines.join(", "), peer.scheme().as_str())).ok()
+    HeaderValue::try_from(format!(
+        "{}, for={node};proto={}",
+        lines.join(", "),
+        peer.scheme().as_str()
+    ))
+    .ok()
 }
 
 /// The elements of one line.
@@ -99,11 +118,17 @@ fn take_value(text: &str) -> Option<(String, &str)> {
 }
 
 fn is_token(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
+    !text.is_empty()
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
 }
 
 fn is_value(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic() && !b"\"=".contains(&byte))
+    !text.is_empty()
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_graphic() && !b"\"=".contains(&byte))
 }
 
 #[cfg(test)]
@@ -111,27 +136,55 @@ mod tests {
     use super::*;
 
     fn nodes(line: &str) -> Option<Vec<String>> {
-        Some(parse(line)?.into_iter().map(|element| element.node).collect())
+        Some(
+            parse(line)?
+                .into_iter()
+                .map(|element| element.node)
+                .collect(),
+        )
     }
 
     #[test]
     fn every_form_of_the_rfc_is_read() {
         for (line, expected) in [
             ("for=192.0.2.43", vec!["192.0.2.43"]),
-            ("For=\"[2001:db8:cafe::17]:4711\"", vec!["[2001:db8:cafe::17]:4711"]),
-            ("for=192.0.2.60;proto=http;by=203.0.113.43", vec!["192.0.2.60"]),
-            ("for=192.0.2.43, for=198.51.100.17", vec!["192.0.2.43", "198.51.100.17"]),
+            (
+                "For=\"[2001:db8:cafe::17]:4711\"",
+                vec!["[2001:db8:cafe::17]:4711"],
+            ),
+            (
+                "for=192.0.2.60;proto=http;by=203.0.113.43",
+                vec!["192.0.2.60"],
+            ),
+            (
+                "for=192.0.2.43, for=198.51.100.17",
+                vec!["192.0.2.43", "198.51.100.17"],
+            ),
             ("for=_hidden,for=unknown", vec!["_hidden", "unknown"]),
             ("host=\"a, b;c\";for=\"x\\\"y\"", vec!["x\"y"]),
             ("for=1.2.3.4:80", vec!["1.2.3.4:80"]),
         ] {
-            assert_eq!(nodes(line), Some(expected.into_iter().map(str::to_owned).collect()), "{line}");
+            assert_eq!(
+                nodes(line),
+                Some(expected.into_iter().map(str::to_owned).collect()),
+                "{line}"
+            );
         }
     }
 
     #[test]
     fn what_is_malformed_says_nothing() {
-        for line in ["", "for", "for=", "for=\"a", "for=a b", "for=a;;proto=b", "for=a,", "=a", "f or=a"] {
+        for line in [
+            "",
+            "for",
+            "for=",
+            "for=\"a",
+            "for=a b",
+            "for=a;;proto=b",
+            "for=a,",
+            "=a",
+            "f or=a",
+        ] {
             assert_eq!(nodes(line), None, "{line}");
         }
     }

@@ -6,7 +6,8 @@ use super::client::{Answer, send};
 use super::gateway::{Gateway, PASSWORD};
 
 /// The fields of a browser that opens a page.
-pub const NAVIGATION: &str = "Accept: text/html,application/xhtml+xml,*/*;q=0.8\r\nSec-Fetch-Mode: navigate\r\n";
+pub const NAVIGATION: &str =
+    "Accept: text/html,application/xhtml+xml,*/*;q=0.8\r\nSec-Fetch-Mode: navigate\r\n";
 
 /// Sends a form of one of the gateway's own pages; `fields` are further header lines.
 pub fn submit(address: SocketAddr, path: &str, form: &str, fields: &str) -> Answer {
@@ -22,8 +23,16 @@ pub fn submit(address: SocketAddr, path: &str, form: &str, fields: &str) -> Answ
 
 /// Signs a user in; returns the `Cookie` line.
 pub fn sign_in(gateway: &Gateway, user: &str) -> String {
-    let form = format!("username={user}&password={}&next=%2F", PASSWORD.replace(' ', "+"));
-    let answer = submit(gateway.address, "/auth/login", &form, "Sec-Fetch-Site: same-origin\r\n");
+    let form = format!(
+        "username={user}&password={}&next=%2F",
+        PASSWORD.replace(' ', "+")
+    );
+    let answer = submit(
+        gateway.address,
+        "/auth/login",
+        &form,
+        "Sec-Fetch-Site: same-origin\r\n",
+    );
     assert_eq!(answer.status, 303, "{answer:?}");
     format!("Cookie: {}\r\n", cookie_of(&answer, "gatelatch"))
 }
@@ -31,6 +40,12 @@ pub fn sign_in(gateway: &Gateway, user: &str) -> String {
 /// The `name=value` that an answer sets.
 pub fn cookie_of(answer: &Answer, name: &str) -> String {
     let lines = answer.headers("set-cookie");
-    let line = lines.iter().find(|line| line.split('=').next() == Some(name));
-    line.unwrap_or_else(|| panic!("no `{name}` in {answer:?}")).split(';').next().unwrap().to_owned()
+    let line = lines
+        .iter()
+        .find(|line| line.split('=').next() == Some(name));
+    line.unwrap_or_else(|| panic!("no `{name}` in {answer:?}"))
+        .split(';')
+        .next()
+        .unwrap()
+        .to_owned()
 }

@@ -29,8 +29,15 @@ impl Answer {
 
     /// All values of a header, by its lower-case name.
     pub fn headers(&self, name: &str) -> Vec<&str> {
-        let lines = self.head.lines().skip(1).filter_map(|line| line.split_once(':'));
-        lines.filter(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim()).collect()
+        let lines = self
+            .head
+            .lines()
+            .skip(1)
+            .filter_map(|line| line.split_once(':'));
+        lines
+            .filter(|(key, _)| key.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value.trim())
+            .collect()
     }
 
     /// The body as JSON.
@@ -50,13 +57,17 @@ impl Connection {
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         stream.set_write_timeout(Some(PATIENCE)).unwrap();
         stream.set_nodelay(true).unwrap();
-        Self { stream: BufReader::new(stream) }
+        Self {
+            stream: BufReader::new(stream),
+        }
     }
 
     /// The same over a stream that is open already.
     pub fn over(stream: TcpStream) -> Self {
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        Self { stream: BufReader::new(stream) }
+        Self {
+            stream: BufReader::new(stream),
+        }
     }
 
     /// Writes bytes as they are.
@@ -76,7 +87,9 @@ impl Connection {
 
     /// The same connection, to write on from another thread.
     pub fn split(&self) -> Self {
-        Self { stream: BufReader::new(self.stream.get_ref().try_clone().unwrap()) }
+        Self {
+            stream: BufReader::new(self.stream.get_ref().try_clone().unwrap()),
+        }
     }
 
     /// Says that nothing more will be written; who was cut off meanwhile has no one to say it to.
@@ -89,13 +102,18 @@ impl Connection {
 
     /// Reads one answer to a request other than HEAD.
     pub fn read(&mut self) -> Answer {
-        self.try_read().expect("the connection ended before the answer")
+        self.try_read()
+            .expect("the connection ended before the answer")
     }
 
     /// Reads one answer; `None` where the connection has ended before it.
     pub fn try_read(&mut self) -> Option<Answer> {
         let head = self.read_head()?;
-        let mut answer = Answer { status: status_of(&head), head, body: String::new() };
+        let mut answer = Answer {
+            status: status_of(&head),
+            head,
+            body: String::new(),
+        };
         answer.body = self.read_body(&answer);
         Some(answer)
     }
@@ -163,7 +181,10 @@ impl Connection {
 }
 
 fn status_of(head: &str) -> u16 {
-    head.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or_else(|| panic!("no status in {head:?}"))
+    head.split(' ')
+        .nth(1)
+        .and_then(|status| status.parse().ok())
+        .unwrap_or_else(|| panic!("no status in {head:?}"))
 }
 
 /// Sends one raw request over a connection of its own.
@@ -173,5 +194,8 @@ pub fn send(address: SocketAddr, request: impl AsRef<[u8]>) -> Answer {
 
 /// `GET` with further header lines, each ending in `\r\n`.
 pub fn get(address: SocketAddr, path: &str, fields: &str) -> Answer {
-    send(address, format!("GET {path} HTTP/1.1\r\nHost: gateway.test\r\n{fields}\r\n"))
+    send(
+        address,
+        format!("GET {path} HTTP/1.1\r\nHost: gateway.test\r\n{fields}\r\n"),
+    )
 }

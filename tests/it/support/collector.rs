@@ -6,8 +6,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
-use opentelemetry_proto::tonic::collector::trace::v1::trace_service_server::{TraceService, TraceServiceServer};
-use opentelemetry_proto::tonic::collector::trace::v1::{ExportTraceServiceRequest, ExportTraceServiceResponse};
+use opentelemetry_proto::tonic::collector::trace::v1::trace_service_server::{
+    TraceService, TraceServiceServer,
+};
+use opentelemetry_proto::tonic::collector::trace::v1::{
+    ExportTraceServiceRequest, ExportTraceServiceResponse,
+};
 use opentelemetry_proto::tonic::common::v1::any_value::Value as Any;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue};
 use opentelemetry_proto::tonic::trace::v1::Span;
@@ -73,12 +77,23 @@ impl TraceService for Service {
         let fields = request.metadata().clone().into_headers();
         let fields: BTreeMap<_, _> = fields
             .iter()
-            .map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
+            .map(|(name, value)| {
+                (
+                    name.to_string(),
+                    String::from_utf8_lossy(value.as_bytes()).into_owned(),
+                )
+            })
             .collect();
         let mut spans = self.shared.spans.lock().unwrap();
         for of_resource in request.into_inner().resource_spans {
-            let resource = of_resource.resource.map(|resource| map(resource.attributes)).unwrap_or_default();
-            let found = of_resource.scope_spans.into_iter().flat_map(|scope| scope.spans);
+            let resource = of_resource
+                .resource
+                .map(|resource| map(resource.attributes))
+                .unwrap_or_default();
+            let found = of_resource
+                .scope_spans
+                .into_iter()
+                .flat_map(|scope| scope.spans);
             spans.extend(found.map(|span| exported(span, &resource, &fields)));
         }
         self.shared.more.notify_all();
@@ -93,7 +108,11 @@ impl Collector {
 
     pub fn with_tls(certified: &Certified) -> Self {
         let identity = Identity::from_pem(&certified.certificate, &certified.key);
-        Self::start(Server::builder().tls_config(ServerTlsConfig::new().identity(identity)).unwrap())
+        Self::start(
+            Server::builder()
+                .tls_config(ServerTlsConfig::new().identity(identity))
+                .unwrap(),
+        )
     }
 
     fn start(mut server: Server) -> Self {
@@ -102,15 +121,30 @@ impl Collector {
         let address = listener.local_addr().unwrap();
         let shared: Arc<Shared> = Arc::default();
         let (open, opened) = watch::channel(true);
-        let service = Service { shared: Arc::clone(&shared), open: opened };
+        let service = Service {
+            shared: Arc::clone(&shared),
+            open: opened,
+        };
         std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .unwrap();
             runtime.block_on(async {
-                let incoming = TcpIncoming::from(tokio::net::TcpListener::from_std(listener).unwrap());
-                server.add_service(TraceServiceServer::new(service)).serve_with_incoming(incoming).await.unwrap();
+                let incoming =
+                    TcpIncoming::from(tokio::net::TcpListener::from_std(listener).unwrap());
+                server
+                    .add_service(TraceServiceServer::new(service))
+                    .serve_with_incoming(incoming)
+                    .await
+                    .unwrap();
             });
         });
-        Self { address, shared, open }
+        Self {
+            address,
+            shared,
+            open,
+        }
     }
 
     /// From here on exports are taken, and not answered.
@@ -132,8 +166,16 @@ impl Collector {
     pub fn spans(&self, count: usize) -> Vec<Exported> {
         let few = |spans: &mut Vec<Exported>| spans.len() < count;
         let spans = self.shared.spans.lock().unwrap();
-        let (spans, waited) = self.shared.more.wait_timeout_while(spans, PATIENCE, few).unwrap();
-        assert!(!waited.timed_out(), "{} spans of {count} have come: {spans:#?}", spans.len());
+        let (spans, waited) = self
+            .shared
+            .more
+            .wait_timeout_while(spans, PATIENCE, few)
+            .unwrap();
+        assert!(
+            !waited.timed_out(),
+            "{} spans of {count} have come: {spans:#?}",
+            spans.len()
+        );
         let mut spans = spans.clone();
         spans.sort_by_key(|span| span.time);
         spans
@@ -147,7 +189,11 @@ impl Exported {
     }
 }
 
-fn exported(span: Span, resource: &BTreeMap<String, Value>, fields: &BTreeMap<String, String>) -> Exported {
+fn exported(
+    span: Span,
+    resource: &BTreeMap<String, Value>,
+    fields: &BTreeMap<String, String>,
+) -> Exported {
     Exported {
         trace: hex(&span.trace_id),
         id: hex(&span.span_id),
@@ -168,7 +214,10 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 fn map(attributes: Vec<KeyValue>) -> BTreeMap<String, Value> {
-    attributes.into_iter().map(|attribute| (attribute.key, value(attribute.value))).collect()
+    attributes
+        .into_iter()
+        .map(|attribute| (attribute.key, value(attribute.value)))
+        .collect()
 }
 
 fn value(value: Option<AnyValue>) -> Value {

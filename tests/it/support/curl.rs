@@ -21,12 +21,30 @@ pub struct Curled {
 pub fn curl(arguments: &[&str]) -> Option<Curled> {
     const MARK: &str = "\n=curl=";
     let mut command = Command::new(program("curl")?);
-    command.args(["--silent", "--show-error", "--include", "--max-time", "20", "--noproxy", "*"]);
-    command.args(["--write-out", &format!("{MARK}%{{http_version}} %{{http_code}}")]).args(arguments);
+    command.args([
+        "--silent",
+        "--show-error",
+        "--include",
+        "--max-time",
+        "20",
+        "--noproxy",
+        "*",
+    ]);
+    command
+        .args([
+            "--write-out",
+            &format!("{MARK}%{{http_version}} %{{http_code}}"),
+        ])
+        .args(arguments);
     let output = command.output().unwrap();
     let printed = String::from_utf8_lossy(&output.stdout).into_owned();
     let (text, summary) = printed.rsplit_once(MARK).unwrap();
     let (version, status) = summary.split_once(' ').unwrap();
     let text = format!("{text}{}", String::from_utf8_lossy(&output.stderr));
-    Some(Curled { code: output.status.code(), text, version: version.to_owned(), status: status.parse().unwrap() })
+    Some(Curled {
+        code: output.status.code(),
+        text,
+        version: version.to_owned(),
+        status: status.parse().unwrap(),
+    })
 }

@@ -64,12 +64,23 @@ pub fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
 /// A field of any name and value shorter than 127 bytes, as a literal that no table keeps.
 pub fn field(name: &str, value: &str) -> Vec<u8> {
     let length = |text: &str| u8::try_from(text.len()).unwrap();
-    [&[0, length(name)], name.as_bytes(), &[length(value)], value.as_bytes()].concat()
+    [
+        &[0, length(name)],
+        name.as_bytes(),
+        &[length(value)],
+        value.as_bytes(),
+    ]
+    .concat()
 }
 
 /// The header block of `GET path` for the host `a`.
 pub fn get_block(path: &str) -> Vec<u8> {
-    [&[0x82, 0x86][..], &field(":path", path), &field(":authority", "a")].concat()
+    [
+        &[0x82, 0x86][..],
+        &field(":path", path),
+        &field(":authority", "a"),
+    ]
+    .concat()
 }
 
 /// The window of a stream or, with 0, of the connection is larger by this much.
@@ -111,7 +122,12 @@ impl FrameConnection {
 
     /// `GET path` on a stream of its own.
     pub fn get(&mut self, stream: u32, path: &str) -> &mut Self {
-        self.write(frame(HEADERS, END_HEADERS | END_STREAM, stream, &get_block(path)))
+        self.write(frame(
+            HEADERS,
+            END_HEADERS | END_STREAM,
+            stream,
+            &get_block(path),
+        ))
     }
 
     /// The next frame; `None` where the connection has ended.
@@ -122,7 +138,12 @@ impl FrameConnection {
         let mut payload = vec![0; usize::try_from(length).unwrap()];
         self.stream.read_exact(&mut payload).ok()?;
         let stream = u32::from_be_bytes(head[5..9].try_into().unwrap());
-        Some(Frame { kind: head[3], flags: head[4], stream, payload })
+        Some(Frame {
+            kind: head[3],
+            flags: head[4],
+            stream,
+            payload,
+        })
     }
 
     /// The next frame for which this holds. Settings and pings on the way are acknowledged.
@@ -130,7 +151,11 @@ impl FrameConnection {
         loop {
             let frame = self.read().expect("the connection ended before the frame");
             if matches!(frame.kind, SETTINGS | PING) && frame.flags & ACK == 0 {
-                let payload = if frame.kind == PING { &frame.payload[..] } else { &[] };
+                let payload = if frame.kind == PING {
+                    &frame.payload[..]
+                } else {
+                    &[]
+                };
                 let acknowledgement = self::frame(frame.kind, ACK, 0, payload);
                 self.try_write(acknowledgement);
             }
@@ -147,6 +172,8 @@ impl FrameConnection {
 
     /// A second handle, for another thread.
     pub fn second(&self) -> Self {
-        Self { stream: self.stream.try_clone().unwrap() }
+        Self {
+            stream: self.stream.try_clone().unwrap(),
+        }
     }
 }

@@ -115,7 +115,10 @@ impl GatewayBuilder {
 
     /// A program that is started with these arguments, and becomes the gateway.
     pub fn launcher(mut self, arguments: &[&str]) -> Self {
-        self.launcher = arguments.iter().map(|argument| (*argument).to_owned()).collect();
+        self.launcher = arguments
+            .iter()
+            .map(|argument| (*argument).to_owned())
+            .collect();
         self
     }
 
@@ -193,8 +196,19 @@ impl GatewayBuilder {
 
     /// The configuration file.
     pub fn config(&self) -> String {
-        let Self { workers, listen, server, auth, token, more, .. } = self;
-        let upstream = self.upstream.map(|address| address.to_string()).unwrap_or_else(|| "127.0.0.1:9".to_owned());
+        let Self {
+            workers,
+            listen,
+            server,
+            auth,
+            token,
+            more,
+            ..
+        } = self;
+        let upstream = self
+            .upstream
+            .map(|address| address.to_string())
+            .unwrap_or_else(|| "127.0.0.1:9".to_owned());
         if let Some(whole) = &self.whole {
             return whole.replace("UPSTREAM", &upstream);
         }
@@ -223,10 +237,16 @@ services:
         let mut process = command.spawn().unwrap();
         let printed: Arc<Mutex<String>> = Arc::default();
         let events = follow(process.stderr.take().unwrap(), Arc::clone(&printed));
-        let ended = std::iter::repeat_with(|| events.recv_timeout(PATIENCE)).find_map(Result::err).unwrap();
+        let ended = std::iter::repeat_with(|| events.recv_timeout(PATIENCE))
+            .find_map(Result::err)
+            .unwrap();
         let _ = process.kill();
         let printed = printed.lock().unwrap().clone();
-        assert_eq!(ended, RecvTimeoutError::Disconnected, "it runs, although it cannot: {printed}");
+        assert_eq!(
+            ended,
+            RecvTimeoutError::Disconnected,
+            "it runs, although it cannot: {printed}"
+        );
         (process.wait().unwrap().code(), printed)
     }
 
@@ -238,14 +258,29 @@ services:
             prepare(folder.path());
         }
         let binary = env!("CARGO_BIN_EXE_gatelatch");
-        let limit = self.open_files.map(|limit| format!("ulimit -Sn {limit}; ")).unwrap_or_default();
-        let closed = if self.streams == Streams::InAndOutClosed { "<&- >&-" } else { "" };
+        let limit = self
+            .open_files
+            .map(|limit| format!("ulimit -Sn {limit}; "))
+            .unwrap_or_default();
+        let closed = if self.streams == Streams::InAndOutClosed {
+            "<&- >&-"
+        } else {
+            ""
+        };
         let mut command = Command::new("sh");
         let script = format!("{}{limit}exec \"$0\" \"$@\" {closed}", self.before);
-        command.args(["-c", &script]).args(&self.launcher).arg(binary);
-        command.args(["run", "--config"]).arg(folder.path().join("gateway.yaml"));
+        command
+            .args(["-c", &script])
+            .args(&self.launcher)
+            .arg(binary);
+        command
+            .args(["run", "--config"])
+            .arg(folder.path().join("gateway.yaml"));
         command.env_remove("RUST_BACKTRACE").envs(self.variables);
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
         (folder, command, self.streams)
     }
 }
@@ -265,7 +300,12 @@ pub struct Gateway {
 }
 
 impl Gateway {
-    fn start(folder: tempfile::TempDir, mut command: Command, streams: Streams, patience: Duration) -> Self {
+    fn start(
+        folder: tempfile::TempDir,
+        mut command: Command,
+        streams: Streams,
+        patience: Duration,
+    ) -> Self {
         let mut process = command.spawn().unwrap();
         let printed: Arc<Mutex<String>> = Arc::default();
         let events = follow(process.stderr.take().unwrap(), Arc::clone(&printed));
@@ -302,7 +342,10 @@ impl Gateway {
     /// Waits for an event whose message, or in text format whose line, contains this.
     pub fn event(&self, message: &str) -> Value {
         self.wait(&self.events, message, |event| {
-            event.as_str().or(event["message"].as_str()).is_some_and(|text| text.contains(message))
+            event
+                .as_str()
+                .or(event["message"].as_str())
+                .is_some_and(|text| text.contains(message))
         })
     }
 
@@ -371,15 +414,24 @@ impl Gateway {
         self.process.wait().unwrap();
         let folder = std::mem::replace(&mut self.folder, tempfile::tempdir().unwrap());
         let mut command = Command::new(env!("CARGO_BIN_EXE_gatelatch"));
-        command.args(["run", "--config"]).arg(folder.path().join("gateway.yaml"));
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+            .args(["run", "--config"])
+            .arg(folder.path().join("gateway.yaml"));
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
         let patience = self.patience;
         Self::start(folder, command, Streams::Read, patience)
     }
 
     /// Sends a signal by its name.
     pub fn signal(&self, name: &str) {
-        let status = Command::new("kill").arg(format!("-{name}")).arg(self.process.id().to_string()).status().unwrap();
+        let status = Command::new("kill")
+            .arg(format!("-{name}"))
+            .arg(self.process.id().to_string())
+            .status()
+            .unwrap();
         assert!(status.success());
     }
 
@@ -429,14 +481,19 @@ impl Gateway {
     /// Resident memory in bytes.
     pub fn memory(&self) -> u64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.process.id())).unwrap();
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmRSS:"))
+            .unwrap();
         line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
     }
 
     /// The value of a metric, by its name and labels as written in the exposition; 0 where it is missing.
     pub fn metric(&self, series: &str) -> f64 {
         let metrics = self.metrics();
-        let line = metrics.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
+        let line = metrics
+            .lines()
+            .find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
         line.map_or(0.0, |value| value.trim().parse().unwrap())
     }
 }
@@ -469,7 +526,11 @@ fn address_in(text: &str) -> SocketAddr {
     let read = |entry: &str| {
         let open = entry.strip_prefix('[').unwrap_or(entry);
         let shut = open.strip_suffix(']').unwrap_or(open);
-        [entry, open, shut].iter().find_map(|text| text.parse().ok())
+        [entry, open, shut]
+            .iter()
+            .find_map(|text| text.parse().ok())
     };
-    list.split([' ', ',', '(', ')']).find_map(read).unwrap_or(SocketAddr::from(([127, 0, 0, 1], 0)))
+    list.split([' ', ',', '(', ')'])
+        .find_map(read)
+        .unwrap_or(SocketAddr::from(([127, 0, 0, 1], 0)))
 }

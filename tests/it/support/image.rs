@@ -31,10 +31,16 @@ impl Image {
     /// Reads the Dockerfile.
     pub fn read() -> Self {
         let text = fs::read_to_string(repository().join("docker/Dockerfile")).unwrap();
-        let lines: Vec<&str> = text.lines().filter(|line| !line.trim_start().starts_with('#')).collect();
+        let lines: Vec<&str> = text
+            .lines()
+            .filter(|line| !line.trim_start().starts_with('#'))
+            .collect();
         let whole = lines.join("\n").replace("\\\n", " ");
         let (build, last) = whole.rsplit_once("\nFROM ").unwrap();
-        let mut image = Self { installed: installed(build), ..Self::default() };
+        let mut image = Self {
+            installed: installed(build),
+            ..Self::default()
+        };
         let (base, last) = last.split_once('\n').unwrap();
         base.clone_into(&mut image.base);
         let (mut entrypoint, mut arguments) = (Vec::new(), Vec::new());
@@ -52,10 +58,16 @@ impl Image {
                 "USER" => rest.clone_into(&mut image.user),
                 "STOPSIGNAL" => rest.clone_into(&mut image.stop),
                 "LABEL" => {
-                    image.labels =
-                        rest.split('=').filter_map(|part| part.rsplit(' ').next()).map(str::to_owned).collect()
+                    image.labels = rest
+                        .split('=')
+                        .filter_map(|part| part.rsplit(' ').next())
+                        .map(str::to_owned)
+                        .collect()
                 }
-                "COPY" => assert_eq!(rest, "--from=build /out/ /", "a copy that this reader does not know"),
+                "COPY" => assert_eq!(
+                    rest, "--from=build /out/ /",
+                    "a copy that this reader does not know"
+                ),
                 "ARG" | "EXPOSE" | "WORKDIR" => {}
                 other => panic!("`{other}` is not known to this reader"),
             }
@@ -73,9 +85,12 @@ impl Image {
             fs::create_dir_all(place.parent().unwrap()).unwrap();
             if source.ends_with("/gatelatch") {
                 let binary = std::env::var_os("GATELATCH_TEST_STATIC").map(PathBuf::from);
-                let binary = binary.unwrap_or_else(|| PathBuf::from(env!("CARGO_BIN_EXE_gatelatch")));
+                let binary =
+                    binary.unwrap_or_else(|| PathBuf::from(env!("CARGO_BIN_EXE_gatelatch")));
                 fs::copy(&binary, &place).unwrap();
-                libraries(&binary).iter().for_each(|library| copy_into(root, library));
+                libraries(&binary)
+                    .iter()
+                    .for_each(|library| copy_into(root, library));
             } else {
                 fs::copy(repository().join(source), &place).unwrap();
             }
@@ -87,8 +102,15 @@ impl Image {
     /// `more` are further variables.
     pub fn enter(&self, root: &Path, program: &[String], more: &[(&str, &str)]) -> Command {
         let mut command = Command::new("/usr/sbin/chroot");
-        command.arg(format!("--userspec={}", self.user)).arg("--groups=").arg(root).args(program);
-        let own = self.environment.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        command
+            .arg(format!("--userspec={}", self.user))
+            .arg("--groups=")
+            .arg(root)
+            .args(program);
+        let own = self
+            .environment
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()));
         command.env_clear().envs(own).envs(more.iter().copied());
         command
     }
@@ -97,8 +119,16 @@ impl Image {
 /// The same command behind another one.
 pub fn behind(launcher: &[impl AsRef<OsStr>], command: &Command) -> Command {
     let mut whole = Command::new(&launcher[0]);
-    whole.args(&launcher[1..]).arg(command.get_program()).args(command.get_args()).env_clear();
-    whole.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    whole
+        .args(&launcher[1..])
+        .arg(command.get_program())
+        .args(command.get_args())
+        .env_clear();
+    whole.envs(
+        command
+            .get_envs()
+            .filter_map(|(name, value)| Some((name, value?))),
+    );
     whole
 }
 
@@ -115,12 +145,19 @@ fn list(text: &str) -> Vec<String> {
 fn installed(build: &str) -> Vec<(u32, String, String)> {
     let mut found = Vec::new();
     for command in build.split("&& install -D -m ").skip(1) {
-        let words: Vec<&str> = command.split_whitespace().map(|word| word.trim_matches('"')).collect();
+        let words: Vec<&str> = command
+            .split_whitespace()
+            .map(|word| word.trim_matches('"'))
+            .collect();
         let mode = u32::from_str_radix(words[0], 8).unwrap();
         let (folder, sources) = match &words[1..] {
             ["-t", folder, sources @ ..] => (Some(*folder), sources.to_vec()),
             [source, place] => {
-                found.push((mode, (*source).to_owned(), place.trim_start_matches("/out").to_owned()));
+                found.push((
+                    mode,
+                    (*source).to_owned(),
+                    place.trim_start_matches("/out").to_owned(),
+                ));
                 continue;
             }
             other => panic!("{other:?}"),
@@ -135,10 +172,18 @@ fn installed(build: &str) -> Vec<(u32, String, String)> {
 
 /// The files of the repository that a pattern with one `*` at its end stands for.
 fn matching(pattern: &str) -> Vec<String> {
-    let Some(start) = pattern.strip_suffix('*') else { return vec![pattern.to_owned()] };
+    let Some(start) = pattern.strip_suffix('*') else {
+        return vec![pattern.to_owned()];
+    };
     let folder = Path::new(start).parent().unwrap();
     let entries = fs::read_dir(repository().join(folder)).unwrap();
-    let names = entries.map(|entry| folder.join(entry.unwrap().file_name()).to_str().unwrap().to_owned());
+    let names = entries.map(|entry| {
+        folder
+            .join(entry.unwrap().file_name())
+            .to_str()
+            .unwrap()
+            .to_owned()
+    });
     let found: Vec<String> = names.filter(|name| name.starts_with(start)).collect();
     assert!(!found.is_empty(), "`{pattern}` stands for nothing");
     found
@@ -148,7 +193,10 @@ fn matching(pattern: &str) -> Vec<String> {
 fn libraries(binary: &Path) -> Vec<PathBuf> {
     let listed = Command::new("ldd").arg(binary).output().unwrap();
     let text = String::from_utf8(listed.stdout).unwrap();
-    text.split_whitespace().filter(|word| word.starts_with('/')).map(PathBuf::from).collect()
+    text.split_whitespace()
+        .filter(|word| word.starts_with('/'))
+        .map(PathBuf::from)
+        .collect()
 }
 
 fn copy_into(root: &Path, path: &Path) {

@@ -15,20 +15,37 @@ pub fn shipped(path: &str) -> PathBuf {
 /// Asks a reader of this kind, `compose` or `kubernetes`, about files; `None` where the test is skipped.
 pub fn validate(kind: &str, files: &[&Path]) -> Option<Output> {
     let script = shipped("tests/apps/validate_manifests.py");
-    Some(Command::new(python()?).arg(script).arg(kind).args(files).output().unwrap())
+    Some(
+        Command::new(python()?)
+            .arg(script)
+            .arg(kind)
+            .args(files)
+            .output()
+            .unwrap(),
+    )
 }
 
 /// The documents of a file that is valid.
 pub fn documents(kind: &str, file: &str) -> Option<Vec<Value>> {
     let output = validate(kind, &[&shipped(file)])?;
-    assert!(output.status.success(), "{file}: {}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{file}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     let text = String::from_utf8(output.stdout).unwrap();
-    Some(text.lines().map(|line| serde_json::from_str(line).unwrap()).collect())
+    Some(
+        text.lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect(),
+    )
 }
 
 /// The value at a JSON pointer, which must be there.
 pub fn at<'a>(value: &'a Value, pointer: &str) -> &'a Value {
-    value.pointer(pointer).unwrap_or_else(|| panic!("`{pointer}` is missing in {value:#}"))
+    value
+        .pointer(pointer)
+        .unwrap_or_else(|| panic!("`{pointer}` is missing in {value:#}"))
 }
 
 /// A text with replacements, each of which must have something to replace.

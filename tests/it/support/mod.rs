@@ -1,5 +1,9 @@
 //! What every test starts from: a gateway, an upstream made of a closure, and a client that shows each byte.
-#![allow(unused_imports, dead_code, reason = "a tool box; not every tool is in use at every time")]
+#![allow(
+    unused_imports,
+    dead_code,
+    reason = "a tool box; not every tool is in use at every time"
+)]
 
 mod awkward;
 mod browser;
@@ -42,7 +46,10 @@ pub use upstream::{Received, Upstream, ok};
 pub fn until(what: &str, mut is_so: impl FnMut() -> bool) {
     let started = std::time::Instant::now();
     while !is_so() {
-        assert!(started.elapsed() < std::time::Duration::from_secs(20), "it never came to: {what}");
+        assert!(
+            started.elapsed() < std::time::Duration::from_secs(20),
+            "it never came to: {what}"
+        );
         std::thread::yield_now();
     }
 }

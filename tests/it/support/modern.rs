@@ -81,14 +81,21 @@ impl Modern {
         });
         let served = accept(listener, tongue, Arc::clone(&shared));
         std::thread::spawn(move || {
-            tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(served);
+            tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .unwrap()
+                .block_on(served);
         });
         Self { address, shared }
     }
 
     /// Answers `200` with the path.
     pub fn echo(tongue: Tongue) -> Self {
-        Self::new(tongue, |seen| async move { said(seen.uri.path().to_owned()) })
+        Self::new(
+            tongue,
+            |seen| async move { said(seen.uri.path().to_owned()) },
+        )
     }
 
     /// Everything received so far.
@@ -128,7 +135,9 @@ async fn accept(listener: std::net::TcpListener, tongue: Tongue, shared: Arc<Sha
             match tongue {
                 Tongue::H2c { streams } => http2(stream, number, streams, shared).await,
                 Tongue::Tls(config) => {
-                    let Ok(stream) = TlsAcceptor::from(config).accept(stream).await else { return };
+                    let Ok(stream) = TlsAcceptor::from(config).accept(stream).await else {
+                        return;
+                    };
                     match stream.get_ref().1.alpn_protocol() {
                         Some(b"h2") => http2(stream, number, 100, shared).await,
                         _ => http1(stream, number, shared).await,
@@ -148,7 +157,9 @@ async fn http2(
     let mut goaways = shared.goaways.subscribe();
     let service = service_fn(move |request| answer(request, number, Arc::clone(&shared)));
     let mut builder = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
-    let connection = builder.max_concurrent_streams(streams).serve_connection(TokioIo::new(io), service);
+    let connection = builder
+        .max_concurrent_streams(streams)
+        .serve_connection(TokioIo::new(io), service);
     let mut connection = std::pin::pin!(connection);
     tokio::select! {
         _ = connection.as_mut() => return,
@@ -158,9 +169,15 @@ async fn http2(
     let _ = connection.await;
 }
 
-async fn http1(io: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, number: usize, shared: Arc<Shared>) {
+async fn http1(
+    io: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    number: usize,
+    shared: Arc<Shared>,
+) {
     let service = service_fn(move |request| answer(request, number, Arc::clone(&shared)));
-    let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(io), service).await;
+    let _ = hyper::server::conn::http1::Builder::new()
+        .serve_connection(TokioIo::new(io), service)
+        .await;
 }
 
 async fn answer(
@@ -169,9 +186,20 @@ async fn answer(
     shared: Arc<Shared>,
 ) -> Result<Response<TestBody>, Infallible> {
     let (head, body) = request.into_parts();
-    let body = body.collect().await.map(|body| body.to_bytes()).unwrap_or_default();
+    let body = body
+        .collect()
+        .await
+        .map(|body| body.to_bytes())
+        .unwrap_or_default();
     let (version, method, uri, fields) = (head.version, head.method, head.uri, head.headers);
-    let seen = Seen { version, method, uri, fields, body, connection };
+    let seen = Seen {
+        version,
+        method,
+        uri,
+        fields,
+        body,
+        connection,
+    };
     shared.seen.lock().unwrap().push(seen.clone());
     Ok((shared.serve)(seen).await)
 }
@@ -180,10 +208,15 @@ impl Body for TestBody {
     type Data = Bytes;
     type Error = Infallible;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
         match &mut *self {
             Self::Whole(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
-            Self::Pieces(pieces) => pieces.poll_recv(cx).map(|piece| piece.map(|piece| Ok(Frame::data(piece)))),
+            Self::Pieces(pieces) => pieces
+                .poll_recv(cx)
+                .map(|piece| piece.map(|piece| Ok(Frame::data(piece)))),
         }
     }
 }

@@ -16,7 +16,9 @@ pub fn python() -> Option<PathBuf> {
 /// A program on the path.
 pub fn program(name: &str) -> Option<PathBuf> {
     let folders = std::env::var_os("PATH").unwrap_or_default();
-    let path = std::env::split_paths(&folders).map(|folder| folder.join(name)).find(|path| path.is_file());
+    let path = std::env::split_paths(&folders)
+        .map(|folder| folder.join(name))
+        .find(|path| path.is_file());
     found(&format!("`{name}`"), path)
 }
 
@@ -32,9 +34,15 @@ pub fn superuser() -> Option<()> {
 
 fn found(what: &str, path: Option<PathBuf>) -> Option<PathBuf> {
     if path.is_none() {
-        assert!(std::env::var_os("GATELATCH_TEST_ALL").is_none(), "{what} is missing; run ./scripts/test.sh");
+        assert!(
+            std::env::var_os("GATELATCH_TEST_ALL").is_none(),
+            "{what} is missing; run ./scripts/test.sh"
+        );
         // not `eprintln!`, which the test harness keeps to itself
-        let _ = writeln!(std::io::stderr(), "skipped: {what} is missing; ./scripts/test.sh installs it");
+        let _ = writeln!(
+            std::io::stderr(),
+            "skipped: {what} is missing; ./scripts/test.sh installs it"
+        );
     }
     path
 }
@@ -43,6 +51,10 @@ fn found(what: &str, path: Option<PathBuf>) -> Option<PathBuf> {
 pub fn output(command: &mut Command) -> String {
     let output = command.output().unwrap();
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert!(output.status.success(), "{command:?}: {text}\n{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{command:?}: {text}\n{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     text
 }

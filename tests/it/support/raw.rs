@@ -33,7 +33,8 @@ impl RawUpstream {
         let (count, serve) = (Arc::clone(&accepted), Arc::new(serve));
         std::thread::spawn(move || {
             for stream in listener.incoming() {
-                let (connection, serve) = (count.fetch_add(1, Ordering::SeqCst), Arc::clone(&serve));
+                let (connection, serve) =
+                    (count.fetch_add(1, Ordering::SeqCst), Arc::clone(&serve));
                 std::thread::spawn(move || serve(stream.unwrap(), connection));
             }
         });
@@ -50,7 +51,9 @@ impl Wire {
     fn new(stream: TcpStream) -> Self {
         stream.set_nodelay(true).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        Self { stream: BufReader::new(stream) }
+        Self {
+            stream: BufReader::new(stream),
+        }
     }
 
     /// Reads a request's head; `None` where the connection has ended.

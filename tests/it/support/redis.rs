@@ -26,7 +26,13 @@ impl Redis {
         let folder = tempfile::tempdir().unwrap();
         let more: Vec<String> = more.iter().map(|argument| (*argument).to_owned()).collect();
         let process = spawn(&program, folder.path(), &more);
-        let mut redis = Self { program, folder, more, process, answers: Cell::new(false) };
+        let mut redis = Self {
+            program,
+            folder,
+            more,
+            process,
+            answers: Cell::new(false),
+        };
         redis.wait();
         Some(redis)
     }
@@ -38,7 +44,12 @@ impl Redis {
 
     /// The arguments of a sentinel with this configuration, which it writes to.
     pub fn sentinel(configuration: &Path, port: &str) -> Vec<String> {
-        vec![configuration.display().to_string(), "--sentinel".to_owned(), "--port".to_owned(), port.to_owned()]
+        vec![
+            configuration.display().to_string(),
+            "--sentinel".to_owned(),
+            "--port".to_owned(),
+            port.to_owned(),
+        ]
     }
 
     /// Whether it has not ended: a port may have been taken.
@@ -54,7 +65,11 @@ impl Redis {
 
     /// Sends a signal by its name.
     pub fn signal(&self, name: &str) {
-        let status = Command::new("kill").arg(format!("-{name}")).arg(self.process.id().to_string()).status().unwrap();
+        let status = Command::new("kill")
+            .arg(format!("-{name}"))
+            .arg(self.process.id().to_string())
+            .status()
+            .unwrap();
         assert!(status.success());
     }
 
@@ -89,9 +104,13 @@ impl Redis {
 
     fn wait(&mut self) {
         until("a Redis", || {
-            let answer = UnixStream::connect(self.socket()).is_ok().then(|| self.command("PING"));
+            let answer = UnixStream::connect(self.socket())
+                .is_ok()
+                .then(|| self.command("PING"));
             // a wish for a password is an answer as well
-            self.answers.set(answer.is_some_and(|answer| answer.starts_with("+PONG") || answer.starts_with("-NOAUTH")));
+            self.answers.set(answer.is_some_and(|answer| {
+                answer.starts_with("+PONG") || answer.starts_with("-NOAUTH")
+            }));
             self.answers.get() || self.process.try_wait().unwrap().is_some()
         });
     }
@@ -101,12 +120,34 @@ fn spawn(program: &Path, folder: &Path, more: &[String]) -> Child {
     let mut command = Command::new(program);
     // a sentinel begins with its configuration, and keeps no data
     if more.iter().any(|argument| argument == "--sentinel") {
-        command.args(more).arg("--unixsocket").arg(folder.join("redis.sock"));
+        command
+            .args(more)
+            .arg("--unixsocket")
+            .arg(folder.join("redis.sock"));
     } else {
-        command.args(["--port", "0", "--save", "", "--appendonly", "yes", "--appendfsync", "always"]);
-        command.arg("--unixsocket").arg(folder.join("redis.sock")).arg("--dir").arg(folder).args(more);
+        command.args([
+            "--port",
+            "0",
+            "--save",
+            "",
+            "--appendonly",
+            "yes",
+            "--appendfsync",
+            "always",
+        ]);
+        command
+            .arg("--unixsocket")
+            .arg(folder.join("redis.sock"))
+            .arg("--dir")
+            .arg(folder)
+            .args(more);
     }
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap()
 }
 
 impl Drop for Redis {

@@ -17,7 +17,10 @@ impl Tokens {
     pub fn of(answer: &Answer) -> Self {
         assert_eq!(answer.status, 200, "{answer:?}");
         let text = |name: &str| answer.json()[name].as_str().unwrap().to_owned();
-        Self { access: text("access_token"), refresh: text("refresh_token") }
+        Self {
+            access: text("access_token"),
+            refresh: text("refresh_token"),
+        }
     }
 
     /// `Authorization: Bearer`, as a header line.
@@ -29,7 +32,12 @@ impl Tokens {
 /// `POST` with a body, and further header lines.
 pub fn post(address: SocketAddr, path: &str, fields: &str, body: &str) -> Answer {
     let length = body.len();
-    send(address, format!("POST {path} HTTP/1.1\r\nHost: a\r\n{fields}Content-Length: {length}\r\n\r\n{body}"))
+    send(
+        address,
+        format!(
+            "POST {path} HTTP/1.1\r\nHost: a\r\n{fields}Content-Length: {length}\r\n\r\n{body}"
+        ),
+    )
 }
 
 /// Logs a user of the default list in.
@@ -45,7 +53,12 @@ pub fn refresh(gateway: &Gateway, token: &str) -> Answer {
 /// The same, for several threads.
 pub fn refresh_at(address: SocketAddr, token: &str) -> Answer {
     let body = format!("{{\"refresh_token\":\"{token}\"}}");
-    post(address, "/auth/refresh", "Content-Type: application/json\r\n", &body)
+    post(
+        address,
+        "/auth/refresh",
+        "Content-Type: application/json\r\n",
+        &body,
+    )
 }
 
 /// `POST /auth/logout` with the access token alone.

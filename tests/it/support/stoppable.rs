@@ -40,7 +40,12 @@ impl Stoppable {
         let address = listener.local_addr().unwrap();
         let answered = Arc::new(AtomicUsize::new(0));
         let running = Some(Running::new(listener, name, &answered));
-        Self { address, name, answered, running }
+        Self {
+            address,
+            name,
+            answered,
+            running,
+        }
     }
 
     /// How many requests were answered so far.
@@ -57,7 +62,11 @@ impl Stoppable {
         let mut open = shared.open.lock().unwrap();
         while !open.is_empty() {
             open.retain(|_, kept| !(kept.idle && kept.stream.shutdown(Shutdown::Both).is_ok()));
-            open = shared.changed.wait_timeout(open, std::time::Duration::from_millis(10)).unwrap().0;
+            open = shared
+                .changed
+                .wait_timeout(open, std::time::Duration::from_millis(10))
+                .unwrap()
+                .0;
         }
     }
 
@@ -76,10 +85,20 @@ impl Running {
     }
 }
 
-fn accept(listener: &TcpListener, name: &'static str, shared: &Arc<Shared>, answered: &Arc<AtomicUsize>) {
+fn accept(
+    listener: &TcpListener,
+    name: &'static str,
+    shared: &Arc<Shared>,
+    answered: &Arc<AtomicUsize>,
+) {
     for number in 0.. {
-        let Ok((stream, _)) = listener.accept() else { return };
-        let kept = Kept { stream: stream.try_clone().unwrap(), idle: false };
+        let Ok((stream, _)) = listener.accept() else {
+            return;
+        };
+        let kept = Kept {
+            stream: stream.try_clone().unwrap(),
+            idle: false,
+        };
         shared.open.lock().unwrap().insert(number, kept);
         let (shared_, answered) = (Arc::clone(shared), Arc::clone(answered));
         std::thread::spawn(move || {
@@ -109,7 +128,10 @@ fn converse(stream: TcpStream, number: usize, name: &str, shared: &Shared, answe
         if let Some(kept) = shared.open.lock().unwrap().get_mut(&number) {
             kept.idle = false;
         }
-        let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{name}", name.len());
+        let answer = format!(
+            "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{name}",
+            name.len()
+        );
         if out.write_all(answer.as_bytes()).is_err() {
             return;
         }

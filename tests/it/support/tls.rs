@@ -31,17 +31,24 @@ impl TlsClient {
     pub fn new(authorities: &[&str], own: Option<&Certified>) -> Self {
         let mut roots = RootCertStore::empty();
         for authority in authorities {
-            roots.add(CertificateDer::from_pem_slice(authority.as_bytes()).unwrap()).unwrap();
+            roots
+                .add(CertificateDer::from_pem_slice(authority.as_bytes()).unwrap())
+                .unwrap();
         }
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+        let builder = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap();
         let builder = builder.with_root_certificates(roots);
         let mut config = match own {
             None => builder.with_no_client_auth(),
             Some(own) => {
-                let certificate = CertificateDer::from_pem_slice(own.certificate.as_bytes()).unwrap();
+                let certificate =
+                    CertificateDer::from_pem_slice(own.certificate.as_bytes()).unwrap();
                 let key = PrivateKeyDer::from_pem_slice(own.key.as_bytes()).unwrap();
-                builder.with_client_auth_cert(vec![certificate], key).unwrap()
+                builder
+                    .with_client_auth_cert(vec![certificate], key)
+                    .unwrap()
             }
         };
         config.resumption = Resumption::in_memory_sessions(8);
@@ -49,8 +56,12 @@ impl TlsClient {
     }
 
     /// Connects to `gateway.test` at this address.
-    pub fn connect(&self, address: SocketAddr) -> std::io::Result<StreamOwned<ClientConnection, TcpStream>> {
-        let connection = ClientConnection::new(Arc::clone(&self.0), "gateway.test".try_into().unwrap()).unwrap();
+    pub fn connect(
+        &self,
+        address: SocketAddr,
+    ) -> std::io::Result<StreamOwned<ClientConnection, TcpStream>> {
+        let connection =
+            ClientConnection::new(Arc::clone(&self.0), "gateway.test".try_into().unwrap()).unwrap();
         let socket = TcpStream::connect(address)?;
         socket.set_read_timeout(Some(PATIENCE))?;
         socket.set_nodelay(true)?;
@@ -60,12 +71,18 @@ impl TlsClient {
     /// `GET path` over a connection of its own.
     pub fn get(&self, address: SocketAddr, path: &str) -> std::io::Result<Shaken> {
         let mut stream = self.connect(address)?;
-        stream
-            .write_all(format!("GET {path} HTTP/1.1\r\nHost: gateway.test\r\nConnection: close\r\n\r\n").as_bytes())?;
+        stream.write_all(
+            format!("GET {path} HTTP/1.1\r\nHost: gateway.test\r\nConnection: close\r\n\r\n")
+                .as_bytes(),
+        )?;
         let mut answer = String::new();
         stream.read_to_string(&mut answer)?;
         let resumed = stream.conn.handshake_kind() == Some(HandshakeKind::Resumed);
         let certificate = stream.conn.peer_certificates().unwrap()[0].to_vec();
-        Ok(Shaken { answer, resumed, certificate })
+        Ok(Shaken {
+            answer,
+            resumed,
+            certificate,
+        })
     }
 }

@@ -53,7 +53,9 @@ impl Upstream {
     }
 
     /// The closure gets the socket after each request, and says whether the connection goes on.
-    pub fn with_stream(serve: impl Fn(&Received, &mut TcpStream) -> bool + Send + Sync + 'static) -> Self {
+    pub fn with_stream(
+        serve: impl Fn(&Received, &mut TcpStream) -> bool + Send + Sync + 'static,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let received: Arc<Mutex<Vec<Received>>> = Arc::default();
@@ -82,7 +84,11 @@ impl Upstream {
 
 /// `200` with a length.
 pub fn ok(body: &str) -> Vec<u8> {
-    format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len()).into_bytes()
+    format!(
+        "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    )
+    .into_bytes()
 }
 
 fn converse(
@@ -96,7 +102,9 @@ fn converse(
     let mut lines = BufReader::new(stream);
     while let Some(mut request) = read_head(&mut lines) {
         request.connection = connection;
-        let Some(body) = read_body(&mut lines, &request) else { return };
+        let Some(body) = read_body(&mut lines, &request) else {
+            return;
+        };
         request.body = body;
         log.lock().unwrap().push(request.clone());
         if !serve(&request, &mut out) {
@@ -112,7 +120,11 @@ fn read_head(lines: &mut impl BufRead) -> Option<Received> {
             return None;
         }
     }
-    Some(Received { head, body: String::new(), connection: 0 })
+    Some(Received {
+        head,
+        body: String::new(),
+        connection: 0,
+    })
 }
 
 fn read_body(lines: &mut impl BufRead, request: &Received) -> Option<String> {
@@ -120,7 +132,11 @@ fn read_body(lines: &mut impl BufRead, request: &Received) -> Option<String> {
     if request.fields("transfer-encoding") == ["chunked"] {
         return read_chunks(lines);
     }
-    match request.fields("content-length").first().and_then(|text| length(text)) {
+    match request
+        .fields("content-length")
+        .first()
+        .and_then(|text| length(text))
+    {
         None => Some(String::new()),
         Some(length) => read_exact(lines, length),
     }

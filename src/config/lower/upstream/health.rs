@@ -17,19 +17,47 @@ pub(super) fn health(mut section: Section, reader: &mut Reader<'_>) -> Option<He
     // the rest is read whatever the path is, so that everything wrong is said at once
     let mut health = Health::of(PathAndQuery::from_static("/"));
     let (second, hour) = (Duration::from_secs(1), Duration::from_secs(3600));
-    duration(&mut health.interval, section.take("interval"), second / 10..=hour, reader);
-    duration(&mut health.timeout, section.take("timeout"), second / 100..=hour / 60, reader);
-    times(&mut health.unhealthy_after, section.take("unhealthy_after"), reader);
-    times(&mut health.healthy_after, section.take("healthy_after"), reader);
+    duration(
+        &mut health.interval,
+        section.take("interval"),
+        second / 10..=hour,
+        reader,
+    );
+    duration(
+        &mut health.timeout,
+        section.take("timeout"),
+        second / 100..=hour / 60,
+        reader,
+    );
+    times(
+        &mut health.unhealthy_after,
+        section.take("unhealthy_after"),
+        reader,
+    );
+    times(
+        &mut health.healthy_after,
+        section.take("healthy_after"),
+        reader,
+    );
     section.finish(reader);
-    Some(Health { path: path?, ..health })
+    Some(Health {
+        path: path?,
+        ..health
+    })
 }
 
 fn path_of(entry: &Entry, reader: &mut Reader<'_>) -> Option<PathAndQuery> {
     let text = reader.text(entry)?;
-    let path = text.parse().ok().filter(|_| text.starts_with('/') && !text.contains('#'));
+    let path = text
+        .parse()
+        .ok()
+        .filter(|_| text.starts_with('/') && !text.contains('#'));
     if path.is_none() {
-        reader.invalid(entry, "a path", "write an absolute path such as `/healthz`".to_owned());
+        reader.invalid(
+            entry,
+            "a path",
+            "write an absolute path such as `/healthz`".to_owned(),
+        );
     }
     path
 }

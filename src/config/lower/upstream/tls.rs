@@ -12,7 +12,9 @@ use crate::config::reader::Reader;
 use crate::config::section::Section;
 use crate::config::span::Span;
 use crate::config::yaml::Entry;
-use crate::upstream::{ClientTls, Identity, Origin, Speaks, TlsError, Trust, certificates, private_key, system_roots};
+use crate::upstream::{
+    ClientTls, Identity, Origin, Speaks, TlsError, Trust, certificates, private_key, system_roots,
+};
 
 /// The authorities that the system trusts, read once a load, and only where somebody needs them.
 #[derive(Default)]
@@ -34,8 +36,10 @@ struct Named {
 
 /// Where nothing is written: what `https` servers need, if there are any.
 pub(super) fn implied(servers: &[Origin], roots: &SystemRoots) -> Option<Arc<ClientTls>> {
-    let made =
-        || ClientTls::new(roots.trust(), None, None).expect("only own authorities and identities can be unusable");
+    let made = || {
+        ClientTls::new(roots.trust(), None, None)
+            .expect("only own authorities and identities can be unusable")
+    };
     has_https(servers).then(|| Arc::new(made()))
 }
 
@@ -47,7 +51,11 @@ pub(super) fn written(
     reader: &mut Reader<'_>,
 ) -> Option<Arc<ClientTls>> {
     if servers.is_some_and(|servers| !has_https(servers)) {
-        let finding = Finding::error(Code::InvalidValue, entry.key_span, "`tls` is given, but no server is `https://`");
+        let finding = Finding::error(
+            Code::InvalidValue,
+            entry.key_span,
+            "`tls` is given, but no server is `https://`",
+        );
         reader.report(finding.help("write `https://` where TLS is spoken, or take `tls` away"));
     }
     let mut section = reader.section(entry)?;
@@ -59,11 +67,15 @@ pub(super) fn written(
         }
         None => Some(roots.trust()),
     };
-    let server_name = section.take("server_name").map(|entry| server_name(&entry, reader));
+    let server_name = section
+        .take("server_name")
+        .map(|entry| server_name(&entry, reader));
     let identity = identity(&mut section, &mut named, reader);
     section.finish(reader);
     let made = ClientTls::new(trust?, server_name.unwrap_or(Some(None))?, identity?);
-    made.map_err(|error| report_unusable(&error, &named, reader)).ok().map(Arc::new)
+    made.map_err(|error| report_unusable(&error, &named, reader))
+        .ok()
+        .map(Arc::new)
 }
 
 fn has_https(servers: &[Origin]) -> bool {
@@ -74,21 +86,33 @@ fn server_name(entry: &Entry, reader: &mut Reader<'_>) -> Option<Option<ServerNa
     let text = reader.text(entry)?;
     let name = ServerName::try_from(text).ok();
     if name.is_none() {
-        let help = "write the name that the servers' certificate is for, such as `api.internal`".to_owned();
+        let help = "write the name that the servers' certificate is for, such as `api.internal`"
+            .to_owned();
         reader.invalid(entry, "a host name or an IP address", help);
     }
     name.map(Some)
 }
 
 /// `client_certificate` and `client_key`: both, or none.
-fn identity(section: &mut Section, named: &mut Named, reader: &mut Reader<'_>) -> Option<Option<Identity>> {
-    let (certificate, key) = (section.take("client_certificate"), section.take("client_key"));
+fn identity(
+    section: &mut Section,
+    named: &mut Named,
+    reader: &mut Reader<'_>,
+) -> Option<Option<Identity>> {
+    let (certificate, key) = (
+        section.take("client_certificate"),
+        section.take("client_key"),
+    );
     named.certificate = certificate.as_ref().map(|entry| entry.node.span);
     named.key = key.as_ref().map(|entry| entry.node.span);
-    let chain = certificate.as_ref().map(|entry| certificates_of(entry, reader));
+    let chain = certificate
+        .as_ref()
+        .map(|entry| certificates_of(entry, reader));
     let secret = key.as_ref().map(|entry| {
         let (_, text) = reader.file(entry)?;
-        private_key(&text).map_err(|error| unusable(entry, &error, reader)).ok()
+        private_key(&text)
+            .map_err(|error| unusable(entry, &error, reader))
+            .ok()
     });
     match (chain, secret) {
         (Some(chain), Some(secret)) => Some(Some(Identity::new(chain?, secret?))),
@@ -98,7 +122,12 @@ fn identity(section: &mut Section, named: &mut Named, reader: &mut Reader<'_>) -
     }
 }
 
-fn alone<T>(given: Option<Entry>, missing: &str, example: &str, reader: &mut Reader<'_>) -> Option<T> {
+fn alone<T>(
+    given: Option<Entry>,
+    missing: &str,
+    example: &str,
+    reader: &mut Reader<'_>,
+) -> Option<T> {
     let given = given?;
     let message = format!("`{}` is given without `{missing}`", given.key);
     let finding = Finding::error(Code::MissingKey, given.key_span, message);
@@ -106,9 +135,14 @@ fn alone<T>(given: Option<Entry>, missing: &str, example: &str, reader: &mut Rea
     None
 }
 
-fn certificates_of(entry: &Entry, reader: &mut Reader<'_>) -> Option<Vec<rustls::pki_types::CertificateDer<'static>>> {
+fn certificates_of(
+    entry: &Entry,
+    reader: &mut Reader<'_>,
+) -> Option<Vec<rustls::pki_types::CertificateDer<'static>>> {
     let (_, text) = reader.file(entry)?;
-    certificates(&text).map_err(|error| unusable(entry, &error, reader)).ok()
+    certificates(&text)
+        .map_err(|error| unusable(entry, &error, reader))
+        .ok()
 }
 
 fn unusable(entry: &Entry, error: &TlsError, reader: &mut Reader<'_>) {
@@ -127,16 +161,34 @@ fn unusable(entry: &Entry, error: &TlsError, reader: &mut Reader<'_>) {
 /// What only shows when the parts are put together.
 fn report_unusable(error: &TlsError, named: &Named, reader: &mut Reader<'_>) {
     let (span, key, help) = match error {
-        TlsError::Authority(_) => (named.ca, "ca", "name a PEM file with the certificates of the authority"),
-        TlsError::KeyMismatch => (named.key, "client_key", "name the key that the first certificate was made for"),
+        TlsError::Authority(_) => (
+            named.ca,
+            "ca",
+            "name a PEM file with the certificates of the authority",
+        ),
+        TlsError::KeyMismatch => (
+            named.key,
+            "client_key",
+            "name the key that the first certificate was made for",
+        ),
         TlsError::Malformed | TlsError::NoCertificate | TlsError::NoKey | TlsError::Identity(_) => {
-            (named.certificate, "client_certificate", "name a certificate and its key: RSA, ECDSA or Ed25519")
+            (
+                named.certificate,
+                "client_certificate",
+                "name a certificate and its key: RSA, ECDSA or Ed25519",
+            )
         }
     };
     let Some(span) = span else { return };
-    let finding = Finding::error(Code::InvalidValue, span, format!("the file of `{key}` cannot be used: {error}"));
+    let finding = Finding::error(
+        Code::InvalidValue,
+        span,
+        format!("the file of `{key}` cannot be used: {error}"),
+    );
     let finding = match (error, named.certificate) {
-        (TlsError::KeyMismatch, Some(certificate)) => finding.note(certificate, "the certificate is here"),
+        (TlsError::KeyMismatch, Some(certificate)) => {
+            finding.note(certificate, "the certificate is here")
+        }
         (_, _) => finding,
     };
     reader.report(finding.help(help));

@@ -72,20 +72,48 @@ fn whole(text: &str, roles_claim: &str, reader: &mut Reader<'_>) -> UsersRead {
     let (mark, mut findings) = (reader.mark(), Findings::default());
     let tree = yaml::read(text, File::Users, &mut findings);
     reader.precede(&mark, findings);
-    let Some(tree) = tree else { return UsersRead { list: None, secrets: None } };
+    let Some(tree) = tree else {
+        return UsersRead {
+            list: None,
+            secrets: None,
+        };
+    };
     let secrets = Some(secrets_of(&tree));
     let mut lowering = Lowering::new(roles_claim, reader);
     let span = tree.root.span;
-    let root = Entry { key: lowering.reader.file_name(span), key_span: span, node: tree.root };
+    let root = Entry {
+        key: lowering.reader.file_name(span),
+        key_span: span,
+        node: tree.root,
+    };
     if let Some(mut top) = lowering.reader.section(root) {
-        let list = top.require(lowering.reader, "users", "{ alice: { password: $2b$12$…, roles: [admin] } }");
+        let list = top.require(
+            lowering.reader,
+            "users",
+            "{ alice: { password: $2b$12$…, roles: [admin] } }",
+        );
         top.finish(lowering.reader);
         let section = list.and_then(|entry| lowering.reader.section(entry));
-        section.into_iter().flat_map(|section| section.into_entries()).for_each(|entry| lowering.take(entry));
+        section
+            .into_iter()
+            .flat_map(|section| section.into_entries())
+            .for_each(|entry| lowering.take(entry));
     }
-    let Lowering { enrolment, places, all, reader, .. } = lowering;
+    let Lowering {
+        enrolment,
+        places,
+        all,
+        reader,
+        ..
+    } = lowering;
     all.costs.report(reader);
-    UsersRead { list: Some(UserList { directory: enrolment.finish(), places }), secrets }
+    UsersRead {
+        list: Some(UserList {
+            directory: enrolment.finish(),
+            places,
+        }),
+        secrets,
+    }
 }
 
 type Read = fn(&str, &str, &mut Reader<'_>) -> UsersRead;
@@ -101,11 +129,18 @@ fn outcome(text: &str, read: Read) -> String {
     secrets.iter_mut().for_each(|spans| spans.sort_unstable());
     let users = list.map(|list| {
         let UserList { directory, places } = list;
-        let mut users: Vec<_> = directory.numbered().map(|(user, number)| (number, user.clone())).collect();
+        let mut users: Vec<_> = directory
+            .numbered()
+            .map(|(user, number)| (number, user.clone()))
+            .collect();
         users.sort_unstable_by_key(|(number, _)| *number);
         format!("{users:#?} {places:?}")
     });
-    format!("{:#?}\n{users:?}\n{secrets:?}\n{:?}", findings.into_sorted(), files.finish())
+    format!(
+        "{:#?}\n{users:?}\n{secrets:?}\n{:?}",
+        findings.into_sorted(),
+        files.finish()
+    )
 }
 
 fn assert_same(text: &str) {
@@ -119,7 +154,12 @@ fn text_of(head: &str, pieces: &[&str]) -> String {
 #[test]
 fn each_piece_alone_and_after_a_user() {
     for piece in PIECES {
-        for head in ["", "users:\n", "users:\n  zoe: { roles: [a], password: HASH }\n", "first: 1\nusers:\n"] {
+        for head in [
+            "",
+            "users:\n",
+            "users:\n  zoe: { roles: [a], password: HASH }\n",
+            "first: 1\nusers:\n",
+        ] {
             assert_same(&text_of(head, &[piece]));
         }
     }
@@ -127,9 +167,21 @@ fn each_piece_alone_and_after_a_user() {
 
 #[test]
 fn a_list_that_breaks_off_says_nothing_of_its_users() {
-    let text = text_of("users:\n", &["  a: { rolse: [a] }\n", "  b: { password_file: nowhere.txt }\n", "  c: [\n"]);
+    let text = text_of(
+        "users:\n",
+        &[
+            "  a: { rolse: [a] }\n",
+            "  b: { password_file: nowhere.txt }\n",
+            "  c: [\n",
+        ],
+    );
     let said = outcome(&text, users);
-    assert!(said.contains("this is not YAML") && !said.contains("rolse") && !said.contains("nowhere.txt"), "{said}");
+    assert!(
+        said.contains("this is not YAML")
+            && !said.contains("rolse")
+            && !said.contains("nowhere.txt"),
+        "{said}"
+    );
     assert_same(&text);
 }
 
