@@ -113,7 +113,7 @@ impl House {
         let upstream = Origin::parse("http://127.0.0.1:9000").expect("an origin");
         Self {
             peer: Peer::new(SocketAddr::from((Ipv4Addr::LOCALHOST, 4711)), Scheme::Http),
-            trusted: TrustedProxies::new(Vec::new()),
+            trusted: TrustedProxies::default(),
             cookie: SessionCookie::new("gatelatch", SecureCookie::Auto, SameSite::Lax, None),
             policy: policy(),
             caller: Caller::known(Arc::new(alice()), None),

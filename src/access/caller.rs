@@ -1,15 +1,15 @@
 //! Who stands in front of the gateway, as a sealed answer of the identify step.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
+use super::client_address::ClientAddress;
 use super::identity::Identity;
 
 /// The outcome of looking at a request's credential. It is never an error: a bad credential is a kind of caller.
 #[derive(Clone, Debug)]
 pub struct Caller {
     who: Who,
-    address: Option<IpAddr>,
+    address: ClientAddress,
 }
 
 #[derive(Clone, Debug)]
@@ -20,27 +20,27 @@ pub(super) enum Who {
 }
 
 impl Caller {
-    /// Nobody: the request carried no credential. `address` is the client's, where it is known.
-    pub fn anonymous(address: Option<IpAddr>) -> Self {
+    /// Nobody: the request carried no credential.
+    pub fn anonymous(address: impl Into<ClientAddress>) -> Self {
         Self {
             who: Who::Anonymous,
-            address,
+            address: address.into(),
         }
     }
 
     /// Nobody: the request carried a credential that does not hold.
-    pub fn rejected(address: Option<IpAddr>) -> Self {
+    pub fn rejected(address: impl Into<ClientAddress>) -> Self {
         Self {
             who: Who::Rejected,
-            address,
+            address: address.into(),
         }
     }
 
     /// Somebody whose credential was verified.
-    pub fn known(identity: Arc<Identity>, address: Option<IpAddr>) -> Self {
+    pub fn known(identity: Arc<Identity>, address: impl Into<ClientAddress>) -> Self {
         Self {
             who: Who::Known(identity),
-            address,
+            address: address.into(),
         }
     }
 
@@ -52,8 +52,8 @@ impl Caller {
         }
     }
 
-    /// The client's address; without one, no `networks` condition holds.
-    pub fn address(&self) -> Option<IpAddr> {
+    /// The client's address; where it is unknown, no `networks` condition holds.
+    pub fn address(&self) -> ClientAddress {
         self.address
     }
 

@@ -54,7 +54,7 @@ impl<'a> Facts<'a> {
         Self {
             rule,
             path,
-            address: caller.address(),
+            address: caller.address().known(),
             identity: caller.identity().map(|identity| &**identity),
         }
     }

@@ -5,6 +5,7 @@
 
 mod caller;
 mod case;
+mod client_address;
 mod decision;
 mod explain;
 mod host;
@@ -22,6 +23,7 @@ mod tree;
 
 pub use caller::Caller;
 pub use case::CaseRule;
+pub use client_address::ClientAddress;
 pub use decision::{Challenge, Decision, Forbid, ForbidReason, MissingRoles, Permit};
 pub use explain::{ConditionReport, Explanation, Loss, RuleReport};
 pub use host::{HostError, HostPattern};

@@ -23,7 +23,7 @@ use crate::token::{
 };
 use crate::trial::Stage;
 use crate::users::Directory;
-use crate::wire::{Host, OwnPaths};
+use crate::wire::{ForwardedFields, Host, OwnPaths};
 use crate::{upstream, wire};
 
 /// Everything that one load of both files says.
@@ -61,6 +61,8 @@ pub struct Server {
     pub tls: Option<ServerTls>,
     /// Whose `X-Forwarded-*` are believed; default: nobody's.
     pub trusted_proxies: Vec<IpNet>,
+    /// Which of their fields count; default [`ForwardedFields::Auto`].
+    pub forwarded: ForwardedFields,
     /// Whether connections of trusted proxies begin with a PROXY header; default false.
     pub proxy_protocol: bool,
     /// Worker threads; default one per core, at least 1.

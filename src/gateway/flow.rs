@@ -30,7 +30,7 @@ use crate::wire::{Peer, Present, add_renewal, remove_hop_by_hop, via};
 /// on its way here would move it.
 pub async fn handle(worker: &Rc<Worker>, request: Box<Request<Incoming>>, peer: &Peer) -> Reply {
     let pinned = worker.pin();
-    let mut record = Record::begin(worker, &pinned, peer.address());
+    let mut record = Record::begin(worker, &pinned, peer.address().into());
     if let Some(audit) = &pinned.snapshot.audit {
         record.room = Some(audited::room(audit).await);
     }

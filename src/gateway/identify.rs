@@ -1,11 +1,10 @@
 //! Step 4: whose credential is it? For the gateway's own tokens the user list is the truth at every request.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::snapshot::Snapshot;
 use super::worker::{Pinned, Worker};
-use crate::access::{Caller, Identity};
+use crate::access::{Caller, ClientAddress, Identity};
 use crate::telemetry::metrics::TokenRefusal;
 use crate::token::{ForeignToken, Refusal, SessionId, SessionToken, VerifiedClaims};
 use crate::users::{Directory, KeyRefusal, User};
@@ -76,7 +75,7 @@ pub(super) fn identify(
     worker: &Worker,
     pinned: &Pinned,
     credential: Option<&Credential>,
-    address: Option<IpAddr>,
+    address: ClientAddress,
     now: u64,
 ) -> Identified {
     let Some(credential) = credential else {

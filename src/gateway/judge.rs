@@ -83,12 +83,11 @@ pub(super) fn judge(
         Intake::read(head, peer, &snapshot.trusted, &snapshot.cookie, paths)?;
     record.take_in(&target, &intake);
     let identified = || {
-        let address = Some(intake.client.address);
         let identified = identify(
             worker,
             pinned,
             intake.credential.as_ref(),
-            address,
+            intake.client.address,
             ambient::unix_seconds(),
         );
         worker.note_refusal(&identified);
@@ -145,7 +144,7 @@ pub(super) fn judge(
         ticker: &worker.ticker,
         interim,
     };
-    let client = intake.client.address;
+    let client = intake.client.accountable_address();
     let outbound = Outbound::prepare(
         permit,
         &target.host,

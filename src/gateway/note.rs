@@ -1,10 +1,9 @@
 //! What the operator hears of logins, refreshes and logouts: counts, and events in one stable form.
 
-use std::net::IpAddr;
-
 use http::Method;
 
 use super::worker::Worker;
+use crate::access::ClientAddress;
 use crate::ambient;
 use crate::portal::{Denial, Endpoint, LoginEvent, PortalReply, RefreshDenial, SessionEvent};
 use crate::telemetry::metrics::{LoginOutcome, RefreshOutcome};
@@ -14,7 +13,7 @@ pub(super) fn note(
     worker: &Worker,
     reply: &PortalReply,
     (method, endpoint): (&Method, Endpoint),
-    client: IpAddr,
+    client: ClientAddress,
 ) -> Option<String> {
     if let Some(login) = &reply.login {
         return Some(note_login(worker, login, client));
@@ -34,7 +33,7 @@ pub(super) fn note(
 }
 
 /// One line a login, for programs that ban addresses: `config/fail2ban` reads it.
-fn note_login(worker: &Worker, login: &LoginEvent, client_ip: IpAddr) -> String {
+fn note_login(worker: &Worker, login: &LoginEvent, client_ip: ClientAddress) -> String {
     let user = &*login.user;
     match login.outcome {
         Ok(()) => {
@@ -58,7 +57,7 @@ fn note_login(worker: &Worker, login: &LoginEvent, client_ip: IpAddr) -> String 
     }
 }
 
-fn note_session(worker: &Worker, event: &SessionEvent, client_ip: IpAddr) -> String {
+fn note_session(worker: &Worker, event: &SessionEvent, client_ip: ClientAddress) -> String {
     match event {
         SessionEvent::Refresh { user, outcome } => {
             let user = user.as_deref();
@@ -92,7 +91,13 @@ fn note_session(worker: &Worker, event: &SessionEvent, client_ip: IpAddr) -> Str
 }
 
 impl Worker {
-    fn signed_in(&self, event: &'static str, reason: &'static str, user: &str, client: IpAddr) {
+    fn signed_in(
+        &self,
+        event: &'static str,
+        reason: &'static str,
+        user: &str,
+        client: ClientAddress,
+    ) {
         self.recent
             .signed_in(ambient::wall_clock(), event, reason, user, client);
     }

@@ -1,6 +1,5 @@
 //! What is remembered of a request until it is over: then it becomes one access-log line and one count, however it ends.
 
-use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
@@ -10,7 +9,7 @@ use http::{HeaderValue, Method};
 use super::snapshot::{Service, Snapshot};
 use super::traced::Traced;
 use super::worker::{Pinned, Worker};
-use crate::access::{Identity, RuleId};
+use crate::access::{ClientAddress, Identity, RuleId};
 use crate::ambient;
 use crate::telemetry::access_log::{Aborted, AccessLine};
 use crate::telemetry::audit::Room;
@@ -25,7 +24,7 @@ pub(super) struct Record {
     pinned: Rc<Pinned>,
     started: Instant,
     time: SystemTime,
-    pub(super) client: IpAddr,
+    pub(super) client: ClientAddress,
     pub(super) request_id: HeaderValue,
     pub(super) method: Method,
     pub(super) host: Box<str>,
@@ -65,7 +64,11 @@ pub(super) enum Route {
 
 impl Record {
     /// On the heap from the start: it goes through many hands.
-    pub(super) fn begin(worker: &Rc<Worker>, pinned: &Rc<Pinned>, client: IpAddr) -> Box<Self> {
+    pub(super) fn begin(
+        worker: &Rc<Worker>,
+        pinned: &Rc<Pinned>,
+        client: ClientAddress,
+    ) -> Box<Self> {
         Box::new(Self {
             worker: Rc::clone(worker),
             pinned: Rc::clone(pinned),
@@ -140,7 +143,7 @@ impl Record {
         let line = AccessLine {
             time: self.time,
             request_id: self.request_id.to_str().unwrap_or_default(),
-            client: Some(self.client),
+            client: self.client,
             user: self.user.as_ref().map(|user| &*user.subject),
             method: self.method.as_str(),
             host: &self.host,

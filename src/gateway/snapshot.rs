@@ -115,7 +115,10 @@ impl Snapshot {
                 .map(|(service, roster)| Service::new(service, roster, body_timeout))
                 .collect(),
             router: config.router,
-            trusted: TrustedProxies::new(config.server.trusted_proxies.clone()),
+            trusted: TrustedProxies::new(
+                config.server.trusted_proxies.clone(),
+                config.server.forwarded,
+            ),
             portal: Portal::new(
                 portal,
                 Arc::clone(&directory),

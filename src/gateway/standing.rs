@@ -1,7 +1,6 @@
 //! Whether what was allowed once is still allowed: an upgraded connection lives longer than the decision about it.
 
 use std::future::{Future, pending};
-use std::net::IpAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -10,7 +9,7 @@ use tokio::sync::watch;
 
 use super::identify::{Identified, Outcome as CredentialOutcome, identify};
 use super::worker::{Pinned, Worker};
-use crate::access::{Decision, RequestPath};
+use crate::access::{ClientAddress, Decision, RequestPath};
 use crate::ambient;
 use crate::wire::{Credential, Target};
 
@@ -21,7 +20,7 @@ pub(super) struct Standing {
     host: Box<str>,
     path: RequestPath,
     credential: Option<Credential>,
-    client: IpAddr,
+    client: ClientAddress,
     expires_at: Option<u64>,
     reloads: watch::Receiver<()>,
     revocations: watch::Receiver<()>,
@@ -43,7 +42,7 @@ impl Standing {
         worker: &Rc<Worker>,
         target: Target,
         credential: Option<Credential>,
-        client: IpAddr,
+        client: ClientAddress,
         expires_at: Option<u64>,
     ) -> Self {
         let (worker, reloads, revocations) = (
@@ -86,7 +85,7 @@ impl Standing {
         let Some(index) = snapshot.router.find(&self.host, &self.path) else {
             return false;
         };
-        let (credential, client) = (self.credential.as_ref(), Some(self.client));
+        let (credential, client) = (self.credential.as_ref(), self.client);
         let Identified { caller, .. } = identify(
             &self.worker,
             pinned,

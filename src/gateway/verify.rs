@@ -59,6 +59,7 @@ impl Question<'_> {
     fn decide(&self, record: &mut Record) -> Result<Response<Bytes>, Rejection> {
         let (original, snapshot) = (&self.original, &*self.pinned.snapshot);
         record.method = original.method.clone();
+        record.client = self.intake.client.asked_for();
         record.host = original.host.clone();
         record.path = original.path.as_str().into();
         let widest = snapshot.router.widest_paths();
@@ -116,12 +117,8 @@ impl Question<'_> {
         bearer.or_else(|| cookie.credential(&self.intake.crumbs, self.original.site.scheme))
     }
 
-    /// Where the proxy does not say who its client is, nobody knows the address: that of the proxy is in no network that
-    /// a rule means.
     fn identify(&self, credential: Option<&Credential>) -> Identified {
-        let headers = &self.intake.head.headers;
-        let told = headers.contains_key("x-forwarded-for") || headers.contains_key("forwarded");
-        let address = told.then_some(self.intake.client.address);
+        let address = self.intake.client.asked_for();
         let identified = identify(
             self.worker,
             self.pinned,

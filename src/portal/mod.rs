@@ -170,7 +170,7 @@ impl Portal {
     where
         B: Body<Data = Bytes>,
     {
-        let (head, client) = (&intake.head, intake.client.address);
+        let (head, client) = (&intake.head, intake.client.accountable_address());
         let mut reply = match Some(endpoint).filter(|endpoint| endpoint.takes(&head.method)) {
             None => method_not_allowed(endpoint).into(),
             Some(Endpoint::Login) => self.answer_at_login(intake, body, caller, now).await,
@@ -218,8 +218,14 @@ impl Portal {
                 wire::problem(StatusCode::NOT_FOUND, "No such endpoint").into()
             }
             Some(_) | None => {
-                self.grant(Dialect::Login, head, body, intake.client.address, now)
-                    .await
+                self.grant(
+                    Dialect::Login,
+                    head,
+                    body,
+                    intake.client.accountable_address(),
+                    now,
+                )
+                .await
             }
         }
     }

@@ -189,7 +189,7 @@ impl Portal {
     ) -> PortalReply {
         let user = loggable(&request.username);
         let begun = self
-            .begin_session(request, intake.client.address, now)
+            .begin_session(request, intake.client.accountable_address(), now)
             .await;
         let response = match &begun {
             Ok(session) => self.let_in(intake, session, typed, now),

@@ -3,11 +3,11 @@
 //! Each worker writes into rings of its own, and a request that is allowed writes nothing. A ring that is being read at
 //! this moment is not waited for. Rings are bounded, and in a flood of denials they allocate nothing.
 
-use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::SystemTime;
 
 use super::access_log::AccessLine;
+use crate::access::ClientAddress;
 
 /// Entries that a worker keeps of each kind.
 const KEPT: usize = 256;
@@ -39,7 +39,7 @@ pub struct Denial {
     /// Its id.
     pub request_id: String,
     /// The client's address.
-    pub client: IpAddr,
+    pub client: ClientAddress,
     /// The user, where there was one.
     pub user: Option<String>,
     /// Its method.
@@ -74,7 +74,7 @@ pub struct SignIn {
     /// The name that was given; empty where none is known.
     pub user: String,
     /// The client's address.
-    pub client: IpAddr,
+    pub client: ClientAddress,
 }
 
 /// The newest entries, in places that are used again.
@@ -140,7 +140,7 @@ impl RecentShard {
         event: &'static str,
         reason: &'static str,
         user: &str,
-        client: IpAddr,
+        client: ClientAddress,
     ) {
         let Some(mut ring) = try_lock(&self.0.sign_ins) else {
             return;
@@ -173,7 +173,7 @@ impl Denial {
             time: SystemTime::UNIX_EPOCH,
             times: 0,
             request_id: String::new(),
-            client: Ipv4Addr::UNSPECIFIED.into(),
+            client: ClientAddress::Unknown,
             user: None,
             method: String::new(),
             host: String::new(),
@@ -189,7 +189,7 @@ impl Denial {
     fn fill(&mut self, line: &AccessLine<'_>) {
         self.time = line.time;
         self.times = 1;
-        self.client = line.client.unwrap_or(Ipv4Addr::UNSPECIFIED.into());
+        self.client = line.client;
         self.user = line.user.map(|user| shortened(user).to_owned());
         self.decision = line.decision;
         self.status = line.status;
@@ -216,7 +216,7 @@ impl Denial {
             (&self.rule, line.rule.unwrap_or_default()),
             (&self.reason, line.reason.unwrap_or_default()),
         ];
-        (self.decision, self.status, Some(self.client)) == (line.decision, line.status, line.client)
+        (self.decision, self.status, self.client) == (line.decision, line.status, line.client)
             && self.user.as_deref() == line.user.map(shortened)
             && texts.iter().all(|(kept, text)| **kept == shortened(text))
     }
@@ -224,7 +224,7 @@ impl Denial {
 
 impl SignIn {
     fn empty() -> Self {
-        let client = Ipv4Addr::UNSPECIFIED.into();
+        let client = ClientAddress::Unknown;
         Self {
             time: SystemTime::UNIX_EPOCH,
             times: 0,
@@ -291,6 +291,7 @@ fn try_lock<T>(mutex: &Mutex<T>) -> Option<MutexGuard<'_, T>> {
 
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv4Addr;
     use std::time::{Duration, UNIX_EPOCH};
 
     use super::*;
@@ -299,7 +300,7 @@ mod tests {
         AccessLine {
             time: UNIX_EPOCH + Duration::from_secs(second),
             request_id,
-            client: Some(Ipv4Addr::LOCALHOST.into()),
+            client: ClientAddress::Known(Ipv4Addr::LOCALHOST.into()),
             user: Some("rita"),
             method: "GET",
             host: "a",
@@ -367,7 +368,7 @@ mod tests {
                 "login_failed",
                 "invalid",
                 &second.to_string(),
-                Ipv4Addr::LOCALHOST.into(),
+                ClientAddress::Known(Ipv4Addr::LOCALHOST.into()),
             );
         }
         let denials = recent.denials(usize::MAX);

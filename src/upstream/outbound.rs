@@ -256,7 +256,7 @@ fn write_fields(
         head,
         present,
         client,
-        said,
+        forwarded,
         credential,
         upgrade,
         takes_trailers,
@@ -291,7 +291,7 @@ fn write_fields(
     retain_fields(&mut fields, Some(first), OWN_FIELDS, passes);
     client.set_fields(
         &mut fields,
-        said,
+        forwarded,
         host.field(),
         how.strip.as_ref().map(Mount::source),
     );

@@ -1,17 +1,20 @@
-//! What other proxies say about the client, and which of them are believed.
+//! What other proxies state about the client, and which of them are believed.
 
-mod element;
+mod field;
 
 #[cfg(test)]
 mod tests;
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 
 use http::header::FORWARDED;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use ipnet::IpNet;
 
+use self::field::{Element, elements, parse_address, values_from_the_right};
+use super::host::Host;
 use super::peer::{Peer, Scheme, address_field};
+use crate::access::{ClientAddress, PathOptions, RequestPath};
 
 /// `X-Forwarded-For`.
 pub(super) const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
@@ -26,17 +29,40 @@ pub(super) const X_FORWARDED_PREFIX: HeaderName = HeaderName::from_static("x-for
 /// `X-Real-IP`.
 pub(super) const X_REAL_IP: HeaderName = HeaderName::from_static("x-real-ip");
 
-/// `server.trusted_proxies`: whose word about the client counts.
-#[derive(Clone, Debug, Default)]
-pub struct TrustedProxies(Vec<IpNet>);
+/// `unknown` (RFC 7239, section 6.2): in `X-Real-IP`, and in `X-Forwarded-For` in place of what is no text.
+const UNKNOWN: &str = "unknown";
 
-/// Where a request comes from, as far as it can be believed.
+/// `server.forwarded`: which fields of a trusted proxy count. A proxy writes one kind and passes on what its client
+/// sent of the other.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ForwardedFields {
+    /// `X-Forwarded-*` where `X-Forwarded-For` is present, else `Forwarded`.
+    #[default]
+    Auto,
+    /// `X-Forwarded-*`; `Forwarded` is ignored.
+    XForwarded,
+    /// `Forwarded` (RFC 7239); `X-Forwarded-*` are ignored.
+    Forwarded,
+}
+
+/// `server.trusted_proxies`: the networks of the proxies that are believed, and the fields that they write.
+#[derive(Clone, Debug, Default)]
+pub struct TrustedProxies {
+    networks: Vec<IpNet>,
+    fields: ForwardedFields,
+}
+
+/// The client of a request, and what the upstream is told about it.
 #[derive(Clone, Debug)]
-pub struct ClientAddress {
+pub struct ForwardedClient {
     /// The nearest address that is no trusted proxy.
-    pub address: IpAddr,
+    pub address: ClientAddress,
     /// Whether the peer's `X-Forwarded-*` and `Forwarded` are believed.
     pub from_trusted_proxy: bool,
+    /// Whether a trusted proxy states an address at all, readable or not.
+    is_stated: bool,
+    /// The peer of the connection.
+    peer: IpAddr,
     /// How the peer reaches the gateway.
     scheme: Scheme,
     /// `X-Forwarded-For` for the upstream.
@@ -45,21 +71,28 @@ pub struct ClientAddress {
     real_ip: HeaderValue,
 }
 
-/// The fields of a trusted proxy in front that describe the original request.
+/// What trusted proxies state about the original request besides its client.
 #[derive(Clone, Debug, Default)]
-pub struct SaidByProxy {
-    proto: Option<HeaderValue>,
+pub struct ForwardedInfo {
+    scheme: Option<Scheme>,
     host: Option<HeaderValue>,
     port: Option<HeaderValue>,
     prefix: Option<HeaderValue>,
-    /// `Forwarded` for the upstream; only where the proxies speak it (RFC 7239).
+    /// `Forwarded` for the upstream; only where the proxies write it (RFC 7239).
     forwarded: Option<HeaderValue>,
+}
+
+/// Where a walk over the proxies' entries, from the right, ends.
+struct Walk {
+    address: ClientAddress,
+    /// How many entries trusted proxies wrote, the one that is no address included.
+    visited: usize,
 }
 
 impl TrustedProxies {
     /// Believes proxies whose address lies in one of these networks.
-    pub fn new(networks: Vec<IpNet>) -> Self {
-        Self(networks)
+    pub fn new(networks: Vec<IpNet>, fields: ForwardedFields) -> Self {
+        Self { networks, fields }
     }
 
     /// Whether this peer is believed.
@@ -68,147 +101,202 @@ impl TrustedProxies {
     }
 
     fn contains(&self, address: IpAddr) -> bool {
-        self.0.iter().any(|network| network.contains(&address))
+        self.networks
+            .iter()
+            .any(|network| network.contains(&address))
     }
 
-    /// Who the client is, and what trusted proxies say of its request. Where they send `X-Forwarded-For` it counts, and
-    /// otherwise `Forwarded` (RFC 7239); both are walked from the right for as long as trusted proxies speak.
+    /// Who the client is, and what trusted proxies state about its request; `None` where the peer is no trusted proxy.
+    ///
+    /// The entries are walked from the right for as long as trusted proxies wrote them. An entry of a trusted proxy
+    /// that is no address makes the client unknown: it is neither the proxy nor somebody further left.
     pub fn client(
         &self,
         peer: &Peer,
         headers: &HeaderMap,
-    ) -> (ClientAddress, Option<Box<SaidByProxy>>) {
-        let scheme = peer.scheme();
+    ) -> (ForwardedClient, Option<Box<ForwardedInfo>>) {
         if !self.trust(peer) {
-            let (address, field) = (peer.address(), peer.field());
-            let (chain, real_ip) = (field.clone(), field.clone());
-            let client = ClientAddress {
-                address,
-                from_trusted_proxy: false,
-                scheme,
-                chain,
-                real_ip,
-            };
+            let address = peer.address().into();
+            let client = ForwardedClient::new(peer, address, peer.field().clone());
             return (client, None);
         }
-        let mut said = SaidByProxy::read(headers);
-        let (address, addresses) = match said_chain(headers) {
-            chain if !chain.is_empty() => (self.walk(peer.address(), &chain).0, chain),
-            _ => self.believe_forwarded(peer, headers, &mut said),
+        let (client, info) = if self.counts_forwarded(headers) {
+            self.believe_forwarded(peer, headers)
+        } else {
+            self.believe_x_forwarded(peer, headers)
         };
-        let chain = extended(&addresses, peer);
-        let real_ip = address_field(address);
-        (
-            ClientAddress {
-                address,
-                from_trusted_proxy: true,
-                scheme,
-                chain,
-                real_ip,
-            },
-            Some(Box::new(said)),
-        )
+        (client, Some(Box::new(info)))
     }
 
-    /// Who the client is by `Forwarded`, and every address on the way. Scheme and host are those of the proxy that met
-    /// the client.
+    fn counts_forwarded(&self, headers: &HeaderMap) -> bool {
+        match self.fields {
+            ForwardedFields::Forwarded => true,
+            ForwardedFields::XForwarded => false,
+            ForwardedFields::Auto => {
+                headers.contains_key(FORWARDED) && !headers.contains_key(X_FORWARDED_FOR)
+            }
+        }
+    }
+
+    fn believe_x_forwarded(
+        &self,
+        peer: &Peer,
+        headers: &HeaderMap,
+    ) -> (ForwardedClient, ForwardedInfo) {
+        let entries = || values_from_the_right(headers, &X_FORWARDED_FOR);
+        let walk = self.walk(peer.address(), entries().map(parse_address));
+        let chain = entries().map(|entry| {
+            let text = std::str::from_utf8(entry).ok();
+            text.filter(|text| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic()))
+                .unwrap_or(UNKNOWN)
+                .to_owned()
+        });
+        let chain = chain_field(chain.collect(), peer);
+        let client = ForwardedClient {
+            from_trusted_proxy: true,
+            is_stated: headers.contains_key(X_FORWARDED_FOR),
+            ..ForwardedClient::new(peer, walk.address, chain)
+        };
+        (client, ForwardedInfo::read(headers, walk.visited))
+    }
+
+    /// Scheme and host are those of the outermost trusted proxy that states them: it met the client.
     fn believe_forwarded(
         &self,
         peer: &Peer,
         headers: &HeaderMap,
-        said: &mut SaidByProxy,
-    ) -> (IpAddr, Vec<String>) {
-        let elements = element::read(headers);
-        let addresses: Vec<String> = elements
-            .iter()
-            .map(|element| element.node().to_owned())
-            .collect();
-        let (address, believed) = self.walk(peer.address(), &addresses);
-        if let Some(first) = elements
-            .len()
-            .checked_sub(believed)
-            .and_then(|at| elements.get(at))
-        {
-            said.proto = first.proto().or(said.proto.take());
-            said.host = first.host().or(said.host.take());
-            said.forwarded = element::extend(headers, peer);
-        }
-        (address, addresses)
+    ) -> (ForwardedClient, ForwardedInfo) {
+        let addresses = elements(headers).map(|element| element?.address);
+        let walk = self.walk(peer.address(), addresses);
+        let sound: Vec<Element<'_>> = elements(headers).map_while(|element| element).collect();
+        let outermost = sound[..sound.len().min(walk.visited)].last();
+        let host = outermost.and_then(|element| Host::parse(element.host.as_ref()?));
+        let stated = ForwardedInfo {
+            scheme: outermost.and_then(|element| element.scheme),
+            host: host.map(|host| host.field().clone()),
+            ..ForwardedInfo::default()
+        };
+        let is_stated = headers.contains_key(FORWARDED);
+        let info = match self.fields {
+            ForwardedFields::Auto => stated.or(ForwardedInfo::read(headers, walk.visited)),
+            ForwardedFields::XForwarded | ForwardedFields::Forwarded => stated,
+        };
+        let info = ForwardedInfo {
+            forwarded: is_stated.then(|| forwarded_field(&sound, peer)).flatten(),
+            ..info
+        };
+        let address = |element: &Element<'_>| match element.address {
+            Some(address) => address.to_string(),
+            None => UNKNOWN.to_owned(),
+        };
+        let chain = chain_field(sound.iter().map(address).collect(), peer);
+        let client = ForwardedClient {
+            from_trusted_proxy: true,
+            is_stated,
+            ..ForwardedClient::new(peer, walk.address, chain)
+        };
+        (client, info)
     }
 
-    /// The first address from the right that is not trusted, and how many entries were believed; an entry that is no
-    /// address ends the walk before it.
-    fn walk(&self, peer: IpAddr, said: &[String]) -> (IpAddr, usize) {
-        let (mut nearest, mut believed) = (peer, 0);
-        for entry in said.iter().rev() {
+    /// `entries` are those of the proxies on the way, the nearest proxy's first; `None` for one that is no address.
+    fn walk(&self, peer: IpAddr, entries: impl Iterator<Item = Option<IpAddr>>) -> Walk {
+        let (mut nearest, mut visited) = (peer, 0);
+        for entry in entries {
             if !self.contains(nearest) {
                 break;
             }
-            let Some(address) = parse_entry(entry) else {
-                break;
+            visited += 1;
+            let Some(address) = entry else {
+                let address = ClientAddress::Unknown;
+                return Walk { address, visited };
             };
             nearest = address;
-            believed += 1;
         }
-        (nearest, believed)
+        let address = nearest.into();
+        Walk { address, visited }
     }
 }
 
-/// All entries of all `X-Forwarded-For` lines, from the left.
-fn said_chain(headers: &HeaderMap) -> Vec<String> {
-    let lines = headers
-        .get_all(X_FORWARDED_FOR)
+/// `X-Forwarded-For` of entries whose last one comes first, with the peer behind them.
+fn chain_field(mut entries: Vec<String>, peer: &Peer) -> HeaderValue {
+    entries.reverse();
+    entries.push(peer.address().to_string());
+    HeaderValue::from_str(&entries.join(", ")).unwrap_or_else(|_| peer.field().clone())
+}
+
+/// `Forwarded` of elements whose last one comes first, with the gateway's own behind them. What is malformed, and what
+/// stands to the left of it, is left out: it could swallow what is appended.
+fn forwarded_field(elements: &[Element<'_>], peer: &Peer) -> Option<HeaderValue> {
+    let mut field = Vec::new();
+    for element in elements
         .iter()
-        .filter_map(|value| value.to_str().ok());
-    lines
-        .flat_map(|line| line.split(','))
-        .map(|entry| entry.trim().to_owned())
-        .filter(|entry| !entry.is_empty())
-        .collect()
-}
-
-fn extended(said: &[String], peer: &Peer) -> HeaderValue {
-    let mut chain = said.join(", ");
-    if !chain.is_empty() {
-        chain.push_str(", ");
+        .rev()
+        .filter(|element| !element.text.is_empty())
+    {
+        field.extend_from_slice(element.text);
+        field.extend_from_slice(b", ");
     }
-    chain.push_str(&peer.address().to_string());
-    HeaderValue::from_str(&chain).unwrap_or_else(|_| peer.field().clone())
+    let node = match peer.address() {
+        IpAddr::V4(address) => address.to_string(),
+        IpAddr::V6(address) => format!("\"[{address}]\""),
+    };
+    let own = format!("for={node};proto={}", peer.scheme().as_str());
+    field.extend_from_slice(own.as_bytes());
+    HeaderValue::from_bytes(&field).ok()
 }
 
-/// An address, with or without a port: `192.0.2.1`, `192.0.2.1:80`, `2001:db8::1`, `[2001:db8::1]:80`.
-fn parse_entry(entry: &str) -> Option<IpAddr> {
-    let bare = entry
-        .strip_prefix('[')
-        .and_then(|rest| rest.strip_suffix(']'))
-        .unwrap_or(entry);
-    let address = bare
-        .parse()
-        .ok()
-        .or_else(|| entry.parse::<SocketAddr>().ok().map(|address| address.ip()))?;
-    Some(IpAddr::to_canonical(&address))
-}
+impl ForwardedClient {
+    fn new(peer: &Peer, address: ClientAddress, chain: HeaderValue) -> Self {
+        Self {
+            address,
+            from_trusted_proxy: false,
+            is_stated: false,
+            peer: peer.address(),
+            scheme: peer.scheme(),
+            chain,
+            real_ip: match address {
+                ClientAddress::Known(known) if known == peer.address() => peer.field().clone(),
+                ClientAddress::Known(known) => address_field(known),
+                ClientAddress::Unknown => HeaderValue::from_static(UNKNOWN),
+            },
+        }
+    }
 
-impl ClientAddress {
+    /// The address that login limits count, and that requests are spread by: that of the client, else of the peer.
+    pub fn accountable_address(&self) -> IpAddr {
+        self.address.known().unwrap_or(self.peer)
+    }
+
+    /// The client's address for a question at the forward-auth endpoint. Its peer is a proxy that asks for somebody else: where
+    /// it does not say for whom, nobody knows the address.
+    pub fn asked_for(&self) -> ClientAddress {
+        if self.is_stated {
+            self.address
+        } else {
+            ClientAddress::Unknown
+        }
+    }
+
     /// Sets `X-Forwarded-For`, `-Proto`, `-Host`, `-Port`, `-Prefix`, `Forwarded` and `X-Real-IP` for the upstream. `host` is
     /// the request's own, `stripped` the path that was taken off.
     pub fn set_fields(
         &self,
         fields: &mut HeaderMap,
-        said: Option<Box<SaidByProxy>>,
+        info: Option<Box<ForwardedInfo>>,
         host: &HeaderValue,
         stripped: Option<&str>,
     ) {
-        let said = said.map(|said| *said).unwrap_or_default();
-        let prefix = said.prefix_before(stripped);
+        let info = info.map(|info| *info).unwrap_or_default();
+        let prefix = info.prefix_before(stripped);
+        let scheme = info.scheme.unwrap_or(self.scheme);
         fields.insert(X_FORWARDED_FOR, self.chain.clone());
         fields.insert(X_REAL_IP, self.real_ip.clone());
-        fields.insert(X_FORWARDED_PROTO, said.proto.unwrap_or(self.scheme.field()));
-        fields.insert(X_FORWARDED_HOST, said.host.unwrap_or_else(|| host.clone()));
+        fields.insert(X_FORWARDED_PROTO, scheme.field());
+        fields.insert(X_FORWARDED_HOST, info.host.unwrap_or_else(|| host.clone()));
         for (name, value) in [
-            (X_FORWARDED_PORT, said.port),
+            (X_FORWARDED_PORT, info.port),
             (X_FORWARDED_PREFIX, prefix),
-            (FORWARDED, said.forwarded),
+            (FORWARDED, info.forwarded),
         ] {
             if let Some(value) = value {
                 fields.insert(name, value);
@@ -217,35 +305,43 @@ impl ClientAddress {
     }
 }
 
-impl SaidByProxy {
-    /// Reads them; of several lines none counts, nor does what is no scheme, port or path.
-    fn read(headers: &HeaderMap) -> Self {
-        let one = |name: &HeaderName, sound: fn(&[u8]) -> bool| {
+impl ForwardedInfo {
+    /// Reads `X-Forwarded-Proto`, `-Host`, `-Port` and `-Prefix`. What is no scheme, host, port or path does not count, nor
+    /// do several lines of the last three. Of a list of schemes the one counts that the outermost trusted proxy wrote,
+    /// the `hops`th from the right.
+    fn read(headers: &HeaderMap, hops: usize) -> Self {
+        let one = |name: &HeaderName| {
             let mut values = headers.get_all(name).iter();
-            values
-                .next()
-                .filter(|value| values.next().is_none() && sound(value.as_bytes()))
-                .cloned()
+            values.next().filter(|_| values.next().is_none())
         };
+        let host = one(&X_FORWARDED_HOST).and_then(|host| Host::parse(host.to_str().ok()?));
+        let is_port =
+            |port: &&HeaderValue| port.len() <= 5 && port.as_bytes().iter().all(u8::is_ascii_digit);
         Self {
-            proto: one(&X_FORWARDED_PROTO, is_scheme),
-            host: one(&X_FORWARDED_HOST, |_| true),
-            port: one(&X_FORWARDED_PORT, |port| {
-                port.len() <= 5 && port.iter().all(u8::is_ascii_digit)
-            }),
-            prefix: one(&X_FORWARDED_PREFIX, |prefix| prefix.first() == Some(&b'/')),
+            scheme: values_from_the_right(headers, &X_FORWARDED_PROTO)
+                .take(hops.max(1))
+                .last()
+                .and_then(Scheme::parse),
+            host: host.map(|host| host.field().clone()),
+            port: one(&X_FORWARDED_PORT).filter(is_port).cloned(),
+            prefix: one(&X_FORWARDED_PREFIX).and_then(parse_prefix),
             forwarded: None,
+        }
+    }
+
+    fn or(self, other: Self) -> Self {
+        Self {
+            scheme: self.scheme.or(other.scheme),
+            host: self.host.or(other.host),
+            port: self.port.or(other.port),
+            prefix: self.prefix.or(other.prefix),
+            forwarded: self.forwarded.or(other.forwarded),
         }
     }
 
     /// How the client reached the proxy, where it says so.
     pub fn scheme(&self) -> Option<Scheme> {
-        let proto = self.proto.as_ref()?;
-        Some(if proto == Scheme::Https.as_str() {
-            Scheme::Https
-        } else {
-            Scheme::Http
-        })
+        self.scheme
     }
 
     /// The `Host` that the client sent, where the proxy says so.
@@ -267,6 +363,9 @@ impl SaidByProxy {
     }
 }
 
-fn is_scheme(text: &[u8]) -> bool {
-    matches!(text, b"http" | b"https")
+/// A prefix is a path like a request's: proxies hardly ever overwrite the field, so it is often the client's, and
+/// services build links from it. `//host` would lead to another origin.
+fn parse_prefix(prefix: &HeaderValue) -> Option<HeaderValue> {
+    let path = RequestPath::parse(prefix.to_str().ok()?, PathOptions::default()).ok()?;
+    HeaderValue::from_str(path.as_str()).ok()
 }

@@ -8,7 +8,7 @@ use super::bad_request::BadRequest;
 use super::browser::Site;
 use super::cookie::{Crumbs, SessionCookie};
 use super::credential::{Credential, CredentialSource};
-use super::forwarded::{ClientAddress, SaidByProxy, TrustedProxies};
+use super::forwarded::{ForwardedClient, ForwardedInfo, TrustedProxies};
 use super::framing;
 use super::host::Host;
 use super::http2;
@@ -38,9 +38,9 @@ pub struct Intake {
     /// Which fields that matter the head had when it came.
     pub present: Present,
     /// Where it comes from.
-    pub client: ClientAddress,
-    /// What a trusted proxy says about the original request; `None` where nobody is believed.
-    pub said: Option<Box<SaidByProxy>>,
+    pub client: ForwardedClient,
+    /// What trusted proxies state about the original request; `None` where the peer is none.
+    pub forwarded: Option<Box<ForwardedInfo>>,
     /// The origin that the client asked, as far as a trusted proxy or the connection says.
     pub site: Site,
     /// The bearer token, else the session cookie; unchecked.
@@ -86,13 +86,13 @@ impl Intake {
         let host = Host::read(&head, scheme)?;
         let path = RequestPath::parse(head.uri.path(), paths)?;
         let bearer = Credential::read(&head.headers, present)?;
-        let (client, said) = trusted.client(peer, &head.headers);
-        let (said_scheme, said_host) = said
+        let (client, forwarded) = trusted.client(peer, &head.headers);
+        let (stated_scheme, stated_host) = forwarded
             .as_deref()
-            .map_or((None, None), |said| (said.scheme(), said.host()));
+            .map_or((None, None), |info| (info.scheme(), info.host()));
         let site = Site {
-            scheme: said_scheme.unwrap_or(peer.scheme()),
-            host: said_host.unwrap_or(host.field()).clone(),
+            scheme: stated_scheme.unwrap_or(peer.scheme()),
+            host: stated_host.unwrap_or(host.field()).clone(),
         };
         let crumbs = if present.has(Present::COOKIE) {
             cookie.take(&mut head.headers)
@@ -116,7 +116,7 @@ impl Intake {
             head,
             present,
             client,
-            said,
+            forwarded,
             site,
             credential,
             crumbs,

@@ -109,7 +109,8 @@ impl Original {
     }
 
     fn of_proxy(headers: &HeaderMap) -> Result<Self, OriginalError> {
-        let scheme = scheme_of(one(headers, &X_FORWARDED_PROTO, "X-Forwarded-Proto")?);
+        let scheme =
+            Scheme::parse(one(headers, &X_FORWARDED_PROTO, "X-Forwarded-Proto")?.as_bytes());
         let scheme = scheme.ok_or(OriginalError::Malformed("X-Forwarded-Proto"))?;
         let host = one(headers, &X_FORWARDED_HOST, "X-Forwarded-Host")?;
         let method = method_of(one(headers, &X_FORWARDED_METHOD, "X-Forwarded-Method")?)?;
@@ -129,7 +130,7 @@ impl Original {
         const URL: &str = "X-Original-URL";
         let url = one(headers, &X_ORIGINAL_URL, URL)?;
         let (scheme, rest) = url.split_once("://").ok_or(OriginalError::Malformed(URL))?;
-        let scheme = scheme_of(scheme).ok_or(OriginalError::Malformed(URL))?;
+        let scheme = Scheme::parse(scheme.as_bytes()).ok_or(OriginalError::Malformed(URL))?;
         let (host, uri) = rest.split_at(rest.find('/').ok_or(OriginalError::Malformed(URL))?);
         let method = method_of(one(headers, &X_ORIGINAL_METHOD, "X-Original-Method")?)?;
         Sent {
@@ -209,15 +210,6 @@ fn one<'h>(
         .filter(|_| values.next().is_none())
         .ok_or(OriginalError::Field(shown))?;
     std::str::from_utf8(value.as_bytes()).map_err(|_| OriginalError::Malformed(shown))
-}
-
-/// Some proxies tell the scheme of a WebSocket.
-fn scheme_of(text: &str) -> Option<Scheme> {
-    match text {
-        "http" | "ws" => Some(Scheme::Http),
-        "https" | "wss" => Some(Scheme::Https),
-        _ => None,
-    }
 }
 
 fn method_of(text: &str) -> Result<Method, OriginalError> {

@@ -34,6 +34,16 @@ impl Scheme {
         }
     }
 
+    /// The scheme of a request as proxies write it: in any case, and `ws` or `wss` for a WebSocket.
+    pub(super) fn parse(text: &[u8]) -> Option<Self> {
+        let is = |scheme: &[u8]| text.eq_ignore_ascii_case(scheme);
+        match () {
+            () if is(b"http") || is(b"ws") => Some(Self::Http),
+            () if is(b"https") || is(b"wss") => Some(Self::Https),
+            () => None,
+        }
+    }
+
     /// As a field's value.
     pub(super) fn field(self) -> HeaderValue {
         const HTTP: HeaderValue = HeaderValue::from_static("http");

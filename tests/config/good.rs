@@ -10,7 +10,7 @@ use gatelatch::access::{Mode, Requirement, RoleMatch, Rule, RuleId, UserMatch};
 use gatelatch::config::{Code, Config, Listen, LogFormat};
 use gatelatch::session::{AttemptLimits, StateSettings};
 use gatelatch::upstream::{Balance, Health, HostHeader, Timeouts};
-use gatelatch::wire::{Authorization, IdentityField, IdentitySettings};
+use gatelatch::wire::{Authorization, ForwardedFields, IdentityField, IdentitySettings};
 
 use super::{Case, repository, schema};
 
@@ -72,9 +72,10 @@ fn everything_but_services_has_a_default() {
         (
             server.workers,
             server.trusted_proxies.len(),
-            server.proxy_protocol
+            server.proxy_protocol,
+            server.forwarded,
         ),
-        (4, 0, false)
+        (4, 0, false, ForwardedFields::Auto)
     );
     assert!(server.tls.is_none());
     let timeouts = &server.timeouts;
@@ -166,6 +167,7 @@ fn every_key_of_server_is_read() {
 server:
   listen: '[::1]:1'
   trusted_proxies: [10.0.0.0/8, '::1']
+  forwarded: forwarded
   proxy_protocol: true
   workers: ${WORKERS:-3}
   timeouts: { handshake: 1s, header: 500ms, body: 15m, idle: 1h, drain_delay: 1s, drain: 1d }
@@ -180,6 +182,7 @@ services:
     let config = config(gateway, "users:");
     assert_eq!(config.server.listen, [tcp("[::1]:1")]);
     assert!(config.server.proxy_protocol);
+    assert_eq!(config.server.forwarded, ForwardedFields::Forwarded);
     assert_eq!(
         config.server.trusted_proxies,
         ["10.0.0.0/8".parse().unwrap(), "::1/128".parse().unwrap()]

@@ -182,6 +182,7 @@ fn every_block_has_its_place() {
 server:
   listen: [\"unix:/run/gatelatch.sock\", systemd]
   tls: { certificate: tls.crt, private_key: tls.key, client_ca: ca.crt }
+  forwarded: x-forwarded
   proxy_protocol: true
   timeouts: { handshake: 5s, tunnel: 8h }
   limits: { streams: 50 }
@@ -206,6 +207,7 @@ tests:
     assert_eq!(complaints("gateway", config), None);
     for (from, to) in [
         ("handshake: 5s", "handshake: 5"),
+        ("forwarded: x-forwarded", "forwarded: x-real-ip"),
         ("proxy_protocol: true", "proxy_protocol: 1"),
         ("balance: least_connections", "balance: random"),
         ("mode: report", "mode: maybe"),

@@ -295,6 +295,15 @@ fn services_and_their_options_count() {
     let expected =
         "opens `server.trusted_proxies` `192.0.2.0/24` may say now what a client's address is";
     assert_eq!(changes(&proxies, &[]), (vec![], vec![expected.to_owned()]));
+    let kind = |kind: &str| {
+        (
+            "services:",
+            format!("server: {{ trusted_proxies: [192.0.2.0/24], forwarded: {kind} }}\nservices:"),
+        )
+    };
+    let (_, notices) = changes(&[(kind("forwarded").0, &kind("forwarded").1)], &[]);
+    let expected = "opens `server.forwarded` other fields state now what a client's address is";
+    assert!(notices.contains(&expected.to_owned()), "{notices:?}");
 }
 
 #[test]

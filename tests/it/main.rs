@@ -22,6 +22,7 @@ mod bodies;
 mod browser_sessions;
 mod check;
 mod chromium;
+mod client_addresses;
 mod commands;
 mod compose;
 mod connections;

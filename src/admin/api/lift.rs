@@ -105,7 +105,7 @@ fn record(
         Outcome::Failure
     };
     AuditRecord::new(ambient::wall_clock(), "lockout_lifted", outcome)
-        .client(from)
+        .client(from.to_canonical().into())
         .text("lockout", id)
         .text("scope", scope(held))
         .maybe("user", user)

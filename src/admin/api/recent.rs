@@ -56,7 +56,7 @@ fn denial(denial: &Denial, origins: &Origins<'_>) -> Value {
         "line": origin.map(|origin| origin.line),
         "reason": given(&denial.reason),
         "user": denial.user,
-        "client": denial.client.to_canonical().to_string(),
+        "client": denial.client.to_string(),
         "request_id": denial.request_id,
     })
 }
@@ -80,7 +80,7 @@ fn sign_in(one: &SignIn) -> Value {
         "event": one.event,
         "reason": given(one.reason),
         "user": given(&one.user),
-        "client": one.client.to_canonical().to_string(),
+        "client": one.client.to_string(),
     })
 }
 

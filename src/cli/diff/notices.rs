@@ -191,6 +191,13 @@ fn proxies(old: &Config, new: &Config) -> Vec<Notice> {
         only_in(before, after),
         "may no longer say what a client's address is",
     );
+    if old.server.forwarded != new.server.forwarded && !after.is_empty() {
+        notices.push(Notice {
+            weight: opens,
+            about: "`server.forwarded`".to_owned(),
+            what: "other fields state now what a client's address is".to_owned(),
+        });
+    }
     notices
 }
 

@@ -18,6 +18,7 @@ use crate::config::settings::{Listen, Log, LogFormat, Server, ServerLimits, Serv
 use crate::config::value;
 use crate::config::yaml::Entry;
 use crate::telemetry::audit::AuditSink;
+use crate::wire::ForwardedFields;
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 /// The shortest wait that is a deadline and not a mistake.
@@ -59,6 +60,15 @@ pub(super) fn server(entry: Option<Entry>, cores: usize, reader: &mut Reader<'_>
     if let Some(section) = section.take("tls").and_then(|entry| reader.section(entry)) {
         server.tls = server_tls::server_tls(section, reader);
     }
+    let kinds = [
+        ("auto", ForwardedFields::Auto),
+        ("x-forwarded", ForwardedFields::XForwarded),
+        ("forwarded", ForwardedFields::Forwarded),
+    ];
+    server.forwarded = section
+        .take("forwarded")
+        .and_then(|entry| reader.choice(&entry, &kinds))
+        .unwrap_or_default();
     if let Some(entry) = section.take("proxy_protocol") {
         server.proxy_protocol = proxy_protocol(&entry, &server.trusted_proxies, reader);
     }
@@ -71,6 +81,7 @@ fn default_server(cores: usize) -> Server {
         listen: vec![Listen::Tcp(SocketAddr::from(([0, 0, 0, 0], 8080)))],
         tls: None,
         trusted_proxies: Vec::new(),
+        forwarded: ForwardedFields::default(),
         proxy_protocol: false,
         workers: cores.max(1),
         timeouts: ServerTimeouts {

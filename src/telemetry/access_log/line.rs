@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::time::{Duration, SystemTime};
 
 use super::escape::{quoted, word};
+use crate::access::ClientAddress;
 use crate::telemetry::LineFormat;
 
 /// One request that is over. There is no place for a query string, a token or a password, on purpose.
@@ -14,8 +15,8 @@ pub struct AccessLine<'a> {
     pub time: SystemTime,
     /// What the upstream was told as `X-Request-Id`.
     pub request_id: &'a str,
-    /// The client's address, as far as it is believed; `None` where there is none, as on a Unix socket.
-    pub client: Option<IpAddr>,
+    /// The client's address.
+    pub client: ClientAddress,
     /// The subject of the identity; `None` for an anonymous caller.
     pub user: Option<&'a str>,
     /// As sent: a token (RFC 9110, section 5.6.2), in which nothing needs an escape.
@@ -107,9 +108,13 @@ pub(super) fn format(out: &mut Vec<u8>, line: &AccessLine<'_>, format: LineForma
 fn each_field(line: &AccessLine<'_>, mut put: impl FnMut(Key, Value<'_>)) {
     put(keys::TYPE, Value::Known("access"));
     put(keys::REQUEST_ID, Value::Text(line.request_id));
-    line.client
-        .into_iter()
-        .for_each(|client| put(keys::CLIENT, Value::Address(client)));
+    put(
+        keys::CLIENT,
+        match line.client {
+            ClientAddress::Known(address) => Value::Address(address),
+            ClientAddress::Unknown => Value::Known("unknown"),
+        },
+    );
     line.user
         .into_iter()
         .for_each(|user| put(keys::USER, Value::Text(user)));

@@ -1,9 +1,10 @@
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::mpsc::{Sender, channel};
 use std::time::UNIX_EPOCH;
 
 use super::*;
+use crate::access::ClientAddress;
 
 /// Passes on what is written; fails while nobody listens.
 struct Pipe(Sender<Vec<u8>>);
@@ -30,7 +31,7 @@ fn minimal() -> AccessLine<'static> {
     AccessLine {
         time: UNIX_EPOCH,
         request_id: "r1",
-        client: None,
+        client: ClientAddress::Unknown,
         user: None,
         method: "GET",
         host: "",
@@ -53,7 +54,7 @@ fn full() -> AccessLine<'static> {
     AccessLine {
         time: UNIX_EPOCH + Duration::from_millis(1_735_689_600_050),
         request_id: "01934-a",
-        client: Some(IpAddr::V4(Ipv4Addr::new(10, 0, 0, 7))),
+        client: ClientAddress::Known(Ipv4Addr::new(10, 0, 0, 7).into()),
         user: Some("alice@example.com"),
         method: "POST",
         host: "jobs.example.com:8080",
@@ -86,7 +87,7 @@ fn text_lines() {
     check(
         LineFormat::Text,
         &minimal(),
-        "time=1970-01-01T00:00:00.000Z type=access request_id=r1 method=GET host=\"\" path=/ decision=not_found \
+        "time=1970-01-01T00:00:00.000Z type=access request_id=r1 client=unknown method=GET host=\"\" path=/ decision=not_found \
          status=404 bytes=0 duration_ms=0.000",
     );
     check(
@@ -104,7 +105,7 @@ fn json_lines() {
     check(
         LineFormat::Json,
         &AccessLine {
-            client: Some(IpAddr::V6(Ipv6Addr::LOCALHOST)),
+            client: ClientAddress::Known(Ipv6Addr::LOCALHOST.into()),
             ..minimal()
         },
         r#"{"timestamp":"1970-01-01T00:00:00.000Z","type":"access","request_id":"r1","client":"::1","method":"GET","host":"","path":"/","decision":"not_found","status":404,"bytes":0,"duration_ms":0.000}"#,

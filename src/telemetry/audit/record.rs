@@ -1,10 +1,10 @@
 //! What a record says, and how it is written: one JSON object a line.
 
-use std::net::IpAddr;
 use std::time::SystemTime;
 
 use serde_json::{Map, Value};
 
+use crate::access::ClientAddress;
 use crate::telemetry::access_log::Stamp;
 
 /// The most bytes of one text, so that no client makes a record long.
@@ -53,10 +53,10 @@ impl AuditRecord {
         }
     }
 
-    /// Adds the client's address.
+    /// Adds the client's address; `unknown` where it is.
     #[must_use]
-    pub fn client(self, address: IpAddr) -> Self {
-        self.text("client_ip", &address.to_canonical().to_string())
+    pub fn client(self, address: ClientAddress) -> Self {
+        self.text("client_ip", &address.to_string())
     }
 
     /// Adds anything else.
@@ -111,7 +111,7 @@ mod tests {
         let record = AuditRecord::new(UNIX_EPOCH, "login", Outcome::Failure)
             .text("user", "a\n\"b\"")
             .maybe("rule", None)
-            .client("::ffff:10.0.0.1".parse().unwrap())
+            .client(ClientAddress::Known("10.0.0.1".parse().unwrap()))
             .value("list", vec![1, 2]);
         let mut line = Vec::new();
         record.write(7, &mut Stamp::default(), &mut line);

@@ -1,12 +1,13 @@
 //! What a span says, in the words of the semantic conventions for HTTP.
 
 use std::borrow::Cow;
-use std::net::IpAddr;
 use std::time::Instant;
 
 use http::{Method, Version};
 use opentelemetry::trace::{SpanId, SpanKind, Status};
 use opentelemetry::{KeyValue, Value};
+
+use crate::access::ClientAddress;
 
 /// What is known of a request when it is over. There is no place for a query string, a token or a password, on purpose.
 #[derive(Clone, Debug)]
@@ -22,7 +23,7 @@ pub struct ServerSpan<'a> {
     /// The host that the client asked.
     pub host: &'a str,
     /// The client's address, as far as it is believed.
-    pub client: IpAddr,
+    pub client: ClientAddress,
     /// The subject of the identity.
     pub user: Option<&'a str>,
     /// The service's name.
@@ -74,10 +75,9 @@ impl ServerSpan<'_> {
         say("url.path", self.path.to_owned().into());
         say("url.scheme", scheme.into());
         say("server.address", self.host.to_owned().into());
-        say(
-            "client.address",
-            self.client.to_canonical().to_string().into(),
-        );
+        if let ClientAddress::Known(address) = self.client {
+            say("client.address", address.to_string().into());
+        }
         say("network.protocol.version", protocol(version).into());
         say("gatelatch.decision", self.decision.into());
         say("gatelatch.request_id", self.request_id.to_owned().into());
