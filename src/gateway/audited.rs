@@ -5,15 +5,17 @@ use std::sync::Arc;
 use super::record::{Record, Route};
 use crate::ambient;
 use crate::portal::{Denial, LoginEvent, PortalReply, SessionEvent};
-use crate::telemetry::audit::{Audit, AuditRecord, Outcome, Room};
+use crate::telemetry::audit::{Audit, AuditRecord, Outcome};
 use crate::telemetry::metrics;
 
-/// A place for what may come of a request. Nothing is decided before there is one.
-pub(super) async fn room(audit: &Arc<Audit>) -> Room {
-    match audit.try_room() {
-        Some(room) => room,
+/// Takes a place for what may come of a request, right before it is decided. Where that takes a wait, it is decided with
+/// what is in force afterwards.
+pub(super) async fn reserve(record: &mut Record, audit: Arc<Audit>) {
+    record.room = audit.try_room();
+    if record.room.is_none() {
         // on the heap: what few requests need would make the state of all of them larger
-        None => Box::pin(Arc::clone(audit).room()).await,
+        record.room = Some(Box::pin(audit.room()).await);
+        record.pin_again();
     }
 }
 

@@ -12,7 +12,7 @@ use super::audited;
 use super::document::{self, Read};
 use super::downstream::Downstream;
 use super::identify::{Identified, Outcome as Credential};
-use super::judge::{Asked, Forward, Next, judge};
+use super::judge::{Asked, Forward, Next, identify_sender, judge};
 use super::note;
 use super::record::{Record, Route};
 use super::rejection::{Rejection, upstream_error_kind};
@@ -29,11 +29,11 @@ use crate::wire::{Peer, Present, add_renewal, remove_hop_by_hop, via};
 /// Answers a request, whatever it is, and sees to it that it is written down once. The request is boxed since each step
 /// on its way here would move it.
 pub async fn handle(worker: &Rc<Worker>, request: Box<Request<Incoming>>, peer: &Peer) -> Reply {
-    let pinned = worker.pin();
-    let mut record = Record::begin(worker, &pinned, peer.address());
-    if let Some(audit) = &pinned.snapshot.audit {
-        record.room = Some(audited::room(audit).await);
+    let mut record = Record::begin(worker, peer.address());
+    if let Some(audit) = record.snapshot().audit.clone() {
+        audited::reserve(&mut record, audit).await;
     }
+    let pinned = record.pinned();
     let answer = answer(worker, &pinned, request, peer, &mut record).await;
     reply(answer, record)
 }
@@ -117,6 +117,11 @@ async fn read_document(pinned: &Pinned, index: usize, answer: Answer) -> Result<
 
 /// Step 8.
 fn reply(answer: Result<Answer, Rejection>, mut record: Box<Record>) -> Reply {
+    if let Err(rejection) = &answer {
+        note_rejection(rejection, &mut record);
+    }
+    // all that there was to record is recorded: an answer that its client does not take keeps no place
+    record.room = None;
     let renewal = record.renewal.take();
     let mut response = match answer {
         // nobody knows whether the client takes cookies with it: it gets them with its next request
@@ -144,7 +149,11 @@ fn reply(answer: Result<Answer, Rejection>, mut record: Box<Record>) -> Reply {
             record.status = Some(response.status().as_u16());
             ReplyBody::own(response, record)
         }
-        Err(rejection) => reject(&rejection, record),
+        Err(rejection) => {
+            let mut response = rejection.respond();
+            add_own_fields(&record, response.headers_mut());
+            ReplyBody::own(response, record)
+        }
     };
     if let Some(session) = renewal {
         add_renewal(response.headers_mut(), session);
@@ -155,11 +164,11 @@ fn reply(answer: Result<Answer, Rejection>, mut record: Box<Record>) -> Reply {
     }
 }
 
-fn reject(rejection: &Rejection, mut record: Box<Record>) -> Response<ReplyBody> {
+fn note_rejection(rejection: &Rejection, record: &mut Record) {
     record.outcome = rejection.outcome().unwrap_or(record.outcome);
     record.reason = Some(rejection.reason());
     record.status = Some(rejection.status().as_u16());
-    audited::denial(&mut record);
+    audited::denial(record);
     if let Rejection::Forward(error) = rejection {
         if let Some(kind) = upstream_error_kind(error) {
             record.metrics().upstream_error(kind);
@@ -168,9 +177,6 @@ fn reject(rejection: &Rejection, mut record: Box<Record>) -> Response<ReplyBody>
             traced.error = Some(error.label());
         }
     }
-    let mut response = rejection.respond();
-    add_own_fields(&record, response.headers_mut());
-    ReplyBody::own(response, record)
 }
 
 /// The head of an upstream's answer on its way to the client.
@@ -188,27 +194,45 @@ fn pass_on<B>(response: &mut Response<B>, record: &mut Record) {
     record.status = Some(response.status().as_u16());
 }
 
-/// One of the gateway's own endpoints. They come before every rule.
+/// One of the gateway's own endpoints. They come before every rule. The client is waited for first, without a place in
+/// the audit stream; then the request is decided with what is in force.
 async fn ask_portal(
     worker: &Worker,
     pinned: &Pinned,
     asked: Box<Asked>,
     record: &mut Record,
 ) -> Response<Bytes> {
-    let snapshot = &*pinned.snapshot;
     let Asked {
         endpoint,
-        identified,
         intake,
         body,
     } = *asked;
     record.route = Route::Portal;
     record.outcome = Outcome::Gateway;
+    record.room = None;
+    let received = pinned
+        .snapshot
+        .portal
+        .receive(endpoint, &intake, body)
+        .await;
+    record.pin_again();
+    if let Some(audit) = record.snapshot().audit.clone() {
+        audited::reserve(record, audit).await;
+    }
+    let pinned = record.pinned();
+    let snapshot = &*pinned.snapshot;
+    let identified = identify_sender(worker, &pinned, &intake);
     record.know(&identified, snapshot, intake.site.scheme);
     let (caller, client) = (portal_caller(&identified), intake.client.address);
     let reply = snapshot
         .portal
-        .answer(endpoint, &intake, body, &caller, ambient::unix_seconds())
+        .answer(
+            endpoint,
+            &intake,
+            received,
+            &caller,
+            ambient::unix_seconds(),
+        )
         .await;
     if endpoint.sets_session() {
         record.renewal = None;

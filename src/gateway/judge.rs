@@ -40,7 +40,6 @@ pub(super) enum Next {
 /// A request for one of the gateway's own endpoints.
 pub(super) struct Asked {
     pub(super) endpoint: Endpoint,
-    pub(super) identified: Identified,
     pub(super) intake: Intake,
     pub(super) body: Incoming,
 }
@@ -82,18 +81,6 @@ pub(super) fn judge(
     let (mut target, mut intake) =
         Intake::read(head, peer, &snapshot.trusted, &snapshot.cookie, paths)?;
     record.take_in(&target, &intake);
-    let identified = || {
-        let address = Some(intake.client.address);
-        let identified = identify(
-            worker,
-            pinned,
-            intake.credential.as_ref(),
-            address,
-            ambient::unix_seconds(),
-        );
-        worker.note_refusal(&identified);
-        identified
-    };
     if let Some(below) = snapshot.portal.below_verify(intake.head.uri.path()) {
         return verify(worker, pinned, &target, &intake, below, record).map(Next::Verified);
     }
@@ -101,10 +88,8 @@ pub(super) fn judge(
         let endpoint = snapshot
             .portal
             .endpoint(&target.method, target.path.as_str());
-        let identified = identified();
         return Ok(Next::Portal(Box::new(Asked {
             endpoint,
-            identified,
             intake,
             body,
         })));
@@ -113,7 +98,7 @@ pub(super) fn judge(
     if let Some(preflight) = preflight(service, &intake, record) {
         return Ok(Next::Done(preflight));
     }
-    let identified = identified();
+    let identified = identify_sender(worker, pinned, &intake);
     record.know(&identified, snapshot, intake.site.scheme);
     refuse_foreign(&target, &intake, &identified)?;
     let Identified {
@@ -161,6 +146,19 @@ pub(super) fn judge(
         downstream,
         document,
     }))
+}
+
+/// Whose request it is, now.
+pub(super) fn identify_sender(worker: &Worker, pinned: &Pinned, intake: &Intake) -> Identified {
+    let identified = identify(
+        worker,
+        pinned,
+        intake.credential.as_ref(),
+        Some(intake.client.address),
+        ambient::unix_seconds(),
+    );
+    worker.note_refusal(&identified);
+    identified
 }
 
 impl Record {

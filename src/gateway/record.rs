@@ -48,7 +48,7 @@ pub(super) struct Record {
     pub(super) cors: Option<Answered>,
     /// Only where requests are traced.
     pub(super) trace: Option<Box<Traced>>,
-    /// Where the audit stream is on: a place for what is denied or done.
+    /// Where the audit stream is on, and while the request is decided: a place for what is denied or done.
     pub(super) room: Option<Room>,
 }
 
@@ -65,10 +65,10 @@ pub(super) enum Route {
 
 impl Record {
     /// On the heap from the start: it goes through many hands.
-    pub(super) fn begin(worker: &Rc<Worker>, pinned: &Rc<Pinned>, client: IpAddr) -> Box<Self> {
+    pub(super) fn begin(worker: &Rc<Worker>, client: IpAddr) -> Box<Self> {
         Box::new(Self {
             worker: Rc::clone(worker),
-            pinned: Rc::clone(pinned),
+            pinned: worker.pin(),
             started: ambient::now(),
             time: ambient::wall_clock(),
             client,
@@ -101,7 +101,17 @@ impl Record {
         }
     }
 
-    /// The snapshot of the whole request.
+    /// Pins the snapshot that is in force now, after a wait.
+    pub(super) fn pin_again(&mut self) {
+        self.pinned = self.worker.pin();
+    }
+
+    /// What the request is decided with.
+    pub(super) fn pinned(&self) -> Rc<Pinned> {
+        Rc::clone(&self.pinned)
+    }
+
+    /// The snapshot that the request is decided with.
     pub(super) fn snapshot(&self) -> &Snapshot {
         &self.pinned.snapshot
     }

@@ -65,20 +65,22 @@ impl Standing {
         }
     }
 
-    /// Waits until it is not allowed any more.
+    /// Waits until it is not allowed any more. It is decided at the start too, since nobody was notified of what changed
+    /// between the decision about the request and the subscriptions.
     pub(super) async fn lost(mut self) -> Lost {
         let mut expired = Box::pin(expiry(self.expires_at));
-        loop {
+        while self.still_allowed(&self.worker.pin()) {
             let changed = tokio::select! {
                 () = &mut expired => return Lost::Expired,
                 changed = self.reloads.changed() => changed,
                 changed = self.revocations.changed() => changed,
             };
             // without a sender the gateway is at its end, which cuts the connection off by itself
-            if changed.is_err() || !self.still_allowed(&self.worker.pin()) {
-                return Lost::NotAllowed;
+            if changed.is_err() {
+                break;
             }
         }
+        Lost::NotAllowed
     }
 
     fn still_allowed(&self, pinned: &Pinned) -> bool {

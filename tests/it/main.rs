@@ -17,6 +17,7 @@ mod api_keys;
 mod attempts;
 mod audit;
 mod audit_stream;
+mod audit_waits;
 mod balance;
 mod bodies;
 mod browser_sessions;
