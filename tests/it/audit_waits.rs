@@ -14,7 +14,7 @@ use crate::support::{
     Connection, FrameConnection, Gateway, GatewayBuilder, PASSWORD, RawUpstream, Upstream, gateway,
     send, until,
 };
-use crate::upgrades::{ask, echoing};
+use crate::upgrades::{ask, echoing, open};
 
 const SERVICES: &str = "
   app:
@@ -110,7 +110,7 @@ fn answers_that_are_not_read_keep_no_place() {
     assert_served(&gateway);
 }
 
-/// The reading end of the stream's named pipe.
+/// The reading end of the stream's named pipe. Nothing is read before [`Pipe::read`].
 struct Pipe(File);
 
 impl Pipe {
@@ -123,6 +123,18 @@ impl Pipe {
 
     fn open(gateway: &Gateway) -> Self {
         Self(File::open(gateway.path("audit.log")).unwrap())
+    }
+
+    /// Reads until a record of this kind has come, and gives all of them.
+    fn read_until(self, is_last: impl Fn(&Value) -> bool) -> Vec<Value> {
+        let mut records = Vec::new();
+        for line in BufReader::new(self.0).lines() {
+            records.push(serde_json::from_str(&line.unwrap()).unwrap());
+            if is_last(&records[records.len() - 1]) {
+                break;
+            }
+        }
+        records
     }
 }
 
@@ -194,6 +206,49 @@ fn what_waited_for_a_place_is_decided_on_what_is_in_force_then() {
     assert_eq!(upstream.accepted(), 0);
     drop(gateway);
     reader.join().unwrap();
+}
+
+#[test]
+fn reloads_do_not_wait_for_a_full_stream() {
+    let upstream = echoing();
+    let (gateway, pipe) = piped(&upstream);
+    let mut stays = open(&gateway, "/open/a", "");
+    let mut ends = open(&gateway, "/known", &gateway.bearer("rita"));
+    let denied = fill(&gateway);
+    for number in 1..=3 {
+        let users = gateway.read("users.yaml");
+        gateway.replace(
+            "users.yaml",
+            &format!("{users}  more{number}: {{ roles: [x] }}\n"),
+        );
+        gateway.event("configuration reloaded");
+    }
+    disable_rita(&gateway);
+    assert_eq!(ends.read_to_end(), "", "running tunnels are cut");
+    stays.write("still");
+    assert_eq!(stays.read_exact(5), "still");
+    drop(denied);
+    // what was changed is recorded all the same, once and in order
+    let records = pipe.read_until(|record| record["user"] == "new");
+    let numbers: Vec<u64> = records
+        .iter()
+        .map(|record| record["sequence"].as_u64().unwrap())
+        .collect();
+    assert_eq!(numbers, (1..=records.len() as u64).collect::<Vec<_>>());
+    let changed: Vec<String> = records
+        .iter()
+        .filter(|record| record["event"].as_str().unwrap().starts_with("user_"))
+        .map(|record| format!("{} {}", record["event"], record["user"]).replace('"', ""))
+        .collect();
+    assert_eq!(
+        changed,
+        [
+            "user_added more1",
+            "user_added more2",
+            "user_added more3",
+            "user_added new"
+        ]
+    );
 }
 
 /// A login is decided when its body is there, and not when its head is.

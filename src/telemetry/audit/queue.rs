@@ -1,20 +1,17 @@
-//! Records that are not yet written: never more than a bound by those who can wait.
+//! Records that are not yet written: those that clients cause never exceed a bound.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::record::AuditRecord;
 use crate::telemetry::access_log::Stamp;
 
-/// Records that may wait to be written, and requests under way that may yet make one. A record has about 400 bytes, and
-/// at most a few KiB.
+/// Records of requests that may wait to be written, and requests being decided that may yet make one. A record has about
+/// 400 bytes, and at most a few KiB.
 const ROOM: usize = 8192;
-
-/// How often a thread looks for room.
-const POLL: Duration = Duration::from_millis(50);
 
 /// How many records there were. A copy is a handle to the same.
 #[derive(Clone, Debug, Default)]
@@ -136,35 +133,6 @@ impl Queue {
             queue: Arc::clone(self),
             permit,
         }
-    }
-
-    /// Without a worker's runtime to wait on: the writer says when it has written something.
-    pub(super) fn room_on_thread(self: &Arc<Self>) -> Room {
-        let mut state = self.lock();
-        loop {
-            match Arc::clone(&self.room).try_acquire_owned() {
-                Ok(permit) => {
-                    return Room {
-                        queue: Arc::clone(self),
-                        permit: Some(permit),
-                    };
-                }
-                Err(TryAcquireError::Closed) => {
-                    return Room {
-                        queue: Arc::clone(self),
-                        permit: None,
-                    };
-                }
-                Err(TryAcquireError::NoPermits) => {
-                    let waited = self.changed.wait_timeout(state, POLL);
-                    state = waited.unwrap_or_else(PoisonError::into_inner).0;
-                }
-            }
-        }
-    }
-
-    pub(super) fn stop_waiting(&self) {
-        self.room.close();
     }
 
     pub(super) fn push(&self, record: &AuditRecord) {
