@@ -6,7 +6,7 @@ use std::time::Duration;
 use hyper::upgrade::OnUpgrade;
 
 use super::standing::Standing;
-use super::worker::Worker;
+use super::worker::{Pinned, Worker};
 use crate::ambient::Deadline;
 use crate::telemetry::metrics::Held;
 use crate::wire::{Intake, Target, Upgrade, UpgradeForm};
@@ -31,16 +31,18 @@ impl Downstream {
     /// expires.
     pub(super) fn of(
         worker: &Rc<Worker>,
+        pinned: &Pinned,
         target: &Target,
         intake: &mut Intake,
         until: Option<u64>,
-        idle_after: Duration,
     ) -> Option<Box<Self>> {
         let upgrade = intake.upgrade.clone()?;
         let stream = intake.head.extensions.remove::<OnUpgrade>();
         let stream = stream.filter(|_| upgrade.form == UpgradeForm::Connect);
         let (credential, client) = (intake.credential.clone(), intake.client.address);
-        let standing = Standing::new(worker, target.clone(), credential, client, until);
+        let allowed = (target.clone(), credential, client, until);
+        let standing = Standing::new(worker, pinned, allowed);
+        let idle_after = pinned.snapshot.server().timeouts.tunnel;
         let (idle, counted) = (worker.ticker.deadline(), worker.shard.tunnels().hold());
         Some(Box::new(Self {
             upgrade,

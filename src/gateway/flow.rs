@@ -9,6 +9,7 @@ use http::{Request, Response, Version};
 use hyper::body::Incoming;
 
 use super::audited;
+use super::connection::ClientConnection;
 use super::document::{self, Read};
 use super::downstream::Downstream;
 use super::identify::{Identified, Outcome as Credential};
@@ -24,17 +25,21 @@ use crate::ambient;
 use crate::portal::PortalCaller;
 use crate::telemetry::metrics::Outcome;
 use crate::upstream::{ForwardError, ResponseBody, Sent};
-use crate::wire::{Peer, Present, add_renewal, remove_hop_by_hop, via};
+use crate::wire::{Present, add_renewal, remove_hop_by_hop, via};
 
 /// Answers a request, whatever it is, and sees to it that it is written down once. The request is boxed since each step
 /// on its way here would move it.
-pub async fn handle(worker: &Rc<Worker>, request: Box<Request<Incoming>>, peer: &Peer) -> Reply {
-    let mut record = Record::begin(worker, peer.address());
+pub async fn handle(
+    worker: &Rc<Worker>,
+    request: Box<Request<Incoming>>,
+    connection: &ClientConnection,
+) -> Reply {
+    let mut record = Record::begin(worker, connection.peer().address());
     if let Some(audit) = record.snapshot().audit.clone() {
         audited::reserve(&mut record, audit).await;
     }
     let pinned = record.pinned();
-    let answer = answer(worker, &pinned, request, peer, &mut record).await;
+    let answer = answer(worker, &pinned, request, connection, &mut record).await;
     reply(answer, record)
 }
 
@@ -56,17 +61,15 @@ async fn answer(
     worker: &Rc<Worker>,
     pinned: &Pinned,
     request: Box<Request<Incoming>>,
-    peer: &Peer,
+    connection: &ClientConnection,
     record: &mut Record,
 ) -> Result<Answer, Rejection> {
-    let forward = match judge(worker, pinned, request, peer, record)? {
+    let forward = match judge(worker, pinned, request, connection, record)? {
         Next::Done(response) => return Ok(Answer::Own(response)),
         Next::Verified(response) => return Ok(Answer::Verified(response)),
         // on the heap: what few requests need would make the state of all of them larger
         Next::Portal(asked) => {
-            return Ok(Answer::Own(
-                Box::pin(ask_portal(worker, pinned, asked, record)).await,
-            ));
+            return Box::pin(ask_portal(worker, pinned, asked, connection, record)).await;
         }
         Next::Forward(forward) => forward,
     };
@@ -200,8 +203,9 @@ async fn ask_portal(
     worker: &Worker,
     pinned: &Pinned,
     asked: Box<Asked>,
+    connection: &ClientConnection,
     record: &mut Record,
-) -> Response<Bytes> {
+) -> Result<Answer, Rejection> {
     let Asked {
         endpoint,
         intake,
@@ -221,6 +225,7 @@ async fn ask_portal(
     }
     let pinned = record.pinned();
     let snapshot = &*pinned.snapshot;
+    connection.check(snapshot)?;
     let identified = identify_sender(worker, &pinned, &intake);
     record.know(&identified, snapshot, intake.site.scheme);
     let (caller, client) = (portal_caller(&identified), intake.client.address);
@@ -240,7 +245,7 @@ async fn ask_portal(
     audited::portal(record, &reply);
     let method = &intake.head.method;
     record.reason = note::note(worker, &reply, (method, endpoint), client).or(record.reason.take());
-    reply.response
+    Ok(Answer::Own(reply.response))
 }
 
 fn portal_caller(identified: &Identified) -> PortalCaller {

@@ -8,6 +8,7 @@ use http::{Request, Response, Version};
 use hyper::body::Incoming;
 
 use super::browser::{or_sign_in, refuse_foreign};
+use super::connection::ClientConnection;
 use super::decide::decide;
 use super::document;
 use super::downstream::Downstream;
@@ -23,7 +24,7 @@ use crate::ambient;
 use crate::portal::Endpoint;
 use crate::telemetry::metrics::Outcome;
 use crate::upstream::{Extra, Outbound};
-use crate::wire::{BadRequest, Destination, Intake, NoDestination, Peer, Scheme, Target};
+use crate::wire::{BadRequest, Destination, Intake, NoDestination, Scheme, Target};
 
 /// What comes next for a request that was understood.
 pub(super) enum Next {
@@ -62,10 +63,10 @@ pub(super) fn judge(
     worker: &Rc<Worker>,
     pinned: &Pinned,
     request: Box<Request<Incoming>>,
-    peer: &Peer,
+    connection: &ClientConnection,
     record: &mut Record,
 ) -> Result<Next, Rejection> {
-    let snapshot = &*pinned.snapshot;
+    let (snapshot, peer) = (&*pinned.snapshot, connection.peer());
     let (head, body) = request.into_parts();
     record.method = head.method.clone();
     record.path = head.uri.path().into();
@@ -73,6 +74,7 @@ pub(super) fn judge(
         .tracer
         .as_ref()
         .map(|tracer| Traced::begin(tracer, &head, peer, snapshot));
+    connection.check(snapshot)?;
     // the parser of HTTP/1.1 has counted them, that of HTTP/2 has not
     if head.version == Version::HTTP_2 && head.headers.len() > snapshot.server().limits.headers {
         return Err(BadRequest::TooManyFields.into());
@@ -117,13 +119,7 @@ pub(super) fn judge(
     if document {
         document::ask_whole(&mut intake);
     }
-    let downstream = Downstream::of(
-        worker,
-        &target,
-        &mut intake,
-        until,
-        snapshot.server().timeouts.tunnel,
-    );
+    let downstream = Downstream::of(worker, pinned, &target, &mut intake, until);
     let interim = peer.interim().cloned();
     let extra = Extra {
         request_id: record.request_id.clone(),

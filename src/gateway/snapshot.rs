@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
+use super::connection::TrustGeneration;
 use super::lasting::Lasting;
 use crate::access::{HostPattern, Mode, Mount, Policy, Router};
 use crate::config::{self, Config, ServiceView};
@@ -36,6 +37,8 @@ pub struct Snapshot {
     pub(super) tracer: Option<Arc<Tracer>>,
     /// `None` where it is off.
     pub(super) audit: Option<Arc<Audit>>,
+    /// Which of the process' settings identify the clients of connections.
+    pub(super) trust: TrustGeneration,
     server: config::Server,
 }
 
@@ -133,6 +136,7 @@ impl Snapshot {
             access_log: config.log.access,
             audit: audit.clone(),
             tracer: traces.tracer(config.tracing.as_ref()),
+            trust: TrustGeneration::default(),
             server: config.server,
         }
     }
@@ -145,6 +149,11 @@ impl Snapshot {
     /// The user list.
     pub fn directory(&self) -> &Directory {
         &self.directory
+    }
+
+    /// Which settings identify the clients of connections that are accepted now.
+    pub fn trust(&self) -> TrustGeneration {
+        self.trust
     }
 
     /// Deadlines and limits towards clients.
@@ -233,13 +242,12 @@ impl Shared {
     /// Puts another snapshot in force, for every request that starts from now on. What it gives back is still used by
     /// the requests that started before; who drops the last share of it waits until all of it is freed.
     #[must_use]
-    pub fn replace(&self, snapshot: Snapshot) -> Arc<Snapshot> {
-        let snapshot = Arc::new(snapshot);
+    pub fn replace(&self, mut snapshot: Snapshot) -> Arc<Snapshot> {
         // nothing can panic while the lock is held, so a poisoned one is sound
-        let old = std::mem::replace(
-            &mut *self.current.write().unwrap_or_else(PoisonError::into_inner),
-            snapshot,
-        );
+        let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
+        snapshot.trust = current.trust.next(&current.server, &snapshot.server);
+        let old = std::mem::replace(&mut *current, Arc::new(snapshot));
+        drop(current);
         self.generation.fetch_add(1, Ordering::Release);
         self.changes.send_replace(());
         old

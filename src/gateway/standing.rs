@@ -8,6 +8,7 @@ use std::time::Duration;
 use http::Method;
 use tokio::sync::watch;
 
+use super::connection::TrustGeneration;
 use super::identify::{Identified, Outcome as CredentialOutcome, identify};
 use super::worker::{Pinned, Worker};
 use crate::access::{Decision, RequestPath};
@@ -23,9 +24,13 @@ pub(super) struct Standing {
     credential: Option<Credential>,
     client: IpAddr,
     expires_at: Option<u64>,
+    trust: TrustGeneration,
     reloads: watch::Receiver<()>,
     revocations: watch::Receiver<()>,
 }
+
+/// What was allowed: the target, the credential, the client's address, and until when.
+pub(super) type Allowed = (Target, Option<Credential>, IpAddr, Option<u64>);
 
 /// Why an upgraded connection may not go on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,31 +42,22 @@ pub(super) enum Lost {
 }
 
 impl Standing {
-    /// Of a request that has just been allowed. `expires_at` is in seconds since 1970; `None`: the decision does not
-    /// depend on a token.
-    pub(super) fn new(
-        worker: &Rc<Worker>,
-        target: Target,
-        credential: Option<Credential>,
-        client: IpAddr,
-        expires_at: Option<u64>,
-    ) -> Self {
-        let (worker, reloads, revocations) = (
-            Rc::clone(worker),
-            worker.reloads(),
-            worker.revocations().changed(),
-        );
+    /// Of a request that has just been allowed under this snapshot. `expires_at` is in seconds since 1970; `None`: the
+    /// decision does not depend on a token.
+    pub(super) fn new(worker: &Rc<Worker>, pinned: &Pinned, allowed: Allowed) -> Self {
+        let (target, credential, client, expires_at) = allowed;
         let Target { method, host, path } = target;
         Self {
-            worker,
+            worker: Rc::clone(worker),
             method,
             host: host.name().into(),
             path,
             credential,
             client,
             expires_at,
-            reloads,
-            revocations,
+            trust: pinned.snapshot.trust,
+            reloads: worker.reloads(),
+            revocations: worker.revocations().changed(),
         }
     }
 
@@ -85,6 +81,9 @@ impl Standing {
 
     fn still_allowed(&self, pinned: &Pinned) -> bool {
         let snapshot = &*pinned.snapshot;
+        if snapshot.trust != self.trust {
+            return false;
+        }
         let Some(index) = snapshot.router.find(&self.host, &self.path) else {
             return false;
         };

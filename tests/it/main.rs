@@ -81,3 +81,4 @@ mod upstream_unix;
 mod user_commands;
 mod verify;
 mod watch;
+mod withdrawn_trust;
