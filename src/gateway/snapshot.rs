@@ -10,6 +10,7 @@ use super::connection::TrustGeneration;
 use super::lasting::Lasting;
 use crate::access::{HostPattern, Mode, Mount, Policy, Router};
 use crate::config::{self, Config, ServiceView};
+use crate::jwks::KeySources;
 use crate::portal::{Portal, PortalSettings};
 use crate::telemetry::audit::Audit;
 use crate::telemetry::traces::Tracer;
@@ -39,6 +40,7 @@ pub struct Snapshot {
     pub(super) audit: Option<Arc<Audit>>,
     /// Which of the process' settings identify the clients of connections.
     pub(super) trust: TrustGeneration,
+    issuer_keys: Arc<KeySources>,
     server: config::Server,
 }
 
@@ -137,6 +139,7 @@ impl Snapshot {
             audit: audit.clone(),
             tracer: traces.tracer(config.tracing.as_ref()),
             trust: TrustGeneration::default(),
+            issuer_keys: Arc::clone(issuer_keys),
             server: config.server,
         }
     }
@@ -154,6 +157,11 @@ impl Snapshot {
     /// Which settings identify the clients of connections that are accepted now.
     pub fn trust(&self) -> TrustGeneration {
         self.trust
+    }
+
+    /// Hears of each further change of published keys, under this snapshot and every later one.
+    pub(super) fn key_changes(&self) -> watch::Receiver<()> {
+        self.issuer_keys.changes()
     }
 
     /// Deadlines and limits towards clients.

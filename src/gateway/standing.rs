@@ -27,6 +27,7 @@ pub(super) struct Standing {
     trust: TrustGeneration,
     reloads: watch::Receiver<()>,
     revocations: watch::Receiver<()>,
+    keys: watch::Receiver<()>,
 }
 
 /// What was allowed: the target, the credential, the client's address, and until when.
@@ -58,6 +59,7 @@ impl Standing {
             trust: pinned.snapshot.trust,
             reloads: worker.reloads(),
             revocations: worker.revocations().changed(),
+            keys: pinned.snapshot.key_changes(),
         }
     }
 
@@ -70,6 +72,7 @@ impl Standing {
                 () = &mut expired => return Lost::Expired,
                 changed = self.reloads.changed() => changed,
                 changed = self.revocations.changed() => changed,
+                changed = self.keys.changed() => changed,
             };
             // without a sender the gateway is at its end, which cuts the connection off by itself
             if changed.is_err() {
