@@ -11,10 +11,10 @@ use crate::telemetry::metrics;
 /// Takes a place for what may come of a request, right before it is decided. Where that takes a wait, it is decided with
 /// what is in force afterwards.
 pub(super) async fn reserve(record: &mut Record, audit: Arc<Audit>) {
-    record.room = audit.try_room();
-    if record.room.is_none() {
+    record.reservation = audit.try_reserve();
+    if record.reservation.is_none() {
         // on the heap: what few requests need would make the state of all of them larger
-        record.room = Some(Box::pin(audit.room()).await);
+        record.reservation = Some(Box::pin(audit.reserve()).await);
         record.pin_again();
     }
 }
@@ -32,7 +32,7 @@ pub(super) fn denial(record: &mut Record) {
     if !matches!(record.route, Route::Service(_)) {
         return;
     }
-    let Some(room) = record.room.take() else {
+    let Some(reservation) = record.reservation.take() else {
         return;
     };
     let service = record.service();
@@ -48,7 +48,7 @@ pub(super) fn denial(record: &mut Record) {
         .text("path", &record.path)
         .text("decision", record.outcome.label())
         .maybe("reason", record.reason.as_deref());
-    room.write(&match record.status {
+    reservation.write(&match record.status {
         Some(status) => denied.value("status", status),
         None => denied,
     });
@@ -61,8 +61,8 @@ pub(super) fn portal(record: &mut Record, reply: &PortalReply) {
         (None, Some(session)) => used_session(record, session),
         (None, None) => return,
     };
-    if let Some(room) = record.room.take() {
-        room.write(&told);
+    if let Some(reservation) = record.reservation.take() {
+        reservation.write(&told);
         lockouts(record, reply);
     }
 }

@@ -124,7 +124,7 @@ fn reply(answer: Result<Answer, Rejection>, mut record: Box<Record>) -> Reply {
         note_rejection(rejection, &mut record);
     }
     // all that there was to record is recorded: an answer that its client does not take keeps no place
-    record.room = None;
+    record.reservation = None;
     let renewal = record.renewal.take();
     let mut response = match answer {
         // nobody knows whether the client takes cookies with it: it gets them with its next request
@@ -213,7 +213,7 @@ async fn ask_portal(
     } = *asked;
     record.route = Route::Portal;
     record.outcome = Outcome::Gateway;
-    record.room = None;
+    record.reservation = None;
     let received = pinned
         .snapshot
         .portal

@@ -13,7 +13,7 @@ use super::worker::{Pinned, Worker};
 use crate::access::{Identity, RuleId};
 use crate::ambient;
 use crate::telemetry::access_log::{Aborted, AccessLine};
-use crate::telemetry::audit::Room;
+use crate::telemetry::audit::AuditReservation;
 use crate::telemetry::metrics::{Outcome, ServiceMetrics};
 use crate::telemetry::traces::Trace;
 use crate::upstream::ServerIndex;
@@ -49,7 +49,7 @@ pub(super) struct Record {
     /// Only where requests are traced.
     pub(super) trace: Option<Box<Traced>>,
     /// Where the audit stream is on, and while the request is decided: a place for what is denied or done.
-    pub(super) room: Option<Room>,
+    pub(super) reservation: Option<AuditReservation>,
 }
 
 /// Who answers a request.
@@ -89,7 +89,7 @@ impl Record {
             aborted: Some(Aborted::Client),
             cors: None,
             trace: None,
-            room: None,
+            reservation: None,
         })
     }
 

@@ -1,15 +1,15 @@
 //! The audit stream: who logged in, what was denied, what was changed. No record is ever dropped.
 //!
 //! A thread of its own writes. The queue before it has a bound for what clients cause; where it is full, a request waits
-//! until there is room, and is not decided before: a sink that takes nothing stops the gateway rather than blind it.
-//! Room is taken right before a decision, and kept over no wait for a client.
+//! until there is a place, and is not decided before: a sink that takes nothing stops the gateway rather than blind it.
+//! AuditReservation is taken right before a decision, and kept over no wait for a client.
 
 mod queue;
 mod record;
 mod sink;
 mod writer;
 
-pub use queue::{AuditCounts, Room};
+pub use queue::{AuditCounts, AuditReservation};
 pub use record::{AuditRecord, Outcome};
 pub use sink::AuditSink;
 
@@ -51,17 +51,17 @@ impl Audit {
         }))
     }
 
-    /// Room for one record, where there is some at once.
-    pub fn try_room(self: &Arc<Self>) -> Option<Room> {
-        self.queue.try_room()
+    /// AuditReservation for one record, where there is some at once.
+    pub fn try_reserve(self: &Arc<Self>) -> Option<AuditReservation> {
+        self.queue.try_reserve()
     }
 
-    /// Waits until there is room for one record.
-    pub async fn room(self: Arc<Self>) -> Room {
-        Queue::room(&self.queue).await
+    /// Waits until there is a place for one record, and reserves it.
+    pub async fn reserve(self: Arc<Self>) -> AuditReservation {
+        Queue::reserve(&self.queue).await
     }
 
-    /// Writes a record that cannot wait for room, such as one of a change by an operator: it goes beyond the bound of
+    /// Writes a record that cannot wait for a place, such as one of a change by an operator: it goes beyond the bound of
     /// the queue, which is for what clients cause.
     pub fn write(&self, record: &AuditRecord) {
         self.queue.push(record);

@@ -11,7 +11,7 @@ use crate::telemetry::access_log::Stamp;
 
 /// Records of requests that may wait to be written, and requests being decided that may yet make one. A record has about
 /// 400 bytes, and at most a few KiB.
-const ROOM: usize = 8192;
+const PLACES: usize = 8192;
 
 /// How many records there were. A copy is a handle to the same.
 #[derive(Clone, Debug, Default)]
@@ -61,13 +61,13 @@ impl AuditCounts {
 
 /// A place in the queue. Dropped without a record, it is given back.
 #[derive(Debug)]
-pub struct Room {
+pub struct AuditReservation {
     queue: Arc<Queue>,
     /// `None` where the stream is closed: nobody waits any more.
     permit: Option<OwnedSemaphorePermit>,
 }
 
-impl Room {
+impl AuditReservation {
     /// Puts a record into the place.
     pub fn write(self, record: &AuditRecord) {
         let Self { queue, permit } = self;
@@ -80,7 +80,7 @@ impl Room {
 pub(super) struct Queue {
     state: Mutex<State>,
     changed: Condvar,
-    room: Arc<Semaphore>,
+    places: Arc<Semaphore>,
     pub(super) counts: AuditCounts,
 }
 
@@ -113,23 +113,23 @@ impl Queue {
         Self {
             state: Mutex::default(),
             changed: Condvar::new(),
-            room: Arc::new(Semaphore::new(ROOM)),
+            places: Arc::new(Semaphore::new(PLACES)),
             counts: AuditCounts::default(),
         }
     }
 
-    pub(super) fn try_room(self: &Arc<Self>) -> Option<Room> {
-        let permit = Arc::clone(&self.room).try_acquire_owned().ok()?;
-        Some(Room {
+    pub(super) fn try_reserve(self: &Arc<Self>) -> Option<AuditReservation> {
+        let permit = Arc::clone(&self.places).try_acquire_owned().ok()?;
+        Some(AuditReservation {
             queue: Arc::clone(self),
             permit: Some(permit),
         })
     }
 
-    pub(super) async fn room(self: &Arc<Self>) -> Room {
+    pub(super) async fn reserve(self: &Arc<Self>) -> AuditReservation {
         // it fails only where the stream is closed
-        let permit = Arc::clone(&self.room).acquire_owned().await.ok();
-        Room {
+        let permit = Arc::clone(&self.places).acquire_owned().await.ok();
+        AuditReservation {
             queue: Arc::clone(self),
             permit,
         }
@@ -166,10 +166,10 @@ impl Queue {
         self.changed.notify_all();
     }
 
-    /// Lets the writer end when everything is written, and nobody wait for room any more.
+    /// Lets the writer end when everything is written, and nobody wait for a place any more.
     pub(super) fn close(&self) {
         self.lock().closed = true;
-        self.room.close();
+        self.places.close();
         self.changed.notify_all();
     }
 
