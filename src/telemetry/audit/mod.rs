@@ -2,7 +2,7 @@
 //!
 //! A thread of its own writes. The queue before it has a bound for what clients cause; where it is full, a request waits
 //! until there is a place, and is not decided before: a sink that takes nothing stops the gateway rather than blind it.
-//! AuditReservation is taken right before a decision, and kept over no wait for a client.
+//! A place is reserved right before a decision, and kept over no wait for a client.
 
 mod queue;
 mod record;
@@ -51,7 +51,7 @@ impl Audit {
         }))
     }
 
-    /// AuditReservation for one record, where there is some at once.
+    /// Reserves a place for one record; `None` where the queue is full.
     pub fn try_reserve(self: &Arc<Self>) -> Option<AuditReservation> {
         self.queue.try_reserve()
     }

@@ -16,7 +16,7 @@ use crate::ambient;
 use crate::wire::{Credential, Target};
 
 /// A request that was allowed, and all that the next decision about it is made on.
-pub(super) struct Standing {
+pub(super) struct Reauthorization {
     worker: Rc<Worker>,
     method: Method,
     host: Box<str>,
@@ -35,14 +35,14 @@ pub(super) type Allowed = (Target, Option<Credential>, IpAddr, Option<u64>);
 
 /// Why an upgraded connection may not go on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Lost {
+pub(super) enum TunnelEnd {
     /// Its token has expired.
     Expired,
     /// With the configuration in force now, it would not be allowed.
     NotAllowed,
 }
 
-impl Standing {
+impl Reauthorization {
     /// Of a request that has just been allowed under this snapshot. `expires_at` is in seconds since 1970; `None`: the
     /// decision does not depend on a token.
     pub(super) fn new(worker: &Rc<Worker>, pinned: &Pinned, allowed: Allowed) -> Self {
@@ -65,11 +65,11 @@ impl Standing {
 
     /// Waits until it is not allowed any more. It is decided at the start too, since nobody was notified of what changed
     /// between the decision about the request and the subscriptions.
-    pub(super) async fn lost(mut self) -> Lost {
+    pub(super) async fn ended(mut self) -> TunnelEnd {
         let mut expired = Box::pin(expiry(self.expires_at));
         while self.still_allowed(&self.worker.pin()) {
             let changed = tokio::select! {
-                () = &mut expired => return Lost::Expired,
+                () = &mut expired => return TunnelEnd::Expired,
                 changed = self.reloads.changed() => changed,
                 changed = self.revocations.changed() => changed,
                 changed = self.keys.changed() => changed,
@@ -79,7 +79,7 @@ impl Standing {
                 break;
             }
         }
-        Lost::NotAllowed
+        TunnelEnd::NotAllowed
     }
 
     fn still_allowed(&self, pinned: &Pinned) -> bool {
@@ -132,7 +132,7 @@ fn expiry(at: Option<u64>) -> impl Future<Output = ()> {
     }
 }
 
-impl Lost {
+impl TunnelEnd {
     /// For the access log.
     pub(super) fn reason(self) -> &'static str {
         match self {
