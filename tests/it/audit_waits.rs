@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -35,9 +36,17 @@ fn audited() -> GatewayBuilder {
     gateway(SERVICES).more("log: { audit: audit.log }")
 }
 
-/// Whether an ordinary request is answered.
-fn assert_served(gateway: &Gateway) {
-    assert_eq!(gateway.get("/open/a", "").status, 200);
+/// The 99th percentile of the time that ordinary requests take, one after the other.
+fn p99(gateway: &Gateway) -> Duration {
+    let mut client = Connection::open(gateway.address);
+    let mut times = [(); 300].map(|()| {
+        let asked = Instant::now();
+        client.write("GET /open/a HTTP/1.1\r\nHost: a\r\n\r\n");
+        assert_eq!(client.read().status, 200);
+        asked.elapsed()
+    });
+    times.sort();
+    times[296]
 }
 
 fn login_form() -> String {
@@ -61,6 +70,7 @@ fn login_head(stream: u32) -> Vec<u8> {
 fn logins_whose_body_is_awaited_take_no_place() {
     let upstream = Upstream::saying("hi");
     let gateway = audited().upstream(upstream.address).start();
+    let without = p99(&gateway).max(p99(&gateway));
     let heads: Vec<u8> = (0..100)
         .flat_map(|login| login_head(2 * login + 1))
         .collect();
@@ -74,7 +84,9 @@ fn logins_whose_body_is_awaited_take_no_place() {
     for client in &mut clients {
         client.until(|frame| frame.kind == PING && frame.flags == ACK);
     }
-    assert_served(&gateway);
+    let with = p99(&gateway);
+    // quiet machines see less than twice as much; this one has other tests to run
+    assert!(with < 20 * without, "{with:?} instead of {without:?}");
     // they still have time to send their form: none had to be given up before the others were served
     for client in clients.iter_mut().step_by(10) {
         client.write(frame(DATA, END_STREAM, 1, login_form().as_bytes()));
@@ -107,7 +119,7 @@ fn answers_that_are_not_read_keep_no_place() {
         client.get(2 * request + 1, "/open/%zz");
     }
     answered.join().unwrap();
-    assert_served(&gateway);
+    assert_eq!(gateway.get("/open/a", "").status, 200);
 }
 
 /// The reading end of the stream's named pipe. Nothing is read before [`Pipe::read`].
