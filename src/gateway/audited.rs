@@ -5,15 +5,17 @@ use std::sync::Arc;
 use super::record::{Record, Route};
 use crate::ambient;
 use crate::portal::{Denial, LoginEvent, PortalReply, SessionEvent};
-use crate::telemetry::audit::{Audit, AuditRecord, Outcome, Room};
+use crate::telemetry::audit::{Audit, AuditRecord, Outcome};
 use crate::telemetry::metrics;
 
-/// A place for what may come of a request. Nothing is decided before there is one.
-pub(super) async fn room(audit: &Arc<Audit>) -> Room {
-    match audit.try_room() {
-        Some(room) => room,
+/// Takes a place for what may come of a request, right before it is decided. Where that takes a wait, it is decided with
+/// what is in force afterwards.
+pub(super) async fn reserve(record: &mut Record, audit: Arc<Audit>) {
+    record.reservation = audit.try_reserve();
+    if record.reservation.is_none() {
         // on the heap: what few requests need would make the state of all of them larger
-        None => Box::pin(Arc::clone(audit).room()).await,
+        record.reservation = Some(Box::pin(audit.reserve()).await);
+        record.pin_again();
     }
 }
 
@@ -30,7 +32,7 @@ pub(super) fn denial(record: &mut Record) {
     if !matches!(record.route, Route::Service(_)) {
         return;
     }
-    let Some(room) = record.room.take() else {
+    let Some(reservation) = record.reservation.take() else {
         return;
     };
     let service = record.service();
@@ -46,7 +48,7 @@ pub(super) fn denial(record: &mut Record) {
         .text("path", &record.path)
         .text("decision", record.outcome.label())
         .maybe("reason", record.reason.as_deref());
-    room.write(&match record.status {
+    reservation.write(&match record.status {
         Some(status) => denied.value("status", status),
         None => denied,
     });
@@ -59,8 +61,8 @@ pub(super) fn portal(record: &mut Record, reply: &PortalReply) {
         (None, Some(session)) => used_session(record, session),
         (None, None) => return,
     };
-    if let Some(room) = record.room.take() {
-        room.write(&told);
+    if let Some(reservation) = record.reservation.take() {
+        reservation.write(&told);
         lockouts(record, reply);
     }
 }

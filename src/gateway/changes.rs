@@ -15,11 +15,12 @@ use crate::users::User;
 /// The most rules that one record lists.
 const MOST_RULES: usize = 100;
 
-/// Records what another configuration changes. Waits where the stream is slow: never in a worker.
+/// Records what another configuration changes. It waits for nobody: where the stream is full, the next change is applied
+/// all the same.
 pub fn audit_changes(audit: &Arc<Audit>, old: &Snapshot, new: &Snapshot, time: SystemTime) {
     let record = |event| AuditRecord::new(time, event, Outcome::Success);
     if let Some(rules) = changed_rules(old, new, record("rules_changed")) {
-        audit.room_on_thread().write(&rules);
+        audit.write(&rules);
     }
     let mut names: Vec<&str> = new
         .directory
@@ -32,7 +33,7 @@ pub fn audit_changes(audit: &Arc<Audit>, old: &Snapshot, new: &Snapshot, time: S
     for name in names {
         let (before, after) = (old.directory.find(name), new.directory.find(name));
         for changed in changed_user(name, before, after, record) {
-            audit.room_on_thread().write(&changed);
+            audit.write(&changed);
         }
     }
 }

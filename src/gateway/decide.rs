@@ -36,7 +36,7 @@ fn permit<'a>(
             record.rule = permit.rule();
             record.outcome = Outcome::Allowed;
             // nothing is left that the audit stream is told: an answer of hours keeps no place in it
-            record.room = None;
+            record.reservation = None;
             Ok(permit)
         }
         Decision::Challenge(challenge) => {

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use hyper::upgrade::OnUpgrade;
 
-use super::standing::Standing;
-use super::worker::Worker;
+use super::reauthorization::Reauthorization;
+use super::worker::{Pinned, Worker};
 use crate::ambient::Deadline;
 use crate::telemetry::metrics::Held;
 use crate::wire::{Intake, Target, Upgrade, UpgradeForm};
@@ -17,7 +17,7 @@ pub(super) struct Downstream {
     /// Where the client asked over a stream of HTTP/2: the stream.
     pub(super) stream: Option<OnUpgrade>,
     /// Why it is allowed.
-    pub(super) standing: Standing,
+    pub(super) reauthorization: Reauthorization,
     /// Passes when nothing has moved for too long.
     pub(super) idle: Deadline,
     /// How long that is.
@@ -31,21 +31,23 @@ impl Downstream {
     /// expires.
     pub(super) fn of(
         worker: &Rc<Worker>,
+        pinned: &Pinned,
         target: &Target,
         intake: &mut Intake,
         until: Option<u64>,
-        idle_after: Duration,
     ) -> Option<Box<Self>> {
         let upgrade = intake.upgrade.clone()?;
         let stream = intake.head.extensions.remove::<OnUpgrade>();
         let stream = stream.filter(|_| upgrade.form == UpgradeForm::Connect);
         let (credential, client) = (intake.credential.clone(), intake.client.address);
-        let standing = Standing::new(worker, target.clone(), credential, client, until);
+        let allowed = (target.clone(), credential, client, until);
+        let reauthorization = Reauthorization::new(worker, pinned, allowed);
+        let idle_after = pinned.snapshot.server().timeouts.tunnel;
         let (idle, counted) = (worker.ticker.deadline(), worker.shard.tunnels().hold());
         Some(Box::new(Self {
             upgrade,
             stream,
-            standing,
+            reauthorization,
             idle,
             idle_after,
             counted,

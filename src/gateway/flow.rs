@@ -9,10 +9,11 @@ use http::{Request, Response, Version};
 use hyper::body::Incoming;
 
 use super::audited;
+use super::connection::ClientConnection;
 use super::document::{self, Read};
 use super::downstream::Downstream;
 use super::identify::{Identified, Outcome as Credential};
-use super::judge::{Asked, Forward, Next, judge};
+use super::judge::{Asked, Forward, Next, identify_sender, judge};
 use super::note;
 use super::record::{Record, Route};
 use super::rejection::{Rejection, upstream_error_kind};
@@ -24,17 +25,21 @@ use crate::ambient;
 use crate::portal::PortalCaller;
 use crate::telemetry::metrics::Outcome;
 use crate::upstream::{ForwardError, ResponseBody, Sent};
-use crate::wire::{Peer, Present, add_renewal, remove_hop_by_hop, via};
+use crate::wire::{Present, add_renewal, remove_hop_by_hop, via};
 
 /// Answers a request, whatever it is, and sees to it that it is written down once. The request is boxed since each step
 /// on its way here would move it.
-pub async fn handle(worker: &Rc<Worker>, request: Box<Request<Incoming>>, peer: &Peer) -> Reply {
-    let pinned = worker.pin();
-    let mut record = Record::begin(worker, &pinned, peer.address().into());
-    if let Some(audit) = &pinned.snapshot.audit {
-        record.room = Some(audited::room(audit).await);
+pub async fn handle(
+    worker: &Rc<Worker>,
+    request: Box<Request<Incoming>>,
+    connection: &ClientConnection,
+) -> Reply {
+    let mut record = Record::begin(worker, connection.peer().address().into());
+    if let Some(audit) = record.snapshot().audit.clone() {
+        audited::reserve(&mut record, audit).await;
     }
-    let answer = answer(worker, &pinned, request, peer, &mut record).await;
+    let pinned = record.pinned();
+    let answer = answer(worker, &pinned, request, connection, &mut record).await;
     reply(answer, record)
 }
 
@@ -56,17 +61,15 @@ async fn answer(
     worker: &Rc<Worker>,
     pinned: &Pinned,
     request: Box<Request<Incoming>>,
-    peer: &Peer,
+    connection: &ClientConnection,
     record: &mut Record,
 ) -> Result<Answer, Rejection> {
-    let forward = match judge(worker, pinned, request, peer, record)? {
+    let forward = match judge(worker, pinned, request, connection, record)? {
         Next::Done(response) => return Ok(Answer::Own(response)),
         Next::Verified(response) => return Ok(Answer::Verified(response)),
         // on the heap: what few requests need would make the state of all of them larger
         Next::Portal(asked) => {
-            return Ok(Answer::Own(
-                Box::pin(ask_portal(worker, pinned, asked, record)).await,
-            ));
+            return Box::pin(ask_portal(worker, pinned, asked, connection, record)).await;
         }
         Next::Forward(forward) => forward,
     };
@@ -117,6 +120,11 @@ async fn read_document(pinned: &Pinned, index: usize, answer: Answer) -> Result<
 
 /// Step 8.
 fn reply(answer: Result<Answer, Rejection>, mut record: Box<Record>) -> Reply {
+    if let Err(rejection) = &answer {
+        note_rejection(rejection, &mut record);
+    }
+    // all that there was to record is recorded: an answer that its client does not take keeps no place
+    record.reservation = None;
     let renewal = record.renewal.take();
     let mut response = match answer {
         // nobody knows whether the client takes cookies with it: it gets them with its next request
@@ -144,7 +152,11 @@ fn reply(answer: Result<Answer, Rejection>, mut record: Box<Record>) -> Reply {
             record.status = Some(response.status().as_u16());
             ReplyBody::own(response, record)
         }
-        Err(rejection) => reject(&rejection, record),
+        Err(rejection) => {
+            let mut response = rejection.respond();
+            add_own_fields(&record, response.headers_mut());
+            ReplyBody::own(response, record)
+        }
     };
     if let Some(session) = renewal {
         add_renewal(response.headers_mut(), session);
@@ -155,11 +167,11 @@ fn reply(answer: Result<Answer, Rejection>, mut record: Box<Record>) -> Reply {
     }
 }
 
-fn reject(rejection: &Rejection, mut record: Box<Record>) -> Response<ReplyBody> {
+fn note_rejection(rejection: &Rejection, record: &mut Record) {
     record.outcome = rejection.outcome().unwrap_or(record.outcome);
     record.reason = Some(rejection.reason());
     record.status = Some(rejection.status().as_u16());
-    audited::denial(&mut record);
+    audited::denial(record);
     if let Rejection::Forward(error) = rejection {
         if let Some(kind) = upstream_error_kind(error) {
             record.metrics().upstream_error(kind);
@@ -168,9 +180,6 @@ fn reject(rejection: &Rejection, mut record: Box<Record>) -> Response<ReplyBody>
             traced.error = Some(error.label());
         }
     }
-    let mut response = rejection.respond();
-    add_own_fields(&record, response.headers_mut());
-    ReplyBody::own(response, record)
 }
 
 /// The head of an upstream's answer on its way to the client.
@@ -188,27 +197,47 @@ fn pass_on<B>(response: &mut Response<B>, record: &mut Record) {
     record.status = Some(response.status().as_u16());
 }
 
-/// One of the gateway's own endpoints. They come before every rule.
+/// One of the gateway's own endpoints. They come before every rule. The client is waited for first, without a place in
+/// the audit stream; then the request is decided with what is in force.
 async fn ask_portal(
     worker: &Worker,
     pinned: &Pinned,
     asked: Box<Asked>,
+    connection: &ClientConnection,
     record: &mut Record,
-) -> Response<Bytes> {
-    let snapshot = &*pinned.snapshot;
+) -> Result<Answer, Rejection> {
     let Asked {
         endpoint,
-        identified,
         intake,
         body,
     } = *asked;
     record.route = Route::Portal;
     record.outcome = Outcome::Gateway;
+    record.reservation = None;
+    let received = pinned
+        .snapshot
+        .portal
+        .receive(endpoint, &intake, body)
+        .await;
+    record.pin_again();
+    if let Some(audit) = record.snapshot().audit.clone() {
+        audited::reserve(record, audit).await;
+    }
+    let pinned = record.pinned();
+    let snapshot = &*pinned.snapshot;
+    connection.check(snapshot)?;
+    let identified = identify_sender(worker, &pinned, &intake);
     record.know(&identified, snapshot, intake.site.scheme);
     let (caller, client) = (portal_caller(&identified), intake.client.address);
     let reply = snapshot
         .portal
-        .answer(endpoint, &intake, body, &caller, ambient::unix_seconds())
+        .answer(
+            endpoint,
+            &intake,
+            received,
+            &caller,
+            ambient::unix_seconds(),
+        )
         .await;
     if endpoint.sets_session() {
         record.renewal = None;
@@ -216,7 +245,7 @@ async fn ask_portal(
     audited::portal(record, &reply);
     let method = &intake.head.method;
     record.reason = note::note(worker, &reply, (method, endpoint), client).or(record.reason.take());
-    reply.response
+    Ok(Answer::Own(reply.response))
 }
 
 fn portal_caller(identified: &Identified) -> PortalCaller {

@@ -8,14 +8,15 @@ use http::{Request, Response, Version};
 use hyper::body::Incoming;
 
 use super::browser::{or_sign_in, refuse_foreign};
+use super::connection::ClientConnection;
 use super::decide::decide;
 use super::document;
 use super::downstream::Downstream;
 use super::identify::{Identified, Outcome as Credential, identify};
+use super::reauthorization::holds_until;
 use super::record::{Record, Route};
 use super::rejection::Rejection;
 use super::snapshot::{Service, Snapshot};
-use super::standing::holds_until;
 use super::traced::Traced;
 use super::verify::verify;
 use super::worker::{Pinned, Worker};
@@ -23,7 +24,7 @@ use crate::ambient;
 use crate::portal::Endpoint;
 use crate::telemetry::metrics::Outcome;
 use crate::upstream::{Extra, Outbound};
-use crate::wire::{BadRequest, Destination, Intake, NoDestination, Peer, Scheme, Target};
+use crate::wire::{BadRequest, Destination, Intake, NoDestination, Scheme, Target};
 
 /// What comes next for a request that was understood.
 pub(super) enum Next {
@@ -40,7 +41,6 @@ pub(super) enum Next {
 /// A request for one of the gateway's own endpoints.
 pub(super) struct Asked {
     pub(super) endpoint: Endpoint,
-    pub(super) identified: Identified,
     pub(super) intake: Intake,
     pub(super) body: Incoming,
 }
@@ -63,10 +63,10 @@ pub(super) fn judge(
     worker: &Rc<Worker>,
     pinned: &Pinned,
     request: Box<Request<Incoming>>,
-    peer: &Peer,
+    connection: &ClientConnection,
     record: &mut Record,
 ) -> Result<Next, Rejection> {
-    let snapshot = &*pinned.snapshot;
+    let (snapshot, peer) = (&*pinned.snapshot, connection.peer());
     let (head, body) = request.into_parts();
     record.method = head.method.clone();
     record.path = head.uri.path().into();
@@ -74,6 +74,7 @@ pub(super) fn judge(
         .tracer
         .as_ref()
         .map(|tracer| Traced::begin(tracer, &head, peer, snapshot));
+    connection.check(snapshot)?;
     // the parser of HTTP/1.1 has counted them, that of HTTP/2 has not
     if head.version == Version::HTTP_2 && head.headers.len() > snapshot.server().limits.headers {
         return Err(BadRequest::TooManyFields.into());
@@ -82,17 +83,6 @@ pub(super) fn judge(
     let (mut target, mut intake) =
         Intake::read(head, peer, &snapshot.trusted, &snapshot.cookie, paths)?;
     record.take_in(&target, &intake);
-    let identified = || {
-        let identified = identify(
-            worker,
-            pinned,
-            intake.credential.as_ref(),
-            intake.client.address,
-            ambient::unix_seconds(),
-        );
-        worker.note_refusal(&identified);
-        identified
-    };
     if let Some(below) = snapshot.portal.below_verify(intake.head.uri.path()) {
         return verify(worker, pinned, &target, &intake, below, record).map(Next::Verified);
     }
@@ -100,10 +90,8 @@ pub(super) fn judge(
         let endpoint = snapshot
             .portal
             .endpoint(&target.method, target.path.as_str());
-        let identified = identified();
         return Ok(Next::Portal(Box::new(Asked {
             endpoint,
-            identified,
             intake,
             body,
         })));
@@ -112,7 +100,7 @@ pub(super) fn judge(
     if let Some(preflight) = preflight(service, &intake, record) {
         return Ok(Next::Done(preflight));
     }
-    let identified = identified();
+    let identified = identify_sender(worker, pinned, &intake);
     record.know(&identified, snapshot, intake.site.scheme);
     refuse_foreign(&target, &intake, &identified)?;
     let Identified {
@@ -131,13 +119,7 @@ pub(super) fn judge(
     if document {
         document::ask_whole(&mut intake);
     }
-    let downstream = Downstream::of(
-        worker,
-        &target,
-        &mut intake,
-        until,
-        snapshot.server().timeouts.tunnel,
-    );
+    let downstream = Downstream::of(worker, pinned, &target, &mut intake, until);
     let interim = peer.interim().cloned();
     let extra = Extra {
         request_id: record.request_id.clone(),
@@ -160,6 +142,19 @@ pub(super) fn judge(
         downstream,
         document,
     }))
+}
+
+/// Whose request it is, now.
+pub(super) fn identify_sender(worker: &Worker, pinned: &Pinned, intake: &Intake) -> Identified {
+    let identified = identify(
+        worker,
+        pinned,
+        intake.credential.as_ref(),
+        intake.client.address,
+        ambient::unix_seconds(),
+    );
+    worker.note_refusal(&identified);
+    identified
 }
 
 impl Record {

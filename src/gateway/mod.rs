@@ -3,6 +3,7 @@
 mod audited;
 mod browser;
 mod changes;
+mod connection;
 mod decide;
 mod document;
 mod downstream;
@@ -11,11 +12,11 @@ mod identify;
 mod judge;
 mod lasting;
 mod note;
+mod reauthorization;
 mod record;
 mod rejection;
 mod reply;
 mod snapshot;
-mod standing;
 mod switch;
 mod traced;
 mod tunnel;
@@ -23,6 +24,7 @@ mod verify;
 mod worker;
 
 pub use changes::audit_changes;
+pub use connection::{ClientConnection, TrustGeneration};
 pub use flow::handle;
 pub use lasting::Lasting;
 pub use reply::{Reply, ReplyBody};

@@ -12,7 +12,7 @@ use super::worker::{Pinned, Worker};
 use crate::access::{ClientAddress, Identity, RuleId};
 use crate::ambient;
 use crate::telemetry::access_log::{Aborted, AccessLine};
-use crate::telemetry::audit::Room;
+use crate::telemetry::audit::AuditReservation;
 use crate::telemetry::metrics::{Outcome, ServiceMetrics};
 use crate::telemetry::traces::Trace;
 use crate::upstream::ServerIndex;
@@ -47,8 +47,8 @@ pub(super) struct Record {
     pub(super) cors: Option<Answered>,
     /// Only where requests are traced.
     pub(super) trace: Option<Box<Traced>>,
-    /// Where the audit stream is on: a place for what is denied or done.
-    pub(super) room: Option<Room>,
+    /// Where the audit stream is on, and while the request is decided: a place for what is denied or done.
+    pub(super) reservation: Option<AuditReservation>,
 }
 
 /// Who answers a request.
@@ -64,14 +64,10 @@ pub(super) enum Route {
 
 impl Record {
     /// On the heap from the start: it goes through many hands.
-    pub(super) fn begin(
-        worker: &Rc<Worker>,
-        pinned: &Rc<Pinned>,
-        client: ClientAddress,
-    ) -> Box<Self> {
+    pub(super) fn begin(worker: &Rc<Worker>, client: ClientAddress) -> Box<Self> {
         Box::new(Self {
             worker: Rc::clone(worker),
-            pinned: Rc::clone(pinned),
+            pinned: worker.pin(),
             started: ambient::now(),
             time: ambient::wall_clock(),
             client,
@@ -92,7 +88,7 @@ impl Record {
             aborted: Some(Aborted::Client),
             cors: None,
             trace: None,
-            room: None,
+            reservation: None,
         })
     }
 
@@ -104,7 +100,17 @@ impl Record {
         }
     }
 
-    /// The snapshot of the whole request.
+    /// Pins the snapshot that is in force now, after a wait.
+    pub(super) fn pin_again(&mut self) {
+        self.pinned = self.worker.pin();
+    }
+
+    /// What the request is decided with.
+    pub(super) fn pinned(&self) -> Rc<Pinned> {
+        Rc::clone(&self.pinned)
+    }
+
+    /// The snapshot that the request is decided with.
     pub(super) fn snapshot(&self) -> &Snapshot {
         &self.pinned.snapshot
     }

@@ -13,6 +13,8 @@ use crate::wire::{self, BadRequest, OriginalError};
 /// Why a request is not forwarded, or has no answer.
 #[derive(Debug)]
 pub(super) enum Rejection {
+    /// Its connection was accepted under settings that are not in force any more.
+    Misdirected,
     /// It can be read in two ways.
     Ambiguous(BadRequest),
     /// No service serves this host and path.
@@ -47,6 +49,7 @@ pub(super) enum Rejection {
 impl Rejection {
     pub(super) fn status(&self) -> StatusCode {
         match self {
+            Self::Misdirected => StatusCode::MISDIRECTED_REQUEST,
             Self::Ambiguous(request) => request.status(),
             Self::NoService => StatusCode::NOT_FOUND,
             Self::Challenge | Self::BadCredential(_) => StatusCode::UNAUTHORIZED,
@@ -64,6 +67,7 @@ impl Rejection {
     /// What the client is told.
     pub(super) fn detail(&self) -> String {
         match self {
+            Self::Misdirected => "Open another connection".to_owned(),
             Self::Ambiguous(request) => request.to_string(),
             Self::NoService => "No service for this host and path".to_owned(),
             Self::Challenge => "Not authenticated".to_owned(),
@@ -82,9 +86,10 @@ impl Rejection {
     /// How it is counted; `None`: as what was decided before.
     pub(super) fn outcome(&self) -> Option<Outcome> {
         Some(match self {
-            Self::Ambiguous(_) | Self::Unclear(_) | Self::Unwritable(PrepareError::Path(_)) => {
-                Outcome::BadRequest
-            }
+            Self::Misdirected
+            | Self::Ambiguous(_)
+            | Self::Unclear(_)
+            | Self::Unwritable(PrepareError::Path(_)) => Outcome::BadRequest,
             Self::NoService => Outcome::NotFound,
             Self::Challenge | Self::BadCredential(_) => Outcome::Unauthenticated,
             Self::Forbidden(_) | Self::Closed(_) | Self::CrossOrigin | Self::NoProxy => {
@@ -106,6 +111,7 @@ impl Rejection {
             Self::Forward(error) => error.to_string(),
             Self::Instead { because, .. } => because.reason(),
             Self::CrossOrigin => "cross-origin".to_owned(),
+            Self::Misdirected => "outdated connection".to_owned(),
             Self::Ambiguous(_)
             | Self::NoService
             | Self::Challenge
@@ -121,7 +127,8 @@ impl Rejection {
             Self::Challenge => wire::not_authenticated(),
             Self::BadCredential(error) => wire::invalid_token(error.description()),
             Self::Instead { response, .. } => return response.as_ref().clone(),
-            Self::Ambiguous(_)
+            Self::Misdirected
+            | Self::Ambiguous(_)
             | Self::NoService
             | Self::Forbidden(_)
             | Self::Closed(_)
@@ -155,7 +162,8 @@ impl Rejection {
                 Some((ALLOW, "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"))
             }
             Self::Forward(ForwardError::Unavailable) => Some((RETRY_AFTER, "1")),
-            Self::Ambiguous(_)
+            Self::Misdirected
+            | Self::Ambiguous(_)
             | Self::NoService
             | Self::Challenge
             | Self::BadCredential(_)
@@ -169,10 +177,11 @@ impl Rejection {
         }
     }
 
-    /// Where it is not certain any more where the next request starts.
+    /// Where it is not certain any more where the next request starts, or whose it is.
     fn closes_connection(&self) -> bool {
         match self {
-            Self::Ambiguous(BadRequest::TransferEncoding)
+            Self::Misdirected
+            | Self::Ambiguous(BadRequest::TransferEncoding)
             | Self::Forward(ForwardError::Client(_)) => true,
             Self::Unwritable(PrepareError::BodyTooLarge) => true,
             Self::Ambiguous(_)

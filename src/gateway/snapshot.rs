@@ -6,9 +6,11 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
+use super::connection::TrustGeneration;
 use super::lasting::Lasting;
 use crate::access::{HostPattern, Mode, Mount, Policy, Router};
 use crate::config::{self, Config, ServiceView};
+use crate::jwks::KeySources;
 use crate::portal::{Portal, PortalSettings};
 use crate::telemetry::audit::Audit;
 use crate::telemetry::traces::Tracer;
@@ -36,6 +38,9 @@ pub struct Snapshot {
     pub(super) tracer: Option<Arc<Tracer>>,
     /// `None` where it is off.
     pub(super) audit: Option<Arc<Audit>>,
+    /// Which of the process' settings identify the clients of connections.
+    pub(super) trust: TrustGeneration,
+    issuer_keys: Arc<KeySources>,
     server: config::Server,
 }
 
@@ -136,6 +141,8 @@ impl Snapshot {
             access_log: config.log.access,
             audit: audit.clone(),
             tracer: traces.tracer(config.tracing.as_ref()),
+            trust: TrustGeneration::default(),
+            issuer_keys: Arc::clone(issuer_keys),
             server: config.server,
         }
     }
@@ -148,6 +155,16 @@ impl Snapshot {
     /// The user list.
     pub fn directory(&self) -> &Directory {
         &self.directory
+    }
+
+    /// Which settings identify the clients of connections that are accepted now.
+    pub fn trust(&self) -> TrustGeneration {
+        self.trust
+    }
+
+    /// Hears of each further change of published keys, under this snapshot and every later one.
+    pub(super) fn key_changes(&self) -> watch::Receiver<()> {
+        self.issuer_keys.changes()
     }
 
     /// Deadlines and limits towards clients.
@@ -236,13 +253,12 @@ impl Shared {
     /// Puts another snapshot in force, for every request that starts from now on. What it gives back is still used by
     /// the requests that started before; who drops the last share of it waits until all of it is freed.
     #[must_use]
-    pub fn replace(&self, snapshot: Snapshot) -> Arc<Snapshot> {
-        let snapshot = Arc::new(snapshot);
+    pub fn replace(&self, mut snapshot: Snapshot) -> Arc<Snapshot> {
         // nothing can panic while the lock is held, so a poisoned one is sound
-        let old = std::mem::replace(
-            &mut *self.current.write().unwrap_or_else(PoisonError::into_inner),
-            snapshot,
-        );
+        let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
+        snapshot.trust = current.trust.next(&current.server, &snapshot.server);
+        let old = std::mem::replace(&mut *current, Arc::new(snapshot));
+        drop(current);
         self.generation.fetch_add(1, Ordering::Release);
         self.changes.send_replace(());
         old

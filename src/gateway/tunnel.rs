@@ -12,8 +12,8 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf, copy_bidirectional};
 
 use super::downstream::Downstream;
+use super::reauthorization::Reauthorization;
 use super::record::Record;
-use super::standing::Standing;
 use crate::ambient::Deadline;
 use crate::telemetry::access_log::Aborted;
 use crate::telemetry::metrics::Held;
@@ -23,7 +23,7 @@ use crate::upstream::Load;
 pub struct Tunnel {
     upstream: Upgraded,
     client: Option<OnUpgrade>,
-    standing: Standing,
+    reauthorization: Reauthorization,
     record: Box<Record>,
     idle: Deadline,
     idle_after: Duration,
@@ -40,7 +40,7 @@ impl Tunnel {
     ) -> Self {
         let Downstream {
             stream,
-            standing,
+            reauthorization,
             idle,
             idle_after,
             counted: held,
@@ -50,7 +50,7 @@ impl Tunnel {
         Self {
             upstream,
             client: stream,
-            standing,
+            reauthorization,
             record,
             idle,
             idle_after,
@@ -77,7 +77,7 @@ impl Tunnel {
     pub async fn run(self, client: impl AsyncRead + AsyncWrite + Unpin) {
         let Self {
             upstream,
-            standing,
+            reauthorization,
             mut record,
             idle,
             idle_after,
@@ -94,7 +94,7 @@ impl Tunnel {
         let mut upstream = TokioIo::new(upstream);
         let ended = tokio::select! {
             copied = copy_bidirectional(&mut client, &mut upstream) => copied.map(drop).map_err(|_| "the connection broke off"),
-            lost = standing.lost() => Err(lost.reason()),
+            end = reauthorization.ended() => Err(end.reason()),
             () = idle.passed() => Err("closed: nothing moved for too long"),
         };
         record.bytes = written.get();

@@ -123,11 +123,14 @@ impl Worker {
     }
 
     /// Takes each new snapshot as soon as it is in force, so that a worker without requests lets go of the old one:
-    /// of its users, and of the connections to upstreams that are no longer asked.
-    pub async fn follow_reloads(self: Rc<Self>) {
+    /// of its users, and of the connections to upstreams that are no longer asked. `taken` gets each of them.
+    pub async fn follow_reloads(&self, taken: impl Fn(&Snapshot)) {
         let mut changes = self.shared.changes();
-        while changes.changed().await.is_ok() {
-            self.pin();
+        loop {
+            taken(&self.pin().snapshot);
+            if changes.changed().await.is_err() {
+                return;
+            }
         }
     }
 

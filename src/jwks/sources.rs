@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use tokio::runtime::Handle;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tokio::time::sleep_until;
 
 use super::fetch::fetch;
@@ -27,6 +27,7 @@ pub struct KeySources {
     runtime: Handle,
     metrics: Arc<Metrics>,
     known: Mutex<HashMap<Source, Weak<RemoteKeys>>>,
+    changes: watch::Sender<()>,
 }
 
 /// What is fetched, and for whom.
@@ -44,7 +45,13 @@ impl KeySources {
             runtime,
             metrics,
             known: Mutex::default(),
+            changes: watch::Sender::new(()),
         }
+    }
+
+    /// Hears of each further change of any key set. Whoever keeps connections open on behalf of a token looks again then.
+    pub fn changes(&self) -> watch::Receiver<()> {
+        self.changes.subscribe()
     }
 
     /// The keys of an issuer: those that are fetched already, else a set that is empty until the first fetch is over.
@@ -59,7 +66,7 @@ impl KeySources {
         if let Some(keys) = known.get(&source).and_then(Weak::upgrade) {
             return keys;
         }
-        let keys = Arc::new(RemoteKeys::default());
+        let keys = Arc::new(RemoteKeys::new(self.changes.clone()));
         known.insert(source.clone(), Arc::downgrade(&keys));
         let follower = Follower {
             source,

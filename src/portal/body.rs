@@ -1,5 +1,6 @@
-//! Reads the body of a login: little, quickly, and wiped afterwards.
+//! Reads the body of a login: little, quickly, before anything is decided, and wiped afterwards.
 
+use std::fmt;
 use std::pin::pin;
 use std::time::Duration;
 
@@ -14,10 +15,41 @@ use super::rejection::Rejection;
 const LIMIT: usize = 64 * 1024;
 
 /// How long a login may take to arrive, from the end of its head.
-pub(super) const DEADLINE: Duration = Duration::from_secs(10);
+const DEADLINE: Duration = Duration::from_secs(10);
+
+/// What a client has sent to one of the endpoints: all that there is to wait for before its request is decided.
+pub struct ReceivedBody(Result<Zeroizing<Vec<u8>>, Rejection>);
+
+impl ReceivedBody {
+    /// Reads a body to its end, up to 64 KiB, for at most 10 s.
+    pub(super) async fn read<B>(body: B) -> Self
+    where
+        B: Body<Data = Bytes>,
+    {
+        Self(read(body, DEADLINE).await)
+    }
+
+    /// A body that no endpoint looks at.
+    pub(super) fn unread() -> Self {
+        Self(Err(Rejection::Broken))
+    }
+
+    /// The whole body. One that was not read, because the endpoint did not look at bodies of this kind when the request
+    /// came, counts as broken.
+    pub(super) fn whole(self) -> Result<Zeroizing<Vec<u8>>, Rejection> {
+        self.0
+    }
+}
+
+/// Without what was sent: it may be a password.
+impl fmt::Debug for ReceivedBody {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ReceivedBody").finish_non_exhaustive()
+    }
+}
 
 /// The whole body. What the HTTP engine held of it is out of reach; this copy is wiped when dropped.
-pub(super) async fn read<B>(body: B, deadline: Duration) -> Result<Zeroizing<Vec<u8>>, Rejection>
+async fn read<B>(body: B, deadline: Duration) -> Result<Zeroizing<Vec<u8>>, Rejection>
 where
     B: Body<Data = Bytes>,
 {

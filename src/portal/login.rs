@@ -6,13 +6,12 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::header::PRAGMA;
 use http::request::Parts;
-use http::{HeaderValue, Response, StatusCode};
-use http_body::Body;
+use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use serde::Serialize;
 
 use super::fields::{Format, GrantRequest, LoginRequest, parse};
 use super::rejection::Rejection;
-use super::{Portal, PortalReply, body};
+use super::{Portal, PortalReply, ReceivedBody};
 use crate::session::{Attempt, Away, Begun, Proof, RefreshToken, Verdict};
 use crate::token::{Holder, IssueError, IssuedToken, SessionId, is_visible};
 use crate::users::{LoginFailure, User, authenticate};
@@ -82,6 +81,11 @@ impl Dialect {
         }
     }
 
+    /// How the body is written, where it is a way that is taken here.
+    pub(super) fn format(self, headers: &HeaderMap) -> Option<Format> {
+        Format::of(headers).filter(|&format| self.takes(format))
+    }
+
     fn takes(self, format: Format) -> bool {
         match (self, format) {
             (Self::Login | Self::Refresh, Format::Form | Format::Json)
@@ -106,18 +110,15 @@ impl Denial {
 
 impl Portal {
     /// Reads no header but `Content-Type`: clients send an `Authorization` of their own, often an empty one.
-    pub(super) async fn grant<B>(
+    pub(super) async fn grant(
         &self,
         dialect: Dialect,
         head: &Parts,
-        body: B,
+        body: ReceivedBody,
         client: IpAddr,
         now: u64,
-    ) -> PortalReply
-    where
-        B: Body<Data = Bytes>,
-    {
-        let mut reply = match read(dialect, head, body).await {
+    ) -> PortalReply {
+        let mut reply = match read(dialect, head, body) {
             Ok(GrantRequest::Password(request)) => {
                 self.answer_login(dialect, request, client, now).await
             }
@@ -213,15 +214,11 @@ fn open_or_held(verdict: Verdict) -> Result<(), Denial> {
     }
 }
 
-async fn read<B>(dialect: Dialect, head: &Parts, body: B) -> Result<GrantRequest, Rejection>
-where
-    B: Body<Data = Bytes>,
-{
-    let format = Format::of(&head.headers)
-        .filter(|&format| dialect.takes(format))
+fn read(dialect: Dialect, head: &Parts, body: ReceivedBody) -> Result<GrantRequest, Rejection> {
+    let format = dialect
+        .format(&head.headers)
         .ok_or(Rejection::ContentType)?;
-    let bytes = body::read(body, body::DEADLINE).await?;
-    parse(dialect, format, &bytes)
+    parse(dialect, format, &body.whole()?)
 }
 
 pub(super) fn loggable(name: &str) -> Box<str> {

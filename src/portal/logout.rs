@@ -4,7 +4,6 @@ use bytes::Bytes;
 use http::header::{CONTENT_TYPE, RETRY_AFTER, SET_COOKIE};
 use http::request::Parts;
 use http::{HeaderMap, Response, StatusCode};
-use http_body::Body;
 use zeroize::Zeroizing;
 
 use super::fields::{FormExtras, Format, parse_logout};
@@ -13,7 +12,7 @@ use super::me::PortalCaller;
 use super::refresh::{RefreshDenial, SessionEvent};
 use super::rejection::Rejection;
 use super::sign_in::{is_browser_form, see_other};
-use super::{Portal, PortalReply, body};
+use super::{Portal, PortalReply, ReceivedBody};
 use crate::pages::Look;
 use crate::session::{Away, RefreshToken};
 use crate::wire::{self, Intake};
@@ -26,16 +25,13 @@ impl Portal {
     /// Ends the session of the caller's credential, and that of the refresh token in the body, where there is one. A
     /// refresh token that is not known any more counts as logged out already (RFC 7009, section 2.2), and so does a
     /// browser whose session is over.
-    pub(super) async fn log_out<B>(
+    pub(super) async fn log_out(
         &self,
         intake: &Intake,
-        body: B,
+        body: ReceivedBody,
         caller: &PortalCaller,
         now: u64,
-    ) -> PortalReply
-    where
-        B: Body<Data = Bytes>,
-    {
+    ) -> PortalReply {
         let head = &intake.head;
         let look = self
             .settings
@@ -56,11 +52,14 @@ impl Portal {
     }
 
     /// For programs.
-    async fn end<B>(&self, intake: &Intake, body: B, caller: &PortalCaller, now: u64) -> PortalReply
-    where
-        B: Body<Data = Bytes>,
-    {
-        let shown = match read(&intake.head, body).await {
+    async fn end(
+        &self,
+        intake: &Intake,
+        body: ReceivedBody,
+        caller: &PortalCaller,
+        now: u64,
+    ) -> PortalReply {
+        let shown = match read(&intake.head, body) {
             Ok(shown) => shown,
             Err(rejection) => return rejection.into_response(Dialect::Refresh).into(),
         };
@@ -149,11 +148,8 @@ impl Portal {
 }
 
 /// The refresh token of the body, which may be empty.
-async fn read<B>(head: &Parts, body: B) -> Result<Option<Zeroizing<String>>, Rejection>
-where
-    B: Body<Data = Bytes>,
-{
-    let bytes = body::read(body, body::DEADLINE).await?;
+fn read(head: &Parts, body: ReceivedBody) -> Result<Option<Zeroizing<String>>, Rejection> {
+    let bytes = body.whole()?;
     match Format::of(&head.headers) {
         Some(Format::Json) if bytes.is_empty() => Ok(None),
         Some(format) => parse_logout(format, &bytes),

@@ -3,6 +3,9 @@
 //!
 //! `endpoint` says which requests are the gateway's, `body` and `fields` read what was sent, `login`, `sign_in`,
 //! `refresh`, `logout` and `me` answer, and `rejection` is the one table from what went wrong to status and text.
+//!
+//! A request is answered in two steps: [`Portal::receive`] waits for the client, [`Portal::answer`] decides. Between
+//! them another snapshot may have come into force, whose portal then decides.
 
 mod body;
 mod docs;
@@ -27,6 +30,7 @@ use http::header::{ALLOW, CACHE_CONTROL, CONTENT_LENGTH};
 use http::{HeaderValue, Method, Response, StatusCode};
 use http_body::Body;
 
+pub use body::ReceivedBody;
 pub use docs::Asset;
 pub use endpoint::Endpoint;
 pub use login::{Denial, LoginEvent};
@@ -155,21 +159,51 @@ impl Portal {
         endpoint::find(&self.settings.own, method, path)
     }
 
-    /// Answers a request for one of the endpoints. `now` is in seconds since 1970.
-    ///
-    /// Bodies are read up to 64 KiB, for at most 10 s. Only [`Endpoint::Me`], [`Endpoint::Logout`] and the sign-in page
-    /// look at the caller.
-    pub async fn answer<B>(
-        &self,
-        endpoint: Endpoint,
-        intake: &Intake,
-        body: B,
-        caller: &PortalCaller,
-        now: u64,
-    ) -> PortalReply
+    /// Receives the body of a request, up to 64 KiB, for at most 10 s; only where the endpoint looks at it.
+    pub async fn receive<B>(&self, endpoint: Endpoint, intake: &Intake, body: B) -> ReceivedBody
     where
         B: Body<Data = Bytes>,
     {
+        if self.reads_body(endpoint, intake) {
+            ReceivedBody::read(body).await
+        } else {
+            ReceivedBody::unread()
+        }
+    }
+
+    /// What is refused by its head is not waited for.
+    fn reads_body(&self, endpoint: Endpoint, intake: &Intake) -> bool {
+        let head = &intake.head;
+        let form = self.has_page() && is_browser_form(&head.method, &head.headers);
+        let own_site = || intake.site.sends(&head.headers);
+        head.method == Method::POST
+            && match endpoint {
+                Endpoint::Login if form => own_site(),
+                Endpoint::Login => Dialect::Login.format(&head.headers).is_some(),
+                Endpoint::Token => Dialect::Token.format(&head.headers).is_some(),
+                Endpoint::Refresh => Dialect::Refresh.format(&head.headers).is_some(),
+                Endpoint::Logout => !form && (!intake.rides_on_cookie() || own_site()),
+                Endpoint::Me
+                | Endpoint::Keys
+                | Endpoint::Docs
+                | Endpoint::Asset(_)
+                | Endpoint::OpenApi
+                | Endpoint::Unknown => false,
+            }
+    }
+
+    /// Answers a request for one of the endpoints. `now` is in seconds since 1970. It waits for the hasher and for the
+    /// state store, and not for the client.
+    ///
+    /// Only [`Endpoint::Me`], [`Endpoint::Logout`] and the sign-in page look at the caller.
+    pub async fn answer(
+        &self,
+        endpoint: Endpoint,
+        intake: &Intake,
+        body: ReceivedBody,
+        caller: &PortalCaller,
+        now: u64,
+    ) -> PortalReply {
         let (head, client) = (&intake.head, intake.client.accountable_address());
         let mut reply = match Some(endpoint).filter(|endpoint| endpoint.takes(&head.method)) {
             None => method_not_allowed(endpoint).into(),
@@ -196,16 +230,13 @@ impl Portal {
     }
 
     /// People get a page and programs a token, unless there is no page.
-    async fn answer_at_login<B>(
+    async fn answer_at_login(
         &self,
         intake: &Intake,
-        body: B,
+        body: ReceivedBody,
         caller: &PortalCaller,
         now: u64,
-    ) -> PortalReply
-    where
-        B: Body<Data = Bytes>,
-    {
+    ) -> PortalReply {
         let head = &intake.head;
         match self.settings.look.as_deref() {
             Some(look) if is_browser_form(&head.method, &head.headers) => {

@@ -5,15 +5,13 @@ use std::net::IpAddr;
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, LOCATION, SET_COOKIE};
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
-use http_body::Body;
 
-use super::body;
 use super::fields::{FormExtras, Format, LoginRequest, extras, parse_password};
 use super::form;
 use super::login::{Denial, Dialect, LoginEvent, loggable};
 use super::marker::Marker;
 use super::next::Next;
-use super::{Portal, PortalCaller, PortalReply};
+use super::{Portal, PortalCaller, PortalReply, ReceivedBody};
 use crate::ambient;
 use crate::pages::{Account, Look, Lost, Page, SignIn};
 use crate::token::{SessionId, SessionToken};
@@ -148,22 +146,19 @@ impl Portal {
     }
 
     /// `POST` from the page's form.
-    pub(super) async fn sign_in<B>(
+    pub(super) async fn sign_in(
         &self,
         look: &Look,
         intake: &Intake,
-        body: B,
+        body: ReceivedBody,
         now: u64,
-    ) -> PortalReply
-    where
-        B: Body<Data = Bytes>,
-    {
+    ) -> PortalReply {
         if !intake.site.sends(&intake.head.headers) {
             return self
                 .refuse(look, StatusCode::FORBIDDEN, FOREIGN, &FormExtras::default())
                 .into();
         }
-        let bytes = match body::read(body, body::DEADLINE).await {
+        let bytes = match body.whole() {
             Ok(bytes) => bytes,
             Err(rejection) => {
                 let plain = rejection.into_response(Dialect::Login);

@@ -160,7 +160,10 @@ fn send_to(portal: &Portal, request: Request<Bytes>, caller: &PortalCaller) -> P
         .enable_time()
         .build()
         .unwrap();
-    runtime.block_on(portal.answer(endpoint, &intake, Full::new(body), caller, NOW))
+    runtime.block_on(async {
+        let body = portal.receive(endpoint, &intake, Full::new(body)).await;
+        portal.answer(endpoint, &intake, body, caller, NOW).await
+    })
 }
 
 fn post(path: &str, content_type: &str, body: impl AsRef<[u8]>) -> Request<Bytes> {

@@ -95,7 +95,7 @@ async fn begin(accepted: Accepted, context: &Context) -> Option<Begun> {
     } = introduced;
     let clock = Rc::new(ConnectionClock::start(
         &context.ticker,
-        context.terms(snapshot.server()),
+        context.terms(&snapshot),
     ));
     drop(snapshot);
     let protocol = match protocol {
@@ -205,7 +205,7 @@ async fn in_time<T>(
 ) -> Result<T, Failure> {
     // a drain wakes everybody who waits for a deadline
     let over = poll_fn(|cx| {
-        if context.closes_idle() {
+        if context.closes_all_idle() {
             return Poll::Ready(Failure::Gone);
         }
         deadline
@@ -232,7 +232,7 @@ async fn detect(
     context: &Context,
 ) -> Result<Protocol, Undetected> {
     let over = poll_fn(|cx| {
-        if context.closes_idle() && clock.phase() == Phase::Fresh {
+        if context.closes_idle(clock.terms()) && clock.phase() == Phase::Fresh {
             return Poll::Ready(Undetected::Gone);
         }
         clock.poll_over(cx).map(|()| Undetected::TimedOut)

@@ -16,8 +16,7 @@ use super::terms::Terms;
 use super::tls::Tls;
 use super::trim::Trimmer;
 use crate::ambient::Ticker;
-use crate::config::Server;
-use crate::gateway::Worker;
+use crate::gateway::{Snapshot, TrustGeneration, Worker};
 
 /// The open connections of the whole process.
 pub(super) type OpenConnections = Arc<AtomicUsize>;
@@ -50,6 +49,8 @@ pub(super) struct Context {
     all_open: OpenConnections,
     open: Cell<usize>,
     phase: Cell<Phase>,
+    /// Which settings identify the clients of connections that are accepted now.
+    trust: Cell<TrustGeneration>,
     closed: Notify,
 }
 
@@ -81,6 +82,7 @@ impl Context {
             all_open,
             open: Cell::new(0),
             phase: Cell::new(Phase::Serving),
+            trust: Cell::default(),
             closed: Notify::new(),
         }
     }
@@ -94,12 +96,14 @@ impl Context {
     }
 
     /// The terms of a new connection.
-    pub(super) fn terms(&self, server: &Server) -> Rc<Terms> {
+    pub(super) fn terms(&self, snapshot: &Snapshot) -> Rc<Terms> {
         let mut terms = self.terms.borrow_mut();
         match &*terms {
-            Some(terms) if terms.are_those_of(server) => Rc::clone(terms),
+            Some(terms) if terms.are_those_of(snapshot) => Rc::clone(terms),
             Some(_) | None => {
-                Rc::clone(terms.insert(Rc::new(Terms::new(server.timeouts, server.limits))))
+                let server = snapshot.server();
+                let new = Terms::new(server.timeouts, server.limits, snapshot.trust());
+                Rc::clone(terms.insert(Rc::new(new)))
             }
         }
     }
@@ -122,14 +126,33 @@ impl Context {
         Some(OpenConnection(Rc::clone(self)))
     }
 
-    /// Whether an answer that begins now is the last one of its connection.
-    pub(super) fn drains(&self) -> bool {
-        self.phase.get() != Phase::Serving
+    /// Whether an answer that begins now is the last one of a connection with these terms.
+    pub(super) fn ends(&self, terms: &Terms) -> bool {
+        self.phase.get() != Phase::Serving || self.is_outdated(terms)
     }
 
-    /// Whether connections that wait for a request are closed.
-    pub(super) fn closes_idle(&self) -> bool {
+    /// Whether a connection with these terms is closed while it waits for a request. Where its terms are outdated, a
+    /// request that is on its way would be refused.
+    pub(super) fn closes_idle(&self, terms: &Terms) -> bool {
+        self.closes_all_idle() || self.is_outdated(terms)
+    }
+
+    /// Whether every connection that waits for a request is closed.
+    pub(super) fn closes_all_idle(&self) -> bool {
         self.phase.get() == Phase::Closing
+    }
+
+    /// Whether a client might be another one by the settings in force now.
+    fn is_outdated(&self, terms: &Terms) -> bool {
+        terms.trust < self.trust.get()
+    }
+
+    /// Takes note of the snapshot in force: connections that were accepted under other trust end after the answer that
+    /// they are giving.
+    pub(super) fn follow(&self, snapshot: &Snapshot) {
+        if self.trust.replace(snapshot.trust()) != snapshot.trust() {
+            self.ticker.wake_all();
+        }
     }
 
     /// Lets every connection end after the answer it is giving, and waits for the last one.

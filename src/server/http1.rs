@@ -26,7 +26,7 @@ use super::parking::{self, Woken};
 use super::prefixed::Prefixed;
 use super::stream::Stream;
 use super::timed_body::TimedBody;
-use crate::gateway::{Reply, Tunnel, handle};
+use crate::gateway::{ClientConnection, Reply, Tunnel, handle};
 use crate::telemetry::metrics::ConnectionRejection;
 
 /// What a head that did not come in time is told.
@@ -73,6 +73,7 @@ async fn converse(
 ) -> Option<Stream> {
     let outbox = Rc::new(Outbox::new());
     let peer = client.peer().with_interim(outbox.interim().clone());
+    let peer = ClientConnection::new(peer, clock.terms().trust);
     let io = TokioIo::new(ClientIo::new(stream, Rc::clone(clock), Rc::clone(&outbox)));
     let switched: RefCell<Option<Box<Tunnel>>> = RefCell::default();
     let service = service_fn(|request: Request<Incoming>| {
@@ -87,7 +88,7 @@ async fn converse(
             outbox.close();
             if tunnel.is_some() {
                 *switched.borrow_mut() = tunnel;
-            } else if context.drains() {
+            } else if context.ends(clock.terms()) {
                 response
                     .headers_mut()
                     .insert(CONNECTION, HeaderValue::from_static("close"));
@@ -160,7 +161,7 @@ where
     .await;
     let mut drained = false;
     poll_fn(|cx| {
-        if context.closes_idle() && !drained {
+        if context.closes_idle(clock.terms()) && !drained {
             drained = true;
             Pin::new(&mut *connection).graceful_shutdown();
         }

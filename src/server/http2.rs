@@ -25,7 +25,7 @@ use super::outbox::Outbox;
 use super::stream::Stream;
 use super::timed_body::TimedBody;
 use crate::config::Server;
-use crate::gateway::{Reply, Tunnel, handle};
+use crate::gateway::{ClientConnection, Reply, Tunnel, handle};
 use crate::telemetry::metrics::ConnectionRejection;
 
 /// What a client may send ahead on one stream, in bytes.
@@ -68,7 +68,7 @@ pub(super) async fn serve(
     let executor = StreamExecutor::new(context.ticker.clone(), snapshot.server().timeouts.body);
     let http = builder(snapshot.server(), executor.clone());
     drop(snapshot);
-    let peer = Rc::new(client.peer());
+    let peer = Rc::new(ClientConnection::new(client.peer(), clock.terms().trust));
     let mut io = ClientIo::new(stream, Rc::clone(&clock), Rc::new(Outbox::new()));
     let ended = {
         let service = service_fn(|request: Request<Incoming>| {
@@ -157,7 +157,7 @@ where
     let mut closing = false;
     poll_fn(|cx| {
         loop {
-            if context.drains() && !closing {
+            if context.ends(clock.terms()) && !closing {
                 closing = true;
                 shut_down(connection.as_mut());
                 clock.close_soon();

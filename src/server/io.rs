@@ -140,6 +140,7 @@ mod tests {
     use super::*;
     use crate::ambient::Ticker;
     use crate::config::{ServerLimits, ServerTimeouts};
+    use crate::gateway::TrustGeneration;
     use crate::server::terms::Terms;
 
     const HEAD: &[u8] = b"HTTP/1.1 103 Early Hints\r\n\r\n";
@@ -165,7 +166,7 @@ mod tests {
         };
         let clock = Rc::new(ConnectionClock::start(
             &Ticker::new(),
-            Rc::new(Terms::new(timeouts, limits)),
+            Rc::new(Terms::new(timeouts, limits, TrustGeneration::default())),
         ));
         let outbox = Rc::new(Outbox::new());
         (

@@ -52,11 +52,8 @@ impl Outlets {
         timeouts.drain_delay
     }
 
-    /// Ends `reloads`, which may still have something to say, and then both.
+    /// Ends `reloads`, which may still have something to record, and then both.
     pub(super) fn close<R>(self, reloads: R) {
-        if let Some(audit) = &self.audit {
-            audit.stop_waiting();
-        }
         drop(reloads);
         let left = || {
             self.latest.get().map_or(Duration::ZERO, |latest| {
@@ -75,9 +72,7 @@ impl Outlets {
 pub(super) fn applied(audit: &Arc<Audit>, digest: &[u8; 32], (services, users): (usize, usize)) {
     let digest: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
     let record = record("config_reload", Outcome::Success).text("digest", &digest);
-    audit
-        .room_on_thread()
-        .write(&record.value("services", services).value("users", users));
+    audit.write(&record.value("services", services).value("users", users));
 }
 
 /// Records that the files were refused, and why.
@@ -91,7 +86,7 @@ pub(super) fn refused(audit: &Arc<Audit>, problems: &[Problem]) {
     let record = record("config_reload", Outcome::Failure)
         .value("errors", errors().count())
         .value("problems", listed);
-    audit.room_on_thread().write(&record);
+    audit.write(&record);
 }
 
 fn problem(problem: &Problem) -> Value {

@@ -15,12 +15,12 @@ use super::stream::Stream;
 pub(super) enum Woken {
     /// There is something to read: a request, or the end.
     Called,
-    /// Its time was over, or the gateway drains. It has ended.
+    /// Its time was over, its terms were, or the gateway drains. It has ended.
     Over,
 }
 
-/// Waits until a connection that rests has something to say. A drain ends it at once: it is not the connection of a
-/// client whose next request is on its way.
+/// Waits until a connection that rests has something to say. A drain, or the end of its terms, ends it at once: it is
+/// not the connection of a client whose next request is on its way.
 pub(super) async fn park(stream: &mut Stream, clock: &ConnectionClock, context: &Context) -> Woken {
     context.trimmer.released_one();
     let _parked = context.gateway.shard().parked_connections().hold();
@@ -28,7 +28,7 @@ pub(super) async fn park(stream: &mut Stream, clock: &ConnectionClock, context: 
         if stream.poll_readable(cx).is_ready() {
             return Poll::Ready(Woken::Called);
         }
-        if !context.drains() && clock.poll_over(cx).is_pending() {
+        if !context.ends(clock.terms()) && clock.poll_over(cx).is_pending() {
             return Poll::Pending;
         }
         // over TLS the client is told so; what it does not take at once is not waited for

@@ -2,7 +2,8 @@
 
 use hyper::server::conn::http1;
 
-use crate::config::{Server, ServerLimits, ServerTimeouts};
+use crate::config::{ServerLimits, ServerTimeouts};
+use crate::gateway::{Snapshot, TrustGeneration};
 
 /// The most that is read ahead of what is passed on, in bytes, unless heads may be larger.
 const READ_AHEAD: usize = 64 * 1024;
@@ -14,22 +15,32 @@ const HYPER_HEADERS: usize = 100;
 pub(super) struct Terms {
     pub(super) timeouts: ServerTimeouts,
     limits: ServerLimits,
+    /// Which settings identify the client.
+    pub(super) trust: TrustGeneration,
     /// How requests of HTTP/1.1 are read.
     pub(super) http1: http1::Builder,
 }
 
 impl Terms {
-    pub(super) fn new(timeouts: ServerTimeouts, limits: ServerLimits) -> Self {
+    pub(super) fn new(
+        timeouts: ServerTimeouts,
+        limits: ServerLimits,
+        trust: TrustGeneration,
+    ) -> Self {
         Self {
             timeouts,
             limits,
+            trust,
             http1: http1_builder(&limits),
         }
     }
 
     /// Whether a new connection has the same ones.
-    pub(super) fn are_those_of(&self, server: &Server) -> bool {
-        self.timeouts == server.timeouts && self.limits == server.limits
+    pub(super) fn are_those_of(&self, snapshot: &Snapshot) -> bool {
+        let server = snapshot.server();
+        self.timeouts == server.timeouts
+            && self.limits == server.limits
+            && self.trust == snapshot.trust()
     }
 }
 

@@ -14,6 +14,7 @@ use super::context::Context;
 use super::farewell::farewell;
 use super::listen::{Accepting, Listener, Owner};
 use super::pulse::Answering;
+use crate::gateway::Snapshot;
 use crate::telemetry::metrics::ConnectionRejection;
 
 /// What a connection over the limit is told.
@@ -46,7 +47,11 @@ pub(super) fn run(
     runtime.block_on(async {
         let context = Rc::new(context());
         spawn_local(context.ticker.clone().run());
-        spawn_local(Rc::clone(&context.gateway).follow_reloads());
+        let following = Rc::clone(&context);
+        spawn_local(async move {
+            let follow = |snapshot: &Snapshot| following.follow(snapshot);
+            following.gateway.follow_reloads(follow).await;
+        });
         if let Some(pulse) = pulse {
             spawn_local(pulse.run());
         }

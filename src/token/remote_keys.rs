@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 use super::key_set::KeySet;
 
@@ -13,9 +13,20 @@ pub struct RemoteKeys {
     current: RwLock<Arc<KeySet>>,
     version: AtomicU64,
     wish: Arc<Notify>,
+    changes: watch::Sender<()>,
 }
 
 impl RemoteKeys {
+    /// None so far. `changes` hears of each replacement, of these keys and of all others that share it.
+    pub fn new(changes: watch::Sender<()>) -> Self {
+        Self {
+            current: RwLock::default(),
+            version: AtomicU64::default(),
+            wish: Arc::default(),
+            changes,
+        }
+    }
+
     /// The keys that are known now.
     pub fn current(&self) -> Arc<KeySet> {
         // nothing can panic while the lock is held, so a poisoned one is sound
@@ -26,6 +37,7 @@ impl RemoteKeys {
     pub fn replace(&self, keys: KeySet) {
         *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(keys);
         self.version.fetch_add(1, Ordering::Release);
+        self.changes.send_replace(());
     }
 
     /// Hears of a token with an unknown key, and of the end of these keys.

@@ -12,6 +12,7 @@ use serde_json::{Map, Value, json};
 use crate::support::{
     Authority, Certified, Gateway, GatewayBuilder, Upstream, gateway, hash, ok, until,
 };
+use crate::upgrades::{echoing, open};
 
 const SERVICES: &str = "
   app:
@@ -404,6 +405,30 @@ fn a_key_that_is_taken_back_ends_tokens_that_were_verified_before() {
         status(&gateway, "/me", &token(&second, ISSUER, json!({}))) == 200
     });
     assert_eq!(status(&gateway, "/me", &old), 401);
+}
+
+#[test]
+fn a_tunnel_ends_when_the_key_of_its_token_is_taken_back() {
+    let upstream = echoing();
+    let (first, second) = (rsa("first"), rsa("second"));
+    let provider = Provider::new(jwks(&[&first]));
+    let gateway = gateway(SERVICES)
+        .upstream(upstream.address)
+        .auth(&format!("trusted_issuers: [ {} ]", provider.entry("")))
+        .start();
+    gateway.named_event("jwks_fetched");
+    let bearer = |key: &Key| {
+        let token = token(key, ISSUER, json!({}));
+        format!("Authorization: Bearer {token}\r\n")
+    };
+    let mut ends = open(&gateway, "/me", &bearer(&first));
+    let mut stays = open(&gateway, "/me", &gateway.bearer("rita"));
+    provider.publish(Some(jwks(&[&second])));
+    // a token with an unknown key has the keys fetched
+    assert_eq!(gateway.get("/me", &bearer(&second)).status, 401);
+    assert_eq!(ends.read_to_end(), "");
+    stays.write("still");
+    assert_eq!(stays.read_exact(5), "still");
 }
 
 #[test]

@@ -20,7 +20,7 @@ const SWITCH: &str =
     "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: echo\r\nX-Own: 1\r\n\r\n";
 
 /// Says `hello` behind its 101, and then what it hears.
-fn echoing() -> RawUpstream {
+pub fn echoing() -> RawUpstream {
     RawUpstream::new(|mut wire, _| {
         let head = wire.head().unwrap().to_lowercase();
         assert!(
@@ -34,14 +34,15 @@ fn echoing() -> RawUpstream {
     })
 }
 
-fn ask(path: &str, fields: &str) -> String {
+/// A request for that protocol.
+pub fn ask(path: &str, fields: &str) -> String {
     format!(
         "GET {path} HTTP/1.1\r\nHost: a\r\nConnection: keep-alive, Upgrade\r\nUpgrade: Echo\r\n{fields}\r\n"
     )
 }
 
 /// An open tunnel that has carried bytes both ways.
-fn open(gateway: &Gateway, path: &str, fields: &str) -> Connection {
+pub fn open(gateway: &Gateway, path: &str, fields: &str) -> Connection {
     let mut client = Connection::open(gateway.address);
     client.write(ask(path, fields));
     let head = client.read_head().unwrap();

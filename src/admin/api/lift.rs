@@ -18,7 +18,7 @@ use crate::admin::AdminState;
 use crate::admin::answer::{Answer, problem};
 use crate::ambient;
 use crate::session::{Away, Held, Unknown};
-use crate::telemetry::audit::{AuditRecord, Outcome, Room};
+use crate::telemetry::audit::{AuditRecord, AuditReservation, Outcome};
 
 /// What a body may hold, and how long it may take.
 const LARGEST: usize = 4096;
@@ -45,12 +45,12 @@ pub(super) async fn lift(body: Incoming, from: IpAddr, state: &AdminState) -> An
         );
     };
     // nothing is lifted that could not be recorded
-    let room = match &state.audit {
-        Some(audit) => Some(Arc::clone(audit).room().await),
+    let reservation = match &state.audit {
+        Some(audit) => Some(Arc::clone(audit).reserve().await),
         None => None,
     };
     // a task of its own: what has begun is recorded, whether or not somebody waits for the answer
-    match tokio::spawn(carry_out(id.clone(), from, state.clone(), room)).await {
+    match tokio::spawn(carry_out(id.clone(), from, state.clone(), reservation)).await {
         Ok(Ok(Ok(()))) => told(json!({ "lifted": id })),
         Ok(Ok(Err(away))) => unreachable_store(away),
         Ok(Err(Unknown)) => problem(
@@ -68,7 +68,7 @@ async fn carry_out(
     id: String,
     from: IpAddr,
     state: AdminState,
-    room: Option<Room>,
+    reservation: Option<AuditReservation>,
 ) -> Result<Result<(), Away>, Unknown> {
     let (held, lifted) = state.sessions.lift_named(&id).await?;
     if lifted.is_ok() {
@@ -80,8 +80,8 @@ async fn carry_out(
             "an operator has lifted a lockout"
         );
     }
-    if let Some(room) = room {
-        room.write(&record(&id, from, held, lifted, &state));
+    if let Some(reservation) = reservation {
+        reservation.write(&record(&id, from, held, lifted, &state));
     }
     Ok(lifted)
 }

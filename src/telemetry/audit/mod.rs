@@ -1,14 +1,15 @@
 //! The audit stream: who logged in, what was denied, what was changed. No record is ever dropped.
 //!
-//! A thread of its own writes. The queue before it has a bound; where it is full, whoever would make a record waits until
-//! there is room, and nothing is decided before: a sink that takes nothing stops the gateway rather than blind it.
+//! A thread of its own writes. The queue before it has a bound for what clients cause; where it is full, a request waits
+//! until there is a place, and is not decided before: a sink that takes nothing stops the gateway rather than blind it.
+//! A place is reserved right before a decision, and kept over no wait for a client.
 
 mod queue;
 mod record;
 mod sink;
 mod writer;
 
-pub use queue::{AuditCounts, Room};
+pub use queue::{AuditCounts, AuditReservation};
 pub use record::{AuditRecord, Outcome};
 pub use sink::AuditSink;
 
@@ -50,27 +51,18 @@ impl Audit {
         }))
     }
 
-    /// Room for one record, where there is some at once.
-    pub fn try_room(self: &Arc<Self>) -> Option<Room> {
-        self.queue.try_room()
+    /// Reserves a place for one record; `None` where the queue is full.
+    pub fn try_reserve(self: &Arc<Self>) -> Option<AuditReservation> {
+        self.queue.try_reserve()
     }
 
-    /// Waits until there is room for one record.
-    pub async fn room(self: Arc<Self>) -> Room {
-        Queue::room(&self.queue).await
+    /// Waits until there is a place for one record, and reserves it.
+    pub async fn reserve(self: Arc<Self>) -> AuditReservation {
+        Queue::reserve(&self.queue).await
     }
 
-    /// Waits for room on a thread that may wait.
-    pub fn room_on_thread(self: &Arc<Self>) -> Room {
-        self.queue.room_on_thread()
-    }
-
-    /// Lets nobody wait for room any more: who waits gets it.
-    pub fn stop_waiting(&self) {
-        self.queue.stop_waiting();
-    }
-
-    /// Writes a record that nobody could wait with, or that few others come with: it always finds a place.
+    /// Writes a record that cannot wait for a place, such as one of a change by an operator: it goes beyond the bound of
+    /// the queue, which is for what clients cause.
     pub fn write(&self, record: &AuditRecord) {
         self.queue.push(record);
     }

@@ -1,20 +1,17 @@
-//! Records that are not yet written: never more than a bound by those who can wait.
+//! Records that are not yet written: those that clients cause never exceed a bound.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::record::AuditRecord;
 use crate::telemetry::access_log::Stamp;
 
-/// Records that may wait to be written, and requests under way that may yet make one. A record has about 400 bytes, and
-/// at most a few KiB.
-const ROOM: usize = 8192;
-
-/// How often a thread looks for room.
-const POLL: Duration = Duration::from_millis(50);
+/// Records of requests that may wait to be written, and requests being decided that may yet make one. A record has about
+/// 400 bytes, and at most a few KiB.
+const PLACES: usize = 8192;
 
 /// How many records there were. A copy is a handle to the same.
 #[derive(Clone, Debug, Default)]
@@ -64,13 +61,13 @@ impl AuditCounts {
 
 /// A place in the queue. Dropped without a record, it is given back.
 #[derive(Debug)]
-pub struct Room {
+pub struct AuditReservation {
     queue: Arc<Queue>,
     /// `None` where the stream is closed: nobody waits any more.
     permit: Option<OwnedSemaphorePermit>,
 }
 
-impl Room {
+impl AuditReservation {
     /// Puts a record into the place.
     pub fn write(self, record: &AuditRecord) {
         let Self { queue, permit } = self;
@@ -83,7 +80,7 @@ impl Room {
 pub(super) struct Queue {
     state: Mutex<State>,
     changed: Condvar,
-    room: Arc<Semaphore>,
+    places: Arc<Semaphore>,
     pub(super) counts: AuditCounts,
 }
 
@@ -116,55 +113,26 @@ impl Queue {
         Self {
             state: Mutex::default(),
             changed: Condvar::new(),
-            room: Arc::new(Semaphore::new(ROOM)),
+            places: Arc::new(Semaphore::new(PLACES)),
             counts: AuditCounts::default(),
         }
     }
 
-    pub(super) fn try_room(self: &Arc<Self>) -> Option<Room> {
-        let permit = Arc::clone(&self.room).try_acquire_owned().ok()?;
-        Some(Room {
+    pub(super) fn try_reserve(self: &Arc<Self>) -> Option<AuditReservation> {
+        let permit = Arc::clone(&self.places).try_acquire_owned().ok()?;
+        Some(AuditReservation {
             queue: Arc::clone(self),
             permit: Some(permit),
         })
     }
 
-    pub(super) async fn room(self: &Arc<Self>) -> Room {
+    pub(super) async fn reserve(self: &Arc<Self>) -> AuditReservation {
         // it fails only where the stream is closed
-        let permit = Arc::clone(&self.room).acquire_owned().await.ok();
-        Room {
+        let permit = Arc::clone(&self.places).acquire_owned().await.ok();
+        AuditReservation {
             queue: Arc::clone(self),
             permit,
         }
-    }
-
-    /// Without a worker's runtime to wait on: the writer says when it has written something.
-    pub(super) fn room_on_thread(self: &Arc<Self>) -> Room {
-        let mut state = self.lock();
-        loop {
-            match Arc::clone(&self.room).try_acquire_owned() {
-                Ok(permit) => {
-                    return Room {
-                        queue: Arc::clone(self),
-                        permit: Some(permit),
-                    };
-                }
-                Err(TryAcquireError::Closed) => {
-                    return Room {
-                        queue: Arc::clone(self),
-                        permit: None,
-                    };
-                }
-                Err(TryAcquireError::NoPermits) => {
-                    let waited = self.changed.wait_timeout(state, POLL);
-                    state = waited.unwrap_or_else(PoisonError::into_inner).0;
-                }
-            }
-        }
-    }
-
-    pub(super) fn stop_waiting(&self) {
-        self.room.close();
     }
 
     pub(super) fn push(&self, record: &AuditRecord) {
@@ -198,10 +166,10 @@ impl Queue {
         self.changed.notify_all();
     }
 
-    /// Lets the writer end when everything is written, and nobody wait for room any more.
+    /// Lets the writer end when everything is written, and nobody wait for a place any more.
     pub(super) fn close(&self) {
         self.lock().closed = true;
-        self.room.close();
+        self.places.close();
         self.changed.notify_all();
     }
 

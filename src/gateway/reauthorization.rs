@@ -7,6 +7,7 @@ use std::time::Duration;
 use http::Method;
 use tokio::sync::watch;
 
+use super::connection::TrustGeneration;
 use super::identify::{Identified, Outcome as CredentialOutcome, identify};
 use super::worker::{Pinned, Worker};
 use crate::access::{ClientAddress, Decision, RequestPath};
@@ -14,7 +15,7 @@ use crate::ambient;
 use crate::wire::{Credential, Target};
 
 /// A request that was allowed, and all that the next decision about it is made on.
-pub(super) struct Standing {
+pub(super) struct Reauthorization {
     worker: Rc<Worker>,
     method: Method,
     host: Box<str>,
@@ -22,66 +23,69 @@ pub(super) struct Standing {
     credential: Option<Credential>,
     client: ClientAddress,
     expires_at: Option<u64>,
+    trust: TrustGeneration,
     reloads: watch::Receiver<()>,
     revocations: watch::Receiver<()>,
+    keys: watch::Receiver<()>,
 }
+
+/// What was allowed: the target, the credential, the client's address, and until when.
+pub(super) type Allowed = (Target, Option<Credential>, ClientAddress, Option<u64>);
 
 /// Why an upgraded connection may not go on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Lost {
+pub(super) enum TunnelEnd {
     /// Its token has expired.
     Expired,
     /// With the configuration in force now, it would not be allowed.
     NotAllowed,
 }
 
-impl Standing {
-    /// Of a request that has just been allowed. `expires_at` is in seconds since 1970; `None`: the decision does not
-    /// depend on a token.
-    pub(super) fn new(
-        worker: &Rc<Worker>,
-        target: Target,
-        credential: Option<Credential>,
-        client: ClientAddress,
-        expires_at: Option<u64>,
-    ) -> Self {
-        let (worker, reloads, revocations) = (
-            Rc::clone(worker),
-            worker.reloads(),
-            worker.revocations().changed(),
-        );
+impl Reauthorization {
+    /// Of a request that has just been allowed under this snapshot. `expires_at` is in seconds since 1970; `None`: the
+    /// decision does not depend on a token.
+    pub(super) fn new(worker: &Rc<Worker>, pinned: &Pinned, allowed: Allowed) -> Self {
+        let (target, credential, client, expires_at) = allowed;
         let Target { method, host, path } = target;
         Self {
-            worker,
+            worker: Rc::clone(worker),
             method,
             host: host.name().into(),
             path,
             credential,
             client,
             expires_at,
-            reloads,
-            revocations,
+            trust: pinned.snapshot.trust,
+            reloads: worker.reloads(),
+            revocations: worker.revocations().changed(),
+            keys: pinned.snapshot.key_changes(),
         }
     }
 
-    /// Waits until it is not allowed any more.
-    pub(super) async fn lost(mut self) -> Lost {
+    /// Waits until it is not allowed any more. It is decided at the start too, since nobody was notified of what changed
+    /// between the decision about the request and the subscriptions.
+    pub(super) async fn ended(mut self) -> TunnelEnd {
         let mut expired = Box::pin(expiry(self.expires_at));
-        loop {
+        while self.still_allowed(&self.worker.pin()) {
             let changed = tokio::select! {
-                () = &mut expired => return Lost::Expired,
+                () = &mut expired => return TunnelEnd::Expired,
                 changed = self.reloads.changed() => changed,
                 changed = self.revocations.changed() => changed,
+                changed = self.keys.changed() => changed,
             };
             // without a sender the gateway is at its end, which cuts the connection off by itself
-            if changed.is_err() || !self.still_allowed(&self.worker.pin()) {
-                return Lost::NotAllowed;
+            if changed.is_err() {
+                break;
             }
         }
+        TunnelEnd::NotAllowed
     }
 
     fn still_allowed(&self, pinned: &Pinned) -> bool {
         let snapshot = &*pinned.snapshot;
+        if snapshot.trust != self.trust {
+            return false;
+        }
         let Some(index) = snapshot.router.find(&self.host, &self.path) else {
             return false;
         };
@@ -127,7 +131,7 @@ fn expiry(at: Option<u64>) -> impl Future<Output = ()> {
     }
 }
 
-impl Lost {
+impl TunnelEnd {
     /// For the access log.
     pub(super) fn reason(self) -> &'static str {
         match self {
