@@ -13,6 +13,8 @@ use crate::support::{
     Authority, Certified, Gateway, GatewayBuilder, Upstream, gateway, hash, ok, until,
 };
 
+mod users;
+
 const SERVICES: &str = "
   app:
     upstream: http://UPSTREAM
