@@ -122,7 +122,7 @@ impl TrustedIssuers {
             let end = token
                 .expires_at
                 .saturating_add(issuer.settings.leeway.as_secs());
-            now < end && issuer.keys.version() == token.keys
+            now < end && issuer.keys.version() == token.keys && issuer.keys.count(now)
         })
     }
 }
@@ -140,7 +140,7 @@ impl TrustedIssuer {
         header.check()?;
         // before the keys: newer ones only make it verify again
         let keys = self.keys.version();
-        self.keys.verify(&header, compact)?;
+        self.keys.verify(&header, compact, now)?;
         let (Some(expires_at), Some(audience), Some(subject)) =
             (&claims.expires_at, &claims.audience, &claims.subject)
         else {
@@ -169,16 +169,24 @@ impl TrustedIssuer {
 }
 
 impl IssuerKeys {
-    fn verify(&self, header: &Header<'_>, compact: &Compact<'_>) -> Result<(), Refusal> {
+    fn verify(&self, header: &Header<'_>, compact: &Compact<'_>, now: u64) -> Result<(), Refusal> {
         match self {
             Self::Fixed(keys) => keys.verify(header, compact),
             Self::Remote(keys) => {
-                let verdict = keys.current().verify(header, compact);
+                let verdict = keys.current(now).verify(header, compact);
                 if verdict == Err(Refusal::KeyId) {
                     keys.want();
                 }
                 verdict
             }
+        }
+    }
+
+    /// Whether the keys count at `now`, in seconds since 1970.
+    fn count(&self, now: u64) -> bool {
+        match self {
+            Self::Fixed(_) => true,
+            Self::Remote(keys) => keys.count(now),
         }
     }
 
