@@ -17,16 +17,6 @@ pub struct Identity {
     pub subjects: Subjects,
 }
 
-impl Identity {
-    /// Whether another issuer calls somebody by the name of a user: services are told no more than the name.
-    pub fn is_impostor(&self, is_user: impl FnOnce(&str) -> bool) -> bool {
-        match self.subjects {
-            Subjects::Users => false,
-            Subjects::Foreign => is_user(&self.subject),
-        }
-    }
-}
-
 /// Whose names a subject is one of. Two issuers may call two people `alice`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Subjects {

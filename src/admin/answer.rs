@@ -9,7 +9,7 @@ use http_body_util::Full;
 use hyper::body::Incoming;
 use serde_json::json;
 
-use super::guard::{self, Refusal};
+use super::guard::Refusal;
 use super::readiness::Report;
 use super::{AdminState, api, page};
 use crate::telemetry::metrics;
@@ -18,21 +18,27 @@ pub(super) type Answer = Response<Full<Bytes>>;
 
 /// Answers a request, whatever it is.
 pub(super) async fn answer(request: Request<Incoming>, from: IpAddr, state: &AdminState) -> Answer {
-    let (path, token) = (request.uri().path(), state.loads.token());
-    let endpoint = match path {
-        "/healthz" => health,
-        "/readyz" => readiness,
-        "/metrics" => counters,
-        _ if api::is_below(path) => return api::answer(request, from, state, token.as_ref()).await,
+    let (path, guard) = (request.uri().path(), state.loads.guard());
+    let scrape = |endpoint: fn(&AdminState) -> Answer| {
+        let allowed = guard.may_scrape(request.headers());
+        only_reading(request.method(), || {
+            allowed.map_or_else(refuse, |()| endpoint(state))
+        })
+    };
+    match path {
+        // it says nothing of the configuration, so whoever probes may call it by any name
+        "/healthz" => only_reading(request.method(), health),
+        "/readyz" => scrape(readiness),
+        "/metrics" => scrape(counters),
+        _ if api::is_below(path) => api::answer(request, from, state, &guard).await,
         _ => {
             let Some(file) = page::file(path) else {
                 return nothing();
             };
-            let allowed = guard::may_open(request.headers(), token.as_ref());
-            return only_reading(request.method(), || allowed.map_or_else(refuse, |()| file));
+            let allowed = guard.may_open(request.headers());
+            only_reading(request.method(), || allowed.map_or_else(refuse, |()| file))
         }
-    };
-    only_reading(request.method(), || endpoint(state))
+    }
 }
 
 fn only_reading(method: &Method, answer: impl FnOnce() -> Answer) -> Answer {
@@ -66,7 +72,9 @@ pub(super) fn nothing() -> Answer {
 pub(super) fn refuse(refusal: Refusal) -> Answer {
     let status = match refusal {
         Refusal::NoToken | Refusal::WrongToken => StatusCode::UNAUTHORIZED,
-        Refusal::Host | Refusal::ReadOnly | Refusal::Foreign => StatusCode::FORBIDDEN,
+        Refusal::Host | Refusal::Name | Refusal::ReadOnly | Refusal::Foreign => {
+            StatusCode::FORBIDDEN
+        }
         Refusal::NotJson => StatusCode::UNSUPPORTED_MEDIA_TYPE,
     };
     let mut answer = problem(status, refusal.text());
@@ -77,7 +85,7 @@ pub(super) fn refuse(refusal: Refusal) -> Answer {
     answer
 }
 
-fn health(_: &AdminState) -> Answer {
+fn health() -> Answer {
     respond(StatusCode::OK, "text/plain; charset=utf-8", "ok\n")
 }
 

@@ -2,7 +2,8 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::config::{AdminToken, Problem};
+use super::guard::Guard;
+use crate::config::{AdminHosts, AdminToken, Problem};
 use crate::telemetry::metrics::ReloadOutcome;
 
 /// One load of the configuration that is in force.
@@ -18,6 +19,8 @@ pub struct Load {
     pub warnings: Vec<Problem>,
     /// What admin requests must show.
     pub token: Option<AdminToken>,
+    /// By which names admin requests may come.
+    pub hosts: AdminHosts,
 }
 
 /// The load in force, and the last attempt at another one.
@@ -103,8 +106,10 @@ impl Loads {
         self.lock().clone()
     }
 
-    pub(super) fn token(&self) -> Option<AdminToken> {
-        self.lock().load.token
+    /// Who may ask now.
+    pub(super) fn guard(&self) -> Guard {
+        let Load { token, hosts, .. } = &self.lock().load;
+        Guard::new(*token, hosts.clone())
     }
 
     fn lock(&self) -> MutexGuard<'_, Known> {

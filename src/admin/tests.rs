@@ -10,6 +10,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use super::serve::{Limits, serve_within};
 use super::*;
 use crate::ambient;
+use crate::config::AdminHosts;
 use crate::session::StateSettings;
 
 const SHORT: Duration = Duration::from_millis(50);
@@ -70,6 +71,7 @@ impl Admin {
             users: 0,
             warnings: Vec::new(),
             token: None,
+            hosts: AdminHosts::default(),
         };
         let state = AdminState {
             history: Arc::new(History::new(Arc::clone(&metrics), ambient::now())),

@@ -5,7 +5,9 @@ use std::path::PathBuf;
 
 use super::finding::Finding;
 use super::problem::{Excerpt, Note, Place, Problem};
-use super::shown::{REDACTED, looks_secret, names_secret, names_token};
+use super::shown::{
+    REDACTED, looks_secret, may_be_secret, names_file, names_old_keys, names_secret, names_token,
+};
 use super::span::{File, Span};
 
 /// A file that problems may point into.
@@ -165,8 +167,17 @@ impl<'a> Page<'a> {
 
 fn is_suspicious(line: &str) -> bool {
     let mut words = line.split(|c: char| !c.is_alphanumeric() && c != '_' && c != '-');
-    words.any(|word| names_secret(word) || names_token(word))
+    words.any(|word| names_secret(word) || names_token(word) || names_old_keys(word))
+        || line
+            .split_whitespace()
+            .any(|word| names_file(word.trim_end_matches([':', '"', '\''])))
+            && line
+                .split([' ', '"', '\'', ',', '{', '}', '[', ']'])
+                .any(may_be_secret)
         || line.split([' ', '"', '\'', ',']).any(looks_secret)
+        || line
+            .split_once("://")
+            .is_some_and(|(_, rest)| rest.contains('@'))
 }
 
 /// In order, and where spans touch or hold one another, made one.

@@ -18,6 +18,7 @@ use super::problem::{Problem, Problems, Severity};
 use super::reader::Reader;
 use super::secrecy::secrets_of;
 use super::settings::Config;
+use super::shown::{REDACTED, may_be_secret};
 use super::span::{File, Span};
 use super::variables::{Variables, read_dotenv};
 use super::yaml::{self, Node};
@@ -287,7 +288,14 @@ fn read(
         Ok(text) => return Some(text),
         Err(error) => error,
     };
-    let message = format!("cannot read `{}`: {}", path.display(), reason(&error));
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let secret = named.is_some() && may_be_secret(&name) && !path.exists();
+    let shown = if secret {
+        REDACTED.to_owned()
+    } else {
+        path.display().to_string()
+    };
+    let message = format!("cannot read `{shown}`: {}", reason(&error));
     let help = match file {
         File::Config => "name it with `--config FILE`, or make one with `gatelatch init`",
         File::Users => "`auth.users_file` is relative to the configuration",

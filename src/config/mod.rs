@@ -5,6 +5,7 @@
 //! a key that nothing asked for is unknown, and whatever is asked for is checked where it is read. Of the users file
 //! only one user at a time is a tree: it may be long.
 
+mod admin_hosts;
 mod admin_token;
 mod cases;
 mod code;
@@ -30,6 +31,7 @@ mod value;
 mod variables;
 mod yaml;
 
+pub use admin_hosts::AdminHosts;
 pub use admin_token::AdminToken;
 pub use cases::{TestReport, TestResult};
 pub use code::Code;

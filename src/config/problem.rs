@@ -67,7 +67,7 @@ pub struct Note {
 }
 
 /// Everything that is wrong with a configuration that cannot be used, warnings included.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Problems {
     list: Vec<Problem>,
     files: Vec<PathBuf>,
@@ -115,6 +115,13 @@ impl Place {
 }
 
 /// One line, for logs: `gateway.yaml:12:7: unknown key `lisen` (did you mean `listen`?)`.
+/// Without the files: among those that are missing may be a secret that stands where its file should be named.
+impl fmt::Debug for Problems {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(&self.list).finish()
+    }
+}
+
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(place) = &self.place {

@@ -11,9 +11,10 @@ use super::files::{Files, beside};
 use super::finding::{Finding, Findings, any_of, did_you_mean};
 use super::lint::Secrets;
 use super::scalar::{Scalar, resolve};
+use super::secrecy::{may_hold_secret, shown_key};
 use super::section::Section;
 use super::settings::Origin;
-use super::shown::shown;
+use super::shown::{names_old_keys, shown};
 use super::span::{File, Span};
 use super::value;
 use super::variables::Variables;
@@ -389,7 +390,7 @@ impl<'a> Reader<'a> {
 
     /// Reports a value of another kind than the one expected.
     pub(super) fn wrong_type(&mut self, entry: &Entry, expected: &str) {
-        let key = shown(&entry.key);
+        let key = shown_key(entry);
         let message = match kind_of(&entry.node) {
             NOTHING => format!("`{key}` expects {expected}, and nothing is given"),
             kind => format!("`{key}` expects {expected}, not {kind}"),
@@ -399,6 +400,7 @@ impl<'a> Reader<'a> {
         self.report(match (entry.node.span.file, expected) {
             // `alice: password` where a map belongs.
             (File::Users, "a map") => finding.conceal(entry.node.span),
+            (_, "a map") if may_hold_secret(&entry.node) => finding.conceal(entry.node.span),
             (File::Users | File::Config | File::Environment | File::Tests, _) => finding,
         });
     }
@@ -455,6 +457,10 @@ fn type_help(entry: &Entry, expected: &str) -> Option<String> {
         ("a string", Scalar::Boolean(_) | Scalar::Integer(_) | Scalar::Real(_)) => {
             Some("put it in quotes if it is meant as a string".to_owned())
         }
+        ("a list", Scalar::Text) if names_old_keys(&entry.key) => Some(format!(
+            "write `{}: [ {{ algorithm: HS256, secret: ${{VARIABLE}} }} ]`",
+            shown(&entry.key)
+        )),
         ("a list", Scalar::Text) => {
             Some(format!("write `{}: [{}]`", shown(&entry.key), shown(text)))
         }

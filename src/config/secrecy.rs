@@ -2,7 +2,10 @@
 
 use std::collections::HashMap;
 
-use super::shown::{is_reference, looks_secret, names_secret, names_token};
+use super::shown::{
+    REDACTED, is_random, is_reference, looks_secret, may_be_secret, names_file, names_old_keys,
+    names_secret, names_token, shown,
+};
 use super::span::Span;
 use super::yaml::{Entry, Node, Tree, Value};
 
@@ -13,11 +16,39 @@ pub(super) fn secrets_of(tree: &Tree) -> Vec<Span> {
     secrets.spans
 }
 
+/// Whether a scalar, or one of a list, may be a secret that stands where something else belongs.
+pub(super) fn may_hold_secret(node: &Node) -> bool {
+    match &node.value {
+        Value::Plain(text) | Value::Quoted(text) => may_be_secret(text),
+        Value::List(items) => items.iter().any(may_hold_secret),
+        Value::Map(_) | Value::Broken => false,
+    }
+}
+
+/// Whether a key is a secret in braces: `{ SECRET }` is a map to YAML, with a key and no value.
+pub(super) fn is_secret_in_braces(entry: &Entry) -> bool {
+    let empty = matches!(&entry.node.value, Value::Plain(text) if text.is_empty());
+    may_be_secret(&entry.key) && empty
+}
+
+/// A key as it may stand inside a message.
+pub(super) fn shown_key(entry: &Entry) -> String {
+    if is_random(&entry.key) || is_secret_in_braces(entry) {
+        REDACTED.to_owned()
+    } else {
+        shown(&entry.key)
+    }
+}
+
 #[derive(Clone, Copy, PartialEq)]
 enum Secrecy {
     Open,
     /// In `tracing`, where `headers` are for the collector.
     Tracing,
+    /// Of a list of keys, where a scalar is a secret without its name.
+    OldKeys,
+    /// Of a key that names a file, where a secret may stand that belongs into it.
+    FileName,
     Secret,
 }
 
@@ -54,7 +85,12 @@ impl SecretPlaces {
     fn node(&mut self, node: &Node, secrecy: Secrecy) {
         match &node.value {
             Value::Plain(text) | Value::Quoted(text) => {
-                if (secrecy == Secrecy::Secret && !is_reference(text)) || looks_secret(text) {
+                let secret = match secrecy {
+                    Secrecy::Open | Secrecy::Tracing => false,
+                    Secrecy::OldKeys | Secrecy::Secret => !is_reference(text),
+                    Secrecy::FileName => may_be_secret(text) && !is_reference(text),
+                };
+                if secret || looks_secret(text) {
                     self.spans.push(node.span);
                 }
             }
@@ -66,15 +102,27 @@ impl SecretPlaces {
     }
 
     fn entry(&mut self, entry: &Entry, secrecy: Secrecy) {
-        if secrecy == Secrecy::Secret || looks_secret(&entry.key) {
+        let secret = match secrecy {
+            Secrecy::Open | Secrecy::Tracing => false,
+            // braces in place of brackets
+            Secrecy::OldKeys | Secrecy::FileName => may_be_secret(&entry.key),
+            Secrecy::Secret => true,
+        };
+        if secret || looks_secret(&entry.key) || is_secret_in_braces(entry) {
             self.spans.push(entry.key_span);
         }
         let is_token = names_token(&entry.key) && !matches!(entry.node.value, Value::Map(_));
         let secrecy = match secrecy {
             Secrecy::Secret => secrecy,
             Secrecy::Tracing if &*entry.key == "headers" => Secrecy::Secret,
-            Secrecy::Open | Secrecy::Tracing if is_token => Secrecy::Secret,
+            Secrecy::Open | Secrecy::Tracing | Secrecy::OldKeys | Secrecy::FileName if is_token => {
+                Secrecy::Secret
+            }
             Secrecy::Open | Secrecy::Tracing => self.named(&entry.key),
+            Secrecy::OldKeys | Secrecy::FileName => match self.named(&entry.key) {
+                Secrecy::Open => Secrecy::FileName,
+                named => named,
+            },
         };
         self.node(&entry.node, secrecy);
     }
@@ -93,6 +141,8 @@ fn judge(key: &str) -> Secrecy {
     match key {
         _ if names_secret(key) => Secrecy::Secret,
         "tracing" => Secrecy::Tracing,
+        _ if names_old_keys(key) => Secrecy::OldKeys,
+        _ if names_file(key) => Secrecy::FileName,
         _ => Secrecy::Open,
     }
 }

@@ -3,7 +3,8 @@
 use super::code::Code;
 use super::finding::{Finding, did_you_mean};
 use super::reader::Reader;
-use super::shown::shown;
+use super::secrecy::shown_key;
+use super::shown::REDACTED;
 use super::span::{File, Span};
 use super::yaml::Entry;
 
@@ -88,17 +89,23 @@ impl Section {
         for entry in &self.entries {
             let help = did_you_mean(&entry.key, self.known.iter().copied())
                 .unwrap_or_else(|| format!("known here: {}", listed(&self.known)));
-            let message = format!("unknown key `{}`", shown(&entry.key));
+            let key = shown_key(entry);
+            let message = format!("unknown key `{key}`");
             let finding = Finding::error(Code::UnknownKey, entry.key_span, message).help(help);
-            reader.report(guarded(finding, entry));
+            reader.report(guarded(finding, &key, entry));
         }
     }
 }
 
-/// A misspelled `password` must not be what brings a hash to the screen.
-fn guarded(finding: Finding, entry: &Entry) -> Finding {
+/// A misspelled `password` must not be what brings a hash to the screen, nor a key that is a secret itself.
+fn guarded(finding: Finding, key: &str, entry: &Entry) -> Finding {
+    let value = entry.node.span;
     match entry.key_span.file {
-        File::Users => finding.conceal(entry.node.span),
+        _ if key == REDACTED => finding.conceal(Span {
+            start: entry.key_span.start,
+            ..value
+        }),
+        File::Users => finding.conceal(value),
         File::Config | File::Environment | File::Tests => finding,
     }
 }

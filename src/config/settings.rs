@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
+use super::admin_hosts::AdminHosts;
 use super::admin_token::AdminToken;
 use super::server_tls::ServerTls;
 use crate::access::{HostPattern, Mode, Mount, PathOptions, Policy, Router, RuleId};
@@ -36,6 +37,8 @@ pub struct Config {
     /// What admin requests must show that change something, or see more than probes and scrapers do; default: nothing,
     /// and then none of them changes anything.
     pub admin_token: Option<AdminToken>,
+    /// By which names the admin listener may be called.
+    pub admin_hosts: AdminHosts,
     /// What is logged.
     pub log: Log,
     /// Which requests are traced, and where to; default none.

@@ -80,6 +80,39 @@ pub(super) fn looks_secret(value: &str) -> bool {
             .is_some_and(|(_, rest)| rest.contains('@'))
 }
 
+/// Whether a key of this name, or one that was meant to be it, holds a list of older keys: `auth.token.previous`. A scalar
+/// in it is a secret without its `secret:`.
+pub(super) fn names_old_keys(key: &str) -> bool {
+    key.len() <= 10 && strsim::osa_distance(&key.to_ascii_lowercase(), "previous") <= 2
+}
+
+/// Whether a key of this name holds the name of a file.
+pub(super) fn names_file(key: &str) -> bool {
+    key.len() >= 4 && key.as_bytes()[key.len() - 4..].eq_ignore_ascii_case(b"file")
+}
+
+/// Whether what should be the name of a file may be the secret that belongs into it: long and in one piece, or with a
+/// piece in it that only chance makes, as base64 has between two slashes.
+pub(super) fn may_be_secret(value: &str) -> bool {
+    const PIECE: usize = 16;
+    const ANY: usize = 24;
+    let mut pieces = value.split(['/', '.']);
+    if !value.contains(['/', '.']) {
+        return value.len() >= ANY || is_random(value);
+    }
+    let mixed = |piece: &str| {
+        let has = |kind: fn(&u8) -> bool| piece.bytes().any(|byte| kind(&byte));
+        has(u8::is_ascii_uppercase) && has(u8::is_ascii_lowercase) && has(u8::is_ascii_digit)
+    };
+    pieces.any(|piece| piece.len() >= PIECE && mixed(piece))
+}
+
+/// Whether a name is one that only chance makes.
+pub(super) fn is_random(name: &str) -> bool {
+    let has_digit = name.bytes().any(|byte| byte.is_ascii_digit());
+    name.len() >= 16 && has_digit && !name.contains(['/', '.', '_', ' '])
+}
+
 /// Whether a value only names a variable.
 pub(super) fn is_reference(value: &str) -> bool {
     let inner = value
@@ -135,6 +168,57 @@ mod tests {
             ("to", false),
         ] {
             assert_eq!(names_token(key), expected, "{key}");
+        }
+    }
+
+    #[test]
+    fn names_of_old_keys_and_of_files() {
+        for (key, expected) in [
+            ("previous", true),
+            ("prevoius", true),
+            ("Previous", true),
+            ("previou", true),
+            ("service", false),
+            ("path", false),
+        ] {
+            assert_eq!(names_old_keys(key), expected, "{key}");
+        }
+        for (key, expected) in [
+            ("secret_file", true),
+            ("File", true),
+            ("files", false),
+            ("ile", false),
+            ("été", false),
+        ] {
+            assert_eq!(names_file(key), expected, "{key}");
+        }
+    }
+
+    #[test]
+    fn a_secret_is_told_from_the_name_of_a_file() {
+        for secret in [
+            "6f1d2a0c9be84573a1c04d9e7f3b2a58",
+            "6f1d2a0c9be84573",
+            "correct horse battery staple",
+            "an-environment-secret-of-enough-bytes",
+            "Zm9vYmFyYmF6cXV4Zm9vYmFy/W1Ub3RoZXJwYXJ0MTIz+QQ==",
+            "/AbCdEfGhIjKlMnOpQ7+aBcD",
+        ] {
+            assert!(may_be_secret(secret), "{secret}");
+        }
+        for name in [
+            "",
+            "token",
+            "token.pem",
+            "admin-token",
+            "secrets/token",
+            "/run/secrets/gatelatch_signing_key_production",
+            "/etc/gatelatch/keys/2026/token.pem",
+            "/var/run/secrets/kubernetes.io/serviceaccount/token",
+            "../keys/a-very-long-name-of-a-key-file.pem",
+            "/nix/store/6f1d2a0c9be84573a1c04d9e7f3b2a58-gatelatch/secret",
+        ] {
+            assert!(!may_be_secret(name), "{name}");
         }
     }
 

@@ -7,7 +7,7 @@ use super::worker::{Pinned, Worker};
 use crate::access::{Caller, ClientAddress, Identity};
 use crate::telemetry::metrics::TokenRefusal;
 use crate::token::{ForeignToken, Refusal, SessionId, SessionToken, VerifiedClaims};
-use crate::users::{Directory, KeyRefusal, User};
+use crate::users::{Directory, KeyRefusal, User, UserRefusal};
 use crate::wire::{Credential, CredentialSource};
 
 /// A caller, with what the rest of the flow says about the credential.
@@ -153,7 +153,9 @@ fn holder(
     let (holder, remembered) = match trusted_issuers.verify(token, now) {
         Some(token) => {
             let token = token.map_err(CredentialError::Token)?;
-            refuse_impostor(directory, &token)?;
+            directory
+                .admit_foreign(&token.identity, token.issued_at)
+                .map_err(refused)?;
             (bearer_of(&token), Remembered::Foreign(token))
         }
         None => {
@@ -236,29 +238,22 @@ fn bearer_of(token: &ForeignToken) -> Holder {
     }
 }
 
-/// Another issuer's `alice` is not ours. It is looked at once for each token and user list: what is remembered goes with
-/// the snapshot.
-fn refuse_impostor(directory: &Directory, token: &ForeignToken) -> Result<(), CredentialError> {
-    let impostor = token
-        .identity
-        .is_impostor(|name| directory.find(name).is_some());
-    if impostor {
-        Err(CredentialError::Token(Refusal::Subject))
-    } else {
-        Ok(())
-    }
-}
-
 fn find_user<'d>(
     directory: &'d Directory,
     subject: &str,
     issued_at: Option<u64>,
 ) -> Result<&'d User, CredentialError> {
-    match directory.find(subject) {
-        None => Err(CredentialError::UserGone),
-        Some(user) if user.disabled => Err(CredentialError::UserDisabled),
-        Some(user) if !user.admits(issued_at) => Err(CredentialError::TooOld),
-        Some(user) => Ok(user),
+    let user = directory.find(subject).ok_or(CredentialError::UserGone)?;
+    user.admit(issued_at).map_err(refused)?;
+    Ok(user)
+}
+
+fn refused(refusal: UserRefusal) -> CredentialError {
+    match refusal {
+        // services would take another issuer's `alice` for ours
+        UserRefusal::Impostor => CredentialError::Token(Refusal::Subject),
+        UserRefusal::Disabled => CredentialError::UserDisabled,
+        UserRefusal::TooOld => CredentialError::TooOld,
     }
 }
 

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use http::HeaderMap;
 use http::header::CACHE_CONTROL;
+use http::{HeaderMap, HeaderValue};
 
 /// Keys are asked for no more often than this, unless a token names a key that nobody knows.
 pub(super) const SHORTEST: Duration = Duration::from_secs(5 * 60);
@@ -11,14 +11,18 @@ pub(super) const SHORTEST: Duration = Duration::from_secs(5 * 60);
 /// A key that was taken back is believed for no longer than this.
 const LONGEST: Duration = Duration::from_secs(24 * 3600);
 
-/// What `Cache-Control` says (RFC 9111, section 5.2), within bounds; the least where it says nothing.
+/// What `Cache-Control` says (RFC 9111, section 5.2), within bounds; the least where it says nothing, or where a line is
+/// no text: what else that one says cannot lengthen it.
 pub(super) fn lifetime(headers: &HeaderMap) -> Duration {
-    let lines = headers
-        .get_all(CACHE_CONTROL)
-        .iter()
-        .filter_map(|line| line.to_str().ok());
+    let lines = headers.get_all(CACHE_CONTROL).iter();
+    let Ok(lines) = lines
+        .map(HeaderValue::to_str)
+        .collect::<Result<Vec<_>, _>>()
+    else {
+        return SHORTEST;
+    };
     let mut age = Duration::ZERO;
-    for directive in lines.flat_map(|line| line.split(',')).map(str::trim) {
+    for directive in lines.iter().flat_map(|line| line.split(',')).map(str::trim) {
         let (name, value) = directive.split_once('=').unwrap_or((directive, ""));
         if name.eq_ignore_ascii_case("no-store") || name.eq_ignore_ascii_case("no-cache") {
             return SHORTEST;
@@ -35,8 +39,6 @@ pub(super) fn lifetime(headers: &HeaderMap) -> Duration {
 
 #[cfg(test)]
 mod tests {
-    use http::HeaderValue;
-
     use super::*;
 
     #[test]
@@ -57,5 +59,15 @@ mod tests {
             assert_eq!(lifetime(&headers), Duration::from_secs(seconds), "{line}");
         }
         assert_eq!(lifetime(&HeaderMap::new()), SHORTEST);
+    }
+
+    #[test]
+    fn a_line_that_is_no_text_is_not_as_if_it_were_absent() {
+        let mut headers = HeaderMap::new();
+        headers.append(CACHE_CONTROL, HeaderValue::from_static("max-age=86400"));
+        assert_eq!(lifetime(&headers), LONGEST);
+        let unreadable = HeaderValue::from_bytes(b"no-store, x=\"\xff\"").unwrap();
+        headers.append(CACHE_CONTROL, unreadable);
+        assert_eq!(lifetime(&headers), SHORTEST);
     }
 }

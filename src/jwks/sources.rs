@@ -21,6 +21,10 @@ const PAUSE: Duration = Duration::from_secs(30);
 /// The longest wait between two attempts while an issuer does not answer.
 const LONGEST_RETRY: Duration = Duration::from_secs(60);
 
+/// How long keys count that should have been fetched again, while their issuer does not answer. Afterwards its tokens are
+/// refused: a retired key must not stay good for whoever keeps the gateway from the issuer.
+const GRACE: Duration = Duration::from_secs(24 * 3600);
+
 /// The key sets that are fetched. They are shared by all snapshots that need them, so that a reload loses no key, and
 /// are forgotten with the last one.
 pub struct KeySources {
@@ -113,10 +117,7 @@ impl Follower {
                 }
                 Err(why) => {
                     failures += 1;
-                    self.metrics
-                        .jwks_fetched(&self.source.issuer, FetchOutcome::Failure);
-                    let Source { issuer, url, .. } = &self.source;
-                    tracing::warn!(event = "jwks_failed", issuer, %url, error = why, "the former keys stay in use");
+                    self.fail(&keys, &why, ambient::unix_seconds());
                     retry_after(failures)
                 }
             };
@@ -136,10 +137,11 @@ impl Follower {
         let new =
             KeySet::from_jwks(&fetched.body, algorithms).map_err(|error| error.to_string())?;
         self.metrics.jwks_fetched(issuer, FetchOutcome::Success);
-        let (count, changed) = (new.keys().len(), keys.current().to_jwks() != new.to_jwks());
+        let (count, changed) = (new.keys().len(), keys.fetched().to_jwks() != new.to_jwks());
         if changed {
             keys.replace(new);
         }
+        keys.confirm(good_until(ambient::unix_seconds(), fetched.lifetime));
         match (count, changed) {
             // the issuer has taken all of them back, or has some for other algorithms only
             (0, _) => {
@@ -149,6 +151,20 @@ impl Follower {
             (keys, false) => tracing::debug!(event = "jwks_fetched", issuer, %url, keys),
         }
         Ok(fetched.lifetime)
+    }
+
+    /// Notes that a fetch failed at `now`, in seconds since 1970. Keys whose time is over are dropped, and that is said once.
+    fn fail(&self, keys: &RemoteKeys, why: &str, now: u64) {
+        let Source { issuer, url, .. } = &self.source;
+        self.metrics.jwks_fetched(issuer, FetchOutcome::Failure);
+        if keys.count(now) {
+            tracing::warn!(event = "jwks_failed", issuer, %url, error = why, "the former keys stay in use");
+        } else if keys.fetched().keys().is_empty() {
+            tracing::warn!(event = "jwks_failed", issuer, %url, error = why, "no key is known, and the issuer's tokens are refused");
+        } else {
+            keys.replace(KeySet::default());
+            tracing::error!(event = "jwks_expired", issuer, %url, error = why, "the former keys count no more, and the issuer's tokens are refused until it answers");
+        }
     }
 
     async fn wait(&self, due: Instant, quiet: Instant) -> Cause {
@@ -163,6 +179,11 @@ impl Follower {
     }
 }
 
+/// Until when keys count that were fetched at `now` and are fetched again after `lifetime`; in seconds since 1970.
+fn good_until(now: u64, lifetime: Duration) -> u64 {
+    now.saturating_add((lifetime + GRACE).as_secs())
+}
+
 /// One second, doubled with each failure, up to a minute.
 fn retry_after(failures: u32) -> Duration {
     Duration::from_secs(1 << failures.saturating_sub(1).min(6)).min(LONGEST_RETRY)
@@ -171,6 +192,7 @@ fn retry_after(failures: u32) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::token::VerifyingKey;
 
     #[test]
     fn an_issuer_that_does_not_answer_is_asked_less_and_less_often() {
@@ -178,5 +200,49 @@ mod tests {
             .map(|failures| retry_after(failures).as_secs())
             .into();
         assert_eq!(seconds, [1, 2, 4, 32, 60, 60, 60]);
+    }
+
+    fn follower(keys: &Arc<RemoteKeys>) -> Follower {
+        Follower {
+            source: Source {
+                issuer: "https://idp".to_owned(),
+                url: KeyUrl::parse("https://idp/keys").unwrap(),
+                algorithms: vec![Algorithm::Es256],
+            },
+            wish: keys.wish(),
+            keys: Arc::downgrade(keys),
+            metrics: Metrics::new(),
+        }
+    }
+
+    #[test]
+    fn former_keys_count_for_a_day_after_they_should_have_been_fetched_again() {
+        const NOW: u64 = 1_800_000_000;
+        let pem = include_str!("../../tests/keys/p256.pub.pem");
+        let key = VerifyingKey::from_pem(Algorithm::Es256, pem, Some("a")).unwrap();
+        let keys: Arc<RemoteKeys> = Arc::default();
+        let follower = follower(&keys);
+        let counts = |now| (keys.current(now).keys().len(), keys.fetched().keys().len());
+        assert_eq!(counts(NOW), (0, 0), "nothing was fetched");
+        keys.replace(KeySet::new(vec![key]));
+        assert_eq!(counts(NOW), (0, 1), "nobody said until when they count");
+        let end = good_until(NOW, Duration::from_secs(3600));
+        assert_eq!(end, NOW + 3600 + 86_400);
+        keys.confirm(end);
+        for now in [NOW, NOW + 3600, end - 1] {
+            follower.fail(&keys, "it does not answer", now);
+            assert_eq!(counts(now), (1, 1), "{now}");
+        }
+        assert_eq!(counts(end), (0, 1), "nobody waits for the next attempt");
+        follower.fail(&keys, "it does not answer", end);
+        assert_eq!(
+            counts(end),
+            (0, 0),
+            "tokens that were verified are verified again"
+        );
+        follower.fail(&keys, "it does not answer", end + 60);
+        // a clock that is set back revives nothing
+        assert_eq!(counts(NOW), (0, 0));
+        assert_eq!(good_until(u64::MAX, Duration::from_secs(1)), u64::MAX);
     }
 }

@@ -114,7 +114,7 @@ impl Portal {
     fn still_admitted(&self, name: &str, opened_at: u64) -> Option<&Arc<User>> {
         self.directory
             .find(name)
-            .filter(|user| user.admits(Some(opened_at)))
+            .filter(|user| user.admit(Some(opened_at)).is_ok())
     }
 
     pub(super) fn times(&self, now: u64) -> Times {

@@ -38,6 +38,7 @@ pub(super) fn load(loaded: &Loaded) -> Load {
         users: loaded.config.directory.users().count(),
         warnings: loaded.warnings.clone(),
         token: loaded.config.admin_token,
+        hosts: loaded.config.admin_hosts.clone(),
     }
 }
 

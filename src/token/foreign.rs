@@ -63,6 +63,8 @@ pub struct ForeignToken {
     pub identity: Arc<Identity>,
     /// `exp`, in seconds since 1970, without leeway.
     pub expires_at: u64,
+    /// `iat`, in seconds since 1970; `None` where the token does not say.
+    pub issued_at: Option<u64>,
     issuer: usize,
     keys: u64,
 }
@@ -120,7 +122,7 @@ impl TrustedIssuers {
             let end = token
                 .expires_at
                 .saturating_add(issuer.settings.leeway.as_secs());
-            now < end && issuer.keys.version() == token.keys
+            now < end && issuer.keys.version() == token.keys && issuer.keys.count(now)
         })
     }
 }
@@ -138,7 +140,7 @@ impl TrustedIssuer {
         header.check()?;
         // before the keys: newer ones only make it verify again
         let keys = self.keys.version();
-        self.keys.verify(&header, compact)?;
+        self.keys.verify(&header, compact, now)?;
         let (Some(expires_at), Some(audience), Some(subject)) =
             (&claims.expires_at, &claims.audience, &claims.subject)
         else {
@@ -159,6 +161,7 @@ impl TrustedIssuer {
         Ok(ForeignToken {
             identity,
             expires_at: expires_at.0,
+            issued_at: claims.issued_at.map(|date| date.0),
             issuer: 0,
             keys,
         })
@@ -166,16 +169,24 @@ impl TrustedIssuer {
 }
 
 impl IssuerKeys {
-    fn verify(&self, header: &Header<'_>, compact: &Compact<'_>) -> Result<(), Refusal> {
+    fn verify(&self, header: &Header<'_>, compact: &Compact<'_>, now: u64) -> Result<(), Refusal> {
         match self {
             Self::Fixed(keys) => keys.verify(header, compact),
             Self::Remote(keys) => {
-                let verdict = keys.current().verify(header, compact);
+                let verdict = keys.current(now).verify(header, compact);
                 if verdict == Err(Refusal::KeyId) {
                     keys.want();
                 }
                 verdict
             }
+        }
+    }
+
+    /// Whether the keys count at `now`, in seconds since 1970.
+    fn count(&self, now: u64) -> bool {
+        match self {
+            Self::Fixed(_) => true,
+            Self::Remote(keys) => keys.count(now),
         }
     }
 
@@ -196,9 +207,7 @@ impl TrustSettings {
                 .and_then(Value::as_str)
                 .filter(|text| !text.is_empty())
         };
-        // anybody may say that an address is theirs
-        let email =
-            text("email").filter(|_| members.get("email_verified") != Some(&Value::Bool(false)));
+        let email = text("email").filter(|_| is_verified(members.get("email_verified")));
         let facts = members
             .iter()
             .filter(|(name, _)| !NOT_FACTS.contains(&name.as_str()));
@@ -212,6 +221,22 @@ impl TrustSettings {
                 .collect(),
             subjects: self.subjects,
         }
+    }
+}
+
+/// Whether `email_verified` lets the address count: anybody may say that an address is theirs. It is a boolean (OpenID
+/// Connect Core, section 5.1), which some issuers write as a string; issuers that say nothing of it verify all of them.
+fn is_verified(claim: Option<&Value>) -> bool {
+    match claim {
+        None | Some(Value::Bool(true)) => true,
+        Some(Value::String(text)) => text == "true",
+        Some(
+            Value::Bool(false)
+            | Value::Null
+            | Value::Number(_)
+            | Value::Array(_)
+            | Value::Object(_),
+        ) => false,
     }
 }
 
@@ -316,7 +341,25 @@ mod tests {
             (None, Some("a@b"))
         );
         assert_eq!(identity.subjects, Subjects::Foreign);
-        assert_eq!(identify(json!({ "email_verified": false })).email, None);
-        assert!(identify(json!({ "email_verified": true })).email.is_some());
+        assert!(identify(json!({})).email.is_some(), "no claim");
+        for (verified, kept) in [
+            (json!(true), true),
+            (json!("true"), true),
+            (json!(false), false),
+            (json!("false"), false),
+            (json!("False"), false),
+            (json!("True"), false),
+            (json!("TRUE"), false),
+            (json!("1"), false),
+            (json!(""), false),
+            (json!(0), false),
+            (json!(1), false),
+            (json!(null), false),
+            (json!([true]), false),
+            (json!({ "true": true }), false),
+        ] {
+            let email = identify(json!({ "email_verified": verified })).email;
+            assert_eq!(email.is_some(), kept, "{verified}");
+        }
     }
 }

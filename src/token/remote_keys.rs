@@ -7,10 +7,13 @@ use tokio::sync::{Notify, watch};
 
 use super::key_set::KeySet;
 
-/// The last keys that were fetched; none at first. Who verifies never waits for a fetch.
+/// The last keys that were fetched; none at first. Who verifies never waits for a fetch. They count up to a moment that
+/// each fetch sets anew: whoever keeps the gateway from an issuer must not keep its former keys good for ever.
 #[derive(Debug, Default)]
 pub struct RemoteKeys {
-    current: RwLock<Arc<KeySet>>,
+    fetched: RwLock<Arc<KeySet>>,
+    /// In seconds since 1970; 0 before the first fetch.
+    good_until: AtomicU64,
     version: AtomicU64,
     wish: Arc<Notify>,
     changes: watch::Sender<()>,
@@ -20,22 +23,42 @@ impl RemoteKeys {
     /// None so far. `changes` hears of each replacement, of these keys and of all others that share it.
     pub fn new(changes: watch::Sender<()>) -> Self {
         Self {
-            current: RwLock::default(),
+            fetched: RwLock::default(),
+            good_until: AtomicU64::default(),
             version: AtomicU64::default(),
             wish: Arc::default(),
             changes,
         }
     }
 
-    /// The keys that are known now.
-    pub fn current(&self) -> Arc<KeySet> {
+    /// The keys that count at `now`, in seconds since 1970; none after their end.
+    pub fn current(&self, now: u64) -> Arc<KeySet> {
+        if self.count(now) {
+            self.fetched()
+        } else {
+            Arc::default()
+        }
+    }
+
+    /// Whether what was fetched counts at `now`, in seconds since 1970.
+    pub fn count(&self, now: u64) -> bool {
+        now < self.good_until.load(Ordering::Acquire)
+    }
+
+    /// The keys of the last fetch, whether they count or not.
+    pub fn fetched(&self) -> Arc<KeySet> {
         // nothing can panic while the lock is held, so a poisoned one is sound
-        Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&self.fetched.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The issuer publishes these keys still: they count until then, in seconds since 1970.
+    pub fn confirm(&self, good_until: u64) {
+        self.good_until.store(good_until, Ordering::Release);
     }
 
     /// Other keys are known from now on. What was verified with the former ones is verified again.
     pub fn replace(&self, keys: KeySet) {
-        *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(keys);
+        *self.fetched.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(keys);
         self.version.fetch_add(1, Ordering::Release);
         self.changes.send_replace(());
     }
@@ -58,5 +81,78 @@ impl Drop for RemoteKeys {
     fn drop(&mut self) {
         // whoever fetches them sees that nobody needs them any more
         self.wish.notify_one();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::access::Subjects;
+    use crate::token::{
+        Algorithm, Holder, Issuer, IssuerKeys, IssuerSettings, Key, Refusal, TrustSettings,
+        TrustedIssuer, TrustedIssuers,
+    };
+
+    const NOW: u64 = 1_800_000_000;
+    const END: u64 = NOW + 100;
+
+    fn token(key: &Key) -> String {
+        let settings = IssuerSettings {
+            issuer: "https://idp".to_owned(),
+            audience: "api".to_owned(),
+            access_ttl: Duration::from_secs(3600),
+            roles_claim: "roles".to_owned(),
+        };
+        let holder = Holder {
+            subject: "walter",
+            roles: &[],
+            name: None,
+            email: None,
+            claims: None,
+            session: None,
+        };
+        let issued = Issuer::new(key.clone(), settings).issue(&holder, [0; 16], NOW);
+        issued.unwrap().token
+    }
+
+    #[test]
+    fn fetched_keys_verify_nothing_after_their_end() {
+        let pem = include_str!("../../tests/keys/p256.pem");
+        let key = Key::from_pem(Algorithm::Es256, pem, Some("a")).unwrap();
+        let keys: Arc<RemoteKeys> = Arc::default();
+        let settings = TrustSettings {
+            issuer: "https://idp".to_owned(),
+            audience: vec!["api".to_owned()],
+            algorithms: vec![Algorithm::Es256],
+            roles_claim: "roles".to_owned(),
+            subjects: Subjects::Foreign,
+            leeway: Duration::ZERO,
+            max_lifetime: Duration::MAX,
+        };
+        let issuers = TrustedIssuers::new(vec![TrustedIssuer {
+            settings,
+            keys: IssuerKeys::Remote(Arc::clone(&keys)),
+        }]);
+        let token = token(&key);
+        let verify = |now| issuers.verify(&token, now).unwrap();
+        assert_eq!(verify(NOW), Err(Refusal::KeyId), "nothing was fetched");
+        keys.replace(KeySet::from(key));
+        assert_eq!(
+            verify(NOW),
+            Err(Refusal::KeyId),
+            "without an end they never count"
+        );
+        keys.confirm(END);
+        let held = verify(END - 1).unwrap();
+        assert!(issuers.still_holds(&held, END - 1));
+        assert!(
+            !issuers.still_holds(&held, END),
+            "a token that is remembered"
+        );
+        assert_eq!(verify(END), Err(Refusal::KeyId));
+        keys.confirm(END + 1);
+        assert_eq!(verify(END), Ok(held), "the issuer answers again");
     }
 }

@@ -2,6 +2,7 @@
 
 use std::borrow::Borrow;
 use std::collections::{BTreeMap, HashMap};
+use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
@@ -10,7 +11,7 @@ use serde_json::{Map, Value};
 use super::api_key::{ApiKey, KeyDigest, KeyRefusal};
 use super::password::PasswordHash;
 use super::work::Work;
-use crate::access::Identity;
+use crate::access::{Identity, Subjects};
 use crate::ambient;
 
 /// One user as the users file has it.
@@ -34,11 +35,39 @@ pub struct User {
 const DEFAULT_WORK: Work = Work::Bcrypt { cost: 12 };
 
 impl User {
-    /// Whether a token of this user counts that was issued then: not where the user is disabled, and where
-    /// `tokens_valid_after` is set only if the token is known to be younger.
-    pub fn admits(&self, issued_at: Option<u64>) -> bool {
+    /// Whether a token of this user counts that was issued then, in seconds since 1970; `None` where it does not say.
+    ///
+    /// # Errors
+    /// [`UserRefusal`] where the user is disabled, or where `tokens_valid_after` is set and the token is not known to be
+    /// younger.
+    pub fn admit(&self, issued_at: Option<u64>) -> Result<(), UserRefusal> {
         let young_enough = |after: u64| issued_at.is_some_and(|issued| issued >= after);
-        !self.disabled && self.tokens_valid_after.is_none_or(young_enough)
+        match () {
+            () if self.disabled => Err(UserRefusal::Disabled),
+            () if !self.tokens_valid_after.is_none_or(young_enough) => Err(UserRefusal::TooOld),
+            () => Ok(()),
+        }
+    }
+}
+
+/// Why the user list refuses the bearer of a valid token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UserRefusal {
+    /// Another issuer's subject has the name of a user, and is not that user.
+    Impostor,
+    /// The user is disabled.
+    Disabled,
+    /// The token is older than the user's `tokens_valid_after`, or does not say how old it is.
+    TooOld,
+}
+
+impl fmt::Display for UserRefusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Impostor => "a user of the list has the name of its subject",
+            Self::Disabled => "the user is disabled",
+            Self::TooOld => "the token is older than `tokens_valid_after`",
+        })
     }
 }
 
@@ -109,6 +138,23 @@ impl Directory {
         self.users
             .get_key_value(subject)
             .map(|(Member(user), _)| user)
+    }
+
+    /// Whether a token of another issuer counts that was issued then, in seconds since 1970. A name that is on no list
+    /// counts: the issuer vouches for it, with the roles of the token.
+    ///
+    /// # Errors
+    /// [`UserRefusal`] where the name is on the list and is somebody else's, or its user may not come in.
+    pub fn admit_foreign(
+        &self,
+        identity: &Identity,
+        issued_at: Option<u64>,
+    ) -> Result<(), UserRefusal> {
+        match (identity.subjects, self.find(&identity.subject)) {
+            (_, None) => Ok(()),
+            (Subjects::Foreign, Some(_)) => Err(UserRefusal::Impostor),
+            (Subjects::Users, Some(user)) => user.admit(issued_at),
+        }
     }
 
     /// The API key that is sent as this text, at `now` in seconds since 1970.

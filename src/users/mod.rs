@@ -9,7 +9,7 @@ mod password;
 mod work;
 
 pub use api_key::{API_KEY_PREFIX, ApiKey, KeyDigest, KeyRefusal, NEVER, api_key};
-pub use directory::{Directory, Enrolment, User};
+pub use directory::{Directory, Enrolment, User, UserRefusal};
 pub use hasher::{Busy, Hasher, HasherSettings};
 pub use login::{LoginFailure, authenticate};
 pub use password::{HashError, Password, PasswordHash};

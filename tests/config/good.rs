@@ -253,6 +253,23 @@ fn an_admin_token_is_read_and_not_shown() {
 }
 
 #[test]
+fn names_of_the_admin_listener_are_read() {
+    let config = config(
+        &format!("admin: {{ hosts: [Metrics.example.com, '*.ops.example.com'] }}\n{SMALLEST}"),
+        "users:",
+    );
+    for (host, listed) in [
+        ("metrics.example.com", true),
+        ("a.ops.example.com", true),
+        ("gatelatch", false),
+    ] {
+        assert_eq!(config.admin_hosts.admit_scraper(host), listed, "{host}");
+    }
+    let default = self::config(SMALLEST, "users:").admin_hosts;
+    assert!(default.admit_scraper("gatelatch") && !default.admit_scraper("metrics.example.com"));
+}
+
+#[test]
 fn every_place_to_listen_is_read() {
     let config = config(
         &format!("server: {{ listen: [0.0.0.0:1, 'unix:/run/a.sock', systemd] }}\n{SMALLEST}"),

@@ -140,3 +140,116 @@ fn a_broken_dotenv_shows_none() {
         assert_silent(&output(&case), dotenv);
     }
 }
+
+/// Everything that a load can put on a screen or into a log, whether it succeeds or not.
+fn said(case: &Case) -> String {
+    match case.load() {
+        Err(_) => output(case),
+        Ok(loaded) => format!(
+            "{}{:?}{:?}",
+            case.rendered(&loaded.warnings),
+            to_json(&loaded.warnings),
+            loaded
+        ),
+    }
+}
+
+/// Secrets as people and programs make them: hexadecimal, base64 (with `/`), base64url, and words.
+const MADE: [&str; 5] = [
+    "6f1d2a0c9be84573a1c04d9e7f3b2a58d0e1f2a3b4c5d6e7",
+    "Zm9vYmFyYmF6cXV4Zm9vYmFyW1Ub3Ro/ZXJwYXJ0MTIz+QQ=",
+    "Zm9vYmFyYmF6cXV4Zm9vYmFyW1Ub3Ro-ZXJwYXJ0MTIz_QQ",
+    "the-old-secret-of-this-gateway-nobody-knows",
+    "0123456789abcdef",
+];
+
+/// Where a secret belongs, or one that was meant for the place beside it; `V` stands for the value.
+const PLACES: [&str; 24] = [
+    "auth: { token: { secret: V } }",
+    "auth: { token: { secret_file: V } }",
+    "auth: { token: { secret: V, secret_file: V } }",
+    "auth: { token: { algorithm: EdDSA, private_key: V } }",
+    "auth: { token: { algorithm: EdDSA, private_key_file: V } }",
+    "auth: { token: { secret: '${SECRET}', previous: V } }",
+    "auth: { token: { secret: '${SECRET}', prevoius: V } }",
+    "auth: { token: { secret: '${SECRET}', previous: [ { kid: a, V } ] } }",
+    "auth: { token: { secret: '${SECRET}', previous: [ { algorithm: HS256, secret: V } ] } }",
+    "auth: { token: { secret: '${SECRET}', previous: [ { algorithm: HS256, secret_file: V } ] } }",
+    "auth: { token: { secret: '${SECRET}', previous: [ { algorithm: ES256, public_key_file: V } ] } }",
+    "auth:\n  token:\n    secret: '${SECRET}'\n    previous:\n      - V\n",
+    "auth:\n  token:\n    secret: '${SECRET}'\n    previous:\n      - V\n     - V\n",
+    "auth:\n  token:\n    secret_file: V\n   previous: []\n",
+    "auth: { trusted_issuers: [ V ] }",
+    "auth: { trusted_issuers: [ { issuer: a, audience: b, algorithms: [HS256], secret: V } ] }",
+    "auth: { trusted_issuers: [ { issuer: a, audience: b, algorithms: [HS256], secret_file: V } ] }",
+    "admin: { token: V }",
+    "admin: { token_file: V }",
+    "state: 'redis://:V@localhost/x'",
+    "state_file: V",
+    "tracing: { otlp: 'http://c:4317', headers: V }",
+    "tracing: { otlp: 'http://c:4317', headers: { authorization: V }, colour: red }",
+    "services: { app: { upstream: { servers: ['https://a'], tls: { client_certificate: a.crt, client_key: V } } } }",
+];
+
+/// The place in a configuration that is complete but for it.
+fn configuration(place: &str, value: &str) -> String {
+    let services = "services: { app: { upstream: 'http://127.0.0.1:9', rules: [{ path: /**, allow: anyone }] } }";
+    let place = place.replace('V', value);
+    if place.starts_with("services") {
+        place
+    } else {
+        format!("{place}\n{services}\n")
+    }
+}
+
+/// How it is written there.
+const SHAPES: [&str; 7] = [
+    "S",
+    "'S'",
+    "\"S\"",
+    "[S]",
+    "[ 'S' ]",
+    "{ S }",
+    "{ secret: S }",
+];
+
+#[test]
+fn no_secret_is_shown_wherever_it_was_written_by_mistake() {
+    let mut shown = Vec::new();
+    let shapes = || {
+        SHAPES
+            .iter()
+            .flat_map(|shape| MADE.map(|secret| (*shape, secret)))
+    };
+    for (place, (shape, secret)) in PLACES
+        .iter()
+        .flat_map(|place| shapes().map(move |what| (*place, what)))
+    {
+        let value = shape.replace('S', secret);
+        let case = Case::of(&configuration(place, &value), "users: {}");
+        let said = said(&case);
+        // a base64 secret with a slash looks like a path with a folder: no part of it may stay either
+        if secret.split('/').any(|part| said.contains(part)) {
+            shown.push(format!("{place} with {value}:\n{said}"));
+        }
+    }
+    assert!(
+        shown.is_empty(),
+        "{} times\n{}",
+        shown.len(),
+        shown.join("\n")
+    );
+}
+
+/// What a variable brings in may be the secret itself.
+#[test]
+fn no_variable_is_shown_that_should_name_a_file() {
+    for place in PLACES {
+        for secret in MADE.into_iter().chain(["hunter2"]) {
+            let case =
+                Case::of(&configuration(place, "'${MADE}'"), "users: {}").variable("MADE", secret);
+            let said = said(&case);
+            assert!(!said.contains(secret), "`{secret}` of {place}:\n{said}");
+        }
+    }
+}

@@ -139,7 +139,7 @@ fn everything_is_counted_across_workers() {
             gateway.metric(series),
             expected,
             "{series}\n{}",
-            get(gateway.admin, "/metrics", "").body
+            gateway.probe("/metrics").body
         );
     }
     assert!(gateway.metric(r#"gatelatch_request_duration_seconds_sum{service="app"}"#) > 0.0);
@@ -181,7 +181,7 @@ fn probes_are_answered() {
     let gateway = gateway(SERVICES).start();
     let alive = get(gateway.admin, "/healthz", "");
     assert_eq!((alive.status, alive.body.as_str()), (200, "ok\n"));
-    let ready = get(gateway.admin, "/readyz", "");
+    let ready = gateway.probe("/readyz");
     assert_eq!((ready.status, &ready.json()["ready"]), (200, &true.into()));
     assert_eq!(get(gateway.admin, "/anything", "").status, 404);
     assert_eq!(

@@ -365,12 +365,61 @@ fn without_a_token_everything_is_read_only() {
             "{path}: {answer:?}"
         );
     }
-    for path in ["/healthz", "/readyz", "/metrics"] {
-        assert_eq!(
-            get(gateway.admin, path, "").status,
-            200,
-            "{path} is for probes and scrapers"
+}
+
+/// A page whose own name was pointed here could read every path of the rules from the metrics.
+#[test]
+fn probes_and_scrapers_are_answered_under_names_that_no_page_can_have() {
+    let upstream = Upstream::saying("hi");
+    let by_name = |gateway: &Gateway, path: &str, host: &str| {
+        let request = format!("GET {path} HTTP/1.1\r\nHost: {host}\r\n\r\n");
+        send(gateway.admin, request)
+    };
+    for configured in [set_up(&upstream), with_token(set_up(&upstream))] {
+        let gateway = configured.start();
+        for (host, status) in [
+            (gateway.admin.to_string().as_str(), 200),
+            ("localhost:9900", 200),
+            ("gatelatch:9900", 200),
+            ("gatelatch.monitoring.svc:9900", 200),
+            ("gatelatch.monitoring.svc.cluster.local:9900", 200),
+            ("evil.test", 403),
+            ("gatelatch.dev:9900", 403),
+            ("metrics.example.com:9900", 403),
+        ] {
+            for path in ["/readyz", "/metrics"] {
+                let answer = by_name(&gateway, path, host);
+                assert_eq!(answer.status, status, "{path} of {host}: {answer:?}");
+                let says_what_to_do = answer.body.contains("`admin.hosts`");
+                assert_eq!(
+                    says_what_to_do,
+                    status == 403,
+                    "{path} of {host}: {answer:?}"
+                );
+                assert!(
+                    status == 200 || !answer.body.contains("/jobs"),
+                    "{answer:?}"
+                );
+            }
+            assert_eq!(by_name(&gateway, "/healthz", host).status, 200, "{host}");
+        }
+        let nameless = send(gateway.admin, "GET /readyz HTTP/1.0\r\n\r\n");
+        assert_eq!(nameless.status, 200, "a probe of HTTP/1.0: {nameless:?}");
+        // a reload is enough
+        let listed = gateway.read("gateway.yaml").replace(
+            "listen: \"127.0.0.1:0\"",
+            "listen: \"127.0.0.1:0\", hosts: [metrics.example.com]",
         );
+        gateway.replace("gateway.yaml", &listed);
+        gateway.event("configuration reloaded");
+        for (host, status) in [
+            ("metrics.example.com:9900", 200),
+            ("127.0.0.1:9900", 200),
+            ("evil.test", 403),
+            ("gatelatch:9900", 403),
+        ] {
+            assert_eq!(by_name(&gateway, "/metrics", host).status, status, "{host}");
+        }
     }
 }
 
@@ -395,12 +444,15 @@ fn with_a_token_it_is_asked_for() {
             401
         );
     }
-    for path in ["/", "/dashboard/main.js", "/healthz", "/readyz", "/metrics"] {
+    for path in ["/", "/dashboard/main.js", "/healthz"] {
         assert_eq!(
             get(gateway.admin, path, "").status,
             200,
             "{path} says nothing that a token is for"
         );
+    }
+    for path in ["/readyz", "/metrics"] {
+        assert_eq!(gateway.probe(path).status, 200, "{path} asks for none");
     }
     assert_eq!(
         get(gateway.admin, "/api/overview", &bearer()).status,

@@ -484,15 +484,13 @@ fn a_full_disk_is_told_and_lasts_until_there_is_room() {
         401,
         "there is room for a while"
     );
-    until("it is not ready", || {
-        crate::support::get(gateway.admin, "/readyz", "").status == 503
-    });
+    until("it is not ready", || gateway.probe("/readyz").status == 503);
     assert!(gateway.metric("gatelatch_audit_write_errors_total") >= 1.0);
     fs::remove_file(gateway.path("audit.log")).unwrap();
     fs::write(gateway.path("audit.log"), "").unwrap();
     record(&gateway, "denied", any);
     until("it is ready again", || {
-        crate::support::get(gateway.admin, "/readyz", "").status == 200
+        gateway.probe("/readyz").status == 200
     });
     assert_complete(&records(&gateway));
 }

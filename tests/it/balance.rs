@@ -189,7 +189,7 @@ fn a_server_that_fails_is_left_alone_and_returns_slowly() {
         asked,
         "it is left alone"
     );
-    let ready: serde_json::Value = get(gateway.admin, "/readyz", "").json();
+    let ready: serde_json::Value = gateway.probe("/readyz").json();
     assert_eq!(
         ready["upstreams"]["all"][dead.to_string()],
         "resting",

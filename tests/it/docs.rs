@@ -40,6 +40,37 @@ fn answer(kind: &str, body: &str, fields: &str) -> Vec<u8> {
     .into_bytes()
 }
 
+/// The directives of all `Cache-Control` lines, in order.
+fn directives(answer: &Answer) -> Vec<String> {
+    answer
+        .headers("cache-control")
+        .iter()
+        .flat_map(|line| line.split(','))
+        .map(|directive| directive.trim().to_owned())
+        .collect()
+}
+
+#[test]
+fn what_a_service_says_about_caches_stays_beside_no_cache() {
+    for (said, expected) in [
+        ("", vec!["no-cache"]),
+        (
+            "Cache-Control: private, no-store\r\n",
+            vec!["private", "no-store", "no-cache"],
+        ),
+        (
+            "Cache-Control: public\r\nCache-Control: max-age=3600\r\n",
+            vec!["public", "max-age=3600", "no-cache"],
+        ),
+    ] {
+        let upstream = Upstream::new(move |_| answer("application/json", DOCUMENT, said));
+        let gateway = gateway(SERVICES).upstream(upstream.address).start();
+        let document = gateway.get("/openapi.json", "");
+        assert!(document.body.contains("gatelatch"), "{document:?}");
+        assert_eq!(directives(&document), expected, "{said:?}");
+    }
+}
+
 #[test]
 fn a_services_document_says_what_the_rules_ask() {
     let upstream =

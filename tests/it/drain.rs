@@ -22,7 +22,7 @@ fn ask(connection: &mut Connection, path: &str) {
 }
 
 fn readiness(gateway: &Gateway) -> (u16, serde_json::Value) {
-    let answer = crate::support::get(gateway.admin, "/readyz", "");
+    let answer = gateway.probe("/readyz");
     (answer.status, answer.json())
 }
 

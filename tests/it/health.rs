@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use http::Version;
 
-use crate::support::{Authority, Gateway, Modern, Tongue, Upstream, gateway, get, ok, until};
+use crate::support::{Authority, Gateway, Modern, Tongue, Upstream, gateway, ok, until};
 
 /// A service that is as healthy as the switch says.
 fn switchable() -> (Arc<AtomicBool>, Upstream) {
@@ -92,7 +92,7 @@ fn without_a_healthy_server_the_answer_comes_at_once() {
         1.0
     );
     assert_eq!(is_up(&gateway, upstream.address), 0.0);
-    let ready = get(gateway.admin, "/readyz", "");
+    let ready = gateway.probe("/readyz");
     assert_eq!(ready.status, 200, "it is the upstream that is not well");
     assert_eq!(
         ready.json()["upstreams"]["all"][upstream.address.to_string()],

@@ -10,7 +10,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::support::manifests::{at, documents, replaced, shipped, validate};
-use crate::support::{Gateway, Redis, Upstream, gateway, get, output, send};
+use crate::support::{Gateway, Redis, Upstream, gateway, output, send};
 
 const FILES: [&str; 2] = [
     "docker/kubernetes/gateway.yaml",
@@ -306,7 +306,7 @@ fn probe(container: &Value, kind: &str, gateway: &Gateway) {
     if let Some(request) = probe.get("httpGet") {
         assert_eq!(request["port"], "admin");
         assert_eq!(
-            get(gateway.admin, request["path"].as_str().unwrap(), "").status,
+            gateway.probe(request["path"].as_str().unwrap()).status,
             200,
             "{kind}"
         );

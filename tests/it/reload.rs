@@ -208,7 +208,7 @@ fn reloads_under_load_lose_no_request() {
         }
         stop.store(true, Ordering::Relaxed);
     });
-    let metrics = crate::support::get(gateway.admin, "/metrics", "").body;
+    let metrics = gateway.probe("/metrics").body;
     let counted: usize = metrics
         .lines()
         .filter(|line| line.starts_with("gatelatch_requests_total{service=\"app\""))

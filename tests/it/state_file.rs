@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::support::{
-    Gateway, GatewayBuilder, PASSWORD, Tokens, Upstream, gateway, get, log_out, program, refresh,
-    send, tokens, until,
+    Gateway, GatewayBuilder, PASSWORD, Tokens, Upstream, gateway, log_out, program, refresh, send,
+    tokens, until,
 };
 
 const SERVICES: &str = "
@@ -186,7 +186,7 @@ fn a_file_that_cannot_be_written_is_said_and_found_again() {
     );
     assert_eq!(gateway.named_event("state_lost")["level"], "ERROR");
     assert_eq!(gateway.metric("gatelatch_state_up"), 0.0);
-    let ready = get(gateway.admin, "/readyz", "");
+    let ready = gateway.probe("/readyz");
     assert_eq!(
         (ready.status, &ready.json()["checks"]["state"]),
         (503, &"unreachable".into())
@@ -202,7 +202,7 @@ fn a_file_that_cannot_be_written_is_said_and_found_again() {
     assert!(!gateway.printed().contains("state_restored"));
     limit_files(&prlimit, &gateway, "unlimited");
     gateway.named_event("state_restored");
-    assert_eq!(get(gateway.admin, "/readyz", "").status, 200);
+    assert_eq!(gateway.probe("/readyz").status, 200);
     let after = Tokens::of(&refresh(&gateway, &before.refresh));
     assert_eq!(log_out(&gateway, &after).status, 204);
     assert_eq!(me(&gateway, &before), 401);

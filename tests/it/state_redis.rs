@@ -278,7 +278,7 @@ fn requests_go_on_while_redis_is_away() {
         }
         assert_eq!(get(gateway.address, "/me", &session).status, 200);
         assert_eq!(gateway.metric("gatelatch_state_up"), 0.0);
-        let ready = get(gateway.admin, "/readyz", "");
+        let ready = gateway.probe("/readyz");
         assert_eq!(
             (ready.status, &ready.json()["checks"]["state"]),
             (503, &"unreachable".into())
@@ -289,7 +289,7 @@ fn requests_go_on_while_redis_is_away() {
         some_more();
         over.store(true, Ordering::Relaxed);
     });
-    assert_eq!(get(gateway.admin, "/readyz", "").status, 200);
+    assert_eq!(gateway.probe("/readyz").status, 200);
     assert_eq!(gateway.metric("gatelatch_state_up"), 1.0);
     assert!(gateway.metric(r#"gatelatch_logins_total{outcome="unavailable"}"#) >= 1.0);
     let rita = Tokens::of(&refresh(&gateway, &rita.refresh));

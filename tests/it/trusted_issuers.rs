@@ -14,6 +14,8 @@ use crate::support::{
 };
 use crate::upgrades::{echoing, open};
 
+mod users;
+
 const SERVICES: &str = "
   app:
     upstream: http://UPSTREAM

@@ -21,9 +21,8 @@ use serde_json::{Value, json};
 
 use super::AdminState;
 use super::answer::{Answer, nothing, problem, refuse, respond, wrong_method};
-use super::guard;
+use super::guard::Guard;
 use super::query::Query;
-use crate::config::AdminToken;
 
 /// One endpoint that only reads.
 struct Reading {
@@ -93,17 +92,17 @@ pub(super) async fn answer(
     request: Request<Incoming>,
     from: IpAddr,
     state: &AdminState,
-    token: Option<&AdminToken>,
+    guard: &Guard,
 ) -> Answer {
     let path = request.uri().path().to_owned();
     let mut answer = if path == LIFT {
-        match guard::may_change(request.headers(), token) {
+        match guard.may_change(request.headers()) {
             _ if request.method() != Method::POST => wrong_method("POST"),
             Err(refusal) => refuse(refusal),
             Ok(()) => lift::lift(request.into_body(), from, state).await,
         }
     } else {
-        match guard::may_look(request.headers(), token) {
+        match guard.may_look(request.headers()) {
             Err(refusal) => refuse(refusal),
             Ok(()) if request.method() != Method::GET && request.method() != Method::HEAD => {
                 wrong_method("GET, HEAD")

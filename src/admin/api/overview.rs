@@ -30,7 +30,7 @@ pub(super) fn read(state: &AdminState, _: &Query) -> Result<Value, String> {
         "started": state.metrics.started(),
         "ready": readiness.is_ready(),
         "checks": checks.into_iter().collect::<Map<_, _>>(),
-        "read_only": state.loads.token().is_none(),
+        "read_only": state.loads.guard().is_read_only(),
         "configuration": configuration::summary(&state.loads.known()),
         "services": shown.collect::<Vec<_>>(),
         "services_total": services.len(),

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use crate::access::{Caller, Claim, ClaimValue, Identity};
 use crate::ambient;
 use crate::config::Config;
-use crate::token::Verifier;
+use crate::token::{ForeignToken, Verifier};
 use crate::trial::{Subject, Who, roles_text};
-use crate::users::API_KEY_PREFIX;
+use crate::users::{API_KEY_PREFIX, UserRefusal};
 
 /// Who asks; without any of these, nobody who is known.
 #[derive(Clone, Debug, Default, PartialEq, clap::Args)]
@@ -84,14 +84,26 @@ impl SubjectArgs {
     fn foreign(&self, token: &str, config: &Config) -> Option<Subject> {
         let issuers = config.auth.trusted_issuers(|_, _| Arc::default());
         let verdict = issuers.verify(token, ambient::unix_seconds())?;
-        Some(match verdict.map(|token| token.identity) {
-            Ok(identity) if identity.is_impostor(|name| config.directory.find(name).is_some()) => {
+        let admit = |token: ForeignToken| {
+            let verdict = config
+                .directory
+                .admit_foreign(&token.identity, token.issued_at);
+            (token.identity, verdict)
+        };
+        Some(match verdict.map(admit) {
+            Ok((identity, Err(UserRefusal::Impostor))) => {
                 let subject = &identity.subject;
                 self.refused(format!(
                     "a foreign `{subject}`, who is refused: a user of the list has this name"
                 ))
             }
-            Ok(identity) => {
+            Ok((identity, Err(refusal))) => {
+                let subject = &identity.subject;
+                self.refused(format!(
+                    "`{subject}` of another issuer, who is refused: {refusal}"
+                ))
+            }
+            Ok((identity, Ok(()))) => {
                 let (subject, roles) = (&identity.subject, roles_text(&identity.roles));
                 let name = format!("`{subject}` of another issuer with {roles}");
                 self.known(identity, name)
@@ -151,7 +163,7 @@ impl SubjectArgs {
             }
         };
         match config.directory.find(&claims.subject) {
-            Some(user) if user.admits(claims.issued_at) => {
+            Some(user) if user.admit(claims.issued_at).is_ok() => {
                 let user = Some(user.identity.subject.clone());
                 Ok(Who {
                     user,

@@ -96,18 +96,14 @@ fn own(config: &Config, inspection: Inspection) -> Vec<Line> {
     lines
 }
 
-/// A token of another issuer: its checks are one, and no user of the list is asked for.
+/// A token of another issuer: its checks are one, the user list's word among them.
 fn foreign(config: &Config, token: &str, now: u64) -> Option<Vec<Line>> {
     let issuers = config.auth.trusted_issuers(|_, _| Arc::default());
     let verdict = match issuers.verify(token, now)? {
-        Ok(token)
-            if token
-                .identity
-                .is_impostor(|name| config.directory.find(name).is_some()) =>
-        {
-            Err("a user of the list has the name of its subject".to_owned())
-        }
-        Ok(_) => Ok(()),
+        Ok(token) => config
+            .directory
+            .admit_foreign(&token.identity, token.issued_at)
+            .map_err(|refusal| refusal.to_string()),
         Err(Refusal::KeyId) => Err(format!(
             "{}; published keys are known to a running gateway only",
             Refusal::KeyId
@@ -144,10 +140,6 @@ fn user(config: &Config, claims: &Value) -> Result<(), String> {
         .map(|second| second as u64);
     match config.directory.find(subject) {
         None => Err("there is no such user".to_owned()),
-        Some(user) if user.disabled => Err("the user is disabled".to_owned()),
-        Some(user) if !user.admits(issued_at) => {
-            Err("the token is older than `tokens_valid_after`".to_owned())
-        }
-        Some(_) => Ok(()),
+        Some(user) => user.admit(issued_at).map_err(|refusal| refusal.to_string()),
     }
 }

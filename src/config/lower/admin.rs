@@ -2,7 +2,10 @@
 
 use std::net::SocketAddr;
 
+use super::distinct;
 use super::listen::tcp_address;
+use crate::access::{HostError, HostPattern};
+use crate::config::admin_hosts::AdminHosts;
 use crate::config::admin_token::{AdminToken, SHORTEST};
 use crate::config::code::Code;
 use crate::config::finding::Finding;
@@ -17,6 +20,7 @@ pub(super) struct Admin {
     /// `None` where it is off.
     pub(super) listen: Option<SocketAddr>,
     pub(super) token: Option<AdminToken>,
+    pub(super) hosts: AdminHosts,
 }
 
 /// Lowers the `admin` block.
@@ -26,15 +30,39 @@ pub(super) fn admin(entry: Option<Entry>, clients: &[Listen], reader: &mut Reade
         return Admin {
             listen: default,
             token: None,
+            hosts: AdminHosts::default(),
         };
     };
     let listen = section.take("listen");
     let token = token(&mut section, reader);
+    let hosts = section.take("hosts").map(|entry| hosts(entry, reader));
     section.finish(reader);
     Admin {
         listen: listen.map_or(default, |entry| address(&entry, clients, reader)),
         token,
+        hosts: hosts.unwrap_or_default(),
     }
+}
+
+/// Names that the operator knows to be the gateway's own. What is refused was reported, so that nothing comes into force.
+fn hosts(entry: Entry, reader: &mut Reader<'_>) -> AdminHosts {
+    let why = "leave `hosts` out for addresses, `localhost` and names of a private network";
+    let items = reader.filled_list(entry, why).unwrap_or_default();
+    AdminHosts::new(distinct(&items, reader, host).unwrap_or_default())
+}
+
+fn host(item: &Entry, reader: &mut Reader<'_>) -> Option<HostPattern> {
+    let text = reader.text(item)?;
+    let error = match HostPattern::parse(&text) {
+        Ok(host) => return Some(host),
+        Err(HostError::Any) => {
+            "a host is missing; write a name such as `metrics.example.com`".to_owned()
+        }
+        Err(error) => error.to_string(),
+    };
+    let message = format!("not a host: {error}");
+    reader.report(Finding::error(Code::InvalidValue, item.node.span, message));
+    None
 }
 
 fn address(entry: &Entry, clients: &[Listen], reader: &mut Reader<'_>) -> Option<SocketAddr> {

@@ -91,6 +91,7 @@ impl Draft {
             server: self.server,
             admin: self.admin.listen,
             admin_token: self.admin.token,
+            admin_hosts: self.admin.hosts,
             log: self.log,
             tracing: self.tracing,
             auth: self.auth?,

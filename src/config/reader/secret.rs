@@ -1,14 +1,14 @@
 //! Secrets and files: read whole, and never shown.
 
-use std::path::Path;
+use std::path::PathBuf;
 
 use zeroize::Zeroizing;
 
 use super::Reader;
 use crate::config::code::Code;
-use crate::config::files::reason;
+use crate::config::files::{beside, reason};
 use crate::config::finding::Finding;
-use crate::config::shown::{REDACTED, looks_secret};
+use crate::config::shown::{REDACTED, looks_secret, may_be_secret, shown};
 use crate::config::span::{File, Span};
 use crate::config::yaml::{Entry, Value};
 
@@ -58,13 +58,17 @@ impl Reader<'_> {
         }
     }
 
-    fn unreadable(&mut self, entry: &Entry, path: &Path, error: &std::io::Error) {
-        let message = format!("cannot read `{}`: {}", path.display(), reason(error));
-        self.report(Finding::error(
-            Code::UnreadableFile,
-            entry.node.span,
-            message,
-        ));
+    fn unreadable(&mut self, entry: &Entry, name: &str, error: &std::io::Error) {
+        let message = format!("cannot read `{name}`: {}", reason(error));
+        let finding = Finding::error(Code::UnreadableFile, entry.node.span, message);
+        self.report(if name == REDACTED {
+            // a secret that stands where its file should be named
+            finding
+                .help("write the name of the file that holds it")
+                .conceal(entry.node.span)
+        } else {
+            finding
+        });
     }
 
     /// A users file holds hashes and is kept like a secret; a configuration is not. A default in it is no better.
@@ -85,7 +89,7 @@ impl Reader<'_> {
     }
 
     fn text_file(&mut self, entry: &Entry) -> Option<String> {
-        let path = self.path(entry)?;
+        let (path, name) = self.named_file(entry)?;
         match self.files.read_text(&path) {
             Ok(mut text) => {
                 // Editors and `echo` end a file with a newline; it is no part of the text.
@@ -96,7 +100,7 @@ impl Reader<'_> {
                 Some(text)
             }
             Err(error) => {
-                self.unreadable(entry, &path, &error);
+                self.unreadable(entry, &name, &error);
                 None
             }
         }
@@ -107,21 +111,32 @@ impl Reader<'_> {
         &mut self,
         entry: &Entry,
     ) -> Option<(String, Zeroizing<Vec<u8>>)> {
-        let path = self.path(entry)?;
-        let name = path.display().to_string();
-        // a key that stands where its file should be named
-        let inline = looks_secret(&name);
-        let name = if inline { REDACTED.to_owned() } else { name };
+        let (path, name) = self.named_file(entry)?;
         match self.files.read(&path) {
             Ok(bytes) => Some((name, bytes.into())),
             Err(error) => {
-                let message = format!("cannot read `{name}`: {}", reason(&error));
-                let help = inline.then(|| "write the name of the file that holds it".to_owned());
-                self.report(
-                    Finding::error(Code::UnreadableFile, entry.node.span, message).maybe_help(help),
-                );
+                self.unreadable(entry, &name, &error);
                 None
             }
         }
+    }
+
+    /// A path, relative to the file that names it, and how to call it in messages.
+    fn named_file(&mut self, entry: &Entry) -> Option<(PathBuf, String)> {
+        let text = self.filled_text(entry)?;
+        let path = beside(self.path_of(entry.node.span), &text);
+        let written = match &entry.node.value {
+            Value::Plain(written) | Value::Quoted(written) => written,
+            Value::List(_) | Value::Map(_) | Value::Broken => "",
+        };
+        let name = if looks_secret(&text) || (may_be_secret(&text) && !path.exists()) {
+            REDACTED.to_owned()
+        } else if written.contains("${") && !path.exists() {
+            // what a variable brings in may be the secret itself
+            shown(written)
+        } else {
+            path.display().to_string()
+        };
+        Some((path, name))
     }
 }

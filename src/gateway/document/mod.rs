@@ -119,5 +119,6 @@ fn retell(response: &mut Response<Bytes>) {
         headers.remove(name);
     }
     headers.insert(CONTENT_LENGTH, length.into());
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    // beside what the service says: its `no-store` or `private` still counts (RFC 9111, section 5.2)
+    headers.append(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
 }

@@ -473,9 +473,15 @@ impl Gateway {
         get(self.address, path, fields)
     }
 
+    /// `GET` of the admin listener, which answers probes and scrapers under its address.
+    pub fn probe(&self, path: &str) -> Answer {
+        let request = format!("GET {path} HTTP/1.1\r\nHost: {}\r\n\r\n", self.admin);
+        send(self.admin, request)
+    }
+
     /// The whole exposition.
     pub fn metrics(&self) -> String {
-        get(self.admin, "/metrics", "").body
+        self.probe("/metrics").body
     }
 
     /// Resident memory in bytes.
