@@ -117,7 +117,7 @@ async fn read_document(pinned: &Pinned, index: usize, answer: Answer) -> Result<
 
 /// Step 8.
 fn reply(answer: Result<Answer, Rejection>, mut record: Box<Record>) -> Reply {
-    let renewal = record.renewal.take();
+    let renewal = record.take_renewal();
     let mut response = match answer {
         // nobody knows whether the client takes cookies with it: it gets them with its next request
         Ok(Answer::Switched(switch)) => return switch.reply(record),
@@ -198,13 +198,13 @@ async fn ask_portal(
     let snapshot = &*pinned.snapshot;
     let Asked {
         endpoint,
-        identified,
+        mut identified,
         intake,
         body,
     } = *asked;
     record.route = Route::Portal;
     record.outcome = Outcome::Gateway;
-    record.know(&identified, snapshot, intake.site.scheme);
+    record.know(&mut identified, intake.site.scheme);
     let (caller, client) = (portal_caller(&identified), intake.client.address);
     let reply = snapshot
         .portal

@@ -14,6 +14,7 @@ use super::downstream::Downstream;
 use super::identify::{Identified, Outcome as Credential, identify};
 use super::record::{Record, Route};
 use super::rejection::Rejection;
+use super::renewal::Renewal;
 use super::snapshot::{Service, Snapshot};
 use super::standing::holds_until;
 use super::traced::Traced;
@@ -113,9 +114,9 @@ pub(super) fn judge(
     if let Some(preflight) = preflight(service, &intake, record) {
         return Ok(Next::Done(preflight));
     }
-    let identified = identified();
-    record.know(&identified, snapshot, intake.site.scheme);
-    refuse_foreign(&target, &intake, &identified)?;
+    let mut identified = identified();
+    record.know(&mut identified, intake.site.scheme);
+    refuse_foreign(&target, &intake, &identified, record)?;
     let Identified {
         caller, credential, ..
     } = identified;
@@ -180,10 +181,10 @@ impl Record {
     }
 
     /// `scheme` is how the client came.
-    pub(super) fn know(&mut self, identified: &Identified, snapshot: &Snapshot, scheme: Scheme) {
+    pub(super) fn know(&mut self, identified: &mut Identified, scheme: Scheme) {
         self.user = identified.caller.identity().cloned();
-        let session = identified.renewal.as_ref();
-        self.renewal = session.map(|new| snapshot.cookie.write(scheme, &new.value, new.max_age));
+        let session = identified.renewal.take();
+        self.renewal = session.map(|session| Renewal { session, scheme });
     }
 }
 

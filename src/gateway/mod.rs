@@ -13,6 +13,7 @@ mod lasting;
 mod note;
 mod record;
 mod rejection;
+mod renewal;
 mod reply;
 mod snapshot;
 mod standing;

@@ -74,14 +74,15 @@ impl Question<'_> {
         }
         record.path = path.as_str().into();
         let credential = self.credential();
-        let identified = self.identify(credential.as_ref());
-        record.know(&identified, snapshot, original.site.scheme);
+        let mut identified = self.identify(credential.as_ref());
+        record.know(&mut identified, original.site.scheme);
         let request = Sent {
             method: &original.method,
             upgrades: original.upgrades,
             site: &original.site,
         };
         if is_foreign(&request, credential.as_ref(), self.intake, &identified) {
+            record.renewal = None;
             return Err(Rejection::CrossOrigin);
         }
         let Identified {

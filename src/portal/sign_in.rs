@@ -1,7 +1,5 @@
 //! Signing in with a browser: the page, its form, and the session cookie.
 
-use std::net::IpAddr;
-
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, LOCATION, SET_COOKIE};
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
@@ -188,9 +186,7 @@ impl Portal {
         now: u64,
     ) -> PortalReply {
         let user = loggable(&request.username);
-        let begun = self
-            .begin_session(request, intake.client.address, now)
-            .await;
+        let begun = self.begin_session(request, intake, now).await;
         let response = match &begun {
             Ok(session) => self.let_in(intake, session, typed, now),
             Err(denial) => self.retell(look, denial.into_response(Dialect::Login), typed),
@@ -208,12 +204,14 @@ impl Portal {
     async fn begin_session(
         &self,
         request: LoginRequest,
-        client: IpAddr,
+        intake: &Intake,
         now: u64,
     ) -> Result<SessionToken, Denial> {
-        let user = self.prove(request, client).await?;
+        let user = self.prove(request, intake.client.address).await?;
         let id = SessionId::from_bytes(ambient::random_bytes());
-        Ok(self.browsers.begin(&user.identity.subject, id, now)?)
+        let session = self.browsers.begin(&user.identity.subject, id, now)?;
+        self.end_replaced(intake, now).await?;
+        Ok(session)
     }
 
     fn let_in(
@@ -230,6 +228,13 @@ impl Portal {
                 .cookie
                 .write(intake.site.scheme, &session.value, session.max_age);
         response.headers_mut().append(SET_COOKIE, cookie);
+        let former = self
+            .settings
+            .cookie
+            .clear_others(&intake.crumbs, intake.site.scheme);
+        for line in former {
+            response.headers_mut().append(SET_COOKIE, line);
+        }
         let marker = Marker::signed_in(Marker::read(intake.crumbs.marker(), now), now);
         self.mark(marker, now, response.headers_mut());
         response

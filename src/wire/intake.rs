@@ -130,11 +130,11 @@ impl Intake {
 }
 
 impl Intake {
-    /// Whether the credential is one that a browser adds by itself, whoever makes it send the request.
-    pub fn rides_on_cookie(&self) -> bool {
+    /// Whether a credential stands in a field, which no browser adds by itself, whoever makes it send the request.
+    pub fn has_field_credential(&self) -> bool {
         self.credential
             .as_ref()
-            .is_some_and(|credential| credential.source() == CredentialSource::Cookie)
+            .is_some_and(|credential| credential.source() != CredentialSource::Cookie)
     }
 }
 

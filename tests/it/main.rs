@@ -65,6 +65,7 @@ mod routes;
 mod sbom;
 mod schema;
 mod service_manager;
+mod session_endings;
 mod state_file;
 mod state_redis;
 mod systemd;

@@ -1,3 +1,5 @@
+use http::header::CACHE_CONTROL;
+
 use super::*;
 
 fn cookie() -> SessionCookie {
@@ -176,5 +178,84 @@ fn a_renewal_is_never_left_in_a_shared_cache() {
             expected
         );
         assert_eq!(headers.contains_key(SET_COOKIE), renewed, "{sent:?}");
+    }
+}
+
+#[test]
+fn a_former_cookie_is_cut_out_and_is_no_credential() {
+    let cookie = cookie().with_former(&["old".to_owned(), "older".to_owned()]);
+    let all =
+        "old=1; __Host-old=2; __Secure-old=3; older=4; old-signin=5; oldest=6; Old=7; gatelatch=8";
+    let mut headers = request(&[all]);
+    let crumbs = cookie.take(&mut headers);
+    assert_eq!(headers[COOKIE], "oldest=6; Old=7");
+    let shown: Vec<_> = crumbs.sessions().map(Credential::token).collect();
+    assert_eq!(shown, ["1", "2", "4", "8"]);
+    let credential = |scheme| cookie.credential(&crumbs, scheme);
+    assert_eq!(credential(Scheme::Http).unwrap().token(), "8");
+    assert!(credential(Scheme::Https).is_none());
+    assert_eq!(crumbs.marker(), None);
+    for own in [
+        "old=x",
+        "__Host-older=x; Secure",
+        "=old=x",
+        "older-signin=x",
+    ] {
+        let mut headers = HeaderMap::new();
+        headers.append(SET_COOKIE, HeaderValue::from_str(own).unwrap());
+        cookie.guard(&mut headers);
+        assert!(headers.is_empty(), "{own}");
+    }
+    let mut headers = HeaderMap::new();
+    headers.append(SET_COOKIE, HeaderValue::from_static("oldest=x"));
+    cookie.guard(&mut headers);
+    assert_eq!(headers.len(), 1);
+}
+
+#[test]
+fn every_other_name_that_was_brought_is_taken_away() {
+    let cleared = |domain: Option<&str>, line: &str, scheme| {
+        let cookie = SessionCookie::new(
+            "new",
+            SecureCookie::Auto,
+            SameSite::Lax,
+            domain.map(Box::from),
+        );
+        let cookie = cookie.with_former(&["old".to_owned()]);
+        let crumbs = cookie.take(&mut request(&[line]));
+        let lines = cookie.clear_others(&crumbs, scheme);
+        lines
+            .map(|line| line.to_str().unwrap().to_owned())
+            .collect::<Vec<_>>()
+    };
+    let all = "new=1; old=2; __Host-old=3; old=4; __Host-new=5";
+    let plain = "old=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax";
+    assert_eq!(cleared(None, "new=1", Scheme::Http), [""; 0]);
+    assert_eq!(cleared(None, all, Scheme::Http), [plain]);
+    assert_eq!(
+        cleared(None, all, Scheme::Https),
+        ["new", "old", "__Host-old"]
+            .map(|name| format!("{name}=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax; Secure"))
+    );
+    assert_eq!(
+        cleared(Some("a.test"), "old=2; __Host-old=3", Scheme::Https),
+        [
+            "old=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax; Secure; Domain=a.test",
+            "__Host-old=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax; Secure"
+        ]
+    );
+}
+
+#[test]
+fn of_more_cookies_than_are_read_none_counts() {
+    let others = |count: usize| format!("gatelatch=good{}", "; __Host-gatelatch=x".repeat(count));
+    for (count, more) in [(15, false), (16, true), (1000, true)] {
+        let mut headers = request(&[&others(count)]);
+        let crumbs = cookie().take(&mut headers);
+        assert!(!headers.contains_key(COOKIE));
+        assert_eq!(crumbs.has_more(), more);
+        assert_eq!(crumbs.sessions().count(), 16);
+        let token = cookie().credential(&crumbs, Scheme::Http).unwrap();
+        assert_eq!(token.token(), if more { "" } else { "good" }, "{count}");
     }
 }
