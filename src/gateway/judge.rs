@@ -121,6 +121,7 @@ pub(super) fn judge(
         caller, credential, ..
     } = identified;
     let until = holds_until(&credential);
+    let is_refused = matches!(credential, Credential::Refused(_));
     let permit = decide(
         service,
         (&target.method, &target.path),
@@ -129,6 +130,9 @@ pub(super) fn judge(
         record,
     )
     .map_err(|denial| or_sign_in(denial, service, snapshot, &target, &intake))?;
+    if is_refused && record.outcome == Outcome::Allowed {
+        withhold_own(snapshot, &mut intake);
+    }
     let document = document::is_asked(service, &target);
     if document {
         document::ask_whole(&mut intake);
@@ -193,6 +197,16 @@ impl Worker {
         if let Credential::Refused(error) = identified.credential {
             self.shard.token_refused(error.kind());
         }
+    }
+}
+
+/// Keeps a token of the gateway from a service that is open to anyone: what is refused today, as that of a disabled
+/// user, may be accepted tomorrow. Other tokens may be the service's own.
+fn withhold_own(snapshot: &Snapshot, intake: &mut Intake) {
+    if let Some(credential) = &mut intake.credential
+        && snapshot.verifier.is_named_by(credential.token())
+    {
+        credential.withhold();
     }
 }
 
