@@ -85,6 +85,13 @@ impl SessionCookie {
         Self { former, ..self }
     }
 
+    /// Its name, where `next` takes it neither for its own nor for a former one: what browsers keep under it would pass
+    /// for a cookie of the services.
+    pub fn forgotten_by(&self, next: &Self) -> Option<&str> {
+        let name = &*self.name.plain;
+        next.own(name.as_bytes()).is_none().then_some(name)
+    }
+
     /// The cookie's name towards a client of this scheme.
     pub fn name(&self, scheme: Scheme) -> &str {
         self.name.spelled(self.spelling(scheme))

@@ -35,6 +35,7 @@ mod drain;
 mod explain;
 mod fastapi;
 mod floods;
+mod former_cookies;
 mod framing;
 mod grpc;
 mod h2_downstream;
