@@ -86,7 +86,7 @@ fn sign_in(snapshot: &Snapshot, target: &Target, intake: &Intake) -> Option<Resp
     let address = snapshot.portal.sign_in_path(next.as_ref());
     let visitor = Visitor {
         site: &intake.site,
-        crumbs: &intake.crumbs,
+        cookies: &intake.cookies,
         next,
     };
     snapshot

@@ -114,7 +114,7 @@ impl Question<'_> {
             .clone()
             .filter(|sent| sent.source() != CredentialSource::Cookie);
         let cookie = &self.pinned.snapshot.cookie;
-        bearer.or_else(|| cookie.credential(&self.intake.crumbs, self.original.site.scheme))
+        bearer.or_else(|| cookie.credential(&self.intake.cookies, self.original.site.scheme))
     }
 
     /// Where the proxy does not say who its client is, nobody knows the address: that of the proxy is in no network that
@@ -190,7 +190,7 @@ impl Question<'_> {
             AskedBy::Proxy if is_navigation(&original.method, &self.intake.head.headers) => {
                 let visitor = Visitor {
                     site: &original.site,
-                    crumbs: &self.intake.crumbs,
+                    cookies: &self.intake.cookies,
                     next,
                 };
                 snapshot

@@ -80,7 +80,7 @@ impl Portal {
             .look
             .as_deref()
             .filter(|_| is_browser_form(&head.method, &head.headers));
-        let by_cookie = intake.crumbs.has_sessions() && !intake.has_field_credential();
+        let by_cookie = intake.cookies.has_sessions() && !intake.has_field_credential();
         if (look.is_some() || by_cookie) && !intake.site.sends(&head.headers) {
             return wire::problem(StatusCode::FORBIDDEN, wire::CROSS_ORIGIN).into();
         }
@@ -114,7 +114,7 @@ impl Portal {
         // where the store is away, the browser keeps what it needs to try again
         let is_over = response.status().is_success()
             || matches!(ending, Ending::TooManyCookies | Ending::OnlyCookies);
-        if is_over && !intake.crumbs.is_empty() {
+        if is_over && !intake.cookies.is_empty() {
             self.forget(intake, response.headers_mut());
         }
         PortalReply {
@@ -165,7 +165,7 @@ impl Portal {
     fn forget(&self, intake: &Intake, headers: &mut HeaderMap) {
         let (cookie, scheme) = (&self.settings.cookie, intake.site.scheme);
         headers.append(SET_COOKIE, cookie.clear(scheme));
-        for line in cookie.clear_others(&intake.crumbs, scheme) {
+        for line in cookie.clear_others(&intake.cookies, scheme) {
             headers.append(SET_COOKIE, line);
         }
         headers.append(SET_COOKIE, cookie.mark("", 0));
@@ -175,7 +175,7 @@ impl Portal {
     fn sessions_of(&self, intake: &Intake, caller: &PortalCaller, now: u64) -> Vec<SessionId> {
         let field = intake.credential.iter();
         let bearer = field.filter(|credential| credential.source() == CredentialSource::Bearer);
-        let mut sessions = self.sessions_named_by(intake.crumbs.sessions().chain(bearer), now);
+        let mut sessions = self.sessions_named_by(intake.cookies.sessions().chain(bearer), now);
         if let PortalCaller::Known {
             session: Some(session),
             ..
@@ -205,7 +205,7 @@ impl Portal {
     /// # Errors
     /// [`Away`]; then they may go on.
     pub(super) async fn end_replaced(&self, intake: &Intake, now: u64) -> Result<(), Away> {
-        let mut replaced = self.sessions_named_by(intake.crumbs.sessions(), now);
+        let mut replaced = self.sessions_named_by(intake.cookies.sessions(), now);
         replaced.sort_unstable();
         replaced.dedup();
         self.sessions.end_all(&replaced, self.times(now)).await
@@ -235,7 +235,7 @@ impl Portal {
         let stays = matches!(caller, PortalCaller::Known { session: None, .. });
         let ending = match ended {
             Some(Err(Away)) => Ending::Away,
-            _ if intake.crumbs.has_more() => Ending::TooManyCookies,
+            _ if intake.cookies.has_more() => Ending::TooManyCookies,
             Some(Ok(())) if stays && refresh.is_none() => Ending::OnlyCookies,
             Some(Ok(())) => Ending::Everything,
             None => Ending::Nothing,
@@ -250,7 +250,7 @@ fn nothing_ended(intake: &Intake, caller: &PortalCaller) -> Response<Bytes> {
         PortalCaller::Known { session: None, .. } => no_session(),
         PortalCaller::Known { .. } => no_content(),
         PortalCaller::Rejected(why) if intake.has_field_credential() => wire::invalid_token(why),
-        PortalCaller::Rejected(_) | PortalCaller::Anonymous if intake.crumbs.has_sessions() => {
+        PortalCaller::Rejected(_) | PortalCaller::Anonymous if intake.cookies.has_sessions() => {
             no_content()
         }
         PortalCaller::Rejected(_) | PortalCaller::Anonymous => wire::not_authenticated(),

@@ -15,7 +15,7 @@ use super::{Portal, PortalCaller, PortalReply};
 use crate::ambient;
 use crate::pages::{Account, Look, Lost, Page, SignIn};
 use crate::token::{SessionId, SessionToken};
-use crate::wire::{self, Crumbs, Intake, Site};
+use crate::wire::{self, GatewayCookies, Intake, Site};
 
 /// The most characters of a typed name that are shown again.
 const SHOWN_CHARACTERS: usize = 255;
@@ -36,7 +36,7 @@ pub struct Visitor<'a> {
     /// The origin that it asked.
     pub site: &'a Site,
     /// The gateway's cookies that it brought.
-    pub crumbs: &'a Crumbs,
+    pub cookies: &'a GatewayCookies,
     /// Where it wants to go; `None` where there is no safe way back.
     pub next: Option<Next>,
 }
@@ -70,7 +70,7 @@ impl Portal {
         now: u64,
     ) -> Option<Response<Bytes>> {
         let look = self.settings.look.as_deref()?;
-        let marker = Marker::read(visitor.crumbs.marker(), now);
+        let marker = Marker::read(visitor.cookies.marker(), now);
         let counted = marker.map(Marker::came_back);
         if counted == Some(None) {
             return Some(self.tell_lost(look, visitor));
@@ -85,7 +85,7 @@ impl Portal {
     fn tell_lost(&self, look: &Look, visitor: &Visitor<'_>) -> Response<Bytes> {
         let cookie = &self.settings.cookie;
         let came_back = cookie
-            .credential(visitor.crumbs, visitor.site.scheme)
+            .credential(visitor.cookies, visitor.site.scheme)
             .is_some();
         let reason = if came_back { REFUSED } else { LOST };
         let action = self.sign_in_path(visitor.next.as_ref());
@@ -231,11 +231,11 @@ impl Portal {
         let former = self
             .settings
             .cookie
-            .clear_others(&intake.crumbs, intake.site.scheme);
+            .clear_others(&intake.cookies, intake.site.scheme);
         for line in former {
             response.headers_mut().append(SET_COOKIE, line);
         }
-        let marker = Marker::signed_in(Marker::read(intake.crumbs.marker(), now), now);
+        let marker = Marker::signed_in(Marker::read(intake.cookies.marker(), now), now);
         self.mark(marker, now, response.headers_mut());
         response
     }

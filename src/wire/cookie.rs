@@ -3,14 +3,14 @@
 use http::header::{COOKIE, SET_COOKIE};
 use http::{HeaderMap, HeaderValue};
 
-pub use self::crumbs::Crumbs;
-use self::crumbs::{Own, Spelling, Which};
+pub use self::gateway_cookies::GatewayCookies;
+use self::gateway_cookies::{Own, Spelling, Which};
 pub use self::renewal::add_renewal;
 use super::credential::Credential;
 use super::fields::retain_fields;
 use super::peer::Scheme;
 
-mod crumbs;
+mod gateway_cookies;
 mod renewal;
 
 const HOST_PREFIX: &str = "__Host-";
@@ -106,36 +106,36 @@ impl SessionCookie {
     }
 
     /// Takes the gateway's cookies out of a request: the upstream never sees them. Other cookies stay byte for byte.
-    pub fn take(&self, headers: &mut HeaderMap) -> Crumbs {
-        let mut crumbs = Crumbs::default();
+    pub fn take(&self, headers: &mut HeaderMap) -> GatewayCookies {
+        let mut cookies = GatewayCookies::default();
         if !headers.contains_key(COOKIE) {
-            return crumbs;
+            return cookies;
         }
         let lines: Vec<HeaderValue> = headers.get_all(COOKIE).iter().cloned().collect();
         let kept: Vec<Option<HeaderValue>> = lines
             .iter()
-            .map(|line| self.cut(line, &mut crumbs))
+            .map(|line| self.cut(line, &mut cookies))
             .collect();
         if kept
             .iter()
             .zip(&lines)
             .all(|(kept, line)| kept.as_ref() == Some(line))
         {
-            return crumbs;
+            return cookies;
         }
         replace_lines(headers, kept.into_iter().flatten());
-        crumbs
+        cookies
     }
 
     /// What is left of a `Cookie` line; `None`: nothing.
-    fn cut(&self, line: &HeaderValue, crumbs: &mut Crumbs) -> Option<HeaderValue> {
+    fn cut(&self, line: &HeaderValue, cookies: &mut GatewayCookies) -> Option<HeaderValue> {
         let bytes = line.as_bytes();
         let mut rest = Vec::new();
         let (mut at, mut cut_any) = (0, false);
         for piece in bytes.split(|byte| *byte == b';') {
-            match self.own(crumb_name(piece)) {
+            match self.own(cookie_name(piece)) {
                 Some(own) => {
-                    crumbs.note(own, line, at, piece);
+                    cookies.note(own, line, at, piece);
                     cut_any = true;
                 }
                 None => rest.push(piece),
@@ -188,8 +188,8 @@ impl SessionCookie {
     }
 
     /// The credential that a request of this scheme brings in its cookie.
-    pub fn credential(&self, crumbs: &Crumbs, scheme: Scheme) -> Option<Credential> {
-        crumbs.only(Which::Present, self.spelling(scheme))
+    pub fn credential(&self, cookies: &GatewayCookies, scheme: Scheme) -> Option<Credential> {
+        cookies.only(Which::Present, self.spelling(scheme))
     }
 
     /// `Set-Cookie` with a session of so many seconds.
@@ -206,11 +206,11 @@ impl SessionCookie {
     /// far as browsers allow it to a site of this scheme.
     pub fn clear_others<'c>(
         &'c self,
-        crumbs: &'c Crumbs,
+        cookies: &'c GatewayCookies,
         scheme: Scheme,
     ) -> impl Iterator<Item = HeaderValue> + 'c {
         let present = (Which::Present, self.spelling(scheme));
-        crumbs
+        cookies
             .names()
             .filter(move |(which, spelling)| {
                 (*which, *spelling) != present
@@ -324,8 +324,8 @@ fn replace_lines(headers: &mut HeaderMap, mut lines: impl Iterator<Item = Header
     }
 }
 
-/// The name of one crumb of a `Cookie` line; empty where it has none.
-fn crumb_name(piece: &[u8]) -> &[u8] {
+/// The name of one cookie of a `Cookie` line; empty where it has none.
+fn cookie_name(piece: &[u8]) -> &[u8] {
     let equals = piece.iter().position(|byte| *byte == b'=');
     equals.map_or(&[], |equals| piece[..equals].trim_ascii())
 }

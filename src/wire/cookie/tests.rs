@@ -19,10 +19,10 @@ fn request(lines: &[&str]) -> HeaderMap {
 /// What is left of the `Cookie` lines, and the sessions in the clear and over TLS.
 fn take(lines: &[&str]) -> (Vec<String>, Option<String>, Option<String>) {
     let mut headers = request(lines);
-    let crumbs = cookie().take(&mut headers);
+    let cookies = cookie().take(&mut headers);
     let token = |scheme| {
         cookie()
-            .credential(&crumbs, scheme)
+            .credential(&cookies, scheme)
             .map(|credential| credential.token().to_owned())
     };
     let left = headers
@@ -40,7 +40,7 @@ fn take(lines: &[&str]) -> (Vec<String>, Option<String>, Option<String>) {
 }
 
 #[test]
-fn only_the_gateways_crumb_is_cut_out() {
+fn only_the_gateways_cookies_are_cut_out() {
     let some = |token: &str| Some(token.to_owned());
     for (lines, left, http, https) in [
         (&["a=1; b=2"][..], &["a=1; b=2"][..], None, None),
@@ -187,14 +187,14 @@ fn a_former_cookie_is_cut_out_and_is_no_credential() {
     let all =
         "old=1; __Host-old=2; __Secure-old=3; older=4; old-signin=5; oldest=6; Old=7; gatelatch=8";
     let mut headers = request(&[all]);
-    let crumbs = cookie.take(&mut headers);
+    let cookies = cookie.take(&mut headers);
     assert_eq!(headers[COOKIE], "oldest=6; Old=7");
-    let shown: Vec<_> = crumbs.sessions().map(Credential::token).collect();
+    let shown: Vec<_> = cookies.sessions().map(Credential::token).collect();
     assert_eq!(shown, ["1", "2", "4", "8"]);
-    let credential = |scheme| cookie.credential(&crumbs, scheme);
+    let credential = |scheme| cookie.credential(&cookies, scheme);
     assert_eq!(credential(Scheme::Http).unwrap().token(), "8");
     assert!(credential(Scheme::Https).is_none());
-    assert_eq!(crumbs.marker(), None);
+    assert_eq!(cookies.marker(), None);
     for own in [
         "old=x",
         "__Host-older=x; Secure",
@@ -222,8 +222,8 @@ fn every_other_name_that_was_brought_is_taken_away() {
             domain.map(Box::from),
         );
         let cookie = cookie.with_former(&["old".to_owned()]);
-        let crumbs = cookie.take(&mut request(&[line]));
-        let lines = cookie.clear_others(&crumbs, scheme);
+        let cookies = cookie.take(&mut request(&[line]));
+        let lines = cookie.clear_others(&cookies, scheme);
         lines
             .map(|line| line.to_str().unwrap().to_owned())
             .collect::<Vec<_>>()
@@ -251,11 +251,11 @@ fn of_more_cookies_than_are_read_none_counts() {
     let others = |count: usize| format!("gatelatch=good{}", "; __Host-gatelatch=x".repeat(count));
     for (count, more) in [(15, false), (16, true), (1000, true)] {
         let mut headers = request(&[&others(count)]);
-        let crumbs = cookie().take(&mut headers);
+        let cookies = cookie().take(&mut headers);
         assert!(!headers.contains_key(COOKIE));
-        assert_eq!(crumbs.has_more(), more);
-        assert_eq!(crumbs.sessions().count(), 16);
-        let token = cookie().credential(&crumbs, Scheme::Http).unwrap();
+        assert_eq!(cookies.has_more(), more);
+        assert_eq!(cookies.sessions().count(), 16);
+        let token = cookie().credential(&cookies, Scheme::Http).unwrap();
         assert_eq!(token.token(), if more { "" } else { "good" }, "{count}");
     }
 }

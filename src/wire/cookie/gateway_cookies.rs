@@ -10,9 +10,9 @@ const MOST: usize = 16;
 
 /// The gateway's own cookies of one request, unchecked.
 #[derive(Clone, Debug, Default)]
-pub struct Crumbs {
+pub struct GatewayCookies {
     /// At most [`MOST`], in the order in which they came.
-    sessions: Vec<Crumb>,
+    sessions: Vec<Candidate>,
     /// Whether there were more.
     has_more: bool,
     marker: Option<Box<str>>,
@@ -20,7 +20,7 @@ pub struct Crumbs {
 
 /// A cookie that may hold a session.
 #[derive(Clone, Debug)]
-struct Crumb {
+struct Candidate {
     which: Which,
     spelling: Spelling,
     value: Credential,
@@ -50,7 +50,7 @@ pub(super) enum Spelling {
     Host,
 }
 
-impl Crumbs {
+impl GatewayCookies {
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         !self.has_sessions() && self.marker.is_none()
@@ -68,7 +68,7 @@ impl Crumbs {
 
     /// What may hold a session, under the present name or a former one, with and without `__Host-`.
     pub fn sessions(&self) -> impl Iterator<Item = &Credential> {
-        self.sessions.iter().map(|crumb| &crumb.value)
+        self.sessions.iter().map(|cookie| &cookie.value)
     }
 
     /// The marker's value.
@@ -82,7 +82,7 @@ impl Crumbs {
         if self.has_more {
             return Some(Credential::unreadable_cookie());
         }
-        let is_it = |crumb: &&Crumb| crumb.which == which && crumb.spelling == spelling;
+        let is_it = |cookie: &&Candidate| cookie.which == which && cookie.spelling == spelling;
         let mut found = self.sessions.iter().filter(is_it);
         let first = found.next()?;
         Some(match found.next() {
@@ -93,14 +93,14 @@ impl Crumbs {
 
     /// The names that may hold a session, each once.
     pub(super) fn names(&self) -> impl Iterator<Item = (Which, Spelling)> {
-        let name = |crumb: &Crumb| (crumb.which, crumb.spelling);
-        let is_first = move |(at, crumb): &(usize, &Crumb)| {
+        let name = |cookie: &Candidate| (cookie.which, cookie.spelling);
+        let is_first = move |(at, cookie): &(usize, &Candidate)| {
             !self.sessions[..*at]
                 .iter()
-                .any(|one| name(one) == name(crumb))
+                .any(|one| name(one) == name(cookie))
         };
-        let crumbs = self.sessions.iter().enumerate().filter(is_first);
-        crumbs.map(move |(_, crumb)| name(crumb))
+        let cookies = self.sessions.iter().enumerate().filter(is_first);
+        cookies.map(move |(_, cookie)| name(cookie))
     }
 
     /// `at` is where the piece stands in its line.
@@ -116,7 +116,7 @@ impl Crumbs {
                     // most requests have one
                     self.sessions.reserve_exact(1);
                 }
-                self.sessions.push(Crumb {
+                self.sessions.push(Candidate {
                     which,
                     spelling,
                     value: Credential::of_cookie(line, at + value_at..at + piece.len()),
