@@ -5,17 +5,20 @@ use bytes::Bytes;
 use http::{Method, Response};
 
 use super::identify::{Identified, Outcome};
+use super::record::Record;
 use super::rejection::Rejection;
 use super::snapshot::{Service, Snapshot};
 use crate::ambient;
 use crate::portal::{Next, Visitor};
 use crate::wire::{Credential, CredentialSource, Intake, Site, Target, is_navigation, is_safe};
 
-/// Refuses what another site makes a signed-in browser send.
+/// Refuses what another site makes a signed-in browser send. It does not count as a use of the session, which ends as it
+/// would have.
 pub(super) fn refuse_foreign(
     target: &Target,
     intake: &Intake,
     identified: &Identified,
+    record: &mut Record,
 ) -> Result<(), Rejection> {
     let request = Sent {
         method: &target.method,
@@ -23,6 +26,7 @@ pub(super) fn refuse_foreign(
         site: &intake.site,
     };
     if is_foreign(&request, intake.credential.as_ref(), intake, identified) {
+        record.renewal = None;
         return Err(Rejection::CrossOrigin);
     }
     Ok(())
@@ -82,7 +86,7 @@ fn sign_in(snapshot: &Snapshot, target: &Target, intake: &Intake) -> Option<Resp
     let address = snapshot.portal.sign_in_path(next.as_ref());
     let visitor = Visitor {
         site: &intake.site,
-        crumbs: &intake.crumbs,
+        cookies: &intake.cookies,
         next,
     };
     snapshot

@@ -125,7 +125,7 @@ fn reply(answer: Result<Answer, Rejection>, mut record: Box<Record>) -> Reply {
     }
     // all that there was to record is recorded: an answer that its client does not take keeps no place
     record.reservation = None;
-    let renewal = record.renewal.take();
+    let renewal = record.take_renewal();
     let mut response = match answer {
         // nobody knows whether the client takes cookies with it: it gets them with its next request
         Ok(Answer::Switched(switch)) => return switch.reply(record),
@@ -226,8 +226,8 @@ async fn ask_portal(
     let pinned = record.pinned();
     let snapshot = &*pinned.snapshot;
     connection.check(snapshot)?;
-    let identified = identify_sender(worker, &pinned, &intake);
-    record.know(&identified, snapshot, intake.site.scheme);
+    let mut identified = identify_sender(worker, &pinned, &intake);
+    record.know(&mut identified, intake.site.scheme);
     let (caller, client) = (portal_caller(&identified), intake.client.address);
     let reply = snapshot
         .portal

@@ -6,7 +6,7 @@ use super::snapshot::Snapshot;
 use super::worker::{Pinned, Worker};
 use crate::access::{Caller, ClientAddress, Identity};
 use crate::telemetry::metrics::TokenRefusal;
-use crate::token::{ForeignToken, Refusal, SessionId, SessionToken, VerifiedClaims};
+use crate::token::{ForeignToken, Refusal, SessionId, VerifiedClaims};
 use crate::users::{Directory, KeyRefusal, User, UserRefusal};
 use crate::wire::{Credential, CredentialSource};
 
@@ -14,8 +14,8 @@ use crate::wire::{Credential, CredentialSource};
 pub(super) struct Identified {
     pub(super) caller: Caller,
     pub(super) credential: Outcome,
-    /// The same session for another while, where it is time.
-    pub(super) renewal: Option<SessionToken>,
+    /// The session of a browser that is to last for another while, where it is time.
+    pub(super) renewal: Option<Box<VerifiedClaims>>,
 }
 
 /// Whose credential it is, until which second since 1970, and in which session of ours, if in any.
@@ -23,7 +23,7 @@ struct Holder {
     identity: Arc<Identity>,
     expires_at: u64,
     session: Option<SessionId>,
-    renewal: Option<SessionToken>,
+    renewal: Option<Box<VerifiedClaims>>,
 }
 
 /// What a worker remembers of a token that held, for as long as the snapshot is in force.
@@ -183,8 +183,9 @@ fn browser_holder(
         ..
     } = &*pinned.snapshot;
     let renewed = |admitted: &Admitted| {
+        let due = browsers.is_due(&admitted.claims, now);
         Ok(Holder {
-            renewal: browsers.renew(&admitted.claims, now),
+            renewal: due.then(|| Box::new(admitted.claims.clone())),
             ..admitted.holder(worker)?
         })
     };

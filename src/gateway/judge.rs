@@ -16,6 +16,7 @@ use super::identify::{Identified, Outcome as Credential, identify};
 use super::reauthorization::holds_until;
 use super::record::{Record, Route};
 use super::rejection::Rejection;
+use super::renewal::Renewal;
 use super::snapshot::{Service, Snapshot};
 use super::traced::Traced;
 use super::verify::verify;
@@ -100,13 +101,14 @@ pub(super) fn judge(
     if let Some(preflight) = preflight(service, &intake, record) {
         return Ok(Next::Done(preflight));
     }
-    let identified = identify_sender(worker, pinned, &intake);
-    record.know(&identified, snapshot, intake.site.scheme);
-    refuse_foreign(&target, &intake, &identified)?;
+    let mut identified = identify_sender(worker, pinned, &intake);
+    record.know(&mut identified, intake.site.scheme);
+    refuse_foreign(&target, &intake, &identified, record)?;
     let Identified {
         caller, credential, ..
     } = identified;
     let until = holds_until(&credential);
+    let is_refused = matches!(credential, Credential::Refused(_));
     let permit = decide(
         service,
         (&target.method, &target.path),
@@ -115,6 +117,9 @@ pub(super) fn judge(
         record,
     )
     .map_err(|denial| or_sign_in(denial, service, snapshot, &target, &intake))?;
+    if is_refused && record.outcome == Outcome::Allowed {
+        withhold_own(snapshot, &mut intake);
+    }
     let document = document::is_asked(service, &target);
     if document {
         document::ask_whole(&mut intake);
@@ -174,10 +179,10 @@ impl Record {
     }
 
     /// `scheme` is how the client came.
-    pub(super) fn know(&mut self, identified: &Identified, snapshot: &Snapshot, scheme: Scheme) {
+    pub(super) fn know(&mut self, identified: &mut Identified, scheme: Scheme) {
         self.user = identified.caller.identity().cloned();
-        let session = identified.renewal.as_ref();
-        self.renewal = session.map(|new| snapshot.cookie.write(scheme, &new.value, new.max_age));
+        let session = identified.renewal.take();
+        self.renewal = session.map(|session| Renewal { session, scheme });
     }
 }
 
@@ -186,6 +191,16 @@ impl Worker {
         if let Credential::Refused(error) = identified.credential {
             self.shard.token_refused(error.kind());
         }
+    }
+}
+
+/// Keeps a token of the gateway from a service that is open to anyone: what is refused today, as that of a disabled
+/// user, may be accepted tomorrow. Other tokens may be the service's own.
+fn withhold_own(snapshot: &Snapshot, intake: &mut Intake) {
+    if let Some(credential) = &mut intake.credential
+        && snapshot.verifier.is_named_by(credential.token())
+    {
+        credential.withhold();
     }
 }
 

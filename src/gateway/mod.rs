@@ -15,6 +15,7 @@ mod note;
 mod reauthorization;
 mod record;
 mod rejection;
+mod renewal;
 mod reply;
 mod snapshot;
 mod switch;

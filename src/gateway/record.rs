@@ -6,6 +6,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use http::{HeaderValue, Method};
 
+use super::renewal::Renewal;
 use super::snapshot::{Service, Snapshot};
 use super::traced::Traced;
 use super::worker::{Pinned, Worker};
@@ -31,8 +32,8 @@ pub(super) struct Record {
     pub(super) path: Box<str>,
     pub(super) route: Route,
     pub(super) user: Option<Arc<Identity>>,
-    /// `Set-Cookie` for a session that is renewed in passing.
-    pub(super) renewal: Option<HeaderValue>,
+    /// The session that is renewed in passing, if the answer comes in time.
+    pub(super) renewal: Option<Renewal>,
     pub(super) rule: Option<RuleId>,
     pub(super) outcome: Outcome,
     pub(super) reason: Option<String>,
@@ -122,6 +123,11 @@ impl Record {
             Route::Portal => &self.pinned.portal,
             Route::Service(index) => &self.pinned.lanes[index].metrics,
         }
+    }
+
+    /// `Set-Cookie` for the session that is renewed in passing, where it still may be.
+    pub(super) fn take_renewal(&mut self) -> Option<HeaderValue> {
+        self.renewal.take()?.cookie(&self.worker, &self.pinned)
     }
 
     /// Takes the time of the upstream, which was asked then, and which of its servers it was.

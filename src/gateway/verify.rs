@@ -75,14 +75,15 @@ impl Question<'_> {
         }
         record.path = path.as_str().into();
         let credential = self.credential();
-        let identified = self.identify(credential.as_ref());
-        record.know(&identified, snapshot, original.site.scheme);
+        let mut identified = self.identify(credential.as_ref());
+        record.know(&mut identified, original.site.scheme);
         let request = Sent {
             method: &original.method,
             upgrades: original.upgrades,
             site: &original.site,
         };
         if is_foreign(&request, credential.as_ref(), self.intake, &identified) {
+            record.renewal = None;
             return Err(Rejection::CrossOrigin);
         }
         let Identified {
@@ -114,7 +115,7 @@ impl Question<'_> {
             .clone()
             .filter(|sent| sent.source() != CredentialSource::Cookie);
         let cookie = &self.pinned.snapshot.cookie;
-        bearer.or_else(|| cookie.credential(&self.intake.crumbs, self.original.site.scheme))
+        bearer.or_else(|| cookie.credential(&self.intake.cookies, self.original.site.scheme))
     }
 
     fn identify(&self, credential: Option<&Credential>) -> Identified {
@@ -186,7 +187,7 @@ impl Question<'_> {
             AskedBy::Proxy if is_navigation(&original.method, &self.intake.head.headers) => {
                 let visitor = Visitor {
                     site: &original.site,
-                    crumbs: &self.intake.crumbs,
+                    cookies: &self.intake.cookies,
                     next,
                 };
                 snapshot

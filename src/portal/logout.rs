@@ -15,16 +15,54 @@ use super::sign_in::{is_browser_form, see_other};
 use super::{Portal, PortalReply, ReceivedBody};
 use crate::pages::Look;
 use crate::session::{Away, RefreshToken};
-use crate::wire::{self, Intake};
+use crate::token::SessionId;
+use crate::wire::{self, Credential, CredentialSource, Intake};
 
 /// What people are told who want to sign out while nobody can be told that their session has ended.
 const AWAY: &str = "You are signed out in this browser, but the session could not be ended everywhere. It ends by itself; \
                     until then somebody with a copy of it could go on.";
 
+/// The same where the browser sends more cookies of the name than are read.
+const TOO_MANY_ON_PAGE: &str = "Your browser sent too many cookies of this site, and not every session could be ended. \
+                                Delete the cookies of this site.";
+
+/// The same where the request has a credential beside the cookie.
+const ONLY_COOKIES_ON_PAGE: &str = "The session in this browser has ended, but something adds another credential to your \
+                                    requests, which is still accepted.";
+
+/// What programs are told in these cases.
+const TOO_MANY_COOKIES: &str =
+    "There are too many cookies of the session's name: not every session could be ended";
+const ONLY_COOKIES: &str =
+    "The credential belongs to no session of this gateway; the session of the cookie has ended";
+
+/// How a logout ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ending {
+    /// There was nothing to end.
+    Nothing,
+    /// What the request showed is over.
+    Everything,
+    /// The store is away: some of it may go on.
+    Away,
+    /// There were more cookies than are read.
+    TooManyCookies,
+    /// The sessions of its cookies are over, and beside them stands a credential that ends elsewhere.
+    OnlyCookies,
+}
+
+/// What a logout is to end.
+struct Shown {
+    sessions: Vec<SessionId>,
+    /// As it was sent.
+    refresh: Option<Zeroizing<String>>,
+}
+
 impl Portal {
-    /// Ends the session of the caller's credential, and that of the refresh token in the body, where there is one. A
-    /// refresh token that is not known any more counts as logged out already (RFC 7009, section 2.2), and so does a
-    /// browser whose session is over.
+    /// Ends the session of every credential that the request shows, valid at this moment or not: of each cookie, of the
+    /// bearer token, and of the refresh token in the body. A refresh token that is not known any more counts as logged
+    /// out already (RFC 7009, section 2.2), and so does a browser whose sessions are over. A cookie that none of the
+    /// keys has signed is no session, and there is nothing in it to end.
     pub(super) async fn log_out(
         &self,
         intake: &Intake,
@@ -38,17 +76,13 @@ impl Portal {
             .look
             .as_deref()
             .filter(|_| is_browser_form(&head.method, &head.headers));
-        if (look.is_some() || intake.rides_on_cookie()) && !intake.site.sends(&head.headers) {
+        if (look.is_some() || intake.acts_by_cookies()) && !intake.site.sends(&head.headers) {
             return wire::problem(StatusCode::FORBIDDEN, wire::CROSS_ORIGIN).into();
         }
-        let mut reply = match look {
-            Some(look) => self.sign_out(look, caller, now).await,
+        match look {
+            Some(look) => self.sign_out(look, intake, caller, now).await,
             None => self.end(intake, body, caller, now).await,
-        };
-        if look.is_some() || (reply.response.status().is_success() && !intake.crumbs.is_empty()) {
-            self.forget(intake, reply.response.headers_mut());
         }
-        reply
     }
 
     /// For programs.
@@ -59,91 +93,165 @@ impl Portal {
         caller: &PortalCaller,
         now: u64,
     ) -> PortalReply {
-        let shown = match read(&intake.head, body) {
-            Ok(shown) => shown,
+        let refresh = match read(&intake.head, body) {
+            Ok(refresh) => refresh,
             Err(rejection) => return rejection.into_response(Dialect::Refresh).into(),
         };
-        match (caller, &shown) {
-            (PortalCaller::Anonymous, None) => return wire::not_authenticated().into(),
-            (PortalCaller::Rejected(_), None) if intake.rides_on_cookie() => {
-                return no_content().into();
-            }
-            (PortalCaller::Rejected(why), None) => return wire::invalid_token(why).into(),
-            (PortalCaller::Known { session: None, .. }, None) => return no_session().into(),
-            (PortalCaller::Known { .. }, _) | (_, Some(_)) => {}
-        }
-        let ended = self.end_sessions(caller, shown.as_deref(), now).await;
-        let response = match ended {
-            Ok(()) => no_content(),
-            Err(Away) => RefreshDenial::Away.into_response(Dialect::Refresh),
+        let shown = Shown {
+            sessions: self.sessions_of(intake, caller, now),
+            refresh,
         };
+        let (ending, session) = self.end_shown(&shown, intake, caller, now).await;
+        let mut response = match ending {
+            Ending::Nothing => nothing_ended(intake, caller),
+            Ending::Everything => no_content(),
+            Ending::Away => RefreshDenial::Away.into_response(Dialect::Refresh),
+            Ending::TooManyCookies => wire::problem(StatusCode::BAD_REQUEST, TOO_MANY_COOKIES),
+            Ending::OnlyCookies => wire::problem(StatusCode::BAD_REQUEST, ONLY_COOKIES),
+        };
+        // where the store is away, the browser keeps what it needs to try again
+        let is_over = response.status().is_success()
+            || matches!(ending, Ending::TooManyCookies | Ending::OnlyCookies);
+        if is_over && !intake.cookies.is_empty() {
+            self.forget(intake, response.headers_mut());
+        }
         PortalReply {
             response,
             login: None,
-            session: Some(SessionEvent::Logout(ended)),
+            session,
         }
     }
 
     /// For people.
-    async fn sign_out(&self, look: &Look, caller: &PortalCaller, now: u64) -> PortalReply {
-        let known = matches!(
-            caller,
-            PortalCaller::Known {
-                session: Some(_),
-                ..
-            }
-        );
-        let ended = if known {
-            Some(self.end_sessions(caller, None, now).await)
-        } else {
-            None
+    async fn sign_out(
+        &self,
+        look: &Look,
+        intake: &Intake,
+        caller: &PortalCaller,
+        now: u64,
+    ) -> PortalReply {
+        let shown = Shown {
+            sessions: self.sessions_of(intake, caller, now),
+            refresh: None,
         };
-        let response = match ended {
-            Some(Err(Away)) => {
+        let (ending, session) = self.end_shown(&shown, intake, caller, now).await;
+        let page = |status, words| self.refuse(look, status, words, &FormExtras::default());
+        let mut response = match ending {
+            Ending::Nothing | Ending::Everything => {
+                see_other(&self.signed_out_path()).unwrap_or_else(no_content)
+            }
+            Ending::Away => {
                 let plain = RefreshDenial::Away.into_response(Dialect::Refresh);
-                let mut page = self.refuse(look, plain.status(), AWAY, &FormExtras::default());
-                page.headers_mut().extend(
-                    plain
-                        .headers()
-                        .get(RETRY_AFTER)
-                        .map(|when| (RETRY_AFTER, when.clone())),
-                );
+                let mut page = page(plain.status(), AWAY);
+                let when = plain.headers().get(RETRY_AFTER);
+                page.headers_mut()
+                    .extend(when.map(|when| (RETRY_AFTER, when.clone())));
                 page
             }
-            Some(Ok(())) | None => see_other(&self.signed_out_path()).unwrap_or_else(no_content),
+            Ending::TooManyCookies => page(StatusCode::BAD_REQUEST, TOO_MANY_ON_PAGE),
+            Ending::OnlyCookies => page(StatusCode::BAD_REQUEST, ONLY_COOKIES_ON_PAGE),
         };
+        self.forget(intake, response.headers_mut());
         PortalReply {
             response,
             login: None,
-            session: ended.map(SessionEvent::Logout),
+            session,
         }
     }
 
     /// Takes the gateway's cookies away from the browser.
     fn forget(&self, intake: &Intake, headers: &mut HeaderMap) {
-        let cookie = &self.settings.cookie;
-        headers.append(SET_COOKIE, cookie.clear(intake.site.scheme));
+        let (cookie, scheme) = (&self.settings.cookie, intake.site.scheme);
+        headers.append(SET_COOKIE, cookie.clear(scheme));
+        for line in cookie.clear_others(&intake.cookies, scheme) {
+            headers.append(SET_COOKIE, line);
+        }
         headers.append(SET_COOKIE, cookie.mark("", 0));
     }
 
-    async fn end_sessions(
-        &self,
-        caller: &PortalCaller,
-        shown: Option<&String>,
-        now: u64,
-    ) -> Result<(), Away> {
-        let times = self.times(now);
+    /// The sessions of all cookies and of the bearer token that have not ended yet, each once.
+    fn sessions_of(&self, intake: &Intake, caller: &PortalCaller, now: u64) -> Vec<SessionId> {
+        let field = intake.credential.iter();
+        let bearer = field.filter(|credential| credential.source() == CredentialSource::Bearer);
+        let mut sessions = self.sessions_named_by(intake.cookies.sessions().chain(bearer), now);
         if let PortalCaller::Known {
             session: Some(session),
             ..
         } = caller
         {
-            self.sessions.end(*session, times).await?;
+            sessions.push(*session);
         }
-        match shown.and_then(|shown| RefreshToken::parse(shown)) {
-            Some(token) => self.sessions.leave(&token, times).await,
-            None => Ok(()),
+        sessions.sort_unstable();
+        sessions.dedup();
+        sessions
+    }
+
+    /// The sessions of these credentials that have not ended yet.
+    fn sessions_named_by<'c>(
+        &self,
+        credentials: impl Iterator<Item = &'c Credential>,
+        now: u64,
+    ) -> Vec<SessionId> {
+        credentials
+            .filter_map(|credential| self.browsers.named_by(credential.token(), now))
+            .filter(|session| !self.sessions.has_ended(session))
+            .collect()
+    }
+
+    /// Ends the sessions of a browser that signs in anew: whoever has a copy of the cookie that is replaced has nothing.
+    ///
+    /// # Errors
+    /// [`Away`]; then they may go on.
+    pub(super) async fn end_replaced(&self, intake: &Intake, now: u64) -> Result<(), Away> {
+        let mut replaced = self.sessions_named_by(intake.cookies.sessions(), now);
+        replaced.sort_unstable();
+        replaced.dedup();
+        self.sessions.end_all(&replaced, self.times(now)).await
+    }
+
+    async fn end_shown(
+        &self,
+        shown: &Shown,
+        intake: &Intake,
+        caller: &PortalCaller,
+        now: u64,
+    ) -> (Ending, Option<SessionEvent>) {
+        let Shown { sessions, refresh } = shown;
+        let times = self.times(now);
+        let ended = if sessions.is_empty() && refresh.is_none() {
+            None
+        } else {
+            let mut ended = self.sessions.end_all(sessions, times).await;
+            let token = refresh
+                .as_deref()
+                .and_then(|sent| RefreshToken::parse(sent));
+            if let Some(token) = token {
+                ended = ended.and(self.sessions.leave(&token, times).await);
+            }
+            Some(ended)
+        };
+        let stays = matches!(caller, PortalCaller::Known { session: None, .. });
+        let ending = match ended {
+            Some(Err(Away)) => Ending::Away,
+            _ if intake.cookies.has_more() => Ending::TooManyCookies,
+            Some(Ok(())) if stays && refresh.is_none() => Ending::OnlyCookies,
+            Some(Ok(())) => Ending::Everything,
+            None => Ending::Nothing,
+        };
+        (ending, ended.map(SessionEvent::Logout))
+    }
+}
+
+/// Who wants to log out without anything to end.
+fn nothing_ended(intake: &Intake, caller: &PortalCaller) -> Response<Bytes> {
+    match caller {
+        PortalCaller::Known { session: None, .. } => no_session(),
+        PortalCaller::Known { .. } => no_content(),
+        PortalCaller::Rejected(why) if intake.has_field_credential() => wire::invalid_token(why),
+        PortalCaller::Rejected(_) | PortalCaller::Anonymous if intake.cookies.has_sessions() => {
+            no_content()
         }
+        PortalCaller::Rejected(_) | PortalCaller::Anonymous => wire::not_authenticated(),
     }
 }
 

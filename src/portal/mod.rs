@@ -182,7 +182,7 @@ impl Portal {
                 Endpoint::Login => Dialect::Login.format(&head.headers).is_some(),
                 Endpoint::Token => Dialect::Token.format(&head.headers).is_some(),
                 Endpoint::Refresh => Dialect::Refresh.format(&head.headers).is_some(),
-                Endpoint::Logout => !form && (!intake.rides_on_cookie() || own_site()),
+                Endpoint::Logout => !form && (!intake.acts_by_cookies() || own_site()),
                 Endpoint::Me
                 | Endpoint::Keys
                 | Endpoint::Docs

@@ -1,7 +1,5 @@
 //! Signing in with a browser: the page, its form, and the session cookie.
 
-use std::net::IpAddr;
-
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, LOCATION, SET_COOKIE};
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
@@ -15,7 +13,7 @@ use super::{Portal, PortalCaller, PortalReply, ReceivedBody};
 use crate::ambient;
 use crate::pages::{Account, Look, Lost, Page, SignIn};
 use crate::token::{SessionId, SessionToken};
-use crate::wire::{self, Crumbs, Intake, Site};
+use crate::wire::{self, GatewayCookies, Intake, Site};
 
 /// The most characters of a typed name that are shown again.
 const SHOWN_CHARACTERS: usize = 255;
@@ -36,7 +34,7 @@ pub struct Visitor<'a> {
     /// The origin that it asked.
     pub site: &'a Site,
     /// The gateway's cookies that it brought.
-    pub crumbs: &'a Crumbs,
+    pub cookies: &'a GatewayCookies,
     /// Where it wants to go; `None` where there is no safe way back.
     pub next: Option<Next>,
 }
@@ -70,7 +68,7 @@ impl Portal {
         now: u64,
     ) -> Option<Response<Bytes>> {
         let look = self.settings.look.as_deref()?;
-        let marker = Marker::read(visitor.crumbs.marker(), now);
+        let marker = Marker::read(visitor.cookies.marker(), now);
         let counted = marker.map(Marker::came_back);
         if counted == Some(None) {
             return Some(self.tell_lost(look, visitor));
@@ -85,7 +83,7 @@ impl Portal {
     fn tell_lost(&self, look: &Look, visitor: &Visitor<'_>) -> Response<Bytes> {
         let cookie = &self.settings.cookie;
         let came_back = cookie
-            .credential(visitor.crumbs, visitor.site.scheme)
+            .credential(visitor.cookies, visitor.site.scheme)
             .is_some();
         let reason = if came_back { REFUSED } else { LOST };
         let action = self.sign_in_path(visitor.next.as_ref());
@@ -183,9 +181,7 @@ impl Portal {
         now: u64,
     ) -> PortalReply {
         let user = loggable(&request.username);
-        let begun = self
-            .begin_session(request, intake.client.accountable_address(), now)
-            .await;
+        let begun = self.begin_session(request, intake, now).await;
         let response = match &begun {
             Ok(session) => self.let_in(intake, session, typed, now),
             Err(denial) => self.retell(look, denial.into_response(Dialect::Login), typed),
@@ -203,12 +199,16 @@ impl Portal {
     async fn begin_session(
         &self,
         request: LoginRequest,
-        client: IpAddr,
+        intake: &Intake,
         now: u64,
     ) -> Result<SessionToken, Denial> {
-        let user = self.prove(request, client).await?;
+        let user = self
+            .prove(request, intake.client.accountable_address())
+            .await?;
         let id = SessionId::from_bytes(ambient::random_bytes());
-        Ok(self.browsers.begin(&user.identity.subject, id, now)?)
+        let session = self.browsers.begin(&user.identity.subject, id, now)?;
+        self.end_replaced(intake, now).await?;
+        Ok(session)
     }
 
     fn let_in(
@@ -225,7 +225,14 @@ impl Portal {
                 .cookie
                 .write(intake.site.scheme, &session.value, session.max_age);
         response.headers_mut().append(SET_COOKIE, cookie);
-        let marker = Marker::signed_in(Marker::read(intake.crumbs.marker(), now), now);
+        let former = self
+            .settings
+            .cookie
+            .clear_others(&intake.cookies, intake.site.scheme);
+        for line in former {
+            response.headers_mut().append(SET_COOKIE, line);
+        }
+        let marker = Marker::signed_in(Marker::read(intake.cookies.marker(), now), now);
         self.mark(marker, now, response.headers_mut());
         response
     }

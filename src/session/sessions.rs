@@ -203,6 +203,40 @@ impl Sessions {
         self.order(|reply| Job::End(end, reply)).await
     }
 
+    /// Ends several sessions at once.
+    ///
+    /// # Errors
+    /// [`Away`]; then some of them may go on.
+    pub async fn end_all(&self, sessions: &[SessionId], times: Times) -> Result<(), Away> {
+        let end = |session: &SessionId| End {
+            session: *session,
+            now: times.now,
+            last_token: times.last_token,
+        };
+        // all are on their way before the first is waited for
+        let placed: Vec<_> = sessions
+            .iter()
+            .map(|session| self.place(|reply| Job::End(end(session), reply)))
+            .collect();
+        let wait = async {
+            let mut all = Ok(());
+            for answer in placed {
+                let ended = match answer {
+                    Ok(answer) => answer.await.unwrap_or(Err(Away)),
+                    Err(Away) => Err(Away),
+                };
+                all = all.and(ended);
+            }
+            all
+        };
+        timeout(PATIENCE, wait).await.unwrap_or(Err(Away))
+    }
+
+    /// Whether a session has ended, as far as this process knows.
+    pub fn has_ended(&self, session: &SessionId) -> bool {
+        self.revocations.contains(session)
+    }
+
     /// Ends the session of a refresh token, spent or not, if there is one.
     ///
     /// # Errors
@@ -258,12 +292,20 @@ impl Sessions {
     }
 
     pub(super) async fn order<T>(&self, job: impl FnOnce(Reply<T>) -> Job) -> Result<T, Away> {
-        let (reply, answer) = oneshot::channel();
-        self.queue.try_send(job(reply)).map_err(|_| Away)?;
-        timeout(PATIENCE, answer)
+        timeout(PATIENCE, self.place(job)?)
             .await
             .map_err(|_| Away)?
             .map_err(|_| Away)?
+    }
+
+    /// Puts a job into the queue.
+    fn place<T>(
+        &self,
+        job: impl FnOnce(Reply<T>) -> Job,
+    ) -> Result<oneshot::Receiver<Result<T, Away>>, Away> {
+        let (reply, answer) = oneshot::channel();
+        self.queue.try_send(job(reply)).map_err(|_| Away)?;
+        Ok(answer)
     }
 }
 

@@ -77,18 +77,32 @@ impl CookieSessions {
         self.issue(subject, now, id, now)
     }
 
-    /// The same session for another while, where half of its time is over and it may still grow older; `None`: not now.
-    pub fn renew(&self, session: &VerifiedClaims, now: u64) -> Option<SessionToken> {
-        let (issued_at, signed_in_at) = (session.issued_at?, session.signed_in_at?);
+    /// Whether it is time to make a session last for another while: half of its time is over, it has not ended, and it
+    /// may still grow older. There is no leeway: once it has ended, its browser has dropped the cookie and may have
+    /// another.
+    pub fn is_due(&self, session: &VerifiedClaims, now: u64) -> bool {
+        let (Some(issued_at), Some(signed_in_at)) = (session.issued_at, session.signed_in_at)
+        else {
+            return false;
+        };
         let half = session.expires_at.saturating_sub(issued_at) / 2;
-        let due = now >= issued_at.saturating_add(half)
-            && self.end(signed_in_at, now) > session.expires_at;
+        now >= issued_at.saturating_add(half)
+            && now < session.expires_at
+            && self.end(signed_in_at, now) > session.expires_at
+    }
+
+    /// The same session for another while, from now on; `None` where it is not due, or no longer.
+    pub fn renew(&self, session: &VerifiedClaims, now: u64) -> Option<SessionToken> {
+        let signed_in_at = session.signed_in_at.filter(|_| self.is_due(session, now))?;
         // one that cannot be signed now is tried again with the next request
-        due.then(|| {
-            self.issue(&session.subject, signed_in_at, session.session, now)
-                .ok()
-        })
-        .flatten()
+        self.issue(&session.subject, signed_in_at, session.session, now)
+            .ok()
+    }
+
+    /// Which session a cookie or a token names that one of the keys has signed and that has not expired. It may be one
+    /// that counts for nothing now, but could count again: that of a user who is disabled, say. For a logout.
+    pub fn named_by(&self, token: &str, now: u64) -> Option<SessionId> {
+        self.verifier.session_of(token, now)
     }
 
     /// Checks a session against `now`, in seconds since 1970.
@@ -259,6 +273,67 @@ mod tests {
             .unwrap()
             .token;
         assert_eq!(sessions().verify(&token, NOW), Err(Refusal::Audience));
+    }
+
+    #[test]
+    fn a_renewal_counts_from_when_it_is_made_and_comes_before_the_end() {
+        let session = begin();
+        assert_eq!(session.expires_at, NOW + 1800);
+        for (later, seconds) in [
+            (899, None),
+            (900, Some(1800)),
+            (1799, Some(1800)),
+            // its browser has dropped the cookie
+            (1800, None),
+            (1829, None),
+        ] {
+            let renewed = sessions().renew(&session, NOW + later);
+            assert_eq!(renewed.as_ref().map(|token| token.max_age), seconds);
+            assert_eq!(sessions().is_due(&session, NOW + later), seconds.is_some());
+            if let Some(token) = renewed {
+                let claims = sessions().verify(&token.value, NOW + later).unwrap();
+                assert_eq!(claims.expires_at, NOW + later + 1800);
+                assert_eq!(claims.session, session.session);
+            }
+        }
+    }
+
+    #[test]
+    fn a_session_can_be_ended_whatever_refuses_it_now() {
+        let token = |changes: serde_json::Value| {
+            let mut all = serde_json::json!({
+                "iss": "gatelatch", "aud": SESSION_AUDIENCE, "sub": "a", "iat": NOW, "exp": NOW + 60,
+                "auth_time": NOW, "sid": "x"
+            });
+            for (name, value) in changes.as_object().unwrap() {
+                all[name] = value.clone();
+            }
+            sign(&key(), all.as_object().unwrap().clone()).unwrap()
+        };
+        let session = Some(SessionId::of_claim("x"));
+        for changes in [
+            serde_json::json!({}),
+            serde_json::json!({ "iat": NOW + 3600, "nbf": NOW + 3600, "exp": NOW + 7200 }),
+            serde_json::json!({ "exp": NOW + 100 * 86_400 }),
+            serde_json::json!({ "auth_time": NOW - 5000 }),
+            serde_json::json!({ "iss": "renamed" }),
+            serde_json::json!({ "aud": "gatelatch" }),
+            serde_json::json!({ "exp": NOW - 29 }),
+        ] {
+            let token = token(changes);
+            assert_eq!(sessions().named_by(&token, NOW), session, "{token}");
+        }
+        let good = token(serde_json::json!({}));
+        for none in [
+            String::new(),
+            "junk".to_owned(),
+            "a.b.c".to_owned(),
+            format!("{good}x"),
+            good.rsplit_once('.').unwrap().0.to_owned() + ".",
+            token(serde_json::json!({ "exp": NOW - 30 })),
+        ] {
+            assert_eq!(sessions().named_by(&none, NOW), None, "{none}");
+        }
     }
 
     #[test]

@@ -64,12 +64,40 @@ impl Verifier {
     /// # Errors
     /// The first thing that is wrong. Claims are looked at only when the signature holds.
     pub fn verify(&self, token: &str, now: u64) -> Result<VerifiedClaims, Refusal> {
+        let compact = self.check_signature(token)?;
+        self.check_claims(&compact, &decode(compact.payload)?, now)
+    }
+
+    /// The session of a token that one of the keys has signed and that has not expired, whatever else would refuse it:
+    /// what refuses it today may accept it tomorrow.
+    pub(super) fn session_of(&self, token: &str, now: u64) -> Option<SessionId> {
+        let compact = self.check_signature(token).ok()?;
+        let payload = decode(compact.payload).ok()?;
+        let claims = Claims::parse(&payload).ok()?;
+        let end = claims.expires_at.as_ref()?.0;
+        let leeway = self.settings.leeway.as_secs();
+        (now < end.saturating_add(leeway)).then(|| session_id(&claims, &compact))
+    }
+
+    fn check_signature<'t>(&self, token: &'t str) -> Result<Compact<'t>, Refusal> {
         let compact = Compact::split(token)?;
         let header = decode(compact.header)?;
         let header = Header::parse(&header)?;
         header.check()?;
         self.keys.verify(&header, &compact)?;
-        self.check_claims(&compact, &decode(compact.payload)?, now)
+        Ok(compact)
+    }
+
+    /// Whether a token says that it is the gateway's own. Nothing is verified.
+    pub fn is_named_by(&self, token: &str) -> bool {
+        let payload = Compact::split(token).and_then(|compact| decode(compact.payload));
+        payload.is_ok_and(|payload| {
+            Claims::parse(&payload).is_ok_and(|claims| {
+                claims
+                    .issuer
+                    .is_some_and(|issuer| issuer.0 == *self.settings.issuer)
+            })
+        })
     }
 
     /// Whether claims that held once still do, as far as that is a matter of time.
@@ -89,6 +117,7 @@ impl Verifier {
         self.claim_checks(&claims, now)
             .into_iter()
             .try_for_each(|(_, verdict)| verdict)?;
+        let session = session_id(&claims, compact);
         let (Some(expires_at), Some(subject)) = (claims.expires_at, claims.subject) else {
             return Err(Refusal::Missing);
         };
@@ -98,11 +127,6 @@ impl Verifier {
             .as_ref()
             .and(claims.signed_in_at)
             .map(|date| date.0);
-        let session = match claims.session {
-            Some(sid) => SessionId::of_claim(&sid.0),
-            // without the signature: more than one of ECDSA holds for the same claims
-            None => SessionId::of_token(compact.signed),
-        };
         Ok(VerifiedClaims {
             subject: subject.0.into(),
             issued_at,
@@ -148,6 +172,14 @@ impl Verifier {
             age,
             life,
         ]
+    }
+}
+
+fn session_id(claims: &Claims<'_>, compact: &Compact<'_>) -> SessionId {
+    match &claims.session {
+        Some(sid) => SessionId::of_claim(&sid.0),
+        // without the signature: more than one of ECDSA holds for the same claims
+        None => SessionId::of_token(compact.signed),
     }
 }
 

@@ -269,6 +269,7 @@ fn write_fields(
         ..
     } = head;
     let drop_credential = credential.filter(|credential| match credential.source() {
+        _ if credential.is_withheld() => true,
         CredentialSource::Bearer => {
             permit.identity().is_some() && how.identity.authorization == Authorization::Remove
         }

@@ -1,20 +1,26 @@
 //! The gateway's own cookies: found in requests and cut out of them, written into answers and kept out of the upstream's.
 
-use http::header::{CACHE_CONTROL, COOKIE, SET_COOKIE};
+use http::header::{COOKIE, SET_COOKIE};
 use http::{HeaderMap, HeaderValue};
 
+pub use self::gateway_cookies::GatewayCookies;
+use self::gateway_cookies::{Own, Spelling, Which};
+pub use self::renewal::add_renewal;
 use super::credential::Credential;
 use super::fields::retain_fields;
 use super::peer::Scheme;
 
+mod gateway_cookies;
+mod renewal;
+
+const HOST_PREFIX: &str = "__Host-";
+
 /// How the session cookie is written: the `auth.session` block, as far as browsers see it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SessionCookie {
-    name: Box<str>,
-    /// The same with `__Host-`: the browser keeps it to this very host, to `/` and to TLS.
-    host_name: Box<str>,
-    /// A plain cookie of a minute that counts how often a browser comes back without the session.
-    marker: Box<str>,
+    name: CookieName,
+    /// Names that it once had. Browsers keep them for as long as the session could have lasted.
+    former: Box<[CookieName]>,
     secure: SecureCookie,
     same_site: SameSite,
     domain: Option<Box<str>>,
@@ -44,33 +50,14 @@ pub enum SameSite {
     None,
 }
 
-/// The gateway's own cookies of one request, unchecked.
-#[derive(Clone, Debug, Default)]
-pub struct Crumbs {
-    plain: Found,
-    host: Found,
-    marker: Option<Box<str>>,
-}
-
-/// How often a name was found.
-#[derive(Clone, Debug, Default)]
-enum Found {
-    #[default]
-    Never,
-    /// Boxed: most requests have none, and all have the room for one.
-    Once(Box<Credential>),
-    /// A sibling domain can set a cookie of the same name for this one: it is not clear which one is the gateway's.
-    Several,
-}
-
-/// Which of the gateway's cookies a name is.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Own {
-    Plain,
-    Host,
-    /// One that only somebody else could have written.
-    Variant,
-    Marker,
+/// One name of the session cookie, and what goes with it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct CookieName {
+    plain: Box<str>,
+    /// The same with `__Host-`: the browser keeps it to this very host, to `/` and to TLS.
+    host: Box<str>,
+    /// A plain cookie of a minute that counts how often a browser comes back without the session.
+    marker: Box<str>,
 }
 
 impl SessionCookie {
@@ -82,55 +69,73 @@ impl SessionCookie {
         domain: Option<Box<str>>,
     ) -> Self {
         Self {
-            name: name.into(),
-            host_name: format!("__Host-{name}").into(),
-            marker: format!("{name}-signin").into(),
+            name: CookieName::new(name),
+            former: Box::default(),
             secure,
             same_site,
             domain,
         }
     }
 
+    /// The same cookie, which once had these names. They hold a session for nobody; neither do services get to see them
+    /// nor set them, and a browser that signs in or out loses them.
+    #[must_use]
+    pub fn with_former(self, names: &[String]) -> Self {
+        let former = names.iter().map(|name| CookieName::new(name)).collect();
+        Self { former, ..self }
+    }
+
+    /// Its name, where `next` takes it neither for its own nor for a former one: what browsers keep under it would pass
+    /// for a cookie of the services.
+    pub fn forgotten_by(&self, next: &Self) -> Option<&str> {
+        let name = &*self.name.plain;
+        next.own(name.as_bytes()).is_none().then_some(name)
+    }
+
     /// The cookie's name towards a client of this scheme.
     pub fn name(&self, scheme: Scheme) -> &str {
+        self.name.spelled(self.spelling(scheme))
+    }
+
+    fn spelling(&self, scheme: Scheme) -> Spelling {
         if self.is_secure(scheme) && self.domain.is_none() {
-            &self.host_name
+            Spelling::Host
         } else {
-            &self.name
+            Spelling::Plain
         }
     }
 
     /// Takes the gateway's cookies out of a request: the upstream never sees them. Other cookies stay byte for byte.
-    pub fn take(&self, headers: &mut HeaderMap) -> Crumbs {
-        let mut crumbs = Crumbs::default();
+    pub fn take(&self, headers: &mut HeaderMap) -> GatewayCookies {
+        let mut cookies = GatewayCookies::default();
         if !headers.contains_key(COOKIE) {
-            return crumbs;
+            return cookies;
         }
         let lines: Vec<HeaderValue> = headers.get_all(COOKIE).iter().cloned().collect();
         let kept: Vec<Option<HeaderValue>> = lines
             .iter()
-            .map(|line| self.cut(line, &mut crumbs))
+            .map(|line| self.cut(line, &mut cookies))
             .collect();
         if kept
             .iter()
             .zip(&lines)
             .all(|(kept, line)| kept.as_ref() == Some(line))
         {
-            return crumbs;
+            return cookies;
         }
         replace_lines(headers, kept.into_iter().flatten());
-        crumbs
+        cookies
     }
 
     /// What is left of a `Cookie` line; `None`: nothing.
-    fn cut(&self, line: &HeaderValue, crumbs: &mut Crumbs) -> Option<HeaderValue> {
+    fn cut(&self, line: &HeaderValue, cookies: &mut GatewayCookies) -> Option<HeaderValue> {
         let bytes = line.as_bytes();
         let mut rest = Vec::new();
         let (mut at, mut cut_any) = (0, false);
         for piece in bytes.split(|byte| *byte == b';') {
-            match self.own(crumb_name(piece)) {
+            match self.own(cookie_name(piece)) {
                 Some(own) => {
-                    crumbs.note(own, line, at, piece);
+                    cookies.note(own, line, at, piece);
                     cut_any = true;
                 }
                 None => rest.push(piece),
@@ -166,32 +171,25 @@ impl SessionCookie {
 
     fn own(&self, name: &[u8]) -> Option<Own> {
         let bare = without_prefix(name);
-        if bare == self.name.as_bytes() {
-            return Some(match name {
-                _ if name.len() == bare.len() => Own::Plain,
-                _ if name == self.host_name.as_bytes() => Own::Host,
-                _ => Own::Variant,
-            });
+        if let Some(own) = self.name.own(name, bare) {
+            return Some(own);
         }
-        (bare == self.marker.as_bytes()).then_some(if name.len() == bare.len() {
-            Own::Marker
-        } else {
-            Own::Variant
-        })
+        self.former
+            .iter()
+            .enumerate()
+            .find_map(|(index, former)| match former.own(name, bare)? {
+                Own::Session(Which::Present, spelling) => {
+                    Some(Own::Session(Which::Former(index), spelling))
+                }
+                Own::Session(Which::Former(_), _) | Own::Variant | Own::Marker => {
+                    Some(Own::Variant)
+                }
+            })
     }
 
     /// The credential that a request of this scheme brings in its cookie.
-    pub fn credential(&self, crumbs: &Crumbs, scheme: Scheme) -> Option<Credential> {
-        let found = if self.name(scheme) == &*self.host_name {
-            &crumbs.host
-        } else {
-            &crumbs.plain
-        };
-        match found {
-            Found::Never => None,
-            Found::Once(credential) => Some(Credential::clone(credential)),
-            Found::Several => Some(Credential::unreadable_cookie()),
-        }
+    pub fn credential(&self, cookies: &GatewayCookies, scheme: Scheme) -> Option<Credential> {
+        cookies.only(Which::Present, self.spelling(scheme))
     }
 
     /// `Set-Cookie` with a session of so many seconds.
@@ -204,12 +202,35 @@ impl SessionCookie {
         self.line(self.name(scheme), "", 0, scheme)
     }
 
+    /// `Set-Cookie` that takes away the session cookies that a browser brought under any name but the present one, as
+    /// far as browsers allow it to a site of this scheme.
+    pub fn clear_others<'c>(
+        &'c self,
+        cookies: &'c GatewayCookies,
+        scheme: Scheme,
+    ) -> impl Iterator<Item = HeaderValue> + 'c {
+        let present = (Which::Present, self.spelling(scheme));
+        cookies
+            .names()
+            .filter(move |(which, spelling)| {
+                (*which, *spelling) != present
+                    && (*spelling == Spelling::Plain || self.is_secure(scheme))
+            })
+            .filter_map(move |(which, spelling)| {
+                let name = match which {
+                    Which::Present => &self.name,
+                    Which::Former(index) => self.former.get(index)?,
+                };
+                Some(self.line(name.spelled(spelling), "", 0, scheme))
+            })
+    }
+
     /// `Set-Cookie` of the marker, for so many seconds; 0 takes it away. It is kept where the session may not be: it asks
     /// for neither a prefix, a domain nor TLS.
     pub fn mark(&self, value: &str, seconds: u64) -> HeaderValue {
         let line = format!(
             "{}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax",
-            self.marker
+            self.name.marker
         );
         HeaderValue::try_from(line).expect("a cookie of tokens is visible ASCII")
     }
@@ -225,7 +246,8 @@ impl SessionCookie {
         if self.is_secure(scheme) {
             line.push_str("; Secure");
         }
-        if let Some(domain) = &self.domain {
+        let domain = self.domain.as_ref();
+        if let Some(domain) = domain.filter(|_| !name.starts_with(HOST_PREFIX)) {
             line.push_str("; Domain=");
             line.push_str(domain);
         }
@@ -252,73 +274,40 @@ impl Default for SessionCookie {
     }
 }
 
-impl Crumbs {
-    /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
-        matches!(
-            self,
-            Self {
-                plain: Found::Never,
-                host: Found::Never,
-                marker: None
-            }
-        )
+impl CookieName {
+    fn new(plain: &str) -> Self {
+        Self {
+            plain: plain.into(),
+            host: format!("{HOST_PREFIX}{plain}").into(),
+            marker: format!("{plain}-signin").into(),
+        }
     }
 
-    /// The marker's value.
-    pub fn marker(&self) -> Option<&str> {
-        self.marker.as_deref()
+    fn spelled(&self, spelling: Spelling) -> &str {
+        match spelling {
+            Spelling::Plain => &self.plain,
+            Spelling::Host => &self.host,
+        }
     }
 
-    /// `at` is where the piece stands in its line.
-    fn note(&mut self, own: Own, line: &HeaderValue, at: usize, piece: &[u8]) {
-        let value_at = piece
-            .iter()
-            .position(|byte| *byte == b'=')
-            .map_or(piece.len(), |equals| equals + 1);
-        let found = match own {
-            Own::Plain => &mut self.plain,
-            Own::Host => &mut self.host,
-            Own::Marker => {
-                self.marker = std::str::from_utf8(&piece[value_at..])
-                    .ok()
-                    .map(|value| value.trim().into());
-                return;
-            }
-            Own::Variant => return,
-        };
-        *found = match found {
-            Found::Never => {
-                Found::Once(Credential::of_cookie(line, at + value_at..at + piece.len()).into())
-            }
-            Found::Once(_) | Found::Several => Found::Several,
-        };
-    }
-}
-
-/// Adds a renewed session to an answer; not where caches between here and the browser were told to keep the answer for
-/// everybody: they would keep the session with it.
-pub fn add_renewal(headers: &mut HeaderMap, session: HeaderValue) {
-    let directives = |name: &str| {
-        let lines = headers
-            .get_all(CACHE_CONTROL)
-            .iter()
-            .flat_map(|line| line.as_bytes().split(|byte| *byte == b','));
-        lines.map(<[u8]>::trim_ascii).any(|directive| {
-            let directive = directive
-                .split(|byte| *byte == b'=')
-                .next()
-                .unwrap_or_default();
-            directive.eq_ignore_ascii_case(name.as_bytes())
+    /// Which of its cookies a name is; `bare` is that without a prefix.
+    fn own(&self, name: &[u8], bare: &[u8]) -> Option<Own> {
+        let has_prefix = name.len() != bare.len();
+        if bare == self.plain.as_bytes() {
+            return Some(match has_prefix {
+                false => Own::Session(Which::Present, Spelling::Plain),
+                true if name == self.host.as_bytes() => {
+                    Own::Session(Which::Present, Spelling::Host)
+                }
+                true => Own::Variant,
+            });
+        }
+        (bare == self.marker.as_bytes()).then_some(if has_prefix {
+            Own::Variant
+        } else {
+            Own::Marker
         })
-    };
-    if directives("public") || directives("s-maxage") {
-        return;
     }
-    if !directives("private") && !directives("no-store") {
-        headers.append(CACHE_CONTROL, HeaderValue::from_static("private"));
-    }
-    headers.append(SET_COOKIE, session);
 }
 
 /// Puts these lines in place of the `Cookie` lines; the other fields keep their order.
@@ -335,8 +324,8 @@ fn replace_lines(headers: &mut HeaderMap, mut lines: impl Iterator<Item = Header
     }
 }
 
-/// The name of one crumb of a `Cookie` line; empty where it has none.
-fn crumb_name(piece: &[u8]) -> &[u8] {
+/// The name of one cookie of a `Cookie` line; empty where it has none.
+fn cookie_name(piece: &[u8]) -> &[u8] {
     let equals = piece.iter().position(|byte| *byte == b'=');
     equals.map_or(&[], |equals| piece[..equals].trim_ascii())
 }

@@ -21,6 +21,7 @@ pub struct Credential {
     field: HeaderValue,
     token: Range<usize>,
     source: CredentialSource,
+    withheld: bool,
 }
 
 /// What a credential is sent as. One of one source is none of another.
@@ -100,6 +101,7 @@ impl Credential {
             field: field.clone(),
             token: start..field.len(),
             source,
+            withheld: false,
         }
     }
 
@@ -110,6 +112,7 @@ impl Credential {
             field: field.clone(),
             token,
             source: CredentialSource::Cookie,
+            withheld: false,
         }
     }
 
@@ -131,6 +134,16 @@ impl Credential {
             .get(self.token.clone())
             .and_then(|bytes| std::str::from_utf8(bytes).ok());
         token.map_or("", str::trim_ascii)
+    }
+
+    /// Says that nobody behind the gateway gets to see it.
+    pub fn withhold(&mut self) {
+        self.withheld = true;
+    }
+
+    /// Whether nobody behind the gateway gets to see it, whatever else is configured.
+    pub fn is_withheld(&self) -> bool {
+        self.withheld
     }
 
     /// What it was sent as.

@@ -6,7 +6,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Version};
 
 use super::bad_request::BadRequest;
 use super::browser::Site;
-use super::cookie::{Crumbs, SessionCookie};
+use super::cookie::{GatewayCookies, SessionCookie};
 use super::credential::{Credential, CredentialSource};
 use super::forwarded::{ForwardedClient, ForwardedInfo, TrustedProxies};
 use super::framing;
@@ -46,7 +46,7 @@ pub struct Intake {
     /// The bearer token, else the session cookie; unchecked.
     pub credential: Option<Credential>,
     /// The gateway's own cookies, which are no longer in the head.
-    pub crumbs: Crumbs,
+    pub cookies: GatewayCookies,
     /// The id that a trusted proxy gave the request.
     pub request_id: Option<HeaderValue>,
     /// The protocol that the client wants to switch to.
@@ -94,12 +94,12 @@ impl Intake {
             scheme: stated_scheme.unwrap_or(peer.scheme()),
             host: stated_host.unwrap_or(host.field()).clone(),
         };
-        let crumbs = if present.has(Present::COOKIE) {
+        let cookies = if present.has(Present::COOKIE) {
             cookie.take(&mut head.headers)
         } else {
-            Crumbs::default()
+            GatewayCookies::default()
         };
-        let credential = bearer.or_else(|| cookie.credential(&crumbs, site.scheme));
+        let credential = bearer.or_else(|| cookie.credential(&cookies, site.scheme));
         let request_id = if client.from_trusted_proxy {
             read_request_id(&head)
         } else {
@@ -119,7 +119,7 @@ impl Intake {
             forwarded,
             site,
             credential,
-            crumbs,
+            cookies,
             request_id,
             upgrade,
             takes_trailers,
@@ -130,11 +130,16 @@ impl Intake {
 }
 
 impl Intake {
-    /// Whether the credential is one that a browser adds by itself, whoever makes it send the request.
-    pub fn rides_on_cookie(&self) -> bool {
+    /// Whether a credential stands in a field, which no browser adds by itself, whoever makes it send the request.
+    pub fn has_field_credential(&self) -> bool {
         self.credential
             .as_ref()
-            .is_some_and(|credential| credential.source() == CredentialSource::Cookie)
+            .is_some_and(|credential| credential.source() != CredentialSource::Cookie)
+    }
+
+    /// Whether cookies alone show sessions, so that another site may have made the browser send the request.
+    pub fn acts_by_cookies(&self) -> bool {
+        self.cookies.has_sessions() && !self.has_field_credential()
     }
 }
 

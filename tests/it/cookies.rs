@@ -295,14 +295,24 @@ fn the_cookie_is_as_configured() {
     assert!(line.ends_with(expected), "{line}");
 }
 
-/// A session signed with the secret of the test, of any age.
 fn made(subject: &str, issued_at: i64, expires_at: i64, signed_in_at: i64) -> String {
+    made_with("s", subject, issued_at, expires_at, signed_in_at)
+}
+
+/// A session of this `sid` signed with the secret of the test, of any age.
+pub fn made_with(
+    sid: &str,
+    subject: &str,
+    issued_at: i64,
+    expires_at: i64,
+    signed_in_at: i64,
+) -> String {
     let now = std::time::SystemTime::UNIX_EPOCH
         .elapsed()
         .unwrap()
         .as_secs() as i64;
     let claims = serde_json::json!({
-        "iss": "gatelatch", "aud": "gatelatch:session", "sub": subject, "sid": "s",
+        "iss": "gatelatch", "aud": "gatelatch:session", "sub": subject, "sid": sid,
         "iat": now + issued_at, "exp": now + expires_at, "auth_time": now + signed_in_at
     });
     let token = sign(r#"{"alg":"HS256","typ":"JWT"}"#, &claims.to_string());

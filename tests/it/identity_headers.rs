@@ -1,6 +1,7 @@
 //! What the upstream is told about the caller comes from the gateway, whatever a client writes.
 
-use crate::support::{PASSWORD, Upstream, gateway, send};
+use crate::support::{PASSWORD, Upstream, gateway, log_out, send, tokens};
+use crate::tokens::sign;
 
 const SERVICES: &str = "
   all:
@@ -150,4 +151,42 @@ fn any_name_and_role_arrives_as_one_value() {
         ["a%2Cb,c d,%C3%BCml%C3%A4ut"]
     );
     assert_eq!(request.fields("remote-name"), ["Zo%C3%AB 100%25"]);
+}
+
+#[test]
+fn a_refused_token_of_the_gateway_reaches_no_service() {
+    let upstream = Upstream::saying("x");
+    let gateway = gateway(SERVICES).upstream(upstream.address).start();
+    let ended = tokens(&gateway, "rita");
+    assert_eq!(log_out(&gateway, &ended).status, 204);
+    let token = |issuer: &str, subject: &str, expires: u64| {
+        let claims = serde_json::json!({ "iss": issuer, "aud": "gatelatch", "sub": subject, "exp": expires });
+        sign(r#"{"alg":"HS256","typ":"JWT"}"#, &claims.to_string())
+    };
+    let now = std::time::SystemTime::UNIX_EPOCH
+        .elapsed()
+        .unwrap()
+        .as_secs();
+    let far = now + 600;
+    let forged = format!("{}x", token("gatelatch", "rita", far));
+    let key = format!("glk_{}A", "a".repeat(42));
+    for (own, sent) in [
+        (true, ended.access),
+        (true, token("gatelatch", "rita", 1)),
+        (true, token("gatelatch", "nobody", far)),
+        (true, token("gatelatch", "gone", far)),
+        (true, forged),
+        (true, key),
+        (false, token("https://idp.test", "rita", far)),
+        (false, "the-services-own".to_owned()),
+        (false, "a.b.c".to_owned()),
+    ] {
+        let field = format!("Bearer {sent}");
+        let answer = gateway.get("/public/x", &format!("Authorization: {field}\r\n"));
+        assert_eq!(answer.status, 200, "{sent}");
+        let seen = upstream.received().pop().unwrap();
+        let expected: &[&str] = if own { &[] } else { &[&field] };
+        assert_eq!(seen.fields("authorization"), expected, "{sent}");
+        assert_eq!(seen.fields("remote-user"), [""; 0], "{sent}");
+    }
 }

@@ -57,6 +57,7 @@ pub(super) fn notices(
 ) -> Vec<Notice> {
     let mut notices = services(old, new, renamed);
     notices.extend(proxies(old, new));
+    notices.extend(cookie(old, new));
     for person in &everybody.people {
         let (before, after) = (
             old.directory.find(&person.name),
@@ -199,6 +200,20 @@ fn proxies(old: &Config, new: &Config) -> Vec<Notice> {
         });
     }
     notices
+}
+
+/// Browsers keep the session cookie under the name that it had, and send it to whatever is behind the gateway.
+fn cookie(old: &Config, new: &Config) -> Option<Notice> {
+    let (before, after) = (&old.auth.session.cookie, &new.auth.session.cookie);
+    let forgotten = before.forgotten_by(after)?;
+    let what = format!(
+        "services get the sessions that browsers keep under `{forgotten}`, unless `former_cookies` names it"
+    );
+    Some(Notice {
+        weight: Weight::Says,
+        about: "`auth.session.cookie`".to_owned(),
+        what,
+    })
 }
 
 fn asks_for_networks(config: &Config) -> bool {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::distinct;
 use super::server::duration;
 use crate::config::code::Code;
 use crate::config::finding::Finding;
@@ -24,6 +25,10 @@ pub(super) fn session(entry: Option<Entry>, reader: &mut Reader<'_>) -> Session 
     let name = section
         .take("cookie")
         .and_then(|entry| cookie_name(&entry, reader));
+    let present = name.as_deref().unwrap_or("gatelatch");
+    let former = section
+        .take("former_cookies")
+        .and_then(|entry| former_cookies(entry, present, reader));
     let longest = Duration::from_secs(365 * 24 * 3600);
     duration(
         &mut max_age,
@@ -36,12 +41,8 @@ pub(super) fn session(entry: Option<Entry>, reader: &mut Reader<'_>) -> Session 
         .take("domain")
         .and_then(|entry| domain(&entry, reader));
     section.finish(reader);
-    let cookie = SessionCookie::new(
-        name.as_deref().unwrap_or("gatelatch"),
-        secure,
-        same_site,
-        domain,
-    );
+    let cookie = SessionCookie::new(present, secure, same_site, domain)
+        .with_former(&former.unwrap_or_default());
     Session { cookie, max_age }
 }
 
@@ -66,6 +67,20 @@ fn cookie_name(entry: &Entry, reader: &mut Reader<'_>) -> Option<String> {
         return None;
     }
     Some(text)
+}
+
+/// Names that the cookie once had; `present` is the one that it has.
+fn former_cookies(entry: Entry, present: &str, reader: &mut Reader<'_>) -> Option<Vec<String>> {
+    let items = reader.list(entry)?;
+    distinct(&items, reader, |item, reader| {
+        let name = cookie_name(item, reader)?;
+        if name == present {
+            let help = "the cookie has this name now; take it away".to_owned();
+            reader.invalid(item, "a name that the cookie no longer has", help);
+            return None;
+        }
+        Some(name)
+    })
 }
 
 /// `secure` and `same_site`, and what they cost.

@@ -1,3 +1,5 @@
+use http::header::CACHE_CONTROL;
+
 use super::*;
 
 fn cookie() -> SessionCookie {
@@ -17,10 +19,10 @@ fn request(lines: &[&str]) -> HeaderMap {
 /// What is left of the `Cookie` lines, and the sessions in the clear and over TLS.
 fn take(lines: &[&str]) -> (Vec<String>, Option<String>, Option<String>) {
     let mut headers = request(lines);
-    let crumbs = cookie().take(&mut headers);
+    let cookies = cookie().take(&mut headers);
     let token = |scheme| {
         cookie()
-            .credential(&crumbs, scheme)
+            .credential(&cookies, scheme)
             .map(|credential| credential.token().to_owned())
     };
     let left = headers
@@ -38,7 +40,7 @@ fn take(lines: &[&str]) -> (Vec<String>, Option<String>, Option<String>) {
 }
 
 #[test]
-fn only_the_gateways_crumb_is_cut_out() {
+fn only_the_gateways_cookies_are_cut_out() {
     let some = |token: &str| Some(token.to_owned());
     for (lines, left, http, https) in [
         (&["a=1; b=2"][..], &["a=1; b=2"][..], None, None),
@@ -176,5 +178,84 @@ fn a_renewal_is_never_left_in_a_shared_cache() {
             expected
         );
         assert_eq!(headers.contains_key(SET_COOKIE), renewed, "{sent:?}");
+    }
+}
+
+#[test]
+fn a_former_cookie_is_cut_out_and_is_no_credential() {
+    let cookie = cookie().with_former(&["old".to_owned(), "older".to_owned()]);
+    let all =
+        "old=1; __Host-old=2; __Secure-old=3; older=4; old-signin=5; oldest=6; Old=7; gatelatch=8";
+    let mut headers = request(&[all]);
+    let cookies = cookie.take(&mut headers);
+    assert_eq!(headers[COOKIE], "oldest=6; Old=7");
+    let shown: Vec<_> = cookies.sessions().map(Credential::token).collect();
+    assert_eq!(shown, ["1", "2", "4", "8"]);
+    let credential = |scheme| cookie.credential(&cookies, scheme);
+    assert_eq!(credential(Scheme::Http).unwrap().token(), "8");
+    assert!(credential(Scheme::Https).is_none());
+    assert_eq!(cookies.marker(), None);
+    for own in [
+        "old=x",
+        "__Host-older=x; Secure",
+        "=old=x",
+        "older-signin=x",
+    ] {
+        let mut headers = HeaderMap::new();
+        headers.append(SET_COOKIE, HeaderValue::from_str(own).unwrap());
+        cookie.guard(&mut headers);
+        assert!(headers.is_empty(), "{own}");
+    }
+    let mut headers = HeaderMap::new();
+    headers.append(SET_COOKIE, HeaderValue::from_static("oldest=x"));
+    cookie.guard(&mut headers);
+    assert_eq!(headers.len(), 1);
+}
+
+#[test]
+fn every_other_name_that_was_brought_is_taken_away() {
+    let cleared = |domain: Option<&str>, line: &str, scheme| {
+        let cookie = SessionCookie::new(
+            "new",
+            SecureCookie::Auto,
+            SameSite::Lax,
+            domain.map(Box::from),
+        );
+        let cookie = cookie.with_former(&["old".to_owned()]);
+        let cookies = cookie.take(&mut request(&[line]));
+        let lines = cookie.clear_others(&cookies, scheme);
+        lines
+            .map(|line| line.to_str().unwrap().to_owned())
+            .collect::<Vec<_>>()
+    };
+    let all = "new=1; old=2; __Host-old=3; old=4; __Host-new=5";
+    let plain = "old=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax";
+    assert_eq!(cleared(None, "new=1", Scheme::Http), [""; 0]);
+    assert_eq!(cleared(None, all, Scheme::Http), [plain]);
+    assert_eq!(
+        cleared(None, all, Scheme::Https),
+        ["new", "old", "__Host-old"]
+            .map(|name| format!("{name}=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax; Secure"))
+    );
+    assert_eq!(
+        cleared(Some("a.test"), "old=2; __Host-old=3", Scheme::Https),
+        [
+            "old=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax; Secure; Domain=a.test",
+            "__Host-old=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax; Secure"
+        ]
+    );
+}
+
+#[test]
+fn of_more_cookies_than_are_read_none_counts() {
+    let others = |count: usize| format!("gatelatch=good{}", "; __Host-gatelatch=x".repeat(count));
+    for (count, more) in [(15, false), (16, true), (1000, true)] {
+        let mut headers = request(&[&others(count)]);
+        let cookies = cookie().take(&mut headers);
+        assert!(!headers.contains_key(COOKIE));
+        assert_eq!(cookies.has_more(), more);
+        assert_eq!(cookies.sessions().count(), 16);
+        let token = cookie().credential(&cookies, Scheme::Http).unwrap();
+        assert_eq!(token.token(), if more { "" } else { "good" }, "{count}");
     }
 }

@@ -1,0 +1,40 @@
+//! The renewal of a browser's session: due when the request is identified, made when its answer begins. Much may have
+//! happened between the two: another user has signed in with this browser, and the answer must not put the former session
+//! over that of the new one.
+
+use std::rc::Rc;
+
+use http::HeaderValue;
+
+use super::worker::{Pinned, Worker};
+use crate::ambient;
+use crate::token::VerifiedClaims;
+use crate::wire::Scheme;
+
+/// A session of which half the time is over.
+pub(super) struct Renewal {
+    pub(super) session: Box<VerifiedClaims>,
+    /// How the client came.
+    pub(super) scheme: Scheme,
+}
+
+impl Renewal {
+    /// `Set-Cookie`, unless the session was ended meanwhile, by a logout or by a sign-in over it; or it has expired, so
+    /// that the browser has dropped the cookie and may have another; or another configuration is in force, which may
+    /// have no place for it. Whoever still has the session gets the renewal with the next answer.
+    pub(super) fn cookie(self, worker: &Worker, pinned: &Rc<Pinned>) -> Option<HeaderValue> {
+        let has_ended = worker.revocations().is_revoked(&self.session.session);
+        if has_ended || !Rc::ptr_eq(&worker.pin(), pinned) {
+            return None;
+        }
+        let snapshot = &*pinned.snapshot;
+        let session = snapshot
+            .browsers
+            .renew(&self.session, ambient::unix_seconds())?;
+        Some(
+            snapshot
+                .cookie
+                .write(self.scheme, &session.value, session.max_age),
+        )
+    }
+}

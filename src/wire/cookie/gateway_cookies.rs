@@ -1,0 +1,133 @@
+//! The gateway's own cookies of one request.
+
+use http::HeaderValue;
+
+use super::Credential;
+
+/// The most session cookies of a request that are read. A browser sends one, or a few where hosts of one domain or
+/// former names are in play; each costs a logout a signature.
+const MOST: usize = 16;
+
+/// The gateway's own cookies of one request, unchecked.
+#[derive(Clone, Debug, Default)]
+pub struct GatewayCookies {
+    /// At most [`MOST`], in the order in which they came.
+    sessions: Vec<Candidate>,
+    /// Whether there were more.
+    has_more: bool,
+    marker: Option<Box<str>>,
+}
+
+/// A cookie that may hold a session.
+#[derive(Clone, Debug)]
+struct Candidate {
+    which: Which,
+    spelling: Spelling,
+    value: Credential,
+}
+
+/// Which of the gateway's cookies a name is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Own {
+    Session(Which, Spelling),
+    /// One that only somebody else could have written, or that is of no use any more.
+    Variant,
+    Marker,
+}
+
+/// Whether a name of the session cookie is the one that counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Which {
+    Present,
+    /// A former one, by its place in their list.
+    Former(usize),
+}
+
+/// Whether a name has the prefix `__Host-`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Spelling {
+    Plain,
+    Host,
+}
+
+impl GatewayCookies {
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        !self.has_sessions() && self.marker.is_none()
+    }
+
+    /// Whether there is any that may hold a session, under whatever name.
+    pub fn has_sessions(&self) -> bool {
+        !self.sessions.is_empty()
+    }
+
+    /// Whether there are more of those than are read.
+    pub fn has_more(&self) -> bool {
+        self.has_more
+    }
+
+    /// What may hold a session, under the present name or a former one, with and without `__Host-`.
+    pub fn sessions(&self) -> impl Iterator<Item = &Credential> {
+        self.sessions.iter().map(|cookie| &cookie.value)
+    }
+
+    /// The marker's value.
+    pub fn marker(&self) -> Option<&str> {
+        self.marker.as_deref()
+    }
+
+    /// The one cookie of a name. A sibling domain can set a cookie of the same name for this one: where several came,
+    /// it is not clear which one is the gateway's, and none counts.
+    pub(super) fn only(&self, which: Which, spelling: Spelling) -> Option<Credential> {
+        if self.has_more {
+            return Some(Credential::unreadable_cookie());
+        }
+        let is_it = |cookie: &&Candidate| cookie.which == which && cookie.spelling == spelling;
+        let mut found = self.sessions.iter().filter(is_it);
+        let first = found.next()?;
+        Some(match found.next() {
+            None => first.value.clone(),
+            Some(_) => Credential::unreadable_cookie(),
+        })
+    }
+
+    /// The names that may hold a session, each once.
+    pub(super) fn names(&self) -> impl Iterator<Item = (Which, Spelling)> {
+        let name = |cookie: &Candidate| (cookie.which, cookie.spelling);
+        let is_first = move |(at, cookie): &(usize, &Candidate)| {
+            !self.sessions[..*at]
+                .iter()
+                .any(|one| name(one) == name(cookie))
+        };
+        let cookies = self.sessions.iter().enumerate().filter(is_first);
+        cookies.map(move |(_, cookie)| name(cookie))
+    }
+
+    /// `at` is where the piece stands in its line.
+    pub(super) fn note(&mut self, own: Own, line: &HeaderValue, at: usize, piece: &[u8]) {
+        let value_at = piece
+            .iter()
+            .position(|byte| *byte == b'=')
+            .map_or(piece.len(), |equals| equals + 1);
+        match own {
+            Own::Session(..) if self.sessions.len() == MOST => self.has_more = true,
+            Own::Session(which, spelling) => {
+                if self.sessions.is_empty() {
+                    // most requests have one
+                    self.sessions.reserve_exact(1);
+                }
+                self.sessions.push(Candidate {
+                    which,
+                    spelling,
+                    value: Credential::of_cookie(line, at + value_at..at + piece.len()),
+                });
+            }
+            Own::Marker => {
+                self.marker = std::str::from_utf8(&piece[value_at..])
+                    .ok()
+                    .map(|value| value.trim().into());
+            }
+            Own::Variant => {}
+        }
+    }
+}
