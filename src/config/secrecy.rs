@@ -121,7 +121,10 @@ impl SecretPlaces {
             Secrecy::Open | Secrecy::Tracing => self.named(&entry.key),
             Secrecy::OldKeys | Secrecy::FileName => match self.named(&entry.key) {
                 Secrecy::Open => Secrecy::FileName,
-                named => named,
+                named @ (Secrecy::Tracing
+                | Secrecy::OldKeys
+                | Secrecy::FileName
+                | Secrecy::Secret) => named,
             },
         };
         self.node(&entry.node, secrecy);

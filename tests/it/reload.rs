@@ -94,6 +94,26 @@ fn the_user_list_applies_at_once_to_tokens_that_exist() {
     }
 }
 
+/// The events of a refused reload go to a log, where secrets stay longer than on a screen.
+#[test]
+fn a_refused_reload_logs_no_secret_that_stands_in_the_wrong_place() {
+    const WRONG: &str = "6f1d2a0c9be84573a1c04d9e7f3b2a58";
+    let gateway = gateway(SERVICES).start();
+    let config = gateway.read("gateway.yaml");
+    let secret = format!("secret: \"{}\"", crate::support::SECRET);
+    assert!(config.contains(&secret), "{config}");
+    for wrong in [
+        format!("secret_file: {WRONG}"),
+        format!("{secret}, previous: [ {WRONG} ]"),
+        format!("{secret}, previous: {WRONG}"),
+    ] {
+        gateway.replace("gateway.yaml", &config.replace(&secret, &wrong));
+        gateway.event("configuration not reloaded");
+        let printed = gateway.printed();
+        assert!(!printed.contains(WRONG), "{wrong}: {printed}");
+    }
+}
+
 #[test]
 fn a_bad_file_is_never_applied_and_its_repair_is() {
     let upstream = Upstream::saying("hi");
