@@ -75,6 +75,8 @@ pub(super) struct End {
     pub(super) now: u64,
     /// When its last access token will have expired.
     pub(super) last_token: u64,
+    /// When its last refresh token will have expired.
+    pub(super) last_refresh: u64,
 }
 
 /// A password was checked. The time is in milliseconds.
@@ -109,12 +111,13 @@ pub(super) fn answer<T>(reply: Reply<T>, result: Result<T, Away>) {
 }
 
 impl ExchangeOrder {
-    /// The order to end the session whose spent token was shown.
-    pub(super) fn end(&self) -> End {
+    /// The order to end the session of this family, whose spent token was shown.
+    pub(super) fn end(&self, family: &Family) -> End {
         End {
             session: self.session,
             now: self.now,
             last_token: self.last_token,
+            last_refresh: family.expires_at(),
         }
     }
 }

@@ -146,7 +146,7 @@ impl Local {
             }
             Shown::Expired => Exchange::Refused,
             Shown::Reused => {
-                self.end(order.end());
+                self.end(order.end(&family));
                 Exchange::Reused { subject }
             }
         }

@@ -61,6 +61,17 @@ pub struct Times {
     pub last_token: u64,
 }
 
+impl Times {
+    fn end(&self, session: SessionId) -> End {
+        End {
+            session,
+            now: self.now,
+            last_token: self.last_token,
+            last_refresh: self.now.saturating_add(self.ttl),
+        }
+    }
+}
+
 /// Which lockout an operator lifts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lift<'a> {
@@ -195,11 +206,7 @@ impl Sessions {
     /// # Errors
     /// [`Away`]; then the session may go on.
     pub async fn end(&self, session: SessionId, times: Times) -> Result<(), Away> {
-        let end = End {
-            session,
-            now: times.now,
-            last_token: times.last_token,
-        };
+        let end = times.end(session);
         self.order(|reply| Job::End(end, reply)).await
     }
 
@@ -208,11 +215,7 @@ impl Sessions {
     /// # Errors
     /// [`Away`]; then the session may go on.
     pub async fn leave(&self, shown: &RefreshToken, times: Times) -> Result<(), Away> {
-        let end = End {
-            session: shown.session(),
-            now: times.now,
-            last_token: times.last_token,
-        };
+        let end = times.end(shown.session());
         self.order(|reply| Job::Leave(end, reply)).await
     }
 

@@ -120,7 +120,7 @@ async fn exchange(
         match family.exchange(order.shown, order.fresh, order.now, order.ttl) {
             Shown::Expired => return Ok(Exchange::Refused),
             Shown::Reused => {
-                end(connection, order.end(), revocations).await?;
+                end(connection, order.end(&family), revocations).await?;
                 return Ok(Exchange::Reused { subject });
             }
             Shown::Good => {
@@ -138,18 +138,25 @@ async fn exchange(
     Ok(Exchange::Refused)
 }
 
-/// The word goes out first: should the rest fail, the session is ended all the same. This replica need not wait until
-/// it hears it back.
+/// Deletes the family and announces the end of the session, each even where the other fails. While the family may still
+/// be there, the session stays ended for as long as its refresh tokens could live, and not only its access tokens:
+/// nobody repeats the request that found a spent token. Where the announcement itself fails, this replica makes it
+/// when it has found the server again.
 async fn end(
     connection: &mut Connection,
     order: End,
     revocations: &Revocations,
 ) -> RedisResult<()> {
-    announce(connection, order.session, order.last_token, order.now).await?;
-    revocations.add(&[(order.session, order.last_token)]);
-    connection
+    let deleted: RedisResult<()> = connection
         .query(cmd("DEL").arg(family_key(&order.session)))
-        .await
+        .await;
+    let until = match deleted {
+        Ok(()) => order.last_token,
+        Err(_) => order.last_token.max(order.last_refresh),
+    };
+    revocations.add(&[(order.session, until)]);
+    announce(connection, order.session, until, order.now).await?;
+    deleted
 }
 
 /// Without a family nothing is noted: anybody could make up sessions to end.
