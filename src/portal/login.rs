@@ -121,7 +121,9 @@ impl Portal {
             Ok(GrantRequest::Password(request)) => {
                 self.answer_login(dialect, request, client, now).await
             }
-            Ok(GrantRequest::Refresh(shown)) => self.answer_refresh(dialect, shown, now).await,
+            Ok(GrantRequest::Refresh(shown)) => {
+                self.answer_refresh(dialect, shown, client, now).await
+            }
             Err(rejection) => rejection.into_response(dialect).into(),
         };
         reply

@@ -1,5 +1,6 @@
 //! New tokens for a refresh token.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use zeroize::Zeroizing;
@@ -55,10 +56,11 @@ impl Portal {
         &self,
         dialect: Dialect,
         shown: Zeroizing<String>,
+        client: IpAddr,
         now: u64,
     ) -> PortalReply {
         let mut user = None;
-        let granted = self.refresh(&shown, now, &mut user).await;
+        let granted = self.refresh(&shown, client, now, &mut user).await;
         let response = match &granted {
             Ok(granted) => granted_response(granted),
             Err(denial) => denial.into_response(dialect),
@@ -75,13 +77,18 @@ impl Portal {
     async fn refresh(
         &self,
         shown: &str,
+        client: IpAddr,
         now: u64,
         name: &mut Option<Box<str>>,
     ) -> Result<Granted, RefreshDenial> {
         let shown = RefreshToken::parse(shown).ok_or(RefreshDenial::Refused)?;
         let fresh = shown.next(ambient::random_bytes());
         let times = self.times(now);
-        let opened_at = match self.sessions.exchange(&shown, &fresh, times).await? {
+        let exchanged = self
+            .sessions
+            .exchange(&shown, &fresh, client, times)
+            .await?;
+        let opened_at = match exchanged {
             Exchange::Good { subject, opened_at } => {
                 *name = Some(subject);
                 opened_at

@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 /// How many failures hold a pair of account and network, and for how long: `auth.login`.
@@ -22,7 +23,8 @@ pub struct Account([u8; 16]);
 
 /// The network that a client comes from: one IPv4 address, or the /64 of an IPv6 address, which is what one customer
 /// gets.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(from = "IpAddr", into = "IpAddr")]
 pub enum Network {
     /// One address.
     V4([u8; 4]),
@@ -215,6 +217,19 @@ impl Network {
                 Ipv6Addr::from([a, b, c, d, e, f, g, h, 0, 0, 0, 0, 0, 0, 0, 0]).into()
             }
         }
+    }
+}
+
+impl From<IpAddr> for Network {
+    fn from(address: IpAddr) -> Self {
+        Self::of(address)
+    }
+}
+
+/// Its first address.
+impl From<Network> for IpAddr {
+    fn from(network: Network) -> Self {
+        network.address()
     }
 }
 

@@ -4,8 +4,8 @@ use std::fmt;
 
 use tokio::sync::oneshot;
 
-use super::attempt::{Attempt, AttemptLimits, Proof, Settled, Subject, Verdict};
-use super::family::Family;
+use super::attempt::{Attempt, AttemptLimits, Network, Proof, Settled, Subject, Verdict};
+use super::family::{Family, Shown};
 use super::lockout::Holds;
 use super::refresh_token::Digest;
 use crate::token::SessionId;
@@ -62,6 +62,8 @@ pub(super) struct ExchangeOrder {
     pub(super) session: SessionId,
     pub(super) shown: Digest,
     pub(super) fresh: Digest,
+    /// Where the request comes from.
+    pub(super) network: Network,
     pub(super) now: u64,
     pub(super) ttl: u64,
     /// When the last access token of the session will have expired.
@@ -111,6 +113,11 @@ pub(super) fn answer<T>(reply: Reply<T>, result: Result<T, Away>) {
 }
 
 impl ExchangeOrder {
+    /// Makes the exchange.
+    pub(super) fn make(&self, family: &mut Family) -> Shown {
+        family.exchange(self.shown, self.fresh, self.network, self.now, self.ttl)
+    }
+
     /// The order to end the session of this family, whose spent token was shown.
     pub(super) fn end(&self, family: &Family) -> End {
         End {

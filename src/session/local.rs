@@ -139,7 +139,7 @@ impl Local {
         };
         let mut family = family.clone();
         let (subject, opened_at) = (family.subject.clone(), family.opened_at);
-        match family.exchange(order.shown, order.fresh, order.now, order.ttl) {
+        match order.make(&mut family) {
             Shown::Good => {
                 self.keep(order.session, family);
                 Exchange::Good { subject, opened_at }

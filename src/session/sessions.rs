@@ -180,7 +180,7 @@ impl Sessions {
         self.order(|reply| Job::Open(open, reply)).await
     }
 
-    /// Exchanges a refresh token for a fresh one of the same session.
+    /// Exchanges a refresh token for a fresh one of the same session, for a client at this address.
     ///
     /// # Errors
     /// [`Away`]; then the exchange may have been made, and the token that was shown is good for a moment longer.
@@ -188,12 +188,14 @@ impl Sessions {
         &self,
         shown: &RefreshToken,
         fresh: &RefreshToken,
+        client: IpAddr,
         times: Times,
     ) -> Result<Exchange, Away> {
         let order = ExchangeOrder {
             session: shown.session(),
             shown: shown.digest(),
             fresh: fresh.digest(),
+            network: Network::of(client),
             now: times.now,
             ttl: times.ttl,
             last_token: times.last_token,

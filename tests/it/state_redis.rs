@@ -506,7 +506,10 @@ fn ended_until(redis: &Redis) -> Vec<u64> {
     let entries = redis.command("XRANGE gatelatch:ended - +");
     let words: Vec<&str> = entries.lines().collect();
     let after = |word: &(usize, &&str)| words[word.0 + 2].parse().unwrap();
-    let names = words.iter().enumerate().filter(|(_, word)| **word == "until");
+    let names = words
+        .iter()
+        .enumerate()
+        .filter(|(_, word)| **word == "until");
     names.map(|name| after(&name)).collect()
 }
 

@@ -117,7 +117,7 @@ async fn exchange(
             return Ok(Exchange::Refused);
         }
         let (subject, opened_at) = (family.subject.clone(), family.opened_at);
-        match family.exchange(order.shown, order.fresh, order.now, order.ttl) {
+        match order.make(&mut family) {
             Shown::Expired => return Ok(Exchange::Refused),
             Shown::Reused => {
                 end(connection, order.end(&family), revocations).await?;
