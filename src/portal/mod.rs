@@ -5,6 +5,7 @@
 //! `refresh`, `logout` and `me` answer, and `rejection` is the one table from what went wrong to status and text.
 
 mod body;
+mod device;
 mod docs;
 mod endpoint;
 mod fields;

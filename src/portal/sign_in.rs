@@ -1,7 +1,5 @@
 //! Signing in with a browser: the page, its form, and the session cookie.
 
-use std::net::IpAddr;
-
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, LOCATION, SET_COOKIE};
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
@@ -188,13 +186,16 @@ impl Portal {
         now: u64,
     ) -> PortalReply {
         let user = loggable(&request.username);
-        let begun = self
-            .begin_session(request, intake.client.address, now)
-            .await;
-        let response = match &begun {
+        let name = request.username.clone();
+        let begun = self.begin_session(request, intake, now).await;
+        let mut response = match &begun {
             Ok(session) => self.let_in(intake, session, typed, now),
             Err(denial) => self.retell(look, denial.into_response(Dialect::Login), typed),
         };
+        if begun.is_ok() {
+            // names compare byte for byte: the user has the typed one
+            self.remember_device(intake, &name, now, response.headers_mut());
+        }
         PortalReply {
             response,
             login: Some(LoginEvent {
@@ -208,10 +209,11 @@ impl Portal {
     async fn begin_session(
         &self,
         request: LoginRequest,
-        client: IpAddr,
+        intake: &Intake,
         now: u64,
     ) -> Result<SessionToken, Denial> {
-        let user = self.prove(request, client).await?;
+        let device = self.known_device(intake, &request.username, now);
+        let user = self.prove(request, intake.client.address, device).await?;
         let id = SessionId::from_bytes(ambient::random_bytes());
         Ok(self.browsers.begin(&user.identity.subject, id, now)?)
     }

@@ -4,7 +4,9 @@ use std::fmt;
 
 use tokio::sync::oneshot;
 
-use super::attempt::{Attempt, AttemptLimits, Network, Proof, Settled, Subject, Verdict};
+use super::attempt::{
+    Admission, Attempt, AttemptLimits, Begun, Network, PasswordResult, Subject, Throttled,
+};
 use super::family::{Family, Shown};
 use super::lockout::Holds;
 use super::refresh_token::Digest;
@@ -43,8 +45,9 @@ pub(super) enum Job {
     End(End, Reply<()>),
     /// Ends a session if its family is known.
     Leave(End, Reply<()>),
-    Ask(Attempt, u64, Reply<Verdict>),
-    Settle(Settle, Reply<Settled>),
+    /// At a time in milliseconds.
+    Check(Attempt, u64, Reply<Result<Admission, Throttled>>),
+    Record(Record, Reply<Result<Begun, Throttled>>),
     Lift(Vec<Subject>, Reply<()>),
     /// The holds at a time in milliseconds, so many of them at the most.
     List(usize, u64, Reply<Holds>),
@@ -82,9 +85,10 @@ pub(super) struct End {
 }
 
 /// A password was checked. The time is in milliseconds.
-pub(super) struct Settle {
+pub(super) struct Record {
     pub(super) attempt: Attempt,
-    pub(super) proof: Proof,
+    pub(super) admission: Admission,
+    pub(super) result: PasswordResult,
     pub(super) limits: AttemptLimits,
     pub(super) now: u64,
 }
@@ -100,8 +104,8 @@ impl Job {
                 answer(reply, Err(Away));
             }
             Self::Exchange(_, reply) => answer(reply, Err(Away)),
-            Self::Ask(_, _, reply) => answer(reply, Err(Away)),
-            Self::Settle(_, reply) => answer(reply, Err(Away)),
+            Self::Check(_, _, reply) => answer(reply, Err(Away)),
+            Self::Record(_, reply) => answer(reply, Err(Away)),
             Self::List(_, _, reply) => answer(reply, Err(Away)),
         }
     }

@@ -6,12 +6,13 @@ use ahash::RandomState;
 use tokio::sync::mpsc::Receiver;
 use tokio::time::{Duration, sleep};
 
-use super::attempt::{Begun, Settled, Subject};
-use super::attempts::Attempts;
+use super::attempt::{Account, Begun, Subject, Throttled};
+use super::attempts::{Attempts, Outcome};
 use super::family::{Family, Shown};
 use super::file::{FileError, FileStore};
 use super::health::Health;
-use super::job::{Away, End, Exchange, ExchangeOrder, Job, Open, Reply, answer};
+use super::job::{Away, End, Exchange, ExchangeOrder, Job, Open, Record, Reply, answer};
+use super::known::KnownNetworks;
 use super::lockout::Holds;
 use super::revocations::Revocations;
 use super::vault::{CAPACITY, Vault};
@@ -43,6 +44,8 @@ pub(super) enum Change {
     /// A subject is held, until this millisecond.
     Hold(Subject, u64),
     Release(Subject),
+    /// The networks that an account is known to log in from.
+    Know(Account, KnownNetworks),
     /// Everything that has expired by this second.
     Purge(u64),
 }
@@ -65,7 +68,7 @@ impl Local {
         }
     }
 
-    /// Takes in what was written down before: a family, or a hold.
+    /// Takes in what was written down before: a family, a hold, or known networks.
     pub(super) fn restore(&mut self, change: Change, now_millis: u64) {
         match change {
             Change::Keep(session, family) => {
@@ -74,6 +77,7 @@ impl Local {
                 }
             }
             Change::Hold(subject, until) => self.attempts.restore(subject, until, now_millis),
+            Change::Know(account, known) => self.attempts.restore_known(account, known),
             Change::Forget(_) | Change::Revoke(..) | Change::Release(_) | Change::Purge(_) => {}
         }
     }
@@ -93,24 +97,8 @@ impl Local {
                 self.leave(end);
                 deferred(reply, ())
             }
-            Job::Ask(attempt, now, reply) => deferred(reply, self.attempts.ask(&attempt, now)),
-            Job::Settle(settle, reply) => {
-                let mut holds = Vec::new();
-                let verdict = self.attempts.settle(
-                    &settle.attempt,
-                    settle.proof,
-                    &settle.limits,
-                    settle.now,
-                    &mut holds,
-                );
-                let begun = Begun::of(&holds);
-                self.changes.extend(
-                    holds
-                        .into_iter()
-                        .map(|(subject, until)| Change::Hold(subject, until)),
-                );
-                deferred(reply, Settled { verdict, begun })
-            }
+            Job::Check(attempt, now, reply) => deferred(reply, self.attempts.check(&attempt, now)),
+            Job::Record(record, reply) => deferred(reply, self.record(&record)),
             Job::Lift(subjects, reply) => {
                 for subject in subjects {
                     self.attempts.lift(&subject);
@@ -122,6 +110,20 @@ impl Local {
                 deferred(reply, Holds::of(self.attempts.holds(now), limit))
             }
         }
+    }
+
+    fn record(&mut self, record: &Record) -> Result<Begun, Throttled> {
+        let mut outcome = Outcome::default();
+        self.attempts.record(record, &mut outcome)?;
+        let mut begun = Begun::default();
+        for (subject, until) in outcome.holds {
+            begun.note(&subject);
+            self.changes.push(Change::Hold(subject, until));
+        }
+        let known = outcome.known;
+        self.changes
+            .extend(known.map(|known| Change::Know(record.attempt.account, known)));
+        Ok(begun)
     }
 
     fn open(&mut self, open: Open) {
@@ -194,6 +196,7 @@ fn publish(changes: &[Change], revocations: &Revocations) {
         | Change::Forget(_)
         | Change::Hold(..)
         | Change::Release(_)
+        | Change::Know(..)
         | Change::Purge(_) => None,
     });
     revocations.add(&ended.collect::<Vec<_>>());

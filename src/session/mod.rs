@@ -13,6 +13,7 @@ mod family;
 mod file;
 mod health;
 mod job;
+mod known;
 mod ledger;
 mod local;
 mod lockout;
@@ -23,7 +24,9 @@ mod sessions;
 mod settings;
 mod vault;
 
-pub use attempt::{Account, Attempt, AttemptLimits, Begun, Network, Proof, Settled, Verdict};
+pub use attempt::{
+    Account, Admission, Attempt, AttemptLimits, Begun, DeviceId, Network, PasswordResult, Throttled,
+};
 pub use family::GRACE;
 pub use job::{Away, Exchange};
 pub use lockout::{Held, Lockout, Lockouts, Unknown};

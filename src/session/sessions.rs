@@ -12,11 +12,13 @@ use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
-use super::attempt::{Account, Attempt, AttemptLimits, Network, Proof, Settled, Subject, Verdict};
+use super::attempt::{
+    Account, Admission, Attempt, AttemptLimits, Begun, Network, PasswordResult, Subject, Throttled,
+};
 use super::family::Family;
 use super::file::{FileError, FileStore};
 use super::health::{Health, State};
-use super::job::{Away, End, Exchange, ExchangeOrder, Job, Open, Reply, Settle};
+use super::job::{Away, End, Exchange, ExchangeOrder, Job, Open, Record, Reply};
 use super::local::{self, Local};
 use super::refresh_token::RefreshToken;
 use super::remote;
@@ -221,32 +223,39 @@ impl Sessions {
         self.order(|reply| Job::Leave(end, reply)).await
     }
 
-    /// Whether a password may be looked at. `now` is in milliseconds since 1970.
+    /// Whether, and why, a password may be looked at. `now` is in milliseconds since 1970.
     ///
     /// # Errors
-    /// [`Away`]; then it must not.
-    pub async fn ask(&self, attempt: Attempt, now: u64) -> Result<Verdict, Away> {
-        self.order(|reply| Job::Ask(attempt, now, reply)).await
-    }
-
-    /// Says how a password check ended, and learns whether the result counts, see [`Verdict`], and what began with it.
-    ///
-    /// # Errors
-    /// [`Away`]; then it must not count.
-    pub async fn settle(
+    /// [`Away`]; then it must not. Inside, [`Throttled`]: not yet.
+    pub async fn check(
         &self,
         attempt: Attempt,
-        proof: Proof,
+        now: u64,
+    ) -> Result<Result<Admission, Throttled>, Away> {
+        self.order(|reply| Job::Check(attempt, now, reply)).await
+    }
+
+    /// Records how the password check of an admitted login ended; says which lockouts began with it.
+    ///
+    /// # Errors
+    /// [`Away`]; then the result must not count. Inside, [`Throttled`]: it must not either, as others have failed
+    /// meanwhile.
+    pub async fn record(
+        &self,
+        attempt: Attempt,
+        admission: Admission,
+        result: PasswordResult,
         limits: AttemptLimits,
         now: u64,
-    ) -> Result<Settled, Away> {
-        let settle = Settle {
+    ) -> Result<Result<Begun, Throttled>, Away> {
+        let record = Record {
             attempt,
-            proof,
+            admission,
+            result,
             limits,
             now,
         };
-        self.order(|reply| Job::Settle(settle, reply)).await
+        self.order(|reply| Job::Record(record, reply)).await
     }
 
     /// Lifts a lockout, and forgets the failures that led to it.
@@ -255,7 +264,7 @@ impl Sessions {
     /// [`Away`]; then it may still be in force.
     pub async fn lift(&self, lift: Lift<'_>) -> Result<(), Away> {
         let subject = match lift {
-            Lift::Pair(name, address) => Attempt::new(name, address).pair(),
+            Lift::Pair(name, address) => Subject::Pair(Account::named(name), Network::of(address)),
             Lift::Network(address) => Subject::Network(Network::of(address)),
             Lift::Account(name) => Subject::Account(Account::named(name)),
         };

@@ -15,6 +15,9 @@ pub struct SessionCookie {
     host_name: Box<str>,
     /// A plain cookie of a minute that counts how often a browser comes back without the session.
     marker: Box<str>,
+    /// Shows that somebody has signed in with this browser before.
+    device: Box<str>,
+    host_device: Box<str>,
     secure: SecureCookie,
     same_site: SameSite,
     domain: Option<Box<str>>,
@@ -50,6 +53,8 @@ pub struct Crumbs {
     plain: Found,
     host: Found,
     marker: Option<Box<str>>,
+    device: Found,
+    host_device: Found,
 }
 
 /// How often a name was found.
@@ -71,6 +76,8 @@ enum Own {
     /// One that only somebody else could have written.
     Variant,
     Marker,
+    Device,
+    HostDevice,
 }
 
 impl SessionCookie {
@@ -85,6 +92,8 @@ impl SessionCookie {
             name: name.into(),
             host_name: format!("__Host-{name}").into(),
             marker: format!("{name}-signin").into(),
+            device: format!("{name}-device").into(),
+            host_device: format!("__Host-{name}-device").into(),
             secure,
             same_site,
             domain,
@@ -93,7 +102,7 @@ impl SessionCookie {
 
     /// The cookie's name towards a client of this scheme.
     pub fn name(&self, scheme: Scheme) -> &str {
-        if self.is_secure(scheme) && self.domain.is_none() {
+        if self.has_prefix(scheme) {
             &self.host_name
         } else {
             &self.name
@@ -173,6 +182,13 @@ impl SessionCookie {
                 _ => Own::Variant,
             });
         }
+        if bare == self.device.as_bytes() {
+            return Some(match name {
+                _ if name.len() == bare.len() => Own::Device,
+                _ if name == self.host_device.as_bytes() => Own::HostDevice,
+                _ => Own::Variant,
+            });
+        }
         (bare == self.marker.as_bytes()).then_some(if name.len() == bare.len() {
             Own::Marker
         } else {
@@ -192,6 +208,29 @@ impl SessionCookie {
             Found::Once(credential) => Some(Credential::clone(credential)),
             Found::Several => Some(Credential::unreadable_cookie()),
         }
+    }
+
+    /// The device cookie that a request of this scheme brings; `None` also where it came twice.
+    pub fn device<'c>(&self, crumbs: &'c Crumbs, scheme: Scheme) -> Option<&'c str> {
+        let found = if self.has_prefix(scheme) {
+            &crumbs.host_device
+        } else {
+            &crumbs.device
+        };
+        match found {
+            Found::Once(value) => Some(value.token()),
+            Found::Never | Found::Several => None,
+        }
+    }
+
+    /// `Set-Cookie` with a device cookie of so many seconds.
+    pub fn write_device(&self, scheme: Scheme, device: &str, seconds: u64) -> HeaderValue {
+        let name = if self.has_prefix(scheme) {
+            &self.host_device
+        } else {
+            &self.device
+        };
+        self.line(name, device, seconds, scheme)
     }
 
     /// `Set-Cookie` with a session of so many seconds.
@@ -232,6 +271,10 @@ impl SessionCookie {
         HeaderValue::try_from(line).expect("a cookie of tokens is visible ASCII")
     }
 
+    fn has_prefix(&self, scheme: Scheme) -> bool {
+        self.is_secure(scheme) && self.domain.is_none()
+    }
+
     fn is_secure(&self, scheme: Scheme) -> bool {
         match self.secure {
             SecureCookie::Auto => scheme == Scheme::Https,
@@ -253,14 +296,15 @@ impl Default for SessionCookie {
 }
 
 impl Crumbs {
-    /// Whether there is none.
+    /// Whether there is none that a logout takes away.
     pub fn is_empty(&self) -> bool {
         matches!(
             self,
             Self {
                 plain: Found::Never,
                 host: Found::Never,
-                marker: None
+                marker: None,
+                ..
             }
         )
     }
@@ -279,6 +323,8 @@ impl Crumbs {
         let found = match own {
             Own::Plain => &mut self.plain,
             Own::Host => &mut self.host,
+            Own::Device => &mut self.device,
+            Own::HostDevice => &mut self.host_device,
             Own::Marker => {
                 self.marker = std::str::from_utf8(&piece[value_at..])
                     .ok()
