@@ -13,7 +13,9 @@ use serde::Serialize;
 use super::fields::{Format, GrantRequest, LoginRequest, parse};
 use super::rejection::Rejection;
 use super::{Portal, PortalReply, body};
-use crate::session::{Attempt, Away, Begun, DeviceId, PasswordResult, RefreshToken, Throttled};
+use crate::session::{
+    Begun, DeviceId, LoginAttempt, PasswordResult, RefreshToken, StoreUnavailable, Throttled,
+};
 use crate::token::{Holder, IssueError, IssuedToken, SessionId, is_visible};
 use crate::users::{LoginFailure, User, authenticate};
 use crate::{ambient, wire};
@@ -188,7 +190,7 @@ impl Portal {
         device: Option<DeviceId>,
     ) -> Result<Arc<User>, Denial> {
         let LoginRequest { username, password } = request;
-        let attempt = Attempt::new(&username, client, device);
+        let attempt = LoginAttempt::new(&username, client, device);
         let admission = self
             .sessions
             .check(attempt, ambient::unix_millis())
@@ -268,8 +270,8 @@ pub(super) fn granted_response(granted: &Granted) -> Response<Bytes> {
     wire::json(StatusCode::OK, &body)
 }
 
-impl From<Away> for Denial {
-    fn from(_: Away) -> Self {
+impl From<StoreUnavailable> for Denial {
+    fn from(_: StoreUnavailable) -> Self {
         Self::Away
     }
 }

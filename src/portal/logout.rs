@@ -15,7 +15,7 @@ use super::rejection::Rejection;
 use super::sign_in::{is_browser_form, see_other};
 use super::{Portal, PortalReply, body};
 use crate::pages::Look;
-use crate::session::{Away, RefreshToken};
+use crate::session::{RefreshToken, StoreUnavailable};
 use crate::wire::{self, Intake};
 
 /// What people are told who want to sign out while nobody can be told that their session has ended.
@@ -76,7 +76,7 @@ impl Portal {
         let ended = self.end_sessions(caller, shown.as_deref(), now).await;
         let response = match ended {
             Ok(()) => no_content(),
-            Err(Away) => RefreshDenial::Away.into_response(Dialect::Refresh),
+            Err(StoreUnavailable) => RefreshDenial::Away.into_response(Dialect::Refresh),
         };
         PortalReply {
             response,
@@ -100,7 +100,7 @@ impl Portal {
             None
         };
         let response = match ended {
-            Some(Err(Away)) => {
+            Some(Err(StoreUnavailable)) => {
                 let plain = RefreshDenial::Away.into_response(Dialect::Refresh);
                 let mut page = self.refuse(look, plain.status(), AWAY, &FormExtras::default());
                 page.headers_mut().extend(
@@ -132,7 +132,7 @@ impl Portal {
         caller: &PortalCaller,
         shown: Option<&String>,
         now: u64,
-    ) -> Result<(), Away> {
+    ) -> Result<(), StoreUnavailable> {
         let times = self.times(now);
         if let PortalCaller::Known {
             session: Some(session),

@@ -40,7 +40,7 @@ use self::docs::Docs;
 use self::login::Dialect;
 use self::sign_in::is_browser_form;
 use crate::pages::Look;
-use crate::session::{AttemptLimits, Away, Lift, Sessions};
+use crate::session::{AttemptLimits, ClearLockout, Sessions, StoreUnavailable};
 use crate::token::{CookieSessions, Issuer};
 use crate::users::{Directory, Hasher};
 use crate::wire::{self, Intake, OwnPaths, SessionCookie};
@@ -141,8 +141,8 @@ impl Portal {
     /// Lifts a lockout, for an operator.
     ///
     /// # Errors
-    /// [`Away`]; then it may still be in force.
-    pub async fn lift_lockout(&self, lift: Lift<'_>) -> Result<(), Away> {
+    /// [`StoreUnavailable`]; then it may still be in force.
+    pub async fn lift_lockout(&self, lift: ClearLockout<'_>) -> Result<(), StoreUnavailable> {
         self.sessions.lift(lift).await
     }
 

@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 use super::login::{Dialect, Granted, granted_response, holder};
 use super::{Portal, PortalReply};
 use crate::ambient;
-use crate::session::{Away, Exchange, RefreshToken, Times};
+use crate::session::{Exchange, RefreshToken, StoreUnavailable, Times};
 use crate::token::IssueError;
 use crate::users::User;
 
@@ -23,7 +23,7 @@ pub enum SessionEvent {
         outcome: Result<(), RefreshDenial>,
     },
     /// A logout that ended what there was to end, or could not.
-    Logout(Result<(), Away>),
+    Logout(Result<(), StoreUnavailable>),
 }
 
 /// Why a refresh got no tokens.
@@ -133,8 +133,8 @@ impl Portal {
     }
 }
 
-impl From<Away> for RefreshDenial {
-    fn from(_: Away) -> Self {
+impl From<StoreUnavailable> for RefreshDenial {
+    fn from(_: StoreUnavailable) -> Self {
         Self::Away
     }
 }

@@ -38,7 +38,7 @@ pub struct DeviceId([u8; 16]);
 
 /// One login.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Attempt {
+pub struct LoginAttempt {
     /// To which account.
     pub account: Account,
     /// From which network.
@@ -83,7 +83,7 @@ pub struct Begun {
     pub pair: bool,
     /// Of the client's network, for all accounts.
     pub network: bool,
-    /// The account takes one try a second, from everywhere.
+    /// The account takes one try a second from clients that it does not know.
     pub account: bool,
 }
 
@@ -169,7 +169,7 @@ impl AttemptLimits {
     }
 }
 
-impl Attempt {
+impl LoginAttempt {
     /// A login to the account of this name, byte for byte, from this address, with a browser that the account is known
     /// to have used.
     pub fn new(name: &str, address: IpAddr, device: Option<DeviceId>) -> Self {

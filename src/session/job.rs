@@ -5,7 +5,7 @@ use std::fmt;
 use tokio::sync::oneshot;
 
 use super::attempt::{
-    Admission, Attempt, AttemptLimits, Begun, Network, PasswordResult, Subject, Throttled,
+    Admission, AttemptLimits, Begun, LoginAttempt, Network, PasswordResult, Subject, Throttled,
 };
 use super::family::{Family, Shown};
 use super::lockout::Holds;
@@ -14,7 +14,7 @@ use crate::token::SessionId;
 
 /// The store cannot be reached, or cannot write. What was asked for may or may not have been done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Away;
+pub struct StoreUnavailable;
 
 /// What became of a refresh token that was shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,7 +36,7 @@ pub enum Exchange {
 }
 
 /// Where an answer goes. Nobody listens any more where the client has gone.
-pub(super) type Reply<T> = oneshot::Sender<Result<T, Away>>;
+pub(super) type Reply<T> = oneshot::Sender<Result<T, StoreUnavailable>>;
 
 /// One thing to do.
 pub(super) enum Job {
@@ -46,9 +46,9 @@ pub(super) enum Job {
     /// Ends a session if its family is known.
     Leave(End, Reply<()>),
     /// At a time in milliseconds.
-    Check(Attempt, u64, Reply<Result<Admission, Throttled>>),
+    Check(LoginAttempt, u64, Reply<Result<Admission, Throttled>>),
     Record(Record, Reply<Result<Begun, Throttled>>),
-    Lift(Vec<Subject>, Reply<()>),
+    ClearLockouts(Vec<Subject>, Reply<()>),
     /// The holds at a time in milliseconds, so many of them at the most.
     List(usize, u64, Reply<Holds>),
 }
@@ -86,7 +86,7 @@ pub(super) struct End {
 
 /// A password was checked. The time is in milliseconds.
 pub(super) struct Record {
-    pub(super) attempt: Attempt,
+    pub(super) attempt: LoginAttempt,
     pub(super) admission: Admission,
     pub(super) result: PasswordResult,
     pub(super) limits: AttemptLimits,
@@ -100,19 +100,19 @@ impl Job {
             Self::Open(_, reply)
             | Self::End(_, reply)
             | Self::Leave(_, reply)
-            | Self::Lift(_, reply) => {
-                answer(reply, Err(Away));
+            | Self::ClearLockouts(_, reply) => {
+                answer(reply, Err(StoreUnavailable));
             }
-            Self::Exchange(_, reply) => answer(reply, Err(Away)),
-            Self::Check(_, _, reply) => answer(reply, Err(Away)),
-            Self::Record(_, reply) => answer(reply, Err(Away)),
-            Self::List(_, _, reply) => answer(reply, Err(Away)),
+            Self::Exchange(_, reply) => answer(reply, Err(StoreUnavailable)),
+            Self::Check(_, _, reply) => answer(reply, Err(StoreUnavailable)),
+            Self::Record(_, reply) => answer(reply, Err(StoreUnavailable)),
+            Self::List(_, _, reply) => answer(reply, Err(StoreUnavailable)),
         }
     }
 }
 
 /// Answers. A client that has gone needs no answer.
-pub(super) fn answer<T>(reply: Reply<T>, result: Result<T, Away>) {
+pub(super) fn answer<T>(reply: Reply<T>, result: Result<T, StoreUnavailable>) {
     let _ = reply.send(result);
 }
 
@@ -133,10 +133,10 @@ impl ExchangeOrder {
     }
 }
 
-impl fmt::Display for Away {
+impl fmt::Display for StoreUnavailable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("the state store cannot be reached")
     }
 }
 
-impl std::error::Error for Away {}
+impl std::error::Error for StoreUnavailable {}

@@ -7,14 +7,16 @@ use tokio::sync::mpsc::Receiver;
 use tokio::time::{Duration, sleep};
 
 use super::attempt::{Account, Begun, Subject, Throttled};
-use super::attempts::{Attempts, Outcome};
 use super::family::{Family, Shown};
 use super::file::{FileError, FileStore};
 use super::health::Health;
-use super::job::{Away, End, Exchange, ExchangeOrder, Job, Open, Record, Reply, answer};
+use super::job::{
+    End, Exchange, ExchangeOrder, Job, Open, Record, Reply, StoreUnavailable, answer,
+};
 use super::known::KnownNetworks;
 use super::lockout::Holds;
 use super::revocations::Revocations;
+use super::throttle::{LoginThrottle, Outcome};
 use super::vault::{CAPACITY, Vault};
 use crate::token::SessionId;
 
@@ -30,7 +32,7 @@ const PURGE: u64 = 60;
 /// Everything that is kept, with the changes since they were last taken away.
 pub(super) struct Local {
     vault: Vault,
-    attempts: Attempts,
+    throttle: LoginThrottle,
     changes: Vec<Change>,
     next_purge: u64,
 }
@@ -51,7 +53,7 @@ pub(super) enum Change {
 }
 
 /// Answers, once it is certain that what was done is kept.
-type Deferred = Box<dyn FnOnce(Result<(), Away>)>;
+type Deferred = Box<dyn FnOnce(Result<(), StoreUnavailable>)>;
 
 fn deferred<T: 'static>(reply: Reply<T>, value: T) -> Deferred {
     Box::new(move |kept| answer(reply, kept.map(|()| value)))
@@ -59,10 +61,10 @@ fn deferred<T: 'static>(reply: Reply<T>, value: T) -> Deferred {
 
 impl Local {
     pub(super) fn new(hasher: &RandomState) -> Self {
-        let (vault, attempts) = (Vault::new(CAPACITY, hasher), Attempts::new(hasher));
+        let (vault, throttle) = (Vault::new(CAPACITY, hasher), LoginThrottle::new(hasher));
         Self {
             vault,
-            attempts,
+            throttle,
             changes: Vec::new(),
             next_purge: 0,
         }
@@ -76,8 +78,8 @@ impl Local {
                     self.changes.push(Change::Forget(session));
                 }
             }
-            Change::Hold(subject, until) => self.attempts.restore(subject, until, now_millis),
-            Change::Know(account, known) => self.attempts.restore_known(account, known),
+            Change::Hold(subject, until) => self.throttle.restore(subject, until, now_millis),
+            Change::Know(account, known) => self.throttle.restore_known(account, known),
             Change::Forget(_) | Change::Revoke(..) | Change::Release(_) | Change::Purge(_) => {}
         }
     }
@@ -97,24 +99,24 @@ impl Local {
                 self.leave(end);
                 deferred(reply, ())
             }
-            Job::Check(attempt, now, reply) => deferred(reply, self.attempts.check(&attempt, now)),
+            Job::Check(attempt, now, reply) => deferred(reply, self.throttle.check(&attempt, now)),
             Job::Record(record, reply) => deferred(reply, self.record(&record)),
-            Job::Lift(subjects, reply) => {
+            Job::ClearLockouts(subjects, reply) => {
                 for subject in subjects {
-                    self.attempts.lift(&subject);
+                    self.throttle.lift(&subject);
                     self.changes.push(Change::Release(subject));
                 }
                 deferred(reply, ())
             }
             Job::List(limit, now, reply) => {
-                deferred(reply, Holds::of(self.attempts.holds(now), limit))
+                deferred(reply, Holds::of(self.throttle.holds(now), limit))
             }
         }
     }
 
     fn record(&mut self, record: &Record) -> Result<Begun, Throttled> {
         let mut outcome = Outcome::default();
-        self.attempts.record(record, &mut outcome)?;
+        self.throttle.record(record, &mut outcome)?;
         let mut begun = Begun::default();
         for (subject, until) in outcome.holds {
             begun.note(&subject);
@@ -242,7 +244,7 @@ pub(super) async fn serve_file(
         if written.is_ok() {
             publish(&changes, &revocations);
         }
-        let kept = written.as_ref().copied().map_err(|_| Away);
+        let kept = written.as_ref().copied().map_err(|_| StoreUnavailable);
         answers.into_iter().for_each(|answer| answer(kept));
         if let Err(error) = written {
             health.lost(&error);

@@ -13,12 +13,13 @@ use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 use super::attempt::{
-    Account, Admission, Attempt, AttemptLimits, Begun, Network, PasswordResult, Subject, Throttled,
+    Account, Admission, AttemptLimits, Begun, LoginAttempt, Network, PasswordResult, Subject,
+    Throttled,
 };
 use super::family::Family;
 use super::file::{FileError, FileStore};
 use super::health::{Health, State};
-use super::job::{Away, End, Exchange, ExchangeOrder, Job, Open, Record, Reply};
+use super::job::{End, Exchange, ExchangeOrder, Job, Open, Record, Reply, StoreUnavailable};
 use super::local::{self, Local};
 use super::refresh_token::RefreshToken;
 use super::remote;
@@ -76,7 +77,7 @@ impl Times {
 
 /// Which lockout an operator lifts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Lift<'a> {
+pub enum ClearLockout<'a> {
     /// Of an account from one network.
     Pair(&'a str, IpAddr),
     /// Of a network, over all accounts.
@@ -166,13 +167,13 @@ impl Sessions {
     /// Begins a session with its first refresh token.
     ///
     /// # Errors
-    /// [`Away`]; then there is no session.
+    /// [`StoreUnavailable`]; then there is no session.
     pub async fn open(
         &self,
         subject: &str,
         first: &RefreshToken,
         times: Times,
-    ) -> Result<(), Away> {
+    ) -> Result<(), StoreUnavailable> {
         let family = Family::open(subject.into(), first.digest(), times.now, times.ttl);
         let open = Open {
             session: first.session(),
@@ -185,14 +186,14 @@ impl Sessions {
     /// Exchanges a refresh token for a fresh one of the same session, for a client at this address.
     ///
     /// # Errors
-    /// [`Away`]; then the exchange may have been made, and the token that was shown is good for a moment longer.
+    /// [`StoreUnavailable`]; then the exchange may have been made, and the token that was shown is good for a moment longer.
     pub async fn exchange(
         &self,
         shown: &RefreshToken,
         fresh: &RefreshToken,
         client: IpAddr,
         times: Times,
-    ) -> Result<Exchange, Away> {
+    ) -> Result<Exchange, StoreUnavailable> {
         let order = ExchangeOrder {
             session: shown.session(),
             shown: shown.digest(),
@@ -208,8 +209,8 @@ impl Sessions {
     /// Ends a session: its refresh tokens are spent, and its access tokens refused from now on.
     ///
     /// # Errors
-    /// [`Away`]; then the session may go on.
-    pub async fn end(&self, session: SessionId, times: Times) -> Result<(), Away> {
+    /// [`StoreUnavailable`]; then the session may go on.
+    pub async fn end(&self, session: SessionId, times: Times) -> Result<(), StoreUnavailable> {
         let end = times.end(session);
         self.order(|reply| Job::End(end, reply)).await
     }
@@ -217,8 +218,8 @@ impl Sessions {
     /// Ends the session of a refresh token, spent or not, if there is one.
     ///
     /// # Errors
-    /// [`Away`]; then the session may go on.
-    pub async fn leave(&self, shown: &RefreshToken, times: Times) -> Result<(), Away> {
+    /// [`StoreUnavailable`]; then the session may go on.
+    pub async fn leave(&self, shown: &RefreshToken, times: Times) -> Result<(), StoreUnavailable> {
         let end = times.end(shown.session());
         self.order(|reply| Job::Leave(end, reply)).await
     }
@@ -226,28 +227,28 @@ impl Sessions {
     /// Whether, and why, a password may be looked at. `now` is in milliseconds since 1970.
     ///
     /// # Errors
-    /// [`Away`]; then it must not. Inside, [`Throttled`]: not yet.
+    /// [`StoreUnavailable`]; then it must not. Inside, [`Throttled`]: not yet.
     pub async fn check(
         &self,
-        attempt: Attempt,
+        attempt: LoginAttempt,
         now: u64,
-    ) -> Result<Result<Admission, Throttled>, Away> {
+    ) -> Result<Result<Admission, Throttled>, StoreUnavailable> {
         self.order(|reply| Job::Check(attempt, now, reply)).await
     }
 
     /// Records how the password check of an admitted login ended; says which lockouts began with it.
     ///
     /// # Errors
-    /// [`Away`]; then the result must not count. Inside, [`Throttled`]: it must not either, as others have failed
+    /// [`StoreUnavailable`]; then the result must not count. Inside, [`Throttled`]: it must not either, as others have failed
     /// meanwhile.
     pub async fn record(
         &self,
-        attempt: Attempt,
+        attempt: LoginAttempt,
         admission: Admission,
         result: PasswordResult,
         limits: AttemptLimits,
         now: u64,
-    ) -> Result<Result<Begun, Throttled>, Away> {
+    ) -> Result<Result<Begun, Throttled>, StoreUnavailable> {
         let record = Record {
             attempt,
             admission,
@@ -261,23 +262,31 @@ impl Sessions {
     /// Lifts a lockout, and forgets the failures that led to it.
     ///
     /// # Errors
-    /// [`Away`]; then it may still be in force.
-    pub async fn lift(&self, lift: Lift<'_>) -> Result<(), Away> {
+    /// [`StoreUnavailable`]; then it may still be in force.
+    pub async fn lift(&self, lift: ClearLockout<'_>) -> Result<(), StoreUnavailable> {
         let subject = match lift {
-            Lift::Pair(name, address) => Subject::Pair(Account::named(name), Network::of(address)),
-            Lift::Network(address) => Subject::Network(Network::of(address)),
-            Lift::Account(name) => Subject::Account(Account::named(name)),
+            ClearLockout::Pair(name, address) => {
+                Subject::Pair(Account::named(name), Network::of(address))
+            }
+            ClearLockout::Network(address) => Subject::Network(Network::of(address)),
+            ClearLockout::Account(name) => Subject::Account(Account::named(name)),
         };
-        self.order(|reply| Job::Lift(vec![subject], reply)).await
+        self.order(|reply| Job::ClearLockouts(vec![subject], reply))
+            .await
     }
 
-    pub(super) async fn order<T>(&self, job: impl FnOnce(Reply<T>) -> Job) -> Result<T, Away> {
+    pub(super) async fn order<T>(
+        &self,
+        job: impl FnOnce(Reply<T>) -> Job,
+    ) -> Result<T, StoreUnavailable> {
         let (reply, answer) = oneshot::channel();
-        self.queue.try_send(job(reply)).map_err(|_| Away)?;
+        self.queue
+            .try_send(job(reply))
+            .map_err(|_| StoreUnavailable)?;
         timeout(PATIENCE, answer)
             .await
-            .map_err(|_| Away)?
-            .map_err(|_| Away)?
+            .map_err(|_| StoreUnavailable)?
+            .map_err(|_| StoreUnavailable)?
     }
 }
 

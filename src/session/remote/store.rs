@@ -5,11 +5,13 @@ use std::sync::LazyLock;
 
 use redis::{RedisResult, Script, cmd};
 
-use super::attempts;
 use super::link::{Connection, Link};
+use super::throttle;
 
 use crate::session::family::{Family, Shown};
-use crate::session::job::{Away, End, Exchange, ExchangeOrder, Job, Open, Reply, answer};
+use crate::session::job::{
+    End, Exchange, ExchangeOrder, Job, Open, Reply, StoreUnavailable, answer,
+};
 use crate::session::revocations::Revocations;
 use crate::token::SessionId;
 
@@ -44,16 +46,16 @@ pub(super) async fn perform(job: Job, link: &Link, revocations: &Revocations) {
         Job::Check(attempt, now, reply) => finish(
             reply,
             used,
-            attempts::check(connection, &attempt, now).await,
+            throttle::check(connection, &attempt, now).await,
         ),
         Job::Record(record, reply) => {
-            finish(reply, used, attempts::record(connection, &record).await)
+            finish(reply, used, throttle::record(connection, &record).await)
         }
-        Job::Lift(subjects, reply) => {
-            finish(reply, used, attempts::lift(connection, &subjects).await)
+        Job::ClearLockouts(subjects, reply) => {
+            finish(reply, used, throttle::lift(connection, &subjects).await)
         }
         Job::List(limit, now, reply) => {
-            finish(reply, used, attempts::list(connection, limit, now).await)
+            finish(reply, used, throttle::list(connection, limit, now).await)
         }
     }
 }
@@ -67,7 +69,7 @@ struct Used<'a> {
 fn finish<T>(reply: Reply<T>, used: &Used<'_>, result: RedisResult<T>) {
     let result = result.map_err(|error| {
         used.link.report(used.generation, error.to_string());
-        Away
+        StoreUnavailable
     });
     answer(reply, result);
 }

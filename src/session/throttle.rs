@@ -15,8 +15,8 @@
 use ahash::RandomState;
 
 use super::attempt::{
-    Account, Admission, Attempt, AttemptLimits, DeviceId, Measure, Network, PasswordResult, REST,
-    Subject, Throttled,
+    Account, Admission, AttemptLimits, DeviceId, LoginAttempt, Measure, Network, PasswordResult,
+    REST, Subject, Throttled,
 };
 use super::job::Record;
 use super::known::{KnownNetworks, KnownPlaces};
@@ -41,7 +41,7 @@ const RESTS: Measure = Measure {
 };
 
 /// The failed logins of this process.
-pub(super) struct Attempts {
+pub(super) struct LoginThrottle {
     pairs: Ledger<(Account, Network)>,
     networks: Ledger<Network>,
     neighbourhoods: Ledger<Network>,
@@ -61,7 +61,7 @@ pub(super) struct Outcome {
     pub(super) known: Option<KnownNetworks>,
 }
 
-impl Attempts {
+impl LoginThrottle {
     pub(super) fn new(hasher: &RandomState) -> Self {
         Self::within(ROOM, hasher)
     }
@@ -79,8 +79,12 @@ impl Attempts {
     }
 
     /// Before the password is looked at. `now` is in milliseconds since 1970, here and below.
-    pub(super) fn check(&mut self, attempt: &Attempt, now: u64) -> Result<Admission, Throttled> {
-        let Attempt {
+    pub(super) fn check(
+        &mut self,
+        attempt: &LoginAttempt,
+        now: u64,
+    ) -> Result<Admission, Throttled> {
+        let LoginAttempt {
             account, network, ..
         } = *attempt;
         if let Some(until) = self.held_until(attempt, now) {
@@ -179,8 +183,8 @@ impl Attempts {
         }
     }
 
-    fn held_until(&self, attempt: &Attempt, now: u64) -> Option<u64> {
-        let Attempt {
+    fn held_until(&self, attempt: &LoginAttempt, now: u64) -> Option<u64> {
+        let LoginAttempt {
             account, network, ..
         } = *attempt;
         let pair = self.pairs.held_until(&(account, network), now);
@@ -189,19 +193,19 @@ impl Attempts {
         pair.max(network_hold).max(neighbourhood)
     }
 
-    fn device_held_until(&self, attempt: &Attempt, now: u64) -> Option<u64> {
+    fn device_held_until(&self, attempt: &LoginAttempt, now: u64) -> Option<u64> {
         let device = attempt.device.as_ref();
         device.and_then(|device| self.devices.held_until(device, now))
     }
 
     fn count(
         &mut self,
-        attempt: &Attempt,
+        attempt: &LoginAttempt,
         limits: &AttemptLimits,
         now: u64,
         holds: &mut Vec<(Subject, u64)>,
     ) {
-        let Attempt {
+        let LoginAttempt {
             account, network, ..
         } = *attempt;
         let weight = match self.pairs.fail((account, network), limits.pair(), 1, now) {
@@ -225,7 +229,7 @@ impl Attempts {
     /// Counts a failure for the device cookie, or else for the account.
     fn count_for(&mut self, record: &Record, holds: &mut Vec<(Subject, u64)>) {
         let Record { limits, now, .. } = record;
-        let Attempt {
+        let LoginAttempt {
             account,
             network,
             device,

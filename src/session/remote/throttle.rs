@@ -8,8 +8,8 @@ use tokio::try_join;
 
 use super::link::Connection;
 use crate::session::attempt::{
-    Account, Admission, Attempt, Begun, DeviceId, Measure, PasswordResult, REST, SLOW, Subject,
-    Throttled,
+    Account, Admission, Begun, DeviceId, LoginAttempt, Measure, PasswordResult, REST, SLOW,
+    Subject, Throttled,
 };
 use crate::session::job::Record;
 use crate::session::known::{KNOWN_FOR, NETWORKS};
@@ -26,7 +26,7 @@ static PASS: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("pass.
 /// Before the password is looked at.
 pub(super) async fn check(
     connection: &mut Connection,
-    attempt: &Attempt,
+    attempt: &LoginAttempt,
     now: u64,
 ) -> RedisResult<Result<Admission, Throttled>> {
     let (pair, network) = (attempt.pair(), Subject::Network(attempt.network));
@@ -55,7 +55,7 @@ pub(super) async fn check(
 /// Whether a client may try a slowed account.
 async fn check_slowed(
     connection: &mut Connection,
-    attempt: &Attempt,
+    attempt: &LoginAttempt,
     now: u64,
 ) -> RedisResult<Result<Admission, Throttled>> {
     if is_known(connection, attempt, now).await? {
@@ -159,7 +159,7 @@ async fn slow(connection: &mut Connection, order: &Record) -> RedisResult<bool> 
 }
 
 /// Remembers the network of a good login.
-async fn know(connection: &mut Connection, attempt: &Attempt, now: u64) -> RedisResult<()> {
+async fn know(connection: &mut Connection, attempt: &LoginAttempt, now: u64) -> RedisResult<()> {
     let mut know = KNOW.key(known_key(attempt.account));
     know.arg(attempt.network.address().to_string())
         .arg(now)
@@ -169,7 +169,11 @@ async fn know(connection: &mut Connection, attempt: &Attempt, now: u64) -> Redis
 }
 
 /// Whether the account had a good login from this network lately.
-async fn is_known(connection: &mut Connection, attempt: &Attempt, now: u64) -> RedisResult<bool> {
+async fn is_known(
+    connection: &mut Connection,
+    attempt: &LoginAttempt,
+    now: u64,
+) -> RedisResult<bool> {
     let network = attempt.network.address().to_string();
     let known = known_key(attempt.account);
     let at: Option<f64> = connection
@@ -299,7 +303,7 @@ fn device_key(device: DeviceId) -> String {
 }
 
 /// Where the site of a client waits that had its turn.
-fn rest_key(attempt: &Attempt) -> String {
+fn rest_key(attempt: &LoginAttempt) -> String {
     let account = attempt_key(&Subject::Account(attempt.account));
     format!("{account}:rest:{}", attempt.network.site().address())
 }

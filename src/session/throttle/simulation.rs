@@ -62,8 +62,8 @@ struct Hour {
 }
 
 fn record(
-    attempts: &mut Attempts,
-    attempt: Attempt,
+    attempts: &mut LoginThrottle,
+    attempt: LoginAttempt,
     admission: Admission,
     result: PasswordResult,
     now: u64,
@@ -78,8 +78,8 @@ fn record(
     attempts.record(&record, &mut Outcome::default()).is_ok()
 }
 
-fn attempt(network: Network, device: Option<DeviceId>) -> Attempt {
-    Attempt {
+fn attempt(network: Network, device: Option<DeviceId>) -> LoginAttempt {
+    LoginAttempt {
         account: Account::named("rita"),
         network,
         device,
@@ -87,7 +87,7 @@ fn attempt(network: Network, device: Option<DeviceId>) -> Attempt {
 }
 
 fn simulate(owner: Owner, addresses: Addresses) -> Hour {
-    let mut attempts = Attempts::new(&ambient::hash_state());
+    let mut attempts = LoginThrottle::new(&ambient::hash_state());
     let home = attempt(KNOWN_NETWORK, None);
     let admission = attempts.check(&home, 0).unwrap();
     let correct = PasswordResult::Correct;
@@ -100,7 +100,7 @@ fn simulate(owner: Owner, addresses: Addresses) -> Hour {
             let wrong = PasswordResult::Incorrect;
             guesses += usize::from(record(&mut attempts, guess, admission, wrong, now));
         }
-        let turn = now / PAUSE % (OWNER / PAUSE) == 0;
+        let turn = (now / PAUSE).is_multiple_of(OWNER / PAUSE);
         if now < 60_000 || !turn {
             continue;
         }
@@ -173,7 +173,7 @@ fn from_an_unknown_place_the_owner_has_the_turns_that_the_attackers_sites_leave(
 
 #[test]
 fn a_stolen_device_cookie_is_good_for_five_guesses_in_five_minutes() {
-    let mut attempts = Attempts::new(&ambient::hash_state());
+    let mut attempts = LoginThrottle::new(&ambient::hash_state());
     let mut with_cookie = 0;
     for now in (0..HOUR).step_by(PAUSE as usize) {
         let guess = attempt(botnet(now / PAUSE), Some(KNOWN_BROWSER));

@@ -11,12 +11,12 @@ const LIMITS: AttemptLimits = AttemptLimits {
     lockout: Duration::from_secs(300),
 };
 
-fn attempts() -> Attempts {
-    Attempts::new(&ambient::hash_state())
+fn attempts() -> LoginThrottle {
+    LoginThrottle::new(&ambient::hash_state())
 }
 
-fn attempt(name: &str, network: u32) -> Attempt {
-    Attempt {
+fn attempt(name: &str, network: u32) -> LoginAttempt {
+    LoginAttempt {
         account: Account::named(name),
         network: Network::V4(network.to_be_bytes()),
         device: None,
@@ -24,8 +24,8 @@ fn attempt(name: &str, network: u32) -> Attempt {
 }
 
 fn record(
-    attempts: &mut Attempts,
-    attempt: &Attempt,
+    attempts: &mut LoginThrottle,
+    attempt: &LoginAttempt,
     admission: Admission,
     result: PasswordResult,
     now: u64,
@@ -41,7 +41,11 @@ fn record(
 }
 
 /// Tries a wrong password: why it was looked at, or the first refusal.
-fn fail(attempts: &mut Attempts, attempt: &Attempt, now: u64) -> Result<Admission, Throttled> {
+fn fail(
+    attempts: &mut LoginThrottle,
+    attempt: &LoginAttempt,
+    now: u64,
+) -> Result<Admission, Throttled> {
     let admission = attempts.check(attempt, now)?;
     record(attempts, attempt, admission, PasswordResult::Incorrect, now)?;
     Ok(admission)
@@ -99,8 +103,9 @@ fn guesses_at_once_are_not_more_than_guesses_in_turn() {
     for _ in 0..100 {
         assert_eq!(attempts.check(&rita, 0), OPEN);
     }
-    let settle =
-        |attempts: &mut Attempts, result| record(attempts, &rita, Admission::Ordinary, result, 1);
+    let settle = |attempts: &mut LoginThrottle, result| {
+        record(attempts, &rita, Admission::Ordinary, result, 1)
+    };
     for _ in 0..5 {
         assert_eq!(settle(&mut attempts, PasswordResult::Incorrect), Ok(()));
     }
@@ -159,7 +164,7 @@ fn a_hundred_failures_slow_an_account_and_lock_nobody_out() {
 
 #[test]
 fn without_room_only_the_noisy_networks_are_held() {
-    let mut attempts = Attempts::within(
+    let mut attempts = LoginThrottle::within(
         Room {
             counting: 1000,
             held: 20,
@@ -192,7 +197,7 @@ fn without_room_only_the_noisy_networks_are_held() {
     assert_eq!(attempts.check(&attempt("carl", 0), 2), OPEN);
 }
 
-fn slowed() -> Attempts {
+fn slowed() -> LoginThrottle {
     let mut attempts = attempts();
     for network in 0..100 {
         assert_eq!(
@@ -205,8 +210,8 @@ fn slowed() -> Attempts {
 
 const BROWSER: DeviceId = DeviceId::from_bytes([7; 16]);
 
-fn with_browser(network: u32) -> Attempt {
-    Attempt {
+fn with_browser(network: u32) -> LoginAttempt {
+    LoginAttempt {
         device: Some(BROWSER),
         ..attempt("rita", network)
     }
@@ -233,7 +238,7 @@ fn a_device_cookie_stands_above_the_turns_and_below_the_lockouts() {
     for now in 1000..1004 {
         assert_eq!(attempts.check(&with_browser(1), now), known);
     }
-    let browser = |number| Attempt {
+    let browser = |number| LoginAttempt {
         device: Some(DeviceId::from_bytes([number; 16])),
         ..attempt("rita", 1)
     };
@@ -245,7 +250,7 @@ fn a_device_cookie_stands_above_the_turns_and_below_the_lockouts() {
         let other = attempt(&name.to_string(), 1);
         assert_eq!(fail(&mut attempts, &other, 1005), OPEN, "{name}");
     }
-    let carl = Attempt {
+    let carl = LoginAttempt {
         device: Some(BROWSER),
         ..attempt("carl", 1)
     };
@@ -298,7 +303,7 @@ fn failures_with_a_device_cookie_do_not_slow_the_account() {
         let device = Some(DeviceId::from_bytes(
             [u8::try_from(network / 4).unwrap(); 16],
         ));
-        let rita = Attempt {
+        let rita = LoginAttempt {
             device,
             ..attempt("rita", network << 16)
         };
