@@ -12,7 +12,9 @@ use serde::Serialize;
 use super::fields::{Format, GrantRequest, LoginRequest, parse};
 use super::rejection::Rejection;
 use super::{Portal, PortalReply, ReceivedBody};
-use crate::session::{Attempt, Away, Begun, Proof, RefreshToken, Verdict};
+use crate::session::{
+    Begun, DeviceId, LoginAttempt, PasswordResult, RefreshToken, StoreUnavailable, Throttled,
+};
 use crate::token::{Holder, IssueError, IssuedToken, SessionId, is_visible};
 use crate::users::{LoginFailure, User, authenticate};
 use crate::{ambient, wire};
@@ -122,7 +124,9 @@ impl Portal {
             Ok(GrantRequest::Password(request)) => {
                 self.answer_login(dialect, request, client, now).await
             }
-            Ok(GrantRequest::Refresh(shown)) => self.answer_refresh(dialect, shown, now).await,
+            Ok(GrantRequest::Refresh(shown)) => {
+                self.answer_refresh(dialect, shown, client, now).await
+            }
             Err(rejection) => rejection.into_response(dialect).into(),
         };
         reply
@@ -162,7 +166,8 @@ impl Portal {
         client: IpAddr,
         now: u64,
     ) -> Result<Granted, Denial> {
-        let user = self.prove(request, client).await?;
+        // programs have no cookies: they are known by their network
+        let user = self.prove(request, client, None).await?;
         let first = RefreshToken::first(ambient::random_bytes(), ambient::random_bytes());
         let issued = self.issuer.issue(
             &holder(&user, first.session()),
@@ -183,34 +188,37 @@ impl Portal {
         &self,
         request: LoginRequest,
         client: IpAddr,
+        device: Option<DeviceId>,
     ) -> Result<Arc<User>, Denial> {
         let LoginRequest { username, password } = request;
-        let attempt = Attempt::new(&username, client);
-        open_or_held(self.sessions.ask(attempt, ambient::unix_millis()).await?)?;
+        let attempt = LoginAttempt::new(&username, client, device);
+        let admission = self
+            .sessions
+            .check(attempt, ambient::unix_millis())
+            .await??;
         let found = match authenticate(&self.directory, &self.hasher, &username, password).await {
             Ok(user) => Some(user),
             Err(LoginFailure::Invalid) => None,
             Err(LoginFailure::Busy) => return Err(Denial::Busy),
         };
-        let proof = if found.is_some() {
-            Proof::Right
+        let result = if found.is_some() {
+            PasswordResult::Correct
         } else {
-            Proof::Wrong
+            PasswordResult::Incorrect
         };
         let limits = self.settings.attempts;
-        let settled = self
+        let now = ambient::unix_millis();
+        let begun = self
             .sessions
-            .settle(attempt, proof, limits, ambient::unix_millis())
-            .await?;
-        open_or_held(settled.verdict)?;
-        found.ok_or(Denial::Invalid(settled.begun))
+            .record(attempt, admission, result, limits, now)
+            .await??;
+        found.ok_or(Denial::Invalid(begun))
     }
 }
 
-fn open_or_held(verdict: Verdict) -> Result<(), Denial> {
-    match verdict {
-        Verdict::Open => Ok(()),
-        Verdict::Held(millis) => Err(Denial::LockedOut(millis.div_ceil(1000))),
+impl From<Throttled> for Denial {
+    fn from(throttled: Throttled) -> Self {
+        Self::LockedOut(throttled.millis.div_ceil(1000))
     }
 }
 
@@ -259,8 +267,8 @@ pub(super) fn granted_response(granted: &Granted) -> Response<Bytes> {
     wire::json(StatusCode::OK, &body)
 }
 
-impl From<Away> for Denial {
-    fn from(_: Away) -> Self {
+impl From<StoreUnavailable> for Denial {
+    fn from(_: StoreUnavailable) -> Self {
         Self::Away
     }
 }

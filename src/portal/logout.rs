@@ -14,7 +14,7 @@ use super::rejection::Rejection;
 use super::sign_in::{is_browser_form, see_other};
 use super::{Portal, PortalReply, ReceivedBody};
 use crate::pages::Look;
-use crate::session::{Away, RefreshToken};
+use crate::session::{RefreshToken, StoreUnavailable};
 use crate::token::SessionId;
 use crate::wire::{self, Credential, CredentialSource, Intake};
 
@@ -201,8 +201,12 @@ impl Portal {
     /// Ends the sessions of a browser that signs in anew: whoever has a copy of the cookie that is replaced has nothing.
     ///
     /// # Errors
-    /// [`Away`]; then they may go on.
-    pub(super) async fn end_replaced(&self, intake: &Intake, now: u64) -> Result<(), Away> {
+    /// [`StoreUnavailable`]; then they may go on.
+    pub(super) async fn end_replaced(
+        &self,
+        intake: &Intake,
+        now: u64,
+    ) -> Result<(), StoreUnavailable> {
         let mut replaced = self.sessions_named_by(intake.cookies.sessions(), now);
         replaced.sort_unstable();
         replaced.dedup();
@@ -232,7 +236,7 @@ impl Portal {
         };
         let stays = matches!(caller, PortalCaller::Known { session: None, .. });
         let ending = match ended {
-            Some(Err(Away)) => Ending::Away,
+            Some(Err(StoreUnavailable)) => Ending::Away,
             _ if intake.cookies.has_more() => Ending::TooManyCookies,
             Some(Ok(())) if stays && refresh.is_none() => Ending::OnlyCookies,
             Some(Ok(())) => Ending::Everything,

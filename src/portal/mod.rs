@@ -8,6 +8,7 @@
 //! them another snapshot may have come into force, whose portal then decides.
 
 mod body;
+mod device;
 mod docs;
 mod endpoint;
 mod fields;
@@ -43,7 +44,7 @@ use self::docs::Docs;
 use self::login::Dialect;
 use self::sign_in::is_browser_form;
 use crate::pages::Look;
-use crate::session::{AttemptLimits, Away, Lift, Sessions};
+use crate::session::{AttemptLimits, ClearLockout, Sessions, StoreUnavailable};
 use crate::token::{CookieSessions, Issuer};
 use crate::users::{Directory, Hasher};
 use crate::wire::{self, Intake, OwnPaths, SessionCookie};
@@ -144,8 +145,8 @@ impl Portal {
     /// Lifts a lockout, for an operator.
     ///
     /// # Errors
-    /// [`Away`]; then it may still be in force.
-    pub async fn lift_lockout(&self, lift: Lift<'_>) -> Result<(), Away> {
+    /// [`StoreUnavailable`]; then it may still be in force.
+    pub async fn lift_lockout(&self, lift: ClearLockout<'_>) -> Result<(), StoreUnavailable> {
         self.sessions.lift(lift).await
     }
 

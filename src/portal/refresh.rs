@@ -1,5 +1,6 @@
 //! New tokens for a refresh token.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use zeroize::Zeroizing;
@@ -7,7 +8,7 @@ use zeroize::Zeroizing;
 use super::login::{Dialect, Granted, granted_response, holder};
 use super::{Portal, PortalReply};
 use crate::ambient;
-use crate::session::{Away, Exchange, RefreshToken, Times};
+use crate::session::{Exchange, RefreshToken, StoreUnavailable, Times};
 use crate::token::IssueError;
 use crate::users::User;
 
@@ -22,7 +23,7 @@ pub enum SessionEvent {
         outcome: Result<(), RefreshDenial>,
     },
     /// A logout that ended what there was to end, or could not.
-    Logout(Result<(), Away>),
+    Logout(Result<(), StoreUnavailable>),
 }
 
 /// Why a refresh got no tokens.
@@ -55,10 +56,11 @@ impl Portal {
         &self,
         dialect: Dialect,
         shown: Zeroizing<String>,
+        client: IpAddr,
         now: u64,
     ) -> PortalReply {
         let mut user = None;
-        let granted = self.refresh(&shown, now, &mut user).await;
+        let granted = self.refresh(&shown, client, now, &mut user).await;
         let response = match &granted {
             Ok(granted) => granted_response(granted),
             Err(denial) => denial.into_response(dialect),
@@ -75,13 +77,18 @@ impl Portal {
     async fn refresh(
         &self,
         shown: &str,
+        client: IpAddr,
         now: u64,
         name: &mut Option<Box<str>>,
     ) -> Result<Granted, RefreshDenial> {
         let shown = RefreshToken::parse(shown).ok_or(RefreshDenial::Refused)?;
         let fresh = shown.next(ambient::random_bytes());
         let times = self.times(now);
-        let opened_at = match self.sessions.exchange(&shown, &fresh, times).await? {
+        let exchanged = self
+            .sessions
+            .exchange(&shown, &fresh, client, times)
+            .await?;
+        let opened_at = match exchanged {
             Exchange::Good { subject, opened_at } => {
                 *name = Some(subject);
                 opened_at
@@ -126,8 +133,8 @@ impl Portal {
     }
 }
 
-impl From<Away> for RefreshDenial {
-    fn from(_: Away) -> Self {
+impl From<StoreUnavailable> for RefreshDenial {
+    fn from(_: StoreUnavailable) -> Self {
         Self::Away
     }
 }

@@ -181,11 +181,16 @@ impl Portal {
         now: u64,
     ) -> PortalReply {
         let user = loggable(&request.username);
+        let name = request.username.clone();
         let begun = self.begin_session(request, intake, now).await;
-        let response = match &begun {
+        let mut response = match &begun {
             Ok(session) => self.let_in(intake, session, typed, now),
             Err(denial) => self.retell(look, denial.into_response(Dialect::Login), typed),
         };
+        if begun.is_ok() {
+            // names compare byte for byte: the user has the typed one
+            self.remember_device(intake, &name, now, response.headers_mut());
+        }
         PortalReply {
             response,
             login: Some(LoginEvent {
@@ -202,8 +207,9 @@ impl Portal {
         intake: &Intake,
         now: u64,
     ) -> Result<SessionToken, Denial> {
+        let device = self.known_device(intake, &request.username, now);
         let user = self
-            .prove(request, intake.client.accountable_address())
+            .prove(request, intake.client.accountable_address(), device)
             .await?;
         let id = SessionId::from_bytes(ambient::random_bytes());
         let session = self.browsers.begin(&user.identity.subject, id, now)?;

@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 /// How many failures hold a pair of account and network, and for how long: `auth.login`.
@@ -22,7 +23,8 @@ pub struct Account([u8; 16]);
 
 /// The network that a client comes from: one IPv4 address, or the /64 of an IPv6 address, which is what one customer
 /// gets.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(from = "IpAddr", into = "IpAddr")]
 pub enum Network {
     /// One address.
     V4([u8; 4]),
@@ -30,41 +32,48 @@ pub enum Network {
     V6([u8; 8]),
 }
 
+/// A browser that somebody has signed in with before, as its device cookie says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct DeviceId([u8; 16]);
+
 /// One login.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Attempt {
+pub struct LoginAttempt {
     /// To which account.
     pub account: Account,
     /// From which network.
     pub network: Network,
+    /// With which browser, where the account was signed in to with it before.
+    pub device: Option<DeviceId>,
 }
 
 /// How a password check ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Proof {
+pub enum PasswordResult {
     /// It was the account's.
-    Right,
+    Correct,
     /// It was not, or there is no such account.
-    Wrong,
+    Incorrect,
 }
 
-/// Whether a login may go on.
+/// Why a password is looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[must_use = "a held login must not go on"]
-pub enum Verdict {
-    /// It may.
-    Open,
-    /// It may not before so many milliseconds have passed; at least 1.
-    Held(u64),
+pub enum Admission {
+    /// Nothing slows the account.
+    Ordinary,
+    /// It is the turn of this client: the account is slowed.
+    Turn,
+    /// The account was signed in to with this browser before; whether it is slowed does not matter.
+    KnownDevice,
+    /// The account is slowed, and was logged in to from this network before.
+    KnownNetwork,
 }
 
-/// What a checked password led to.
+/// A login may not go on yet. Its password was not looked at, or its result does not count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Settled {
-    /// Whether the login may go on.
-    pub verdict: Verdict,
-    /// What began with it.
-    pub begun: Begun,
+pub struct Throttled {
+    /// It may go on after so many milliseconds; at least 1.
+    pub millis: u64,
 }
 
 /// Which lockouts began with a failed login.
@@ -74,21 +83,17 @@ pub struct Begun {
     pub pair: bool,
     /// Of the client's network, for all accounts.
     pub network: bool,
-    /// The account takes one try a second, from everywhere.
+    /// The account takes one try a second from clients that it does not know.
     pub account: bool,
 }
 
 impl Begun {
-    pub(super) fn of(holds: &[(Subject, u64)]) -> Self {
-        let mut begun = Self::default();
-        for (subject, _) in holds {
-            match subject {
-                Subject::Pair(..) => begun.pair = true,
-                Subject::Network(_) => begun.network = true,
-                Subject::Account(_) => begun.account = true,
-            }
+    pub(super) fn note(&mut self, subject: &Subject) {
+        match subject {
+            Subject::Pair(..) => self.pair = true,
+            Subject::Network(_) => self.network = true,
+            Subject::Account(_) => self.account = true,
         }
-        begun
     }
 
     /// Short, fixed names for logs.
@@ -120,8 +125,11 @@ pub(super) struct Measure {
     pub(super) lockout: u64,
 }
 
-/// A slowed account may be tried once in so many milliseconds.
+/// A slowed account may be tried once in so many milliseconds by clients that it does not know.
 pub(super) const SLOW: u64 = 1000;
+
+/// Whose turn it was and who failed makes room for others: its site has the next turn after so many milliseconds.
+pub(super) const REST: u64 = 60_000;
 
 impl Default for AttemptLimits {
     fn default() -> Self {
@@ -161,12 +169,14 @@ impl AttemptLimits {
     }
 }
 
-impl Attempt {
-    /// A login to the account of this name, byte for byte, from this address.
-    pub fn new(name: &str, address: IpAddr) -> Self {
+impl LoginAttempt {
+    /// A login to the account of this name, byte for byte, from this address, with a browser that the account is known
+    /// to have used.
+    pub fn new(name: &str, address: IpAddr, device: Option<DeviceId>) -> Self {
         Self {
             account: Account::named(name),
             network: Network::of(address),
+            device,
         }
     }
 
@@ -175,7 +185,40 @@ impl Attempt {
     }
 }
 
+impl Throttled {
+    pub(super) fn until(until: u64, now: u64) -> Self {
+        Self {
+            millis: until.saturating_sub(now).max(1),
+        }
+    }
+}
+
+impl DeviceId {
+    /// The browser of this name, which must be random or a hash.
+    pub const fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(bytes)
+    }
+
+    /// A name for it in a store.
+    pub(super) fn key(&self) -> String {
+        hex(&self.0)
+    }
+}
+
 impl Account {
+    /// A name for it in a store.
+    pub(super) fn key(&self) -> String {
+        hex(&self.0)
+    }
+
+    pub(super) fn as_bytes(&self) -> &[u8; 16] {
+        &self.0
+    }
+
+    pub(super) fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(bytes)
+    }
+
     /// The account of this name.
     pub fn named(name: &str) -> Self {
         let digest = Sha256::digest(name);
@@ -208,6 +251,14 @@ impl Network {
         }
     }
 
+    /// What one customer with more than one network has: a /24 of IPv4, a /48 of IPv6.
+    pub(super) fn site(self) -> Self {
+        match self {
+            Self::V4([a, b, c, _]) => Self::V4([a, b, c, 0]),
+            Self::V6([a, b, c, d, e, f, ..]) => Self::V6([a, b, c, d, e, f, 0, 0]),
+        }
+    }
+
     pub(super) fn address(self) -> IpAddr {
         match self {
             Self::V4(octets) => Ipv4Addr::from(octets).into(),
@@ -218,20 +269,26 @@ impl Network {
     }
 }
 
+impl From<IpAddr> for Network {
+    fn from(address: IpAddr) -> Self {
+        Self::of(address)
+    }
+}
+
+/// Its first address.
+impl From<Network> for IpAddr {
+    fn from(network: Network) -> Self {
+        network.address()
+    }
+}
+
 impl Subject {
     /// A name for it in a store.
     pub(super) fn key(&self) -> String {
-        let hex = |account: &Account| {
-            account
-                .0
-                .iter()
-                .map(|byte| format!("{byte:02x}"))
-                .collect::<String>()
-        };
         match self {
-            Self::Pair(account, network) => format!("pair:{}:{}", hex(account), network.address()),
+            Self::Pair(account, network) => format!("pair:{}:{}", account.key(), network.address()),
             Self::Network(network) => format!("network:{}", network.address()),
-            Self::Account(account) => format!("account:{}", hex(account)),
+            Self::Account(account) => format!("account:{}", account.key()),
         }
     }
 
@@ -248,6 +305,10 @@ impl Subject {
             _ => None,
         }
     }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn unhex(text: &str) -> Option<Account> {
@@ -268,6 +329,8 @@ mod tests {
         assert_eq!(network("2001:db8:1:2::1"), network("2001:db8:1:2:ffff::"));
         assert_ne!(network("2001:db8:1:2::1"), network("2001:db8:1:3::1"));
         assert_eq!(network("192.0.2.1").wide(), network("192.0.0.0"));
+        assert_eq!(network("192.0.2.1").site(), network("192.0.2.0"));
+        assert_eq!(network("2001:db8:1:2::1").site(), network("2001:db8:1::"));
         assert_eq!(
             network("2001:db8:1:2::1").wide(),
             network("2001:db8:ffff::").wide()

@@ -12,7 +12,8 @@ use ahash::RandomState;
 use redb::backends::FileBackend;
 use redb::{Builder, Database, DatabaseError, ReadableDatabase, ReadableTable, TableDefinition};
 
-use super::attempt::Subject;
+use super::attempt::{Account, Subject};
+use super::known::KNOWN_FOR;
 use super::local::{Change, Local};
 use super::revocations::Revocations;
 use crate::ambient;
@@ -24,6 +25,9 @@ const FAMILIES: TableDefinition<'_, [u8; 16], &[u8]> = TableDefinition::new("fam
 const ENDED: TableDefinition<'_, [u8; 16], u64> = TableDefinition::new("ended");
 /// Held subjects, with the millisecond of their release.
 const HELD: TableDefinition<'_, &str, u64> = TableDefinition::new("held");
+
+/// Known networks as JSON, by account, with the millisecond of the last good login from one of them.
+const KNOWN: TableDefinition<'_, [u8; 16], (u64, &[u8])> = TableDefinition::new("known_networks");
 
 /// When the file was last opened, in milliseconds: a write that shows whether it can be written at all.
 const OPENED: TableDefinition<'_, (), u64> = TableDefinition::new("opened");
@@ -161,6 +165,15 @@ fn read(
             local.restore(Change::Hold(subject, until), millis);
         }
     }
+    for entry in transaction.open_table(KNOWN)?.iter()? {
+        let (account, known) = entry?;
+        let (_, text) = known.value();
+        // what cannot be read is known anew with the next good login
+        if let Ok(known) = serde_json::from_slice(text) {
+            let account = Account::from_bytes(account.value());
+            local.restore(Change::Know(account, known), millis);
+        }
+    }
     Ok(())
 }
 
@@ -172,6 +185,10 @@ fn try_to_write(database: &Database) -> Result<(), redb::Error> {
     transaction.open_table(FAMILIES)?;
     transaction.open_table(ENDED)?;
     transaction.open_table(HELD)?;
+    let oldest = ambient::unix_millis().saturating_sub(KNOWN_FOR);
+    transaction
+        .open_table(KNOWN)?
+        .retain(|_, (last_used, _)| last_used > oldest)?;
     transaction.commit()?;
     Ok(())
 }
@@ -182,6 +199,7 @@ fn write(database: &Database, changes: &[Change]) -> Result<(), redb::Error> {
         let mut families = transaction.open_table(FAMILIES)?;
         let mut ended = transaction.open_table(ENDED)?;
         let mut held = transaction.open_table(HELD)?;
+        let mut known = transaction.open_table(KNOWN)?;
         for change in changes {
             match change {
                 Change::Keep(session, family) => {
@@ -193,6 +211,11 @@ fn write(database: &Database, changes: &[Change]) -> Result<(), redb::Error> {
                 Change::Revoke(session, until) => drop(ended.insert(session.as_bytes(), until)?),
                 Change::Hold(subject, until) => drop(held.insert(&*subject.key(), until)?),
                 Change::Release(subject) => drop(held.remove(&*subject.key())?),
+                Change::Know(account, networks) => {
+                    let text = serde_json::to_vec(networks)
+                        .expect("networks have nothing that JSON cannot say");
+                    known.insert(account.as_bytes(), (networks.last_used(), &*text))?;
+                }
                 Change::Purge(now) => {
                     ended.retain(|_, until| until > *now)?;
                     held.retain(|_, until| until / 1000 >= *now)?;

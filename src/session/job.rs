@@ -4,15 +4,17 @@ use std::fmt;
 
 use tokio::sync::oneshot;
 
-use super::attempt::{Attempt, AttemptLimits, Proof, Settled, Subject, Verdict};
-use super::family::Family;
+use super::attempt::{
+    Admission, AttemptLimits, Begun, LoginAttempt, Network, PasswordResult, Subject, Throttled,
+};
+use super::family::{Family, Shown};
 use super::lockout::Holds;
 use super::refresh_token::Digest;
 use crate::token::SessionId;
 
 /// The store cannot be reached, or cannot write. What was asked for may or may not have been done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Away;
+pub struct StoreUnavailable;
 
 /// What became of a refresh token that was shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,7 +36,7 @@ pub enum Exchange {
 }
 
 /// Where an answer goes. Nobody listens any more where the client has gone.
-pub(super) type Reply<T> = oneshot::Sender<Result<T, Away>>;
+pub(super) type Reply<T> = oneshot::Sender<Result<T, StoreUnavailable>>;
 
 /// One thing to do.
 pub(super) enum Job {
@@ -43,9 +45,10 @@ pub(super) enum Job {
     End(End, Reply<()>),
     /// Ends a session if its family is known.
     Leave(End, Reply<()>),
-    Ask(Attempt, u64, Reply<Verdict>),
-    Settle(Settle, Reply<Settled>),
-    Lift(Vec<Subject>, Reply<()>),
+    /// At a time in milliseconds.
+    Check(LoginAttempt, u64, Reply<Result<Admission, Throttled>>),
+    Record(Record, Reply<Result<Begun, Throttled>>),
+    ClearLockouts(Vec<Subject>, Reply<()>),
     /// The holds at a time in milliseconds, so many of them at the most.
     List(usize, u64, Reply<Holds>),
 }
@@ -62,6 +65,8 @@ pub(super) struct ExchangeOrder {
     pub(super) session: SessionId,
     pub(super) shown: Digest,
     pub(super) fresh: Digest,
+    /// Where the request comes from.
+    pub(super) network: Network,
     pub(super) now: u64,
     pub(super) ttl: u64,
     /// When the last access token of the session will have expired.
@@ -75,12 +80,15 @@ pub(super) struct End {
     pub(super) now: u64,
     /// When its last access token will have expired.
     pub(super) last_token: u64,
+    /// When its last refresh token will have expired.
+    pub(super) last_refresh: u64,
 }
 
 /// A password was checked. The time is in milliseconds.
-pub(super) struct Settle {
-    pub(super) attempt: Attempt,
-    pub(super) proof: Proof,
+pub(super) struct Record {
+    pub(super) attempt: LoginAttempt,
+    pub(super) admission: Admission,
+    pub(super) result: PasswordResult,
     pub(super) limits: AttemptLimits,
     pub(super) now: u64,
 }
@@ -92,37 +100,43 @@ impl Job {
             Self::Open(_, reply)
             | Self::End(_, reply)
             | Self::Leave(_, reply)
-            | Self::Lift(_, reply) => {
-                answer(reply, Err(Away));
+            | Self::ClearLockouts(_, reply) => {
+                answer(reply, Err(StoreUnavailable));
             }
-            Self::Exchange(_, reply) => answer(reply, Err(Away)),
-            Self::Ask(_, _, reply) => answer(reply, Err(Away)),
-            Self::Settle(_, reply) => answer(reply, Err(Away)),
-            Self::List(_, _, reply) => answer(reply, Err(Away)),
+            Self::Exchange(_, reply) => answer(reply, Err(StoreUnavailable)),
+            Self::Check(_, _, reply) => answer(reply, Err(StoreUnavailable)),
+            Self::Record(_, reply) => answer(reply, Err(StoreUnavailable)),
+            Self::List(_, _, reply) => answer(reply, Err(StoreUnavailable)),
         }
     }
 }
 
 /// Answers. A client that has gone needs no answer.
-pub(super) fn answer<T>(reply: Reply<T>, result: Result<T, Away>) {
+pub(super) fn answer<T>(reply: Reply<T>, result: Result<T, StoreUnavailable>) {
     let _ = reply.send(result);
 }
 
 impl ExchangeOrder {
-    /// The order to end the session whose spent token was shown.
-    pub(super) fn end(&self) -> End {
+    /// Makes the exchange.
+    pub(super) fn make(&self, family: &mut Family) -> Shown {
+        family.exchange(self.shown, self.fresh, self.network, self.now, self.ttl)
+    }
+
+    /// The order to end the session of this family, whose spent token was shown.
+    pub(super) fn end(&self, family: &Family) -> End {
         End {
             session: self.session,
             now: self.now,
             last_token: self.last_token,
+            last_refresh: family.expires_at(),
         }
     }
 }
 
-impl fmt::Display for Away {
+impl fmt::Display for StoreUnavailable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("the state store cannot be reached")
     }
 }
 
-impl std::error::Error for Away {}
+impl std::error::Error for StoreUnavailable {}

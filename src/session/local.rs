@@ -6,14 +6,17 @@ use ahash::RandomState;
 use tokio::sync::mpsc::Receiver;
 use tokio::time::{Duration, sleep};
 
-use super::attempt::{Begun, Settled, Subject};
-use super::attempts::Attempts;
+use super::attempt::{Account, Begun, Subject, Throttled};
 use super::family::{Family, Shown};
 use super::file::{FileError, FileStore};
 use super::health::Health;
-use super::job::{Away, End, Exchange, ExchangeOrder, Job, Open, Reply, answer};
+use super::job::{
+    End, Exchange, ExchangeOrder, Job, Open, Record, Reply, StoreUnavailable, answer,
+};
+use super::known::KnownNetworks;
 use super::lockout::Holds;
 use super::revocations::Revocations;
+use super::throttle::{LoginThrottle, Outcome};
 use super::vault::{CAPACITY, Vault};
 use crate::token::SessionId;
 
@@ -29,7 +32,7 @@ const PURGE: u64 = 60;
 /// Everything that is kept, with the changes since they were last taken away.
 pub(super) struct Local {
     vault: Vault,
-    attempts: Attempts,
+    throttle: LoginThrottle,
     changes: Vec<Change>,
     next_purge: u64,
 }
@@ -43,12 +46,14 @@ pub(super) enum Change {
     /// A subject is held, until this millisecond.
     Hold(Subject, u64),
     Release(Subject),
+    /// The networks that an account is known to log in from.
+    Know(Account, KnownNetworks),
     /// Everything that has expired by this second.
     Purge(u64),
 }
 
 /// Answers, once it is certain that what was done is kept.
-type Deferred = Box<dyn FnOnce(Result<(), Away>)>;
+type Deferred = Box<dyn FnOnce(Result<(), StoreUnavailable>)>;
 
 fn deferred<T: 'static>(reply: Reply<T>, value: T) -> Deferred {
     Box::new(move |kept| answer(reply, kept.map(|()| value)))
@@ -56,16 +61,16 @@ fn deferred<T: 'static>(reply: Reply<T>, value: T) -> Deferred {
 
 impl Local {
     pub(super) fn new(hasher: &RandomState) -> Self {
-        let (vault, attempts) = (Vault::new(CAPACITY, hasher), Attempts::new(hasher));
+        let (vault, throttle) = (Vault::new(CAPACITY, hasher), LoginThrottle::new(hasher));
         Self {
             vault,
-            attempts,
+            throttle,
             changes: Vec::new(),
             next_purge: 0,
         }
     }
 
-    /// Takes in what was written down before: a family, or a hold.
+    /// Takes in what was written down before: a family, a hold, or known networks.
     pub(super) fn restore(&mut self, change: Change, now_millis: u64) {
         match change {
             Change::Keep(session, family) => {
@@ -73,7 +78,8 @@ impl Local {
                     self.changes.push(Change::Forget(session));
                 }
             }
-            Change::Hold(subject, until) => self.attempts.restore(subject, until, now_millis),
+            Change::Hold(subject, until) => self.throttle.restore(subject, until, now_millis),
+            Change::Know(account, known) => self.throttle.restore_known(account, known),
             Change::Forget(_) | Change::Revoke(..) | Change::Release(_) | Change::Purge(_) => {}
         }
     }
@@ -93,35 +99,33 @@ impl Local {
                 self.leave(end);
                 deferred(reply, ())
             }
-            Job::Ask(attempt, now, reply) => deferred(reply, self.attempts.ask(&attempt, now)),
-            Job::Settle(settle, reply) => {
-                let mut holds = Vec::new();
-                let verdict = self.attempts.settle(
-                    &settle.attempt,
-                    settle.proof,
-                    &settle.limits,
-                    settle.now,
-                    &mut holds,
-                );
-                let begun = Begun::of(&holds);
-                self.changes.extend(
-                    holds
-                        .into_iter()
-                        .map(|(subject, until)| Change::Hold(subject, until)),
-                );
-                deferred(reply, Settled { verdict, begun })
-            }
-            Job::Lift(subjects, reply) => {
+            Job::Check(attempt, now, reply) => deferred(reply, self.throttle.check(&attempt, now)),
+            Job::Record(record, reply) => deferred(reply, self.record(&record)),
+            Job::ClearLockouts(subjects, reply) => {
                 for subject in subjects {
-                    self.attempts.lift(&subject);
+                    self.throttle.lift(&subject);
                     self.changes.push(Change::Release(subject));
                 }
                 deferred(reply, ())
             }
             Job::List(limit, now, reply) => {
-                deferred(reply, Holds::of(self.attempts.holds(now), limit))
+                deferred(reply, Holds::of(self.throttle.holds(now), limit))
             }
         }
+    }
+
+    fn record(&mut self, record: &Record) -> Result<Begun, Throttled> {
+        let mut outcome = Outcome::default();
+        self.throttle.record(record, &mut outcome)?;
+        let mut begun = Begun::default();
+        for (subject, until) in outcome.holds {
+            begun.note(&subject);
+            self.changes.push(Change::Hold(subject, until));
+        }
+        let known = outcome.known;
+        self.changes
+            .extend(known.map(|known| Change::Know(record.attempt.account, known)));
+        Ok(begun)
     }
 
     fn open(&mut self, open: Open) {
@@ -139,14 +143,14 @@ impl Local {
         };
         let mut family = family.clone();
         let (subject, opened_at) = (family.subject.clone(), family.opened_at);
-        match family.exchange(order.shown, order.fresh, order.now, order.ttl) {
+        match order.make(&mut family) {
             Shown::Good => {
                 self.keep(order.session, family);
                 Exchange::Good { subject, opened_at }
             }
             Shown::Expired => Exchange::Refused,
             Shown::Reused => {
-                self.end(order.end());
+                self.end(order.end(&family));
                 Exchange::Reused { subject }
             }
         }
@@ -194,6 +198,7 @@ fn publish(changes: &[Change], revocations: &Revocations) {
         | Change::Forget(_)
         | Change::Hold(..)
         | Change::Release(_)
+        | Change::Know(..)
         | Change::Purge(_) => None,
     });
     revocations.add(&ended.collect::<Vec<_>>());
@@ -239,7 +244,7 @@ pub(super) async fn serve_file(
         if written.is_ok() {
             publish(&changes, &revocations);
         }
-        let kept = written.as_ref().copied().map_err(|_| Away);
+        let kept = written.as_ref().copied().map_err(|_| StoreUnavailable);
         answers.into_iter().for_each(|answer| answer(kept));
         if let Err(error) = written {
             health.lost(&error);

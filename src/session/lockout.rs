@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use super::attempt::{Account, Network, Subject};
-use super::job::{Away, Job};
+use super::job::{Job, StoreUnavailable};
 use super::sessions::Sessions;
 
 /// The lockouts in force.
@@ -33,7 +33,7 @@ pub enum Held {
     Pair(Account, Network),
     /// A network, over all accounts.
     Network(Network),
-    /// An account, from everywhere: it may be tried once a second.
+    /// An account: clients that it does not know may try it once a second.
     Account(Account),
 }
 
@@ -51,8 +51,8 @@ impl Sessions {
     /// The lockouts in force at `now`, in milliseconds since 1970; at most `limit` of them are listed.
     ///
     /// # Errors
-    /// [`Away`], where the store cannot be asked.
-    pub async fn lockouts(&self, limit: usize, now: u64) -> Result<Lockouts, Away> {
+    /// [`StoreUnavailable`], where the store cannot be asked.
+    pub async fn lockouts(&self, limit: usize, now: u64) -> Result<Lockouts, StoreUnavailable> {
         let holds: Holds = self.order(|reply| Job::List(limit, now, reply)).await?;
         let list = holds.list.into_iter().map(|(subject, until)| Lockout {
             id: subject.key(),
@@ -69,13 +69,17 @@ impl Sessions {
     /// one that is over, or never was, is lifted as well.
     ///
     /// # Errors
-    /// [`Unknown`] where no lockout can have that name; inside, [`Away`]: then it may still be in force.
-    pub async fn lift_named(&self, id: &str) -> Result<(Held, Result<(), Away>), Unknown> {
+    /// [`Unknown`] where no lockout can have that name; inside, [`StoreUnavailable`]: then it may still be in force.
+    pub async fn lift_named(
+        &self,
+        id: &str,
+    ) -> Result<(Held, Result<(), StoreUnavailable>), Unknown> {
         let subject = Subject::parse(id).ok_or(Unknown)?;
         let held = subject.into();
         Ok((
             held,
-            self.order(|reply| Job::Lift(vec![subject], reply)).await,
+            self.order(|reply| Job::ClearLockouts(vec![subject], reply))
+                .await,
         ))
     }
 }

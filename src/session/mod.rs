@@ -4,15 +4,15 @@
 //! a thread of its own, and only logins, refreshes and logouts wait for it. A proxied request asks nothing but
 //! [`RevocationView::is_revoked`], which is answered from memory.
 //!
-//! `family` and `attempts` decide, without a clock and without chance; `local` keeps what they decide in this process,
+//! `family` and `throttle` decide, without a clock and without chance; `local` keeps what they decide in this process,
 //! `file` writes it down, and `remote` keeps it in Redis.
 
 mod attempt;
-mod attempts;
 mod family;
 mod file;
 mod health;
 mod job;
+mod known;
 mod ledger;
 mod local;
 mod lockout;
@@ -21,13 +21,17 @@ mod remote;
 mod revocations;
 mod sessions;
 mod settings;
+mod throttle;
 mod vault;
 
-pub use attempt::{Account, Attempt, AttemptLimits, Begun, Network, Proof, Settled, Verdict};
+pub use attempt::{
+    Account, Admission, AttemptLimits, Begun, DeviceId, LoginAttempt, Network, PasswordResult,
+    Throttled,
+};
 pub use family::GRACE;
-pub use job::{Away, Exchange};
+pub use job::{Exchange, StoreUnavailable};
 pub use lockout::{Held, Lockout, Lockouts, Unknown};
 pub use refresh_token::RefreshToken;
 pub use revocations::{RevocationView, Revocations};
-pub use sessions::{Lift, Sessions, StateError, Times};
+pub use sessions::{ClearLockout, Sessions, StateError, Times};
 pub use settings::{RedisSettings, StateSettings};

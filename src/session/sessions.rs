@@ -12,11 +12,14 @@ use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
-use super::attempt::{Account, Attempt, AttemptLimits, Network, Proof, Settled, Subject, Verdict};
+use super::attempt::{
+    Account, Admission, AttemptLimits, Begun, LoginAttempt, Network, PasswordResult, Subject,
+    Throttled,
+};
 use super::family::Family;
 use super::file::{FileError, FileStore};
 use super::health::{Health, State};
-use super::job::{Away, End, Exchange, ExchangeOrder, Job, Open, Reply, Settle};
+use super::job::{End, Exchange, ExchangeOrder, Job, Open, Record, Reply, StoreUnavailable};
 use super::local::{self, Local};
 use super::refresh_token::RefreshToken;
 use super::remote;
@@ -61,9 +64,20 @@ pub struct Times {
     pub last_token: u64,
 }
 
+impl Times {
+    fn end(&self, session: SessionId) -> End {
+        End {
+            session,
+            now: self.now,
+            last_token: self.last_token,
+            last_refresh: self.now.saturating_add(self.ttl),
+        }
+    }
+}
+
 /// Which lockout an operator lifts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Lift<'a> {
+pub enum ClearLockout<'a> {
     /// Of an account from one network.
     Pair(&'a str, IpAddr),
     /// Of a network, over all accounts.
@@ -153,13 +167,13 @@ impl Sessions {
     /// Begins a session with its first refresh token.
     ///
     /// # Errors
-    /// [`Away`]; then there is no session.
+    /// [`StoreUnavailable`]; then there is no session.
     pub async fn open(
         &self,
         subject: &str,
         first: &RefreshToken,
         times: Times,
-    ) -> Result<(), Away> {
+    ) -> Result<(), StoreUnavailable> {
         let family = Family::open(subject.into(), first.digest(), times.now, times.ttl);
         let open = Open {
             session: first.session(),
@@ -169,20 +183,22 @@ impl Sessions {
         self.order(|reply| Job::Open(open, reply)).await
     }
 
-    /// Exchanges a refresh token for a fresh one of the same session.
+    /// Exchanges a refresh token for a fresh one of the same session, for a client at this address.
     ///
     /// # Errors
-    /// [`Away`]; then the exchange may have been made, and the token that was shown is good for a moment longer.
+    /// [`StoreUnavailable`]; then the exchange may have been made, and the token that was shown is good for a moment longer.
     pub async fn exchange(
         &self,
         shown: &RefreshToken,
         fresh: &RefreshToken,
+        client: IpAddr,
         times: Times,
-    ) -> Result<Exchange, Away> {
+    ) -> Result<Exchange, StoreUnavailable> {
         let order = ExchangeOrder {
             session: shown.session(),
             shown: shown.digest(),
             fresh: fresh.digest(),
+            network: Network::of(client),
             now: times.now,
             ttl: times.ttl,
             last_token: times.last_token,
@@ -193,43 +209,40 @@ impl Sessions {
     /// Ends a session: its refresh tokens are spent, and its access tokens refused from now on.
     ///
     /// # Errors
-    /// [`Away`]; then the session may go on.
-    pub async fn end(&self, session: SessionId, times: Times) -> Result<(), Away> {
-        let end = End {
-            session,
-            now: times.now,
-            last_token: times.last_token,
-        };
+    /// [`StoreUnavailable`]; then the session may go on.
+    pub async fn end(&self, session: SessionId, times: Times) -> Result<(), StoreUnavailable> {
+        let end = times.end(session);
         self.order(|reply| Job::End(end, reply)).await
     }
 
     /// Ends several sessions at once.
     ///
     /// # Errors
-    /// [`Away`]; then some of them may go on.
-    pub async fn end_all(&self, sessions: &[SessionId], times: Times) -> Result<(), Away> {
-        let end = |session: &SessionId| End {
-            session: *session,
-            now: times.now,
-            last_token: times.last_token,
-        };
+    /// [`StoreUnavailable`]; then some of them may go on.
+    pub async fn end_all(
+        &self,
+        sessions: &[SessionId],
+        times: Times,
+    ) -> Result<(), StoreUnavailable> {
         // all are on their way before the first is waited for
         let placed: Vec<_> = sessions
             .iter()
-            .map(|session| self.place(|reply| Job::End(end(session), reply)))
+            .map(|session| self.place(|reply| Job::End(times.end(*session), reply)))
             .collect();
         let wait = async {
             let mut all = Ok(());
             for answer in placed {
                 let ended = match answer {
-                    Ok(answer) => answer.await.unwrap_or(Err(Away)),
-                    Err(Away) => Err(Away),
+                    Ok(answer) => answer.await.unwrap_or(Err(StoreUnavailable)),
+                    Err(StoreUnavailable) => Err(StoreUnavailable),
                 };
                 all = all.and(ended);
             }
             all
         };
-        timeout(PATIENCE, wait).await.unwrap_or(Err(Away))
+        timeout(PATIENCE, wait)
+            .await
+            .unwrap_or(Err(StoreUnavailable))
     }
 
     /// Whether a session has ended, as far as this process knows.
@@ -240,71 +253,82 @@ impl Sessions {
     /// Ends the session of a refresh token, spent or not, if there is one.
     ///
     /// # Errors
-    /// [`Away`]; then the session may go on.
-    pub async fn leave(&self, shown: &RefreshToken, times: Times) -> Result<(), Away> {
-        let end = End {
-            session: shown.session(),
-            now: times.now,
-            last_token: times.last_token,
-        };
+    /// [`StoreUnavailable`]; then the session may go on.
+    pub async fn leave(&self, shown: &RefreshToken, times: Times) -> Result<(), StoreUnavailable> {
+        let end = times.end(shown.session());
         self.order(|reply| Job::Leave(end, reply)).await
     }
 
-    /// Whether a password may be looked at. `now` is in milliseconds since 1970.
+    /// Whether, and why, a password may be looked at. `now` is in milliseconds since 1970.
     ///
     /// # Errors
-    /// [`Away`]; then it must not.
-    pub async fn ask(&self, attempt: Attempt, now: u64) -> Result<Verdict, Away> {
-        self.order(|reply| Job::Ask(attempt, now, reply)).await
+    /// [`StoreUnavailable`]; then it must not. Inside, [`Throttled`]: not yet.
+    pub async fn check(
+        &self,
+        attempt: LoginAttempt,
+        now: u64,
+    ) -> Result<Result<Admission, Throttled>, StoreUnavailable> {
+        self.order(|reply| Job::Check(attempt, now, reply)).await
     }
 
-    /// Says how a password check ended, and learns whether the result counts, see [`Verdict`], and what began with it.
+    /// Records how the password check of an admitted login ended; says which lockouts began with it.
     ///
     /// # Errors
-    /// [`Away`]; then it must not count.
-    pub async fn settle(
+    /// [`StoreUnavailable`]; then the result must not count. Inside, [`Throttled`]: it must not either, as others have failed
+    /// meanwhile.
+    pub async fn record(
         &self,
-        attempt: Attempt,
-        proof: Proof,
+        attempt: LoginAttempt,
+        admission: Admission,
+        result: PasswordResult,
         limits: AttemptLimits,
         now: u64,
-    ) -> Result<Settled, Away> {
-        let settle = Settle {
+    ) -> Result<Result<Begun, Throttled>, StoreUnavailable> {
+        let record = Record {
             attempt,
-            proof,
+            admission,
+            result,
             limits,
             now,
         };
-        self.order(|reply| Job::Settle(settle, reply)).await
+        self.order(|reply| Job::Record(record, reply)).await
     }
 
     /// Lifts a lockout, and forgets the failures that led to it.
     ///
     /// # Errors
-    /// [`Away`]; then it may still be in force.
-    pub async fn lift(&self, lift: Lift<'_>) -> Result<(), Away> {
+    /// [`StoreUnavailable`]; then it may still be in force.
+    pub async fn lift(&self, lift: ClearLockout<'_>) -> Result<(), StoreUnavailable> {
         let subject = match lift {
-            Lift::Pair(name, address) => Attempt::new(name, address).pair(),
-            Lift::Network(address) => Subject::Network(Network::of(address)),
-            Lift::Account(name) => Subject::Account(Account::named(name)),
+            ClearLockout::Pair(name, address) => {
+                Subject::Pair(Account::named(name), Network::of(address))
+            }
+            ClearLockout::Network(address) => Subject::Network(Network::of(address)),
+            ClearLockout::Account(name) => Subject::Account(Account::named(name)),
         };
-        self.order(|reply| Job::Lift(vec![subject], reply)).await
+        self.order(|reply| Job::ClearLockouts(vec![subject], reply))
+            .await
     }
 
-    pub(super) async fn order<T>(&self, job: impl FnOnce(Reply<T>) -> Job) -> Result<T, Away> {
+    pub(super) async fn order<T>(
+        &self,
+        job: impl FnOnce(Reply<T>) -> Job,
+    ) -> Result<T, StoreUnavailable> {
         timeout(PATIENCE, self.place(job)?)
             .await
-            .map_err(|_| Away)?
-            .map_err(|_| Away)?
+            .map_err(|_| StoreUnavailable)?
+            .map_err(|_| StoreUnavailable)?
     }
 
     /// Puts a job into the queue.
     fn place<T>(
         &self,
         job: impl FnOnce(Reply<T>) -> Job,
-    ) -> Result<oneshot::Receiver<Result<T, Away>>, Away> {
+    ) -> Result<oneshot::Receiver<Result<T, StoreUnavailable>>, StoreUnavailable> {
         let (reply, answer) = oneshot::channel();
-        self.queue.try_send(job(reply)).map_err(|_| Away)?;
+        self.queue
+            .try_send(job(reply))
+            .map_err(|_| StoreUnavailable)?;
         Ok(answer)
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
+use super::device::DeviceTokens;
 use super::issuer::{IssueError, sign};
 use super::key::Key;
 use super::key_set::KeySet;
@@ -36,6 +37,7 @@ pub struct SessionSettings {
 pub struct CookieSessions {
     key: Key,
     verifier: Verifier,
+    devices: DeviceTokens,
     settings: SessionSettings,
 }
 
@@ -51,17 +53,25 @@ pub struct SessionToken {
 impl CookieSessions {
     /// Sessions that `key` signs, and that one of `keys` has signed.
     pub fn new(key: Key, keys: impl Into<KeySet>, settings: SessionSettings) -> Self {
+        let keys = keys.into();
         let verifier = VerifierSettings {
             issuer: settings.issuer.clone(),
             audience: SESSION_AUDIENCE.to_owned(),
             leeway: settings.leeway,
             max_lifetime: settings.max_lifetime,
         };
+        let (issuer, leeway) = (&settings.issuer, settings.leeway);
         Self {
+            devices: DeviceTokens::new(key.clone(), keys.clone(), issuer, leeway),
             verifier: Verifier::new(keys, verifier),
             key,
             settings,
         }
+    }
+
+    /// The device cookies beside the sessions.
+    pub fn devices(&self) -> &DeviceTokens {
+        &self.devices
     }
 
     /// A new session of a user who has just given the password. `id` is its `sid` and must be random.

@@ -1,7 +1,7 @@
 //! All users of one load of the users file.
 
 use std::borrow::Borrow;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 
 use super::api_key::{ApiKey, KeyDigest, KeyRefusal};
 use super::password::PasswordHash;
-use super::work::Work;
+use super::work::{RefusalWork, Work};
 use crate::access::{Identity, Subjects};
 use crate::ambient;
 
@@ -31,7 +31,7 @@ pub struct User {
     pub api_keys: Vec<ApiKey>,
 }
 
-/// The work of the dummy hash of a list without passwords.
+/// The work of a refused login where the list has no passwords.
 const DEFAULT_WORK: Work = Work::Bcrypt { cost: 12 };
 
 impl User {
@@ -78,13 +78,13 @@ pub struct Directory {
     users: HashMap<Member, u32, ahash::RandomState>,
     /// Whose key it is, and which of the user's.
     keys: HashMap<KeyDigest, (Arc<User>, usize), ahash::RandomState>,
-    dummy: PasswordHash,
+    refusal: RefusalWork,
 }
 
 /// A user list while it is read.
 pub struct Enrolment {
     users: HashMap<Member, u32, ahash::RandomState>,
-    works: BTreeMap<Work, usize>,
+    refusal: RefusalWork,
 }
 
 /// A user as an element of a set, found by the subject: a name of its own in the table would double the names.
@@ -95,7 +95,7 @@ impl Enrolment {
     /// Adds a user at the end of the list. Of two equal subjects the last stays; the users file cannot hold two.
     pub fn add(&mut self, user: User) {
         if let Some(hash) = &user.password {
-            *self.works.entry(hash.work()).or_insert(0) += 1;
+            self.refusal.include(hash.work());
         }
         // a users file of a hundred bytes a user does not reach the bound
         let number = u32::try_from(self.users.len()).unwrap_or(u32::MAX);
@@ -116,11 +116,14 @@ impl Enrolment {
             let own = user.api_keys.iter().enumerate();
             keys.extend(own.map(|(index, key)| (key.digest, (Arc::clone(user), index))));
         }
-        let dummy = PasswordHash::dummy_of(commonest(self.works));
+        let mut refusal = self.refusal;
+        if refusal == RefusalWork::default() {
+            refusal.include(DEFAULT_WORK);
+        }
         Directory {
             users: self.users,
             keys,
-            dummy,
+            refusal,
         }
     }
 }
@@ -194,26 +197,19 @@ impl Directory {
             .map(|(Member(user), number)| (user, *number as usize))
     }
 
-    /// What the password of somebody is checked against who has none, or does not exist.
-    pub(super) fn dummy(&self) -> &PasswordHash {
-        &self.dummy
+    /// Hashes that a refused password is checked against as well, after a hash of this work, so that all refusals do the
+    /// same work. Whether something matches them never counts.
+    pub(super) fn padding(&self, done: Option<Work>) -> Vec<PasswordHash> {
+        let missing = self.refusal.missing(done);
+        missing.into_iter().map(PasswordHash::dummy_of).collect()
     }
-}
-
-/// Of equally common ones the slowest: a slow refusal tells less than a quick one.
-fn commonest(works: BTreeMap<Work, usize>) -> Work {
-    let slowest = |&(work, count): &(Work, usize)| (count, work.estimate());
-    works
-        .into_iter()
-        .max_by_key(slowest)
-        .map_or(DEFAULT_WORK, |(work, _)| work)
 }
 
 impl Default for Enrolment {
     fn default() -> Self {
         Self {
             users: HashMap::with_hasher(ambient::hash_state()),
-            works: BTreeMap::new(),
+            refusal: RefusalWork::default(),
         }
     }
 }
@@ -301,13 +297,12 @@ mod tests {
     }
 
     #[test]
-    fn the_dummy_has_the_commonest_cost() {
-        let cases: [(&[Option<u32>], u32); 6] = [
+    fn nobody_costs_as_much_as_the_costliest() {
+        let cases: [(&[Option<u32>], u32); 5] = [
             (&[], 12),
             (&[None, None], 12),
             (&[Some(4)], 4),
-            (&[Some(10), Some(12), Some(10), None], 10),
-            (&[Some(10), Some(12)], 12),
+            (&[Some(10), Some(12), Some(10), None], 12),
             (&[None, None, Some(15)], 15),
         ];
         for (costs, expected) in cases {
@@ -315,7 +310,9 @@ mod tests {
                 .iter()
                 .enumerate()
                 .map(|(index, &cost)| user(index, cost));
-            assert_eq!(Directory::new(users).dummy().cost(), expected, "{costs:?}");
+            let padding = Directory::new(users).padding(None);
+            let padding: Vec<u32> = padding.iter().map(PasswordHash::cost).collect();
+            assert_eq!(padding, [expected], "{costs:?}");
         }
     }
 }

@@ -29,13 +29,23 @@ pub struct Hasher {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Busy;
 
+/// What a candidate is checked against.
+pub(super) struct PasswordCheck {
+    /// The user's hash, if there is one.
+    pub(super) hash: Option<PasswordHash>,
+    /// Whether a match counts.
+    pub(super) enabled: bool,
+    /// Checked as well where the candidate is refused.
+    pub(super) padding: Vec<PasswordHash>,
+}
+
 struct Job {
     candidate: Password,
-    hash: PasswordHash,
+    against: PasswordCheck,
     answer: oneshot::Sender<bool>,
 }
 
-/// What a thread does with a job: one bcrypt run. An argument, so that tests can count and stop runs.
+/// What a thread does with a hash: one run. An argument, so that tests can count and stop runs.
 type Check = dyn Fn(&Password, &PasswordHash) -> bool + Send + Sync;
 
 impl Hasher {
@@ -60,20 +70,45 @@ impl Hasher {
         Ok(Self { queue })
     }
 
-    /// Whether `candidate` is the password of `hash`. A check whose future is dropped while it waits is not run.
+    /// Whether `candidate` is the password of an enabled user. The padding of a refusal is part of the same job: it waits
+    /// in the queue once. A check whose future is dropped while it waits is not run.
     ///
     /// # Errors
     /// [`Busy`], at once where the queue is full.
-    pub async fn verify(&self, candidate: Password, hash: PasswordHash) -> Result<bool, Busy> {
+    pub(super) async fn verify(
+        &self,
+        candidate: Password,
+        against: PasswordCheck,
+    ) -> Result<bool, Busy> {
         let (answer, answered) = oneshot::channel();
         self.queue
             .try_send(Job {
                 candidate,
-                hash,
+                against,
                 answer,
             })
             .map_err(|_| Busy)?;
         answered.await.map_err(|_| Busy)
+    }
+}
+
+impl Job {
+    fn run(&self, check: &Check) -> bool {
+        let PasswordCheck {
+            hash,
+            enabled,
+            padding,
+        } = &self.against;
+        let matches = hash
+            .as_ref()
+            .is_some_and(|hash| check(&self.candidate, hash));
+        let accepted = matches && *enabled;
+        if !accepted {
+            for dummy in padding {
+                check(&self.candidate, dummy);
+            }
+        }
+        accepted
     }
 }
 
@@ -87,7 +122,7 @@ fn work(jobs: &Mutex<Receiver<Job>>, check: &Check) {
             continue;
         }
         // Without an answer the sender is dropped, and whoever waits for it learns that the check broke off.
-        if let Ok(matches) = catch_unwind(AssertUnwindSafe(|| check(&job.candidate, &job.hash))) {
+        if let Ok(matches) = catch_unwind(AssertUnwindSafe(|| job.run(check))) {
             let _ = job.answer.send(matches);
         }
     }
@@ -154,8 +189,16 @@ mod tests {
         Password::from("x".to_owned())
     }
 
-    fn hash() -> PasswordHash {
-        PasswordHash::dummy(4)
+    fn against(hash: PasswordHash) -> PasswordCheck {
+        PasswordCheck {
+            hash: Some(hash),
+            enabled: true,
+            padding: Vec::new(),
+        }
+    }
+
+    fn hash() -> PasswordCheck {
+        against(PasswordHash::dummy(4))
     }
 
     fn block_on(test: impl Future<Output = ()>) {
@@ -172,11 +215,11 @@ mod tests {
             let hash = PasswordHash::parse(&bcrypt::hash("secret", 4).unwrap()).unwrap();
             assert_eq!(
                 hasher
-                    .verify(Password::from("secret".to_owned()), hash.clone())
+                    .verify(Password::from("secret".to_owned()), against(hash.clone()))
                     .await,
                 Ok(true)
             );
-            assert_eq!(hasher.verify(password(), hash).await, Ok(false));
+            assert_eq!(hasher.verify(password(), against(hash)).await, Ok(false));
         });
     }
 
@@ -223,7 +266,9 @@ mod tests {
         block_on(async move {
             let hasher = Hasher::start_with(settings(1, 1), Arc::new(check)).unwrap();
             assert_eq!(
-                hasher.verify(password(), PasswordHash::dummy(5)).await,
+                hasher
+                    .verify(password(), against(PasswordHash::dummy(5)))
+                    .await,
                 Err(Busy)
             );
             assert_eq!(hasher.verify(password(), hash()).await, Ok(true));

@@ -58,6 +58,9 @@ struct CookieName {
     host: Box<str>,
     /// A plain cookie of a minute that counts how often a browser comes back without the session.
     marker: Box<str>,
+    /// Shows that somebody has signed in with this browser before.
+    device: Box<str>,
+    host_device: Box<str>,
 }
 
 impl SessionCookie {
@@ -181,7 +184,7 @@ impl SessionCookie {
                 Own::Session(Which::Present, spelling) => {
                     Some(Own::Session(Which::Former(index), spelling))
                 }
-                Own::Session(Which::Former(_), _) | Own::Variant | Own::Marker => {
+                Own::Session(Which::Former(_), _) | Own::Device(_) | Own::Variant | Own::Marker => {
                     Some(Own::Variant)
                 }
             })
@@ -190,6 +193,20 @@ impl SessionCookie {
     /// The credential that a request of this scheme brings in its cookie.
     pub fn credential(&self, cookies: &GatewayCookies, scheme: Scheme) -> Option<Credential> {
         cookies.only(Which::Present, self.spelling(scheme))
+    }
+
+    /// The device cookie that a request of this scheme brings; `None` also where it came twice.
+    pub fn device<'c>(&self, cookies: &'c GatewayCookies, scheme: Scheme) -> Option<&'c str> {
+        cookies.only_device(self.spelling(scheme))
+    }
+
+    /// `Set-Cookie` with a device cookie of so many seconds.
+    pub fn write_device(&self, scheme: Scheme, device: &str, seconds: u64) -> HeaderValue {
+        let name = match self.spelling(scheme) {
+            Spelling::Plain => &self.name.device,
+            Spelling::Host => &self.name.host_device,
+        };
+        self.line(name, device, seconds, scheme)
     }
 
     /// `Set-Cookie` with a session of so many seconds.
@@ -280,6 +297,8 @@ impl CookieName {
             plain: plain.into(),
             host: format!("{HOST_PREFIX}{plain}").into(),
             marker: format!("{plain}-signin").into(),
+            device: format!("{plain}-device").into(),
+            host_device: format!("{HOST_PREFIX}{plain}-device").into(),
         }
     }
 
@@ -293,14 +312,16 @@ impl CookieName {
     /// Which of its cookies a name is; `bare` is that without a prefix.
     fn own(&self, name: &[u8], bare: &[u8]) -> Option<Own> {
         let has_prefix = name.len() != bare.len();
+        let spelling = |host: &str| match has_prefix {
+            false => Some(Spelling::Plain),
+            true => (name == host.as_bytes()).then_some(Spelling::Host),
+        };
         if bare == self.plain.as_bytes() {
-            return Some(match has_prefix {
-                false => Own::Session(Which::Present, Spelling::Plain),
-                true if name == self.host.as_bytes() => {
-                    Own::Session(Which::Present, Spelling::Host)
-                }
-                true => Own::Variant,
-            });
+            let session = |spelling| Own::Session(Which::Present, spelling);
+            return Some(spelling(&self.host).map_or(Own::Variant, session));
+        }
+        if bare == self.device.as_bytes() {
+            return Some(spelling(&self.host_device).map_or(Own::Variant, Own::Device));
         }
         (bare == self.marker.as_bytes()).then_some(if has_prefix {
             Own::Variant

@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use regex::Regex;
 
 use crate::support::{
-    Answer, Connection, Gateway, GatewayBuilder, PASSWORD, Upstream, gateway, log_in_from, until,
+    Answer, Connection, Gateway, GatewayBuilder, PASSWORD, Upstream, cookie_of, gateway, get,
+    log_in_from, submit, until,
 };
 
 const SERVICES: &str = "
@@ -178,6 +179,130 @@ fn many_networks_at_one_account_slow_it_and_do_not_lock_it() {
         [200],
         "others are not slowed"
     );
+}
+
+/// A sign-in of rita's from an address, as a trusted proxy says.
+fn sign_in_from(gateway: &Gateway, from: &str, password: &str, fields: &str) -> Answer {
+    let form = format!("username=rita&password={}", password.replace(' ', "+"));
+    let fields = format!("Sec-Fetch-Site: same-origin\r\nX-Forwarded-For: {from}\r\n{fields}");
+    submit(gateway.address, "/auth/login", &form, &fields)
+}
+
+/// Failures from twenty networks: the account is slowed.
+fn slow_rita(gateway: &Gateway) {
+    for network in 0..20 {
+        let from = format!("192.0.{network}.1");
+        assert_eq!(statuses(gateway, &from, "rita", &["x"]), [401]);
+    }
+}
+
+/// A place that has had its turn at rita's account and failed: for a minute it has no other.
+fn exhaust_turn(gateway: &Gateway, from: &str) {
+    until("a turn", || {
+        statuses(gateway, from, "rita", &["x"]) == [401]
+    });
+}
+
+#[test]
+fn who_was_here_before_is_not_slowed() {
+    let gateway = behind_a_proxy("attempts: 1, lockout: 5m").start();
+    let signed_in = sign_in_from(&gateway, "203.0.113.1", PASSWORD, "");
+    assert_eq!(signed_in.status, 303, "{signed_in:?}");
+    let device = cookie_of(&signed_in, "gatelatch-device");
+    let cookie = format!("Cookie: {device}\r\n");
+    slow_rita(&gateway);
+    let unknown = "198.51.100.1";
+    exhaust_turn(&gateway, unknown);
+    // a neighbour of the unknown place has no turn either
+    let neighbour = "198.51.100.2";
+    let refused = sign_in_from(&gateway, neighbour, PASSWORD, "");
+    let seconds: u64 = refused.header("retry-after").parse().unwrap();
+    assert!(refused.status == 429 && (2..=60).contains(&seconds));
+    // the browser that was here before, at the unknown place
+    let known = sign_in_from(&gateway, neighbour, PASSWORD, &cookie);
+    assert_eq!(known.status, 303, "{known:?}");
+    // programs, and browsers without a cookie, at the place where the account was before
+    for password in [PASSWORD, PASSWORD] {
+        assert_eq!(
+            statuses(&gateway, "203.0.113.1", "rita", &[password]),
+            [200]
+        );
+    }
+    let home = sign_in_from(&gateway, "203.0.113.1", PASSWORD, "");
+    assert_eq!(home.status, 303, "{home:?}");
+    // a cookie of somebody else, or a damaged one, is none
+    let other = "198.51.100.3";
+    for value in [
+        format!("{}x", &device[..device.len() - 1]),
+        "gatelatch-device=x".to_owned(),
+        format!("{device}; {device}"),
+    ] {
+        let damaged = format!("Cookie: {value}\r\n");
+        let refused = sign_in_from(&gateway, other, PASSWORD, &damaged);
+        assert_eq!(refused.status, 429, "{value}");
+    }
+    let carl = "username=carl&password=x";
+    let fields = format!("Sec-Fetch-Site: same-origin\r\nX-Forwarded-For: {other}\r\n{cookie}");
+    let carl = submit(gateway.address, "/auth/login", carl, &fields);
+    assert_eq!(carl.status, 401);
+    // one failure with the cookie, where one is the limit, and it counts for nothing
+    let wrong = sign_in_from(&gateway, "198.51.100.4", "x", &cookie);
+    assert_eq!(wrong.status, 401, "{wrong:?}");
+    let distrusted = sign_in_from(&gateway, "198.51.100.5", PASSWORD, &cookie);
+    assert_eq!(distrusted.status, 429, "{distrusted:?}");
+}
+
+#[test]
+fn a_device_cookie_gives_no_right_and_reaches_no_service() {
+    let upstream = Upstream::saying("hi");
+    let gateway = behind_a_proxy("attempts: 5")
+        .upstream(upstream.address)
+        .start();
+    let signed_in = sign_in_from(&gateway, "203.0.113.1", PASSWORD, "");
+    let device = cookie_of(&signed_in, "gatelatch-device");
+    let line = signed_in
+        .headers("set-cookie")
+        .into_iter()
+        .find(|line| line.starts_with("gatelatch-device="))
+        .unwrap()
+        .to_owned();
+    assert!(
+        line.ends_with("; Path=/; Max-Age=7776000; HttpOnly; SameSite=Lax"),
+        "{line}"
+    );
+    let (_, token) = device.split_once('=').unwrap();
+    for fields in [
+        format!("Cookie: {device}\r\n"),
+        format!("Cookie: gatelatch={token}\r\n"),
+        format!("Authorization: Bearer {token}\r\n"),
+    ] {
+        let me = get(gateway.address, "/auth/me", &fields);
+        assert_eq!(me.status, 401, "{fields}");
+    }
+    let open = get(
+        gateway.address,
+        "/open",
+        &format!("Cookie: a=1; {device}\r\n"),
+    );
+    assert_eq!(open.status, 200);
+    let seen = upstream.received();
+    assert_eq!(seen.last().unwrap().fields("cookie"), ["a=1"]);
+    // a failed sign-in, for whomever, sets none
+    for user in ["rita", "nobody", "gone"] {
+        let form = format!("username={user}&password=x");
+        let fields = "Sec-Fetch-Site: same-origin\r\n";
+        let failed = submit(gateway.address, "/auth/login", &form, fields);
+        assert_eq!(
+            (failed.status, failed.headers("set-cookie").len()),
+            (401, 0)
+        );
+    }
+    // and it outlives a logout
+    let session = cookie_of(&signed_in, "gatelatch");
+    let fields = format!("Sec-Fetch-Site: same-origin\r\nCookie: {session}; {device}\r\n");
+    let out = submit(gateway.address, "/auth/logout", "", &fields);
+    assert_eq!(out.status, 303);
+    assert!(!out.head.contains("gatelatch-device"), "{out:?}");
 }
 
 #[test]

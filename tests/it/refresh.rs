@@ -294,3 +294,38 @@ fn a_session_in_memory_ends_with_the_process() {
     assert_refused(&refresh(&gateway, &before.refresh));
     assert_eq!(gateway.metric("gatelatch_state_up"), 1.0);
 }
+
+/// A refresh from an address, as a trusted proxy says.
+fn refresh_from(gateway: &Gateway, from: &str, token: &str) -> Answer {
+    let body = format!("{{\"refresh_token\":\"{token}\"}}");
+    let fields = format!("{JSON}X-Forwarded-For: {from}\r\n");
+    post(gateway.address, "/auth/refresh", &fields, &body)
+}
+
+#[test]
+fn a_stolen_token_is_noticed_at_once_where_it_is_shown_from_another_network() {
+    let upstream = Upstream::saying("hi");
+    let gateway = gateway(SERVICES)
+        .upstream(upstream.address)
+        .server("trusted_proxies: [127.0.0.1]")
+        .start();
+    // two requests of one client at the same moment, and addresses of one IPv6 network
+    for (from, again) in [
+        ("192.0.2.1", "192.0.2.1"),
+        ("2001:db8::1", "2001:db8::ffff"),
+    ] {
+        let first = tokens(&gateway, "rita");
+        let second = Tokens::of(&refresh_from(&gateway, from, &first.refresh));
+        let sibling = Tokens::of(&refresh_from(&gateway, again, &first.refresh));
+        // whoever moves on with an unspent token is not taken for a thief
+        Tokens::of(&refresh_from(&gateway, "198.51.100.1", &second.refresh));
+        assert_eq!(me(&gateway, &sibling), 200);
+    }
+    let first = tokens(&gateway, "rita");
+    let second = Tokens::of(&refresh_from(&gateway, "192.0.2.1", &first.refresh));
+    assert_refused(&refresh_from(&gateway, "192.0.2.2", &first.refresh));
+    let event = gateway.named_event("refresh_token_reused");
+    assert_eq!(event["client_ip"], "192.0.2.2");
+    assert_eq!(me(&gateway, &second), 401);
+    assert_refused(&refresh_from(&gateway, "192.0.2.1", &second.refresh));
+}

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::support::{
-    Gateway, GatewayBuilder, PASSWORD, Tokens, Upstream, gateway, log_out, program, refresh, send,
-    tokens, until,
+    Connection, Gateway, GatewayBuilder, PASSWORD, Tokens, Upstream, gateway, log_in_from, log_out,
+    program, refresh, send, tokens, until,
 };
 
 const SERVICES: &str = "
@@ -26,6 +26,28 @@ fn with_file(upstream: &Upstream) -> GatewayBuilder {
 
 fn me(gateway: &Gateway, tokens: &Tokens) -> u16 {
     gateway.get("/me", &tokens.bearer()).status
+}
+
+#[test]
+fn a_killed_process_has_not_forgotten_from_where_people_log_in() {
+    let upstream = Upstream::saying("hi");
+    let gateway = with_file(&upstream)
+        .server("trusted_proxies: [127.0.0.1]")
+        .auth("login: { attempts: 1, lockout: 5m }")
+        .start();
+    let from = |gateway: &Gateway, address: &str, password: &str| {
+        let mut connection = Connection::open(gateway.address);
+        log_in_from(&mut connection, address, "rita", password).status
+    };
+    assert_eq!(from(&gateway, "203.0.113.1", PASSWORD), 200);
+    for network in 0..20 {
+        assert_eq!(from(&gateway, &format!("192.0.{network}.1"), "x"), 401);
+    }
+    let gateway = gateway.restart();
+    // whose turn it was fails, and has no other for a minute
+    until("a turn", || from(&gateway, "198.51.100.1", "x") == 401);
+    assert_eq!(from(&gateway, "198.51.100.2", PASSWORD), 429);
+    assert_eq!(from(&gateway, "203.0.113.1", PASSWORD), 200);
 }
 
 #[test]

@@ -149,8 +149,13 @@ fn networks_and_accounts_are_held_over_replicas() {
         status == 200
     });
     // the turn may have come with the first try; there is one a second
-    let next = log_in_from(&mut to[0], "203.0.113.1", "rita", PASSWORD);
+    let next = log_in_from(&mut to[0], "192.0.2.9", "rita", PASSWORD);
     assert!(refused > 0 || next.status == 429, "{next:?}");
+    // where it was logged in from, it is not slowed, nor on the other replica
+    for connection in &mut to {
+        let known = log_in_from(connection, "203.0.113.1", "rita", PASSWORD);
+        assert_eq!(known.status, 200);
+    }
 }
 
 #[test]
@@ -499,4 +504,62 @@ fn redis_over_tls_is_checked() {
         said.contains("certificate") && !said.contains("hunter2"),
         "{said}"
     );
+}
+
+/// The seconds until which sessions are kept as ended, as the stream has them.
+fn ended_until(redis: &Redis) -> Vec<u64> {
+    let entries = redis.command("XRANGE gatelatch:ended - +");
+    let words: Vec<&str> = entries.lines().collect();
+    let after = |word: &(usize, &&str)| words[word.0 + 2].parse().unwrap();
+    let names = words
+        .iter()
+        .enumerate()
+        .filter(|(_, word)| **word == "until");
+    names.map(|name| after(&name)).collect()
+}
+
+#[test]
+fn a_session_whose_refresh_tokens_cannot_be_deleted_stays_ended_as_long_as_they_live() {
+    let Some(redis) = Redis::start(&[]) else {
+        return;
+    };
+    let upstream = Upstream::saying("hi");
+    let start = || {
+        let replica = replica(&upstream, &redis.url());
+        replica.auth_token("max_lifetime: 1h, refresh_ttl: 7d")
+    };
+    let gateway = start().start();
+    let week = ambient_seconds() + 7 * 24 * 3600;
+    let first = tokens(&gateway, "rita");
+    let second = Tokens::of(&refresh(&gateway, &first.refresh));
+    let third = Tokens::of(&refresh(&gateway, &second.refresh));
+    redis.command("ACL SETUSER default -del");
+    // the spent token is noticed once: the client of a thief does not repeat it
+    assert_eq!(refresh(&gateway, &first.refresh).status, 503);
+    redis.command("ACL SETUSER default +del");
+    until("the session to have ended", || me(&gateway, &third) == 401);
+    until("the announcement", || !ended_until(&redis).is_empty());
+    assert!(
+        ended_until(&redis).iter().any(|until| *until >= week),
+        "{:?} ends before {week}",
+        ended_until(&redis)
+    );
+    gateway.named_event("state_restored");
+    assert_eq!(refresh(&gateway, &third.refresh).status, 401);
+    let late = start().start();
+    assert_eq!(refresh(&late, &third.refresh).status, 401);
+    // where nothing fails, it is forgotten with the last access token
+    let rita = tokens(&late, "rita");
+    let before = ended_until(&redis).len();
+    assert_eq!(log_out(&late, &rita).status, 204);
+    let ends = ended_until(&redis);
+    assert_eq!(ends.len(), before + 1);
+    assert!(ends[before] < week, "{ends:?}");
+}
+
+fn ambient_seconds() -> u64 {
+    std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .unwrap()
+        .as_secs()
 }

@@ -17,7 +17,7 @@ use super::told;
 use crate::admin::AdminState;
 use crate::admin::answer::{Answer, problem};
 use crate::ambient;
-use crate::session::{Away, Held, Unknown};
+use crate::session::{Held, StoreUnavailable, Unknown};
 use crate::telemetry::audit::{AuditRecord, AuditReservation, Outcome};
 
 /// What a body may hold, and how long it may take.
@@ -69,7 +69,7 @@ async fn carry_out(
     from: IpAddr,
     state: AdminState,
     reservation: Option<AuditReservation>,
-) -> Result<Result<(), Away>, Unknown> {
+) -> Result<Result<(), StoreUnavailable>, Unknown> {
     let (held, lifted) = state.sessions.lift_named(&id).await?;
     if lifted.is_ok() {
         let (kind, ..) = parts(held);
@@ -91,7 +91,7 @@ fn record(
     id: &str,
     from: IpAddr,
     held: Held,
-    lifted: Result<(), Away>,
+    lifted: Result<(), StoreUnavailable>,
     state: &AdminState,
 ) -> AuditRecord {
     let (_, account, network) = parts(held);

@@ -10,7 +10,7 @@ use crate::admin::AdminState;
 use crate::admin::answer::{Answer, problem};
 use crate::admin::query::Query;
 use crate::ambient;
-use crate::session::{Account, Away, Held, Lockout, Network};
+use crate::session::{Account, Held, Lockout, Network, StoreUnavailable};
 
 /// Users whose names are tried for the accounts of lockouts, which are known by a hash only.
 const TRIED: usize = 100_000;
@@ -85,7 +85,7 @@ pub(super) fn parts(held: Held) -> (&'static str, Option<Account>, Option<Networ
     }
 }
 
-pub(super) fn unreachable_store(away: Away) -> Answer {
+pub(super) fn unreachable_store(away: StoreUnavailable) -> Answer {
     problem(
         StatusCode::SERVICE_UNAVAILABLE,
         &format!("{away}: `state` of the configuration says which, the log says why"),

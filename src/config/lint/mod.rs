@@ -50,7 +50,7 @@ pub const LINTS: [(Code, &str); 24] = [
     ),
     (
         Code::MixedCosts,
-        "how long a refused login takes tells which names exist",
+        "every refused login does the work of the costliest hash, so that its time tells no names",
     ),
     (
         Code::LockedOutUser,

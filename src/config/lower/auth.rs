@@ -16,7 +16,7 @@ use crate::config::settings::{Auth, Token};
 use crate::config::span::Span;
 use crate::config::value::{is_plain_path, show_duration};
 use crate::config::yaml::Entry;
-use crate::token::SESSION_AUDIENCE;
+use crate::token::{DEVICE_AUDIENCE, SESSION_AUDIENCE};
 use crate::wire::{Describes, JWKS_PATH};
 
 /// Claims that the gateway fills itself.
@@ -232,14 +232,14 @@ fn lifetimes(section: &mut Section, reader: &mut Reader<'_>) -> (Duration, Durat
     (access, longest, leeway)
 }
 
-/// Any name but the one that tells sessions of browsers from tokens.
+/// Any name but those that tell sessions of browsers, and device cookies, from tokens.
 fn audience(entry: &Entry, reader: &mut Reader<'_>) -> Option<String> {
     let name = label(entry, reader)?;
-    if name == SESSION_AUDIENCE {
+    if [SESSION_AUDIENCE, DEVICE_AUDIENCE].contains(&&*name) {
         reader.invalid(
             entry,
             "an audience of its own",
-            "this one is for session cookies; write `gatelatch`".to_owned(),
+            "this one is for the gateway's cookies; write `gatelatch`".to_owned(),
         );
         return None;
     }

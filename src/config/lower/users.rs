@@ -186,34 +186,30 @@ impl Costs {
         reader.report(finding.help("hash the password again with `gatelatch hash --cost 12`"));
     }
 
-    /// Of bcrypt only: the steps between its costs are wide, and a list that moves on to argon2id is moving.
+    /// Refused logins hide the differences, at the price of the costliest.
     fn report_mixed(&self, reader: &mut Reader<'_>) {
-        let costs = self
+        let usual = self
             .0
             .iter()
-            .filter_map(|(work, (span, count))| match work {
-                Work::Bcrypt { cost } => Some((*cost, *span, *count)),
-                Work::Argon2id { .. } => None,
-            });
-        // the dummy hash of unknown names has the commonest cost; of equally common ones, the highest
-        let usual = costs
-            .clone()
-            .max_by_key(|(cost, _, count)| (*count, *cost))
-            .map(|(cost, ..)| cost);
-        let other = costs
-            .filter(|(cost, ..)| Some(*cost) != usual)
-            .map(|(cost, span, _)| (span, cost))
-            .min();
-        let (Some(usual), Some((span, cost))) = (usual, other) else {
+            .max_by_key(|(work, (_, count))| (*count, **work));
+        let Some((usual, _)) = usual else {
             return;
         };
+        let others = self.0.iter().filter(|(work, _)| *work != usual);
+        let Some((span, other)) = others.map(|(work, (span, _))| (*span, *work)).min() else {
+            return;
+        };
+        let highest = self.0.keys().filter_map(|work| match work {
+            Work::Bcrypt { cost } => Some(*cost),
+            Work::Argon2id { .. } => None,
+        });
         let message = format!(
-            "a hash of cost {cost} among others of cost {usual}: how long a login takes tells the names"
+            "a hash of {other} among others of {usual}: every refused login does the work of the costliest"
         );
         let finding = Finding::warning(Code::MixedCosts, span, message);
         let help = format!(
             "hash the passwords again with one cost: `gatelatch hash --cost {}`",
-            usual.max(12)
+            highest.max().unwrap_or(12).max(12)
         );
         reader.report(finding.help(help));
     }

@@ -1,7 +1,7 @@
 //! Too many failures, and the operator who lifts a lockout.
 
 use super::*;
-use crate::session::Lift;
+use crate::session::ClearLockout;
 
 const WRONG: &str = "grant_type=password&username=alice@example.com&password=wrong";
 const RIGHT: &str = "grant_type=password&username=alice@example.com&password=correct+horse";
@@ -17,7 +17,7 @@ fn status(portal: &Portal, body: &str) -> u16 {
     .as_u16()
 }
 
-fn lift(portal: &Portal, lift: Lift<'_>) {
+fn lift(portal: &Portal, lift: ClearLockout<'_>) {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .build()
@@ -34,14 +34,14 @@ fn a_lockout_is_lifted_by_the_pair_that_is_held() {
     );
     let other = IpAddr::from([192, 0, 2, 1]);
     for nothing in [
-        Lift::Pair("alice", CLIENT),
-        Lift::Pair("alice@example.com", other),
-        Lift::Network(CLIENT),
+        ClearLockout::Pair("alice", CLIENT),
+        ClearLockout::Pair("alice@example.com", other),
+        ClearLockout::Network(CLIENT),
     ] {
         lift(&portal, nothing);
         assert_eq!(status(&portal, RIGHT), 429, "{nothing:?}");
     }
-    lift(&portal, Lift::Pair("alice@example.com", CLIENT));
+    lift(&portal, ClearLockout::Pair("alice@example.com", CLIENT));
     assert_eq!(status(&portal, RIGHT), 200);
 }
 

@@ -6,18 +6,17 @@ use std::sync::LazyLock;
 use redis::{RedisResult, Script, cmd};
 
 use super::link::{Connection, Link};
-use crate::session::attempt::{Attempt, Begun, Measure, Proof, SLOW, Settled, Subject, Verdict};
+use super::throttle;
+
 use crate::session::family::{Family, Shown};
-use crate::session::job::{Away, End, Exchange, ExchangeOrder, Job, Open, Reply, Settle, answer};
-use crate::session::lockout::Holds;
+use crate::session::job::{
+    End, Exchange, ExchangeOrder, Job, Open, Reply, StoreUnavailable, answer,
+};
 use crate::session::revocations::Revocations;
 use crate::token::SessionId;
 
 /// The stream of ended sessions.
 pub(super) const ENDED: &str = "gatelatch:ended";
-
-/// The list of holds, by when they end; what counts is the entry of each subject.
-const HELD: &str = "gatelatch:held";
 
 /// How often an exchange is tried where others change the same family at the same moment.
 const TRIES: usize = 16;
@@ -28,9 +27,6 @@ const KEEP_AT_LEAST: u64 = 2 * 24 * 3600;
 
 static SWAP: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("swap.lua")));
 static ANNOUNCE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("announce.lua")));
-static FAIL: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("fail.lua")));
-static HOLD: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("hold.lua")));
-static PASS: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("pass.lua")));
 
 /// Does one thing and answers. An error of any kind is the end of the connection.
 pub(super) async fn perform(job: Job, link: &Link, revocations: &Revocations) {
@@ -47,10 +43,20 @@ pub(super) async fn perform(job: Job, link: &Link, revocations: &Revocations) {
         Job::Leave(order, reply) => {
             finish(reply, used, leave(connection, order, revocations).await)
         }
-        Job::Ask(attempt, now, reply) => finish(reply, used, ask(connection, &attempt, now).await),
-        Job::Settle(order, reply) => finish(reply, used, settle(connection, &order).await),
-        Job::Lift(subjects, reply) => finish(reply, used, lift(connection, &subjects).await),
-        Job::List(limit, now, reply) => finish(reply, used, list(connection, limit, now).await),
+        Job::Check(attempt, now, reply) => finish(
+            reply,
+            used,
+            throttle::check(connection, &attempt, now).await,
+        ),
+        Job::Record(record, reply) => {
+            finish(reply, used, throttle::record(connection, &record).await)
+        }
+        Job::ClearLockouts(subjects, reply) => {
+            finish(reply, used, throttle::lift(connection, &subjects).await)
+        }
+        Job::List(limit, now, reply) => {
+            finish(reply, used, throttle::list(connection, limit, now).await)
+        }
     }
 }
 
@@ -63,7 +69,7 @@ struct Used<'a> {
 fn finish<T>(reply: Reply<T>, used: &Used<'_>, result: RedisResult<T>) {
     let result = result.map_err(|error| {
         used.link.report(used.generation, error.to_string());
-        Away
+        StoreUnavailable
     });
     answer(reply, result);
 }
@@ -117,10 +123,10 @@ async fn exchange(
             return Ok(Exchange::Refused);
         }
         let (subject, opened_at) = (family.subject.clone(), family.opened_at);
-        match family.exchange(order.shown, order.fresh, order.now, order.ttl) {
+        match order.make(&mut family) {
             Shown::Expired => return Ok(Exchange::Refused),
             Shown::Reused => {
-                end(connection, order.end(), revocations).await?;
+                end(connection, order.end(&family), revocations).await?;
                 return Ok(Exchange::Reused { subject });
             }
             Shown::Good => {
@@ -138,18 +144,25 @@ async fn exchange(
     Ok(Exchange::Refused)
 }
 
-/// The word goes out first: should the rest fail, the session is ended all the same. This replica need not wait until
-/// it hears it back.
+/// Deletes the family and announces the end of the session, each even where the other fails. While the family may still
+/// be there, the session stays ended for as long as its refresh tokens could live, and not only its access tokens:
+/// nobody repeats the request that found a spent token. Where the announcement itself fails, this replica makes it
+/// when it has found the server again.
 async fn end(
     connection: &mut Connection,
     order: End,
     revocations: &Revocations,
 ) -> RedisResult<()> {
-    announce(connection, order.session, order.last_token, order.now).await?;
-    revocations.add(&[(order.session, order.last_token)]);
-    connection
+    let deleted: RedisResult<()> = connection
         .query(cmd("DEL").arg(family_key(&order.session)))
-        .await
+        .await;
+    let until = match deleted {
+        Ok(()) => order.last_token,
+        Err(_) => order.last_token.max(order.last_refresh),
+    };
+    revocations.add(&[(order.session, until)]);
+    announce(connection, order.session, until, order.now).await?;
+    deleted
 }
 
 /// Without a family nothing is noted: anybody could make up sessions to end.
@@ -166,178 +179,6 @@ async fn leave(
     } else {
         Ok(())
     }
-}
-
-async fn ask(connection: &mut Connection, attempt: &Attempt, now: u64) -> RedisResult<Verdict> {
-    let (pair, network) = (attempt.pair(), Subject::Network(attempt.network));
-    let account = Subject::Account(attempt.account);
-    let (mut second, mut third) = (connection.clone(), connection.clone());
-    let (pair, network, slowed) = tokio::try_join!(
-        held_until(connection, &pair),
-        held_until(&mut second, &network),
-        held_until(&mut third, &account)
-    )?;
-    let until = pair.max(network);
-    if until > now {
-        return Ok(Verdict::Held(until - now));
-    }
-    if slowed <= now {
-        return Ok(Verdict::Open);
-    }
-    let turn = format!("{}:turn", attempt_key(&account));
-    let mine: Option<String> = connection
-        .query(cmd("SET").arg(turn).arg(1).arg("NX").arg("PX").arg(SLOW))
-        .await?;
-    Ok(if mine.is_some() {
-        Verdict::Open
-    } else {
-        Verdict::Held(SLOW)
-    })
-}
-
-async fn settle(connection: &mut Connection, order: &Settle) -> RedisResult<Settled> {
-    let none = |verdict| {
-        Ok(Settled {
-            verdict,
-            begun: Begun::default(),
-        })
-    };
-    let Settle {
-        attempt,
-        proof,
-        limits,
-        now,
-    } = order;
-    let (pair, network) = (attempt.pair(), Subject::Network(attempt.network));
-    let held = held_until(connection, &network).await?;
-    if held > *now {
-        return none(Verdict::Held(held - now));
-    }
-    let before = match proof {
-        Proof::Right => {
-            connection
-                .run(PASS.key(attempt_key(&pair)).arg(*now))
-                .await?
-        }
-        Proof::Wrong => fail(connection, &pair, limits.pair(), *now, While::HeldNothing).await?,
-    };
-    if before > *now {
-        return none(Verdict::Held(before - now));
-    }
-    if *proof == Proof::Right {
-        return none(Verdict::Open);
-    }
-    let (account, mut second) = (Subject::Account(attempt.account), connection.clone());
-    let (_, slowed) = tokio::try_join!(
-        fail(
-            connection,
-            &network,
-            limits.network(),
-            *now,
-            While::HeldNothing
-        ),
-        fail(
-            &mut second,
-            &account,
-            limits.account(),
-            *now,
-            While::HeldProlong
-        )
-    )?;
-    let begun = Begun {
-        pair: held_until(connection, &pair).await? > *now,
-        network: held_until(connection, &network).await? > *now,
-        account: slowed <= *now && held_until(connection, &account).await? > *now,
-    };
-    Ok(Settled {
-        verdict: Verdict::Open,
-        begun,
-    })
-}
-
-async fn lift(connection: &mut Connection, subjects: &[Subject]) -> RedisResult<()> {
-    for subject in subjects {
-        let (): () = connection
-            .query(cmd("DEL").arg(attempt_key(subject)))
-            .await?;
-        let (): () = connection
-            .query(cmd("ZREM").arg(HELD).arg(subject.key()))
-            .await?;
-    }
-    Ok(())
-}
-
-/// The holds of all replicas, from their list.
-async fn list(connection: &mut Connection, limit: usize, now: u64) -> RedisResult<Holds> {
-    let after = format!("({now}");
-    let total: usize = connection
-        .query(cmd("ZCOUNT").arg(HELD).arg(&after).arg("+inf"))
-        .await?;
-    let mut newest = cmd("ZREVRANGEBYSCORE");
-    newest
-        .arg(HELD)
-        .arg("+inf")
-        .arg(after)
-        .arg("WITHSCORES")
-        .arg("LIMIT")
-        .arg(0)
-        .arg(limit);
-    let found: Vec<(String, u64)> = connection.query(&newest).await?;
-    let known = found
-        .into_iter()
-        .filter_map(|(key, until)| Some((Subject::parse(&key)?, until)));
-    Ok(Holds {
-        total,
-        list: known.collect(),
-    })
-}
-
-/// What a failure does to a subject that is held already.
-#[derive(Clone, Copy)]
-enum While {
-    HeldNothing,
-    HeldProlong,
-}
-
-/// Counts a failure. Says until when the subject was held before it; 0 if it was not.
-async fn fail(
-    connection: &mut Connection,
-    subject: &Subject,
-    measure: Measure,
-    now: u64,
-    held: While,
-) -> RedisResult<u64> {
-    let prolongs = match held {
-        While::HeldNothing => 0,
-        While::HeldProlong => 1,
-    };
-    let mut call = FAIL.key(attempt_key(subject));
-    call.arg(now)
-        .arg(measure.limit)
-        .arg(measure.window)
-        .arg(measure.lockout)
-        .arg(prolongs);
-    let (before, until): (u64, u64) = connection.run(&call).await?;
-    if until > before {
-        let mut hold = HOLD.key(HELD);
-        hold.arg(subject.key()).arg(until).arg(now);
-        let (): () = connection.run(&hold).await?;
-    }
-    Ok(before)
-}
-
-/// Until when a subject is held; 0 if it is not. A list that begins with `H` is a hold.
-async fn held_until(connection: &mut Connection, subject: &Subject) -> RedisResult<u64> {
-    let head: Option<String> = connection
-        .query(cmd("LINDEX").arg(attempt_key(subject)).arg(0))
-        .await?;
-    Ok(head
-        .and_then(|head| head.strip_prefix('H')?.parse().ok())
-        .unwrap_or(0))
-}
-
-fn attempt_key(subject: &Subject) -> String {
-    format!("gatelatch:attempts:{}", subject.key())
 }
 
 fn family_key(session: &SessionId) -> String {

@@ -8,6 +8,10 @@ use super::Credential;
 /// former names are in play; each costs a logout a signature.
 const MOST: usize = 16;
 
+/// The most device cookies of a request that are read: one with `__Host-` and one without, and one more of them shows
+/// that a name came twice.
+const MOST_DEVICES: usize = 3;
+
 /// The gateway's own cookies of one request, unchecked.
 #[derive(Clone, Debug, Default)]
 pub struct GatewayCookies {
@@ -16,6 +20,8 @@ pub struct GatewayCookies {
     /// Whether there were more.
     has_more: bool,
     marker: Option<Box<str>>,
+    /// At most [`MOST_DEVICES`].
+    devices: Vec<(Spelling, Credential)>,
 }
 
 /// A cookie that may hold a session.
@@ -30,6 +36,8 @@ struct Candidate {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Own {
     Session(Which, Spelling),
+    /// Shows that somebody has signed in with the browser before.
+    Device(Spelling),
     /// One that only somebody else could have written, or that is of no use any more.
     Variant,
     Marker,
@@ -51,7 +59,7 @@ pub(super) enum Spelling {
 }
 
 impl GatewayCookies {
-    /// Whether there is none.
+    /// Whether there is none that a logout takes away.
     pub fn is_empty(&self) -> bool {
         !self.has_sessions() && self.marker.is_none()
     }
@@ -91,6 +99,16 @@ impl GatewayCookies {
         })
     }
 
+    /// The one device cookie of this spelling; `None` also where it came twice, or more came than are read.
+    pub(super) fn only_device(&self, spelling: Spelling) -> Option<&str> {
+        if self.devices.len() == MOST_DEVICES {
+            return None;
+        }
+        let mut found = self.devices.iter().filter(|(found, _)| *found == spelling);
+        let (_, first) = found.next()?;
+        found.next().is_none().then(|| first.token())
+    }
+
     /// The names that may hold a session, each once.
     pub(super) fn names(&self) -> impl Iterator<Item = (Which, Spelling)> {
         let name = |cookie: &Candidate| (cookie.which, cookie.spelling);
@@ -121,6 +139,12 @@ impl GatewayCookies {
                     spelling,
                     value: Credential::of_cookie(line, at + value_at..at + piece.len()),
                 });
+            }
+            Own::Device(spelling) => {
+                if self.devices.len() < MOST_DEVICES {
+                    let value = Credential::of_cookie(line, at + value_at..at + piece.len());
+                    self.devices.push((spelling, value));
+                }
             }
             Own::Marker => {
                 self.marker = std::str::from_utf8(&piece[value_at..])

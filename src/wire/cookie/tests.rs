@@ -69,6 +69,12 @@ fn only_the_gateways_cookies_are_cut_out() {
         ),
         (&["gatelatch-signin=9; a=1"], &["a=1"], None, None),
         (
+            &["gatelatch-device=d; __Host-gatelatch-device=d; __Secure-gatelatch-device=d"],
+            &[],
+            None,
+            None,
+        ),
+        (
             &["gatelatch=one; __Host-gatelatch=two"],
             &[],
             some("one"),
@@ -258,4 +264,44 @@ fn of_more_cookies_than_are_read_none_counts() {
         let token = cookie().credential(&cookies, Scheme::Http).unwrap();
         assert_eq!(token.token(), if more { "" } else { "good" }, "{count}");
     }
+}
+
+#[test]
+fn a_device_cookie_counts_under_its_name_for_the_scheme_and_once() {
+    let device = |lines: &[&str], scheme| {
+        let cookies = cookie().take(&mut request(lines));
+        cookie().device(&cookies, scheme).map(str::to_owned)
+    };
+    let both = ["gatelatch-device=one; a=1", "__Host-gatelatch-device=two"];
+    assert_eq!(device(&both, Scheme::Http).as_deref(), Some("one"));
+    assert_eq!(device(&both, Scheme::Https).as_deref(), Some("two"));
+    let twice = ["gatelatch-device=one; gatelatch-device=one"];
+    assert_eq!(device(&twice, Scheme::Http), None);
+    for line in [
+        "gatelatch=one",
+        "gatelatch-signin=one",
+        "__Secure-gatelatch-device=one",
+    ] {
+        assert_eq!(device(&[line], Scheme::Http), None, "{line}");
+        assert_eq!(device(&[line], Scheme::Https), None, "{line}");
+    }
+    assert_eq!(
+        cookie().write_device(Scheme::Https, "d", 9),
+        "__Host-gatelatch-device=d; Path=/; Max-Age=9; HttpOnly; SameSite=Lax; Secure"
+    );
+    assert_eq!(
+        cookie().write_device(Scheme::Http, "d", 9),
+        "gatelatch-device=d; Path=/; Max-Age=9; HttpOnly; SameSite=Lax"
+    );
+}
+
+#[test]
+fn the_upstream_cannot_set_a_device_cookie() {
+    let mut headers = HeaderMap::new();
+    for line in ["gatelatch-device=x", "__Host-gatelatch-device=x", "a=1"] {
+        headers.append(SET_COOKIE, HeaderValue::from_static(line));
+    }
+    cookie().guard(&mut headers);
+    let left: Vec<_> = headers.get_all(SET_COOKIE).iter().collect();
+    assert_eq!(left, ["a=1"]);
 }
