@@ -14,7 +14,7 @@ use super::rule::Rule;
 
 /// What a rule says to a caller.
 #[derive(Debug)]
-pub(super) enum Answer {
+pub(crate) enum Answer {
     Allow,
     Challenge,
     Forbid(ForbidReason),
@@ -22,7 +22,7 @@ pub(super) enum Answer {
 
 /// What conditions are compared with.
 #[derive(Clone, Copy)]
-pub(super) struct Facts<'a> {
+pub(crate) struct Facts<'a> {
     rule: &'a Rule,
     path: &'a RequestPath,
     address: Option<IpAddr>,
@@ -30,7 +30,7 @@ pub(super) struct Facts<'a> {
 }
 
 /// Asks the rule about the caller. `path` is one that the rule's pattern covers.
-pub(super) fn judge(rule: &Rule, path: &RequestPath, caller: &Caller) -> Answer {
+pub(crate) fn judge(rule: &Rule, path: &RequestPath, caller: &Caller) -> Answer {
     let facts = Facts::new(rule, path, caller);
     match (&rule.requirement, facts.identity) {
         (Requirement::Anyone, _) | (Requirement::Authenticated, Some(_)) => Answer::Allow,
@@ -50,7 +50,7 @@ pub(super) fn judge(rule: &Rule, path: &RequestPath, caller: &Caller) -> Answer 
 }
 
 impl<'a> Facts<'a> {
-    pub(super) fn new(rule: &'a Rule, path: &'a RequestPath, caller: &'a Caller) -> Self {
+    pub(crate) fn new(rule: &'a Rule, path: &'a RequestPath, caller: &'a Caller) -> Self {
         Self {
             rule,
             path,
@@ -60,12 +60,12 @@ impl<'a> Facts<'a> {
     }
 
     /// Who asks, if anybody who is known.
-    pub(super) fn identity(self) -> Option<&'a Identity> {
+    pub(crate) fn identity(self) -> Option<&'a Identity> {
         self.identity
     }
 
     /// Where the request comes from.
-    pub(super) fn address(self) -> Option<IpAddr> {
+    pub(crate) fn address(self) -> Option<IpAddr> {
         self.address
     }
 
@@ -102,7 +102,7 @@ impl<'a> Facts<'a> {
             && condition.claims.iter().all(value_exists)
     }
 
-    pub(super) fn has_roles(self, demand: &RoleMatch) -> bool {
+    pub(crate) fn has_roles(self, demand: &RoleMatch) -> bool {
         let Some(identity) = self.identity else {
             return false;
         };
@@ -115,7 +115,7 @@ impl<'a> Facts<'a> {
         }
     }
 
-    pub(super) fn is_user(self, user: &UserMatch) -> bool {
+    pub(crate) fn is_user(self, user: &UserMatch) -> bool {
         let Some(identity) = self
             .identity
             .filter(|identity| identity.subjects == Subjects::Users)
@@ -131,14 +131,14 @@ impl<'a> Facts<'a> {
     }
 
     /// Whether the client's address lies in one of the networks, or none is asked for.
-    pub(super) fn is_in(self, networks: &[IpNet]) -> bool {
+    pub(crate) fn is_in(self, networks: &[IpNet]) -> bool {
         networks.is_empty()
             || self
                 .address
                 .is_some_and(|address| networks.iter().any(|net| lies_in(address, net)))
     }
 
-    pub(super) fn has_claim(self, claim: &ClaimMatch) -> bool {
+    pub(crate) fn has_claim(self, claim: &ClaimMatch) -> bool {
         let Some(identity) = self.identity else {
             return false;
         };
@@ -156,7 +156,7 @@ impl<'a> Facts<'a> {
     }
 
     /// The decoded value of a path parameter; `None` where the pattern has none of this name.
-    pub(super) fn parameter(self, name: &str) -> Option<Cow<'a, str>> {
+    pub(crate) fn parameter(self, name: &str) -> Option<Cow<'a, str>> {
         self.path.segment(self.rule.pattern.position(name)?)
     }
 
@@ -216,7 +216,7 @@ fn distinct(roles: &[Box<str>]) -> Vec<Box<str>> {
 }
 
 /// Whether it asks for nothing; such a condition holds for no one.
-pub(super) fn is_empty(condition: &Condition) -> bool {
+pub(crate) fn is_empty(condition: &Condition) -> bool {
     let Condition {
         roles,
         user,

@@ -8,7 +8,6 @@ use http::Method;
 use super::caller::{Caller, Who};
 use super::case::CaseRule;
 use super::decision::{Challenge, Decision, Forbid, ForbidReason, Permit};
-use super::explain::{self, Explanation};
 use super::judge::{self, Answer};
 use super::path::RequestPath;
 use super::rule::{Methods, Mode, Rule, RuleId};
@@ -35,7 +34,7 @@ pub struct Tie {
 
 /// The rules of one path, by method.
 #[derive(Debug, Default)]
-pub(super) struct Leaf {
+pub(crate) struct Leaf {
     named: Vec<(Method, RuleId)>,
     unnamed: Option<RuleId>,
 }
@@ -72,7 +71,7 @@ impl Policy {
         self.case
     }
 
-    pub(super) fn tree(&self) -> &Tree<Leaf> {
+    pub(crate) fn tree(&self) -> &Tree<Leaf> {
         &self.tree
     }
 
@@ -109,20 +108,10 @@ impl Policy {
         let mode = denied_by.map_or(unruled, |rule| self.rule(rule).mode);
         (mode == Mode::Report).then(|| Permit::new(path, caller.identity(), denied_by))
     }
-
-    /// Decides like [`Policy::decide`], by looking at every rule one by one, and says why.
-    pub fn explain<'a>(
-        &'a self,
-        method: &Method,
-        path: &'a RequestPath,
-        caller: &'a Caller,
-    ) -> Explanation<'a> {
-        explain::explain(self, method, path, caller)
-    }
 }
 
 /// Decides a request by the rule that won it.
-pub(super) fn decide_by<'a>(
+pub(crate) fn decide_by<'a>(
     id: RuleId,
     rule: &Rule,
     path: &'a RequestPath,
@@ -188,7 +177,7 @@ impl Leaf {
     }
 
     /// The rule for this method, or without one for a method that no rule names.
-    pub(super) fn pick_any(&self, method: Option<&Method>) -> Option<RuleId> {
+    pub(crate) fn pick_any(&self, method: Option<&Method>) -> Option<RuleId> {
         method.map_or(self.unnamed, |method| self.pick(method))
     }
 

@@ -8,7 +8,7 @@ use super::pattern::Segment;
 
 /// Patterns, each with a leaf of the owner's choice.
 #[derive(Debug)]
-pub(super) struct Tree<L> {
+pub(crate) struct Tree<L> {
     case: CaseRule,
     nodes: Vec<Node<L>>,
 }
@@ -29,7 +29,7 @@ type NodeId = u32;
 const ROOT: NodeId = 0;
 
 impl<L: Default> Tree<L> {
-    pub(super) fn new(case: CaseRule) -> Self {
+    pub(crate) fn new(case: CaseRule) -> Self {
         Self {
             case,
             nodes: vec![Node::default()],
@@ -37,7 +37,7 @@ impl<L: Default> Tree<L> {
     }
 
     /// The leaf of this pattern; patterns that differ in the names of parameters only share one.
-    pub(super) fn leaf(&mut self, segments: &[Segment]) -> &mut L {
+    pub(crate) fn leaf(&mut self, segments: &[Segment]) -> &mut L {
         let mut node = ROOT;
         for segment in segments {
             node = match segment {
@@ -83,7 +83,7 @@ impl<L> Tree<L> {
     /// The answer of the most specific leaf whose pattern covers the path and that `pick` accepts.
     ///
     /// Visits each node at most once, in the order of specificity: literal, parameter, the pattern's end, `**`.
-    pub(super) fn find<R>(&self, path: &RequestPath, pick: impl Fn(&L) -> Option<R>) -> Option<R> {
+    pub(crate) fn find<R>(&self, path: &RequestPath, pick: impl Fn(&L) -> Option<R>) -> Option<R> {
         self.descend(ROOT, path.inner(), &pick)
     }
 
@@ -121,24 +121,24 @@ fn split_segment(path: &str) -> (&str, &str) {
 }
 
 /// A place in the tree, for those who walk it with a pattern.
-pub(super) struct At<'t, L> {
+pub(crate) struct At<'t, L> {
     tree: &'t Tree<L>,
     node: &'t Node<L>,
 }
 
 impl<'t, L> At<'t, L> {
     /// The leaf of the pattern that ends here.
-    pub(super) fn here(&self) -> Option<&'t L> {
+    pub(crate) fn here(&self) -> Option<&'t L> {
         self.node.here.as_ref()
     }
 
     /// The leaf of the pattern that ends here with `**`.
-    pub(super) fn rest(&self) -> Option<&'t L> {
+    pub(crate) fn rest(&self) -> Option<&'t L> {
         self.node.rest.as_ref()
     }
 
     /// One parameter further.
-    pub(super) fn parameter(&self) -> Option<Self> {
+    pub(crate) fn parameter(&self) -> Option<Self> {
         self.node.parameter.map(|id| self.tree.at(id))
     }
 
@@ -148,7 +148,7 @@ impl<'t, L> At<'t, L> {
     }
 
     /// Whether patterns go on here.
-    pub(super) fn has_more(&self) -> bool {
+    pub(crate) fn has_more(&self) -> bool {
         !self.node.literals.is_empty() || self.node.parameter.is_some() || self.node.rest.is_some()
     }
 }
@@ -162,7 +162,7 @@ impl<L> Tree<L> {
     }
 
     /// Where the pattern ends, if the tree has it; a `**` at its end leads nowhere further.
-    pub(super) fn node_of(&self, segments: &[Segment]) -> Option<At<'_, L>> {
+    pub(crate) fn node_of(&self, segments: &[Segment]) -> Option<At<'_, L>> {
         segments
             .iter()
             .try_fold(self.at(ROOT), |at, segment| match segment {
@@ -174,7 +174,7 @@ impl<L> Tree<L> {
 
     /// The answer of the most specific leaf of a pattern with `**`, other than this one, that covers all that this
     /// pattern does and that `pick` accepts.
-    pub(super) fn enclosing<R>(
+    pub(crate) fn enclosing<R>(
         &self,
         segments: &[Segment],
         pick: &impl Fn(&L) -> Option<R>,

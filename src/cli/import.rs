@@ -7,7 +7,7 @@ use http::Uri;
 use super::audit::{self, Source};
 use super::fetch;
 use super::printing::print;
-use crate::review::openapi::{Skeleton, skeleton};
+use crate::analysis::openapi::{Skeleton, skeleton};
 
 /// Where requests go as long as nothing better is known.
 const UPSTREAM: &str = "http://127.0.0.1:9000";

@@ -1,8 +1,8 @@
 //! A configuration as the review of whole configurations sees it.
 
 use crate::access::{Methods, Mode, Pattern, Policy, Requirement, Rule};
+use crate::analysis::{OwnPaths, Side, SideService};
 use crate::config::{Config, Service};
-use crate::review::{OwnPaths, Side, SideService};
 use crate::wire;
 
 /// The rules as they work: denials that are only reported keep nobody out, and the gateway's own paths have none.

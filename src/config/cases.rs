@@ -6,8 +6,9 @@ use super::lower::Places;
 use super::settings::{Config, Origin};
 use super::shown::shown;
 use super::span::Span;
-use crate::access::{Explanation, RuleId};
-use crate::trial::{Outcome, Place, Request, Stage, Subject, Verdict, Who};
+use crate::access::RuleId;
+use crate::analysis::Explanation;
+use crate::analysis::simulation::{Outcome, Place, Request, Stage, Subject, Verdict, Who};
 
 /// To explain one failure, every rule is looked at: beyond these, failures only say what they are.
 const EXPLAINED: usize = 100;

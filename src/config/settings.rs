@@ -12,6 +12,7 @@ use ipnet::IpNet;
 use super::admin_token::AdminToken;
 use super::server_tls::ServerTls;
 use crate::access::{HostPattern, Mode, Mount, PathOptions, Policy, Router, RuleId};
+use crate::analysis::simulation::Stage;
 use crate::jwks::KeyUrl;
 use crate::pages::Look;
 use crate::session::{AttemptLimits, StateSettings};
@@ -21,7 +22,6 @@ use crate::token::{
     IssuerKeys, Key, KeySet, RemoteKeys, TrustSettings, TrustedIssuer, TrustedIssuers,
     VerifierSettings, VerifyingKey,
 };
-use crate::trial::Stage;
 use crate::users::Directory;
 use crate::wire::{ForwardedFields, Host, OwnPaths};
 use crate::{upstream, wire};

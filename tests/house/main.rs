@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 /// The floors, from the ground up. An import points to a lower floor, or stays inside its own folder.
 const FLOORS: [&[&str]; 8] = [
     &["access", "ambient"],
-    &["wire", "token", "users", "telemetry", "review", "pages"],
-    &["upstream", "session", "trial", "jwks"],
+    &["wire", "token", "users", "telemetry", "pages"],
+    &["upstream", "session", "analysis", "jwks"],
     &["config"],
     &["portal"],
     &["gateway", "admin"],
@@ -139,9 +139,9 @@ fn seals_are_made_where_the_check_is() {
             &[
                 "access",
                 "gateway/identify.rs",
-                "trial/who.rs",
+                "analysis/simulation/caller.rs",
                 "cli/explain",
-                "review",
+                "analysis/diff/verdicts.rs",
             ],
         ),
         (
@@ -149,7 +149,7 @@ fn seals_are_made_where_the_check_is() {
             &[
                 "access",
                 "gateway/identify.rs",
-                "trial/who.rs",
+                "analysis/simulation/caller.rs",
                 "cli/explain",
             ],
         ),

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::select::{Found, Page, Selection};
 use crate::admin::AdminState;
 use crate::admin::query::Query;
-use crate::review::{Access, Audience, audiences, condition_in_words, row};
+use crate::analysis::{Access, Audience, audiences, condition_in_words, row};
 
 /// Roles that have a column. A role that no rule names can do what everybody can who has signed in.
 const MOST: usize = 40;

@@ -4,8 +4,8 @@ use serde_json::{Value, json};
 
 use super::Report;
 use crate::access::RuleId;
-use crate::review::in_words;
-use crate::review::openapi::{Covered, Decider, Finding, Security};
+use crate::analysis::in_words;
+use crate::analysis::openapi::{Covered, Decider, Finding, Security};
 
 pub(super) fn render(report: &Report<'_>) -> String {
     let operations: Vec<Value> = report

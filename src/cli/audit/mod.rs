@@ -13,8 +13,8 @@ use super::printing::print;
 use super::view::{self, AtWork};
 use super::{fetch, load};
 use crate::access::Policy;
+use crate::analysis::openapi::{self, Audit, Document, Finding, Template};
 use crate::config::{Config, Service};
-use crate::review::openapi::{self, Audit, Document, Finding, Template};
 use crate::wire::Host;
 
 /// Hold an API's OpenAPI document against the rules

@@ -2,11 +2,11 @@
 
 use super::Report;
 use crate::access::Mode;
+use crate::analysis::in_words;
+use crate::analysis::openapi::{Covered, Decider, Finding, Operation};
 use crate::cli::printing::{STRONG, counted, styled};
 use crate::cli::terminal::{BAD, DOUBTFUL, FAINT, GOOD};
 use crate::cli::view;
-use crate::review::in_words;
-use crate::review::openapi::{Covered, Decider, Finding, Operation};
 
 pub(super) fn render(report: &Report<'_>) -> String {
     let title = report.document.title.as_deref().unwrap_or("the document");

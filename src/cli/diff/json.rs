@@ -4,9 +4,9 @@ use serde_json::{Value, json};
 
 use super::Report;
 use super::words::service_of;
+use crate::analysis::diff::{CallerClass, Change, From, Landing, MethodClass, Subject, Who};
+use crate::analysis::in_words;
 use crate::config::Config;
-use crate::review::diff::{CallerClass, Change, From, Landing, MethodClass, Subject, Who};
-use crate::review::in_words;
 
 pub(super) fn render(report: &Report<'_>) -> String {
     let changes: Vec<Value> = report

@@ -20,8 +20,8 @@ use super::printing::{counted, print};
 use super::terminal::Progress;
 use super::view::{self, AtWork};
 use super::{load, terminal};
+use crate::analysis::diff::{self, Change, MethodClass};
 use crate::config::{Config, Service};
-use crate::review::diff::{self, Change, MethodClass};
 
 /// Show which requests change from allowed to denied, or back, between two configurations
 ///

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::access::Identity;
+use crate::analysis::diff::Person;
 use crate::config::Config;
-use crate::review::diff::Person;
 use crate::users::User;
 
 /// All users of either configuration, by name.

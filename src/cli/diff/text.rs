@@ -2,9 +2,9 @@
 
 use super::Report;
 use super::notices::{Notice, Weight};
+use crate::analysis::diff::{Change, Effect, Who};
 use crate::cli::printing::{STRONG, styled};
 use crate::cli::terminal::{BAD, FAINT, GOOD};
-use crate::review::diff::{Change, Effect, Who};
 
 /// Paths of one change that are shown.
 const MOST_PATHS: usize = 8;

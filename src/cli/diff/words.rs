@@ -2,12 +2,12 @@
 
 use super::Report;
 use crate::access::{Mode, Rule, Segment};
-use crate::cli::view;
-use crate::config::Config;
-use crate::review::diff::{
+use crate::analysis::diff::{
     CallerClass, Change, ClaimClass, From, Landing, MethodClass, PathClass, PathPiece, Subject, Who,
 };
-use crate::review::in_words;
+use crate::analysis::in_words;
+use crate::cli::view;
+use crate::config::Config;
 
 impl Report<'_> {
     /// `GET, POST`; `any method`; `any method but DELETE`. `HEAD` goes without saying where it goes with `GET`.

@@ -3,9 +3,10 @@
 use serde_json::{Value, json};
 
 use super::{Found, mode, show};
-use crate::access::{Decision, Explanation, RuleId, RuleReport};
+use crate::access::{Decision, RuleId};
+use crate::analysis::simulation::{Request, Subject, Verdict};
+use crate::analysis::{ConditionReport, Explanation, RuleReport};
 use crate::config::{Config, Service};
-use crate::trial::{Request, Subject, Verdict};
 use crate::wire::Target;
 
 /// One object. What does not apply is `null` or empty, never missing.
@@ -36,7 +37,7 @@ pub(super) fn report(
             report["verdict"] = refusal.verdict().as_str().into();
             report["status"] = refusal.status().into();
             report["reason"] = refusal.to_string().into();
-            if let crate::trial::Refusal::Path(service, _) = refusal {
+            if let crate::analysis::simulation::Refusal::Path(service, _) = refusal {
                 report["service"] = config.services[*service].name.as_str().into();
             }
         }
@@ -99,8 +100,8 @@ fn decided(report: &mut Value, service: &Service, explanation: &Explanation<'_>)
 
 /// A list of alternatives, each a list of entries that must all hold.
 fn conditions(winner: &RuleReport) -> Value {
-    let alternative = |entries: &Vec<crate::access::ConditionReport>| -> Value {
-        let entry = |entry: &crate::access::ConditionReport| json!({ "asked": entry.asked, "has": entry.has, "holds": entry.holds });
+    let alternative = |entries: &Vec<ConditionReport>| -> Value {
+        let entry = |entry: &ConditionReport| json!({ "asked": entry.asked, "has": entry.has, "holds": entry.holds });
         entries.iter().map(entry).collect()
     };
     winner.alternatives.iter().map(alternative).collect()

@@ -9,8 +9,8 @@ use serde_json::json;
 
 use super::subject::SubjectArgs;
 use super::{Question, exit_code};
+use crate::analysis::simulation::{Request, Verdict};
 use crate::cli::format::Format;
-use crate::trial::{Request, Verdict};
 
 /// What a line may say.
 #[derive(Parser)]

@@ -18,9 +18,10 @@ use self::subject::SubjectArgs;
 use super::format::Format;
 use super::load;
 use super::terminal::Progress;
-use crate::access::{Explanation, Mode};
+use crate::access::Mode;
+use crate::analysis::Explanation;
+use crate::analysis::simulation::{Place, Refusal, Request, Stage, Subject, Verdict};
 use crate::config::{Config, Service};
-use crate::trial::{Place, Refusal, Request, Stage, Subject, Verdict};
 use crate::wire::Target;
 
 /// Say what becomes of a request, and why

@@ -3,12 +3,11 @@
 use clap::builder::styling::Style;
 
 use super::{Found, mode};
-use crate::access::{
-    ConditionReport, Decision, Explanation, Mode, PathOptions, Requirement, RuleId, RuleReport,
-};
+use crate::access::{Decision, Mode, PathOptions, Requirement, RuleId};
+use crate::analysis::simulation::{Refusal, Request, Subject};
+use crate::analysis::{ConditionReport, Explanation, RuleReport};
 use crate::cli::terminal::{self, BAD, DOUBTFUL, FAINT, GOOD};
 use crate::config::{Config, Service};
-use crate::trial::{Refusal, Request, Subject};
 use crate::wire::{BadRequest, Target};
 
 /// How many services are listed where none answers.

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use crate::access::{Caller, Claim, ClaimValue, Identity};
 use crate::ambient;
+use crate::analysis::simulation::{Subject, Who, roles_text};
 use crate::config::Config;
 use crate::token::Verifier;
-use crate::trial::{Subject, Who, roles_text};
 use crate::users::API_KEY_PREFIX;
 
 /// Who asks; without any of these, nobody who is known.

@@ -4,8 +4,8 @@ use serde_json::{Map, Value, json};
 
 use super::{Cell, Line, Report, ServiceTable};
 use crate::access::{Methods, Mount};
+use crate::analysis::Audience;
 use crate::config::Service;
-use crate::review::Audience;
 
 pub(super) fn render(report: &Report<'_>) -> String {
     let roles = report

@@ -17,8 +17,8 @@ use super::printing::print;
 use super::{load, terminal};
 
 use crate::access::{Mode, Mount, RuleId};
+use crate::analysis::{Access, Audience, audiences, condition_in_words, methods_in_words, rows};
 use crate::config::{Config, Service};
-use crate::review::{Access, Audience, audiences, condition_in_words, methods_in_words, rows};
 
 /// Show who can do what: rules and roles
 ///
@@ -161,7 +161,7 @@ fn retain(audiences: &mut Vec<Audience>, roles: &[String]) -> anyhow::Result<()>
 }
 
 fn lines(service: &Service, audiences: &[Audience]) -> Vec<Line> {
-    let line = |row: crate::review::Row| {
+    let line = |row: crate::analysis::Row| {
         let rule = service.policy.rule(row.rule);
         Line {
             rule: row.rule,

@@ -3,7 +3,8 @@
 use http::Method;
 
 use super::rules::Rules;
-use crate::access::{Methods, Requirement, Rule, RuleId, Segment, Shadow};
+use crate::access::{Methods, Requirement, Rule, RuleId, Segment};
+use crate::analysis::Shadow;
 use crate::config::code::Code;
 use crate::config::finding::Finding;
 use crate::config::shown::shown;

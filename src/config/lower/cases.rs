@@ -5,11 +5,11 @@ use std::net::IpAddr;
 use super::user::user_claims;
 use super::{label, roles};
 use crate::access::Claim;
+use crate::analysis::simulation::{Request, Verdict, Who};
 use crate::config::cases::Case;
 use crate::config::reader::Reader;
 use crate::config::section::Section;
 use crate::config::yaml::{Entry, Node, Value};
-use crate::trial::{Request, Verdict, Who};
 
 /// The `tests` of a configuration, or of a file of their own. `roles_claim` is the claim that carries roles.
 pub(super) fn cases(entry: Entry, roles_claim: &str, reader: &mut Reader<'_>) -> Vec<Case> {

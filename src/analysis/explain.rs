@@ -9,16 +9,12 @@ mod tests;
 use http::Method;
 
 use self::compare::Candidate;
-use super::caller::Caller;
-use super::decision::{Decision, Forbid, ForbidReason};
-use super::path::RequestPath;
-use super::policy::{self, Policy};
-use super::rule::RuleId;
+use crate::access::{Caller, Decision, Forbid, ForbidReason, Policy, RequestPath, RuleId, policy};
 
 /// Why a request is decided as it is.
 #[derive(Debug)]
 pub struct Explanation<'a> {
-    /// The decision, equal to that of [`super::Policy::decide`].
+    /// The decision, equal to that of [`Policy::decide`].
     pub decision: Decision<'a>,
     /// The winning rule and its conditions.
     pub winner: Option<RuleReport>,
@@ -69,8 +65,20 @@ impl std::fmt::Display for Loss {
     }
 }
 
-/// Nothing but the evaluation of the winner's requirement is shared with [`super::Policy::decide`].
-pub(super) fn explain<'a>(
+impl Policy {
+    /// Decides like [`Policy::decide`], by looking at every rule one by one, and says why.
+    pub fn explain<'a>(
+        &'a self,
+        method: &Method,
+        path: &'a RequestPath,
+        caller: &'a Caller,
+    ) -> Explanation<'a> {
+        explain(self, method, path, caller)
+    }
+}
+
+/// Nothing but the evaluation of the winner's requirement is shared with [`Policy::decide`].
+fn explain<'a>(
     policy: &Policy,
     method: &Method,
     path: &'a RequestPath,

@@ -4,8 +4,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use gatelatch::access::{CaseRule, Identity, Methods, Pattern, Requirement, Rule};
-use gatelatch::review::Side;
-use gatelatch::review::diff::{Change, ClaimClass, From, Person, Subject, Who, compare};
+use gatelatch::analysis::Side;
+use gatelatch::analysis::diff::{Change, ClaimClass, From, Person, Subject, Who, compare};
 use http::Method;
 use proptest::collection::vec;
 use proptest::prelude::*;

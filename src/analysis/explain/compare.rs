@@ -5,12 +5,8 @@ use std::cmp::Ordering;
 
 use http::Method;
 
-use super::super::case::CaseRule;
-use super::super::path::RequestPath;
-use super::super::pattern::Segment;
-use super::super::policy::Policy;
-use super::super::rule::{Methods, Rule, RuleId};
 use super::Loss;
+use crate::access::{CaseRule, Methods, Policy, RequestPath, Rule, RuleId, Segment};
 
 /// A rule that covers the request.
 pub(super) struct Candidate<'a> {

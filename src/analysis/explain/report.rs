@@ -1,14 +1,11 @@
 //! The winning rule's conditions in words, each with its value.
 
-use super::super::caller::Caller;
-use super::super::identity::ClaimValue;
-use super::super::judge::{self, Facts};
-use super::super::path::RequestPath;
-use super::super::requirement::{
-    ClaimMatch, Condition, Expected, Requirement, RoleMatch, UserMatch,
-};
-use super::super::rule::{Rule, RuleId};
 use super::{ConditionReport, RuleReport};
+use crate::access::judge::{self, Facts};
+use crate::access::{
+    Caller, ClaimMatch, ClaimValue, Condition, Expected, RequestPath, Requirement, RoleMatch, Rule,
+    RuleId, UserMatch,
+};
 
 pub(super) fn report(id: RuleId, rule: &Rule, path: &RequestPath, caller: &Caller) -> RuleReport {
     let facts = Facts::new(rule, path, caller);

@@ -1,13 +1,13 @@
 //! What becomes of a request, foretold without sending it: the same reading of the line, the same search for the
 //! service and the same decision as for a request that is sent.
 
+mod caller;
+mod outcome;
 mod request;
-mod verdict;
-mod who;
 
+pub use caller::{Subject, UnknownUser, Who, roles_text};
+pub use outcome::Verdict;
 pub use request::{Request, RequestError};
-pub use verdict::Verdict;
-pub use who::{Subject, UnknownUser, Who, roles_text};
 
 use std::fmt;
 

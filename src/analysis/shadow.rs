@@ -2,9 +2,7 @@
 
 use http::Method;
 
-use super::pattern::Segment;
-use super::policy::Policy;
-use super::rule::{Methods, RuleId};
+use crate::access::{Methods, Policy, RuleId, Segment};
 
 /// The requests of a rule that more specific rules decide, whatever their path.
 #[derive(Clone, Debug, PartialEq, Eq)]

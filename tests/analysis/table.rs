@@ -6,7 +6,7 @@ use gatelatch::access::{
     Caller, Claim, ClaimValue, Condition, Decision, Expected, Identity, PathOptions, Policy,
     RequestPath, Rule, RuleId, Segment, UserMatch,
 };
-use gatelatch::review::{Access, Audience, audiences, rows};
+use gatelatch::analysis::{Access, Audience, audiences, rows};
 use http::Method;
 use proptest::prelude::*;
 

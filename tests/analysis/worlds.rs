@@ -5,8 +5,8 @@ use std::sync::Arc;
 use gatelatch::access::{
     CaseRule, HostPattern, Identity, Mount, PathOptions, Policy, RoutedService, Router, Rule,
 };
-use gatelatch::review::diff::Person;
-use gatelatch::review::{OwnPaths, Side, SideService};
+use gatelatch::analysis::diff::Person;
+use gatelatch::analysis::{OwnPaths, Side, SideService};
 use gatelatch::wire::JWKS_PATH;
 use proptest::collection::vec;
 use proptest::prelude::*;

@@ -7,6 +7,10 @@
 
 mod brute;
 mod diff;
+#[path = "../access/model.rs"]
+#[allow(dead_code, reason = "shared with the properties of the decision core")]
+mod model;
+mod shadow;
 #[path = "../access/strategies.rs"]
 #[allow(dead_code, reason = "shared with the properties of the decision core")]
 mod strategies;

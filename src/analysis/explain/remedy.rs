@@ -2,12 +2,8 @@
 
 use http::Method;
 
-use super::super::decision::Decision;
-use super::super::path::RequestPath;
-use super::super::policy::Policy;
-use super::super::requirement::Requirement;
-use super::super::rule::{Rule, RuleId};
 use super::RuleReport;
+use crate::access::{Decision, Policy, RequestPath, Requirement, Rule, RuleId};
 
 /// The ways to be allowed by the rule that wins.
 pub(super) fn with_rule(decision: &Decision<'_>, rule: &Rule, report: &RuleReport) -> Vec<String> {

@@ -4,8 +4,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use gatelatch::access::{Caller, Decision, Identity, Methods, PathOptions, RequestPath, lies_in};
-use gatelatch::review::Side;
-use gatelatch::review::diff::{
+use gatelatch::analysis::Side;
+use gatelatch::analysis::diff::{
     CallerClass, Change, ClaimClass, Effect, From, HostClass, Landing, MethodClass, PathClass,
     PathPiece, Subject, Who,
 };
