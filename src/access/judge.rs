@@ -14,15 +14,15 @@ use super::rule::Rule;
 
 /// What a rule says to a caller.
 #[derive(Debug)]
-pub(crate) enum Answer {
+pub(super) enum Answer {
     Allow,
     Challenge,
     Forbid(ForbidReason),
 }
 
-/// What conditions are compared with.
+/// What the conditions of a rule are compared with: the path, and the caller's identity and address.
 #[derive(Clone, Copy)]
-pub(crate) struct Facts<'a> {
+pub(crate) struct EvaluationContext<'a> {
     rule: &'a Rule,
     path: &'a RequestPath,
     address: Option<IpAddr>,
@@ -30,8 +30,8 @@ pub(crate) struct Facts<'a> {
 }
 
 /// Asks the rule about the caller. `path` is one that the rule's pattern covers.
-pub(crate) fn judge(rule: &Rule, path: &RequestPath, caller: &Caller) -> Answer {
-    let facts = Facts::new(rule, path, caller);
+pub(super) fn judge(rule: &Rule, path: &RequestPath, caller: &Caller) -> Answer {
+    let facts = EvaluationContext::new(rule, path, caller);
     match (&rule.requirement, facts.identity) {
         (Requirement::Anyone, _) | (Requirement::Authenticated, Some(_)) => Answer::Allow,
         (Requirement::Authenticated, None) => Answer::Challenge,
@@ -49,7 +49,8 @@ pub(crate) fn judge(rule: &Rule, path: &RequestPath, caller: &Caller) -> Answer 
     }
 }
 
-impl<'a> Facts<'a> {
+impl<'a> EvaluationContext<'a> {
+    /// `path` is one that the rule's pattern covers.
     pub(crate) fn new(rule: &'a Rule, path: &'a RequestPath, caller: &'a Caller) -> Self {
         Self {
             rule,
@@ -59,18 +60,18 @@ impl<'a> Facts<'a> {
         }
     }
 
-    /// Who asks, if anybody who is known.
+    /// The verified identity, if there is one.
     pub(crate) fn identity(self) -> Option<&'a Identity> {
         self.identity
     }
 
-    /// Where the request comes from.
+    /// The client's address, if it is known.
     pub(crate) fn address(self) -> Option<IpAddr> {
         self.address
     }
 
     fn fulfil(self, condition: &Condition) -> bool {
-        !is_empty(condition)
+        !condition.is_empty()
             && condition.roles.iter().all(|demand| self.has_roles(demand))
             && self.fulfil_but_roles(condition)
     }
@@ -95,13 +96,14 @@ impl<'a> Facts<'a> {
             Expected::Value(_) => true,
             Expected::Parameter(name) => self.parameter(name).is_some(),
         };
-        !is_empty(condition)
+        !condition.is_empty()
             && self.is_in(&condition.networks)
             && condition.roles.iter().all(role_exists)
             && condition.user.iter().all(user_exists)
             && condition.claims.iter().all(value_exists)
     }
 
+    /// Whether the identity has the roles.
     pub(crate) fn has_roles(self, demand: &RoleMatch) -> bool {
         let Some(identity) = self.identity else {
             return false;
@@ -115,6 +117,7 @@ impl<'a> Facts<'a> {
         }
     }
 
+    /// Whether the identity is the user; never for a subject of another issuer.
     pub(crate) fn is_user(self, user: &UserMatch) -> bool {
         let Some(identity) = self
             .identity
@@ -138,6 +141,7 @@ impl<'a> Facts<'a> {
                 .is_some_and(|address| networks.iter().any(|net| lies_in(address, net)))
     }
 
+    /// Whether one of the claim's values equals the expected one.
     pub(crate) fn has_claim(self, claim: &ClaimMatch) -> bool {
         let Some(identity) = self.identity else {
             return false;
@@ -213,17 +217,6 @@ fn distinct(roles: &[Box<str>]) -> Vec<Box<str>> {
         }
     }
     distinct
-}
-
-/// Whether it asks for nothing; such a condition holds for no one.
-pub(crate) fn is_empty(condition: &Condition) -> bool {
-    let Condition {
-        roles,
-        user,
-        networks,
-        claims,
-    } = condition;
-    roles.is_empty() && user.is_none() && networks.is_empty() && claims.is_empty()
 }
 
 /// Whether the address lies in the network. An IPv4 address is the same in its IPv6 clothes (`::ffff:192.0.2.1`), on

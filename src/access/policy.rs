@@ -34,7 +34,7 @@ pub struct Tie {
 
 /// The rules of one path, by method.
 #[derive(Debug, Default)]
-pub(crate) struct Leaf {
+pub(super) struct Leaf {
     named: Vec<(Method, RuleId)>,
     unnamed: Option<RuleId>,
 }
@@ -71,7 +71,7 @@ impl Policy {
         self.case
     }
 
-    pub(crate) fn tree(&self) -> &Tree<Leaf> {
+    pub(super) fn tree(&self) -> &Tree<Leaf> {
         &self.tree
     }
 
@@ -88,10 +88,34 @@ impl Policy {
         caller: &'a Caller,
     ) -> Decision<'a> {
         match self.find(method, path) {
-            Some(id) => decide_by(id, self.rule(id), path, caller),
+            Some(id) => self.decide_by_rule(id, path, caller),
             None => Decision::Forbid(Forbid {
                 rule: None,
                 reason: ForbidReason::NoRule,
+            }),
+        }
+    }
+
+    /// Decides a request that the rule covers, as if no other rule were more specific. Only [`Policy::decide`] and the
+    /// explanation, which compares all rules itself, may choose the rule.
+    pub(crate) fn decide_by_rule<'a>(
+        &self,
+        id: RuleId,
+        path: &'a RequestPath,
+        caller: &'a Caller,
+    ) -> Decision<'a> {
+        match judge::judge(self.rule(id), path, caller) {
+            Answer::Allow => Decision::Allow(Permit::new(path, caller.identity(), Some(id))),
+            Answer::Challenge => {
+                let credential_rejected = matches!(caller.who(), Who::Rejected);
+                Decision::Challenge(Challenge {
+                    rule: id,
+                    credential_rejected,
+                })
+            }
+            Answer::Forbid(reason) => Decision::Forbid(Forbid {
+                rule: Some(id),
+                reason,
             }),
         }
     }
@@ -107,29 +131,6 @@ impl Policy {
     ) -> Option<Permit<'a>> {
         let mode = denied_by.map_or(unruled, |rule| self.rule(rule).mode);
         (mode == Mode::Report).then(|| Permit::new(path, caller.identity(), denied_by))
-    }
-}
-
-/// Decides a request by the rule that won it.
-pub(crate) fn decide_by<'a>(
-    id: RuleId,
-    rule: &Rule,
-    path: &'a RequestPath,
-    caller: &'a Caller,
-) -> Decision<'a> {
-    match judge::judge(rule, path, caller) {
-        Answer::Allow => Decision::Allow(Permit::new(path, caller.identity(), Some(id))),
-        Answer::Challenge => {
-            let credential_rejected = matches!(caller.who(), Who::Rejected);
-            Decision::Challenge(Challenge {
-                rule: id,
-                credential_rejected,
-            })
-        }
-        Answer::Forbid(reason) => Decision::Forbid(Forbid {
-            rule: Some(id),
-            reason,
-        }),
     }
 }
 
@@ -177,7 +178,7 @@ impl Leaf {
     }
 
     /// The rule for this method, or without one for a method that no rule names.
-    pub(crate) fn pick_any(&self, method: Option<&Method>) -> Option<RuleId> {
+    pub(super) fn pick_any(&self, method: Option<&Method>) -> Option<RuleId> {
         method.map_or(self.unnamed, |method| self.pick(method))
     }
 

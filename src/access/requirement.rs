@@ -28,6 +28,19 @@ pub struct Condition {
     pub claims: Vec<ClaimMatch>,
 }
 
+impl Condition {
+    /// Whether no field is set; such a condition holds for no one.
+    pub fn is_empty(&self) -> bool {
+        let Self {
+            roles,
+            user,
+            networks,
+            claims,
+        } = self;
+        roles.is_empty() && user.is_none() && networks.is_empty() && claims.is_empty()
+    }
+}
+
 /// A demand on the identity's roles.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RoleMatch {

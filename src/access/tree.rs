@@ -8,7 +8,7 @@ use super::pattern::Segment;
 
 /// Patterns, each with a leaf of the owner's choice.
 #[derive(Debug)]
-pub(crate) struct Tree<L> {
+pub(super) struct Tree<L> {
     case: CaseRule,
     nodes: Vec<Node<L>>,
 }
@@ -29,7 +29,7 @@ type NodeId = u32;
 const ROOT: NodeId = 0;
 
 impl<L: Default> Tree<L> {
-    pub(crate) fn new(case: CaseRule) -> Self {
+    pub(super) fn new(case: CaseRule) -> Self {
         Self {
             case,
             nodes: vec![Node::default()],
@@ -37,7 +37,7 @@ impl<L: Default> Tree<L> {
     }
 
     /// The leaf of this pattern; patterns that differ in the names of parameters only share one.
-    pub(crate) fn leaf(&mut self, segments: &[Segment]) -> &mut L {
+    pub(super) fn leaf(&mut self, segments: &[Segment]) -> &mut L {
         let mut node = ROOT;
         for segment in segments {
             node = match segment {
@@ -83,7 +83,7 @@ impl<L> Tree<L> {
     /// The answer of the most specific leaf whose pattern covers the path and that `pick` accepts.
     ///
     /// Visits each node at most once, in the order of specificity: literal, parameter, the pattern's end, `**`.
-    pub(crate) fn find<R>(&self, path: &RequestPath, pick: impl Fn(&L) -> Option<R>) -> Option<R> {
+    pub(super) fn find<R>(&self, path: &RequestPath, pick: impl Fn(&L) -> Option<R>) -> Option<R> {
         self.descend(ROOT, path.inner(), &pick)
     }
 
@@ -120,84 +120,53 @@ fn split_segment(path: &str) -> (&str, &str) {
     end.map_or((path, ""), |end| (&path[..end], &path[end + 1..]))
 }
 
-/// A place in the tree, for those who walk it with a pattern.
-pub(crate) struct At<'t, L> {
+/// A node of the tree, read-only.
+pub(super) struct TreeCursor<'t, L> {
     tree: &'t Tree<L>,
     node: &'t Node<L>,
 }
 
-impl<'t, L> At<'t, L> {
-    /// The leaf of the pattern that ends here.
-    pub(crate) fn here(&self) -> Option<&'t L> {
-        self.node.here.as_ref()
-    }
-
-    /// The leaf of the pattern that ends here with `**`.
-    pub(crate) fn rest(&self) -> Option<&'t L> {
-        self.node.rest.as_ref()
-    }
-
-    /// One parameter further.
-    pub(crate) fn parameter(&self) -> Option<Self> {
-        self.node.parameter.map(|id| self.tree.at(id))
-    }
-
-    fn literal(&self, text: &str) -> Option<Self> {
-        let text = self.tree.case.fold(text.into());
-        self.node.literals.get(&*text).map(|id| self.tree.at(*id))
-    }
-
-    /// Whether patterns go on here.
-    pub(crate) fn has_more(&self) -> bool {
-        !self.node.literals.is_empty() || self.node.parameter.is_some() || self.node.rest.is_some()
-    }
-}
-
 impl<L> Tree<L> {
-    fn at(&self, id: NodeId) -> At<'_, L> {
-        At {
+    pub(super) fn root(&self) -> TreeCursor<'_, L> {
+        self.cursor(ROOT)
+    }
+
+    fn cursor(&self, id: NodeId) -> TreeCursor<'_, L> {
+        TreeCursor {
             tree: self,
             node: &self.nodes[id as usize],
         }
     }
+}
 
-    /// Where the pattern ends, if the tree has it; a `**` at its end leads nowhere further.
-    pub(crate) fn node_of(&self, segments: &[Segment]) -> Option<At<'_, L>> {
-        segments
-            .iter()
-            .try_fold(self.at(ROOT), |at, segment| match segment {
-                Segment::Literal(text) => at.literal(text),
-                Segment::Parameter(_) => at.parameter(),
-                Segment::Rest => Some(at),
-            })
+impl<'t, L> TreeCursor<'t, L> {
+    /// The leaf of the pattern that ends here.
+    pub(super) fn here(&self) -> Option<&'t L> {
+        self.node.here.as_ref()
     }
 
-    /// The answer of the most specific leaf of a pattern with `**`, other than this one, that covers all that this
-    /// pattern does and that `pick` accepts.
-    pub(crate) fn enclosing<R>(
-        &self,
-        segments: &[Segment],
-        pick: &impl Fn(&L) -> Option<R>,
-    ) -> Option<R> {
-        fn descend<L, R>(
-            at: At<'_, L>,
-            segments: &[Segment],
-            pick: &impl Fn(&L) -> Option<R>,
-        ) -> Option<R> {
-            let below = match segments {
-                [Segment::Rest, ..] => return None,
-                [Segment::Literal(text), after @ ..] => {
-                    let literal = at.literal(text).and_then(|next| descend(next, after, pick));
-                    literal.or_else(|| at.parameter().and_then(|next| descend(next, after, pick)))
-                }
-                [Segment::Parameter(_), after @ ..] => {
-                    at.parameter().and_then(|next| descend(next, after, pick))
-                }
-                [] => None,
-            };
-            below.or_else(|| at.rest().and_then(pick))
-        }
-        descend(self.at(ROOT), segments, pick)
+    /// The leaf of the pattern that ends here with `**`.
+    pub(super) fn rest(&self) -> Option<&'t L> {
+        self.node.rest.as_ref()
+    }
+
+    /// The child for a parameter.
+    pub(super) fn parameter(&self) -> Option<Self> {
+        self.node.parameter.map(|id| self.tree.cursor(id))
+    }
+
+    /// The child for this literal, folded as the tree's letter case demands.
+    pub(super) fn literal(&self, text: &str) -> Option<Self> {
+        let text = self.tree.case.fold(text.into());
+        self.node
+            .literals
+            .get(&*text)
+            .map(|id| self.tree.cursor(*id))
+    }
+
+    /// Whether another pattern continues here.
+    pub(super) fn has_more(&self) -> bool {
+        !self.node.literals.is_empty() || self.node.parameter.is_some() || self.node.rest.is_some()
     }
 }
 

@@ -9,7 +9,7 @@ mod tests;
 use http::Method;
 
 use self::compare::Candidate;
-use crate::access::{Caller, Decision, Forbid, ForbidReason, Policy, RequestPath, RuleId, policy};
+use crate::access::{Caller, Decision, Forbid, ForbidReason, Policy, RequestPath, RuleId};
 
 /// Why a request is decided as it is.
 #[derive(Debug)]
@@ -65,20 +65,9 @@ impl std::fmt::Display for Loss {
     }
 }
 
-impl Policy {
-    /// Decides like [`Policy::decide`], by looking at every rule one by one, and says why.
-    pub fn explain<'a>(
-        &'a self,
-        method: &Method,
-        path: &'a RequestPath,
-        caller: &'a Caller,
-    ) -> Explanation<'a> {
-        explain(self, method, path, caller)
-    }
-}
-
-/// Nothing but the evaluation of the winner's requirement is shared with [`Policy::decide`].
-fn explain<'a>(
+/// Decides like [`Policy::decide`], by comparing every rule with every other, and says why. Only the evaluation of the
+/// winner's requirement is shared with [`Policy::decide`].
+pub fn explain<'a>(
     policy: &Policy,
     method: &Method,
     path: &'a RequestPath,
@@ -105,7 +94,7 @@ fn explain<'a>(
             remedies,
         };
     };
-    let decision = policy::decide_by(winner.id, winner.rule, path, caller);
+    let decision = policy.decide_by_rule(winner.id, path, caller);
     let report = report::report(winner.id, winner.rule, path, caller);
     Explanation {
         remedies: remedy::with_rule(&decision, winner.rule, &report),

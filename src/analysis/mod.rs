@@ -13,8 +13,8 @@ pub mod simulation;
 mod table;
 mod words;
 
-pub use explain::{ConditionReport, Explanation, Loss, RuleReport};
-pub use shadow::Shadow;
+pub use explain::{ConditionReport, Explanation, Loss, RuleReport, explain};
+pub use shadow::{Shadow, enclosing_rule, has_rules_below, shadow};
 pub use side::{OwnPaths, Side, SideService};
 pub use table::{Access, Audience, Row, audiences, row, rows};
 pub use words::{condition_in_words, in_words, methods_in_words};

@@ -1,91 +1,115 @@
-//! What rules do to one another, found by walking the tree with a pattern instead of a path.
+//! How the rules of one policy hide one another, computed on its pattern tree.
 
 use http::Method;
 
-use crate::access::{Methods, Policy, RuleId, Segment};
+use crate::access::{Methods, PatternNode, Policy, RuleId, Segment};
 
 /// The requests of a rule that more specific rules decide, whatever their path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Shadow {
     /// For which of the rule's methods; `None`: for every one, and the rule never wins.
     pub methods: Option<Vec<Method>>,
-    /// The rules that do, most specific first.
+    /// The rules that decide instead, most specific first.
     pub by: Vec<RuleId>,
 }
 
-impl Policy {
-    /// Which of its requests a rule never decides. It costs by the length of its pattern, not by the number of rules.
-    pub fn shadow(&self, id: RuleId) -> Option<Shadow> {
-        let rule = self.rule(id);
-        // Whatever a parameter or a literal covers, a more specific rule could only take away one value after another.
-        let [prefix @ .., Segment::Rest] = rule.pattern.segments() else {
-            return None;
-        };
-        let methods: Vec<Option<&Method>> = match &rule.methods {
-            Methods::All => vec![None],
-            Methods::Only(methods) => methods.iter().map(Some).collect(),
-        };
-        let mut by = Vec::new();
-        let dead: Vec<_> = methods
-            .iter()
-            .filter(|method| self.is_taken(prefix, **method, &mut by))
-            .collect();
-        by.dedup();
-        match dead.len() {
-            0 => None,
-            all if all == methods.len() => Some(Shadow { methods: None, by }),
-            _ => Some(Shadow {
-                methods: Some(
-                    dead.into_iter()
-                        .filter_map(|method| method.cloned())
-                        .collect(),
-                ),
-                by,
-            }),
+/// Which of its requests a rule never decides; `None` where each of its methods has a path that the rule decides. The
+/// cost grows with the length of its pattern, not with the number of rules.
+pub fn shadow(policy: &Policy, id: RuleId) -> Option<Shadow> {
+    let rule = policy.rule(id);
+    // Whatever a parameter or a literal covers, a more specific rule could only take away one value after another.
+    let [prefix @ .., Segment::Rest] = rule.pattern.segments() else {
+        return None;
+    };
+    let methods: Vec<Option<&Method>> = match &rule.methods {
+        Methods::All => vec![None],
+        Methods::Only(methods) => methods.iter().map(Some).collect(),
+    };
+    let mut by = Vec::new();
+    let hidden: Vec<_> = methods
+        .iter()
+        .filter(|method| {
+            let hiding = hiding_rules(policy, prefix, **method);
+            let is_hidden = hiding.is_some();
+            by.extend(hiding.into_iter().flatten());
+            is_hidden
+        })
+        .collect();
+    by.dedup();
+    match hidden.len() {
+        0 => None,
+        all if all == methods.len() => Some(Shadow { methods: None, by }),
+        _ => Some(Shadow {
+            methods: Some(
+                hidden
+                    .into_iter()
+                    .filter_map(|method| method.cloned())
+                    .collect(),
+            ),
+            by,
+        }),
+    }
+}
+
+/// The rules below this prefix, `P`, that together decide everything that `P/**` covers: one for `P` itself, others for
+/// one segment more, and so on until a `**`; `None` where they leave something over.
+fn hiding_rules(
+    policy: &Policy,
+    prefix: &[Segment],
+    method: Option<&Method>,
+) -> Option<Vec<RuleId>> {
+    let mut hiding = Vec::new();
+    let mut node = node_of(policy, prefix)?;
+    loop {
+        hiding.push(node.rule(method)?);
+        node = node.parameter()?;
+        if let Some(rest) = node.rest_rule(method) {
+            hiding.push(rest);
+            return Some(hiding);
         }
     }
+}
 
-    /// Whether rules below this prefix, `P`, decide everything that `P/**` covers: one for `P` itself and others for one
-    /// segment more, and so on until a `**`.
-    fn is_taken(&self, prefix: &[Segment], method: Option<&Method>, by: &mut Vec<RuleId>) -> bool {
-        let mut taken_by = Vec::new();
-        let mut node = self.tree().node_of(prefix);
-        let mut below_the_rule = false;
-        while let Some(present) = node {
-            let rest = present
-                .rest()
-                .and_then(|leaf| leaf.pick_any(method))
-                .filter(|_| below_the_rule);
-            if let Some(rest) = rest {
-                taken_by.push(rest);
-                by.append(&mut taken_by);
-                return true;
-            }
-            let Some(here) = present.here().and_then(|leaf| leaf.pick_any(method)) else {
-                return false;
-            };
-            taken_by.push(here);
-            node = present.parameter();
-            below_the_rule = true;
-        }
-        false
-    }
+/// The most specific rule with `**` that covers everything that this one does, for a method; `None`: for a method that no
+/// rule names.
+pub fn enclosing_rule(policy: &Policy, id: RuleId, method: Option<&Method>) -> Option<RuleId> {
+    let segments = policy.rule(id).pattern.segments();
+    enclosing_below(&policy.pattern_root(), segments, method)
+}
 
-    /// The most specific rule with `**` that covers everything that this one does, for a method; `None`: for a method
-    /// that no rule names.
-    pub fn enclosing(&self, id: RuleId, method: Option<&Method>) -> Option<RuleId> {
-        self.tree()
-            .enclosing(self.rule(id).pattern.segments(), &|leaf| {
-                leaf.pick_any(method)
-            })
-    }
+/// The same below one node, for the rest of the pattern.
+fn enclosing_below(
+    node: &PatternNode<'_>,
+    segments: &[Segment],
+    method: Option<&Method>,
+) -> Option<RuleId> {
+    let by_parameter = |after| enclosing_below(&node.parameter()?, after, method);
+    let below = match segments {
+        [Segment::Rest, ..] => return None,
+        [Segment::Literal(text), after @ ..] => node
+            .literal(text)
+            .and_then(|next| enclosing_below(&next, after, method))
+            .or_else(|| by_parameter(after)),
+        [Segment::Parameter(_), after @ ..] => by_parameter(after),
+        [] => None,
+    };
+    below.or_else(|| node.rest_rule(method))
+}
 
-    /// Whether another rule's pattern goes on where this one's ends.
-    pub fn has_rules_below(&self, id: RuleId) -> bool {
-        self.tree()
-            .node_of(self.rule(id).pattern.segments())
-            .is_some_and(|node| node.has_more())
-    }
+/// Whether the pattern of another rule continues where this rule's ends.
+pub fn has_rules_below(policy: &Policy, id: RuleId) -> bool {
+    node_of(policy, policy.rule(id).pattern.segments()).is_some_and(|node| node.has_more())
+}
+
+/// The node at which the pattern ends, if the tree has it; a `**` at its end stays at the node before it.
+fn node_of<'p>(policy: &'p Policy, segments: &[Segment]) -> Option<PatternNode<'p>> {
+    segments
+        .iter()
+        .try_fold(policy.pattern_root(), |node, segment| match segment {
+            Segment::Literal(text) => node.literal(text),
+            Segment::Parameter(_) => node.parameter(),
+            Segment::Rest => Some(node),
+        })
 }
 
 #[cfg(test)]
@@ -107,8 +131,8 @@ mod tests {
         Policy::build(rules.iter().map(rule).collect(), CaseRule::Sensitive).unwrap()
     }
 
-    fn shadow(rules: &[(&str, &str)]) -> Option<Shadow> {
-        policy(rules).shadow(RuleId(0))
+    fn first_shadow(rules: &[(&str, &str)]) -> Option<Shadow> {
+        super::shadow(&policy(rules), RuleId(0))
     }
 
     #[test]
@@ -152,7 +176,7 @@ mod tests {
             ),
             (&[("", "/{x}"), ("", "/a"), ("", "/b")], None),
         ] {
-            assert_eq!(shadow(rules), expected, "{rules:?}");
+            assert_eq!(first_shadow(rules), expected, "{rules:?}");
         }
     }
 
@@ -182,13 +206,13 @@ mod tests {
             (8, None, Some(0)),
         ] {
             assert_eq!(
-                policy.enclosing(RuleId(id), method.as_ref()),
+                enclosing_rule(&policy, RuleId(id), method.as_ref()),
                 expected.map(RuleId),
                 "{}",
                 rules[id as usize].1
             );
         }
-        assert!(policy.has_rules_below(RuleId(7)) && policy.has_rules_below(RuleId(4)));
-        assert!(!policy.has_rules_below(RuleId(8)) && !policy.has_rules_below(RuleId(6)));
+        assert!(has_rules_below(&policy, RuleId(7)) && has_rules_below(&policy, RuleId(4)));
+        assert!(!has_rules_below(&policy, RuleId(8)) && !has_rules_below(&policy, RuleId(6)));
     }
 }

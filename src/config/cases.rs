@@ -7,8 +7,8 @@ use super::settings::{Config, Origin};
 use super::shown::shown;
 use super::span::Span;
 use crate::access::RuleId;
-use crate::analysis::Explanation;
 use crate::analysis::simulation::{Outcome, Place, Request, Stage, Subject, Verdict, Who};
+use crate::analysis::{self, Explanation};
 
 /// To explain one failure, every rule is looked at: beyond these, failures only say what they are.
 const EXPLAINED: usize = 100;
@@ -169,7 +169,8 @@ fn ask(
     let finding = match stage.find(&case.request) {
         Ok(Place::Service(index, target)) if !places.is_empty() => {
             let policy = &config.services[index].policy;
-            let explanation = policy.explain(&target.method, &target.path, &subject.caller);
+            let explanation =
+                analysis::explain(policy, &target.method, &target.path, &subject.caller);
             let finding = explain(finding, &explanation, config, (index, places));
             match explanation.remedies.as_slice() {
                 remedies @ [_, ..] if case.expected == Verdict::Allowed => {

@@ -132,8 +132,9 @@ fn the_decision_core_knows_nothing_else() {
 /// A seal is worth what its makers are.
 #[test]
 fn seals_are_made_where_the_check_is() {
-    let makers: [(&str, &[&str]); 5] = [
+    let makers: [(&str, &[&str]); 6] = [
         ("Permit::new(", &["access"]),
+        (".decide_by_rule(", &["access", "analysis/explain.rs"]),
         (
             "Caller::known(",
             &[

@@ -1,18 +1,17 @@
 //! The winning rule's conditions in words, each with its value.
 
 use super::{ConditionReport, RuleReport};
-use crate::access::judge::{self, Facts};
 use crate::access::{
-    Caller, ClaimMatch, ClaimValue, Condition, Expected, RequestPath, Requirement, RoleMatch, Rule,
-    RuleId, UserMatch,
+    Caller, ClaimMatch, ClaimValue, Condition, EvaluationContext, Expected, RequestPath,
+    Requirement, RoleMatch, Rule, RuleId, UserMatch,
 };
 
 pub(super) fn report(id: RuleId, rule: &Rule, path: &RequestPath, caller: &Caller) -> RuleReport {
-    let facts = Facts::new(rule, path, caller);
+    let context = EvaluationContext::new(rule, path, caller);
     let alternatives = match &rule.requirement {
         Requirement::AnyOf(conditions) => conditions
             .iter()
-            .map(|one| alternative(one, facts))
+            .map(|one| alternative(one, context))
             .collect(),
         Requirement::Anyone | Requirement::Authenticated | Requirement::Nobody => Vec::new(),
     };
@@ -23,8 +22,8 @@ pub(super) fn report(id: RuleId, rule: &Rule, path: &RequestPath, caller: &Calle
 }
 
 /// One line for each entry; a condition without any gets one line that does not hold.
-fn alternative(condition: &Condition, facts: Facts<'_>) -> Vec<ConditionReport> {
-    if judge::is_empty(condition) {
+fn alternative(condition: &Condition, context: EvaluationContext<'_>) -> Vec<ConditionReport> {
+    if condition.is_empty() {
         let asked = "nothing, which holds for no one".to_owned();
         return vec![ConditionReport {
             asked,
@@ -35,31 +34,31 @@ fn alternative(condition: &Condition, facts: Facts<'_>) -> Vec<ConditionReport> 
     let roles = condition
         .roles
         .iter()
-        .map(|demand| line(role(demand), held_roles(facts), facts.has_roles(demand)));
+        .map(|demand| line(role(demand), held_roles(context), context.has_roles(demand)));
     let user = condition.user.iter().map(|user| {
         line(
-            subject(user, facts),
-            held_subject(facts),
-            facts.is_user(user),
+            subject(user, context),
+            held_subject(context),
+            context.is_user(user),
         )
     });
     let claims = condition.claims.iter().map(|claim| {
         line(
-            fact(claim, facts),
-            held_claim(claim, facts),
-            facts.has_claim(claim),
+            fact(claim, context),
+            held_claim(claim, context),
+            context.has_claim(claim),
         )
     });
     let mut lines: Vec<_> = roles.chain(user).collect();
     if !condition.networks.is_empty() {
         let networks = condition.networks.iter().map(ToString::to_string);
-        let address = facts
+        let address = context
             .address()
             .map_or("no address".to_owned(), |address| format!("`{address}`"));
         lines.push(line(
             format!("address in {}", quoted(networks, "or")),
             address,
-            facts.is_in(&condition.networks),
+            context.is_in(&condition.networks),
         ));
     }
     lines.extend(claims);
@@ -72,8 +71,8 @@ fn line(asked: String, has: String, holds: bool) -> ConditionReport {
 
 const NO_IDENTITY: &str = "no identity";
 
-fn held_roles(facts: Facts<'_>) -> String {
-    let Some(identity) = facts.identity() else {
+fn held_roles(context: EvaluationContext<'_>) -> String {
+    let Some(identity) = context.identity() else {
         return NO_IDENTITY.to_owned();
     };
     match &*identity.roles {
@@ -83,14 +82,16 @@ fn held_roles(facts: Facts<'_>) -> String {
     }
 }
 
-fn held_subject(facts: Facts<'_>) -> String {
-    facts.identity().map_or(NO_IDENTITY.to_owned(), |identity| {
-        format!("`{}`", identity.subject)
-    })
+fn held_subject(context: EvaluationContext<'_>) -> String {
+    context
+        .identity()
+        .map_or(NO_IDENTITY.to_owned(), |identity| {
+            format!("`{}`", identity.subject)
+        })
 }
 
-fn held_claim(claim: &ClaimMatch, facts: Facts<'_>) -> String {
-    let Some(identity) = facts.identity() else {
+fn held_claim(claim: &ClaimMatch, context: EvaluationContext<'_>) -> String {
+    let Some(identity) = context.identity() else {
         return NO_IDENTITY.to_owned();
     };
     let held = identity
@@ -121,23 +122,23 @@ fn role(demand: &RoleMatch) -> String {
     }
 }
 
-fn subject(user: &UserMatch, facts: Facts<'_>) -> String {
+fn subject(user: &UserMatch, context: EvaluationContext<'_>) -> String {
     match user {
         UserMatch::OneOf(users) => format!("user = {}", quoted(users, "or")),
-        UserMatch::Parameter(name) => format!("user = {}", parameter(name, facts)),
+        UserMatch::Parameter(name) => format!("user = {}", parameter(name, context)),
     }
 }
 
-fn fact(claim: &ClaimMatch, facts: Facts<'_>) -> String {
+fn fact(claim: &ClaimMatch, context: EvaluationContext<'_>) -> String {
     let expected = match &claim.expected {
         Expected::Value(expected) => value(expected),
-        Expected::Parameter(name) => parameter(name, facts),
+        Expected::Parameter(name) => parameter(name, context),
     };
     format!("claim `{}` = {expected}", claim.name)
 }
 
-fn parameter(name: &str, facts: Facts<'_>) -> String {
-    match facts.parameter(name) {
+fn parameter(name: &str, context: EvaluationContext<'_>) -> String {
+    match context.parameter(name) {
         Some(value) => format!("`{{{name}}}` (`{value}`)"),
         None => format!("`{{{name}}}` (no parameter of the pattern)"),
     }

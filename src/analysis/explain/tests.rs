@@ -39,7 +39,7 @@ fn beaten_rules_say_why() {
     let policy = Policy::build(rules, CaseRule::Sensitive).unwrap();
     let path = RequestPath::parse("/jobs/1", PathOptions::default()).unwrap();
     let caller = Caller::anonymous(None);
-    let explanation = policy.explain(&Method::HEAD, &path, &caller);
+    let explanation = explain(&policy, &Method::HEAD, &path, &caller);
     assert_eq!(
         explanation.winner.map(|winner| winner.rule),
         Some(RuleId(7))
@@ -69,7 +69,7 @@ fn beaten_rules_say_why() {
         ]
     );
     let path = RequestPath::parse("/jobs/2", PathOptions::default()).unwrap();
-    let explanation = policy.explain(&Method::HEAD, &path, &caller);
+    let explanation = explain(&policy, &Method::HEAD, &path, &caller);
     let by_method = |id, text: &str| (RuleId(id), Loss::Method(text.into()));
     assert_eq!(
         explanation.beaten[..2],
@@ -121,7 +121,7 @@ fn conditions_are_listed_with_their_value() {
         ..Identity::default()
     };
     let caller = Caller::known(Arc::new(identity), "10.0.0.1".parse().ok());
-    let explanation = policy.explain(&Method::GET, &path, &caller);
+    let explanation = explain(&policy, &Method::GET, &path, &caller);
     let claim_missing = "claim `t` = `{none}` (no parameter of the pattern), and claim `t` = 7";
     assert_eq!(
         explanation.remedies,
@@ -208,7 +208,7 @@ fn without_a_rule_nothing_wins() {
         ),
     ] {
         let path = RequestPath::parse(raw, PathOptions::default()).unwrap();
-        let explanation = policy.explain(&method, &path, &caller);
+        let explanation = explain(&policy, &method, &path, &caller);
         assert!(
             explanation.winner.is_none() && explanation.beaten.is_empty(),
             "{raw}"
@@ -254,7 +254,7 @@ fn remedies_say_what_would_be_enough() {
             Policy::build(vec![rule(&[], "/a", requirement)], CaseRule::Sensitive).unwrap();
         let caller = Caller::anonymous(None);
         assert_eq!(
-            policy.explain(&Method::GET, &path, &caller).remedies,
+            explain(&policy, &Method::GET, &path, &caller).remedies,
             expected
         );
     }

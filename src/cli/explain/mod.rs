@@ -19,8 +19,8 @@ use super::format::Format;
 use super::load;
 use super::terminal::Progress;
 use crate::access::Mode;
-use crate::analysis::Explanation;
 use crate::analysis::simulation::{Place, Refusal, Request, Stage, Subject, Verdict};
+use crate::analysis::{self, Explanation};
 use crate::config::{Config, Service};
 use crate::wire::Target;
 
@@ -163,10 +163,12 @@ impl Question<'_> {
             ),
             Ok(Place::Service(index, target)) => {
                 let service = &self.config.services[index];
-                let explanation =
-                    service
-                        .policy
-                        .explain(&target.method, &target.path, &subject.caller);
+                let explanation = analysis::explain(
+                    &service.policy,
+                    &target.method,
+                    &target.path,
+                    &subject.caller,
+                );
                 let found = Found::Decided {
                     service,
                     target: &target,
