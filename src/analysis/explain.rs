@@ -19,7 +19,7 @@ pub struct Explanation<'a> {
     /// The winning rule and its conditions.
     pub winner: Option<RuleReport>,
     /// The rules that cover the request and lose, most specific first.
-    pub beaten: Vec<(RuleId, Loss)>,
+    pub beaten: Vec<(RuleId, PrecedenceLoss)>,
     /// The rules that cover the path but not the method, in the order of the file.
     pub other_methods: Vec<RuleId>,
     /// Where no rule covers the path: the one that shares most of its beginning, if any of it.
@@ -50,14 +50,14 @@ pub struct ConditionReport {
 
 /// Why a rule that covers the request does not win.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Loss {
+pub enum PrecedenceLoss {
     /// At this segment (from 1) the winner has a literal and this one a parameter, and so on; in words.
     Path(String),
     /// The winner names the method; in words.
     Method(String),
 }
 
-impl std::fmt::Display for Loss {
+impl std::fmt::Display for PrecedenceLoss {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Path(why) | Self::Method(why) => f.write_str(why),

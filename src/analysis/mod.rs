@@ -5,16 +5,16 @@
 
 pub mod diff;
 mod explain;
-mod fresh;
 pub mod openapi;
 mod shadow;
-mod side;
 pub mod simulation;
 mod table;
+mod unused_names;
+mod view;
 mod words;
 
-pub use explain::{ConditionReport, Explanation, Loss, RuleReport, explain};
+pub use explain::{ConditionReport, Explanation, PrecedenceLoss, RuleReport, explain};
 pub use shadow::{Shadow, enclosing_rule, has_rules_below, shadow};
-pub use side::{OwnPaths, Side, SideService};
-pub use table::{Access, Audience, Row, audiences, row, rows};
+pub use table::{AccessRow, AudienceAccess, CallerAudience, audiences, row, rows};
+pub use view::{ConfigurationView, OwnPaths, ServiceView};
 pub use words::{condition_in_words, in_words, methods_in_words};

@@ -8,7 +8,7 @@ use crate::access::{
 
 /// A kind of caller, of whom nothing else is known.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Audience {
+pub enum CallerAudience {
     /// Nobody who is known.
     Anonymous,
     /// Somebody who is known, without any role.
@@ -19,7 +19,7 @@ pub enum Audience {
 
 /// Whether a rule admits an audience.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Access {
+pub enum AudienceAccess {
     /// All of it.
     Always,
     /// Nobody of it.
@@ -30,18 +30,18 @@ pub enum Access {
 
 /// One rule and whom it admits.
 #[derive(Clone, Debug)]
-pub struct Row {
+pub struct AccessRow {
     /// Which rule.
     pub rule: RuleId,
     /// One answer an audience, in their order.
-    pub cells: Vec<Access>,
+    pub cells: Vec<AudienceAccess>,
 }
 
 /// Anonymous callers, those who signed in, and each role that rules name or users have, by name.
 pub fn audiences<'a>(
     policies: impl IntoIterator<Item = &'a Policy>,
     held: impl IntoIterator<Item = &'a str>,
-) -> Vec<Audience> {
+) -> Vec<CallerAudience> {
     let mut roles: BTreeSet<&str> = held.into_iter().collect();
     for rule in policies.into_iter().flat_map(Policy::rules) {
         roles.extend(
@@ -51,15 +51,17 @@ pub fn audiences<'a>(
                 .flat_map(names),
         );
     }
-    let roles = roles.into_iter().map(|role| Audience::Role(role.into()));
-    [Audience::Anonymous, Audience::SignedIn]
+    let roles = roles
+        .into_iter()
+        .map(|role| CallerAudience::Role(role.into()));
+    [CallerAudience::Anonymous, CallerAudience::SignedIn]
         .into_iter()
         .chain(roles)
         .collect()
 }
 
 /// One row a rule, in the order of the file.
-pub fn rows(policy: &Policy, audiences: &[Audience]) -> Vec<Row> {
+pub fn rows(policy: &Policy, audiences: &[CallerAudience]) -> Vec<AccessRow> {
     (0..)
         .map(RuleId)
         .zip(policy.rules())
@@ -68,9 +70,9 @@ pub fn rows(policy: &Policy, audiences: &[Audience]) -> Vec<Row> {
 }
 
 /// The row of one rule.
-pub fn row(policy: &Policy, rule: RuleId, audiences: &[Audience]) -> Row {
+pub fn row(policy: &Policy, rule: RuleId, audiences: &[CallerAudience]) -> AccessRow {
     let of = policy.rule(rule);
-    Row {
+    AccessRow {
         rule,
         cells: audiences.iter().map(|one| access(of, one)).collect(),
     }
@@ -89,13 +91,15 @@ fn names(demand: &RoleMatch) -> impl Iterator<Item = &str> {
 }
 
 /// Whether one rule admits one audience.
-pub(super) fn access(rule: &Rule, audience: &Audience) -> Access {
+pub(super) fn access(rule: &Rule, audience: &CallerAudience) -> AudienceAccess {
     match (&rule.requirement, audience) {
-        (Requirement::Anyone, _) => Access::Always,
-        (Requirement::Nobody, _) | (Requirement::Authenticated, Audience::Anonymous) => {
-            Access::Never
+        (Requirement::Anyone, _) => AudienceAccess::Always,
+        (Requirement::Nobody, _) | (Requirement::Authenticated, CallerAudience::Anonymous) => {
+            AudienceAccess::Never
         }
-        (Requirement::Authenticated, Audience::SignedIn | Audience::Role(_)) => Access::Always,
+        (Requirement::Authenticated, CallerAudience::SignedIn | CallerAudience::Role(_)) => {
+            AudienceAccess::Always
+        }
         (Requirement::AnyOf(conditions), _) => any_of(
             conditions
                 .iter()
@@ -105,20 +109,20 @@ pub(super) fn access(rule: &Rule, audience: &Audience) -> Access {
 }
 
 /// What is left of the conditions that this audience may fulfil.
-fn any_of(left: impl Iterator<Item = Condition>) -> Access {
+fn any_of(left: impl Iterator<Item = Condition>) -> AudienceAccess {
     let left: Vec<_> = left.collect();
     match left
         .iter()
         .any(|condition| *condition == Condition::default())
     {
-        true => Access::Always,
-        false if left.is_empty() => Access::Never,
-        false => Access::If(left),
+        true => AudienceAccess::Always,
+        false if left.is_empty() => AudienceAccess::Never,
+        false => AudienceAccess::If(left),
     }
 }
 
 /// The condition without what the audience fulfils anyway; `None` where nobody of it can fulfil the rest.
-fn left(rule: &Rule, condition: &Condition, audience: &Audience) -> Option<Condition> {
+fn left(rule: &Rule, condition: &Condition, audience: &CallerAudience) -> Option<Condition> {
     let Condition {
         roles,
         user,
@@ -129,9 +133,9 @@ fn left(rule: &Rule, condition: &Condition, audience: &Audience) -> Option<Condi
     let possible = user.iter().all(|user| may_be(rule, user))
         && claims.iter().all(|claim| may_have(rule, claim));
     let fits = match audience {
-        Audience::Anonymous => roles.is_empty() && user.is_none() && claims.is_empty(),
-        Audience::SignedIn => roles.is_empty(),
-        Audience::Role(role) => roles.iter().all(|demand| is_met(demand, role)),
+        CallerAudience::Anonymous => roles.is_empty() && user.is_none() && claims.is_empty(),
+        CallerAudience::SignedIn => roles.is_empty(),
+        CallerAudience::Role(role) => roles.iter().all(|demand| is_met(demand, role)),
     };
     let rest = || Condition {
         roles: Vec::new(),

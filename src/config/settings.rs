@@ -12,7 +12,7 @@ use ipnet::IpNet;
 use super::admin_token::AdminToken;
 use super::server_tls::ServerTls;
 use crate::access::{HostPattern, Mode, Mount, PathOptions, Policy, Router, RuleId};
-use crate::analysis::simulation::Stage;
+use crate::analysis::simulation::Simulation;
 use crate::jwks::KeyUrl;
 use crate::pages::Look;
 use crate::session::{AttemptLimits, StateSettings};
@@ -204,11 +204,11 @@ pub enum KeySource {
 
 impl Config {
     /// What decides on requests.
-    pub fn stage(&self) -> Stage<'_> {
+    pub fn simulation(&self) -> Simulation<'_> {
         let local = |host: &HostPattern| host.to_string() == LOCALHOST;
         let anywhere =
             |service: &Service| service.hosts.is_empty() || service.hosts.iter().any(local);
-        Stage {
+        Simulation {
             own: self.auth.own_paths(),
             router: &self.router,
             policies: self

@@ -4,10 +4,10 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use gatelatch::access::{Caller, Decision, Identity, Methods, PathOptions, RequestPath, lies_in};
-use gatelatch::analysis::Side;
+use gatelatch::analysis::ConfigurationView;
 use gatelatch::analysis::diff::{
-    CallerClass, Change, ClaimClass, Effect, From, HostClass, Landing, MethodClass, PathClass,
-    PathPiece, Subject, Who,
+    AddressClass, CallerClass, CallerKind, CallerSubject, ChangeEffect, ClaimClass, DecisionSource,
+    HostClass, MethodClass, PathClass, PathPiece, PolicyChange,
 };
 use http::Method;
 use ipnet::IpNet;
@@ -23,12 +23,12 @@ pub(crate) struct Request {
 /// What decides, and whether the request is forwarded to which service and how.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Outcome {
-    pub(crate) landing: Landing,
+    pub(crate) landing: DecisionSource,
     pub(crate) to: Option<(String, Option<String>)>,
 }
 
 pub(crate) fn outcome(
-    side: &Side<'_>,
+    view: &ConfigurationView<'_>,
     request: &Request,
     who: Option<&Arc<Identity>>,
     address: Option<IpAddr>,
@@ -36,21 +36,21 @@ pub(crate) fn outcome(
     let nowhere = |landing| Outcome { landing, to: None };
     let path = RequestPath::parse(&request.path, PathOptions::default()).unwrap();
     let text = path.as_str();
-    if side
+    if view
         .own
         .prefixes
         .iter()
         .any(|own| text == *own || text.starts_with(&format!("{own}/")))
     {
-        return nowhere(Landing::Own);
+        return nowhere(DecisionSource::Own);
     }
-    if request.method == Method::POST && side.own.token_paths.iter().any(|own| own == text) {
-        return nowhere(Landing::Own);
+    if request.method == Method::POST && view.own.token_paths.iter().any(|own| own == text) {
+        return nowhere(DecisionSource::Own);
     }
-    let Some(index) = side.router.find(request.host, &path) else {
-        return nowhere(Landing::NoService);
+    let Some(index) = view.router.find(request.host, &path) else {
+        return nowhere(DecisionSource::NoService);
     };
-    let service = &side.services[index];
+    let service = &view.services[index];
     let caller = match who {
         Some(who) => Caller::known(Arc::clone(who), address),
         None => Caller::anonymous(address),
@@ -60,31 +60,31 @@ pub(crate) fn outcome(
         .then(|| service.mount.source().to_owned());
     match service.policy.decide(&request.method, &path, &caller) {
         Decision::Allow(permit) => Outcome {
-            landing: Landing::Rule(index, permit.rule().unwrap()),
+            landing: DecisionSource::Rule(index, permit.rule().unwrap()),
             to: Some((service.name.to_owned(), stripped)),
         },
-        Decision::Challenge(challenge) => nowhere(Landing::Rule(index, challenge.rule)),
-        Decision::Forbid(forbid) => nowhere(
-            forbid
-                .rule
-                .map_or(Landing::NoRule(index), |id| Landing::Rule(index, id)),
-        ),
+        Decision::Challenge(challenge) => nowhere(DecisionSource::Rule(index, challenge.rule)),
+        Decision::Forbid(forbid) => {
+            nowhere(forbid.rule.map_or(DecisionSource::NoRule(index), |id| {
+                DecisionSource::Rule(index, id)
+            }))
+        }
     }
 }
 
 /// What changes from one outcome to the other.
-pub(crate) fn effect(before: &Outcome, after: &Outcome) -> Option<Effect> {
+pub(crate) fn effect(before: &Outcome, after: &Outcome) -> Option<ChangeEffect> {
     match (&before.to, &after.to) {
-        (None, Some(_)) => Some(Effect::Opens),
-        (Some(_), None) => Some(Effect::Closes),
-        (Some(one), Some(other)) => (one != other).then_some(Effect::Moves),
+        (None, Some(_)) => Some(ChangeEffect::Opens),
+        (Some(_), None) => Some(ChangeEffect::Closes),
+        (Some(one), Some(other)) => (one != other).then_some(ChangeEffect::Moves),
         (None, None) => None,
     }
 }
 
 /// Whether a change says so of this request, whoever sends it.
 pub(crate) fn is_about(
-    change: &Change,
+    change: &PolicyChange,
     request: &Request,
     (before, after): (&Outcome, &Outcome),
     named: &[Method],
@@ -100,7 +100,7 @@ pub(crate) fn is_about(
             .any(|class| covers(class, &request.path, fold))
 }
 
-fn has_method(change: &Change, method: &Method, named: &[Method]) -> bool {
+fn has_method(change: &PolicyChange, method: &Method, named: &[Method]) -> bool {
     change.methods.iter().any(|class| match class {
         MethodClass::Named(one) => one == method,
         MethodClass::Other => !named.contains(method),
@@ -108,10 +108,10 @@ fn has_method(change: &Change, method: &Method, named: &[Method]) -> bool {
 }
 
 /// The methods that some rule names, or the gateway itself.
-pub(crate) fn named_methods(sides: [&Side<'_>; 2]) -> Vec<Method> {
+pub(crate) fn named_methods(sides: [&ConfigurationView<'_>; 2]) -> Vec<Method> {
     let rules = sides
         .into_iter()
-        .flat_map(|side| &side.services)
+        .flat_map(|view| &view.services)
         .flat_map(|service| service.policy.rules());
     let mut named: Vec<Method> = rules
         .flat_map(|rule| match &rule.methods {
@@ -124,14 +124,14 @@ pub(crate) fn named_methods(sides: [&Side<'_>; 2]) -> Vec<Method> {
     }
     if sides
         .into_iter()
-        .any(|side| !side.own.token_paths.is_empty())
+        .any(|view| !view.own.token_paths.is_empty())
     {
         named.push(Method::POST);
     }
     named
 }
 
-fn host_class(change: &Change, host: &str) -> HostClass {
+fn host_class(change: &PolicyChange, host: &str) -> HostClass {
     let exact = HostClass::Exact(host.into());
     if change.hosts.contains(&exact) {
         return exact;
@@ -188,14 +188,14 @@ pub(crate) fn holds(
 ) -> bool {
     let segments = segments(path);
     let from = match class.from {
-        From::Anywhere => true,
-        From::In(network) => address.is_some_and(|address| lies_in(address, &network)),
-        From::Elsewhere => true,
+        AddressClass::Anywhere => true,
+        AddressClass::In(network) => address.is_some_and(|address| lies_in(address, &network)),
+        AddressClass::Elsewhere => true,
     };
     from && match (&class.who, who) {
-        (Who::Anonymous, None) => true,
+        (CallerKind::Anonymous, None) => true,
         (
-            Who::Known {
+            CallerKind::Known {
                 subject,
                 roles,
                 claims,
@@ -203,22 +203,22 @@ pub(crate) fn holds(
             Some(who),
         ) => {
             let subject = match subject {
-                Subject::Anybody => true,
-                Subject::Named(name) => *name == who.subject,
-                Subject::Segment(position) => *segments[*position] == *who.subject,
+                CallerSubject::Anybody => true,
+                CallerSubject::Named(name) => *name == who.subject,
+                CallerSubject::Segment(position) => *segments[*position] == *who.subject,
             };
             subject
                 && roles.iter().all(|role| who.roles.contains(role))
                 && claims.iter().all(|one| has(one, who, &segments))
         }
-        (Who::People { people, own }, who) => {
+        (CallerKind::People { people, own }, who) => {
             let name = who.map(|who| &*who.subject);
             person.is_some_and(|person| people.contains(&person))
                 && own
                     .iter()
                     .all(|position| name.is_none_or(|name| segments[*position] == name))
         }
-        (Who::Anonymous, Some(_)) | (Who::Known { .. }, None) => false,
+        (CallerKind::Anonymous, Some(_)) | (CallerKind::Known { .. }, None) => false,
     }
 }
 
@@ -258,7 +258,7 @@ fn gatelatch_words(value: &gatelatch::access::ClaimValue) -> String {
 pub(crate) fn least(class: &CallerClass, path: &str) -> Option<Arc<Identity>> {
     use gatelatch::access::{Claim, ClaimValue};
     let segments = segments(path);
-    let Who::Known {
+    let CallerKind::Known {
         subject,
         roles,
         claims,
@@ -267,9 +267,9 @@ pub(crate) fn least(class: &CallerClass, path: &str) -> Option<Arc<Identity>> {
         return None;
     };
     let subject = match subject {
-        Subject::Anybody => "stranger".into(),
-        Subject::Named(name) => name.clone(),
-        Subject::Segment(position) => segments[*position].as_str().into(),
+        CallerSubject::Anybody => "stranger".into(),
+        CallerSubject::Named(name) => name.clone(),
+        CallerSubject::Segment(position) => segments[*position].as_str().into(),
     };
     let claims = claims.iter().map(|claim| match claim {
         ClaimClass::Value(name, value) => Claim {

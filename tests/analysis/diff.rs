@@ -4,8 +4,10 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use gatelatch::access::{CaseRule, Identity, Methods, Pattern, Requirement, Rule};
-use gatelatch::analysis::Side;
-use gatelatch::analysis::diff::{Change, ClaimClass, From, Person, Subject, Who, compare};
+use gatelatch::analysis::ConfigurationView;
+use gatelatch::analysis::diff::{
+    AddressClass, CallerKind, CallerSubject, ClaimClass, ComparedUser, PolicyChange, compare,
+};
 use http::Method;
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -54,7 +56,7 @@ fn requests() -> impl Iterator<Item = Request> {
     })
 }
 
-fn folds(old: &Side<'_>, new: &Side<'_>) -> bool {
+fn folds(old: &ConfigurationView<'_>, new: &ConfigurationView<'_>) -> bool {
     old.services
         .iter()
         .chain(&new.services)
@@ -71,11 +73,11 @@ type Asker<'a> = (
 
 fn check(
     recipes: &(Recipe, Recipe),
-    people: &[Person],
+    people: &[ComparedUser],
     strangers: &[Arc<Identity>],
 ) -> Result<(), TestCaseError> {
     let (old, new) = (recipes.0.cook(), recipes.1.cook());
-    let (old, new) = (old.side(), new.side());
+    let (old, new) = (old.view(), new.view());
     let changes = compare(&old, &new, people, &mut |_| {});
     let (fold, named) = (folds(&old, &new), named_methods([&old, &new]));
     let addresses = addresses();
@@ -104,7 +106,7 @@ fn check(
             let Some(effect) = effect(&was, &is) else {
                 continue;
             };
-            let is_said = |change: &&Change| {
+            let is_said = |change: &&PolicyChange| {
                 change.effect == effect
                     && is_about(change, &request, (&was, &is), &named, fold)
                     && [before, after].iter().any(|who| {
@@ -140,34 +142,34 @@ fn check(
 
 /// Whether the change names this caller.
 fn names(
-    change: &Change,
+    change: &PolicyChange,
     who: Option<&Identity>,
     address: Option<IpAddr>,
     request: &Request,
     person: Option<usize>,
-    people: &[Person],
+    people: &[ComparedUser],
 ) -> bool {
     // whoever changed is spoken of by name, but where the path says who is meant
     let listed = person.is_none_or(|index| {
         people[index].before == people[index].after || change.affected.contains(&index)
     });
     change.callers.iter().any(|class| match class.who {
-        Who::People { .. } => holds(class, who, address, &request.path, person),
-        Who::Anonymous | Who::Known { .. } => {
+        CallerKind::People { .. } => holds(class, who, address, &request.path, person),
+        CallerKind::Anonymous | CallerKind::Known { .. } => {
             (listed || depends_on_path(&class.who))
                 && holds(class, who, address, &request.path, None)
         }
     })
 }
 
-fn depends_on_path(who: &Who) -> bool {
-    let Who::Known {
+fn depends_on_path(who: &CallerKind) -> bool {
+    let CallerKind::Known {
         subject, claims, ..
     } = who
     else {
         return false;
     };
-    matches!(subject, Subject::Segment(_))
+    matches!(subject, CallerSubject::Segment(_))
         || claims
             .iter()
             .any(|claim| matches!(claim, ClaimClass::Segment(..)))
@@ -175,10 +177,10 @@ fn depends_on_path(who: &Who) -> bool {
 
 /// Each caller class of a change has a request that changes so, and the change's own witness is one.
 fn witness(
-    change: &Change,
-    old: &Side<'_>,
-    new: &Side<'_>,
-    people: &[Person],
+    change: &PolicyChange,
+    old: &ConfigurationView<'_>,
+    new: &ConfigurationView<'_>,
+    people: &[ComparedUser],
     addresses: &[Option<IpAddr>],
 ) -> Result<(), TestCaseError> {
     let host = change.witness.host.to_string().leak();
@@ -190,17 +192,17 @@ fn witness(
     for class in &change.callers {
         let both = least(class, &request.path);
         let (before, after) = match &class.who {
-            Who::People {
+            CallerKind::People {
                 people: members, ..
             } => (
                 people[members[0]].before.clone(),
                 people[members[0]].after.clone(),
             ),
-            Who::Anonymous | Who::Known { .. } => (both.clone(), both),
+            CallerKind::Anonymous | CallerKind::Known { .. } => (both.clone(), both),
         };
         let mut places = addresses.iter().filter(|address| match class.from {
-            From::Anywhere | From::Elsewhere => true,
-            From::In(network) => lies_in_one(**address, &network),
+            AddressClass::Anywhere | AddressClass::Elsewhere => true,
+            AddressClass::In(network) => lies_in_one(**address, &network),
         });
         let shows = |address: &Option<IpAddr>| {
             let was = outcome(old, &request, before.as_ref(), *address);
@@ -241,7 +243,7 @@ proptest! {
     #[test]
     fn a_configuration_is_equal_to_itself(recipes in pair()) {
         let world = recipes.0.cook();
-        let changes = compare(&world.side(), &world.side(), &[], &mut |_| {});
+        let changes = compare(&world.view(), &world.view(), &[], &mut |_| {});
         prop_assert!(changes.is_empty(), "{:#?}", changes);
     }
 }

@@ -6,7 +6,7 @@ use gatelatch::access::{
     Caller, Claim, ClaimValue, Condition, Decision, Expected, Identity, PathOptions, Policy,
     RequestPath, Rule, RuleId, Segment, UserMatch,
 };
-use gatelatch::analysis::{Access, Audience, audiences, rows};
+use gatelatch::analysis::{AudienceAccess, CallerAudience, audiences, rows};
 use http::Method;
 use proptest::prelude::*;
 
@@ -37,16 +37,16 @@ fn method(rule: &Rule) -> Method {
     }
 }
 
-fn roles(audience: &Audience) -> Vec<Box<str>> {
+fn roles(audience: &CallerAudience) -> Vec<Box<str>> {
     match audience {
-        Audience::Role(role) => vec![role.clone()],
-        Audience::Anonymous | Audience::SignedIn => Vec::new(),
+        CallerAudience::Role(role) => vec![role.clone()],
+        CallerAudience::Anonymous | CallerAudience::SignedIn => Vec::new(),
     }
 }
 
 /// Somebody of the audience, who fulfils the condition as well where there is one.
 fn caller(
-    audience: &Audience,
+    audience: &CallerAudience,
     condition: Option<&Condition>,
     path: &RequestPath,
     rule: &Rule,
@@ -62,7 +62,7 @@ fn caller(
     let address = condition
         .and_then(|one| one.networks.first())
         .map(ipnet::IpNet::addr);
-    if *audience == Audience::Anonymous {
+    if *audience == CallerAudience::Anonymous {
         return Caller::anonymous(address);
     }
     let subject = match condition.and_then(|one| one.user.as_ref()) {
@@ -115,10 +115,10 @@ proptest! {
                 for (audience, cell) in audiences.iter().zip(&row.cells) {
                     let somebody = allows(policy, row.rule, &path, &caller(audience, None, &path, rule));
                     match cell {
-                        Access::Always => prop_assert_ne!(somebody, Some(false), "{:?} {:?}", audience, rule),
-                        Access::Never | Access::If(_) => prop_assert_ne!(somebody, Some(true), "{:?} {:?}", audience, rule),
+                        AudienceAccess::Always => prop_assert_ne!(somebody, Some(false), "{:?} {:?}", audience, rule),
+                        AudienceAccess::Never | AudienceAccess::If(_) => prop_assert_ne!(somebody, Some(true), "{:?} {:?}", audience, rule),
                     }
-                    let Access::If(conditions) = cell else { continue };
+                    let AudienceAccess::If(conditions) = cell else { continue };
                     for condition in conditions {
                         let fitting = caller(audience, Some(condition), &path, rule);
                         let answer = allows(policy, row.rule, &path, &fitting);

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use gatelatch::access::{
     CaseRule, HostPattern, Identity, Mount, PathOptions, Policy, RoutedService, Router, Rule,
 };
-use gatelatch::analysis::diff::Person;
-use gatelatch::analysis::{OwnPaths, Side, SideService};
+use gatelatch::analysis::diff::ComparedUser;
+use gatelatch::analysis::{ConfigurationView, OwnPaths, ServiceView};
 use gatelatch::wire::JWKS_PATH;
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -14,7 +14,7 @@ use proptest::sample::select;
 
 use crate::strategies::{identity, rules};
 
-/// One configuration, of parts that a [`Side`] borrows.
+/// One configuration, of parts that a [`ConfigurationView`] borrows.
 #[derive(Debug)]
 pub(crate) struct World {
     services: Vec<Service>,
@@ -114,8 +114,8 @@ fn route(services: &[Service]) -> Option<Router> {
 }
 
 impl World {
-    pub(crate) fn side(&self) -> Side<'_> {
-        let services = self.services.iter().map(|one| SideService {
+    pub(crate) fn view(&self) -> ConfigurationView<'_> {
+        let services = self.services.iter().map(|one| ServiceView {
             name: &one.name,
             known_as: &one.name,
             hosts: &one.hosts,
@@ -124,7 +124,7 @@ impl World {
             paths: one.paths,
             policy: &one.policy,
         });
-        Side {
+        ConfigurationView {
             router: &self.router,
             services: services.collect(),
             own: OwnPaths {
@@ -215,14 +215,14 @@ pub(crate) fn pair() -> impl Strategy<Value = (Recipe, Recipe)> {
 }
 
 /// Users who were, are, or both; some of them changed.
-pub(crate) fn people() -> impl Strategy<Value = Vec<Person>> {
+pub(crate) fn people() -> impl Strategy<Value = Vec<ComparedUser>> {
     let one = (
         prop::option::of(identity()),
         prop::option::of(identity()),
         any::<bool>(),
     );
     vec(one, 0..4).prop_map(|all| {
-        let mut people: Vec<Person> = Vec::new();
+        let mut people: Vec<ComparedUser> = Vec::new();
         for (before, after, same) in all {
             let name = before
                 .as_ref()
@@ -242,7 +242,7 @@ pub(crate) fn people() -> impl Strategy<Value = Vec<Person>> {
             };
             let before = named(before);
             let after = if same { before.clone() } else { named(after) };
-            people.push(Person {
+            people.push(ComparedUser {
                 name,
                 before,
                 after,

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::IpNet;
 
-use super::change::From;
+use super::change::AddressClass;
 use crate::access::lies_in;
 
 /// One address for each class of addresses that these networks tell apart; no address where there are no networks.
@@ -13,9 +13,9 @@ use crate::access::lies_in;
 /// Of two networks one lies in the other, or they have nothing in common. What is left of a network without those inside
 /// it begins or ends where it does itself, or right beside one of those: the ends of all networks, and the addresses
 /// beside them, hold one of every class.
-pub(super) fn classes(networks: &BTreeSet<IpNet>) -> Vec<(Option<IpAddr>, From)> {
+pub(super) fn classes(networks: &BTreeSet<IpNet>) -> Vec<(Option<IpAddr>, AddressClass)> {
     if networks.is_empty() {
-        return vec![(None, From::Anywhere)];
+        return vec![(None, AddressClass::Anywhere)];
     }
     let fixed = [
         IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)),
@@ -36,11 +36,13 @@ pub(super) fn classes(networks: &BTreeSet<IpNet>) -> Vec<(Option<IpAddr>, From)>
 }
 
 /// The class of an address among these networks.
-pub(super) fn class_of(address: IpAddr, networks: &BTreeSet<IpNet>) -> From {
+pub(super) fn class_of(address: IpAddr, networks: &BTreeSet<IpNet>) -> AddressClass {
     let around = networks.iter().filter(|network| lies_in(address, network));
     around
         .max_by_key(|network| length(network))
-        .map_or(From::Elsewhere, |network| From::In(*network))
+        .map_or(AddressClass::Elsewhere, |network| {
+            AddressClass::In(*network)
+        })
 }
 
 /// The length of the prefix as of an IPv6 network, so that IPv4 in its IPv6 clothes compares with IPv4.

@@ -9,8 +9,8 @@ use std::sync::Arc;
 
 use ipnet::IpNet;
 
-use super::change::{ClaimClass, Subject, Who};
-use super::classes::Piece;
+use super::change::{CallerKind, CallerSubject, ClaimClass};
+use super::classes::SegmentClass;
 use super::forest::parameter_position;
 use crate::access::{
     Claim, ClaimMatch, ClaimValue, Condition, Expected, Identity, Requirement, RoleMatch, Rule,
@@ -21,7 +21,7 @@ use crate::access::{
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Need {
     /// `None`: any name does.
-    subject: Option<Subject>,
+    subject: Option<CallerSubject>,
     roles: BTreeSet<Box<str>>,
     claims: BTreeSet<ClaimClass>,
 }
@@ -30,8 +30,8 @@ struct Need {
 pub(super) fn candidates(
     before: Option<&Rule>,
     after: Option<&Rule>,
-    pieces: &[Piece],
-) -> BTreeSet<Who> {
+    pieces: &[SegmentClass],
+) -> BTreeSet<CallerKind> {
     let needs = needs(before, pieces)
         .into_iter()
         .chain(needs(after, pieces))
@@ -43,8 +43,8 @@ pub(super) fn candidates(
 pub(super) fn admitted_by_both(
     before: Option<&Rule>,
     after: Option<&Rule>,
-    pieces: &[Piece],
-) -> BTreeSet<Who> {
+    pieces: &[SegmentClass],
+) -> BTreeSet<CallerKind> {
     let (old, new) = (needs(before, pieces), needs(after, pieces));
     let both = old
         .iter()
@@ -53,20 +53,20 @@ pub(super) fn admitted_by_both(
 }
 
 /// One caller for each need and each name that fits it.
-fn spread(needs: BTreeSet<Need>, subjects: &BTreeSet<Subject>) -> BTreeSet<Who> {
+fn spread(needs: BTreeSet<Need>, subjects: &BTreeSet<CallerSubject>) -> BTreeSet<CallerKind> {
     let nothing = Need {
         subject: None,
         roles: BTreeSet::new(),
         claims: BTreeSet::new(),
     };
-    let mut all = BTreeSet::from([Who::Anonymous]);
+    let mut all = BTreeSet::from([CallerKind::Anonymous]);
     for Need {
         subject,
         roles,
         claims,
     } in needs.into_iter().chain([nothing])
     {
-        let known = |subject: &Subject| Who::Known {
+        let known = |subject: &CallerSubject| CallerKind::Known {
             subject: subject.clone(),
             roles: roles.clone(),
             claims: claims.clone(),
@@ -111,8 +111,12 @@ pub(super) fn compared(rule: Option<&Rule>) -> BTreeSet<usize> {
 }
 
 /// The identity of a caller of this kind, for a path of these pieces. `stranger` is a name that nothing names.
-pub(super) fn identity(who: &Who, pieces: &[Piece], stranger: &str) -> Option<Arc<Identity>> {
-    let Who::Known {
+pub(super) fn identity(
+    who: &CallerKind,
+    pieces: &[SegmentClass],
+    stranger: &str,
+) -> Option<Arc<Identity>> {
+    let CallerKind::Known {
         subject,
         roles,
         claims,
@@ -121,9 +125,9 @@ pub(super) fn identity(who: &Who, pieces: &[Piece], stranger: &str) -> Option<Ar
         return None;
     };
     let subject = match subject {
-        Subject::Anybody => stranger.into(),
-        Subject::Named(name) => name.clone(),
-        Subject::Segment(position) => pieces[*position].text.clone(),
+        CallerSubject::Anybody => stranger.into(),
+        CallerSubject::Named(name) => name.clone(),
+        CallerSubject::Segment(position) => pieces[*position].text.clone(),
     };
     let claims = claims.iter().map(|claim| match claim {
         ClaimClass::Value(name, value) => Claim {
@@ -152,8 +156,12 @@ pub(super) fn conditions(rule: Option<&Rule>) -> &[Condition] {
 }
 
 /// Anybody, and every name that matters here.
-fn subjects(before: Option<&Rule>, after: Option<&Rule>, pieces: &[Piece]) -> BTreeSet<Subject> {
-    let mut subjects = BTreeSet::from([Subject::Anybody]);
+fn subjects(
+    before: Option<&Rule>,
+    after: Option<&Rule>,
+    pieces: &[SegmentClass],
+) -> BTreeSet<CallerSubject> {
+    let mut subjects = BTreeSet::from([CallerSubject::Anybody]);
     for rule in [before, after].into_iter().flatten() {
         for user in conditions(Some(rule))
             .iter()
@@ -165,9 +173,9 @@ fn subjects(before: Option<&Rule>, after: Option<&Rule>, pieces: &[Piece]) -> BT
     subjects
 }
 
-fn named(rule: &Rule, user: &UserMatch, pieces: &[Piece]) -> Vec<Subject> {
+fn named(rule: &Rule, user: &UserMatch, pieces: &[SegmentClass]) -> Vec<CallerSubject> {
     match user {
-        UserMatch::OneOf(users) => users.iter().cloned().map(Subject::Named).collect(),
+        UserMatch::OneOf(users) => users.iter().cloned().map(CallerSubject::Named).collect(),
         UserMatch::Parameter(name) => parameter_position(rule, name)
             .map(|position| spelled(position, pieces))
             .into_iter()
@@ -175,15 +183,15 @@ fn named(rule: &Rule, user: &UserMatch, pieces: &[Piece]) -> Vec<Subject> {
     }
 }
 
-fn spelled(position: usize, pieces: &[Piece]) -> Subject {
+fn spelled(position: usize, pieces: &[SegmentClass]) -> CallerSubject {
     match &pieces[position] {
-        piece if piece.is_exact() => Subject::Named(piece.text.clone()),
-        _ => Subject::Segment(position),
+        piece if piece.is_exact() => CallerSubject::Named(piece.text.clone()),
+        _ => CallerSubject::Segment(position),
     }
 }
 
 /// What is needed to be admitted by the rule; one entry for each way.
-fn needs(rule: Option<&Rule>, pieces: &[Piece]) -> BTreeSet<Need> {
+fn needs(rule: Option<&Rule>, pieces: &[SegmentClass]) -> BTreeSet<Need> {
     let Some(of) = rule else {
         return BTreeSet::new();
     };
@@ -202,7 +210,7 @@ fn needs(rule: Option<&Rule>, pieces: &[Piece]) -> BTreeSet<Need> {
     }
 }
 
-fn needs_of(rule: &Rule, condition: &Condition, pieces: &[Piece]) -> Vec<Need> {
+fn needs_of(rule: &Rule, condition: &Condition, pieces: &[SegmentClass]) -> Vec<Need> {
     let mut roles = vec![BTreeSet::new()];
     for demand in &condition.roles {
         roles = with_demand(&roles, demand);
@@ -243,7 +251,7 @@ fn with_demand(sets: &[BTreeSet<Box<str>>], demand: &RoleMatch) -> Vec<BTreeSet<
     }
 }
 
-fn claim_of(rule: &Rule, claim: &ClaimMatch, pieces: &[Piece]) -> Option<ClaimClass> {
+fn claim_of(rule: &Rule, claim: &ClaimMatch, pieces: &[SegmentClass]) -> Option<ClaimClass> {
     let name = claim.name.clone();
     Some(match &claim.expected {
         Expected::Value(value) => ClaimClass::Value(name, value.clone()),
@@ -276,21 +284,21 @@ impl Need {
 }
 
 /// Whether whoever is the second is the first as well.
-pub(super) fn includes(one: &Who, other: &Who) -> bool {
+pub(super) fn includes(one: &CallerKind, other: &CallerKind) -> bool {
     match (one, other) {
         (
-            Who::Known {
+            CallerKind::Known {
                 subject,
                 roles,
                 claims,
             },
-            Who::Known {
+            CallerKind::Known {
                 subject: narrower,
                 roles: more_roles,
                 claims: more_claims,
             },
         ) => {
-            (*subject == Subject::Anybody || subject == narrower)
+            (*subject == CallerSubject::Anybody || subject == narrower)
                 && roles.is_subset(more_roles)
                 && claims.is_subset(more_claims)
         }

@@ -7,15 +7,15 @@ use std::net::IpAddr;
 use http::Method;
 use ipnet::IpNet;
 
-use super::super::side::Landing;
+use super::super::view::DecisionSource;
 use super::super::words::value_in_words;
 use crate::access::ClaimValue;
 
 /// Requests whose outcome changes alike.
 #[derive(Clone, Debug)]
-pub struct Change {
+pub struct PolicyChange {
     /// In which direction.
-    pub effect: Effect,
+    pub effect: ChangeEffect,
     /// Which methods; never empty.
     pub methods: Vec<MethodClass>,
     /// Which paths; never empty. None of them covers another.
@@ -28,16 +28,16 @@ pub struct Change {
     /// a claim, it depends on the path who else is; and where there are very many kinds of users, nobody is named.
     pub affected: Vec<usize>,
     /// What decided before.
-    pub before: Landing,
+    pub before: DecisionSource,
     /// What decides now.
-    pub after: Landing,
+    pub after: DecisionSource,
     /// One such request.
-    pub witness: Witness,
+    pub witness: ChangeWitness,
 }
 
 /// What becomes of the requests. The more a change needs a look, the earlier it stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Effect {
+pub enum ChangeEffect {
     /// They were refused and are forwarded now.
     Opens,
     /// They are forwarded as before, but to another service, or to another path there: these callers reach what they
@@ -87,20 +87,20 @@ pub enum PathPiece {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CallerClass {
     /// Who they are.
-    pub who: Who,
+    pub who: CallerKind,
     /// Where they call from.
-    pub from: From,
+    pub from: AddressClass,
 }
 
 /// Who calls.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Who {
+pub enum CallerKind {
     /// Nobody who is known.
     Anonymous,
     /// Somebody who is known.
     Known {
         /// By which name.
-        subject: Subject,
+        subject: CallerSubject,
         /// With at least these roles.
         roles: BTreeSet<Box<str>>,
         /// With at least these claims.
@@ -117,7 +117,7 @@ pub enum Who {
 
 /// The name of a caller.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Subject {
+pub enum CallerSubject {
     /// Any.
     Anybody,
     /// This one.
@@ -137,7 +137,7 @@ pub enum ClaimClass {
 
 /// Where a caller is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum From {
+pub enum AddressClass {
     /// Anywhere.
     Anywhere,
     /// In this network, but in none of the smaller ones that the rules name.
@@ -148,7 +148,7 @@ pub enum From {
 
 /// A request that changes.
 #[derive(Clone, Debug)]
-pub struct Witness {
+pub struct ChangeWitness {
     /// The method.
     pub method: Method,
     /// The host.
@@ -165,7 +165,7 @@ impl fmt::Display for PathClass {
             return f.write_str("/");
         }
         self.0.iter().try_for_each(|piece| match piece {
-            PathPiece::Literal(text) => write!(f, "/{}", super::super::side::spell(text)),
+            PathPiece::Literal(text) => write!(f, "/{}", super::super::view::spell(text)),
             PathPiece::Any => f.write_str("/*"),
             PathPiece::Rest => f.write_str("/**"),
         })
@@ -202,7 +202,7 @@ impl fmt::Display for ClaimClass {
     }
 }
 
-impl fmt::Display for From {
+impl fmt::Display for AddressClass {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Anywhere => f.write_str("anywhere"),
@@ -212,7 +212,7 @@ impl fmt::Display for From {
     }
 }
 
-impl Effect {
+impl ChangeEffect {
     /// Its stable name.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -7,51 +7,51 @@ use crate::access::CaseRule;
 
 /// One segment of a path on the walk.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Piece {
+pub(super) struct SegmentClass {
     /// The text that stands for the class, percent-decoded.
     pub(super) text: Box<str>,
-    pub(super) kind: Kind,
+    pub(super) kind: SegmentKind,
 }
 
 /// Which texts it stands for.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Kind {
+pub(super) enum SegmentKind {
     /// Itself only.
     Exact,
-    /// All spellings of this folded text that are no [`Kind::Exact`] of their own.
+    /// All spellings of this folded text that are no [`SegmentKind::Exact`] of their own.
     Folded(Box<str>),
     /// All that no pattern names here.
     Other,
 }
 
-impl Piece {
+impl SegmentClass {
     pub(super) fn shown(&self) -> PathPiece {
         match &self.kind {
-            Kind::Exact => PathPiece::Literal(self.text.clone()),
-            Kind::Folded(text) => PathPiece::Literal(text.clone()),
-            Kind::Other => PathPiece::Any,
+            SegmentKind::Exact => PathPiece::Literal(self.text.clone()),
+            SegmentKind::Folded(text) => PathPiece::Literal(text.clone()),
+            SegmentKind::Other => PathPiece::Any,
         }
     }
 
     /// Whether it stands for one text only.
     pub(super) fn is_exact(&self) -> bool {
         match self.kind {
-            Kind::Exact => true,
-            Kind::Folded(_) | Kind::Other => false,
+            SegmentKind::Exact => true,
+            SegmentKind::Folded(_) | SegmentKind::Other => false,
         }
     }
 }
 
 /// The literals that stand at one place, by the way they are compared.
 #[derive(Debug, Default)]
-pub(super) struct Literals {
+pub(super) struct LiteralSet {
     /// Where letter case counts.
     sensitive: BTreeSet<Box<str>>,
     /// Where it does not; folded.
     insensitive: BTreeSet<Box<str>>,
 }
 
-impl Literals {
+impl LiteralSet {
     /// `text` is in the form that the tree compares.
     pub(super) fn add(&mut self, text: &str, case: CaseRule) {
         let set = match case {
@@ -64,7 +64,7 @@ impl Literals {
     }
 
     /// One piece for each class of texts that some literal covers.
-    pub(super) fn into_pieces(self) -> Vec<Piece> {
+    pub(super) fn into_pieces(self) -> Vec<SegmentClass> {
         let mut exact_by_fold = BTreeMap::<Box<str>, BTreeSet<&str>>::new();
         for text in &self.sensitive {
             exact_by_fold.entry(fold(text)).or_default().insert(text);
@@ -73,15 +73,15 @@ impl Literals {
         let folded = self.insensitive.iter().filter_map(|text| {
             let taken = exact_by_fold.get(text).unwrap_or(&none);
             let spelling = spelling(text, taken)?;
-            Some(Piece {
+            Some(SegmentClass {
                 text: spelling,
-                kind: Kind::Folded(text.clone()),
+                kind: SegmentKind::Folded(text.clone()),
             })
         });
         let folded: Vec<_> = folded.collect();
-        let exact = self.sensitive.iter().map(|text| Piece {
+        let exact = self.sensitive.iter().map(|text| SegmentClass {
             text: text.clone(),
-            kind: Kind::Exact,
+            kind: SegmentKind::Exact,
         });
         exact.chain(folded).collect()
     }
@@ -136,14 +136,14 @@ mod tests {
 
     #[test]
     fn a_class_of_spellings_is_told_from_each_exact_one() {
-        let mut literals = Literals::default();
+        let mut literals = LiteralSet::default();
         for text in ["Ab", "ab", "x"] {
             literals.add(text, CaseRule::Sensitive);
         }
         for text in ["ab", "7", "x", "y"] {
             literals.add(text, CaseRule::Insensitive);
         }
-        let texts = |kind: fn(&Kind) -> bool, pieces: &[Piece]| -> Vec<String> {
+        let texts = |kind: fn(&SegmentKind) -> bool, pieces: &[SegmentClass]| -> Vec<String> {
             pieces
                 .iter()
                 .filter(|piece| kind(&piece.kind))
@@ -152,24 +152,24 @@ mod tests {
         };
         let pieces = literals.into_pieces();
         assert_eq!(
-            texts(|kind| *kind == Kind::Exact, &pieces),
+            texts(|kind| *kind == SegmentKind::Exact, &pieces),
             ["Ab", "ab", "x"]
         );
         assert_eq!(
-            texts(|kind| matches!(kind, Kind::Folded(_)), &pieces),
+            texts(|kind| matches!(kind, SegmentKind::Folded(_)), &pieces),
             ["7", "aB", "X", "y"]
         );
     }
 
     #[test]
     fn where_every_spelling_is_taken_there_is_no_other() {
-        let mut literals = Literals::default();
+        let mut literals = LiteralSet::default();
         for text in ["a", "A", "7"] {
             literals.add(text, CaseRule::Sensitive);
         }
         for text in ["a", "7"] {
             literals.add(text, CaseRule::Insensitive);
         }
-        assert!(literals.into_pieces().iter().all(Piece::is_exact));
+        assert!(literals.into_pieces().iter().all(SegmentClass::is_exact));
     }
 }

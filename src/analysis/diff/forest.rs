@@ -32,14 +32,14 @@ type LeafKey = (Option<Vec<String>>, u32);
 #[derive(Debug)]
 pub(super) struct PatternTree {
     pub(super) case: CaseRule,
-    nodes: Vec<Node>,
+    nodes: Vec<PatternTreeNode>,
     /// By rule.
-    asks: Vec<Ask>,
+    asks: Vec<RequirementKey>,
 }
 
 /// What a rule asks.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Ask {
+pub(super) struct RequirementKey {
     /// Equal numbers ask the same.
     pub(super) number: u32,
     /// Whether a user who changed may be answered differently.
@@ -50,7 +50,7 @@ pub(super) struct Ask {
 
 /// One node of a tree.
 #[derive(Debug, Default)]
-pub(super) struct Node {
+pub(super) struct PatternTreeNode {
     pub(super) literals: BTreeMap<Box<str>, NodeId>,
     pub(super) parameter: Option<NodeId>,
     here: Vec<LeafKey>,
@@ -73,12 +73,12 @@ impl PatternTree {
     ) -> Self {
         let mut tree = Self {
             case: policy.case(),
-            nodes: vec![Node::default()],
+            nodes: vec![PatternTreeNode::default()],
             asks: Vec::new(),
         };
         for rule in policy.rules() {
             let compared = compared(Some(rule)).into_iter().collect();
-            let ask = Ask {
+            let ask = RequirementKey {
                 number: interner.ask(rule),
                 touched: touches(rule),
                 compared,
@@ -90,11 +90,11 @@ impl PatternTree {
         tree
     }
 
-    pub(super) fn node(&self, id: NodeId) -> &Node {
+    pub(super) fn node(&self, id: NodeId) -> &PatternTreeNode {
         &self.nodes[id as usize]
     }
 
-    pub(super) fn ask(&self, rule: RuleId) -> &Ask {
+    pub(super) fn ask(&self, rule: RuleId) -> &RequirementKey {
         &self.asks[rule.0 as usize]
     }
 
@@ -108,7 +108,7 @@ impl PatternTree {
         }
     }
 
-    fn add(&mut self, rule: &Rule, ask: &Ask) {
+    fn add(&mut self, rule: &Rule, ask: &RequirementKey) {
         let key = (methods_key(rule), ask.number);
         let mut id = 0;
         for segment in rule.pattern.segments() {
@@ -151,7 +151,7 @@ impl PatternTree {
 
     fn grow(&mut self, child: NodeId) -> NodeId {
         if child == self.next_id() {
-            self.nodes.push(Node::default());
+            self.nodes.push(PatternTreeNode::default());
         }
         child
     }
@@ -187,7 +187,7 @@ impl PatternTree {
     }
 }
 
-impl Node {
+impl PatternTreeNode {
     /// Whether the `**` of both nodes answers alike, for the users who changed as well.
     pub(super) fn rest_is_like(&self, other: &Self) -> bool {
         self.rest_number == other.rest_number && !self.rest_touched && !other.rest_touched

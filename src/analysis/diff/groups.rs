@@ -3,17 +3,19 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-use super::super::side::{Landing, spell};
-use super::change::{CallerClass, Change, Effect, HostClass, PathClass, PathPiece, Witness};
-use super::classes::Piece;
+use super::super::view::{DecisionSource, spell};
+use super::change::{
+    CallerClass, ChangeEffect, ChangeWitness, HostClass, PathClass, PathPiece, PolicyChange,
+};
+use super::classes::SegmentClass;
 use super::hosts::HostGroup;
 use super::patterns::simplify;
-use super::verdicts::{Request, Verdict};
-use super::world::World;
+use super::verdicts::{ClassOutcome, WitnessRequest};
+use super::world::Comparison;
 
 /// Everything found so far.
 #[derive(Default)]
-pub(super) struct Groups {
+pub(super) struct ChangeGroups {
     found: BTreeMap<Key, Group>,
     /// How many classes of paths were compared.
     pub(super) visited: usize,
@@ -22,11 +24,11 @@ pub(super) struct Groups {
 /// What one line of the report is about. Service and rule of now count before those of then, for the order.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Key {
-    effect: Effect,
+    effect: ChangeEffect,
     /// Those whose callers are users who changed stand together.
     people: Option<Rc<[CallerClass]>>,
-    after: Landing,
-    before: Landing,
+    after: DecisionSource,
+    before: DecisionSource,
     callers: Rc<[CallerClass]>,
 }
 
@@ -42,28 +44,28 @@ struct Found {
     /// By index of their group.
     hosts: BTreeSet<usize>,
     affected: BTreeSet<usize>,
-    witness: Option<Witness>,
+    witness: Option<ChangeWitness>,
 }
 
 /// Where something changes.
-pub(super) struct Place<'p> {
+pub(super) struct ChangeLocation<'p> {
     /// The group of hosts, by index.
     pub(super) hosts: usize,
     /// By index.
     pub(super) method: usize,
-    pub(super) pieces: &'p [Piece],
+    pub(super) pieces: &'p [SegmentClass],
     pub(super) end: &'static [PathPiece],
     /// The class of these paths.
     pub(super) class: &'p Rc<PathClass>,
-    pub(super) request: &'p Request<'p>,
+    pub(super) request: &'p WitnessRequest<'p>,
 }
 
-impl Groups {
+impl ChangeGroups {
     pub(super) fn add(
         &mut self,
-        (before, after): (Landing, Landing),
-        verdict: &Verdict,
-        place: &Place<'_>,
+        (before, after): (DecisionSource, DecisionSource),
+        verdict: &ClassOutcome,
+        place: &ChangeLocation<'_>,
     ) {
         let callers = Rc::clone(&verdict.callers);
         let people = verdict.is_about_people().then(|| Rc::clone(&callers));
@@ -88,7 +90,11 @@ impl Groups {
     }
 
     /// One change for all methods that have the same paths.
-    pub(super) fn into_changes(self, world: &World<'_>, hosts: &[HostGroup]) -> Vec<Change> {
+    pub(super) fn into_changes(
+        self,
+        world: &Comparison<'_>,
+        hosts: &[HostGroup],
+    ) -> Vec<PolicyChange> {
         let mut changes = Vec::new();
         for (key, group) in self.found {
             let mut same =
@@ -122,8 +128,8 @@ fn change(
     paths: BTreeSet<PathClass>,
     hosts: BTreeSet<HostClass>,
     found: Vec<(usize, Found)>,
-    world: &World<'_>,
-) -> Option<Change> {
+    world: &Comparison<'_>,
+) -> Option<PolicyChange> {
     let methods = found
         .iter()
         .map(|(method, _)| world.methods[*method].0.clone())
@@ -132,7 +138,7 @@ fn change(
         .iter()
         .flat_map(|(_, found)| found.affected.iter().copied())
         .collect();
-    Some(Change {
+    Some(PolicyChange {
         effect: key.effect,
         methods,
         paths: paths.into_iter().collect(),
@@ -145,12 +151,12 @@ fn change(
     })
 }
 
-impl Place<'_> {
-    fn class(&self, verdict: &Verdict) -> Rc<PathClass> {
+impl ChangeLocation<'_> {
+    fn class(&self, verdict: &ClassOutcome) -> Rc<PathClass> {
         if verdict.texts.is_empty() {
             return Rc::clone(self.class);
         }
-        let shown = |(position, piece): (usize, &Piece)| match verdict.texts.get(&position) {
+        let shown = |(position, piece): (usize, &SegmentClass)| match verdict.texts.get(&position) {
             Some(text) => PathPiece::Literal(text.clone()),
             None => piece.shown(),
         };
@@ -163,15 +169,15 @@ impl Place<'_> {
         Rc::new(PathClass(pieces.collect()))
     }
 
-    fn witness(&self, verdict: &Verdict) -> Witness {
-        let text = |(position, piece): (usize, &Piece)| {
+    fn witness(&self, verdict: &ClassOutcome) -> ChangeWitness {
+        let text = |(position, piece): (usize, &SegmentClass)| {
             format!(
                 "/{}",
                 spell(verdict.fitted.get(&position).unwrap_or(&piece.text))
             )
         };
         let path = self.pieces.iter().enumerate().map(text).collect::<String>() + self.request.tail;
-        Witness {
+        ChangeWitness {
             method: self.request.method.clone(),
             host: self.request.host.into(),
             path: if path.is_empty() {

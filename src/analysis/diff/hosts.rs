@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::super::fresh::Fresh;
-use super::super::{Side, SideService};
+use super::super::unused_names::UnusedNames;
+use super::super::{ConfigurationView, ServiceView};
 use super::change::HostClass;
 
 /// Hosts for which both configurations ask the same services in the same order.
@@ -28,7 +28,11 @@ enum Rank {
 }
 
 /// All hosts, in groups.
-pub(super) fn classes(old: &Side<'_>, new: &Side<'_>, fresh: &Fresh) -> Vec<HostGroup> {
+pub(super) fn classes(
+    old: &ConfigurationView<'_>,
+    new: &ConfigurationView<'_>,
+    fresh: &UnusedNames,
+) -> Vec<HostGroup> {
     let named = old
         .services
         .iter()
@@ -59,7 +63,7 @@ pub(super) fn classes(old: &Side<'_>, new: &Side<'_>, fresh: &Fresh) -> Vec<Host
     groups.into_values().collect()
 }
 
-fn witness(class: &HostClass, fresh: &Fresh) -> Box<str> {
+fn witness(class: &HostClass, fresh: &UnusedNames) -> Box<str> {
     match class {
         HostClass::Exact(host) => host.clone(),
         HostClass::Below(parent) => format!("{}.{parent}", fresh.host()).into(),
@@ -68,9 +72,9 @@ fn witness(class: &HostClass, fresh: &Fresh) -> Box<str> {
 }
 
 /// The services that are asked for a host, those that name it best first; of one rank together.
-fn asked(side: &Side<'_>, host: &str) -> Vec<Vec<usize>> {
+fn asked(view: &ConfigurationView<'_>, host: &str) -> Vec<Vec<usize>> {
     let mut ranks = BTreeMap::<Rank, Vec<usize>>::new();
-    for (index, service) in side.services.iter().enumerate() {
+    for (index, service) in view.services.iter().enumerate() {
         for rank in ranks_of(service, host) {
             ranks.entry(rank).or_default().push(index);
         }
@@ -78,7 +82,7 @@ fn asked(side: &Side<'_>, host: &str) -> Vec<Vec<usize>> {
     ranks.into_values().collect()
 }
 
-fn ranks_of(service: &SideService<'_>, host: &str) -> BTreeSet<Rank> {
+fn ranks_of(service: &ServiceView<'_>, host: &str) -> BTreeSet<Rank> {
     if service.hosts.is_empty() {
         return BTreeSet::from([Rank::Any]);
     }

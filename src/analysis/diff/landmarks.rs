@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::super::Side;
-use super::classes::{Literals, fold};
+use super::super::ConfigurationView;
+use super::classes::{LiteralSet, fold};
 use super::hosts::HostGroup;
 use crate::access::CaseRule;
 
@@ -20,18 +20,22 @@ struct Node {
 }
 
 impl Landmarks {
-    pub(super) fn new(old: &Side<'_>, new: &Side<'_>, hosts: &HostGroup) -> Self {
+    pub(super) fn new(
+        old: &ConfigurationView<'_>,
+        new: &ConfigurationView<'_>,
+        hosts: &HostGroup,
+    ) -> Self {
         let mut landmarks = Self {
             nodes: vec![Node::default()],
         };
-        for (side, services) in [(old, &hosts.old), (new, &hosts.new)] {
-            for path in side.own.all() {
+        for (view, services) in [(old, &hosts.old), (new, &hosts.new)] {
+            for path in view.own.all() {
                 landmarks.add(
                     path.split('/').filter(|text| !text.is_empty()),
                     CaseRule::Sensitive,
                 );
             }
-            for service in services.iter().map(|index| &side.services[*index]) {
+            for service in services.iter().map(|index| &view.services[*index]) {
                 landmarks.add(service.mount.segments(), service.policy.case());
             }
         }
@@ -85,7 +89,7 @@ impl Landmarks {
         &self,
         from: &[usize],
         exact: &BTreeMap<Box<str>, BTreeSet<Box<str>>>,
-        literals: &mut Literals,
+        literals: &mut LiteralSet,
     ) {
         for node in from.iter().map(|id| &self.nodes[*id]) {
             node.sensitive

@@ -22,38 +22,42 @@ mod walk;
 mod world;
 
 pub use self::change::{
-    CallerClass, Change, Effect, From, HostClass, MethodClass, PathClass, PathPiece, Subject, Who,
+    AddressClass, CallerClass, CallerKind, CallerSubject, ChangeEffect, HostClass, MethodClass,
+    PathClass, PathPiece, PolicyChange,
 };
-pub use self::change::{ClaimClass, Witness};
-pub use self::people::Person;
-pub use super::side::Landing;
+pub use self::change::{ChangeWitness, ClaimClass};
+pub use self::people::ComparedUser;
+pub use super::view::DecisionSource;
 
-use self::groups::Groups;
-use self::walk::Walk;
-use self::world::World;
-use super::Side;
+use self::groups::ChangeGroups;
+use self::walk::PathWalk;
+use self::world::Comparison;
+use super::ConfigurationView;
 
 /// Everything that changes, opening changes first, each group of requests once.
 ///
 /// `people` are the users of both configurations. `progress` hears now and then how many classes of paths were
 /// compared so far.
 pub fn compare(
-    old: &Side<'_>,
-    new: &Side<'_>,
-    people: &[Person],
+    old: &ConfigurationView<'_>,
+    new: &ConfigurationView<'_>,
+    people: &[ComparedUser],
     progress: &mut dyn FnMut(usize),
-) -> Vec<Change> {
-    let mut world = World::new(old, new, people);
-    let mut groups = Groups::default();
+) -> Vec<PolicyChange> {
+    let mut world = Comparison::new(old, new, people);
+    let mut groups = ChangeGroups::default();
     let hosts = hosts::classes(old, new, &world.fresh);
     for (index, group) in hosts.iter().enumerate() {
-        Walk::new(&mut world, &mut groups, (index, group), progress).run();
+        PathWalk::new(&mut world, &mut groups, (index, group), progress).run();
     }
     groups.into_changes(&world, &hosts)
 }
 
 /// All classes of methods: a change that has all of them is about any method.
-pub fn method_classes(old: &Side<'_>, new: &Side<'_>) -> Vec<MethodClass> {
+pub fn method_classes(
+    old: &ConfigurationView<'_>,
+    new: &ConfigurationView<'_>,
+) -> Vec<MethodClass> {
     world::method_classes(old, new)
         .into_iter()
         .map(|(class, _)| class)

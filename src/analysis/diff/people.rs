@@ -11,7 +11,7 @@ use crate::access::{
 
 /// A user of either configuration.
 #[derive(Clone, Debug)]
-pub struct Person {
+pub struct ComparedUser {
     /// The name.
     pub name: Box<str>,
     /// Who that was before; `None`: not on the list, or disabled.
@@ -22,7 +22,7 @@ pub struct Person {
 
 /// Users whom no rule tells apart.
 #[derive(Clone, Debug)]
-pub(super) struct Class {
+pub(super) struct UserClass {
     /// By their place in the list of people.
     pub(super) members: Vec<usize>,
     pub(super) before: Option<Arc<Identity>>,
@@ -31,7 +31,7 @@ pub(super) struct Class {
 
 /// Whether something about users changed that rules see.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Changed {
+pub(super) enum UserChange {
     Yes,
     No,
 }
@@ -48,23 +48,23 @@ const MOST_CLASSES: usize = 500;
 
 /// All users, by class.
 #[derive(Debug)]
-pub(super) struct People {
+pub(super) struct UserClasses {
     /// Those about whom something changed that rules see.
-    pub(super) changed: Vec<Class>,
+    pub(super) changed: Vec<UserClass>,
     /// Those about whom nothing did; empty where there are too many kinds of them.
-    pub(super) unchanged: Vec<Class>,
+    pub(super) unchanged: Vec<UserClass>,
 }
 
-impl People {
+impl UserClasses {
     /// `is_named` says whether a rule or a literal segment spells the name.
     pub(super) fn new(
-        people: &[Person],
+        people: &[ComparedUser],
         claims: &BTreeSet<Box<str>>,
         is_named: &dyn Fn(&str) -> bool,
     ) -> Self {
-        let mut classes = BTreeMap::<(Option<Seen>, Option<Seen>), Class>::new();
+        let mut classes = BTreeMap::<(Option<Seen>, Option<Seen>), UserClass>::new();
         // who could not sign in and still cannot is anonymous
-        let known = |person: &Person| person.before.is_some() || person.after.is_some();
+        let known = |person: &ComparedUser| person.before.is_some() || person.after.is_some();
         for (index, person) in people
             .iter()
             .enumerate()
@@ -76,7 +76,7 @@ impl People {
                     .map(|identity| seen(identity, claims, is_named(&identity.subject)))
             };
             let class = classes.entry((see(&person.before), see(&person.after)));
-            let class = class.or_insert_with(|| Class {
+            let class = class.or_insert_with(|| UserClass {
                 members: Vec::new(),
                 before: person.before.clone(),
                 after: person.after.clone(),
@@ -87,7 +87,7 @@ impl People {
             .into_iter()
             .partition(|((before, after), _)| before != after);
         let classes =
-            |all: Vec<(_, Class)>| all.into_iter().map(|(_, class)| class).collect::<Vec<_>>();
+            |all: Vec<(_, UserClass)>| all.into_iter().map(|(_, class)| class).collect::<Vec<_>>();
         let unchanged = if unchanged.len() > MOST_CLASSES {
             Vec::new()
         } else {
@@ -100,9 +100,9 @@ impl People {
     }
 
     /// Every class that is known.
-    pub(super) fn all(&self) -> impl Iterator<Item = (&Class, Changed)> {
-        let unchanged = self.unchanged.iter().map(|class| (class, Changed::No));
-        unchanged.chain(self.changed.iter().map(|class| (class, Changed::Yes)))
+    pub(super) fn all(&self) -> impl Iterator<Item = (&UserClass, UserChange)> {
+        let unchanged = self.unchanged.iter().map(|class| (class, UserChange::No));
+        unchanged.chain(self.changed.iter().map(|class| (class, UserChange::Yes)))
     }
 
     /// Whether the rule may answer differently to somebody who changed.
@@ -179,18 +179,18 @@ fn values<'a>(who: &'a Identity, name: &'a str) -> impl Iterator<Item = &'a Clai
 
 /// A path made to measure for somebody: which segments to replace, and which of them by the own name.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Fitting {
+pub(super) struct PathFitting {
     pub(super) texts: BTreeMap<usize, Box<str>>,
     pub(super) own: BTreeSet<usize>,
 }
 
 /// The ways to choose the segments that the rule compares with what somebody has, one condition at a time. The first is
 /// to leave them as they are.
-pub(super) fn fittings(rule: Option<&Rule>, who: &Identity) -> BTreeSet<Fitting> {
-    let mut all = BTreeSet::from([Fitting::default()]);
+pub(super) fn fittings(rule: Option<&Rule>, who: &Identity) -> BTreeSet<PathFitting> {
+    let mut all = BTreeSet::from([PathFitting::default()]);
     let Some(of) = rule else { return all };
     for condition in conditions(rule) {
-        let mut ways = vec![Fitting::default()];
+        let mut ways = vec![PathFitting::default()];
         if let Some(UserMatch::Parameter(name)) = &condition.user
             && let Some(position) = parameter_position(of, name)
         {
@@ -221,7 +221,7 @@ pub(super) fn fittings(rule: Option<&Rule>, who: &Identity) -> BTreeSet<Fitting>
     all
 }
 
-impl Fitting {
+impl PathFitting {
     fn with(&self, position: usize, text: &str) -> Self {
         let mut with = self.clone();
         // where the name was put already, it must be both: then only an equal claim fits, and the name stays

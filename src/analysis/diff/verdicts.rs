@@ -7,19 +7,19 @@ use std::sync::Arc;
 
 use http::Method;
 
-use super::super::side::{Arrival, Landing, spell};
-use super::change::{CallerClass, Effect, From, Who};
-use super::classes::Piece;
-use super::forest::Ask;
-use super::people::{Changed, Class, Fitting, fittings};
-use super::world::{Half, World};
+use super::super::view::{DecisionSource, RoutedPath, spell};
+use super::change::{AddressClass, CallerClass, CallerKind, ChangeEffect};
+use super::classes::SegmentClass;
+use super::forest::RequirementKey;
+use super::people::{PathFitting, UserChange, UserClass, fittings};
+use super::world::{ComparedConfiguration, Comparison};
 use super::{addresses, callers};
 use crate::access::{Caller, Decision, Identity, Rule};
 
 /// Callers for whom the outcome changes alike, and for which paths of the class.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Verdict {
-    pub(super) effect: Effect,
+pub(super) struct ClassOutcome {
+    pub(super) effect: ChangeEffect,
     pub(super) callers: Rc<[CallerClass]>,
     /// Users whom it affects.
     pub(super) affected: Vec<usize>,
@@ -32,22 +32,23 @@ pub(super) struct Verdict {
 }
 
 /// Verdicts by what they depend on: both rules, and the segments that these compare with the caller.
-pub(super) type Memo = HashMap<(Landing, Landing, Vec<(usize, Piece)>), Rc<[Verdict]>>;
+pub(super) type Memo =
+    HashMap<(DecisionSource, DecisionSource, Vec<(usize, SegmentClass)>), Rc<[ClassOutcome]>>;
 
 /// One class of requests, by its witness.
-pub(super) struct Request<'r> {
+pub(super) struct WitnessRequest<'r> {
     pub(super) host: &'r str,
-    pub(super) pieces: &'r [Piece],
+    pub(super) pieces: &'r [SegmentClass],
     /// What stands behind the pieces in the witness.
     pub(super) tail: &'r str,
     pub(super) method: &'r Method,
-    pub(super) before: (Landing, &'r Arrival),
-    pub(super) after: (Landing, &'r Arrival),
+    pub(super) before: (DecisionSource, &'r RoutedPath),
+    pub(super) after: (DecisionSource, &'r RoutedPath),
 }
 
-impl World<'_> {
+impl Comparison<'_> {
     /// What changes for whom; nothing where neither configuration forwards the request.
-    pub(super) fn judge(&mut self, request: &Request<'_>) -> Rc<[Verdict]> {
+    pub(super) fn judge(&mut self, request: &WitnessRequest<'_>) -> Rc<[ClassOutcome]> {
         let (before, after) = (request.before.0, request.after.0);
         let rules = (self.old.rule(before), self.new.rule(after));
         if (rules.0.is_none() && rules.1.is_none()) || self.is_steady(before, after) {
@@ -71,13 +72,13 @@ impl World<'_> {
         if let Some(known) = self.memo.get(&key) {
             return Rc::clone(known);
         }
-        let verdicts: Rc<[Verdict]> = self.verdicts(request).into();
+        let verdicts: Rc<[ClassOutcome]> = self.verdicts(request).into();
         self.memo.insert(key, Rc::clone(&verdicts));
         verdicts
     }
 
     /// Whether both rules ask the same, of everybody.
-    fn is_steady(&self, before: Landing, after: Landing) -> bool {
+    fn is_steady(&self, before: DecisionSource, after: DecisionSource) -> bool {
         let (Some(one), Some(other)) = (self.old.ask(before), self.new.ask(after)) else {
             return false;
         };
@@ -88,21 +89,21 @@ impl World<'_> {
         one.number == other.number && !one.touched && !other.touched && !moved
     }
 
-    fn verdicts(&self, request: &Request<'_>) -> Vec<Verdict> {
+    fn verdicts(&self, request: &WitnessRequest<'_>) -> Vec<ClassOutcome> {
         let mut verdicts = self.of_anybody(request);
         self.add_affected(request, &mut verdicts);
         verdicts.extend(self.of_people(request));
         verdicts
     }
 
-    fn rules(&self, request: &Request<'_>) -> (Option<&Rule>, Option<&Rule>) {
+    fn rules(&self, request: &WitnessRequest<'_>) -> (Option<&Rule>, Option<&Rule>) {
         (
             self.old.rule(request.before.0),
             self.new.rule(request.after.0),
         )
     }
 
-    fn is_moved(&self, request: &Request<'_>) -> bool {
+    fn is_moved(&self, request: &WitnessRequest<'_>) -> bool {
         match (request.before.0.service(), request.after.0.service()) {
             (Some(old), Some(new)) => self.moves(old, new),
             (Some(_) | None, None) | (None, Some(_)) => false,
@@ -110,7 +111,7 @@ impl World<'_> {
     }
 
     /// The outcome for whoever is as little as possible.
-    fn of_anybody(&self, request: &Request<'_>) -> Vec<Verdict> {
+    fn of_anybody(&self, request: &WitnessRequest<'_>) -> Vec<ClassOutcome> {
         let (before, after) = self.rules(request);
         let mut all = callers::candidates(before, after, request.pieces);
         if self.is_moved(request) {
@@ -118,7 +119,10 @@ impl World<'_> {
         }
         let stranger = self.fresh.user();
         let addresses = addresses::classes(&callers::networks(before, after));
-        let mut found = BTreeMap::<Effect, BTreeMap<Who, Vec<(From, Option<IpAddr>)>>>::new();
+        let mut found = BTreeMap::<
+            ChangeEffect,
+            BTreeMap<CallerKind, Vec<(AddressClass, Option<IpAddr>)>>,
+        >::new();
         for who in all {
             let identity = callers::identity(&who, request.pieces, &stranger);
             for (address, from) in &addresses {
@@ -142,13 +146,13 @@ impl World<'_> {
 
     /// The outcome for users who changed, on paths made to measure for them. Left out is what the rules alone explain:
     /// there the user is one of many, and named as such.
-    fn of_people(&self, request: &Request<'_>) -> Vec<Verdict> {
+    fn of_people(&self, request: &WitnessRequest<'_>) -> Vec<ClassOutcome> {
         let (before, after) = self.rules(request);
         let networks = callers::networks(before, after);
         let mut verdicts = Vec::new();
         for class in &self.people.changed {
             let own = class.before.iter().flat_map(|who| fittings(before, who));
-            let fittings: BTreeSet<Fitting> = own
+            let fittings: BTreeSet<PathFitting> = own
                 .chain(class.after.iter().flat_map(|who| fittings(after, who)))
                 .collect();
             for fitting in fittings {
@@ -164,9 +168,9 @@ impl World<'_> {
                         .map(|who| self.fitted(request, &fitting, (who, who), address));
                     (!as_always.contains(&Some(effect))).then_some((effect, (from, address)))
                 });
-                let mut effects = BTreeMap::<Effect, Vec<_>>::new();
+                let mut effects = BTreeMap::<ChangeEffect, Vec<_>>::new();
                 found.for_each(|(effect, place)| effects.entry(effect).or_default().push(place));
-                let who = Who::People {
+                let who = CallerKind::People {
                     people: class.members.clone(),
                     own: fitting.own.clone(),
                 };
@@ -180,7 +184,7 @@ impl World<'_> {
                 let all = addresses::classes(&networks).len();
                 verdicts.extend(effects.into_iter().map(|(effect, places)| {
                     let callers = BTreeMap::from([(who.clone(), places)]);
-                    Verdict {
+                    ClassOutcome {
                         texts: texts.clone(),
                         fitted: fitting.texts.clone(),
                         ..verdict(effect, callers, all)
@@ -192,14 +196,14 @@ impl World<'_> {
     }
 
     /// Names the users who see a difference that the rules alone explain.
-    fn add_affected(&self, request: &Request<'_>, verdicts: &mut [Verdict]) {
+    fn add_affected(&self, request: &WitnessRequest<'_>, verdicts: &mut [ClassOutcome]) {
         if verdicts.is_empty() {
             return;
         }
         let (before, after) = self.rules(request);
         let addresses = addresses::classes(&callers::networks(before, after));
         for (class, changed) in self.people.all() {
-            let effects: BTreeSet<Effect> = addresses
+            let effects: BTreeSet<ChangeEffect> = addresses
                 .iter()
                 .filter_map(|(address, _)| self.explained(request, class, changed, *address))
                 .collect();
@@ -218,28 +222,28 @@ impl World<'_> {
     /// The change for users, where the rules alone explain it.
     fn explained(
         &self,
-        request: &Request<'_>,
-        class: &Class,
-        changed: Changed,
+        request: &WitnessRequest<'_>,
+        class: &UserClass,
+        changed: UserChange,
         address: Option<IpAddr>,
-    ) -> Option<Effect> {
+    ) -> Option<ChangeEffect> {
         let (before, after) = (class.before.as_ref(), class.after.as_ref());
         let effect = self.effect(request, before, after, address)?;
         let as_always = |who| self.effect(request, who, who, address) == Some(effect);
         match changed {
-            Changed::No => Some(effect),
-            Changed::Yes => (as_always(before) || as_always(after)).then_some(effect),
+            UserChange::No => Some(effect),
+            UserChange::Yes => (as_always(before) || as_always(after)).then_some(effect),
         }
     }
 
     /// The change for one caller: as whom the old configuration knows it, and the new one.
     fn effect(
         &self,
-        request: &Request<'_>,
+        request: &WitnessRequest<'_>,
         before: Option<&Arc<Identity>>,
         after: Option<&Arc<Identity>>,
         address: Option<IpAddr>,
-    ) -> Option<Effect> {
+    ) -> Option<ChangeEffect> {
         let old = self
             .old
             .admits(request.before, request.method, before, address);
@@ -247,9 +251,9 @@ impl World<'_> {
             .new
             .admits(request.after, request.method, after, address);
         match (old, new) {
-            (false, true) => Some(Effect::Opens),
-            (true, false) => Some(Effect::Closes),
-            (true, true) if self.is_moved(request) => Some(Effect::Moves),
+            (false, true) => Some(ChangeEffect::Opens),
+            (true, false) => Some(ChangeEffect::Closes),
+            (true, true) if self.is_moved(request) => Some(ChangeEffect::Moves),
             (true, true) | (false, false) => None,
         }
     }
@@ -257,15 +261,15 @@ impl World<'_> {
     /// The same on a path of which some segments are replaced; `None` as well where other rules decide over it.
     fn fitted(
         &self,
-        request: &Request<'_>,
-        fitting: &Fitting,
+        request: &WitnessRequest<'_>,
+        fitting: &PathFitting,
         (before, after): (Option<&Arc<Identity>>, Option<&Arc<Identity>>),
         address: Option<IpAddr>,
-    ) -> Option<Effect> {
+    ) -> Option<ChangeEffect> {
         if fitting.texts.is_empty() {
             return self.effect(request, before, after, address);
         }
-        let text = |(position, piece): (usize, &Piece)| {
+        let text = |(position, piece): (usize, &SegmentClass)| {
             let text = fitting.texts.get(&position).unwrap_or(&piece.text);
             format!("/{}", spell(text))
         };
@@ -276,11 +280,11 @@ impl World<'_> {
             .map(text)
             .collect::<String>()
             + request.tail;
-        let old = self.old.side.arrive(request.host, &path, self.old.widest);
-        let new = self.new.side.arrive(request.host, &path, self.new.widest);
-        let same = self.old.side.land(&old, request.method) == request.before.0
-            && self.new.side.land(&new, request.method) == request.after.0;
-        let fitted = Request {
+        let old = self.old.view.arrive(request.host, &path, self.old.widest);
+        let new = self.new.view.arrive(request.host, &path, self.new.widest);
+        let same = self.old.view.land(&old, request.method) == request.before.0
+            && self.new.view.land(&new, request.method) == request.after.0;
+        let fitted = WitnessRequest {
             before: (request.before.0, &old),
             after: (request.after.0, &new),
             ..*request
@@ -293,41 +297,50 @@ impl World<'_> {
     }
 }
 
-impl Verdict {
+impl ClassOutcome {
     /// Whether it is there because of what changed about users.
     pub(super) fn is_about_people(&self) -> bool {
         self.callers.iter().all(|class| match class.who {
-            Who::People { .. } => true,
-            Who::Anonymous | Who::Known { .. } => false,
+            CallerKind::People { .. } => true,
+            CallerKind::Anonymous | CallerKind::Known { .. } => false,
         })
     }
 }
 
-impl Half<'_> {
-    pub(super) fn rule(&self, landing: Landing) -> Option<&Rule> {
+impl ComparedConfiguration<'_> {
+    pub(super) fn rule(&self, landing: DecisionSource) -> Option<&Rule> {
         match landing {
-            Landing::Rule(service, rule) => Some(self.side.services[service].policy.rule(rule)),
-            Landing::NoRule(_) | Landing::Own | Landing::NoService | Landing::Refused => None,
+            DecisionSource::Rule(service, rule) => {
+                Some(self.view.services[service].policy.rule(rule))
+            }
+            DecisionSource::NoRule(_)
+            | DecisionSource::Own
+            | DecisionSource::NoService
+            | DecisionSource::Refused => None,
         }
     }
 
     /// What the rule asks.
-    fn ask(&self, landing: Landing) -> Option<&Ask> {
+    fn ask(&self, landing: DecisionSource) -> Option<&RequirementKey> {
         match landing {
-            Landing::Rule(service, rule) => Some(self.trees[service].ask(rule)),
-            Landing::NoRule(_) | Landing::Own | Landing::NoService | Landing::Refused => None,
+            DecisionSource::Rule(service, rule) => Some(self.trees[service].ask(rule)),
+            DecisionSource::NoRule(_)
+            | DecisionSource::Own
+            | DecisionSource::NoService
+            | DecisionSource::Refused => None,
         }
     }
 
     /// Whether the request is forwarded.
     fn admits(
         &self,
-        (landing, arrival): (Landing, &Arrival),
+        (landing, arrival): (DecisionSource, &RoutedPath),
         method: &Method,
         who: Option<&Arc<Identity>>,
         address: Option<IpAddr>,
     ) -> bool {
-        let (Landing::Rule(service, _), Arrival::Service(_, path)) = (landing, arrival) else {
+        let (DecisionSource::Rule(service, _), RoutedPath::Service(_, path)) = (landing, arrival)
+        else {
             return false;
         };
         let caller = match who {
@@ -335,7 +348,7 @@ impl Half<'_> {
             None => Caller::anonymous(address),
         };
         decides_to_allow(
-            self.side.services[service]
+            self.view.services[service]
                 .policy
                 .decide(method, path, &caller),
         )
@@ -351,14 +364,14 @@ fn decides_to_allow(decision: Decision<'_>) -> bool {
 
 /// Joins the addresses of each caller, and leaves out callers that are a special case of another.
 fn verdict(
-    effect: Effect,
-    found: BTreeMap<Who, Vec<(From, Option<IpAddr>)>>,
+    effect: ChangeEffect,
+    found: BTreeMap<CallerKind, Vec<(AddressClass, Option<IpAddr>)>>,
     addresses: usize,
-) -> Verdict {
+) -> ClassOutcome {
     let all = found.iter().flat_map(|(who, places)| {
         let everywhere = places.len() == addresses;
-        let places: Vec<From> = match everywhere {
-            true => vec![From::Anywhere],
+        let places: Vec<AddressClass> = match everywhere {
+            true => vec![AddressClass::Anywhere],
             false => places.iter().map(|(from, _)| *from).collect(),
         };
         places.into_iter().map(|from| CallerClass {
@@ -380,7 +393,7 @@ fn verdict(
     let address = places
         .and_then(|places| places.first())
         .and_then(|(_, address)| *address);
-    Verdict {
+    ClassOutcome {
         effect,
         callers,
         affected: Vec::new(),
@@ -391,9 +404,9 @@ fn verdict(
 }
 
 /// Drops what is said of a path made to measure where the same is said of all paths.
-fn without_special_cases(verdicts: Vec<Verdict>) -> Vec<Verdict> {
-    let general = |caller: &CallerClass, effect: Effect| {
-        let Who::People { people, own } = &caller.who else {
+fn without_special_cases(verdicts: Vec<ClassOutcome>) -> Vec<ClassOutcome> {
+    let general = |caller: &CallerClass, effect: ChangeEffect| {
+        let CallerKind::People { people, own } = &caller.who else {
             return false;
         };
         !own.is_empty()
@@ -401,15 +414,16 @@ fn without_special_cases(verdicts: Vec<Verdict>) -> Vec<Verdict> {
                 other.effect == effect
                     && other.texts.is_empty()
                     && other.callers.iter().any(|one| {
-                        let at_all = Who::People {
+                        let at_all = CallerKind::People {
                             people: people.clone(),
                             own: BTreeSet::new(),
                         };
-                        one.who == at_all && (one.from == caller.from || one.from == From::Anywhere)
+                        one.who == at_all
+                            && (one.from == caller.from || one.from == AddressClass::Anywhere)
                     })
             })
     };
-    let fixed = |verdict: &Verdict| {
+    let fixed = |verdict: &ClassOutcome| {
         !verdict.texts.is_empty()
             && verdicts.iter().any(|other| {
                 other.effect == verdict.effect
@@ -417,7 +431,7 @@ fn without_special_cases(verdicts: Vec<Verdict>) -> Vec<Verdict> {
                     && other.callers == verdict.callers
             })
     };
-    let keep = |verdict: &&Verdict| {
+    let keep = |verdict: &&ClassOutcome| {
         !fixed(verdict)
             && !verdict
                 .callers
@@ -430,7 +444,7 @@ fn without_special_cases(verdicts: Vec<Verdict>) -> Vec<Verdict> {
 impl CallerClass {
     /// Whether whoever is the other is this one as well.
     fn includes(&self, other: &Self) -> bool {
-        (self.from == From::Anywhere || self.from == other.from)
+        (self.from == AddressClass::Anywhere || self.from == other.from)
             && callers::includes(&self.who, &other.who)
     }
 }

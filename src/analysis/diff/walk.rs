@@ -2,21 +2,21 @@
 
 use std::rc::Rc;
 
-use super::super::side::spell;
+use super::super::view::spell;
 use super::change::{PathClass, PathPiece};
-use super::classes::{Kind, Literals, Piece};
+use super::classes::{LiteralSet, SegmentClass, SegmentKind};
 use super::forest::{NodeId, PatternTree};
-use super::groups::{Groups, Place};
+use super::groups::{ChangeGroups, ChangeLocation};
 use super::hosts::HostGroup;
 use super::landmarks::Landmarks;
-use super::verdicts::Request;
-use super::world::{Half, World};
+use super::verdicts::WitnessRequest;
+use super::world::{ComparedConfiguration, Comparison};
 use crate::access::{PathOptions, RequestPath};
 
 /// The walk for one group of hosts.
-pub(super) struct Walk<'w, 'a> {
-    world: &'w mut World<'a>,
-    groups: &'w mut Groups,
+pub(super) struct PathWalk<'w, 'a> {
+    world: &'w mut Comparison<'a>,
+    groups: &'w mut ChangeGroups,
     hosts: &'w HostGroup,
     /// Its place among the groups.
     group: usize,
@@ -24,7 +24,7 @@ pub(super) struct Walk<'w, 'a> {
     progress: &'w mut dyn FnMut(usize),
 }
 
-/// Whose rules decide here, on either side.
+/// Whose rules decide here, on either view.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Frame {
     old: Option<usize>,
@@ -58,14 +58,14 @@ enum Tail {
     Beyond,
 }
 
-impl<'w, 'a> Walk<'w, 'a> {
+impl<'w, 'a> PathWalk<'w, 'a> {
     pub(super) fn new(
-        world: &'w mut World<'a>,
-        groups: &'w mut Groups,
+        world: &'w mut Comparison<'a>,
+        groups: &'w mut ChangeGroups,
         (group, hosts): (usize, &'w HostGroup),
         progress: &'w mut dyn FnMut(usize),
     ) -> Self {
-        let landmarks = Landmarks::new(world.old.side, world.new.side, hosts);
+        let landmarks = Landmarks::new(world.old.view, world.new.view, hosts);
         Self {
             world,
             groups,
@@ -83,7 +83,7 @@ impl<'w, 'a> Walk<'w, 'a> {
     }
 
     /// Compares everything at and below a spot. Goes as deep as the longest pattern or mount.
-    fn visit(&mut self, spot: &Spot, pieces: &mut Vec<Piece>) {
+    fn visit(&mut self, spot: &Spot, pieces: &mut Vec<SegmentClass>) {
         if self.is_alike(spot) && !self.is_token_path(pieces) {
             return;
         }
@@ -96,9 +96,9 @@ impl<'w, 'a> Walk<'w, 'a> {
             self.compare(spot.frame, pieces, Tail::Beyond);
             return;
         }
-        let other = Piece {
+        let other = SegmentClass {
             text: self.world.fresh.segment(pieces.len()),
-            kind: Kind::Other,
+            kind: SegmentKind::Other,
         };
         for piece in self.literals(spot).into_pieces().into_iter().chain([other]) {
             let landmarks = self.landmarks.step(&spot.landmarks, &piece.text);
@@ -124,10 +124,10 @@ impl<'w, 'a> Walk<'w, 'a> {
                 .all(|pair| self.world.equal(services, pair.nodes))
     }
 
-    /// Whether the path is one of `token_paths` on one side only.
-    fn is_token_path(&self, pieces: &[Piece]) -> bool {
+    /// Whether the path is one of `token_paths` on one view only.
+    fn is_token_path(&self, pieces: &[SegmentClass]) -> bool {
         let path = raw(pieces, "");
-        let is_own = |half: &Half<'_>| half.side.own.token_paths.contains(&path);
+        let is_own = |half: &ComparedConfiguration<'_>| half.view.own.token_paths.contains(&path);
         is_own(&self.world.old) != is_own(&self.world.new)
     }
 
@@ -136,8 +136,8 @@ impl<'w, 'a> Walk<'w, 'a> {
     /// Left out are those behind which both trees answer alike: what is not answered there falls back on the parameters
     /// and the `**` above, as the same path with any other segment in this place does. That holds where nothing that
     /// differs is tried before.
-    fn literals(&mut self, spot: &Spot) -> Literals {
-        let mut literals = Literals::default();
+    fn literals(&mut self, spot: &Spot) -> LiteralSet {
+        let mut literals = LiteralSet::default();
         self.landmarks
             .literals(&spot.landmarks, &self.world.exact, &mut literals);
         let alike = match (spot.frame.old, spot.frame.new) {
@@ -178,7 +178,7 @@ impl<'w, 'a> Walk<'w, 'a> {
     }
 
     /// One segment further; `pieces` holds it already.
-    fn step(&self, from: &Spot, pieces: &[Piece], landmarks: Vec<usize>) -> Spot {
+    fn step(&self, from: &Spot, pieces: &[SegmentClass], landmarks: Vec<usize>) -> Spot {
         let frame = if from.landmarks.is_empty() {
             from.frame
         } else {
@@ -200,7 +200,7 @@ impl<'w, 'a> Walk<'w, 'a> {
     }
 
     /// Comes to the spot of these pieces from above, in the trees of these services.
-    fn enter(&self, frame: Frame, pieces: &[Piece], landmarks: Vec<usize>) -> Spot {
+    fn enter(&self, frame: Frame, pieces: &[SegmentClass], landmarks: Vec<usize>) -> Spot {
         let steady = match (frame.old, frame.new) {
             (None, None) => true,
             (Some(old), Some(new)) => self.world.alike(old, new),
@@ -258,7 +258,7 @@ impl<'w, 'a> Walk<'w, 'a> {
     }
 
     /// Whose rules decide at and below these pieces, up to the next landmark.
-    fn frame(&self, pieces: &[Piece]) -> Frame {
+    fn frame(&self, pieces: &[SegmentClass]) -> Frame {
         let raw = raw(pieces, "");
         let everything = PathOptions {
             allow_encoded_slash: true,
@@ -273,12 +273,12 @@ impl<'w, 'a> Walk<'w, 'a> {
                 new: None,
             };
         };
-        let service = |half: &Half<'_>| {
-            let own = half.side.own.hold_path(path.as_str());
+        let service = |half: &ComparedConfiguration<'_>| {
+            let own = half.view.own.hold_path(path.as_str());
             if own {
                 None
             } else {
-                half.side.router.find(&self.hosts.host, &path)
+                half.view.router.find(&self.hosts.host, &path)
             }
         };
         Frame {
@@ -288,7 +288,7 @@ impl<'w, 'a> Walk<'w, 'a> {
     }
 
     /// Compares the outcomes of one class of paths, method by method.
-    fn compare(&mut self, frame: Frame, pieces: &[Piece], tail: Tail) {
+    fn compare(&mut self, frame: Frame, pieces: &[SegmentClass], tail: Tail) {
         if frame.old.is_none() && frame.new.is_none() {
             return;
         }
@@ -297,23 +297,28 @@ impl<'w, 'a> Walk<'w, 'a> {
         }
     }
 
-    fn compare_path(&mut self, pieces: &[Piece], tail: Tail, (path, behind): &(String, String)) {
+    fn compare_path(
+        &mut self,
+        pieces: &[SegmentClass],
+        tail: Tail,
+        (path, behind): &(String, String),
+    ) {
         let (old, new) = (&self.world.old, &self.world.new);
-        let before = old.side.arrive(&self.hosts.host, path, old.widest);
-        let after = new.side.arrive(&self.hosts.host, path, new.widest);
+        let before = old.view.arrive(&self.hosts.host, path, old.widest);
+        let after = new.view.arrive(&self.hosts.host, path, new.widest);
         let class = pieces
             .iter()
-            .map(Piece::shown)
+            .map(SegmentClass::shown)
             .chain(tail.shown().iter().cloned())
             .collect();
         let class = Rc::new(PathClass(class));
         for index in 0..self.world.methods.len() {
             let method = self.world.methods[index].1.clone();
             let landed = (
-                self.world.old.side.land(&before, &method),
-                self.world.new.side.land(&after, &method),
+                self.world.old.view.land(&before, &method),
+                self.world.new.view.land(&after, &method),
             );
-            let request = Request {
+            let request = WitnessRequest {
                 host: &self.hosts.host,
                 pieces,
                 tail: behind,
@@ -322,7 +327,7 @@ impl<'w, 'a> Walk<'w, 'a> {
                 after: (landed.1, &after),
             };
             let verdicts = self.world.judge(&request);
-            let place = Place {
+            let place = ChangeLocation {
                 hosts: self.group,
                 method: index,
                 pieces,
@@ -337,14 +342,16 @@ impl<'w, 'a> Walk<'w, 'a> {
     }
 
     /// The ways to write a path that may be told apart, with what stands behind the pieces.
-    fn spellings(&self, pieces: &[Piece], tail: Tail) -> Vec<(String, String)> {
+    fn spellings(&self, pieces: &[SegmentClass], tail: Tail) -> Vec<(String, String)> {
         let behind = match tail {
             Tail::End => String::new(),
             Tail::Beyond => format!("/{}", self.world.fresh.segment(pieces.len())),
         };
         let mut spellings = vec![(raw(pieces, &behind), behind)];
         let (path, behind) = &spellings[0];
-        let owned = |half: &Half<'_>| half.side.own.token_paths.iter().any(|own| own == path);
+        let owned = |half: &ComparedConfiguration<'_>| {
+            half.view.own.token_paths.iter().any(|own| own == path)
+        };
         if owned(&self.world.old) || owned(&self.world.new) {
             // `POST /token` is the gateway's, `POST /token/` is not
             spellings.push((format!("{path}/"), "/".to_owned()));
@@ -382,7 +389,7 @@ fn rests_alike(a: Option<(&PatternTree, NodeId)>, b: Option<(&PatternTree, NodeI
 }
 
 /// The path of these pieces as a client sends it.
-pub(super) fn raw(pieces: &[Piece], behind: &str) -> String {
+pub(super) fn raw(pieces: &[SegmentClass], behind: &str) -> String {
     let mut path: String = pieces
         .iter()
         .map(|piece| format!("/{}", spell(&piece.text)))

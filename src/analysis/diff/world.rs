@@ -1,30 +1,30 @@
-//! Both configurations side by side, and everything that is worked out once for all requests.
+//! Both configurations view by view, and everything that is worked out once for all requests.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::rc::Rc;
 
 use http::Method;
 
-use super::super::fresh::Fresh;
-use super::super::{Side, SideService};
+use super::super::unused_names::UnusedNames;
+use super::super::{ConfigurationView, ServiceView};
 use super::callers::conditions;
 use super::change::MethodClass;
 use super::classes::fold;
 use super::forest::{Interner, NodeId, PatternTree};
-use super::people::{People, Person};
+use super::people::{ComparedUser, UserClasses};
 use super::verdicts::Memo;
 use crate::access::{
     CaseRule, ClaimValue, Expected, Methods, PathOptions, Rule, Segment, UserMatch,
 };
 
 /// Both configurations.
-pub(super) struct World<'a> {
-    pub(super) old: Half<'a>,
-    pub(super) new: Half<'a>,
-    pub(super) fresh: Fresh,
+pub(super) struct Comparison<'a> {
+    pub(super) old: ComparedConfiguration<'a>,
+    pub(super) new: ComparedConfiguration<'a>,
+    pub(super) fresh: UnusedNames,
     /// Each class of methods, with one that stands for it.
     pub(super) methods: Vec<(MethodClass, Method)>,
-    pub(super) people: People,
+    pub(super) people: UserClasses,
     pub(super) memo: Memo,
     /// The literals of services to which letter case counts, by their folded form.
     pub(super) exact: BTreeMap<Box<str>, BTreeSet<Box<str>>>,
@@ -35,14 +35,18 @@ pub(super) struct World<'a> {
 type Texts = Rc<[Box<str>]>;
 
 /// One of them.
-pub(super) struct Half<'a> {
-    pub(super) side: &'a Side<'a>,
+pub(super) struct ComparedConfiguration<'a> {
+    pub(super) view: &'a ConfigurationView<'a>,
     pub(super) trees: Vec<PatternTree>,
     pub(super) widest: PathOptions,
 }
 
-impl<'a> World<'a> {
-    pub(super) fn new(old: &'a Side<'a>, new: &'a Side<'a>, people: &[Person]) -> Self {
+impl<'a> Comparison<'a> {
+    pub(super) fn new(
+        old: &'a ConfigurationView<'a>,
+        new: &'a ConfigurationView<'a>,
+        people: &[ComparedUser],
+    ) -> Self {
         let rules = || services(old, new).flat_map(|service| service.policy.rules());
         let texts = texts(old, new, people);
         let named: BTreeSet<Box<str>> = rules().flat_map(names).map(|name| fold(&name)).collect();
@@ -50,23 +54,23 @@ impl<'a> World<'a> {
             .flat_map(|rule| conditions(Some(rule)))
             .flat_map(|one| &one.claims);
         let claims = claims.map(|claim| claim.name.clone()).collect();
-        let people = People::new(people, &claims, &|name| named.contains(&fold(name)));
+        let people = UserClasses::new(people, &claims, &|name| named.contains(&fold(name)));
         let mut interner = Interner::default();
-        let mut half = |side: &'a Side<'a>| {
+        let mut half = |view: &'a ConfigurationView<'a>| {
             let touches = |rule: &Rule| people.touch(rule);
-            let tree = |service: &SideService<'_>| {
+            let tree = |service: &ServiceView<'_>| {
                 PatternTree::new(service.policy, &mut interner, &touches)
             };
-            Half {
-                side,
-                trees: side.services.iter().map(tree).collect(),
-                widest: side.widest(),
+            ComparedConfiguration {
+                view,
+                trees: view.services.iter().map(tree).collect(),
+                widest: view.widest(),
             }
         };
         Self {
             old: half(old),
             new: half(new),
-            fresh: Fresh::new(&texts),
+            fresh: UnusedNames::new(&texts),
             methods: method_classes(old, new),
             people,
             memo: Memo::default(),
@@ -77,8 +81,8 @@ impl<'a> World<'a> {
 
     /// Whether a request that goes to the first service before and to the second now reaches another place.
     pub(super) fn moves(&self, old: usize, new: usize) -> bool {
-        let (old, new) = (&self.old.side.services[old], &self.new.side.services[new]);
-        let stripped = |service: &SideService<'_>| -> Option<Vec<String>> {
+        let (old, new) = (&self.old.view.services[old], &self.new.view.services[new]);
+        let stripped = |service: &ServiceView<'_>| -> Option<Vec<String>> {
             service
                 .strip_path
                 .then(|| service.mount.segments().map(str::to_owned).collect())
@@ -88,7 +92,7 @@ impl<'a> World<'a> {
 
     /// Whether both services read patterns and paths alike and stand for the same place.
     pub(super) fn alike(&self, old: usize, new: usize) -> bool {
-        let (first, second) = (&self.old.side.services[old], &self.new.side.services[new]);
+        let (first, second) = (&self.old.view.services[old], &self.new.view.services[new]);
         first.policy.case() == second.policy.case()
             && first.paths == second.paths
             && !self.moves(old, new)
@@ -142,11 +146,17 @@ impl<'a> World<'a> {
     }
 }
 
-fn services<'s>(old: &'s Side<'_>, new: &'s Side<'_>) -> impl Iterator<Item = &'s SideService<'s>> {
+fn services<'s>(
+    old: &'s ConfigurationView<'_>,
+    new: &'s ConfigurationView<'_>,
+) -> impl Iterator<Item = &'s ServiceView<'s>> {
     old.services.iter().chain(&new.services)
 }
 
-fn exact(old: &Side<'_>, new: &Side<'_>) -> BTreeMap<Box<str>, BTreeSet<Box<str>>> {
+fn exact(
+    old: &ConfigurationView<'_>,
+    new: &ConfigurationView<'_>,
+) -> BTreeMap<Box<str>, BTreeSet<Box<str>>> {
     let mut exact = BTreeMap::<Box<str>, BTreeSet<Box<str>>>::new();
     if services(old, new).all(|service| service.policy.case() == CaseRule::Sensitive) {
         // then it counts everywhere, and nothing is folded
@@ -169,10 +179,14 @@ fn exact(old: &Side<'_>, new: &Side<'_>) -> BTreeMap<Box<str>, BTreeSet<Box<str>
 }
 
 /// Every text that a host, a segment, a user or a claim is compared with; folded.
-fn texts(old: &Side<'_>, new: &Side<'_>, people: &[Person]) -> BTreeSet<Box<str>> {
+fn texts(
+    old: &ConfigurationView<'_>,
+    new: &ConfigurationView<'_>,
+    people: &[ComparedUser],
+) -> BTreeSet<Box<str>> {
     let mut texts = BTreeSet::new();
-    for side in [old, new] {
-        texts.extend(side.own.all().flat_map(|path| path.split('/')).map(fold));
+    for view in [old, new] {
+        texts.extend(view.own.all().flat_map(|path| path.split('/')).map(fold));
     }
     for service in services(old, new) {
         texts.extend(
@@ -250,7 +264,10 @@ fn named_methods(rule: &Rule) -> &[Method] {
 
 /// The methods that anything names, and one of the others. `HEAD` goes with `GET` where nothing names it, and is still
 /// a method of its own; `POST` at a token path is the gateway's.
-pub(super) fn method_classes(old: &Side<'_>, new: &Side<'_>) -> Vec<(MethodClass, Method)> {
+pub(super) fn method_classes(
+    old: &ConfigurationView<'_>,
+    new: &ConfigurationView<'_>,
+) -> Vec<(MethodClass, Method)> {
     let rules = services(old, new).flat_map(|service| service.policy.rules());
     let mut named = BTreeMap::new();
     for method in rules.flat_map(named_methods) {
@@ -263,7 +280,7 @@ pub(super) fn method_classes(old: &Side<'_>, new: &Side<'_>) -> Vec<(MethodClass
         named.insert("POST".to_owned(), Method::POST);
     }
     let names: BTreeSet<Box<str>> = named.keys().map(|name| fold(name)).collect();
-    let other = Fresh::new(&names).method();
+    let other = UnusedNames::new(&names).method();
     let mut methods: Vec<_> = named
         .into_values()
         .map(|method| (MethodClass::Named(method.clone()), method))
@@ -272,7 +289,7 @@ pub(super) fn method_classes(old: &Side<'_>, new: &Side<'_>) -> Vec<(MethodClass
     methods
 }
 
-impl Half<'_> {
+impl ComparedConfiguration<'_> {
     /// Whether letter case counts for a service.
     pub(super) fn case(&self, service: usize) -> CaseRule {
         self.trees[service].case

@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 
 use http::Method;
 
-use super::Loss;
+use super::PrecedenceLoss;
 use crate::access::{CaseRule, Methods, Policy, RequestPath, Rule, RuleId, Segment};
 
 /// A rule that covers the request.
@@ -108,19 +108,23 @@ pub(super) fn by_specificity(one: &Candidate<'_>, other: &Candidate<'_>) -> Orde
 }
 
 /// Why the loser is less specific than the winner.
-pub(super) fn loss(winner: &Candidate<'_>, loser: &Candidate<'_>, method: &Method) -> Loss {
+pub(super) fn loss(
+    winner: &Candidate<'_>,
+    loser: &Candidate<'_>,
+    method: &Method,
+) -> PrecedenceLoss {
     let (left, right) = (
         winner.rule.pattern.segments(),
         loser.rule.pattern.segments(),
     );
     match first_difference(left, right) {
-        Some(at) => Loss::Path(format!(
+        Some(at) => PrecedenceLoss::Path(format!(
             "at segment {} the winner has {}, this rule {}",
             at + 1,
             describe(left.get(at)),
             describe(right.get(at))
         )),
-        None => Loss::Method(format!(
+        None => PrecedenceLoss::Method(format!(
             "the winner names `{}`, this rule {}",
             named(winner, method),
             lacks(loser, method)

@@ -45,7 +45,7 @@ fn beaten_rules_say_why() {
         Some(RuleId(7))
     );
     assert_eq!(explanation.other_methods, [RuleId(5)]);
-    let on_path = |id, text: &str| (RuleId(id), Loss::Path(text.into()));
+    let on_path = |id, text: &str| (RuleId(id), PrecedenceLoss::Path(text.into()));
     assert_eq!(
         explanation.beaten,
         [
@@ -70,7 +70,7 @@ fn beaten_rules_say_why() {
     );
     let path = RequestPath::parse("/jobs/2", PathOptions::default()).unwrap();
     let explanation = explain(&policy, &Method::HEAD, &path, &caller);
-    let by_method = |id, text: &str| (RuleId(id), Loss::Method(text.into()));
+    let by_method = |id, text: &str| (RuleId(id), PrecedenceLoss::Method(text.into()));
     assert_eq!(
         explanation.beaten[..2],
         [

@@ -4,42 +4,42 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use http::Method;
 
-use super::super::fresh::Fresh;
-use super::super::side::{Landing, spell};
-use super::super::table::{Access, Audience, access};
-use super::super::{Side, SideService};
-use super::document::{Document, Operation};
-use super::security::Security;
-use super::template::{Piece, Template};
+use super::super::table::{AudienceAccess, CallerAudience, access};
+use super::super::unused_names::UnusedNames;
+use super::super::view::{DecisionSource, spell};
+use super::super::{ConfigurationView, ServiceView};
+use super::document::{ApiOperation, OpenApiDocument};
+use super::security::OperationSecurity;
+use super::template::{PathTemplate, TemplateSegment};
 use crate::access::{CaseRule, Pattern, RuleId, Segment};
 
 /// A document held against the rules of one service.
 #[derive(Debug)]
-pub struct Audit {
+pub struct ApiAudit {
     /// Every operation, once for each of its servers' paths.
-    pub operations: Vec<Covered>,
+    pub operations: Vec<OperationCoverage>,
     /// The rules of the service that decide over no operation.
     pub unused: Vec<RuleId>,
 }
 
 /// One operation and what decides over it.
 #[derive(Debug)]
-pub struct Covered {
+pub struct OperationCoverage {
     /// By its place in the document.
     pub operation: usize,
     /// Its path as clients send it.
-    pub path: Template,
+    pub path: PathTemplate,
     /// What decides where nothing is special about the parameters.
-    pub decider: Decider,
+    pub decider: OperationDecider,
     /// More specific rules, which decide over some of its paths.
     pub others: Vec<RuleId>,
     /// What is worth a look.
-    pub findings: BTreeSet<Finding>,
+    pub findings: BTreeSet<AuditFinding>,
 }
 
 /// What decides over an operation.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Decider {
+pub enum OperationDecider {
     /// This rule of the service.
     Rule(RuleId),
     /// No rule of the service: it is refused.
@@ -58,7 +58,7 @@ pub enum Decider {
 
 /// What is worth a look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Finding {
+pub enum AuditFinding {
     /// Callers who are not known are let in, from everywhere or from some networks.
     Open,
     /// No rule decides over it, so that it is refused; or it never comes to this service.
@@ -69,7 +69,7 @@ pub enum Finding {
     Stricter,
 }
 
-impl Finding {
+impl AuditFinding {
     /// Its stable name.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -85,16 +85,16 @@ impl Finding {
 /// instead of what the document and `strip_path` say. `host`: for services that share hosts; by default the service's
 /// first.
 pub fn audit(
-    side: &Side<'_>,
+    view: &ConfigurationView<'_>,
     service: usize,
-    document: &Document,
-    prefix: Option<&Template>,
+    document: &OpenApiDocument,
+    prefix: Option<&PathTemplate>,
     host: Option<&str>,
-) -> Audit {
-    let fresh = Fresh::new(&texts(side));
-    let host = host.map_or_else(|| host_of(&side.services[service], &fresh), str::to_owned);
+) -> ApiAudit {
+    let fresh = UnusedNames::new(&texts(view));
+    let host = host.map_or_else(|| host_of(&view.services[service], &fresh), str::to_owned);
     let looker = Looker {
-        side,
+        view,
         service,
         fresh,
         host,
@@ -102,7 +102,7 @@ pub fn audit(
     let mut operations = Vec::new();
     let mut used = BTreeSet::new();
     for (index, operation) in document.operations.iter().enumerate() {
-        for path in paths(&side.services[service], operation, prefix) {
+        for path in paths(&view.services[service], operation, prefix) {
             let covered = looker.look(index, operation, path, document.speaks_of_security);
             used.extend(covered.rules());
             operations.push(covered);
@@ -110,8 +110,8 @@ pub fn audit(
     }
     let rules = (0..)
         .map(RuleId)
-        .take(side.services[service].policy.rules().len());
-    Audit {
+        .take(view.services[service].policy.rules().len());
+    ApiAudit {
         operations,
         unused: rules.filter(|rule| !used.contains(rule)).collect(),
     }
@@ -119,21 +119,21 @@ pub fn audit(
 
 /// The operation's paths as clients send them, each once.
 fn paths(
-    service: &SideService<'_>,
-    operation: &Operation,
-    prefix: Option<&Template>,
-) -> Vec<Template> {
+    service: &ServiceView<'_>,
+    operation: &ApiOperation,
+    prefix: Option<&PathTemplate>,
+) -> Vec<PathTemplate> {
     if let Some(prefix) = prefix {
         return vec![operation.template.below(prefix)];
     }
     let literals = service
         .mount
         .segments()
-        .map(|text| Piece::Literal(text.to_owned()));
-    let mount = Template {
+        .map(|text| TemplateSegment::Literal(text.to_owned()));
+    let mount = PathTemplate {
         pieces: literals.collect(),
     };
-    let mut paths: Vec<Template> = Vec::new();
+    let mut paths: Vec<PathTemplate> = Vec::new();
     for server in &operation.prefixes {
         let under_mount = server.pieces.starts_with(&mount.pieces);
         // the service sees paths without its mount, unless it was told of it
@@ -151,28 +151,34 @@ fn paths(
 }
 
 struct Looker<'a> {
-    side: &'a Side<'a>,
+    view: &'a ConfigurationView<'a>,
     service: usize,
-    fresh: Fresh,
+    fresh: UnusedNames,
     host: String,
 }
 
 impl Looker<'_> {
-    fn look(&self, index: usize, operation: &Operation, path: Template, speaks: bool) -> Covered {
+    fn look(
+        &self,
+        index: usize,
+        operation: &ApiOperation,
+        path: PathTemplate,
+        speaks: bool,
+    ) -> OperationCoverage {
         let decider = match operation.method {
-            Method::TRACE => Decider::BadMethod,
+            Method::TRACE => OperationDecider::BadMethod,
             _ => self.decider(&operation.method, &self.plain(&path)),
         };
         let others = match decider {
-            Decider::BadMethod => Vec::new(),
-            Decider::Rule(main) => self.others(&operation.method, &path, Some(main)),
-            Decider::NoRule
-            | Decider::Own
-            | Decider::OtherService(_)
-            | Decider::NoService
-            | Decider::BadPath => self.others(&operation.method, &path, None),
+            OperationDecider::BadMethod => Vec::new(),
+            OperationDecider::Rule(main) => self.others(&operation.method, &path, Some(main)),
+            OperationDecider::NoRule
+            | OperationDecider::Own
+            | OperationDecider::OtherService(_)
+            | OperationDecider::NoService
+            | OperationDecider::BadPath => self.others(&operation.method, &path, None),
         };
-        let mut covered = Covered {
+        let mut covered = OperationCoverage {
             operation: index,
             path,
             decider,
@@ -184,24 +190,30 @@ impl Looker<'_> {
     }
 
     /// The path with segments that no rule names in place of its parameters.
-    fn plain(&self, path: &Template) -> Vec<String> {
-        let text = |(position, piece): (usize, &Piece)| match piece {
-            Piece::Literal(text) => text.clone(),
-            Piece::Parameter(_) | Piece::Mixed(_) => self.fresh.segment(position).into(),
+    fn plain(&self, path: &PathTemplate) -> Vec<String> {
+        let text = |(position, piece): (usize, &TemplateSegment)| match piece {
+            TemplateSegment::Literal(text) => text.clone(),
+            TemplateSegment::Parameter(_) | TemplateSegment::Mixed(_) => {
+                self.fresh.segment(position).into()
+            }
         };
         path.pieces.iter().enumerate().map(text).collect()
     }
 
-    fn decider(&self, method: &Method, segments: &[String]) -> Decider {
+    fn decider(&self, method: &Method, segments: &[String]) -> OperationDecider {
         let raw = raw(segments);
-        let arrival = self.side.arrive(&self.host, &raw, self.side.widest());
-        match self.side.land(&arrival, method) {
-            Landing::Rule(service, rule) if service == self.service => Decider::Rule(rule),
-            Landing::NoRule(service) if service == self.service => Decider::NoRule,
-            Landing::Rule(service, _) | Landing::NoRule(service) => Decider::OtherService(service),
-            Landing::Own => Decider::Own,
-            Landing::NoService => Decider::NoService,
-            Landing::Refused => Decider::BadPath,
+        let arrival = self.view.arrive(&self.host, &raw, self.view.widest());
+        match self.view.land(&arrival, method) {
+            DecisionSource::Rule(service, rule) if service == self.service => {
+                OperationDecider::Rule(rule)
+            }
+            DecisionSource::NoRule(service) if service == self.service => OperationDecider::NoRule,
+            DecisionSource::Rule(service, _) | DecisionSource::NoRule(service) => {
+                OperationDecider::OtherService(service)
+            }
+            DecisionSource::Own => OperationDecider::Own,
+            DecisionSource::NoService => OperationDecider::NoService,
+            DecisionSource::Refused => OperationDecider::BadPath,
         }
     }
 
@@ -209,21 +221,23 @@ impl Looker<'_> {
     ///
     /// A rule does so if it does for the path that has its own literals, and elsewhere segments that no rule names: any
     /// other path can only bring in more rules that are more specific.
-    fn others(&self, method: &Method, path: &Template, main: Option<RuleId>) -> Vec<RuleId> {
-        let service = &self.side.services[self.service];
+    fn others(&self, method: &Method, path: &PathTemplate, main: Option<RuleId>) -> Vec<RuleId> {
+        let service = &self.view.services[self.service];
         let rules = (0..)
             .map(RuleId)
             .zip(service.policy.rules())
             .filter(|(id, _)| Some(*id) != main);
         let decides = rules.filter(|(id, rule)| {
             let fitting = self.fit(path, &rule.pattern, service.policy.case());
-            fitting.is_some_and(|segments| self.decider(method, &segments) == Decider::Rule(*id))
+            fitting.is_some_and(|segments| {
+                self.decider(method, &segments) == OperationDecider::Rule(*id)
+            })
         });
         decides.map(|(id, _)| id).collect()
     }
 
     /// A path that both the template and the pattern cover.
-    fn fit(&self, path: &Template, pattern: &Pattern, case: CaseRule) -> Option<Vec<String>> {
+    fn fit(&self, path: &PathTemplate, pattern: &Pattern, case: CaseRule) -> Option<Vec<String>> {
         let mut segments = pattern.segments().iter().peekable();
         let mut fitting = Vec::with_capacity(path.pieces.len());
         for (position, piece) in path.pieces.iter().enumerate() {
@@ -235,59 +249,74 @@ impl Looker<'_> {
                 None => None,
             }?;
             fitting.push(match (segment, piece) {
-                (Segment::Literal(text), Piece::Literal(own)) => {
+                (Segment::Literal(text), TemplateSegment::Literal(own)) => {
                     let same = case.fold((**text).into()) == case.fold(own.as_str().into());
                     same.then(|| own.clone())?
                 }
-                (Segment::Literal(text), Piece::Parameter(_) | Piece::Mixed(_)) => text.to_string(),
-                (Segment::Parameter(_) | Segment::Rest, Piece::Literal(own)) => own.clone(),
-                (Segment::Parameter(_) | Segment::Rest, Piece::Parameter(_) | Piece::Mixed(_)) => {
-                    fresh()
+                (
+                    Segment::Literal(text),
+                    TemplateSegment::Parameter(_) | TemplateSegment::Mixed(_),
+                ) => text.to_string(),
+                (Segment::Parameter(_) | Segment::Rest, TemplateSegment::Literal(own)) => {
+                    own.clone()
                 }
+                (
+                    Segment::Parameter(_) | Segment::Rest,
+                    TemplateSegment::Parameter(_) | TemplateSegment::Mixed(_),
+                ) => fresh(),
             });
         }
         matches!(segments.next(), None | Some(Segment::Rest)).then_some(fitting)
     }
 
-    fn findings(&self, covered: &Covered, security: &Security, speaks: bool) -> BTreeSet<Finding> {
-        let policy = self.side.services[self.service].policy;
+    fn findings(
+        &self,
+        covered: &OperationCoverage,
+        security: &OperationSecurity,
+        speaks: bool,
+    ) -> BTreeSet<AuditFinding> {
+        let policy = self.view.services[self.service].policy;
         let mut findings = BTreeSet::new();
-        let lets_in =
-            |rule: RuleId| access(policy.rule(rule), &Audience::Anonymous) != Access::Never;
+        let lets_in = |rule: RuleId| {
+            access(policy.rule(rule), &CallerAudience::Anonymous) != AudienceAccess::Never
+        };
         let open = covered.rules().any(lets_in);
         if open {
-            findings.insert(Finding::Open);
+            findings.insert(AuditFinding::Open);
         }
-        if !matches!(covered.decider, Decider::Rule(_)) {
-            findings.insert(Finding::Uncovered);
+        if !matches!(covered.decider, OperationDecider::Rule(_)) {
+            findings.insert(AuditFinding::Uncovered);
         }
         match security {
-            Security::Required(_) if open => {
-                findings.insert(Finding::Looser);
+            OperationSecurity::Required(_) if open => {
+                findings.insert(AuditFinding::Looser);
             }
-            Security::Open | Security::Optional(_) if !open => {
-                findings.insert(Finding::Stricter);
+            OperationSecurity::Open | OperationSecurity::Optional(_) if !open => {
+                findings.insert(AuditFinding::Stricter);
             }
-            Security::Unsaid if speaks && !open => {
-                findings.insert(Finding::Stricter);
+            OperationSecurity::Unsaid if speaks && !open => {
+                findings.insert(AuditFinding::Stricter);
             }
-            Security::Required(_) | Security::Open | Security::Optional(_) | Security::Unsaid => {}
+            OperationSecurity::Required(_)
+            | OperationSecurity::Open
+            | OperationSecurity::Optional(_)
+            | OperationSecurity::Unsaid => {}
         }
         findings
     }
 }
 
-impl Covered {
+impl OperationCoverage {
     /// All rules that decide over some of its paths.
     pub fn rules(&self) -> impl Iterator<Item = RuleId> {
         let main = match self.decider {
-            Decider::Rule(rule) => Some(rule),
-            Decider::NoRule
-            | Decider::Own
-            | Decider::OtherService(_)
-            | Decider::NoService
-            | Decider::BadPath
-            | Decider::BadMethod => None,
+            OperationDecider::Rule(rule) => Some(rule),
+            OperationDecider::NoRule
+            | OperationDecider::Own
+            | OperationDecider::OtherService(_)
+            | OperationDecider::NoService
+            | OperationDecider::BadPath
+            | OperationDecider::BadMethod => None,
         };
         main.into_iter().chain(self.others.iter().copied())
     }
@@ -304,7 +333,7 @@ fn raw(segments: &[String]) -> String {
 }
 
 /// A host that the service answers for; where it answers for any, one that no other service names.
-fn host_of(service: &SideService<'_>, fresh: &Fresh) -> String {
+fn host_of(service: &ServiceView<'_>, fresh: &UnusedNames) -> String {
     match service.hosts.first() {
         None => fresh.host().to_owned(),
         Some(host) => match host.parent() {
@@ -315,11 +344,11 @@ fn host_of(service: &SideService<'_>, fresh: &Fresh) -> String {
 }
 
 /// Every text that a host or a segment is compared with; folded.
-fn texts(side: &Side<'_>) -> BTreeSet<Box<str>> {
+fn texts(view: &ConfigurationView<'_>) -> BTreeSet<Box<str>> {
     let fold = |text: &str| -> Box<str> { CaseRule::Insensitive.fold(text.into()).into() };
     let mut texts = BTreeSet::new();
-    texts.extend(side.own.all().flat_map(|path| path.split('/')).map(fold));
-    for service in &side.services {
+    texts.extend(view.own.all().flat_map(|path| path.split('/')).map(fold));
+    for service in &view.services {
         texts.extend(
             service
                 .hosts
@@ -341,9 +370,9 @@ fn texts(side: &Side<'_>) -> BTreeSet<Box<str>> {
     texts
 }
 
-impl Audit {
+impl ApiAudit {
     /// How many operations have each finding.
-    pub fn count(&self) -> BTreeMap<Finding, usize> {
+    pub fn count(&self) -> BTreeMap<AuditFinding, usize> {
         let mut counts = BTreeMap::new();
         for finding in self.operations.iter().flat_map(|covered| &covered.findings) {
             *counts.entry(*finding).or_insert(0) += 1;

@@ -5,16 +5,16 @@ use std::fmt;
 use http::Method;
 use serde_json::{Map, Value};
 
-use super::security::Security;
-use super::template::{Piece, Template};
+use super::security::OperationSecurity;
+use super::template::{PathTemplate, TemplateSegment};
 
 /// What a document says, as far as rules care.
 #[derive(Clone, Debug)]
-pub struct Document {
+pub struct OpenApiDocument {
     /// `info.title`.
     pub title: Option<String>,
     /// All operations, by path, then by method.
-    pub operations: Vec<Operation>,
+    pub operations: Vec<ApiOperation>,
     /// The names of its `tags`, in the order of the document.
     pub tags: Vec<String>,
     /// Whether it says anything about security anywhere. Where it does, an operation without a word about it is open.
@@ -25,24 +25,24 @@ pub struct Document {
 
 /// One operation.
 #[derive(Clone, Debug)]
-pub struct Operation {
+pub struct ApiOperation {
     /// Its method.
     pub method: Method,
     /// Its path below the server.
-    pub template: Template,
+    pub template: PathTemplate,
     /// The paths of its servers (`servers`, or `basePath`), each once; never empty.
-    pub prefixes: Vec<Template>,
+    pub prefixes: Vec<PathTemplate>,
     /// `operationId`, or the summary.
     pub name: Option<String>,
     /// `tags`.
     pub tags: Vec<String>,
     /// Who may call it, the document's default applied.
-    pub security: Security,
+    pub security: OperationSecurity,
 }
 
 /// Why a value is no document that can be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum NotADocument {
+pub enum OpenApiError {
     /// Neither `openapi` nor `swagger` is there.
     Unmarked,
     /// A version that is not known; what it says.
@@ -66,12 +66,12 @@ const METHODS: [(&str, Method); 8] = [
 /// Other members that a path item may have.
 const OTHERS: [&str; 5] = ["$ref", "summary", "description", "servers", "parameters"];
 
-impl Document {
+impl OpenApiDocument {
     /// Reads a document.
     ///
     /// # Errors
     /// Where it is none, or of a version that is not known.
-    pub fn read(root: &Value) -> Result<Self, NotADocument> {
+    pub fn read(root: &Value) -> Result<Self, OpenApiError> {
         let dialect = Dialect::of(root)?;
         // OpenAPI 3.1 may have webhooks or components instead
         let none = Map::new();
@@ -80,10 +80,10 @@ impl Document {
             (None, Dialect::Three) if root.get("webhooks").or(root.get("components")).is_some() => {
                 &none
             }
-            (Some(_) | None, _) => return Err(NotADocument::NoPaths),
+            (Some(_) | None, _) => return Err(OpenApiError::NoPaths),
         };
         let mut odd = Vec::new();
-        let default = Security::read(root.get("security"), &mut odd, "the document");
+        let default = OperationSecurity::read(root.get("security"), &mut odd, "the document");
         let prefixes = dialect.prefixes(root, &mut odd);
         let mut reader = Reader {
             root,
@@ -99,7 +99,7 @@ impl Document {
         let said = reader
             .operations
             .iter()
-            .any(|operation| operation.security != Security::Unsaid);
+            .any(|operation| operation.security != OperationSecurity::Unsaid);
         let schemes = root
             .pointer("/components/securitySchemes")
             .or(root.get("securityDefinitions"));
@@ -137,7 +137,7 @@ enum Dialect {
 }
 
 impl Dialect {
-    fn of(root: &Value) -> Result<Self, NotADocument> {
+    fn of(root: &Value) -> Result<Self, OpenApiError> {
         let version = |key: &str| match root.get(key) {
             // YAML reads `swagger: 2.0` as a number
             Some(Value::Number(number)) => Some(number.to_string()),
@@ -148,15 +148,15 @@ impl Dialect {
         match (version("openapi"), version("swagger")) {
             (Some(text), _) if text.starts_with("3.") => Ok(Self::Three),
             (None, Some(text)) if text == "2.0" || text == "2" => Ok(Self::Two),
-            (Some(text), _) | (None, Some(text)) => Err(NotADocument::Version(text)),
-            (None, None) => Err(NotADocument::Unmarked),
+            (Some(text), _) | (None, Some(text)) => Err(OpenApiError::Version(text)),
+            (None, None) => Err(OpenApiError::Unmarked),
         }
     }
 
     /// The paths of the servers that an object names, each once; the root path where it names none.
-    fn prefixes(self, object: &Value, odd: &mut Vec<String>) -> Vec<Template> {
+    fn prefixes(self, object: &Value, odd: &mut Vec<String>) -> Vec<PathTemplate> {
         let mut prefixes = Vec::new();
-        let mut add = |prefix: Template| {
+        let mut add = |prefix: PathTemplate| {
             if !prefixes.contains(&prefix) {
                 prefixes.push(prefix);
             }
@@ -167,7 +167,7 @@ impl Dialect {
                     .get("basePath")
                     .and_then(Value::as_str)
                     .unwrap_or("/");
-                match Template::read(base) {
+                match PathTemplate::read(base) {
                     Some(prefix) => add(prefix),
                     None => odd.push(format!(
                         "`basePath: {base}` does not begin with a slash and is left out"
@@ -191,7 +191,7 @@ impl Dialect {
             }
         }
         if prefixes.is_empty() {
-            vec![Template { pieces: Vec::new() }]
+            vec![PathTemplate { pieces: Vec::new() }]
         } else {
             prefixes
         }
@@ -199,7 +199,7 @@ impl Dialect {
 }
 
 /// The path of `https://example.com/v1`, `//example.com/v1`, `/v1` or `v1`, with the defaults of its variables.
-fn server_path(server: &Value) -> Option<Template> {
+fn server_path(server: &Value) -> Option<PathTemplate> {
     let mut url = server.get("url")?.as_str()?.to_owned();
     for (name, variable) in server
         .get("variables")
@@ -217,15 +217,15 @@ fn server_path(server: &Value) -> Option<Template> {
         None => &url,
     };
     let path = path.split(['?', '#']).next().unwrap_or_default();
-    Template::read(&format!("/{}", path.trim_start_matches('/')))
+    PathTemplate::read(&format!("/{}", path.trim_start_matches('/')))
 }
 
 struct Reader<'a> {
     root: &'a Value,
     dialect: Dialect,
-    default: Security,
-    prefixes: Vec<Template>,
-    operations: Vec<Operation>,
+    default: OperationSecurity,
+    prefixes: Vec<PathTemplate>,
+    operations: Vec<ApiOperation>,
     odd: Vec<String>,
 }
 
@@ -234,7 +234,7 @@ impl Reader<'_> {
         if path.starts_with("x-") {
             return;
         }
-        let Some(template) = Template::read(path) else {
+        let Some(template) = PathTemplate::read(path) else {
             self.odd.push(format!(
                 "`{path}` does not begin with a slash and is left out"
             ));
@@ -262,9 +262,9 @@ impl Reader<'_> {
         }
     }
 
-    fn note_mixed(&mut self, path: &str, template: &Template) {
+    fn note_mixed(&mut self, path: &str, template: &PathTemplate) {
         for piece in &template.pieces {
-            if let Piece::Mixed(text) = piece {
+            if let TemplateSegment::Mixed(text) = piece {
                 self.odd.push(format!(
                     "`{path}`: `{text}` is a parameter and text in one segment; a rule covers it with `*`, and other \
                      segments as well"
@@ -277,9 +277,9 @@ impl Reader<'_> {
         &mut self,
         method: &Method,
         path: &str,
-        template: &Template,
+        template: &PathTemplate,
         value: &Value,
-        servers: &[Template],
+        servers: &[PathTemplate],
     ) {
         let place = format!("`{method} {path}`");
         if !value.is_object() {
@@ -287,9 +287,11 @@ impl Reader<'_> {
                 .push(format!("{place} is not a map and is left out"));
             return;
         }
-        let security = match Security::read(value.get("security"), &mut self.odd, &place) {
-            Security::Unsaid => self.default.clone(),
-            own @ (Security::Open | Security::Optional(_) | Security::Required(_)) => own,
+        let security = match OperationSecurity::read(value.get("security"), &mut self.odd, &place) {
+            OperationSecurity::Unsaid => self.default.clone(),
+            own @ (OperationSecurity::Open
+            | OperationSecurity::Optional(_)
+            | OperationSecurity::Required(_)) => own,
         };
         let text = |key: &str| value.get(key).and_then(Value::as_str).map(str::to_owned);
         let tags = value
@@ -298,7 +300,7 @@ impl Reader<'_> {
             .into_iter()
             .flatten();
         let prefixes = self.prefixes_of(value, servers.to_vec());
-        self.operations.push(Operation {
+        self.operations.push(ApiOperation {
             method: method.clone(),
             template: template.clone(),
             prefixes,
@@ -309,7 +311,7 @@ impl Reader<'_> {
     }
 
     /// The object's own servers, which come instead of those above.
-    fn prefixes_of(&mut self, object: &Value, above: Vec<Template>) -> Vec<Template> {
+    fn prefixes_of(&mut self, object: &Value, above: Vec<PathTemplate>) -> Vec<PathTemplate> {
         let own = self.dialect == Dialect::Three && object.get("servers").is_some();
         if own {
             self.dialect.prefixes(object, &mut self.odd)
@@ -349,7 +351,7 @@ impl Reader<'_> {
     }
 }
 
-impl fmt::Display for NotADocument {
+impl fmt::Display for OpenApiError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unmarked => {
@@ -364,4 +366,4 @@ impl fmt::Display for NotADocument {
     }
 }
 
-impl std::error::Error for NotADocument {}
+impl std::error::Error for OpenApiError {}

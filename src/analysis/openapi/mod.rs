@@ -8,8 +8,8 @@ mod security;
 mod skeleton;
 mod template;
 
-pub use coverage::{Audit, Covered, Decider, Finding, audit};
-pub use document::{Document, NotADocument, Operation};
-pub use security::{Alternative, Security};
-pub use skeleton::{Skeleton, skeleton};
-pub use template::{Piece, Template};
+pub use coverage::{ApiAudit, AuditFinding, OperationCoverage, OperationDecider, audit};
+pub use document::{ApiOperation, OpenApiDocument, OpenApiError};
+pub use security::{OperationSecurity, SecurityAlternative};
+pub use skeleton::{SkeletonSettings, skeleton};
+pub use template::{PathTemplate, TemplateSegment};

@@ -6,22 +6,22 @@ use serde_json::Value;
 
 /// The security of one operation (OpenAPI 3.1, section 4.8.30; Swagger 2.0, "Security Requirement Object").
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Security {
+pub enum OperationSecurity {
     /// The document says nothing.
     Unsaid,
     /// Nothing is asked for: an empty list.
     Open,
     /// One of these will do, and so will nothing at all.
-    Optional(Vec<Alternative>),
+    Optional(Vec<SecurityAlternative>),
     /// One of these is asked for; never empty.
-    Required(Vec<Alternative>),
+    Required(Vec<SecurityAlternative>),
 }
 
 /// Schemes that are asked for together, each with its scopes; never empty.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Alternative(pub Vec<(String, Vec<String>)>);
+pub struct SecurityAlternative(pub Vec<(String, Vec<String>)>);
 
-impl Security {
+impl OperationSecurity {
     /// Reads a `security` list; `None` where there is none. What is no list of maps of lists is skipped, and told.
     pub(super) fn read(value: Option<&Value>, odd: &mut Vec<String>, place: &str) -> Self {
         let Some(value) = value else {
@@ -38,7 +38,7 @@ impl Security {
                 Value::Object(schemes) if schemes.is_empty() => nothing = true,
                 Value::Object(schemes) => {
                     let scheme = |(name, scopes): (&String, &Value)| (name.clone(), texts(scopes));
-                    alternatives.push(Alternative(schemes.iter().map(scheme).collect()));
+                    alternatives.push(SecurityAlternative(schemes.iter().map(scheme).collect()));
                 }
                 Value::Null
                 | Value::Bool(_)
@@ -64,7 +64,7 @@ fn texts(value: &Value) -> Vec<String> {
     items.filter_map(Value::as_str).map(str::to_owned).collect()
 }
 
-impl Alternative {
+impl SecurityAlternative {
     /// All scopes that it asks for, each once.
     pub fn scopes(&self) -> Vec<&str> {
         let mut scopes: Vec<&str> = Vec::new();
@@ -78,9 +78,9 @@ impl Alternative {
 }
 
 /// `nothing`, or `oauth2 (jobs:write), or api_key`.
-impl fmt::Display for Security {
+impl fmt::Display for OperationSecurity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let list = |alternatives: &[Alternative]| -> String {
+        let list = |alternatives: &[SecurityAlternative]| -> String {
             alternatives
                 .iter()
                 .map(ToString::to_string)
@@ -95,7 +95,7 @@ impl fmt::Display for Security {
     }
 }
 
-impl fmt::Display for Alternative {
+impl fmt::Display for SecurityAlternative {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let schemes = self.0.iter().map(|(name, scopes)| match scopes.as_slice() {
             [] => name.clone(),

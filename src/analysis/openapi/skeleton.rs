@@ -4,14 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use http::Method;
 
-use super::document::{Document, Operation};
-use super::security::{Alternative, Security};
-use super::template::{Piece, Template};
+use super::document::{ApiOperation, OpenApiDocument};
+use super::security::{OperationSecurity, SecurityAlternative};
+use super::template::{PathTemplate, TemplateSegment};
 use crate::access::Pattern;
 
 /// What the skeleton is to say beside the rules.
 #[derive(Clone, Debug)]
-pub struct Skeleton<'a> {
+pub struct SkeletonSettings<'a> {
     /// Where the document came from, for the comment.
     pub source: &'a str,
     /// The name of the service; by default from the title.
@@ -19,11 +19,11 @@ pub struct Skeleton<'a> {
     /// Where requests go.
     pub upstream: &'a str,
     /// Where the document's paths are mounted, instead of what the document says.
-    pub prefix: Option<&'a Template>,
+    pub prefix: Option<&'a PathTemplate>,
 }
 
 /// The configuration as YAML, with a comment for whatever could not be written as a rule.
-pub fn skeleton(document: &Document, settings: &Skeleton<'_>) -> String {
+pub fn skeleton(document: &OpenApiDocument, settings: &SkeletonSettings<'_>) -> String {
     let rules = Rules::of(document, settings);
     let mut text = format!(
         "# Rules for {}, from {}.\n\
@@ -64,14 +64,14 @@ struct Rules<'d> {
 
 /// One rule to be.
 struct Entry<'d> {
-    operation: &'d Operation,
+    operation: &'d ApiOperation,
     pattern: String,
     allow: String,
     remark: Option<String>,
 }
 
 impl<'d> Rules<'d> {
-    fn of(document: &'d Document, settings: &Skeleton<'_>) -> Self {
+    fn of(document: &'d OpenApiDocument, settings: &SkeletonSettings<'_>) -> Self {
         let mut rules = Self {
             entries: Vec::new(),
             odd: Vec::new(),
@@ -89,9 +89,9 @@ impl<'d> Rules<'d> {
     /// `taken` has the place of each entry by method and shape.
     fn add(
         &mut self,
-        operation: &'d Operation,
-        path: &Template,
-        document: &Document,
+        operation: &'d ApiOperation,
+        path: &PathTemplate,
+        document: &OpenApiDocument,
         taken: &mut BTreeMap<(String, String), usize>,
     ) {
         let place = format!("{} {path}", operation.method);
@@ -136,7 +136,7 @@ impl<'d> Rules<'d> {
     }
 
     /// What could not be written as a rule, as comments at the end.
-    fn notes(&self, document: &Document) -> String {
+    fn notes(&self, document: &OpenApiDocument) -> String {
         let all: Vec<&String> = self.odd.iter().chain(&document.odd).collect();
         if all.is_empty() {
             return String::new();
@@ -186,7 +186,7 @@ impl Entry<'_> {
 }
 
 /// The operations by their first tag, as the document lists these; what has none comes first.
-fn by_tag(document: &Document) -> Vec<&Operation> {
+fn by_tag(document: &OpenApiDocument) -> Vec<&ApiOperation> {
     let mut operations: Vec<_> = document
         .operations
         .iter()
@@ -199,13 +199,16 @@ fn by_tag(document: &Document) -> Vec<&Operation> {
         .collect()
 }
 
-fn rank<'o>(operation: &'o Operation, document: &Document) -> Option<(usize, &'o str)> {
+fn rank<'o>(operation: &'o ApiOperation, document: &OpenApiDocument) -> Option<(usize, &'o str)> {
     let tag = operation.tags.first()?;
     let listed = document.tags.iter().position(|one| one == tag);
     Some((listed.unwrap_or(usize::MAX), tag))
 }
 
-fn paths(operation: &Operation, prefix: Option<&Template>) -> impl Iterator<Item = Template> {
+fn paths(
+    operation: &ApiOperation,
+    prefix: Option<&PathTemplate>,
+) -> impl Iterator<Item = PathTemplate> {
     let prefixes = match prefix {
         Some(prefix) => vec![prefix.clone()],
         None => operation.prefixes.clone(),
@@ -216,16 +219,16 @@ fn paths(operation: &Operation, prefix: Option<&Template>) -> impl Iterator<Item
 }
 
 /// A rule's pattern; a segment of parameters and text becomes `*`, and so does a name that rules do not take.
-fn pattern(path: &Template) -> String {
+fn pattern(path: &PathTemplate) -> String {
     let mut names = BTreeSet::new();
     let pieces = path.pieces.iter().map(|piece| match piece {
-        Piece::Literal(text) => format!("/{text}"),
-        Piece::Parameter(name)
+        TemplateSegment::Literal(text) => format!("/{text}"),
+        TemplateSegment::Parameter(name)
             if Pattern::parse(&format!("/{{{name}}}")).is_ok() && names.insert(name) =>
         {
             format!("/{{{name}}}")
         }
-        Piece::Parameter(_) | Piece::Mixed(_) => "/*".to_owned(),
+        TemplateSegment::Parameter(_) | TemplateSegment::Mixed(_) => "/*".to_owned(),
     });
     let pattern: String = pieces.collect();
     if pattern.is_empty() {
@@ -236,26 +239,28 @@ fn pattern(path: &Template) -> String {
 }
 
 /// What two paths have in common that rules do not tell apart.
-fn shape(path: &Template) -> String {
+fn shape(path: &PathTemplate) -> String {
     let pieces = path.pieces.iter().map(|piece| match piece {
-        Piece::Literal(text) => format!("/{text}"),
-        Piece::Parameter(_) | Piece::Mixed(_) => "/*".to_owned(),
+        TemplateSegment::Literal(text) => format!("/{text}"),
+        TemplateSegment::Parameter(_) | TemplateSegment::Mixed(_) => "/*".to_owned(),
     });
     pieces.collect()
 }
 
 /// The `allow` of a rule, and what is to be said about it.
-fn allow(security: &Security, document: &Document) -> (String, Option<String>) {
+fn allow(security: &OperationSecurity, document: &OpenApiDocument) -> (String, Option<String>) {
     match security {
-        Security::Required(alternatives) => required(alternatives),
-        Security::Optional(_) => ("anyone".to_owned(), Some("a token is optional".to_owned())),
-        Security::Open => ("anyone".to_owned(), None),
-        Security::Unsaid if document.speaks_of_security => ("anyone".to_owned(), None),
-        Security::Unsaid => ("authenticated".to_owned(), None),
+        OperationSecurity::Required(alternatives) => required(alternatives),
+        OperationSecurity::Optional(_) => {
+            ("anyone".to_owned(), Some("a token is optional".to_owned()))
+        }
+        OperationSecurity::Open => ("anyone".to_owned(), None),
+        OperationSecurity::Unsaid if document.speaks_of_security => ("anyone".to_owned(), None),
+        OperationSecurity::Unsaid => ("authenticated".to_owned(), None),
     }
 }
 
-fn required(alternatives: &[Alternative]) -> (String, Option<String>) {
+fn required(alternatives: &[SecurityAlternative]) -> (String, Option<String>) {
     let mut conditions = Vec::new();
     for alternative in alternatives {
         let scopes = alternative.scopes();
@@ -299,20 +304,20 @@ fn is_role(text: &str) -> bool {
 }
 
 /// `/auth`, but where the service has such paths itself.
-fn own_path(document: &Document, settings: &Skeleton<'_>) -> String {
+fn own_path(document: &OpenApiDocument, settings: &SkeletonSettings<'_>) -> String {
     let is_taken = |own: &str| {
         let mut all = document
             .operations
             .iter()
             .flat_map(|operation| paths(operation, settings.prefix));
-        all.any(|path| matches!(path.pieces.first(), Some(Piece::Literal(text)) if text.eq_ignore_ascii_case(own)))
+        all.any(|path| matches!(path.pieces.first(), Some(TemplateSegment::Literal(text)) if text.eq_ignore_ascii_case(own)))
     };
     let name = ["auth", "gatelatch"].into_iter().find(|own| !is_taken(own));
     format!("/{}", name.unwrap_or("gatelatch-auth"))
 }
 
 /// The name of a service: letters, digits and `-`.
-fn service_name(document: &Document, settings: &Skeleton<'_>) -> String {
+fn service_name(document: &OpenApiDocument, settings: &SkeletonSettings<'_>) -> String {
     if let Some(name) = settings.service {
         return quoted(name);
     }

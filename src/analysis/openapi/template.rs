@@ -2,14 +2,14 @@
 
 /// A path template, segment by segment.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Template {
+pub struct PathTemplate {
     /// Its segments; none for `/`.
-    pub pieces: Vec<Piece>,
+    pub pieces: Vec<TemplateSegment>,
 }
 
 /// One segment of a template.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Piece {
+pub enum TemplateSegment {
     /// This text.
     Literal(String),
     /// `{name}`.
@@ -18,7 +18,7 @@ pub enum Piece {
     Mixed(String),
 }
 
-impl Template {
+impl PathTemplate {
     /// Reads the template of a document; `None` where it does not begin with a slash. Slashes at its end, and doubled
     /// ones, do not count.
     pub fn read(text: &str) -> Option<Self> {
@@ -41,25 +41,25 @@ impl Template {
     }
 }
 
-fn piece(text: &str) -> Piece {
+fn piece(text: &str) -> TemplateSegment {
     let inner = text
         .strip_prefix('{')
         .and_then(|rest| rest.strip_suffix('}'));
     match inner.filter(|inner| !inner.contains(['{', '}'])) {
-        Some(name) => Piece::Parameter(name.to_owned()),
-        None if text.contains(['{', '}']) => Piece::Mixed(text.to_owned()),
-        None => Piece::Literal(text.to_owned()),
+        Some(name) => TemplateSegment::Parameter(name.to_owned()),
+        None if text.contains(['{', '}']) => TemplateSegment::Mixed(text.to_owned()),
+        None => TemplateSegment::Literal(text.to_owned()),
     }
 }
 
-impl std::fmt::Display for Template {
+impl std::fmt::Display for PathTemplate {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         if self.pieces.is_empty() {
             return f.write_str("/");
         }
         self.pieces.iter().try_for_each(|piece| match piece {
-            Piece::Literal(text) | Piece::Mixed(text) => write!(f, "/{text}"),
-            Piece::Parameter(name) => write!(f, "/{{{name}}}"),
+            TemplateSegment::Literal(text) | TemplateSegment::Mixed(text) => write!(f, "/{text}"),
+            TemplateSegment::Parameter(name) => write!(f, "/{{{name}}}"),
         })
     }
 }
@@ -70,21 +70,21 @@ mod tests {
 
     #[test]
     fn segments_are_text_parameters_or_both() {
-        let template = Template::read("/jobs/{id}/{file}.json/").unwrap();
+        let template = PathTemplate::read("/jobs/{id}/{file}.json/").unwrap();
         assert_eq!(
             template.pieces,
             [
-                Piece::Literal("jobs".to_owned()),
-                Piece::Parameter("id".to_owned()),
-                Piece::Mixed("{file}.json".to_owned())
+                TemplateSegment::Literal("jobs".to_owned()),
+                TemplateSegment::Parameter("id".to_owned()),
+                TemplateSegment::Mixed("{file}.json".to_owned())
             ]
         );
         assert_eq!(template.to_string(), "/jobs/{id}/{file}.json");
-        assert_eq!(Template::read("/").unwrap().to_string(), "/");
-        assert_eq!(Template::read("jobs"), None);
-        let below = Template::read("/x")
+        assert_eq!(PathTemplate::read("/").unwrap().to_string(), "/");
+        assert_eq!(PathTemplate::read("jobs"), None);
+        let below = PathTemplate::read("/x")
             .unwrap()
-            .below(&Template::read("/v1/").unwrap());
+            .below(&PathTemplate::read("/v1/").unwrap());
         assert_eq!(below.to_string(), "/v1/x");
     }
 }

@@ -9,7 +9,7 @@ use crate::users::Directory;
 
 /// The caller as an operator describes it. Without a user, roles and claims: somebody without a credential.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Who {
+pub struct CallerSpec {
     /// The user. What is not said of a listed one is as the user list has it.
     pub user: Option<Box<str>>,
     /// The roles.
@@ -22,7 +22,7 @@ pub struct Who {
 
 /// A caller, and how to call it.
 #[derive(Clone, Debug)]
-pub struct Subject {
+pub struct SimulatedCaller {
     /// What a decision is made on.
     pub caller: Caller,
     /// In words: ``user `alice` with roles admin``.
@@ -33,19 +33,19 @@ pub struct Subject {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnknownUser(pub Box<str>);
 
-impl Who {
+impl CallerSpec {
     /// The caller that the gateway would see. A disabled user's credential does not hold, whatever else is said.
     ///
     /// # Errors
     /// [`UnknownUser`] where the list would have to say what the description does not.
-    pub fn resolve(&self, directory: &Directory) -> Result<Subject, UnknownUser> {
+    pub fn resolve(&self, directory: &Directory) -> Result<SimulatedCaller, UnknownUser> {
         let place = self
             .address
             .map(|address| format!(" from {address}"))
             .unwrap_or_default();
         if self.user.is_none() && self.roles.is_none() && self.claims.is_none() {
             let name = format!("an anonymous caller{place}");
-            return Ok(Subject {
+            return Ok(SimulatedCaller {
                 caller: Caller::anonymous(self.address),
                 name,
             });
@@ -56,7 +56,7 @@ impl Who {
                 "user `{}`, who is disabled,{place}",
                 self.user.as_deref().unwrap_or_default()
             );
-            return Ok(Subject {
+            return Ok(SimulatedCaller {
                 caller: Caller::rejected(self.address),
                 name: name.trim_end_matches(',').to_owned(),
             });
@@ -84,7 +84,7 @@ impl Who {
             .as_ref()
             .map_or("somebody".to_owned(), |user| format!("user `{user}`"));
         let name = format!("{whom} with {}{place}", roles_text(&identity.roles));
-        Ok(Subject {
+        Ok(SimulatedCaller {
             caller: Caller::known(Arc::new(identity), self.address),
             name,
         })
@@ -135,7 +135,7 @@ mod tests {
         }
     }
 
-    fn resolve(who: Who) -> Result<(String, Option<Identity>), UnknownUser> {
+    fn resolve(who: CallerSpec) -> Result<(String, Option<Identity>), UnknownUser> {
         let directory = Directory::new([user("alice", false), user("gone", true)]);
         who.resolve(&directory).map(|subject| {
             (
@@ -150,9 +150,9 @@ mod tests {
 
     #[test]
     fn what_is_not_said_of_a_listed_user_is_as_listed() {
-        let (name, alice) = resolve(Who {
+        let (name, alice) = resolve(CallerSpec {
             user: Some("alice".into()),
-            ..Who::default()
+            ..CallerSpec::default()
         })
         .unwrap();
         let alice = alice.unwrap();
@@ -162,10 +162,10 @@ mod tests {
             ("alice", &["listed".into()][..], 1)
         );
         let roles = Some(vec!["a".into(), "b".into()]);
-        let (name, alice) = resolve(Who {
+        let (name, alice) = resolve(CallerSpec {
             user: Some("alice".into()),
             roles,
-            ..Who::default()
+            ..CallerSpec::default()
         })
         .unwrap();
         let alice = alice.unwrap();
@@ -176,17 +176,17 @@ mod tests {
     #[test]
     fn strangers_need_roles() {
         assert_eq!(
-            resolve(Who {
+            resolve(CallerSpec {
                 user: Some("eve".into()),
-                ..Who::default()
+                ..CallerSpec::default()
             }),
             Err(UnknownUser("eve".into())),
             "not even with claims"
         );
-        let (name, eve) = resolve(Who {
+        let (name, eve) = resolve(CallerSpec {
             user: Some("eve".into()),
             roles: Some(Vec::new()),
-            ..Who::default()
+            ..CallerSpec::default()
         })
         .unwrap();
         assert_eq!(
@@ -199,27 +199,27 @@ mod tests {
     fn the_disabled_and_the_anonymous_have_no_identity() {
         let address = "10.0.0.1".parse().ok();
         for (who, expected) in [
-            (Who::default(), "an anonymous caller"),
+            (CallerSpec::default(), "an anonymous caller"),
             (
-                Who {
+                CallerSpec {
                     address,
-                    ..Who::default()
+                    ..CallerSpec::default()
                 },
                 "an anonymous caller from 10.0.0.1",
             ),
             (
-                Who {
+                CallerSpec {
                     user: Some("gone".into()),
-                    ..Who::default()
+                    ..CallerSpec::default()
                 },
                 "user `gone`, who is disabled",
             ),
             (
-                Who {
+                CallerSpec {
                     user: Some("gone".into()),
                     roles: Some(vec!["a".into()]),
                     address,
-                    ..Who::default()
+                    ..CallerSpec::default()
                 },
                 "user `gone`, who is disabled, from 10.0.0.1",
             ),

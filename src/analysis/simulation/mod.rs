@@ -5,9 +5,9 @@ mod caller;
 mod outcome;
 mod request;
 
-pub use caller::{Subject, UnknownUser, Who, roles_text};
-pub use outcome::Verdict;
-pub use request::{Request, RequestError};
+pub use caller::{CallerSpec, SimulatedCaller, UnknownUser, roles_text};
+pub use outcome::SimulatedVerdict;
+pub use request::{SimulatedRequest, SimulatedRequestError};
 
 use std::fmt;
 
@@ -16,7 +16,7 @@ use crate::wire::{BadRequest, Destination, Host, NoDestination, OwnPaths, Target
 
 /// Everything that decides on requests, of one load of the configuration.
 #[derive(Debug)]
-pub struct Stage<'a> {
+pub struct Simulation<'a> {
     /// What the gateway answers itself.
     pub own: OwnPaths,
     /// Finds a service; its indices are those of `policies`.
@@ -29,7 +29,7 @@ pub struct Stage<'a> {
 
 /// Who would answer a request.
 #[derive(Debug)]
-pub enum Place {
+pub enum SimulatedDestination {
     /// The gateway itself, before any rule.
     Own(Target),
     /// The service of this index, by its rules on this target.
@@ -38,7 +38,7 @@ pub enum Place {
 
 /// Why a request is refused before any rule is asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Refusal {
+pub enum SimulatedRejection {
     /// It can be read in two ways.
     BadRequest(BadRequest),
     /// The service of this index does not accept what stands in the path.
@@ -56,9 +56,9 @@ pub enum Refusal {
 
 /// What becomes of a request of a caller.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Outcome {
+pub struct SimulatedOutcome {
     /// In one word.
-    pub verdict: Verdict,
+    pub verdict: SimulatedVerdict,
     /// The service whose rules were asked.
     pub service: Option<usize>,
     /// The rule that decided.
@@ -67,28 +67,31 @@ pub struct Outcome {
     pub reason: String,
 }
 
-impl Stage<'_> {
+impl Simulation<'_> {
     /// Finds out who would answer.
     ///
     /// # Errors
-    /// [`Refusal`] where the request would be refused before any rule is asked.
-    pub fn find(&self, request: &Request) -> Result<Place, Refusal> {
+    /// [`SimulatedRejection`] where the request would be refused before any rule is asked.
+    pub fn find(
+        &self,
+        request: &SimulatedRequest,
+    ) -> Result<SimulatedDestination, SimulatedRejection> {
         let host = request
             .host()
             .or(self.default_host.as_ref())
-            .ok_or(Refusal::NoHost)?;
-        let target = Target::foretell(
+            .ok_or(SimulatedRejection::NoHost)?;
+        let target = Target::parse(
             request.method(),
             host.clone(),
             request.uri(),
             self.router.widest_paths(),
         );
-        let mut target = target.map_err(Refusal::BadRequest)?;
+        let mut target = target.map_err(SimulatedRejection::BadRequest)?;
         match target.find(request.uri().path(), &self.own, self.router) {
-            Ok(Destination::Own) => Ok(Place::Own(target)),
-            Ok(Destination::Service(index)) => Ok(Place::Service(index, target)),
-            Err(NoDestination::Path(index, error)) => Err(Refusal::Path(index, error)),
-            Err(NoDestination::NoService) => Err(Refusal::NoService {
+            Ok(Destination::Own) => Ok(SimulatedDestination::Own(target)),
+            Ok(Destination::Service(index)) => Ok(SimulatedDestination::Service(index, target)),
+            Err(NoDestination::Path(index, error)) => Err(SimulatedRejection::Path(index, error)),
+            Err(NoDestination::NoService) => Err(SimulatedRejection::NoService {
                 host: target.host.name().into(),
                 path: target.path.as_str().into(),
             }),
@@ -96,11 +99,15 @@ impl Stage<'_> {
     }
 
     /// Decides on a request of this caller.
-    pub fn decide(&self, request: &Request, caller: &Caller) -> Outcome {
+    pub fn decide(&self, request: &SimulatedRequest, caller: &Caller) -> SimulatedOutcome {
         let (service, target) = match self.find(request) {
-            Ok(Place::Service(service, target)) => (service, target),
-            Ok(Place::Own(_)) => {
-                return Outcome::without_rule(Verdict::Allowed, None, String::new());
+            Ok(SimulatedDestination::Service(service, target)) => (service, target),
+            Ok(SimulatedDestination::Own(_)) => {
+                return SimulatedOutcome::without_rule(
+                    SimulatedVerdict::Allowed,
+                    None,
+                    String::new(),
+                );
             }
             Err(refusal) => return refusal.into(),
         };
@@ -110,8 +117,8 @@ impl Stage<'_> {
             Decision::Challenge(challenge) => (Some(challenge.rule), String::new()),
             Decision::Forbid(forbid) => (forbid.rule, forbid.reason.to_string()),
         };
-        Outcome {
-            verdict: Verdict::of(&decision),
+        SimulatedOutcome {
+            verdict: SimulatedVerdict::of(&decision),
             service: Some(service),
             rule,
             reason,
@@ -119,8 +126,8 @@ impl Stage<'_> {
     }
 }
 
-impl Outcome {
-    fn without_rule(verdict: Verdict, service: Option<usize>, reason: String) -> Self {
+impl SimulatedOutcome {
+    fn without_rule(verdict: SimulatedVerdict, service: Option<usize>, reason: String) -> Self {
         Self {
             verdict,
             service,
@@ -130,22 +137,24 @@ impl Outcome {
     }
 }
 
-impl From<Refusal> for Outcome {
-    fn from(refusal: Refusal) -> Self {
+impl From<SimulatedRejection> for SimulatedOutcome {
+    fn from(refusal: SimulatedRejection) -> Self {
         let service = match &refusal {
-            Refusal::Path(service, _) => Some(*service),
-            Refusal::BadRequest(_) | Refusal::NoService { .. } | Refusal::NoHost => None,
+            SimulatedRejection::Path(service, _) => Some(*service),
+            SimulatedRejection::BadRequest(_)
+            | SimulatedRejection::NoService { .. }
+            | SimulatedRejection::NoHost => None,
         };
         Self::without_rule(refusal.verdict(), service, refusal.to_string())
     }
 }
 
-impl Refusal {
+impl SimulatedRejection {
     /// In one word.
-    pub fn verdict(&self) -> Verdict {
+    pub fn verdict(&self) -> SimulatedVerdict {
         match self {
-            Self::BadRequest(_) | Self::Path(..) => Verdict::BadRequest,
-            Self::NoService { .. } | Self::NoHost => Verdict::NotFound,
+            Self::BadRequest(_) | Self::Path(..) => SimulatedVerdict::BadRequest,
+            Self::NoService { .. } | Self::NoHost => SimulatedVerdict::NotFound,
         }
     }
 
@@ -159,7 +168,7 @@ impl Refusal {
     }
 }
 
-impl fmt::Display for Refusal {
+impl fmt::Display for SimulatedRejection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::BadRequest(error) => error.fmt(f),

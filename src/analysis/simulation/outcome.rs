@@ -6,7 +6,7 @@ use crate::access::Decision;
 
 /// What becomes of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub enum SimulatedVerdict {
     /// It is forwarded, or the gateway itself answers.
     Allowed,
     /// 401.
@@ -19,7 +19,7 @@ pub enum Verdict {
     NotFound,
 }
 
-impl Verdict {
+impl SimulatedVerdict {
     /// All of them, by their names.
     pub const ALL: [(&'static str, Self); 5] = [
         ("allowed", Self::Allowed),
@@ -50,7 +50,7 @@ impl Verdict {
     }
 }
 
-impl fmt::Display for Verdict {
+impl fmt::Display for SimulatedVerdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
     }

@@ -8,7 +8,7 @@ use crate::wire::Host;
 
 /// A request that nobody sends.
 #[derive(Clone, Debug)]
-pub struct Request {
+pub struct SimulatedRequest {
     method: Method,
     uri: Uri,
     host: Option<Host>,
@@ -17,7 +17,7 @@ pub struct Request {
 
 /// Why a text is no request; `Display` says what to write instead.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum RequestError {
+pub enum SimulatedRequestError {
     /// Not two words.
     Words,
     /// Characters that no method holds.
@@ -28,35 +28,39 @@ pub enum RequestError {
     Host(String),
 }
 
-impl Request {
+impl SimulatedRequest {
     /// Reads `POST /jobs` or `POST https://jobs.example.com/jobs`.
     ///
     /// # Errors
-    /// [`RequestError`] for what no client could send. What a client can send and the gateway refuses is a request.
-    pub fn parse(text: &str) -> Result<Self, RequestError> {
+    /// [`SimulatedRequestError`] for what no client could send. What a client can send and the gateway refuses is a request.
+    pub fn parse(text: &str) -> Result<Self, SimulatedRequestError> {
         let mut words = text.split_whitespace();
         match (words.next(), words.next(), words.next()) {
             (Some(method), Some(url), None) => Self::new(method, url),
-            _ => Err(RequestError::Words),
+            _ => Err(SimulatedRequestError::Words),
         }
     }
 
     /// The same from two words.
     ///
     /// # Errors
-    /// As [`Request::parse`].
-    pub fn new(method: &str, url: &str) -> Result<Self, RequestError> {
+    /// As [`SimulatedRequest::parse`].
+    pub fn new(method: &str, url: &str) -> Result<Self, SimulatedRequestError> {
         let text = format!("{method} {url}");
         let method = Method::from_bytes(method.as_bytes())
-            .map_err(|_| RequestError::Method(method.to_owned()))?;
-        let uri: Uri = url.parse().map_err(|_| RequestError::Url(url.to_owned()))?;
+            .map_err(|_| SimulatedRequestError::Method(method.to_owned()))?;
+        let uri: Uri = url
+            .parse()
+            .map_err(|_| SimulatedRequestError::Url(url.to_owned()))?;
         let host = match (uri.scheme_str(), uri.authority()) {
             (Some("http" | "https"), Some(authority)) => {
                 let host = Host::parse(authority.as_str());
-                Some(host.ok_or_else(|| RequestError::Host(authority.as_str().to_owned()))?)
+                Some(
+                    host.ok_or_else(|| SimulatedRequestError::Host(authority.as_str().to_owned()))?,
+                )
             }
             (None, None) => None,
-            (Some(_) | None, _) => return Err(RequestError::Url(url.to_owned())),
+            (Some(_) | None, _) => return Err(SimulatedRequestError::Url(url.to_owned())),
         };
         Ok(Self {
             method,
@@ -83,13 +87,13 @@ impl Request {
 }
 
 /// As written.
-impl fmt::Display for Request {
+impl fmt::Display for SimulatedRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)
     }
 }
 
-impl RequestError {
+impl SimulatedRequestError {
     /// What to write instead, without what was written.
     pub fn help(&self) -> &'static str {
         match self {
@@ -101,7 +105,7 @@ impl RequestError {
     }
 }
 
-impl fmt::Display for RequestError {
+impl fmt::Display for SimulatedRequestError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Words => f.write_str("not a method and a URL")?,
@@ -113,7 +117,7 @@ impl fmt::Display for RequestError {
     }
 }
 
-impl std::error::Error for RequestError {}
+impl std::error::Error for SimulatedRequestError {}
 
 #[cfg(test)]
 mod tests {
@@ -130,21 +134,30 @@ mod tests {
                 Ok((Some("jobs.example.com"), "/a")),
             ),
             ("GET http://[::1]", Ok((Some("::1"), "/"))),
-            ("GET", Err(RequestError::Words)),
-            ("GET /a b", Err(RequestError::Words)),
-            ("G(T /a", Err(RequestError::Method("G(T".to_owned()))),
-            ("GET jobs", Err(RequestError::Url("jobs".to_owned()))),
+            ("GET", Err(SimulatedRequestError::Words)),
+            ("GET /a b", Err(SimulatedRequestError::Words)),
+            (
+                "G(T /a",
+                Err(SimulatedRequestError::Method("G(T".to_owned())),
+            ),
+            (
+                "GET jobs",
+                Err(SimulatedRequestError::Url("jobs".to_owned())),
+            ),
             (
                 "GET ftp://a/b",
-                Err(RequestError::Url("ftp://a/b".to_owned())),
+                Err(SimulatedRequestError::Url("ftp://a/b".to_owned())),
             ),
-            ("GET /a<b", Err(RequestError::Url("/a<b".to_owned()))),
+            (
+                "GET /a<b",
+                Err(SimulatedRequestError::Url("/a<b".to_owned())),
+            ),
             (
                 "GET http://me@a/b",
-                Err(RequestError::Host("me@a".to_owned())),
+                Err(SimulatedRequestError::Host("me@a".to_owned())),
             ),
         ] {
-            let parsed = Request::parse(text);
+            let parsed = SimulatedRequest::parse(text);
             let parsed = parsed
                 .as_ref()
                 .map(|request| (request.host().map(Host::name), request.uri().path()));

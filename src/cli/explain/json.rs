@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{Found, mode, show};
 use crate::access::{Decision, RuleId};
-use crate::analysis::simulation::{Request, Subject, Verdict};
+use crate::analysis::simulation::{SimulatedCaller, SimulatedRequest, SimulatedVerdict};
 use crate::analysis::{ConditionReport, Explanation, RuleReport};
 use crate::config::{Config, Service};
 use crate::wire::Target;
@@ -12,8 +12,8 @@ use crate::wire::Target;
 /// One object. What does not apply is `null` or empty, never missing.
 pub(super) fn report(
     config: &Config,
-    request: &Request,
-    subject: &Subject,
+    request: &SimulatedRequest,
+    subject: &SimulatedCaller,
     found: &Found<'_>,
 ) -> Value {
     let mut report = json!({
@@ -37,13 +37,13 @@ pub(super) fn report(
             report["verdict"] = refusal.verdict().as_str().into();
             report["status"] = refusal.status().into();
             report["reason"] = refusal.to_string().into();
-            if let crate::analysis::simulation::Refusal::Path(service, _) = refusal {
+            if let crate::analysis::simulation::SimulatedRejection::Path(service, _) = refusal {
                 report["service"] = config.services[*service].name.as_str().into();
             }
         }
         Found::Own(target) => {
             take_target(&mut report, target);
-            report["verdict"] = Verdict::Allowed.as_str().into();
+            report["verdict"] = SimulatedVerdict::Allowed.as_str().into();
             report["status"] = Value::Null;
             report["reason"] = "the gateway itself answers".into();
         }
@@ -73,7 +73,7 @@ fn decided(report: &mut Value, service: &Service, explanation: &Explanation<'_>)
         Decision::Challenge(_) => (Some(401), Some("Not authenticated".to_owned())),
         Decision::Forbid(forbid) => (Some(403), Some(forbid.reason.to_string())),
     };
-    report["verdict"] = Verdict::of(&explanation.decision).as_str().into();
+    report["verdict"] = SimulatedVerdict::of(&explanation.decision).as_str().into();
     report["status"] = status.into();
     report["reason"] = reason.into();
     report["service"] = service.name.as_str().into();

@@ -6,9 +6,9 @@ use http::Method;
 
 /// Texts that begin like nothing else.
 #[derive(Clone, Debug)]
-pub(super) struct Fresh(String);
+pub(super) struct UnusedNames(String);
 
-impl Fresh {
+impl UnusedNames {
     /// Longer and longer, until none of the texts (folded) begins like it.
     pub(super) fn new(texts: &BTreeSet<Box<str>>) -> Self {
         let mut word = "other".to_owned();

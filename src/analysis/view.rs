@@ -6,18 +6,18 @@ use crate::access::{HostPattern, Mount, PathOptions, Policy, RequestPath, Router
 
 /// One configuration.
 #[derive(Debug)]
-pub struct Side<'a> {
+pub struct ConfigurationView<'a> {
     /// Finds a service; its indices are those of `services`.
     pub router: &'a Router,
     /// The services, in the order of the file.
-    pub services: Vec<SideService<'a>>,
+    pub services: Vec<ServiceView<'a>>,
     /// What is never forwarded.
     pub own: OwnPaths<'a>,
 }
 
 /// What decides over a request to one service.
 #[derive(Clone, Copy, Debug)]
-pub struct SideService<'a> {
+pub struct ServiceView<'a> {
     /// Its key in the file.
     pub name: &'a str,
     /// The name that it is compared by: services of two configurations that have the same are the same service.
@@ -45,7 +45,7 @@ pub struct OwnPaths<'a> {
 
 /// Where a path leads, whatever the method.
 #[derive(Debug)]
-pub(super) enum Arrival {
+pub(super) enum RoutedPath {
     /// To the gateway itself.
     Own,
     /// Nowhere: 404.
@@ -58,7 +58,7 @@ pub(super) enum Arrival {
 
 /// What decides over a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Landing {
+pub enum DecisionSource {
     /// This rule of this service.
     Rule(usize, RuleId),
     /// No rule of this service: forbidden.
@@ -93,40 +93,40 @@ impl OwnPaths<'_> {
     }
 }
 
-impl Side<'_> {
+impl ConfigurationView<'_> {
     /// Where a path leads, as a request finds it.
-    pub(super) fn arrive(&self, host: &str, raw: &str, widest: PathOptions) -> Arrival {
+    pub(super) fn arrive(&self, host: &str, raw: &str, widest: PathOptions) -> RoutedPath {
         let Ok(path) = RequestPath::parse(raw, widest) else {
-            return Arrival::Refused;
+            return RoutedPath::Refused;
         };
         if self.own.hold_path(path.as_str()) {
-            return Arrival::Own;
+            return RoutedPath::Own;
         }
         let Some(index) = self.router.find(host, &path) else {
-            return Arrival::NoService(path);
+            return RoutedPath::NoService(path);
         };
         match self.services[index].paths {
-            own if own == widest => Arrival::Service(index, path),
+            own if own == widest => RoutedPath::Service(index, path),
             own => RequestPath::parse(raw, own)
-                .map_or(Arrival::Refused, |path| Arrival::Service(index, path)),
+                .map_or(RoutedPath::Refused, |path| RoutedPath::Service(index, path)),
         }
     }
 
     /// What decides over a request with this method.
-    pub(super) fn land(&self, arrival: &Arrival, method: &Method) -> Landing {
+    pub(super) fn land(&self, arrival: &RoutedPath, method: &Method) -> DecisionSource {
         match arrival {
-            Arrival::Own => Landing::Own,
-            Arrival::Refused => Landing::Refused,
-            Arrival::NoService(path) | Arrival::Service(_, path)
+            RoutedPath::Own => DecisionSource::Own,
+            RoutedPath::Refused => DecisionSource::Refused,
+            RoutedPath::NoService(path) | RoutedPath::Service(_, path)
                 if self.own.hold_request(method, path.as_str()) =>
             {
-                Landing::Own
+                DecisionSource::Own
             }
-            Arrival::NoService(_) => Landing::NoService,
-            Arrival::Service(index, path) => {
+            RoutedPath::NoService(_) => DecisionSource::NoService,
+            RoutedPath::Service(index, path) => {
                 match self.services[*index].policy.find(method, path) {
-                    Some(rule) => Landing::Rule(*index, rule),
-                    None => Landing::NoRule(*index),
+                    Some(rule) => DecisionSource::Rule(*index, rule),
+                    None => DecisionSource::NoRule(*index),
                 }
             }
         }
@@ -142,7 +142,7 @@ impl Side<'_> {
     }
 }
 
-impl Landing {
+impl DecisionSource {
     /// The service whose rules are asked.
     pub(super) fn service(self) -> Option<usize> {
         match self {
