@@ -15,6 +15,16 @@ pub enum Requirement {
     AnyOf(Vec<Condition>),
 }
 
+impl Requirement {
+    /// Its conditions; none where it is a single word.
+    pub fn conditions(&self) -> &[Condition] {
+        match self {
+            Self::AnyOf(conditions) => conditions,
+            Self::Anyone | Self::Authenticated | Self::Nobody => &[],
+        }
+    }
+}
+
 /// A map of the `allow` grammar: everything that is given must hold. All fields empty holds for no one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Condition {

@@ -1,6 +1,7 @@
 //! A decision with its reasons: every rule looked at one by one, by a second, naive implementation.
 
 mod compare;
+mod explanation;
 mod remedy;
 mod report;
 #[cfg(test)]
@@ -9,61 +10,8 @@ mod tests;
 use http::Method;
 
 use self::compare::Candidate;
+pub use self::explanation::{ConditionReport, Explanation, PrecedenceLoss, RuleReport};
 use crate::access::{Caller, Decision, Forbid, ForbidReason, Policy, RequestPath, RuleId};
-
-/// Why a request is decided as it is.
-#[derive(Debug)]
-pub struct Explanation<'a> {
-    /// The decision, equal to that of [`Policy::decide`].
-    pub decision: Decision<'a>,
-    /// The winning rule and its conditions.
-    pub winner: Option<RuleReport>,
-    /// The rules that cover the request and lose, most specific first.
-    pub beaten: Vec<(RuleId, PrecedenceLoss)>,
-    /// The rules that cover the path but not the method, in the order of the file.
-    pub other_methods: Vec<RuleId>,
-    /// Where no rule covers the path: the one that shares most of its beginning, if any of it.
-    pub nearest: Option<RuleId>,
-    /// What would have to change for the request to be allowed, each line another way; empty where it is.
-    pub remedies: Vec<String>,
-}
-
-/// The rule that decides.
-#[derive(Debug)]
-pub struct RuleReport {
-    /// Which rule.
-    pub rule: RuleId,
-    /// One list an alternative; empty where the requirement is not a condition.
-    pub alternatives: Vec<Vec<ConditionReport>>,
-}
-
-/// One entry of a condition and whether it holds.
-#[derive(Debug)]
-pub struct ConditionReport {
-    /// What is asked, in words: ``role `admin` ``, ``user = `{id}` (`alice`)``.
-    pub asked: String,
-    /// What the caller has, in words: ``roles `a`, `b` ``, `no identity`.
-    pub has: String,
-    /// Whether it holds for this caller.
-    pub holds: bool,
-}
-
-/// Why a rule that covers the request does not win.
-#[derive(Debug, PartialEq, Eq)]
-pub enum PrecedenceLoss {
-    /// At this segment (from 1) the winner has a literal and this one a parameter, and so on; in words.
-    Path(String),
-    /// The winner names the method; in words.
-    Method(String),
-}
-
-impl std::fmt::Display for PrecedenceLoss {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Path(why) | Self::Method(why) => f.write_str(why),
-        }
-    }
-}
 
 /// Decides like [`Policy::decide`], by comparing every rule with every other, and says why. Only the evaluation of the
 /// winner's requirement is shared with [`Policy::decide`].
@@ -75,24 +23,7 @@ pub fn explain<'a>(
 ) -> Explanation<'a> {
     let (candidates, other_methods) = candidates(policy, method, path);
     let Some((winner, beaten)) = candidates.split_first() else {
-        let nearest = if other_methods.is_empty() {
-            compare::nearest(policy, path)
-        } else {
-            None
-        };
-        let remedies = remedy::without_rule(policy, method, path, &other_methods);
-        let decision = Decision::Forbid(Forbid {
-            rule: None,
-            reason: ForbidReason::NoRule,
-        });
-        return Explanation {
-            decision,
-            winner: None,
-            beaten: Vec::new(),
-            other_methods,
-            nearest,
-            remedies,
-        };
+        return without_rule(policy, method, path, other_methods);
     };
     let decision = policy.decide_by_rule(winner.id, path, caller);
     let report = report::report(winner.id, winner.rule, path, caller);
@@ -106,6 +37,32 @@ pub fn explain<'a>(
             .collect(),
         other_methods,
         nearest: None,
+    }
+}
+
+/// The explanation of a request that no rule covers.
+fn without_rule<'a>(
+    policy: &Policy,
+    method: &Method,
+    path: &RequestPath,
+    other_methods: Vec<RuleId>,
+) -> Explanation<'a> {
+    let nearest = if other_methods.is_empty() {
+        compare::nearest(policy, path)
+    } else {
+        None
+    };
+    let remedies = remedy::without_rule(policy, method, path, &other_methods);
+    Explanation {
+        decision: Decision::Forbid(Forbid {
+            rule: None,
+            reason: ForbidReason::NoRule,
+        }),
+        winner: None,
+        beaten: Vec::new(),
+        other_methods,
+        nearest,
+        remedies,
     }
 }
 

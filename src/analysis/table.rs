@@ -45,7 +45,8 @@ pub fn audiences<'a>(
     let mut roles: BTreeSet<&str> = held.into_iter().collect();
     for rule in policies.into_iter().flat_map(Policy::rules) {
         roles.extend(
-            conditions(&rule.requirement)
+            rule.requirement
+                .conditions()
                 .iter()
                 .flat_map(|one| &one.roles)
                 .flat_map(names),
@@ -75,13 +76,6 @@ pub fn row(policy: &Policy, rule: RuleId, audiences: &[CallerAudience]) -> Acces
     AccessRow {
         rule,
         cells: audiences.iter().map(|one| access(of, one)).collect(),
-    }
-}
-
-fn conditions(requirement: &Requirement) -> &[Condition] {
-    match requirement {
-        Requirement::AnyOf(conditions) => conditions,
-        Requirement::Anyone | Requirement::Authenticated | Requirement::Nobody => &[],
     }
 }
 

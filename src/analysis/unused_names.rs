@@ -1,15 +1,17 @@
-//! Texts that nothing spells: what stands for "any other" segment, host, user or method.
+//! Names that no configuration in question contains: witnesses of "any other" segment, host, user or method.
 
 use std::collections::BTreeSet;
 
 use http::Method;
 
-/// Texts that begin like nothing else.
+use crate::access::CaseRule;
+
+/// The common beginning of such names.
 #[derive(Clone, Debug)]
 pub(super) struct UnusedNames(String);
 
 impl UnusedNames {
-    /// Longer and longer, until none of the texts (folded) begins like it.
+    /// Lengthens a word until none of the folded texts begins with it.
     pub(super) fn new(texts: &BTreeSet<Box<str>>) -> Self {
         let mut word = "other".to_owned();
         while texts
@@ -22,7 +24,7 @@ impl UnusedNames {
         Self(word)
     }
 
-    /// A segment, another one at each depth.
+    /// A path segment, different at each depth.
     pub(super) fn segment(&self, depth: usize) -> Box<str> {
         format!("{}{depth}", self.0).into()
     }
@@ -30,6 +32,11 @@ impl UnusedNames {
     /// A host name of one label.
     pub(super) fn host(&self) -> &str {
         &self.0
+    }
+
+    /// A host one label below this one.
+    pub(super) fn host_below(&self, parent: &str) -> String {
+        format!("{}.{parent}", self.0)
     }
 
     /// The name of a user.
@@ -42,4 +49,9 @@ impl UnusedNames {
         let name = self.0.to_ascii_uppercase();
         Method::from_bytes(name.as_bytes()).expect("upper-case letters are a method")
     }
+}
+
+/// The form in which texts are compared where letter case does not count.
+pub(super) fn fold(text: &str) -> Box<str> {
+    CaseRule::Insensitive.fold(text.into()).into()
 }

@@ -1,8 +1,14 @@
-//! One configuration as requests meet it: from host, path and method to the rule that decides.
+//! One configuration as a request meets it: from host, path and method to the rule that decides.
+
+use std::collections::BTreeSet;
 
 use http::Method;
 
-use crate::access::{HostPattern, Mount, PathOptions, Policy, RequestPath, Router, RuleId};
+use super::unused_names::fold;
+use crate::access::{
+    HostPattern, Mount, PathOptions, Policy, RequestPath, Router, RuleId, Segment,
+};
+use crate::wire::OwnPaths;
 
 /// One configuration.
 #[derive(Debug)]
@@ -11,57 +17,48 @@ pub struct ConfigurationView<'a> {
     pub router: &'a Router,
     /// The services, in the order of the file.
     pub services: Vec<ServiceView<'a>>,
-    /// What is never forwarded.
-    pub own: OwnPaths<'a>,
+    /// The paths of the gateway's own endpoints, which take precedence over every rule.
+    pub own: &'a OwnPaths,
 }
 
-/// What decides over a request to one service.
+/// What decides a request to one service.
 #[derive(Clone, Copy, Debug)]
 pub struct ServiceView<'a> {
     /// Its key in the file.
     pub name: &'a str,
-    /// The name that it is compared by: services of two configurations that have the same are the same service.
+    /// The name that identifies it in a comparison: services of two configurations with the same one are the same.
     pub known_as: &'a str,
-    /// Its hosts; empty: any.
+    /// Its hosts; empty: any host.
     pub hosts: &'a [HostPattern],
     /// Its mount.
     pub mount: &'a Mount,
-    /// Whether the mount is taken off before forwarding.
+    /// Whether the mount is removed before forwarding.
     pub strip_path: bool,
-    /// What its paths may hold.
+    /// What it accepts in a path.
     pub paths: PathOptions,
     /// Its rules.
     pub policy: &'a Policy,
 }
 
-/// The gateway's own endpoints, which come before every rule.
-#[derive(Clone, Debug)]
-pub struct OwnPaths<'a> {
-    /// `auth.path`, and whatever else is the gateway's with all that lies under it.
-    pub prefixes: Vec<&'a str>,
-    /// `auth.token_paths`: these exact paths, for `POST` only.
-    pub token_paths: &'a [String],
-}
-
-/// Where a path leads, whatever the method.
+/// The destination of a path, whatever the method.
 #[derive(Debug)]
 pub(super) enum RoutedPath {
-    /// To the gateway itself.
+    /// The gateway itself.
     Own,
-    /// Nowhere: 404.
+    /// No service: 404.
     NoService(RequestPath),
-    /// It is refused with 400.
+    /// The path is refused: 400.
     Refused,
-    /// To a service, which reads the path so.
+    /// The service of this index, with its own reading of the path.
     Service(usize, RequestPath),
 }
 
-/// What decides over a request.
+/// What decides a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum DecisionSource {
-    /// This rule of this service.
+    /// This rule of the service of this index.
     Rule(usize, RuleId),
-    /// No rule of this service: forbidden.
+    /// No rule of the service of this index: forbidden.
     NoRule(usize),
     /// The gateway's own endpoint: not forwarded.
     Own,
@@ -71,54 +68,32 @@ pub enum DecisionSource {
     Refused,
 }
 
-impl OwnPaths<'_> {
-    /// All of them.
-    pub(super) fn all(&self) -> impl Iterator<Item = &str> {
-        self.token_paths
-            .iter()
-            .map(String::as_str)
-            .chain(self.prefixes.iter().copied())
-    }
-
-    pub(super) fn hold_path(&self, path: &str) -> bool {
-        let under = |prefix: &&str| path.strip_prefix(*prefix);
-        self.prefixes
-            .iter()
-            .filter_map(under)
-            .any(|rest| rest.is_empty() || rest.starts_with('/'))
-    }
-
-    fn hold_request(&self, method: &Method, path: &str) -> bool {
-        method == Method::POST && self.token_paths.iter().any(|token_path| token_path == path)
-    }
-}
-
 impl ConfigurationView<'_> {
-    /// Where a path leads, as a request finds it.
-    pub(super) fn arrive(&self, host: &str, raw: &str, widest: PathOptions) -> RoutedPath {
-        let Ok(path) = RequestPath::parse(raw, widest) else {
+    /// Routes a path as the gateway routes that of a request.
+    pub(super) fn route(&self, host: &str, raw: &str) -> RoutedPath {
+        let Ok(path) = RequestPath::parse(raw, self.router.widest_paths()) else {
             return RoutedPath::Refused;
         };
-        if self.own.hold_path(path.as_str()) {
+        if self.is_own_path(path.as_str()) {
             return RoutedPath::Own;
         }
         let Some(index) = self.router.find(host, &path) else {
             return RoutedPath::NoService(path);
         };
-        match self.services[index].paths {
-            own if own == widest => RoutedPath::Service(index, path),
-            own => RequestPath::parse(raw, own)
+        match self.router.narrower_paths(index) {
+            None => RoutedPath::Service(index, path),
+            Some(narrower) => RequestPath::parse(raw, narrower)
                 .map_or(RoutedPath::Refused, |path| RoutedPath::Service(index, path)),
         }
     }
 
-    /// What decides over a request with this method.
-    pub(super) fn land(&self, arrival: &RoutedPath, method: &Method) -> DecisionSource {
-        match arrival {
+    /// What decides a request with this method for a routed path.
+    pub(super) fn source(&self, routed: &RoutedPath, method: &Method) -> DecisionSource {
+        match routed {
             RoutedPath::Own => DecisionSource::Own,
             RoutedPath::Refused => DecisionSource::Refused,
             RoutedPath::NoService(path) | RoutedPath::Service(_, path)
-                if self.own.hold_request(method, path.as_str()) =>
+                if self.own.is_token_path(method, path.as_str()) =>
             {
                 DecisionSource::Own
             }
@@ -132,38 +107,51 @@ impl ConfigurationView<'_> {
         }
     }
 
-    /// What any service accepts in a path.
-    pub(super) fn widest(&self) -> PathOptions {
-        self.services
+    /// Whether the gateway itself answers there, whatever the method: for `GET`, token paths do not count.
+    pub(super) fn is_own_path(&self, path: &str) -> bool {
+        self.own.holds(&Method::GET, path)
+    }
+
+    /// Whether the gateway itself answers a `POST` to this exact path.
+    pub(super) fn is_token_path(&self, path: &str) -> bool {
+        self.own.is_token_path(&Method::POST, path)
+    }
+
+    /// The token paths, and the prefixes of all other endpoints of the gateway.
+    pub(super) fn own_paths(&self) -> impl Iterator<Item = &str> {
+        self.own
+            .token_paths
             .iter()
-            .fold(PathOptions::default(), |all, service| {
-                all.union(service.paths)
-            })
+            .map(String::as_str)
+            .chain(self.own.prefixes())
+    }
+
+    /// Every text that a host label or a path segment is compared with; folded.
+    pub(super) fn texts(&self) -> BTreeSet<Box<str>> {
+        let own = self.own_paths().flat_map(|path| path.split('/')).map(fold);
+        let mut texts: BTreeSet<Box<str>> = own.collect();
+        for service in &self.services {
+            for host in service.hosts {
+                texts.extend(host.to_string().split('.').map(fold));
+            }
+            texts.extend(service.mount.segments().map(fold));
+            let patterns = service.policy.rules().iter().map(|rule| &rule.pattern);
+            for segment in patterns.flat_map(|pattern| pattern.segments()) {
+                if let Segment::Literal(text) = segment {
+                    texts.insert(fold(text));
+                }
+            }
+        }
+        texts
     }
 }
 
 impl DecisionSource {
-    /// The service whose rules are asked.
-    pub(super) fn service(self) -> Option<usize> {
+    /// The service whose rules apply.
+    pub fn service(self) -> Option<usize> {
         match self {
             Self::Rule(service, _) | Self::NoRule(service) => Some(service),
             Self::Own | Self::NoService | Self::Refused => None,
         }
     }
-}
-
-/// A segment as a client sends it: everything that has a meaning in a path is escaped.
-pub(super) fn spell(segment: &str) -> String {
-    let mut spelling = String::with_capacity(segment.len());
-    for byte in segment.bytes() {
-        match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' => spelling.push(char::from(byte)),
-            b'-' | b'.' | b'_' | b'~' | b'!' | b'$' | b'&' | b'\'' | b'(' | b')' | b'+' | b','
-            | b'=' | b':' | b'@' => {
-                spelling.push(char::from(byte));
-            }
-            _ => spelling.push_str(&format!("%{byte:02X}")),
-        }
-    }
-    spelling
 }

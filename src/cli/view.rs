@@ -1,14 +1,14 @@
-//! A configuration as the review of whole configurations sees it.
+//! A configuration as `analysis` takes it.
 
 use crate::access::{Methods, Mode, Pattern, Policy, Requirement, Rule};
-use crate::analysis::{ConfigurationView, OwnPaths, ServiceView};
+use crate::analysis::{ConfigurationView, ServiceView};
 use crate::config::{Config, Service};
-use crate::wire;
+use crate::wire::OwnPaths;
 
 /// The rules as they work: denials that are only reported keep nobody out, and the gateway's own paths have none.
 pub(super) struct AtWork {
     policies: Vec<Option<Policy>>,
-    own: wire::OwnPaths,
+    own: OwnPaths,
 }
 
 impl AtWork {
@@ -78,10 +78,7 @@ pub(super) fn configuration<'c: 'a, 'a>(
             .zip(&at_work.policies)
             .map(service)
             .collect(),
-        own: OwnPaths {
-            prefixes: at_work.own.prefixes().into(),
-            token_paths: &at_work.own.token_paths,
-        },
+        own: &at_work.own,
     }
 }
 

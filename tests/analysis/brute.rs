@@ -38,9 +38,9 @@ pub(crate) fn outcome(
     let text = path.as_str();
     if view
         .own
-        .prefixes
-        .iter()
-        .any(|own| text == *own || text.starts_with(&format!("{own}/")))
+        .prefixes()
+        .into_iter()
+        .any(|own| text == own || text.starts_with(&format!("{own}/")))
     {
         return nowhere(DecisionSource::Own);
     }

@@ -6,8 +6,8 @@ use gatelatch::access::{
     CaseRule, HostPattern, Identity, Mount, PathOptions, Policy, RoutedService, Router, Rule,
 };
 use gatelatch::analysis::diff::ComparedUser;
-use gatelatch::analysis::{ConfigurationView, OwnPaths, ServiceView};
-use gatelatch::wire::JWKS_PATH;
+use gatelatch::analysis::{ConfigurationView, ServiceView};
+use gatelatch::wire::OwnPaths;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -19,8 +19,7 @@ use crate::strategies::{identity, rules};
 pub(crate) struct World {
     services: Vec<Service>,
     router: Router,
-    prefix: String,
-    token_paths: Vec<String>,
+    own: OwnPaths,
 }
 
 #[derive(Debug)]
@@ -73,8 +72,10 @@ impl Recipe {
         World {
             services,
             router,
-            prefix: self.prefix.to_owned(),
-            token_paths,
+            own: OwnPaths {
+                prefix: self.prefix.to_owned(),
+                token_paths,
+            },
         }
     }
 }
@@ -127,10 +128,7 @@ impl World {
         ConfigurationView {
             router: &self.router,
             services: services.collect(),
-            own: OwnPaths {
-                prefixes: vec![&self.prefix, JWKS_PATH],
-                token_paths: &self.token_paths,
-            },
+            own: &self.own,
         }
     }
 

@@ -142,7 +142,7 @@ fn seals_are_made_where_the_check_is() {
                 "gateway/identify.rs",
                 "analysis/simulation/caller.rs",
                 "cli/explain",
-                "analysis/diff/verdicts.rs",
+                "analysis/diff/evaluate.rs",
             ],
         ),
         (

@@ -11,7 +11,6 @@ use ipnet::IpNet;
 
 use super::change::{CallerKind, CallerSubject, ClaimClass};
 use super::classes::SegmentClass;
-use super::forest::parameter_position;
 use crate::access::{
     Claim, ClaimMatch, ClaimValue, Condition, Expected, Identity, Requirement, RoleMatch, Rule,
     UserMatch,
@@ -86,30 +85,6 @@ pub(super) fn networks(before: Option<&Rule>, after: Option<&Rule>) -> BTreeSet<
         .collect()
 }
 
-/// The positions of the segments that the rule compares with something about the caller.
-pub(super) fn compared(rule: Option<&Rule>) -> BTreeSet<usize> {
-    let Some(of) = rule else {
-        return BTreeSet::new();
-    };
-    let names = conditions(rule).iter().flat_map(|condition| {
-        let user = condition.user.iter().filter_map(|user| match user {
-            UserMatch::Parameter(name) => Some(name),
-            UserMatch::OneOf(_) => None,
-        });
-        let claims = condition
-            .claims
-            .iter()
-            .filter_map(|claim| match &claim.expected {
-                Expected::Parameter(name) => Some(name),
-                Expected::Value(_) => None,
-            });
-        user.chain(claims)
-    });
-    names
-        .filter_map(|name| parameter_position(of, name))
-        .collect()
-}
-
 /// The identity of a caller of this kind, for a path of these pieces. `stranger` is a name that nothing names.
 pub(super) fn identity(
     who: &CallerKind,
@@ -148,11 +123,8 @@ pub(super) fn identity(
     }))
 }
 
-pub(super) fn conditions(rule: Option<&Rule>) -> &[Condition] {
-    match rule.map(|rule| &rule.requirement) {
-        Some(Requirement::AnyOf(conditions)) => conditions,
-        Some(Requirement::Anyone | Requirement::Authenticated | Requirement::Nobody) | None => &[],
-    }
+fn conditions(rule: Option<&Rule>) -> &[Condition] {
+    rule.map_or(&[], |rule| rule.requirement.conditions())
 }
 
 /// Anybody, and every name that matters here.
@@ -163,7 +135,9 @@ fn subjects(
 ) -> BTreeSet<CallerSubject> {
     let mut subjects = BTreeSet::from([CallerSubject::Anybody]);
     for rule in [before, after].into_iter().flatten() {
-        for user in conditions(Some(rule))
+        for user in rule
+            .requirement
+            .conditions()
             .iter()
             .filter_map(|condition| condition.user.as_ref())
         {
@@ -176,7 +150,9 @@ fn subjects(
 fn named(rule: &Rule, user: &UserMatch, pieces: &[SegmentClass]) -> Vec<CallerSubject> {
     match user {
         UserMatch::OneOf(users) => users.iter().cloned().map(CallerSubject::Named).collect(),
-        UserMatch::Parameter(name) => parameter_position(rule, name)
+        UserMatch::Parameter(name) => rule
+            .pattern
+            .position(name)
             .map(|position| spelled(position, pieces))
             .into_iter()
             .collect(),
@@ -256,7 +232,7 @@ fn claim_of(rule: &Rule, claim: &ClaimMatch, pieces: &[SegmentClass]) -> Option<
     Some(match &claim.expected {
         Expected::Value(value) => ClaimClass::Value(name, value.clone()),
         Expected::Parameter(parameter) => {
-            let position = parameter_position(rule, parameter)?;
+            let position = rule.pattern.position(parameter)?;
             match &pieces[position] {
                 piece if piece.is_exact() => {
                     ClaimClass::Value(name, ClaimValue::Text(piece.text.clone()))

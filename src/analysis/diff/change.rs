@@ -7,6 +7,7 @@ use std::net::IpAddr;
 use http::Method;
 use ipnet::IpNet;
 
+use super::super::spelling::spell;
 use super::super::view::DecisionSource;
 use super::super::words::value_in_words;
 use crate::access::ClaimValue;
@@ -165,7 +166,7 @@ impl fmt::Display for PathClass {
             return f.write_str("/");
         }
         self.0.iter().try_for_each(|piece| match piece {
-            PathPiece::Literal(text) => write!(f, "/{}", super::super::view::spell(text)),
+            PathPiece::Literal(text) => write!(f, "/{}", spell(text)),
             PathPiece::Any => f.write_str("/*"),
             PathPiece::Rest => f.write_str("/**"),
         })

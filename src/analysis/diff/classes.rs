@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::super::unused_names::fold;
 use super::change::PathPiece;
 use crate::access::CaseRule;
 
@@ -85,11 +86,6 @@ impl LiteralSet {
         });
         exact.chain(folded).collect()
     }
-}
-
-/// The form in which texts are compared where case does not count.
-pub(super) fn fold(text: &str) -> Box<str> {
-    CaseRule::Insensitive.fold(text.into()).into()
 }
 
 /// A way to write the folded text that is not taken; `None` where each is.

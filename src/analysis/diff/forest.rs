@@ -1,9 +1,10 @@
 //! Pattern trees that can be walked in step, with a number for each subtree: equal numbers, equal answers.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::callers::compared;
-use crate::access::{CaseRule, Expected, Policy, Requirement, Rule, RuleId, Segment, UserMatch};
+use crate::access::{
+    CaseRule, Expected, Methods, Policy, Requirement, Rule, RuleId, Segment, UserMatch,
+};
 
 /// The place of one pattern prefix in a tree.
 pub(super) type NodeId = u32;
@@ -77,7 +78,7 @@ impl PatternTree {
             asks: Vec::new(),
         };
         for rule in policy.rules() {
-            let compared = compared(Some(rule)).into_iter().collect();
+            let compared = compared(rule).into_iter().collect();
             let ask = RequirementKey {
                 number: interner.ask(rule),
                 touched: touches(rule),
@@ -201,8 +202,8 @@ impl PatternTreeNode {
 
 fn methods_key(rule: &Rule) -> Option<Vec<String>> {
     match &rule.methods {
-        crate::access::Methods::All => None,
-        crate::access::Methods::Only(methods) => {
+        Methods::All => None,
+        Methods::Only(methods) => {
             let mut names: Vec<_> = methods.iter().map(ToString::to_string).collect();
             names.sort_unstable();
             Some(names)
@@ -244,17 +245,28 @@ fn canonical(rule: &Rule) -> String {
 }
 
 fn position_text(rule: &Rule, name: &str) -> Box<str> {
-    parameter_position(rule, name)
+    rule.pattern
+        .position(name)
         .map_or_else(|| "nowhere".into(), |position| position.to_string().into())
 }
 
-/// The position, from 0, of a pattern's parameter of this name.
-pub(super) fn parameter_position(rule: &Rule, name: &str) -> Option<usize> {
-    rule.pattern
-        .segments()
-        .iter()
-        .position(|segment| match segment {
-            Segment::Parameter(Some(own)) => **own == *name,
-            Segment::Parameter(None) | Segment::Literal(_) | Segment::Rest => false,
-        })
+/// The positions of the segments that the rule compares with something about the caller.
+fn compared(rule: &Rule) -> BTreeSet<usize> {
+    let names = rule.requirement.conditions().iter().flat_map(|condition| {
+        let user = condition.user.iter().filter_map(|user| match user {
+            UserMatch::Parameter(name) => Some(name),
+            UserMatch::OneOf(_) => None,
+        });
+        let claims = condition
+            .claims
+            .iter()
+            .filter_map(|claim| match &claim.expected {
+                Expected::Parameter(name) => Some(name),
+                Expected::Value(_) => None,
+            });
+        user.chain(claims)
+    });
+    names
+        .filter_map(|name| rule.pattern.position(name))
+        .collect()
 }

@@ -3,14 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-use super::super::view::{DecisionSource, spell};
+use super::super::view::DecisionSource;
 use super::change::{
     CallerClass, ChangeEffect, ChangeWitness, HostClass, PathClass, PathPiece, PolicyChange,
 };
 use super::classes::SegmentClass;
 use super::hosts::HostGroup;
+use super::outcome::ClassOutcome;
 use super::patterns::simplify;
-use super::verdicts::{ClassOutcome, WitnessRequest};
+use super::witness::WitnessRequest;
 use super::world::Comparison;
 
 /// Everything found so far.
@@ -53,7 +54,6 @@ pub(super) struct ChangeLocation<'p> {
     pub(super) hosts: usize,
     /// By index.
     pub(super) method: usize,
-    pub(super) pieces: &'p [SegmentClass],
     pub(super) end: &'static [PathPiece],
     /// The class of these paths.
     pub(super) class: &'p Rc<PathClass>,
@@ -64,13 +64,13 @@ impl ChangeGroups {
     pub(super) fn add(
         &mut self,
         (before, after): (DecisionSource, DecisionSource),
-        verdict: &ClassOutcome,
+        outcome: &ClassOutcome,
         place: &ChangeLocation<'_>,
     ) {
-        let callers = Rc::clone(&verdict.callers);
-        let people = verdict.is_about_people().then(|| Rc::clone(&callers));
+        let callers = Rc::clone(&outcome.callers);
+        let people = outcome.is_about_people().then(|| Rc::clone(&callers));
         let key = Key {
-            effect: verdict.effect,
+            effect: outcome.effect,
             people,
             after,
             before,
@@ -83,10 +83,10 @@ impl ChangeGroups {
             .paths
             .entry(place.method)
             .or_default();
-        found.classes.insert(place.class(verdict));
+        found.classes.insert(place.class(outcome));
         found.hosts.insert(place.hosts);
-        found.affected.extend(&verdict.affected);
-        found.witness.get_or_insert_with(|| place.witness(verdict));
+        found.affected.extend(&outcome.affected);
+        found.witness.get_or_insert_with(|| place.witness(outcome));
     }
 
     /// One change for all methods that have the same paths.
@@ -152,15 +152,16 @@ fn change(
 }
 
 impl ChangeLocation<'_> {
-    fn class(&self, verdict: &ClassOutcome) -> Rc<PathClass> {
-        if verdict.texts.is_empty() {
+    fn class(&self, outcome: &ClassOutcome) -> Rc<PathClass> {
+        if outcome.texts.is_empty() {
             return Rc::clone(self.class);
         }
-        let shown = |(position, piece): (usize, &SegmentClass)| match verdict.texts.get(&position) {
+        let shown = |(position, piece): (usize, &SegmentClass)| match outcome.texts.get(&position) {
             Some(text) => PathPiece::Literal(text.clone()),
             None => piece.shown(),
         };
         let pieces = self
+            .request
             .pieces
             .iter()
             .enumerate()
@@ -169,23 +170,12 @@ impl ChangeLocation<'_> {
         Rc::new(PathClass(pieces.collect()))
     }
 
-    fn witness(&self, verdict: &ClassOutcome) -> ChangeWitness {
-        let text = |(position, piece): (usize, &SegmentClass)| {
-            format!(
-                "/{}",
-                spell(verdict.fitted.get(&position).unwrap_or(&piece.text))
-            )
-        };
-        let path = self.pieces.iter().enumerate().map(text).collect::<String>() + self.request.tail;
+    fn witness(&self, outcome: &ClassOutcome) -> ChangeWitness {
         ChangeWitness {
             method: self.request.method.clone(),
             host: self.request.host.into(),
-            path: if path.is_empty() {
-                "/".to_owned()
-            } else {
-                path
-            },
-            address: verdict.address,
+            path: self.request.path(&outcome.fitted),
+            address: outcome.address,
         }
     }
 }

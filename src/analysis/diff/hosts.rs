@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::unused_names::UnusedNames;
-use super::super::{ConfigurationView, ServiceView};
+use super::super::view::{ConfigurationView, ServiceView};
 use super::change::HostClass;
 
 /// Hosts for which both configurations ask the same services in the same order.
@@ -66,7 +66,7 @@ pub(super) fn classes(
 fn witness(class: &HostClass, fresh: &UnusedNames) -> Box<str> {
     match class {
         HostClass::Exact(host) => host.clone(),
-        HostClass::Below(parent) => format!("{}.{parent}", fresh.host()).into(),
+        HostClass::Below(parent) => fresh.host_below(parent).into(),
         HostClass::Other => fresh.host().into(),
     }
 }

@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::super::ConfigurationView;
-use super::classes::{LiteralSet, fold};
+use super::super::unused_names::fold;
+use super::super::view::ConfigurationView;
+use super::classes::LiteralSet;
 use super::hosts::HostGroup;
 use crate::access::CaseRule;
 
@@ -29,7 +30,7 @@ impl Landmarks {
             nodes: vec![Node::default()],
         };
         for (view, services) in [(old, &hosts.old), (new, &hosts.new)] {
-            for path in view.own.all() {
+            for path in view.own_paths() {
                 landmarks.add(
                     path.split('/').filter(|text| !text.is_empty()),
                     CaseRule::Sensitive,

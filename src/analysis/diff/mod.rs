@@ -11,14 +11,16 @@ mod addresses;
 mod callers;
 mod change;
 mod classes;
+mod evaluate;
 mod forest;
 mod groups;
 mod hosts;
 mod landmarks;
+mod outcome;
 mod patterns;
 mod people;
-mod verdicts;
 mod walk;
+mod witness;
 mod world;
 
 pub use self::change::{
@@ -32,7 +34,7 @@ pub use super::view::DecisionSource;
 use self::groups::ChangeGroups;
 use self::walk::PathWalk;
 use self::world::Comparison;
-use super::ConfigurationView;
+use super::view::ConfigurationView;
 
 /// Everything that changes, opening changes first, each group of requests once.
 ///

@@ -3,8 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::callers::conditions;
-use super::forest::parameter_position;
 use crate::access::{
     Claim, ClaimValue, Condition, Expected, Identity, Requirement, RoleMatch, Rule, UserMatch,
 };
@@ -62,19 +60,16 @@ impl UserClasses {
         claims: &BTreeSet<Box<str>>,
         is_named: &dyn Fn(&str) -> bool,
     ) -> Self {
+        let see = |identity: &Option<Arc<Identity>>| {
+            let identity = identity.as_ref()?;
+            Some(seen(identity, claims, is_named(&identity.subject)))
+        };
         let mut classes = BTreeMap::<(Option<Seen>, Option<Seen>), UserClass>::new();
-        // who could not sign in and still cannot is anonymous
-        let known = |person: &ComparedUser| person.before.is_some() || person.after.is_some();
-        for (index, person) in people
-            .iter()
-            .enumerate()
-            .filter(|(_, person)| known(person))
-        {
-            let see = |identity: &Option<Arc<Identity>>| {
-                identity
-                    .as_ref()
-                    .map(|identity| seen(identity, claims, is_named(&identity.subject)))
-            };
+        for (index, person) in people.iter().enumerate() {
+            if person.before.is_none() && person.after.is_none() {
+                // can log in neither before nor after: anonymous in both
+                continue;
+            }
             let class = classes.entry((see(&person.before), see(&person.after)));
             let class = class.or_insert_with(|| UserClass {
                 members: Vec::new(),
@@ -83,20 +78,22 @@ impl UserClasses {
             });
             class.members.push(index);
         }
-        let (changed, unchanged): (Vec<_>, Vec<_>) = classes
-            .into_iter()
-            .partition(|((before, after), _)| before != after);
-        let classes =
-            |all: Vec<(_, UserClass)>| all.into_iter().map(|(_, class)| class).collect::<Vec<_>>();
-        let unchanged = if unchanged.len() > MOST_CLASSES {
-            Vec::new()
-        } else {
-            classes(unchanged)
+        let mut all = Self {
+            changed: Vec::new(),
+            unchanged: Vec::new(),
         };
-        Self {
-            changed: classes(changed),
-            unchanged,
+        for ((before, after), class) in classes {
+            let list = if before == after {
+                &mut all.unchanged
+            } else {
+                &mut all.changed
+            };
+            list.push(class);
         }
+        if all.unchanged.len() > MOST_CLASSES {
+            all.unchanged.clear();
+        }
+        all
     }
 
     /// Every class that is known.
@@ -112,7 +109,7 @@ impl UserClasses {
             match &rule.requirement {
                 Requirement::Anyone | Requirement::Nobody => false,
                 Requirement::Authenticated => before.is_some() != after.is_some(),
-                Requirement::AnyOf(_) => conditions(Some(rule))
+                Requirement::AnyOf(conditions) => conditions
                     .iter()
                     .any(|one| prospects(one, before) != prospects(one, after)),
             }
@@ -189,10 +186,10 @@ pub(super) struct PathFitting {
 pub(super) fn fittings(rule: Option<&Rule>, who: &Identity) -> BTreeSet<PathFitting> {
     let mut all = BTreeSet::from([PathFitting::default()]);
     let Some(of) = rule else { return all };
-    for condition in conditions(rule) {
+    for condition in of.requirement.conditions() {
         let mut ways = vec![PathFitting::default()];
         if let Some(UserMatch::Parameter(name)) = &condition.user
-            && let Some(position) = parameter_position(of, name)
+            && let Some(position) = of.pattern.position(name)
         {
             ways[0].texts.insert(position, who.subject.clone());
             ways[0].own.insert(position);
@@ -201,7 +198,7 @@ pub(super) fn fittings(rule: Option<&Rule>, who: &Identity) -> BTreeSet<PathFitt
             let Expected::Parameter(name) = &claim.expected else {
                 continue;
             };
-            let Some(position) = parameter_position(of, name) else {
+            let Some(position) = of.pattern.position(name) else {
                 continue;
             };
             let texts = values(who, &claim.name).filter_map(|value| match value {

@@ -2,14 +2,14 @@
 
 use std::rc::Rc;
 
-use super::super::view::spell;
+use super::super::spelling::spell_path;
 use super::change::{PathClass, PathPiece};
 use super::classes::{LiteralSet, SegmentClass, SegmentKind};
 use super::forest::{NodeId, PatternTree};
 use super::groups::{ChangeGroups, ChangeLocation};
 use super::hosts::HostGroup;
 use super::landmarks::Landmarks;
-use super::verdicts::WitnessRequest;
+use super::witness::WitnessRequest;
 use super::world::{ComparedConfiguration, Comparison};
 use crate::access::{PathOptions, RequestPath};
 
@@ -24,7 +24,7 @@ pub(super) struct PathWalk<'w, 'a> {
     progress: &'w mut dyn FnMut(usize),
 }
 
-/// Whose rules decide here, on either view.
+/// Whose rules decide here, on either side.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Frame {
     old: Option<usize>,
@@ -124,10 +124,10 @@ impl<'w, 'a> PathWalk<'w, 'a> {
                 .all(|pair| self.world.equal(services, pair.nodes))
     }
 
-    /// Whether the path is one of `token_paths` on one view only.
+    /// Whether the path is one of `token_paths` on one side only.
     fn is_token_path(&self, pieces: &[SegmentClass]) -> bool {
         let path = raw(pieces, "");
-        let is_own = |half: &ComparedConfiguration<'_>| half.view.own.token_paths.contains(&path);
+        let is_own = |half: &ComparedConfiguration<'_>| half.view.is_token_path(&path);
         is_own(&self.world.old) != is_own(&self.world.new)
     }
 
@@ -274,7 +274,7 @@ impl<'w, 'a> PathWalk<'w, 'a> {
             };
         };
         let service = |half: &ComparedConfiguration<'_>| {
-            let own = half.view.own.hold_path(path.as_str());
+            let own = half.view.is_own_path(path.as_str());
             if own {
                 None
             } else {
@@ -304,40 +304,34 @@ impl<'w, 'a> PathWalk<'w, 'a> {
         (path, behind): &(String, String),
     ) {
         let (old, new) = (&self.world.old, &self.world.new);
-        let before = old.view.arrive(&self.hosts.host, path, old.widest);
-        let after = new.view.arrive(&self.hosts.host, path, new.widest);
-        let class = pieces
-            .iter()
-            .map(SegmentClass::shown)
-            .chain(tail.shown().iter().cloned())
-            .collect();
-        let class = Rc::new(PathClass(class));
+        let before = old.view.route(&self.hosts.host, path);
+        let after = new.view.route(&self.hosts.host, path);
+        let class = Rc::new(path_class(pieces, tail));
         for index in 0..self.world.methods.len() {
             let method = self.world.methods[index].1.clone();
-            let landed = (
-                self.world.old.view.land(&before, &method),
-                self.world.new.view.land(&after, &method),
+            let sources = (
+                self.world.old.view.source(&before, &method),
+                self.world.new.view.source(&after, &method),
             );
             let request = WitnessRequest {
                 host: &self.hosts.host,
                 pieces,
                 tail: behind,
                 method: &method,
-                before: (landed.0, &before),
-                after: (landed.1, &after),
+                before: (sources.0, &before),
+                after: (sources.1, &after),
             };
-            let verdicts = self.world.judge(&request);
+            let outcomes = self.world.outcomes(&request);
             let place = ChangeLocation {
                 hosts: self.group,
                 method: index,
-                pieces,
                 end: tail.shown(),
                 class: &class,
                 request: &request,
             };
-            verdicts
+            outcomes
                 .iter()
-                .for_each(|verdict| self.groups.add(landed, verdict, &place));
+                .for_each(|outcome| self.groups.add(sources, outcome, &place));
         }
     }
 
@@ -349,9 +343,7 @@ impl<'w, 'a> PathWalk<'w, 'a> {
         };
         let mut spellings = vec![(raw(pieces, &behind), behind)];
         let (path, behind) = &spellings[0];
-        let owned = |half: &ComparedConfiguration<'_>| {
-            half.view.own.token_paths.iter().any(|own| own == path)
-        };
+        let owned = |half: &ComparedConfiguration<'_>| half.view.is_token_path(path);
         if owned(&self.world.old) || owned(&self.world.new) {
             // `POST /token` is the gateway's, `POST /token/` is not
             spellings.push((format!("{path}/"), "/".to_owned()));
@@ -388,16 +380,13 @@ fn rests_alike(a: Option<(&PatternTree, NodeId)>, b: Option<(&PatternTree, NodeI
     }
 }
 
+/// The class of the paths with these pieces and this end.
+fn path_class(pieces: &[SegmentClass], tail: Tail) -> PathClass {
+    let pieces = pieces.iter().map(SegmentClass::shown);
+    PathClass(pieces.chain(tail.shown().iter().cloned()).collect())
+}
+
 /// The path of these pieces as a client sends it.
-pub(super) fn raw(pieces: &[SegmentClass], behind: &str) -> String {
-    let mut path: String = pieces
-        .iter()
-        .map(|piece| format!("/{}", spell(&piece.text)))
-        .collect();
-    path.push_str(behind);
-    if path.is_empty() {
-        "/".to_owned()
-    } else {
-        path
-    }
+fn raw(pieces: &[SegmentClass], tail: &str) -> String {
+    spell_path(pieces.iter().map(|piece| &*piece.text), tail)
 }

@@ -5,17 +5,13 @@ use std::rc::Rc;
 
 use http::Method;
 
-use super::super::unused_names::UnusedNames;
-use super::super::{ConfigurationView, ServiceView};
-use super::callers::conditions;
+use super::super::unused_names::{UnusedNames, fold};
+use super::super::view::{ConfigurationView, ServiceView};
 use super::change::MethodClass;
-use super::classes::fold;
 use super::forest::{Interner, NodeId, PatternTree};
+use super::outcome::OutcomeMemo;
 use super::people::{ComparedUser, UserClasses};
-use super::verdicts::Memo;
-use crate::access::{
-    CaseRule, ClaimValue, Expected, Methods, PathOptions, Rule, Segment, UserMatch,
-};
+use crate::access::{CaseRule, ClaimValue, Expected, Methods, Rule, Segment, UserMatch};
 
 /// Both configurations.
 pub(super) struct Comparison<'a> {
@@ -25,7 +21,7 @@ pub(super) struct Comparison<'a> {
     /// Each class of methods, with one that stands for it.
     pub(super) methods: Vec<(MethodClass, Method)>,
     pub(super) people: UserClasses,
-    pub(super) memo: Memo,
+    pub(super) memo: OutcomeMemo,
     /// The literals of services to which letter case counts, by their folded form.
     pub(super) exact: BTreeMap<Box<str>, BTreeSet<Box<str>>>,
     differing: HashMap<(usize, usize, NodeId, NodeId), Texts>,
@@ -38,7 +34,6 @@ type Texts = Rc<[Box<str>]>;
 pub(super) struct ComparedConfiguration<'a> {
     pub(super) view: &'a ConfigurationView<'a>,
     pub(super) trees: Vec<PatternTree>,
-    pub(super) widest: PathOptions,
 }
 
 impl<'a> Comparison<'a> {
@@ -51,7 +46,7 @@ impl<'a> Comparison<'a> {
         let texts = texts(old, new, people);
         let named: BTreeSet<Box<str>> = rules().flat_map(names).map(|name| fold(&name)).collect();
         let claims = rules()
-            .flat_map(|rule| conditions(Some(rule)))
+            .flat_map(|rule| rule.requirement.conditions())
             .flat_map(|one| &one.claims);
         let claims = claims.map(|claim| claim.name.clone()).collect();
         let people = UserClasses::new(people, &claims, &|name| named.contains(&fold(name)));
@@ -64,7 +59,6 @@ impl<'a> Comparison<'a> {
             ComparedConfiguration {
                 view,
                 trees: view.services.iter().map(tree).collect(),
-                widest: view.widest(),
             }
         };
         Self {
@@ -73,7 +67,7 @@ impl<'a> Comparison<'a> {
             fresh: UnusedNames::new(&texts),
             methods: method_classes(old, new),
             people,
-            memo: Memo::default(),
+            memo: OutcomeMemo::default(),
             exact: exact(old, new),
             differing: HashMap::new(),
         }
@@ -178,33 +172,19 @@ fn exact(
     exact
 }
 
-/// Every text that a host, a segment, a user or a claim is compared with; folded.
+/// Every text that a host, a segment, a method, a user or a claim is compared with; folded.
 fn texts(
     old: &ConfigurationView<'_>,
     new: &ConfigurationView<'_>,
     people: &[ComparedUser],
 ) -> BTreeSet<Box<str>> {
-    let mut texts = BTreeSet::new();
-    for view in [old, new] {
-        texts.extend(view.own.all().flat_map(|path| path.split('/')).map(fold));
-    }
-    for service in services(old, new) {
-        texts.extend(
-            service
-                .hosts
-                .iter()
-                .flat_map(|host| host.to_string().split('.').map(fold).collect::<Vec<_>>()),
-        );
-        texts.extend(service.mount.segments().map(fold));
-        for rule in service.policy.rules() {
-            texts.extend(names(rule).map(|text| fold(&text)));
-            texts.extend(claim_texts(rule).map(fold));
-            texts.extend(
-                named_methods(rule)
-                    .iter()
-                    .map(|method| fold(method.as_str())),
-            );
-        }
+    let mut texts = old.texts();
+    texts.extend(new.texts());
+    for rule in services(old, new).flat_map(|service| service.policy.rules()) {
+        texts.extend(names(rule).map(|text| fold(&text)));
+        texts.extend(claim_texts(rule).map(fold));
+        let methods = named_methods(rule).iter();
+        texts.extend(methods.map(|method| fold(method.as_str())));
     }
     for identity in people
         .iter()
@@ -219,7 +199,9 @@ fn texts(
 
 /// The users that a rule names, and the literals of its pattern, which are compared with users.
 fn names(rule: &Rule) -> impl Iterator<Item = Box<str>> {
-    let users = conditions(Some(rule))
+    let users = rule
+        .requirement
+        .conditions()
         .iter()
         .filter_map(|condition| match &condition.user {
             Some(UserMatch::OneOf(users)) => Some(users),
@@ -239,7 +221,9 @@ fn literals(rule: &Rule) -> impl Iterator<Item = &Box<str>> {
 }
 
 fn claim_texts(rule: &Rule) -> impl Iterator<Item = &str> {
-    let claims = conditions(Some(rule))
+    let claims = rule
+        .requirement
+        .conditions()
         .iter()
         .flat_map(|condition| &condition.claims);
     claims.filter_map(|claim| match &claim.expected {

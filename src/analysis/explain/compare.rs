@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 
 use http::Method;
 
-use super::PrecedenceLoss;
+use super::explanation::PrecedenceLoss;
 use crate::access::{CaseRule, Methods, Policy, RequestPath, Rule, RuleId, Segment};
 
 /// A rule that covers the request.

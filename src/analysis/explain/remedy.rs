@@ -2,7 +2,7 @@
 
 use http::Method;
 
-use super::RuleReport;
+use super::explanation::{ConditionReport, RuleReport};
 use crate::access::{Decision, Policy, RequestPath, Requirement, Rule, RuleId};
 
 /// The ways to be allowed by the rule that wins.
@@ -26,7 +26,7 @@ pub(super) fn with_rule(decision: &Decision<'_>, rule: &Rule, report: &RuleRepor
     }
 }
 
-fn missing(entries: &[super::ConditionReport]) -> String {
+fn missing(entries: &[ConditionReport]) -> String {
     let failed = entries
         .iter()
         .filter(|entry| !entry.holds)

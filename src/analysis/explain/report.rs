@@ -1,6 +1,6 @@
 //! The winning rule's conditions in words, each with its value.
 
-use super::{ConditionReport, RuleReport};
+use super::explanation::{ConditionReport, RuleReport};
 use crate::access::{
     Caller, ClaimMatch, ClaimValue, Condition, EvaluationContext, Expected, RequestPath,
     Requirement, RoleMatch, Rule, RuleId, UserMatch,
@@ -31,38 +31,36 @@ fn alternative(condition: &Condition, context: EvaluationContext<'_>) -> Vec<Con
             holds: false,
         }];
     }
-    let roles = condition
-        .roles
-        .iter()
-        .map(|demand| line(role(demand), held_roles(context), context.has_roles(demand)));
+    let roles = condition.roles.iter().map(|demand| {
+        let holds = context.has_roles(demand);
+        line(role(demand), held_roles(context), holds)
+    });
     let user = condition.user.iter().map(|user| {
-        line(
-            subject(user, context),
-            held_subject(context),
-            context.is_user(user),
-        )
+        let holds = context.is_user(user);
+        line(subject(user, context), held_subject(context), holds)
     });
     let claims = condition.claims.iter().map(|claim| {
-        line(
-            fact(claim, context),
-            held_claim(claim, context),
-            context.has_claim(claim),
-        )
+        let holds = context.has_claim(claim);
+        line(fact(claim, context), held_claim(claim, context), holds)
     });
-    let mut lines: Vec<_> = roles.chain(user).collect();
-    if !condition.networks.is_empty() {
-        let networks = condition.networks.iter().map(ToString::to_string);
-        let address = context
-            .address()
-            .map_or("no address".to_owned(), |address| format!("`{address}`"));
-        lines.push(line(
-            format!("address in {}", quoted(networks, "or")),
-            address,
-            context.is_in(&condition.networks),
-        ));
+    roles
+        .chain(user)
+        .chain(networks(condition, context))
+        .chain(claims)
+        .collect()
+}
+
+/// The line for `networks`, where the condition has any.
+fn networks(condition: &Condition, context: EvaluationContext<'_>) -> Option<ConditionReport> {
+    let networks = &condition.networks;
+    if networks.is_empty() {
+        return None;
     }
-    lines.extend(claims);
-    lines
+    let address = context
+        .address()
+        .map_or("no address".to_owned(), |address| format!("`{address}`"));
+    let asked = format!("address in {}", quoted(networks, "or"));
+    Some(line(asked, address, context.is_in(networks)))
 }
 
 fn line(asked: String, has: String, holds: bool) -> ConditionReport {

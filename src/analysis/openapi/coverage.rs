@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use http::Method;
 
+use super::super::spelling::spell_path;
 use super::super::table::{AudienceAccess, CallerAudience, access};
 use super::super::unused_names::UnusedNames;
-use super::super::view::{DecisionSource, spell};
-use super::super::{ConfigurationView, ServiceView};
+use super::super::view::{ConfigurationView, DecisionSource, ServiceView};
 use super::document::{ApiOperation, OpenApiDocument};
 use super::security::OperationSecurity;
 use super::template::{PathTemplate, TemplateSegment};
@@ -91,7 +91,7 @@ pub fn audit(
     prefix: Option<&PathTemplate>,
     host: Option<&str>,
 ) -> ApiAudit {
-    let fresh = UnusedNames::new(&texts(view));
+    let fresh = UnusedNames::new(&view.texts());
     let host = host.map_or_else(|| host_of(&view.services[service], &fresh), str::to_owned);
     let looker = Looker {
         view,
@@ -201,9 +201,9 @@ impl Looker<'_> {
     }
 
     fn decider(&self, method: &Method, segments: &[String]) -> OperationDecider {
-        let raw = raw(segments);
-        let arrival = self.view.arrive(&self.host, &raw, self.view.widest());
-        match self.view.land(&arrival, method) {
+        let raw = spell_path(segments.iter().map(String::as_str), "");
+        let routed = self.view.route(&self.host, &raw);
+        match self.view.source(&routed, method) {
             DecisionSource::Rule(service, rule) if service == self.service => {
                 OperationDecider::Rule(rule)
             }
@@ -322,52 +322,15 @@ impl OperationCoverage {
     }
 }
 
-fn raw(segments: &[String]) -> String {
-    if segments.is_empty() {
-        return "/".to_owned();
-    }
-    segments
-        .iter()
-        .map(|segment| format!("/{}", spell(segment)))
-        .collect()
-}
-
 /// A host that the service answers for; where it answers for any, one that no other service names.
 fn host_of(service: &ServiceView<'_>, fresh: &UnusedNames) -> String {
     match service.hosts.first() {
         None => fresh.host().to_owned(),
         Some(host) => match host.parent() {
-            Some(parent) => format!("{}.{parent}", fresh.host()),
+            Some(parent) => fresh.host_below(parent),
             None => host.to_string(),
         },
     }
-}
-
-/// Every text that a host or a segment is compared with; folded.
-fn texts(view: &ConfigurationView<'_>) -> BTreeSet<Box<str>> {
-    let fold = |text: &str| -> Box<str> { CaseRule::Insensitive.fold(text.into()).into() };
-    let mut texts = BTreeSet::new();
-    texts.extend(view.own.all().flat_map(|path| path.split('/')).map(fold));
-    for service in &view.services {
-        texts.extend(
-            service
-                .hosts
-                .iter()
-                .flat_map(|host| host.to_string().split('.').map(fold).collect::<Vec<_>>()),
-        );
-        texts.extend(service.mount.segments().map(fold));
-        for segment in service
-            .policy
-            .rules()
-            .iter()
-            .flat_map(|rule| rule.pattern.segments())
-        {
-            if let Segment::Literal(text) = segment {
-                texts.insert(fold(text));
-            }
-        }
-    }
-    texts
 }
 
 impl ApiAudit {

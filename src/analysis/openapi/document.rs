@@ -96,16 +96,10 @@ impl OpenApiDocument {
         paths
             .iter()
             .for_each(|(path, item)| reader.item(path, item));
-        let said = reader
+        let required = reader
             .operations
             .iter()
             .any(|operation| operation.security != OperationSecurity::Unsaid);
-        let schemes = root
-            .pointer("/components/securitySchemes")
-            .or(root.get("securityDefinitions"));
-        let schemes = schemes
-            .and_then(Value::as_object)
-            .is_some_and(|schemes| !schemes.is_empty());
         Ok(Self {
             title: root
                 .pointer("/info/title")
@@ -113,10 +107,18 @@ impl OpenApiDocument {
                 .map(str::to_owned),
             tags: tags(root),
             operations: reader.operations,
-            speaks_of_security: said || schemes,
+            speaks_of_security: required || has_schemes(root),
             odd: reader.odd,
         })
     }
+}
+
+/// Whether the document defines security schemes.
+fn has_schemes(root: &Value) -> bool {
+    root.pointer("/components/securitySchemes")
+        .or(root.get("securityDefinitions"))
+        .and_then(Value::as_object)
+        .is_some_and(|schemes| !schemes.is_empty())
 }
 
 fn tags(root: &Value) -> Vec<String> {
@@ -153,41 +155,16 @@ impl Dialect {
         }
     }
 
-    /// The paths of the servers that an object names, each once; the root path where it names none.
+    /// The paths of the servers that an object lists, each once; the root path where it lists none.
     fn prefixes(self, object: &Value, odd: &mut Vec<String>) -> Vec<PathTemplate> {
+        let listed = match self {
+            Self::Two => base_path(object, odd).into_iter().collect(),
+            Self::Three => server_paths(object, odd),
+        };
         let mut prefixes = Vec::new();
-        let mut add = |prefix: PathTemplate| {
+        for prefix in listed {
             if !prefixes.contains(&prefix) {
                 prefixes.push(prefix);
-            }
-        };
-        match self {
-            Self::Two => {
-                let base = object
-                    .get("basePath")
-                    .and_then(Value::as_str)
-                    .unwrap_or("/");
-                match PathTemplate::read(base) {
-                    Some(prefix) => add(prefix),
-                    None => odd.push(format!(
-                        "`basePath: {base}` does not begin with a slash and is left out"
-                    )),
-                }
-            }
-            Self::Three => {
-                for server in object
-                    .get("servers")
-                    .and_then(Value::as_array)
-                    .into_iter()
-                    .flatten()
-                {
-                    match server_path(server) {
-                        Some(prefix) => add(prefix),
-                        None => odd.push(format!(
-                            "a server without a `url` that can be read: {server}"
-                        )),
-                    }
-                }
             }
         }
         if prefixes.is_empty() {
@@ -196,6 +173,40 @@ impl Dialect {
             prefixes
         }
     }
+}
+
+/// `basePath` of Swagger 2.0.
+fn base_path(object: &Value, odd: &mut Vec<String>) -> Option<PathTemplate> {
+    let base = object
+        .get("basePath")
+        .and_then(Value::as_str)
+        .unwrap_or("/");
+    let prefix = PathTemplate::read(base);
+    if prefix.is_none() {
+        odd.push(format!(
+            "`basePath: {base}` does not begin with a slash and is left out"
+        ));
+    }
+    prefix
+}
+
+/// The paths of `servers` of OpenAPI 3.
+fn server_paths(object: &Value, odd: &mut Vec<String>) -> Vec<PathTemplate> {
+    let servers = object
+        .get("servers")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten();
+    let path = |server| {
+        let path = server_path(server);
+        if path.is_none() {
+            odd.push(format!(
+                "a server without a `url` that can be read: {server}"
+            ));
+        }
+        path
+    };
+    servers.filter_map(path).collect()
 }
 
 /// The path of `https://example.com/v1`, `//example.com/v1`, `/v1` or `v1`, with the defaults of its variables.

@@ -1,4 +1,4 @@
-//! Who sends a request that nobody sends.
+//! The caller of a simulated request.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -7,78 +7,59 @@ use std::sync::Arc;
 use crate::access::{Caller, Claim, Identity};
 use crate::users::Directory;
 
-/// The caller as an operator describes it. Without a user, roles and claims: somebody without a credential.
+/// A caller as an operator describes it; without user, roles and claims, an anonymous one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CallerSpec {
-    /// The user. What is not said of a listed one is as the user list has it.
+    /// The user; what the other fields leave out is taken from the user list.
     pub user: Option<Box<str>>,
-    /// The roles.
+    /// The roles, instead of those in the user list.
     pub roles: Option<Vec<Box<str>>>,
-    /// The claims.
+    /// The claims, instead of those in the user list.
     pub claims: Option<Vec<Claim>>,
-    /// The client's address.
+    /// The client's address; without one, no `networks` condition is fulfilled.
     pub address: Option<IpAddr>,
 }
 
-/// A caller, and how to call it.
+/// A caller, and its name in messages.
 #[derive(Clone, Debug)]
 pub struct SimulatedCaller {
-    /// What a decision is made on.
+    /// What a decision takes.
     pub caller: Caller,
     /// In words: ``user `alice` with roles admin``.
     pub name: String,
 }
 
-/// The user is not on the list, and nothing is said of the roles.
+/// The user is not in the user list, and the description gives no roles.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnknownUser(pub Box<str>);
 
 impl CallerSpec {
-    /// The caller that the gateway would see. A disabled user's credential does not hold, whatever else is said.
+    /// The caller that the gateway would identify. The credential of a disabled user is rejected, whatever the other
+    /// fields say.
     ///
     /// # Errors
-    /// [`UnknownUser`] where the list would have to say what the description does not.
+    /// [`UnknownUser`] where the roles would have to come from the user list, which has no such user.
     pub fn resolve(&self, directory: &Directory) -> Result<SimulatedCaller, UnknownUser> {
         let place = self
             .address
             .map(|address| format!(" from {address}"))
             .unwrap_or_default();
         if self.user.is_none() && self.roles.is_none() && self.claims.is_none() {
-            let name = format!("an anonymous caller{place}");
             return Ok(SimulatedCaller {
                 caller: Caller::anonymous(self.address),
-                name,
+                name: format!("an anonymous caller{place}"),
             });
         }
         let listed = self.user.as_deref().and_then(|user| directory.find(user));
-        if listed.is_some_and(|user| user.disabled) {
-            let name = format!(
-                "user `{}`, who is disabled,{place}",
-                self.user.as_deref().unwrap_or_default()
-            );
+        let is_disabled = listed.is_some_and(|user| user.disabled);
+        if let Some(user) = self.user.as_ref().filter(|_| is_disabled) {
+            let comma = if place.is_empty() { "" } else { "," };
             return Ok(SimulatedCaller {
                 caller: Caller::rejected(self.address),
-                name: name.trim_end_matches(',').to_owned(),
+                name: format!("user `{user}`, who is disabled{comma}{place}"),
             });
         }
-        let identity = match (listed, &self.user) {
-            (Some(user), _) => (*user.identity).clone(),
-            (None, Some(user)) if self.roles.is_none() => return Err(UnknownUser(user.clone())),
-            (None, Some(user)) => Identity {
-                subject: user.clone(),
-                ..Identity::default()
-            },
-            // no user has a name with spaces, so no `user` condition holds
-            (None, None) => Identity {
-                subject: "(some user)".into(),
-                ..Identity::default()
-            },
-        };
-        let identity = Identity {
-            roles: self.roles.clone().unwrap_or(identity.roles),
-            claims: self.claims.clone().unwrap_or(identity.claims),
-            ..identity
-        };
+        let identity = self.identity(listed.map(|user| &*user.identity))?;
         let whom = self
             .user
             .as_ref()
@@ -87,6 +68,28 @@ impl CallerSpec {
         Ok(SimulatedCaller {
             caller: Caller::known(Arc::new(identity), self.address),
             name,
+        })
+    }
+
+    /// The identity, completed from that in the user list.
+    fn identity(&self, listed: Option<&Identity>) -> Result<Identity, UnknownUser> {
+        let identity = match (listed, &self.user) {
+            (Some(identity), _) => identity.clone(),
+            (None, Some(user)) if self.roles.is_none() => return Err(UnknownUser(user.clone())),
+            (None, Some(user)) => Identity {
+                subject: user.clone(),
+                ..Identity::default()
+            },
+            // user names have no spaces, so this one fulfils no `user` condition
+            (None, None) => Identity {
+                subject: "(some user)".into(),
+                ..Identity::default()
+            },
+        };
+        Ok(Identity {
+            roles: self.roles.clone().unwrap_or(identity.roles),
+            claims: self.claims.clone().unwrap_or(identity.claims),
+            ..identity
         })
     }
 }

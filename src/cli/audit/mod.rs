@@ -120,7 +120,7 @@ pub(super) fn run(args: &Args, path: &Path) -> anyhow::Result<ExitCode> {
         args.source.prefix.as_ref(),
         host.as_ref().map(Host::name),
     );
-    let (service, policy) = (&config.services[index], side.services[index].policy);
+    let (service, policy) = (&config.services[index], view.services[index].policy);
     let report = Report {
         config: &config,
         service,

@@ -3,7 +3,6 @@
 use serde_json::{Value, json};
 
 use super::Report;
-use super::words::service_of;
 use crate::analysis::diff::{
     AddressClass, CallerClass, CallerKind, CallerSubject, DecisionSource, MethodClass, PolicyChange,
 };
@@ -51,8 +50,10 @@ fn change(report: &Report<'_>, change: &PolicyChange) -> Value {
     })
 }
 
-fn name(config: &Config, landing: DecisionSource) -> Value {
-    service_of(landing).map_or(Value::Null, |index| json!(config.services[index].name))
+fn name(config: &Config, source: DecisionSource) -> Value {
+    source
+        .service()
+        .map_or(Value::Null, |index| json!(config.services[index].name))
 }
 
 fn users(report: &Report<'_>, people: &[usize]) -> Value {
@@ -91,8 +92,8 @@ fn caller(report: &Report<'_>, change: &PolicyChange, class: &CallerClass) -> Va
     value
 }
 
-fn decision(config: &Config, landing: DecisionSource) -> Value {
-    match landing {
+fn decision(config: &Config, source: DecisionSource) -> Value {
+    match source {
         DecisionSource::Rule(service, id) => {
             let service = &config.services[service];
             let Some(rule) = service.policy.rules().get(id.0 as usize) else {

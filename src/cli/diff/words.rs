@@ -50,8 +50,10 @@ impl Report<'_> {
 
     /// The name of the service: `jobs`, or `jobs, before files`.
     pub(super) fn service(&self, change: &PolicyChange) -> String {
-        let name = |config: &Config, landing: DecisionSource| {
-            service_of(landing).map(|index| config.services[index].name.clone())
+        let name = |config: &Config, source: DecisionSource| {
+            source
+                .service()
+                .map(|index| config.services[index].name.clone())
         };
         match (name(self.old, change.before), name(self.new, change.after)) {
             (Some(old), Some(new)) if old != new => format!("{new} (before: {old})"),
@@ -63,8 +65,8 @@ impl Report<'_> {
     /// The hosts, where the change is about some of them only.
     pub(super) fn hosts(&self, change: &PolicyChange) -> Option<String> {
         let both = [(self.old, change.before), (self.new, change.after)];
-        let known = both.iter().filter_map(|(config, landing)| {
-            let hosts = config.services[service_of(*landing)?]
+        let known = both.iter().filter_map(|(config, source)| {
+            let hosts = config.services[source.service()?]
                 .hosts
                 .iter()
                 .map(ToString::to_string);
@@ -80,8 +82,8 @@ impl Report<'_> {
     }
 
     /// What decides, and where that is written: `authenticated (gateway.yaml:14:9)`.
-    pub(super) fn decided(&self, config: &Config, landing: DecisionSource) -> String {
-        match landing {
+    pub(super) fn decided(&self, config: &Config, source: DecisionSource) -> String {
+        match source {
             DecisionSource::Rule(service, id) => {
                 let service = &config.services[service];
                 let Some(rule) = service.policy.rules().get(id.0 as usize) else {
@@ -105,8 +107,8 @@ impl Report<'_> {
         }
     }
 
-    pub(super) fn rule<'c>(&self, config: &'c Config, landing: DecisionSource) -> Option<&'c Rule> {
-        match landing {
+    pub(super) fn rule<'c>(&self, config: &'c Config, source: DecisionSource) -> Option<&'c Rule> {
+        match source {
             DecisionSource::Rule(service, id) => {
                 config.services[service].policy.rules().get(id.0 as usize)
             }
@@ -226,13 +228,6 @@ fn at(who: String, from: AddressClass) -> String {
         AddressClass::Anywhere => who,
         AddressClass::In(network) => format!("{who} from {network}"),
         AddressClass::Elsewhere => format!("{who} from elsewhere"),
-    }
-}
-
-pub(super) fn service_of(landing: DecisionSource) -> Option<usize> {
-    match landing {
-        DecisionSource::Rule(service, _) | DecisionSource::NoRule(service) => Some(service),
-        DecisionSource::Own | DecisionSource::NoService | DecisionSource::Refused => None,
     }
 }
 
