@@ -10,25 +10,24 @@
 //! | 6 | [`gateway`]: the flow of a request |
 //! | 5 | [`portal`]: the gateway's own endpoints |
 //! | 4 | [`config`]: from two YAML files to types that cannot be wrong |
-//! | 3 | [`upstream`]: the only way out for requests; [`jwks`]: the keys of other issuers; [`session`]: what outlives a request; [`trial`]: what becomes of one, foretold |
-//! | 2 | [`wire`]: HTTP as data; [`token`]; [`users`]; [`telemetry`]; [`review`]: rules looked at as a whole; [`pages`]: what people see |
+//! | 3 | [`upstream`]: the only way out for requests; [`jwks`]: the keys of other issuers; [`session`]: what outlives a request; [`analysis`]: policies and simulated requests, evaluated offline |
+//! | 2 | [`wire`]: HTTP as data; [`token`]; [`users`]; [`telemetry`]; [`pages`]: what people see |
 //! | 1 | [`access`]: the pure decision core; [`ambient`]: clock and chance |
 
 pub mod access;
 pub mod admin;
 pub mod ambient;
+pub mod analysis;
 pub mod cli;
 pub mod config;
 pub mod gateway;
 pub mod jwks;
 pub mod pages;
 pub mod portal;
-pub mod review;
 pub mod server;
 pub mod session;
 pub mod telemetry;
 pub mod token;
-pub mod trial;
 pub mod upstream;
 pub mod users;
 pub mod wire;

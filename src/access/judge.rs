@@ -20,9 +20,9 @@ pub(super) enum Answer {
     Forbid(ForbidReason),
 }
 
-/// What conditions are compared with.
+/// What the conditions of a rule are compared with: the path, and the caller's identity and address.
 #[derive(Clone, Copy)]
-pub(super) struct Facts<'a> {
+pub(crate) struct EvaluationContext<'a> {
     rule: &'a Rule,
     path: &'a RequestPath,
     address: Option<IpAddr>,
@@ -31,7 +31,7 @@ pub(super) struct Facts<'a> {
 
 /// Asks the rule about the caller. `path` is one that the rule's pattern covers.
 pub(super) fn judge(rule: &Rule, path: &RequestPath, caller: &Caller) -> Answer {
-    let facts = Facts::new(rule, path, caller);
+    let facts = EvaluationContext::new(rule, path, caller);
     match (&rule.requirement, facts.identity) {
         (Requirement::Anyone, _) | (Requirement::Authenticated, Some(_)) => Answer::Allow,
         (Requirement::Authenticated, None) => Answer::Challenge,
@@ -49,8 +49,9 @@ pub(super) fn judge(rule: &Rule, path: &RequestPath, caller: &Caller) -> Answer 
     }
 }
 
-impl<'a> Facts<'a> {
-    pub(super) fn new(rule: &'a Rule, path: &'a RequestPath, caller: &'a Caller) -> Self {
+impl<'a> EvaluationContext<'a> {
+    /// `path` is one that the rule's pattern covers.
+    pub(crate) fn new(rule: &'a Rule, path: &'a RequestPath, caller: &'a Caller) -> Self {
         Self {
             rule,
             path,
@@ -59,18 +60,18 @@ impl<'a> Facts<'a> {
         }
     }
 
-    /// Who asks, if anybody who is known.
-    pub(super) fn identity(self) -> Option<&'a Identity> {
+    /// The verified identity, if there is one.
+    pub(crate) fn identity(self) -> Option<&'a Identity> {
         self.identity
     }
 
-    /// Where the request comes from.
-    pub(super) fn address(self) -> Option<IpAddr> {
+    /// The client's address, if it is known.
+    pub(crate) fn address(self) -> Option<IpAddr> {
         self.address
     }
 
     fn fulfil(self, condition: &Condition) -> bool {
-        !is_empty(condition)
+        !condition.is_empty()
             && condition.roles.iter().all(|demand| self.has_roles(demand))
             && self.fulfil_but_roles(condition)
     }
@@ -95,14 +96,15 @@ impl<'a> Facts<'a> {
             Expected::Value(_) => true,
             Expected::Parameter(name) => self.parameter(name).is_some(),
         };
-        !is_empty(condition)
+        !condition.is_empty()
             && self.is_in(&condition.networks)
             && condition.roles.iter().all(role_exists)
             && condition.user.iter().all(user_exists)
             && condition.claims.iter().all(value_exists)
     }
 
-    pub(super) fn has_roles(self, demand: &RoleMatch) -> bool {
+    /// Whether the identity has the roles.
+    pub(crate) fn has_roles(self, demand: &RoleMatch) -> bool {
         let Some(identity) = self.identity else {
             return false;
         };
@@ -115,7 +117,8 @@ impl<'a> Facts<'a> {
         }
     }
 
-    pub(super) fn is_user(self, user: &UserMatch) -> bool {
+    /// Whether the identity is the user; never for a subject of another issuer.
+    pub(crate) fn is_user(self, user: &UserMatch) -> bool {
         let Some(identity) = self
             .identity
             .filter(|identity| identity.subjects == Subjects::Users)
@@ -131,14 +134,15 @@ impl<'a> Facts<'a> {
     }
 
     /// Whether the client's address lies in one of the networks, or none is asked for.
-    pub(super) fn is_in(self, networks: &[IpNet]) -> bool {
+    pub(crate) fn is_in(self, networks: &[IpNet]) -> bool {
         networks.is_empty()
             || self
                 .address
                 .is_some_and(|address| networks.iter().any(|net| lies_in(address, net)))
     }
 
-    pub(super) fn has_claim(self, claim: &ClaimMatch) -> bool {
+    /// Whether one of the claim's values equals the expected one.
+    pub(crate) fn has_claim(self, claim: &ClaimMatch) -> bool {
         let Some(identity) = self.identity else {
             return false;
         };
@@ -156,7 +160,7 @@ impl<'a> Facts<'a> {
     }
 
     /// The decoded value of a path parameter; `None` where the pattern has none of this name.
-    pub(super) fn parameter(self, name: &str) -> Option<Cow<'a, str>> {
+    pub(crate) fn parameter(self, name: &str) -> Option<Cow<'a, str>> {
         self.path.segment(self.rule.pattern.position(name)?)
     }
 
@@ -213,17 +217,6 @@ fn distinct(roles: &[Box<str>]) -> Vec<Box<str>> {
         }
     }
     distinct
-}
-
-/// Whether it asks for nothing; such a condition holds for no one.
-pub(super) fn is_empty(condition: &Condition) -> bool {
-    let Condition {
-        roles,
-        user,
-        networks,
-        claims,
-    } = condition;
-    roles.is_empty() && user.is_none() && networks.is_empty() && claims.is_empty()
 }
 
 /// Whether the address lies in the network. An IPv4 address is the same in its IPv6 clothes (`::ffff:192.0.2.1`), on

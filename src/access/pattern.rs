@@ -76,7 +76,7 @@ impl Pattern {
     }
 
     /// The position of the parameter of this name; its value is the path's segment at the same position.
-    pub(super) fn position(&self, name: &str) -> Option<usize> {
+    pub(crate) fn position(&self, name: &str) -> Option<usize> {
         self.segments
             .iter()
             .position(|segment| segment.name() == Some(name))

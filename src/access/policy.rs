@@ -8,7 +8,6 @@ use http::Method;
 use super::caller::{Caller, Who};
 use super::case::CaseRule;
 use super::decision::{Challenge, Decision, Forbid, ForbidReason, Permit};
-use super::explain::{self, Explanation};
 use super::judge::{self, Answer};
 use super::path::RequestPath;
 use super::rule::{Methods, Mode, Rule, RuleId};
@@ -89,10 +88,34 @@ impl Policy {
         caller: &'a Caller,
     ) -> Decision<'a> {
         match self.find(method, path) {
-            Some(id) => decide_by(id, self.rule(id), path, caller),
+            Some(id) => self.decide_by_rule(id, path, caller),
             None => Decision::Forbid(Forbid {
                 rule: None,
                 reason: ForbidReason::NoRule,
+            }),
+        }
+    }
+
+    /// Decides a request that the rule covers, as if no other rule were more specific. Only [`Policy::decide`] and the
+    /// explanation, which compares all rules itself, may choose the rule.
+    pub(crate) fn decide_by_rule<'a>(
+        &self,
+        id: RuleId,
+        path: &'a RequestPath,
+        caller: &'a Caller,
+    ) -> Decision<'a> {
+        match judge::judge(self.rule(id), path, caller) {
+            Answer::Allow => Decision::Allow(Permit::new(path, caller.identity(), Some(id))),
+            Answer::Challenge => {
+                let credential_rejected = matches!(caller.who(), Who::Rejected);
+                Decision::Challenge(Challenge {
+                    rule: id,
+                    credential_rejected,
+                })
+            }
+            Answer::Forbid(reason) => Decision::Forbid(Forbid {
+                rule: Some(id),
+                reason,
             }),
         }
     }
@@ -108,39 +131,6 @@ impl Policy {
     ) -> Option<Permit<'a>> {
         let mode = denied_by.map_or(unruled, |rule| self.rule(rule).mode);
         (mode == Mode::Report).then(|| Permit::new(path, caller.identity(), denied_by))
-    }
-
-    /// Decides like [`Policy::decide`], by looking at every rule one by one, and says why.
-    pub fn explain<'a>(
-        &'a self,
-        method: &Method,
-        path: &'a RequestPath,
-        caller: &'a Caller,
-    ) -> Explanation<'a> {
-        explain::explain(self, method, path, caller)
-    }
-}
-
-/// Decides a request by the rule that won it.
-pub(super) fn decide_by<'a>(
-    id: RuleId,
-    rule: &Rule,
-    path: &'a RequestPath,
-    caller: &'a Caller,
-) -> Decision<'a> {
-    match judge::judge(rule, path, caller) {
-        Answer::Allow => Decision::Allow(Permit::new(path, caller.identity(), Some(id))),
-        Answer::Challenge => {
-            let credential_rejected = matches!(caller.who(), Who::Rejected);
-            Decision::Challenge(Challenge {
-                rule: id,
-                credential_rejected,
-            })
-        }
-        Answer::Forbid(reason) => Decision::Forbid(Forbid {
-            rule: Some(id),
-            reason,
-        }),
     }
 }
 

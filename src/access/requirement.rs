@@ -15,6 +15,16 @@ pub enum Requirement {
     AnyOf(Vec<Condition>),
 }
 
+impl Requirement {
+    /// Its conditions; none where it is a single word.
+    pub fn conditions(&self) -> &[Condition] {
+        match self {
+            Self::AnyOf(conditions) => conditions,
+            Self::Anyone | Self::Authenticated | Self::Nobody => &[],
+        }
+    }
+}
+
 /// A map of the `allow` grammar: everything that is given must hold. All fields empty holds for no one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Condition {
@@ -26,6 +36,19 @@ pub struct Condition {
     pub networks: Vec<IpNet>,
     /// `claims`: each must be equal.
     pub claims: Vec<ClaimMatch>,
+}
+
+impl Condition {
+    /// Whether no field is set; such a condition holds for no one.
+    pub fn is_empty(&self) -> bool {
+        let Self {
+            roles,
+            user,
+            networks,
+            claims,
+        } = self;
+        roles.is_empty() && user.is_none() && networks.is_empty() && claims.is_empty()
+    }
 }
 
 /// A demand on the identity's roles.

@@ -120,13 +120,26 @@ fn split_segment(path: &str) -> (&str, &str) {
     end.map_or((path, ""), |end| (&path[..end], &path[end + 1..]))
 }
 
-/// A place in the tree, for those who walk it with a pattern.
-pub(super) struct At<'t, L> {
+/// A node of the tree, read-only.
+pub(super) struct TreeCursor<'t, L> {
     tree: &'t Tree<L>,
     node: &'t Node<L>,
 }
 
-impl<'t, L> At<'t, L> {
+impl<L> Tree<L> {
+    pub(super) fn root(&self) -> TreeCursor<'_, L> {
+        self.cursor(ROOT)
+    }
+
+    fn cursor(&self, id: NodeId) -> TreeCursor<'_, L> {
+        TreeCursor {
+            tree: self,
+            node: &self.nodes[id as usize],
+        }
+    }
+}
+
+impl<'t, L> TreeCursor<'t, L> {
     /// The leaf of the pattern that ends here.
     pub(super) fn here(&self) -> Option<&'t L> {
         self.node.here.as_ref()
@@ -137,67 +150,23 @@ impl<'t, L> At<'t, L> {
         self.node.rest.as_ref()
     }
 
-    /// One parameter further.
+    /// The child for a parameter.
     pub(super) fn parameter(&self) -> Option<Self> {
-        self.node.parameter.map(|id| self.tree.at(id))
+        self.node.parameter.map(|id| self.tree.cursor(id))
     }
 
-    fn literal(&self, text: &str) -> Option<Self> {
+    /// The child for this literal, folded as the tree's letter case demands.
+    pub(super) fn literal(&self, text: &str) -> Option<Self> {
         let text = self.tree.case.fold(text.into());
-        self.node.literals.get(&*text).map(|id| self.tree.at(*id))
+        self.node
+            .literals
+            .get(&*text)
+            .map(|id| self.tree.cursor(*id))
     }
 
-    /// Whether patterns go on here.
+    /// Whether another pattern continues here.
     pub(super) fn has_more(&self) -> bool {
         !self.node.literals.is_empty() || self.node.parameter.is_some() || self.node.rest.is_some()
-    }
-}
-
-impl<L> Tree<L> {
-    fn at(&self, id: NodeId) -> At<'_, L> {
-        At {
-            tree: self,
-            node: &self.nodes[id as usize],
-        }
-    }
-
-    /// Where the pattern ends, if the tree has it; a `**` at its end leads nowhere further.
-    pub(super) fn node_of(&self, segments: &[Segment]) -> Option<At<'_, L>> {
-        segments
-            .iter()
-            .try_fold(self.at(ROOT), |at, segment| match segment {
-                Segment::Literal(text) => at.literal(text),
-                Segment::Parameter(_) => at.parameter(),
-                Segment::Rest => Some(at),
-            })
-    }
-
-    /// The answer of the most specific leaf of a pattern with `**`, other than this one, that covers all that this
-    /// pattern does and that `pick` accepts.
-    pub(super) fn enclosing<R>(
-        &self,
-        segments: &[Segment],
-        pick: &impl Fn(&L) -> Option<R>,
-    ) -> Option<R> {
-        fn descend<L, R>(
-            at: At<'_, L>,
-            segments: &[Segment],
-            pick: &impl Fn(&L) -> Option<R>,
-        ) -> Option<R> {
-            let below = match segments {
-                [Segment::Rest, ..] => return None,
-                [Segment::Literal(text), after @ ..] => {
-                    let literal = at.literal(text).and_then(|next| descend(next, after, pick));
-                    literal.or_else(|| at.parameter().and_then(|next| descend(next, after, pick)))
-                }
-                [Segment::Parameter(_), after @ ..] => {
-                    at.parameter().and_then(|next| descend(next, after, pick))
-                }
-                [] => None,
-            };
-            below.or_else(|| at.rest().and_then(pick))
-        }
-        descend(self.at(ROOT), segments, pick)
     }
 }
 

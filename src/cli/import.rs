@@ -7,7 +7,7 @@ use http::Uri;
 use super::audit::{self, Source};
 use super::fetch;
 use super::printing::print;
-use crate::review::openapi::{Skeleton, skeleton};
+use crate::analysis::openapi::{SkeletonSettings, skeleton};
 
 /// Where requests go as long as nothing better is known.
 const UPSTREAM: &str = "http://127.0.0.1:9000";
@@ -39,7 +39,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     } = &args.source;
     let document = audit::document(openapi)?;
     let upstream = origin(openapi).unwrap_or_else(|| UPSTREAM.to_owned());
-    let settings = Skeleton {
+    let settings = SkeletonSettings {
         source: openapi,
         service: service.as_deref(),
         upstream: &upstream,

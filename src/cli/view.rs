@@ -1,14 +1,14 @@
-//! A configuration as the review of whole configurations sees it.
+//! A configuration as `analysis` takes it.
 
 use crate::access::{Methods, Mode, Pattern, Policy, Requirement, Rule};
+use crate::analysis::{ConfigurationView, ServiceView};
 use crate::config::{Config, Service};
-use crate::review::{OwnPaths, Side, SideService};
-use crate::wire;
+use crate::wire::OwnPaths;
 
 /// The rules as they work: denials that are only reported keep nobody out, and the gateway's own paths have none.
 pub(super) struct AtWork {
     policies: Vec<Option<Policy>>,
-    own: wire::OwnPaths,
+    own: OwnPaths,
 }
 
 impl AtWork {
@@ -56,12 +56,12 @@ fn at_work(service: &Service) -> Option<Policy> {
 }
 
 /// The configuration; `known_as` gives the name by which a service is compared.
-pub(super) fn side<'c: 'a, 'a>(
+pub(super) fn configuration<'c: 'a, 'a>(
     config: &'c Config,
     at_work: &'a AtWork,
     known_as: impl Fn(&'c Service) -> &'c str,
-) -> Side<'a> {
-    let service = |(service, at_work): (&'c Service, &'a Option<Policy>)| SideService {
+) -> ConfigurationView<'a> {
+    let service = |(service, at_work): (&'c Service, &'a Option<Policy>)| ServiceView {
         name: &service.name,
         known_as: known_as(service),
         hosts: &service.hosts,
@@ -70,7 +70,7 @@ pub(super) fn side<'c: 'a, 'a>(
         paths: service.paths,
         policy: at_work.as_ref().unwrap_or(&service.policy),
     };
-    Side {
+    ConfigurationView {
         router: &config.router,
         services: config
             .services
@@ -78,10 +78,7 @@ pub(super) fn side<'c: 'a, 'a>(
             .zip(&at_work.policies)
             .map(service)
             .collect(),
-        own: OwnPaths {
-            prefixes: at_work.own.prefixes().into(),
-            token_paths: &at_work.own.token_paths,
-        },
+        own: &at_work.own,
     }
 }
 

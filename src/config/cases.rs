@@ -6,8 +6,12 @@ use super::lower::Places;
 use super::settings::{Config, Origin};
 use super::shown::shown;
 use super::span::Span;
-use crate::access::{Explanation, RuleId};
-use crate::trial::{Outcome, Place, Request, Stage, Subject, Verdict, Who};
+use crate::access::RuleId;
+use crate::analysis::simulation::{
+    CallerSpec, SimulatedCaller, SimulatedDestination, SimulatedOutcome, SimulatedRequest,
+    SimulatedVerdict, Simulation,
+};
+use crate::analysis::{self, Explanation};
 
 /// To explain one failure, every rule is looked at: beyond these, failures only say what they are.
 const EXPLAINED: usize = 100;
@@ -20,9 +24,9 @@ const COMPARED: usize = 1000;
 pub(super) struct Case {
     /// Empty where it has none.
     pub(super) name: String,
-    pub(super) request: Request,
-    pub(super) who: Who,
-    pub(super) expected: Verdict,
+    pub(super) request: SimulatedRequest,
+    pub(super) who: CallerSpec,
+    pub(super) expected: SimulatedVerdict,
     pub(super) origin: Origin,
     /// The request as it stands in the file, in backticks: what a variable brings in may be a secret.
     pub(super) written: (String, Span),
@@ -50,9 +54,9 @@ pub struct TestResult {
     /// Who asks, in words.
     pub caller: String,
     /// What should become of it.
-    pub expected: Verdict,
+    pub expected: SimulatedVerdict,
     /// What does; `None` where the caller cannot be made out.
-    pub got: Option<Verdict>,
+    pub got: Option<SimulatedVerdict>,
     /// The service and the rule that decided.
     pub rule: Option<(usize, RuleId)>,
     /// In one line, why it fails; `None` where it holds.
@@ -89,7 +93,7 @@ pub(super) fn run(
     config: &Config,
     places: &[Places],
 ) -> (TestReport, Vec<Finding>) {
-    let stage = config.stage();
+    let simulation = config.simulation();
     let covered = config
         .services
         .iter()
@@ -108,7 +112,7 @@ pub(super) fn run(
         };
         let (result, finding) = match case.who.resolve(&config.directory) {
             Err(unknown) => nobody(case, &unknown.0, config),
-            Ok(subject) => ask(case, &subject, &stage, (config, explained)),
+            Ok(subject) => ask(case, &subject, &simulation, (config, explained)),
         };
         if let Some((service, rule)) = result.rule {
             report.covered[service][rule.0 as usize] = true;
@@ -144,11 +148,11 @@ fn nobody(case: &Case, user: &str, config: &Config) -> Judged {
 /// `places` are where the rules stand; without them, a failure is not explained.
 fn ask(
     case: &Case,
-    subject: &Subject,
-    stage: &Stage<'_>,
+    subject: &SimulatedCaller,
+    simulation: &Simulation<'_>,
     (config, places): (&Config, &[Places]),
 ) -> Judged {
-    let outcome = stage.decide(&case.request, &subject.caller);
+    let outcome = simulation.decide(&case.request, &subject.caller);
     if outcome.verdict == case.expected {
         return (
             case.result(subject.name.clone(), Some(&outcome), None),
@@ -165,20 +169,23 @@ fn ask(
         case.written.0, subject.name, case.expected, outcome.verdict
     );
     let finding = Finding::error(Code::FailedTest, case.written.1, message.clone());
-    let finding = match stage.find(&case.request) {
-        Ok(Place::Service(index, target)) if !places.is_empty() => {
+    let finding = match simulation.find(&case.request) {
+        Ok(SimulatedDestination::Service(index, target)) if !places.is_empty() => {
             let policy = &config.services[index].policy;
-            let explanation = policy.explain(&target.method, &target.path, &subject.caller);
+            let explanation =
+                analysis::explain(policy, &target.method, &target.path, &subject.caller);
             let finding = explain(finding, &explanation, config, (index, places));
             match explanation.remedies.as_slice() {
-                remedies @ [_, ..] if case.expected == Verdict::Allowed => {
+                remedies @ [_, ..] if case.expected == SimulatedVerdict::Allowed => {
                     finding.help(format!("to be allowed it takes {}", remedies.join("; or ")))
                 }
                 _ => finding,
             }
         }
-        Ok(Place::Own(_)) => finding.help("the gateway itself answers there, before any rule"),
-        Ok(Place::Service(..)) | Err(_) => finding,
+        Ok(SimulatedDestination::Own(_)) => {
+            finding.help("the gateway itself answers there, before any rule")
+        }
+        Ok(SimulatedDestination::Service(..)) | Err(_) => finding,
     };
     (
         case.result(subject.name.clone(), Some(&outcome), Some(message)),
@@ -250,7 +257,7 @@ impl Case {
     fn result(
         &self,
         caller: String,
-        outcome: Option<&Outcome>,
+        outcome: Option<&SimulatedOutcome>,
         failure: Option<String>,
     ) -> TestResult {
         let request = self.written.0.trim_matches('`').to_owned();

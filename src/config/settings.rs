@@ -13,6 +13,7 @@ use super::admin_hosts::AdminHosts;
 use super::admin_token::AdminToken;
 use super::server_tls::ServerTls;
 use crate::access::{HostPattern, Mode, Mount, PathOptions, Policy, Router, RuleId};
+use crate::analysis::simulation::Simulation;
 use crate::jwks::KeyUrl;
 use crate::pages::Look;
 use crate::session::{AttemptLimits, StateSettings};
@@ -22,7 +23,6 @@ use crate::token::{
     IssuerKeys, Key, KeySet, RemoteKeys, TrustSettings, TrustedIssuer, TrustedIssuers,
     VerifierSettings, VerifyingKey,
 };
-use crate::trial::Stage;
 use crate::users::Directory;
 use crate::wire::{ForwardedFields, Host, OwnPaths};
 use crate::{upstream, wire};
@@ -207,11 +207,11 @@ pub enum KeySource {
 
 impl Config {
     /// What decides on requests.
-    pub fn stage(&self) -> Stage<'_> {
+    pub fn simulation(&self) -> Simulation<'_> {
         let local = |host: &HostPattern| host.to_string() == LOCALHOST;
         let anywhere =
             |service: &Service| service.hosts.is_empty() || service.hosts.iter().any(local);
-        Stage {
+        Simulation {
             own: self.auth.own_paths(),
             router: &self.router,
             policies: self

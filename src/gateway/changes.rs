@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::snapshot::Snapshot;
 use crate::access::Rule;
-use crate::review::{in_words, methods_in_words};
+use crate::analysis::{in_words, methods_in_words};
 use crate::telemetry::audit::{Audit, AuditRecord, Outcome};
 use crate::users::User;
 

@@ -87,7 +87,7 @@ impl Target {
     ///
     /// # Errors
     /// [`BadRequest`] as for a request that is sent.
-    pub fn foretell(
+    pub fn parse(
         method: &Method,
         host: Host,
         uri: &Uri,

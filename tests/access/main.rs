@@ -9,4 +9,3 @@ mod model;
 mod paths;
 mod policies;
 mod strategies;
-mod survey;

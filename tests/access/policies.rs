@@ -6,6 +6,7 @@ use gatelatch::access::{
     Caller, CaseRule, Decision, ForbidReason, Methods, Mode, PathOptions, Pattern, Policy,
     RequestPath, Requirement, Rule,
 };
+use gatelatch::analysis::explain;
 use http::Method;
 use proptest::prelude::*;
 
@@ -74,7 +75,7 @@ proptest! {
         let policy = build(rules, case);
         let path = parse(&raw);
         let decision = policy.decide(&method, &path, &caller);
-        let explanation = policy.explain(&method, &path, &caller);
+        let explanation = explain(&policy, &method, &path, &caller);
         prop_assert_eq!(format!("{decision:?}"), format!("{:?}", explanation.decision));
         prop_assert_eq!(rule(&decision), explanation.winner.as_ref().map(|winner| winner.rule.0 as usize));
         if let Some(winner) = explanation.winner && !winner.alternatives.is_empty() {

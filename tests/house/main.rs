@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 /// The floors, from the ground up. An import points to a lower floor, or stays inside its own folder.
 const FLOORS: [&[&str]; 8] = [
     &["access", "ambient"],
-    &["wire", "token", "users", "telemetry", "review", "pages"],
-    &["upstream", "session", "trial", "jwks"],
+    &["wire", "token", "users", "telemetry", "pages"],
+    &["upstream", "session", "analysis", "jwks"],
     &["config"],
     &["portal"],
     &["gateway", "admin"],
@@ -132,16 +132,17 @@ fn the_decision_core_knows_nothing_else() {
 /// A seal is worth what its makers are.
 #[test]
 fn seals_are_made_where_the_check_is() {
-    let makers: [(&str, &[&str]); 5] = [
+    let makers: [(&str, &[&str]); 6] = [
         ("Permit::new(", &["access"]),
+        (".decide_by_rule(", &["access", "analysis/explain.rs"]),
         (
             "Caller::known(",
             &[
                 "access",
                 "gateway/identify.rs",
-                "trial/who.rs",
+                "analysis/simulation/caller.rs",
                 "cli/explain",
-                "review",
+                "analysis/diff/evaluate.rs",
             ],
         ),
         (
@@ -149,7 +150,7 @@ fn seals_are_made_where_the_check_is() {
             &[
                 "access",
                 "gateway/identify.rs",
-                "trial/who.rs",
+                "analysis/simulation/caller.rs",
                 "cli/explain",
             ],
         ),

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::select::{Found, Page, Selection};
 use crate::admin::AdminState;
 use crate::admin::query::Query;
-use crate::review::{Access, Audience, audiences, condition_in_words, row};
+use crate::analysis::{AudienceAccess, CallerAudience, audiences, condition_in_words, row};
 
 /// Roles that have a column. A role that no rule names can do what everybody can who has signed in.
 const MOST: usize = 40;
@@ -30,15 +30,15 @@ pub(super) fn read(state: &AdminState, query: &Query) -> Result<Value, String> {
     }))
 }
 
-fn heading(audience: &Audience) -> Value {
+fn heading(audience: &CallerAudience) -> Value {
     match audience {
-        Audience::Anonymous => json!({ "kind": "anonymous", "name": "anonymous" }),
-        Audience::SignedIn => json!({ "kind": "signed_in", "name": "signed in" }),
-        Audience::Role(role) => json!({ "kind": "role", "name": role }),
+        CallerAudience::Anonymous => json!({ "kind": "anonymous", "name": "anonymous" }),
+        CallerAudience::SignedIn => json!({ "kind": "signed_in", "name": "signed in" }),
+        CallerAudience::Role(role) => json!({ "kind": "role", "name": role }),
     }
 }
 
-fn line(found: &Found<'_>, columns: &[Audience]) -> Value {
+fn line(found: &Found<'_>, columns: &[CallerAudience]) -> Value {
     let cells = found
         .rule
         .map(|id| row(found.service.policy, id, columns).cells)
@@ -60,10 +60,10 @@ fn line(found: &Found<'_>, columns: &[Audience]) -> Value {
 }
 
 /// `true`, `false`, or the conditions of which one must hold.
-fn cell(access: &Access) -> Value {
+fn cell(access: &AudienceAccess) -> Value {
     match access {
-        Access::Always => json!(true),
-        Access::Never => json!(false),
-        Access::If(conditions) => conditions.iter().map(condition_in_words).collect(),
+        AudienceAccess::Always => json!(true),
+        AudienceAccess::Never => json!(false),
+        AudienceAccess::If(conditions) => conditions.iter().map(condition_in_words).collect(),
     }
 }

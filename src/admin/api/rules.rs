@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use super::select::{Found, Page, Selection};
 use crate::admin::AdminState;
 use crate::admin::query::Query;
-use crate::review::in_words;
+use crate::analysis::in_words;
 use crate::telemetry::metrics::RuleHits;
 
 pub(super) fn read(state: &AdminState, query: &Query) -> Result<Value, String> {

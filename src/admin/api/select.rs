@@ -3,8 +3,8 @@
 use super::limit;
 use crate::access::{Methods, Rule, RuleId};
 use crate::admin::query::Query;
+use crate::analysis::{in_words, methods_in_words};
 use crate::config::{Origin, ServiceView};
-use crate::review::{in_words, methods_in_words};
 use crate::telemetry::metrics::{Hits, RuleHits};
 
 /// What the lists of rules know.

@@ -4,8 +4,10 @@ use serde_json::{Value, json};
 
 use super::Report;
 use crate::access::RuleId;
-use crate::review::in_words;
-use crate::review::openapi::{Covered, Decider, Finding, Security};
+use crate::analysis::in_words;
+use crate::analysis::openapi::{
+    AuditFinding, OperationCoverage, OperationDecider, OperationSecurity,
+};
 
 pub(super) fn render(report: &Report<'_>) -> String {
     let operations: Vec<Value> = report
@@ -30,31 +32,33 @@ pub(super) fn render(report: &Report<'_>) -> String {
     format!("{answer:#}\n")
 }
 
-fn operation(report: &Report<'_>, covered: &Covered) -> Value {
+fn operation(report: &Report<'_>, covered: &OperationCoverage) -> Value {
     let operation = &report.document.operations[covered.operation];
     let refused = match &covered.decider {
-        Decider::Rule(_) => Value::Null,
-        Decider::NoRule => json!("no rule"),
-        Decider::Own => json!("own path"),
-        Decider::OtherService(index) => {
+        OperationDecider::Rule(_) => Value::Null,
+        OperationDecider::NoRule => json!("no rule"),
+        OperationDecider::Own => json!("own path"),
+        OperationDecider::OtherService(index) => {
             json!(format!("service {}", report.config.services[*index].name))
         }
-        Decider::NoService => json!("no service"),
-        Decider::BadPath => json!("path"),
-        Decider::BadMethod => json!("method"),
+        OperationDecider::NoService => json!("no service"),
+        OperationDecider::BadPath => json!("path"),
+        OperationDecider::BadMethod => json!("method"),
     };
     let main = match covered.decider {
-        Decider::Rule(id) => rule(report, id),
-        Decider::NoRule
-        | Decider::Own
-        | Decider::OtherService(_)
-        | Decider::NoService
-        | Decider::BadPath
-        | Decider::BadMethod => Value::Null,
+        OperationDecider::Rule(id) => rule(report, id),
+        OperationDecider::NoRule
+        | OperationDecider::Own
+        | OperationDecider::OtherService(_)
+        | OperationDecider::NoService
+        | OperationDecider::BadPath
+        | OperationDecider::BadMethod => Value::Null,
     };
     let security = match &operation.security {
-        Security::Unsaid => Value::Null,
-        Security::Open | Security::Optional(_) | Security::Required(_) => {
+        OperationSecurity::Unsaid => Value::Null,
+        OperationSecurity::Open
+        | OperationSecurity::Optional(_)
+        | OperationSecurity::Required(_) => {
             json!(operation.security.to_string())
         }
     };
@@ -67,7 +71,7 @@ fn operation(report: &Report<'_>, covered: &Covered) -> Value {
         "refused": refused,
         "others": covered.others.iter().map(|id| rule(report, *id)).collect::<Vec<_>>(),
         "security": security,
-        "findings": covered.findings.iter().map(|finding| Finding::as_str(*finding)).collect::<Vec<_>>(),
+        "findings": covered.findings.iter().map(|finding| AuditFinding::as_str(*finding)).collect::<Vec<_>>(),
     })
 }
 

@@ -13,8 +13,8 @@ use super::printing::print;
 use super::view::{self, AtWork};
 use super::{fetch, load};
 use crate::access::Policy;
+use crate::analysis::openapi::{self, ApiAudit, AuditFinding, OpenApiDocument, PathTemplate};
 use crate::config::{Config, Service};
-use crate::review::openapi::{self, Audit, Document, Finding, Template};
 use crate::wire::Host;
 
 /// Hold an API's OpenAPI document against the rules
@@ -59,7 +59,7 @@ pub(super) struct Source {
 
     /// Where clients find the document's paths, whatever its `servers` or `basePath` say
     #[arg(long, value_name = "PATH", value_parser = prefix)]
-    pub(super) prefix: Option<Template>,
+    pub(super) prefix: Option<PathTemplate>,
 }
 
 /// What `--deny` takes.
@@ -94,8 +94,8 @@ struct Report<'a> {
     service: &'a Service,
     /// Its rules as they work.
     policy: &'a Policy,
-    document: &'a Document,
-    audit: Audit,
+    document: &'a OpenApiDocument,
+    audit: ApiAudit,
 }
 
 /// Reads, compares, prints.
@@ -112,15 +112,15 @@ pub(super) fn run(args: &Args, path: &Path) -> anyhow::Result<ExitCode> {
         .map(|host| Host::parse(host).with_context(|| format!("`{host}` is no host")));
     let host = host.transpose()?;
     let at_work = AtWork::of(&config);
-    let side = view::side(&config, &at_work, |service| &service.name);
+    let view = view::configuration(&config, &at_work, |service| &service.name);
     let audit = openapi::audit(
-        &side,
+        &view,
         index,
         &document,
         args.source.prefix.as_ref(),
         host.as_ref().map(Host::name),
     );
-    let (service, policy) = (&config.services[index], side.services[index].policy);
+    let (service, policy) = (&config.services[index], view.services[index].policy);
     let report = Report {
         config: &config,
         service,
@@ -141,13 +141,13 @@ pub(super) fn run(args: &Args, path: &Path) -> anyhow::Result<ExitCode> {
 }
 
 /// The document at a place.
-pub(super) fn document(source: &str) -> anyhow::Result<Document> {
+pub(super) fn document(source: &str) -> anyhow::Result<OpenApiDocument> {
     let value = fetch::document(source)?;
-    Document::read(&value).with_context(|| format!("cannot read `{source}`"))
+    OpenApiDocument::read(&value).with_context(|| format!("cannot read `{source}`"))
 }
 
-fn prefix(text: &str) -> Result<Template, String> {
-    Template::read(text).ok_or_else(|| format!("a path begins with a slash; write `/{text}`"))
+fn prefix(text: &str) -> Result<PathTemplate, String> {
+    PathTemplate::read(text).ok_or_else(|| format!("a path begins with a slash; write `/{text}`"))
 }
 
 fn service(config: &Config, name: Option<&str>) -> anyhow::Result<usize> {
@@ -183,10 +183,10 @@ impl Report<'_> {
                 .any(|covered| covered.findings.contains(&finding))
         };
         match deny {
-            Deny::Open => found(Finding::Open),
-            Deny::Uncovered => found(Finding::Uncovered),
-            Deny::Looser => found(Finding::Looser),
-            Deny::Stricter => found(Finding::Stricter),
+            Deny::Open => found(AuditFinding::Open),
+            Deny::Uncovered => found(AuditFinding::Uncovered),
+            Deny::Looser => found(AuditFinding::Looser),
+            Deny::Stricter => found(AuditFinding::Stricter),
             Deny::Unused => !self.audit.unused.is_empty(),
             Deny::Odd => !self.document.odd.is_empty(),
         }

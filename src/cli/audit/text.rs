@@ -2,11 +2,11 @@
 
 use super::Report;
 use crate::access::Mode;
+use crate::analysis::in_words;
+use crate::analysis::openapi::{ApiOperation, AuditFinding, OperationCoverage, OperationDecider};
 use crate::cli::printing::{STRONG, counted, styled};
 use crate::cli::terminal::{BAD, DOUBTFUL, FAINT, GOOD};
 use crate::cli::view;
-use crate::review::in_words;
-use crate::review::openapi::{Covered, Decider, Finding, Operation};
 
 pub(super) fn render(report: &Report<'_>) -> String {
     let title = report.document.title.as_deref().unwrap_or("the document");
@@ -36,11 +36,15 @@ pub(super) fn render(report: &Report<'_>) -> String {
     text + &summary(report) + &unused(report) + &odd(report)
 }
 
-fn operation<'a>(report: &'a Report<'_>, covered: &Covered) -> &'a Operation {
+fn operation<'a>(report: &'a Report<'_>, covered: &OperationCoverage) -> &'a ApiOperation {
     &report.document.operations[covered.operation]
 }
 
-fn line(report: &Report<'_>, covered: &Covered, (methods, paths): (usize, usize)) -> String {
+fn line(
+    report: &Report<'_>,
+    covered: &OperationCoverage,
+    (methods, paths): (usize, usize),
+) -> String {
     let operation = operation(report, covered);
     let path = plain(&covered.path.to_string());
     let marks = covered
@@ -66,7 +70,8 @@ fn line(report: &Report<'_>, covered: &Covered, (methods, paths): (usize, usize)
             in_words(&of.requirement)
         );
     }
-    if covered.findings.contains(&Finding::Looser) || covered.findings.contains(&Finding::Stricter)
+    if covered.findings.contains(&AuditFinding::Looser)
+        || covered.findings.contains(&AuditFinding::Stricter)
     {
         text += &styled(
             FAINT,
@@ -82,9 +87,9 @@ fn line(report: &Report<'_>, covered: &Covered, (methods, paths): (usize, usize)
 }
 
 /// What decides, and where that stands.
-fn decided(report: &Report<'_>, decider: &Decider) -> String {
+fn decided(report: &Report<'_>, decider: &OperationDecider) -> String {
     match decider {
-        Decider::Rule(rule) => {
+        OperationDecider::Rule(rule) => {
             let place = styled(FAINT, &format!("({})", view::place(report.service, *rule)));
             let rule = report.policy.rule(*rule);
             let reported = if rule.mode == Mode::Report {
@@ -94,26 +99,26 @@ fn decided(report: &Report<'_>, decider: &Decider) -> String {
             };
             format!("{}{reported} {place}", in_words(&rule.requirement))
         }
-        Decider::NoRule => "no rule: refused".to_owned(),
-        Decider::Own => format!(
+        OperationDecider::NoRule => "no rule: refused".to_owned(),
+        OperationDecider::Own => format!(
             "the gateway's own path: `{}` is never forwarded",
             report.config.auth.path
         ),
-        Decider::OtherService(index) => format!(
+        OperationDecider::OtherService(index) => format!(
             "goes to the service `{}`",
             report.config.services[*index].name
         ),
-        Decider::NoService => "goes to no service: 404".to_owned(),
-        Decider::BadPath => "the path is refused: 400".to_owned(),
-        Decider::BadMethod => "the method is refused: 405".to_owned(),
+        OperationDecider::NoService => "goes to no service: 404".to_owned(),
+        OperationDecider::BadPath => "the path is refused: 400".to_owned(),
+        OperationDecider::BadMethod => "the method is refused: 405".to_owned(),
     }
 }
 
-fn mark(finding: Finding) -> String {
+fn mark(finding: AuditFinding) -> String {
     let style = match finding {
-        Finding::Open => DOUBTFUL,
-        Finding::Uncovered | Finding::Looser => BAD,
-        Finding::Stricter => GOOD,
+        AuditFinding::Open => DOUBTFUL,
+        AuditFinding::Uncovered | AuditFinding::Looser => BAD,
+        AuditFinding::Stricter => GOOD,
     };
     styled(style, finding.as_str())
 }
@@ -121,17 +126,20 @@ fn mark(finding: Finding) -> String {
 fn summary(report: &Report<'_>) -> String {
     let counts = report.audit.count();
     let said = [
-        (Finding::Open, "open: callers who are not known are let in"),
         (
-            Finding::Uncovered,
+            AuditFinding::Open,
+            "open: callers who are not known are let in",
+        ),
+        (
+            AuditFinding::Uncovered,
             "uncovered: no rule of the service decides",
         ),
         (
-            Finding::Looser,
+            AuditFinding::Looser,
             "looser: the document asks for security, the rules do not",
         ),
         (
-            Finding::Stricter,
+            AuditFinding::Stricter,
             "stricter: the rules ask for an identity, the document does not",
         ),
     ];

@@ -3,10 +3,11 @@
 use serde_json::{Value, json};
 
 use super::Report;
-use super::words::service_of;
+use crate::analysis::diff::{
+    AddressClass, CallerClass, CallerKind, CallerSubject, DecisionSource, MethodClass, PolicyChange,
+};
+use crate::analysis::in_words;
 use crate::config::Config;
-use crate::review::diff::{CallerClass, Change, From, Landing, MethodClass, Subject, Who};
-use crate::review::in_words;
 
 pub(super) fn render(report: &Report<'_>) -> String {
     let changes: Vec<Value> = report
@@ -25,7 +26,7 @@ pub(super) fn render(report: &Report<'_>) -> String {
     )
 }
 
-fn change(report: &Report<'_>, change: &Change) -> Value {
+fn change(report: &Report<'_>, change: &PolicyChange) -> Value {
     let methods = change.methods.iter().map(|class| match class {
         MethodClass::Named(method) => json!(method.as_str()),
         MethodClass::Other => json!("*"),
@@ -49,8 +50,10 @@ fn change(report: &Report<'_>, change: &Change) -> Value {
     })
 }
 
-fn name(config: &Config, landing: Landing) -> Value {
-    service_of(landing).map_or(Value::Null, |index| json!(config.services[index].name))
+fn name(config: &Config, source: DecisionSource) -> Value {
+    source
+        .service()
+        .map_or(Value::Null, |index| json!(config.services[index].name))
 }
 
 fn users(report: &Report<'_>, people: &[usize]) -> Value {
@@ -61,19 +64,21 @@ fn users(report: &Report<'_>, people: &[usize]) -> Value {
 }
 
 /// `text` for people, and the parts for programs. Who has more roles or claims is meant as well.
-fn caller(report: &Report<'_>, change: &Change, class: &CallerClass) -> Value {
+fn caller(report: &Report<'_>, change: &PolicyChange, class: &CallerClass) -> Value {
     let mut value = match &class.who {
-        Who::Anonymous => json!({ "kind": "anonymous" }),
-        Who::People { people, .. } => json!({ "kind": "user", "users": users(report, people) }),
-        Who::Known {
+        CallerKind::Anonymous => json!({ "kind": "anonymous" }),
+        CallerKind::People { people, .. } => {
+            json!({ "kind": "user", "users": users(report, people) })
+        }
+        CallerKind::Known {
             subject,
             roles,
             claims,
         } => json!({
             "kind": "known",
             "user": match subject {
-                Subject::Named(name) => json!(name),
-                Subject::Anybody | Subject::Segment(_) => Value::Null,
+                CallerSubject::Named(name) => json!(name),
+                CallerSubject::Anybody | CallerSubject::Segment(_) => Value::Null,
             },
             "roles": roles,
             "claims": claims.iter().map(ToString::to_string).collect::<Vec<_>>(),
@@ -81,15 +86,15 @@ fn caller(report: &Report<'_>, change: &Change, class: &CallerClass) -> Value {
     };
     value["text"] = report.caller(change, class).into();
     value["from"] = match class.from {
-        From::Anywhere => Value::Null,
-        From::In(_) | From::Elsewhere => class.from.to_string().into(),
+        AddressClass::Anywhere => Value::Null,
+        AddressClass::In(_) | AddressClass::Elsewhere => class.from.to_string().into(),
     };
     value
 }
 
-fn decision(config: &Config, landing: Landing) -> Value {
-    match landing {
-        Landing::Rule(service, id) => {
+fn decision(config: &Config, source: DecisionSource) -> Value {
+    match source {
+        DecisionSource::Rule(service, id) => {
             let service = &config.services[service];
             let Some(rule) = service.policy.rules().get(id.0 as usize) else {
                 return json!({ "allow": "anyone", "mode": "report" });
@@ -103,9 +108,9 @@ fn decision(config: &Config, landing: Landing) -> Value {
                 "line": origin.map(|origin| origin.line),
             })
         }
-        Landing::NoRule(_) => json!({ "refused": "no rule" }),
-        Landing::Own => json!({ "refused": "own path" }),
-        Landing::NoService => json!({ "refused": "no service" }),
-        Landing::Refused => json!({ "refused": "path" }),
+        DecisionSource::NoRule(_) => json!({ "refused": "no rule" }),
+        DecisionSource::Own => json!({ "refused": "own path" }),
+        DecisionSource::NoService => json!({ "refused": "no service" }),
+        DecisionSource::Refused => json!({ "refused": "path" }),
     }
 }

@@ -1,8 +1,8 @@
 //! The changes for a pull request.
 
 use super::Report;
+use crate::analysis::diff::PolicyChange;
 use crate::cli::routes::escape_markdown as escape;
-use crate::review::diff::Change;
 
 /// A comment of a pull request has room for some hundred lines.
 const MOST_LINES: usize = 200;
@@ -41,7 +41,7 @@ pub(super) fn render(report: &Report<'_>) -> String {
     text
 }
 
-fn line(report: &Report<'_>, change: &Change) -> String {
+fn line(report: &Report<'_>, change: &PolicyChange) -> String {
     let effect = change.effect.as_str();
     let effect = if change.effect.is_opening() {
         format!("**{effect}**")

@@ -20,8 +20,8 @@ use super::printing::{counted, print};
 use super::terminal::Progress;
 use super::view::{self, AtWork};
 use super::{load, terminal};
+use crate::analysis::diff::{self, MethodClass, PolicyChange};
 use crate::config::{Config, Service};
-use crate::review::diff::{self, Change, MethodClass};
 
 /// Show which requests change from allowed to denied, or back, between two configurations
 ///
@@ -65,7 +65,7 @@ struct Report<'a> {
     everybody: Everybody,
     /// All classes of methods.
     methods: Vec<MethodClass>,
-    changes: Vec<Change>,
+    changes: Vec<PolicyChange>,
     notices: Vec<Notice>,
 }
 
@@ -107,8 +107,8 @@ fn compare<'a>(args: &'a Args, old: &'a Config, new: &'a Config) -> Report<'a> {
             .unwrap_or(&service.name)
     };
     let at_work = [old, new].map(AtWork::of);
-    let before = view::side(old, &at_work[0], |service| &service.name);
-    let after = view::side(new, &at_work[1], known_as);
+    let before = view::configuration(old, &at_work[0], |service| &service.name);
+    let after = view::configuration(new, &at_work[1], known_as);
     let progress = Progress::start("comparing");
     let changes = diff::compare(&before, &after, &everybody.people, &mut |paths| {
         progress.stage(&format!("compared {}", counted(paths, "kind of path")));

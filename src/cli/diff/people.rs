@@ -4,20 +4,20 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::access::Identity;
+use crate::analysis::diff::ComparedUser;
 use crate::config::Config;
-use crate::review::diff::Person;
 use crate::users::User;
 
 /// All users of either configuration, by name.
 pub(super) struct Everybody {
-    pub(super) people: Vec<Person>,
+    pub(super) people: Vec<ComparedUser>,
 }
 
 impl Everybody {
     pub(super) fn of(old: &Config, new: &Config) -> Self {
         let users = old.directory.users().chain(new.directory.users());
         let names: BTreeSet<&str> = users.map(|user| &*user.identity.subject).collect();
-        let person = |name: &str| Person {
+        let person = |name: &str| ComparedUser {
             name: name.into(),
             before: old.directory.find(name).and_then(|user| enabled(user)),
             after: new.directory.find(name).and_then(|user| enabled(user)),

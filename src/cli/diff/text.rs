@@ -2,9 +2,9 @@
 
 use super::Report;
 use super::notices::{Notice, Weight};
+use crate::analysis::diff::{CallerKind, ChangeEffect, PolicyChange};
 use crate::cli::printing::{STRONG, styled};
 use crate::cli::terminal::{BAD, FAINT, GOOD};
-use crate::review::diff::{Change, Effect, Who};
 
 /// Paths of one change that are shown.
 const MOST_PATHS: usize = 8;
@@ -16,7 +16,7 @@ pub(super) fn render(report: &Report<'_>, width: Option<usize>) -> String {
     let (old, new) = (report.args.old.display(), report.args.new.display());
     let mut text = format!("{} ({old} -> {new})\n", styled(STRONG, &report.summary()));
     let rule = styled(FAINT, &"─".repeat(width.unwrap_or(60).min(60)));
-    let mut groups: Vec<Vec<&Change>> = Vec::new();
+    let mut groups: Vec<Vec<&PolicyChange>> = Vec::new();
     for change in &report.changes {
         match groups.last_mut() {
             Some(group) if is_of_same_people(group[0], change) => group.push(change),
@@ -38,25 +38,25 @@ pub(super) fn render(report: &Report<'_>, width: Option<usize>) -> String {
 }
 
 /// Whether both are about the same users, because of what changed about these.
-fn is_of_same_people(one: &Change, other: &Change) -> bool {
-    let is_about_people = |change: &Change| {
+fn is_of_same_people(one: &PolicyChange, other: &PolicyChange) -> bool {
+    let is_about_people = |change: &PolicyChange| {
         change
             .callers
             .iter()
-            .all(|class| matches!(class.who, Who::People { .. }))
+            .all(|class| matches!(class.who, CallerKind::People { .. }))
     };
     one.effect == other.effect && is_about_people(one) && one.callers == other.callers
 }
 
-fn mark(effect: Effect) -> String {
+fn mark(effect: ChangeEffect) -> String {
     match effect {
-        Effect::Opens => styled(BAD, "OPENS "),
-        Effect::Moves => styled(BAD, "MOVES "),
-        Effect::Closes => styled(GOOD, "closes"),
+        ChangeEffect::Opens => styled(BAD, "OPENS "),
+        ChangeEffect::Moves => styled(BAD, "MOVES "),
+        ChangeEffect::Closes => styled(GOOD, "closes"),
     }
 }
 
-fn one(report: &Report<'_>, change: &Change) -> String {
+fn one(report: &Report<'_>, change: &PolicyChange) -> String {
     let mut text = format!("{} {}\n", mark(change.effect), requests(report, change));
     text += &format!(
         "  for    {}{}\n",
@@ -68,7 +68,7 @@ fn one(report: &Report<'_>, change: &Change) -> String {
 }
 
 /// Several changes that have their callers in common, a line each.
-fn of_people(report: &Report<'_>, changes: &[&Change]) -> String {
+fn of_people(report: &Report<'_>, changes: &[&PolicyChange]) -> String {
     let mut text = format!(
         "{} for {}\n",
         mark(changes[0].effect),
@@ -88,7 +88,7 @@ fn of_people(report: &Report<'_>, changes: &[&Change]) -> String {
 }
 
 /// `jobs: GET /jobs, /jobs/{id}`.
-fn requests(report: &Report<'_>, change: &Change) -> String {
+fn requests(report: &Report<'_>, change: &PolicyChange) -> String {
     let paths = report.paths(change);
     let shown = paths
         .iter()
@@ -111,7 +111,7 @@ fn requests(report: &Report<'_>, change: &Change) -> String {
     )
 }
 
-fn affected(report: &Report<'_>, change: &Change) -> String {
+fn affected(report: &Report<'_>, change: &PolicyChange) -> String {
     if change.affected.is_empty() {
         return String::new();
     }

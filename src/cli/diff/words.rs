@@ -2,16 +2,17 @@
 
 use super::Report;
 use crate::access::{Mode, Rule, Segment};
+use crate::analysis::diff::{
+    AddressClass, CallerClass, CallerKind, CallerSubject, ClaimClass, DecisionSource, MethodClass,
+    PathClass, PathPiece, PolicyChange,
+};
+use crate::analysis::in_words;
 use crate::cli::view;
 use crate::config::Config;
-use crate::review::diff::{
-    CallerClass, Change, ClaimClass, From, Landing, MethodClass, PathClass, PathPiece, Subject, Who,
-};
-use crate::review::in_words;
 
 impl Report<'_> {
     /// `GET, POST`; `any method`; `any method but DELETE`. `HEAD` goes without saying where it goes with `GET`.
-    pub(super) fn methods(&self, change: &Change) -> String {
+    pub(super) fn methods(&self, change: &PolicyChange) -> String {
         let names = |has: &dyn Fn(&MethodClass) -> bool| -> String {
             let chosen: Vec<String> = self
                 .methods
@@ -35,7 +36,7 @@ impl Report<'_> {
     }
 
     /// The paths as patterns, with the names that the rules give their segments.
-    pub(super) fn paths(&self, change: &Change) -> Vec<String> {
+    pub(super) fn paths(&self, change: &PolicyChange) -> Vec<String> {
         let rules = [
             self.rule(self.new, change.after),
             self.rule(self.old, change.before),
@@ -48,9 +49,11 @@ impl Report<'_> {
     }
 
     /// The name of the service: `jobs`, or `jobs, before files`.
-    pub(super) fn service(&self, change: &Change) -> String {
-        let name = |config: &Config, landing: Landing| {
-            service_of(landing).map(|index| config.services[index].name.clone())
+    pub(super) fn service(&self, change: &PolicyChange) -> String {
+        let name = |config: &Config, source: DecisionSource| {
+            source
+                .service()
+                .map(|index| config.services[index].name.clone())
         };
         match (name(self.old, change.before), name(self.new, change.after)) {
             (Some(old), Some(new)) if old != new => format!("{new} (before: {old})"),
@@ -60,10 +63,10 @@ impl Report<'_> {
     }
 
     /// The hosts, where the change is about some of them only.
-    pub(super) fn hosts(&self, change: &Change) -> Option<String> {
+    pub(super) fn hosts(&self, change: &PolicyChange) -> Option<String> {
         let both = [(self.old, change.before), (self.new, change.after)];
-        let known = both.iter().filter_map(|(config, landing)| {
-            let hosts = config.services[service_of(*landing)?]
+        let known = both.iter().filter_map(|(config, source)| {
+            let hosts = config.services[source.service()?]
                 .hosts
                 .iter()
                 .map(ToString::to_string);
@@ -79,9 +82,9 @@ impl Report<'_> {
     }
 
     /// What decides, and where that is written: `authenticated (gateway.yaml:14:9)`.
-    pub(super) fn decided(&self, config: &Config, landing: Landing) -> String {
-        match landing {
-            Landing::Rule(service, id) => {
+    pub(super) fn decided(&self, config: &Config, source: DecisionSource) -> String {
+        match source {
+            DecisionSource::Rule(service, id) => {
                 let service = &config.services[service];
                 let Some(rule) = service.policy.rules().get(id.0 as usize) else {
                     return "no rule: only reported".to_owned();
@@ -97,42 +100,45 @@ impl Report<'_> {
                     view::place(service, id)
                 )
             }
-            Landing::NoRule(_) => "no rule: refused".to_owned(),
-            Landing::Own => "the gateway's own path: not forwarded".to_owned(),
-            Landing::NoService => "no service: 404".to_owned(),
-            Landing::Refused => "the path is refused: 400".to_owned(),
+            DecisionSource::NoRule(_) => "no rule: refused".to_owned(),
+            DecisionSource::Own => "the gateway's own path: not forwarded".to_owned(),
+            DecisionSource::NoService => "no service: 404".to_owned(),
+            DecisionSource::Refused => "the path is refused: 400".to_owned(),
         }
     }
 
-    pub(super) fn rule<'c>(&self, config: &'c Config, landing: Landing) -> Option<&'c Rule> {
-        match landing {
-            Landing::Rule(service, id) => {
+    pub(super) fn rule<'c>(&self, config: &'c Config, source: DecisionSource) -> Option<&'c Rule> {
+        match source {
+            DecisionSource::Rule(service, id) => {
                 config.services[service].policy.rules().get(id.0 as usize)
             }
-            Landing::NoRule(_) | Landing::Own | Landing::NoService | Landing::Refused => None,
+            DecisionSource::NoRule(_)
+            | DecisionSource::Own
+            | DecisionSource::NoService
+            | DecisionSource::Refused => None,
         }
     }
 
     /// All callers, joined by `; `.
-    pub(super) fn callers(&self, change: &Change) -> String {
-        let has = |who: &Who, from: From| {
+    pub(super) fn callers(&self, change: &PolicyChange) -> String {
+        let has = |who: &CallerKind, from: AddressClass| {
             change
                 .callers
                 .iter()
                 .any(|class| class.who == *who && class.from == from)
         };
-        let anybody = Who::Known {
-            subject: Subject::Anybody,
+        let anybody = CallerKind::Known {
+            subject: CallerSubject::Anybody,
             roles: [].into(),
             claims: [].into(),
         };
-        let both = |from: From| has(&anybody, from) && has(&Who::Anonymous, from);
+        let both = |from: AddressClass| has(&anybody, from) && has(&CallerKind::Anonymous, from);
         let words =
             change
                 .callers
                 .iter()
                 .filter_map(|class| match (both(class.from), &class.who) {
-                    (true, Who::Anonymous) => Some(at("anyone".to_owned(), class.from)),
+                    (true, CallerKind::Anonymous) => Some(at("anyone".to_owned(), class.from)),
                     (true, who) if *who == anybody => None,
                     (true | false, _) => Some(self.caller(change, class)),
                 });
@@ -140,13 +146,13 @@ impl Report<'_> {
     }
 
     /// One class of callers: `role admin from 10.0.0.0/8`.
-    pub(super) fn caller(&self, change: &Change, class: &CallerClass) -> String {
+    pub(super) fn caller(&self, change: &PolicyChange, class: &CallerClass) -> String {
         let who = match &class.who {
-            Who::Anonymous => "anonymous callers".to_owned(),
-            Who::People { people, own } if own.is_empty() => {
+            CallerKind::Anonymous => "anonymous callers".to_owned(),
+            CallerKind::People { people, own } if own.is_empty() => {
                 format!("user {}", self.everybody.names(people, 10))
             }
-            Who::People { people, own } => {
+            CallerKind::People { people, own } => {
                 let own = own
                     .iter()
                     .map(|position| self.segment(change, *position))
@@ -157,7 +163,7 @@ impl Report<'_> {
                     self.everybody.names(people, 10)
                 )
             }
-            Who::Known {
+            CallerKind::Known {
                 subject,
                 roles,
                 claims,
@@ -168,15 +174,15 @@ impl Report<'_> {
 
     fn known<'c>(
         &self,
-        change: &Change,
-        subject: &Subject,
+        change: &PolicyChange,
+        subject: &CallerSubject,
         roles: impl IntoIterator<Item = &'c Box<str>>,
         claims: impl IntoIterator<Item = &'c ClaimClass>,
     ) -> String {
         let mut parts = match subject {
-            Subject::Anybody => Vec::new(),
-            Subject::Named(name) => vec![format!("user {name}")],
-            Subject::Segment(position) => vec![format!(
+            CallerSubject::Anybody => Vec::new(),
+            CallerSubject::Named(name) => vec![format!("user {name}")],
+            CallerSubject::Segment(position) => vec![format!(
                 "the user that {} names",
                 self.segment(change, *position)
             )],
@@ -201,7 +207,7 @@ impl Report<'_> {
     }
 
     /// The name of a segment: `{id}`.
-    fn segment(&self, change: &Change, position: usize) -> String {
+    fn segment(&self, change: &PolicyChange, position: usize) -> String {
         let rules = [
             self.rule(self.new, change.after),
             self.rule(self.old, change.before),
@@ -217,18 +223,11 @@ impl Report<'_> {
     }
 }
 
-fn at(who: String, from: From) -> String {
+fn at(who: String, from: AddressClass) -> String {
     match from {
-        From::Anywhere => who,
-        From::In(network) => format!("{who} from {network}"),
-        From::Elsewhere => format!("{who} from elsewhere"),
-    }
-}
-
-pub(super) fn service_of(landing: Landing) -> Option<usize> {
-    match landing {
-        Landing::Rule(service, _) | Landing::NoRule(service) => Some(service),
-        Landing::Own | Landing::NoService | Landing::Refused => None,
+        AddressClass::Anywhere => who,
+        AddressClass::In(network) => format!("{who} from {network}"),
+        AddressClass::Elsewhere => format!("{who} from elsewhere"),
     }
 }
 

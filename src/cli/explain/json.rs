@@ -3,16 +3,17 @@
 use serde_json::{Value, json};
 
 use super::{Found, mode, show};
-use crate::access::{Decision, Explanation, RuleId, RuleReport};
+use crate::access::{Decision, RuleId};
+use crate::analysis::simulation::{SimulatedCaller, SimulatedRequest, SimulatedVerdict};
+use crate::analysis::{ConditionReport, Explanation, RuleReport};
 use crate::config::{Config, Service};
-use crate::trial::{Request, Subject, Verdict};
 use crate::wire::Target;
 
 /// One object. What does not apply is `null` or empty, never missing.
 pub(super) fn report(
     config: &Config,
-    request: &Request,
-    subject: &Subject,
+    request: &SimulatedRequest,
+    subject: &SimulatedCaller,
     found: &Found<'_>,
 ) -> Value {
     let mut report = json!({
@@ -36,13 +37,13 @@ pub(super) fn report(
             report["verdict"] = refusal.verdict().as_str().into();
             report["status"] = refusal.status().into();
             report["reason"] = refusal.to_string().into();
-            if let crate::trial::Refusal::Path(service, _) = refusal {
+            if let crate::analysis::simulation::SimulatedRejection::Path(service, _) = refusal {
                 report["service"] = config.services[*service].name.as_str().into();
             }
         }
         Found::Own(target) => {
             take_target(&mut report, target);
-            report["verdict"] = Verdict::Allowed.as_str().into();
+            report["verdict"] = SimulatedVerdict::Allowed.as_str().into();
             report["status"] = Value::Null;
             report["reason"] = "the gateway itself answers".into();
         }
@@ -72,7 +73,7 @@ fn decided(report: &mut Value, service: &Service, explanation: &Explanation<'_>)
         Decision::Challenge(_) => (Some(401), Some("Not authenticated".to_owned())),
         Decision::Forbid(forbid) => (Some(403), Some(forbid.reason.to_string())),
     };
-    report["verdict"] = Verdict::of(&explanation.decision).as_str().into();
+    report["verdict"] = SimulatedVerdict::of(&explanation.decision).as_str().into();
     report["status"] = status.into();
     report["reason"] = reason.into();
     report["service"] = service.name.as_str().into();
@@ -99,8 +100,8 @@ fn decided(report: &mut Value, service: &Service, explanation: &Explanation<'_>)
 
 /// A list of alternatives, each a list of entries that must all hold.
 fn conditions(winner: &RuleReport) -> Value {
-    let alternative = |entries: &Vec<crate::access::ConditionReport>| -> Value {
-        let entry = |entry: &crate::access::ConditionReport| json!({ "asked": entry.asked, "has": entry.has, "holds": entry.holds });
+    let alternative = |entries: &Vec<ConditionReport>| -> Value {
+        let entry = |entry: &ConditionReport| json!({ "asked": entry.asked, "has": entry.has, "holds": entry.holds });
         entries.iter().map(entry).collect()
     };
     winner.alternatives.iter().map(alternative).collect()

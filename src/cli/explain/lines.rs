@@ -9,8 +9,8 @@ use serde_json::json;
 
 use super::subject::SubjectArgs;
 use super::{Question, exit_code};
+use crate::analysis::simulation::{SimulatedRequest, SimulatedVerdict};
 use crate::cli::format::Format;
-use crate::trial::{Request, Verdict};
 
 /// What a line may say.
 #[derive(Parser)]
@@ -54,7 +54,7 @@ fn answer(
     question: &Question<'_>,
     subject: &SubjectArgs,
     line: &str,
-) -> anyhow::Result<(String, Verdict)> {
+) -> anyhow::Result<(String, SimulatedVerdict)> {
     let line = Line::try_parse_from(line.split_whitespace()).map_err(|error| first_line(&error))?;
     let subject = if line.subject.is_empty() {
         subject
@@ -62,7 +62,7 @@ fn answer(
         &line.subject
     };
     let subject = subject.resolve(question.config)?;
-    Ok(question.answer(&Request::new(&line.method, &line.url)?, &subject))
+    Ok(question.answer(&SimulatedRequest::new(&line.method, &line.url)?, &subject))
 }
 
 /// clap explains at length, which is for a command line of its own.

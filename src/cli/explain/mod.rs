@@ -18,9 +18,13 @@ use self::subject::SubjectArgs;
 use super::format::Format;
 use super::load;
 use super::terminal::Progress;
-use crate::access::{Explanation, Mode};
+use crate::access::Mode;
+use crate::analysis::simulation::{
+    SimulatedCaller, SimulatedDestination, SimulatedRejection, SimulatedRequest, SimulatedVerdict,
+    Simulation,
+};
+use crate::analysis::{self, Explanation};
 use crate::config::{Config, Service};
-use crate::trial::{Place, Refusal, Request, Stage, Subject, Verdict};
 use crate::wire::Target;
 
 /// Say what becomes of a request, and why
@@ -63,7 +67,7 @@ pub(super) struct Args {
 /// What the answer is built from.
 struct Question<'a> {
     config: &'a Config,
-    stage: Stage<'a>,
+    simulation: Simulation<'a>,
     format: Format,
     layout: Layout,
     live: Option<Live>,
@@ -80,7 +84,7 @@ enum Layout {
 
 /// What becomes of a request, as far as it is known before it is printed.
 enum Found<'a> {
-    Refused(&'a Refusal),
+    Refused(&'a SimulatedRejection),
     Own(&'a Target),
     Decided {
         service: &'a Service,
@@ -105,7 +109,7 @@ pub(super) fn run(args: &Args, path: &Path) -> anyhow::Result<ExitCode> {
     };
     let question = Question {
         config: &config,
-        stage: config.stage(),
+        simulation: config.simulation(),
         format: args.format,
         layout,
         live,
@@ -122,7 +126,7 @@ pub(super) fn run(args: &Args, path: &Path) -> anyhow::Result<ExitCode> {
             Ok(ExitCode::from(2))
         }
         (method, Some(url)) => {
-            let request = Request::new(method, url)?;
+            let request = SimulatedRequest::new(method, url)?;
             let subject = args.subject.resolve(&config)?;
             let (text, verdict) = question.answer(&request, &subject);
             anstream::stdout().lock().write_all(text.as_bytes())?;
@@ -139,33 +143,39 @@ fn ask_live(config: &Config) -> anyhow::Result<Live> {
     )
 }
 
-fn exit_code(verdict: Verdict) -> u8 {
+fn exit_code(verdict: SimulatedVerdict) -> u8 {
     match verdict {
-        Verdict::Allowed => 0,
-        Verdict::Unauthenticated => 3,
-        Verdict::Forbidden => 4,
-        Verdict::BadRequest | Verdict::NotFound => 5,
+        SimulatedVerdict::Allowed => 0,
+        SimulatedVerdict::Unauthenticated => 3,
+        SimulatedVerdict::Forbidden => 4,
+        SimulatedVerdict::BadRequest | SimulatedVerdict::NotFound => 5,
     }
 }
 
 impl Question<'_> {
     /// The report, and the verdict that it ends with.
-    fn answer(&self, request: &Request, subject: &Subject) -> (String, Verdict) {
-        match self.stage.find(request) {
+    fn answer(
+        &self,
+        request: &SimulatedRequest,
+        subject: &SimulatedCaller,
+    ) -> (String, SimulatedVerdict) {
+        match self.simulation.find(request) {
             Err(refusal) => (
                 self.print(request, subject, &Found::Refused(&refusal)),
                 refusal.verdict(),
             ),
-            Ok(Place::Own(target)) => (
+            Ok(SimulatedDestination::Own(target)) => (
                 self.print(request, subject, &Found::Own(&target)),
-                Verdict::Allowed,
+                SimulatedVerdict::Allowed,
             ),
-            Ok(Place::Service(index, target)) => {
+            Ok(SimulatedDestination::Service(index, target)) => {
                 let service = &self.config.services[index];
-                let explanation =
-                    service
-                        .policy
-                        .explain(&target.method, &target.path, &subject.caller);
+                let explanation = analysis::explain(
+                    &service.policy,
+                    &target.method,
+                    &target.path,
+                    &subject.caller,
+                );
                 let found = Found::Decided {
                     service,
                     target: &target,
@@ -173,7 +183,7 @@ impl Question<'_> {
                 };
                 (
                     self.print(request, subject, &found),
-                    Verdict::of(&explanation.decision),
+                    SimulatedVerdict::of(&explanation.decision),
                 )
             }
         }
@@ -214,7 +224,12 @@ impl Question<'_> {
         report
     }
 
-    fn print(&self, request: &Request, subject: &Subject, found: &Found<'_>) -> String {
+    fn print(
+        &self,
+        request: &SimulatedRequest,
+        subject: &SimulatedCaller,
+        found: &Found<'_>,
+    ) -> String {
         let json = || self.add_hits(json::report(self.config, request, subject, found), found);
         let text =
             || show::report(self.config, request, subject, found) + &self.hits_in_words(found);

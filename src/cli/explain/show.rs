@@ -3,12 +3,11 @@
 use clap::builder::styling::Style;
 
 use super::{Found, mode};
-use crate::access::{
-    ConditionReport, Decision, Explanation, Mode, PathOptions, Requirement, RuleId, RuleReport,
-};
+use crate::access::{Decision, Mode, PathOptions, Requirement, RuleId};
+use crate::analysis::simulation::{SimulatedCaller, SimulatedRejection, SimulatedRequest};
+use crate::analysis::{ConditionReport, Explanation, RuleReport};
 use crate::cli::terminal::{self, BAD, DOUBTFUL, FAINT, GOOD};
 use crate::config::{Config, Service};
-use crate::trial::{Refusal, Request, Subject};
 use crate::wire::{BadRequest, Target};
 
 /// How many services are listed where none answers.
@@ -37,8 +36,8 @@ impl Page {
 /// The whole report.
 pub(super) fn report(
     config: &Config,
-    request: &Request,
-    subject: &Subject,
+    request: &SimulatedRequest,
+    subject: &SimulatedCaller,
     found: &Found<'_>,
 ) -> String {
     let mut page = Page {
@@ -83,8 +82,8 @@ pub(super) fn report(
 
 fn heading(
     page: &mut Page,
-    request: &Request,
-    subject: &Subject,
+    request: &SimulatedRequest,
+    subject: &SimulatedCaller,
     service: &Service,
     target: &Target,
 ) {
@@ -228,13 +227,18 @@ fn remedies(page: &mut Page, remedies: &[String]) {
     }
 }
 
-fn refused(page: &mut Page, config: &Config, request: &Request, refusal: &Refusal) {
+fn refused(
+    page: &mut Page,
+    config: &Config,
+    request: &SimulatedRequest,
+    refusal: &SimulatedRejection,
+) {
     let raw = request.uri().path();
     match refusal {
-        Refusal::BadRequest(BadRequest::Path(_)) => {
+        SimulatedRejection::BadRequest(BadRequest::Path(_)) => {
             loosen(page, config.router.widest_paths(), raw, "of the service")
         }
-        Refusal::Path(index, _) => {
+        SimulatedRejection::Path(index, _) => {
             let service = &config.services[*index];
             loosen(
                 page,
@@ -243,8 +247,8 @@ fn refused(page: &mut Page, config: &Config, request: &Request, refusal: &Refusa
                 &format!("of the service `{}`", service.name),
             );
         }
-        Refusal::BadRequest(_) => {}
-        Refusal::NoService { .. } | Refusal::NoHost => {
+        SimulatedRejection::BadRequest(_) => {}
+        SimulatedRejection::NoService { .. } | SimulatedRejection::NoHost => {
             for service in config.services.iter().take(LISTED) {
                 let hosts = service
                     .hosts

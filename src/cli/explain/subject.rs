@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use crate::access::{Caller, Claim, ClaimValue, Identity};
 use crate::ambient;
+use crate::analysis::simulation::{CallerSpec, SimulatedCaller, roles_text};
 use crate::config::Config;
 use crate::token::{ForeignToken, Verifier};
-use crate::trial::{Subject, Who, roles_text};
 use crate::users::{API_KEY_PREFIX, UserRefusal};
 
 /// Who asks; without any of these, nobody who is known.
@@ -62,7 +62,7 @@ impl SubjectArgs {
         *self == Self::default()
     }
 
-    pub(super) fn resolve(&self, config: &Config) -> anyhow::Result<Subject> {
+    pub(super) fn resolve(&self, config: &Config) -> anyhow::Result<SimulatedCaller> {
         if let Some(token) = &self.token {
             return self.token(token, config);
         }
@@ -71,7 +71,7 @@ impl SubjectArgs {
             .as_ref()
             .map(|roles| roles.iter().map(|role| role.trim().into()).collect());
         let user = self.user.as_deref().map(Into::into);
-        let who = Who {
+        let who = CallerSpec {
             user,
             roles,
             claims: self.claims.clone(),
@@ -81,7 +81,7 @@ impl SubjectArgs {
     }
 
     /// The bearer of another issuer's token. Keys that are published somewhere are known to a running gateway only.
-    fn foreign(&self, token: &str, config: &Config) -> Option<Subject> {
+    fn foreign(&self, token: &str, config: &Config) -> Option<SimulatedCaller> {
         let issuers = config.auth.trusted_issuers(|_, _| Arc::default());
         let verdict = issuers.verify(token, ambient::unix_seconds())?;
         let admit = |token: ForeignToken| {
@@ -114,7 +114,7 @@ impl SubjectArgs {
         })
     }
 
-    fn api_key(&self, key: &str, config: &Config) -> Subject {
+    fn api_key(&self, key: &str, config: &Config) -> SimulatedCaller {
         match config.directory.find_key(key, ambient::unix_seconds()) {
             Ok(key) => {
                 let (subject, roles) = (&key.identity.subject, roles_text(&key.identity.roles));
@@ -127,25 +127,25 @@ impl SubjectArgs {
         }
     }
 
-    fn known(&self, identity: Arc<Identity>, name: String) -> Subject {
+    fn known(&self, identity: Arc<Identity>, name: String) -> SimulatedCaller {
         let place = self
             .address
             .map(|address| format!(" from {address}"))
             .unwrap_or_default();
-        Subject {
+        SimulatedCaller {
             caller: Caller::known(identity, self.address),
             name: format!("{name}{place}"),
         }
     }
 
-    fn refused(&self, name: String) -> Subject {
-        Subject {
+    fn refused(&self, name: String) -> SimulatedCaller {
+        SimulatedCaller {
             caller: Caller::rejected(self.address),
             name,
         }
     }
 
-    fn token(&self, token: &str, config: &Config) -> anyhow::Result<Subject> {
+    fn token(&self, token: &str, config: &Config) -> anyhow::Result<SimulatedCaller> {
         if token.trim().starts_with(API_KEY_PREFIX) {
             return Ok(self.api_key(token.trim(), config));
         }
@@ -165,10 +165,10 @@ impl SubjectArgs {
         match config.directory.find(&claims.subject) {
             Some(user) if user.admit(claims.issued_at).is_ok() => {
                 let user = Some(user.identity.subject.clone());
-                Ok(Who {
+                Ok(CallerSpec {
                     user,
                     address: self.address,
-                    ..Who::default()
+                    ..CallerSpec::default()
                 }
                 .resolve(&config.directory)?)
             }

@@ -4,16 +4,16 @@ use serde_json::{Map, Value, json};
 
 use super::{Cell, Line, Report, ServiceTable};
 use crate::access::{Methods, Mount};
+use crate::analysis::CallerAudience;
 use crate::config::Service;
-use crate::review::Audience;
 
 pub(super) fn render(report: &Report<'_>) -> String {
     let roles = report
         .audiences
         .iter()
         .filter_map(|audience| match audience {
-            Audience::Role(role) => Some(json!(role)),
-            Audience::Anonymous | Audience::SignedIn => None,
+            CallerAudience::Role(role) => Some(json!(role)),
+            CallerAudience::Anonymous | CallerAudience::SignedIn => None,
         });
     let services = report.services.iter().map(|table| service(report, table));
     let answer =
@@ -50,9 +50,9 @@ fn rule(report: &Report<'_>, service: &Service, line: &Line) -> Value {
     let mut roles = Map::new();
     for (audience, cell) in report.audiences.iter().zip(&line.cells) {
         match audience {
-            Audience::Anonymous => access.insert("anonymous".to_owned(), value(cell)),
-            Audience::SignedIn => access.insert("signed_in".to_owned(), value(cell)),
-            Audience::Role(role) => roles.insert(role.to_string(), value(cell)),
+            CallerAudience::Anonymous => access.insert("anonymous".to_owned(), value(cell)),
+            CallerAudience::SignedIn => access.insert("signed_in".to_owned(), value(cell)),
+            CallerAudience::Role(role) => roles.insert(role.to_string(), value(cell)),
         };
     }
     access.insert("roles".to_owned(), roles.into());

@@ -17,8 +17,10 @@ use super::printing::print;
 use super::{load, terminal};
 
 use crate::access::{Mode, Mount, RuleId};
+use crate::analysis::{
+    AudienceAccess, CallerAudience, audiences, condition_in_words, methods_in_words, rows,
+};
 use crate::config::{Config, Service};
-use crate::review::{Access, Audience, audiences, condition_in_words, methods_in_words, rows};
 
 /// Show who can do what: rules and roles
 ///
@@ -61,7 +63,7 @@ enum Format {
 
 /// Everything that is shown, whatever the format.
 struct Report<'a> {
-    audiences: Vec<Audience>,
+    audiences: Vec<CallerAudience>,
     services: Vec<ServiceTable<'a>>,
 }
 
@@ -144,9 +146,8 @@ fn is_asked(asked: Option<&String>, name: &str) -> bool {
     asked.is_none_or(|asked| asked == name)
 }
 
-fn retain(audiences: &mut Vec<Audience>, roles: &[String]) -> anyhow::Result<()> {
-    let is_role =
-        |audience: &Audience, role: &str| matches!(audience, Audience::Role(one) if **one == *role);
+fn retain(audiences: &mut Vec<CallerAudience>, roles: &[String]) -> anyhow::Result<()> {
+    let is_role = |audience: &CallerAudience, role: &str| matches!(audience, CallerAudience::Role(one) if **one == *role);
     if let Some(role) = roles
         .iter()
         .find(|role| !audiences.iter().any(|one| is_role(one, role)))
@@ -154,14 +155,14 @@ fn retain(audiences: &mut Vec<Audience>, roles: &[String]) -> anyhow::Result<()>
         bail!("no rule names the role `{role}`, and no user has it");
     }
     audiences.retain(|one| match one {
-        Audience::Anonymous | Audience::SignedIn => true,
-        Audience::Role(role) => roles.iter().any(|asked| **asked == **role),
+        CallerAudience::Anonymous | CallerAudience::SignedIn => true,
+        CallerAudience::Role(role) => roles.iter().any(|asked| **asked == **role),
     });
     Ok(())
 }
 
-fn lines(service: &Service, audiences: &[Audience]) -> Vec<Line> {
-    let line = |row: crate::review::Row| {
+fn lines(service: &Service, audiences: &[CallerAudience]) -> Vec<Line> {
+    let line = |row: crate::analysis::AccessRow| {
         let rule = service.policy.rule(row.rule);
         Line {
             rule: row.rule,
@@ -179,20 +180,22 @@ fn lines(service: &Service, audiences: &[Audience]) -> Vec<Line> {
         .collect()
 }
 
-fn cell(access: &Access) -> Cell {
+fn cell(access: &AudienceAccess) -> Cell {
     match access {
-        Access::Always => Cell::Yes,
-        Access::Never => Cell::No,
-        Access::If(conditions) => Cell::If(conditions.iter().map(condition_in_words).collect()),
+        AudienceAccess::Always => Cell::Yes,
+        AudienceAccess::Never => Cell::No,
+        AudienceAccess::If(conditions) => {
+            Cell::If(conditions.iter().map(condition_in_words).collect())
+        }
     }
 }
 
 /// The heading of a column.
-fn heading(audience: &Audience) -> &str {
+fn heading(audience: &CallerAudience) -> &str {
     match audience {
-        Audience::Anonymous => "anonymous",
-        Audience::SignedIn => "signed in",
-        Audience::Role(role) => role,
+        CallerAudience::Anonymous => "anonymous",
+        CallerAudience::SignedIn => "signed in",
+        CallerAudience::Role(role) => role,
     }
 }
 

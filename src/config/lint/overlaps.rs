@@ -3,7 +3,8 @@
 use http::Method;
 
 use super::rules::Rules;
-use crate::access::{Methods, Requirement, Rule, RuleId, Segment, Shadow};
+use crate::access::{Methods, Requirement, Rule, RuleId, Segment};
+use crate::analysis::{Shadow, enclosing_rule, has_rules_below, shadow};
 use crate::config::code::Code;
 use crate::config::finding::Finding;
 use crate::config::shown::shown;
@@ -35,7 +36,7 @@ pub(super) fn overlaps(rules: &Rules<'_>) -> Vec<Finding> {
 }
 
 fn shadowed(rules: &Rules<'_>, id: RuleId) -> Option<Finding> {
-    let Shadow { methods, by } = rules.policy.shadow(id)?;
+    let Shadow { methods, by } = shadow(rules.policy, id)?;
     let name = rules.name(id);
     let finding = match methods {
         None => rules
@@ -81,7 +82,7 @@ fn around(rules: &Rules<'_>, id: RuleId, rule: &Rule) -> Option<Finding> {
     };
     let enclosing = methods
         .iter()
-        .filter_map(|method| rules.policy.enclosing(id, method.as_ref()));
+        .filter_map(|method| enclosing_rule(rules.policy, id, method.as_ref()));
     let mut enclosing: Vec<RuleId> = enclosing.collect();
     enclosing.dedup();
     enclosing
@@ -169,5 +170,5 @@ fn is_tree_of(tree: &Rule, path: &Rule) -> bool {
 /// Whether the pattern ends with a name that looks like a folder's, under which no rule says anything.
 fn guards_less_than_it_seems(rules: &Rules<'_>, id: RuleId, rule: &Rule) -> bool {
     let folder = matches!(rule.pattern.segments().last(), Some(Segment::Literal(text)) if !text.contains('.'));
-    folder && !rules.policy.has_rules_below(id)
+    folder && !has_rules_below(rules.policy, id)
 }

@@ -5,11 +5,11 @@ use std::net::IpAddr;
 use super::user::user_claims;
 use super::{label, roles};
 use crate::access::Claim;
+use crate::analysis::simulation::{CallerSpec, SimulatedRequest, SimulatedVerdict};
 use crate::config::cases::Case;
 use crate::config::reader::Reader;
 use crate::config::section::Section;
 use crate::config::yaml::{Entry, Node, Value};
-use crate::trial::{Request, Verdict, Who};
 
 /// The `tests` of a configuration, or of a file of their own. `roles_claim` is the claim that carries roles.
 pub(super) fn cases(entry: Entry, roles_claim: &str, reader: &mut Reader<'_>) -> Vec<Case> {
@@ -71,9 +71,9 @@ fn case(entry: Entry, roles_claim: &str, reader: &mut Reader<'_>) -> Option<Case
     let subject_span = subject.as_ref().map(|entry| entry.node.span);
     let who = subject
         .map(|entry| who(entry, roles_claim, reader))
-        .unwrap_or_else(|| Some(Who::default()));
+        .unwrap_or_else(|| Some(CallerSpec::default()));
     let expected = section.require(reader, "expect", "allowed");
-    let expected = expected.and_then(|entry| reader.choice(&entry, &Verdict::ALL));
+    let expected = expected.and_then(|entry| reader.choice(&entry, &SimulatedVerdict::ALL));
     section.finish(reader);
     Some(Case {
         name: name.unwrap_or_else(|| Some(String::new()))?,
@@ -86,9 +86,9 @@ fn case(entry: Entry, roles_claim: &str, reader: &mut Reader<'_>) -> Option<Case
     })
 }
 
-fn request_of(entry: &Entry, reader: &mut Reader<'_>) -> Option<Request> {
+fn request_of(entry: &Entry, reader: &mut Reader<'_>) -> Option<SimulatedRequest> {
     let text = reader.filled_text(entry)?;
-    let error = match Request::parse(&text) {
+    let error = match SimulatedRequest::parse(&text) {
         Ok(request) => return Some(request),
         Err(error) => error,
     };
@@ -98,14 +98,14 @@ fn request_of(entry: &Entry, reader: &mut Reader<'_>) -> Option<Request> {
 }
 
 /// A user, or a map that describes the caller.
-fn who(entry: Entry, roles_claim: &str, reader: &mut Reader<'_>) -> Option<Who> {
+fn who(entry: Entry, roles_claim: &str, reader: &mut Reader<'_>) -> Option<CallerSpec> {
     const EXPECTED: &str = "a user or a map such as `{ user: alice, roles: [admin] }`";
     match &entry.node.value {
         Value::Map(_) => {}
         Value::Plain(_) | Value::Quoted(_) => {
-            return label(&entry, reader).map(|user| Who {
+            return label(&entry, reader).map(|user| CallerSpec {
                 user: Some(user.into()),
-                ..Who::default()
+                ..CallerSpec::default()
             });
         }
         Value::List(_) => {
@@ -125,7 +125,7 @@ fn who(entry: Entry, roles_claim: &str, reader: &mut Reader<'_>) -> Option<Who> 
     let address = section.take("address").map(|entry| address(&entry, reader));
     section.finish(reader);
     // what was refused must not become a caller of whom less is said
-    Some(Who {
+    Some(CallerSpec {
         user: given(user)?.map(Into::into),
         roles: given(roles)?,
         claims: given(claims)?,

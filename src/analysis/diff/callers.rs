@@ -1,0 +1,283 @@
+//! The callers that can show a difference between two rules.
+//!
+//! More roles and more claims never take a permission away. So where a caller's outcome differs, it differs as well for
+//! the least caller of the same name and address that fulfils the condition that admits: these, for every condition of
+//! both rules, are all that need to be asked. A name matters where a rule names it or a segment of the path spells it.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use ipnet::IpNet;
+
+use super::change::{CallerKind, CallerSubject, ClaimClass};
+use super::classes::SegmentClass;
+use crate::access::{
+    Claim, ClaimMatch, ClaimValue, Condition, Expected, Identity, Requirement, RoleMatch, Rule,
+    UserMatch,
+};
+
+/// What one condition needs of a caller.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Need {
+    /// `None`: any name does.
+    subject: Option<CallerSubject>,
+    roles: BTreeSet<Box<str>>,
+    claims: BTreeSet<ClaimClass>,
+}
+
+/// All callers to be asked of both rules, for a path of these pieces.
+pub(super) fn candidates(
+    before: Option<&Rule>,
+    after: Option<&Rule>,
+    pieces: &[SegmentClass],
+) -> BTreeSet<CallerKind> {
+    let needs = needs(before, pieces)
+        .into_iter()
+        .chain(needs(after, pieces))
+        .collect();
+    spread(needs, &subjects(before, after, pieces))
+}
+
+/// The least callers whom both rules admit.
+pub(super) fn admitted_by_both(
+    before: Option<&Rule>,
+    after: Option<&Rule>,
+    pieces: &[SegmentClass],
+) -> BTreeSet<CallerKind> {
+    let (old, new) = (needs(before, pieces), needs(after, pieces));
+    let both = old
+        .iter()
+        .flat_map(|one| new.iter().filter_map(|other| one.and(other)));
+    spread(both.collect(), &subjects(before, after, pieces))
+}
+
+/// One caller for each need and each name that fits it.
+fn spread(needs: BTreeSet<Need>, subjects: &BTreeSet<CallerSubject>) -> BTreeSet<CallerKind> {
+    let nothing = Need {
+        subject: None,
+        roles: BTreeSet::new(),
+        claims: BTreeSet::new(),
+    };
+    let mut all = BTreeSet::from([CallerKind::Anonymous]);
+    for Need {
+        subject,
+        roles,
+        claims,
+    } in needs.into_iter().chain([nothing])
+    {
+        let known = |subject: &CallerSubject| CallerKind::Known {
+            subject: subject.clone(),
+            roles: roles.clone(),
+            claims: claims.clone(),
+        };
+        match &subject {
+            Some(subject) => all.extend([known(subject)]),
+            None => all.extend(subjects.iter().map(known)),
+        }
+    }
+    all
+}
+
+/// The networks that either rule names.
+pub(super) fn networks(before: Option<&Rule>, after: Option<&Rule>) -> BTreeSet<IpNet> {
+    let all = conditions(before).iter().chain(conditions(after));
+    all.flat_map(|condition| condition.networks.iter().copied())
+        .collect()
+}
+
+/// The identity of a caller of this kind, for a path of these pieces. `stranger` is a name that nothing names.
+pub(super) fn identity(
+    who: &CallerKind,
+    pieces: &[SegmentClass],
+    stranger: &str,
+) -> Option<Arc<Identity>> {
+    let CallerKind::Known {
+        subject,
+        roles,
+        claims,
+    } = who
+    else {
+        return None;
+    };
+    let subject = match subject {
+        CallerSubject::Anybody => stranger.into(),
+        CallerSubject::Named(name) => name.clone(),
+        CallerSubject::Segment(position) => pieces[*position].text.clone(),
+    };
+    let claims = claims.iter().map(|claim| match claim {
+        ClaimClass::Value(name, value) => Claim {
+            name: name.clone(),
+            values: vec![value.clone()],
+        },
+        ClaimClass::Segment(name, position) => Claim {
+            name: name.clone(),
+            values: vec![ClaimValue::Text(pieces[*position].text.clone())],
+        },
+    });
+    let roles = roles.iter().cloned().collect();
+    Some(Arc::new(Identity {
+        subject,
+        roles,
+        claims: claims.collect(),
+        ..Identity::default()
+    }))
+}
+
+fn conditions(rule: Option<&Rule>) -> &[Condition] {
+    rule.map_or(&[], |rule| rule.requirement.conditions())
+}
+
+/// Anybody, and every name that matters here.
+fn subjects(
+    before: Option<&Rule>,
+    after: Option<&Rule>,
+    pieces: &[SegmentClass],
+) -> BTreeSet<CallerSubject> {
+    let mut subjects = BTreeSet::from([CallerSubject::Anybody]);
+    for rule in [before, after].into_iter().flatten() {
+        for user in rule
+            .requirement
+            .conditions()
+            .iter()
+            .filter_map(|condition| condition.user.as_ref())
+        {
+            subjects.extend(named(rule, user, pieces));
+        }
+    }
+    subjects
+}
+
+fn named(rule: &Rule, user: &UserMatch, pieces: &[SegmentClass]) -> Vec<CallerSubject> {
+    match user {
+        UserMatch::OneOf(users) => users.iter().cloned().map(CallerSubject::Named).collect(),
+        UserMatch::Parameter(name) => rule
+            .pattern
+            .position(name)
+            .map(|position| spelled(position, pieces))
+            .into_iter()
+            .collect(),
+    }
+}
+
+fn spelled(position: usize, pieces: &[SegmentClass]) -> CallerSubject {
+    match &pieces[position] {
+        piece if piece.is_exact() => CallerSubject::Named(piece.text.clone()),
+        _ => CallerSubject::Segment(position),
+    }
+}
+
+/// What is needed to be admitted by the rule; one entry for each way.
+fn needs(rule: Option<&Rule>, pieces: &[SegmentClass]) -> BTreeSet<Need> {
+    let Some(of) = rule else {
+        return BTreeSet::new();
+    };
+    let nothing = Need {
+        subject: None,
+        roles: BTreeSet::new(),
+        claims: BTreeSet::new(),
+    };
+    match &of.requirement {
+        Requirement::Anyone | Requirement::Authenticated => BTreeSet::from([nothing]),
+        Requirement::Nobody => BTreeSet::new(),
+        Requirement::AnyOf(conditions) => conditions
+            .iter()
+            .flat_map(|one| needs_of(of, one, pieces))
+            .collect(),
+    }
+}
+
+fn needs_of(rule: &Rule, condition: &Condition, pieces: &[SegmentClass]) -> Vec<Need> {
+    let mut roles = vec![BTreeSet::new()];
+    for demand in &condition.roles {
+        roles = with_demand(&roles, demand);
+    }
+    let subjects = match &condition.user {
+        None => vec![None],
+        Some(user) => named(rule, user, pieces).into_iter().map(Some).collect(),
+    };
+    let claims = condition
+        .claims
+        .iter()
+        .map(|claim| claim_of(rule, claim, pieces));
+    let Some(claims) = claims.collect::<Option<BTreeSet<_>>>() else {
+        return Vec::new();
+    };
+    let each = subjects
+        .iter()
+        .flat_map(|subject| roles.iter().map(move |roles| (subject, roles)));
+    each.map(|(subject, roles)| Need {
+        subject: subject.clone(),
+        roles: roles.clone(),
+        claims: claims.clone(),
+    })
+    .collect()
+}
+
+/// Each set of roles with what the demand adds: all of its roles, or one of them.
+fn with_demand(sets: &[BTreeSet<Box<str>>], demand: &RoleMatch) -> Vec<BTreeSet<Box<str>>> {
+    let with =
+        |set: &BTreeSet<Box<str>>, roles: &[Box<str>]| set.iter().chain(roles).cloned().collect();
+    match demand {
+        RoleMatch::OneOf(roles) => sets
+            .iter()
+            .flat_map(|set| roles.chunks(1).map(move |role| with(set, role)))
+            .collect(),
+        RoleMatch::All(roles) if roles.is_empty() => Vec::new(),
+        RoleMatch::All(roles) => sets.iter().map(|set| with(set, roles)).collect(),
+    }
+}
+
+fn claim_of(rule: &Rule, claim: &ClaimMatch, pieces: &[SegmentClass]) -> Option<ClaimClass> {
+    let name = claim.name.clone();
+    Some(match &claim.expected {
+        Expected::Value(value) => ClaimClass::Value(name, value.clone()),
+        Expected::Parameter(parameter) => {
+            let position = rule.pattern.position(parameter)?;
+            match &pieces[position] {
+                piece if piece.is_exact() => {
+                    ClaimClass::Value(name, ClaimValue::Text(piece.text.clone()))
+                }
+                _ => ClaimClass::Segment(name, position),
+            }
+        }
+    })
+}
+
+impl Need {
+    /// What fulfils both; `None` where they need different names.
+    fn and(&self, other: &Self) -> Option<Self> {
+        let subject = match (&self.subject, &other.subject) {
+            (Some(one), Some(other)) if one != other => return None,
+            (one, other) => one.clone().or_else(|| other.clone()),
+        };
+        let roles = self.roles.union(&other.roles).cloned().collect();
+        Some(Self {
+            subject,
+            roles,
+            claims: self.claims.union(&other.claims).cloned().collect(),
+        })
+    }
+}
+
+/// Whether whoever is the second is the first as well.
+pub(super) fn includes(one: &CallerKind, other: &CallerKind) -> bool {
+    match (one, other) {
+        (
+            CallerKind::Known {
+                subject,
+                roles,
+                claims,
+            },
+            CallerKind::Known {
+                subject: narrower,
+                roles: more_roles,
+                claims: more_claims,
+            },
+        ) => {
+            (*subject == CallerSubject::Anybody || subject == narrower)
+                && roles.is_subset(more_roles)
+                && claims.is_subset(more_claims)
+        }
+        (one, other) => one == other,
+    }
+}

@@ -1,0 +1,315 @@
+//! What the witnesses of one class of requests are told by both configurations.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use http::Method;
+
+use super::super::view::{DecisionSource, RoutedPath};
+use super::change::{AddressClass, CallerKind, ChangeEffect};
+use super::forest::RequirementKey;
+use super::outcome::{ClassOutcome, without_special_cases};
+use super::people::{PathFitting, UserChange, UserClass, fittings};
+use super::witness::WitnessRequest;
+use super::world::{ComparedConfiguration, Comparison};
+use super::{addresses, callers};
+use crate::access::{Caller, Decision, Identity, Rule};
+
+impl Comparison<'_> {
+    /// What changes for whom; nothing where neither configuration forwards the request.
+    pub(super) fn outcomes(&mut self, request: &WitnessRequest<'_>) -> Rc<[ClassOutcome]> {
+        let (before, after) = (request.before.0, request.after.0);
+        let rules = (self.old.rule(before), self.new.rule(after));
+        if (rules.0.is_none() && rules.1.is_none()) || self.is_steady(before, after) {
+            return Rc::new([]);
+        }
+        let mut compared: Vec<usize> = [self.old.ask(before), self.new.ask(after)]
+            .into_iter()
+            .flatten()
+            .flat_map(|ask| ask.compared.iter().copied())
+            .collect();
+        compared.sort_unstable();
+        compared.dedup();
+        // for somebody in particular, the other segments of the path count as well
+        if !compared.is_empty() && !self.people.changed.is_empty() {
+            return self.compute(request).into();
+        }
+        let compared = compared
+            .into_iter()
+            .map(|position| (position, request.pieces[position].clone()));
+        let key = (before, after, compared.collect());
+        if let Some(known) = self.memo.get(&key) {
+            return Rc::clone(known);
+        }
+        let outcomes: Rc<[ClassOutcome]> = self.compute(request).into();
+        self.memo.insert(key, Rc::clone(&outcomes));
+        outcomes
+    }
+
+    /// Whether both rules ask the same, of everybody.
+    fn is_steady(&self, before: DecisionSource, after: DecisionSource) -> bool {
+        let (Some(one), Some(other)) = (self.old.ask(before), self.new.ask(after)) else {
+            return false;
+        };
+        let moved = before
+            .service()
+            .zip(after.service())
+            .is_some_and(|(old, new)| self.moves(old, new));
+        one.number == other.number && !one.touched && !other.touched && !moved
+    }
+
+    fn compute(&self, request: &WitnessRequest<'_>) -> Vec<ClassOutcome> {
+        let mut outcomes = self.of_anybody(request);
+        self.add_affected(request, &mut outcomes);
+        outcomes.extend(self.of_people(request));
+        outcomes
+    }
+
+    fn rules(&self, request: &WitnessRequest<'_>) -> (Option<&Rule>, Option<&Rule>) {
+        (
+            self.old.rule(request.before.0),
+            self.new.rule(request.after.0),
+        )
+    }
+
+    fn is_moved(&self, request: &WitnessRequest<'_>) -> bool {
+        match (request.before.0.service(), request.after.0.service()) {
+            (Some(old), Some(new)) => self.moves(old, new),
+            (Some(_) | None, None) | (None, Some(_)) => false,
+        }
+    }
+
+    /// The outcome for whoever is as little as possible.
+    fn of_anybody(&self, request: &WitnessRequest<'_>) -> Vec<ClassOutcome> {
+        let (before, after) = self.rules(request);
+        let mut all = callers::candidates(before, after, request.pieces);
+        if self.is_moved(request) {
+            all.extend(callers::admitted_by_both(before, after, request.pieces));
+        }
+        let stranger = self.fresh.user();
+        let addresses = addresses::classes(&callers::networks(before, after));
+        let mut found = BTreeMap::<
+            ChangeEffect,
+            BTreeMap<CallerKind, Vec<(AddressClass, Option<IpAddr>)>>,
+        >::new();
+        for who in all {
+            let identity = callers::identity(&who, request.pieces, &stranger);
+            for (address, from) in &addresses {
+                if let Some(effect) =
+                    self.effect(request, identity.as_ref(), identity.as_ref(), *address)
+                {
+                    found
+                        .entry(effect)
+                        .or_default()
+                        .entry(who.clone())
+                        .or_default()
+                        .push((*from, *address));
+                }
+            }
+        }
+        found
+            .into_iter()
+            .map(|(effect, callers)| ClassOutcome::new(effect, callers, addresses.len()))
+            .collect()
+    }
+
+    /// The outcomes for users who changed, on paths adapted to them. Omits what the rules alone explain: there the user
+    /// is one of many, and reported among them.
+    fn of_people(&self, request: &WitnessRequest<'_>) -> Vec<ClassOutcome> {
+        let (before, after) = self.rules(request);
+        let addresses = addresses::classes(&callers::networks(before, after));
+        let mut outcomes = Vec::new();
+        for class in &self.people.changed {
+            let old = class.before.iter().flat_map(|who| fittings(before, who));
+            let new = class.after.iter().flat_map(|who| fittings(after, who));
+            let fittings: BTreeSet<PathFitting> = old.chain(new).collect();
+            for fitting in &fittings {
+                outcomes.extend(self.of_class(request, class, fitting, &addresses));
+            }
+        }
+        without_special_cases(outcomes)
+    }
+
+    /// The outcomes for one class of users on one adapted path.
+    fn of_class(
+        &self,
+        request: &WitnessRequest<'_>,
+        class: &UserClass,
+        fitting: &PathFitting,
+        addresses: &[(Option<IpAddr>, AddressClass)],
+    ) -> Vec<ClassOutcome> {
+        let (before, after) = (class.before.as_ref(), class.after.as_ref());
+        let mut effects = BTreeMap::<ChangeEffect, Vec<_>>::new();
+        for (address, from) in addresses {
+            let effect = self.fitted(request, fitting, (before, after), *address);
+            let by_rules =
+                [before, after].map(|who| self.fitted(request, fitting, (who, who), *address));
+            if let Some(effect) = effect.filter(|effect| !by_rules.contains(&Some(*effect))) {
+                effects.entry(effect).or_default().push((*from, *address));
+            }
+        }
+        let who = CallerKind::People {
+            people: class.members.clone(),
+            own: fitting.own.clone(),
+        };
+        let mut texts = fitting.texts.clone();
+        texts.retain(|position, _| !fitting.own.contains(position));
+        let outcome = |(effect, places)| {
+            let callers = BTreeMap::from([(who.clone(), places)]);
+            ClassOutcome {
+                texts: texts.clone(),
+                fitted: fitting.texts.clone(),
+                ..ClassOutcome::new(effect, callers, addresses.len())
+            }
+        };
+        effects.into_iter().map(outcome).collect()
+    }
+
+    /// Names the users who see a difference that the rules alone explain.
+    fn add_affected(&self, request: &WitnessRequest<'_>, outcomes: &mut [ClassOutcome]) {
+        if outcomes.is_empty() {
+            return;
+        }
+        let (before, after) = self.rules(request);
+        let addresses = addresses::classes(&callers::networks(before, after));
+        for (class, changed) in self.people.all() {
+            let effects: BTreeSet<ChangeEffect> = addresses
+                .iter()
+                .filter_map(|(address, _)| self.explained(request, class, changed, *address))
+                .collect();
+            for outcome in outcomes
+                .iter_mut()
+                .filter(|outcome| effects.contains(&outcome.effect))
+            {
+                outcome.affected.extend(&class.members);
+            }
+        }
+        outcomes
+            .iter_mut()
+            .for_each(|outcome| outcome.affected.sort_unstable());
+    }
+
+    /// The change for users, where the rules alone explain it.
+    fn explained(
+        &self,
+        request: &WitnessRequest<'_>,
+        class: &UserClass,
+        changed: UserChange,
+        address: Option<IpAddr>,
+    ) -> Option<ChangeEffect> {
+        let (before, after) = (class.before.as_ref(), class.after.as_ref());
+        let effect = self.effect(request, before, after, address)?;
+        let as_always = |who| self.effect(request, who, who, address) == Some(effect);
+        match changed {
+            UserChange::No => Some(effect),
+            UserChange::Yes => (as_always(before) || as_always(after)).then_some(effect),
+        }
+    }
+
+    /// The change for one caller: as whom the old configuration knows it, and the new one.
+    fn effect(
+        &self,
+        request: &WitnessRequest<'_>,
+        before: Option<&Arc<Identity>>,
+        after: Option<&Arc<Identity>>,
+        address: Option<IpAddr>,
+    ) -> Option<ChangeEffect> {
+        let old = self
+            .old
+            .admits(request.before, request.method, before, address);
+        let new = self
+            .new
+            .admits(request.after, request.method, after, address);
+        match (old, new) {
+            (false, true) => Some(ChangeEffect::Opens),
+            (true, false) => Some(ChangeEffect::Closes),
+            (true, true) if self.is_moved(request) => Some(ChangeEffect::Moves),
+            (true, true) | (false, false) => None,
+        }
+    }
+
+    /// The same on a path of which some segments are replaced; `None` as well where other rules decide over it.
+    fn fitted(
+        &self,
+        request: &WitnessRequest<'_>,
+        fitting: &PathFitting,
+        (before, after): (Option<&Arc<Identity>>, Option<&Arc<Identity>>),
+        address: Option<IpAddr>,
+    ) -> Option<ChangeEffect> {
+        if fitting.texts.is_empty() {
+            return self.effect(request, before, after, address);
+        }
+        let path = request.path(&fitting.texts);
+        let old = self.old.view.route(request.host, &path);
+        let new = self.new.view.route(request.host, &path);
+        let same = self.old.view.source(&old, request.method) == request.before.0
+            && self.new.view.source(&new, request.method) == request.after.0;
+        let fitted = WitnessRequest {
+            before: (request.before.0, &old),
+            after: (request.after.0, &new),
+            ..*request
+        };
+        if same {
+            self.effect(&fitted, before, after, address)
+        } else {
+            None
+        }
+    }
+}
+
+impl ComparedConfiguration<'_> {
+    pub(super) fn rule(&self, landing: DecisionSource) -> Option<&Rule> {
+        match landing {
+            DecisionSource::Rule(service, rule) => {
+                Some(self.view.services[service].policy.rule(rule))
+            }
+            DecisionSource::NoRule(_)
+            | DecisionSource::Own
+            | DecisionSource::NoService
+            | DecisionSource::Refused => None,
+        }
+    }
+
+    /// What the rule asks.
+    fn ask(&self, landing: DecisionSource) -> Option<&RequirementKey> {
+        match landing {
+            DecisionSource::Rule(service, rule) => Some(self.trees[service].ask(rule)),
+            DecisionSource::NoRule(_)
+            | DecisionSource::Own
+            | DecisionSource::NoService
+            | DecisionSource::Refused => None,
+        }
+    }
+
+    /// Whether the request is forwarded.
+    fn admits(
+        &self,
+        (landing, arrival): (DecisionSource, &RoutedPath),
+        method: &Method,
+        who: Option<&Arc<Identity>>,
+        address: Option<IpAddr>,
+    ) -> bool {
+        let (DecisionSource::Rule(service, _), RoutedPath::Service(_, path)) = (landing, arrival)
+        else {
+            return false;
+        };
+        let caller = match who {
+            Some(identity) => Caller::known(Arc::clone(identity), address),
+            None => Caller::anonymous(address),
+        };
+        decides_to_allow(
+            self.view.services[service]
+                .policy
+                .decide(method, path, &caller),
+        )
+    }
+}
+
+fn decides_to_allow(decision: Decision<'_>) -> bool {
+    match decision {
+        Decision::Allow(_) => true,
+        Decision::Challenge(_) | Decision::Forbid(_) => false,
+    }
+}

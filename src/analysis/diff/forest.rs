@@ -1,0 +1,272 @@
+//! Pattern trees that can be walked in step, with a number for each subtree: equal numbers, equal answers.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use crate::access::{
+    CaseRule, Expected, Methods, Policy, Requirement, Rule, RuleId, Segment, UserMatch,
+};
+
+/// The place of one pattern prefix in a tree.
+pub(super) type NodeId = u32;
+
+/// Numbers for whatever is equal. One interner serves the trees of both configurations.
+#[derive(Debug, Default)]
+pub(super) struct Interner {
+    asks: HashMap<String, u32>,
+    leaves: HashMap<Vec<LeafKey>, u32>,
+    nodes: HashMap<NodeKey, u32>,
+}
+
+/// Everything that decides below a node.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct NodeKey {
+    here: u32,
+    rest: u32,
+    parameter: Option<u32>,
+    literals: Vec<(Box<str>, u32)>,
+}
+
+/// A rule's methods, sorted; and the number of what it asks.
+type LeafKey = (Option<Vec<String>>, u32);
+
+/// The patterns of one service.
+#[derive(Debug)]
+pub(super) struct PatternTree {
+    pub(super) case: CaseRule,
+    nodes: Vec<PatternTreeNode>,
+    /// By rule.
+    asks: Vec<RequirementKey>,
+}
+
+/// What a rule asks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct RequirementKey {
+    /// Equal numbers ask the same.
+    pub(super) number: u32,
+    /// Whether a user who changed may be answered differently.
+    pub(super) touched: bool,
+    /// The positions of the segments that it compares with something about the caller.
+    pub(super) compared: Box<[usize]>,
+}
+
+/// One node of a tree.
+#[derive(Debug, Default)]
+pub(super) struct PatternTreeNode {
+    pub(super) literals: BTreeMap<Box<str>, NodeId>,
+    pub(super) parameter: Option<NodeId>,
+    here: Vec<LeafKey>,
+    rest: Vec<LeafKey>,
+    /// What the `**` that ends here answers.
+    rest_number: u32,
+    rest_touched: bool,
+    /// Everything from here on.
+    pub(super) whole: u32,
+    /// Whether a user who changed may be answered differently somewhere from here on.
+    pub(super) touched: bool,
+}
+
+impl PatternTree {
+    /// `touches` says whether a user who changed may be answered differently by a rule.
+    pub(super) fn new(
+        policy: &Policy,
+        interner: &mut Interner,
+        touches: &dyn Fn(&Rule) -> bool,
+    ) -> Self {
+        let mut tree = Self {
+            case: policy.case(),
+            nodes: vec![PatternTreeNode::default()],
+            asks: Vec::new(),
+        };
+        for rule in policy.rules() {
+            let compared = compared(rule).into_iter().collect();
+            let ask = RequirementKey {
+                number: interner.ask(rule),
+                touched: touches(rule),
+                compared,
+            };
+            tree.add(rule, &ask);
+            tree.asks.push(ask);
+        }
+        tree.number(interner);
+        tree
+    }
+
+    pub(super) fn node(&self, id: NodeId) -> &PatternTreeNode {
+        &self.nodes[id as usize]
+    }
+
+    pub(super) fn ask(&self, rule: RuleId) -> &RequirementKey {
+        &self.asks[rule.0 as usize]
+    }
+
+    /// The child for this segment of a path.
+    pub(super) fn literal(&self, id: NodeId, text: &str) -> Option<NodeId> {
+        let literals = &self.node(id).literals;
+        if literals.is_empty() {
+            None
+        } else {
+            literals.get(&*self.case.fold(text.into())).copied()
+        }
+    }
+
+    fn add(&mut self, rule: &Rule, ask: &RequirementKey) {
+        let key = (methods_key(rule), ask.number);
+        let mut id = 0;
+        for segment in rule.pattern.segments() {
+            id = match segment {
+                Segment::Literal(text) => self.grow_literal(id, text),
+                Segment::Parameter(_) => self.grow_parameter(id),
+                Segment::Rest => {
+                    let node = &mut self.nodes[id as usize];
+                    node.rest.push(key);
+                    node.rest_touched |= ask.touched;
+                    return;
+                }
+            };
+        }
+        let node = &mut self.nodes[id as usize];
+        node.here.push(key);
+        node.touched |= ask.touched;
+    }
+
+    fn grow_literal(&mut self, parent: NodeId, text: &str) -> NodeId {
+        let text: Box<str> = self.case.fold(text.into()).into();
+        let next = self.next_id();
+        let child = *self.nodes[parent as usize]
+            .literals
+            .entry(text)
+            .or_insert(next);
+        self.grow(child)
+    }
+
+    fn grow_parameter(&mut self, parent: NodeId) -> NodeId {
+        let next = self.next_id();
+        let child = *self.nodes[parent as usize].parameter.get_or_insert(next);
+        self.grow(child)
+    }
+
+    fn next_id(&self) -> NodeId {
+        NodeId::try_from(self.nodes.len())
+            .expect("a configuration of four billion segments does not load")
+    }
+
+    fn grow(&mut self, child: NodeId) -> NodeId {
+        if child == self.next_id() {
+            self.nodes.push(PatternTreeNode::default());
+        }
+        child
+    }
+
+    /// A child stands behind its parent, so that going backwards meets each child first.
+    fn number(&mut self, interner: &mut Interner) {
+        for id in (0..self.nodes.len()).rev() {
+            let rest = interner.leaf(&self.nodes[id].rest);
+            let node = &self.nodes[id];
+            let whole = |child: &NodeId| self.nodes[*child as usize].whole;
+            let key = NodeKey {
+                here: interner.leaf(&node.here),
+                rest,
+                parameter: node.parameter.as_ref().map(whole),
+                literals: node
+                    .literals
+                    .iter()
+                    .map(|(text, child)| (text.clone(), whole(child)))
+                    .collect(),
+            };
+            let children = node.literals.values().chain(&node.parameter);
+            let below = node.rest_touched
+                || children
+                    .into_iter()
+                    .any(|child| self.nodes[*child as usize].touched);
+            let next = u32::try_from(interner.nodes.len()).expect("as many as there are nodes");
+            let whole = *interner.nodes.entry(key).or_insert(next);
+            let node = &mut self.nodes[id];
+            node.touched |= below;
+            node.rest_number = rest;
+            node.whole = whole;
+        }
+    }
+}
+
+impl PatternTreeNode {
+    /// Whether the `**` of both nodes answers alike, for the users who changed as well.
+    pub(super) fn rest_is_like(&self, other: &Self) -> bool {
+        self.rest_number == other.rest_number && !self.rest_touched && !other.rest_touched
+    }
+
+    /// Whether a `**` ends here.
+    pub(super) fn has_rest(&self) -> bool {
+        !self.rest.is_empty()
+    }
+}
+
+fn methods_key(rule: &Rule) -> Option<Vec<String>> {
+    match &rule.methods {
+        Methods::All => None,
+        Methods::Only(methods) => {
+            let mut names: Vec<_> = methods.iter().map(ToString::to_string).collect();
+            names.sort_unstable();
+            Some(names)
+        }
+    }
+}
+
+impl Interner {
+    /// Names of parameters do not matter, their positions do.
+    fn ask(&mut self, rule: &Rule) -> u32 {
+        let next = u32::try_from(self.asks.len()).expect("as many as there are rules");
+        *self.asks.entry(canonical(rule)).or_insert(next)
+    }
+
+    fn leaf(&mut self, leaf: &[LeafKey]) -> u32 {
+        let mut leaf = leaf.to_vec();
+        leaf.sort_unstable();
+        let next = u32::try_from(self.leaves.len()).expect("as many as there are nodes");
+        *self.leaves.entry(leaf).or_insert(next)
+    }
+}
+
+fn canonical(rule: &Rule) -> String {
+    let Requirement::AnyOf(conditions) = &rule.requirement else {
+        return format!("{:?}", rule.requirement);
+    };
+    let mut conditions = conditions.clone();
+    for condition in &mut conditions {
+        if let Some(UserMatch::Parameter(name)) = &mut condition.user {
+            *name = position_text(rule, name);
+        }
+        for claim in &mut condition.claims {
+            if let Expected::Parameter(name) = &mut claim.expected {
+                *name = position_text(rule, name);
+            }
+        }
+    }
+    format!("{conditions:?}")
+}
+
+fn position_text(rule: &Rule, name: &str) -> Box<str> {
+    rule.pattern
+        .position(name)
+        .map_or_else(|| "nowhere".into(), |position| position.to_string().into())
+}
+
+/// The positions of the segments that the rule compares with something about the caller.
+fn compared(rule: &Rule) -> BTreeSet<usize> {
+    let names = rule.requirement.conditions().iter().flat_map(|condition| {
+        let user = condition.user.iter().filter_map(|user| match user {
+            UserMatch::Parameter(name) => Some(name),
+            UserMatch::OneOf(_) => None,
+        });
+        let claims = condition
+            .claims
+            .iter()
+            .filter_map(|claim| match &claim.expected {
+                Expected::Parameter(name) => Some(name),
+                Expected::Value(_) => None,
+            });
+        user.chain(claims)
+    });
+    names
+        .filter_map(|name| rule.pattern.position(name))
+        .collect()
+}

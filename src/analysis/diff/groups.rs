@@ -1,0 +1,181 @@
+//! Changes that belong together, so that a person can read them: by the rules that decide and the callers concerned.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+
+use super::super::view::DecisionSource;
+use super::change::{
+    CallerClass, ChangeEffect, ChangeWitness, HostClass, PathClass, PathPiece, PolicyChange,
+};
+use super::classes::SegmentClass;
+use super::hosts::HostGroup;
+use super::outcome::ClassOutcome;
+use super::patterns::simplify;
+use super::witness::WitnessRequest;
+use super::world::Comparison;
+
+/// Everything found so far.
+#[derive(Default)]
+pub(super) struct ChangeGroups {
+    found: BTreeMap<Key, Group>,
+    /// How many classes of paths were compared.
+    pub(super) visited: usize,
+}
+
+/// What one line of the report is about. Service and rule of now count before those of then, for the order.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Key {
+    effect: ChangeEffect,
+    /// Those whose callers are users who changed stand together.
+    people: Option<Rc<[CallerClass]>>,
+    after: DecisionSource,
+    before: DecisionSource,
+    callers: Rc<[CallerClass]>,
+}
+
+#[derive(Default)]
+struct Group {
+    /// By method.
+    paths: BTreeMap<usize, Found>,
+}
+
+#[derive(Default)]
+struct Found {
+    classes: BTreeSet<Rc<PathClass>>,
+    /// By index of their group.
+    hosts: BTreeSet<usize>,
+    affected: BTreeSet<usize>,
+    witness: Option<ChangeWitness>,
+}
+
+/// Where something changes.
+pub(super) struct ChangeLocation<'p> {
+    /// The group of hosts, by index.
+    pub(super) hosts: usize,
+    /// By index.
+    pub(super) method: usize,
+    pub(super) end: &'static [PathPiece],
+    /// The class of these paths.
+    pub(super) class: &'p Rc<PathClass>,
+    pub(super) request: &'p WitnessRequest<'p>,
+}
+
+impl ChangeGroups {
+    pub(super) fn add(
+        &mut self,
+        (before, after): (DecisionSource, DecisionSource),
+        outcome: &ClassOutcome,
+        place: &ChangeLocation<'_>,
+    ) {
+        let callers = Rc::clone(&outcome.callers);
+        let people = outcome.is_about_people().then(|| Rc::clone(&callers));
+        let key = Key {
+            effect: outcome.effect,
+            people,
+            after,
+            before,
+            callers,
+        };
+        let found = self
+            .found
+            .entry(key)
+            .or_default()
+            .paths
+            .entry(place.method)
+            .or_default();
+        found.classes.insert(place.class(outcome));
+        found.hosts.insert(place.hosts);
+        found.affected.extend(&outcome.affected);
+        found.witness.get_or_insert_with(|| place.witness(outcome));
+    }
+
+    /// One change for all methods that have the same paths.
+    pub(super) fn into_changes(
+        self,
+        world: &Comparison<'_>,
+        hosts: &[HostGroup],
+    ) -> Vec<PolicyChange> {
+        let mut changes = Vec::new();
+        for (key, group) in self.found {
+            let mut same =
+                BTreeMap::<(BTreeSet<Rc<PathClass>>, BTreeSet<usize>), Vec<(usize, Found)>>::new();
+            for (method, mut found) in group.paths {
+                let place = (std::mem::take(&mut found.classes), found.hosts.clone());
+                same.entry(place).or_default().push((method, found));
+            }
+            // methods with the same classes are most often many, and simplifying is what costs
+            let mut alike =
+                BTreeMap::<(BTreeSet<PathClass>, BTreeSet<usize>), Vec<(usize, Found)>>::new();
+            for ((classes, groups), found) in same {
+                let classes = simplify(classes.into_iter().map(Rc::unwrap_or_clone).collect());
+                alike.entry((classes, groups)).or_default().extend(found);
+            }
+            for ((paths, groups), mut found) in alike {
+                found.sort_unstable_by_key(|(method, _)| *method);
+                let hosts = groups
+                    .iter()
+                    .flat_map(|group| hosts[*group].classes.iter().cloned())
+                    .collect();
+                changes.extend(change(&key, paths, hosts, found, world));
+            }
+        }
+        changes
+    }
+}
+
+fn change(
+    key: &Key,
+    paths: BTreeSet<PathClass>,
+    hosts: BTreeSet<HostClass>,
+    found: Vec<(usize, Found)>,
+    world: &Comparison<'_>,
+) -> Option<PolicyChange> {
+    let methods = found
+        .iter()
+        .map(|(method, _)| world.methods[*method].0.clone())
+        .collect();
+    let affected: BTreeSet<usize> = found
+        .iter()
+        .flat_map(|(_, found)| found.affected.iter().copied())
+        .collect();
+    Some(PolicyChange {
+        effect: key.effect,
+        methods,
+        paths: paths.into_iter().collect(),
+        hosts,
+        callers: key.callers.to_vec(),
+        affected: affected.into_iter().collect(),
+        before: key.before,
+        after: key.after,
+        witness: found.into_iter().find_map(|(_, found)| found.witness)?,
+    })
+}
+
+impl ChangeLocation<'_> {
+    fn class(&self, outcome: &ClassOutcome) -> Rc<PathClass> {
+        if outcome.texts.is_empty() {
+            return Rc::clone(self.class);
+        }
+        let shown = |(position, piece): (usize, &SegmentClass)| match outcome.texts.get(&position) {
+            Some(text) => PathPiece::Literal(text.clone()),
+            None => piece.shown(),
+        };
+        let pieces = self
+            .request
+            .pieces
+            .iter()
+            .enumerate()
+            .map(shown)
+            .chain(self.end.iter().cloned());
+        Rc::new(PathClass(pieces.collect()))
+    }
+
+    fn witness(&self, outcome: &ClassOutcome) -> ChangeWitness {
+        ChangeWitness {
+            method: self.request.method.clone(),
+            host: self.request.host.into(),
+            path: self.request.path(&outcome.fitted),
+            address: outcome.address,
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! Classes of hosts.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::super::unused_names::UnusedNames;
+use super::super::view::{ConfigurationView, ServiceView};
+use super::change::HostClass;
+
+/// Hosts for which both configurations ask the same services in the same order.
+#[derive(Debug)]
+pub(super) struct HostGroup {
+    pub(super) classes: BTreeSet<HostClass>,
+    /// One of them.
+    pub(super) host: Box<str>,
+    /// The services of the old configuration that are asked.
+    pub(super) old: Vec<usize>,
+    /// The services of the new one.
+    pub(super) new: Vec<usize>,
+}
+
+/// How closely a service names a host: the lesser, the earlier it is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Rank {
+    Exact,
+    /// With so many bytes less than the longest name has.
+    Below(usize),
+    Any,
+}
+
+/// All hosts, in groups.
+pub(super) fn classes(
+    old: &ConfigurationView<'_>,
+    new: &ConfigurationView<'_>,
+    fresh: &UnusedNames,
+) -> Vec<HostGroup> {
+    let named = old
+        .services
+        .iter()
+        .chain(&new.services)
+        .flat_map(|service| service.hosts);
+    let named = named.map(|host| match host.parent() {
+        Some(parent) => HostClass::Below(parent.into()),
+        None => HostClass::Exact(host.to_string().into()),
+    });
+    let classes: BTreeSet<HostClass> = named.chain([HostClass::Other]).collect();
+    let mut groups = BTreeMap::<(Vec<Vec<usize>>, Vec<Vec<usize>>), HostGroup>::new();
+    for class in classes {
+        let host = witness(&class, fresh);
+        let (before, after) = (asked(old, &host), asked(new, &host));
+        let flat = |ranks: &[Vec<usize>]| ranks.concat();
+        let group = HostGroup {
+            classes: BTreeSet::new(),
+            host,
+            old: flat(&before),
+            new: flat(&after),
+        };
+        groups
+            .entry((before, after))
+            .or_insert(group)
+            .classes
+            .insert(class);
+    }
+    groups.into_values().collect()
+}
+
+fn witness(class: &HostClass, fresh: &UnusedNames) -> Box<str> {
+    match class {
+        HostClass::Exact(host) => host.clone(),
+        HostClass::Below(parent) => fresh.host_below(parent).into(),
+        HostClass::Other => fresh.host().into(),
+    }
+}
+
+/// The services that are asked for a host, those that name it best first; of one rank together.
+fn asked(view: &ConfigurationView<'_>, host: &str) -> Vec<Vec<usize>> {
+    let mut ranks = BTreeMap::<Rank, Vec<usize>>::new();
+    for (index, service) in view.services.iter().enumerate() {
+        for rank in ranks_of(service, host) {
+            ranks.entry(rank).or_default().push(index);
+        }
+    }
+    ranks.into_values().collect()
+}
+
+fn ranks_of(service: &ServiceView<'_>, host: &str) -> BTreeSet<Rank> {
+    if service.hosts.is_empty() {
+        return BTreeSet::from([Rank::Any]);
+    }
+    let covering = service.hosts.iter().filter(|pattern| pattern.covers(host));
+    covering
+        .map(|pattern| {
+            pattern
+                .parent()
+                .map_or(Rank::Exact, |parent| Rank::Below(usize::MAX - parent.len()))
+        })
+        .collect()
+}

@@ -1,0 +1,228 @@
+//! The users of both configurations: those who changed, and those whom changed rules affect.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use crate::access::{
+    Claim, ClaimValue, Condition, Expected, Identity, Requirement, RoleMatch, Rule, UserMatch,
+};
+
+/// A user of either configuration.
+#[derive(Clone, Debug)]
+pub struct ComparedUser {
+    /// The name.
+    pub name: Box<str>,
+    /// Who that was before; `None`: not on the list, or disabled.
+    pub before: Option<Arc<Identity>>,
+    /// Who that is now; `None`: not on the list, or disabled.
+    pub after: Option<Arc<Identity>>,
+}
+
+/// Users whom no rule tells apart.
+#[derive(Clone, Debug)]
+pub(super) struct UserClass {
+    /// By their place in the list of people.
+    pub(super) members: Vec<usize>,
+    pub(super) before: Option<Arc<Identity>>,
+    pub(super) after: Option<Arc<Identity>>,
+}
+
+/// Whether something about users changed that rules see.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum UserChange {
+    Yes,
+    No,
+}
+
+/// What rules see of somebody: roles, claims, and the name where something names it.
+type Seen = (
+    BTreeSet<Box<str>>,
+    Vec<(Box<str>, Vec<ClaimValue>)>,
+    Option<Box<str>>,
+);
+
+/// Beyond this many kinds of users, nobody looks at whom each change affects.
+const MOST_CLASSES: usize = 500;
+
+/// All users, by class.
+#[derive(Debug)]
+pub(super) struct UserClasses {
+    /// Those about whom something changed that rules see.
+    pub(super) changed: Vec<UserClass>,
+    /// Those about whom nothing did; empty where there are too many kinds of them.
+    pub(super) unchanged: Vec<UserClass>,
+}
+
+impl UserClasses {
+    /// `is_named` says whether a rule or a literal segment spells the name.
+    pub(super) fn new(
+        people: &[ComparedUser],
+        claims: &BTreeSet<Box<str>>,
+        is_named: &dyn Fn(&str) -> bool,
+    ) -> Self {
+        let see = |identity: &Option<Arc<Identity>>| {
+            let identity = identity.as_ref()?;
+            Some(seen(identity, claims, is_named(&identity.subject)))
+        };
+        let mut classes = BTreeMap::<(Option<Seen>, Option<Seen>), UserClass>::new();
+        for (index, person) in people.iter().enumerate() {
+            if person.before.is_none() && person.after.is_none() {
+                // can log in neither before nor after: anonymous in both
+                continue;
+            }
+            let class = classes.entry((see(&person.before), see(&person.after)));
+            let class = class.or_insert_with(|| UserClass {
+                members: Vec::new(),
+                before: person.before.clone(),
+                after: person.after.clone(),
+            });
+            class.members.push(index);
+        }
+        let mut all = Self {
+            changed: Vec::new(),
+            unchanged: Vec::new(),
+        };
+        for ((before, after), class) in classes {
+            let list = if before == after {
+                &mut all.unchanged
+            } else {
+                &mut all.changed
+            };
+            list.push(class);
+        }
+        if all.unchanged.len() > MOST_CLASSES {
+            all.unchanged.clear();
+        }
+        all
+    }
+
+    /// Every class that is known.
+    pub(super) fn all(&self) -> impl Iterator<Item = (&UserClass, UserChange)> {
+        let unchanged = self.unchanged.iter().map(|class| (class, UserChange::No));
+        unchanged.chain(self.changed.iter().map(|class| (class, UserChange::Yes)))
+    }
+
+    /// Whether the rule may answer differently to somebody who changed.
+    pub(super) fn touch(&self, rule: &Rule) -> bool {
+        self.changed.iter().any(|class| {
+            let (before, after) = (class.before.as_deref(), class.after.as_deref());
+            match &rule.requirement {
+                Requirement::Anyone | Requirement::Nobody => false,
+                Requirement::Authenticated => before.is_some() != after.is_some(),
+                Requirement::AnyOf(conditions) => conditions
+                    .iter()
+                    .any(|one| prospects(one, before) != prospects(one, after)),
+            }
+        })
+    }
+}
+
+fn seen(identity: &Identity, claims: &BTreeSet<Box<str>>, named: bool) -> Seen {
+    let asked = identity
+        .claims
+        .iter()
+        .filter(|claim| claims.contains(&claim.name));
+    // one path may compare a segment with both
+    let own =
+        |value: &ClaimValue| matches!(value, ClaimValue::Text(text) if *text == identity.subject);
+    let named = named || asked.clone().flat_map(|claim| &claim.values).any(own);
+    let asked = asked
+        .map(|claim| (claim.name.clone(), claim.values.clone()))
+        .collect();
+    (
+        identity.roles.iter().cloned().collect(),
+        asked,
+        named.then(|| identity.subject.clone()),
+    )
+}
+
+/// What of a condition can still fail for somebody, for want of the right path or address; `None` where it fails
+/// anyway.
+fn prospects<'a>(
+    condition: &'a Condition,
+    who: Option<&'a Identity>,
+) -> Option<Vec<&'a ClaimValue>> {
+    if condition.roles.is_empty() && condition.user.is_none() && condition.claims.is_empty() {
+        return Some(Vec::new());
+    }
+    let who = who?;
+    let has = |name: &str| who.roles.iter().any(|role| **role == *name);
+    let roles = condition.roles.iter().all(|demand| match demand {
+        RoleMatch::OneOf(roles) => roles.iter().any(|role| has(role)),
+        RoleMatch::All(roles) => roles.iter().all(|role| has(role)),
+    });
+    let user = condition.user.iter().all(|user| match user {
+        UserMatch::OneOf(users) => users.contains(&who.subject),
+        UserMatch::Parameter(_) => true,
+    });
+    let mut open = Vec::new();
+    for claim in &condition.claims {
+        let mut held = values(who, &claim.name);
+        match &claim.expected {
+            Expected::Value(value) => held.find(|one| *one == value).map(|_| ())?,
+            Expected::Parameter(_) => open.extend(held),
+        }
+    }
+    (roles && user).then_some(open)
+}
+
+fn values<'a>(who: &'a Identity, name: &'a str) -> impl Iterator<Item = &'a ClaimValue> {
+    let claims = who
+        .claims
+        .iter()
+        .filter(move |claim: &&Claim| *claim.name == *name);
+    claims.flat_map(|claim| &claim.values)
+}
+
+/// A path made to measure for somebody: which segments to replace, and which of them by the own name.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct PathFitting {
+    pub(super) texts: BTreeMap<usize, Box<str>>,
+    pub(super) own: BTreeSet<usize>,
+}
+
+/// The ways to choose the segments that the rule compares with what somebody has, one condition at a time. The first is
+/// to leave them as they are.
+pub(super) fn fittings(rule: Option<&Rule>, who: &Identity) -> BTreeSet<PathFitting> {
+    let mut all = BTreeSet::from([PathFitting::default()]);
+    let Some(of) = rule else { return all };
+    for condition in of.requirement.conditions() {
+        let mut ways = vec![PathFitting::default()];
+        if let Some(UserMatch::Parameter(name)) = &condition.user
+            && let Some(position) = of.pattern.position(name)
+        {
+            ways[0].texts.insert(position, who.subject.clone());
+            ways[0].own.insert(position);
+        }
+        for claim in &condition.claims {
+            let Expected::Parameter(name) = &claim.expected else {
+                continue;
+            };
+            let Some(position) = of.pattern.position(name) else {
+                continue;
+            };
+            let texts = values(who, &claim.name).filter_map(|value| match value {
+                ClaimValue::Text(text) if text.is_empty() => None,
+                ClaimValue::Text(text) => Some(text.clone()),
+                ClaimValue::Integer(number) => Some(number.to_string().into()),
+                ClaimValue::Boolean(_) => None,
+            });
+            let texts: Vec<Box<str>> = texts.collect();
+            ways = ways
+                .iter()
+                .flat_map(|way| texts.iter().map(move |text| way.with(position, text)))
+                .collect();
+        }
+        all.extend(ways);
+    }
+    all
+}
+
+impl PathFitting {
+    fn with(&self, position: usize, text: &str) -> Self {
+        let mut with = self.clone();
+        // where the name was put already, it must be both: then only an equal claim fits, and the name stays
+        with.texts.entry(position).or_insert_with(|| text.into());
+        with
+    }
+}
