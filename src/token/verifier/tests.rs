@@ -26,7 +26,7 @@ fn verifier() -> Verifier {
 }
 
 /// HMAC-SHA256 (RFC 2104), for keys of at most one block.
-fn hmac(key: &[u8], message: &[u8]) -> Vec<u8> {
+pub(super) fn hmac(key: &[u8], message: &[u8]) -> Vec<u8> {
     let pad = |byte: u8| {
         let mut block = [byte; 64];
         block
