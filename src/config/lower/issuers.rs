@@ -204,7 +204,7 @@ fn published(
         }
         Ok(keys) => {
             for key in keys.rejected() {
-                let finding = Finding::warning(Code::InvalidKey, span, key.to_string());
+                let finding = Finding::warning(Code::BrokenKey, span, key.to_string());
                 reader.report(finding.help("the other keys of the file are used"));
             }
             Some(KeySource::Fixed(keys))

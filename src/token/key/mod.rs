@@ -1,7 +1,8 @@
 //! Keys, each bound to one algorithm, parsed once and never printed. jsonwebtoken reads keys, signs and checks signatures.
 //!
 //! Two checks are made beside it. ES512, because it does not have it. And HMAC: it prepares the key and allocates with each
-//! token, which makes a token that is seen for the first time SLOWER dearer, so the prepared key is kept here.
+//! token, which would make an HS256 token that is seen for the first time a sixth dearer (0.26 of 1.7 µs, `benches/token`),
+//! so the prepared key is kept here.
 
 mod edwards;
 mod error;
