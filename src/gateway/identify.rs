@@ -7,7 +7,7 @@ use super::snapshot::Snapshot;
 use super::worker::{Pinned, Worker};
 use crate::access::{Caller, Identity};
 use crate::telemetry::metrics::TokenRefusal;
-use crate::token::{ForeignToken, Refusal, SessionId, SessionToken, VerifiedClaims};
+use crate::token::{ExternalToken, SessionId, SessionToken, TokenError, VerifiedClaims};
 use crate::users::{Directory, KeyRefusal, User};
 use crate::wire::{Credential, CredentialSource};
 
@@ -30,7 +30,7 @@ struct Holder {
 /// What a worker remembers of a token that held, for as long as the snapshot is in force.
 pub(super) enum Remembered {
     Own(Admitted),
-    Foreign(ForeignToken),
+    Foreign(ExternalToken),
 }
 
 /// A token of our own, and the user whom this snapshot's list has for it: the list does not change, so the user need not
@@ -58,7 +58,7 @@ pub(super) enum Outcome {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum CredentialError {
     /// The token itself is refused.
-    Token(Refusal),
+    Token(TokenError),
     /// Its session was ended.
     Revoked,
     /// The API key does not hold.
@@ -143,10 +143,10 @@ fn holder(
         ..
     } = &*pinned.snapshot;
     match pinned.tokens.borrow().find(token) {
-        Some(Remembered::Own(token)) if verifier.still_holds(&token.claims, now) => {
+        Some(Remembered::Own(token)) if verifier.is_still_valid(&token.claims, now) => {
             return token.holder(worker);
         }
-        Some(Remembered::Foreign(token)) if trusted_issuers.still_holds(token, now) => {
+        Some(Remembered::Foreign(token)) if trusted_issuers.is_still_valid(token, now) => {
             return Ok(bearer_of(token));
         }
         Some(_) | None => {}
@@ -188,7 +188,7 @@ fn browser_holder(
         })
     };
     if let Some(admitted) = pinned.sessions.borrow().find(token)
-        && browsers.still_holds(&admitted.claims, now)
+        && browsers.is_still_valid(&admitted.claims, now)
     {
         return renewed(admitted);
     }
@@ -228,7 +228,7 @@ impl Admitted {
     }
 }
 
-fn bearer_of(token: &ForeignToken) -> Holder {
+fn bearer_of(token: &ExternalToken) -> Holder {
     Holder {
         identity: Arc::clone(&token.identity),
         expires_at: token.expires_at,
@@ -239,12 +239,12 @@ fn bearer_of(token: &ForeignToken) -> Holder {
 
 /// Another issuer's `alice` is not ours. It is looked at once for each token and user list: what is remembered goes with
 /// the snapshot.
-fn refuse_impostor(directory: &Directory, token: &ForeignToken) -> Result<(), CredentialError> {
+fn refuse_impostor(directory: &Directory, token: &ExternalToken) -> Result<(), CredentialError> {
     let impostor = token
         .identity
         .is_impostor(|name| directory.find(name).is_some());
     if impostor {
-        Err(CredentialError::Token(Refusal::Subject))
+        Err(CredentialError::Token(TokenError::Subject))
     } else {
         Ok(())
     }
@@ -303,20 +303,22 @@ impl CredentialError {
     }
 }
 
-fn kind_of(refusal: Refusal) -> TokenRefusal {
+fn kind_of(refusal: TokenError) -> TokenRefusal {
     match refusal {
-        Refusal::TooLarge
-        | Refusal::Malformed
-        | Refusal::Header
-        | Refusal::Type
-        | Refusal::Critical
-        | Refusal::Claims
-        | Refusal::Missing
-        | Refusal::Subject
-        | Refusal::Lifetime => TokenRefusal::Malformed,
-        Refusal::Algorithm | Refusal::KeyId | Refusal::Signature => TokenRefusal::Signature,
-        Refusal::Issuer | Refusal::Audience => TokenRefusal::Scope,
-        Refusal::Expired => TokenRefusal::Expired,
-        Refusal::NotYetValid | Refusal::IssuedAt => TokenRefusal::Premature,
+        TokenError::TooLarge
+        | TokenError::Malformed
+        | TokenError::Header
+        | TokenError::Type
+        | TokenError::Critical
+        | TokenError::Claims
+        | TokenError::Missing
+        | TokenError::Subject
+        | TokenError::Lifetime => TokenRefusal::Malformed,
+        TokenError::Algorithm | TokenError::KeyId | TokenError::Signature => {
+            TokenRefusal::Signature
+        }
+        TokenError::Issuer | TokenError::Audience => TokenRefusal::Scope,
+        TokenError::Expired => TokenRefusal::Expired,
+        TokenError::NotYetValid | TokenError::IssuedAt => TokenRefusal::Premature,
     }
 }

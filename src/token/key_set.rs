@@ -3,10 +3,10 @@
 use serde_json::{Value, json};
 
 use super::compact::Compact;
+use super::error::TokenError;
 use super::header::Header;
 use super::jwks::RejectedKey;
 use super::key::{Key, VerifyingKey};
-use super::refusal::Refusal;
 
 /// The most keys that a token without a `kid` is tried with: each try costs a signature, and anybody can send one.
 const MOST_TRIES: usize = 16;
@@ -71,10 +71,14 @@ impl KeySet {
     /// Whether one of the keys has signed the token.
     ///
     /// # Errors
-    /// [`Refusal::KeyId`] for a name that no key has, [`Refusal::Algorithm`] for an algorithm that no such key is bound
-    /// to, and [`Refusal::Signature`].
-    pub(super) fn verify(&self, header: &Header<'_>, token: &Compact<'_>) -> Result<(), Refusal> {
-        let mut refusal = Refusal::KeyId;
+    /// [`TokenError::KeyId`] for a name that no key has, [`TokenError::Algorithm`] for an algorithm that no such key is bound
+    /// to, and [`TokenError::Signature`].
+    pub(super) fn verify(
+        &self,
+        header: &Header<'_>,
+        token: &Compact<'_>,
+    ) -> Result<(), TokenError> {
+        let mut refusal = TokenError::KeyId;
         let mut tries = 0;
         for key in self
             .keys
@@ -82,10 +86,10 @@ impl KeySet {
             .filter(|key| self.is_named(key, header.key_id()))
         {
             if !key.algorithm().is_named(header.algorithm()) {
-                refusal = refusal_of(refusal, Refusal::Algorithm);
+                refusal = refusal_of(refusal, TokenError::Algorithm);
                 continue;
             }
-            refusal = Refusal::Signature;
+            refusal = TokenError::Signature;
             tries += 1;
             if tries > MOST_TRIES {
                 break;
@@ -103,8 +107,8 @@ impl KeySet {
 }
 
 /// A signature that was looked at says more than an algorithm that was not.
-fn refusal_of(present: Refusal, next: Refusal) -> Refusal {
-    if present == Refusal::Signature {
+fn refusal_of(present: TokenError, next: TokenError) -> TokenError {
+    if present == TokenError::Signature {
         present
     } else {
         next

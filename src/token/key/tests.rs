@@ -6,7 +6,7 @@ use base64::engine::general_purpose::STANDARD_NO_PAD;
 
 use super::*;
 use crate::token::{
-    Holder, Issuer, IssuerSettings, KeySet, Refusal, VerifiedClaims, Verifier, VerifierSettings,
+    Holder, Issuer, IssuerSettings, KeySet, TokenError, VerifiedClaims, Verifier, VerifierSettings,
 };
 
 const NOW: u64 = 1_700_000_000;
@@ -54,7 +54,7 @@ fn tokens_of_another_library_hold_with_their_own_key_only() {
             let expected = if algorithm.is_same_signature(*other) {
                 None
             } else {
-                Some(Refusal::Algorithm)
+                Some(TokenError::Algorithm)
             };
             assert_eq!(
                 verifier.verify(token, NOW).err(),
@@ -358,9 +358,9 @@ fn a_public_key_is_never_a_secret() {
             .unwrap()
             .token;
         let expected = if id == "a" {
-            Refusal::Algorithm
+            TokenError::Algorithm
         } else {
-            Refusal::KeyId
+            TokenError::KeyId
         };
         assert_eq!(
             verifier(KeySet::new(vec![key.clone()]))
@@ -463,5 +463,8 @@ fn a_token_without_a_name_is_tried_with_few_keys() {
         verifier(KeySet::new(keys.collect()))
     };
     assert_eq!(set(15).verify(&token, NOW).err(), None);
-    assert_eq!(set(16).verify(&token, NOW).err(), Some(Refusal::Signature));
+    assert_eq!(
+        set(16).verify(&token, NOW).err(),
+        Some(TokenError::Signature)
+    );
 }
