@@ -7,18 +7,22 @@
 use std::hint::black_box;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use gatelatch::ambient;
 use gatelatch::token::{
     Algorithm, Holder, Issuer, IssuerSettings, Key, TokenCache, Verifier, VerifierSettings,
 };
+use jsonwebtoken::Algorithm::HS256;
+use jsonwebtoken::DecodingKey;
 
 const NOW: u64 = 1_767_225_600;
 
 /// As many as a worker's load uses in turn, and as a cache has no trouble with.
 const TOKENS: u64 = 1000;
 
-fn keys() -> [Key; 5] {
+fn keys() -> [Key; 7] {
     let secret = b"a secret that protects nothing but a benchmark";
     let pem =
         |algorithm, text| Key::from_pem(algorithm, text, None).expect("the tests' keys are good");
@@ -27,6 +31,8 @@ fn keys() -> [Key; 5] {
         pem(Algorithm::Rs256, include_str!("../tests/keys/rsa.pem")),
         pem(Algorithm::Ps256, include_str!("../tests/keys/rsa.pem")),
         pem(Algorithm::Es256, include_str!("../tests/keys/p256.pem")),
+        pem(Algorithm::Es384, include_str!("../tests/keys/p384.pem")),
+        pem(Algorithm::Es512, include_str!("../tests/keys/p521.pem")),
         pem(Algorithm::EdDsa, include_str!("../tests/keys/ed25519.pem")),
     ]
 }
@@ -81,6 +87,32 @@ fn cold(criterion: &mut Criterion) {
     group.finish();
 }
 
+/// The check of an HMAC with a key that is prepared once, and as jsonwebtoken makes it: why `token/key` keeps the key.
+fn hmac(criterion: &mut Criterion) {
+    let secret = b"a secret that protects nothing but a benchmark";
+    let [key, ..] = keys();
+    let token = token(&key, 0);
+    let (message, signature) = token.rsplit_once('.').expect("a token has three parts");
+    let prepared = aws_lc_rs::hmac::Key::new(aws_lc_rs::hmac::HMAC_SHA256, secret);
+    let library = DecodingKey::from_secret(secret).expect("the secret is not empty");
+    let mut group = criterion.benchmark_group("hmac");
+    group.bench_function("prepared", |bencher| {
+        bencher.iter(|| {
+            let tag = URL_SAFE_NO_PAD
+                .decode(black_box(signature))
+                .expect("base64");
+            aws_lc_rs::hmac::verify(&prepared, black_box(message.as_bytes()), &tag).is_ok()
+        });
+    });
+    group.bench_function("jsonwebtoken", |bencher| {
+        bencher.iter(|| {
+            let message = black_box(message.as_bytes());
+            jsonwebtoken::crypto::verify(black_box(signature), message, &library, HS256)
+        });
+    });
+    group.finish();
+}
+
 /// What a token costs that was verified a moment ago, whatever its algorithm.
 fn warm(criterion: &mut Criterion) {
     let [key, ..] = keys();
@@ -99,10 +131,10 @@ fn warm(criterion: &mut Criterion) {
             let token = turn.next().expect("a cycle never ends");
             cache
                 .find(black_box(token))
-                .is_some_and(|claims| verifier.still_holds(claims, black_box(NOW)))
+                .is_some_and(|claims| verifier.is_still_valid(claims, black_box(NOW)))
         });
     });
 }
 
-criterion_group!(benches, cold, warm);
+criterion_group!(benches, cold, hmac, warm);
 criterion_main!(benches);

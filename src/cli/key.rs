@@ -18,7 +18,7 @@ use crate::token::{self, Algorithm, Key};
 /// Make keys that sign tokens
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
-  gatelatch key generate --algorithm EdDSA --out token.pem
+  gatelatch key generate --algorithm Ed25519 --out token.pem
   gatelatch key generate --secret >> secret.txt")]
 pub(super) struct Args {
     #[command(subcommand)]
@@ -37,7 +37,7 @@ enum Command {
 #[derive(Debug, clap::Args)]
 #[command(group(ArgGroup::new("what").required(true).args(["algorithm", "secret"])))]
 struct GenerateArgs {
-    /// What the key is for: RS256, PS256, ES256, ES384 or EdDSA
+    /// What the key is for: RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512, Ed25519 or EdDSA
     #[arg(long, value_name = "ALGORITHM", value_parser = algorithm)]
     algorithm: Option<Algorithm>,
 
@@ -56,7 +56,14 @@ fn algorithm(text: &str) -> Result<Algorithm, String> {
             Err("a secret is made with `--secret`".to_owned())
         }
         Some(algorithm) => Ok(algorithm),
-        None => Err("write one of RS256, PS256, ES256, ES384, EdDSA".to_owned()),
+        None => {
+            let names: Vec<&str> = Algorithm::ALL
+                .into_iter()
+                .filter(|algorithm| !algorithm.is_symmetric())
+                .map(Algorithm::name)
+                .collect();
+            Err(format!("write one of {}", names.join(", ")))
+        }
     }
 }
 

@@ -92,8 +92,13 @@ enum Command {
 
 /// Runs the command of the process' arguments. Errors go to stderr; the exit code is 1, or 2 for a wrong command line.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
-    run_command(&cli.config, cli.command).unwrap_or_else(|error| {
+    // before anything else: no key and no token is looked at with a cryptography that was not tried
+    let tried = crate::token::install_provider().map_err(anyhow::Error::from);
+    let outcome = tried.and_then(|()| {
+        let cli = Cli::parse();
+        run_command(&cli.config, cli.command)
+    });
+    outcome.unwrap_or_else(|error| {
         if error.is::<ClosedPipe>() {
             return ExitCode::from(CLOSED_PIPE);
         }

@@ -51,6 +51,8 @@ pub enum Code {
     InvalidHash,
     /// A key that is none, or not one for its algorithm.
     InvalidKey,
+    /// A key of a published set that is not used because it is broken.
+    BrokenKey,
     /// Keys that somebody on the way could exchange.
     ExposedKeys,
     /// A secret that could be guessed.
@@ -144,6 +146,7 @@ impl Code {
             Self::PartialParameter => "partial-parameter",
             Self::InvalidHash => "invalid-hash",
             Self::InvalidKey => "invalid-key",
+            Self::BrokenKey => "broken-key",
             Self::ExposedKeys => "exposed-keys",
             Self::WeakSecret => "weak-secret",
             Self::NoSecret => "no-secret",

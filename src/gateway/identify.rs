@@ -6,7 +6,7 @@ use super::snapshot::Snapshot;
 use super::worker::{Pinned, Worker};
 use crate::access::{Caller, ClientAddress, Identity};
 use crate::telemetry::metrics::TokenRefusal;
-use crate::token::{ForeignToken, Refusal, SessionId, VerifiedClaims};
+use crate::token::{ExternalToken, SessionId, TokenError, VerifiedClaims};
 use crate::users::{Directory, KeyRefusal, User, UserRefusal};
 use crate::wire::{Credential, CredentialSource};
 
@@ -29,7 +29,7 @@ struct Holder {
 /// What a worker remembers of a token that held, for as long as the snapshot is in force.
 pub(super) enum Remembered {
     Own(Admitted),
-    Foreign(ForeignToken),
+    Foreign(ExternalToken),
 }
 
 /// A token of our own, and the user whom this snapshot's list has for it: the list does not change, so the user need not
@@ -57,7 +57,7 @@ pub(super) enum Outcome {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum CredentialError {
     /// The token itself is refused.
-    Token(Refusal),
+    Token(TokenError),
     /// Its session was ended.
     Revoked,
     /// The API key does not hold.
@@ -142,10 +142,10 @@ fn holder(
         ..
     } = &*pinned.snapshot;
     match pinned.tokens.borrow().find(token) {
-        Some(Remembered::Own(token)) if verifier.still_holds(&token.claims, now) => {
+        Some(Remembered::Own(token)) if verifier.is_still_valid(&token.claims, now) => {
             return token.holder(worker);
         }
-        Some(Remembered::Foreign(token)) if trusted_issuers.still_holds(token, now) => {
+        Some(Remembered::Foreign(token)) if trusted_issuers.is_still_valid(token, now) => {
             return Ok(bearer_of(token));
         }
         Some(_) | None => {}
@@ -190,7 +190,7 @@ fn browser_holder(
         })
     };
     if let Some(admitted) = pinned.sessions.borrow().find(token)
-        && browsers.still_holds(&admitted.claims, now)
+        && browsers.is_still_valid(&admitted.claims, now)
     {
         return renewed(admitted);
     }
@@ -230,7 +230,7 @@ impl Admitted {
     }
 }
 
-fn bearer_of(token: &ForeignToken) -> Holder {
+fn bearer_of(token: &ExternalToken) -> Holder {
     Holder {
         identity: Arc::clone(&token.identity),
         expires_at: token.expires_at,
@@ -252,7 +252,7 @@ fn find_user<'d>(
 fn refused(refusal: UserRefusal) -> CredentialError {
     match refusal {
         // services would take another issuer's `alice` for ours
-        UserRefusal::Impostor => CredentialError::Token(Refusal::Subject),
+        UserRefusal::Impostor => CredentialError::Token(TokenError::Subject),
         UserRefusal::Disabled => CredentialError::UserDisabled,
         UserRefusal::TooOld => CredentialError::TooOld,
     }
@@ -298,20 +298,22 @@ impl CredentialError {
     }
 }
 
-fn kind_of(refusal: Refusal) -> TokenRefusal {
+fn kind_of(refusal: TokenError) -> TokenRefusal {
     match refusal {
-        Refusal::TooLarge
-        | Refusal::Malformed
-        | Refusal::Header
-        | Refusal::Type
-        | Refusal::Critical
-        | Refusal::Claims
-        | Refusal::Missing
-        | Refusal::Subject
-        | Refusal::Lifetime => TokenRefusal::Malformed,
-        Refusal::Algorithm | Refusal::KeyId | Refusal::Signature => TokenRefusal::Signature,
-        Refusal::Issuer | Refusal::Audience => TokenRefusal::Scope,
-        Refusal::Expired => TokenRefusal::Expired,
-        Refusal::NotYetValid | Refusal::IssuedAt => TokenRefusal::Premature,
+        TokenError::TooLarge
+        | TokenError::Malformed
+        | TokenError::Header
+        | TokenError::Type
+        | TokenError::Critical
+        | TokenError::Claims
+        | TokenError::Missing
+        | TokenError::Subject
+        | TokenError::Lifetime => TokenRefusal::Malformed,
+        TokenError::Algorithm | TokenError::KeyId | TokenError::Signature => {
+            TokenRefusal::Signature
+        }
+        TokenError::Issuer | TokenError::Audience => TokenRefusal::Scope,
+        TokenError::Expired => TokenRefusal::Expired,
+        TokenError::NotYetValid | TokenError::IssuedAt => TokenRefusal::Premature,
     }
 }

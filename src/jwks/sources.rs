@@ -137,8 +137,13 @@ impl Follower {
         let new =
             KeySet::from_jwks(&fetched.body, algorithms).map_err(|error| error.to_string())?;
         self.metrics.jwks_fetched(issuer, FetchOutcome::Success);
-        let (count, changed) = (new.keys().len(), keys.fetched().to_jwks() != new.to_jwks());
+        let former = keys.fetched();
+        let changed = former.to_jwks() != new.to_jwks() || former.rejected() != new.rejected();
+        let count = new.keys().len();
         if changed {
+            for key in new.rejected() {
+                tracing::warn!(event = "jwks_key_rejected", issuer, %url, reason = %key, "a published key is broken");
+            }
             keys.replace(new);
         }
         keys.confirm(good_until(ambient::unix_seconds(), fetched.lifetime));

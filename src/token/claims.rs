@@ -4,8 +4,8 @@ use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
+use super::error::TokenError;
 use super::json::{Others, Text, once};
-use super::refusal::Refusal;
 
 /// The most characters of a subject.
 const SUBJECT_CHARACTERS: usize = 255;
@@ -37,10 +37,10 @@ impl<'de> Claims<'de> {
     /// Reads the decoded payload.
     ///
     /// # Errors
-    /// [`Refusal::Claims`] for anything but one object whose members are unique and of the right type.
-    pub(super) fn parse(json: &'de [u8]) -> Result<Self, Refusal> {
-        let json = std::str::from_utf8(json).map_err(|_| Refusal::Claims)?;
-        serde_json::from_str(json).map_err(|_| Refusal::Claims)
+    /// [`TokenError::Claims`] for anything but one object whose members are unique and of the right type.
+    pub(super) fn parse(json: &'de [u8]) -> Result<Self, TokenError> {
+        let json = std::str::from_utf8(json).map_err(|_| TokenError::Claims)?;
+        serde_json::from_str(json).map_err(|_| TokenError::Claims)
     }
 }
 

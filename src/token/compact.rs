@@ -3,7 +3,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-use super::refusal::Refusal;
+use super::error::TokenError;
 
 /// The most bytes of a token, counted before anything is decoded: 8 KiB.
 pub const MAX_TOKEN_BYTES: usize = 8 * 1024;
@@ -20,15 +20,15 @@ pub(super) struct Compact<'t> {
 
 impl<'t> Compact<'t> {
     /// # Errors
-    /// [`Refusal::TooLarge`] and, for anything but three parts, [`Refusal::Malformed`].
-    pub(super) fn split(token: &'t str) -> Result<Self, Refusal> {
+    /// [`TokenError::TooLarge`] and, for anything but three parts, [`TokenError::Malformed`].
+    pub(super) fn split(token: &'t str) -> Result<Self, TokenError> {
         if token.len() > MAX_TOKEN_BYTES {
-            return Err(Refusal::TooLarge);
+            return Err(TokenError::TooLarge);
         }
-        let (signed, signature) = token.rsplit_once('.').ok_or(Refusal::Malformed)?;
-        let (header, payload) = signed.split_once('.').ok_or(Refusal::Malformed)?;
+        let (signed, signature) = token.rsplit_once('.').ok_or(TokenError::Malformed)?;
+        let (header, payload) = signed.split_once('.').ok_or(TokenError::Malformed)?;
         if payload.contains('.') {
-            return Err(Refusal::Malformed);
+            return Err(TokenError::Malformed);
         }
         Ok(Self {
             signed,
@@ -41,6 +41,8 @@ impl<'t> Compact<'t> {
 
 /// Padding, white space, foreign characters and stray bits at the end are all refused, so that one token has one
 /// spelling.
-pub(super) fn decode(part: &str) -> Result<Vec<u8>, Refusal> {
-    URL_SAFE_NO_PAD.decode(part).map_err(|_| Refusal::Malformed)
+pub(super) fn decode(part: &str) -> Result<Vec<u8>, TokenError> {
+    URL_SAFE_NO_PAD
+        .decode(part)
+        .map_err(|_| TokenError::Malformed)
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::claims::Claims;
-use super::refusal::Refusal;
+use super::error::TokenError;
 
 /// The dates of a token, in seconds since 1970.
 pub(super) struct Dates {
@@ -28,7 +28,7 @@ impl Dates {
         leeway: Duration,
         max_lifetime: Duration,
         now: u64,
-    ) -> [(&'static str, Result<(), Refusal>); 4] {
+    ) -> [(&'static str, Result<(), TokenError>); 4] {
         let verdict = |holds: bool, refusal| if holds { Ok(()) } else { Err(refusal) };
         let latest = now.saturating_add(leeway.as_secs());
         // "On or after" `exp` is too late (RFC 7519, section 4.1.4).
@@ -43,12 +43,12 @@ impl Dates {
             .expires_at
             .saturating_sub(self.issued_at.unwrap_or(now));
         [
-            ("not expired", verdict(lives, Refusal::Expired)),
-            ("already valid", verdict(begun, Refusal::NotYetValid)),
-            ("time of issue", verdict(born, Refusal::IssuedAt)),
+            ("not expired", verdict(lives, TokenError::Expired)),
+            ("already valid", verdict(begun, TokenError::NotYetValid)),
+            ("time of issue", verdict(born, TokenError::IssuedAt)),
             (
                 "lifetime",
-                verdict(life <= max_lifetime.as_secs(), Refusal::Lifetime),
+                verdict(life <= max_lifetime.as_secs(), TokenError::Lifetime),
             ),
         ]
     }

@@ -80,7 +80,7 @@ impl DeviceTokens {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::token::{CookieSessions, Refusal, SessionId, SessionSettings};
+    use crate::token::{CookieSessions, SessionId, SessionSettings, TokenError};
 
     const NOW: u64 = 1_700_000_000;
 
@@ -135,7 +135,7 @@ mod tests {
         let device = sessions.devices().issue("alice", [1; 16], NOW).unwrap();
         assert_eq!(
             sessions.verify(&device.value, NOW),
-            Err(Refusal::Audience),
+            Err(TokenError::Audience),
             "no session"
         );
         let bearer = VerifierSettings {
@@ -147,7 +147,7 @@ mod tests {
         let bearer = Verifier::new(key(), bearer);
         assert_eq!(
             bearer.verify(&device.value, NOW),
-            Err(Refusal::Audience),
+            Err(TokenError::Audience),
             "no bearer token"
         );
         let id = SessionId::from_bytes([7; 16]);

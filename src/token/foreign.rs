@@ -9,9 +9,9 @@ use super::Algorithm;
 use super::claims::{Claims, is_valid_subject};
 use super::compact::{Compact, decode};
 use super::dates::Dates;
+use super::error::TokenError;
 use super::header::Header;
 use super::key_set::KeySet;
-use super::refusal::Refusal;
 use super::remote_keys::RemoteKeys;
 use crate::access::{Claim, ClaimValue, Identity, Subjects};
 
@@ -56,9 +56,9 @@ pub struct TrustedIssuer {
 #[derive(Clone, Debug, Default)]
 pub struct TrustedIssuers(Vec<TrustedIssuer>);
 
-/// A token that held.
+/// A valid token of another issuer.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ForeignToken {
+pub struct ExternalToken {
     /// Whom it names.
     pub identity: Arc<Identity>,
     /// `exp`, in seconds since 1970, without leeway.
@@ -93,7 +93,7 @@ impl TrustedIssuers {
     ///
     /// # Errors
     /// The first thing that is wrong. An unknown key is refused, and asked for in the background.
-    pub fn verify(&self, token: &str, now: u64) -> Option<Result<ForeignToken, Refusal>> {
+    pub fn verify(&self, token: &str, now: u64) -> Option<Result<ExternalToken, TokenError>> {
         if self.0.is_empty() {
             return None;
         }
@@ -109,15 +109,15 @@ impl TrustedIssuers {
         Some(
             issuer
                 .verify(&compact, &payload, &claims, now)
-                .map(|token| ForeignToken {
+                .map(|token| ExternalToken {
                     issuer: index,
                     ..token
                 }),
         )
     }
 
-    /// Whether a token that held once still does, as far as that is a matter of time and of keys.
-    pub fn still_holds(&self, token: &ForeignToken, now: u64) -> bool {
+    /// Whether a token that was valid once still is, as far as that depends on the time and on the keys.
+    pub fn is_still_valid(&self, token: &ExternalToken, now: u64) -> bool {
         self.0.get(token.issuer).is_some_and(|issuer| {
             let end = token
                 .expires_at
@@ -134,7 +134,7 @@ impl TrustedIssuer {
         payload: &[u8],
         claims: &Claims<'_>,
         now: u64,
-    ) -> Result<ForeignToken, Refusal> {
+    ) -> Result<ExternalToken, TokenError> {
         let header = decode(compact.header)?;
         let header = Header::parse(&header)?;
         header.check()?;
@@ -144,21 +144,21 @@ impl TrustedIssuer {
         let (Some(expires_at), Some(audience), Some(subject)) =
             (&claims.expires_at, &claims.audience, &claims.subject)
         else {
-            return Err(Refusal::Missing);
+            return Err(TokenError::Missing);
         };
         let settings = &self.settings;
         if !settings.audience.iter().any(|name| audience.names(name)) {
-            return Err(Refusal::Audience);
+            return Err(TokenError::Audience);
         }
         if !is_valid_subject(&subject.0) {
-            return Err(Refusal::Subject);
+            return Err(TokenError::Subject);
         }
         let dates = Dates::of(claims).checks(settings.leeway, settings.max_lifetime, now);
         dates.into_iter().try_for_each(|(_, verdict)| verdict)?;
         let members: Map<String, Value> =
-            serde_json::from_slice(payload).map_err(|_| Refusal::Claims)?;
+            serde_json::from_slice(payload).map_err(|_| TokenError::Claims)?;
         let identity = Arc::new(settings.identify(&subject.0, &members));
-        Ok(ForeignToken {
+        Ok(ExternalToken {
             identity,
             expires_at: expires_at.0,
             issued_at: claims.issued_at.map(|date| date.0),
@@ -169,12 +169,17 @@ impl TrustedIssuer {
 }
 
 impl IssuerKeys {
-    fn verify(&self, header: &Header<'_>, compact: &Compact<'_>, now: u64) -> Result<(), Refusal> {
+    fn verify(
+        &self,
+        header: &Header<'_>,
+        compact: &Compact<'_>,
+        now: u64,
+    ) -> Result<(), TokenError> {
         match self {
             Self::Fixed(keys) => keys.verify(header, compact),
             Self::Remote(keys) => {
                 let verdict = keys.current(now).verify(header, compact);
-                if verdict == Err(Refusal::KeyId) {
+                if verdict == Err(TokenError::KeyId) {
                     keys.want();
                 }
                 verdict

@@ -4,8 +4,8 @@ use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 
+use super::error::TokenError;
 use super::json::{Others, Text, once};
-use super::refusal::Refusal;
 
 /// The members that decide something. Keys that a header carries or points to (`jwk`, `jku`, `x5c`, `x5u`) are
 /// not among them: only the configured key counts.
@@ -22,31 +22,31 @@ impl<'de> Header<'de> {
     /// Reads the decoded header.
     ///
     /// # Errors
-    /// [`Refusal::Header`] for anything but one object whose members are unique and of the right type.
-    pub(super) fn parse(json: &'de [u8]) -> Result<Self, Refusal> {
-        let json = std::str::from_utf8(json).map_err(|_| Refusal::Header)?;
-        serde_json::from_str(json).map_err(|_| Refusal::Header)
+    /// [`TokenError::Header`] for anything but one object whose members are unique and of the right type.
+    pub(super) fn parse(json: &'de [u8]) -> Result<Self, TokenError> {
+        let json = std::str::from_utf8(json).map_err(|_| TokenError::Header)?;
+        serde_json::from_str(json).map_err(|_| TokenError::Header)
     }
 
     /// Whether it asks for nothing that this gateway does not do. Which key is meant is the key set's affair.
     ///
     /// # Errors
     /// The first member that asks for something else.
-    pub(super) fn check(&self) -> Result<(), Refusal> {
+    pub(super) fn check(&self) -> Result<(), TokenError> {
         // No extension is understood, so every list of critical ones names one that is not (RFC 7515, section
         // 4.1.11). `b64` is one of them (RFC 7797), and means nothing good without `crit` either.
         if self.critical.is_some() || self.unencoded.is_some() {
-            return Err(Refusal::Critical);
+            return Err(TokenError::Critical);
         }
         if self.algorithm.is_none() {
-            return Err(Refusal::Header);
+            return Err(TokenError::Header);
         }
         if self
             .kind
             .as_ref()
             .is_some_and(|kind| !is_access_token(&kind.0))
         {
-            return Err(Refusal::Type);
+            return Err(TokenError::Type);
         }
         Ok(())
     }

@@ -4,8 +4,8 @@ use serde_json::Value;
 
 use super::claims::Claims;
 use super::compact::{Compact, decode};
+use super::error::TokenError;
 use super::header::Header;
-use super::refusal::Refusal;
 use super::verifier::Verifier;
 
 /// What is to be said about a token. Nothing that it says is to be believed before every check holds.
@@ -17,7 +17,7 @@ pub struct Inspection {
     pub claims: Option<Value>,
     /// The name and the verdict of each check that could be made, in the order in which they count: the token holds
     /// where all of them do.
-    pub checks: Vec<(&'static str, Result<(), Refusal>)>,
+    pub checks: Vec<(&'static str, Result<(), TokenError>)>,
 }
 
 impl Verifier {

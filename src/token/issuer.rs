@@ -126,17 +126,7 @@ impl Issuer {
 
 /// The token in compact form that says this (RFC 7515, section 7.1).
 pub(super) fn sign(key: &Key, claims: Map<String, Value>) -> Result<String, IssueError> {
-    let kid = Value::from(key.id());
-    let header = format!(r#"{{"alg":"{}","typ":"JWT","kid":{kid}}}"#, key.algorithm());
-    let claims = Value::Object(claims).to_string();
-    let mut token = format!(
-        "{}.{}",
-        URL_SAFE_NO_PAD.encode(header),
-        URL_SAFE_NO_PAD.encode(claims)
-    );
-    let signature = key.sign(token.as_bytes()).ok_or(IssueError::Signing)?;
-    token.push('.');
-    URL_SAFE_NO_PAD.encode_string(signature, &mut token);
+    let token = key.encode(&claims).ok_or(IssueError::Signing)?;
     if token.len() > MAX_TOKEN_BYTES {
         return Err(IssueError::TooLarge(token.len()));
     }

@@ -5,11 +5,14 @@ use std::fmt;
 use serde_json::{Map, Value};
 
 use super::Algorithm;
-use super::key::{PublicKey, VerifyingKey};
+use super::key::{KeyError, PublicKey, VerifyingKey};
 use super::key_set::KeySet;
 
 /// More than any issuer publishes.
 const MOST_KEYS: usize = 100;
+
+/// The longest `kid` that a message quotes.
+const LONGEST_QUOTED: usize = 80;
 
 /// Why a text is no set of keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,9 +23,20 @@ pub enum JwksError {
     TooMany,
 }
 
+/// A key of a set that is meant for verifying, and broken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RejectedKey {
+    /// Which of the set it is, from 1.
+    pub number: usize,
+    /// Its `kid`, where that is a string; what the issuer wrote, of any length.
+    pub id: Option<String>,
+    /// What is wrong with it.
+    pub error: KeyError,
+}
+
 impl KeySet {
-    /// The keys of a document that can verify signatures of one of these algorithms. Others are passed over, so that an
-    /// issuer may publish keys for other purposes, and shared secrets always are.
+    /// The keys of a document that can verify signatures of one of these algorithms. Each key is read by itself: those
+    /// for other purposes are passed over, and shared secrets always are; broken ones are [`KeySet::rejected`].
     ///
     /// # Errors
     /// [`JwksError`] for what is no set of keys at all.
@@ -35,13 +49,21 @@ impl KeySet {
         if keys.len() > MOST_KEYS {
             return Err(JwksError::TooMany);
         }
-        let keys = keys
-            .iter()
-            .filter_map(Value::as_object)
-            .filter(|key| is_for_verifying(key));
-        Ok(Self::new(
-            keys.flat_map(|key| bind(key, algorithms)).collect(),
-        ))
+        let (mut good, mut rejected) = (Vec::new(), Vec::new());
+        for (at, key) in keys.iter().enumerate() {
+            let Some(members) = key.as_object().filter(|key| is_for_verifying(key)) else {
+                continue;
+            };
+            match bind(members, algorithms) {
+                Ok(keys) => good.extend(keys),
+                Err(error) => rejected.push(RejectedKey {
+                    number: at + 1,
+                    id: members.get("kid").and_then(Value::as_str).map(Into::into),
+                    error,
+                }),
+            }
+        }
+        Ok(Self::new(good).with_rejected(rejected))
     }
 }
 
@@ -56,23 +78,52 @@ fn is_for_verifying(key: &Map<String, Value>) -> bool {
     purpose && operations
 }
 
-/// The key, once for each algorithm that it may be used with: the one that it names, else every accepted one of its kind.
-fn bind(key: &Map<String, Value>, algorithms: &[Algorithm]) -> Vec<VerifyingKey> {
-    let Some(public) = PublicKey::from_jwk(key) else {
-        return Vec::new();
+/// The key, once for each algorithm that it may be used with: the one that it names, else every accepted one of its
+/// kind. None for a key of another kind.
+fn bind(key: &Map<String, Value>, algorithms: &[Algorithm]) -> Result<Vec<VerifyingKey>, KeyError> {
+    let Some(kind) = PublicKey::kind_of(key) else {
+        return Ok(Vec::new());
     };
-    let id = key.get("kid");
-    if id.is_some_and(|id| !id.is_string()) {
-        return Vec::new();
+    let is_named = |algorithm: Algorithm| {
+        key.get("alg")
+            .is_none_or(|name| name.as_str().is_some_and(|name| algorithm.is_named(name)))
+    };
+    let mut fitting: Vec<Algorithm> = Vec::new();
+    for &algorithm in algorithms {
+        let is_new = !fitting
+            .iter()
+            .any(|other| other.is_same_signature(algorithm));
+        if algorithm.kind() == kind && is_named(algorithm) && is_new {
+            fitting.push(algorithm);
+        }
     }
-    let id = id.and_then(Value::as_str);
-    let named = |algorithm: &Algorithm| key.get("alg").is_none_or(|name| name == algorithm.name());
-    let fitting = algorithms
-        .iter()
-        .filter(|algorithm| public.suits(**algorithm) && named(algorithm));
+    if fitting.is_empty() {
+        return Ok(Vec::new());
+    }
+    let id = match key.get("kid") {
+        None => None,
+        Some(Value::String(id)) => Some(id.as_str()),
+        Some(_) => return Err(KeyError::Member("kid")),
+    };
+    let public = PublicKey::from_jwk(kind, key)?;
     fitting
-        .filter_map(|algorithm| VerifyingKey::from_public(*algorithm, public.clone(), id).ok())
+        .into_iter()
+        .map(|algorithm| VerifyingKey::from_public(algorithm, public.clone(), id))
         .collect()
+}
+
+impl fmt::Display for RejectedKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "key {}", self.number)?;
+        // of a name that is too long to be quoted, or cannot be seen, the number is enough
+        let is_plain = |id: &&String| {
+            id.len() <= LONGEST_QUOTED && id.chars().all(|c| c.is_ascii_graphic() && c != '`')
+        };
+        if let Some(id) = self.id.as_ref().filter(is_plain) {
+            write!(f, ", `{id}`,")?;
+        }
+        write!(f, " is not used: {}", self.error)
+    }
 }
 
 impl fmt::Display for JwksError {
@@ -92,11 +143,12 @@ mod tests {
 
     use super::*;
 
-    const ALL: [Algorithm; 5] = [
+    const ALL: [Algorithm; 6] = [
         Algorithm::Rs256,
         Algorithm::Ps256,
         Algorithm::Es256,
         Algorithm::Es384,
+        Algorithm::Es512,
         Algorithm::EdDsa,
     ];
 
@@ -134,7 +186,7 @@ mod tests {
     fn what_is_shown_is_read_again() {
         for (algorithm, name) in ALL
             .into_iter()
-            .zip(["rsa", "rsa", "p256", "p384", "ed25519"])
+            .zip(["rsa", "rsa", "p256", "p384", "p521", "ed25519"])
         {
             check(public(algorithm, name), &ALL, &[algorithm]);
             check(public(algorithm, name), &[Algorithm::Hs256], &[]);
@@ -187,12 +239,81 @@ mod tests {
             &ALL,
             &[rs],
         );
+        // members that decide nothing here may be of any type
+        check(
+            changed(
+                public(rs, "rsa"),
+                json!({ "x5c": "no list", "x5t": 7, "k": [], "crv": "P-256", "x": 1, "other": {} }),
+            ),
+            &ALL,
+            &[rs],
+        );
         let point = public(es, "p256");
         check(changed(point.clone(), json!({ "crv": "P-384" })), &ALL, &[]);
         check(
             changed(point.clone(), json!({ "crv": "secp256k1" })),
             &ALL,
             &[],
+        );
+    }
+
+    /// RFC 9864: both names are one algorithm, in the key, in the configuration and in the token.
+    #[test]
+    fn a_key_for_ed25519_is_found_under_both_names() {
+        let (new, old) = (Algorithm::Ed25519, Algorithm::EdDsa);
+        let key = public(new, "ed25519");
+        assert_eq!(key["alg"], "Ed25519");
+        assert_eq!(public(old, "ed25519")["alg"], "EdDSA");
+        for alg in [json!("Ed25519"), json!("EdDSA"), Value::Null] {
+            let key = changed(key.clone(), json!({ "alg": alg }));
+            check(key.clone(), &[new], &[new]);
+            check(key.clone(), &[old], &[old]);
+            check(key, &[Algorithm::Rs256, new, old], &[new]);
+        }
+        for alg in ["Ed448", "ES256", "ed25519", "eddsa"] {
+            check(
+                changed(key.clone(), json!({ "alg": alg })),
+                &[new, old],
+                &[],
+            );
+        }
+    }
+
+    /// One odd key costs no other key, and is reported where it would have been used.
+    #[test]
+    fn a_broken_key_is_named_and_the_others_are_used() {
+        let (rsa, point) = (
+            public(Algorithm::Rs256, "rsa"),
+            public(Algorithm::Es256, "p256"),
+        );
+        let with = |key: &Value, changes: Value| changed(key.clone(), changes);
+        let keys = json!([
+            with(&rsa, json!({ "kid": 7 })),
+            with(&point, json!({ "kid": "off", "x": point["y"], "y": point["x"] })),
+            with(&point, json!({ "kid": "short", "x": &point["x"].as_str().unwrap()[1..] })),
+            with(&rsa, json!({ "kid": "`\u{202e}`", "n": rsa["n"].as_str().unwrap()[..172] })),
+            with(&rsa, json!({ "e": null })),
+            { "kty": "EC", "crv": "P-256K", "x": 1 },
+            { "kty": "AKP", "alg": "ML-DSA-44", "pub": "AA" },
+            { "kty": "oct", "k": "c2VjcmV0" },
+            with(&rsa, json!({ "kid": 7, "use": "enc" })),
+            with(&rsa, json!({ "kid": 7, "alg": "RSA-OAEP" })),
+            "no key",
+            with(&rsa, json!({ "kid": "good" })),
+        ]);
+        let set = KeySet::from_jwks(json!({ "keys": keys }).to_string().as_bytes(), &ALL).unwrap();
+        let ids: Vec<&str> = set.keys().iter().map(VerifyingKey::id).collect();
+        assert_eq!(ids, ["good"]);
+        let messages: Vec<String> = set.rejected().iter().map(ToString::to_string).collect();
+        assert_eq!(
+            messages,
+            [
+                "key 1 is not used: `kid` is missing or malformed (RFC 7518, section 6)",
+                "key 2, `off`, is not used: not a P-256 key, which ES256 needs: its point is not valid on that curve",
+                "key 3, `short`, is not used: `x` is missing or malformed (RFC 7518, section 6)",
+                "key 4 is not used: an RSA key of 1032 bits; 2048 to 8192 are accepted",
+                "key 5, `a`, is not used: `e` is missing or malformed (RFC 7518, section 6)",
+            ]
         );
     }
 
@@ -235,7 +356,25 @@ mod tests {
         ] {
             check(changed(point.clone(), changes), &ALL, &[]);
         }
+        let point = public(Algorithm::Es512, "p521");
+        for changes in [
+            json!({ "x": point["y"], "y": point["x"] }),
+            json!({ "crv": "P-256" }),
+            json!({ "x": B64.encode([0; 66]), "y": B64.encode([0; 66]) }),
+            json!({ "x": B64.encode([0; 65]) }),
+        ] {
+            check(changed(point.clone(), changes), &ALL, &[]);
+        }
         let edwards = public(Algorithm::EdDsa, "ed25519");
+        let mut no_point = [0; 32];
+        no_point[0] = 2;
+        for x in [no_point, [0; 32], [0xff; 32]] {
+            check(
+                changed(edwards.clone(), json!({ "x": B64.encode(x) })),
+                &ALL,
+                &[],
+            );
+        }
         check(
             changed(edwards.clone(), json!({ "x": B64.encode([1; 31]) })),
             &ALL,

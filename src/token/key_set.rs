@@ -2,10 +2,11 @@
 
 use serde_json::{Value, json};
 
-use super::compact::{Compact, decode};
+use super::compact::Compact;
+use super::error::TokenError;
 use super::header::Header;
+use super::jwks::RejectedKey;
 use super::key::{Key, VerifyingKey};
-use super::refusal::Refusal;
 
 /// The most keys that a token without a `kid` is tried with: each try costs a signature, and anybody can send one.
 const MOST_TRIES: usize = 16;
@@ -15,6 +16,7 @@ const MOST_TRIES: usize = 16;
 #[derive(Clone, Debug, Default)]
 pub struct KeySet {
     keys: Vec<VerifyingKey>,
+    rejected: Vec<RejectedKey>,
     names: Names,
 }
 
@@ -32,6 +34,7 @@ impl KeySet {
     pub fn new(keys: Vec<VerifyingKey>) -> Self {
         Self {
             keys,
+            rejected: Vec::new(),
             names: Names::Count,
         }
     }
@@ -40,8 +43,18 @@ impl KeySet {
     pub fn of_unknown_names(keys: Vec<VerifyingKey>) -> Self {
         Self {
             keys,
+            rejected: Vec::new(),
             names: Names::Unknown,
         }
+    }
+
+    pub(super) fn with_rejected(self, rejected: Vec<RejectedKey>) -> Self {
+        Self { rejected, ..self }
+    }
+
+    /// The broken keys of a published set: those that would verify here if they were keys.
+    pub fn rejected(&self) -> &[RejectedKey] {
+        &self.rejected
     }
 
     /// The keys, in the order of the set.
@@ -51,51 +64,37 @@ impl KeySet {
 
     /// The public keys as a JSON Web Key Set (RFC 7517, section 5), each once; shared secrets are left out.
     pub fn to_jwks(&self) -> Value {
-        let keys = self.keys.iter().filter_map(|key| {
-            let members = key
-                .public()?
-                .members()
-                .into_iter()
-                .map(|(name, value)| (name.to_owned(), value.into()));
-            let mut members: serde_json::Map<String, Value> = members.collect();
-            let more = [
-                ("kid", key.id()),
-                ("alg", key.algorithm().name()),
-                ("use", "sig"),
-            ];
-            members.extend(more.map(|(name, value)| (name.to_owned(), value.into())));
-            Some(Value::Object(members))
-        });
+        let keys = self.keys.iter().filter_map(VerifyingKey::to_jwk);
         json!({ "keys": keys.collect::<Vec<_>>() })
     }
 
     /// Whether one of the keys has signed the token.
     ///
     /// # Errors
-    /// [`Refusal::KeyId`] for a name that no key has, [`Refusal::Algorithm`] for an algorithm that no such key is bound
-    /// to, and [`Refusal::Signature`].
-    pub(super) fn verify(&self, header: &Header<'_>, token: &Compact<'_>) -> Result<(), Refusal> {
-        let mut refusal = Refusal::KeyId;
-        let (mut signature, mut tries) = (None, 0);
+    /// [`TokenError::KeyId`] for a name that no key has, [`TokenError::Algorithm`] for an algorithm that no such key is bound
+    /// to, and [`TokenError::Signature`].
+    pub(super) fn verify(
+        &self,
+        header: &Header<'_>,
+        token: &Compact<'_>,
+    ) -> Result<(), TokenError> {
+        let mut refusal = TokenError::KeyId;
+        let mut tries = 0;
         for key in self
             .keys
             .iter()
             .filter(|key| self.is_named(key, header.key_id()))
         {
-            if key.algorithm().name() != header.algorithm() {
-                refusal = refusal_of(refusal, Refusal::Algorithm);
+            if !key.algorithm().is_named(header.algorithm()) {
+                refusal = refusal_of(refusal, TokenError::Algorithm);
                 continue;
             }
-            refusal = Refusal::Signature;
+            refusal = TokenError::Signature;
             tries += 1;
             if tries > MOST_TRIES {
                 break;
             }
-            let signature = match &signature {
-                Some(signature) => signature,
-                None => signature.insert(decode(token.signature).map_err(|_| Refusal::Signature)?),
-            };
-            if key.verifies(token.signed.as_bytes(), signature) {
+            if key.verifies(token.signed.as_bytes(), token.signature) {
                 return Ok(());
             }
         }
@@ -108,8 +107,8 @@ impl KeySet {
 }
 
 /// A signature that was looked at says more than an algorithm that was not.
-fn refusal_of(present: Refusal, next: Refusal) -> Refusal {
-    if present == Refusal::Signature {
+fn refusal_of(present: TokenError, next: TokenError) -> TokenError {
+    if present == TokenError::Signature {
         present
     } else {
         next

@@ -91,7 +91,7 @@ mod tests {
     use super::*;
     use crate::access::Subjects;
     use crate::token::{
-        Algorithm, Holder, Issuer, IssuerKeys, IssuerSettings, Key, Refusal, TrustSettings,
+        Algorithm, Holder, Issuer, IssuerKeys, IssuerSettings, Key, TokenError, TrustSettings,
         TrustedIssuer, TrustedIssuers,
     };
 
@@ -137,21 +137,21 @@ mod tests {
         }]);
         let token = token(&key);
         let verify = |now| issuers.verify(&token, now).unwrap();
-        assert_eq!(verify(NOW), Err(Refusal::KeyId), "nothing was fetched");
+        assert_eq!(verify(NOW), Err(TokenError::KeyId), "nothing was fetched");
         keys.replace(KeySet::from(key));
         assert_eq!(
             verify(NOW),
-            Err(Refusal::KeyId),
+            Err(TokenError::KeyId),
             "without an end they never count"
         );
         keys.confirm(END);
         let held = verify(END - 1).unwrap();
-        assert!(issuers.still_holds(&held, END - 1));
+        assert!(issuers.is_still_valid(&held, END - 1));
         assert!(
-            !issuers.still_holds(&held, END),
+            !issuers.is_still_valid(&held, END),
             "a token that is remembered"
         );
-        assert_eq!(verify(END), Err(Refusal::KeyId));
+        assert_eq!(verify(END), Err(TokenError::KeyId));
         keys.confirm(END + 1);
         assert_eq!(verify(END), Ok(held), "the issuer answers again");
     }

@@ -7,10 +7,10 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use super::device::DeviceTokens;
+use super::error::TokenError;
 use super::issuer::{IssueError, sign};
 use super::key::Key;
 use super::key_set::KeySet;
-use super::refusal::Refusal;
 use super::session_id::SessionId;
 use super::verifier::{VerifiedClaims, Verifier, VerifierSettings};
 
@@ -119,28 +119,28 @@ impl CookieSessions {
     ///
     /// # Errors
     /// The first thing that is wrong.
-    pub fn verify(&self, token: &str, now: u64) -> Result<VerifiedClaims, Refusal> {
+    pub fn verify(&self, token: &str, now: u64) -> Result<VerifiedClaims, TokenError> {
         let claims = self.verifier.verify(token, now)?;
         let (Some(_), Some(signed_in_at)) = (claims.issued_at, claims.signed_in_at) else {
-            return Err(Refusal::Missing);
+            return Err(TokenError::Missing);
         };
         if signed_in_at > now.saturating_add(self.settings.leeway.as_secs()) {
-            return Err(Refusal::IssuedAt);
+            return Err(TokenError::IssuedAt);
         }
-        if self.still_holds(&claims, now) {
+        if self.is_still_valid(&claims, now) {
             Ok(claims)
         } else {
-            Err(Refusal::Expired)
+            Err(TokenError::Expired)
         }
     }
 
-    /// Whether a session that held once still does, as far as that is a matter of time.
-    pub fn still_holds(&self, session: &VerifiedClaims, now: u64) -> bool {
+    /// Whether a session that was valid once still is, as far as that depends on the time.
+    pub fn is_still_valid(&self, session: &VerifiedClaims, now: u64) -> bool {
         let max_age = self.settings.max_age.as_secs();
         let young = session
             .signed_in_at
             .is_some_and(|signed_in_at| now < signed_in_at.saturating_add(max_age));
-        young && self.verifier.still_holds(session, now)
+        young && self.verifier.is_still_valid(session, now)
     }
 
     /// When a token ends that is made now.
@@ -235,14 +235,14 @@ mod tests {
             None,
             "it cannot grow older"
         );
-        assert!(sessions().still_holds(&third, NOW + 3999));
+        assert!(sessions().is_still_valid(&third, NOW + 3999));
         assert!(
-            !sessions().still_holds(&third, NOW + 4000),
+            !sessions().is_still_valid(&third, NOW + 4000),
             "no leeway beyond the greatest age"
         );
         assert_eq!(
             sessions().verify(&token.value, NOW + 4000),
-            Err(Refusal::Expired)
+            Err(TokenError::Expired)
         );
     }
 
@@ -261,7 +261,7 @@ mod tests {
         };
         assert_eq!(
             Verifier::new(key(), bearer).verify(&session, NOW),
-            Err(Refusal::Audience)
+            Err(TokenError::Audience)
         );
         let settings = IssuerSettings {
             issuer: "gatelatch".to_owned(),
@@ -282,7 +282,7 @@ mod tests {
             .issue(&holder, [0; 16], NOW)
             .unwrap()
             .token;
-        assert_eq!(sessions().verify(&token, NOW), Err(Refusal::Audience));
+        assert_eq!(sessions().verify(&token, NOW), Err(TokenError::Audience));
     }
 
     #[test]
@@ -361,7 +361,7 @@ mod tests {
         for name in ["iat", "auth_time", "sid"] {
             assert_eq!(
                 sessions().verify(&claims(name), NOW),
-                Err(Refusal::Missing),
+                Err(TokenError::Missing),
                 "{name}"
             );
         }

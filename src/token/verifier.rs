@@ -1,13 +1,13 @@
-//! Decides whether a token holds, and whose it is.
+//! Decides whether a token is valid, and whose it is.
 
 use std::time::Duration;
 
 use super::claims::{Claims, is_valid_subject};
 use super::compact::{Compact, decode};
 use super::dates::Dates;
+use super::error::TokenError;
 use super::header::Header;
 use super::key_set::KeySet;
-use super::refusal::Refusal;
 use super::session_id::SessionId;
 
 /// What a token must say to be accepted.
@@ -30,7 +30,7 @@ pub struct Verifier {
     settings: VerifierSettings,
 }
 
-/// What a token that holds says.
+/// The claims of a valid token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VerifiedClaims {
     /// `sub`: 1 to 255 visible characters.
@@ -63,7 +63,7 @@ impl Verifier {
     ///
     /// # Errors
     /// The first thing that is wrong. Claims are looked at only when the signature holds.
-    pub fn verify(&self, token: &str, now: u64) -> Result<VerifiedClaims, Refusal> {
+    pub fn verify(&self, token: &str, now: u64) -> Result<VerifiedClaims, TokenError> {
         let compact = self.check_signature(token)?;
         self.check_claims(&compact, &decode(compact.payload)?, now)
     }
@@ -79,7 +79,7 @@ impl Verifier {
         (now < end.saturating_add(leeway)).then(|| session_id(&claims, &compact))
     }
 
-    fn check_signature<'t>(&self, token: &'t str) -> Result<Compact<'t>, Refusal> {
+    fn check_signature<'t>(&self, token: &'t str) -> Result<Compact<'t>, TokenError> {
         let compact = Compact::split(token)?;
         let header = decode(compact.header)?;
         let header = Header::parse(&header)?;
@@ -100,8 +100,8 @@ impl Verifier {
         })
     }
 
-    /// Whether claims that held once still do, as far as that is a matter of time.
-    pub fn still_holds(&self, claims: &VerifiedClaims, now: u64) -> bool {
+    /// Whether claims that were valid once still are, as far as that depends on the time.
+    pub fn is_still_valid(&self, claims: &VerifiedClaims, now: u64) -> bool {
         now < claims
             .expires_at
             .saturating_add(self.settings.leeway.as_secs())
@@ -112,14 +112,14 @@ impl Verifier {
         compact: &Compact<'_>,
         payload: &[u8],
         now: u64,
-    ) -> Result<VerifiedClaims, Refusal> {
+    ) -> Result<VerifiedClaims, TokenError> {
         let claims = Claims::parse(payload)?;
         self.claim_checks(&claims, now)
             .into_iter()
             .try_for_each(|(_, verdict)| verdict)?;
         let session = session_id(&claims, compact);
         let (Some(expires_at), Some(subject)) = (claims.expires_at, claims.subject) else {
-            return Err(Refusal::Missing);
+            return Err(TokenError::Missing);
         };
         let issued_at = claims.issued_at.map(|date| date.0);
         let signed_in_at = claims
@@ -141,7 +141,7 @@ impl Verifier {
         &self,
         claims: &Claims<'_>,
         now: u64,
-    ) -> [(&'static str, Result<(), Refusal>); 8] {
+    ) -> [(&'static str, Result<(), TokenError>); 8] {
         let settings = &self.settings;
         let verdict = |holds: bool, refusal| if holds { Ok(()) } else { Err(refusal) };
         let complete = claims.expires_at.is_some()
@@ -163,10 +163,10 @@ impl Verifier {
         let [expiry, start, age, life] =
             Dates::of(claims).checks(settings.leeway, settings.max_lifetime, now);
         [
-            ("claims", verdict(complete, Refusal::Missing)),
-            ("issuer", verdict(issuer, Refusal::Issuer)),
-            ("audience", verdict(audience, Refusal::Audience)),
-            ("subject", verdict(subject, Refusal::Subject)),
+            ("claims", verdict(complete, TokenError::Missing)),
+            ("issuer", verdict(issuer, TokenError::Issuer)),
+            ("audience", verdict(audience, TokenError::Audience)),
+            ("subject", verdict(subject, TokenError::Subject)),
             expiry,
             start,
             age,

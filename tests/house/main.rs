@@ -174,6 +174,23 @@ fn seals_are_made_where_the_check_is() {
     }
 }
 
+/// jsonwebtoken can do without AWS-LC, by crates whose `rsa` leaks its timing (RUSTSEC-2023-0071). Where any dependency
+/// turns that on, they appear in the lock file, and jsonwebtoken no longer chooses a provider by itself.
+#[test]
+fn no_second_cryptography_signs_tokens() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    for lock in ["Cargo.lock", "fuzz/Cargo.lock"] {
+        let lock = fs::read_to_string(root.join(lock)).unwrap();
+        let of = |name: &str| lock.matches(&format!("\nname = \"{name}\"\n")).count();
+        for crate_name in ["rsa", "ed25519-dalek", "p256", "p384"] {
+            assert_eq!(of(crate_name), 0, "`{crate_name}` is in the tree");
+        }
+        assert_eq!(of("jsonwebtoken"), 1, "one jsonwebtoken, one provider");
+    }
+    let denied = fs::read_to_string(root.join("deny.toml")).unwrap();
+    assert!(denied.contains(r#"crate = "rsa""#));
+}
+
 #[test]
 fn only_the_command_line_uses_anyhow() {
     for (path, text) in sources() {

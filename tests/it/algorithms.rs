@@ -61,9 +61,19 @@ fn every_algorithm_signs_and_verifies_and_shows_its_public_key() {
             None,
         ),
         ("RS256", signed_with("RS256", "rsa.pem"), Some("RSA")),
+        ("RS384", signed_with("RS384", "rsa.pem"), Some("RSA")),
+        ("RS512", signed_with("RS512", "rsa.pkcs1.pem"), Some("RSA")),
         ("PS256", signed_with("PS256", "rsa.pkcs1.pem"), Some("RSA")),
+        ("PS384", signed_with("PS384", "rsa-pss.pem"), Some("RSA")),
+        ("PS512", signed_with("PS512", "rsa.pem"), Some("RSA")),
         ("ES256", signed_with("ES256", "p256.sec1.pem"), Some("EC")),
         ("ES384", signed_with("ES384", "p384.pem"), Some("EC")),
+        ("ES512", signed_with("ES512", "p521.pem"), Some("EC")),
+        (
+            "Ed25519",
+            signed_with("Ed25519", "ed25519.pem"),
+            Some("OKP"),
+        ),
         ("EdDSA", signed_with("EdDSA", "ed25519.pem"), Some("OKP")),
     ] {
         let upstream = Upstream::saying("hi");
@@ -222,15 +232,125 @@ fn a_key_file_that_changes_is_read_again() {
     assert_eq!(gateway.get("/me", &gateway.bearer("rita")).status, 200);
 }
 
+/// The two names of Ed25519 (RFC 9864) are one key: a change of the name logs nobody out.
+#[test]
+fn the_name_of_ed25519_may_change_while_tokens_are_out() {
+    let upstream = Upstream::saying("hi");
+    let builder = gateway(SERVICES).upstream(upstream.address);
+    let gateway = with_token(builder, &signed_with("EdDSA", "ed25519.pem")).start();
+    let before = gateway.token("rita");
+    let config = gateway.read("gateway.yaml");
+    gateway.replace(
+        "gateway.yaml",
+        &config.replace("algorithm: EdDSA", "algorithm: Ed25519"),
+    );
+    gateway.event("configuration reloaded");
+    let after = gateway.token("rita");
+    let names = [&before, &after].map(|token| header_of(token));
+    assert_eq!(
+        (&names[0]["alg"], &names[1]["alg"]),
+        (&json!("EdDSA"), &json!("Ed25519"))
+    );
+    assert_eq!(names[0]["kid"], names[1]["kid"]);
+    for token in [before, after] {
+        let answer = gateway.get("/me", &format!("Authorization: Bearer {token}\r\n"));
+        assert_eq!(answer.status, 200);
+    }
+}
+
+/// Keys and tokens of PyJWT, for each algorithm with a public key: with the name in the key, and without.
+#[test]
+fn tokens_that_python_signs_hold_for_every_algorithm() {
+    let Some(python) = python() else { return };
+    let app = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/apps/sign.py");
+    let mut issuers = String::new();
+    let mut files = Vec::new();
+    let mut tokens = Vec::new();
+    for (at, (algorithm, accepted)) in [
+        ("RS256", "RS256"),
+        ("RS384", "RS256, RS384"),
+        ("RS512", "RS512"),
+        ("PS256", "PS256"),
+        ("PS384", "PS384, PS256"),
+        ("PS512", "PS512"),
+        ("ES256", "ES256"),
+        ("ES384", "ES384"),
+        ("ES512", "ES512, ES384"),
+        ("EdDSA", "EdDSA"),
+        ("EdDSA", "Ed25519"),
+        ("Ed25519", "Ed25519"),
+        ("Ed25519", "EdDSA"),
+        ("Ed25519", "RS256, EdDSA, Ed25519"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        for bare in [&[][..], &["bare"]] {
+            let issuer = format!("https://{at}.{}.example.com", bare.len());
+            let made = output(
+                Command::new(&python)
+                    .arg(&app)
+                    .args([&issuer, algorithm])
+                    .args(bare),
+            );
+            let made: Value = serde_json::from_str(&made).unwrap();
+            let file = format!("{at}-{}.json", bare.len());
+            issuers += &format!(
+                "{{ issuer: \"{issuer}\", jwks: {file}, audience: api, algorithms: [{accepted}] }}, "
+            );
+            files.push((file, made["jwks"].to_string()));
+            tokens.push((
+                algorithm,
+                accepted,
+                made["token"].as_str().unwrap().to_owned(),
+            ));
+        }
+    }
+    let upstream = Upstream::saying("hi");
+    let gateway = gateway(SERVICES)
+        .upstream(upstream.address)
+        .auth(&format!("trusted_issuers: [ {issuers} ]"))
+        .prepare(move |folder| {
+            for (name, text) in files {
+                std::fs::write(folder.join(name), text).unwrap();
+            }
+        })
+        .start();
+    for (algorithm, accepted, token) in tokens {
+        let answer = gateway.get("/me", &format!("Authorization: Bearer {token}\r\n"));
+        assert_eq!(
+            answer.status, 200,
+            "{algorithm} as [{accepted}]: {answer:?}"
+        );
+        // the last byte of the signature decides too
+        let (signed, signature) = token.rsplit_once('.').unwrap();
+        let mut signature = URL_SAFE_NO_PAD.decode(signature).unwrap();
+        *signature.last_mut().unwrap() ^= 1;
+        let forged = format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature));
+        let answer = gateway.get("/me", &format!("Authorization: Bearer {forged}\r\n"));
+        assert_eq!(
+            answer.status, 401,
+            "{algorithm} as [{accepted}]: {answer:?}"
+        );
+    }
+}
+
 #[test]
 fn python_verifies_tokens_through_the_published_keys() {
     let Some(python) = python() else { return };
     let app = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/apps/verify.py");
     for (algorithm, file) in [
         ("RS256", "rsa.pem"),
+        ("RS384", "rsa.pem"),
+        ("RS512", "rsa.pem"),
         ("PS256", "rsa.pem"),
+        ("PS384", "rsa-pss.pem"),
+        ("PS512", "rsa.pem"),
         ("ES256", "p256.pem"),
+        ("ES384", "p384.pem"),
+        ("ES512", "p521.pem"),
         ("EdDSA", "ed25519.pem"),
+        ("Ed25519", "ed25519.pem"),
     ] {
         let gateway = with_token(gateway(SERVICES), &signed_with(algorithm, file)).start();
         let keys = format!("http://{}/.well-known/jwks.json", gateway.address);

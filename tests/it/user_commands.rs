@@ -361,7 +361,10 @@ fn tokens_are_made_and_looked_at() {
 fn keys_are_made_for_their_owner_only_and_never_overwrite() {
     let folder = folder();
     let at = folder.path();
-    for algorithm in ["EdDSA", "ES256", "ES384", "RS256", "PS256"] {
+    for algorithm in [
+        "EdDSA", "Ed25519", "ES256", "ES384", "ES512", "RS256", "RS384", "RS512", "PS256", "PS384",
+        "PS512",
+    ] {
         let file = format!("{algorithm}.pem");
         let (out, err) = run(
             at,

@@ -7,7 +7,7 @@ use crate::access::{Caller, Claim, ClaimValue, Identity};
 use crate::ambient;
 use crate::analysis::simulation::{CallerSpec, SimulatedCaller, roles_text};
 use crate::config::Config;
-use crate::token::{ForeignToken, Verifier};
+use crate::token::{ExternalToken, Verifier};
 use crate::users::{API_KEY_PREFIX, UserRefusal};
 
 /// Who asks; without any of these, nobody who is known.
@@ -84,7 +84,7 @@ impl SubjectArgs {
     fn foreign(&self, token: &str, config: &Config) -> Option<SimulatedCaller> {
         let issuers = config.auth.trusted_issuers(|_, _| Arc::default());
         let verdict = issuers.verify(token, ambient::unix_seconds())?;
-        let admit = |token: ForeignToken| {
+        let admit = |token: ExternalToken| {
             let verdict = config
                 .directory
                 .admit_foreign(&token.identity, token.issued_at);

@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 use crate::ambient;
 use crate::cli::load;
 use crate::config::Config;
-use crate::token::{Inspection, Refusal, Verifier};
+use crate::token::{Inspection, TokenError, Verifier};
 
 /// More than any token that is accepted.
 const LONGEST_INPUT: u64 = 64 * 1024;
@@ -86,7 +86,7 @@ fn inspect(config: &Config, token: &str, now: u64) -> (String, bool) {
 type Line = (&'static str, Result<(), String>);
 
 fn own(config: &Config, inspection: Inspection) -> Vec<Line> {
-    let said = |(name, verdict): (_, Result<(), Refusal>)| {
+    let said = |(name, verdict): (_, Result<(), TokenError>)| {
         (name, verdict.map_err(|refusal| refusal.to_string()))
     };
     let mut lines: Vec<Line> = inspection.checks.into_iter().map(said).collect();
@@ -104,9 +104,9 @@ fn foreign(config: &Config, token: &str, now: u64) -> Option<Vec<Line>> {
             .directory
             .admit_foreign(&token.identity, token.issued_at)
             .map_err(|refusal| refusal.to_string()),
-        Err(Refusal::KeyId) => Err(format!(
+        Err(TokenError::KeyId) => Err(format!(
             "{}; published keys are known to a running gateway only",
-            Refusal::KeyId
+            TokenError::KeyId
         )),
         Err(refusal) => Err(refusal.to_string()),
     };

@@ -18,7 +18,7 @@ pub(super) use self::secrets::{Secrets, example, few_bytes};
 pub(super) use self::trust::{open_admin, wide_proxies};
 
 /// Every lint and why it is one. `allow_lints` of a rule, of a service or at the top level silences it there.
-pub const LINTS: [(Code, &str); 24] = [
+pub const LINTS: [(Code, &str); 25] = [
     (
         Code::NoSecret,
         "tokens end with the process, and replicas do not accept each other's",
@@ -34,6 +34,10 @@ pub const LINTS: [(Code, &str); 24] = [
     (
         Code::InlineSecret,
         "a configuration is copied, reviewed and kept in version control",
+    ),
+    (
+        Code::BrokenKey,
+        "tokens that are signed with the key are refused",
     ),
     (
         Code::ExposedKeys,

@@ -133,7 +133,16 @@ fn algorithms(entry: Entry, reader: &mut Reader<'_>) -> Option<Vec<Algorithm>> {
         entry,
         "write the algorithms that the issuer signs with, such as `[RS256]`",
     )?;
-    let algorithms = distinct(&items, reader, algorithm)?;
+    let mut algorithms: Vec<Algorithm> = Vec::new();
+    // the two names of Ed25519 are one algorithm, and one key
+    for algorithm in distinct(&items, reader, algorithm)? {
+        if !algorithms
+            .iter()
+            .any(|other| other.is_same_signature(algorithm))
+        {
+            algorithms.push(algorithm);
+        }
+    }
     let symmetric = algorithms
         .iter()
         .filter(|algorithm| algorithm.is_symmetric())
@@ -186,10 +195,20 @@ fn published(
                 span,
                 "the file holds no key for these algorithms",
             );
-            reader.report(finding.help("write the algorithms of the keys in it"));
+            let help = match keys.rejected().first() {
+                Some(key) => key.to_string(),
+                None => "write the algorithms of the keys in it".to_owned(),
+            };
+            reader.report(finding.help(help));
             None
         }
-        Ok(keys) => Some(KeySource::Fixed(keys)),
+        Ok(keys) => {
+            for key in keys.rejected() {
+                let finding = Finding::warning(Code::BrokenKey, span, key.to_string());
+                reader.report(finding.help("the other keys of the file are used"));
+            }
+            Some(KeySource::Fixed(keys))
+        }
         Err(error) => {
             reader.report(Finding::error(
                 Code::InvalidKey,

@@ -126,7 +126,7 @@ impl Material {
             let kind = algorithm.key_kind();
             let message = format!("`{}` is not for {algorithm}, which needs {kind}", entry.key);
             let help = if algorithm.is_symmetric() {
-                "write the key's `algorithm`, such as `EdDSA`, as well"
+                "write the key's `algorithm`, such as `Ed25519`, as well"
             } else {
                 "take it away; a secret is for `HS256`, `HS384` and `HS512`"
             };
@@ -201,13 +201,18 @@ pub(super) fn checked<K>(
         Err(error) => error,
     };
     let code = match error {
-        KeyError::TooShort(..) | KeyError::RsaSize => Code::WeakSecret,
+        KeyError::TooShort(..) | KeyError::RsaSize(_) => Code::WeakSecret,
         KeyError::NotPem
         | KeyError::Encrypted
         | KeyError::NotPrivate
         | KeyError::NotPublic
         | KeyError::Certificate
         | KeyError::OtherKind(_)
+        | KeyError::RsaNumbers
+        | KeyError::NotOnCurve(_)
+        | KeyError::Compressed
+        | KeyError::Member(_)
+        | KeyError::Unproven(_)
         | KeyError::NotForSecret(_) => Code::InvalidKey,
     };
     reader.report(Finding::error(code, span, error.to_string()));

@@ -49,7 +49,7 @@ fn me_challenges_who_is_unknown() {
             r#"Bearer realm="gatelatch""#,
         ),
         (
-            PortalCaller::Rejected(crate::token::Refusal::Expired.description()),
+            PortalCaller::Rejected(crate::token::TokenError::Expired.description()),
             "Invalid or expired token",
             r#"Bearer realm="gatelatch", error="invalid_token", error_description="the token has expired""#,
         ),

@@ -22,8 +22,18 @@ pub enum KeyError {
     Certificate,
     /// A key for another algorithm.
     OtherKind(Algorithm),
-    /// An RSA modulus outside 2048 to 8192 bits.
-    RsaSize,
+    /// An RSA modulus of so many bits, outside 2048 to 8192.
+    RsaSize(u64),
+    /// The numbers of an RSA key do not fit together.
+    RsaNumbers,
+    /// The point of a public key does not lie on the curve of the algorithm.
+    NotOnCurve(Algorithm),
+    /// Only one coordinate of a point, which JSON Web Keys have no form for.
+    Compressed,
+    /// A member of a JSON Web Key that is missing, has another type, or is no unpadded base64url of the right length.
+    Member(&'static str),
+    /// What the key signs, it does not verify.
+    Unproven(Algorithm),
     /// A shared secret where a key pair is needed, or the other way round.
     NotForSecret(Algorithm),
 }
@@ -37,29 +47,32 @@ impl fmt::Display for KeyError {
                     "a secret of {bytes} bytes; {algorithm} needs at least {SECRET_BYTES}, e.g. from `openssl rand -base64 48`"
                 )
             }
-            Self::NotPem => {
-                f.write_str("not a key in PEM form; make one with `gatelatch key generate`")
+            Self::NotPem => f.write_str("not a key in PEM form; make one with `gatelatch key generate`"),
+            Self::Encrypted => {
+                f.write_str("a key under a password; take it off with `openssl pkcs8 -in KEY -out KEY.plain`")
             }
-            Self::Encrypted => f.write_str(
-                "a key under a password; take it off with `openssl pkcs8 -in KEY -out KEY.plain`",
-            ),
             Self::NotPrivate => f.write_str("a public key; tokens are signed with the private one"),
-            Self::NotPublic => f.write_str(
-                "a private key; write the public one here: `openssl pkey -in KEY -pubout`",
-            ),
-            Self::Certificate => f.write_str(
-                "a certificate; write its key here: `openssl x509 -in CERTIFICATE -pubkey -noout`",
-            ),
+            Self::NotPublic => f.write_str("a private key; write the public one here: `openssl pkey -in KEY -pubout`"),
+            Self::Certificate => {
+                f.write_str("a certificate; write its key here: `openssl x509 -in CERTIFICATE -pubkey -noout`")
+            }
             Self::OtherKind(algorithm) => {
                 write!(f, "not {}, which {algorithm} needs", algorithm.key_kind())
             }
-            Self::RsaSize => f.write_str("an RSA key of another size than 2048 to 8192 bits"),
+            Self::RsaSize(bits) => {
+                write!(f, "an RSA key of {bits} bits; 2048 to 8192 are accepted")
+            }
+            Self::RsaNumbers => f.write_str("a damaged RSA key: its numbers do not fit together"),
+            Self::NotOnCurve(algorithm) => {
+                write!(f, "not {}, which {algorithm} needs: its point is not valid on that curve", algorithm.key_kind())
+            }
+            Self::Compressed => {
+                f.write_str("a compressed point; write it in full: `openssl ec -pubin -in KEY -conv_form uncompressed`")
+            }
+            Self::Member(name) => write!(f, "`{name}` is missing or malformed (RFC 7518, section 6)"),
+            Self::Unproven(algorithm) => write!(f, "a damaged key: it does not verify its own {algorithm} signature"),
             Self::NotForSecret(algorithm) => {
-                write!(
-                    f,
-                    "no key for {algorithm}, which needs {}",
-                    algorithm.key_kind()
-                )
+                write!(f, "no key for {algorithm}, which needs {}", algorithm.key_kind())
             }
         }
     }

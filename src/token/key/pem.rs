@@ -1,78 +1,100 @@
-//! Keys in PEM form (RFC 7468): which kind a block is, and its bytes.
+//! Keys in PEM form (RFC 7468): which block a text holds. What is in it, jsonwebtoken reads.
 
-use rustls::pki_types::PrivateKeyDer;
-use rustls::pki_types::pem::{self, PemObject, SectionKind};
+use pem::{EncodeConfig, LineEnding, Pem};
 use zeroize::Zeroizing;
 
 use super::error::KeyError;
 
-/// One block.
-struct Block(SectionKind, Vec<u8>);
-
-impl PemObject for Block {
-    fn from_pem(kind: SectionKind, bytes: Vec<u8>) -> Option<Self> {
-        Some(Self(kind, bytes))
-    }
+/// The one key of a text, by the label of its block, and that block alone: jsonwebtoken reads the first block of a text,
+/// whatever follows it.
+pub(super) struct KeyBlock {
+    pub(super) label: Label,
+    pub(super) der: Zeroizing<Vec<u8>>,
+    pub(super) text: Zeroizing<String>,
 }
 
-/// Reads the one private key of a text: PKCS#8, PKCS#1 or SEC1. `openssl ecparam` writes the curve before it.
-pub(super) fn private_key(text: &str) -> Result<PrivateKeyDer<'static>, KeyError> {
-    refuse_encrypted(text)?;
-    let mut found = None;
-    for block in blocks(text)? {
-        match (block.0, found.is_some()) {
-            (SectionKind::PrivateKey, false) => found = Some(PrivateKeyDer::Pkcs8(block.1.into())),
-            (SectionKind::RsaPrivateKey, false) => {
-                found = Some(PrivateKeyDer::Pkcs1(block.1.into()))
-            }
-            (SectionKind::EcPrivateKey, false) => found = Some(PrivateKeyDer::Sec1(block.1.into())),
-            (
-                SectionKind::PrivateKey | SectionKind::RsaPrivateKey | SectionKind::EcPrivateKey,
-                true,
-            ) => {
-                return Err(KeyError::NotPem);
-            }
-            (SectionKind::PublicKey, _) => return Err(KeyError::NotPrivate),
-            (SectionKind::Certificate, _) => return Err(KeyError::Certificate),
-            _ => return Err(KeyError::NotPem),
+/// The labels of keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Label {
+    /// `PRIVATE KEY`: PKCS#8, of any kind.
+    Pkcs8,
+    /// `RSA PRIVATE KEY`: PKCS#1.
+    Pkcs1,
+    /// `EC PRIVATE KEY`: SEC1.
+    Sec1,
+    /// `PUBLIC KEY`: `SubjectPublicKeyInfo`, of any kind.
+    Spki,
+    /// `RSA PUBLIC KEY`: PKCS#1.
+    Pkcs1Public,
+}
+
+impl KeyBlock {
+    /// Reads the one private key of a text.
+    pub(super) fn private(text: &str) -> Result<Self, KeyError> {
+        let block = Self::only(text)?;
+        match block.label {
+            Label::Pkcs8 | Label::Pkcs1 | Label::Sec1 => Ok(block),
+            Label::Spki | Label::Pkcs1Public => Err(KeyError::NotPrivate),
         }
     }
-    found.ok_or(KeyError::NotPem)
-}
 
-/// Reads the one public key of a text, as `SubjectPublicKeyInfo` (RFC 5280).
-pub(super) fn public_key(text: &str) -> Result<Vec<u8>, KeyError> {
-    refuse_encrypted(text)?;
-    let mut blocks = blocks(text)?.into_iter();
-    let (Some(Block(kind, bytes)), None) = (blocks.next(), blocks.next()) else {
-        return Err(KeyError::NotPem);
-    };
-    match kind {
-        SectionKind::PublicKey => Ok(bytes),
-        SectionKind::PrivateKey | SectionKind::RsaPrivateKey | SectionKind::EcPrivateKey => {
-            drop(Zeroizing::new(bytes));
-            Err(KeyError::NotPublic)
+    /// Reads the one public key of a text.
+    pub(super) fn public(text: &str) -> Result<Self, KeyError> {
+        let block = Self::only(text)?;
+        match block.label {
+            Label::Spki | Label::Pkcs1Public => Ok(block),
+            Label::Pkcs8 | Label::Pkcs1 | Label::Sec1 => Err(KeyError::NotPublic),
         }
-        SectionKind::Certificate => Err(KeyError::Certificate),
-        SectionKind::Crl | SectionKind::Csr | SectionKind::EchConfigList | _ => {
-            Err(KeyError::NotPem)
+    }
+
+    fn only(text: &str) -> Result<Self, KeyError> {
+        let blocks = pem::parse_many(text).map_err(|_| KeyError::NotPem)?;
+        // one that breaks off is no block
+        if blocks.len() != text.matches("-----BEGIN ").count() {
+            return Err(KeyError::NotPem);
         }
+        // `openssl ecparam -genkey` writes the curve before the key
+        let mut keys = blocks
+            .into_iter()
+            .filter(|block| block.tag() != "EC PARAMETERS");
+        let (Some(block), None) = (keys.next(), keys.next()) else {
+            return Err(KeyError::NotPem);
+        };
+        let encrypted = block
+            .headers()
+            .get("Proc-Type")
+            .is_some_and(|kind| kind.contains("ENCRYPTED"));
+        if encrypted {
+            return Err(KeyError::Encrypted);
+        }
+        let label = label(block.tag())?;
+        Ok(Self {
+            label,
+            text: write(&block),
+            der: Zeroizing::new(block.into_contents()),
+        })
     }
 }
 
-/// Blocks of a kind that the parser does not know, such as curve parameters, are passed over by it.
-fn blocks(text: &str) -> Result<Vec<Block>, KeyError> {
-    Block::pem_slice_iter(text.as_bytes())
-        .collect::<Result<_, pem::Error>>()
-        .map_err(|_| KeyError::NotPem)
+fn label(tag: &str) -> Result<Label, KeyError> {
+    match tag {
+        "PRIVATE KEY" => Ok(Label::Pkcs8),
+        "RSA PRIVATE KEY" => Ok(Label::Pkcs1),
+        "EC PRIVATE KEY" => Ok(Label::Sec1),
+        "PUBLIC KEY" => Ok(Label::Spki),
+        "RSA PUBLIC KEY" => Ok(Label::Pkcs1Public),
+        "ENCRYPTED PRIVATE KEY" => Err(KeyError::Encrypted),
+        "CERTIFICATE" => Err(KeyError::Certificate),
+        _ => Err(KeyError::NotPem),
+    }
 }
 
-fn refuse_encrypted(text: &str) -> Result<(), KeyError> {
-    let encrypted = text.contains("-----BEGIN ENCRYPTED PRIVATE KEY-----")
-        || text.contains("Proc-Type: 4,ENCRYPTED");
-    if encrypted {
-        Err(KeyError::Encrypted)
-    } else {
-        Ok(())
-    }
+/// A private key in PKCS#8, as a file holds it.
+pub(in crate::token) fn private_key_text(pkcs8: Vec<u8>) -> Zeroizing<String> {
+    write(&Pem::new("PRIVATE KEY", pkcs8))
+}
+
+fn write(block: &Pem) -> Zeroizing<String> {
+    let config = EncodeConfig::new().set_line_ending(LineEnding::LF);
+    Zeroizing::new(pem::encode_config(block, config))
 }

@@ -1,213 +1,306 @@
-//! Public keys: from PEM and from JSON Web Keys (RFC 7517), and back to those.
+//! Public keys: from PEM and from JSON Web Keys (RFC 7517), and back to those. jsonwebtoken reads and writes them; what it
+//! takes without a look, such as a point beside its curve, is refused here, when the key is loaded.
+
+use std::sync::Arc;
 
 use aws_lc_rs::encoding::AsDer;
 use aws_lc_rs::rsa;
 use aws_lc_rs::signature::{
-    ECDSA_P256_SHA256_FIXED, ECDSA_P384_SHA384_FIXED, ED25519, ParsedPublicKey,
-    RSA_PKCS1_2048_8192_SHA256, RSA_PSS_2048_8192_SHA256, RsaParameters, RsaPublicKeyComponents,
-    VerificationAlgorithm,
+    ECDSA_P256_SHA256_FIXED, ECDSA_P384_SHA384_FIXED, ECDSA_P521_SHA512_FIXED,
+    EcdsaVerificationAlgorithm, ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256,
+    RsaPublicKeyComponents,
 };
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jsonwebtoken::DecodingKey;
+use jsonwebtoken::jwk::{
+    AlgorithmParameters, CommonParameters, EllipticCurve, EllipticCurveKeyParameters,
+    EllipticCurveKeyType, Jwk, RSAKeyParameters, RSAKeyType, ThumbprintHash,
+};
 use serde_json::{Map, Value};
-use sha2::{Digest, Sha256};
 
+use super::edwards;
 use super::error::KeyError;
-use super::pem;
+use super::pem::{KeyBlock, Label};
 use crate::token::Algorithm;
+use crate::token::algorithm::KeyKind;
 
-/// What stands before the point in the `SubjectPublicKeyInfo` of an uncompressed P-256 key (RFC 5480).
-const P256_PREFIX: &[u8] =
-    b"\x30\x59\x30\x13\x06\x07\x2a\x86\x48\xce\x3d\x02\x01\x06\x08\x2a\x86\x48\xce\x3d\x03\x01\x07\x03\x42\x00";
-/// The same for P-384.
-const P384_PREFIX: &[u8] =
-    b"\x30\x76\x30\x10\x06\x07\x2a\x86\x48\xce\x3d\x02\x01\x06\x05\x2b\x81\x04\x00\x22\x03\x62\x00";
-/// The same for Ed25519 (RFC 8410).
-const ED25519_PREFIX: &[u8] = b"\x30\x2a\x30\x05\x06\x03\x2b\x65\x70\x03\x21\x00";
+/// A public key of a kind that an algorithm is known for, with numbers that make sense.
+#[derive(Clone, Debug)]
+pub(in crate::token) struct PublicKey {
+    kind: KeyKind,
+    parameters: AlgorithmParameters,
+    key: DecodingKey,
+}
 
-/// A public key, of a kind that an algorithm is known for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::token) enum PublicKey {
-    /// Modulus and exponent, without leading zeros.
-    Rsa { modulus: Vec<u8>, exponent: Vec<u8> },
-    /// x and y, 32 bytes each.
-    P256([Vec<u8>; 2]),
-    /// x and y, 48 bytes each.
-    P384([Vec<u8>; 2]),
-    /// The compressed point.
-    Ed25519(Vec<u8>),
+/// What checks the signatures of a public key.
+#[derive(Clone)]
+pub(super) enum PublicCheck {
+    Library(jsonwebtoken::Algorithm, DecodingKey),
+    /// ES512.
+    P521(Arc<ParsedPublicKey>),
 }
 
 impl PublicKey {
-    /// Reads a PEM block `PUBLIC KEY`.
-    pub(super) fn from_pem(text: &str) -> Result<Self, KeyError> {
-        let info = pem::public_key(text)?;
-        if let Some(key) = info.strip_prefix(ED25519_PREFIX) {
-            return Ok(Self::Ed25519(key.to_vec()));
-        }
-        for prefix in [P256_PREFIX, P384_PREFIX] {
-            if let Some(key) = info.strip_prefix(prefix) {
-                return Self::from_point(key).ok_or(KeyError::NotPem);
+    /// Reads a PEM block `PUBLIC KEY` or `RSA PUBLIC KEY`.
+    pub(super) fn from_pem(algorithm: Algorithm, text: &str) -> Result<Self, KeyError> {
+        let block = KeyBlock::public(text)?;
+        let other = |_| KeyError::OtherKind(algorithm);
+        match algorithm.kind() {
+            KeyKind::Secret => Err(KeyError::NotForSecret(algorithm)),
+            KeyKind::Rsa => Self::from_rsa_der(algorithm, &block),
+            KeyKind::P256 | KeyKind::P384 | KeyKind::P521 => {
+                let key = DecodingKey::from_ec_pem(block.text.as_bytes()).map_err(other)?;
+                let point = key.try_get_as_bytes().map_err(other)?;
+                let public = Self::from_point(algorithm, point)?;
+                // the library passes over the name of the curve
+                match curve(algorithm.kind()) {
+                    Some((_, curve)) if ParsedPublicKey::new(curve, &*block.der).is_ok() => {
+                        Ok(public)
+                    }
+                    Some(_) | None => Err(KeyError::OtherKind(algorithm)),
+                }
+            }
+            KeyKind::Ed25519 => {
+                let key = DecodingKey::from_ed_pem(block.text.as_bytes()).map_err(other)?;
+                let jwk = Jwk::from_decoding_key(&key, None).map_err(other)?;
+                Self::new(KeyKind::Ed25519, jwk.algorithm)
             }
         }
-        Self::from_rsa(&rsa::PublicKey::from_der(&info).map_err(|_| KeyError::NotPem)?)
     }
 
-    /// Reads an uncompressed point; its length says on which curve.
-    pub(super) fn from_point(point: &[u8]) -> Option<Self> {
-        let (4, coordinates) = point.split_first().map(|(first, rest)| (*first, rest))? else {
-            return None;
+    fn from_rsa_der(algorithm: Algorithm, block: &KeyBlock) -> Result<Self, KeyError> {
+        let other = |_| KeyError::OtherKind(algorithm);
+        let key = match DecodingKey::from_rsa_pem(block.text.as_bytes()) {
+            Ok(key) => key,
+            // the library does not know the name of keys for RSASSA-PSS alone (RFC 4055, section 1.2)
+            Err(_) if block.label == Label::Spki && algorithm.is_pss() => {
+                let key = rsa::PublicKey::from_der(&block.der)
+                    .map_err(|_| KeyError::OtherKind(algorithm))?;
+                let key = RsaPublicKeyComponents::<Vec<u8>>::from(&key);
+                DecodingKey::from_rsa_raw_components(&key.n, &key.e)
+            }
+            Err(_) => return Err(KeyError::OtherKind(algorithm)),
         };
-        let (x, y) = coordinates.split_at(coordinates.len() / 2);
-        match coordinates.len() {
-            64 => Some(Self::P256([x.to_vec(), y.to_vec()])),
-            96 => Some(Self::P384([x.to_vec(), y.to_vec()])),
-            _ => None,
-        }
+        Self::new(
+            KeyKind::Rsa,
+            Jwk::from_decoding_key(&key, None).map_err(other)?.algorithm,
+        )
     }
 
-    pub(super) fn from_rsa(key: &rsa::PublicKey) -> Result<Self, KeyError> {
-        let modulus = key.modulus().big_endian_without_leading_zero().to_vec();
-        let exponent = key.exponent().big_endian_without_leading_zero().to_vec();
-        check_rsa_size(&modulus)?;
-        Ok(Self::Rsa { modulus, exponent })
+    /// The public half of a private key that the library holds.
+    pub(super) fn of(jwk: Jwk, algorithm: Algorithm) -> Result<Self, KeyError> {
+        Self::new(algorithm.kind(), jwk.algorithm)
     }
 
-    /// Reads the members of a JSON Web Key; `None` for a kind that is not known here, private members or not.
-    pub(in crate::token) fn from_jwk(members: &Map<String, Value>) -> Option<Self> {
+    /// Reads an uncompressed point (SEC1, section 2.3.3), which must be on the curve of the algorithm.
+    pub(super) fn from_point(algorithm: Algorithm, point: &[u8]) -> Result<Self, KeyError> {
+        let other = KeyError::OtherKind(algorithm);
+        let (name, _) = curve(algorithm.kind()).ok_or(other)?;
+        let size = coordinate_bytes(algorithm.kind());
+        let (x, y) = match point {
+            [4, both @ ..] if both.len() == 2 * size => both.split_at(size),
+            [2 | 3, x @ ..] if x.len() == size => return Err(KeyError::Compressed),
+            _ => return Err(other),
+        };
+        let parameters = EllipticCurveKeyParameters {
+            key_type: EllipticCurveKeyType::EC,
+            curve: name,
+            x: URL_SAFE_NO_PAD.encode(x),
+            y: URL_SAFE_NO_PAD.encode(y),
+        };
+        let parameters = AlgorithmParameters::EllipticCurve(parameters);
+        Self::new(algorithm.kind(), parameters)
+    }
+
+    /// The kind of a JSON Web Key; `None` for one that is not known here, and for shared secrets.
+    pub(in crate::token) fn kind_of(members: &Map<String, Value>) -> Option<KeyKind> {
         let text = |name: &str| members.get(name).and_then(Value::as_str);
-        let bytes = |name: &str| URL_SAFE_NO_PAD.decode(text(name)?).ok();
         match (text("kty")?, text("crv")) {
-            ("RSA", _) => {
-                let (modulus, exponent) = (without_zeros(bytes("n")?), without_zeros(bytes("e")?));
-                check_rsa_size(&modulus).ok()?;
-                Some(Self::Rsa { modulus, exponent })
-            }
-            // RFC 7518, section 6.2.1.2: coordinates have the full length of the curve's
-            ("EC", Some("P-256")) => Some(Self::P256([
-                sized(bytes("x")?, 32)?,
-                sized(bytes("y")?, 32)?,
-            ])),
-            ("EC", Some("P-384")) => Some(Self::P384([
-                sized(bytes("x")?, 48)?,
-                sized(bytes("y")?, 48)?,
-            ])),
-            ("OKP", Some("Ed25519")) => Some(Self::Ed25519(sized(bytes("x")?, 32)?)),
+            ("RSA", _) => Some(KeyKind::Rsa),
+            ("EC", Some("P-256")) => Some(KeyKind::P256),
+            ("EC", Some("P-384")) => Some(KeyKind::P384),
+            ("EC", Some("P-521")) => Some(KeyKind::P521),
+            ("OKP", Some("Ed25519")) => Some(KeyKind::Ed25519),
             _ => None,
         }
     }
 
-    /// The required members, in the order of their names (RFC 7638, section 3.2).
-    pub(in crate::token) fn members(&self) -> Vec<(&'static str, String)> {
-        let encode = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
-        let curve = |name: &str, [x, y]: &[Vec<u8>; 2]| {
-            vec![
-                ("crv", name.to_owned()),
-                ("kty", "EC".to_owned()),
-                ("x", encode(x)),
-                ("y", encode(y)),
-            ]
+    /// Reads the members of a JSON Web Key of this kind. Others than those of the public key are passed over: they may
+    /// be of any type.
+    pub(in crate::token) fn from_jwk(
+        kind: KeyKind,
+        members: &Map<String, Value>,
+    ) -> Result<Self, KeyError> {
+        let needed: &[&'static str] = match kind {
+            KeyKind::Secret => return Err(KeyError::Member("kty")),
+            KeyKind::Rsa => &["n", "e"],
+            KeyKind::P256 | KeyKind::P384 | KeyKind::P521 => &["x", "y"],
+            KeyKind::Ed25519 => &["x"],
         };
-        match self {
-            Self::Rsa { modulus, exponent } => {
-                vec![
-                    ("e", encode(exponent)),
-                    ("kty", "RSA".to_owned()),
-                    ("n", encode(modulus)),
-                ]
+        for &name in needed {
+            if !members.get(name).is_some_and(Value::is_string) {
+                return Err(KeyError::Member(name));
             }
-            Self::P256(point) => curve("P-256", point),
-            Self::P384(point) => curve("P-384", point),
-            Self::Ed25519(key) => vec![
-                ("crv", "Ed25519".to_owned()),
-                ("kty", "OKP".to_owned()),
-                ("x", encode(key)),
-            ],
+        }
+        let known = ["kty", "crv"].iter().chain(needed);
+        let known: Map<String, Value> = known
+            .filter_map(|name| Some(((*name).to_owned(), members.get(*name)?.clone())))
+            .collect();
+        let parameters =
+            serde_json::from_value(Value::Object(known)).map_err(|_| KeyError::Member("kty"))?;
+        Self::new(kind, parameters)
+    }
+
+    /// Refuses what verifies nothing or anything.
+    fn new(kind: KeyKind, parameters: AlgorithmParameters) -> Result<Self, KeyError> {
+        let parameters = match parameters {
+            AlgorithmParameters::RSA(key) => AlgorithmParameters::RSA(checked_rsa(&key)?),
+            AlgorithmParameters::EllipticCurve(key) => {
+                let length = encoded_length(coordinate_bytes(kind));
+                // RFC 7518, section 6.2.1.2: coordinates have the full length of the curve's
+                for (name, coordinate) in [("x", &key.x), ("y", &key.y)] {
+                    if coordinate.len() != length {
+                        return Err(KeyError::Member(name));
+                    }
+                }
+                AlgorithmParameters::EllipticCurve(key)
+            }
+            AlgorithmParameters::OctetKeyPair(key) if key.x.len() == encoded_length(32) => {
+                AlgorithmParameters::OctetKeyPair(key)
+            }
+            AlgorithmParameters::OctetKeyPair(_) => return Err(KeyError::Member("x")),
+            AlgorithmParameters::OctetKey(_) | AlgorithmParameters::Other(_) | _ => {
+                return Err(KeyError::Member("kty"));
+            }
+        };
+        let key = DecodingKey::from_jwk(&jwk(&parameters)).map_err(|_| KeyError::Member("x"))?;
+        let public = Self {
+            kind,
+            parameters,
+            key,
+        };
+        public.check_point()?;
+        Ok(public)
+    }
+
+    /// The library finds points that are not on their curve with each signature only, and then calls it a wrong one.
+    fn check_point(&self) -> Result<(), KeyError> {
+        let bytes = || self.key.try_get_as_bytes().unwrap_or_default();
+        let (algorithm, is_valid) = match self.kind {
+            KeyKind::Secret | KeyKind::Rsa => return Ok(()),
+            KeyKind::P256 => (Algorithm::Es256, self.on_curve().is_some()),
+            KeyKind::P384 => (Algorithm::Es384, self.on_curve().is_some()),
+            KeyKind::P521 => (Algorithm::Es512, self.on_curve().is_some()),
+            KeyKind::Ed25519 => (Algorithm::Ed25519, edwards::is_public_key(bytes())),
+        };
+        if is_valid {
+            Ok(())
+        } else {
+            Err(KeyError::NotOnCurve(algorithm))
         }
     }
 
-    /// The thumbprint (RFC 7638): all members have values that JSON writes as they are.
-    pub(super) fn thumbprint(&self) -> Box<str> {
-        let members: Vec<String> = self
-            .members()
-            .into_iter()
-            .map(|(name, value)| format!("\"{name}\":\"{value}\""))
-            .collect();
-        URL_SAFE_NO_PAD
-            .encode(Sha256::digest(format!("{{{}}}", members.join(","))))
-            .into()
+    fn on_curve(&self) -> Option<ParsedPublicKey> {
+        let (_, curve) = curve(self.kind)?;
+        ParsedPublicKey::new(curve, self.key.try_get_as_bytes().ok()?).ok()
+    }
+
+    /// The key as a JSON Web Key, for one algorithm and under this `kid`. The library has no word for each `alg`.
+    pub(in crate::token) fn to_jwk(&self, algorithm: Algorithm, id: &str) -> Map<String, Value> {
+        let Ok(Value::Object(mut members)) = serde_json::to_value(&self.parameters) else {
+            return Map::new();
+        };
+        let more = [("kid", id), ("alg", algorithm.name()), ("use", "sig")];
+        members.extend(more.map(|(name, value)| (name.to_owned(), value.into())));
+        members
+    }
+
+    /// The thumbprint (RFC 7638).
+    pub(super) fn thumbprint(&self) -> Result<Box<str>, KeyError> {
+        let thumbprint = jwk(&self.parameters).thumbprint(ThumbprintHash::SHA256);
+        Ok(thumbprint.map_err(|_| KeyError::Member("kty"))?.into())
     }
 
     /// Whether an algorithm can be used with such a key.
     pub(in crate::token) fn suits(&self, algorithm: Algorithm) -> bool {
-        match self {
-            Self::Rsa { .. } => matches!(algorithm, Algorithm::Rs256 | Algorithm::Ps256),
-            Self::P256(_) => algorithm == Algorithm::Es256,
-            Self::P384(_) => algorithm == Algorithm::Es384,
-            Self::Ed25519(_) => algorithm == Algorithm::EdDsa,
-        }
+        self.kind == algorithm.kind()
     }
 
-    /// The key ready to verify signatures of one algorithm. Points that are not on their curve are refused.
-    pub(super) fn prepare(&self, algorithm: Algorithm) -> Result<ParsedPublicKey, KeyError> {
+    /// The key ready to verify signatures of one algorithm.
+    pub(super) fn prepare(&self, algorithm: Algorithm) -> Result<PublicCheck, KeyError> {
         let other = KeyError::OtherKind(algorithm);
-        let point = |verification: &'static dyn VerificationAlgorithm, [x, y]: &[Vec<u8>; 2]| {
-            ParsedPublicKey::new(verification, [&[4], x.as_slice(), y].concat()).map_err(|_| other)
-        };
-        match (self, algorithm) {
-            (Self::Rsa { modulus, exponent }, Algorithm::Rs256) => {
-                prepare_rsa(modulus, exponent, &RSA_PKCS1_2048_8192_SHA256).ok_or(other)
+        if !self.suits(algorithm) {
+            return Err(other);
+        }
+        match algorithm.in_library() {
+            Some(library) => Ok(PublicCheck::Library(library, self.key.clone())),
+            None => {
+                let key = self.on_curve().ok_or(other)?;
+                Ok(PublicCheck::P521(Arc::new(key)))
             }
-            (Self::Rsa { modulus, exponent }, Algorithm::Ps256) => {
-                prepare_rsa(modulus, exponent, &RSA_PSS_2048_8192_SHA256).ok_or(other)
-            }
-            (Self::P256(coordinates), Algorithm::Es256) => {
-                point(&ECDSA_P256_SHA256_FIXED, coordinates)
-            }
-            (Self::P384(coordinates), Algorithm::Es384) => {
-                point(&ECDSA_P384_SHA384_FIXED, coordinates)
-            }
-            (Self::Ed25519(key), Algorithm::EdDsa) => {
-                ParsedPublicKey::new(&ED25519, key).map_err(|_| other)
-            }
-            (Self::Rsa { .. } | Self::P256(_) | Self::P384(_) | Self::Ed25519(_), _) => Err(other),
         }
     }
 }
 
-/// Only the parser of whole encodings looks whether modulus and exponent make sense together, so it has the last word.
-fn prepare_rsa(
-    modulus: &[u8],
-    exponent: &[u8],
-    algorithm: &'static RsaParameters,
-) -> Option<ParsedPublicKey> {
-    let key = RsaPublicKeyComponents {
-        n: modulus,
-        e: exponent,
+/// Only the parser of whole encodings looks whether modulus and exponent make sense together. Some issuers write a
+/// leading zero before the modulus, which is taken away.
+fn checked_rsa(key: &RSAKeyParameters) -> Result<RSAKeyParameters, KeyError> {
+    let number = |name, text: &str| {
+        let bytes = URL_SAFE_NO_PAD
+            .decode(text)
+            .map_err(|_| KeyError::Member(name))?;
+        let zeros = bytes.iter().take_while(|byte| **byte == 0).count();
+        Ok(bytes[zeros..].to_vec())
+    };
+    let (n, e) = (number("n", &key.n)?, number("e", &key.e)?);
+    let bits = n.first().map_or(0, |first| {
+        n.len() as u64 * 8 - u64::from(first.leading_zeros())
+    });
+    if !(2048..=8192).contains(&bits) {
+        return Err(KeyError::RsaSize(bits));
     }
-    .to_parsed_public_key(algorithm)
-    .ok()?;
-    ParsedPublicKey::new(algorithm, key.as_der().ok()?.as_ref()).ok()
+    let parameters = RSAKeyParameters {
+        key_type: RSAKeyType::RSA,
+        n: URL_SAFE_NO_PAD.encode(&n),
+        e: URL_SAFE_NO_PAD.encode(&e),
+    };
+    let parse = || {
+        let key = RsaPublicKeyComponents { n, e }
+            .to_parsed_public_key(&RSA_PKCS1_2048_8192_SHA256)
+            .ok()?;
+        ParsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, key.as_der().ok()?.as_ref()).ok()
+    };
+    parse().map(|_| parameters).ok_or(KeyError::RsaNumbers)
 }
 
-fn check_rsa_size(modulus: &[u8]) -> Result<(), KeyError> {
-    let unused = modulus
-        .first()
-        .map_or(0, |first| first.leading_zeros() as usize);
-    let bits = modulus.len() * 8 - unused;
-    if (2048..=8192).contains(&bits) {
-        Ok(())
-    } else {
-        Err(KeyError::RsaSize)
+fn jwk(parameters: &AlgorithmParameters) -> Jwk {
+    Jwk {
+        common: CommonParameters::default(),
+        algorithm: parameters.clone(),
     }
 }
 
-/// Some issuers write a leading zero before the modulus.
-fn without_zeros(bytes: Vec<u8>) -> Vec<u8> {
-    let zeros = bytes.iter().take_while(|byte| **byte == 0).count();
-    bytes[zeros..].to_vec()
+fn curve(kind: KeyKind) -> Option<(EllipticCurve, &'static EcdsaVerificationAlgorithm)> {
+    match kind {
+        KeyKind::P256 => Some((EllipticCurve::P256, &ECDSA_P256_SHA256_FIXED)),
+        KeyKind::P384 => Some((EllipticCurve::P384, &ECDSA_P384_SHA384_FIXED)),
+        KeyKind::P521 => Some((EllipticCurve::P521, &ECDSA_P521_SHA512_FIXED)),
+        KeyKind::Secret | KeyKind::Rsa | KeyKind::Ed25519 => None,
+    }
 }
 
-fn sized(bytes: Vec<u8>, length: usize) -> Option<Vec<u8>> {
-    (bytes.len() == length).then_some(bytes)
+/// RFC 7518, section 6.2.1.2.
+fn coordinate_bytes(kind: KeyKind) -> usize {
+    match kind {
+        KeyKind::P256 | KeyKind::Ed25519 => 32,
+        KeyKind::P384 => 48,
+        KeyKind::P521 => 66,
+        KeyKind::Secret | KeyKind::Rsa => 0,
+    }
+}
+
+/// How many characters of unpadded base64 so many bytes have.
+fn encoded_length(bytes: usize) -> usize {
+    (bytes * 8).div_ceil(6)
 }

@@ -1,116 +1,170 @@
-//! Private keys, kept ready to sign.
+//! Private keys. jsonwebtoken reads them and signs with them; keys for P-521, which it does not know, are read by the
+//! cryptography itself.
 
-use std::sync::Arc;
-
-use aws_lc_rs::hmac;
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{
-    ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair,
-    EcdsaSigningAlgorithm, Ed25519KeyPair, KeyPair, RSA_PKCS1_SHA256, RSA_PSS_SHA256, RsaEncoding,
-    RsaKeyPair,
+    ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING,
+    ECDSA_P521_SHA512_FIXED_SIGNING, EcdsaKeyPair, EcdsaSigningAlgorithm, Ed25519KeyPair, KeyPair,
 };
-use rustls::pki_types::PrivateKeyDer;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jsonwebtoken::jwk::Jwk;
+use jsonwebtoken::{EncodingKey, crypto};
+use simple_asn1::{ASN1Block, oid};
 
 use super::error::KeyError;
-use super::pem;
+use super::pem::{KeyBlock, Label};
 use super::public::PublicKey;
 use crate::token::Algorithm;
+use crate::token::algorithm::KeyKind;
 
 /// A key that signs.
 pub(super) enum Signer {
-    Secret(Arc<hmac::Key>),
-    Rsa(RsaKeyPair, &'static dyn RsaEncoding),
-    Ecdsa(EcdsaKeyPair),
-    Ed25519(Ed25519KeyPair),
+    Library(jsonwebtoken::Algorithm, EncodingKey),
+    /// ES512.
+    P521(EcdsaKeyPair),
 }
 
 impl Signer {
-    pub(super) fn from_pem(algorithm: Algorithm, text: &str) -> Result<Self, KeyError> {
-        let der = || pem::private_key(text);
-        match algorithm {
-            Algorithm::Hs256 | Algorithm::Hs384 | Algorithm::Hs512 => {
-                Err(KeyError::NotForSecret(algorithm))
+    /// Reads a private key, and its public half.
+    pub(super) fn from_pem(
+        algorithm: Algorithm,
+        text: &str,
+    ) -> Result<(Self, PublicKey), KeyError> {
+        let block = || KeyBlock::private(text);
+        match algorithm.kind() {
+            KeyKind::Secret => Err(KeyError::NotForSecret(algorithm)),
+            KeyKind::Rsa => library(algorithm, rsa(algorithm, &block()?)?),
+            KeyKind::P256 => {
+                let key = ecdsa(algorithm, &ECDSA_P256_SHA256_FIXED_SIGNING, &block()?)?;
+                library(algorithm, key)
             }
-            Algorithm::Rs256 => Ok(Self::Rsa(rsa(algorithm, &der()?)?, &RSA_PKCS1_SHA256)),
-            Algorithm::Ps256 => Ok(Self::Rsa(rsa(algorithm, &der()?)?, &RSA_PSS_SHA256)),
-            Algorithm::Es256 => {
-                ecdsa(algorithm, &ECDSA_P256_SHA256_FIXED_SIGNING, &der()?).map(Self::Ecdsa)
+            KeyKind::P384 => {
+                let key = ecdsa(algorithm, &ECDSA_P384_SHA384_FIXED_SIGNING, &block()?)?;
+                library(algorithm, key)
             }
-            Algorithm::Es384 => {
-                ecdsa(algorithm, &ECDSA_P384_SHA384_FIXED_SIGNING, &der()?).map(Self::Ecdsa)
+            KeyKind::P521 => {
+                let pair = EcdsaKeyPair::from_private_key_der(
+                    &ECDSA_P521_SHA512_FIXED_SIGNING,
+                    &block()?.der,
+                );
+                let pair = pair.map_err(|_| KeyError::OtherKind(algorithm))?;
+                let public = PublicKey::from_point(algorithm, pair.public_key().as_ref())?;
+                Ok((Self::P521(pair), public))
             }
-            Algorithm::EdDsa => ed25519(algorithm, &der()?).map(Self::Ed25519),
+            KeyKind::Ed25519 => library(algorithm, ed25519(algorithm, &block()?)?),
         }
     }
 
-    /// The public half.
-    pub(super) fn public_key(&self) -> Result<PublicKey, KeyError> {
-        match self {
-            Self::Secret(_) => Err(KeyError::NotPem),
-            Self::Rsa(pair, _) => PublicKey::from_rsa(pair.public_key()),
-            Self::Ecdsa(pair) => {
-                PublicKey::from_point(pair.public_key().as_ref()).ok_or(KeyError::NotPem)
+    /// A shared secret, of one byte at least.
+    pub(super) fn from_secret(algorithm: Algorithm, secret: &[u8]) -> Result<Self, KeyError> {
+        match algorithm.in_library() {
+            Some(library) if algorithm.is_symmetric() => {
+                let key = EncodingKey::from_secret(secret)
+                    .map_err(|_| KeyError::TooShort(algorithm, secret.len()))?;
+                Ok(Self::Library(library, key))
             }
-            Self::Ed25519(pair) => Ok(PublicKey::Ed25519(pair.public_key().as_ref().to_vec())),
+            Some(_) | None => Err(KeyError::NotForSecret(algorithm)),
         }
     }
 
-    pub(super) fn sign(&self, message: &[u8]) -> Option<Vec<u8>> {
+    /// The signature of a message in base64url; `None` where the key cannot sign.
+    pub(super) fn sign(&self, message: &[u8]) -> Option<String> {
         match self {
-            Self::Secret(key) => Some(hmac::sign(key, message).as_ref().to_vec()),
-            Self::Rsa(pair, encoding) => {
-                let mut signature = vec![0; pair.public_modulus_len()];
-                pair.sign(*encoding, &SystemRandom::new(), message, &mut signature)
-                    .ok()?;
-                Some(signature)
+            Self::Library(algorithm, key) => crypto::sign(message, key, *algorithm).ok(),
+            Self::P521(pair) => {
+                let signature = pair.sign(&SystemRandom::new(), message).ok()?;
+                Some(URL_SAFE_NO_PAD.encode(signature))
             }
-            Self::Ecdsa(pair) => Some(
-                pair.sign(&SystemRandom::new(), message)
-                    .ok()?
-                    .as_ref()
-                    .to_vec(),
-            ),
-            Self::Ed25519(pair) => Some(pair.try_sign(message).ok()?.as_ref().to_vec()),
         }
     }
 }
 
-fn rsa(algorithm: Algorithm, der: &PrivateKeyDer<'_>) -> Result<RsaKeyPair, KeyError> {
-    let pair = match der {
-        PrivateKeyDer::Pkcs8(key) => RsaKeyPair::from_pkcs8(key.secret_pkcs8_der()),
-        PrivateKeyDer::Pkcs1(key) => RsaKeyPair::from_der(key.secret_pkcs1_der()),
-        PrivateKeyDer::Sec1(_) | _ => return Err(KeyError::OtherKind(algorithm)),
+fn library(algorithm: Algorithm, key: EncodingKey) -> Result<(Signer, PublicKey), KeyError> {
+    let other = KeyError::OtherKind(algorithm);
+    let library = algorithm.in_library().ok_or(other)?;
+    let jwk = Jwk::from_encoding_key(&key, library).map_err(|_| match algorithm.kind() {
+        // of the right kind and size
+        KeyKind::Rsa => KeyError::RsaNumbers,
+        KeyKind::Secret | KeyKind::P256 | KeyKind::P384 | KeyKind::P521 | KeyKind::Ed25519 => other,
+    })?;
+    let public = PublicKey::of(jwk, algorithm)?;
+    Ok((Signer::Library(library, key), public))
+}
+
+fn rsa(algorithm: Algorithm, block: &KeyBlock) -> Result<EncodingKey, KeyError> {
+    let other = KeyError::OtherKind(algorithm);
+    let key = match EncodingKey::from_rsa_pem(block.text.as_bytes()) {
+        Ok(key) => key,
+        Err(_) if algorithm.is_pss() => {
+            EncodingKey::from_rsa_der(&pss_only(&block.der).ok_or(other)?)
+        }
+        Err(_) => return Err(other),
     };
-    pair.map_err(|error| match error.to_string().as_str() {
-        "TooSmall" => KeyError::RsaSize,
-        _ => KeyError::OtherKind(algorithm),
-    })
+    // the library says of a key of another size that it is none
+    match modulus_bits(key.as_bytes()) {
+        Some(bits) if !(2048..=8192).contains(&bits) => Err(KeyError::RsaSize(bits)),
+        Some(_) => Ok(key),
+        None => Err(other),
+    }
+}
+
+/// The bits of the modulus in an `RSAPrivateKey` (RFC 8017, appendix A.1.2): version, modulus, exponents, primes.
+fn modulus_bits(der: &[u8]) -> Option<u64> {
+    match simple_asn1::from_der(der).ok()?.as_slice() {
+        [ASN1Block::Sequence(_, numbers)] => match numbers.as_slice() {
+            [ASN1Block::Integer(..), ASN1Block::Integer(_, modulus), ..] => Some(modulus.bits()),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// The `RSAPrivateKey` of a PKCS#8 key for RSASSA-PSS alone (RFC 4055, section 1.2), whose name the library does not know.
+fn pss_only(pkcs8: &[u8]) -> Option<Vec<u8>> {
+    let blocks = simple_asn1::from_der(pkcs8).ok()?;
+    let [ASN1Block::Sequence(_, key)] = blocks.as_slice() else {
+        return None;
+    };
+    let [
+        _,
+        ASN1Block::Sequence(_, kind),
+        ASN1Block::OctetString(_, key),
+        ..,
+    ] = key.as_slice()
+    else {
+        return None;
+    };
+    match kind.first() {
+        Some(ASN1Block::ObjectIdentifier(_, name))
+            if *name == oid!(1, 2, 840, 113_549, 1, 1, 10) =>
+        {
+            Some(key.clone())
+        }
+        Some(_) | None => None,
+    }
 }
 
 fn ecdsa(
     algorithm: Algorithm,
     curve: &'static EcdsaSigningAlgorithm,
-    der: &PrivateKeyDer<'_>,
-) -> Result<EcdsaKeyPair, KeyError> {
-    let pair = match der {
-        PrivateKeyDer::Pkcs8(key) => {
-            EcdsaKeyPair::from_private_key_der(curve, key.secret_pkcs8_der())
-        }
-        PrivateKeyDer::Sec1(key) => {
-            EcdsaKeyPair::from_private_key_der(curve, key.secret_sec1_der())
-        }
-        PrivateKeyDer::Pkcs1(_) | _ => return Err(KeyError::OtherKind(algorithm)),
-    };
-    pair.map_err(|_| KeyError::OtherKind(algorithm))
+    block: &KeyBlock,
+) -> Result<EncodingKey, KeyError> {
+    let other = KeyError::OtherKind(algorithm);
+    if block.label != Label::Sec1 {
+        return EncodingKey::from_ec_pem(block.text.as_bytes()).map_err(|_| other);
+    }
+    // the library reads PKCS#8 alone
+    let pair = EcdsaKeyPair::from_private_key_der(curve, &block.der).map_err(|_| other)?;
+    let pkcs8 = pair.to_pkcs8v1().map_err(|_| other)?;
+    Ok(EncodingKey::from_ec_der(pkcs8.as_ref()))
 }
 
-fn ed25519(algorithm: Algorithm, der: &PrivateKeyDer<'_>) -> Result<Ed25519KeyPair, KeyError> {
-    match der {
-        // OpenSSL writes the first version of PKCS#8, without the public key
-        PrivateKeyDer::Pkcs8(key) => {
-            Ed25519KeyPair::from_pkcs8_maybe_unchecked(key.secret_pkcs8_der())
-                .map_err(|_| KeyError::OtherKind(algorithm))
-        }
-        PrivateKeyDer::Pkcs1(_) | PrivateKeyDer::Sec1(_) | _ => Err(KeyError::OtherKind(algorithm)),
-    }
+fn ed25519(algorithm: Algorithm, block: &KeyBlock) -> Result<EncodingKey, KeyError> {
+    let other = KeyError::OtherKind(algorithm);
+    let key = EncodingKey::from_ed_pem(block.text.as_bytes()).map_err(|_| other)?;
+    // the library reads the first version of PKCS#8 alone, without attributes and public key
+    let pair = Ed25519KeyPair::from_pkcs8(key.as_bytes()).map_err(|_| other)?;
+    let pkcs8 = pair.to_pkcs8v1().map_err(|_| other)?;
+    Ok(EncodingKey::from_ed_der(pkcs8.as_ref()))
 }

@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
+use base64::engine::general_purpose::STANDARD_NO_PAD;
+
 use super::*;
 use crate::token::{
-    Holder, Issuer, IssuerSettings, KeySet, Refusal, VerifiedClaims, Verifier, VerifierSettings,
+    Holder, Issuer, IssuerSettings, KeySet, TokenError, VerifiedClaims, Verifier, VerifierSettings,
 };
 
 const NOW: u64 = 1_700_000_000;
@@ -49,10 +51,10 @@ fn tokens_of_another_library_hold_with_their_own_key_only() {
     for (algorithm, key, _) in &all {
         let verifier = verifier(key.clone());
         for (other, _, token) in &all {
-            let expected = if algorithm == other {
+            let expected = if algorithm.is_same_signature(*other) {
                 None
             } else {
-                Some(Refusal::Algorithm)
+                Some(TokenError::Algorithm)
             };
             assert_eq!(
                 verifier.verify(token, NOW).err(),
@@ -100,10 +102,21 @@ fn what_every_algorithm_signs_verifies_by_its_public_half() {
 #[test]
 fn a_signature_has_one_spelling() {
     for (algorithm, key, token) in tokens() {
-        let (signed, signature) = token.rsplit_once('.').unwrap();
-        let signature = URL_SAFE_NO_PAD.decode(signature).unwrap();
-        let verifies = |signature: &[u8]| key.verifying().verifies(signed.as_bytes(), signature);
+        let (signed, text) = token.rsplit_once('.').unwrap();
+        let signature = URL_SAFE_NO_PAD.decode(text).unwrap();
+        let spelled = |text: &str| key.verifying().verifies(signed.as_bytes(), text);
+        let verifies = |signature: &[u8]| spelled(&URL_SAFE_NO_PAD.encode(signature));
         assert!(verifies(&signature), "{algorithm}");
+        for other in [
+            format!("{text}="),
+            format!("{text} "),
+            format!("{text}A"),
+            format!("{text}\n"),
+            STANDARD_NO_PAD.encode(&signature) + "+",
+            stray_bits(text),
+        ] {
+            assert!(!spelled(&other), "{algorithm}: {other}");
+        }
         for at in (0..signature.len()).step_by(7) {
             let mut changed = signature.clone();
             changed[at] ^= 1;
@@ -132,6 +145,14 @@ fn a_signature_has_one_spelling() {
         );
         assert!(!verifies(&der(&signature)), "{algorithm}: DER");
     }
+}
+
+/// Another character at the end, which differs in bits that stand for nothing.
+fn stray_bits(text: &str) -> String {
+    let alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    let last = alphabet.find(text.chars().last().unwrap()).unwrap();
+    let other = alphabet.chars().nth(last ^ 1).unwrap();
+    format!("{}{other}", &text[..text.len() - 1])
 }
 
 /// Of ECDSA a second one holds, with `n - s` for `s`, and whoever has a token can compute it: a logout means both.
@@ -190,16 +211,30 @@ fn keys_are_read_in_each_of_their_forms() {
         (Algorithm::Es256, "p256.pem", "p256.pub.pem"),
         (Algorithm::Es256, "p256.sec1.pem", "p256.pub.pem"),
         (Algorithm::Es384, "p384.pem", "p384.pub.pem"),
+        (Algorithm::Rs512, "rsa.pkcs1.pem", "rsa.pkcs1.pub.pem"),
+        (Algorithm::Ps384, "rsa-pss.pem", "rsa-pss.pub.pem"),
+        (Algorithm::Es512, "p521.pem", "p521.pub.pem"),
+        (Algorithm::Es512, "p521.sec1.pem", "p521.pub.pem"),
         (Algorithm::EdDsa, "ed25519.pem", "ed25519.pub.pem"),
+        (Algorithm::Ed25519, "ed25519.pem", "ed25519.pub.pem"),
     ] {
         let key = Key::from_pem(algorithm, &file(name), None)
             .unwrap_or_else(|error| panic!("{name}: {error}"));
         let public = VerifyingKey::from_pem(algorithm, &file(public), None).unwrap();
-        let signature = key.sign(b"message").unwrap();
+        let signature = key.signer.sign(b"message").unwrap();
         assert!(public.verifies(b"message", &signature), "{name}");
         assert!(!public.verifies(b"messagE", &signature), "{name}");
         assert_eq!(key.id(), public.id(), "{name}");
     }
+    // the second version of PKCS#8, with the public key
+    let pair = aws_lc_rs::signature::Ed25519KeyPair::generate().unwrap();
+    let second = private_key_text(pair.to_pkcs8().unwrap().as_ref().to_vec());
+    assert!(Key::from_pem(Algorithm::Ed25519, &second, None).is_ok());
+    let explained = format!(
+        "Bag Attributes\r\n{}\r\n",
+        file("p256.pem").replace('\n', "\r\n")
+    );
+    assert!(Key::from_pem(Algorithm::Es256, &explained, None).is_ok());
     // with the curve's parameters before it
     assert!(Key::from_pem(Algorithm::Es384, &file("p384.openssl.pem"), None).is_ok());
 }
@@ -210,7 +245,21 @@ fn what_is_not_the_right_key_is_refused_with_what_to_do() {
     let (rs, es, ed) = (Algorithm::Rs256, Algorithm::Es256, Algorithm::EdDsa);
     let twice = file("p256.pem") + &file("p256.pem");
     for (algorithm, text, expected) in [
-        (rs, file("rsa1024.pem"), RsaSize),
+        (rs, file("rsa1024.pem"), RsaSize(1024)),
+        (rs, file("rsa-pss.pem"), OtherKind(rs)),
+        (
+            Algorithm::Es512,
+            file("p384.pem"),
+            OtherKind(Algorithm::Es512),
+        ),
+        (es, file("p521.sec1.pem"), OtherKind(es)),
+        (ed, file("p256.pem"), OtherKind(ed)),
+        (
+            es,
+            file("p256.pem") + "-----BEGIN PRIVATE KEY-----\n",
+            NotPem,
+        ),
+        (es, file("rsa.pkcs1.pub.pem"), NotPrivate),
         (rs, file("p256.pem"), OtherKind(rs)),
         (
             Algorithm::Ps256,
@@ -249,9 +298,19 @@ fn what_is_not_the_right_key_is_refused_with_what_to_do() {
         );
     }
     for (algorithm, text, expected) in [
-        (rs, file("rsa1024.pub.pem"), RsaSize),
-        (es, file("p256.compressed.pub.pem"), NotPem),
-        (es, file("k256.pub.pem"), NotPem),
+        (rs, file("rsa1024.pub.pem"), RsaSize(1024)),
+        (rs, file("rsa-pss.pub.pem"), OtherKind(rs)),
+        (rs, file("certificate.pem"), Certificate),
+        (es, file("certificate.pem"), Certificate),
+        (es, file("rsa.pkcs1.pub.pem"), OtherKind(es)),
+        (es, file("p256.compressed.pub.pem"), Compressed),
+        (es, file("k256.pub.pem"), NotOnCurve(es)),
+        (
+            Algorithm::Es512,
+            file("p256.pub.pem"),
+            OtherKind(Algorithm::Es512),
+        ),
+        (ed, "no key".to_owned(), NotPem),
         (es, file("p256.pem"), NotPublic),
         (es, file("p384.pub.pem"), OtherKind(es)),
         (ed, file("rsa.pub.pem"), OtherKind(ed)),
@@ -299,9 +358,9 @@ fn a_public_key_is_never_a_secret() {
             .unwrap()
             .token;
         let expected = if id == "a" {
-            Refusal::Algorithm
+            TokenError::Algorithm
         } else {
-            Refusal::KeyId
+            TokenError::KeyId
         };
         assert_eq!(
             verifier(KeySet::new(vec![key.clone()]))
@@ -333,7 +392,17 @@ fn a_public_key_is_named_by_its_thumbprint() {
             "2KyoDjVrfbDP-zZcsjfOoN5xE29p56VVR3KOoZ4y8W0",
         ),
         (
+            Algorithm::Es512,
+            "p521",
+            "biQqFwgffw0E1vEppUASG2w9wmbIk13tRNsHPnRL3ZQ",
+        ),
+        (
             Algorithm::EdDsa,
+            "ed25519",
+            "M65AxkoQK4FceLZ4VSU5K6GPhSl88jL2Yv94JBiUW4c",
+        ),
+        (
+            Algorithm::Ed25519,
             "ed25519",
             "M65AxkoQK4FceLZ4VSU5K6GPhSl88jL2Yv94JBiUW4c",
         ),
@@ -345,6 +414,36 @@ fn a_public_key_is_named_by_its_thumbprint() {
             expected
         );
     }
+}
+
+/// A private key whose numbers do not fit its public half signs what nobody accepts: PKCS#1 with one bit of `d` and of its
+/// halves changed, a PKCS#8 of Ed25519 with another public key.
+#[test]
+fn a_damaged_key_is_refused_at_load() {
+    let der = ::pem::parse(file("rsa.pkcs1.pem")).unwrap().into_contents();
+    let mut refused = 0;
+    for at in (40..der.len()).step_by(61) {
+        let mut damaged = der.clone();
+        damaged[at] ^= 1;
+        let text = ::pem::encode(&::pem::Pem::new("RSA PRIVATE KEY", damaged));
+        let loaded = Key::from_pem(Algorithm::Rs256, &text, None);
+        refused += usize::from(loaded.is_err());
+        // what is taken verifies what it signs
+        if let Ok(key) = loaded {
+            let signature = key.signer.sign(b"message").unwrap();
+            assert!(
+                key.verifying().verifies(b"message", &signature),
+                "byte {at}"
+            );
+        }
+    }
+    assert!(refused > 10, "{refused}");
+    let (signer, _) = Signer::from_pem(Algorithm::Rs256, &file("rsa.pem")).unwrap();
+    let other = VerifyingKey::from_pem(Algorithm::Ps256, &file("rsa.pub.pem"), None).unwrap();
+    assert_eq!(
+        Key::proved(signer, other).err(),
+        Some(KeyError::Unproven(Algorithm::Ps256))
+    );
 }
 
 #[test]
@@ -364,5 +463,8 @@ fn a_token_without_a_name_is_tried_with_few_keys() {
         verifier(KeySet::new(keys.collect()))
     };
     assert_eq!(set(15).verify(&token, NOW).err(), None);
-    assert_eq!(set(16).verify(&token, NOW).err(), Some(Refusal::Signature));
+    assert_eq!(
+        set(16).verify(&token, NOW).err(),
+        Some(TokenError::Signature)
+    );
 }

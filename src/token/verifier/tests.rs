@@ -7,7 +7,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
 
 use super::{Verifier, VerifierSettings};
-use crate::token::{Key, MAX_TOKEN_BYTES, Refusal};
+use crate::token::{Key, MAX_TOKEN_BYTES, TokenError};
 
 const SECRET: &[u8] = b"an example secret of at least 32 bytes";
 const NOW: u64 = 1_700_000_000;
@@ -26,7 +26,7 @@ fn verifier() -> Verifier {
 }
 
 /// HMAC-SHA256 (RFC 2104), for keys of at most one block.
-fn hmac(key: &[u8], message: &[u8]) -> Vec<u8> {
+pub(super) fn hmac(key: &[u8], message: &[u8]) -> Vec<u8> {
     let pad = |byte: u8| {
         let mut block = [byte; 64];
         block
@@ -62,14 +62,14 @@ fn sign(header: impl AsRef<[u8]>, claims: impl AsRef<[u8]>) -> String {
 }
 
 #[track_caller]
-fn check(token: &str, expected: Option<Refusal>) {
+fn check(token: &str, expected: Option<TokenError>) {
     let found = verifier().verify(token, NOW).err();
     assert_eq!(found, expected, "{token}");
 }
 
 /// Checks claims that replace or join the good ones; `null` in `changes` takes a claim away.
 #[track_caller]
-fn check_claims(changes: &str, expected: Option<Refusal>) {
+fn check_claims(changes: &str, expected: Option<TokenError>) {
     let mut claims: serde_json::Map<_, _> = serde_json::from_str(CLAIMS).unwrap();
     let changes: serde_json::Map<String, serde_json::Value> =
         serde_json::from_str(changes).unwrap();
@@ -116,68 +116,77 @@ fn headers() {
             r#"{"alg":"HS256","jwk":{"kty":"oct","k":"AAAA"},"jku":"https://x/","x5u":"https://x/"}"#,
             None,
         ),
-        (r#"{"alg":"none"}"#, Some(Refusal::Algorithm)),
-        (r#"{"alg":"None"}"#, Some(Refusal::Algorithm)),
-        (r#"{"alg":""}"#, Some(Refusal::Algorithm)),
-        (r#"{"alg":"hs256"}"#, Some(Refusal::Algorithm)),
-        (r#"{"alg":"HS256 "}"#, Some(Refusal::Algorithm)),
-        (r#"{"alg":"HS384"}"#, Some(Refusal::Algorithm)),
-        (r#"{"alg":"HS512"}"#, Some(Refusal::Algorithm)),
-        (r#"{"alg":"RS256"}"#, Some(Refusal::Algorithm)),
-        (r#"{"alg":"ES256"}"#, Some(Refusal::Algorithm)),
-        (r#"{"alg":["HS256"]}"#, Some(Refusal::Header)),
-        (r#"{"alg":null}"#, Some(Refusal::Header)),
-        (r#"{"alg":256}"#, Some(Refusal::Header)),
-        (r#"{"typ":"JWT"}"#, Some(Refusal::Header)),
-        (r#"{"ALG":"HS256"}"#, Some(Refusal::Header)),
-        (r#"{}"#, Some(Refusal::Header)),
-        (r#"{"alg":"HS256","typ":"JWS"}"#, Some(Refusal::Type)),
-        (r#"{"alg":"HS256","typ":"dpop+jwt"}"#, Some(Refusal::Type)),
-        (r#"{"alg":"HS256","typ":"logout+jwt"}"#, Some(Refusal::Type)),
-        (r#"{"alg":"HS256","typ":"text/jwt"}"#, Some(Refusal::Type)),
+        (r#"{"alg":"none"}"#, Some(TokenError::Algorithm)),
+        (r#"{"alg":"None"}"#, Some(TokenError::Algorithm)),
+        (r#"{"alg":""}"#, Some(TokenError::Algorithm)),
+        (r#"{"alg":"hs256"}"#, Some(TokenError::Algorithm)),
+        (r#"{"alg":"HS256 "}"#, Some(TokenError::Algorithm)),
+        (r#"{"alg":"HS384"}"#, Some(TokenError::Algorithm)),
+        (r#"{"alg":"HS512"}"#, Some(TokenError::Algorithm)),
+        (r#"{"alg":"RS256"}"#, Some(TokenError::Algorithm)),
+        (r#"{"alg":"ES256"}"#, Some(TokenError::Algorithm)),
+        (r#"{"alg":["HS256"]}"#, Some(TokenError::Header)),
+        (r#"{"alg":null}"#, Some(TokenError::Header)),
+        (r#"{"alg":256}"#, Some(TokenError::Header)),
+        (r#"{"typ":"JWT"}"#, Some(TokenError::Header)),
+        (r#"{"ALG":"HS256"}"#, Some(TokenError::Header)),
+        (r#"{}"#, Some(TokenError::Header)),
+        (r#"{"alg":"HS256","typ":"JWS"}"#, Some(TokenError::Type)),
+        (
+            r#"{"alg":"HS256","typ":"dpop+jwt"}"#,
+            Some(TokenError::Type),
+        ),
+        (
+            r#"{"alg":"HS256","typ":"logout+jwt"}"#,
+            Some(TokenError::Type),
+        ),
+        (
+            r#"{"alg":"HS256","typ":"text/jwt"}"#,
+            Some(TokenError::Type),
+        ),
         (
             r#"{"alg":"HS256","typ":"application/"}"#,
-            Some(Refusal::Type),
+            Some(TokenError::Type),
         ),
-        (r#"{"alg":"HS256","typ":""}"#, Some(Refusal::Type)),
-        (r#"{"alg":"HS256","typ":null}"#, Some(Refusal::Header)),
-        (r#"{"alg":"HS256","typ":["JWT"]}"#, Some(Refusal::Header)),
+        (r#"{"alg":"HS256","typ":""}"#, Some(TokenError::Type)),
+        (r#"{"alg":"HS256","typ":null}"#, Some(TokenError::Header)),
+        (r#"{"alg":"HS256","typ":["JWT"]}"#, Some(TokenError::Header)),
         (
             r#"{"alg":"HS256","crit":["b64"],"b64":false}"#,
-            Some(Refusal::Critical),
+            Some(TokenError::Critical),
         ),
         (
             r#"{"alg":"HS256","crit":["exp"],"exp":1}"#,
-            Some(Refusal::Critical),
+            Some(TokenError::Critical),
         ),
-        (r#"{"alg":"HS256","crit":[]}"#, Some(Refusal::Critical)),
-        (r#"{"alg":"HS256","crit":null}"#, Some(Refusal::Critical)),
-        (r#"{"alg":"HS256","b64":false}"#, Some(Refusal::Critical)),
-        (r#"{"alg":"HS256","kid":"1"}"#, Some(Refusal::KeyId)),
-        (r#"{"alg":"HS256","kid":null}"#, Some(Refusal::Header)),
+        (r#"{"alg":"HS256","crit":[]}"#, Some(TokenError::Critical)),
+        (r#"{"alg":"HS256","crit":null}"#, Some(TokenError::Critical)),
+        (r#"{"alg":"HS256","b64":false}"#, Some(TokenError::Critical)),
+        (r#"{"alg":"HS256","kid":"1"}"#, Some(TokenError::KeyId)),
+        (r#"{"alg":"HS256","kid":null}"#, Some(TokenError::Header)),
         (
             r#"{"alg":"HS256","kid":"../../dev/null"}"#,
-            Some(Refusal::KeyId),
+            Some(TokenError::KeyId),
         ),
-        (r#"{"alg":"none","alg":"HS256"}"#, Some(Refusal::Header)),
+        (r#"{"alg":"none","alg":"HS256"}"#, Some(TokenError::Header)),
         (
             r#"{"alg":"HS256","\u0061lg":"HS256"}"#,
-            Some(Refusal::Header),
+            Some(TokenError::Header),
         ),
-        (r#"{"alg":"HS256","x":1,"x":1}"#, Some(Refusal::Header)),
-        (r#"{"alg":"HS256"} x"#, Some(Refusal::Header)),
-        (r#"{"alg":"HS256"}{}"#, Some(Refusal::Header)),
-        (r#"{"alg":"HS256",}"#, Some(Refusal::Header)),
-        (r#"["HS256"]"#, Some(Refusal::Header)),
-        ("\u{feff}{\"alg\":\"HS256\"}", Some(Refusal::Header)),
-        ("", Some(Refusal::Header)),
+        (r#"{"alg":"HS256","x":1,"x":1}"#, Some(TokenError::Header)),
+        (r#"{"alg":"HS256"} x"#, Some(TokenError::Header)),
+        (r#"{"alg":"HS256"}{}"#, Some(TokenError::Header)),
+        (r#"{"alg":"HS256",}"#, Some(TokenError::Header)),
+        (r#"["HS256"]"#, Some(TokenError::Header)),
+        ("\u{feff}{\"alg\":\"HS256\"}", Some(TokenError::Header)),
+        ("", Some(TokenError::Header)),
     ];
     for (header, expected) in cases {
         check(&sign(header, CLAIMS), expected);
     }
     check(
         &sign(b"{\"alg\":\"HS256\",\"x\":\"\xff\"}", CLAIMS),
-        Some(Refusal::Header),
+        Some(TokenError::Header),
     );
 }
 
@@ -185,31 +194,31 @@ fn headers() {
 fn required_claims() {
     let cases = [
         (r#"{}"#, None),
-        (r#"{"exp":null}"#, Some(Refusal::Missing)),
-        (r#"{"iss":null}"#, Some(Refusal::Missing)),
-        (r#"{"aud":null}"#, Some(Refusal::Missing)),
-        (r#"{"sub":null}"#, Some(Refusal::Missing)),
+        (r#"{"exp":null}"#, Some(TokenError::Missing)),
+        (r#"{"iss":null}"#, Some(TokenError::Missing)),
+        (r#"{"aud":null}"#, Some(TokenError::Missing)),
+        (r#"{"sub":null}"#, Some(TokenError::Missing)),
         (r#"{"iat":null}"#, None),
         (r#"{"roles":["admin"],"nested":{"a":1}}"#, None),
-        (r#"{"iss":"other"}"#, Some(Refusal::Issuer)),
-        (r#"{"iss":"Gatelatch"}"#, Some(Refusal::Issuer)),
-        (r#"{"iss":""}"#, Some(Refusal::Issuer)),
-        (r#"{"iss":["gatelatch"]}"#, Some(Refusal::Claims)),
+        (r#"{"iss":"other"}"#, Some(TokenError::Issuer)),
+        (r#"{"iss":"Gatelatch"}"#, Some(TokenError::Issuer)),
+        (r#"{"iss":""}"#, Some(TokenError::Issuer)),
+        (r#"{"iss":["gatelatch"]}"#, Some(TokenError::Claims)),
         (r#"{"aud":["jobs"]}"#, None),
         (r#"{"aud":["other","jobs"]}"#, None),
         (r#"{"aud":"j\u006fbs"}"#, None),
-        (r#"{"aud":[]}"#, Some(Refusal::Audience)),
-        (r#"{"aud":"other"}"#, Some(Refusal::Audience)),
-        (r#"{"aud":"jobs,other"}"#, Some(Refusal::Audience)),
-        (r#"{"aud":["other"]}"#, Some(Refusal::Audience)),
-        (r#"{"aud":["jobs",1]}"#, Some(Refusal::Claims)),
-        (r#"{"aud":[["jobs"]]}"#, Some(Refusal::Claims)),
-        (r#"{"aud":{"jobs":1}}"#, Some(Refusal::Claims)),
-        (r#"{"aud":1}"#, Some(Refusal::Claims)),
-        (r#"{"sub":""}"#, Some(Refusal::Subject)),
-        (r#"{"sub":"alice\n"}"#, Some(Refusal::Subject)),
-        (r#"{"sub":"alice\u0000"}"#, Some(Refusal::Subject)),
-        (r#"{"sub":7}"#, Some(Refusal::Claims)),
+        (r#"{"aud":[]}"#, Some(TokenError::Audience)),
+        (r#"{"aud":"other"}"#, Some(TokenError::Audience)),
+        (r#"{"aud":"jobs,other"}"#, Some(TokenError::Audience)),
+        (r#"{"aud":["other"]}"#, Some(TokenError::Audience)),
+        (r#"{"aud":["jobs",1]}"#, Some(TokenError::Claims)),
+        (r#"{"aud":[["jobs"]]}"#, Some(TokenError::Claims)),
+        (r#"{"aud":{"jobs":1}}"#, Some(TokenError::Claims)),
+        (r#"{"aud":1}"#, Some(TokenError::Claims)),
+        (r#"{"sub":""}"#, Some(TokenError::Subject)),
+        (r#"{"sub":"alice\n"}"#, Some(TokenError::Subject)),
+        (r#"{"sub":"alice\u0000"}"#, Some(TokenError::Subject)),
+        (r#"{"sub":7}"#, Some(TokenError::Claims)),
     ];
     for (changes, expected) in cases {
         check_claims(changes, expected);
@@ -223,47 +232,50 @@ fn dates() {
         (r#"{"exp":1699999971,"iat":1699999900}"#, None),
         (
             r#"{"exp":1699999970,"iat":1699999900}"#,
-            Some(Refusal::Expired),
+            Some(TokenError::Expired),
         ),
         (r#"{"exp":1699999971.9,"iat":1699999900}"#, None),
         (
             r#"{"exp":1699999970.9,"iat":1699999900}"#,
-            Some(Refusal::Expired),
+            Some(TokenError::Expired),
         ),
-        (r#"{"exp":0,"iat":0}"#, Some(Refusal::Expired)),
+        (r#"{"exp":0,"iat":0}"#, Some(TokenError::Expired)),
         (r#"{"exp":1.7000001e9}"#, None),
         (r#"{"nbf":1700000030}"#, None),
-        (r#"{"nbf":1700000031}"#, Some(Refusal::NotYetValid)),
+        (r#"{"nbf":1700000031}"#, Some(TokenError::NotYetValid)),
         (r#"{"nbf":0}"#, None),
         (r#"{"iat":1700000030}"#, None),
-        (r#"{"iat":1700000031}"#, Some(Refusal::IssuedAt)),
+        (r#"{"iat":1700000031}"#, Some(TokenError::IssuedAt)),
         (
             r#"{"iat":1699999999,"exp":1699999998}"#,
-            Some(Refusal::IssuedAt),
+            Some(TokenError::IssuedAt),
         ),
         (r#"{"exp":1700086400}"#, None),
-        (r#"{"exp":1700086401}"#, Some(Refusal::Lifetime)),
+        (r#"{"exp":1700086401}"#, Some(TokenError::Lifetime)),
         (r#"{"iat":1699913601,"exp":1700000001}"#, None),
         (
             r#"{"iat":1699913600,"exp":1700000001}"#,
-            Some(Refusal::Lifetime),
+            Some(TokenError::Lifetime),
         ),
         (r#"{"iat":null,"exp":1700086400}"#, None),
-        (r#"{"iat":null,"exp":1700086401}"#, Some(Refusal::Lifetime)),
-        (r#"{"iat":0}"#, Some(Refusal::Lifetime)),
-        (r#"{"exp":253402300799}"#, Some(Refusal::Lifetime)),
-        (r#"{"exp":253402300800}"#, Some(Refusal::Claims)),
-        (r#"{"exp":18446744073709551615}"#, Some(Refusal::Claims)),
-        (r#"{"exp":1e300}"#, Some(Refusal::Claims)),
-        (r#"{"exp":-1}"#, Some(Refusal::Claims)),
-        (r#"{"exp":-0.5}"#, Some(Refusal::Claims)),
-        (r#"{"exp":"1700001800"}"#, Some(Refusal::Claims)),
-        (r#"{"exp":true}"#, Some(Refusal::Claims)),
-        (r#"{"exp":[1700001800]}"#, Some(Refusal::Claims)),
-        (r#"{"exp":{"v":1700001800}}"#, Some(Refusal::Claims)),
-        (r#"{"nbf":"0"}"#, Some(Refusal::Claims)),
-        (r#"{"iat":"0"}"#, Some(Refusal::Claims)),
-        (r#"{"nbf":-1}"#, Some(Refusal::Claims)),
+        (
+            r#"{"iat":null,"exp":1700086401}"#,
+            Some(TokenError::Lifetime),
+        ),
+        (r#"{"iat":0}"#, Some(TokenError::Lifetime)),
+        (r#"{"exp":253402300799}"#, Some(TokenError::Lifetime)),
+        (r#"{"exp":253402300800}"#, Some(TokenError::Claims)),
+        (r#"{"exp":18446744073709551615}"#, Some(TokenError::Claims)),
+        (r#"{"exp":1e300}"#, Some(TokenError::Claims)),
+        (r#"{"exp":-1}"#, Some(TokenError::Claims)),
+        (r#"{"exp":-0.5}"#, Some(TokenError::Claims)),
+        (r#"{"exp":"1700001800"}"#, Some(TokenError::Claims)),
+        (r#"{"exp":true}"#, Some(TokenError::Claims)),
+        (r#"{"exp":[1700001800]}"#, Some(TokenError::Claims)),
+        (r#"{"exp":{"v":1700001800}}"#, Some(TokenError::Claims)),
+        (r#"{"nbf":"0"}"#, Some(TokenError::Claims)),
+        (r#"{"iat":"0"}"#, Some(TokenError::Claims)),
+        (r#"{"nbf":-1}"#, Some(TokenError::Claims)),
     ];
     for (changes, expected) in cases {
         check_claims(changes, expected);
@@ -298,11 +310,11 @@ fn payloads_that_are_not_one_clean_object() {
         with(&format!(",\"x\":{}", "[".repeat(5000))),
     ];
     for claims in cases {
-        check(&sign(HEADER, claims), Some(Refusal::Claims));
+        check(&sign(HEADER, claims), Some(TokenError::Claims));
     }
     check(
         &sign(HEADER, [CLAIMS.as_bytes(), b"\xff"].concat()),
-        Some(Refusal::Claims),
+        Some(TokenError::Claims),
     );
     check(&sign(HEADER, format!(" \t\r\n{CLAIMS} \n")), None);
     check(
@@ -343,12 +355,12 @@ fn spellings_that_are_not_three_parts_of_base64url() {
     for token in malformed {
         let found = verifier().verify(&token, NOW).unwrap_err();
         assert!(
-            matches!(found, Refusal::Malformed | Refusal::Signature),
+            matches!(found, TokenError::Malformed | TokenError::Signature),
             "{found:?} {token}"
         );
     }
-    check("..", Some(Refusal::Header));
-    check(&format!(".{payload}.{signature}"), Some(Refusal::Header));
+    check("..", Some(TokenError::Header));
+    check(&format!(".{payload}.{signature}"), Some(TokenError::Header));
     let wrong = [
         format!("{header}.{payload}."),
         format!("{header}..{signature}"),
@@ -372,7 +384,7 @@ fn spellings_that_are_not_three_parts_of_base64url() {
         ),
     ];
     for token in wrong {
-        check(&token, Some(Refusal::Signature));
+        check(&token, Some(TokenError::Signature));
     }
 }
 
@@ -389,13 +401,13 @@ fn stray_bits_at_the_end_of_a_part_make_another_spelling() {
         &good[..good.len() - 1],
         &alphabet[index + 1..index + 2]
     );
-    check(&stray, Some(Refusal::Signature));
+    check(&stray, Some(TokenError::Signature));
 }
 
 #[test]
 fn size_is_counted_before_anything_else() {
-    check(&"x".repeat(MAX_TOKEN_BYTES + 1), Some(Refusal::TooLarge));
-    check(&"x".repeat(MAX_TOKEN_BYTES), Some(Refusal::Malformed));
+    check(&"x".repeat(MAX_TOKEN_BYTES + 1), Some(TokenError::TooLarge));
+    check(&"x".repeat(MAX_TOKEN_BYTES), Some(TokenError::Malformed));
     let padded = |bytes: usize| {
         sign(
             HEADER,
@@ -404,35 +416,35 @@ fn size_is_counted_before_anything_else() {
     };
     let room = (MAX_TOKEN_BYTES - sign(HEADER, CLAIMS).len()) * 3 / 4;
     check(&padded(room - 2), None);
-    check(&padded(room + 2), Some(Refusal::TooLarge));
+    check(&padded(room + 2), Some(TokenError::TooLarge));
 }
 
 #[test]
 fn the_signature_is_checked_before_the_claims() {
     let forged = sign(HEADER, "not json").replace(".bm", ".cm");
-    check(&forged, Some(Refusal::Signature));
+    check(&forged, Some(TokenError::Signature));
 }
 
 #[test]
 fn refusals_are_safe_to_quote() {
     let all = [
-        Refusal::TooLarge,
-        Refusal::Malformed,
-        Refusal::Header,
-        Refusal::Algorithm,
-        Refusal::Type,
-        Refusal::Critical,
-        Refusal::KeyId,
-        Refusal::Signature,
-        Refusal::Claims,
-        Refusal::Missing,
-        Refusal::Issuer,
-        Refusal::Audience,
-        Refusal::Subject,
-        Refusal::Expired,
-        Refusal::NotYetValid,
-        Refusal::IssuedAt,
-        Refusal::Lifetime,
+        TokenError::TooLarge,
+        TokenError::Malformed,
+        TokenError::Header,
+        TokenError::Algorithm,
+        TokenError::Type,
+        TokenError::Critical,
+        TokenError::KeyId,
+        TokenError::Signature,
+        TokenError::Claims,
+        TokenError::Missing,
+        TokenError::Issuer,
+        TokenError::Audience,
+        TokenError::Subject,
+        TokenError::Expired,
+        TokenError::NotYetValid,
+        TokenError::IssuedAt,
+        TokenError::Lifetime,
     ];
     for refusal in all {
         let text = refusal.to_string();
@@ -443,7 +455,10 @@ fn refusals_are_safe_to_quote() {
         );
     }
     assert_eq!(
-        (Refusal::Expired.label(), Refusal::Expired.description()),
+        (
+            TokenError::Expired.label(),
+            TokenError::Expired.description()
+        ),
         ("expired", "the token has expired")
     );
 }

@@ -1,11 +1,11 @@
-//! Why a token does not hold.
+//! Why a token is not valid.
 
 use std::fmt;
 
-/// Why a token does not hold. `Display` is fixed text without input, safe for `error_description` (RFC 6750,
+/// Why a token is not valid. `Display` is fixed text without input, safe for `error_description` (RFC 6750,
 /// section 3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Refusal {
+pub enum TokenError {
     /// More bytes than [`MAX_TOKEN_BYTES`](super::MAX_TOKEN_BYTES).
     TooLarge,
     /// Not three parts of unpadded base64url.
@@ -42,7 +42,7 @@ pub enum Refusal {
     Lifetime,
 }
 
-impl Refusal {
+impl TokenError {
     /// What to tell the client.
     pub fn description(self) -> &'static str {
         self.words().1
@@ -82,10 +82,10 @@ impl Refusal {
     }
 }
 
-impl fmt::Display for Refusal {
+impl fmt::Display for TokenError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.description())
     }
 }
 
-impl std::error::Error for Refusal {}
+impl std::error::Error for TokenError {}
