@@ -18,6 +18,7 @@ mod attempts;
 mod audit;
 mod audit_stream;
 mod balance;
+mod black_hole;
 mod bodies;
 mod browser_sessions;
 mod check;
