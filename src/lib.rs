@@ -12,7 +12,7 @@
 //! | 4 | [`config`]: from two YAML files to types that cannot be wrong |
 //! | 3 | [`upstream`]: the only way out for requests; [`jwks`]: the keys of other issuers; [`session`]: what outlives a request; [`trial`]: what becomes of one, foretold |
 //! | 2 | [`wire`]: HTTP as data; [`token`]; [`users`]; [`telemetry`]; [`review`]: rules looked at as a whole; [`pages`]: what people see |
-//! | 1 | [`access`]: the pure decision core; [`ambient`]: clock and chance |
+//! | 1 | [`access`]: the pure decision core; [`ambient`]: clock and chance; [`net`]: connections to other servers |
 
 pub mod access;
 pub mod admin;
@@ -21,6 +21,7 @@ pub mod cli;
 pub mod config;
 pub mod gateway;
 pub mod jwks;
+pub mod net;
 pub mod pages;
 pub mod portal;
 pub mod review;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 /// The floors, from the ground up. An import points to a lower floor, or stays inside its own folder.
 const FLOORS: [&[&str]; 8] = [
-    &["access", "ambient"],
+    &["access", "ambient", "net"],
     &["wire", "token", "users", "telemetry", "review", "pages"],
     &["upstream", "session", "trial", "jwks"],
     &["config"],
