@@ -22,6 +22,12 @@ use crate::upstream::{Origin, Speaks};
 pub(in crate::config::lower) struct SystemRoots(OnceCell<Arc<RootCertStore>>);
 
 impl SystemRoots {
+    /// They, and no identity.
+    pub(in crate::config::lower) fn tls(&self) -> TlsSettings {
+        TlsSettings::new(self.trust(), None, None)
+            .expect("only own authorities and identities can be unusable")
+    }
+
     fn trust(&self) -> TrustRoots {
         TrustRoots::System(Arc::clone(self.0.get_or_init(|| Arc::new(system_roots()))))
     }
@@ -37,11 +43,7 @@ struct Named {
 
 /// Where nothing is written: what `https` servers need, if there are any.
 pub(super) fn implied(servers: &[Origin], roots: &SystemRoots) -> Option<Arc<TlsSettings>> {
-    let made = || {
-        TlsSettings::new(roots.trust(), None, None)
-            .expect("only own authorities and identities can be unusable")
-    };
-    has_https(servers).then(|| Arc::new(made()))
+    has_https(servers).then(|| Arc::new(roots.tls()))
 }
 
 /// The block. `servers` is `None` where they are refused already.
