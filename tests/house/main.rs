@@ -185,6 +185,35 @@ fn only_the_command_line_uses_anyhow() {
     }
 }
 
+/// One dialer: whoever resolves, trusts or connects by other means will disagree with it one day.
+#[test]
+fn only_net_opens_connections_to_others() {
+    for (path, text) in sources() {
+        if part_of(&path).as_deref() == Some("net") {
+            continue;
+        }
+        for means in [
+            "hickory_resolver",
+            "rustls_native_certs",
+            "webpki_roots",
+            "ClientConfig::builder",
+            "TlsConnector",
+            "TcpSocket::new",
+            "http1::handshake",
+        ] {
+            let dials = text.split("#[cfg(test)]").next().unwrap().contains(means);
+            // the connections of requests are pooled, and hyper's client is spoken over them
+            let pooled =
+                means == "http1::handshake" && part_of(&path).as_deref() == Some("upstream");
+            assert!(
+                !dials || pooled || path.ends_with("tests.rs"),
+                "{} uses `{means}`",
+                path.display()
+            );
+        }
+    }
+}
+
 #[test]
 fn files_stay_small() {
     let long = sources()
