@@ -12,7 +12,7 @@
 //! | 4 | [`config`]: from two YAML files to types that cannot be wrong |
 //! | 3 | [`upstream`]: the only way out for requests; [`jwks`]: the keys of other issuers; [`session`]: what outlives a request; [`analysis`]: policies and simulated requests, evaluated offline |
 //! | 2 | [`wire`]: HTTP as data; [`token`]; [`users`]; [`telemetry`]; [`pages`]: what people see |
-//! | 1 | [`access`]: the pure decision core; [`ambient`]: clock and chance |
+//! | 1 | [`access`]: the pure decision core; [`ambient`]: clock and chance; [`net`]: connections to other servers |
 
 pub mod access;
 pub mod admin;
@@ -22,6 +22,7 @@ pub mod cli;
 pub mod config;
 pub mod gateway;
 pub mod jwks;
+pub mod net;
 pub mod pages;
 pub mod portal;
 pub mod server;

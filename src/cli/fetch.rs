@@ -1,24 +1,14 @@
 //! A document of somebody else, from a file or a URL.
 
 use std::io::Read as _;
-use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow, bail};
-use bytes::Bytes;
-use hickory_resolver::TokioResolver;
-use http::{Request, Response, StatusCode, Uri, header};
-use http_body_util::{BodyExt as _, Empty, Limited};
-use hyper::body::Incoming;
-use hyper_util::rt::TokioIo;
-use rustls::pki_types::ServerName;
-use rustls::{ClientConfig, RootCertStore};
+use http::{StatusCode, header};
 use serde_json::Value;
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpSocket, TcpStream};
-use tokio_rustls::TlsConnector;
+
+use crate::net::{GetRequest, HttpUrl, get};
 
 /// The largest document that is read.
 const LARGEST: usize = 16 << 20;
@@ -111,125 +101,32 @@ fn key_text(key: serde_yaml::Value) -> anyhow::Result<String> {
 }
 
 fn fetch(url: &str) -> anyhow::Result<Vec<u8>> {
-    let url: Uri = url.parse().context("it is no URL")?;
+    // a fragment is not sent (RFC 9110, section 4.2.5)
+    let url = url.split('#').next().unwrap_or_default();
+    let url = HttpUrl::parse(url).map_err(|error| anyhow!("it is {error}"))?;
+    let request = GetRequest {
+        url: &url,
+        accept: "application/json, application/yaml",
+        tls: None,
+        largest: LARGEST,
+        deadline: DEADLINE,
+    };
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    let answer = runtime.block_on(async { tokio::time::timeout(DEADLINE, get(&url)).await });
-    answer.unwrap_or_else(|_| Err(anyhow!("no answer within {} s", DEADLINE.as_secs())))
-}
-
-async fn get(url: &Uri) -> anyhow::Result<Vec<u8>> {
-    let host = url
-        .host()
-        .context("it has no host")?
-        .trim_matches(['[', ']'])
-        .to_owned();
-    let secure = url.scheme_str() == Some("https");
-    let stream = connect(
-        &host,
-        url.port_u16().unwrap_or(if secure { 443 } else { 80 }),
-    )
-    .await?;
-    if !secure {
-        return exchange(stream, url).await;
-    }
-    let name = ServerName::try_from(host).context("its host is no name that a certificate has")?;
-    let connector = TlsConnector::from(Arc::new(tls()?));
-    exchange(
-        connector
-            .connect(name, stream)
-            .await
-            .context("the TLS handshake failed")?,
-        url,
-    )
-    .await
-}
-
-/// The first address that answers. The C library is not asked: a static binary must not load its modules.
-async fn connect(host: &str, port: u16) -> anyhow::Result<TcpStream> {
-    let addresses: Vec<IpAddr> = match host.parse() {
-        Ok(address) => vec![address],
-        Err(_) => {
-            let resolver = TokioResolver::builder_tokio().and_then(|builder| builder.build())?;
-            let found = resolver
-                .lookup_ip(host)
-                .await
-                .with_context(|| format!("cannot resolve `{host}`"))?;
-            found.iter().collect()
-        }
-    };
-    let mut failure = anyhow!("`{host}` has no address");
-    for address in addresses {
-        let socket = if address.is_ipv4() {
-            TcpSocket::new_v4()?
-        } else {
-            TcpSocket::new_v6()?
-        };
-        match socket.connect(SocketAddr::new(address, port)).await {
-            Ok(stream) => return Ok(stream),
-            Err(error) => {
-                failure = anyhow::Error::from(error)
-                    .context(format!("cannot connect to `{address}:{port}`"))
-            }
-        }
-    }
-    Err(failure)
-}
-
-/// Verified against the system's roots, or the built-in ones where it has none.
-fn tls() -> anyhow::Result<ClientConfig> {
-    let mut roots = RootCertStore::empty();
-    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    if roots.is_empty() {
-        roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
-    }
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let builder =
-        ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
-    Ok(builder.with_root_certificates(roots).with_no_client_auth())
-}
-
-async fn exchange<S>(stream: S, url: &Uri) -> anyhow::Result<Vec<u8>>
-where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
-    let (mut sender, connection) =
-        hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
-    tokio::spawn(connection);
-    let path = url.path_and_query().map_or("/", |path| path.as_str());
-    let host = url.authority().context("it has no host")?.as_str();
-    let request = Request::get(path)
-        .header(header::HOST, host)
-        .header(header::ACCEPT, "application/json, application/yaml")
-        .header(
-            header::USER_AGENT,
-            concat!("gatelatch/", env!("CARGO_PKG_VERSION")),
-        )
-        .body(Empty::<Bytes>::new())?;
-    body(sender.send_request(request).await?).await
-}
-
-async fn body(answer: Response<Incoming>) -> anyhow::Result<Vec<u8>> {
+    let answer = runtime.block_on(get(request))?;
     match answer.status() {
-        StatusCode::OK => {}
+        StatusCode::OK => Ok(answer.into_body().into()),
         status if status.is_redirection() => {
-            let place = answer
-                .headers()
-                .get(header::LOCATION)
-                .and_then(|place| place.to_str().ok());
+            let place = answer.headers().get(header::LOCATION);
+            let place = place.and_then(|place| place.to_str().ok());
             bail!(
                 "it is elsewhere ({status}): try `{}`",
                 place.unwrap_or("another URL")
-            );
+            )
         }
         status => bail!("the server answered {status}"),
     }
-    let collected = Limited::new(answer.into_body(), LARGEST).collect().await;
-    let collected = collected
-        .map_err(|error| anyhow!(error))
-        .context("the answer broke off or is too large")?;
-    Ok(collected.to_bytes().to_vec())
 }
 
 #[cfg(test)]

@@ -1,13 +1,15 @@
 //! `gatelatch healthcheck`: asks the admin listener whether the gateway is ready.
 
-use std::io::{self, ErrorKind, Read, Write};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
+use std::io::Write;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use anyhow::{Context, anyhow, bail};
+use anyhow::{Context, bail};
+use bytes::Bytes;
+use http::{Response, StatusCode};
 
-use crate::ambient;
+use crate::net::{GetRequest, HttpUrl, get};
 
 /// The longest answer that is read; a report of readiness is far shorter.
 const LONGEST_ANSWER: usize = 16 << 10;
@@ -73,59 +75,37 @@ fn reachable(address: SocketAddr) -> SocketAddr {
 }
 
 /// The whole answer, within `timeout`.
-fn ask(address: SocketAddr, timeout: Duration) -> anyhow::Result<String> {
-    exchange(address, ambient::now() + timeout.min(LONGEST_TIMEOUT)).map_err(|error| {
-        // a socket calls its own timeout either
-        if matches!(error.kind(), ErrorKind::TimedOut | ErrorKind::WouldBlock) {
-            anyhow!("no answer within {}", humantime::format_duration(timeout))
-        } else if error.kind() == ErrorKind::InvalidData {
-            anyhow!("the answer is not that of an admin listener")
-        } else {
-            error.into()
-        }
-    })
-}
-
-fn exchange(address: SocketAddr, deadline: Instant) -> io::Result<String> {
-    let left = || {
-        let left = deadline.saturating_duration_since(ambient::now());
-        if left.is_zero() {
-            Err(io::Error::from(ErrorKind::TimedOut))
-        } else {
-            Ok(left)
-        }
+fn ask(address: SocketAddr, timeout: Duration) -> anyhow::Result<Response<Bytes>> {
+    let request = GetRequest {
+        url: &HttpUrl::parse(&format!("http://{address}/readyz"))?,
+        accept: "application/json",
+        tls: None,
+        largest: LONGEST_ANSWER,
+        deadline: timeout.min(LONGEST_TIMEOUT),
     };
-    let mut stream = TcpStream::connect_timeout(&address, left()?)?;
-    stream.set_write_timeout(Some(left()?))?;
-    let request = format!("GET /readyz HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
-    stream.write_all(request.as_bytes())?;
-    let (mut answer, mut piece) = (Vec::new(), [0; 4096]);
-    while answer.len() <= LONGEST_ANSWER {
-        stream.set_read_timeout(Some(left()?))?;
-        match stream.read(&mut piece)? {
-            0 => return String::from_utf8(answer).map_err(|_| ErrorKind::InvalidData.into()),
-            count => answer.extend_from_slice(&piece[..count]),
-        }
-    }
-    Err(ErrorKind::InvalidData.into())
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    Ok(runtime.block_on(get(request))?)
 }
 
-fn judge(answer: &str) -> anyhow::Result<()> {
-    let (head, body) = answer
-        .split_once("\r\n\r\n")
-        .context("the answer is not HTTP")?;
-    let status = head
-        .strip_prefix("HTTP/1.1 ")
-        .and_then(|rest| rest.get(..3));
-    match status.context("the answer is not HTTP")? {
-        "200" => Ok(()),
-        "503" => bail!("not ready: {}", body.trim_end()),
-        other => bail!("`/readyz` answered {other}; is this the admin listener?"),
+fn judge(answer: &Response<Bytes>) -> anyhow::Result<()> {
+    match answer.status() {
+        StatusCode::OK => Ok(()),
+        StatusCode::SERVICE_UNAVAILABLE => {
+            let body = String::from_utf8_lossy(answer.body());
+            bail!("not ready: {}", body.trim_end())
+        }
+        other => bail!(
+            "`/readyz` answered {}; is this the admin listener?",
+            other.as_u16()
+        ),
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::io::Read as _;
     use std::net::TcpListener;
     use std::thread;
 
@@ -148,10 +128,8 @@ mod tests {
         };
         let outcome = probe(&args, || Ok(Some(address)));
         let request = server.join().unwrap();
-        assert_eq!(
-            request,
-            format!("GET /readyz HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n")
-        );
+        let expected = format!("GET /readyz HTTP/1.1\r\nhost: {address}\r\n");
+        assert!(request.starts_with(&expected), "{request}");
         outcome.map_err(|error| format!("{error:#}"))
     }
 
@@ -167,10 +145,12 @@ mod tests {
                 "HTTP/1.1 404 Not Found\r\n\r\n",
                 "`/readyz` answered 404; is this the admin listener?",
             ),
-            ("SSH-2.0-OpenSSH_9.2\r\n", "the answer is not HTTP"),
-            ("", "the answer is not HTTP"),
         ] {
             assert_eq!(outcome(answer).unwrap_err(), expected);
+        }
+        for answer in ["SSH-2.0-OpenSSH_9.2\r\n", ""] {
+            let error = outcome(answer).unwrap_err();
+            assert!(error.contains(": no HTTP answer: "), "{error}");
         }
     }
 

@@ -14,7 +14,7 @@ use super::admin_token::AdminToken;
 use super::server_tls::ServerTls;
 use crate::access::{HostPattern, Mode, Mount, PathOptions, Policy, Router, RuleId};
 use crate::analysis::simulation::Simulation;
-use crate::jwks::KeyUrl;
+use crate::net::HttpUrl;
 use crate::pages::Look;
 use crate::session::{AttemptLimits, StateSettings};
 use crate::telemetry::audit::AuditSink;
@@ -202,7 +202,7 @@ pub enum KeySource {
     /// In the configuration or in a file.
     Fixed(KeySet),
     /// Published there.
-    Url(KeyUrl),
+    Url(HttpUrl),
 }
 
 impl Config {
@@ -243,7 +243,7 @@ impl Auth {
     /// The other issuers, ready to verify; `remote` gives the keys of one that publishes them.
     pub fn trusted_issuers(
         &self,
-        remote: impl Fn(&TrustSettings, &KeyUrl) -> Arc<RemoteKeys>,
+        remote: impl Fn(&TrustSettings, &HttpUrl) -> Arc<RemoteKeys>,
     ) -> TrustedIssuers {
         let issuers = self.issuers.iter().map(|Issuer { settings, keys }| {
             let keys = match keys {

@@ -6,6 +6,7 @@ use http::{HeaderValue, Response, StatusCode};
 
 use super::identify::CredentialError;
 use crate::access::{Forbid, ForbidReason};
+use crate::net::DialError;
 use crate::telemetry::metrics::{Outcome, UpstreamErrorKind};
 use crate::upstream::{BodyFault, ForwardError, PrepareError};
 use crate::wire::{self, BadRequest, OriginalError};
@@ -202,13 +203,14 @@ impl Rejection {
 
 fn forward_status(error: &ForwardError) -> StatusCode {
     match error {
-        ForwardError::Resolve(_)
-        | ForwardError::Connect(_)
-        | ForwardError::Tls(_)
+        ForwardError::Dial(DialError::TimedOut(_)) | ForwardError::ResponseTimeout => {
+            StatusCode::GATEWAY_TIMEOUT
+        }
+        ForwardError::Dial(_)
+        | ForwardError::Opening(_)
         | ForwardError::Closed(_)
         | ForwardError::Protocol(_) => StatusCode::BAD_GATEWAY,
         ForwardError::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
-        ForwardError::ConnectTimeout | ForwardError::ResponseTimeout => StatusCode::GATEWAY_TIMEOUT,
         ForwardError::Client(BodyFault::Broken) => StatusCode::BAD_REQUEST,
         ForwardError::Client(BodyFault::TooLarge) => StatusCode::PAYLOAD_TOO_LARGE,
         ForwardError::Client(BodyFault::TimedOut) => StatusCode::REQUEST_TIMEOUT,
@@ -218,7 +220,10 @@ fn forward_status(error: &ForwardError) -> StatusCode {
 /// Without names and addresses of the upstream: those are for the access log.
 fn forward_detail(error: &ForwardError) -> String {
     match error {
-        ForwardError::Resolve(_) | ForwardError::Connect(_) | ForwardError::Tls(_) => {
+        ForwardError::Dial(DialError::TimedOut(_)) | ForwardError::ResponseTimeout => {
+            "The upstream did not answer in time".to_owned()
+        }
+        ForwardError::Dial(_) | ForwardError::Opening(_) => {
             "The upstream cannot be reached".to_owned()
         }
         ForwardError::Unavailable => "No server of the upstream is healthy".to_owned(),
@@ -226,9 +231,6 @@ fn forward_detail(error: &ForwardError) -> String {
             "The upstream closed the connection before its answer".to_owned()
         }
         ForwardError::Protocol(_) => "The upstream's answer is not HTTP".to_owned(),
-        ForwardError::ConnectTimeout | ForwardError::ResponseTimeout => {
-            "The upstream did not answer in time".to_owned()
-        }
         ForwardError::Client(fault) => fault.to_string(),
     }
 }
@@ -236,11 +238,9 @@ fn forward_detail(error: &ForwardError) -> String {
 /// How a failure on the way out is counted; `None`: the client's own fault.
 pub(super) fn upstream_error_kind(error: &ForwardError) -> Option<UpstreamErrorKind> {
     match error {
-        ForwardError::Resolve(_) | ForwardError::Connect(_) | ForwardError::Tls(_) => {
-            Some(UpstreamErrorKind::Connect)
-        }
+        ForwardError::Dial(DialError::TimedOut(_)) => Some(UpstreamErrorKind::ConnectTimeout),
+        ForwardError::Dial(_) | ForwardError::Opening(_) => Some(UpstreamErrorKind::Connect),
         ForwardError::Unavailable => Some(UpstreamErrorKind::Unavailable),
-        ForwardError::ConnectTimeout => Some(UpstreamErrorKind::ConnectTimeout),
         ForwardError::ResponseTimeout => Some(UpstreamErrorKind::ResponseTimeout),
         ForwardError::Closed(_) => Some(UpstreamErrorKind::Reset),
         ForwardError::Protocol(_) => Some(UpstreamErrorKind::Protocol),

@@ -10,12 +10,13 @@ use tokio::sync::watch;
 use super::identify::{Admitted, Remembered};
 use super::snapshot::{Service, Shared, Snapshot};
 use crate::ambient::{self, Ticker};
+use crate::net::Dialer;
 use crate::session::{RevocationView, Revocations};
 use crate::telemetry::access_log::LogShard;
 use crate::telemetry::metrics::{Metrics, ServiceMetrics, Shard, UpstreamConnection};
 use crate::telemetry::recent::RecentShard;
 use crate::token::TokenCache;
-use crate::upstream::{ConnectionCounts, Connector, Means, Roster, Upstream};
+use crate::upstream::{ConnectionCounts, Means, Roster, Upstream};
 
 /// Tokens that a worker remembers as verified; about 60 bytes each, and the token.
 const CACHED_TOKENS: usize = 4096;
@@ -83,7 +84,7 @@ impl Worker {
             active: parts.shard.upstream_connections(UpstreamConnection::Active),
         };
         let means = Rc::new(Means {
-            connector: Connector::default(),
+            dialer: Dialer::default(),
             ticker: parts.ticker.clone(),
             counts,
         });

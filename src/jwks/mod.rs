@@ -3,7 +3,5 @@
 mod fetch;
 mod lifetime;
 mod sources;
-mod url;
 
 pub use sources::KeySources;
-pub use url::{KeyUrl, KeyUrlError};

@@ -9,8 +9,8 @@ use tokio::sync::{Notify, watch};
 use tokio::time::sleep_until;
 
 use super::fetch::fetch;
-use super::url::KeyUrl;
 use crate::ambient;
+use crate::net::HttpUrl;
 use crate::telemetry::metrics::{FetchOutcome, Metrics};
 use crate::token::{Algorithm, KeySet, RemoteKeys};
 
@@ -38,7 +38,7 @@ pub struct KeySources {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Source {
     issuer: String,
-    url: KeyUrl,
+    url: HttpUrl,
     algorithms: Vec<Algorithm>,
 }
 
@@ -59,7 +59,7 @@ impl KeySources {
     }
 
     /// The keys of an issuer: those that are fetched already, else a set that is empty until the first fetch is over.
-    pub fn keys(&self, issuer: &str, url: &KeyUrl, algorithms: &[Algorithm]) -> Arc<RemoteKeys> {
+    pub fn keys(&self, issuer: &str, url: &HttpUrl, algorithms: &[Algorithm]) -> Arc<RemoteKeys> {
         let source = Source {
             issuer: issuer.to_owned(),
             url: url.clone(),
@@ -211,7 +211,7 @@ mod tests {
         Follower {
             source: Source {
                 issuer: "https://idp".to_owned(),
-                url: KeyUrl::parse("https://idp/keys").unwrap(),
+                url: HttpUrl::parse("https://idp/keys").unwrap(),
                 algorithms: vec![Algorithm::Es256],
             },
             wish: keys.wish(),

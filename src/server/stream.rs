@@ -11,7 +11,7 @@ use tokio::net::{TcpStream, UnixStream};
 use tokio_rustls::server::TlsStream;
 
 use super::prefixed::Prefixed;
-use crate::wire::in_one_piece;
+use crate::net::in_one_piece;
 
 /// Room for what is read before it is known what it is, in bytes: as much as hyper makes for its first read.
 const FIRST_READ: usize = 8 * 1024;

@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
+use crate::net::ServerAddress;
+
 /// Where sessions and failed logins are kept.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum StateSettings {
@@ -21,7 +23,7 @@ pub enum StateSettings {
 #[derive(Clone, PartialEq, Eq)]
 pub struct RedisSettings {
     pub(super) kind: RedisKind,
-    pub(super) nodes: Vec<Node>,
+    pub(super) nodes: Vec<ServerAddress>,
     pub(super) tls: Tls,
     pub(super) database: i64,
     pub(super) username: Option<String>,
@@ -37,12 +39,6 @@ pub(super) enum RedisKind {
     Cluster,
     /// Sentinels that know the master of this name.
     Sentinel(String),
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Node {
-    Tcp(String, u16),
-    Unix(PathBuf),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -180,9 +176,9 @@ fn parse_database(text: &str) -> Result<i64, String> {
     }
 }
 
-fn socket(path: &str) -> Result<Node, String> {
+fn socket(path: &str) -> Result<ServerAddress, String> {
     if path.starts_with('/') {
-        return Ok(Node::Unix(path.into()));
+        return Ok(ServerAddress::Unix(path.into()));
     }
     Err(
         "write the path of the socket after three slashes: `redis+unix:///run/redis.sock`"
@@ -190,14 +186,14 @@ fn socket(path: &str) -> Result<Node, String> {
     )
 }
 
-fn nodes(hosts: &str, default_port: u16) -> Result<Vec<Node>, String> {
+fn nodes(hosts: &str, default_port: u16) -> Result<Vec<ServerAddress>, String> {
     hosts
         .split(',')
         .map(|host| node(host, default_port))
         .collect()
 }
 
-fn node(text: &str, default_port: u16) -> Result<Node, String> {
+fn node(text: &str, default_port: u16) -> Result<ServerAddress, String> {
     let wrong = || "write `host`, `host:port` or `[v6]:port`".to_owned();
     let (host, port) = match text.strip_prefix('[') {
         Some(rest) => {
@@ -222,7 +218,7 @@ fn node(text: &str, default_port: u16) -> Result<Node, String> {
     } else {
         port.parse().map_err(|_| wrong())?
     };
-    Ok(Node::Tcp(host.to_owned(), port))
+    Ok(ServerAddress::Host(host.into(), port))
 }
 
 impl fmt::Display for StateSettings {
@@ -244,28 +240,22 @@ impl fmt::Display for RedisSettings {
             "redis"
         })?;
         f.write_str(match (&self.kind, &self.nodes[..]) {
-            (RedisKind::Single, [Node::Unix(_)]) => "+unix",
+            (RedisKind::Single, [ServerAddress::Unix(_)]) => "+unix",
             (RedisKind::Single, _) => "",
             (RedisKind::Cluster, _) => "-cluster",
             (RedisKind::Sentinel(_), _) => "-sentinel",
         })?;
         f.write_str("://")?;
         for (index, node) in self.nodes.iter().enumerate() {
-            write!(f, "{}{node}", if index == 0 { "" } else { "," })?;
+            f.write_str(if index == 0 { "" } else { "," })?;
+            match node {
+                ServerAddress::Host(..) => node.fmt(f)?,
+                ServerAddress::Unix(path) => path.display().fmt(f)?,
+            }
         }
         match &self.kind {
             RedisKind::Sentinel(master) => write!(f, "/{master}"),
             RedisKind::Single | RedisKind::Cluster => Ok(()),
-        }
-    }
-}
-
-impl fmt::Display for Node {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Tcp(host, port) if host.contains(':') => write!(f, "[{host}]:{port}"),
-            Self::Tcp(host, port) => write!(f, "{host}:{port}"),
-            Self::Unix(path) => write!(f, "{}", path.display()),
         }
     }
 }

@@ -1,9 +1,10 @@
 //! What can go wrong on the way out, and whose fault it is.
 
 use std::error::Error;
-use std::{fmt, io};
+use std::fmt;
 
 use crate::access::PathError;
+use crate::net::DialError;
 
 /// Why a permitted request cannot be written for the upstream. The fault is the client's.
 #[derive(Debug)]
@@ -28,14 +29,10 @@ pub enum BodyFault {
 /// Why there is no answer from the upstream.
 #[derive(Debug)]
 pub enum ForwardError {
-    /// The server's name is not known.
-    Resolve(String),
-    /// No connection could be made.
-    Connect(io::Error),
-    /// No connection was made in time.
-    ConnectTimeout,
-    /// The TLS handshake failed: most of the time, the certificate is not one that is trusted.
-    Tls(io::Error),
+    /// There is no connection.
+    Dial(DialError),
+    /// The request that opened the connection for this one too did not open it.
+    Opening(String),
     /// The connection ended before the answer.
     Closed(hyper::Error),
     /// The answer is not HTTP, or not one to this request.
@@ -60,14 +57,11 @@ pub enum AnswerFault {
 impl ForwardError {
     /// The same failure to connect, for another request that waited for the same connection.
     pub(super) fn echo(&self) -> Self {
-        let again = |error: &io::Error| io::Error::new(error.kind(), error.to_string());
         match self {
-            Self::Resolve(name) => Self::Resolve(name.clone()),
-            Self::Connect(error) => Self::Connect(again(error)),
-            Self::Tls(error) => Self::Tls(again(error)),
-            Self::ConnectTimeout => Self::ConnectTimeout,
+            Self::Dial(error) => Self::Dial(error.clone()),
+            Self::Opening(what) => Self::Opening(what.clone()),
             Self::Protocol(what) => Self::Protocol(what.clone()),
-            Self::Closed(error) => Self::Connect(io::Error::other(error.to_string())),
+            Self::Closed(error) => Self::Opening(error.to_string()),
             Self::ResponseTimeout => Self::ResponseTimeout,
             Self::Client(fault) => Self::Client(*fault),
             Self::Unavailable => Self::Unavailable,
@@ -77,10 +71,10 @@ impl ForwardError {
     /// A short, fixed name, for what counts and groups.
     pub fn label(&self) -> &'static str {
         match self {
-            Self::Resolve(_) => "resolve",
-            Self::Connect(_) => "connect",
-            Self::ConnectTimeout => "connect_timeout",
-            Self::Tls(_) => "tls",
+            Self::Dial(DialError::Resolve { .. }) => "resolve",
+            Self::Dial(DialError::Connect(_)) | Self::Opening(_) => "connect",
+            Self::Dial(DialError::TimedOut(_)) => "connect_timeout",
+            Self::Dial(DialError::Tls(_)) => "tls",
             Self::Closed(_) => "reset",
             Self::Protocol(_) => "protocol",
             Self::ResponseTimeout => "response_timeout",
@@ -92,12 +86,7 @@ impl ForwardError {
     /// Whether it speaks against the server: a failure to connect, a timeout or a reset. An answer never does.
     pub(super) fn blames_server(&self) -> bool {
         match self {
-            Self::Resolve(_)
-            | Self::Connect(_)
-            | Self::ConnectTimeout
-            | Self::Tls(_)
-            | Self::Closed(_)
-            | Self::ResponseTimeout => true,
+            Self::Dial(_) | Self::Opening(_) | Self::Closed(_) | Self::ResponseTimeout => true,
             Self::Protocol(_) | Self::Client(_) | Self::Unavailable => false,
         }
     }
@@ -118,10 +107,22 @@ impl Error for BodyFault {}
 impl fmt::Display for ForwardError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Resolve(name) => write!(f, "the upstream's name `{name}` cannot be resolved"),
-            Self::Connect(error) => write!(f, "no connection to the upstream: {error}"),
-            Self::ConnectTimeout => f.write_str("no connection to the upstream in time"),
-            Self::Tls(error) => write!(f, "no TLS with the upstream: {error}"),
+            Self::Dial(DialError::Resolve { host, reason }) => {
+                write!(
+                    f,
+                    "the upstream's name `{host}` cannot be resolved: {reason}"
+                )
+            }
+            Self::Dial(DialError::Connect(attempts)) => {
+                write!(f, "no connection to the upstream: {attempts}")
+            }
+            Self::Dial(DialError::TimedOut(attempts)) => {
+                write!(f, "no connection to the upstream in time: {attempts}")
+            }
+            Self::Dial(DialError::Tls(attempts)) => {
+                write!(f, "no TLS with the upstream: {attempts}")
+            }
+            Self::Opening(what) => write!(f, "no connection to the upstream: {what}"),
             Self::Closed(error) => {
                 write!(
                     f,

@@ -22,8 +22,8 @@ use super::outbound::Outbound;
 use super::server::{self, Server};
 use super::spare::Spare;
 use super::state::Load;
-use super::stream::Stream;
 use crate::ambient::Deadline;
+use crate::net::DialedStream;
 use crate::telemetry::metrics::Held;
 use crate::wire::keep_alive_timeout;
 
@@ -120,7 +120,7 @@ impl Idle {
 }
 
 /// Makes a connection ready for its first exchange.
-pub(super) async fn open(stream: Stream, server: &Rc<Server>) -> Result<Lease, ForwardError> {
+pub(super) async fn open(stream: DialedStream, server: &Rc<Server>) -> Result<Lease, ForwardError> {
     let handshake = Builder::new()
         .preserve_header_case(true)
         .handshake(TokioIo::new(stream))

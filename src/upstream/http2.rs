@@ -23,8 +23,8 @@ use super::rewrite;
 use super::server::{self, Means, Server};
 use super::settings::Timeouts;
 use super::state::Load;
-use super::stream::Stream;
 use crate::ambient::Deadline;
+use crate::net::DialedStream;
 use crate::telemetry::metrics::Held;
 
 /// What a server may send before a slow client has taken it: for one answer, and for all of a connection.
@@ -101,7 +101,10 @@ impl Slot {
 }
 
 /// Makes a connection ready for its first exchange.
-pub(super) async fn open(stream: Stream, server: &Rc<Server>) -> Result<Rc<Shared>, ForwardError> {
+pub(super) async fn open(
+    stream: DialedStream,
+    server: &Rc<Server>,
+) -> Result<Rc<Shared>, ForwardError> {
     let mut builder = Builder::new(Local);
     builder
         .timer(TokioTimer::new())
@@ -137,7 +140,7 @@ pub(super) async fn open(stream: Stream, server: &Rc<Server>) -> Result<Rc<Share
 
 /// Drives a connection until it ends or has been unused for too long, and takes it out of use then.
 async fn drive(
-    driver: Connection<TokioIo<Stream>, RequestBody, Local>,
+    driver: Connection<TokioIo<DialedStream>, RequestBody, Local>,
     unused: Rc<Deadline>,
     connection: Weak<Shared>,
     server: Weak<Server>,

@@ -2,7 +2,6 @@
 
 use std::cell::{OnceCell, RefCell};
 use std::future::Future;
-use std::io;
 use std::rc::Rc;
 
 use tokio::sync::Notify;
@@ -42,7 +41,7 @@ impl<T: Clone + 'static> Gate<T> {
         match opening.outcome.get() {
             Some(Ok(opened)) => Ok(opened.clone()),
             Some(Err(error)) => Err(error.echo()),
-            None => Err(ForwardError::Connect(io::ErrorKind::Interrupted.into())),
+            None => Err(interrupted()),
         }
     }
 
@@ -85,10 +84,13 @@ impl<T> Opener<T> {
 
 impl<T> Drop for Opener<T> {
     fn drop(&mut self) {
-        let interrupted = || Err(ForwardError::Connect(io::ErrorKind::Interrupted.into()));
-        self.opening.outcome.get_or_init(interrupted);
+        self.opening.outcome.get_or_init(|| Err(interrupted()));
         self.opening.over.notify_waiters();
     }
+}
+
+fn interrupted() -> ForwardError {
+    ForwardError::Opening("it was given up while it was opened".to_owned())
 }
 
 #[cfg(test)]

@@ -1,11 +1,12 @@
 //! Upstream servers as they are written, and the names they go by.
 
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use http::uri::{Authority, Scheme};
+use http::uri::Scheme;
 use http::{HeaderValue, Uri};
-use rustls::pki_types::ServerName;
+
+use crate::net::ServerAddress;
 
 /// The longest path of a Unix socket, in bytes: what the system's address structure holds.
 const LONGEST_PATH: usize = 107;
@@ -18,7 +19,7 @@ const FORMS: &str =
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Origin {
     speaks: Speaks,
-    address: Address,
+    address: ServerAddress,
 }
 
 /// What is spoken with a server.
@@ -30,15 +31,6 @@ pub enum Speaks {
     Http2,
     /// TLS, and in it what ALPN agrees on: `https://`.
     Tls,
-}
-
-/// Where a server is.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Address {
-    /// A name, an IPv4 address, or an IPv6 address without brackets; and a port.
-    Host(Box<str>, u16),
-    /// A Unix socket.
-    Path(PathBuf),
 }
 
 /// Why a text is no upstream server; `Display` says what to write instead.
@@ -75,15 +67,16 @@ impl Origin {
         if authority.as_str().contains('@') || uri.path() != "/" || uri.query().is_some() {
             return Err(OriginError::Extra);
         }
-        let host = host_of(authority)?;
-        if speaks == Speaks::Tls && ServerName::try_from(&*host).is_err() {
-            return Err(OriginError::Uncertifiable(host.into()));
+        let address = ServerAddress::from_authority(authority, default_port(speaks))
+            .ok_or(OriginError::Malformed)?;
+        match &address {
+            ServerAddress::Host(host, _)
+                if speaks == Speaks::Tls && address.server_name().is_none() =>
+            {
+                Err(OriginError::Uncertifiable(host.to_string()))
+            }
+            ServerAddress::Host(..) | ServerAddress::Unix(_) => Ok(Self { speaks, address }),
         }
-        let port = port_of(authority, default_port(speaks))?;
-        Ok(Self {
-            speaks,
-            address: Address::Host(host, port),
-        })
     }
 
     /// What is spoken with it.
@@ -91,26 +84,20 @@ impl Origin {
         self.speaks
     }
 
-    pub(super) fn address(&self) -> &Address {
+    pub(super) fn address(&self) -> &ServerAddress {
         &self.address
     }
 
     /// Its own `Host`: without a port that the scheme implies (RFC 9110, section 7.2); `localhost` for a Unix socket.
     pub fn host_field(&self) -> HeaderValue {
         let text = match &self.address {
-            Address::Path(_) => "localhost".to_owned(),
-            Address::Host(host, port) if *port == default_port(self.speaks) => bracketed(host),
-            Address::Host(host, port) => format!("{}:{port}", bracketed(host)),
+            ServerAddress::Unix(_) => "localhost".to_owned(),
+            ServerAddress::Host(host, port) if *port == default_port(self.speaks) => {
+                bracketed(host)
+            }
+            ServerAddress::Host(..) => self.address.to_string(),
         };
         HeaderValue::from_str(&text).expect("a parsed host is visible ASCII")
-    }
-
-    /// Whom a certificate must be for, where nothing else is said; `None` for a Unix socket.
-    pub(super) fn server_name(&self) -> Option<ServerName<'static>> {
-        match &self.address {
-            Address::Host(host, _) => ServerName::try_from(host.to_string()).ok(),
-            Address::Path(_) => None,
-        }
     }
 }
 
@@ -124,14 +111,14 @@ fn speaks(scheme: &Scheme) -> Result<Speaks, OriginError> {
 }
 
 /// `/path`, or the `///path` of those who write it as a URL.
-fn socket(path: &str) -> Result<Address, OriginError> {
+fn socket(path: &str) -> Result<ServerAddress, OriginError> {
     let path = path
         .strip_prefix("//")
         .filter(|path| path.starts_with('/'))
         .unwrap_or(path);
     let fits = path.len() <= LONGEST_PATH && !path.contains('\0') && !path.ends_with('/');
     if Path::new(path).is_absolute() && !path.starts_with("//") && fits {
-        Ok(Address::Path(path.into()))
+        Ok(ServerAddress::Unix(path.into()))
     } else {
         Err(OriginError::Socket)
     }
@@ -141,30 +128,6 @@ fn default_port(speaks: Speaks) -> u16 {
     match speaks {
         Speaks::Http1 | Speaks::Http2 => 80,
         Speaks::Tls => 443,
-    }
-}
-
-fn host_of(authority: &Authority) -> Result<Box<str>, OriginError> {
-    let host = authority
-        .host()
-        .trim_start_matches('[')
-        .trim_end_matches(']');
-    if host.is_empty() {
-        Err(OriginError::Malformed)
-    } else {
-        Ok(host.to_ascii_lowercase().into())
-    }
-}
-
-fn port_of(authority: &Authority, default: u16) -> Result<u16, OriginError> {
-    // a number that is no port is none to `Authority::port`
-    match authority.as_str().strip_prefix(authority.host()) {
-        Some("") => Ok(default),
-        Some(port) => {
-            let port = port.strip_prefix(':').and_then(|port| port.parse().ok());
-            port.filter(|port| *port != 0).ok_or(OriginError::Malformed)
-        }
-        None => Err(OriginError::Malformed),
     }
 }
 
@@ -184,10 +147,7 @@ impl fmt::Display for Origin {
             Speaks::Http2 => "h2c://",
             Speaks::Tls => "https://",
         };
-        match &self.address {
-            Address::Host(host, port) => write!(f, "{scheme}{}:{port}", bracketed(host)),
-            Address::Path(path) => write!(f, "unix:{}", path.display()),
-        }
+        write!(f, "{scheme}{}", self.address)
     }
 }
 

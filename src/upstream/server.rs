@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use http::uri::Scheme;
 
-use super::connect::{Connector, Route};
+use super::connect::{Protocol, connect};
 use super::error::ForwardError;
 use super::exchange::{Again, Failed, Sent, Use};
 use super::opening::Gate;
@@ -15,16 +15,15 @@ use super::origin::{Origin, Speaks};
 use super::outbound::Outbound;
 use super::settings::{Settings, Timeouts};
 use super::state::Load;
-use super::stream::{Protocol, Stream};
-use super::tls::{ClientTls, Offer};
 use super::{http1, http2};
 use crate::ambient::{Deadline, Ticker};
+use crate::net::{Alpn, DialedStream, Dialer, TlsSettings};
 use crate::telemetry::metrics::Gauge;
 
 /// What a worker reaches upstream servers with.
 pub struct Means {
     /// Opens connections.
-    pub connector: Connector,
+    pub dialer: Dialer,
     /// Makes their deadlines.
     pub ticker: Ticker,
     /// Counts them.
@@ -42,7 +41,7 @@ pub struct ConnectionCounts {
 /// One server, and this worker's connections to it. Nothing here is shared between threads.
 pub(super) struct Server {
     origin: Origin,
-    tls: Option<Arc<ClientTls>>,
+    tls: Option<Arc<TlsSettings>>,
     pub(super) timeouts: Timeouts,
     pub(super) means: Rc<Means>,
     pub(super) idle: http1::Idle,
@@ -154,8 +153,8 @@ impl Server {
         reuse: Reuse,
     ) -> Result<(Carrier, Use), ForwardError> {
         match (self.origin.speaks(), outbound.upgrade()) {
-            (Speaks::Http1, _) | (Speaks::Tls, Some(_)) => self.connect(Offer::Http1).await,
-            (Speaks::Tls, None) if self.agreed.get() == Some(Protocol::Http1) => self.connect(Offer::Any).await,
+            (Speaks::Http1, _) | (Speaks::Tls, Some(_)) => self.connect(Alpn::Http1).await,
+            (Speaks::Tls, None) if self.agreed.get() == Some(Protocol::Http1) => self.connect(Alpn::Http2OrHttp1).await,
             (Speaks::Http2 | Speaks::Tls, None) => self.join(reuse).await,
             (Speaks::Http2, Some(_)) => Err(ForwardError::Protocol(
                 "it speaks HTTP/2 only, in which no connection changes its protocol; name the server as `http://`"
@@ -175,14 +174,14 @@ impl Server {
             Some(connection) => Ok((Carrier::Http2(connection.lease()), Use::First)),
             None => match self.idle(reuse) {
                 Some((carrier, _)) => Ok((carrier, Use::First)),
-                None => self.connect(Offer::Any).await,
+                None => self.connect(Alpn::Http2OrHttp1).await,
             },
         }
     }
 
     /// Opens a connection for all requests; what turns out to be for one at a time waits for the first that takes it.
     async fn open_shared(self: Rc<Self>) -> Result<Option<Rc<http2::Shared>>, ForwardError> {
-        match self.open(Offer::Any).await? {
+        match self.open(Alpn::Http2OrHttp1).await? {
             (stream, Protocol::Http2) => self.share(stream).await.map(Some),
             (stream, Protocol::Http1) => {
                 http1::open(stream, &self).await?.ready().await?.release();
@@ -192,40 +191,28 @@ impl Server {
     }
 
     /// A new connection, whatever it speaks.
-    async fn connect(self: &Rc<Self>, offer: Offer) -> Result<(Carrier, Use), ForwardError> {
-        let carrier = match self.open(offer).await? {
+    async fn connect(self: &Rc<Self>, alpn: Alpn) -> Result<(Carrier, Use), ForwardError> {
+        let carrier = match self.open(alpn).await? {
             (stream, Protocol::Http1) => Carrier::Http1(http1::open(stream, self).await?),
             (stream, Protocol::Http2) => Carrier::Http2(self.share(stream).await?.lease()),
         };
         Ok((carrier, Use::First))
     }
 
-    async fn share(self: &Rc<Self>, stream: Stream) -> Result<Rc<http2::Shared>, ForwardError> {
+    async fn share(
+        self: &Rc<Self>,
+        stream: DialedStream,
+    ) -> Result<Rc<http2::Shared>, ForwardError> {
         let connection = http2::open(stream, self).await?;
         self.shared.put(&connection);
         Ok(connection)
     }
 
-    async fn open(&self, offer: Offer) -> Result<(Stream, Protocol), ForwardError> {
-        let tls = match self.origin.speaks() {
-            Speaks::Tls => self.tls.as_deref().map(|tls| (tls, offer)),
-            Speaks::Http1 | Speaks::Http2 => None,
-        };
-        let route = Route {
-            origin: &self.origin,
-            tls,
-        };
-        let stream = self
-            .means
-            .connector
-            .connect(route, self.timeouts.connect)
-            .await?;
-        let protocol = match self.origin.speaks() {
-            Speaks::Http1 => Protocol::Http1,
-            Speaks::Http2 => Protocol::Http2,
-            Speaks::Tls => stream.negotiated(),
-        };
-        if offer == Offer::Any {
+    async fn open(&self, alpn: Alpn) -> Result<(DialedStream, Protocol), ForwardError> {
+        let (dialer, limit) = (&self.means.dialer, self.timeouts.connect);
+        let tls = self.tls.as_deref();
+        let (stream, protocol) = connect(dialer, &self.origin, tls, alpn, limit).await?;
+        if alpn == Alpn::Http2OrHttp1 {
             self.agreed.set(Some(protocol));
         }
         Ok((stream, protocol))

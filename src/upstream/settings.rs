@@ -6,7 +6,7 @@ use std::time::Duration;
 use http::uri::PathAndQuery;
 
 use super::origin::Origin;
-use super::tls::ClientTls;
+use crate::net::TlsSettings;
 
 /// The `upstream` block of a service.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,7 +24,7 @@ pub struct Settings {
     /// Which `Host` the upstream sees.
     pub host: HostHeader,
     /// How `https` servers are met; `None` exactly where there is no such server.
-    pub tls: Option<Arc<ClientTls>>,
+    pub tls: Option<Arc<TlsSettings>>,
 }
 
 /// Which of several servers gets a request.

@@ -16,7 +16,6 @@ mod intake;
 mod interim;
 mod original;
 mod peer;
-mod pieces;
 mod present;
 mod problem;
 mod response_fields;
@@ -42,7 +41,6 @@ pub use intake::{Intake, Target};
 pub use interim::Interim;
 pub use original::{AskedBy, Describes, Original, OriginalError};
 pub use peer::{Peer, Scheme};
-pub use pieces::in_one_piece;
 pub use present::Present;
 pub use problem::{
     BEARER_CHALLENGE, forbid_storing, invalid_token, json, not_authenticated, problem,

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 /// The floors, from the ground up. An import points to a lower floor, or stays inside its own folder.
 const FLOORS: [&[&str]; 8] = [
-    &["access", "ambient"],
+    &["access", "ambient", "net"],
     &["wire", "token", "users", "telemetry", "pages"],
     &["upstream", "session", "analysis", "jwks"],
     &["config"],
@@ -200,6 +200,35 @@ fn only_the_command_line_uses_anyhow() {
             "{} uses anyhow",
             path.display()
         );
+    }
+}
+
+/// One dialer: whoever resolves, trusts or connects by other means will disagree with it one day.
+#[test]
+fn only_net_opens_connections_to_others() {
+    for (path, text) in sources() {
+        if part_of(&path).as_deref() == Some("net") {
+            continue;
+        }
+        for means in [
+            "hickory_resolver",
+            "rustls_native_certs",
+            "webpki_roots",
+            "ClientConfig::builder",
+            "TlsConnector",
+            "TcpSocket::new",
+            "http1::handshake",
+        ] {
+            let dials = text.split("#[cfg(test)]").next().unwrap().contains(means);
+            // the connections of requests are pooled, and hyper's client is spoken over them
+            let pooled =
+                means == "http1::handshake" && part_of(&path).as_deref() == Some("upstream");
+            assert!(
+                !dials || pooled || path.ends_with("tests.rs"),
+                "{} uses `{means}`",
+                path.display()
+            );
+        }
     }
 }
 

@@ -19,6 +19,7 @@ mod audit;
 mod audit_stream;
 mod audit_waits;
 mod balance;
+mod black_hole;
 mod bodies;
 mod browser_sessions;
 mod check;

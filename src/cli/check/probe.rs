@@ -7,7 +7,8 @@ use anyhow::Context as _;
 use tokio::task::{JoinSet, LocalSet};
 
 use crate::config::{Code, Loaded, Problem, Service, Severity};
-use crate::upstream::{ClientTls, Connector, ForwardError, Origin};
+use crate::net::TlsSettings;
+use crate::upstream::{ForwardError, Origin, reach};
 
 /// How many servers there are, and how many of them take connections.
 #[derive(Clone, Copy, Debug)]
@@ -40,7 +41,7 @@ pub(super) fn probe(loaded: &mut Loaded, limit: Duration) -> anyhow::Result<Prob
 struct Server {
     service: String,
     origin: Origin,
-    tls: Option<Arc<ClientTls>>,
+    tls: Option<Arc<TlsSettings>>,
 }
 
 fn servers(service: &Service) -> impl Iterator<Item = Server> {
@@ -57,12 +58,9 @@ async fn connect_all(servers: &[Server], limit: Duration) -> Vec<(usize, Forward
     let mut attempts = JoinSet::new();
     for (index, Server { origin, tls, .. }) in servers.iter().enumerate() {
         let (origin, tls) = (origin.clone(), tls.clone());
-        let connector = Connector::default();
         attempts.spawn_local(async move {
-            (
-                index,
-                connector.reach(&origin, tls.as_deref(), limit).await.err(),
-            )
+            let outcome = reach(&origin, tls.as_deref(), limit).await;
+            (index, outcome.err())
         });
     }
     let attempts = attempts.join_all().await.into_iter();

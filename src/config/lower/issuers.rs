@@ -9,7 +9,7 @@ use crate::config::reader::Reader;
 use crate::config::settings::{Issuer, KeySource, Token};
 use crate::config::span::Span;
 use crate::config::yaml::{Entry, Value};
-use crate::jwks::KeyUrl;
+use crate::net::{HttpUrl, HttpUrlError};
 use crate::token::{Algorithm, KeySet, TrustSettings, VerifyingKey};
 
 /// All of them; `None` where one is refused. Without the gateway's own settings the rest is checked all the same.
@@ -220,9 +220,9 @@ fn published(
     }
 }
 
-fn url(text: &str, entry: &Entry, reader: &mut Reader<'_>) -> Option<KeyUrl> {
+fn url(text: &str, entry: &Entry, reader: &mut Reader<'_>) -> Option<HttpUrl> {
     let span = entry.node.span;
-    let url = match KeyUrl::parse(text) {
+    let url = match HttpUrl::parse(text) {
         Ok(url) => url,
         Err(error) => {
             let finding = Finding::error(
@@ -230,7 +230,15 @@ fn url(text: &str, entry: &Entry, reader: &mut Reader<'_>) -> Option<KeyUrl> {
                 span,
                 "`jwks` expects a URL or the path of a file",
             );
-            reader.report(finding.conceal(span).help(error.to_string()));
+            let help = match error {
+                HttpUrlError::Malformed => {
+                    "write a URL such as `https://idp.example.com/keys`, or the path of a file"
+                }
+                HttpUrlError::UserInfo => {
+                    "published keys need no user name; write the URL without it"
+                }
+            };
+            reader.report(finding.conceal(span).help(help));
             return None;
         }
     };

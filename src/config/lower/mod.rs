@@ -123,7 +123,8 @@ pub(super) fn config(root: Node, defaults: &Defaults<'_>, reader: &mut Reader<'_
     let server = server::server(server_entry, defaults.cores, reader);
     let admin = admin::admin(top.take("admin"), &server.listen, reader);
     let log = server::log(top.take("log"), reader);
-    let tracing = tracing::tracing(top.take("tracing"), reader);
+    let roots = upstream::SystemRoots::default();
+    let tracing = tracing::tracing(top.take("tracing"), &roots, reader);
     let auth = auth::auth(top.take("auth"), span, defaults, reader);
     let state = state::state(top.take("state"), top.take("state_file"), reader).unwrap_or_default();
     let services = top.require(
@@ -134,7 +135,7 @@ pub(super) fn config(root: Node, defaults: &Defaults<'_>, reader: &mut Reader<'_
     let shared = services::Shared {
         auth_path: &auth.path,
         body_limit: server.limits.body,
-        roots: upstream::SystemRoots::default(),
+        roots,
     };
     let lowered = services
         .map(|entry| services::services(entry, &shared, reader))

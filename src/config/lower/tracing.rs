@@ -4,15 +4,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::{HeaderName, HeaderValue, Uri};
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject as _;
 
 use super::label;
+use super::upstream::SystemRoots;
 use crate::config::code::Code;
 use crate::config::finding::Finding;
 use crate::config::reader::Reader;
 use crate::config::scalar::Scalar;
 use crate::config::yaml::Entry;
+use crate::net::{ServerAddress, TlsError, TlsSettings, TrustRoots, certificates};
 use crate::telemetry::traces::{TraceSettings, TrustContext};
 
 /// What a key ends in that names a file with the value.
@@ -21,16 +21,21 @@ const FILE: &str = "_file";
 const FORMS: &str = "write `http://host:4317` or `https://host:4317`: OTLP over gRPC";
 
 /// The block; `None` where nothing is traced, or it was refused.
-pub(super) fn tracing(entry: Option<Entry>, reader: &mut Reader<'_>) -> Option<TraceSettings> {
+pub(super) fn tracing(
+    entry: Option<Entry>,
+    roots: &SystemRoots,
+    reader: &mut Reader<'_>,
+) -> Option<TraceSettings> {
     let mut section = reader.section(entry?)?;
     let collector = section.require(reader, "otlp", "\"http://127.0.0.1:4317\"");
     let collector = collector.and_then(|entry| collector_of(&entry, reader));
-    let tls = collector
+    let secure = collector
         .as_ref()
         .is_none_or(|uri: &Uri| uri.scheme_str() == Some("https"));
-    let authorities = section
-        .take("ca")
-        .and_then(|entry| authorities(&entry, tls, reader));
+    let tls = match section.take("ca") {
+        Some(entry) => authorities(&entry, secure, reader).map(Arc::new),
+        None => secure.then(|| Arc::new(roots.tls())),
+    };
     let sample = section
         .take("sample")
         .and_then(|entry| share(&entry, reader))
@@ -58,7 +63,7 @@ pub(super) fn tracing(entry: Option<Entry>, reader: &mut Reader<'_>) -> Option<T
     let timeout = timeout.unwrap_or(Duration::from_secs(10));
     Some(TraceSettings {
         collector: collector?,
-        authorities,
+        tls,
         headers,
         timeout,
         sample,
@@ -75,8 +80,8 @@ fn collector_of(entry: &Entry, reader: &mut Reader<'_>) -> Option<Uri> {
         let scheme = matches!(uri.scheme_str(), Some("http" | "https"));
         let host = uri
             .authority()
-            .is_some_and(|authority| !authority.as_str().contains('@'));
-        scheme && host && uri.path() == "/" && uri.query().is_none() && uri.host() != Some("")
+            .is_some_and(|authority| ServerAddress::from_authority(authority, 443).is_some());
+        scheme && host && uri.path() == "/" && uri.query().is_none()
     });
     if sound.is_none() {
         let finding = Finding::error(
@@ -89,8 +94,8 @@ fn collector_of(entry: &Entry, reader: &mut Reader<'_>) -> Option<Uri> {
     sound
 }
 
-fn authorities(entry: &Entry, tls: bool, reader: &mut Reader<'_>) -> Option<Arc<[u8]>> {
-    if !tls {
+fn authorities(entry: &Entry, secure: bool, reader: &mut Reader<'_>) -> Option<TlsSettings> {
+    if !secure {
         let finding = Finding::error(
             Code::InvalidValue,
             entry.key_span,
@@ -100,13 +105,21 @@ fn authorities(entry: &Entry, tls: bool, reader: &mut Reader<'_>) -> Option<Arc<
         return None;
     }
     let (name, pem) = reader.file(entry)?;
-    let certificates: Vec<_> = CertificateDer::pem_slice_iter(&pem).collect();
-    if certificates.is_empty() || certificates.iter().any(Result::is_err) {
-        let message = format!("`{name}` holds no certificate in PEM");
+    let made =
+        certificates(&pem).and_then(|found| TlsSettings::new(TrustRoots::Only(found), None, None));
+    if let Err(error) = &made {
+        let message = match error {
+            TlsError::Malformed | TlsError::NoCertificate => {
+                format!("`{name}` holds no certificate in PEM")
+            }
+            TlsError::NoKey
+            | TlsError::Authority(_)
+            | TlsError::KeyMismatch
+            | TlsError::Identity(_) => format!("`{name}` cannot be used: {error}"),
+        };
         reader.report(Finding::error(Code::InvalidValue, entry.node.span, message));
-        return None;
     }
-    Some(Arc::from(pem.as_slice()))
+    made.ok()
 }
 
 /// A ratio from 0 to 1.

@@ -7,11 +7,13 @@ use redis::cluster_async::ClusterConnection;
 use redis::{Cmd, FromRedisValue, RedisResult, ScriptInvocation};
 use tokio::sync::Notify;
 
+use super::dial::NodeConnection;
+
 /// A connection to one server, or to a cluster. Clones share it.
 #[derive(Clone)]
 pub(super) enum Connection {
     Single(MultiplexedConnection),
-    Cluster(ClusterConnection),
+    Cluster(ClusterConnection<NodeConnection>),
 }
 
 /// The connection that jobs use. There is none while the store is away.

@@ -1,10 +1,12 @@
 //! `state: redis://…`: what all replicas share.
 //!
-//! `connect` finds the server, `follow` keeps the connection alive and hears of sessions that end anywhere, `store` does
-//! what is requested of sessions, and `throttle` what is requested of logins. Every change is one atomic step of Redis; a
-//! call that fails or takes too long counts as the loss of the store, and everything is refused until it was found again.
+//! `connect` finds the server, `dial` opens one connection, `follow` keeps the connection alive and hears of sessions that
+//! end anywhere, `store` does what is requested of sessions, and `throttle` what is requested of logins. Every change is
+//! one atomic step of Redis; a call that fails or takes too long counts as the loss of the store, and everything is
+//! refused until it was found again.
 
 mod connect;
+mod dial;
 mod follow;
 mod link;
 mod store;

@@ -1,105 +1,67 @@
-//! The connection to the collector. Names are resolved without the C library: a static binary must not load its modules.
+//! The connection to the collector.
 
 use std::future::Future;
-use std::io;
-use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
-use hickory_resolver::TokioResolver;
 use http::Uri;
+use http::uri::Scheme;
 use hyper_util::rt::TokioIo;
-use tokio::net::{TcpSocket, TcpStream};
-use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint};
+use tonic::transport::{Channel, Endpoint};
 use tower_service::Service;
 
 use super::settings::TraceSettings;
+use crate::net::{Alpn, DialError, DialedStream, Dialer, ServerAddress, TlsSettings};
 
 /// Connects with the first export, and again whenever the connection has ended.
-pub(super) fn channel(settings: &TraceSettings) -> Result<Channel, tonic::transport::Error> {
-    let mut endpoint = Endpoint::from(settings.collector.clone())
+pub(super) fn channel(settings: &TraceSettings) -> Result<Channel, Box<dyn std::error::Error>> {
+    let collector = &settings.collector;
+    let port = if settings.tls.is_some() { 443 } else { 80 };
+    let server = collector
+        .authority()
+        .and_then(|authority| ServerAddress::from_authority(authority, port))
+        .ok_or("the collector has no host")?;
+    // the connector speaks TLS; what is `https` for the channel would need TLS of its own
+    let mut parts = collector.clone().into_parts();
+    parts.scheme = Some(Scheme::HTTP);
+    let endpoint = Endpoint::from(Uri::from_parts(parts)?)
+        .origin(collector.clone())
         .user_agent(concat!("gatelatch/", env!("CARGO_PKG_VERSION")))?
         .connect_timeout(settings.timeout)
         .timeout(settings.timeout);
-    if settings.collector.scheme_str() == Some("https") {
-        endpoint = endpoint.tls_config(tls(settings))?;
-    }
-    Ok(endpoint.connect_with_connector_lazy(Connector))
+    Ok(endpoint.connect_with_connector_lazy(Connector {
+        server,
+        tls: settings.tls.clone(),
+        limit: settings.timeout,
+    }))
 }
 
-/// The roots that are built in serve where the system has none, as in an empty container.
-fn tls(settings: &TraceSettings) -> ClientTlsConfig {
-    let tls = ClientTlsConfig::new();
-    match &settings.authorities {
-        Some(pem) => tls.ca_certificate(Certificate::from_pem(pem)),
-        None if rustls_native_certs::load_native_certs().certs.is_empty() => {
-            tls.trust_anchors(webpki_roots::TLS_SERVER_ROOTS.iter().cloned())
-        }
-        None => tls.with_native_roots(),
-    }
-}
-
-/// Opens TCP connections.
+/// Opens connections to the collector.
 #[derive(Clone)]
-struct Connector;
+struct Connector {
+    server: ServerAddress,
+    tls: Option<Arc<TlsSettings>>,
+    limit: Duration,
+}
 
 impl Service<Uri> for Connector {
-    type Response = TokioIo<TcpStream>;
-    type Error = io::Error;
-    type Future = Pin<Box<dyn Future<Output = io::Result<Self::Response>> + Send>>;
+    type Response = TokioIo<DialedStream>;
+    type Error = DialError;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, DialError>> + Send>>;
 
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), DialError>> {
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, collector: Uri) -> Self::Future {
-        Box::pin(async move { connect(&collector).await.map(TokioIo::new) })
+    fn call(&mut self, _: Uri) -> Self::Future {
+        let Self { server, tls, limit } = self.clone();
+        Box::pin(async move {
+            let tls = tls.as_deref().map(|tls| (tls, Alpn::Http2));
+            // made anew: a connection is rare, and `resolv.conf` may have changed
+            let stream = Dialer::default().connect(&server, tls, limit).await?;
+            Ok(TokioIo::new(stream))
+        })
     }
-}
-
-async fn connect(collector: &Uri) -> io::Result<TcpStream> {
-    let host = collector
-        .host()
-        .unwrap_or_default()
-        .trim_start_matches('[')
-        .trim_end_matches(']');
-    let default = if collector.scheme_str() == Some("https") {
-        443
-    } else {
-        80
-    };
-    let port = collector.port_u16().unwrap_or(default);
-    let mut failure = io::Error::new(
-        io::ErrorKind::NotFound,
-        format!("`{host}` cannot be resolved"),
-    );
-    for address in resolve(host).await? {
-        match connect_to(SocketAddr::new(address, port)).await {
-            Ok(stream) => return Ok(stream),
-            Err(error) => failure = error,
-        }
-    }
-    Err(failure)
-}
-
-async fn connect_to(address: SocketAddr) -> io::Result<TcpStream> {
-    let socket = if address.is_ipv4() {
-        TcpSocket::new_v4()?
-    } else {
-        TcpSocket::new_v6()?
-    };
-    socket.set_nodelay(true)?;
-    socket.connect(address).await
-}
-
-/// The resolver is made anew: it is needed once a connection, and `resolv.conf` may have changed.
-async fn resolve(host: &str) -> io::Result<Vec<IpAddr>> {
-    if let Ok(address) = host.parse() {
-        return Ok(vec![address]);
-    }
-    let resolver = TokioResolver::builder_tokio()
-        .and_then(|builder| builder.build())
-        .map_err(io::Error::other)?;
-    let found = resolver.lookup_ip(host).await.map_err(io::Error::other)?;
-    Ok(found.iter().collect())
 }

@@ -6,13 +6,15 @@ use std::time::Duration;
 
 use http::{HeaderName, HeaderValue, Uri};
 
+use crate::net::TlsSettings;
+
 /// Where spans go, and which requests are traced.
 #[derive(Clone, PartialEq)]
 pub struct TraceSettings {
     /// The collector: `http://host:port` or `https://host:port`.
     pub collector: Uri,
-    /// PEM certificates that the collector's must lead to; `None`: the roots of the system.
-    pub authorities: Option<Arc<[u8]>>,
+    /// How a collector with `https://` is verified; `None` without TLS.
+    pub tls: Option<Arc<TlsSettings>>,
     /// Sent with each export; all values are secrets.
     pub headers: Vec<(HeaderName, HeaderValue)>,
     /// How long one export may take, its retries included; default 10 s.

@@ -7,12 +7,11 @@ use tokio::time::sleep;
 
 use super::probe::probe;
 use crate::ambient;
-use crate::upstream::connect::Connector;
+use crate::net::{Dialer, TlsSettings};
 use crate::upstream::origin::Origin;
 use crate::upstream::roster::Roster;
 use crate::upstream::settings::Health;
 use crate::upstream::state::ServerState;
-use crate::upstream::tls::ClientTls;
 
 /// What is checked, and how.
 #[derive(Clone)]
@@ -20,7 +19,7 @@ pub(super) struct Check {
     state: Arc<ServerState>,
     pub(super) origin: Origin,
     pub(super) health: Health,
-    pub(super) tls: Option<Arc<ClientTls>>,
+    pub(super) tls: Option<Arc<TlsSettings>>,
 }
 
 /// The results that speak against the present opinion.
@@ -47,10 +46,10 @@ impl Check {
 
     /// Checks at once, and then again and again.
     pub(super) async fn run(self) {
-        let connector = Connector::default();
+        let dialer = Dialer::default();
         let mut doubts = Doubts::default();
         loop {
-            match probe(&connector, &self).await {
+            match probe(&dialer, &self).await {
                 Ok(()) => self.succeeded(&mut doubts),
                 Err(why) => self.failed(&mut doubts, &why),
             }

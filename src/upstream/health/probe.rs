@@ -13,16 +13,15 @@ use tokio::time::timeout;
 
 use super::Running;
 use super::check::Check;
-use crate::upstream::connect::{Connector, Route};
+use crate::net::{Alpn, DialedStream, Dialer};
+use crate::upstream::connect::{Protocol, connect};
 use crate::upstream::origin::Speaks;
-use crate::upstream::stream::{Protocol, Stream};
-use crate::upstream::tls::Offer;
 
 const AGENT: &str = concat!("gatelatch/", env!("CARGO_PKG_VERSION"));
 
 /// Asks once; the error says what is wrong with the server.
-pub(super) async fn probe(connector: &Connector, check: &Check) -> Result<(), String> {
-    let status = match timeout(check.health.timeout, ask(connector, check)).await {
+pub(super) async fn probe(dialer: &Dialer, check: &Check) -> Result<(), String> {
+    let status = match timeout(check.health.timeout, ask(dialer, check)).await {
         Ok(answered) => answered?,
         Err(_) => {
             return Err(format!(
@@ -38,31 +37,19 @@ pub(super) async fn probe(connector: &Connector, check: &Check) -> Result<(), St
     }
 }
 
-async fn ask(connector: &Connector, check: &Check) -> Result<StatusCode, String> {
-    let tls = check
-        .tls
-        .as_deref()
-        .filter(|_| check.origin.speaks() == Speaks::Tls);
-    let route = Route {
-        origin: &check.origin,
-        tls: tls.map(|tls| (tls, Offer::Any)),
-    };
-    let stream = connector
-        .connect(route, check.health.timeout)
+async fn ask(dialer: &Dialer, check: &Check) -> Result<StatusCode, String> {
+    let (origin, tls) = (&check.origin, check.tls.as_deref());
+    let limit = check.health.timeout;
+    let (stream, protocol) = connect(dialer, origin, tls, Alpn::Http2OrHttp1, limit)
         .await
         .map_err(failed)?;
-    let protocol = match check.origin.speaks() {
-        Speaks::Http1 => Protocol::Http1,
-        Speaks::Http2 => Protocol::Http2,
-        Speaks::Tls => stream.negotiated(),
-    };
     match protocol {
         Protocol::Http1 => ask_http1(stream, check).await.map_err(failed),
         Protocol::Http2 => ask_http2(stream, check).await.map_err(failed),
     }
 }
 
-async fn ask_http1(stream: Stream, check: &Check) -> hyper::Result<StatusCode> {
+async fn ask_http1(stream: DialedStream, check: &Check) -> hyper::Result<StatusCode> {
     let (mut sender, driver) = http1::handshake(TokioIo::new(stream)).await?;
     let _running = Running(tokio::spawn(driver).abort_handle());
     let mut request = request(Uri::from(check.health.path.clone()));
@@ -72,7 +59,7 @@ async fn ask_http1(stream: Stream, check: &Check) -> hyper::Result<StatusCode> {
     Ok(sender.send_request(request).await?.status())
 }
 
-async fn ask_http2(stream: Stream, check: &Check) -> hyper::Result<StatusCode> {
+async fn ask_http2(stream: DialedStream, check: &Check) -> hyper::Result<StatusCode> {
     let (mut sender, driver) = http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await?;
     let _running = Running(tokio::spawn(driver).abort_handle());
     Ok(sender

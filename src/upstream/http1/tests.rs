@@ -9,12 +9,12 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::runtime::LocalOptions;
 
-use super::super::connect::Connector;
 use super::super::origin::Origin;
 use super::super::server::{ConnectionCounts, Means, Reuse};
 use super::super::settings::Settings;
 use super::*;
 use crate::ambient::Ticker;
+use crate::net::Dialer;
 use crate::telemetry::metrics::{Metrics, UpstreamConnection};
 
 /// A server that gives each connection this answer to its first request, then echoes; and the heads of the requests.
@@ -67,7 +67,7 @@ impl Bench {
             active: shard.upstream_connections(UpstreamConnection::Active),
         };
         let means = Rc::new(Means {
-            connector: Connector::default(),
+            dialer: Dialer::default(),
             ticker: Ticker::new(),
             counts,
         });

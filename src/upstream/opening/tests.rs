@@ -28,7 +28,7 @@ fn all_who_wait_are_told_what_one_opening_came_to() {
                     opened.set(opened.get() + 1);
                     turn.notified().await;
                     failing.map_or(Ok(opened.get()), |name| {
-                        Err(ForwardError::Resolve(name.to_owned()))
+                        Err(ForwardError::Opening(name.to_owned()))
                     })
                 };
                 gate.pass(open).await.map_err(|error| error.to_string())

@@ -6,6 +6,7 @@
 )]
 
 mod awkward;
+mod black_hole;
 mod browser;
 mod certs;
 mod client;
@@ -26,6 +27,7 @@ mod tls;
 mod upstream;
 
 pub use awkward::{gushing, slow};
+pub use black_hole::BlackHole;
 pub use browser::{NAVIGATION, cookie_of, sign_in, submit};
 pub use certs::{Authority, Certified};
 pub use client::{Answer, Connection, get, send};

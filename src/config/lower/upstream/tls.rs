@@ -12,17 +12,24 @@ use crate::config::reader::Reader;
 use crate::config::section::Section;
 use crate::config::span::Span;
 use crate::config::yaml::Entry;
-use crate::upstream::{
-    ClientTls, Identity, Origin, Speaks, TlsError, Trust, certificates, private_key, system_roots,
+use crate::net::{
+    ClientIdentity, TlsError, TlsSettings, TrustRoots, certificates, private_key, system_roots,
 };
+use crate::upstream::{Origin, Speaks};
 
 /// The authorities that the system trusts, read once a load, and only where somebody needs them.
 #[derive(Default)]
 pub(in crate::config::lower) struct SystemRoots(OnceCell<Arc<RootCertStore>>);
 
 impl SystemRoots {
-    fn trust(&self) -> Trust {
-        Trust::System(Arc::clone(self.0.get_or_init(|| Arc::new(system_roots()))))
+    /// They, and no identity.
+    pub(in crate::config::lower) fn tls(&self) -> TlsSettings {
+        TlsSettings::new(self.trust(), None, None)
+            .expect("only own authorities and identities can be unusable")
+    }
+
+    fn trust(&self) -> TrustRoots {
+        TrustRoots::System(Arc::clone(self.0.get_or_init(|| Arc::new(system_roots()))))
     }
 }
 
@@ -35,12 +42,8 @@ struct Named {
 }
 
 /// Where nothing is written: what `https` servers need, if there are any.
-pub(super) fn implied(servers: &[Origin], roots: &SystemRoots) -> Option<Arc<ClientTls>> {
-    let made = || {
-        ClientTls::new(roots.trust(), None, None)
-            .expect("only own authorities and identities can be unusable")
-    };
-    has_https(servers).then(|| Arc::new(made()))
+pub(super) fn implied(servers: &[Origin], roots: &SystemRoots) -> Option<Arc<TlsSettings>> {
+    has_https(servers).then(|| Arc::new(roots.tls()))
 }
 
 /// The block. `servers` is `None` where they are refused already.
@@ -49,7 +52,7 @@ pub(super) fn written(
     servers: Option<&[Origin]>,
     roots: &SystemRoots,
     reader: &mut Reader<'_>,
-) -> Option<Arc<ClientTls>> {
+) -> Option<Arc<TlsSettings>> {
     if servers.is_some_and(|servers| !has_https(servers)) {
         let finding = Finding::error(
             Code::InvalidValue,
@@ -63,7 +66,7 @@ pub(super) fn written(
     let trust = match section.take("ca") {
         Some(entry) => {
             named.ca = Some(entry.node.span);
-            certificates_of(&entry, reader).map(Trust::Only)
+            certificates_of(&entry, reader).map(TrustRoots::Only)
         }
         None => Some(roots.trust()),
     };
@@ -72,7 +75,7 @@ pub(super) fn written(
         .map(|entry| server_name(&entry, reader));
     let identity = identity(&mut section, &mut named, reader);
     section.finish(reader);
-    let made = ClientTls::new(trust?, server_name.unwrap_or(Some(None))?, identity?);
+    let made = TlsSettings::new(trust?, server_name.unwrap_or(Some(None))?, identity?);
     made.map_err(|error| report_unusable(&error, &named, reader))
         .ok()
         .map(Arc::new)
@@ -98,7 +101,7 @@ fn identity(
     section: &mut Section,
     named: &mut Named,
     reader: &mut Reader<'_>,
-) -> Option<Option<Identity>> {
+) -> Option<Option<ClientIdentity>> {
     let (certificate, key) = (
         section.take("client_certificate"),
         section.take("client_key"),
@@ -115,7 +118,7 @@ fn identity(
             .ok()
     });
     match (chain, secret) {
-        (Some(chain), Some(secret)) => Some(Some(Identity::new(chain?, secret?))),
+        (Some(chain), Some(secret)) => Some(Some(ClientIdentity::new(chain?, secret?))),
         (None, None) => Some(None),
         (Some(_), None) => alone(certificate, "client_key", "client.key", reader),
         (None, Some(_)) => alone(key, "client_certificate", "client.crt", reader),

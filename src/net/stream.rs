@@ -8,35 +8,30 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 use tokio_rustls::client::TlsStream;
 
-use crate::wire::in_one_piece;
+use super::pieces::in_one_piece;
 
-/// A connection before anything of HTTP.
-pub(super) enum Stream {
+/// A connection to a server.
+#[derive(Debug)]
+pub enum DialedStream {
+    /// TCP in the clear.
     Tcp(TcpStream),
+    /// A Unix socket.
     Unix(UnixStream),
+    /// TLS over TCP.
     Tls(Box<TlsStream<TcpStream>>),
 }
 
-/// Which protocol a connection carries.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Protocol {
-    Http1,
-    Http2,
-}
-
-impl Stream {
-    /// What the handshake agreed on; a server that does not take part in ALPN speaks HTTP/1.1.
-    pub(super) fn negotiated(&self) -> Protocol {
+impl DialedStream {
+    /// The protocol that the TLS handshake agreed on; `None` without TLS, and for a server that takes no part in ALPN.
+    pub fn alpn(&self) -> Option<&[u8]> {
         match self {
-            Self::Tls(stream) if stream.get_ref().1.alpn_protocol() == Some(b"h2") => {
-                Protocol::Http2
-            }
-            Self::Tls(_) | Self::Tcp(_) | Self::Unix(_) => Protocol::Http1,
+            Self::Tls(stream) => stream.get_ref().1.alpn_protocol(),
+            Self::Tcp(_) | Self::Unix(_) => None,
         }
     }
 }
 
-impl AsyncRead for Stream {
+impl AsyncRead for DialedStream {
     fn poll_read(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -50,7 +45,7 @@ impl AsyncRead for Stream {
     }
 }
 
-impl AsyncWrite for Stream {
+impl AsyncWrite for DialedStream {
     fn poll_write(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,

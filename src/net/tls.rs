@@ -1,4 +1,4 @@
-//! TLS towards `https` servers. The server is always verified: there is no way to switch that off.
+//! TLS with other servers. The server is always verified: there is no way to switch that off.
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,38 +8,41 @@ use rustls::pki_types::pem::{self, PemObject as _};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{CertificateError, ClientConfig, InconsistentKeys, RootCertStore};
 
-/// How the `https` servers of an upstream are met, made once a load and shared by all workers. Two are equal where they
-/// were made of the same.
-pub struct ClientTls {
-    trust: Trust,
+/// How servers are verified, and who the gateway is to them. Connections with the same settings share the sessions that
+/// can be resumed. Two are equal where they were made of the same.
+pub struct TlsSettings {
+    roots: TrustRoots,
     server_name: Option<ServerName<'static>>,
-    identity: Option<Identity>,
-    any: Arc<ClientConfig>,
-    http1: Arc<ClientConfig>,
+    identity: Option<ClientIdentity>,
+    config: Arc<ClientConfig>,
 }
 
-/// Whose word is taken for who a server is.
+/// The authorities whose certificates are trusted.
 #[derive(Clone, Debug)]
-pub enum Trust {
+pub enum TrustRoots {
     /// The authorities that the system trusts.
     System(Arc<RootCertStore>),
     /// These authorities and no others.
     Only(Vec<CertificateDer<'static>>),
 }
 
-/// Who the gateway is, to a server that asks for a certificate.
-pub struct Identity {
+/// The certificate and key of the gateway, for a server that requests one.
+pub struct ClientIdentity {
     chain: Vec<CertificateDer<'static>>,
     key: PrivateKeyDer<'static>,
 }
 
-/// Which protocols are offered in the handshake.
+/// Which protocols the handshake offers (RFC 7301).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Offer {
-    /// HTTP/2 and HTTP/1.1.
-    Any,
+pub enum Alpn {
+    /// None: the extension is not sent.
+    None,
     /// HTTP/1.1 only: what is upgraded must be (RFC 9113, section 8.6).
     Http1,
+    /// HTTP/2 only.
+    Http2,
+    /// HTTP/2, else HTTP/1.1.
+    Http2OrHttp1,
 }
 
 /// What is wrong with certificates and keys.
@@ -59,50 +62,60 @@ pub enum TlsError {
     Identity(String),
 }
 
-impl ClientTls {
-    /// Makes everything ready for handshakes.
+impl TlsSettings {
+    /// Makes everything ready for handshakes. A certificate must be for `server_name`, else for the host that is connected
+    /// to.
     ///
     /// # Errors
     /// [`TlsError`] for authorities and identities that cannot be used.
     pub fn new(
-        trust: Trust,
+        roots: TrustRoots,
         server_name: Option<ServerName<'static>>,
-        identity: Option<Identity>,
+        identity: Option<ClientIdentity>,
     ) -> Result<Self, TlsError> {
-        let roots = match &trust {
-            Trust::System(roots) => Arc::clone(roots),
-            Trust::Only(authorities) => Arc::new(roots_of(authorities)?),
+        let store = match &roots {
+            TrustRoots::System(store) => Arc::clone(store),
+            TrustRoots::Only(authorities) => Arc::new(store_of(authorities)?),
         };
-        let mut any = config(roots, identity.as_ref())?;
-        any.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-        // the copy shares the sessions that can be resumed
-        let mut http1 = any.clone();
-        http1.alpn_protocols = vec![b"http/1.1".to_vec()];
+        let config = Arc::new(client_config(store, identity.as_ref())?);
         Ok(Self {
-            trust,
+            roots,
             server_name,
             identity,
-            any: Arc::new(any),
-            http1: Arc::new(http1),
+            config,
         })
     }
 
-    pub(super) fn config(&self, offer: Offer) -> Arc<ClientConfig> {
-        match offer {
-            Offer::Any => Arc::clone(&self.any),
-            Offer::Http1 => Arc::clone(&self.http1),
-        }
+    /// The authorities that the system trusts at this moment, and no identity.
+    pub fn system() -> Self {
+        let roots = TrustRoots::System(Arc::new(system_roots()));
+        Self::new(roots, None, None).expect("only own authorities and identities can be unusable")
     }
 
-    /// Whom the certificate must be for, where it is not the host that is connected to.
+    pub(super) fn client_config(&self) -> Arc<ClientConfig> {
+        Arc::clone(&self.config)
+    }
+
     pub(super) fn server_name(&self) -> Option<&ServerName<'static>> {
         self.server_name.as_ref()
     }
 }
 
-fn config(
+impl Alpn {
+    pub(super) fn protocols(self) -> Vec<Vec<u8>> {
+        let names: &[&[u8]] = match self {
+            Self::None => &[],
+            Self::Http1 => &[b"http/1.1"],
+            Self::Http2 => &[b"h2"],
+            Self::Http2OrHttp1 => &[b"h2", b"http/1.1"],
+        };
+        names.iter().map(|name| name.to_vec()).collect()
+    }
+}
+
+fn client_config(
     roots: Arc<RootCertStore>,
-    identity: Option<&Identity>,
+    identity: Option<&ClientIdentity>,
 ) -> Result<ClientConfig, TlsError> {
     let builder = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
         .with_safe_default_protocol_versions()
@@ -110,7 +123,7 @@ fn config(
         .with_root_certificates(roots);
     match identity {
         None => Ok(builder.with_no_client_auth()),
-        Some(Identity { chain, key }) => {
+        Some(ClientIdentity { chain, key }) => {
             let mismatch = rustls::Error::InconsistentKeys(InconsistentKeys::KeyMismatch);
             builder
                 .with_client_auth_cert(chain.clone(), key.clone_key())
@@ -125,7 +138,7 @@ fn config(
     }
 }
 
-fn roots_of(authorities: &[CertificateDer<'static>]) -> Result<RootCertStore, TlsError> {
+fn store_of(authorities: &[CertificateDer<'static>]) -> Result<RootCertStore, TlsError> {
     let mut roots = RootCertStore::empty();
     for authority in authorities {
         roots
@@ -170,9 +183,9 @@ pub fn certificates(text: &[u8]) -> Result<Vec<CertificateDer<'static>>, TlsErro
     }
 }
 
-impl Identity {
+impl ClientIdentity {
     /// A certificate with those that lead to its authority, and its key. That they belong together,
-    /// [`ClientTls::new`] looks at.
+    /// [`TlsSettings::new`] looks at.
     pub fn new(chain: Vec<CertificateDer<'static>>, key: PrivateKeyDer<'static>) -> Self {
         Self { chain, key }
     }
@@ -193,17 +206,17 @@ pub fn private_key(text: &[u8]) -> Result<PrivateKeyDer<'static>, TlsError> {
     })
 }
 
-impl PartialEq for ClientTls {
+impl PartialEq for TlsSettings {
     fn eq(&self, other: &Self) -> bool {
-        self.trust == other.trust
+        self.roots == other.roots
             && self.server_name == other.server_name
             && self.identity == other.identity
     }
 }
 
-impl Eq for ClientTls {}
+impl Eq for TlsSettings {}
 
-impl PartialEq for Trust {
+impl PartialEq for TrustRoots {
     fn eq(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::System(one), Self::System(other)) => one.roots == other.roots,
@@ -213,15 +226,15 @@ impl PartialEq for Trust {
     }
 }
 
-impl PartialEq for Identity {
+impl PartialEq for ClientIdentity {
     fn eq(&self, other: &Self) -> bool {
         self.chain == other.chain && self.key == other.key
     }
 }
 
-impl fmt::Debug for ClientTls {
+impl fmt::Debug for TlsSettings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ClientTls")
+        f.debug_struct("TlsSettings")
             .field("server_name", &self.server_name)
             .finish_non_exhaustive()
     }

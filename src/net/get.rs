@@ -1,0 +1,140 @@
+//! A GET over a connection of its own, bounded in time and size, without following redirects.
+
+use std::error::Error;
+use std::fmt;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{ACCEPT, HOST, USER_AGENT};
+use http::{Request, Response};
+use http_body_util::{BodyExt as _, Empty, Limited};
+use hyper::body::Incoming;
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+use tokio::time::timeout;
+
+use super::dial::Dialer;
+use super::error::DialError;
+use super::stream::DialedStream;
+use super::tls::{Alpn, TlsSettings};
+use super::url::HttpUrl;
+
+/// What [`get`] requests, and its limits.
+#[derive(Clone, Copy)]
+pub struct GetRequest<'a> {
+    /// The resource.
+    pub url: &'a HttpUrl,
+    /// The value of `Accept`.
+    pub accept: &'static str,
+    /// How an `https` server is verified; `None`: by the roots of the system.
+    pub tls: Option<&'a TlsSettings>,
+    /// The most bytes of a body.
+    pub largest: usize,
+    /// From the name to the last byte.
+    pub deadline: Duration,
+}
+
+/// Why there is no response.
+#[derive(Debug)]
+pub enum GetError {
+    /// No response within the deadline.
+    TimedOut(Duration),
+    /// No connection.
+    Dial(DialError),
+    /// The response is not HTTP/1.1.
+    Http(hyper::Error),
+    /// The body broke off, or is larger than this.
+    Body(usize),
+}
+
+/// Sends a GET and returns the response, whatever its status is. Redirects are not followed: what they lead to could be
+/// inside of the network, and a credential in the URL would go along. Of a response without success the body is empty
+/// where it cannot be read.
+///
+/// # Errors
+/// [`GetError`] where there is no complete response.
+pub async fn get(request: GetRequest<'_>) -> Result<Response<Bytes>, GetError> {
+    timeout(request.deadline, send(request))
+        .await
+        .unwrap_or(Err(GetError::TimedOut(request.deadline)))
+}
+
+async fn send(request: GetRequest<'_>) -> Result<Response<Bytes>, GetError> {
+    let url = request.url;
+    let system;
+    let tls = match (url.is_secure(), request.tls) {
+        (false, _) => None,
+        (true, Some(tls)) => Some(tls),
+        (true, None) => {
+            system = TlsSettings::system();
+            Some(&system)
+        }
+    };
+    let tls = tls.map(|tls| (tls, Alpn::None));
+    let stream = Dialer::default()
+        .connect(url.server(), tls, request.deadline)
+        .await
+        .map_err(GetError::Dial)?;
+    exchange(stream, request).await
+}
+
+async fn exchange(
+    stream: DialedStream,
+    request: GetRequest<'_>,
+) -> Result<Response<Bytes>, GetError> {
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream))
+        .await
+        .map_err(GetError::Http)?;
+    let head = Request::get(request.url.target())
+        .header(HOST, request.url.authority())
+        .header(ACCEPT, request.accept)
+        .header(USER_AGENT, concat!("gatelatch/", env!("CARGO_PKG_VERSION")))
+        .body(Empty::<Bytes>::new())
+        .expect("the parts of a parsed URL are valid");
+    let answer = async {
+        let response = sender.send_request(head).await.map_err(GetError::Http)?;
+        collect(response, request.largest).await
+    };
+    tokio::pin!(answer);
+    // the connection moves only while somebody polls it
+    tokio::select! {
+        answered = &mut answer => answered,
+        ended = connection => match ended {
+            Ok(()) => answer.await,
+            Err(error) => Err(GetError::Http(error)),
+        },
+    }
+}
+
+async fn collect(
+    response: Response<Incoming>,
+    largest: usize,
+) -> Result<Response<Bytes>, GetError> {
+    let (head, body) = response.into_parts();
+    let body = match Limited::new(body, largest).collect().await {
+        Ok(body) => body.to_bytes(),
+        Err(_) if !head.status.is_success() => Bytes::new(),
+        Err(_) => return Err(GetError::Body(largest)),
+    };
+    Ok(Response::from_parts(head, body))
+}
+
+impl fmt::Display for GetError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TimedOut(limit) => write!(f, "no answer within {limit:?}"),
+            Self::Dial(error) => error.fmt(f),
+            Self::Http(error) => write!(f, "no HTTP answer: {error}"),
+            Self::Body(largest) => write!(
+                f,
+                "the answer broke off, or has more than {} KiB",
+                largest / 1024
+            ),
+        }
+    }
+}
+
+impl Error for GetError {}
+
+#[cfg(test)]
+mod tests;
