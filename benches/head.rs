@@ -13,13 +13,13 @@ use std::time::Duration;
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use gatelatch::access::{
     Caller, CaseRule, Condition, Decision, Identity, Methods, Mode, PathOptions, Pattern, Policy,
-    Requirement, RoleMatch, Rule,
+    RequestPath, Requirement, RoleMatch, Rule,
 };
 use gatelatch::ambient::Ticker;
 use gatelatch::upstream::{Extra, Forwarding, Origin, Outbound, Settings};
 use gatelatch::wire::{
     FieldFilter, IdentitySettings, Intake, Peer, SameSite, Scheme, SecureCookie, SessionCookie,
-    Target, TrustedProxies,
+    TrustedProxies,
 };
 use http::request::Parts;
 use http::{HeaderValue, Request, Response};
@@ -131,15 +131,11 @@ impl House {
         }
     }
 
-    fn take_in(&self, head: Parts) -> (Target, Intake) {
-        let taken = Intake::read(
-            head,
-            &self.peer,
-            &self.trusted,
-            &self.cookie,
-            PathOptions::default(),
-        );
-        taken.expect("the head is sound")
+    fn receive(&self, head: Parts) -> (RequestPath, Intake) {
+        let intake = Intake::read(head, &self.peer, &self.trusted, &self.cookie);
+        let intake = intake.expect("the head is sound");
+        let path = RequestPath::parse(intake.head.uri.path(), PathOptions::default());
+        (path.expect("the path is sound"), intake)
     }
 }
 
@@ -172,7 +168,7 @@ fn intake(criterion: &mut Criterion) {
     criterion.bench_function("head/intake", |bencher| {
         bencher.iter_batched(
             || arrivals.next().0,
-            |head| house.take_in(black_box(head)),
+            |head| house.receive(black_box(head)),
             BatchSize::SmallInput,
         );
     });
@@ -184,12 +180,12 @@ fn prepare(criterion: &mut Criterion) {
     criterion.bench_function("head/prepare", |bencher| {
         let taken = || {
             let (head, body) = arrivals.next();
-            (house.take_in(head), body)
+            (house.receive(head), body)
         };
-        let write = |((target, intake), body): ((Target, Intake), Incoming)| {
+        let write = |((path, intake), body): ((RequestPath, Intake), Incoming)| {
             let decision = house
                 .policy
-                .decide(&target.method, &target.path, &house.caller);
+                .decide(&intake.head.method, &path, &house.caller);
             let Decision::Allow(permit) = decision else {
                 panic!("alice is a recruiter")
             };
@@ -199,7 +195,7 @@ fn prepare(criterion: &mut Criterion) {
                 ticker: &house.ticker,
                 interim: None,
             };
-            Outbound::prepare(permit, &target.host, intake, body, &house.forwarding, extra).is_ok()
+            Outbound::prepare(permit, intake, body, &house.forwarding, extra).is_ok()
         };
         bencher.iter_batched(taken, write, BatchSize::SmallInput);
     });

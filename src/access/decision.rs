@@ -19,13 +19,34 @@ pub enum Decision<'a> {
     Forbid(Forbid),
 }
 
+/// A decision that does not allow the request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PolicyDenial {
+    /// 401.
+    Challenge(Challenge),
+    /// 403.
+    Forbid(Forbid),
+}
+
+impl PolicyDenial {
+    /// The rule that denies; `None` where no rule covers the request.
+    pub fn rule(&self) -> Option<RuleId> {
+        match self {
+            Self::Challenge(challenge) => Some(challenge.rule),
+            Self::Forbid(forbid) => forbid.rule,
+        }
+    }
+}
+
 /// The right to forward exactly one path for exactly one caller. Only [`super::Policy::decide`] and
-/// [`super::Policy::overlook`] make one, and forwarding consumes it.
+/// [`super::Policy::enforce`] make one, and forwarding consumes it.
 #[derive(Debug)]
 pub struct Permit<'a> {
     path: &'a RequestPath,
     identity: Option<&'a Arc<Identity>>,
     rule: Option<RuleId>,
+    /// Boxed: few permits have one.
+    reported: Option<Box<PolicyDenial>>,
 }
 
 impl<'a> Permit<'a> {
@@ -38,6 +59,20 @@ impl<'a> Permit<'a> {
             path,
             identity,
             rule,
+            reported: None,
+        }
+    }
+
+    /// For a request that is denied, where the denial is only reported.
+    pub(super) fn reported(
+        path: &'a RequestPath,
+        identity: Option<&'a Arc<Identity>>,
+        denial: PolicyDenial,
+    ) -> Self {
+        Self {
+            rule: denial.rule(),
+            reported: Some(Box::new(denial)),
+            ..Self::new(path, identity, None)
         }
     }
 
@@ -51,9 +86,14 @@ impl<'a> Permit<'a> {
         self.identity
     }
 
-    /// The rule that allowed it; `None` where none covers it, and that is only reported.
+    /// The rule that decided; `None` where none covers the request, and that is only reported.
     pub fn rule(&self) -> Option<RuleId> {
         self.rule
+    }
+
+    /// The denial that is only reported; `None` where the request is allowed.
+    pub fn denial(&self) -> Option<&PolicyDenial> {
+        self.reported.as_deref()
     }
 }
 

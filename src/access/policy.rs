@@ -7,7 +7,7 @@ use http::Method;
 
 use super::caller::{Caller, Who};
 use super::case::CaseRule;
-use super::decision::{Challenge, Decision, Forbid, ForbidReason, Permit};
+use super::decision::{Challenge, Decision, Forbid, ForbidReason, Permit, PolicyDenial};
 use super::judge::{self, Answer};
 use super::path::RequestPath;
 use super::rule::{Methods, Mode, Rule, RuleId};
@@ -19,6 +19,7 @@ pub struct Policy {
     rules: Vec<Rule>,
     case: CaseRule,
     tree: Tree<Leaf>,
+    unruled: Mode,
 }
 
 /// Two rules of which neither is more specific.
@@ -50,10 +51,29 @@ impl Policy {
                 .add(id, &rule.methods, &mut ties);
         }
         if ties.is_empty() {
-            Ok(Self { rules, case, tree })
+            Ok(Self {
+                rules,
+                case,
+                tree,
+                unruled: Mode::Enforce,
+            })
         } else {
             Err(ties)
         }
+    }
+
+    /// The same rules, with this mode for requests that no rule covers; [`Mode::Enforce`] without it.
+    #[must_use]
+    pub fn with_unruled(self, mode: Mode) -> Self {
+        Self {
+            unruled: mode,
+            ..self
+        }
+    }
+
+    /// The mode of a denial by this rule, or where no rule covers the request.
+    pub fn mode_of(&self, rule: Option<RuleId>) -> Mode {
+        rule.map_or(self.unruled, |id| self.rule(id).mode)
     }
 
     /// All rules, by [`RuleId`].
@@ -120,17 +140,26 @@ impl Policy {
         }
     }
 
-    /// The permit for a request that `denied_by` denies (`None`: no rule covers it), where such denials are only
-    /// reported. `unruled` is the mode of what no rule covers.
-    pub fn overlook<'a>(
+    /// Decides one request and enforces the decision. Where the mode is [`Mode::Report`], a denial becomes a permit
+    /// that carries it.
+    ///
+    /// # Errors
+    /// The denial, where it is enforced.
+    pub fn enforce<'a>(
         &self,
-        denied_by: Option<RuleId>,
-        unruled: Mode,
+        method: &Method,
         path: &'a RequestPath,
         caller: &'a Caller,
-    ) -> Option<Permit<'a>> {
-        let mode = denied_by.map_or(unruled, |rule| self.rule(rule).mode);
-        (mode == Mode::Report).then(|| Permit::new(path, caller.identity(), denied_by))
+    ) -> Result<Permit<'a>, PolicyDenial> {
+        let denial = match self.decide(method, path, caller) {
+            Decision::Allow(permit) => return Ok(permit),
+            Decision::Challenge(challenge) => PolicyDenial::Challenge(challenge),
+            Decision::Forbid(forbid) => PolicyDenial::Forbid(forbid),
+        };
+        match self.mode_of(denial.rule()) {
+            Mode::Enforce => Err(denial),
+            Mode::Report => Ok(Permit::reported(path, caller.identity(), denial)),
+        }
     }
 }
 

@@ -13,6 +13,10 @@ use super::path::{PathOptions, RequestPath};
 use super::pattern::Segment;
 use super::tree::Tree;
 
+mod resolve;
+
+pub use resolve::{NoDestination, PathReading, ServicePath};
+
 /// What the router needs to know of one service.
 #[derive(Clone, Debug)]
 pub struct RoutedService {
@@ -86,14 +90,6 @@ impl Router {
     /// The most that any service accepts in a path: what is parsed before the service is known.
     pub fn widest_paths(&self) -> PathOptions {
         self.widest_paths
-    }
-
-    /// What the service of this index accepts, where that is less than the most.
-    pub fn narrower_paths(&self, index: usize) -> Option<PathOptions> {
-        self.paths
-            .get(index)
-            .copied()
-            .filter(|paths| *paths != self.widest_paths)
     }
 
     fn mounts(&mut self, host: Option<&Kind>) -> &mut Mounts {

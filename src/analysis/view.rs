@@ -6,9 +6,9 @@ use http::Method;
 
 use super::unused_names::fold;
 use crate::access::{
-    HostPattern, Mount, PathOptions, Policy, RequestPath, Router, RuleId, Segment,
+    HostPattern, Mount, NoDestination, PathOptions, Policy, RequestPath, Router, RuleId, Segment,
 };
-use crate::wire::OwnPaths;
+use crate::wire::{Destination, OwnPaths};
 
 /// One configuration.
 #[derive(Debug)]
@@ -71,19 +71,13 @@ pub enum DecisionSource {
 impl ConfigurationView<'_> {
     /// Routes a path as the gateway routes that of a request.
     pub(super) fn route(&self, host: &str, raw: &str) -> RoutedPath {
-        let Ok(path) = RequestPath::parse(raw, self.router.widest_paths()) else {
-            return RoutedPath::Refused;
-        };
-        if self.is_own_path(path.as_str()) {
-            return RoutedPath::Own;
-        }
-        let Some(index) = self.router.find(host, &path) else {
-            return RoutedPath::NoService(path);
-        };
-        match self.router.narrower_paths(index) {
-            None => RoutedPath::Service(index, path),
-            Some(narrower) => RequestPath::parse(raw, narrower)
-                .map_or(RoutedPath::Refused, |path| RoutedPath::Service(index, path)),
+        match self.own.resolve(self.router, &Method::GET, host, raw) {
+            Ok(Destination::Own(_)) => RoutedPath::Own,
+            Ok(Destination::Service(found)) => {
+                RoutedPath::Service(found.service(), found.into_path())
+            }
+            Err(NoDestination::NoService(path)) => RoutedPath::NoService(path),
+            Err(NoDestination::Path(_) | NoDestination::ServicePath(..)) => RoutedPath::Refused,
         }
     }
 

@@ -12,7 +12,7 @@ use ipnet::IpNet;
 use super::admin_hosts::AdminHosts;
 use super::admin_token::AdminToken;
 use super::server_tls::ServerTls;
-use crate::access::{HostPattern, Mode, Mount, PathOptions, Policy, Router, RuleId};
+use crate::access::{HostPattern, Mode, Mount, PathOptions, Policy, Router};
 use crate::analysis::simulation::Simulation;
 use crate::net::HttpUrl;
 use crate::pages::Look;
@@ -350,13 +350,6 @@ pub struct Service {
     /// `openapi.path`: where clients find the service's OpenAPI document, to which the gateway adds what the rules ask;
     /// default: it adds nothing to anything.
     pub document: Option<String>,
-}
-
-impl Service {
-    /// The mode that counts for a denial by this rule, or where no rule covers the request.
-    pub fn mode_of(&self, rule: Option<RuleId>) -> Mode {
-        rule.map_or(self.mode, |id| self.policy.rule(id).mode)
-    }
 }
 
 /// What operators are shown of a service.

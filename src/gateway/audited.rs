@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use super::record::{Record, Route};
+use super::facts::Route;
+use super::record::Record;
 use crate::ambient;
 use crate::portal::{Denial, LoginEvent, PortalReply, SessionEvent};
 use crate::telemetry::audit::{Audit, AuditRecord, Outcome};
@@ -16,6 +17,21 @@ pub(super) async fn reserve(record: &mut Record, audit: Arc<Audit>) {
         // on the heap: what few requests need would make the state of all of them larger
         record.reservation = Some(Box::pin(audit.reserve()).await);
         record.pin_again();
+    }
+}
+
+/// Records a denial that is only reported. A request that is allowed leaves nothing to record: an answer of hours keeps no
+/// place in the stream.
+pub(super) fn decided(record: &mut Record) {
+    match record.outcome {
+        metrics::Outcome::Reported => denial(record),
+        metrics::Outcome::Allowed => record.reservation = None,
+        metrics::Outcome::Unauthenticated
+        | metrics::Outcome::Forbidden
+        | metrics::Outcome::BadRequest
+        | metrics::Outcome::NotFound
+        | metrics::Outcome::Limited
+        | metrics::Outcome::Gateway => {}
     }
 }
 

@@ -5,28 +5,22 @@ use bytes::Bytes;
 use http::{Method, Response};
 
 use super::identify::{Identified, Outcome};
-use super::record::Record;
 use super::rejection::Rejection;
 use super::snapshot::{Service, Snapshot};
+use crate::access::RequestPath;
 use crate::ambient;
 use crate::portal::{Next, Visitor};
-use crate::wire::{Credential, CredentialSource, Intake, Site, Target, is_navigation, is_safe};
+use crate::wire::{Credential, CredentialSource, Intake, Site, is_navigation, is_safe};
 
 /// Refuses what another site makes a signed-in browser send. It does not count as a use of the session, which ends as it
 /// would have.
-pub(super) fn refuse_foreign(
-    target: &Target,
-    intake: &Intake,
-    identified: &Identified,
-    record: &mut Record,
-) -> Result<(), Rejection> {
+pub(super) fn refuse_foreign(intake: &Intake, identified: &Identified) -> Result<(), Rejection> {
     let request = Sent {
-        method: &target.method,
+        method: &intake.head.method,
         upgrades: intake.upgrade.is_some(),
         site: &intake.site,
     };
     if is_foreign(&request, intake.credential.as_ref(), intake, identified) {
-        record.renewal = None;
         return Err(Rejection::CrossOrigin);
     }
     Ok(())
@@ -59,7 +53,7 @@ pub(super) fn or_sign_in(
     rejection: Rejection,
     service: &Service,
     snapshot: &Snapshot,
-    target: &Target,
+    path: &RequestPath,
     intake: &Intake,
 ) -> Rejection {
     let challenged = matches!(
@@ -68,11 +62,11 @@ pub(super) fn or_sign_in(
     );
     if !challenged
         || !service.login_redirect
-        || !is_navigation(&target.method, &intake.head.headers)
+        || !is_navigation(&intake.head.method, &intake.head.headers)
     {
         return rejection;
     }
-    match sign_in(snapshot, target, intake) {
+    match sign_in(snapshot, path, intake) {
         Some(response) => Rejection::Instead {
             because: Box::new(rejection),
             response: Box::new(response),
@@ -81,8 +75,8 @@ pub(super) fn or_sign_in(
     }
 }
 
-fn sign_in(snapshot: &Snapshot, target: &Target, intake: &Intake) -> Option<Response<Bytes>> {
-    let next = Next::to(&target.path, intake.head.uri.query());
+fn sign_in(snapshot: &Snapshot, path: &RequestPath, intake: &Intake) -> Option<Response<Bytes>> {
+    let next = Next::to(path, intake.head.uri.query());
     let address = snapshot.portal.sign_in_path(next.as_ref());
     let visitor = Visitor {
         site: &intake.site,

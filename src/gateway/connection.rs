@@ -5,8 +5,8 @@ use super::snapshot::Snapshot;
 use crate::config::{ClientCa, Server};
 use crate::wire::Peer;
 
-/// Counts the settings by which a connection's client is identified when it is accepted: `trusted_proxies`,
-/// `proxy_protocol` and `client_ca`. A reload that changes one of them begins another generation.
+/// Counts the settings by which the client of a connection, and of what it upgraded to, is identified: `trusted_proxies`,
+/// `forwarded`, `proxy_protocol` and `client_ca`. A reload that changes one of them begins another generation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct TrustGeneration(u64);
 
@@ -14,6 +14,7 @@ impl TrustGeneration {
     /// The generation of `new`, which replaces `old`, whose generation this is.
     pub(super) fn next(self, old: &Server, new: &Server) -> Self {
         let same = old.trusted_proxies == new.trusted_proxies
+            && old.forwarded == new.forwarded
             && old.proxy_protocol == new.proxy_protocol
             && client_ca(old) == client_ca(new);
         if same { self } else { Self(self.0 + 1) }

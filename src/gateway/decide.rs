@@ -1,86 +1,53 @@
-//! Step 5: the decision, and what is written down of it.
+//! Step 5: the decision, enforced.
 
 use http::Method;
 
-use super::audited;
+use super::facts::RequestFacts;
 use super::identify::Outcome as Credential;
-use super::record::Record;
 use super::rejection::Rejection;
 use super::snapshot::Service;
-use crate::access::{Caller, Decision, ForbidReason, Permit, RequestPath};
-use crate::telemetry::metrics::Outcome;
+use crate::access::{Caller, ForbidReason, Permit, PolicyDenial, RequestPath};
 
-/// The permit, or why there is none, not even where denials are only reported.
-pub(super) fn decide<'a>(
-    service: &'a Service,
+/// Enforces the decision of the service's policy.
+///
+/// # Errors
+/// The rejection, where the denial is enforced.
+pub(super) fn enforce<'a>(
+    service: &Service,
     (method, path): (&Method, &'a RequestPath),
     caller: &'a Caller,
-    credential: Credential,
-    record: &mut Record,
+    credential: &Credential,
+    facts: &mut RequestFacts,
 ) -> Result<Permit<'a>, Rejection> {
-    let decision = service.policy.decide(method, path, caller);
-    match permit(decision, credential, record) {
-        Ok(permit) => Ok(permit),
-        Err(denial) => overlook(service, path, caller, denial, record),
+    match service.policy.enforce(method, path, caller) {
+        Ok(permit) => {
+            let denial = permit.denial().cloned();
+            let reported = denial.map(|denial| reject(denial, credential));
+            facts.permit(&permit, reported.as_ref());
+            Ok(permit)
+        }
+        Err(denial) => {
+            facts.rule = denial.rule();
+            Err(reject(denial, credential))
+        }
     }
 }
 
-/// The decision's permit, or why there is none.
-fn permit<'a>(
-    decision: Decision<'a>,
-    credential: Credential,
-    record: &mut Record,
-) -> Result<Permit<'a>, Rejection> {
-    match decision {
-        Decision::Allow(permit) => {
-            record.rule = permit.rule();
-            record.outcome = Outcome::Allowed;
-            // nothing is left that the audit stream is told: an answer of hours keeps no place in it
-            record.reservation = None;
-            Ok(permit)
-        }
-        Decision::Challenge(challenge) => {
-            record.rule = Some(challenge.rule);
-            Err(match credential {
-                Credential::Refused(error) => Rejection::BadCredential(error),
-                Credential::Absent | Credential::Holds { .. } => Rejection::Challenge,
-            })
-        }
-        Decision::Forbid(forbid) => {
-            record.rule = forbid.rule;
+/// What a denial means for a client with this credential.
+fn reject(denial: PolicyDenial, credential: &Credential) -> Rejection {
+    match denial {
+        PolicyDenial::Challenge(_) => match credential {
+            Credential::Refused(error) => Rejection::BadCredential(*error),
+            Credential::Absent | Credential::Holds { .. } => Rejection::Challenge,
+        },
+        PolicyDenial::Forbid(forbid) => {
             let closed = matches!(forbid.reason, ForbidReason::NoRule | ForbidReason::Nobody);
             let known = matches!(credential, Credential::Holds { .. });
-            Err(if known && !closed {
+            if known && !closed {
                 Rejection::Forbidden(forbid)
             } else {
                 Rejection::Closed(forbid)
-            })
-        }
-    }
-}
-
-/// A denial that is only reported: what would have been is written down, and the request goes on.
-fn overlook<'a>(
-    service: &Service,
-    path: &'a RequestPath,
-    caller: &'a Caller,
-    denial: Rejection,
-    record: &mut Record,
-) -> Result<Permit<'a>, Rejection> {
-    match service
-        .policy
-        .overlook(record.rule, service.mode, path, caller)
-    {
-        None => Err(denial),
-        Some(permit) => {
-            record.outcome = Outcome::Reported;
-            record.reason = Some(format!(
-                "would be {}: {}",
-                denial.status().as_u16(),
-                denial.reason()
-            ));
-            audited::denial(record);
-            Ok(permit)
+            }
         }
     }
 }

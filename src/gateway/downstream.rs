@@ -9,7 +9,7 @@ use super::reauthorization::Reauthorization;
 use super::worker::{Pinned, Worker};
 use crate::ambient::Deadline;
 use crate::telemetry::metrics::Held;
-use crate::wire::{Intake, Target, Upgrade, UpgradeForm};
+use crate::wire::{Intake, Upgrade, UpgradeForm};
 
 /// A client that has asked for another protocol, and may have it.
 pub(super) struct Downstream {
@@ -32,16 +32,13 @@ impl Downstream {
     pub(super) fn of(
         worker: &Rc<Worker>,
         pinned: &Pinned,
-        target: &Target,
         intake: &mut Intake,
         until: Option<u64>,
     ) -> Option<Box<Self>> {
         let upgrade = intake.upgrade.clone()?;
         let stream = intake.head.extensions.remove::<OnUpgrade>();
         let stream = stream.filter(|_| upgrade.form == UpgradeForm::Connect);
-        let (credential, client) = (intake.credential.clone(), intake.client.address);
-        let allowed = (target.clone(), credential, client, until);
-        let reauthorization = Reauthorization::new(worker, pinned, allowed);
+        let reauthorization = Reauthorization::new(worker, pinned, intake, until);
         let idle_after = pinned.snapshot.server().timeouts.tunnel;
         let (idle, counted) = (worker.ticker.deadline(), worker.shard.tunnels().hold());
         Some(Box::new(Self {

@@ -12,18 +12,19 @@ use super::audited;
 use super::connection::ClientConnection;
 use super::document::{self, Read};
 use super::downstream::Downstream;
+use super::facts::RequestFacts;
 use super::identify::{Identified, Outcome as Credential};
 use super::judge::{Asked, Forward, Next, identify_sender, judge};
 use super::note;
-use super::record::{Record, Route};
+use super::record::Record;
 use super::rejection::{Rejection, upstream_error_kind};
+use super::renewal::Renewal;
 use super::reply::{Reply, ReplyBody, add_own_fields};
 use super::snapshot::Snapshot;
 use super::switch::Switch;
 use super::worker::{Pinned, Worker};
 use crate::ambient;
 use crate::portal::PortalCaller;
-use crate::telemetry::metrics::Outcome;
 use crate::upstream::{ForwardError, ResponseBody, Sent};
 use crate::wire::{Present, add_renewal, remove_hop_by_hop, via};
 
@@ -64,7 +65,11 @@ async fn answer(
     connection: &ClientConnection,
     record: &mut Record,
 ) -> Result<Answer, Rejection> {
-    let forward = match judge(worker, pinned, request, connection, record)? {
+    let mut facts = RequestFacts::new(record.request_id.clone());
+    let judged = judge(worker, pinned, request, connection, &mut facts);
+    record.fill(facts);
+    audited::decided(record);
+    let forward = match judged? {
         Next::Done(response) => return Ok(Answer::Own(response)),
         Next::Verified(response) => return Ok(Answer::Verified(response)),
         // on the heap: what few requests need would make the state of all of them larger
@@ -211,8 +216,6 @@ async fn ask_portal(
         intake,
         body,
     } = *asked;
-    record.route = Route::Portal;
-    record.outcome = Outcome::Gateway;
     record.reservation = None;
     let received = pinned
         .snapshot
@@ -227,7 +230,8 @@ async fn ask_portal(
     let snapshot = &*pinned.snapshot;
     connection.check(snapshot)?;
     let mut identified = identify_sender(worker, &pinned, &intake);
-    record.know(&mut identified, intake.site.scheme);
+    record.user = identified.caller.identity().cloned();
+    record.renewal = Renewal::of(&mut identified, intake.site.scheme);
     let (caller, client) = (portal_caller(&identified), intake.client.address);
     let reply = snapshot
         .portal

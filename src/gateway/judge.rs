@@ -2,30 +2,33 @@
 
 use std::net::IpAddr;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use bytes::Bytes;
+use http::request::Parts;
 use http::{Request, Response, Version};
 use hyper::body::Incoming;
 
 use super::browser::{or_sign_in, refuse_foreign};
 use super::connection::ClientConnection;
-use super::decide::decide;
+use super::decide::enforce;
 use super::document;
 use super::downstream::Downstream;
+use super::facts::{RequestFacts, Route};
 use super::identify::{Identified, Outcome as Credential, identify};
 use super::reauthorization::holds_until;
-use super::record::{Record, Route};
 use super::rejection::Rejection;
 use super::renewal::Renewal;
 use super::snapshot::{Service, Snapshot};
 use super::traced::Traced;
 use super::verify::verify;
 use super::worker::{Pinned, Worker};
+use crate::access::{NoDestination, RequestPath};
 use crate::ambient;
 use crate::portal::Endpoint;
 use crate::telemetry::metrics::Outcome;
 use crate::upstream::{Extra, Outbound};
-use crate::wire::{BadRequest, Destination, Intake, NoDestination, Scheme, Target};
+use crate::wire::{BadRequest, Destination, Intake, Interim};
 
 /// What comes next for a request that was understood.
 pub(super) enum Next {
@@ -59,94 +62,158 @@ pub(super) struct Forward {
 }
 
 /// Steps 3 to 6, in which nothing is waited for: all that is known of a request only until it is decided is gone before the
-/// first wait, and needs no place in what is kept while the upstream works.
+/// first wait, and needs no place in what is kept while the upstream works. `facts` is for the record alone.
 pub(super) fn judge(
     worker: &Rc<Worker>,
     pinned: &Pinned,
     request: Box<Request<Incoming>>,
     connection: &ClientConnection,
-    record: &mut Record,
+    facts: &mut RequestFacts,
 ) -> Result<Next, Rejection> {
-    let (snapshot, peer) = (&*pinned.snapshot, connection.peer());
+    let snapshot = &*pinned.snapshot;
     let (head, body) = request.into_parts();
-    record.method = head.method.clone();
-    record.path = head.uri.path().into();
-    record.trace = snapshot
-        .tracer
-        .as_ref()
-        .map(|tracer| Traced::begin(tracer, &head, peer, snapshot));
+    let trace = snapshot.tracer.as_ref();
+    let trace = trace.map(|tracer| Traced::begin(tracer, &head, connection.peer(), snapshot));
+    facts.begin(&head, trace);
+    let intake = receive(head, connection, snapshot)?;
+    facts.receive(&intake);
+    match route(&intake, snapshot, facts)? {
+        Destination::Own(path) => answer_itself(worker, pinned, intake, body, path, facts),
+        Destination::Service(found) => {
+            let arrived = Arrived {
+                worker,
+                pinned,
+                index: found.service(),
+                interim: connection.peer().interim().cloned(),
+            };
+            arrived.forward(intake, body, found.into_path(), facts)
+        }
+    }
+}
+
+/// Step 3: checks the head.
+fn receive(
+    head: Parts,
+    connection: &ClientConnection,
+    snapshot: &Snapshot,
+) -> Result<Intake, Rejection> {
     connection.check(snapshot)?;
     // the parser of HTTP/1.1 has counted them, that of HTTP/2 has not
     if head.version == Version::HTTP_2 && head.headers.len() > snapshot.server().limits.headers {
         return Err(BadRequest::TooManyFields.into());
     }
-    let paths = snapshot.router.widest_paths();
-    let (mut target, mut intake) =
-        Intake::read(head, peer, &snapshot.trusted, &snapshot.cookie, paths)?;
-    record.take_in(&target, &intake);
-    if let Some(below) = snapshot.portal.below_verify(intake.head.uri.path()) {
-        return verify(worker, pinned, &target, &intake, below, record).map(Next::Verified);
+    let peer = connection.peer();
+    Ok(Intake::read(
+        head,
+        peer,
+        &snapshot.trusted,
+        &snapshot.cookie,
+    )?)
+}
+
+/// Finds out who answers.
+fn route(
+    intake: &Intake,
+    snapshot: &Snapshot,
+    facts: &mut RequestFacts,
+) -> Result<Destination, Rejection> {
+    let (method, sent) = (&intake.head.method, intake.head.uri.path());
+    let own = snapshot.portal.own_paths();
+    let found = own.resolve(&snapshot.router, method, intake.host.name(), sent);
+    match &found {
+        Ok(Destination::Own(path)) | Err(NoDestination::NoService(path)) => {
+            facts.set_path(path.as_str());
+        }
+        Ok(Destination::Service(found)) => {
+            facts.route = Route::Service(found.service());
+            facts.set_path(found.path().as_str());
+        }
+        Err(NoDestination::ServicePath(index, _)) => facts.route = Route::Service(*index),
+        Err(NoDestination::Path(_)) => {}
     }
-    let Destination::Service(index) = find(&mut target, &intake, snapshot, record)? else {
-        let endpoint = snapshot
-            .portal
-            .endpoint(&target.method, target.path.as_str());
-        return Ok(Next::Portal(Box::new(Asked {
-            endpoint,
-            intake,
-            body,
-        })));
-    };
-    let service = &snapshot.services[index];
-    if let Some(preflight) = preflight(service, &intake, record) {
-        return Ok(Next::Done(preflight));
+    Ok(found?)
+}
+
+/// A request for one of the gateway's own endpoints, which come before every rule.
+fn answer_itself(
+    worker: &Worker,
+    pinned: &Pinned,
+    intake: Intake,
+    body: Incoming,
+    path: RequestPath,
+    facts: &mut RequestFacts,
+) -> Result<Next, Rejection> {
+    let portal = &pinned.snapshot.portal;
+    facts.route = Route::Portal;
+    if let Some(below) = portal.below_verify(intake.head.uri.path()) {
+        return verify(worker, pinned, &intake, below, facts).map(Next::Verified);
     }
-    let mut identified = identify_sender(worker, pinned, &intake);
-    record.know(&mut identified, intake.site.scheme);
-    refuse_foreign(&target, &intake, &identified, record)?;
-    let Identified {
-        caller, credential, ..
-    } = identified;
-    let until = holds_until(&credential);
-    let is_refused = matches!(credential, Credential::Refused(_));
-    let permit = decide(
-        service,
-        (&target.method, &target.path),
-        &caller,
-        credential,
-        record,
-    )
-    .map_err(|denial| or_sign_in(denial, service, snapshot, &target, &intake))?;
-    if is_refused && record.outcome == Outcome::Allowed {
-        withhold_own(snapshot, &mut intake);
-    }
-    let document = document::is_asked(service, &target);
-    if document {
-        document::ask_whole(&mut intake);
-    }
-    let downstream = Downstream::of(worker, pinned, &target, &mut intake, until);
-    let interim = peer.interim().cloned();
-    let extra = Extra {
-        request_id: record.request_id.clone(),
-        ticker: &worker.ticker,
-        interim,
-    };
-    let client = intake.client.accountable_address();
-    let outbound = Outbound::prepare(
-        permit,
-        &target.host,
+    facts.outcome = Outcome::Gateway;
+    let endpoint = portal.endpoint(&intake.head.method, path.as_str());
+    Ok(Next::Portal(Box::new(Asked {
+        endpoint,
         intake,
         body,
-        &service.forwarding,
-        extra,
-    )?;
-    Ok(Next::Forward(Forward {
-        index,
-        outbound,
-        client,
-        downstream,
-        document,
-    }))
+    })))
+}
+
+/// A request that has arrived at a service.
+struct Arrived<'a> {
+    worker: &'a Rc<Worker>,
+    pinned: &'a Pinned,
+    index: usize,
+    interim: Option<Arc<Interim>>,
+}
+
+impl Arrived<'_> {
+    /// Steps 4 to 6: identifies the caller, enforces the policy, prepares the request for the upstream.
+    fn forward(
+        self,
+        mut intake: Intake,
+        body: Incoming,
+        path: RequestPath,
+        facts: &mut RequestFacts,
+    ) -> Result<Next, Rejection> {
+        let (worker, pinned) = (self.worker, self.pinned);
+        let snapshot = &*pinned.snapshot;
+        let service = &snapshot.services[self.index];
+        if let Some(preflight) = preflight(service, &intake, facts) {
+            return Ok(Next::Done(preflight));
+        }
+        let mut identified = identify_sender(worker, pinned, &intake);
+        facts.identify(&identified);
+        refuse_foreign(&intake, &identified)?;
+        facts.renewal = Renewal::of(&mut identified, intake.site.scheme);
+        let Identified {
+            caller, credential, ..
+        } = identified;
+        let request = (&intake.head.method, &path);
+        let permit = enforce(service, request, &caller, &credential, facts)
+            .map_err(|denial| or_sign_in(denial, service, snapshot, &path, &intake))?;
+        if matches!(credential, Credential::Refused(_)) && permit.denial().is_none() {
+            withhold_own(snapshot, &mut intake);
+        }
+        let document = document::is_asked(service, &intake.head.method, &path);
+        if document {
+            document::ask_whole(&mut intake);
+        }
+        let until = holds_until(&credential);
+        let downstream = Downstream::of(worker, pinned, &mut intake, until);
+        let extra = Extra {
+            request_id: facts.request_id.clone(),
+            ticker: &worker.ticker,
+            interim: self.interim,
+        };
+        let client = intake.client.accountable_address();
+        let outbound = Outbound::prepare(permit, intake, body, &service.forwarding, extra)?;
+        Ok(Next::Forward(Forward {
+            index: self.index,
+            outbound,
+            client,
+            downstream,
+            document,
+        }))
+    }
 }
 
 /// Whose request it is, now.
@@ -160,30 +227,6 @@ pub(super) fn identify_sender(worker: &Worker, pinned: &Pinned, intake: &Intake)
     );
     worker.note_refusal(&identified);
     identified
-}
-
-impl Record {
-    fn take_in(&mut self, target: &Target, intake: &Intake) {
-        self.host = target.host.name().into();
-        // most paths are sent in their one spelling
-        if *self.path != *target.path.as_str() {
-            self.path = target.path.as_str().into();
-        }
-        self.client = intake.client.address;
-        if let Some(traced) = &mut self.trace {
-            traced.scheme = intake.site.scheme;
-        }
-        if let Some(id) = &intake.request_id {
-            self.request_id = id.clone();
-        }
-    }
-
-    /// `scheme` is how the client came.
-    pub(super) fn know(&mut self, identified: &mut Identified, scheme: Scheme) {
-        self.user = identified.caller.identity().cloned();
-        let session = identified.renewal.take();
-        self.renewal = session.map(|session| Renewal { session, scheme });
-    }
 }
 
 impl Worker {
@@ -205,31 +248,14 @@ fn withhold_own(snapshot: &Snapshot, intake: &mut Intake) {
 }
 
 /// The answer to a preflight, where the service says itself which pages may call it: it comes before authentication.
-fn preflight(service: &Service, intake: &Intake, record: &mut Record) -> Option<Response<Bytes>> {
-    let cors = service.cors.as_ref()?;
-    record.cors = Some(cors.judge(&intake.head.headers));
-    let preflight = cors.preflight(&intake.head)?;
-    record.outcome = Outcome::Gateway;
-    Some(preflight)
-}
-
-/// Who answers. What is asked of a service is the service's own reading of the path from now on.
-fn find(
-    target: &mut Target,
+fn preflight(
+    service: &Service,
     intake: &Intake,
-    snapshot: &Snapshot,
-    record: &mut Record,
-) -> Result<Destination, Rejection> {
-    let found = target.find(
-        intake.head.uri.path(),
-        snapshot.portal.own_paths(),
-        &snapshot.router,
-    );
-    if let Ok(Destination::Service(index)) | Err(NoDestination::Path(index, _)) = found {
-        record.route = Route::Service(index);
-    }
-    found.map_err(|error| match error {
-        NoDestination::NoService => Rejection::NoService,
-        NoDestination::Path(_, error) => BadRequest::Path(error).into(),
-    })
+    facts: &mut RequestFacts,
+) -> Option<Response<Bytes>> {
+    let cors = service.cors.as_ref()?;
+    facts.cors = Some(cors.judge(&intake.head.headers));
+    let preflight = cors.preflight(&intake.head)?;
+    facts.outcome = Outcome::Gateway;
+    Some(preflight)
 }

@@ -7,6 +7,7 @@ mod connection;
 mod decide;
 mod document;
 mod downstream;
+mod facts;
 mod flow;
 mod identify;
 mod judge;

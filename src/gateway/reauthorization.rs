@@ -10,16 +10,17 @@ use tokio::sync::watch;
 use super::connection::TrustGeneration;
 use super::identify::{Identified, Outcome as CredentialOutcome, identify};
 use super::worker::{Pinned, Worker};
-use crate::access::{ClientAddress, Decision, RequestPath};
+use crate::access::ClientAddress;
 use crate::ambient;
-use crate::wire::{Credential, Target};
+use crate::wire::{Credential, Destination, Intake};
 
 /// A request that was allowed, and all that the next decision about it is made on.
 pub(super) struct Reauthorization {
     worker: Rc<Worker>,
     method: Method,
     host: Box<str>,
-    path: RequestPath,
+    /// As sent: another configuration may read it in another way.
+    path: Box<str>,
     credential: Option<Credential>,
     client: ClientAddress,
     expires_at: Option<u64>,
@@ -28,9 +29,6 @@ pub(super) struct Reauthorization {
     revocations: watch::Receiver<()>,
     keys: watch::Receiver<()>,
 }
-
-/// What was allowed: the target, the credential, the client's address, and until when.
-pub(super) type Allowed = (Target, Option<Credential>, ClientAddress, Option<u64>);
 
 /// Why an upgraded connection may not go on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,16 +42,19 @@ pub(super) enum TunnelEnd {
 impl Reauthorization {
     /// Of a request that has just been allowed under this snapshot. `expires_at` is in seconds since 1970; `None`: the
     /// decision does not depend on a token.
-    pub(super) fn new(worker: &Rc<Worker>, pinned: &Pinned, allowed: Allowed) -> Self {
-        let (target, credential, client, expires_at) = allowed;
-        let Target { method, host, path } = target;
+    pub(super) fn new(
+        worker: &Rc<Worker>,
+        pinned: &Pinned,
+        intake: &Intake,
+        expires_at: Option<u64>,
+    ) -> Self {
         Self {
             worker: Rc::clone(worker),
-            method,
-            host: host.name().into(),
-            path,
-            credential,
-            client,
+            method: intake.head.method.clone(),
+            host: intake.host.name().into(),
+            path: intake.head.uri.path().into(),
+            credential: intake.credential.clone(),
+            client: intake.client.address,
             expires_at,
             trust: pinned.snapshot.trust,
             reloads: worker.reloads(),
@@ -81,34 +82,26 @@ impl Reauthorization {
         TunnelEnd::NotAllowed
     }
 
+    /// Decides the request as if it was sent now.
     fn still_allowed(&self, pinned: &Pinned) -> bool {
         let snapshot = &*pinned.snapshot;
         if snapshot.trust != self.trust {
             return false;
         }
-        let Some(index) = snapshot.router.find(&self.host, &self.path) else {
+        let own = snapshot.portal.own_paths();
+        let found = own.resolve(&snapshot.router, &self.method, &self.host, &self.path);
+        let Ok(Destination::Service(found)) = found else {
             return false;
         };
-        let (credential, client) = (self.credential.as_ref(), self.client);
         let Identified { caller, .. } = identify(
             &self.worker,
             pinned,
-            credential,
-            client,
+            self.credential.as_ref(),
+            self.client,
             ambient::unix_seconds(),
         );
-        let service = &snapshot.services[index];
-        let overlooked = |rule| {
-            service
-                .policy
-                .overlook(rule, service.mode, &self.path, &caller)
-                .is_some()
-        };
-        match service.policy.decide(&self.method, &self.path, &caller) {
-            Decision::Allow(_) => true,
-            Decision::Challenge(challenge) => overlooked(Some(challenge.rule)),
-            Decision::Forbid(forbid) => overlooked(forbid.rule),
-        }
+        let policy = &snapshot.services[found.service()].policy;
+        policy.enforce(&self.method, found.path(), &caller).is_ok()
     }
 }
 

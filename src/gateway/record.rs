@@ -6,6 +6,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use http::{HeaderValue, Method};
 
+use super::facts::{RequestFacts, Route};
 use super::renewal::Renewal;
 use super::snapshot::{Service, Snapshot};
 use super::traced::Traced;
@@ -52,17 +53,6 @@ pub(super) struct Record {
     pub(super) reservation: Option<AuditReservation>,
 }
 
-/// Who answers a request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Route {
-    /// Nobody: it was refused before a service was found.
-    None,
-    /// The gateway's own endpoints.
-    Portal,
-    /// The service of this index.
-    Service(usize),
-}
-
 impl Record {
     /// On the heap from the start: it goes through many hands.
     pub(super) fn begin(worker: &Rc<Worker>, client: ClientAddress) -> Box<Self> {
@@ -91,6 +81,23 @@ impl Record {
             trace: None,
             reservation: None,
         })
+    }
+
+    /// Takes what was found out about the request until it was decided.
+    pub(super) fn fill(&mut self, facts: RequestFacts) {
+        self.client = facts.client.unwrap_or(self.client);
+        self.request_id = facts.request_id;
+        self.method = facts.method;
+        self.host = facts.host;
+        self.path = facts.path;
+        self.route = facts.route;
+        self.user = facts.user;
+        self.renewal = facts.renewal;
+        self.rule = facts.rule;
+        self.outcome = facts.outcome;
+        self.reason = facts.reason;
+        self.cors = facts.cors;
+        self.trace = facts.trace;
     }
 
     /// The service that the request is for.

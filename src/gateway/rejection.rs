@@ -5,7 +5,7 @@ use http::header::{ALLOW, CONNECTION, HeaderName, RETRY_AFTER, WWW_AUTHENTICATE}
 use http::{HeaderValue, Response, StatusCode};
 
 use super::identify::CredentialError;
-use crate::access::{Forbid, ForbidReason};
+use crate::access::{Forbid, ForbidReason, NoDestination};
 use crate::net::DialError;
 use crate::telemetry::metrics::{Outcome, UpstreamErrorKind};
 use crate::upstream::{BodyFault, ForwardError, PrepareError};
@@ -254,6 +254,17 @@ fn forbid_label(reason: &ForbidReason) -> &'static str {
         ForbidReason::Nobody => "nobody is allowed",
         ForbidReason::Roles(_) => "role missing",
         ForbidReason::Condition => "condition failed",
+    }
+}
+
+impl From<NoDestination> for Rejection {
+    fn from(error: NoDestination) -> Self {
+        match error {
+            NoDestination::NoService(_) => Self::NoService,
+            NoDestination::Path(error) | NoDestination::ServicePath(_, error) => {
+                BadRequest::Path(error).into()
+            }
+        }
     }
 }
 

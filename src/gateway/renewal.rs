@@ -6,6 +6,7 @@ use std::rc::Rc;
 
 use http::HeaderValue;
 
+use super::identify::Identified;
 use super::worker::{Pinned, Worker};
 use crate::ambient;
 use crate::token::VerifiedClaims;
@@ -19,6 +20,12 @@ pub(super) struct Renewal {
 }
 
 impl Renewal {
+    /// The renewal of an identified caller's session, where it is due. `scheme` is how the client came.
+    pub(super) fn of(identified: &mut Identified, scheme: Scheme) -> Option<Self> {
+        let session = identified.renewal.take()?;
+        Some(Self { session, scheme })
+    }
+
     /// `Set-Cookie`, unless the session was ended meanwhile, by a logout or by a sign-in over it; or it has expired, so
     /// that the browser has dropped the cookie and may have another; or another configuration is in force, which may
     /// have no place for it. Whoever still has the session gets the renewal with the next answer.

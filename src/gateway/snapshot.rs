@@ -8,7 +8,7 @@ use tokio::sync::watch;
 
 use super::connection::TrustGeneration;
 use super::lasting::Lasting;
-use crate::access::{HostPattern, Mode, Mount, Policy, Router};
+use crate::access::{HostPattern, Mount, Policy, Router};
 use crate::config::{self, Config, ServiceView};
 use crate::jwks::KeySources;
 use crate::portal::{Portal, PortalSettings};
@@ -48,8 +48,6 @@ pub struct Snapshot {
 pub(super) struct Service {
     pub(super) name: String,
     pub(super) policy: Policy,
-    /// What becomes of requests that no rule covers.
-    pub(super) mode: Mode,
     pub(super) forwarding: Forwarding,
     pub(super) roster: Arc<Roster>,
     pub(super) cors: Option<Cors>,
@@ -204,7 +202,6 @@ impl Service {
         Self {
             name: service.name,
             policy: service.policy,
-            mode: service.mode,
             forwarding,
             roster,
             cors: service.cors,
@@ -225,7 +222,7 @@ impl Service {
             name: &self.name,
             hosts,
             mount,
-            mode: self.mode,
+            mode: self.policy.mode_of(None),
             policy: &self.policy,
             origins,
         }

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use http::request::Parts;
 
-use super::record::{Record, Route};
+use super::facts::Route;
+use super::record::Record;
 use super::snapshot::Snapshot;
 use crate::ambient;
 use crate::portal::Endpoint;

@@ -4,19 +4,17 @@ use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Response, StatusCode};
 
 use super::browser::{Sent, is_foreign};
-use super::decide::decide;
+use super::decide::enforce;
+use super::facts::{RequestFacts, Route};
 use super::identify::{Identified, identify};
-use super::record::{Record, Route};
 use super::rejection::Rejection;
-use super::snapshot::{Service, Snapshot};
+use super::renewal::Renewal;
+use super::snapshot::Service;
 use super::worker::{Pinned, Worker};
-use crate::access::RequestPath;
+use crate::access::{NoDestination, RequestPath};
 use crate::ambient;
 use crate::portal::{Next, Visitor};
-use crate::wire::{
-    self, AskedBy, BadRequest, Credential, CredentialSource, Intake, Original, Target,
-    is_navigation,
-};
+use crate::wire::{self, AskedBy, Credential, CredentialSource, Intake, Original, is_navigation};
 
 const X_GATELATCH_LOGIN: HeaderName = HeaderName::from_static("x-gatelatch-login");
 
@@ -25,27 +23,22 @@ const X_GATELATCH_LOGIN: HeaderName = HeaderName::from_static("x-gatelatch-login
 pub(super) fn verify(
     worker: &Worker,
     pinned: &Pinned,
-    target: &Target,
     intake: &Intake,
     below: &str,
-    record: &mut Record,
+    facts: &mut RequestFacts,
 ) -> Result<Response<Bytes>, Rejection> {
-    record.route = Route::Portal;
     if !intake.client.from_trusted_proxy {
         return Err(Rejection::NoProxy);
     }
-    let snapshot = &*pinned.snapshot;
-    let original =
-        Original::read(target, intake, below, snapshot.describes).map_err(Rejection::Unclear)?;
+    let describes = pinned.snapshot.describes;
+    let original = Original::read(intake, below, describes).map_err(Rejection::Unclear)?;
     let question = Question {
         worker,
         pinned,
         intake,
         original,
     };
-    question
-        .decide(record)
-        .map_err(|rejection| question.answer(rejection, record))
+    question.decide(facts)
 }
 
 struct Question<'a> {
@@ -56,46 +49,53 @@ struct Question<'a> {
 }
 
 impl Question<'_> {
-    fn decide(&self, record: &mut Record) -> Result<Response<Bytes>, Rejection> {
+    /// The gateway's own endpoints are no exception: behind another proxy these paths may be the service's.
+    fn decide(&self, facts: &mut RequestFacts) -> Result<Response<Bytes>, Rejection> {
         let (original, snapshot) = (&self.original, &*self.pinned.snapshot);
-        record.method = original.method.clone();
-        record.client = self.intake.client.asked_for();
-        record.host = original.host.clone();
-        record.path = original.path.as_str().into();
-        let widest = snapshot.router.widest_paths();
-        let mut path = RequestPath::parse(&original.path, widest).map_err(BadRequest::Path)?;
-        let index = snapshot
-            .router
-            .find(&original.host, &path)
-            .ok_or(Rejection::NoService)?;
-        let service = &snapshot.services[index];
-        record.route = Route::Service(index);
-        if let Some(paths) = snapshot.router.narrower_paths(index) {
-            path = RequestPath::parse(&original.path, paths).map_err(BadRequest::Path)?;
-        }
-        record.path = path.as_str().into();
+        facts.method = original.method.clone();
+        facts.client = Some(self.intake.client.asked_for());
+        facts.host = original.host.clone();
+        facts.path = original.path.as_str().into();
+        let found = match snapshot.router.resolve(&original.host, &original.path) {
+            Ok(found) => found,
+            Err(error) => {
+                if let NoDestination::ServicePath(index, _) = error {
+                    facts.route = Route::Service(index);
+                }
+                return Err(self.answer(error.into(), None));
+            }
+        };
+        let service = &snapshot.services[found.service()];
+        facts.route = Route::Service(found.service());
+        facts.set_path(found.path().as_str());
+        self.enforce(service, found.path(), facts)
+            .map_err(|rejection| self.answer(rejection, Some((service, found.path()))))
+    }
+
+    fn enforce(
+        &self,
+        service: &Service,
+        path: &RequestPath,
+        facts: &mut RequestFacts,
+    ) -> Result<Response<Bytes>, Rejection> {
+        let original = &self.original;
         let credential = self.credential();
         let mut identified = self.identify(credential.as_ref());
-        record.know(&mut identified, original.site.scheme);
+        facts.identify(&identified);
         let request = Sent {
             method: &original.method,
             upgrades: original.upgrades,
             site: &original.site,
         };
         if is_foreign(&request, credential.as_ref(), self.intake, &identified) {
-            record.renewal = None;
             return Err(Rejection::CrossOrigin);
         }
+        facts.renewal = Renewal::of(&mut identified, original.site.scheme);
         let Identified {
             caller, credential, ..
         } = identified;
-        let permit = decide(
-            service,
-            (&original.method, &path),
-            &caller,
-            credential,
-            record,
-        )?;
+        let request = (&original.method, path);
+        let permit = enforce(service, request, &caller, &credential, facts)?;
         let mut response = Response::new(Bytes::new());
         if let Some(identity) = permit.identity() {
             service
@@ -132,12 +132,7 @@ impl Question<'_> {
     }
 
     /// Says it in the way that the proxy understands.
-    fn answer(&self, rejection: Rejection, record: &Record) -> Rejection {
-        let snapshot = &*self.pinned.snapshot;
-        let service = match record.route {
-            Route::Service(index) => Some(&snapshot.services[index]),
-            Route::None | Route::Portal => None,
-        };
+    fn answer(&self, rejection: Rejection, found: Option<(&Service, &RequestPath)>) -> Rejection {
         let response = match (self.original.asked_by, rejection.status()) {
             (_, StatusCode::NOT_FOUND) => {
                 Some(wire::problem(StatusCode::FORBIDDEN, "Access denied"))
@@ -146,7 +141,7 @@ impl Question<'_> {
                 Some(wire::problem(StatusCode::FORBIDDEN, &rejection.detail()))
             }
             (asked_by, StatusCode::UNAUTHORIZED) => {
-                service.and_then(|service| self.challenge(asked_by, &rejection, service, snapshot))
+                found.and_then(|found| self.challenge(asked_by, &rejection, found))
             }
             (AskedBy::Proxy | AskedBy::Nginx, _) => None,
         };
@@ -164,15 +159,13 @@ impl Question<'_> {
         &self,
         asked_by: AskedBy,
         rejection: &Rejection,
-        service: &Service,
-        snapshot: &Snapshot,
+        (service, path): (&Service, &RequestPath),
     ) -> Option<Response<Bytes>> {
-        let original = &self.original;
+        let (original, snapshot) = (&self.original, &*self.pinned.snapshot);
         if !service.login_redirect || !snapshot.portal.has_page() {
             return None;
         }
-        let path = RequestPath::parse(&original.path, service.forwarding.paths).ok()?;
-        let next = Next::to(&path, original.query.as_deref());
+        let next = Next::to(path, original.query.as_deref());
         let address = original
             .site
             .url(&snapshot.portal.sign_in_path(next.as_ref()))?;

@@ -12,7 +12,7 @@ use http_body_util::Full;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::access::{Claim, ClaimValue, Identity, PathOptions};
+use crate::access::{Claim, ClaimValue, Identity};
 use crate::session::{Begun, RefreshToken, StateSettings};
 use crate::telemetry::metrics::Metrics;
 use crate::token::{
@@ -153,9 +153,8 @@ fn send_to(portal: &Portal, request: Request<Bytes>, caller: &PortalCaller) -> P
         .or_insert(HeaderValue::from_static("gateway.test"));
     let peer = Peer::new((CLIENT, 9).into(), Scheme::Http);
     let (trusted, cookie) = (TrustedProxies::default(), SessionCookie::default());
-    let (target, intake) =
-        Intake::read(head, &peer, &trusted, &cookie, PathOptions::default()).unwrap();
-    let endpoint = portal.endpoint(&target.method, target.path.as_str());
+    let intake = Intake::read(head, &peer, &trusted, &cookie).unwrap();
+    let endpoint = portal.endpoint(&intake.head.method, intake.head.uri.path());
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .build()

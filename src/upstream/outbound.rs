@@ -28,8 +28,8 @@ use super::spare::Spare;
 use crate::access::{CaseRule, Mount, PathOptions, Permit, RequestPath};
 use crate::ambient::{self, Ticker};
 use crate::wire::{
-    Authorization, Credential, CredentialSource, FieldFilter, Host, IdentitySettings, Intake,
-    Interim, Nominated, Present, Upgrade, UpgradeForm, announce_trailers, retain_fields, via,
+    Authorization, Credential, CredentialSource, FieldFilter, IdentitySettings, Intake, Interim,
+    Nominated, Present, Upgrade, UpgradeForm, announce_trailers, retain_fields, via,
 };
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -75,7 +75,6 @@ impl Outbound {
     /// [`PrepareError`] for a stripped path that is ambiguous and for an announced body over the limit.
     pub fn prepare(
         permit: Permit<'_>,
-        host: &Host,
         intake: Intake,
         body: Incoming,
         how: &Forwarding,
@@ -92,7 +91,7 @@ impl Outbound {
         *request.method_mut() = intake.head.method.clone();
         *request.uri_mut() = uri;
         *request.version_mut() = Version::HTTP_11;
-        let (mut fields, extensions) = write_fields(&permit, host, intake, how, extra.request_id);
+        let (mut fields, extensions) = write_fields(&permit, intake, how, extra.request_id);
         if let Some((name, value)) = framing {
             fields.insert(name, value);
         }
@@ -247,13 +246,13 @@ fn watched(
 
 fn write_fields(
     permit: &Permit<'_>,
-    host: &Host,
     intake: Intake,
     how: &Forwarding,
     request_id: HeaderValue,
 ) -> (HeaderMap, Extensions) {
     let Intake {
         head,
+        host,
         present,
         client,
         forwarded,

@@ -1,11 +1,9 @@
-//! Where a request goes, before anybody asks who sends it. Requests and everything that foretells them share this.
+//! Where a request goes, before anybody asks who sends it. Requests and simulated requests share this.
 
 use http::{Method, Uri};
 
 use super::bad_request::BadRequest;
-use super::host::Host;
-use super::intake::Target;
-use crate::access::{PathError, PathOptions, RequestPath, Router};
+use crate::access::{NoDestination, RequestPath, Router, ServicePath};
 
 /// Where the public keys are shown; the gateway's own at the root of every host (RFC 8615).
 pub const JWKS_PATH: &str = "/.well-known/jwks.json";
@@ -19,22 +17,13 @@ pub struct OwnPaths {
     pub token_paths: Vec<String>,
 }
 
-/// Who answers a request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Who answers a request, and its path in the reading that counts for whoever answers.
+#[derive(Clone, Debug)]
 pub enum Destination {
     /// The gateway itself, before any rule.
-    Own,
-    /// The service of this index, whose own reading the target's path is now.
-    Service(usize),
-}
-
-/// Why nobody answers a request.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum NoDestination {
-    /// No service for this host and path: 404.
-    NoService,
-    /// The service of this index does not accept what stands in the path: 400.
-    Path(usize, PathError),
+    Own(RequestPath),
+    /// A service, by its rules.
+    Service(ServicePath),
 }
 
 impl Default for OwnPaths {
@@ -56,6 +45,24 @@ impl OwnPaths {
         self.prefixes().into_iter().any(under) || self.is_token_path(method, path)
     }
 
+    /// Finds out who answers a request for this host (lower-case, without port and trailing dot) and this path as sent.
+    ///
+    /// # Errors
+    /// [`NoDestination`] where nobody does.
+    pub fn resolve(
+        &self,
+        router: &Router,
+        method: &Method,
+        host: &str,
+        sent: &str,
+    ) -> Result<Destination, NoDestination> {
+        let reading = router.read(sent).map_err(NoDestination::Path)?;
+        if self.holds(method, reading.path().as_str()) {
+            return Ok(Destination::Own(reading.into_path()));
+        }
+        router.route(host, reading).map(Destination::Service)
+    }
+
     /// Everything at and under these paths is the gateway's, whatever the method.
     pub fn prefixes(&self) -> [&str; 2] {
         [&self.prefix, JWKS_PATH]
@@ -67,63 +74,19 @@ impl OwnPaths {
     }
 }
 
-impl Target {
-    /// Checks the method and the length of a request target.
-    ///
-    /// # Errors
-    /// [`BadRequest`] for CONNECT and TRACE, for a standard method in other case, and for too long a target.
-    pub(super) fn check_line(method: &Method, uri: &Uri) -> Result<(), BadRequest> {
-        check_method(method)?;
-        if uri
-            .path_and_query()
-            .is_some_and(|target| target.as_str().len() > BadRequest::TARGET_BYTES)
-        {
-            return Err(BadRequest::TargetTooLong);
-        }
-        Ok(())
+/// Checks the method and the length of a request target.
+///
+/// # Errors
+/// [`BadRequest`] for CONNECT and TRACE, for a standard method in other case, and for too long a target.
+pub fn check_request_line(method: &Method, uri: &Uri) -> Result<(), BadRequest> {
+    check_method(method)?;
+    if uri
+        .path_and_query()
+        .is_some_and(|target| target.as_str().len() > BadRequest::TARGET_BYTES)
+    {
+        return Err(BadRequest::TargetTooLong);
     }
-
-    /// What a request with this line and this host would be decided on. `paths` are the most that any service accepts.
-    ///
-    /// # Errors
-    /// [`BadRequest`] as for a request that is sent.
-    pub fn parse(
-        method: &Method,
-        host: Host,
-        uri: &Uri,
-        paths: PathOptions,
-    ) -> Result<Self, BadRequest> {
-        Self::check_line(method, uri)?;
-        Ok(Self {
-            method: method.clone(),
-            host,
-            path: RequestPath::parse(uri.path(), paths)?,
-        })
-    }
-
-    /// Finds out who answers. A service that accepts less in a path than others reads the path, `raw`, again by its
-    /// own measure: what is decided on and forwarded is always its own reading.
-    ///
-    /// # Errors
-    /// [`NoDestination`] where nobody does.
-    pub fn find(
-        &mut self,
-        raw: &str,
-        own: &OwnPaths,
-        router: &Router,
-    ) -> Result<Destination, NoDestination> {
-        if own.holds(&self.method, self.path.as_str()) {
-            return Ok(Destination::Own);
-        }
-        let index = router
-            .find(self.host.name(), &self.path)
-            .ok_or(NoDestination::NoService)?;
-        if let Some(paths) = router.narrower_paths(index) {
-            self.path = RequestPath::parse(raw, paths)
-                .map_err(|error| NoDestination::Path(index, error))?;
-        }
-        Ok(Destination::Service(index))
-    }
+    Ok(())
 }
 
 pub(super) fn check_method(method: &Method) -> Result<(), BadRequest> {

@@ -8,6 +8,7 @@ use super::bad_request::BadRequest;
 use super::browser::Site;
 use super::cookie::{GatewayCookies, SessionCookie};
 use super::credential::{Credential, CredentialSource};
+use super::destination::check_request_line;
 use super::forwarded::{ForwardedClient, ForwardedInfo, TrustedProxies};
 use super::framing;
 use super::host::Host;
@@ -15,7 +16,7 @@ use super::http2;
 use super::peer::Peer;
 use super::present::Present;
 use super::upgrade::Upgrade;
-use crate::access::{PathOptions, RequestPath};
+use crate::access::RequestPath;
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -35,6 +36,8 @@ pub struct Target {
 pub struct Intake {
     /// The head as sent, without the gateway's own cookies.
     pub head: Parts,
+    /// The host that finds the service.
+    pub host: Host,
     /// Which fields that matter the head had when it came.
     pub present: Present,
     /// Where it comes from.
@@ -58,7 +61,7 @@ pub struct Intake {
 }
 
 impl Intake {
-    /// Checks a head. `paths` are the most that any service accepts in a path.
+    /// Checks a head, but for its path: how that is read depends on the service.
     ///
     /// # Errors
     /// [`BadRequest`] for everything that could be read in two ways.
@@ -67,14 +70,13 @@ impl Intake {
         peer: &Peer,
         trusted: &TrustedProxies,
         cookie: &SessionCookie,
-        paths: PathOptions,
-    ) -> Result<(Target, Self), BadRequest> {
+    ) -> Result<Self, BadRequest> {
         let present = Present::of(&head.headers);
         let upgrade = Upgrade::read(&head, present);
         if upgrade.is_some() && head.method == Method::CONNECT {
             head.method = Method::GET;
         }
-        Target::check_line(&head.method, &head.uri)?;
+        check_request_line(&head.method, &head.uri)?;
         // a trusted proxy may have taken TLS off
         let scheme = (!trusted.trust(peer)).then(|| peer.scheme());
         if head.version == Version::HTTP_2 {
@@ -84,7 +86,6 @@ impl Intake {
             framing::check(&head.headers, head.version)?;
         }
         let host = Host::read(&head, scheme)?;
-        let path = RequestPath::parse(head.uri.path(), paths)?;
         let bearer = Credential::read(&head.headers, present)?;
         let (client, forwarded) = trusted.client(peer, &head.headers);
         let (stated_scheme, stated_host) = forwarded
@@ -105,15 +106,11 @@ impl Intake {
         } else {
             None
         };
-        let target = Target {
-            method: head.method.clone(),
-            host,
-            path,
-        };
         let takes_trailers = present.has(Present::TE) && takes_trailers(&head.headers);
         let waits_for_continue = head.version == Version::HTTP_11 && present.has(Present::EXPECT);
-        let intake = Self {
+        Ok(Self {
             head,
+            host,
             present,
             client,
             forwarded,
@@ -124,8 +121,7 @@ impl Intake {
             upgrade,
             takes_trailers,
             waits_for_continue,
-        };
-        Ok((target, intake))
+        })
     }
 }
 

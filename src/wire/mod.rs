@@ -27,7 +27,7 @@ pub use browser::{CROSS_ORIGIN, Site, accepts_html, is_navigation, is_safe, is_z
 pub use cookie::{GatewayCookies, SameSite, SecureCookie, SessionCookie, add_renewal};
 pub use cors::{Answered, Cors, Origins};
 pub use credential::{Credential, CredentialSource};
-pub use destination::{Destination, JWKS_PATH, NoDestination, OwnPaths};
+pub use destination::{Destination, JWKS_PATH, OwnPaths, check_request_line};
 pub use fields::{
     CONNECTION_FIELDS, FieldFilter, announce_trailers, filter_trailers, keep_alive_timeout,
     remove_hop_by_hop, trailer_is_harmless, via,

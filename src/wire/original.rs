@@ -12,7 +12,7 @@ use http::{HeaderMap, HeaderName, Method};
 use super::browser::Site;
 use super::destination::check_method;
 use super::host::Host;
-use super::intake::{Intake, Target};
+use super::intake::Intake;
 use super::peer::Scheme;
 
 const X_FORWARDED_METHOD: HeaderName = HeaderName::from_static("x-forwarded-method");
@@ -83,12 +83,7 @@ impl Original {
     ///
     /// # Errors
     /// [`OriginalError`] for everything that could be read in two ways.
-    pub fn read(
-        target: &Target,
-        intake: &Intake,
-        below: &str,
-        counts: Describes,
-    ) -> Result<Self, OriginalError> {
+    pub fn read(intake: &Intake, below: &str, counts: Describes) -> Result<Self, OriginalError> {
         let headers = &intake.head.headers;
         let forwarded = has_any(headers, &[X_FORWARDED_URI, X_FORWARDED_METHOD]);
         let original = has_any(headers, &[X_ORIGINAL_URL, X_ORIGINAL_METHOD]);
@@ -99,9 +94,7 @@ impl Original {
             (Describes::Either, "") => Err(OriginalError::Nothing),
             (Describes::Forwarded, "") => Self::of_proxy(headers),
             (Describes::Original, "") => Self::of_nginx(headers),
-            (Describes::Either, path) if !forwarded && !original => {
-                Self::of_path(target, intake, path)
-            }
+            (Describes::Either, path) if !forwarded && !original => Self::of_path(intake, path),
             (Describes::Either | Describes::Forwarded | Describes::Original, _) => {
                 Err(OriginalError::SeveralKinds)
             }
@@ -144,14 +137,14 @@ impl Original {
         .check(headers)
     }
 
-    fn of_path(target: &Target, intake: &Intake, path: &str) -> Result<Self, OriginalError> {
+    fn of_path(intake: &Intake, path: &str) -> Result<Self, OriginalError> {
         Ok(Self {
-            method: target.method.clone(),
+            method: intake.head.method.clone(),
             site: Site {
                 scheme: intake.site.scheme,
-                host: target.host.field().clone(),
+                host: intake.host.field().clone(),
             },
-            host: target.host.name().into(),
+            host: intake.host.name().into(),
             path: path.to_owned(),
             query: intake.head.uri.query().map(str::to_owned),
             upgrades: upgrades(&intake.head.headers),

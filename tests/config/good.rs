@@ -600,7 +600,7 @@ services:
     let services = config(gateway, "users:").services;
     let modes = |index: usize| {
         let service = &services[index];
-        [None, Some(RuleId(0)), Some(RuleId(1))].map(|rule| service.mode_of(rule))
+        [None, Some(RuleId(0)), Some(RuleId(1))].map(|rule| service.policy.mode_of(rule))
     };
     assert_eq!(modes(0), [Mode::Enforce, Mode::Enforce, Mode::Report]);
     assert_eq!(modes(1), [Mode::Report, Mode::Report, Mode::Enforce]);

@@ -58,6 +58,7 @@ mod logs;
 mod malformed;
 mod oauth_clients;
 mod observability;
+mod one_policy;
 mod parked;
 mod policy_tests;
 mod proxy;

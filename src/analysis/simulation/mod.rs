@@ -11,8 +11,8 @@ pub use request::{SimulatedRequest, SimulatedRequestError};
 
 use std::fmt;
 
-use crate::access::{Caller, Decision, PathError, Policy, Router, RuleId};
-use crate::wire::{BadRequest, Destination, Host, NoDestination, OwnPaths, Target};
+use crate::access::{Caller, Decision, NoDestination, PathError, Policy, Router, RuleId};
+use crate::wire::{BadRequest, Destination, Host, OwnPaths, Target, check_request_line};
 
 /// Everything that decides on requests, of one load of the configuration.
 #[derive(Debug)]
@@ -80,20 +80,31 @@ impl Simulation<'_> {
             .host()
             .or(self.default_host.as_ref())
             .ok_or(SimulatedRejection::NoHost)?;
-        let target = Target::parse(
-            request.method(),
-            host.clone(),
-            request.uri(),
-            self.router.widest_paths(),
-        );
-        let mut target = target.map_err(SimulatedRejection::BadRequest)?;
-        match target.find(request.uri().path(), &self.own, self.router) {
-            Ok(Destination::Own) => Ok(SimulatedDestination::Own(target)),
-            Ok(Destination::Service(index)) => Ok(SimulatedDestination::Service(index, target)),
-            Err(NoDestination::Path(index, error)) => Err(SimulatedRejection::Path(index, error)),
-            Err(NoDestination::NoService) => Err(SimulatedRejection::NoService {
-                host: target.host.name().into(),
-                path: target.path.as_str().into(),
+        let (method, uri) = (request.method(), request.uri());
+        check_request_line(method, uri).map_err(SimulatedRejection::BadRequest)?;
+        let target = |path| Target {
+            method: method.clone(),
+            host: host.clone(),
+            path,
+        };
+        match self
+            .own
+            .resolve(self.router, method, host.name(), uri.path())
+        {
+            Ok(Destination::Own(path)) => Ok(SimulatedDestination::Own(target(path))),
+            Ok(Destination::Service(found)) => Ok(SimulatedDestination::Service(
+                found.service(),
+                target(found.into_path()),
+            )),
+            Err(NoDestination::Path(error)) => {
+                Err(SimulatedRejection::BadRequest(BadRequest::Path(error)))
+            }
+            Err(NoDestination::ServicePath(index, error)) => {
+                Err(SimulatedRejection::Path(index, error))
+            }
+            Err(NoDestination::NoService(path)) => Err(SimulatedRejection::NoService {
+                host: host.name().into(),
+                path: path.as_str().into(),
             }),
         }
     }

@@ -252,5 +252,7 @@ fn rule_name<'s>(service: &'s Service, explanation: &Explanation<'_>) -> Option<
 
 /// The mode that counts for a decision.
 fn mode(service: &Service, explanation: &Explanation<'_>) -> Mode {
-    service.mode_of(explanation.winner.as_ref().map(|winner| winner.rule))
+    service
+        .policy
+        .mode_of(explanation.winner.as_ref().map(|winner| winner.rule))
 }

@@ -42,7 +42,7 @@ pub(super) fn rules(
     };
     let span = entry.key_span;
     let Some(items) = reader.list(entry) else {
-        return (services::no_rules(place.case), Vec::new());
+        return (services::no_rules(place.case, place.mode), Vec::new());
     };
     if items.is_empty() {
         return (warn_of_none(span, place, reader), Vec::new());
@@ -68,7 +68,7 @@ fn warn_of_none(span: Span, place: &Place<'_>, reader: &mut Reader<'_>) -> Optio
     reader.report(finding.help(
         "write `rules: [{ path: /**, allow: authenticated }]` to let everybody in who is known",
     ));
-    services::no_rules(place.case)
+    services::no_rules(place.case, place.mode)
 }
 
 fn policy(
@@ -80,6 +80,7 @@ fn policy(
     let names: Vec<_> = rules.iter().map(|rule| rule.name.clone()).collect();
     match Policy::build(rules, place.case) {
         Ok(policy) => {
+            let policy = policy.with_unruled(place.mode);
             let rules = lint::Rules {
                 policy: &policy,
                 mount: place.mount,

@@ -6,7 +6,8 @@ use super::server::body_limit;
 use super::silence::allow_lints;
 use super::{cors, distinct, identity, response_headers, rules, upstream};
 use crate::access::{
-    CaseRule, HostPattern, Mount, PathOptions, Pattern, Policy, RequestPath, RoutedService, Router,
+    CaseRule, HostPattern, Mode, Mount, PathOptions, Pattern, Policy, RequestPath, RoutedService,
+    Router,
 };
 use crate::config::code::Code;
 use crate::config::finding::Finding;
@@ -341,6 +342,7 @@ fn smaller(one: Option<NonZeroU64>, other: Option<NonZeroU64>) -> Option<NonZero
 }
 
 /// An empty policy, for a service of which only the rest is still to be checked.
-pub(super) fn no_rules(case: CaseRule) -> Option<Policy> {
-    Policy::build(Vec::new(), case).ok()
+pub(super) fn no_rules(case: CaseRule, mode: Mode) -> Option<Policy> {
+    let policy = Policy::build(Vec::new(), case).ok()?;
+    Some(policy.with_unruled(mode))
 }

@@ -14,8 +14,9 @@ use http_body_util::BodyExt;
 
 use self::annotate::annotate;
 use super::snapshot::Service;
+use crate::access::RequestPath;
 use crate::upstream::{AnswerFault, ForwardError, ResponseBody};
-use crate::wire::{Intake, Target};
+use crate::wire::Intake;
 
 /// The most bytes of a document that is looked into.
 const LARGEST: usize = 2 * 1024 * 1024;
@@ -29,12 +30,12 @@ pub(super) enum Read {
 }
 
 /// Whether a request asks for the service's document.
-pub(super) fn is_asked(service: &Service, target: &Target) -> bool {
+pub(super) fn is_asked(service: &Service, method: &Method, path: &RequestPath) -> bool {
     let named = service
         .document
         .as_deref()
-        .is_some_and(|path| path == target.path.as_str());
-    named && target.method == Method::GET
+        .is_some_and(|document| document == path.as_str());
+    named && *method == Method::GET
 }
 
 /// Asks for the whole document, in the clear.

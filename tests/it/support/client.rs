@@ -140,8 +140,11 @@ impl Connection {
     /// Everything until the connection ends.
     pub fn read_to_end(&mut self) -> String {
         let mut bytes = Vec::new();
-        // a reset is an end too
-        let _ = self.stream.read_to_end(&mut bytes);
+        // a reset is an end too, and a connection on which nothing comes any more is none
+        if let Err(error) = self.stream.read_to_end(&mut bytes) {
+            let timed_out = matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut);
+            assert!(!timed_out, "the connection does not end");
+        }
         String::from_utf8_lossy(&bytes).into_owned()
     }
 

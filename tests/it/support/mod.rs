@@ -44,7 +44,7 @@ pub use stoppable::Stoppable;
 pub use tls::{Shaken, TlsClient};
 pub use upstream::{Received, Upstream, ok};
 
-/// Asks again until it is so.
+/// Asks again every few milliseconds until it is so: for what the gateway shows and announces to nobody.
 pub fn until(what: &str, mut is_so: impl FnMut() -> bool) {
     let started = std::time::Instant::now();
     while !is_so() {
@@ -52,6 +52,6 @@ pub fn until(what: &str, mut is_so: impl FnMut() -> bool) {
             started.elapsed() < std::time::Duration::from_secs(20),
             "it never came to: {what}"
         );
-        std::thread::yield_now();
+        std::thread::park_timeout(std::time::Duration::from_millis(5));
     }
 }

@@ -1,0 +1,115 @@
+//! What the steps find out about a request, for its record. A step sets what it finds, and no step reads it: what is
+//! decided depends on values that the steps hand to each other.
+
+use std::sync::Arc;
+
+use http::request::Parts;
+use http::{HeaderValue, Method};
+
+use super::identify::Identified;
+use super::rejection::Rejection;
+use super::renewal::Renewal;
+use super::traced::Traced;
+use crate::access::{ClientAddress, Identity, Permit, RuleId};
+use crate::telemetry::metrics::Outcome;
+use crate::wire::{Answered, Intake};
+
+/// What is known about a request once it is decided.
+pub(super) struct RequestFacts {
+    /// As sent.
+    pub(super) method: Method,
+    /// `None` where no head was read.
+    pub(super) client: Option<ClientAddress>,
+    /// That of a trusted proxy, else the gateway's own.
+    pub(super) request_id: HeaderValue,
+    /// Empty where it is missing or malformed.
+    pub(super) host: Box<str>,
+    /// The path that is decided on; as sent where it is malformed.
+    pub(super) path: Box<str>,
+    pub(super) route: Route,
+    pub(super) user: Option<Arc<Identity>>,
+    pub(super) renewal: Option<Renewal>,
+    pub(super) rule: Option<RuleId>,
+    /// [`Outcome::BadRequest`] until something else is found.
+    pub(super) outcome: Outcome,
+    /// Why a denial is only reported.
+    pub(super) reason: Option<String>,
+    /// What a page of another origin may see of the answer; only where the service says so itself.
+    pub(super) cors: Option<Answered>,
+    /// Only where requests are traced.
+    pub(super) trace: Option<Box<Traced>>,
+}
+
+/// Who answers a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Route {
+    /// Nobody: it was refused before a service was found.
+    None,
+    /// The gateway's own endpoints.
+    Portal,
+    /// The service of this index.
+    Service(usize),
+}
+
+impl RequestFacts {
+    /// Nothing is known yet but the id that the gateway gave the request.
+    pub(super) fn new(request_id: HeaderValue) -> Self {
+        Self {
+            method: Method::GET,
+            client: None,
+            request_id,
+            host: Box::default(),
+            path: Box::default(),
+            route: Route::None,
+            user: None,
+            renewal: None,
+            rule: None,
+            outcome: Outcome::BadRequest,
+            reason: None,
+            cors: None,
+            trace: None,
+        }
+    }
+
+    pub(super) fn begin(&mut self, head: &Parts, trace: Option<Box<Traced>>) {
+        self.method = head.method.clone();
+        self.path = head.uri.path().into();
+        self.trace = trace;
+    }
+
+    pub(super) fn receive(&mut self, intake: &Intake) {
+        self.method = intake.head.method.clone();
+        self.host = intake.host.name().into();
+        self.client = Some(intake.client.address);
+        if let Some(traced) = &mut self.trace {
+            traced.scheme = intake.site.scheme;
+        }
+        if let Some(id) = &intake.request_id {
+            self.request_id = id.clone();
+        }
+    }
+
+    /// Most paths are sent in their one spelling.
+    pub(super) fn set_path(&mut self, path: &str) {
+        if *self.path != *path {
+            self.path = path.into();
+        }
+    }
+
+    pub(super) fn identify(&mut self, identified: &Identified) {
+        self.user = identified.caller.identity().cloned();
+    }
+
+    /// `reported` is the rejection that the mode only reports.
+    pub(super) fn permit(&mut self, permit: &Permit<'_>, reported: Option<&Rejection>) {
+        self.rule = permit.rule();
+        self.outcome = match reported {
+            None => Outcome::Allowed,
+            Some(_) => Outcome::Reported,
+        };
+        self.reason = reported.map(|denial| {
+            let status = denial.status().as_u16();
+            format!("would be {status}: {}", denial.reason())
+        });
+    }
+}

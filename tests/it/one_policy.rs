@@ -1,0 +1,422 @@
+//! One policy, five ways into it: a request, a question at the forward-auth endpoint, a tunnel that a reload decides again,
+//! `explain` and `tests:`, and `diff`. The same case has the same outcome everywhere.
+
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::support::commands::{folder, gatelatch, json, text};
+use crate::support::{Answer, Connection, Gateway, RawUpstream, gateway};
+
+/// What is in force before the reload: every path that any service could accept, for everybody.
+const OPEN: &str = "
+  app:
+    hosts: [app.test]
+    paths: { allow_encoded_slash: true, allow_encoded_reserved: true, allow_semicolon: true, merge_slashes: true }
+    upstream: http://UPSTREAM
+    rules: [ { path: /**, allow: anyone } ]
+  loose:
+    hosts: [loose.test]
+    paths: { allow_encoded_slash: true, allow_encoded_reserved: true, allow_semicolon: true, merge_slashes: true }
+    upstream: http://UPSTREAM
+    rules: [ { path: /**, allow: anyone } ]
+  gone:
+    hosts: [gone.test]
+    upstream: http://UPSTREAM
+    rules: [ { path: /**, allow: anyone } ]
+";
+
+/// What decides.
+const RULES: &str = "
+  app:
+    hosts: [app.test]
+    upstream: http://UPSTREAM
+    rules:
+      - { path: /public/**, allow: anyone }
+      - { path: /jobs, methods: [GET], allow: authenticated }
+      - { path: /jobs, methods: [POST], allow: { roles: [recruiter] } }
+      - { path: '/users/{id}/**', allow: { user: '{id}' } }
+      - { path: /inside, allow: { networks: [127.0.0.0/8] } }
+      - { path: /outside, allow: { networks: [192.0.2.0/24] } }
+      - { path: /closed, allow: nobody }
+      - { path: /trial, allow: { roles: [recruiter] }, mode: report }
+  api:
+    hosts: [app.test]
+    path: /api
+    paths: { allow_semicolon: true }
+    upstream: http://UPSTREAM
+    rules: [ { path: /api/open/*, allow: anyone }, { path: /api/**, allow: { roles: [recruiter] } } ]
+  loose:
+    hosts: [loose.test]
+    paths: { allow_semicolon: true, merge_slashes: true }
+    upstream: http://UPSTREAM
+    rules: [ { path: /public/*, allow: anyone }, { path: '/matrix%3Ba=1', allow: authenticated } ]
+";
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Outcome {
+    Allowed,
+    Unauthenticated,
+    Forbidden,
+    /// Denied, and forwarded all the same: `mode: report`.
+    Reported,
+    BadRequest,
+    NotFound,
+}
+
+use Outcome::{Allowed, BadRequest, Forbidden, NotFound, Reported, Unauthenticated};
+
+struct Case {
+    method: &'static str,
+    host: &'static str,
+    path: &'static str,
+    user: Option<&'static str>,
+    outcome: Outcome,
+}
+
+const fn case(
+    method: &'static str,
+    host: &'static str,
+    path: &'static str,
+    user: Option<&'static str>,
+    outcome: Outcome,
+) -> Case {
+    Case {
+        method,
+        host,
+        path,
+        user,
+        outcome,
+    }
+}
+
+const RITA: Option<&str> = Some("rita");
+const CARL: Option<&str> = Some("carl");
+
+const CASES: &[Case] = &[
+    case("GET", "app.test", "/public/x", None, Allowed),
+    case("GET", "app.test", "/%70ublic/x", None, Allowed),
+    case("GET", "app.test", "/jobs", None, Unauthenticated),
+    case("GET", "app.test", "/jobs/", CARL, Allowed),
+    case("HEAD", "app.test", "/jobs", CARL, Allowed),
+    case("POST", "app.test", "/jobs", CARL, Forbidden),
+    case("POST", "app.test", "/jobs", RITA, Allowed),
+    case("DELETE", "app.test", "/jobs", RITA, Forbidden),
+    case("GET", "app.test", "/users/carl/x", CARL, Allowed),
+    case("GET", "app.test", "/users/rita/x", CARL, Forbidden),
+    case("GET", "app.test", "/inside", None, Allowed),
+    case("GET", "app.test", "/outside", None, Forbidden),
+    case("GET", "app.test", "/closed", RITA, Forbidden),
+    case("GET", "app.test", "/other", RITA, Forbidden),
+    case("GET", "app.test", "/trial", CARL, Reported),
+    case("GET", "app.test", "/trial", RITA, Allowed),
+    case("GET", "app.test", "/public/a;b", None, BadRequest),
+    case("GET", "app.test", "/public//b", None, BadRequest),
+    case("GET", "app.test", "/public/a%2Fb", None, BadRequest),
+    case("GET", "app.test", "/public/%3Fb", None, BadRequest),
+    case("GET", "app.test", "/api/open/a;b", None, Allowed),
+    case("GET", "app.test", "/api/open//b", None, BadRequest),
+    case("GET", "app.test", "/api/open/a%2Fb", None, BadRequest),
+    case("GET", "app.test", "/api/x", CARL, Forbidden),
+    case("GET", "loose.test", "/public/a;b", None, Allowed),
+    case("GET", "loose.test", "//public//x", None, Allowed),
+    case("GET", "loose.test", "/matrix;a=1", None, Unauthenticated),
+    case("GET", "loose.test", "/matrix;a=1", CARL, Allowed),
+    case("GET", "loose.test", "/public/a%2Fb", None, BadRequest),
+    case("GET", "gone.test", "/public/x", RITA, NotFound),
+];
+
+impl Case {
+    fn shown(&self) -> String {
+        format!(
+            "{} {}{} as {:?}",
+            self.method, self.host, self.path, self.user
+        )
+    }
+
+    fn bearer(&self, gateway: &Gateway) -> String {
+        self.user
+            .map(|user| gateway.bearer(user))
+            .unwrap_or_default()
+    }
+
+    fn is_forwarded(&self) -> bool {
+        matches!(self.outcome, Allowed | Reported)
+    }
+
+    fn status(&self) -> u16 {
+        match self.outcome {
+            Allowed | Reported => 200,
+            Unauthenticated => 401,
+            Forbidden => 403,
+            BadRequest => 400,
+            NotFound => 404,
+        }
+    }
+}
+
+fn ask(gateway: &Gateway, method: &str, host: &str, path: &str, fields: &str) -> Answer {
+    Connection::open(gateway.address)
+        .write(format!(
+            "{method} {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n{fields}\r\n"
+        ))
+        .read()
+}
+
+/// Answers requests, and echoes behind an upgrade.
+fn service() -> RawUpstream {
+    RawUpstream::new(|mut wire, _| {
+        let Some(head) = wire.head() else { return };
+        if !head.to_lowercase().contains("\r\nupgrade: echo\r\n") {
+            wire.say("HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+            return;
+        }
+        wire.say(
+            "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n",
+        );
+        while let Some(byte) = wire.exact(1) {
+            wire.say(byte);
+        }
+    })
+}
+
+fn start(services: &str, upstream: &RawUpstream) -> Gateway {
+    gateway(services)
+        .upstream(upstream.address)
+        .server("trusted_proxies: [127.0.0.1]")
+        .start()
+}
+
+#[test]
+fn a_request_has_the_outcome_of_the_table() {
+    let upstream = service();
+    let gateway = start(RULES, &upstream);
+    for case in CASES {
+        let bearer = case.bearer(&gateway);
+        let answer = ask(&gateway, case.method, case.host, case.path, &bearer);
+        assert_eq!(answer.status, case.status(), "{}", case.shown());
+    }
+}
+
+/// Another proxy knows 401 and 403: what no service answers for is forbidden.
+#[test]
+fn forward_auth_has_the_outcome_of_the_table() {
+    let upstream = service();
+    let gateway = start(RULES, &upstream);
+    for case in CASES {
+        let fields = format!(
+            "X-Forwarded-For: 127.0.0.1\r\nX-Forwarded-Method: {}\r\nX-Forwarded-Proto: http\r\nX-Forwarded-Host: {}\r\n\
+             X-Forwarded-Uri: {}\r\n{}",
+            case.method,
+            case.host,
+            case.path,
+            case.bearer(&gateway)
+        );
+        let expected = match case.outcome {
+            NotFound => 403,
+            _ => case.status(),
+        };
+        let answer = ask(&gateway, "GET", "auth.test", "/auth/verify", &fields);
+        assert_eq!(answer.status, expected, "{}", case.shown());
+    }
+}
+
+/// A reload decides each open tunnel as if it was requested now: on the path as the client sent it.
+#[test]
+fn a_tunnel_has_the_outcome_of_the_table_after_a_reload() {
+    let upstream = service();
+    let gateway = start(OPEN, &upstream);
+    let upgrades = CASES.iter().filter(|case| case.method == "GET");
+    let tunnels: Vec<_> = upgrades
+        .map(|case| {
+            let mut client = Connection::open(gateway.address);
+            client.write(format!(
+                "GET {} HTTP/1.1\r\nHost: {}\r\nConnection: Upgrade\r\nUpgrade: echo\r\n{}\r\n",
+                case.path,
+                case.host,
+                case.bearer(&gateway)
+            ));
+            let head = client.read_head().unwrap();
+            assert!(
+                head.starts_with("HTTP/1.1 101 "),
+                "{}: {head}",
+                case.shown()
+            );
+            (case, client)
+        })
+        .collect();
+    let rules = RULES.replace("UPSTREAM", &upstream.address.to_string());
+    let before = gateway.read("gateway.yaml");
+    let (head, _) = before.split_once("services:").unwrap();
+    gateway.replace("gateway.yaml", &format!("{head}services:{rules}"));
+    gateway.event("configuration reloaded");
+    for (case, mut client) in tunnels {
+        if case.is_forwarded() {
+            client.write("x");
+            assert_eq!(client.read_exact(1), "x", "{}", case.shown());
+        } else {
+            assert_eq!(client.read_to_end(), "", "{}", case.shown());
+        }
+    }
+}
+
+fn files(services: &str) -> String {
+    format!(
+        "auth: {{ users_file: users.yaml, token: {{ secret: 0123456789abcdef0123456789abcdef }} }}\nservices:{}",
+        services.replace("UPSTREAM", "127.0.0.1:9")
+    )
+}
+
+const USERS: &str = "users: { rita: { roles: [recruiter] }, carl: { roles: [candidate] } }\n";
+
+#[test]
+fn explain_has_the_outcome_of_the_table() {
+    let folder = folder(&[("gateway.yaml", &files(RULES)), ("users.yaml", USERS)]);
+    for case in CASES {
+        let url = format!("http://{}{}", case.host, case.path);
+        let mut arguments = vec!["explain", case.method, &url, "--address", "127.0.0.1"];
+        arguments.extend(case.user.iter().flat_map(|user| ["--as", user]));
+        let output = gatelatch(folder.path(), &arguments);
+        let expected = match case.outcome {
+            Allowed => 0,
+            Unauthenticated => 3,
+            Forbidden | Reported => 4,
+            BadRequest | NotFound => 5,
+        };
+        let printed = text(&output.stdout);
+        assert_eq!(output.status.code(), Some(expected), "{}", case.shown());
+        assert_eq!(
+            printed.contains("mode: report"),
+            case.outcome == Reported,
+            "{printed}"
+        );
+    }
+}
+
+#[test]
+fn tests_of_a_configuration_have_the_outcome_of_the_table() {
+    let line = |case: &Case| {
+        let user = case
+            .user
+            .map(|user| {
+                format!(
+                    "user: {user}, roles: [{}], ",
+                    if user == "rita" {
+                        "recruiter"
+                    } else {
+                        "candidate"
+                    }
+                )
+            })
+            .unwrap_or_default();
+        let expect = match case.outcome {
+            Allowed => "allowed",
+            Unauthenticated => "unauthenticated",
+            Forbidden | Reported => "forbidden",
+            BadRequest => "bad_request",
+            NotFound => "not_found",
+        };
+        format!(
+            "  - {{ request: '{} http://{}{}', as: {{ {user}address: 127.0.0.1 }}, expect: {expect} }}\n",
+            case.method, case.host, case.path
+        )
+    };
+    let tests: String = CASES.iter().map(line).collect();
+    let config = format!("{}\ntests:\n{tests}", files(RULES));
+    let folder = folder(&[("gateway.yaml", &config), ("users.yaml", USERS)]);
+    let output = gatelatch(folder.path(), &["test"]);
+    let printed = text(&output.stdout) + &text(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{printed}");
+}
+
+/// Whom to send a request as, for a caller that `diff` names.
+fn bearer_of(caller: &Value, change: &Value, gateway: &Gateway) -> Option<String> {
+    let users = change["users"].as_array().unwrap();
+    match (caller["kind"].as_str().unwrap(), users.first()) {
+        ("anonymous", _) => Some(String::new()),
+        (_, Some(user)) => Some(gateway.bearer(user.as_str().unwrap())),
+        _ => None,
+    }
+}
+
+/// What `diff` says that opens or closes does so for a request that is sent to both.
+#[test]
+fn diff_has_the_outcomes_that_requests_have() {
+    let upstream = service();
+    let (old, new) = (start(OPEN, &upstream), start(RULES, &upstream));
+    let folder = folder(&[
+        ("old/gateway.yaml", &files(OPEN)),
+        ("old/users.yaml", USERS),
+        ("new/gateway.yaml", &files(RULES)),
+        ("new/users.yaml", USERS),
+    ]);
+    let mut asked = 0;
+    for (before, after, from, to) in [("old", "new", &old, &new), ("new", "old", &new, &old)] {
+        let names = [before, after].map(|name| format!("{name}/gateway.yaml"));
+        let answer = json(&gatelatch(
+            folder.path(),
+            &["diff", &names[0], &names[1], "--format", "json"],
+        ));
+        for change in answer["changes"].as_array().unwrap() {
+            for caller in change["callers"].as_array().unwrap() {
+                let example = &change["example"];
+                let text = |key: &str| example[key].as_str().unwrap_or_default();
+                if !example["address"].is_null() {
+                    continue;
+                }
+                let [before, after] = [from, to].map(|gateway| {
+                    let bearer = bearer_of(caller, change, gateway)?;
+                    let host = Some(text("host"))
+                        .filter(|host| !host.is_empty())
+                        .unwrap_or("any.test");
+                    Some(ask(gateway, text("method"), host, text("path"), &bearer).status == 200)
+                });
+                let (Some(before), Some(after)) = (before, after) else {
+                    continue;
+                };
+                asked += 1;
+                match change["effect"].as_str().unwrap() {
+                    "opens" => assert!(!before && after, "{change:#}"),
+                    "closes" => assert!(before && !after, "{change:#}"),
+                    _ => assert_eq!(before, after, "{change:#}"),
+                }
+            }
+        }
+    }
+    assert!(asked >= 10, "only {asked} requests were compared");
+}
+
+/// Every case that a reload closes is covered by what `diff` says: it names no path that stays as it was.
+#[test]
+fn diff_says_that_narrower_paths_close() {
+    let folder = folder(&[
+        ("old/gateway.yaml", &files(OPEN)),
+        ("old/users.yaml", USERS),
+        ("new/gateway.yaml", &files(RULES)),
+        ("new/users.yaml", USERS),
+    ]);
+    let answer = json(&gatelatch(
+        Path::new(folder.path()),
+        &[
+            "diff",
+            "old/gateway.yaml",
+            "new/gateway.yaml",
+            "--format",
+            "json",
+        ],
+    ));
+    let notices: Vec<String> = answer["notices"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|notice| format!("{} {}", notice["effect"], notice["what"]))
+        .collect();
+    for option in ["allow_semicolon", "allow_encoded_slash", "merge_slashes"] {
+        assert!(
+            notices
+                .iter()
+                .any(|notice| notice.contains("closes") && notice.contains(option)),
+            "{option}: {notices:?}"
+        );
+    }
+}
