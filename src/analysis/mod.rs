@@ -1,7 +1,7 @@
 //! What is computed about policies and simulated requests, for the command line, the lints and the admin API.
 //!
-//! No I/O and no clock. Every statement about a single request comes from [`crate::access::Policy::decide`]; nothing here
-//! takes part in the decision on a real one.
+//! No I/O and no clock. Every statement about a single request comes from [`crate::access::Policy::decide`]; nothing
+//! here takes part in the decision on a real one.
 
 pub mod diff;
 mod explain;

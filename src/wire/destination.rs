@@ -1,4 +1,4 @@
-//! Where a request goes, before anybody asks who sends it. Requests and everything that foretells them share this.
+//! Where a request goes, before anybody asks who sends it. Simulated requests share this code.
 
 use http::{Method, Uri};
 
@@ -83,10 +83,10 @@ impl Target {
         Ok(())
     }
 
-    /// What a request with this line and this host would be decided on. `paths` are the most that any service accepts.
+    /// Parses a request line and a host without the rest of a request. `paths` are the most that any service accepts.
     ///
     /// # Errors
-    /// [`BadRequest`] as for a request that is sent.
+    /// [`BadRequest`] as for a request on a connection.
     pub fn parse(
         method: &Method,
         host: Host,

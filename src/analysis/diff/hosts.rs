@@ -6,23 +6,23 @@ use super::super::unused_names::UnusedNames;
 use super::super::view::{ConfigurationView, ServiceView};
 use super::change::HostClass;
 
-/// Hosts for which both configurations ask the same services in the same order.
+/// Hosts for which both configurations try the same services in the same order.
 #[derive(Debug)]
 pub(super) struct HostGroup {
     pub(super) classes: BTreeSet<HostClass>,
-    /// One of them.
+    /// A representative host.
     pub(super) host: Box<str>,
-    /// The services of the old configuration that are asked.
+    /// The services of the old configuration that are tried.
     pub(super) old: Vec<usize>,
     /// The services of the new one.
     pub(super) new: Vec<usize>,
 }
 
-/// How closely a service names a host: the lesser, the earlier it is asked.
+/// How specific the host pattern of a service is; lesser ranks are tried first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Rank {
     Exact,
-    /// With so many bytes less than the longest name has.
+    /// A wildcard; the longer its parent, the lesser the value.
     Below(usize),
     Any,
 }
@@ -71,7 +71,7 @@ fn witness(class: &HostClass, fresh: &UnusedNames) -> Box<str> {
     }
 }
 
-/// The services that are asked for a host, those that name it best first; of one rank together.
+/// The services that are tried for a host, most specific first, grouped by rank.
 fn asked(view: &ConfigurationView<'_>, host: &str) -> Vec<Vec<usize>> {
     let mut ranks = BTreeMap::<Rank, Vec<usize>>::new();
     for (index, service) in view.services.iter().enumerate() {
