@@ -17,5 +17,5 @@ mod words;
 pub use explain::{ConditionReport, Explanation, PrecedenceLoss, RuleReport, explain};
 pub use shadow::{Shadow, enclosing_rule, has_rules_below, shadow};
 pub use table::{AccessRow, AudienceAccess, CallerAudience, audiences, row, rows};
-pub use view::{ConfigurationView, ServiceView};
+pub use view::{ConfigurationView, ServicePolicyView};
 pub use words::{condition_in_words, in_words, methods_in_words};

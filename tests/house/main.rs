@@ -175,6 +175,7 @@ fn seals_are_made_where_the_check_is() {
                 "analysis/simulation/caller.rs",
                 "cli/explain",
                 "analysis/diff/evaluate.rs",
+                "analysis/explain/tests.rs",
             ],
         ),
         (

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use http::Method;
 
 use super::super::unused_names::{UnusedNames, fold};
-use super::super::view::{ConfigurationView, ServiceView};
+use super::super::view::{ConfigurationView, ServicePolicyView};
 use super::change::MethodClass;
 use super::outcome::OutcomeMemo;
 use super::pattern_tree::{Interner, NodeId, PatternTree};
@@ -53,7 +53,7 @@ impl<'a> Comparison<'a> {
         let mut interner = Interner::default();
         let mut half = |view: &'a ConfigurationView<'a>| {
             let touches = |rule: &Rule| people.touch(rule);
-            let tree = |service: &ServiceView<'_>| {
+            let tree = |service: &ServicePolicyView<'_>| {
                 PatternTree::new(service.policy, &mut interner, &touches)
             };
             ComparedConfiguration {
@@ -76,7 +76,7 @@ impl<'a> Comparison<'a> {
     /// Whether a request that moves from the first service to the second reaches another service or another path.
     pub(super) fn moves(&self, old: usize, new: usize) -> bool {
         let (old, new) = (&self.old.view.services[old], &self.new.view.services[new]);
-        let stripped = |service: &ServiceView<'_>| -> Option<Vec<String>> {
+        let stripped = |service: &ServicePolicyView<'_>| -> Option<Vec<String>> {
             service
                 .strip_path
                 .then(|| service.mount.segments().map(str::to_owned).collect())
@@ -143,7 +143,7 @@ impl<'a> Comparison<'a> {
 fn services<'s>(
     old: &'s ConfigurationView<'_>,
     new: &'s ConfigurationView<'_>,
-) -> impl Iterator<Item = &'s ServiceView<'s>> {
+) -> impl Iterator<Item = &'s ServicePolicyView<'s>> {
     old.services.iter().chain(&new.services)
 }
 

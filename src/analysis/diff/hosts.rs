@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::unused_names::UnusedNames;
-use super::super::view::{ConfigurationView, ServiceView};
+use super::super::view::{ConfigurationView, ServicePolicyView};
 use super::change::HostClass;
 
 /// Hosts for which both configurations try the same services in the same order.
@@ -82,7 +82,7 @@ fn asked(view: &ConfigurationView<'_>, host: &str) -> Vec<Vec<usize>> {
     ranks.into_values().collect()
 }
 
-fn ranks_of(service: &ServiceView<'_>, host: &str) -> BTreeSet<Rank> {
+fn ranks_of(service: &ServicePolicyView<'_>, host: &str) -> BTreeSet<Rank> {
     if service.hosts.is_empty() {
         return BTreeSet::from([Rank::Any]);
     }

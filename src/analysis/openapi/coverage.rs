@@ -7,7 +7,7 @@ use http::Method;
 use super::super::spelling::spell_path;
 use super::super::table::{AudienceAccess, CallerAudience, access};
 use super::super::unused_names::UnusedNames;
-use super::super::view::{ConfigurationView, DecisionSource, ServiceView};
+use super::super::view::{ConfigurationView, DecisionSource, ServicePolicyView};
 use super::document::{ApiOperation, OpenApiDocument};
 use super::security::OperationSecurity;
 use super::template::{PathTemplate, TemplateSegment};
@@ -119,7 +119,7 @@ pub fn audit(
 
 /// The operation's paths as clients send them, each once.
 fn paths(
-    service: &ServiceView<'_>,
+    service: &ServicePolicyView<'_>,
     operation: &ApiOperation,
     prefix: Option<&PathTemplate>,
 ) -> Vec<PathTemplate> {
@@ -323,7 +323,7 @@ impl OperationCoverage {
 }
 
 /// A host of the service; for a service without hosts, one that no other service names.
-fn host_of(service: &ServiceView<'_>, fresh: &UnusedNames) -> String {
+fn host_of(service: &ServicePolicyView<'_>, fresh: &UnusedNames) -> String {
     match service.hosts.first() {
         None => fresh.host().to_owned(),
         Some(host) => match host.parent() {
