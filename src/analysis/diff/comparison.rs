@@ -17,7 +17,7 @@ use crate::access::{CaseRule, ClaimValue, Expected, Methods, Rule, Segment, User
 pub(super) struct Comparison<'a> {
     pub(super) old: ComparedConfiguration<'a>,
     pub(super) new: ComparedConfiguration<'a>,
-    pub(super) fresh: UnusedNames,
+    pub(super) unused: UnusedNames,
     /// Each class of methods, with a representative.
     pub(super) methods: Vec<(MethodClass, Method)>,
     pub(super) people: UserClasses,
@@ -64,7 +64,7 @@ impl<'a> Comparison<'a> {
         Self {
             old: half(old),
             new: half(new),
-            fresh: UnusedNames::new(&texts),
+            unused: UnusedNames::new(&texts),
             methods: method_classes(old, new),
             people,
             memo: OutcomeMemo::default(),

@@ -25,10 +25,10 @@ impl Comparison<'_> {
         if (rules.0.is_none() && rules.1.is_none()) || self.is_steady(before, after) {
             return Rc::new([]);
         }
-        let mut compared: Vec<usize> = [self.old.ask(before), self.new.ask(after)]
+        let mut compared: Vec<usize> = [self.old.requirement(before), self.new.requirement(after)]
             .into_iter()
             .flatten()
-            .flat_map(|ask| ask.compared.iter().copied())
+            .flat_map(|requirement| requirement.compared.iter().copied())
             .collect();
         compared.sort_unstable();
         compared.dedup();
@@ -50,7 +50,8 @@ impl Comparison<'_> {
 
     /// Whether both rules have the same requirement, for every caller.
     fn is_steady(&self, before: DecisionSource, after: DecisionSource) -> bool {
-        let (Some(one), Some(other)) = (self.old.ask(before), self.new.ask(after)) else {
+        let (Some(one), Some(other)) = (self.old.requirement(before), self.new.requirement(after))
+        else {
             return false;
         };
         let moved = before
@@ -88,7 +89,7 @@ impl Comparison<'_> {
         if self.is_moved(request) {
             all.extend(callers::admitted_by_both(before, after, request.pieces));
         }
-        let stranger = self.fresh.user();
+        let stranger = self.unused.user();
         let addresses = addresses::classes(&callers::networks(before, after));
         let mut found = BTreeMap::<
             ChangeEffect,
@@ -260,8 +261,8 @@ impl Comparison<'_> {
 }
 
 impl ComparedConfiguration<'_> {
-    pub(super) fn rule(&self, landing: DecisionSource) -> Option<&Rule> {
-        match landing {
+    pub(super) fn rule(&self, source: DecisionSource) -> Option<&Rule> {
+        match source {
             DecisionSource::Rule(service, rule) => {
                 Some(self.view.services[service].policy.rule(rule))
             }
@@ -273,9 +274,9 @@ impl ComparedConfiguration<'_> {
     }
 
     /// The requirement of the deciding rule.
-    fn ask(&self, landing: DecisionSource) -> Option<&RequirementKey> {
-        match landing {
-            DecisionSource::Rule(service, rule) => Some(self.trees[service].ask(rule)),
+    fn requirement(&self, source: DecisionSource) -> Option<&RequirementKey> {
+        match source {
+            DecisionSource::Rule(service, rule) => Some(self.trees[service].requirement(rule)),
             DecisionSource::NoRule(_)
             | DecisionSource::Own
             | DecisionSource::NoService
@@ -286,12 +287,12 @@ impl ComparedConfiguration<'_> {
     /// Whether the request is forwarded.
     fn admits(
         &self,
-        (landing, arrival): (DecisionSource, &RoutedPath),
+        (source, arrival): (DecisionSource, &RoutedPath),
         method: &Method,
         who: Option<&Arc<Identity>>,
         address: Option<IpAddr>,
     ) -> bool {
-        let (DecisionSource::Rule(service, _), RoutedPath::Service(_, path)) = (landing, arrival)
+        let (DecisionSource::Rule(service, _), RoutedPath::Service(_, path)) = (source, arrival)
         else {
             return false;
         };

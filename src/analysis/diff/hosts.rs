@@ -31,7 +31,7 @@ enum Rank {
 pub(super) fn classes(
     old: &ConfigurationView<'_>,
     new: &ConfigurationView<'_>,
-    fresh: &UnusedNames,
+    unused: &UnusedNames,
 ) -> Vec<HostGroup> {
     let named = old
         .services
@@ -45,8 +45,8 @@ pub(super) fn classes(
     let classes: BTreeSet<HostClass> = named.chain([HostClass::Other]).collect();
     let mut groups = BTreeMap::<(Vec<Vec<usize>>, Vec<Vec<usize>>), HostGroup>::new();
     for class in classes {
-        let host = witness(&class, fresh);
-        let (before, after) = (asked(old, &host), asked(new, &host));
+        let host = witness(&class, unused);
+        let (before, after) = (services_tried(old, &host), services_tried(new, &host));
         let flat = |ranks: &[Vec<usize>]| ranks.concat();
         let group = HostGroup {
             classes: BTreeSet::new(),
@@ -63,16 +63,16 @@ pub(super) fn classes(
     groups.into_values().collect()
 }
 
-fn witness(class: &HostClass, fresh: &UnusedNames) -> Box<str> {
+fn witness(class: &HostClass, unused: &UnusedNames) -> Box<str> {
     match class {
         HostClass::Exact(host) => host.clone(),
-        HostClass::Below(parent) => fresh.host_below(parent).into(),
-        HostClass::Other => fresh.host().into(),
+        HostClass::Below(parent) => unused.host_below(parent).into(),
+        HostClass::Other => unused.host().into(),
     }
 }
 
 /// The services that are tried for a host, most specific first, grouped by rank.
-fn asked(view: &ConfigurationView<'_>, host: &str) -> Vec<Vec<usize>> {
+fn services_tried(view: &ConfigurationView<'_>, host: &str) -> Vec<Vec<usize>> {
     let mut ranks = BTreeMap::<Rank, Vec<usize>>::new();
     for (index, service) in view.services.iter().enumerate() {
         for rank in ranks_of(service, host) {

@@ -48,7 +48,7 @@ pub fn compare(
 ) -> Vec<PolicyChange> {
     let mut comparison = Comparison::new(old, new, people);
     let mut groups = ChangeGroups::default();
-    let hosts = hosts::classes(old, new, &comparison.fresh);
+    let hosts = hosts::classes(old, new, &comparison.unused);
     for (index, group) in hosts.iter().enumerate() {
         PathWalk::new(&mut comparison, &mut groups, (index, group), progress).run();
     }

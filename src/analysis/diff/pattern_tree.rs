@@ -13,7 +13,7 @@ pub(super) type NodeId = u32;
 /// Gives equal values equal numbers. One interner serves the trees of both configurations.
 #[derive(Debug, Default)]
 pub(super) struct Interner {
-    asks: HashMap<String, u32>,
+    requirements: HashMap<String, u32>,
     leaves: HashMap<Vec<LeafKey>, u32>,
     nodes: HashMap<NodeKey, u32>,
 }
@@ -36,7 +36,7 @@ pub(super) struct PatternTree {
     pub(super) case: CaseRule,
     nodes: Vec<PatternTreeNode>,
     /// By rule id.
-    asks: Vec<RequirementKey>,
+    requirements: Vec<RequirementKey>,
 }
 
 /// The requirement of a rule.
@@ -76,17 +76,17 @@ impl PatternTree {
         let mut tree = Self {
             case: policy.case(),
             nodes: vec![PatternTreeNode::default()],
-            asks: Vec::new(),
+            requirements: Vec::new(),
         };
         for rule in policy.rules() {
             let compared = compared(rule).into_iter().collect();
-            let ask = RequirementKey {
-                number: interner.ask(rule),
+            let requirement = RequirementKey {
+                number: interner.requirement(rule),
                 touched: touches(rule),
                 compared,
             };
-            tree.add(rule, &ask);
-            tree.asks.push(ask);
+            tree.add(rule, &requirement);
+            tree.requirements.push(requirement);
         }
         tree.number(interner);
         tree
@@ -96,8 +96,8 @@ impl PatternTree {
         &self.nodes[id as usize]
     }
 
-    pub(super) fn ask(&self, rule: RuleId) -> &RequirementKey {
-        &self.asks[rule.0 as usize]
+    pub(super) fn requirement(&self, rule: RuleId) -> &RequirementKey {
+        &self.requirements[rule.0 as usize]
     }
 
     /// The child for this path segment.
@@ -110,8 +110,8 @@ impl PatternTree {
         }
     }
 
-    fn add(&mut self, rule: &Rule, ask: &RequirementKey) {
-        let key = (methods_key(rule), ask.number);
+    fn add(&mut self, rule: &Rule, requirement: &RequirementKey) {
+        let key = (methods_key(rule), requirement.number);
         let mut id = 0;
         for segment in rule.pattern.segments() {
             id = match segment {
@@ -120,14 +120,14 @@ impl PatternTree {
                 Segment::Rest => {
                     let node = &mut self.nodes[id as usize];
                     node.rest.push(key);
-                    node.rest_touched |= ask.touched;
+                    node.rest_touched |= requirement.touched;
                     return;
                 }
             };
         }
         let node = &mut self.nodes[id as usize];
         node.here.push(key);
-        node.touched |= ask.touched;
+        node.touched |= requirement.touched;
     }
 
     fn grow_literal(&mut self, parent: NodeId, text: &str) -> NodeId {
@@ -214,9 +214,9 @@ fn methods_key(rule: &Rule) -> Option<Vec<String>> {
 
 impl Interner {
     /// Parameters are compared by position, not by name.
-    fn ask(&mut self, rule: &Rule) -> u32 {
-        let next = u32::try_from(self.asks.len()).expect("as many as there are rules");
-        *self.asks.entry(canonical(rule)).or_insert(next)
+    fn requirement(&mut self, rule: &Rule) -> u32 {
+        let next = u32::try_from(self.requirements.len()).expect("as many as there are rules");
+        *self.requirements.entry(canonical(rule)).or_insert(next)
     }
 
     fn leaf(&mut self, leaf: &[LeafKey]) -> u32 {

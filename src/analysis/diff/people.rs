@@ -118,20 +118,20 @@ impl UserClasses {
 }
 
 fn seen(identity: &Identity, claims: &BTreeSet<Box<str>>, named: bool) -> Seen {
-    let asked = identity
+    let compared = identity
         .claims
         .iter()
         .filter(|claim| claims.contains(&claim.name));
     // one rule may compare a segment with both
     let own =
         |value: &ClaimValue| matches!(value, ClaimValue::Text(text) if *text == identity.subject);
-    let named = named || asked.clone().flat_map(|claim| &claim.values).any(own);
-    let asked = asked
+    let named = named || compared.clone().flat_map(|claim| &claim.values).any(own);
+    let compared = compared
         .map(|claim| (claim.name.clone(), claim.values.clone()))
         .collect();
     (
         identity.roles.iter().cloned().collect(),
-        asked,
+        compared,
         named.then(|| identity.subject.clone()),
     )
 }

@@ -97,7 +97,7 @@ impl<'w, 'a> PathWalk<'w, 'a> {
             return;
         }
         let other = SegmentClass {
-            text: self.comparison.fresh.segment(pieces.len()),
+            text: self.comparison.unused.segment(pieces.len()),
             kind: SegmentKind::Other,
         };
         for piece in self.literals(spot).into_pieces().into_iter().chain([other]) {
@@ -339,7 +339,7 @@ impl<'w, 'a> PathWalk<'w, 'a> {
     fn spellings(&self, pieces: &[SegmentClass], tail: Tail) -> Vec<(String, String)> {
         let behind = match tail {
             Tail::End => String::new(),
-            Tail::Beyond => format!("/{}", self.comparison.fresh.segment(pieces.len())),
+            Tail::Beyond => format!("/{}", self.comparison.unused.segment(pieces.len())),
         };
         let mut spellings = vec![(raw(pieces, &behind), behind)];
         let (path, behind) = &spellings[0];

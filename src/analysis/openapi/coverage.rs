@@ -91,12 +91,12 @@ pub fn audit(
     prefix: Option<&PathTemplate>,
     host: Option<&str>,
 ) -> ApiAudit {
-    let fresh = UnusedNames::new(&view.texts());
-    let host = host.map_or_else(|| host_of(&view.services[service], &fresh), str::to_owned);
+    let unused = UnusedNames::new(&view.texts());
+    let host = host.map_or_else(|| host_of(&view.services[service], &unused), str::to_owned);
     let looker = Looker {
         view,
         service,
-        fresh,
+        unused,
         host,
     };
     let mut operations = Vec::new();
@@ -153,7 +153,7 @@ fn paths(
 struct Looker<'a> {
     view: &'a ConfigurationView<'a>,
     service: usize,
-    fresh: UnusedNames,
+    unused: UnusedNames,
     host: String,
 }
 
@@ -194,7 +194,7 @@ impl Looker<'_> {
         let text = |(position, piece): (usize, &TemplateSegment)| match piece {
             TemplateSegment::Literal(text) => text.clone(),
             TemplateSegment::Parameter(_) | TemplateSegment::Mixed(_) => {
-                self.fresh.segment(position).into()
+                self.unused.segment(position).into()
             }
         };
         path.pieces.iter().enumerate().map(text).collect()
@@ -241,7 +241,7 @@ impl Looker<'_> {
         let mut segments = pattern.segments().iter().peekable();
         let mut fitting = Vec::with_capacity(path.pieces.len());
         for (position, piece) in path.pieces.iter().enumerate() {
-            let fresh = || String::from(self.fresh.segment(position));
+            let unused = || String::from(self.unused.segment(position));
             // `**` covers all following segments
             let segment = match segments.peek() {
                 Some(Segment::Rest) => Some(&Segment::Rest),
@@ -263,7 +263,7 @@ impl Looker<'_> {
                 (
                     Segment::Parameter(_) | Segment::Rest,
                     TemplateSegment::Parameter(_) | TemplateSegment::Mixed(_),
-                ) => fresh(),
+                ) => unused(),
             });
         }
         matches!(segments.next(), None | Some(Segment::Rest)).then_some(fitting)
@@ -323,11 +323,11 @@ impl OperationCoverage {
 }
 
 /// A host of the service; for a service without hosts, one that no other service names.
-fn host_of(service: &ServicePolicyView<'_>, fresh: &UnusedNames) -> String {
+fn host_of(service: &ServicePolicyView<'_>, unused: &UnusedNames) -> String {
     match service.hosts.first() {
-        None => fresh.host().to_owned(),
+        None => unused.host().to_owned(),
         Some(host) => match host.parent() {
-            Some(parent) => fresh.host_below(parent),
+            Some(parent) => unused.host_below(parent),
             None => host.to_string(),
         },
     }
