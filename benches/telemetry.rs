@@ -8,6 +8,7 @@ use std::sync::mpsc::{Sender, channel};
 use std::time::{Duration, UNIX_EPOCH};
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use gatelatch::access::ClientAddress;
 use gatelatch::ambient;
 use gatelatch::telemetry::LineFormat;
 use gatelatch::telemetry::access_log::{AccessLine, AccessLog};
@@ -16,7 +17,7 @@ use gatelatch::telemetry::metrics::{Metrics, Outcome};
 const LINE: AccessLine<'static> = AccessLine {
     time: UNIX_EPOCH,
     request_id: "0193463a-5c1f-7e3b-9c41-6c0f2d1c9a7e",
-    client: Some(IpAddr::V4(Ipv4Addr::new(10, 1, 2, 3))),
+    client: ClientAddress::Known(IpAddr::V4(Ipv4Addr::new(10, 1, 2, 3))),
     user: Some("alice@example.com"),
     method: "GET",
     host: "jobs.example.com",

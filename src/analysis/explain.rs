@@ -1,4 +1,4 @@
-//! A decision with its reasons: every rule looked at one by one, by a second, naive implementation.
+//! A decision with its reasons, by a second, naive implementation that compares all rules.
 
 mod compare;
 mod explanation;

@@ -70,8 +70,8 @@ fn hiding_rules(
     }
 }
 
-/// The most specific rule with `**` that covers everything that this one does, for a method; `None`: for a method that no
-/// rule names.
+/// The most specific rule with `**` that covers everything that this one does, for a method; `None`: for a method that
+/// no rule names.
 pub fn enclosing_rule(policy: &Policy, id: RuleId, method: Option<&Method>) -> Option<RuleId> {
     let segments = policy.rule(id).pattern.segments();
     enclosing_below(&policy.pattern_root(), segments, method)

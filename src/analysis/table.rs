@@ -1,4 +1,4 @@
-//! Who can do what: rules × audiences.
+//! Which audiences each rule admits: rules × audiences.
 
 use std::collections::BTreeSet;
 
@@ -6,38 +6,38 @@ use crate::access::{
     ClaimMatch, Condition, Expected, Policy, Requirement, RoleMatch, Rule, RuleId, UserMatch,
 };
 
-/// A kind of caller, of whom nothing else is known.
+/// A kind of caller, described by nothing else.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum CallerAudience {
-    /// Nobody who is known.
+    /// Callers without an identity.
     Anonymous,
-    /// Somebody who is known, without any role.
+    /// Authenticated callers without any role.
     SignedIn,
-    /// Somebody who has this role and no other.
+    /// Callers with this role and no other.
     Role(Box<str>),
 }
 
-/// Whether a rule admits an audience.
+/// How much of an audience a rule admits.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AudienceAccess {
     /// All of it.
     Always,
-    /// Nobody of it.
+    /// None of it.
     Never,
-    /// Those for whom one of these holds; roles are out of them, because the audience has what they ask for.
+    /// Those who fulfil one of these conditions. Roles are removed from them, because the audience has them.
     If(Vec<Condition>),
 }
 
-/// One rule and whom it admits.
+/// One rule and the audiences that it admits.
 #[derive(Clone, Debug)]
 pub struct AccessRow {
     /// Which rule.
     pub rule: RuleId,
-    /// One answer an audience, in their order.
+    /// One cell for each audience, in their order.
     pub cells: Vec<AudienceAccess>,
 }
 
-/// Anonymous callers, those who signed in, and each role that rules name or users have, by name.
+/// Anonymous callers, authenticated ones, and each role that rules name or users have, by name.
 pub fn audiences<'a>(
     policies: impl IntoIterator<Item = &'a Policy>,
     held: impl IntoIterator<Item = &'a str>,
@@ -61,7 +61,7 @@ pub fn audiences<'a>(
         .collect()
 }
 
-/// One row a rule, in the order of the file.
+/// One row for each rule, in the order of the file.
 pub fn rows(policy: &Policy, audiences: &[CallerAudience]) -> Vec<AccessRow> {
     (0..)
         .map(RuleId)
@@ -102,7 +102,7 @@ pub(super) fn access(rule: &Rule, audience: &CallerAudience) -> AudienceAccess {
     }
 }
 
-/// What is left of the conditions that this audience may fulfil.
+/// The access that remains of the conditions that this audience may fulfil.
 fn any_of(left: impl Iterator<Item = Condition>) -> AudienceAccess {
     let left: Vec<_> = left.collect();
     match left
@@ -115,7 +115,7 @@ fn any_of(left: impl Iterator<Item = Condition>) -> AudienceAccess {
     }
 }
 
-/// The condition without what the audience fulfils anyway; `None` where nobody of it can fulfil the rest.
+/// The condition without what the audience always fulfils; `None` where no member can fulfil the rest.
 fn left(rule: &Rule, condition: &Condition, audience: &CallerAudience) -> Option<Condition> {
     let Condition {
         roles,

@@ -16,14 +16,14 @@ pub struct ConfigurationView<'a> {
     /// Finds a service; its indices are those of `services`.
     pub router: &'a Router,
     /// The services, in the order of the file.
-    pub services: Vec<ServiceView<'a>>,
+    pub services: Vec<ServicePolicyView<'a>>,
     /// The paths of the gateway's own endpoints, which take precedence over every rule.
     pub own: &'a OwnPaths,
 }
 
 /// What decides a request to one service.
 #[derive(Clone, Copy, Debug)]
-pub struct ServiceView<'a> {
+pub struct ServicePolicyView<'a> {
     /// Its key in the file.
     pub name: &'a str,
     /// The name that identifies it in a comparison: services of two configurations with the same one are the same.

@@ -6,7 +6,7 @@ use crate::access::{
     ClaimMatch, ClaimValue, Condition, Expected, Methods, Requirement, RoleMatch, UserMatch,
 };
 
-/// What a rule asks: `authenticated`, or ``role admin, or user = {id}``.
+/// A requirement: `authenticated`, or ``role admin, or user = {id}``.
 pub fn in_words(requirement: &Requirement) -> String {
     match requirement {
         Requirement::Anyone => "anyone".to_owned(),
@@ -73,7 +73,7 @@ fn claim(claim: &ClaimMatch) -> String {
     format!("claim {} = {expected}", claim.name)
 }
 
-/// A claim's value as YAML would write it.
+/// A claim's value as in YAML.
 pub(super) fn value_in_words(value: &ClaimValue) -> String {
     match value {
         ClaimValue::Text(text) => text.to_string(),

@@ -1,7 +1,7 @@
 //! A configuration as `analysis` takes it.
 
 use crate::access::{Methods, Mode, Pattern, Policy, Requirement, Rule};
-use crate::analysis::{ConfigurationView, ServiceView};
+use crate::analysis::{ConfigurationView, ServicePolicyView};
 use crate::config::{Config, Service};
 use crate::wire::OwnPaths;
 
@@ -61,7 +61,7 @@ pub(super) fn configuration<'c: 'a, 'a>(
     at_work: &'a AtWork,
     known_as: impl Fn(&'c Service) -> &'c str,
 ) -> ConfigurationView<'a> {
-    let service = |(service, at_work): (&'c Service, &'a Option<Policy>)| ServiceView {
+    let service = |(service, at_work): (&'c Service, &'a Option<Policy>)| ServicePolicyView {
         name: &service.name,
         known_as: known_as(service),
         hosts: &service.hosts,

@@ -1,4 +1,4 @@
-//! Where a request goes, before anybody asks who sends it. Requests and simulated requests share this.
+//! Where a request goes, before anybody asks who sends it. Simulated requests share this code.
 
 use http::{Method, Uri};
 

@@ -23,7 +23,7 @@ pub(crate) struct Request {
 /// What decides, and whether the request is forwarded to which service and how.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Outcome {
-    pub(crate) landing: DecisionSource,
+    pub(crate) source: DecisionSource,
     pub(crate) to: Option<(String, Option<String>)>,
 }
 
@@ -33,7 +33,7 @@ pub(crate) fn outcome(
     who: Option<&Arc<Identity>>,
     address: Option<IpAddr>,
 ) -> Outcome {
-    let nowhere = |landing| Outcome { landing, to: None };
+    let nowhere = |source| Outcome { source, to: None };
     let path = RequestPath::parse(&request.path, PathOptions::default()).unwrap();
     let text = path.as_str();
     if view
@@ -60,7 +60,7 @@ pub(crate) fn outcome(
         .then(|| service.mount.source().to_owned());
     match service.policy.decide(&request.method, &path, &caller) {
         Decision::Allow(permit) => Outcome {
-            landing: DecisionSource::Rule(index, permit.rule().unwrap()),
+            source: DecisionSource::Rule(index, permit.rule().unwrap()),
             to: Some((service.name.to_owned(), stripped)),
         },
         Decision::Challenge(challenge) => nowhere(DecisionSource::Rule(index, challenge.rule)),
@@ -90,8 +90,8 @@ pub(crate) fn is_about(
     named: &[Method],
     fold: bool,
 ) -> bool {
-    change.before == before.landing
-        && change.after == after.landing
+    change.before == before.source
+        && change.after == after.source
         && has_method(change, &request.method, named)
         && change.hosts.contains(&host_class(change, request.host))
         && change

@@ -208,8 +208,8 @@ fn witness(
             let was = outcome(old, &request, before.as_ref(), *address);
             let is = outcome(new, &request, after.as_ref(), *address);
             effect(&was, &is) == Some(change.effect)
-                && was.landing == change.before
-                && is.landing == change.after
+                && was.source == change.before
+                && is.source == change.after
         };
         prop_assert!(places.any(shows), "no witness for {class:?} of {change:#?}");
     }

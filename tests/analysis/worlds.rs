@@ -6,7 +6,7 @@ use gatelatch::access::{
     CaseRule, HostPattern, Identity, Mount, PathOptions, Policy, RoutedService, Router, Rule,
 };
 use gatelatch::analysis::diff::ComparedUser;
-use gatelatch::analysis::{ConfigurationView, ServiceView};
+use gatelatch::analysis::{ConfigurationView, ServicePolicyView};
 use gatelatch::wire::OwnPaths;
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -116,7 +116,7 @@ fn route(services: &[Service]) -> Option<Router> {
 
 impl World {
     pub(crate) fn view(&self) -> ConfigurationView<'_> {
-        let services = self.services.iter().map(|one| ServiceView {
+        let services = self.services.iter().map(|one| ServicePolicyView {
             name: &one.name,
             known_as: &one.name,
             hosts: &one.hosts,

@@ -129,6 +129,38 @@ fn the_decision_core_knows_nothing_else() {
     }
 }
 
+/// What is computed about policies depends on its arguments alone.
+#[test]
+fn the_analysis_has_no_io_and_no_clock() {
+    let room = sources()
+        .into_iter()
+        .filter(|(path, _)| part_of(path).as_deref() == Some("analysis"));
+    let mut files = 0;
+    for (path, text) in room {
+        files += 1;
+        for foreign in [
+            "tokio::",
+            "hyper::",
+            "tracing::",
+            "std::fs",
+            "std::io",
+            "std::time",
+            "std::net::Tcp",
+            "std::env",
+            "std::process",
+            "std::thread",
+            "ambient::",
+        ] {
+            assert!(
+                !text.contains(foreign),
+                "{} names `{foreign}`",
+                path.display()
+            );
+        }
+    }
+    assert!(files > 0, "this test has found nothing to look at");
+}
+
 /// A seal is worth what its makers are.
 #[test]
 fn seals_are_made_where_the_check_is() {
@@ -143,6 +175,7 @@ fn seals_are_made_where_the_check_is() {
                 "analysis/simulation/caller.rs",
                 "cli/explain",
                 "analysis/diff/evaluate.rs",
+                "analysis/explain/tests.rs",
             ],
         ),
         (

@@ -8,11 +8,11 @@ use ipnet::IpNet;
 use super::change::AddressClass;
 use crate::access::lies_in;
 
-/// One address for each class of addresses that these networks tell apart; no address where there are no networks.
+/// One address for each class of addresses that these networks distinguish; no address without networks.
 ///
-/// Of two networks one lies in the other, or they have nothing in common. What is left of a network without those inside
-/// it begins or ends where it does itself, or right beside one of those: the ends of all networks, and the addresses
-/// beside them, hold one of every class.
+/// Two networks are nested or disjoint. A network without those nested in it begins or ends at one of its own ends, or
+/// next to a nested one. So the first and last addresses of all networks, and the addresses next to them, contain one
+/// of every class.
 pub(super) fn classes(networks: &BTreeSet<IpNet>) -> Vec<(Option<IpAddr>, AddressClass)> {
     if networks.is_empty() {
         return vec![(None, AddressClass::Anywhere)];
@@ -45,7 +45,7 @@ pub(super) fn class_of(address: IpAddr, networks: &BTreeSet<IpNet>) -> AddressCl
         })
 }
 
-/// The length of the prefix as of an IPv6 network, so that IPv4 in its IPv6 clothes compares with IPv4.
+/// The prefix length as of an IPv6 network, so that IPv4-mapped networks compare with IPv4.
 fn length(network: &IpNet) -> u8 {
     match network {
         IpNet::V4(network) => network.prefix_len() + 96,
@@ -53,7 +53,7 @@ fn length(network: &IpNet) -> u8 {
     }
 }
 
-/// The ends of a network and the addresses beside them.
+/// The first and last address of a network, and the addresses next to them.
 fn around(network: &IpNet) -> Vec<IpAddr> {
     match (network.network(), network.broadcast()) {
         (IpAddr::V4(first), IpAddr::V4(last)) => {

@@ -1,8 +1,8 @@
-//! The callers that can show a difference between two rules.
+//! The callers that can reveal a difference between two rules.
 //!
-//! More roles and more claims never take a permission away. So where a caller's outcome differs, it differs as well for
-//! the least caller of the same name and address that fulfils the condition that admits: these, for every condition of
-//! both rules, are all that need to be asked. A name matters where a rule names it or a segment of the path spells it.
+//! Further roles and claims never remove a permission. So where the outcome of a caller differs, it differs as well for
+//! the minimal caller of the same name and address that fulfils the admitting condition: the minimal callers of every
+//! condition of both rules are enough. A name matters where a rule or a segment of the path contains it.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -16,16 +16,16 @@ use crate::access::{
     UserMatch,
 };
 
-/// What one condition needs of a caller.
+/// What a caller needs to fulfil one condition.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Need {
-    /// `None`: any name does.
+    /// `None`: any name.
     subject: Option<CallerSubject>,
     roles: BTreeSet<Box<str>>,
     claims: BTreeSet<ClaimClass>,
 }
 
-/// All callers to be asked of both rules, for a path of these pieces.
+/// All callers to evaluate both rules for, on a path of these pieces.
 pub(super) fn candidates(
     before: Option<&Rule>,
     after: Option<&Rule>,
@@ -38,7 +38,7 @@ pub(super) fn candidates(
     spread(needs, &subjects(before, after, pieces))
 }
 
-/// The least callers whom both rules admit.
+/// The minimal callers that both rules admit.
 pub(super) fn admitted_by_both(
     before: Option<&Rule>,
     after: Option<&Rule>,
@@ -51,7 +51,7 @@ pub(super) fn admitted_by_both(
     spread(both.collect(), &subjects(before, after, pieces))
 }
 
-/// One caller for each need and each name that fits it.
+/// One caller for each need and each name that satisfies it.
 fn spread(needs: BTreeSet<Need>, subjects: &BTreeSet<CallerSubject>) -> BTreeSet<CallerKind> {
     let nothing = Need {
         subject: None,
@@ -85,7 +85,8 @@ pub(super) fn networks(before: Option<&Rule>, after: Option<&Rule>) -> BTreeSet<
         .collect()
 }
 
-/// The identity of a caller of this kind, for a path of these pieces. `stranger` is a name that nothing names.
+/// The identity of a caller of this kind, for a path of these pieces. `stranger` is a name that no configuration
+/// contains.
 pub(super) fn identity(
     who: &CallerKind,
     pieces: &[SegmentClass],
@@ -127,7 +128,7 @@ fn conditions(rule: Option<&Rule>) -> &[Condition] {
     rule.map_or(&[], |rule| rule.requirement.conditions())
 }
 
-/// Anybody, and every name that matters here.
+/// Any name, and every name that matters for these rules.
 fn subjects(
     before: Option<&Rule>,
     after: Option<&Rule>,
@@ -166,7 +167,7 @@ fn spelled(position: usize, pieces: &[SegmentClass]) -> CallerSubject {
     }
 }
 
-/// What is needed to be admitted by the rule; one entry for each way.
+/// What a caller needs for the rule to admit it; one entry for each alternative.
 fn needs(rule: Option<&Rule>, pieces: &[SegmentClass]) -> BTreeSet<Need> {
     let Some(of) = rule else {
         return BTreeSet::new();
@@ -213,7 +214,7 @@ fn needs_of(rule: &Rule, condition: &Condition, pieces: &[SegmentClass]) -> Vec<
     .collect()
 }
 
-/// Each set of roles with what the demand adds: all of its roles, or one of them.
+/// Each set of roles, extended by what the match requires: all of its roles, or one of them.
 fn with_demand(sets: &[BTreeSet<Box<str>>], demand: &RoleMatch) -> Vec<BTreeSet<Box<str>>> {
     let with =
         |set: &BTreeSet<Box<str>>, roles: &[Box<str>]| set.iter().chain(roles).cloned().collect();
@@ -244,7 +245,7 @@ fn claim_of(rule: &Rule, claim: &ClaimMatch, pieces: &[SegmentClass]) -> Option<
 }
 
 impl Need {
-    /// What fulfils both; `None` where they need different names.
+    /// The union of both needs; `None` where they need different names.
     fn and(&self, other: &Self) -> Option<Self> {
         let subject = match (&self.subject, &other.subject) {
             (Some(one), Some(other)) if one != other => return None,
@@ -259,7 +260,7 @@ impl Need {
     }
 }
 
-/// Whether whoever is the second is the first as well.
+/// Whether every caller of the second kind is of the first kind as well.
 pub(super) fn includes(one: &CallerKind, other: &CallerKind) -> bool {
     match (one, other) {
         (

@@ -12,63 +12,63 @@ use super::super::view::DecisionSource;
 use super::super::words::value_in_words;
 use crate::access::ClaimValue;
 
-/// Requests whose outcome changes alike.
+/// A set of requests whose outcome changes in the same way.
 #[derive(Clone, Debug)]
 pub struct PolicyChange {
-    /// In which direction.
+    /// The direction of the change.
     pub effect: ChangeEffect,
-    /// Which methods; never empty.
+    /// The methods; never empty.
     pub methods: Vec<MethodClass>,
-    /// Which paths; never empty. None of them covers another.
+    /// The paths; never empty. None of them covers another.
     pub paths: Vec<PathClass>,
-    /// Which hosts; never empty.
+    /// The hosts; never empty.
     pub hosts: BTreeSet<HostClass>,
-    /// Which callers; never empty. None of them is a special case of another.
+    /// The callers; never empty. None of them is a special case of another.
     pub callers: Vec<CallerClass>,
-    /// The users among them, by their place in the list of people. Where one segment of the path stands for a name or
-    /// a claim, it depends on the path who else is; and where there are very many kinds of users, nobody is named.
+    /// The users among them, by index in the list of users. Where a segment of the path stands for a name or a claim,
+    /// the path decides who else is among them. Empty where there are too many kinds of users to compare.
     pub affected: Vec<usize>,
-    /// What decided before.
+    /// What decides in the old configuration.
     pub before: DecisionSource,
-    /// What decides now.
+    /// What decides in the new configuration.
     pub after: DecisionSource,
-    /// One such request.
+    /// An example of such a request.
     pub witness: ChangeWitness,
 }
 
-/// What becomes of the requests. The more a change needs a look, the earlier it stands.
+/// The direction of a change, ordered by how much it needs a review.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ChangeEffect {
-    /// They were refused and are forwarded now.
+    /// The requests were refused and are forwarded now.
     Opens,
-    /// They are forwarded as before, but to another service, or to another path there: these callers reach what they
-    /// did not reach before.
+    /// The requests are forwarded as before, but to another service, or to another path of it: the callers reach what
+    /// they did not reach before.
     Moves,
-    /// They were forwarded and are refused now.
+    /// The requests were forwarded and are refused now.
     Closes,
 }
 
-/// Methods that no rule tells apart.
+/// A class of methods that no rule distinguishes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum MethodClass {
-    /// One that is named.
+    /// One name.
     Named(Method),
-    /// All that no rule of either configuration names.
+    /// All methods that no rule of either configuration names.
     Other,
 }
 
-/// Hosts that no service tells apart.
+/// A class of hosts that no service distinguishes.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum HostClass {
-    /// One that is named.
+    /// One name.
     Exact(Box<str>),
-    /// Those below this one that are not named themselves.
+    /// All hosts below this one that are not named themselves.
     Below(Box<str>),
-    /// All others.
+    /// All other hosts.
     Other,
 }
 
-/// Paths that no rule tells apart, in the manner of a pattern.
+/// A class of paths that no rule distinguishes, written as a pattern.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PathClass(pub Vec<PathPiece>);
 
@@ -77,77 +77,77 @@ pub struct PathClass(pub Vec<PathPiece>);
 pub enum PathPiece {
     /// This text, percent-decoded.
     Literal(Box<str>),
-    /// One segment, whatever it is.
+    /// Any one segment.
     Any,
     /// Zero or more segments; only at the end.
     Rest,
 }
 
-/// Callers that the rules in question do not tell apart, told by what is needed to be one: who has more roles or claims
-/// is one as well.
+/// A class of callers that the rules in question do not distinguish, given by the minimum that a member has: callers
+/// with further roles or claims belong to it as well.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CallerClass {
-    /// Who they are.
+    /// Their identity.
     pub who: CallerKind,
-    /// Where they call from.
+    /// Their addresses.
     pub from: AddressClass,
 }
 
-/// Who calls.
+/// The identity of a class of callers.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum CallerKind {
-    /// Nobody who is known.
+    /// No identity.
     Anonymous,
-    /// Somebody who is known.
+    /// A verified identity.
     Known {
-        /// By which name.
+        /// Its name.
         subject: CallerSubject,
-        /// With at least these roles.
+        /// Its roles, at least.
         roles: BTreeSet<Box<str>>,
-        /// With at least these claims.
+        /// Its claims, at least.
         claims: BTreeSet<ClaimClass>,
     },
-    /// These users, by their place in the list of people, because of what changed about them.
+    /// Users whose identities changed between the configurations.
     People {
-        /// All of them are alike.
+        /// By index in the list of users; no rule distinguishes them.
         people: Vec<usize>,
-        /// For paths in which these segments (from 0) are the user's own name only.
+        /// The positions (from 0) of path segments that must equal the user's own name.
         own: BTreeSet<usize>,
     },
 }
 
-/// The name of a caller.
+/// The name of a class of callers.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum CallerSubject {
-    /// Any.
+    /// Any name.
     Anybody,
     /// This one.
     Named(Box<str>),
-    /// The one that the segment at this position (from 0) spells.
+    /// The name that equals the path segment at this position (from 0).
     Segment(usize),
 }
 
-/// A claim that a caller has.
+/// A claim of a class of callers.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ClaimClass {
     /// With this value.
     Value(Box<str>, ClaimValue),
-    /// With the value that the segment at this position (from 0) spells.
+    /// With the value that equals the path segment at this position (from 0).
     Segment(Box<str>, usize),
 }
 
-/// Where a caller is.
+/// A class of client addresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum AddressClass {
-    /// Anywhere.
+    /// Any address.
     Anywhere,
-    /// In this network, but in none of the smaller ones that the rules name.
+    /// In this network, but in none of the networks inside it that the rules name.
     In(IpNet),
     /// In no network that the rules name.
     Elsewhere,
 }
 
-/// A request that changes.
+/// A request whose outcome changes.
 #[derive(Clone, Debug)]
 pub struct ChangeWitness {
     /// The method.
@@ -223,7 +223,7 @@ impl ChangeEffect {
         }
     }
 
-    /// Whether somebody reaches what was out of reach before.
+    /// Whether a caller reaches what was out of reach before.
     pub fn is_opening(self) -> bool {
         match self {
             Self::Opens | Self::Moves => true,

@@ -1,4 +1,4 @@
-//! Classes of segments, each with a text that stands for it.
+//! Classes of path segments, each with a representative text.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,22 +6,22 @@ use super::super::unused_names::fold;
 use super::change::PathPiece;
 use crate::access::CaseRule;
 
-/// One segment of a path on the walk.
+/// One segment of a path class.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct SegmentClass {
-    /// The text that stands for the class, percent-decoded.
+    /// The representative text, percent-decoded.
     pub(super) text: Box<str>,
     pub(super) kind: SegmentKind,
 }
 
-/// Which texts it stands for.
+/// The texts of a class.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) enum SegmentKind {
-    /// Itself only.
+    /// The representative text only.
     Exact,
-    /// All spellings of this folded text that are no [`SegmentKind::Exact`] of their own.
+    /// All spellings of this folded text that have no [`SegmentKind::Exact`] class of their own.
     Folded(Box<str>),
-    /// All that no pattern names here.
+    /// All texts that no pattern names at this position.
     Other,
 }
 
@@ -34,7 +34,7 @@ impl SegmentClass {
         }
     }
 
-    /// Whether it stands for one text only.
+    /// Whether the class has one text only.
     pub(super) fn is_exact(&self) -> bool {
         match self.kind {
             SegmentKind::Exact => true,
@@ -43,17 +43,17 @@ impl SegmentClass {
     }
 }
 
-/// The literals that stand at one place, by the way they are compared.
+/// The literals at one position, by how they are compared.
 #[derive(Debug, Default)]
 pub(super) struct LiteralSet {
-    /// Where letter case counts.
+    /// Compared with regard to letter case.
     sensitive: BTreeSet<Box<str>>,
-    /// Where it does not; folded.
+    /// Compared without regard to letter case; folded.
     insensitive: BTreeSet<Box<str>>,
 }
 
 impl LiteralSet {
-    /// `text` is in the form that the tree compares.
+    /// Adds a literal; `text` is folded where `case` folds.
     pub(super) fn add(&mut self, text: &str, case: CaseRule) {
         let set = match case {
             CaseRule::Sensitive => &mut self.sensitive,
@@ -64,7 +64,7 @@ impl LiteralSet {
         }
     }
 
-    /// One piece for each class of texts that some literal covers.
+    /// One class for each set of texts that some literal matches.
     pub(super) fn into_pieces(self) -> Vec<SegmentClass> {
         let mut exact_by_fold = BTreeMap::<Box<str>, BTreeSet<&str>>::new();
         for text in &self.sensitive {
@@ -88,9 +88,9 @@ impl LiteralSet {
     }
 }
 
-/// A way to write the folded text that is not taken; `None` where each is.
+/// A spelling of the folded text that is not taken; `None` where all are.
 ///
-/// Tries one way after the other: as many as are taken, and one more, are enough.
+/// Tries one spelling after the other: one more than there are taken ones is enough.
 fn spelling(folded: &str, taken: &BTreeSet<&str>) -> Option<Box<str>> {
     let letters: Vec<char> = folded.chars().collect();
     let cased: Vec<usize> = (0..letters.len())
@@ -117,7 +117,7 @@ fn spelling(folded: &str, taken: &BTreeSet<&str>) -> Option<Box<str>> {
         .find(|text| !taken.contains(&**text) && *fold(text) == *folded)
 }
 
-/// The upper case of a letter that has one of a single character.
+/// The upper case of a letter, where it is a single character; else the letter.
 fn upper(letter: char) -> char {
     let mut upper = letter.to_uppercase();
     match (upper.next(), upper.next()) {

@@ -1,4 +1,4 @@
-//! What the witnesses of one class of requests are told by both configurations.
+//! Evaluates the witness of one class of requests in both configurations.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -9,30 +9,30 @@ use http::Method;
 
 use super::super::view::{DecisionSource, RoutedPath};
 use super::change::{AddressClass, CallerKind, ChangeEffect};
-use super::forest::RequirementKey;
+use super::comparison::{ComparedConfiguration, Comparison};
 use super::outcome::{ClassOutcome, without_special_cases};
+use super::pattern_tree::RequirementKey;
 use super::people::{PathFitting, UserChange, UserClass, fittings};
 use super::witness::WitnessRequest;
-use super::world::{ComparedConfiguration, Comparison};
 use super::{addresses, callers};
 use crate::access::{Caller, Decision, Identity, Rule};
 
 impl Comparison<'_> {
-    /// What changes for whom; nothing where neither configuration forwards the request.
+    /// The changes of the outcome, by callers; none where neither configuration forwards the request.
     pub(super) fn outcomes(&mut self, request: &WitnessRequest<'_>) -> Rc<[ClassOutcome]> {
         let (before, after) = (request.before.0, request.after.0);
         let rules = (self.old.rule(before), self.new.rule(after));
         if (rules.0.is_none() && rules.1.is_none()) || self.is_steady(before, after) {
             return Rc::new([]);
         }
-        let mut compared: Vec<usize> = [self.old.ask(before), self.new.ask(after)]
+        let mut compared: Vec<usize> = [self.old.requirement(before), self.new.requirement(after)]
             .into_iter()
             .flatten()
-            .flat_map(|ask| ask.compared.iter().copied())
+            .flat_map(|requirement| requirement.compared.iter().copied())
             .collect();
         compared.sort_unstable();
         compared.dedup();
-        // for somebody in particular, the other segments of the path count as well
+        // for users who changed, the other segments of the path matter as well
         if !compared.is_empty() && !self.people.changed.is_empty() {
             return self.compute(request).into();
         }
@@ -48,9 +48,10 @@ impl Comparison<'_> {
         outcomes
     }
 
-    /// Whether both rules ask the same, of everybody.
+    /// Whether both rules have the same requirement, for every caller.
     fn is_steady(&self, before: DecisionSource, after: DecisionSource) -> bool {
-        let (Some(one), Some(other)) = (self.old.ask(before), self.new.ask(after)) else {
+        let (Some(one), Some(other)) = (self.old.requirement(before), self.new.requirement(after))
+        else {
             return false;
         };
         let moved = before
@@ -81,14 +82,14 @@ impl Comparison<'_> {
         }
     }
 
-    /// The outcome for whoever is as little as possible.
+    /// The outcomes for minimal callers.
     fn of_anybody(&self, request: &WitnessRequest<'_>) -> Vec<ClassOutcome> {
         let (before, after) = self.rules(request);
         let mut all = callers::candidates(before, after, request.pieces);
         if self.is_moved(request) {
             all.extend(callers::admitted_by_both(before, after, request.pieces));
         }
-        let stranger = self.fresh.user();
+        let stranger = self.unused.user();
         let addresses = addresses::classes(&callers::networks(before, after));
         let mut found = BTreeMap::<
             ChangeEffect,
@@ -167,7 +168,7 @@ impl Comparison<'_> {
         effects.into_iter().map(outcome).collect()
     }
 
-    /// Names the users who see a difference that the rules alone explain.
+    /// Adds the users who are affected by a change that the rules alone explain.
     fn add_affected(&self, request: &WitnessRequest<'_>, outcomes: &mut [ClassOutcome]) {
         if outcomes.is_empty() {
             return;
@@ -191,7 +192,7 @@ impl Comparison<'_> {
             .for_each(|outcome| outcome.affected.sort_unstable());
     }
 
-    /// The change for users, where the rules alone explain it.
+    /// The change for a class of users, where the rules alone explain it.
     fn explained(
         &self,
         request: &WitnessRequest<'_>,
@@ -208,7 +209,7 @@ impl Comparison<'_> {
         }
     }
 
-    /// The change for one caller: as whom the old configuration knows it, and the new one.
+    /// The change for one caller, given its identity in the old and in the new configuration.
     fn effect(
         &self,
         request: &WitnessRequest<'_>,
@@ -230,7 +231,7 @@ impl Comparison<'_> {
         }
     }
 
-    /// The same on a path of which some segments are replaced; `None` as well where other rules decide over it.
+    /// The same on an adapted path; `None` as well where other rules decide it.
     fn fitted(
         &self,
         request: &WitnessRequest<'_>,
@@ -260,8 +261,8 @@ impl Comparison<'_> {
 }
 
 impl ComparedConfiguration<'_> {
-    pub(super) fn rule(&self, landing: DecisionSource) -> Option<&Rule> {
-        match landing {
+    pub(super) fn rule(&self, source: DecisionSource) -> Option<&Rule> {
+        match source {
             DecisionSource::Rule(service, rule) => {
                 Some(self.view.services[service].policy.rule(rule))
             }
@@ -272,10 +273,10 @@ impl ComparedConfiguration<'_> {
         }
     }
 
-    /// What the rule asks.
-    fn ask(&self, landing: DecisionSource) -> Option<&RequirementKey> {
-        match landing {
-            DecisionSource::Rule(service, rule) => Some(self.trees[service].ask(rule)),
+    /// The requirement of the deciding rule.
+    fn requirement(&self, source: DecisionSource) -> Option<&RequirementKey> {
+        match source {
+            DecisionSource::Rule(service, rule) => Some(self.trees[service].requirement(rule)),
             DecisionSource::NoRule(_)
             | DecisionSource::Own
             | DecisionSource::NoService
@@ -286,12 +287,12 @@ impl ComparedConfiguration<'_> {
     /// Whether the request is forwarded.
     fn admits(
         &self,
-        (landing, arrival): (DecisionSource, &RoutedPath),
+        (source, arrival): (DecisionSource, &RoutedPath),
         method: &Method,
         who: Option<&Arc<Identity>>,
         address: Option<IpAddr>,
     ) -> bool {
-        let (DecisionSource::Rule(service, _), RoutedPath::Service(_, path)) = (landing, arrival)
+        let (DecisionSource::Rule(service, _), RoutedPath::Service(_, path)) = (source, arrival)
         else {
             return false;
         };

@@ -1,4 +1,4 @@
-//! Changes that belong together, so that a person can read them: by the rules that decide and the callers concerned.
+//! Groups changes by the deciding rules and the callers, so that a report stays readable.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
@@ -8,25 +8,25 @@ use super::change::{
     CallerClass, ChangeEffect, ChangeWitness, HostClass, PathClass, PathPiece, PolicyChange,
 };
 use super::classes::SegmentClass;
+use super::comparison::Comparison;
 use super::hosts::HostGroup;
 use super::outcome::ClassOutcome;
 use super::patterns::simplify;
 use super::witness::WitnessRequest;
-use super::world::Comparison;
 
-/// Everything found so far.
+/// The changes found so far.
 #[derive(Default)]
 pub(super) struct ChangeGroups {
     found: BTreeMap<Key, Group>,
-    /// How many classes of paths were compared.
+    /// The number of path classes compared so far.
     pub(super) visited: usize,
 }
 
-/// What one line of the report is about. Service and rule of now count before those of then, for the order.
+/// What one line of the report is about. The new service and rule sort before the old ones.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Key {
     effect: ChangeEffect,
-    /// Those whose callers are users who changed stand together.
+    /// Set for users who changed, so that their changes sort together.
     people: Option<Rc<[CallerClass]>>,
     after: DecisionSource,
     before: DecisionSource,
@@ -35,24 +35,24 @@ struct Key {
 
 #[derive(Default)]
 struct Group {
-    /// By method.
+    /// By index of the method.
     paths: BTreeMap<usize, Found>,
 }
 
 #[derive(Default)]
 struct Found {
     classes: BTreeSet<Rc<PathClass>>,
-    /// By index of their group.
+    /// By index of the host group.
     hosts: BTreeSet<usize>,
     affected: BTreeSet<usize>,
     witness: Option<ChangeWitness>,
 }
 
-/// Where something changes.
+/// Where an outcome changes.
 pub(super) struct ChangeLocation<'p> {
-    /// The group of hosts, by index.
+    /// The index of the host group.
     pub(super) hosts: usize,
-    /// By index.
+    /// The index of the method.
     pub(super) method: usize,
     pub(super) end: &'static [PathPiece],
     /// The class of these paths.
@@ -89,10 +89,10 @@ impl ChangeGroups {
         found.witness.get_or_insert_with(|| place.witness(outcome));
     }
 
-    /// One change for all methods that have the same paths.
+    /// Merges the methods that have the same paths and hosts into one change.
     pub(super) fn into_changes(
         self,
-        world: &Comparison<'_>,
+        comparison: &Comparison<'_>,
         hosts: &[HostGroup],
     ) -> Vec<PolicyChange> {
         let mut changes = Vec::new();
@@ -103,7 +103,7 @@ impl ChangeGroups {
                 let place = (std::mem::take(&mut found.classes), found.hosts.clone());
                 same.entry(place).or_default().push((method, found));
             }
-            // methods with the same classes are most often many, and simplifying is what costs
+            // many methods have the same classes, and simplifying them is expensive
             let mut alike =
                 BTreeMap::<(BTreeSet<PathClass>, BTreeSet<usize>), Vec<(usize, Found)>>::new();
             for ((classes, groups), found) in same {
@@ -116,7 +116,7 @@ impl ChangeGroups {
                     .iter()
                     .flat_map(|group| hosts[*group].classes.iter().cloned())
                     .collect();
-                changes.extend(change(&key, paths, hosts, found, world));
+                changes.extend(change(&key, paths, hosts, found, comparison));
             }
         }
         changes
@@ -128,11 +128,11 @@ fn change(
     paths: BTreeSet<PathClass>,
     hosts: BTreeSet<HostClass>,
     found: Vec<(usize, Found)>,
-    world: &Comparison<'_>,
+    comparison: &Comparison<'_>,
 ) -> Option<PolicyChange> {
     let methods = found
         .iter()
-        .map(|(method, _)| world.methods[*method].0.clone())
+        .map(|(method, _)| comparison.methods[*method].0.clone())
         .collect();
     let affected: BTreeSet<usize> = found
         .iter()

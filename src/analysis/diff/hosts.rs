@@ -3,26 +3,26 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::unused_names::UnusedNames;
-use super::super::view::{ConfigurationView, ServiceView};
+use super::super::view::{ConfigurationView, ServicePolicyView};
 use super::change::HostClass;
 
-/// Hosts for which both configurations ask the same services in the same order.
+/// Hosts for which both configurations try the same services in the same order.
 #[derive(Debug)]
 pub(super) struct HostGroup {
     pub(super) classes: BTreeSet<HostClass>,
-    /// One of them.
+    /// A representative host.
     pub(super) host: Box<str>,
-    /// The services of the old configuration that are asked.
+    /// The services of the old configuration that are tried.
     pub(super) old: Vec<usize>,
     /// The services of the new one.
     pub(super) new: Vec<usize>,
 }
 
-/// How closely a service names a host: the lesser, the earlier it is asked.
+/// How specific the host pattern of a service is; lesser ranks are tried first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Rank {
     Exact,
-    /// With so many bytes less than the longest name has.
+    /// A wildcard; the longer its parent, the lesser the value.
     Below(usize),
     Any,
 }
@@ -31,7 +31,7 @@ enum Rank {
 pub(super) fn classes(
     old: &ConfigurationView<'_>,
     new: &ConfigurationView<'_>,
-    fresh: &UnusedNames,
+    unused: &UnusedNames,
 ) -> Vec<HostGroup> {
     let named = old
         .services
@@ -45,8 +45,8 @@ pub(super) fn classes(
     let classes: BTreeSet<HostClass> = named.chain([HostClass::Other]).collect();
     let mut groups = BTreeMap::<(Vec<Vec<usize>>, Vec<Vec<usize>>), HostGroup>::new();
     for class in classes {
-        let host = witness(&class, fresh);
-        let (before, after) = (asked(old, &host), asked(new, &host));
+        let host = witness(&class, unused);
+        let (before, after) = (services_tried(old, &host), services_tried(new, &host));
         let flat = |ranks: &[Vec<usize>]| ranks.concat();
         let group = HostGroup {
             classes: BTreeSet::new(),
@@ -63,16 +63,16 @@ pub(super) fn classes(
     groups.into_values().collect()
 }
 
-fn witness(class: &HostClass, fresh: &UnusedNames) -> Box<str> {
+fn witness(class: &HostClass, unused: &UnusedNames) -> Box<str> {
     match class {
         HostClass::Exact(host) => host.clone(),
-        HostClass::Below(parent) => fresh.host_below(parent).into(),
-        HostClass::Other => fresh.host().into(),
+        HostClass::Below(parent) => unused.host_below(parent).into(),
+        HostClass::Other => unused.host().into(),
     }
 }
 
-/// The services that are asked for a host, those that name it best first; of one rank together.
-fn asked(view: &ConfigurationView<'_>, host: &str) -> Vec<Vec<usize>> {
+/// The services that are tried for a host, most specific first, grouped by rank.
+fn services_tried(view: &ConfigurationView<'_>, host: &str) -> Vec<Vec<usize>> {
     let mut ranks = BTreeMap::<Rank, Vec<usize>>::new();
     for (index, service) in view.services.iter().enumerate() {
         for rank in ranks_of(service, host) {
@@ -82,7 +82,7 @@ fn asked(view: &ConfigurationView<'_>, host: &str) -> Vec<Vec<usize>> {
     ranks.into_values().collect()
 }
 
-fn ranks_of(service: &ServiceView<'_>, host: &str) -> BTreeSet<Rank> {
+fn ranks_of(service: &ServicePolicyView<'_>, host: &str) -> BTreeSet<Rank> {
     if service.hosts.is_empty() {
         return BTreeSet::from([Rank::Any]);
     }

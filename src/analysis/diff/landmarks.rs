@@ -1,4 +1,4 @@
-//! Paths at which it changes who decides: mounts of services and the gateway's own paths.
+//! Paths at which the deciding service changes: the mounts of services and the gateway's own paths.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -58,12 +58,12 @@ impl Landmarks {
         }
     }
 
-    /// Where one stands before the first segment. Only what has something below it is kept.
+    /// The nodes before the first segment, without those that have nothing below them.
     pub(super) fn start(&self) -> Vec<usize> {
         self.alive([0])
     }
 
-    /// Where one stands after this segment.
+    /// The nodes after this segment.
     pub(super) fn step(&self, from: &[usize], text: &str) -> Vec<usize> {
         let next = from.iter().flat_map(|id| {
             let node = &self.nodes[*id];
@@ -84,8 +84,9 @@ impl Landmarks {
         ids.into_iter().filter(leads_on).collect()
     }
 
-    /// Notes the literals that lead on from here. `exact` are all texts of which the case counts somewhere, by their
-    /// folded form: behind a mount of which it does not count, another service may tell them apart.
+    /// Adds the literals that continue from these nodes. `exact` are all texts that some service compares with regard
+    /// to letter case, by their folded form: below a mount that is compared without it, another service may distinguish
+    /// them.
     pub(super) fn literals(
         &self,
         from: &[usize],

@@ -1,27 +1,27 @@
-//! What changes between two configurations, worked out from the rules: no request is sampled.
+//! Computes what changes between two configurations from their rules, without sampling requests.
 //!
 //! The requests of both configurations together fall into finitely many classes: hosts (those that are named, and one
-//! of the others) × paths (by walking the pattern trees of both at once: the literals of either, any other segment, the
-//! end, anything longer) × methods (those that are named, and one of the others) × callers (the least callers that
-//! fulfil each condition of the rules that decide). Each class has a witness, a request made to measure, and the outcome
-//! of the class is what [`crate::access::Policy::decide`] says to the witness. Why one witness is enough is written
-//! where it is chosen.
+//! of the others) × paths (by walking both pattern trees in parallel: the literals of either, any other segment, the
+//! end, anything longer) × methods (those that are named, and one of the others) × callers (the minimal callers that
+//! fulfil each condition of the deciding rules). Each class has a witness, a constructed request, and the outcome of
+//! the class is what [`crate::access::Policy::decide`] decides for the witness. The code that chooses a witness says
+//! why one is enough.
 
 mod addresses;
 mod callers;
 mod change;
 mod classes;
+mod comparison;
 mod evaluate;
-mod forest;
 mod groups;
 mod hosts;
 mod landmarks;
 mod outcome;
+mod pattern_tree;
 mod patterns;
 mod people;
 mod walk;
 mod witness;
-mod world;
 
 pub use self::change::{
     AddressClass, CallerClass, CallerKind, CallerSubject, ChangeEffect, HostClass, MethodClass,
@@ -31,36 +31,36 @@ pub use self::change::{ChangeWitness, ClaimClass};
 pub use self::people::ComparedUser;
 pub use super::view::DecisionSource;
 
+use self::comparison::Comparison;
 use self::groups::ChangeGroups;
 use self::walk::PathWalk;
-use self::world::Comparison;
 use super::view::ConfigurationView;
 
-/// Everything that changes, opening changes first, each group of requests once.
+/// All changes, opening ones first, each group of requests once.
 ///
-/// `people` are the users of both configurations. `progress` hears now and then how many classes of paths were
-/// compared so far.
+/// `people` are the users of both configurations. `progress` is called from time to time with the number of path
+/// classes compared so far.
 pub fn compare(
     old: &ConfigurationView<'_>,
     new: &ConfigurationView<'_>,
     people: &[ComparedUser],
     progress: &mut dyn FnMut(usize),
 ) -> Vec<PolicyChange> {
-    let mut world = Comparison::new(old, new, people);
+    let mut comparison = Comparison::new(old, new, people);
     let mut groups = ChangeGroups::default();
-    let hosts = hosts::classes(old, new, &world.fresh);
+    let hosts = hosts::classes(old, new, &comparison.unused);
     for (index, group) in hosts.iter().enumerate() {
-        PathWalk::new(&mut world, &mut groups, (index, group), progress).run();
+        PathWalk::new(&mut comparison, &mut groups, (index, group), progress).run();
     }
-    groups.into_changes(&world, &hosts)
+    groups.into_changes(&comparison, &hosts)
 }
 
-/// All classes of methods: a change that has all of them is about any method.
+/// All classes of methods: a change that lists all of them applies to any method.
 pub fn method_classes(
     old: &ConfigurationView<'_>,
     new: &ConfigurationView<'_>,
 ) -> Vec<MethodClass> {
-    world::method_classes(old, new)
+    comparison::method_classes(old, new)
         .into_iter()
         .map(|(class, _)| class)
         .collect()

@@ -1,10 +1,10 @@
-//! Sets of path classes, with as few members as say the same.
+//! Simplifies sets of path classes.
 
 use std::collections::BTreeSet;
 
 use super::change::{PathClass, PathPiece};
 
-/// Joins `/a` and `/a/*/**` to `/a/**`, and drops every class that another one covers.
+/// Merges `/a` and `/a/*/**` into `/a/**`, and drops every class that another one covers.
 pub(super) fn simplify(mut classes: BTreeSet<PathClass>) -> BTreeSet<PathClass> {
     if classes.len() < 2 {
         return classes;
@@ -21,7 +21,7 @@ pub(super) fn simplify(mut classes: BTreeSet<PathClass>) -> BTreeSet<PathClass> 
     classes
 }
 
-/// The longest first, so that what one step joins the next can use.
+/// Longest first, so that a merged class can be merged again.
 fn join(classes: &mut BTreeSet<PathClass>) {
     let mut ends: Vec<PathClass> = classes
         .iter()
@@ -47,10 +47,10 @@ fn with(pieces: &[PathPiece], more: &[PathPiece]) -> PathClass {
     PathClass([pieces, more].concat())
 }
 
-/// Whether another class of the set covers it.
+/// Whether another class of the set covers this one.
 ///
-/// Looks up every wider spelling of its own pieces: twice as many with each literal, so that beyond a few literals only
-/// those with one change are looked at. A class that stays although it could go says nothing wrong.
+/// Looks up every wider variant of its pieces. Each literal doubles their number, so beyond a limit the rest is
+/// skipped: a class that is kept although it is covered makes a report longer, not wrong.
 fn is_covered(class: &PathClass, classes: &BTreeSet<PathClass>) -> bool {
     wider(class)
         .into_iter()
@@ -62,7 +62,7 @@ fn wider(class: &PathClass) -> Vec<PathClass> {
     let mut prefixes = vec![Vec::new()];
     let mut wider = Vec::new();
     for length in 0..=fixed {
-        // everything from here on; `/a/**` covers `/a` as well
+        // the rest of the path; `/a/**` covers `/a` as well
         wider.extend(
             prefixes
                 .iter()

@@ -10,51 +10,51 @@ use crate::access::{
 /// A user of either configuration.
 #[derive(Clone, Debug)]
 pub struct ComparedUser {
-    /// The name.
+    /// The user's name.
     pub name: Box<str>,
-    /// Who that was before; `None`: not on the list, or disabled.
+    /// The identity in the old configuration; `None`: not in the user list, or disabled.
     pub before: Option<Arc<Identity>>,
-    /// Who that is now; `None`: not on the list, or disabled.
+    /// The identity in the new configuration; `None`: not in the user list, or disabled.
     pub after: Option<Arc<Identity>>,
 }
 
-/// Users whom no rule tells apart.
+/// A class of users that no rule distinguishes.
 #[derive(Clone, Debug)]
 pub(super) struct UserClass {
-    /// By their place in the list of people.
+    /// By index in the list of users.
     pub(super) members: Vec<usize>,
     pub(super) before: Option<Arc<Identity>>,
     pub(super) after: Option<Arc<Identity>>,
 }
 
-/// Whether something about users changed that rules see.
+/// Whether anything about a class of users changed that rules evaluate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum UserChange {
     Yes,
     No,
 }
 
-/// What rules see of somebody: roles, claims, and the name where something names it.
+/// What rules evaluate of an identity: roles, claims, and the name where a rule or a path may contain it.
 type Seen = (
     BTreeSet<Box<str>>,
     Vec<(Box<str>, Vec<ClaimValue>)>,
     Option<Box<str>>,
 );
 
-/// Beyond this many kinds of users, nobody looks at whom each change affects.
+/// Beyond this many classes, affected users are not computed.
 const MOST_CLASSES: usize = 500;
 
-/// All users, by class.
+/// All users who can log in under either configuration, by class.
 #[derive(Debug)]
 pub(super) struct UserClasses {
-    /// Those about whom something changed that rules see.
+    /// Classes about which something changed that rules evaluate.
     pub(super) changed: Vec<UserClass>,
-    /// Those about whom nothing did; empty where there are too many kinds of them.
+    /// All other classes; empty where there are more than [`MOST_CLASSES`].
     pub(super) unchanged: Vec<UserClass>,
 }
 
 impl UserClasses {
-    /// `is_named` says whether a rule or a literal segment spells the name.
+    /// `is_named` says whether a rule or a literal segment contains the name.
     pub(super) fn new(
         people: &[ComparedUser],
         claims: &BTreeSet<Box<str>>,
@@ -96,13 +96,13 @@ impl UserClasses {
         all
     }
 
-    /// Every class that is known.
+    /// All classes.
     pub(super) fn all(&self) -> impl Iterator<Item = (&UserClass, UserChange)> {
         let unchanged = self.unchanged.iter().map(|class| (class, UserChange::No));
         unchanged.chain(self.changed.iter().map(|class| (class, UserChange::Yes)))
     }
 
-    /// Whether the rule may answer differently to somebody who changed.
+    /// Whether the outcome of the rule may differ for a user who changed.
     pub(super) fn touch(&self, rule: &Rule) -> bool {
         self.changed.iter().any(|class| {
             let (before, after) = (class.before.as_deref(), class.after.as_deref());
@@ -118,26 +118,26 @@ impl UserClasses {
 }
 
 fn seen(identity: &Identity, claims: &BTreeSet<Box<str>>, named: bool) -> Seen {
-    let asked = identity
+    let compared = identity
         .claims
         .iter()
         .filter(|claim| claims.contains(&claim.name));
-    // one path may compare a segment with both
+    // one rule may compare a segment with both
     let own =
         |value: &ClaimValue| matches!(value, ClaimValue::Text(text) if *text == identity.subject);
-    let named = named || asked.clone().flat_map(|claim| &claim.values).any(own);
-    let asked = asked
+    let named = named || compared.clone().flat_map(|claim| &claim.values).any(own);
+    let compared = compared
         .map(|claim| (claim.name.clone(), claim.values.clone()))
         .collect();
     (
         identity.roles.iter().cloned().collect(),
-        asked,
+        compared,
         named.then(|| identity.subject.clone()),
     )
 }
 
-/// What of a condition can still fail for somebody, for want of the right path or address; `None` where it fails
-/// anyway.
+/// The claim values that the rest of the condition, which depends on path and address, is compared with; `None` where
+/// the condition fails on any path.
 fn prospects<'a>(
     condition: &'a Condition,
     who: Option<&'a Identity>,
@@ -174,15 +174,15 @@ fn values<'a>(who: &'a Identity, name: &'a str) -> impl Iterator<Item = &'a Clai
     claims.flat_map(|claim| &claim.values)
 }
 
-/// A path made to measure for somebody: which segments to replace, and which of them by the own name.
+/// An adaptation of a path to a user: the segments to replace, and which of them by the user's name.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct PathFitting {
     pub(super) texts: BTreeMap<usize, Box<str>>,
     pub(super) own: BTreeSet<usize>,
 }
 
-/// The ways to choose the segments that the rule compares with what somebody has, one condition at a time. The first is
-/// to leave them as they are.
+/// The ways to replace the segments that the rule compares with the identity, one condition at a time. The first leaves
+/// them as they are.
 pub(super) fn fittings(rule: Option<&Rule>, who: &Identity) -> BTreeSet<PathFitting> {
     let mut all = BTreeSet::from([PathFitting::default()]);
     let Some(of) = rule else { return all };
@@ -221,7 +221,7 @@ pub(super) fn fittings(rule: Option<&Rule>, who: &Identity) -> BTreeSet<PathFitt
 impl PathFitting {
     fn with(&self, position: usize, text: &str) -> Self {
         let mut with = self.clone();
-        // where the name was put already, it must be both: then only an equal claim fits, and the name stays
+        // a segment that must equal the name as well keeps it: only an equal claim fits
         with.texts.entry(position).or_insert_with(|| text.into());
         with
     }

@@ -1,73 +1,73 @@
-//! The walk over the pattern trees of both configurations in step, from class to class of paths.
+//! Walks the pattern trees of both configurations in parallel, from one class of paths to the next.
 
 use std::rc::Rc;
 
 use super::super::spelling::spell_path;
 use super::change::{PathClass, PathPiece};
 use super::classes::{LiteralSet, SegmentClass, SegmentKind};
-use super::forest::{NodeId, PatternTree};
+use super::comparison::{ComparedConfiguration, Comparison};
 use super::groups::{ChangeGroups, ChangeLocation};
 use super::hosts::HostGroup;
 use super::landmarks::Landmarks;
+use super::pattern_tree::{NodeId, PatternTree};
 use super::witness::WitnessRequest;
-use super::world::{ComparedConfiguration, Comparison};
 use crate::access::{PathOptions, RequestPath};
 
 /// The walk for one group of hosts.
 pub(super) struct PathWalk<'w, 'a> {
-    world: &'w mut Comparison<'a>,
+    comparison: &'w mut Comparison<'a>,
     groups: &'w mut ChangeGroups,
     hosts: &'w HostGroup,
-    /// Its place among the groups.
+    /// The index of the host group.
     group: usize,
     landmarks: Landmarks,
     progress: &'w mut dyn FnMut(usize),
 }
 
-/// Whose rules decide here, on either side.
+/// The services whose rules decide, in the old and the new configuration.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Frame {
     old: Option<usize>,
     new: Option<usize>,
 }
 
-/// Nodes of both trees that were reached by the same choices of literal or parameter.
+/// Nodes of both trees that the same choices of literal and parameter reach.
 #[derive(Clone, Copy)]
 struct Pair {
     nodes: (Option<NodeId>, Option<NodeId>),
-    /// Whether every `**` above that a lookup tries before these nodes answers alike on both sides.
+    /// Whether every `**` above that a lookup tries before these nodes decides alike in both.
     clear: bool,
 }
 
-/// Where the walk stands.
+/// The position of the walk.
 struct Spot {
     frame: Frame,
-    /// The most specific first, as a lookup tries them.
+    /// Most specific first, as a lookup tries them.
     pairs: Vec<Pair>,
-    /// Whether every `**` above answers alike on both sides.
+    /// Whether every `**` above decides alike in both configurations.
     steady: bool,
     landmarks: Vec<usize>,
 }
 
-/// Which paths below a spot are meant.
+/// A set of paths at a spot.
 #[derive(Clone, Copy)]
 enum Tail {
     /// The path that ends there.
     End,
-    /// All that go on.
+    /// All longer paths.
     Beyond,
 }
 
 impl<'w, 'a> PathWalk<'w, 'a> {
     pub(super) fn new(
-        world: &'w mut Comparison<'a>,
+        comparison: &'w mut Comparison<'a>,
         groups: &'w mut ChangeGroups,
         (group, hosts): (usize, &'w HostGroup),
         progress: &'w mut dyn FnMut(usize),
     ) -> Self {
-        let landmarks = Landmarks::new(world.old.view, world.new.view, hosts);
+        let landmarks = Landmarks::new(comparison.old.view, comparison.new.view, hosts);
         Self {
-            world,
+            comparison,
             groups,
             hosts,
             group,
@@ -82,7 +82,7 @@ impl<'w, 'a> PathWalk<'w, 'a> {
         self.visit(&start, &mut pieces);
     }
 
-    /// Compares everything at and below a spot. Goes as deep as the longest pattern or mount.
+    /// Compares everything at and below a spot. The recursion is as deep as the longest pattern or mount.
     fn visit(&mut self, spot: &Spot, pieces: &mut Vec<SegmentClass>) {
         if self.is_alike(spot) && !self.is_token_path(pieces) {
             return;
@@ -97,7 +97,7 @@ impl<'w, 'a> PathWalk<'w, 'a> {
             return;
         }
         let other = SegmentClass {
-            text: self.world.fresh.segment(pieces.len()),
+            text: self.comparison.unused.segment(pieces.len()),
             kind: SegmentKind::Other,
         };
         for piece in self.literals(spot).into_pieces().into_iter().chain([other]) {
@@ -113,7 +113,7 @@ impl<'w, 'a> PathWalk<'w, 'a> {
     fn is_alike(&self, spot: &Spot) -> bool {
         let services = match (spot.frame.old, spot.frame.new) {
             (None, None) => return spot.landmarks.is_empty(),
-            (Some(old), Some(new)) if self.world.alike(old, new) => (old, new),
+            (Some(old), Some(new)) if self.comparison.alike(old, new) => (old, new),
             (Some(_), Some(_) | None) | (None, Some(_)) => return false,
         };
         spot.landmarks.is_empty()
@@ -121,27 +121,27 @@ impl<'w, 'a> PathWalk<'w, 'a> {
             && spot
                 .pairs
                 .iter()
-                .all(|pair| self.world.equal(services, pair.nodes))
+                .all(|pair| self.comparison.equal(services, pair.nodes))
     }
 
-    /// Whether the path is one of `token_paths` on one side only.
+    /// Whether the path is one of `token_paths` in only one of the configurations.
     fn is_token_path(&self, pieces: &[SegmentClass]) -> bool {
         let path = raw(pieces, "");
         let is_own = |half: &ComparedConfiguration<'_>| half.view.is_token_path(&path);
-        is_own(&self.world.old) != is_own(&self.world.new)
+        is_own(&self.comparison.old) != is_own(&self.comparison.new)
     }
 
-    /// The literals that tell paths apart here.
+    /// The literals that distinguish paths at this spot.
     ///
-    /// Left out are those behind which both trees answer alike: what is not answered there falls back on the parameters
-    /// and the `**` above, as the same path with any other segment in this place does. That holds where nothing that
-    /// differs is tried before.
+    /// Omits those below which both trees decide alike: a path that no rule below them covers falls back to the
+    /// parameters and the `**` above, like the same path with any other segment at this position. This is valid where
+    /// nothing that differs is tried before.
     fn literals(&mut self, spot: &Spot) -> LiteralSet {
         let mut literals = LiteralSet::default();
         self.landmarks
-            .literals(&spot.landmarks, &self.world.exact, &mut literals);
+            .literals(&spot.landmarks, &self.comparison.exact, &mut literals);
         let alike = match (spot.frame.old, spot.frame.new) {
-            (Some(old), Some(new)) if self.world.alike(old, new) => Some((old, new)),
+            (Some(old), Some(new)) if self.comparison.alike(old, new) => Some((old, new)),
             (Some(_) | None, Some(_) | None) => None,
         };
         let mut alike_before = true;
@@ -149,11 +149,11 @@ impl<'w, 'a> PathWalk<'w, 'a> {
             let (a, b) = nodes;
             if let (Some(services), Some(a), Some(b), true) = (alike, a, b, alike_before && *clear)
             {
-                let case = self.world.old.case(services.0);
-                for text in self.world.differing(services, (*a, *b)).iter() {
+                let case = self.comparison.old.case(services.0);
+                for text in self.comparison.differing(services, (*a, *b)).iter() {
                     literals.add(text, case);
                 }
-                alike_before = self.world.equal(services, *nodes);
+                alike_before = self.comparison.equal(services, *nodes);
                 continue;
             }
             alike_before = false;
@@ -161,12 +161,12 @@ impl<'w, 'a> PathWalk<'w, 'a> {
                 .frame
                 .old
                 .zip(*a)
-                .map(|(service, id)| (&self.world.old.trees[service], id));
+                .map(|(service, id)| (&self.comparison.old.trees[service], id));
             let new = spot
                 .frame
                 .new
                 .zip(*b)
-                .map(|(service, id)| (&self.world.new.trees[service], id));
+                .map(|(service, id)| (&self.comparison.new.trees[service], id));
             for (tree, id) in old.into_iter().chain(new) {
                 tree.node(id)
                     .literals
@@ -177,7 +177,7 @@ impl<'w, 'a> PathWalk<'w, 'a> {
         literals
     }
 
-    /// One segment further; `pieces` holds it already.
+    /// The next spot; `pieces` contains its segment already.
     fn step(&self, from: &Spot, pieces: &[SegmentClass], landmarks: Vec<usize>) -> Spot {
         let frame = if from.landmarks.is_empty() {
             from.frame
@@ -199,11 +199,11 @@ impl<'w, 'a> PathWalk<'w, 'a> {
         }
     }
 
-    /// Comes to the spot of these pieces from above, in the trees of these services.
+    /// The spot of these pieces, reached from the roots of these services' trees.
     fn enter(&self, frame: Frame, pieces: &[SegmentClass], landmarks: Vec<usize>) -> Spot {
         let steady = match (frame.old, frame.new) {
             (None, None) => true,
-            (Some(old), Some(new)) => self.world.alike(old, new),
+            (Some(old), Some(new)) => self.comparison.alike(old, new),
             (Some(_), None) | (None, Some(_)) => false,
         };
         let start = vec![Pair {
@@ -230,8 +230,8 @@ impl<'w, 'a> PathWalk<'w, 'a> {
         mut steady: bool,
         text: &str,
     ) -> (Vec<Pair>, bool) {
-        let old = frame.old.map(|service| &self.world.old.trees[service]);
-        let new = frame.new.map(|service| &self.world.new.trees[service]);
+        let old = frame.old.map(|service| &self.comparison.old.trees[service]);
+        let new = frame.new.map(|service| &self.comparison.new.trees[service]);
         let mut next = Vec::new();
         let mut clear = true;
         for pair in pairs {
@@ -257,7 +257,7 @@ impl<'w, 'a> PathWalk<'w, 'a> {
         (known(next), steady)
     }
 
-    /// Whose rules decide at and below these pieces, up to the next landmark.
+    /// The services whose rules decide at and below these pieces, up to the next landmark.
     fn frame(&self, pieces: &[SegmentClass]) -> Frame {
         let raw = raw(pieces, "");
         let everything = PathOptions {
@@ -266,7 +266,7 @@ impl<'w, 'a> PathWalk<'w, 'a> {
             allow_semicolon: true,
             merge_slashes: false,
         };
-        // What a service refuses in a path is looked at where an outcome is asked for.
+        // What a service refuses in a path is checked when an outcome is computed.
         let Ok(path) = RequestPath::parse(&raw, everything) else {
             return Frame {
                 old: None,
@@ -282,8 +282,8 @@ impl<'w, 'a> PathWalk<'w, 'a> {
             }
         };
         Frame {
-            old: service(&self.world.old),
-            new: service(&self.world.new),
+            old: service(&self.comparison.old),
+            new: service(&self.comparison.new),
         }
     }
 
@@ -303,15 +303,15 @@ impl<'w, 'a> PathWalk<'w, 'a> {
         tail: Tail,
         (path, behind): &(String, String),
     ) {
-        let (old, new) = (&self.world.old, &self.world.new);
+        let (old, new) = (&self.comparison.old, &self.comparison.new);
         let before = old.view.route(&self.hosts.host, path);
         let after = new.view.route(&self.hosts.host, path);
         let class = Rc::new(path_class(pieces, tail));
-        for index in 0..self.world.methods.len() {
-            let method = self.world.methods[index].1.clone();
+        for index in 0..self.comparison.methods.len() {
+            let method = self.comparison.methods[index].1.clone();
             let sources = (
-                self.world.old.view.source(&before, &method),
-                self.world.new.view.source(&after, &method),
+                self.comparison.old.view.source(&before, &method),
+                self.comparison.new.view.source(&after, &method),
             );
             let request = WitnessRequest {
                 host: &self.hosts.host,
@@ -321,7 +321,7 @@ impl<'w, 'a> PathWalk<'w, 'a> {
                 before: (sources.0, &before),
                 after: (sources.1, &after),
             };
-            let outcomes = self.world.outcomes(&request);
+            let outcomes = self.comparison.outcomes(&request);
             let place = ChangeLocation {
                 hosts: self.group,
                 method: index,
@@ -335,20 +335,20 @@ impl<'w, 'a> PathWalk<'w, 'a> {
         }
     }
 
-    /// The ways to write a path that may be told apart, with what stands behind the pieces.
+    /// The spellings of a path that the gateway may distinguish, each with its end after the pieces.
     fn spellings(&self, pieces: &[SegmentClass], tail: Tail) -> Vec<(String, String)> {
         let behind = match tail {
             Tail::End => String::new(),
-            Tail::Beyond => format!("/{}", self.world.fresh.segment(pieces.len())),
+            Tail::Beyond => format!("/{}", self.comparison.unused.segment(pieces.len())),
         };
         let mut spellings = vec![(raw(pieces, &behind), behind)];
         let (path, behind) = &spellings[0];
         let owned = |half: &ComparedConfiguration<'_>| half.view.is_token_path(path);
-        if owned(&self.world.old) || owned(&self.world.new) {
-            // `POST /token` is the gateway's, `POST /token/` is not
+        if owned(&self.comparison.old) || owned(&self.comparison.new) {
+            // the gateway answers `POST /token`, not `POST /token/`
             spellings.push((format!("{path}/"), "/".to_owned()));
         } else if path.contains("%3B") {
-            // escaped and raw are two options
+            // whether `;` is accepted depends on its spelling
             let raw = (path.replace("%3B", ";"), behind.clone());
             spellings.push(raw);
         }
@@ -365,13 +365,13 @@ impl Tail {
     }
 }
 
-/// Without pairs that lead nowhere.
+/// The pairs with at least one node.
 fn known(mut pairs: Vec<Pair>) -> Vec<Pair> {
     pairs.retain(|pair| pair.nodes.0.is_some() || pair.nodes.1.is_some());
     pairs
 }
 
-/// Whether a `**` that ends at these nodes answers alike on both sides.
+/// Whether the `**` that ends at these nodes decides alike in both configurations.
 fn rests_alike(a: Option<(&PatternTree, NodeId)>, b: Option<(&PatternTree, NodeId)>) -> bool {
     match (a, b) {
         (Some((old, a)), Some((new, b))) => old.node(a).rest_is_like(new.node(b)),

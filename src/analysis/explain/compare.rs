@@ -1,4 +1,4 @@
-//! Which rules cover a request and which of them is more specific, by comparing rules pair by pair.
+//! Which rules cover a request, and which of them is more specific, by pairwise comparison.
 
 use std::borrow::Cow;
 use std::cmp::Ordering;
@@ -15,7 +15,7 @@ pub(super) struct Candidate<'a> {
     by: Naming,
 }
 
-/// How a rule covers the method; the more specific first.
+/// How a rule covers the method; more specific variants first.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Naming {
     Itself,
@@ -23,7 +23,7 @@ enum Naming {
     NoMethod,
 }
 
-/// What stands at one position of a pattern; the more specific first.
+/// The element at one position of a pattern; more specific variants first.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Rank {
     Literal,
@@ -75,8 +75,8 @@ fn covers_segment(segment: &Segment, value: &str, case: CaseRule) -> bool {
     }
 }
 
-/// The rule whose pattern shares most segments with the path's beginning, at least one of them a literal; of equals the
-/// first.
+/// The rule whose pattern shares most segments with the path's beginning, at least one of them a literal; the first of
+/// several.
 pub(super) fn nearest(policy: &Policy, path: &RequestPath) -> Option<RuleId> {
     let segments: Vec<_> = path.segments().collect();
     let shared = |rule: &Rule| {

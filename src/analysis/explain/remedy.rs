@@ -5,7 +5,7 @@ use http::Method;
 use super::explanation::{ConditionReport, RuleReport};
 use crate::access::{Decision, Policy, RequestPath, Requirement, Rule, RuleId};
 
-/// The ways to be allowed by the rule that wins.
+/// The alternatives for the winning rule to allow the request.
 pub(super) fn with_rule(decision: &Decision<'_>, rule: &Rule, report: &RuleReport) -> Vec<String> {
     match (decision, &rule.requirement) {
         (Decision::Allow(_), _) => Vec::new(),
@@ -34,7 +34,7 @@ fn missing(entries: &[ConditionReport]) -> String {
     failed.collect::<Vec<_>>().join(", and ")
 }
 
-/// The ways to be covered by a rule.
+/// The alternatives for a rule to cover the request.
 pub(super) fn without_rule(
     policy: &Policy,
     method: &Method,

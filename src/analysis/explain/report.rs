@@ -1,4 +1,4 @@
-//! The winning rule's conditions in words, each with its value.
+//! The conditions of the winning rule in words, each with its result.
 
 use super::explanation::{ConditionReport, RuleReport};
 use crate::access::{
@@ -21,7 +21,7 @@ pub(super) fn report(id: RuleId, rule: &Rule, path: &RequestPath, caller: &Calle
     }
 }
 
-/// One line for each entry; a condition without any gets one line that does not hold.
+/// One line for each entry; an empty condition has one line, which does not hold.
 fn alternative(condition: &Condition, context: EvaluationContext<'_>) -> Vec<ConditionReport> {
     if condition.is_empty() {
         let asked = "nothing, which holds for no one".to_owned();

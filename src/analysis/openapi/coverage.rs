@@ -1,4 +1,4 @@
-//! Which rule decides over each operation, and what is worth a look about it.
+//! Which rule decides each operation of a document, and what to review about it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,37 +7,37 @@ use http::Method;
 use super::super::spelling::spell_path;
 use super::super::table::{AudienceAccess, CallerAudience, access};
 use super::super::unused_names::UnusedNames;
-use super::super::view::{ConfigurationView, DecisionSource, ServiceView};
+use super::super::view::{ConfigurationView, DecisionSource, ServicePolicyView};
 use super::document::{ApiOperation, OpenApiDocument};
 use super::security::OperationSecurity;
 use super::template::{PathTemplate, TemplateSegment};
 use crate::access::{CaseRule, Pattern, RuleId, Segment};
 
-/// A document held against the rules of one service.
+/// A document compared with the rules of one service.
 #[derive(Debug)]
 pub struct ApiAudit {
     /// Every operation, once for each of its servers' paths.
     pub operations: Vec<OperationCoverage>,
-    /// The rules of the service that decide over no operation.
+    /// The rules of the service that decide no operation.
     pub unused: Vec<RuleId>,
 }
 
-/// One operation and what decides over it.
+/// One operation and what decides it.
 #[derive(Debug)]
 pub struct OperationCoverage {
-    /// By its place in the document.
+    /// The index of the operation in the document.
     pub operation: usize,
     /// Its path as clients send it.
     pub path: PathTemplate,
-    /// What decides where nothing is special about the parameters.
+    /// What decides where no rule names the values of the parameters.
     pub decider: OperationDecider,
-    /// More specific rules, which decide over some of its paths.
+    /// More specific rules, which decide some of its paths.
     pub others: Vec<RuleId>,
-    /// What is worth a look.
+    /// What to review.
     pub findings: BTreeSet<AuditFinding>,
 }
 
-/// What decides over an operation.
+/// What decides an operation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum OperationDecider {
     /// This rule of the service.
@@ -46,7 +46,7 @@ pub enum OperationDecider {
     NoRule,
     /// The gateway itself: it is never forwarded.
     Own,
-    /// Another service, by its place in the file.
+    /// The service of this index, which is another one.
     OtherService(usize),
     /// No service: 404.
     NoService,
@@ -56,16 +56,16 @@ pub enum OperationDecider {
     BadMethod,
 }
 
-/// What is worth a look.
+/// What to review.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum AuditFinding {
-    /// Callers who are not known are let in, from everywhere or from some networks.
+    /// Anonymous callers are admitted, from everywhere or from some networks.
     Open,
-    /// No rule decides over it, so that it is refused; or it never comes to this service.
+    /// No rule covers it, so it is refused; or it never reaches this service.
     Uncovered,
-    /// The document asks for security, and callers who are not known are let in.
+    /// The document requires security, and anonymous callers are admitted.
     Looser,
-    /// The document asks for nothing, and callers who are not known are not let in.
+    /// The document requires nothing, and anonymous callers are not admitted.
     Stricter,
 }
 
@@ -81,9 +81,9 @@ impl AuditFinding {
     }
 }
 
-/// Holds a document against the rules of the service at this index. `prefix`: where the document's paths are mounted,
-/// instead of what the document and `strip_path` say. `host`: for services that share hosts; by default the service's
-/// first.
+/// Compares a document with the rules of the service of this index. `prefix`: where the document's paths are mounted,
+/// instead of what the document and `strip_path` imply. `host`: for services that share hosts; by default the first
+/// host of the service.
 pub fn audit(
     view: &ConfigurationView<'_>,
     service: usize,
@@ -91,12 +91,12 @@ pub fn audit(
     prefix: Option<&PathTemplate>,
     host: Option<&str>,
 ) -> ApiAudit {
-    let fresh = UnusedNames::new(&view.texts());
-    let host = host.map_or_else(|| host_of(&view.services[service], &fresh), str::to_owned);
+    let unused = UnusedNames::new(&view.texts());
+    let host = host.map_or_else(|| host_of(&view.services[service], &unused), str::to_owned);
     let looker = Looker {
         view,
         service,
-        fresh,
+        unused,
         host,
     };
     let mut operations = Vec::new();
@@ -119,7 +119,7 @@ pub fn audit(
 
 /// The operation's paths as clients send them, each once.
 fn paths(
-    service: &ServiceView<'_>,
+    service: &ServicePolicyView<'_>,
     operation: &ApiOperation,
     prefix: Option<&PathTemplate>,
 ) -> Vec<PathTemplate> {
@@ -136,7 +136,7 @@ fn paths(
     let mut paths: Vec<PathTemplate> = Vec::new();
     for server in &operation.prefixes {
         let under_mount = server.pieces.starts_with(&mount.pieces);
-        // the service sees paths without its mount, unless it was told of it
+        // the service receives paths without its mount, unless its document includes it
         let prefix = if service.strip_path && !under_mount {
             server.below(&mount)
         } else {
@@ -153,7 +153,7 @@ fn paths(
 struct Looker<'a> {
     view: &'a ConfigurationView<'a>,
     service: usize,
-    fresh: UnusedNames,
+    unused: UnusedNames,
     host: String,
 }
 
@@ -189,12 +189,12 @@ impl Looker<'_> {
         covered
     }
 
-    /// The path with segments that no rule names in place of its parameters.
+    /// The path with segments that no rule names instead of its parameters.
     fn plain(&self, path: &PathTemplate) -> Vec<String> {
         let text = |(position, piece): (usize, &TemplateSegment)| match piece {
             TemplateSegment::Literal(text) => text.clone(),
             TemplateSegment::Parameter(_) | TemplateSegment::Mixed(_) => {
-                self.fresh.segment(position).into()
+                self.unused.segment(position).into()
             }
         };
         path.pieces.iter().enumerate().map(text).collect()
@@ -217,10 +217,10 @@ impl Looker<'_> {
         }
     }
 
-    /// The other rules that decide over some path of the template.
+    /// The other rules that decide some path of the template.
     ///
-    /// A rule does so if it does for the path that has its own literals, and elsewhere segments that no rule names: any
-    /// other path can only bring in more rules that are more specific.
+    /// A rule decides some path if it decides the one with its own literals, and otherwise segments that no rule names:
+    /// on any other path, only further and more specific rules match.
     fn others(&self, method: &Method, path: &PathTemplate, main: Option<RuleId>) -> Vec<RuleId> {
         let service = &self.view.services[self.service];
         let rules = (0..)
@@ -241,8 +241,8 @@ impl Looker<'_> {
         let mut segments = pattern.segments().iter().peekable();
         let mut fitting = Vec::with_capacity(path.pieces.len());
         for (position, piece) in path.pieces.iter().enumerate() {
-            let fresh = || String::from(self.fresh.segment(position));
-            // `**` stands for all that follow
+            let unused = || String::from(self.unused.segment(position));
+            // `**` covers all following segments
             let segment = match segments.peek() {
                 Some(Segment::Rest) => Some(&Segment::Rest),
                 Some(_) => segments.next(),
@@ -263,7 +263,7 @@ impl Looker<'_> {
                 (
                     Segment::Parameter(_) | Segment::Rest,
                     TemplateSegment::Parameter(_) | TemplateSegment::Mixed(_),
-                ) => fresh(),
+                ) => unused(),
             });
         }
         matches!(segments.next(), None | Some(Segment::Rest)).then_some(fitting)
@@ -307,7 +307,7 @@ impl Looker<'_> {
 }
 
 impl OperationCoverage {
-    /// All rules that decide over some of its paths.
+    /// All rules that decide some of its paths.
     pub fn rules(&self) -> impl Iterator<Item = RuleId> {
         let main = match self.decider {
             OperationDecider::Rule(rule) => Some(rule),
@@ -322,19 +322,19 @@ impl OperationCoverage {
     }
 }
 
-/// A host that the service answers for; where it answers for any, one that no other service names.
-fn host_of(service: &ServiceView<'_>, fresh: &UnusedNames) -> String {
+/// A host of the service; for a service without hosts, one that no other service names.
+fn host_of(service: &ServicePolicyView<'_>, unused: &UnusedNames) -> String {
     match service.hosts.first() {
-        None => fresh.host().to_owned(),
+        None => unused.host().to_owned(),
         Some(host) => match host.parent() {
-            Some(parent) => fresh.host_below(parent),
+            Some(parent) => unused.host_below(parent),
             None => host.to_string(),
         },
     }
 }
 
 impl ApiAudit {
-    /// How many operations have each finding.
+    /// The number of operations with each finding.
     pub fn count(&self) -> BTreeMap<AuditFinding, usize> {
         let mut counts = BTreeMap::new();
         for finding in self.operations.iter().flat_map(|covered| &covered.findings) {

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use super::security::OperationSecurity;
 use super::template::{PathTemplate, TemplateSegment};
 
-/// What a document says, as far as rules care.
+/// The content of a document that matters for rules.
 #[derive(Clone, Debug)]
 pub struct OpenApiDocument {
     /// `info.title`.
@@ -17,9 +17,9 @@ pub struct OpenApiDocument {
     pub operations: Vec<ApiOperation>,
     /// The names of its `tags`, in the order of the document.
     pub tags: Vec<String>,
-    /// Whether it says anything about security anywhere. Where it does, an operation without a word about it is open.
+    /// Whether it mentions security at all. Where it does, an operation without `security` is open.
     pub speaks_of_security: bool,
-    /// What could not be read as it is meant, each with its place.
+    /// What could not be interpreted, each with its place.
     pub odd: Vec<String>,
 }
 
@@ -40,12 +40,12 @@ pub struct ApiOperation {
     pub security: OperationSecurity,
 }
 
-/// Why a value is no document that can be read.
+/// Why a value is not an OpenAPI document.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum OpenApiError {
-    /// Neither `openapi` nor `swagger` is there.
+    /// It has neither `openapi` nor `swagger`.
     Unmarked,
-    /// A version that is not known; what it says.
+    /// An unsupported version, as written.
     Version(String),
     /// `paths` is missing or not a map.
     NoPaths,
@@ -70,7 +70,7 @@ impl OpenApiDocument {
     /// Reads a document.
     ///
     /// # Errors
-    /// Where it is none, or of a version that is not known.
+    /// [`OpenApiError`] where it is not an OpenAPI document, or of an unsupported version.
     pub fn read(root: &Value) -> Result<Self, OpenApiError> {
         let dialect = Dialect::of(root)?;
         // OpenAPI 3.1 may have webhooks or components instead
@@ -321,7 +321,7 @@ impl Reader<'_> {
         });
     }
 
-    /// The object's own servers, which come instead of those above.
+    /// The object's own servers, which replace those of the level above.
     fn prefixes_of(&mut self, object: &Value, above: Vec<PathTemplate>) -> Vec<PathTemplate> {
         let own = self.dialect == Dialect::Three && object.get("servers").is_some();
         if own {
@@ -331,7 +331,7 @@ impl Reader<'_> {
         }
     }
 
-    /// A path item may stand elsewhere in the document; what stands beside the reference wins.
+    /// Follows the reference of a path item within the document; members beside the reference take precedence.
     fn resolve(&mut self, path: &str, item: &Value) -> Option<Map<String, Value>> {
         let Value::Object(item) = item else {
             self.odd
@@ -345,7 +345,7 @@ impl Reader<'_> {
         let target = pointer
             .and_then(|pointer| self.root.pointer(pointer))
             .and_then(Value::as_object);
-        // a reference to a reference would need a bound against circles
+        // following chains of references would need protection against cycles
         let Some(target) = target.filter(|target| !target.contains_key("$ref")) else {
             self.odd.push(format!(
                 "`{path}` refers to {reference}, which cannot be followed, and is left out"

@@ -1,6 +1,6 @@
-//! An API as its OpenAPI document describes it, held against the rules: OpenAPI 3.0 and 3.1, and Swagger 2.0.
+//! Compares an OpenAPI document with the rules: OpenAPI 3.0 and 3.1, and Swagger 2.0.
 //!
-//! Documents stay JSON values: they are other people's, and what is odd about one is reported, not refused.
+//! Documents stay JSON values: they come from third parties, and what is odd in one is reported, not refused.
 
 mod coverage;
 mod document;

@@ -1,4 +1,4 @@
-//! What a document says about who may call an operation.
+//! The security requirements of a document's operations.
 
 use std::fmt;
 
@@ -9,20 +9,20 @@ use serde_json::Value;
 pub enum OperationSecurity {
     /// The document says nothing.
     Unsaid,
-    /// Nothing is asked for: an empty list.
+    /// Nothing is required: an empty list.
     Open,
-    /// One of these will do, and so will nothing at all.
+    /// One of these, or nothing.
     Optional(Vec<SecurityAlternative>),
-    /// One of these is asked for; never empty.
+    /// One of these is required; never empty.
     Required(Vec<SecurityAlternative>),
 }
 
-/// Schemes that are asked for together, each with its scopes; never empty.
+/// Schemes that are required together, each with its scopes; never empty.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SecurityAlternative(pub Vec<(String, Vec<String>)>);
 
 impl OperationSecurity {
-    /// Reads a `security` list; `None` where there is none. What is no list of maps of lists is skipped, and told.
+    /// Reads a `security` list. Entries of another form are skipped and reported in `odd`.
     pub(super) fn read(value: Option<&Value>, odd: &mut Vec<String>, place: &str) -> Self {
         let Some(value) = value else {
             return Self::Unsaid;
@@ -51,7 +51,7 @@ impl OperationSecurity {
         }
         match (alternatives.is_empty(), nothing || items.is_empty()) {
             (true, true) => Self::Open,
-            // nothing of it was understood: not a reason to call it open
+            // an entry that cannot be interpreted does not make it open
             (true, false) => Self::Unsaid,
             (false, true) => Self::Optional(alternatives),
             (false, false) => Self::Required(alternatives),
@@ -65,7 +65,7 @@ fn texts(value: &Value) -> Vec<String> {
 }
 
 impl SecurityAlternative {
-    /// All scopes that it asks for, each once.
+    /// All scopes that it requires, each once.
     pub fn scopes(&self) -> Vec<&str> {
         let mut scopes: Vec<&str> = Vec::new();
         for scope in self.0.iter().flat_map(|(_, scopes)| scopes) {

@@ -1,4 +1,4 @@
-//! A first configuration from a document: something to start from, which loads as it stands.
+//! A first configuration from a document, which loads as it is.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,16 +9,16 @@ use super::security::{OperationSecurity, SecurityAlternative};
 use super::template::{PathTemplate, TemplateSegment};
 use crate::access::Pattern;
 
-/// What the skeleton is to say beside the rules.
+/// The parts of the configuration that are not rules.
 #[derive(Clone, Debug)]
 pub struct SkeletonSettings<'a> {
-    /// Where the document came from, for the comment.
+    /// The source of the document, for the comment.
     pub source: &'a str,
     /// The name of the service; by default from the title.
     pub service: Option<&'a str>,
-    /// Where requests go.
+    /// The address of the service.
     pub upstream: &'a str,
-    /// Where the document's paths are mounted, instead of what the document says.
+    /// Where the document's paths are mounted, instead of at its servers' paths.
     pub prefix: Option<&'a PathTemplate>,
 }
 
@@ -62,7 +62,7 @@ struct Rules<'d> {
     own_path: String,
 }
 
-/// One rule to be.
+/// One rule to write.
 struct Entry<'d> {
     operation: &'d ApiOperation,
     pattern: String,
@@ -86,7 +86,7 @@ impl<'d> Rules<'d> {
         rules
     }
 
-    /// `taken` has the place of each entry by method and shape.
+    /// `taken` has the index of each entry by method and shape.
     fn add(
         &mut self,
         operation: &'d ApiOperation,
@@ -150,7 +150,7 @@ impl<'d> Rules<'d> {
 }
 
 impl Entry<'_> {
-    /// One rule for two operations: where the document asks for different things, neither is a safe guess.
+    /// Merges the requirements of two operations with one rule: where they differ, neither is a safe guess.
     fn reconcile(&mut self, other: String) {
         if self.allow != other {
             self.remark = Some(format!(
@@ -185,7 +185,7 @@ impl Entry<'_> {
     }
 }
 
-/// The operations by their first tag, as the document lists these; what has none comes first.
+/// The operations by their first tag, in the order of the document's tags; those without one come first.
 fn by_tag(document: &OpenApiDocument) -> Vec<&ApiOperation> {
     let mut operations: Vec<_> = document
         .operations
@@ -218,7 +218,7 @@ fn paths(
         .map(|prefix| operation.template.below(&prefix))
 }
 
-/// A rule's pattern; a segment of parameters and text becomes `*`, and so does a name that rules do not take.
+/// A rule's pattern; a segment of parameters and text becomes `*`, and so does a parameter whose name is not valid.
 fn pattern(path: &PathTemplate) -> String {
     let mut names = BTreeSet::new();
     let pieces = path.pieces.iter().map(|piece| match piece {
@@ -238,7 +238,7 @@ fn pattern(path: &PathTemplate) -> String {
     }
 }
 
-/// What two paths have in common that rules do not tell apart.
+/// The part of a path that rules distinguish; parameters are equal.
 fn shape(path: &PathTemplate) -> String {
     let pieces = path.pieces.iter().map(|piece| match piece {
         TemplateSegment::Literal(text) => format!("/{text}"),
@@ -247,7 +247,7 @@ fn shape(path: &PathTemplate) -> String {
     pieces.collect()
 }
 
-/// The `allow` of a rule, and what is to be said about it.
+/// The `allow` of a rule, and a remark about it.
 fn allow(security: &OperationSecurity, document: &OpenApiDocument) -> (String, Option<String>) {
     match security {
         OperationSecurity::Required(alternatives) => required(alternatives),
@@ -265,7 +265,7 @@ fn required(alternatives: &[SecurityAlternative]) -> (String, Option<String>) {
     for alternative in alternatives {
         let scopes = alternative.scopes();
         if scopes.is_empty() {
-            // one way without any scope lets everybody in who is known
+            // an alternative without scopes admits every authenticated caller
             return ("authenticated".to_owned(), None);
         }
         if let Some(scope) = scopes.iter().find(|scope| !is_role(scope)) {
@@ -295,7 +295,7 @@ fn required(alternatives: &[SecurityAlternative]) -> (String, Option<String>) {
     }
 }
 
-/// What the configuration takes for a role.
+/// Whether the configuration accepts it as a role.
 fn is_role(text: &str) -> bool {
     let plain = !text
         .chars()
@@ -303,7 +303,7 @@ fn is_role(text: &str) -> bool {
     plain && !text.is_empty() && text.trim() == text && text.len() <= 255
 }
 
-/// `/auth`, but where the service has such paths itself.
+/// `/auth`, unless the service has such paths itself.
 fn own_path(document: &OpenApiDocument, settings: &SkeletonSettings<'_>) -> String {
     let is_taken = |own: &str| {
         let mut all = document
@@ -332,7 +332,7 @@ fn service_name(document: &OpenApiDocument, settings: &SkeletonSettings<'_>) -> 
     let mut name = words.collect::<Vec<_>>().join("-");
     name.truncate(64);
     let name = name.trim_matches('-');
-    // a name of digits only would be a number to YAML
+    // YAML reads a name of digits as a number
     if name.starts_with(|c: char| c.is_ascii_alphabetic()) {
         name.to_owned()
     } else {
@@ -340,12 +340,12 @@ fn service_name(document: &OpenApiDocument, settings: &SkeletonSettings<'_>) -> 
     }
 }
 
-/// A text in quotes, which YAML and the configuration read as it is: JSON is YAML, and a dollar could begin a variable.
+/// A quoted text, which YAML and the configuration read unchanged: JSON is YAML, and a dollar could begin a variable.
 fn quoted(text: &str) -> String {
     serde_json::Value::from(text.replace('$', "$$")).to_string()
 }
 
-/// A text in one line.
+/// A text on one line.
 fn comment(text: &str) -> String {
     text.chars()
         .map(|c| {

@@ -14,13 +14,12 @@ pub enum TemplateSegment {
     Literal(String),
     /// `{name}`.
     Parameter(String),
-    /// Parameters and text in one segment, such as `{id}.json`. Rules know whole segments only.
+    /// Parameters and text in one segment, such as `{id}.json`. Patterns have whole segments only.
     Mixed(String),
 }
 
 impl PathTemplate {
-    /// Reads the template of a document; `None` where it does not begin with a slash. Slashes at its end, and doubled
-    /// ones, do not count.
+    /// Reads the template of a document; `None` where it does not begin with a slash. Empty segments are ignored.
     pub fn read(text: &str) -> Option<Self> {
         let inner = text.strip_prefix('/')?;
         let pieces = inner

@@ -1,5 +1,5 @@
-//! What becomes of a request, foretold without sending it: the same reading of the line, the same search for the
-//! service and the same decision as for a request that is sent.
+//! Decides requests without sending them. Reading the request line, finding the service and deciding are the same code
+//! as for a request that is sent.
 
 mod caller;
 mod outcome;
@@ -14,64 +14,64 @@ use std::fmt;
 use crate::access::{Caller, Decision, NoDestination, PathError, Policy, Router, RuleId};
 use crate::wire::{BadRequest, Destination, Host, OwnPaths, Target, check_request_line};
 
-/// Everything that decides on requests, of one load of the configuration.
+/// Everything that decides requests under one loaded configuration.
 #[derive(Debug)]
 pub struct Simulation<'a> {
-    /// What the gateway answers itself.
+    /// The paths of the gateway's own endpoints.
     pub own: OwnPaths,
     /// Finds a service; its indices are those of `policies`.
     pub router: &'a Router,
     /// The rules of each service.
     pub policies: Vec<&'a Policy>,
-    /// The host of requests that name none; `None` where only a request that names one finds a service.
+    /// The host of requests without one; `None` where every service requires a host.
     pub default_host: Option<Host>,
 }
 
-/// Who would answer a request.
+/// Where a simulated request goes.
 #[derive(Debug)]
 pub enum SimulatedDestination {
-    /// The gateway itself, before any rule.
+    /// To the gateway itself, before any rule.
     Own(Target),
-    /// The service of this index, by its rules on this target.
+    /// To the service of this index, whose rules decide on this target.
     Service(usize, Target),
 }
 
-/// Why a request is refused before any rule is asked.
+/// Why a simulated request is refused before any rule applies.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SimulatedRejection {
-    /// It can be read in two ways.
+    /// It is invalid or ambiguous.
     BadRequest(BadRequest),
-    /// The service of this index does not accept what stands in the path.
+    /// The service of this index does not accept the path.
     Path(usize, PathError),
-    /// There is no service for this host and path.
+    /// No service has this host and path.
     NoService {
-        /// The host that was asked for.
+        /// The requested host.
         host: Box<str>,
-        /// The path in its one spelling.
+        /// The normalized path.
         path: Box<str>,
     },
-    /// The request names no host, and every service wants one.
+    /// The request has no host, and every service requires one.
     NoHost,
 }
 
-/// What becomes of a request of a caller.
+/// The outcome of a simulated request of a caller.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SimulatedOutcome {
     /// In one word.
     pub verdict: SimulatedVerdict,
-    /// The service whose rules were asked.
+    /// The service whose rules decided.
     pub service: Option<usize>,
     /// The rule that decided.
     pub rule: Option<RuleId>,
-    /// Why it is refused; empty where the verdict says all.
+    /// Why it is refused; empty where the verdict says everything.
     pub reason: String,
 }
 
 impl Simulation<'_> {
-    /// Finds out who would answer.
+    /// Finds where the request goes.
     ///
     /// # Errors
-    /// [`SimulatedRejection`] where the request would be refused before any rule is asked.
+    /// [`SimulatedRejection`] where the request is refused before any rule applies.
     pub fn find(
         &self,
         request: &SimulatedRequest,
@@ -109,7 +109,7 @@ impl Simulation<'_> {
         }
     }
 
-    /// Decides on a request of this caller.
+    /// Decides a request of this caller.
     pub fn decide(&self, request: &SimulatedRequest, caller: &Caller) -> SimulatedOutcome {
         let (service, target) = match self.find(request) {
             Ok(SimulatedDestination::Service(service, target)) => (service, target),
@@ -169,7 +169,7 @@ impl SimulatedRejection {
         }
     }
 
-    /// The status that a client would get.
+    /// The HTTP status of the response.
     pub fn status(&self) -> u16 {
         match self {
             Self::BadRequest(error) => error.status().as_u16(),

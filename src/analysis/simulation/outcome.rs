@@ -1,26 +1,26 @@
-//! The outcome of a request in one word, as `tests:` have it.
+//! The outcome of a simulated request in one word, as in `tests:`.
 
 use std::fmt;
 
 use crate::access::Decision;
 
-/// What becomes of a request.
+/// The outcome of a simulated request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SimulatedVerdict {
-    /// It is forwarded, or the gateway itself answers.
+    /// It is forwarded, or the gateway itself answers it.
     Allowed,
     /// 401.
     Unauthenticated,
     /// 403.
     Forbidden,
-    /// 400, 405 or 414: it is refused as ambiguous before any rule is asked.
+    /// 400, 405 or 414: it is refused as invalid or ambiguous before any rule applies.
     BadRequest,
-    /// 404: no service answers for its host and path.
+    /// 404: no service has its host and path.
     NotFound,
 }
 
 impl SimulatedVerdict {
-    /// All of them, by their names.
+    /// All verdicts, by name.
     pub const ALL: [(&'static str, Self); 5] = [
         ("allowed", Self::Allowed),
         ("unauthenticated", Self::Unauthenticated),
@@ -38,7 +38,7 @@ impl SimulatedVerdict {
         }
     }
 
-    /// Its name, as a configuration has it.
+    /// Its name, as in a configuration.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Allowed => "allowed",

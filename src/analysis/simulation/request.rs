@@ -6,7 +6,7 @@ use http::{Method, Uri};
 
 use crate::wire::Host;
 
-/// A request that nobody sends.
+/// A request that is decided without being sent.
 #[derive(Clone, Debug)]
 pub struct SimulatedRequest {
     method: Method,
@@ -15,24 +15,24 @@ pub struct SimulatedRequest {
     text: String,
 }
 
-/// Why a text is no request; `Display` says what to write instead.
+/// Why a text is not a request; `Display` says what to write instead.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SimulatedRequestError {
     /// Not two words.
     Words,
-    /// Characters that no method holds.
+    /// Characters that are not valid in a method.
     Method(String),
     /// Neither a path that starts with `/` nor a URL of `http` or `https`.
     Url(String),
-    /// A URL without a proper host.
+    /// A URL without a valid host.
     Host(String),
 }
 
 impl SimulatedRequest {
     /// Reads `POST /jobs` or `POST https://jobs.example.com/jobs`.
     ///
-    /// # Errors
-    /// [`SimulatedRequestError`] for what no client could send. What a client can send and the gateway refuses is a request.
+    /// # Errors [`SimulatedRequestError`] for what no client could send. What a client can send and the gateway refuses
+    /// is valid here.
     pub fn parse(text: &str) -> Result<Self, SimulatedRequestError> {
         let mut words = text.split_whitespace();
         match (words.next(), words.next(), words.next()) {
@@ -80,7 +80,7 @@ impl SimulatedRequest {
         &self.uri
     }
 
-    /// The host, where it is a whole URL.
+    /// The host, where the request has a whole URL.
     pub fn host(&self) -> Option<&Host> {
         self.host.as_ref()
     }

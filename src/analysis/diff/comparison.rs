@@ -1,4 +1,4 @@
-//! Both configurations view by view, and everything that is worked out once for all requests.
+//! Both configurations, and everything that is computed once for all requests.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::rc::Rc;
@@ -6,10 +6,10 @@ use std::rc::Rc;
 use http::Method;
 
 use super::super::unused_names::{UnusedNames, fold};
-use super::super::view::{ConfigurationView, ServiceView};
+use super::super::view::{ConfigurationView, ServicePolicyView};
 use super::change::MethodClass;
-use super::forest::{Interner, NodeId, PatternTree};
 use super::outcome::OutcomeMemo;
+use super::pattern_tree::{Interner, NodeId, PatternTree};
 use super::people::{ComparedUser, UserClasses};
 use crate::access::{CaseRule, ClaimValue, Expected, Methods, Rule, Segment, UserMatch};
 
@@ -17,20 +17,20 @@ use crate::access::{CaseRule, ClaimValue, Expected, Methods, Rule, Segment, User
 pub(super) struct Comparison<'a> {
     pub(super) old: ComparedConfiguration<'a>,
     pub(super) new: ComparedConfiguration<'a>,
-    pub(super) fresh: UnusedNames,
-    /// Each class of methods, with one that stands for it.
+    pub(super) unused: UnusedNames,
+    /// Each class of methods, with a representative.
     pub(super) methods: Vec<(MethodClass, Method)>,
     pub(super) people: UserClasses,
     pub(super) memo: OutcomeMemo,
-    /// The literals of services to which letter case counts, by their folded form.
+    /// The literals that services compare with regard to letter case, by their folded form.
     pub(super) exact: BTreeMap<Box<str>, BTreeSet<Box<str>>>,
     differing: HashMap<(usize, usize, NodeId, NodeId), Texts>,
 }
 
-/// Texts that are worked out once and shared.
+/// Texts that are computed once and shared.
 type Texts = Rc<[Box<str>]>;
 
-/// One of them.
+/// One configuration with its pattern trees, by service.
 pub(super) struct ComparedConfiguration<'a> {
     pub(super) view: &'a ConfigurationView<'a>,
     pub(super) trees: Vec<PatternTree>,
@@ -53,7 +53,7 @@ impl<'a> Comparison<'a> {
         let mut interner = Interner::default();
         let mut half = |view: &'a ConfigurationView<'a>| {
             let touches = |rule: &Rule| people.touch(rule);
-            let tree = |service: &ServiceView<'_>| {
+            let tree = |service: &ServicePolicyView<'_>| {
                 PatternTree::new(service.policy, &mut interner, &touches)
             };
             ComparedConfiguration {
@@ -64,7 +64,7 @@ impl<'a> Comparison<'a> {
         Self {
             old: half(old),
             new: half(new),
-            fresh: UnusedNames::new(&texts),
+            unused: UnusedNames::new(&texts),
             methods: method_classes(old, new),
             people,
             memo: OutcomeMemo::default(),
@@ -73,10 +73,10 @@ impl<'a> Comparison<'a> {
         }
     }
 
-    /// Whether a request that goes to the first service before and to the second now reaches another place.
+    /// Whether a request that moves from the first service to the second reaches another service or another path.
     pub(super) fn moves(&self, old: usize, new: usize) -> bool {
         let (old, new) = (&self.old.view.services[old], &self.new.view.services[new]);
-        let stripped = |service: &ServiceView<'_>| -> Option<Vec<String>> {
+        let stripped = |service: &ServicePolicyView<'_>| -> Option<Vec<String>> {
             service
                 .strip_path
                 .then(|| service.mount.segments().map(str::to_owned).collect())
@@ -84,7 +84,7 @@ impl<'a> Comparison<'a> {
         old.known_as != new.known_as || stripped(old) != stripped(new)
     }
 
-    /// Whether both services read patterns and paths alike and stand for the same place.
+    /// Whether both services read patterns and paths alike and forward to the same place.
     pub(super) fn alike(&self, old: usize, new: usize) -> bool {
         let (first, second) = (&self.old.view.services[old], &self.new.view.services[new]);
         first.policy.case() == second.policy.case()
@@ -92,7 +92,7 @@ impl<'a> Comparison<'a> {
             && !self.moves(old, new)
     }
 
-    /// Whether both subtrees answer alike, for the users who changed as well.
+    /// Whether both subtrees decide alike, for users who changed as well.
     pub(super) fn equal(
         &self,
         (old, new): (usize, usize),
@@ -108,7 +108,7 @@ impl<'a> Comparison<'a> {
         }
     }
 
-    /// The literals below both nodes behind which they do not answer alike.
+    /// The literals of both nodes below which they do not decide alike.
     pub(super) fn differing(
         &mut self,
         (old, new): (usize, usize),
@@ -143,7 +143,7 @@ impl<'a> Comparison<'a> {
 fn services<'s>(
     old: &'s ConfigurationView<'_>,
     new: &'s ConfigurationView<'_>,
-) -> impl Iterator<Item = &'s ServiceView<'s>> {
+) -> impl Iterator<Item = &'s ServicePolicyView<'s>> {
     old.services.iter().chain(&new.services)
 }
 
@@ -153,7 +153,7 @@ fn exact(
 ) -> BTreeMap<Box<str>, BTreeSet<Box<str>>> {
     let mut exact = BTreeMap::<Box<str>, BTreeSet<Box<str>>>::new();
     if services(old, new).all(|service| service.policy.case() == CaseRule::Sensitive) {
-        // then it counts everywhere, and nothing is folded
+        // every service compares letter case, and nothing is folded
         return exact;
     }
     let mut add = |text: &str| {
@@ -246,8 +246,8 @@ fn named_methods(rule: &Rule) -> &[Method] {
     }
 }
 
-/// The methods that anything names, and one of the others. `HEAD` goes with `GET` where nothing names it, and is still
-/// a method of its own; `POST` at a token path is the gateway's.
+/// The methods that any rule names, and one of the others. `HEAD` is a class of its own beside `GET`, whose rules cover
+/// it; `POST` is one where there are token paths, at which the gateway answers it.
 pub(super) fn method_classes(
     old: &ConfigurationView<'_>,
     new: &ConfigurationView<'_>,
@@ -274,7 +274,7 @@ pub(super) fn method_classes(
 }
 
 impl ComparedConfiguration<'_> {
-    /// Whether letter case counts for a service.
+    /// How a service compares letter case.
     pub(super) fn case(&self, service: usize) -> CaseRule {
         self.trees[service].case
     }

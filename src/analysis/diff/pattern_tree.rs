@@ -1,4 +1,5 @@
-//! Pattern trees that can be walked in step, with a number for each subtree: equal numbers, equal answers.
+//! Pattern trees with a number for each subtree: subtrees with equal numbers decide alike. Two trees are walked in
+//! parallel.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -6,18 +7,18 @@ use crate::access::{
     CaseRule, Expected, Methods, Policy, Requirement, Rule, RuleId, Segment, UserMatch,
 };
 
-/// The place of one pattern prefix in a tree.
+/// Identifies a node, the end of one pattern's prefix.
 pub(super) type NodeId = u32;
 
-/// Numbers for whatever is equal. One interner serves the trees of both configurations.
+/// Gives equal values equal numbers. One interner serves the trees of both configurations.
 #[derive(Debug, Default)]
 pub(super) struct Interner {
-    asks: HashMap<String, u32>,
+    requirements: HashMap<String, u32>,
     leaves: HashMap<Vec<LeafKey>, u32>,
     nodes: HashMap<NodeKey, u32>,
 }
 
-/// Everything that decides below a node.
+/// Everything that decides at and below a node.
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct NodeKey {
     here: u32,
@@ -26,7 +27,7 @@ struct NodeKey {
     literals: Vec<(Box<str>, u32)>,
 }
 
-/// A rule's methods, sorted; and the number of what it asks.
+/// A rule's methods, sorted, and the number of its requirement.
 type LeafKey = (Option<Vec<String>>, u32);
 
 /// The patterns of one service.
@@ -34,18 +35,18 @@ type LeafKey = (Option<Vec<String>>, u32);
 pub(super) struct PatternTree {
     pub(super) case: CaseRule,
     nodes: Vec<PatternTreeNode>,
-    /// By rule.
-    asks: Vec<RequirementKey>,
+    /// By rule id.
+    requirements: Vec<RequirementKey>,
 }
 
-/// What a rule asks.
+/// The requirement of a rule.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct RequirementKey {
-    /// Equal numbers ask the same.
+    /// Equal requirements have equal numbers.
     pub(super) number: u32,
-    /// Whether a user who changed may be answered differently.
+    /// Whether the outcome may differ for a user who changed.
     pub(super) touched: bool,
-    /// The positions of the segments that it compares with something about the caller.
+    /// The positions of the path segments that it compares with the caller's name or claims.
     pub(super) compared: Box<[usize]>,
 }
 
@@ -56,17 +57,17 @@ pub(super) struct PatternTreeNode {
     pub(super) parameter: Option<NodeId>,
     here: Vec<LeafKey>,
     rest: Vec<LeafKey>,
-    /// What the `**` that ends here answers.
+    /// The number of the rules that end here with `**`.
     rest_number: u32,
     rest_touched: bool,
-    /// Everything from here on.
+    /// The number of this subtree.
     pub(super) whole: u32,
-    /// Whether a user who changed may be answered differently somewhere from here on.
+    /// Whether the outcome may differ for a user who changed, at or below this node.
     pub(super) touched: bool,
 }
 
 impl PatternTree {
-    /// `touches` says whether a user who changed may be answered differently by a rule.
+    /// `touches` says whether the outcome of a rule may differ for a user who changed.
     pub(super) fn new(
         policy: &Policy,
         interner: &mut Interner,
@@ -75,17 +76,17 @@ impl PatternTree {
         let mut tree = Self {
             case: policy.case(),
             nodes: vec![PatternTreeNode::default()],
-            asks: Vec::new(),
+            requirements: Vec::new(),
         };
         for rule in policy.rules() {
             let compared = compared(rule).into_iter().collect();
-            let ask = RequirementKey {
-                number: interner.ask(rule),
+            let requirement = RequirementKey {
+                number: interner.requirement(rule),
                 touched: touches(rule),
                 compared,
             };
-            tree.add(rule, &ask);
-            tree.asks.push(ask);
+            tree.add(rule, &requirement);
+            tree.requirements.push(requirement);
         }
         tree.number(interner);
         tree
@@ -95,11 +96,11 @@ impl PatternTree {
         &self.nodes[id as usize]
     }
 
-    pub(super) fn ask(&self, rule: RuleId) -> &RequirementKey {
-        &self.asks[rule.0 as usize]
+    pub(super) fn requirement(&self, rule: RuleId) -> &RequirementKey {
+        &self.requirements[rule.0 as usize]
     }
 
-    /// The child for this segment of a path.
+    /// The child for this path segment.
     pub(super) fn literal(&self, id: NodeId, text: &str) -> Option<NodeId> {
         let literals = &self.node(id).literals;
         if literals.is_empty() {
@@ -109,8 +110,8 @@ impl PatternTree {
         }
     }
 
-    fn add(&mut self, rule: &Rule, ask: &RequirementKey) {
-        let key = (methods_key(rule), ask.number);
+    fn add(&mut self, rule: &Rule, requirement: &RequirementKey) {
+        let key = (methods_key(rule), requirement.number);
         let mut id = 0;
         for segment in rule.pattern.segments() {
             id = match segment {
@@ -119,14 +120,14 @@ impl PatternTree {
                 Segment::Rest => {
                     let node = &mut self.nodes[id as usize];
                     node.rest.push(key);
-                    node.rest_touched |= ask.touched;
+                    node.rest_touched |= requirement.touched;
                     return;
                 }
             };
         }
         let node = &mut self.nodes[id as usize];
         node.here.push(key);
-        node.touched |= ask.touched;
+        node.touched |= requirement.touched;
     }
 
     fn grow_literal(&mut self, parent: NodeId, text: &str) -> NodeId {
@@ -157,7 +158,7 @@ impl PatternTree {
         child
     }
 
-    /// A child stands behind its parent, so that going backwards meets each child first.
+    /// Children follow their parents in the list, so the reverse order visits each child first.
     fn number(&mut self, interner: &mut Interner) {
         for id in (0..self.nodes.len()).rev() {
             let rest = interner.leaf(&self.nodes[id].rest);
@@ -189,7 +190,7 @@ impl PatternTree {
 }
 
 impl PatternTreeNode {
-    /// Whether the `**` of both nodes answers alike, for the users who changed as well.
+    /// Whether the `**` of both nodes decides alike, for users who changed as well.
     pub(super) fn rest_is_like(&self, other: &Self) -> bool {
         self.rest_number == other.rest_number && !self.rest_touched && !other.rest_touched
     }
@@ -212,10 +213,10 @@ fn methods_key(rule: &Rule) -> Option<Vec<String>> {
 }
 
 impl Interner {
-    /// Names of parameters do not matter, their positions do.
-    fn ask(&mut self, rule: &Rule) -> u32 {
-        let next = u32::try_from(self.asks.len()).expect("as many as there are rules");
-        *self.asks.entry(canonical(rule)).or_insert(next)
+    /// Parameters are compared by position, not by name.
+    fn requirement(&mut self, rule: &Rule) -> u32 {
+        let next = u32::try_from(self.requirements.len()).expect("as many as there are rules");
+        *self.requirements.entry(canonical(rule)).or_insert(next)
     }
 
     fn leaf(&mut self, leaf: &[LeafKey]) -> u32 {
@@ -250,7 +251,7 @@ fn position_text(rule: &Rule, name: &str) -> Box<str> {
         .map_or_else(|| "nowhere".into(), |position| position.to_string().into())
 }
 
-/// The positions of the segments that the rule compares with something about the caller.
+/// The positions of the path segments that the rule compares with the caller's name or claims.
 fn compared(rule: &Rule) -> BTreeSet<usize> {
     let names = rule.requirement.conditions().iter().flat_map(|condition| {
         let user = condition.user.iter().filter_map(|user| match user {
