@@ -302,7 +302,7 @@ fn a_token_is_not_to_be_stored() {
     assert!(
         transcript.starts_with(concat!(
             "200 OK\ncache-control: no-store\ncontent-type: application/json\npragma: no-cache\n\n",
-            r#"{"access_token":"eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCIsImtpZCI6"#
+            r#"{"access_token":"eyJ0eXAiOiJKV1QiLCJhbGciOiJIUzI1NiIsImtpZCI6"#
         )),
         "{transcript}"
     );

@@ -308,11 +308,11 @@ mod tests {
         assert_eq!(
             messages,
             [
-                "key 1 is not used: `kid` is missing or malformed (RFC 7518, section 6)",
+                "key 1 is not used: `kid` is missing or malformed (RFC 7517, RFC 7518)",
                 "key 2, `off`, is not used: not a P-256 key, which ES256 needs: its point is not valid on that curve",
-                "key 3, `short`, is not used: `x` is missing or malformed (RFC 7518, section 6)",
+                "key 3, `short`, is not used: `x` is missing or malformed (RFC 7517, RFC 7518)",
                 "key 4 is not used: an RSA key of 1032 bits; 2048 to 8192 are accepted",
-                "key 5, `a`, is not used: `e` is missing or malformed (RFC 7518, section 6)",
+                "key 5, `a`, is not used: `e` is missing or malformed (RFC 7517, RFC 7518)",
             ]
         );
     }

@@ -493,6 +493,33 @@ fn what_is_no_key_set_changes_nothing() {
 }
 
 /// A provider that accepts connections and never says a word.
+/// A set is read key by key: an issuer may publish one that is broken, or of a kind that nobody knew yet.
+#[test]
+fn of_a_published_set_only_the_broken_key_is_lost() {
+    let upstream = Upstream::saying("hi");
+    let good = rsa("good");
+    let mut set: Value = serde_json::from_str(&jwks(&[&good])).unwrap();
+    let keys = set["keys"].as_array_mut().unwrap();
+    let mut short = keys[0].clone();
+    (short["kid"], short["n"]) = (json!("short"), json!("AQAB"));
+    keys.insert(0, short);
+    keys.insert(
+        0,
+        json!({ "kty": "AKP", "alg": "ML-DSA-44", "kid": 7, "pub": "AA" }),
+    );
+    let provider = Provider::new(set.to_string());
+    let gateway = trusting(&upstream, &provider.entry("")).start();
+    assert_eq!(
+        gateway.named_event("jwks_key_rejected")["reason"],
+        "key 2, `short`, is not used: an RSA key of 17 bits; 2048 to 8192 are accepted"
+    );
+    assert_eq!(gateway.named_event("jwks_fetched")["keys"], 1);
+    assert_eq!(
+        status(&gateway, "/me", &token(&good, ISSUER, json!({}))),
+        200
+    );
+}
+
 #[test]
 fn requests_do_not_wait_for_a_provider_that_hangs() {
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();

@@ -69,7 +69,7 @@ impl fmt::Display for KeyError {
             Self::Compressed => {
                 f.write_str("a compressed point; write it in full: `openssl ec -pubin -in KEY -conv_form uncompressed`")
             }
-            Self::Member(name) => write!(f, "`{name}` is missing or malformed (RFC 7518, section 6)"),
+            Self::Member(name) => write!(f, "`{name}` is missing or malformed (RFC 7517, RFC 7518)"),
             Self::Unproven(algorithm) => write!(f, "a damaged key: it does not verify its own {algorithm} signature"),
             Self::NotForSecret(algorithm) => {
                 write!(f, "no key for {algorithm}, which needs {}", algorithm.key_kind())
