@@ -82,29 +82,12 @@ impl Snapshot {
             issuer_keys.keys(&settings.issuer, url, &settings.algorithms)
         });
         let directory = Arc::new(config.directory);
-        let own = config.auth.own_paths();
-        let token = config.auth.token;
-        let keys = token.keys();
-        let jwks = keys.to_jwks().to_string().into();
-        let verifier = token.verifier();
-        let browsers = Arc::new(browser_sessions(&token, config.auth.session.max_age));
-        let cookie = Arc::new(config.auth.session.cookie);
-        let issuer = IssuerSettings {
-            issuer: token.issuer,
-            audience: token.audience,
-            access_ttl: token.access_ttl,
-            roles_claim: token.roles_claim,
-        };
-        let issuer = Issuer::new(token.key, issuer);
-        let portal = PortalSettings {
-            own,
-            jwks,
-            attempts: config.auth.attempts,
-            refresh_ttl: token.refresh_ttl,
-            longest_token: token.max_lifetime + token.leeway,
-            look: config.auth.look.map(Arc::new),
-            cookie: Arc::clone(&cookie),
-        };
+        let describes = config.auth.verify;
+        let token = &config.auth.token;
+        let verifier = Verifier::new(token.keys(), token.verifier());
+        let browsers = Arc::new(browser_sessions(token, config.auth.session.max_age));
+        let (portal, issuer) = portal_parts(config.auth);
+        let cookie = Arc::clone(&portal.cookie);
         let body_timeout = config.server.timeouts.body;
         let rosters = fleet.muster(
             config
@@ -130,11 +113,11 @@ impl Snapshot {
                 sessions.clone(),
                 Arc::clone(&browsers),
             ),
-            verifier: Verifier::new(keys, verifier),
+            verifier,
             trusted_issuers,
             browsers,
             cookie,
-            describes: config.auth.verify,
+            describes,
             directory,
             access_log: config.log.access,
             audit: audit.clone(),
@@ -169,6 +152,28 @@ impl Snapshot {
     pub fn server(&self) -> &config::Server {
         &self.server
     }
+}
+
+/// What the portal is set up with, and what issues its tokens.
+fn portal_parts(auth: config::Auth) -> (PortalSettings, Issuer) {
+    let own = auth.own_paths();
+    let token = auth.token;
+    let portal = PortalSettings {
+        own,
+        jwks: token.keys().to_jwks().to_string().into(),
+        attempts: auth.attempts,
+        refresh_ttl: token.refresh_ttl,
+        longest_token: token.max_lifetime + token.leeway,
+        look: auth.look.map(Arc::new),
+        cookie: Arc::new(auth.session.cookie),
+    };
+    let issuer = IssuerSettings {
+        issuer: token.issuer,
+        audience: token.audience,
+        access_ttl: token.access_ttl,
+        roles_claim: token.roles_claim,
+    };
+    (portal, Issuer::new(token.key, issuer))
 }
 
 fn browser_sessions(token: &config::Token, max_age: Duration) -> CookieSessions {

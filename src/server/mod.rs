@@ -24,6 +24,7 @@ mod reload;
 mod run;
 mod signals;
 mod stream;
+mod team;
 mod terms;
 mod timed_body;
 mod tls;

@@ -1,31 +1,30 @@
 //! The whole process: threads are started, signals obeyed, and everything ended in order.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::JoinHandle;
 use std::time::Duration;
 use std::{fmt, io};
 
 use tokio::runtime::{Builder, Runtime};
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::{sleep, timeout};
 
-use super::context::{Context, OpenConnections};
-use super::listen::{Endpoint, ListenError, Listener, bind_all, bind_alone};
+use super::listen::{Endpoint, ListenError, Listeners, bind_all, bind_alone};
 use super::manager;
 use super::outlets::Outlets;
 use super::pulse::Pulse;
 use super::reload::{Fixed, Present, Reloads, Target, report};
 use super::signals::Signals;
+use super::team::Team;
 use super::tls::Tls;
-use super::worker::{self, End};
+use super::worker::End;
 use super::{files, operators};
 use crate::admin::Loads;
-use crate::ambient::{self, Ticker};
+use crate::ambient;
 use crate::config::{Config, LoadRequest, Loaded};
-use crate::gateway::{Lasting, Shared, Snapshot, Worker, WorkerParts};
+use crate::gateway::{Lasting, Shared, Snapshot};
 use crate::jwks::KeySources;
 use crate::session::{Sessions, StateError};
 use crate::telemetry::access_log::AccessLog;
@@ -85,103 +84,145 @@ pub enum RunError {
 ///
 /// # Errors
 /// [`RunError`] where it cannot start.
-pub fn run(settings: Settings, ready: impl FnOnce(&Bound)) -> Result<(), RunError> {
-    let Settings {
-        loaded,
-        request,
-        access_log,
-        events,
-    } = settings;
+pub fn run(mut settings: Settings, ready: impl FnOnce(&Bound)) -> Result<(), RunError> {
     let runtime = Builder::new_current_thread().enable_all().build()?;
     // from here on: without a handler SIGHUP would end the process, and as the first one of a container it would not
     // hear SIGTERM at all
     let mut signals = runtime.block_on(async { Signals::listen() })?;
     files::raise_limit();
-    report(&loaded.warnings);
-    let metrics = counting(&access_log);
-    let listeners = bind_all(&loaded.config.server.listen, loaded.config.server.workers)?;
-    let admin = loaded.config.admin.map(bind_alone).transpose()?;
-    let loads = Arc::new(Loads::new(operators::load(&loaded)));
-    let bound = Bound {
-        clients: listeners.endpoints,
-        admin: admin
-            .as_ref()
-            .and_then(|listener| listener.local_addr().ok()),
-    };
-    let lasting = lasting(&loaded.config, request.cores, &runtime, &metrics)?;
+    report(&settings.loaded.warnings);
+    let metrics = counting(&settings.access_log);
+    let sockets = Sockets::bind(&mut settings.loaded.config)?;
+    let loads = Arc::new(Loads::new(operators::load(&settings.loaded)));
+    let cores = settings.request.cores;
+    let lasting = lasting(&settings.loaded.config, cores, &runtime, &metrics)?;
     if let Wait::Ended = runtime.block_on(wait_for_state(&lasting.sessions, &mut signals))? {
         return Ok(());
     }
-    let fixed = Fixed::of(&loaded.config);
-    let tls = loaded
-        .config
-        .server
-        .tls
-        .as_ref()
-        .map(|tls| Arc::new(Tls::new(tls)));
-    metrics.show_servers(operators::levels(&lasting.fleet));
-    let outlets = Outlets::open(&lasting, &metrics);
-    let shared = Arc::new(Shared::new(Snapshot::new(loaded.config, &lasting)));
-    let (reloaded, counted, known) = (
-        Arc::clone(&shared),
-        Arc::clone(&metrics),
-        Arc::clone(&loads),
-    );
-    let target = Target {
-        shared: reloaded,
-        tls: tls.clone(),
-        lasting: lasting.clone(),
-        metrics: counted,
-        loads: known,
-        events,
-    };
-    let present = Present {
-        files: loaded.files,
-        digest: loaded.digest,
-        fixed,
-    };
-    let reloads = Reloads::start(request, present, target)?;
-    let (end, pulse, recent) = (End::default(), Pulse::wanted(), Arc::new(Recent::default()));
-    let team = Team {
-        shared: &shared,
-        tls: tls.as_ref(),
-        sessions: &lasting.sessions,
-        metrics: &metrics,
-        access_log: &access_log,
-        pulse: pulse.as_ref(),
-        recent: &recent,
-        end: &end,
-    };
-    let (threads, mut ended) = team.start(listeners.of_worker)?;
-    let draining = Arc::new(AtomicBool::new(false));
-    let state = operators::state(metrics, &lasting, &draining, &shared, recent, loads);
-    let _operators = admin
-        .map(|listener| operators::serve(listener, state))
-        .transpose()?;
+    let process = Process::open(settings, lasting, metrics, loads)?;
+    process.serve(&runtime, sockets, signals, ready)
+}
 
-    let outcome = runtime.block_on(async {
-        pulse.map(|pulse| tokio::spawn(pulse.run()));
-        tokio::spawn(Arc::clone(&lasting.fleet).watch());
-        tracing::info!(clients = ?bound.clients, admin = ?bound.admin, "listening");
-        manager::ready();
-        ready(&bound);
-        supervise(
-            signals,
-            &mut ended,
-            &reloads,
-            || start_drain(&draining, &shared, &outlets),
-            &end,
-        )
-        .await
-    });
-    if let Workers::Gone = runtime.block_on(cut_off(&end, &mut ended)) {
-        threads.into_iter().for_each(|thread| drop(thread.join()));
+/// What the process listens on.
+struct Sockets {
+    clients: Listeners,
+    admin: Option<TcpListener>,
+}
+
+impl Sockets {
+    fn bind(config: &mut Config) -> Result<Self, RunError> {
+        Ok(Self {
+            clients: bind_all(&config.server.listen, config.server.workers)?,
+            admin: config.admin.take().map(bind_alone).transpose()?,
+        })
     }
-    drop(listeners.files);
-    outlets.close(reloads);
-    access_log.close();
-    tracing::info!("ended");
-    outcome.into_result()
+
+    fn bound(&self) -> Bound {
+        let admin = self.admin.as_ref();
+        Bound {
+            clients: self.clients.endpoints.clone(),
+            admin: admin.and_then(|listener| listener.local_addr().ok()),
+        }
+    }
+}
+
+/// A process whose configuration is in force and whose stores are open.
+struct Process {
+    lasting: Lasting,
+    shared: Arc<Shared>,
+    tls: Option<Arc<Tls>>,
+    outlets: Outlets,
+    reloads: Reloads,
+    metrics: Arc<Metrics>,
+    loads: Arc<Loads>,
+    access_log: AccessLog,
+}
+
+impl Process {
+    fn open(
+        settings: Settings,
+        lasting: Lasting,
+        metrics: Arc<Metrics>,
+        loads: Arc<Loads>,
+    ) -> Result<Self, RunError> {
+        let loaded = settings.loaded;
+        let fixed = Fixed::of(&loaded.config);
+        let tls = loaded.config.server.tls.as_ref();
+        let tls = tls.map(|tls| Arc::new(Tls::new(tls)));
+        metrics.show_servers(operators::levels(&lasting.fleet));
+        let outlets = Outlets::open(&lasting, &metrics);
+        let shared = Arc::new(Shared::new(Snapshot::new(loaded.config, &lasting)));
+        let target = Target {
+            shared: Arc::clone(&shared),
+            tls: tls.clone(),
+            lasting: lasting.clone(),
+            metrics: Arc::clone(&metrics),
+            loads: Arc::clone(&loads),
+            events: settings.events,
+        };
+        let present = Present {
+            files: loaded.files,
+            digest: loaded.digest,
+            fixed,
+        };
+        Ok(Self {
+            reloads: Reloads::start(settings.request, present, target)?,
+            lasting,
+            shared,
+            tls,
+            outlets,
+            metrics,
+            loads,
+            access_log: settings.access_log,
+        })
+    }
+
+    /// Serves until the process is asked to end, and ends everything in order.
+    fn serve(
+        self,
+        runtime: &Runtime,
+        sockets: Sockets,
+        signals: Signals,
+        ready: impl FnOnce(&Bound),
+    ) -> Result<(), RunError> {
+        let (end, pulse, recent) = (End::default(), Pulse::wanted(), Arc::new(Recent::default()));
+        let bound = sockets.bound();
+        let team = Team {
+            shared: &self.shared,
+            tls: self.tls.as_ref(),
+            sessions: &self.lasting.sessions,
+            metrics: &self.metrics,
+            access_log: &self.access_log,
+            pulse: pulse.as_ref(),
+            recent: &recent,
+            end: &end,
+        };
+        let (threads, mut ended) = team.start(sockets.clients.of_worker)?;
+        let draining = Arc::new(AtomicBool::new(false));
+        let (lasting, shared) = (&self.lasting, &self.shared);
+        let state = operators::state(self.metrics, lasting, &draining, shared, recent, self.loads);
+        let admin = sockets.admin;
+        let _operators = admin
+            .map(|listener| operators::serve(listener, state))
+            .transpose()?;
+        let outcome = runtime.block_on(async {
+            pulse.map(|pulse| tokio::spawn(pulse.run()));
+            tokio::spawn(Arc::clone(&lasting.fleet).watch());
+            tracing::info!(clients = ?bound.clients, admin = ?bound.admin, "listening");
+            manager::ready();
+            ready(&bound);
+            let drain = || start_drain(&draining, shared, &self.outlets);
+            supervise(signals, &mut ended, &self.reloads, drain, &end).await
+        });
+        if let Workers::Gone = runtime.block_on(cut_off(&end, &mut ended)) {
+            threads.into_iter().for_each(|thread| drop(thread.join()));
+        }
+        drop(sockets.clients.files);
+        self.outlets.close(self.reloads);
+        self.access_log.close();
+        tracing::info!("ended");
+        outcome.into_result()
+    }
 }
 
 fn counting(access_log: &AccessLog) -> Arc<Metrics> {
@@ -241,95 +282,6 @@ fn hasher_settings(cores: usize) -> HasherSettings {
     HasherSettings {
         threads,
         queue_per_thread,
-    }
-}
-
-/// What all workers are started with.
-struct Team<'a> {
-    shared: &'a Arc<Shared>,
-    tls: Option<&'a Arc<Tls>>,
-    sessions: &'a Sessions,
-    metrics: &'a Arc<Metrics>,
-    access_log: &'a AccessLog,
-    pulse: Option<&'a Pulse>,
-    recent: &'a Recent,
-    end: &'a End,
-}
-
-impl Team<'_> {
-    /// Starts a thread for each set of listeners. The receiver hears of each one that ends, however it does.
-    fn start(
-        &self,
-        listeners: Vec<Vec<Listener>>,
-    ) -> io::Result<(Vec<JoinHandle<()>>, UnboundedReceiver<()>)> {
-        let open = OpenConnections::default();
-        let (ends, ended) = unbounded_channel();
-        let start = |(index, listeners)| {
-            self.start_one(index, listeners, Arc::clone(&open), Ends(ends.clone()))
-        };
-        let threads = listeners
-            .into_iter()
-            .enumerate()
-            .map(start)
-            .collect::<io::Result<_>>()?;
-        Ok((threads, ended))
-    }
-
-    fn start_one(
-        &self,
-        index: usize,
-        listeners: Vec<Listener>,
-        open: OpenConnections,
-        ends: Ends,
-    ) -> io::Result<JoinHandle<()>> {
-        let (shared, metrics) = (Arc::clone(self.shared), Arc::clone(self.metrics));
-        let (log, shard, end) = (
-            self.access_log.shard(),
-            self.metrics.shard(),
-            self.end.clone(),
-        );
-        let recent = self.recent.shard();
-        let (id_seed, tls, pulse) = (
-            ambient::random_bytes(),
-            self.tls.cloned(),
-            self.pulse.map(Pulse::join),
-        );
-        let revocations = Arc::clone(self.sessions.revocations());
-        let drain = {
-            let shared = Arc::clone(&shared);
-            move || shared.current().server().timeouts.drain
-        };
-        let context = move || {
-            let ticker = Ticker::new();
-            let parts = WorkerParts {
-                shared,
-                revocations,
-                ticker: ticker.clone(),
-                metrics,
-                shard,
-                log,
-                recent,
-                id_seed,
-            };
-            Context::new(Worker::new(parts), ticker, tls, open)
-        };
-        std::thread::Builder::new()
-            .name(format!("worker-{index}"))
-            .spawn(move || {
-                let _ends = ends;
-                if let Err(error) = worker::run(listeners, context, pulse, &end, drain) {
-                    tracing::error!(%error, "a worker cannot start");
-                }
-            })
-    }
-}
-
-/// Says that a thread has ended, by a panic too.
-struct Ends(UnboundedSender<()>);
-
-impl Drop for Ends {
-    fn drop(&mut self) {
-        let _ = self.0.send(());
     }
 }
 

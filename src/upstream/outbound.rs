@@ -267,15 +267,7 @@ fn write_fields(
         extensions,
         ..
     } = head;
-    let drop_credential = credential.filter(|credential| match credential.source() {
-        _ if credential.is_withheld() => true,
-        CredentialSource::Bearer => {
-            permit.identity().is_some() && how.identity.authorization == Authorization::Remove
-        }
-        CredentialSource::ApiKey => true,
-        // it was never in the head that is passed on
-        CredentialSource::Cookie => false,
-    });
+    let drop_credential = credential.filter(|credential| is_removed(credential, permit, how));
     let drop_credential = drop_credential.as_ref().map(Credential::field_name);
     let may_have_trailers = version == Version::HTTP_2 || present.has(Present::TRANSFER_ENCODING);
     let announced = may_have_trailers && present.has(Present::TRAILER);
@@ -305,6 +297,19 @@ fn write_fields(
         how.identity.set_fields(&mut fields, identity);
     }
     (fields, extensions)
+}
+
+/// Whether the upstream does not get a credential.
+fn is_removed(credential: &Credential, permit: &Permit<'_>, how: &Forwarding) -> bool {
+    match credential.source() {
+        _ if credential.is_withheld() => true,
+        CredentialSource::Bearer => {
+            permit.identity().is_some() && how.identity.authorization == Authorization::Remove
+        }
+        CredentialSource::ApiKey => true,
+        // it was never in the head that is passed on
+        CredentialSource::Cookie => false,
+    }
 }
 
 /// What the gateway itself asks of the upstream: trailers (RFC 9110, section 10.1.4), and the key of a WebSocket that was

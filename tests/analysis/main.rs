@@ -1,6 +1,7 @@
 //! What is said of whole configurations, held against every single small request.
 
 #![allow(
+    clippy::too_many_lines,
     clippy::unwrap_used,
     reason = "what a test unwraps is part of what it claims"
 )]

@@ -1,6 +1,10 @@
 //! The configuration from the outside: what loads, and what is said about what does not.
 
-#![allow(clippy::unwrap_used, reason = "what cannot be set up fails the test")]
+#![allow(
+    clippy::too_many_lines,
+    clippy::unwrap_used,
+    reason = "what cannot be set up fails the test"
+)]
 
 mod broken;
 mod good;

@@ -16,6 +16,7 @@
 //!
 //! The ports 8080, 9000, 9100 and 9900 are others here. A command that ends in `&` is waited for until it listens.
 #![allow(
+    clippy::too_many_lines,
     clippy::unwrap_used,
     clippy::disallowed_methods,
     unreachable_pub,

@@ -1,5 +1,6 @@
 //! The gateway as clients, upstreams and operators meet it: the real binary, real sockets, real files.
 #![allow(
+    clippy::too_many_lines,
     clippy::unwrap_used,
     clippy::disallowed_methods,
     unreachable_pub,

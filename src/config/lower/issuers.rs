@@ -188,7 +188,17 @@ fn published(
         return url(&text, entry, reader).map(KeySource::Url);
     }
     let (_, bytes) = reader.file(entry)?;
-    match KeySet::from_jwks(&bytes, algorithms) {
+    fixed_keys(&bytes, algorithms, span, reader).map(KeySource::Fixed)
+}
+
+/// The keys of a file.
+fn fixed_keys(
+    bytes: &[u8],
+    algorithms: &[Algorithm],
+    span: Span,
+    reader: &mut Reader<'_>,
+) -> Option<KeySet> {
+    match KeySet::from_jwks(bytes, algorithms) {
         Ok(keys) if keys.keys().is_empty() => {
             let finding = Finding::error(
                 Code::InvalidKey,
@@ -207,7 +217,7 @@ fn published(
                 let finding = Finding::warning(Code::BrokenKey, span, key.to_string());
                 reader.report(finding.help("the other keys of the file are used"));
             }
-            Some(KeySource::Fixed(keys))
+            Some(keys)
         }
         Err(error) => {
             reader.report(Finding::error(

@@ -121,17 +121,8 @@ fn service(
     let hosts = section.take("hosts").map(|entry| hosts(entry, reader));
     let mount = mount(section.take("path"), shared.auth_path, span, reader);
     let strip_path = flag(&mut section, "strip_path", reader);
-    let case = if flag(&mut section, "case_insensitive", reader) {
-        CaseRule::Insensitive
-    } else {
-        CaseRule::Sensitive
-    };
-    let paths = section
-        .take("paths")
-        .and_then(|entry| reader.section(entry));
-    let paths = paths
-        .map(|section| path_options(section, span, reader))
-        .unwrap_or_default();
+    let case = case_rule(&mut section, reader);
+    let paths = paths(&mut section, span, reader);
     let upstream = section.require(reader, "upstream", "http://127.0.0.1:9000");
     let upstream = upstream.and_then(|entry| upstream::upstream(entry, &shared.roots, reader));
     let identity = section
@@ -141,10 +132,7 @@ fn service(
     let response_fields = section.take("response_headers");
     let response_fields =
         response_fields.map(|entry| response_headers::response_headers(entry, reader));
-    let limits = section
-        .take("limits")
-        .and_then(|entry| reader.section(entry));
-    let body_limit = limits.and_then(|section| own_body_limit(section, reader));
+    let body_limit = own_body_limit(&mut section, reader);
     let mode = rules::mode(&mut section, &[span], reader).unwrap_or_default();
     let place = rules::Place {
         service: &name,
@@ -180,13 +168,28 @@ fn service(
         login_redirect: login_redirect.unwrap_or(true),
         document,
     };
-    Some((
-        service,
-        Places {
-            service: span,
-            rules: spans,
-        },
-    ))
+    let places = Places {
+        service: span,
+        rules: spans,
+    };
+    Some((service, places))
+}
+
+fn case_rule(section: &mut Section, reader: &mut Reader<'_>) -> CaseRule {
+    if flag(section, "case_insensitive", reader) {
+        CaseRule::Insensitive
+    } else {
+        CaseRule::Sensitive
+    }
+}
+
+fn paths(section: &mut Section, service: Span, reader: &mut Reader<'_>) -> PathOptions {
+    let paths = section
+        .take("paths")
+        .and_then(|entry| reader.section(entry));
+    paths
+        .map(|section| path_options(section, service, reader))
+        .unwrap_or_default()
 }
 
 /// Service names become labels of metrics and fields of log lines.
@@ -325,7 +328,9 @@ fn document(entry: Entry, mount: Option<&Mount>, reader: &mut Reader<'_>) -> Opt
     Some(text)
 }
 
-fn own_body_limit(mut section: Section, reader: &mut Reader<'_>) -> Option<NonZeroU64> {
+fn own_body_limit(section: &mut Section, reader: &mut Reader<'_>) -> Option<NonZeroU64> {
+    let limits = section.take("limits");
+    let mut section = limits.and_then(|entry| reader.section(entry))?;
     let limit = section
         .take("body")
         .and_then(|entry| body_limit(&entry, reader));
