@@ -13,6 +13,7 @@
 //! | 3 | [`upstream`]: the only way out for requests; [`jwks`]: the keys of other issuers; [`session`]: what outlives a request; [`trial`]: what becomes of one, foretold |
 //! | 2 | [`wire`]: HTTP as data; [`token`]; [`users`]; [`telemetry`]; [`review`]: rules looked at as a whole; [`pages`]: what people see |
 //! | 1 | [`access`]: the pure decision core; [`ambient`]: clock and chance |
+//! | 0 | [`text`]: notations that several parts share |
 
 pub mod access;
 pub mod admin;
@@ -27,6 +28,7 @@ pub mod review;
 pub mod server;
 pub mod session;
 pub mod telemetry;
+pub mod text;
 pub mod token;
 pub mod trial;
 pub mod upstream;

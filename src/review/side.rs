@@ -3,6 +3,7 @@
 use http::Method;
 
 use crate::access::{HostPattern, Mount, PathOptions, Policy, RequestPath, Router, RuleId};
+use crate::text::percent;
 
 /// One configuration.
 #[derive(Debug)]
@@ -155,15 +156,8 @@ impl Landing {
 /// A segment as a client sends it: everything that has a meaning in a path is escaped.
 pub(super) fn spell(segment: &str) -> String {
     let mut spelling = String::with_capacity(segment.len());
-    for byte in segment.bytes() {
-        match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' => spelling.push(char::from(byte)),
-            b'-' | b'.' | b'_' | b'~' | b'!' | b'$' | b'&' | b'\'' | b'(' | b')' | b'+' | b','
-            | b'=' | b':' | b'@' => {
-                spelling.push(char::from(byte));
-            }
-            _ => spelling.push_str(&format!("%{byte:02X}")),
-        }
-    }
+    percent::encode_into(&mut spelling, segment, |byte| {
+        byte.is_ascii_alphanumeric() || b"-._~!$&'()+,=:@".contains(&byte)
+    });
     spelling
 }

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
+use crate::text::hex;
+
 /// How many failures hold a pair of account and network, and for how long: `auth.login`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AttemptLimits {
@@ -221,39 +223,30 @@ impl Network {
 impl Subject {
     /// A name for it in a store.
     pub(super) fn key(&self) -> String {
-        let hex = |account: &Account| {
-            account
-                .0
-                .iter()
-                .map(|byte| format!("{byte:02x}"))
-                .collect::<String>()
-        };
+        let digits = |account: &Account| hex::encode(&account.0);
         match self {
-            Self::Pair(account, network) => format!("pair:{}:{}", hex(account), network.address()),
+            Self::Pair(account, network) => {
+                format!("pair:{}:{}", digits(account), network.address())
+            }
             Self::Network(network) => format!("network:{}", network.address()),
-            Self::Account(account) => format!("account:{}", hex(account)),
+            Self::Account(account) => format!("account:{}", digits(account)),
         }
     }
 
     /// Reads what [`Self::key`] writes.
     pub(super) fn parse(key: &str) -> Option<Self> {
         let network = |text: &str| text.parse().ok().map(Network::of);
+        let account = |text: &str| hex::decode(text).map(Account);
         match key.split_once(':')? {
             ("pair", rest) => {
                 let (name, address) = rest.split_once(':')?;
-                Some(Self::Pair(unhex(name)?, network(address)?))
+                Some(Self::Pair(account(name)?, network(address)?))
             }
             ("network", address) => network(address).map(Self::Network),
-            ("account", name) => unhex(name).map(Self::Account),
+            ("account", name) => account(name).map(Self::Account),
             _ => None,
         }
     }
-}
-
-fn unhex(text: &str) -> Option<Account> {
-    u128::from_str_radix(text, 16)
-        .ok()
-        .map(|number| Account(number.to_be_bytes()))
 }
 
 #[cfg(test)]

@@ -7,6 +7,8 @@ use super::credential::Credential;
 use super::fields::retain_fields;
 use super::peer::Scheme;
 
+use crate::text::list;
+
 /// How the session cookie is written: the `auth.session` block, as far as browsers see it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SessionCookie {
@@ -300,11 +302,7 @@ impl Crumbs {
 /// everybody: they would keep the session with it.
 pub fn add_renewal(headers: &mut HeaderMap, session: HeaderValue) {
     let directives = |name: &str| {
-        let lines = headers
-            .get_all(CACHE_CONTROL)
-            .iter()
-            .flat_map(|line| line.as_bytes().split(|byte| *byte == b','));
-        lines.map(<[u8]>::trim_ascii).any(|directive| {
+        list::elements(headers, CACHE_CONTROL).any(|directive| {
             let directive = directive
                 .split(|byte| *byte == b'=')
                 .next()
