@@ -104,7 +104,7 @@ impl Snapshot {
             attempts: config.auth.attempts,
             refresh_ttl: token.refresh_ttl,
             longest_token: token.max_lifetime + token.leeway,
-            look: config.auth.look.map(Arc::new),
+            theme: config.auth.theme.map(Arc::new),
             cookie: Arc::clone(&cookie),
         };
         let body_timeout = config.server.timeouts.body;

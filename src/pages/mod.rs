@@ -1,9 +1,9 @@
 //! The pages that people see: templates, their values, and the policy under which a browser shows them.
 
 mod escape;
-mod look;
 mod markup;
 mod template;
+mod theme;
 
-pub use look::{Account, Look, Lost, PageKind, SignIn};
 pub use template::{Page, TemplateError};
+pub use theme::{Account, CookieMissing, PageKind, SignIn, Theme};

@@ -13,7 +13,7 @@ use super::refresh::{RefreshDenial, SessionEvent};
 use super::rejection::Rejection;
 use super::sign_in::{is_browser_form, see_other};
 use super::{Portal, PortalReply, ReceivedBody};
-use crate::pages::Look;
+use crate::pages::Theme;
 use crate::session::{Away, RefreshToken};
 use crate::wire::{self, Intake};
 
@@ -33,19 +33,19 @@ impl Portal {
         now: u64,
     ) -> PortalReply {
         let head = &intake.head;
-        let look = self
+        let theme = self
             .settings
-            .look
+            .theme
             .as_deref()
             .filter(|_| is_browser_form(&head.method, &head.headers));
-        if (look.is_some() || intake.rides_on_cookie()) && !intake.site.sends(&head.headers) {
+        if (theme.is_some() || intake.rides_on_cookie()) && !intake.site.sends(&head.headers) {
             return wire::problem(StatusCode::FORBIDDEN, wire::CROSS_ORIGIN).into();
         }
-        let mut reply = match look {
-            Some(look) => self.sign_out(look, caller, now).await,
+        let mut reply = match theme {
+            Some(theme) => self.sign_out(theme, caller, now).await,
             None => self.end(intake, body, caller, now).await,
         };
-        if look.is_some() || (reply.response.status().is_success() && !intake.crumbs.is_empty()) {
+        if theme.is_some() || (reply.response.status().is_success() && !intake.crumbs.is_empty()) {
             self.forget(intake, reply.response.headers_mut());
         }
         reply
@@ -85,7 +85,7 @@ impl Portal {
     }
 
     /// For people.
-    async fn sign_out(&self, look: &Look, caller: &PortalCaller, now: u64) -> PortalReply {
+    async fn sign_out(&self, theme: &Theme, caller: &PortalCaller, now: u64) -> PortalReply {
         let known = matches!(
             caller,
             PortalCaller::Known {
@@ -101,7 +101,7 @@ impl Portal {
         let response = match ended {
             Some(Err(Away)) => {
                 let plain = RefreshDenial::Away.into_response(Dialect::Refresh);
-                let mut page = self.refuse(look, plain.status(), AWAY, &FormExtras::default());
+                let mut page = self.refuse(theme, plain.status(), AWAY, &FormExtras::default());
                 page.headers_mut().extend(
                     plain
                         .headers()

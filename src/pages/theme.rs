@@ -6,11 +6,11 @@ use super::template::{Names, Page, Template, TemplateError};
 
 /// The pages of one configuration: the built-in ones, or the operator's own.
 #[derive(Clone)]
-pub struct Look {
+pub struct Theme {
     title: String,
     sign_in: Template,
     account: Template,
-    lost: Template,
+    cookie_missing: Template,
 }
 
 /// One of the pages.
@@ -21,7 +21,7 @@ pub enum PageKind {
     /// For people who are signed in already.
     Account,
     /// For browsers that do not bring the session back.
-    Lost,
+    CookieMissing,
 }
 
 /// What the sign-in page is told.
@@ -54,7 +54,7 @@ pub struct Account<'a> {
 
 /// What the page about a lost session is told.
 #[derive(Clone, Copy, Debug)]
-pub struct Lost<'a> {
+pub struct CookieMissing<'a> {
     /// The sign-in page.
     pub action: &'a str,
     /// The name of the cookie that was set.
@@ -65,14 +65,14 @@ pub struct Lost<'a> {
 
 impl PageKind {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::SignIn, Self::Account, Self::Lost];
+    pub const ALL: [Self; 3] = [Self::SignIn, Self::Account, Self::CookieMissing];
 
     /// The file of an own page in the folder `auth.login.templates`.
     pub fn file(self) -> &'static str {
         match self {
             Self::SignIn => "sign_in.html",
             Self::Account => "account.html",
-            Self::Lost => "lost.html",
+            Self::CookieMissing => "lost.html",
         }
     }
 
@@ -86,7 +86,7 @@ impl PageKind {
                 all: &["title", "action", "next", "user", "name"],
                 required: &["action", "user"],
             },
-            Self::Lost => Names {
+            Self::CookieMissing => Names {
                 all: &["title", "action", "cookie", "reason"],
                 required: &["cookie"],
             },
@@ -97,7 +97,7 @@ impl PageKind {
         let text = match self {
             Self::SignIn => include_str!("../../assets/pages/sign_in.html"),
             Self::Account => include_str!("../../assets/pages/account.html"),
-            Self::Lost => include_str!("../../assets/pages/lost.html"),
+            Self::CookieMissing => include_str!("../../assets/pages/lost.html"),
         };
         // all pages share one frame, and one style, which the policy of each names
         let text = include_str!("../../assets/pages/frame.html")
@@ -114,14 +114,14 @@ impl PageKind {
     }
 }
 
-impl Look {
+impl Theme {
     /// The built-in pages under this title.
     pub fn builtin(title: &str) -> Self {
         Self {
             title: title.to_owned(),
             sign_in: PageKind::SignIn.builtin(),
             account: PageKind::Account.builtin(),
-            lost: PageKind::Lost.builtin(),
+            cookie_missing: PageKind::CookieMissing.builtin(),
         }
     }
 
@@ -134,7 +134,7 @@ impl Look {
         match kind {
             PageKind::SignIn => self.sign_in = template,
             PageKind::Account => self.account = template,
-            PageKind::Lost => self.lost = template,
+            PageKind::CookieMissing => self.cookie_missing = template,
         }
         Ok(())
     }
@@ -158,15 +158,15 @@ impl Look {
     }
 
     /// Which cookie did not come back.
-    pub fn lost(&self, with: &Lost<'_>) -> Page {
-        self.lost
+    pub fn cookie_missing(&self, with: &CookieMissing<'_>) -> Page {
+        self.cookie_missing
             .fill(&[&self.title, with.action, with.cookie, with.reason])
     }
 }
 
-impl fmt::Debug for Look {
+impl fmt::Debug for Theme {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Look")
+        f.debug_struct("Theme")
             .field("title", &self.title)
             .finish_non_exhaustive()
     }
@@ -178,8 +178,8 @@ mod tests {
 
     #[test]
     fn the_built_in_pages_are_whole() {
-        let look = Look::builtin("<Sign in>");
-        let page = look.sign_in(&SignIn {
+        let theme = Theme::builtin("<Sign in>");
+        let page = theme.sign_in(&SignIn {
             action: "/auth/login",
             next: "/a?b&c",
             user: "r\"",
@@ -203,20 +203,20 @@ mod tests {
         ] {
             assert!(!page.html.contains(absent), "{absent}");
         }
-        let account = look.account(&Account {
+        let account = theme.account(&Account {
             action: "/auth/logout",
             next: "/",
             user: "rita",
             name: "",
         });
         assert!(account.html.contains("rita") && account.html.contains("action=\"/auth/logout\""));
-        let lost = look.lost(&Lost {
+        let missing = theme.cookie_missing(&CookieMissing {
             action: "/auth/login",
             cookie: "__Host-gatelatch",
             reason: "why",
         });
-        assert!(lost.html.contains("__Host-gatelatch") && lost.html.contains("why"));
-        for page in [page, account, lost] {
+        assert!(missing.html.contains("__Host-gatelatch") && missing.html.contains("why"));
+        for page in [page, account, missing] {
             assert!(
                 page.policy.to_str().unwrap().contains("style-src 'sha256-"),
                 "{:?}",
@@ -227,16 +227,17 @@ mod tests {
 
     #[test]
     fn own_pages_take_the_place_of_built_in_ones() {
-        let mut look = Look::builtin("T");
-        look.replace(PageKind::Account, "{{title}} {{user}} {{action}}")
+        let mut theme = Theme::builtin("T");
+        theme
+            .replace(PageKind::Account, "{{title}} {{user}} {{action}}")
             .unwrap();
-        let page = look.account(&Account {
+        let page = theme.account(&Account {
             action: "/out",
             next: "/",
             user: "rita",
             name: "",
         });
         assert_eq!(page.html, "T rita /out");
-        assert!(look.replace(PageKind::Lost, "nothing").is_err());
+        assert!(theme.replace(PageKind::CookieMissing, "nothing").is_err());
     }
 }
