@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use minijinja::ErrorKind;
+
 /// Why a template cannot be used, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TemplateError {
@@ -38,7 +40,13 @@ pub(super) enum Fault {
 impl From<minijinja::Error> for TemplateError {
     fn from(error: minijinja::Error) -> Self {
         let kind = error.kind().to_string();
-        let detail = error.detail().map(|detail| format!("{kind}: {detail}"));
+        // unknown names are found before: it is a part of a value
+        let detail = if error.kind() == ErrorKind::UndefinedError {
+            Some("a value is a text, and has no parts")
+        } else {
+            error.detail()
+        };
+        let detail = detail.map(|detail| format!("{kind}: {detail}"));
         Self {
             line: error.line().unwrap_or_default(),
             fault: Fault::Engine(detail.unwrap_or(kind)),

@@ -159,7 +159,7 @@ fn a_page_that_could_not_be_shown_is_refused() {
         ),
         (
             "{% if not name %}\n{{ user.first }}{% endif %}",
-            "line 2: undefined value",
+            "line 2: undefined value: a value is a text, and has no parts",
         ),
         (
             "{% if name is odd %}{% endif %}",

@@ -6,10 +6,7 @@ use http::header::AsHeaderName;
 /// The elements of all lines of a field, from the left, without the blanks around them. Empty ones are there too: who
 /// reads a list of numbers must refuse them, to others they mean nothing. Quoted commas are not looked at, which is
 /// right for lists of tokens.
-pub fn elements<'h>(
-    headers: &'h HeaderMap,
-    name: impl AsHeaderName,
-) -> impl Iterator<Item = &'h [u8]> {
+pub fn elements(headers: &HeaderMap, name: impl AsHeaderName) -> impl Iterator<Item = &[u8]> {
     headers
         .get_all(name)
         .iter()

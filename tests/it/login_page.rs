@@ -393,7 +393,8 @@ fn a_browser_that_loses_its_session_is_told_so_and_not_sent_round_for_ever() {
     );
     assert!(lost.body.contains("did not send it back"), "{}", lost.body);
     assert!(
-        lost.body.contains("href=\"/auth/login?next=/jobs\""),
+        lost.body
+            .contains("href=\"&#x2f;auth&#x2f;login?next=&#x2f;jobs\""),
         "{}",
         lost.body
     );
