@@ -13,6 +13,7 @@
 //! | 3 | [`upstream`]: the only way out for requests; [`jwks`]: the keys of other issuers; [`session`]: what outlives a request; [`analysis`]: policies and simulated requests, evaluated offline |
 //! | 2 | [`wire`]: HTTP as data; [`token`]; [`users`]; [`telemetry`]; [`pages`]: what people see |
 //! | 1 | [`access`]: the pure decision core; [`ambient`]: clock and chance; [`net`]: connections to other servers |
+//! | 0 | [`text`]: notations that several parts share |
 
 #![cfg_attr(
     test,
@@ -36,6 +37,7 @@ pub mod portal;
 pub mod server;
 pub mod session;
 pub mod telemetry;
+pub mod text;
 pub mod token;
 pub mod upstream;
 pub mod users;

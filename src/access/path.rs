@@ -162,7 +162,7 @@ fn normalise(raw: &str, options: PathOptions) -> Result<String, PathError> {
     while let [byte, after @ ..] = rest {
         rest = after;
         if *byte == b'%' {
-            let (value, after) = bytes::escape(after).ok_or(PathError::BadEscape)?;
+            let (value, after) = bytes::split_escape(after).ok_or(PathError::BadEscape)?;
             rest = after;
             push_escaped(&mut spelling, value, options)?;
         } else {

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::str::FromStr;
 
+use crate::text::percent;
+
 /// The parameters of a query, each at most once.
 #[derive(Debug, Default)]
 pub(super) struct Query(BTreeMap<String, String>);
@@ -26,9 +28,10 @@ impl Query {
                     "a parameter that is not known here; known: {known}"
                 ));
             }
-            let value =
-                decode(value).ok_or_else(|| format!("`{key}` is not percent-encoded UTF-8"))?;
-            if query.0.insert(key.to_owned(), value).is_some() {
+            let value = percent::decode_form(value.as_bytes())
+                .ok_or_else(|| format!("`{key}` is not percent-encoded UTF-8"))?;
+            let before = query.0.insert(key.to_owned(), value.to_string());
+            if before.is_some() {
                 return Err(format!("`{key}` is given twice"));
             }
         }
@@ -73,25 +76,6 @@ impl Query {
             format!("`{key}` is one of {names}")
         })
     }
-}
-
-fn decode(text: &str) -> Option<String> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.bytes();
-    while let Some(byte) = rest.next() {
-        bytes.push(match byte {
-            b'+' => b' ',
-            b'%' => (hex(rest.next()?)? << 4) | hex(rest.next()?)?,
-            literal => literal,
-        });
-    }
-    String::from_utf8(bytes).ok()
-}
-
-fn hex(digit: u8) -> Option<u8> {
-    char::from(digit)
-        .to_digit(16)
-        .and_then(|value| u8::try_from(value).ok())
 }
 
 #[cfg(test)]

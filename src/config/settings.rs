@@ -15,7 +15,7 @@ use super::server_tls::ServerTls;
 use crate::access::{HostPattern, Mode, Mount, PathOptions, Policy, Router};
 use crate::analysis::simulation::Simulation;
 use crate::net::HttpUrl;
-use crate::pages::Look;
+use crate::pages::Theme;
 use crate::session::{AttemptLimits, StateSettings};
 use crate::telemetry::audit::AuditSink;
 use crate::telemetry::traces::TraceSettings;
@@ -173,7 +173,7 @@ pub struct Auth {
     /// The sessions of browsers.
     pub session: Session,
     /// The pages that people see; `None` where nobody signs in with a browser. Default: the built-in ones.
-    pub look: Option<Look>,
+    pub theme: Option<Theme>,
     /// How proxies describe the requests they ask about; default: in either way, and not in both.
     pub verify: wire::Describes,
 }

@@ -164,7 +164,7 @@ fn portal_parts(auth: config::Auth) -> (PortalSettings, Issuer) {
         attempts: auth.attempts,
         refresh_ttl: token.refresh_ttl,
         longest_token: token.max_lifetime + token.leeway,
-        look: auth.look.map(Arc::new),
+        theme: auth.theme.map(Arc::new),
         cookie: Arc::new(auth.session.cookie),
     };
     let issuer = IssuerSettings {

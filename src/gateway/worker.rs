@@ -15,6 +15,7 @@ use crate::session::{RevocationView, Revocations};
 use crate::telemetry::access_log::LogShard;
 use crate::telemetry::metrics::{Metrics, ServiceMetrics, Shard, UpstreamConnection};
 use crate::telemetry::recent::RecentShard;
+use crate::text::hex;
 use crate::token::TokenCache;
 use crate::upstream::{ConnectionCounts, Means, Roster, Upstream};
 
@@ -175,10 +176,9 @@ impl Worker {
     pub(super) fn next_request_id(&self) -> HeaderValue {
         let count = self.id_counter.get();
         self.id_counter.set(count.wrapping_add(1));
-        let mut id = [0; 32];
-        write_hex(self.id_prefix, &mut id[..16]);
-        write_hex(count, &mut id[16..]);
-        HeaderValue::from_bytes(&id).expect("hexadecimal digits are visible ASCII")
+        let id = [self.id_prefix, count].map(|half| half.to_be_bytes().map(hex::lower));
+        HeaderValue::from_bytes(id.as_flattened().as_flattened())
+            .expect("hexadecimal digits are visible ASCII")
     }
 }
 
@@ -221,24 +221,4 @@ fn reach(service: &Service, means: &Rc<Means>, shard: &Shard, chance: u64) -> Rc
     Upstream::new(&service.roster, means, chance as usize, |server| {
         shard.server(&service.name, server)
     })
-}
-
-/// Writes a number as lower-case hexadecimal digits, one a byte of `out`.
-fn write_hex(number: u64, out: &mut [u8]) {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    for (byte, shift) in out.iter_mut().rev().zip((0..).step_by(4)) {
-        *byte = DIGITS[usize::from((number >> shift) as u8 & 0xf)];
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_number_is_written_with_all_its_digits() {
-        let mut out = [0; 16];
-        write_hex(0x0123_4567_89ab_cdef, &mut out);
-        assert_eq!(&out, b"0123456789abcdef");
-    }
 }

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use http::HeaderMap;
 use http::header::CACHE_CONTROL;
-use http::{HeaderMap, HeaderValue};
+
+use crate::text::list;
 
 /// Keys are asked for no more often than this, unless a token names a key that nobody knows.
 pub(super) const SHORTEST: Duration = Duration::from_secs(5 * 60);
@@ -14,15 +16,12 @@ const LONGEST: Duration = Duration::from_secs(24 * 3600);
 /// What `Cache-Control` says (RFC 9111, section 5.2), within bounds; the least where it says nothing, or where a line is
 /// no text: what else that one says cannot lengthen it.
 pub(super) fn lifetime(headers: &HeaderMap) -> Duration {
-    let lines = headers.get_all(CACHE_CONTROL).iter();
-    let Ok(lines) = lines
-        .map(HeaderValue::to_str)
-        .collect::<Result<Vec<_>, _>>()
-    else {
-        return SHORTEST;
-    };
     let mut age = Duration::ZERO;
-    for directive in lines.iter().flat_map(|line| line.split(',')).map(str::trim) {
+    for directive in list::elements(headers, CACHE_CONTROL) {
+        let directive = std::str::from_utf8(directive).ok();
+        let Some(directive) = directive.filter(|text| text.is_ascii()) else {
+            return SHORTEST;
+        };
         let (name, value) = directive.split_once('=').unwrap_or((directive, ""));
         if name.eq_ignore_ascii_case("no-store") || name.eq_ignore_ascii_case("no-cache") {
             return SHORTEST;
@@ -39,6 +38,8 @@ pub(super) fn lifetime(headers: &HeaderMap) -> Duration {
 
 #[cfg(test)]
 mod tests {
+    use http::HeaderValue;
+
     use super::*;
 
     #[test]

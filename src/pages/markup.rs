@@ -1,6 +1,6 @@
 //! Where in a page a placeholder stands: only as much of HTML as it takes to know that an escaped value is safe there.
 
-use super::template::Fault;
+use super::error::Fault;
 
 /// A place in HTML.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,9 +1,15 @@
 //! The pages that people see: templates, their values, and the policy under which a browser shows them.
+//!
+//! minijinja fills them in and escapes every value. What it leaves to its user is decided here: `source` accepts only
+//! statements that keep escaping on and places where an escaped value is safe, and `theme` shows the built-in page where
+//! an own one cannot be rendered.
 
-mod escape;
-mod look;
+mod error;
 mod markup;
-mod template;
+mod source;
+#[cfg(test)]
+mod tests;
+mod theme;
 
-pub use look::{Account, Look, Lost, PageKind, SignIn};
-pub use template::{Page, TemplateError};
+pub use error::TemplateError;
+pub use theme::{Account, CookieMissing, Page, PageKind, SignIn, Theme};

@@ -6,6 +6,7 @@ use http::header::{
 };
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 
+use crate::text::list;
 use crate::wire;
 
 /// Names the version of the files in their addresses: browsers keep them for good.
@@ -132,20 +133,15 @@ impl Docs {
 
 /// Whoever names no coding takes any (RFC 9110, section 12.5.3).
 fn takes_gzip(headers: &HeaderMap) -> bool {
-    let mut lines = headers.get_all(ACCEPT_ENCODING).iter().peekable();
-    if lines.peek().is_none() {
-        return true;
-    }
-    lines
-        .flat_map(|line| line.as_bytes().split(|byte| *byte == b','))
-        .any(|coding| {
-            let mut parts = coding.split(|byte| *byte == b';').map(<[u8]>::trim_ascii);
-            let name = parts.next().unwrap_or_default();
-            let named = [&b"gzip"[..], b"x-gzip", b"*"]
-                .iter()
-                .any(|gzip| name.eq_ignore_ascii_case(gzip));
-            named && !parts.any(wire::is_zero_weight)
-        })
+    let takes = |coding: &[u8]| {
+        let mut parts = coding.split(|byte| *byte == b';').map(<[u8]>::trim_ascii);
+        let name = parts.next().unwrap_or_default();
+        let named = [&b"gzip"[..], b"x-gzip", b"*"]
+            .iter()
+            .any(|gzip| name.eq_ignore_ascii_case(gzip));
+        named && !parts.any(wire::is_zero_weight)
+    };
+    !headers.contains_key(ACCEPT_ENCODING) || list::elements(headers, ACCEPT_ENCODING).any(takes)
 }
 
 #[cfg(test)]

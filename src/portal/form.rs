@@ -2,6 +2,8 @@
 
 use zeroize::Zeroizing;
 
+use crate::text::percent;
+
 /// The form is not well formed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Malformed;
@@ -18,29 +20,11 @@ pub(super) fn pairs(body: &[u8]) -> impl Iterator<Item = Result<Pair, Malformed>
 
 fn pair(raw: &[u8]) -> Result<Pair, Malformed> {
     let mut sides = raw.splitn(2, |&byte| byte == b'=');
-    let mut side = || decode(sides.next().unwrap_or_default());
+    let mut side = || {
+        let side = sides.next().unwrap_or_default();
+        percent::decode_form(side).ok_or(Malformed)
+    };
     Ok((side()?, side()?))
-}
-
-fn decode(raw: &[u8]) -> Result<Zeroizing<String>, Malformed> {
-    let mut bytes = Zeroizing::new(Vec::with_capacity(raw.len()));
-    let mut rest = raw.iter().copied();
-    while let Some(byte) = rest.next() {
-        bytes.push(match byte {
-            b'+' => b' ',
-            b'%' => hex(rest.next())? << 4 | hex(rest.next())?,
-            literal => literal,
-        });
-    }
-    let text = std::str::from_utf8(&bytes).map_err(|_| Malformed)?;
-    Ok(Zeroizing::new(text.to_owned()))
-}
-
-fn hex(digit: Option<u8>) -> Result<u8, Malformed> {
-    let value = digit
-        .and_then(|digit| char::from(digit).to_digit(16))
-        .ok_or(Malformed)?;
-    Ok(value as u8)
 }
 
 #[cfg(test)]

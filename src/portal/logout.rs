@@ -13,7 +13,7 @@ use super::refresh::{RefreshDenial, SessionEvent};
 use super::rejection::Rejection;
 use super::sign_in::{is_browser_form, see_other};
 use super::{Portal, PortalReply, ReceivedBody};
-use crate::pages::Look;
+use crate::pages::Theme;
 use crate::session::{RefreshToken, StoreUnavailable};
 use crate::token::SessionId;
 use crate::wire::{self, Credential, CredentialSource, Intake};
@@ -71,16 +71,16 @@ impl Portal {
         now: u64,
     ) -> PortalReply {
         let head = &intake.head;
-        let look = self
+        let theme = self
             .settings
-            .look
+            .theme
             .as_deref()
             .filter(|_| is_browser_form(&head.method, &head.headers));
-        if (look.is_some() || intake.acts_by_cookies()) && !intake.site.sends(&head.headers) {
+        if (theme.is_some() || intake.acts_by_cookies()) && !intake.site.sends(&head.headers) {
             return wire::problem(StatusCode::FORBIDDEN, wire::CROSS_ORIGIN).into();
         }
-        match look {
-            Some(look) => self.sign_out(look, intake, caller, now).await,
+        match theme {
+            Some(theme) => self.sign_out(theme, intake, caller, now).await,
             None => self.end(intake, body, caller, now).await,
         }
     }
@@ -125,7 +125,7 @@ impl Portal {
     /// For people.
     async fn sign_out(
         &self,
-        look: &Look,
+        theme: &Theme,
         intake: &Intake,
         caller: &PortalCaller,
         now: u64,
@@ -135,7 +135,7 @@ impl Portal {
             refresh: None,
         };
         let (ending, session) = self.end_shown(&shown, intake, caller, now).await;
-        let page = |status, words| self.refuse(look, status, words, &FormExtras::default());
+        let page = |status, words| self.refuse(theme, status, words, &FormExtras::default());
         let mut response = match ending {
             Ending::Nothing | Ending::Everything => {
                 see_other(&self.signed_out_path()).unwrap_or_else(no_content)

@@ -16,9 +16,9 @@ mod form;
 mod keys;
 mod login;
 mod logout;
-mod marker;
 mod me;
 mod next;
+mod redirect_loop;
 mod refresh;
 mod rejection;
 mod sign_in;
@@ -43,7 +43,7 @@ pub use sign_in::Visitor;
 use self::docs::Docs;
 use self::login::Dialect;
 use self::sign_in::is_browser_form;
-use crate::pages::Look;
+use crate::pages::Theme;
 use crate::session::{AttemptLimits, ClearLockout, Sessions, StoreUnavailable};
 use crate::token::{CookieSessions, Issuer};
 use crate::users::{Directory, Hasher};
@@ -64,7 +64,7 @@ pub struct PortalSettings {
     /// 24 h and 30 s. For so long it is remembered that a session has ended.
     pub longest_token: Duration,
     /// The pages; `None`: nobody signs in with a browser. Default: the built-in ones.
-    pub look: Option<Arc<Look>>,
+    pub theme: Option<Arc<Theme>>,
     /// The session cookie.
     pub cookie: Arc<SessionCookie>,
 }
@@ -100,7 +100,7 @@ impl Default for PortalSettings {
             attempts: AttemptLimits::default(),
             refresh_ttl: Duration::from_secs(7 * 24 * 3600),
             longest_token: Duration::from_secs(24 * 3600 + 30),
-            look: Some(Arc::new(Look::builtin("Sign in"))),
+            theme: Some(Arc::new(Theme::builtin("Sign in"))),
             cookie: Arc::default(),
         }
     }
@@ -139,7 +139,7 @@ impl Portal {
 
     /// Whether people can sign in here.
     pub fn has_page(&self) -> bool {
-        self.settings.look.is_some()
+        self.settings.theme.is_some()
     }
 
     /// Lifts a lockout, for an operator.
@@ -239,12 +239,12 @@ impl Portal {
         now: u64,
     ) -> PortalReply {
         let head = &intake.head;
-        match self.settings.look.as_deref() {
-            Some(look) if is_browser_form(&head.method, &head.headers) => {
-                self.sign_in(look, intake, body, now).await
+        match self.settings.theme.as_deref() {
+            Some(theme) if is_browser_form(&head.method, &head.headers) => {
+                self.sign_in(theme, intake, body, now).await
             }
-            Some(look) if head.method != Method::POST => {
-                self.show_sign_in(look, intake, caller).into()
+            Some(theme) if head.method != Method::POST => {
+                self.show_sign_in(theme, intake, caller).into()
             }
             None if head.method != Method::POST => {
                 wire::problem(StatusCode::NOT_FOUND, "No such endpoint").into()

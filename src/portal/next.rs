@@ -1,6 +1,7 @@
 //! Where a browser goes after the sign-in: a path of this very origin, and nothing that any browser could read as more.
 
 use crate::access::{PathOptions, RequestPath};
+use crate::text::percent;
 
 /// The most bytes of a way back; a longer one is forgotten.
 const LONGEST: usize = 2048;
@@ -55,13 +56,9 @@ impl Next {
     pub fn encoded(&self) -> String {
         const PLAIN: &[u8] = b"-._~/";
         let mut encoded = String::with_capacity(self.0.len() + 16);
-        for byte in self.0.bytes() {
-            if byte.is_ascii_alphanumeric() || PLAIN.contains(&byte) {
-                encoded.push(char::from(byte));
-            } else {
-                encoded.push_str(&format!("%{byte:02X}"));
-            }
-        }
+        percent::encode_into(&mut encoded, &self.0, |byte| {
+            byte.is_ascii_alphanumeric() || PLAIN.contains(&byte)
+        });
         encoded
     }
 }

@@ -7,11 +7,11 @@ use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 use super::fields::{FormExtras, Format, LoginRequest, extras, parse_password};
 use super::form;
 use super::login::{Denial, Dialect, LoginEvent, loggable};
-use super::marker::Marker;
 use super::next::Next;
+use super::redirect_loop::RedirectLoopGuard;
 use super::{Portal, PortalCaller, PortalReply, ReceivedBody};
 use crate::ambient;
-use crate::pages::{Account, Look, Lost, Page, SignIn};
+use crate::pages::{Account, CookieMissing, Page, SignIn, Theme};
 use crate::token::{SessionId, SessionToken};
 use crate::wire::{self, GatewayCookies, Intake, Site};
 
@@ -67,27 +67,27 @@ impl Portal {
         address: &str,
         now: u64,
     ) -> Option<Response<Bytes>> {
-        let look = self.settings.look.as_deref()?;
-        let marker = Marker::read(visitor.cookies.marker(), now);
-        let counted = marker.map(Marker::came_back);
+        let theme = self.settings.theme.as_deref()?;
+        let guard = RedirectLoopGuard::read(visitor.cookies.marker(), now);
+        let counted = guard.map(RedirectLoopGuard::came_back);
         if counted == Some(None) {
-            return Some(self.tell_lost(look, visitor));
+            return Some(self.show_cookie_missing(theme, visitor));
         }
         let mut response = see_other(address)?;
-        if let Some(marker) = counted.flatten() {
-            self.mark(marker, now, response.headers_mut());
+        if let Some(guard) = counted.flatten() {
+            self.mark(guard, now, response.headers_mut());
         }
         Some(response)
     }
 
-    fn tell_lost(&self, look: &Look, visitor: &Visitor<'_>) -> Response<Bytes> {
+    fn show_cookie_missing(&self, theme: &Theme, visitor: &Visitor<'_>) -> Response<Bytes> {
         let cookie = &self.settings.cookie;
         let came_back = cookie
             .credential(visitor.cookies, visitor.site.scheme)
             .is_some();
         let reason = if came_back { REFUSED } else { LOST };
         let action = self.sign_in_path(visitor.next.as_ref());
-        let page = look.lost(&Lost {
+        let page = theme.cookie_missing(&CookieMissing {
             action: &action,
             cookie: cookie.name(visitor.site.scheme),
             reason,
@@ -99,15 +99,15 @@ impl Portal {
         response
     }
 
-    fn mark(&self, marker: Marker, now: u64, headers: &mut HeaderMap) {
-        let (value, seconds) = marker.written(now);
+    fn mark(&self, guard: RedirectLoopGuard, now: u64, headers: &mut HeaderMap) {
+        let (value, seconds) = guard.written(now);
         headers.append(SET_COOKIE, self.settings.cookie.mark(&value, seconds));
     }
 
     /// `GET`: the form, or who is signed in already.
     pub(super) fn show_sign_in(
         &self,
-        look: &Look,
+        theme: &Theme,
         intake: &Intake,
         caller: &PortalCaller,
     ) -> Response<Bytes> {
@@ -121,7 +121,7 @@ impl Portal {
                     user: &identity.subject,
                     name: identity.name.as_deref().unwrap_or_default(),
                 };
-                show(look.account(&account), StatusCode::OK)
+                show(theme.account(&account), StatusCode::OK)
             }
             PortalCaller::Anonymous | PortalCaller::Rejected(_) => {
                 let notice = if query.signed_out {
@@ -131,7 +131,7 @@ impl Portal {
                 };
                 let (action, next) = (&*format!("{prefix}/login"), query.next.as_str());
                 show(
-                    look.sign_in(&SignIn {
+                    theme.sign_in(&SignIn {
                         action,
                         next,
                         notice,
@@ -146,35 +146,40 @@ impl Portal {
     /// `POST` from the page's form.
     pub(super) async fn sign_in(
         &self,
-        look: &Look,
+        theme: &Theme,
         intake: &Intake,
         body: ReceivedBody,
         now: u64,
     ) -> PortalReply {
         if !intake.site.sends(&intake.head.headers) {
             return self
-                .refuse(look, StatusCode::FORBIDDEN, FOREIGN, &FormExtras::default())
+                .refuse(
+                    theme,
+                    StatusCode::FORBIDDEN,
+                    FOREIGN,
+                    &FormExtras::default(),
+                )
                 .into();
         }
         let bytes = match body.whole() {
             Ok(bytes) => bytes,
             Err(rejection) => {
                 let plain = rejection.into_response(Dialect::Login);
-                return self.retell(look, plain, &FormExtras::default()).into();
+                return self.retell(theme, plain, &FormExtras::default()).into();
             }
         };
         let typed = extras(&bytes);
         match parse_password(&bytes) {
-            Ok(request) => self.try_sign_in(look, intake, request, &typed, now).await,
+            Ok(request) => self.try_sign_in(theme, intake, request, &typed, now).await,
             Err(rejection) => self
-                .retell(look, rejection.into_response(Dialect::Login), &typed)
+                .retell(theme, rejection.into_response(Dialect::Login), &typed)
                 .into(),
         }
     }
 
     async fn try_sign_in(
         &self,
-        look: &Look,
+        theme: &Theme,
         intake: &Intake,
         request: LoginRequest,
         typed: &FormExtras,
@@ -185,7 +190,7 @@ impl Portal {
         let begun = self.begin_session(request, intake, now).await;
         let mut response = match &begun {
             Ok(session) => self.let_in(intake, session, typed, now),
-            Err(denial) => self.retell(look, denial.into_response(Dialect::Login), typed),
+            Err(denial) => self.retell(theme, denial.into_response(Dialect::Login), typed),
         };
         if begun.is_ok() {
             // names compare byte for byte: the user has the typed one
@@ -238,14 +243,17 @@ impl Portal {
         for line in former {
             response.headers_mut().append(SET_COOKIE, line);
         }
-        let marker = Marker::signed_in(Marker::read(intake.cookies.marker(), now), now);
-        self.mark(marker, now, response.headers_mut());
+        let guard = RedirectLoopGuard::signed_in(
+            RedirectLoopGuard::read(intake.cookies.marker(), now),
+            now,
+        );
+        self.mark(guard, now, response.headers_mut());
         response
     }
 
     /// An answer for programs as a page for people: its status and fields, and the form once more.
-    fn retell(&self, look: &Look, plain: Response<Bytes>, typed: &FormExtras) -> Response<Bytes> {
-        let mut page = self.refuse(look, plain.status(), words(plain.status()), typed);
+    fn retell(&self, theme: &Theme, plain: Response<Bytes>, typed: &FormExtras) -> Response<Bytes> {
+        let mut page = self.refuse(theme, plain.status(), words(plain.status()), typed);
         for (name, value) in plain.headers() {
             if *name != CONTENT_TYPE {
                 page.headers_mut().append(name.clone(), value.clone());
@@ -256,7 +264,7 @@ impl Portal {
 
     pub(super) fn refuse(
         &self,
-        look: &Look,
+        theme: &Theme,
         status: StatusCode,
         error: &str,
         typed: &FormExtras,
@@ -271,7 +279,7 @@ impl Portal {
             error,
             notice: "",
         };
-        show(look.sign_in(&form), status)
+        show(theme.sign_in(&form), status)
     }
 }
 

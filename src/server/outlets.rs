@@ -12,6 +12,7 @@ use crate::gateway::Lasting;
 use crate::telemetry::audit::{Audit, AuditRecord, Outcome};
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::traces::Traces;
+use crate::text::hex;
 
 /// How long the last spans and records may take, whatever is left of the drain.
 const SHORTEST: Duration = Duration::from_secs(1);
@@ -70,8 +71,7 @@ impl Outlets {
 
 /// Records that another configuration is in force, with so many services and users.
 pub(super) fn applied(audit: &Arc<Audit>, digest: &[u8; 32], (services, users): (usize, usize)) {
-    let digest: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-    let record = record("config_reload", Outcome::Success).text("digest", &digest);
+    let record = record("config_reload", Outcome::Success).text("digest", &hex::encode(digest));
     audit.write(&record.value("services", services).value("users", users));
 }
 

@@ -6,6 +6,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::text::hex;
+
 /// How many failures hold a pair of account and network, and for how long: `auth.login`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AttemptLimits {
@@ -201,14 +203,14 @@ impl DeviceId {
 
     /// A name for it in a store.
     pub(super) fn key(&self) -> String {
-        hex(&self.0)
+        hex::encode(&self.0)
     }
 }
 
 impl Account {
     /// A name for it in a store.
     pub(super) fn key(&self) -> String {
-        hex(&self.0)
+        hex::encode(&self.0)
     }
 
     pub(super) fn as_bytes(&self) -> &[u8; 16] {
@@ -295,26 +297,17 @@ impl Subject {
     /// Reads what [`Self::key`] writes.
     pub(super) fn parse(key: &str) -> Option<Self> {
         let network = |text: &str| text.parse().ok().map(Network::of);
+        let account = |text: &str| hex::decode(text).map(Account);
         match key.split_once(':')? {
             ("pair", rest) => {
                 let (name, address) = rest.split_once(':')?;
-                Some(Self::Pair(unhex(name)?, network(address)?))
+                Some(Self::Pair(account(name)?, network(address)?))
             }
             ("network", address) => network(address).map(Self::Network),
-            ("account", name) => unhex(name).map(Self::Account),
+            ("account", name) => account(name).map(Self::Account),
             _ => None,
         }
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-fn unhex(text: &str) -> Option<Account> {
-    u128::from_str_radix(text, 16)
-        .ok()
-        .map(|number| Account(number.to_be_bytes()))
 }
 
 #[cfg(test)]

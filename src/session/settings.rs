@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
 use crate::net::ServerAddress;
+use crate::text::percent;
 
 /// Where sessions and failed logins are kept.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -142,29 +143,10 @@ fn parse_credentials(text: &str) -> Result<(Option<String>, Option<Zeroizing<Str
     let wrong = || {
         "the user or the password is not well percent-encoded: a literal `%` is `%25`".to_owned()
     };
-    let user = Some(decode(user).ok_or_else(wrong)?.to_string()).filter(|user| !user.is_empty());
-    let password = decode(password).ok_or_else(wrong)?;
+    let decode = |text: &str| percent::decode(text.as_bytes()).ok_or_else(wrong);
+    let user = Some(decode(user)?.to_string()).filter(|user| !user.is_empty());
+    let password = decode(password)?;
     Ok((user, Some(password).filter(|password| !password.is_empty())))
-}
-
-fn decode(text: &str) -> Option<Zeroizing<String>> {
-    let mut bytes = Zeroizing::new(Vec::with_capacity(text.len()));
-    let mut rest = text.bytes();
-    while let Some(byte) = rest.next() {
-        let digit = |byte: Option<u8>| {
-            char::from(byte?)
-                .to_digit(16)
-                .and_then(|digit| u8::try_from(digit).ok())
-        };
-        bytes.push(if byte == b'%' {
-            digit(rest.next())? << 4 | digit(rest.next())?
-        } else {
-            byte
-        });
-    }
-    std::str::from_utf8(&bytes)
-        .ok()
-        .map(|text| text.to_owned().into())
 }
 
 fn parse_database(text: &str) -> Result<i64, String> {

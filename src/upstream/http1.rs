@@ -25,6 +25,7 @@ use super::state::Load;
 use crate::ambient::Deadline;
 use crate::net::DialedStream;
 use crate::telemetry::metrics::Held;
+use crate::text::list;
 use crate::wire::keep_alive_timeout;
 
 /// The most unused connections that one worker keeps to one server.
@@ -369,14 +370,8 @@ fn ask_to_switch(fields: &mut HeaderMap, protocol: &HeaderValue) {
 
 /// Whether the answer switches to this protocol; names of protocols are compared without case.
 fn names(fields: &HeaderMap, protocol: &HeaderValue) -> bool {
-    let named = |value: &HeaderValue| {
-        let mut names = value.as_bytes().split(|byte| *byte == b',');
-        names.any(|name| {
-            name.trim_ascii()
-                .eq_ignore_ascii_case(protocol.as_bytes().trim_ascii())
-        })
-    };
-    fields.get_all(UPGRADE).iter().any(named)
+    let protocol = protocol.as_bytes().trim_ascii();
+    list::elements(fields, UPGRADE).any(|name| name.eq_ignore_ascii_case(protocol))
 }
 
 fn kind_of(error: hyper::Error) -> ForwardError {

@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use crate::access::Identity;
+use crate::text::hex;
 
 /// How every API key starts, so that people and scanners know one when they see it.
 pub const API_KEY_PREFIX: &str = "glk_";
@@ -58,15 +59,7 @@ impl KeyDigest {
 
     /// Reads `sha256:` and 64 hexadecimal digits.
     pub fn parse(text: &str) -> Option<Self> {
-        let digits = text.strip_prefix("sha256:")?;
-        if digits.len() != 64 || !digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-            return None;
-        }
-        let mut digest = [0; 32];
-        for (byte, at) in digest.iter_mut().zip((0..64).step_by(2)) {
-            *byte = u8::from_str_radix(&digits[at..at + 2], 16).ok()?;
-        }
-        Some(Self(digest))
+        text.strip_prefix("sha256:").and_then(hex::decode).map(Self)
     }
 }
 
@@ -93,8 +86,7 @@ impl std::error::Error for KeyRefusal {}
 /// As it stands in the users file.
 impl fmt::Display for KeyDigest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("sha256:")?;
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        write!(f, "sha256:{}", hex::encode(&self.0))
     }
 }
 

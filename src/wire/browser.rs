@@ -5,6 +5,8 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
 use super::peer::Scheme;
 
+use crate::text::list;
+
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 const SEC_FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
 
@@ -62,11 +64,7 @@ pub fn is_navigation(method: &Method, headers: &HeaderMap) -> bool {
 
 /// Whether `Accept` names `text/html`; `*/*` is what programs say.
 pub fn accepts_html(headers: &HeaderMap) -> bool {
-    let ranges = headers
-        .get_all(ACCEPT)
-        .iter()
-        .flat_map(|line| line.as_bytes().split(|byte| *byte == b','));
-    ranges
+    list::elements(headers, ACCEPT)
         .map(|range| range.split(|byte| *byte == b';'))
         .any(|mut parts| {
             let html = parts

@@ -13,6 +13,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Version};
 use super::identity::IdentitySettings;
 use super::present::Present;
 use crate::ambient;
+use crate::text::list;
 
 mod retain;
 
@@ -197,12 +198,8 @@ pub fn announce_trailers(
     headers: &HeaderMap,
     passes: impl Fn(&HeaderName) -> bool,
 ) -> Option<HeaderValue> {
-    let lines = headers
-        .get_all(TRAILER)
-        .iter()
-        .flat_map(|line| line.as_bytes().split(|byte| *byte == b','));
-    let names = lines
-        .filter_map(|name| HeaderName::from_bytes(name.trim_ascii()).ok())
+    let names = list::elements(headers, TRAILER)
+        .filter_map(|name| HeaderName::from_bytes(name).ok())
         .filter(passes);
     let names: Vec<String> = names.map(|name| name.as_str().to_owned()).collect();
     HeaderValue::try_from(names.join(", "))
@@ -257,16 +254,12 @@ impl Nominated {
                 .iter()
                 .any(|option| token.eq_ignore_ascii_case(option))
         };
-        let lines = headers.get_all(CONNECTION);
+        let mut lines = headers.get_all(CONNECTION).iter();
         // nearly every line is one option and nothing else
-        if lines.iter().all(|line| is_none(line.as_bytes())) {
+        if lines.all(|line| is_none(line.as_bytes())) {
             return Self(Vec::new());
         }
-        let lines = lines.iter().map(HeaderValue::as_bytes);
-        let tokens = lines
-            .flat_map(|line| line.split(|byte| *byte == b','))
-            .map(<[u8]>::trim_ascii);
-        let fields = tokens
+        let fields = list::elements(headers, CONNECTION)
             .filter(|token| !is_none(token))
             .filter_map(|token| std::str::from_utf8(token).ok());
         Self(
@@ -297,9 +290,8 @@ pub fn via(received: Version) -> HeaderValue {
 
 /// How long the sender of these fields keeps the connection: `timeout` of `Keep-Alive`, in seconds.
 pub fn keep_alive_timeout(headers: &HeaderMap) -> Option<Duration> {
-    let parameters = headers.get(KEEP_ALIVE)?.to_str().ok()?.split(',');
-    let (_, seconds) = parameters
-        .filter_map(|parameter| parameter.split_once('='))
+    let (_, seconds) = list::elements(headers, KEEP_ALIVE)
+        .filter_map(|parameter| std::str::from_utf8(parameter).ok()?.split_once('='))
         .find(|(name, _)| {
             let name = name.trim();
             name.eq_ignore_ascii_case("timeout")

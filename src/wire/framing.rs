@@ -8,6 +8,8 @@ use http::{HeaderMap, Version};
 use super::bad_request::BadRequest;
 use super::present::Present;
 
+use crate::text::list;
+
 /// Refuses what hyper lets through: any `Transfer-Encoding` but exactly one `chunked` in HTTP/1.1, and expectations
 /// that the gateway cannot meet.
 pub(super) fn check(headers: &HeaderMap, version: Version) -> Result<(), BadRequest> {
@@ -69,12 +71,11 @@ pub fn settle_response(headers: &mut HeaderMap) -> Result<(), ResponseFraming> {
 /// What all lengths of all lines say; `None` where they differ.
 fn one_length(headers: &HeaderMap) -> Option<u64> {
     let mut one = None;
-    for line in headers.get_all(CONTENT_LENGTH) {
-        for text in line.to_str().ok()?.split(',').map(str::trim) {
-            let length = is_number(text.as_bytes()).then(|| text.parse::<u64>().ok())??;
-            if *one.get_or_insert(length) != length {
-                return None;
-            }
+    for text in list::elements(headers, CONTENT_LENGTH) {
+        let text = std::str::from_utf8(text).ok()?;
+        let length = is_number(text.as_bytes()).then(|| text.parse::<u64>().ok())??;
+        if *one.get_or_insert(length) != length {
+            return None;
         }
     }
     one

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::access::{ClaimValue, Identity};
+use crate::text::percent;
 
 /// The `identity` block of a service.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -133,7 +134,6 @@ fn claim_text(value: &ClaimValue) -> Cow<'_, str> {
 /// Percent-encodes what a field cannot carry, what the separator would split, and `%` itself, so that it can be undone.
 /// An inner space stays: names have them.
 fn encode<'t>(text: Cow<'t, str>, separator: &str) -> Cow<'t, str> {
-    const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
     // a separator is one or two characters: a search that is made for long texts costs more than looking at them
     let splits = |byte: u8| separator.bytes().any(|other| other == byte);
     let plain = |byte: u8| matches!(byte, b' '..=b'~') && byte != b'%' && !splits(byte);
@@ -147,9 +147,7 @@ fn encode<'t>(text: Cow<'t, str>, separator: &str) -> Cow<'t, str> {
         if plain(byte) && !(byte == b' ' && edge(at)) {
             encoded.push(char::from(byte));
         } else {
-            let digits =
-                [byte >> 4, byte & 0xf].map(|digit| char::from(DIGITS[usize::from(digit)]));
-            encoded.extend(['%'].into_iter().chain(digits));
+            encoded.extend(percent::escape(byte).map(char::from));
         }
     }
     Cow::Owned(encoded)

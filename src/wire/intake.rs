@@ -17,6 +17,7 @@ use super::peer::Peer;
 use super::present::Present;
 use super::upgrade::Upgrade;
 use crate::access::RequestPath;
+use crate::text::list;
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -140,13 +141,7 @@ impl Intake {
 }
 
 fn takes_trailers(headers: &HeaderMap) -> bool {
-    let codings = headers
-        .get_all(TE)
-        .iter()
-        .flat_map(|line| line.as_bytes().split(|byte| *byte == b','));
-    codings
-        .map(<[u8]>::trim_ascii)
-        .any(|coding| coding.eq_ignore_ascii_case(b"trailers"))
+    list::names(headers, TE, "trailers")
 }
 
 /// An id of a trusted proxy, if it is one that logs can hold.

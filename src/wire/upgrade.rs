@@ -7,6 +7,8 @@ use hyper::ext::Protocol;
 
 use super::present::Present;
 
+use crate::text::list;
+
 /// The protocol that a request asks to switch to, and how it asks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Upgrade {
@@ -68,13 +70,7 @@ impl Upgrade {
 }
 
 fn nominates_upgrade(head: &Parts) -> bool {
-    let lines = head.headers.get_all(CONNECTION).iter();
-    lines
-        .flat_map(|line| line.as_bytes().split(|byte| *byte == b','))
-        .any(|option| {
-            let option = option.trim_ascii();
-            option.eq_ignore_ascii_case(b"upgrade")
-        })
+    list::names(&head.headers, CONNECTION, "upgrade")
 }
 
 /// The gateway speaks HTTP/2 in the clear by prior knowledge; whoever wants it by upgrade goes on in HTTP/1.1.

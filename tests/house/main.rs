@@ -10,7 +10,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The floors, from the ground up. An import points to a lower floor, or stays inside its own folder.
-const FLOORS: [&[&str]; 8] = [
+const FLOORS: [&[&str]; 9] = [
+    &["text"],
     &["access", "ambient", "net"],
     &["wire", "token", "users", "telemetry", "pages"],
     &["upstream", "session", "analysis", "jwks"],

@@ -109,8 +109,8 @@ fn the_page_is_safe_to_show() {
     );
     for expected in [
         "<title>&lt;Jobs&gt; &amp; more</title>",
-        "<form method=\"post\" action=\"/auth/login\">",
-        "name=\"next\" value=\"/jobs?a=1&amp;b\"",
+        "<form method=\"post\" action=\"&#x2f;auth&#x2f;login\">",
+        "name=\"next\" value=\"&#x2f;jobs?a=1&amp;b\"",
         "autocomplete=\"username\"",
         "autocomplete=\"current-password\"",
     ] {
@@ -154,7 +154,7 @@ fn next_leads_nowhere_else() {
             NAVIGATION,
         );
         assert!(
-            page.body.contains("name=\"next\" value=\"/\""),
+            page.body.contains("name=\"next\" value=\"&#x2f;\""),
             "{next}: {}",
             page.body
         );
@@ -205,7 +205,7 @@ fn signing_in_fails_with_the_same_page_for_everybody() {
         "<p class=\"error\" role=\"alert\" id=\"error\">The user name or the password is wrong.</p>"
     ));
     assert!(
-        wrong.contains("value=\"USER\"") && wrong.contains("value=\"/jobs\""),
+        wrong.contains("value=\"USER\"") && wrong.contains("value=\"&#x2f;jobs\""),
         "{wrong}"
     );
     assert!(
@@ -304,8 +304,8 @@ fn who_is_signed_in_can_sign_out() {
     for expected in [
         "Rita Recruiter",
         "rita",
-        "action=\"/auth/logout\"",
-        "href=\"/jobs\"",
+        "action=\"&#x2f;auth&#x2f;logout\"",
+        "href=\"&#x2f;jobs\"",
     ] {
         assert!(page.body.contains(expected), "{expected}: {}", page.body);
     }
@@ -393,7 +393,8 @@ fn a_browser_that_loses_its_session_is_told_so_and_not_sent_round_for_ever() {
     );
     assert!(lost.body.contains("did not send it back"), "{}", lost.body);
     assert!(
-        lost.body.contains("href=\"/auth/login?next=/jobs\""),
+        lost.body
+            .contains("href=\"&#x2f;auth&#x2f;login?next=&#x2f;jobs\""),
         "{}",
         lost.body
     );

@@ -1,5 +1,8 @@
 //! The bytes of a path: their classes (RFC 3986, sections 2 and 3.3) and their escapes.
 
+use crate::text::percent;
+pub(super) use crate::text::percent::split_escape;
+
 /// What a byte means in a path.
 #[derive(Clone, Copy)]
 pub(super) enum Class {
@@ -53,30 +56,8 @@ static PLAIN: [bool; 256] = {
     plain
 };
 
-/// Reads the two hex digits after a `%`; gives the byte and what follows.
-pub(super) fn escape(after: &[u8]) -> Option<(u8, &[u8])> {
-    let [high, low, rest @ ..] = after else {
-        return None;
-    };
-    Some((hex(*high)? << 4 | hex(*low)?, rest))
-}
-
-fn hex(digit: u8) -> Option<u8> {
-    match digit {
-        b'0'..=b'9' => Some(digit - b'0'),
-        b'A'..=b'F' => Some(digit - b'A' + 10),
-        b'a'..=b'f' => Some(digit - b'a' + 10),
-        _ => None,
-    }
-}
-
 pub(super) fn push_escape(spelling: &mut Vec<u8>, byte: u8) {
-    const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
-    spelling.extend([
-        b'%',
-        DIGITS[usize::from(byte >> 4)],
-        DIGITS[usize::from(byte & 0xF)],
-    ]);
+    spelling.extend(percent::escape(byte));
 }
 
 /// Percent-decodes once; a `%` that begins no escape stands for itself.
@@ -85,7 +66,7 @@ pub(super) fn decode(escaped: &[u8]) -> Vec<u8> {
     let mut rest = escaped;
     while let [byte, after @ ..] = rest {
         let (value, next) = match byte {
-            b'%' => escape(after).unwrap_or((b'%', after)),
+            b'%' => split_escape(after).unwrap_or((b'%', after)),
             _ => (*byte, after),
         };
         decoded.push(value);
@@ -98,5 +79,5 @@ pub(super) fn decode(escaped: &[u8]) -> Vec<u8> {
 pub(super) fn holds_double_encoding(spelling: &[u8]) -> bool {
     spelling
         .windows(5)
-        .any(|window| window.starts_with(b"%25") && escape(&window[3..]).is_some())
+        .any(|window| window.starts_with(b"%25") && split_escape(&window[3..]).is_some())
 }

@@ -5,6 +5,8 @@ use std::fmt;
 use super::super::path::PathError;
 use super::MAX_SEGMENTS;
 
+use crate::text::percent;
+
 /// Why a pattern is not one; `Display` says what to write instead.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PatternError {
@@ -123,7 +125,9 @@ struct Escaped<'a>(&'a str);
 
 impl fmt::Display for Escaped<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.bytes().try_for_each(|byte| write!(f, "%{byte:02X}"))
+        let mut escaped = String::new();
+        percent::encode_into(&mut escaped, self.0, |_| false);
+        f.write_str(&escaped)
     }
 }
 

@@ -6,6 +6,7 @@ use crate::admin::AdminState;
 use crate::admin::loads::{Known, Restart};
 use crate::admin::query::Query;
 use crate::config::{self, Problem, Severity};
+use crate::text::hex;
 
 /// Problems that are shown.
 const MOST: usize = 100;
@@ -30,7 +31,7 @@ pub(super) fn summary(known: &Known) -> Value {
         .as_ref()
         .map(|last| json!({ "outcome": last.outcome.label(), "at": last.at, "problems": last.problems.len() }));
     json!({
-        "digest": known.load.digest.iter().map(|byte| format!("{byte:02x}")).collect::<String>(),
+        "digest": hex::encode(&known.load.digest),
         "loaded_at": known.load.at,
         "users": known.load.users,
         "last_reload": last,

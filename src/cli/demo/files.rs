@@ -7,6 +7,7 @@ use std::os::unix::fs::DirBuilderExt as _;
 use std::path::PathBuf;
 
 use crate::ambient;
+use crate::text::hex;
 
 /// The password of the demo's users.
 const PASSWORD: &str = "demo-password";
@@ -27,8 +28,7 @@ pub(super) struct Setup {
 impl Folder {
     /// A new folder that only this user can read. `name` keeps it apart from other demos.
     pub(super) fn create(name: [u8; 8]) -> io::Result<Self> {
-        let name: String = name.iter().map(|byte| format!("{byte:02x}")).collect();
-        let path = std::env::temp_dir().join(format!("gatelatch-demo-{name}"));
+        let path = std::env::temp_dir().join(format!("gatelatch-demo-{}", hex::encode(&name)));
         fs::DirBuilder::new().mode(0o700).create(&path)?;
         Ok(Self(path))
     }

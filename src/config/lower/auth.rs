@@ -72,7 +72,7 @@ pub(super) fn auth(
         .take("trusted_issuers")
         .map(|entry| issuers::issuers(entry, token.as_ref(), reader));
     let session = session(section.take("session"), reader);
-    let (look, attempts) = login(section.take("login"), reader);
+    let (theme, attempts) = login(section.take("login"), reader);
     let kinds = [
         ("x-forwarded", Describes::Forwarded),
         ("x-original", Describes::Original),
@@ -93,7 +93,7 @@ pub(super) fn auth(
                 issuers,
                 session,
                 attempts,
-                look,
+                theme,
                 verify,
             }
         });

@@ -10,17 +10,17 @@ use crate::config::finding::Finding;
 use crate::config::reader::Reader;
 use crate::config::section::Section;
 use crate::config::yaml::Entry;
-use crate::pages::{Look, PageKind};
+use crate::pages::{PageKind, Theme};
 use crate::session::AttemptLimits;
 
 /// The pages, `None` where nobody signs in with a browser; and the limits.
 pub(super) fn login(
     entry: Option<Entry>,
     reader: &mut Reader<'_>,
-) -> (Option<Look>, AttemptLimits) {
+) -> (Option<Theme>, AttemptLimits) {
     let section = entry.and_then(|entry| reader.section(entry));
     let Some(mut section) = section else {
-        return (Some(Look::builtin("Sign in")), AttemptLimits::default());
+        return (Some(Theme::builtin("Sign in")), AttemptLimits::default());
     };
     let page = section
         .take("page")
@@ -29,13 +29,13 @@ pub(super) fn login(
     let title = section
         .take("title")
         .and_then(|entry| label(&entry, reader));
-    let mut look = Look::builtin(title.as_deref().unwrap_or("Sign in"));
+    let mut theme = Theme::builtin(title.as_deref().unwrap_or("Sign in"));
     if let Some(entry) = section.take("templates") {
-        templates(&entry, &mut look, reader);
+        templates(&entry, &mut theme, reader);
     }
     let limits = attempts(&mut section, reader);
     section.finish(reader);
-    (page.then_some(look), limits)
+    (page.then_some(theme), limits)
 }
 
 /// `attempts`, `window` and `lockout`.
@@ -64,7 +64,7 @@ fn attempts(section: &mut Section, reader: &mut Reader<'_>) -> AttemptLimits {
 }
 
 /// Own pages from a folder, each in place of the built-in one.
-fn templates(entry: &Entry, look: &mut Look, reader: &mut Reader<'_>) {
+fn templates(entry: &Entry, theme: &mut Theme, reader: &mut Reader<'_>) {
     let Some(folder) = reader.path(entry) else {
         return;
     };
@@ -74,7 +74,7 @@ fn templates(entry: &Entry, look: &mut Look, reader: &mut Reader<'_>) {
         let message = match reader.read_file(&path) {
             Ok(text) => {
                 found += 1;
-                let Err(error) = look.replace(kind, &text) else {
+                let Err(error) = theme.replace(kind, &text) else {
                     continue;
                 };
                 (

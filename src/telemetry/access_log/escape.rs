@@ -3,6 +3,8 @@
 //! Everything beyond visible ASCII is escaped, not the control bytes alone: C1 controls and marks that turn the
 //! direction of writing are able to disguise a line on a terminal.
 
+use crate::text::hex;
+
 /// Appends a JSON string, quotes included.
 pub(super) fn quoted(out: &mut Vec<u8>, text: &str) {
     out.push(b'"');
@@ -70,9 +72,8 @@ fn escape(out: &mut Vec<u8>, text: &str) {
 }
 
 fn escape_unit(out: &mut Vec<u8>, unit: u16) {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
     out.extend_from_slice(b"\\u");
-    out.extend([12, 8, 4, 0].map(|shift| DIGITS[usize::from(unit >> shift & 15)]));
+    out.extend(unit.to_be_bytes().map(hex::lower).as_flattened());
 }
 
 #[cfg(test)]

@@ -1,14 +1,7 @@
-//! Totals as OpenMetrics text.
+//! Totals as OpenMetrics 1.0 text.
 
-use std::fmt;
+use std::fmt::{self, Write};
 
-use prometheus_client::collector::Collector;
-use prometheus_client::encoding::text;
-use prometheus_client::encoding::{DescriptorEncoder, MetricEncoder, NoLabelSet};
-use prometheus_client::metrics::MetricType;
-use prometheus_client::registry::{Registry, Unit};
-
-use super::ServerLevel;
 use super::labels::Label;
 use super::totals::{ByLabel, Totals};
 
@@ -16,44 +9,137 @@ use super::totals::{ByLabel, Totals};
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// Writes every family, those without a series too, so that a dashboard finds them before the first request.
-pub(super) fn encode(totals: Totals) -> String {
-    let mut registry = Registry::default();
-    registry.register_collector(Box::new(totals));
-    let mut text = String::new();
-    text::encode(&mut text, &registry).expect("writing to a string cannot fail");
-    text
+pub(super) fn encode(totals: &Totals) -> String {
+    let mut text = Exposition(String::with_capacity(16 * 1024));
+    totals.encode_process(&mut text);
+    totals.encode_requests(&mut text);
+    totals.encode_durations(&mut text);
+    totals.encode_upstreams(&mut text);
+    totals.encode_servers(&mut text);
+    totals.encode_connections(&mut text);
+    totals.encode_traces(&mut text);
+    totals.encode_audit(&mut text);
+    totals.encode_sign_in(&mut text);
+    totals.encode_configuration(&mut text);
+    text.0.push_str("# EOF\n");
+    text.0
 }
 
-impl Collector for Totals {
-    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        self.encode_process(&mut encoder)?;
-        self.encode_requests(&mut encoder)?;
-        self.encode_durations(&mut encoder)?;
-        self.encode_upstreams(&mut encoder)?;
-        self.encode_servers(&mut encoder)?;
-        self.encode_connections(&mut encoder)?;
-        self.encode_sign_in(&mut encoder)?;
-        self.encode_configuration(&mut encoder)
+/// The text so far. Names and help texts are the gateway's own: only values of labels are escaped.
+struct Exposition(String);
+
+/// A family whose head is written.
+struct Family<'t> {
+    text: &'t mut String,
+    name: &'static str,
+}
+
+impl Exposition {
+    fn counter(&mut self, name: &'static str, help: &str) -> Family<'_> {
+        self.family(name, "counter", help)
+    }
+
+    fn gauge(&mut self, name: &'static str, help: &str) -> Family<'_> {
+        self.family(name, "gauge", help)
+    }
+
+    /// A name that ends in `_seconds` has a unit.
+    fn family(&mut self, name: &'static str, kind: &str, help: &str) -> Family<'_> {
+        let text = &mut self.0;
+        append(text, format_args!("# HELP {name} {help}\n"));
+        append(text, format_args!("# TYPE {name} {kind}\n"));
+        if name.ends_with("_seconds") {
+            append(text, format_args!("# UNIT {name} seconds\n"));
+        }
+        Family { text, name }
+    }
+
+    fn by_label<L: Label>(
+        &mut self,
+        name: &'static str,
+        help: &str,
+        key: &str,
+        counts: &ByLabel<L>,
+    ) {
+        let mut family = self.counter(name, help);
+        for (label, count) in counts {
+            family.count(&[(key, label.text())], *count);
+        }
+    }
+}
+
+impl Family<'_> {
+    /// One series of a counter.
+    fn count(&mut self, labels: &[(&str, &str)], count: u64) {
+        self.sample("_total", labels, count);
+    }
+
+    /// One series of a gauge.
+    fn level(&mut self, labels: &[(&str, &str)], level: impl fmt::Display) {
+        self.sample("", labels, level);
+    }
+
+    fn sample(&mut self, suffix: &str, labels: &[(&str, &str)], value: impl fmt::Display) {
+        append(self.text, format_args!("{}{suffix}", self.name));
+        for (at, (key, text)) in labels.iter().enumerate() {
+            let before = if at == 0 { '{' } else { ',' };
+            append(
+                self.text,
+                format_args!("{before}{key}=\"{}\"", Escaped(text)),
+            );
+        }
+        let after = if labels.is_empty() { "" } else { "}" };
+        append(self.text, format_args!("{after} {value}\n"));
+    }
+}
+
+fn append(text: &mut String, more: fmt::Arguments<'_>) {
+    text.write_fmt(more)
+        .expect("writing to a string cannot fail");
+}
+
+/// The value of a label, between its quotes.
+struct Escaped<'t>(&'t str);
+
+impl fmt::Display for Escaped<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.chars().try_for_each(|character| match character {
+            '\\' => f.write_str("\\\\"),
+            '"' => f.write_str("\\\""),
+            '\n' => f.write_str("\\n"),
+            other => f.write_char(other),
+        })
+    }
+}
+
+/// A number that shows that it need not be whole.
+struct Real(f64);
+
+impl fmt::Display for Real {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.is_infinite() {
+            f.write_str(if self.0 > 0.0 { "+Inf" } else { "-Inf" })
+        } else if self.0.fract() == 0.0 {
+            write!(f, "{:.1}", self.0)
+        } else {
+            self.0.fmt(f)
+        }
     }
 }
 
 impl Totals {
-    fn encode_process(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
-        encoder
-            .encode_descriptor("gatelatch_build", "What is running", None, MetricType::Info)?
-            .encode_info(&[("version", env!("CARGO_PKG_VERSION"))])?;
-        gauge(
-            encoder,
-            "process_start_time",
-            "When the process started, since 1970",
-            Some(&Unit::Seconds),
-        )?
-        .encode_gauge(&self.process_start)
+    fn encode_process(&self, text: &mut Exposition) {
+        let version = [("version", env!("CARGO_PKG_VERSION"))];
+        text.family("gatelatch_build", "info", "What is running")
+            .sample("_info", &version, 1);
+        let help = "When the process started, since 1970";
+        text.gauge("process_start_time_seconds", help)
+            .level(&[], Real(self.process_start));
     }
 
-    fn encode_requests(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+    fn encode_requests(&self, text: &mut Exposition) {
         let help = "Requests that are over; service and rule are empty where none was found";
-        let mut family = counter(encoder, "gatelatch_requests", help)?;
+        let mut family = text.counter("gatelatch_requests", help);
         for (service, totals) in &self.services {
             for (rule, counts) in &totals.requests {
                 for ((decision, status), count) in counts {
@@ -63,248 +149,139 @@ impl Totals {
                         ("decision", decision),
                         ("status", status),
                     ];
-                    family
-                        .encode_family(&labels)?
-                        .encode_counter::<NoLabelSet, _, u64>(count, None)?;
+                    family.count(&labels, *count);
                 }
             }
         }
-        Ok(())
     }
 
-    fn encode_durations(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+    fn encode_durations(&self, text: &mut Exposition) {
         let help = "From the end of the request head to the end of the answer";
-        let (name, unit) = ("gatelatch_request_duration", Some(&Unit::Seconds));
-        let mut family = encoder.encode_descriptor(name, help, unit, MetricType::Histogram)?;
+        let mut family = text.family("gatelatch_request_duration_seconds", "histogram", help);
         for (service, totals) in &self.services {
-            let (sum, count) = (totals.durations.seconds(), totals.durations.count());
-            family
-                .encode_family(&[("service", &**service)])?
-                .encode_histogram::<NoLabelSet>(sum, count, &totals.durations.buckets(), None)?;
+            let (service, durations) = (("service", &**service), &totals.durations);
+            family.sample("_sum", &[service], Real(durations.seconds()));
+            family.sample("_count", &[service], durations.count());
+            let mut below = 0;
+            for (bound, count) in durations.buckets() {
+                below += count;
+                let bound = Real(bound).to_string();
+                family.sample("_bucket", &[("le", &bound), service], below);
+            }
         }
-        Ok(())
     }
 
-    fn encode_upstreams(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+    fn encode_upstreams(&self, text: &mut Exposition) {
         let help = "Attempts to reach an upstream that failed";
-        let mut family = counter(encoder, "gatelatch_upstream_errors", help)?;
+        let mut family = text.counter("gatelatch_upstream_errors", help);
         for (service, totals) in self
             .services
             .iter()
             .filter(|(_, totals)| totals.has_upstream_errors())
         {
             for (kind, count) in &totals.upstream_errors {
-                let labels = [("service", &**service), ("kind", kind.text())];
-                family
-                    .encode_family(&labels)?
-                    .encode_counter::<NoLabelSet, _, u64>(count, None)?;
+                family.count(&[("service", service), ("kind", kind.text())], *count);
             }
         }
-        let mut family = gauge(
-            encoder,
-            "gatelatch_upstream_connections",
-            "Open connections to upstreams",
-            None,
-        )?;
+        let help = "Open connections to upstreams";
+        let mut family = text.gauge("gatelatch_upstream_connections", help);
         for (state, level) in &self.upstream_connections {
-            family
-                .encode_family(&[("state", state.text())])?
-                .encode_gauge(level)?;
+            family.level(&[("state", state.text())], level);
         }
-        Ok(())
     }
 
-    fn encode_servers(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+    fn encode_servers(&self, text: &mut Exposition) {
         let help = "Requests sent to a server of an upstream; one that is tried again counts again";
-        let mut family = counter(encoder, "gatelatch_upstream_requests", help)?;
+        let mut family = text.counter("gatelatch_upstream_requests", help);
         for (service, totals) in &self.services {
             for (server, count) in &totals.servers {
-                let labels = [("service", &**service), ("server", server)];
-                family
-                    .encode_family(&labels)?
-                    .encode_counter::<NoLabelSet, _, u64>(count, None)?;
+                family.count(&[("service", service), ("server", server)], *count);
             }
         }
-        let labels = |level: &ServerLevel| {
-            [
-                ("service", level.service.clone()),
-                ("server", level.server.clone()),
-            ]
-        };
         let help = "1 where a server of an upstream gets requests, 0 where it is out";
-        let mut family = gauge(encoder, "gatelatch_upstream_server_up", help, None)?;
-        for level in &self.servers {
-            family
-                .encode_family(&labels(level))?
-                .encode_gauge(&i64::from(level.share > 0.0))?;
+        let mut family = text.gauge("gatelatch_upstream_server_up", help);
+        for server in &self.servers {
+            let labels = [("service", &*server.service), ("server", &*server.server)];
+            family.level(&labels, u8::from(server.share > 0.0));
         }
         let help = "What a server of an upstream gets of its share: below 1 while it returns";
-        let mut family = gauge(encoder, "gatelatch_upstream_server_share", help, None)?;
-        for level in &self.servers {
-            family
-                .encode_family(&labels(level))?
-                .encode_gauge(&level.share)?;
+        let mut family = text.gauge("gatelatch_upstream_server_share", help);
+        for server in &self.servers {
+            let labels = [("service", &*server.service), ("server", &*server.server)];
+            family.level(&labels, Real(server.share));
         }
-        Ok(())
     }
 
-    fn encode_connections(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
-        gauge(
-            encoder,
-            "gatelatch_client_connections",
-            "Open connections of clients",
-            None,
-        )?
-        .encode_gauge(&self.client_connections)?;
+    fn encode_connections(&self, text: &mut Exposition) {
+        let help = "Open connections of clients";
+        text.gauge("gatelatch_client_connections", help)
+            .level(&[], self.client_connections);
         let help =
             "Open connections of clients that rest between two requests, and hold no buffers";
-        gauge(encoder, "gatelatch_parked_connections", help, None)?
-            .encode_gauge(&self.parked_connections)?;
-        gauge(
-            encoder,
-            "gatelatch_tunnels",
-            "Open upgraded connections, such as WebSockets",
-            None,
-        )?
-        .encode_gauge(&self.tunnels)?;
-        let help = "Client connections closed without an answer of a service";
-        by_label(
-            encoder,
+        text.gauge("gatelatch_parked_connections", help)
+            .level(&[], self.parked_connections);
+        let help = "Open upgraded connections, such as WebSockets";
+        text.gauge("gatelatch_tunnels", help)
+            .level(&[], self.tunnels);
+        let (name, help) = (
             "gatelatch_rejected_connections",
-            help,
-            "reason",
-            &self.rejections,
-        )?;
-        counter(
-            encoder,
-            "gatelatch_access_log_dropped_lines",
-            "Access log lines that were not written",
-        )?
-        .encode_counter::<NoLabelSet, _, u64>(&self.dropped_lines, None)?;
-        self.encode_traces(encoder)
+            "Client connections closed without an answer of a service",
+        );
+        text.by_label(name, help, "reason", &self.rejections);
+        let help = "Access log lines that were not written";
+        text.counter("gatelatch_access_log_dropped_lines", help)
+            .count(&[], self.dropped_lines);
     }
 
-    fn encode_traces(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
-        counter(
-            encoder,
-            "gatelatch_trace_spans_exported",
-            "Spans that a collector has taken",
-        )?
-        .encode_counter::<NoLabelSet, _, u64>(&self.exported_spans, None)?;
+    fn encode_traces(&self, text: &mut Exposition) {
+        let help = "Spans that a collector has taken";
+        text.counter("gatelatch_trace_spans_exported", help)
+            .count(&[], self.exported_spans);
         let help = "Spans that were not sent: the collector was away, slow, or refused them";
-        counter(encoder, "gatelatch_trace_spans_dropped", help)?
-            .encode_counter::<NoLabelSet, _, u64>(&self.dropped_spans, None)?;
-        self.encode_audit(encoder)
+        text.counter("gatelatch_trace_spans_dropped", help)
+            .count(&[], self.dropped_spans);
     }
 
-    fn encode_audit(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+    fn encode_audit(&self, text: &mut Exposition) {
         let [records, errors, queued] = self.audit;
-        counter(
-            encoder,
-            "gatelatch_audit_records",
-            "Records of the audit stream",
-        )?
-        .encode_counter::<NoLabelSet, _, u64>(&records, None)?;
-        counter(
-            encoder,
-            "gatelatch_audit_write_errors",
-            "Failed attempts to write the audit stream",
-        )?
-        .encode_counter::<NoLabelSet, _, u64>(&errors, None)?;
+        let help = "Records of the audit stream";
+        text.counter("gatelatch_audit_records", help)
+            .count(&[], records);
+        let help = "Failed attempts to write the audit stream";
+        text.counter("gatelatch_audit_write_errors", help)
+            .count(&[], errors);
         let help = "Records of the audit stream that are not yet written; at 8192 requests wait";
-        gauge(encoder, "gatelatch_audit_queued_records", help, None)?
-            .encode_gauge(&i64::try_from(queued).unwrap_or(i64::MAX))
+        text.gauge("gatelatch_audit_queued_records", help)
+            .level(&[], queued);
     }
 
-    fn encode_sign_in(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
-        by_label(
-            encoder,
-            "gatelatch_logins",
-            "Logins by how they ended",
-            "outcome",
-            &self.logins,
-        )?;
-        by_label(
-            encoder,
-            "gatelatch_refreshes",
-            "Refreshes by how they ended",
-            "outcome",
-            &self.refreshes,
-        )?;
+    fn encode_sign_in(&self, text: &mut Exposition) {
+        let help = "Logins by how they ended";
+        text.by_label("gatelatch_logins", help, "outcome", &self.logins);
+        let help = "Refreshes by how they ended";
+        text.by_label("gatelatch_refreshes", help, "outcome", &self.refreshes);
         let help = "1 where the state store can be used, 0 where logins, refreshes and logouts are refused";
-        gauge(encoder, "gatelatch_state_up", help, None)?
-            .encode_gauge(&i64::from(self.state_up))?;
-        by_label(
-            encoder,
-            "gatelatch_token_refusals",
-            "Tokens that were refused",
-            "reason",
-            &self.token_refusals,
-        )?;
+        text.gauge("gatelatch_state_up", help)
+            .level(&[], u8::from(self.state_up));
+        let (name, help) = ("gatelatch_token_refusals", "Tokens that were refused");
+        text.by_label(name, help, "reason", &self.token_refusals);
         let help = "Fetches of the keys of other issuers by how they ended";
-        let mut family = counter(encoder, "gatelatch_jwks_fetches", help)?;
+        let mut family = text.counter("gatelatch_jwks_fetches", help);
         for (issuer, counts) in &self.fetches {
             for (outcome, count) in counts {
-                let labels = [("issuer", &**issuer), ("outcome", outcome.text())];
-                family
-                    .encode_family(&labels)?
-                    .encode_counter::<NoLabelSet, _, u64>(count, None)?;
+                family.count(&[("issuer", issuer), ("outcome", outcome.text())], *count);
             }
         }
-        Ok(())
     }
 
-    fn encode_configuration(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+    fn encode_configuration(&self, text: &mut Exposition) {
         let help = "Reloads of the configuration by how they ended";
-        by_label(encoder, "gatelatch_reloads", help, "outcome", &self.reloads)?;
+        text.by_label("gatelatch_reloads", help, "outcome", &self.reloads);
         let help = "1 where the configuration in force is the one in the files, 0 where the files have problems";
-        gauge(
-            encoder,
-            "gatelatch_config_last_reload_successful",
-            help,
-            None,
-        )?
-        .encode_gauge(&i64::from(self.last_reload_successful))?;
-        let name = "gatelatch_config_last_reload_success_timestamp";
-        gauge(
-            encoder,
-            name,
-            "When the configuration was last loaded, since 1970",
-            Some(&Unit::Seconds),
-        )?
-        .encode_gauge(&self.last_success)
+        text.gauge("gatelatch_config_last_reload_successful", help)
+            .level(&[], u8::from(self.last_reload_successful));
+        let name = "gatelatch_config_last_reload_success_timestamp_seconds";
+        text.gauge(name, "When the configuration was last loaded, since 1970")
+            .level(&[], self.last_success);
     }
-}
-
-fn counter<'a>(
-    encoder: &'a mut DescriptorEncoder<'_>,
-    name: &'a str,
-    help: &str,
-) -> Result<MetricEncoder<'a>, fmt::Error> {
-    encoder.encode_descriptor(name, help, None, MetricType::Counter)
-}
-
-fn gauge<'a>(
-    encoder: &'a mut DescriptorEncoder<'_>,
-    name: &'a str,
-    help: &str,
-    unit: Option<&'a Unit>,
-) -> Result<MetricEncoder<'a>, fmt::Error> {
-    encoder.encode_descriptor(name, help, unit, MetricType::Gauge)
-}
-
-fn by_label<L: Label>(
-    encoder: &mut DescriptorEncoder<'_>,
-    name: &str,
-    help: &str,
-    key: &str,
-    counts: &ByLabel<L>,
-) -> fmt::Result {
-    let mut family = counter(encoder, name, help)?;
-    for (label, count) in counts {
-        family
-            .encode_family(&[(key, label.text())])?
-            .encode_counter::<NoLabelSet, _, u64>(count, None)?;
-    }
-    Ok(())
 }

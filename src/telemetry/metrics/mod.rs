@@ -181,7 +181,7 @@ impl Metrics {
 
     /// All numbers as OpenMetrics 1.0 text, to be sent as [`CONTENT_TYPE`].
     pub fn encode(&self) -> String {
-        encode::encode(self.totals())
+        encode::encode(&self.totals())
     }
 
     fn fetches(&self) -> BTreeMap<Box<str>, totals::ByLabel<FetchOutcome>> {
@@ -367,6 +367,47 @@ mod tests {
         ];
         assert_eq!(families.collect::<Vec<_>>(), expected);
         assert!(text.ends_with("\n# EOF\n"));
+    }
+
+    #[test]
+    fn a_family_is_written_as_openmetrics_says() {
+        let metrics = Metrics::new();
+        let shard = metrics.shard();
+        let jobs = shard.service("a\\b\n\"c\"", &[]);
+        jobs.record(None, Outcome::Allowed, 200, Duration::from_micros(1500));
+        jobs.record(None, Outcome::Allowed, 200, Duration::from_secs(100));
+        let name = "gatelatch_request_duration_seconds";
+        let service = r#"service="a\\b\n\"c\"""#;
+        let mut expected = vec![
+            format!("# HELP {name} From the end of the request head to the end of the answer"),
+            format!("# TYPE {name} histogram"),
+            format!("# UNIT {name} seconds"),
+            format!("{name}_sum{{{service}}} 100.0015"),
+            format!("{name}_count{{{service}}} 2"),
+        ];
+        let bounds = [
+            ("0.0005", 0),
+            ("0.001", 0),
+            ("0.0025", 1),
+            ("0.005", 1),
+            ("0.01", 1),
+            ("0.025", 1),
+            ("0.05", 1),
+            ("0.1", 1),
+            ("0.25", 1),
+            ("0.5", 1),
+            ("1.0", 1),
+            ("2.5", 1),
+            ("10.0", 1),
+            ("30.0", 1),
+            ("+Inf", 2),
+        ];
+        for (bound, count) in bounds {
+            expected.push(format!("{name}_bucket{{le=\"{bound}\",{service}}} {count}"));
+        }
+        let text = metrics.encode();
+        let written: Vec<_> = text.lines().filter(|line| line.contains(name)).collect();
+        assert_eq!(written, expected);
     }
 
     #[test]

@@ -5,6 +5,8 @@ use std::str::FromStr as _;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use opentelemetry::trace::{SpanId, TraceId, TraceState};
 
+use crate::text::{hex, list};
+
 /// Names the trace and the span that asks.
 pub(super) const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
@@ -48,7 +50,7 @@ impl Incoming {
 fn parse(text: &str) -> Option<(TraceId, SpanId, u8)> {
     let (known, rest) = text.split_at_checked(LENGTH)?;
     let mut parts = known.split('-');
-    let version = hex(parts.next()?, 2)?;
+    let [version] = lower(parts.next()?)?;
     // a later version may say more behind what is read here
     let fits = if version == 0 {
         rest.is_empty()
@@ -58,45 +60,29 @@ fn parse(text: &str) -> Option<(TraceId, SpanId, u8)> {
     if version == 0xff || !fits {
         return None;
     }
-    let trace = hex(parts.next()?, 32).filter(|trace| *trace != 0)?;
-    let parent = hex(parts.next()?, 16).filter(|parent| *parent != 0)?;
-    let flags = hex(parts.next()?, 2)?;
-    let ids = (
-        TraceId::from(trace),
-        SpanId::from(u64::try_from(parent).ok()?),
-    );
-    parts
-        .next()
-        .is_none()
-        .then_some((ids.0, ids.1, u8::try_from(flags).ok()?))
+    let trace = lower(parts.next()?).filter(|trace| *trace != [0; 16])?;
+    let parent = lower(parts.next()?).filter(|parent| *parent != [0; 8])?;
+    let [flags] = lower(parts.next()?)?;
+    let ids = (TraceId::from_bytes(trace), SpanId::from_bytes(parent));
+    parts.next().is_none().then_some((ids.0, ids.1, flags))
 }
 
-/// Lower-case digits only, and this many.
-fn hex(text: &str, digits: usize) -> Option<u128> {
-    let lower = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
-    let fits = text.len() == digits && text.bytes().all(lower);
-    fits.then(|| u128::from_str_radix(text, 16).ok()).flatten()
+/// Lower-case digits only.
+fn lower<const N: usize>(text: &str) -> Option<[u8; N]> {
+    let upper = text.bytes().any(|byte| byte.is_ascii_uppercase());
+    hex::decode(text).filter(|_| !upper)
 }
 
 /// All lines are one list.
 fn read_state(headers: &HeaderMap) -> TraceState {
-    let lines = headers
-        .get_all(TRACESTATE)
-        .iter()
-        .map(HeaderValue::to_str)
-        .collect::<Result<Vec<_>, _>>();
-    let entries = |lines: Vec<&str>| {
-        let entries = lines
-            .iter()
-            .flat_map(|line| line.split(','))
-            .map(str::trim)
-            .filter(|entry| !entry.is_empty());
-        entries.collect::<Vec<_>>().join(",")
-    };
-    lines
+    let entries = list::elements(headers, TRACESTATE)
+        .filter(|entry| !entry.is_empty())
+        .collect::<Vec<_>>()
+        .join(&b',');
+    std::str::from_utf8(&entries)
         .ok()
-        .map(entries)
-        .and_then(|list| TraceState::from_str(&list).ok())
+        .filter(|list| list.is_ascii())
+        .and_then(|list| TraceState::from_str(list).ok())
         .unwrap_or_default()
 }
 

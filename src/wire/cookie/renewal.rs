@@ -3,15 +3,13 @@
 use http::header::{CACHE_CONTROL, SET_COOKIE};
 use http::{HeaderMap, HeaderValue};
 
+use crate::text::list;
+
 /// Adds a renewed session to an answer; not where caches between here and the browser were told to keep the answer for
 /// everybody: they would keep the session with it.
 pub fn add_renewal(headers: &mut HeaderMap, session: HeaderValue) {
     let directives = |name: &str| {
-        let lines = headers
-            .get_all(CACHE_CONTROL)
-            .iter()
-            .flat_map(|line| line.as_bytes().split(|byte| *byte == b','));
-        lines.map(<[u8]>::trim_ascii).any(|directive| {
+        list::elements(headers, CACHE_CONTROL).any(|directive| {
             let directive = directive
                 .split(|byte| *byte == b'=')
                 .next()

@@ -1,4 +1,4 @@
-//! Counts how often a browser comes back without the session that it was just given.
+//! Ends the loop of a browser that is sent to the sign-in page, signs in, and comes back without its session.
 
 /// How long after a sign-in it is counted, in seconds.
 const WINDOW: u64 = 60;
@@ -6,26 +6,26 @@ const WINDOW: u64 = 60;
 /// How often is too often.
 const LIMIT: u32 = 3;
 
-/// A recent sign-in, and how often the browser has come back without it. The browser keeps it and may lie: it decides
-/// only which page is shown.
+/// A recent sign-in, and how often the browser has come back without its session. A cookie holds it, so the browser may
+/// change it: it decides only which page is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Marker {
+pub(super) struct RedirectLoopGuard {
     since: u64,
     returns: u32,
 }
 
-impl Marker {
-    /// The marker of a browser; `None` where it signed in longer ago than a minute, or not at all.
+impl RedirectLoopGuard {
+    /// Reads the cookie of a browser; `None` where it signed in longer ago than a minute, or not at all.
     pub(super) fn read(value: Option<&str>, now: u64) -> Option<Self> {
         let (since, returns) = value?.split_once('.')?;
-        let marker = Self {
+        let guard = Self {
             since: since.parse().ok()?,
             returns: returns.parse().ok()?,
         };
-        (marker.since <= now && now - marker.since < WINDOW).then_some(marker)
+        (guard.since <= now && now - guard.since < WINDOW).then_some(guard)
     }
 
-    /// The marker after a sign-in: the minute begins anew, the returns stay.
+    /// The guard after a sign-in: the minute begins anew, the returns stay.
     pub(super) fn signed_in(before: Option<Self>, now: u64) -> Self {
         Self {
             since: now,
@@ -33,7 +33,7 @@ impl Marker {
         }
     }
 
-    /// The marker after one more return; `None`: that was one too many.
+    /// The guard after one more return; `None`: that was one too many.
     pub(super) fn came_back(self) -> Option<Self> {
         let returns = self.returns.saturating_add(1);
         (returns < LIMIT).then_some(Self { returns, ..self })
@@ -54,20 +54,21 @@ mod tests {
 
     #[test]
     fn the_third_return_within_a_minute_is_one_too_many() {
-        let marker = Marker::signed_in(None, 1000);
-        assert_eq!(marker.written(1000), ("1000.0".to_owned(), 60));
-        let marker = Marker::read(Some("1000.0"), 1010)
+        let guard = RedirectLoopGuard::signed_in(None, 1000);
+        assert_eq!(guard.written(1000), ("1000.0".to_owned(), 60));
+        let guard = RedirectLoopGuard::read(Some("1000.0"), 1010)
             .unwrap()
             .came_back()
             .unwrap();
-        assert_eq!(marker.written(1010), ("1000.1".to_owned(), 50));
-        let marker = Marker::signed_in(Marker::read(Some("1000.1"), 1030), 1030);
-        assert_eq!(marker.written(1030), ("1030.1".to_owned(), 60));
-        let marker = Marker::read(Some("1030.1"), 1031)
+        assert_eq!(guard.written(1010), ("1000.1".to_owned(), 50));
+        let guard =
+            RedirectLoopGuard::signed_in(RedirectLoopGuard::read(Some("1000.1"), 1030), 1030);
+        assert_eq!(guard.written(1030), ("1030.1".to_owned(), 60));
+        let guard = RedirectLoopGuard::read(Some("1030.1"), 1031)
             .unwrap()
             .came_back()
             .unwrap();
-        assert_eq!(marker.came_back(), None);
+        assert_eq!(guard.came_back(), None);
     }
 
     #[test]
@@ -83,12 +84,12 @@ mod tests {
             "1000.-1",
             "99999999999999999999.0",
         ] {
-            assert_eq!(Marker::read(Some(value), 1059), None, "{value}");
+            assert_eq!(RedirectLoopGuard::read(Some(value), 1059), None, "{value}");
         }
-        assert_eq!(Marker::read(None, 1059), None);
+        assert_eq!(RedirectLoopGuard::read(None, 1059), None);
         assert!(
-            Marker::read(Some("1000.4294967295"), 1059)
-                .is_some_and(|marker| marker.came_back().is_none())
+            RedirectLoopGuard::read(Some("1000.4294967295"), 1059)
+                .is_some_and(|guard| guard.came_back().is_none())
         );
     }
 }

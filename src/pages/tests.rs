@@ -1,0 +1,244 @@
+//! The pages as browsers get them.
+
+use super::*;
+
+const FORM: SignIn<'_> = SignIn {
+    action: "/auth/login",
+    next: "/a?b&c",
+    user: "r\"",
+    error: "",
+    notice: "",
+};
+
+const ACCOUNT: Account<'_> = Account {
+    action: "/out",
+    next: "/",
+    user: "rita",
+    name: "",
+};
+
+const COOKIE: CookieMissing<'_> = CookieMissing {
+    action: "/auth/login",
+    cookie: "__Host-gatelatch",
+    reason: "why",
+};
+
+fn own(kind: PageKind, text: &str) -> Result<Theme, String> {
+    let mut theme = Theme::builtin("T");
+    let replaced = theme.replace(kind, text);
+    replaced.map(|()| theme).map_err(|error| error.to_string())
+}
+
+/// An own page that begins like this, and goes on with what it must have.
+fn account(beginning: &str) -> Result<Theme, String> {
+    own(
+        PageKind::Account,
+        &format!("{beginning}{{{{ action }}}}{{{{ user }}}}"),
+    )
+}
+
+#[test]
+fn the_built_in_pages_are_whole() {
+    let theme = Theme::builtin("<Sign in>");
+    let page = theme.sign_in(&FORM);
+    for expected in [
+        "<title>&lt;Sign in&gt;</title>",
+        "action=\"&#x2f;auth&#x2f;login\"",
+        "&#x2f;a?b&amp;c",
+        "value=\"r&quot;\"",
+    ] {
+        assert!(page.html.contains(expected), "{expected}: {}", page.html);
+    }
+    for absent in [
+        "http:",
+        "https:",
+        "<script",
+        " style=",
+        "role=\"alert\"",
+        "{{",
+        "{%",
+    ] {
+        assert!(!page.html.contains(absent), "{absent}");
+    }
+    assert!(page.html.ends_with("</html>\n"));
+    let account = theme.account(&ACCOUNT);
+    assert!(account.html.contains("<strong>rita</strong></p>"));
+    assert!(account.html.contains("action=\"&#x2f;out\""));
+    let named = theme.account(&Account {
+        name: "Rita",
+        ..ACCOUNT
+    });
+    assert!(named.html.contains("<strong>Rita</strong><br>rita</p>"));
+    let missing = theme.cookie_missing(&COOKIE);
+    assert!(missing.html.contains("__Host-gatelatch") && missing.html.contains("why"));
+    for page in [page, account, missing] {
+        let policy = page.policy.to_str().unwrap();
+        assert!(policy.contains("style-src 'sha256-"), "{policy}");
+    }
+}
+
+#[test]
+fn every_value_of_every_page_is_escaped() {
+    const MARKUP: &str = "\"><script>'&{{ title }}";
+    let mut theme = Theme::builtin(MARKUP);
+    for _ in 0..2 {
+        let sign_in = theme.sign_in(&SignIn {
+            action: MARKUP,
+            next: MARKUP,
+            user: MARKUP,
+            error: MARKUP,
+            notice: MARKUP,
+        });
+        let account = theme.account(&Account {
+            action: MARKUP,
+            next: MARKUP,
+            user: MARKUP,
+            name: MARKUP,
+        });
+        let missing = theme.cookie_missing(&CookieMissing {
+            action: MARKUP,
+            cookie: MARKUP,
+            reason: MARKUP,
+        });
+        let escaped = "&quot;&gt;&lt;script&gt;&#x27;&amp;{{ title }}";
+        for page in [sign_in, account, missing] {
+            assert!(!page.html.contains("<script"), "{}", page.html);
+            let (wrong, right) = ("{{ title }}", escaped);
+            let shown = page.html.matches(right).count();
+            assert!(shown > 0 && shown == page.html.matches(wrong).count());
+        }
+        for (kind, text) in [
+            (
+                PageKind::SignIn,
+                "{{ title }}<p a='{{ action }}' b=\"{{ next }}\">{{ user }}{% for x in [error, notice] %}{{ x }}{% endfor %}",
+            ),
+            (
+                PageKind::Account,
+                "{% set x %}{{ name }}{% endset %}{{ x }}{{ action }}{{ next }}{{ 'as ' ~ user }}",
+            ),
+            (
+                PageKind::CookieMissing,
+                "{{ cookie }}{{ reason if action else '' }}",
+            ),
+        ] {
+            theme.replace(kind, text).unwrap();
+        }
+    }
+}
+
+#[test]
+fn own_pages_take_the_place_of_built_in_ones() {
+    let text = "{{ title }} {{ user }} {{ action }}\r\n{% if name %}x{% endif %}\n";
+    let theme = own(PageKind::Account, text).unwrap();
+    assert_eq!(theme.account(&ACCOUNT).html, "T rita &#x2f;out\n\n");
+    assert_eq!(theme.sign_in(&FORM), Theme::builtin("T").sign_in(&FORM));
+}
+
+#[test]
+fn a_page_that_could_not_be_shown_is_refused() {
+    for (text, expected) in [
+        (
+            "\n{% if name %}{{ naem }}{% endif %}",
+            "line 2: `{{ naem }}` means nothing here; known are `title`, `action`, `next`, `user`, `name`",
+        ),
+        (
+            "{{ reason }}",
+            "line 1: `{{ reason }}` means nothing here; known are `title`, `action`, `next`, `user`, `name`",
+        ),
+        (
+            "{{ range(9) }}",
+            "line 1: `{{ range }}` means nothing here; known are `title`, `action`, `next`, `user`, `name`",
+        ),
+        (
+            "x\n{% if name %}",
+            "line 2: syntax error: unexpected end of input, expected end of block",
+        ),
+        (
+            "\n\n{{ 1 + }}",
+            "line 3: syntax error: unexpected end of variable block",
+        ),
+        (
+            "{% if not name %}\n{{ user.first }}{% endif %}",
+            "line 2: undefined value: a value is a text, and has no parts",
+        ),
+        (
+            "{% if name is odd %}{% endif %}",
+            "line 1: unknown test: test odd is unknown",
+        ),
+        (
+            "{{ user.upper() }}",
+            "line 1: unknown method: string has no method named upper",
+        ),
+        (
+            "{{ '0123456789abcdef' * 1000000 }}",
+            "line 1: engine ran out of fuel",
+        ),
+    ] {
+        let error = account(text).map(drop);
+        assert_eq!(error, Err(expected.to_owned()), "{text}");
+    }
+    for text in [
+        "{{ user }}",
+        "{{ user }}{% if action %}{% endif %}",
+        "{{ user }}{# {{ action }} #}",
+        "{{ user }}{% if user == 'rita' %}{{ action }}{% endif %}",
+    ] {
+        let expected = "the page does without `{{ action }}`, and cannot work";
+        let refused = own(PageKind::Account, text).map(drop);
+        assert_eq!(refused, Err(expected.to_owned()), "{text}");
+    }
+    // shown by some of the samples
+    own(
+        PageKind::Account,
+        "{% if name %}{{ user }}{% else %}{{ action }}{% endif %}",
+    )
+    .unwrap();
+}
+
+#[test]
+fn the_built_in_page_is_shown_where_an_own_one_fails() {
+    // no sample value takes this branch
+    let theme = account("own {% if user == 'rita' %}{{ user.first.last }}{% endif %}").unwrap();
+    let rita = theme.account(&ACCOUNT);
+    assert_eq!(rita, Theme::builtin("T").account(&ACCOUNT));
+    let other = Account {
+        user: "bob",
+        ..ACCOUNT
+    };
+    assert!(theme.account(&other).html.starts_with("own "));
+}
+
+#[test]
+fn a_page_ends_when_its_fuel_does() {
+    let rows = "{% for a in user_list %}".replace("user_list", "[1,2,3,4,5,6,7,8,9,0]");
+    let nested = format!(
+        "{{% if user == 'rita' %}}{}x{}{{% endif %}}",
+        rows.repeat(9),
+        "{% endfor %}".repeat(9)
+    );
+    let theme = account(&nested).unwrap();
+    assert_eq!(
+        theme.account(&ACCOUNT),
+        Theme::builtin("T").account(&ACCOUNT)
+    );
+}
+
+#[test]
+fn the_policy_names_the_styles() {
+    let policy = |text: &str| {
+        let theme = account(text).unwrap();
+        let page = theme.account(&ACCOUNT);
+        page.policy.to_str().unwrap().to_owned()
+    };
+    let rest = "; form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
+    assert_eq!(
+        policy("x"),
+        format!("default-src 'none'; style-src 'none'{rest}")
+    );
+    // printf 'p{}' | openssl dgst -sha256 -binary | base64
+    let digest = "'sha256-gG2yISYereRMiG2lMXrbiUgi0Ubw9p7QCeWcroOvy9Y='";
+    assert_eq!(
+        policy("<style media=\"all\">p{}</STYLE><p>"),
+        format!("default-src 'none'; style-src {digest}{rest}")
+    );
+}
