@@ -78,7 +78,6 @@ impl RequestFacts {
     }
 
     pub(super) fn receive(&mut self, intake: &Intake) {
-        self.method = intake.head.method.clone();
         self.host = intake.host.name().into();
         self.client = Some(intake.client.address);
         if let Some(traced) = &mut self.trace {

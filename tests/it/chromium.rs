@@ -106,7 +106,7 @@ fn people_sign_in_and_out_without_javascript() {
         );
         assert_eq!(
             (&visit["status"], &visit["cookies_left"]),
-            (&json!("You are signed out."), &json!([])),
+            (&json!("You are signed out."), &json!(["gatelatch-device"])),
             "{visit}"
         );
         assert!(

@@ -1,6 +1,6 @@
 //! Forward-auth: other proxies ask, as they really do.
 
-use crate::support::{Answer, Gateway, NAVIGATION, gateway, send, sign_in};
+use crate::support::{Answer, Connection, Gateway, NAVIGATION, gateway, send, sign_in};
 
 mod proxies;
 
@@ -103,7 +103,8 @@ fn the_same_rules_decide_whoever_asks() {
             "Content-Length: 0\r\n"
         };
         let request = format!("{method} /auth/verify HTTP/1.1\r\nHost: a\r\n{length}{fields}\r\n");
-        assert_eq!(send(gateway.address, request).status, 200, "{method}");
+        let head = Connection::open(gateway.address).write(request).read_head();
+        assert!(head.unwrap().starts_with("HTTP/1.1 200 "), "{method}");
     }
     let line = gateway.line("/jobs");
     assert_eq!(
