@@ -6,6 +6,7 @@ use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::blocks::Block;
 use super::code::Code;
 use super::files::{Files, beside};
 use super::finding::{Finding, Findings, any_of, did_you_mean};
@@ -134,18 +135,23 @@ impl<'a> Reader<'a> {
         name.to_string_lossy().into()
     }
 
-    /// A map; an empty value is an empty map, so that a block may have all its lines commented out.
-    pub(super) fn section(&mut self, entry: Entry) -> Option<Section> {
+    /// A map with known keys; an empty value is an empty map, so that a block may have all its lines commented out.
+    pub(super) fn section(&mut self, entry: Entry, block: &'static Block) -> Option<Section> {
+        let span = entry.key_span;
+        let entries = self.map(entry)?;
+        Some(Section::new(span, entries, block))
+    }
+
+    /// A map whose keys are names that the operator chose.
+    pub(super) fn map(&mut self, entry: Entry) -> Option<Vec<Entry>> {
         let Entry {
             key,
             key_span,
             node,
         } = entry;
         match node.value {
-            Value::Map(entries) => Some(Section::new(key_span, entries)),
-            Value::Plain(text) if resolve(&text) == Scalar::Nothing => {
-                Some(Section::new(key_span, Vec::new()))
-            }
+            Value::Map(entries) => Some(entries),
+            Value::Plain(text) if resolve(&text) == Scalar::Nothing => Some(Vec::new()),
             Value::Broken => None,
             Value::Plain(_) | Value::Quoted(_) | Value::List(_) => {
                 self.wrong_type(

@@ -1,5 +1,6 @@
-//! A map whose keys are asked for one by one; what nobody asked for is unknown.
+//! A map with the keys of a block, which are taken one by one; what is left is unknown.
 
+use super::blocks::Block;
 use super::code::Code;
 use super::finding::{Finding, did_you_mean};
 use super::reader::Reader;
@@ -13,16 +14,21 @@ use super::yaml::Entry;
 pub(super) struct Section {
     span: Span,
     entries: Vec<Entry>,
-    known: Vec<&'static str>,
+    block: &'static Block,
+    /// Keys of the block that were taken, or withheld.
+    seen: Vec<&'static str>,
+    withheld: Option<&'static str>,
 }
 
 impl Section {
     /// `span` is where a missing key is reported.
-    pub(super) fn new(span: Span, entries: Vec<Entry>) -> Self {
+    pub(super) fn new(span: Span, entries: Vec<Entry>, block: &'static Block) -> Self {
         Self {
             span,
             entries,
-            known: Vec::new(),
+            block,
+            seen: Vec::new(),
+            withheld: None,
         }
     }
 
@@ -31,16 +37,26 @@ impl Section {
         self.span
     }
 
-    /// All keys of a map whose keys are names that the operator chose.
-    pub(super) fn into_entries(self) -> Vec<Entry> {
-        self.entries
-    }
-
     /// The value of a key, if it is given.
+    ///
+    /// # Panics
+    /// In debug builds, where the block does not declare the key.
     pub(super) fn take(&mut self, key: &'static str) -> Option<Entry> {
-        self.known.push(key);
+        self.see(key);
         let index = self.entries.iter().position(|entry| &*entry.key == key)?;
         Some(self.entries.remove(index))
+    }
+
+    /// Makes a key of the block unknown, because of what another one says.
+    pub(super) fn withhold(&mut self, key: &'static str) {
+        self.see(key);
+        self.withheld = Some(key);
+    }
+
+    fn see(&mut self, key: &'static str) {
+        let name = self.block.name;
+        debug_assert!(self.block.has(key), "`{name}` does not declare `{key}`");
+        self.seen.push(key);
     }
 
     /// The value of a key that must be given.
@@ -85,10 +101,20 @@ impl Section {
     }
 
     /// Reports what is left.
+    ///
+    /// # Panics
+    /// In debug builds, where the block declares a key that was not taken.
     pub(super) fn finish(self, reader: &mut Reader<'_>) {
+        for key in self.block.keys {
+            let (name, key) = (self.block.name, key.name);
+            debug_assert!(self.seen.contains(&key), "`{key}` of `{name}` is not read");
+        }
+        let known: Vec<_> = (self.block.keys.iter().map(|key| key.name))
+            .filter(|key| Some(*key) != self.withheld)
+            .collect();
         for entry in &self.entries {
-            let help = did_you_mean(&entry.key, self.known.iter().copied())
-                .unwrap_or_else(|| format!("known here: {}", listed(&self.known)));
+            let help = did_you_mean(&entry.key, known.iter().copied())
+                .unwrap_or_else(|| format!("known here: {}", listed(&known)));
             let key = shown_key(entry);
             let message = format!("unknown key `{key}`");
             let finding = Finding::error(Code::UnknownKey, entry.key_span, message).help(help);

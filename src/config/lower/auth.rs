@@ -8,6 +8,7 @@ use super::login::login;
 use super::server::duration;
 use super::session::session;
 use super::{Defaults, UsersFile, distinct, label};
+use crate::config::blocks;
 use crate::config::code::Code;
 use crate::config::finding::Finding;
 use crate::config::reader::Reader;
@@ -17,7 +18,7 @@ use crate::config::span::Span;
 use crate::config::value::{is_plain_path, show_duration};
 use crate::config::yaml::Entry;
 use crate::token::{DEVICE_AUDIENCE, SESSION_AUDIENCE};
-use crate::wire::{Describes, JWKS_PATH};
+use crate::wire::JWKS_PATH;
 
 /// Claims that the gateway fills itself.
 pub(super) const REGISTERED: [&str; 9] = [
@@ -47,8 +48,8 @@ pub(super) fn auth(
     defaults: &Defaults<'_>,
     reader: &mut Reader<'_>,
 ) -> Lowered {
-    let section = entry.and_then(|entry| reader.section(entry));
-    let mut section = section.unwrap_or_else(|| Section::new(root, Vec::new()));
+    let section = entry.and_then(|entry| reader.section(entry, &blocks::AUTH));
+    let mut section = section.unwrap_or_else(|| Section::new(root, Vec::new(), &blocks::AUTH));
     let path = section
         .take("path")
         .and_then(|entry| own_path(&entry, reader))
@@ -65,21 +66,17 @@ pub(super) fn auth(
         .and_then(|entry| token_paths(entry, &path, reader));
     let token = section
         .take("token")
-        .and_then(|entry| reader.section(entry));
-    let token = token.unwrap_or_else(|| Section::new(section.span(), Vec::new()));
+        .and_then(|entry| reader.section(entry, &blocks::TOKEN));
+    let token = token.unwrap_or_else(|| Section::new(section.span(), Vec::new(), &blocks::TOKEN));
     let (token, roles_claim) = lower_token(token, defaults, reader);
     let issuers = section
         .take("trusted_issuers")
         .map(|entry| issuers::issuers(entry, token.as_ref(), reader));
     let session = session(section.take("session"), reader);
     let (theme, attempts) = login(section.take("login"), reader);
-    let kinds = [
-        ("x-forwarded", Describes::Forwarded),
-        ("x-original", Describes::Original),
-    ];
     let verify = section
         .take("verify")
-        .and_then(|entry| reader.choice(&entry, &kinds))
+        .and_then(|entry| reader.choice(&entry, blocks::VERIFY))
         .unwrap_or_default();
     section.finish(reader);
     let auth = token

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::label;
 use super::server::duration;
+use crate::config::blocks;
 use crate::config::code::Code;
 use crate::config::files::reason;
 use crate::config::finding::Finding;
@@ -18,7 +19,7 @@ pub(super) fn login(
     entry: Option<Entry>,
     reader: &mut Reader<'_>,
 ) -> (Option<Theme>, AttemptLimits) {
-    let section = entry.and_then(|entry| reader.section(entry));
+    let section = entry.and_then(|entry| reader.section(entry, &blocks::LOGIN));
     let Some(mut section) = section else {
         return (Some(Theme::builtin("Sign in")), AttemptLimits::default());
     };

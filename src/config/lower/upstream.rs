@@ -9,12 +9,13 @@ pub(super) use self::tls::SystemRoots;
 
 use super::distinct;
 use super::server::duration;
+use crate::config::blocks;
 use crate::config::code::Code;
 use crate::config::finding::Finding;
 use crate::config::reader::Reader;
 use crate::config::section::Section;
 use crate::config::yaml::{Entry, Value};
-use crate::upstream::{Balance, HostHeader, Origin, Settings, Timeouts};
+use crate::upstream::{Balance, Origin, Settings, Timeouts};
 
 const SERVERS: &str = "write at least one server, such as `[http://127.0.0.1:9000]`";
 
@@ -27,17 +28,17 @@ pub(super) fn upstream(
     if !matches!(entry.node.value, Value::Map(_)) {
         return short(&entry, roots, reader);
     }
-    let mut section = reader.section(entry)?;
+    let mut section = reader.section(entry, &blocks::UPSTREAM)?;
     let servers = section.require(reader, "servers", "[http://127.0.0.1:9000]");
     let servers = servers.and_then(|entry| servers_of(entry, reader));
     let balance = balance(&mut section, reader);
     let health = section
         .take("health")
-        .and_then(|entry| reader.section(entry));
+        .and_then(|entry| reader.section(entry, &blocks::UPSTREAM_HEALTH));
     let health = health.map(|section| health::health(section, reader));
     let timeouts = section
         .take("timeouts")
-        .and_then(|entry| reader.section(entry));
+        .and_then(|entry| reader.section(entry, &blocks::UPSTREAM_TIMEOUTS));
     let timeouts = timeouts
         .map(|section| lower_timeouts(section, reader))
         .unwrap_or_default();
@@ -45,13 +46,9 @@ pub(super) fn upstream(
         .take("retries")
         .and_then(|entry| reader.integer(&entry, 0..=3))
         .unwrap_or(1);
-    let hosts = [
-        ("preserve", HostHeader::Preserve),
-        ("upstream", HostHeader::Upstream),
-    ];
     let host = section
         .take("host")
-        .and_then(|entry| reader.choice(&entry, &hosts))
+        .and_then(|entry| reader.choice(&entry, blocks::HOST))
         .unwrap_or_default();
     let tls = section
         .take("tls")
@@ -110,14 +107,9 @@ fn server(entry: &Entry, reader: &mut Reader<'_>) -> Option<Origin> {
 }
 
 fn balance(section: &mut Section, reader: &mut Reader<'_>) -> Balance {
-    let choices = [
-        ("round_robin", Balance::RoundRobin),
-        ("least_connections", Balance::LeastConnections),
-        ("hash_client", Balance::HashClient),
-    ];
     section
         .take("balance")
-        .and_then(|entry| reader.choice(&entry, &choices))
+        .and_then(|entry| reader.choice(&entry, blocks::BALANCE))
         .unwrap_or_default()
 }
 
