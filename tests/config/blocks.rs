@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use gatelatch::config::{gateway_schema, users_schema};
+use gatelatch::config::{Code, Loaded, Problems, gateway_schema, users_schema};
 use serde_json::{Value, json};
 
 use super::{Case, repository};
@@ -29,6 +29,7 @@ struct Key {
     place: String,
     name: String,
     default: Option<Value>,
+    range: Option<(u64, u64)>,
 }
 
 /// All keys of a schema; `NAME` stands for names, and `0` for the elements of lists.
@@ -44,6 +45,7 @@ fn keys(schema: &Value) -> Vec<Key> {
                 place: place.clone(),
                 name: name.clone(),
                 default: schema.get("default").cloned(),
+                range: range(schema),
             });
             walk(root, schema, &place, keys);
         }
@@ -64,6 +66,16 @@ fn keys(schema: &Value) -> Vec<Key> {
     let mut found = Vec::new();
     walk(schema, schema, "", &mut found);
     found
+}
+
+/// The range of a whole number, which may be one of several choices.
+fn range(schema: &Value) -> Option<(u64, u64)> {
+    let bound = |name: &str| schema[name].as_u64();
+    let choices = schema["anyOf"].as_array();
+    bound("minimum")
+        .zip(bound("maximum"))
+        .filter(|_| schema["type"] == "integer")
+        .or_else(|| choices.into_iter().flatten().find_map(range))
 }
 
 fn schemas() -> [Value; 2] {
@@ -87,25 +99,81 @@ fn smallest() -> [Value; 2] {
     [gateway, json!({ "users": { "NAME": {} } })]
 }
 
-/// Writes a value, and the maps around it.
+/// Writes a value, and the maps and lists around it.
 fn write(file: &mut Value, place: &str, value: Value) {
     let steps = place.split('/').skip(1);
     let target = steps.fold(file, |at, step| match step.parse::<usize>() {
-        Ok(index) => &mut at[index],
-        Err(_) => &mut at[step],
+        Ok(index) => {
+            if !at.is_array() {
+                *at = json!([{}]);
+            }
+            &mut at[index]
+        }
+        Err(_) => {
+            if !at.is_object() {
+                *at = json!({});
+            }
+            &mut at[step]
+        }
     });
     *target = value;
 }
 
-/// The configuration as it was read, in full.
-fn read(case: &Case, files: &[Value; 2]) -> String {
+fn load(case: &Case, files: &[Value; 2]) -> Result<Loaded, Problems> {
     for (name, file) in ["gateway.yaml", "users.yaml"].into_iter().zip(files) {
         std::fs::write(case.directory.path().join(name), file.to_string()).unwrap();
     }
-    match case.load() {
+    case.load()
+}
+
+/// The configuration as it was read, in full.
+fn read(case: &Case, files: &[Value; 2]) -> String {
+    match load(case, files) {
         Ok(loaded) => format!("{:?}", loaded.config),
         Err(problems) => panic!("{}", case.rendered(problems.as_slice())),
     }
+}
+
+/// The kinds of problems where this is written.
+fn refused(case: &Case, index: usize, place: &str, value: Value) -> Vec<Code> {
+    let mut files = smallest();
+    write(&mut files[index], place, value);
+    let problems = load(case, &files).map(|loaded| loaded.warnings);
+    let problems = problems.unwrap_or_else(|problems| problems.as_slice().to_vec());
+    problems.iter().map(|problem| problem.code).collect()
+}
+
+/// In debug builds this also finds the keys that a block declares and nothing reads.
+#[test]
+fn every_block_is_read_and_refuses_other_keys() {
+    let case = Case::new();
+    for (index, schema) in schemas().iter().enumerate() {
+        let keys = keys(schema);
+        let parent = |key: &Key| key.place.rsplit_once('/').unwrap().0.to_owned();
+        let blocks: BTreeSet<String> = keys.iter().map(parent).collect();
+        for block in blocks {
+            let codes = refused(&case, index, &format!("{block}/zzzzzzzz"), json!(1));
+            assert!(codes.contains(&Code::UnknownKey), "{block}: {codes:?}");
+        }
+    }
+}
+
+#[test]
+fn ranges_are_those_that_are_read() {
+    let case = Case::new();
+    let mut found = 0;
+    for key in keys(&schemas()[0]) {
+        let Some((low, high)) = key.range else {
+            continue;
+        };
+        let is_outside =
+            |number: u64| refused(&case, 0, &key.place, json!(number)).contains(&Code::OutOfRange);
+        let inside = [low, high].map(is_outside);
+        let outside = [low.checked_sub(1).unwrap_or(high + 1), high + 1].map(is_outside);
+        assert_eq!((inside, outside), ([false; 2], [true; 2]), "{}", key.place);
+        found += 1;
+    }
+    assert!(found > 6, "only {found} keys have a range");
 }
 
 #[test]
