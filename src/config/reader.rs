@@ -1,19 +1,18 @@
 //! Typed reading of single values. Whatever cannot be read is reported, and `None` says only that it was.
 
+mod containers;
 mod secret;
 
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::blocks::Block;
 use super::code::Code;
 use super::files::{Files, beside};
 use super::finding::{Finding, Findings, any_of, did_you_mean};
 use super::lint::Secrets;
 use super::scalar::{Scalar, resolve};
 use super::secrecy::{may_hold_secret, shown_key};
-use super::section::Section;
 use super::settings::Origin;
 use super::shown::{names_old_keys, shown};
 use super::span::{File, Span};
@@ -133,81 +132,6 @@ impl<'a> Reader<'a> {
     pub(super) fn file_name(&self, span: Span) -> Box<str> {
         let name = self.path_of(span).file_name().unwrap_or_default();
         name.to_string_lossy().into()
-    }
-
-    /// A map with known keys; an empty value is an empty map, so that a block may have all its lines commented out.
-    pub(super) fn section(&mut self, entry: Entry, block: &'static Block) -> Option<Section> {
-        let span = entry.key_span;
-        let entries = self.map(entry)?;
-        Some(Section::new(span, entries, block))
-    }
-
-    /// A map whose keys are names that the operator chose.
-    pub(super) fn map(&mut self, entry: Entry) -> Option<Vec<Entry>> {
-        let Entry {
-            key,
-            key_span,
-            node,
-        } = entry;
-        match node.value {
-            Value::Map(entries) => Some(entries),
-            Value::Plain(text) if resolve(&text) == Scalar::Nothing => Some(Vec::new()),
-            Value::Broken => None,
-            Value::Plain(_) | Value::Quoted(_) | Value::List(_) => {
-                self.wrong_type(
-                    &Entry {
-                        key,
-                        key_span,
-                        node,
-                    },
-                    "a map",
-                );
-                None
-            }
-        }
-    }
-
-    /// The elements of a list, each under the list's own key.
-    pub(super) fn list(&mut self, entry: Entry) -> Option<Vec<Entry>> {
-        let Entry {
-            key,
-            key_span,
-            node,
-        } = entry;
-        match node.value {
-            Value::List(items) => {
-                let element = |node: Node| Entry {
-                    key: key.clone(),
-                    key_span: node.span,
-                    node,
-                };
-                Some(items.into_iter().map(element).collect())
-            }
-            Value::Broken => None,
-            Value::Plain(_) | Value::Quoted(_) | Value::Map(_) => {
-                self.wrong_type(
-                    &Entry {
-                        key,
-                        key_span,
-                        node,
-                    },
-                    "a list",
-                );
-                None
-            }
-        }
-    }
-
-    /// The elements of a list that must hold something.
-    pub(super) fn filled_list(&mut self, entry: Entry, why: &str) -> Option<Vec<Entry>> {
-        let (key, span) = (entry.key.clone(), entry.node.span);
-        let items = self.list(entry)?;
-        if items.is_empty() {
-            let finding = Finding::error(Code::EmptyValue, span, format!("`{key}` is empty"));
-            self.report(finding.help(why));
-            return None;
-        }
-        Some(items)
     }
 
     /// A string, with its variables replaced.

@@ -1,5 +1,8 @@
 //! A map with the keys of a block, which are taken one by one; what is left is unknown.
 
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
 use super::blocks::Block;
 use super::code::Code;
 use super::finding::{Finding, did_you_mean};
@@ -57,6 +60,36 @@ impl Section {
         let name = self.block.name;
         debug_assert!(self.block.has(key), "`{name}` does not declare `{key}`");
         self.seen.push(key);
+    }
+
+    /// One of a few words, if it is given.
+    pub(super) fn choice<T: Copy>(
+        &mut self,
+        key: &'static str,
+        choices: &[(&'static str, T)],
+        reader: &mut Reader<'_>,
+    ) -> Option<T> {
+        reader.choice(&self.take(key)?, choices)
+    }
+
+    /// `true` or `false`, if it is given.
+    pub(super) fn boolean(&mut self, key: &'static str, reader: &mut Reader<'_>) -> Option<bool> {
+        reader.boolean(&self.take(key)?)
+    }
+
+    /// Overwrites a default with the duration that is given, and says where it is.
+    pub(super) fn duration(
+        &mut self,
+        key: &'static str,
+        field: &mut Duration,
+        range: RangeInclusive<Duration>,
+        reader: &mut Reader<'_>,
+    ) -> Option<Span> {
+        let entry = self.take(key)?;
+        if let Some(given) = reader.duration(&entry, range) {
+            *field = given;
+        }
+        Some(entry.node.span)
     }
 
     /// The value of a key that must be given.

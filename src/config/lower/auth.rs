@@ -5,7 +5,6 @@ use std::time::Duration;
 use super::issuers;
 use super::keys::{self, Keys};
 use super::login::login;
-use super::server::duration;
 use super::session::session;
 use super::{Defaults, UsersFile, distinct, label};
 use crate::config::blocks;
@@ -75,8 +74,7 @@ pub(super) fn auth(
     let session = session(section.take("session"), reader);
     let (theme, attempts) = login(section.take("login"), reader);
     let verify = section
-        .take("verify")
-        .and_then(|entry| reader.choice(&entry, blocks::VERIFY))
+        .choice("verify", blocks::VERIFY, reader)
         .unwrap_or_default();
     section.finish(reader);
     let auth = token
@@ -166,12 +164,7 @@ fn lower_token(
         Duration::from_secs(60),
         Duration::from_secs(365 * 24 * 3600),
     );
-    duration(
-        &mut refresh_ttl,
-        section.take("refresh_ttl"),
-        minute..=year,
-        reader,
-    );
+    section.duration("refresh_ttl", &mut refresh_ttl, minute..=year, reader);
     let roles_claim = section
         .take("roles_claim")
         .and_then(|entry| roles_claim(&entry, reader));
@@ -205,18 +198,9 @@ fn lifetimes(section: &mut Section, reader: &mut Reader<'_>) -> (Duration, Durat
     let second = Duration::from_secs(1);
     let year = Duration::from_secs(365 * 24 * 3600);
     let (mut access, mut longest, mut leeway) = (second * 1800, second * 24 * 3600, second * 30);
-    let entry = section.take("access_ttl");
-    let span = entry.as_ref().map(|entry| entry.node.span);
-    duration(&mut access, entry, second..=year, reader);
-    let entry = section.take("max_lifetime");
-    let span = span.or(entry.as_ref().map(|entry| entry.node.span));
-    duration(&mut longest, entry, second..=year, reader);
-    duration(
-        &mut leeway,
-        section.take("leeway"),
-        Duration::ZERO..=second * 600,
-        reader,
-    );
+    let span = section.duration("access_ttl", &mut access, second..=year, reader);
+    let span = span.or(section.duration("max_lifetime", &mut longest, second..=year, reader));
+    section.duration("leeway", &mut leeway, Duration::ZERO..=second * 600, reader);
     if let Some(span) = span.filter(|_| access > longest) {
         let (access, longest) = (show_duration(access), show_duration(longest));
         let message =

@@ -7,7 +7,6 @@ use http::{HeaderName, Method, Uri};
 
 use super::distinct;
 use super::response_headers::field_name;
-use super::server::duration;
 use crate::config::blocks;
 use crate::config::code::Code;
 use crate::config::finding::Finding;
@@ -32,9 +31,9 @@ pub(super) fn cors(entry: Entry, reader: &mut Reader<'_>) -> Option<Cors> {
         .and_then(|entry| reader.boolean(entry))
         .unwrap_or(false);
     let mut max_age = Duration::from_secs(600);
-    duration(
+    section.duration(
+        "max_age",
         &mut max_age,
-        section.take("max_age"),
         Duration::ZERO..=Duration::from_secs(24 * 3600),
         reader,
     );

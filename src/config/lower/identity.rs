@@ -49,10 +49,7 @@ pub(super) fn identity(entry: Entry, reader: &mut Reader<'_>) -> Option<Identity
     {
         settings.separator = separator;
     }
-    if let Some(choice) = section
-        .take("authorization")
-        .and_then(|entry| reader.choice(&entry, blocks::AUTHORIZATION))
-    {
+    if let Some(choice) = section.choice("authorization", blocks::AUTHORIZATION, reader) {
         settings.authorization = choice;
     }
     if let Some(entry) = section.take("pass") {

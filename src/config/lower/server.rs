@@ -65,8 +65,7 @@ pub(super) fn server(entry: Option<Entry>, cores: usize, reader: &mut Reader<'_>
         server.tls = server_tls::server_tls(section, reader);
     }
     server.forwarded = section
-        .take("forwarded")
-        .and_then(|entry| reader.choice(&entry, blocks::FORWARDED))
+        .choice("forwarded", blocks::FORWARDED, reader)
         .unwrap_or_default();
     if let Some(entry) = section.take("proxy_protocol") {
         server.proxy_protocol = proxy_protocol(&entry, &server.trusted_proxies, reader);
@@ -168,21 +167,9 @@ fn timeouts(timeouts: &mut ServerTimeouts, mut section: Section, reader: &mut Re
         ),
         ("drain", &mut timeouts.drain, Duration::ZERO..=DAY),
     ] {
-        duration(field, section.take(key), range, reader);
+        section.duration(key, field, range, reader);
     }
     section.finish(reader);
-}
-
-/// Overwrites a default with what is written.
-pub(super) fn duration(
-    field: &mut Duration,
-    entry: Option<Entry>,
-    range: RangeInclusive<Duration>,
-    reader: &mut Reader<'_>,
-) {
-    if let Some(duration) = entry.and_then(|entry| reader.duration(&entry, range)) {
-        *field = duration;
-    }
 }
 
 fn limits(limits: &mut ServerLimits, mut section: Section, reader: &mut Reader<'_>) {
@@ -239,22 +226,13 @@ pub(super) fn log(entry: Option<Entry>, reader: &mut Reader<'_>) -> Log {
     let Some(mut section) = entry.and_then(|entry| reader.section(entry, &blocks::LOG)) else {
         return log;
     };
-    if let Some(format) = section
-        .take("format")
-        .and_then(|entry| reader.choice(&entry, blocks::LOG_FORMATS))
-    {
+    if let Some(format) = section.choice("format", blocks::LOG_FORMATS, reader) {
         log.format = format;
     }
-    if let Some(level) = section
-        .take("level")
-        .and_then(|entry| reader.choice(&entry, blocks::LOG_LEVELS))
-    {
+    if let Some(level) = section.choice("level", blocks::LOG_LEVELS, reader) {
         log.level = level;
     }
-    if let Some(access) = section
-        .take("access")
-        .and_then(|entry| reader.boolean(&entry))
-    {
+    if let Some(access) = section.boolean("access", reader) {
         log.access = access;
     }
     log.audit = section

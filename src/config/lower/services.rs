@@ -144,9 +144,7 @@ fn service(
     };
     let (policy, spans) = rules::rules(section.take("rules"), &place, reader);
     allow_lints(section.take("allow_lints"), Some(span), reader);
-    let login_redirect = section
-        .take("login_redirect")
-        .and_then(|entry| reader.boolean(&entry));
+    let login_redirect = section.boolean("login_redirect", reader);
     let document = section
         .take("openapi")
         .and_then(|entry| document(entry, mount.as_ref(), reader));

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use super::distinct;
-use super::server::duration;
 use crate::config::blocks;
 use crate::config::code::Code;
 use crate::config::finding::Finding;
@@ -31,9 +30,9 @@ pub(super) fn session(entry: Option<Entry>, reader: &mut Reader<'_>) -> Session 
         .take("former_cookies")
         .and_then(|entry| former_cookies(entry, present, reader));
     let longest = Duration::from_secs(365 * 24 * 3600);
-    duration(
+    section.duration(
+        "max_age",
         &mut max_age,
-        section.take("max_age"),
         Duration::from_secs(1)..=longest,
         reader,
     );

@@ -49,15 +49,12 @@ pub(super) fn tracing(
         .map(|entry| headers(entry, reader))
         .unwrap_or_default();
     let range = Duration::from_millis(100)..=Duration::from_secs(60);
-    let timeout = section
-        .take("timeout")
-        .and_then(|entry| reader.duration(&entry, range));
+    let mut timeout = Duration::from_secs(10);
+    section.duration("timeout", &mut timeout, range, reader);
     let trust = section
-        .take("trust")
-        .and_then(|entry| reader.choice(&entry, blocks::TRUST_CONTEXT))
+        .choice("trust", blocks::TRUST_CONTEXT, reader)
         .unwrap_or_default();
     section.finish(reader);
-    let timeout = timeout.unwrap_or(Duration::from_secs(10));
     Some(TraceSettings {
         collector: collector?,
         tls,

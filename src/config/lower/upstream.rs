@@ -8,7 +8,6 @@ use std::time::Duration;
 pub(super) use self::tls::SystemRoots;
 
 use super::distinct;
-use super::server::duration;
 use crate::config::blocks;
 use crate::config::code::Code;
 use crate::config::finding::Finding;
@@ -47,8 +46,7 @@ pub(super) fn upstream(
         .and_then(|entry| reader.integer(&entry, 0..=3))
         .unwrap_or(1);
     let host = section
-        .take("host")
-        .and_then(|entry| reader.choice(&entry, blocks::HOST))
+        .choice("host", blocks::HOST, reader)
         .unwrap_or_default();
     let tls = section
         .take("tls")
@@ -108,8 +106,7 @@ fn server(entry: &Entry, reader: &mut Reader<'_>) -> Option<Origin> {
 
 fn balance(section: &mut Section, reader: &mut Reader<'_>) -> Balance {
     section
-        .take("balance")
-        .and_then(|entry| reader.choice(&entry, blocks::BALANCE))
+        .choice("balance", blocks::BALANCE, reader)
         .unwrap_or_default()
 }
 
@@ -117,30 +114,15 @@ fn lower_timeouts(mut section: Section, reader: &mut Reader<'_>) -> Timeouts {
     let mut timeouts = Timeouts::default();
     let shortest = Duration::from_millis(10);
     let day = Duration::from_secs(24 * 3600);
-    duration(
+    section.duration(
+        "connect",
         &mut timeouts.connect,
-        section.take("connect"),
         shortest..=day / 24,
         reader,
     );
-    duration(
-        &mut timeouts.response,
-        section.take("response"),
-        shortest..=day,
-        reader,
-    );
-    duration(
-        &mut timeouts.stream,
-        section.take("stream"),
-        shortest..=day,
-        reader,
-    );
-    duration(
-        &mut timeouts.idle,
-        section.take("idle"),
-        shortest..=day,
-        reader,
-    );
+    section.duration("response", &mut timeouts.response, shortest..=day, reader);
+    section.duration("stream", &mut timeouts.stream, shortest..=day, reader);
+    section.duration("idle", &mut timeouts.idle, shortest..=day, reader);
     section.finish(reader);
     timeouts
 }

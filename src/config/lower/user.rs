@@ -41,10 +41,7 @@ pub(super) fn user(
     let email = section
         .take("email")
         .and_then(|entry| label(&entry, reader));
-    let disabled = section
-        .take("disabled")
-        .and_then(|entry| reader.boolean(&entry))
-        .unwrap_or(false);
+    let disabled = section.boolean("disabled", reader).unwrap_or(false);
     let claims = section
         .take("claims")
         .and_then(|entry| claims(entry, roles_claim, reader))
