@@ -18,7 +18,7 @@ pub(super) struct Section {
     span: Span,
     entries: Vec<Entry>,
     block: &'static Block,
-    /// Keys of the block that were taken, or withheld.
+    /// Keys that were taken or withheld.
     seen: Vec<&'static str>,
     withheld: Option<&'static str>,
 }
@@ -138,13 +138,20 @@ impl Section {
     /// # Panics
     /// In debug builds, where the block declares a key that was not taken.
     pub(super) fn finish(self, reader: &mut Reader<'_>) {
-        for key in self.block.keys {
-            let (name, key) = (self.block.name, key.name);
-            debug_assert!(self.seen.contains(&key), "`{key}` of `{name}` is not read");
+        debug_assert!(
+            self.block
+                .keys
+                .iter()
+                .all(|key| self.seen.contains(&key.name)),
+            "`{}` declares more keys than are read: {:?}",
+            self.block.name,
+            self.seen
+        );
+        if self.entries.is_empty() {
+            return;
         }
-        let known: Vec<_> = (self.block.keys.iter().map(|key| key.name))
-            .filter(|key| Some(*key) != self.withheld)
-            .collect();
+        let names = self.block.keys.iter().map(|key| key.name);
+        let known: Vec<_> = names.filter(|key| self.withheld != Some(*key)).collect();
         for entry in &self.entries {
             let help = did_you_mean(&entry.key, known.iter().copied())
                 .unwrap_or_else(|| format!("known here: {}", listed(&known)));

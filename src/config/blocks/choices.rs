@@ -77,7 +77,7 @@ pub(in crate::config) const VERDICTS: Choices<SimulatedVerdict> = &SimulatedVerd
 /// What `allow` may be without a condition.
 pub(in crate::config) const ALLOW_WORDS: [&str; 3] = ["anyone", "authenticated", "nobody"];
 
-/// The most keys that `auth.token.previous` takes.
+/// The most keys that are kept for old tokens: a token without a `kid` is tried with each of its algorithm.
 pub(in crate::config) const MAX_PREVIOUS_KEYS: usize = 16;
 
 /// The words alone.

@@ -4,12 +4,12 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
-type Json = serde_json::Map<String, Value>;
-
 use super::kinds::VARIABLE;
 use super::server::GATEWAY;
 use super::users::USERS;
 use super::{Block, Key, Kind, List, Map, Named, Rule, Shown};
+
+type Json = serde_json::Map<String, Value>;
 
 /// The JSON Schema of `gateway.yaml`.
 #[must_use]
@@ -47,7 +47,11 @@ struct Definitions(Json);
 
 impl Definitions {
     fn refer(&mut self, name: &str, define: impl FnOnce(&mut Self) -> Json) -> Json {
-        if !self.0.contains_key(name) {
+        if let Some(known) = self.0.get(name).cloned() {
+            let same = || known == Value::from(define(self));
+            debug_assert!(same(), "two definitions are called `{name}`");
+        } else {
+            // keeps the place before what it refers to itself
             self.0.insert(name.to_owned(), Value::Null);
             let definition = define(self);
             self.0.insert(name.to_owned(), definition.into());

@@ -17,8 +17,6 @@ use crate::config::span::Span;
 use crate::config::yaml::Entry;
 use crate::token::{Algorithm, Key, KeyError, SECRET_BYTES, VerifyingKey};
 
-/// The most keys that are kept for old tokens: a token without a `kid` is tried with each of its algorithm.
-
 /// What the keys of `auth.token` come to.
 pub(super) struct Keys {
     pub(super) current: Key,
