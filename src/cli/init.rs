@@ -9,8 +9,8 @@ use anyhow::{Context, bail};
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 
-use super::schema;
 use crate::ambient;
+use crate::config::{gateway_schema, users_schema};
 
 const GATEWAY: &str = include_str!("init/gateway.yaml");
 const USERS: &str = include_str!("init/users.yaml");
@@ -75,8 +75,8 @@ fn write_all(directory: &Path) -> anyhow::Result<String> {
             Readers::Owner,
         ),
         (".env", &environment, Readers::Owner),
-        ("gateway.schema.json", schema::GATEWAY, Readers::All),
-        ("users.schema.json", schema::USERS, Readers::All),
+        ("gateway.schema.json", &gateway_schema(), Readers::All),
+        ("users.schema.json", &users_schema(), Readers::All),
     ] {
         let path = directory.join(name);
         write_new(&path, text, readers)

@@ -5,11 +5,7 @@ use std::process::ExitCode;
 use clap::ValueEnum;
 
 use super::printing::print;
-
-/// The schema of gateway.yaml.
-pub(super) const GATEWAY: &str = include_str!("../../config/gateway.schema.json");
-/// The schema of the users file.
-pub(super) const USERS: &str = include_str!("../../config/users.schema.json");
+use crate::config::{gateway_schema, users_schema};
 
 /// Print the JSON Schema of the configuration or of the users file
 ///
@@ -40,9 +36,9 @@ enum File {
 /// # Errors
 /// Where the output cannot be written.
 pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    print(match args.file {
-        File::Config => GATEWAY,
-        File::Users => USERS,
+    print(&match args.file {
+        File::Config => gateway_schema(),
+        File::Users => users_schema(),
     })?;
     Ok(ExitCode::SUCCESS)
 }

@@ -7,6 +7,7 @@
 
 mod admin_hosts;
 mod admin_token;
+mod blocks;
 mod cases;
 mod code;
 pub mod edit;
@@ -33,6 +34,7 @@ mod yaml;
 
 pub use admin_hosts::AdminHosts;
 pub use admin_token::AdminToken;
+pub use blocks::{gateway_schema, users_schema};
 pub use cases::{TestReport, TestResult};
 pub use code::Code;
 pub use lint::LINTS;

@@ -1,5 +1,6 @@
 //! Typed reading of single values. Whatever cannot be read is reported, and `None` says only that it was.
 
+mod containers;
 mod secret;
 
 use std::ops::RangeInclusive;
@@ -12,7 +13,6 @@ use super::finding::{Finding, Findings, any_of, did_you_mean};
 use super::lint::Secrets;
 use super::scalar::{Scalar, resolve};
 use super::secrecy::{may_hold_secret, shown_key};
-use super::section::Section;
 use super::settings::Origin;
 use super::shown::{names_old_keys, shown};
 use super::span::{File, Span};
@@ -132,76 +132,6 @@ impl<'a> Reader<'a> {
     pub(super) fn file_name(&self, span: Span) -> Box<str> {
         let name = self.path_of(span).file_name().unwrap_or_default();
         name.to_string_lossy().into()
-    }
-
-    /// A map; an empty value is an empty map, so that a block may have all its lines commented out.
-    pub(super) fn section(&mut self, entry: Entry) -> Option<Section> {
-        let Entry {
-            key,
-            key_span,
-            node,
-        } = entry;
-        match node.value {
-            Value::Map(entries) => Some(Section::new(key_span, entries)),
-            Value::Plain(text) if resolve(&text) == Scalar::Nothing => {
-                Some(Section::new(key_span, Vec::new()))
-            }
-            Value::Broken => None,
-            Value::Plain(_) | Value::Quoted(_) | Value::List(_) => {
-                self.wrong_type(
-                    &Entry {
-                        key,
-                        key_span,
-                        node,
-                    },
-                    "a map",
-                );
-                None
-            }
-        }
-    }
-
-    /// The elements of a list, each under the list's own key.
-    pub(super) fn list(&mut self, entry: Entry) -> Option<Vec<Entry>> {
-        let Entry {
-            key,
-            key_span,
-            node,
-        } = entry;
-        match node.value {
-            Value::List(items) => {
-                let element = |node: Node| Entry {
-                    key: key.clone(),
-                    key_span: node.span,
-                    node,
-                };
-                Some(items.into_iter().map(element).collect())
-            }
-            Value::Broken => None,
-            Value::Plain(_) | Value::Quoted(_) | Value::Map(_) => {
-                self.wrong_type(
-                    &Entry {
-                        key,
-                        key_span,
-                        node,
-                    },
-                    "a list",
-                );
-                None
-            }
-        }
-    }
-
-    /// The elements of a list that must hold something.
-    pub(super) fn filled_list(&mut self, entry: Entry, why: &str) -> Option<Vec<Entry>> {
-        let (key, span) = (entry.key.clone(), entry.node.span);
-        let items = self.list(entry)?;
-        if items.is_empty() {
-            let finding = Finding::error(Code::EmptyValue, span, format!("`{key}` is empty"));
-            self.report(finding.help(why));
-            return None;
-        }
-        Some(items)
     }
 
     /// A string, with its variables replaced.

@@ -1,5 +1,9 @@
-//! A map whose keys are asked for one by one; what nobody asked for is unknown.
+//! A map with the keys of a block, which are taken one by one; what is left is unknown.
 
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use super::blocks::Block;
 use super::code::Code;
 use super::finding::{Finding, did_you_mean};
 use super::reader::Reader;
@@ -13,16 +17,21 @@ use super::yaml::Entry;
 pub(super) struct Section {
     span: Span,
     entries: Vec<Entry>,
-    known: Vec<&'static str>,
+    block: &'static Block,
+    /// Keys that were taken or withheld.
+    seen: Vec<&'static str>,
+    withheld: Option<&'static str>,
 }
 
 impl Section {
     /// `span` is where a missing key is reported.
-    pub(super) fn new(span: Span, entries: Vec<Entry>) -> Self {
+    pub(super) fn new(span: Span, entries: Vec<Entry>, block: &'static Block) -> Self {
         Self {
             span,
             entries,
-            known: Vec::new(),
+            block,
+            seen: Vec::new(),
+            withheld: None,
         }
     }
 
@@ -31,16 +40,56 @@ impl Section {
         self.span
     }
 
-    /// All keys of a map whose keys are names that the operator chose.
-    pub(super) fn into_entries(self) -> Vec<Entry> {
-        self.entries
-    }
-
     /// The value of a key, if it is given.
+    ///
+    /// # Panics
+    /// In debug builds, where the block does not declare the key.
     pub(super) fn take(&mut self, key: &'static str) -> Option<Entry> {
-        self.known.push(key);
+        self.see(key);
         let index = self.entries.iter().position(|entry| &*entry.key == key)?;
         Some(self.entries.remove(index))
+    }
+
+    /// Makes a key of the block unknown, because of what another one says.
+    pub(super) fn withhold(&mut self, key: &'static str) {
+        self.see(key);
+        self.withheld = Some(key);
+    }
+
+    fn see(&mut self, key: &'static str) {
+        let name = self.block.name;
+        debug_assert!(self.block.has(key), "`{name}` does not declare `{key}`");
+        self.seen.push(key);
+    }
+
+    /// One of a few words, if it is given.
+    pub(super) fn choice<T: Copy>(
+        &mut self,
+        key: &'static str,
+        choices: &[(&'static str, T)],
+        reader: &mut Reader<'_>,
+    ) -> Option<T> {
+        reader.choice(&self.take(key)?, choices)
+    }
+
+    /// `true` or `false`, if it is given.
+    pub(super) fn boolean(&mut self, key: &'static str, reader: &mut Reader<'_>) -> Option<bool> {
+        reader.boolean(&self.take(key)?)
+    }
+
+    /// Overwrites a default with the duration that is given, and says where it is.
+    pub(super) fn duration(
+        &mut self,
+        key: &'static str,
+        field: &mut Duration,
+        range: RangeInclusive<Duration>,
+        reader: &mut Reader<'_>,
+    ) -> Option<Span> {
+        let entry = self.take(key)?;
+        if let Some(given) = reader.duration(&entry, range) {
+            *field = given;
+        }
+        Some(entry.node.span)
     }
 
     /// The value of a key that must be given.
@@ -85,10 +134,27 @@ impl Section {
     }
 
     /// Reports what is left.
+    ///
+    /// # Panics
+    /// In debug builds, where the block declares a key that was not taken.
     pub(super) fn finish(self, reader: &mut Reader<'_>) {
+        debug_assert!(
+            self.block
+                .keys
+                .iter()
+                .all(|key| self.seen.contains(&key.name)),
+            "`{}` declares more keys than are read: {:?}",
+            self.block.name,
+            self.seen
+        );
+        if self.entries.is_empty() {
+            return;
+        }
+        let names = self.block.keys.iter().map(|key| key.name);
+        let known: Vec<_> = names.filter(|key| self.withheld != Some(*key)).collect();
         for entry in &self.entries {
-            let help = did_you_mean(&entry.key, self.known.iter().copied())
-                .unwrap_or_else(|| format!("known here: {}", listed(&self.known)));
+            let help = did_you_mean(&entry.key, known.iter().copied())
+                .unwrap_or_else(|| format!("known here: {}", listed(&known)));
             let key = shown_key(entry);
             let message = format!("unknown key `{key}`");
             let finding = Finding::error(Code::UnknownKey, entry.key_span, message).help(help);

@@ -6,6 +6,7 @@
     reason = "what cannot be set up fails the test"
 )]
 
+mod blocks;
 mod broken;
 mod good;
 mod keys;

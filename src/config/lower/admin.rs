@@ -7,6 +7,7 @@ use super::listen::tcp_address;
 use crate::access::{HostError, HostPattern};
 use crate::config::admin_hosts::AdminHosts;
 use crate::config::admin_token::{AdminToken, SHORTEST};
+use crate::config::blocks;
 use crate::config::code::Code;
 use crate::config::finding::Finding;
 use crate::config::lint;
@@ -26,7 +27,7 @@ pub(super) struct Admin {
 /// Lowers the `admin` block.
 pub(super) fn admin(entry: Option<Entry>, clients: &[Listen], reader: &mut Reader<'_>) -> Admin {
     let default = Some(SocketAddr::from(([127, 0, 0, 1], 9900)));
-    let Some(mut section) = entry.and_then(|entry| reader.section(entry)) else {
+    let Some(mut section) = entry.and_then(|entry| reader.section(entry, &blocks::ADMIN)) else {
         return Admin {
             listen: default,
             token: None,

@@ -5,6 +5,7 @@ use super::{distinct, label, roles};
 use crate::access::{
     ClaimMatch, ClaimValue, Condition, Expected, Requirement, RoleMatch, UserMatch,
 };
+use crate::config::blocks;
 use crate::config::code::Code;
 use crate::config::finding::{Finding, any_of, did_you_mean};
 use crate::config::reader::Reader;
@@ -14,7 +15,6 @@ use crate::config::shown::shown;
 use crate::config::span::Span;
 use crate::config::yaml::{Entry, Value};
 
-const WORDS: [&str; 3] = ["anyone", "authenticated", "nobody"];
 const EXPECTED: &str = "`anyone`, `authenticated`, `nobody`, a condition or a list of conditions";
 const EMPTY: &str = "write a condition such as `roles: [admin]`, or `allow: nobody`";
 
@@ -65,7 +65,7 @@ fn word(entry: &Entry, reader: &mut Reader<'_>) -> Option<Requirement> {
             };
             let help = meant
                 .map(str::to_owned)
-                .or_else(|| did_you_mean(&text, WORDS));
+                .or_else(|| did_you_mean(&text, blocks::ALLOW_WORDS));
             let help = help.unwrap_or_else(|| {
                 format!("for a role, write `allow: {{ roles: [{}] }}`", shown(&text))
             });
@@ -95,7 +95,7 @@ fn alternative(
     let finding = Finding::error(Code::WrongType, entry.node.span, message);
     reader.report(finding.help(format!(
         "write `{{ roles: [admin] }}`, or {} without a list",
-        any_of(WORDS)
+        any_of(blocks::ALLOW_WORDS)
     )));
     None
 }
@@ -106,14 +106,14 @@ fn condition(
     reader: &mut Reader<'_>,
 ) -> Option<Condition> {
     let span = entry.node.span;
-    let entries = reader.section(entry)?.into_entries();
+    let entries = reader.map(entry)?;
     if entries.is_empty() {
         reader.report(
             Finding::error(Code::EmptyValue, span, "`allow` holds an empty condition").help(EMPTY),
         );
         return None;
     }
-    let mut section = Section::new(span, entries);
+    let mut section = Section::new(span, entries, &blocks::CONDITION);
     let one_of = section
         .take("roles")
         .map(|entry| required_roles(entry, reader).map(RoleMatch::OneOf));
@@ -258,9 +258,8 @@ fn claims(
     parameters: Parameters<'_>,
     reader: &mut Reader<'_>,
 ) -> Option<Vec<ClaimMatch>> {
-    let section = reader.section(entry)?;
-    let span = section.span();
-    let entries = section.into_entries();
+    let span = entry.key_span;
+    let entries = reader.map(entry)?;
     if entries.is_empty() {
         let finding = Finding::error(Code::EmptyValue, span, "`claims` is empty");
         reader.report(finding.help("write a claim and its value, such as `tenant: acme`"));

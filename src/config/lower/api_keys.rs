@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::user::{second, since_1970};
 use super::{label, roles};
 use crate::access::Identity;
+use crate::config::blocks;
 use crate::config::code::Code;
 use crate::config::finding::Finding;
 use crate::config::reader::Reader;
@@ -39,7 +40,7 @@ fn api_key(
     seen: &mut Seen,
     reader: &mut Reader<'_>,
 ) -> Option<Draft> {
-    let mut section = reader.section(item)?;
+    let mut section = reader.section(item, &blocks::API_KEY)?;
     let span = section.span();
     let name = section
         .require(reader, "name", "ci")

@@ -5,9 +5,9 @@ use std::time::Duration;
 use super::issuers;
 use super::keys::{self, Keys};
 use super::login::login;
-use super::server::duration;
 use super::session::session;
 use super::{Defaults, UsersFile, distinct, label};
+use crate::config::blocks;
 use crate::config::code::Code;
 use crate::config::finding::Finding;
 use crate::config::reader::Reader;
@@ -17,7 +17,7 @@ use crate::config::span::Span;
 use crate::config::value::{is_plain_path, show_duration};
 use crate::config::yaml::Entry;
 use crate::token::{DEVICE_AUDIENCE, SESSION_AUDIENCE};
-use crate::wire::{Describes, JWKS_PATH};
+use crate::wire::JWKS_PATH;
 
 /// Claims that the gateway fills itself.
 pub(super) const REGISTERED: [&str; 9] = [
@@ -47,8 +47,8 @@ pub(super) fn auth(
     defaults: &Defaults<'_>,
     reader: &mut Reader<'_>,
 ) -> Lowered {
-    let section = entry.and_then(|entry| reader.section(entry));
-    let mut section = section.unwrap_or_else(|| Section::new(root, Vec::new()));
+    let section = entry.and_then(|entry| reader.section(entry, &blocks::AUTH));
+    let mut section = section.unwrap_or_else(|| Section::new(root, Vec::new(), &blocks::AUTH));
     let path = section
         .take("path")
         .and_then(|entry| own_path(&entry, reader))
@@ -65,21 +65,16 @@ pub(super) fn auth(
         .and_then(|entry| token_paths(entry, &path, reader));
     let token = section
         .take("token")
-        .and_then(|entry| reader.section(entry));
-    let token = token.unwrap_or_else(|| Section::new(section.span(), Vec::new()));
+        .and_then(|entry| reader.section(entry, &blocks::TOKEN));
+    let token = token.unwrap_or_else(|| Section::new(section.span(), Vec::new(), &blocks::TOKEN));
     let (token, roles_claim) = lower_token(token, defaults, reader);
     let issuers = section
         .take("trusted_issuers")
         .map(|entry| issuers::issuers(entry, token.as_ref(), reader));
     let session = session(section.take("session"), reader);
     let (theme, attempts) = login(section.take("login"), reader);
-    let kinds = [
-        ("x-forwarded", Describes::Forwarded),
-        ("x-original", Describes::Original),
-    ];
     let verify = section
-        .take("verify")
-        .and_then(|entry| reader.choice(&entry, &kinds))
+        .choice("verify", blocks::VERIFY, reader)
         .unwrap_or_default();
     section.finish(reader);
     let auth = token
@@ -169,12 +164,7 @@ fn lower_token(
         Duration::from_secs(60),
         Duration::from_secs(365 * 24 * 3600),
     );
-    duration(
-        &mut refresh_ttl,
-        section.take("refresh_ttl"),
-        minute..=year,
-        reader,
-    );
+    section.duration("refresh_ttl", &mut refresh_ttl, minute..=year, reader);
     let roles_claim = section
         .take("roles_claim")
         .and_then(|entry| roles_claim(&entry, reader));
@@ -208,18 +198,9 @@ fn lifetimes(section: &mut Section, reader: &mut Reader<'_>) -> (Duration, Durat
     let second = Duration::from_secs(1);
     let year = Duration::from_secs(365 * 24 * 3600);
     let (mut access, mut longest, mut leeway) = (second * 1800, second * 24 * 3600, second * 30);
-    let entry = section.take("access_ttl");
-    let span = entry.as_ref().map(|entry| entry.node.span);
-    duration(&mut access, entry, second..=year, reader);
-    let entry = section.take("max_lifetime");
-    let span = span.or(entry.as_ref().map(|entry| entry.node.span));
-    duration(&mut longest, entry, second..=year, reader);
-    duration(
-        &mut leeway,
-        section.take("leeway"),
-        Duration::ZERO..=second * 600,
-        reader,
-    );
+    let span = section.duration("access_ttl", &mut access, second..=year, reader);
+    let span = span.or(section.duration("max_lifetime", &mut longest, second..=year, reader));
+    section.duration("leeway", &mut leeway, Duration::ZERO..=second * 600, reader);
     if let Some(span) = span.filter(|_| access > longest) {
         let (access, longest) = (show_duration(access), show_duration(longest));
         let message =

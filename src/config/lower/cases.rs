@@ -5,7 +5,8 @@ use std::net::IpAddr;
 use super::user::user_claims;
 use super::{label, roles};
 use crate::access::Claim;
-use crate::analysis::simulation::{CallerSpec, SimulatedRequest, SimulatedVerdict};
+use crate::analysis::simulation::{CallerSpec, SimulatedRequest};
+use crate::config::blocks;
 use crate::config::cases::Case;
 use crate::config::reader::Reader;
 use crate::config::section::Section;
@@ -45,7 +46,7 @@ pub(in crate::config) fn case_file(
         key_span: span,
         node: root,
     };
-    let Some(mut top) = reader.section(root) else {
+    let Some(mut top) = reader.section(root, &blocks::TESTS_FILE) else {
         return Vec::new();
     };
     let list = top.require(
@@ -60,7 +61,7 @@ pub(in crate::config) fn case_file(
 
 fn case(entry: Entry, roles_claim: &str, reader: &mut Reader<'_>) -> Option<Case> {
     let span = entry.node.span;
-    let mut section = Section::new(span, reader.section(entry)?.into_entries());
+    let mut section = Section::new(span, reader.map(entry)?, &blocks::TEST);
     let name = section.take("name").map(|entry| label(&entry, reader));
     let request = section.require(reader, "request", "POST /jobs");
     let written = request
@@ -73,7 +74,7 @@ fn case(entry: Entry, roles_claim: &str, reader: &mut Reader<'_>) -> Option<Case
         .map(|entry| who(entry, roles_claim, reader))
         .unwrap_or_else(|| Some(CallerSpec::default()));
     let expected = section.require(reader, "expect", "allowed");
-    let expected = expected.and_then(|entry| reader.choice(&entry, &SimulatedVerdict::ALL));
+    let expected = expected.and_then(|entry| reader.choice(&entry, blocks::VERDICTS));
     section.finish(reader);
     Some(Case {
         name: name.unwrap_or_else(|| Some(String::new()))?,
@@ -114,7 +115,7 @@ fn who(entry: Entry, roles_claim: &str, reader: &mut Reader<'_>) -> Option<Calle
         }
         Value::Broken => return None,
     }
-    let mut section = reader.section(entry)?;
+    let mut section = reader.section(entry, &blocks::TEST_CALLER)?;
     let user = section.take("user").map(|entry| label(&entry, reader));
     let roles = section
         .take("roles")

@@ -7,7 +7,7 @@ use http::{HeaderName, Method, Uri};
 
 use super::distinct;
 use super::response_headers::field_name;
-use super::server::duration;
+use crate::config::blocks;
 use crate::config::code::Code;
 use crate::config::finding::Finding;
 use crate::config::reader::Reader;
@@ -19,7 +19,7 @@ const ORIGIN_HELP: &str =
 
 /// The `cors` block of a service; `None` where something it needs was refused.
 pub(super) fn cors(entry: Entry, reader: &mut Reader<'_>) -> Option<Cors> {
-    let mut section = reader.section(entry)?;
+    let mut section = reader.section(entry, &blocks::CORS)?;
     let origins = section.require(reader, "origins", "[\"https://app.example.com\"]");
     let origins = origins.and_then(|entry| origins_of(entry, reader));
     let methods = section.take("methods").map(|entry| methods(entry, reader));
@@ -31,9 +31,9 @@ pub(super) fn cors(entry: Entry, reader: &mut Reader<'_>) -> Option<Cors> {
         .and_then(|entry| reader.boolean(entry))
         .unwrap_or(false);
     let mut max_age = Duration::from_secs(600);
-    duration(
+    section.duration(
+        "max_age",
         &mut max_age,
-        section.take("max_age"),
         Duration::ZERO..=Duration::from_secs(24 * 3600),
         reader,
     );

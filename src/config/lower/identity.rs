@@ -3,16 +3,14 @@
 use http::HeaderName;
 
 use super::{distinct, label};
+use crate::config::blocks;
 use crate::config::code::Code;
 use crate::config::finding::Finding;
 use crate::config::reader::Reader;
-use crate::config::section::Section;
 use crate::config::shown::shown;
 use crate::config::span::Span;
 use crate::config::yaml::Entry;
-use crate::wire::{
-    Authorization, CONNECTION_FIELDS, IdentityField, IdentityHeader, IdentitySettings,
-};
+use crate::wire::{CONNECTION_FIELDS, IdentityField, IdentityHeader, IdentitySettings};
 
 /// Headers with a meaning of their own, beside those about the connection: to overwrite one of them would change more
 /// than what the upstream knows.
@@ -40,13 +38,10 @@ const TAKEN: [&str; 19] = [
 
 /// The `identity` block of a service.
 pub(super) fn identity(entry: Entry, reader: &mut Reader<'_>) -> Option<IdentitySettings> {
-    let mut section = reader.section(entry)?;
+    let mut section = reader.section(entry, &blocks::IDENTITY)?;
     let mut settings = IdentitySettings::default();
-    if let Some(section) = section
-        .take("headers")
-        .and_then(|entry| reader.section(entry))
-    {
-        settings.headers = headers(section, reader);
+    if let Some(entries) = section.take("headers").and_then(|entry| reader.map(entry)) {
+        settings.headers = headers(entries, reader);
     }
     if let Some(separator) = section
         .take("separator")
@@ -54,14 +49,7 @@ pub(super) fn identity(entry: Entry, reader: &mut Reader<'_>) -> Option<Identity
     {
         settings.separator = separator;
     }
-    let choices = [
-        ("remove", Authorization::Remove),
-        ("forward", Authorization::Forward),
-    ];
-    if let Some(choice) = section
-        .take("authorization")
-        .and_then(|entry| reader.choice(&entry, &choices))
-    {
+    if let Some(choice) = section.choice("authorization", blocks::AUTHORIZATION, reader) {
         settings.authorization = choice;
     }
     if let Some(entry) = section.take("pass") {
@@ -71,9 +59,9 @@ pub(super) fn identity(entry: Entry, reader: &mut Reader<'_>) -> Option<Identity
     Some(settings)
 }
 
-fn headers(section: Section, reader: &mut Reader<'_>) -> Vec<IdentityHeader> {
+fn headers(entries: Vec<Entry>, reader: &mut Reader<'_>) -> Vec<IdentityHeader> {
     let mut headers: Vec<(IdentityHeader, Span)> = Vec::new();
-    for entry in section.into_entries() {
+    for entry in entries {
         let name = header_name(&entry.key, entry.key_span, reader);
         let Some((name, field)) = name.zip(field(&entry, reader)) else {
             continue;

@@ -3,6 +3,7 @@
 use super::keys::{Given, Half, Material, algorithm, checked, warn_of_guessable};
 use super::{distinct, label};
 use crate::access::Subjects;
+use crate::config::blocks;
 use crate::config::code::Code;
 use crate::config::finding::Finding;
 use crate::config::reader::Reader;
@@ -33,7 +34,7 @@ fn issuer(
     names: &mut Vec<(String, Span)>,
     reader: &mut Reader<'_>,
 ) -> Option<Issuer> {
-    let mut section = reader.section(item)?;
+    let mut section = reader.section(item, &blocks::ISSUER)?;
     let span = section.span();
     let name = section.require(reader, "issuer", "https://idp.example.com/");
     let name = name.and_then(|entry| issuer_name(&entry, own, names, reader));
@@ -50,6 +51,7 @@ fn issuer(
     let jwks = section.take("jwks");
     // published keys have names of their own: beside `jwks` the key is unknown
     let kid = if jwks.is_some() {
+        section.withhold("kid");
         None
     } else {
         section.take("kid").map(|entry| label(&entry, reader))

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use secrecy::ExposeSecret;
 
 use super::{Defaults, label};
+use crate::config::blocks::{self, MAX_PREVIOUS_KEYS};
 use crate::config::code::Code;
 use crate::config::finding::Finding;
 use crate::config::lint;
@@ -15,9 +16,6 @@ use crate::config::settings::KeyLife;
 use crate::config::span::Span;
 use crate::config::yaml::Entry;
 use crate::token::{Algorithm, Key, KeyError, SECRET_BYTES, VerifyingKey};
-
-/// The most keys that are kept for old tokens: a token without a `kid` is tried with each of its algorithm.
-const MOST_PREVIOUS: usize = 16;
 
 /// What the keys of `auth.token` come to.
 pub(super) struct Keys {
@@ -223,8 +221,11 @@ pub(super) fn checked<K>(
 fn previous(entry: Entry, reader: &mut Reader<'_>) -> Option<Vec<(VerifyingKey, Span)>> {
     let span = entry.node.span;
     let items = reader.list(entry)?;
-    if items.len() > MOST_PREVIOUS {
-        let message = format!("{} old keys; at most {MOST_PREVIOUS} are kept", items.len());
+    if items.len() > MAX_PREVIOUS_KEYS {
+        let message = format!(
+            "{} old keys; at most {MAX_PREVIOUS_KEYS} are kept",
+            items.len()
+        );
         let help = "take those away whose tokens have all expired";
         reader.report(Finding::error(Code::OutOfRange, span, message).help(help));
         return None;
@@ -237,7 +238,7 @@ fn previous(entry: Entry, reader: &mut Reader<'_>) -> Option<Vec<(VerifyingKey, 
 }
 
 fn previous_key(item: Entry, reader: &mut Reader<'_>) -> Option<(VerifyingKey, Span)> {
-    let mut section = reader.section(item)?;
+    let mut section = reader.section(item, &blocks::PREVIOUS_KEY)?;
     let span = section.span();
     let algorithm = section
         .require(reader, "algorithm", "HS256")

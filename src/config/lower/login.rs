@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::label;
-use super::server::duration;
+use crate::config::blocks;
 use crate::config::code::Code;
 use crate::config::files::reason;
 use crate::config::finding::Finding;
@@ -18,14 +18,11 @@ pub(super) fn login(
     entry: Option<Entry>,
     reader: &mut Reader<'_>,
 ) -> (Option<Theme>, AttemptLimits) {
-    let section = entry.and_then(|entry| reader.section(entry));
+    let section = entry.and_then(|entry| reader.section(entry, &blocks::LOGIN));
     let Some(mut section) = section else {
         return (Some(Theme::builtin("Sign in")), AttemptLimits::default());
     };
-    let page = section
-        .take("page")
-        .and_then(|entry| reader.boolean(&entry))
-        .unwrap_or(true);
+    let page = section.boolean("page", reader).unwrap_or(true);
     let title = section
         .take("title")
         .and_then(|entry| label(&entry, reader));
@@ -48,18 +45,8 @@ fn attempts(section: &mut Section, reader: &mut Reader<'_>) -> AttemptLimits {
         limits.attempts = u32::try_from(attempts).unwrap_or(limits.attempts);
     }
     let (second, day) = (Duration::from_secs(1), Duration::from_secs(24 * 3600));
-    duration(
-        &mut limits.window,
-        section.take("window"),
-        second..=day,
-        reader,
-    );
-    duration(
-        &mut limits.lockout,
-        section.take("lockout"),
-        second..=day,
-        reader,
-    );
+    section.duration("window", &mut limits.window, second..=day, reader);
+    section.duration("lockout", &mut limits.lockout, second..=day, reader);
     limits
 }
 

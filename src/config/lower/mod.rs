@@ -29,10 +29,12 @@ use std::path::PathBuf;
 
 use secrecy::SecretSlice;
 
+use super::blocks;
 use super::cases::Case;
 use super::code::Code;
 use super::finding::Finding;
 use super::reader::Reader;
+use super::section::Section;
 use super::settings::{Auth, Config, Log, Server, Service};
 use super::span::Span;
 use super::yaml::{Entry, Node};
@@ -117,8 +119,8 @@ pub(super) fn config(root: Node, defaults: &Defaults<'_>, reader: &mut Reader<'_
         node: root,
     };
     let mut top = reader
-        .section(root)
-        .unwrap_or_else(|| super::section::Section::new(span, Vec::new()));
+        .section(root, &blocks::GATEWAY)
+        .unwrap_or_else(|| Section::new(span, Vec::new(), &blocks::GATEWAY));
     let server_entry = top.take("server");
     let server = server::server(server_entry, defaults.cores, reader);
     let admin = admin::admin(top.take("admin"), &server.listen, reader);

@@ -13,10 +13,10 @@ use crate::wire::{CONNECTION_FIELDS, ResponseFields};
 
 /// The `response_headers` block of a service: a value sets a header, nothing takes it out.
 pub(super) fn response_headers(entry: Entry, reader: &mut Reader<'_>) -> Option<ResponseFields> {
-    let section = reader.section(entry)?;
+    let entries = reader.map(entry)?;
     let mut fields = ResponseFields::default();
     let mut complete = true;
-    for entry in section.into_entries() {
+    for entry in entries {
         let Some(name) = free_name(&entry, reader) else {
             complete = false;
             continue;

@@ -6,6 +6,7 @@ use super::services::{self, reserved_for_keys};
 use super::silence::allow_lints;
 use super::{allow, distinct, label};
 use crate::access::{CaseRule, Methods, Mode, Mount, Pattern, Policy, Rule, Tie};
+use crate::config::blocks;
 use crate::config::code::Code;
 use crate::config::finding::{Finding, did_you_mean};
 use crate::config::lint;
@@ -119,7 +120,7 @@ fn tied(tie: &Tie, names: &[Box<str>], spans: &[Span]) -> Finding {
 
 fn rule(entry: Entry, place: &Place<'_>, reader: &mut Reader<'_>) -> Option<Rule> {
     let span = entry.node.span;
-    let mut section = Section::new(span, reader.section(entry)?.into_entries());
+    let mut section = Section::new(span, reader.map(entry)?, &blocks::RULE);
     let pattern = section.require(reader, "path", "/jobs/**");
     let pattern = pattern.and_then(|entry| pattern_of(&entry, place, reader));
     let methods = section.take("methods").map(|entry| methods(entry, reader));
@@ -148,10 +149,7 @@ fn rule(entry: Entry, place: &Place<'_>, reader: &mut Reader<'_>) -> Option<Rule
 /// `mode` of a rule or a service; `about` are the places whose `allow_lints` count.
 pub(super) fn mode(section: &mut Section, about: &[Span], reader: &mut Reader<'_>) -> Option<Mode> {
     let entry = section.take("mode")?;
-    let mode = reader.choice(
-        &entry,
-        &[("enforce", Mode::Enforce), ("report", Mode::Report)],
-    )?;
+    let mode = reader.choice(&entry, blocks::MODES)?;
     if mode == Mode::Report {
         let message = "`mode: report` forwards what the rules deny";
         let finding = Finding::warning(Code::ReportOnly, entry.key_span, message)

@@ -9,6 +9,7 @@ use ipnet::IpNet;
 
 use super::listen::listen;
 use super::{distinct, server_tls};
+use crate::config::blocks;
 use crate::config::code::Code;
 use crate::config::finding::Finding;
 use crate::config::lint;
@@ -27,7 +28,7 @@ const SHORTEST: Duration = Duration::from_millis(10);
 /// The `server` block.
 pub(super) fn server(entry: Option<Entry>, cores: usize, reader: &mut Reader<'_>) -> Server {
     let mut server = default_server(cores);
-    let Some(mut section) = entry.and_then(|entry| reader.section(entry)) else {
+    let Some(mut section) = entry.and_then(|entry| reader.section(entry, &blocks::SERVER)) else {
         return server;
     };
     if let Some(listen) = section
@@ -47,27 +48,24 @@ pub(super) fn server(entry: Option<Entry>, cores: usize, reader: &mut Reader<'_>
     }
     if let Some(section) = section
         .take("timeouts")
-        .and_then(|entry| reader.section(entry))
+        .and_then(|entry| reader.section(entry, &blocks::SERVER_TIMEOUTS))
     {
         timeouts(&mut server.timeouts, section, reader);
     }
     if let Some(section) = section
         .take("limits")
-        .and_then(|entry| reader.section(entry))
+        .and_then(|entry| reader.section(entry, &blocks::SERVER_LIMITS))
     {
         limits(&mut server.limits, section, reader);
     }
-    if let Some(section) = section.take("tls").and_then(|entry| reader.section(entry)) {
+    if let Some(section) = section
+        .take("tls")
+        .and_then(|entry| reader.section(entry, &blocks::SERVER_TLS))
+    {
         server.tls = server_tls::server_tls(section, reader);
     }
-    let kinds = [
-        ("auto", ForwardedFields::Auto),
-        ("x-forwarded", ForwardedFields::XForwarded),
-        ("forwarded", ForwardedFields::Forwarded),
-    ];
     server.forwarded = section
-        .take("forwarded")
-        .and_then(|entry| reader.choice(&entry, &kinds))
+        .choice("forwarded", blocks::FORWARDED, reader)
         .unwrap_or_default();
     if let Some(entry) = section.take("proxy_protocol") {
         server.proxy_protocol = proxy_protocol(&entry, &server.trusted_proxies, reader);
@@ -169,21 +167,9 @@ fn timeouts(timeouts: &mut ServerTimeouts, mut section: Section, reader: &mut Re
         ),
         ("drain", &mut timeouts.drain, Duration::ZERO..=DAY),
     ] {
-        duration(field, section.take(key), range, reader);
+        section.duration(key, field, range, reader);
     }
     section.finish(reader);
-}
-
-/// Overwrites a default with what is written.
-pub(super) fn duration(
-    field: &mut Duration,
-    entry: Option<Entry>,
-    range: RangeInclusive<Duration>,
-    reader: &mut Reader<'_>,
-) {
-    if let Some(duration) = entry.and_then(|entry| reader.duration(&entry, range)) {
-        *field = duration;
-    }
 }
 
 fn limits(limits: &mut ServerLimits, mut section: Section, reader: &mut Reader<'_>) {
@@ -237,37 +223,16 @@ pub(super) fn log(entry: Option<Entry>, reader: &mut Reader<'_>) -> Log {
         access: true,
         audit: None,
     };
-    let Some(mut section) = entry.and_then(|entry| reader.section(entry)) else {
+    let Some(mut section) = entry.and_then(|entry| reader.section(entry, &blocks::LOG)) else {
         return log;
     };
-    let formats = [
-        ("auto", LogFormat::Auto),
-        ("text", LogFormat::Text),
-        ("json", LogFormat::Json),
-    ];
-    if let Some(format) = section
-        .take("format")
-        .and_then(|entry| reader.choice(&entry, &formats))
-    {
+    if let Some(format) = section.choice("format", blocks::LOG_FORMATS, reader) {
         log.format = format;
     }
-    let levels = [
-        ("error", tracing::Level::ERROR),
-        ("warn", tracing::Level::WARN),
-        ("info", tracing::Level::INFO),
-        ("debug", tracing::Level::DEBUG),
-        ("trace", tracing::Level::TRACE),
-    ];
-    if let Some(level) = section
-        .take("level")
-        .and_then(|entry| reader.choice(&entry, &levels))
-    {
+    if let Some(level) = section.choice("level", blocks::LOG_LEVELS, reader) {
         log.level = level;
     }
-    if let Some(access) = section
-        .take("access")
-        .and_then(|entry| reader.boolean(&entry))
-    {
+    if let Some(access) = section.boolean("access", reader) {
         log.access = access;
     }
     log.audit = section

@@ -9,6 +9,7 @@ use crate::access::{
     CaseRule, HostPattern, Mode, Mount, PathOptions, Pattern, Policy, RequestPath, RoutedService,
     Router,
 };
+use crate::config::blocks;
 use crate::config::code::Code;
 use crate::config::finding::Finding;
 use crate::config::lint;
@@ -48,11 +49,10 @@ pub(in crate::config) struct Places {
 
 /// All services, and how they are found.
 pub(super) fn services(entry: Entry, shared: &Shared<'_>, reader: &mut Reader<'_>) -> Lowered {
-    let Some(section) = reader.section(entry) else {
+    let span = entry.key_span;
+    let Some(entries) = reader.map(entry) else {
         return Lowered::default();
     };
-    let span = section.span();
-    let entries = section.into_entries();
     if entries.is_empty() {
         let finding = Finding::error(
             Code::EmptyValue,
@@ -117,7 +117,7 @@ fn service(
 ) -> Option<(Service, Places)> {
     let (name, span) = (entry.key.clone(), entry.key_span);
     check_name(&name, span, reader);
-    let mut section = reader.section(entry)?;
+    let mut section = reader.section(entry, &blocks::SERVICE)?;
     let hosts = section.take("hosts").map(|entry| hosts(entry, reader));
     let mount = mount(section.take("path"), shared.auth_path, span, reader);
     let strip_path = flag(&mut section, "strip_path", reader);
@@ -144,9 +144,7 @@ fn service(
     };
     let (policy, spans) = rules::rules(section.take("rules"), &place, reader);
     allow_lints(section.take("allow_lints"), Some(span), reader);
-    let login_redirect = section
-        .take("login_redirect")
-        .and_then(|entry| reader.boolean(&entry));
+    let login_redirect = section.boolean("login_redirect", reader);
     let document = section
         .take("openapi")
         .and_then(|entry| document(entry, mount.as_ref(), reader));
@@ -186,7 +184,7 @@ fn case_rule(section: &mut Section, reader: &mut Reader<'_>) -> CaseRule {
 fn paths(section: &mut Section, service: Span, reader: &mut Reader<'_>) -> PathOptions {
     let paths = section
         .take("paths")
-        .and_then(|entry| reader.section(entry));
+        .and_then(|entry| reader.section(entry, &blocks::PATHS));
     paths
         .map(|section| path_options(section, service, reader))
         .unwrap_or_default()
@@ -305,7 +303,7 @@ fn path_options(mut section: Section, service: Span, reader: &mut Reader<'_>) ->
 
 /// `openapi`: a path of the service, as clients ask for it.
 fn document(entry: Entry, mount: Option<&Mount>, reader: &mut Reader<'_>) -> Option<String> {
-    let mut section = reader.section(entry)?;
+    let mut section = reader.section(entry, &blocks::OPENAPI)?;
     let entry = section.require(reader, "path", "/openapi.json");
     section.finish(reader);
     let entry = entry?;
@@ -330,7 +328,7 @@ fn document(entry: Entry, mount: Option<&Mount>, reader: &mut Reader<'_>) -> Opt
 
 fn own_body_limit(section: &mut Section, reader: &mut Reader<'_>) -> Option<NonZeroU64> {
     let limits = section.take("limits");
-    let mut section = limits.and_then(|entry| reader.section(entry))?;
+    let mut section = limits.and_then(|entry| reader.section(entry, &blocks::SERVICE_LIMITS))?;
     let limit = section
         .take("body")
         .and_then(|entry| body_limit(&entry, reader));

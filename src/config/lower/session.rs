@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::distinct;
-use super::server::duration;
+use crate::config::blocks;
 use crate::config::code::Code;
 use crate::config::finding::Finding;
 use crate::config::reader::Reader;
@@ -15,7 +15,7 @@ use crate::wire::{Host, SameSite, SecureCookie, SessionCookie};
 /// The block; what is refused has been reported.
 pub(super) fn session(entry: Option<Entry>, reader: &mut Reader<'_>) -> Session {
     let mut max_age = Duration::from_secs(12 * 3600);
-    let section = entry.and_then(|entry| reader.section(entry));
+    let section = entry.and_then(|entry| reader.section(entry, &blocks::SESSION));
     let Some(mut section) = section else {
         return Session {
             cookie: SessionCookie::default(),
@@ -30,9 +30,9 @@ pub(super) fn session(entry: Option<Entry>, reader: &mut Reader<'_>) -> Session 
         .take("former_cookies")
         .and_then(|entry| former_cookies(entry, present, reader));
     let longest = Duration::from_secs(365 * 24 * 3600);
-    duration(
+    section.duration(
+        "max_age",
         &mut max_age,
-        section.take("max_age"),
         Duration::from_secs(1)..=longest,
         reader,
     );
@@ -85,15 +85,10 @@ fn former_cookies(entry: Entry, present: &str, reader: &mut Reader<'_>) -> Optio
 
 /// `secure` and `same_site`, and what they cost.
 fn protection(section: &mut Section, reader: &mut Reader<'_>) -> (SecureCookie, SameSite) {
-    let choices = [
-        ("auto", SecureCookie::Auto),
-        ("true", SecureCookie::Always),
-        ("false", SecureCookie::Never),
-    ];
     let entry = section.take("secure");
     let secure = entry
         .as_ref()
-        .and_then(|entry| reader.choice(entry, &choices))
+        .and_then(|entry| reader.choice(entry, blocks::SECURE))
         .unwrap_or_default();
     if let (Some(entry), SecureCookie::Never) = (&entry, secure) {
         let message =
@@ -101,15 +96,10 @@ fn protection(section: &mut Section, reader: &mut Reader<'_>) -> (SecureCookie, 
         let finding = Finding::warning(Code::LooseCookie, entry.node.span, message);
         reader.report(finding.help("leave it out: over plain http the cookie works without it"));
     }
-    let choices = [
-        ("lax", SameSite::Lax),
-        ("strict", SameSite::Strict),
-        ("none", SameSite::None),
-    ];
     let entry = section.take("same_site");
     let same_site = entry
         .as_ref()
-        .and_then(|entry| reader.choice(entry, &choices))
+        .and_then(|entry| reader.choice(entry, blocks::SAME_SITE))
         .unwrap_or_default();
     if let (Some(entry), SameSite::None) = (&entry, same_site) {
         let span = entry.node.span;

@@ -7,13 +7,14 @@ use http::{HeaderName, HeaderValue, Uri};
 
 use super::label;
 use super::upstream::SystemRoots;
+use crate::config::blocks;
 use crate::config::code::Code;
 use crate::config::finding::Finding;
 use crate::config::reader::Reader;
 use crate::config::scalar::Scalar;
 use crate::config::yaml::Entry;
 use crate::net::{ServerAddress, TlsError, TlsSettings, TrustRoots, certificates};
-use crate::telemetry::traces::{TraceSettings, TrustContext};
+use crate::telemetry::traces::TraceSettings;
 
 /// What a key ends in that names a file with the value.
 const FILE: &str = "_file";
@@ -26,7 +27,7 @@ pub(super) fn tracing(
     roots: &SystemRoots,
     reader: &mut Reader<'_>,
 ) -> Option<TraceSettings> {
-    let mut section = reader.section(entry?)?;
+    let mut section = reader.section(entry?, &blocks::TRACING)?;
     let collector = section.require(reader, "otlp", "\"http://127.0.0.1:4317\"");
     let collector = collector.and_then(|entry| collector_of(&entry, reader));
     let secure = collector
@@ -48,19 +49,12 @@ pub(super) fn tracing(
         .map(|entry| headers(entry, reader))
         .unwrap_or_default();
     let range = Duration::from_millis(100)..=Duration::from_secs(60);
-    let timeout = section
-        .take("timeout")
-        .and_then(|entry| reader.duration(&entry, range));
-    let trusts = [
-        ("proxies", TrustContext::Proxies),
-        ("any", TrustContext::Any),
-    ];
+    let mut timeout = Duration::from_secs(10);
+    section.duration("timeout", &mut timeout, range, reader);
     let trust = section
-        .take("trust")
-        .and_then(|entry| reader.choice(&entry, &trusts))
+        .choice("trust", blocks::TRUST_CONTEXT, reader)
         .unwrap_or_default();
     section.finish(reader);
-    let timeout = timeout.unwrap_or(Duration::from_secs(10));
     Some(TraceSettings {
         collector: collector?,
         tls,
@@ -148,11 +142,9 @@ fn share(entry: &Entry, reader: &mut Reader<'_>) -> Option<f64> {
 
 /// What the collector asks of its clients. Every value is a secret, with the three spellings of one.
 fn headers(entry: Entry, reader: &mut Reader<'_>) -> Vec<(HeaderName, HeaderValue)> {
-    let Some(section) = reader.section(entry) else {
-        return Vec::new();
-    };
-    let (files, inline): (Vec<Entry>, Vec<Entry>) = section
-        .into_entries()
+    let (files, inline): (Vec<Entry>, Vec<Entry>) = reader
+        .map(entry)
+        .unwrap_or_default()
         .into_iter()
         .partition(|entry| entry.key.ends_with(FILE));
     let mut pairs: Vec<(Option<Entry>, Option<Entry>)> = inline

@@ -8,13 +8,13 @@ use std::time::Duration;
 pub(super) use self::tls::SystemRoots;
 
 use super::distinct;
-use super::server::duration;
+use crate::config::blocks;
 use crate::config::code::Code;
 use crate::config::finding::Finding;
 use crate::config::reader::Reader;
 use crate::config::section::Section;
 use crate::config::yaml::{Entry, Value};
-use crate::upstream::{Balance, HostHeader, Origin, Settings, Timeouts};
+use crate::upstream::{Balance, Origin, Settings, Timeouts};
 
 const SERVERS: &str = "write at least one server, such as `[http://127.0.0.1:9000]`";
 
@@ -27,17 +27,17 @@ pub(super) fn upstream(
     if !matches!(entry.node.value, Value::Map(_)) {
         return short(&entry, roots, reader);
     }
-    let mut section = reader.section(entry)?;
+    let mut section = reader.section(entry, &blocks::UPSTREAM)?;
     let servers = section.require(reader, "servers", "[http://127.0.0.1:9000]");
     let servers = servers.and_then(|entry| servers_of(entry, reader));
     let balance = balance(&mut section, reader);
     let health = section
         .take("health")
-        .and_then(|entry| reader.section(entry));
+        .and_then(|entry| reader.section(entry, &blocks::UPSTREAM_HEALTH));
     let health = health.map(|section| health::health(section, reader));
     let timeouts = section
         .take("timeouts")
-        .and_then(|entry| reader.section(entry));
+        .and_then(|entry| reader.section(entry, &blocks::UPSTREAM_TIMEOUTS));
     let timeouts = timeouts
         .map(|section| lower_timeouts(section, reader))
         .unwrap_or_default();
@@ -45,13 +45,8 @@ pub(super) fn upstream(
         .take("retries")
         .and_then(|entry| reader.integer(&entry, 0..=3))
         .unwrap_or(1);
-    let hosts = [
-        ("preserve", HostHeader::Preserve),
-        ("upstream", HostHeader::Upstream),
-    ];
     let host = section
-        .take("host")
-        .and_then(|entry| reader.choice(&entry, &hosts))
+        .choice("host", blocks::HOST, reader)
         .unwrap_or_default();
     let tls = section
         .take("tls")
@@ -110,14 +105,8 @@ fn server(entry: &Entry, reader: &mut Reader<'_>) -> Option<Origin> {
 }
 
 fn balance(section: &mut Section, reader: &mut Reader<'_>) -> Balance {
-    let choices = [
-        ("round_robin", Balance::RoundRobin),
-        ("least_connections", Balance::LeastConnections),
-        ("hash_client", Balance::HashClient),
-    ];
     section
-        .take("balance")
-        .and_then(|entry| reader.choice(&entry, &choices))
+        .choice("balance", blocks::BALANCE, reader)
         .unwrap_or_default()
 }
 
@@ -125,30 +114,15 @@ fn lower_timeouts(mut section: Section, reader: &mut Reader<'_>) -> Timeouts {
     let mut timeouts = Timeouts::default();
     let shortest = Duration::from_millis(10);
     let day = Duration::from_secs(24 * 3600);
-    duration(
+    section.duration(
+        "connect",
         &mut timeouts.connect,
-        section.take("connect"),
         shortest..=day / 24,
         reader,
     );
-    duration(
-        &mut timeouts.response,
-        section.take("response"),
-        shortest..=day,
-        reader,
-    );
-    duration(
-        &mut timeouts.stream,
-        section.take("stream"),
-        shortest..=day,
-        reader,
-    );
-    duration(
-        &mut timeouts.idle,
-        section.take("idle"),
-        shortest..=day,
-        reader,
-    );
+    section.duration("response", &mut timeouts.response, shortest..=day, reader);
+    section.duration("stream", &mut timeouts.stream, shortest..=day, reader);
+    section.duration("idle", &mut timeouts.idle, shortest..=day, reader);
     section.finish(reader);
     timeouts
 }

@@ -9,6 +9,7 @@ use super::auth::REGISTERED;
 use super::users::{Costs, Seen};
 use super::{api_keys, label, roles};
 use crate::access::{Claim, ClaimValue, Identity, Subjects};
+use crate::config::blocks;
 use crate::config::code::Code;
 use crate::config::finding::Finding;
 use crate::config::reader::Reader;
@@ -26,7 +27,7 @@ pub(super) fn user(
     reader: &mut Reader<'_>,
 ) -> Option<User> {
     let subject = subject(&entry, reader);
-    let mut section = reader.section(entry)?;
+    let mut section = reader.section(entry, &blocks::USER)?;
     let (inline, file) = (section.take("password"), section.take("password_file"));
     let password = reader
         .secret(inline, file)
@@ -40,10 +41,7 @@ pub(super) fn user(
     let email = section
         .take("email")
         .and_then(|entry| label(&entry, reader));
-    let disabled = section
-        .take("disabled")
-        .and_then(|entry| reader.boolean(&entry))
-        .unwrap_or(false);
+    let disabled = section.boolean("disabled", reader).unwrap_or(false);
     let claims = section
         .take("claims")
         .and_then(|entry| claims(entry, roles_claim, reader))
@@ -148,7 +146,7 @@ pub(super) fn since_1970(time: SystemTime) -> Option<u64> {
 
 fn claims(entry: Entry, roles_claim: &str, reader: &mut Reader<'_>) -> Option<Map<String, Json>> {
     let mut claims = Map::new();
-    for entry in reader.section(entry)?.into_entries() {
+    for entry in reader.map(entry)? {
         let own = match &*entry.key {
             key if REGISTERED.contains(&key) => Some("is filled by the gateway; take it away"),
             key if key == roles_claim => {

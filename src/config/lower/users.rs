@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::api_keys;
 use super::user::user;
+use crate::config::blocks;
 use crate::config::code::Code;
 use crate::config::finding::{Finding, Findings};
 use crate::config::reader::{Mark, Reader};
@@ -83,7 +84,7 @@ fn check_root(root: yaml::Node, reader: &mut Reader<'_>) {
         key_span: span,
         node: root,
     };
-    let Some(mut top) = reader.section(root) else {
+    let Some(mut top) = reader.section(root, &blocks::USERS) else {
         return;
     };
     let list = top.require(
@@ -93,7 +94,7 @@ fn check_root(root: yaml::Node, reader: &mut Reader<'_>) {
     );
     top.finish(reader);
     if let Some(entry) = list {
-        reader.section(entry);
+        reader.map(entry);
     }
 }
 

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use http::uri::PathAndQuery;
 
-use crate::config::lower::server::duration;
 use crate::config::reader::Reader;
 use crate::config::section::Section;
 use crate::config::yaml::Entry;
@@ -17,15 +16,10 @@ pub(super) fn health(mut section: Section, reader: &mut Reader<'_>) -> Option<He
     // the rest is read whatever the path is, so that everything wrong is said at once
     let mut health = Health::of(PathAndQuery::from_static("/"));
     let (second, hour) = (Duration::from_secs(1), Duration::from_secs(3600));
-    duration(
-        &mut health.interval,
-        section.take("interval"),
-        second / 10..=hour,
-        reader,
-    );
-    duration(
+    section.duration("interval", &mut health.interval, second / 10..=hour, reader);
+    section.duration(
+        "timeout",
         &mut health.timeout,
-        section.take("timeout"),
         second / 100..=hour / 60,
         reader,
     );

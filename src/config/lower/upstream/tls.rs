@@ -6,6 +6,7 @@ use std::sync::Arc;
 use rustls::RootCertStore;
 use rustls::pki_types::ServerName;
 
+use crate::config::blocks;
 use crate::config::code::Code;
 use crate::config::finding::Finding;
 use crate::config::reader::Reader;
@@ -61,7 +62,7 @@ pub(super) fn written(
         );
         reader.report(finding.help("write `https://` where TLS is spoken, or take `tls` away"));
     }
-    let mut section = reader.section(entry)?;
+    let mut section = reader.section(entry, &blocks::UPSTREAM_TLS)?;
     let mut named = Named::default();
     let trust = match section.take("ca") {
         Some(entry) => {

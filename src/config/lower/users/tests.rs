@@ -86,17 +86,17 @@ fn whole(text: &str, roles_claim: &str, reader: &mut Reader<'_>) -> UsersRead {
         key_span: span,
         node: tree.root,
     };
-    if let Some(mut top) = lowering.reader.section(root) {
+    if let Some(mut top) = lowering.reader.section(root, &blocks::USERS) {
         let list = top.require(
             lowering.reader,
             "users",
             "{ alice: { password: $2b$12$…, roles: [admin] } }",
         );
         top.finish(lowering.reader);
-        let section = list.and_then(|entry| lowering.reader.section(entry));
-        section
+        let users = list.and_then(|entry| lowering.reader.map(entry));
+        users
             .into_iter()
-            .flat_map(|section| section.into_entries())
+            .flatten()
             .for_each(|entry| lowering.take(entry));
     }
     let Lowering {

@@ -1,0 +1,128 @@
+//! `auth` and what lies in it.
+
+use super::choices::{key_pair_algorithms, MAX_PREVIOUS_KEYS, SAME_SITE, VERIFY, words};
+use super::kinds::{ABSOLUTE_PATH, ALGORITHM, BOOLEAN, DURATION, FILE, NAME, TEXTS};
+use super::{Block, Key, Kind, List, Rule, Shown};
+
+pub(in crate::config) static AUTH: Block = Block {
+    name: "auth",
+    meaning: "The gateway's own endpoints and tokens.",
+    nullable: true,
+    rules: &[],
+    keys: &[
+        Key::new("path", Kind::Pattern(r"^(/[A-Za-z0-9._~-]+)+$|\$\{"),
+            "The prefix of the gateway's own endpoints. They come before every rule and are never forwarded.")
+            .default(Shown::Text("/auth")),
+        Key::new("users_file", FILE, "Who may log in.").default(Shown::Text("users.yaml")),
+        Key::new("token_paths", Kind::List(List::of(&ABSOLUTE_PATH).distinct()),
+            "More exact paths that answer like `POST /auth/login`, such as `/token`.").default(Shown::List(&[])),
+        Key::new("token", Kind::Block(&TOKEN), ""),
+        Key::new("login", Kind::Block(&LOGIN), ""),
+        Key::new("session", Kind::Block(&SESSION), ""),
+        Key::new("verify", Kind::Choice(|| words(VERIFY)),
+            "Which headers of a proxy count that asks at `/auth/verify`, where it sends both kinds."),
+        Key::new("trusted_issuers", Kind::List(List::of(&Kind::Block(&ISSUER)).nullable()),
+            "Whose tokens are accepted beside the gateway's own."),
+    ],
+};
+
+pub(in crate::config) static TOKEN: Block = Block {
+    name: "token",
+    meaning: "How tokens are made and checked.",
+    nullable: true,
+    rules: &[Rule::NotBoth("secret", "secret_file"), Rule::Needs { key: "algorithm", values: key_pair_algorithms, one_of: &["private_key", "private_key_file"] }],
+    keys: &[
+        Key::new("algorithm", ALGORITHM, "The signature algorithm.").default(Shown::Text("HS256")),
+        Key::new("kid", NAME, "The name of the key in the header of tokens; made from the key by default."),
+        Key::new("private_key", Kind::Filled, "The private key in PEM, for algorithms other than HS*; rather name a file or a variable."),
+        Key::new("private_key_file", FILE, "The file with the private key, in PEM, for algorithms other than HS*."),
+        Key::new("previous", Kind::List(List { most: Some(MAX_PREVIOUS_KEYS), ..List::of(&Kind::Block(&PREVIOUS_KEY)).nullable() }),
+            "Older keys whose tokens are still good."),
+        Key::new("refresh_ttl", DURATION, "How long a refresh token is good; each is good once.").default(Shown::Text("7d")),
+        Key::new("secret", Kind::Filled,
+            "At least 32 bytes; without one, tokens end with the process. Make one with `openssl rand -base64 48`.")
+            .examples(&[Shown::Text("${GATELATCH_SECRET}")]),
+        Key::new("secret_file", FILE, "A file with the secret; one newline at its end is no part of it."),
+        Key::new("issuer", NAME, "`iss`.").default(Shown::Text("gatelatch")),
+        Key::new("audience", NAME, "`aud`.").default(Shown::Text("gatelatch")),
+        Key::new("access_ttl", DURATION, "How long a new token is valid.").default(Shown::Text("30m")),
+        Key::new("max_lifetime", DURATION, "The longest life of any token that is accepted.").default(Shown::Text("24h")),
+        Key::new("leeway", DURATION, "How far clocks may differ.").default(Shown::Text("30s")),
+        Key::new("roles_claim", NAME, "The claim that new tokens carry the roles in.").default(Shown::Text("roles")),
+    ],
+};
+
+pub(in crate::config) static LOGIN: Block = Block {
+    name: "login",
+    meaning: "Logging in: the sign-in page, and how often a password may be wrong.",
+    nullable: true,
+    rules: &[],
+    keys: &[
+        Key::new("page", BOOLEAN, "Whether there is a sign-in page.").default(Shown::Flag(true)),
+        Key::new("title", Kind::Filled, "Its title.").default(Shown::Text("Sign in")),
+        Key::new("templates", FILE, "A folder with pages of one's own."),
+        Key::new("attempts", Kind::Integer(1, 1000),
+            "So many failures of one account from one network within `window` hold both.").default(Shown::Number(5)),
+        Key::new("window", DURATION, "Within this time.").default(Shown::Text("2m")),
+        Key::new("lockout", DURATION, "For so long after the last failure.").default(Shown::Text("5m")),
+    ],
+};
+
+pub(in crate::config) static SESSION: Block = Block {
+    name: "session",
+    meaning: "The session cookie of browsers.",
+    nullable: true,
+    rules: &[],
+    keys: &[
+        Key::new("cookie", Kind::Filled, "Its name, without a prefix.").default(Shown::Text("gatelatch")),
+        Key::new("former_cookies", Kind::List(TEXTS),
+            "Names that it once had. Cookies of these names hold a session for nobody, services neither get nor set them, and signing in or out takes them away.")
+            .default(Shown::List(&[])),
+        Key::new("max_age", DURATION, "How long after signing in a session ends, however busy it is.").default(Shown::Text("12h")),
+        Key::new("secure", Kind::Either(&[Kind::Only(Shown::Text("auto")), BOOLEAN]),
+            "Whether it is sent over TLS only; `auto`: where the browser came over TLS.").default(Shown::Text("auto")),
+        Key::new("same_site", Kind::Choice(|| words(SAME_SITE)), "Which requests of other sites carry it.").default(Shown::Text("lax")),
+        Key::new("domain", Kind::Scalar(&["string", "null"]),
+            "The domain whose hosts share it; the host alone by default.").default(Shown::Nothing),
+    ],
+};
+
+pub(in crate::config) static PREVIOUS_KEY: Block = Block {
+    name: "previous_key",
+    meaning: "An older key: a secret, or a public key.",
+    nullable: false,
+    rules: &[],
+    keys: &[
+        Key::new("kid", NAME, "The name of the key in the header of tokens."),
+        Key::new("algorithm", ALGORITHM, "The signature algorithm of its tokens.").required(),
+        Key::new("secret", Kind::Filled, "The secret, for HS*; rather name a file or a variable."),
+        Key::new("secret_file", FILE, "The file with the secret, for HS*."),
+        Key::new("public_key", Kind::Filled, "The public key, in PEM."),
+        Key::new("public_key_file", FILE, "The file with the public key, in PEM."),
+    ],
+};
+
+pub(in crate::config) static ISSUER: Block = Block {
+    name: "issuer",
+    meaning: "Another issuer of tokens, and its keys: `jwks`, one public key, or one secret.",
+    nullable: false,
+    rules: &[],
+    keys: &[
+        Key::new("issuer", Kind::Filled, "`iss`.").required(),
+        Key::new("audience", Kind::Either(&[Kind::Filled, Kind::List(List::of(&Kind::Filled).filled())]),
+            "`aud`: one of these.").required(),
+        Key::new("algorithms", Kind::List(List::of(&ALGORITHM).filled()), "The signature algorithms of its keys.").required(),
+        Key::new("jwks", Kind::Filled,
+            "Its key set: a URL, or a file. While the URL does not answer, the former keys count for one day longer than they would have been kept."),
+        Key::new("kid", NAME, "The name of the key in the header of tokens."),
+        Key::new("public_key", Kind::Filled, "The public key, in PEM."),
+        Key::new("public_key_file", FILE, "The file with the public key, in PEM."),
+        Key::new("secret", Kind::Filled, "The secret, for HS*; rather name a file or a variable."),
+        Key::new("secret_file", FILE, "The file with the secret, for HS*."),
+        Key::new("roles_claim", Kind::Filled,
+            "Where its tokens have the roles: a name, or a path such as `realm_access.roles`.").default(Shown::Text("roles")),
+        Key::new("users", BOOLEAN,
+            "Whether its subjects are the users of the users file: `user` conditions are about them, and `disabled` and `tokens_valid_after` apply to their tokens. Roles are those of the token. A name that the users file does not have is let in as well; to keep somebody out, set `disabled` and keep the entry.")
+            .default(Shown::Flag(false)),
+    ],
+};

@@ -1,0 +1,97 @@
+//! The words of keys that take one of a few: one list for the schema and for the reader.
+
+use crate::access::Mode;
+use crate::analysis::simulation::SimulatedVerdict;
+use crate::config::settings::LogFormat;
+use crate::telemetry::traces::TrustContext;
+use crate::token::Algorithm;
+use crate::upstream::{Balance, HostHeader};
+use crate::wire::{Authorization, Describes, ForwardedFields, SameSite, SecureCookie};
+
+/// Words, and what each means.
+type Choices<T> = &'static [(&'static str, T)];
+
+pub(in crate::config) const FORWARDED: Choices<ForwardedFields> = &[
+    ("auto", ForwardedFields::Auto),
+    ("x-forwarded", ForwardedFields::XForwarded),
+    ("forwarded", ForwardedFields::Forwarded),
+];
+
+pub(in crate::config) const LOG_FORMATS: Choices<LogFormat> = &[
+    ("auto", LogFormat::Auto),
+    ("text", LogFormat::Text),
+    ("json", LogFormat::Json),
+];
+
+pub(in crate::config) const LOG_LEVELS: Choices<tracing::Level> = &[
+    ("error", tracing::Level::ERROR),
+    ("warn", tracing::Level::WARN),
+    ("info", tracing::Level::INFO),
+    ("debug", tracing::Level::DEBUG),
+    ("trace", tracing::Level::TRACE),
+];
+
+pub(in crate::config) const TRUST_CONTEXT: Choices<TrustContext> = &[
+    ("proxies", TrustContext::Proxies),
+    ("any", TrustContext::Any),
+];
+
+pub(in crate::config) const SAME_SITE: Choices<SameSite> = &[
+    ("lax", SameSite::Lax),
+    ("strict", SameSite::Strict),
+    ("none", SameSite::None),
+];
+
+pub(in crate::config) const SECURE: Choices<SecureCookie> = &[
+    ("auto", SecureCookie::Auto),
+    ("true", SecureCookie::Always),
+    ("false", SecureCookie::Never),
+];
+
+pub(in crate::config) const VERIFY: Choices<Describes> = &[
+    ("x-forwarded", Describes::Forwarded),
+    ("x-original", Describes::Original),
+];
+
+pub(in crate::config) const MODES: Choices<Mode> =
+    &[("enforce", Mode::Enforce), ("report", Mode::Report)];
+
+pub(in crate::config) const AUTHORIZATION: Choices<Authorization> = &[
+    ("remove", Authorization::Remove),
+    ("forward", Authorization::Forward),
+];
+
+pub(in crate::config) const BALANCE: Choices<Balance> = &[
+    ("round_robin", Balance::RoundRobin),
+    ("least_connections", Balance::LeastConnections),
+    ("hash_client", Balance::HashClient),
+];
+
+pub(in crate::config) const HOST: Choices<HostHeader> = &[
+    ("preserve", HostHeader::Preserve),
+    ("upstream", HostHeader::Upstream),
+];
+
+pub(in crate::config) const VERDICTS: Choices<SimulatedVerdict> = &SimulatedVerdict::ALL;
+
+/// What `allow` may be without a condition.
+pub(in crate::config) const ALLOW_WORDS: [&str; 3] = ["anyone", "authenticated", "nobody"];
+
+/// The most keys that are kept for old tokens: a token without a `kid` is tried with each of its algorithm.
+pub(in crate::config) const MAX_PREVIOUS_KEYS: usize = 16;
+
+/// The words alone.
+pub(super) fn words<T>(choices: Choices<T>) -> Vec<&'static str> {
+    choices.iter().map(|(word, _)| *word).collect()
+}
+
+/// The names of all algorithms.
+pub(super) fn algorithms() -> Vec<&'static str> {
+    Algorithm::ALL.map(Algorithm::name).to_vec()
+}
+
+/// The names of those that sign with a private key.
+pub(super) fn key_pair_algorithms() -> Vec<&'static str> {
+    let pairs = Algorithm::ALL.into_iter().filter(|one| !one.is_symmetric());
+    pairs.map(Algorithm::name).collect()
+}

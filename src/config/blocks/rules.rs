@@ -1,0 +1,80 @@
+//! Rules, and the `tests` of them.
+
+use super::choices::{ALLOW_WORDS, VERDICTS, words};
+use super::kinds::{LINTS, METHODS, MODE, NAME, NAMES, NETWORK, PATH, TEXT};
+use super::{Block, Key, Kind, List, Map, Rule, Shown};
+
+pub(in crate::config) static RULE: Block = Block {
+    name: "rule",
+    meaning: "Who may send which requests.",
+    nullable: false,
+    rules: &[],
+    keys: &[
+        Key::new("path", PATH, "").required(),
+        Key::new("methods", METHODS,
+            "The methods it covers; all by default. `GET` covers `HEAD`.")
+            .examples(&[Shown::List(&["GET"]), Shown::List(&["POST", "PUT"])]),
+        Key::new("name", NAME, "The name in logs, metrics and messages; by default the methods and the path."),
+        Key::new("allow", Kind::Either(&[Kind::Choice(|| ALLOW_WORDS.to_vec()), Kind::Block(&CONDITION), Kind::List(List::of(&Kind::Block(&CONDITION)).filled())]),
+            "Whom a rule lets in: everybody, those who are known, no one, or those for whom a condition of the list holds.").required(),
+        Key::new("mode", MODE, "").default(Shown::Text("enforce")),
+        Key::new("allow_lints", LINTS, ""),
+    ],
+};
+
+pub(in crate::config) static CONDITION: Block = Block {
+    name: "condition",
+    meaning: "All of its entries must hold.",
+    nullable: false,
+    rules: &[Rule::NotBoth("user", "users"), Rule::NotEmpty],
+    keys: &[
+        Key::new("roles", Kind::List(NAMES.filled()), "The caller has one of these."),
+        Key::new("all_roles", Kind::List(NAMES.filled()), "The caller has all of these."),
+        Key::new("user", NAME, r#"The caller is this user, or the one that a segment of the path names: `"{id}"`."#),
+        Key::new("users", Kind::List(NAMES.filled()), "The caller is one of these."),
+        Key::new("networks", Kind::List(List::of(&NETWORK).filled()),
+            "The client's address lies in one of these. Alone it asks for no identity."),
+        Key::new("claims", Kind::Map(Map::of(&Kind::Scalar(&["string", "integer", "boolean"])).filled()),
+            r#"Each claim of the caller has this value, or the one that a segment of the path names: `"{tenant}"`."#),
+    ],
+};
+
+pub(in crate::config) static TEST: Block = Block {
+    name: "test",
+    meaning: "A request and what must become of it.",
+    nullable: false,
+    rules: &[],
+    keys: &[
+        Key::new("name", NAME, "What it is called in reports."),
+        Key::new("request", Kind::Pattern(r"^[A-Z]+ |\$\{"),
+            "A method and a path, or a whole URL.")
+            .required().examples(&[Shown::Text("POST /jobs"), Shown::Text("GET https://jobs.example.com/jobs")]),
+        Key::new("as", Kind::Either(&[NAME, Kind::Block(&TEST_CALLER)]),
+            "Who asks: a user of the users file, or somebody with these traits; nobody who is known by default."),
+        Key::new("expect", Kind::Choice(|| words(VERDICTS)), "What the gateway decides.").required(),
+    ],
+};
+
+pub(in crate::config) static TEST_CALLER: Block = Block {
+    name: "test_caller",
+    meaning: "Somebody with these traits; what is left out of a listed user is as in the users file.",
+    nullable: false,
+    rules: &[],
+    keys: &[
+        Key::new("user", NAME, "The name; of a listed user, or of anybody."),
+        Key::new("roles", Kind::List(NAMES), "The roles."),
+        Key::new("claims", Kind::Map(Map::of(&Kind::Any)), "The claims, for rules that ask for `claims`."),
+        Key::new("address", TEXT, "The client's IP address."),
+    ],
+};
+
+/// A file of `tests` for `gatelatch test`, which has no schema of its own.
+pub(in crate::config) static TESTS_FILE: Block = Block {
+    name: "tests.yaml",
+    meaning: "Cases that are run in place of those of the configuration.",
+    nullable: false,
+    rules: &[],
+    keys: &[
+        Key::new("tests", Kind::List(List::of(&Kind::Block(&TEST))), "The cases.").required(),
+    ],
+};

@@ -1,0 +1,66 @@
+//! Maps and lists.
+
+use super::Reader;
+use crate::config::blocks::Block;
+use crate::config::code::Code;
+use crate::config::finding::Finding;
+use crate::config::scalar::{Scalar, resolve};
+use crate::config::section::Section;
+use crate::config::yaml::{Entry, Node, Value};
+
+impl Reader<'_> {
+    /// A map with the keys of a block.
+    pub(in crate::config) fn section(
+        &mut self,
+        entry: Entry,
+        block: &'static Block,
+    ) -> Option<Section> {
+        let span = entry.key_span;
+        let entries = self.map(entry)?;
+        Some(Section::new(span, entries, block))
+    }
+
+    /// A map; an empty value is an empty map, so that a block may have all its lines commented out.
+    pub(in crate::config) fn map(&mut self, entry: Entry) -> Option<Vec<Entry>> {
+        match entry.node.value {
+            Value::Map(entries) => return Some(entries),
+            Value::Plain(ref text) if resolve(text) == Scalar::Nothing => return Some(Vec::new()),
+            Value::Plain(_) | Value::Quoted(_) | Value::List(_) => {
+                self.wrong_type(&entry, "a map");
+            }
+            Value::Broken => {}
+        }
+        None
+    }
+
+    /// The elements of a list, each under the list's own key.
+    pub(in crate::config) fn list(&mut self, entry: Entry) -> Option<Vec<Entry>> {
+        match entry.node.value {
+            Value::List(items) => {
+                let element = |node: Node| Entry {
+                    key: entry.key.clone(),
+                    key_span: node.span,
+                    node,
+                };
+                return Some(items.into_iter().map(element).collect());
+            }
+            Value::Plain(_) | Value::Quoted(_) | Value::Map(_) => {
+                self.wrong_type(&entry, "a list");
+            }
+            Value::Broken => {}
+        }
+        None
+    }
+
+    /// The elements of a list that must hold something.
+    pub(in crate::config) fn filled_list(&mut self, entry: Entry, why: &str) -> Option<Vec<Entry>> {
+        let (key, span) = (entry.key.clone(), entry.node.span);
+        let items = self.list(entry)?;
+        if items.is_empty() {
+            let finding = Finding::error(Code::EmptyValue, span, format!("`{key}` is empty"));
+            self.report(finding.help(why));
+            return None;
+        }
+        Some(items)
+    }
+}
