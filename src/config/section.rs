@@ -77,6 +77,21 @@ impl Section {
         reader.boolean(&self.take(key)?)
     }
 
+    /// Overwrites a default with the whole number that is given, whose range the block declares.
+    pub(super) fn integer<T: TryFrom<u64>>(
+        &mut self,
+        key: &'static str,
+        field: &mut T,
+        reader: &mut Reader<'_>,
+    ) {
+        let range = self.block.range(key);
+        let given = self.take(key).zip(range);
+        let given = given.and_then(|(entry, range)| reader.integer(&entry, range));
+        if let Some(given) = given.and_then(|number| T::try_from(number).ok()) {
+            *field = given;
+        }
+    }
+
     /// Overwrites a default with the duration that is given, and says where it is.
     pub(super) fn duration(
         &mut self,

@@ -18,6 +18,8 @@ mod services;
 #[rustfmt::skip]
 mod users;
 
+use std::ops::RangeInclusive;
+
 pub(super) use self::auth::{AUTH, ISSUER, LOGIN, PREVIOUS_KEY, SESSION, TOKEN};
 pub(super) use self::choices::{
     ALLOW_WORDS, AUTHORIZATION, BALANCE, FORWARDED, HOST, LOG_FORMATS, LOG_LEVELS,
@@ -149,6 +151,36 @@ impl Block {
     /// Whether the block has this key.
     pub(super) fn has(&self, key: &str) -> bool {
         self.keys.iter().any(|known| known.name == key)
+    }
+
+    /// The range of a whole number.
+    pub(super) fn range(&self, key: &str) -> Option<RangeInclusive<u64>> {
+        let key = self.keys.iter().find(|known| known.name == key)?;
+        let range = key.kind.range();
+        debug_assert!(range.is_some(), "`{}` has no range", key.name);
+        range
+    }
+}
+
+impl Kind {
+    fn range(&self) -> Option<RangeInclusive<u64>> {
+        match *self {
+            Self::Integer(low, high) => Some(low..=high),
+            Self::Either(kinds) => kinds.iter().find_map(Self::range),
+            Self::Any
+            | Self::Scalar(_)
+            | Self::Filled
+            | Self::Short
+            | Self::Pattern(_)
+            | Self::Only(_)
+            | Self::Choice(_)
+            | Self::Natural
+            | Self::Share
+            | Self::List(_)
+            | Self::Map(_)
+            | Self::Block(_)
+            | Self::Named(_) => None,
+        }
     }
 }
 

@@ -38,12 +38,7 @@ pub(super) fn login(
 /// `attempts`, `window` and `lockout`.
 fn attempts(section: &mut Section, reader: &mut Reader<'_>) -> AttemptLimits {
     let mut limits = AttemptLimits::default();
-    if let Some(attempts) = section
-        .take("attempts")
-        .and_then(|entry| reader.integer(&entry, 1..=1000))
-    {
-        limits.attempts = u32::try_from(attempts).unwrap_or(limits.attempts);
-    }
+    section.integer("attempts", &mut limits.attempts, reader);
     let (second, day) = (Duration::from_secs(1), Duration::from_secs(24 * 3600));
     section.duration("window", &mut limits.window, second..=day, reader);
     section.duration("lockout", &mut limits.lockout, second..=day, reader);

@@ -2,7 +2,6 @@
 
 use std::net::SocketAddr;
 use std::num::NonZeroU64;
-use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use ipnet::IpNet;
@@ -142,7 +141,8 @@ fn workers(entry: &Entry, cores: usize, reader: &mut Reader<'_>) -> Option<usize
         return Some(cores.max(1));
     }
     if text.bytes().all(|byte| byte.is_ascii_digit()) {
-        return count(entry, reader, 1..=1024);
+        let number = reader.integer(entry, blocks::SERVER.range("workers")?)?;
+        return usize::try_from(number).ok();
     }
     reader.invalid(
         entry,
@@ -180,39 +180,18 @@ fn limits(limits: &mut ServerLimits, mut section: Section, reader: &mut Reader<'
     if let Some(bytes) = head.and_then(|bytes| usize::try_from(bytes).ok()) {
         limits.header_bytes = bytes;
     }
-    if let Some(headers) = section
-        .take("headers")
-        .and_then(|entry| count(&entry, reader, 10..=1000))
-    {
-        limits.headers = headers;
-    }
+    section.integer("headers", &mut limits.headers, reader);
     if let Some(entry) = section.take("body") {
         limits.body = body_limit(&entry, reader);
     }
-    if let Some(connections) = section
-        .take("connections")
-        .and_then(|entry| count(&entry, reader, 1..=1_000_000))
-    {
-        limits.connections = connections;
-    }
-    if let Some(streams) = section
-        .take("streams")
-        .and_then(|entry| count(&entry, reader, 1..=10_000))
-    {
-        limits.streams = streams;
-    }
+    section.integer("connections", &mut limits.connections, reader);
+    section.integer("streams", &mut limits.streams, reader);
     section.finish(reader);
 }
 
 /// Bytes of a body; 0 is no limit.
 pub(super) fn body_limit(entry: &Entry, reader: &mut Reader<'_>) -> Option<NonZeroU64> {
     reader.size(entry, 0..=1 << 40).and_then(NonZeroU64::new)
-}
-
-fn count(entry: &Entry, reader: &mut Reader<'_>, range: RangeInclusive<u64>) -> Option<usize> {
-    reader
-        .integer(entry, range)
-        .and_then(|number| usize::try_from(number).ok())
 }
 
 /// The `log` block.

@@ -41,10 +41,8 @@ pub(super) fn upstream(
     let timeouts = timeouts
         .map(|section| lower_timeouts(section, reader))
         .unwrap_or_default();
-    let retries = section
-        .take("retries")
-        .and_then(|entry| reader.integer(&entry, 0..=3))
-        .unwrap_or(1);
+    let mut retries = 1;
+    section.integer("retries", &mut retries, reader);
     let host = section
         .choice("host", blocks::HOST, reader)
         .unwrap_or_default();
@@ -57,7 +55,6 @@ pub(super) fn upstream(
         Some(written) => Some(written?),
         None => tls::implied(&servers, roots),
     };
-    let retries = u32::try_from(retries).unwrap_or(0);
     let health = match health {
         Some(written) => Some(written?),
         None => None,

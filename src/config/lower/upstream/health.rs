@@ -23,16 +23,8 @@ pub(super) fn health(mut section: Section, reader: &mut Reader<'_>) -> Option<He
         second / 100..=hour / 60,
         reader,
     );
-    times(
-        &mut health.unhealthy_after,
-        section.take("unhealthy_after"),
-        reader,
-    );
-    times(
-        &mut health.healthy_after,
-        section.take("healthy_after"),
-        reader,
-    );
+    section.integer("unhealthy_after", &mut health.unhealthy_after, reader);
+    section.integer("healthy_after", &mut health.healthy_after, reader);
     section.finish(reader);
     Some(Health {
         path: path?,
@@ -54,12 +46,4 @@ fn path_of(entry: &Entry, reader: &mut Reader<'_>) -> Option<PathAndQuery> {
         );
     }
     path
-}
-
-/// Overwrites a default with what is written.
-fn times(field: &mut u32, entry: Option<Entry>, reader: &mut Reader<'_>) {
-    let written = entry.and_then(|entry| reader.integer(&entry, 1..=100));
-    if let Some(times) = written.and_then(|number| u32::try_from(number).ok()) {
-        *field = times;
-    }
 }
