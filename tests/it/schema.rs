@@ -63,29 +63,9 @@ fn known(gateway: &str, users: &str) -> BTreeSet<String> {
         .strip_prefix("known here: ")
         .unwrap()
         .to_owned();
-    let keys: BTreeSet<String> = help
-        .split(", ")
+    help.split(", ")
         .map(|key| key.trim_matches('`').to_owned())
-        .collect();
-    // a key that is not available yet has no place in a schema either
-    keys.into_iter()
-        .filter(|key| is_available(key, gateway, users))
         .collect()
-}
-
-fn is_available(key: &str, gateway: &str, users: &str) -> bool {
-    let with = |text: &str| text.replace("zzzzzzzz", key);
-    let folder = folder(&[
-        ("gateway.yaml", &with(gateway)),
-        ("users.yaml", &with(users)),
-    ]);
-    let answer = json(&gatelatch(folder.path(), &["check", "--format", "json"]));
-    let message = format!("`{key}` is not available in this version");
-    !answer["problems"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .any(|problem| problem["message"] == message.as_str())
 }
 
 #[test]
