@@ -1,29 +1,105 @@
 #!/usr/bin/env bash
-# Runs every check of the project: format, lints, all tests. As root on Debian or Ubuntu it installs what is missing,
-# elsewhere it says what that is.
+# Runs the checks of the project, all of them or those that need nothing but Rust. See usage().
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 venv=target/test-venv
 requirements=scripts/requirements.txt
+optimised=target/bounded/gatelatch
+# what the tests print, and what they skip: binary, test and reason, with tabs in between
+record=target/test-output.txt
+skipped=target/test-skipped.tsv
+
+usage() {
+    cat <<'END'
+usage: scripts/test.sh [--fast | --bound]
+
+Without an option, every check: format, lints, and all tests, as CI does. The tests start nginx, HAProxy, Redis, Chromium,
+valgrind and Python applications; as root on Debian or Ubuntu the script installs what is missing, elsewhere it says what
+that is.
+
+  --bound   with the bound on instructions as well, which needs an optimised build: minutes the first time. Where there
+            is one from before, it is kept up to date and the bound is part of every whole run.
+  --fast    while you work: format, unit tests, and the tests of access, analysis, config, docs, house and it that start
+            no other program. It needs a Rust toolchain and installs nothing.
+  --help    this text
+
+The end says how many tests ran, and which of them skipped something and why. For one test: cargo test --test it NAME.
+CARGO_BUILD_JOBS (2) and RUST_TEST_THREADS (two a processor) say how much is done at the same time.
+END
+}
 
 main() {
+    [[ $# -le 1 ]] || fail "one option at most; see scripts/test.sh --help"
+    case "${1-}" in
+    --fast) fast ;;
+    --bound) whole with_bound ;;
+    --help | -h) usage ;;
+    "") whole ;;
+    *) fail "unknown option: $1; see scripts/test.sh --help" ;;
+    esac
+}
+
+fast() {
+    unset GATELATCH_TEST_ALL
+    export GATELATCH_TEST_FAST=1
+    provide_rust
+    step cargo fmt --check
+    run_tests --tests
+    conclude "not run: lints, documentation tests, and whatever starts another program"
+}
+
+whole() {
     provide_packages
     provide_rust
     provide_python
-    export CARGO_BUILD_JOBS="${CARGO_BUILD_JOBS:-2}"
+    unset GATELATCH_TEST_FAST
     # a test that lacks what it needs fails, where it would otherwise be skipped
     export GATELATCH_TEST_ALL=1
     export GATELATCH_TEST_PYTHON="$PWD/$venv/bin/python"
+    export CARGO_BUILD_JOBS="${CARGO_BUILD_JOBS:-2}"
     step cargo fmt --check
     step cargo clippy --all-targets --locked -- -D warnings
-    step cargo test --locked
-    echo "all checks passed"
+    unset GATELATCH_TEST_OPTIMISED
+    if [[ -n ${1-} || -e $optimised ]]; then
+        step cargo build --locked --profile bounded --bin gatelatch
+        export GATELATCH_TEST_OPTIMISED="$PWD/$optimised"
+    fi
+    run_tests
+    conclude
 }
 
 step() {
-    echo "--- $*"
+    echo "--- $* ($(date +%T))"
     "$@"
+}
+
+# Runs tests, all binaries even if some fail, and keeps what they print.
+run_tests() {
+    export CARGO_BUILD_JOBS="${CARGO_BUILD_JOBS:-2}"
+    export RUST_TEST_THREADS="${RUST_TEST_THREADS:-$(($(nproc) * 2))}"
+    mkdir -p target
+    : >"$record" >"$skipped"
+    export GATELATCH_TEST_SKIPPED="$PWD/$skipped"
+    step cargo test --locked --no-fail-fast "$@" 2>&1 | tee "$record" || failed=1
+}
+
+# The totals: what ran, and what was skipped and why.
+conclude() {
+    local passed failures ignored skips
+    read -r passed failures ignored < <(awk '
+        /^test result: / { passed += $4; failures += $6; ignored += $8 }
+        END { print passed + 0, failures + 0, ignored + 0 }' "$record")
+    skips=$(cut -f1,2 "$skipped" | sort -u | wc -l)
+    if [[ $skips -gt 0 ]]; then
+        echo "--- skipped, whole or in part"
+        sort -u -t $'\t' -k 3,3 -k 1,2 "$skipped" |
+            awk -F '\t' '$3 != reason { reason = $3; print reason ":" } { print "    " $1 " " $2 }'
+    fi
+    [[ $# -gt 0 ]] && echo "$1"
+    local total="$passed tests passed, $skips of them skipped something, $failures failed, $ignored ignored, in $SECONDS s"
+    [[ -z ${failed-} ]] || fail "$total"
+    echo "all checks passed: $total"
 }
 
 # The Debian packages whose commands are missing, one a line.
@@ -79,4 +155,4 @@ fail() {
     exit 1
 }
 
-main
+main "$@"

@@ -94,6 +94,8 @@ impl Drop for Answering {
 
 #[cfg(test)]
 mod tests {
+    use std::task::Poll;
+
     use super::*;
 
     #[tokio::test]
@@ -102,16 +104,14 @@ mod tests {
         let (one, other) = (pulse.join(), pulse.join());
         pulse.asked.send_replace(1);
         assert!(!pulse.is_answered(1));
-        let one = tokio::spawn(one.run());
-        while pulse.answers.borrow()[0].load(Ordering::Relaxed) < 1 {
-            tokio::task::yield_now().await;
-        }
+        let mut one = std::pin::pin!(one.run());
+        std::future::poll_fn(|cx| Poll::Ready(one.as_mut().poll(cx).is_pending())).await;
         assert!(!pulse.is_answered(1), "the other one has not answered");
         drop(other);
         assert!(pulse.is_answered(1), "who has ended is not waited for");
         pulse.asked.send_replace(2);
         assert!(!pulse.is_answered(2), "the answer of before does not count");
         drop(pulse);
-        one.await.unwrap();
+        one.await;
     }
 }

@@ -10,6 +10,9 @@ mod blocks;
 mod broken;
 mod good;
 mod keys;
+#[path = "../it/support/programs.rs"]
+#[allow(dead_code, unreachable_pub, reason = "a tool box of another test")]
+mod programs;
 mod random;
 mod schema;
 mod secrets;

@@ -8,6 +8,7 @@ use std::sync::{Mutex, OnceLock};
 
 use serde_json::Value;
 
+use super::programs::python;
 use super::{Case, repository};
 
 /// Answers each line, a pair of a schema's name and a value, with `null` or with what is wrong.
@@ -33,16 +34,9 @@ struct Validator {
 }
 
 impl Validator {
-    /// `None` where there is no Python, which is an error where all tests are asked for.
+    /// `None` where there is no Python.
     fn start() -> Option<Mutex<Self>> {
-        let Some(python) = std::env::var_os("GATELATCH_TEST_PYTHON") else {
-            assert!(
-                std::env::var_os("GATELATCH_TEST_ALL").is_none(),
-                "a Python is missing; run ./scripts/test.sh"
-            );
-            return None;
-        };
-        let mut command = Command::new(python);
+        let mut command = Command::new(python()?);
         command
             .args(["-c", VALIDATOR])
             .current_dir(repository())
@@ -69,10 +63,15 @@ impl Validator {
     }
 }
 
-/// What the schema has against a text; `None` where it has nothing, or nobody can say.
-fn complaints(name: &str, text: &str) -> Option<Value> {
+/// The validator that all tests share; `None` where there is no Python.
+fn validator() -> Option<&'static Mutex<Validator>> {
     static VALIDATOR: OnceLock<Option<Mutex<Validator>>> = OnceLock::new();
-    let validator = VALIDATOR.get_or_init(Validator::start).as_ref()?;
+    VALIDATOR.get_or_init(Validator::start).as_ref()
+}
+
+/// What the schema has against a text; `None` where it has nothing, or there is no validator.
+fn complaints(name: &str, text: &str) -> Option<Value> {
+    let validator = validator()?;
     let value: serde_yaml::Value =
         serde_yaml::from_str(text).unwrap_or_else(|error| panic!("{error} in {text}"));
     let mut validator = validator.lock().unwrap();
@@ -120,7 +119,7 @@ pub(crate) fn accepts(case: &Case) {
 
 /// What has an unknown key or a value of the wrong type must not be valid.
 pub(crate) fn refuses(case: &Case, messages: &str) {
-    if std::env::var_os("GATELATCH_TEST_PYTHON").is_none() {
+    if validator().is_none() {
         return;
     }
     let texts = texts(case);
@@ -222,7 +221,7 @@ tests:
         assert!(config.contains(from));
         let broken = complaints("gateway", &config.replace(from, to));
         assert!(
-            broken.is_some() || std::env::var_os("GATELATCH_TEST_PYTHON").is_none(),
+            broken.is_some() || validator().is_none(),
             "{to} is accepted"
         );
     }

@@ -268,9 +268,10 @@ fn run_all(is_chosen: impl Fn(&str) -> bool) {
 /// Pages need programs that a reader has; where one is missing, they are skipped.
 fn can_run(page: &Page) -> bool {
     let needs = |name: &str| page.text.contains(&format!("{name} "));
-    ["curl", "jq", "python3"]
-        .iter()
-        .all(|name| !needs(name) || program(name).is_some())
+    program("bash").is_some()
+        && ["curl", "jq", "python3"]
+            .iter()
+            .all(|name| !needs(name) || program(name).is_some())
         && (!needs("uvicorn") || python().is_some())
 }
 

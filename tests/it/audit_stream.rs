@@ -12,7 +12,7 @@ use socket2::{Domain, Socket, Type};
 
 use crate::support::{
     Connection, FrameConnection, Gateway, GatewayBuilder, PASSWORD, Tokens, Upstream, gateway,
-    hash, log_out, refresh, send, tokens, until,
+    hash, log_out, python, refresh, send, tokens, until,
 };
 
 const SERVICES: &str = "
@@ -70,13 +70,7 @@ fn assert_complete(records: &[Value]) {
 
 /// Held against `config/audit.schema.json` by a validator that is not ours.
 fn assert_valid(records: &[Value]) {
-    let Some(python) = std::env::var_os("GATELATCH_TEST_PYTHON") else {
-        assert!(
-            std::env::var_os("GATELATCH_TEST_ALL").is_none(),
-            "a Python is missing; run ./scripts/test.sh"
-        );
-        return;
-    };
+    let Some(python) = python() else { return };
     let script = "
 import json, sys
 from jsonschema import Draft202012Validator

@@ -96,6 +96,8 @@ fn load(address: SocketAddr, [rita, carl]: [&str; 2], enough: &AtomicBool) {
             }
         }
         round += 1;
+        // enough for its figures to move, and the browser has the processors
+        std::thread::park_timeout(std::time::Duration::from_millis(20));
     }
 }
 

@@ -212,9 +212,10 @@ fn forward_auth_has_the_outcome_of_the_table() {
             case.path,
             case.bearer(&gateway)
         );
-        let expected = match case.outcome {
-            NotFound => 403,
-            _ => case.status(),
+        let expected = if matches!(case.outcome, NotFound) {
+            403
+        } else {
+            case.status()
         };
         let answer = ask(&gateway, "GET", "auth.test", "/auth/verify", &fields);
         assert_eq!(answer.status, expected, "{}", case.shown());

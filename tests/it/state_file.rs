@@ -217,10 +217,11 @@ fn a_file_that_cannot_be_written_is_said_and_found_again() {
     assert_eq!(log_out(&gateway, &before).status, 503);
     // longer than it takes to try the file again
     let since = Instant::now();
-    while since.elapsed() < Duration::from_millis(2500) {
+    until("the file was tried again", || {
         assert_eq!(me(&gateway, &before), 200, "requests go on");
         assert_eq!(refresh(&gateway, &before.refresh).status, 503);
-    }
+        since.elapsed() > Duration::from_millis(2500)
+    });
     assert!(!gateway.printed().contains("state_restored"));
     limit_files(&prlimit, &gateway, "unlimited");
     gateway.named_event("state_restored");

@@ -530,16 +530,15 @@ fn requests_do_not_wait_for_a_provider_that_hangs() {
     );
     let gateway = trusting(&upstream, &source).start();
     let _held = silent.accept().unwrap();
-    let started = std::time::Instant::now();
     assert_eq!(
         status(&gateway, "/me", &token(&rsa("a"), ISSUER, json!({}))),
         401
     );
     assert_eq!(status(&gateway, "/me", &gateway.token("rita")), 200);
     assert!(
-        started.elapsed() < std::time::Duration::from_secs(5),
-        "{:?}",
-        started.elapsed()
+        !gateway.printed().contains("jwks_failed"),
+        "the fetch still runs: {}",
+        gateway.printed()
     );
 }
 

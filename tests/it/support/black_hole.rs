@@ -1,10 +1,12 @@
 //! An address that swallows packets.
 
-use std::io::{ErrorKind, Write as _};
+use std::io::ErrorKind;
 use std::net::{Ipv6Addr, SocketAddr, TcpStream};
 use std::time::Duration;
 
 use socket2::{Domain, Socket, Type};
+
+use super::programs::skip;
 
 /// `[::1]` at a port, as behind a firewall that drops packets: the backlog of its listener is full, so that the kernel
 /// drops every SYN. Since `localhost` is `::1` and `127.0.0.1`, it is the first address of a server on the latter.
@@ -21,11 +23,7 @@ impl BlackHole {
             Ok(listener) => listener,
             Err(error) if error.kind() == ErrorKind::AddrInUse => panic!("{address}: {error}"),
             Err(error) => {
-                // not `eprintln!`, which the test harness keeps to itself
-                let _ = writeln!(
-                    std::io::stderr(),
-                    "skipped: no IPv6 on the loopback interface ({error})"
-                );
+                skip(&format!("needs IPv6 on the loopback interface ({error})"));
                 return None;
             }
         };

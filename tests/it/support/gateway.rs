@@ -34,6 +34,7 @@ pub struct GatewayBuilder {
     workers: usize,
     listen: String,
     launcher: Vec<String>,
+    binary: PathBuf,
     server: String,
     auth: String,
     token: String,
@@ -72,6 +73,7 @@ pub fn gateway(services: &str) -> GatewayBuilder {
         workers: 2,
         listen: "\"127.0.0.1:0\"".to_owned(),
         launcher: Vec::new(),
+        binary: PathBuf::from(env!("CARGO_BIN_EXE_gatelatch")),
         server: String::new(),
         auth: String::new(),
         token: String::new(),
@@ -119,6 +121,12 @@ impl GatewayBuilder {
             .iter()
             .map(|argument| (*argument).to_owned())
             .collect();
+        self
+    }
+
+    /// Another build of the gateway than that of the tests.
+    pub fn binary(mut self, path: PathBuf) -> Self {
+        self.binary = path;
         self
     }
 
@@ -257,7 +265,6 @@ services:
         if let Some(prepare) = self.prepare {
             prepare(folder.path());
         }
-        let binary = env!("CARGO_BIN_EXE_gatelatch");
         let limit = self
             .open_files
             .map(|limit| format!("ulimit -Sn {limit}; "))
@@ -272,7 +279,7 @@ services:
         command
             .args(["-c", &script])
             .args(&self.launcher)
-            .arg(binary);
+            .arg(&self.binary);
         command
             .args(["run", "--config"])
             .arg(folder.path().join("gateway.yaml"));

@@ -1,7 +1,9 @@
 //! The manifests that ship, as those read them that they are for.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::sync::{Mutex, PoisonError};
 
 use serde_json::Value;
 
@@ -25,8 +27,20 @@ pub fn validate(kind: &str, files: &[&Path]) -> Option<Output> {
     )
 }
 
-/// The documents of a file that is valid.
+/// The documents of a file that ships and is valid. It is read once for all tests: the schemas of Kubernetes take seconds
+/// to load.
 pub fn documents(kind: &str, file: &str) -> Option<Vec<Value>> {
+    static READ: Mutex<BTreeMap<String, Vec<Value>>> = Mutex::new(BTreeMap::new());
+    let mut read = READ.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(documents) = read.get(file) {
+        return Some(documents.clone());
+    }
+    let documents = validated(kind, file)?;
+    read.insert(file.to_owned(), documents.clone());
+    Some(documents)
+}
+
+fn validated(kind: &str, file: &str) -> Option<Vec<Value>> {
     let output = validate(kind, &[&shipped(file)])?;
     assert!(
         output.status.success(),

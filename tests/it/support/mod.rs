@@ -36,7 +36,7 @@ pub use curl::{Curled, curl};
 pub use frames::FrameConnection;
 pub use gateway::{Gateway, GatewayBuilder, PASSWORD, SECRET, Streams, gateway, hash};
 pub use modern::{Modern, Seen, TestBody, Tongue, in_pieces, said};
-pub use programs::{output, program, python, superuser};
+pub use programs::{optimised_gateway, output, program, python, rare_program, skip, superuser};
 pub use raw::RawUpstream;
 pub use redis::Redis;
 pub use sessions::{Tokens, log_in_from, log_out, post, refresh, refresh_at, tokens};
