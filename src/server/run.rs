@@ -84,7 +84,7 @@ pub enum RunError {
 ///
 /// # Errors
 /// [`RunError`] where it cannot start.
-pub fn run(mut settings: Settings, ready: impl FnOnce(&Bound)) -> Result<(), RunError> {
+pub fn run(settings: Settings, ready: impl FnOnce(&Bound)) -> Result<(), RunError> {
     let runtime = Builder::new_current_thread().enable_all().build()?;
     // from here on: without a handler SIGHUP would end the process, and as the first one of a container it would not
     // hear SIGTERM at all
@@ -92,7 +92,7 @@ pub fn run(mut settings: Settings, ready: impl FnOnce(&Bound)) -> Result<(), Run
     files::raise_limit();
     report(&settings.loaded.warnings);
     let metrics = counting(&settings.access_log);
-    let sockets = Sockets::bind(&mut settings.loaded.config)?;
+    let sockets = Sockets::bind(&settings.loaded.config)?;
     let loads = Arc::new(Loads::new(operators::load(&settings.loaded)));
     let cores = settings.request.cores;
     let lasting = lasting(&settings.loaded.config, cores, &runtime, &metrics)?;
@@ -110,10 +110,10 @@ struct Sockets {
 }
 
 impl Sockets {
-    fn bind(config: &mut Config) -> Result<Self, RunError> {
+    fn bind(config: &Config) -> Result<Self, RunError> {
         Ok(Self {
             clients: bind_all(&config.server.listen, config.server.workers)?,
-            admin: config.admin.take().map(bind_alone).transpose()?,
+            admin: config.admin.map(bind_alone).transpose()?,
         })
     }
 
