@@ -86,7 +86,7 @@ async fn answer(
         document,
     } = forward;
     let asked = ambient::now();
-    let forwarded = pinned.lanes[index]
+    let forwarded = pinned.handles[index]
         .upstream
         .send(outbound, client, record.trace())
         .await;

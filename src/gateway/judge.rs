@@ -25,9 +25,9 @@ use super::verify::verify;
 use super::worker::{Pinned, Worker};
 use crate::access::{NoDestination, RequestPath};
 use crate::ambient;
-use crate::portal::Endpoint;
+use crate::portal::PortalEndpoint;
 use crate::telemetry::metrics::Outcome;
-use crate::upstream::{Extra, Outbound};
+use crate::upstream::{Outbound, RequestContext};
 use crate::wire::{BadRequest, Destination, Intake, Interim};
 
 /// What comes next for a request that was understood.
@@ -44,7 +44,7 @@ pub(super) enum Next {
 
 /// A request for one of the gateway's own endpoints.
 pub(super) struct Asked {
-    pub(super) endpoint: Endpoint,
+    pub(super) endpoint: PortalEndpoint,
     pub(super) intake: Intake,
     pub(super) body: Incoming,
 }
@@ -199,13 +199,13 @@ impl Arrived<'_> {
         }
         let until = holds_until(&credential);
         let downstream = Downstream::of(worker, pinned, &mut intake, until);
-        let extra = Extra {
+        let context = RequestContext {
             request_id: facts.request_id.clone(),
             ticker: &worker.ticker,
             interim: self.interim,
         };
         let client = intake.client.accountable_address();
-        let outbound = Outbound::prepare(permit, intake, body, &service.forwarding, extra)?;
+        let outbound = Outbound::prepare(permit, intake, body, &service.forwarding, context)?;
         Ok(Next::Forward(Forward {
             index: self.index,
             outbound,

@@ -128,7 +128,7 @@ impl Record {
         match self.route {
             Route::None => &self.pinned.unrouted,
             Route::Portal => &self.pinned.portal,
-            Route::Service(index) => &self.pinned.lanes[index].metrics,
+            Route::Service(index) => &self.pinned.handles[index].metrics,
         }
     }
 
@@ -149,10 +149,10 @@ impl Record {
     }
 
     fn write_line(&self, duration: Duration) {
-        let (service, lane) = match self.route {
+        let (service, handle) = match self.route {
             Route::Service(index) => (
                 Some(&self.pinned.snapshot.services[index]),
-                Some(&self.pinned.lanes[index]),
+                Some(&self.pinned.handles[index]),
             ),
             Route::None | Route::Portal => (None, None),
         };
@@ -173,9 +173,9 @@ impl Record {
             reason: self.reason.as_deref(),
             status: self.status.unwrap_or(0),
             bytes: self.bytes,
-            upstream: lane
+            upstream: handle
                 .zip(self.server)
-                .map(|(lane, server)| lane.upstream.name(server)),
+                .map(|(handle, server)| handle.upstream.name(server)),
             duration,
             upstream_duration: self.upstream_time,
             aborted: self.aborted,

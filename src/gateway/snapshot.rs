@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use super::connection::TrustGeneration;
-use super::lasting::Lasting;
+use super::process_state::ProcessState;
 use crate::access::{HostPattern, Mount, Policy, Router};
 use crate::config::{self, Config, ServiceView};
 use crate::jwks::KeySources;
@@ -17,9 +17,11 @@ use crate::telemetry::traces::Tracer;
 use crate::token::{
     CookieSessions, Issuer, IssuerSettings, SessionSettings, TrustedIssuers, Verifier,
 };
-use crate::upstream::{Forwarding, Roster};
+use crate::upstream::{Forwarding, ServerSet};
 use crate::users::Directory;
-use crate::wire::{Cors, Describes, FieldFilter, ResponseFields, SessionCookie, TrustedProxies};
+use crate::wire::{
+    Cors, FieldFilter, ForwardAuthHeaders, ResponseFields, SessionCookie, TrustedProxies,
+};
 
 /// One load of the configuration, ready for requests.
 pub struct Snapshot {
@@ -30,7 +32,7 @@ pub struct Snapshot {
     pub(super) trusted_issuers: TrustedIssuers,
     pub(super) browsers: Arc<CookieSessions>,
     pub(super) cookie: Arc<SessionCookie>,
-    pub(super) describes: Describes,
+    pub(super) describes: ForwardAuthHeaders,
     pub(super) directory: Arc<Directory>,
     pub(super) portal: Portal,
     pub(super) access_log: bool,
@@ -49,7 +51,7 @@ pub(super) struct Service {
     pub(super) name: String,
     pub(super) policy: Policy,
     pub(super) forwarding: Forwarding,
-    pub(super) roster: Arc<Roster>,
+    pub(super) server_set: Arc<ServerSet>,
     pub(super) cors: Option<Cors>,
     pub(super) response_fields: ResponseFields,
     /// Whether people are sent to the sign-in page.
@@ -69,15 +71,15 @@ struct Listing {
 impl Snapshot {
     /// Makes one load of the configuration ready, on top of what lasts longer than it. What is made last is what the
     /// fleet watches.
-    pub fn new(config: Config, lasting: &Lasting) -> Self {
-        let Lasting {
+    pub fn new(config: Config, process_state: &ProcessState) -> Self {
+        let ProcessState {
             hasher,
             sessions,
-            fleet,
+            server_sets,
             issuer_keys,
             traces,
             audit,
-        } = lasting;
+        } = process_state;
         let trusted_issuers = config.auth.trusted_issuers(|settings, url| {
             issuer_keys.keys(&settings.issuer, url, &settings.algorithms)
         });
@@ -89,16 +91,16 @@ impl Snapshot {
         let (portal, issuer) = portal_parts(config.auth);
         let cookie = Arc::clone(&portal.cookie);
         let body_timeout = config.server.timeouts.body;
-        let rosters = fleet.muster(
+        let server_sets = server_sets.reconcile(
             config
                 .services
                 .iter()
                 .map(|service| (&*service.name, &service.upstream)),
         );
-        let services = config.services.into_iter().zip(rosters);
+        let services = config.services.into_iter().zip(server_sets);
         Self {
             services: services
-                .map(|(service, roster)| Service::new(service, roster, body_timeout))
+                .map(|(service, server_set)| Service::new(service, server_set, body_timeout))
                 .collect(),
             router: config.router,
             trusted: TrustedProxies::new(
@@ -188,7 +190,7 @@ fn browser_sessions(token: &config::Token, max_age: Duration) -> CookieSessions 
 }
 
 impl Service {
-    fn new(service: config::Service, roster: Arc<Roster>, body_timeout: Duration) -> Self {
+    fn new(service: config::Service, server_set: Arc<ServerSet>, body_timeout: Duration) -> Self {
         let listing = Listing {
             hosts: service.hosts,
             mount: service.mount.clone(),
@@ -208,7 +210,7 @@ impl Service {
             name: service.name,
             policy: service.policy,
             forwarding,
-            roster,
+            server_set,
             cors: service.cors,
             response_fields: service.response_fields,
             login_redirect: service.login_redirect,

@@ -8,7 +8,7 @@ use super::facts::Route;
 use super::record::Record;
 use super::snapshot::Snapshot;
 use crate::ambient;
-use crate::portal::Endpoint;
+use crate::portal::PortalEndpoint;
 use crate::telemetry::access_log::Aborted;
 use crate::telemetry::traces::{Begin, Sender, ServerSpan, Trace, Tracer};
 use crate::wire::{Peer, Scheme};
@@ -95,14 +95,21 @@ fn own_route(record: &Record) -> Option<&str> {
             .portal
             .endpoint(&record.method, &record.path),
     ) {
-        (Route::None | Route::Service(_), _) | (Route::Portal, Endpoint::Unknown) => None,
+        (Route::None | Route::Service(_), _) | (Route::Portal, PortalEndpoint::Unknown) => None,
         (
             Route::Portal,
-            Endpoint::Login | Endpoint::Token | Endpoint::Refresh | Endpoint::Logout | Endpoint::Me,
+            PortalEndpoint::Login
+            | PortalEndpoint::Token
+            | PortalEndpoint::Refresh
+            | PortalEndpoint::Logout
+            | PortalEndpoint::Me,
         )
         | (
             Route::Portal,
-            Endpoint::Keys | Endpoint::Docs | Endpoint::Asset(_) | Endpoint::OpenApi,
+            PortalEndpoint::Keys
+            | PortalEndpoint::Docs
+            | PortalEndpoint::Asset(_)
+            | PortalEndpoint::OpenApi,
         ) => Some(&record.path),
     }
 }

@@ -14,7 +14,9 @@ use super::worker::{Pinned, Worker};
 use crate::access::{NoDestination, RequestPath};
 use crate::ambient;
 use crate::portal::{Next, Visitor};
-use crate::wire::{self, AskedBy, Credential, CredentialSource, Intake, Original, is_navigation};
+use crate::wire::{
+    self, Credential, CredentialSource, ForwardAuthProxy, Intake, OriginalRequest, is_navigation,
+};
 
 const X_GATELATCH_LOGIN: HeaderName = HeaderName::from_static("x-gatelatch-login");
 
@@ -31,7 +33,7 @@ pub(super) fn verify(
         return Err(Rejection::NoProxy);
     }
     let describes = pinned.snapshot.describes;
-    let original = Original::read(intake, below, describes).map_err(Rejection::Unclear)?;
+    let original = OriginalRequest::read(intake, below, describes).map_err(Rejection::Unclear)?;
     let question = Question {
         worker,
         pinned,
@@ -45,7 +47,7 @@ struct Question<'a> {
     worker: &'a Worker,
     pinned: &'a Pinned,
     intake: &'a Intake,
-    original: Original,
+    original: OriginalRequest,
 }
 
 impl Question<'_> {
@@ -137,13 +139,13 @@ impl Question<'_> {
             (_, StatusCode::NOT_FOUND) => {
                 Some(wire::problem(StatusCode::FORBIDDEN, "Access denied"))
             }
-            (AskedBy::Nginx, StatusCode::BAD_REQUEST) => {
+            (ForwardAuthProxy::Nginx, StatusCode::BAD_REQUEST) => {
                 Some(wire::problem(StatusCode::FORBIDDEN, &rejection.detail()))
             }
             (asked_by, StatusCode::UNAUTHORIZED) => {
                 found.and_then(|found| self.challenge(asked_by, &rejection, found))
             }
-            (AskedBy::Proxy | AskedBy::Nginx, _) => None,
+            (ForwardAuthProxy::Proxy | ForwardAuthProxy::Nginx, _) => None,
         };
         match response {
             Some(response) => Rejection::Instead {
@@ -157,7 +159,7 @@ impl Question<'_> {
     /// The way to the sign-in page of the original host.
     fn challenge(
         &self,
-        asked_by: AskedBy,
+        asked_by: ForwardAuthProxy,
         rejection: &Rejection,
         (service, path): (&Service, &RequestPath),
     ) -> Option<Response<Bytes>> {
@@ -170,14 +172,16 @@ impl Question<'_> {
             .site
             .url(&snapshot.portal.sign_in_path(next.as_ref()))?;
         match asked_by {
-            AskedBy::Nginx => {
+            ForwardAuthProxy::Nginx => {
                 let mut response = rejection.respond();
                 response
                     .headers_mut()
                     .insert(X_GATELATCH_LOGIN, HeaderValue::try_from(address).ok()?);
                 Some(response)
             }
-            AskedBy::Proxy if is_navigation(&original.method, &self.intake.head.headers) => {
+            ForwardAuthProxy::Proxy
+                if is_navigation(&original.method, &self.intake.head.headers) =>
+            {
                 let visitor = Visitor {
                     site: &original.site,
                     cookies: &self.intake.cookies,
@@ -187,7 +191,7 @@ impl Question<'_> {
                     .portal
                     .send_to_sign_in(&visitor, &address, ambient::unix_seconds())
             }
-            AskedBy::Proxy => None,
+            ForwardAuthProxy::Proxy => None,
         }
     }
 }

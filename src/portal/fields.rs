@@ -8,7 +8,7 @@ use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, SeqAcce
 use zeroize::Zeroizing;
 
 use super::form;
-use super::login::Dialect;
+use super::login::LoginApi;
 use super::rejection::Rejection;
 use crate::users::Password;
 
@@ -81,12 +81,8 @@ impl Format {
 ///
 /// # Errors
 /// The first field that is wrong.
-pub(super) fn parse(
-    dialect: Dialect,
-    format: Format,
-    body: &[u8],
-) -> Result<GrantRequest, Rejection> {
-    Fields::read(format, body)?.into_request(dialect)
+pub(super) fn parse(api: LoginApi, format: Format, body: &[u8]) -> Result<GrantRequest, Rejection> {
+    Fields::read(format, body)?.into_request(api)
 }
 
 /// Reads a login from the whole body of the sign-in page's form.
@@ -94,7 +90,7 @@ pub(super) fn parse(
 /// # Errors
 /// The first field that is wrong.
 pub(super) fn parse_password(body: &[u8]) -> Result<LoginRequest, Rejection> {
-    match parse(Dialect::Login, Format::Form, body)? {
+    match parse(LoginApi::Login, Format::Form, body)? {
         GrantRequest::Password(request) => Ok(request),
         GrantRequest::Refresh(_) => Err(Rejection::GrantType),
     }
@@ -178,16 +174,16 @@ impl Fields {
         }
     }
 
-    fn into_request(mut self, dialect: Dialect) -> Result<GrantRequest, Rejection> {
+    fn into_request(mut self, api: LoginApi) -> Result<GrantRequest, Rejection> {
         let grant = text("grant_type", self.grant_type.take())?;
-        match (grant.as_ref().map(|grant| grant.as_str()), dialect) {
-            (Some("password"), Dialect::Login | Dialect::Token) | (None, Dialect::Login) => {
+        match (grant.as_ref().map(|grant| grant.as_str()), api) {
+            (Some("password"), LoginApi::Login | LoginApi::Token) | (None, LoginApi::Login) => {
                 self.into_login().map(GrantRequest::Password)
             }
-            (Some("refresh_token"), Dialect::Token | Dialect::Refresh)
-            | (None, Dialect::Refresh) => self.into_refresh().map(GrantRequest::Refresh),
-            (None, Dialect::Token) => Err(Rejection::Missing("grant_type")),
-            (Some(_), Dialect::Login | Dialect::Token | Dialect::Refresh) => {
+            (Some("refresh_token"), LoginApi::Token | LoginApi::Refresh)
+            | (None, LoginApi::Refresh) => self.into_refresh().map(GrantRequest::Refresh),
+            (None, LoginApi::Token) => Err(Rejection::Missing("grant_type")),
+            (Some(_), LoginApi::Login | LoginApi::Token | LoginApi::Refresh) => {
                 Err(Rejection::GrantType)
             }
         }

@@ -24,7 +24,7 @@ const LOGGED_CHARACTERS: usize = 128;
 
 /// Which conversation is held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Dialect {
+pub(super) enum LoginApi {
     /// The login of applications: a form or JSON, and statuses that say what is wrong.
     Login,
     /// The token endpoint of OAuth: a form, a `grant_type`, and 400 (RFC 6749, sections 4.3 and 5.2).
@@ -74,7 +74,7 @@ pub(super) struct Granted {
     pub(super) refresh: RefreshToken,
 }
 
-impl Dialect {
+impl LoginApi {
     /// The content types, as `Accept-Post` lists them.
     pub(super) fn accepts(self) -> &'static str {
         match self {
@@ -114,20 +114,18 @@ impl Portal {
     /// Reads no header but `Content-Type`: clients send an `Authorization` of their own, often an empty one.
     pub(super) async fn grant(
         &self,
-        dialect: Dialect,
+        api: LoginApi,
         head: &Parts,
         body: ReceivedBody,
         client: IpAddr,
         now: u64,
     ) -> PortalReply {
-        let mut reply = match read(dialect, head, body) {
+        let mut reply = match read(api, head, body) {
             Ok(GrantRequest::Password(request)) => {
-                self.answer_login(dialect, request, client, now).await
+                self.answer_login(api, request, client, now).await
             }
-            Ok(GrantRequest::Refresh(shown)) => {
-                self.answer_refresh(dialect, shown, client, now).await
-            }
-            Err(rejection) => rejection.into_response(dialect).into(),
+            Ok(GrantRequest::Refresh(shown)) => self.answer_refresh(api, shown, client, now).await,
+            Err(rejection) => rejection.into_response(api).into(),
         };
         reply
             .response
@@ -138,16 +136,16 @@ impl Portal {
 
     async fn answer_login(
         &self,
-        dialect: Dialect,
+        api: LoginApi,
         request: LoginRequest,
         client: IpAddr,
         now: u64,
     ) -> PortalReply {
-        let user = loggable(&request.username);
+        let user = log_safe_name(&request.username);
         let granted = self.log_in(request, client, now).await;
         let response = match &granted {
             Ok(granted) => granted_response(granted),
-            Err(denial) => denial.into_response(dialect),
+            Err(denial) => denial.into_response(api),
         };
         let login = Some(LoginEvent {
             user,
@@ -167,7 +165,7 @@ impl Portal {
         now: u64,
     ) -> Result<Granted, Denial> {
         // programs have no cookies: they are known by their network
-        let user = self.prove(request, client, None).await?;
+        let user = self.authenticate_password(request, client, None).await?;
         let first = RefreshToken::first(ambient::random_bytes(), ambient::random_bytes());
         let issued = self.issuer.issue(
             &holder(&user, first.session()),
@@ -184,7 +182,7 @@ impl Portal {
     }
 
     /// The user, if the password is theirs and there were not too many failures before it, and meanwhile.
-    pub(super) async fn prove(
+    pub(super) async fn authenticate_password(
         &self,
         request: LoginRequest,
         client: IpAddr,
@@ -222,14 +220,12 @@ impl From<Throttled> for Denial {
     }
 }
 
-fn read(dialect: Dialect, head: &Parts, body: ReceivedBody) -> Result<GrantRequest, Rejection> {
-    let format = dialect
-        .format(&head.headers)
-        .ok_or(Rejection::ContentType)?;
-    parse(dialect, format, &body.whole()?)
+fn read(api: LoginApi, head: &Parts, body: ReceivedBody) -> Result<GrantRequest, Rejection> {
+    let format = api.format(&head.headers).ok_or(Rejection::ContentType)?;
+    parse(api, format, &body.whole()?)
 }
 
-pub(super) fn loggable(name: &str) -> Box<str> {
+pub(super) fn log_safe_name(name: &str) -> Box<str> {
     let mut safe = String::new();
     let mut characters = name.chars();
     for character in characters.by_ref().take(LOGGED_CHARACTERS) {
@@ -281,7 +277,7 @@ impl From<IssueError> for Denial {
 
 #[cfg(test)]
 mod tests {
-    use super::loggable;
+    use super::log_safe_name;
 
     #[test]
     fn a_logged_name_is_short_and_visible() {
@@ -294,9 +290,9 @@ mod tests {
             ("\u{202e}nimda\u{9b}\0", "\\u{202e}nimda\\u{9b}\\u{0}"),
             ("a\\nb", "a\\\\nb"),
         ] {
-            assert_eq!(&*loggable(name), expected, "{name:?}");
+            assert_eq!(&*log_safe_name(name), expected, "{name:?}");
         }
-        assert_eq!(&*loggable(&"é".repeat(128)), "é".repeat(128));
-        assert_eq!(&*loggable(&"é".repeat(50_000)), "é".repeat(128) + "…");
+        assert_eq!(&*log_safe_name(&"é".repeat(128)), "é".repeat(128));
+        assert_eq!(&*log_safe_name(&"é".repeat(50_000)), "é".repeat(128) + "…");
     }
 }

@@ -7,7 +7,7 @@ use http::{HeaderMap, Response, StatusCode};
 use zeroize::Zeroizing;
 
 use super::fields::{FormExtras, Format, parse_logout};
-use super::login::Dialect;
+use super::login::LoginApi;
 use super::me::PortalCaller;
 use super::refresh::{RefreshDenial, SessionEvent};
 use super::rejection::Rejection;
@@ -95,7 +95,7 @@ impl Portal {
     ) -> PortalReply {
         let refresh = match read(&intake.head, body) {
             Ok(refresh) => refresh,
-            Err(rejection) => return rejection.into_response(Dialect::Refresh).into(),
+            Err(rejection) => return rejection.into_response(LoginApi::Refresh).into(),
         };
         let shown = Shown {
             sessions: self.sessions_of(intake, caller, now),
@@ -105,7 +105,7 @@ impl Portal {
         let mut response = match ending {
             Ending::Nothing => nothing_ended(intake, caller),
             Ending::Everything => no_content(),
-            Ending::Away => RefreshDenial::Away.into_response(Dialect::Refresh),
+            Ending::Away => RefreshDenial::Away.into_response(LoginApi::Refresh),
             Ending::TooManyCookies => wire::problem(StatusCode::BAD_REQUEST, TOO_MANY_COOKIES),
             Ending::OnlyCookies => wire::problem(StatusCode::BAD_REQUEST, ONLY_COOKIES),
         };
@@ -141,7 +141,7 @@ impl Portal {
                 see_other(&self.signed_out_path()).unwrap_or_else(no_content)
             }
             Ending::Away => {
-                let plain = RefreshDenial::Away.into_response(Dialect::Refresh);
+                let plain = RefreshDenial::Away.into_response(LoginApi::Refresh);
                 let mut page = page(plain.status(), AWAY);
                 let when = plain.headers().get(RETRY_AFTER);
                 page.headers_mut()

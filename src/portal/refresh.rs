@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
-use super::login::{Dialect, Granted, granted_response, holder};
+use super::login::{Granted, LoginApi, granted_response, holder};
 use super::{Portal, PortalReply};
 use crate::ambient;
 use crate::session::{Exchange, RefreshToken, StoreUnavailable, Times};
@@ -54,7 +54,7 @@ impl RefreshDenial {
 impl Portal {
     pub(super) async fn answer_refresh(
         &self,
-        dialect: Dialect,
+        api: LoginApi,
         shown: Zeroizing<String>,
         client: IpAddr,
         now: u64,
@@ -63,7 +63,7 @@ impl Portal {
         let granted = self.refresh(&shown, client, now, &mut user).await;
         let response = match &granted {
             Ok(granted) => granted_response(granted),
-            Err(denial) => denial.into_response(dialect),
+            Err(denial) => denial.into_response(api),
         };
         let outcome = granted.map(drop);
         PortalReply {

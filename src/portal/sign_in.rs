@@ -6,7 +6,7 @@ use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 
 use super::fields::{FormExtras, Format, LoginRequest, extras, parse_password};
 use super::form;
-use super::login::{Denial, Dialect, LoginEvent, loggable};
+use super::login::{Denial, LoginApi, LoginEvent, log_safe_name};
 use super::next::Next;
 use super::redirect_loop::RedirectLoopGuard;
 use super::{Portal, PortalCaller, PortalReply, ReceivedBody};
@@ -164,7 +164,7 @@ impl Portal {
         let bytes = match body.whole() {
             Ok(bytes) => bytes,
             Err(rejection) => {
-                let plain = rejection.into_response(Dialect::Login);
+                let plain = rejection.into_response(LoginApi::Login);
                 return self.retell(theme, plain, &FormExtras::default()).into();
             }
         };
@@ -172,7 +172,7 @@ impl Portal {
         match parse_password(&bytes) {
             Ok(request) => self.try_sign_in(theme, intake, request, &typed, now).await,
             Err(rejection) => self
-                .retell(theme, rejection.into_response(Dialect::Login), &typed)
+                .retell(theme, rejection.into_response(LoginApi::Login), &typed)
                 .into(),
         }
     }
@@ -185,12 +185,12 @@ impl Portal {
         typed: &FormExtras,
         now: u64,
     ) -> PortalReply {
-        let user = loggable(&request.username);
+        let user = log_safe_name(&request.username);
         let name = request.username.clone();
         let begun = self.begin_session(request, intake, now).await;
         let mut response = match &begun {
             Ok(session) => self.let_in(intake, session, typed, now),
-            Err(denial) => self.retell(theme, denial.into_response(Dialect::Login), typed),
+            Err(denial) => self.retell(theme, denial.into_response(LoginApi::Login), typed),
         };
         if begun.is_ok() {
             // names compare byte for byte: the user has the typed one
@@ -214,7 +214,7 @@ impl Portal {
     ) -> Result<SessionToken, Denial> {
         let device = self.known_device(intake, &request.username, now);
         let user = self
-            .prove(request, intake.client.accountable_address(), device)
+            .authenticate_password(request, intake.client.accountable_address(), device)
             .await?;
         let id = SessionId::from_bytes(ambient::random_bytes());
         let session = self.browsers.begin(&user.identity.subject, id, now)?;

@@ -10,7 +10,7 @@ use tokio_rustls::TlsAcceptor;
 
 use super::clock::{ConnectionClock, PREFACE, Phase};
 use super::context::Context;
-use super::farewell::{farewell, hang_up};
+use super::linger::{hang_up, linger_after};
 use super::stream::Stream;
 use super::{http1, http2, proxy_protocol, tls};
 use crate::ambient::Deadline;
@@ -278,7 +278,7 @@ pub(super) async fn give_up(
         .rejections
         .note(ConnectionRejection::Timeout, client.ip());
     if clock.phase() == Phase::Head {
-        Box::pin(farewell(stream, http1::TOO_SLOW, &context.ticker)).await;
+        Box::pin(linger_after(stream, http1::TOO_SLOW, &context.ticker)).await;
     }
 }
 

@@ -12,12 +12,12 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use crate::admin::{self, AdminState, Check, InForce, Load, Loads, Readiness};
 use crate::ambient;
 use crate::config::{Loaded, ServiceView};
-use crate::gateway::{Lasting, Shared, Snapshot};
+use crate::gateway::{ProcessState, Shared, Snapshot};
 use crate::telemetry::audit::AuditCounts;
 use crate::telemetry::history::{History, STEP};
 use crate::telemetry::metrics::{Metrics, ServerLevels};
 use crate::telemetry::recent::Recent;
-use crate::upstream::Fleet;
+use crate::upstream::ServerSets;
 use crate::users::Directory;
 
 impl InForce for Snapshot {
@@ -45,7 +45,7 @@ pub(super) fn load(loaded: &Loaded) -> Load {
 /// What operators are answered from.
 pub(super) fn state(
     metrics: Arc<Metrics>,
-    lasting: &Lasting,
+    process_state: &ProcessState,
     draining: &Arc<AtomicBool>,
     shared: &Arc<Shared>,
     recent: Arc<Recent>,
@@ -55,11 +55,11 @@ pub(super) fn state(
     AdminState {
         history: Arc::new(History::new(Arc::clone(&metrics), ambient::now())),
         metrics,
-        readiness: readiness(draining, lasting),
-        servers: levels(&lasting.fleet).into(),
+        readiness: readiness(draining, process_state),
+        servers: levels(&process_state.server_sets).into(),
         recent,
-        sessions: lasting.sessions.clone(),
-        audit: lasting.audit.clone(),
+        sessions: process_state.sessions.clone(),
+        audit: process_state.audit.clone(),
         loads,
         in_force: Arc::new(move || shared.current()),
     }
@@ -93,17 +93,17 @@ pub(super) fn serve(listener: TcpListener, state: AdminState) -> io::Result<Drop
 }
 
 /// How the servers of all upstreams are, for whoever asks.
-pub(super) fn levels(fleet: &Arc<Fleet>) -> ServerLevels {
-    let fleet = Arc::clone(fleet);
-    Box::new(move || fleet.levels())
+pub(super) fn levels(server_sets: &Arc<ServerSets>) -> ServerLevels {
+    let server_sets = Arc::clone(server_sets);
+    Box::new(move || server_sets.levels())
 }
 
 fn readiness(
     draining: &Arc<AtomicBool>,
-    lasting: &Lasting,
+    process_state: &ProcessState,
 ) -> Arc<dyn Fn() -> Readiness + Send + Sync> {
-    let (draining, sessions) = (Arc::clone(draining), lasting.sessions.clone());
-    let audit = lasting.audit.as_ref().map(|audit| audit.counts());
+    let (draining, sessions) = (Arc::clone(draining), process_state.sessions.clone());
+    let audit = process_state.audit.as_ref().map(|audit| audit.counts());
     // the admin listener opens when the rest is up: only the end is left to report
     Arc::new(move || {
         let drains = draining.load(Ordering::Relaxed);

@@ -6,15 +6,15 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use super::leftovers::Leftovers;
 use super::manager::{self, Asked, Reread};
+use super::retired_snapshots::RetiredSnapshots;
 use super::tls::Tls;
 use super::watch::{Coverage, Watch};
-use super::{operators, outlets};
+use super::{operators, sinks};
 use crate::admin::Loads;
 use crate::ambient;
 use crate::config::{self, Config, LoadRequest, Loaded, Problem, Problems, Severity};
-use crate::gateway::{Lasting, Shared, Snapshot, audit_changes};
+use crate::gateway::{ProcessState, Shared, Snapshot, audit_changes};
 use crate::session::StateSettings;
 use crate::telemetry::audit::AuditSink;
 use crate::telemetry::events::Events;
@@ -50,7 +50,7 @@ pub(super) struct Target {
     pub(super) shared: Arc<Shared>,
     /// `None` where clients are served in the clear.
     pub(super) tls: Option<Arc<Tls>>,
-    pub(super) lasting: Lasting,
+    pub(super) process_state: ProcessState,
     pub(super) metrics: Arc<Metrics>,
     /// What operators are told.
     pub(super) loads: Arc<Loads>,
@@ -128,7 +128,7 @@ impl Reloads {
             watch,
             triggers: triggers.clone(),
             last,
-            leftovers: Leftovers::new(),
+            retired_snapshots: RetiredSnapshots::new(),
         };
         reloader.follow(&[]);
         let thread = std::thread::Builder::new()
@@ -163,7 +163,7 @@ struct Reloader {
     watch: Watch,
     triggers: Sender<Trigger>,
     last: Last,
-    leftovers: Leftovers<Snapshot>,
+    retired_snapshots: RetiredSnapshots<Snapshot>,
 }
 
 /// What became of the files when they were last read.
@@ -199,16 +199,16 @@ impl Reloader {
                 return;
             }
             self.reload(trigger);
-            self.leftovers.after_reading();
+            self.retired_snapshots.after_reading();
         }
     }
 
     /// Tidies up while nothing else is to do.
     fn next(&mut self, triggers: &Receiver<Trigger>) -> Option<Trigger> {
-        while let Some(pause) = self.leftovers.pause() {
+        while let Some(pause) = self.retired_snapshots.pause() {
             match triggers.recv_timeout(pause) {
                 Ok(trigger) => return Some(trigger),
-                Err(RecvTimeoutError::Timeout) => self.leftovers.clear(),
+                Err(RecvTimeoutError::Timeout) => self.retired_snapshots.clear(),
                 Err(RecvTimeoutError::Disconnected) => return None,
             }
         }
@@ -216,7 +216,7 @@ impl Reloader {
     }
 
     fn reload(&mut self, trigger: Trigger) {
-        if let (Trigger::Signal, Some(audit)) = (trigger, &self.target.lasting.audit) {
+        if let (Trigger::Signal, Some(audit)) = (trigger, &self.target.process_state.audit) {
             audit.reopen();
         }
         let (asked, before) = (trigger.asked(), self.last.reread());
@@ -294,11 +294,11 @@ impl Reloader {
         }
         let (services, users) = (loaded.config.services.len(), loaded.config.directory.len());
         let load = operators::load(&loaded);
-        let snapshot = Snapshot::new(loaded.config, &self.target.lasting);
+        let snapshot = Snapshot::new(loaded.config, &self.target.process_state);
         let former = self.target.shared.replace(snapshot);
         self.target.loads.applied(load);
-        if let Some(audit) = &self.target.lasting.audit {
-            outlets::applied(audit, &loaded.digest, (services, users));
+        if let Some(audit) = &self.target.process_state.audit {
+            sinks::applied(audit, &loaded.digest, (services, users));
             audit_changes(
                 audit,
                 &former,
@@ -306,7 +306,7 @@ impl Reloader {
                 ambient::wall_clock(),
             );
         }
-        self.leftovers.retire(former);
+        self.retired_snapshots.retire(former);
         self.present.digest = loaded.digest;
         self.present.files.clone_from(&loaded.files);
         self.follow(&loaded.files);
@@ -317,8 +317,8 @@ impl Reloader {
 
     fn refuse(&mut self, problems: Problems) {
         report(problems.as_slice());
-        if let Some(audit) = &self.target.lasting.audit {
-            outlets::refused(audit, problems.as_slice());
+        if let Some(audit) = &self.target.process_state.audit {
+            sinks::refused(audit, problems.as_slice());
         }
         self.follow(problems.files());
         self.target

@@ -11,20 +11,20 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::{sleep, timeout};
 
-use super::listen::{Endpoint, ListenError, Listeners, bind_all, bind_alone};
+use super::listen::{ListenAddress, ListenError, Listeners, bind_all, bind_alone};
 use super::manager;
-use super::outlets::Outlets;
-use super::pulse::Pulse;
 use super::reload::{Fixed, Present, Reloads, Target, report};
 use super::signals::Signals;
+use super::sinks::Sinks;
 use super::team::Team;
 use super::tls::Tls;
+use super::watchdog::Watchdog;
 use super::worker::End;
 use super::{files, operators};
 use crate::admin::Loads;
 use crate::ambient;
 use crate::config::{Config, LoadRequest, Loaded};
-use crate::gateway::{Lasting, Shared, Snapshot};
+use crate::gateway::{ProcessState, Shared, Snapshot};
 use crate::jwks::KeySources;
 use crate::session::{Sessions, StateError};
 use crate::telemetry::access_log::AccessLog;
@@ -32,7 +32,7 @@ use crate::telemetry::audit::{Audit, AuditSink};
 use crate::telemetry::events::Events;
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::recent::Recent;
-use crate::upstream::Fleet;
+use crate::upstream::ServerSets;
 use crate::users::{Hasher, HasherSettings};
 
 /// Logins that wait for each thread that checks passwords; more are refused with 503.
@@ -60,7 +60,7 @@ pub struct Settings {
 #[derive(Clone, Debug)]
 pub struct Bound {
     /// For clients.
-    pub clients: Vec<Endpoint>,
+    pub clients: Vec<ListenAddress>,
     /// For operators; `None` where it is off.
     pub admin: Option<SocketAddr>,
 }
@@ -95,11 +95,11 @@ pub fn run(mut settings: Settings, ready: impl FnOnce(&Bound)) -> Result<(), Run
     let sockets = Sockets::bind(&mut settings.loaded.config)?;
     let loads = Arc::new(Loads::new(operators::load(&settings.loaded)));
     let cores = settings.request.cores;
-    let lasting = lasting(&settings.loaded.config, cores, &runtime, &metrics)?;
-    if let Wait::Ended = runtime.block_on(wait_for_state(&lasting.sessions, &mut signals))? {
+    let process_state = process_state(&settings.loaded.config, cores, &runtime, &metrics)?;
+    if let Wait::Ended = runtime.block_on(wait_for_state(&process_state.sessions, &mut signals))? {
         return Ok(());
     }
-    let process = Process::open(settings, lasting, metrics, loads)?;
+    let process = Process::open(settings, process_state, metrics, loads)?;
     process.serve(&runtime, sockets, signals, ready)
 }
 
@@ -128,10 +128,10 @@ impl Sockets {
 
 /// A process whose configuration is in force and whose stores are open.
 struct Process {
-    lasting: Lasting,
+    process_state: ProcessState,
     shared: Arc<Shared>,
     tls: Option<Arc<Tls>>,
-    outlets: Outlets,
+    sinks: Sinks,
     reloads: Reloads,
     metrics: Arc<Metrics>,
     loads: Arc<Loads>,
@@ -141,7 +141,7 @@ struct Process {
 impl Process {
     fn open(
         settings: Settings,
-        lasting: Lasting,
+        process_state: ProcessState,
         metrics: Arc<Metrics>,
         loads: Arc<Loads>,
     ) -> Result<Self, RunError> {
@@ -149,13 +149,13 @@ impl Process {
         let fixed = Fixed::of(&loaded.config);
         let tls = loaded.config.server.tls.as_ref();
         let tls = tls.map(|tls| Arc::new(Tls::new(tls)));
-        metrics.show_servers(operators::levels(&lasting.fleet));
-        let outlets = Outlets::open(&lasting, &metrics);
-        let shared = Arc::new(Shared::new(Snapshot::new(loaded.config, &lasting)));
+        metrics.show_servers(operators::levels(&process_state.server_sets));
+        let sinks = Sinks::open(&process_state, &metrics);
+        let shared = Arc::new(Shared::new(Snapshot::new(loaded.config, &process_state)));
         let target = Target {
             shared: Arc::clone(&shared),
             tls: tls.clone(),
-            lasting: lasting.clone(),
+            process_state: process_state.clone(),
             metrics: Arc::clone(&metrics),
             loads: Arc::clone(&loads),
             events: settings.events,
@@ -167,10 +167,10 @@ impl Process {
         };
         Ok(Self {
             reloads: Reloads::start(settings.request, present, target)?,
-            lasting,
+            process_state,
             shared,
             tls,
-            outlets,
+            sinks,
             metrics,
             loads,
             access_log: settings.access_log,
@@ -185,40 +185,51 @@ impl Process {
         signals: Signals,
         ready: impl FnOnce(&Bound),
     ) -> Result<(), RunError> {
-        let (end, pulse, recent) = (End::default(), Pulse::wanted(), Arc::new(Recent::default()));
+        let (end, watchdog, recent) = (
+            End::default(),
+            Watchdog::wanted(),
+            Arc::new(Recent::default()),
+        );
         let bound = sockets.bound();
         let team = Team {
             shared: &self.shared,
             tls: self.tls.as_ref(),
-            sessions: &self.lasting.sessions,
+            sessions: &self.process_state.sessions,
             metrics: &self.metrics,
             access_log: &self.access_log,
-            pulse: pulse.as_ref(),
+            watchdog: watchdog.as_ref(),
             recent: &recent,
             end: &end,
         };
         let (threads, mut ended) = team.start(sockets.clients.of_worker)?;
         let draining = Arc::new(AtomicBool::new(false));
-        let (lasting, shared) = (&self.lasting, &self.shared);
-        let state = operators::state(self.metrics, lasting, &draining, shared, recent, self.loads);
+        let (process_state, shared) = (&self.process_state, &self.shared);
+        let state = operators::state(
+            self.metrics,
+            process_state,
+            &draining,
+            shared,
+            recent,
+            self.loads,
+        );
         let admin = sockets.admin;
         let _operators = admin
             .map(|listener| operators::serve(listener, state))
             .transpose()?;
         let outcome = runtime.block_on(async {
-            pulse.map(|pulse| tokio::spawn(pulse.run()));
-            tokio::spawn(Arc::clone(&lasting.fleet).watch());
+            watchdog.map(|watchdog| tokio::spawn(watchdog.run()));
+            tokio::spawn(Arc::clone(&process_state.server_sets).watch());
             tracing::info!(clients = ?bound.clients, admin = ?bound.admin, "listening");
             manager::ready();
             ready(&bound);
-            let drain = || start_drain(&draining, shared, &self.outlets);
+            let drain = || start_drain(&draining, shared, &self.sinks);
             supervise(signals, &mut ended, &self.reloads, drain, &end).await
         });
         if let Workers::Gone = runtime.block_on(cut_off(&end, &mut ended)) {
             threads.into_iter().for_each(|thread| drop(thread.join()));
         }
         drop(sockets.clients.files);
-        self.outlets.close(self.reloads);
+        self.sinks.close(self.reloads);
         self.access_log.close();
         tracing::info!("ended");
         outcome.into_result()
@@ -232,16 +243,16 @@ fn counting(access_log: &AccessLog) -> Arc<Metrics> {
     metrics
 }
 
-fn lasting(
+fn process_state(
     config: &Config,
     cores: usize,
     runtime: &Runtime,
     metrics: &Arc<Metrics>,
-) -> Result<Lasting, RunError> {
-    Ok(Lasting {
+) -> Result<ProcessState, RunError> {
+    Ok(ProcessState {
         hasher: Hasher::start(hasher_settings(cores))?,
         sessions: Sessions::start(&config.state, Arc::clone(metrics), ambient::hash_state())?,
-        fleet: Fleet::new(),
+        server_sets: ServerSets::new(),
         issuer_keys: KeySources::new(runtime.handle().clone(), Arc::clone(metrics)).into(),
         traces: Arc::default(),
         audit: config.log.audit.as_ref().map(start_audit).transpose()?,
@@ -249,12 +260,12 @@ fn lasting(
 }
 
 /// Says everywhere that the end has begun. Returns for how long new connections are still served.
-fn start_drain(draining: &AtomicBool, shared: &Shared, outlets: &Outlets) -> Duration {
+fn start_drain(draining: &AtomicBool, shared: &Shared, sinks: &Sinks) -> Duration {
     draining.store(true, Ordering::Relaxed);
     let current = shared.current();
     let timeouts = &current.server().timeouts;
     manager::stopping(timeouts.drain_delay + timeouts.drain);
-    outlets.drain(timeouts)
+    sinks.drain(timeouts)
 }
 
 /// Without a record of what it does the gateway does not start.

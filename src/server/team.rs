@@ -8,8 +8,8 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::context::{Context, OpenConnections};
 use super::listen::Listener;
-use super::pulse::Pulse;
 use super::tls::Tls;
+use super::watchdog::Watchdog;
 use super::worker::{self, End};
 use crate::ambient::{self, Ticker};
 use crate::gateway::{Shared, Worker, WorkerParts};
@@ -25,7 +25,7 @@ pub(super) struct Team<'a> {
     pub(super) sessions: &'a Sessions,
     pub(super) metrics: &'a Arc<Metrics>,
     pub(super) access_log: &'a AccessLog,
-    pub(super) pulse: Option<&'a Pulse>,
+    pub(super) watchdog: Option<&'a Watchdog>,
     pub(super) recent: &'a Recent,
     pub(super) end: &'a End,
 }
@@ -63,10 +63,10 @@ impl Team<'_> {
             self.end.clone(),
         );
         let recent = self.recent.shard();
-        let (id_seed, tls, pulse) = (
+        let (id_seed, tls, watchdog) = (
             ambient::random_bytes(),
             self.tls.cloned(),
-            self.pulse.map(Pulse::join),
+            self.watchdog.map(Watchdog::join),
         );
         let revocations = Arc::clone(self.sessions.revocations());
         let drain = {
@@ -91,7 +91,7 @@ impl Team<'_> {
             .name(format!("worker-{index}"))
             .spawn(move || {
                 let _ends = ends;
-                if let Err(error) = worker::run(listeners, context, pulse, &end, drain) {
+                if let Err(error) = worker::run(listeners, context, watchdog, &end, drain) {
                     tracing::error!(%error, "a worker cannot start");
                 }
             })

@@ -11,7 +11,7 @@ use rustls::{ServerConfig, version};
 use tokio_rustls::TlsAcceptor;
 
 use super::connection::{Failure, Protocol};
-use super::farewell::{farewell, linger};
+use super::linger::{linger, linger_after};
 use super::stream::Stream;
 use crate::ambient::Ticker;
 use crate::config::{ClientCa, ServerTls};
@@ -122,7 +122,7 @@ pub(super) async fn accept(
         None => return Err(Failure::Gone),
         // a handshake begins with 22; no method of HTTP does (RFC 8446, section 5.1)
         Some(byte) if byte.is_ascii_uppercase() => {
-            farewell(stream, PLAIN, ticker).await;
+            linger_after(stream, PLAIN, ticker).await;
             return Err(
                 io::Error::new(io::ErrorKind::InvalidData, "a request in the clear").into(),
             );

@@ -11,9 +11,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::connection::{self, Accepted};
 use super::context::Context;
-use super::farewell::farewell;
+use super::linger::linger_after;
 use super::listen::{Accepting, Listener, Owner};
-use super::pulse::Answering;
+use super::watchdog::WatchdogReply;
 use crate::gateway::Snapshot;
 use crate::telemetry::metrics::ConnectionRejection;
 
@@ -37,7 +37,7 @@ pub(super) struct End {
 pub(super) fn run(
     listeners: Vec<Listener>,
     context: impl FnOnce() -> Context,
-    pulse: Option<Answering>,
+    watchdog: Option<WatchdogReply>,
     end: &End,
     drain: impl FnOnce() -> Duration,
 ) -> io::Result<()> {
@@ -52,11 +52,11 @@ pub(super) fn run(
             let follow = |snapshot: &Snapshot| following.follow(snapshot);
             following.gateway.follow_reloads(follow).await;
         });
-        if let Some(pulse) = pulse {
-            spawn_local(pulse.run());
+        if let Some(watchdog) = watchdog {
+            spawn_local(watchdog.run());
         }
         let trimming = Rc::clone(&context);
-        spawn_local(async move { trimming.trimmer.run().await });
+        spawn_local(async move { trimming.memory_releaser.run().await });
         accept_all(listeners, &context, &end.stop).await?;
         let _ = end
             .cut
@@ -134,11 +134,11 @@ fn turn_away(Accepted { stream, address }: Accepted, context: &Rc<Context>) {
         .rejections
         .note(ConnectionRejection::Limit, address.ip().to_canonical());
     if context.tls_of(&stream).is_none()
-        && let Some(place) = context.farewell()
+        && let Some(place) = context.lingering_close()
     {
         let ticker = context.ticker.clone();
         spawn_local(async move {
-            farewell(stream, FULL, &ticker).await;
+            linger_after(stream, FULL, &ticker).await;
             drop(place);
         });
     }

@@ -10,8 +10,8 @@ use super::balance::Balancer;
 use super::error::ForwardError;
 use super::exchange::{Again, Failed, Sent, Use};
 use super::outbound::Outbound;
-use super::roster::Roster;
-use super::server::{Means, Reuse, Server};
+use super::server::{DialContext, Reuse, Server};
+use super::server_set::ServerSet;
 use super::settings::HostHeader;
 use super::state::{Condition, Load};
 use super::traced;
@@ -23,13 +23,13 @@ const ENDED_CONNECTIONS: u32 = 8;
 
 /// The upstream of one service, as one worker reaches it.
 pub struct Upstream {
-    roster: Arc<Roster>,
-    seats: Box<[Seat]>,
+    server_set: Arc<ServerSet>,
+    endpoints: Box<[Endpoint]>,
     balancer: Balancer,
 }
 
 /// One server with what this worker keeps for it.
-struct Seat {
+struct Endpoint {
     server: Rc<Server>,
     /// Its own `Host`, where it is addressed by that.
     host: Option<HeaderValue>,
@@ -52,37 +52,37 @@ impl Upstream {
     /// Without any connection so far. `start` is where this worker begins with the servers; `metrics` counts the requests
     /// to a server of that name.
     pub fn new(
-        roster: &Arc<Roster>,
-        means: &Rc<Means>,
+        server_set: &Arc<ServerSet>,
+        dial_context: &Rc<DialContext>,
         start: usize,
         metrics: impl Fn(&str) -> ServerMetrics,
     ) -> Rc<Self> {
-        let settings = roster.settings();
-        let seat = |(origin, name): (&super::Origin, &str)| Seat {
-            server: Server::new(origin.clone(), settings, means),
+        let settings = server_set.settings();
+        let endpoint = |(origin, name): (&super::Origin, &str)| Endpoint {
+            server: Server::new(origin.clone(), settings, dial_context),
             host: (settings.host == HostHeader::Upstream).then(|| origin.host_field()),
             metrics: metrics(name),
         };
         Rc::new(Self {
-            roster: Arc::clone(roster),
-            seats: settings
+            server_set: Arc::clone(server_set),
+            endpoints: settings
                 .servers
                 .iter()
-                .zip(roster.names())
-                .map(seat)
+                .zip(server_set.names())
+                .map(endpoint)
                 .collect(),
-            balancer: Balancer::new(settings.balance, roster.names(), start),
+            balancer: Balancer::new(settings.balance, server_set.names(), start),
         })
     }
 
     /// Whether it is the way to these servers, and its connections can go on.
-    pub fn serves(&self, roster: &Roster) -> bool {
-        self.roster.is_like(roster)
+    pub fn serves(&self, server_set: &ServerSet) -> bool {
+        self.server_set.is_like(server_set)
     }
 
     /// How a server is called in logs.
     pub fn name(&self, server: ServerIndex) -> &str {
-        self.roster.servers()[server.0].name()
+        self.server_set.servers()[server.0].name()
     }
 
     /// Sends a request of a client and waits for the head of the answer. It is tried again only where the first attempt
@@ -94,7 +94,7 @@ impl Upstream {
         client: IpAddr,
         trace: Option<&Trace>,
     ) -> Forwarded {
-        let mut tries_left = self.roster.settings().retries;
+        let mut tries_left = self.server_set.settings().retries;
         let mut reuse = Reuse::Allowed;
         let mut failed_at = Vec::new();
         let (mut server, mut error) = (None, ForwardError::Unavailable);
@@ -138,16 +138,16 @@ impl Upstream {
         reuse: Reuse,
         trace: Option<&Trace>,
     ) -> Result<Sent, Failed> {
-        let seat = &self.seats[index];
-        if let Some(host) = &seat.host {
+        let endpoint = &self.endpoints[index];
+        if let Some(host) = &endpoint.host {
             outbound.set_host(host);
         }
-        seat.metrics.request();
+        endpoint.metrics.request();
         if let Some(trace) = trace {
             traced::begin(
                 trace,
                 &mut outbound,
-                &seat.server,
+                &endpoint.server,
                 self.name(ServerIndex(index)),
             );
         }
@@ -155,7 +155,7 @@ impl Upstream {
         if let Some(trace) = trace {
             traced::end(trace, &outcome);
         }
-        if self.seats.len() > 1 {
+        if self.endpoints.len() > 1 {
             self.learn(index, &outcome);
         }
         outcome
@@ -171,7 +171,7 @@ impl Upstream {
     ) -> Result<Sent, Failed> {
         let mut ended = 0;
         loop {
-            let outcome = self.seats[index]
+            let outcome = self.endpoints[index]
                 .server
                 .send(outbound, reuse, self.take_on(index))
                 .await;
@@ -189,7 +189,7 @@ impl Upstream {
 
     fn take_on(&self, index: usize) -> Option<Load> {
         match self.balancer {
-            Balancer::LeastConnections(_) => Some(self.roster.servers()[index].take_on()),
+            Balancer::LeastConnections(_) => Some(self.server_set.servers()[index].take_on()),
             Balancer::RoundRobin(_) | Balancer::HashClient(_) => None,
         }
     }
@@ -197,7 +197,7 @@ impl Upstream {
     /// Who serves comes first, then who rests, and those who have failed this request last of each. A server whose checks
     /// fail is never asked.
     fn choose(&self, client: IpAddr, failed_at: &[usize]) -> Option<usize> {
-        let servers = self.roster.servers();
+        let servers = self.server_set.servers();
         if let [only] = servers {
             return only.is_healthy().then_some(0);
         }
@@ -231,7 +231,7 @@ impl Upstream {
     /// Where there are several servers, one that fails again and again is left alone for a while. That a kept connection
     /// was closed says nothing: servers may do that.
     fn learn(&self, index: usize, outcome: &Result<Sent, Failed>) {
-        let server = &self.roster.servers()[index];
+        let server = &self.server_set.servers()[index];
         match outcome {
             Ok(_) => server.note_success(),
             Err(Failed {
@@ -241,7 +241,7 @@ impl Upstream {
             }) => {}
             Err(Failed { error, .. }) if error.blames_server() => {
                 if server.note_failure(server.now()) {
-                    self.roster.take_out(index, &error.to_string());
+                    self.server_set.take_out(index, &error.to_string());
                 }
             }
             Err(_) => {}

@@ -94,7 +94,7 @@ impl Idle {
         while let Some(mut connection) = idle.pop() {
             if connection.sender.is_ready() {
                 connection.unused.disarm();
-                connection.counted = server.means.counts.active.hold();
+                connection.counted = server.dial_context.counts.active.hold();
                 return Some(Lease::new(connection, server));
             }
             connection.driver.abort();
@@ -106,7 +106,7 @@ impl Idle {
         let mut idle = self.0.borrow_mut();
         if idle.len() < IDLE_CONNECTIONS {
             connection.unused.arm(connection.unused_after);
-            connection.counted = server.means.counts.idle.hold();
+            connection.counted = server.dial_context.counts.idle.hold();
             idle.push(connection);
         } else {
             connection.driver.abort();
@@ -127,7 +127,7 @@ pub(super) async fn open(stream: DialedStream, server: &Rc<Server>) -> Result<Le
         .handshake(TokioIo::new(stream))
         .await;
     let (sender, driver) = handshake.map_err(ForwardError::Closed)?;
-    let ticker = &server.means.ticker;
+    let ticker = &server.dial_context.ticker;
     let unused = Rc::new(ticker.deadline());
     let driver = drive(
         driver.with_upgrades(),
@@ -140,7 +140,7 @@ pub(super) async fn open(stream: DialedStream, server: &Rc<Server>) -> Result<Le
         unused,
         unused_after: server.timeouts.idle,
         driver: tokio::task::spawn_local(driver).abort_handle(),
-        counted: server.means.counts.active.hold(),
+        counted: server.dial_context.counts.active.hold(),
         fate: Fate::Kept,
     };
     Ok(Lease::new(Box::new(connection), server))

@@ -20,7 +20,7 @@ use super::error::ForwardError;
 use super::exchange::{Again, Failed, Sent, Use, settled, within};
 use super::outbound::Outbound;
 use super::rewrite;
-use super::server::{self, Means, Server};
+use super::server::{self, DialContext, Server};
 use super::settings::Timeouts;
 use super::state::Load;
 use crate::ambient::Deadline;
@@ -48,7 +48,7 @@ pub(super) struct Slot(RefCell<Option<Rc<Shared>>>);
 pub(super) struct Shared {
     sender: RefCell<SendRequest<RequestBody>>,
     timeouts: Timeouts,
-    means: Rc<Means>,
+    dial_context: Rc<DialContext>,
     /// Passes when the connection has been unused for too long.
     unused: Rc<Deadline>,
     /// Exchanges under way.
@@ -120,11 +120,11 @@ pub(super) async fn open(
     let connection = Rc::new(Shared {
         sender: RefCell::new(sender),
         timeouts: server.timeouts,
-        means: Rc::clone(&server.means),
-        unused: Rc::new(server.means.ticker.deadline()),
+        dial_context: Rc::clone(&server.dial_context),
+        unused: Rc::new(server.dial_context.ticker.deadline()),
         streams: Cell::new(0),
         heard: Cell::new(0),
-        counted: RefCell::new(server.means.counts.idle.hold()),
+        counted: RefCell::new(server.dial_context.counts.idle.hold()),
         deadlines: RefCell::default(),
     });
     connection.unused.arm(server.timeouts.idle);
@@ -163,13 +163,13 @@ impl Shared {
     pub(super) fn lease(self: &Rc<Self>) -> Lease {
         if self.streams.replace(self.streams.get() + 1) == 0 {
             self.unused.disarm();
-            drop(self.counted.replace(self.means.counts.active.hold()));
+            drop(self.counted.replace(self.dial_context.counts.active.hold()));
         }
         let deadline = self
             .deadlines
             .borrow_mut()
             .pop()
-            .unwrap_or_else(|| self.means.ticker.deadline());
+            .unwrap_or_else(|| self.dial_context.ticker.deadline());
         Lease {
             connection: Rc::clone(self),
             deadline: Some(deadline),
@@ -290,7 +290,7 @@ impl Drop for Lease {
             connection.unused.arm(connection.timeouts.idle);
             drop(replace(
                 &mut *connection.counted.borrow_mut(),
-                connection.means.counts.idle.hold(),
+                connection.dial_context.counts.idle.hold(),
             ));
         }
     }

@@ -1,7 +1,7 @@
 //! The only way out: from a permit to the upstream's answer.
 //!
 //! [`Upstream`] chooses a server and tries again; `server` chooses a connection; `http1` and `http2` carry one exchange.
-//! What is known of servers in the whole process is the [`Fleet`]'s.
+//! What is known of servers in the whole process is the [`ServerSets`]'s.
 
 mod balance;
 mod body;
@@ -9,7 +9,6 @@ mod client;
 mod connect;
 mod error;
 mod exchange;
-mod fleet;
 mod gate;
 mod health;
 mod http1;
@@ -18,8 +17,9 @@ mod opening;
 mod origin;
 mod outbound;
 mod rewrite;
-mod roster;
 mod server;
+mod server_set;
+mod server_sets;
 mod settings;
 mod spare;
 mod state;
@@ -30,10 +30,10 @@ pub use client::{Forwarded, ServerIndex, Upstream};
 pub use connect::reach;
 pub use error::{AnswerFault, BodyFault, ForwardError, PrepareError};
 pub use exchange::{Sent, Switched};
-pub use fleet::Fleet;
 pub use origin::{Origin, OriginError, Speaks};
-pub use outbound::{Extra, Forwarding, Outbound};
-pub use roster::Roster;
-pub use server::{ConnectionCounts, Means};
+pub use outbound::{Forwarding, Outbound, RequestContext};
+pub use server::{ConnectionCounts, DialContext};
+pub use server_set::ServerSet;
+pub use server_sets::ServerSets;
 pub use settings::{Balance, Health, HostHeader, Settings, Timeouts};
 pub use state::{Load, ServerState};

@@ -78,7 +78,7 @@ impl Outbound {
         intake: Intake,
         body: Incoming,
         how: &Forwarding,
-        extra: Extra<'_>,
+        context: RequestContext<'_>,
     ) -> Result<Self, PrepareError> {
         let uri = outbound_uri(&permit, &intake.head.uri, how)?;
         check_announced(&body, how)?;
@@ -87,11 +87,11 @@ impl Outbound {
         let upgrade = intake.upgrade.clone();
         // an older client takes it for the answer (RFC 9110, section 15.2)
         let hears_interim = intake.head.version == Version::HTTP_11;
-        let mut request = Request::new(watched(body, how, extra.ticker, gate.clone()));
+        let mut request = Request::new(watched(body, how, context.ticker, gate.clone()));
         *request.method_mut() = intake.head.method.clone();
         *request.uri_mut() = uri;
         *request.version_mut() = Version::HTTP_11;
-        let (mut fields, extensions) = write_fields(&permit, intake, how, extra.request_id);
+        let (mut fields, extensions) = write_fields(&permit, intake, how, context.request_id);
         if let Some((name, value)) = framing {
             fields.insert(name, value);
         }
@@ -103,7 +103,7 @@ impl Outbound {
                 .headers_mut()
                 .insert(EXPECT, HeaderValue::from_static("100-continue"));
         }
-        let interim = extra.interim.filter(|_| hears_interim);
+        let interim = context.interim.filter(|_| hears_interim);
         if gate.is_some() || interim.is_some() {
             hyper::ext::on_informational(&mut request, move |answer| {
                 match (answer.status(), &gate, &interim) {
@@ -160,7 +160,7 @@ impl Outbound {
 }
 
 /// What the worker adds to a request.
-pub struct Extra<'a> {
+pub struct RequestContext<'a> {
     /// `X-Request-Id`.
     pub request_id: HeaderValue,
     /// Makes the deadlines of a body.

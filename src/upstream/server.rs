@@ -21,7 +21,7 @@ use crate::net::{Alpn, DialedStream, Dialer, TlsSettings};
 use crate::telemetry::metrics::Gauge;
 
 /// What a worker reaches upstream servers with.
-pub struct Means {
+pub struct DialContext {
     /// Opens connections.
     pub dialer: Dialer,
     /// Makes their deadlines.
@@ -43,7 +43,7 @@ pub(super) struct Server {
     origin: Origin,
     tls: Option<Arc<TlsSettings>>,
     pub(super) timeouts: Timeouts,
-    pub(super) means: Rc<Means>,
+    pub(super) dial_context: Rc<DialContext>,
     pub(super) idle: http1::Idle,
     pub(super) shared: http2::Slot,
     gate: Gate<Option<Rc<http2::Shared>>>,
@@ -74,12 +74,16 @@ enum Carrier {
 }
 
 impl Server {
-    pub(super) fn new(origin: Origin, settings: &Settings, means: &Rc<Means>) -> Rc<Self> {
+    pub(super) fn new(
+        origin: Origin,
+        settings: &Settings,
+        dial_context: &Rc<DialContext>,
+    ) -> Rc<Self> {
         Rc::new(Self {
             origin,
             tls: settings.tls.clone(),
             timeouts: settings.timeouts,
-            means: Rc::clone(means),
+            dial_context: Rc::clone(dial_context),
             idle: http1::Idle::default(),
             shared: http2::Slot::default(),
             gate: Gate::default(),
@@ -209,7 +213,7 @@ impl Server {
     }
 
     async fn open(&self, alpn: Alpn) -> Result<(DialedStream, Protocol), ForwardError> {
-        let (dialer, limit) = (&self.means.dialer, self.timeouts.connect);
+        let (dialer, limit) = (&self.dial_context.dialer, self.timeouts.connect);
         let tls = self.tls.as_deref();
         let (stream, protocol) = connect(dialer, &self.origin, tls, alpn, limit).await?;
         if alpn == Alpn::Http2OrHttp1 {

@@ -14,7 +14,7 @@ mod http2;
 mod identity;
 mod intake;
 mod interim;
-mod original;
+mod original_request;
 mod peer;
 mod present;
 mod problem;
@@ -39,7 +39,7 @@ pub use host::Host;
 pub use identity::{Authorization, IdentityField, IdentityHeader, IdentitySettings};
 pub use intake::{Intake, Target};
 pub use interim::Interim;
-pub use original::{AskedBy, Describes, Original, OriginalError};
+pub use original_request::{ForwardAuthHeaders, ForwardAuthProxy, OriginalError, OriginalRequest};
 pub use peer::{Peer, Scheme};
 pub use present::Present;
 pub use problem::{

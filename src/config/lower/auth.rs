@@ -17,7 +17,7 @@ use crate::config::span::Span;
 use crate::config::value::{is_plain_path, show_duration};
 use crate::config::yaml::Entry;
 use crate::token::{DEVICE_AUDIENCE, SESSION_AUDIENCE};
-use crate::wire::{Describes, JWKS_PATH};
+use crate::wire::{ForwardAuthHeaders, JWKS_PATH};
 
 /// Claims that the gateway fills itself.
 pub(super) const REGISTERED: [&str; 9] = [
@@ -74,8 +74,8 @@ pub(super) fn auth(
     let session = session(section.take("session"), reader);
     let (theme, attempts) = login(section.take("login"), reader);
     let kinds = [
-        ("x-forwarded", Describes::Forwarded),
-        ("x-original", Describes::Original),
+        ("x-forwarded", ForwardAuthHeaders::Forwarded),
+        ("x-original", ForwardAuthHeaders::Original),
     ];
     let verify = section
         .take("verify")

@@ -33,7 +33,7 @@ pub struct ListenError {
 
 /// Where clients connect.
 #[derive(Clone, PartialEq, Eq)]
-pub enum Endpoint {
+pub enum ListenAddress {
     /// An address and a port.
     Tcp(SocketAddr),
     /// A socket in the file system.
@@ -43,7 +43,7 @@ pub enum Endpoint {
 /// The sockets of each worker, and where they are.
 pub(super) struct Listeners {
     pub(super) of_worker: Vec<Vec<Listener>>,
-    pub(super) endpoints: Vec<Endpoint>,
+    pub(super) endpoints: Vec<ListenAddress>,
     /// Dropped, they are removed.
     pub(super) files: Vec<SocketFile>,
 }
@@ -104,7 +104,7 @@ impl Listeners {
                     bound = listener.local_addr()?;
                     worker.push(Listener::Tcp(listener, Owner::Gateway));
                 }
-                self.endpoints.push(Endpoint::Tcp(bound));
+                self.endpoints.push(ListenAddress::Tcp(bound));
                 Ok(())
             }
             Listen::Unix(path) => {
@@ -135,10 +135,10 @@ impl Listener {
         })
     }
 
-    fn endpoint(&self) -> io::Result<Endpoint> {
+    fn endpoint(&self) -> io::Result<ListenAddress> {
         Ok(match self {
-            Self::Tcp(listener, _) => Endpoint::Tcp(listener.local_addr()?),
-            Self::Unix(listener, _) => Endpoint::Unix(
+            Self::Tcp(listener, _) => ListenAddress::Tcp(listener.local_addr()?),
+            Self::Unix(listener, _) => ListenAddress::Unix(
                 listener
                     .local_addr()?
                     .as_pathname()
@@ -188,7 +188,7 @@ impl Accepting {
     }
 }
 
-impl fmt::Display for Endpoint {
+impl fmt::Display for ListenAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Tcp(address) => address.fmt(f),
@@ -198,7 +198,7 @@ impl fmt::Display for Endpoint {
 }
 
 /// As it is written, for the list of all.
-impl fmt::Debug for Endpoint {
+impl fmt::Debug for ListenAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
     }

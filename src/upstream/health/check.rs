@@ -9,7 +9,7 @@ use super::probe::probe;
 use crate::ambient;
 use crate::net::{Dialer, TlsSettings};
 use crate::upstream::origin::Origin;
-use crate::upstream::roster::Roster;
+use crate::upstream::server_set::ServerSet;
 use crate::upstream::settings::Health;
 use crate::upstream::state::ServerState;
 
@@ -28,13 +28,13 @@ struct Doubts(u32);
 
 impl Check {
     /// The checks of all servers of a service; none where it has no checks.
-    pub(super) fn all(roster: &Roster) -> impl Iterator<Item = Self> {
-        let settings = roster.settings();
+    pub(super) fn all(server_set: &ServerSet) -> impl Iterator<Item = Self> {
+        let settings = server_set.settings();
         settings.health.iter().flat_map(move |health| {
             settings
                 .servers
                 .iter()
-                .zip(roster.servers())
+                .zip(server_set.servers())
                 .map(move |(origin, state)| Self {
                     state: Arc::clone(state),
                     origin: origin.clone(),

@@ -6,7 +6,7 @@ mod probe;
 use tokio::task::AbortHandle;
 
 use self::check::Check;
-use super::roster::Roster;
+use super::server_set::ServerSet;
 
 /// The checks that run.
 #[derive(Default)]
@@ -17,9 +17,9 @@ struct Running(AbortHandle);
 
 impl Checks {
     /// Runs the checks of these servers and no others. One that stays as it is goes on undisturbed.
-    pub(super) fn follow<'r>(&mut self, rosters: impl Iterator<Item = &'r Roster>) {
+    pub(super) fn follow<'r>(&mut self, server_sets: impl Iterator<Item = &'r ServerSet>) {
         let mut former = std::mem::take(&mut self.0);
-        for check in rosters.flat_map(Check::all) {
+        for check in server_sets.flat_map(Check::all) {
             let same = former.iter().position(|(other, _)| *other == check);
             let entry = match same {
                 Some(index) => former.swap_remove(index),

@@ -10,7 +10,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::runtime::LocalOptions;
 
 use super::super::origin::Origin;
-use super::super::server::{ConnectionCounts, Means, Reuse};
+use super::super::server::{ConnectionCounts, DialContext, Reuse};
 use super::super::settings::Settings;
 use super::*;
 use crate::ambient::Ticker;
@@ -66,13 +66,13 @@ impl Bench {
             idle: shard.upstream_connections(UpstreamConnection::Idle),
             active: shard.upstream_connections(UpstreamConnection::Active),
         };
-        let means = Rc::new(Means {
+        let dial_context = Rc::new(DialContext {
             dialer: Dialer::default(),
             ticker: Ticker::new(),
             counts,
         });
         Self {
-            server: Server::new(origin.clone(), &Settings::of(origin), &means),
+            server: Server::new(origin.clone(), &Settings::of(origin), &dial_context),
             metrics,
         }
     }

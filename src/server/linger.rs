@@ -17,7 +17,7 @@ const LINGER: Duration = Duration::from_secs(2);
 const PIECE: usize = 16 * 1024;
 
 /// Writes a last word, and waits a moment for the client to read it.
-pub(super) async fn farewell(mut stream: Stream, word: &[u8], ticker: &Ticker) {
+pub(super) async fn linger_after(mut stream: Stream, word: &[u8], ticker: &Ticker) {
     let deadline = ticker.deadline();
     deadline.arm(LINGER);
     let say = async {
@@ -34,7 +34,7 @@ pub(super) async fn farewell(mut stream: Stream, word: &[u8], ticker: &Ticker) {
 /// Throws away what a client goes on sending after its answer. Closing at once would reset the connection, and the
 /// reset can overtake the answer (RFC 9112, section 9.6).
 pub(super) async fn linger(stream: Stream, ticker: &Ticker) {
-    farewell(stream, b"", ticker).await;
+    linger_after(stream, b"", ticker).await;
 }
 
 async fn drain(stream: &mut Stream) {

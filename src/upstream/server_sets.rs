@@ -9,16 +9,16 @@ use tokio::time::sleep;
 
 use super::health::Checks;
 use super::origin::Origin;
-use super::roster::Roster;
+use super::server_set::ServerSet;
 use super::settings::{Health, Settings};
 use super::state::{Clock, Condition, Moment, ServerState};
 use crate::telemetry::metrics::ServerLevel;
 
 /// All servers of all services.
 #[derive(Debug)]
-pub struct Fleet {
+pub struct ServerSets {
     clock: Clock,
-    rosters: Mutex<Vec<(Box<str>, Arc<Roster>)>>,
+    server_sets: Mutex<Vec<(Box<str>, Arc<ServerSet>)>>,
     /// Told when there are others, or one of them is taken out.
     changed: Arc<Notify>,
 }
@@ -26,25 +26,25 @@ pub struct Fleet {
 /// What a server is known by from one load to the next.
 type Known<'a> = HashMap<(&'a str, &'a Origin), (Option<&'a Health>, &'a Arc<ServerState>)>;
 
-impl Fleet {
+impl ServerSets {
     /// Without any server.
     pub fn new() -> Arc<Self> {
         Arc::new(Self {
             clock: Clock::start(),
-            rosters: Mutex::default(),
+            server_sets: Mutex::default(),
             changed: Arc::default(),
         })
     }
 
     /// The servers of a new load, by the names of its services. A server that the last load had for the same service, and
     /// checked alike, is known already; all others begin as healthy.
-    pub fn muster<'s>(
+    pub fn reconcile<'s>(
         &self,
         services: impl Iterator<Item = (&'s str, &'s Settings)>,
-    ) -> Vec<Arc<Roster>> {
-        let mut rosters = self.rosters();
-        let known = known(&rosters);
-        let muster = |(service, settings): (&str, &Settings)| {
+    ) -> Vec<Arc<ServerSet>> {
+        let mut server_sets = self.server_sets();
+        let known = known(&server_sets);
+        let reconcile = |(service, settings): (&str, &Settings)| {
             let server = |origin| match known.get(&(service, origin)) {
                 Some((health, server)) if *health == settings.health.as_ref() => Arc::clone(server),
                 Some(_) | None => ServerState::new(service, origin, self.clock),
@@ -52,14 +52,17 @@ impl Fleet {
             let servers = settings.servers.iter().map(server).collect();
             (
                 service.into(),
-                Roster::new(settings.clone(), servers, Arc::clone(&self.changed)),
+                ServerSet::new(settings.clone(), servers, Arc::clone(&self.changed)),
             )
         };
-        let mustered: Vec<_> = services.map(muster).collect();
+        let reconciled: Vec<_> = services.map(reconcile).collect();
         drop(known);
-        rosters.clone_from(&mustered);
+        server_sets.clone_from(&reconciled);
         self.changed.notify_one();
-        mustered.into_iter().map(|(_, roster)| roster).collect()
+        reconciled
+            .into_iter()
+            .map(|(_, server_set)| server_set)
+            .collect()
     }
 
     /// How each server is now, in the order of the configuration.
@@ -78,10 +81,10 @@ impl Fleet {
                 share,
             }
         };
-        let rosters = self.rosters();
-        rosters
+        let server_sets = self.server_sets();
+        server_sets
             .iter()
-            .flat_map(|(_, roster)| roster.servers())
+            .flat_map(|(_, server_set)| server_set.servers())
             .map(|server| level(server))
             .collect()
     }
@@ -91,7 +94,11 @@ impl Fleet {
     pub async fn watch(self: Arc<Self>) {
         let mut checks = Checks::default();
         loop {
-            checks.follow(self.rosters().iter().map(|(_, roster)| &**roster));
+            checks.follow(
+                self.server_sets()
+                    .iter()
+                    .map(|(_, server_set)| &**server_set),
+            );
             let next = self.announce_returns();
             let returned = async {
                 match next {
@@ -116,9 +123,9 @@ impl Fleet {
         let now = self.clock.now();
         let mut next = None;
         for server in self
-            .rosters()
+            .server_sets()
             .iter()
-            .flat_map(|(_, roster)| roster.servers())
+            .flat_map(|(_, server_set)| server_set.servers())
         {
             match server.returns_at() {
                 Some(moment) if moment <= now => server.announce_return(),
@@ -130,16 +137,18 @@ impl Fleet {
     }
 
     /// Taken by loads, scrapes and the watch only.
-    fn rosters(&self) -> MutexGuard<'_, Vec<(Box<str>, Arc<Roster>)>> {
-        self.rosters.lock().unwrap_or_else(PoisonError::into_inner)
+    fn server_sets(&self) -> MutexGuard<'_, Vec<(Box<str>, Arc<ServerSet>)>> {
+        self.server_sets
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn known(rosters: &[(Box<str>, Arc<Roster>)]) -> Known<'_> {
+fn known(server_sets: &[(Box<str>, Arc<ServerSet>)]) -> Known<'_> {
     let mut known = HashMap::new();
-    for (service, roster) in rosters {
-        let settings = roster.settings();
-        for (origin, server) in settings.servers.iter().zip(roster.servers()) {
+    for (service, server_set) in server_sets {
+        let settings = server_set.settings();
+        for (origin, server) in settings.servers.iter().zip(server_set.servers()) {
             known.insert((&**service, origin), (settings.health.as_ref(), server));
         }
     }

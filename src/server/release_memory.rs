@@ -18,12 +18,12 @@ const AFTER: Duration = Duration::from_secs(2);
 
 /// Counts what the connections of one worker have given back to the allocator.
 #[derive(Default)]
-pub(super) struct Trimmer {
+pub(super) struct MemoryReleaser {
     released: Cell<usize>,
     worth_it: Notify,
 }
 
-impl Trimmer {
+impl MemoryReleaser {
     /// A connection needs its buffers no longer.
     pub(super) fn released_one(&self) {
         self.released.set(self.released.get() + 1);
@@ -38,13 +38,13 @@ impl Trimmer {
             self.worth_it.notified().await;
             sleep(AFTER).await;
             self.released.set(0);
-            trim();
+            release_memory();
         }
     }
 }
 
 /// Another thread's end makes the allocator look at the memory of all threads.
-fn trim() {
+fn release_memory() {
     // where the system has no thread to give, it is done another time
     let _ = thread::Builder::new().name("trim".to_owned()).spawn(|| {});
 }

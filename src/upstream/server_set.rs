@@ -9,7 +9,7 @@ use super::state::{Condition, Moment, ServerState};
 
 /// The servers of a service, shared by all workers. What is known of a server that stays survives a reload.
 #[derive(Debug)]
-pub struct Roster {
+pub struct ServerSet {
     settings: Settings,
     servers: Box<[Arc<ServerState>]>,
     /// Held while one of the servers is taken out, so that two workers do not take out the last two.
@@ -18,7 +18,7 @@ pub struct Roster {
     changed: Arc<Notify>,
 }
 
-impl Roster {
+impl ServerSet {
     pub(super) fn new(
         settings: Settings,
         servers: Box<[Arc<ServerState>]>,

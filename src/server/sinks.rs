@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::ambient;
 use crate::config::{Problem, ServerTimeouts, Severity};
-use crate::gateway::Lasting;
+use crate::gateway::ProcessState;
 use crate::telemetry::audit::{Audit, AuditRecord, Outcome};
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::traces::Traces;
@@ -22,26 +22,26 @@ const LONGEST: Duration = Duration::from_secs(5);
 const MOST_PROBLEMS: usize = 20;
 
 /// Traces and the audit stream.
-pub(super) struct Outlets {
+pub(super) struct Sinks {
     traces: Arc<Traces>,
     audit: Option<Arc<Audit>>,
     /// When a drain has to be over.
     latest: Cell<Option<Instant>>,
 }
 
-impl Outlets {
+impl Sinks {
     /// Says that the gateway has started, and shows how both do.
-    pub(super) fn open(lasting: &Lasting, metrics: &Metrics) -> Self {
-        metrics.show_spans(lasting.traces.counts());
-        if let Some(audit) = &lasting.audit {
+    pub(super) fn open(process_state: &ProcessState, metrics: &Metrics) -> Self {
+        metrics.show_spans(process_state.traces.counts());
+        if let Some(audit) = &process_state.audit {
             metrics.show_audit(audit.counts());
             let record =
                 record("start", Outcome::Success).text("version", env!("CARGO_PKG_VERSION"));
             audit.write(&record.value("pid", std::process::id()));
         }
         Self {
-            traces: Arc::clone(&lasting.traces),
-            audit: lasting.audit.clone(),
+            traces: Arc::clone(&process_state.traces),
+            audit: process_state.audit.clone(),
             latest: Cell::new(None),
         }
     }

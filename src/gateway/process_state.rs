@@ -6,18 +6,18 @@ use crate::jwks::KeySources;
 use crate::session::Sessions;
 use crate::telemetry::audit::Audit;
 use crate::telemetry::traces::Traces;
-use crate::upstream::Fleet;
+use crate::upstream::ServerSets;
 use crate::users::Hasher;
 
 /// What outlives a load of the configuration. A copy is a handle to the same.
 #[derive(Clone)]
-pub struct Lasting {
+pub struct ProcessState {
     /// Checks the passwords of all loads.
     pub hasher: Hasher,
     /// Keeps the sessions of all loads.
     pub sessions: Sessions,
     /// Knows the servers of all loads.
-    pub fleet: Arc<Fleet>,
+    pub server_sets: Arc<ServerSets>,
     /// Keeps the published keys of other issuers for all loads.
     pub issuer_keys: Arc<KeySources>,
     /// Sends the traces of all loads.

@@ -12,7 +12,7 @@ const KEPT: Duration = Duration::from_millis(1500);
 /// Former snapshots until no request uses them. Whoever lets go last frees them, which takes a while with a hundred
 /// thousand users and would make every request of a worker wait; here it is the thread that owns this.
 #[derive(Debug)]
-pub(super) struct Leftovers<T> {
+pub(super) struct RetiredSnapshots<T> {
     retired: Vec<Arc<T>>,
     memory: Memory,
 }
@@ -24,7 +24,7 @@ enum Memory {
     Kept,
 }
 
-impl<T> Leftovers<T> {
+impl<T> RetiredSnapshots<T> {
     /// Those of a start: what reading the files took.
     pub(super) fn new() -> Self {
         Self {
@@ -43,7 +43,7 @@ impl<T> Leftovers<T> {
         self.memory = Memory::Kept;
     }
 
-    /// How long to wait before the next [`Leftovers::clear`]; `None` where nothing is left.
+    /// How long to wait before the next [`RetiredSnapshots::clear`]; `None` where nothing is left.
     pub(super) fn pause(&self) -> Option<Duration> {
         match self.memory {
             _ if !self.retired.is_empty() => Some(SWEEP),
@@ -79,25 +79,25 @@ mod tests {
 
     #[test]
     fn what_is_used_stays_and_memory_is_given_back_once() {
-        let mut leftovers = Leftovers::new();
-        assert_eq!(leftovers.pause(), Some(KEPT), "of the start");
+        let mut retired_snapshots = RetiredSnapshots::new();
+        assert_eq!(retired_snapshots.pause(), Some(KEPT), "of the start");
         let (used, unused) = (Arc::new(()), Arc::new(()));
-        leftovers.retire(Arc::clone(&used));
-        leftovers.retire(unused);
-        leftovers.clear();
+        retired_snapshots.retire(Arc::clone(&used));
+        retired_snapshots.retire(unused);
+        retired_snapshots.clear();
         assert_eq!(
-            (leftovers.pause(), leftovers.retired.len()),
+            (retired_snapshots.pause(), retired_snapshots.retired.len()),
             (Some(SWEEP), 1)
         );
         drop(used);
-        leftovers.clear();
+        retired_snapshots.clear();
         assert_eq!(
-            (leftovers.pause(), leftovers.retired.len()),
+            (retired_snapshots.pause(), retired_snapshots.retired.len()),
             (Some(KEPT), 0)
         );
-        leftovers.clear();
-        assert_eq!(leftovers.pause(), None);
-        leftovers.after_reading();
-        assert_eq!(leftovers.pause(), Some(KEPT));
+        retired_snapshots.clear();
+        assert_eq!(retired_snapshots.pause(), None);
+        retired_snapshots.after_reading();
+        assert_eq!(retired_snapshots.pause(), Some(KEPT));
     }
 }

@@ -17,19 +17,19 @@ const ROUNDS: u32 = 4;
 const ENDED: u64 = u64::MAX;
 
 /// Asks whether workers are alive, if a manager wants to know.
-pub(super) struct Pulse {
+pub(super) struct Watchdog {
     interval: Duration,
     asked: watch::Sender<u64>,
     answers: RefCell<Vec<Arc<AtomicU64>>>,
 }
 
 /// A worker's end of it.
-pub(super) struct Answering {
+pub(super) struct WatchdogReply {
     asked: watch::Receiver<u64>,
     answer: Arc<AtomicU64>,
 }
 
-impl Pulse {
+impl Watchdog {
     /// `None` where no manager waits for signs of life.
     pub(super) fn wanted() -> Option<Self> {
         manager::watchdog().map(|patience| Self::every(patience / ROUNDS))
@@ -44,10 +44,10 @@ impl Pulse {
     }
 
     /// The end for one more worker.
-    pub(super) fn join(&self) -> Answering {
+    pub(super) fn join(&self) -> WatchdogReply {
         let answer = Arc::default();
         self.answers.borrow_mut().push(Arc::clone(&answer));
-        Answering {
+        WatchdogReply {
             asked: self.asked.subscribe(),
             answer,
         }
@@ -76,7 +76,7 @@ impl Pulse {
     }
 }
 
-impl Answering {
+impl WatchdogReply {
     /// Answers as long as the worker's thread comes round to it.
     pub(super) async fn run(mut self) {
         while self.asked.changed().await.is_ok() {
@@ -86,7 +86,7 @@ impl Answering {
     }
 }
 
-impl Drop for Answering {
+impl Drop for WatchdogReply {
     fn drop(&mut self) {
         self.answer.store(ENDED, Ordering::Relaxed);
     }
@@ -98,20 +98,23 @@ mod tests {
 
     #[tokio::test]
     async fn everybody_must_answer_the_last_question() {
-        let pulse = Pulse::every(Duration::from_secs(1));
-        let (one, other) = (pulse.join(), pulse.join());
-        pulse.asked.send_replace(1);
-        assert!(!pulse.is_answered(1));
+        let watchdog = Watchdog::every(Duration::from_secs(1));
+        let (one, other) = (watchdog.join(), watchdog.join());
+        watchdog.asked.send_replace(1);
+        assert!(!watchdog.is_answered(1));
         let one = tokio::spawn(one.run());
-        while pulse.answers.borrow()[0].load(Ordering::Relaxed) < 1 {
+        while watchdog.answers.borrow()[0].load(Ordering::Relaxed) < 1 {
             tokio::task::yield_now().await;
         }
-        assert!(!pulse.is_answered(1), "the other one has not answered");
+        assert!(!watchdog.is_answered(1), "the other one has not answered");
         drop(other);
-        assert!(pulse.is_answered(1), "who has ended is not waited for");
-        pulse.asked.send_replace(2);
-        assert!(!pulse.is_answered(2), "the answer of before does not count");
-        drop(pulse);
+        assert!(watchdog.is_answered(1), "who has ended is not waited for");
+        watchdog.asked.send_replace(2);
+        assert!(
+            !watchdog.is_answered(2),
+            "the answer of before does not count"
+        );
+        drop(watchdog);
         one.await.unwrap();
     }
 }

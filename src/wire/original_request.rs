@@ -1,7 +1,7 @@
 //! Forward-auth: the request that another proxy asks about.
 //!
-//! Traefik and Caddy describe it in `X-Forwarded-Method`, `-Proto`, `-Host` and `-Uri`, nginx in `X-Original-Method` and
-//! `X-Original-URL`, Envoy by the path of its own question. A client can send the fields of one kind through a proxy
+//! Traefik and Caddy describe it in `X-Forwarded-Method`, `-Proto`, `-Host` and `-Uri`, nginx in `X-OriginalRequest-Method` and
+//! `X-OriginalRequest-URL`, Envoy by the path of its own question. A client can send the fields of one kind through a proxy
 //! that writes the other, so only one kind may be there.
 
 use std::fmt;
@@ -25,19 +25,19 @@ const SEC_WEBSOCKET_KEY: HeaderName = HeaderName::from_static("sec-websocket-key
 
 /// `auth.verify`: which description counts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Describes {
+pub enum ForwardAuthHeaders {
     /// The one that is there; two are refused.
     #[default]
     Either,
     /// `X-Forwarded-*`, whatever else is there.
     Forwarded,
-    /// `X-Original-*`, whatever else is there.
+    /// `X-OriginalRequest-*`, whatever else is there.
     Original,
 }
 
 /// Who asks, as far as it matters for the answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AskedBy {
+pub enum ForwardAuthProxy {
     /// A proxy that hands any refusal on to the client: Traefik, Caddy, HAProxy, Envoy.
     Proxy,
     /// nginx, which knows 401 and 403 and takes everything else for a failure of its own.
@@ -46,7 +46,7 @@ pub enum AskedBy {
 
 /// The request that is asked about, as the client sent it.
 #[derive(Clone, Debug)]
-pub struct Original {
+pub struct OriginalRequest {
     /// Its method, one that a rule can name.
     pub method: Method,
     /// The origin that the client asked.
@@ -60,7 +60,7 @@ pub struct Original {
     /// Whether it opens a connection on which anything can be said.
     pub upgrades: bool,
     /// Who asks.
-    pub asked_by: AskedBy,
+    pub asked_by: ForwardAuthProxy,
 }
 
 /// Why it is not clear what is asked. The fault is the proxy's, or of the client that it lets through.
@@ -78,26 +78,37 @@ pub enum OriginalError {
     Method,
 }
 
-impl Original {
+impl OriginalRequest {
     /// Reads the description. `below` is what stands behind the endpoint's own path: empty, or the original path.
     ///
     /// # Errors
     /// [`OriginalError`] for everything that could be read in two ways.
-    pub fn read(intake: &Intake, below: &str, counts: Describes) -> Result<Self, OriginalError> {
+    pub fn read(
+        intake: &Intake,
+        below: &str,
+        counts: ForwardAuthHeaders,
+    ) -> Result<Self, OriginalError> {
         let headers = &intake.head.headers;
         let forwarded = has_any(headers, &[X_FORWARDED_URI, X_FORWARDED_METHOD]);
         let original = has_any(headers, &[X_ORIGINAL_URL, X_ORIGINAL_METHOD]);
         match (counts, below) {
-            (Describes::Either, "") if forwarded && original => Err(OriginalError::SeveralKinds),
-            (Describes::Either, "") if original => Self::of_nginx(headers),
-            (Describes::Either, "") if forwarded => Self::of_proxy(headers),
-            (Describes::Either, "") => Err(OriginalError::Nothing),
-            (Describes::Forwarded, "") => Self::of_proxy(headers),
-            (Describes::Original, "") => Self::of_nginx(headers),
-            (Describes::Either, path) if !forwarded && !original => Self::of_path(intake, path),
-            (Describes::Either | Describes::Forwarded | Describes::Original, _) => {
+            (ForwardAuthHeaders::Either, "") if forwarded && original => {
                 Err(OriginalError::SeveralKinds)
             }
+            (ForwardAuthHeaders::Either, "") if original => Self::of_nginx(headers),
+            (ForwardAuthHeaders::Either, "") if forwarded => Self::of_proxy(headers),
+            (ForwardAuthHeaders::Either, "") => Err(OriginalError::Nothing),
+            (ForwardAuthHeaders::Forwarded, "") => Self::of_proxy(headers),
+            (ForwardAuthHeaders::Original, "") => Self::of_nginx(headers),
+            (ForwardAuthHeaders::Either, path) if !forwarded && !original => {
+                Self::of_path(intake, path)
+            }
+            (
+                ForwardAuthHeaders::Either
+                | ForwardAuthHeaders::Forwarded
+                | ForwardAuthHeaders::Original,
+                _,
+            ) => Err(OriginalError::SeveralKinds),
         }
     }
 
@@ -114,7 +125,7 @@ impl Original {
             host,
             uri,
             field: "X-Forwarded-Host",
-            asked_by: AskedBy::Proxy,
+            asked_by: ForwardAuthProxy::Proxy,
         };
         sent.check(headers)
     }
@@ -132,7 +143,7 @@ impl Original {
             host,
             uri,
             field: URL,
-            asked_by: AskedBy::Nginx,
+            asked_by: ForwardAuthProxy::Nginx,
         }
         .check(headers)
     }
@@ -148,7 +159,7 @@ impl Original {
             path: path.to_owned(),
             query: intake.head.uri.query().map(str::to_owned),
             upgrades: upgrades(&intake.head.headers),
-            asked_by: AskedBy::Proxy,
+            asked_by: ForwardAuthProxy::Proxy,
         })
     }
 }
@@ -161,18 +172,18 @@ struct Sent<'a> {
     uri: &'a str,
     /// The field that the host comes from.
     field: &'static str,
-    asked_by: AskedBy,
+    asked_by: ForwardAuthProxy,
 }
 
 impl Sent<'_> {
-    fn check(self, headers: &HeaderMap) -> Result<Original, OriginalError> {
+    fn check(self, headers: &HeaderMap) -> Result<OriginalRequest, OriginalError> {
         let malformed = OriginalError::Malformed(self.field);
         let host = Host::parse(self.host).ok_or(malformed)?;
         let (path, query) = match self.uri.split_once('?') {
             Some((path, query)) => (path, Some(query.to_owned())),
             None => (self.uri, None),
         };
-        Ok(Original {
+        Ok(OriginalRequest {
             method: self.method,
             site: Site {
                 scheme: self.scheme,
