@@ -14,12 +14,16 @@ use super::readiness::Report;
 use super::{AdminState, api, page};
 use crate::telemetry::metrics;
 
-pub(super) type Answer = Response<Full<Bytes>>;
+pub(super) type AdminResponse = Response<Full<Bytes>>;
 
 /// Answers a request, whatever it is.
-pub(super) async fn answer(request: Request<Incoming>, from: IpAddr, state: &AdminState) -> Answer {
+pub(super) async fn answer(
+    request: Request<Incoming>,
+    from: IpAddr,
+    state: &AdminState,
+) -> AdminResponse {
     let (path, guard) = (request.uri().path(), state.loads.guard());
-    let scrape = |endpoint: fn(&AdminState) -> Answer| {
+    let scrape = |endpoint: fn(&AdminState) -> AdminResponse| {
         let allowed = guard.may_scrape(request.headers());
         only_reading(request.method(), || {
             allowed.map_or_else(refuse, |()| endpoint(state))
@@ -41,7 +45,7 @@ pub(super) async fn answer(request: Request<Incoming>, from: IpAddr, state: &Adm
     }
 }
 
-fn only_reading(method: &Method, answer: impl FnOnce() -> Answer) -> Answer {
+fn only_reading(method: &Method, answer: impl FnOnce() -> AdminResponse) -> AdminResponse {
     match *method {
         Method::GET | Method::HEAD => answer(),
         _ => wrong_method("GET, HEAD"),
@@ -49,7 +53,7 @@ fn only_reading(method: &Method, answer: impl FnOnce() -> Answer) -> Answer {
 }
 
 /// The answer where a method is not for a path.
-pub(super) fn wrong_method(allowed: &'static str) -> Answer {
+pub(super) fn wrong_method(allowed: &'static str) -> AdminResponse {
     let mut refusal = problem(
         StatusCode::METHOD_NOT_ALLOWED,
         &format!("only {}", allowed.replace(", ", " and ")),
@@ -61,7 +65,7 @@ pub(super) fn wrong_method(allowed: &'static str) -> Answer {
 }
 
 /// The answer where there is nothing.
-pub(super) fn nothing() -> Answer {
+pub(super) fn nothing() -> AdminResponse {
     problem(
         StatusCode::NOT_FOUND,
         "try `/`, `/api`, `/healthz`, `/readyz` or `/metrics`",
@@ -69,7 +73,7 @@ pub(super) fn nothing() -> Answer {
 }
 
 /// The answer to who may not ask.
-pub(super) fn refuse(refusal: Refusal) -> Answer {
+pub(super) fn refuse(refusal: Refusal) -> AdminResponse {
     let status = match refusal {
         Refusal::NoToken | Refusal::WrongToken => StatusCode::UNAUTHORIZED,
         Refusal::Host | Refusal::Name | Refusal::ReadOnly | Refusal::Foreign => {
@@ -85,11 +89,11 @@ pub(super) fn refuse(refusal: Refusal) -> Answer {
     answer
 }
 
-fn health() -> Answer {
+fn health() -> AdminResponse {
     respond(StatusCode::OK, "text/plain; charset=utf-8", "ok\n")
 }
 
-fn readiness(state: &AdminState) -> Answer {
+fn readiness(state: &AdminState) -> AdminResponse {
     let readiness = (state.readiness)();
     let status = if readiness.is_ready() {
         StatusCode::OK
@@ -104,7 +108,7 @@ fn readiness(state: &AdminState) -> Answer {
     respond(status, "application/json", report + "\n")
 }
 
-fn counters(state: &AdminState) -> Answer {
+fn counters(state: &AdminState) -> AdminResponse {
     respond(
         StatusCode::OK,
         metrics::CONTENT_TYPE,
@@ -113,7 +117,7 @@ fn counters(state: &AdminState) -> Answer {
 }
 
 /// An answer that says what is wrong (RFC 9457).
-pub(super) fn problem(status: StatusCode, detail: &str) -> Answer {
+pub(super) fn problem(status: StatusCode, detail: &str) -> AdminResponse {
     let title = status.canonical_reason().unwrap_or_default();
     let body = json!({ "type": "about:blank", "title": title, "status": status.as_u16(), "detail": detail });
     respond(status, "application/problem+json", body.to_string())
@@ -124,7 +128,7 @@ pub(super) fn respond(
     status: StatusCode,
     content_type: &'static str,
     body: impl Into<Bytes>,
-) -> Answer {
+) -> AdminResponse {
     let mut answer = Response::new(Full::new(body.into()));
     *answer.status_mut() = status;
     answer

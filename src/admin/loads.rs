@@ -8,7 +8,7 @@ use crate::telemetry::metrics::ReloadOutcome;
 
 /// One load of the configuration that is in force.
 #[derive(Clone, Debug)]
-pub struct Load {
+pub struct ConfigurationLoad {
     /// Over the names and contents of its files.
     pub digest: [u8; 32],
     /// When it came into force, in seconds since 1970.
@@ -30,7 +30,7 @@ pub struct Loads(Mutex<Known>);
 /// All of it at one moment.
 #[derive(Clone, Debug)]
 pub(super) struct Known {
-    pub(super) load: Load,
+    pub(super) load: ConfigurationLoad,
     /// `None` where nothing was reloaded since the start.
     pub(super) last: Option<LastReload>,
     pub(super) restart: Restart,
@@ -55,7 +55,7 @@ pub(super) enum Restart {
 
 impl Loads {
     /// The load of the start.
-    pub fn new(load: Load) -> Self {
+    pub fn new(load: ConfigurationLoad) -> Self {
         Self(Mutex::new(Known {
             load,
             last: None,
@@ -64,7 +64,7 @@ impl Loads {
     }
 
     /// Another load is in force.
-    pub fn applied(&self, load: Load) {
+    pub fn applied(&self, load: ConfigurationLoad) {
         let mut known = self.lock();
         known.last = Some(LastReload {
             outcome: ReloadOutcome::Applied,
@@ -108,7 +108,7 @@ impl Loads {
 
     /// Who may ask now.
     pub(super) fn guard(&self) -> Guard {
-        let Load { token, hosts, .. } = &self.lock().load;
+        let ConfigurationLoad { token, hosts, .. } = &self.lock().load;
         Guard::new(*token, hosts.clone())
     }
 

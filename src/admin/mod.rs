@@ -13,8 +13,8 @@ mod query;
 mod readiness;
 mod serve;
 
-pub use loads::{Load, Loads};
-pub use readiness::{Check, Readiness};
+pub use loads::{ConfigurationLoad, Loads};
+pub use readiness::{Readiness, ReadinessCheck};
 pub use serve::serve;
 
 use std::fmt;

@@ -20,7 +20,7 @@ pub(super) const USERS: &str = include_str!("../../config/users.schema.json");
   gatelatch schema > gateway.schema.json
   gatelatch schema users > users.schema.json
   # then, in the first line of gateway.yaml: # yaml-language-server: $schema=gateway.schema.json")]
-pub(super) struct Args {
+pub(super) struct SchemaArgs {
     /// Which file
     #[arg(value_enum, default_value_t = File::Config)]
     file: File,
@@ -39,7 +39,7 @@ enum File {
 ///
 /// # Errors
 /// Where the output cannot be written.
-pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
+pub(super) fn run(args: &SchemaArgs) -> anyhow::Result<ExitCode> {
     print(match args.file {
         File::Config => GATEWAY,
         File::Users => USERS,

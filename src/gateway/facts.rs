@@ -11,7 +11,7 @@ use super::rejection::Rejection;
 use super::renewal::Renewal;
 use super::traced::Traced;
 use crate::access::{ClientAddress, Identity, Permit, RuleId};
-use crate::telemetry::metrics::Outcome;
+use crate::telemetry::metrics::RequestOutcome;
 use crate::wire::{Answered, Intake};
 
 /// What is known about a request once it is decided.
@@ -30,8 +30,8 @@ pub(super) struct RequestFacts {
     pub(super) user: Option<Arc<Identity>>,
     pub(super) renewal: Option<Renewal>,
     pub(super) rule: Option<RuleId>,
-    /// [`Outcome::BadRequest`] until something else is found.
-    pub(super) outcome: Outcome,
+    /// [`RequestOutcome::BadRequest`] until something else is found.
+    pub(super) outcome: RequestOutcome,
     /// Why a denial is only reported.
     pub(super) reason: Option<String>,
     /// What a page of another origin may see of the answer; only where the service says so itself.
@@ -64,7 +64,7 @@ impl RequestFacts {
             user: None,
             renewal: None,
             rule: None,
-            outcome: Outcome::BadRequest,
+            outcome: RequestOutcome::BadRequest,
             reason: None,
             cors: None,
             trace: None,
@@ -104,8 +104,8 @@ impl RequestFacts {
     pub(super) fn permit(&mut self, permit: &Permit<'_>, reported: Option<&Rejection>) {
         self.rule = permit.rule();
         self.outcome = match reported {
-            None => Outcome::Allowed,
-            Some(_) => Outcome::Reported,
+            None => RequestOutcome::Allowed,
+            Some(_) => RequestOutcome::Reported,
         };
         self.reason = reported.map(|denial| {
             let status = denial.status().as_u16();

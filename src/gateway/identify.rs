@@ -13,7 +13,7 @@ use crate::wire::{Credential, CredentialSource};
 /// A caller, with what the rest of the flow says about the credential.
 pub(super) struct Identified {
     pub(super) caller: Caller,
-    pub(super) credential: Outcome,
+    pub(super) credential: CredentialOutcome,
     /// The session of a browser that is to last for another while, where it is time.
     pub(super) renewal: Option<Box<VerifiedClaims>>,
 }
@@ -40,7 +40,7 @@ pub(super) struct Admitted {
 }
 
 /// What became of the credential.
-pub(super) enum Outcome {
+pub(super) enum CredentialOutcome {
     /// There was none.
     Absent,
     /// It holds until this second since 1970, unless its session is ended. API keys and tokens of other issuers belong to
@@ -81,7 +81,7 @@ pub(super) fn identify(
     let Some(credential) = credential else {
         return Identified {
             caller: Caller::anonymous(address),
-            credential: Outcome::Absent,
+            credential: CredentialOutcome::Absent,
             renewal: None,
         };
     };
@@ -98,7 +98,7 @@ pub(super) fn identify(
             renewal,
         }) => Identified {
             caller: Caller::known(identity, address),
-            credential: Outcome::Holds {
+            credential: CredentialOutcome::Holds {
                 expires_at,
                 session,
             },
@@ -106,7 +106,7 @@ pub(super) fn identify(
         },
         Err(error) => Identified {
             caller: Caller::rejected(address),
-            credential: Outcome::Refused(error),
+            credential: CredentialOutcome::Refused(error),
             renewal: None,
         },
     }

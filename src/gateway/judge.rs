@@ -15,35 +15,35 @@ use super::decide::enforce;
 use super::document;
 use super::downstream::Downstream;
 use super::facts::{RequestFacts, Route};
-use super::identify::{Identified, Outcome as Credential, identify};
+use super::identify::{CredentialOutcome, Identified, identify};
 use super::reauthorization::holds_until;
 use super::rejection::Rejection;
 use super::renewal::Renewal;
-use super::snapshot::{Service, Snapshot};
+use super::snapshot::{ServiceSnapshot, Snapshot};
 use super::traced::Traced;
 use super::verify::verify;
 use super::worker::{Pinned, Worker};
 use crate::access::{NoDestination, RequestPath};
 use crate::ambient;
 use crate::portal::PortalEndpoint;
-use crate::telemetry::metrics::Outcome;
+use crate::telemetry::metrics::RequestOutcome;
 use crate::upstream::{Outbound, RequestContext};
 use crate::wire::{BadRequest, Destination, Intake, Interim};
 
 /// What comes next for a request that was understood.
-pub(super) enum Next {
+pub(super) enum NextStep {
     /// Nothing: this is the gateway's own answer.
     Done(Response<Bytes>),
     /// Nothing: forward-auth is told that it may pass.
     Verified(Response<Bytes>),
     /// One of the gateway's own endpoints answers.
-    Portal(Box<Asked>),
+    Portal(Box<PortalRequest>),
     /// It may pass.
     Forward(Forward),
 }
 
 /// A request for one of the gateway's own endpoints.
-pub(super) struct Asked {
+pub(super) struct PortalRequest {
     pub(super) endpoint: PortalEndpoint,
     pub(super) intake: Intake,
     pub(super) body: Incoming,
@@ -69,7 +69,7 @@ pub(super) fn judge(
     request: Box<Request<Incoming>>,
     connection: &ClientConnection,
     facts: &mut RequestFacts,
-) -> Result<Next, Rejection> {
+) -> Result<NextStep, Rejection> {
     let snapshot = &*pinned.snapshot;
     let (head, body) = request.into_parts();
     let trace = snapshot.tracer.as_ref();
@@ -142,15 +142,15 @@ fn answer_itself(
     body: Incoming,
     path: RequestPath,
     facts: &mut RequestFacts,
-) -> Result<Next, Rejection> {
+) -> Result<NextStep, Rejection> {
     let portal = &pinned.snapshot.portal;
     facts.route = Route::Portal;
     if let Some(below) = portal.below_verify(intake.head.uri.path()) {
-        return verify(worker, pinned, &intake, below, facts).map(Next::Verified);
+        return verify(worker, pinned, &intake, below, facts).map(NextStep::Verified);
     }
-    facts.outcome = Outcome::Gateway;
+    facts.outcome = RequestOutcome::Gateway;
     let endpoint = portal.endpoint(&intake.head.method, path.as_str());
-    Ok(Next::Portal(Box::new(Asked {
+    Ok(NextStep::Portal(Box::new(PortalRequest {
         endpoint,
         intake,
         body,
@@ -173,12 +173,12 @@ impl Arrived<'_> {
         body: Incoming,
         path: RequestPath,
         facts: &mut RequestFacts,
-    ) -> Result<Next, Rejection> {
+    ) -> Result<NextStep, Rejection> {
         let (worker, pinned) = (self.worker, self.pinned);
         let snapshot = &*pinned.snapshot;
         let service = &snapshot.services[self.index];
         if let Some(preflight) = preflight(service, &intake, facts) {
-            return Ok(Next::Done(preflight));
+            return Ok(NextStep::Done(preflight));
         }
         let mut identified = identify_sender(worker, pinned, &intake);
         facts.identify(&identified);
@@ -190,7 +190,7 @@ impl Arrived<'_> {
         let request = (&intake.head.method, &path);
         let permit = enforce(service, request, &caller, &credential, facts)
             .map_err(|denial| or_sign_in(denial, service, snapshot, &path, &intake))?;
-        if matches!(credential, Credential::Refused(_)) && permit.denial().is_none() {
+        if matches!(credential, CredentialOutcome::Refused(_)) && permit.denial().is_none() {
             withhold_own(snapshot, &mut intake);
         }
         let document = document::is_asked(service, &intake.head.method, &path);
@@ -206,7 +206,7 @@ impl Arrived<'_> {
         };
         let client = intake.client.accountable_address();
         let outbound = Outbound::prepare(permit, intake, body, &service.forwarding, context)?;
-        Ok(Next::Forward(Forward {
+        Ok(NextStep::Forward(Forward {
             index: self.index,
             outbound,
             client,
@@ -231,7 +231,7 @@ pub(super) fn identify_sender(worker: &Worker, pinned: &Pinned, intake: &Intake)
 
 impl Worker {
     pub(super) fn note_refusal(&self, identified: &Identified) {
-        if let Credential::Refused(error) = identified.credential {
+        if let CredentialOutcome::Refused(error) = identified.credential {
             self.shard.token_refused(error.kind());
         }
     }
@@ -249,13 +249,13 @@ fn withhold_own(snapshot: &Snapshot, intake: &mut Intake) {
 
 /// The answer to a preflight, where the service says itself which pages may call it: it comes before authentication.
 fn preflight(
-    service: &Service,
+    service: &ServiceSnapshot,
     intake: &Intake,
     facts: &mut RequestFacts,
 ) -> Option<Response<Bytes>> {
     let cors = service.cors.as_ref()?;
     facts.cors = Some(cors.judge(&intake.head.headers));
     let preflight = cors.preflight(&intake.head)?;
-    facts.outcome = Outcome::Gateway;
+    facts.outcome = RequestOutcome::Gateway;
     Some(preflight)
 }

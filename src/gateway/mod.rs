@@ -30,6 +30,6 @@ pub use connection::{ClientConnection, TrustGeneration};
 pub use flow::handle;
 pub use process_state::ProcessState;
 pub use reply::{Reply, ReplyBody};
-pub use snapshot::{Shared, Snapshot};
+pub use snapshot::{CurrentSnapshot, Snapshot};
 pub use tunnel::Tunnel;
 pub use worker::{Worker, WorkerParts};

@@ -5,7 +5,9 @@ use http::Method;
 use super::worker::Worker;
 use crate::access::ClientAddress;
 use crate::ambient;
-use crate::portal::{Denial, LoginEvent, PortalEndpoint, PortalReply, RefreshDenial, SessionEvent};
+use crate::portal::{
+    LoginDenial, LoginEvent, PortalEndpoint, PortalReply, RefreshDenial, SessionEvent,
+};
 use crate::telemetry::metrics::{LoginOutcome, RefreshOutcome};
 
 /// Counts and logs what became of a request to the portal. Returns the reason for its access-log line.
@@ -49,11 +51,11 @@ fn note_login(worker: &Worker, login: &LoginEvent, client_ip: ClientAddress) -> 
         }
         Err(denial) => {
             worker.metrics.login(match denial {
-                Denial::Invalid(_) => LoginOutcome::Invalid,
-                Denial::Busy => LoginOutcome::Busy,
-                Denial::LockedOut(_) => LoginOutcome::LockedOut,
-                Denial::Away => LoginOutcome::Unavailable,
-                Denial::NoToken(_) => LoginOutcome::Failed,
+                LoginDenial::Invalid(_) => LoginOutcome::Invalid,
+                LoginDenial::Busy => LoginOutcome::Busy,
+                LoginDenial::LockedOut(_) => LoginOutcome::LockedOut,
+                LoginDenial::Away => LoginOutcome::Unavailable,
+                LoginDenial::NoToken(_) => LoginOutcome::Failed,
             });
             tracing::warn!(event = "login_failed", %client_ip, user, reason = denial.label());
             worker.signed_in("login_failed", denial.label(), user, client_ip);

@@ -8,7 +8,7 @@ use http::Method;
 use tokio::sync::watch;
 
 use super::connection::TrustGeneration;
-use super::identify::{Identified, Outcome as CredentialOutcome, identify};
+use super::identify::{CredentialOutcome, Identified, identify};
 use super::worker::{Pinned, Worker};
 use crate::access::ClientAddress;
 use crate::ambient;

@@ -8,20 +8,20 @@ use http::{HeaderValue, Method};
 
 use super::facts::{RequestFacts, Route};
 use super::renewal::Renewal;
-use super::snapshot::{Service, Snapshot};
+use super::snapshot::{ServiceSnapshot, Snapshot};
 use super::traced::Traced;
 use super::worker::{Pinned, Worker};
 use crate::access::{ClientAddress, Identity, RuleId};
 use crate::ambient;
 use crate::telemetry::access_log::{Aborted, AccessLine};
 use crate::telemetry::audit::AuditReservation;
-use crate::telemetry::metrics::{Outcome, ServiceMetrics};
+use crate::telemetry::metrics::{RequestOutcome, ServiceMetrics};
 use crate::telemetry::traces::Trace;
 use crate::upstream::ServerIndex;
 use crate::wire::Answered;
 
 /// One request, as far as it is known. Dropping it writes it down.
-pub(super) struct Record {
+pub(super) struct RequestRecord {
     worker: Rc<Worker>,
     pinned: Rc<Pinned>,
     started: Instant,
@@ -36,7 +36,7 @@ pub(super) struct Record {
     /// The session that is renewed in passing, if the answer comes in time.
     pub(super) renewal: Option<Renewal>,
     pub(super) rule: Option<RuleId>,
-    pub(super) outcome: Outcome,
+    pub(super) outcome: RequestOutcome,
     pub(super) reason: Option<String>,
     /// The server that was asked last.
     pub(super) server: Option<ServerIndex>,
@@ -53,7 +53,7 @@ pub(super) struct Record {
     pub(super) reservation: Option<AuditReservation>,
 }
 
-impl Record {
+impl RequestRecord {
     /// On the heap from the start: it goes through many hands.
     pub(super) fn begin(worker: &Rc<Worker>, client: ClientAddress) -> Box<Self> {
         Box::new(Self {
@@ -70,7 +70,7 @@ impl Record {
             user: None,
             renewal: None,
             rule: None,
-            outcome: Outcome::BadRequest,
+            outcome: RequestOutcome::BadRequest,
             reason: None,
             server: None,
             upstream_time: None,
@@ -101,7 +101,7 @@ impl Record {
     }
 
     /// The service that the request is for.
-    pub(super) fn service(&self) -> Option<&Service> {
+    pub(super) fn service(&self) -> Option<&ServiceSnapshot> {
         match self.route {
             Route::Service(index) => Some(&self.pinned.snapshot.services[index]),
             Route::None | Route::Portal => None,
@@ -190,7 +190,7 @@ impl Record {
     }
 }
 
-impl Drop for Record {
+impl Drop for RequestRecord {
     fn drop(&mut self) {
         if self.aborted.is_some() && self.worker.has_ended() {
             self.aborted = Some(Aborted::Gateway);

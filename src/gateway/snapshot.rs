@@ -15,7 +15,7 @@ use crate::portal::{Portal, PortalSettings};
 use crate::telemetry::audit::Audit;
 use crate::telemetry::traces::Tracer;
 use crate::token::{
-    CookieSessions, Issuer, IssuerSettings, SessionSettings, TrustedIssuers, Verifier,
+    CookieSessions, IssuerSettings, SessionSettings, TokenIssuer, TrustedIssuers, Verifier,
 };
 use crate::upstream::{Forwarding, ServerSet};
 use crate::users::Directory;
@@ -25,7 +25,7 @@ use crate::wire::{
 
 /// One load of the configuration, ready for requests.
 pub struct Snapshot {
-    pub(super) services: Vec<Service>,
+    pub(super) services: Vec<ServiceSnapshot>,
     pub(super) router: Router,
     pub(super) trusted: TrustedProxies,
     pub(super) verifier: Verifier,
@@ -47,7 +47,7 @@ pub struct Snapshot {
 }
 
 /// One service, ready for requests.
-pub(super) struct Service {
+pub(super) struct ServiceSnapshot {
     pub(super) name: String,
     pub(super) policy: Policy,
     pub(super) forwarding: Forwarding,
@@ -100,7 +100,9 @@ impl Snapshot {
         let services = config.services.into_iter().zip(server_sets);
         Self {
             services: services
-                .map(|(service, server_set)| Service::new(service, server_set, body_timeout))
+                .map(|(service, server_set)| {
+                    ServiceSnapshot::new(service, server_set, body_timeout)
+                })
                 .collect(),
             router: config.router,
             trusted: TrustedProxies::new(
@@ -132,7 +134,7 @@ impl Snapshot {
 
     /// The services, in the order of the file, for operators.
     pub fn services(&self) -> impl Iterator<Item = ServiceView<'_>> {
-        self.services.iter().map(Service::view)
+        self.services.iter().map(ServiceSnapshot::view)
     }
 
     /// The user list.
@@ -157,7 +159,7 @@ impl Snapshot {
 }
 
 /// What the portal is set up with, and what issues its tokens.
-fn portal_parts(auth: config::Auth) -> (PortalSettings, Issuer) {
+fn portal_parts(auth: config::Auth) -> (PortalSettings, TokenIssuer) {
     let own = auth.own_paths();
     let token = auth.token;
     let portal = PortalSettings {
@@ -175,7 +177,7 @@ fn portal_parts(auth: config::Auth) -> (PortalSettings, Issuer) {
         access_ttl: token.access_ttl,
         roles_claim: token.roles_claim,
     };
-    (portal, Issuer::new(token.key, issuer))
+    (portal, TokenIssuer::new(token.key, issuer))
 }
 
 fn browser_sessions(token: &config::Token, max_age: Duration) -> CookieSessions {
@@ -189,7 +191,7 @@ fn browser_sessions(token: &config::Token, max_age: Duration) -> CookieSessions 
     CookieSessions::new(token.key.clone(), token.keys(), settings)
 }
 
-impl Service {
+impl ServiceSnapshot {
     fn new(service: config::Service, server_set: Arc<ServerSet>, body_timeout: Duration) -> Self {
         let listing = Listing {
             hosts: service.hosts,
@@ -238,13 +240,13 @@ impl Service {
 
 /// The snapshot in force, shared by all workers. A worker looks at the generation once a request and takes the lock only
 /// when it has changed.
-pub struct Shared {
+pub struct CurrentSnapshot {
     current: RwLock<Arc<Snapshot>>,
     generation: AtomicU64,
     changes: watch::Sender<()>,
 }
 
-impl Shared {
+impl CurrentSnapshot {
     /// Puts the first snapshot in force.
     pub fn new(snapshot: Snapshot) -> Self {
         Self {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use http::request::Parts;
 
 use super::facts::Route;
-use super::record::Record;
+use super::record::RequestRecord;
 use super::snapshot::Snapshot;
 use crate::ambient;
 use crate::portal::PortalEndpoint;
@@ -56,7 +56,7 @@ impl Traced {
     }
 
     /// Says all that is known.
-    pub(super) fn end(&self, record: &Record) {
+    pub(super) fn end(&self, record: &RequestRecord) {
         if !self.trace.is_recorded() {
             return;
         }
@@ -87,7 +87,7 @@ impl Traced {
 }
 
 /// The gateway's own endpoints are few, and each is a route.
-fn own_route(record: &Record) -> Option<&str> {
+fn own_route(record: &RequestRecord) -> Option<&str> {
     match (
         record.route,
         record

@@ -3,17 +3,17 @@
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Response, StatusCode};
 
-use super::browser::{Sent, is_foreign};
+use super::browser::{BrowserRequest, is_foreign};
 use super::decide::enforce;
 use super::facts::{RequestFacts, Route};
 use super::identify::{Identified, identify};
 use super::rejection::Rejection;
 use super::renewal::Renewal;
-use super::snapshot::Service;
+use super::snapshot::ServiceSnapshot;
 use super::worker::{Pinned, Worker};
 use crate::access::{NoDestination, RequestPath};
 use crate::ambient;
-use crate::portal::{Next, Visitor};
+use crate::portal::{ReturnPath, Visitor};
 use crate::wire::{
     self, Credential, CredentialSource, ForwardAuthProxy, Intake, OriginalRequest, is_navigation,
 };
@@ -76,7 +76,7 @@ impl Question<'_> {
 
     fn enforce(
         &self,
-        service: &Service,
+        service: &ServiceSnapshot,
         path: &RequestPath,
         facts: &mut RequestFacts,
     ) -> Result<Response<Bytes>, Rejection> {
@@ -84,7 +84,7 @@ impl Question<'_> {
         let credential = self.credential();
         let mut identified = self.identify(credential.as_ref());
         facts.identify(&identified);
-        let request = Sent {
+        let request = BrowserRequest {
             method: &original.method,
             upgrades: original.upgrades,
             site: &original.site,
@@ -134,7 +134,11 @@ impl Question<'_> {
     }
 
     /// Says it in the way that the proxy understands.
-    fn answer(&self, rejection: Rejection, found: Option<(&Service, &RequestPath)>) -> Rejection {
+    fn answer(
+        &self,
+        rejection: Rejection,
+        found: Option<(&ServiceSnapshot, &RequestPath)>,
+    ) -> Rejection {
         let response = match (self.original.asked_by, rejection.status()) {
             (_, StatusCode::NOT_FOUND) => {
                 Some(wire::problem(StatusCode::FORBIDDEN, "Access denied"))
@@ -161,13 +165,13 @@ impl Question<'_> {
         &self,
         asked_by: ForwardAuthProxy,
         rejection: &Rejection,
-        (service, path): (&Service, &RequestPath),
+        (service, path): (&ServiceSnapshot, &RequestPath),
     ) -> Option<Response<Bytes>> {
         let (original, snapshot) = (&self.original, &*self.pinned.snapshot);
         if !service.login_redirect || !snapshot.portal.has_page() {
             return None;
         }
-        let next = Next::to(path, original.query.as_deref());
+        let next = ReturnPath::to(path, original.query.as_deref());
         let address = original
             .site
             .url(&snapshot.portal.sign_in_path(next.as_ref()))?;

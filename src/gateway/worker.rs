@@ -8,7 +8,7 @@ use http::HeaderValue;
 use tokio::sync::watch;
 
 use super::identify::{Admitted, Remembered};
-use super::snapshot::{Service, Shared, Snapshot};
+use super::snapshot::{CurrentSnapshot, ServiceSnapshot, Snapshot};
 use crate::ambient::{self, Ticker};
 use crate::net::Dialer;
 use crate::session::{RevocationView, Revocations};
@@ -25,7 +25,7 @@ const CACHED_TOKENS: usize = 4096;
 /// What a worker is made of.
 pub struct WorkerParts {
     /// The snapshot in force.
-    pub shared: Arc<Shared>,
+    pub shared: Arc<CurrentSnapshot>,
     /// Which sessions have ended.
     pub revocations: Arc<Revocations>,
     /// The worker's deadlines.
@@ -44,7 +44,7 @@ pub struct WorkerParts {
 
 /// A worker thread's state.
 pub struct Worker {
-    shared: Arc<Shared>,
+    shared: Arc<CurrentSnapshot>,
     pinned: RefCell<Rc<Pinned>>,
     dial_context: Rc<DialContext>,
     revocations: RevocationView,
@@ -90,7 +90,8 @@ impl Worker {
             counts,
         });
         let id_prefix = u64::from_le_bytes(parts.id_seed);
-        let make = |service: &Service| reach(service, &dial_context, &parts.shard, id_prefix);
+        let make =
+            |service: &ServiceSnapshot| reach(service, &dial_context, &parts.shard, id_prefix);
         let generation = parts.shared.generation();
         let pinned = Pinned::new(generation, parts.shared.current(), &parts.shard, make);
         Self {
@@ -168,7 +169,7 @@ impl Worker {
                 .iter()
                 .find(|handle| handle.upstream.serves(server_set))
         };
-        let keep_or_make = |service: &Service| match kept(&service.server_set) {
+        let keep_or_make = |service: &ServiceSnapshot| match kept(&service.server_set) {
             Some(handle) => Rc::clone(&handle.upstream),
             None => reach(service, &self.dial_context, &self.shard, self.id_prefix),
         };
@@ -191,7 +192,7 @@ impl Pinned {
         generation: u64,
         snapshot: Arc<Snapshot>,
         shard: &Shard,
-        upstream: impl Fn(&Service) -> Rc<Upstream>,
+        upstream: impl Fn(&ServiceSnapshot) -> Rc<Upstream>,
     ) -> Self {
         let handles = snapshot.services.iter().map(|service| {
             let rules: Vec<&str> = service
@@ -222,7 +223,7 @@ impl Pinned {
 
 /// A worker's way to a service, without a connection so far. Chance says which server it begins with.
 fn reach(
-    service: &Service,
+    service: &ServiceSnapshot,
     dial_context: &Rc<DialContext>,
     shard: &Shard,
     chance: u64,

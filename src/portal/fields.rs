@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 
 use super::form;
 use super::login::LoginApi;
-use super::rejection::Rejection;
+use super::rejection::FormRejection;
 use crate::users::Password;
 
 /// A login that can be tried.
@@ -35,7 +35,7 @@ pub(super) struct FormExtras {
 
 /// How the fields are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Format {
+pub(super) enum BodyFormat {
     Form,
     Json,
 }
@@ -59,7 +59,7 @@ struct Fields {
     refresh_token: Option<Field>,
 }
 
-impl Format {
+impl BodyFormat {
     /// By `Content-Type`. A charset is not looked at: the body has to be UTF-8 whatever it says.
     pub(super) fn of(headers: &HeaderMap) -> Option<Self> {
         let mut values = headers.get_all(CONTENT_TYPE).iter();
@@ -81,7 +81,11 @@ impl Format {
 ///
 /// # Errors
 /// The first field that is wrong.
-pub(super) fn parse(api: LoginApi, format: Format, body: &[u8]) -> Result<GrantRequest, Rejection> {
+pub(super) fn parse(
+    api: LoginApi,
+    format: BodyFormat,
+    body: &[u8],
+) -> Result<GrantRequest, FormRejection> {
     Fields::read(format, body)?.into_request(api)
 }
 
@@ -89,10 +93,10 @@ pub(super) fn parse(api: LoginApi, format: Format, body: &[u8]) -> Result<GrantR
 ///
 /// # Errors
 /// The first field that is wrong.
-pub(super) fn parse_password(body: &[u8]) -> Result<LoginRequest, Rejection> {
-    match parse(LoginApi::Login, Format::Form, body)? {
+pub(super) fn parse_password(body: &[u8]) -> Result<LoginRequest, FormRejection> {
+    match parse(LoginApi::Login, BodyFormat::Form, body)? {
         GrantRequest::Password(request) => Ok(request),
-        GrantRequest::Refresh(_) => Err(Rejection::GrantType),
+        GrantRequest::Refresh(_) => Err(FormRejection::GrantType),
     }
 }
 
@@ -101,9 +105,9 @@ pub(super) fn parse_password(body: &[u8]) -> Result<LoginRequest, Rejection> {
 /// # Errors
 /// The first field that is wrong.
 pub(super) fn parse_logout(
-    format: Format,
+    format: BodyFormat,
     body: &[u8],
-) -> Result<Option<Zeroizing<String>>, Rejection> {
+) -> Result<Option<Zeroizing<String>>, FormRejection> {
     text("refresh_token", Fields::read(format, body)?.refresh_token)
 }
 
@@ -124,30 +128,30 @@ pub(super) fn extras(body: &[u8]) -> FormExtras {
 }
 
 impl Fields {
-    fn read(format: Format, body: &[u8]) -> Result<Self, Rejection> {
+    fn read(format: BodyFormat, body: &[u8]) -> Result<Self, FormRejection> {
         match format {
-            Format::Form => Self::from_form(body),
-            Format::Json => Self::from_json(body),
+            BodyFormat::Form => Self::from_form(body),
+            BodyFormat::Json => Self::from_json(body),
         }
     }
 
-    fn from_form(body: &[u8]) -> Result<Self, Rejection> {
+    fn from_form(body: &[u8]) -> Result<Self, FormRejection> {
         let mut fields = Self::default();
         for pair in form::pairs(body) {
-            let (name, value) = pair.map_err(|form::Malformed| Rejection::MalformedForm)?;
+            let (name, value) = pair.map_err(|form::Malformed| FormRejection::MalformedForm)?;
             fields.put(&name, Field::Text(value))?;
         }
         Ok(fields)
     }
 
-    fn from_json(body: &[u8]) -> Result<Self, Rejection> {
-        let text = std::str::from_utf8(body).map_err(|_| Rejection::MalformedJson)?;
+    fn from_json(body: &[u8]) -> Result<Self, FormRejection> {
+        let text = std::str::from_utf8(body).map_err(|_| FormRejection::MalformedJson)?;
         let members: Members =
             serde_json::from_str(text).map_err(|error| match error.classify() {
-                serde_json::error::Category::Data => Rejection::NotAnObject,
+                serde_json::error::Category::Data => FormRejection::NotAnObject,
                 serde_json::error::Category::Io
                 | serde_json::error::Category::Syntax
-                | serde_json::error::Category::Eof => Rejection::MalformedJson,
+                | serde_json::error::Category::Eof => FormRejection::MalformedJson,
             })?;
         let mut fields = Self::default();
         for (name, value) in members.0 {
@@ -157,7 +161,7 @@ impl Fields {
     }
 
     /// No field may come twice (RFC 6749, section 3.2): two readers could pick different ones.
-    fn put(&mut self, name: &str, value: Field) -> Result<(), Rejection> {
+    fn put(&mut self, name: &str, value: Field) -> Result<(), FormRejection> {
         let (name, slot) = match name {
             "username" => ("username", &mut self.username),
             "password" => ("password", &mut self.password),
@@ -170,11 +174,11 @@ impl Fields {
         };
         match slot.replace(value) {
             None => Ok(()),
-            Some(_) => Err(Rejection::Duplicate(name)),
+            Some(_) => Err(FormRejection::Duplicate(name)),
         }
     }
 
-    fn into_request(mut self, api: LoginApi) -> Result<GrantRequest, Rejection> {
+    fn into_request(mut self, api: LoginApi) -> Result<GrantRequest, FormRejection> {
         let grant = text("grant_type", self.grant_type.take())?;
         match (grant.as_ref().map(|grant| grant.as_str()), api) {
             (Some("password"), LoginApi::Login | LoginApi::Token) | (None, LoginApi::Login) => {
@@ -182,20 +186,22 @@ impl Fields {
             }
             (Some("refresh_token"), LoginApi::Token | LoginApi::Refresh)
             | (None, LoginApi::Refresh) => self.into_refresh().map(GrantRequest::Refresh),
-            (None, LoginApi::Token) => Err(Rejection::Missing("grant_type")),
+            (None, LoginApi::Token) => Err(FormRejection::Missing("grant_type")),
             (Some(_), LoginApi::Login | LoginApi::Token | LoginApi::Refresh) => {
-                Err(Rejection::GrantType)
+                Err(FormRejection::GrantType)
             }
         }
     }
 
-    fn into_refresh(self) -> Result<Zeroizing<String>, Rejection> {
-        text("refresh_token", self.refresh_token)?.ok_or(Rejection::Missing("refresh_token"))
+    fn into_refresh(self) -> Result<Zeroizing<String>, FormRejection> {
+        text("refresh_token", self.refresh_token)?.ok_or(FormRejection::Missing("refresh_token"))
     }
 
-    fn into_login(self) -> Result<LoginRequest, Rejection> {
-        let username = text("username", self.username)?.ok_or(Rejection::Missing("username"))?;
-        let password = text("password", self.password)?.ok_or(Rejection::Missing("password"))?;
+    fn into_login(self) -> Result<LoginRequest, FormRejection> {
+        let username =
+            text("username", self.username)?.ok_or(FormRejection::Missing("username"))?;
+        let password =
+            text("password", self.password)?.ok_or(FormRejection::Missing("password"))?;
         // Generic clients send these along; this gateway has neither scopes nor clients.
         text("scope", self.scope)?;
         text("client_id", self.client_id)?;
@@ -208,11 +214,14 @@ impl Fields {
 }
 
 /// A field without a value counts as left out (RFC 6749, section 3.2), `null` likewise.
-fn text(name: &'static str, field: Option<Field>) -> Result<Option<Zeroizing<String>>, Rejection> {
+fn text(
+    name: &'static str,
+    field: Option<Field>,
+) -> Result<Option<Zeroizing<String>>, FormRejection> {
     match field {
         None | Some(Field::Null) => Ok(None),
         Some(Field::Text(text)) => Ok(Some(text).filter(|text| !text.is_empty())),
-        Some(Field::Other) => Err(Rejection::WrongType(name)),
+        Some(Field::Other) => Err(FormRejection::WrongType(name)),
     }
 }
 

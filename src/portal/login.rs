@@ -9,8 +9,8 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use serde::Serialize;
 
-use super::fields::{Format, GrantRequest, LoginRequest, parse};
-use super::rejection::Rejection;
+use super::fields::{BodyFormat, GrantRequest, LoginRequest, parse};
+use super::rejection::FormRejection;
 use super::{Portal, PortalReply, ReceivedBody};
 use crate::session::{
     Begun, DeviceId, LoginAttempt, PasswordResult, RefreshToken, StoreUnavailable, Throttled,
@@ -40,12 +40,12 @@ pub struct LoginEvent {
     /// escaped as in a Rust string.
     pub user: Box<str>,
     /// Whether it got a token.
-    pub outcome: Result<(), Denial>,
+    pub outcome: Result<(), LoginDenial>,
 }
 
 /// Why a login got no token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Denial {
+pub enum LoginDenial {
     /// Unknown, disabled, or a wrong password; not told apart. With it these lockouts began.
     Invalid(Begun),
     /// The password was not checked: too many were waiting.
@@ -84,20 +84,20 @@ impl LoginApi {
     }
 
     /// How the body is written, where it is a way that is taken here.
-    pub(super) fn format(self, headers: &HeaderMap) -> Option<Format> {
-        Format::of(headers).filter(|&format| self.takes(format))
+    pub(super) fn format(self, headers: &HeaderMap) -> Option<BodyFormat> {
+        BodyFormat::of(headers).filter(|&format| self.takes(format))
     }
 
-    fn takes(self, format: Format) -> bool {
+    fn takes(self, format: BodyFormat) -> bool {
         match (self, format) {
-            (Self::Login | Self::Refresh, Format::Form | Format::Json)
-            | (Self::Token, Format::Form) => true,
-            (Self::Token, Format::Json) => false,
+            (Self::Login | Self::Refresh, BodyFormat::Form | BodyFormat::Json)
+            | (Self::Token, BodyFormat::Form) => true,
+            (Self::Token, BodyFormat::Json) => false,
         }
     }
 }
 
-impl Denial {
+impl LoginDenial {
     /// A short name for metrics and logs. It never changes.
     pub fn label(self) -> &'static str {
         match self {
@@ -163,7 +163,7 @@ impl Portal {
         request: LoginRequest,
         client: IpAddr,
         now: u64,
-    ) -> Result<Granted, Denial> {
+    ) -> Result<Granted, LoginDenial> {
         // programs have no cookies: they are known by their network
         let user = self.authenticate_password(request, client, None).await?;
         let first = RefreshToken::first(ambient::random_bytes(), ambient::random_bytes());
@@ -187,7 +187,7 @@ impl Portal {
         request: LoginRequest,
         client: IpAddr,
         device: Option<DeviceId>,
-    ) -> Result<Arc<User>, Denial> {
+    ) -> Result<Arc<User>, LoginDenial> {
         let LoginRequest { username, password } = request;
         let attempt = LoginAttempt::new(&username, client, device);
         let admission = self
@@ -197,7 +197,7 @@ impl Portal {
         let found = match authenticate(&self.directory, &self.hasher, &username, password).await {
             Ok(user) => Some(user),
             Err(LoginFailure::Invalid) => None,
-            Err(LoginFailure::Busy) => return Err(Denial::Busy),
+            Err(LoginFailure::Busy) => return Err(LoginDenial::Busy),
         };
         let result = if found.is_some() {
             PasswordResult::Correct
@@ -210,18 +210,20 @@ impl Portal {
             .sessions
             .record(attempt, admission, result, limits, now)
             .await??;
-        found.ok_or(Denial::Invalid(begun))
+        found.ok_or(LoginDenial::Invalid(begun))
     }
 }
 
-impl From<Throttled> for Denial {
+impl From<Throttled> for LoginDenial {
     fn from(throttled: Throttled) -> Self {
         Self::LockedOut(throttled.millis.div_ceil(1000))
     }
 }
 
-fn read(api: LoginApi, head: &Parts, body: ReceivedBody) -> Result<GrantRequest, Rejection> {
-    let format = api.format(&head.headers).ok_or(Rejection::ContentType)?;
+fn read(api: LoginApi, head: &Parts, body: ReceivedBody) -> Result<GrantRequest, FormRejection> {
+    let format = api
+        .format(&head.headers)
+        .ok_or(FormRejection::ContentType)?;
     parse(api, format, &body.whole()?)
 }
 
@@ -263,13 +265,13 @@ pub(super) fn granted_response(granted: &Granted) -> Response<Bytes> {
     wire::json(StatusCode::OK, &body)
 }
 
-impl From<StoreUnavailable> for Denial {
+impl From<StoreUnavailable> for LoginDenial {
     fn from(_: StoreUnavailable) -> Self {
         Self::Away
     }
 }
 
-impl From<IssueError> for Denial {
+impl From<IssueError> for LoginDenial {
     fn from(error: IssueError) -> Self {
         Self::NoToken(error)
     }

@@ -6,11 +6,11 @@ use http::request::Parts;
 use http::{HeaderMap, Response, StatusCode};
 use zeroize::Zeroizing;
 
-use super::fields::{FormExtras, Format, parse_logout};
+use super::fields::{BodyFormat, FormExtras, parse_logout};
 use super::login::LoginApi;
 use super::me::PortalCaller;
 use super::refresh::{RefreshDenial, SessionEvent};
-use super::rejection::Rejection;
+use super::rejection::FormRejection;
 use super::sign_in::{is_browser_form, see_other};
 use super::{Portal, PortalReply, ReceivedBody};
 use crate::pages::Theme;
@@ -260,13 +260,13 @@ fn nothing_ended(intake: &Intake, caller: &PortalCaller) -> Response<Bytes> {
 }
 
 /// The refresh token of the body, which may be empty.
-fn read(head: &Parts, body: ReceivedBody) -> Result<Option<Zeroizing<String>>, Rejection> {
+fn read(head: &Parts, body: ReceivedBody) -> Result<Option<Zeroizing<String>>, FormRejection> {
     let bytes = body.whole()?;
-    match Format::of(&head.headers) {
-        Some(Format::Json) if bytes.is_empty() => Ok(None),
+    match BodyFormat::of(&head.headers) {
+        Some(BodyFormat::Json) if bytes.is_empty() => Ok(None),
         Some(format) => parse_logout(format, &bytes),
         None if bytes.is_empty() && !head.headers.contains_key(CONTENT_TYPE) => Ok(None),
-        None => Err(Rejection::ContentType),
+        None => Err(FormRejection::ContentType),
     }
 }
 

@@ -17,10 +17,10 @@ mod keys;
 mod login;
 mod logout;
 mod me;
-mod next;
 mod redirect_loop;
 mod refresh;
 mod rejection;
+mod return_path;
 mod sign_in;
 
 use std::sync::Arc;
@@ -34,10 +34,10 @@ use http_body::Body;
 pub use body::ReceivedBody;
 pub use docs::Asset;
 pub use endpoint::PortalEndpoint;
-pub use login::{Denial, LoginEvent};
+pub use login::{LoginDenial, LoginEvent};
 pub use me::PortalCaller;
-pub use next::Next;
 pub use refresh::{RefreshDenial, SessionEvent};
+pub use return_path::ReturnPath;
 pub use sign_in::Visitor;
 
 use self::docs::Docs;
@@ -45,7 +45,7 @@ use self::login::LoginApi;
 use self::sign_in::is_browser_form;
 use crate::pages::Theme;
 use crate::session::{AttemptLimits, ClearLockout, Sessions, StoreUnavailable};
-use crate::token::{CookieSessions, Issuer};
+use crate::token::{CookieSessions, TokenIssuer};
 use crate::users::{Directory, Hasher};
 use crate::wire::{self, Intake, OwnPaths, SessionCookie};
 
@@ -74,7 +74,7 @@ pub struct PortalSettings {
 pub struct Portal {
     settings: PortalSettings,
     directory: Arc<Directory>,
-    issuer: Issuer,
+    issuer: TokenIssuer,
     hasher: Hasher,
     sessions: Sessions,
     browsers: Arc<CookieSessions>,
@@ -111,7 +111,7 @@ impl Portal {
     pub fn new(
         settings: PortalSettings,
         directory: Arc<Directory>,
-        issuer: Issuer,
+        issuer: TokenIssuer,
         hasher: Hasher,
         sessions: Sessions,
         browsers: Arc<CookieSessions>,

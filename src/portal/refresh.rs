@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 use super::login::{Granted, LoginApi, granted_response, holder};
 use super::{Portal, PortalReply};
 use crate::ambient;
-use crate::session::{Exchange, RefreshToken, StoreUnavailable, Times};
+use crate::session::{RefreshToken, StoreUnavailable, Times, TokenExchange};
 use crate::token::IssueError;
 use crate::users::User;
 
@@ -89,12 +89,12 @@ impl Portal {
             .exchange(&shown, &fresh, client, times)
             .await?;
         let opened_at = match exchanged {
-            Exchange::Good { subject, opened_at } => {
+            TokenExchange::Good { subject, opened_at } => {
                 *name = Some(subject);
                 opened_at
             }
-            Exchange::Refused => return Err(RefreshDenial::Refused),
-            Exchange::Reused { subject } => {
+            TokenExchange::Refused => return Err(RefreshDenial::Refused),
+            TokenExchange::Reused { subject } => {
                 *name = Some(subject);
                 return Err(RefreshDenial::Reused);
             }

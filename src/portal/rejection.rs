@@ -7,13 +7,13 @@ use http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderName, HeaderValue, Response, StatusCode};
 use serde::Serialize;
 
-use super::login::{Denial, LoginApi};
+use super::login::{LoginApi, LoginDenial};
 use super::refresh::RefreshDenial;
 use crate::wire;
 
 /// Why the password, or the refresh token, was not even looked at. Always the client's fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Rejection {
+pub(super) enum FormRejection {
     TooLarge,
     TooSlow,
     Broken,
@@ -35,7 +35,7 @@ struct ErrorBody<'a> {
     error_description: &'a str,
 }
 
-impl Rejection {
+impl FormRejection {
     pub(super) fn into_response(self, api: LoginApi) -> Response<Bytes> {
         let detail = self.detail(api);
         let body = ErrorBody {
@@ -126,7 +126,7 @@ impl Rejection {
     }
 }
 
-impl Denial {
+impl LoginDenial {
     pub(super) fn into_response(self, api: LoginApi) -> Response<Bytes> {
         let (status, error, detail, description) = match (self, api) {
             (Self::Invalid(_), LoginApi::Login | LoginApi::Refresh) => (

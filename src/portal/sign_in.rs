@@ -4,14 +4,14 @@ use bytes::Bytes;
 use http::header::{CONTENT_TYPE, LOCATION, SET_COOKIE};
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 
-use super::fields::{FormExtras, Format, LoginRequest, extras, parse_password};
+use super::fields::{BodyFormat, FormExtras, LoginRequest, extras, parse_password};
 use super::form;
-use super::login::{Denial, LoginApi, LoginEvent, log_safe_name};
-use super::next::Next;
+use super::login::{LoginApi, LoginDenial, LoginEvent, log_safe_name};
 use super::redirect_loop::RedirectLoopGuard;
+use super::return_path::ReturnPath;
 use super::{Portal, PortalCaller, PortalReply, ReceivedBody};
 use crate::ambient;
-use crate::pages::{Account, CookieMissing, Page, SignIn, Theme};
+use crate::pages::{AccountPage, CookieMissing, RenderedPage, SignInPage, Theme};
 use crate::token::{SessionId, SessionToken};
 use crate::wire::{self, GatewayCookies, Intake, Site};
 
@@ -36,12 +36,12 @@ pub struct Visitor<'a> {
     /// The gateway's cookies that it brought.
     pub cookies: &'a GatewayCookies,
     /// Where it wants to go; `None` where there is no safe way back.
-    pub next: Option<Next>,
+    pub next: Option<ReturnPath>,
 }
 
 impl Portal {
     /// The sign-in page's path, from where the browser comes back.
-    pub fn sign_in_path(&self, next: Option<&Next>) -> String {
+    pub fn sign_in_path(&self, next: Option<&ReturnPath>) -> String {
         let prefix = &self.settings.own.prefix;
         match next {
             Some(next) => format!("{prefix}/login?next={}", next.encoded()),
@@ -115,7 +115,7 @@ impl Portal {
         let prefix = &self.settings.own.prefix;
         match caller {
             PortalCaller::Known { identity, .. } => {
-                let account = Account {
+                let account = AccountPage {
                     action: &format!("{prefix}/logout"),
                     next: query.next.as_str(),
                     user: &identity.subject,
@@ -131,11 +131,11 @@ impl Portal {
                 };
                 let (action, next) = (&*format!("{prefix}/login"), query.next.as_str());
                 show(
-                    theme.sign_in(&SignIn {
+                    theme.sign_in(&SignInPage {
                         action,
                         next,
                         notice,
-                        ..SignIn::default()
+                        ..SignInPage::default()
                     }),
                     StatusCode::OK,
                 )
@@ -211,7 +211,7 @@ impl Portal {
         request: LoginRequest,
         intake: &Intake,
         now: u64,
-    ) -> Result<SessionToken, Denial> {
+    ) -> Result<SessionToken, LoginDenial> {
         let device = self.known_device(intake, &request.username, now);
         let user = self
             .authenticate_password(request, intake.client.accountable_address(), device)
@@ -229,7 +229,7 @@ impl Portal {
         typed: &FormExtras,
         now: u64,
     ) -> Response<Bytes> {
-        let next = Next::parse(&typed.next).unwrap_or_default();
+        let next = ReturnPath::parse(&typed.next).unwrap_or_default();
         let mut response = see_other(next.as_str()).expect("a parsed path is a field value");
         let cookie =
             self.settings
@@ -269,10 +269,10 @@ impl Portal {
         error: &str,
         typed: &FormExtras,
     ) -> Response<Bytes> {
-        let next = Next::parse(&typed.next).unwrap_or_default();
+        let next = ReturnPath::parse(&typed.next).unwrap_or_default();
         let user: String = typed.username.chars().take(SHOWN_CHARACTERS).collect();
         let action = format!("{}/login", self.settings.own.prefix);
-        let form = SignIn {
+        let form = SignInPage {
             action: &action,
             next: next.as_str(),
             user: &user,
@@ -286,14 +286,14 @@ impl Portal {
 /// Whether a request is the form of a page: form-encoded, from somebody who wants to see a page.
 pub(super) fn is_browser_form(method: &Method, headers: &HeaderMap) -> bool {
     *method == Method::POST
-        && Format::of(headers) == Some(Format::Form)
+        && BodyFormat::of(headers) == Some(BodyFormat::Form)
         && wire::accepts_html(headers)
 }
 
 /// What the sign-in page is asked.
 #[derive(Default)]
 struct Query {
-    next: Next,
+    next: ReturnPath,
     signed_out: bool,
 }
 
@@ -304,7 +304,7 @@ impl Query {
             form::pairs(query.unwrap_or_default().as_bytes()).filter_map(Result::ok)
         {
             match &**name {
-                "next" => read.next = Next::parse(&value).unwrap_or_default(),
+                "next" => read.next = ReturnPath::parse(&value).unwrap_or_default(),
                 SIGNED_OUT => read.signed_out = true,
                 _ => {}
             }
@@ -332,7 +332,7 @@ fn words(status: StatusCode) -> &'static str {
 }
 
 /// A page under its policy, which no other page may frame and no cache keep.
-fn show(page: Page, status: StatusCode) -> Response<Bytes> {
+fn show(page: RenderedPage, status: StatusCode) -> Response<Bytes> {
     let mut response = Response::new(Bytes::from(page.html));
     *response.status_mut() = status;
     let headers = response.headers_mut();

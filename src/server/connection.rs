@@ -37,7 +37,7 @@ pub(super) struct Client {
 
 /// What a client speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Protocol {
+pub(super) enum ClientProtocol {
     /// HTTP/1.1 or HTTP/1.0.
     Http1,
     /// HTTP/2, with or without TLS.
@@ -57,8 +57,8 @@ pub(super) async fn serve(accepted: Accepted, context: Rc<Context>) {
         return;
     };
     match protocol {
-        Protocol::Http1 => http1::serve(stream, client, clock, &context).await,
-        Protocol::Http2 => Box::pin(http2::serve(stream, client, clock, &context)).await,
+        ClientProtocol::Http1 => http1::serve(stream, client, clock, &context).await,
+        ClientProtocol::Http2 => Box::pin(http2::serve(stream, client, clock, &context)).await,
     }
 }
 
@@ -67,7 +67,7 @@ struct Begun {
     stream: Stream,
     client: Client,
     clock: Rc<ConnectionClock>,
-    protocol: Protocol,
+    protocol: ClientProtocol,
 }
 
 /// Everything that comes before HTTP. `None` where the connection has ended.
@@ -122,7 +122,7 @@ struct Introduced {
     stream: Stream,
     client: Client,
     /// `None` where its first bytes tell.
-    protocol: Option<Protocol>,
+    protocol: Option<ClientProtocol>,
 }
 
 /// What comes before HTTP: the word of a proxy about its client, and TLS. `None` where the connection has ended.
@@ -230,7 +230,7 @@ async fn detect(
     stream: &mut Stream,
     clock: &ConnectionClock,
     context: &Context,
-) -> Result<Protocol, Undetected> {
+) -> Result<ClientProtocol, Undetected> {
     let over = poll_fn(|cx| {
         if context.closes_idle(clock.terms()) && clock.phase() == Phase::Fresh {
             return Poll::Ready(Undetected::Gone);
@@ -243,7 +243,7 @@ async fn detect(
     }
 }
 
-async fn look(stream: &mut Stream, clock: &ConnectionClock) -> io::Result<Protocol> {
+async fn look(stream: &mut Stream, clock: &ConnectionClock) -> io::Result<ClientProtocol> {
     let mut first = stream.read_ahead().await?;
     clock.received(first.len());
     while first.len() < TELLING && PREFACE.starts_with(&first) && !first.is_empty() {
@@ -254,9 +254,9 @@ async fn look(stream: &mut Stream, clock: &ConnectionClock) -> io::Result<Protoc
         first.unsplit(more);
     }
     let protocol = if first.starts_with(&PREFACE[..TELLING]) {
-        Protocol::Http2
+        ClientProtocol::Http2
     } else {
-        Protocol::Http1
+        ClientProtocol::Http1
     };
     stream.unread(first.freeze());
     Ok(protocol)

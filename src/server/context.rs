@@ -14,7 +14,7 @@ use super::rejections::Rejections;
 use super::release_memory::MemoryReleaser;
 use super::stream::Stream;
 use super::terms::Terms;
-use super::tls::Tls;
+use super::tls::ListenerTls;
 use crate::ambient::Ticker;
 use crate::gateway::{Snapshot, TrustGeneration, Worker};
 
@@ -42,7 +42,7 @@ pub(super) struct Context {
     pub(super) ticker: Ticker,
     pub(super) rejections: Rejections,
     pub(super) memory_releaser: MemoryReleaser,
-    tls: Option<Arc<Tls>>,
+    tls: Option<Arc<ListenerTls>>,
     /// Those of the connection that was accepted last.
     terms: RefCell<Option<Rc<Terms>>>,
     lingering: Cell<usize>,
@@ -67,7 +67,7 @@ impl Context {
     pub(super) fn new(
         gateway: Worker,
         ticker: Ticker,
-        tls: Option<Arc<Tls>>,
+        tls: Option<Arc<ListenerTls>>,
         all_open: OpenConnections,
     ) -> Self {
         let gateway = Rc::new(gateway);
@@ -90,7 +90,7 @@ impl Context {
     /// What a connection must be accepted with; a unix socket never leaves the machine, and has no need of TLS.
     pub(super) fn tls_of(&self, stream: &Stream) -> Option<TlsAcceptor> {
         match stream {
-            Stream::Tcp(_) => self.tls.as_deref().map(Tls::acceptor),
+            Stream::Tcp(_) => self.tls.as_deref().map(ListenerTls::acceptor),
             Stream::Unix(_) | Stream::Tls(_) => None,
         }
     }

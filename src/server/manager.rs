@@ -36,7 +36,7 @@ pub(super) enum Reread {
 
 /// Whether the manager waits for the outcome of a reload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Asked {
+pub(super) enum ManagerWaits {
     /// It has been told that a reload runs.
     Yes,
     /// Files have changed, which it does not know.
@@ -44,7 +44,7 @@ pub(super) enum Asked {
 }
 
 /// A reload is over. The gateway is as ready as before, whatever became of it.
-pub(super) fn reread(outcome: Reread, asked: Asked) {
+pub(super) fn reread(outcome: Reread, asked: ManagerWaits) {
     let status = match outcome {
         Reread::Accepted => SERVING.to_owned(),
         Reread::Refused { problems } => {
@@ -54,8 +54,8 @@ pub(super) fn reread(outcome: Reread, asked: Asked) {
         }
     };
     match asked {
-        Asked::Yes => tell(&[NotifyState::Ready, NotifyState::Status(&status)]),
-        Asked::No => tell(&[NotifyState::Status(&status)]),
+        ManagerWaits::Yes => tell(&[NotifyState::Ready, NotifyState::Status(&status)]),
+        ManagerWaits::No => tell(&[NotifyState::Status(&status)]),
     }
 }
 

@@ -4,6 +4,7 @@ mod clock;
 mod connection;
 mod context;
 mod executor;
+mod file_watch;
 mod files;
 mod http1;
 mod http2;
@@ -28,9 +29,8 @@ mod team;
 mod terms;
 mod timed_body;
 mod tls;
-mod watch;
 mod watchdog;
 mod worker;
 
 pub use listen::{ListenAddress, ListenError};
-pub use run::{Bound, RunError, Settings, run};
+pub use run::{Bound, GatewaySettings, RunError, run};

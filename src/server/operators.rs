@@ -9,10 +9,12 @@ use tokio::runtime::Builder;
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use crate::admin::{self, AdminState, Check, InForce, Load, Loads, Readiness};
+use crate::admin::{
+    self, AdminState, ConfigurationLoad, InForce, Loads, Readiness, ReadinessCheck,
+};
 use crate::ambient;
 use crate::config::{Loaded, ServiceView};
-use crate::gateway::{ProcessState, Shared, Snapshot};
+use crate::gateway::{CurrentSnapshot, ProcessState, Snapshot};
 use crate::telemetry::audit::AuditCounts;
 use crate::telemetry::history::{History, STEP};
 use crate::telemetry::metrics::{Metrics, ServerLevels};
@@ -31,8 +33,8 @@ impl InForce for Snapshot {
 }
 
 /// What operators are told of a load that comes into force now.
-pub(super) fn load(loaded: &Loaded) -> Load {
-    Load {
+pub(super) fn load(loaded: &Loaded) -> ConfigurationLoad {
+    ConfigurationLoad {
         digest: loaded.digest,
         at: ambient::unix_seconds(),
         users: loaded.config.directory.users().count(),
@@ -47,7 +49,7 @@ pub(super) fn state(
     metrics: Arc<Metrics>,
     process_state: &ProcessState,
     draining: &Arc<AtomicBool>,
-    shared: &Arc<Shared>,
+    shared: &Arc<CurrentSnapshot>,
     recent: Arc<Recent>,
     loads: Arc<Loads>,
 ) -> AdminState {
@@ -108,20 +110,20 @@ fn readiness(
     Arc::new(move || {
         let drains = draining.load(Ordering::Relaxed);
         let running = if drains {
-            Check::Failed("draining")
+            ReadinessCheck::Failed("draining")
         } else {
-            Check::Ok
+            ReadinessCheck::Ok
         };
         let state = if sessions.is_up() {
-            Check::Ok
+            ReadinessCheck::Ok
         } else {
-            Check::Failed("unreachable")
+            ReadinessCheck::Failed("unreachable")
         };
         let fails = audit.as_ref().is_some_and(AuditCounts::is_failing);
         let audit = if fails {
-            Check::Failed("cannot be written")
+            ReadinessCheck::Failed("cannot be written")
         } else {
-            Check::Ok
+            ReadinessCheck::Ok
         };
         Readiness {
             running,

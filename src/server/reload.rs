@@ -6,15 +6,15 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use super::manager::{self, Asked, Reread};
+use super::file_watch::{Coverage, FileWatch};
+use super::manager::{self, ManagerWaits, Reread};
 use super::retired_snapshots::RetiredSnapshots;
-use super::tls::Tls;
-use super::watch::{Coverage, Watch};
+use super::tls::ListenerTls;
 use super::{operators, sinks};
 use crate::admin::Loads;
 use crate::ambient;
 use crate::config::{self, Config, LoadRequest, Loaded, Problem, Problems, Severity};
-use crate::gateway::{ProcessState, Shared, Snapshot, audit_changes};
+use crate::gateway::{CurrentSnapshot, ProcessState, Snapshot, audit_changes};
 use crate::session::StateSettings;
 use crate::telemetry::audit::AuditSink;
 use crate::telemetry::events::Events;
@@ -37,19 +37,19 @@ enum Trigger {
 }
 
 impl Trigger {
-    fn asked(self) -> Asked {
+    fn asked(self) -> ManagerWaits {
         match self {
-            Self::Signal => Asked::Yes,
-            Self::FilesChanged | Self::NewlyWatched | Self::Stop => Asked::No,
+            Self::Signal => ManagerWaits::Yes,
+            Self::FilesChanged | Self::NewlyWatched | Self::Stop => ManagerWaits::No,
         }
     }
 }
 
 /// What a reload changes.
-pub(super) struct Target {
-    pub(super) shared: Arc<Shared>,
+pub(super) struct ReloadTarget {
+    pub(super) shared: Arc<CurrentSnapshot>,
     /// `None` where clients are served in the clear.
-    pub(super) tls: Option<Arc<Tls>>,
+    pub(super) tls: Option<Arc<ListenerTls>>,
     pub(super) process_state: ProcessState,
     pub(super) metrics: Arc<Metrics>,
     /// What operators are told.
@@ -58,7 +58,7 @@ pub(super) struct Target {
 }
 
 /// What the present configuration came from, and what only a restart changes.
-pub(super) struct Present {
+pub(super) struct LoadedFiles {
     pub(super) files: Vec<PathBuf>,
     pub(super) digest: [u8; 32],
     pub(super) fixed: Fixed,
@@ -111,12 +111,12 @@ impl Reloads {
     /// Watches the files from now on, on a thread of its own: reading 100,000 users takes a while.
     pub(super) fn start(
         request: LoadRequest,
-        present: Present,
-        target: Target,
+        present: LoadedFiles,
+        target: ReloadTarget,
     ) -> std::io::Result<Self> {
         let (triggers, received) = channel();
         let changes = triggers.clone();
-        let watch = Watch::start(move || {
+        let watch = FileWatch::start(move || {
             // it fails only where the thread is gone
             let _ = changes.send(Trigger::FilesChanged);
         });
@@ -158,9 +158,9 @@ impl Drop for Reloads {
 
 struct Reloader {
     request: LoadRequest,
-    present: Present,
-    target: Target,
-    watch: Watch,
+    present: LoadedFiles,
+    target: ReloadTarget,
+    watch: FileWatch,
     triggers: Sender<Trigger>,
     last: Last,
     retired_snapshots: RetiredSnapshots<Snapshot>,
@@ -220,12 +220,12 @@ impl Reloader {
             audit.reopen();
         }
         let (asked, before) = (trigger.asked(), self.last.reread());
-        if asked == Asked::Yes {
+        if asked == ManagerWaits::Yes {
             manager::reloading();
         }
         self.load(trigger);
         let now = self.last.reread();
-        if asked == Asked::Yes || now != before {
+        if asked == ManagerWaits::Yes || now != before {
             manager::reread(now, asked);
         }
     }

@@ -13,18 +13,18 @@ use tokio::time::{sleep, timeout};
 
 use super::listen::{ListenAddress, ListenError, Listeners, bind_all, bind_alone};
 use super::manager;
-use super::reload::{Fixed, Present, Reloads, Target, report};
+use super::reload::{Fixed, LoadedFiles, ReloadTarget, Reloads, report};
 use super::signals::Signals;
 use super::sinks::Sinks;
 use super::team::Team;
-use super::tls::Tls;
+use super::tls::ListenerTls;
 use super::watchdog::Watchdog;
-use super::worker::End;
+use super::worker::WorkerShutdown;
 use super::{files, operators};
 use crate::admin::Loads;
 use crate::ambient;
 use crate::config::{Config, LoadRequest, Loaded};
-use crate::gateway::{ProcessState, Shared, Snapshot};
+use crate::gateway::{CurrentSnapshot, ProcessState, Snapshot};
 use crate::jwks::KeySources;
 use crate::session::{Sessions, StateError};
 use crate::telemetry::access_log::AccessLog;
@@ -45,7 +45,7 @@ const STATE_WAIT: Duration = Duration::from_secs(10);
 const CUT_OFF: Duration = Duration::from_secs(1);
 
 /// What a gateway is started with.
-pub struct Settings {
+pub struct GatewaySettings {
     /// The configuration.
     pub loaded: Loaded,
     /// How to load it again.
@@ -84,7 +84,7 @@ pub enum RunError {
 ///
 /// # Errors
 /// [`RunError`] where it cannot start.
-pub fn run(mut settings: Settings, ready: impl FnOnce(&Bound)) -> Result<(), RunError> {
+pub fn run(mut settings: GatewaySettings, ready: impl FnOnce(&Bound)) -> Result<(), RunError> {
     let runtime = Builder::new_current_thread().enable_all().build()?;
     // from here on: without a handler SIGHUP would end the process, and as the first one of a container it would not
     // hear SIGTERM at all
@@ -129,8 +129,8 @@ impl Sockets {
 /// A process whose configuration is in force and whose stores are open.
 struct Process {
     process_state: ProcessState,
-    shared: Arc<Shared>,
-    tls: Option<Arc<Tls>>,
+    shared: Arc<CurrentSnapshot>,
+    tls: Option<Arc<ListenerTls>>,
     sinks: Sinks,
     reloads: Reloads,
     metrics: Arc<Metrics>,
@@ -140,7 +140,7 @@ struct Process {
 
 impl Process {
     fn open(
-        settings: Settings,
+        settings: GatewaySettings,
         process_state: ProcessState,
         metrics: Arc<Metrics>,
         loads: Arc<Loads>,
@@ -148,11 +148,14 @@ impl Process {
         let loaded = settings.loaded;
         let fixed = Fixed::of(&loaded.config);
         let tls = loaded.config.server.tls.as_ref();
-        let tls = tls.map(|tls| Arc::new(Tls::new(tls)));
+        let tls = tls.map(|tls| Arc::new(ListenerTls::new(tls)));
         metrics.show_servers(operators::levels(&process_state.server_sets));
         let sinks = Sinks::open(&process_state, &metrics);
-        let shared = Arc::new(Shared::new(Snapshot::new(loaded.config, &process_state)));
-        let target = Target {
+        let shared = Arc::new(CurrentSnapshot::new(Snapshot::new(
+            loaded.config,
+            &process_state,
+        )));
+        let target = ReloadTarget {
             shared: Arc::clone(&shared),
             tls: tls.clone(),
             process_state: process_state.clone(),
@@ -160,7 +163,7 @@ impl Process {
             loads: Arc::clone(&loads),
             events: settings.events,
         };
-        let present = Present {
+        let present = LoadedFiles {
             files: loaded.files,
             digest: loaded.digest,
             fixed,
@@ -186,7 +189,7 @@ impl Process {
         ready: impl FnOnce(&Bound),
     ) -> Result<(), RunError> {
         let (end, watchdog, recent) = (
-            End::default(),
+            WorkerShutdown::default(),
             Watchdog::wanted(),
             Arc::new(Recent::default()),
         );
@@ -260,7 +263,7 @@ fn process_state(
 }
 
 /// Says everywhere that the end has begun. Returns for how long new connections are still served.
-fn start_drain(draining: &AtomicBool, shared: &Shared, sinks: &Sinks) -> Duration {
+fn start_drain(draining: &AtomicBool, shared: &CurrentSnapshot, sinks: &Sinks) -> Duration {
     draining.store(true, Ordering::Relaxed);
     let current = shared.current();
     let timeouts = &current.server().timeouts;
@@ -321,7 +324,7 @@ async fn supervise(
     ended: &mut UnboundedReceiver<()>,
     reloads: &Reloads,
     start_drain: impl FnOnce() -> Duration,
-    end: &End,
+    end: &WorkerShutdown,
 ) -> Outcome {
     loop {
         tokio::select! {
@@ -350,7 +353,7 @@ enum Workers {
 }
 
 /// Ends the workers that still run, if any. What they were doing is written to the access log.
-async fn cut_off(end: &End, ended: &mut UnboundedReceiver<()>) -> Workers {
+async fn cut_off(end: &WorkerShutdown, ended: &mut UnboundedReceiver<()>) -> Workers {
     end.stop.cancel();
     end.cut.cancel();
     timeout(CUT_OFF, all_gone(ended))

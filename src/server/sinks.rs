@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::ambient;
 use crate::config::{Problem, ServerTimeouts, Severity};
 use crate::gateway::ProcessState;
-use crate::telemetry::audit::{Audit, AuditRecord, Outcome};
+use crate::telemetry::audit::{Audit, AuditOutcome, AuditRecord};
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::traces::Traces;
 use crate::text::hex;
@@ -36,7 +36,7 @@ impl Sinks {
         if let Some(audit) = &process_state.audit {
             metrics.show_audit(audit.counts());
             let record =
-                record("start", Outcome::Success).text("version", env!("CARGO_PKG_VERSION"));
+                record("start", AuditOutcome::Success).text("version", env!("CARGO_PKG_VERSION"));
             audit.write(&record.value("pid", std::process::id()));
         }
         Self {
@@ -62,7 +62,7 @@ impl Sinks {
             })
         };
         if let Some(audit) = &self.audit {
-            audit.write(&record("stop", Outcome::Success));
+            audit.write(&record("stop", AuditOutcome::Success));
             audit.close(left().clamp(SHORTEST, LONGEST));
         }
         self.traces.close(left().clamp(SHORTEST, LONGEST));
@@ -71,7 +71,8 @@ impl Sinks {
 
 /// Records that another configuration is in force, with so many services and users.
 pub(super) fn applied(audit: &Arc<Audit>, digest: &[u8; 32], (services, users): (usize, usize)) {
-    let record = record("config_reload", Outcome::Success).text("digest", &hex::encode(digest));
+    let record =
+        record("config_reload", AuditOutcome::Success).text("digest", &hex::encode(digest));
     audit.write(&record.value("services", services).value("users", users));
 }
 
@@ -83,7 +84,7 @@ pub(super) fn refused(audit: &Arc<Audit>, problems: &[Problem]) {
             .filter(|problem| problem.severity == Severity::Error)
     };
     let listed: Vec<Value> = errors().take(MOST_PROBLEMS).map(problem).collect();
-    let record = record("config_reload", Outcome::Failure)
+    let record = record("config_reload", AuditOutcome::Failure)
         .value("errors", errors().count())
         .value("problems", listed);
     audit.write(&record);
@@ -99,6 +100,6 @@ fn problem(problem: &Problem) -> Value {
     })
 }
 
-fn record(event: &'static str, outcome: Outcome) -> AuditRecord {
+fn record(event: &'static str, outcome: AuditOutcome) -> AuditRecord {
     AuditRecord::new(ambient::wall_clock(), event, outcome)
 }

@@ -26,7 +26,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// When a worker ends.
 #[derive(Clone, Default)]
-pub(super) struct End {
+pub(super) struct WorkerShutdown {
     /// Cancelled: accept nothing more, finish what runs.
     pub(super) stop: CancellationToken,
     /// Cancelled after `stop`: finish nothing.
@@ -38,7 +38,7 @@ pub(super) fn run(
     listeners: Vec<Listener>,
     context: impl FnOnce() -> Context,
     watchdog: Option<WatchdogReply>,
-    end: &End,
+    end: &WorkerShutdown,
     drain: impl FnOnce() -> Duration,
 ) -> io::Result<()> {
     let runtime = Builder::new_current_thread()

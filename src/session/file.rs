@@ -14,7 +14,7 @@ use redb::{Builder, Database, DatabaseError, ReadableDatabase, ReadableTable, Ta
 
 use super::attempt::{Account, Subject};
 use super::known::KNOWN_FOR;
-use super::local::{Change, Local};
+use super::local::{Local, StoredChange};
 use super::revocations::Revocations;
 use crate::ambient;
 use crate::token::SessionId;
@@ -82,7 +82,7 @@ impl FileStore {
     }
 
     /// Writes changes down, all or none, and waits until they are on the disk.
-    pub(super) fn write(&mut self, changes: &[Change]) -> Result<(), FileError> {
+    pub(super) fn write(&mut self, changes: &[StoredChange]) -> Result<(), FileError> {
         if changes.is_empty() {
             return Ok(());
         }
@@ -146,7 +146,7 @@ fn read(
         // what an older version cannot read is a session that has to log in again
         if let Ok(family) = serde_json::from_slice(family.value()) {
             local.restore(
-                Change::Keep(SessionId::from_bytes(session.value()), family),
+                StoredChange::Keep(SessionId::from_bytes(session.value()), family),
                 millis,
             );
         }
@@ -162,7 +162,7 @@ fn read(
         let (key, until) = entry?;
         let (subject, until) = (Subject::parse(key.value()), until.value());
         if let Some(subject) = subject.filter(|_| until > millis) {
-            local.restore(Change::Hold(subject, until), millis);
+            local.restore(StoredChange::Hold(subject, until), millis);
         }
     }
     for entry in transaction.open_table(KNOWN)?.iter()? {
@@ -171,7 +171,7 @@ fn read(
         // what cannot be read is known anew with the next good login
         if let Ok(known) = serde_json::from_slice(text) {
             let account = Account::from_bytes(account.value());
-            local.restore(Change::Know(account, known), millis);
+            local.restore(StoredChange::Know(account, known), millis);
         }
     }
     Ok(())
@@ -193,7 +193,7 @@ fn try_to_write(database: &Database) -> Result<(), redb::Error> {
     Ok(())
 }
 
-fn write(database: &Database, changes: &[Change]) -> Result<(), redb::Error> {
+fn write(database: &Database, changes: &[StoredChange]) -> Result<(), redb::Error> {
     let transaction = database.begin_write()?;
     {
         let mut families = transaction.open_table(FAMILIES)?;
@@ -202,21 +202,23 @@ fn write(database: &Database, changes: &[Change]) -> Result<(), redb::Error> {
         let mut known = transaction.open_table(KNOWN)?;
         for change in changes {
             match change {
-                Change::Keep(session, family) => {
+                StoredChange::Keep(session, family) => {
                     let text = serde_json::to_vec(family)
                         .expect("a family has nothing that JSON cannot say");
                     families.insert(session.as_bytes(), &*text)?;
                 }
-                Change::Forget(session) => drop(families.remove(session.as_bytes())?),
-                Change::Revoke(session, until) => drop(ended.insert(session.as_bytes(), until)?),
-                Change::Hold(subject, until) => drop(held.insert(&*subject.key(), until)?),
-                Change::Release(subject) => drop(held.remove(&*subject.key())?),
-                Change::Know(account, networks) => {
+                StoredChange::Forget(session) => drop(families.remove(session.as_bytes())?),
+                StoredChange::Revoke(session, until) => {
+                    drop(ended.insert(session.as_bytes(), until)?)
+                }
+                StoredChange::Hold(subject, until) => drop(held.insert(&*subject.key(), until)?),
+                StoredChange::Release(subject) => drop(held.remove(&*subject.key())?),
+                StoredChange::Know(account, networks) => {
                     let text = serde_json::to_vec(networks)
                         .expect("networks have nothing that JSON cannot say");
                     known.insert(account.as_bytes(), (networks.last_used(), &*text))?;
                 }
-                Change::Purge(now) => {
+                StoredChange::Purge(now) => {
                     ended.retain(|_, until| until > *now)?;
                     held.retain(|_, until| until / 1000 >= *now)?;
                 }

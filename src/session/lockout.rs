@@ -21,14 +21,14 @@ pub struct Lockout {
     /// A name for it, by which it is lifted.
     pub id: String,
     /// What is held.
-    pub held: Held,
+    pub held: LockoutScope,
     /// When it ends, in milliseconds since 1970.
     pub until: u64,
 }
 
 /// What a lockout holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Held {
+pub enum LockoutScope {
     /// An account, from one network.
     Pair(Account, Network),
     /// A network, over all accounts.
@@ -73,7 +73,7 @@ impl Sessions {
     pub async fn lift_named(
         &self,
         id: &str,
-    ) -> Result<(Held, Result<(), StoreUnavailable>), Unknown> {
+    ) -> Result<(LockoutScope, Result<(), StoreUnavailable>), Unknown> {
         let subject = Subject::parse(id).ok_or(Unknown)?;
         let held = subject.into();
         Ok((
@@ -104,7 +104,7 @@ impl Network {
     }
 }
 
-impl From<Subject> for Held {
+impl From<Subject> for LockoutScope {
     fn from(subject: Subject) -> Self {
         match subject {
             Subject::Pair(account, network) => Self::Pair(account, network),

@@ -18,7 +18,7 @@ use super::attempt::{
     Account, Admission, AttemptLimits, DeviceId, LoginAttempt, Measure, Network, PasswordResult,
     REST, Subject, Throttled,
 };
-use super::job::Record;
+use super::job::RecordAttempt;
 use super::known::{KnownNetworks, KnownPlaces};
 use super::ledger::{Counted, Ledger, Room};
 
@@ -54,7 +54,7 @@ pub(super) struct LoginThrottle {
 
 /// What a recorded login has changed.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Outcome {
+pub(super) struct ThrottleUpdate {
     /// Lockouts that began, or were prolonged, and until when.
     pub(super) holds: Vec<(Subject, u64)>,
     /// The networks of the account, where they have changed.
@@ -113,8 +113,8 @@ impl LoginThrottle {
     /// guesses in turn.
     pub(super) fn record(
         &mut self,
-        record: &Record,
-        outcome: &mut Outcome,
+        record: &RecordAttempt,
+        outcome: &mut ThrottleUpdate,
     ) -> Result<(), Throttled> {
         let (attempt, now) = (&record.attempt, record.now);
         let device = match record.admission {
@@ -227,8 +227,8 @@ impl LoginThrottle {
     }
 
     /// Counts a failure for the device cookie, or else for the account.
-    fn count_for(&mut self, record: &Record, holds: &mut Vec<(Subject, u64)>) {
-        let Record { limits, now, .. } = record;
+    fn count_for(&mut self, record: &RecordAttempt, holds: &mut Vec<(Subject, u64)>) {
+        let RecordAttempt { limits, now, .. } = record;
         let LoginAttempt {
             account,
             network,

@@ -32,7 +32,7 @@ pub use error::TokenError;
 pub use foreign::{ExternalToken, IssuerKeys, TrustSettings, TrustedIssuer, TrustedIssuers};
 pub use generate::generate;
 pub use inspect::Inspection;
-pub use issuer::{Holder, IssueError, IssuedToken, Issuer, IssuerSettings};
+pub use issuer::{Holder, IssueError, IssuedToken, IssuerSettings, TokenIssuer};
 pub use jwks::{JwksError, RejectedKey};
 pub use key::{Key, KeyError, SECRET_BYTES, VerifyingKey};
 pub use key_set::KeySet;

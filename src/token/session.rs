@@ -187,7 +187,7 @@ impl fmt::Debug for SessionToken {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::token::{Holder, Issuer, IssuerSettings};
+    use crate::token::{Holder, IssuerSettings, TokenIssuer};
 
     const NOW: u64 = 1_700_000_000;
 
@@ -278,7 +278,7 @@ mod tests {
             claims: claims.as_object(),
             session: None,
         };
-        let token = Issuer::new(key(), settings)
+        let token = TokenIssuer::new(key(), settings)
             .issue(&holder, [0; 16], NOW)
             .unwrap()
             .token;

@@ -12,9 +12,9 @@ use http::HeaderName;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 
+use super::body_gate::BodyGate;
 use super::error::{AnswerFault, BodyFault};
-use super::gate::Gate;
-use super::server::Lease;
+use super::server::ConnectionLease;
 use crate::ambient::Deadline;
 use crate::wire::{FieldFilter, filter_trailers, trailer_is_harmless};
 
@@ -37,15 +37,15 @@ struct Streamed {
     stall: Deadline,
     stall_after: Duration,
     filter: Arc<FieldFilter>,
-    exchange: Rc<Exchange>,
+    exchange: Rc<BodyExchange>,
 }
 
 /// What the sender of a request and its body tell each other.
-pub(super) struct Exchange {
+pub(super) struct BodyExchange {
     /// Why the body ended before its end.
     pub(super) fault: Cell<Option<BodyFault>>,
     /// Holds the body back until the upstream asks for it.
-    pub(super) gate: Option<Arc<Gate>>,
+    pub(super) gate: Option<Arc<BodyGate>>,
     /// Armed while the upstream has to do something: take a piece of the body, or answer.
     pub(super) response: Deadline,
     /// How long each may take.
@@ -53,7 +53,7 @@ pub(super) struct Exchange {
 }
 
 /// How a body is watched.
-pub(super) struct Watch {
+pub(super) struct BodyWatch {
     /// Bytes that may pass.
     pub(super) limit: u64,
     /// Passes between two pieces that are too far apart.
@@ -63,7 +63,7 @@ pub(super) struct Watch {
     /// Which trailers pass.
     pub(super) filter: Arc<FieldFilter>,
     /// Shared with the sender.
-    pub(super) exchange: Rc<Exchange>,
+    pub(super) exchange: Rc<BodyExchange>,
 }
 
 impl RequestBody {
@@ -72,8 +72,8 @@ impl RequestBody {
         Self { streamed: None }
     }
 
-    pub(super) fn streamed(incoming: Incoming, watch: Watch) -> Self {
-        let Watch {
+    pub(super) fn streamed(incoming: Incoming, watch: BodyWatch) -> Self {
+        let BodyWatch {
             limit,
             stall,
             stall_after,
@@ -104,12 +104,12 @@ impl RequestBody {
     }
 
     /// What the body reports to the sender of the request; `None` where there is no body.
-    pub(super) fn exchange(&self) -> Option<&Rc<Exchange>> {
+    pub(super) fn exchange(&self) -> Option<&Rc<BodyExchange>> {
         self.streamed.as_ref().map(|streamed| &streamed.exchange)
     }
 }
 
-impl Exchange {
+impl BodyExchange {
     /// Whether the upstream answered without ever asking for the body that it was announced.
     pub(super) fn body_withheld(&self) -> bool {
         self.gate.as_ref().is_some_and(|gate| gate.is_shut())
@@ -224,13 +224,13 @@ impl Drop for Streamed {
 /// closes the connection or, of HTTP/2, resets the stream.
 pub struct ResponseBody {
     incoming: Incoming,
-    lease: Option<Lease>,
+    lease: Option<ConnectionLease>,
     /// Whether it is the upstream that is waited for, and not the client.
     waiting: bool,
 }
 
 impl ResponseBody {
-    pub(super) fn new(incoming: Incoming, lease: Lease) -> Self {
+    pub(super) fn new(incoming: Incoming, lease: ConnectionLease) -> Self {
         let mut body = Self {
             incoming,
             lease: Some(lease),

@@ -8,12 +8,12 @@ use http::HeaderValue;
 
 use super::balance::Balancer;
 use super::error::ForwardError;
-use super::exchange::{Again, Failed, Sent, Use};
+use super::exchange::{Again, Failed, UpstreamReply, Use};
 use super::outbound::Outbound;
-use super::server::{DialContext, Reuse, Server};
+use super::server::{DialContext, Reuse, ServerConnections};
 use super::server_set::ServerSet;
 use super::settings::HostHeader;
-use super::state::{Condition, Load};
+use super::state::{ServerCondition, ServerLoad};
 use super::traced;
 use crate::telemetry::metrics::ServerMetrics;
 use crate::telemetry::traces::Trace;
@@ -30,7 +30,7 @@ pub struct Upstream {
 
 /// One server with what this worker keeps for it.
 struct Endpoint {
-    server: Rc<Server>,
+    server: Rc<ServerConnections>,
     /// Its own `Host`, where it is addressed by that.
     host: Option<HeaderValue>,
     metrics: ServerMetrics,
@@ -41,7 +41,7 @@ pub struct Forwarded {
     /// The server that was asked last; `None` where none was.
     pub server: Option<ServerIndex>,
     /// Its answer, or why there is none.
-    pub outcome: Result<Sent, ForwardError>,
+    pub outcome: Result<UpstreamReply, ForwardError>,
 }
 
 /// A server of an [`Upstream`].
@@ -59,7 +59,7 @@ impl Upstream {
     ) -> Rc<Self> {
         let settings = server_set.settings();
         let endpoint = |(origin, name): (&super::Origin, &str)| Endpoint {
-            server: Server::new(origin.clone(), settings, dial_context),
+            server: ServerConnections::new(origin.clone(), settings, dial_context),
             host: (settings.host == HostHeader::Upstream).then(|| origin.host_field()),
             metrics: metrics(name),
         };
@@ -137,7 +137,7 @@ impl Upstream {
         mut outbound: Outbound,
         reuse: Reuse,
         trace: Option<&Trace>,
-    ) -> Result<Sent, Failed> {
+    ) -> Result<UpstreamReply, Failed> {
         let endpoint = &self.endpoints[index];
         if let Some(host) = &endpoint.host {
             outbound.set_host(host);
@@ -168,7 +168,7 @@ impl Upstream {
         index: usize,
         mut outbound: Outbound,
         mut reuse: Reuse,
-    ) -> Result<Sent, Failed> {
+    ) -> Result<UpstreamReply, Failed> {
         let mut ended = 0;
         loop {
             let outcome = self.endpoints[index]
@@ -187,7 +187,7 @@ impl Upstream {
         }
     }
 
-    fn take_on(&self, index: usize) -> Option<Load> {
+    fn take_on(&self, index: usize) -> Option<ServerLoad> {
         match self.balancer {
             Balancer::LeastConnections(_) => Some(self.server_set.servers()[index].take_on()),
             Balancer::RoundRobin(_) | Balancer::HashClient(_) => None,
@@ -204,8 +204,8 @@ impl Upstream {
         let now = servers[0].now();
         let load = |index: usize| servers[index].load();
         let serving = |index: usize| match servers[index].condition(now) {
-            Condition::Serving(share) => share,
-            Condition::Resting | Condition::Down => 0.0,
+            ServerCondition::Serving(share) => share,
+            ServerCondition::Resting | ServerCondition::Down => 0.0,
         };
         let healthy = |index: usize| {
             if servers[index].is_healthy() {
@@ -230,7 +230,7 @@ impl Upstream {
 
     /// Where there are several servers, one that fails again and again is left alone for a while. That a kept connection
     /// was closed says nothing: servers may do that.
-    fn learn(&self, index: usize, outcome: &Result<Sent, Failed>) {
+    fn learn(&self, index: usize, outcome: &Result<UpstreamReply, Failed>) {
         let server = &self.server_set.servers()[index];
         match outcome {
             Ok(_) => server.note_success(),

@@ -11,15 +11,15 @@ use hyper::upgrade::Upgraded;
 use super::body::ResponseBody;
 use super::error::ForwardError;
 use super::outbound::Outbound;
-use super::server::Lease;
+use super::server::ConnectionLease;
 use super::spare::Spare;
-use super::state::Load;
+use super::state::ServerLoad;
 use crate::ambient::Deadline;
-use crate::telemetry::metrics::Held;
+use crate::telemetry::metrics::GaugeGuard;
 use crate::wire::settle_response;
 
 /// What a server answered.
-pub enum Sent {
+pub enum UpstreamReply {
     /// An ordinary answer.
     Answer(Response<ResponseBody>),
     /// The switch to another protocol that was asked for.
@@ -33,9 +33,9 @@ pub struct Switched {
     /// What the server says next, and where it is answered.
     pub io: Upgraded,
     /// Counts the connection as active for as long as it is kept.
-    pub held: Held,
+    pub held: GaugeGuard,
     /// Counts it as under way where that is how servers are chosen; to be kept as long as `held`.
-    pub load: Option<Load>,
+    pub load: Option<ServerLoad>,
 }
 
 /// Whether another exchange has used the connection before. If so, it may have been closed by the server meanwhile.
@@ -90,7 +90,7 @@ pub(super) async fn within<F: Future>(deadline: &Deadline, future: F) -> Option<
 /// An answer with one reading of its length.
 pub(super) fn settled(
     mut response: Response<hyper::body::Incoming>,
-    lease: Lease,
+    lease: ConnectionLease,
 ) -> Result<Response<ResponseBody>, ForwardError> {
     match settle_response(response.headers_mut()) {
         Ok(()) => Ok(response.map(|body| ResponseBody::new(body, lease))),

@@ -15,16 +15,16 @@ use hyper::client::conn::http1::{Builder, SendRequest};
 use hyper_util::rt::TokioIo;
 use tokio::task::AbortHandle;
 
-use super::body::{Exchange, RequestBody};
+use super::body::{BodyExchange, RequestBody};
 use super::error::ForwardError;
-use super::exchange::{Again, Failed, Sent, Switched, Use, settled, within};
+use super::exchange::{Again, Failed, Switched, UpstreamReply, Use, settled, within};
 use super::outbound::Outbound;
-use super::server::{self, Server};
+use super::server::{self, ServerConnections};
 use super::spare::Spare;
-use super::state::Load;
+use super::state::ServerLoad;
 use crate::ambient::Deadline;
 use crate::net::DialedStream;
-use crate::telemetry::metrics::Held;
+use crate::telemetry::metrics::GaugeGuard;
 use crate::text::list;
 use crate::wire::keep_alive_timeout;
 
@@ -54,7 +54,7 @@ struct Connection {
     /// The task that reads and writes.
     driver: AbortHandle,
     /// As what it is counted.
-    counted: Held,
+    counted: GaugeGuard,
     fate: Fate,
 }
 
@@ -76,33 +76,33 @@ struct Kept {
     /// The protocol to switch to.
     upgrade: Option<HeaderValue>,
     /// Shared with its body, where it has one.
-    exchange: Option<Rc<Exchange>>,
+    exchange: Option<Rc<BodyExchange>>,
 }
 
-/// A connection in use by one exchange. Dropped without [`Lease::release`] it is closed at once.
-pub(super) struct Lease {
+/// A connection in use by one exchange. Dropped without [`Http1Lease::release`] it is closed at once.
+pub(super) struct Http1Lease {
     /// Taken when it is released.
     connection: Option<Box<Connection>>,
-    server: Rc<Server>,
+    server: Rc<ServerConnections>,
 }
 
 impl Idle {
     /// The newest connection that is ready. Others are given up: either the upstream closed them, or it answered before
     /// it had read the request's body, and nobody knows when it will.
-    pub(super) fn take(&self, server: &Rc<Server>) -> Option<Lease> {
+    pub(super) fn take(&self, server: &Rc<ServerConnections>) -> Option<Http1Lease> {
         let mut idle = self.0.borrow_mut();
         while let Some(mut connection) = idle.pop() {
             if connection.sender.is_ready() {
                 connection.unused.disarm();
                 connection.counted = server.dial_context.counts.active.hold();
-                return Some(Lease::new(connection, server));
+                return Some(Http1Lease::new(connection, server));
             }
             connection.driver.abort();
         }
         None
     }
 
-    fn keep(&self, mut connection: Box<Connection>, server: &Server) {
+    fn keep(&self, mut connection: Box<Connection>, server: &ServerConnections) {
         let mut idle = self.0.borrow_mut();
         if idle.len() < IDLE_CONNECTIONS {
             connection.unused.arm(connection.unused_after);
@@ -121,7 +121,10 @@ impl Idle {
 }
 
 /// Makes a connection ready for its first exchange.
-pub(super) async fn open(stream: DialedStream, server: &Rc<Server>) -> Result<Lease, ForwardError> {
+pub(super) async fn open(
+    stream: DialedStream,
+    server: &Rc<ServerConnections>,
+) -> Result<Http1Lease, ForwardError> {
     let handshake = Builder::new()
         .preserve_header_case(true)
         .handshake(TokioIo::new(stream))
@@ -143,14 +146,14 @@ pub(super) async fn open(stream: DialedStream, server: &Rc<Server>) -> Result<Le
         counted: server.dial_context.counts.active.hold(),
         fate: Fate::Kept,
     };
-    Ok(Lease::new(Box::new(connection), server))
+    Ok(Http1Lease::new(Box::new(connection), server))
 }
 
 /// Drives a connection until it ends, changes its protocol, or has been unused for too long.
 async fn drive(
     driver: impl Future<Output = hyper::Result<()>>,
     unused: Rc<Deadline>,
-    server: Weak<Server>,
+    server: Weak<ServerConnections>,
 ) {
     {
         let mut driver = pin!(driver);
@@ -166,8 +169,8 @@ async fn drive(
     }
 }
 
-impl Lease {
-    fn new(connection: Box<Connection>, server: &Rc<Server>) -> Self {
+impl Http1Lease {
+    fn new(connection: Box<Connection>, server: &Rc<ServerConnections>) -> Self {
         Self {
             connection: Some(connection),
             server: Rc::clone(server),
@@ -206,8 +209,8 @@ impl Lease {
         mut self,
         outbound: Outbound,
         used: Use,
-        load: Option<Load>,
-    ) -> Result<Sent, Failed> {
+        load: Option<ServerLoad>,
+    ) -> Result<UpstreamReply, Failed> {
         let (kept, answer) = self.begin(outbound, used);
         let given_up = |error| Failed {
             error,
@@ -218,11 +221,11 @@ impl Lease {
             Ok(response) if response.status() == StatusCode::SWITCHING_PROTOCOLS => {
                 let switched = Box::pin(self.switch(response, kept.upgrade, load)).await;
                 switched
-                    .map(|switched| Sent::Switched(Box::new(switched)))
+                    .map(|switched| UpstreamReply::Switched(Box::new(switched)))
                     .map_err(given_up)
             }
-            Ok(response) => settled(response, server::Lease::http1(self, load))
-                .map(Sent::Answer)
+            Ok(response) => settled(response, server::ConnectionLease::http1(self, load))
+                .map(UpstreamReply::Answer)
                 .map_err(given_up),
             Err((error, Some(unsent))) => Err(Failed {
                 error,
@@ -270,7 +273,7 @@ impl Lease {
     async fn answered(
         &mut self,
         answer: Pin<Box<impl Future<Output = Answered>>>,
-        exchange: Option<&Rc<Exchange>>,
+        exchange: Option<&Rc<BodyExchange>>,
     ) -> Result<Response<Incoming>, (ForwardError, Option<Request<RequestBody>>)> {
         let timeouts = self.server.timeouts;
         let Connection {
@@ -313,7 +316,7 @@ impl Lease {
         mut self,
         mut response: Response<Incoming>,
         asked: Option<HeaderValue>,
-        load: Option<Load>,
+        load: Option<ServerLoad>,
     ) -> Result<Switched, ForwardError> {
         let Some(asked) = asked else {
             return Err(ForwardError::Protocol(
@@ -353,7 +356,7 @@ impl Lease {
     }
 }
 
-impl Drop for Lease {
+impl Drop for Http1Lease {
     /// hyper writes what it has begun to write, however long the upstream does not read: the task would stay for ever,
     /// and with it the client's body.
     fn drop(&mut self) {

@@ -17,15 +17,15 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 
 use super::body::RequestBody;
 use super::error::ForwardError;
-use super::exchange::{Again, Failed, Sent, Use, settled, within};
+use super::exchange::{Again, Failed, UpstreamReply, Use, settled, within};
 use super::outbound::Outbound;
 use super::rewrite;
-use super::server::{self, DialContext, Server};
+use super::server::{self, DialContext, ServerConnections};
 use super::settings::Timeouts;
-use super::state::Load;
+use super::state::ServerLoad;
 use crate::ambient::Deadline;
 use crate::net::DialedStream;
-use crate::telemetry::metrics::Held;
+use crate::telemetry::metrics::GaugeGuard;
 
 /// What a server may send before a slow client has taken it: for one answer, and for all of a connection.
 const STREAM_WINDOW: u32 = 1 << 20;
@@ -42,10 +42,10 @@ const PING_WAIT: Duration = Duration::from_secs(20);
 
 /// The connection that requests go to, if there is one.
 #[derive(Default)]
-pub(super) struct Slot(RefCell<Option<Rc<Shared>>>);
+pub(super) struct Slot(RefCell<Option<Rc<SharedConnection>>>);
 
 /// A connection for any number of exchanges.
-pub(super) struct Shared {
+pub(super) struct SharedConnection {
     sender: RefCell<SendRequest<RequestBody>>,
     timeouts: Timeouts,
     dial_context: Rc<DialContext>,
@@ -56,14 +56,14 @@ pub(super) struct Shared {
     /// Answers that have begun to come. Where a deadline passes and none has come since, the connection is dead.
     heard: Cell<u64>,
     /// As what it is counted.
-    counted: RefCell<Held>,
+    counted: RefCell<GaugeGuard>,
     /// Deadlines that exchanges have left behind, for further ones.
     deadlines: RefCell<Vec<Deadline>>,
 }
 
 /// One exchange on a shared connection. What it leaves unread is reset when its body is dropped.
-pub(super) struct Lease {
-    connection: Rc<Shared>,
+pub(super) struct Http2Lease {
+    connection: Rc<SharedConnection>,
     /// Passes when the answer, or the next piece of it, takes too long; taken when the lease ends.
     deadline: Option<Deadline>,
 }
@@ -80,20 +80,20 @@ impl<F: Future<Output = ()> + 'static> Executor<F> for Local {
 
 impl Slot {
     /// An exchange on the connection, if there is one that is not about to end.
-    pub(super) fn take(&self) -> Option<Lease> {
+    pub(super) fn take(&self) -> Option<Http2Lease> {
         let mut slot = self.0.borrow_mut();
         let connection = slot.take_if(|connection| !connection.sender.borrow().is_ready());
         drop(connection);
-        slot.as_ref().map(Shared::lease)
+        slot.as_ref().map(SharedConnection::lease)
     }
 
-    pub(super) fn put(&self, connection: &Rc<Shared>) {
+    pub(super) fn put(&self, connection: &Rc<SharedConnection>) {
         // a former one goes on until its exchanges have ended
         *self.0.borrow_mut() = Some(Rc::clone(connection));
     }
 
     /// Sends nothing more to this connection.
-    fn retire(&self, connection: &Shared) {
+    fn retire(&self, connection: &SharedConnection) {
         self.0
             .borrow_mut()
             .take_if(|current| std::ptr::eq(&raw const **current, connection));
@@ -103,8 +103,8 @@ impl Slot {
 /// Makes a connection ready for its first exchange.
 pub(super) async fn open(
     stream: DialedStream,
-    server: &Rc<Server>,
-) -> Result<Rc<Shared>, ForwardError> {
+    server: &Rc<ServerConnections>,
+) -> Result<Rc<SharedConnection>, ForwardError> {
     let mut builder = Builder::new(Local);
     builder
         .timer(TokioTimer::new())
@@ -117,7 +117,7 @@ pub(super) async fn open(
         .handshake(TokioIo::new(stream))
         .await
         .map_err(ForwardError::Closed)?;
-    let connection = Rc::new(Shared {
+    let connection = Rc::new(SharedConnection {
         sender: RefCell::new(sender),
         timeouts: server.timeouts,
         dial_context: Rc::clone(&server.dial_context),
@@ -142,8 +142,8 @@ pub(super) async fn open(
 async fn drive(
     driver: Connection<TokioIo<DialedStream>, RequestBody, Local>,
     unused: Rc<Deadline>,
-    connection: Weak<Shared>,
-    server: Weak<Server>,
+    connection: Weak<SharedConnection>,
+    server: Weak<ServerConnections>,
 ) {
     {
         let mut driver = pin!(driver);
@@ -159,8 +159,8 @@ async fn drive(
     }
 }
 
-impl Shared {
-    pub(super) fn lease(self: &Rc<Self>) -> Lease {
+impl SharedConnection {
+    pub(super) fn lease(self: &Rc<Self>) -> Http2Lease {
         if self.streams.replace(self.streams.get() + 1) == 0 {
             self.unused.disarm();
             drop(self.counted.replace(self.dial_context.counts.active.hold()));
@@ -170,14 +170,14 @@ impl Shared {
             .borrow_mut()
             .pop()
             .unwrap_or_else(|| self.dial_context.ticker.deadline());
-        Lease {
+        Http2Lease {
             connection: Rc::clone(self),
             deadline: Some(deadline),
         }
     }
 }
 
-impl Lease {
+impl Http2Lease {
     /// Passes when the answer is silent for too long; armed by whoever waits for it.
     pub(super) fn silence(&self) -> (&Deadline, Duration) {
         (self.deadline(), self.connection.timeouts.stream)
@@ -188,9 +188,9 @@ impl Lease {
         self,
         outbound: Outbound,
         used: Use,
-        server: &Server,
-        load: Option<Load>,
-    ) -> Result<Sent, Failed> {
+        server: &ServerConnections,
+        load: Option<ServerLoad>,
+    ) -> Result<UpstreamReply, Failed> {
         // a first exchange may be refused as well: what the server can take, it says only later
         let spare = outbound.spare();
         let (mut request, upgrade) = outbound.into_parts();
@@ -201,8 +201,8 @@ impl Lease {
         };
         rewrite::for_http2(&mut request, server.scheme()).map_err(given_up)?;
         match self.send(request, server).await {
-            Ok(response) => settled(response, server::Lease::http2(self, load))
-                .map(Sent::Answer)
+            Ok(response) => settled(response, server::ConnectionLease::http2(self, load))
+                .map(UpstreamReply::Answer)
                 .map_err(given_up),
             Err((error, Some(mut unsent))) => {
                 rewrite::for_http1(&mut unsent);
@@ -228,7 +228,7 @@ impl Lease {
     async fn send(
         &self,
         request: Request<RequestBody>,
-        server: &Server,
+        server: &ServerConnections,
     ) -> Result<Response<Incoming>, (ForwardError, Option<Request<RequestBody>>)> {
         let exchange = request.body().exchange().cloned();
         let deadline = match &exchange {
@@ -277,7 +277,7 @@ impl Lease {
     }
 }
 
-impl Drop for Lease {
+impl Drop for Http2Lease {
     fn drop(&mut self) {
         let connection = &self.connection;
         if let Some(deadline) = self.deadline.take() {

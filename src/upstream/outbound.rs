@@ -20,16 +20,16 @@ use http::{
 use http_body::Body as _;
 use hyper::body::Incoming;
 
-use super::body::{Exchange, RequestBody, Watch};
+use super::body::{BodyExchange, BodyWatch, RequestBody};
+use super::body_gate::BodyGate;
 use super::error::PrepareError;
-use super::gate::Gate;
 use super::settings::Settings;
 use super::spare::Spare;
 use crate::access::{CaseRule, Mount, PathOptions, Permit, RequestPath};
 use crate::ambient::{self, Ticker};
 use crate::wire::{
-    Authorization, Credential, CredentialSource, FieldFilter, IdentitySettings, Intake, Interim,
-    Nominated, Present, Upgrade, UpgradeForm, announce_trailers, retain_fields, via,
+    Authorization, Credential, CredentialSource, FieldFilter, FieldPresence, IdentitySettings,
+    Intake, Interim, Nominated, Upgrade, UpgradeForm, announce_trailers, retain_fields, via,
 };
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -83,7 +83,7 @@ impl Outbound {
         let uri = outbound_uri(&permit, &intake.head.uri, how)?;
         check_announced(&body, how)?;
         let framing = framing_field(&body, intake.present);
-        let gate = (intake.waits_for_continue && !body.is_end_stream()).then(Gate::shut);
+        let gate = (intake.waits_for_continue && !body.is_end_stream()).then(BodyGate::shut);
         let upgrade = intake.upgrade.clone();
         // an older client takes it for the answer (RFC 9110, section 15.2)
         let hears_interim = intake.head.version == Version::HTTP_11;
@@ -204,10 +204,10 @@ fn check_announced(body: &Incoming, how: &Forwarding) -> Result<(), PrepareError
 
 /// The field that says how long the body is, where hyper would not write it. Some servers ask a POST without a body for
 /// its length; and hyper believes that a GET of unknown length has no body.
-fn framing_field(body: &Incoming, sent: Present) -> Option<(HeaderName, HeaderValue)> {
+fn framing_field(body: &Incoming, sent: FieldPresence) -> Option<(HeaderName, HeaderValue)> {
     if body.is_end_stream() {
         return sent
-            .has(Present::CONTENT_LENGTH)
+            .has(FieldPresence::CONTENT_LENGTH)
             .then_some((CONTENT_LENGTH, HeaderValue::from_static("0")));
     }
     let unknown = body.size_hint().exact().is_none();
@@ -218,12 +218,12 @@ fn watched(
     body: Incoming,
     how: &Forwarding,
     ticker: &Ticker,
-    gate: Option<Arc<Gate>>,
+    gate: Option<Arc<BodyGate>>,
 ) -> RequestBody {
     if body.is_end_stream() {
         return RequestBody::empty();
     }
-    let exchange = Exchange {
+    let exchange = BodyExchange {
         fault: Cell::new(None),
         gate,
         response: ticker.deadline(),
@@ -234,7 +234,7 @@ fn watched(
     let (filter, exchange) = (Arc::clone(&how.filter), Rc::new(exchange));
     RequestBody::streamed(
         body,
-        Watch {
+        BodyWatch {
             limit,
             stall,
             stall_after: how.body_timeout,
@@ -269,8 +269,9 @@ fn write_fields(
     } = head;
     let drop_credential = credential.filter(|credential| is_removed(credential, permit, how));
     let drop_credential = drop_credential.as_ref().map(Credential::field_name);
-    let may_have_trailers = version == Version::HTTP_2 || present.has(Present::TRANSFER_ENCODING);
-    let announced = may_have_trailers && present.has(Present::TRAILER);
+    let may_have_trailers =
+        version == Version::HTTP_2 || present.has(FieldPresence::TRANSFER_ENCODING);
+    let announced = may_have_trailers && present.has(FieldPresence::TRAILER);
     let trailers = announced
         .then(|| announce_trailers(&fields, |name| how.filter.passes_trailer(name)))
         .flatten();

@@ -7,14 +7,14 @@ use std::time::Duration;
 
 use http::uri::Scheme;
 
-use super::connect::{Protocol, connect};
+use super::connect::{UpstreamProtocol, connect};
 use super::error::ForwardError;
-use super::exchange::{Again, Failed, Sent, Use};
-use super::opening::Gate;
+use super::exchange::{Again, Failed, UpstreamReply, Use};
 use super::origin::{Origin, Speaks};
 use super::outbound::Outbound;
 use super::settings::{Settings, Timeouts};
-use super::state::Load;
+use super::single_flight::SingleFlight;
+use super::state::ServerLoad;
 use super::{http1, http2};
 use crate::ambient::{Deadline, Ticker};
 use crate::net::{Alpn, DialedStream, Dialer, TlsSettings};
@@ -39,16 +39,16 @@ pub struct ConnectionCounts {
 }
 
 /// One server, and this worker's connections to it. Nothing here is shared between threads.
-pub(super) struct Server {
+pub(super) struct ServerConnections {
     origin: Origin,
     tls: Option<Arc<TlsSettings>>,
     pub(super) timeouts: Timeouts,
     pub(super) dial_context: Rc<DialContext>,
     pub(super) idle: http1::Idle,
     pub(super) shared: http2::Slot,
-    gate: Gate<Option<Rc<http2::Shared>>>,
+    gate: SingleFlight<Option<Rc<http2::SharedConnection>>>,
     /// What ALPN agreed on the last time.
-    agreed: Cell<Option<Protocol>>,
+    agreed: Cell<Option<UpstreamProtocol>>,
 }
 
 /// Which connections will do.
@@ -61,19 +61,19 @@ pub(super) enum Reuse {
 }
 
 /// A connection that an answer still comes over, given back or closed with it.
-pub(super) struct Lease {
+pub(super) struct ConnectionLease {
     carrier: Carrier,
     /// Lowered with the lease.
-    _load: Option<Load>,
+    _load: Option<ServerLoad>,
 }
 
 /// A connection for one exchange.
 enum Carrier {
-    Http1(http1::Lease),
-    Http2(http2::Lease),
+    Http1(http1::Http1Lease),
+    Http2(http2::Http2Lease),
 }
 
-impl Server {
+impl ServerConnections {
     pub(super) fn new(
         origin: Origin,
         settings: &Settings,
@@ -86,7 +86,7 @@ impl Server {
             dial_context: Rc::clone(dial_context),
             idle: http1::Idle::default(),
             shared: http2::Slot::default(),
-            gate: Gate::default(),
+            gate: SingleFlight::default(),
             agreed: Cell::new(None),
         })
     }
@@ -104,8 +104,8 @@ impl Server {
         self: &Rc<Self>,
         outbound: Outbound,
         reuse: Reuse,
-        load: Option<Load>,
-    ) -> Result<Sent, Failed> {
+        load: Option<ServerLoad>,
+    ) -> Result<UpstreamReply, Failed> {
         let carrier = match self.kept(&outbound, reuse) {
             Some(kept) => Ok(kept),
             // on the heap: what few requests need would make the state of all of them larger
@@ -158,7 +158,7 @@ impl Server {
     ) -> Result<(Carrier, Use), ForwardError> {
         match (self.origin.speaks(), outbound.upgrade()) {
             (Speaks::Http1, _) | (Speaks::Tls, Some(_)) => self.connect(Alpn::Http1).await,
-            (Speaks::Tls, None) if self.agreed.get() == Some(Protocol::Http1) => self.connect(Alpn::Http2OrHttp1).await,
+            (Speaks::Tls, None) if self.agreed.get() == Some(UpstreamProtocol::Http1) => self.connect(Alpn::Http2OrHttp1).await,
             (Speaks::Http2 | Speaks::Tls, None) => self.join(reuse).await,
             (Speaks::Http2, Some(_)) => Err(ForwardError::Protocol(
                 "it speaks HTTP/2 only, in which no connection changes its protocol; name the server as `http://`"
@@ -184,10 +184,12 @@ impl Server {
     }
 
     /// Opens a connection for all requests; what turns out to be for one at a time waits for the first that takes it.
-    async fn open_shared(self: Rc<Self>) -> Result<Option<Rc<http2::Shared>>, ForwardError> {
+    async fn open_shared(
+        self: Rc<Self>,
+    ) -> Result<Option<Rc<http2::SharedConnection>>, ForwardError> {
         match self.open(Alpn::Http2OrHttp1).await? {
-            (stream, Protocol::Http2) => self.share(stream).await.map(Some),
-            (stream, Protocol::Http1) => {
+            (stream, UpstreamProtocol::Http2) => self.share(stream).await.map(Some),
+            (stream, UpstreamProtocol::Http1) => {
                 http1::open(stream, &self).await?.ready().await?.release();
                 Ok(None)
             }
@@ -197,8 +199,8 @@ impl Server {
     /// A new connection, whatever it speaks.
     async fn connect(self: &Rc<Self>, alpn: Alpn) -> Result<(Carrier, Use), ForwardError> {
         let carrier = match self.open(alpn).await? {
-            (stream, Protocol::Http1) => Carrier::Http1(http1::open(stream, self).await?),
-            (stream, Protocol::Http2) => Carrier::Http2(self.share(stream).await?.lease()),
+            (stream, UpstreamProtocol::Http1) => Carrier::Http1(http1::open(stream, self).await?),
+            (stream, UpstreamProtocol::Http2) => Carrier::Http2(self.share(stream).await?.lease()),
         };
         Ok((carrier, Use::First))
     }
@@ -206,13 +208,13 @@ impl Server {
     async fn share(
         self: &Rc<Self>,
         stream: DialedStream,
-    ) -> Result<Rc<http2::Shared>, ForwardError> {
+    ) -> Result<Rc<http2::SharedConnection>, ForwardError> {
         let connection = http2::open(stream, self).await?;
         self.shared.put(&connection);
         Ok(connection)
     }
 
-    async fn open(&self, alpn: Alpn) -> Result<(DialedStream, Protocol), ForwardError> {
+    async fn open(&self, alpn: Alpn) -> Result<(DialedStream, UpstreamProtocol), ForwardError> {
         let (dialer, limit) = (&self.dial_context.dialer, self.timeouts.connect);
         let tls = self.tls.as_deref();
         let (stream, protocol) = connect(dialer, &self.origin, tls, alpn, limit).await?;
@@ -223,15 +225,15 @@ impl Server {
     }
 }
 
-impl Lease {
-    pub(super) fn http1(lease: http1::Lease, load: Option<Load>) -> Self {
+impl ConnectionLease {
+    pub(super) fn http1(lease: http1::Http1Lease, load: Option<ServerLoad>) -> Self {
         Self {
             carrier: Carrier::Http1(lease),
             _load: load,
         }
     }
 
-    pub(super) fn http2(lease: http2::Lease, load: Option<Load>) -> Self {
+    pub(super) fn http2(lease: http2::Http2Lease, load: Option<ServerLoad>) -> Self {
         Self {
             carrier: Carrier::Http2(lease),
             _load: load,

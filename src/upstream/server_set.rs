@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::Notify;
 
 use super::settings::Settings;
-use super::state::{Condition, Moment, ServerState};
+use super::state::{Moment, ServerCondition, ServerState};
 
 /// The servers of a service, shared by all workers. What is known of a server that stays survives a reload.
 #[derive(Debug)]
@@ -75,5 +75,5 @@ impl ServerSet {
 }
 
 fn serves(server: &ServerState, now: Moment) -> bool {
-    matches!(server.condition(now), Condition::Serving(_))
+    matches!(server.condition(now), ServerCondition::Serving(_))
 }

@@ -7,11 +7,11 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::sleep;
 
-use super::health::Checks;
+use super::health::HealthChecks;
 use super::origin::Origin;
 use super::server_set::ServerSet;
 use super::settings::{Health, Settings};
-use super::state::{Clock, Condition, Moment, ServerState};
+use super::state::{Clock, Moment, ServerCondition, ServerState};
 use crate::telemetry::metrics::ServerLevel;
 
 /// All servers of all services.
@@ -70,9 +70,9 @@ impl ServerSets {
         let now = self.clock.now();
         let level = |server: &ServerState| {
             let (state, share) = match server.condition(now) {
-                Condition::Serving(share) => ("up", share),
-                Condition::Resting => ("resting", 0.0),
-                Condition::Down => ("down", 0.0),
+                ServerCondition::Serving(share) => ("up", share),
+                ServerCondition::Resting => ("resting", 0.0),
+                ServerCondition::Down => ("down", 0.0),
             };
             ServerLevel {
                 service: server.service().into(),
@@ -92,7 +92,7 @@ impl ServerSets {
     /// Checks the servers that are to be checked, and says who is back, for ever. It runs once a process, on a tokio
     /// runtime with time and I/O.
     pub async fn watch(self: Arc<Self>) {
-        let mut checks = Checks::default();
+        let mut checks = HealthChecks::default();
         loop {
             checks.follow(
                 self.server_sets()

@@ -58,11 +58,11 @@ struct Rests {
 /// A request under way at a server; dropping it ends it.
 #[derive(Debug)]
 #[must_use = "it counts only while it lives"]
-pub struct Load(Arc<ServerState>);
+pub struct ServerLoad(Arc<ServerState>);
 
 /// How a server is.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Condition {
+pub(super) enum ServerCondition {
     /// It gets this share of what it would get otherwise: 0.1 to 1.
     Serving(f64),
     /// It is out for failing, and will be back by itself.
@@ -117,14 +117,14 @@ impl ServerState {
         self.healthy.load(Relaxed)
     }
 
-    pub(super) fn condition(&self, now: Moment) -> Condition {
+    pub(super) fn condition(&self, now: Moment) -> ServerCondition {
         if !self.is_healthy() {
-            return Condition::Down;
+            return ServerCondition::Down;
         }
         match self.back_at.load(Relaxed) {
-            0 => Condition::Serving(1.0),
-            back if back > now => Condition::Resting,
-            back => Condition::Serving(share(now - back)),
+            0 => ServerCondition::Serving(1.0),
+            back if back > now => ServerCondition::Resting,
+            back => ServerCondition::Serving(share(now - back)),
         }
     }
 
@@ -133,9 +133,9 @@ impl ServerState {
     }
 
     /// One request more.
-    pub(super) fn take_on(self: &Arc<Self>) -> Load {
+    pub(super) fn take_on(self: &Arc<Self>) -> ServerLoad {
         self.load.fetch_add(1, Relaxed);
-        Load(Arc::clone(self))
+        ServerLoad(Arc::clone(self))
     }
 
     pub(super) fn note_success(&self) {
@@ -224,7 +224,7 @@ impl Rests {
     }
 }
 
-impl Drop for Load {
+impl Drop for ServerLoad {
     fn drop(&mut self) {
         self.0.load.fetch_sub(1, Relaxed);
     }

@@ -119,7 +119,7 @@ impl OriginalRequest {
         let host = one(headers, &X_FORWARDED_HOST, "X-Forwarded-Host")?;
         let method = method_of(one(headers, &X_FORWARDED_METHOD, "X-Forwarded-Method")?)?;
         let uri = one(headers, &X_FORWARDED_URI, "X-Forwarded-Uri")?;
-        let sent = Sent {
+        let sent = RequestDescription {
             method,
             scheme,
             host,
@@ -137,7 +137,7 @@ impl OriginalRequest {
         let scheme = Scheme::parse(scheme.as_bytes()).ok_or(OriginalError::Malformed(URL))?;
         let (host, uri) = rest.split_at(rest.find('/').ok_or(OriginalError::Malformed(URL))?);
         let method = method_of(one(headers, &X_ORIGINAL_METHOD, "X-Original-Method")?)?;
-        Sent {
+        RequestDescription {
             method,
             scheme,
             host,
@@ -165,7 +165,7 @@ impl OriginalRequest {
 }
 
 /// A description in its pieces.
-struct Sent<'a> {
+struct RequestDescription<'a> {
     method: Method,
     scheme: Scheme,
     host: &'a str,
@@ -175,7 +175,7 @@ struct Sent<'a> {
     asked_by: ForwardAuthProxy,
 }
 
-impl Sent<'_> {
+impl RequestDescription<'_> {
     fn check(self, headers: &HeaderMap) -> Result<OriginalRequest, OriginalError> {
         let malformed = OriginalError::Malformed(self.field);
         let host = Host::parse(self.host).ok_or(malformed)?;

@@ -20,7 +20,7 @@ use hyper::body::Incoming;
 use serde_json::{Value, json};
 
 use super::AdminState;
-use super::answer::{Answer, nothing, problem, refuse, respond, wrong_method};
+use super::answer::{AdminResponse, nothing, problem, refuse, respond, wrong_method};
 use super::guard::Guard;
 use super::query::Query;
 
@@ -93,7 +93,7 @@ pub(super) async fn answer(
     from: IpAddr,
     state: &AdminState,
     guard: &Guard,
-) -> Answer {
+) -> AdminResponse {
     let path = request.uri().path().to_owned();
     let mut answer = if path == LIFT {
         match guard.may_change(request.headers()) {
@@ -116,7 +116,7 @@ pub(super) async fn answer(
     answer
 }
 
-async fn read(path: &str, query: &str, state: &AdminState) -> Answer {
+async fn read(path: &str, query: &str, state: &AdminState) -> AdminResponse {
     match path {
         LOCKOUTS => return lockouts::list(query, state).await,
         "/api" | "/api/" => return told(index()),
@@ -143,7 +143,7 @@ fn index() -> Value {
     json!({ "endpoints": readings.chain(lockouts).map(entry).collect::<Vec<_>>() })
 }
 
-fn told(value: Value) -> Answer {
+fn told(value: Value) -> AdminResponse {
     respond(StatusCode::OK, "application/json", format!("{value}\n"))
 }
 

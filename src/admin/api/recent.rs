@@ -10,7 +10,7 @@ use crate::admin::query::Query;
 use crate::admin::{AdminState, InForce};
 use crate::config::Origin;
 use crate::telemetry::metrics::LoginOutcome;
-use crate::telemetry::recent::{Denial, SignIn};
+use crate::telemetry::recent::{RecentDenial, RecentSignIn};
 
 /// Where rules stand, by service and name; `None` where they are gone.
 type Origins<'a> = HashMap<(&'a str, &'a str), Option<Origin>>;
@@ -23,7 +23,7 @@ pub(super) fn denials(state: &AdminState, query: &Query) -> Result<Value, String
 }
 
 /// One walk over the rules, whatever the number of denials.
-fn origins<'a>(denials: &'a [Denial], in_force: &'a dyn InForce) -> Origins<'a> {
+fn origins<'a>(denials: &'a [RecentDenial], in_force: &'a dyn InForce) -> Origins<'a> {
     let mut wanted: Origins<'a> = denials
         .iter()
         .map(|denial| ((&*denial.service, &*denial.rule), None))
@@ -38,7 +38,7 @@ fn origins<'a>(denials: &'a [Denial], in_force: &'a dyn InForce) -> Origins<'a> 
     wanted
 }
 
-fn denial(denial: &Denial, origins: &Origins<'_>) -> Value {
+fn denial(denial: &RecentDenial, origins: &Origins<'_>) -> Value {
     let origin = origins
         .get(&(&*denial.service, &*denial.rule))
         .and_then(Option::as_ref);
@@ -73,7 +73,7 @@ pub(super) fn sign_ins(state: &AdminState, query: &Query) -> Result<Value, Strin
     )
 }
 
-fn sign_in(one: &SignIn) -> Value {
+fn sign_in(one: &RecentSignIn) -> Value {
     json!({
         "at": millis(one.time),
         "times": one.times,

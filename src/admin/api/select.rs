@@ -5,7 +5,7 @@ use crate::access::{Methods, Rule, RuleId};
 use crate::admin::query::Query;
 use crate::analysis::{in_words, methods_in_words};
 use crate::config::{Origin, ServiceView};
-use crate::telemetry::metrics::{Hits, RuleHits};
+use crate::telemetry::metrics::{HitCounts, RuleHits};
 
 /// What the lists of rules know.
 pub(super) const PARAMETERS: &[&str] = &["q", "service", "show", "sort", "offset", "limit"];
@@ -29,7 +29,7 @@ pub(super) struct Found<'a> {
 }
 
 /// One page of them.
-pub(super) struct Page<'a> {
+pub(super) struct RulesPage<'a> {
     /// All that were found, on every page.
     pub(super) total: usize,
     pub(super) offset: usize,
@@ -88,7 +88,11 @@ impl Selection {
     }
 
     /// The rules that are asked for, in the order of the file where no other is asked for.
-    pub(super) fn select<'a>(&self, services: &'a [ServiceView<'a>], hits: &Hits) -> Page<'a> {
+    pub(super) fn select<'a>(
+        &self,
+        services: &'a [ServiceView<'a>],
+        hits: &HitCounts,
+    ) -> RulesPage<'a> {
         let services = services
             .iter()
             .filter(|view| self.service.is_empty() || self.service == view.name);
@@ -120,7 +124,7 @@ impl Selection {
             .skip(self.offset)
             .take(self.limit)
             .collect();
-        Page {
+        RulesPage {
             total,
             offset: self.offset,
             rules,

@@ -29,9 +29,9 @@ Examples:
   gatelatch audit --openapi openapi.yaml
   gatelatch audit --openapi http://127.0.0.1:9000/openapi.json --deny uncovered,looser
   gatelatch audit --openapi files.json --service files --prefix /files --format json")]
-pub(super) struct Args {
+pub(super) struct AuditArgs {
     #[command(flatten)]
-    source: Source,
+    source: DocumentSource,
 
     /// What ends with exit code 1
     #[arg(long, value_enum, value_name = "WHAT", value_delimiter = ',')]
@@ -48,7 +48,7 @@ pub(super) struct Args {
 
 /// Which document, and where it belongs.
 #[derive(Debug, clap::Args)]
-pub(super) struct Source {
+pub(super) struct DocumentSource {
     /// The document: a file, `-` for standard input, or a URL
     #[arg(long, value_name = "FILE|URL")]
     pub(super) openapi: String,
@@ -102,7 +102,7 @@ struct Report<'a> {
 ///
 /// # Errors
 /// Where the configuration or the document cannot be read, or names no such service.
-pub(super) fn run(args: &Args, path: &Path) -> anyhow::Result<ExitCode> {
+pub(super) fn run(args: &AuditArgs, path: &Path) -> anyhow::Result<ExitCode> {
     let config = load::load(path)?.config;
     let index = service(&config, args.source.service.as_deref())?;
     let document = document(&args.source.openapi)?;

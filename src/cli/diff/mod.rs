@@ -34,7 +34,7 @@ use crate::config::{Config, Service};
   gatelatch diff gateway.yaml gateway.new.yaml
   git worktree add /tmp/before HEAD && gatelatch diff /tmp/before/gateway.yaml gateway.yaml
   gatelatch diff old/gateway.yaml new/gateway.yaml --format markdown >> \"$GITHUB_STEP_SUMMARY\"")]
-pub(super) struct Args {
+pub(super) struct DiffArgs {
     /// The configuration of before
     old: PathBuf,
 
@@ -59,7 +59,7 @@ enum Format {
 
 /// Everything that is shown, whatever the format.
 struct Report<'a> {
-    args: &'a Args,
+    args: &'a DiffArgs,
     old: &'a Config,
     new: &'a Config,
     everybody: Everybody,
@@ -73,7 +73,7 @@ struct Report<'a> {
 ///
 /// # Errors
 /// Where the output cannot be written. A configuration that does not load is shown, and ends with exit code 2.
-pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
+pub(super) fn run(args: &DiffArgs) -> anyhow::Result<ExitCode> {
     let loaded =
         load::load(&args.old).and_then(|old| Ok((old.config, load::load(&args.new)?.config)));
     let (old, new) = match loaded {
@@ -97,7 +97,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     })
 }
 
-fn compare<'a>(args: &'a Args, old: &'a Config, new: &'a Config) -> Report<'a> {
+fn compare<'a>(args: &'a DiffArgs, old: &'a Config, new: &'a Config) -> Report<'a> {
     let everybody = Everybody::of(old, new);
     let renamed = renamed(old, new);
     let known_as = |service: &'a Service| {

@@ -34,7 +34,7 @@ use crate::config::{Config, Service};
   gatelatch routes --service jobs --roles admin,recruiter
   gatelatch routes --format html > routes.html
   gatelatch routes --format json | jq '.services[].rules[] | select(.access.anonymous == true)'")]
-pub(super) struct Args {
+pub(super) struct RoutesArgs {
     /// How the table is printed
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
@@ -92,7 +92,7 @@ enum Cell {
 ///
 /// # Errors
 /// Where the configuration does not load, or names no such service or role.
-pub(super) fn run(args: &Args, path: &Path) -> anyhow::Result<ExitCode> {
+pub(super) fn run(args: &RoutesArgs, path: &Path) -> anyhow::Result<ExitCode> {
     let config = load::load(path)?.config;
     let report = report(&config, args)?;
     let text = match args.format {
@@ -105,7 +105,7 @@ pub(super) fn run(args: &Args, path: &Path) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn report<'a>(config: &'a Config, args: &Args) -> anyhow::Result<Report<'a>> {
+fn report<'a>(config: &'a Config, args: &RoutesArgs) -> anyhow::Result<Report<'a>> {
     let services: Vec<&Service> = config
         .services
         .iter()

@@ -21,7 +21,7 @@ use crate::users::{HashError, PasswordHash};
 #[command(after_help = "Examples:
   gatelatch user import /etc/nginx/.htpasswd
   gatelatch user import htpasswd --roles staff --skip")]
-pub(super) struct Args {
+pub(super) struct UserImportArgs {
     /// The htpasswd file
     file: PathBuf,
     /// What all of them may do
@@ -44,7 +44,7 @@ enum Refusal<'a> {
 ///
 /// # Errors
 /// Where the file cannot be read, or a line cannot be taken over and `--skip` is not given.
-pub(super) fn run(store: &Store, args: &Args) -> anyhow::Result<()> {
+pub(super) fn run(store: &Store, args: &UserImportArgs) -> anyhow::Result<()> {
     let shown = args.file.display();
     let text =
         std::fs::read_to_string(&args.file).with_context(|| format!("cannot read `{shown}`"))?;

@@ -32,7 +32,7 @@ use crate::users::{KeyDigest, api_key};
   gatelatch user disable bob
   gatelatch user import /etc/nginx/.htpasswd --roles staff
   gatelatch user list --format json")]
-pub(super) struct Args {
+pub(super) struct UserArgs {
     #[command(subcommand)]
     command: Command,
 }
@@ -43,13 +43,13 @@ enum Command {
     AddKey(AddKeyArgs),
     SetPassword(SetPasswordArgs),
     /// Let a disabled user in again
-    Enable(UserArgs),
+    Enable(UserNameArgs),
     /// Keep a user out, with tokens that are still valid too
-    Disable(UserArgs),
+    Disable(UserNameArgs),
     /// Take a user off the list
-    Remove(UserArgs),
-    Import(import::Args),
-    List(list::Args),
+    Remove(UserNameArgs),
+    Import(import::UserImportArgs),
+    List(list::UserListArgs),
 }
 
 /// Add a user
@@ -109,12 +109,12 @@ struct PasswordArgs {
 }
 
 #[derive(Debug, clap::Args)]
-struct UserArgs {
+struct UserNameArgs {
     /// The user's name
     user: String,
 }
 
-pub(super) fn run(args: Args, config: &Path) -> anyhow::Result<ExitCode> {
+pub(super) fn run(args: UserArgs, config: &Path) -> anyhow::Result<ExitCode> {
     let store = Store::open(config)?;
     match args.command {
         Command::Add(args) => add(&store, args)?,

@@ -34,7 +34,7 @@ impl Dropped {
 #[derive(Debug)]
 pub struct LogShard {
     buffer: Arc<Mutex<Buffer>>,
-    shared: Arc<Shared>,
+    shared: Arc<LogBuffers>,
 }
 
 /// Lines that are not yet written.
@@ -48,7 +48,7 @@ pub(super) struct Buffer {
 
 /// What workers and writer have in common.
 #[derive(Debug)]
-pub(super) struct Shared {
+pub(super) struct LogBuffers {
     format: LineFormat,
     buffers: Mutex<Vec<Arc<Mutex<Buffer>>>>,
     signal: Mutex<Signal>,
@@ -66,7 +66,7 @@ struct Signal {
 }
 
 impl LogShard {
-    pub(super) fn register(shared: &Arc<Shared>) -> Self {
+    pub(super) fn register(shared: &Arc<LogBuffers>) -> Self {
         let mut buffers = lock(&shared.buffers);
         // asked under the lock of the list: whoever is listed too late for the last flush knows that it is over
         let closed = shared.is_closing();
@@ -108,7 +108,7 @@ impl LogShard {
     }
 }
 
-impl Shared {
+impl LogBuffers {
     pub(super) fn new(format: LineFormat) -> Self {
         Self {
             format,

@@ -15,7 +15,7 @@ use crate::upstream::state::ServerState;
 
 /// What is checked, and how.
 #[derive(Clone)]
-pub(super) struct Check {
+pub(super) struct HealthCheck {
     state: Arc<ServerState>,
     pub(super) origin: Origin,
     pub(super) health: Health,
@@ -26,7 +26,7 @@ pub(super) struct Check {
 #[derive(Debug, Default)]
 struct Doubts(u32);
 
-impl Check {
+impl HealthCheck {
     /// The checks of all servers of a service; none where it has no checks.
     pub(super) fn all(server_set: &ServerSet) -> impl Iterator<Item = Self> {
         let settings = server_set.settings();
@@ -92,7 +92,7 @@ fn jittered(interval: Duration) -> Duration {
     interval.mul_f64(0.9 + 0.2 * f64::from(chance) / 255.0)
 }
 
-impl PartialEq for Check {
+impl PartialEq for HealthCheck {
     fn eq(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.state, &other.state)
             && self.origin == other.origin

@@ -5,21 +5,21 @@ mod probe;
 
 use tokio::task::AbortHandle;
 
-use self::check::Check;
+use self::check::HealthCheck;
 use super::server_set::ServerSet;
 
 /// The checks that run.
 #[derive(Default)]
-pub(super) struct Checks(Vec<(Check, Running)>);
+pub(super) struct HealthChecks(Vec<(HealthCheck, Running)>);
 
 /// A running check, ended when it is dropped.
 struct Running(AbortHandle);
 
-impl Checks {
+impl HealthChecks {
     /// Runs the checks of these servers and no others. One that stays as it is goes on undisturbed.
     pub(super) fn follow<'r>(&mut self, server_sets: impl Iterator<Item = &'r ServerSet>) {
         let mut former = std::mem::take(&mut self.0);
-        for check in server_sets.flat_map(Check::all) {
+        for check in server_sets.flat_map(HealthCheck::all) {
             let same = former.iter().position(|(other, _)| *other == check);
             let entry = match same {
                 Some(index) => former.swap_remove(index),

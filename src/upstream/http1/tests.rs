@@ -54,7 +54,7 @@ fn request(upgrade: Option<&'static str>) -> Outbound {
 }
 
 struct Bench {
-    server: Rc<Server>,
+    server: Rc<ServerConnections>,
     metrics: std::sync::Arc<Metrics>,
 }
 
@@ -72,12 +72,12 @@ impl Bench {
             counts,
         });
         Self {
-            server: Server::new(origin.clone(), &Settings::of(origin), &dial_context),
+            server: ServerConnections::new(origin.clone(), &Settings::of(origin), &dial_context),
             metrics,
         }
     }
 
-    async fn ask(&self, upgrade: Option<&'static str>) -> Result<Sent, String> {
+    async fn ask(&self, upgrade: Option<&'static str>) -> Result<UpstreamReply, String> {
         let sent = self
             .server
             .send(request(upgrade), Reuse::Allowed, None)
@@ -108,7 +108,7 @@ fn a_switch_that_was_asked_for_hands_over_the_connection() {
     let (origin, heads) = serve(SWITCH);
     run(async {
         let bench = Bench::new(origin);
-        let Ok(Sent::Switched(switched)) = bench.ask(Some("websocket")).await else {
+        let Ok(UpstreamReply::Switched(switched)) = bench.ask(Some("websocket")).await else {
             panic!("it switches")
         };
         let head = heads.recv().unwrap();
@@ -167,13 +167,13 @@ fn a_connection_that_did_not_switch_is_not_used_again() {
     let (origin, heads) = serve("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
     run(async {
         let bench = Bench::new(origin);
-        let Ok(Sent::Answer(refused)) = bench.ask(Some("websocket")).await else {
+        let Ok(UpstreamReply::Answer(refused)) = bench.ask(Some("websocket")).await else {
             panic!("an ordinary answer")
         };
         assert_eq!(refused.status(), 200);
         drop(refused);
         assert!(!bench.connections("idle"));
-        let Ok(Sent::Answer(ordinary)) = bench.ask(None).await else {
+        let Ok(UpstreamReply::Answer(ordinary)) = bench.ask(None).await else {
             panic!("an ordinary answer")
         };
         drop(ordinary);

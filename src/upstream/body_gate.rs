@@ -5,7 +5,7 @@ use std::task::{Context, Poll, Waker};
 
 /// Holds a body back. It is shared with hyper, which tells it of interim answers.
 #[derive(Debug)]
-pub(super) struct Gate(Mutex<State>);
+pub(super) struct BodyGate(Mutex<State>);
 
 #[derive(Debug)]
 enum State {
@@ -13,7 +13,7 @@ enum State {
     Open,
 }
 
-impl Gate {
+impl BodyGate {
     /// A gate that waits for the upstream's word.
     pub(super) fn shut() -> Arc<Self> {
         Arc::new(Self(Mutex::new(State::Shut(None))))
