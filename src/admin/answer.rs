@@ -2,19 +2,13 @@
 
 use std::net::IpAddr;
 
-use bytes::Bytes;
-use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, WWW_AUTHENTICATE};
-use http::{HeaderValue, Method, Request, Response, StatusCode};
-use http_body_util::Full;
+use http::{Method, Request, StatusCode};
 use hyper::body::Incoming;
-use serde_json::json;
 
-use super::guard::Refusal;
 use super::readiness::Report;
+use super::response::{AdminResponse, nothing, refuse, respond, wrong_method};
 use super::{AdminState, api, page};
 use crate::telemetry::metrics;
-
-pub(super) type AdminResponse = Response<Full<Bytes>>;
 
 /// Answers a request, whatever it is.
 pub(super) async fn answer(
@@ -52,43 +46,6 @@ fn only_reading(method: &Method, answer: impl FnOnce() -> AdminResponse) -> Admi
     }
 }
 
-/// The answer where a method is not for a path.
-pub(super) fn wrong_method(allowed: &'static str) -> AdminResponse {
-    let mut refusal = problem(
-        StatusCode::METHOD_NOT_ALLOWED,
-        &format!("only {}", allowed.replace(", ", " and ")),
-    );
-    refusal
-        .headers_mut()
-        .insert(ALLOW, HeaderValue::from_static(allowed));
-    refusal
-}
-
-/// The answer where there is nothing.
-pub(super) fn nothing() -> AdminResponse {
-    problem(
-        StatusCode::NOT_FOUND,
-        "try `/`, `/api`, `/healthz`, `/readyz` or `/metrics`",
-    )
-}
-
-/// The answer to who may not ask.
-pub(super) fn refuse(refusal: Refusal) -> AdminResponse {
-    let status = match refusal {
-        Refusal::NoToken | Refusal::WrongToken => StatusCode::UNAUTHORIZED,
-        Refusal::Host | Refusal::Name | Refusal::ReadOnly | Refusal::Foreign => {
-            StatusCode::FORBIDDEN
-        }
-        Refusal::NotJson => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-    };
-    let mut answer = problem(status, refusal.text());
-    if status == StatusCode::UNAUTHORIZED {
-        let challenge = HeaderValue::from_static("Bearer realm=\"gatelatch admin\"");
-        answer.headers_mut().insert(WWW_AUTHENTICATE, challenge);
-    }
-    answer
-}
-
 fn health() -> AdminResponse {
     respond(StatusCode::OK, "text/plain; charset=utf-8", "ok\n")
 }
@@ -114,29 +71,4 @@ fn counters(state: &AdminState) -> AdminResponse {
         metrics::CONTENT_TYPE,
         state.metrics.encode(),
     )
-}
-
-/// An answer that says what is wrong (RFC 9457).
-pub(super) fn problem(status: StatusCode, detail: &str) -> AdminResponse {
-    let title = status.canonical_reason().unwrap_or_default();
-    let body = json!({ "type": "about:blank", "title": title, "status": status.as_u16(), "detail": detail });
-    respond(status, "application/problem+json", body.to_string())
-}
-
-/// An answer of one piece.
-pub(super) fn respond(
-    status: StatusCode,
-    content_type: &'static str,
-    body: impl Into<Bytes>,
-) -> AdminResponse {
-    let mut answer = Response::new(Full::new(body.into()));
-    *answer.status_mut() = status;
-    answer
-        .headers_mut()
-        .insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
-    // what was true a moment ago is of no use to anybody
-    answer
-        .headers_mut()
-        .insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    answer
 }

@@ -11,6 +11,7 @@ mod loads;
 mod page;
 mod query;
 mod readiness;
+mod response;
 mod serve;
 
 pub use loads::{ConfigurationLoad, Loads};

@@ -15,6 +15,7 @@ pub mod init;
 mod key;
 mod load;
 mod man;
+mod markdown;
 mod password;
 mod printing;
 mod request;

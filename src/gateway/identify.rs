@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
+use super::credential_error::CredentialError;
+use super::remembered::{Admitted, Remembered};
 use super::snapshot::Snapshot;
 use super::worker::{Pinned, Worker};
 use crate::access::{Caller, ClientAddress, Identity};
-use crate::telemetry::metrics::TokenRefusal;
 use crate::token::{ExternalToken, SessionId, TokenError, VerifiedClaims};
-use crate::users::{Directory, KeyRefusal, User, UserRefusal};
+use crate::users::{Directory, User, UserRefusal};
 use crate::wire::{Credential, CredentialSource};
 
 /// A caller, with what the rest of the flow says about the credential.
@@ -26,19 +27,6 @@ struct Holder {
     renewal: Option<Box<VerifiedClaims>>,
 }
 
-/// What a worker remembers of a token that held, for as long as the snapshot is in force.
-pub(super) enum Remembered {
-    Own(Admitted),
-    Foreign(ExternalToken),
-}
-
-/// A token of our own, and the user whom this snapshot's list has for it: the list does not change, so the user need not
-/// be looked up again.
-pub(super) struct Admitted {
-    claims: VerifiedClaims,
-    identity: Arc<Identity>,
-}
-
 /// What became of the credential.
 pub(super) enum CredentialOutcome {
     /// There was none.
@@ -53,21 +41,21 @@ pub(super) enum CredentialOutcome {
     Refused(CredentialError),
 }
 
-/// Why a credential does not hold.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum CredentialError {
-    /// The token itself is refused.
-    Token(TokenError),
-    /// Its session was ended.
-    Revoked,
-    /// The API key does not hold.
-    ApiKey(KeyRefusal),
-    /// Its user is not on the list.
-    UserGone,
-    /// Its user is disabled.
-    UserDisabled,
-    /// It is older than its user's `tokens_valid_after`, or does not say how old it is.
-    TooOld,
+impl Admitted {
+    /// What may change while the token lives: whether its session has ended.
+    fn holder(&self, worker: &Worker) -> Result<Holder, CredentialError> {
+        let Self { claims, identity } = self;
+        if worker.revocations().is_revoked(&claims.session) {
+            return Err(CredentialError::Revoked);
+        }
+        let (identity, session) = (Arc::clone(identity), Some(claims.session));
+        Ok(Holder {
+            identity,
+            expires_at: claims.expires_at,
+            session,
+            renewal: None,
+        })
+    }
 }
 
 /// Looks whether the credential holds now. Never an error: a bad credential is a kind of caller.
@@ -213,23 +201,6 @@ fn admit(
     Ok(Admitted { claims, identity })
 }
 
-impl Admitted {
-    /// What may change while the token lives: whether its session has ended.
-    fn holder(&self, worker: &Worker) -> Result<Holder, CredentialError> {
-        let Self { claims, identity } = self;
-        if worker.revocations().is_revoked(&claims.session) {
-            return Err(CredentialError::Revoked);
-        }
-        let (identity, session) = (Arc::clone(identity), Some(claims.session));
-        Ok(Holder {
-            identity,
-            expires_at: claims.expires_at,
-            session,
-            renewal: None,
-        })
-    }
-}
-
 fn bearer_of(token: &ExternalToken) -> Holder {
     Holder {
         identity: Arc::clone(&token.identity),
@@ -255,65 +226,5 @@ fn refused(refusal: UserRefusal) -> CredentialError {
         UserRefusal::Impostor => CredentialError::Token(TokenError::Subject),
         UserRefusal::Disabled => CredentialError::UserDisabled,
         UserRefusal::TooOld => CredentialError::TooOld,
-    }
-}
-
-impl CredentialError {
-    /// A short, fixed name for logs.
-    pub(super) fn label(self) -> &'static str {
-        match self {
-            Self::Token(refusal) => refusal.label(),
-            Self::Revoked => "session_ended",
-            Self::ApiKey(KeyRefusal::Unknown) => "api_key_unknown",
-            Self::ApiKey(KeyRefusal::Expired) => "api_key_expired",
-            Self::ApiKey(KeyRefusal::Disabled) => "user_disabled",
-            Self::UserGone => "user_gone",
-            Self::UserDisabled => "user_disabled",
-            Self::TooOld => "too_old",
-        }
-    }
-
-    /// What the client is told. That a user is gone or disabled is not its business.
-    pub(super) fn description(self) -> &'static str {
-        match self {
-            Self::Token(refusal) => refusal.description(),
-            Self::ApiKey(_) => "the API key is not accepted",
-            Self::Revoked | Self::UserGone | Self::UserDisabled | Self::TooOld => {
-                "the token is no longer accepted"
-            }
-        }
-    }
-
-    /// How it is counted.
-    pub(super) fn kind(self) -> TokenRefusal {
-        match self {
-            Self::Token(refusal) => kind_of(refusal),
-            Self::ApiKey(KeyRefusal::Unknown) => TokenRefusal::ApiKey,
-            Self::ApiKey(KeyRefusal::Expired) => TokenRefusal::Expired,
-            Self::ApiKey(KeyRefusal::Disabled) | Self::UserGone | Self::UserDisabled => {
-                TokenRefusal::User
-            }
-            Self::Revoked | Self::TooOld => TokenRefusal::Revoked,
-        }
-    }
-}
-
-fn kind_of(refusal: TokenError) -> TokenRefusal {
-    match refusal {
-        TokenError::TooLarge
-        | TokenError::Malformed
-        | TokenError::Header
-        | TokenError::Type
-        | TokenError::Critical
-        | TokenError::Claims
-        | TokenError::Missing
-        | TokenError::Subject
-        | TokenError::Lifetime => TokenRefusal::Malformed,
-        TokenError::Algorithm | TokenError::KeyId | TokenError::Signature => {
-            TokenRefusal::Signature
-        }
-        TokenError::Issuer | TokenError::Audience => TokenRefusal::Scope,
-        TokenError::Expired => TokenRefusal::Expired,
-        TokenError::NotYetValid | TokenError::IssuedAt => TokenRefusal::Premature,
     }
 }

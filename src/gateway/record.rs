@@ -203,7 +203,9 @@ impl Drop for RequestRecord {
             self.write_line(duration);
         }
         if let Some(traced) = self.trace.take() {
-            traced.end(self);
+            if traced.is_recorded() {
+                traced.end(&self.server_span(traced.error));
+            }
         }
     }
 }

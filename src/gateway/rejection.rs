@@ -4,7 +4,7 @@ use bytes::Bytes;
 use http::header::{ALLOW, CONNECTION, HeaderName, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, Response, StatusCode};
 
-use super::identify::CredentialError;
+use super::credential_error::CredentialError;
 use crate::access::{Forbid, ForbidReason, NoDestination};
 use crate::net::DialError;
 use crate::telemetry::metrics::{RequestOutcome, UpstreamErrorKind};

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use super::connection::TrustGeneration;
 use super::process_state::ProcessState;
+use super::trust_generation::TrustGeneration;
 use crate::access::{HostPattern, Mount, Policy, Router};
 use crate::config::{self, Config, ServiceView};
 use crate::jwks::KeySources;

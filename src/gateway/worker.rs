@@ -7,7 +7,7 @@ use std::sync::Arc;
 use http::HeaderValue;
 use tokio::sync::watch;
 
-use super::identify::{Admitted, Remembered};
+use super::remembered::{Admitted, Remembered};
 use super::snapshot::{CurrentSnapshot, ServiceSnapshot, Snapshot};
 use crate::ambient::{self, Ticker};
 use crate::net::Dialer;

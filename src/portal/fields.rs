@@ -2,13 +2,12 @@
 
 use std::fmt;
 
-use http::HeaderMap;
-use http::header::CONTENT_TYPE;
 use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use zeroize::Zeroizing;
 
+use super::body_format::BodyFormat;
 use super::form;
-use super::login::LoginApi;
+use super::login_api::LoginApi;
 use super::rejection::FormRejection;
 use crate::users::Password;
 
@@ -33,13 +32,6 @@ pub(super) struct FormExtras {
     pub(super) next: String,
 }
 
-/// How the fields are written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum BodyFormat {
-    Form,
-    Json,
-}
-
 /// What a field holds.
 enum Field {
     Text(Zeroizing<String>),
@@ -57,24 +49,6 @@ struct Fields {
     client_id: Option<Field>,
     client_secret: Option<Field>,
     refresh_token: Option<Field>,
-}
-
-impl BodyFormat {
-    /// By `Content-Type`. A charset is not looked at: the body has to be UTF-8 whatever it says.
-    pub(super) fn of(headers: &HeaderMap) -> Option<Self> {
-        let mut values = headers.get_all(CONTENT_TYPE).iter();
-        let (Some(value), None) = (values.next(), values.next()) else {
-            return None;
-        };
-        let essence = value.to_str().ok()?.split(';').next()?.trim();
-        if essence.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
-            Some(Self::Form)
-        } else if essence.eq_ignore_ascii_case("application/json") {
-            Some(Self::Json)
-        } else {
-            None
-        }
-    }
 }
 
 /// Reads a login or a refresh from a whole body.

@@ -6,32 +6,21 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::header::PRAGMA;
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, Response, StatusCode};
+use http::{HeaderValue, Response, StatusCode};
 use serde::Serialize;
 
-use super::fields::{BodyFormat, GrantRequest, LoginRequest, parse};
+use super::denial::LoginDenial;
+use super::fields::{GrantRequest, LoginRequest, parse};
+use super::login_api::LoginApi;
 use super::rejection::FormRejection;
 use super::{Portal, PortalReply, ReceivedBody};
-use crate::session::{
-    Begun, DeviceId, LoginAttempt, PasswordResult, RefreshToken, StoreUnavailable, Throttled,
-};
-use crate::token::{Holder, IssueError, IssuedToken, SessionId, is_visible};
+use crate::session::{DeviceId, LoginAttempt, PasswordResult, RefreshToken};
+use crate::token::{Holder, IssuedToken, SessionId, is_visible};
 use crate::users::{LoginFailure, User, authenticate};
 use crate::{ambient, wire};
 
 /// The most characters of a name that go to the log.
 const LOGGED_CHARACTERS: usize = 128;
-
-/// Which conversation is held.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum LoginApi {
-    /// The login of applications: a form or JSON, and statuses that say what is wrong.
-    Login,
-    /// The token endpoint of OAuth: a form, a `grant_type`, and 400 (RFC 6749, sections 4.3 and 5.2).
-    Token,
-    /// A refresh or a logout of applications: a form or JSON.
-    Refresh,
-}
 
 /// A login in which a password was given.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,22 +30,6 @@ pub struct LoginEvent {
     pub user: Box<str>,
     /// Whether it got a token.
     pub outcome: Result<(), LoginDenial>,
-}
-
-/// Why a login got no token.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LoginDenial {
-    /// Unknown, disabled, or a wrong password; not told apart. With it these lockouts began.
-    Invalid(Begun),
-    /// The password was not checked: too many were waiting.
-    Busy,
-    /// Too many failures. The password was not looked at, or does not count; the next one may come after so many
-    /// seconds.
-    LockedOut(u64),
-    /// The state store cannot be used, so nobody knows how often it was tried.
-    Away,
-    /// The password was right, but no token could be made. The operator's to mend.
-    NoToken(IssueError),
 }
 
 /// RFC 6749, section 5.1.
@@ -72,42 +45,6 @@ struct TokenBody<'a> {
 pub(super) struct Granted {
     pub(super) issued: IssuedToken,
     pub(super) refresh: RefreshToken,
-}
-
-impl LoginApi {
-    /// The content types, as `Accept-Post` lists them.
-    pub(super) fn accepts(self) -> &'static str {
-        match self {
-            Self::Login | Self::Refresh => "application/x-www-form-urlencoded, application/json",
-            Self::Token => "application/x-www-form-urlencoded",
-        }
-    }
-
-    /// How the body is written, where it is a way that is taken here.
-    pub(super) fn format(self, headers: &HeaderMap) -> Option<BodyFormat> {
-        BodyFormat::of(headers).filter(|&format| self.takes(format))
-    }
-
-    fn takes(self, format: BodyFormat) -> bool {
-        match (self, format) {
-            (Self::Login | Self::Refresh, BodyFormat::Form | BodyFormat::Json)
-            | (Self::Token, BodyFormat::Form) => true,
-            (Self::Token, BodyFormat::Json) => false,
-        }
-    }
-}
-
-impl LoginDenial {
-    /// A short name for metrics and logs. It never changes.
-    pub fn label(self) -> &'static str {
-        match self {
-            Self::Invalid(_) => "invalid",
-            Self::Busy => "busy",
-            Self::LockedOut(_) => "locked_out",
-            Self::Away => "state_away",
-            Self::NoToken(_) => "no_token",
-        }
-    }
 }
 
 impl Portal {
@@ -214,12 +151,6 @@ impl Portal {
     }
 }
 
-impl From<Throttled> for LoginDenial {
-    fn from(throttled: Throttled) -> Self {
-        Self::LockedOut(throttled.millis.div_ceil(1000))
-    }
-}
-
 fn read(api: LoginApi, head: &Parts, body: ReceivedBody) -> Result<GrantRequest, FormRejection> {
     let format = api
         .format(&head.headers)
@@ -263,18 +194,6 @@ pub(super) fn granted_response(granted: &Granted) -> Response<Bytes> {
         refresh_token: &granted.refresh.expose(),
     };
     wire::json(StatusCode::OK, &body)
-}
-
-impl From<StoreUnavailable> for LoginDenial {
-    fn from(_: StoreUnavailable) -> Self {
-        Self::Away
-    }
-}
-
-impl From<IssueError> for LoginDenial {
-    fn from(error: IssueError) -> Self {
-        Self::NoToken(error)
-    }
 }
 
 #[cfg(test)]

@@ -6,12 +6,14 @@ use http::request::Parts;
 use http::{HeaderMap, Response, StatusCode};
 use zeroize::Zeroizing;
 
-use super::fields::{BodyFormat, FormExtras, parse_logout};
-use super::login::LoginApi;
+use super::body_format::{BodyFormat, is_browser_form};
+use super::denial::RefreshDenial;
+use super::fields::{FormExtras, parse_logout};
+use super::login_api::LoginApi;
 use super::me::PortalCaller;
-use super::refresh::{RefreshDenial, SessionEvent};
+use super::refresh::SessionEvent;
 use super::rejection::FormRejection;
-use super::sign_in::{is_browser_form, see_other};
+use super::sign_in::see_other;
 use super::{Portal, PortalReply, ReceivedBody};
 use crate::pages::Theme;
 use crate::session::{RefreshToken, StoreUnavailable};

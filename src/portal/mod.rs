@@ -8,6 +8,8 @@
 //! them another snapshot may have come into force, whose portal then decides.
 
 mod body;
+mod body_format;
+mod denial;
 mod device;
 mod docs;
 mod endpoint;
@@ -15,6 +17,7 @@ mod fields;
 mod form;
 mod keys;
 mod login;
+mod login_api;
 mod logout;
 mod me;
 mod redirect_loop;
@@ -32,17 +35,18 @@ use http::{HeaderValue, Method, Response, StatusCode};
 use http_body::Body;
 
 pub use body::ReceivedBody;
+pub use denial::{LoginDenial, RefreshDenial};
 pub use docs::Asset;
 pub use endpoint::PortalEndpoint;
-pub use login::{LoginDenial, LoginEvent};
+pub use login::LoginEvent;
 pub use me::PortalCaller;
-pub use refresh::{RefreshDenial, SessionEvent};
+pub use refresh::SessionEvent;
 pub use return_path::ReturnPath;
 pub use sign_in::Visitor;
 
+use self::body_format::is_browser_form;
 use self::docs::Docs;
-use self::login::LoginApi;
-use self::sign_in::is_browser_form;
+use self::login_api::LoginApi;
 use crate::pages::Theme;
 use crate::session::{AttemptLimits, ClearLockout, Sessions, StoreUnavailable};
 use crate::token::{CookieSessions, TokenIssuer};

@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
-use super::login::{Granted, LoginApi, granted_response, holder};
+use super::denial::RefreshDenial;
+use super::login::{Granted, granted_response, holder};
+use super::login_api::LoginApi;
 use super::{Portal, PortalReply};
 use crate::ambient;
 use crate::session::{RefreshToken, StoreUnavailable, Times, TokenExchange};
-use crate::token::IssueError;
 use crate::users::User;
 
 /// A refresh, or a logout, that was tried.
@@ -24,31 +25,6 @@ pub enum SessionEvent {
     },
     /// A logout that ended what there was to end, or could not.
     Logout(Result<(), StoreUnavailable>),
-}
-
-/// Why a refresh got no tokens.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RefreshDenial {
-    /// The token is unknown, expired or of a session that has ended, or its user may not log in any more.
-    Refused,
-    /// The token was spent before. Its session has ended now.
-    Reused,
-    /// The state store cannot be used.
-    Away,
-    /// The token was good, but no access token could be made. The operator's to mend.
-    NoToken(IssueError),
-}
-
-impl RefreshDenial {
-    /// A short name for metrics and logs. It never changes.
-    pub fn label(self) -> &'static str {
-        match self {
-            Self::Refused => "refused",
-            Self::Reused => "reused",
-            Self::Away => "state_away",
-            Self::NoToken(_) => "no_token",
-        }
-    }
 }
 
 impl Portal {
@@ -130,11 +106,5 @@ impl Portal {
             ttl: self.settings.refresh_ttl.as_secs(),
             last_token: now.saturating_add(self.settings.longest_token.as_secs()),
         }
-    }
-}
-
-impl From<StoreUnavailable> for RefreshDenial {
-    fn from(_: StoreUnavailable) -> Self {
-        Self::Away
     }
 }

@@ -7,8 +7,8 @@ use http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderName, HeaderValue, Response, StatusCode};
 use serde::Serialize;
 
-use super::login::{LoginApi, LoginDenial};
-use super::refresh::RefreshDenial;
+use super::denial::{LoginDenial, RefreshDenial};
+use super::login_api::LoginApi;
 use crate::wire;
 
 /// Why the password, or the refresh token, was not even looked at. Always the client's fault.

@@ -2,11 +2,13 @@
 
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, LOCATION, SET_COOKIE};
-use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
+use http::{HeaderMap, HeaderValue, Response, StatusCode};
 
-use super::fields::{BodyFormat, FormExtras, LoginRequest, extras, parse_password};
+use super::denial::LoginDenial;
+use super::fields::{FormExtras, LoginRequest, extras, parse_password};
 use super::form;
-use super::login::{LoginApi, LoginDenial, LoginEvent, log_safe_name};
+use super::login::{LoginEvent, log_safe_name};
+use super::login_api::LoginApi;
 use super::redirect_loop::RedirectLoopGuard;
 use super::return_path::ReturnPath;
 use super::{Portal, PortalCaller, PortalReply, ReceivedBody};
@@ -281,13 +283,6 @@ impl Portal {
         };
         show(theme.sign_in(&form), status)
     }
-}
-
-/// Whether a request is the form of a page: form-encoded, from somebody who wants to see a page.
-pub(super) fn is_browser_form(method: &Method, headers: &HeaderMap) -> bool {
-    *method == Method::POST
-        && BodyFormat::of(headers) == Some(BodyFormat::Form)
-        && wire::accepts_html(headers)
 }
 
 /// What the sign-in page is asked.

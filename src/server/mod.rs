@@ -1,11 +1,13 @@
 //! Threads, sockets, signals, reload and drain.
 
+mod client;
 mod clock;
 mod connection;
 mod context;
 mod executor;
 mod file_watch;
 mod files;
+mod give_up;
 mod http1;
 mod http2;
 mod io;

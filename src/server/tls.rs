@@ -10,7 +10,7 @@ use rustls::sign::CertifiedKey;
 use rustls::{ServerConfig, version};
 use tokio_rustls::TlsAcceptor;
 
-use super::connection::{ClientProtocol, Failure};
+use super::client::{ClientProtocol, Failure};
 use super::linger::{linger, linger_after};
 use super::stream::Stream;
 use crate::ambient::Ticker;

@@ -9,7 +9,8 @@ use tokio::task::{JoinSet, spawn_local};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::connection::{self, Accepted};
+use super::client::Accepted;
+use super::connection;
 use super::context::Context;
 use super::linger::linger_after;
 use super::listen::{Accepting, Listener, Owner};

@@ -6,15 +6,20 @@
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::{fmt, io};
 
 use ahash::RandomState;
 use redb::backends::FileBackend;
 use redb::{Builder, Database, DatabaseError, ReadableDatabase, ReadableTable, TableDefinition};
+use tokio::sync::mpsc::Receiver;
+use tokio::time::{Duration, sleep};
 
 use super::attempt::{Account, Subject};
+use super::health::StoreHealth;
+use super::job::{Job, StoreUnavailable};
 use super::known::KNOWN_FOR;
-use super::local::{Local, StoredChange};
+use super::local::{BATCH, Local, StoredChange, publish};
 use super::revocations::Revocations;
 use crate::ambient;
 use crate::token::SessionId;
@@ -247,5 +252,63 @@ impl std::error::Error for FileError {}
 impl From<redb::Error> for FileError {
     fn from(error: redb::Error) -> Self {
         Self::Database(error)
+    }
+}
+
+/// How often a file that failed is tried again.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// Serves `file:` until the last sender is gone. What is answered is on the disk.
+pub(super) async fn serve_file(
+    mut jobs: Receiver<Job>,
+    mut store: FileStore,
+    mut local: Local,
+    revocations: Arc<Revocations>,
+    health: &StoreHealth,
+) {
+    let mut batch = Vec::with_capacity(BATCH);
+    while jobs.recv_many(&mut batch, BATCH).await > 0 {
+        let answers: Vec<_> = batch
+            .drain(..)
+            .map(|job| local.perform(job, &revocations))
+            .collect();
+        let changes = std::mem::take(&mut local.changes);
+        let written = store.write(&changes);
+        if written.is_ok() {
+            publish(&changes, &revocations);
+        }
+        let kept = written.as_ref().copied().map_err(|_| StoreUnavailable);
+        answers.into_iter().for_each(|answer| answer(kept));
+        if let Err(error) = written {
+            health.lost(&error);
+            // what is in memory was not written down: the file says what counts
+            local = match mend(&mut jobs, &mut store, &revocations).await {
+                Some(local) => local,
+                None => return,
+            };
+            health.found();
+        }
+    }
+}
+
+/// Refuses everything until the file can be read and written again; `None` once the last sender is gone.
+async fn mend(
+    jobs: &mut Receiver<Job>,
+    store: &mut FileStore,
+    revocations: &Revocations,
+) -> Option<Local> {
+    loop {
+        let pause = sleep(RETRY);
+        tokio::pin!(pause);
+        loop {
+            tokio::select! {
+                () = &mut pause => break,
+                job = jobs.recv() => job?.refuse(),
+            }
+        }
+        let reopened: Result<Local, FileError> = store.reopen(revocations);
+        if let Ok(local) = reopened {
+            return Some(local);
+        }
     }
 }

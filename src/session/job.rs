@@ -8,7 +8,7 @@ use super::attempt::{
     Admission, AttemptLimits, Begun, LoginAttempt, Network, PasswordResult, Subject, Throttled,
 };
 use super::family::{Family, Shown};
-use super::lockout::Holds;
+use super::holds::Holds;
 use super::refresh_token::Digest;
 use crate::token::SessionId;
 

@@ -1,31 +1,23 @@
 //! What this process keeps itself, for `memory` and for `file:`.
 
-use std::sync::Arc;
-
 use ahash::RandomState;
 use tokio::sync::mpsc::Receiver;
-use tokio::time::{Duration, sleep};
 
 use super::attempt::{Account, Begun, Subject, Throttled};
 use super::family::{Family, Shown};
-use super::file::{FileError, FileStore};
-use super::health::StoreHealth;
+use super::holds::Holds;
 use super::job::{
     EndSession, ExchangeOrder, Job, JobReply, Open, RecordAttempt, StoreUnavailable, TokenExchange,
     answer,
 };
 use super::known::KnownNetworks;
-use super::lockout::Holds;
 use super::revocations::Revocations;
 use super::throttle::{LoginThrottle, ThrottleUpdate};
 use super::vault::{CAPACITY, Vault};
 use crate::token::SessionId;
 
 /// Jobs that are done, and written down, together.
-const BATCH: usize = 256;
-
-/// How often a file that failed is tried again.
-const RETRY: Duration = Duration::from_secs(1);
+pub(super) const BATCH: usize = 256;
 
 /// How often expired things are looked for, in seconds; only when there is something to do anyway.
 const PURGE: u64 = 60;
@@ -34,7 +26,7 @@ const PURGE: u64 = 60;
 pub(super) struct Local {
     vault: Vault,
     throttle: LoginThrottle,
-    changes: Vec<StoredChange>,
+    pub(super) changes: Vec<StoredChange>,
     next_purge: u64,
 }
 
@@ -88,7 +80,7 @@ impl Local {
         }
     }
 
-    fn perform(&mut self, job: Job, revocations: &Revocations) -> Deferred {
+    pub(super) fn perform(&mut self, job: Job, revocations: &Revocations) -> Deferred {
         match job {
             Job::Open(open, reply) => {
                 self.open(open);
@@ -197,7 +189,7 @@ impl Local {
 }
 
 /// Puts into force what the whole process must know.
-fn publish(changes: &[StoredChange], revocations: &Revocations) {
+pub(super) fn publish(changes: &[StoredChange], revocations: &Revocations) {
     let ended = changes.iter().filter_map(|change| match change {
         StoredChange::Revoke(session, until) => Some((*session, *until)),
         StoredChange::Keep(..)
@@ -227,61 +219,6 @@ pub(super) async fn serve_memory(
             let answer = local.perform(job, revocations);
             publish(&std::mem::take(&mut local.changes), revocations);
             answer(Ok(()));
-        }
-    }
-}
-
-/// Serves `file:` until the last sender is gone. What is answered is on the disk.
-pub(super) async fn serve_file(
-    mut jobs: Receiver<Job>,
-    mut store: FileStore,
-    mut local: Local,
-    revocations: Arc<Revocations>,
-    health: &StoreHealth,
-) {
-    let mut batch = Vec::with_capacity(BATCH);
-    while jobs.recv_many(&mut batch, BATCH).await > 0 {
-        let answers: Vec<_> = batch
-            .drain(..)
-            .map(|job| local.perform(job, &revocations))
-            .collect();
-        let changes = std::mem::take(&mut local.changes);
-        let written = store.write(&changes);
-        if written.is_ok() {
-            publish(&changes, &revocations);
-        }
-        let kept = written.as_ref().copied().map_err(|_| StoreUnavailable);
-        answers.into_iter().for_each(|answer| answer(kept));
-        if let Err(error) = written {
-            health.lost(&error);
-            // what is in memory was not written down: the file says what counts
-            local = match mend(&mut jobs, &mut store, &revocations).await {
-                Some(local) => local,
-                None => return,
-            };
-            health.found();
-        }
-    }
-}
-
-/// Refuses everything until the file can be read and written again; `None` once the last sender is gone.
-async fn mend(
-    jobs: &mut Receiver<Job>,
-    store: &mut FileStore,
-    revocations: &Revocations,
-) -> Option<Local> {
-    loop {
-        let pause = sleep(RETRY);
-        tokio::pin!(pause);
-        loop {
-            tokio::select! {
-                () = &mut pause => break,
-                job = jobs.recv() => job?.refuse(),
-            }
-        }
-        let reopened: Result<Local, FileError> = store.reopen(revocations);
-        if let Ok(local) = reopened {
-            return Some(local);
         }
     }
 }

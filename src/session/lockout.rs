@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use super::attempt::{Account, Network, Subject};
+use super::holds::Holds;
 use super::job::{Job, StoreUnavailable};
 use super::sessions::Sessions;
 
@@ -41,12 +42,6 @@ pub enum LockoutScope {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Unknown;
 
-/// What a store answers: how many there are, and the last ones to end.
-pub(super) struct Holds {
-    pub(super) total: usize,
-    pub(super) list: Vec<(Subject, u64)>,
-}
-
 impl Sessions {
     /// The lockouts in force at `now`, in milliseconds since 1970; at most `limit` of them are listed.
     ///
@@ -81,16 +76,6 @@ impl Sessions {
             self.order(|reply| Job::ClearLockouts(vec![subject], reply))
                 .await,
         ))
-    }
-}
-
-impl Holds {
-    /// The last ones to end, of all that there are.
-    pub(super) fn of(mut all: Vec<(Subject, u64)>, limit: usize) -> Self {
-        let total = all.len();
-        all.sort_by_key(|(_, until)| std::cmp::Reverse(*until));
-        all.truncate(limit);
-        Self { total, list: all }
     }
 }
 

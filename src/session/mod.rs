@@ -11,6 +11,7 @@ mod attempt;
 mod family;
 mod file;
 mod health;
+mod holds;
 mod job;
 mod known;
 mod ledger;

@@ -17,7 +17,7 @@ use super::attempt::{
     Throttled,
 };
 use super::family::Family;
-use super::file::{FileError, FileStore};
+use super::file::{self, FileError, FileStore};
 use super::health::{State, StoreHealth};
 use super::job::{
     EndSession, ExchangeOrder, Job, JobReply, Open, RecordAttempt, StoreUnavailable, TokenExchange,
@@ -124,7 +124,7 @@ impl Sessions {
                 let (store, local) =
                     FileStore::open(path, &revocations, hasher).map_err(file_error)?;
                 parts.spawn(async move |parts| {
-                    local::serve_file(parts.jobs, store, local, parts.revocations, &parts.health)
+                    file::serve_file(parts.jobs, store, local, parts.revocations, &parts.health)
                         .await;
                 })?;
             }

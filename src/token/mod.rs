@@ -18,9 +18,11 @@ mod jwks;
 mod key;
 mod key_set;
 mod provider;
+mod rejected_key;
 mod remote_keys;
 mod session;
 mod session_id;
+mod session_token;
 mod verifier;
 
 pub use algorithm::Algorithm;
@@ -33,11 +35,13 @@ pub use foreign::{ExternalToken, IssuerKeys, TrustSettings, TrustedIssuer, Trust
 pub use generate::generate;
 pub use inspect::Inspection;
 pub use issuer::{Holder, IssueError, IssuedToken, IssuerSettings, TokenIssuer};
-pub use jwks::{JwksError, RejectedKey};
+pub use jwks::JwksError;
 pub use key::{Key, KeyError, SECRET_BYTES, VerifyingKey};
 pub use key_set::KeySet;
 pub use provider::{ProviderError, install_provider};
+pub use rejected_key::RejectedKey;
 pub use remote_keys::RemoteKeys;
-pub use session::{CookieSessions, SESSION_AUDIENCE, SessionSettings, SessionToken};
+pub use session::{CookieSessions, SESSION_AUDIENCE, SessionSettings};
 pub use session_id::SessionId;
+pub use session_token::SessionToken;
 pub use verifier::{VerifiedClaims, Verifier, VerifierSettings};

@@ -13,9 +13,8 @@ use serde_json::json;
 use tokio::time::timeout;
 
 use super::lockouts::{names, parts, unreachable_store};
-use super::told;
 use crate::admin::AdminState;
-use crate::admin::answer::{AdminResponse, problem};
+use crate::admin::response::{self, AdminResponse, problem};
 use crate::ambient;
 use crate::session::{LockoutScope, StoreUnavailable, Unknown};
 use crate::telemetry::audit::{AuditOutcome, AuditRecord, AuditReservation};
@@ -51,7 +50,7 @@ pub(super) async fn lift(body: Incoming, from: IpAddr, state: &AdminState) -> Ad
     };
     // a task of its own: what has begun is recorded, whether or not somebody waits for the answer
     match tokio::spawn(carry_out(id.clone(), from, state.clone(), reservation)).await {
-        Ok(Ok(Ok(()))) => told(json!({ "lifted": id })),
+        Ok(Ok(Ok(()))) => response::json(json!({ "lifted": id })),
         Ok(Ok(Err(away))) => unreachable_store(away),
         Ok(Err(Unknown)) => problem(
             StatusCode::NOT_FOUND,

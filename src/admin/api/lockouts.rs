@@ -5,10 +5,9 @@ use std::collections::HashMap;
 use http::StatusCode;
 use serde_json::{Value, json};
 
-use super::{limit, told};
 use crate::admin::AdminState;
-use crate::admin::answer::{AdminResponse, problem};
 use crate::admin::query::Query;
+use crate::admin::response::{self, AdminResponse, problem};
 use crate::ambient;
 use crate::session::{Account, Lockout, LockoutScope, Network, StoreUnavailable};
 
@@ -19,7 +18,7 @@ const TRIED: usize = 100_000;
 pub(super) type Names = HashMap<Account, String>;
 
 pub(super) async fn list(query: &str, state: &AdminState) -> AdminResponse {
-    let limit = match Query::parse(query, &["limit"]).and_then(|query| limit(&query, 100, 500)) {
+    let limit = match Query::parse(query, &["limit"]).and_then(|query| query.limit(100, 500)) {
         Ok(limit) => limit,
         Err(wrong) => return problem(StatusCode::BAD_REQUEST, &wrong),
     };
@@ -34,7 +33,7 @@ pub(super) async fn list(query: &str, state: &AdminState) -> AdminResponse {
         .iter()
         .map(|lockout| entry(lockout, &names, now))
         .collect();
-    told(json!({ "total": lockouts.total, "lockouts": list }))
+    response::json(json!({ "total": lockouts.total, "lockouts": list }))
 }
 
 fn entry(lockout: &Lockout, names: &Names, now: u64) -> Value {

@@ -5,7 +5,6 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Map, Value, json};
 
-use super::limit;
 use crate::admin::query::Query;
 use crate::admin::{AdminState, InForce};
 use crate::config::Origin;
@@ -16,7 +15,7 @@ use crate::telemetry::recent::{RecentDenial, RecentSignIn};
 type Origins<'a> = HashMap<(&'a str, &'a str), Option<Origin>>;
 
 pub(super) fn denials(state: &AdminState, query: &Query) -> Result<Value, String> {
-    let denials = state.recent.denials(limit(query, 50, 200)?);
+    let denials = state.recent.denials(query.limit(50, 200)?);
     let in_force = (state.in_force)();
     let origins = origins(&denials, &*in_force);
     Ok(json!({ "denials": denials.iter().map(|one| denial(one, &origins)).collect::<Vec<_>>() }))
@@ -62,7 +61,7 @@ fn denial(denial: &RecentDenial, origins: &Origins<'_>) -> Value {
 }
 
 pub(super) fn sign_ins(state: &AdminState, query: &Query) -> Result<Value, String> {
-    let list = state.recent.sign_ins(limit(query, 50, 200)?);
+    let list = state.recent.sign_ins(query.limit(50, 200)?);
     let logins = state.metrics.sums().logins;
     let totals = LoginOutcome::EVERY
         .iter()

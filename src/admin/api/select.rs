@@ -1,6 +1,5 @@
 //! Which rules of all services are asked for: searched, filtered, sorted, and a page of them.
 
-use super::limit;
 use crate::access::{Methods, Rule, RuleId};
 use crate::admin::query::Query;
 use crate::analysis::{in_words, methods_in_words};
@@ -83,7 +82,7 @@ impl Selection {
             show: query.choice("show", &show)?,
             sort: query.choice("sort", &sort)?,
             offset: query.number("offset", 0)?,
-            limit: limit(query, 50, 200)?,
+            limit: query.limit(50, 200)?,
         })
     }
 

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::Report;
+use super::report::Report;
 use crate::access::RuleId;
 use crate::analysis::in_words;
 use crate::analysis::openapi::{

@@ -1,6 +1,7 @@
 //! `gatelatch audit`: an API's operations and who can reach them.
 
 mod json;
+mod report;
 mod text;
 
 use std::path::Path;
@@ -9,12 +10,12 @@ use std::process::ExitCode;
 use anyhow::{Context as _, bail};
 use clap::ValueEnum;
 
+use self::report::{Deny, Report};
 use super::printing::print;
 use super::view::{self, AtWork};
 use super::{fetch, load};
-use crate::access::Policy;
-use crate::analysis::openapi::{self, ApiAudit, AuditFinding, OpenApiDocument, PathTemplate};
-use crate::config::{Config, Service};
+use crate::analysis::openapi::{self, OpenApiDocument, PathTemplate};
+use crate::config::Config;
 use crate::wire::Host;
 
 /// Hold an API's OpenAPI document against the rules
@@ -62,23 +63,6 @@ pub(super) struct DocumentSource {
     pub(super) prefix: Option<PathTemplate>,
 }
 
-/// What `--deny` takes.
-#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
-enum Deny {
-    /// An operation that callers who are not known can reach
-    Open,
-    /// An operation that no rule covers, or that never comes to the service
-    Uncovered,
-    /// An operation that the document protects and the rules do not
-    Looser,
-    /// An operation that the rules protect and the document does not
-    Stricter,
-    /// A rule that covers no operation
-    Unused,
-    /// Something in the document that could not be read as it is meant
-    Odd,
-}
-
 /// How the report is printed.
 #[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
 enum Format {
@@ -86,16 +70,6 @@ enum Format {
     Text,
     /// For programs
     Json,
-}
-
-/// Everything that is shown, whatever the format.
-struct Report<'a> {
-    config: &'a Config,
-    service: &'a Service,
-    /// Its rules as they work.
-    policy: &'a Policy,
-    document: &'a OpenApiDocument,
-    audit: ApiAudit,
 }
 
 /// Reads, compares, prints.
@@ -170,25 +144,6 @@ fn service(config: &Config, name: Option<&str>) -> anyhow::Result<usize> {
                 "there are several services: say with `--service` which one the document describes: {}",
                 names()
             )
-        }
-    }
-}
-
-impl Report<'_> {
-    fn has(&self, deny: Deny) -> bool {
-        let found = |finding| {
-            self.audit
-                .operations
-                .iter()
-                .any(|covered| covered.findings.contains(&finding))
-        };
-        match deny {
-            Deny::Open => found(AuditFinding::Open),
-            Deny::Uncovered => found(AuditFinding::Uncovered),
-            Deny::Looser => found(AuditFinding::Looser),
-            Deny::Stricter => found(AuditFinding::Stricter),
-            Deny::Unused => !self.audit.unused.is_empty(),
-            Deny::Odd => !self.document.odd.is_empty(),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The report for people.
 
-use super::Report;
+use super::report::Report;
 use crate::access::Mode;
 use crate::analysis::in_words;
 use crate::analysis::openapi::{ApiOperation, AuditFinding, OperationCoverage, OperationDecider};

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::Report;
+use super::report::Report;
 use crate::analysis::diff::{
     AddressClass, CallerClass, CallerKind, CallerSubject, DecisionSource, MethodClass, PolicyChange,
 };

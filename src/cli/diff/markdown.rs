@@ -1,8 +1,8 @@
 //! The changes for a pull request.
 
-use super::Report;
+use super::report::Report;
 use crate::analysis::diff::PolicyChange;
-use crate::cli::routes::escape_markdown as escape;
+use crate::cli::markdown::escape;
 
 /// A comment of a pull request has room for some hundred lines.
 const MOST_LINES: usize = 200;

@@ -4,6 +4,7 @@ mod json;
 mod markdown;
 mod notices;
 mod people;
+mod report;
 mod text;
 mod words;
 
@@ -14,13 +15,13 @@ use std::process::ExitCode;
 
 use clap::ValueEnum;
 
-use self::notices::Notice;
 use self::people::Everybody;
+use self::report::Report;
 use super::printing::{counted, print};
 use super::terminal::Progress;
 use super::view::{self, AtWork};
 use super::{load, terminal};
-use crate::analysis::diff::{self, MethodClass, PolicyChange};
+use crate::analysis::diff;
 use crate::config::{Config, Service};
 
 /// Show which requests change from allowed to denied, or back, between two configurations
@@ -55,18 +56,6 @@ enum Format {
     Markdown,
     /// For programs; every change in full
     Json,
-}
-
-/// Everything that is shown, whatever the format.
-struct Report<'a> {
-    args: &'a DiffArgs,
-    old: &'a Config,
-    new: &'a Config,
-    everybody: Everybody,
-    /// All classes of methods.
-    methods: Vec<MethodClass>,
-    changes: Vec<PolicyChange>,
-    notices: Vec<Notice>,
 }
 
 /// Compares and prints.
@@ -117,53 +106,13 @@ fn compare<'a>(args: &'a DiffArgs, old: &'a Config, new: &'a Config) -> Report<'
     drop(progress);
     let notices = notices::notices(old, new, &everybody, &renamed);
     Report {
-        args,
+        paths: (&args.old, &args.new),
         old,
         new,
         everybody,
         methods,
         changes,
         notices,
-    }
-}
-
-impl Report<'_> {
-    /// Whether anybody reaches what was out of reach before.
-    fn opens(&self) -> bool {
-        self.changes.iter().any(|change| change.effect.is_opening())
-            || self.notices.iter().any(Notice::is_opening)
-    }
-
-    /// `2 openings, 1 closing`; `nothing changes`.
-    fn summary(&self) -> String {
-        let opening = self
-            .changes
-            .iter()
-            .filter(|change| change.effect.is_opening())
-            .count()
-            + self
-                .notices
-                .iter()
-                .filter(|notice| notice.is_opening())
-                .count();
-        let closing = self
-            .changes
-            .iter()
-            .filter(|change| !change.effect.is_opening())
-            .count()
-            + self
-                .notices
-                .iter()
-                .filter(|notice| notice.is_closing())
-                .count();
-        match (opening, closing) {
-            (0, 0) => "no request is decided differently".to_owned(),
-            (opening, closing) => format!(
-                "{}, {}",
-                counted(opening, "opening"),
-                counted(closing, "closing")
-            ),
-        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! The changes for people.
 
-use super::Report;
 use super::notices::{Notice, Weight};
+use super::report::Report;
 use crate::analysis::diff::{CallerKind, ChangeEffect, PolicyChange};
 use crate::cli::printing::{STRONG, styled};
 use crate::cli::terminal::{BAD, FAINT, GOOD};
@@ -13,7 +13,7 @@ const MOST_OF_ONE: usize = 12;
 
 /// `width`: columns of the terminal; a line that is longer is left as it is, because a path cut in two helps nobody.
 pub(super) fn render(report: &Report<'_>, width: Option<usize>) -> String {
-    let (old, new) = (report.args.old.display(), report.args.new.display());
+    let (old, new) = (report.paths.0.display(), report.paths.1.display());
     let mut text = format!("{} ({old} -> {new})\n", styled(STRONG, &report.summary()));
     let rule = styled(FAINT, &"─".repeat(width.unwrap_or(60).min(60)));
     let mut groups: Vec<Vec<&PolicyChange>> = Vec::new();

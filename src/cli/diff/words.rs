@@ -1,6 +1,6 @@
 //! Changes in words.
 
-use super::Report;
+use super::report::Report;
 use crate::access::{Mode, Rule, Segment};
 use crate::analysis::diff::{
     AddressClass, CallerClass, CallerKind, CallerSubject, ClaimClass, DecisionSource, MethodClass,

@@ -1,6 +1,6 @@
 //! The table as one page: nothing from elsewhere, readable without JavaScript, searchable with it.
 
-use super::{Cell, LEGEND, Report, ServiceTable, heading, whereabouts};
+use super::report::{Cell, LEGEND, Report, ServiceTable, heading, whereabouts};
 
 const PAGE: &str = include_str!("page.html");
 

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Cell, Line, Report, ServiceTable};
+use super::report::{Cell, Line, Report, ServiceTable};
 use crate::access::{Methods, Mount};
 use crate::analysis::CallerAudience;
 use crate::config::Service;

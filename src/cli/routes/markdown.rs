@@ -1,6 +1,7 @@
 //! The table for a wiki or a pull request (GitHub Flavored Markdown).
 
-use super::{Cell, LEGEND, Report, ServiceTable, heading, whereabouts};
+use super::report::{Cell, LEGEND, Report, ServiceTable, heading, whereabouts};
+use crate::cli::markdown::escape;
 
 pub(super) fn render(report: &Report<'_>) -> String {
     let tables = report.services.iter().map(|table| section(report, table));
@@ -51,21 +52,4 @@ fn line(cells: impl Iterator<Item = String>) -> String {
 /// A path; no pattern holds a backtick.
 fn code(text: &str) -> String {
     format!("`{}`", text.replace('|', "\\|"))
-}
-
-/// Text that is nothing but text to Markdown.
-pub(in crate::cli) fn escape(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for letter in text.chars() {
-        match letter {
-            '\\' | '`' | '*' | '_' | '{' | '}' | '[' | ']' | '<' | '>' | '#' | '|' | '~' | '!' => {
-                escaped.push('\\');
-                escaped.push(letter);
-            }
-            '&' => escaped.push_str("&amp;"),
-            letter if letter.is_control() => escaped.push(' '),
-            letter => escaped.push(letter),
-        }
-    }
-    escaped
 }

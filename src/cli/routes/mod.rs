@@ -3,9 +3,8 @@
 mod html;
 mod json;
 mod markdown;
+mod report;
 mod text;
-
-pub(in crate::cli) use self::markdown::escape as escape_markdown;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -13,10 +12,11 @@ use std::process::ExitCode;
 use anyhow::bail;
 use clap::ValueEnum;
 
+use self::report::{Cell, Line, Report, ServiceTable};
 use super::printing::print;
 use super::{load, terminal};
 
-use crate::access::{Mode, Mount, RuleId};
+use crate::access::Mode;
 use crate::analysis::{
     AudienceAccess, CallerAudience, audiences, condition_in_words, methods_in_words, rows,
 };
@@ -59,33 +59,6 @@ enum Format {
     Json,
     /// One page without anything from elsewhere
     Html,
-}
-
-/// Everything that is shown, whatever the format.
-struct Report<'a> {
-    audiences: Vec<CallerAudience>,
-    services: Vec<ServiceTable<'a>>,
-}
-
-struct ServiceTable<'a> {
-    service: &'a Service,
-    rows: Vec<Line>,
-}
-
-struct Line {
-    rule: RuleId,
-    methods: String,
-    path: String,
-    cells: Vec<Cell>,
-}
-
-/// One answer.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Cell {
-    Yes,
-    No,
-    /// One entry for each condition of which one must hold.
-    If(Vec<String>),
 }
 
 /// Prints the table.
@@ -189,27 +162,3 @@ fn cell(access: &AudienceAccess) -> Cell {
         }
     }
 }
-
-/// The heading of a column.
-fn heading(audience: &CallerAudience) -> &str {
-    match audience {
-        CallerAudience::Anonymous => "anonymous",
-        CallerAudience::SignedIn => "signed in",
-        CallerAudience::Role(role) => role,
-    }
-}
-
-/// Where a service is: `any host, /files`.
-fn whereabouts(service: &Service) -> String {
-    let hosts: Vec<_> = service.hosts.iter().map(ToString::to_string).collect();
-    let hosts = if hosts.is_empty() {
-        "any host".to_owned()
-    } else {
-        hosts.join(", ")
-    };
-    let Service { mount, .. } = service;
-    format!("{hosts}, {}", Mount::source(mount))
-}
-
-const LEGEND: &str = "anonymous: callers who are not known. signed in: callers who are known and have no role; \
-    those who have a role have this as well. A role: callers who have this role and no other.";

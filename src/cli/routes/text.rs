@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::{Cell, LEGEND, Report, ServiceTable, heading, whereabouts};
+use super::report::{Cell, LEGEND, Report, ServiceTable, heading, whereabouts};
 use crate::cli::printing::{STRONG, styled};
 use crate::cli::terminal::{DOUBTFUL, FAINT, GOOD, wrap};
 

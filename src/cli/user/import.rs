@@ -6,9 +6,8 @@ use std::path::PathBuf;
 
 use anyhow::{Context as _, bail};
 
-use super::say;
 use super::store::Store;
-use crate::cli::printing::counted;
+use crate::cli::printing::{counted, say};
 use crate::config::edit::{Change, NewUser};
 use crate::users::{HashError, PasswordHash};
 

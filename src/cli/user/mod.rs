@@ -5,7 +5,6 @@ mod list;
 mod replace;
 mod store;
 
-use std::io::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -15,6 +14,7 @@ use zeroize::Zeroizing;
 
 use self::store::Store;
 use super::password;
+use super::printing::{print_once, say};
 use crate::ambient;
 use crate::config::edit::{Change, NewKey, NewUser};
 use crate::users::{KeyDigest, api_key};
@@ -150,16 +150,6 @@ fn change(store: &Store, change: &Change, done: &str, user: &str) -> anyhow::Res
         "{done} user `{user}` in {}",
         store.path().display()
     ))
-}
-
-/// What is not the result itself goes to stderr.
-fn say(text: &str) -> anyhow::Result<()> {
-    writeln!(anstream::stderr().lock(), "{text}").context("cannot write to standard error")
-}
-
-/// Prints a new secret, the only time it is there to be seen.
-fn print_once(secret: &str) -> anyhow::Result<()> {
-    writeln!(anstream::stdout().lock(), "{secret}").context("cannot write to standard output")
 }
 
 impl PasswordArgs {

@@ -11,9 +11,9 @@ use crate::session::attempt::{
     Account, Admission, Begun, DeviceId, LoginAttempt, Measure, PasswordResult, REST, SLOW,
     Subject, Throttled,
 };
+use crate::session::holds::Holds;
 use crate::session::job::RecordAttempt;
 use crate::session::known::{KNOWN_FOR, NETWORKS};
-use crate::session::lockout::Holds;
 
 /// The list of holds, by when they end; what counts is the entry of each subject.
 const HELD: &str = "gatelatch:held";

@@ -9,6 +9,7 @@ mod encode;
 mod histogram;
 mod hits;
 mod labels;
+mod server_level;
 mod service;
 mod shard;
 mod sums;
@@ -22,6 +23,7 @@ pub use labels::{
     ConnectionRejection, FetchOutcome, LoginOutcome, RefreshOutcome, ReloadOutcome, RequestOutcome,
     StatusClass, TokenRefusal, UpstreamConnection, UpstreamErrorKind,
 };
+pub use server_level::{ServerLevel, ServerLevels};
 pub use service::{ServerMetrics, ServiceMetrics};
 pub use shard::Shard;
 pub use sums::{LOGINS, Latency, OUTCOMES, Sums};
@@ -57,22 +59,6 @@ pub struct Metrics {
     refreshes: SharedCounters<RefreshOutcome>,
     state_up: AtomicBool,
     servers: OnceLock<ServerLevels>,
-}
-
-/// Says how the servers of all upstreams are; it must not block.
-pub type ServerLevels = Box<dyn Fn() -> Vec<ServerLevel> + Send + Sync>;
-
-/// How one server of an upstream is.
-#[derive(Clone, Debug, PartialEq)]
-pub struct ServerLevel {
-    /// Its service.
-    pub service: Box<str>,
-    /// As it is called in logs.
-    pub server: Box<str>,
-    /// `up`, `resting` or `down`.
-    pub state: &'static str,
-    /// What it gets of its share of the requests: 0 while it is out, less than 1 while it returns.
-    pub share: f64,
 }
 
 impl Metrics {

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use super::ServerLevel;
 use super::histogram::Distribution;
 use super::labels::{
     ConnectionRejection, FetchOutcome, Label, LoginOutcome, RefreshOutcome, ReloadOutcome,
     RequestOutcome, StatusClass, TokenRefusal, UpstreamConnection, UpstreamErrorKind,
 };
+use super::server_level::ServerLevel;
 use super::shard::{ServiceEntry, ShardCells};
 
 /// One count for each value of a label.

@@ -2,18 +2,15 @@
 
 mod check;
 mod probe;
-
-use tokio::task::AbortHandle;
+mod running;
 
 use self::check::HealthCheck;
+use self::running::Running;
 use super::server_set::ServerSet;
 
 /// The checks that run.
 #[derive(Default)]
 pub(super) struct HealthChecks(Vec<(HealthCheck, Running)>);
-
-/// A running check, ended when it is dropped.
-struct Running(AbortHandle);
 
 impl HealthChecks {
     /// Runs the checks of these servers and no others. One that stays as it is goes on undisturbed.
@@ -30,11 +27,5 @@ impl HealthChecks {
             };
             self.0.push(entry);
         }
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        self.0.abort();
     }
 }

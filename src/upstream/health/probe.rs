@@ -11,8 +11,8 @@ use hyper::client::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::time::timeout;
 
-use super::Running;
 use super::check::HealthCheck;
+use super::running::Running;
 use crate::net::{Alpn, DialedStream, Dialer};
 use crate::upstream::connect::{UpstreamProtocol, connect};
 use crate::upstream::origin::Speaks;
