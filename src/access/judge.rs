@@ -12,7 +12,7 @@ use super::path::RequestPath;
 use super::requirement::{ClaimMatch, Condition, Expected, Requirement, RoleMatch, UserMatch};
 use super::rule::Rule;
 
-/// What a rule says to a caller.
+/// The verdict of a rule for a caller.
 #[derive(Debug)]
 pub(super) enum RuleVerdict {
     Allow,

@@ -28,12 +28,12 @@ pub struct Readiness {
     pub running: ReadinessCheck,
 }
 
-/// How one check ended.
+/// The result of one readiness check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReadinessCheck {
-    /// As it should be.
+    /// Passed.
     Ok,
-    /// Not as it should be; the text says what is the matter.
+    /// Failed, for this reason.
     Failed(&'static str),
 }
 

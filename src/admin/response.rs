@@ -10,7 +10,7 @@ use super::guard::Refusal;
 
 pub(super) type AdminResponse = Response<Full<Bytes>>;
 
-/// The answer where a method is not for a path.
+/// 405 with the allowed methods.
 pub(super) fn wrong_method(allowed: &'static str) -> AdminResponse {
     let mut refusal = problem(
         StatusCode::METHOD_NOT_ALLOWED,
@@ -22,7 +22,7 @@ pub(super) fn wrong_method(allowed: &'static str) -> AdminResponse {
     refusal
 }
 
-/// The answer where there is nothing.
+/// 404.
 pub(super) fn nothing() -> AdminResponse {
     problem(
         StatusCode::NOT_FOUND,
@@ -30,7 +30,7 @@ pub(super) fn nothing() -> AdminResponse {
     )
 }
 
-/// The answer to who may not ask.
+/// The response to a request that the guard refuses.
 pub(super) fn refuse(refusal: Refusal) -> AdminResponse {
     let status = match refusal {
         Refusal::NoToken | Refusal::WrongToken => StatusCode::UNAUTHORIZED,
@@ -47,14 +47,14 @@ pub(super) fn refuse(refusal: Refusal) -> AdminResponse {
     answer
 }
 
-/// An answer that says what is wrong (RFC 9457).
+/// A problem document (RFC 9457).
 pub(super) fn problem(status: StatusCode, detail: &str) -> AdminResponse {
     let title = status.canonical_reason().unwrap_or_default();
     let body = serde_json::json!({ "type": "about:blank", "title": title, "status": status.as_u16(), "detail": detail });
     respond(status, "application/problem+json", body.to_string())
 }
 
-/// An answer of one piece.
+/// A response with a complete body.
 pub(super) fn respond(
     status: StatusCode,
     content_type: &'static str,
@@ -65,7 +65,7 @@ pub(super) fn respond(
     answer
         .headers_mut()
         .insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
-    // what was true a moment ago is of no use to anybody
+    // the state changes all the time
     answer
         .headers_mut()
         .insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));

@@ -1,6 +1,6 @@
-//! Text that Markdown shows as it is.
+//! Escapes text for Markdown.
 
-/// Text that is nothing but text to Markdown.
+/// Escapes every character that Markdown would interpret.
 pub(super) fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for letter in text.chars() {

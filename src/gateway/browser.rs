@@ -26,7 +26,7 @@ pub(super) fn refuse_foreign(intake: &Intake, identified: &Identified) -> Result
     Ok(())
 }
 
-/// A request, as far as another site could do harm with it.
+/// The parts of a request that a cross-site request forgery could abuse.
 pub(super) struct BrowserRequest<'a> {
     pub(super) method: &'a Method,
     pub(super) upgrades: bool,

@@ -4,20 +4,20 @@ use crate::telemetry::metrics::TokenRefusal;
 use crate::token::TokenError;
 use crate::users::KeyRefusal;
 
-/// Why a credential does not hold.
+/// Why a credential is not valid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum CredentialError {
-    /// The token itself is refused.
+    /// The token is invalid.
     Token(TokenError),
-    /// Its session was ended.
+    /// Its session has ended.
     Revoked,
-    /// The API key does not hold.
+    /// The API key is not valid.
     ApiKey(KeyRefusal),
-    /// Its user is not on the list.
+    /// Its user is not in the user list.
     UserGone,
     /// Its user is disabled.
     UserDisabled,
-    /// It is older than its user's `tokens_valid_after`, or does not say how old it is.
+    /// It was issued before its user's `tokens_valid_after`, or has no time of issue.
     TooOld,
 }
 
@@ -36,7 +36,7 @@ impl CredentialError {
         }
     }
 
-    /// What the client is told. That a user is gone or disabled is not its business.
+    /// The description for the client. It does not reveal that a user is removed or disabled.
     pub(super) fn description(self) -> &'static str {
         match self {
             Self::Token(refusal) => refusal.description(),
@@ -47,7 +47,7 @@ impl CredentialError {
         }
     }
 
-    /// How it is counted.
+    /// The label of the metric.
     pub(super) fn kind(self) -> TokenRefusal {
         match self {
             Self::Token(refusal) => kind_of(refusal),

@@ -27,17 +27,17 @@ struct Holder {
     renewal: Option<Box<VerifiedClaims>>,
 }
 
-/// What became of the credential.
+/// The result of checking a credential.
 pub(super) enum CredentialOutcome {
-    /// There was none.
+    /// The request has no credential.
     Absent,
-    /// It holds until this second since 1970, unless its session is ended. API keys and tokens of other issuers belong to
-    /// no session of ours.
+    /// Valid until this second since 1970, unless its session ends. API keys and tokens of other issuers belong to no
+    /// session of the gateway.
     Holds {
         expires_at: u64,
         session: Option<SessionId>,
     },
-    /// It does not hold.
+    /// Not valid.
     Refused(CredentialError),
 }
 

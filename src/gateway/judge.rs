@@ -30,15 +30,15 @@ use crate::telemetry::metrics::RequestOutcome;
 use crate::upstream::{Outbound, RequestContext};
 use crate::wire::{BadRequest, Destination, Intake, Interim};
 
-/// What comes next for a request that was understood.
+/// The next step for a well-formed request.
 pub(super) enum NextStep {
-    /// Nothing: this is the gateway's own answer.
+    /// Reply with this response of the gateway.
     Done(Response<Bytes>),
-    /// Nothing: forward-auth is told that it may pass.
+    /// Reply to forward-auth that the request is permitted.
     Verified(Response<Bytes>),
-    /// One of the gateway's own endpoints answers.
+    /// One of the gateway's own endpoints replies.
     Portal(Box<PortalRequest>),
-    /// It may pass.
+    /// Forward the request.
     Forward(Forward),
 }
 
@@ -49,7 +49,7 @@ pub(super) struct PortalRequest {
     pub(super) body: Incoming,
 }
 
-/// A request that may pass, with what its answer will need.
+/// A permitted request, with what its reply needs.
 pub(super) struct Forward {
     /// The service.
     pub(super) index: usize,

@@ -1,4 +1,4 @@
-//! What outlives a load of the configuration: every snapshot is made on top of it.
+//! The state that outlives a load of the configuration. Every snapshot is built on it.
 
 use std::sync::Arc;
 
@@ -9,18 +9,18 @@ use crate::telemetry::traces::Traces;
 use crate::upstream::ServerSets;
 use crate::users::Hasher;
 
-/// What outlives a load of the configuration. A copy is a handle to the same.
+/// The state of the process across reloads. A clone is a handle to the same state.
 #[derive(Clone)]
 pub struct ProcessState {
-    /// Checks the passwords of all loads.
+    /// Checks passwords.
     pub hasher: Hasher,
-    /// Keeps the sessions of all loads.
+    /// Keeps sessions.
     pub sessions: Sessions,
-    /// Knows the servers of all loads.
+    /// Keeps the state of upstream servers.
     pub server_sets: Arc<ServerSets>,
-    /// Keeps the published keys of other issuers for all loads.
+    /// Keeps the published keys of other issuers.
     pub issuer_keys: Arc<KeySources>,
-    /// Sends the traces of all loads.
+    /// Exports traces.
     pub traces: Arc<Traces>,
     /// The audit stream; `None` where it is off.
     pub audit: Option<Arc<Audit>>,

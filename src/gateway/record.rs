@@ -20,7 +20,7 @@ use crate::telemetry::traces::Trace;
 use crate::upstream::ServerIndex;
 use crate::wire::Answered;
 
-/// One request, as far as it is known. Dropping it writes it down.
+/// The record of one request. Dropping it writes the log line and the counters.
 pub(super) struct RequestRecord {
     worker: Rc<Worker>,
     pinned: Rc<Pinned>,

@@ -5,14 +5,14 @@ use std::sync::Arc;
 use crate::access::Identity;
 use crate::token::{ExternalToken, VerifiedClaims};
 
-/// What a worker remembers of a token that held, for as long as the snapshot is in force.
+/// A verified token in the cache of a worker, for as long as the snapshot is in force.
 pub(super) enum Remembered {
     Own(Admitted),
     Foreign(ExternalToken),
 }
 
-/// A token of our own, and the user whom this snapshot's list has for it: the list does not change, so the user need not
-/// be looked up again.
+/// A token of the gateway, and its user in this snapshot's user list. The list is immutable, so the user is looked up
+/// once.
 pub(super) struct Admitted {
     pub(super) claims: VerifiedClaims,
     pub(super) identity: Arc<Identity>,

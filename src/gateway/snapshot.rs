@@ -46,7 +46,7 @@ pub struct Snapshot {
     server: config::Server,
 }
 
-/// One service, ready for requests.
+/// One service of a snapshot, prepared for requests.
 pub(super) struct ServiceSnapshot {
     pub(super) name: String,
     pub(super) policy: Policy,

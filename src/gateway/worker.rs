@@ -71,7 +71,7 @@ pub(super) struct Pinned {
     pub(super) sessions: RefCell<TokenCache<Admitted>>,
 }
 
-/// What a worker keeps for one service.
+/// A worker's connections and counters for one service.
 pub(super) struct ServiceHandle {
     pub(super) upstream: Rc<Upstream>,
     pub(super) metrics: ServiceMetrics,

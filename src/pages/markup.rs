@@ -2,7 +2,7 @@
 
 use super::error::Fault;
 
-/// A place in HTML.
+/// The HTML context of a placeholder, which decides how it is escaped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum HtmlContext {
     /// Between tags.

@@ -11,7 +11,7 @@ const STATEMENTS: [&str; 8] = [
     "if", "elif", "else", "endif", "for", "endfor", "set", "endset",
 ];
 
-/// What is known of an accepted template.
+/// The structure of an accepted template.
 #[derive(Debug)]
 pub(super) struct TemplateSource {
     tags: Vec<Tag>,

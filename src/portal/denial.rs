@@ -3,7 +3,7 @@
 use crate::session::{Begun, StoreUnavailable, Throttled};
 use crate::token::IssueError;
 
-/// Why a login got no token.
+/// Why a login is denied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LoginDenial {
     /// Unknown, disabled, or a wrong password; not told apart. With it these lockouts began.
@@ -13,22 +13,22 @@ pub enum LoginDenial {
     /// Too many failures. The password was not looked at, or does not count; the next one may come after so many
     /// seconds.
     LockedOut(u64),
-    /// The state store cannot be used, so nobody knows how often it was tried.
+    /// The state store is unavailable, so failures cannot be counted.
     Away,
-    /// The password was right, but no token could be made. The operator's to mend.
+    /// The password is correct, but no token could be issued. A fault of the configuration.
     NoToken(IssueError),
 }
 
-/// Why a refresh got no tokens.
+/// Why a refresh is denied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RefreshDenial {
     /// The token is unknown, expired or of a session that has ended, or its user may not log in any more.
     Refused,
     /// The token was spent before. Its session has ended now.
     Reused,
-    /// The state store cannot be used.
+    /// The state store is unavailable.
     Away,
-    /// The token was good, but no access token could be made. The operator's to mend.
+    /// The refresh token is valid, but no access token could be issued. A fault of the configuration.
     NoToken(IssueError),
 }
 

@@ -101,7 +101,7 @@ impl Portal {
         client: IpAddr,
         now: u64,
     ) -> Result<Granted, LoginDenial> {
-        // programs have no cookies: they are known by their network
+        // programs have no cookies: their network identifies them
         let user = self.authenticate_password(request, client, None).await?;
         let first = RefreshToken::first(ambient::random_bytes(), ambient::random_bytes());
         let issued = self.issuer.issue(
@@ -118,7 +118,7 @@ impl Portal {
         })
     }
 
-    /// The user, if the password is theirs and there were not too many failures before it, and meanwhile.
+    /// Checks the password under the limits for failed attempts, before and after; gives the user.
     pub(super) async fn authenticate_password(
         &self,
         request: LoginRequest,

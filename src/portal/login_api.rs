@@ -4,10 +4,10 @@ use http::HeaderMap;
 
 use super::body_format::BodyFormat;
 
-/// Which conversation is held.
+/// Which API a request uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum LoginApi {
-    /// The login of applications: a form or JSON, and statuses that say what is wrong.
+    /// The login of applications: a form or JSON, with specific statuses.
     Login,
     /// The token endpoint of OAuth: a form, a `grant_type`, and 400 (RFC 6749, sections 4.3 and 5.2).
     Token,

@@ -11,7 +11,7 @@ use super::denial::{LoginDenial, RefreshDenial};
 use super::login_api::LoginApi;
 use crate::wire;
 
-/// Why the password, or the refresh token, was not even looked at. Always the client's fault.
+/// Why a body is rejected before the password or the refresh token is checked. Always the client's fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum FormRejection {
     TooLarge,

@@ -9,18 +9,18 @@ use crate::wire::{Peer, Scheme};
 /// An accepted connection.
 pub(super) struct Accepted {
     pub(super) stream: Stream,
-    /// The other end of the socket; who the client is may be another matter.
+    /// The peer address of the socket; behind a proxy the client has another one.
     pub(super) address: SocketAddr,
 }
 
-/// Whose connection it is.
+/// The client of a connection.
 #[derive(Clone, Copy)]
 pub(super) struct Client {
     pub(super) address: SocketAddr,
     pub(super) scheme: Scheme,
 }
 
-/// What a client speaks.
+/// The protocol of a client connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ClientProtocol {
     /// HTTP/1.1 or HTTP/1.0.
@@ -29,7 +29,7 @@ pub(super) enum ClientProtocol {
     Http2,
 }
 
-/// Why a connection does not get as far as HTTP.
+/// Why a connection ends before HTTP.
 pub(super) enum Failure {
     /// It ended before it had begun, as the checks of load balancers do, or the gateway ends.
     Gone,
@@ -44,7 +44,7 @@ impl From<io::Error> for Failure {
 }
 
 impl Client {
-    /// What its requests know about it.
+    /// The peer of its requests.
     pub(super) fn peer(self) -> Peer {
         Peer::new(self.address, self.scheme)
     }

@@ -108,7 +108,7 @@ impl Context {
         }
     }
 
-    /// A place among the connections that are told why they are closed; `None` where there are as many as may be.
+    /// Reserves one of the slots for connections that linger to read why they are closed; `None` where all are taken.
     pub(super) fn lingering_close(self: &Rc<Self>) -> Option<LingeringClose> {
         (self.lingering.get() < MOST_LINGERING).then(|| {
             self.lingering.set(self.lingering.get() + 1);

@@ -7,12 +7,12 @@ use super::linger::{hang_up, linger_after};
 use super::stream::Stream;
 use crate::telemetry::metrics::ConnectionRejection;
 
-/// What a head that did not come in time is told.
+/// The response to a head that did not arrive in time.
 const TOO_SLOW: &[u8] =
     b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
 
-/// Ends a connection whose time is over. Where the client is late with something, this is counted, and where it waits
-/// for an answer, it is told so.
+/// Closes a connection whose deadline has passed. Counts it where the client is late, and replies 408 where the head of
+/// a request is incomplete.
 pub(super) async fn give_up(
     stream: Stream,
     client: Client,

@@ -34,12 +34,12 @@ pub(super) enum Reread {
     Refused { problems: usize },
 }
 
-/// Whether the manager waits for the outcome of a reload.
+/// Whether the service manager waits for the outcome of a reload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ManagerWaits {
-    /// It has been told that a reload runs.
+    /// It was notified that a reload runs.
     Yes,
-    /// Files have changed, which it does not know.
+    /// The reload follows a change of files, of which it was not notified.
     No,
 }
 

@@ -1,7 +1,7 @@
-//! Gives memory back to the system when many connections have ended, or were parked.
+//! Returns memory to the system when many connections have ended or were parked.
 //!
-//! The allocator does so by itself after every ten thousand of its slower calls, which a gateway at rest does not make,
-//! and when a thread ends. So a thread is started, in order to end.
+//! The allocator does so after every ten thousand of its slower calls, which an idle gateway does not make, and when a
+//! thread ends. So this starts a thread that ends at once.
 
 use std::cell::Cell;
 use std::thread;
@@ -10,13 +10,13 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::sleep;
 
-/// As many connections as are worth it: each had some 20 KB.
+/// The number of connections that makes a release worthwhile: each had some 20 KB.
 const WORTH_IT: usize = 64;
 
 /// The allocator keeps what has been free for less than a second.
 const AFTER: Duration = Duration::from_secs(2);
 
-/// Counts what the connections of one worker have given back to the allocator.
+/// Counts the connections of one worker that have freed their buffers.
 #[derive(Default)]
 pub(super) struct MemoryReleaser {
     released: Cell<usize>,
@@ -24,7 +24,7 @@ pub(super) struct MemoryReleaser {
 }
 
 impl MemoryReleaser {
-    /// A connection needs its buffers no longer.
+    /// Records that a connection has freed its buffers.
     pub(super) fn released_one(&self) {
         self.released.set(self.released.get() + 1);
         if self.released.get() == WORTH_IT {
@@ -32,7 +32,7 @@ impl MemoryReleaser {
         }
     }
 
-    /// Gives back what there is to give back, for ever. Without connections it sleeps without any timer.
+    /// Releases memory whenever enough connections have freed theirs; never ends. Without connections it has no timer.
     pub(super) async fn run(&self) {
         loop {
             self.worth_it.notified().await;
@@ -43,8 +43,8 @@ impl MemoryReleaser {
     }
 }
 
-/// Another thread's end makes the allocator look at the memory of all threads.
+/// The end of a thread makes the allocator purge the memory of all threads.
 fn release_memory() {
-    // where the system has no thread to give, it is done another time
+    // where the system refuses a thread, the next release does it
     let _ = thread::Builder::new().name("trim".to_owned()).spawn(|| {});
 }

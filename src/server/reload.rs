@@ -45,7 +45,7 @@ impl Trigger {
     }
 }
 
-/// What a reload changes.
+/// The parts of the process that a reload replaces.
 pub(super) struct ReloadTarget {
     pub(super) shared: Arc<CurrentSnapshot>,
     /// `None` where clients are served in the clear.
@@ -57,7 +57,7 @@ pub(super) struct ReloadTarget {
     pub(super) events: Option<Events>,
 }
 
-/// What the present configuration came from, and what only a restart changes.
+/// The files of the configuration in force, and the settings that only a restart changes.
 pub(super) struct LoadedFiles {
     pub(super) files: Vec<PathBuf>,
     pub(super) digest: [u8; 32],

@@ -1,23 +1,23 @@
-//! What a reload leaves behind: the former snapshot, and memory that was freed and not given back to the system.
+//! What a reload retires: the former snapshot, and freed memory that the allocator has not returned to the system.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How often an old snapshot is looked at, while requests still use it.
+/// The interval between two checks of a retired snapshot while requests use it.
 const SWEEP: Duration = Duration::from_millis(500);
 
-/// How long freed memory is kept: somewhat longer than the allocator wants to wait before it gives memory back.
+/// The delay before freed memory is returned: somewhat longer than the decay time of the allocator.
 const KEPT: Duration = Duration::from_millis(1500);
 
-/// Former snapshots until no request uses them. Whoever lets go last frees them, which takes a while with a hundred
-/// thousand users and would make every request of a worker wait; here it is the thread that owns this.
+/// Retired snapshots, kept until no request uses them. The last owner frees a snapshot, which takes time with a hundred
+/// thousand users and would delay every request of a worker; the thread that owns this frees it instead.
 #[derive(Debug)]
 pub(super) struct RetiredSnapshots<T> {
     retired: Vec<Arc<T>>,
     memory: Memory,
 }
 
-/// Whether much was freed since memory was last given back.
+/// Whether much memory was freed since it was last returned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Memory {
     GivenBack,
@@ -25,7 +25,7 @@ enum Memory {
 }
 
 impl<T> RetiredSnapshots<T> {
-    /// Those of a start: what reading the files took.
+    /// The state at the start: reading the files has freed memory.
     pub(super) fn new() -> Self {
         Self {
             retired: Vec::new(),
@@ -33,12 +33,12 @@ impl<T> RetiredSnapshots<T> {
         }
     }
 
-    /// Takes a snapshot that was replaced.
+    /// Retires a snapshot that was replaced.
     pub(super) fn retire(&mut self, snapshot: Arc<T>) {
         self.retired.push(snapshot);
     }
 
-    /// Says that files were read, whatever became of it.
+    /// Records that files were read, whether or not they were applied.
     pub(super) fn after_reading(&mut self) {
         self.memory = Memory::Kept;
     }
@@ -52,7 +52,7 @@ impl<T> RetiredSnapshots<T> {
         }
     }
 
-    /// Frees the snapshots that nobody else uses; when all are gone, gives the memory back.
+    /// Frees the snapshots that no request uses; when all are freed, returns the memory to the system.
     pub(super) fn clear(&mut self) {
         if self.retired.is_empty() {
             give_back();
@@ -64,8 +64,8 @@ impl<T> RetiredSnapshots<T> {
     }
 }
 
-/// The allocator looks at what it has to give back when it is called, and an idle gateway does not call it; but it
-/// does so as well when a thread ends. Where the system gives no thread, the memory stays for later use.
+/// The allocator returns memory when it is called, which an idle gateway does not do, and when a thread ends. So this
+/// starts a thread that ends at once. Where the system refuses a thread, the memory stays for later use.
 fn give_back() {
     let thread = std::thread::Builder::new()
         .name("give-back".to_owned())

@@ -1,4 +1,4 @@
-//! What goes out of the process beside answers: traces and the audit stream, up to their last words.
+//! The outputs of the process beside responses: traces and the audit stream, until they are flushed at the end.
 
 use std::cell::Cell;
 use std::sync::Arc;
@@ -30,7 +30,7 @@ pub(super) struct Sinks {
 }
 
 impl Sinks {
-    /// Says that the gateway has started, and shows how both do.
+    /// Records the start of the gateway, and registers the counters of both.
     pub(super) fn open(process_state: &ProcessState, metrics: &Metrics) -> Self {
         metrics.show_spans(process_state.traces.counts());
         if let Some(audit) = &process_state.audit {
@@ -46,14 +46,14 @@ impl Sinks {
         }
     }
 
-    /// The drain begins. Returns how long to wait before it is felt.
+    /// Starts the drain. Returns the delay before connections are drained.
     pub(super) fn drain(&self, timeouts: &ServerTimeouts) -> Duration {
         self.latest
             .set(Some(ambient::now() + timeouts.drain_delay + timeouts.drain));
         timeouts.drain_delay
     }
 
-    /// Ends `reloads`, which may still have something to record, and then both.
+    /// Ends `reloads`, which may still record something, and then flushes and closes both.
     pub(super) fn close<R>(self, reloads: R) {
         drop(reloads);
         let left = || {

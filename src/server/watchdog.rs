@@ -1,4 +1,4 @@
-//! Signs of life for a service manager's watchdog: the main thread asks every worker, and passes on that all have answered.
+//! The service manager's watchdog: the main thread pings every worker and notifies the manager when all have replied.
 
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -10,27 +10,27 @@ use tokio::time::sleep;
 
 use super::manager;
 
-/// Questions for each sign that the manager waits for: one that is answered late is made good by the next.
+/// Pings per watchdog interval: the next ping makes up for a late reply.
 const ROUNDS: u32 = 4;
 
-/// What a worker has answered once it has ended: it is not waited for any more.
+/// The reply of a worker that has ended: it is not waited for any more.
 const ENDED: u64 = u64::MAX;
 
-/// Asks whether workers are alive, if a manager wants to know.
+/// Pings the workers where the service manager has a watchdog.
 pub(super) struct Watchdog {
     interval: Duration,
     asked: watch::Sender<u64>,
     answers: RefCell<Vec<Arc<AtomicU64>>>,
 }
 
-/// A worker's end of it.
+/// The worker's side of the watchdog.
 pub(super) struct WatchdogReply {
     asked: watch::Receiver<u64>,
     answer: Arc<AtomicU64>,
 }
 
 impl Watchdog {
-    /// `None` where no manager waits for signs of life.
+    /// `None` where the service manager has no watchdog.
     pub(super) fn wanted() -> Option<Self> {
         manager::watchdog().map(|patience| Self::every(patience / ROUNDS))
     }
@@ -43,7 +43,7 @@ impl Watchdog {
         }
     }
 
-    /// The end for one more worker.
+    /// Registers a worker.
     pub(super) fn join(&self) -> WatchdogReply {
         let answer = Arc::default();
         self.answers.borrow_mut().push(Arc::clone(&answer));
@@ -53,7 +53,7 @@ impl Watchdog {
         }
     }
 
-    /// Asks again and again, and tells the manager of each round in which everybody has answered.
+    /// Pings periodically, and notifies the manager of each round to which all workers have replied.
     pub(super) async fn run(self) {
         for round in 1..ENDED {
             self.asked.send_replace(round);
@@ -77,7 +77,7 @@ impl Watchdog {
 }
 
 impl WatchdogReply {
-    /// Answers as long as the worker's thread comes round to it.
+    /// Replies for as long as the worker's runtime makes progress.
     pub(super) async fn run(mut self) {
         while self.asked.changed().await.is_ok() {
             let round = *self.asked.borrow_and_update();

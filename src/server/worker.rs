@@ -25,7 +25,7 @@ const FULL: &[u8] =
 /// How long to wait when the system has no resources for another connection.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// When a worker ends.
+/// Signals the end of the workers.
 #[derive(Clone, Default)]
 pub(super) struct WorkerShutdown {
     /// Cancelled: accept nothing more, finish what runs.

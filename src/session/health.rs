@@ -7,7 +7,7 @@ use tokio::sync::watch;
 
 use crate::telemetry::metrics::Metrics;
 
-/// Whether the store can be used. A change is said once: as an event, as a metric, and to those who wait.
+/// Whether the store is available. Each change is published once: as an event, as a metric, and to waiters.
 pub(super) struct StoreHealth {
     /// What the store is called in events; without credentials.
     name: String,

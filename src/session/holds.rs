@@ -2,7 +2,7 @@
 
 use super::attempt::Subject;
 
-/// What a store answers: how many there are, and the last ones to end.
+/// The lockouts of a store: their number, and the last ones to end.
 pub(super) struct Holds {
     pub(super) total: usize,
     pub(super) list: Vec<(Subject, u64)>,

@@ -1,4 +1,4 @@
-//! What is asked of a store, and how it answers.
+//! The jobs of a store, and their results.
 
 use std::fmt;
 
@@ -16,7 +16,7 @@ use crate::token::SessionId;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StoreUnavailable;
 
-/// What became of a refresh token that was shown.
+/// The result of presenting a refresh token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TokenExchange {
     /// It was good, and the fresh one takes its place.
@@ -35,7 +35,7 @@ pub enum TokenExchange {
     },
 }
 
-/// Where an answer goes. Nobody listens any more where the client has gone.
+/// Where the result of a job goes. The receiver is gone where the client has disconnected.
 pub(super) type JobReply<T> = oneshot::Sender<Result<T, StoreUnavailable>>;
 
 /// One thing to do.

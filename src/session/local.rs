@@ -30,7 +30,7 @@ pub(super) struct Local {
     next_purge: u64,
 }
 
-/// One change, to be written down.
+/// One change to persist.
 pub(super) enum StoredChange {
     Keep(SessionId, Family),
     Forget(SessionId),

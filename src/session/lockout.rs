@@ -21,13 +21,13 @@ pub struct Lockouts {
 pub struct Lockout {
     /// A name for it, by which it is lifted.
     pub id: String,
-    /// What is held.
+    /// What is locked out.
     pub held: LockoutScope,
     /// When it ends, in milliseconds since 1970.
     pub until: u64,
 }
 
-/// What a lockout holds.
+/// The scope of a lockout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LockoutScope {
     /// An account, from one network.

@@ -52,7 +52,7 @@ pub(super) struct LoginThrottle {
     known: KnownPlaces,
 }
 
-/// What a recorded login has changed.
+/// The changes that a recorded login causes.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct ThrottleUpdate {
     /// Lockouts that began, or were prolonged, and until when.

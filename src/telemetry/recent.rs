@@ -29,7 +29,7 @@ struct Rings {
     sign_ins: Mutex<Ring<RecentSignIn>>,
 }
 
-/// A request that was refused, or would have been.
+/// A recent request that was denied, or would have been denied.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RecentDenial {
     /// When it came.
@@ -60,7 +60,7 @@ pub struct RecentDenial {
     pub status: u16,
 }
 
-/// A login, refresh or logout.
+/// A recent login, refresh or logout.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RecentSignIn {
     /// When it ended.

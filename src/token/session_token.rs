@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// What goes into the cookie. It is not printed by `Debug`.
+/// The value of the cookie. `Debug` does not print it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct SessionToken {
     /// The token in compact form.

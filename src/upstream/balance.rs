@@ -15,7 +15,7 @@ pub(super) enum Balancer {
 /// Smooth weighted round robin: whoever was passed over the most, by its share, is next.
 pub(super) struct Turns(Box<[Cell<f64>]>);
 
-/// Where the search for the least begins, so that equals take turns.
+/// Where the search for the least loaded server starts, so that equal servers take turns.
 pub(super) struct SearchStart {
     first: Cell<usize>,
     count: usize,

@@ -40,7 +40,7 @@ struct Streamed {
     exchange: Rc<BodyExchange>,
 }
 
-/// What the sender of a request and its body tell each other.
+/// The state that the sender of a request and its body share.
 pub(super) struct BodyExchange {
     /// Why the body ended before its end.
     pub(super) fault: Cell<Option<BodyFault>>,
@@ -52,7 +52,7 @@ pub(super) struct BodyExchange {
     pub(super) response_after: Duration,
 }
 
-/// How a body is watched.
+/// The limits of a request body.
 pub(super) struct BodyWatch {
     /// Bytes that may pass.
     pub(super) limit: u64,

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
 
-/// Holds a body back. It is shared with hyper, which tells it of interim answers.
+/// Holds a request body back until the upstream sends `100 Continue`. Shared with the callback for interim responses.
 #[derive(Debug)]
 pub(super) struct BodyGate(Mutex<State>);
 

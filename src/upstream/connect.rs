@@ -6,7 +6,7 @@ use super::error::ForwardError;
 use super::origin::{Origin, Speaks};
 use crate::net::{Alpn, DialedStream, Dialer, TlsSettings};
 
-/// Which protocol a connection carries.
+/// The protocol of an upstream connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum UpstreamProtocol {
     Http1,

@@ -1,4 +1,4 @@
-//! What an exchange with a server comes to.
+//! The result of an exchange with a server.
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;
@@ -18,7 +18,7 @@ use crate::ambient::Deadline;
 use crate::telemetry::metrics::GaugeGuard;
 use crate::wire::settle_response;
 
-/// What a server answered.
+/// The reply of a server.
 pub enum UpstreamReply {
     /// An ordinary answer.
     Answer(Response<ResponseBody>),

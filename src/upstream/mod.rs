@@ -1,7 +1,7 @@
 //! The only way out: from a permit to the upstream's answer.
 //!
 //! [`Upstream`] chooses a server and tries again; `server` chooses a connection; `http1` and `http2` carry one exchange.
-//! What is known of servers in the whole process is the [`ServerSets`]'s.
+//! [`ServerSets`] keeps the state of the servers for the whole process.
 
 mod balance;
 mod body;

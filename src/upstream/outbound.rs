@@ -159,7 +159,7 @@ impl Outbound {
     }
 }
 
-/// What the worker adds to a request.
+/// What the worker contributes to an outbound request.
 pub struct RequestContext<'a> {
     /// `X-Request-Id`.
     pub request_id: HeaderValue,

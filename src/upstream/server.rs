@@ -1,4 +1,4 @@
-//! One server as one worker reaches it: which connection a request goes over.
+//! One worker's connections to one server: chooses the connection for a request.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -20,7 +20,7 @@ use crate::ambient::{Deadline, Ticker};
 use crate::net::{Alpn, DialedStream, Dialer, TlsSettings};
 use crate::telemetry::metrics::Gauge;
 
-/// What a worker reaches upstream servers with.
+/// What a worker needs to open connections to upstream servers.
 pub struct DialContext {
     /// Opens connections.
     pub dialer: Dialer,
@@ -30,7 +30,7 @@ pub struct DialContext {
     pub counts: ConnectionCounts,
 }
 
-/// Where the upstream connections of a worker are counted.
+/// The gauges of a worker for its upstream connections.
 pub struct ConnectionCounts {
     /// Kept for the next request.
     pub idle: Gauge,
@@ -38,7 +38,7 @@ pub struct ConnectionCounts {
     pub active: Gauge,
 }
 
-/// One server, and this worker's connections to it. Nothing here is shared between threads.
+/// This worker's connections to one server. Nothing here is shared between threads.
 pub(super) struct ServerConnections {
     origin: Origin,
     tls: Option<Arc<TlsSettings>>,
@@ -47,7 +47,7 @@ pub(super) struct ServerConnections {
     pub(super) idle: http1::Idle,
     pub(super) shared: http2::Slot,
     gate: SingleFlight<Option<Rc<http2::SharedConnection>>>,
-    /// What ALPN agreed on the last time.
+    /// The protocol of the last ALPN negotiation.
     agreed: Cell<Option<UpstreamProtocol>>,
 }
 
@@ -60,10 +60,10 @@ pub(super) enum Reuse {
     Shunned,
 }
 
-/// A connection that an answer still comes over, given back or closed with it.
+/// The connection that carries a response: returned to the pool or closed when the response ends.
 pub(super) struct ConnectionLease {
     carrier: Carrier,
-    /// Lowered with the lease.
+    /// Decremented when the lease ends.
     _load: Option<ServerLoad>,
 }
 

@@ -1,4 +1,4 @@
-//! The servers of all services, once a process: what is known of them outlives a load, and is watched over here.
+//! The servers of all services, one instance per process. Their state survives a reload; health checks run here.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -19,11 +19,11 @@ use crate::telemetry::metrics::ServerLevel;
 pub struct ServerSets {
     clock: Clock,
     server_sets: Mutex<Vec<(Box<str>, Arc<ServerSet>)>>,
-    /// Told when there are others, or one of them is taken out.
+    /// Notified when the servers change, or one of them is ejected.
     changed: Arc<Notify>,
 }
 
-/// What a server is known by from one load to the next.
+/// Identifies a server across reloads.
 type Known<'a> = HashMap<(&'a str, &'a Origin), (Option<&'a Health>, &'a Arc<ServerState>)>;
 
 impl ServerSets {
@@ -36,8 +36,8 @@ impl ServerSets {
         })
     }
 
-    /// The servers of a new load, by the names of its services. A server that the last load had for the same service, and
-    /// checked alike, is known already; all others begin as healthy.
+    /// Reconciles the servers with those of a new load. A server that the former load had for the same service with the
+    /// same health check keeps its state; every other server starts as healthy.
     pub fn reconcile<'s>(
         &self,
         services: impl Iterator<Item = (&'s str, &'s Settings)>,
@@ -65,7 +65,7 @@ impl ServerSets {
             .collect()
     }
 
-    /// How each server is now, in the order of the configuration.
+    /// The current state of each server, in the order of the configuration.
     pub fn levels(&self) -> Vec<ServerLevel> {
         let now = self.clock.now();
         let level = |server: &ServerState| {
@@ -89,8 +89,8 @@ impl ServerSets {
             .collect()
     }
 
-    /// Checks the servers that are to be checked, and says who is back, for ever. It runs once a process, on a tokio
-    /// runtime with time and I/O.
+    /// Runs the health checks and announces servers that return from ejection; never ends. Runs once per process, on a
+    /// tokio runtime with time and I/O.
     pub async fn watch(self: Arc<Self>) {
         let mut checks = HealthChecks::default();
         loop {
@@ -118,7 +118,7 @@ impl ServerSets {
         }
     }
 
-    /// Announces who is back, and says when the next one will be.
+    /// Announces the servers that have returned; gives the moment of the next return.
     fn announce_returns(&self) -> Option<Moment> {
         let now = self.clock.now();
         let mut next = None;
@@ -136,7 +136,7 @@ impl ServerSets {
         next
     }
 
-    /// Taken by loads, scrapes and the watch only.
+    /// Locked by reloads, scrapes and the health checks only.
     fn server_sets(&self) -> MutexGuard<'_, Vec<(Box<str>, Arc<ServerSet>)>> {
         self.server_sets
             .lock()

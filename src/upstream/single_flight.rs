@@ -8,7 +8,7 @@ use tokio::sync::Notify;
 
 use super::error::ForwardError;
 
-/// Lets one connection be opened at a time. `T` is what is told to all who wait.
+/// Opens one connection at a time. `T` is the result that all waiters share (single flight).
 pub(super) struct SingleFlight<T>(RefCell<Option<Rc<Opening<T>>>>);
 
 struct Opening<T> {

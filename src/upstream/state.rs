@@ -55,12 +55,12 @@ struct Rests {
     resting: bool,
 }
 
-/// A request under way at a server; dropping it ends it.
+/// Counts a request in flight at a server until it is dropped.
 #[derive(Debug)]
 #[must_use = "it counts only while it lives"]
 pub struct ServerLoad(Arc<ServerState>);
 
-/// How a server is.
+/// The state of a server.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum ServerCondition {
     /// It gets this share of what it would get otherwise: 0.1 to 1.

@@ -7,7 +7,7 @@ use super::work::Work;
 /// Why a text is not a hash the gateway can check; `Display` says what to write instead.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum HashError {
-    /// Neither bcrypt nor anything else that is known.
+    /// Neither bcrypt nor another supported format.
     Unknown,
     /// A known kind (`argon2i`, `sha256-crypt` …) that this version does not check.
     Unsupported(&'static str),

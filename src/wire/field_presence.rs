@@ -4,7 +4,7 @@
 
 use http::HeaderMap;
 
-/// A set of field names that the gateway has a use for.
+/// Which of the fields that the gateway reads are present.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct FieldPresence(u16);
 

@@ -1,7 +1,7 @@
-//! Forward-auth: the request that another proxy asks about.
+//! Forward-auth: the original request that another proxy describes.
 //!
 //! Traefik and Caddy describe it in `X-Forwarded-Method`, `-Proto`, `-Host` and `-Uri`, nginx in `X-OriginalRequest-Method` and
-//! `X-OriginalRequest-URL`, Envoy by the path of its own question. A client can send the fields of one kind through a proxy
+//! `X-OriginalRequest-URL`, Envoy by the path of the check request. A client can send the fields of one kind through a proxy
 //! that writes the other, so only one kind may be there.
 
 use std::fmt;
@@ -23,28 +23,28 @@ const X_ORIGINAL_METHOD: HeaderName = HeaderName::from_static("x-original-method
 const X_ORIGINAL_URL: HeaderName = HeaderName::from_static("x-original-url");
 const SEC_WEBSOCKET_KEY: HeaderName = HeaderName::from_static("sec-websocket-key");
 
-/// `auth.verify`: which description counts.
+/// `auth.verify`: which fields describe the original request.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ForwardAuthHeaders {
-    /// The one that is there; two are refused.
+    /// The kind that is present; both at once are rejected.
     #[default]
     Either,
-    /// `X-Forwarded-*`, whatever else is there.
+    /// `X-Forwarded-*`; others are ignored.
     Forwarded,
     /// `X-OriginalRequest-*`, whatever else is there.
     Original,
 }
 
-/// Who asks, as far as it matters for the answer.
+/// The kind of proxy that requests the check, as far as the response depends on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ForwardAuthProxy {
-    /// A proxy that hands any refusal on to the client: Traefik, Caddy, HAProxy, Envoy.
+    /// A proxy that passes any error response to the client: Traefik, Caddy, HAProxy, Envoy.
     Proxy,
-    /// nginx, which knows 401 and 403 and takes everything else for a failure of its own.
+    /// nginx, which accepts 401 and 403 and turns every other status into 500.
     Nginx,
 }
 
-/// The request that is asked about, as the client sent it.
+/// The request that the proxy received from the client.
 #[derive(Clone, Debug)]
 pub struct OriginalRequest {
     /// Its method, one that a rule can name.
@@ -53,26 +53,26 @@ pub struct OriginalRequest {
     pub site: Site,
     /// Its host, as services are found by it.
     pub host: Box<str>,
-    /// Its path, not looked at yet.
+    /// Its path, not parsed yet.
     pub path: String,
     /// Its query.
     pub query: Option<String>,
-    /// Whether it opens a connection on which anything can be said.
+    /// Whether it upgrades to another protocol.
     pub upgrades: bool,
-    /// Who asks.
+    /// The kind of proxy.
     pub asked_by: ForwardAuthProxy,
 }
 
-/// Why it is not clear what is asked. The fault is the proxy's, or of the client that it lets through.
+/// Why the original request is unclear: the proxy is misconfigured, or passes a client's fields through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OriginalError {
-    /// Nothing describes a request.
+    /// No field describes a request.
     Nothing,
     /// More than one kind of description.
     SeveralKinds,
     /// This field is missing, or there more than once.
     Field(&'static str),
-    /// This field does not say what it should.
+    /// This field is malformed.
     Malformed(&'static str),
     /// A method that no request may have.
     Method,
@@ -164,7 +164,7 @@ impl OriginalRequest {
     }
 }
 
-/// A description in its pieces.
+/// The parts of a description.
 struct RequestDescription<'a> {
     method: Method,
     scheme: Scheme,

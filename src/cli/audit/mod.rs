@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use anyhow::{Context as _, bail};
 use clap::ValueEnum;
 
-use self::report::{Deny, Report};
+use self::report::{AuditReport, Deny};
 use super::printing::print;
 use super::view::{self, AtWork};
 use super::{fetch, load};
@@ -95,7 +95,7 @@ pub(super) fn run(args: &AuditArgs, path: &Path) -> anyhow::Result<ExitCode> {
         host.as_ref().map(Host::name),
     );
     let (service, policy) = (&config.services[index], view.services[index].policy);
-    let report = Report {
+    let report = AuditReport {
         config: &config,
         service,
         policy,

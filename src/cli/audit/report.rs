@@ -24,7 +24,7 @@ pub(super) enum Deny {
 }
 
 /// Everything that is shown, whatever the format.
-pub(super) struct Report<'a> {
+pub(super) struct AuditReport<'a> {
     pub(super) config: &'a Config,
     pub(super) service: &'a Service,
     /// Its rules as they work.
@@ -33,7 +33,7 @@ pub(super) struct Report<'a> {
     pub(super) audit: ApiAudit,
 }
 
-impl Report<'_> {
+impl AuditReport<'_> {
     pub(super) fn has(&self, deny: Deny) -> bool {
         let found = |finding| {
             self.audit

@@ -16,7 +16,7 @@ use std::process::ExitCode;
 use clap::ValueEnum;
 
 use self::people::Everybody;
-use self::report::Report;
+use self::report::DiffReport;
 use super::printing::{counted, print};
 use super::terminal::Progress;
 use super::view::{self, AtWork};
@@ -86,7 +86,7 @@ pub(super) fn run(args: &DiffArgs) -> anyhow::Result<ExitCode> {
     })
 }
 
-fn compare<'a>(args: &'a DiffArgs, old: &'a Config, new: &'a Config) -> Report<'a> {
+fn compare<'a>(args: &'a DiffArgs, old: &'a Config, new: &'a Config) -> DiffReport<'a> {
     let everybody = Everybody::of(old, new);
     let renamed = renamed(old, new);
     let known_as = |service: &'a Service| {
@@ -105,7 +105,7 @@ fn compare<'a>(args: &'a DiffArgs, old: &'a Config, new: &'a Config) -> Report<'
     let methods = diff::method_classes(&before, &after);
     drop(progress);
     let notices = notices::notices(old, new, &everybody, &renamed);
-    Report {
+    DiffReport {
         paths: (&args.old, &args.new),
         old,
         new,

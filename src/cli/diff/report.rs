@@ -9,7 +9,7 @@ use crate::cli::printing::counted;
 use crate::config::Config;
 
 /// Everything that is shown, whatever the format.
-pub(super) struct Report<'a> {
+pub(super) struct DiffReport<'a> {
     /// The files, as given.
     pub(super) paths: (&'a Path, &'a Path),
     pub(super) old: &'a Config,
@@ -21,7 +21,7 @@ pub(super) struct Report<'a> {
     pub(super) notices: Vec<Notice>,
 }
 
-impl Report<'_> {
+impl DiffReport<'_> {
     /// Whether anybody reaches what was out of reach before.
     pub(super) fn opens(&self) -> bool {
         self.changes.iter().any(|change| change.effect.is_opening())

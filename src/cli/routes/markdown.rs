@@ -1,9 +1,9 @@
 //! The table for a wiki or a pull request (GitHub Flavored Markdown).
 
-use super::report::{Cell, LEGEND, Report, ServiceTable, heading, whereabouts};
+use super::report::{Cell, LEGEND, RoutesReport, ServiceTable, heading, whereabouts};
 use crate::cli::markdown::escape;
 
-pub(super) fn render(report: &Report<'_>) -> String {
+pub(super) fn render(report: &RoutesReport<'_>) -> String {
     let tables = report.services.iter().map(|table| section(report, table));
     format!(
         "{}{LEGEND} What no rule covers is refused.\n",
@@ -11,7 +11,7 @@ pub(super) fn render(report: &Report<'_>) -> String {
     )
 }
 
-fn section(report: &Report<'_>, table: &ServiceTable<'_>) -> String {
+fn section(report: &RoutesReport<'_>, table: &ServiceTable<'_>) -> String {
     let mut text = format!(
         "## {}\n\n{}\n\n",
         escape(&table.service.name),

@@ -12,7 +12,7 @@ use std::process::ExitCode;
 use anyhow::bail;
 use clap::ValueEnum;
 
-use self::report::{Cell, Line, Report, ServiceTable};
+use self::report::{Cell, Line, RoutesReport, ServiceTable};
 use super::printing::print;
 use super::{load, terminal};
 
@@ -78,7 +78,7 @@ pub(super) fn run(args: &RoutesArgs, path: &Path) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn report<'a>(config: &'a Config, args: &RoutesArgs) -> anyhow::Result<Report<'a>> {
+fn report<'a>(config: &'a Config, args: &RoutesArgs) -> anyhow::Result<RoutesReport<'a>> {
     let services: Vec<&Service> = config
         .services
         .iter()
@@ -109,7 +109,7 @@ fn report<'a>(config: &'a Config, args: &RoutesArgs) -> anyhow::Result<Report<'a
         service,
         rows: lines(service, &audiences),
     };
-    Ok(Report {
+    Ok(RoutesReport {
         services: services.into_iter().map(table).collect(),
         audiences,
     })

@@ -5,7 +5,7 @@ use crate::analysis::CallerAudience;
 use crate::config::Service;
 
 /// Everything that is shown, whatever the format.
-pub(super) struct Report<'a> {
+pub(super) struct RoutesReport<'a> {
     pub(super) audiences: Vec<CallerAudience>,
     pub(super) services: Vec<ServiceTable<'a>>,
 }

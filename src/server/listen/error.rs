@@ -4,7 +4,7 @@ use std::{fmt, io};
 
 use crate::config::Listen;
 
-/// An address that cannot be listened on.
+/// The gateway cannot listen on an address.
 #[derive(Debug)]
 pub struct ListenError {
     pub(super) place: Listen,

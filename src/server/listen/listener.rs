@@ -13,7 +13,7 @@ use crate::server::stream::Stream;
 /// Whom the peers of a unix socket count as: they are on this machine.
 const LOCAL: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 0);
 
-/// Where clients connect.
+/// An address that the gateway listens on.
 #[derive(Clone, PartialEq, Eq)]
 pub enum ListenAddress {
     /// An address and a port.
@@ -28,7 +28,7 @@ pub(in crate::server) enum Listener {
     Unix(std::os::unix::net::UnixListener, Owner),
 }
 
-/// Who opened a socket.
+/// The process that opened a socket.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(in crate::server) enum Owner {
     /// The gateway: what waits in its queue is lost with it.

@@ -46,7 +46,7 @@ pub(super) struct Buffer {
     closed: bool,
 }
 
-/// What workers and writer have in common.
+/// The state that the workers and the writer share.
 #[derive(Debug)]
 pub(super) struct LogBuffers {
     format: LineFormat,

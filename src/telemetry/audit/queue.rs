@@ -75,7 +75,7 @@ impl AuditReservation {
     }
 }
 
-/// What those who make records and the writer have in common.
+/// The state that the producers of records and the writer share.
 #[derive(Debug)]
 pub(super) struct AuditQueue {
     state: Mutex<State>,

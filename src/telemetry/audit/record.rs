@@ -10,7 +10,7 @@ use crate::telemetry::access_log::Stamp;
 /// The most bytes of one text, so that no client makes a record long.
 const LONGEST_TEXT: usize = 2048;
 
-/// How what is recorded ended.
+/// The outcome of a recorded event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AuditOutcome {
     /// It was done.

@@ -1,14 +1,14 @@
-//! How the servers of upstreams are.
+//! The state of upstream servers.
 
-/// Says how the servers of all upstreams are; it must not block.
+/// Gives the state of the servers of all upstreams; it must not block.
 pub type ServerLevels = Box<dyn Fn() -> Vec<ServerLevel> + Send + Sync>;
 
-/// How one server of an upstream is.
+/// The state of one upstream server.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ServerLevel {
     /// Its service.
     pub service: Box<str>,
-    /// As it is called in logs.
+    /// Its name in logs.
     pub server: Box<str>,
     /// `up`, `resting` or `down`.
     pub state: &'static str,

@@ -44,7 +44,7 @@ impl SpanCounts {
     }
 }
 
-/// What the workers and the exporter have in common.
+/// The state that the workers and the exporter share.
 #[derive(Debug)]
 pub(super) struct SpanQueue {
     state: Mutex<State>,

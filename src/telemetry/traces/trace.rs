@@ -286,7 +286,7 @@ impl Trace {
     }
 }
 
-/// A server that is asked.
+/// One attempt at an upstream server.
 #[derive(Debug)]
 pub struct ServerAttempt {
     /// When.

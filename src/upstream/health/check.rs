@@ -1,4 +1,4 @@
-//! One server's checks in a row, and what they come to.
+//! The health check of one server.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use crate::upstream::server_set::ServerSet;
 use crate::upstream::settings::Health;
 use crate::upstream::state::ServerState;
 
-/// What is checked, and how.
+/// The health check of one server.
 #[derive(Clone)]
 pub(super) struct HealthCheck {
     state: Arc<ServerState>,

@@ -1,19 +1,19 @@
-//! Active checks: each server of a service that says so is asked again and again, once a process.
+//! Active health checks: each server of a service with a `health` block is probed periodically, once per process.
 
+mod abort_on_drop;
 mod check;
 mod probe;
-mod running;
 
+use self::abort_on_drop::AbortOnDrop;
 use self::check::HealthCheck;
-use self::running::Running;
 use super::server_set::ServerSet;
 
-/// The checks that run.
+/// The running health checks.
 #[derive(Default)]
-pub(super) struct HealthChecks(Vec<(HealthCheck, Running)>);
+pub(super) struct HealthChecks(Vec<(HealthCheck, AbortOnDrop)>);
 
 impl HealthChecks {
-    /// Runs the checks of these servers and no others. One that stays as it is goes on undisturbed.
+    /// Runs the checks of exactly these servers. An unchanged check continues undisturbed.
     pub(super) fn follow<'r>(&mut self, server_sets: impl Iterator<Item = &'r ServerSet>) {
         let mut former = std::mem::take(&mut self.0);
         for check in server_sets.flat_map(HealthCheck::all) {
@@ -21,7 +21,7 @@ impl HealthChecks {
             let entry = match same {
                 Some(index) => former.swap_remove(index),
                 None => {
-                    let running = Running(tokio::spawn(check.clone().run()).abort_handle());
+                    let running = AbortOnDrop(tokio::spawn(check.clone().run()).abort_handle());
                     (check, running)
                 }
             };

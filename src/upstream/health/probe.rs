@@ -11,8 +11,8 @@ use hyper::client::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::time::timeout;
 
+use super::abort_on_drop::AbortOnDrop;
 use super::check::HealthCheck;
-use super::running::Running;
 use crate::net::{Alpn, DialedStream, Dialer};
 use crate::upstream::connect::{UpstreamProtocol, connect};
 use crate::upstream::origin::Speaks;
@@ -51,7 +51,7 @@ async fn ask(dialer: &Dialer, check: &HealthCheck) -> Result<StatusCode, String>
 
 async fn ask_http1(stream: DialedStream, check: &HealthCheck) -> hyper::Result<StatusCode> {
     let (mut sender, driver) = http1::handshake(TokioIo::new(stream)).await?;
-    let _running = Running(tokio::spawn(driver).abort_handle());
+    let _running = AbortOnDrop(tokio::spawn(driver).abort_handle());
     let mut request = request(Uri::from(check.health.path.clone()));
     request
         .headers_mut()
@@ -61,7 +61,7 @@ async fn ask_http1(stream: DialedStream, check: &HealthCheck) -> hyper::Result<S
 
 async fn ask_http2(stream: DialedStream, check: &HealthCheck) -> hyper::Result<StatusCode> {
     let (mut sender, driver) = http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await?;
-    let _running = Running(tokio::spawn(driver).abort_handle());
+    let _running = AbortOnDrop(tokio::spawn(driver).abort_handle());
     Ok(sender
         .send_request(request(absolute(check)))
         .await?
