@@ -24,7 +24,7 @@ pub(super) async fn answer(
         })
     };
     match path {
-        // it says nothing of the configuration, so whoever probes may call it by any name
+        // it reveals nothing of the configuration, so any host name may be used
         "/healthz" => only_reading(request.method(), health),
         "/readyz" => scrape(readiness),
         "/metrics" => scrape(counters),

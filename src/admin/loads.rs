@@ -27,7 +27,7 @@ pub struct ConfigurationLoad {
 #[derive(Debug)]
 pub struct Loads(Mutex<Known>);
 
-/// All of it at one moment.
+/// A copy of the state at one moment.
 #[derive(Clone, Debug)]
 pub(super) struct Known {
     pub(super) load: ConfigurationLoad,
@@ -46,7 +46,7 @@ pub(super) struct LastReload {
     pub(super) problems: Vec<Problem>,
 }
 
-/// Whether the files hold what only a restart puts in force.
+/// Whether the files have changes that only a restart applies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Restart {
     NotNeeded,
@@ -74,7 +74,7 @@ impl Loads {
         known.load = load;
     }
 
-    /// The files say what they said before; `at` is in seconds since 1970, here and below.
+    /// The files are unchanged; `at` is in seconds since 1970, here and below.
     pub fn unchanged(&self, at: u64) {
         self.lock().last = Some(LastReload {
             outcome: ReloadOutcome::Unchanged,
@@ -92,12 +92,12 @@ impl Loads {
         });
     }
 
-    /// The files hold something that takes effect at the next start.
+    /// The files have changes that take effect at the next start.
     pub fn needs_restart(&self) {
         self.lock().restart = Restart::Needed;
     }
 
-    /// They hold nothing of that kind any more.
+    /// They have no such changes any more.
     pub fn needs_no_restart(&self) {
         self.lock().restart = Restart::NotNeeded;
     }

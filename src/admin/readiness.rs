@@ -24,7 +24,7 @@ pub struct Readiness {
     pub state: ReadinessCheck,
     /// The audit stream is off, or can be written.
     pub audit: ReadinessCheck,
-    /// The process was not asked to end.
+    /// The process was not signalled to end.
     pub running: ReadinessCheck,
 }
 
@@ -47,7 +47,7 @@ impl Readiness {
         running: ReadinessCheck::Ok,
     };
 
-    /// Whether all checks hold.
+    /// Whether all checks pass.
     pub fn is_ready(&self) -> bool {
         self.checks()
             .iter()

@@ -1,4 +1,4 @@
-//! What the audit stream is told of requests.
+//! Records requests in the audit stream.
 
 use std::sync::Arc;
 

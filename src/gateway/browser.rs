@@ -49,7 +49,7 @@ pub(super) fn is_foreign(
     in_session && !harmless && !request.site.sends(&intake.head.headers)
 }
 
-/// Sends people to the sign-in page where programs are told that a credential is missing.
+/// Redirects browsers to the sign-in page where programs receive 401.
 pub(super) fn or_sign_in(
     rejection: Rejection,
     service: &ServiceSnapshot,

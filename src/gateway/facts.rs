@@ -14,7 +14,7 @@ use crate::access::{ClientAddress, Identity, Permit, RuleId};
 use crate::telemetry::metrics::RequestOutcome;
 use crate::wire::{Answered, Intake};
 
-/// What is known about a request once it is decided.
+/// The facts about a request that its record needs.
 pub(super) struct RequestFacts {
     /// As sent.
     pub(super) method: Method,
@@ -34,7 +34,7 @@ pub(super) struct RequestFacts {
     pub(super) outcome: RequestOutcome,
     /// Why a denial is only reported.
     pub(super) reason: Option<String>,
-    /// What a page of another origin may see of the answer; only where the service says so itself.
+    /// What a page of another origin may read of the response; only where the service has a `cors` block.
     pub(super) cors: Option<Answered>,
     /// Only where requests are traced.
     pub(super) trace: Option<Box<Traced>>,
@@ -52,7 +52,7 @@ pub(super) enum Route {
 }
 
 impl RequestFacts {
-    /// Nothing is known yet but the id that the gateway gave the request.
+    /// The facts at the start: only the request id.
     pub(super) fn new(request_id: HeaderValue) -> Self {
         Self {
             method: Method::GET,

@@ -11,7 +11,7 @@ use crate::token::{ExternalToken, SessionId, TokenError, VerifiedClaims};
 use crate::users::{Directory, User, UserRefusal};
 use crate::wire::{Credential, CredentialSource};
 
-/// A caller, with what the rest of the flow says about the credential.
+/// A caller, with the result of checking its credential.
 pub(super) struct Identified {
     pub(super) caller: Caller,
     pub(super) credential: CredentialOutcome,
@@ -58,7 +58,7 @@ impl Admitted {
     }
 }
 
-/// Looks whether the credential holds now. Never an error: a bad credential is a kind of caller.
+/// Checks whether the credential is valid now. Never an error: an invalid credential is a kind of caller.
 pub(super) fn identify(
     worker: &Worker,
     pinned: &Pinned,
@@ -100,7 +100,7 @@ pub(super) fn identify(
     }
 }
 
-/// Whose API key it is, and until when. The list is asked every time: one hash costs less than remembering it safely.
+/// The holder of an API key. It is looked up every time: one hash costs less than a safe cache.
 fn key_holder(pinned: &Pinned, key: &str, now: u64) -> Result<Holder, CredentialError> {
     let key = pinned
         .snapshot

@@ -55,9 +55,9 @@ pub(super) struct Forward {
     pub(super) index: usize,
     pub(super) outbound: Outbound,
     pub(super) client: IpAddr,
-    /// Where the client asks for another protocol.
+    /// Where the client requests an upgrade.
     pub(super) downstream: Option<Box<Downstream>>,
-    /// Whether it asks for the service's OpenAPI document.
+    /// Whether it requests the service's OpenAPI document.
     pub(super) document: bool,
 }
 
@@ -247,7 +247,7 @@ fn withhold_own(snapshot: &Snapshot, intake: &mut Intake) {
     }
 }
 
-/// The answer to a preflight, where the service says itself which pages may call it: it comes before authentication.
+/// The response to a preflight, where the service has a `cors` block: it comes before authentication.
 fn preflight(
     service: &ServiceSnapshot,
     intake: &Intake,

@@ -38,14 +38,14 @@ pub(super) struct RequestRecord {
     pub(super) rule: Option<RuleId>,
     pub(super) outcome: RequestOutcome,
     pub(super) reason: Option<String>,
-    /// The server that was asked last.
+    /// The server of the last attempt.
     pub(super) server: Option<ServerIndex>,
     pub(super) upstream_time: Option<Duration>,
     pub(super) status: Option<u16>,
     pub(super) bytes: u64,
     /// Who broke the exchange off; `None` once the whole answer is handed over.
     pub(super) aborted: Option<Aborted>,
-    /// What a page of another origin may see of the answer; only where the service says so itself.
+    /// What a page of another origin may read of the response; only where the service has a `cors` block.
     pub(super) cors: Option<Answered>,
     /// Only where requests are traced.
     pub(super) trace: Option<Box<Traced>>,
@@ -137,7 +137,7 @@ impl RequestRecord {
         self.renewal.take()?.cookie(&self.worker, &self.pinned)
     }
 
-    /// Takes the time of the upstream, which was asked then, and which of its servers it was.
+    /// Records the time of the upstream's response, and its server.
     pub(super) fn upstream_answered(&mut self, asked: Instant, server: Option<ServerIndex>) {
         self.server = server;
         self.upstream_time = server.map(|_| ambient::now().duration_since(asked));

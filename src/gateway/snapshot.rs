@@ -61,7 +61,7 @@ pub(super) struct ServiceSnapshot {
     listing: Listing,
 }
 
-/// What operators are shown of a service, and no request asks.
+/// The description of a service for operators; no request uses it.
 struct Listing {
     hosts: Vec<HostPattern>,
     mount: Mount,

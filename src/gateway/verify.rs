@@ -21,7 +21,7 @@ use crate::wire::{
 const X_GATELATCH_LOGIN: HeaderName = HeaderName::from_static("x-gatelatch-login");
 
 /// Answers whether the request may pass that a trusted proxy describes: 200 with the identity headers, or why not.
-/// `below` is what stands behind the endpoint's own path.
+/// `below` is the rest of the path behind the endpoint's own.
 pub(super) fn verify(
     worker: &Worker,
     pinned: &Pinned,

@@ -67,7 +67,7 @@ pub(super) struct Pinned {
     pub(super) portal: ServiceMetrics,
     /// Goes with the snapshot: a reload forgets every token.
     pub(super) tokens: RefCell<TokenCache<Remembered>>,
-    /// The same for sessions of browsers: what holds as one does not hold as the other.
+    /// The same for sessions of browsers: a token that is valid as one is not valid as the other.
     pub(super) sessions: RefCell<TokenCache<Admitted>>,
 }
 
@@ -112,7 +112,7 @@ impl Worker {
 
     /// The snapshot for one whole request.
     pub(super) fn pin(&self) -> Rc<Pinned> {
-        // the generation is read first: a snapshot that is newer than it says is only looked at once more
+        // the generation is read first: a snapshot that is newer than it is only checked once more
         let generation = self.shared.generation();
         if self.pinned.borrow().generation != generation {
             self.renew(generation);
@@ -221,7 +221,7 @@ impl Pinned {
     }
 }
 
-/// A worker's way to a service, without a connection so far. Chance says which server it begins with.
+/// A worker's upstream for a service, without a connection yet. `chance` selects the first server.
 fn reach(
     service: &ServiceSnapshot,
     dial_context: &Rc<DialContext>,

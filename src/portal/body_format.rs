@@ -13,7 +13,7 @@ pub(super) enum BodyFormat {
 }
 
 impl BodyFormat {
-    /// By `Content-Type`. A charset is not looked at: the body has to be UTF-8 whatever it says.
+    /// By `Content-Type`. Ignores the charset: the body must be UTF-8.
     pub(super) fn of(headers: &HeaderMap) -> Option<Self> {
         let mut values = headers.get_all(CONTENT_TYPE).iter();
         let (Some(value), None) = (values.next(), values.next()) else {

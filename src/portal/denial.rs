@@ -6,7 +6,7 @@ use crate::token::IssueError;
 /// Why a login is denied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LoginDenial {
-    /// Unknown, disabled, or a wrong password; not told apart. With it these lockouts began.
+    /// An unknown or disabled user, or a wrong password; not distinguished. These lockouts began with it.
     Invalid(Begun),
     /// The password was not checked: too many were waiting.
     Busy,

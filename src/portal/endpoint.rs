@@ -40,7 +40,7 @@ impl PortalEndpoint {
         }
     }
 
-    /// Whether the endpoint knows the method. The unknown one answers every method alike.
+    /// Whether the endpoint supports the method. The unknown one treats every method alike.
     pub(super) fn takes(self, method: &Method) -> bool {
         match self {
             Self::Login => matches!(*method, Method::GET | Method::HEAD | Method::POST),

@@ -17,13 +17,13 @@ pub(super) struct LoginRequest {
     pub(super) password: Password,
 }
 
-/// What tokens are asked for with.
+/// The grant of a token request.
 pub(super) enum GrantRequest {
     Password(LoginRequest),
     Refresh(Zeroizing<String>),
 }
 
-/// What a browser's form says, whether it can be tried or not.
+/// The fields of a browser's form, valid or not.
 #[derive(Default)]
 pub(super) struct FormExtras {
     /// The name that was typed; shown again.
@@ -32,14 +32,14 @@ pub(super) struct FormExtras {
     pub(super) next: String,
 }
 
-/// What a field holds.
+/// The value of a field.
 enum Field {
     Text(Zeroizing<String>),
     Null,
     Other,
 }
 
-/// The fields that are known. Others are passed over, as RFC 6749 (section 3.2) asks.
+/// The defined fields. Others are ignored (RFC 6749, section 3.2).
 #[derive(Default)]
 struct Fields {
     username: Option<Field>,
@@ -232,7 +232,7 @@ impl<'de> Deserialize<'de> for Field {
     }
 }
 
-/// Takes every JSON value, so that a wrong type can be told apart from broken JSON.
+/// Accepts every JSON value, to distinguish a wrong type from malformed JSON.
 struct FieldVisitor;
 
 impl<'de> Visitor<'de> for FieldVisitor {

@@ -53,7 +53,7 @@ use crate::token::{CookieSessions, TokenIssuer};
 use crate::users::{Directory, Hasher};
 use crate::wire::{self, Intake, OwnPaths, SessionCookie};
 
-/// What the endpoints are told by the configuration.
+/// The settings of the endpoints.
 #[derive(Clone, Debug)]
 pub struct PortalSettings {
     /// Which requests are the gateway's own.
@@ -85,7 +85,7 @@ pub struct Portal {
     docs: Docs,
 }
 
-/// The answer, and what the log should know.
+/// The response, with the events for the log.
 #[derive(Debug)]
 pub struct PortalReply {
     /// What the client gets. `HEAD` is answered without a body, with the length that `GET` would have.

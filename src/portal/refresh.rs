@@ -18,7 +18,7 @@ use crate::users::User;
 pub enum SessionEvent {
     /// A refresh token was shown.
     Refresh {
-        /// Whose it is, where that is known.
+        /// Its user, where it is identified.
         user: Option<Box<str>>,
         /// Whether it got tokens.
         outcome: Result<(), RefreshDenial>,

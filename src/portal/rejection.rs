@@ -53,7 +53,7 @@ impl FormRejection {
         response
     }
 
-    /// RFC 6749 (section 5.2) knows only 400 for what a request to the token endpoint says.
+    /// RFC 6749 (section 5.2) defines only 400 for a malformed request to the token endpoint.
     fn status(self, api: LoginApi) -> StatusCode {
         match (self, api) {
             (Self::TooLarge, _) => StatusCode::PAYLOAD_TOO_LARGE,
@@ -199,7 +199,7 @@ impl LoginDenial {
 }
 
 impl RefreshDenial {
-    /// Which refresh token is wrong, and how, is not told apart.
+    /// All invalid refresh tokens get the same response.
     pub(super) fn into_response(self, api: LoginApi) -> Response<Bytes> {
         let (status, error, detail) = match (self, api) {
             (Self::Refused | Self::Reused, LoginApi::Token) => {

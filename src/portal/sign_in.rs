@@ -33,7 +33,7 @@ const REFUSED: &str = "Your browser sent it back, and it was not accepted. Delet
 /// A browser that has to sign in.
 #[derive(Clone, Debug)]
 pub struct Visitor<'a> {
-    /// The origin that it asked.
+    /// The requested origin.
     pub site: &'a Site,
     /// The gateway's cookies that it brought.
     pub cookies: &'a GatewayCookies,
@@ -285,7 +285,7 @@ impl Portal {
     }
 }
 
-/// What the sign-in page is asked.
+/// The query of the sign-in page.
 #[derive(Default)]
 struct Query {
     next: ReturnPath,
@@ -308,7 +308,7 @@ impl Query {
     }
 }
 
-/// What people are told where programs get an error.
+/// The message for people where programs get an error.
 fn words(status: StatusCode) -> &'static str {
     match status {
         StatusCode::UNAUTHORIZED => "The user name or the password is wrong.",

@@ -33,7 +33,7 @@ pub(super) enum ClientProtocol {
 pub(super) enum Failure {
     /// It ended before it had begun, as the checks of load balancers do, or the gateway ends.
     Gone,
-    /// What it said, or did not say in time.
+    /// It sent something malformed, or nothing in time.
     Refused(io::Error),
 }
 

@@ -95,7 +95,7 @@ async fn begin(accepted: Accepted, context: &Context) -> Option<Begun> {
     })
 }
 
-/// A connection whose client is known.
+/// A connection whose client is identified.
 struct Introduced {
     stream: Stream,
     client: Client,
@@ -182,9 +182,9 @@ async fn in_time<T>(
     }
 }
 
-/// Why it is not known what a client speaks.
+/// Why the protocol of a client is not detected.
 enum Undetected {
-    /// It ended, or the gateway ends before it has said anything.
+    /// It ended, or the gateway ends, before the first byte.
     Gone,
     TimedOut,
 }

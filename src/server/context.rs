@@ -57,7 +57,7 @@ pub(super) struct Context {
 /// Connections over the limit that wait for their client to read why they are closed.
 const MOST_LINGERING: usize = 64;
 
-/// A connection over the limit that is told so; dropping it makes the place free.
+/// A slot for a connection over the limit that lingers; dropping it frees the slot.
 pub(super) struct LingeringClose(Rc<Context>);
 
 /// One open connection; dropping it counts it out.
@@ -158,7 +158,7 @@ impl Context {
     /// Lets every connection end after the answer it is giving, and waits for the last one.
     pub(super) async fn drain(&self) {
         self.phase.set(Phase::LastAnswers);
-        // connections of HTTP/2 can be told before their next request
+        // HTTP/2 connections receive GOAWAY before their next request
         self.ticker.wake_all();
         if timeout(LINGER, self.all_closed()).await.is_err() {
             self.phase.set(Phase::Closing);

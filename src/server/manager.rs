@@ -1,4 +1,4 @@
-//! What a service manager such as systemd is told (`sd_notify(3)`). Where there is none, nothing is said.
+//! Notifies a service manager such as systemd (`sd_notify(3)`), if there is one.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ pub(super) fn ready() {
     tell(&[NotifyState::Ready, NotifyState::Status(SERVING)]);
 }
 
-/// The configuration is read again because the manager, or whoever sent SIGHUP, has asked for it.
+/// A reload starts that the manager, or another sender of SIGHUP, has requested.
 pub(super) fn reloading() {
     match NotifyState::monotonic_usec_now() {
         // the manager tells by the time that the answer is not that to an earlier signal

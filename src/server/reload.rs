@@ -52,7 +52,7 @@ pub(super) struct ReloadTarget {
     pub(super) tls: Option<Arc<ListenerTls>>,
     pub(super) process_state: ProcessState,
     pub(super) metrics: Arc<Metrics>,
-    /// What operators are told.
+    /// The state that operators see.
     pub(super) loads: Arc<Loads>,
     pub(super) events: Option<Events>,
 }
@@ -234,7 +234,7 @@ impl Reloader {
         match config::load(&self.request) {
             Ok(loaded) if loaded.digest == self.present.digest => self.keep(trigger, &loaded.files),
             Ok(loaded) => self.apply(loaded),
-            // a second look that finds the same says nothing new
+            // the same problems are reported once
             Err(problems) if trigger == Trigger::NewlyWatched && self.last.refuses(&problems) => {
                 self.follow(problems.files());
             }
@@ -330,7 +330,7 @@ impl Reloader {
     }
 }
 
-/// Waits until the files are left alone, and says what to do then.
+/// Waits until the files are unchanged for a moment; gives the next action.
 fn settle(first: Trigger, triggers: &Receiver<Trigger>) -> Trigger {
     let (mut trigger, latest) = (first, ambient::now() + LONGEST_WAIT);
     loop {

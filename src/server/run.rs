@@ -65,7 +65,7 @@ pub struct Bound {
     pub admin: Option<SocketAddr>,
 }
 
-/// Why a gateway cannot start, or ended before it was asked to.
+/// Why a gateway cannot start, or ended without a signal.
 #[derive(Debug)]
 pub enum RunError {
     /// An address cannot be listened on.
@@ -180,7 +180,7 @@ impl Process {
         })
     }
 
-    /// Serves until the process is asked to end, and ends everything in order.
+    /// Serves until the process is signalled to end, then shuts everything down in order.
     fn serve(
         self,
         runtime: &Runtime,
@@ -279,7 +279,7 @@ fn start_audit(sink: &AuditSink) -> Result<Arc<Audit>, RunError> {
 /// How a wait at the start ended.
 enum Wait {
     Over,
-    /// The process was asked to end.
+    /// The process was signalled to end.
     Ended,
 }
 

@@ -18,7 +18,7 @@ use super::watchdog::WatchdogReply;
 use crate::gateway::Snapshot;
 use crate::telemetry::metrics::ConnectionRejection;
 
-/// What a connection over the limit is told.
+/// The response to a connection over the limit.
 const FULL: &[u8] =
     b"HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\nretry-after: 1\r\ncontent-length: 0\r\n\r\n";
 

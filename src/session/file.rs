@@ -1,4 +1,4 @@
-//! `state: file:PATH`: what one process must still know after a restart, in one file.
+//! `state: file:PATH`: the state that one process keeps across restarts, in one file.
 //!
 //! The file is a journal of what memory holds: it is read at the start only. Every answer waits until what it says is
 //! on the disk, so nothing that was answered is lost, whenever the process or the machine stops.
@@ -26,7 +26,7 @@ use crate::token::SessionId;
 
 /// Families as JSON, by session.
 const FAMILIES: TableDefinition<'_, [u8; 16], &[u8]> = TableDefinition::new("families");
-/// Ended sessions, with the second from which on nobody needs to know.
+/// Ended sessions, with the second from which the revocation can be dropped.
 const ENDED: TableDefinition<'_, [u8; 16], u64> = TableDefinition::new("ended");
 /// Held subjects, with the millisecond of their release.
 const HELD: TableDefinition<'_, &str, u64> = TableDefinition::new("held");
@@ -60,7 +60,7 @@ pub(super) enum FileError {
 }
 
 impl FileStore {
-    /// Opens or makes the file, which only its owner may read, and reads what it holds.
+    /// Opens or creates the file, which only its owner may read, and reads it.
     pub(super) fn open(
         path: &Path,
         revocations: &Revocations,
@@ -75,7 +75,7 @@ impl FileStore {
         Ok((store, local))
     }
 
-    /// Opens the file anew, and reads what it holds. It counts as usable only where it can be written.
+    /// Reopens the file and reads it. It is usable only where it can be written.
     pub(super) fn reopen(&mut self, revocations: &Revocations) -> Result<Local, FileError> {
         // the lock of the former handle would be in the way
         self.database = None;
@@ -173,7 +173,7 @@ fn read(
     for entry in transaction.open_table(KNOWN)?.iter()? {
         let (account, known) = entry?;
         let (_, text) = known.value();
-        // what cannot be read is known anew with the next good login
+        // an unreadable entry is replaced at the next successful login
         if let Ok(known) = serde_json::from_slice(text) {
             let account = Account::from_bytes(account.value());
             local.restore(StoredChange::Know(account, known), millis);
@@ -281,7 +281,7 @@ pub(super) async fn serve_file(
         answers.into_iter().for_each(|answer| answer(kept));
         if let Err(error) = written {
             health.lost(&error);
-            // what is in memory was not written down: the file says what counts
+            // memory has unwritten changes: the file is authoritative
             local = match mend(&mut jobs, &mut store, &revocations).await {
                 Some(local) => local,
                 None => return,

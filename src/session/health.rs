@@ -1,4 +1,4 @@
-//! Whether the store can be used now, for everybody who asks.
+//! Whether the store is available now.
 
 use std::fmt;
 use std::sync::Arc;

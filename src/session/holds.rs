@@ -1,4 +1,4 @@
-//! The holds of a store.
+//! The lockouts of a store.
 
 use super::attempt::Subject;
 

@@ -12,7 +12,7 @@ use super::holds::Holds;
 use super::refresh_token::Digest;
 use crate::token::SessionId;
 
-/// The store cannot be reached, or cannot write. What was asked for may or may not have been done.
+/// The store cannot be reached, or cannot write. The requested change may or may not have been made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StoreUnavailable;
 
@@ -43,13 +43,13 @@ pub(super) enum Job {
     Open(Open, JobReply<()>),
     Exchange(ExchangeOrder, JobReply<TokenExchange>),
     End(EndSession, JobReply<()>),
-    /// Ends a session if its family is known.
+    /// Ends a session if its family exists.
     Leave(EndSession, JobReply<()>),
     /// At a time in milliseconds.
     Check(LoginAttempt, u64, JobReply<Result<Admission, Throttled>>),
     Record(RecordAttempt, JobReply<Result<Begun, Throttled>>),
     ClearLockouts(Vec<Subject>, JobReply<()>),
-    /// The holds at a time in milliseconds, so many of them at the most.
+    /// The lockouts at a time in milliseconds, at most so many of them.
     List(usize, u64, JobReply<Holds>),
 }
 

@@ -34,12 +34,12 @@ pub(super) struct Local {
 pub(super) enum StoredChange {
     Keep(SessionId, Family),
     Forget(SessionId),
-    /// A session has ended; the second after which nobody needs to know any more.
+    /// A session has ended; the second after which the revocation can be dropped.
     Revoke(SessionId, u64),
     /// A subject is held, until this millisecond.
     Hold(Subject, u64),
     Release(Subject),
-    /// The networks that an account is known to log in from.
+    /// The known networks of an account.
     Know(Account, KnownNetworks),
     /// Everything that has expired by this second.
     Purge(u64),
@@ -63,7 +63,7 @@ impl Local {
         }
     }
 
-    /// Takes in what was written down before: a family, a hold, or known networks.
+    /// Restores a persisted family, lockout or list of known networks.
     pub(super) fn restore(&mut self, change: StoredChange, now_millis: u64) {
         match change {
             StoredChange::Keep(session, family) => {
@@ -188,7 +188,7 @@ impl Local {
     }
 }
 
-/// Puts into force what the whole process must know.
+/// Publishes revocations to the whole process.
 pub(super) fn publish(changes: &[StoredChange], revocations: &Revocations) {
     let ended = changes.iter().filter_map(|change| match change {
         StoredChange::Revoke(session, until) => Some((*session, *until)),

@@ -34,7 +34,7 @@ pub enum LockoutScope {
     Pair(Account, Network),
     /// A network, over all accounts.
     Network(Network),
-    /// An account: clients that it does not know may try it once a second.
+    /// An account: clients from unknown networks may try it once a second.
     Account(Account),
 }
 
@@ -46,7 +46,7 @@ impl Sessions {
     /// The lockouts in force at `now`, in milliseconds since 1970; at most `limit` of them are listed.
     ///
     /// # Errors
-    /// [`StoreUnavailable`], where the store cannot be asked.
+    /// [`StoreUnavailable`] where the store is unavailable.
     pub async fn lockouts(&self, limit: usize, now: u64) -> Result<Lockouts, StoreUnavailable> {
         let holds: Holds = self.order(|reply| Job::List(limit, now, reply)).await?;
         let list = holds.list.into_iter().map(|(subject, until)| Lockout {

@@ -27,7 +27,7 @@ const ROOM: Room = Room {
     held: 64 * 1024,
 };
 
-/// Accounts whose networks are known, in each of two generations.
+/// The number of accounts with known networks, in each of two generations.
 const KNOWN: usize = 64 * 1024;
 
 /// How much heavier the failure of a pair is for a network where the pair itself cannot be held.
@@ -138,7 +138,7 @@ impl LoginThrottle {
         Ok(())
     }
 
-    /// Puts a hold in force that was known before the process started.
+    /// Restores a lockout from before the process started.
     pub(super) fn restore(&mut self, subject: Subject, until: u64, now: u64) {
         // without room for it, what follows counts as after any other overflow
         let _ = match subject {
@@ -148,7 +148,7 @@ impl LoginThrottle {
         };
     }
 
-    /// Puts in the networks that were known before the process started.
+    /// Restores the networks from before the process started.
     pub(super) fn restore_known(&mut self, account: Account, known: KnownNetworks) {
         self.known.put(account, known);
     }
@@ -171,7 +171,7 @@ impl LoginThrottle {
         pairs.chain(networks).chain(accounts).collect()
     }
 
-    /// Forgets failures, and lifts what they hold.
+    /// Clears failures and lifts their lockouts.
     pub(super) fn lift(&mut self, subject: &Subject) {
         match subject {
             Subject::Pair(account, network) => self.pairs.clear(&(*account, *network)),

@@ -71,7 +71,7 @@ pub struct RecentSignIn {
     pub event: &'static str,
     /// Why it failed; empty where it did not.
     pub reason: &'static str,
-    /// The name that was given; empty where none is known.
+    /// The given name; empty where there is none.
     pub user: String,
     /// The client's address.
     pub client: ClientAddress,

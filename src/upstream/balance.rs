@@ -1,4 +1,4 @@
-//! Which of several servers gets a request. Pure but for its own counters: what is known of the servers is an argument.
+//! Chooses one of several servers for a request. Pure but for its own counters: the state of the servers is an argument.
 
 use std::cell::Cell;
 use std::net::IpAddr;

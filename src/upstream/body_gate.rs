@@ -1,4 +1,4 @@
-//! A body that is held back until the upstream asks for it: `Expect: 100-continue` (RFC 9110, section 10.1.1).
+//! A gate that holds a body back until the upstream sends `100 Continue` (RFC 9110, section 10.1.1).
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
@@ -19,7 +19,7 @@ impl BodyGate {
         Arc::new(Self(Mutex::new(State::Shut(None))))
     }
 
-    /// Lets the body pass, whatever the upstream has said.
+    /// Lets the body pass, whatever the upstream has sent.
     pub(super) fn open(&self) {
         if let State::Shut(Some(waker)) = std::mem::replace(&mut *self.state(), State::Open) {
             waker.wake();

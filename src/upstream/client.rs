@@ -6,11 +6,13 @@ use std::sync::Arc;
 
 use http::HeaderValue;
 
+use super::attempt::{Again, Failed, Use};
 use super::balance::Balancer;
+use super::dial_context::DialContext;
 use super::error::ForwardError;
-use super::exchange::{Again, Failed, UpstreamReply, Use};
+use super::exchange::UpstreamReply;
 use super::outbound::Outbound;
-use super::server::{DialContext, Reuse, ServerConnections};
+use super::server::{Reuse, ServerConnections};
 use super::server_set::ServerSet;
 use super::settings::HostHeader;
 use super::state::{ServerCondition, ServerLoad};
@@ -38,7 +40,7 @@ struct Endpoint {
 
 /// What became of a request.
 pub struct Forwarded {
-    /// The server that was asked last; `None` where none was.
+    /// The server of the last attempt; `None` where there was none.
     pub server: Option<ServerIndex>,
     /// Its answer, or why there is none.
     pub outcome: Result<UpstreamReply, ForwardError>,

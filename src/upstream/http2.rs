@@ -9,20 +9,20 @@ use std::rc::{Rc, Weak};
 use std::task::Poll;
 use std::time::Duration;
 
+use http::uri::Scheme;
 use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::client::conn::http2::{Builder, Connection, SendRequest};
 use hyper::rt::Executor;
 use hyper_util::rt::{TokioIo, TokioTimer};
 
+use super::attempt::{Again, Failed, Use, within};
 use super::body::RequestBody;
+use super::dial_context::DialContext;
 use super::error::ForwardError;
-use super::exchange::{Again, Failed, UpstreamReply, Use, settled, within};
 use super::outbound::Outbound;
 use super::rewrite;
-use super::server::{self, DialContext, ServerConnections};
 use super::settings::Timeouts;
-use super::state::ServerLoad;
 use crate::ambient::Deadline;
 use crate::net::DialedStream;
 use crate::telemetry::metrics::GaugeGuard;
@@ -40,9 +40,12 @@ const HEADER_LIST: u32 = 64 << 10;
 const PING_EVERY: Duration = Duration::from_secs(301);
 const PING_WAIT: Duration = Duration::from_secs(20);
 
-/// The connection that requests go to, if there is one.
-#[derive(Default)]
-pub(super) struct Slot(RefCell<Option<Rc<SharedConnection>>>);
+/// The shared connection to a server, if one is open.
+pub(super) struct Http2Slot {
+    current: RefCell<Option<Rc<SharedConnection>>>,
+    timeouts: Timeouts,
+    dial_context: Rc<DialContext>,
+}
 
 /// A connection for any number of exchanges.
 pub(super) struct SharedConnection {
@@ -78,10 +81,18 @@ impl<F: Future<Output = ()> + 'static> Executor<F> for Local {
     }
 }
 
-impl Slot {
+impl Http2Slot {
+    pub(super) fn new(timeouts: Timeouts, dial_context: Rc<DialContext>) -> Rc<Self> {
+        Rc::new(Self {
+            current: RefCell::default(),
+            timeouts,
+            dial_context,
+        })
+    }
+
     /// An exchange on the connection, if there is one that is not about to end.
     pub(super) fn take(&self) -> Option<Http2Lease> {
-        let mut slot = self.0.borrow_mut();
+        let mut slot = self.current.borrow_mut();
         let connection = slot.take_if(|connection| !connection.sender.borrow().is_ready());
         drop(connection);
         slot.as_ref().map(SharedConnection::lease)
@@ -89,12 +100,12 @@ impl Slot {
 
     pub(super) fn put(&self, connection: &Rc<SharedConnection>) {
         // a former one goes on until its exchanges have ended
-        *self.0.borrow_mut() = Some(Rc::clone(connection));
+        *self.current.borrow_mut() = Some(Rc::clone(connection));
     }
 
     /// Sends nothing more to this connection.
     fn retire(&self, connection: &SharedConnection) {
-        self.0
+        self.current
             .borrow_mut()
             .take_if(|current| std::ptr::eq(&raw const **current, connection));
     }
@@ -103,7 +114,7 @@ impl Slot {
 /// Makes a connection ready for its first exchange.
 pub(super) async fn open(
     stream: DialedStream,
-    server: &Rc<ServerConnections>,
+    slot: &Rc<Http2Slot>,
 ) -> Result<Rc<SharedConnection>, ForwardError> {
     let mut builder = Builder::new(Local);
     builder
@@ -119,21 +130,21 @@ pub(super) async fn open(
         .map_err(ForwardError::Closed)?;
     let connection = Rc::new(SharedConnection {
         sender: RefCell::new(sender),
-        timeouts: server.timeouts,
-        dial_context: Rc::clone(&server.dial_context),
-        unused: Rc::new(server.dial_context.ticker.deadline()),
+        timeouts: slot.timeouts,
+        dial_context: Rc::clone(&slot.dial_context),
+        unused: Rc::new(slot.dial_context.ticker.deadline()),
         streams: Cell::new(0),
         heard: Cell::new(0),
-        counted: RefCell::new(server.dial_context.counts.idle.hold()),
+        counted: RefCell::new(slot.dial_context.counts.idle.hold()),
         deadlines: RefCell::default(),
     });
-    connection.unused.arm(server.timeouts.idle);
+    connection.unused.arm(slot.timeouts.idle);
     let unused = Rc::clone(&connection.unused);
     tokio::task::spawn_local(drive(
         driver,
         unused,
         Rc::downgrade(&connection),
-        Rc::downgrade(server),
+        Rc::downgrade(slot),
     ));
     Ok(connection)
 }
@@ -143,19 +154,19 @@ async fn drive(
     driver: Connection<TokioIo<DialedStream>, RequestBody, Local>,
     unused: Rc<Deadline>,
     connection: Weak<SharedConnection>,
-    server: Weak<ServerConnections>,
+    slot: Weak<Http2Slot>,
 ) {
     {
         let mut driver = pin!(driver);
         poll_fn(|cx| match unused.poll_passed(cx) {
             Poll::Ready(()) => Poll::Ready(()),
-            // how it ended, every exchange is told
+            // every exchange receives the error
             Poll::Pending => driver.as_mut().poll(cx).map(drop),
         })
         .await;
     }
-    if let (Some(connection), Some(server)) = (connection.upgrade(), server.upgrade()) {
-        server.shared.retire(&connection);
+    if let (Some(connection), Some(slot)) = (connection.upgrade(), slot.upgrade()) {
+        slot.retire(&connection);
     }
 }
 
@@ -188,10 +199,10 @@ impl Http2Lease {
         self,
         outbound: Outbound,
         used: Use,
-        server: &ServerConnections,
-        load: Option<ServerLoad>,
-    ) -> Result<UpstreamReply, Failed> {
-        // a first exchange may be refused as well: what the server can take, it says only later
+        slot: &Http2Slot,
+        scheme: Scheme,
+    ) -> Result<(Response<Incoming>, Self), Failed> {
+        // a first exchange may be refused as well: the server announces its limits later
         let spare = outbound.spare();
         let (mut request, upgrade) = outbound.into_parts();
         let given_up = |error| Failed {
@@ -199,11 +210,9 @@ impl Http2Lease {
             again: Again::Never,
             used,
         };
-        rewrite::for_http2(&mut request, server.scheme()).map_err(given_up)?;
-        match self.send(request, server).await {
-            Ok(response) => settled(response, server::ConnectionLease::http2(self, load))
-                .map(UpstreamReply::Answer)
-                .map_err(given_up),
+        rewrite::for_http2(&mut request, scheme).map_err(given_up)?;
+        match self.send(request, slot).await {
+            Ok(response) => Ok((response, self)),
             Err((error, Some(mut unsent))) => {
                 rewrite::for_http1(&mut unsent);
                 Err(Failed {
@@ -228,7 +237,7 @@ impl Http2Lease {
     async fn send(
         &self,
         request: Request<RequestBody>,
-        server: &ServerConnections,
+        slot: &Http2Slot,
     ) -> Result<Response<Incoming>, (ForwardError, Option<Request<RequestBody>>)> {
         let exchange = request.body().exchange().cloned();
         let deadline = match &exchange {
@@ -254,7 +263,7 @@ impl Http2Lease {
             }
             None => {
                 if self.connection.heard.get() == heard {
-                    server.shared.retire(&self.connection);
+                    slot.retire(&self.connection);
                 }
                 Err((ForwardError::ResponseTimeout, None))
             }

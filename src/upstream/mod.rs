@@ -3,18 +3,22 @@
 //! [`Upstream`] chooses a server and tries again; `server` chooses a connection; `http1` and `http2` carry one exchange.
 //! [`ServerSets`] keeps the state of the servers for the whole process.
 
+mod attempt;
 mod balance;
 mod body;
 mod body_gate;
 mod client;
 mod connect;
+mod dial_context;
 mod error;
 mod exchange;
 mod health;
 mod http1;
 mod http2;
+mod lease;
 mod origin;
 mod outbound;
+mod response_body;
 mod rewrite;
 mod server;
 mod server_set;
@@ -25,14 +29,16 @@ mod spare;
 mod state;
 mod traced;
 
-pub use body::{RequestBody, ResponseBody};
+pub use attempt::Switched;
+pub use body::RequestBody;
 pub use client::{Forwarded, ServerIndex, Upstream};
 pub use connect::reach;
+pub use dial_context::{ConnectionCounts, DialContext};
 pub use error::{AnswerFault, BodyFault, ForwardError, PrepareError};
-pub use exchange::{Switched, UpstreamReply};
+pub use exchange::UpstreamReply;
 pub use origin::{Origin, OriginError, Speaks};
 pub use outbound::{Forwarding, Outbound, RequestContext};
-pub use server::{ConnectionCounts, DialContext};
+pub use response_body::ResponseBody;
 pub use server_set::ServerSet;
 pub use server_sets::ServerSets;
 pub use settings::{Balance, Health, HostHeader, Settings, Timeouts};

@@ -44,13 +44,13 @@ pub struct Forwarding {
     pub upstream: Settings,
     /// Which fields pass.
     pub filter: Arc<FieldFilter>,
-    /// What is said about the caller.
+    /// The identity headers of the caller.
     pub identity: IdentitySettings,
     /// What is taken off the path; `None`: nothing.
     pub strip: Option<Mount>,
     /// How the mount is compared.
     pub case: CaseRule,
-    /// What a path may hold, for the check after the strip.
+    /// Which paths are valid, for the check after the prefix is stripped.
     pub paths: PathOptions,
     /// Bytes of a request body; `None`: unlimited.
     pub body_limit: Option<NonZeroU64>,
@@ -107,7 +107,7 @@ impl Outbound {
         if gate.is_some() || interim.is_some() {
             hyper::ext::on_informational(&mut request, move |answer| {
                 match (answer.status(), &gate, &interim) {
-                    // the client is told to continue when its body is asked for
+                    // hyper sends the client `100 Continue` when the gateway polls its body
                     (StatusCode::CONTINUE, Some(gate), _) => gate.open(),
                     (StatusCode::CONTINUE, None, _) | (_, _, None) => {}
                     (status, _, Some(interim)) => interim.push_answer(status, answer.headers()),
@@ -129,12 +129,12 @@ impl Outbound {
         (request, upgrade)
     }
 
-    /// The protocol to switch to, where one is asked for (RFC 9110, section 7.8).
+    /// The requested protocol of an upgrade (RFC 9110, section 7.8).
     pub(super) fn upgrade(&self) -> Option<&HeaderValue> {
         self.0.upgrade.as_ref()
     }
 
-    /// The request as it stands, for what is said about it from outside.
+    /// The request, for fields that depend on the attempt.
     pub(super) fn request_mut(&mut self) -> &mut Request<RequestBody> {
         &mut self.0.request
     }
@@ -156,6 +156,13 @@ impl Outbound {
             return None;
         }
         Some(Spare::of(request, self.0.upgrade.as_ref()))
+    }
+}
+
+impl From<Spare> for Outbound {
+    fn from(spare: Spare) -> Self {
+        let (request, upgrade) = spare.into_parts();
+        Self::again(request, upgrade)
     }
 }
 

@@ -3,49 +3,34 @@
 use std::cell::Cell;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
 
+use http::Response;
 use http::uri::Scheme;
+use hyper::body::Incoming;
 
+use super::attempt::{Again, Failed, Use};
 use super::connect::{UpstreamProtocol, connect};
+use super::dial_context::DialContext;
 use super::error::ForwardError;
-use super::exchange::{Again, Failed, UpstreamReply, Use};
+use super::exchange::{UpstreamReply, settled};
+use super::http1::Http1Reply;
+use super::lease::{Carrier, ConnectionLease};
 use super::origin::{Origin, Speaks};
 use super::outbound::Outbound;
 use super::settings::{Settings, Timeouts};
 use super::single_flight::SingleFlight;
 use super::state::ServerLoad;
 use super::{http1, http2};
-use crate::ambient::{Deadline, Ticker};
-use crate::net::{Alpn, DialedStream, Dialer, TlsSettings};
-use crate::telemetry::metrics::Gauge;
-
-/// What a worker needs to open connections to upstream servers.
-pub struct DialContext {
-    /// Opens connections.
-    pub dialer: Dialer,
-    /// Makes their deadlines.
-    pub ticker: Ticker,
-    /// Counts them.
-    pub counts: ConnectionCounts,
-}
-
-/// The gauges of a worker for its upstream connections.
-pub struct ConnectionCounts {
-    /// Kept for the next request.
-    pub idle: Gauge,
-    /// In use.
-    pub active: Gauge,
-}
+use crate::net::{Alpn, DialedStream, TlsSettings};
 
 /// This worker's connections to one server. Nothing here is shared between threads.
 pub(super) struct ServerConnections {
     origin: Origin,
     tls: Option<Arc<TlsSettings>>,
-    pub(super) timeouts: Timeouts,
-    pub(super) dial_context: Rc<DialContext>,
-    pub(super) idle: http1::Idle,
-    pub(super) shared: http2::Slot,
+    timeouts: Timeouts,
+    dial_context: Rc<DialContext>,
+    idle: Rc<http1::Http1Pool>,
+    shared: Rc<http2::Http2Slot>,
     gate: SingleFlight<Option<Rc<http2::SharedConnection>>>,
     /// The protocol of the last ALPN negotiation.
     agreed: Cell<Option<UpstreamProtocol>>,
@@ -60,19 +45,6 @@ pub(super) enum Reuse {
     Shunned,
 }
 
-/// The connection that carries a response: returned to the pool or closed when the response ends.
-pub(super) struct ConnectionLease {
-    carrier: Carrier,
-    /// Decremented when the lease ends.
-    _load: Option<ServerLoad>,
-}
-
-/// A connection for one exchange.
-enum Carrier {
-    Http1(http1::Http1Lease),
-    Http2(http2::Http2Lease),
-}
-
 impl ServerConnections {
     pub(super) fn new(
         origin: Origin,
@@ -84,8 +56,8 @@ impl ServerConnections {
             tls: settings.tls.clone(),
             timeouts: settings.timeouts,
             dial_context: Rc::clone(dial_context),
-            idle: http1::Idle::default(),
-            shared: http2::Slot::default(),
+            idle: http1::Http1Pool::new(settings.timeouts, Rc::clone(dial_context)),
+            shared: http2::Http2Slot::new(settings.timeouts, Rc::clone(dial_context)),
             gate: SingleFlight::default(),
             agreed: Cell::new(None),
         })
@@ -112,10 +84,21 @@ impl ServerConnections {
             None => Box::pin(self.open_for(&outbound, reuse)).await,
         };
         match carrier {
-            Ok((Carrier::Http1(lease), used)) => lease.exchange(outbound, used, load).await,
+            Ok((Carrier::Http1(lease), used)) => match lease.exchange(outbound, used).await? {
+                Http1Reply::Answer(response, lease) => {
+                    answer(response, Carrier::Http1(lease), load, used)
+                }
+                Http1Reply::Switched(mut switched) => {
+                    switched.load = load;
+                    Ok(UpstreamReply::Switched(switched))
+                }
+            },
             // otherwise it would be moved once for every caller up to the connection
             Ok((Carrier::Http2(lease), used)) => {
-                Box::pin(lease.exchange(outbound, used, self, load)).await
+                let scheme = self.scheme();
+                let (response, lease) =
+                    Box::pin(lease.exchange(outbound, used, &self.shared, scheme)).await?;
+                answer(response, Carrier::Http2(lease), load, used)
             }
             Err(error) => Err(Failed {
                 error,
@@ -145,7 +128,7 @@ impl ServerConnections {
         match reuse {
             Reuse::Allowed => self
                 .idle
-                .take(self)
+                .take()
                 .map(|lease| (Carrier::Http1(lease), Use::Further)),
             Reuse::Shunned => None,
         }
@@ -190,7 +173,11 @@ impl ServerConnections {
         match self.open(Alpn::Http2OrHttp1).await? {
             (stream, UpstreamProtocol::Http2) => self.share(stream).await.map(Some),
             (stream, UpstreamProtocol::Http1) => {
-                http1::open(stream, &self).await?.ready().await?.release();
+                http1::open(stream, &self.idle)
+                    .await?
+                    .ready()
+                    .await?
+                    .release();
                 Ok(None)
             }
         }
@@ -199,7 +186,9 @@ impl ServerConnections {
     /// A new connection, whatever it speaks.
     async fn connect(self: &Rc<Self>, alpn: Alpn) -> Result<(Carrier, Use), ForwardError> {
         let carrier = match self.open(alpn).await? {
-            (stream, UpstreamProtocol::Http1) => Carrier::Http1(http1::open(stream, self).await?),
+            (stream, UpstreamProtocol::Http1) => {
+                Carrier::Http1(http1::open(stream, &self.idle).await?)
+            }
             (stream, UpstreamProtocol::Http2) => Carrier::Http2(self.share(stream).await?.lease()),
         };
         Ok((carrier, Use::First))
@@ -209,7 +198,7 @@ impl ServerConnections {
         self: &Rc<Self>,
         stream: DialedStream,
     ) -> Result<Rc<http2::SharedConnection>, ForwardError> {
-        let connection = http2::open(stream, self).await?;
+        let connection = http2::open(stream, &self.shared).await?;
         self.shared.put(&connection);
         Ok(connection)
     }
@@ -225,34 +214,18 @@ impl ServerConnections {
     }
 }
 
-impl ConnectionLease {
-    pub(super) fn http1(lease: http1::Http1Lease, load: Option<ServerLoad>) -> Self {
-        Self {
-            carrier: Carrier::Http1(lease),
-            _load: load,
-        }
-    }
-
-    pub(super) fn http2(lease: http2::Http2Lease, load: Option<ServerLoad>) -> Self {
-        Self {
-            carrier: Carrier::Http2(lease),
-            _load: load,
-        }
-    }
-
-    /// The answer is read to its end.
-    pub(super) fn release(self) {
-        match self.carrier {
-            Carrier::Http1(lease) => lease.release(),
-            Carrier::Http2(lease) => drop(lease),
-        }
-    }
-
-    /// Passes when the answer is silent for too long, which is this long; armed by whoever waits for it.
-    pub(super) fn silence(&self) -> (&Deadline, Duration) {
-        match &self.carrier {
-            Carrier::Http1(lease) => lease.silence(),
-            Carrier::Http2(lease) => lease.silence(),
-        }
-    }
+/// The answer with its body on the leased connection; an answer with an ambiguous length is not sent again.
+fn answer(
+    response: Response<Incoming>,
+    carrier: Carrier,
+    load: Option<ServerLoad>,
+    used: Use,
+) -> Result<UpstreamReply, Failed> {
+    settled(response, ConnectionLease::new(carrier, load))
+        .map(UpstreamReply::Answer)
+        .map_err(|error| Failed {
+            error,
+            again: Again::Never,
+            used,
+        })
 }

@@ -1,4 +1,4 @@
-//! What is known of one server, in the whole process: atomics that workers read and add to.
+//! The state of one server, shared by the whole process: atomics that workers read and add to.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -147,7 +147,7 @@ impl ServerState {
 
     /// Whether it has failed so often that it should rest.
     pub(super) fn note_failure(&self, now: Moment) -> bool {
-        // what was under way when it went says nothing new
+        // requests that were in flight at its ejection are no new failures
         let resting = self.back_at.load(Relaxed) > now;
         !resting && self.failures.fetch_add(1, Relaxed) + 1 >= FAILURES
     }
@@ -211,7 +211,7 @@ impl ServerState {
 }
 
 impl Rests {
-    /// Begins another one, and says how long it is; `None` where one is still going on.
+    /// Starts another ejection and gives its duration; `None` while one lasts.
     fn next(&mut self, now: Moment) -> Option<Duration> {
         if self.until > now {
             return None;

@@ -1,12 +1,13 @@
-//! What a trace is told of attempts to reach a server.
+//! Records attempts at a server in the trace.
 
-use super::exchange::{Failed, UpstreamReply};
+use super::attempt::Failed;
+use super::exchange::UpstreamReply;
 use super::outbound::Outbound;
 use super::server::ServerConnections;
 use crate::ambient;
 use crate::telemetry::traces::{ServerAttempt, Trace};
 
-/// Begins an attempt: the server is told of it.
+/// Starts the span of an attempt and sends its context to the server.
 pub(super) fn begin(
     trace: &Trace,
     outbound: &mut Outbound,

@@ -49,7 +49,7 @@ pub enum ForwardAuthProxy {
 pub struct OriginalRequest {
     /// Its method, one that a rule can name.
     pub method: Method,
-    /// The origin that the client asked.
+    /// The origin that the client requested.
     pub site: Site,
     /// Its host, as services are found by it.
     pub host: Box<str>,
@@ -79,7 +79,7 @@ pub enum OriginalError {
 }
 
 impl OriginalRequest {
-    /// Reads the description. `below` is what stands behind the endpoint's own path: empty, or the original path.
+    /// Parses the description. `below` is the path behind the endpoint's own: empty, or the original path.
     ///
     /// # Errors
     /// [`OriginalError`] for everything that could be read in two ways.
@@ -202,7 +202,7 @@ fn has_any(headers: &HeaderMap, names: &[HeaderName]) -> bool {
     names.iter().any(|name| headers.contains_key(name))
 }
 
-/// The text of a field that stands there once.
+/// The text of a field that is present exactly once.
 fn one<'h>(
     headers: &'h HeaderMap,
     name: &HeaderName,

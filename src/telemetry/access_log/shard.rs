@@ -60,7 +60,7 @@ pub(super) struct LogBuffers {
 #[derive(Debug, Default)]
 struct Signal {
     lines: bool,
-    /// One of the buffers holds a batch.
+    /// One of the buffers has a full batch.
     full: bool,
     closing: bool,
 }

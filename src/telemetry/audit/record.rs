@@ -1,4 +1,4 @@
-//! What a record says, and how it is written: one JSON object a line.
+//! The fields of a record, and its format: one JSON object per line.
 
 use std::time::SystemTime;
 

@@ -291,13 +291,13 @@ impl Trace {
 pub struct ServerAttempt {
     /// When.
     pub began: Instant,
-    /// What is asked with.
+    /// The method of the request.
     pub method: Method,
     /// `http` or `https`.
     pub scheme: &'static str,
     /// As it is called in logs.
     pub server: String,
-    /// The path as it is asked for, never the query.
+    /// The path of the request, never the query.
     pub path: String,
 }
 

@@ -1,13 +1,8 @@
 //! The health check of one server.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use tokio::time::sleep;
-
-use super::probe::probe;
-use crate::ambient;
-use crate::net::{Dialer, TlsSettings};
+use crate::net::TlsSettings;
 use crate::upstream::origin::Origin;
 use crate::upstream::server_set::ServerSet;
 use crate::upstream::settings::Health;
@@ -24,7 +19,7 @@ pub(super) struct HealthCheck {
 
 /// The results that speak against the present opinion.
 #[derive(Debug, Default)]
-struct Doubts(u32);
+pub(super) struct Doubts(u32);
 
 impl HealthCheck {
     /// The checks of all servers of a service; none where it has no checks.
@@ -44,20 +39,7 @@ impl HealthCheck {
         })
     }
 
-    /// Checks at once, and then again and again.
-    pub(super) async fn run(self) {
-        let dialer = Dialer::default();
-        let mut doubts = Doubts::default();
-        loop {
-            match probe(&dialer, &self).await {
-                Ok(()) => self.succeeded(&mut doubts),
-                Err(why) => self.failed(&mut doubts, &why),
-            }
-            sleep(jittered(self.health.interval)).await;
-        }
-    }
-
-    fn succeeded(&self, doubts: &mut Doubts) {
+    pub(super) fn succeeded(&self, doubts: &mut Doubts) {
         if self.state.is_healthy() {
             *doubts = Doubts::default();
         } else if doubts.grow_to(self.health.healthy_after) {
@@ -65,7 +47,7 @@ impl HealthCheck {
         }
     }
 
-    fn failed(&self, doubts: &mut Doubts, why: &str) {
+    pub(super) fn failed(&self, doubts: &mut Doubts, why: &str) {
         if !self.state.is_healthy() {
             *doubts = Doubts::default();
         } else if doubts.grow_to(self.health.unhealthy_after) {
@@ -84,12 +66,6 @@ impl Doubts {
         }
         reached
     }
-}
-
-/// A tenth more or less, so that the checks of many gateways do not come at once.
-fn jittered(interval: Duration) -> Duration {
-    let [chance] = ambient::random_bytes();
-    interval.mul_f64(0.9 + 0.2 * f64::from(chance) / 255.0)
 }
 
 impl PartialEq for HealthCheck {

@@ -19,7 +19,7 @@ use crate::upstream::origin::Speaks;
 
 const AGENT: &str = concat!("gatelatch/", env!("CARGO_PKG_VERSION"));
 
-/// Asks once; the error says what is wrong with the server.
+/// Probes once; the error describes the fault of the server.
 pub(super) async fn probe(dialer: &Dialer, check: &HealthCheck) -> Result<(), String> {
     let status = match timeout(check.health.timeout, ask(dialer, check)).await {
         Ok(answered) => answered?,

@@ -9,8 +9,10 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::runtime::LocalOptions;
 
+use super::super::dial_context::{ConnectionCounts, DialContext};
+use super::super::exchange::UpstreamReply;
 use super::super::origin::Origin;
-use super::super::server::{ConnectionCounts, DialContext, Reuse};
+use super::super::server::{Reuse, ServerConnections};
 use super::super::settings::Settings;
 use super::*;
 use crate::ambient::Ticker;
