@@ -202,10 +202,10 @@ impl Drop for RequestRecord {
         if self.pinned.snapshot.access_log || self.outcome.is_denial() {
             self.write_line(duration);
         }
-        if let Some(traced) = self.trace.take() {
-            if traced.is_recorded() {
-                traced.end(&self.server_span(traced.error));
-            }
+        if let Some(traced) = self.trace.take()
+            && traced.is_recorded()
+        {
+            traced.end(&self.server_span(traced.error));
         }
     }
 }
