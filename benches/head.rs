@@ -16,7 +16,7 @@ use gatelatch::access::{
     RequestPath, Requirement, RoleMatch, Rule,
 };
 use gatelatch::ambient::Ticker;
-use gatelatch::upstream::{Extra, Forwarding, Origin, Outbound, Settings};
+use gatelatch::upstream::{Forwarding, Origin, Outbound, RequestContext, Settings};
 use gatelatch::wire::{
     FieldFilter, IdentitySettings, Intake, Peer, SameSite, Scheme, SecureCookie, SessionCookie,
     TrustedProxies,
@@ -190,12 +190,12 @@ fn prepare(criterion: &mut Criterion) {
                 panic!("alice is a recruiter")
             };
             let request_id = HeaderValue::from_static("0193463a-5c1f-7e3b-9c41-6c0f2d1c9a7e");
-            let extra = Extra {
+            let context = RequestContext {
                 request_id,
                 ticker: &house.ticker,
                 interim: None,
             };
-            Outbound::prepare(permit, intake, body, &house.forwarding, extra).is_ok()
+            Outbound::prepare(permit, intake, body, &house.forwarding, context).is_ok()
         };
         bencher.iter_batched(taken, write, BatchSize::SmallInput);
     });

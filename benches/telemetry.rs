@@ -12,7 +12,7 @@ use gatelatch::access::ClientAddress;
 use gatelatch::ambient;
 use gatelatch::telemetry::LineFormat;
 use gatelatch::telemetry::access_log::{AccessLine, AccessLog};
-use gatelatch::telemetry::metrics::{Metrics, Outcome};
+use gatelatch::telemetry::metrics::{Metrics, RequestOutcome};
 
 const LINE: AccessLine<'static> = AccessLine {
     time: UNIX_EPOCH,
@@ -43,7 +43,7 @@ fn count(criterion: &mut Criterion) {
         bencher.iter(|| {
             service.record(
                 black_box(Some(0)),
-                Outcome::Allowed,
+                RequestOutcome::Allowed,
                 black_box(200),
                 black_box(LINE.duration),
             )
@@ -116,7 +116,9 @@ fn scrape(criterion: &mut Criterion) {
     let metrics = Metrics::new();
     for _ in 0..2 {
         let service = metrics.shard().service("jobs", &rules);
-        (0..1000).for_each(|rule| service.record(Some(rule), Outcome::Allowed, 200, LINE.duration));
+        (0..1000).for_each(|rule| {
+            service.record(Some(rule), RequestOutcome::Allowed, 200, LINE.duration)
+        });
     }
     let mut group = criterion.benchmark_group("metrics");
     group.throughput(Throughput::Elements(1000));

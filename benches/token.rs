@@ -12,7 +12,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use gatelatch::ambient;
 use gatelatch::token::{
-    Algorithm, Holder, Issuer, IssuerSettings, Key, TokenCache, Verifier, VerifierSettings,
+    Algorithm, Holder, IssuerSettings, Key, TokenCache, TokenIssuer, Verifier, VerifierSettings,
 };
 use jsonwebtoken::Algorithm::HS256;
 use jsonwebtoken::DecodingKey;
@@ -53,7 +53,7 @@ fn token(key: &Key, number: u64) -> String {
         session: None,
     };
     let id = u128::from(number).to_le_bytes();
-    Issuer::new(key.clone(), settings)
+    TokenIssuer::new(key.clone(), settings)
         .issue(&holder, id, NOW)
         .expect("a small token")
         .token

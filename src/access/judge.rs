@@ -12,9 +12,9 @@ use super::path::RequestPath;
 use super::requirement::{ClaimMatch, Condition, Expected, Requirement, RoleMatch, UserMatch};
 use super::rule::Rule;
 
-/// What a rule says to a caller.
+/// The verdict of a rule for a caller.
 #[derive(Debug)]
-pub(super) enum Answer {
+pub(super) enum RuleVerdict {
     Allow,
     Challenge,
     Forbid(ForbidReason),
@@ -30,22 +30,22 @@ pub(crate) struct EvaluationContext<'a> {
 }
 
 /// Asks the rule about the caller. `path` is one that the rule's pattern covers.
-pub(super) fn judge(rule: &Rule, path: &RequestPath, caller: &Caller) -> Answer {
+pub(super) fn judge(rule: &Rule, path: &RequestPath, caller: &Caller) -> RuleVerdict {
     let facts = EvaluationContext::new(rule, path, caller);
     match (&rule.requirement, facts.identity) {
-        (Requirement::Anyone, _) | (Requirement::Authenticated, Some(_)) => Answer::Allow,
-        (Requirement::Authenticated, None) => Answer::Challenge,
-        (Requirement::Nobody, _) => Answer::Forbid(ForbidReason::Nobody),
+        (Requirement::Anyone, _) | (Requirement::Authenticated, Some(_)) => RuleVerdict::Allow,
+        (Requirement::Authenticated, None) => RuleVerdict::Challenge,
+        (Requirement::Nobody, _) => RuleVerdict::Forbid(ForbidReason::Nobody),
         (Requirement::AnyOf(conditions), _) if conditions.iter().any(|one| facts.fulfil(one)) => {
-            Answer::Allow
+            RuleVerdict::Allow
         }
-        (Requirement::AnyOf(conditions), Some(_)) => Answer::Forbid(facts.refusal(conditions)),
+        (Requirement::AnyOf(conditions), Some(_)) => RuleVerdict::Forbid(facts.refusal(conditions)),
         (Requirement::AnyOf(conditions), None)
             if conditions.iter().any(|one| facts.could_fulfil(one)) =>
         {
-            Answer::Challenge
+            RuleVerdict::Challenge
         }
-        (Requirement::AnyOf(_), None) => Answer::Forbid(ForbidReason::Condition),
+        (Requirement::AnyOf(_), None) => RuleVerdict::Forbid(ForbidReason::Condition),
     }
 }
 

@@ -14,11 +14,11 @@ mod mount;
 mod path;
 mod pattern;
 mod pattern_node;
+mod pattern_trie;
 mod policy;
 mod requirement;
 mod router;
 mod rule;
-mod tree;
 
 pub use caller::Caller;
 pub use case::CaseRule;

@@ -2,9 +2,9 @@
 
 use http::Method;
 
+use super::pattern_trie::TreeCursor;
 use super::policy::{Leaf, Policy};
 use super::rule::RuleId;
-use super::tree::TreeCursor;
 
 /// One node: the end of a pattern's prefix. Where a method is an argument, `None` stands for a method that no rule names.
 pub(crate) struct PatternNode<'p>(TreeCursor<'p, Leaf>);

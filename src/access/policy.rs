@@ -8,17 +8,17 @@ use http::Method;
 use super::caller::{Caller, Who};
 use super::case::CaseRule;
 use super::decision::{Challenge, Decision, Forbid, ForbidReason, Permit, PolicyDenial};
-use super::judge::{self, Answer};
+use super::judge::{self, RuleVerdict};
 use super::path::RequestPath;
+use super::pattern_trie::PatternTrie;
 use super::rule::{Methods, Mode, Rule, RuleId};
-use super::tree::Tree;
 
 /// The rules of one service. The order in which they were written never matters.
 #[derive(Debug)]
 pub struct Policy {
     rules: Vec<Rule>,
     case: CaseRule,
-    tree: Tree<Leaf>,
+    tree: PatternTrie<Leaf>,
     unruled: Mode,
 }
 
@@ -44,7 +44,7 @@ impl Policy {
     /// Indexes the rules. Every rule that ties is reported once for each earlier rule it ties with; of several
     /// that are all alike, with the first.
     pub fn build(rules: Vec<Rule>, case: CaseRule) -> Result<Self, Vec<Tie>> {
-        let mut tree = Tree::<Leaf>::new(case);
+        let mut tree = PatternTrie::<Leaf>::new(case);
         let mut ties = Vec::new();
         for (id, rule) in (0..).map(RuleId).zip(&rules) {
             tree.leaf(rule.pattern.segments())
@@ -91,7 +91,7 @@ impl Policy {
         self.case
     }
 
-    pub(super) fn tree(&self) -> &Tree<Leaf> {
+    pub(super) fn tree(&self) -> &PatternTrie<Leaf> {
         &self.tree
     }
 
@@ -125,15 +125,15 @@ impl Policy {
         caller: &'a Caller,
     ) -> Decision<'a> {
         match judge::judge(self.rule(id), path, caller) {
-            Answer::Allow => Decision::Allow(Permit::new(path, caller.identity(), Some(id))),
-            Answer::Challenge => {
+            RuleVerdict::Allow => Decision::Allow(Permit::new(path, caller.identity(), Some(id))),
+            RuleVerdict::Challenge => {
                 let credential_rejected = matches!(caller.who(), Who::Rejected);
                 Decision::Challenge(Challenge {
                     rule: id,
                     credential_rejected,
                 })
             }
-            Answer::Forbid(reason) => Decision::Forbid(Forbid {
+            RuleVerdict::Forbid(reason) => Decision::Forbid(Forbid {
                 rule: Some(id),
                 reason,
             }),

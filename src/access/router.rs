@@ -11,7 +11,7 @@ use super::host::{self, HostPattern, Kind};
 use super::mount::Mount;
 use super::path::{PathOptions, RequestPath};
 use super::pattern::Segment;
-use super::tree::Tree;
+use super::pattern_trie::PatternTrie;
 
 mod resolve;
 
@@ -53,8 +53,8 @@ pub struct Router {
 /// The mounts of one host pattern.
 #[derive(Debug)]
 struct Mounts {
-    sensitive: Tree<Option<Mounted>>,
-    insensitive: Tree<Option<Mounted>>,
+    sensitive: PatternTrie<Option<Mounted>>,
+    insensitive: PatternTrie<Option<Mounted>>,
 }
 
 /// A service, and how many segments its mount has.
@@ -164,8 +164,8 @@ impl Mounts {
 impl Default for Mounts {
     fn default() -> Self {
         Self {
-            sensitive: Tree::new(CaseRule::Sensitive),
-            insensitive: Tree::new(CaseRule::Insensitive),
+            sensitive: PatternTrie::new(CaseRule::Sensitive),
+            insensitive: PatternTrie::new(CaseRule::Insensitive),
         }
     }
 }

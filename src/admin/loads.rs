@@ -8,7 +8,7 @@ use crate::telemetry::metrics::ReloadOutcome;
 
 /// One load of the configuration that is in force.
 #[derive(Clone, Debug)]
-pub struct Load {
+pub struct ConfigurationLoad {
     /// Over the names and contents of its files.
     pub digest: [u8; 32],
     /// When it came into force, in seconds since 1970.
@@ -27,10 +27,10 @@ pub struct Load {
 #[derive(Debug)]
 pub struct Loads(Mutex<Known>);
 
-/// All of it at one moment.
+/// A copy of the state at one moment.
 #[derive(Clone, Debug)]
 pub(super) struct Known {
-    pub(super) load: Load,
+    pub(super) load: ConfigurationLoad,
     /// `None` where nothing was reloaded since the start.
     pub(super) last: Option<LastReload>,
     pub(super) restart: Restart,
@@ -46,7 +46,7 @@ pub(super) struct LastReload {
     pub(super) problems: Vec<Problem>,
 }
 
-/// Whether the files hold what only a restart puts in force.
+/// Whether the files have changes that only a restart applies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Restart {
     NotNeeded,
@@ -55,7 +55,7 @@ pub(super) enum Restart {
 
 impl Loads {
     /// The load of the start.
-    pub fn new(load: Load) -> Self {
+    pub fn new(load: ConfigurationLoad) -> Self {
         Self(Mutex::new(Known {
             load,
             last: None,
@@ -64,7 +64,7 @@ impl Loads {
     }
 
     /// Another load is in force.
-    pub fn applied(&self, load: Load) {
+    pub fn applied(&self, load: ConfigurationLoad) {
         let mut known = self.lock();
         known.last = Some(LastReload {
             outcome: ReloadOutcome::Applied,
@@ -74,7 +74,7 @@ impl Loads {
         known.load = load;
     }
 
-    /// The files say what they said before; `at` is in seconds since 1970, here and below.
+    /// The files are unchanged; `at` is in seconds since 1970, here and below.
     pub fn unchanged(&self, at: u64) {
         self.lock().last = Some(LastReload {
             outcome: ReloadOutcome::Unchanged,
@@ -92,12 +92,12 @@ impl Loads {
         });
     }
 
-    /// The files hold something that takes effect at the next start.
+    /// The files have changes that take effect at the next start.
     pub fn needs_restart(&self) {
         self.lock().restart = Restart::Needed;
     }
 
-    /// They hold nothing of that kind any more.
+    /// They have no such changes any more.
     pub fn needs_no_restart(&self) {
         self.lock().restart = Restart::NotNeeded;
     }
@@ -108,7 +108,7 @@ impl Loads {
 
     /// Who may ask now.
     pub(super) fn guard(&self) -> Guard {
-        let Load { token, hosts, .. } = &self.lock().load;
+        let ConfigurationLoad { token, hosts, .. } = &self.lock().load;
         Guard::new(*token, hosts.clone())
     }
 

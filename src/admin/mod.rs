@@ -11,10 +11,11 @@ mod loads;
 mod page;
 mod query;
 mod readiness;
+mod response;
 mod serve;
 
-pub use loads::{Load, Loads};
-pub use readiness::{Check, Readiness};
+pub use loads::{ConfigurationLoad, Loads};
+pub use readiness::{Readiness, ReadinessCheck};
 pub use serve::serve;
 
 use std::fmt;

@@ -57,6 +57,14 @@ impl Query {
         }
     }
 
+    /// `limit`: the number of entries in a list, at least one and at most `most`.
+    ///
+    /// # Errors
+    /// What to write instead.
+    pub(super) fn limit(&self, default: usize, most: usize) -> Result<usize, String> {
+        Ok(self.number("limit", default)?.clamp(1, most))
+    }
+
     /// One of several words, the first where it is not given.
     ///
     /// # Errors

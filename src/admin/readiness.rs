@@ -17,42 +17,44 @@ pub(super) struct Report {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Readiness {
     /// A configuration is in force.
-    pub configuration: Check,
+    pub configuration: ReadinessCheck,
     /// Every listener accepts.
-    pub listening: Check,
+    pub listening: ReadinessCheck,
     /// The state store can be reached.
-    pub state: Check,
+    pub state: ReadinessCheck,
     /// The audit stream is off, or can be written.
-    pub audit: Check,
-    /// The process was not asked to end.
-    pub running: Check,
+    pub audit: ReadinessCheck,
+    /// The process was not signalled to end.
+    pub running: ReadinessCheck,
 }
 
-/// How one check ended.
+/// The result of one readiness check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Check {
-    /// As it should be.
+pub enum ReadinessCheck {
+    /// Passed.
     Ok,
-    /// Not as it should be; the text says what is the matter.
+    /// Failed, for this reason.
     Failed(&'static str),
 }
 
 impl Readiness {
     /// Nothing is the matter.
     pub const READY: Self = Self {
-        configuration: Check::Ok,
-        listening: Check::Ok,
-        state: Check::Ok,
-        audit: Check::Ok,
-        running: Check::Ok,
+        configuration: ReadinessCheck::Ok,
+        listening: ReadinessCheck::Ok,
+        state: ReadinessCheck::Ok,
+        audit: ReadinessCheck::Ok,
+        running: ReadinessCheck::Ok,
     };
 
-    /// Whether all checks hold.
+    /// Whether all checks pass.
     pub fn is_ready(&self) -> bool {
-        self.checks().iter().all(|(_, check)| *check == Check::Ok)
+        self.checks()
+            .iter()
+            .all(|(_, check)| *check == ReadinessCheck::Ok)
     }
 
-    pub(super) fn checks(&self) -> [(&'static str, Check); 5] {
+    pub(super) fn checks(&self) -> [(&'static str, ReadinessCheck); 5] {
         [
             ("configuration", self.configuration),
             ("listening", self.listening),
@@ -76,21 +78,21 @@ impl Serialize for Report {
         }
         let mut report = serializer.serialize_map(Some(3))?;
         report.serialize_entry("ready", &self.readiness.is_ready())?;
-        report.serialize_entry("checks", &Checks(self.readiness.checks()))?;
+        report.serialize_entry("checks", &ReadinessChecks(self.readiness.checks()))?;
         report.serialize_entry("upstreams", &services)?;
         report.end()
     }
 }
 
-struct Checks([(&'static str, Check); 5]);
+struct ReadinessChecks([(&'static str, ReadinessCheck); 5]);
 
-impl Serialize for Checks {
+impl Serialize for ReadinessChecks {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_map(self.0.map(|(name, check)| (name, check.text())))
     }
 }
 
-impl Check {
+impl ReadinessCheck {
     pub(super) fn text(self) -> &'static str {
         match self {
             Self::Ok => "ok",

@@ -65,7 +65,7 @@ impl Admin {
             ambient::hash_state(),
         )
         .unwrap();
-        let load = Load {
+        let load = ConfigurationLoad {
             digest: [0; 32],
             at: 0,
             users: 0,
@@ -140,7 +140,7 @@ impl Drop for Admin {
 #[test]
 fn a_living_process_is_healthy_whatever_its_readiness() {
     let admin = Admin::start();
-    admin.readiness.lock().unwrap().running = Check::Failed("draining");
+    admin.readiness.lock().unwrap().running = ReadinessCheck::Failed("draining");
     let expected = "HTTP/1.1 200 OK\r\ncontent-type: text/plain; charset=utf-8\r\ncache-control: no-store\r\n\
                     connection: close\r\ncontent-length: 3\r\n\r\nok\n";
     assert_eq!(admin.ask("GET /healthz"), expected);
@@ -157,7 +157,7 @@ fn readiness_says_what_is_the_matter() {
     let body = r#"{"ready":true,"checks":{"configuration":"ok","listening":"ok","state":"ok","audit":"ok","running":"ok"},"upstreams":{"app":{"a:1":"up","b:1":"down"}}}"#;
     assert!(answer.ends_with(&format!("\r\n\r\n{body}\n")), "{answer}");
 
-    admin.readiness.lock().unwrap().running = Check::Failed("draining");
+    admin.readiness.lock().unwrap().running = ReadinessCheck::Failed("draining");
     let answer = admin.ask("GET /readyz");
     assert!(
         answer.starts_with("HTTP/1.1 503 Service Unavailable\r\n"),

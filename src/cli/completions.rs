@@ -15,7 +15,7 @@ use super::printing::print;
   gatelatch completions bash > ~/.local/share/bash-completion/completions/gatelatch
   gatelatch completions zsh > ~/.zfunc/_gatelatch
   gatelatch completions fish > ~/.config/fish/completions/gatelatch.fish")]
-pub(super) struct Args {
+pub(super) struct CompletionsArgs {
     /// The shell
     shell: Shell,
 }
@@ -24,7 +24,7 @@ pub(super) struct Args {
 ///
 /// # Errors
 /// Where the output cannot be written.
-pub(super) fn run(args: &Args, mut command: Command) -> anyhow::Result<ExitCode> {
+pub(super) fn run(args: &CompletionsArgs, mut command: Command) -> anyhow::Result<ExitCode> {
     let mut script = Vec::new();
     // into memory first: the generator panics where it cannot write
     clap_complete::generate(args.shell, &mut command, "gatelatch", &mut script);

@@ -15,7 +15,7 @@ use super::password;
 #[command(after_help = "Examples:
   gatelatch hash                              ask for the password
   gatelatch hash --cost 13 < password.txt     read it from a file")]
-pub struct Args {
+pub struct HashArgs {
     /// The work a guess costs, 4 to 15; each step doubles it, and each login costs it too
     #[arg(long, default_value_t = 12, value_name = "N", value_parser = clap::value_parser!(u32).range(4..=15))]
     cost: u32,
@@ -25,7 +25,7 @@ pub struct Args {
 ///
 /// # Errors
 /// Where the password cannot be read or hashed; the message says what to do instead.
-pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
+pub fn run(args: &HashArgs) -> anyhow::Result<ExitCode> {
     let hash = password::hash(&password::obtain()?, args.cost)?;
     writeln!(anstream::stdout().lock(), "{hash}").context("cannot write to standard output")?;
     Ok(ExitCode::SUCCESS)

@@ -24,7 +24,7 @@ const LONGEST_TIMEOUT: Duration = Duration::from_secs(3600);
 #[command(after_help = "Examples:
   gatelatch healthcheck --config /etc/gatelatch/gateway.yaml
   gatelatch healthcheck --admin 127.0.0.1:9900 --timeout 1s")]
-pub struct Args {
+pub struct HealthcheckArgs {
     /// The admin listener; default: `admin.listen` of the configuration
     #[arg(long, value_name = "ADDR")]
     admin: Option<SocketAddr>,
@@ -40,7 +40,7 @@ pub struct Args {
 /// # Errors
 /// Where the gateway is not there, not ready, or cannot be asked.
 pub fn run(
-    args: &Args,
+    args: &HealthcheckArgs,
     configured: impl FnOnce() -> anyhow::Result<Option<SocketAddr>>,
 ) -> anyhow::Result<ExitCode> {
     probe(args, configured)?;
@@ -49,7 +49,7 @@ pub fn run(
 }
 
 fn probe(
-    args: &Args,
+    args: &HealthcheckArgs,
     configured: impl FnOnce() -> anyhow::Result<Option<SocketAddr>>,
 ) -> anyhow::Result<()> {
     let address = match args.admin {
@@ -122,7 +122,7 @@ mod tests {
             stream.write_all(answer.as_bytes()).unwrap();
             String::from_utf8(request[..count].to_vec()).unwrap()
         });
-        let args = Args {
+        let args = HealthcheckArgs {
             admin: None,
             timeout: Duration::from_secs(20),
         };
@@ -159,7 +159,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         drop(listener);
-        let args = Args {
+        let args = HealthcheckArgs {
             admin: Some(address),
             timeout: Duration::from_secs(20),
         };
@@ -183,7 +183,7 @@ mod tests {
 
     #[test]
     fn an_admin_listener_that_is_off_cannot_be_asked() {
-        let args = Args {
+        let args = HealthcheckArgs {
             admin: None,
             timeout: Duration::from_secs(1),
         };

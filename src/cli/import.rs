@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use http::Uri;
 
-use super::audit::{self, Source};
+use super::audit::{self, DocumentSource};
 use super::fetch;
 use super::printing::print;
 use crate::analysis::openapi::{SkeletonSettings, skeleton};
@@ -22,17 +22,17 @@ const UPSTREAM: &str = "http://127.0.0.1:9000";
   gatelatch import --openapi openapi.yaml > gateway.yaml
   gatelatch import --openapi http://127.0.0.1:9000/openapi.json --service jobs > gateway.yaml
   gatelatch check && gatelatch audit --openapi openapi.yaml")]
-pub(super) struct Args {
+pub(super) struct ImportArgs {
     #[command(flatten)]
-    source: Source,
+    source: DocumentSource,
 }
 
 /// Prints the skeleton.
 ///
 /// # Errors
 /// Where the document cannot be read.
-pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    let Source {
+pub(super) fn run(args: &ImportArgs) -> anyhow::Result<ExitCode> {
+    let DocumentSource {
         openapi,
         service,
         prefix,

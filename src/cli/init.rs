@@ -34,7 +34,7 @@ const COST: u32 = 12;
 #[command(after_help = "Examples:
   gatelatch init
   gatelatch init /etc/gatelatch")]
-pub struct Args {
+pub struct InitArgs {
     /// The folder to write to
     #[arg(default_value = ".")]
     pub directory: PathBuf,
@@ -44,7 +44,7 @@ pub struct Args {
 ///
 /// # Errors
 /// Where one of the files exists, or cannot be written.
-pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
+pub fn run(args: &InitArgs) -> anyhow::Result<ExitCode> {
     let password = write_all(&args.directory)?;
     next_steps(&args.directory, &password, &mut anstream::stdout().lock())?;
     Ok(ExitCode::SUCCESS)

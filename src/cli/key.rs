@@ -20,7 +20,7 @@ use crate::token::{self, Algorithm, Key};
 #[command(after_help = "Examples:
   gatelatch key generate --algorithm Ed25519 --out token.pem
   gatelatch key generate --secret >> secret.txt")]
-pub(super) struct Args {
+pub(super) struct KeyArgs {
     #[command(subcommand)]
     command: Command,
 }
@@ -67,7 +67,7 @@ fn algorithm(text: &str) -> Result<Algorithm, String> {
     }
 }
 
-pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
+pub(super) fn run(args: &KeyArgs) -> anyhow::Result<ExitCode> {
     let Command::Generate(args) = &args.command;
     let text = match args.algorithm {
         Some(algorithm) => token::generate(algorithm).context("the system cannot make a key")?,

@@ -16,7 +16,7 @@ use super::printing::print;
 #[command(after_help = "Examples:
   gatelatch man | man -l -
   gatelatch man /usr/local/share/man/man1")]
-pub(super) struct Args {
+pub(super) struct ManArgs {
     /// The folder for the pages; it is made where it is missing
     #[arg(value_name = "DIR")]
     folder: Option<PathBuf>,
@@ -26,7 +26,7 @@ pub(super) struct Args {
 ///
 /// # Errors
 /// Where they cannot be written.
-pub(super) fn run(args: &Args, command: Command) -> anyhow::Result<ExitCode> {
+pub(super) fn run(args: &ManArgs, command: Command) -> anyhow::Result<ExitCode> {
     match &args.folder {
         None => {
             let mut page = Vec::new();

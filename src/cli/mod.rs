@@ -15,6 +15,7 @@ pub mod init;
 mod key;
 mod load;
 mod man;
+mod markdown;
 mod password;
 mod printing;
 mod request;
@@ -70,24 +71,24 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    Run(run::Args),
-    Demo(demo::Args),
-    Init(init::Args),
-    Check(check::Args),
-    Test(test::Args),
-    Explain(explain::Args),
-    Routes(routes::Args),
-    Diff(diff::Args),
-    Audit(audit::Args),
-    Import(import::Args),
-    Schema(schema::Args),
-    Completions(completions::Args),
-    Man(man::Args),
-    Hash(hash::Args),
-    User(user::Args),
-    Token(token::Args),
-    Key(key::Args),
-    Healthcheck(healthcheck::Args),
+    Run(run::RunArgs),
+    Demo(demo::DemoArgs),
+    Init(init::InitArgs),
+    Check(check::CheckArgs),
+    Test(test::TestArgs),
+    Explain(explain::ExplainArgs),
+    Routes(routes::RoutesArgs),
+    Diff(diff::DiffArgs),
+    Audit(audit::AuditArgs),
+    Import(import::ImportArgs),
+    Schema(schema::SchemaArgs),
+    Completions(completions::CompletionsArgs),
+    Man(man::ManArgs),
+    Hash(hash::HashArgs),
+    User(user::UserArgs),
+    Token(token::TokenArgs),
+    Key(key::KeyArgs),
+    Healthcheck(healthcheck::HealthcheckArgs),
 }
 
 /// Runs the command of the process' arguments. Errors go to stderr; the exit code is 1, or 2 for a wrong command line.

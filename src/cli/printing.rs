@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io::{self, Write as _};
 
+use anyhow::Context as _;
 use clap::builder::styling::Style;
 
 /// What a line is about.
@@ -42,3 +43,13 @@ impl fmt::Display for ClosedPipe {
 }
 
 impl std::error::Error for ClosedPipe {}
+
+/// What is not the result itself goes to stderr.
+pub(super) fn say(text: &str) -> anyhow::Result<()> {
+    writeln!(anstream::stderr().lock(), "{text}").context("cannot write to standard error")
+}
+
+/// Prints a new secret, the only time it is there to be seen.
+pub(super) fn print_once(secret: &str) -> anyhow::Result<()> {
+    writeln!(anstream::stdout().lock(), "{secret}").context("cannot write to standard output")
+}

@@ -8,7 +8,7 @@ use anyhow::Context as _;
 
 use super::{load, load_request};
 use crate::config::LogFormat;
-use crate::server::{self, Settings};
+use crate::server::{self, GatewaySettings};
 use crate::telemetry::LineFormat;
 use crate::telemetry::access_log::AccessLog;
 use crate::telemetry::events;
@@ -23,9 +23,9 @@ use crate::telemetry::events;
   gatelatch run
   gatelatch run --config /etc/gatelatch/gateway.yaml
   GATELATCH_CONFIG=/etc/gatelatch/gateway.yaml gatelatch run")]
-pub(super) struct Args {}
+pub(super) struct RunArgs {}
 
-pub(super) fn run(_: &Args, config: &Path) -> anyhow::Result<ExitCode> {
+pub(super) fn run(_: &RunArgs, config: &Path) -> anyhow::Result<ExitCode> {
     let request = load_request(config);
     let loaded = load::load_with(&request)?;
     let format = loaded.config.log.format;
@@ -39,7 +39,7 @@ pub(super) fn run(_: &Args, config: &Path) -> anyhow::Result<ExitCode> {
         Box::new(std::io::stdout()),
     );
     server::run(
-        Settings {
+        GatewaySettings {
             loaded,
             request,
             access_log,

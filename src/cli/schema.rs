@@ -16,7 +16,7 @@ use crate::config::{gateway_schema, users_schema};
   gatelatch schema > gateway.schema.json
   gatelatch schema users > users.schema.json
   # then, in the first line of gateway.yaml: # yaml-language-server: $schema=gateway.schema.json")]
-pub(super) struct Args {
+pub(super) struct SchemaArgs {
     /// Which file
     #[arg(value_enum, default_value_t = File::Config)]
     file: File,
@@ -35,7 +35,7 @@ enum File {
 ///
 /// # Errors
 /// Where the output cannot be written.
-pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
+pub(super) fn run(args: &SchemaArgs) -> anyhow::Result<ExitCode> {
     print(&match args.file {
         File::Config => gateway_schema(),
         File::Users => users_schema(),

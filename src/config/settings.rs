@@ -175,7 +175,7 @@ pub struct Auth {
     /// The pages that people see; `None` where nobody signs in with a browser. Default: the built-in ones.
     pub theme: Option<Theme>,
     /// How proxies describe the requests they ask about; default: in either way, and not in both.
-    pub verify: wire::Describes,
+    pub verify: wire::ForwardAuthHeaders,
 }
 
 /// The `auth.session` block.

@@ -1,17 +1,17 @@
-//! What the audit stream is told of requests.
+//! Records requests in the audit stream.
 
 use std::sync::Arc;
 
 use super::facts::Route;
-use super::record::Record;
+use super::record::RequestRecord;
 use crate::ambient;
-use crate::portal::{Denial, LoginEvent, PortalReply, SessionEvent};
-use crate::telemetry::audit::{Audit, AuditRecord, Outcome};
+use crate::portal::{LoginDenial, LoginEvent, PortalReply, SessionEvent};
+use crate::telemetry::audit::{Audit, AuditOutcome, AuditRecord};
 use crate::telemetry::metrics;
 
 /// Takes a place for what may come of a request, right before it is decided. Where that takes a wait, it is decided with
 /// what is in force afterwards.
-pub(super) async fn reserve(record: &mut Record, audit: Arc<Audit>) {
+pub(super) async fn reserve(record: &mut RequestRecord, audit: Arc<Audit>) {
     record.reservation = audit.try_reserve();
     if record.reservation.is_none() {
         // on the heap: what few requests need would make the state of all of them larger
@@ -22,28 +22,32 @@ pub(super) async fn reserve(record: &mut Record, audit: Arc<Audit>) {
 
 /// Records a denial that is only reported. A request that is allowed leaves nothing to record: an answer of hours keeps no
 /// place in the stream.
-pub(super) fn decided(record: &mut Record) {
+pub(super) fn decided(record: &mut RequestRecord) {
     match record.outcome {
-        metrics::Outcome::Reported => denial(record),
-        metrics::Outcome::Allowed => record.reservation = None,
-        metrics::Outcome::Unauthenticated
-        | metrics::Outcome::Forbidden
-        | metrics::Outcome::BadRequest
-        | metrics::Outcome::NotFound
-        | metrics::Outcome::Limited
-        | metrics::Outcome::Gateway => {}
+        metrics::RequestOutcome::Reported => denial(record),
+        metrics::RequestOutcome::Allowed => record.reservation = None,
+        metrics::RequestOutcome::Unauthenticated
+        | metrics::RequestOutcome::Forbidden
+        | metrics::RequestOutcome::BadRequest
+        | metrics::RequestOutcome::NotFound
+        | metrics::RequestOutcome::Limited
+        | metrics::RequestOutcome::Gateway => {}
     }
 }
 
 /// A request to a service that was denied, or would have been.
-pub(super) fn denial(record: &mut Record) {
+pub(super) fn denial(record: &mut RequestRecord) {
     let outcome = match record.outcome {
-        metrics::Outcome::Unauthenticated | metrics::Outcome::Forbidden => Outcome::Failure,
-        metrics::Outcome::Reported => Outcome::Reported,
-        metrics::Outcome::Allowed | metrics::Outcome::BadRequest | metrics::Outcome::NotFound => {
+        metrics::RequestOutcome::Unauthenticated | metrics::RequestOutcome::Forbidden => {
+            AuditOutcome::Failure
+        }
+        metrics::RequestOutcome::Reported => AuditOutcome::Reported,
+        metrics::RequestOutcome::Allowed
+        | metrics::RequestOutcome::BadRequest
+        | metrics::RequestOutcome::NotFound => {
             return;
         }
-        metrics::Outcome::Limited | metrics::Outcome::Gateway => return,
+        metrics::RequestOutcome::Limited | metrics::RequestOutcome::Gateway => return,
     };
     if !matches!(record.route, Route::Service(_)) {
         return;
@@ -71,7 +75,7 @@ pub(super) fn denial(record: &mut Record) {
 }
 
 /// A login, a refresh or a logout.
-pub(super) fn portal(record: &mut Record, reply: &PortalReply) {
+pub(super) fn portal(record: &mut RequestRecord, reply: &PortalReply) {
     let told = match (&reply.login, &reply.session) {
         (Some(login), _) => logged_in(record, login),
         (None, Some(session)) => used_session(record, session),
@@ -84,18 +88,18 @@ pub(super) fn portal(record: &mut Record, reply: &PortalReply) {
 }
 
 /// At most one of some failed logins begins a lockout: their records find a place behind those.
-fn lockouts(record: &Record, reply: &PortalReply) {
+fn lockouts(record: &RequestRecord, reply: &PortalReply) {
     let Some(audit) = &record.snapshot().audit else {
         return;
     };
     if let Some(LoginEvent {
         user,
-        outcome: Err(Denial::Invalid(begun)),
+        outcome: Err(LoginDenial::Invalid(begun)),
     }) = &reply.login
     {
         for scope in begun.scopes() {
             audit.write(
-                &of(record, "lockout", Outcome::Success)
+                &of(record, "lockout", AuditOutcome::Success)
                     .text("user", user)
                     .text("scope", scope),
             );
@@ -103,12 +107,12 @@ fn lockouts(record: &Record, reply: &PortalReply) {
     }
 }
 
-fn logged_in(record: &Record, login: &LoginEvent) -> AuditRecord {
+fn logged_in(record: &RequestRecord, login: &LoginEvent) -> AuditRecord {
     let told = of(record, "login", outcome(&login.outcome)).text("user", &login.user);
     told.maybe("reason", login.outcome.err().map(|denial| denial.label()))
 }
 
-fn used_session(record: &Record, event: &SessionEvent) -> AuditRecord {
+fn used_session(record: &RequestRecord, event: &SessionEvent) -> AuditRecord {
     match event {
         SessionEvent::Refresh {
             user,
@@ -125,16 +129,16 @@ fn used_session(record: &Record, event: &SessionEvent) -> AuditRecord {
     }
 }
 
-fn outcome<E>(result: &Result<(), E>) -> Outcome {
+fn outcome<E>(result: &Result<(), E>) -> AuditOutcome {
     if result.is_ok() {
-        Outcome::Success
+        AuditOutcome::Success
     } else {
-        Outcome::Failure
+        AuditOutcome::Failure
     }
 }
 
 /// With what every record of a request has.
-fn of(record: &Record, event: &'static str, outcome: Outcome) -> AuditRecord {
+fn of(record: &RequestRecord, event: &'static str, outcome: AuditOutcome) -> AuditRecord {
     AuditRecord::new(ambient::wall_clock(), event, outcome)
         .client(record.client)
         .text("request_id", record.request_id.to_str().unwrap_or_default())

@@ -4,18 +4,18 @@
 use bytes::Bytes;
 use http::{Method, Response};
 
-use super::identify::{Identified, Outcome};
+use super::identify::{CredentialOutcome, Identified};
 use super::rejection::Rejection;
-use super::snapshot::{Service, Snapshot};
+use super::snapshot::{ServiceSnapshot, Snapshot};
 use crate::access::RequestPath;
 use crate::ambient;
-use crate::portal::{Next, Visitor};
+use crate::portal::{ReturnPath, Visitor};
 use crate::wire::{Credential, CredentialSource, Intake, Site, is_navigation, is_safe};
 
 /// Refuses what another site makes a signed-in browser send. It does not count as a use of the session, which ends as it
 /// would have.
 pub(super) fn refuse_foreign(intake: &Intake, identified: &Identified) -> Result<(), Rejection> {
-    let request = Sent {
+    let request = BrowserRequest {
         method: &intake.head.method,
         upgrades: intake.upgrade.is_some(),
         site: &intake.site,
@@ -26,8 +26,8 @@ pub(super) fn refuse_foreign(intake: &Intake, identified: &Identified) -> Result
     Ok(())
 }
 
-/// A request, as far as another site could do harm with it.
-pub(super) struct Sent<'a> {
+/// The parts of a request that a cross-site request forgery could abuse.
+pub(super) struct BrowserRequest<'a> {
     pub(super) method: &'a Method,
     pub(super) upgrades: bool,
     pub(super) site: &'a Site,
@@ -36,22 +36,23 @@ pub(super) struct Sent<'a> {
 /// Whether another site makes a signed-in browser send it: a request that may change something, or opens a connection
 /// on which anything can be said.
 pub(super) fn is_foreign(
-    request: &Sent<'_>,
+    request: &BrowserRequest<'_>,
     credential: Option<&Credential>,
     intake: &Intake,
     identified: &Identified,
 ) -> bool {
     let from_cookie =
         credential.is_some_and(|credential| credential.source() == CredentialSource::Cookie);
-    let in_session = from_cookie && matches!(identified.credential, Outcome::Holds { .. });
+    let in_session =
+        from_cookie && matches!(identified.credential, CredentialOutcome::Holds { .. });
     let harmless = is_safe(request.method) && !request.upgrades;
     in_session && !harmless && !request.site.sends(&intake.head.headers)
 }
 
-/// Sends people to the sign-in page where programs are told that a credential is missing.
+/// Redirects browsers to the sign-in page where programs receive 401.
 pub(super) fn or_sign_in(
     rejection: Rejection,
-    service: &Service,
+    service: &ServiceSnapshot,
     snapshot: &Snapshot,
     path: &RequestPath,
     intake: &Intake,
@@ -76,7 +77,7 @@ pub(super) fn or_sign_in(
 }
 
 fn sign_in(snapshot: &Snapshot, path: &RequestPath, intake: &Intake) -> Option<Response<Bytes>> {
-    let next = Next::to(path, intake.head.uri.query());
+    let next = ReturnPath::to(path, intake.head.uri.query());
     let address = snapshot.portal.sign_in_path(next.as_ref());
     let visitor = Visitor {
         site: &intake.site,

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::snapshot::Snapshot;
 use crate::access::Rule;
 use crate::analysis::{in_words, methods_in_words};
-use crate::telemetry::audit::{Audit, AuditRecord, Outcome};
+use crate::telemetry::audit::{Audit, AuditOutcome, AuditRecord};
 use crate::users::User;
 
 /// The most rules that one record lists.
@@ -18,7 +18,7 @@ const MOST_RULES: usize = 100;
 /// Records what another configuration changes. It waits for nobody: where the stream is full, the next change is applied
 /// all the same.
 pub fn audit_changes(audit: &Arc<Audit>, old: &Snapshot, new: &Snapshot, time: SystemTime) {
-    let record = |event| AuditRecord::new(time, event, Outcome::Success);
+    let record = |event| AuditRecord::new(time, event, AuditOutcome::Success);
     if let Some(rules) = changed_rules(old, new, record("rules_changed")) {
         audit.write(&rules);
     }

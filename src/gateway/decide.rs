@@ -3,9 +3,9 @@
 use http::Method;
 
 use super::facts::RequestFacts;
-use super::identify::Outcome as Credential;
+use super::identify::CredentialOutcome;
 use super::rejection::Rejection;
-use super::snapshot::Service;
+use super::snapshot::ServiceSnapshot;
 use crate::access::{Caller, ForbidReason, Permit, PolicyDenial, RequestPath};
 
 /// Enforces the decision of the service's policy.
@@ -13,10 +13,10 @@ use crate::access::{Caller, ForbidReason, Permit, PolicyDenial, RequestPath};
 /// # Errors
 /// The rejection, where the denial is enforced.
 pub(super) fn enforce<'a>(
-    service: &Service,
+    service: &ServiceSnapshot,
     (method, path): (&Method, &'a RequestPath),
     caller: &'a Caller,
-    credential: &Credential,
+    credential: &CredentialOutcome,
     facts: &mut RequestFacts,
 ) -> Result<Permit<'a>, Rejection> {
     match service.policy.enforce(method, path, caller) {
@@ -34,15 +34,15 @@ pub(super) fn enforce<'a>(
 }
 
 /// What a denial means for a client with this credential.
-fn reject(denial: PolicyDenial, credential: &Credential) -> Rejection {
+fn reject(denial: PolicyDenial, credential: &CredentialOutcome) -> Rejection {
     match denial {
         PolicyDenial::Challenge(_) => match credential {
-            Credential::Refused(error) => Rejection::BadCredential(*error),
-            Credential::Absent | Credential::Holds { .. } => Rejection::Challenge,
+            CredentialOutcome::Refused(error) => Rejection::BadCredential(*error),
+            CredentialOutcome::Absent | CredentialOutcome::Holds { .. } => Rejection::Challenge,
         },
         PolicyDenial::Forbid(forbid) => {
             let closed = matches!(forbid.reason, ForbidReason::NoRule | ForbidReason::Nobody);
-            let known = matches!(credential, Credential::Holds { .. });
+            let known = matches!(credential, CredentialOutcome::Holds { .. });
             if known && !closed {
                 Rejection::Forbidden(forbid)
             } else {

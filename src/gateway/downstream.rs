@@ -8,7 +8,7 @@ use hyper::upgrade::OnUpgrade;
 use super::reauthorization::Reauthorization;
 use super::worker::{Pinned, Worker};
 use crate::ambient::Deadline;
-use crate::telemetry::metrics::Held;
+use crate::telemetry::metrics::GaugeGuard;
 use crate::wire::{Intake, Upgrade, UpgradeForm};
 
 /// A client that has asked for another protocol, and may have it.
@@ -23,7 +23,7 @@ pub(super) struct Downstream {
     /// How long that is.
     pub(super) idle_after: Duration,
     /// Counts it as open.
-    pub(super) counted: Held,
+    pub(super) counted: GaugeGuard,
 }
 
 impl Downstream {

@@ -11,10 +11,10 @@ use super::rejection::Rejection;
 use super::renewal::Renewal;
 use super::traced::Traced;
 use crate::access::{ClientAddress, Identity, Permit, RuleId};
-use crate::telemetry::metrics::Outcome;
+use crate::telemetry::metrics::RequestOutcome;
 use crate::wire::{Answered, Intake};
 
-/// What is known about a request once it is decided.
+/// The facts about a request that its record needs.
 pub(super) struct RequestFacts {
     /// As sent.
     pub(super) method: Method,
@@ -30,11 +30,11 @@ pub(super) struct RequestFacts {
     pub(super) user: Option<Arc<Identity>>,
     pub(super) renewal: Option<Renewal>,
     pub(super) rule: Option<RuleId>,
-    /// [`Outcome::BadRequest`] until something else is found.
-    pub(super) outcome: Outcome,
+    /// [`RequestOutcome::BadRequest`] until something else is found.
+    pub(super) outcome: RequestOutcome,
     /// Why a denial is only reported.
     pub(super) reason: Option<String>,
-    /// What a page of another origin may see of the answer; only where the service says so itself.
+    /// What a page of another origin may read of the response; only where the service has a `cors` block.
     pub(super) cors: Option<Answered>,
     /// Only where requests are traced.
     pub(super) trace: Option<Box<Traced>>,
@@ -52,7 +52,7 @@ pub(super) enum Route {
 }
 
 impl RequestFacts {
-    /// Nothing is known yet but the id that the gateway gave the request.
+    /// The facts at the start: only the request id.
     pub(super) fn new(request_id: HeaderValue) -> Self {
         Self {
             method: Method::GET,
@@ -64,7 +64,7 @@ impl RequestFacts {
             user: None,
             renewal: None,
             rule: None,
-            outcome: Outcome::BadRequest,
+            outcome: RequestOutcome::BadRequest,
             reason: None,
             cors: None,
             trace: None,
@@ -103,8 +103,8 @@ impl RequestFacts {
     pub(super) fn permit(&mut self, permit: &Permit<'_>, reported: Option<&Rejection>) {
         self.rule = permit.rule();
         self.outcome = match reported {
-            None => Outcome::Allowed,
-            Some(_) => Outcome::Reported,
+            None => RequestOutcome::Allowed,
+            Some(_) => RequestOutcome::Reported,
         };
         self.reason = reported.map(|denial| {
             let status = denial.status().as_u16();

@@ -13,10 +13,10 @@ use super::connection::ClientConnection;
 use super::document::{self, Read};
 use super::downstream::Downstream;
 use super::facts::RequestFacts;
-use super::identify::{Identified, Outcome as Credential};
-use super::judge::{Asked, Forward, Next, identify_sender, judge};
+use super::identify::{CredentialOutcome, Identified};
+use super::judge::{Forward, NextStep, PortalRequest, identify_sender, judge};
 use super::note;
-use super::record::Record;
+use super::record::RequestRecord;
 use super::rejection::{Rejection, upstream_error_kind};
 use super::renewal::Renewal;
 use super::reply::{Reply, ReplyBody, add_own_fields};
@@ -25,8 +25,8 @@ use super::switch::Switch;
 use super::worker::{Pinned, Worker};
 use crate::ambient;
 use crate::portal::PortalCaller;
-use crate::upstream::{ForwardError, ResponseBody, Sent};
-use crate::wire::{Present, add_renewal, remove_hop_by_hop, via};
+use crate::upstream::{ForwardError, ResponseBody, UpstreamReply};
+use crate::wire::{FieldPresence, add_renewal, remove_hop_by_hop, via};
 
 /// Answers a request, whatever it is, and sees to it that it is written down once. The request is boxed since each step
 /// on its way here would move it.
@@ -35,7 +35,7 @@ pub async fn handle(
     request: Box<Request<Incoming>>,
     connection: &ClientConnection,
 ) -> Reply {
-    let mut record = Record::begin(worker, connection.peer().address().into());
+    let mut record = RequestRecord::begin(worker, connection.peer().address().into());
     if let Some(audit) = record.snapshot().audit.clone() {
         audited::reserve(&mut record, audit).await;
     }
@@ -63,20 +63,20 @@ async fn answer(
     pinned: &Pinned,
     request: Box<Request<Incoming>>,
     connection: &ClientConnection,
-    record: &mut Record,
+    record: &mut RequestRecord,
 ) -> Result<Answer, Rejection> {
     let mut facts = RequestFacts::new(record.request_id.clone());
     let judged = judge(worker, pinned, request, connection, &mut facts);
     record.fill(facts);
     audited::decided(record);
     let forward = match judged? {
-        Next::Done(response) => return Ok(Answer::Own(response)),
-        Next::Verified(response) => return Ok(Answer::Verified(response)),
+        NextStep::Done(response) => return Ok(Answer::Own(response)),
+        NextStep::Verified(response) => return Ok(Answer::Verified(response)),
         // on the heap: what few requests need would make the state of all of them larger
-        Next::Portal(asked) => {
+        NextStep::Portal(asked) => {
             return Box::pin(ask_portal(worker, pinned, asked, connection, record)).await;
         }
-        Next::Forward(forward) => forward,
+        NextStep::Forward(forward) => forward,
     };
     let Forward {
         index,
@@ -86,7 +86,7 @@ async fn answer(
         document,
     } = forward;
     let asked = ambient::now();
-    let forwarded = pinned.lanes[index]
+    let forwarded = pinned.handles[index]
         .upstream
         .send(outbound, client, record.trace())
         .await;
@@ -99,14 +99,16 @@ async fn answer(
     }
 }
 
-fn answered(sent: Sent, downstream: Option<Box<Downstream>>) -> Result<Answer, Rejection> {
+fn answered(sent: UpstreamReply, downstream: Option<Box<Downstream>>) -> Result<Answer, Rejection> {
     match (sent, downstream) {
-        (Sent::Answer(response), _) => Ok(Answer::Forwarded(response)),
-        (Sent::Switched(upstream), Some(downstream)) => Ok(Answer::Switched(Box::new(Switch {
-            upstream,
-            downstream,
-        }))),
-        (Sent::Switched(_), None) => {
+        (UpstreamReply::Answer(response), _) => Ok(Answer::Forwarded(response)),
+        (UpstreamReply::Switched(upstream), Some(downstream)) => {
+            Ok(Answer::Switched(Box::new(Switch {
+                upstream,
+                downstream,
+            })))
+        }
+        (UpstreamReply::Switched(_), None) => {
             Err(ForwardError::Protocol("it switches unasked".to_owned()).into())
         }
     }
@@ -124,7 +126,7 @@ async fn read_document(pinned: &Pinned, index: usize, answer: Answer) -> Result<
 }
 
 /// Step 8.
-fn reply(answer: Result<Answer, Rejection>, mut record: Box<Record>) -> Reply {
+fn reply(answer: Result<Answer, Rejection>, mut record: Box<RequestRecord>) -> Reply {
     if let Err(rejection) = &answer {
         note_rejection(rejection, &mut record);
     }
@@ -172,7 +174,7 @@ fn reply(answer: Result<Answer, Rejection>, mut record: Box<Record>) -> Reply {
     }
 }
 
-fn note_rejection(rejection: &Rejection, record: &mut Record) {
+fn note_rejection(rejection: &Rejection, record: &mut RequestRecord) {
     record.outcome = rejection.outcome().unwrap_or(record.outcome);
     record.reason = Some(rejection.reason());
     record.status = Some(rejection.status().as_u16());
@@ -188,13 +190,13 @@ fn note_rejection(rejection: &Rejection, record: &mut Record) {
 }
 
 /// The head of an upstream's answer on its way to the client.
-fn pass_on<B>(response: &mut Response<B>, record: &mut Record) {
+fn pass_on<B>(response: &mut Response<B>, record: &mut RequestRecord) {
     let via = via(response.version());
     // the client has a connection of its own, with a version of its own
     *response.version_mut() = Version::HTTP_11;
-    let present = Present::of(response.headers());
+    let present = FieldPresence::of(response.headers());
     remove_hop_by_hop(response.headers_mut(), present);
-    if present.has(Present::SET_COOKIE) {
+    if present.has(FieldPresence::SET_COOKIE) {
         record.snapshot().cookie.guard(response.headers_mut());
     }
     response.headers_mut().append(VIA, via);
@@ -207,11 +209,11 @@ fn pass_on<B>(response: &mut Response<B>, record: &mut Record) {
 async fn ask_portal(
     worker: &Worker,
     pinned: &Pinned,
-    asked: Box<Asked>,
+    asked: Box<PortalRequest>,
     connection: &ClientConnection,
-    record: &mut Record,
+    record: &mut RequestRecord,
 ) -> Result<Answer, Rejection> {
-    let Asked {
+    let PortalRequest {
         endpoint,
         intake,
         body,
@@ -256,7 +258,7 @@ fn portal_caller(identified: &Identified) -> PortalCaller {
     match (identified.caller.identity(), &identified.credential) {
         (
             Some(identity),
-            Credential::Holds {
+            CredentialOutcome::Holds {
                 expires_at,
                 session,
             },
@@ -265,7 +267,9 @@ fn portal_caller(identified: &Identified) -> PortalCaller {
             expires_at: *expires_at,
             session: *session,
         },
-        (_, Credential::Refused(error)) => PortalCaller::Rejected(error.description()),
-        (None, Credential::Holds { .. }) | (_, Credential::Absent) => PortalCaller::Anonymous,
+        (_, CredentialOutcome::Refused(error)) => PortalCaller::Rejected(error.description()),
+        (None, CredentialOutcome::Holds { .. }) | (_, CredentialOutcome::Absent) => {
+            PortalCaller::Anonymous
+        }
     }
 }

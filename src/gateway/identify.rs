@@ -2,18 +2,19 @@
 
 use std::sync::Arc;
 
+use super::credential_error::CredentialError;
+use super::remembered::{Admitted, Remembered};
 use super::snapshot::Snapshot;
 use super::worker::{Pinned, Worker};
 use crate::access::{Caller, ClientAddress, Identity};
-use crate::telemetry::metrics::TokenRefusal;
 use crate::token::{ExternalToken, SessionId, TokenError, VerifiedClaims};
-use crate::users::{Directory, KeyRefusal, User, UserRefusal};
+use crate::users::{Directory, User, UserRefusal};
 use crate::wire::{Credential, CredentialSource};
 
-/// A caller, with what the rest of the flow says about the credential.
+/// A caller, with the result of checking its credential.
 pub(super) struct Identified {
     pub(super) caller: Caller,
-    pub(super) credential: Outcome,
+    pub(super) credential: CredentialOutcome,
     /// The session of a browser that is to last for another while, where it is time.
     pub(super) renewal: Option<Box<VerifiedClaims>>,
 }
@@ -26,51 +27,38 @@ struct Holder {
     renewal: Option<Box<VerifiedClaims>>,
 }
 
-/// What a worker remembers of a token that held, for as long as the snapshot is in force.
-pub(super) enum Remembered {
-    Own(Admitted),
-    Foreign(ExternalToken),
-}
-
-/// A token of our own, and the user whom this snapshot's list has for it: the list does not change, so the user need not
-/// be looked up again.
-pub(super) struct Admitted {
-    claims: VerifiedClaims,
-    identity: Arc<Identity>,
-}
-
-/// What became of the credential.
-pub(super) enum Outcome {
-    /// There was none.
+/// The result of checking a credential.
+pub(super) enum CredentialOutcome {
+    /// The request has no credential.
     Absent,
-    /// It holds until this second since 1970, unless its session is ended. API keys and tokens of other issuers belong to
-    /// no session of ours.
+    /// Valid until this second since 1970, unless its session ends. API keys and tokens of other issuers belong to no
+    /// session of the gateway.
     Holds {
         expires_at: u64,
         session: Option<SessionId>,
     },
-    /// It does not hold.
+    /// Not valid.
     Refused(CredentialError),
 }
 
-/// Why a credential does not hold.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum CredentialError {
-    /// The token itself is refused.
-    Token(TokenError),
-    /// Its session was ended.
-    Revoked,
-    /// The API key does not hold.
-    ApiKey(KeyRefusal),
-    /// Its user is not on the list.
-    UserGone,
-    /// Its user is disabled.
-    UserDisabled,
-    /// It is older than its user's `tokens_valid_after`, or does not say how old it is.
-    TooOld,
+impl Admitted {
+    /// What may change while the token lives: whether its session has ended.
+    fn holder(&self, worker: &Worker) -> Result<Holder, CredentialError> {
+        let Self { claims, identity } = self;
+        if worker.revocations().is_revoked(&claims.session) {
+            return Err(CredentialError::Revoked);
+        }
+        let (identity, session) = (Arc::clone(identity), Some(claims.session));
+        Ok(Holder {
+            identity,
+            expires_at: claims.expires_at,
+            session,
+            renewal: None,
+        })
+    }
 }
 
-/// Looks whether the credential holds now. Never an error: a bad credential is a kind of caller.
+/// Checks whether the credential is valid now. Never an error: an invalid credential is a kind of caller.
 pub(super) fn identify(
     worker: &Worker,
     pinned: &Pinned,
@@ -81,7 +69,7 @@ pub(super) fn identify(
     let Some(credential) = credential else {
         return Identified {
             caller: Caller::anonymous(address),
-            credential: Outcome::Absent,
+            credential: CredentialOutcome::Absent,
             renewal: None,
         };
     };
@@ -98,7 +86,7 @@ pub(super) fn identify(
             renewal,
         }) => Identified {
             caller: Caller::known(identity, address),
-            credential: Outcome::Holds {
+            credential: CredentialOutcome::Holds {
                 expires_at,
                 session,
             },
@@ -106,13 +94,13 @@ pub(super) fn identify(
         },
         Err(error) => Identified {
             caller: Caller::rejected(address),
-            credential: Outcome::Refused(error),
+            credential: CredentialOutcome::Refused(error),
             renewal: None,
         },
     }
 }
 
-/// Whose API key it is, and until when. The list is asked every time: one hash costs less than remembering it safely.
+/// The holder of an API key. It is looked up every time: one hash costs less than a safe cache.
 fn key_holder(pinned: &Pinned, key: &str, now: u64) -> Result<Holder, CredentialError> {
     let key = pinned
         .snapshot
@@ -213,23 +201,6 @@ fn admit(
     Ok(Admitted { claims, identity })
 }
 
-impl Admitted {
-    /// What may change while the token lives: whether its session has ended.
-    fn holder(&self, worker: &Worker) -> Result<Holder, CredentialError> {
-        let Self { claims, identity } = self;
-        if worker.revocations().is_revoked(&claims.session) {
-            return Err(CredentialError::Revoked);
-        }
-        let (identity, session) = (Arc::clone(identity), Some(claims.session));
-        Ok(Holder {
-            identity,
-            expires_at: claims.expires_at,
-            session,
-            renewal: None,
-        })
-    }
-}
-
 fn bearer_of(token: &ExternalToken) -> Holder {
     Holder {
         identity: Arc::clone(&token.identity),
@@ -255,65 +226,5 @@ fn refused(refusal: UserRefusal) -> CredentialError {
         UserRefusal::Impostor => CredentialError::Token(TokenError::Subject),
         UserRefusal::Disabled => CredentialError::UserDisabled,
         UserRefusal::TooOld => CredentialError::TooOld,
-    }
-}
-
-impl CredentialError {
-    /// A short, fixed name for logs.
-    pub(super) fn label(self) -> &'static str {
-        match self {
-            Self::Token(refusal) => refusal.label(),
-            Self::Revoked => "session_ended",
-            Self::ApiKey(KeyRefusal::Unknown) => "api_key_unknown",
-            Self::ApiKey(KeyRefusal::Expired) => "api_key_expired",
-            Self::ApiKey(KeyRefusal::Disabled) => "user_disabled",
-            Self::UserGone => "user_gone",
-            Self::UserDisabled => "user_disabled",
-            Self::TooOld => "too_old",
-        }
-    }
-
-    /// What the client is told. That a user is gone or disabled is not its business.
-    pub(super) fn description(self) -> &'static str {
-        match self {
-            Self::Token(refusal) => refusal.description(),
-            Self::ApiKey(_) => "the API key is not accepted",
-            Self::Revoked | Self::UserGone | Self::UserDisabled | Self::TooOld => {
-                "the token is no longer accepted"
-            }
-        }
-    }
-
-    /// How it is counted.
-    pub(super) fn kind(self) -> TokenRefusal {
-        match self {
-            Self::Token(refusal) => kind_of(refusal),
-            Self::ApiKey(KeyRefusal::Unknown) => TokenRefusal::ApiKey,
-            Self::ApiKey(KeyRefusal::Expired) => TokenRefusal::Expired,
-            Self::ApiKey(KeyRefusal::Disabled) | Self::UserGone | Self::UserDisabled => {
-                TokenRefusal::User
-            }
-            Self::Revoked | Self::TooOld => TokenRefusal::Revoked,
-        }
-    }
-}
-
-fn kind_of(refusal: TokenError) -> TokenRefusal {
-    match refusal {
-        TokenError::TooLarge
-        | TokenError::Malformed
-        | TokenError::Header
-        | TokenError::Type
-        | TokenError::Critical
-        | TokenError::Claims
-        | TokenError::Missing
-        | TokenError::Subject
-        | TokenError::Lifetime => TokenRefusal::Malformed,
-        TokenError::Algorithm | TokenError::KeyId | TokenError::Signature => {
-            TokenRefusal::Signature
-        }
-        TokenError::Issuer | TokenError::Audience => TokenRefusal::Scope,
-        TokenError::Expired => TokenRefusal::Expired,
-        TokenError::NotYetValid | TokenError::IssuedAt => TokenRefusal::Premature,
     }
 }

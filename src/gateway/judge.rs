@@ -15,49 +15,49 @@ use super::decide::enforce;
 use super::document;
 use super::downstream::Downstream;
 use super::facts::{RequestFacts, Route};
-use super::identify::{Identified, Outcome as Credential, identify};
+use super::identify::{CredentialOutcome, Identified, identify};
 use super::reauthorization::holds_until;
 use super::rejection::Rejection;
 use super::renewal::Renewal;
-use super::snapshot::{Service, Snapshot};
+use super::snapshot::{ServiceSnapshot, Snapshot};
 use super::traced::Traced;
 use super::verify::verify;
 use super::worker::{Pinned, Worker};
 use crate::access::{NoDestination, RequestPath};
 use crate::ambient;
-use crate::portal::Endpoint;
-use crate::telemetry::metrics::Outcome;
-use crate::upstream::{Extra, Outbound};
+use crate::portal::PortalEndpoint;
+use crate::telemetry::metrics::RequestOutcome;
+use crate::upstream::{Outbound, RequestContext};
 use crate::wire::{BadRequest, Destination, Intake, Interim};
 
-/// What comes next for a request that was understood.
-pub(super) enum Next {
-    /// Nothing: this is the gateway's own answer.
+/// The next step for a well-formed request.
+pub(super) enum NextStep {
+    /// Reply with this response of the gateway.
     Done(Response<Bytes>),
-    /// Nothing: forward-auth is told that it may pass.
+    /// Reply to forward-auth that the request is permitted.
     Verified(Response<Bytes>),
-    /// One of the gateway's own endpoints answers.
-    Portal(Box<Asked>),
-    /// It may pass.
+    /// One of the gateway's own endpoints replies.
+    Portal(Box<PortalRequest>),
+    /// Forward the request.
     Forward(Forward),
 }
 
 /// A request for one of the gateway's own endpoints.
-pub(super) struct Asked {
-    pub(super) endpoint: Endpoint,
+pub(super) struct PortalRequest {
+    pub(super) endpoint: PortalEndpoint,
     pub(super) intake: Intake,
     pub(super) body: Incoming,
 }
 
-/// A request that may pass, with what its answer will need.
+/// A permitted request, with what its reply needs.
 pub(super) struct Forward {
     /// The service.
     pub(super) index: usize,
     pub(super) outbound: Outbound,
     pub(super) client: IpAddr,
-    /// Where the client asks for another protocol.
+    /// Where the client requests an upgrade.
     pub(super) downstream: Option<Box<Downstream>>,
-    /// Whether it asks for the service's OpenAPI document.
+    /// Whether it requests the service's OpenAPI document.
     pub(super) document: bool,
 }
 
@@ -69,7 +69,7 @@ pub(super) fn judge(
     request: Box<Request<Incoming>>,
     connection: &ClientConnection,
     facts: &mut RequestFacts,
-) -> Result<Next, Rejection> {
+) -> Result<NextStep, Rejection> {
     let snapshot = &*pinned.snapshot;
     let (head, body) = request.into_parts();
     let trace = snapshot.tracer.as_ref();
@@ -142,15 +142,15 @@ fn answer_itself(
     body: Incoming,
     path: RequestPath,
     facts: &mut RequestFacts,
-) -> Result<Next, Rejection> {
+) -> Result<NextStep, Rejection> {
     let portal = &pinned.snapshot.portal;
     facts.route = Route::Portal;
     if let Some(below) = portal.below_verify(intake.head.uri.path()) {
-        return verify(worker, pinned, &intake, below, facts).map(Next::Verified);
+        return verify(worker, pinned, &intake, below, facts).map(NextStep::Verified);
     }
-    facts.outcome = Outcome::Gateway;
+    facts.outcome = RequestOutcome::Gateway;
     let endpoint = portal.endpoint(&intake.head.method, path.as_str());
-    Ok(Next::Portal(Box::new(Asked {
+    Ok(NextStep::Portal(Box::new(PortalRequest {
         endpoint,
         intake,
         body,
@@ -173,12 +173,12 @@ impl Arrived<'_> {
         body: Incoming,
         path: RequestPath,
         facts: &mut RequestFacts,
-    ) -> Result<Next, Rejection> {
+    ) -> Result<NextStep, Rejection> {
         let (worker, pinned) = (self.worker, self.pinned);
         let snapshot = &*pinned.snapshot;
         let service = &snapshot.services[self.index];
         if let Some(preflight) = preflight(service, &intake, facts) {
-            return Ok(Next::Done(preflight));
+            return Ok(NextStep::Done(preflight));
         }
         let mut identified = identify_sender(worker, pinned, &intake);
         facts.identify(&identified);
@@ -190,7 +190,7 @@ impl Arrived<'_> {
         let request = (&intake.head.method, &path);
         let permit = enforce(service, request, &caller, &credential, facts)
             .map_err(|denial| or_sign_in(denial, service, snapshot, &path, &intake))?;
-        if matches!(credential, Credential::Refused(_)) && permit.denial().is_none() {
+        if matches!(credential, CredentialOutcome::Refused(_)) && permit.denial().is_none() {
             withhold_own(snapshot, &mut intake);
         }
         let document = document::is_asked(service, &intake.head.method, &path);
@@ -199,14 +199,14 @@ impl Arrived<'_> {
         }
         let until = holds_until(&credential);
         let downstream = Downstream::of(worker, pinned, &mut intake, until);
-        let extra = Extra {
+        let context = RequestContext {
             request_id: facts.request_id.clone(),
             ticker: &worker.ticker,
             interim: self.interim,
         };
         let client = intake.client.accountable_address();
-        let outbound = Outbound::prepare(permit, intake, body, &service.forwarding, extra)?;
-        Ok(Next::Forward(Forward {
+        let outbound = Outbound::prepare(permit, intake, body, &service.forwarding, context)?;
+        Ok(NextStep::Forward(Forward {
             index: self.index,
             outbound,
             client,
@@ -231,7 +231,7 @@ pub(super) fn identify_sender(worker: &Worker, pinned: &Pinned, intake: &Intake)
 
 impl Worker {
     pub(super) fn note_refusal(&self, identified: &Identified) {
-        if let Credential::Refused(error) = identified.credential {
+        if let CredentialOutcome::Refused(error) = identified.credential {
             self.shard.token_refused(error.kind());
         }
     }
@@ -247,15 +247,15 @@ fn withhold_own(snapshot: &Snapshot, intake: &mut Intake) {
     }
 }
 
-/// The answer to a preflight, where the service says itself which pages may call it: it comes before authentication.
+/// The response to a preflight, where the service has a `cors` block: it comes before authentication.
 fn preflight(
-    service: &Service,
+    service: &ServiceSnapshot,
     intake: &Intake,
     facts: &mut RequestFacts,
 ) -> Option<Response<Bytes>> {
     let cors = service.cors.as_ref()?;
     facts.cors = Some(cors.judge(&intake.head.headers));
     let preflight = cors.preflight(&intake.head)?;
-    facts.outcome = Outcome::Gateway;
+    facts.outcome = RequestOutcome::Gateway;
     Some(preflight)
 }

@@ -5,14 +5,16 @@ use http::Method;
 use super::worker::Worker;
 use crate::access::ClientAddress;
 use crate::ambient;
-use crate::portal::{Denial, Endpoint, LoginEvent, PortalReply, RefreshDenial, SessionEvent};
+use crate::portal::{
+    LoginDenial, LoginEvent, PortalEndpoint, PortalReply, RefreshDenial, SessionEvent,
+};
 use crate::telemetry::metrics::{LoginOutcome, RefreshOutcome};
 
 /// Counts and logs what became of a request to the portal. Returns the reason for its access-log line.
 pub(super) fn note(
     worker: &Worker,
     reply: &PortalReply,
-    (method, endpoint): (&Method, Endpoint),
+    (method, endpoint): (&Method, PortalEndpoint),
     client: ClientAddress,
 ) -> Option<String> {
     if let Some(login) = &reply.login {
@@ -23,10 +25,15 @@ pub(super) fn note(
     }
     if method == Method::POST {
         match endpoint {
-            Endpoint::Login | Endpoint::Token => worker.metrics.login(LoginOutcome::Malformed),
-            Endpoint::Refresh => worker.metrics.refresh(RefreshOutcome::Malformed),
-            Endpoint::Logout | Endpoint::Me | Endpoint::Keys | Endpoint::Unknown => {}
-            Endpoint::Docs | Endpoint::Asset(_) | Endpoint::OpenApi => {}
+            PortalEndpoint::Login | PortalEndpoint::Token => {
+                worker.metrics.login(LoginOutcome::Malformed)
+            }
+            PortalEndpoint::Refresh => worker.metrics.refresh(RefreshOutcome::Malformed),
+            PortalEndpoint::Logout
+            | PortalEndpoint::Me
+            | PortalEndpoint::Keys
+            | PortalEndpoint::Unknown => {}
+            PortalEndpoint::Docs | PortalEndpoint::Asset(_) | PortalEndpoint::OpenApi => {}
         }
     }
     None
@@ -44,11 +51,11 @@ fn note_login(worker: &Worker, login: &LoginEvent, client_ip: ClientAddress) -> 
         }
         Err(denial) => {
             worker.metrics.login(match denial {
-                Denial::Invalid(_) => LoginOutcome::Invalid,
-                Denial::Busy => LoginOutcome::Busy,
-                Denial::LockedOut(_) => LoginOutcome::LockedOut,
-                Denial::Away => LoginOutcome::Unavailable,
-                Denial::NoToken(_) => LoginOutcome::Failed,
+                LoginDenial::Invalid(_) => LoginOutcome::Invalid,
+                LoginDenial::Busy => LoginOutcome::Busy,
+                LoginDenial::LockedOut(_) => LoginOutcome::LockedOut,
+                LoginDenial::Away => LoginOutcome::Unavailable,
+                LoginDenial::NoToken(_) => LoginOutcome::Failed,
             });
             tracing::warn!(event = "login_failed", %client_ip, user, reason = denial.label());
             worker.signed_in("login_failed", denial.label(), user, client_ip);

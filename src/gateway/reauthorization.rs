@@ -7,8 +7,8 @@ use std::time::Duration;
 use http::Method;
 use tokio::sync::watch;
 
-use super::connection::TrustGeneration;
-use super::identify::{Identified, Outcome as CredentialOutcome, identify};
+use super::identify::{CredentialOutcome, Identified, identify};
+use super::trust_generation::TrustGeneration;
 use super::worker::{Pinned, Worker};
 use crate::access::ClientAddress;
 use crate::ambient;

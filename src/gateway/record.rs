@@ -8,20 +8,20 @@ use http::{HeaderValue, Method};
 
 use super::facts::{RequestFacts, Route};
 use super::renewal::Renewal;
-use super::snapshot::{Service, Snapshot};
+use super::snapshot::{ServiceSnapshot, Snapshot};
 use super::traced::Traced;
 use super::worker::{Pinned, Worker};
 use crate::access::{ClientAddress, Identity, RuleId};
 use crate::ambient;
 use crate::telemetry::access_log::{Aborted, AccessLine};
 use crate::telemetry::audit::AuditReservation;
-use crate::telemetry::metrics::{Outcome, ServiceMetrics};
+use crate::telemetry::metrics::{RequestOutcome, ServiceMetrics};
 use crate::telemetry::traces::Trace;
 use crate::upstream::ServerIndex;
 use crate::wire::Answered;
 
-/// One request, as far as it is known. Dropping it writes it down.
-pub(super) struct Record {
+/// The record of one request. Dropping it writes the log line and the counters.
+pub(super) struct RequestRecord {
     worker: Rc<Worker>,
     pinned: Rc<Pinned>,
     started: Instant,
@@ -36,16 +36,16 @@ pub(super) struct Record {
     /// The session that is renewed in passing, if the answer comes in time.
     pub(super) renewal: Option<Renewal>,
     pub(super) rule: Option<RuleId>,
-    pub(super) outcome: Outcome,
+    pub(super) outcome: RequestOutcome,
     pub(super) reason: Option<String>,
-    /// The server that was asked last.
+    /// The server of the last attempt.
     pub(super) server: Option<ServerIndex>,
     pub(super) upstream_time: Option<Duration>,
     pub(super) status: Option<u16>,
     pub(super) bytes: u64,
     /// Who broke the exchange off; `None` once the whole answer is handed over.
     pub(super) aborted: Option<Aborted>,
-    /// What a page of another origin may see of the answer; only where the service says so itself.
+    /// What a page of another origin may read of the response; only where the service has a `cors` block.
     pub(super) cors: Option<Answered>,
     /// Only where requests are traced.
     pub(super) trace: Option<Box<Traced>>,
@@ -53,7 +53,7 @@ pub(super) struct Record {
     pub(super) reservation: Option<AuditReservation>,
 }
 
-impl Record {
+impl RequestRecord {
     /// On the heap from the start: it goes through many hands.
     pub(super) fn begin(worker: &Rc<Worker>, client: ClientAddress) -> Box<Self> {
         Box::new(Self {
@@ -70,7 +70,7 @@ impl Record {
             user: None,
             renewal: None,
             rule: None,
-            outcome: Outcome::BadRequest,
+            outcome: RequestOutcome::BadRequest,
             reason: None,
             server: None,
             upstream_time: None,
@@ -101,7 +101,7 @@ impl Record {
     }
 
     /// The service that the request is for.
-    pub(super) fn service(&self) -> Option<&Service> {
+    pub(super) fn service(&self) -> Option<&ServiceSnapshot> {
         match self.route {
             Route::Service(index) => Some(&self.pinned.snapshot.services[index]),
             Route::None | Route::Portal => None,
@@ -128,7 +128,7 @@ impl Record {
         match self.route {
             Route::None => &self.pinned.unrouted,
             Route::Portal => &self.pinned.portal,
-            Route::Service(index) => &self.pinned.lanes[index].metrics,
+            Route::Service(index) => &self.pinned.handles[index].metrics,
         }
     }
 
@@ -137,7 +137,7 @@ impl Record {
         self.renewal.take()?.cookie(&self.worker, &self.pinned)
     }
 
-    /// Takes the time of the upstream, which was asked then, and which of its servers it was.
+    /// Records the time of the upstream's response, and its server.
     pub(super) fn upstream_answered(&mut self, asked: Instant, server: Option<ServerIndex>) {
         self.server = server;
         self.upstream_time = server.map(|_| ambient::now().duration_since(asked));
@@ -149,10 +149,10 @@ impl Record {
     }
 
     fn write_line(&self, duration: Duration) {
-        let (service, lane) = match self.route {
+        let (service, handle) = match self.route {
             Route::Service(index) => (
                 Some(&self.pinned.snapshot.services[index]),
-                Some(&self.pinned.lanes[index]),
+                Some(&self.pinned.handles[index]),
             ),
             Route::None | Route::Portal => (None, None),
         };
@@ -173,9 +173,9 @@ impl Record {
             reason: self.reason.as_deref(),
             status: self.status.unwrap_or(0),
             bytes: self.bytes,
-            upstream: lane
+            upstream: handle
                 .zip(self.server)
-                .map(|(lane, server)| lane.upstream.name(server)),
+                .map(|(handle, server)| handle.upstream.name(server)),
             duration,
             upstream_duration: self.upstream_time,
             aborted: self.aborted,
@@ -190,7 +190,7 @@ impl Record {
     }
 }
 
-impl Drop for Record {
+impl Drop for RequestRecord {
     fn drop(&mut self) {
         if self.aborted.is_some() && self.worker.has_ended() {
             self.aborted = Some(Aborted::Gateway);
@@ -202,8 +202,10 @@ impl Drop for Record {
         if self.pinned.snapshot.access_log || self.outcome.is_denial() {
             self.write_line(duration);
         }
-        if let Some(traced) = self.trace.take() {
-            traced.end(self);
+        if let Some(traced) = self.trace.take()
+            && traced.is_recorded()
+        {
+            traced.end(&self.server_span(traced.error));
         }
     }
 }

@@ -4,10 +4,10 @@ use bytes::Bytes;
 use http::header::{ALLOW, CONNECTION, HeaderName, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, Response, StatusCode};
 
-use super::identify::CredentialError;
+use super::credential_error::CredentialError;
 use crate::access::{Forbid, ForbidReason, NoDestination};
 use crate::net::DialError;
-use crate::telemetry::metrics::{Outcome, UpstreamErrorKind};
+use crate::telemetry::metrics::{RequestOutcome, UpstreamErrorKind};
 use crate::upstream::{BodyFault, ForwardError, PrepareError};
 use crate::wire::{self, BadRequest, OriginalError};
 
@@ -85,19 +85,19 @@ impl Rejection {
     }
 
     /// How it is counted; `None`: as what was decided before.
-    pub(super) fn outcome(&self) -> Option<Outcome> {
+    pub(super) fn outcome(&self) -> Option<RequestOutcome> {
         Some(match self {
             Self::Misdirected
             | Self::Ambiguous(_)
             | Self::Unclear(_)
-            | Self::Unwritable(PrepareError::Path(_)) => Outcome::BadRequest,
-            Self::NoService => Outcome::NotFound,
-            Self::Challenge | Self::BadCredential(_) => Outcome::Unauthenticated,
+            | Self::Unwritable(PrepareError::Path(_)) => RequestOutcome::BadRequest,
+            Self::NoService => RequestOutcome::NotFound,
+            Self::Challenge | Self::BadCredential(_) => RequestOutcome::Unauthenticated,
             Self::Forbidden(_) | Self::Closed(_) | Self::CrossOrigin | Self::NoProxy => {
-                Outcome::Forbidden
+                RequestOutcome::Forbidden
             }
             Self::Instead { because, .. } => return because.outcome(),
-            Self::Unwritable(PrepareError::BodyTooLarge) => Outcome::Limited,
+            Self::Unwritable(PrepareError::BodyTooLarge) => RequestOutcome::Limited,
             Self::Forward(_) => return None,
         })
     }

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http::{HeaderMap, Method, Response};
 use http_body::{Body, Frame, SizeHint};
 
-use super::record::Record;
+use super::record::RequestRecord;
 use super::tunnel::Tunnel;
 use crate::telemetry::access_log::Aborted;
 use crate::telemetry::metrics::UpstreamErrorKind;
@@ -22,7 +22,7 @@ pub struct Reply {
 }
 
 /// What the operator adds to every answer on a service's paths.
-pub(super) fn add_own_fields(record: &Record, fields: &mut HeaderMap) {
+pub(super) fn add_own_fields(record: &RequestRecord, fields: &mut HeaderMap) {
     let Some(service) = record.service() else {
         return;
     };
@@ -37,7 +37,7 @@ pub struct ReplyBody {
     source: Source,
     taken: Taken,
     /// `None` where the request is not over with this body: bytes of another protocol follow.
-    record: Option<Box<Record>>,
+    record: Option<Box<RequestRecord>>,
 }
 
 /// What becomes of the pieces that are handed over.
@@ -59,7 +59,7 @@ enum Source {
 }
 
 impl ReplyBody {
-    pub(super) fn own(response: Response<Bytes>, record: Box<Record>) -> Response<Self> {
+    pub(super) fn own(response: Response<Bytes>, record: Box<RequestRecord>) -> Response<Self> {
         response.map(|bytes| {
             Self::new(
                 Source::Own(Some(bytes).filter(|bytes| !bytes.is_empty())),
@@ -70,7 +70,7 @@ impl ReplyBody {
 
     pub(super) fn upstream(
         response: Response<ResponseBody>,
-        record: Box<Record>,
+        record: Box<RequestRecord>,
     ) -> Response<Self> {
         response.map(|body| Self::new(Source::Upstream(body), record))
     }
@@ -79,7 +79,7 @@ impl ReplyBody {
     pub(super) fn begun(
         begun: Bytes,
         response: Response<ResponseBody>,
-        record: Box<Record>,
+        record: Box<RequestRecord>,
     ) -> Response<Self> {
         response.map(|body| {
             Self::new(
@@ -98,7 +98,7 @@ impl ReplyBody {
         }
     }
 
-    fn new(source: Source, mut record: Box<Record>) -> Self {
+    fn new(source: Source, mut record: Box<RequestRecord>) -> Self {
         // the body of an answer to HEAD is never asked for
         if record.method == Method::HEAD {
             record.aborted = None;

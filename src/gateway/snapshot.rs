@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use super::connection::TrustGeneration;
-use super::lasting::Lasting;
+use super::process_state::ProcessState;
+use super::trust_generation::TrustGeneration;
 use crate::access::{HostPattern, Mount, Policy, Router};
 use crate::config::{self, Config, ServiceView};
 use crate::jwks::KeySources;
@@ -15,22 +15,24 @@ use crate::portal::{Portal, PortalSettings};
 use crate::telemetry::audit::Audit;
 use crate::telemetry::traces::Tracer;
 use crate::token::{
-    CookieSessions, Issuer, IssuerSettings, SessionSettings, TrustedIssuers, Verifier,
+    CookieSessions, IssuerSettings, SessionSettings, TokenIssuer, TrustedIssuers, Verifier,
 };
-use crate::upstream::{Forwarding, Roster};
+use crate::upstream::{Forwarding, ServerSet};
 use crate::users::Directory;
-use crate::wire::{Cors, Describes, FieldFilter, ResponseFields, SessionCookie, TrustedProxies};
+use crate::wire::{
+    Cors, FieldFilter, ForwardAuthHeaders, ResponseFields, SessionCookie, TrustedProxies,
+};
 
 /// One load of the configuration, ready for requests.
 pub struct Snapshot {
-    pub(super) services: Vec<Service>,
+    pub(super) services: Vec<ServiceSnapshot>,
     pub(super) router: Router,
     pub(super) trusted: TrustedProxies,
     pub(super) verifier: Verifier,
     pub(super) trusted_issuers: TrustedIssuers,
     pub(super) browsers: Arc<CookieSessions>,
     pub(super) cookie: Arc<SessionCookie>,
-    pub(super) describes: Describes,
+    pub(super) describes: ForwardAuthHeaders,
     pub(super) directory: Arc<Directory>,
     pub(super) portal: Portal,
     pub(super) access_log: bool,
@@ -44,12 +46,12 @@ pub struct Snapshot {
     server: config::Server,
 }
 
-/// One service, ready for requests.
-pub(super) struct Service {
+/// One service of a snapshot, prepared for requests.
+pub(super) struct ServiceSnapshot {
     pub(super) name: String,
     pub(super) policy: Policy,
     pub(super) forwarding: Forwarding,
-    pub(super) roster: Arc<Roster>,
+    pub(super) server_set: Arc<ServerSet>,
     pub(super) cors: Option<Cors>,
     pub(super) response_fields: ResponseFields,
     /// Whether people are sent to the sign-in page.
@@ -59,7 +61,7 @@ pub(super) struct Service {
     listing: Listing,
 }
 
-/// What operators are shown of a service, and no request asks.
+/// The description of a service for operators; no request uses it.
 struct Listing {
     hosts: Vec<HostPattern>,
     mount: Mount,
@@ -69,15 +71,15 @@ struct Listing {
 impl Snapshot {
     /// Makes one load of the configuration ready, on top of what lasts longer than it. What is made last is what the
     /// fleet watches.
-    pub fn new(config: Config, lasting: &Lasting) -> Self {
-        let Lasting {
+    pub fn new(config: Config, process_state: &ProcessState) -> Self {
+        let ProcessState {
             hasher,
             sessions,
-            fleet,
+            server_sets,
             issuer_keys,
             traces,
             audit,
-        } = lasting;
+        } = process_state;
         let trusted_issuers = config.auth.trusted_issuers(|settings, url| {
             issuer_keys.keys(&settings.issuer, url, &settings.algorithms)
         });
@@ -89,16 +91,18 @@ impl Snapshot {
         let (portal, issuer) = portal_parts(config.auth);
         let cookie = Arc::clone(&portal.cookie);
         let body_timeout = config.server.timeouts.body;
-        let rosters = fleet.muster(
+        let server_sets = server_sets.reconcile(
             config
                 .services
                 .iter()
                 .map(|service| (&*service.name, &service.upstream)),
         );
-        let services = config.services.into_iter().zip(rosters);
+        let services = config.services.into_iter().zip(server_sets);
         Self {
             services: services
-                .map(|(service, roster)| Service::new(service, roster, body_timeout))
+                .map(|(service, server_set)| {
+                    ServiceSnapshot::new(service, server_set, body_timeout)
+                })
                 .collect(),
             router: config.router,
             trusted: TrustedProxies::new(
@@ -130,7 +134,7 @@ impl Snapshot {
 
     /// The services, in the order of the file, for operators.
     pub fn services(&self) -> impl Iterator<Item = ServiceView<'_>> {
-        self.services.iter().map(Service::view)
+        self.services.iter().map(ServiceSnapshot::view)
     }
 
     /// The user list.
@@ -155,7 +159,7 @@ impl Snapshot {
 }
 
 /// What the portal is set up with, and what issues its tokens.
-fn portal_parts(auth: config::Auth) -> (PortalSettings, Issuer) {
+fn portal_parts(auth: config::Auth) -> (PortalSettings, TokenIssuer) {
     let own = auth.own_paths();
     let token = auth.token;
     let portal = PortalSettings {
@@ -173,7 +177,7 @@ fn portal_parts(auth: config::Auth) -> (PortalSettings, Issuer) {
         access_ttl: token.access_ttl,
         roles_claim: token.roles_claim,
     };
-    (portal, Issuer::new(token.key, issuer))
+    (portal, TokenIssuer::new(token.key, issuer))
 }
 
 fn browser_sessions(token: &config::Token, max_age: Duration) -> CookieSessions {
@@ -187,8 +191,8 @@ fn browser_sessions(token: &config::Token, max_age: Duration) -> CookieSessions 
     CookieSessions::new(token.key.clone(), token.keys(), settings)
 }
 
-impl Service {
-    fn new(service: config::Service, roster: Arc<Roster>, body_timeout: Duration) -> Self {
+impl ServiceSnapshot {
+    fn new(service: config::Service, server_set: Arc<ServerSet>, body_timeout: Duration) -> Self {
         let listing = Listing {
             hosts: service.hosts,
             mount: service.mount.clone(),
@@ -208,7 +212,7 @@ impl Service {
             name: service.name,
             policy: service.policy,
             forwarding,
-            roster,
+            server_set,
             cors: service.cors,
             response_fields: service.response_fields,
             login_redirect: service.login_redirect,
@@ -236,13 +240,13 @@ impl Service {
 
 /// The snapshot in force, shared by all workers. A worker looks at the generation once a request and takes the lock only
 /// when it has changed.
-pub struct Shared {
+pub struct CurrentSnapshot {
     current: RwLock<Arc<Snapshot>>,
     generation: AtomicU64,
     changes: watch::Sender<()>,
 }
 
-impl Shared {
+impl CurrentSnapshot {
     /// Puts the first snapshot in force.
     pub fn new(snapshot: Snapshot) -> Self {
         Self {

@@ -4,11 +4,11 @@ use http::header::{CONNECTION, SEC_WEBSOCKET_ACCEPT, UPGRADE, VIA};
 use http::{HeaderValue, Response, StatusCode};
 
 use super::downstream::Downstream;
-use super::record::Record;
+use super::record::RequestRecord;
 use super::reply::{Reply, ReplyBody, add_own_fields};
 use super::tunnel::Tunnel;
 use crate::upstream::Switched;
-use crate::wire::{Present, UpgradeForm, remove_hop_by_hop, via};
+use crate::wire::{FieldPresence, UpgradeForm, remove_hop_by_hop, via};
 
 /// An upstream that has switched, and the client that asked for it.
 pub(super) struct Switch {
@@ -18,7 +18,7 @@ pub(super) struct Switch {
 
 impl Switch {
     /// The answer, and the tunnel behind it.
-    pub(super) fn reply(self, mut record: Box<Record>) -> Reply {
+    pub(super) fn reply(self, mut record: Box<RequestRecord>) -> Reply {
         let Self {
             upstream,
             downstream,
@@ -31,7 +31,7 @@ impl Switch {
         } = *upstream;
         let mut response = Response::new(ReplyBody::none());
         *response.headers_mut() = head.headers;
-        let present = Present::of(response.headers());
+        let present = FieldPresence::of(response.headers());
         remove_hop_by_hop(response.headers_mut(), present);
         record.snapshot().cookie.guard(response.headers_mut());
         response.headers_mut().append(VIA, via(head.version));

@@ -1,15 +1,11 @@
-//! What a trace is told of a request that is over.
+//! The trace that a request belongs to.
 
 use std::sync::Arc;
 
 use http::request::Parts;
 
-use super::facts::Route;
-use super::record::Record;
 use super::snapshot::Snapshot;
 use crate::ambient;
-use crate::portal::Endpoint;
-use crate::telemetry::access_log::Aborted;
 use crate::telemetry::traces::{Begin, Sender, ServerSpan, Trace, Tracer};
 use crate::wire::{Peer, Scheme};
 
@@ -55,62 +51,13 @@ impl Traced {
         self.trace.id()
     }
 
-    /// Says all that is known.
-    pub(super) fn end(&self, record: &Record) {
-        if !self.trace.is_recorded() {
-            return;
-        }
-        let service = record.service();
-        let rule = service
-            .zip(record.rule)
-            .map(|(service, id)| service.policy.rule(id));
-        let span = ServerSpan {
-            ended: ambient::now(),
-            method: &record.method,
-            path: &record.path,
-            route: rule
-                .map(|rule| rule.pattern.source())
-                .or_else(|| own_route(record)),
-            host: &record.host,
-            client: record.client,
-            user: record.user.as_ref().map(|user| &*user.subject),
-            service: service.map(|service| service.name.as_str()),
-            rule: rule.map(|rule| &*rule.name),
-            decision: record.outcome.label(),
-            reason: record.reason.as_deref(),
-            request_id: record.request_id.to_str().unwrap_or_default(),
-            status: record.status,
-            error: record.aborted.map(broken_off).or(self.error),
-        };
-        self.trace.end(&span, self.scheme.as_str());
+    /// Whether its spans are exported.
+    pub(super) fn is_recorded(&self) -> bool {
+        self.trace.is_recorded()
     }
-}
 
-/// The gateway's own endpoints are few, and each is a route.
-fn own_route(record: &Record) -> Option<&str> {
-    match (
-        record.route,
-        record
-            .snapshot()
-            .portal
-            .endpoint(&record.method, &record.path),
-    ) {
-        (Route::None | Route::Service(_), _) | (Route::Portal, Endpoint::Unknown) => None,
-        (
-            Route::Portal,
-            Endpoint::Login | Endpoint::Token | Endpoint::Refresh | Endpoint::Logout | Endpoint::Me,
-        )
-        | (
-            Route::Portal,
-            Endpoint::Keys | Endpoint::Docs | Endpoint::Asset(_) | Endpoint::OpenApi,
-        ) => Some(&record.path),
-    }
-}
-
-fn broken_off(by: Aborted) -> &'static str {
-    match by {
-        Aborted::Client => "client_aborted",
-        Aborted::Upstream => "upstream_aborted",
-        Aborted::Gateway => "gateway_aborted",
+    /// Ends the span of the request.
+    pub(super) fn end(&self, span: &ServerSpan<'_>) {
+        self.trace.end(span, self.scheme.as_str());
     }
 }

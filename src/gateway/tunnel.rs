@@ -13,30 +13,30 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf, copy_bidirectional};
 
 use super::downstream::Downstream;
 use super::reauthorization::Reauthorization;
-use super::record::Record;
+use super::record::RequestRecord;
 use crate::ambient::Deadline;
 use crate::telemetry::access_log::Aborted;
-use crate::telemetry::metrics::Held;
-use crate::upstream::Load;
+use crate::telemetry::metrics::GaugeGuard;
+use crate::upstream::ServerLoad;
 
 /// Both ends of an upgraded connection, before bytes flow. Dropped without [`Tunnel::run`], the upstream's end closes.
 pub struct Tunnel {
     upstream: Upgraded,
     client: Option<OnUpgrade>,
     reauthorization: Reauthorization,
-    record: Box<Record>,
+    record: Box<RequestRecord>,
     idle: Deadline,
     idle_after: Duration,
-    _counted: (Held, Held, Option<Load>),
+    _counted: (GaugeGuard, GaugeGuard, Option<ServerLoad>),
 }
 
 impl Tunnel {
     /// `counted` is the upstream's end as it is counted.
     pub(super) fn new(
         upstream: Upgraded,
-        counted: (Held, Option<Load>),
+        counted: (GaugeGuard, Option<ServerLoad>),
         downstream: Downstream,
-        record: Box<Record>,
+        record: Box<RequestRecord>,
     ) -> Self {
         let Downstream {
             stream,

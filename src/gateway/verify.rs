@@ -3,23 +3,25 @@
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Response, StatusCode};
 
-use super::browser::{Sent, is_foreign};
+use super::browser::{BrowserRequest, is_foreign};
 use super::decide::enforce;
 use super::facts::{RequestFacts, Route};
 use super::identify::{Identified, identify};
 use super::rejection::Rejection;
 use super::renewal::Renewal;
-use super::snapshot::Service;
+use super::snapshot::ServiceSnapshot;
 use super::worker::{Pinned, Worker};
 use crate::access::{NoDestination, RequestPath};
 use crate::ambient;
-use crate::portal::{Next, Visitor};
-use crate::wire::{self, AskedBy, Credential, CredentialSource, Intake, Original, is_navigation};
+use crate::portal::{ReturnPath, Visitor};
+use crate::wire::{
+    self, Credential, CredentialSource, ForwardAuthProxy, Intake, OriginalRequest, is_navigation,
+};
 
 const X_GATELATCH_LOGIN: HeaderName = HeaderName::from_static("x-gatelatch-login");
 
 /// Answers whether the request may pass that a trusted proxy describes: 200 with the identity headers, or why not.
-/// `below` is what stands behind the endpoint's own path.
+/// `below` is the rest of the path behind the endpoint's own.
 pub(super) fn verify(
     worker: &Worker,
     pinned: &Pinned,
@@ -31,7 +33,7 @@ pub(super) fn verify(
         return Err(Rejection::NoProxy);
     }
     let describes = pinned.snapshot.describes;
-    let original = Original::read(intake, below, describes).map_err(Rejection::Unclear)?;
+    let original = OriginalRequest::read(intake, below, describes).map_err(Rejection::Unclear)?;
     let question = Question {
         worker,
         pinned,
@@ -45,7 +47,7 @@ struct Question<'a> {
     worker: &'a Worker,
     pinned: &'a Pinned,
     intake: &'a Intake,
-    original: Original,
+    original: OriginalRequest,
 }
 
 impl Question<'_> {
@@ -74,7 +76,7 @@ impl Question<'_> {
 
     fn enforce(
         &self,
-        service: &Service,
+        service: &ServiceSnapshot,
         path: &RequestPath,
         facts: &mut RequestFacts,
     ) -> Result<Response<Bytes>, Rejection> {
@@ -82,7 +84,7 @@ impl Question<'_> {
         let credential = self.credential();
         let mut identified = self.identify(credential.as_ref());
         facts.identify(&identified);
-        let request = Sent {
+        let request = BrowserRequest {
             method: &original.method,
             upgrades: original.upgrades,
             site: &original.site,
@@ -132,18 +134,22 @@ impl Question<'_> {
     }
 
     /// Says it in the way that the proxy understands.
-    fn answer(&self, rejection: Rejection, found: Option<(&Service, &RequestPath)>) -> Rejection {
+    fn answer(
+        &self,
+        rejection: Rejection,
+        found: Option<(&ServiceSnapshot, &RequestPath)>,
+    ) -> Rejection {
         let response = match (self.original.asked_by, rejection.status()) {
             (_, StatusCode::NOT_FOUND) => {
                 Some(wire::problem(StatusCode::FORBIDDEN, "Access denied"))
             }
-            (AskedBy::Nginx, StatusCode::BAD_REQUEST) => {
+            (ForwardAuthProxy::Nginx, StatusCode::BAD_REQUEST) => {
                 Some(wire::problem(StatusCode::FORBIDDEN, &rejection.detail()))
             }
             (asked_by, StatusCode::UNAUTHORIZED) => {
                 found.and_then(|found| self.challenge(asked_by, &rejection, found))
             }
-            (AskedBy::Proxy | AskedBy::Nginx, _) => None,
+            (ForwardAuthProxy::Proxy | ForwardAuthProxy::Nginx, _) => None,
         };
         match response {
             Some(response) => Rejection::Instead {
@@ -157,27 +163,29 @@ impl Question<'_> {
     /// The way to the sign-in page of the original host.
     fn challenge(
         &self,
-        asked_by: AskedBy,
+        asked_by: ForwardAuthProxy,
         rejection: &Rejection,
-        (service, path): (&Service, &RequestPath),
+        (service, path): (&ServiceSnapshot, &RequestPath),
     ) -> Option<Response<Bytes>> {
         let (original, snapshot) = (&self.original, &*self.pinned.snapshot);
         if !service.login_redirect || !snapshot.portal.has_page() {
             return None;
         }
-        let next = Next::to(path, original.query.as_deref());
+        let next = ReturnPath::to(path, original.query.as_deref());
         let address = original
             .site
             .url(&snapshot.portal.sign_in_path(next.as_ref()))?;
         match asked_by {
-            AskedBy::Nginx => {
+            ForwardAuthProxy::Nginx => {
                 let mut response = rejection.respond();
                 response
                     .headers_mut()
                     .insert(X_GATELATCH_LOGIN, HeaderValue::try_from(address).ok()?);
                 Some(response)
             }
-            AskedBy::Proxy if is_navigation(&original.method, &self.intake.head.headers) => {
+            ForwardAuthProxy::Proxy
+                if is_navigation(&original.method, &self.intake.head.headers) =>
+            {
                 let visitor = Visitor {
                     site: &original.site,
                     cookies: &self.intake.cookies,
@@ -187,7 +195,7 @@ impl Question<'_> {
                     .portal
                     .send_to_sign_in(&visitor, &address, ambient::unix_seconds())
             }
-            AskedBy::Proxy => None,
+            ForwardAuthProxy::Proxy => None,
         }
     }
 }

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use http::HeaderValue;
 use tokio::sync::watch;
 
-use super::identify::{Admitted, Remembered};
-use super::snapshot::{Service, Shared, Snapshot};
+use super::remembered::{Admitted, Remembered};
+use super::snapshot::{CurrentSnapshot, ServiceSnapshot, Snapshot};
 use crate::ambient::{self, Ticker};
 use crate::net::Dialer;
 use crate::session::{RevocationView, Revocations};
@@ -17,7 +17,7 @@ use crate::telemetry::metrics::{Metrics, ServiceMetrics, Shard, UpstreamConnecti
 use crate::telemetry::recent::RecentShard;
 use crate::text::hex;
 use crate::token::TokenCache;
-use crate::upstream::{ConnectionCounts, Means, Roster, Upstream};
+use crate::upstream::{ConnectionCounts, DialContext, ServerSet, Upstream};
 
 /// Tokens that a worker remembers as verified; about 60 bytes each, and the token.
 const CACHED_TOKENS: usize = 4096;
@@ -25,7 +25,7 @@ const CACHED_TOKENS: usize = 4096;
 /// What a worker is made of.
 pub struct WorkerParts {
     /// The snapshot in force.
-    pub shared: Arc<Shared>,
+    pub shared: Arc<CurrentSnapshot>,
     /// Which sessions have ended.
     pub revocations: Arc<Revocations>,
     /// The worker's deadlines.
@@ -44,9 +44,9 @@ pub struct WorkerParts {
 
 /// A worker thread's state.
 pub struct Worker {
-    shared: Arc<Shared>,
+    shared: Arc<CurrentSnapshot>,
     pinned: RefCell<Rc<Pinned>>,
-    means: Rc<Means>,
+    dial_context: Rc<DialContext>,
     revocations: RevocationView,
     pub(super) ticker: Ticker,
     pub(super) metrics: Arc<Metrics>,
@@ -62,17 +62,17 @@ pub struct Worker {
 pub(super) struct Pinned {
     generation: u64,
     pub(super) snapshot: Arc<Snapshot>,
-    pub(super) lanes: Vec<Lane>,
+    pub(super) handles: Vec<ServiceHandle>,
     pub(super) unrouted: ServiceMetrics,
     pub(super) portal: ServiceMetrics,
     /// Goes with the snapshot: a reload forgets every token.
     pub(super) tokens: RefCell<TokenCache<Remembered>>,
-    /// The same for sessions of browsers: what holds as one does not hold as the other.
+    /// The same for sessions of browsers: a token that is valid as one is not valid as the other.
     pub(super) sessions: RefCell<TokenCache<Admitted>>,
 }
 
-/// What a worker keeps for one service.
-pub(super) struct Lane {
+/// A worker's connections and counters for one service.
+pub(super) struct ServiceHandle {
     pub(super) upstream: Rc<Upstream>,
     pub(super) metrics: ServiceMetrics,
 }
@@ -84,19 +84,20 @@ impl Worker {
             idle: parts.shard.upstream_connections(UpstreamConnection::Idle),
             active: parts.shard.upstream_connections(UpstreamConnection::Active),
         };
-        let means = Rc::new(Means {
+        let dial_context = Rc::new(DialContext {
             dialer: Dialer::default(),
             ticker: parts.ticker.clone(),
             counts,
         });
         let id_prefix = u64::from_le_bytes(parts.id_seed);
-        let make = |service: &Service| reach(service, &means, &parts.shard, id_prefix);
+        let make =
+            |service: &ServiceSnapshot| reach(service, &dial_context, &parts.shard, id_prefix);
         let generation = parts.shared.generation();
         let pinned = Pinned::new(generation, parts.shared.current(), &parts.shard, make);
         Self {
             shared: parts.shared,
             pinned: RefCell::new(Rc::new(pinned)),
-            means,
+            dial_context,
             revocations: parts.revocations.view(),
             ticker: parts.ticker,
             metrics: parts.metrics,
@@ -111,7 +112,7 @@ impl Worker {
 
     /// The snapshot for one whole request.
     pub(super) fn pin(&self) -> Rc<Pinned> {
-        // the generation is read first: a snapshot that is newer than it says is only looked at once more
+        // the generation is read first: a snapshot that is newer than it is only checked once more
         let generation = self.shared.generation();
         if self.pinned.borrow().generation != generation {
             self.renew(generation);
@@ -163,10 +164,14 @@ impl Worker {
 
     fn renew(&self, generation: u64) {
         let old = Rc::clone(&self.pinned.borrow());
-        let kept = |roster: &Roster| old.lanes.iter().find(|lane| lane.upstream.serves(roster));
-        let keep_or_make = |service: &Service| match kept(&service.roster) {
-            Some(lane) => Rc::clone(&lane.upstream),
-            None => reach(service, &self.means, &self.shard, self.id_prefix),
+        let kept = |server_set: &ServerSet| {
+            old.handles
+                .iter()
+                .find(|handle| handle.upstream.serves(server_set))
+        };
+        let keep_or_make = |service: &ServiceSnapshot| match kept(&service.server_set) {
+            Some(handle) => Rc::clone(&handle.upstream),
+            None => reach(service, &self.dial_context, &self.shard, self.id_prefix),
         };
         let pinned = Pinned::new(generation, self.shared.current(), &self.shard, keep_or_make);
         *self.pinned.borrow_mut() = Rc::new(pinned);
@@ -187,26 +192,26 @@ impl Pinned {
         generation: u64,
         snapshot: Arc<Snapshot>,
         shard: &Shard,
-        upstream: impl Fn(&Service) -> Rc<Upstream>,
+        upstream: impl Fn(&ServiceSnapshot) -> Rc<Upstream>,
     ) -> Self {
-        let lanes = snapshot.services.iter().map(|service| {
+        let handles = snapshot.services.iter().map(|service| {
             let rules: Vec<&str> = service
                 .policy
                 .rules()
                 .iter()
                 .map(|rule| &*rule.name)
                 .collect();
-            Lane {
+            ServiceHandle {
                 upstream: upstream(service),
                 metrics: shard.service(&service.name, &rules),
             }
         });
-        let lanes = lanes.collect();
+        let handles = handles.collect();
         let tokens = RefCell::new(TokenCache::new(CACHED_TOKENS, ambient::hash_state()));
         let sessions = RefCell::new(TokenCache::new(CACHED_TOKENS, ambient::hash_state()));
         Self {
             generation,
-            lanes,
+            handles,
             unrouted: shard.unrouted(),
             portal: shard.portal(),
             tokens,
@@ -216,9 +221,17 @@ impl Pinned {
     }
 }
 
-/// A worker's way to a service, without a connection so far. Chance says which server it begins with.
-fn reach(service: &Service, means: &Rc<Means>, shard: &Shard, chance: u64) -> Rc<Upstream> {
-    Upstream::new(&service.roster, means, chance as usize, |server| {
-        shard.server(&service.name, server)
-    })
+/// A worker's upstream for a service, without a connection yet. `chance` selects the first server.
+fn reach(
+    service: &ServiceSnapshot,
+    dial_context: &Rc<DialContext>,
+    shard: &Shard,
+    chance: u64,
+) -> Rc<Upstream> {
+    Upstream::new(
+        &service.server_set,
+        dial_context,
+        chance as usize,
+        |server| shard.server(&service.name, server),
+    )
 }

@@ -2,9 +2,9 @@
 
 use super::error::Fault;
 
-/// A place in HTML.
+/// The HTML context of a placeholder, which decides how it is escaped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Place {
+pub(super) enum HtmlContext {
     /// Between tags.
     Text,
     /// Inside a tag, outside of quotes.
@@ -20,7 +20,7 @@ pub(super) enum Place {
 /// Follows the text of a template.
 #[derive(Debug)]
 pub(super) struct Markup {
-    pub(super) place: Place,
+    pub(super) place: HtmlContext,
     /// The tag that is open, `<` included.
     tag: String,
     style: String,
@@ -30,7 +30,7 @@ pub(super) struct Markup {
 impl Markup {
     pub(super) fn new() -> Self {
         Self {
-            place: Place::Text,
+            place: HtmlContext::Text,
             tag: String::new(),
             style: String::new(),
             styles: Vec::new(),
@@ -45,34 +45,34 @@ impl Markup {
     /// Whether a value may stand here.
     pub(super) fn admits_value(&self) -> Result<(), Fault> {
         match self.place {
-            Place::Text | Place::Quoted(_) => Ok(()),
-            Place::Tag => Err(Fault::Unquoted),
-            Place::Comment => Err(Fault::InComment),
-            Place::Style => Err(Fault::InStyle),
+            HtmlContext::Text | HtmlContext::Quoted(_) => Ok(()),
+            HtmlContext::Tag => Err(Fault::Unquoted),
+            HtmlContext::Comment => Err(Fault::InComment),
+            HtmlContext::Style => Err(Fault::InStyle),
         }
     }
 
     /// Takes one more character in.
     pub(super) fn take(&mut self, character: char) -> Result<(), Fault> {
         match self.place {
-            Place::Text if character == '<' => self.open(),
-            Place::Text => {}
-            Place::Tag => return self.inside_tag(character),
-            Place::Quoted(quote) if character == quote => self.place = Place::Tag,
-            Place::Quoted(_) => {}
-            Place::Comment => {
+            HtmlContext::Text if character == '<' => self.open(),
+            HtmlContext::Text => {}
+            HtmlContext::Tag => return self.inside_tag(character),
+            HtmlContext::Quoted(quote) if character == quote => self.place = HtmlContext::Tag,
+            HtmlContext::Quoted(_) => {}
+            HtmlContext::Comment => {
                 self.tag.push(character);
                 if self.tag.ends_with("-->") {
-                    self.place = Place::Text;
+                    self.place = HtmlContext::Text;
                 }
             }
-            Place::Style => self.inside_style(character),
+            HtmlContext::Style => self.inside_style(character),
         }
         Ok(())
     }
 
     fn open(&mut self) {
-        self.place = Place::Tag;
+        self.place = HtmlContext::Tag;
         self.tag.clear();
         self.tag.push('<');
     }
@@ -80,10 +80,10 @@ impl Markup {
     fn inside_tag(&mut self, character: char) -> Result<(), Fault> {
         self.tag.push(character.to_ascii_lowercase());
         match character {
-            '"' | '\'' => self.place = Place::Quoted(character),
-            '-' if self.tag == "<!--" => self.place = Place::Comment,
-            '>' if self.is("style") => self.place = Place::Style,
-            '>' => self.place = Place::Text,
+            '"' | '\'' => self.place = HtmlContext::Quoted(character),
+            '-' if self.tag == "<!--" => self.place = HtmlContext::Comment,
+            '>' if self.is("style") => self.place = HtmlContext::Style,
+            '>' => self.place = HtmlContext::Text,
             _ => {}
         }
         if self.is("script") {
@@ -104,7 +104,7 @@ impl Markup {
         {
             self.style.truncate(length);
             self.styles.push(std::mem::take(&mut self.style));
-            self.place = Place::Text;
+            self.place = HtmlContext::Text;
         }
     }
 

@@ -12,4 +12,4 @@ mod tests;
 mod theme;
 
 pub use error::TemplateError;
-pub use theme::{Account, CookieMissing, Page, PageKind, SignIn, Theme};
+pub use theme::{AccountPage, CookieMissing, PageKind, RenderedPage, SignInPage, Theme};

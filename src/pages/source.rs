@@ -4,16 +4,16 @@
 //! whatever turns it off, or hides text from this reader, is refused: filters, and all statements but a few.
 
 use super::error::{Fault, TemplateError};
-use super::markup::{Markup, Place};
+use super::markup::{HtmlContext, Markup};
 
 /// Statements that are left: they choose, repeat and name, and their tags alternate with text as it is shown.
 const STATEMENTS: [&str; 8] = [
     "if", "elif", "else", "endif", "for", "endfor", "set", "endset",
 ];
 
-/// What is known of an accepted template.
+/// The structure of an accepted template.
 #[derive(Debug)]
-pub(super) struct Source {
+pub(super) struct TemplateSource {
     tags: Vec<Tag>,
     /// The contents of all `<style>` elements.
     pub(super) styles: Vec<String>,
@@ -27,7 +27,7 @@ struct Tag {
     words: Vec<String>,
 }
 
-impl Source {
+impl TemplateSource {
     /// Reads a template whose lines end in `\n`.
     ///
     /// # Errors
@@ -61,7 +61,7 @@ struct Reader {
     line: usize,
     tags: Vec<Tag>,
     /// The statements that are open, from the outside, and where in the markup each began.
-    open: Vec<(String, Place)>,
+    open: Vec<(String, HtmlContext)>,
 }
 
 impl Reader {
@@ -110,7 +110,7 @@ impl Reader {
             return Err(Fault::Statement(name));
         }
         // the policy names the digest of a style as it is written here
-        if self.markup.place == Place::Style {
+        if self.markup.place == HtmlContext::Style {
             return Err(Fault::InStyle);
         }
         self.take_words(inner)?;
@@ -134,7 +134,7 @@ impl Reader {
         Ok(())
     }
 
-    fn unchanged(&self, place: Place) -> Result<(), Fault> {
+    fn unchanged(&self, place: HtmlContext) -> Result<(), Fault> {
         match self.open.last() {
             Some((name, before)) if *before != place => Err(Fault::Torn(name.clone())),
             _ => Ok(()),
@@ -214,8 +214,8 @@ fn bare_characters(text: &str) -> impl Iterator<Item = (usize, char)> {
 mod tests {
     use super::*;
 
-    fn read(text: &str) -> Result<Source, String> {
-        Source::read(text).map_err(|error| error.to_string())
+    fn read(text: &str) -> Result<TemplateSource, String> {
+        TemplateSource::read(text).map_err(|error| error.to_string())
     }
 
     #[test]

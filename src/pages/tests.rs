@@ -2,7 +2,7 @@
 
 use super::*;
 
-const FORM: SignIn<'_> = SignIn {
+const FORM: SignInPage<'_> = SignInPage {
     action: "/auth/login",
     next: "/a?b&c",
     user: "r\"",
@@ -10,7 +10,7 @@ const FORM: SignIn<'_> = SignIn {
     notice: "",
 };
 
-const ACCOUNT: Account<'_> = Account {
+const ACCOUNT: AccountPage<'_> = AccountPage {
     action: "/out",
     next: "/",
     user: "rita",
@@ -64,7 +64,7 @@ fn the_built_in_pages_are_whole() {
     let account = theme.account(&ACCOUNT);
     assert!(account.html.contains("<strong>rita</strong></p>"));
     assert!(account.html.contains("action=\"&#x2f;out\""));
-    let named = theme.account(&Account {
+    let named = theme.account(&AccountPage {
         name: "Rita",
         ..ACCOUNT
     });
@@ -82,14 +82,14 @@ fn every_value_of_every_page_is_escaped() {
     const MARKUP: &str = "\"><script>'&{{ title }}";
     let mut theme = Theme::builtin(MARKUP);
     for _ in 0..2 {
-        let sign_in = theme.sign_in(&SignIn {
+        let sign_in = theme.sign_in(&SignInPage {
             action: MARKUP,
             next: MARKUP,
             user: MARKUP,
             error: MARKUP,
             notice: MARKUP,
         });
-        let account = theme.account(&Account {
+        let account = theme.account(&AccountPage {
             action: MARKUP,
             next: MARKUP,
             user: MARKUP,
@@ -201,7 +201,7 @@ fn the_built_in_page_is_shown_where_an_own_one_fails() {
     let theme = account("own {% if user == 'rita' %}{{ user.first.last }}{% endif %}").unwrap();
     let rita = theme.account(&ACCOUNT);
     assert_eq!(rita, Theme::builtin("T").account(&ACCOUNT));
-    let other = Account {
+    let other = AccountPage {
         user: "bob",
         ..ACCOUNT
     };

@@ -11,7 +11,7 @@ use minijinja::{AutoEscape, Environment, UndefinedBehavior};
 use sha2::{Digest, Sha256};
 
 use super::error::{Fault, TemplateError};
-use super::source::Source;
+use super::source::TemplateSource;
 
 /// Steps of work that a page may take, and 64 bytes of it each: a hundred times what the built-in ones need.
 const FUEL: u64 = 50_000;
@@ -39,7 +39,7 @@ struct Choice {
 
 /// A page, and the `Content-Security-Policy` it is shown under.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Page {
+pub struct RenderedPage {
     /// The whole document.
     pub html: String,
     /// What the browser may load and do: the page's own styles, and sending its form to where it came from.
@@ -59,7 +59,7 @@ pub enum PageKind {
 
 /// The values of the sign-in page.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct SignIn<'a> {
+pub struct SignInPage<'a> {
     /// Where the form goes.
     pub action: &'a str,
     /// Where the browser goes afterwards: a path.
@@ -74,7 +74,7 @@ pub struct SignIn<'a> {
 
 /// The values of the page for people who are signed in.
 #[derive(Clone, Copy, Debug)]
-pub struct Account<'a> {
+pub struct AccountPage<'a> {
     /// Where the sign-out form goes.
     pub action: &'a str,
     /// Where the browser goes on: a path.
@@ -199,31 +199,31 @@ impl Theme {
     }
 
     /// The form.
-    pub fn sign_in(&self, with: &SignIn<'_>) -> Page {
+    pub fn sign_in(&self, with: &SignInPage<'_>) -> RenderedPage {
         let values = [with.action, with.next, with.user, with.error, with.notice];
         self.show(PageKind::SignIn, &self.sign_in, &values)
     }
 
     /// Who is signed in, and a way out.
-    pub fn account(&self, with: &Account<'_>) -> Page {
+    pub fn account(&self, with: &AccountPage<'_>) -> RenderedPage {
         let values = [with.action, with.next, with.user, with.name];
         self.show(PageKind::Account, &self.account, &values)
     }
 
     /// Which cookie did not come back.
-    pub fn cookie_missing(&self, with: &CookieMissing<'_>) -> Page {
+    pub fn cookie_missing(&self, with: &CookieMissing<'_>) -> RenderedPage {
         let values = [with.action, with.cookie, with.reason];
         self.show(PageKind::CookieMissing, &self.cookie_missing, &values)
     }
 
     /// Renders the own page, or the built-in one where that fails. `values` follow the title in the order of the names.
-    fn show(&self, kind: PageKind, choice: &Choice, values: &[&str]) -> Page {
+    fn show(&self, kind: PageKind, choice: &Choice, values: &[&str]) -> RenderedPage {
         let texts = [self.title.as_str()];
         let texts = texts.iter().chain(values).copied();
         let values: Vec<_> = kind.names().iter().copied().zip(texts).collect();
         if let Some(policy) = &choice.own {
             match render(&self.templates, kind.file(), &values) {
-                Ok(html) => return Page::new(html, policy),
+                Ok(html) => return RenderedPage::new(html, policy),
                 // its words could hold values
                 Err(error) => tracing::error!(
                     template = kind.file(),
@@ -234,11 +234,11 @@ impl Theme {
             }
         }
         let html = render(&self.templates, kind.built_in(), &values);
-        Page::new(html.unwrap_or_default(), &choice.built_in)
+        RenderedPage::new(html.unwrap_or_default(), &choice.built_in)
     }
 }
 
-impl Page {
+impl RenderedPage {
     fn new(html: String, policy: &HeaderValue) -> Self {
         Self {
             html,
@@ -267,7 +267,7 @@ fn add(
 ) -> Result<HeaderValue, TemplateError> {
     // browsers end lines in one way before they look at a style's digest
     let text = text.replace("\r\n", "\n").replace('\r', "\n");
-    let source = Source::read(&text)?;
+    let source = TemplateSource::read(&text)?;
     templates.add_template_owned(name, text)?;
     let used = templates.get_template(name)?.undeclared_variables(false);
     let unknown = used.iter().filter(|name| !kind.names().contains(&&***name));

@@ -9,7 +9,7 @@ use http_body::Body;
 use http_body_util::BodyExt;
 use zeroize::Zeroizing;
 
-use super::rejection::Rejection;
+use super::rejection::FormRejection;
 
 /// The most bytes of a login.
 const LIMIT: usize = 64 * 1024;
@@ -18,7 +18,7 @@ const LIMIT: usize = 64 * 1024;
 const DEADLINE: Duration = Duration::from_secs(10);
 
 /// What a client has sent to one of the endpoints: all that there is to wait for before its request is decided.
-pub struct ReceivedBody(Result<Zeroizing<Vec<u8>>, Rejection>);
+pub struct ReceivedBody(Result<Zeroizing<Vec<u8>>, FormRejection>);
 
 impl ReceivedBody {
     /// Reads a body to its end, up to 64 KiB, for at most 10 s.
@@ -31,12 +31,12 @@ impl ReceivedBody {
 
     /// A body that no endpoint looks at.
     pub(super) fn unread() -> Self {
-        Self(Err(Rejection::Broken))
+        Self(Err(FormRejection::Broken))
     }
 
     /// The whole body. One that was not read, because the endpoint did not look at bodies of this kind when the request
     /// came, counts as broken.
-    pub(super) fn whole(self) -> Result<Zeroizing<Vec<u8>>, Rejection> {
+    pub(super) fn whole(self) -> Result<Zeroizing<Vec<u8>>, FormRejection> {
         self.0
     }
 }
@@ -49,23 +49,23 @@ impl fmt::Debug for ReceivedBody {
 }
 
 /// The whole body. What the HTTP engine held of it is out of reach; this copy is wiped when dropped.
-async fn read<B>(body: B, deadline: Duration) -> Result<Zeroizing<Vec<u8>>, Rejection>
+async fn read<B>(body: B, deadline: Duration) -> Result<Zeroizing<Vec<u8>>, FormRejection>
 where
     B: Body<Data = Bytes>,
 {
     tokio::time::timeout(deadline, collect(body))
         .await
-        .unwrap_or(Err(Rejection::TooSlow))
+        .unwrap_or(Err(FormRejection::TooSlow))
 }
 
-async fn collect<B>(body: B) -> Result<Zeroizing<Vec<u8>>, Rejection>
+async fn collect<B>(body: B) -> Result<Zeroizing<Vec<u8>>, FormRejection>
 where
     B: Body<Data = Bytes>,
 {
     let mut body = pin!(body);
     let announced = body.size_hint();
     if announced.lower() > LIMIT as u64 {
-        return Err(Rejection::TooLarge);
+        return Err(FormRejection::TooLarge);
     }
     // Enough from the start: a vector that grows leaves copies behind that nobody wipes.
     let room = announced
@@ -73,11 +73,11 @@ where
         .map_or(LIMIT, |upper| upper.min(LIMIT as u64) as usize);
     let mut bytes = Zeroizing::new(Vec::with_capacity(room));
     while let Some(frame) = body.frame().await {
-        let Ok(data) = frame.map_err(|_| Rejection::Broken)?.into_data() else {
+        let Ok(data) = frame.map_err(|_| FormRejection::Broken)?.into_data() else {
             continue;
         };
         if data.len() > LIMIT - bytes.len() {
-            return Err(Rejection::TooLarge);
+            return Err(FormRejection::TooLarge);
         }
         bytes.extend_from_slice(&data);
     }
@@ -131,7 +131,7 @@ mod tests {
         frames: Vec<Option<Frame<Bytes>>>,
         announced: u64,
         ends: Poll<()>,
-    ) -> Result<usize, Rejection> {
+    ) -> Result<usize, FormRejection> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_time()
             .build()
@@ -161,20 +161,23 @@ mod tests {
         assert_eq!(play(vec![data(LIMIT - 1), data(1)], 0, end), Ok(LIMIT));
         assert_eq!(
             play(vec![data(LIMIT), data(1)], 0, Poll::Pending),
-            Err(Rejection::TooLarge)
+            Err(FormRejection::TooLarge)
         );
         assert_eq!(
             play(vec![data(LIMIT + 1)], 0, Poll::Pending),
-            Err(Rejection::TooLarge)
+            Err(FormRejection::TooLarge)
         );
         assert_eq!(
             play(vec![], LIMIT as u64 + 1, Poll::Pending),
-            Err(Rejection::TooLarge)
+            Err(FormRejection::TooLarge)
         );
-        assert_eq!(play(vec![data(1), None], 0, end), Err(Rejection::Broken));
+        assert_eq!(
+            play(vec![data(1), None], 0, end),
+            Err(FormRejection::Broken)
+        );
         assert_eq!(
             play(vec![data(1)], 0, Poll::Pending),
-            Err(Rejection::TooSlow)
+            Err(FormRejection::TooSlow)
         );
     }
 

@@ -7,7 +7,7 @@ use crate::wire::{JWKS_PATH, OwnPaths};
 
 /// One of the gateway's own endpoints.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Endpoint {
+pub enum PortalEndpoint {
     /// `{prefix}/login` and the token paths: a token for a name and a password, from a form or JSON; the sign-in page.
     Login,
     /// `{prefix}/token`: the same as a token endpoint (RFC 6749, section 4.3).
@@ -30,7 +30,7 @@ pub enum Endpoint {
     Unknown,
 }
 
-impl Endpoint {
+impl PortalEndpoint {
     /// Whether it writes or ends the session cookie itself.
     pub fn sets_session(self) -> bool {
         match self {
@@ -40,7 +40,7 @@ impl Endpoint {
         }
     }
 
-    /// Whether the endpoint knows the method. The unknown one answers every method alike.
+    /// Whether the endpoint supports the method. The unknown one treats every method alike.
     pub(super) fn takes(self, method: &Method) -> bool {
         match self {
             Self::Login => matches!(*method, Method::GET | Method::HEAD | Method::POST),
@@ -64,26 +64,26 @@ impl Endpoint {
 }
 
 /// Which endpoint a request is for that is the gateway's own. Names under the prefix compare byte for byte.
-pub(super) fn find(own: &OwnPaths, method: &Method, path: &str) -> Endpoint {
+pub(super) fn find(own: &OwnPaths, method: &Method, path: &str) -> PortalEndpoint {
     if own.is_token_path(method, path) {
-        return Endpoint::Login;
+        return PortalEndpoint::Login;
     }
     if path == JWKS_PATH {
-        return Endpoint::Keys;
+        return PortalEndpoint::Keys;
     }
     match path.strip_prefix(&own.prefix) {
-        Some("/login") => Endpoint::Login,
-        Some("/token") => Endpoint::Token,
-        Some("/refresh") => Endpoint::Refresh,
-        Some("/logout") => Endpoint::Logout,
-        Some("/me") => Endpoint::Me,
-        Some("/docs") => Endpoint::Docs,
-        Some("/openapi.json") => Endpoint::OpenApi,
+        Some("/login") => PortalEndpoint::Login,
+        Some("/token") => PortalEndpoint::Token,
+        Some("/refresh") => PortalEndpoint::Refresh,
+        Some("/logout") => PortalEndpoint::Logout,
+        Some("/me") => PortalEndpoint::Me,
+        Some("/docs") => PortalEndpoint::Docs,
+        Some("/openapi.json") => PortalEndpoint::OpenApi,
         Some(rest) => rest
             .strip_prefix("/docs/")
             .and_then(Asset::named)
-            .map_or(Endpoint::Unknown, Endpoint::Asset),
-        None => Endpoint::Unknown,
+            .map_or(PortalEndpoint::Unknown, PortalEndpoint::Asset),
+        None => PortalEndpoint::Unknown,
     }
 }
 
@@ -99,32 +99,36 @@ mod tests {
             token_paths,
         };
         let cases = [
-            (Method::POST, "/auth/login", Endpoint::Login),
-            (Method::GET, "/auth/login", Endpoint::Login),
-            (Method::POST, "/auth/token", Endpoint::Token),
-            (Method::POST, "/auth/refresh", Endpoint::Refresh),
-            (Method::POST, "/auth/logout", Endpoint::Logout),
-            (Method::POST, "/auth/logout/", Endpoint::Unknown),
-            (Method::GET, "/auth/me", Endpoint::Me),
-            (Method::GET, "/auth/docs", Endpoint::Docs),
+            (Method::POST, "/auth/login", PortalEndpoint::Login),
+            (Method::GET, "/auth/login", PortalEndpoint::Login),
+            (Method::POST, "/auth/token", PortalEndpoint::Token),
+            (Method::POST, "/auth/refresh", PortalEndpoint::Refresh),
+            (Method::POST, "/auth/logout", PortalEndpoint::Logout),
+            (Method::POST, "/auth/logout/", PortalEndpoint::Unknown),
+            (Method::GET, "/auth/me", PortalEndpoint::Me),
+            (Method::GET, "/auth/docs", PortalEndpoint::Docs),
             (
                 Method::GET,
                 "/auth/docs/start.js",
-                Endpoint::Asset(Asset::Start),
+                PortalEndpoint::Asset(Asset::Start),
             ),
-            (Method::GET, "/auth/docs/../me", Endpoint::Unknown),
-            (Method::GET, "/auth/openapi.json", Endpoint::OpenApi),
-            (Method::GET, "/auth", Endpoint::Unknown),
-            (Method::GET, "/auth/", Endpoint::Unknown),
-            (Method::POST, "/auth/login/", Endpoint::Unknown),
-            (Method::POST, "/auth/Login", Endpoint::Unknown),
-            (Method::GET, "/auth/me/x", Endpoint::Unknown),
-            (Method::GET, "/auth/mex", Endpoint::Unknown),
-            (Method::GET, "/.well-known/jwks.json", Endpoint::Keys),
-            (Method::POST, "/.well-known/jwks.json", Endpoint::Keys),
-            (Method::GET, "/.well-known/jwks.json/", Endpoint::Unknown),
-            (Method::POST, "/token", Endpoint::Login),
-            (Method::POST, "/api/v1/login", Endpoint::Login),
+            (Method::GET, "/auth/docs/../me", PortalEndpoint::Unknown),
+            (Method::GET, "/auth/openapi.json", PortalEndpoint::OpenApi),
+            (Method::GET, "/auth", PortalEndpoint::Unknown),
+            (Method::GET, "/auth/", PortalEndpoint::Unknown),
+            (Method::POST, "/auth/login/", PortalEndpoint::Unknown),
+            (Method::POST, "/auth/Login", PortalEndpoint::Unknown),
+            (Method::GET, "/auth/me/x", PortalEndpoint::Unknown),
+            (Method::GET, "/auth/mex", PortalEndpoint::Unknown),
+            (Method::GET, "/.well-known/jwks.json", PortalEndpoint::Keys),
+            (Method::POST, "/.well-known/jwks.json", PortalEndpoint::Keys),
+            (
+                Method::GET,
+                "/.well-known/jwks.json/",
+                PortalEndpoint::Unknown,
+            ),
+            (Method::POST, "/token", PortalEndpoint::Login),
+            (Method::POST, "/api/v1/login", PortalEndpoint::Login),
         ];
         for (method, path, expected) in cases {
             assert_eq!(find(&own, &method, path), expected, "{method} {path}");

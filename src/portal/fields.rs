@@ -2,14 +2,13 @@
 
 use std::fmt;
 
-use http::HeaderMap;
-use http::header::CONTENT_TYPE;
 use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use zeroize::Zeroizing;
 
+use super::body_format::BodyFormat;
 use super::form;
-use super::login::Dialect;
-use super::rejection::Rejection;
+use super::login_api::LoginApi;
+use super::rejection::FormRejection;
 use crate::users::Password;
 
 /// A login that can be tried.
@@ -18,13 +17,13 @@ pub(super) struct LoginRequest {
     pub(super) password: Password,
 }
 
-/// What tokens are asked for with.
+/// The grant of a token request.
 pub(super) enum GrantRequest {
     Password(LoginRequest),
     Refresh(Zeroizing<String>),
 }
 
-/// What a browser's form says, whether it can be tried or not.
+/// The fields of a browser's form, valid or not.
 #[derive(Default)]
 pub(super) struct FormExtras {
     /// The name that was typed; shown again.
@@ -33,21 +32,14 @@ pub(super) struct FormExtras {
     pub(super) next: String,
 }
 
-/// How the fields are written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Format {
-    Form,
-    Json,
-}
-
-/// What a field holds.
+/// The value of a field.
 enum Field {
     Text(Zeroizing<String>),
     Null,
     Other,
 }
 
-/// The fields that are known. Others are passed over, as RFC 6749 (section 3.2) asks.
+/// The defined fields. Others are ignored (RFC 6749, section 3.2).
 #[derive(Default)]
 struct Fields {
     username: Option<Field>,
@@ -59,44 +51,26 @@ struct Fields {
     refresh_token: Option<Field>,
 }
 
-impl Format {
-    /// By `Content-Type`. A charset is not looked at: the body has to be UTF-8 whatever it says.
-    pub(super) fn of(headers: &HeaderMap) -> Option<Self> {
-        let mut values = headers.get_all(CONTENT_TYPE).iter();
-        let (Some(value), None) = (values.next(), values.next()) else {
-            return None;
-        };
-        let essence = value.to_str().ok()?.split(';').next()?.trim();
-        if essence.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
-            Some(Self::Form)
-        } else if essence.eq_ignore_ascii_case("application/json") {
-            Some(Self::Json)
-        } else {
-            None
-        }
-    }
-}
-
 /// Reads a login or a refresh from a whole body.
 ///
 /// # Errors
 /// The first field that is wrong.
 pub(super) fn parse(
-    dialect: Dialect,
-    format: Format,
+    api: LoginApi,
+    format: BodyFormat,
     body: &[u8],
-) -> Result<GrantRequest, Rejection> {
-    Fields::read(format, body)?.into_request(dialect)
+) -> Result<GrantRequest, FormRejection> {
+    Fields::read(format, body)?.into_request(api)
 }
 
 /// Reads a login from the whole body of the sign-in page's form.
 ///
 /// # Errors
 /// The first field that is wrong.
-pub(super) fn parse_password(body: &[u8]) -> Result<LoginRequest, Rejection> {
-    match parse(Dialect::Login, Format::Form, body)? {
+pub(super) fn parse_password(body: &[u8]) -> Result<LoginRequest, FormRejection> {
+    match parse(LoginApi::Login, BodyFormat::Form, body)? {
         GrantRequest::Password(request) => Ok(request),
-        GrantRequest::Refresh(_) => Err(Rejection::GrantType),
+        GrantRequest::Refresh(_) => Err(FormRejection::GrantType),
     }
 }
 
@@ -105,9 +79,9 @@ pub(super) fn parse_password(body: &[u8]) -> Result<LoginRequest, Rejection> {
 /// # Errors
 /// The first field that is wrong.
 pub(super) fn parse_logout(
-    format: Format,
+    format: BodyFormat,
     body: &[u8],
-) -> Result<Option<Zeroizing<String>>, Rejection> {
+) -> Result<Option<Zeroizing<String>>, FormRejection> {
     text("refresh_token", Fields::read(format, body)?.refresh_token)
 }
 
@@ -128,30 +102,30 @@ pub(super) fn extras(body: &[u8]) -> FormExtras {
 }
 
 impl Fields {
-    fn read(format: Format, body: &[u8]) -> Result<Self, Rejection> {
+    fn read(format: BodyFormat, body: &[u8]) -> Result<Self, FormRejection> {
         match format {
-            Format::Form => Self::from_form(body),
-            Format::Json => Self::from_json(body),
+            BodyFormat::Form => Self::from_form(body),
+            BodyFormat::Json => Self::from_json(body),
         }
     }
 
-    fn from_form(body: &[u8]) -> Result<Self, Rejection> {
+    fn from_form(body: &[u8]) -> Result<Self, FormRejection> {
         let mut fields = Self::default();
         for pair in form::pairs(body) {
-            let (name, value) = pair.map_err(|form::Malformed| Rejection::MalformedForm)?;
+            let (name, value) = pair.map_err(|form::Malformed| FormRejection::MalformedForm)?;
             fields.put(&name, Field::Text(value))?;
         }
         Ok(fields)
     }
 
-    fn from_json(body: &[u8]) -> Result<Self, Rejection> {
-        let text = std::str::from_utf8(body).map_err(|_| Rejection::MalformedJson)?;
+    fn from_json(body: &[u8]) -> Result<Self, FormRejection> {
+        let text = std::str::from_utf8(body).map_err(|_| FormRejection::MalformedJson)?;
         let members: Members =
             serde_json::from_str(text).map_err(|error| match error.classify() {
-                serde_json::error::Category::Data => Rejection::NotAnObject,
+                serde_json::error::Category::Data => FormRejection::NotAnObject,
                 serde_json::error::Category::Io
                 | serde_json::error::Category::Syntax
-                | serde_json::error::Category::Eof => Rejection::MalformedJson,
+                | serde_json::error::Category::Eof => FormRejection::MalformedJson,
             })?;
         let mut fields = Self::default();
         for (name, value) in members.0 {
@@ -161,7 +135,7 @@ impl Fields {
     }
 
     /// No field may come twice (RFC 6749, section 3.2): two readers could pick different ones.
-    fn put(&mut self, name: &str, value: Field) -> Result<(), Rejection> {
+    fn put(&mut self, name: &str, value: Field) -> Result<(), FormRejection> {
         let (name, slot) = match name {
             "username" => ("username", &mut self.username),
             "password" => ("password", &mut self.password),
@@ -174,32 +148,34 @@ impl Fields {
         };
         match slot.replace(value) {
             None => Ok(()),
-            Some(_) => Err(Rejection::Duplicate(name)),
+            Some(_) => Err(FormRejection::Duplicate(name)),
         }
     }
 
-    fn into_request(mut self, dialect: Dialect) -> Result<GrantRequest, Rejection> {
+    fn into_request(mut self, api: LoginApi) -> Result<GrantRequest, FormRejection> {
         let grant = text("grant_type", self.grant_type.take())?;
-        match (grant.as_ref().map(|grant| grant.as_str()), dialect) {
-            (Some("password"), Dialect::Login | Dialect::Token) | (None, Dialect::Login) => {
+        match (grant.as_ref().map(|grant| grant.as_str()), api) {
+            (Some("password"), LoginApi::Login | LoginApi::Token) | (None, LoginApi::Login) => {
                 self.into_login().map(GrantRequest::Password)
             }
-            (Some("refresh_token"), Dialect::Token | Dialect::Refresh)
-            | (None, Dialect::Refresh) => self.into_refresh().map(GrantRequest::Refresh),
-            (None, Dialect::Token) => Err(Rejection::Missing("grant_type")),
-            (Some(_), Dialect::Login | Dialect::Token | Dialect::Refresh) => {
-                Err(Rejection::GrantType)
+            (Some("refresh_token"), LoginApi::Token | LoginApi::Refresh)
+            | (None, LoginApi::Refresh) => self.into_refresh().map(GrantRequest::Refresh),
+            (None, LoginApi::Token) => Err(FormRejection::Missing("grant_type")),
+            (Some(_), LoginApi::Login | LoginApi::Token | LoginApi::Refresh) => {
+                Err(FormRejection::GrantType)
             }
         }
     }
 
-    fn into_refresh(self) -> Result<Zeroizing<String>, Rejection> {
-        text("refresh_token", self.refresh_token)?.ok_or(Rejection::Missing("refresh_token"))
+    fn into_refresh(self) -> Result<Zeroizing<String>, FormRejection> {
+        text("refresh_token", self.refresh_token)?.ok_or(FormRejection::Missing("refresh_token"))
     }
 
-    fn into_login(self) -> Result<LoginRequest, Rejection> {
-        let username = text("username", self.username)?.ok_or(Rejection::Missing("username"))?;
-        let password = text("password", self.password)?.ok_or(Rejection::Missing("password"))?;
+    fn into_login(self) -> Result<LoginRequest, FormRejection> {
+        let username =
+            text("username", self.username)?.ok_or(FormRejection::Missing("username"))?;
+        let password =
+            text("password", self.password)?.ok_or(FormRejection::Missing("password"))?;
         // Generic clients send these along; this gateway has neither scopes nor clients.
         text("scope", self.scope)?;
         text("client_id", self.client_id)?;
@@ -212,11 +188,14 @@ impl Fields {
 }
 
 /// A field without a value counts as left out (RFC 6749, section 3.2), `null` likewise.
-fn text(name: &'static str, field: Option<Field>) -> Result<Option<Zeroizing<String>>, Rejection> {
+fn text(
+    name: &'static str,
+    field: Option<Field>,
+) -> Result<Option<Zeroizing<String>>, FormRejection> {
     match field {
         None | Some(Field::Null) => Ok(None),
         Some(Field::Text(text)) => Ok(Some(text).filter(|text| !text.is_empty())),
-        Some(Field::Other) => Err(Rejection::WrongType(name)),
+        Some(Field::Other) => Err(FormRejection::WrongType(name)),
     }
 }
 
@@ -253,7 +232,7 @@ impl<'de> Deserialize<'de> for Field {
     }
 }
 
-/// Takes every JSON value, so that a wrong type can be told apart from broken JSON.
+/// Accepts every JSON value, to distinguish a wrong type from malformed JSON.
 struct FieldVisitor;
 
 impl<'de> Visitor<'de> for FieldVisitor {

@@ -9,16 +9,16 @@ use crate::text::percent;
 pub(super) struct Malformed;
 
 /// A name and its value, both decoded.
-pub(super) type Pair = (Zeroizing<String>, Zeroizing<String>);
+pub(super) type FormField = (Zeroizing<String>, Zeroizing<String>);
 
 /// The pairs in their order. A name without `=` has an empty value; empty pairs (`a=1&&b=2`) are left out.
-pub(super) fn pairs(body: &[u8]) -> impl Iterator<Item = Result<Pair, Malformed>> {
+pub(super) fn pairs(body: &[u8]) -> impl Iterator<Item = Result<FormField, Malformed>> {
     body.split(|&byte| byte == b'&')
         .filter(|pair| !pair.is_empty())
         .map(pair)
 }
 
-fn pair(raw: &[u8]) -> Result<Pair, Malformed> {
+fn pair(raw: &[u8]) -> Result<FormField, Malformed> {
     let mut sides = raw.splitn(2, |&byte| byte == b'=');
     let mut side = || {
         let side = sides.next().unwrap_or_default();

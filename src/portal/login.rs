@@ -6,32 +6,21 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::header::PRAGMA;
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, Response, StatusCode};
+use http::{HeaderValue, Response, StatusCode};
 use serde::Serialize;
 
-use super::fields::{Format, GrantRequest, LoginRequest, parse};
-use super::rejection::Rejection;
+use super::denial::LoginDenial;
+use super::fields::{GrantRequest, LoginRequest, parse};
+use super::login_api::LoginApi;
+use super::rejection::FormRejection;
 use super::{Portal, PortalReply, ReceivedBody};
-use crate::session::{
-    Begun, DeviceId, LoginAttempt, PasswordResult, RefreshToken, StoreUnavailable, Throttled,
-};
-use crate::token::{Holder, IssueError, IssuedToken, SessionId, is_visible};
+use crate::session::{DeviceId, LoginAttempt, PasswordResult, RefreshToken};
+use crate::token::{Holder, IssuedToken, SessionId, is_visible};
 use crate::users::{LoginFailure, User, authenticate};
 use crate::{ambient, wire};
 
 /// The most characters of a name that go to the log.
 const LOGGED_CHARACTERS: usize = 128;
-
-/// Which conversation is held.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Dialect {
-    /// The login of applications: a form or JSON, and statuses that say what is wrong.
-    Login,
-    /// The token endpoint of OAuth: a form, a `grant_type`, and 400 (RFC 6749, sections 4.3 and 5.2).
-    Token,
-    /// A refresh or a logout of applications: a form or JSON.
-    Refresh,
-}
 
 /// A login in which a password was given.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,23 +29,7 @@ pub struct LoginEvent {
     /// escaped as in a Rust string.
     pub user: Box<str>,
     /// Whether it got a token.
-    pub outcome: Result<(), Denial>,
-}
-
-/// Why a login got no token.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Denial {
-    /// Unknown, disabled, or a wrong password; not told apart. With it these lockouts began.
-    Invalid(Begun),
-    /// The password was not checked: too many were waiting.
-    Busy,
-    /// Too many failures. The password was not looked at, or does not count; the next one may come after so many
-    /// seconds.
-    LockedOut(u64),
-    /// The state store cannot be used, so nobody knows how often it was tried.
-    Away,
-    /// The password was right, but no token could be made. The operator's to mend.
-    NoToken(IssueError),
+    pub outcome: Result<(), LoginDenial>,
 }
 
 /// RFC 6749, section 5.1.
@@ -74,60 +47,22 @@ pub(super) struct Granted {
     pub(super) refresh: RefreshToken,
 }
 
-impl Dialect {
-    /// The content types, as `Accept-Post` lists them.
-    pub(super) fn accepts(self) -> &'static str {
-        match self {
-            Self::Login | Self::Refresh => "application/x-www-form-urlencoded, application/json",
-            Self::Token => "application/x-www-form-urlencoded",
-        }
-    }
-
-    /// How the body is written, where it is a way that is taken here.
-    pub(super) fn format(self, headers: &HeaderMap) -> Option<Format> {
-        Format::of(headers).filter(|&format| self.takes(format))
-    }
-
-    fn takes(self, format: Format) -> bool {
-        match (self, format) {
-            (Self::Login | Self::Refresh, Format::Form | Format::Json)
-            | (Self::Token, Format::Form) => true,
-            (Self::Token, Format::Json) => false,
-        }
-    }
-}
-
-impl Denial {
-    /// A short name for metrics and logs. It never changes.
-    pub fn label(self) -> &'static str {
-        match self {
-            Self::Invalid(_) => "invalid",
-            Self::Busy => "busy",
-            Self::LockedOut(_) => "locked_out",
-            Self::Away => "state_away",
-            Self::NoToken(_) => "no_token",
-        }
-    }
-}
-
 impl Portal {
     /// Reads no header but `Content-Type`: clients send an `Authorization` of their own, often an empty one.
     pub(super) async fn grant(
         &self,
-        dialect: Dialect,
+        api: LoginApi,
         head: &Parts,
         body: ReceivedBody,
         client: IpAddr,
         now: u64,
     ) -> PortalReply {
-        let mut reply = match read(dialect, head, body) {
+        let mut reply = match read(api, head, body) {
             Ok(GrantRequest::Password(request)) => {
-                self.answer_login(dialect, request, client, now).await
+                self.answer_login(api, request, client, now).await
             }
-            Ok(GrantRequest::Refresh(shown)) => {
-                self.answer_refresh(dialect, shown, client, now).await
-            }
-            Err(rejection) => rejection.into_response(dialect).into(),
+            Ok(GrantRequest::Refresh(shown)) => self.answer_refresh(api, shown, client, now).await,
+            Err(rejection) => rejection.into_response(api).into(),
         };
         reply
             .response
@@ -138,16 +73,16 @@ impl Portal {
 
     async fn answer_login(
         &self,
-        dialect: Dialect,
+        api: LoginApi,
         request: LoginRequest,
         client: IpAddr,
         now: u64,
     ) -> PortalReply {
-        let user = loggable(&request.username);
+        let user = log_safe_name(&request.username);
         let granted = self.log_in(request, client, now).await;
         let response = match &granted {
             Ok(granted) => granted_response(granted),
-            Err(denial) => denial.into_response(dialect),
+            Err(denial) => denial.into_response(api),
         };
         let login = Some(LoginEvent {
             user,
@@ -165,9 +100,9 @@ impl Portal {
         request: LoginRequest,
         client: IpAddr,
         now: u64,
-    ) -> Result<Granted, Denial> {
-        // programs have no cookies: they are known by their network
-        let user = self.prove(request, client, None).await?;
+    ) -> Result<Granted, LoginDenial> {
+        // programs have no cookies: their network identifies them
+        let user = self.authenticate_password(request, client, None).await?;
         let first = RefreshToken::first(ambient::random_bytes(), ambient::random_bytes());
         let issued = self.issuer.issue(
             &holder(&user, first.session()),
@@ -183,13 +118,13 @@ impl Portal {
         })
     }
 
-    /// The user, if the password is theirs and there were not too many failures before it, and meanwhile.
-    pub(super) async fn prove(
+    /// Checks the password under the limits for failed attempts, before and after; gives the user.
+    pub(super) async fn authenticate_password(
         &self,
         request: LoginRequest,
         client: IpAddr,
         device: Option<DeviceId>,
-    ) -> Result<Arc<User>, Denial> {
+    ) -> Result<Arc<User>, LoginDenial> {
         let LoginRequest { username, password } = request;
         let attempt = LoginAttempt::new(&username, client, device);
         let admission = self
@@ -199,7 +134,7 @@ impl Portal {
         let found = match authenticate(&self.directory, &self.hasher, &username, password).await {
             Ok(user) => Some(user),
             Err(LoginFailure::Invalid) => None,
-            Err(LoginFailure::Busy) => return Err(Denial::Busy),
+            Err(LoginFailure::Busy) => return Err(LoginDenial::Busy),
         };
         let result = if found.is_some() {
             PasswordResult::Correct
@@ -212,24 +147,18 @@ impl Portal {
             .sessions
             .record(attempt, admission, result, limits, now)
             .await??;
-        found.ok_or(Denial::Invalid(begun))
+        found.ok_or(LoginDenial::Invalid(begun))
     }
 }
 
-impl From<Throttled> for Denial {
-    fn from(throttled: Throttled) -> Self {
-        Self::LockedOut(throttled.millis.div_ceil(1000))
-    }
-}
-
-fn read(dialect: Dialect, head: &Parts, body: ReceivedBody) -> Result<GrantRequest, Rejection> {
-    let format = dialect
+fn read(api: LoginApi, head: &Parts, body: ReceivedBody) -> Result<GrantRequest, FormRejection> {
+    let format = api
         .format(&head.headers)
-        .ok_or(Rejection::ContentType)?;
-    parse(dialect, format, &body.whole()?)
+        .ok_or(FormRejection::ContentType)?;
+    parse(api, format, &body.whole()?)
 }
 
-pub(super) fn loggable(name: &str) -> Box<str> {
+pub(super) fn log_safe_name(name: &str) -> Box<str> {
     let mut safe = String::new();
     let mut characters = name.chars();
     for character in characters.by_ref().take(LOGGED_CHARACTERS) {
@@ -267,21 +196,9 @@ pub(super) fn granted_response(granted: &Granted) -> Response<Bytes> {
     wire::json(StatusCode::OK, &body)
 }
 
-impl From<StoreUnavailable> for Denial {
-    fn from(_: StoreUnavailable) -> Self {
-        Self::Away
-    }
-}
-
-impl From<IssueError> for Denial {
-    fn from(error: IssueError) -> Self {
-        Self::NoToken(error)
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::loggable;
+    use super::log_safe_name;
 
     #[test]
     fn a_logged_name_is_short_and_visible() {
@@ -294,9 +211,9 @@ mod tests {
             ("\u{202e}nimda\u{9b}\0", "\\u{202e}nimda\\u{9b}\\u{0}"),
             ("a\\nb", "a\\\\nb"),
         ] {
-            assert_eq!(&*loggable(name), expected, "{name:?}");
+            assert_eq!(&*log_safe_name(name), expected, "{name:?}");
         }
-        assert_eq!(&*loggable(&"é".repeat(128)), "é".repeat(128));
-        assert_eq!(&*loggable(&"é".repeat(50_000)), "é".repeat(128) + "…");
+        assert_eq!(&*log_safe_name(&"é".repeat(128)), "é".repeat(128));
+        assert_eq!(&*log_safe_name(&"é".repeat(50_000)), "é".repeat(128) + "…");
     }
 }

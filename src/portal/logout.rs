@@ -6,12 +6,14 @@ use http::request::Parts;
 use http::{HeaderMap, Response, StatusCode};
 use zeroize::Zeroizing;
 
-use super::fields::{FormExtras, Format, parse_logout};
-use super::login::Dialect;
+use super::body_format::{BodyFormat, is_browser_form};
+use super::denial::RefreshDenial;
+use super::fields::{FormExtras, parse_logout};
+use super::login_api::LoginApi;
 use super::me::PortalCaller;
-use super::refresh::{RefreshDenial, SessionEvent};
-use super::rejection::Rejection;
-use super::sign_in::{is_browser_form, see_other};
+use super::refresh::SessionEvent;
+use super::rejection::FormRejection;
+use super::sign_in::see_other;
 use super::{Portal, PortalReply, ReceivedBody};
 use crate::pages::Theme;
 use crate::session::{RefreshToken, StoreUnavailable};
@@ -95,7 +97,7 @@ impl Portal {
     ) -> PortalReply {
         let refresh = match read(&intake.head, body) {
             Ok(refresh) => refresh,
-            Err(rejection) => return rejection.into_response(Dialect::Refresh).into(),
+            Err(rejection) => return rejection.into_response(LoginApi::Refresh).into(),
         };
         let shown = Shown {
             sessions: self.sessions_of(intake, caller, now),
@@ -105,7 +107,7 @@ impl Portal {
         let mut response = match ending {
             Ending::Nothing => nothing_ended(intake, caller),
             Ending::Everything => no_content(),
-            Ending::Away => RefreshDenial::Away.into_response(Dialect::Refresh),
+            Ending::Away => RefreshDenial::Away.into_response(LoginApi::Refresh),
             Ending::TooManyCookies => wire::problem(StatusCode::BAD_REQUEST, TOO_MANY_COOKIES),
             Ending::OnlyCookies => wire::problem(StatusCode::BAD_REQUEST, ONLY_COOKIES),
         };
@@ -141,7 +143,7 @@ impl Portal {
                 see_other(&self.signed_out_path()).unwrap_or_else(no_content)
             }
             Ending::Away => {
-                let plain = RefreshDenial::Away.into_response(Dialect::Refresh);
+                let plain = RefreshDenial::Away.into_response(LoginApi::Refresh);
                 let mut page = page(plain.status(), AWAY);
                 let when = plain.headers().get(RETRY_AFTER);
                 page.headers_mut()
@@ -260,13 +262,13 @@ fn nothing_ended(intake: &Intake, caller: &PortalCaller) -> Response<Bytes> {
 }
 
 /// The refresh token of the body, which may be empty.
-fn read(head: &Parts, body: ReceivedBody) -> Result<Option<Zeroizing<String>>, Rejection> {
+fn read(head: &Parts, body: ReceivedBody) -> Result<Option<Zeroizing<String>>, FormRejection> {
     let bytes = body.whole()?;
-    match Format::of(&head.headers) {
-        Some(Format::Json) if bytes.is_empty() => Ok(None),
+    match BodyFormat::of(&head.headers) {
+        Some(BodyFormat::Json) if bytes.is_empty() => Ok(None),
         Some(format) => parse_logout(format, &bytes),
         None if bytes.is_empty() && !head.headers.contains_key(CONTENT_TYPE) => Ok(None),
-        None => Err(Rejection::ContentType),
+        None => Err(FormRejection::ContentType),
     }
 }
 

@@ -8,6 +8,8 @@
 //! them another snapshot may have come into force, whose portal then decides.
 
 mod body;
+mod body_format;
+mod denial;
 mod device;
 mod docs;
 mod endpoint;
@@ -15,12 +17,13 @@ mod fields;
 mod form;
 mod keys;
 mod login;
+mod login_api;
 mod logout;
 mod me;
-mod next;
 mod redirect_loop;
 mod refresh;
 mod rejection;
+mod return_path;
 mod sign_in;
 
 use std::sync::Arc;
@@ -32,24 +35,25 @@ use http::{HeaderValue, Method, Response, StatusCode};
 use http_body::Body;
 
 pub use body::ReceivedBody;
+pub use denial::{LoginDenial, RefreshDenial};
 pub use docs::Asset;
-pub use endpoint::Endpoint;
-pub use login::{Denial, LoginEvent};
+pub use endpoint::PortalEndpoint;
+pub use login::LoginEvent;
 pub use me::PortalCaller;
-pub use next::Next;
-pub use refresh::{RefreshDenial, SessionEvent};
+pub use refresh::SessionEvent;
+pub use return_path::ReturnPath;
 pub use sign_in::Visitor;
 
+use self::body_format::is_browser_form;
 use self::docs::Docs;
-use self::login::Dialect;
-use self::sign_in::is_browser_form;
+use self::login_api::LoginApi;
 use crate::pages::Theme;
 use crate::session::{AttemptLimits, ClearLockout, Sessions, StoreUnavailable};
-use crate::token::{CookieSessions, Issuer};
+use crate::token::{CookieSessions, TokenIssuer};
 use crate::users::{Directory, Hasher};
 use crate::wire::{self, Intake, OwnPaths, SessionCookie};
 
-/// What the endpoints are told by the configuration.
+/// The settings of the endpoints.
 #[derive(Clone, Debug)]
 pub struct PortalSettings {
     /// Which requests are the gateway's own.
@@ -74,14 +78,14 @@ pub struct PortalSettings {
 pub struct Portal {
     settings: PortalSettings,
     directory: Arc<Directory>,
-    issuer: Issuer,
+    issuer: TokenIssuer,
     hasher: Hasher,
     sessions: Sessions,
     browsers: Arc<CookieSessions>,
     docs: Docs,
 }
 
-/// The answer, and what the log should know.
+/// The response, with the events for the log.
 #[derive(Debug)]
 pub struct PortalReply {
     /// What the client gets. `HEAD` is answered without a body, with the length that `GET` would have.
@@ -111,7 +115,7 @@ impl Portal {
     pub fn new(
         settings: PortalSettings,
         directory: Arc<Directory>,
-        issuer: Issuer,
+        issuer: TokenIssuer,
         hasher: Hasher,
         sessions: Sessions,
         browsers: Arc<CookieSessions>,
@@ -156,12 +160,17 @@ impl Portal {
     }
 
     /// Which endpoint a request of its own is for. `path` is the parsed path.
-    pub fn endpoint(&self, method: &Method, path: &str) -> Endpoint {
+    pub fn endpoint(&self, method: &Method, path: &str) -> PortalEndpoint {
         endpoint::find(&self.settings.own, method, path)
     }
 
     /// Receives the body of a request, up to 64 KiB, for at most 10 s; only where the endpoint looks at it.
-    pub async fn receive<B>(&self, endpoint: Endpoint, intake: &Intake, body: B) -> ReceivedBody
+    pub async fn receive<B>(
+        &self,
+        endpoint: PortalEndpoint,
+        intake: &Intake,
+        body: B,
+    ) -> ReceivedBody
     where
         B: Body<Data = Bytes>,
     {
@@ -173,33 +182,33 @@ impl Portal {
     }
 
     /// What is refused by its head is not waited for.
-    fn reads_body(&self, endpoint: Endpoint, intake: &Intake) -> bool {
+    fn reads_body(&self, endpoint: PortalEndpoint, intake: &Intake) -> bool {
         let head = &intake.head;
         let form = self.has_page() && is_browser_form(&head.method, &head.headers);
         let own_site = || intake.site.sends(&head.headers);
         head.method == Method::POST
             && match endpoint {
-                Endpoint::Login if form => own_site(),
-                Endpoint::Login => Dialect::Login.format(&head.headers).is_some(),
-                Endpoint::Token => Dialect::Token.format(&head.headers).is_some(),
-                Endpoint::Refresh => Dialect::Refresh.format(&head.headers).is_some(),
-                Endpoint::Logout => !form && (!intake.acts_by_cookies() || own_site()),
-                Endpoint::Me
-                | Endpoint::Keys
-                | Endpoint::Docs
-                | Endpoint::Asset(_)
-                | Endpoint::OpenApi
-                | Endpoint::Unknown => false,
+                PortalEndpoint::Login if form => own_site(),
+                PortalEndpoint::Login => LoginApi::Login.format(&head.headers).is_some(),
+                PortalEndpoint::Token => LoginApi::Token.format(&head.headers).is_some(),
+                PortalEndpoint::Refresh => LoginApi::Refresh.format(&head.headers).is_some(),
+                PortalEndpoint::Logout => !form && (!intake.acts_by_cookies() || own_site()),
+                PortalEndpoint::Me
+                | PortalEndpoint::Keys
+                | PortalEndpoint::Docs
+                | PortalEndpoint::Asset(_)
+                | PortalEndpoint::OpenApi
+                | PortalEndpoint::Unknown => false,
             }
     }
 
     /// Answers a request for one of the endpoints. `now` is in seconds since 1970. It waits for the hasher and for the
     /// state store, and not for the client.
     ///
-    /// Only [`Endpoint::Me`], [`Endpoint::Logout`] and the sign-in page look at the caller.
+    /// Only [`PortalEndpoint::Me`], [`PortalEndpoint::Logout`] and the sign-in page look at the caller.
     pub async fn answer(
         &self,
-        endpoint: Endpoint,
+        endpoint: PortalEndpoint,
         intake: &Intake,
         body: ReceivedBody,
         caller: &PortalCaller,
@@ -208,16 +217,20 @@ impl Portal {
         let (head, client) = (&intake.head, intake.client.accountable_address());
         let mut reply = match Some(endpoint).filter(|endpoint| endpoint.takes(&head.method)) {
             None => method_not_allowed(endpoint).into(),
-            Some(Endpoint::Login) => self.answer_at_login(intake, body, caller, now).await,
-            Some(Endpoint::Token) => self.grant(Dialect::Token, head, body, client, now).await,
-            Some(Endpoint::Refresh) => self.grant(Dialect::Refresh, head, body, client, now).await,
-            Some(Endpoint::Logout) => self.log_out(intake, body, caller, now).await,
-            Some(Endpoint::Me) => me::answer(caller).into(),
-            Some(Endpoint::Keys) => keys::answer(&self.settings.jwks).into(),
-            Some(Endpoint::Docs) => self.docs.page().into(),
-            Some(Endpoint::OpenApi) => self.docs.document().into(),
-            Some(Endpoint::Asset(asset)) => asset.answer(&head.headers).into(),
-            Some(Endpoint::Unknown) => {
+            Some(PortalEndpoint::Login) => self.answer_at_login(intake, body, caller, now).await,
+            Some(PortalEndpoint::Token) => {
+                self.grant(LoginApi::Token, head, body, client, now).await
+            }
+            Some(PortalEndpoint::Refresh) => {
+                self.grant(LoginApi::Refresh, head, body, client, now).await
+            }
+            Some(PortalEndpoint::Logout) => self.log_out(intake, body, caller, now).await,
+            Some(PortalEndpoint::Me) => me::answer(caller).into(),
+            Some(PortalEndpoint::Keys) => keys::answer(&self.settings.jwks).into(),
+            Some(PortalEndpoint::Docs) => self.docs.page().into(),
+            Some(PortalEndpoint::OpenApi) => self.docs.document().into(),
+            Some(PortalEndpoint::Asset(asset)) => asset.answer(&head.headers).into(),
+            Some(PortalEndpoint::Unknown) => {
                 wire::problem(StatusCode::NOT_FOUND, "No such endpoint").into()
             }
         };
@@ -251,7 +264,7 @@ impl Portal {
             }
             Some(_) | None => {
                 self.grant(
-                    Dialect::Login,
+                    LoginApi::Login,
                     head,
                     body,
                     intake.client.accountable_address(),
@@ -263,7 +276,7 @@ impl Portal {
     }
 }
 
-fn method_not_allowed(endpoint: Endpoint) -> Response<Bytes> {
+fn method_not_allowed(endpoint: PortalEndpoint) -> Response<Bytes> {
     let mut response = wire::problem(StatusCode::METHOD_NOT_ALLOWED, "Method not allowed");
     response
         .headers_mut()

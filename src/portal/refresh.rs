@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
-use super::login::{Dialect, Granted, granted_response, holder};
+use super::denial::RefreshDenial;
+use super::login::{Granted, granted_response, holder};
+use super::login_api::LoginApi;
 use super::{Portal, PortalReply};
 use crate::ambient;
-use crate::session::{Exchange, RefreshToken, StoreUnavailable, Times};
-use crate::token::IssueError;
+use crate::session::{RefreshToken, StoreUnavailable, Times, TokenExchange};
 use crate::users::User;
 
 /// A refresh, or a logout, that was tried.
@@ -17,7 +18,7 @@ use crate::users::User;
 pub enum SessionEvent {
     /// A refresh token was shown.
     Refresh {
-        /// Whose it is, where that is known.
+        /// Its user, where it is identified.
         user: Option<Box<str>>,
         /// Whether it got tokens.
         outcome: Result<(), RefreshDenial>,
@@ -26,35 +27,10 @@ pub enum SessionEvent {
     Logout(Result<(), StoreUnavailable>),
 }
 
-/// Why a refresh got no tokens.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RefreshDenial {
-    /// The token is unknown, expired or of a session that has ended, or its user may not log in any more.
-    Refused,
-    /// The token was spent before. Its session has ended now.
-    Reused,
-    /// The state store cannot be used.
-    Away,
-    /// The token was good, but no access token could be made. The operator's to mend.
-    NoToken(IssueError),
-}
-
-impl RefreshDenial {
-    /// A short name for metrics and logs. It never changes.
-    pub fn label(self) -> &'static str {
-        match self {
-            Self::Refused => "refused",
-            Self::Reused => "reused",
-            Self::Away => "state_away",
-            Self::NoToken(_) => "no_token",
-        }
-    }
-}
-
 impl Portal {
     pub(super) async fn answer_refresh(
         &self,
-        dialect: Dialect,
+        api: LoginApi,
         shown: Zeroizing<String>,
         client: IpAddr,
         now: u64,
@@ -63,7 +39,7 @@ impl Portal {
         let granted = self.refresh(&shown, client, now, &mut user).await;
         let response = match &granted {
             Ok(granted) => granted_response(granted),
-            Err(denial) => denial.into_response(dialect),
+            Err(denial) => denial.into_response(api),
         };
         let outcome = granted.map(drop);
         PortalReply {
@@ -89,12 +65,12 @@ impl Portal {
             .exchange(&shown, &fresh, client, times)
             .await?;
         let opened_at = match exchanged {
-            Exchange::Good { subject, opened_at } => {
+            TokenExchange::Good { subject, opened_at } => {
                 *name = Some(subject);
                 opened_at
             }
-            Exchange::Refused => return Err(RefreshDenial::Refused),
-            Exchange::Reused { subject } => {
+            TokenExchange::Refused => return Err(RefreshDenial::Refused),
+            TokenExchange::Reused { subject } => {
                 *name = Some(subject);
                 return Err(RefreshDenial::Reused);
             }
@@ -130,11 +106,5 @@ impl Portal {
             ttl: self.settings.refresh_ttl.as_secs(),
             last_token: now.saturating_add(self.settings.longest_token.as_secs()),
         }
-    }
-}
-
-impl From<StoreUnavailable> for RefreshDenial {
-    fn from(_: StoreUnavailable) -> Self {
-        Self::Away
     }
 }

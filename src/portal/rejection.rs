@@ -7,13 +7,13 @@ use http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderName, HeaderValue, Response, StatusCode};
 use serde::Serialize;
 
-use super::login::{Denial, Dialect};
-use super::refresh::RefreshDenial;
+use super::denial::{LoginDenial, RefreshDenial};
+use super::login_api::LoginApi;
 use crate::wire;
 
-/// Why the password, or the refresh token, was not even looked at. Always the client's fault.
+/// Why a body is rejected before the password or the refresh token is checked. Always the client's fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Rejection {
+pub(super) enum FormRejection {
     TooLarge,
     TooSlow,
     Broken,
@@ -35,35 +35,35 @@ struct ErrorBody<'a> {
     error_description: &'a str,
 }
 
-impl Rejection {
-    pub(super) fn into_response(self, dialect: Dialect) -> Response<Bytes> {
-        let detail = self.detail(dialect);
+impl FormRejection {
+    pub(super) fn into_response(self, api: LoginApi) -> Response<Bytes> {
+        let detail = self.detail(api);
         let body = ErrorBody {
             detail: &detail,
             error: self.error(),
             error_description: &detail,
         };
-        let mut response = wire::json(self.status(dialect), &body);
+        let mut response = wire::json(self.status(api), &body);
         if response.status() == StatusCode::UNSUPPORTED_MEDIA_TYPE {
             let accept_post = HeaderName::from_static("accept-post");
             response
                 .headers_mut()
-                .insert(accept_post, HeaderValue::from_static(dialect.accepts()));
+                .insert(accept_post, HeaderValue::from_static(api.accepts()));
         }
         response
     }
 
-    /// RFC 6749 (section 5.2) knows only 400 for what a request to the token endpoint says.
-    fn status(self, dialect: Dialect) -> StatusCode {
-        match (self, dialect) {
+    /// RFC 6749 (section 5.2) defines only 400 for a malformed request to the token endpoint.
+    fn status(self, api: LoginApi) -> StatusCode {
+        match (self, api) {
             (Self::TooLarge, _) => StatusCode::PAYLOAD_TOO_LARGE,
             (Self::TooSlow, _) => StatusCode::REQUEST_TIMEOUT,
-            (Self::ContentType, Dialect::Login | Dialect::Refresh) => {
+            (Self::ContentType, LoginApi::Login | LoginApi::Refresh) => {
                 StatusCode::UNSUPPORTED_MEDIA_TYPE
             }
             (
                 Self::NotAnObject | Self::Missing(_) | Self::WrongType(_),
-                Dialect::Login | Dialect::Refresh,
+                LoginApi::Login | LoginApi::Refresh,
             ) => StatusCode::UNPROCESSABLE_ENTITY,
             (
                 Self::Broken
@@ -73,8 +73,8 @@ impl Rejection {
                 | Self::GrantType,
                 _,
             )
-            | (Self::ContentType | Self::NotAnObject, Dialect::Token)
-            | (Self::Missing(_) | Self::WrongType(_), Dialect::Token) => StatusCode::BAD_REQUEST,
+            | (Self::ContentType | Self::NotAnObject, LoginApi::Token)
+            | (Self::Missing(_) | Self::WrongType(_), LoginApi::Token) => StatusCode::BAD_REQUEST,
         }
     }
 
@@ -94,48 +94,48 @@ impl Rejection {
         }
     }
 
-    fn detail(self, dialect: Dialect) -> Cow<'static, str> {
+    fn detail(self, api: LoginApi) -> Cow<'static, str> {
         match self {
             Self::TooLarge => "the body is larger than 64 KiB".into(),
             Self::TooSlow => "the body did not arrive within 10 seconds".into(),
             Self::Broken => "the body could not be read to its end".into(),
             Self::ContentType => format!(
                 "the content type must be {}",
-                dialect.accepts().replace(", ", " or ")
+                api.accepts().replace(", ", " or ")
             )
             .into(),
             Self::MalformedForm => "the body is not a form in UTF-8".into(),
             Self::MalformedJson => "the body is not JSON in UTF-8".into(),
-            Self::NotAnObject => match dialect {
-                Dialect::Login | Dialect::Token => {
+            Self::NotAnObject => match api {
+                LoginApi::Login | LoginApi::Token => {
                     "the body must be a JSON object with `username` and `password`"
                 }
-                Dialect::Refresh => "the body must be a JSON object with `refresh_token`",
+                LoginApi::Refresh => "the body must be a JSON object with `refresh_token`",
             }
             .into(),
             Self::Duplicate(field) => format!("the field `{field}` is given twice").into(),
             Self::Missing(field) => format!("the field `{field}` is missing or empty").into(),
             Self::WrongType(field) => format!("the field `{field}` must be a string").into(),
-            Self::GrantType => match dialect {
-                Dialect::Login => "the grant type must be `password`",
-                Dialect::Token => "the grant type must be `password` or `refresh_token`",
-                Dialect::Refresh => "the grant type must be `refresh_token`",
+            Self::GrantType => match api {
+                LoginApi::Login => "the grant type must be `password`",
+                LoginApi::Token => "the grant type must be `password` or `refresh_token`",
+                LoginApi::Refresh => "the grant type must be `refresh_token`",
             }
             .into(),
         }
     }
 }
 
-impl Denial {
-    pub(super) fn into_response(self, dialect: Dialect) -> Response<Bytes> {
-        let (status, error, detail, description) = match (self, dialect) {
-            (Self::Invalid(_), Dialect::Login | Dialect::Refresh) => (
+impl LoginDenial {
+    pub(super) fn into_response(self, api: LoginApi) -> Response<Bytes> {
+        let (status, error, detail, description) = match (self, api) {
+            (Self::Invalid(_), LoginApi::Login | LoginApi::Refresh) => (
                 StatusCode::UNAUTHORIZED,
                 "invalid_grant",
                 "Invalid credentials",
                 WRONG,
             ),
-            (Self::Invalid(_), Dialect::Token) => (
+            (Self::Invalid(_), LoginApi::Token) => (
                 StatusCode::BAD_REQUEST,
                 "invalid_grant",
                 "Invalid credentials",
@@ -199,13 +199,13 @@ impl Denial {
 }
 
 impl RefreshDenial {
-    /// Which refresh token is wrong, and how, is not told apart.
-    pub(super) fn into_response(self, dialect: Dialect) -> Response<Bytes> {
-        let (status, error, detail) = match (self, dialect) {
-            (Self::Refused | Self::Reused, Dialect::Token) => {
+    /// All invalid refresh tokens get the same response.
+    pub(super) fn into_response(self, api: LoginApi) -> Response<Bytes> {
+        let (status, error, detail) = match (self, api) {
+            (Self::Refused | Self::Reused, LoginApi::Token) => {
                 (StatusCode::BAD_REQUEST, "invalid_grant", SPENT)
             }
-            (Self::Refused | Self::Reused, Dialect::Login | Dialect::Refresh) => {
+            (Self::Refused | Self::Reused, LoginApi::Login | LoginApi::Refresh) => {
                 (StatusCode::UNAUTHORIZED, "invalid_grant", SPENT)
             }
             (Self::Away, _) => (

@@ -2,16 +2,18 @@
 
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, LOCATION, SET_COOKIE};
-use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
+use http::{HeaderMap, HeaderValue, Response, StatusCode};
 
-use super::fields::{FormExtras, Format, LoginRequest, extras, parse_password};
+use super::denial::LoginDenial;
+use super::fields::{FormExtras, LoginRequest, extras, parse_password};
 use super::form;
-use super::login::{Denial, Dialect, LoginEvent, loggable};
-use super::next::Next;
+use super::login::{LoginEvent, log_safe_name};
+use super::login_api::LoginApi;
 use super::redirect_loop::RedirectLoopGuard;
+use super::return_path::ReturnPath;
 use super::{Portal, PortalCaller, PortalReply, ReceivedBody};
 use crate::ambient;
-use crate::pages::{Account, CookieMissing, Page, SignIn, Theme};
+use crate::pages::{AccountPage, CookieMissing, RenderedPage, SignInPage, Theme};
 use crate::token::{SessionId, SessionToken};
 use crate::wire::{self, GatewayCookies, Intake, Site};
 
@@ -31,17 +33,17 @@ const REFUSED: &str = "Your browser sent it back, and it was not accepted. Delet
 /// A browser that has to sign in.
 #[derive(Clone, Debug)]
 pub struct Visitor<'a> {
-    /// The origin that it asked.
+    /// The requested origin.
     pub site: &'a Site,
     /// The gateway's cookies that it brought.
     pub cookies: &'a GatewayCookies,
     /// Where it wants to go; `None` where there is no safe way back.
-    pub next: Option<Next>,
+    pub next: Option<ReturnPath>,
 }
 
 impl Portal {
     /// The sign-in page's path, from where the browser comes back.
-    pub fn sign_in_path(&self, next: Option<&Next>) -> String {
+    pub fn sign_in_path(&self, next: Option<&ReturnPath>) -> String {
         let prefix = &self.settings.own.prefix;
         match next {
             Some(next) => format!("{prefix}/login?next={}", next.encoded()),
@@ -115,7 +117,7 @@ impl Portal {
         let prefix = &self.settings.own.prefix;
         match caller {
             PortalCaller::Known { identity, .. } => {
-                let account = Account {
+                let account = AccountPage {
                     action: &format!("{prefix}/logout"),
                     next: query.next.as_str(),
                     user: &identity.subject,
@@ -131,11 +133,11 @@ impl Portal {
                 };
                 let (action, next) = (&*format!("{prefix}/login"), query.next.as_str());
                 show(
-                    theme.sign_in(&SignIn {
+                    theme.sign_in(&SignInPage {
                         action,
                         next,
                         notice,
-                        ..SignIn::default()
+                        ..SignInPage::default()
                     }),
                     StatusCode::OK,
                 )
@@ -164,7 +166,7 @@ impl Portal {
         let bytes = match body.whole() {
             Ok(bytes) => bytes,
             Err(rejection) => {
-                let plain = rejection.into_response(Dialect::Login);
+                let plain = rejection.into_response(LoginApi::Login);
                 return self.retell(theme, plain, &FormExtras::default()).into();
             }
         };
@@ -172,7 +174,7 @@ impl Portal {
         match parse_password(&bytes) {
             Ok(request) => self.try_sign_in(theme, intake, request, &typed, now).await,
             Err(rejection) => self
-                .retell(theme, rejection.into_response(Dialect::Login), &typed)
+                .retell(theme, rejection.into_response(LoginApi::Login), &typed)
                 .into(),
         }
     }
@@ -185,12 +187,12 @@ impl Portal {
         typed: &FormExtras,
         now: u64,
     ) -> PortalReply {
-        let user = loggable(&request.username);
+        let user = log_safe_name(&request.username);
         let name = request.username.clone();
         let begun = self.begin_session(request, intake, now).await;
         let mut response = match &begun {
             Ok(session) => self.let_in(intake, session, typed, now),
-            Err(denial) => self.retell(theme, denial.into_response(Dialect::Login), typed),
+            Err(denial) => self.retell(theme, denial.into_response(LoginApi::Login), typed),
         };
         if begun.is_ok() {
             // names compare byte for byte: the user has the typed one
@@ -211,10 +213,10 @@ impl Portal {
         request: LoginRequest,
         intake: &Intake,
         now: u64,
-    ) -> Result<SessionToken, Denial> {
+    ) -> Result<SessionToken, LoginDenial> {
         let device = self.known_device(intake, &request.username, now);
         let user = self
-            .prove(request, intake.client.accountable_address(), device)
+            .authenticate_password(request, intake.client.accountable_address(), device)
             .await?;
         let id = SessionId::from_bytes(ambient::random_bytes());
         let session = self.browsers.begin(&user.identity.subject, id, now)?;
@@ -229,7 +231,7 @@ impl Portal {
         typed: &FormExtras,
         now: u64,
     ) -> Response<Bytes> {
-        let next = Next::parse(&typed.next).unwrap_or_default();
+        let next = ReturnPath::parse(&typed.next).unwrap_or_default();
         let mut response = see_other(next.as_str()).expect("a parsed path is a field value");
         let cookie =
             self.settings
@@ -269,10 +271,10 @@ impl Portal {
         error: &str,
         typed: &FormExtras,
     ) -> Response<Bytes> {
-        let next = Next::parse(&typed.next).unwrap_or_default();
+        let next = ReturnPath::parse(&typed.next).unwrap_or_default();
         let user: String = typed.username.chars().take(SHOWN_CHARACTERS).collect();
         let action = format!("{}/login", self.settings.own.prefix);
-        let form = SignIn {
+        let form = SignInPage {
             action: &action,
             next: next.as_str(),
             user: &user,
@@ -283,17 +285,10 @@ impl Portal {
     }
 }
 
-/// Whether a request is the form of a page: form-encoded, from somebody who wants to see a page.
-pub(super) fn is_browser_form(method: &Method, headers: &HeaderMap) -> bool {
-    *method == Method::POST
-        && Format::of(headers) == Some(Format::Form)
-        && wire::accepts_html(headers)
-}
-
-/// What the sign-in page is asked.
+/// The query of the sign-in page.
 #[derive(Default)]
 struct Query {
-    next: Next,
+    next: ReturnPath,
     signed_out: bool,
 }
 
@@ -304,7 +299,7 @@ impl Query {
             form::pairs(query.unwrap_or_default().as_bytes()).filter_map(Result::ok)
         {
             match &**name {
-                "next" => read.next = Next::parse(&value).unwrap_or_default(),
+                "next" => read.next = ReturnPath::parse(&value).unwrap_or_default(),
                 SIGNED_OUT => read.signed_out = true,
                 _ => {}
             }
@@ -313,7 +308,7 @@ impl Query {
     }
 }
 
-/// What people are told where programs get an error.
+/// The message for people where programs get an error.
 fn words(status: StatusCode) -> &'static str {
     match status {
         StatusCode::UNAUTHORIZED => "The user name or the password is wrong.",
@@ -332,7 +327,7 @@ fn words(status: StatusCode) -> &'static str {
 }
 
 /// A page under its policy, which no other page may frame and no cache keep.
-fn show(page: Page, status: StatusCode) -> Response<Bytes> {
+fn show(page: RenderedPage, status: StatusCode) -> Response<Bytes> {
     let mut response = Response::new(Bytes::from(page.html));
     *response.status_mut() = status;
     let headers = response.headers_mut();

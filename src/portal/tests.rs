@@ -33,14 +33,14 @@ fn key() -> Key {
     Key::hs256(b"an example secret of at least 32 bytes").unwrap()
 }
 
-fn issuer() -> Issuer {
+fn issuer() -> TokenIssuer {
     let settings = IssuerSettings {
         issuer: "gatelatch".to_owned(),
         audience: "gatelatch".to_owned(),
         access_ttl: Duration::from_secs(1800),
         roles_claim: "roles".to_owned(),
     };
-    Issuer::new(key(), settings)
+    TokenIssuer::new(key(), settings)
 }
 
 fn browsers() -> CookieSessions {
@@ -367,7 +367,7 @@ fn refusals_are_the_same_byte_for_byte() {
         assert_eq!(transcript(&reply.response), expected, "{name} {password}");
         let event = LoginEvent {
             user: name.replace('+', " ").into(),
-            outcome: Err(Denial::Invalid(Begun::default())),
+            outcome: Err(LoginDenial::Invalid(Begun::default())),
         };
         assert_eq!(reply.login, Some(event));
     }
@@ -704,7 +704,7 @@ fn a_storm_of_logins_is_told_to_come_back() {
         let reply = send_to(&portal, request, &PortalCaller::Anonymous);
         assert_eq!(reply.response.status(), 503);
         assert_eq!(reply.response.headers()["retry-after"], "1");
-        assert_eq!(reply.login.unwrap().outcome, Err(Denial::Busy));
+        assert_eq!(reply.login.unwrap().outcome, Err(LoginDenial::Busy));
     }
 }
 
@@ -714,7 +714,7 @@ fn a_user_with_too_many_claims_gets_no_token() {
     assert_eq!(reply.response.status(), 500);
     assert!(matches!(
         reply.login.unwrap().outcome,
-        Err(Denial::NoToken(IssueError::TooLarge(_)))
+        Err(LoginDenial::NoToken(IssueError::TooLarge(_)))
     ));
 }
 

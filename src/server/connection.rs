@@ -2,47 +2,25 @@
 
 use std::future::poll_fn;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::rc::Rc;
 use std::task::Poll;
 
 use tokio_rustls::TlsAcceptor;
 
+use super::client::{Accepted, Client, ClientProtocol, Failure};
 use super::clock::{ConnectionClock, PREFACE, Phase};
 use super::context::Context;
-use super::farewell::{farewell, hang_up};
+use super::give_up::give_up;
 use super::stream::Stream;
 use super::{http1, http2, proxy_protocol, tls};
 use crate::ambient::Deadline;
 use crate::config::Server;
 use crate::telemetry::metrics::ConnectionRejection;
-use crate::wire::{Peer, Scheme};
+use crate::wire::Scheme;
 
 /// As many bytes of a connection in the clear as tell HTTP/2 from every request of HTTP/1.1 (RFC 9113, section 3.4).
 const TELLING: usize = 4;
-
-/// An accepted connection.
-pub(super) struct Accepted {
-    pub(super) stream: Stream,
-    /// The other end of the socket; who the client is may be another matter.
-    pub(super) address: SocketAddr,
-}
-
-/// Whose connection it is.
-#[derive(Clone, Copy)]
-pub(super) struct Client {
-    address: SocketAddr,
-    scheme: Scheme,
-}
-
-/// What a client speaks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Protocol {
-    /// HTTP/1.1 or HTTP/1.0.
-    Http1,
-    /// HTTP/2, with or without TLS.
-    Http2,
-}
 
 /// Serves a connection until it ends, its time is over, or the gateway has drained.
 pub(super) async fn serve(accepted: Accepted, context: Rc<Context>) {
@@ -57,8 +35,8 @@ pub(super) async fn serve(accepted: Accepted, context: Rc<Context>) {
         return;
     };
     match protocol {
-        Protocol::Http1 => http1::serve(stream, client, clock, &context).await,
-        Protocol::Http2 => Box::pin(http2::serve(stream, client, clock, &context)).await,
+        ClientProtocol::Http1 => http1::serve(stream, client, clock, &context).await,
+        ClientProtocol::Http2 => Box::pin(http2::serve(stream, client, clock, &context)).await,
     }
 }
 
@@ -67,7 +45,7 @@ struct Begun {
     stream: Stream,
     client: Client,
     clock: Rc<ConnectionClock>,
-    protocol: Protocol,
+    protocol: ClientProtocol,
 }
 
 /// Everything that comes before HTTP. `None` where the connection has ended.
@@ -117,12 +95,12 @@ async fn begin(accepted: Accepted, context: &Context) -> Option<Begun> {
     })
 }
 
-/// A connection whose client is known.
+/// A connection whose client is identified.
 struct Introduced {
     stream: Stream,
     client: Client,
     /// `None` where its first bytes tell.
-    protocol: Option<Protocol>,
+    protocol: Option<ClientProtocol>,
 }
 
 /// What comes before HTTP: the word of a proxy about its client, and TLS. `None` where the connection has ended.
@@ -184,20 +162,6 @@ async fn introduce(
     }
 }
 
-/// Why a connection does not get as far as HTTP.
-pub(super) enum Failure {
-    /// It ended before it had begun, as the checks of load balancers do, or the gateway ends.
-    Gone,
-    /// What it said, or did not say in time.
-    Refused(io::Error),
-}
-
-impl From<io::Error> for Failure {
-    fn from(error: io::Error) -> Self {
-        Self::Refused(error)
-    }
-}
-
 async fn in_time<T>(
     deadline: &Deadline,
     context: &Context,
@@ -218,9 +182,9 @@ async fn in_time<T>(
     }
 }
 
-/// Why it is not known what a client speaks.
+/// Why the protocol of a client is not detected.
 enum Undetected {
-    /// It ended, or the gateway ends before it has said anything.
+    /// It ended, or the gateway ends, before the first byte.
     Gone,
     TimedOut,
 }
@@ -230,7 +194,7 @@ async fn detect(
     stream: &mut Stream,
     clock: &ConnectionClock,
     context: &Context,
-) -> Result<Protocol, Undetected> {
+) -> Result<ClientProtocol, Undetected> {
     let over = poll_fn(|cx| {
         if context.closes_idle(clock.terms()) && clock.phase() == Phase::Fresh {
             return Poll::Ready(Undetected::Gone);
@@ -243,7 +207,7 @@ async fn detect(
     }
 }
 
-async fn look(stream: &mut Stream, clock: &ConnectionClock) -> io::Result<Protocol> {
+async fn look(stream: &mut Stream, clock: &ConnectionClock) -> io::Result<ClientProtocol> {
     let mut first = stream.read_ahead().await?;
     clock.received(first.len());
     while first.len() < TELLING && PREFACE.starts_with(&first) && !first.is_empty() {
@@ -254,44 +218,12 @@ async fn look(stream: &mut Stream, clock: &ConnectionClock) -> io::Result<Protoc
         first.unsplit(more);
     }
     let protocol = if first.starts_with(&PREFACE[..TELLING]) {
-        Protocol::Http2
+        ClientProtocol::Http2
     } else {
-        Protocol::Http1
+        ClientProtocol::Http1
     };
     stream.unread(first.freeze());
     Ok(protocol)
-}
-
-/// Ends a connection whose time is over. Where the client is late with something, this is counted, and where it waits
-/// for an answer, it is told so.
-pub(super) async fn give_up(
-    stream: Stream,
-    client: Client,
-    clock: &ConnectionClock,
-    context: &Context,
-) {
-    if clock.rests() {
-        // it has done nothing wrong
-        return hang_up(stream).await;
-    }
-    context
-        .rejections
-        .note(ConnectionRejection::Timeout, client.ip());
-    if clock.phase() == Phase::Head {
-        Box::pin(farewell(stream, http1::TOO_SLOW, &context.ticker)).await;
-    }
-}
-
-impl Client {
-    /// What its requests know about it.
-    pub(super) fn peer(self) -> Peer {
-        Peer::new(self.address, self.scheme)
-    }
-
-    /// An IPv4 address that arrives over IPv6 counts as IPv4.
-    pub(super) fn ip(self) -> IpAddr {
-        self.address.ip().to_canonical()
-    }
 }
 
 impl Context {

@@ -11,10 +11,10 @@ use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 
 use super::rejections::Rejections;
+use super::release_memory::MemoryReleaser;
 use super::stream::Stream;
 use super::terms::Terms;
-use super::tls::Tls;
-use super::trim::Trimmer;
+use super::tls::ListenerTls;
 use crate::ambient::Ticker;
 use crate::gateway::{Snapshot, TrustGeneration, Worker};
 
@@ -41,11 +41,11 @@ pub(super) struct Context {
     pub(super) gateway: Rc<Worker>,
     pub(super) ticker: Ticker,
     pub(super) rejections: Rejections,
-    pub(super) trimmer: Trimmer,
-    tls: Option<Arc<Tls>>,
+    pub(super) memory_releaser: MemoryReleaser,
+    tls: Option<Arc<ListenerTls>>,
     /// Those of the connection that was accepted last.
     terms: RefCell<Option<Rc<Terms>>>,
-    farewells: Cell<usize>,
+    lingering: Cell<usize>,
     all_open: OpenConnections,
     open: Cell<usize>,
     phase: Cell<Phase>,
@@ -55,10 +55,10 @@ pub(super) struct Context {
 }
 
 /// Connections over the limit that wait for their client to read why they are closed.
-const MOST_FAREWELLS: usize = 64;
+const MOST_LINGERING: usize = 64;
 
-/// A connection over the limit that is told so; dropping it makes the place free.
-pub(super) struct Farewell(Rc<Context>);
+/// A slot for a connection over the limit that lingers; dropping it frees the slot.
+pub(super) struct LingeringClose(Rc<Context>);
 
 /// One open connection; dropping it counts it out.
 pub(super) struct OpenConnection(Rc<Context>);
@@ -67,7 +67,7 @@ impl Context {
     pub(super) fn new(
         gateway: Worker,
         ticker: Ticker,
-        tls: Option<Arc<Tls>>,
+        tls: Option<Arc<ListenerTls>>,
         all_open: OpenConnections,
     ) -> Self {
         let gateway = Rc::new(gateway);
@@ -75,10 +75,10 @@ impl Context {
             rejections: Rejections::new(Rc::clone(&gateway)),
             gateway,
             ticker,
-            trimmer: Trimmer::default(),
+            memory_releaser: MemoryReleaser::default(),
             tls,
             terms: RefCell::default(),
-            farewells: Cell::new(0),
+            lingering: Cell::new(0),
             all_open,
             open: Cell::new(0),
             phase: Cell::new(Phase::Serving),
@@ -90,7 +90,7 @@ impl Context {
     /// What a connection must be accepted with; a unix socket never leaves the machine, and has no need of TLS.
     pub(super) fn tls_of(&self, stream: &Stream) -> Option<TlsAcceptor> {
         match stream {
-            Stream::Tcp(_) => self.tls.as_deref().map(Tls::acceptor),
+            Stream::Tcp(_) => self.tls.as_deref().map(ListenerTls::acceptor),
             Stream::Unix(_) | Stream::Tls(_) => None,
         }
     }
@@ -108,11 +108,11 @@ impl Context {
         }
     }
 
-    /// A place among the connections that are told why they are closed; `None` where there are as many as may be.
-    pub(super) fn farewell(self: &Rc<Self>) -> Option<Farewell> {
-        (self.farewells.get() < MOST_FAREWELLS).then(|| {
-            self.farewells.set(self.farewells.get() + 1);
-            Farewell(Rc::clone(self))
+    /// Reserves one of the slots for connections that linger to read why they are closed; `None` where all are taken.
+    pub(super) fn lingering_close(self: &Rc<Self>) -> Option<LingeringClose> {
+        (self.lingering.get() < MOST_LINGERING).then(|| {
+            self.lingering.set(self.lingering.get() + 1);
+            LingeringClose(Rc::clone(self))
         })
     }
 
@@ -158,7 +158,7 @@ impl Context {
     /// Lets every connection end after the answer it is giving, and waits for the last one.
     pub(super) async fn drain(&self) {
         self.phase.set(Phase::LastAnswers);
-        // connections of HTTP/2 can be told before their next request
+        // HTTP/2 connections receive GOAWAY before their next request
         self.ticker.wake_all();
         if timeout(LINGER, self.all_closed()).await.is_err() {
             self.phase.set(Phase::Closing);
@@ -174,9 +174,9 @@ impl Context {
     }
 }
 
-impl Drop for Farewell {
+impl Drop for LingeringClose {
     fn drop(&mut self) {
-        self.0.farewells.set(self.0.farewells.get() - 1);
+        self.0.lingering.set(self.0.lingering.get() - 1);
     }
 }
 
@@ -184,7 +184,7 @@ impl Drop for OpenConnection {
     fn drop(&mut self) {
         self.0.all_open.fetch_sub(1, Ordering::Relaxed);
         self.0.open.set(self.0.open.get() - 1);
-        self.0.trimmer.released_one();
+        self.0.memory_releaser.released_one();
         self.0.closed.notify_one();
     }
 }

@@ -16,11 +16,12 @@ use hyper::server::conn::http1;
 use hyper::service::{HttpService, service_fn};
 use hyper_util::rt::TokioIo;
 
+use super::client::Client;
 use super::clock::ConnectionClock;
-use super::connection::{Client, give_up};
 use super::context::Context;
-use super::farewell::linger;
+use super::give_up::give_up;
 use super::io::ClientIo;
+use super::linger::linger;
 use super::outbox::Outbox;
 use super::parking::{self, Woken};
 use super::prefixed::Prefixed;
@@ -28,10 +29,6 @@ use super::stream::Stream;
 use super::timed_body::TimedBody;
 use crate::gateway::{ClientConnection, Reply, Tunnel, handle};
 use crate::telemetry::metrics::ConnectionRejection;
-
-/// What a head that did not come in time is told.
-pub(super) const TOO_SLOW: &[u8] =
-    b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
 
 /// How a connection ended.
 enum Ended {

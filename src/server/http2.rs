@@ -15,12 +15,13 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::task::spawn_local;
 
+use super::client::Client;
 use super::clock::{ConnectionClock, Running};
-use super::connection::{Client, give_up};
 use super::context::Context;
 use super::executor::StreamExecutor;
-use super::farewell::linger;
+use super::give_up::give_up;
 use super::io::ClientIo;
+use super::linger::linger;
 use super::outbox::Outbox;
 use super::stream::Stream;
 use super::timed_body::TimedBody;

@@ -1,4 +1,4 @@
-//! What a service manager such as systemd is told (`sd_notify(3)`). Where there is none, nothing is said.
+//! Notifies a service manager such as systemd (`sd_notify(3)`), if there is one.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ pub(super) fn ready() {
     tell(&[NotifyState::Ready, NotifyState::Status(SERVING)]);
 }
 
-/// The configuration is read again because the manager, or whoever sent SIGHUP, has asked for it.
+/// A reload starts that the manager, or another sender of SIGHUP, has requested.
 pub(super) fn reloading() {
     match NotifyState::monotonic_usec_now() {
         // the manager tells by the time that the answer is not that to an earlier signal
@@ -34,17 +34,17 @@ pub(super) enum Reread {
     Refused { problems: usize },
 }
 
-/// Whether the manager waits for the outcome of a reload.
+/// Whether the service manager waits for the outcome of a reload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Asked {
-    /// It has been told that a reload runs.
+pub(super) enum ManagerWaits {
+    /// It was notified that a reload runs.
     Yes,
-    /// Files have changed, which it does not know.
+    /// The reload follows a change of files, of which it was not notified.
     No,
 }
 
 /// A reload is over. The gateway is as ready as before, whatever became of it.
-pub(super) fn reread(outcome: Reread, asked: Asked) {
+pub(super) fn reread(outcome: Reread, asked: ManagerWaits) {
     let status = match outcome {
         Reread::Accepted => SERVING.to_owned(),
         Reread::Refused { problems } => {
@@ -54,8 +54,8 @@ pub(super) fn reread(outcome: Reread, asked: Asked) {
         }
     };
     match asked {
-        Asked::Yes => tell(&[NotifyState::Ready, NotifyState::Status(&status)]),
-        Asked::No => tell(&[NotifyState::Status(&status)]),
+        ManagerWaits::Yes => tell(&[NotifyState::Ready, NotifyState::Status(&status)]),
+        ManagerWaits::No => tell(&[NotifyState::Status(&status)]),
     }
 }
 

@@ -9,15 +9,17 @@ use tokio::runtime::Builder;
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use crate::admin::{self, AdminState, Check, InForce, Load, Loads, Readiness};
+use crate::admin::{
+    self, AdminState, ConfigurationLoad, InForce, Loads, Readiness, ReadinessCheck,
+};
 use crate::ambient;
 use crate::config::{Loaded, ServiceView};
-use crate::gateway::{Lasting, Shared, Snapshot};
+use crate::gateway::{CurrentSnapshot, ProcessState, Snapshot};
 use crate::telemetry::audit::AuditCounts;
 use crate::telemetry::history::{History, STEP};
 use crate::telemetry::metrics::{Metrics, ServerLevels};
 use crate::telemetry::recent::Recent;
-use crate::upstream::Fleet;
+use crate::upstream::ServerSets;
 use crate::users::Directory;
 
 impl InForce for Snapshot {
@@ -31,8 +33,8 @@ impl InForce for Snapshot {
 }
 
 /// What operators are told of a load that comes into force now.
-pub(super) fn load(loaded: &Loaded) -> Load {
-    Load {
+pub(super) fn load(loaded: &Loaded) -> ConfigurationLoad {
+    ConfigurationLoad {
         digest: loaded.digest,
         at: ambient::unix_seconds(),
         users: loaded.config.directory.users().count(),
@@ -45,9 +47,9 @@ pub(super) fn load(loaded: &Loaded) -> Load {
 /// What operators are answered from.
 pub(super) fn state(
     metrics: Arc<Metrics>,
-    lasting: &Lasting,
+    process_state: &ProcessState,
     draining: &Arc<AtomicBool>,
-    shared: &Arc<Shared>,
+    shared: &Arc<CurrentSnapshot>,
     recent: Arc<Recent>,
     loads: Arc<Loads>,
 ) -> AdminState {
@@ -55,11 +57,11 @@ pub(super) fn state(
     AdminState {
         history: Arc::new(History::new(Arc::clone(&metrics), ambient::now())),
         metrics,
-        readiness: readiness(draining, lasting),
-        servers: levels(&lasting.fleet).into(),
+        readiness: readiness(draining, process_state),
+        servers: levels(&process_state.server_sets).into(),
         recent,
-        sessions: lasting.sessions.clone(),
-        audit: lasting.audit.clone(),
+        sessions: process_state.sessions.clone(),
+        audit: process_state.audit.clone(),
         loads,
         in_force: Arc::new(move || shared.current()),
     }
@@ -93,35 +95,35 @@ pub(super) fn serve(listener: TcpListener, state: AdminState) -> io::Result<Drop
 }
 
 /// How the servers of all upstreams are, for whoever asks.
-pub(super) fn levels(fleet: &Arc<Fleet>) -> ServerLevels {
-    let fleet = Arc::clone(fleet);
-    Box::new(move || fleet.levels())
+pub(super) fn levels(server_sets: &Arc<ServerSets>) -> ServerLevels {
+    let server_sets = Arc::clone(server_sets);
+    Box::new(move || server_sets.levels())
 }
 
 fn readiness(
     draining: &Arc<AtomicBool>,
-    lasting: &Lasting,
+    process_state: &ProcessState,
 ) -> Arc<dyn Fn() -> Readiness + Send + Sync> {
-    let (draining, sessions) = (Arc::clone(draining), lasting.sessions.clone());
-    let audit = lasting.audit.as_ref().map(|audit| audit.counts());
+    let (draining, sessions) = (Arc::clone(draining), process_state.sessions.clone());
+    let audit = process_state.audit.as_ref().map(|audit| audit.counts());
     // the admin listener opens when the rest is up: only the end is left to report
     Arc::new(move || {
         let drains = draining.load(Ordering::Relaxed);
         let running = if drains {
-            Check::Failed("draining")
+            ReadinessCheck::Failed("draining")
         } else {
-            Check::Ok
+            ReadinessCheck::Ok
         };
         let state = if sessions.is_up() {
-            Check::Ok
+            ReadinessCheck::Ok
         } else {
-            Check::Failed("unreachable")
+            ReadinessCheck::Failed("unreachable")
         };
         let fails = audit.as_ref().is_some_and(AuditCounts::is_failing);
         let audit = if fails {
-            Check::Failed("cannot be written")
+            ReadinessCheck::Failed("cannot be written")
         } else {
-            Check::Ok
+            ReadinessCheck::Ok
         };
         Readiness {
             running,

@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use proxy_header::{Error, ParseConfig, Protocol, ProxyHeader};
 
-use super::connection::Failure;
+use super::client::Failure;
 use super::stream::Stream;
 use crate::config::Server;
 

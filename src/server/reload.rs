@@ -6,15 +6,15 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use super::leftovers::Leftovers;
-use super::manager::{self, Asked, Reread};
-use super::tls::Tls;
-use super::watch::{Coverage, Watch};
-use super::{operators, outlets};
+use super::file_watch::{Coverage, FileWatch};
+use super::manager::{self, ManagerWaits, Reread};
+use super::retired_snapshots::RetiredSnapshots;
+use super::tls::ListenerTls;
+use super::{operators, sinks};
 use crate::admin::Loads;
 use crate::ambient;
 use crate::config::{self, Config, LoadRequest, Loaded, Problem, Problems, Severity};
-use crate::gateway::{Lasting, Shared, Snapshot, audit_changes};
+use crate::gateway::{CurrentSnapshot, ProcessState, Snapshot, audit_changes};
 use crate::session::StateSettings;
 use crate::telemetry::audit::AuditSink;
 use crate::telemetry::events::Events;
@@ -37,28 +37,28 @@ enum Trigger {
 }
 
 impl Trigger {
-    fn asked(self) -> Asked {
+    fn asked(self) -> ManagerWaits {
         match self {
-            Self::Signal => Asked::Yes,
-            Self::FilesChanged | Self::NewlyWatched | Self::Stop => Asked::No,
+            Self::Signal => ManagerWaits::Yes,
+            Self::FilesChanged | Self::NewlyWatched | Self::Stop => ManagerWaits::No,
         }
     }
 }
 
-/// What a reload changes.
-pub(super) struct Target {
-    pub(super) shared: Arc<Shared>,
+/// The parts of the process that a reload replaces.
+pub(super) struct ReloadTarget {
+    pub(super) shared: Arc<CurrentSnapshot>,
     /// `None` where clients are served in the clear.
-    pub(super) tls: Option<Arc<Tls>>,
-    pub(super) lasting: Lasting,
+    pub(super) tls: Option<Arc<ListenerTls>>,
+    pub(super) process_state: ProcessState,
     pub(super) metrics: Arc<Metrics>,
-    /// What operators are told.
+    /// The state that operators see.
     pub(super) loads: Arc<Loads>,
     pub(super) events: Option<Events>,
 }
 
-/// What the present configuration came from, and what only a restart changes.
-pub(super) struct Present {
+/// The files of the configuration in force, and the settings that only a restart changes.
+pub(super) struct LoadedFiles {
     pub(super) files: Vec<PathBuf>,
     pub(super) digest: [u8; 32],
     pub(super) fixed: Fixed,
@@ -111,12 +111,12 @@ impl Reloads {
     /// Watches the files from now on, on a thread of its own: reading 100,000 users takes a while.
     pub(super) fn start(
         request: LoadRequest,
-        present: Present,
-        target: Target,
+        present: LoadedFiles,
+        target: ReloadTarget,
     ) -> std::io::Result<Self> {
         let (triggers, received) = channel();
         let changes = triggers.clone();
-        let watch = Watch::start(move || {
+        let watch = FileWatch::start(move || {
             // it fails only where the thread is gone
             let _ = changes.send(Trigger::FilesChanged);
         });
@@ -128,7 +128,7 @@ impl Reloads {
             watch,
             triggers: triggers.clone(),
             last,
-            leftovers: Leftovers::new(),
+            retired_snapshots: RetiredSnapshots::new(),
         };
         reloader.follow(&[]);
         let thread = std::thread::Builder::new()
@@ -158,12 +158,12 @@ impl Drop for Reloads {
 
 struct Reloader {
     request: LoadRequest,
-    present: Present,
-    target: Target,
-    watch: Watch,
+    present: LoadedFiles,
+    target: ReloadTarget,
+    watch: FileWatch,
     triggers: Sender<Trigger>,
     last: Last,
-    leftovers: Leftovers<Snapshot>,
+    retired_snapshots: RetiredSnapshots<Snapshot>,
 }
 
 /// What became of the files when they were last read.
@@ -199,16 +199,16 @@ impl Reloader {
                 return;
             }
             self.reload(trigger);
-            self.leftovers.after_reading();
+            self.retired_snapshots.after_reading();
         }
     }
 
     /// Tidies up while nothing else is to do.
     fn next(&mut self, triggers: &Receiver<Trigger>) -> Option<Trigger> {
-        while let Some(pause) = self.leftovers.pause() {
+        while let Some(pause) = self.retired_snapshots.pause() {
             match triggers.recv_timeout(pause) {
                 Ok(trigger) => return Some(trigger),
-                Err(RecvTimeoutError::Timeout) => self.leftovers.clear(),
+                Err(RecvTimeoutError::Timeout) => self.retired_snapshots.clear(),
                 Err(RecvTimeoutError::Disconnected) => return None,
             }
         }
@@ -216,16 +216,16 @@ impl Reloader {
     }
 
     fn reload(&mut self, trigger: Trigger) {
-        if let (Trigger::Signal, Some(audit)) = (trigger, &self.target.lasting.audit) {
+        if let (Trigger::Signal, Some(audit)) = (trigger, &self.target.process_state.audit) {
             audit.reopen();
         }
         let (asked, before) = (trigger.asked(), self.last.reread());
-        if asked == Asked::Yes {
+        if asked == ManagerWaits::Yes {
             manager::reloading();
         }
         self.load(trigger);
         let now = self.last.reread();
-        if asked == Asked::Yes || now != before {
+        if asked == ManagerWaits::Yes || now != before {
             manager::reread(now, asked);
         }
     }
@@ -234,7 +234,7 @@ impl Reloader {
         match config::load(&self.request) {
             Ok(loaded) if loaded.digest == self.present.digest => self.keep(trigger, &loaded.files),
             Ok(loaded) => self.apply(loaded),
-            // a second look that finds the same says nothing new
+            // the same problems are reported once
             Err(problems) if trigger == Trigger::NewlyWatched && self.last.refuses(&problems) => {
                 self.follow(problems.files());
             }
@@ -294,11 +294,11 @@ impl Reloader {
         }
         let (services, users) = (loaded.config.services.len(), loaded.config.directory.len());
         let load = operators::load(&loaded);
-        let snapshot = Snapshot::new(loaded.config, &self.target.lasting);
+        let snapshot = Snapshot::new(loaded.config, &self.target.process_state);
         let former = self.target.shared.replace(snapshot);
         self.target.loads.applied(load);
-        if let Some(audit) = &self.target.lasting.audit {
-            outlets::applied(audit, &loaded.digest, (services, users));
+        if let Some(audit) = &self.target.process_state.audit {
+            sinks::applied(audit, &loaded.digest, (services, users));
             audit_changes(
                 audit,
                 &former,
@@ -306,7 +306,7 @@ impl Reloader {
                 ambient::wall_clock(),
             );
         }
-        self.leftovers.retire(former);
+        self.retired_snapshots.retire(former);
         self.present.digest = loaded.digest;
         self.present.files.clone_from(&loaded.files);
         self.follow(&loaded.files);
@@ -317,8 +317,8 @@ impl Reloader {
 
     fn refuse(&mut self, problems: Problems) {
         report(problems.as_slice());
-        if let Some(audit) = &self.target.lasting.audit {
-            outlets::refused(audit, problems.as_slice());
+        if let Some(audit) = &self.target.process_state.audit {
+            sinks::refused(audit, problems.as_slice());
         }
         self.follow(problems.files());
         self.target
@@ -330,7 +330,7 @@ impl Reloader {
     }
 }
 
-/// Waits until the files are left alone, and says what to do then.
+/// Waits until the files are unchanged for a moment; gives the next action.
 fn settle(first: Trigger, triggers: &Receiver<Trigger>) -> Trigger {
     let (mut trigger, latest) = (first, ambient::now() + LONGEST_WAIT);
     loop {

@@ -11,20 +11,20 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::{sleep, timeout};
 
-use super::listen::{Endpoint, ListenError, Listeners, bind_all, bind_alone};
+use super::listen::{ListenAddress, ListenError, Listeners, bind_all, bind_alone};
 use super::manager;
-use super::outlets::Outlets;
-use super::pulse::Pulse;
-use super::reload::{Fixed, Present, Reloads, Target, report};
+use super::reload::{Fixed, LoadedFiles, ReloadTarget, Reloads, report};
 use super::signals::Signals;
+use super::sinks::Sinks;
 use super::team::Team;
-use super::tls::Tls;
-use super::worker::End;
+use super::tls::ListenerTls;
+use super::watchdog::Watchdog;
+use super::worker::WorkerShutdown;
 use super::{files, operators};
 use crate::admin::Loads;
 use crate::ambient;
 use crate::config::{Config, LoadRequest, Loaded};
-use crate::gateway::{Lasting, Shared, Snapshot};
+use crate::gateway::{CurrentSnapshot, ProcessState, Snapshot};
 use crate::jwks::KeySources;
 use crate::session::{Sessions, StateError};
 use crate::telemetry::access_log::AccessLog;
@@ -32,7 +32,7 @@ use crate::telemetry::audit::{Audit, AuditSink};
 use crate::telemetry::events::Events;
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::recent::Recent;
-use crate::upstream::Fleet;
+use crate::upstream::ServerSets;
 use crate::users::{Hasher, HasherSettings};
 
 /// Logins that wait for each thread that checks passwords; more are refused with 503.
@@ -45,7 +45,7 @@ const STATE_WAIT: Duration = Duration::from_secs(10);
 const CUT_OFF: Duration = Duration::from_secs(1);
 
 /// What a gateway is started with.
-pub struct Settings {
+pub struct GatewaySettings {
     /// The configuration.
     pub loaded: Loaded,
     /// How to load it again.
@@ -60,12 +60,12 @@ pub struct Settings {
 #[derive(Clone, Debug)]
 pub struct Bound {
     /// For clients.
-    pub clients: Vec<Endpoint>,
+    pub clients: Vec<ListenAddress>,
     /// For operators; `None` where it is off.
     pub admin: Option<SocketAddr>,
 }
 
-/// Why a gateway cannot start, or ended before it was asked to.
+/// Why a gateway cannot start, or ended without a signal.
 #[derive(Debug)]
 pub enum RunError {
     /// An address cannot be listened on.
@@ -84,7 +84,7 @@ pub enum RunError {
 ///
 /// # Errors
 /// [`RunError`] where it cannot start.
-pub fn run(settings: Settings, ready: impl FnOnce(&Bound)) -> Result<(), RunError> {
+pub fn run(settings: GatewaySettings, ready: impl FnOnce(&Bound)) -> Result<(), RunError> {
     let runtime = Builder::new_current_thread().enable_all().build()?;
     // from here on: without a handler SIGHUP would end the process, and as the first one of a container it would not
     // hear SIGTERM at all
@@ -95,11 +95,11 @@ pub fn run(settings: Settings, ready: impl FnOnce(&Bound)) -> Result<(), RunErro
     let sockets = Sockets::bind(&settings.loaded.config)?;
     let loads = Arc::new(Loads::new(operators::load(&settings.loaded)));
     let cores = settings.request.cores;
-    let lasting = lasting(&settings.loaded.config, cores, &runtime, &metrics)?;
-    if let Wait::Ended = runtime.block_on(wait_for_state(&lasting.sessions, &mut signals))? {
+    let process_state = process_state(&settings.loaded.config, cores, &runtime, &metrics)?;
+    if let Wait::Ended = runtime.block_on(wait_for_state(&process_state.sessions, &mut signals))? {
         return Ok(());
     }
-    let process = Process::open(settings, lasting, metrics, loads)?;
+    let process = Process::open(settings, process_state, metrics, loads)?;
     process.serve(&runtime, sockets, signals, ready)
 }
 
@@ -128,10 +128,10 @@ impl Sockets {
 
 /// A process whose configuration is in force and whose stores are open.
 struct Process {
-    lasting: Lasting,
-    shared: Arc<Shared>,
-    tls: Option<Arc<Tls>>,
-    outlets: Outlets,
+    process_state: ProcessState,
+    shared: Arc<CurrentSnapshot>,
+    tls: Option<Arc<ListenerTls>>,
+    sinks: Sinks,
     reloads: Reloads,
     metrics: Arc<Metrics>,
     loads: Arc<Loads>,
@@ -140,44 +140,47 @@ struct Process {
 
 impl Process {
     fn open(
-        settings: Settings,
-        lasting: Lasting,
+        settings: GatewaySettings,
+        process_state: ProcessState,
         metrics: Arc<Metrics>,
         loads: Arc<Loads>,
     ) -> Result<Self, RunError> {
         let loaded = settings.loaded;
         let fixed = Fixed::of(&loaded.config);
         let tls = loaded.config.server.tls.as_ref();
-        let tls = tls.map(|tls| Arc::new(Tls::new(tls)));
-        metrics.show_servers(operators::levels(&lasting.fleet));
-        let outlets = Outlets::open(&lasting, &metrics);
-        let shared = Arc::new(Shared::new(Snapshot::new(loaded.config, &lasting)));
-        let target = Target {
+        let tls = tls.map(|tls| Arc::new(ListenerTls::new(tls)));
+        metrics.show_servers(operators::levels(&process_state.server_sets));
+        let sinks = Sinks::open(&process_state, &metrics);
+        let shared = Arc::new(CurrentSnapshot::new(Snapshot::new(
+            loaded.config,
+            &process_state,
+        )));
+        let target = ReloadTarget {
             shared: Arc::clone(&shared),
             tls: tls.clone(),
-            lasting: lasting.clone(),
+            process_state: process_state.clone(),
             metrics: Arc::clone(&metrics),
             loads: Arc::clone(&loads),
             events: settings.events,
         };
-        let present = Present {
+        let present = LoadedFiles {
             files: loaded.files,
             digest: loaded.digest,
             fixed,
         };
         Ok(Self {
             reloads: Reloads::start(settings.request, present, target)?,
-            lasting,
+            process_state,
             shared,
             tls,
-            outlets,
+            sinks,
             metrics,
             loads,
             access_log: settings.access_log,
         })
     }
 
-    /// Serves until the process is asked to end, and ends everything in order.
+    /// Serves until the process is signalled to end, then shuts everything down in order.
     fn serve(
         self,
         runtime: &Runtime,
@@ -185,40 +188,51 @@ impl Process {
         signals: Signals,
         ready: impl FnOnce(&Bound),
     ) -> Result<(), RunError> {
-        let (end, pulse, recent) = (End::default(), Pulse::wanted(), Arc::new(Recent::default()));
+        let (end, watchdog, recent) = (
+            WorkerShutdown::default(),
+            Watchdog::wanted(),
+            Arc::new(Recent::default()),
+        );
         let bound = sockets.bound();
         let team = Team {
             shared: &self.shared,
             tls: self.tls.as_ref(),
-            sessions: &self.lasting.sessions,
+            sessions: &self.process_state.sessions,
             metrics: &self.metrics,
             access_log: &self.access_log,
-            pulse: pulse.as_ref(),
+            watchdog: watchdog.as_ref(),
             recent: &recent,
             end: &end,
         };
         let (threads, mut ended) = team.start(sockets.clients.of_worker)?;
         let draining = Arc::new(AtomicBool::new(false));
-        let (lasting, shared) = (&self.lasting, &self.shared);
-        let state = operators::state(self.metrics, lasting, &draining, shared, recent, self.loads);
+        let (process_state, shared) = (&self.process_state, &self.shared);
+        let state = operators::state(
+            self.metrics,
+            process_state,
+            &draining,
+            shared,
+            recent,
+            self.loads,
+        );
         let admin = sockets.admin;
         let _operators = admin
             .map(|listener| operators::serve(listener, state))
             .transpose()?;
         let outcome = runtime.block_on(async {
-            pulse.map(|pulse| tokio::spawn(pulse.run()));
-            tokio::spawn(Arc::clone(&lasting.fleet).watch());
+            watchdog.map(|watchdog| tokio::spawn(watchdog.run()));
+            tokio::spawn(Arc::clone(&process_state.server_sets).watch());
             tracing::info!(clients = ?bound.clients, admin = ?bound.admin, "listening");
             manager::ready();
             ready(&bound);
-            let drain = || start_drain(&draining, shared, &self.outlets);
+            let drain = || start_drain(&draining, shared, &self.sinks);
             supervise(signals, &mut ended, &self.reloads, drain, &end).await
         });
         if let Workers::Gone = runtime.block_on(cut_off(&end, &mut ended)) {
             threads.into_iter().for_each(|thread| drop(thread.join()));
         }
         drop(sockets.clients.files);
-        self.outlets.close(self.reloads);
+        self.sinks.close(self.reloads);
         self.access_log.close();
         tracing::info!("ended");
         outcome.into_result()
@@ -232,16 +246,16 @@ fn counting(access_log: &AccessLog) -> Arc<Metrics> {
     metrics
 }
 
-fn lasting(
+fn process_state(
     config: &Config,
     cores: usize,
     runtime: &Runtime,
     metrics: &Arc<Metrics>,
-) -> Result<Lasting, RunError> {
-    Ok(Lasting {
+) -> Result<ProcessState, RunError> {
+    Ok(ProcessState {
         hasher: Hasher::start(hasher_settings(cores))?,
         sessions: Sessions::start(&config.state, Arc::clone(metrics), ambient::hash_state())?,
-        fleet: Fleet::new(),
+        server_sets: ServerSets::new(),
         issuer_keys: KeySources::new(runtime.handle().clone(), Arc::clone(metrics)).into(),
         traces: Arc::default(),
         audit: config.log.audit.as_ref().map(start_audit).transpose()?,
@@ -249,12 +263,12 @@ fn lasting(
 }
 
 /// Says everywhere that the end has begun. Returns for how long new connections are still served.
-fn start_drain(draining: &AtomicBool, shared: &Shared, outlets: &Outlets) -> Duration {
+fn start_drain(draining: &AtomicBool, shared: &CurrentSnapshot, sinks: &Sinks) -> Duration {
     draining.store(true, Ordering::Relaxed);
     let current = shared.current();
     let timeouts = &current.server().timeouts;
     manager::stopping(timeouts.drain_delay + timeouts.drain);
-    outlets.drain(timeouts)
+    sinks.drain(timeouts)
 }
 
 /// Without a record of what it does the gateway does not start.
@@ -265,7 +279,7 @@ fn start_audit(sink: &AuditSink) -> Result<Arc<Audit>, RunError> {
 /// How a wait at the start ended.
 enum Wait {
     Over,
-    /// The process was asked to end.
+    /// The process was signalled to end.
     Ended,
 }
 
@@ -310,7 +324,7 @@ async fn supervise(
     ended: &mut UnboundedReceiver<()>,
     reloads: &Reloads,
     start_drain: impl FnOnce() -> Duration,
-    end: &End,
+    end: &WorkerShutdown,
 ) -> Outcome {
     loop {
         tokio::select! {
@@ -339,7 +353,7 @@ enum Workers {
 }
 
 /// Ends the workers that still run, if any. What they were doing is written to the access log.
-async fn cut_off(end: &End, ended: &mut UnboundedReceiver<()>) -> Workers {
+async fn cut_off(end: &WorkerShutdown, ended: &mut UnboundedReceiver<()>) -> Workers {
     end.stop.cancel();
     end.cut.cancel();
     timeout(CUT_OFF, all_gone(ended))

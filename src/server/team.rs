@@ -8,11 +8,11 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::context::{Context, OpenConnections};
 use super::listen::Listener;
-use super::pulse::Pulse;
-use super::tls::Tls;
-use super::worker::{self, End};
+use super::tls::ListenerTls;
+use super::watchdog::Watchdog;
+use super::worker::{self, WorkerShutdown};
 use crate::ambient::{self, Ticker};
-use crate::gateway::{Shared, Worker, WorkerParts};
+use crate::gateway::{CurrentSnapshot, Worker, WorkerParts};
 use crate::session::Sessions;
 use crate::telemetry::access_log::AccessLog;
 use crate::telemetry::metrics::Metrics;
@@ -20,14 +20,14 @@ use crate::telemetry::recent::Recent;
 
 /// What all workers are started with.
 pub(super) struct Team<'a> {
-    pub(super) shared: &'a Arc<Shared>,
-    pub(super) tls: Option<&'a Arc<Tls>>,
+    pub(super) shared: &'a Arc<CurrentSnapshot>,
+    pub(super) tls: Option<&'a Arc<ListenerTls>>,
     pub(super) sessions: &'a Sessions,
     pub(super) metrics: &'a Arc<Metrics>,
     pub(super) access_log: &'a AccessLog,
-    pub(super) pulse: Option<&'a Pulse>,
+    pub(super) watchdog: Option<&'a Watchdog>,
     pub(super) recent: &'a Recent,
-    pub(super) end: &'a End,
+    pub(super) end: &'a WorkerShutdown,
 }
 
 impl Team<'_> {
@@ -63,10 +63,10 @@ impl Team<'_> {
             self.end.clone(),
         );
         let recent = self.recent.shard();
-        let (id_seed, tls, pulse) = (
+        let (id_seed, tls, watchdog) = (
             ambient::random_bytes(),
             self.tls.cloned(),
-            self.pulse.map(Pulse::join),
+            self.watchdog.map(Watchdog::join),
         );
         let revocations = Arc::clone(self.sessions.revocations());
         let drain = {
@@ -91,7 +91,7 @@ impl Team<'_> {
             .name(format!("worker-{index}"))
             .spawn(move || {
                 let _ends = ends;
-                if let Err(error) = worker::run(listeners, context, pulse, &end, drain) {
+                if let Err(error) = worker::run(listeners, context, watchdog, &end, drain) {
                     tracing::error!(%error, "a worker cannot start");
                 }
             })

@@ -10,8 +10,8 @@ use rustls::sign::CertifiedKey;
 use rustls::{ServerConfig, version};
 use tokio_rustls::TlsAcceptor;
 
-use super::connection::{Failure, Protocol};
-use super::farewell::{farewell, linger};
+use super::client::{ClientProtocol, Failure};
+use super::linger::{linger, linger_after};
 use super::stream::Stream;
 use crate::ambient::Ticker;
 use crate::config::{ClientCa, ServerTls};
@@ -25,12 +25,12 @@ const HTTP2: &[u8] = b"h2";
 const HTTP1: &[u8] = b"http/1.1";
 
 /// The TLS of all listeners. A reload changes what new connections get; those that are open go on.
-pub(super) struct Tls {
+pub(super) struct ListenerTls {
     certificate: Arc<Certificate>,
-    present: RwLock<Present>,
+    present: RwLock<CurrentTls>,
 }
 
-struct Present {
+struct CurrentTls {
     config: Arc<ServerConfig>,
     client_ca: Option<ClientCa>,
 }
@@ -38,10 +38,10 @@ struct Present {
 /// The certificate in force.
 struct Certificate(RwLock<Arc<CertifiedKey>>);
 
-impl Tls {
+impl ListenerTls {
     pub(super) fn new(settings: &ServerTls) -> Self {
         let certificate = Arc::new(Certificate(RwLock::new(Arc::clone(&settings.certified))));
-        let present = Present::new(&certificate, settings.client_ca.clone());
+        let present = CurrentTls::new(&certificate, settings.client_ca.clone());
         Self {
             certificate,
             present: RwLock::new(present),
@@ -71,12 +71,12 @@ impl Tls {
             .unwrap_or_else(PoisonError::into_inner) = Arc::clone(&settings.certified);
         let mut present = self.present.write().unwrap_or_else(PoisonError::into_inner);
         if present.client_ca != settings.client_ca {
-            *present = Present::new(&self.certificate, settings.client_ca.clone());
+            *present = CurrentTls::new(&self.certificate, settings.client_ca.clone());
         }
     }
 }
 
-impl Present {
+impl CurrentTls {
     fn new(certificate: &Arc<Certificate>, client_ca: Option<ClientCa>) -> Self {
         let builder = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
             .with_protocol_versions(&[&version::TLS13, &version::TLS12])
@@ -116,13 +116,13 @@ pub(super) async fn accept(
     mut stream: Stream,
     acceptor: TlsAcceptor,
     ticker: &Ticker,
-) -> Result<(Stream, Protocol), Failure> {
+) -> Result<(Stream, ClientProtocol), Failure> {
     let first = stream.read_ahead().await?;
     match first.first() {
         None => return Err(Failure::Gone),
         // a handshake begins with 22; no method of HTTP does (RFC 8446, section 5.1)
         Some(byte) if byte.is_ascii_uppercase() => {
-            farewell(stream, PLAIN, ticker).await;
+            linger_after(stream, PLAIN, ticker).await;
             return Err(
                 io::Error::new(io::ErrorKind::InvalidData, "a request in the clear").into(),
             );
@@ -131,7 +131,7 @@ pub(super) async fn accept(
     }
     let Stream::Tcp(stream) = stream else {
         // only TCP is given an acceptor
-        return Ok((stream, Protocol::Http1));
+        return Ok((stream, ClientProtocol::Http1));
     };
     let stream = match acceptor.accept(stream).into_fallible().await {
         Ok(stream) => stream,
@@ -142,9 +142,9 @@ pub(super) async fn accept(
         }
     };
     let protocol = match stream.get_ref().1.alpn_protocol() {
-        Some(HTTP2) => Protocol::Http2,
+        Some(HTTP2) => ClientProtocol::Http2,
         // HTTP/2 over TLS must be agreed on (RFC 9113, section 3.2)
-        Some(_) | None => Protocol::Http1,
+        Some(_) | None => ClientProtocol::Http1,
     };
     Ok((Stream::tls(stream), protocol))
 }

@@ -9,24 +9,25 @@ use tokio::task::{JoinSet, spawn_local};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::connection::{self, Accepted};
+use super::client::Accepted;
+use super::connection;
 use super::context::Context;
-use super::farewell::farewell;
+use super::linger::linger_after;
 use super::listen::{Accepting, Listener, Owner};
-use super::pulse::Answering;
+use super::watchdog::WatchdogReply;
 use crate::gateway::Snapshot;
 use crate::telemetry::metrics::ConnectionRejection;
 
-/// What a connection over the limit is told.
+/// The response to a connection over the limit.
 const FULL: &[u8] =
     b"HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\nretry-after: 1\r\ncontent-length: 0\r\n\r\n";
 
 /// How long to wait when the system has no resources for another connection.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// When a worker ends.
+/// Signals the end of the workers.
 #[derive(Clone, Default)]
-pub(super) struct End {
+pub(super) struct WorkerShutdown {
     /// Cancelled: accept nothing more, finish what runs.
     pub(super) stop: CancellationToken,
     /// Cancelled after `stop`: finish nothing.
@@ -37,8 +38,8 @@ pub(super) struct End {
 pub(super) fn run(
     listeners: Vec<Listener>,
     context: impl FnOnce() -> Context,
-    pulse: Option<Answering>,
-    end: &End,
+    watchdog: Option<WatchdogReply>,
+    end: &WorkerShutdown,
     drain: impl FnOnce() -> Duration,
 ) -> io::Result<()> {
     let runtime = Builder::new_current_thread()
@@ -52,11 +53,11 @@ pub(super) fn run(
             let follow = |snapshot: &Snapshot| following.follow(snapshot);
             following.gateway.follow_reloads(follow).await;
         });
-        if let Some(pulse) = pulse {
-            spawn_local(pulse.run());
+        if let Some(watchdog) = watchdog {
+            spawn_local(watchdog.run());
         }
         let trimming = Rc::clone(&context);
-        spawn_local(async move { trimming.trimmer.run().await });
+        spawn_local(async move { trimming.memory_releaser.run().await });
         accept_all(listeners, &context, &end.stop).await?;
         let _ = end
             .cut
@@ -134,11 +135,11 @@ fn turn_away(Accepted { stream, address }: Accepted, context: &Rc<Context>) {
         .rejections
         .note(ConnectionRejection::Limit, address.ip().to_canonical());
     if context.tls_of(&stream).is_none()
-        && let Some(place) = context.farewell()
+        && let Some(place) = context.lingering_close()
     {
         let ticker = context.ticker.clone();
         spawn_local(async move {
-            farewell(stream, FULL, &ticker).await;
+            linger_after(stream, FULL, &ticker).await;
             drop(place);
         });
     }

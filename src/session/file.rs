@@ -1,4 +1,4 @@
-//! `state: file:PATH`: what one process must still know after a restart, in one file.
+//! `state: file:PATH`: the state that one process keeps across restarts, in one file.
 //!
 //! The file is a journal of what memory holds: it is read at the start only. Every answer waits until what it says is
 //! on the disk, so nothing that was answered is lost, whenever the process or the machine stops.
@@ -6,22 +6,27 @@
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::{fmt, io};
 
 use ahash::RandomState;
 use redb::backends::FileBackend;
 use redb::{Builder, Database, DatabaseError, ReadableDatabase, ReadableTable, TableDefinition};
+use tokio::sync::mpsc::Receiver;
+use tokio::time::{Duration, sleep};
 
 use super::attempt::{Account, Subject};
+use super::health::StoreHealth;
+use super::job::{Job, StoreUnavailable};
 use super::known::KNOWN_FOR;
-use super::local::{Change, Local};
+use super::local::{BATCH, Local, StoredChange, publish};
 use super::revocations::Revocations;
 use crate::ambient;
 use crate::token::SessionId;
 
 /// Families as JSON, by session.
 const FAMILIES: TableDefinition<'_, [u8; 16], &[u8]> = TableDefinition::new("families");
-/// Ended sessions, with the second from which on nobody needs to know.
+/// Ended sessions, with the second from which the revocation can be dropped.
 const ENDED: TableDefinition<'_, [u8; 16], u64> = TableDefinition::new("ended");
 /// Held subjects, with the millisecond of their release.
 const HELD: TableDefinition<'_, &str, u64> = TableDefinition::new("held");
@@ -55,7 +60,7 @@ pub(super) enum FileError {
 }
 
 impl FileStore {
-    /// Opens or makes the file, which only its owner may read, and reads what it holds.
+    /// Opens or creates the file, which only its owner may read, and reads it.
     pub(super) fn open(
         path: &Path,
         revocations: &Revocations,
@@ -70,7 +75,7 @@ impl FileStore {
         Ok((store, local))
     }
 
-    /// Opens the file anew, and reads what it holds. It counts as usable only where it can be written.
+    /// Reopens the file and reads it. It is usable only where it can be written.
     pub(super) fn reopen(&mut self, revocations: &Revocations) -> Result<Local, FileError> {
         // the lock of the former handle would be in the way
         self.database = None;
@@ -82,7 +87,7 @@ impl FileStore {
     }
 
     /// Writes changes down, all or none, and waits until they are on the disk.
-    pub(super) fn write(&mut self, changes: &[Change]) -> Result<(), FileError> {
+    pub(super) fn write(&mut self, changes: &[StoredChange]) -> Result<(), FileError> {
         if changes.is_empty() {
             return Ok(());
         }
@@ -146,7 +151,7 @@ fn read(
         // what an older version cannot read is a session that has to log in again
         if let Ok(family) = serde_json::from_slice(family.value()) {
             local.restore(
-                Change::Keep(SessionId::from_bytes(session.value()), family),
+                StoredChange::Keep(SessionId::from_bytes(session.value()), family),
                 millis,
             );
         }
@@ -162,16 +167,16 @@ fn read(
         let (key, until) = entry?;
         let (subject, until) = (Subject::parse(key.value()), until.value());
         if let Some(subject) = subject.filter(|_| until > millis) {
-            local.restore(Change::Hold(subject, until), millis);
+            local.restore(StoredChange::Hold(subject, until), millis);
         }
     }
     for entry in transaction.open_table(KNOWN)?.iter()? {
         let (account, known) = entry?;
         let (_, text) = known.value();
-        // what cannot be read is known anew with the next good login
+        // an unreadable entry is replaced at the next successful login
         if let Ok(known) = serde_json::from_slice(text) {
             let account = Account::from_bytes(account.value());
-            local.restore(Change::Know(account, known), millis);
+            local.restore(StoredChange::Know(account, known), millis);
         }
     }
     Ok(())
@@ -193,7 +198,7 @@ fn try_to_write(database: &Database) -> Result<(), redb::Error> {
     Ok(())
 }
 
-fn write(database: &Database, changes: &[Change]) -> Result<(), redb::Error> {
+fn write(database: &Database, changes: &[StoredChange]) -> Result<(), redb::Error> {
     let transaction = database.begin_write()?;
     {
         let mut families = transaction.open_table(FAMILIES)?;
@@ -202,21 +207,23 @@ fn write(database: &Database, changes: &[Change]) -> Result<(), redb::Error> {
         let mut known = transaction.open_table(KNOWN)?;
         for change in changes {
             match change {
-                Change::Keep(session, family) => {
+                StoredChange::Keep(session, family) => {
                     let text = serde_json::to_vec(family)
                         .expect("a family has nothing that JSON cannot say");
                     families.insert(session.as_bytes(), &*text)?;
                 }
-                Change::Forget(session) => drop(families.remove(session.as_bytes())?),
-                Change::Revoke(session, until) => drop(ended.insert(session.as_bytes(), until)?),
-                Change::Hold(subject, until) => drop(held.insert(&*subject.key(), until)?),
-                Change::Release(subject) => drop(held.remove(&*subject.key())?),
-                Change::Know(account, networks) => {
+                StoredChange::Forget(session) => drop(families.remove(session.as_bytes())?),
+                StoredChange::Revoke(session, until) => {
+                    drop(ended.insert(session.as_bytes(), until)?)
+                }
+                StoredChange::Hold(subject, until) => drop(held.insert(&*subject.key(), until)?),
+                StoredChange::Release(subject) => drop(held.remove(&*subject.key())?),
+                StoredChange::Know(account, networks) => {
                     let text = serde_json::to_vec(networks)
                         .expect("networks have nothing that JSON cannot say");
                     known.insert(account.as_bytes(), (networks.last_used(), &*text))?;
                 }
-                Change::Purge(now) => {
+                StoredChange::Purge(now) => {
                     ended.retain(|_, until| until > *now)?;
                     held.retain(|_, until| until / 1000 >= *now)?;
                 }
@@ -245,5 +252,63 @@ impl std::error::Error for FileError {}
 impl From<redb::Error> for FileError {
     fn from(error: redb::Error) -> Self {
         Self::Database(error)
+    }
+}
+
+/// How often a file that failed is tried again.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// Serves `file:` until the last sender is gone. What is answered is on the disk.
+pub(super) async fn serve_file(
+    mut jobs: Receiver<Job>,
+    mut store: FileStore,
+    mut local: Local,
+    revocations: Arc<Revocations>,
+    health: &StoreHealth,
+) {
+    let mut batch = Vec::with_capacity(BATCH);
+    while jobs.recv_many(&mut batch, BATCH).await > 0 {
+        let answers: Vec<_> = batch
+            .drain(..)
+            .map(|job| local.perform(job, &revocations))
+            .collect();
+        let changes = std::mem::take(&mut local.changes);
+        let written = store.write(&changes);
+        if written.is_ok() {
+            publish(&changes, &revocations);
+        }
+        let kept = written.as_ref().copied().map_err(|_| StoreUnavailable);
+        answers.into_iter().for_each(|answer| answer(kept));
+        if let Err(error) = written {
+            health.lost(&error);
+            // memory has unwritten changes: the file is authoritative
+            local = match mend(&mut jobs, &mut store, &revocations).await {
+                Some(local) => local,
+                None => return,
+            };
+            health.found();
+        }
+    }
+}
+
+/// Refuses everything until the file can be read and written again; `None` once the last sender is gone.
+async fn mend(
+    jobs: &mut Receiver<Job>,
+    store: &mut FileStore,
+    revocations: &Revocations,
+) -> Option<Local> {
+    loop {
+        let pause = sleep(RETRY);
+        tokio::pin!(pause);
+        loop {
+            tokio::select! {
+                () = &mut pause => break,
+                job = jobs.recv() => job?.refuse(),
+            }
+        }
+        let reopened: Result<Local, FileError> = store.reopen(revocations);
+        if let Ok(local) = reopened {
+            return Some(local);
+        }
     }
 }

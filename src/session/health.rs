@@ -1,4 +1,4 @@
-//! Whether the store can be used now, for everybody who asks.
+//! Whether the store is available now.
 
 use std::fmt;
 use std::sync::Arc;
@@ -7,8 +7,8 @@ use tokio::sync::watch;
 
 use crate::telemetry::metrics::Metrics;
 
-/// Whether the store can be used. A change is said once: as an event, as a metric, and to those who wait.
-pub(super) struct Health {
+/// Whether the store is available. Each change is published once: as an event, as a metric, and to waiters.
+pub(super) struct StoreHealth {
     /// What the store is called in events; without credentials.
     name: String,
     state: watch::Sender<State>,
@@ -23,7 +23,7 @@ pub(super) enum State {
     Down,
 }
 
-impl Health {
+impl StoreHealth {
     pub(super) fn new(name: String, state: State, metrics: Arc<Metrics>) -> Self {
         metrics.state_is_up(state == State::Up);
         Self {

@@ -1,4 +1,4 @@
-//! What is asked of a store, and how it answers.
+//! The jobs of a store, and their results.
 
 use std::fmt;
 
@@ -8,17 +8,17 @@ use super::attempt::{
     Admission, AttemptLimits, Begun, LoginAttempt, Network, PasswordResult, Subject, Throttled,
 };
 use super::family::{Family, Shown};
-use super::lockout::Holds;
+use super::holds::Holds;
 use super::refresh_token::Digest;
 use crate::token::SessionId;
 
-/// The store cannot be reached, or cannot write. What was asked for may or may not have been done.
+/// The store cannot be reached, or cannot write. The requested change may or may not have been made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StoreUnavailable;
 
-/// What became of a refresh token that was shown.
+/// The result of presenting a refresh token.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Exchange {
+pub enum TokenExchange {
     /// It was good, and the fresh one takes its place.
     Good {
         /// Who logged in.
@@ -35,22 +35,22 @@ pub enum Exchange {
     },
 }
 
-/// Where an answer goes. Nobody listens any more where the client has gone.
-pub(super) type Reply<T> = oneshot::Sender<Result<T, StoreUnavailable>>;
+/// Where the result of a job goes. The receiver is gone where the client has disconnected.
+pub(super) type JobReply<T> = oneshot::Sender<Result<T, StoreUnavailable>>;
 
 /// One thing to do.
 pub(super) enum Job {
-    Open(Open, Reply<()>),
-    Exchange(ExchangeOrder, Reply<Exchange>),
-    End(End, Reply<()>),
-    /// Ends a session if its family is known.
-    Leave(End, Reply<()>),
+    Open(Open, JobReply<()>),
+    Exchange(ExchangeOrder, JobReply<TokenExchange>),
+    End(EndSession, JobReply<()>),
+    /// Ends a session if its family exists.
+    Leave(EndSession, JobReply<()>),
     /// At a time in milliseconds.
-    Check(LoginAttempt, u64, Reply<Result<Admission, Throttled>>),
-    Record(Record, Reply<Result<Begun, Throttled>>),
-    ClearLockouts(Vec<Subject>, Reply<()>),
-    /// The holds at a time in milliseconds, so many of them at the most.
-    List(usize, u64, Reply<Holds>),
+    Check(LoginAttempt, u64, JobReply<Result<Admission, Throttled>>),
+    Record(RecordAttempt, JobReply<Result<Begun, Throttled>>),
+    ClearLockouts(Vec<Subject>, JobReply<()>),
+    /// The lockouts at a time in milliseconds, at most so many of them.
+    List(usize, u64, JobReply<Holds>),
 }
 
 /// Keep a new family. Times are seconds since 1970, here and below.
@@ -75,7 +75,7 @@ pub(super) struct ExchangeOrder {
 
 /// End a session.
 #[derive(Clone, Copy)]
-pub(super) struct End {
+pub(super) struct EndSession {
     pub(super) session: SessionId,
     pub(super) now: u64,
     /// When its last access token will have expired.
@@ -85,7 +85,7 @@ pub(super) struct End {
 }
 
 /// A password was checked. The time is in milliseconds.
-pub(super) struct Record {
+pub(super) struct RecordAttempt {
     pub(super) attempt: LoginAttempt,
     pub(super) admission: Admission,
     pub(super) result: PasswordResult,
@@ -112,7 +112,7 @@ impl Job {
 }
 
 /// Answers. A client that has gone needs no answer.
-pub(super) fn answer<T>(reply: Reply<T>, result: Result<T, StoreUnavailable>) {
+pub(super) fn answer<T>(reply: JobReply<T>, result: Result<T, StoreUnavailable>) {
     let _ = reply.send(result);
 }
 
@@ -123,8 +123,8 @@ impl ExchangeOrder {
     }
 
     /// The order to end the session of this family, whose spent token was shown.
-    pub(super) fn end(&self, family: &Family) -> End {
-        End {
+    pub(super) fn end(&self, family: &Family) -> EndSession {
+        EndSession {
             session: self.session,
             now: self.now,
             last_token: self.last_token,

@@ -1,30 +1,23 @@
 //! What this process keeps itself, for `memory` and for `file:`.
 
-use std::sync::Arc;
-
 use ahash::RandomState;
 use tokio::sync::mpsc::Receiver;
-use tokio::time::{Duration, sleep};
 
 use super::attempt::{Account, Begun, Subject, Throttled};
 use super::family::{Family, Shown};
-use super::file::{FileError, FileStore};
-use super::health::Health;
+use super::holds::Holds;
 use super::job::{
-    End, Exchange, ExchangeOrder, Job, Open, Record, Reply, StoreUnavailable, answer,
+    EndSession, ExchangeOrder, Job, JobReply, Open, RecordAttempt, StoreUnavailable, TokenExchange,
+    answer,
 };
 use super::known::KnownNetworks;
-use super::lockout::Holds;
 use super::revocations::Revocations;
-use super::throttle::{LoginThrottle, Outcome};
+use super::throttle::{LoginThrottle, ThrottleUpdate};
 use super::vault::{CAPACITY, Vault};
 use crate::token::SessionId;
 
 /// Jobs that are done, and written down, together.
-const BATCH: usize = 256;
-
-/// How often a file that failed is tried again.
-const RETRY: Duration = Duration::from_secs(1);
+pub(super) const BATCH: usize = 256;
 
 /// How often expired things are looked for, in seconds; only when there is something to do anyway.
 const PURGE: u64 = 60;
@@ -33,20 +26,20 @@ const PURGE: u64 = 60;
 pub(super) struct Local {
     vault: Vault,
     throttle: LoginThrottle,
-    changes: Vec<Change>,
+    pub(super) changes: Vec<StoredChange>,
     next_purge: u64,
 }
 
-/// One change, to be written down.
-pub(super) enum Change {
+/// One change to persist.
+pub(super) enum StoredChange {
     Keep(SessionId, Family),
     Forget(SessionId),
-    /// A session has ended; the second after which nobody needs to know any more.
+    /// A session has ended; the second after which the revocation can be dropped.
     Revoke(SessionId, u64),
     /// A subject is held, until this millisecond.
     Hold(Subject, u64),
     Release(Subject),
-    /// The networks that an account is known to log in from.
+    /// The known networks of an account.
     Know(Account, KnownNetworks),
     /// Everything that has expired by this second.
     Purge(u64),
@@ -55,7 +48,7 @@ pub(super) enum Change {
 /// Answers, once it is certain that what was done is kept.
 type Deferred = Box<dyn FnOnce(Result<(), StoreUnavailable>)>;
 
-fn deferred<T: 'static>(reply: Reply<T>, value: T) -> Deferred {
+fn deferred<T: 'static>(reply: JobReply<T>, value: T) -> Deferred {
     Box::new(move |kept| answer(reply, kept.map(|()| value)))
 }
 
@@ -70,21 +63,24 @@ impl Local {
         }
     }
 
-    /// Takes in what was written down before: a family, a hold, or known networks.
-    pub(super) fn restore(&mut self, change: Change, now_millis: u64) {
+    /// Restores a persisted family, lockout or list of known networks.
+    pub(super) fn restore(&mut self, change: StoredChange, now_millis: u64) {
         match change {
-            Change::Keep(session, family) => {
+            StoredChange::Keep(session, family) => {
                 for session in self.vault.put(session, family) {
-                    self.changes.push(Change::Forget(session));
+                    self.changes.push(StoredChange::Forget(session));
                 }
             }
-            Change::Hold(subject, until) => self.throttle.restore(subject, until, now_millis),
-            Change::Know(account, known) => self.throttle.restore_known(account, known),
-            Change::Forget(_) | Change::Revoke(..) | Change::Release(_) | Change::Purge(_) => {}
+            StoredChange::Hold(subject, until) => self.throttle.restore(subject, until, now_millis),
+            StoredChange::Know(account, known) => self.throttle.restore_known(account, known),
+            StoredChange::Forget(_)
+            | StoredChange::Revoke(..)
+            | StoredChange::Release(_)
+            | StoredChange::Purge(_) => {}
         }
     }
 
-    fn perform(&mut self, job: Job, revocations: &Revocations) -> Deferred {
+    pub(super) fn perform(&mut self, job: Job, revocations: &Revocations) -> Deferred {
         match job {
             Job::Open(open, reply) => {
                 self.open(open);
@@ -104,7 +100,7 @@ impl Local {
             Job::ClearLockouts(subjects, reply) => {
                 for subject in subjects {
                     self.throttle.lift(&subject);
-                    self.changes.push(Change::Release(subject));
+                    self.changes.push(StoredChange::Release(subject));
                 }
                 deferred(reply, ())
             }
@@ -114,17 +110,17 @@ impl Local {
         }
     }
 
-    fn record(&mut self, record: &Record) -> Result<Begun, Throttled> {
-        let mut outcome = Outcome::default();
+    fn record(&mut self, record: &RecordAttempt) -> Result<Begun, Throttled> {
+        let mut outcome = ThrottleUpdate::default();
         self.throttle.record(record, &mut outcome)?;
         let mut begun = Begun::default();
         for (subject, until) in outcome.holds {
             begun.note(&subject);
-            self.changes.push(Change::Hold(subject, until));
+            self.changes.push(StoredChange::Hold(subject, until));
         }
         let known = outcome.known;
         self.changes
-            .extend(known.map(|known| Change::Know(record.attempt.account, known)));
+            .extend(known.map(|known| StoredChange::Know(record.attempt.account, known)));
         Ok(begun)
     }
 
@@ -133,49 +129,51 @@ impl Local {
         self.keep(open.session, open.family);
     }
 
-    fn exchange(&mut self, order: &ExchangeOrder, revocations: &Revocations) -> Exchange {
+    fn exchange(&mut self, order: &ExchangeOrder, revocations: &Revocations) -> TokenExchange {
         let Some(family) = self
             .vault
             .find(&order.session)
             .filter(|_| !revocations.contains(&order.session))
         else {
-            return Exchange::Refused;
+            return TokenExchange::Refused;
         };
         let mut family = family.clone();
         let (subject, opened_at) = (family.subject.clone(), family.opened_at);
         match order.make(&mut family) {
             Shown::Good => {
                 self.keep(order.session, family);
-                Exchange::Good { subject, opened_at }
+                TokenExchange::Good { subject, opened_at }
             }
-            Shown::Expired => Exchange::Refused,
+            Shown::Expired => TokenExchange::Refused,
             Shown::Reused => {
                 self.end(order.end(&family));
-                Exchange::Reused { subject }
+                TokenExchange::Reused { subject }
             }
         }
     }
 
-    fn end(&mut self, end: End) {
+    fn end(&mut self, end: EndSession) {
         self.purge(end.now);
         if self.vault.remove(&end.session).is_some() {
-            self.changes.push(Change::Forget(end.session));
+            self.changes.push(StoredChange::Forget(end.session));
         }
         self.changes
-            .push(Change::Revoke(end.session, end.last_token));
+            .push(StoredChange::Revoke(end.session, end.last_token));
     }
 
     /// Without a family nothing is noted: anybody could make up sessions to end.
-    fn leave(&mut self, end: End) {
+    fn leave(&mut self, end: EndSession) {
         if self.vault.find(&end.session).is_some() {
             self.end(end);
         }
     }
 
     fn keep(&mut self, session: SessionId, family: Family) {
-        self.changes.push(Change::Keep(session, family.clone()));
+        self.changes
+            .push(StoredChange::Keep(session, family.clone()));
         let leaving = self.vault.put(session, family);
-        self.changes.extend(leaving.into_iter().map(Change::Forget));
+        self.changes
+            .extend(leaving.into_iter().map(StoredChange::Forget));
     }
 
     fn purge(&mut self, now: u64) {
@@ -184,26 +182,26 @@ impl Local {
         }
         self.next_purge = now.saturating_add(PURGE);
         while let Some(session) = self.vault.remove_expired(now) {
-            self.changes.push(Change::Forget(session));
+            self.changes.push(StoredChange::Forget(session));
         }
-        self.changes.push(Change::Purge(now));
+        self.changes.push(StoredChange::Purge(now));
     }
 }
 
-/// Puts into force what the whole process must know.
-fn publish(changes: &[Change], revocations: &Revocations) {
+/// Publishes revocations to the whole process.
+pub(super) fn publish(changes: &[StoredChange], revocations: &Revocations) {
     let ended = changes.iter().filter_map(|change| match change {
-        Change::Revoke(session, until) => Some((*session, *until)),
-        Change::Keep(..)
-        | Change::Forget(_)
-        | Change::Hold(..)
-        | Change::Release(_)
-        | Change::Know(..)
-        | Change::Purge(_) => None,
+        StoredChange::Revoke(session, until) => Some((*session, *until)),
+        StoredChange::Keep(..)
+        | StoredChange::Forget(_)
+        | StoredChange::Hold(..)
+        | StoredChange::Release(_)
+        | StoredChange::Know(..)
+        | StoredChange::Purge(_) => None,
     });
     revocations.add(&ended.collect::<Vec<_>>());
     for change in changes {
-        if let Change::Purge(now) = change {
+        if let StoredChange::Purge(now) = change {
             revocations.forget_expired(*now);
         }
     }
@@ -221,61 +219,6 @@ pub(super) async fn serve_memory(
             let answer = local.perform(job, revocations);
             publish(&std::mem::take(&mut local.changes), revocations);
             answer(Ok(()));
-        }
-    }
-}
-
-/// Serves `file:` until the last sender is gone. What is answered is on the disk.
-pub(super) async fn serve_file(
-    mut jobs: Receiver<Job>,
-    mut store: FileStore,
-    mut local: Local,
-    revocations: Arc<Revocations>,
-    health: &Health,
-) {
-    let mut batch = Vec::with_capacity(BATCH);
-    while jobs.recv_many(&mut batch, BATCH).await > 0 {
-        let answers: Vec<_> = batch
-            .drain(..)
-            .map(|job| local.perform(job, &revocations))
-            .collect();
-        let changes = std::mem::take(&mut local.changes);
-        let written = store.write(&changes);
-        if written.is_ok() {
-            publish(&changes, &revocations);
-        }
-        let kept = written.as_ref().copied().map_err(|_| StoreUnavailable);
-        answers.into_iter().for_each(|answer| answer(kept));
-        if let Err(error) = written {
-            health.lost(&error);
-            // what is in memory was not written down: the file says what counts
-            local = match mend(&mut jobs, &mut store, &revocations).await {
-                Some(local) => local,
-                None => return,
-            };
-            health.found();
-        }
-    }
-}
-
-/// Refuses everything until the file can be read and written again; `None` once the last sender is gone.
-async fn mend(
-    jobs: &mut Receiver<Job>,
-    store: &mut FileStore,
-    revocations: &Revocations,
-) -> Option<Local> {
-    loop {
-        let pause = sleep(RETRY);
-        tokio::pin!(pause);
-        loop {
-            tokio::select! {
-                () = &mut pause => break,
-                job = jobs.recv() => job?.refuse(),
-            }
-        }
-        let reopened: Result<Local, FileError> = store.reopen(revocations);
-        if let Ok(local) = reopened {
-            return Some(local);
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use super::attempt::{Account, Network, Subject};
+use super::holds::Holds;
 use super::job::{Job, StoreUnavailable};
 use super::sessions::Sessions;
 
@@ -20,20 +21,20 @@ pub struct Lockouts {
 pub struct Lockout {
     /// A name for it, by which it is lifted.
     pub id: String,
-    /// What is held.
-    pub held: Held,
+    /// What is locked out.
+    pub held: LockoutScope,
     /// When it ends, in milliseconds since 1970.
     pub until: u64,
 }
 
-/// What a lockout holds.
+/// The scope of a lockout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Held {
+pub enum LockoutScope {
     /// An account, from one network.
     Pair(Account, Network),
     /// A network, over all accounts.
     Network(Network),
-    /// An account: clients that it does not know may try it once a second.
+    /// An account: clients from unknown networks may try it once a second.
     Account(Account),
 }
 
@@ -41,17 +42,11 @@ pub enum Held {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Unknown;
 
-/// What a store answers: how many there are, and the last ones to end.
-pub(super) struct Holds {
-    pub(super) total: usize,
-    pub(super) list: Vec<(Subject, u64)>,
-}
-
 impl Sessions {
     /// The lockouts in force at `now`, in milliseconds since 1970; at most `limit` of them are listed.
     ///
     /// # Errors
-    /// [`StoreUnavailable`], where the store cannot be asked.
+    /// [`StoreUnavailable`] where the store is unavailable.
     pub async fn lockouts(&self, limit: usize, now: u64) -> Result<Lockouts, StoreUnavailable> {
         let holds: Holds = self.order(|reply| Job::List(limit, now, reply)).await?;
         let list = holds.list.into_iter().map(|(subject, until)| Lockout {
@@ -73,7 +68,7 @@ impl Sessions {
     pub async fn lift_named(
         &self,
         id: &str,
-    ) -> Result<(Held, Result<(), StoreUnavailable>), Unknown> {
+    ) -> Result<(LockoutScope, Result<(), StoreUnavailable>), Unknown> {
         let subject = Subject::parse(id).ok_or(Unknown)?;
         let held = subject.into();
         Ok((
@@ -81,16 +76,6 @@ impl Sessions {
             self.order(|reply| Job::ClearLockouts(vec![subject], reply))
                 .await,
         ))
-    }
-}
-
-impl Holds {
-    /// The last ones to end, of all that there are.
-    pub(super) fn of(mut all: Vec<(Subject, u64)>, limit: usize) -> Self {
-        let total = all.len();
-        all.sort_by_key(|(_, until)| std::cmp::Reverse(*until));
-        all.truncate(limit);
-        Self { total, list: all }
     }
 }
 
@@ -104,7 +89,7 @@ impl Network {
     }
 }
 
-impl From<Subject> for Held {
+impl From<Subject> for LockoutScope {
     fn from(subject: Subject) -> Self {
         match subject {
             Subject::Pair(account, network) => Self::Pair(account, network),

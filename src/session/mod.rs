@@ -11,6 +11,7 @@ mod attempt;
 mod family;
 mod file;
 mod health;
+mod holds;
 mod job;
 mod known;
 mod ledger;
@@ -29,8 +30,8 @@ pub use attempt::{
     Throttled,
 };
 pub use family::GRACE;
-pub use job::{Exchange, StoreUnavailable};
-pub use lockout::{Held, Lockout, Lockouts, Unknown};
+pub use job::{StoreUnavailable, TokenExchange};
+pub use lockout::{Lockout, LockoutScope, Lockouts, Unknown};
 pub use refresh_token::RefreshToken;
 pub use revocations::{RevocationView, Revocations};
 pub use sessions::{ClearLockout, Sessions, StateError, Times};

@@ -17,9 +17,11 @@ use super::attempt::{
     Throttled,
 };
 use super::family::Family;
-use super::file::{FileError, FileStore};
-use super::health::{Health, State};
-use super::job::{End, Exchange, ExchangeOrder, Job, Open, Record, Reply, StoreUnavailable};
+use super::file::{self, FileError, FileStore};
+use super::health::{State, StoreHealth};
+use super::job::{
+    EndSession, ExchangeOrder, Job, JobReply, Open, RecordAttempt, StoreUnavailable, TokenExchange,
+};
 use super::local::{self, Local};
 use super::refresh_token::RefreshToken;
 use super::remote;
@@ -39,7 +41,7 @@ const PATIENCE: Duration = Duration::from_secs(3);
 pub struct Sessions {
     queue: Sender<Job>,
     revocations: Arc<Revocations>,
-    health: Arc<Health>,
+    health: Arc<StoreHealth>,
 }
 
 /// Why there is no store at the start.
@@ -65,8 +67,8 @@ pub struct Times {
 }
 
 impl Times {
-    fn end(&self, session: SessionId) -> End {
-        End {
+    fn end(&self, session: SessionId) -> EndSession {
+        EndSession {
             session,
             now: self.now,
             last_token: self.last_token,
@@ -102,7 +104,7 @@ impl Sessions {
             StateSettings::Memory | StateSettings::File(_) => State::Up,
             StateSettings::Redis(_) => State::Starting,
         };
-        let health = Arc::new(Health::new(settings.to_string(), state, metrics));
+        let health = Arc::new(StoreHealth::new(settings.to_string(), state, metrics));
         let (queue, jobs) = channel(QUEUE);
         let parts = Parts {
             jobs,
@@ -122,7 +124,7 @@ impl Sessions {
                 let (store, local) =
                     FileStore::open(path, &revocations, hasher).map_err(file_error)?;
                 parts.spawn(async move |parts| {
-                    local::serve_file(parts.jobs, store, local, parts.revocations, &parts.health)
+                    file::serve_file(parts.jobs, store, local, parts.revocations, &parts.health)
                         .await;
                 })?;
             }
@@ -193,7 +195,7 @@ impl Sessions {
         fresh: &RefreshToken,
         client: IpAddr,
         times: Times,
-    ) -> Result<Exchange, StoreUnavailable> {
+    ) -> Result<TokenExchange, StoreUnavailable> {
         let order = ExchangeOrder {
             session: shown.session(),
             shown: shown.digest(),
@@ -284,7 +286,7 @@ impl Sessions {
         limits: AttemptLimits,
         now: u64,
     ) -> Result<Result<Begun, Throttled>, StoreUnavailable> {
-        let record = Record {
+        let record = RecordAttempt {
             attempt,
             admission,
             result,
@@ -312,7 +314,7 @@ impl Sessions {
 
     pub(super) async fn order<T>(
         &self,
-        job: impl FnOnce(Reply<T>) -> Job,
+        job: impl FnOnce(JobReply<T>) -> Job,
     ) -> Result<T, StoreUnavailable> {
         timeout(PATIENCE, self.place(job)?)
             .await
@@ -323,7 +325,7 @@ impl Sessions {
     /// Puts a job into the queue.
     fn place<T>(
         &self,
-        job: impl FnOnce(Reply<T>) -> Job,
+        job: impl FnOnce(JobReply<T>) -> Job,
     ) -> Result<oneshot::Receiver<Result<T, StoreUnavailable>>, StoreUnavailable> {
         let (reply, answer) = oneshot::channel();
         self.queue
@@ -337,7 +339,7 @@ impl Sessions {
 struct Parts {
     jobs: Receiver<Job>,
     revocations: Arc<Revocations>,
-    health: Arc<Health>,
+    health: Arc<StoreHealth>,
 }
 
 impl Parts {
@@ -364,7 +366,7 @@ impl Parts {
 }
 
 /// Says that a store has broken off by a panic: nothing brings it back but a restart, which `/readyz` asks for.
-struct Watch(Arc<Health>);
+struct Watch(Arc<StoreHealth>);
 
 impl Drop for Watch {
     fn drop(&mut self) {

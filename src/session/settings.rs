@@ -25,7 +25,7 @@ pub enum StateSettings {
 pub struct RedisSettings {
     pub(super) kind: RedisKind,
     pub(super) nodes: Vec<ServerAddress>,
-    pub(super) tls: Tls,
+    pub(super) tls: RedisTls,
     pub(super) database: i64,
     pub(super) username: Option<String>,
     pub(super) password: Option<Zeroizing<String>>,
@@ -43,7 +43,7 @@ pub(super) enum RedisKind {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Tls {
+pub(super) enum RedisTls {
     Off,
     On,
 }
@@ -77,9 +77,9 @@ impl RedisSettings {
             );
         }
         let tls = if scheme.starts_with("rediss") {
-            Tls::On
+            RedisTls::On
         } else {
-            Tls::Off
+            RedisTls::Off
         };
         let (credentials, rest) = rest.rsplit_once('@').unwrap_or(("", rest));
         let (username, password) = parse_credentials(credentials)?;
@@ -216,7 +216,7 @@ impl fmt::Display for StateSettings {
 /// As a URL without credentials.
 impl fmt::Display for RedisSettings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.tls == Tls::On {
+        f.write_str(if self.tls == RedisTls::On {
             "rediss"
         } else {
             "redis"

@@ -18,7 +18,7 @@ use super::attempt::{
     Account, Admission, AttemptLimits, DeviceId, LoginAttempt, Measure, Network, PasswordResult,
     REST, Subject, Throttled,
 };
-use super::job::Record;
+use super::job::RecordAttempt;
 use super::known::{KnownNetworks, KnownPlaces};
 use super::ledger::{Counted, Ledger, Room};
 
@@ -27,7 +27,7 @@ const ROOM: Room = Room {
     held: 64 * 1024,
 };
 
-/// Accounts whose networks are known, in each of two generations.
+/// The number of accounts with known networks, in each of two generations.
 const KNOWN: usize = 64 * 1024;
 
 /// How much heavier the failure of a pair is for a network where the pair itself cannot be held.
@@ -52,9 +52,9 @@ pub(super) struct LoginThrottle {
     known: KnownPlaces,
 }
 
-/// What a recorded login has changed.
+/// The changes that a recorded login causes.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Outcome {
+pub(super) struct ThrottleUpdate {
     /// Lockouts that began, or were prolonged, and until when.
     pub(super) holds: Vec<(Subject, u64)>,
     /// The networks of the account, where they have changed.
@@ -113,8 +113,8 @@ impl LoginThrottle {
     /// guesses in turn.
     pub(super) fn record(
         &mut self,
-        record: &Record,
-        outcome: &mut Outcome,
+        record: &RecordAttempt,
+        outcome: &mut ThrottleUpdate,
     ) -> Result<(), Throttled> {
         let (attempt, now) = (&record.attempt, record.now);
         let device = match record.admission {
@@ -138,7 +138,7 @@ impl LoginThrottle {
         Ok(())
     }
 
-    /// Puts a hold in force that was known before the process started.
+    /// Restores a lockout from before the process started.
     pub(super) fn restore(&mut self, subject: Subject, until: u64, now: u64) {
         // without room for it, what follows counts as after any other overflow
         let _ = match subject {
@@ -148,7 +148,7 @@ impl LoginThrottle {
         };
     }
 
-    /// Puts in the networks that were known before the process started.
+    /// Restores the networks from before the process started.
     pub(super) fn restore_known(&mut self, account: Account, known: KnownNetworks) {
         self.known.put(account, known);
     }
@@ -171,7 +171,7 @@ impl LoginThrottle {
         pairs.chain(networks).chain(accounts).collect()
     }
 
-    /// Forgets failures, and lifts what they hold.
+    /// Clears failures and lifts their lockouts.
     pub(super) fn lift(&mut self, subject: &Subject) {
         match subject {
             Subject::Pair(account, network) => self.pairs.clear(&(*account, *network)),
@@ -227,8 +227,8 @@ impl LoginThrottle {
     }
 
     /// Counts a failure for the device cookie, or else for the account.
-    fn count_for(&mut self, record: &Record, holds: &mut Vec<(Subject, u64)>) {
-        let Record { limits, now, .. } = record;
+    fn count_for(&mut self, record: &RecordAttempt, holds: &mut Vec<(Subject, u64)>) {
+        let RecordAttempt { limits, now, .. } = record;
         let LoginAttempt {
             account,
             network,

@@ -20,7 +20,7 @@ pub struct Sample {
     pub at: u64,
     /// How long it was, in seconds.
     pub span: f64,
-    /// Requests that ended, by outcome, in the order of [`super::metrics::Outcome::EVERY`].
+    /// Requests that ended, by outcome, in the order of [`super::metrics::RequestOutcome::EVERY`].
     pub outcomes: [u64; OUTCOMES],
     /// Those of them that were answered with 500 to 599.
     pub server_errors: u64,
@@ -132,33 +132,42 @@ impl fmt::Debug for History {
 mod tests {
     use super::*;
     use crate::ambient;
-    use crate::telemetry::metrics::{LoginOutcome, Outcome};
+    use crate::telemetry::metrics::{LoginOutcome, RequestOutcome};
 
     #[test]
     fn a_sample_is_what_happened_in_between() {
         let metrics = Metrics::new();
         let shard = metrics.shard();
         let (jobs, portal) = (shard.service("jobs", &["a"]), shard.portal());
-        let count =
-            |status| jobs.record(Some(0), Outcome::Allowed, status, Duration::from_millis(4));
+        let count = |status| {
+            jobs.record(
+                Some(0),
+                RequestOutcome::Allowed,
+                status,
+                Duration::from_millis(4),
+            )
+        };
         count(200);
         let start = ambient::now();
         let history = History::new(Arc::clone(&metrics), start);
         count(200);
         count(502);
-        portal.record(None, Outcome::Gateway, 200, Duration::from_secs(1));
+        portal.record(None, RequestOutcome::Gateway, 200, Duration::from_secs(1));
         metrics.login(LoginOutcome::Invalid);
         history.sample(start + STEP, 1000);
         history.sample(start + 2 * STEP, 3000);
         let Stretch { first, samples } = history.since(0);
         assert_eq!((first, samples.len()), (0, 2));
         let of = |sample: &Sample, outcome| {
-            sample.outcomes[Outcome::EVERY.iter().position(|o| *o == outcome).unwrap()]
+            sample.outcomes[RequestOutcome::EVERY
+                .iter()
+                .position(|o| *o == outcome)
+                .unwrap()]
         };
         assert_eq!(
             (
-                of(&samples[0], Outcome::Allowed),
-                of(&samples[0], Outcome::Gateway)
+                of(&samples[0], RequestOutcome::Allowed),
+                of(&samples[0], RequestOutcome::Gateway)
             ),
             (2, 1)
         );
@@ -174,7 +183,7 @@ mod tests {
             (1, 2.0)
         );
         assert_eq!(
-            (of(&samples[1], Outcome::Allowed), samples[1].at),
+            (of(&samples[1], RequestOutcome::Allowed), samples[1].at),
             (0, 3000)
         );
     }

@@ -25,13 +25,13 @@ pub struct RecentShard(Arc<Rings>);
 
 #[derive(Debug, Default)]
 struct Rings {
-    denials: Mutex<Ring<Denial>>,
-    sign_ins: Mutex<Ring<SignIn>>,
+    denials: Mutex<Ring<RecentDenial>>,
+    sign_ins: Mutex<Ring<RecentSignIn>>,
 }
 
-/// A request that was refused, or would have been.
+/// A recent request that was denied, or would have been denied.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Denial {
+pub struct RecentDenial {
     /// When it came.
     pub time: SystemTime,
     /// How often it came in a row; the time and the request id are those of the last one.
@@ -60,9 +60,9 @@ pub struct Denial {
     pub status: u16,
 }
 
-/// A login, refresh or logout.
+/// A recent login, refresh or logout.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SignIn {
+pub struct RecentSignIn {
     /// When it ended.
     pub time: SystemTime,
     /// How often it came in a row; the time is that of the last one.
@@ -71,7 +71,7 @@ pub struct SignIn {
     pub event: &'static str,
     /// Why it failed; empty where it did not.
     pub reason: &'static str,
-    /// The name that was given; empty where none is known.
+    /// The given name; empty where there is none.
     pub user: String,
     /// The client's address.
     pub client: ClientAddress,
@@ -94,7 +94,7 @@ impl Recent {
     }
 
     /// The newest denials of all workers, the newest first.
-    pub fn denials(&self, limit: usize) -> Vec<Denial> {
+    pub fn denials(&self, limit: usize) -> Vec<RecentDenial> {
         let mut found = self.gather(|rings| lock(&rings.denials).entries.clone());
         found.sort_by_key(|denial| std::cmp::Reverse(denial.time));
         found.truncate(limit);
@@ -102,7 +102,7 @@ impl Recent {
     }
 
     /// The newest logins, refreshes that failed and logouts of all workers, the newest first.
-    pub fn sign_ins(&self, limit: usize) -> Vec<SignIn> {
+    pub fn sign_ins(&self, limit: usize) -> Vec<RecentSignIn> {
         let mut found = self.gather(|rings| lock(&rings.sign_ins).entries.clone());
         found.sort_by_key(|sign_in| std::cmp::Reverse(sign_in.time));
         found.truncate(limit);
@@ -129,7 +129,7 @@ impl RecentShard {
             last.time = line.time;
             write(&mut last.request_id, line.request_id);
         } else {
-            ring.place(Denial::empty).fill(line);
+            ring.place(RecentDenial::empty).fill(line);
         }
     }
 
@@ -146,7 +146,7 @@ impl RecentShard {
             return;
         };
         let user = shortened(user);
-        let same = |last: &&mut SignIn| {
+        let same = |last: &&mut RecentSignIn| {
             (last.event, last.reason, &*last.user, last.client) == (event, reason, user, client)
         };
         if let Some(last) = ring.newest().filter(same) {
@@ -154,9 +154,9 @@ impl RecentShard {
             last.time = time;
             return;
         }
-        let place = ring.place(SignIn::empty);
+        let place = ring.place(RecentSignIn::empty);
         write(&mut place.user, user);
-        *place = SignIn {
+        *place = RecentSignIn {
             time,
             times: 1,
             event,
@@ -167,7 +167,7 @@ impl RecentShard {
     }
 }
 
-impl Denial {
+impl RecentDenial {
     fn empty() -> Self {
         Self {
             time: SystemTime::UNIX_EPOCH,
@@ -222,7 +222,7 @@ impl Denial {
     }
 }
 
-impl SignIn {
+impl RecentSignIn {
     fn empty() -> Self {
         let client = ClientAddress::Unknown;
         Self {

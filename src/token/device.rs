@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 use super::issuer::{IssueError, sign};
 use super::key::Key;
 use super::key_set::KeySet;
-use super::session::SessionToken;
+use super::session_token::SessionToken;
 use super::verifier::{Verifier, VerifierSettings};
 
 /// `aud` of every device cookie. Neither a bearer token nor a session may be for it.

@@ -26,7 +26,7 @@ pub struct IssuerSettings {
 
 /// Signs tokens with one key.
 #[derive(Clone, Debug)]
-pub struct Issuer {
+pub struct TokenIssuer {
     key: Key,
     settings: IssuerSettings,
 }
@@ -66,7 +66,7 @@ pub enum IssueError {
     Signing,
 }
 
-impl Issuer {
+impl TokenIssuer {
     /// An issuer that signs with this key.
     pub fn new(key: Key, settings: IssuerSettings) -> Self {
         Self { key, settings }
@@ -166,14 +166,14 @@ mod tests {
         Key::hs256(b"an example secret of at least 32 bytes").unwrap()
     }
 
-    fn issuer(roles_claim: &str) -> Issuer {
+    fn issuer(roles_claim: &str) -> TokenIssuer {
         let settings = IssuerSettings {
             issuer: "gatelatch".to_owned(),
             audience: "jobs".to_owned(),
             access_ttl: Duration::from_secs(1800),
             roles_claim: roles_claim.to_owned(),
         };
-        Issuer::new(key(), settings)
+        TokenIssuer::new(key(), settings)
     }
 
     fn claims_of(token: &str) -> Value {

@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 use super::Algorithm;
 use super::key::{KeyError, PublicKey, VerifyingKey};
 use super::key_set::KeySet;
+use super::rejected_key::RejectedKey;
 
 /// More than any issuer publishes.
 const MOST_KEYS: usize = 100;
@@ -21,17 +22,6 @@ pub enum JwksError {
     Malformed,
     /// More than [`MOST_KEYS`].
     TooMany,
-}
-
-/// A key of a set that is meant for verifying, and broken.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RejectedKey {
-    /// Which of the set it is, from 1.
-    pub number: usize,
-    /// Its `kid`, where that is a string; what the issuer wrote, of any length.
-    pub id: Option<String>,
-    /// What is wrong with it.
-    pub error: KeyError,
 }
 
 impl KeySet {

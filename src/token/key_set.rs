@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 use super::compact::Compact;
 use super::error::TokenError;
 use super::header::Header;
-use super::jwks::RejectedKey;
 use super::key::{Key, VerifyingKey};
+use super::rejected_key::RejectedKey;
 
 /// The most keys that a token without a `kid` is tried with: each try costs a signature, and anybody can send one.
 const MOST_TRIES: usize = 16;

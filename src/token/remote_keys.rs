@@ -91,7 +91,7 @@ mod tests {
     use super::*;
     use crate::access::Subjects;
     use crate::token::{
-        Algorithm, Holder, Issuer, IssuerKeys, IssuerSettings, Key, TokenError, TrustSettings,
+        Algorithm, Holder, IssuerKeys, IssuerSettings, Key, TokenError, TokenIssuer, TrustSettings,
         TrustedIssuer, TrustedIssuers,
     };
 
@@ -113,7 +113,7 @@ mod tests {
             claims: None,
             session: None,
         };
-        let issued = Issuer::new(key.clone(), settings).issue(&holder, [0; 16], NOW);
+        let issued = TokenIssuer::new(key.clone(), settings).issue(&holder, [0; 16], NOW);
         issued.unwrap().token
     }
 

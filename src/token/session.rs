@@ -1,7 +1,6 @@
 //! The token inside the session cookie of a browser: made at sign-in, renewed in passing, never older than its session
 //! may be.
 
-use std::fmt;
 use std::time::Duration;
 
 use serde_json::{Map, Value};
@@ -12,6 +11,7 @@ use super::issuer::{IssueError, sign};
 use super::key::Key;
 use super::key_set::KeySet;
 use super::session_id::SessionId;
+use super::session_token::SessionToken;
 use super::verifier::{VerifiedClaims, Verifier, VerifierSettings};
 
 /// `aud` of every session. No bearer token may be for it, so that neither passes for the other.
@@ -39,15 +39,6 @@ pub struct CookieSessions {
     verifier: Verifier,
     devices: DeviceTokens,
     settings: SessionSettings,
-}
-
-/// What goes into the cookie. It is not printed by `Debug`.
-#[derive(Clone, PartialEq, Eq)]
-pub struct SessionToken {
-    /// The token in compact form.
-    pub value: String,
-    /// For how many seconds it is valid.
-    pub max_age: u64,
 }
 
 impl CookieSessions {
@@ -178,16 +169,10 @@ impl CookieSessions {
     }
 }
 
-impl fmt::Debug for SessionToken {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "SessionToken(for {} s)", self.max_age)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::token::{Holder, Issuer, IssuerSettings};
+    use crate::token::{Holder, IssuerSettings, TokenIssuer};
 
     const NOW: u64 = 1_700_000_000;
 
@@ -278,7 +263,7 @@ mod tests {
             claims: claims.as_object(),
             session: None,
         };
-        let token = Issuer::new(key(), settings)
+        let token = TokenIssuer::new(key(), settings)
             .issue(&holder, [0; 16], NOW)
             .unwrap()
             .token;

@@ -1,4 +1,4 @@
-//! Which of several servers gets a request. Pure but for its own counters: what is known of the servers is an argument.
+//! Chooses one of several servers for a request. Pure but for its own counters: the state of the servers is an argument.
 
 use std::cell::Cell;
 use std::net::IpAddr;
@@ -8,15 +8,15 @@ use super::settings::Balance;
 /// How one worker chooses.
 pub(super) enum Balancer {
     RoundRobin(Turns),
-    LeastConnections(Next),
+    LeastConnections(SearchStart),
     HashClient(Box<[u64]>),
 }
 
 /// Smooth weighted round robin: whoever was passed over the most, by its share, is next.
 pub(super) struct Turns(Box<[Cell<f64>]>);
 
-/// Where the search for the least begins, so that equals take turns.
-pub(super) struct Next {
+/// Where the search for the least loaded server starts, so that equal servers take turns.
+pub(super) struct SearchStart {
     first: Cell<usize>,
     count: usize,
 }
@@ -39,7 +39,7 @@ impl Balancer {
                     (0..count).map(|index| Cell::new(credit(index))).collect(),
                 ))
             }
-            Balance::LeastConnections => Self::LeastConnections(Next {
+            Balance::LeastConnections => Self::LeastConnections(SearchStart {
                 first: Cell::new(start),
                 count: names.len(),
             }),
@@ -85,7 +85,7 @@ impl Turns {
     }
 }
 
-impl Next {
+impl SearchStart {
     fn pick(&self, share: impl Fn(usize) -> f64, load: impl Fn(usize) -> usize) -> Option<usize> {
         // a server that returns counts as fuller than it is
         let fullness = |index| (load(index) + 1) as f64 / share(index);

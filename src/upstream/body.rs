@@ -12,11 +12,10 @@ use http::HeaderName;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 
-use super::error::{AnswerFault, BodyFault};
-use super::gate::Gate;
-use super::server::Lease;
+use super::body_gate::BodyGate;
+use super::error::BodyFault;
 use crate::ambient::Deadline;
-use crate::wire::{FieldFilter, filter_trailers, trailer_is_harmless};
+use crate::wire::{FieldFilter, filter_trailers};
 
 /// How long an upstream may take to ask for a body. Many never do: they wait for it (RFC 9110, section 10.1.1).
 const CONTINUE_AFTER: Duration = Duration::from_secs(1);
@@ -37,23 +36,23 @@ struct Streamed {
     stall: Deadline,
     stall_after: Duration,
     filter: Arc<FieldFilter>,
-    exchange: Rc<Exchange>,
+    exchange: Rc<BodyExchange>,
 }
 
-/// What the sender of a request and its body tell each other.
-pub(super) struct Exchange {
+/// The state that the sender of a request and its body share.
+pub(super) struct BodyExchange {
     /// Why the body ended before its end.
     pub(super) fault: Cell<Option<BodyFault>>,
-    /// Holds the body back until the upstream asks for it.
-    pub(super) gate: Option<Arc<Gate>>,
+    /// Holds the body back until the upstream sends `100 Continue`.
+    pub(super) gate: Option<Arc<BodyGate>>,
     /// Armed while the upstream has to do something: take a piece of the body, or answer.
     pub(super) response: Deadline,
     /// How long each may take.
     pub(super) response_after: Duration,
 }
 
-/// How a body is watched.
-pub(super) struct Watch {
+/// The limits of a request body.
+pub(super) struct BodyWatch {
     /// Bytes that may pass.
     pub(super) limit: u64,
     /// Passes between two pieces that are too far apart.
@@ -63,7 +62,7 @@ pub(super) struct Watch {
     /// Which trailers pass.
     pub(super) filter: Arc<FieldFilter>,
     /// Shared with the sender.
-    pub(super) exchange: Rc<Exchange>,
+    pub(super) exchange: Rc<BodyExchange>,
 }
 
 impl RequestBody {
@@ -72,8 +71,8 @@ impl RequestBody {
         Self { streamed: None }
     }
 
-    pub(super) fn streamed(incoming: Incoming, watch: Watch) -> Self {
-        let Watch {
+    pub(super) fn streamed(incoming: Incoming, watch: BodyWatch) -> Self {
+        let BodyWatch {
             limit,
             stall,
             stall_after,
@@ -104,12 +103,12 @@ impl RequestBody {
     }
 
     /// What the body reports to the sender of the request; `None` where there is no body.
-    pub(super) fn exchange(&self) -> Option<&Rc<Exchange>> {
+    pub(super) fn exchange(&self) -> Option<&Rc<BodyExchange>> {
         self.streamed.as_ref().map(|streamed| &streamed.exchange)
     }
 }
 
-impl Exchange {
+impl BodyExchange {
     /// Whether the upstream answered without ever asking for the body that it was announced.
     pub(super) fn body_withheld(&self) -> bool {
         self.gate.as_ref().is_some_and(|gate| gate.is_shut())
@@ -172,7 +171,10 @@ impl Streamed {
 }
 
 /// Filters the fields of a frame of trailers.
-fn with_trailers(frame: Frame<Bytes>, passes: impl Fn(&HeaderName) -> bool) -> Frame<Bytes> {
+pub(super) fn with_trailers(
+    frame: Frame<Bytes>,
+    passes: impl Fn(&HeaderName) -> bool,
+) -> Frame<Bytes> {
     match frame.into_trailers() {
         Ok(trailers) => Frame::trailers(filter_trailers(trailers, passes)),
         Err(data) => data,
@@ -217,87 +219,5 @@ impl Drop for Streamed {
     /// hyper drops a body as soon as it is sent: from here on the upstream has to answer.
     fn drop(&mut self) {
         self.exchange.response.arm(self.exchange.response_after);
-    }
-}
-
-/// The upstream's body on its way to the client. Read to its end, it gives the connection back; dropped before, it
-/// closes the connection or, of HTTP/2, resets the stream.
-pub struct ResponseBody {
-    incoming: Incoming,
-    lease: Option<Lease>,
-    /// Whether it is the upstream that is waited for, and not the client.
-    waiting: bool,
-}
-
-impl ResponseBody {
-    pub(super) fn new(incoming: Incoming, lease: Lease) -> Self {
-        let mut body = Self {
-            incoming,
-            lease: Some(lease),
-            waiting: false,
-        };
-        if body.incoming.is_end_stream() {
-            body.release();
-        }
-        body
-    }
-
-    fn release(&mut self) {
-        if let Some(lease) = self.lease.take() {
-            lease.release();
-        }
-    }
-
-    /// The next piece is the upstream's to send. A client that reads slowly is no silence of the upstream.
-    fn wait(&mut self, cx: &Context<'_>) -> Poll<Option<Result<Frame<Bytes>, AnswerFault>>> {
-        let Some(lease) = &self.lease else {
-            return Poll::Pending;
-        };
-        let (silence, limit) = lease.silence();
-        if !self.waiting {
-            self.waiting = true;
-            silence.arm(limit);
-        }
-        if silence.poll_passed(cx).is_ready() {
-            self.lease = None;
-            return Poll::Ready(Some(Err(AnswerFault::TimedOut)));
-        }
-        Poll::Pending
-    }
-
-    fn hear(&mut self) {
-        if std::mem::take(&mut self.waiting)
-            && let Some(lease) = &self.lease
-        {
-            lease.silence().0.disarm();
-        }
-    }
-}
-
-impl Body for ResponseBody {
-    type Data = Bytes;
-    type Error = AnswerFault;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, AnswerFault>>> {
-        let Poll::Ready(piece) = Pin::new(&mut self.incoming).poll_frame(cx) else {
-            return self.wait(cx);
-        };
-        self.hear();
-        if piece.is_none() || self.incoming.is_end_stream() {
-            self.release();
-        }
-        let frame = piece.map(|piece| piece.map_err(AnswerFault::Broken));
-        Poll::Ready(frame.map(|frame| frame.map(|frame| with_trailers(frame, trailer_is_harmless))))
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.incoming.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.incoming.size_hint()
     }
 }

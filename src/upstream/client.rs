@@ -6,14 +6,16 @@ use std::sync::Arc;
 
 use http::HeaderValue;
 
+use super::attempt::{Again, Failed, Use};
 use super::balance::Balancer;
+use super::dial_context::DialContext;
 use super::error::ForwardError;
-use super::exchange::{Again, Failed, Sent, Use};
+use super::exchange::UpstreamReply;
 use super::outbound::Outbound;
-use super::roster::Roster;
-use super::server::{Means, Reuse, Server};
+use super::server::{Reuse, ServerConnections};
+use super::server_set::ServerSet;
 use super::settings::HostHeader;
-use super::state::{Condition, Load};
+use super::state::{ServerCondition, ServerLoad};
 use super::traced;
 use crate::telemetry::metrics::ServerMetrics;
 use crate::telemetry::traces::Trace;
@@ -23,14 +25,14 @@ const ENDED_CONNECTIONS: u32 = 8;
 
 /// The upstream of one service, as one worker reaches it.
 pub struct Upstream {
-    roster: Arc<Roster>,
-    seats: Box<[Seat]>,
+    server_set: Arc<ServerSet>,
+    endpoints: Box<[Endpoint]>,
     balancer: Balancer,
 }
 
 /// One server with what this worker keeps for it.
-struct Seat {
-    server: Rc<Server>,
+struct Endpoint {
+    server: Rc<ServerConnections>,
     /// Its own `Host`, where it is addressed by that.
     host: Option<HeaderValue>,
     metrics: ServerMetrics,
@@ -38,10 +40,10 @@ struct Seat {
 
 /// What became of a request.
 pub struct Forwarded {
-    /// The server that was asked last; `None` where none was.
+    /// The server of the last attempt; `None` where there was none.
     pub server: Option<ServerIndex>,
     /// Its answer, or why there is none.
-    pub outcome: Result<Sent, ForwardError>,
+    pub outcome: Result<UpstreamReply, ForwardError>,
 }
 
 /// A server of an [`Upstream`].
@@ -52,37 +54,37 @@ impl Upstream {
     /// Without any connection so far. `start` is where this worker begins with the servers; `metrics` counts the requests
     /// to a server of that name.
     pub fn new(
-        roster: &Arc<Roster>,
-        means: &Rc<Means>,
+        server_set: &Arc<ServerSet>,
+        dial_context: &Rc<DialContext>,
         start: usize,
         metrics: impl Fn(&str) -> ServerMetrics,
     ) -> Rc<Self> {
-        let settings = roster.settings();
-        let seat = |(origin, name): (&super::Origin, &str)| Seat {
-            server: Server::new(origin.clone(), settings, means),
+        let settings = server_set.settings();
+        let endpoint = |(origin, name): (&super::Origin, &str)| Endpoint {
+            server: ServerConnections::new(origin.clone(), settings, dial_context),
             host: (settings.host == HostHeader::Upstream).then(|| origin.host_field()),
             metrics: metrics(name),
         };
         Rc::new(Self {
-            roster: Arc::clone(roster),
-            seats: settings
+            server_set: Arc::clone(server_set),
+            endpoints: settings
                 .servers
                 .iter()
-                .zip(roster.names())
-                .map(seat)
+                .zip(server_set.names())
+                .map(endpoint)
                 .collect(),
-            balancer: Balancer::new(settings.balance, roster.names(), start),
+            balancer: Balancer::new(settings.balance, server_set.names(), start),
         })
     }
 
     /// Whether it is the way to these servers, and its connections can go on.
-    pub fn serves(&self, roster: &Roster) -> bool {
-        self.roster.is_like(roster)
+    pub fn serves(&self, server_set: &ServerSet) -> bool {
+        self.server_set.is_like(server_set)
     }
 
     /// How a server is called in logs.
     pub fn name(&self, server: ServerIndex) -> &str {
-        self.roster.servers()[server.0].name()
+        self.server_set.servers()[server.0].name()
     }
 
     /// Sends a request of a client and waits for the head of the answer. It is tried again only where the first attempt
@@ -94,7 +96,7 @@ impl Upstream {
         client: IpAddr,
         trace: Option<&Trace>,
     ) -> Forwarded {
-        let mut tries_left = self.roster.settings().retries;
+        let mut tries_left = self.server_set.settings().retries;
         let mut reuse = Reuse::Allowed;
         let mut failed_at = Vec::new();
         let (mut server, mut error) = (None, ForwardError::Unavailable);
@@ -137,17 +139,17 @@ impl Upstream {
         mut outbound: Outbound,
         reuse: Reuse,
         trace: Option<&Trace>,
-    ) -> Result<Sent, Failed> {
-        let seat = &self.seats[index];
-        if let Some(host) = &seat.host {
+    ) -> Result<UpstreamReply, Failed> {
+        let endpoint = &self.endpoints[index];
+        if let Some(host) = &endpoint.host {
             outbound.set_host(host);
         }
-        seat.metrics.request();
+        endpoint.metrics.request();
         if let Some(trace) = trace {
             traced::begin(
                 trace,
                 &mut outbound,
-                &seat.server,
+                &endpoint.server,
                 self.name(ServerIndex(index)),
             );
         }
@@ -155,7 +157,7 @@ impl Upstream {
         if let Some(trace) = trace {
             traced::end(trace, &outcome);
         }
-        if self.seats.len() > 1 {
+        if self.endpoints.len() > 1 {
             self.learn(index, &outcome);
         }
         outcome
@@ -168,10 +170,10 @@ impl Upstream {
         index: usize,
         mut outbound: Outbound,
         mut reuse: Reuse,
-    ) -> Result<Sent, Failed> {
+    ) -> Result<UpstreamReply, Failed> {
         let mut ended = 0;
         loop {
-            let outcome = self.seats[index]
+            let outcome = self.endpoints[index]
                 .server
                 .send(outbound, reuse, self.take_on(index))
                 .await;
@@ -187,9 +189,9 @@ impl Upstream {
         }
     }
 
-    fn take_on(&self, index: usize) -> Option<Load> {
+    fn take_on(&self, index: usize) -> Option<ServerLoad> {
         match self.balancer {
-            Balancer::LeastConnections(_) => Some(self.roster.servers()[index].take_on()),
+            Balancer::LeastConnections(_) => Some(self.server_set.servers()[index].take_on()),
             Balancer::RoundRobin(_) | Balancer::HashClient(_) => None,
         }
     }
@@ -197,15 +199,15 @@ impl Upstream {
     /// Who serves comes first, then who rests, and those who have failed this request last of each. A server whose checks
     /// fail is never asked.
     fn choose(&self, client: IpAddr, failed_at: &[usize]) -> Option<usize> {
-        let servers = self.roster.servers();
+        let servers = self.server_set.servers();
         if let [only] = servers {
             return only.is_healthy().then_some(0);
         }
         let now = servers[0].now();
         let load = |index: usize| servers[index].load();
         let serving = |index: usize| match servers[index].condition(now) {
-            Condition::Serving(share) => share,
-            Condition::Resting | Condition::Down => 0.0,
+            ServerCondition::Serving(share) => share,
+            ServerCondition::Resting | ServerCondition::Down => 0.0,
         };
         let healthy = |index: usize| {
             if servers[index].is_healthy() {
@@ -230,8 +232,8 @@ impl Upstream {
 
     /// Where there are several servers, one that fails again and again is left alone for a while. That a kept connection
     /// was closed says nothing: servers may do that.
-    fn learn(&self, index: usize, outcome: &Result<Sent, Failed>) {
-        let server = &self.roster.servers()[index];
+    fn learn(&self, index: usize, outcome: &Result<UpstreamReply, Failed>) {
+        let server = &self.server_set.servers()[index];
         match outcome {
             Ok(_) => server.note_success(),
             Err(Failed {
@@ -241,7 +243,7 @@ impl Upstream {
             }) => {}
             Err(Failed { error, .. }) if error.blames_server() => {
                 if server.note_failure(server.now()) {
-                    self.roster.take_out(index, &error.to_string());
+                    self.server_set.take_out(index, &error.to_string());
                 }
             }
             Err(_) => {}

@@ -6,9 +6,9 @@ use super::error::ForwardError;
 use super::origin::{Origin, Speaks};
 use crate::net::{Alpn, DialedStream, Dialer, TlsSettings};
 
-/// Which protocol a connection carries.
+/// The protocol of an upstream connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Protocol {
+pub(super) enum UpstreamProtocol {
     Http1,
     Http2,
 }
@@ -21,7 +21,7 @@ pub(super) async fn connect(
     tls: Option<&TlsSettings>,
     alpn: Alpn,
     limit: Duration,
-) -> Result<(DialedStream, Protocol), ForwardError> {
+) -> Result<(DialedStream, UpstreamProtocol), ForwardError> {
     let tls = tls.filter(|_| origin.speaks() == Speaks::Tls);
     let tls = tls.map(|tls| (tls, alpn));
     let stream = dialer
@@ -29,9 +29,9 @@ pub(super) async fn connect(
         .await
         .map_err(ForwardError::Dial)?;
     let protocol = match origin.speaks() {
-        Speaks::Http2 => Protocol::Http2,
-        Speaks::Tls if stream.alpn() == Some(b"h2") => Protocol::Http2,
-        Speaks::Tls | Speaks::Http1 => Protocol::Http1,
+        Speaks::Http2 => UpstreamProtocol::Http2,
+        Speaks::Tls if stream.alpn() == Some(b"h2") => UpstreamProtocol::Http2,
+        Speaks::Tls | Speaks::Http1 => UpstreamProtocol::Http1,
     };
     Ok((stream, protocol))
 }

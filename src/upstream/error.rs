@@ -41,7 +41,7 @@ pub enum ForwardError {
     ResponseTimeout,
     /// The client's body failed first.
     Client(BodyFault),
-    /// No server is healthy, so none was asked.
+    /// No server is healthy, so the request was not sent.
     Unavailable,
 }
 
@@ -151,7 +151,7 @@ impl fmt::Display for AnswerFault {
 
 impl Error for AnswerFault {}
 
-/// What hyper says and, of HTTP/2, why: by itself it says only `http2 error`.
+/// The message of hyper with its cause for HTTP/2: the message alone is only `http2 error`.
 fn innermost(error: &hyper::Error) -> String {
     match error.source() {
         Some(source) => format!("{error}: {source}"),

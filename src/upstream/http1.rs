@@ -15,16 +15,16 @@ use hyper::client::conn::http1::{Builder, SendRequest};
 use hyper_util::rt::TokioIo;
 use tokio::task::AbortHandle;
 
-use super::body::{Exchange, RequestBody};
+use super::attempt::{Again, Failed, Switched, Use, within};
+use super::body::{BodyExchange, RequestBody};
+use super::dial_context::DialContext;
 use super::error::ForwardError;
-use super::exchange::{Again, Failed, Sent, Switched, Use, settled, within};
 use super::outbound::Outbound;
-use super::server::{self, Server};
+use super::settings::Timeouts;
 use super::spare::Spare;
-use super::state::Load;
 use crate::ambient::Deadline;
 use crate::net::DialedStream;
-use crate::telemetry::metrics::Held;
+use crate::telemetry::metrics::GaugeGuard;
 use crate::text::list;
 use crate::wire::keep_alive_timeout;
 
@@ -35,13 +35,22 @@ const IDLE_CONNECTIONS: usize = 1024;
 /// crosses the close on its way is lost, and only some may be sent again.
 const KEEP_ALIVE_MARGIN: Duration = Duration::from_secs(1);
 
-/// The connections to a server that wait for a request.
-#[derive(Default)]
+/// The pool of idle connections to a server.
 #[expect(
     clippy::vec_box,
     reason = "a connection goes from hand to hand with its answer, as what fits into a register"
 )]
-pub(super) struct Idle(RefCell<Vec<Box<Connection>>>);
+pub(super) struct Http1Pool {
+    idle: RefCell<Vec<Box<Connection>>>,
+    timeouts: Timeouts,
+    dial_context: Rc<DialContext>,
+}
+
+/// The reply of a server over HTTP/1.1.
+pub(super) enum Http1Reply {
+    Answer(Response<Incoming>, Http1Lease),
+    Switched(Box<Switched>),
+}
 
 struct Connection {
     sender: SendRequest<RequestBody>,
@@ -54,7 +63,7 @@ struct Connection {
     /// The task that reads and writes.
     driver: AbortHandle,
     /// As what it is counted.
-    counted: Held,
+    counted: GaugeGuard,
     fate: Fate,
 }
 
@@ -67,7 +76,7 @@ enum Fate {
     Closed,
 }
 
-/// What hyper says of a request: the answer, or why there is none, with the request where it was not sent.
+/// The result of hyper: the response, or the error with the request where it was not sent.
 type Answered = Result<Response<Incoming>, TrySendError<Request<RequestBody>>>;
 
 /// What is kept of a request while the upstream works.
@@ -76,37 +85,45 @@ struct Kept {
     /// The protocol to switch to.
     upgrade: Option<HeaderValue>,
     /// Shared with its body, where it has one.
-    exchange: Option<Rc<Exchange>>,
+    exchange: Option<Rc<BodyExchange>>,
 }
 
-/// A connection in use by one exchange. Dropped without [`Lease::release`] it is closed at once.
-pub(super) struct Lease {
+/// A connection in use by one exchange. Dropped without [`Http1Lease::release`] it is closed at once.
+pub(super) struct Http1Lease {
     /// Taken when it is released.
     connection: Option<Box<Connection>>,
-    server: Rc<Server>,
+    pool: Rc<Http1Pool>,
 }
 
-impl Idle {
+impl Http1Pool {
+    pub(super) fn new(timeouts: Timeouts, dial_context: Rc<DialContext>) -> Rc<Self> {
+        Rc::new(Self {
+            idle: RefCell::default(),
+            timeouts,
+            dial_context,
+        })
+    }
+
     /// The newest connection that is ready. Others are given up: either the upstream closed them, or it answered before
     /// it had read the request's body, and nobody knows when it will.
-    pub(super) fn take(&self, server: &Rc<Server>) -> Option<Lease> {
-        let mut idle = self.0.borrow_mut();
+    pub(super) fn take(self: &Rc<Self>) -> Option<Http1Lease> {
+        let mut idle = self.idle.borrow_mut();
         while let Some(mut connection) = idle.pop() {
             if connection.sender.is_ready() {
                 connection.unused.disarm();
-                connection.counted = server.means.counts.active.hold();
-                return Some(Lease::new(connection, server));
+                connection.counted = self.dial_context.counts.active.hold();
+                return Some(Http1Lease::new(connection, self));
             }
             connection.driver.abort();
         }
         None
     }
 
-    fn keep(&self, mut connection: Box<Connection>, server: &Server) {
-        let mut idle = self.0.borrow_mut();
+    fn keep(&self, mut connection: Box<Connection>) {
+        let mut idle = self.idle.borrow_mut();
         if idle.len() < IDLE_CONNECTIONS {
             connection.unused.arm(connection.unused_after);
-            connection.counted = server.means.counts.idle.hold();
+            connection.counted = self.dial_context.counts.idle.hold();
             idle.push(connection);
         } else {
             connection.driver.abort();
@@ -114,63 +131,66 @@ impl Idle {
     }
 
     fn forget_closed(&self) {
-        self.0
+        self.idle
             .borrow_mut()
             .retain(|connection| !connection.sender.is_closed());
     }
 }
 
 /// Makes a connection ready for its first exchange.
-pub(super) async fn open(stream: DialedStream, server: &Rc<Server>) -> Result<Lease, ForwardError> {
+pub(super) async fn open(
+    stream: DialedStream,
+    pool: &Rc<Http1Pool>,
+) -> Result<Http1Lease, ForwardError> {
     let handshake = Builder::new()
         .preserve_header_case(true)
         .handshake(TokioIo::new(stream))
         .await;
     let (sender, driver) = handshake.map_err(ForwardError::Closed)?;
-    let ticker = &server.means.ticker;
+    let ticker = &pool.dial_context.ticker;
     let unused = Rc::new(ticker.deadline());
     let driver = drive(
         driver.with_upgrades(),
         Rc::clone(&unused),
-        Rc::downgrade(server),
+        Rc::downgrade(pool),
     );
     let connection = Connection {
         sender,
         response: ticker.deadline(),
         unused,
-        unused_after: server.timeouts.idle,
+        unused_after: pool.timeouts.idle,
         driver: tokio::task::spawn_local(driver).abort_handle(),
-        counted: server.means.counts.active.hold(),
+        counted: pool.dial_context.counts.active.hold(),
         fate: Fate::Kept,
     };
-    Ok(Lease::new(Box::new(connection), server))
+    Ok(Http1Lease::new(Box::new(connection), pool))
 }
 
 /// Drives a connection until it ends, changes its protocol, or has been unused for too long.
 async fn drive(
     driver: impl Future<Output = hyper::Result<()>>,
     unused: Rc<Deadline>,
-    server: Weak<Server>,
+    pool: Weak<Http1Pool>,
 ) {
     {
         let mut driver = pin!(driver);
         poll_fn(|cx| match unused.poll_passed(cx) {
             Poll::Ready(()) => Poll::Ready(()),
-            // how it ended, the sender is told
+            // the sender receives the error
             Poll::Pending => driver.as_mut().poll(cx).map(drop),
         })
         .await;
     }
-    if let Some(server) = server.upgrade() {
-        server.idle.forget_closed();
+    if let Some(pool) = pool.upgrade() {
+        pool.forget_closed();
     }
 }
 
-impl Lease {
-    fn new(connection: Box<Connection>, server: &Rc<Server>) -> Self {
+impl Http1Lease {
+    fn new(connection: Box<Connection>, pool: &Rc<Http1Pool>) -> Self {
         Self {
             connection: Some(connection),
-            server: Rc::clone(server),
+            pool: Rc::clone(pool),
         }
     }
 
@@ -192,13 +212,13 @@ impl Lease {
         if self.connection.as_deref().is_some_and(reusable)
             && let Some(connection) = self.connection.take()
         {
-            self.server.idle.keep(connection, &self.server);
+            self.pool.keep(connection);
         }
     }
 
     /// Passes when the answer is silent for too long; armed by whoever waits for it.
     pub(super) fn silence(&self) -> (&Deadline, Duration) {
-        (&self.connection().response, self.server.timeouts.stream)
+        (&self.connection().response, self.pool.timeouts.stream)
     }
 
     /// Sends the request, and waits for the head of the answer.
@@ -206,8 +226,7 @@ impl Lease {
         mut self,
         outbound: Outbound,
         used: Use,
-        load: Option<Load>,
-    ) -> Result<Sent, Failed> {
+    ) -> Result<Http1Reply, Failed> {
         let (kept, answer) = self.begin(outbound, used);
         let given_up = |error| Failed {
             error,
@@ -216,14 +235,12 @@ impl Lease {
         };
         match self.answered(answer, kept.exchange.as_ref()).await {
             Ok(response) if response.status() == StatusCode::SWITCHING_PROTOCOLS => {
-                let switched = Box::pin(self.switch(response, kept.upgrade, load)).await;
+                let switched = Box::pin(self.switch(response, kept.upgrade)).await;
                 switched
-                    .map(|switched| Sent::Switched(Box::new(switched)))
+                    .map(|switched| Http1Reply::Switched(Box::new(switched)))
                     .map_err(given_up)
             }
-            Ok(response) => settled(response, server::Lease::http1(self, load))
-                .map(Sent::Answer)
-                .map_err(given_up),
+            Ok(response) => Ok(Http1Reply::Answer(response, self)),
             Err((error, Some(unsent))) => Err(Failed {
                 error,
                 again: Again::of_unsent(Outbound::again(unsent, kept.upgrade), used),
@@ -270,9 +287,9 @@ impl Lease {
     async fn answered(
         &mut self,
         answer: Pin<Box<impl Future<Output = Answered>>>,
-        exchange: Option<&Rc<Exchange>>,
+        exchange: Option<&Rc<BodyExchange>>,
     ) -> Result<Response<Incoming>, (ForwardError, Option<Request<RequestBody>>)> {
-        let timeouts = self.server.timeouts;
+        let timeouts = self.pool.timeouts;
         let Connection {
             response,
             unused_after,
@@ -308,12 +325,11 @@ impl Lease {
         }
     }
 
-    /// Takes a `101` for what it is: the switch that was asked for, or a breach of the protocol.
+    /// Checks a `101`: it is the requested switch, or a protocol error.
     async fn switch(
         mut self,
         mut response: Response<Incoming>,
         asked: Option<HeaderValue>,
-        load: Option<Load>,
     ) -> Result<Switched, ForwardError> {
         let Some(asked) = asked else {
             return Err(ForwardError::Protocol(
@@ -336,7 +352,7 @@ impl Lease {
             head: response.into_parts().0,
             io,
             held: connection.counted,
-            load,
+            load: None,
         })
     }
 
@@ -353,7 +369,7 @@ impl Lease {
     }
 }
 
-impl Drop for Lease {
+impl Drop for Http1Lease {
     /// hyper writes what it has begun to write, however long the upstream does not read: the task would stay for ever,
     /// and with it the client's body.
     fn drop(&mut self) {

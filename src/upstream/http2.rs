@@ -9,23 +9,23 @@ use std::rc::{Rc, Weak};
 use std::task::Poll;
 use std::time::Duration;
 
+use http::uri::Scheme;
 use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::client::conn::http2::{Builder, Connection, SendRequest};
 use hyper::rt::Executor;
 use hyper_util::rt::{TokioIo, TokioTimer};
 
+use super::attempt::{Again, Failed, Use, within};
 use super::body::RequestBody;
+use super::dial_context::DialContext;
 use super::error::ForwardError;
-use super::exchange::{Again, Failed, Sent, Use, settled, within};
 use super::outbound::Outbound;
 use super::rewrite;
-use super::server::{self, Means, Server};
 use super::settings::Timeouts;
-use super::state::Load;
 use crate::ambient::Deadline;
 use crate::net::DialedStream;
-use crate::telemetry::metrics::Held;
+use crate::telemetry::metrics::GaugeGuard;
 
 /// What a server may send before a slow client has taken it: for one answer, and for all of a connection.
 const STREAM_WINDOW: u32 = 1 << 20;
@@ -40,15 +40,18 @@ const HEADER_LIST: u32 = 64 << 10;
 const PING_EVERY: Duration = Duration::from_secs(301);
 const PING_WAIT: Duration = Duration::from_secs(20);
 
-/// The connection that requests go to, if there is one.
-#[derive(Default)]
-pub(super) struct Slot(RefCell<Option<Rc<Shared>>>);
+/// The shared connection to a server, if one is open.
+pub(super) struct Http2Slot {
+    current: RefCell<Option<Rc<SharedConnection>>>,
+    timeouts: Timeouts,
+    dial_context: Rc<DialContext>,
+}
 
 /// A connection for any number of exchanges.
-pub(super) struct Shared {
+pub(super) struct SharedConnection {
     sender: RefCell<SendRequest<RequestBody>>,
     timeouts: Timeouts,
-    means: Rc<Means>,
+    dial_context: Rc<DialContext>,
     /// Passes when the connection has been unused for too long.
     unused: Rc<Deadline>,
     /// Exchanges under way.
@@ -56,14 +59,14 @@ pub(super) struct Shared {
     /// Answers that have begun to come. Where a deadline passes and none has come since, the connection is dead.
     heard: Cell<u64>,
     /// As what it is counted.
-    counted: RefCell<Held>,
+    counted: RefCell<GaugeGuard>,
     /// Deadlines that exchanges have left behind, for further ones.
     deadlines: RefCell<Vec<Deadline>>,
 }
 
 /// One exchange on a shared connection. What it leaves unread is reset when its body is dropped.
-pub(super) struct Lease {
-    connection: Rc<Shared>,
+pub(super) struct Http2Lease {
+    connection: Rc<SharedConnection>,
     /// Passes when the answer, or the next piece of it, takes too long; taken when the lease ends.
     deadline: Option<Deadline>,
 }
@@ -78,23 +81,31 @@ impl<F: Future<Output = ()> + 'static> Executor<F> for Local {
     }
 }
 
-impl Slot {
-    /// An exchange on the connection, if there is one that is not about to end.
-    pub(super) fn take(&self) -> Option<Lease> {
-        let mut slot = self.0.borrow_mut();
-        let connection = slot.take_if(|connection| !connection.sender.borrow().is_ready());
-        drop(connection);
-        slot.as_ref().map(Shared::lease)
+impl Http2Slot {
+    pub(super) fn new(timeouts: Timeouts, dial_context: Rc<DialContext>) -> Rc<Self> {
+        Rc::new(Self {
+            current: RefCell::default(),
+            timeouts,
+            dial_context,
+        })
     }
 
-    pub(super) fn put(&self, connection: &Rc<Shared>) {
+    /// An exchange on the connection, if there is one that is not about to end.
+    pub(super) fn take(&self) -> Option<Http2Lease> {
+        let mut slot = self.current.borrow_mut();
+        let connection = slot.take_if(|connection| !connection.sender.borrow().is_ready());
+        drop(connection);
+        slot.as_ref().map(SharedConnection::lease)
+    }
+
+    pub(super) fn put(&self, connection: &Rc<SharedConnection>) {
         // a former one goes on until its exchanges have ended
-        *self.0.borrow_mut() = Some(Rc::clone(connection));
+        *self.current.borrow_mut() = Some(Rc::clone(connection));
     }
 
     /// Sends nothing more to this connection.
-    fn retire(&self, connection: &Shared) {
-        self.0
+    fn retire(&self, connection: &SharedConnection) {
+        self.current
             .borrow_mut()
             .take_if(|current| std::ptr::eq(&raw const **current, connection));
     }
@@ -103,8 +114,8 @@ impl Slot {
 /// Makes a connection ready for its first exchange.
 pub(super) async fn open(
     stream: DialedStream,
-    server: &Rc<Server>,
-) -> Result<Rc<Shared>, ForwardError> {
+    slot: &Rc<Http2Slot>,
+) -> Result<Rc<SharedConnection>, ForwardError> {
     let mut builder = Builder::new(Local);
     builder
         .timer(TokioTimer::new())
@@ -117,23 +128,23 @@ pub(super) async fn open(
         .handshake(TokioIo::new(stream))
         .await
         .map_err(ForwardError::Closed)?;
-    let connection = Rc::new(Shared {
+    let connection = Rc::new(SharedConnection {
         sender: RefCell::new(sender),
-        timeouts: server.timeouts,
-        means: Rc::clone(&server.means),
-        unused: Rc::new(server.means.ticker.deadline()),
+        timeouts: slot.timeouts,
+        dial_context: Rc::clone(&slot.dial_context),
+        unused: Rc::new(slot.dial_context.ticker.deadline()),
         streams: Cell::new(0),
         heard: Cell::new(0),
-        counted: RefCell::new(server.means.counts.idle.hold()),
+        counted: RefCell::new(slot.dial_context.counts.idle.hold()),
         deadlines: RefCell::default(),
     });
-    connection.unused.arm(server.timeouts.idle);
+    connection.unused.arm(slot.timeouts.idle);
     let unused = Rc::clone(&connection.unused);
     tokio::task::spawn_local(drive(
         driver,
         unused,
         Rc::downgrade(&connection),
-        Rc::downgrade(server),
+        Rc::downgrade(slot),
     ));
     Ok(connection)
 }
@@ -142,42 +153,42 @@ pub(super) async fn open(
 async fn drive(
     driver: Connection<TokioIo<DialedStream>, RequestBody, Local>,
     unused: Rc<Deadline>,
-    connection: Weak<Shared>,
-    server: Weak<Server>,
+    connection: Weak<SharedConnection>,
+    slot: Weak<Http2Slot>,
 ) {
     {
         let mut driver = pin!(driver);
         poll_fn(|cx| match unused.poll_passed(cx) {
             Poll::Ready(()) => Poll::Ready(()),
-            // how it ended, every exchange is told
+            // every exchange receives the error
             Poll::Pending => driver.as_mut().poll(cx).map(drop),
         })
         .await;
     }
-    if let (Some(connection), Some(server)) = (connection.upgrade(), server.upgrade()) {
-        server.shared.retire(&connection);
+    if let (Some(connection), Some(slot)) = (connection.upgrade(), slot.upgrade()) {
+        slot.retire(&connection);
     }
 }
 
-impl Shared {
-    pub(super) fn lease(self: &Rc<Self>) -> Lease {
+impl SharedConnection {
+    pub(super) fn lease(self: &Rc<Self>) -> Http2Lease {
         if self.streams.replace(self.streams.get() + 1) == 0 {
             self.unused.disarm();
-            drop(self.counted.replace(self.means.counts.active.hold()));
+            drop(self.counted.replace(self.dial_context.counts.active.hold()));
         }
         let deadline = self
             .deadlines
             .borrow_mut()
             .pop()
-            .unwrap_or_else(|| self.means.ticker.deadline());
-        Lease {
+            .unwrap_or_else(|| self.dial_context.ticker.deadline());
+        Http2Lease {
             connection: Rc::clone(self),
             deadline: Some(deadline),
         }
     }
 }
 
-impl Lease {
+impl Http2Lease {
     /// Passes when the answer is silent for too long; armed by whoever waits for it.
     pub(super) fn silence(&self) -> (&Deadline, Duration) {
         (self.deadline(), self.connection.timeouts.stream)
@@ -188,10 +199,10 @@ impl Lease {
         self,
         outbound: Outbound,
         used: Use,
-        server: &Server,
-        load: Option<Load>,
-    ) -> Result<Sent, Failed> {
-        // a first exchange may be refused as well: what the server can take, it says only later
+        slot: &Http2Slot,
+        scheme: Scheme,
+    ) -> Result<(Response<Incoming>, Self), Failed> {
+        // a first exchange may be refused as well: the server announces its limits later
         let spare = outbound.spare();
         let (mut request, upgrade) = outbound.into_parts();
         let given_up = |error| Failed {
@@ -199,11 +210,9 @@ impl Lease {
             again: Again::Never,
             used,
         };
-        rewrite::for_http2(&mut request, server.scheme()).map_err(given_up)?;
-        match self.send(request, server).await {
-            Ok(response) => settled(response, server::Lease::http2(self, load))
-                .map(Sent::Answer)
-                .map_err(given_up),
+        rewrite::for_http2(&mut request, scheme).map_err(given_up)?;
+        match self.send(request, slot).await {
+            Ok(response) => Ok((response, self)),
             Err((error, Some(mut unsent))) => {
                 rewrite::for_http1(&mut unsent);
                 Err(Failed {
@@ -228,7 +237,7 @@ impl Lease {
     async fn send(
         &self,
         request: Request<RequestBody>,
-        server: &Server,
+        slot: &Http2Slot,
     ) -> Result<Response<Incoming>, (ForwardError, Option<Request<RequestBody>>)> {
         let exchange = request.body().exchange().cloned();
         let deadline = match &exchange {
@@ -254,7 +263,7 @@ impl Lease {
             }
             None => {
                 if self.connection.heard.get() == heard {
-                    server.shared.retire(&self.connection);
+                    slot.retire(&self.connection);
                 }
                 Err((ForwardError::ResponseTimeout, None))
             }
@@ -277,7 +286,7 @@ impl Lease {
     }
 }
 
-impl Drop for Lease {
+impl Drop for Http2Lease {
     fn drop(&mut self) {
         let connection = &self.connection;
         if let Some(deadline) = self.deadline.take() {
@@ -290,7 +299,7 @@ impl Drop for Lease {
             connection.unused.arm(connection.timeouts.idle);
             drop(replace(
                 &mut *connection.counted.borrow_mut(),
-                connection.means.counts.idle.hold(),
+                connection.dial_context.counts.idle.hold(),
             ));
         }
     }

@@ -1,39 +1,45 @@
 //! The only way out: from a permit to the upstream's answer.
 //!
 //! [`Upstream`] chooses a server and tries again; `server` chooses a connection; `http1` and `http2` carry one exchange.
-//! What is known of servers in the whole process is the [`Fleet`]'s.
+//! [`ServerSets`] keeps the state of the servers for the whole process.
 
+mod attempt;
 mod balance;
 mod body;
+mod body_gate;
 mod client;
 mod connect;
+mod dial_context;
 mod error;
 mod exchange;
-mod fleet;
-mod gate;
 mod health;
 mod http1;
 mod http2;
-mod opening;
+mod lease;
 mod origin;
 mod outbound;
+mod response_body;
 mod rewrite;
-mod roster;
 mod server;
+mod server_set;
+mod server_sets;
 mod settings;
+mod single_flight;
 mod spare;
 mod state;
 mod traced;
 
-pub use body::{RequestBody, ResponseBody};
+pub use attempt::Switched;
+pub use body::RequestBody;
 pub use client::{Forwarded, ServerIndex, Upstream};
 pub use connect::reach;
+pub use dial_context::{ConnectionCounts, DialContext};
 pub use error::{AnswerFault, BodyFault, ForwardError, PrepareError};
-pub use exchange::{Sent, Switched};
-pub use fleet::Fleet;
+pub use exchange::UpstreamReply;
 pub use origin::{Origin, OriginError, Speaks};
-pub use outbound::{Extra, Forwarding, Outbound};
-pub use roster::Roster;
-pub use server::{ConnectionCounts, Means};
+pub use outbound::{Forwarding, Outbound, RequestContext};
+pub use response_body::ResponseBody;
+pub use server_set::ServerSet;
+pub use server_sets::ServerSets;
 pub use settings::{Balance, Health, HostHeader, Settings, Timeouts};
-pub use state::{Load, ServerState};
+pub use state::{ServerLoad, ServerState};

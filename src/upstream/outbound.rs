@@ -20,16 +20,16 @@ use http::{
 use http_body::Body as _;
 use hyper::body::Incoming;
 
-use super::body::{Exchange, RequestBody, Watch};
+use super::body::{BodyExchange, BodyWatch, RequestBody};
+use super::body_gate::BodyGate;
 use super::error::PrepareError;
-use super::gate::Gate;
 use super::settings::Settings;
 use super::spare::Spare;
 use crate::access::{CaseRule, Mount, PathOptions, Permit, RequestPath};
 use crate::ambient::{self, Ticker};
 use crate::wire::{
-    Authorization, Credential, CredentialSource, FieldFilter, IdentitySettings, Intake, Interim,
-    Nominated, Present, Upgrade, UpgradeForm, announce_trailers, retain_fields, via,
+    Authorization, Credential, CredentialSource, FieldFilter, FieldPresence, IdentitySettings,
+    Intake, Interim, Nominated, Upgrade, UpgradeForm, announce_trailers, retain_fields, via,
 };
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -44,13 +44,13 @@ pub struct Forwarding {
     pub upstream: Settings,
     /// Which fields pass.
     pub filter: Arc<FieldFilter>,
-    /// What is said about the caller.
+    /// The identity headers of the caller.
     pub identity: IdentitySettings,
     /// What is taken off the path; `None`: nothing.
     pub strip: Option<Mount>,
     /// How the mount is compared.
     pub case: CaseRule,
-    /// What a path may hold, for the check after the strip.
+    /// Which paths are valid, for the check after the prefix is stripped.
     pub paths: PathOptions,
     /// Bytes of a request body; `None`: unlimited.
     pub body_limit: Option<NonZeroU64>,
@@ -78,20 +78,20 @@ impl Outbound {
         intake: Intake,
         body: Incoming,
         how: &Forwarding,
-        extra: Extra<'_>,
+        context: RequestContext<'_>,
     ) -> Result<Self, PrepareError> {
         let uri = outbound_uri(&permit, &intake.head.uri, how)?;
         check_announced(&body, how)?;
         let framing = framing_field(&body, intake.present);
-        let gate = (intake.waits_for_continue && !body.is_end_stream()).then(Gate::shut);
+        let gate = (intake.waits_for_continue && !body.is_end_stream()).then(BodyGate::shut);
         let upgrade = intake.upgrade.clone();
         // an older client takes it for the answer (RFC 9110, section 15.2)
         let hears_interim = intake.head.version == Version::HTTP_11;
-        let mut request = Request::new(watched(body, how, extra.ticker, gate.clone()));
+        let mut request = Request::new(watched(body, how, context.ticker, gate.clone()));
         *request.method_mut() = intake.head.method.clone();
         *request.uri_mut() = uri;
         *request.version_mut() = Version::HTTP_11;
-        let (mut fields, extensions) = write_fields(&permit, intake, how, extra.request_id);
+        let (mut fields, extensions) = write_fields(&permit, intake, how, context.request_id);
         if let Some((name, value)) = framing {
             fields.insert(name, value);
         }
@@ -103,11 +103,11 @@ impl Outbound {
                 .headers_mut()
                 .insert(EXPECT, HeaderValue::from_static("100-continue"));
         }
-        let interim = extra.interim.filter(|_| hears_interim);
+        let interim = context.interim.filter(|_| hears_interim);
         if gate.is_some() || interim.is_some() {
             hyper::ext::on_informational(&mut request, move |answer| {
                 match (answer.status(), &gate, &interim) {
-                    // the client is told to continue when its body is asked for
+                    // hyper sends the client `100 Continue` when the gateway polls its body
                     (StatusCode::CONTINUE, Some(gate), _) => gate.open(),
                     (StatusCode::CONTINUE, None, _) | (_, _, None) => {}
                     (status, _, Some(interim)) => interim.push_answer(status, answer.headers()),
@@ -129,12 +129,12 @@ impl Outbound {
         (request, upgrade)
     }
 
-    /// The protocol to switch to, where one is asked for (RFC 9110, section 7.8).
+    /// The requested protocol of an upgrade (RFC 9110, section 7.8).
     pub(super) fn upgrade(&self) -> Option<&HeaderValue> {
         self.0.upgrade.as_ref()
     }
 
-    /// The request as it stands, for what is said about it from outside.
+    /// The request, for fields that depend on the attempt.
     pub(super) fn request_mut(&mut self) -> &mut Request<RequestBody> {
         &mut self.0.request
     }
@@ -159,8 +159,15 @@ impl Outbound {
     }
 }
 
-/// What the worker adds to a request.
-pub struct Extra<'a> {
+impl From<Spare> for Outbound {
+    fn from(spare: Spare) -> Self {
+        let (request, upgrade) = spare.into_parts();
+        Self::again(request, upgrade)
+    }
+}
+
+/// What the worker contributes to an outbound request.
+pub struct RequestContext<'a> {
     /// `X-Request-Id`.
     pub request_id: HeaderValue,
     /// Makes the deadlines of a body.
@@ -204,10 +211,10 @@ fn check_announced(body: &Incoming, how: &Forwarding) -> Result<(), PrepareError
 
 /// The field that says how long the body is, where hyper would not write it. Some servers ask a POST without a body for
 /// its length; and hyper believes that a GET of unknown length has no body.
-fn framing_field(body: &Incoming, sent: Present) -> Option<(HeaderName, HeaderValue)> {
+fn framing_field(body: &Incoming, sent: FieldPresence) -> Option<(HeaderName, HeaderValue)> {
     if body.is_end_stream() {
         return sent
-            .has(Present::CONTENT_LENGTH)
+            .has(FieldPresence::CONTENT_LENGTH)
             .then_some((CONTENT_LENGTH, HeaderValue::from_static("0")));
     }
     let unknown = body.size_hint().exact().is_none();
@@ -218,12 +225,12 @@ fn watched(
     body: Incoming,
     how: &Forwarding,
     ticker: &Ticker,
-    gate: Option<Arc<Gate>>,
+    gate: Option<Arc<BodyGate>>,
 ) -> RequestBody {
     if body.is_end_stream() {
         return RequestBody::empty();
     }
-    let exchange = Exchange {
+    let exchange = BodyExchange {
         fault: Cell::new(None),
         gate,
         response: ticker.deadline(),
@@ -234,7 +241,7 @@ fn watched(
     let (filter, exchange) = (Arc::clone(&how.filter), Rc::new(exchange));
     RequestBody::streamed(
         body,
-        Watch {
+        BodyWatch {
             limit,
             stall,
             stall_after: how.body_timeout,
@@ -269,8 +276,9 @@ fn write_fields(
     } = head;
     let drop_credential = credential.filter(|credential| is_removed(credential, permit, how));
     let drop_credential = drop_credential.as_ref().map(Credential::field_name);
-    let may_have_trailers = version == Version::HTTP_2 || present.has(Present::TRANSFER_ENCODING);
-    let announced = may_have_trailers && present.has(Present::TRAILER);
+    let may_have_trailers =
+        version == Version::HTTP_2 || present.has(FieldPresence::TRANSFER_ENCODING);
+    let announced = may_have_trailers && present.has(FieldPresence::TRAILER);
     let trailers = announced
         .then(|| announce_trailers(&fields, |name| how.filter.passes_trailer(name)))
         .flatten();

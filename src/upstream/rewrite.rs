@@ -1,4 +1,4 @@
-//! The same request in the words of HTTP/2 and of HTTP/1.1: which one it will be, is known only with the connection.
+//! Rewrites a request for HTTP/2 or HTTP/1.1: the connection decides which.
 
 use http::header::{CONNECTION, EXPECT, HOST, TE, TRANSFER_ENCODING};
 use http::uri::{Authority, PathAndQuery, Scheme};

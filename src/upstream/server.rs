@@ -1,54 +1,39 @@
-//! One server as one worker reaches it: which connection a request goes over.
+//! One worker's connections to one server: chooses the connection for a request.
 
 use std::cell::Cell;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
 
+use http::Response;
 use http::uri::Scheme;
+use hyper::body::Incoming;
 
-use super::connect::{Protocol, connect};
+use super::attempt::{Again, Failed, Use};
+use super::connect::{UpstreamProtocol, connect};
+use super::dial_context::DialContext;
 use super::error::ForwardError;
-use super::exchange::{Again, Failed, Sent, Use};
-use super::opening::Gate;
+use super::exchange::{UpstreamReply, settled};
+use super::http1::Http1Reply;
+use super::lease::{Carrier, ConnectionLease};
 use super::origin::{Origin, Speaks};
 use super::outbound::Outbound;
 use super::settings::{Settings, Timeouts};
-use super::state::Load;
+use super::single_flight::SingleFlight;
+use super::state::ServerLoad;
 use super::{http1, http2};
-use crate::ambient::{Deadline, Ticker};
-use crate::net::{Alpn, DialedStream, Dialer, TlsSettings};
-use crate::telemetry::metrics::Gauge;
+use crate::net::{Alpn, DialedStream, TlsSettings};
 
-/// What a worker reaches upstream servers with.
-pub struct Means {
-    /// Opens connections.
-    pub dialer: Dialer,
-    /// Makes their deadlines.
-    pub ticker: Ticker,
-    /// Counts them.
-    pub counts: ConnectionCounts,
-}
-
-/// Where the upstream connections of a worker are counted.
-pub struct ConnectionCounts {
-    /// Kept for the next request.
-    pub idle: Gauge,
-    /// In use.
-    pub active: Gauge,
-}
-
-/// One server, and this worker's connections to it. Nothing here is shared between threads.
-pub(super) struct Server {
+/// This worker's connections to one server. Nothing here is shared between threads.
+pub(super) struct ServerConnections {
     origin: Origin,
     tls: Option<Arc<TlsSettings>>,
-    pub(super) timeouts: Timeouts,
-    pub(super) means: Rc<Means>,
-    pub(super) idle: http1::Idle,
-    pub(super) shared: http2::Slot,
-    gate: Gate<Option<Rc<http2::Shared>>>,
-    /// What ALPN agreed on the last time.
-    agreed: Cell<Option<Protocol>>,
+    timeouts: Timeouts,
+    dial_context: Rc<DialContext>,
+    idle: Rc<http1::Http1Pool>,
+    shared: Rc<http2::Http2Slot>,
+    gate: SingleFlight<Option<Rc<http2::SharedConnection>>>,
+    /// The protocol of the last ALPN negotiation.
+    agreed: Cell<Option<UpstreamProtocol>>,
 }
 
 /// Which connections will do.
@@ -60,29 +45,20 @@ pub(super) enum Reuse {
     Shunned,
 }
 
-/// A connection that an answer still comes over, given back or closed with it.
-pub(super) struct Lease {
-    carrier: Carrier,
-    /// Lowered with the lease.
-    _load: Option<Load>,
-}
-
-/// A connection for one exchange.
-enum Carrier {
-    Http1(http1::Lease),
-    Http2(http2::Lease),
-}
-
-impl Server {
-    pub(super) fn new(origin: Origin, settings: &Settings, means: &Rc<Means>) -> Rc<Self> {
+impl ServerConnections {
+    pub(super) fn new(
+        origin: Origin,
+        settings: &Settings,
+        dial_context: &Rc<DialContext>,
+    ) -> Rc<Self> {
         Rc::new(Self {
             origin,
             tls: settings.tls.clone(),
             timeouts: settings.timeouts,
-            means: Rc::clone(means),
-            idle: http1::Idle::default(),
-            shared: http2::Slot::default(),
-            gate: Gate::default(),
+            dial_context: Rc::clone(dial_context),
+            idle: http1::Http1Pool::new(settings.timeouts, Rc::clone(dial_context)),
+            shared: http2::Http2Slot::new(settings.timeouts, Rc::clone(dial_context)),
+            gate: SingleFlight::default(),
             agreed: Cell::new(None),
         })
     }
@@ -100,18 +76,29 @@ impl Server {
         self: &Rc<Self>,
         outbound: Outbound,
         reuse: Reuse,
-        load: Option<Load>,
-    ) -> Result<Sent, Failed> {
+        load: Option<ServerLoad>,
+    ) -> Result<UpstreamReply, Failed> {
         let carrier = match self.kept(&outbound, reuse) {
             Some(kept) => Ok(kept),
             // on the heap: what few requests need would make the state of all of them larger
             None => Box::pin(self.open_for(&outbound, reuse)).await,
         };
         match carrier {
-            Ok((Carrier::Http1(lease), used)) => lease.exchange(outbound, used, load).await,
+            Ok((Carrier::Http1(lease), used)) => match lease.exchange(outbound, used).await? {
+                Http1Reply::Answer(response, lease) => {
+                    answer(response, Carrier::Http1(lease), load, used)
+                }
+                Http1Reply::Switched(mut switched) => {
+                    switched.load = load;
+                    Ok(UpstreamReply::Switched(switched))
+                }
+            },
             // otherwise it would be moved once for every caller up to the connection
             Ok((Carrier::Http2(lease), used)) => {
-                Box::pin(lease.exchange(outbound, used, self, load)).await
+                let scheme = self.scheme();
+                let (response, lease) =
+                    Box::pin(lease.exchange(outbound, used, &self.shared, scheme)).await?;
+                answer(response, Carrier::Http2(lease), load, used)
             }
             Err(error) => Err(Failed {
                 error,
@@ -141,7 +128,7 @@ impl Server {
         match reuse {
             Reuse::Allowed => self
                 .idle
-                .take(self)
+                .take()
                 .map(|lease| (Carrier::Http1(lease), Use::Further)),
             Reuse::Shunned => None,
         }
@@ -154,7 +141,7 @@ impl Server {
     ) -> Result<(Carrier, Use), ForwardError> {
         match (self.origin.speaks(), outbound.upgrade()) {
             (Speaks::Http1, _) | (Speaks::Tls, Some(_)) => self.connect(Alpn::Http1).await,
-            (Speaks::Tls, None) if self.agreed.get() == Some(Protocol::Http1) => self.connect(Alpn::Http2OrHttp1).await,
+            (Speaks::Tls, None) if self.agreed.get() == Some(UpstreamProtocol::Http1) => self.connect(Alpn::Http2OrHttp1).await,
             (Speaks::Http2 | Speaks::Tls, None) => self.join(reuse).await,
             (Speaks::Http2, Some(_)) => Err(ForwardError::Protocol(
                 "it speaks HTTP/2 only, in which no connection changes its protocol; name the server as `http://`"
@@ -180,11 +167,17 @@ impl Server {
     }
 
     /// Opens a connection for all requests; what turns out to be for one at a time waits for the first that takes it.
-    async fn open_shared(self: Rc<Self>) -> Result<Option<Rc<http2::Shared>>, ForwardError> {
+    async fn open_shared(
+        self: Rc<Self>,
+    ) -> Result<Option<Rc<http2::SharedConnection>>, ForwardError> {
         match self.open(Alpn::Http2OrHttp1).await? {
-            (stream, Protocol::Http2) => self.share(stream).await.map(Some),
-            (stream, Protocol::Http1) => {
-                http1::open(stream, &self).await?.ready().await?.release();
+            (stream, UpstreamProtocol::Http2) => self.share(stream).await.map(Some),
+            (stream, UpstreamProtocol::Http1) => {
+                http1::open(stream, &self.idle)
+                    .await?
+                    .ready()
+                    .await?
+                    .release();
                 Ok(None)
             }
         }
@@ -193,8 +186,10 @@ impl Server {
     /// A new connection, whatever it speaks.
     async fn connect(self: &Rc<Self>, alpn: Alpn) -> Result<(Carrier, Use), ForwardError> {
         let carrier = match self.open(alpn).await? {
-            (stream, Protocol::Http1) => Carrier::Http1(http1::open(stream, self).await?),
-            (stream, Protocol::Http2) => Carrier::Http2(self.share(stream).await?.lease()),
+            (stream, UpstreamProtocol::Http1) => {
+                Carrier::Http1(http1::open(stream, &self.idle).await?)
+            }
+            (stream, UpstreamProtocol::Http2) => Carrier::Http2(self.share(stream).await?.lease()),
         };
         Ok((carrier, Use::First))
     }
@@ -202,14 +197,14 @@ impl Server {
     async fn share(
         self: &Rc<Self>,
         stream: DialedStream,
-    ) -> Result<Rc<http2::Shared>, ForwardError> {
-        let connection = http2::open(stream, self).await?;
+    ) -> Result<Rc<http2::SharedConnection>, ForwardError> {
+        let connection = http2::open(stream, &self.shared).await?;
         self.shared.put(&connection);
         Ok(connection)
     }
 
-    async fn open(&self, alpn: Alpn) -> Result<(DialedStream, Protocol), ForwardError> {
-        let (dialer, limit) = (&self.means.dialer, self.timeouts.connect);
+    async fn open(&self, alpn: Alpn) -> Result<(DialedStream, UpstreamProtocol), ForwardError> {
+        let (dialer, limit) = (&self.dial_context.dialer, self.timeouts.connect);
         let tls = self.tls.as_deref();
         let (stream, protocol) = connect(dialer, &self.origin, tls, alpn, limit).await?;
         if alpn == Alpn::Http2OrHttp1 {
@@ -219,34 +214,18 @@ impl Server {
     }
 }
 
-impl Lease {
-    pub(super) fn http1(lease: http1::Lease, load: Option<Load>) -> Self {
-        Self {
-            carrier: Carrier::Http1(lease),
-            _load: load,
-        }
-    }
-
-    pub(super) fn http2(lease: http2::Lease, load: Option<Load>) -> Self {
-        Self {
-            carrier: Carrier::Http2(lease),
-            _load: load,
-        }
-    }
-
-    /// The answer is read to its end.
-    pub(super) fn release(self) {
-        match self.carrier {
-            Carrier::Http1(lease) => lease.release(),
-            Carrier::Http2(lease) => drop(lease),
-        }
-    }
-
-    /// Passes when the answer is silent for too long, which is this long; armed by whoever waits for it.
-    pub(super) fn silence(&self) -> (&Deadline, Duration) {
-        match &self.carrier {
-            Carrier::Http1(lease) => lease.silence(),
-            Carrier::Http2(lease) => lease.silence(),
-        }
-    }
+/// The answer with its body on the leased connection; an answer with an ambiguous length is not sent again.
+fn answer(
+    response: Response<Incoming>,
+    carrier: Carrier,
+    load: Option<ServerLoad>,
+    used: Use,
+) -> Result<UpstreamReply, Failed> {
+    settled(response, ConnectionLease::new(carrier, load))
+        .map(UpstreamReply::Answer)
+        .map_err(|error| Failed {
+            error,
+            again: Again::Never,
+            used,
+        })
 }

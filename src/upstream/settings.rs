@@ -1,4 +1,4 @@
-//! What the configuration says about a service's upstream.
+//! The `upstream` block of a service.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -42,7 +42,7 @@ pub enum Balance {
 /// The `health` block: a GET that each server gets again and again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Health {
-    /// What is asked for; any status of 200 to 399 is healthy.
+    /// The requested path; a status of 200 to 399 is healthy.
     pub path: PathAndQuery,
     /// From one check to the next; default 10 s.
     pub interval: Duration,

@@ -4,7 +4,6 @@ use http::uri::PathAndQuery;
 use http::{HeaderName, HeaderValue, Method, Request};
 
 use super::body::RequestBody;
-use super::outbound::Outbound;
 
 /// A request without a body, to be sent a second time if need be. Nearly all are kept in vain, so that it is made to be made
 /// quickly and to be small: all that it says is one text, where a copy of each field would count references up and down,
@@ -44,13 +43,12 @@ impl Spare {
             upgrade: upgrade.cloned(),
         }
     }
-}
 
-impl From<Spare> for Outbound {
-    fn from(spare: Spare) -> Self {
+    /// The request again, with the protocol to switch to.
+    pub(super) fn into_parts(self) -> (Request<RequestBody>, Option<HeaderValue>) {
         let mut request = Request::new(RequestBody::empty());
-        *request.method_mut() = spare.method;
-        let mut parts = spare.text.split(|byte| *byte == NEXT);
+        *request.method_mut() = self.method;
+        let mut parts = self.text.split(|byte| *byte == NEXT);
         let target = parts.next().unwrap_or_default();
         *request.uri_mut() = PathAndQuery::try_from(target)
             .expect("it was the target of a request")
@@ -60,7 +58,7 @@ impl From<Spare> for Outbound {
             let value = HeaderValue::from_bytes(value).expect("it was the value of a field");
             request.headers_mut().append(name, value);
         }
-        Outbound::again(request, spare.upgrade)
+        (request, self.upgrade)
     }
 }
 
@@ -96,7 +94,7 @@ mod tests {
             .headers_mut()
             .append("odd", HeaderValue::from_bytes(b"\xe9").unwrap());
         let upgrade = HeaderValue::from_static("websocket");
-        let (again, asked) = Outbound::from(Spare::of(&request, Some(&upgrade))).into_parts();
+        let (again, asked) = Spare::of(&request, Some(&upgrade)).into_parts();
         assert_eq!(
             (again.method(), again.uri()),
             (request.method(), request.uri())

@@ -1,4 +1,4 @@
-//! What is known of one server, in the whole process: atomics that workers read and add to.
+//! The state of one server, shared by the whole process: atomics that workers read and add to.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -55,14 +55,14 @@ struct Rests {
     resting: bool,
 }
 
-/// A request under way at a server; dropping it ends it.
+/// Counts a request in flight at a server until it is dropped.
 #[derive(Debug)]
 #[must_use = "it counts only while it lives"]
-pub struct Load(Arc<ServerState>);
+pub struct ServerLoad(Arc<ServerState>);
 
-/// How a server is.
+/// The state of a server.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Condition {
+pub(super) enum ServerCondition {
     /// It gets this share of what it would get otherwise: 0.1 to 1.
     Serving(f64),
     /// It is out for failing, and will be back by itself.
@@ -117,14 +117,14 @@ impl ServerState {
         self.healthy.load(Relaxed)
     }
 
-    pub(super) fn condition(&self, now: Moment) -> Condition {
+    pub(super) fn condition(&self, now: Moment) -> ServerCondition {
         if !self.is_healthy() {
-            return Condition::Down;
+            return ServerCondition::Down;
         }
         match self.back_at.load(Relaxed) {
-            0 => Condition::Serving(1.0),
-            back if back > now => Condition::Resting,
-            back => Condition::Serving(share(now - back)),
+            0 => ServerCondition::Serving(1.0),
+            back if back > now => ServerCondition::Resting,
+            back => ServerCondition::Serving(share(now - back)),
         }
     }
 
@@ -133,9 +133,9 @@ impl ServerState {
     }
 
     /// One request more.
-    pub(super) fn take_on(self: &Arc<Self>) -> Load {
+    pub(super) fn take_on(self: &Arc<Self>) -> ServerLoad {
         self.load.fetch_add(1, Relaxed);
-        Load(Arc::clone(self))
+        ServerLoad(Arc::clone(self))
     }
 
     pub(super) fn note_success(&self) {
@@ -147,7 +147,7 @@ impl ServerState {
 
     /// Whether it has failed so often that it should rest.
     pub(super) fn note_failure(&self, now: Moment) -> bool {
-        // what was under way when it went says nothing new
+        // requests that were in flight at its ejection are no new failures
         let resting = self.back_at.load(Relaxed) > now;
         !resting && self.failures.fetch_add(1, Relaxed) + 1 >= FAILURES
     }
@@ -211,7 +211,7 @@ impl ServerState {
 }
 
 impl Rests {
-    /// Begins another one, and says how long it is; `None` where one is still going on.
+    /// Starts another ejection and gives its duration; `None` while one lasts.
     fn next(&mut self, now: Moment) -> Option<Duration> {
         if self.until > now {
             return None;
@@ -224,7 +224,7 @@ impl Rests {
     }
 }
 
-impl Drop for Load {
+impl Drop for ServerLoad {
     fn drop(&mut self) {
         self.0.load.fetch_sub(1, Relaxed);
     }

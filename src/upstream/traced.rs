@@ -1,13 +1,19 @@
-//! What a trace is told of attempts to reach a server.
+//! Records attempts at a server in the trace.
 
-use super::exchange::{Failed, Sent};
+use super::attempt::Failed;
+use super::exchange::UpstreamReply;
 use super::outbound::Outbound;
-use super::server::Server;
+use super::server::ServerConnections;
 use crate::ambient;
-use crate::telemetry::traces::{Asked, Trace};
+use crate::telemetry::traces::{ServerAttempt, Trace};
 
-/// Begins an attempt: the server is told of it.
-pub(super) fn begin(trace: &Trace, outbound: &mut Outbound, server: &Server, name: &str) {
+/// Starts the span of an attempt and sends its context to the server.
+pub(super) fn begin(
+    trace: &Trace,
+    outbound: &mut Outbound,
+    server: &ServerConnections,
+    name: &str,
+) {
     let request = outbound.request_mut();
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let scheme = if server.scheme() == http::uri::Scheme::HTTPS {
@@ -15,7 +21,7 @@ pub(super) fn begin(trace: &Trace, outbound: &mut Outbound, server: &Server, nam
     } else {
         "http"
     };
-    let asked = || Asked {
+    let asked = || ServerAttempt {
         began: ambient::now(),
         method,
         scheme,
@@ -26,10 +32,12 @@ pub(super) fn begin(trace: &Trace, outbound: &mut Outbound, server: &Server, nam
 }
 
 /// Ends it: with the head of an answer, or without one.
-pub(super) fn end(trace: &Trace, outcome: &Result<Sent, Failed>) {
+pub(super) fn end(trace: &Trace, outcome: &Result<UpstreamReply, Failed>) {
     let outcome = match outcome {
-        Ok(Sent::Answer(response)) => Ok((response.status().as_u16(), response.version())),
-        Ok(Sent::Switched(switched)) => Ok((switched.head.status.as_u16(), switched.head.version)),
+        Ok(UpstreamReply::Answer(response)) => Ok((response.status().as_u16(), response.version())),
+        Ok(UpstreamReply::Switched(switched)) => {
+            Ok((switched.head.status.as_u16(), switched.head.version))
+        }
         Err(failed) => Err(failed.error.label()),
     };
     trace.hear(ambient::now(), outcome);

@@ -3,7 +3,7 @@
 use argon2::password_hash::{PasswordHash, PasswordVerifier};
 use argon2::{Algorithm, Argon2, Params, Version};
 
-use super::password::HashError;
+use super::hash_error::HashError;
 use super::work::Work;
 
 /// Reads what a hash costs.

@@ -3,6 +3,7 @@
 mod api_key;
 mod argon;
 mod directory;
+mod hash_error;
 mod hasher;
 mod login;
 mod password;
@@ -10,7 +11,8 @@ mod work;
 
 pub use api_key::{API_KEY_PREFIX, ApiKey, KeyDigest, KeyRefusal, NEVER, api_key};
 pub use directory::{Directory, Enrolment, User, UserRefusal};
+pub use hash_error::HashError;
 pub use hasher::{Busy, Hasher, HasherSettings};
 pub use login::{LoginFailure, authenticate};
-pub use password::{HashError, Password, PasswordHash};
+pub use password::{Password, PasswordHash};
 pub use work::Work;

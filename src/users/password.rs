@@ -8,6 +8,7 @@ use base64::engine::general_purpose::{GeneralPurpose, NO_PAD};
 use zeroize::Zeroizing;
 
 use super::argon;
+use super::hash_error::HashError;
 use super::work::Work;
 
 /// The most bytes that bcrypt looks at; it ignores all that follow.
@@ -45,23 +46,6 @@ enum Kept {
 struct Argon2id {
     text: Box<str>,
     work: Work,
-}
-
-/// Why a text is not a hash the gateway can check; `Display` says what to write instead.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum HashError {
-    /// Neither bcrypt nor anything else that is known.
-    Unknown,
-    /// A known kind (`argon2i`, `sha256-crypt` …) that this version does not check.
-    Unsupported(&'static str),
-    /// bcrypt, but damaged: wrong length or alphabet.
-    Malformed,
-    /// argon2id, but damaged, or of another version than 19.
-    MalformedArgon2,
-    /// argon2id that takes more memory or time than [`Work::ARGON2_LIMITS`] says.
-    TooMuchWork,
-    /// A cost outside 4 to 15.
-    Cost(u32),
 }
 
 impl PasswordHash {
@@ -194,35 +178,6 @@ fn kind_of(text: &str) -> HashError {
         None => HashError::Unknown,
     }
 }
-
-impl fmt::Display for HashError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Unknown => f.write_str("not a bcrypt hash; make one with `gatelatch hash`"),
-            Self::Unsupported(kind) => write!(
-                f,
-                "a hash of kind `{kind}` is not available in this version; make a bcrypt hash with `gatelatch hash`"
-            ),
-            Self::Malformed => f.write_str(
-                "a damaged bcrypt hash: 60 characters are expected; make one with `gatelatch hash`",
-            ),
-            Self::MalformedArgon2 => {
-                f.write_str("a damaged argon2id hash; make a bcrypt hash with `gatelatch hash`")
-            }
-            Self::TooMuchWork => write!(
-                f,
-                "an argon2id hash of too much work; {} are accepted",
-                Work::ARGON2_LIMITS
-            ),
-            Self::Cost(cost) => write!(
-                f,
-                "a bcrypt cost of {cost}; 4 to 15 are accepted, 12 is a good choice"
-            ),
-        }
-    }
-}
-
-impl std::error::Error for HashError {}
 
 impl fmt::Debug for PasswordHash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -7,7 +7,7 @@ use http::header::{AUTHORIZATION, COOKIE};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::bad_request::BadRequest;
-use super::present::Present;
+use super::field_presence::FieldPresence;
 
 const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 
@@ -42,13 +42,13 @@ impl Credential {
     ///
     /// # Errors
     /// [`BadRequest::SeveralCredentials`] and [`BadRequest::SeveralApiKeys`] where it is not clear which one counts.
-    pub fn read(headers: &HeaderMap, present: Present) -> Result<Option<Self>, BadRequest> {
-        let bearer = if present.has(Present::AUTHORIZATION) {
+    pub fn read(headers: &HeaderMap, present: FieldPresence) -> Result<Option<Self>, BadRequest> {
+        let bearer = if present.has(FieldPresence::AUTHORIZATION) {
             Self::read_bearer(headers)?
         } else {
             None
         };
-        let api_key = if present.has(Present::X_API_KEY) {
+        let api_key = if present.has(FieldPresence::X_API_KEY) {
             Self::read_api_key(headers)?
         } else {
             None
@@ -177,7 +177,7 @@ mod tests {
         for field in fields {
             headers.append(AUTHORIZATION, HeaderValue::from_str(field).unwrap());
         }
-        Ok(Credential::read(&headers, Present::of(&headers))?
+        Ok(Credential::read(&headers, FieldPresence::of(&headers))?
             .map(|credential| credential.token().to_owned()))
     }
 
@@ -207,7 +207,7 @@ mod tests {
             for (name, value) in fields {
                 headers.append(*name, HeaderValue::from_str(value).unwrap());
             }
-            let found = Credential::read(&headers, Present::of(&headers))?;
+            let found = Credential::read(&headers, FieldPresence::of(&headers))?;
             Ok(found.map(|one| {
                 (
                     one.field_name().to_string(),
@@ -246,7 +246,11 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.insert(AUTHORIZATION, HeaderValue::from_static("Bearer hush"));
         assert!(
-            !format!("{:?}", Credential::read(&headers, Present::of(&headers))).contains("hush")
+            !format!(
+                "{:?}",
+                Credential::read(&headers, FieldPresence::of(&headers))
+            )
+            .contains("hush")
         );
     }
 }

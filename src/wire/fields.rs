@@ -10,8 +10,8 @@ use http::header::{
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Version};
 
+use super::field_presence::FieldPresence;
 use super::identity::IdentitySettings;
-use super::present::Present;
 use crate::ambient;
 use crate::text::list;
 
@@ -245,8 +245,8 @@ pub(crate) struct Nominated(Vec<Box<str>>);
 impl Nominated {
     /// Reads all `Connection` lines. Their own options `close` and `keep-alive` name no field that could pass anyway,
     /// and `Content-Length` is about the message, whoever names it.
-    pub(crate) fn read(headers: &HeaderMap, present: Present) -> Self {
-        if !present.has(Present::CONNECTION) {
+    pub(crate) fn read(headers: &HeaderMap, present: FieldPresence) -> Self {
+        if !present.has(FieldPresence::CONNECTION) {
             return Self(Vec::new());
         }
         let is_none = |token: &[u8]| {
@@ -300,17 +300,17 @@ pub fn keep_alive_timeout(headers: &HeaderMap) -> Option<Duration> {
 }
 
 /// Takes the hop-by-hop fields out of a response; of announced trailers those stay that pass. The other fields keep their order, which taking out one by one would not.
-pub fn remove_hop_by_hop(headers: &mut HeaderMap, present: Present) {
+pub fn remove_hop_by_hop(headers: &mut HeaderMap, present: FieldPresence) {
     if !present.has(HOP_BY_HOP) {
         return;
     }
     let nominated = Nominated::read(headers, present);
-    let announces = present.has(Present::TRAILER);
+    let announces = present.has(FieldPresence::TRAILER);
     let trailers = announces
         .then(|| announce_trailers(headers, trailer_is_harmless))
         .flatten();
     let stays = |name: &HeaderName| {
-        !Present::named(name.as_str()).has(HOP_BY_HOP) && !nominated.contains(name)
+        !FieldPresence::named(name.as_str()).has(HOP_BY_HOP) && !nominated.contains(name)
     };
     remove_all_but(headers, stays);
     if let Some(names) = trailers {
@@ -320,12 +320,12 @@ pub fn remove_hop_by_hop(headers: &mut HeaderMap, present: Present) {
 
 /// Fields of a response that are about one connection, and `Trailer`, of which only some names pass. `Content-Length` is
 /// about the message.
-const HOP_BY_HOP: Present = Present::CONNECTION
-    .or(Present::TE)
-    .or(Present::TRAILER)
-    .or(Present::TRANSFER_ENCODING)
-    .or(Present::UPGRADE)
-    .or(Present::OTHER_HOP_BY_HOP);
+const HOP_BY_HOP: FieldPresence = FieldPresence::CONNECTION
+    .or(FieldPresence::TE)
+    .or(FieldPresence::TRAILER)
+    .or(FieldPresence::TRANSFER_ENCODING)
+    .or(FieldPresence::UPGRADE)
+    .or(FieldPresence::OTHER_HOP_BY_HOP);
 
 #[cfg(test)]
 mod tests;

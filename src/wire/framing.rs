@@ -6,7 +6,7 @@ use http::header::{CONTENT_LENGTH, EXPECT, TRANSFER_ENCODING};
 use http::{HeaderMap, Version};
 
 use super::bad_request::BadRequest;
-use super::present::Present;
+use super::field_presence::FieldPresence;
 
 use crate::text::list;
 
@@ -43,8 +43,8 @@ pub enum ResponseFraming {
 /// # Errors
 /// [`ResponseFraming`] where there is no one reading.
 pub fn settle_response(headers: &mut HeaderMap) -> Result<(), ResponseFraming> {
-    let present = Present::of(headers);
-    if present.has(Present::TRANSFER_ENCODING) {
+    let present = FieldPresence::of(headers);
+    if present.has(FieldPresence::TRANSFER_ENCODING) {
         let mut encodings = headers.get_all(TRANSFER_ENCODING).iter();
         let chunked = encodings
             .next()
@@ -55,7 +55,7 @@ pub fn settle_response(headers: &mut HeaderMap) -> Result<(), ResponseFraming> {
         headers.remove(CONTENT_LENGTH);
         return Ok(());
     }
-    if !present.has(Present::CONTENT_LENGTH) {
+    if !present.has(FieldPresence::CONTENT_LENGTH) {
         return Ok(());
     }
     let mut lengths = headers.get_all(CONTENT_LENGTH).iter();

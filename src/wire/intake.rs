@@ -9,12 +9,12 @@ use super::browser::Site;
 use super::cookie::{GatewayCookies, SessionCookie};
 use super::credential::{Credential, CredentialSource};
 use super::destination::check_request_line;
+use super::field_presence::FieldPresence;
 use super::forwarded::{ForwardedClient, ForwardedInfo, TrustedProxies};
 use super::framing;
 use super::host::Host;
 use super::http2;
 use super::peer::Peer;
-use super::present::Present;
 use super::upgrade::Upgrade;
 use crate::access::RequestPath;
 use crate::text::list;
@@ -40,7 +40,7 @@ pub struct Intake {
     /// The host that finds the service.
     pub host: Host,
     /// Which fields that matter the head had when it came.
-    pub present: Present,
+    pub present: FieldPresence,
     /// Where it comes from.
     pub client: ForwardedClient,
     /// What trusted proxies state about the original request; `None` where the peer is none.
@@ -72,7 +72,7 @@ impl Intake {
         trusted: &TrustedProxies,
         cookie: &SessionCookie,
     ) -> Result<Self, BadRequest> {
-        let present = Present::of(&head.headers);
+        let present = FieldPresence::of(&head.headers);
         let upgrade = Upgrade::read(&head, present);
         if upgrade.is_some() && head.method == Method::CONNECT {
             head.method = Method::GET;
@@ -83,7 +83,7 @@ impl Intake {
         if head.version == Version::HTTP_2 {
             http2::settle(&mut head, scheme)?;
         }
-        if present.has(Present::TRANSFER_ENCODING.or(Present::EXPECT)) {
+        if present.has(FieldPresence::TRANSFER_ENCODING.or(FieldPresence::EXPECT)) {
             framing::check(&head.headers, head.version)?;
         }
         let host = Host::read(&head, scheme)?;
@@ -96,7 +96,7 @@ impl Intake {
             scheme: stated_scheme.unwrap_or(peer.scheme()),
             host: stated_host.unwrap_or(host.field()).clone(),
         };
-        let cookies = if present.has(Present::COOKIE) {
+        let cookies = if present.has(FieldPresence::COOKIE) {
             cookie.take(&mut head.headers)
         } else {
             GatewayCookies::default()
@@ -107,8 +107,9 @@ impl Intake {
         } else {
             None
         };
-        let takes_trailers = present.has(Present::TE) && takes_trailers(&head.headers);
-        let waits_for_continue = head.version == Version::HTTP_11 && present.has(Present::EXPECT);
+        let takes_trailers = present.has(FieldPresence::TE) && takes_trailers(&head.headers);
+        let waits_for_continue =
+            head.version == Version::HTTP_11 && present.has(FieldPresence::EXPECT);
         Ok(Self {
             head,
             host,

@@ -7,8 +7,8 @@ use std::task::Waker;
 use http::header::SET_COOKIE;
 use http::{HeaderMap, StatusCode};
 
+use super::field_presence::FieldPresence;
 use super::fields::remove_hop_by_hop;
-use super::present::Present;
 
 /// Heads that one connection may have waiting, in bytes. A client that does not read misses the rest: what they say is
 /// advice.
@@ -47,7 +47,7 @@ impl Interim {
     /// without cookies: those of the final answer are looked through.
     pub fn push_answer(&self, status: StatusCode, headers: &HeaderMap) {
         let mut headers = headers.clone();
-        let present = Present::of(&headers);
+        let present = FieldPresence::of(&headers);
         remove_hop_by_hop(&mut headers, present);
         headers.remove(SET_COOKIE);
         let mut head = format!("HTTP/1.1 {status}\r\n").into_bytes();

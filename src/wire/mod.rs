@@ -6,6 +6,7 @@ mod cookie;
 mod cors;
 mod credential;
 mod destination;
+mod field_presence;
 mod fields;
 mod forwarded;
 mod framing;
@@ -14,9 +15,8 @@ mod http2;
 mod identity;
 mod intake;
 mod interim;
-mod original;
+mod original_request;
 mod peer;
-mod present;
 mod problem;
 mod response_fields;
 mod upgrade;
@@ -28,6 +28,7 @@ pub use cookie::{GatewayCookies, SameSite, SecureCookie, SessionCookie, add_rene
 pub use cors::{Answered, Cors, Origins};
 pub use credential::{Credential, CredentialSource};
 pub use destination::{Destination, JWKS_PATH, OwnPaths, check_request_line};
+pub use field_presence::FieldPresence;
 pub use fields::{
     CONNECTION_FIELDS, FieldFilter, announce_trailers, filter_trailers, keep_alive_timeout,
     remove_hop_by_hop, trailer_is_harmless, via,
@@ -39,9 +40,8 @@ pub use host::Host;
 pub use identity::{Authorization, IdentityField, IdentityHeader, IdentitySettings};
 pub use intake::{Intake, Target};
 pub use interim::Interim;
-pub use original::{AskedBy, Describes, Original, OriginalError};
+pub use original_request::{ForwardAuthHeaders, ForwardAuthProxy, OriginalError, OriginalRequest};
 pub use peer::{Peer, Scheme};
-pub use present::Present;
 pub use problem::{
     BEARER_CHALLENGE, forbid_storing, invalid_token, json, not_authenticated, problem,
 };

@@ -5,7 +5,7 @@ use http::request::Parts;
 use http::{HeaderValue, Method, Version};
 use hyper::ext::Protocol;
 
-use super::present::Present;
+use super::field_presence::FieldPresence;
 
 use crate::text::list;
 
@@ -30,9 +30,9 @@ pub enum UpgradeForm {
 impl Upgrade {
     /// Reads what a request asks for. Whoever asks may be answered without it (RFC 9110, section 7.8), so what cannot be
     /// passed on is no wish: several protocols, HTTP/2 in the clear, a request with a body.
-    pub(super) fn read(head: &Parts, present: Present) -> Option<Self> {
+    pub(super) fn read(head: &Parts, present: FieldPresence) -> Option<Self> {
         match head.version {
-            Version::HTTP_11 if present.has(Present::UPGRADE) => Self::of_field(head),
+            Version::HTTP_11 if present.has(FieldPresence::UPGRADE) => Self::of_field(head),
             Version::HTTP_2 => Self::of_connect(head),
             _ => None,
         }
@@ -95,7 +95,7 @@ mod tests {
             request = request.header(*name, *value);
         }
         let (head, ()) = request.body(()).unwrap().into_parts();
-        Upgrade::read(&head, Present::of(&head.headers))
+        Upgrade::read(&head, FieldPresence::of(&head.headers))
             .map(|upgrade| upgrade.protocol.to_str().unwrap().to_owned())
     }
 
@@ -143,7 +143,7 @@ mod tests {
 
     #[test]
     fn only_an_extended_connect_is_one() {
-        let read_connect = |head: &Parts| Upgrade::read(head, Present::default());
+        let read_connect = |head: &Parts| Upgrade::read(head, FieldPresence::default());
         let head = |protocol: Option<&'static str>| {
             let mut request = http::Request::builder()
                 .method("CONNECT")

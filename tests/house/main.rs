@@ -193,10 +193,7 @@ fn seals_are_made_where_the_check_is() {
             ],
         ),
         ("Outbound::prepare(", &["gateway/judge.rs"]),
-        (
-            "Outbound::again(",
-            &["upstream/http1", "upstream/http2.rs", "upstream/spare.rs"],
-        ),
+        ("Outbound::again(", &["upstream/http1", "upstream/http2.rs"]),
     ];
     for (path, text) in sources() {
         for (maker, places) in makers {

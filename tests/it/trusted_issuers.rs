@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::{Arc, Mutex};
 
-use gatelatch::token::{Algorithm, Holder, Issuer, IssuerSettings, Key, KeySet};
+use gatelatch::token::{Algorithm, Holder, IssuerSettings, Key, KeySet, TokenIssuer};
 use serde_json::{Map, Value, json};
 
 use crate::support::{
@@ -80,7 +80,7 @@ fn token(key: &Key, issuer: &str, changes: Value) -> String {
         .duration_since(std::time::UNIX_EPOCH)
         .unwrap()
         .as_secs();
-    Issuer::new(key.clone(), settings)
+    TokenIssuer::new(key.clone(), settings)
         .issue(&holder, [0; 16], now)
         .unwrap()
         .token

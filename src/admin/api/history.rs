@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use crate::admin::AdminState;
 use crate::admin::query::Query;
 use crate::telemetry::history::{KEPT, STEP, Sample, Stretch};
-use crate::telemetry::metrics::{LoginOutcome, Outcome, quantile};
+use crate::telemetry::metrics::{LoginOutcome, RequestOutcome, quantile};
 
 const QUANTILES: [(&str, f64); 3] = [("p50", 0.5), ("p95", 0.95), ("p99", 0.99)];
 
@@ -13,14 +13,17 @@ pub(super) fn read(state: &AdminState, query: &Query) -> Result<Value, String> {
     let Stretch { first, samples } = state.history.since(query.number("after", 0)?);
     let rate =
         |count: fn(&Sample) -> u64| column(&samples, |sample| per_second(count(sample), sample));
-    let decisions = Outcome::EVERY.iter().enumerate().map(|(index, outcome)| {
-        (
-            outcome.label().to_owned(),
-            column(&samples, |sample| {
-                per_second(sample.outcomes[index], sample)
-            }),
-        )
-    });
+    let decisions = RequestOutcome::EVERY
+        .iter()
+        .enumerate()
+        .map(|(index, outcome)| {
+            (
+                outcome.label().to_owned(),
+                column(&samples, |sample| {
+                    per_second(sample.outcomes[index], sample)
+                }),
+            )
+        });
     let logins = LoginOutcome::EVERY
         .iter()
         .enumerate()

@@ -13,12 +13,11 @@ use serde_json::json;
 use tokio::time::timeout;
 
 use super::lockouts::{names, parts, unreachable_store};
-use super::told;
 use crate::admin::AdminState;
-use crate::admin::answer::{Answer, problem};
+use crate::admin::response::{self, AdminResponse, problem};
 use crate::ambient;
-use crate::session::{Held, StoreUnavailable, Unknown};
-use crate::telemetry::audit::{AuditRecord, AuditReservation, Outcome};
+use crate::session::{LockoutScope, StoreUnavailable, Unknown};
+use crate::telemetry::audit::{AuditOutcome, AuditRecord, AuditReservation};
 
 /// What a body may hold, and how long it may take.
 const LARGEST: usize = 4096;
@@ -31,7 +30,7 @@ struct Lift {
 }
 
 /// Lifts one lockout, whose name is in the body.
-pub(super) async fn lift(body: Incoming, from: IpAddr, state: &AdminState) -> Answer {
+pub(super) async fn lift(body: Incoming, from: IpAddr, state: &AdminState) -> AdminResponse {
     let Some(body) = collect(body).await else {
         return problem(
             StatusCode::BAD_REQUEST,
@@ -51,7 +50,7 @@ pub(super) async fn lift(body: Incoming, from: IpAddr, state: &AdminState) -> An
     };
     // a task of its own: what has begun is recorded, whether or not somebody waits for the answer
     match tokio::spawn(carry_out(id.clone(), from, state.clone(), reservation)).await {
-        Ok(Ok(Ok(()))) => told(json!({ "lifted": id })),
+        Ok(Ok(Ok(()))) => response::json(json!({ "lifted": id })),
         Ok(Ok(Err(away))) => unreachable_store(away),
         Ok(Err(Unknown)) => problem(
             StatusCode::NOT_FOUND,
@@ -90,7 +89,7 @@ async fn carry_out(
 fn record(
     id: &str,
     from: IpAddr,
-    held: Held,
+    held: LockoutScope,
     lifted: Result<(), StoreUnavailable>,
     state: &AdminState,
 ) -> AuditRecord {
@@ -100,9 +99,9 @@ fn record(
         .and_then(|account| names.get(&account))
         .map(String::as_str);
     let outcome = if lifted.is_ok() {
-        Outcome::Success
+        AuditOutcome::Success
     } else {
-        Outcome::Failure
+        AuditOutcome::Failure
     };
     AuditRecord::new(ambient::wall_clock(), "lockout_lifted", outcome)
         .client(from.to_canonical().into())
@@ -117,11 +116,11 @@ fn record(
 }
 
 /// As the records of lockouts that begin say it.
-fn scope(held: Held) -> &'static str {
+fn scope(held: LockoutScope) -> &'static str {
     match held {
-        Held::Pair(..) => "account_and_network",
-        Held::Network(_) => "network",
-        Held::Account(_) => "account",
+        LockoutScope::Pair(..) => "account_and_network",
+        LockoutScope::Network(_) => "network",
+        LockoutScope::Account(_) => "account",
     }
 }
 

@@ -5,12 +5,11 @@ use std::collections::HashMap;
 use http::StatusCode;
 use serde_json::{Value, json};
 
-use super::{limit, told};
 use crate::admin::AdminState;
-use crate::admin::answer::{Answer, problem};
 use crate::admin::query::Query;
+use crate::admin::response::{self, AdminResponse, problem};
 use crate::ambient;
-use crate::session::{Account, Held, Lockout, Network, StoreUnavailable};
+use crate::session::{Account, Lockout, LockoutScope, Network, StoreUnavailable};
 
 /// Users whose names are tried for the accounts of lockouts, which are known by a hash only.
 const TRIED: usize = 100_000;
@@ -18,8 +17,8 @@ const TRIED: usize = 100_000;
 /// The names of accounts, as far as they are known.
 pub(super) type Names = HashMap<Account, String>;
 
-pub(super) async fn list(query: &str, state: &AdminState) -> Answer {
-    let limit = match Query::parse(query, &["limit"]).and_then(|query| limit(&query, 100, 500)) {
+pub(super) async fn list(query: &str, state: &AdminState) -> AdminResponse {
+    let limit = match Query::parse(query, &["limit"]).and_then(|query| query.limit(100, 500)) {
         Ok(limit) => limit,
         Err(wrong) => return problem(StatusCode::BAD_REQUEST, &wrong),
     };
@@ -34,7 +33,7 @@ pub(super) async fn list(query: &str, state: &AdminState) -> Answer {
         .iter()
         .map(|lockout| entry(lockout, &names, now))
         .collect();
-    told(json!({ "total": lockouts.total, "lockouts": list }))
+    response::json(json!({ "total": lockouts.total, "lockouts": list }))
 }
 
 fn entry(lockout: &Lockout, names: &Names, now: u64) -> Value {
@@ -50,7 +49,7 @@ fn entry(lockout: &Lockout, names: &Names, now: u64) -> Value {
 }
 
 /// The store keeps hashes. The names that were tried here lately are looked at first, then those of the user list.
-pub(super) fn names(held: impl Iterator<Item = Held>, state: &AdminState) -> Names {
+pub(super) fn names(held: impl Iterator<Item = LockoutScope>, state: &AdminState) -> Names {
     let mut wanted: Vec<_> = held.filter_map(|held| parts(held).1).collect();
     let mut names = Names::new();
     let mut try_name = |name: &str| {
@@ -77,15 +76,17 @@ pub(super) fn names(held: impl Iterator<Item = Held>, state: &AdminState) -> Nam
 }
 
 /// The kind of a lockout, and whom it holds.
-pub(super) fn parts(held: Held) -> (&'static str, Option<Account>, Option<Network>) {
+pub(super) fn parts(held: LockoutScope) -> (&'static str, Option<Account>, Option<Network>) {
     match held {
-        Held::Pair(account, network) => ("account_from_network", Some(account), Some(network)),
-        Held::Network(network) => ("network", None, Some(network)),
-        Held::Account(account) => ("account", Some(account), None),
+        LockoutScope::Pair(account, network) => {
+            ("account_from_network", Some(account), Some(network))
+        }
+        LockoutScope::Network(network) => ("network", None, Some(network)),
+        LockoutScope::Account(account) => ("account", Some(account), None),
     }
 }
 
-pub(super) fn unreachable_store(away: StoreUnavailable) -> Answer {
+pub(super) fn unreachable_store(away: StoreUnavailable) -> AdminResponse {
     problem(
         StatusCode::SERVICE_UNAVAILABLE,
         &format!("{away}: `state` of the configuration says which, the log says why"),

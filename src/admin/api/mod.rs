@@ -20,9 +20,9 @@ use hyper::body::Incoming;
 use serde_json::{Value, json};
 
 use super::AdminState;
-use super::answer::{Answer, nothing, problem, refuse, respond, wrong_method};
 use super::guard::Guard;
 use super::query::Query;
+use super::response::{self, AdminResponse, nothing, problem, refuse, wrong_method};
 
 /// One endpoint that only reads.
 struct Reading {
@@ -93,7 +93,7 @@ pub(super) async fn answer(
     from: IpAddr,
     state: &AdminState,
     guard: &Guard,
-) -> Answer {
+) -> AdminResponse {
     let path = request.uri().path().to_owned();
     let mut answer = if path == LIFT {
         match guard.may_change(request.headers()) {
@@ -116,10 +116,10 @@ pub(super) async fn answer(
     answer
 }
 
-async fn read(path: &str, query: &str, state: &AdminState) -> Answer {
+async fn read(path: &str, query: &str, state: &AdminState) -> AdminResponse {
     match path {
         LOCKOUTS => return lockouts::list(query, state).await,
-        "/api" | "/api/" => return told(index()),
+        "/api" | "/api/" => return response::json(index()),
         _ => {}
     }
     let Some(endpoint) = READINGS.iter().find(|endpoint| endpoint.path == path) else {
@@ -127,7 +127,10 @@ async fn read(path: &str, query: &str, state: &AdminState) -> Answer {
     };
     let value =
         Query::parse(query, endpoint.parameters).and_then(|query| (endpoint.read)(state, &query));
-    value.map_or_else(|wrong| problem(StatusCode::BAD_REQUEST, &wrong), told)
+    value.map_or_else(
+        |wrong| problem(StatusCode::BAD_REQUEST, &wrong),
+        response::json,
+    )
 }
 
 /// What there is to ask.
@@ -141,13 +144,4 @@ fn index() -> Value {
         .map(|endpoint| (endpoint.path, "GET", endpoint.about));
     let entry = |(path, method, about)| json!({ "path": path, "method": method, "about": about });
     json!({ "endpoints": readings.chain(lockouts).map(entry).collect::<Vec<_>>() })
-}
-
-fn told(value: Value) -> Answer {
-    respond(StatusCode::OK, "application/json", format!("{value}\n"))
-}
-
-/// How many entries of a list are asked for; at least one, and never more than `most`.
-fn limit(query: &Query, default: usize, most: usize) -> Result<usize, String> {
-    Ok(query.number("limit", default)?.clamp(1, most))
 }

@@ -8,7 +8,7 @@ use crate::admin::AdminState;
 use crate::admin::query::Query;
 use crate::ambient;
 use crate::config::ServiceView;
-use crate::telemetry::metrics::{Hits, ServerLevel};
+use crate::telemetry::metrics::{HitCounts, ServerLevel};
 
 /// Services that are shown.
 const MOST: usize = 500;
@@ -37,7 +37,7 @@ pub(super) fn read(state: &AdminState, _: &Query) -> Result<Value, String> {
     }))
 }
 
-fn service(view: &ServiceView<'_>, hits: &Hits, servers: &[ServerLevel]) -> Value {
+fn service(view: &ServiceView<'_>, hits: &HitCounts, servers: &[ServerLevel]) -> Value {
     let own = servers.iter().filter(|level| *level.service == *view.name);
     let own = own
         .map(|level| json!({ "server": level.server, "state": level.state, "share": level.share }));

@@ -5,25 +5,24 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Map, Value, json};
 
-use super::limit;
 use crate::admin::query::Query;
 use crate::admin::{AdminState, InForce};
 use crate::config::Origin;
 use crate::telemetry::metrics::LoginOutcome;
-use crate::telemetry::recent::{Denial, SignIn};
+use crate::telemetry::recent::{RecentDenial, RecentSignIn};
 
 /// Where rules stand, by service and name; `None` where they are gone.
 type Origins<'a> = HashMap<(&'a str, &'a str), Option<Origin>>;
 
 pub(super) fn denials(state: &AdminState, query: &Query) -> Result<Value, String> {
-    let denials = state.recent.denials(limit(query, 50, 200)?);
+    let denials = state.recent.denials(query.limit(50, 200)?);
     let in_force = (state.in_force)();
     let origins = origins(&denials, &*in_force);
     Ok(json!({ "denials": denials.iter().map(|one| denial(one, &origins)).collect::<Vec<_>>() }))
 }
 
 /// One walk over the rules, whatever the number of denials.
-fn origins<'a>(denials: &'a [Denial], in_force: &'a dyn InForce) -> Origins<'a> {
+fn origins<'a>(denials: &'a [RecentDenial], in_force: &'a dyn InForce) -> Origins<'a> {
     let mut wanted: Origins<'a> = denials
         .iter()
         .map(|denial| ((&*denial.service, &*denial.rule), None))
@@ -38,7 +37,7 @@ fn origins<'a>(denials: &'a [Denial], in_force: &'a dyn InForce) -> Origins<'a> 
     wanted
 }
 
-fn denial(denial: &Denial, origins: &Origins<'_>) -> Value {
+fn denial(denial: &RecentDenial, origins: &Origins<'_>) -> Value {
     let origin = origins
         .get(&(&*denial.service, &*denial.rule))
         .and_then(Option::as_ref);
@@ -62,7 +61,7 @@ fn denial(denial: &Denial, origins: &Origins<'_>) -> Value {
 }
 
 pub(super) fn sign_ins(state: &AdminState, query: &Query) -> Result<Value, String> {
-    let list = state.recent.sign_ins(limit(query, 50, 200)?);
+    let list = state.recent.sign_ins(query.limit(50, 200)?);
     let logins = state.metrics.sums().logins;
     let totals = LoginOutcome::EVERY
         .iter()
@@ -73,7 +72,7 @@ pub(super) fn sign_ins(state: &AdminState, query: &Query) -> Result<Value, Strin
     )
 }
 
-fn sign_in(one: &SignIn) -> Value {
+fn sign_in(one: &RecentSignIn) -> Value {
     json!({
         "at": millis(one.time),
         "times": one.times,

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::select::{Found, Page, Selection};
+use super::select::{Found, RulesPage, Selection};
 use crate::admin::AdminState;
 use crate::admin::query::Query;
 use crate::analysis::{AudienceAccess, CallerAudience, audiences, condition_in_words, row};
@@ -13,7 +13,7 @@ const MOST: usize = 40;
 pub(super) fn read(state: &AdminState, query: &Query) -> Result<Value, String> {
     let (in_force, hits) = ((state.in_force)(), state.metrics.hits());
     let services = in_force.services();
-    let Page {
+    let RulesPage {
         total,
         offset,
         rules,

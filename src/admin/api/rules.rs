@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::select::{Found, Page, Selection};
+use super::select::{Found, RulesPage, Selection};
 use crate::admin::AdminState;
 use crate::admin::query::Query;
 use crate::analysis::in_words;
@@ -11,7 +11,7 @@ use crate::telemetry::metrics::RuleHits;
 pub(super) fn read(state: &AdminState, query: &Query) -> Result<Value, String> {
     let (in_force, hits) = ((state.in_force)(), state.metrics.hits());
     let services = in_force.services();
-    let Page {
+    let RulesPage {
         total,
         offset,
         rules,

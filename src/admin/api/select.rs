@@ -1,11 +1,10 @@
 //! Which rules of all services are asked for: searched, filtered, sorted, and a page of them.
 
-use super::limit;
 use crate::access::{Methods, Rule, RuleId};
 use crate::admin::query::Query;
 use crate::analysis::{in_words, methods_in_words};
 use crate::config::{Origin, ServiceView};
-use crate::telemetry::metrics::{Hits, RuleHits};
+use crate::telemetry::metrics::{HitCounts, RuleHits};
 
 /// What the lists of rules know.
 pub(super) const PARAMETERS: &[&str] = &["q", "service", "show", "sort", "offset", "limit"];
@@ -29,7 +28,7 @@ pub(super) struct Found<'a> {
 }
 
 /// One page of them.
-pub(super) struct Page<'a> {
+pub(super) struct RulesPage<'a> {
     /// All that were found, on every page.
     pub(super) total: usize,
     pub(super) offset: usize,
@@ -83,12 +82,16 @@ impl Selection {
             show: query.choice("show", &show)?,
             sort: query.choice("sort", &sort)?,
             offset: query.number("offset", 0)?,
-            limit: limit(query, 50, 200)?,
+            limit: query.limit(50, 200)?,
         })
     }
 
     /// The rules that are asked for, in the order of the file where no other is asked for.
-    pub(super) fn select<'a>(&self, services: &'a [ServiceView<'a>], hits: &Hits) -> Page<'a> {
+    pub(super) fn select<'a>(
+        &self,
+        services: &'a [ServiceView<'a>],
+        hits: &HitCounts,
+    ) -> RulesPage<'a> {
         let services = services
             .iter()
             .filter(|view| self.service.is_empty() || self.service == view.name);
@@ -120,7 +123,7 @@ impl Selection {
             .skip(self.offset)
             .take(self.limit)
             .collect();
-        Page {
+        RulesPage {
             total,
             offset: self.offset,
             rules,

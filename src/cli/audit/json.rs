@@ -2,14 +2,14 @@
 
 use serde_json::{Value, json};
 
-use super::Report;
+use super::report::AuditReport;
 use crate::access::RuleId;
 use crate::analysis::in_words;
 use crate::analysis::openapi::{
     AuditFinding, OperationCoverage, OperationDecider, OperationSecurity,
 };
 
-pub(super) fn render(report: &Report<'_>) -> String {
+pub(super) fn render(report: &AuditReport<'_>) -> String {
     let operations: Vec<Value> = report
         .audit
         .operations
@@ -32,7 +32,7 @@ pub(super) fn render(report: &Report<'_>) -> String {
     format!("{answer:#}\n")
 }
 
-fn operation(report: &Report<'_>, covered: &OperationCoverage) -> Value {
+fn operation(report: &AuditReport<'_>, covered: &OperationCoverage) -> Value {
     let operation = &report.document.operations[covered.operation];
     let refused = match &covered.decider {
         OperationDecider::Rule(_) => Value::Null,
@@ -75,7 +75,7 @@ fn operation(report: &Report<'_>, covered: &OperationCoverage) -> Value {
     })
 }
 
-fn rule(report: &Report<'_>, id: RuleId) -> Value {
+fn rule(report: &AuditReport<'_>, id: RuleId) -> Value {
     let rule = report.policy.rule(id);
     let origin = report.service.origins.get(id.0 as usize);
     json!({

@@ -1,6 +1,7 @@
 //! `gatelatch audit`: an API's operations and who can reach them.
 
 mod json;
+mod report;
 mod text;
 
 use std::path::Path;
@@ -9,12 +10,12 @@ use std::process::ExitCode;
 use anyhow::{Context as _, bail};
 use clap::ValueEnum;
 
+use self::report::{AuditReport, Deny};
 use super::printing::print;
 use super::view::{self, AtWork};
 use super::{fetch, load};
-use crate::access::Policy;
-use crate::analysis::openapi::{self, ApiAudit, AuditFinding, OpenApiDocument, PathTemplate};
-use crate::config::{Config, Service};
+use crate::analysis::openapi::{self, OpenApiDocument, PathTemplate};
+use crate::config::Config;
 use crate::wire::Host;
 
 /// Hold an API's OpenAPI document against the rules
@@ -29,9 +30,9 @@ Examples:
   gatelatch audit --openapi openapi.yaml
   gatelatch audit --openapi http://127.0.0.1:9000/openapi.json --deny uncovered,looser
   gatelatch audit --openapi files.json --service files --prefix /files --format json")]
-pub(super) struct Args {
+pub(super) struct AuditArgs {
     #[command(flatten)]
-    source: Source,
+    source: DocumentSource,
 
     /// What ends with exit code 1
     #[arg(long, value_enum, value_name = "WHAT", value_delimiter = ',')]
@@ -48,7 +49,7 @@ pub(super) struct Args {
 
 /// Which document, and where it belongs.
 #[derive(Debug, clap::Args)]
-pub(super) struct Source {
+pub(super) struct DocumentSource {
     /// The document: a file, `-` for standard input, or a URL
     #[arg(long, value_name = "FILE|URL")]
     pub(super) openapi: String,
@@ -62,23 +63,6 @@ pub(super) struct Source {
     pub(super) prefix: Option<PathTemplate>,
 }
 
-/// What `--deny` takes.
-#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
-enum Deny {
-    /// An operation that callers who are not known can reach
-    Open,
-    /// An operation that no rule covers, or that never comes to the service
-    Uncovered,
-    /// An operation that the document protects and the rules do not
-    Looser,
-    /// An operation that the rules protect and the document does not
-    Stricter,
-    /// A rule that covers no operation
-    Unused,
-    /// Something in the document that could not be read as it is meant
-    Odd,
-}
-
 /// How the report is printed.
 #[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
 enum Format {
@@ -88,21 +72,11 @@ enum Format {
     Json,
 }
 
-/// Everything that is shown, whatever the format.
-struct Report<'a> {
-    config: &'a Config,
-    service: &'a Service,
-    /// Its rules as they work.
-    policy: &'a Policy,
-    document: &'a OpenApiDocument,
-    audit: ApiAudit,
-}
-
 /// Reads, compares, prints.
 ///
 /// # Errors
 /// Where the configuration or the document cannot be read, or names no such service.
-pub(super) fn run(args: &Args, path: &Path) -> anyhow::Result<ExitCode> {
+pub(super) fn run(args: &AuditArgs, path: &Path) -> anyhow::Result<ExitCode> {
     let config = load::load(path)?.config;
     let index = service(&config, args.source.service.as_deref())?;
     let document = document(&args.source.openapi)?;
@@ -121,7 +95,7 @@ pub(super) fn run(args: &Args, path: &Path) -> anyhow::Result<ExitCode> {
         host.as_ref().map(Host::name),
     );
     let (service, policy) = (&config.services[index], view.services[index].policy);
-    let report = Report {
+    let report = AuditReport {
         config: &config,
         service,
         policy,
@@ -170,25 +144,6 @@ fn service(config: &Config, name: Option<&str>) -> anyhow::Result<usize> {
                 "there are several services: say with `--service` which one the document describes: {}",
                 names()
             )
-        }
-    }
-}
-
-impl Report<'_> {
-    fn has(&self, deny: Deny) -> bool {
-        let found = |finding| {
-            self.audit
-                .operations
-                .iter()
-                .any(|covered| covered.findings.contains(&finding))
-        };
-        match deny {
-            Deny::Open => found(AuditFinding::Open),
-            Deny::Uncovered => found(AuditFinding::Uncovered),
-            Deny::Looser => found(AuditFinding::Looser),
-            Deny::Stricter => found(AuditFinding::Stricter),
-            Deny::Unused => !self.audit.unused.is_empty(),
-            Deny::Odd => !self.document.odd.is_empty(),
         }
     }
 }

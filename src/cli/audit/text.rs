@@ -1,6 +1,6 @@
 //! The report for people.
 
-use super::Report;
+use super::report::AuditReport;
 use crate::access::Mode;
 use crate::analysis::in_words;
 use crate::analysis::openapi::{ApiOperation, AuditFinding, OperationCoverage, OperationDecider};
@@ -8,7 +8,7 @@ use crate::cli::printing::{STRONG, counted, styled};
 use crate::cli::terminal::{BAD, DOUBTFUL, FAINT, GOOD};
 use crate::cli::view;
 
-pub(super) fn render(report: &Report<'_>) -> String {
+pub(super) fn render(report: &AuditReport<'_>) -> String {
     let title = report.document.title.as_deref().unwrap_or("the document");
     let title: String = title.chars().filter(|c| !c.is_control()).collect();
     let operations = counted(report.audit.operations.len(), "operation");
@@ -36,12 +36,12 @@ pub(super) fn render(report: &Report<'_>) -> String {
     text + &summary(report) + &unused(report) + &odd(report)
 }
 
-fn operation<'a>(report: &'a Report<'_>, covered: &OperationCoverage) -> &'a ApiOperation {
+fn operation<'a>(report: &'a AuditReport<'_>, covered: &OperationCoverage) -> &'a ApiOperation {
     &report.document.operations[covered.operation]
 }
 
 fn line(
-    report: &Report<'_>,
+    report: &AuditReport<'_>,
     covered: &OperationCoverage,
     (methods, paths): (usize, usize),
 ) -> String {
@@ -87,7 +87,7 @@ fn line(
 }
 
 /// What decides, and where that stands.
-fn decided(report: &Report<'_>, decider: &OperationDecider) -> String {
+fn decided(report: &AuditReport<'_>, decider: &OperationDecider) -> String {
     match decider {
         OperationDecider::Rule(rule) => {
             let place = styled(FAINT, &format!("({})", view::place(report.service, *rule)));
@@ -123,7 +123,7 @@ fn mark(finding: AuditFinding) -> String {
     styled(style, finding.as_str())
 }
 
-fn summary(report: &Report<'_>) -> String {
+fn summary(report: &AuditReport<'_>) -> String {
     let counts = report.audit.count();
     let said = [
         (
@@ -154,7 +154,7 @@ fn summary(report: &Report<'_>) -> String {
     }
 }
 
-fn unused(report: &Report<'_>) -> String {
+fn unused(report: &AuditReport<'_>) -> String {
     if report.audit.unused.is_empty() {
         return String::new();
     }
@@ -171,7 +171,7 @@ fn unused(report: &Report<'_>) -> String {
     format!("\nrules that cover no operation:\n{lines}")
 }
 
-fn odd(report: &Report<'_>) -> String {
+fn odd(report: &AuditReport<'_>) -> String {
     if report.document.odd.is_empty() {
         return String::new();
     }

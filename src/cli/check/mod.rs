@@ -29,10 +29,10 @@ use crate::config::{self, Code, Config, LINTS, Loaded, Problem, Problems, Style,
   gatelatch check --probe --timeout 1s
   gatelatch check --format json
   gatelatch check --lints")]
-pub struct Args {
+pub struct CheckArgs {
     /// What ends with exit code 1 beside errors
     #[arg(long, value_name = "WHAT")]
-    pub deny: Option<Deny>,
+    pub deny: Option<DenyWarnings>,
     /// Connect to every server of every service as well; one that does not answer is a warning
     #[arg(long)]
     pub probe: bool,
@@ -49,7 +49,7 @@ pub struct Args {
 
 /// What `--deny` takes.
 #[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Deny {
+pub enum DenyWarnings {
     /// Warnings as well
     Warnings,
 }
@@ -58,7 +58,7 @@ pub enum Deny {
 ///
 /// # Errors
 /// Only where the output cannot be written.
-pub fn run(args: &Args, config: &Path) -> anyhow::Result<ExitCode> {
+pub fn run(args: &CheckArgs, config: &Path) -> anyhow::Result<ExitCode> {
     if args.lints {
         list_lints(args, &mut anstream::stdout().lock())?;
         return Ok(ExitCode::SUCCESS);
@@ -81,7 +81,7 @@ pub fn run(args: &Args, config: &Path) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::from(verdict))
 }
 
-fn list_lints(args: &Args, out: &mut impl Write) -> io::Result<()> {
+fn list_lints(args: &CheckArgs, out: &mut impl Write) -> io::Result<()> {
     match args.format {
         Format::Json => {
             let lint =
@@ -98,9 +98,11 @@ fn list_lints(args: &Args, out: &mut impl Write) -> io::Result<()> {
 type Outcome = Result<Loaded, Problems>;
 
 /// 0 where the configuration may be used, else 1.
-fn verdict(args: &Args, result: &Outcome) -> u8 {
+fn verdict(args: &CheckArgs, result: &Outcome) -> u8 {
     match result {
-        Ok(loaded) => u8::from(args.deny == Some(Deny::Warnings) && !loaded.warnings.is_empty()),
+        Ok(loaded) => {
+            u8::from(args.deny == Some(DenyWarnings::Warnings) && !loaded.warnings.is_empty())
+        }
         Err(_) => 1,
     }
 }
@@ -117,7 +119,7 @@ type Checked<'a> = (&'a Path, &'a Outcome, Option<Probe>);
 
 /// The streams take colours away where they are no terminals.
 fn as_text(
-    args: &Args,
+    args: &CheckArgs,
     checked: Checked<'_>,
     out: &mut impl Write,
     err: &mut impl Write,
@@ -161,7 +163,7 @@ fn as_text(
 }
 
 fn as_json(
-    args: &Args,
+    args: &CheckArgs,
     (result, probe): (&Outcome, Option<Probe>),
     out: &mut impl Write,
 ) -> io::Result<u8> {
@@ -213,7 +215,7 @@ mod tests {
     use super::*;
 
     /// What is printed for a configuration of this text: exit code, standard output, standard error.
-    fn check(text: &str, args: &Args) -> (u8, String, String) {
+    fn check(text: &str, args: &CheckArgs) -> (u8, String, String) {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("gateway.yaml");
         std::fs::write(&path, text).unwrap();
@@ -241,8 +243,8 @@ mod tests {
         )
     }
 
-    fn args(deny: Option<Deny>, format: Format) -> Args {
-        Args {
+    fn args(deny: Option<DenyWarnings>, format: Format) -> CheckArgs {
+        CheckArgs {
             deny,
             format,
             probe: false,
@@ -258,7 +260,7 @@ mod tests {
 
     #[test]
     fn a_good_configuration_is_summed_up() {
-        let args = args(Some(Deny::Warnings), Format::Text);
+        let args = args(Some(DenyWarnings::Warnings), Format::Text);
         let expected = "gateway.yaml is valid: 1 service, 1 rule, 1 user\n";
         assert_eq!(check(GOOD, &args), (0, expected.to_owned(), String::new()));
     }
@@ -268,7 +270,7 @@ mod tests {
         let lenient = check(WARNED, &args(None, Format::Text));
         assert_eq!(lenient.0, 0);
         assert!(lenient.2.starts_with("warning[no-rules]"), "{}", lenient.2);
-        let strict = check(WARNED, &args(Some(Deny::Warnings), Format::Text));
+        let strict = check(WARNED, &args(Some(DenyWarnings::Warnings), Format::Text));
         assert_eq!(strict.0, 1);
         assert!(
             strict

@@ -12,7 +12,7 @@ use anyhow::Context as _;
 
 use super::{load, load_request};
 use crate::ambient;
-use crate::server::{self, Bound, Settings};
+use crate::server::{self, Bound, GatewaySettings};
 use crate::telemetry::LineFormat;
 use crate::telemetry::access_log::AccessLog;
 
@@ -24,13 +24,13 @@ use crate::telemetry::access_log::AccessLog;
 #[command(after_help = "Examples:
   gatelatch demo
   gatelatch demo --listen 127.0.0.1:9000")]
-pub(super) struct Args {
+pub(super) struct DemoArgs {
     /// Where the gateway listens; another port where this one is taken
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
     listen: SocketAddr,
 }
 
-pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
+pub(super) fn run(args: &DemoArgs) -> anyhow::Result<ExitCode> {
     let upstream = upstream::start().context("the sample service cannot start")?;
     let folder = files::Folder::create(ambient::random_bytes())
         .context("there is no temporary folder to write to")?;
@@ -46,7 +46,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let request = load_request(&folder.config());
     let loaded = load::load_with(&request)?;
     let access_log = AccessLog::start(LineFormat::of(&io::stdout()), Box::new(io::stdout()));
-    let settings = Settings {
+    let settings = GatewaySettings {
         loaded,
         request,
         access_log,

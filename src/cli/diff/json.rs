@@ -2,14 +2,14 @@
 
 use serde_json::{Value, json};
 
-use super::Report;
+use super::report::DiffReport;
 use crate::analysis::diff::{
     AddressClass, CallerClass, CallerKind, CallerSubject, DecisionSource, MethodClass, PolicyChange,
 };
 use crate::analysis::in_words;
 use crate::config::Config;
 
-pub(super) fn render(report: &Report<'_>) -> String {
+pub(super) fn render(report: &DiffReport<'_>) -> String {
     let changes: Vec<Value> = report
         .changes
         .iter()
@@ -26,7 +26,7 @@ pub(super) fn render(report: &Report<'_>) -> String {
     )
 }
 
-fn change(report: &Report<'_>, change: &PolicyChange) -> Value {
+fn change(report: &DiffReport<'_>, change: &PolicyChange) -> Value {
     let methods = change.methods.iter().map(|class| match class {
         MethodClass::Named(method) => json!(method.as_str()),
         MethodClass::Other => json!("*"),
@@ -56,7 +56,7 @@ fn name(config: &Config, source: DecisionSource) -> Value {
         .map_or(Value::Null, |index| json!(config.services[index].name))
 }
 
-fn users(report: &Report<'_>, people: &[usize]) -> Value {
+fn users(report: &DiffReport<'_>, people: &[usize]) -> Value {
     people
         .iter()
         .map(|index| json!(report.everybody.people[*index].name))
@@ -64,7 +64,7 @@ fn users(report: &Report<'_>, people: &[usize]) -> Value {
 }
 
 /// `text` for people, and the parts for programs. Who has more roles or claims is meant as well.
-fn caller(report: &Report<'_>, change: &PolicyChange, class: &CallerClass) -> Value {
+fn caller(report: &DiffReport<'_>, change: &PolicyChange, class: &CallerClass) -> Value {
     let mut value = match &class.who {
         CallerKind::Anonymous => json!({ "kind": "anonymous" }),
         CallerKind::People { people, .. } => {

@@ -1,13 +1,13 @@
 //! The changes for a pull request.
 
-use super::Report;
+use super::report::DiffReport;
 use crate::analysis::diff::PolicyChange;
-use crate::cli::routes::escape_markdown as escape;
+use crate::cli::markdown::escape;
 
 /// A comment of a pull request has room for some hundred lines.
 const MOST_LINES: usize = 200;
 
-pub(super) fn render(report: &Report<'_>) -> String {
+pub(super) fn render(report: &DiffReport<'_>) -> String {
     let mut text = format!("### {}\n\n", report.summary());
     if !report.changes.is_empty() {
         text += "| | requests | for | before | now |\n| --- | --- | --- | --- | --- |\n";
@@ -41,7 +41,7 @@ pub(super) fn render(report: &Report<'_>) -> String {
     text
 }
 
-fn line(report: &Report<'_>, change: &PolicyChange) -> String {
+fn line(report: &DiffReport<'_>, change: &PolicyChange) -> String {
     let effect = change.effect.as_str();
     let effect = if change.effect.is_opening() {
         format!("**{effect}**")

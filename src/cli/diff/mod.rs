@@ -4,6 +4,7 @@ mod json;
 mod markdown;
 mod notices;
 mod people;
+mod report;
 mod text;
 mod words;
 
@@ -14,13 +15,13 @@ use std::process::ExitCode;
 
 use clap::ValueEnum;
 
-use self::notices::Notice;
 use self::people::Everybody;
+use self::report::DiffReport;
 use super::printing::{counted, print};
 use super::terminal::Progress;
 use super::view::{self, AtWork};
 use super::{load, terminal};
-use crate::analysis::diff::{self, MethodClass, PolicyChange};
+use crate::analysis::diff;
 use crate::config::{Config, Service};
 
 /// Show which requests change from allowed to denied, or back, between two configurations
@@ -34,7 +35,7 @@ use crate::config::{Config, Service};
   gatelatch diff gateway.yaml gateway.new.yaml
   git worktree add /tmp/before HEAD && gatelatch diff /tmp/before/gateway.yaml gateway.yaml
   gatelatch diff old/gateway.yaml new/gateway.yaml --format markdown >> \"$GITHUB_STEP_SUMMARY\"")]
-pub(super) struct Args {
+pub(super) struct DiffArgs {
     /// The configuration of before
     old: PathBuf,
 
@@ -57,23 +58,11 @@ enum Format {
     Json,
 }
 
-/// Everything that is shown, whatever the format.
-struct Report<'a> {
-    args: &'a Args,
-    old: &'a Config,
-    new: &'a Config,
-    everybody: Everybody,
-    /// All classes of methods.
-    methods: Vec<MethodClass>,
-    changes: Vec<PolicyChange>,
-    notices: Vec<Notice>,
-}
-
 /// Compares and prints.
 ///
 /// # Errors
 /// Where the output cannot be written. A configuration that does not load is shown, and ends with exit code 2.
-pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
+pub(super) fn run(args: &DiffArgs) -> anyhow::Result<ExitCode> {
     let loaded =
         load::load(&args.old).and_then(|old| Ok((old.config, load::load(&args.new)?.config)));
     let (old, new) = match loaded {
@@ -97,7 +86,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     })
 }
 
-fn compare<'a>(args: &'a Args, old: &'a Config, new: &'a Config) -> Report<'a> {
+fn compare<'a>(args: &'a DiffArgs, old: &'a Config, new: &'a Config) -> DiffReport<'a> {
     let everybody = Everybody::of(old, new);
     let renamed = renamed(old, new);
     let known_as = |service: &'a Service| {
@@ -116,54 +105,14 @@ fn compare<'a>(args: &'a Args, old: &'a Config, new: &'a Config) -> Report<'a> {
     let methods = diff::method_classes(&before, &after);
     drop(progress);
     let notices = notices::notices(old, new, &everybody, &renamed);
-    Report {
-        args,
+    DiffReport {
+        paths: (&args.old, &args.new),
         old,
         new,
         everybody,
         methods,
         changes,
         notices,
-    }
-}
-
-impl Report<'_> {
-    /// Whether anybody reaches what was out of reach before.
-    fn opens(&self) -> bool {
-        self.changes.iter().any(|change| change.effect.is_opening())
-            || self.notices.iter().any(Notice::is_opening)
-    }
-
-    /// `2 openings, 1 closing`; `nothing changes`.
-    fn summary(&self) -> String {
-        let opening = self
-            .changes
-            .iter()
-            .filter(|change| change.effect.is_opening())
-            .count()
-            + self
-                .notices
-                .iter()
-                .filter(|notice| notice.is_opening())
-                .count();
-        let closing = self
-            .changes
-            .iter()
-            .filter(|change| !change.effect.is_opening())
-            .count()
-            + self
-                .notices
-                .iter()
-                .filter(|notice| notice.is_closing())
-                .count();
-        match (opening, closing) {
-            (0, 0) => "no request is decided differently".to_owned(),
-            (opening, closing) => format!(
-                "{}, {}",
-                counted(opening, "opening"),
-                counted(closing, "closing")
-            ),
-        }
     }
 }
 

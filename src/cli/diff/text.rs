@@ -1,7 +1,7 @@
 //! The changes for people.
 
-use super::Report;
 use super::notices::{Notice, Weight};
+use super::report::DiffReport;
 use crate::analysis::diff::{CallerKind, ChangeEffect, PolicyChange};
 use crate::cli::printing::{STRONG, styled};
 use crate::cli::terminal::{BAD, FAINT, GOOD};
@@ -12,8 +12,8 @@ const MOST_PATHS: usize = 8;
 const MOST_OF_ONE: usize = 12;
 
 /// `width`: columns of the terminal; a line that is longer is left as it is, because a path cut in two helps nobody.
-pub(super) fn render(report: &Report<'_>, width: Option<usize>) -> String {
-    let (old, new) = (report.args.old.display(), report.args.new.display());
+pub(super) fn render(report: &DiffReport<'_>, width: Option<usize>) -> String {
+    let (old, new) = (report.paths.0.display(), report.paths.1.display());
     let mut text = format!("{} ({old} -> {new})\n", styled(STRONG, &report.summary()));
     let rule = styled(FAINT, &"─".repeat(width.unwrap_or(60).min(60)));
     let mut groups: Vec<Vec<&PolicyChange>> = Vec::new();
@@ -56,7 +56,7 @@ fn mark(effect: ChangeEffect) -> String {
     }
 }
 
-fn one(report: &Report<'_>, change: &PolicyChange) -> String {
+fn one(report: &DiffReport<'_>, change: &PolicyChange) -> String {
     let mut text = format!("{} {}\n", mark(change.effect), requests(report, change));
     text += &format!(
         "  for    {}{}\n",
@@ -68,7 +68,7 @@ fn one(report: &Report<'_>, change: &PolicyChange) -> String {
 }
 
 /// Several changes that have their callers in common, a line each.
-fn of_people(report: &Report<'_>, changes: &[&PolicyChange]) -> String {
+fn of_people(report: &DiffReport<'_>, changes: &[&PolicyChange]) -> String {
     let mut text = format!(
         "{} for {}\n",
         mark(changes[0].effect),
@@ -88,7 +88,7 @@ fn of_people(report: &Report<'_>, changes: &[&PolicyChange]) -> String {
 }
 
 /// `jobs: GET /jobs, /jobs/{id}`.
-fn requests(report: &Report<'_>, change: &PolicyChange) -> String {
+fn requests(report: &DiffReport<'_>, change: &PolicyChange) -> String {
     let paths = report.paths(change);
     let shown = paths
         .iter()
@@ -111,7 +111,7 @@ fn requests(report: &Report<'_>, change: &PolicyChange) -> String {
     )
 }
 
-fn affected(report: &Report<'_>, change: &PolicyChange) -> String {
+fn affected(report: &DiffReport<'_>, change: &PolicyChange) -> String {
     if change.affected.is_empty() {
         return String::new();
     }

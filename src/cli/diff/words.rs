@@ -1,6 +1,6 @@
 //! Changes in words.
 
-use super::Report;
+use super::report::DiffReport;
 use crate::access::{Mode, Rule, Segment};
 use crate::analysis::diff::{
     AddressClass, CallerClass, CallerKind, CallerSubject, ClaimClass, DecisionSource, MethodClass,
@@ -10,7 +10,7 @@ use crate::analysis::in_words;
 use crate::cli::view;
 use crate::config::Config;
 
-impl Report<'_> {
+impl DiffReport<'_> {
     /// `GET, POST`; `any method`; `any method but DELETE`. `HEAD` goes without saying where it goes with `GET`.
     pub(super) fn methods(&self, change: &PolicyChange) -> String {
         let names = |has: &dyn Fn(&MethodClass) -> bool| -> String {

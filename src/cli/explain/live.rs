@@ -15,7 +15,7 @@ pub(super) struct Live {
 
 /// How often a rule has decided, by what it decided, since the gateway started.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Hits(Vec<(String, u64)>);
+pub(super) struct RuleOutcomeCounts(Vec<(String, u64)>);
 
 impl Live {
     /// Asks the admin listener at this address.
@@ -29,13 +29,13 @@ impl Live {
     }
 
     /// The hits of one rule; without a name, of the requests that no rule covers.
-    pub(super) fn hits(&self, service: &str, rule: Option<&str>) -> Hits {
-        Hits::read(&self.exposition, service, rule.unwrap_or_default())
+    pub(super) fn hits(&self, service: &str, rule: Option<&str>) -> RuleOutcomeCounts {
+        RuleOutcomeCounts::read(&self.exposition, service, rule.unwrap_or_default())
     }
 
     /// One line for people.
     pub(super) fn in_words(&self, service: &str, rule: Option<&str>) -> String {
-        let Hits(hits) = self.hits(service, rule);
+        let RuleOutcomeCounts(hits) = self.hits(service, rule);
         let what = rule.map_or_else(
             || "what no rule covers".to_owned(),
             |rule| format!("`{rule}`"),
@@ -57,7 +57,7 @@ impl Live {
     }
 }
 
-impl Hits {
+impl RuleOutcomeCounts {
     fn read(exposition: &str, service: &str, rule: &str) -> Self {
         let series = format!(
             "gatelatch_requests_total{{service=\"{}\",rule=\"{}\",decision=\"",
@@ -120,7 +120,13 @@ gatelatch_requests_total{service=\"a\",rule=\"say \\\"hi\\\"\",decision=\"forbid
 gatelatch_requests_total{service=\"b\",rule=\"say \\\"hi\\\"\",decision=\"allowed\",status=\"2xx\"} 9
 ";
         let expected = vec![("allowed".to_owned(), 5), ("reported".to_owned(), 1)];
-        assert_eq!(Hits::read(exposition, "a", "say \"hi\""), Hits(expected));
-        assert_eq!(Hits::read(exposition, "a", "other"), Hits(Vec::new()));
+        assert_eq!(
+            RuleOutcomeCounts::read(exposition, "a", "say \"hi\""),
+            RuleOutcomeCounts(expected)
+        );
+        assert_eq!(
+            RuleOutcomeCounts::read(exposition, "a", "other"),
+            RuleOutcomeCounts(Vec::new())
+        );
     }
 }

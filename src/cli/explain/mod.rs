@@ -45,7 +45,7 @@ Examples:
   gatelatch explain POST /jobs --live
   printf 'GET /jobs\\nPOST /jobs --as carl\\n' | gatelatch explain -"
 )]
-pub(super) struct Args {
+pub(super) struct ExplainArgs {
     /// The method, in upper case; `-` reads lines `METHOD URL [--as USER]` from standard input
     method: String,
 
@@ -93,7 +93,7 @@ enum Found<'a> {
     },
 }
 
-pub(super) fn run(args: &Args, path: &Path) -> anyhow::Result<ExitCode> {
+pub(super) fn run(args: &ExplainArgs, path: &Path) -> anyhow::Result<ExitCode> {
     let progress = Progress::start(&format!("loading {}", path.display()));
     let config = load::load(path)?.config;
     drop(progress);

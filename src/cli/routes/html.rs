@@ -1,10 +1,10 @@
 //! The table as one page: nothing from elsewhere, readable without JavaScript, searchable with it.
 
-use super::{Cell, LEGEND, Report, ServiceTable, heading, whereabouts};
+use super::report::{Cell, LEGEND, RoutesReport, ServiceTable, heading, whereabouts};
 
 const PAGE: &str = include_str!("page.html");
 
-pub(super) fn render(report: &Report<'_>) -> String {
+pub(super) fn render(report: &RoutesReport<'_>) -> String {
     let tables: String = report
         .services
         .iter()
@@ -17,7 +17,7 @@ pub(super) fn render(report: &Report<'_>) -> String {
     .replace("{{tables}}", &tables)
 }
 
-fn section(report: &Report<'_>, table: &ServiceTable<'_>) -> String {
+fn section(report: &RoutesReport<'_>, table: &ServiceTable<'_>) -> String {
     let head = format!(
         "<h2>{}</h2>\n<p class=\"where\">{}</p>\n",
         escape(&table.service.name),

@@ -2,12 +2,12 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Cell, Line, Report, ServiceTable};
+use super::report::{Cell, Line, RoutesReport, ServiceTable};
 use crate::access::{Methods, Mount};
 use crate::analysis::CallerAudience;
 use crate::config::Service;
 
-pub(super) fn render(report: &Report<'_>) -> String {
+pub(super) fn render(report: &RoutesReport<'_>) -> String {
     let roles = report
         .audiences
         .iter()
@@ -21,7 +21,7 @@ pub(super) fn render(report: &Report<'_>) -> String {
     format!("{answer:#}\n")
 }
 
-fn service(report: &Report<'_>, table: &ServiceTable<'_>) -> Value {
+fn service(report: &RoutesReport<'_>, table: &ServiceTable<'_>) -> Value {
     let hosts: Vec<_> = table
         .service
         .hosts
@@ -36,7 +36,7 @@ fn service(report: &Report<'_>, table: &ServiceTable<'_>) -> Value {
     })
 }
 
-fn rule(report: &Report<'_>, service: &Service, line: &Line) -> Value {
+fn rule(report: &RoutesReport<'_>, service: &Service, line: &Line) -> Value {
     let rule = service.policy.rule(line.rule);
     let methods = match &rule.methods {
         Methods::All => Value::Null,

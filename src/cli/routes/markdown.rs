@@ -1,8 +1,9 @@
 //! The table for a wiki or a pull request (GitHub Flavored Markdown).
 
-use super::{Cell, LEGEND, Report, ServiceTable, heading, whereabouts};
+use super::report::{Cell, LEGEND, RoutesReport, ServiceTable, heading, whereabouts};
+use crate::cli::markdown::escape;
 
-pub(super) fn render(report: &Report<'_>) -> String {
+pub(super) fn render(report: &RoutesReport<'_>) -> String {
     let tables = report.services.iter().map(|table| section(report, table));
     format!(
         "{}{LEGEND} What no rule covers is refused.\n",
@@ -10,7 +11,7 @@ pub(super) fn render(report: &Report<'_>) -> String {
     )
 }
 
-fn section(report: &Report<'_>, table: &ServiceTable<'_>) -> String {
+fn section(report: &RoutesReport<'_>, table: &ServiceTable<'_>) -> String {
     let mut text = format!(
         "## {}\n\n{}\n\n",
         escape(&table.service.name),
@@ -51,21 +52,4 @@ fn line(cells: impl Iterator<Item = String>) -> String {
 /// A path; no pattern holds a backtick.
 fn code(text: &str) -> String {
     format!("`{}`", text.replace('|', "\\|"))
-}
-
-/// Text that is nothing but text to Markdown.
-pub(in crate::cli) fn escape(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for letter in text.chars() {
-        match letter {
-            '\\' | '`' | '*' | '_' | '{' | '}' | '[' | ']' | '<' | '>' | '#' | '|' | '~' | '!' => {
-                escaped.push('\\');
-                escaped.push(letter);
-            }
-            '&' => escaped.push_str("&amp;"),
-            letter if letter.is_control() => escaped.push(' '),
-            letter => escaped.push(letter),
-        }
-    }
-    escaped
 }

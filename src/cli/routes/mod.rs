@@ -3,9 +3,8 @@
 mod html;
 mod json;
 mod markdown;
+mod report;
 mod text;
-
-pub(in crate::cli) use self::markdown::escape as escape_markdown;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -13,10 +12,11 @@ use std::process::ExitCode;
 use anyhow::bail;
 use clap::ValueEnum;
 
+use self::report::{Cell, Line, RoutesReport, ServiceTable};
 use super::printing::print;
 use super::{load, terminal};
 
-use crate::access::{Mode, Mount, RuleId};
+use crate::access::Mode;
 use crate::analysis::{
     AudienceAccess, CallerAudience, audiences, condition_in_words, methods_in_words, rows,
 };
@@ -34,7 +34,7 @@ use crate::config::{Config, Service};
   gatelatch routes --service jobs --roles admin,recruiter
   gatelatch routes --format html > routes.html
   gatelatch routes --format json | jq '.services[].rules[] | select(.access.anonymous == true)'")]
-pub(super) struct Args {
+pub(super) struct RoutesArgs {
     /// How the table is printed
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
@@ -61,38 +61,11 @@ enum Format {
     Html,
 }
 
-/// Everything that is shown, whatever the format.
-struct Report<'a> {
-    audiences: Vec<CallerAudience>,
-    services: Vec<ServiceTable<'a>>,
-}
-
-struct ServiceTable<'a> {
-    service: &'a Service,
-    rows: Vec<Line>,
-}
-
-struct Line {
-    rule: RuleId,
-    methods: String,
-    path: String,
-    cells: Vec<Cell>,
-}
-
-/// One answer.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Cell {
-    Yes,
-    No,
-    /// One entry for each condition of which one must hold.
-    If(Vec<String>),
-}
-
 /// Prints the table.
 ///
 /// # Errors
 /// Where the configuration does not load, or names no such service or role.
-pub(super) fn run(args: &Args, path: &Path) -> anyhow::Result<ExitCode> {
+pub(super) fn run(args: &RoutesArgs, path: &Path) -> anyhow::Result<ExitCode> {
     let config = load::load(path)?.config;
     let report = report(&config, args)?;
     let text = match args.format {
@@ -105,7 +78,7 @@ pub(super) fn run(args: &Args, path: &Path) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn report<'a>(config: &'a Config, args: &Args) -> anyhow::Result<Report<'a>> {
+fn report<'a>(config: &'a Config, args: &RoutesArgs) -> anyhow::Result<RoutesReport<'a>> {
     let services: Vec<&Service> = config
         .services
         .iter()
@@ -136,7 +109,7 @@ fn report<'a>(config: &'a Config, args: &Args) -> anyhow::Result<Report<'a>> {
         service,
         rows: lines(service, &audiences),
     };
-    Ok(Report {
+    Ok(RoutesReport {
         services: services.into_iter().map(table).collect(),
         audiences,
     })
@@ -189,27 +162,3 @@ fn cell(access: &AudienceAccess) -> Cell {
         }
     }
 }
-
-/// The heading of a column.
-fn heading(audience: &CallerAudience) -> &str {
-    match audience {
-        CallerAudience::Anonymous => "anonymous",
-        CallerAudience::SignedIn => "signed in",
-        CallerAudience::Role(role) => role,
-    }
-}
-
-/// Where a service is: `any host, /files`.
-fn whereabouts(service: &Service) -> String {
-    let hosts: Vec<_> = service.hosts.iter().map(ToString::to_string).collect();
-    let hosts = if hosts.is_empty() {
-        "any host".to_owned()
-    } else {
-        hosts.join(", ")
-    };
-    let Service { mount, .. } = service;
-    format!("{hosts}, {}", Mount::source(mount))
-}
-
-const LEGEND: &str = "anonymous: callers who are not known. signed in: callers who are known and have no role; \
-    those who have a role have this as well. A role: callers who have this role and no other.";

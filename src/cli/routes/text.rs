@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::{Cell, LEGEND, Report, ServiceTable, heading, whereabouts};
+use super::report::{Cell, LEGEND, RoutesReport, ServiceTable, heading, whereabouts};
 use crate::cli::printing::{STRONG, styled};
 use crate::cli::terminal::{DOUBTFUL, FAINT, GOOD, wrap};
 
@@ -10,7 +10,7 @@ use crate::cli::terminal::{DOUBTFUL, FAINT, GOOD, wrap};
 const GAP: usize = 2;
 
 /// `width`: columns of the terminal; without one, lines are as long as they need to be.
-pub(super) fn render(report: &Report<'_>, width: Option<usize>) -> String {
+pub(super) fn render(report: &RoutesReport<'_>, width: Option<usize>) -> String {
     let mut text = String::new();
     for table in &report.services {
         let mut notes = Notes::default();
@@ -98,7 +98,7 @@ struct Layout {
 
 impl Layout {
     fn new(
-        report: &Report<'_>,
+        report: &RoutesReport<'_>,
         table: &ServiceTable<'_>,
         cells: &[Vec<String>],
         width: Option<usize>,
@@ -126,7 +126,7 @@ impl Layout {
 
     fn block(
         &self,
-        report: &Report<'_>,
+        report: &RoutesReport<'_>,
         table: &ServiceTable<'_>,
         cells: &[Vec<String>],
         columns: &[usize],

@@ -37,7 +37,7 @@ Examples:
   gatelatch test
   gatelatch test policy-tests.yaml --junit report.xml
   gatelatch test --deny untouched --format json")]
-pub struct Args {
+pub struct TestArgs {
     /// A file of tests, to run instead of the configuration's
     pub file: Option<PathBuf>,
     /// Write a report as JUnit XML, for CI
@@ -45,7 +45,7 @@ pub struct Args {
     pub junit: Option<PathBuf>,
     /// What ends with exit code 1 beside tests that fail
     #[arg(long, value_name = "WHAT")]
-    pub deny: Option<Deny>,
+    pub deny: Option<DenyUntouched>,
     /// How the report is printed
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub format: Format,
@@ -53,7 +53,7 @@ pub struct Args {
 
 /// What `--deny` takes.
 #[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Deny {
+pub enum DenyUntouched {
     /// Rules that no test touches
     Untouched,
 }
@@ -62,7 +62,7 @@ pub enum Deny {
 ///
 /// # Errors
 /// Where the configuration cannot be used, or the report cannot be written.
-pub fn run(args: &Args, config: &Path) -> anyhow::Result<ExitCode> {
+pub fn run(args: &TestArgs, config: &Path) -> anyhow::Result<ExitCode> {
     let progress = Progress::start(&format!("testing {}", config.display()));
     let rehearsal =
         config::rehearse(&load_request(config), args.file.as_deref()).map_err(load::shown)?;
@@ -80,7 +80,7 @@ pub fn run(args: &Args, config: &Path) -> anyhow::Result<ExitCode> {
             .write_all(format!("{:#}\n", as_json(&rehearsal)).as_bytes())?,
     }
     let report = &rehearsal.report;
-    let denied = args.deny == Some(Deny::Untouched) && report.untouched().next().is_some();
+    let denied = args.deny == Some(DenyUntouched::Untouched) && report.untouched().next().is_some();
     Ok(ExitCode::from(u8::from(report.failed() > 0 || denied)))
 }
 

@@ -24,12 +24,12 @@ const LONGEST_INPUT: u64 = 64 * 1024;
 /// Every check is made with the configured keys, and its verdict shown. The token itself is not printed again. Exit code
 /// 0 where it holds, else 1.
 #[derive(Debug, clap::Args)]
-pub(super) struct Args {
+pub(super) struct TokenInspectArgs {
     /// The token; `-`, or nothing, reads it from standard input
     token: Option<String>,
 }
 
-pub(super) fn run(args: &Args, config: &Path) -> anyhow::Result<ExitCode> {
+pub(super) fn run(args: &TokenInspectArgs, config: &Path) -> anyhow::Result<ExitCode> {
     let config = load::load(config)?.config;
     let token = read(args)?;
     let (text, holds) = inspect(&config, token.trim(), ambient::unix_seconds());
@@ -44,7 +44,7 @@ pub(super) fn run(args: &Args, config: &Path) -> anyhow::Result<ExitCode> {
     })
 }
 
-fn read(args: &Args) -> anyhow::Result<Zeroizing<String>> {
+fn read(args: &TokenInspectArgs) -> anyhow::Result<Zeroizing<String>> {
     if let Some(token) = args.token.as_deref().filter(|token| *token != "-") {
         return Ok(Zeroizing::new(token.to_owned()));
     }

@@ -10,13 +10,13 @@ use anyhow::{Context as _, bail};
 use crate::ambient;
 use crate::cli::load;
 use crate::config::{Auth, KeyLife};
-use crate::token::{Holder, Issuer, IssuerSettings, SessionId};
+use crate::token::{Holder, IssuerSettings, SessionId, TokenIssuer};
 
 /// Make a token for a user of the list
 ///
 /// It is signed with the configured key, and printed on standard output.
 #[derive(Debug, clap::Args)]
-pub(super) struct Args {
+pub(super) struct TokenIssueArgs {
     /// Whom it is for
     #[arg(long, value_name = "USER")]
     user: String,
@@ -38,7 +38,7 @@ fn duration(text: &str) -> Result<Duration, String> {
     }
 }
 
-pub(super) fn run(args: &Args, config: &Path) -> anyhow::Result<ExitCode> {
+pub(super) fn run(args: &TokenIssueArgs, config: &Path) -> anyhow::Result<ExitCode> {
     let config = load::load(config)?.config;
     let user = config.directory.find(&args.user);
     let user = user.with_context(|| {
@@ -69,7 +69,7 @@ pub(super) fn run(args: &Args, config: &Path) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn issuer(auth: Auth, ttl: Duration) -> anyhow::Result<Issuer> {
+fn issuer(auth: Auth, ttl: Duration) -> anyhow::Result<TokenIssuer> {
     let token = auth.token;
     if token.key_life == KeyLife::Process {
         bail!(
@@ -86,5 +86,5 @@ fn issuer(auth: Auth, ttl: Duration) -> anyhow::Result<Issuer> {
         access_ttl: ttl,
         roles_claim: token.roles_claim,
     };
-    Ok(Issuer::new(token.key, settings))
+    Ok(TokenIssuer::new(token.key, settings))
 }

@@ -14,18 +14,18 @@ use clap::Subcommand;
   gatelatch token issue --user alice@example.com --ttl 10m
   gatelatch token inspect \"$TOKEN\"
   pbpaste | gatelatch token inspect -")]
-pub(super) struct Args {
+pub(super) struct TokenArgs {
     #[command(subcommand)]
     command: Command,
 }
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    Issue(issue::Args),
-    Inspect(inspect::Args),
+    Issue(issue::TokenIssueArgs),
+    Inspect(inspect::TokenInspectArgs),
 }
 
-pub(super) fn run(args: &Args, config: &Path) -> anyhow::Result<ExitCode> {
+pub(super) fn run(args: &TokenArgs, config: &Path) -> anyhow::Result<ExitCode> {
     match &args.command {
         Command::Issue(args) => issue::run(args, config),
         Command::Inspect(args) => inspect::run(args, config),

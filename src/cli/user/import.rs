@@ -6,9 +6,8 @@ use std::path::PathBuf;
 
 use anyhow::{Context as _, bail};
 
-use super::say;
 use super::store::Store;
-use crate::cli::printing::counted;
+use crate::cli::printing::{counted, say};
 use crate::config::edit::{Change, NewUser};
 use crate::users::{HashError, PasswordHash};
 
@@ -21,7 +20,7 @@ use crate::users::{HashError, PasswordHash};
 #[command(after_help = "Examples:
   gatelatch user import /etc/nginx/.htpasswd
   gatelatch user import htpasswd --roles staff --skip")]
-pub(super) struct Args {
+pub(super) struct UserImportArgs {
     /// The htpasswd file
     file: PathBuf,
     /// What all of them may do
@@ -44,7 +43,7 @@ enum Refusal<'a> {
 ///
 /// # Errors
 /// Where the file cannot be read, or a line cannot be taken over and `--skip` is not given.
-pub(super) fn run(store: &Store, args: &Args) -> anyhow::Result<()> {
+pub(super) fn run(store: &Store, args: &UserImportArgs) -> anyhow::Result<()> {
     let shown = args.file.display();
     let text =
         std::fs::read_to_string(&args.file).with_context(|| format!("cannot read `{shown}`"))?;

@@ -12,7 +12,7 @@ use crate::users::{ApiKey, NEVER, User, Work};
 
 /// List the users
 #[derive(Debug, clap::Args)]
-pub(super) struct Args {
+pub(super) struct UserListArgs {
     /// How the list is printed
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
@@ -26,7 +26,7 @@ enum Format {
     Json,
 }
 
-pub(super) fn print(store: &Store, args: &Args) -> anyhow::Result<()> {
+pub(super) fn print(store: &Store, args: &UserListArgs) -> anyhow::Result<()> {
     let users = store.users()?;
     let text = match args.format {
         Format::Text => table(&users),

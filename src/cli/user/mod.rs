@@ -5,7 +5,6 @@ mod list;
 mod replace;
 mod store;
 
-use std::io::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -15,6 +14,7 @@ use zeroize::Zeroizing;
 
 use self::store::Store;
 use super::password;
+use super::printing::{print_once, say};
 use crate::ambient;
 use crate::config::edit::{Change, NewKey, NewUser};
 use crate::users::{KeyDigest, api_key};
@@ -32,7 +32,7 @@ use crate::users::{KeyDigest, api_key};
   gatelatch user disable bob
   gatelatch user import /etc/nginx/.htpasswd --roles staff
   gatelatch user list --format json")]
-pub(super) struct Args {
+pub(super) struct UserArgs {
     #[command(subcommand)]
     command: Command,
 }
@@ -43,13 +43,13 @@ enum Command {
     AddKey(AddKeyArgs),
     SetPassword(SetPasswordArgs),
     /// Let a disabled user in again
-    Enable(UserArgs),
+    Enable(UserNameArgs),
     /// Keep a user out, with tokens that are still valid too
-    Disable(UserArgs),
+    Disable(UserNameArgs),
     /// Take a user off the list
-    Remove(UserArgs),
-    Import(import::Args),
-    List(list::Args),
+    Remove(UserNameArgs),
+    Import(import::UserImportArgs),
+    List(list::UserListArgs),
 }
 
 /// Add a user
@@ -109,12 +109,12 @@ struct PasswordArgs {
 }
 
 #[derive(Debug, clap::Args)]
-struct UserArgs {
+struct UserNameArgs {
     /// The user's name
     user: String,
 }
 
-pub(super) fn run(args: Args, config: &Path) -> anyhow::Result<ExitCode> {
+pub(super) fn run(args: UserArgs, config: &Path) -> anyhow::Result<ExitCode> {
     let store = Store::open(config)?;
     match args.command {
         Command::Add(args) => add(&store, args)?,
@@ -150,16 +150,6 @@ fn change(store: &Store, change: &Change, done: &str, user: &str) -> anyhow::Res
         "{done} user `{user}` in {}",
         store.path().display()
     ))
-}
-
-/// What is not the result itself goes to stderr.
-fn say(text: &str) -> anyhow::Result<()> {
-    writeln!(anstream::stderr().lock(), "{text}").context("cannot write to standard error")
-}
-
-/// Prints a new secret, the only time it is there to be seen.
-fn print_once(secret: &str) -> anyhow::Result<()> {
-    writeln!(anstream::stdout().lock(), "{secret}").context("cannot write to standard output")
 }
 
 impl PasswordArgs {

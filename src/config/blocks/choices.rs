@@ -6,7 +6,7 @@ use crate::config::settings::LogFormat;
 use crate::telemetry::traces::TrustContext;
 use crate::token::Algorithm;
 use crate::upstream::{Balance, HostHeader};
-use crate::wire::{Authorization, Describes, ForwardedFields, SameSite, SecureCookie};
+use crate::wire::{Authorization, ForwardAuthHeaders, ForwardedFields, SameSite, SecureCookie};
 
 /// Words, and what each means.
 type Choices<T> = &'static [(&'static str, T)];
@@ -48,9 +48,9 @@ pub(in crate::config) const SECURE: Choices<SecureCookie> = &[
     ("false", SecureCookie::Never),
 ];
 
-pub(in crate::config) const VERIFY: Choices<Describes> = &[
-    ("x-forwarded", Describes::Forwarded),
-    ("x-original", Describes::Original),
+pub(in crate::config) const VERIFY: Choices<ForwardAuthHeaders> = &[
+    ("x-forwarded", ForwardAuthHeaders::Forwarded),
+    ("x-original", ForwardAuthHeaders::Original),
 ];
 
 pub(in crate::config) const MODES: Choices<Mode> =

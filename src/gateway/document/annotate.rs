@@ -4,7 +4,7 @@ use bytes::Bytes;
 use http::Method;
 use serde_json::{Map, Value, json};
 
-use super::super::snapshot::Service;
+use super::super::snapshot::ServiceSnapshot;
 use crate::access::{Condition, MissingRoles, Mount, RequestPath, Requirement, RoleMatch};
 
 /// The name of the gateway's security scheme.
@@ -33,7 +33,7 @@ enum Asks {
 
 /// The document with the gateway's additions; `None` where it is none that is understood. `login` is the path of the
 /// token endpoint.
-pub(super) fn annotate(document: &[u8], service: &Service, login: &str) -> Option<Bytes> {
+pub(super) fn annotate(document: &[u8], service: &ServiceSnapshot, login: &str) -> Option<Bytes> {
     let mut document: Map<String, Value> = serde_json::from_slice(document).ok()?;
     let version = version_of(&document)?;
     let base = base_of(&mut document, version, service);
@@ -76,7 +76,11 @@ fn is_method(name: &str) -> bool {
 
 /// What stands before the document's paths when a client asks: what the document says itself, else the mount that the
 /// gateway takes away, which is then added to the document.
-fn base_of(document: &mut Map<String, Value>, version: Version, service: &Service) -> String {
+fn base_of(
+    document: &mut Map<String, Value>,
+    version: Version,
+    service: &ServiceSnapshot,
+) -> String {
     let own = match version {
         Version::Three => document
             .get("servers")
@@ -116,7 +120,7 @@ fn path_of(url: &str) -> &str {
 }
 
 /// A path that the template stands for, and hardly any rule names.
-fn sample(template: &str, service: &Service) -> Option<RequestPath> {
+fn sample(template: &str, service: &ServiceSnapshot) -> Option<RequestPath> {
     let segment = |text: &str| {
         if text.contains('{') {
             "~any~".to_owned()
@@ -132,7 +136,7 @@ fn sample(template: &str, service: &Service) -> Option<RequestPath> {
     RequestPath::parse(&path, service.forwarding.paths).ok()
 }
 
-fn asks(service: &Service, method: &Method, path: Option<&RequestPath>) -> Asks {
+fn asks(service: &ServiceSnapshot, method: &Method, path: Option<&RequestPath>) -> Asks {
     let Some(rule) = path.and_then(|path| service.policy.find(method, path)) else {
         return Asks::Closed;
     };

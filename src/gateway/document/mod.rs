@@ -13,7 +13,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode};
 use http_body_util::BodyExt;
 
 use self::annotate::annotate;
-use super::snapshot::Service;
+use super::snapshot::ServiceSnapshot;
 use crate::access::RequestPath;
 use crate::upstream::{AnswerFault, ForwardError, ResponseBody};
 use crate::wire::Intake;
@@ -30,7 +30,7 @@ pub(super) enum Read {
 }
 
 /// Whether a request asks for the service's document.
-pub(super) fn is_asked(service: &Service, method: &Method, path: &RequestPath) -> bool {
+pub(super) fn is_asked(service: &ServiceSnapshot, method: &Method, path: &RequestPath) -> bool {
     let named = service
         .document
         .as_deref()
@@ -50,7 +50,7 @@ pub(super) fn ask_whole(intake: &mut Intake) {
 /// Reads the answer and adds what the rules ask.
 pub(super) async fn read(
     response: Response<ResponseBody>,
-    service: &Service,
+    service: &ServiceSnapshot,
     login: &str,
 ) -> Result<Read, ForwardError> {
     if !is_document(&response) {

@@ -65,5 +65,8 @@ fn a_lockout_says_when_to_come_back() {
             r#""error_description":"too many failed attempts; try again later"}"#
         )
     );
-    assert_eq!(reply.login.unwrap().outcome, Err(Denial::LockedOut(300)));
+    assert_eq!(
+        reply.login.unwrap().outcome,
+        Err(LoginDenial::LockedOut(300))
+    );
 }

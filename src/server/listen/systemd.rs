@@ -4,7 +4,7 @@ use std::io;
 
 use listenfd::ListenFd;
 
-use super::{Listener, Owner};
+use super::listener::{Listener, Owner};
 
 /// All sockets that were handed over. They can be taken once in the life of a process.
 pub(super) fn take_all() -> io::Result<Vec<Listener>> {

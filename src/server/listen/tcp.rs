@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 
-use super::{BACKLOG, ListenError};
+use super::backlog::BACKLOG;
+use super::error::ListenError;
 use crate::config::Listen;
 
 /// How long a connection may be silent before the system asks whether the client is still there. No deadline covers a

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use socket2::{Domain, SockAddr, Socket, Type};
 
-use super::BACKLOG;
+use super::backlog::BACKLOG;
 
 /// The owner and the group may connect: a proxy in front is made a member of the group.
 const MODE: u32 = 0o660;

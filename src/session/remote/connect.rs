@@ -12,7 +12,7 @@ use redis::{
 use super::dial::{CONNECT, dial, invalid};
 use super::link::Connection;
 use crate::net::ServerAddress;
-use crate::session::settings::{RedisKind, RedisSettings, Tls};
+use crate::session::settings::{RedisKind, RedisSettings, RedisTls};
 
 /// How long an answer may take.
 const ANSWER: Duration = Duration::from_secs(1);
@@ -21,25 +21,25 @@ const ANSWER: Duration = Duration::from_secs(1);
 const NEWS: Duration = Duration::from_secs(3);
 
 /// Two connections: one for orders, and one that waits for news.
-pub(super) struct Pair {
+pub(super) struct ConnectionPair {
     pub(super) orders: Connection,
     pub(super) news: Connection,
 }
 
 /// Connects to the server that can be written to.
-pub(super) async fn connect(settings: &RedisSettings) -> RedisResult<Pair> {
+pub(super) async fn connect(settings: &RedisSettings) -> RedisResult<ConnectionPair> {
     let node = match &settings.kind {
         RedisKind::Single => settings.nodes.first().cloned().ok_or_else(nobody)?,
         RedisKind::Sentinel(master) => find_master(settings, master).await?,
         RedisKind::Cluster => {
-            return Ok(Pair {
+            return Ok(ConnectionPair {
                 orders: cluster(settings, ANSWER).await?,
                 news: cluster(settings, NEWS).await?,
             });
         }
     };
     let open = async |answer| open(settings, &node, answer).await.map(Connection::Single);
-    Ok(Pair {
+    Ok(ConnectionPair {
         orders: open(ANSWER).await?,
         news: open(NEWS).await?,
     })
@@ -141,8 +141,10 @@ fn login(settings: &RedisSettings) -> RedisConnectionInfo {
 fn info(settings: &RedisSettings, node: &ServerAddress) -> RedisResult<ConnectionInfo> {
     let address = match (node, settings.tls) {
         (ServerAddress::Unix(path), _) => ConnectionAddr::Unix(path.clone()),
-        (ServerAddress::Host(host, port), Tls::Off) => ConnectionAddr::Tcp(host.to_string(), *port),
-        (ServerAddress::Host(host, port), Tls::On) => ConnectionAddr::TcpTls {
+        (ServerAddress::Host(host, port), RedisTls::Off) => {
+            ConnectionAddr::Tcp(host.to_string(), *port)
+        }
+        (ServerAddress::Host(host, port), RedisTls::On) => ConnectionAddr::TcpTls {
             host: host.to_string(),
             port: *port,
             insecure: false,

@@ -11,7 +11,7 @@ use redis::{
 use tokio::time::timeout;
 
 use crate::net::{Alpn, Dialer, ServerAddress, TlsSettings};
-use crate::session::settings::Tls;
+use crate::session::settings::RedisTls;
 
 /// How long a connection may take to be made.
 pub(super) const CONNECT: Duration = Duration::from_secs(2);
@@ -19,12 +19,12 @@ pub(super) const CONNECT: Duration = Duration::from_secs(2);
 /// Connects, and logs in.
 pub(super) async fn dial(
     server: &ServerAddress,
-    tls: Tls,
+    tls: RedisTls,
     login: &RedisConnectionInfo,
     config: AsyncConnectionConfig,
 ) -> RedisResult<MultiplexedConnection> {
     let opening = async {
-        let tls = (tls == Tls::On).then(TlsSettings::system);
+        let tls = (tls == RedisTls::On).then(TlsSettings::system);
         let tls = tls.as_ref().map(|tls| (tls, Alpn::None));
         // made anew: a connection is rare, and `resolv.conf` may have changed
         let stream = Dialer::default()
@@ -51,13 +51,15 @@ impl Connect for NodeConnection {
         Box::pin(async move {
             let info = info.into_connection_info()?;
             let (server, tls) = match info.addr() {
-                ConnectionAddr::Tcp(host, port) => {
-                    (ServerAddress::Host(host.as_str().into(), *port), Tls::Off)
-                }
-                ConnectionAddr::TcpTls { host, port, .. } => {
-                    (ServerAddress::Host(host.as_str().into(), *port), Tls::On)
-                }
-                ConnectionAddr::Unix(path) => (ServerAddress::Unix(path.clone()), Tls::Off),
+                ConnectionAddr::Tcp(host, port) => (
+                    ServerAddress::Host(host.as_str().into(), *port),
+                    RedisTls::Off,
+                ),
+                ConnectionAddr::TcpTls { host, port, .. } => (
+                    ServerAddress::Host(host.as_str().into(), *port),
+                    RedisTls::On,
+                ),
+                ConnectionAddr::Unix(path) => (ServerAddress::Unix(path.clone()), RedisTls::Off),
                 _ => return Err(invalid("an address of a kind that is not known")),
             };
             let opened = dial(&server, tls, info.redis_settings(), config).await;

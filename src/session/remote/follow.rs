@@ -11,11 +11,11 @@ use std::time::Duration;
 use redis::{RedisResult, Value, cmd, from_redis_value};
 use tokio::time::sleep;
 
-use super::connect::{Pair, connect};
+use super::connect::{ConnectionPair, connect};
 use super::link::{Connection, Link};
 use super::store::{self, ENDED};
 use crate::ambient;
-use crate::session::health::Health;
+use crate::session::health::StoreHealth;
 use crate::session::revocations::Revocations;
 use crate::session::settings::RedisSettings;
 use crate::token::SessionId;
@@ -37,7 +37,7 @@ pub(super) async fn follow(
     settings: RedisSettings,
     link: Rc<Link>,
     revocations: Arc<Revocations>,
-    health: Arc<Health>,
+    health: Arc<StoreHealth>,
 ) {
     loop {
         let trouble = match connect(&settings).await {
@@ -51,7 +51,12 @@ pub(super) async fn follow(
 }
 
 /// Serves for as long as all is well; says what was not.
-async fn serve(mut pair: Pair, link: &Link, revocations: &Revocations, health: &Health) -> String {
+async fn serve(
+    mut pair: ConnectionPair,
+    link: &Link,
+    revocations: &Revocations,
+    health: &StoreHealth,
+) -> String {
     let mut place = match catch_up(&mut pair, revocations).await {
         Ok(place) => place,
         Err(error) => return error.to_string(),
@@ -77,7 +82,7 @@ async fn serve(mut pair: Pair, link: &Link, revocations: &Revocations, health: &
 
 /// Learns of every session that has ended, and teaches a server that has forgotten some: it may have been restarted
 /// without its data, or be a replica that was behind. Nothing that is known here is forgotten.
-async fn catch_up(pair: &mut Pair, revocations: &Revocations) -> RedisResult<String> {
+async fn catch_up(pair: &mut ConnectionPair, revocations: &Revocations) -> RedisResult<String> {
     store::probe(&mut pair.orders).await?;
     let mut place = "0".to_owned();
     let mut known = HashSet::new();

@@ -22,7 +22,7 @@ use tokio::time::sleep;
 
 use self::follow::RETRY;
 use self::link::Link;
-use super::health::Health;
+use super::health::StoreHealth;
 use super::job::Job;
 use super::revocations::Revocations;
 use super::settings::RedisSettings;
@@ -35,7 +35,7 @@ pub(super) async fn serve(
     mut jobs: Receiver<Job>,
     settings: RedisSettings,
     revocations: Arc<Revocations>,
-    health: Arc<Health>,
+    health: Arc<StoreHealth>,
 ) {
     // the library takes its cryptography from the process; an error says that it is there already
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
@@ -65,7 +65,7 @@ async fn keep_following(
     settings: RedisSettings,
     link: Rc<Link>,
     revocations: Arc<Revocations>,
-    health: Arc<Health>,
+    health: Arc<StoreHealth>,
 ) {
     loop {
         let (link, revocations) = (Rc::clone(&link), Arc::clone(&revocations));

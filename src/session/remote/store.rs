@@ -10,7 +10,7 @@ use super::throttle;
 
 use crate::session::family::{Family, Shown};
 use crate::session::job::{
-    End, Exchange, ExchangeOrder, Job, Open, Reply, StoreUnavailable, answer,
+    EndSession, ExchangeOrder, Job, JobReply, Open, StoreUnavailable, TokenExchange, answer,
 };
 use crate::session::revocations::Revocations;
 use crate::token::SessionId;
@@ -66,7 +66,7 @@ struct Used<'a> {
     generation: u64,
 }
 
-fn finish<T>(reply: Reply<T>, used: &Used<'_>, result: RedisResult<T>) {
+fn finish<T>(reply: JobReply<T>, used: &Used<'_>, result: RedisResult<T>) {
     let result = result.map_err(|error| {
         used.link.report(used.generation, error.to_string());
         StoreUnavailable
@@ -109,7 +109,7 @@ async fn exchange(
     connection: &mut Connection,
     order: &ExchangeOrder,
     revocations: &Revocations,
-) -> RedisResult<Exchange> {
+) -> RedisResult<TokenExchange> {
     let key = family_key(&order.session);
     for _ in 0..TRIES {
         let before: Option<String> = connection.query(cmd("GET").arg(&key)).await?;
@@ -117,17 +117,17 @@ async fn exchange(
             .as_deref()
             .and_then(|text| serde_json::from_str::<Family>(text).ok());
         let (Some(before), Some(mut family)) = (before, family) else {
-            return Ok(Exchange::Refused);
+            return Ok(TokenExchange::Refused);
         };
         if revocations.contains(&order.session) {
-            return Ok(Exchange::Refused);
+            return Ok(TokenExchange::Refused);
         }
         let (subject, opened_at) = (family.subject.clone(), family.opened_at);
         match order.make(&mut family) {
-            Shown::Expired => return Ok(Exchange::Refused),
+            Shown::Expired => return Ok(TokenExchange::Refused),
             Shown::Reused => {
                 end(connection, order.end(&family), revocations).await?;
-                return Ok(Exchange::Reused { subject });
+                return Ok(TokenExchange::Reused { subject });
             }
             Shown::Good => {
                 let mut swap = SWAP.key(&key);
@@ -135,13 +135,13 @@ async fn exchange(
                     .arg(text_of(&family))
                     .arg(life(&family, order.now));
                 if connection.run(&swap).await? {
-                    return Ok(Exchange::Good { subject, opened_at });
+                    return Ok(TokenExchange::Good { subject, opened_at });
                 }
             }
         }
     }
     // more requests at a time than any client makes
-    Ok(Exchange::Refused)
+    Ok(TokenExchange::Refused)
 }
 
 /// Deletes the family and announces the end of the session, each even where the other fails. While the family may still
@@ -150,7 +150,7 @@ async fn exchange(
 /// when it has found the server again.
 async fn end(
     connection: &mut Connection,
-    order: End,
+    order: EndSession,
     revocations: &Revocations,
 ) -> RedisResult<()> {
     let deleted: RedisResult<()> = connection
@@ -168,7 +168,7 @@ async fn end(
 /// Without a family nothing is noted: anybody could make up sessions to end.
 async fn leave(
     connection: &mut Connection,
-    order: End,
+    order: EndSession,
     revocations: &Revocations,
 ) -> RedisResult<()> {
     let known: bool = connection

@@ -11,9 +11,9 @@ use crate::session::attempt::{
     Account, Admission, Begun, DeviceId, LoginAttempt, Measure, PasswordResult, REST, SLOW,
     Subject, Throttled,
 };
-use crate::session::job::Record;
+use crate::session::holds::Holds;
+use crate::session::job::RecordAttempt;
 use crate::session::known::{KNOWN_FOR, NETWORKS};
-use crate::session::lockout::Holds;
 
 /// The list of holds, by when they end; what counts is the entry of each subject.
 const HELD: &str = "gatelatch:held";
@@ -78,9 +78,9 @@ async fn check_slowed(
 /// After the password was checked.
 pub(super) async fn record(
     connection: &mut Connection,
-    order: &Record,
+    order: &RecordAttempt,
 ) -> RedisResult<Result<Begun, Throttled>> {
-    let Record {
+    let RecordAttempt {
         attempt,
         admission,
         result,
@@ -119,8 +119,8 @@ pub(super) async fn record(
 }
 
 /// Counts a failure that was counted for the pair already.
-async fn count(connection: &mut Connection, order: &Record) -> RedisResult<Begun> {
-    let Record {
+async fn count(connection: &mut Connection, order: &RecordAttempt) -> RedisResult<Begun> {
+    let RecordAttempt {
         attempt,
         admission,
         limits,
@@ -146,7 +146,7 @@ async fn count(connection: &mut Connection, order: &Record) -> RedisResult<Begun
 }
 
 /// Counts a failure for the account; says whether it is slowed from now on.
-async fn slow(connection: &mut Connection, order: &Record) -> RedisResult<bool> {
+async fn slow(connection: &mut Connection, order: &RecordAttempt) -> RedisResult<bool> {
     let (attempt, now) = (&order.attempt, order.now);
     if order.admission == Admission::Turn {
         let mut rest = cmd("SET");

@@ -68,14 +68,16 @@ fn record(
     result: PasswordResult,
     now: u64,
 ) -> bool {
-    let record = Record {
+    let record = RecordAttempt {
         attempt,
         admission,
         result,
         limits: AttemptLimits::default(),
         now,
     };
-    attempts.record(&record, &mut Outcome::default()).is_ok()
+    attempts
+        .record(&record, &mut ThrottleUpdate::default())
+        .is_ok()
 }
 
 fn attempt(network: Network, device: Option<DeviceId>) -> LoginAttempt {

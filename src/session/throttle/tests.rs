@@ -30,14 +30,14 @@ fn record(
     result: PasswordResult,
     now: u64,
 ) -> Result<(), Throttled> {
-    let record = Record {
+    let record = RecordAttempt {
         attempt: *attempt,
         admission,
         result,
         limits: LIMITS,
         now,
     };
-    attempts.record(&record, &mut Outcome::default())
+    attempts.record(&record, &mut ThrottleUpdate::default())
 }
 
 /// Tries a wrong password: why it was looked at, or the first refusal.

@@ -29,7 +29,7 @@ pub struct AccessLine<'a> {
     pub service: Option<&'a str>,
     /// The rule's name; `None` where none covers the request.
     pub rule: Option<&'a str>,
-    /// [`crate::telemetry::metrics::Outcome::label`].
+    /// [`crate::telemetry::metrics::RequestOutcome::label`].
     pub decision: &'static str,
     /// Why it was refused, or what went wrong.
     pub reason: Option<&'a str>,

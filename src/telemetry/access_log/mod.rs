@@ -19,8 +19,8 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
-use self::shard::Shared;
-use self::writer::Writer;
+use self::shard::LogBuffers;
+use self::writer::LogWriter;
 use super::LineFormat;
 
 /// How long closing waits for a reader that does not read.
@@ -29,7 +29,7 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 /// The access log of the process. Dropping it is the same as closing it.
 #[derive(Debug)]
 pub struct AccessLog {
-    shared: Arc<Shared>,
+    shared: Arc<LogBuffers>,
     /// Ends when the writer has ended.
     ended: Mutex<Receiver<()>>,
 }
@@ -40,9 +40,9 @@ impl AccessLog {
     /// # Panics
     /// Where the system gives no further thread, which at the start is the end anyway.
     pub fn start(format: LineFormat, out: Box<dyn Write + Send>) -> Self {
-        let shared = Arc::new(Shared::new(format));
+        let shared = Arc::new(LogBuffers::new(format));
         let (alive, ended) = channel();
-        let mut writer = Writer::new(Arc::clone(&shared), out);
+        let mut writer = LogWriter::new(Arc::clone(&shared), out);
         let run = move || {
             writer.run();
             drop(alive);

@@ -34,7 +34,7 @@ impl Dropped {
 #[derive(Debug)]
 pub struct LogShard {
     buffer: Arc<Mutex<Buffer>>,
-    shared: Arc<Shared>,
+    shared: Arc<LogBuffers>,
 }
 
 /// Lines that are not yet written.
@@ -46,9 +46,9 @@ pub(super) struct Buffer {
     closed: bool,
 }
 
-/// What workers and writer have in common.
+/// The state that the workers and the writer share.
 #[derive(Debug)]
-pub(super) struct Shared {
+pub(super) struct LogBuffers {
     format: LineFormat,
     buffers: Mutex<Vec<Arc<Mutex<Buffer>>>>,
     signal: Mutex<Signal>,
@@ -60,13 +60,13 @@ pub(super) struct Shared {
 #[derive(Debug, Default)]
 struct Signal {
     lines: bool,
-    /// One of the buffers holds a batch.
+    /// One of the buffers has a full batch.
     full: bool,
     closing: bool,
 }
 
 impl LogShard {
-    pub(super) fn register(shared: &Arc<Shared>) -> Self {
+    pub(super) fn register(shared: &Arc<LogBuffers>) -> Self {
         let mut buffers = lock(&shared.buffers);
         // asked under the lock of the list: whoever is listed too late for the last flush knows that it is over
         let closed = shared.is_closing();
@@ -108,7 +108,7 @@ impl LogShard {
     }
 }
 
-impl Shared {
+impl LogBuffers {
     pub(super) fn new(format: LineFormat) -> Self {
         Self {
             format,

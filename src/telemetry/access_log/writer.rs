@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use super::shard::{Shared, lock};
+use super::shard::{LogBuffers, lock};
 
 /// How long lines pile up before they are written: soon enough to be watched live, and read by whoever has just asked.
 const QUIET_INTERVAL: Duration = Duration::from_millis(10);
@@ -23,8 +23,8 @@ const RETRY: Duration = Duration::from_millis(5);
 /// The capacity that a buffer keeps after a burst.
 const KEPT_CAPACITY: usize = 1 << 20;
 
-pub(super) struct Writer {
-    shared: Arc<Shared>,
+pub(super) struct LogWriter {
+    shared: Arc<LogBuffers>,
     out: Box<dyn Write + Send>,
     /// Changes places with the buffer of a worker, so that the worker's lock is held for a moment only.
     spare: Vec<u8>,
@@ -47,8 +47,8 @@ enum Flush {
     Last,
 }
 
-impl Writer {
-    pub(super) fn new(shared: Arc<Shared>, out: Box<dyn Write + Send>) -> Self {
+impl LogWriter {
+    pub(super) fn new(shared: Arc<LogBuffers>, out: Box<dyn Write + Send>) -> Self {
         Self {
             shared,
             out,

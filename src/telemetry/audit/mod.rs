@@ -10,7 +10,7 @@ mod sink;
 mod writer;
 
 pub use queue::{AuditCounts, AuditReservation};
-pub use record::{AuditRecord, Outcome};
+pub use record::{AuditOutcome, AuditRecord};
 pub use sink::AuditSink;
 
 use std::io;
@@ -19,13 +19,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use self::queue::Queue;
-use self::writer::Writer;
+use self::queue::AuditQueue;
+use self::writer::AuditWriter;
 
 /// The audit stream of the process.
 #[derive(Debug)]
 pub struct Audit {
-    queue: Arc<Queue>,
+    queue: Arc<AuditQueue>,
     /// Ends when the writer has ended.
     ended: Mutex<Receiver<()>>,
 }
@@ -37,9 +37,9 @@ impl Audit {
     /// Where the sink cannot be opened: without a record of what it does the gateway does not start.
     pub fn start(sink: &AuditSink) -> io::Result<Arc<Self>> {
         let out = sink.open()?;
-        let queue = Arc::new(Queue::new());
+        let queue = Arc::new(AuditQueue::new());
         let (alive, ended) = channel();
-        let mut writer = Writer::new(Arc::clone(&queue), sink.clone(), out);
+        let mut writer = AuditWriter::new(Arc::clone(&queue), sink.clone(), out);
         let run = move || {
             writer.run();
             drop(alive);
@@ -58,7 +58,7 @@ impl Audit {
 
     /// Waits until there is a place for one record, and reserves it.
     pub async fn reserve(self: Arc<Self>) -> AuditReservation {
-        Queue::reserve(&self.queue).await
+        AuditQueue::reserve(&self.queue).await
     }
 
     /// Writes a record that cannot wait for a place, such as one of a change by an operator: it goes beyond the bound of

@@ -62,7 +62,7 @@ impl AuditCounts {
 /// A place in the queue. Dropped without a record, it is given back.
 #[derive(Debug)]
 pub struct AuditReservation {
-    queue: Arc<Queue>,
+    queue: Arc<AuditQueue>,
     /// `None` where the stream is closed: nobody waits any more.
     permit: Option<OwnedSemaphorePermit>,
 }
@@ -75,9 +75,9 @@ impl AuditReservation {
     }
 }
 
-/// What those who make records and the writer have in common.
+/// The state that the producers of records and the writer share.
 #[derive(Debug)]
-pub(super) struct Queue {
+pub(super) struct AuditQueue {
     state: Mutex<State>,
     changed: Condvar,
     places: Arc<Semaphore>,
@@ -108,7 +108,7 @@ pub(super) struct Batch {
     pub(super) permits: Vec<OwnedSemaphorePermit>,
 }
 
-impl Queue {
+impl AuditQueue {
     pub(super) fn new() -> Self {
         Self {
             state: Mutex::default(),

@@ -1,4 +1,4 @@
-//! What a record says, and how it is written: one JSON object a line.
+//! The fields of a record, and its format: one JSON object per line.
 
 use std::time::SystemTime;
 
@@ -10,9 +10,9 @@ use crate::telemetry::access_log::Stamp;
 /// The most bytes of one text, so that no client makes a record long.
 const LONGEST_TEXT: usize = 2048;
 
-/// How what is recorded ended.
+/// The outcome of a recorded event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub enum AuditOutcome {
     /// It was done.
     Success,
     /// It was refused, or failed.
@@ -30,7 +30,7 @@ pub struct AuditRecord {
 
 impl AuditRecord {
     /// A record of an event of this name, which happened then.
-    pub fn new(time: SystemTime, event: &'static str, outcome: Outcome) -> Self {
+    pub fn new(time: SystemTime, event: &'static str, outcome: AuditOutcome) -> Self {
         let mut fields = Map::new();
         fields.insert("event".to_owned(), event.into());
         fields.insert("outcome".to_owned(), outcome.as_str().into());
@@ -79,7 +79,7 @@ impl AuditRecord {
     }
 }
 
-impl Outcome {
+impl AuditOutcome {
     fn as_str(self) -> &'static str {
         match self {
             Self::Success => "success",
@@ -108,7 +108,7 @@ mod tests {
 
     #[test]
     fn a_record_is_one_line_whatever_is_in_it() {
-        let record = AuditRecord::new(UNIX_EPOCH, "login", Outcome::Failure)
+        let record = AuditRecord::new(UNIX_EPOCH, "login", AuditOutcome::Failure)
             .text("user", "a\n\"b\"")
             .maybe("rule", None)
             .client(ClientAddress::Known("10.0.0.1".parse().unwrap()))

@@ -4,7 +4,7 @@ use std::io::{self, ErrorKind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::queue::{Batch, Queue};
+use super::queue::{AuditQueue, Batch};
 use super::sink::{AuditSink, Out};
 use crate::ambient;
 
@@ -14,15 +14,15 @@ const RETRY: Duration = Duration::from_millis(500);
 /// How often the disk is asked to keep what was written: what a loss of power can cost.
 const SYNC: Duration = Duration::from_secs(1);
 
-pub(super) struct Writer {
-    queue: Arc<Queue>,
+pub(super) struct AuditWriter {
+    queue: Arc<AuditQueue>,
     sink: AuditSink,
     out: Out,
     synced: Instant,
 }
 
-impl Writer {
-    pub(super) fn new(queue: Arc<Queue>, sink: AuditSink, out: Out) -> Self {
+impl AuditWriter {
+    pub(super) fn new(queue: Arc<AuditQueue>, sink: AuditSink, out: Out) -> Self {
         Self {
             queue,
             sink,

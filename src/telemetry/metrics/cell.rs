@@ -87,7 +87,7 @@ pub struct Gauge {
 /// Counts as one in a [`Gauge`] for as long as it lives. It belongs on the thread of its worker.
 #[derive(Debug)]
 #[must_use = "it counts only while it lives"]
-pub struct Held {
+pub struct GaugeGuard {
     level: Arc<Level>,
     writer: OneWriter,
 }
@@ -114,16 +114,16 @@ impl Gauge {
     }
 
     /// One more, until what it gives is dropped.
-    pub fn hold(&self) -> Held {
+    pub fn hold(&self) -> GaugeGuard {
         self.raise();
-        Held {
+        GaugeGuard {
             level: Arc::clone(&self.level),
             writer: PhantomData,
         }
     }
 }
 
-impl Drop for Held {
+impl Drop for GaugeGuard {
     fn drop(&mut self) {
         self.level.shift(-1);
     }

@@ -3,12 +3,12 @@
 use std::collections::HashMap;
 
 use super::Metrics;
-use super::labels::{Label, Outcome};
+use super::labels::{Label, RequestOutcome};
 use super::sums::OUTCOMES;
 
 /// Requests since the start, by service and rule; an empty rule stands for none, an empty service too.
 #[derive(Debug, Default)]
-pub struct Hits(HashMap<Box<str>, HashMap<Box<str>, RuleHits>>);
+pub struct HitCounts(HashMap<Box<str>, HashMap<Box<str>, RuleHits>>);
 
 /// The requests that one rule decided, by what became of them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -16,8 +16,8 @@ pub struct RuleHits([u64; OUTCOMES]);
 
 impl Metrics {
     /// The hits of every rule that has any.
-    pub fn hits(&self) -> Hits {
-        let mut hits = Hits::default();
+    pub fn hits(&self) -> HitCounts {
+        let mut hits = HitCounts::default();
         self.for_each_shard(|shard| {
             for (service, entry) in shard.services().iter() {
                 for (rule, cells) in &entry.rules {
@@ -31,7 +31,7 @@ impl Metrics {
     }
 }
 
-impl Hits {
+impl HitCounts {
     /// The hits of a rule, by its name.
     pub fn of(&self, service: &str, rule: &str) -> RuleHits {
         self.0
@@ -73,7 +73,7 @@ impl RuleHits {
 
     /// Those that were refused.
     pub fn denied(&self) -> u64 {
-        [Outcome::Unauthenticated, Outcome::Forbidden]
+        [RequestOutcome::Unauthenticated, RequestOutcome::Forbidden]
             .iter()
             .map(|outcome| self.0[outcome.index()])
             .sum()
@@ -81,12 +81,12 @@ impl RuleHits {
 
     /// Those that would have been refused, and were only reported.
     pub fn reported(&self) -> u64 {
-        self.0[Outcome::Reported.index()]
+        self.0[RequestOutcome::Reported.index()]
     }
 
     /// What became of how many, without the zeros.
     pub fn by_decision(&self) -> impl Iterator<Item = (&'static str, u64)> {
-        Outcome::ALL
+        RequestOutcome::ALL
             .iter()
             .zip(self.0)
             .filter(|(_, count)| *count > 0)

@@ -45,7 +45,7 @@ macro_rules! labels {
 
 labels! {
     /// What became of a request, the `decision` label.
-    Outcome {
+    RequestOutcome {
         /// A rule allowed it; the upstream was asked, with or without success.
         Allowed => "allowed",
         /// A rule would have refused it, but the service only reports; it was forwarded.
@@ -195,7 +195,7 @@ labels! {
     }
 }
 
-impl Outcome {
+impl RequestOutcome {
     /// Whether a request was refused, or would have been: what is worth a look.
     pub fn is_denial(self) -> bool {
         match self {

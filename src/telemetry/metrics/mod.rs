@@ -9,19 +9,21 @@ mod encode;
 mod histogram;
 mod hits;
 mod labels;
+mod server_level;
 mod service;
 mod shard;
 mod sums;
 mod totals;
 
-pub use cell::{Gauge, Held};
+pub use cell::{Gauge, GaugeGuard};
 pub use encode::CONTENT_TYPE;
 pub use histogram::quantile;
-pub use hits::{Hits, RuleHits};
+pub use hits::{HitCounts, RuleHits};
 pub use labels::{
-    ConnectionRejection, FetchOutcome, LoginOutcome, Outcome, RefreshOutcome, ReloadOutcome,
+    ConnectionRejection, FetchOutcome, LoginOutcome, RefreshOutcome, ReloadOutcome, RequestOutcome,
     StatusClass, TokenRefusal, UpstreamConnection, UpstreamErrorKind,
 };
+pub use server_level::{ServerLevel, ServerLevels};
 pub use service::{ServerMetrics, ServiceMetrics};
 pub use shard::Shard;
 pub use sums::{LOGINS, Latency, OUTCOMES, Sums};
@@ -57,22 +59,6 @@ pub struct Metrics {
     refreshes: SharedCounters<RefreshOutcome>,
     state_up: AtomicBool,
     servers: OnceLock<ServerLevels>,
-}
-
-/// Says how the servers of all upstreams are; it must not block.
-pub type ServerLevels = Box<dyn Fn() -> Vec<ServerLevel> + Send + Sync>;
-
-/// How one server of an upstream is.
-#[derive(Clone, Debug, PartialEq)]
-pub struct ServerLevel {
-    /// Its service.
-    pub service: Box<str>,
-    /// As it is called in logs.
-    pub server: Box<str>,
-    /// `up`, `resting` or `down`.
-    pub state: &'static str,
-    /// What it gets of its share of the requests: 0 while it is out, less than 1 while it returns.
-    pub share: f64,
 }
 
 impl Metrics {
@@ -264,16 +250,21 @@ mod tests {
             let shard = metrics.shard();
             let jobs = shard.service("jobs", &["GET /jobs", "say \"hi\""]);
             for _ in 0..worker {
-                jobs.record(Some(0), Outcome::Allowed, 200, Duration::from_millis(2));
+                jobs.record(
+                    Some(0),
+                    RequestOutcome::Allowed,
+                    200,
+                    Duration::from_millis(2),
+                );
             }
-            jobs.record(Some(1), Outcome::Forbidden, 403, Duration::ZERO);
-            jobs.record(None, Outcome::Forbidden, 403, Duration::ZERO);
+            jobs.record(Some(1), RequestOutcome::Forbidden, 403, Duration::ZERO);
+            jobs.record(None, RequestOutcome::Forbidden, 403, Duration::ZERO);
             shard
                 .unrouted()
-                .record(None, Outcome::NotFound, 404, Duration::ZERO);
+                .record(None, RequestOutcome::NotFound, 404, Duration::ZERO);
             shard
                 .portal()
-                .record(None, Outcome::Gateway, 0, Duration::from_secs(60));
+                .record(None, RequestOutcome::Gateway, 0, Duration::from_secs(60));
         }
         let expected = [
             r#"gatelatch_requests_total{service="",rule="",decision="not_found",status="4xx"} 2"#,
@@ -298,10 +289,10 @@ mod tests {
         let metrics = Metrics::new();
         let shard = metrics.shard();
         let before = shard.service("jobs", &["a", "b"]);
-        before.record(Some(1), Outcome::Allowed, 200, Duration::ZERO);
+        before.record(Some(1), RequestOutcome::Allowed, 200, Duration::ZERO);
         let after = shard.service("jobs", &["b"]);
-        after.record(Some(0), Outcome::Allowed, 200, Duration::ZERO);
-        before.record(Some(1), Outcome::Allowed, 200, Duration::ZERO);
+        after.record(Some(0), RequestOutcome::Allowed, 200, Duration::ZERO);
+        before.record(Some(1), RequestOutcome::Allowed, 200, Duration::ZERO);
         let expected = r#"gatelatch_requests_total{service="jobs",rule="b",decision="allowed",status="2xx"} 3"#;
         assert_eq!(lines_of(&metrics, "gatelatch_requests_total"), [expected]);
     }
@@ -374,8 +365,13 @@ mod tests {
         let metrics = Metrics::new();
         let shard = metrics.shard();
         let jobs = shard.service("a\\b\n\"c\"", &[]);
-        jobs.record(None, Outcome::Allowed, 200, Duration::from_micros(1500));
-        jobs.record(None, Outcome::Allowed, 200, Duration::from_secs(100));
+        jobs.record(
+            None,
+            RequestOutcome::Allowed,
+            200,
+            Duration::from_micros(1500),
+        );
+        jobs.record(None, RequestOutcome::Allowed, 200, Duration::from_secs(100));
         let name = "gatelatch_request_duration_seconds";
         let service = r#"service="a\\b\n\"c\"""#;
         let mut expected = vec![

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use super::cell::{Counter, Counters, OneWriter};
 use super::histogram::Histogram;
-use super::labels::{Label, Outcome, StatusClass, UpstreamErrorKind};
+use super::labels::{Label, RequestOutcome, StatusClass, UpstreamErrorKind};
 
-const OUTCOMES: usize = Outcome::ALL.len();
+const OUTCOMES: usize = RequestOutcome::ALL.len();
 const CLASSES: usize = StatusClass::ALL.len();
 
 /// A worker's handle for one service, resolved once a load of the configuration: nothing is looked up by name
@@ -57,7 +57,13 @@ impl ServiceMetrics {
     /// `rule` is the place in the list of rules that the handle was made with; `None`, or a place beyond its end,
     /// counts as no rule. `status` 0 means that the client went away before there was an answer. `duration` is
     /// from the end of the request head to the end of the answer.
-    pub fn record(&self, rule: Option<u32>, outcome: Outcome, status: u16, duration: Duration) {
+    pub fn record(
+        &self,
+        rule: Option<u32>,
+        outcome: RequestOutcome,
+        status: u16,
+        duration: Duration,
+    ) {
         let rule = rule
             .and_then(|index| self.rules.get(index as usize))
             .unwrap_or(&self.no_rule);
@@ -102,14 +108,14 @@ impl ServiceCells {
 }
 
 impl RuleCells {
-    fn increment(&self, outcome: Outcome, class: StatusClass) {
+    fn increment(&self, outcome: RequestOutcome, class: StatusClass) {
         self.0.get_or_init(Box::default).0[outcome.index() * CLASSES + class.index()].add(1);
     }
 
     /// What was counted, without the zeros.
-    pub(super) fn counts(&self) -> impl Iterator<Item = (Outcome, StatusClass, u64)> {
+    pub(super) fn counts(&self) -> impl Iterator<Item = (RequestOutcome, StatusClass, u64)> {
         let cells = self.0.get().map_or(&[][..], |grid| &grid.0[..]);
-        let labels = Outcome::ALL
+        let labels = RequestOutcome::ALL
             .iter()
             .flat_map(|outcome| StatusClass::ALL.iter().map(move |class| (outcome, class)));
         let counts = labels

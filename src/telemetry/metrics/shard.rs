@@ -39,14 +39,14 @@ pub(super) struct ShardCells {
 /// Cells by label, so that the same labels find the same cells after a reload.
 #[derive(Debug)]
 pub(super) struct Services {
-    by_name: HashMap<Box<str>, Entry>,
+    by_name: HashMap<Box<str>, ServiceEntry>,
     /// Services and rules in `by_name`.
     size: usize,
     sweep_at: usize,
 }
 
 #[derive(Debug)]
-pub(super) struct Entry {
+pub(super) struct ServiceEntry {
     pub(super) service: Arc<ServiceCells>,
     pub(super) rules: HashMap<Box<str>, Arc<RuleCells>>,
     /// Requests to each server.
@@ -138,7 +138,7 @@ impl ShardCells {
 }
 
 impl Services {
-    pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &Entry)> {
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &ServiceEntry)> {
         self.by_name.iter().map(|(name, entry)| (&**name, entry))
     }
 
@@ -166,10 +166,10 @@ impl Services {
         handle
     }
 
-    fn entry(&mut self, service: &str) -> &mut Entry {
+    fn entry(&mut self, service: &str) -> &mut ServiceEntry {
         self.by_name.entry(service.into()).or_insert_with(|| {
             self.size += 1;
-            Entry {
+            ServiceEntry {
                 service: Arc::new(ServiceCells::new()),
                 rules: HashMap::new(),
                 servers: HashMap::new(),
@@ -196,7 +196,7 @@ impl Services {
     }
 }
 
-impl Entry {
+impl ServiceEntry {
     fn rule(&mut self, name: &str) -> Arc<RuleCells> {
         if let Some(cells) = self.rules.get(name) {
             return Arc::clone(cells);

@@ -2,11 +2,11 @@
 
 use super::Metrics;
 use super::histogram::{BUCKETS, Distribution};
-use super::labels::{Label, LoginOutcome, Outcome, StatusClass};
+use super::labels::{Label, LoginOutcome, RequestOutcome, StatusClass};
 use super::shard::{NONE, PORTAL, ShardCells};
 
 /// How many outcomes a request may have.
-pub const OUTCOMES: usize = Outcome::ALL.len();
+pub const OUTCOMES: usize = RequestOutcome::ALL.len();
 
 /// How many outcomes a login may have.
 pub const LOGINS: usize = LoginOutcome::ALL.len();
@@ -17,7 +17,7 @@ pub type Latency = [u64; BUCKETS];
 /// Sums since the start, and levels of now.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Sums {
-    /// Requests that are over, in the order of [`Outcome::EVERY`].
+    /// Requests that are over, in the order of [`RequestOutcome::EVERY`].
     pub outcomes: [u64; OUTCOMES],
     /// Those of them that were answered with 500 to 599.
     pub server_errors: u64,
@@ -31,7 +31,7 @@ pub struct Sums {
     pub connections: u64,
 }
 
-impl Outcome {
+impl RequestOutcome {
     /// Every value, in the order in which [`Sums`] lists them.
     pub const EVERY: &'static [Self] = <Self as Label>::ALL;
 }

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use super::ServerLevel;
 use super::histogram::Distribution;
 use super::labels::{
-    ConnectionRejection, FetchOutcome, Label, LoginOutcome, Outcome, RefreshOutcome, ReloadOutcome,
-    StatusClass, TokenRefusal, UpstreamConnection, UpstreamErrorKind,
+    ConnectionRejection, FetchOutcome, Label, LoginOutcome, RefreshOutcome, ReloadOutcome,
+    RequestOutcome, StatusClass, TokenRefusal, UpstreamConnection, UpstreamErrorKind,
 };
-use super::shard::{Entry, ShardCells};
+use super::server_level::ServerLevel;
+use super::shard::{ServiceEntry, ShardCells};
 
 /// One count for each value of a label.
 pub(super) type ByLabel<L> = Vec<(L, u64)>;
@@ -79,7 +79,7 @@ impl Totals {
 }
 
 impl ServiceTotals {
-    fn add(&mut self, entry: &Entry) {
+    fn add(&mut self, entry: &ServiceEntry) {
         self.durations.add(&entry.service.durations);
         add_all(&mut self.upstream_errors, |kind| {
             entry.service.upstream_errors.read(kind)
@@ -99,7 +99,7 @@ impl ServiceTotals {
         self.upstream_errors.iter().any(|(_, count)| *count > 0)
     }
 
-    fn count(&mut self, rule: &str, outcome: Outcome, class: StatusClass, count: u64) {
+    fn count(&mut self, rule: &str, outcome: RequestOutcome, class: StatusClass, count: u64) {
         let key = (outcome.text(), class.text());
         match self.requests.get_mut(rule) {
             Some(counts) => *counts.entry(key).or_default() += count,

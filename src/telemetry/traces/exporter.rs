@@ -14,7 +14,7 @@ use opentelemetry_sdk::trace::{SpanData, SpanExporter as _};
 use tokio::runtime::{Builder, Runtime};
 
 use super::connect;
-use super::queue::Queue;
+use super::queue::SpanQueue;
 use super::settings::TraceSettings;
 use crate::ambient;
 
@@ -24,7 +24,7 @@ const SILENCE: Duration = Duration::from_secs(60);
 /// Starts the thread. What is returned ends when the thread has ended.
 pub(super) fn start(
     settings: &TraceSettings,
-    queue: &Arc<Queue>,
+    queue: &Arc<SpanQueue>,
 ) -> Result<Receiver<()>, Box<dyn Error>> {
     let runtime = Builder::new_current_thread().enable_all().build()?;
     let exporter = runtime.block_on(async { exporter(settings) })?;
@@ -80,7 +80,7 @@ fn resource(settings: &TraceSettings) -> Resource {
 }
 
 struct Sending {
-    queue: Arc<Queue>,
+    queue: Arc<SpanQueue>,
     runtime: Runtime,
     exporter: SpanExporter,
     timeout: Duration,

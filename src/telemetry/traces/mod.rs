@@ -13,7 +13,7 @@ mod trace;
 pub use queue::SpanCounts;
 pub use settings::{TraceSettings, TrustContext};
 pub use span::{AttemptOutcome, ServerSpan};
-pub use trace::{Asked, Begin, Sender, Trace, Tracer};
+pub use trace::{Begin, Sender, ServerAttempt, Trace, Tracer};
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;

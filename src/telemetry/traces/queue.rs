@@ -44,9 +44,9 @@ impl SpanCounts {
     }
 }
 
-/// What the workers and the exporter have in common.
+/// The state that the workers and the exporter share.
 #[derive(Debug)]
-pub(super) struct Queue {
+pub(super) struct SpanQueue {
     state: Mutex<State>,
     changed: Condvar,
     pub(super) counts: SpanCounts,
@@ -58,7 +58,7 @@ struct State {
     closed: bool,
 }
 
-impl Queue {
+impl SpanQueue {
     pub(super) fn new(counts: SpanCounts) -> Self {
         Self {
             state: Mutex::default(),

@@ -15,7 +15,7 @@ use opentelemetry_sdk::trace::{SpanData, SpanEvents, SpanLinks};
 
 use super::context::{self, Incoming, TRACEPARENT, TRACESTATE};
 use super::exporter;
-use super::queue::{Queue, SpanCounts};
+use super::queue::{SpanCounts, SpanQueue};
 use super::settings::{TraceSettings, TrustContext};
 use super::span::{Attempt, AttemptOutcome, ServerSpan, Told};
 
@@ -24,7 +24,7 @@ use super::span::{Attempt, AttemptOutcome, ServerSpan, Told};
 #[derive(Debug)]
 pub struct Tracer {
     settings: TraceSettings,
-    queue: Arc<Queue>,
+    queue: Arc<SpanQueue>,
     /// Ends when the exporter has ended.
     ended: Mutex<Receiver<()>>,
     scope: InstrumentationScope,
@@ -70,7 +70,7 @@ impl Tracer {
         settings: TraceSettings,
         counts: &SpanCounts,
     ) -> Result<Self, Box<dyn Error>> {
-        let queue = Arc::new(Queue::new(counts.clone()));
+        let queue = Arc::new(SpanQueue::new(counts.clone()));
         let ended = Mutex::new(exporter::start(&settings, &queue)?);
         let version = env!("CARGO_PKG_VERSION");
         let scope = InstrumentationScope::builder(env!("CARGO_PKG_NAME"))
@@ -175,7 +175,7 @@ impl Trace {
         &self,
         fields: &mut HeaderMap,
         id: impl FnOnce() -> [u8; 8],
-        attempt: impl FnOnce() -> Asked,
+        attempt: impl FnOnce() -> ServerAttempt,
     ) {
         let span = if self.recorded {
             self.note(id(), attempt())
@@ -189,9 +189,9 @@ impl Trace {
         }
     }
 
-    fn note(&self, id: [u8; 8], asked: Asked) -> SpanId {
+    fn note(&self, id: [u8; 8], asked: ServerAttempt) -> SpanId {
         let id = SpanId::from(u64::from_be_bytes(id).max(1));
-        let Asked {
+        let ServerAttempt {
             began,
             method,
             scheme,
@@ -286,18 +286,18 @@ impl Trace {
     }
 }
 
-/// A server that is asked.
+/// One attempt at an upstream server.
 #[derive(Debug)]
-pub struct Asked {
+pub struct ServerAttempt {
     /// When.
     pub began: Instant,
-    /// What is asked with.
+    /// The method of the request.
     pub method: Method,
     /// `http` or `https`.
     pub scheme: &'static str,
     /// As it is called in logs.
     pub server: String,
-    /// The path as it is asked for, never the query.
+    /// The path of the request, never the query.
     pub path: String,
 }
 

@@ -2,7 +2,6 @@
 
 use std::fmt;
 
-use super::SECRET_BYTES;
 use crate::token::Algorithm;
 
 /// Why some bytes are no key. `Display` quotes nothing of them.
@@ -79,3 +78,6 @@ impl fmt::Display for KeyError {
 }
 
 impl std::error::Error for KeyError {}
+
+/// The fewest bytes of a shared secret.
+pub const SECRET_BYTES: usize = 32;

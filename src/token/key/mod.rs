@@ -19,16 +19,13 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::crypto;
 use serde_json::{Map, Value, json};
 
-pub use error::KeyError;
+pub use error::{KeyError, SECRET_BYTES};
 pub(super) use pem::private_key_text;
 pub(super) use public::PublicKey;
 
 use self::public::PublicCheck;
 use self::signer::Signer;
 use super::Algorithm;
-
-/// The fewest bytes of a shared secret.
-pub const SECRET_BYTES: usize = 32;
 
 /// A signing key, with the key that verifies what it signs. It has done both once.
 #[derive(Clone)]

@@ -8,14 +8,14 @@ use super::error::KeyError;
 /// The one key of a text, by the label of its block, and that block alone: jsonwebtoken reads the first block of a text,
 /// whatever follows it.
 pub(super) struct KeyBlock {
-    pub(super) label: Label,
+    pub(super) label: PemLabel,
     pub(super) der: Zeroizing<Vec<u8>>,
     pub(super) text: Zeroizing<String>,
 }
 
 /// The labels of keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Label {
+pub(super) enum PemLabel {
     /// `PRIVATE KEY`: PKCS#8, of any kind.
     Pkcs8,
     /// `RSA PRIVATE KEY`: PKCS#1.
@@ -33,8 +33,8 @@ impl KeyBlock {
     pub(super) fn private(text: &str) -> Result<Self, KeyError> {
         let block = Self::only(text)?;
         match block.label {
-            Label::Pkcs8 | Label::Pkcs1 | Label::Sec1 => Ok(block),
-            Label::Spki | Label::Pkcs1Public => Err(KeyError::NotPrivate),
+            PemLabel::Pkcs8 | PemLabel::Pkcs1 | PemLabel::Sec1 => Ok(block),
+            PemLabel::Spki | PemLabel::Pkcs1Public => Err(KeyError::NotPrivate),
         }
     }
 
@@ -42,8 +42,8 @@ impl KeyBlock {
     pub(super) fn public(text: &str) -> Result<Self, KeyError> {
         let block = Self::only(text)?;
         match block.label {
-            Label::Spki | Label::Pkcs1Public => Ok(block),
-            Label::Pkcs8 | Label::Pkcs1 | Label::Sec1 => Err(KeyError::NotPublic),
+            PemLabel::Spki | PemLabel::Pkcs1Public => Ok(block),
+            PemLabel::Pkcs8 | PemLabel::Pkcs1 | PemLabel::Sec1 => Err(KeyError::NotPublic),
         }
     }
 
@@ -76,13 +76,13 @@ impl KeyBlock {
     }
 }
 
-fn label(tag: &str) -> Result<Label, KeyError> {
+fn label(tag: &str) -> Result<PemLabel, KeyError> {
     match tag {
-        "PRIVATE KEY" => Ok(Label::Pkcs8),
-        "RSA PRIVATE KEY" => Ok(Label::Pkcs1),
-        "EC PRIVATE KEY" => Ok(Label::Sec1),
-        "PUBLIC KEY" => Ok(Label::Spki),
-        "RSA PUBLIC KEY" => Ok(Label::Pkcs1Public),
+        "PRIVATE KEY" => Ok(PemLabel::Pkcs8),
+        "RSA PRIVATE KEY" => Ok(PemLabel::Pkcs1),
+        "EC PRIVATE KEY" => Ok(PemLabel::Sec1),
+        "PUBLIC KEY" => Ok(PemLabel::Spki),
+        "RSA PUBLIC KEY" => Ok(PemLabel::Pkcs1Public),
         "ENCRYPTED PRIVATE KEY" => Err(KeyError::Encrypted),
         "CERTIFICATE" => Err(KeyError::Certificate),
         _ => Err(KeyError::NotPem),

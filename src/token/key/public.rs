@@ -21,7 +21,7 @@ use serde_json::{Map, Value};
 
 use super::edwards;
 use super::error::KeyError;
-use super::pem::{KeyBlock, Label};
+use super::pem::{KeyBlock, PemLabel};
 use crate::token::Algorithm;
 use crate::token::algorithm::KeyKind;
 
@@ -74,7 +74,7 @@ impl PublicKey {
         let key = match DecodingKey::from_rsa_pem(block.text.as_bytes()) {
             Ok(key) => key,
             // the library does not know the name of keys for RSASSA-PSS alone (RFC 4055, section 1.2)
-            Err(_) if block.label == Label::Spki && algorithm.is_pss() => {
+            Err(_) if block.label == PemLabel::Spki && algorithm.is_pss() => {
                 let key = rsa::PublicKey::from_der(&block.der)
                     .map_err(|_| KeyError::OtherKind(algorithm))?;
                 let key = RsaPublicKeyComponents::<Vec<u8>>::from(&key);

@@ -13,7 +13,7 @@ use jsonwebtoken::{EncodingKey, crypto};
 use simple_asn1::{ASN1Block, oid};
 
 use super::error::KeyError;
-use super::pem::{KeyBlock, Label};
+use super::pem::{KeyBlock, PemLabel};
 use super::public::PublicKey;
 use crate::token::Algorithm;
 use crate::token::algorithm::KeyKind;
@@ -151,7 +151,7 @@ fn ecdsa(
     block: &KeyBlock,
 ) -> Result<EncodingKey, KeyError> {
     let other = KeyError::OtherKind(algorithm);
-    if block.label != Label::Sec1 {
+    if block.label != PemLabel::Sec1 {
         return EncodingKey::from_ec_pem(block.text.as_bytes()).map_err(|_| other);
     }
     // the library reads PKCS#8 alone

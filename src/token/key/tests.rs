@@ -6,7 +6,8 @@ use base64::engine::general_purpose::STANDARD_NO_PAD;
 
 use super::*;
 use crate::token::{
-    Holder, Issuer, IssuerSettings, KeySet, TokenError, VerifiedClaims, Verifier, VerifierSettings,
+    Holder, IssuerSettings, KeySet, TokenError, TokenIssuer, VerifiedClaims, Verifier,
+    VerifierSettings,
 };
 
 const NOW: u64 = 1_700_000_000;
@@ -86,7 +87,7 @@ fn what_every_algorithm_signs_verifies_by_its_public_half() {
             claims: Some(&claims),
             session: None,
         };
-        let issued = Issuer::new(key.clone(), issuer_settings())
+        let issued = TokenIssuer::new(key.clone(), issuer_settings())
             .issue(&holder, [0; 16], NOW)
             .unwrap();
         let set = KeySet::new(vec![key.verifying().clone()]);
@@ -353,7 +354,7 @@ fn a_public_key_is_never_a_secret() {
     let key = VerifyingKey::from_pem(Algorithm::Rs256, &public, Some("a")).unwrap();
     for id in ["a", "b"] {
         let forged = Key::from_secret(Algorithm::Hs256, public.as_bytes(), Some(id)).unwrap();
-        let token = Issuer::new(forged, issuer_settings())
+        let token = TokenIssuer::new(forged, issuer_settings())
             .issue(&holder, [0; 16], NOW)
             .unwrap()
             .token;

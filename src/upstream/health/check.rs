@@ -1,21 +1,16 @@
-//! One server's checks in a row, and what they come to.
+//! The health check of one server.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use tokio::time::sleep;
-
-use super::probe::probe;
-use crate::ambient;
-use crate::net::{Dialer, TlsSettings};
+use crate::net::TlsSettings;
 use crate::upstream::origin::Origin;
-use crate::upstream::roster::Roster;
+use crate::upstream::server_set::ServerSet;
 use crate::upstream::settings::Health;
 use crate::upstream::state::ServerState;
 
-/// What is checked, and how.
+/// The health check of one server.
 #[derive(Clone)]
-pub(super) struct Check {
+pub(super) struct HealthCheck {
     state: Arc<ServerState>,
     pub(super) origin: Origin,
     pub(super) health: Health,
@@ -24,17 +19,17 @@ pub(super) struct Check {
 
 /// The results that speak against the present opinion.
 #[derive(Debug, Default)]
-struct Doubts(u32);
+pub(super) struct Doubts(u32);
 
-impl Check {
+impl HealthCheck {
     /// The checks of all servers of a service; none where it has no checks.
-    pub(super) fn all(roster: &Roster) -> impl Iterator<Item = Self> {
-        let settings = roster.settings();
+    pub(super) fn all(server_set: &ServerSet) -> impl Iterator<Item = Self> {
+        let settings = server_set.settings();
         settings.health.iter().flat_map(move |health| {
             settings
                 .servers
                 .iter()
-                .zip(roster.servers())
+                .zip(server_set.servers())
                 .map(move |(origin, state)| Self {
                     state: Arc::clone(state),
                     origin: origin.clone(),
@@ -44,20 +39,7 @@ impl Check {
         })
     }
 
-    /// Checks at once, and then again and again.
-    pub(super) async fn run(self) {
-        let dialer = Dialer::default();
-        let mut doubts = Doubts::default();
-        loop {
-            match probe(&dialer, &self).await {
-                Ok(()) => self.succeeded(&mut doubts),
-                Err(why) => self.failed(&mut doubts, &why),
-            }
-            sleep(jittered(self.health.interval)).await;
-        }
-    }
-
-    fn succeeded(&self, doubts: &mut Doubts) {
+    pub(super) fn succeeded(&self, doubts: &mut Doubts) {
         if self.state.is_healthy() {
             *doubts = Doubts::default();
         } else if doubts.grow_to(self.health.healthy_after) {
@@ -65,7 +47,7 @@ impl Check {
         }
     }
 
-    fn failed(&self, doubts: &mut Doubts, why: &str) {
+    pub(super) fn failed(&self, doubts: &mut Doubts, why: &str) {
         if !self.state.is_healthy() {
             *doubts = Doubts::default();
         } else if doubts.grow_to(self.health.unhealthy_after) {
@@ -86,13 +68,7 @@ impl Doubts {
     }
 }
 
-/// A tenth more or less, so that the checks of many gateways do not come at once.
-fn jittered(interval: Duration) -> Duration {
-    let [chance] = ambient::random_bytes();
-    interval.mul_f64(0.9 + 0.2 * f64::from(chance) / 255.0)
-}
-
-impl PartialEq for Check {
+impl PartialEq for HealthCheck {
     fn eq(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.state, &other.state)
             && self.origin == other.origin

@@ -1,30 +1,34 @@
-//! Active checks: each server of a service that says so is asked again and again, once a process.
+//! Active health checks: each server of a service with a `health` block is probed periodically, once per process.
 
+mod abort_on_drop;
 mod check;
 mod probe;
 
-use tokio::task::AbortHandle;
+use std::time::Duration;
 
-use self::check::Check;
-use super::roster::Roster;
+use tokio::time::sleep;
 
-/// The checks that run.
+use self::abort_on_drop::AbortOnDrop;
+use self::check::{Doubts, HealthCheck};
+use self::probe::probe;
+use super::server_set::ServerSet;
+use crate::ambient;
+use crate::net::Dialer;
+
+/// The running health checks.
 #[derive(Default)]
-pub(super) struct Checks(Vec<(Check, Running)>);
+pub(super) struct HealthChecks(Vec<(HealthCheck, AbortOnDrop)>);
 
-/// A running check, ended when it is dropped.
-struct Running(AbortHandle);
-
-impl Checks {
-    /// Runs the checks of these servers and no others. One that stays as it is goes on undisturbed.
-    pub(super) fn follow<'r>(&mut self, rosters: impl Iterator<Item = &'r Roster>) {
+impl HealthChecks {
+    /// Runs the checks of exactly these servers. An unchanged check continues undisturbed.
+    pub(super) fn follow<'r>(&mut self, server_sets: impl Iterator<Item = &'r ServerSet>) {
         let mut former = std::mem::take(&mut self.0);
-        for check in rosters.flat_map(Check::all) {
+        for check in server_sets.flat_map(HealthCheck::all) {
             let same = former.iter().position(|(other, _)| *other == check);
             let entry = match same {
                 Some(index) => former.swap_remove(index),
                 None => {
-                    let running = Running(tokio::spawn(check.clone().run()).abort_handle());
+                    let running = AbortOnDrop(tokio::spawn(run(check.clone())).abort_handle());
                     (check, running)
                 }
             };
@@ -33,8 +37,21 @@ impl Checks {
     }
 }
 
-impl Drop for Running {
-    fn drop(&mut self) {
-        self.0.abort();
+/// Probes a server at once, and then periodically; never ends.
+async fn run(check: HealthCheck) {
+    let dialer = Dialer::default();
+    let mut doubts = Doubts::default();
+    loop {
+        match probe(&dialer, &check).await {
+            Ok(()) => check.succeeded(&mut doubts),
+            Err(why) => check.failed(&mut doubts, &why),
+        }
+        sleep(jittered(check.health.interval)).await;
     }
+}
+
+/// A tenth more or less, so that the checks of many gateways do not come at once.
+fn jittered(interval: Duration) -> Duration {
+    let [chance] = ambient::random_bytes();
+    interval.mul_f64(0.9 + 0.2 * f64::from(chance) / 255.0)
 }

@@ -11,16 +11,16 @@ use hyper::client::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::time::timeout;
 
-use super::Running;
-use super::check::Check;
+use super::abort_on_drop::AbortOnDrop;
+use super::check::HealthCheck;
 use crate::net::{Alpn, DialedStream, Dialer};
-use crate::upstream::connect::{Protocol, connect};
+use crate::upstream::connect::{UpstreamProtocol, connect};
 use crate::upstream::origin::Speaks;
 
 const AGENT: &str = concat!("gatelatch/", env!("CARGO_PKG_VERSION"));
 
-/// Asks once; the error says what is wrong with the server.
-pub(super) async fn probe(dialer: &Dialer, check: &Check) -> Result<(), String> {
+/// Probes once; the error describes the fault of the server.
+pub(super) async fn probe(dialer: &Dialer, check: &HealthCheck) -> Result<(), String> {
     let status = match timeout(check.health.timeout, ask(dialer, check)).await {
         Ok(answered) => answered?,
         Err(_) => {
@@ -37,21 +37,21 @@ pub(super) async fn probe(dialer: &Dialer, check: &Check) -> Result<(), String> 
     }
 }
 
-async fn ask(dialer: &Dialer, check: &Check) -> Result<StatusCode, String> {
+async fn ask(dialer: &Dialer, check: &HealthCheck) -> Result<StatusCode, String> {
     let (origin, tls) = (&check.origin, check.tls.as_deref());
     let limit = check.health.timeout;
     let (stream, protocol) = connect(dialer, origin, tls, Alpn::Http2OrHttp1, limit)
         .await
         .map_err(failed)?;
     match protocol {
-        Protocol::Http1 => ask_http1(stream, check).await.map_err(failed),
-        Protocol::Http2 => ask_http2(stream, check).await.map_err(failed),
+        UpstreamProtocol::Http1 => ask_http1(stream, check).await.map_err(failed),
+        UpstreamProtocol::Http2 => ask_http2(stream, check).await.map_err(failed),
     }
 }
 
-async fn ask_http1(stream: DialedStream, check: &Check) -> hyper::Result<StatusCode> {
+async fn ask_http1(stream: DialedStream, check: &HealthCheck) -> hyper::Result<StatusCode> {
     let (mut sender, driver) = http1::handshake(TokioIo::new(stream)).await?;
-    let _running = Running(tokio::spawn(driver).abort_handle());
+    let _running = AbortOnDrop(tokio::spawn(driver).abort_handle());
     let mut request = request(Uri::from(check.health.path.clone()));
     request
         .headers_mut()
@@ -59,16 +59,16 @@ async fn ask_http1(stream: DialedStream, check: &Check) -> hyper::Result<StatusC
     Ok(sender.send_request(request).await?.status())
 }
 
-async fn ask_http2(stream: DialedStream, check: &Check) -> hyper::Result<StatusCode> {
+async fn ask_http2(stream: DialedStream, check: &HealthCheck) -> hyper::Result<StatusCode> {
     let (mut sender, driver) = http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await?;
-    let _running = Running(tokio::spawn(driver).abort_handle());
+    let _running = AbortOnDrop(tokio::spawn(driver).abort_handle());
     Ok(sender
         .send_request(request(absolute(check)))
         .await?
         .status())
 }
 
-fn absolute(check: &Check) -> Uri {
+fn absolute(check: &HealthCheck) -> Uri {
     let scheme = if check.origin.speaks() == Speaks::Tls {
         Scheme::HTTPS
     } else {

@@ -9,8 +9,10 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::runtime::LocalOptions;
 
+use super::super::dial_context::{ConnectionCounts, DialContext};
+use super::super::exchange::UpstreamReply;
 use super::super::origin::Origin;
-use super::super::server::{ConnectionCounts, Means, Reuse};
+use super::super::server::{Reuse, ServerConnections};
 use super::super::settings::Settings;
 use super::*;
 use crate::ambient::Ticker;
@@ -54,7 +56,7 @@ fn request(upgrade: Option<&'static str>) -> Outbound {
 }
 
 struct Bench {
-    server: Rc<Server>,
+    server: Rc<ServerConnections>,
     metrics: std::sync::Arc<Metrics>,
 }
 
@@ -66,18 +68,18 @@ impl Bench {
             idle: shard.upstream_connections(UpstreamConnection::Idle),
             active: shard.upstream_connections(UpstreamConnection::Active),
         };
-        let means = Rc::new(Means {
+        let dial_context = Rc::new(DialContext {
             dialer: Dialer::default(),
             ticker: Ticker::new(),
             counts,
         });
         Self {
-            server: Server::new(origin.clone(), &Settings::of(origin), &means),
+            server: ServerConnections::new(origin.clone(), &Settings::of(origin), &dial_context),
             metrics,
         }
     }
 
-    async fn ask(&self, upgrade: Option<&'static str>) -> Result<Sent, String> {
+    async fn ask(&self, upgrade: Option<&'static str>) -> Result<UpstreamReply, String> {
         let sent = self
             .server
             .send(request(upgrade), Reuse::Allowed, None)
@@ -108,7 +110,7 @@ fn a_switch_that_was_asked_for_hands_over_the_connection() {
     let (origin, heads) = serve(SWITCH);
     run(async {
         let bench = Bench::new(origin);
-        let Ok(Sent::Switched(switched)) = bench.ask(Some("websocket")).await else {
+        let Ok(UpstreamReply::Switched(switched)) = bench.ask(Some("websocket")).await else {
             panic!("it switches")
         };
         let head = heads.recv().unwrap();
@@ -167,13 +169,13 @@ fn a_connection_that_did_not_switch_is_not_used_again() {
     let (origin, heads) = serve("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
     run(async {
         let bench = Bench::new(origin);
-        let Ok(Sent::Answer(refused)) = bench.ask(Some("websocket")).await else {
+        let Ok(UpstreamReply::Answer(refused)) = bench.ask(Some("websocket")).await else {
             panic!("an ordinary answer")
         };
         assert_eq!(refused.status(), 200);
         drop(refused);
         assert!(!bench.connections("idle"));
-        let Ok(Sent::Answer(ordinary)) = bench.ask(None).await else {
+        let Ok(UpstreamReply::Answer(ordinary)) = bench.ask(None).await else {
             panic!("an ordinary answer")
         };
         drop(ordinary);

@@ -19,7 +19,7 @@ fn the_fifth_failure_in_a_row_is_one_too_many() {
         [false, false, false, false, true]
     );
     server.rest("it failed");
-    assert_eq!(server.condition(server.now()), Condition::Resting);
+    assert_eq!(server.condition(server.now()), ServerCondition::Resting);
     assert_eq!(
         [1, 2, 3, 4, 5].map(|_| server.note_failure(server.now())),
         [false; 5],
@@ -51,9 +51,9 @@ fn a_server_returns_slowly() {
     assert_eq!(shares, [0.1, 0.1, 0.1, 0.5, 1.0, 1.0]);
     let server = server();
     server.set_unhealthy("a test");
-    assert_eq!(server.condition(server.now()), Condition::Down);
+    assert_eq!(server.condition(server.now()), ServerCondition::Down);
     server.set_healthy();
-    let Condition::Serving(share) = server.condition(server.now()) else {
+    let ServerCondition::Serving(share) = server.condition(server.now()) else {
         panic!("it is back")
     };
     assert!(share < 1.0);
@@ -65,5 +65,5 @@ fn a_rest_does_not_end_with_the_checks() {
     server.rest("it failed");
     server.set_unhealthy("a test");
     server.set_healthy();
-    assert_eq!(server.condition(server.now()), Condition::Resting);
+    assert_eq!(server.condition(server.now()), ServerCondition::Resting);
 }

@@ -2,7 +2,7 @@
 
 use http::HeaderValue;
 
-use super::Credential;
+use crate::wire::credential::Credential;
 
 /// The most session cookies of a request that are read. A browser sends one, or a few where hosts of one domain or
 /// former names are in play; each costs a logout a signature.

@@ -163,7 +163,7 @@ fn announced_trailers_are_those_that_pass() {
         announce_trailers(&headers, trailer_is_harmless).unwrap(),
         "x-sum, digest"
     );
-    let present = Present::of(&headers);
+    let present = FieldPresence::of(&headers);
     remove_hop_by_hop(&mut headers, present);
     assert_eq!(headers[TRAILER], "x-sum, digest");
 }
@@ -195,7 +195,7 @@ fn all_connection_lines_of_a_response_count() {
     for name in ["x-a", "x-b", "x-c", "keep-alive"] {
         headers.insert(HeaderName::from_static(name), HeaderValue::from_static("1"));
     }
-    let present = Present::of(&headers);
+    let present = FieldPresence::of(&headers);
     remove_hop_by_hop(&mut headers, present);
     assert_eq!(
         headers.keys().map(HeaderName::as_str).collect::<Vec<_>>(),
@@ -218,7 +218,7 @@ fn the_fields_of_a_response_keep_their_order() {
     ] {
         headers.append(HeaderName::from_static(name), HeaderValue::from_static("1"));
     }
-    let present = Present::of(&headers);
+    let present = FieldPresence::of(&headers);
     remove_hop_by_hop(&mut headers, present);
     let names: Vec<&str> = headers.keys().map(HeaderName::as_str).collect();
     assert_eq!(names, ["x-a", "x-b", "content-length", "x-c", "x-d"]);

@@ -1,4 +1,4 @@
-//! The servers of all services, once a process: what is known of them outlives a load, and is watched over here.
+//! The servers of all services, one instance per process. Their state survives a reload; health checks run here.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -7,44 +7,44 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::sleep;
 
-use super::health::Checks;
+use super::health::HealthChecks;
 use super::origin::Origin;
-use super::roster::Roster;
+use super::server_set::ServerSet;
 use super::settings::{Health, Settings};
-use super::state::{Clock, Condition, Moment, ServerState};
+use super::state::{Clock, Moment, ServerCondition, ServerState};
 use crate::telemetry::metrics::ServerLevel;
 
 /// All servers of all services.
 #[derive(Debug)]
-pub struct Fleet {
+pub struct ServerSets {
     clock: Clock,
-    rosters: Mutex<Vec<(Box<str>, Arc<Roster>)>>,
-    /// Told when there are others, or one of them is taken out.
+    server_sets: Mutex<Vec<(Box<str>, Arc<ServerSet>)>>,
+    /// Notified when the servers change, or one of them is ejected.
     changed: Arc<Notify>,
 }
 
-/// What a server is known by from one load to the next.
+/// Identifies a server across reloads.
 type Known<'a> = HashMap<(&'a str, &'a Origin), (Option<&'a Health>, &'a Arc<ServerState>)>;
 
-impl Fleet {
+impl ServerSets {
     /// Without any server.
     pub fn new() -> Arc<Self> {
         Arc::new(Self {
             clock: Clock::start(),
-            rosters: Mutex::default(),
+            server_sets: Mutex::default(),
             changed: Arc::default(),
         })
     }
 
-    /// The servers of a new load, by the names of its services. A server that the last load had for the same service, and
-    /// checked alike, is known already; all others begin as healthy.
-    pub fn muster<'s>(
+    /// Reconciles the servers with those of a new load. A server that the former load had for the same service with the
+    /// same health check keeps its state; every other server starts as healthy.
+    pub fn reconcile<'s>(
         &self,
         services: impl Iterator<Item = (&'s str, &'s Settings)>,
-    ) -> Vec<Arc<Roster>> {
-        let mut rosters = self.rosters();
-        let known = known(&rosters);
-        let muster = |(service, settings): (&str, &Settings)| {
+    ) -> Vec<Arc<ServerSet>> {
+        let mut server_sets = self.server_sets();
+        let known = known(&server_sets);
+        let reconcile = |(service, settings): (&str, &Settings)| {
             let server = |origin| match known.get(&(service, origin)) {
                 Some((health, server)) if *health == settings.health.as_ref() => Arc::clone(server),
                 Some(_) | None => ServerState::new(service, origin, self.clock),
@@ -52,24 +52,27 @@ impl Fleet {
             let servers = settings.servers.iter().map(server).collect();
             (
                 service.into(),
-                Roster::new(settings.clone(), servers, Arc::clone(&self.changed)),
+                ServerSet::new(settings.clone(), servers, Arc::clone(&self.changed)),
             )
         };
-        let mustered: Vec<_> = services.map(muster).collect();
+        let reconciled: Vec<_> = services.map(reconcile).collect();
         drop(known);
-        rosters.clone_from(&mustered);
+        server_sets.clone_from(&reconciled);
         self.changed.notify_one();
-        mustered.into_iter().map(|(_, roster)| roster).collect()
+        reconciled
+            .into_iter()
+            .map(|(_, server_set)| server_set)
+            .collect()
     }
 
-    /// How each server is now, in the order of the configuration.
+    /// The current state of each server, in the order of the configuration.
     pub fn levels(&self) -> Vec<ServerLevel> {
         let now = self.clock.now();
         let level = |server: &ServerState| {
             let (state, share) = match server.condition(now) {
-                Condition::Serving(share) => ("up", share),
-                Condition::Resting => ("resting", 0.0),
-                Condition::Down => ("down", 0.0),
+                ServerCondition::Serving(share) => ("up", share),
+                ServerCondition::Resting => ("resting", 0.0),
+                ServerCondition::Down => ("down", 0.0),
             };
             ServerLevel {
                 service: server.service().into(),
@@ -78,20 +81,24 @@ impl Fleet {
                 share,
             }
         };
-        let rosters = self.rosters();
-        rosters
+        let server_sets = self.server_sets();
+        server_sets
             .iter()
-            .flat_map(|(_, roster)| roster.servers())
+            .flat_map(|(_, server_set)| server_set.servers())
             .map(|server| level(server))
             .collect()
     }
 
-    /// Checks the servers that are to be checked, and says who is back, for ever. It runs once a process, on a tokio
-    /// runtime with time and I/O.
+    /// Runs the health checks and announces servers that return from ejection; never ends. Runs once per process, on a
+    /// tokio runtime with time and I/O.
     pub async fn watch(self: Arc<Self>) {
-        let mut checks = Checks::default();
+        let mut checks = HealthChecks::default();
         loop {
-            checks.follow(self.rosters().iter().map(|(_, roster)| &**roster));
+            checks.follow(
+                self.server_sets()
+                    .iter()
+                    .map(|(_, server_set)| &**server_set),
+            );
             let next = self.announce_returns();
             let returned = async {
                 match next {
@@ -111,14 +118,14 @@ impl Fleet {
         }
     }
 
-    /// Announces who is back, and says when the next one will be.
+    /// Announces the servers that have returned; gives the moment of the next return.
     fn announce_returns(&self) -> Option<Moment> {
         let now = self.clock.now();
         let mut next = None;
         for server in self
-            .rosters()
+            .server_sets()
             .iter()
-            .flat_map(|(_, roster)| roster.servers())
+            .flat_map(|(_, server_set)| server_set.servers())
         {
             match server.returns_at() {
                 Some(moment) if moment <= now => server.announce_return(),
@@ -129,17 +136,19 @@ impl Fleet {
         next
     }
 
-    /// Taken by loads, scrapes and the watch only.
-    fn rosters(&self) -> MutexGuard<'_, Vec<(Box<str>, Arc<Roster>)>> {
-        self.rosters.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Locked by reloads, scrapes and the health checks only.
+    fn server_sets(&self) -> MutexGuard<'_, Vec<(Box<str>, Arc<ServerSet>)>> {
+        self.server_sets
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn known(rosters: &[(Box<str>, Arc<Roster>)]) -> Known<'_> {
+fn known(server_sets: &[(Box<str>, Arc<ServerSet>)]) -> Known<'_> {
     let mut known = HashMap::new();
-    for (service, roster) in rosters {
-        let settings = roster.settings();
-        for (origin, server) in settings.servers.iter().zip(roster.servers()) {
+    for (service, server_set) in server_sets {
+        let settings = server_set.settings();
+        for (origin, server) in settings.servers.iter().zip(server_set.servers()) {
             known.insert((&**service, origin), (settings.health.as_ref(), server));
         }
     }

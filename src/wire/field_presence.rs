@@ -4,11 +4,11 @@
 
 use http::HeaderMap;
 
-/// A set of field names that the gateway has a use for.
+/// Which of the fields that the gateway reads are present.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Present(u16);
+pub struct FieldPresence(u16);
 
-impl Present {
+impl FieldPresence {
     /// `Authorization`.
     pub(crate) const AUTHORIZATION: Self = Self(1);
     /// `Connection`.
@@ -97,12 +97,15 @@ mod tests {
             let mut headers = HeaderMap::new();
             headers.insert(HeaderName::from_static(name), HeaderValue::from_static("1"));
             headers.insert("accept", HeaderValue::from_static("1"));
-            let present = Present::of(&headers);
+            let present = FieldPresence::of(&headers);
             let also_there = names
                 .iter()
-                .filter(|other| present.has(Present::named(other)));
+                .filter(|other| present.has(FieldPresence::named(other)));
             assert_eq!(also_there.collect::<Vec<_>>(), [&name]);
         }
-        assert_eq!(Present::of(&HeaderMap::new()), Present::default());
+        assert_eq!(
+            FieldPresence::of(&HeaderMap::new()),
+            FieldPresence::default()
+        );
     }
 }

@@ -8,7 +8,7 @@ use super::pattern::Segment;
 
 /// Patterns, each with a leaf of the owner's choice.
 #[derive(Debug)]
-pub(super) struct Tree<L> {
+pub(super) struct PatternTrie<L> {
     case: CaseRule,
     nodes: Vec<Node<L>>,
 }
@@ -28,7 +28,7 @@ type NodeId = u32;
 
 const ROOT: NodeId = 0;
 
-impl<L: Default> Tree<L> {
+impl<L: Default> PatternTrie<L> {
     pub(super) fn new(case: CaseRule) -> Self {
         Self {
             case,
@@ -79,7 +79,7 @@ impl<L: Default> Tree<L> {
     }
 }
 
-impl<L> Tree<L> {
+impl<L> PatternTrie<L> {
     /// The answer of the most specific leaf whose pattern covers the path and that `pick` accepts.
     ///
     /// Visits each node at most once, in the order of specificity: literal, parameter, the pattern's end, `**`.
@@ -122,11 +122,11 @@ fn split_segment(path: &str) -> (&str, &str) {
 
 /// A node of the tree, read-only.
 pub(super) struct TreeCursor<'t, L> {
-    tree: &'t Tree<L>,
+    tree: &'t PatternTrie<L>,
     node: &'t Node<L>,
 }
 
-impl<L> Tree<L> {
+impl<L> PatternTrie<L> {
     pub(super) fn root(&self) -> TreeCursor<'_, L> {
         self.cursor(ROOT)
     }

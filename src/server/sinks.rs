@@ -1,4 +1,4 @@
-//! What goes out of the process beside answers: traces and the audit stream, up to their last words.
+//! The outputs of the process beside responses: traces and the audit stream, until they are flushed at the end.
 
 use std::cell::Cell;
 use std::sync::Arc;
@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 
 use crate::ambient;
 use crate::config::{Problem, ServerTimeouts, Severity};
-use crate::gateway::Lasting;
-use crate::telemetry::audit::{Audit, AuditRecord, Outcome};
+use crate::gateway::ProcessState;
+use crate::telemetry::audit::{Audit, AuditOutcome, AuditRecord};
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::traces::Traces;
 use crate::text::hex;
@@ -22,38 +22,38 @@ const LONGEST: Duration = Duration::from_secs(5);
 const MOST_PROBLEMS: usize = 20;
 
 /// Traces and the audit stream.
-pub(super) struct Outlets {
+pub(super) struct Sinks {
     traces: Arc<Traces>,
     audit: Option<Arc<Audit>>,
     /// When a drain has to be over.
     latest: Cell<Option<Instant>>,
 }
 
-impl Outlets {
-    /// Says that the gateway has started, and shows how both do.
-    pub(super) fn open(lasting: &Lasting, metrics: &Metrics) -> Self {
-        metrics.show_spans(lasting.traces.counts());
-        if let Some(audit) = &lasting.audit {
+impl Sinks {
+    /// Records the start of the gateway, and registers the counters of both.
+    pub(super) fn open(process_state: &ProcessState, metrics: &Metrics) -> Self {
+        metrics.show_spans(process_state.traces.counts());
+        if let Some(audit) = &process_state.audit {
             metrics.show_audit(audit.counts());
             let record =
-                record("start", Outcome::Success).text("version", env!("CARGO_PKG_VERSION"));
+                record("start", AuditOutcome::Success).text("version", env!("CARGO_PKG_VERSION"));
             audit.write(&record.value("pid", std::process::id()));
         }
         Self {
-            traces: Arc::clone(&lasting.traces),
-            audit: lasting.audit.clone(),
+            traces: Arc::clone(&process_state.traces),
+            audit: process_state.audit.clone(),
             latest: Cell::new(None),
         }
     }
 
-    /// The drain begins. Returns how long to wait before it is felt.
+    /// Starts the drain. Returns the delay before connections are drained.
     pub(super) fn drain(&self, timeouts: &ServerTimeouts) -> Duration {
         self.latest
             .set(Some(ambient::now() + timeouts.drain_delay + timeouts.drain));
         timeouts.drain_delay
     }
 
-    /// Ends `reloads`, which may still have something to record, and then both.
+    /// Ends `reloads`, which may still record something, and then flushes and closes both.
     pub(super) fn close<R>(self, reloads: R) {
         drop(reloads);
         let left = || {
@@ -62,7 +62,7 @@ impl Outlets {
             })
         };
         if let Some(audit) = &self.audit {
-            audit.write(&record("stop", Outcome::Success));
+            audit.write(&record("stop", AuditOutcome::Success));
             audit.close(left().clamp(SHORTEST, LONGEST));
         }
         self.traces.close(left().clamp(SHORTEST, LONGEST));
@@ -71,7 +71,8 @@ impl Outlets {
 
 /// Records that another configuration is in force, with so many services and users.
 pub(super) fn applied(audit: &Arc<Audit>, digest: &[u8; 32], (services, users): (usize, usize)) {
-    let record = record("config_reload", Outcome::Success).text("digest", &hex::encode(digest));
+    let record =
+        record("config_reload", AuditOutcome::Success).text("digest", &hex::encode(digest));
     audit.write(&record.value("services", services).value("users", users));
 }
 
@@ -83,7 +84,7 @@ pub(super) fn refused(audit: &Arc<Audit>, problems: &[Problem]) {
             .filter(|problem| problem.severity == Severity::Error)
     };
     let listed: Vec<Value> = errors().take(MOST_PROBLEMS).map(problem).collect();
-    let record = record("config_reload", Outcome::Failure)
+    let record = record("config_reload", AuditOutcome::Failure)
         .value("errors", errors().count())
         .value("problems", listed);
     audit.write(&record);
@@ -99,6 +100,6 @@ fn problem(problem: &Problem) -> Value {
     })
 }
 
-fn record(event: &'static str, outcome: Outcome) -> AuditRecord {
+fn record(event: &'static str, outcome: AuditOutcome) -> AuditRecord {
     AuditRecord::new(ambient::wall_clock(), event, outcome)
 }

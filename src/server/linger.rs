@@ -1,4 +1,4 @@
-//! How a connection is closed so that the client reads what it was told last.
+//! Closes a connection so that the client can read the last response.
 
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -10,18 +10,18 @@ use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use super::stream::Stream;
 use crate::ambient::Ticker;
 
-/// How long a client may go on sending what nobody wants.
+/// How long a client may continue to send data that is discarded.
 const LINGER: Duration = Duration::from_secs(2);
 
-/// What is thrown away at once, in bytes.
+/// The size of the buffer for discarded data, in bytes.
 const PIECE: usize = 16 * 1024;
 
-/// Writes a last word, and waits a moment for the client to read it.
-pub(super) async fn farewell(mut stream: Stream, word: &[u8], ticker: &Ticker) {
+/// Writes a last response, then lingers until the client has read it.
+pub(super) async fn linger_after(mut stream: Stream, word: &[u8], ticker: &Ticker) {
     let deadline = ticker.deadline();
     deadline.arm(LINGER);
     let say = async {
-        // a client that cannot be told is closed all the same
+        // a connection that cannot be written to is closed all the same
         let _ = stream.write_all(word).await;
         drain(&mut stream).await;
     };
@@ -31,10 +31,10 @@ pub(super) async fn farewell(mut stream: Stream, word: &[u8], ticker: &Ticker) {
     }
 }
 
-/// Throws away what a client goes on sending after its answer. Closing at once would reset the connection, and the
-/// reset can overtake the answer (RFC 9112, section 9.6).
+/// Discards what a client sends after the response. Closing at once would reset the connection, and the reset can
+/// overtake the response (RFC 9112, section 9.6).
 pub(super) async fn linger(stream: Stream, ticker: &Ticker) {
-    farewell(stream, b"", ticker).await;
+    linger_after(stream, b"", ticker).await;
 }
 
 async fn drain(stream: &mut Stream) {
@@ -48,7 +48,7 @@ async fn drain(stream: &mut Stream) {
     {}
 }
 
-/// Ends a connection that owes nobody anything; over TLS the client is told so.
+/// Closes an idle connection; over TLS with a close_notify alert.
 pub(super) async fn hang_up(mut stream: Stream) {
     poll_fn(|cx| {
         // what the client does not take at once is not waited for

@@ -1,11 +1,11 @@
-//! A body that is held back until the upstream asks for it: `Expect: 100-continue` (RFC 9110, section 10.1.1).
+//! A gate that holds a body back until the upstream sends `100 Continue` (RFC 9110, section 10.1.1).
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
 
-/// Holds a body back. It is shared with hyper, which tells it of interim answers.
+/// Holds a request body back until the upstream sends `100 Continue`. Shared with the callback for interim responses.
 #[derive(Debug)]
-pub(super) struct Gate(Mutex<State>);
+pub(super) struct BodyGate(Mutex<State>);
 
 #[derive(Debug)]
 enum State {
@@ -13,13 +13,13 @@ enum State {
     Open,
 }
 
-impl Gate {
+impl BodyGate {
     /// A gate that waits for the upstream's word.
     pub(super) fn shut() -> Arc<Self> {
         Arc::new(Self(Mutex::new(State::Shut(None))))
     }
 
-    /// Lets the body pass, whatever the upstream has said.
+    /// Lets the body pass, whatever the upstream has sent.
     pub(super) fn open(&self) {
         if let State::Shut(Some(waker)) = std::mem::replace(&mut *self.state(), State::Open) {
             waker.wake();

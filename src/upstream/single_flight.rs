@@ -8,8 +8,8 @@ use tokio::sync::Notify;
 
 use super::error::ForwardError;
 
-/// Lets one connection be opened at a time. `T` is what is told to all who wait.
-pub(super) struct Gate<T>(RefCell<Option<Rc<Opening<T>>>>);
+/// Opens one connection at a time. `T` is the result that all waiters share (single flight).
+pub(super) struct SingleFlight<T>(RefCell<Option<Rc<Opening<T>>>>);
 
 struct Opening<T> {
     outcome: OnceCell<Result<T, ForwardError>>,
@@ -21,13 +21,13 @@ struct Opener<T> {
     opening: Rc<Opening<T>>,
 }
 
-impl<T> Default for Gate<T> {
+impl<T> Default for SingleFlight<T> {
     fn default() -> Self {
         Self(RefCell::new(None))
     }
 }
 
-impl<T: Clone + 'static> Gate<T> {
+impl<T: Clone + 'static> SingleFlight<T> {
     /// Waits for the connection that is being opened, or begins to open it.
     pub(super) async fn pass<F>(&self, open: impl FnOnce() -> F) -> Result<T, ForwardError>
     where

@@ -16,7 +16,7 @@ use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 const MOST_LINKS: usize = 40;
 
 /// Watches files; dropping it ends that.
-pub(super) struct Watch {
+pub(super) struct FileWatch {
     watcher: Option<RecommendedWatcher>,
     relevant: Arc<Mutex<BTreeSet<PathBuf>>>,
     watched: BTreeSet<PathBuf>,
@@ -33,7 +33,7 @@ pub(super) enum Coverage {
     Grown,
 }
 
-impl Watch {
+impl FileWatch {
     /// Watches nothing yet. `notice` is called from another thread at each change, often several times for one.
     pub(super) fn start(notice: impl Fn() + Send + 'static) -> Self {
         let relevant: Arc<Mutex<BTreeSet<PathBuf>>> = Arc::default();

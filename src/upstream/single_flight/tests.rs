@@ -17,7 +17,7 @@ fn run<T>(future: impl Future<Output = T>) -> T {
 fn all_who_wait_are_told_what_one_opening_came_to() {
     run(async {
         let (gate, opened, turn) = (
-            Rc::new(Gate::default()),
+            Rc::new(SingleFlight::default()),
             Rc::new(Cell::new(0)),
             Rc::new(Notify::new()),
         );
@@ -51,7 +51,7 @@ fn all_who_wait_are_told_what_one_opening_came_to() {
 #[test]
 fn nobody_waits_for_an_opening_that_panics() {
     run(async {
-        let gate: Gate<()> = Gate::default();
+        let gate: SingleFlight<()> = SingleFlight::default();
         let outcome = gate.pass(|| async { panic!("a bug") }).await;
         assert!(outcome.is_err());
         assert!(gate.pass(|| async { Ok(()) }).await.is_ok());

@@ -1,24 +1,24 @@
-//! The servers of one service in one load of the configuration, with what all workers know of them.
+//! The servers of one service in one load of the configuration, with the state that all workers share.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::Notify;
 
 use super::settings::Settings;
-use super::state::{Condition, Moment, ServerState};
+use super::state::{Moment, ServerCondition, ServerState};
 
-/// The servers of a service, shared by all workers. What is known of a server that stays survives a reload.
+/// The servers of a service, shared by all workers. The state of a server that stays configured survives a reload.
 #[derive(Debug)]
-pub struct Roster {
+pub struct ServerSet {
     settings: Settings,
     servers: Box<[Arc<ServerState>]>,
-    /// Held while one of the servers is taken out, so that two workers do not take out the last two.
+    /// Locked while a server is ejected, so that two workers cannot eject the last two.
     taking_out: Mutex<()>,
-    /// Told when a server is taken out, so that its return is announced.
+    /// Notified when a server is ejected, so that its return is announced.
     changed: Arc<Notify>,
 }
 
-impl Roster {
+impl ServerSet {
     pub(super) fn new(
         settings: Settings,
         servers: Box<[Arc<ServerState>]>,
@@ -32,7 +32,7 @@ impl Roster {
         })
     }
 
-    /// What the configuration says about them.
+    /// The `upstream` block of the service.
     pub fn settings(&self) -> &Settings {
         &self.settings
     }
@@ -46,13 +46,13 @@ impl Roster {
         self.servers.iter().map(|server| server.name())
     }
 
-    /// Whether the other one is of the same servers with the same settings.
+    /// Whether both have the same servers with the same settings.
     pub(super) fn is_like(&self, other: &Self) -> bool {
         let same = |(one, other): (&Arc<ServerState>, &Arc<ServerState>)| Arc::ptr_eq(one, other);
         self.settings == other.settings && self.servers.iter().zip(&other.servers).all(same)
     }
 
-    /// Takes a failing server out for a while, unless it is the last one that serves.
+    /// Ejects a failing server for a while, unless it is the last one that serves.
     pub(super) fn take_out(&self, index: usize, why: &str) {
         let _taking_out = self
             .taking_out
@@ -75,5 +75,5 @@ impl Roster {
 }
 
 fn serves(server: &ServerState, now: Moment) -> bool {
-    matches!(server.condition(now), Condition::Serving(_))
+    matches!(server.condition(now), ServerCondition::Serving(_))
 }

@@ -1,7 +1,7 @@
-//! Forward-auth: the request that another proxy asks about.
+//! Forward-auth: the original request that another proxy describes.
 //!
-//! Traefik and Caddy describe it in `X-Forwarded-Method`, `-Proto`, `-Host` and `-Uri`, nginx in `X-Original-Method` and
-//! `X-Original-URL`, Envoy by the path of its own question. A client can send the fields of one kind through a proxy
+//! Traefik and Caddy describe it in `X-Forwarded-Method`, `-Proto`, `-Host` and `-Uri`, nginx in `X-OriginalRequest-Method` and
+//! `X-OriginalRequest-URL`, Envoy by the path of the check request. A client can send the fields of one kind through a proxy
 //! that writes the other, so only one kind may be there.
 
 use std::fmt;
@@ -23,81 +23,92 @@ const X_ORIGINAL_METHOD: HeaderName = HeaderName::from_static("x-original-method
 const X_ORIGINAL_URL: HeaderName = HeaderName::from_static("x-original-url");
 const SEC_WEBSOCKET_KEY: HeaderName = HeaderName::from_static("sec-websocket-key");
 
-/// `auth.verify`: which description counts.
+/// `auth.verify`: which fields describe the original request.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Describes {
-    /// The one that is there; two are refused.
+pub enum ForwardAuthHeaders {
+    /// The kind that is present; both at once are rejected.
     #[default]
     Either,
-    /// `X-Forwarded-*`, whatever else is there.
+    /// `X-Forwarded-*`; others are ignored.
     Forwarded,
-    /// `X-Original-*`, whatever else is there.
+    /// `X-OriginalRequest-*`, whatever else is there.
     Original,
 }
 
-/// Who asks, as far as it matters for the answer.
+/// The kind of proxy that requests the check, as far as the response depends on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AskedBy {
-    /// A proxy that hands any refusal on to the client: Traefik, Caddy, HAProxy, Envoy.
+pub enum ForwardAuthProxy {
+    /// A proxy that passes any error response to the client: Traefik, Caddy, HAProxy, Envoy.
     Proxy,
-    /// nginx, which knows 401 and 403 and takes everything else for a failure of its own.
+    /// nginx, which accepts 401 and 403 and turns every other status into 500.
     Nginx,
 }
 
-/// The request that is asked about, as the client sent it.
+/// The request that the proxy received from the client.
 #[derive(Clone, Debug)]
-pub struct Original {
+pub struct OriginalRequest {
     /// Its method, one that a rule can name.
     pub method: Method,
-    /// The origin that the client asked.
+    /// The origin that the client requested.
     pub site: Site,
     /// Its host, as services are found by it.
     pub host: Box<str>,
-    /// Its path, not looked at yet.
+    /// Its path, not parsed yet.
     pub path: String,
     /// Its query.
     pub query: Option<String>,
-    /// Whether it opens a connection on which anything can be said.
+    /// Whether it upgrades to another protocol.
     pub upgrades: bool,
-    /// Who asks.
-    pub asked_by: AskedBy,
+    /// The kind of proxy.
+    pub asked_by: ForwardAuthProxy,
 }
 
-/// Why it is not clear what is asked. The fault is the proxy's, or of the client that it lets through.
+/// Why the original request is unclear: the proxy is misconfigured, or passes a client's fields through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OriginalError {
-    /// Nothing describes a request.
+    /// No field describes a request.
     Nothing,
     /// More than one kind of description.
     SeveralKinds,
     /// This field is missing, or there more than once.
     Field(&'static str),
-    /// This field does not say what it should.
+    /// This field is malformed.
     Malformed(&'static str),
     /// A method that no request may have.
     Method,
 }
 
-impl Original {
-    /// Reads the description. `below` is what stands behind the endpoint's own path: empty, or the original path.
+impl OriginalRequest {
+    /// Parses the description. `below` is the path behind the endpoint's own: empty, or the original path.
     ///
     /// # Errors
     /// [`OriginalError`] for everything that could be read in two ways.
-    pub fn read(intake: &Intake, below: &str, counts: Describes) -> Result<Self, OriginalError> {
+    pub fn read(
+        intake: &Intake,
+        below: &str,
+        counts: ForwardAuthHeaders,
+    ) -> Result<Self, OriginalError> {
         let headers = &intake.head.headers;
         let forwarded = has_any(headers, &[X_FORWARDED_URI, X_FORWARDED_METHOD]);
         let original = has_any(headers, &[X_ORIGINAL_URL, X_ORIGINAL_METHOD]);
         match (counts, below) {
-            (Describes::Either, "") if forwarded && original => Err(OriginalError::SeveralKinds),
-            (Describes::Either, "") if original => Self::of_nginx(headers),
-            (Describes::Either, "") if forwarded => Self::of_proxy(headers),
-            (Describes::Either, "") => Err(OriginalError::Nothing),
-            (Describes::Forwarded, "") => Self::of_proxy(headers),
-            (Describes::Original, "") => Self::of_nginx(headers),
-            (Describes::Either, path) if !forwarded && !original => Self::of_path(intake, path),
-            (Describes::Either | Describes::Forwarded | Describes::Original, _) => {
+            (ForwardAuthHeaders::Either, "") if forwarded && original => {
                 Err(OriginalError::SeveralKinds)
             }
+            (ForwardAuthHeaders::Either, "") if original => Self::of_nginx(headers),
+            (ForwardAuthHeaders::Either, "") if forwarded => Self::of_proxy(headers),
+            (ForwardAuthHeaders::Either, "") => Err(OriginalError::Nothing),
+            (ForwardAuthHeaders::Forwarded, "") => Self::of_proxy(headers),
+            (ForwardAuthHeaders::Original, "") => Self::of_nginx(headers),
+            (ForwardAuthHeaders::Either, path) if !forwarded && !original => {
+                Self::of_path(intake, path)
+            }
+            (
+                ForwardAuthHeaders::Either
+                | ForwardAuthHeaders::Forwarded
+                | ForwardAuthHeaders::Original,
+                _,
+            ) => Err(OriginalError::SeveralKinds),
         }
     }
 
@@ -108,13 +119,13 @@ impl Original {
         let host = one(headers, &X_FORWARDED_HOST, "X-Forwarded-Host")?;
         let method = method_of(one(headers, &X_FORWARDED_METHOD, "X-Forwarded-Method")?)?;
         let uri = one(headers, &X_FORWARDED_URI, "X-Forwarded-Uri")?;
-        let sent = Sent {
+        let sent = RequestDescription {
             method,
             scheme,
             host,
             uri,
             field: "X-Forwarded-Host",
-            asked_by: AskedBy::Proxy,
+            asked_by: ForwardAuthProxy::Proxy,
         };
         sent.check(headers)
     }
@@ -126,13 +137,13 @@ impl Original {
         let scheme = Scheme::parse(scheme.as_bytes()).ok_or(OriginalError::Malformed(URL))?;
         let (host, uri) = rest.split_at(rest.find('/').ok_or(OriginalError::Malformed(URL))?);
         let method = method_of(one(headers, &X_ORIGINAL_METHOD, "X-Original-Method")?)?;
-        Sent {
+        RequestDescription {
             method,
             scheme,
             host,
             uri,
             field: URL,
-            asked_by: AskedBy::Nginx,
+            asked_by: ForwardAuthProxy::Nginx,
         }
         .check(headers)
     }
@@ -148,31 +159,31 @@ impl Original {
             path: path.to_owned(),
             query: intake.head.uri.query().map(str::to_owned),
             upgrades: upgrades(&intake.head.headers),
-            asked_by: AskedBy::Proxy,
+            asked_by: ForwardAuthProxy::Proxy,
         })
     }
 }
 
-/// A description in its pieces.
-struct Sent<'a> {
+/// The parts of a description.
+struct RequestDescription<'a> {
     method: Method,
     scheme: Scheme,
     host: &'a str,
     uri: &'a str,
     /// The field that the host comes from.
     field: &'static str,
-    asked_by: AskedBy,
+    asked_by: ForwardAuthProxy,
 }
 
-impl Sent<'_> {
-    fn check(self, headers: &HeaderMap) -> Result<Original, OriginalError> {
+impl RequestDescription<'_> {
+    fn check(self, headers: &HeaderMap) -> Result<OriginalRequest, OriginalError> {
         let malformed = OriginalError::Malformed(self.field);
         let host = Host::parse(self.host).ok_or(malformed)?;
         let (path, query) = match self.uri.split_once('?') {
             Some((path, query)) => (path, Some(query.to_owned())),
             None => (self.uri, None),
         };
-        Ok(Original {
+        Ok(OriginalRequest {
             method: self.method,
             site: Site {
                 scheme: self.scheme,
@@ -191,7 +202,7 @@ fn has_any(headers: &HeaderMap, names: &[HeaderName]) -> bool {
     names.iter().any(|name| headers.contains_key(name))
 }
 
-/// The text of a field that stands there once.
+/// The text of a field that is present exactly once.
 fn one<'h>(
     headers: &'h HeaderMap,
     name: &HeaderName,

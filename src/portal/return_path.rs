@@ -8,9 +8,9 @@ const LONGEST: usize = 2048;
 
 /// A path, with its query, to which a browser may be sent. It starts with one `/`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Next(String);
+pub struct ReturnPath(String);
 
-impl Next {
+impl ReturnPath {
     /// The way back to a request: the path as it was decided on, and its query.
     pub fn to(path: &RequestPath, query: Option<&str>) -> Option<Self> {
         match query {
@@ -63,7 +63,7 @@ impl Next {
     }
 }
 
-impl Default for Next {
+impl Default for ReturnPath {
     fn default() -> Self {
         Self("/".to_owned())
     }
@@ -104,12 +104,12 @@ mod tests {
             ("/jobs?", "/jobs?"),
         ] {
             assert_eq!(
-                Next::parse(text).as_ref().map(Next::as_str),
+                ReturnPath::parse(text).as_ref().map(ReturnPath::as_str),
                 Some(expected),
                 "{text}"
             );
         }
-        assert_eq!(Next::default().as_str(), "/");
+        assert_eq!(ReturnPath::default().as_str(), "/");
     }
 
     /// In the spellings that have opened other gateways.
@@ -159,20 +159,23 @@ mod tests {
             "/%",
             "/%252f%252fevil.test",
         ] {
-            assert_eq!(Next::parse(text), None, "{text:?}");
+            assert_eq!(ReturnPath::parse(text), None, "{text:?}");
         }
-        assert_eq!(Next::parse(&format!("/{}", "a".repeat(LONGEST))), None);
+        assert_eq!(
+            ReturnPath::parse(&format!("/{}", "a".repeat(LONGEST))),
+            None
+        );
     }
 
     proptest::proptest! {
         /// As a browser reads it against this origin: a path, and nothing before it.
         #[test]
         fn whatever_is_kept_is_a_path(text in "[/\\\\a.:@?#%&=;0-9A-Fx〱 \t]{0,24}") {
-            if let Some(next) = Next::parse(&text) {
+            if let Some(next) = ReturnPath::parse(&text) {
                 let kept = next.as_str();
                 proptest::prop_assert!(kept.starts_with('/') && !kept.starts_with("//"), "{}", kept);
                 proptest::prop_assert!(!kept.contains(['\\', '#', ' ', '\t']) && kept.is_ascii(), "{}", kept);
-                proptest::prop_assert_eq!(Next::parse(kept), Some(next.clone()), "reading it again changes nothing");
+                proptest::prop_assert_eq!(ReturnPath::parse(kept), Some(next.clone()), "reading it again changes nothing");
                 let uri: http::Uri = kept.parse().unwrap();
                 proptest::prop_assert!(uri.authority().is_none() && uri.scheme().is_none(), "{}", kept);
             }
@@ -183,7 +186,7 @@ mod tests {
     fn a_request_is_come_back_to() {
         let next = |path: &str, query| {
             let path = RequestPath::parse(path, PathOptions::default()).unwrap();
-            Next::to(&path, query).map(|next| (next.as_str().to_owned(), next.encoded()))
+            ReturnPath::to(&path, query).map(|next| (next.as_str().to_owned(), next.encoded()))
         };
         let some = |plain: &str, encoded: &str| Some((plain.to_owned(), encoded.to_owned()));
         assert_eq!(next("/jobs", None), some("/jobs", "/jobs"));

@@ -1,4 +1,4 @@
-//! Signs of life for a service manager's watchdog: the main thread asks every worker, and passes on that all have answered.
+//! The service manager's watchdog: the main thread pings every worker and notifies the manager when all have replied.
 
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -10,27 +10,27 @@ use tokio::time::sleep;
 
 use super::manager;
 
-/// Questions for each sign that the manager waits for: one that is answered late is made good by the next.
+/// Pings per watchdog interval: the next ping makes up for a late reply.
 const ROUNDS: u32 = 4;
 
-/// What a worker has answered once it has ended: it is not waited for any more.
+/// The reply of a worker that has ended: it is not waited for any more.
 const ENDED: u64 = u64::MAX;
 
-/// Asks whether workers are alive, if a manager wants to know.
-pub(super) struct Pulse {
+/// Pings the workers where the service manager has a watchdog.
+pub(super) struct Watchdog {
     interval: Duration,
     asked: watch::Sender<u64>,
     answers: RefCell<Vec<Arc<AtomicU64>>>,
 }
 
-/// A worker's end of it.
-pub(super) struct Answering {
+/// The worker's side of the watchdog.
+pub(super) struct WatchdogReply {
     asked: watch::Receiver<u64>,
     answer: Arc<AtomicU64>,
 }
 
-impl Pulse {
-    /// `None` where no manager waits for signs of life.
+impl Watchdog {
+    /// `None` where the service manager has no watchdog.
     pub(super) fn wanted() -> Option<Self> {
         manager::watchdog().map(|patience| Self::every(patience / ROUNDS))
     }
@@ -43,17 +43,17 @@ impl Pulse {
         }
     }
 
-    /// The end for one more worker.
-    pub(super) fn join(&self) -> Answering {
+    /// Registers a worker.
+    pub(super) fn join(&self) -> WatchdogReply {
         let answer = Arc::default();
         self.answers.borrow_mut().push(Arc::clone(&answer));
-        Answering {
+        WatchdogReply {
             asked: self.asked.subscribe(),
             answer,
         }
     }
 
-    /// Asks again and again, and tells the manager of each round in which everybody has answered.
+    /// Pings periodically, and notifies the manager of each round to which all workers have replied.
     pub(super) async fn run(self) {
         for round in 1..ENDED {
             self.asked.send_replace(round);
@@ -76,8 +76,8 @@ impl Pulse {
     }
 }
 
-impl Answering {
-    /// Answers as long as the worker's thread comes round to it.
+impl WatchdogReply {
+    /// Replies for as long as the worker's runtime makes progress.
     pub(super) async fn run(mut self) {
         while self.asked.changed().await.is_ok() {
             let round = *self.asked.borrow_and_update();
@@ -86,7 +86,7 @@ impl Answering {
     }
 }
 
-impl Drop for Answering {
+impl Drop for WatchdogReply {
     fn drop(&mut self) {
         self.answer.store(ENDED, Ordering::Relaxed);
     }
@@ -100,18 +100,21 @@ mod tests {
 
     #[tokio::test]
     async fn everybody_must_answer_the_last_question() {
-        let pulse = Pulse::every(Duration::from_secs(1));
-        let (one, other) = (pulse.join(), pulse.join());
-        pulse.asked.send_replace(1);
-        assert!(!pulse.is_answered(1));
+        let watchdog = Watchdog::every(Duration::from_secs(1));
+        let (one, other) = (watchdog.join(), watchdog.join());
+        watchdog.asked.send_replace(1);
+        assert!(!watchdog.is_answered(1));
         let mut one = std::pin::pin!(one.run());
         std::future::poll_fn(|cx| Poll::Ready(one.as_mut().poll(cx).is_pending())).await;
-        assert!(!pulse.is_answered(1), "the other one has not answered");
+        assert!(!watchdog.is_answered(1), "the other one has not answered");
         drop(other);
-        assert!(pulse.is_answered(1), "who has ended is not waited for");
-        pulse.asked.send_replace(2);
-        assert!(!pulse.is_answered(2), "the answer of before does not count");
-        drop(pulse);
+        assert!(watchdog.is_answered(1), "who has ended is not waited for");
+        watchdog.asked.send_replace(2);
+        assert!(
+            !watchdog.is_answered(2),
+            "the answer of before does not count"
+        );
+        drop(watchdog);
         one.await;
     }
 }

@@ -1,0 +1,27 @@
+//! The state that outlives a load of the configuration. Every snapshot is built on it.
+
+use std::sync::Arc;
+
+use crate::jwks::KeySources;
+use crate::session::Sessions;
+use crate::telemetry::audit::Audit;
+use crate::telemetry::traces::Traces;
+use crate::upstream::ServerSets;
+use crate::users::Hasher;
+
+/// The state of the process across reloads. A clone is a handle to the same state.
+#[derive(Clone)]
+pub struct ProcessState {
+    /// Checks passwords.
+    pub hasher: Hasher,
+    /// Keeps sessions.
+    pub sessions: Sessions,
+    /// Keeps the state of upstream servers.
+    pub server_sets: Arc<ServerSets>,
+    /// Keeps the published keys of other issuers.
+    pub issuer_keys: Arc<KeySources>,
+    /// Exports traces.
+    pub traces: Arc<Traces>,
+    /// The audit stream; `None` where it is off.
+    pub audit: Option<Arc<Audit>>,
+}

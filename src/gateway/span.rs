@@ -1,0 +1,72 @@
+//! The span of a request that has ended.
+
+use super::facts::Route;
+use super::record::RequestRecord;
+use crate::ambient;
+use crate::portal::PortalEndpoint;
+use crate::telemetry::access_log::Aborted;
+use crate::telemetry::traces::ServerSpan;
+
+impl RequestRecord {
+    /// The span of this request. `error` is the reason why there is no answer of the upstream.
+    pub(super) fn server_span(&self, error: Option<&'static str>) -> ServerSpan<'_> {
+        let service = self.service();
+        let rule = service
+            .zip(self.rule)
+            .map(|(service, id)| service.policy.rule(id));
+        ServerSpan {
+            ended: ambient::now(),
+            method: &self.method,
+            path: &self.path,
+            route: rule
+                .map(|rule| rule.pattern.source())
+                .or_else(|| own_route(self)),
+            host: &self.host,
+            client: self.client,
+            user: self.user.as_ref().map(|user| &*user.subject),
+            service: service.map(|service| service.name.as_str()),
+            rule: rule.map(|rule| &*rule.name),
+            decision: self.outcome.label(),
+            reason: self.reason.as_deref(),
+            request_id: self.request_id.to_str().unwrap_or_default(),
+            status: self.status,
+            error: self.aborted.map(broken_off).or(error),
+        }
+    }
+}
+
+/// The gateway's own endpoints are few, and each is a route.
+fn own_route(record: &RequestRecord) -> Option<&str> {
+    match (
+        record.route,
+        record
+            .snapshot()
+            .portal
+            .endpoint(&record.method, &record.path),
+    ) {
+        (Route::None | Route::Service(_), _) | (Route::Portal, PortalEndpoint::Unknown) => None,
+        (
+            Route::Portal,
+            PortalEndpoint::Login
+            | PortalEndpoint::Token
+            | PortalEndpoint::Refresh
+            | PortalEndpoint::Logout
+            | PortalEndpoint::Me,
+        )
+        | (
+            Route::Portal,
+            PortalEndpoint::Keys
+            | PortalEndpoint::Docs
+            | PortalEndpoint::Asset(_)
+            | PortalEndpoint::OpenApi,
+        ) => Some(&record.path),
+    }
+}
+
+fn broken_off(by: Aborted) -> &'static str {
+    match by {
+        Aborted::Client => "client_aborted",
+        Aborted::Upstream => "upstream_aborted",
+        Aborted::Gateway => "gateway_aborted",
+    }
+}

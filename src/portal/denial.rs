@@ -1,0 +1,82 @@
+//! Why a login or a refresh is denied.
+
+use crate::session::{Begun, StoreUnavailable, Throttled};
+use crate::token::IssueError;
+
+/// Why a login is denied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LoginDenial {
+    /// An unknown or disabled user, or a wrong password; not distinguished. These lockouts began with it.
+    Invalid(Begun),
+    /// The password was not checked: too many were waiting.
+    Busy,
+    /// Too many failures. The password was not looked at, or does not count; the next one may come after so many
+    /// seconds.
+    LockedOut(u64),
+    /// The state store is unavailable, so failures cannot be counted.
+    Away,
+    /// The password is correct, but no token could be issued. A fault of the configuration.
+    NoToken(IssueError),
+}
+
+/// Why a refresh is denied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RefreshDenial {
+    /// The token is unknown, expired or of a session that has ended, or its user may not log in any more.
+    Refused,
+    /// The token was spent before. Its session has ended now.
+    Reused,
+    /// The state store is unavailable.
+    Away,
+    /// The refresh token is valid, but no access token could be issued. A fault of the configuration.
+    NoToken(IssueError),
+}
+
+impl LoginDenial {
+    /// A short name for metrics and logs. It never changes.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Invalid(_) => "invalid",
+            Self::Busy => "busy",
+            Self::LockedOut(_) => "locked_out",
+            Self::Away => "state_away",
+            Self::NoToken(_) => "no_token",
+        }
+    }
+}
+
+impl RefreshDenial {
+    /// A short name for metrics and logs. It never changes.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Refused => "refused",
+            Self::Reused => "reused",
+            Self::Away => "state_away",
+            Self::NoToken(_) => "no_token",
+        }
+    }
+}
+
+impl From<Throttled> for LoginDenial {
+    fn from(throttled: Throttled) -> Self {
+        Self::LockedOut(throttled.millis.div_ceil(1000))
+    }
+}
+
+impl From<StoreUnavailable> for LoginDenial {
+    fn from(_: StoreUnavailable) -> Self {
+        Self::Away
+    }
+}
+
+impl From<IssueError> for LoginDenial {
+    fn from(error: IssueError) -> Self {
+        Self::NoToken(error)
+    }
+}
+
+impl From<StoreUnavailable> for RefreshDenial {
+    fn from(_: StoreUnavailable) -> Self {
+        Self::Away
+    }
+}
