@@ -33,12 +33,13 @@ impl Downstream {
         worker: &Rc<Worker>,
         pinned: &Pinned,
         intake: &mut Intake,
+        service: &str,
         until: Option<u64>,
     ) -> Option<Box<Self>> {
         let upgrade = intake.upgrade.clone()?;
         let stream = intake.head.extensions.remove::<OnUpgrade>();
         let stream = stream.filter(|_| upgrade.form == UpgradeForm::Connect);
-        let reauthorization = Reauthorization::new(worker, pinned, intake, until);
+        let reauthorization = Reauthorization::new(worker, pinned, intake, service, until);
         let idle_after = pinned.snapshot.server().timeouts.tunnel;
         let (idle, counted) = (worker.ticker.deadline(), worker.shard.tunnels().hold());
         Some(Box::new(Self {

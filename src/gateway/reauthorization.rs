@@ -19,6 +19,8 @@ pub(super) struct Reauthorization {
     worker: Rc<Worker>,
     method: Method,
     host: Box<str>,
+    /// The name of the service that the tunnel leads to.
+    service: Box<str>,
     /// As sent: another configuration may read it in another way.
     path: Box<str>,
     credential: Option<Credential>,
@@ -46,12 +48,14 @@ impl Reauthorization {
         worker: &Rc<Worker>,
         pinned: &Pinned,
         intake: &Intake,
+        service: &str,
         expires_at: Option<u64>,
     ) -> Self {
         Self {
             worker: Rc::clone(worker),
             method: intake.head.method.clone(),
             host: intake.host.name().into(),
+            service: service.into(),
             path: intake.head.uri.path().into(),
             credential: intake.credential.clone(),
             client: intake.client.address,
@@ -100,8 +104,13 @@ impl Reauthorization {
             self.client,
             ambient::unix_seconds(),
         );
-        let policy = &snapshot.services[found.service()].policy;
-        policy.enforce(&self.method, found.path(), &caller).is_ok()
+        let service = &snapshot.services[found.service()];
+        // another service's rules say nothing about the one behind the tunnel
+        *service.name == *self.service
+            && service
+                .policy
+                .enforce(&self.method, found.path(), &caller)
+                .is_ok()
     }
 }
 

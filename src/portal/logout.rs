@@ -82,7 +82,7 @@ impl Portal {
             return wire::problem(StatusCode::FORBIDDEN, wire::CROSS_ORIGIN).into();
         }
         match theme {
-            Some(theme) => self.sign_out(theme, intake, caller, now).await,
+            Some(theme) => self.sign_out(theme, intake, body, caller, now).await,
             None => self.end(intake, body, caller, now).await,
         }
     }
@@ -129,12 +129,14 @@ impl Portal {
         &self,
         theme: &Theme,
         intake: &Intake,
+        body: ReceivedBody,
         caller: &PortalCaller,
         now: u64,
     ) -> PortalReply {
         let shown = Shown {
             sessions: self.sessions_of(intake, caller, now),
-            refresh: None,
+            // the page's own form has none; what is no form shows no session
+            refresh: read(&intake.head, body).ok().flatten(),
         };
         let (ending, session) = self.end_shown(&shown, intake, caller, now).await;
         let page = |status, words| self.refuse(theme, status, words, &FormExtras::default());

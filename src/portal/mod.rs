@@ -192,7 +192,7 @@ impl Portal {
                 PortalEndpoint::Login => LoginApi::Login.format(&head.headers).is_some(),
                 PortalEndpoint::Token => LoginApi::Token.format(&head.headers).is_some(),
                 PortalEndpoint::Refresh => LoginApi::Refresh.format(&head.headers).is_some(),
-                PortalEndpoint::Logout => !form && (!intake.acts_by_cookies() || own_site()),
+                PortalEndpoint::Logout => !(form || intake.acts_by_cookies()) || own_site(),
                 PortalEndpoint::Me
                 | PortalEndpoint::Keys
                 | PortalEndpoint::Docs

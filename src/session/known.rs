@@ -22,9 +22,9 @@ const AGAIN: u64 = 24 * 3600 * 1000;
 pub(super) struct KnownNetworks(Vec<(Network, u64)>);
 
 impl KnownNetworks {
-    /// When the last of them was used.
+    /// When the last of them was used, to the day.
     pub(super) fn last_used(&self) -> u64 {
-        self.0.last().map_or(0, |(_, at)| *at)
+        self.0.iter().map(|(_, at)| *at).max().unwrap_or(0)
     }
 
     fn contains(&self, network: Network, now: u64) -> bool {
@@ -33,10 +33,12 @@ impl KnownNetworks {
             .any(|(known, at)| *known == network && now < at.saturating_add(KNOWN_FOR))
     }
 
-    /// Adds a network; says whether that changed anything.
+    /// Adds a network, in place of the one that was used least recently; says whether that is worth storing. A network
+    /// in steady use moves to the end each time, and is stored once a day.
     fn add(&mut self, network: Network, now: u64) -> bool {
         let recent = |(known, at): &(Network, u64)| *known == network && now < at + AGAIN;
-        if self.0.iter().any(recent) {
+        if let Some(found) = self.0.iter().position(recent) {
+            self.0[found..].rotate_left(1);
             return false;
         }
         self.0.retain(|(known, _)| *known != network);
@@ -106,6 +108,19 @@ mod tests {
 
     fn network(number: u8) -> Network {
         Network::V4([192, 0, 2, number])
+    }
+
+    #[test]
+    fn a_network_in_steady_use_stays_known() {
+        let mut known = KnownNetworks::default();
+        known.add(network(0), 0);
+        for other in 1..=3 * NETWORKS as u8 {
+            let now = u64::from(other) * 60_000;
+            assert!(known.add(network(other), now));
+            assert!(!known.add(network(0), now), "stored once a day");
+            assert!(known.contains(network(0), now));
+        }
+        assert_eq!(known.0.len(), NETWORKS);
     }
 
     #[test]

@@ -15,6 +15,12 @@ const OPEN: &str = "
     paths: { allow_encoded_slash: true, allow_encoded_reserved: true, allow_semicolon: true, merge_slashes: true }
     upstream: http://UPSTREAM
     rules: [ { path: /**, allow: anyone } ]
+  api:
+    hosts: [app.test]
+    path: /api
+    paths: { allow_encoded_slash: true, allow_encoded_reserved: true, allow_semicolon: true, merge_slashes: true }
+    upstream: http://UPSTREAM
+    rules: [ { path: /api/**, allow: anyone } ]
   loose:
     hosts: [loose.test]
     paths: { allow_encoded_slash: true, allow_encoded_reserved: true, allow_semicolon: true, merge_slashes: true }
@@ -259,6 +265,30 @@ fn a_tunnel_has_the_outcome_of_the_table_after_a_reload() {
             assert_eq!(client.read_to_end(), "", "{}", case.shown());
         }
     }
+}
+
+/// The rules of another service say nothing about the one that the tunnel leads to.
+#[test]
+fn a_tunnel_ends_when_its_path_goes_to_another_service() {
+    let upstream = service();
+    let gateway = start(OPEN, &upstream);
+    let mut client = Connection::open(gateway.address);
+    client.write(
+        "GET /chat/x HTTP/1.1\r\nHost: app.test\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n",
+    );
+    let head = client.read_head().unwrap();
+    assert!(head.starts_with("HTTP/1.1 101 "), "{head}");
+    let other = "
+  other:
+    hosts: [app.test]
+    path: /chat
+    upstream: http://127.0.0.1:9
+    rules: [ { path: /chat/**, allow: anyone } ]
+";
+    let config = gateway.read("gateway.yaml") + other;
+    gateway.replace("gateway.yaml", &config);
+    gateway.event("configuration reloaded");
+    assert_eq!(client.read_to_end(), "");
 }
 
 fn files(services: &str) -> String {

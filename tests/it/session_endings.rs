@@ -274,6 +274,17 @@ fn a_logout_ends_every_credential_of_a_request_and_says_which_it_cannot() {
 }
 
 #[test]
+fn a_logout_by_a_form_ends_the_refresh_token_that_it_shows() {
+    let upstream = Upstream::saying("x");
+    let gateway = gateway(SERVICES).upstream(upstream.address).start();
+    let shown = tokens(&gateway, "rita");
+    let body = format!("refresh_token={}", shown.refresh);
+    let answer = submit(gateway.address, "/auth/logout", &body, SAME);
+    assert_eq!(answer.status, 303, "{answer:?}");
+    assert_eq!(me(&gateway, &shown.bearer()), 401);
+}
+
+#[test]
 fn a_logout_with_more_cookies_than_are_read_is_no_success() {
     let upstream = Upstream::saying("x");
     let gateway = gateway(SERVICES).upstream(upstream.address).start();

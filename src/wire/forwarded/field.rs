@@ -10,6 +10,9 @@ use http::{HeaderMap, HeaderValue};
 
 use crate::wire::Scheme;
 
+/// The most parameters of an element that are read; RFC 7239 knows four.
+const MOST_PARAMETERS: usize = 16;
+
 /// The values of all lines of a list, such as `X-Forwarded-For`, the last one first. A value may be empty.
 pub(super) fn values_from_the_right<'h>(
     headers: &'h HeaderMap,
@@ -88,7 +91,8 @@ impl<'a> Element<'a> {
             }
             let (name, behind) = rest.split_once('=')?;
             let name = name.to_ascii_lowercase();
-            if !is_token(&name) || seen.contains(&name) {
+            // bounded: each name is compared with those before it
+            if !is_token(&name) || seen.contains(&name) || seen.len() == MOST_PARAMETERS {
                 return None;
             }
             let (value, behind) = take_value(behind)?;
@@ -207,6 +211,17 @@ mod tests {
                 .collect();
             assert_eq!(read(line), expected, "{line}");
         }
+    }
+
+    #[test]
+    fn an_element_of_too_many_parameters_is_malformed() {
+        let element = |count: usize| {
+            let more: Vec<_> = (1..count).map(|number| format!("x{number}=y")).collect();
+            format!("for=1.2.3.4;{}", more.join(";"))
+        };
+        let address = Some("1.2.3.4".to_owned());
+        assert_eq!(read(&element(MOST_PARAMETERS)), [address]);
+        assert_eq!(read(&element(MOST_PARAMETERS + 1)), [None]);
     }
 
     #[test]
