@@ -23,7 +23,7 @@ pub(super) async fn reserve(record: &mut RequestRecord, audit: Arc<Audit>) {
 /// Records a denial that is only reported. A request that is allowed leaves nothing to record: an answer of hours keeps no
 /// place in the stream.
 pub(super) fn decided(record: &mut RequestRecord) {
-    match record.outcome {
+    match record.facts.outcome {
         metrics::RequestOutcome::Reported => denial(record),
         metrics::RequestOutcome::Allowed => record.reservation = None,
         metrics::RequestOutcome::Unauthenticated
@@ -37,7 +37,7 @@ pub(super) fn decided(record: &mut RequestRecord) {
 
 /// A request to a service that was denied, or would have been.
 pub(super) fn denial(record: &mut RequestRecord) {
-    let outcome = match record.outcome {
+    let outcome = match record.facts.outcome {
         metrics::RequestOutcome::Unauthenticated | metrics::RequestOutcome::Forbidden => {
             AuditOutcome::Failure
         }
@@ -49,7 +49,7 @@ pub(super) fn denial(record: &mut RequestRecord) {
         }
         metrics::RequestOutcome::Limited | metrics::RequestOutcome::Gateway => return,
     };
-    if !matches!(record.route, Route::Service(_)) {
+    if !matches!(record.facts.route, Route::Service(_)) {
         return;
     }
     let Some(reservation) = record.reservation.take() else {
@@ -57,17 +57,20 @@ pub(super) fn denial(record: &mut RequestRecord) {
     };
     let service = record.service();
     let rule = service
-        .zip(record.rule)
+        .zip(record.facts.rule)
         .map(|(service, id)| &*service.policy.rule(id).name);
     let denied = of(record, "denied", outcome)
-        .maybe("user", record.user.as_ref().map(|user| &*user.subject))
+        .maybe(
+            "user",
+            record.facts.user.as_ref().map(|user| &*user.subject),
+        )
         .maybe("service", service.map(|service| service.name.as_str()))
         .maybe("rule", rule)
-        .text("method", record.method.as_str())
-        .text("host", &record.host)
-        .text("path", &record.path)
-        .text("decision", record.outcome.label())
-        .maybe("reason", record.reason.as_deref());
+        .text("method", record.facts.method.as_str())
+        .text("host", &record.facts.host)
+        .text("path", &record.facts.path)
+        .text("decision", record.facts.outcome.label())
+        .maybe("reason", record.facts.reason.as_deref());
     reservation.write(&match record.status {
         Some(status) => denied.value("status", status),
         None => denied,
@@ -122,7 +125,7 @@ fn used_session(record: &RequestRecord, event: &SessionEvent) -> AuditRecord {
             told.maybe("reason", ended.err().map(|denial| denial.label()))
         }
         SessionEvent::Logout(ended) => {
-            let user = record.user.as_ref().map(|user| &*user.subject);
+            let user = record.facts.user.as_ref().map(|user| &*user.subject);
             let told = of(record, "logout", outcome(ended)).maybe("user", user);
             told.maybe("reason", ended.err().map(|_| "state_away"))
         }
@@ -140,6 +143,9 @@ fn outcome<E>(result: &Result<(), E>) -> AuditOutcome {
 /// With what every record of a request has.
 fn of(record: &RequestRecord, event: &'static str, outcome: AuditOutcome) -> AuditRecord {
     AuditRecord::new(ambient::wall_clock(), event, outcome)
-        .client(record.client)
-        .text("request_id", record.request_id.to_str().unwrap_or_default())
+        .client(record.facts.client)
+        .text(
+            "request_id",
+            record.facts.request_id.to_str().unwrap_or_default(),
+        )
 }

@@ -18,8 +18,8 @@ use crate::wire::{Answered, Intake};
 pub(super) struct RequestFacts {
     /// As sent.
     pub(super) method: Method,
-    /// `None` where no head was read.
-    pub(super) client: Option<ClientAddress>,
+    /// The peer until the head is read.
+    pub(super) client: ClientAddress,
     /// That of a trusted proxy, else the gateway's own.
     pub(super) request_id: HeaderValue,
     /// Empty where it is missing or malformed.
@@ -52,11 +52,11 @@ pub(super) enum Route {
 }
 
 impl RequestFacts {
-    /// The facts at the start: only the request id.
-    pub(super) fn new(request_id: HeaderValue) -> Self {
+    /// Nothing is known yet but the id that the gateway gave the request, and its peer.
+    pub(super) fn new(request_id: HeaderValue, client: ClientAddress) -> Self {
         Self {
             method: Method::GET,
-            client: None,
+            client,
             request_id,
             host: Box::default(),
             path: Box::default(),
@@ -79,7 +79,7 @@ impl RequestFacts {
 
     pub(super) fn receive(&mut self, intake: &Intake) {
         self.host = intake.host.name().into();
-        self.client = Some(intake.client.address);
+        self.client = intake.client.address;
         if let Some(traced) = &mut self.trace {
             traced.scheme = intake.site.scheme;
         }

@@ -12,7 +12,6 @@ use super::audited;
 use super::connection::ClientConnection;
 use super::document::{self, Read};
 use super::downstream::Downstream;
-use super::facts::RequestFacts;
 use super::identify::{CredentialOutcome, Identified};
 use super::judge::{Forward, NextStep, PortalRequest, identify_sender, judge};
 use super::note;
@@ -65,9 +64,7 @@ async fn answer(
     connection: &ClientConnection,
     record: &mut RequestRecord,
 ) -> Result<Answer, Rejection> {
-    let mut facts = RequestFacts::new(record.request_id.clone());
-    let judged = judge(worker, pinned, request, connection, &mut facts);
-    record.fill(facts);
+    let judged = judge(worker, pinned, request, connection, &mut record.facts);
     audited::decided(record);
     let forward = match judged? {
         NextStep::Done(response) => return Ok(Answer::Own(response)),
@@ -175,15 +172,15 @@ fn reply(answer: Result<Answer, Rejection>, mut record: Box<RequestRecord>) -> R
 }
 
 fn note_rejection(rejection: &Rejection, record: &mut RequestRecord) {
-    record.outcome = rejection.outcome().unwrap_or(record.outcome);
-    record.reason = Some(rejection.reason());
+    record.facts.outcome = rejection.outcome().unwrap_or(record.facts.outcome);
+    record.facts.reason = Some(rejection.reason());
     record.status = Some(rejection.status().as_u16());
     audited::denial(record);
     if let Rejection::Forward(error) = rejection {
         if let Some(kind) = upstream_error_kind(error) {
             record.metrics().upstream_error(kind);
         }
-        if let Some(traced) = &mut record.trace {
+        if let Some(traced) = &mut record.facts.trace {
             traced.error = Some(error.label());
         }
     }
@@ -232,8 +229,8 @@ async fn ask_portal(
     let snapshot = &*pinned.snapshot;
     connection.check(snapshot)?;
     let mut identified = identify_sender(worker, &pinned, &intake);
-    record.user = identified.caller.identity().cloned();
-    record.renewal = Renewal::of(&mut identified, intake.site.scheme);
+    record.facts.user = identified.caller.identity().cloned();
+    record.facts.renewal = Renewal::of(&mut identified, intake.site.scheme);
     let (caller, client) = (portal_caller(&identified), intake.client.address);
     let reply = snapshot
         .portal
@@ -246,11 +243,12 @@ async fn ask_portal(
         )
         .await;
     if endpoint.sets_session() {
-        record.renewal = None;
+        record.facts.renewal = None;
     }
     audited::portal(record, &reply);
     let method = &intake.head.method;
-    record.reason = note::note(worker, &reply, (method, endpoint), client).or(record.reason.take());
+    record.facts.reason =
+        note::note(worker, &reply, (method, endpoint), client).or(record.facts.reason.take());
     Ok(Answer::Own(reply.response))
 }
 

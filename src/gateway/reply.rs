@@ -26,7 +26,7 @@ pub(super) fn add_own_fields(record: &RequestRecord, fields: &mut HeaderMap) {
     let Some(service) = record.service() else {
         return;
     };
-    if let (Some(cors), Some(verdict)) = (&service.cors, &record.cors) {
+    if let (Some(cors), Some(verdict)) = (&service.cors, &record.facts.cors) {
         cors.apply(verdict, fields);
     }
     service.response_fields.apply(fields);
@@ -100,7 +100,7 @@ impl ReplyBody {
 
     fn new(source: Source, mut record: Box<RequestRecord>) -> Self {
         // the body of an answer to HEAD is never asked for
-        if record.method == Method::HEAD {
+        if record.facts.method == Method::HEAD {
             record.aborted = None;
         }
         Self {
@@ -125,7 +125,7 @@ impl ReplyBody {
             }
             Poll::Ready(Some(Err(error))) => {
                 record.aborted = Some(Aborted::Upstream);
-                record.reason = Some(format!("the upstream's answer broke off: {error}"));
+                record.facts.reason = Some(format!("the upstream's answer broke off: {error}"));
                 record.metrics().upstream_error(match error {
                     AnswerFault::Broken(_) => UpstreamErrorKind::Reset,
                     AnswerFault::TimedOut => UpstreamErrorKind::ResponseTimeout,

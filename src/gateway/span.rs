@@ -12,23 +12,23 @@ impl RequestRecord {
     pub(super) fn server_span(&self, error: Option<&'static str>) -> ServerSpan<'_> {
         let service = self.service();
         let rule = service
-            .zip(self.rule)
+            .zip(self.facts.rule)
             .map(|(service, id)| service.policy.rule(id));
         ServerSpan {
             ended: ambient::now(),
-            method: &self.method,
-            path: &self.path,
+            method: &self.facts.method,
+            path: &self.facts.path,
             route: rule
                 .map(|rule| rule.pattern.source())
                 .or_else(|| own_route(self)),
-            host: &self.host,
-            client: self.client,
-            user: self.user.as_ref().map(|user| &*user.subject),
+            host: &self.facts.host,
+            client: self.facts.client,
+            user: self.facts.user.as_ref().map(|user| &*user.subject),
             service: service.map(|service| service.name.as_str()),
             rule: rule.map(|rule| &*rule.name),
-            decision: self.outcome.label(),
-            reason: self.reason.as_deref(),
-            request_id: self.request_id.to_str().unwrap_or_default(),
+            decision: self.facts.outcome.label(),
+            reason: self.facts.reason.as_deref(),
+            request_id: self.facts.request_id.to_str().unwrap_or_default(),
             status: self.status,
             error: self.aborted.map(broken_off).or(error),
         }
@@ -38,11 +38,11 @@ impl RequestRecord {
 /// The gateway's own endpoints are few, and each is a route.
 fn own_route(record: &RequestRecord) -> Option<&str> {
     match (
-        record.route,
+        record.facts.route,
         record
             .snapshot()
             .portal
-            .endpoint(&record.method, &record.path),
+            .endpoint(&record.facts.method, &record.facts.path),
     ) {
         (Route::None | Route::Service(_), _) | (Route::Portal, PortalEndpoint::Unknown) => None,
         (
@@ -59,7 +59,7 @@ fn own_route(record: &RequestRecord) -> Option<&str> {
             | PortalEndpoint::Docs
             | PortalEndpoint::Asset(_)
             | PortalEndpoint::OpenApi,
-        ) => Some(&record.path),
+        ) => Some(&record.facts.path),
     }
 }
 

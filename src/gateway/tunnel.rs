@@ -99,7 +99,7 @@ impl Tunnel {
         };
         record.bytes = written.get();
         record.aborted = ended.is_err().then_some(Aborted::Gateway);
-        record.reason = ended.err().map(str::to_owned);
+        record.facts.reason = ended.err().map(str::to_owned);
     }
 }
 

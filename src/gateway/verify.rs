@@ -55,7 +55,7 @@ impl Question<'_> {
     fn decide(&self, facts: &mut RequestFacts) -> Result<Response<Bytes>, Rejection> {
         let (original, snapshot) = (&self.original, &*self.pinned.snapshot);
         facts.method = original.method.clone();
-        facts.client = Some(self.intake.client.asked_for());
+        facts.client = self.intake.client.asked_for();
         facts.host = original.host.clone();
         facts.path = original.path.as_str().into();
         let found = match snapshot.router.resolve(&original.host, &original.path) {
