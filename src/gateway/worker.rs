@@ -9,6 +9,7 @@ use tokio::sync::watch;
 
 use super::remembered::{Admitted, Remembered};
 use super::snapshot::{CurrentSnapshot, ServiceSnapshot, Snapshot};
+use super::trust_generation::TrustGeneration;
 use crate::ambient::{self, Ticker};
 use crate::net::Dialer;
 use crate::session::{RevocationView, Revocations};
@@ -118,6 +119,11 @@ impl Worker {
             self.renew(generation);
         }
         Rc::clone(&self.pinned.borrow())
+    }
+
+    /// The settings in force by which clients are identified.
+    pub fn trust(&self) -> TrustGeneration {
+        self.pin().snapshot.trust
     }
 
     /// The snapshot in force, for a new connection.

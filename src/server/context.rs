@@ -142,9 +142,10 @@ impl Context {
         self.phase.get() == Phase::Closing
     }
 
-    /// Whether a client might be another one by the settings in force now.
+    /// Whether a client might be another one by the settings in force now. The worker is asked, which may not have been
+    /// notified yet of a reload that is over.
     fn is_outdated(&self, terms: &Terms) -> bool {
-        terms.trust < self.trust.get()
+        terms.trust < self.gateway.trust()
     }
 
     /// Takes note of the snapshot in force: connections that were accepted under other trust end after the answer that
