@@ -164,7 +164,7 @@ fn portal_parts(auth: config::Auth) -> (PortalSettings, TokenIssuer) {
     let token = auth.token;
     let portal = PortalSettings {
         own,
-        jwks: token.keys().to_jwks().to_string().into(),
+        jwks: format!("{}\n", token.keys().to_jwks()).into(),
         attempts: auth.attempts,
         refresh_ttl: token.refresh_ttl,
         longest_token: token.max_lifetime + token.leeway,
