@@ -2,7 +2,7 @@
 
 use super::code::Code;
 use super::finding::{Finding, did_you_mean};
-use super::lower::Places;
+use super::places::Places;
 use super::settings::{Config, Origin};
 use super::shown::shown;
 use super::span::Span;
