@@ -135,7 +135,7 @@ impl Harvest for Lowering<'_, '_> {
     }
 
     fn take(&mut self, entry: Entry) {
-        self.secrets.named_entry(&entry);
+        self.secrets.user(&entry);
         let (name, span) = (entry.key.clone(), entry.key_span);
         match user(entry, self.roles_claim, &mut self.all, self.reader) {
             Some(user) => {
