@@ -196,7 +196,7 @@ fn ask(
 /// The rule that decides, and the nearest other one.
 fn explain(
     finding: Finding,
-    explanation: &Explanation<'_>,
+    explanation: &Explanation,
     config: &Config,
     (index, places): (usize, &[Places]),
 ) -> Finding {
