@@ -20,6 +20,7 @@ mod rejection;
 mod remembered;
 mod renewal;
 mod reply;
+mod sender;
 mod snapshot;
 mod span;
 mod switch;
