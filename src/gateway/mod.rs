@@ -17,6 +17,7 @@ mod record;
 mod rejection;
 mod renewal;
 mod reply;
+mod sender;
 mod snapshot;
 mod span;
 mod switch;

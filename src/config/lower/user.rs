@@ -86,11 +86,7 @@ fn subject(entry: &Entry, reader: &mut Reader<'_>) -> Option<Box<str>> {
     }
     let message = format!("`{}` is not a user name", shown(&entry.key));
     let finding = Finding::error(Code::InvalidValue, entry.key_span, message);
-    reader.report(
-        finding
-            .help("write visible characters without spaces, at most 255 bytes")
-            .conceal(entry.node.span),
-    );
+    reader.report(finding.help("write visible characters without spaces, at most 255 bytes"));
     None
 }
 

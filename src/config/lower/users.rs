@@ -135,7 +135,7 @@ impl Harvest for Lowering<'_, '_> {
     }
 
     fn take(&mut self, entry: Entry) {
-        self.secrets.named_entry(&entry);
+        self.secrets.user(&entry);
         let (name, span) = (entry.key.clone(), entry.key_span);
         let Seen { costs, keys } = &mut self.all;
         let mut note_hash = |span, hash: &PasswordHash| costs.note(span, hash);
