@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use super::shard::{LogBuffers, lock};
 
-/// How long lines pile up before they are written: soon enough to be watched live, and read by whoever has just asked.
+/// How long lines are collected before they are written: short enough to follow the log live.
 const QUIET_INTERVAL: Duration = Duration::from_millis(10);
 
-/// The same while many come, when nobody follows each of them: waking up is shared by more.
+/// The same under load, where one wake-up serves more lines.
 const BUSY_INTERVAL: Duration = Duration::from_millis(50);
 
 /// Bytes in one interval that are many: about twenty lines.

@@ -63,7 +63,7 @@ impl AuditCounts {
 #[derive(Debug)]
 pub struct AuditReservation {
     queue: Arc<AuditQueue>,
-    /// `None` where the stream is closed: nobody waits any more.
+    /// `None` where the stream is closed, so that no place needs to be given back.
     permit: Option<OwnedSemaphorePermit>,
 }
 
@@ -166,7 +166,7 @@ impl AuditQueue {
         self.changed.notify_all();
     }
 
-    /// Lets the writer end when everything is written, and nobody wait for a place any more.
+    /// Ends the writer when everything is written, and every wait for a place at once.
     pub(super) fn close(&self) {
         self.lock().closed = true;
         self.places.close();

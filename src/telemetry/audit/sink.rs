@@ -55,7 +55,7 @@ impl AuditSink {
         options.open(path).map(Out::File)
     }
 
-    /// Whether the name stands for another file by now, as after a rotation.
+    /// Whether the name refers to another file now, as after a rotation.
     pub(super) fn has_moved(&self, out: &Out) -> bool {
         let (Self::File(path), Out::File(file)) = (self, out) else {
             return false;

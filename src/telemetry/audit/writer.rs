@@ -11,7 +11,7 @@ use crate::ambient;
 /// How long a sink that takes nothing is left alone.
 const RETRY: Duration = Duration::from_millis(500);
 
-/// How often the disk is asked to keep what was written: what a loss of power can cost.
+/// How often the file is synchronised: the records that a loss of power can cost.
 const SYNC: Duration = Duration::from_secs(1);
 
 pub(super) struct AuditWriter {

@@ -6,7 +6,7 @@ use super::Metrics;
 use super::labels::{Label, RequestOutcome};
 use super::sums::OUTCOMES;
 
-/// Requests since the start, by service and rule; an empty rule stands for none, an empty service too.
+/// Requests since the start, by service and rule; an empty rule means none, and an empty service too.
 #[derive(Debug, Default)]
 pub struct HitCounts(HashMap<Box<str>, HashMap<Box<str>, RuleHits>>);
 

@@ -46,7 +46,7 @@ macro_rules! labels {
 labels! {
     /// What became of a request, the `decision` label.
     RequestOutcome {
-        /// A rule allowed it; the upstream was asked, with or without success.
+        /// A rule allowed it, and it was sent to the upstream, with or without success.
         Allowed => "allowed",
         /// A rule would have refused it, but the service only reports; it was forwarded.
         Reported => "reported",
@@ -134,7 +134,7 @@ labels! {
     ReloadOutcome {
         /// The new configuration is in force.
         Applied => "applied",
-        /// The files say what they said before, and it is in force.
+        /// The files are as before, and in force.
         Unchanged => "unchanged",
         /// The files have problems; the former configuration stays in force.
         Refused => "refused",

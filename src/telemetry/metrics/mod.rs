@@ -1,6 +1,6 @@
 //! Counters: one shard a worker, merged when somebody asks.
 //!
-//! A worker counts through handles made when the configuration was loaded, into cells that nobody else writes to:
+//! A worker counts through handles made when the configuration was loaded, into cells that no other worker writes to:
 //! no name is looked up, no cache line is shared, no locked instruction is needed. All labels come from the
 //! configuration or from closed sets, never from a client.
 
@@ -147,19 +147,19 @@ impl Metrics {
         let _ = self.access_log.set(dropped);
     }
 
-    /// Shows how many spans were sent, and how many were not. Only the first who says so is asked.
+    /// Registers the source of the span counters. Only the first call has an effect.
     pub fn show_spans(&self, counts: SpanCounts) {
         // a process has one place for its traces
         let _ = self.spans.set(counts);
     }
 
-    /// Shows how the audit stream does. Only the first who says so is asked.
+    /// Registers the source of the audit counters. Only the first call has an effect.
     pub fn show_audit(&self, counts: AuditCounts) {
         // a process has one stream
         let _ = self.audit.set(counts);
     }
 
-    /// Shows how the servers of all upstreams are. Only the first who says so is asked.
+    /// Registers the source of the server gauges. Only the first call has an effect.
     pub fn show_servers(&self, levels: ServerLevels) {
         // a process has one fleet
         let _ = self.servers.set(levels);

@@ -72,7 +72,7 @@ impl Shard {
         self.cells.services().resolve_server(service, server)
     }
 
-    /// The handle for requests that reach no service: too malformed, or for a host or path that nobody serves.
+    /// The handle for requests that reach no service: malformed, or for a host or path without a service.
     /// Their `service` label is empty.
     pub fn unrouted(&self) -> ServiceMetrics {
         self.service(NONE, &[])
@@ -88,7 +88,7 @@ impl Shard {
         Gauge::new(&self.cells.client_connections)
     }
 
-    /// The gauge of open client connections that rest, and hold no buffers for as long.
+    /// The gauge of parked client connections, which have no buffers.
     pub fn parked_connections(&self) -> Gauge {
         Gauge::new(&self.cells.parked_connections)
     }

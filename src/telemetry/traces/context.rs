@@ -1,4 +1,4 @@
-//! W3C Trace Context: which trace a request belongs to, as it says itself and as its upstream is told.
+//! W3C Trace Context: the trace of a request, as received from the client and as sent to the upstream.
 
 use std::str::FromStr as _;
 

@@ -91,7 +91,7 @@ struct Sending {
 #[derive(Clone, Copy)]
 enum Health {
     Sending,
-    /// Since when the operator knows.
+    /// When this was last logged.
     Failing(Instant),
 }
 

@@ -1,4 +1,4 @@
-//! The spans between the workers and the exporter: never more than a bound, and nobody waits.
+//! The bounded queue of spans between the workers and the exporter; a full queue drops spans and makes no worker wait.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -27,10 +27,10 @@ pub struct TraceSettings {
     pub trust: TrustContext,
 }
 
-/// Whose word about whether a trace is recorded counts. A trace is continued whoever began it.
+/// Whose sampling decision is followed. The trace itself is always continued.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum TrustContext {
-    /// That of `server.trusted_proxies`: anybody else could have every request of his recorded, and pay nothing for it.
+    /// That of `server.trusted_proxies`: other clients could have every request recorded at no cost to them.
     #[default]
     Proxies,
     /// Everybody's, for networks without strangers.

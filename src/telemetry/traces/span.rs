@@ -20,7 +20,7 @@ pub struct ServerSpan<'a> {
     pub path: &'a str,
     /// The pattern that covers it; `None` where none does: a path is no name for a group of requests.
     pub route: Option<&'a str>,
-    /// The host that the client asked.
+    /// The host that the client requested.
     pub host: &'a str,
     /// The client's address, as far as it is believed.
     pub client: ClientAddress,
@@ -55,11 +55,11 @@ pub(super) struct Attempt {
     /// As it is called in logs: `host:port` or the path of a socket.
     pub(super) server: String,
     pub(super) path: String,
-    /// `None` where nobody waited for its end.
+    /// `None` where the exchange was given up before its end.
     pub(super) ended: Option<(Instant, AttemptOutcome)>,
 }
 
-/// A span as it is told apart from others of its trace.
+/// The identifier of a span within its trace.
 pub(super) struct Told {
     pub(super) kind: SpanKind,
     pub(super) name: Cow<'static, str>,

@@ -170,7 +170,7 @@ impl Trace {
         self.recorded
     }
 
-    /// Says that a server is asked. What the server is told replaces what the client said.
+    /// Records that a server is tried, and gives its request the context of that span in place of the client's.
     pub fn ask(
         &self,
         fields: &mut HeaderMap,
