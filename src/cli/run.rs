@@ -53,7 +53,7 @@ pub(super) fn run(_: &RunArgs, config: &Path) -> anyhow::Result<ExitCode> {
 fn line_format(format: LogFormat, stream: &impl IsTerminal) -> LineFormat {
     match format {
         LogFormat::Auto => LineFormat::of(stream),
-        LogFormat::Text => LineFormat::Text,
+        LogFormat::Text => LineFormat::text_on(stream),
         LogFormat::Json => LineFormat::Json,
     }
 }

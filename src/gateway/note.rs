@@ -59,7 +59,7 @@ fn note_login(worker: &Worker, login: &LoginEvent, client_ip: ClientAddress) -> 
             });
             tracing::warn!(event = "login_failed", %client_ip, user, reason = denial.label());
             worker.signed_in("login_failed", denial.label(), user, client_ip);
-            format!("login failed: {}", denial.label())
+            format!("login failed: {}", denial.label().replace('_', " "))
         }
     }
 }
@@ -84,7 +84,7 @@ fn note_session(worker: &Worker, event: &SessionEvent, client_ip: ClientAddress)
                         user.unwrap_or_default(),
                         client_ip,
                     );
-                    format!("refresh failed: {}", denial.label())
+                    format!("refresh failed: {}", denial.label().replace('_', " "))
                 }
             }
         }
@@ -93,7 +93,7 @@ fn note_session(worker: &Worker, event: &SessionEvent, client_ip: ClientAddress)
             worker.signed_in("logout", "", "", client_ip);
             "logout".to_owned()
         }
-        SessionEvent::Logout(Err(_)) => "logout failed: state_away".to_owned(),
+        SessionEvent::Logout(Err(_)) => "logout failed: state away".to_owned(),
     }
 }
 

@@ -105,7 +105,7 @@ impl Rejection {
     /// What the operator is told, in the access log.
     pub(super) fn reason(&self) -> String {
         match self {
-            Self::BadCredential(error) => error.label().to_owned(),
+            Self::BadCredential(error) => error.reason().to_owned(),
             Self::Forbidden(forbid) | Self::Closed(forbid) => {
                 forbid_label(&forbid.reason).to_owned()
             }

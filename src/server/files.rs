@@ -16,6 +16,6 @@ pub(super) fn raise_limit() {
             maximum,
         },
     ) {
-        tracing::warn!(%error, ?current, "the limit of open files cannot be raised");
+        tracing::warn!(%error, limit = current, "the limit of open files cannot be raised");
     }
 }

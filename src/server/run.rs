@@ -65,6 +65,20 @@ pub struct Bound {
     pub admin: Option<SocketAddr>,
 }
 
+impl Bound {
+    /// Says where; with `tls`, every address is one of HTTPS.
+    fn report(&self, tls: bool) {
+        let scheme = if tls { "https" } else { "http" };
+        let clients = self.clients.iter().map(|address| match address {
+            ListenAddress::Tcp(address) => format!("{scheme}://{address}"),
+            ListenAddress::Unix(_) => address.to_string(),
+        });
+        let clients = clients.collect::<Vec<_>>().join(", ");
+        let admin = self.admin.map(|address| format!("http://{address}"));
+        tracing::info!(clients, admin, "listening");
+    }
+}
+
 /// Why a gateway cannot start, or ended without a signal.
 #[derive(Debug)]
 pub enum RunError {
@@ -222,7 +236,7 @@ impl Process {
         let outcome = runtime.block_on(async {
             watchdog.map(|watchdog| tokio::spawn(watchdog.run()));
             tokio::spawn(Arc::clone(&process_state.server_sets).watch());
-            tracing::info!(clients = ?bound.clients, admin = ?bound.admin, "listening");
+            bound.report(self.tls.is_some());
             manager::ready();
             ready(&bound);
             let drain = || start_drain(&draining, shared, &self.sinks);

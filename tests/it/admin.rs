@@ -348,7 +348,7 @@ fn several_addresses_are_served() {
         .split_once("[::1]:")
         .unwrap()
         .1
-        .split(']')
+        .split('"')
         .next()
         .unwrap()
         .parse()

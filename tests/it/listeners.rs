@@ -59,8 +59,8 @@ fn several_listeners_serve_alike() {
         folder.path().join("second.sock"),
     );
     for part in [
-        "127.0.0.1:",
-        "[::1]:",
+        "\"clients\":[\"http://127.0.0.1:",
+        "\"http://[::1]:",
         &format!("unix:{}", first.display()),
         &format!("unix:{}", second.display()),
     ] {

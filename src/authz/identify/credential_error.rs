@@ -22,17 +22,17 @@ pub enum CredentialError {
 }
 
 impl CredentialError {
-    /// A short, fixed name for logs.
-    pub fn label(self) -> &'static str {
+    /// What the operator reads in logs and on the dashboard.
+    pub fn reason(self) -> &'static str {
         match self {
-            Self::Token(refusal) => refusal.label(),
-            Self::Revoked => "session_ended",
-            Self::ApiKey(KeyRefusal::Unknown) => "api_key_unknown",
-            Self::ApiKey(KeyRefusal::Expired) => "api_key_expired",
-            Self::ApiKey(KeyRefusal::Disabled) => "user_disabled",
-            Self::UserGone => "user_gone",
-            Self::UserDisabled => "user_disabled",
-            Self::TooOld => "too_old",
+            Self::Token(TokenError::KeyId) => "the token is signed by a key that is not configured",
+            Self::Token(error) => error.description(),
+            Self::Revoked => "the session has ended",
+            Self::ApiKey(KeyRefusal::Unknown) => "the API key is unknown",
+            Self::ApiKey(KeyRefusal::Expired) => "the API key has expired",
+            Self::ApiKey(KeyRefusal::Disabled) | Self::UserDisabled => "the user is disabled",
+            Self::UserGone => "the user is not in the user list",
+            Self::TooOld => "the token is older than the user's `tokens_valid_after`",
         }
     }
 

@@ -6,7 +6,7 @@
 use crate::text::hex;
 
 /// Appends a JSON string, quotes included.
-pub(super) fn quoted(out: &mut Vec<u8>, text: &str) {
+pub(in crate::telemetry) fn quoted(out: &mut Vec<u8>, text: &str) {
     out.push(b'"');
     if holds(text, Needs::Escape) {
         escape(out, text);
@@ -17,7 +17,7 @@ pub(super) fn quoted(out: &mut Vec<u8>, text: &str) {
 }
 
 /// Appends a text as it is where it is one plain word, as a JSON string otherwise.
-pub(super) fn word(out: &mut Vec<u8>, text: &str) {
+pub(in crate::telemetry) fn word(out: &mut Vec<u8>, text: &str) {
     if text.is_empty() || holds(text, Needs::Quotes) {
         quoted(out, text);
     } else {

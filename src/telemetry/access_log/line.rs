@@ -6,14 +6,14 @@ use std::time::{Duration, SystemTime};
 
 use super::escape::{quoted, word};
 use crate::access::ClientAddress;
-use crate::telemetry::LineFormat;
+use crate::telemetry::{Attention, LineFormat};
 
 /// One request that is over. There is no place for a query string, a token or a password, on purpose.
 #[derive(Clone, Debug)]
 pub struct AccessLine<'a> {
     /// When its head was complete.
     pub time: SystemTime,
-    /// What the upstream was told as `X-Request-Id`.
+    /// The `X-Request-Id` that was sent to the upstream.
     pub request_id: &'a str,
     /// The client's address.
     pub client: ClientAddress,
@@ -37,7 +37,7 @@ pub struct AccessLine<'a> {
     pub status: u16,
     /// Bytes of the answer's body that were handed to the client's connection.
     pub bytes: u64,
-    /// The server that was asked, such as `127.0.0.1:9000`.
+    /// The server that the request was sent to, such as `127.0.0.1:9000`.
     pub upstream: Option<&'a str>,
     /// From the end of the request head to the end of the answer.
     pub duration: Duration,
@@ -73,12 +73,13 @@ impl Aborted {
 /// A value of a field.
 #[derive(Clone, Copy)]
 enum Value<'a> {
-    /// Text that anybody may have sent.
+    /// Untrusted text.
     Text(&'a str),
     /// Text of visible ASCII without quotes, which needs no look.
     Known(&'a str),
     Address(IpAddr),
     Number(u64),
+    Status(u16),
     /// In milliseconds, with three more digits.
     Milliseconds(Duration),
     /// In hexadecimal digits.
@@ -88,10 +89,10 @@ enum Value<'a> {
 /// Appends one line, its end included. Fields without a value are left out; `stamp` is the formatted time.
 pub(super) fn format(out: &mut Vec<u8>, line: &AccessLine<'_>, format: LineFormat, stamp: &[u8]) {
     match format {
-        LineFormat::Text => {
+        LineFormat::Text | LineFormat::Coloured => {
             out.extend_from_slice(b"time=");
             out.extend_from_slice(stamp);
-            each_field(line, |key, value| text_field(out, key, value));
+            each_field(line, |key, value| text_field(out, key, value, format));
             out.push(b'\n');
         }
         LineFormat::Json => {
@@ -132,7 +133,7 @@ fn each_field(line: &AccessLine<'_>, mut put: impl FnMut(Key, Value<'_>)) {
     line.reason
         .into_iter()
         .for_each(|reason| put(keys::REASON, Value::Text(reason)));
-    put(keys::STATUS, Value::Number(line.status.into()));
+    put(keys::STATUS, Value::Status(line.status));
     put(keys::BYTES, Value::Number(line.bytes));
     put(keys::DURATION, Value::Milliseconds(line.duration));
     line.upstream
@@ -149,7 +150,7 @@ fn each_field(line: &AccessLine<'_>, mut put: impl FnMut(Key, Value<'_>)) {
         .for_each(|id| put(keys::TRACE_ID, Value::Id(id)));
 }
 
-/// A field's name with all that stands between it and the field before.
+/// A field's name with the separators around it.
 struct Key {
     text: &'static str,
     json: &'static str,
@@ -173,13 +174,21 @@ mod keys {
     }
 }
 
-fn text_field(out: &mut Vec<u8>, key: Key, value: Value<'_>) {
+fn text_field(out: &mut Vec<u8>, key: Key, value: Value<'_>, format: LineFormat) {
     out.extend_from_slice(key.text.as_bytes());
     match value {
         Value::Text(text) => word(out, text),
         Value::Known(text) => out.extend_from_slice(text.as_bytes()),
         Value::Address(address) => put_address(out, address),
         Value::Number(number) => put_number(out, number),
+        Value::Status(status) => {
+            let attention = match status {
+                500.. => Attention::Much,
+                400..500 => Attention::Some,
+                _ => Attention::None,
+            };
+            attention.paint(format, out, |out| put_number(out, status.into()));
+        }
         Value::Milliseconds(duration) => put_milliseconds(out, duration),
         Value::Id(id) => put_id(out, id),
     }
@@ -192,6 +201,7 @@ fn json_field(out: &mut Vec<u8>, key: Key, value: Value<'_>) {
         Value::Known(text) => between_quotes(out, |out| out.extend_from_slice(text.as_bytes())),
         Value::Address(address) => between_quotes(out, |out| put_address(out, address)),
         Value::Number(number) => put_number(out, number),
+        Value::Status(status) => put_number(out, status.into()),
         Value::Milliseconds(duration) => put_milliseconds(out, duration),
         Value::Id(id) => between_quotes(out, |out| put_id(out, id)),
     }

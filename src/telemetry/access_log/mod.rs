@@ -9,6 +9,7 @@ mod shard;
 mod stamp;
 mod writer;
 
+pub(super) use escape::{quoted, word};
 pub use line::{Aborted, AccessLine};
 pub use shard::{Dropped, LogShard};
 pub(super) use stamp::Stamp;
@@ -67,7 +68,7 @@ impl AccessLog {
         self.shared.dropped.clone()
     }
 
-    /// Writes what is there and ends the writer; gives up after 5 s where nobody reads. Lines that come afterwards
+    /// Writes what is there and ends the writer; gives up after 5 s where the reader does not read. Lines that come afterwards
     /// count as dropped.
     pub fn close(self) {
         drop(self);

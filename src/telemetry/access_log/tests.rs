@@ -101,6 +101,28 @@ fn text_lines() {
 }
 
 #[test]
+fn a_terminal_shows_what_needs_attention() {
+    for (status, shown) in [
+        (201, "201"),
+        (404, "\u{1b}[33m404\u{1b}[0m"),
+        (502, "\u{1b}[31m502\u{1b}[0m"),
+    ] {
+        let line = AccessLine {
+            status,
+            ..minimal()
+        };
+        check(
+            LineFormat::Coloured,
+            &line,
+            &format!(
+                "time=1970-01-01T00:00:00.000Z type=access request_id=r1 client=unknown method=GET host=\"\" path=/ \
+                 decision=not_found status={shown} bytes=0 duration_ms=0.000"
+            ),
+        );
+    }
+}
+
+#[test]
 fn json_lines() {
     check(
         LineFormat::Json,

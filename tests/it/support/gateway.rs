@@ -336,12 +336,14 @@ impl Gateway {
         };
         let listening = gateway.event("listening");
         let of = |key: &str| match listening.as_str() {
-            Some(text) => text.split_once(&format!(" {key}=")).unwrap().1.to_owned(),
-            None => listening[key].as_str().unwrap().to_owned(),
+            Some(text) => text
+                .split_once(&format!(" {key}="))
+                .map(|(_, rest)| rest.to_owned()),
+            None => listening.get(key).map(Value::to_string),
         };
-        gateway.address = address_in(&of("clients"));
-        if !of("admin").starts_with("None") {
-            gateway.admin = address_in(&of("admin"));
+        gateway.address = address_in(&of("clients").unwrap());
+        if let Some(admin) = of("admin") {
+            gateway.admin = address_in(&admin);
         }
         gateway
     }
@@ -533,17 +535,10 @@ fn follow(stream: impl Read + Send + 'static, printed: Arc<Mutex<String>>) -> Re
     receiver
 }
 
-/// The first address in a list as it is logged; port 0 where there is none.
+/// The first address in a list of URLs as it is logged; port 0 where there is none.
 fn address_in(text: &str) -> SocketAddr {
     let list = text.split(" admin=").next().unwrap();
-    let read = |entry: &str| {
-        let open = entry.strip_prefix('[').unwrap_or(entry);
-        let shut = open.strip_suffix(']').unwrap_or(open);
-        [entry, open, shut]
-            .iter()
-            .find_map(|text| text.parse().ok())
-    };
-    list.split([' ', ',', '(', ')'])
-        .find_map(read)
+    list.split(['"', ',', ' '])
+        .find_map(|entry| entry.split_once("://")?.1.parse().ok())
         .unwrap_or(SocketAddr::from(([127, 0, 0, 1], 0)))
 }

@@ -44,12 +44,27 @@ fn the_user_list_applies_to_the_subjects_that_it_has() {
     let upstream = Upstream::saying("hi");
     let gateway = start(&upstream);
     for (subject, issued, status, reason) in [
-        ("alice", true, 401, "user_disabled"),
-        ("alice", false, 401, "user_disabled"),
-        ("bob", true, 401, "too_old"),
-        ("bob", false, 401, "too_old"),
+        ("alice", true, 401, "the user is disabled"),
+        ("alice", false, 401, "the user is disabled"),
+        (
+            "bob",
+            true,
+            401,
+            "the token is older than the user's `tokens_valid_after`",
+        ),
+        (
+            "bob",
+            false,
+            401,
+            "the token is older than the user's `tokens_valid_after`",
+        ),
         ("carol", true, 200, ""),
-        ("carol", false, 401, "too_old"),
+        (
+            "carol",
+            false,
+            401,
+            "the token is older than the user's `tokens_valid_after`",
+        ),
         ("dora", true, 200, ""),
         ("dora", false, 200, ""),
         ("on-no-list", true, 200, ""),
