@@ -12,6 +12,7 @@ mod facts;
 mod flow;
 mod identify;
 mod judge;
+mod location;
 mod note;
 mod process_state;
 mod reauthorization;

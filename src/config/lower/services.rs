@@ -144,6 +144,7 @@ fn service(
     };
     let (policy, spans) = rules::rules(section.take("rules"), &place, reader);
     allow_lints(section.take("allow_lints"), Some(span), reader);
+    let rewrite_location = section.boolean("rewrite_location", reader);
     let login_redirect = section.boolean("login_redirect", reader);
     let document = section
         .take("openapi")
@@ -163,6 +164,7 @@ fn service(
         cors: cors.map_or(Some(None), |cors| cors.map(Some))?,
         response_fields: response_fields.unwrap_or_else(|| Some(Default::default()))?,
         body_limit: smaller(body_limit, shared.body_limit),
+        rewrite_location: rewrite_location.unwrap_or(true),
         login_redirect: login_redirect.unwrap_or(true),
         document,
     };
