@@ -64,7 +64,10 @@ fn an_answer_may_have_a_thousand_fields() {
                 "{upstream}{path}"
             );
             let fields: usize = path[1..].split('/').next().unwrap().parse().unwrap();
-            let passed = answer.head.lines().filter(|line| line.to_ascii_lowercase().starts_with("x-"));
+            let passed = answer
+                .head
+                .lines()
+                .filter(|line| line.to_ascii_lowercase().starts_with("x-"));
             assert!(passed.count() >= fields - 2, "{upstream}{path}");
         }
         for path in ["/1010/1", "/40/5000", "/3/140000"] {
