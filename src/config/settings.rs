@@ -345,6 +345,8 @@ pub struct Service {
     pub response_fields: wire::ResponseFields,
     /// Bytes of a request body; the smaller of this and the server's limit counts. Already merged.
     pub body_limit: Option<NonZeroU64>,
+    /// Whether `Location` and `Content-Location` of its answers are written as the client sees them; default true.
+    pub rewrite_location: bool,
     /// Whether people without a credential are sent to the sign-in page; default true.
     pub login_redirect: bool,
     /// `openapi.path`: where clients find the service's OpenAPI document, to which the gateway adds what the rules ask;

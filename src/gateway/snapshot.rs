@@ -56,6 +56,8 @@ pub(super) struct ServiceSnapshot {
     pub(super) server_set: Arc<ServerSet>,
     pub(super) cors: Option<Cors>,
     pub(super) response_fields: ResponseFields,
+    /// Whether the URLs that answers lead on by are written as the client sees them.
+    pub(super) rewrite_location: bool,
     /// Whether people are sent to the sign-in page.
     pub(super) login_redirect: bool,
     /// Where its OpenAPI document is, in the one spelling of a path.
@@ -229,6 +231,7 @@ impl ServiceSnapshot {
             server_set,
             cors: service.cors,
             response_fields: service.response_fields,
+            rewrite_location: service.rewrite_location,
             login_redirect: service.login_redirect,
             document: service.document,
             listing,

@@ -15,6 +15,7 @@ mod http2;
 mod identity;
 mod intake;
 mod interim;
+mod location;
 mod original_request;
 mod peer;
 mod problem;
@@ -42,6 +43,7 @@ pub use host::Host;
 pub use identity::{Authorization, IdentityField, IdentityHeader, IdentitySettings};
 pub use intake::{Intake, Target};
 pub use interim::Interim;
+pub use location::LocationRewrite;
 pub use original_request::{ForwardAuthHeaders, ForwardAuthProxy, OriginalError, OriginalRequest};
 pub use peer::{Peer, Scheme};
 pub use problem::{
