@@ -106,7 +106,8 @@ impl SecretPlaces {
             Secrecy::Open | Secrecy::Tracing => false,
             // braces in place of brackets
             Secrecy::OldKeys | Secrecy::FileName => may_be_secret(&entry.key),
-            Secrecy::Secret => true,
+            // how the bytes of a secret are written is none
+            Secrecy::Secret => &*entry.key != "base64url",
         };
         if secret || looks_secret(&entry.key) || is_secret_in_braces(entry) {
             self.spans.push(entry.key_span);
