@@ -84,15 +84,15 @@ impl Snapshot {
             traces,
             audit,
         } = process_state;
-        let trusted_issuers = config.auth.trusted_issuers(|settings, url| {
-            issuer_keys.keys(&settings.issuer, url, &settings.algorithms)
+        let trusted_issuers = config.auth.trusted_issuers(|settings, location| {
+            issuer_keys.keys(&settings.issuer, location, &settings.algorithms)
         });
         let directory = Arc::new(config.directory);
         let describes = config.auth.verify;
         let token = &config.auth.token;
         let verifier = Verifier::new(token.keys(), token.verifier());
         let browsers = Arc::new(browser_sessions(token, config.auth.session.max_age));
-        let (portal, issuer) = portal_parts(config.auth);
+        let (portal, issuer) = portal_parts(config.auth, config.server.limits.header_bytes);
         let cookie = Arc::clone(&portal.cookie);
         let body_timeout = config.server.timeouts.body;
         let server_sets = server_sets.reconcile(
@@ -175,7 +175,7 @@ impl Snapshot {
 }
 
 /// What the portal is set up with, and what issues its tokens.
-fn portal_parts(auth: config::Auth) -> (PortalSettings, TokenIssuer) {
+fn portal_parts(auth: config::Auth, longest_token: usize) -> (PortalSettings, TokenIssuer) {
     let own = auth.own_paths();
     let token = auth.token;
     let portal = PortalSettings {
@@ -192,6 +192,7 @@ fn portal_parts(auth: config::Auth) -> (PortalSettings, TokenIssuer) {
         audience: token.audience,
         access_ttl: token.access_ttl,
         roles_claim: token.roles_claim,
+        longest_token,
     };
     (portal, TokenIssuer::new(token.key, issuer))
 }
