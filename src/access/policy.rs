@@ -11,6 +11,7 @@ use super::decision::{Challenge, Decision, Forbid, ForbidReason, Permit, PolicyD
 use super::judge::{self, RuleVerdict};
 use super::path::RequestPath;
 use super::pattern_trie::PatternTrie;
+use super::requested_paths::{DecidedPath, RequestedPaths};
 use super::rule::{Methods, Mode, Rule, RuleId};
 
 /// The rules of one service. The order in which they were written never matters.
@@ -100,8 +101,21 @@ impl Policy {
         self.tree.find(path, |leaf| leaf.pick(method))
     }
 
-    /// Decides one request.
+    /// Decides one request: each of its paths, with the same method. The first denial counts.
     pub fn decide<'a>(
+        &self,
+        method: &Method,
+        paths: impl Into<RequestedPaths<'a>>,
+        caller: &'a Caller,
+    ) -> Decision<'a> {
+        let paths = paths.into();
+        let decided = each(paths, |path| {
+            self.decide_path(method, path, caller).into_result()
+        });
+        decided.map_or_else(Decision::from, Decision::Allow)
+    }
+
+    fn decide_path<'a>(
         &self,
         method: &Method,
         path: &'a RequestPath,
@@ -112,6 +126,7 @@ impl Policy {
             None => Decision::Forbid(Forbid {
                 rule: None,
                 reason: ForbidReason::NoRule,
+                about: DecidedPath::Target,
             }),
         }
     }
@@ -131,35 +146,52 @@ impl Policy {
                 Decision::Challenge(Challenge {
                     rule: id,
                     credential_rejected,
+                    about: DecidedPath::Target,
                 })
             }
             RuleVerdict::Forbid(reason) => Decision::Forbid(Forbid {
                 rule: Some(id),
                 reason,
+                about: DecidedPath::Target,
             }),
         }
     }
 
-    /// Decides one request and enforces the decision. Where the mode is [`Mode::Report`], a denial becomes a permit
+    /// Decides one request and enforces the decisions. Where the mode is [`Mode::Report`], a denial becomes a permit
     /// that carries it.
     ///
     /// # Errors
-    /// The denial, where it is enforced.
+    /// The denial of one of its paths, where it is enforced.
     pub fn enforce<'a>(
         &self,
         method: &Method,
-        path: &'a RequestPath,
+        paths: impl Into<RequestedPaths<'a>>,
         caller: &'a Caller,
     ) -> Result<Permit<'a>, PolicyDenial> {
-        let denial = match self.decide(method, path, caller) {
-            Decision::Allow(permit) => return Ok(permit),
-            Decision::Challenge(challenge) => PolicyDenial::Challenge(challenge),
-            Decision::Forbid(forbid) => PolicyDenial::Forbid(forbid),
-        };
-        match self.mode_of(denial.rule()) {
-            Mode::Enforce => Err(denial),
-            Mode::Report => Ok(Permit::reported(path, caller.identity(), denial)),
+        each(paths.into(), |path| {
+            let decision = self.decide_path(method, path, caller);
+            decision
+                .into_result()
+                .or_else(|denial| match self.mode_of(denial.rule()) {
+                    Mode::Enforce => Err(denial),
+                    Mode::Report => Ok(Permit::reported(path, caller.identity(), denial)),
+                })
+        })
+    }
+}
+
+/// A permit for all of the paths, where there is one for each.
+fn each<'a>(
+    paths: RequestedPaths<'a>,
+    decide: impl Fn(&'a RequestPath) -> Result<Permit<'a>, PolicyDenial>,
+) -> Result<Permit<'a>, PolicyDenial> {
+    let permit = decide(paths.target)?;
+    match paths.destination {
+        Some(path) => {
+            let other = decide(path).map_err(PolicyDenial::about_destination)?;
+            Ok(permit.with_destination(other))
         }
+        None => Ok(permit),
     }
 }
 

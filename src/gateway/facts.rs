@@ -12,7 +12,7 @@ use super::renewal::Renewal;
 use super::traced::Traced;
 use crate::access::{ClientAddress, Identity, Permit, RuleId};
 use crate::telemetry::metrics::RequestOutcome;
-use crate::wire::{Answered, Intake};
+use crate::wire::{Answered, CacheRisk, Intake};
 
 /// The facts about a request that its record needs.
 pub(super) struct RequestFacts {
@@ -36,6 +36,8 @@ pub(super) struct RequestFacts {
     pub(super) reason: Option<String>,
     /// What a page of another origin may read of the response; only where the service has a `cors` block.
     pub(super) cors: Option<Answered>,
+    /// Whether a shared cache could hand the answer to others.
+    pub(super) cache_risk: Option<CacheRisk>,
     /// Only where requests are traced.
     pub(super) trace: Option<Box<Traced>>,
 }
@@ -67,6 +69,7 @@ impl RequestFacts {
             outcome: RequestOutcome::BadRequest,
             reason: None,
             cors: None,
+            cache_risk: None,
             trace: None,
         }
     }

@@ -20,7 +20,7 @@ use crate::token::{
 use crate::upstream::{Forwarding, ServerSet};
 use crate::users::Directory;
 use crate::wire::{
-    Cors, FieldFilter, ForwardAuthHeaders, ResponseFields, SessionCookie, TrustedProxies,
+    CacheMode, Cors, FieldFilter, ForwardAuthHeaders, ResponseFields, SessionCookie, TrustedProxies,
 };
 
 /// One load of the configuration, ready for requests.
@@ -54,6 +54,7 @@ pub(super) struct ServiceSnapshot {
     pub(super) server_set: Arc<ServerSet>,
     pub(super) cors: Option<Cors>,
     pub(super) response_fields: ResponseFields,
+    pub(super) cache: CacheMode,
     /// Whether people are sent to the sign-in page.
     pub(super) login_redirect: bool,
     /// Where its OpenAPI document is, in the one spelling of a path.
@@ -215,6 +216,7 @@ impl ServiceSnapshot {
             server_set,
             cors: service.cors,
             response_fields: service.response_fields,
+            cache: service.cache,
             login_redirect: service.login_redirect,
             document: service.document,
             listing,

@@ -34,6 +34,11 @@ impl FieldPresence {
     /// Further fields about one connection: `Keep-Alive` and those of proxies.
     pub(crate) const OTHER_HOP_BY_HOP: Self = Self(1 << 11);
 
+    /// `Cache-Control`.
+    pub(crate) const CACHE_CONTROL: Self = Self(1 << 13);
+    /// WebDAV's `Destination`.
+    pub(crate) const DESTINATION: Self = Self(1 << 12);
+
     /// What this head has.
     pub fn of(headers: &HeaderMap) -> Self {
         headers.keys().fold(Self::default(), |found, name| {
@@ -55,9 +60,11 @@ impl FieldPresence {
     pub(super) fn named(name: &str) -> Self {
         match name {
             "authorization" => Self::AUTHORIZATION,
+            "cache-control" => Self::CACHE_CONTROL,
             "connection" => Self::CONNECTION,
             "content-length" => Self::CONTENT_LENGTH,
             "cookie" => Self::COOKIE,
+            "destination" => Self::DESTINATION,
             "expect" => Self::EXPECT,
             "set-cookie" => Self::SET_COOKIE,
             "te" => Self::TE,
@@ -81,9 +88,11 @@ mod tests {
     fn every_name_is_a_set_of_its_own() {
         let names = [
             "authorization",
+            "cache-control",
             "connection",
             "content-length",
             "cookie",
+            "destination",
             "expect",
             "set-cookie",
             "te",

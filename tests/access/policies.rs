@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use gatelatch::access::{
-    Caller, CaseRule, Decision, ForbidReason, Methods, Mode, PathOptions, Pattern, Policy,
-    RequestPath, Requirement, Rule,
+    Caller, CaseRule, DecidedPath, Decision, ForbidReason, Methods, Mode, PathOptions, Pattern,
+    Policy, PolicyDenial, RequestPath, RequestedPaths, Requirement, Rule,
 };
 use gatelatch::analysis::explain;
 use http::Method;
@@ -81,6 +81,42 @@ proptest! {
         if let Some(winner) = explanation.winner && !winner.alternatives.is_empty() {
             let holds = winner.alternatives.iter().any(|lines| lines.iter().all(|line| line.holds));
             prop_assert_eq!(holds, outcome(&decision) == Outcome::Allow);
+        }
+    }
+
+    #[test]
+    fn a_destination_is_decided_on_as_the_path_is(
+        rules in rules(), reported in any::<u8>(), method in method(), one in path(), other in path(), caller in caller(),
+    ) {
+        let mut rules = build(rules, CaseRule::Sensitive).rules().to_vec();
+        for (index, rule) in rules.iter_mut().enumerate() {
+            rule.mode = if reported >> (index % 8) & 1 == 1 { Mode::Report } else { Mode::Enforce };
+        }
+        let policy = Policy::build(rules, CaseRule::Sensitive).unwrap();
+        let (one, other) = (parse(&one), parse(&other));
+        let both = |target, destination| RequestedPaths { target, destination: Some(destination) };
+        let allows = |paths| outcome(&policy.decide(&method, paths, &caller)) == Outcome::Allow;
+        let alone = allows((&one).into()) && allows((&other).into());
+        prop_assert_eq!(allows(both(&one, &other)), alone);
+        prop_assert_eq!(allows(both(&other, &one)), alone);
+        let enforced = |path| policy.enforce(&method, path, &caller).is_err();
+        let denied = enforced(&one) || enforced(&other);
+        for (target, destination) in [(&one, &other), (&other, &one)] {
+            match policy.enforce(&method, both(target, destination), &caller) {
+                Ok(permit) => {
+                    prop_assert!(!denied);
+                    prop_assert_eq!((permit.path(), permit.destination()), (target, Some(destination)));
+                    prop_assert_eq!(permit.denial().is_none(), alone);
+                }
+                Err(denial) => {
+                    prop_assert!(denied);
+                    let about = match denial {
+                        PolicyDenial::Challenge(challenge) => challenge.about,
+                        PolicyDenial::Forbid(forbid) => forbid.about,
+                    };
+                    prop_assert_eq!(about == DecidedPath::Target, enforced(target));
+                }
+            }
         }
     }
 

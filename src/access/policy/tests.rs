@@ -502,6 +502,7 @@ fn a_permit_names_what_was_decided() {
     let missing = Forbid {
         rule: Some(RuleId(0)),
         reason: ForbidReason::Roles(MissingRoles::OneOf(names("a"))),
+        about: DecidedPath::Target,
     };
     let policy = Policy::build(
         vec![rule("", "/{id}", any(vec![roles("a a")]))],

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use http::Method;
 
 use super::overlaps::overlaps;
+use super::recursion::recursive_methods;
 use crate::access::{
     Methods, Mount, PathOptions, Pattern, Policy, RequestPath, Requirement, Rule, RuleId, Segment,
 };
@@ -24,6 +25,8 @@ const USUAL: [Method; 5] = [
 
 /// The rules of one service, and where they stand.
 pub(in crate::config) struct Rules<'a> {
+    /// The service's name.
+    pub(in crate::config) named: &'a str,
     pub(in crate::config) policy: &'a Policy,
     /// `None` where it was refused.
     pub(in crate::config) mount: Option<&'a Mount>,
@@ -51,6 +54,7 @@ impl Rules<'_> {
 pub(in crate::config) fn rules(rules: &Rules<'_>) -> Vec<Finding> {
     let mut findings = fall_throughs(rules);
     findings.extend(overlaps(rules));
+    findings.extend(recursive_methods(rules));
     if let Some(mount) = rules.mount {
         let ids = (0..).map(RuleId).zip(rules.policy.rules());
         let outside = ids.filter(|(_, rule)| is_outside(&rule.pattern, mount));

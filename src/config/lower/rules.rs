@@ -83,6 +83,7 @@ fn policy(
         Ok(policy) => {
             let policy = policy.with_unruled(place.mode);
             let rules = lint::Rules {
+                named: place.service,
                 policy: &policy,
                 mount: place.mount,
                 service: place.span,

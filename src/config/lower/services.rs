@@ -132,6 +132,9 @@ fn service(
     let response_fields = section.take("response_headers");
     let response_fields =
         response_fields.map(|entry| response_headers::response_headers(entry, reader));
+    let cache = section
+        .take("cache")
+        .and_then(|entry| reader.choice(&entry, blocks::CACHE));
     let body_limit = own_body_limit(&mut section, reader);
     let mode = rules::mode(&mut section, &[span], reader).unwrap_or_default();
     let place = rules::Place {
@@ -163,6 +166,7 @@ fn service(
         cors: cors.map_or(Some(None), |cors| cors.map(Some))?,
         response_fields: response_fields.unwrap_or_else(|| Some(Default::default()))?,
         body_limit: smaller(body_limit, shared.body_limit),
+        cache: cache.unwrap_or_default(),
         login_redirect: login_redirect.unwrap_or(true),
         document,
     };
