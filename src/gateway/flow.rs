@@ -12,7 +12,6 @@ use super::audited;
 use super::connection::ClientConnection;
 use super::document::{self, Read};
 use super::downstream::Downstream;
-use super::identify::{CredentialOutcome, Identified};
 use super::judge::{Forward, NextStep, PortalRequest, identify_sender, judge};
 use super::note;
 use super::record::RequestRecord;
@@ -23,6 +22,7 @@ use super::snapshot::Snapshot;
 use super::switch::Switch;
 use super::worker::{Pinned, Worker};
 use crate::ambient;
+use crate::identify::{CredentialOutcome, Identified};
 use crate::portal::PortalCaller;
 use crate::upstream::{ForwardError, ResponseBody, UpstreamReply};
 use crate::wire::{FieldPresence, add_renewal, remove_hop_by_hop, via};
@@ -232,7 +232,7 @@ async fn ask_portal(
     let snapshot = &*pinned.snapshot;
     connection.check(snapshot)?;
     let mut identified = identify_sender(worker, &pinned, &intake);
-    record.facts.user = identified.caller.identity().cloned();
+    record.facts.user = identified.caller.subject().identity().cloned();
     record.facts.renewal = Renewal::of(&mut identified, intake.site.scheme);
     let (caller, client) = (portal_caller(&identified), intake.client.address);
     let reply = snapshot
@@ -256,7 +256,10 @@ async fn ask_portal(
 }
 
 fn portal_caller(identified: &Identified) -> PortalCaller {
-    match (identified.caller.identity(), &identified.credential) {
+    match (
+        identified.caller.subject().identity(),
+        &identified.credential,
+    ) {
         (
             Some(identity),
             CredentialOutcome::Holds {

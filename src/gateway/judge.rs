@@ -15,7 +15,6 @@ use super::decide::enforce;
 use super::document;
 use super::downstream::Downstream;
 use super::facts::{RequestFacts, Route};
-use super::identify::{CredentialOutcome, Identified, identify};
 use super::reauthorization::holds_until;
 use super::rejection::Rejection;
 use super::renewal::Renewal;
@@ -24,7 +23,7 @@ use super::traced::Traced;
 use super::verify::verify;
 use super::worker::{Pinned, Worker};
 use crate::access::{NoDestination, Permit, RequestPath, RequestedPaths, Requirement};
-use crate::ambient;
+use crate::identify::{CredentialOutcome, Identified};
 use crate::portal::PortalEndpoint;
 use crate::telemetry::metrics::RequestOutcome;
 use crate::upstream::{Outbound, RequestContext};
@@ -249,13 +248,7 @@ impl Arrived<'_> {
 
 /// Whose request it is, now.
 pub(super) fn identify_sender(worker: &Worker, pinned: &Pinned, intake: &Intake) -> Identified {
-    let identified = identify(
-        worker,
-        pinned,
-        intake.credential.as_ref(),
-        intake.client.address,
-        ambient::unix_seconds(),
-    );
+    let identified = worker.identify(pinned, intake.credential.as_ref(), intake.client.address);
     worker.note_refusal(&identified);
     identified
 }

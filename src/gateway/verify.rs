@@ -6,13 +6,13 @@ use http::{HeaderName, HeaderValue, Response, StatusCode};
 use super::browser::{BrowserRequest, is_foreign};
 use super::decide::enforce;
 use super::facts::{RequestFacts, Route};
-use super::identify::{Identified, identify};
 use super::rejection::Rejection;
 use super::renewal::Renewal;
 use super::snapshot::ServiceSnapshot;
 use super::worker::{Pinned, Worker};
 use crate::access::{NoDestination, RequestPath, RequestedPaths};
 use crate::ambient;
+use crate::identify::Identified;
 use crate::portal::{ReturnPath, Visitor};
 use crate::wire::{
     self, Credential, CredentialSource, Destination, DestinationField, ForwardAuthProxy, Intake,
@@ -153,13 +153,7 @@ impl Question<'_> {
 
     fn identify(&self, credential: Option<&Credential>) -> Identified {
         let address = self.intake.client.asked_for();
-        let identified = identify(
-            self.worker,
-            self.pinned,
-            credential,
-            address,
-            ambient::unix_seconds(),
-        );
+        let identified = self.worker.identify(self.pinned, credential, address);
         self.worker.note_refusal(&identified);
         identified
     }

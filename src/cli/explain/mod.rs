@@ -94,9 +94,9 @@ enum Found<'a> {
     Decided {
         service: &'a Service,
         target: &'a Target,
-        explanation: &'a Explanation<'a>,
+        explanation: &'a Explanation,
         /// That of the `Destination`.
-        destination: Option<&'a Explanation<'a>>,
+        destination: Option<&'a Explanation>,
     },
 }
 
@@ -252,17 +252,14 @@ impl Question<'_> {
 }
 
 /// The explanation that the verdict is that of: the path's, or where that is allowed, the `Destination`'s.
-fn deciding<'e, 'a>(
-    path: &'e Explanation<'a>,
-    destination: Option<&'e Explanation<'a>>,
-) -> &'e Explanation<'a> {
+fn deciding<'e>(path: &'e Explanation, destination: Option<&'e Explanation>) -> &'e Explanation {
     destination
         .filter(|_| matches!(path.decision, Decision::Allow(_)))
         .unwrap_or(path)
 }
 
 /// The name of the rule that decides.
-fn rule_name<'s>(service: &'s Service, explanation: &Explanation<'_>) -> Option<&'s str> {
+fn rule_name<'s>(service: &'s Service, explanation: &Explanation) -> Option<&'s str> {
     explanation
         .winner
         .as_ref()
@@ -270,7 +267,7 @@ fn rule_name<'s>(service: &'s Service, explanation: &Explanation<'_>) -> Option<
 }
 
 /// The mode that counts for a decision.
-fn mode(service: &Service, explanation: &Explanation<'_>) -> Mode {
+fn mode(service: &Service, explanation: &Explanation) -> Mode {
     service
         .policy
         .mode_of(explanation.winner.as_ref().map(|winner| winner.rule))

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use crate::access::{Caller, Claim, ClaimValue, Identity};
+use crate::access::{AccessSubject, Claim, ClaimValue, Identity};
 use crate::ambient;
 use crate::analysis::simulation::{CallerSpec, SimulatedCaller, roles_text};
 use crate::config::Config;
@@ -133,14 +133,14 @@ impl SubjectArgs {
             .map(|address| format!(" from {address}"))
             .unwrap_or_default();
         SimulatedCaller {
-            caller: Caller::known(identity, self.address),
+            caller: AccessSubject::known(identity, self.address),
             name: format!("{name}{place}"),
         }
     }
 
     fn refused(&self, name: String) -> SimulatedCaller {
         SimulatedCaller {
-            caller: Caller::rejected(self.address),
+            caller: AccessSubject::rejected(self.address),
             name,
         }
     }

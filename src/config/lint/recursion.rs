@@ -3,7 +3,7 @@
 use http::Method;
 
 use super::overlaps::{Asks, asks};
-use super::rules::Rules;
+use super::service_rules::Rules;
 use crate::access::{Methods, PathOptions, RequestPath, Requirement, Rule, RuleId, Segment};
 use crate::config::code::Code;
 use crate::config::finding::Finding;

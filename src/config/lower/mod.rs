@@ -20,6 +20,7 @@ mod services;
 mod session;
 mod silence;
 mod state;
+mod time;
 mod tracing;
 mod upstream;
 mod user;
@@ -33,6 +34,7 @@ use super::blocks;
 use super::cases::Case;
 use super::code::Code;
 use super::finding::Finding;
+use super::places::Places;
 use super::reader::Reader;
 use super::section::Section;
 use super::settings::{Auth, Config, Log, Server, Service};
@@ -44,7 +46,6 @@ use crate::telemetry::traces::TraceSettings;
 use crate::users::Directory;
 
 pub(super) use self::cases::case_file;
-pub(super) use self::services::Places;
 pub(super) use self::users::{UserList, UsersRead, users};
 
 /// What stands in where the file says nothing.

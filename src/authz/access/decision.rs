@@ -8,33 +8,26 @@ use super::path::RequestPath;
 use super::requested_paths::DecidedPath;
 use super::rule::RuleId;
 
-/// The answer to one request.
-#[derive(Debug)]
+/// The answer to one request. It is no right to forward it: that is a [`Permit`].
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use]
-pub enum Decision<'a> {
-    /// Forward it.
-    Allow(Permit<'a>),
+pub enum Decision {
+    /// This rule allows it.
+    Allow(RuleId),
     /// Ask for a (better) credential: 401.
     Challenge(Challenge),
     /// Refuse: 403.
     Forbid(Forbid),
 }
 
-impl<'a> Decision<'a> {
-    pub(super) fn into_result(self) -> Result<Permit<'a>, PolicyDenial> {
+impl Decision {
+    /// Says of a denial that it is about the `Destination`.
+    pub(super) fn about_destination(self) -> Self {
+        let about = DecidedPath::Destination;
         match self {
-            Self::Allow(permit) => Ok(permit),
-            Self::Challenge(challenge) => Err(PolicyDenial::Challenge(challenge)),
-            Self::Forbid(forbid) => Err(PolicyDenial::Forbid(forbid)),
-        }
-    }
-}
-
-impl From<PolicyDenial> for Decision<'_> {
-    fn from(denial: PolicyDenial) -> Self {
-        match denial {
-            PolicyDenial::Challenge(challenge) => Self::Challenge(challenge),
-            PolicyDenial::Forbid(forbid) => Self::Forbid(forbid),
+            Self::Allow(rule) => Self::Allow(rule),
+            Self::Challenge(challenge) => Self::Challenge(Challenge { about, ..challenge }),
+            Self::Forbid(forbid) => Self::Forbid(Forbid { about, ..forbid }),
         }
     }
 }
@@ -56,18 +49,10 @@ impl PolicyDenial {
             Self::Forbid(forbid) => forbid.rule,
         }
     }
-
-    pub(super) fn about_destination(self) -> Self {
-        let about = DecidedPath::Destination;
-        match self {
-            Self::Challenge(challenge) => Self::Challenge(Challenge { about, ..challenge }),
-            Self::Forbid(forbid) => Self::Forbid(Forbid { about, ..forbid }),
-        }
-    }
 }
 
-/// The right to forward exactly one path, with exactly one `Destination` or none, for exactly one caller. Only [`super::Policy::decide`] and
-/// [`super::Policy::enforce`] make one, and forwarding consumes it.
+/// The right to forward exactly one path, with exactly one `Destination` or none, for exactly one caller. Only
+/// [`super::Policy::enforce`] makes one, and forwarding consumes it.
 #[derive(Debug)]
 pub struct Permit<'a> {
     path: &'a RequestPath,
@@ -113,9 +98,7 @@ impl<'a> Permit<'a> {
         Self {
             destination: Some(other.path),
             rule: if reported_now { other.rule } else { self.rule },
-            reported: self.reported.or(other
-                .reported
-                .map(|denial| Box::new(denial.about_destination()))),
+            reported: self.reported.or(other.reported),
             ..self
         }
     }

@@ -5,7 +5,7 @@ mod tests;
 
 use http::Method;
 
-use super::caller::{Caller, Who};
+use super::caller::Caller;
 use super::case::CaseRule;
 use super::decision::{Challenge, Decision, Forbid, ForbidReason, Permit, PolicyDenial};
 use super::judge::{self, RuleVerdict};
@@ -13,6 +13,7 @@ use super::path::RequestPath;
 use super::pattern_trie::PatternTrie;
 use super::requested_paths::{DecidedPath, RequestedPaths};
 use super::rule::{Methods, Mode, Rule, RuleId};
+use super::subject::{AccessSubject, Who};
 
 /// The rules of one service. The order in which they were written never matters.
 #[derive(Debug)]
@@ -106,43 +107,54 @@ impl Policy {
         &self,
         method: &Method,
         paths: impl Into<RequestedPaths<'a>>,
-        caller: &'a Caller,
-    ) -> Decision<'a> {
-        let paths = paths.into();
-        let decided = each(paths, |path| {
-            self.decide_path(method, path, caller).into_result()
-        });
-        decided.map_or_else(Decision::from, Decision::Allow)
+        subject: &AccessSubject,
+    ) -> Decision {
+        let RequestedPaths {
+            target,
+            destination,
+        } = paths.into();
+        let decision = self.decide_path(method, (target, DecidedPath::Target), subject);
+        let (Decision::Allow(_), Some(path)) = (&decision, destination) else {
+            return decision;
+        };
+        match self.decide_path(method, (path, DecidedPath::Destination), subject) {
+            Decision::Allow(_) => decision,
+            denied => denied,
+        }
     }
 
-    fn decide_path<'a>(
+    fn decide_path(
         &self,
         method: &Method,
-        path: &'a RequestPath,
-        caller: &'a Caller,
-    ) -> Decision<'a> {
-        match self.find(method, path) {
-            Some(id) => self.decide_by_rule(id, path, caller),
+        (path, about): (&RequestPath, DecidedPath),
+        subject: &AccessSubject,
+    ) -> Decision {
+        let decision = match self.find(method, path) {
+            Some(id) => self.decide_by_rule(id, path, subject),
             None => Decision::Forbid(Forbid {
                 rule: None,
                 reason: ForbidReason::NoRule,
                 about: DecidedPath::Target,
             }),
+        };
+        match about {
+            DecidedPath::Target => decision,
+            DecidedPath::Destination => decision.about_destination(),
         }
     }
 
-    /// Decides a request that the rule covers, as if no other rule were more specific. Only [`Policy::decide`] and the
-    /// explanation, which compares all rules itself, may choose the rule.
-    pub(crate) fn decide_by_rule<'a>(
+    /// Decides a request that the rule covers, as if no other rule were more specific: for [`Policy::decide`], and for the
+    /// explanation, which compares all rules itself.
+    pub(crate) fn decide_by_rule(
         &self,
         id: RuleId,
-        path: &'a RequestPath,
-        caller: &'a Caller,
-    ) -> Decision<'a> {
-        match judge::judge(self.rule(id), path, caller) {
-            RuleVerdict::Allow => Decision::Allow(Permit::new(path, caller.identity(), Some(id))),
+        path: &RequestPath,
+        subject: &AccessSubject,
+    ) -> Decision {
+        match judge::judge(self.rule(id), path, subject) {
+            RuleVerdict::Allow => Decision::Allow(id),
             RuleVerdict::Challenge => {
-                let credential_rejected = matches!(caller.who(), Who::Rejected);
+                let credential_rejected = matches!(subject.who(), Who::Rejected);
                 Decision::Challenge(Challenge {
                     rule: id,
                     credential_rejected,
@@ -168,30 +180,37 @@ impl Policy {
         paths: impl Into<RequestedPaths<'a>>,
         caller: &'a Caller,
     ) -> Result<Permit<'a>, PolicyDenial> {
-        each(paths.into(), |path| {
-            let decision = self.decide_path(method, path, caller);
-            decision
-                .into_result()
-                .or_else(|denial| match self.mode_of(denial.rule()) {
-                    Mode::Enforce => Err(denial),
-                    Mode::Report => Ok(Permit::reported(path, caller.identity(), denial)),
-                })
-        })
-    }
-}
-
-/// A permit for all of the paths, where there is one for each.
-fn each<'a>(
-    paths: RequestedPaths<'a>,
-    decide: impl Fn(&'a RequestPath) -> Result<Permit<'a>, PolicyDenial>,
-) -> Result<Permit<'a>, PolicyDenial> {
-    let permit = decide(paths.target)?;
-    match paths.destination {
-        Some(path) => {
-            let other = decide(path).map_err(PolicyDenial::about_destination)?;
-            Ok(permit.with_destination(other))
+        let RequestedPaths {
+            target,
+            destination,
+        } = paths.into();
+        let permit = self.enforce_path(method, (target, DecidedPath::Target), caller)?;
+        match destination {
+            Some(path) => {
+                let request = (path, DecidedPath::Destination);
+                let other = self.enforce_path(method, request, caller)?;
+                Ok(permit.with_destination(other))
+            }
+            None => Ok(permit),
         }
-        None => Ok(permit),
+    }
+
+    fn enforce_path<'a>(
+        &self,
+        method: &Method,
+        (path, about): (&'a RequestPath, DecidedPath),
+        caller: &'a Caller,
+    ) -> Result<Permit<'a>, PolicyDenial> {
+        let identity = caller.subject().identity();
+        let denial = match self.decide_path(method, (path, about), caller.subject()) {
+            Decision::Allow(rule) => return Ok(Permit::new(path, identity, Some(rule))),
+            Decision::Challenge(challenge) => PolicyDenial::Challenge(challenge),
+            Decision::Forbid(forbid) => PolicyDenial::Forbid(forbid),
+        };
+        match self.mode_of(denial.rule()) {
+            Mode::Enforce => Err(denial),
+            Mode::Report => Ok(Permit::reported(path, identity, denial)),
+        }
     }
 }
 

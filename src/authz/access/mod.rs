@@ -20,6 +20,7 @@ mod requested_paths;
 mod requirement;
 mod router;
 mod rule;
+mod subject;
 
 pub use caller::Caller;
 pub use case::CaseRule;
@@ -38,3 +39,4 @@ pub use requested_paths::{DecidedPath, RequestedPaths};
 pub use requirement::{ClaimMatch, Condition, Expected, Requirement, RoleMatch, UserMatch};
 pub use router::{NoDestination, Overlap, PathReading, RoutedService, Router, ServicePath};
 pub use rule::{Methods, Mode, Rule, RuleId};
+pub use subject::AccessSubject;

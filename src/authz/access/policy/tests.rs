@@ -2,8 +2,8 @@ use std::sync::Arc;
 
 use super::*;
 use crate::access::{
-    Claim, ClaimMatch, ClaimValue, Condition, Expected, Identity, MissingRoles, Mode, PathOptions,
-    Pattern, Requirement, RoleMatch, UserMatch,
+    AccessSubject, Claim, ClaimMatch, ClaimValue, Condition, Expected, Identity, MissingRoles,
+    Mode, PathOptions, Pattern, Requirement, RoleMatch, UserMatch,
 };
 
 fn rule(methods: &str, pattern: &str, requirement: Requirement) -> Rule {
@@ -248,7 +248,7 @@ fn claim(name: &str, expected: Expected) -> Condition {
     }
 }
 
-fn alice() -> Caller {
+fn alice() -> AccessSubject {
     let values = vec![
         ClaimValue::Text("acme".into()),
         ClaimValue::Integer(7),
@@ -264,12 +264,12 @@ fn alice() -> Caller {
         claims,
         ..Identity::default()
     };
-    Caller::known(Arc::new(identity), "::ffff:10.1.2.3".parse().ok())
+    AccessSubject::known(Arc::new(identity), "::ffff:10.1.2.3".parse().ok())
 }
 
-fn outcome(policy: &Policy, raw: &str, caller: &Caller) -> String {
+fn outcome(policy: &Policy, raw: &str, caller: &AccessSubject) -> String {
     match policy.decide(&Method::GET, &path(raw), caller) {
-        Decision::Allow(permit) => match permit.identity() {
+        Decision::Allow(_) => match caller.identity() {
             Some(_) => "allow".into(),
             None => "allow as nobody".into(),
         },
@@ -327,12 +327,12 @@ fn each_requirement_meets_each_caller() {
         .unwrap();
         let address = "10.9.9.9".parse().ok();
         assert_eq!(
-            outcome(&policy, "/", &Caller::anonymous(address)),
+            outcome(&policy, "/", &AccessSubject::anonymous(address)),
             anonymous,
             "{requirement:?}"
         );
         assert_eq!(
-            outcome(&policy, "/", &Caller::rejected(address)),
+            outcome(&policy, "/", &AccessSubject::rejected(address)),
             rejected,
             "{requirement:?}"
         );
@@ -479,7 +479,7 @@ fn only_those_are_challenged_whom_an_identity_could_help() {
         )
         .unwrap();
         assert_eq!(
-            outcome(&policy, "/x", &Caller::anonymous(None)),
+            outcome(&policy, "/x", &AccessSubject::anonymous(None)),
             expected,
             "{conditions:?}"
         );
@@ -493,10 +493,8 @@ fn a_permit_names_what_was_decided() {
         CaseRule::Sensitive,
     )
     .unwrap();
-    let (path, caller) = (path("/x"), alice());
-    let Decision::Allow(permit) = policy.decide(&Method::GET, &path, &caller) else {
-        panic!("not allowed")
-    };
+    let (path, caller) = (path("/x"), Caller::identified(alice()));
+    let permit = policy.enforce(&Method::GET, &path, &caller).unwrap();
     assert_eq!((permit.rule(), permit.path()), (Some(RuleId(0)), &path));
     assert_eq!(&*permit.identity().unwrap().subject, "alice");
     let missing = Forbid {
@@ -509,7 +507,59 @@ fn a_permit_names_what_was_decided() {
         CaseRule::Sensitive,
     )
     .unwrap();
-    assert!(
-        matches!(policy.decide(&Method::GET, &path, &caller), Decision::Forbid(forbid) if forbid == missing)
+    assert_eq!(
+        policy.enforce(&Method::GET, &path, &caller).unwrap_err(),
+        PolicyDenial::Forbid(missing)
     );
+}
+
+/// An enforced denial of either path counts, whatever becomes of the other; a reported one is carried.
+#[test]
+fn a_permit_covers_both_paths_or_there_is_none() {
+    let mut rules = vec![
+        rule("", "/allowed", Requirement::Anyone),
+        rule("", "/denied", Requirement::Nobody),
+        rule("", "/reported", Requirement::Nobody),
+    ];
+    rules[2].mode = Mode::Report;
+    let policy = Policy::build(rules, CaseRule::Sensitive).unwrap();
+    let caller = Caller::identified(alice());
+    let names = ["/allowed", "/denied", "/reported"];
+    for (target, destination) in names
+        .into_iter()
+        .flat_map(|one| names.map(|other| (one, other)))
+    {
+        let (target, destination) = (path(target), path(destination));
+        let paths = RequestedPaths {
+            target: &target,
+            destination: Some(&destination),
+        };
+        let is = |name: &str| [target.as_str() == name, destination.as_str() == name];
+        let about = |first: bool| match first {
+            true => DecidedPath::Target,
+            false => DecidedPath::Destination,
+        };
+        match policy.enforce(&Method::GET, paths, &caller) {
+            Ok(permit) => {
+                assert_eq!(is("/denied"), [false, false]);
+                assert_eq!(
+                    (permit.path(), permit.destination()),
+                    (&target, Some(&destination))
+                );
+                let [first, second] = is("/reported");
+                let expected = (first || second).then(|| about(first));
+                let carried = permit.denial().map(|denial| match denial {
+                    PolicyDenial::Forbid(forbid) => forbid.about,
+                    PolicyDenial::Challenge(challenge) => challenge.about,
+                });
+                assert_eq!(carried, expected, "{target} {destination}");
+            }
+            Err(PolicyDenial::Forbid(forbid)) => {
+                let [first, second] = is("/denied");
+                assert!(first || second, "{target} {destination}");
+                assert_eq!(forbid.about, about(first));
+            }
+            Err(PolicyDenial::Challenge(_)) => panic!("{target} {destination}"),
+        }
+    }
 }
