@@ -12,7 +12,7 @@ use super::traced::Traced;
 use crate::access::{ClientAddress, Identity, Permit, RuleId};
 use crate::identify::Identified;
 use crate::telemetry::metrics::RequestOutcome;
-use crate::wire::{Answered, Intake, Scheme};
+use crate::wire::{Answered, CacheRisk, Intake, Scheme};
 
 /// The facts about a request that its record needs.
 pub(super) struct RequestFacts {
@@ -38,6 +38,8 @@ pub(super) struct RequestFacts {
     pub(super) reason: Option<String>,
     /// What a page of another origin may read of the response; only where the service has a `cors` block.
     pub(super) cors: Option<Answered>,
+    /// Whether a shared cache could hand the answer to others.
+    pub(super) cache_risk: Option<CacheRisk>,
     /// Only where requests are traced.
     pub(super) trace: Option<Box<Traced>>,
 }
@@ -83,6 +85,7 @@ impl RequestFacts {
             outcome: RequestOutcome::BadRequest,
             reason: None,
             cors: None,
+            cache_risk: None,
             trace: None,
         }
     }

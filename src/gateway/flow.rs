@@ -201,6 +201,9 @@ fn pass_on<B>(response: &mut Response<B>, record: &mut RequestRecord) {
     if present.has(FieldPresence::LOCATION) {
         location::rewrite(response.headers_mut(), record);
     }
+    if let Some(risk) = record.facts.cache_risk {
+        risk.confine(response.headers_mut(), present);
+    }
     response.headers_mut().append(VIA, via);
     add_own_fields(record, response.headers_mut());
     record.status = Some(response.status().as_u16());

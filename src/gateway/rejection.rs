@@ -4,7 +4,7 @@ use bytes::Bytes;
 use http::header::{ALLOW, CONNECTION, HeaderName, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, Response, StatusCode};
 
-use crate::access::{Forbid, ForbidReason, NoDestination};
+use crate::access::{DecidedPath, Forbid, ForbidReason, NoDestination};
 use crate::identify::CredentialError;
 use crate::net::DialError;
 use crate::telemetry::metrics::{RequestOutcome, UpstreamErrorKind};
@@ -73,7 +73,7 @@ impl Rejection {
             Self::NoService => "No service for this host and path".to_owned(),
             Self::Challenge => "Not authenticated".to_owned(),
             Self::BadCredential(_) => "Invalid or expired token".to_owned(),
-            Self::Forbidden(forbid) | Self::Closed(forbid) => forbid.reason.to_string(),
+            Self::Forbidden(forbid) | Self::Closed(forbid) => forbid.to_string(),
             Self::CrossOrigin => wire::CROSS_ORIGIN.to_owned(),
             Self::NoProxy => "Only a trusted proxy may ask".to_owned(),
             Self::Unclear(error) => error.to_string(),
@@ -106,9 +106,7 @@ impl Rejection {
     pub(super) fn reason(&self) -> String {
         match self {
             Self::BadCredential(error) => error.label().to_owned(),
-            Self::Forbidden(forbid) | Self::Closed(forbid) => {
-                forbid_label(&forbid.reason).to_owned()
-            }
+            Self::Forbidden(forbid) | Self::Closed(forbid) => forbid_label(forbid),
             Self::Forward(error) => error.to_string(),
             Self::Instead { because, .. } => because.reason(),
             Self::CrossOrigin => "cross-origin".to_owned(),
@@ -252,12 +250,16 @@ pub(super) fn upstream_error_kind(error: &ForwardError) -> Option<UpstreamErrorK
     }
 }
 
-fn forbid_label(reason: &ForbidReason) -> &'static str {
-    match reason {
+fn forbid_label(forbid: &Forbid) -> String {
+    let reason = match forbid.reason {
         ForbidReason::NoRule => "no rule",
         ForbidReason::Nobody => "nobody is allowed",
         ForbidReason::Roles(_) => "role missing",
         ForbidReason::Condition => "condition failed",
+    };
+    match forbid.about {
+        DecidedPath::Target => reason.to_owned(),
+        DecidedPath::Destination => format!("destination: {reason}"),
     }
 }
 

@@ -21,7 +21,7 @@ use crate::token::{
 use crate::upstream::{Forwarding, ServerSet};
 use crate::users::Directory;
 use crate::wire::{
-    Cors, FieldFilter, ForwardAuthHeaders, ResponseFields, SessionCookie, TrustedProxies,
+    CacheMode, Cors, FieldFilter, ForwardAuthHeaders, ResponseFields, SessionCookie, TrustedProxies,
 };
 
 /// One load of the configuration, ready for requests.
@@ -58,6 +58,7 @@ pub(super) struct ServiceSnapshot {
     pub(super) response_fields: ResponseFields,
     /// Whether the URLs that answers lead on by are written as the client sees them.
     pub(super) rewrite_location: bool,
+    pub(super) cache: CacheMode,
     /// Whether people are sent to the sign-in page.
     pub(super) login_redirect: bool,
     /// Where its OpenAPI document is, in the one spelling of a path.
@@ -233,6 +234,7 @@ impl ServiceSnapshot {
             cors: service.cors,
             response_fields: service.response_fields,
             rewrite_location: service.rewrite_location,
+            cache: service.cache,
             login_redirect: service.login_redirect,
             document: service.document,
             listing,
