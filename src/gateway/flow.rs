@@ -6,7 +6,6 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::header::VIA;
 use http::{Request, Response, Version};
-use hyper::body::Incoming;
 
 use super::audited;
 use super::connection::ClientConnection;
@@ -26,14 +25,14 @@ use super::worker::{Pinned, Worker};
 use crate::ambient;
 use crate::identify::{CredentialOutcome, Identified};
 use crate::portal::PortalCaller;
-use crate::upstream::{ForwardError, ResponseBody, UpstreamReply};
+use crate::upstream::{ClientBody, ForwardError, ResponseBody, UpstreamReply};
 use crate::wire::{FieldPresence, add_renewal, remove_hop_by_hop, via};
 
 /// Answers a request, whatever it is, and sees to it that it is written down once. The request is boxed since each step
 /// on its way here would move it.
 pub async fn handle(
     worker: &Rc<Worker>,
-    request: Box<Request<Incoming>>,
+    request: Box<Request<ClientBody>>,
     connection: &ClientConnection,
 ) -> Reply {
     let mut record = RequestRecord::begin(worker, connection.peer().address().into());
@@ -62,7 +61,7 @@ enum Answer {
 async fn answer(
     worker: &Rc<Worker>,
     pinned: &Pinned,
-    request: Box<Request<Incoming>>,
+    request: Box<Request<ClientBody>>,
     connection: &ClientConnection,
     record: &mut RequestRecord,
 ) -> Result<Answer, Rejection> {

@@ -8,7 +8,6 @@ use bytes::Bytes;
 use http::header::COOKIE;
 use http::request::Parts;
 use http::{HeaderMap, Request, Response, Version};
-use hyper::body::Incoming;
 
 use super::browser::{or_sign_in, refuse_foreign};
 use super::connection::ClientConnection;
@@ -28,7 +27,7 @@ use crate::access::{NoDestination, Permit, RequestPath, RequestedPaths, Requirem
 use crate::identify::{CredentialOutcome, Identified};
 use crate::portal::PortalEndpoint;
 use crate::telemetry::metrics::RequestOutcome;
-use crate::upstream::{Outbound, RequestContext};
+use crate::upstream::{ClientBody, Outbound, RequestContext};
 use crate::wire::{
     BadRequest, CacheMode, CacheRisk, Destination, DestinationField, FieldPresence, ForwardedInfo,
     Intake, Interim, same_service,
@@ -50,7 +49,7 @@ pub(super) enum NextStep {
 pub(super) struct PortalRequest {
     pub(super) endpoint: PortalEndpoint,
     pub(super) intake: Intake,
-    pub(super) body: Incoming,
+    pub(super) body: ClientBody,
 }
 
 /// A permitted request, with what its reply needs.
@@ -70,7 +69,7 @@ pub(super) struct Forward {
 pub(super) fn judge(
     worker: &Rc<Worker>,
     pinned: &Pinned,
-    request: Box<Request<Incoming>>,
+    request: Box<Request<ClientBody>>,
     connection: &ClientConnection,
     facts: &mut RequestFacts,
 ) -> Result<NextStep, Rejection> {
@@ -150,7 +149,7 @@ fn answer_itself(
     worker: &Worker,
     pinned: &Pinned,
     intake: Intake,
-    body: Incoming,
+    body: ClientBody,
     path: RequestPath,
     facts: &mut RequestFacts,
 ) -> Result<NextStep, Rejection> {
@@ -181,7 +180,7 @@ impl Arrived<'_> {
     fn forward(
         self,
         mut intake: Intake,
-        body: Incoming,
+        body: ClientBody,
         path: RequestPath,
         facts: &mut RequestFacts,
     ) -> Result<NextStep, Rejection> {
