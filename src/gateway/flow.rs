@@ -6,13 +6,13 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::header::VIA;
 use http::{Request, Response, Version};
-use hyper::body::Incoming;
 
 use super::audited;
 use super::connection::ClientConnection;
 use super::document::{self, Read};
 use super::downstream::Downstream;
 use super::judge::{Forward, NextStep, PortalRequest, judge};
+use super::location;
 use super::note;
 use super::record::RequestRecord;
 use super::rejection::{Rejection, upstream_error_kind};
@@ -25,14 +25,14 @@ use super::worker::{Pinned, Worker};
 use crate::ambient;
 use crate::identify::{CredentialOutcome, Identified};
 use crate::portal::PortalCaller;
-use crate::upstream::{ForwardError, ResponseBody, UpstreamReply};
+use crate::upstream::{ClientBody, ForwardError, ResponseBody, UpstreamReply};
 use crate::wire::{FieldPresence, add_renewal, remove_hop_by_hop, via};
 
 /// Answers a request, whatever it is, and sees to it that it is written down once. The request is boxed since each step
 /// on its way here would move it.
 pub async fn handle(
     worker: &Rc<Worker>,
-    request: Box<Request<Incoming>>,
+    request: Box<Request<ClientBody>>,
     connection: &ClientConnection,
 ) -> Reply {
     let mut record = RequestRecord::begin(worker, connection.peer().address().into());
@@ -61,7 +61,7 @@ enum Answer {
 async fn answer(
     worker: &Rc<Worker>,
     pinned: &Pinned,
-    request: Box<Request<Incoming>>,
+    request: Box<Request<ClientBody>>,
     connection: &ClientConnection,
     record: &mut RequestRecord,
 ) -> Result<Answer, Rejection> {
@@ -196,6 +196,12 @@ fn pass_on<B>(response: &mut Response<B>, record: &mut RequestRecord) {
     remove_hop_by_hop(response.headers_mut(), present);
     if present.has(FieldPresence::SET_COOKIE) {
         record.snapshot().cookie.guard(response.headers_mut());
+    }
+    if present.has(FieldPresence::LOCATION) {
+        location::rewrite(response.headers_mut(), record);
+    }
+    if let Some(risk) = record.facts.cache_risk {
+        risk.confine(response.headers_mut(), present);
     }
     response.headers_mut().append(VIA, via);
     add_own_fields(record, response.headers_mut());

@@ -6,8 +6,6 @@ use std::fmt;
 /// section 3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum TokenError {
-    /// More bytes than [`MAX_TOKEN_BYTES`](super::MAX_TOKEN_BYTES).
-    TooLarge,
     /// Not three parts of unpadded base64url.
     Malformed,
     /// The header is not an object with unique members of the right types, or names no algorithm.
@@ -26,11 +24,14 @@ pub enum TokenError {
     Claims,
     /// One of the required claims is absent.
     Missing,
+    /// The claim that the issuer's `audience` or `subject` is configured to be is absent.
+    MissingConfigured,
     /// From another issuer.
     Issuer,
     /// For another audience.
     Audience,
-    /// `sub` is empty, too long or holds characters that cannot be seen.
+    /// `sub` is empty, too long or holds characters that cannot be seen; of other issuers' subjects, blanks inside are
+    /// fine and the length is their own affair.
     Subject,
     /// Past `exp`.
     Expired,
@@ -45,39 +46,26 @@ pub enum TokenError {
 impl TokenError {
     /// What to tell the client.
     pub fn description(self) -> &'static str {
-        self.words().1
-    }
-
-    /// A short name for metrics and logs. It never changes.
-    pub fn label(self) -> &'static str {
-        self.words().0
-    }
-
-    fn words(self) -> (&'static str, &'static str) {
         match self {
-            Self::TooLarge => ("too_large", "the token is too large"),
-            Self::Malformed => ("malformed", "the token is malformed"),
-            Self::Header => ("header", "the header of the token is malformed"),
-            Self::Algorithm => ("algorithm", "the token is signed with another algorithm"),
-            Self::Type => ("type", "the token is not an access token"),
-            Self::Critical => (
-                "critical",
-                "the token demands an extension that is not supported",
-            ),
-            Self::KeyId => ("key_id", "the token names an unknown key"),
-            Self::Signature => ("signature", "the signature of the token is invalid"),
-            Self::Claims => ("claims", "the claims of the token are malformed"),
-            Self::Missing => (
-                "missing_claim",
-                "the token lacks one of exp, iss, aud and sub",
-            ),
-            Self::Issuer => ("issuer", "the token is from another issuer"),
-            Self::Audience => ("audience", "the token is for another audience"),
-            Self::Subject => ("subject", "the subject of the token is not acceptable"),
-            Self::Expired => ("expired", "the token has expired"),
-            Self::NotYetValid => ("not_yet_valid", "the token is not valid yet"),
-            Self::IssuedAt => ("issued_at", "the token was issued in the future"),
-            Self::Lifetime => ("lifetime", "the token is valid for too long"),
+            Self::Malformed => "the token is malformed",
+            Self::Header => "the header of the token is malformed",
+            Self::Algorithm => "the token is signed with another algorithm",
+            Self::Type => "the token is not an access token",
+            Self::Critical => "the token demands an extension that is not supported",
+            Self::KeyId => "the token names an unknown key",
+            Self::Signature => "the signature of the token is invalid",
+            Self::Claims => "the claims of the token are malformed",
+            Self::Missing => "the token lacks one of exp, iss, aud and sub",
+            Self::MissingConfigured => {
+                "the token lacks the claim that its audience or subject is read from"
+            }
+            Self::Issuer => "the token is from another issuer",
+            Self::Audience => "the token is for another audience",
+            Self::Subject => "the subject of the token is not acceptable",
+            Self::Expired => "the token has expired",
+            Self::NotYetValid => "the token is not valid yet",
+            Self::IssuedAt => "the token was issued in the future",
+            Self::Lifetime => "the token is valid for too long",
         }
     }
 }

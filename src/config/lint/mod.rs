@@ -3,6 +3,7 @@
 mod hosts;
 mod overlaps;
 mod people;
+mod recursion;
 mod rules;
 mod secrets;
 mod service_rules;
@@ -20,7 +21,7 @@ pub(super) use self::service_rules::Rules;
 pub(super) use self::trust::{open_admin, wide_proxies};
 
 /// Every lint and why it is one. `allow_lints` of a rule, of a service or at the top level silences it there.
-pub const LINTS: [(Code, &str); 25] = [
+pub const LINTS: [(Code, &str); 27] = [
     (
         Code::NoSecret,
         "tokens end with the process, and replicas do not accept each other's",
@@ -39,7 +40,11 @@ pub const LINTS: [(Code, &str); 25] = [
     ),
     (
         Code::BrokenKey,
-        "tokens that are signed with the key are refused",
+        "tokens that are signed with the key are refused, here or elsewhere",
+    ),
+    (
+        Code::AmbiguousClaim,
+        "what is looked for under other names is not found, and nobody has a role",
     ),
     (
         Code::ExposedKeys,
@@ -90,6 +95,10 @@ pub const LINTS: [(Code, &str); 25] = [
     (
         Code::SurprisingOverlap,
         "`/admin` is not what `/admin/**` says: the path itself has a rule of its own",
+    ),
+    (
+        Code::RecursiveMethod,
+        "a WebDAV method acts on all that lies below a path, and the rules there are not asked",
     ),
     (
         Code::UnguardedSubtree,
