@@ -8,6 +8,7 @@ use http::{HeaderValue, Method};
 
 use super::rejection::Rejection;
 use super::renewal::Renewal;
+use super::seen::SeenRequest;
 use super::traced::Traced;
 use crate::access::{ClientAddress, Identity, Permit, RuleId};
 use crate::identify::Identified;
@@ -36,6 +37,8 @@ pub(super) struct RequestFacts {
     pub(super) reason: Option<String>,
     /// What a page of another origin may read of the response; only where the service has a `cors` block.
     pub(super) cors: Option<Answered>,
+    /// Only where a person sees the answer.
+    pub(super) seen: Option<Box<SeenRequest>>,
     /// Only where requests are traced.
     pub(super) trace: Option<Box<Traced>>,
 }
@@ -67,6 +70,7 @@ impl RequestFacts {
             outcome: RequestOutcome::BadRequest,
             reason: None,
             cors: None,
+            seen: None,
             trace: None,
         }
     }
@@ -74,12 +78,16 @@ impl RequestFacts {
     pub(super) fn begin(&mut self, head: &Parts, trace: Option<Box<Traced>>) {
         self.method = head.method.clone();
         self.path = head.uri.path().into();
+        self.seen = SeenRequest::of(head);
         self.trace = trace;
     }
 
     pub(super) fn receive(&mut self, intake: &Intake) {
         self.host = intake.host.name().into();
         self.client = intake.client.address;
+        if let Some(seen) = &mut self.seen {
+            seen.receive(intake);
+        }
         if let Some(traced) = &mut self.trace {
             traced.scheme = intake.site.scheme;
         }

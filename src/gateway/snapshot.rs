@@ -8,7 +8,7 @@ use tokio::sync::watch;
 
 use super::process_state::ProcessState;
 use super::trust_generation::TrustGeneration;
-use crate::access::{HostPattern, Mount, Policy, Router};
+use crate::access::{HostPattern, Mount, PathOptions, Policy, Router};
 use crate::config::{self, Config, ServiceView};
 use crate::jwks::KeySources;
 use crate::portal::{Portal, PortalSettings};
@@ -88,7 +88,8 @@ impl Snapshot {
         let token = &config.auth.token;
         let verifier = Verifier::new(token.keys(), token.verifier());
         let browsers = Arc::new(browser_sessions(token, config.auth.session.max_age));
-        let (portal, issuer) = portal_parts(config.auth);
+        let (mut portal, issuer) = portal_parts(config.auth);
+        portal.paths = config.router.widest_paths();
         let cookie = Arc::clone(&portal.cookie);
         let body_timeout = config.server.timeouts.body;
         let server_sets = server_sets.reconcile(
@@ -170,6 +171,7 @@ fn portal_parts(auth: config::Auth) -> (PortalSettings, TokenIssuer) {
         longest_token: token.max_lifetime + token.leeway,
         theme: auth.theme.map(Arc::new),
         cookie: Arc::new(auth.session.cookie),
+        paths: PathOptions::default(),
     };
     let issuer = IssuerSettings {
         issuer: token.issuer,
