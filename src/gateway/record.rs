@@ -16,7 +16,7 @@ use crate::telemetry::access_log::{Aborted, AccessLine};
 use crate::telemetry::audit::AuditReservation;
 use crate::telemetry::metrics::ServiceMetrics;
 use crate::telemetry::traces::Trace;
-use crate::upstream::ServerIndex;
+use crate::upstream::{Origin, ServerIndex};
 use crate::wire::Credential;
 
 /// The record of one request. Dropping it writes the log line and the counters.
@@ -107,6 +107,17 @@ impl RequestRecord {
         let client = self.facts.client;
         let identified = self.worker.identify(&self.pinned, Some(credential), client);
         identified.caller.subject().identity().cloned()
+    }
+
+    /// The server of the last attempt, as it is configured.
+    pub(super) fn origin(&self) -> Option<&Origin> {
+        match self.facts.route {
+            Route::Service(index) => {
+                let server = self.server?;
+                Some(self.pinned.handles[index].upstream.origin(server))
+            }
+            Route::None | Route::Portal => None,
+        }
     }
 
     /// The trace that the request belongs to, for whom it is passed on to.

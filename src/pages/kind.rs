@@ -94,6 +94,8 @@ pub(super) struct PageSpec {
     /// The name of the built-in template; an own one has that of its file.
     pub(super) built_in: &'static str,
     text: &'static str,
+    /// What the browser's tab says.
+    tab: &'static str,
     /// The names of all values, the title first; in the order in which they are given.
     pub(super) names: &'static [&'static str],
     /// The values that a page cannot do without.
@@ -106,6 +108,7 @@ const SIGN_IN: PageSpec = PageSpec {
     file: "sign_in.html",
     built_in: "built-in/sign_in.html",
     text: include_str!("../../assets/pages/sign_in.html"),
+    tab: "{{ title }}",
     names: &["title", "action", "next", "user", "error", "notice"],
     required: &["action", "next", "error"],
     optional: &["next", "user", "error", "notice"],
@@ -115,6 +118,7 @@ const ACCOUNT: PageSpec = PageSpec {
     file: "account.html",
     built_in: "built-in/account.html",
     text: include_str!("../../assets/pages/account.html"),
+    tab: "{{ name or user }}",
     names: &[
         "title", "action", "next", "user", "name", "method", "since", "until", "roles", "switch",
         "leaving",
@@ -127,6 +131,7 @@ const COOKIE_MISSING: PageSpec = PageSpec {
     file: "lost.html",
     built_in: "built-in/lost.html",
     text: include_str!("../../assets/pages/lost.html"),
+    tab: "{{ title }}",
     names: &["title", "action", "cookie", "reason"],
     required: &["cookie"],
     optional: &[],
@@ -136,6 +141,7 @@ const REFUSED: PageSpec = PageSpec {
     file: "refused.html",
     built_in: "built-in/refused.html",
     text: include_str!("../../assets/pages/refused.html"),
+    tab: "{{ heading }}",
     names: &[
         "title",
         "heading",
@@ -186,6 +192,7 @@ impl PageSpec {
         );
         include_str!("../../assets/pages/frame.html")
             .replace("<style></style>", STYLE)
+            .replace("{{ title }}", self.tab)
             .replace("<article></article>\n", self.text)
     }
 }

@@ -16,7 +16,8 @@ use crate::access::{Claim, ClaimValue, Identity};
 use crate::session::{Begun, RefreshToken, StateSettings};
 use crate::telemetry::metrics::Metrics;
 use crate::token::{
-    IssueError, IssuerSettings, Key, KeySet, SessionId, SessionSettings, Verifier, VerifierSettings,
+    ClaimPath, IssueError, IssuerSettings, Key, KeySet, SessionId, SessionSettings, Verifier,
+    VerifierSettings,
 };
 use crate::users::{HasherSettings, Password, PasswordHash, User};
 use crate::wire::{Peer, Scheme, TrustedProxies};
@@ -39,7 +40,8 @@ fn issuer() -> TokenIssuer {
         issuer: "gatelatch".to_owned(),
         audience: "gatelatch".to_owned(),
         access_ttl: Duration::from_secs(1800),
-        roles_claim: "roles".to_owned(),
+        roles_claim: ClaimPath::of("roles"),
+        longest_token: 32 << 10,
     };
     TokenIssuer::new(key(), settings)
 }
@@ -105,7 +107,7 @@ fn directory() -> Arc<Directory> {
             password: None,
             ..user(named("machine"), json!({}))
         },
-        user(named("laden"), json!({"blob": "x".repeat(9000)})),
+        user(named("laden"), json!({"blob": "x".repeat(32 << 10)})),
     ];
     Arc::new(Directory::new(users))
 }
@@ -350,7 +352,8 @@ fn refusals_are_the_same_byte_for_byte() {
         "401 Unauthorized\ncache-control: no-store\ncontent-type: application/json\npragma: no-cache\n",
         "www-authenticate: Bearer realm=\"gatelatch\"\n\n",
         r#"{"detail":"Invalid credentials","error":"invalid_grant","#,
-        r#""error_description":"the user name or the password is wrong"}"#
+        r#""error_description":"the user name or the password is wrong"}"#,
+        "\n"
     );
     let cases = [
         ("alice@example.com", "correct+horsE"),
@@ -591,7 +594,8 @@ fn other_content_types_learn_what_to_send() {
                 "cache-control: no-store\ncontent-type: application/json\npragma: no-cache\n\n",
                 r#"{"detail":"the content type must be application/x-www-form-urlencoded or multipart/form-data or application/json","#,
                 r#""error":"invalid_request","#,
-                r#""error_description":"the content type must be application/x-www-form-urlencoded or multipart/form-data or application/json"}"#
+                r#""error_description":"the content type must be application/x-www-form-urlencoded or multipart/form-data or application/json"}"#,
+                "\n"
             ),
             "{content_type}"
         );

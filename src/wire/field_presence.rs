@@ -31,6 +31,8 @@ impl FieldPresence {
     pub(crate) const UPGRADE: Self = Self(1 << 9);
     /// `X-Api-Key`.
     pub(crate) const X_API_KEY: Self = Self(1 << 10);
+    /// `Location` and `Content-Location`.
+    pub(crate) const LOCATION: Self = Self(1 << 12);
     /// Further fields about one connection: `Keep-Alive` and those of proxies.
     pub(crate) const OTHER_HOP_BY_HOP: Self = Self(1 << 11);
 
@@ -59,6 +61,7 @@ impl FieldPresence {
             "content-length" => Self::CONTENT_LENGTH,
             "cookie" => Self::COOKIE,
             "expect" => Self::EXPECT,
+            "location" | "content-location" => Self::LOCATION,
             "set-cookie" => Self::SET_COOKIE,
             "te" => Self::TE,
             "trailer" => Self::TRAILER,
@@ -91,6 +94,7 @@ mod tests {
             "transfer-encoding",
             "upgrade",
             "x-api-key",
+            "location",
             "keep-alive",
         ];
         for name in names {

@@ -445,7 +445,7 @@ fn the_account_page_says_who_is_signed_in_how_and_until_when() {
     );
     for expected in [
         "<h1>You are signed in</h1>",
-        "Signed in as <strong>Rita Recruiter</strong> (rita)",
+        "Signed in as Rita Recruiter (rita)",
         "<dd>a password, in this browser</dd>",
         " UTC, a moment ago</dd>",
         " UTC, in 8 hours at the latest</dd>",

@@ -128,8 +128,7 @@ fn a_refused_navigation_is_a_page_and_a_refused_program_gets_json() {
         );
         let signed_in = fields == session;
         assert_eq!(
-            page.body
-                .contains("Signed in as <strong>Rita Recruiter</strong> (rita)"),
+            page.body.contains("Signed in as Rita Recruiter (rita)"),
             signed_in,
             "{path}: {}",
             page.body
