@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use gatelatch::access::{
-    Caller, CaseRule, Condition, Identity, Methods, Mode, PathOptions, Pattern, Policy,
+    AccessSubject, CaseRule, Condition, Identity, Methods, Mode, PathOptions, Pattern, Policy,
     RequestPath, Requirement, RoleMatch, Rule, UserMatch,
 };
 use http::Method;
@@ -65,14 +65,14 @@ fn path(raw: &str) -> RequestPath {
     RequestPath::parse(raw, PathOptions::default()).expect("the benchmark's paths parse")
 }
 
-fn caller() -> Caller {
+fn caller() -> AccessSubject {
     let roles = ["viewer", "recruiter"].map(Box::from).to_vec();
     let identity = Identity {
         subject: "alice@example.com".into(),
         roles,
         ..Identity::default()
     };
-    Caller::known(Arc::new(identity), None)
+    AccessSubject::known(Arc::new(identity), None)
 }
 
 fn decisions(criterion: &mut Criterion) {

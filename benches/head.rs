@@ -12,14 +12,20 @@ use std::time::Duration;
 
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use gatelatch::access::{
-    Caller, CaseRule, Condition, Decision, Identity, Methods, Mode, PathOptions, Pattern, Policy,
-    RequestPath, Requirement, RoleMatch, Rule,
+    Caller, CaseRule, ClientAddress, Condition, Identity, Methods, Mode, PathOptions, Pattern,
+    Policy, RequestPath, Requirement, RoleMatch, Rule,
 };
-use gatelatch::ambient::Ticker;
+use gatelatch::ambient::{self, Ticker};
+use gatelatch::identify::{Authenticator, VerifiedTokens, identify};
+use gatelatch::session::Revocations;
+use gatelatch::token::{
+    CookieSessions, Key, SessionSettings, TrustedIssuers, Verifier, VerifierSettings,
+};
 use gatelatch::upstream::{Forwarding, Origin, Outbound, RequestContext, Settings};
+use gatelatch::users::{ApiKey, Directory, KeyDigest, NEVER, User, api_key};
 use gatelatch::wire::{
-    FieldFilter, IdentitySettings, Intake, Peer, SameSite, Scheme, SecureCookie, SessionCookie,
-    TrustedProxies,
+    Credential, FieldFilter, FieldPresence, IdentitySettings, Intake, Peer, SameSite, Scheme,
+    SecureCookie, SessionCookie, TrustedProxies,
 };
 use http::request::Parts;
 use http::{HeaderValue, Request, Response};
@@ -116,7 +122,7 @@ impl House {
             trusted: TrustedProxies::default(),
             cookie: SessionCookie::new("gatelatch", SecureCookie::Auto, SameSite::Lax, None),
             policy: policy(),
-            caller: Caller::known(Arc::new(alice()), None),
+            caller: caller(),
             forwarding: Forwarding {
                 upstream: Settings::of(upstream),
                 filter: Arc::new(FieldFilter::new(&identity)),
@@ -163,6 +169,60 @@ fn alice() -> Identity {
     }
 }
 
+/// The holder of an API key, identified as one of a request is.
+fn caller() -> Caller {
+    let key = api_key([7; 32]);
+    let identity = Arc::new(alice());
+    let directory = Directory::new([User {
+        identity: Arc::clone(&identity),
+        password: None,
+        disabled: false,
+        tokens_valid_after: None,
+        claims: None,
+        api_keys: vec![ApiKey {
+            name: "benchmark".into(),
+            digest: KeyDigest::of(&key).expect("a key of 256 bits"),
+            identity,
+            expires_at: NEVER,
+        }],
+    }]);
+    let signs = Key::hs256(b"a secret that protects nothing but a benchmark").expect("long enough");
+    let (issuer, hour) = ("gatelatch".to_owned(), Duration::from_secs(3600));
+    let sessions = SessionSettings {
+        issuer: issuer.clone(),
+        ttl: hour,
+        max_age: hour,
+        max_lifetime: hour,
+        leeway: Duration::ZERO,
+    };
+    let tokens = VerifierSettings {
+        audience: issuer.clone(),
+        issuer,
+        leeway: Duration::ZERO,
+        max_lifetime: hour,
+    };
+    let checks = Authenticator {
+        verifier: &Verifier::new(signs.clone(), tokens),
+        trusted_issuers: &TrustedIssuers::default(),
+        browsers: &CookieSessions::new(signs.clone(), signs, sessions),
+        directory: &directory,
+        revocations: &Revocations::new(ambient::hash_state()).view(),
+        verified: &VerifiedTokens::default(),
+    };
+    let request = Request::get("http://jobs.example.com/").header("x-api-key", key.as_str());
+    let (head, ()) = request.body(()).expect("a request").into_parts();
+    let credential = Credential::read(&head.headers, FieldPresence::of(&head.headers));
+    let credential = credential.expect("one credential");
+    let address = ClientAddress::from(None);
+    identify(
+        &checks,
+        credential.as_ref(),
+        address,
+        ambient::unix_seconds(),
+    )
+    .caller
+}
+
 fn intake(criterion: &mut Criterion) {
     let (mut arrivals, house) = (Arrivals::new(), House::new());
     criterion.bench_function("head/intake", |bencher| {
@@ -183,12 +243,10 @@ fn prepare(criterion: &mut Criterion) {
             (house.receive(head), body)
         };
         let write = |((path, intake), body): ((RequestPath, Intake), Incoming)| {
-            let decision = house
+            let permit = house
                 .policy
-                .decide(&intake.head.method, &path, &house.caller);
-            let Decision::Allow(permit) = decision else {
-                panic!("alice is a recruiter")
-            };
+                .enforce(&intake.head.method, &path, &house.caller)
+                .expect("alice is a recruiter");
             let request_id = HeaderValue::from_static("0193463a-5c1f-7e3b-9c41-6c0f2d1c9a7e");
             let context = RequestContext {
                 request_id,

@@ -9,7 +9,7 @@
 //! | 7 | [`server`]: threads, sockets, signals, reload, drain; [`admin`]: the operator's listener |
 //! | 6 | [`gateway`]: the flow of a request |
 //! | 5 | [`portal`]: the gateway's own endpoints |
-//! | 4 | [`config`]: from two YAML files to types that cannot be wrong |
+//! | 4 | [`config`]: from two YAML files to types that cannot be wrong; [`identify`]: whose credential it is |
 //! | 3 | [`upstream`]: the only way out for requests; [`jwks`]: the keys of other issuers; [`session`]: what outlives a request; [`analysis`]: policies and simulated requests, evaluated offline |
 //! | 2 | [`wire`]: HTTP as data; [`token`]; [`users`]; [`telemetry`]; [`pages`]: what people see |
 //! | 1 | [`access`]: the pure decision core; [`ambient`]: clock and chance; [`net`]: connections to other servers |
@@ -23,10 +23,10 @@
     )
 )]
 
-pub mod access;
 pub mod admin;
 pub mod ambient;
 pub mod analysis;
+mod authz;
 pub mod cli;
 pub mod config;
 pub mod gateway;
@@ -42,3 +42,5 @@ pub mod token;
 pub mod upstream;
 pub mod users;
 pub mod wire;
+
+pub use authz::{access, identify};

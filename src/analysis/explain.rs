@@ -11,16 +11,16 @@ use http::Method;
 
 use self::compare::Candidate;
 pub use self::explanation::{ConditionReport, Explanation, PrecedenceLoss, RuleReport};
-use crate::access::{Caller, Decision, Forbid, ForbidReason, Policy, RequestPath, RuleId};
+use crate::access::{AccessSubject, Decision, Forbid, ForbidReason, Policy, RequestPath, RuleId};
 
 /// Decides like [`Policy::decide`], by comparing every rule with every other, and says why. Only the evaluation of the
 /// winner's requirement is shared with [`Policy::decide`].
-pub fn explain<'a>(
+pub fn explain(
     policy: &Policy,
     method: &Method,
-    path: &'a RequestPath,
-    caller: &'a Caller,
-) -> Explanation<'a> {
+    path: &RequestPath,
+    caller: &AccessSubject,
+) -> Explanation {
     let (candidates, other_methods) = candidates(policy, method, path);
     let Some((winner, beaten)) = candidates.split_first() else {
         return without_rule(policy, method, path, other_methods);
@@ -41,12 +41,12 @@ pub fn explain<'a>(
 }
 
 /// The explanation of a request that no rule covers.
-fn without_rule<'a>(
+fn without_rule(
     policy: &Policy,
     method: &Method,
     path: &RequestPath,
     other_methods: Vec<RuleId>,
-) -> Explanation<'a> {
+) -> Explanation {
     let nearest = if other_methods.is_empty() {
         compare::nearest(policy, path)
     } else {

@@ -2,7 +2,7 @@
 
 use super::code::Code;
 use super::finding::{Finding, did_you_mean};
-use super::lower::Places;
+use super::places::Places;
 use super::settings::{Config, Origin};
 use super::shown::shown;
 use super::span::Span;
@@ -196,7 +196,7 @@ fn ask(
 /// The rule that decides, and the nearest other one.
 fn explain(
     finding: Finding,
-    explanation: &Explanation<'_>,
+    explanation: &Explanation,
     config: &Config,
     (index, places): (usize, &[Places]),
 ) -> Finding {

@@ -3,10 +3,12 @@
 use std::ops::Range;
 use std::path::PathBuf;
 
+use super::blocks::GATEWAY;
 use super::finding::Finding;
 use super::problem::{Excerpt, Note, Place, Problem};
 use super::shown::{
-    REDACTED, looks_secret, may_be_secret, names_file, names_old_keys, names_secret, names_token,
+    REDACTED, looks_secret, may_be_secret, may_name_secret, names_file, names_old_keys,
+    names_secret, names_token,
 };
 use super::span::{File, Span};
 
@@ -167,7 +169,13 @@ impl<'a> Page<'a> {
 
 fn is_suspicious(line: &str) -> bool {
     let mut words = line.split(|c: char| !c.is_alphanumeric() && c != '_' && c != '-');
+    let mut keys = line.match_indices(':').map(|(at, _)| {
+        let before = line[..at].trim_end_matches(['"', '\'']);
+        let key = before.rsplit([' ', ',', '{', '"', '\'']).next();
+        key.unwrap_or_default()
+    });
     words.any(|word| names_secret(word) || names_token(word) || names_old_keys(word))
+        || keys.any(|key| may_name_secret(key) && !names_file(key) && !GATEWAY.declares(key))
         || line
             .split_whitespace()
             .any(|word| names_file(word.trim_end_matches([':', '"', '\''])))
@@ -196,7 +204,8 @@ fn disjoint<'a>(spans: impl Iterator<Item = &'a Span>) -> Vec<Span> {
 
 /// The characters of one line that lie in a secret or in a comment.
 fn masks_of(line: &str, number: u32, secrets: &[Span]) -> Vec<Range<usize>> {
-    let width = line.chars().count();
+    let characters: Vec<char> = line.chars().collect();
+    let width = characters.len();
     let covered = |span: &Span| {
         let start = if span.start.line < number {
             0
@@ -208,7 +217,10 @@ fn masks_of(line: &str, number: u32, secrets: &[Span]) -> Vec<Range<usize>> {
         } else {
             span.end.column as usize - 1
         };
-        start.min(width)..end.min(width)
+        let (start, end) = (start.min(width), end.min(width));
+        // the parser counts the space before a closing bracket to the value
+        let blank = characters[start..end.max(start)].iter().rev();
+        start..end - blank.take_while(|c| c.is_whitespace()).count()
     };
     let first = secrets.partition_point(|span| span.end.line < number);
     let here = secrets[first..]

@@ -176,7 +176,8 @@ pub(super) fn did_you_mean<'a>(
     nearest(word, known).map(|name| format!("did you mean `{name}`?"))
 }
 
-fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+/// The nearest of the known words, if one is near enough to be meant.
+pub(super) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     // A word much longer than any key is not a slip of the pen, and measuring it takes long.
     if word.len() > 64 {
         return None;

@@ -17,6 +17,7 @@ mod finding;
 mod lint;
 mod load;
 mod lower;
+mod places;
 mod problem;
 mod reader;
 mod render;

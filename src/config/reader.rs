@@ -12,9 +12,9 @@ use super::files::{Files, beside};
 use super::finding::{Finding, Findings, any_of, did_you_mean};
 use super::lint::Secrets;
 use super::scalar::{Scalar, resolve};
-use super::secrecy::{may_hold_secret, shown_key};
+use super::secrecy::shown_key;
 use super::settings::Origin;
-use super::shown::{names_old_keys, shown};
+use super::shown::{may_be_secret, names_old_keys, shown};
 use super::span::{File, Span};
 use super::value;
 use super::variables::Variables;
@@ -326,13 +326,7 @@ impl<'a> Reader<'a> {
             kind => format!("`{key}` expects {expected}, not {kind}"),
         };
         let help = type_help(entry, expected);
-        let finding = Finding::error(Code::WrongType, entry.node.span, message).maybe_help(help);
-        self.report(match (entry.node.span.file, expected) {
-            // `alice: password` where a map belongs.
-            (File::Users, "a map") => finding.conceal(entry.node.span),
-            (_, "a map") if may_hold_secret(&entry.node) => finding.conceal(entry.node.span),
-            (File::Users | File::Config | File::Environment | File::Tests, _) => finding,
-        });
+        self.report(Finding::error(Code::WrongType, entry.node.span, message).maybe_help(help));
     }
 
     /// Reports a value that is not what it should be.
@@ -363,6 +357,16 @@ impl<'a> Reader<'a> {
 
 const NOTHING: &str = "nothing";
 
+/// Keys whose lists hold maps: a text in their place may be anything, a secret too.
+const LISTS_OF_MAPS: [&str; 6] = [
+    "api_keys",
+    "clients",
+    "providers",
+    "rules",
+    "tests",
+    "trusted_issuers",
+];
+
 fn kind_of(node: &Node) -> &'static str {
     match &node.value {
         Value::Plain(text) => match resolve(text) {
@@ -391,7 +395,11 @@ fn type_help(entry: &Entry, expected: &str) -> Option<String> {
             "write `{}: [ {{ algorithm: HS256, secret: ${{VARIABLE}} }} ]`",
             shown(&entry.key)
         )),
-        ("a list", Scalar::Text) => {
+        ("a list", Scalar::Text) if LISTS_OF_MAPS.contains(&&*entry.key) => Some(format!(
+            "write a list of maps: `{}: [ {{ … }} ]`",
+            entry.key
+        )),
+        ("a list", Scalar::Text) if !may_be_secret(text) => {
             Some(format!("write `{}: [{}]`", shown(&entry.key), shown(text)))
         }
         (

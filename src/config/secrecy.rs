@@ -1,12 +1,13 @@
-//! Where in a file the secrets lie.
+//! Where in a file the secrets lie, and what may be one: a value is shown where its key is one of the configuration's
+//! that holds no secret, and it has the shape that belongs there. Of a users file nothing else is shown.
 
-use std::collections::HashMap;
-
+use super::blocks::{Block, Kind, TRACING, USERS, root_of};
+use super::finding::nearest;
 use super::shown::{
-    REDACTED, is_random, is_reference, looks_secret, may_be_secret, names_file, names_old_keys,
-    names_secret, names_token, shown,
+    REDACTED, is_random, is_reference, looks_secret, may_be_secret, may_name_secret, names_file,
+    shown,
 };
-use super::span::Span;
+use super::span::{File, Span};
 use super::yaml::{Entry, Node, Tree, Value};
 
 /// The places of all secrets, those of refused duplicates included.
@@ -14,21 +15,6 @@ pub(super) fn secrets_of(tree: &Tree) -> Vec<Span> {
     let mut secrets = SecretPlaces::default();
     secrets.tree(tree);
     secrets.spans
-}
-
-/// Whether a scalar, or one of a list, may be a secret that stands where something else belongs.
-pub(super) fn may_hold_secret(node: &Node) -> bool {
-    match &node.value {
-        Value::Plain(text) | Value::Quoted(text) => may_be_secret(text),
-        Value::List(items) => items.iter().any(may_hold_secret),
-        Value::Map(_) | Value::Broken => false,
-    }
-}
-
-/// Whether a key is a secret in braces: `{ SECRET }` is a map to YAML, with a key and no value.
-pub(super) fn is_secret_in_braces(entry: &Entry) -> bool {
-    let empty = matches!(&entry.node.value, Value::Plain(text) if text.is_empty());
-    may_be_secret(&entry.key) && empty
 }
 
 /// A key as it may stand inside a message.
@@ -40,15 +26,43 @@ pub(super) fn shown_key(entry: &Entry) -> String {
     }
 }
 
-#[derive(Clone, Copy, PartialEq)]
+/// A key that the block does not have, as it may stand inside a message.
+pub(super) fn shown_unknown_key(entry: &Entry, block: &Block) -> String {
+    if is_secret_for_key(entry, block) {
+        REDACTED.to_owned()
+    } else {
+        shown_key(entry)
+    }
+}
+
+/// Whether a key is a secret in braces: `{ SECRET }` is a map to YAML, with a key and no value.
+fn is_secret_in_braces(entry: &Entry) -> bool {
+    may_be_secret(&entry.key) && is_empty(&entry.node)
+}
+
+/// Whether a key is a secret in braces where a block is that holds secrets: there a short word may be one, too.
+fn is_secret_for_key(entry: &Entry, block: &Block) -> bool {
+    is_secret_in_braces(entry)
+        || is_empty(&entry.node)
+            && nearest(&entry.key, block.names()).is_none()
+            && (entry.key_span.file == File::Users || block.holds_secrets())
+}
+
+fn is_empty(node: &Node) -> bool {
+    matches!(&node.value, Value::Plain(text) if text.is_empty())
+}
+
+/// What a value may be, from where it stands.
+#[derive(Clone, Copy)]
 enum Secrecy {
-    Open,
-    /// In `tracing`, where `headers` are for the collector.
-    Tracing,
-    /// Of a list of keys, where a scalar is a secret without its name.
-    OldKeys,
-    /// Of a key that names a file, where a secret may stand that belongs into it.
+    /// Under a key of the configuration, whose values are of this kind.
+    Known(&'static Kind),
+    /// Something else than belongs there, which may be a secret.
+    Unknown,
+    /// The name of a file, or the secret that belongs into it.
     FileName,
+    /// A map of values of which each is a secret.
+    Values,
     Secret,
 }
 
@@ -56,25 +70,23 @@ enum Secrecy {
 #[derive(Default)]
 pub(super) struct SecretPlaces {
     spans: Vec<Span>,
-    /// A file has few keys, each of them very often, and judging one takes a while.
-    names: HashMap<Box<str>, Secrecy>,
 }
 
 impl SecretPlaces {
     /// Adds those of a tree, or of what is left of it.
     pub(super) fn tree(&mut self, tree: &Tree) {
-        self.node(&tree.root, Secrecy::Open);
+        let root = root_of(tree.root.span.file);
+        self.node(&tree.root, Secrecy::Known(root));
         tree.dropped
             .iter()
-            .for_each(|entry| self.entry(entry, Secrecy::Open));
+            .for_each(|entry| self.unknown(entry, None));
     }
 
-    /// Adds those of an entry whose key is a name that occurs once.
-    pub(super) fn named_entry(&mut self, entry: &Entry) {
-        if looks_secret(&entry.key) {
-            self.spans.push(entry.key_span);
+    /// Adds those of a user.
+    pub(super) fn user(&mut self, entry: &Entry) {
+        if let Some(users) = USERS.kind("users") {
+            self.entry(entry, Secrecy::Known(users));
         }
-        self.node(&entry.node, judge(&entry.key));
     }
 
     /// All of them, in no order.
@@ -85,16 +97,20 @@ impl SecretPlaces {
     fn node(&mut self, node: &Node, secrecy: Secrecy) {
         match &node.value {
             Value::Plain(text) | Value::Quoted(text) => {
-                let secret = match secrecy {
-                    Secrecy::Open | Secrecy::Tracing => false,
-                    Secrecy::OldKeys | Secrecy::Secret => !is_reference(text),
-                    Secrecy::FileName => may_be_secret(text) && !is_reference(text),
-                };
-                if secret || looks_secret(text) {
+                let file = node.span.file;
+                if !text.is_empty() && (is_secret(text, secrecy, file) || looks_secret(text)) {
                     self.spans.push(node.span);
                 }
             }
-            Value::List(items) => items.iter().for_each(|item| self.node(item, secrecy)),
+            Value::List(items) => {
+                let inner = match secrecy {
+                    Secrecy::Known(kind) => kind
+                        .elements()
+                        .map_or_else(|| misplaced(kind, node.span.file), Secrecy::Known),
+                    other => other,
+                };
+                items.iter().for_each(|item| self.node(item, inner));
+            }
             Value::Map(entries) => entries.iter().for_each(|entry| self.entry(entry, secrecy)),
             // What was refused was never looked at.
             Value::Broken => self.spans.push(node.span),
@@ -102,51 +118,119 @@ impl SecretPlaces {
     }
 
     fn entry(&mut self, entry: &Entry, secrecy: Secrecy) {
-        let secret = match secrecy {
-            Secrecy::Open | Secrecy::Tracing => false,
-            // braces in place of brackets
-            Secrecy::OldKeys | Secrecy::FileName => may_be_secret(&entry.key),
+        let secrecy = match secrecy {
+            Secrecy::Known(kind) => match (kind.block(), kind.values()) {
+                (Some(block), _) => return self.entry_of(block, entry),
+                (None, Some(values)) => return self.named(entry, values),
+                (None, None) if kind.is_anything() => Secrecy::Unknown,
+                (None, None) => misplaced(kind, entry.key_span.file),
+            },
+            other => other,
+        };
+        let covered = match secrecy {
             // how the bytes of a secret are written is none
             Secrecy::Secret => &*entry.key != "base64url",
+            Secrecy::Values => is_empty(&entry.node),
+            // braces in place of brackets
+            Secrecy::FileName => may_be_secret(&entry.key),
+            Secrecy::Known(_) | Secrecy::Unknown => false,
         };
-        if secret || looks_secret(&entry.key) || is_secret_in_braces(entry) {
+        if covered || looks_secret(&entry.key) || is_secret_in_braces(entry) {
             self.spans.push(entry.key_span);
         }
-        let is_token = names_token(&entry.key) && !matches!(entry.node.value, Value::Map(_));
-        let secrecy = match secrecy {
-            Secrecy::Secret => secrecy,
-            Secrecy::Tracing if &*entry.key == "headers" => Secrecy::Secret,
-            Secrecy::Open | Secrecy::Tracing | Secrecy::OldKeys | Secrecy::FileName if is_token => {
-                Secrecy::Secret
-            }
-            Secrecy::Open | Secrecy::Tracing => self.named(&entry.key),
-            Secrecy::OldKeys | Secrecy::FileName => match self.named(&entry.key) {
-                Secrecy::Open => Secrecy::FileName,
-                named @ (Secrecy::Tracing
-                | Secrecy::OldKeys
-                | Secrecy::FileName
-                | Secrecy::Secret) => named,
-            },
+        let inner = match (secrecy, by_name(&entry.key)) {
+            (Secrecy::Values, Some(Secrecy::FileName)) => Secrecy::FileName,
+            (Secrecy::Secret | Secrecy::Values, _) => Secrecy::Secret,
+            (_, Some(named)) => named,
+            (Secrecy::FileName, None) => Secrecy::FileName,
+            (Secrecy::Known(_) | Secrecy::Unknown, None) => Secrecy::Unknown,
+        };
+        self.node(&entry.node, inner);
+    }
+
+    /// An entry whose key is a name that the operator chose.
+    fn named(&mut self, entry: &Entry, kind: &'static Kind) {
+        if looks_secret(&entry.key) || is_secret_in_braces(entry) {
+            self.spans.push(entry.key_span);
+        }
+        self.node(&entry.node, Secrecy::Known(kind));
+    }
+
+    /// An entry of a map with known keys.
+    fn entry_of(&mut self, block: &'static Block, entry: &Entry) {
+        let file = entry.key_span.file;
+        match known(block, &entry.key, file) {
+            Some(secrecy) => self.node(&entry.node, secrecy),
+            None => self.unknown(entry, Some(block)),
+        }
+    }
+
+    /// An entry whose key is none of the block's, or was given twice.
+    fn unknown(&mut self, entry: &Entry, block: Option<&'static Block>) {
+        let braces = block.map_or_else(
+            || is_secret_in_braces(entry),
+            |block| is_secret_for_key(entry, block),
+        );
+        if braces || looks_secret(&entry.key) {
+            self.spans.push(entry.key_span);
+        }
+        let file = entry.key_span.file;
+        let meant = || {
+            let block = block?;
+            known(block, nearest(&entry.key, block.names())?, file)
+        };
+        let secrecy = match by_name(&entry.key) {
+            _ if file == File::Users => Secrecy::Secret,
+            Some(named) => named,
+            None => meant().unwrap_or(Secrecy::Unknown),
         };
         self.node(&entry.node, secrecy);
     }
+}
 
-    fn named(&mut self, key: &str) -> Secrecy {
-        if let Some(known) = self.names.get(key) {
-            return *known;
-        }
-        let secrecy = judge(key);
-        self.names.insert(key.into(), secrecy);
-        secrecy
+/// What a key of the block holds.
+fn known(block: &Block, key: &str, file: File) -> Option<Secrecy> {
+    let kind = block.kind(key)?;
+    let claims = || file == File::Users && kind.values().is_some_and(Kind::is_anything);
+    Some(if kind.is_secret_of(key) {
+        Secrecy::Secret
+    } else if (block.name, key) == (TRACING.name, "headers") || claims() {
+        Secrecy::Values
+    } else {
+        Secrecy::Known(kind)
+    })
+}
+
+/// What a key may hold that the configuration does not have, where its name tells.
+fn by_name(key: &str) -> Option<Secrecy> {
+    if names_file(key) {
+        Some(Secrecy::FileName)
+    } else {
+        may_name_secret(key).then_some(Secrecy::Secret)
     }
 }
 
-fn judge(key: &str) -> Secrecy {
-    match key {
-        _ if names_secret(key) => Secrecy::Secret,
-        "tracing" => Secrecy::Tracing,
-        _ if names_old_keys(key) => Secrecy::OldKeys,
-        _ if names_file(key) => Secrecy::FileName,
-        _ => Secrecy::Open,
+/// What something may be that has another shape than what belongs there.
+fn misplaced(kind: &Kind, file: File) -> Secrecy {
+    match file {
+        _ if kind.is_file() => Secrecy::FileName,
+        File::Users => Secrecy::Secret,
+        _ if kind.holds_secrets() => Secrecy::Secret,
+        File::Config | File::Environment | File::Tests => Secrecy::Unknown,
     }
+}
+
+fn is_secret(text: &str, secrecy: Secrecy, file: File) -> bool {
+    let secret = match secrecy {
+        Secrecy::Known(kind) if kind.is_file() => may_be_secret(text),
+        Secrecy::Known(kind) if kind.takes_scalar() => false,
+        // one in place of a list of them
+        Secrecy::Known(kind) => match kind.elements() {
+            Some(element) if element.takes_scalar() => false,
+            Some(_) | None => return is_secret(text, misplaced(kind, file), file),
+        },
+        Secrecy::Unknown | Secrecy::FileName => may_be_secret(text),
+        Secrecy::Secret | Secrecy::Values => true,
+    };
+    secret && !is_reference(text)
 }

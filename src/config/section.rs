@@ -7,9 +7,8 @@ use super::blocks::Block;
 use super::code::Code;
 use super::finding::{Finding, did_you_mean};
 use super::reader::Reader;
-use super::secrecy::shown_key;
-use super::shown::REDACTED;
-use super::span::{File, Span};
+use super::secrecy::shown_unknown_key;
+use super::span::Span;
 use super::yaml::Entry;
 
 /// The keys of one map that are not read yet.
@@ -21,6 +20,15 @@ pub(super) struct Section {
     /// Keys that were taken or withheld.
     seen: Vec<&'static str>,
     withheld: Option<&'static str>,
+}
+
+impl Reader<'_> {
+    /// A map with the keys of a block.
+    pub(super) fn section(&mut self, entry: Entry, block: &'static Block) -> Option<Section> {
+        let span = entry.key_span;
+        let entries = self.map(entry)?;
+        Some(Section::new(span, entries, block))
+    }
 }
 
 impl Section {
@@ -165,29 +173,14 @@ impl Section {
         if self.entries.is_empty() {
             return;
         }
-        let names = self.block.keys.iter().map(|key| key.name);
+        let names = self.block.names();
         let known: Vec<_> = names.filter(|key| self.withheld != Some(*key)).collect();
         for entry in &self.entries {
             let help = did_you_mean(&entry.key, known.iter().copied())
                 .unwrap_or_else(|| format!("known here: {}", listed(&known)));
-            let key = shown_key(entry);
-            let message = format!("unknown key `{key}`");
-            let finding = Finding::error(Code::UnknownKey, entry.key_span, message).help(help);
-            reader.report(guarded(finding, &key, entry));
+            let message = format!("unknown key `{}`", shown_unknown_key(entry, self.block));
+            reader.report(Finding::error(Code::UnknownKey, entry.key_span, message).help(help));
         }
-    }
-}
-
-/// A misspelled `password` must not be what brings a hash to the screen, nor a key that is a secret itself.
-fn guarded(finding: Finding, key: &str, entry: &Entry) -> Finding {
-    let value = entry.node.span;
-    match entry.key_span.file {
-        _ if key == REDACTED => finding.conceal(Span {
-            start: entry.key_span.start,
-            ..value
-        }),
-        File::Users => finding.conceal(value),
-        File::Config | File::Environment | File::Tests => finding,
     }
 }
 

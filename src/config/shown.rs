@@ -69,9 +69,50 @@ pub(super) fn names_token(key: &str) -> bool {
     key.len() <= 6 && strsim::osa_distance(&key.to_ascii_lowercase(), "token") <= 1
 }
 
+/// Whether a key of this name may hold a secret, where it is none of the configuration's: one of its words says so.
+pub(super) fn may_name_secret(key: &str) -> bool {
+    const WORDS: [&str; 22] = [
+        "auth",
+        "authentication",
+        "authorization",
+        "bearer",
+        "cookie",
+        "credential",
+        "credentials",
+        "jwt",
+        "key",
+        "keys",
+        "login",
+        "otp",
+        "pass",
+        "passcode",
+        "pepper",
+        "pin",
+        "psk",
+        "salt",
+        "seed",
+        "token",
+        "tokens",
+        "totp",
+    ];
+    // longer words are met with a slip of the pen as well
+    let means = |word: &str, known: &str| {
+        word == known || known.len() > 8 && strsim::osa_distance(word, known) <= 2
+    };
+    let folded = key.to_ascii_lowercase();
+    let mut words = folded.split(|c: char| !c.is_ascii_alphanumeric());
+    names_secret(key)
+        || names_token(key)
+        || names_old_keys(key)
+        || key.len() <= 64 && words.any(|word| WORDS.iter().any(|known| means(word, known)))
+}
+
 /// Whether a value is a secret whatever it is called: a hash, a key of ours, a PEM block, a password in a URL.
 pub(super) fn looks_secret(value: &str) -> bool {
-    let hash = value.starts_with('$') && value.len() > 8 && !value.starts_with("${");
+    const HASHES: [&str; 4] = ["$2a$", "$2b$", "$2y$", "$argon2"];
+    let hash = value.starts_with('$') && value.len() > 8 && !value.starts_with("${")
+        // `alice:$2b$…`, as in an htpasswd file
+        || HASHES.iter().any(|kind| value.contains(kind));
     hash || value.starts_with("glk_")
         || value.starts_with("{SHA")
         || value.contains("-----BEGIN")
@@ -159,6 +200,31 @@ mod tests {
     }
 
     #[test]
+    fn names_that_may_be_those_of_secrets() {
+        for key in [
+            "authorization",
+            "Authorisation",
+            "x-api-key",
+            "signing_key",
+            "key",
+            "pass",
+            "pin",
+            "secrets",
+            "bearer",
+            "jwt",
+            "credentails",
+            "auth_token",
+        ] {
+            assert!(may_name_secret(key), "{key}");
+        }
+        for key in [
+            "colour", "lisen", "rolse", "keyboard", "upstraem", "passage",
+        ] {
+            assert!(!may_name_secret(key), "{key}");
+        }
+    }
+
+    #[test]
     fn names_of_tokens() {
         for (key, expected) in [
             ("token", true),
@@ -226,6 +292,7 @@ mod tests {
     fn values_that_are_secret_under_any_name() {
         for value in [
             "$2b$12$abcdefgh",
+            "alice:$2y$05$abcdefgh",
             "glk_abc",
             "http://user:pass@host",
             "-----BEGIN PRIVATE KEY-----",

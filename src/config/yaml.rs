@@ -436,10 +436,7 @@ impl<'a, H: Harvest> Builder<'a, H> {
         let message = format!("the key `{}` is given twice", shown(&entry.key));
         let finding = Finding::error(Code::DuplicateKey, entry.key_span, message)
             .note(first, "first given here");
-        self.findings.push(match self.file {
-            File::Users => finding.conceal(entry.node.span),
-            File::Config | File::Environment | File::Tests => finding,
-        });
+        self.findings.push(finding);
         self.dropped.push(entry);
     }
 }

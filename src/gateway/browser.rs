@@ -4,11 +4,11 @@
 use bytes::Bytes;
 use http::{Method, Response};
 
-use super::identify::{CredentialOutcome, Identified};
 use super::rejection::Rejection;
 use super::snapshot::{ServiceSnapshot, Snapshot};
 use crate::access::RequestPath;
 use crate::ambient;
+use crate::identify::{CredentialOutcome, Identified};
 use crate::portal::{ReturnPath, Visitor};
 use crate::wire::{Credential, CredentialSource, Intake, Site, is_navigation, is_safe};
 

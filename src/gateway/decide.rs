@@ -3,10 +3,10 @@
 use http::Method;
 
 use super::facts::RequestFacts;
-use super::identify::CredentialOutcome;
 use super::rejection::Rejection;
 use super::snapshot::ServiceSnapshot;
 use crate::access::{Caller, ForbidReason, Permit, PolicyDenial, RequestPath};
+use crate::identify::CredentialOutcome;
 
 /// Enforces the decision of the service's policy.
 ///

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use http::request::Parts;
 use http::{HeaderValue, Method};
 
-use super::identify::Identified;
 use super::rejection::Rejection;
 use super::renewal::Renewal;
 use super::traced::Traced;
 use crate::access::{ClientAddress, Identity, Permit, RuleId};
+use crate::identify::Identified;
 use crate::telemetry::metrics::RequestOutcome;
 use crate::wire::{Answered, Intake};
 
@@ -96,7 +96,7 @@ impl RequestFacts {
     }
 
     pub(super) fn identify(&mut self, identified: &Identified) {
-        self.user = identified.caller.identity().cloned();
+        self.user = identified.caller.subject().identity().cloned();
     }
 
     /// `reported` is the rejection that the mode only reports.

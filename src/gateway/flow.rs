@@ -12,17 +12,18 @@ use super::audited;
 use super::connection::ClientConnection;
 use super::document::{self, Read};
 use super::downstream::Downstream;
-use super::identify::{CredentialOutcome, Identified};
-use super::judge::{Forward, NextStep, PortalRequest, identify_sender, judge};
+use super::judge::{Forward, NextStep, PortalRequest, judge};
 use super::note;
 use super::record::RequestRecord;
 use super::rejection::{Rejection, upstream_error_kind};
 use super::renewal::Renewal;
 use super::reply::{Reply, ReplyBody, add_own_fields};
+use super::sender::identify_sender;
 use super::snapshot::Snapshot;
 use super::switch::Switch;
 use super::worker::{Pinned, Worker};
 use crate::ambient;
+use crate::identify::{CredentialOutcome, Identified};
 use crate::portal::PortalCaller;
 use crate::upstream::{ForwardError, ResponseBody, UpstreamReply};
 use crate::wire::{FieldPresence, add_renewal, remove_hop_by_hop, via};
@@ -212,7 +213,7 @@ async fn ask_portal(
 ) -> Result<Answer, Rejection> {
     let PortalRequest {
         endpoint,
-        intake,
+        mut intake,
         body,
     } = *asked;
     record.reservation = None;
@@ -228,8 +229,8 @@ async fn ask_portal(
     let pinned = record.pinned();
     let snapshot = &*pinned.snapshot;
     connection.check(snapshot)?;
-    let mut identified = identify_sender(worker, &pinned, &intake);
-    record.facts.user = identified.caller.identity().cloned();
+    let mut identified = identify_sender(worker, &pinned, &mut intake);
+    record.facts.user = identified.caller.subject().identity().cloned();
     record.facts.renewal = Renewal::of(&mut identified, intake.site.scheme);
     let (caller, client) = (portal_caller(&identified), intake.client.address);
     let reply = snapshot
@@ -253,7 +254,10 @@ async fn ask_portal(
 }
 
 fn portal_caller(identified: &Identified) -> PortalCaller {
-    match (identified.caller.identity(), &identified.credential) {
+    match (
+        identified.caller.subject().identity(),
+        &identified.credential,
+    ) {
         (
             Some(identity),
             CredentialOutcome::Holds {

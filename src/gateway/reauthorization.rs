@@ -7,11 +7,11 @@ use std::time::Duration;
 use http::Method;
 use tokio::sync::watch;
 
-use super::identify::{CredentialOutcome, Identified, identify};
 use super::trust_generation::TrustGeneration;
 use super::worker::{Pinned, Worker};
 use crate::access::ClientAddress;
 use crate::ambient;
+use crate::identify::{CredentialOutcome, Identified};
 use crate::wire::{Credential, Destination, Intake};
 
 /// A request that was allowed, and all that the next decision about it is made on.
@@ -97,13 +97,8 @@ impl Reauthorization {
         let Ok(Destination::Service(found)) = found else {
             return false;
         };
-        let Identified { caller, .. } = identify(
-            &self.worker,
-            pinned,
-            self.credential.as_ref(),
-            self.client,
-            ambient::unix_seconds(),
-        );
+        let credential = self.credential.as_ref();
+        let Identified { caller, .. } = self.worker.identify(pinned, credential, self.client);
         let service = &snapshot.services[found.service()];
         // another service's rules say nothing about the one behind the tunnel
         *service.name == *self.service

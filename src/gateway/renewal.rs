@@ -6,9 +6,9 @@ use std::rc::Rc;
 
 use http::HeaderValue;
 
-use super::identify::Identified;
 use super::worker::{Pinned, Worker};
 use crate::ambient;
+use crate::identify::Identified;
 use crate::token::VerifiedClaims;
 use crate::wire::Scheme;
 

@@ -1,6 +1,7 @@
 //! Everything a request is decided with, immutable. A reload replaces it as a whole.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -44,6 +45,7 @@ pub struct Snapshot {
     pub(super) trust: TrustGeneration,
     issuer_keys: Arc<KeySources>,
     server: config::Server,
+    warned_of_scheme: AtomicBool,
 }
 
 /// One service of a snapshot, prepared for requests.
@@ -129,6 +131,18 @@ impl Snapshot {
             trust: TrustGeneration::default(),
             issuer_keys: Arc::clone(issuer_keys),
             server: config.server,
+            warned_of_scheme: AtomicBool::new(false),
+        }
+    }
+
+    /// Warns once that a trusted proxy does not say in a readable way how its clients come.
+    pub(super) fn warn_of_scheme(&self, proxy: IpAddr) {
+        if !self.warned_of_scheme.swap(true, Ordering::Relaxed) {
+            tracing::warn!(
+                event = "forwarded_scheme_unreadable",
+                %proxy,
+                "a trusted proxy names no scheme where it should; its clients count as coming as it does itself"
+            );
         }
     }
 

@@ -6,13 +6,14 @@ use http::{HeaderName, HeaderValue, Response, StatusCode};
 use super::browser::{BrowserRequest, is_foreign};
 use super::decide::enforce;
 use super::facts::{RequestFacts, Route};
-use super::identify::{Identified, identify};
 use super::rejection::Rejection;
 use super::renewal::Renewal;
+use super::sender::{Presented, identify_presented};
 use super::snapshot::ServiceSnapshot;
 use super::worker::{Pinned, Worker};
 use crate::access::{NoDestination, RequestPath};
 use crate::ambient;
+use crate::identify::Identified;
 use crate::portal::{ReturnPath, Visitor};
 use crate::wire::{
     self, Credential, CredentialSource, ForwardAuthProxy, Intake, OriginalRequest, is_navigation,
@@ -81,8 +82,14 @@ impl Question<'_> {
         facts: &mut RequestFacts,
     ) -> Result<Response<Bytes>, Rejection> {
         let original = &self.original;
-        let credential = self.credential();
-        let mut identified = self.identify(credential.as_ref());
+        let mut credential = self.credential();
+        let presented = Presented {
+            credential: &mut credential,
+            cookies: &self.intake.cookies,
+            scheme: original.site.scheme,
+        };
+        let address = self.intake.client.asked_for();
+        let mut identified = identify_presented(self.worker, self.pinned, presented, address);
         facts.identify(&identified);
         let request = BrowserRequest {
             method: &original.method,
@@ -118,19 +125,6 @@ impl Question<'_> {
             .filter(|sent| sent.source() != CredentialSource::Cookie);
         let cookie = &self.pinned.snapshot.cookie;
         bearer.or_else(|| cookie.credential(&self.intake.cookies, self.original.site.scheme))
-    }
-
-    fn identify(&self, credential: Option<&Credential>) -> Identified {
-        let address = self.intake.client.asked_for();
-        let identified = identify(
-            self.worker,
-            self.pinned,
-            credential,
-            address,
-            ambient::unix_seconds(),
-        );
-        self.worker.note_refusal(&identified);
-        identified
     }
 
     /// Says it in the way that the proxy understands.

@@ -7,21 +7,19 @@ use std::sync::Arc;
 use http::HeaderValue;
 use tokio::sync::watch;
 
-use super::remembered::{Admitted, Remembered};
 use super::snapshot::{CurrentSnapshot, ServiceSnapshot, Snapshot};
 use super::trust_generation::TrustGeneration;
+use crate::access::ClientAddress;
 use crate::ambient::{self, Ticker};
+use crate::identify::{Authenticator, Identified, VerifiedTokens, identify};
 use crate::net::Dialer;
 use crate::session::{RevocationView, Revocations};
 use crate::telemetry::access_log::LogShard;
 use crate::telemetry::metrics::{Metrics, ServiceMetrics, Shard, UpstreamConnection};
 use crate::telemetry::recent::RecentShard;
 use crate::text::hex;
-use crate::token::TokenCache;
 use crate::upstream::{ConnectionCounts, DialContext, ServerSet, Upstream};
-
-/// Tokens that a worker remembers as verified; about 60 bytes each, and the token.
-const CACHED_TOKENS: usize = 4096;
+use crate::wire::Credential;
 
 /// What a worker is made of.
 pub struct WorkerParts {
@@ -67,9 +65,7 @@ pub(super) struct Pinned {
     pub(super) unrouted: ServiceMetrics,
     pub(super) portal: ServiceMetrics,
     /// Goes with the snapshot: a reload forgets every token.
-    pub(super) tokens: RefCell<TokenCache<Remembered>>,
-    /// The same for sessions of browsers: a token that is valid as one is not valid as the other.
-    pub(super) sessions: RefCell<TokenCache<Admitted>>,
+    pub(super) verified: VerifiedTokens,
 }
 
 /// A worker's connections and counters for one service.
@@ -163,6 +159,25 @@ impl Worker {
         &self.revocations
     }
 
+    /// Step 4: checks the credential under this snapshot, as of now.
+    pub(super) fn identify(
+        &self,
+        pinned: &Pinned,
+        credential: Option<&Credential>,
+        address: ClientAddress,
+    ) -> Identified {
+        let snapshot = &*pinned.snapshot;
+        let checks = Authenticator {
+            verifier: &snapshot.verifier,
+            trusted_issuers: &snapshot.trusted_issuers,
+            browsers: &snapshot.browsers,
+            directory: &snapshot.directory,
+            revocations: &self.revocations,
+            verified: &pinned.verified,
+        };
+        identify(&checks, credential, address, ambient::unix_seconds())
+    }
+
     /// The worker's counters.
     pub fn shard(&self) -> &Shard {
         &self.shard
@@ -213,15 +228,12 @@ impl Pinned {
             }
         });
         let handles = handles.collect();
-        let tokens = RefCell::new(TokenCache::new(CACHED_TOKENS, ambient::hash_state()));
-        let sessions = RefCell::new(TokenCache::new(CACHED_TOKENS, ambient::hash_state()));
         Self {
             generation,
             handles,
             unrouted: shard.unrouted(),
             portal: shard.portal(),
-            tokens,
-            sessions,
+            verified: VerifiedTokens::default(),
             snapshot,
         }
     }

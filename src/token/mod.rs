@@ -4,6 +4,7 @@
 mod algorithm;
 mod cache;
 mod claim_path;
+mod claimed;
 mod claims;
 mod compact;
 mod dates;
@@ -30,6 +31,7 @@ mod verifier;
 pub use algorithm::Algorithm;
 pub use cache::TokenCache;
 pub use claim_path::{ClaimPath, ClaimPathError};
+pub use claimed::ClaimedIssuers;
 pub use claims::{is_valid_subject, is_visible};
 pub use device::{DEVICE_AUDIENCE, DeviceTokens};
 pub use error::TokenError;

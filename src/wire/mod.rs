@@ -34,7 +34,9 @@ pub use fields::{
     remove_hop_by_hop, trailer_is_harmless, via,
 };
 pub(crate) use fields::{Nominated, retain_fields};
-pub use forwarded::{ForwardedClient, ForwardedFields, ForwardedInfo, TrustedProxies};
+pub use forwarded::{
+    ForwardedClient, ForwardedFields, ForwardedInfo, StatedScheme, TrustedProxies,
+};
 pub use framing::{ResponseFraming, settle_response};
 pub use host::Host;
 pub use identity::{Authorization, IdentityField, IdentityHeader, IdentitySettings};

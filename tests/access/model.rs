@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use gatelatch::access::{
-    Caller, CaseRule, Claim, ClaimMatch, ClaimValue, Condition, Expected, Identity, Methods,
+    AccessSubject, CaseRule, Claim, ClaimMatch, ClaimValue, Condition, Expected, Identity, Methods,
     Requirement, RoleMatch, Rule, Subjects, UserMatch,
 };
 use http::Method;
@@ -22,7 +22,7 @@ pub(crate) fn decide(
     case: CaseRule,
     method: &Method,
     raw: &str,
-    caller: &Caller,
+    caller: &AccessSubject,
 ) -> (Option<usize>, Outcome) {
     let path = segments(raw);
     let winner = (0..rules.len())
@@ -124,7 +124,7 @@ fn naming(methods: &Methods, method: &Method) -> Option<u8> {
     }
 }
 
-fn answer(rule: &Rule, path: &[String], caller: &Caller) -> Outcome {
+fn answer(rule: &Rule, path: &[String], caller: &AccessSubject) -> Outcome {
     let identity = caller.identity().map(|identity| &**identity);
     let conditions = match (&rule.requirement, identity) {
         (Requirement::Anyone, _) | (Requirement::Authenticated, Some(_)) => return Outcome::Allow,

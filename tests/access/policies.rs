@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use gatelatch::access::{
-    Caller, CaseRule, Decision, ForbidReason, Methods, Mode, PathOptions, Pattern, Policy,
+    AccessSubject, CaseRule, Decision, ForbidReason, Methods, Mode, PathOptions, Pattern, Policy,
     RequestPath, Requirement, Rule,
 };
 use gatelatch::analysis::explain;
@@ -33,7 +33,7 @@ fn parse(raw: &str) -> RequestPath {
     RequestPath::parse(raw, PathOptions::default()).unwrap()
 }
 
-fn outcome(decision: &Decision<'_>) -> Outcome {
+fn outcome(decision: &Decision) -> Outcome {
     match decision {
         Decision::Allow(_) => Outcome::Allow,
         Decision::Challenge(_) => Outcome::Challenge,
@@ -42,9 +42,9 @@ fn outcome(decision: &Decision<'_>) -> Outcome {
 }
 
 /// The deciding rule's index.
-fn rule(decision: &Decision<'_>) -> Option<usize> {
+fn rule(decision: &Decision) -> Option<usize> {
     let id = match decision {
-        Decision::Allow(permit) => permit.rule(),
+        Decision::Allow(rule) => Some(*rule),
         Decision::Challenge(challenge) => Some(challenge.rule),
         Decision::Forbid(forbid) => forbid.rule,
     };
@@ -76,7 +76,7 @@ proptest! {
         let path = parse(&raw);
         let decision = policy.decide(&method, &path, &caller);
         let explanation = explain(&policy, &method, &path, &caller);
-        prop_assert_eq!(format!("{decision:?}"), format!("{:?}", explanation.decision));
+        prop_assert_eq!(&decision, &explanation.decision);
         prop_assert_eq!(rule(&decision), explanation.winner.as_ref().map(|winner| winner.rule.0 as usize));
         if let Some(winner) = explanation.winner && !winner.alternatives.is_empty() {
             let holds = winner.alternatives.iter().any(|lines| lines.iter().all(|line| line.holds));
@@ -101,8 +101,8 @@ proptest! {
         let path = parse(&raw);
         let mut more = identity.clone();
         more.roles.push(role.into());
-        let before = Caller::known(Arc::new(identity), None);
-        let after = Caller::known(Arc::new(more), None);
+        let before = AccessSubject::known(Arc::new(identity), None);
+        let after = AccessSubject::known(Arc::new(more), None);
         if outcome(&policy.decide(&method, &path, &before)) == Outcome::Allow {
             prop_assert_eq!(outcome(&policy.decide(&method, &path, &after)), Outcome::Allow);
         }

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use gatelatch::access::{
-    Caller, Claim, ClaimMatch, ClaimValue, Condition, Expected, Identity, Methods, Mode, Pattern,
-    Requirement, RoleMatch, Rule, Subjects, UserMatch,
+    AccessSubject, Claim, ClaimMatch, ClaimValue, Condition, Expected, Identity, Methods, Mode,
+    Pattern, Requirement, RoleMatch, Rule, Subjects, UserMatch,
 };
 use http::Method;
 use proptest::collection::vec;
@@ -168,7 +168,7 @@ pub(crate) fn identity() -> impl Strategy<Value = Identity> {
     })
 }
 
-pub(crate) fn caller() -> impl Strategy<Value = Caller> {
+pub(crate) fn caller() -> impl Strategy<Value = AccessSubject> {
     let addresses = [
         "10.0.0.1",
         "::ffff:10.1.0.1",
@@ -180,8 +180,8 @@ pub(crate) fn caller() -> impl Strategy<Value = Caller> {
         addresses.map(|address| address.parse().unwrap()).to_vec(),
     ));
     (address, 0..4, identity()).prop_map(|(address, kind, identity)| match kind {
-        0 => Caller::anonymous(address),
-        1 => Caller::rejected(address),
-        _ => Caller::known(Arc::new(identity), address),
+        0 => AccessSubject::anonymous(address),
+        1 => AccessSubject::rejected(address),
+        _ => AccessSubject::known(Arc::new(identity), address),
     })
 }

@@ -3,7 +3,9 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use gatelatch::access::{Caller, Decision, Identity, Methods, PathOptions, RequestPath, lies_in};
+use gatelatch::access::{
+    AccessSubject, Decision, Identity, Methods, PathOptions, RequestPath, lies_in,
+};
 use gatelatch::analysis::ConfigurationView;
 use gatelatch::analysis::diff::{
     AddressClass, CallerClass, CallerKind, CallerSubject, ChangeEffect, ClaimClass, DecisionSource,
@@ -52,15 +54,15 @@ pub(crate) fn outcome(
     };
     let service = &view.services[index];
     let caller = match who {
-        Some(who) => Caller::known(Arc::clone(who), address),
-        None => Caller::anonymous(address),
+        Some(who) => AccessSubject::known(Arc::clone(who), address),
+        None => AccessSubject::anonymous(address),
     };
     let stripped = service
         .strip_path
         .then(|| service.mount.source().to_owned());
     match service.policy.decide(&request.method, &path, &caller) {
-        Decision::Allow(permit) => Outcome {
-            source: DecisionSource::Rule(index, permit.rule().unwrap()),
+        Decision::Allow(rule) => Outcome {
+            source: DecisionSource::Rule(index, rule),
             to: Some((service.name.to_owned(), stripped)),
         },
         Decision::Challenge(challenge) => nowhere(DecisionSource::Rule(index, challenge.rule)),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use gatelatch::access::{
-    Caller, Claim, ClaimValue, Condition, Decision, Expected, Identity, PathOptions, Policy,
+    AccessSubject, Claim, ClaimValue, Condition, Decision, Expected, Identity, PathOptions, Policy,
     RequestPath, Rule, RuleId, Segment, UserMatch,
 };
 use gatelatch::analysis::{AudienceAccess, CallerAudience, audiences, rows};
@@ -50,7 +50,7 @@ fn caller(
     condition: Option<&Condition>,
     path: &RequestPath,
     rule: &Rule,
-) -> Caller {
+) -> AccessSubject {
     let text = |name: &str| {
         let position = rule
             .pattern
@@ -63,7 +63,7 @@ fn caller(
         .and_then(|one| one.networks.first())
         .map(ipnet::IpNet::addr);
     if *audience == CallerAudience::Anonymous {
-        return Caller::anonymous(address);
+        return AccessSubject::anonymous(address);
     }
     let subject = match condition.and_then(|one| one.user.as_ref()) {
         Some(UserMatch::OneOf(users)) => users[0].clone(),
@@ -90,14 +90,14 @@ fn caller(
         claims: claims.collect(),
         ..Identity::default()
     };
-    Caller::known(Arc::new(identity), address)
+    AccessSubject::known(Arc::new(identity), address)
 }
 
 /// The answer of this very rule; `None` where another one is more specific.
-fn allows(policy: &Policy, id: RuleId, path: &RequestPath, caller: &Caller) -> Option<bool> {
+fn allows(policy: &Policy, id: RuleId, path: &RequestPath, caller: &AccessSubject) -> Option<bool> {
     let method = method(policy.rule(id));
     match policy.decide(&method, path, caller) {
-        Decision::Allow(permit) => (permit.rule() == Some(id)).then_some(true),
+        Decision::Allow(rule) => (rule == id).then_some(true),
         Decision::Challenge(challenge) => (challenge.rule == id).then_some(false),
         Decision::Forbid(forbid) => (forbid.rule == Some(id)).then_some(false),
     }

@@ -253,3 +253,184 @@ fn no_variable_is_shown_that_should_name_a_file() {
         }
     }
 }
+
+/// Keys that are none of a user's, or not of this shape, and under which people write a secret all the same.
+const MEANT: [&str; 15] = [
+    "password",
+    "pasword",
+    "passwd",
+    "pass",
+    "pin",
+    "hash",
+    "secrets",
+    "authorization",
+    "autorization",
+    "credentials",
+    "token",
+    "key",
+    "api_key",
+    "client_secret",
+    "x-api-key",
+];
+
+/// Where nothing may be shown in a users file; `K` stands for each of [`MEANT`].
+const USER_PLACES: [&str; 27] = [
+    "V",
+    "- V",
+    "user: V",
+    "K: V",
+    "users: V",
+    "users:\n  - V\n",
+    "users:\n  - alice: V\n",
+    "users:\n  - name: alice\n    K: V\n",
+    "users: { alice: V }",
+    "users:\n  alice:\n    - V\n",
+    "users:\n  alice:\n    K:\n      - V\n",
+    "users: { alice: { K: V } }",
+    "users: { alice: { K: V, roles: [a, a] } }",
+    "users: { alice: { K: V, rolse: [a] } }",
+    "users: { alice: { K: V, disabled: maybe } }",
+    "users: { alice: { colour: V, disabled: maybe } }",
+    "users: { alice: { name: [V] } }",
+    "users: { alice: { disabled: [V] } }",
+    "users: { alice: { roles: [[V]] } }",
+    "users: { alice: { roles: { admin: V } } }",
+    "users: { alice: { claims: V } }",
+    "users: { alice: { claims: { K: V }, roles: [a, a] } }",
+    "users: { alice: { claims: { sub: V }, colour: V } }",
+    "users: { alice: { api_keys: V } }",
+    "users: { alice: { api_keys: [V] } }",
+    "users: { alice: { api_keys: { ci: V } } }",
+    "users: { alice: { api_keys: [{ name: ci, K: V }] } }",
+];
+
+/// Where nothing may be shown in a configuration, a word that could be anything included.
+const MEANT_PLACES: [&str; 12] = [
+    "K: V",
+    "auth: { K: V }",
+    "auth: [V]",
+    "auth: { token: [V] }",
+    "auth: { token: { secret: '${SECRET}', K: V } }",
+    "auth: { token: { secret: '${SECRET}', secret: V } }",
+    "auth:\n  token:\n    secret:\n      - V\n",
+    "auth: { login: { K: V } }",
+    "admin: [V]",
+    "admin: { K: V, listen: nowhere }",
+    "log: { K: V, level: loud }",
+    "services: { app: { K: V, upstream: 'http://127.0.0.1:9', rules: [{ path: /**, allow: anybody }] } }",
+];
+
+/// Whether any part of a secret is in a text; `hunter2` stands for what no rule tells from a word.
+fn shows(said: &str, secret: &str) -> bool {
+    secret.split('/').any(|part| said.contains(part))
+}
+
+/// All that is said about files, whether they load or not.
+fn messages(case: &Case) -> String {
+    let problems = match case.load() {
+        Ok(loaded) => loaded.warnings,
+        Err(problems) => problems.as_slice().to_vec(),
+    };
+    let json = to_json(&problems);
+    format!("{}{problems:?}{json:?}", case.rendered(&problems))
+}
+
+#[test]
+fn no_misplaced_secret_is_shown_under_any_name() {
+    let mut shown = Vec::new();
+    let mut look = |case: &Case, secret: &str, what: &str| {
+        let said = messages(case);
+        if shows(&said, secret) {
+            shown.push(format!("{what}:\n{said}"));
+        }
+    };
+    let all = SHAPES
+        .iter()
+        .flat_map(|shape| [(*shape, MADE[0]), (*shape, MADE[1]), (*shape, "hunter2")]);
+    let some = [
+        ("S", "hunter2"),
+        ("[S]", "hunter2"),
+        ("{ secret: S }", "hunter2"),
+    ];
+    for (index, key) in MEANT.iter().enumerate() {
+        let values: Vec<_> = if index == 0 {
+            all.clone().collect()
+        } else {
+            some.into()
+        };
+        for (shape, secret) in values {
+            let value = shape.replace('S', secret);
+            let differs = |place: &&&str| index == 0 || place.contains('K');
+            let fill = |place: &&str| place.replace('K', key).replace('V', &value);
+            for users in USER_PLACES.iter().filter(differs).map(fill) {
+                look(&Case::of(GOOD, &users), secret, &users);
+            }
+            for place in MEANT_PLACES.iter().filter(differs) {
+                let gateway = configuration(&place.replace('K', key), &value);
+                look(&Case::of(&gateway, "users: {}"), secret, &gateway);
+            }
+        }
+    }
+    assert!(
+        shown.is_empty(),
+        "{} times\n{}",
+        shown.len(),
+        shown.join("\n")
+    );
+}
+
+/// The counterpart: a line without a secret is shown whole.
+#[test]
+fn nothing_is_hidden_that_is_no_secret() {
+    let service = |upstream: &str| {
+        format!(
+            "services: {{ app: {{ upstream: {upstream}, rules: [{{ path: '/token/{{key}}', allow: authenticated, colour: red }}] }} }}"
+        )
+    };
+    let plain = "'http://127.0.0.1:9'";
+    let gateway = |first: &str| format!("{first}\n{}\n", service(plain));
+    let mut cases: Vec<Case> = [
+        "server: { tls: { certificate: tls.crt, private_key: tls.key } }",
+        "server: { lisen: 0.0.0.0:80, workers: many }",
+        "auth: { users_file: people.yaml, colour: red }",
+        "auth: { session: { cookie: jobs, secure: maybe } }",
+        "auth: { token: { secret_file: signing-key, colour: red } }",
+        "auth: { token: { algorithm: EdDSA, private_key_file: token.pem, kid: 7 } }",
+        "auth: { trusted_issuers: [{ issuer: a, jwks: 'https://idp.example.com/keys', colour: red }] }",
+        "auth: { trusted_issuers: [{ issuer: a, public_key_file: idp.pem, colour: red }] }",
+        "admin: { token_file: admin-token, listen: nowhere }",
+        "tracing: { otlp: 'http://c:4317', headers: { authorization_file: otlp-token }, colour: red }",
+        "state_file: state.txt",
+        "log: { level: loud, format: text }",
+        "colour: red",
+    ]
+    .map(|first| Case::of(&gateway(first), "users: {}"))
+    .into();
+    let tls = "{ servers: ['https://a'], tls: { client_certificate: a.crt, client_key: a.key, colour: red } }";
+    cases.extend([service(plain), service(tls)].map(|text| Case::of(&text, "users: {}")));
+    cases.extend(
+        [
+            "users: { alice: { roles: [a, a], name: Alice Doe, email: alice@example.com } }",
+            "users: { alice: { password_file: alice.hash, disabled: maybe } }",
+            "users: { alice: { api_keys: [{ name: ci, roles: [a], expires: never }] } }",
+            "users: { alice: { roles: admin, tokens_valid_after: yesterday } }",
+            "users: { key@example.com: { groups: [password-admins, password-admins] } }",
+        ]
+        .map(|users| Case::of(GOOD, users)),
+    );
+    for case in cases {
+        let problems = case.load().expect_err("a broken configuration");
+        let rendered: Vec<_> = case
+            .rendered(problems.as_slice())
+            .split("\n\n")
+            .map(str::to_owned)
+            .collect();
+        // the passwords of `GOOD` are not meant
+        for problem in rendered
+            .iter()
+            .filter(|text| !text.contains("| state:") && !text.contains("inline-secret"))
+        {
+            assert!(!problem.contains("[redacted]"), "{problem}");
+        }
+    }
+}

@@ -60,6 +60,7 @@ mod malformed;
 mod oauth_clients;
 mod observability;
 mod one_policy;
+mod own_bearer;
 mod parked;
 mod policy_tests;
 mod proxy;

@@ -15,7 +15,7 @@ use super::pattern_tree::RequirementKey;
 use super::people::{PathFitting, UserChange, UserClass, fittings};
 use super::witness::WitnessRequest;
 use super::{addresses, callers};
-use crate::access::{Caller, Decision, Identity, Rule};
+use crate::access::{AccessSubject, Decision, Identity, Rule};
 
 impl Comparison<'_> {
     /// The changes of the outcome, by callers; none where neither configuration forwards the request.
@@ -297,8 +297,8 @@ impl ComparedConfiguration<'_> {
             return false;
         };
         let caller = match who {
-            Some(identity) => Caller::known(Arc::clone(identity), address),
-            None => Caller::anonymous(address),
+            Some(identity) => AccessSubject::known(Arc::clone(identity), address),
+            None => AccessSubject::anonymous(address),
         };
         decides_to_allow(
             self.view.services[service]
@@ -308,7 +308,7 @@ impl ComparedConfiguration<'_> {
     }
 }
 
-fn decides_to_allow(decision: Decision<'_>) -> bool {
+fn decides_to_allow(decision: Decision) -> bool {
     match decision {
         Decision::Allow(_) => true,
         Decision::Challenge(_) | Decision::Forbid(_) => false,

@@ -6,9 +6,9 @@ use crate::access::{Decision, RuleId};
 
 /// A decision and its reasons.
 #[derive(Debug)]
-pub struct Explanation<'a> {
+pub struct Explanation {
     /// The decision, equal to that of [`crate::access::Policy::decide`].
-    pub decision: Decision<'a>,
+    pub decision: Decision,
     /// The rule that decides and its conditions; `None` where no rule covers the request.
     pub winner: Option<RuleReport>,
     /// The rules that cover the request but are less specific, most specific first.

@@ -6,7 +6,7 @@ use super::explanation::{ConditionReport, RuleReport};
 use crate::access::{Decision, Policy, RequestPath, Requirement, Rule, RuleId};
 
 /// The alternatives for the winning rule to allow the request.
-pub(super) fn with_rule(decision: &Decision<'_>, rule: &Rule, report: &RuleReport) -> Vec<String> {
+pub(super) fn with_rule(decision: &Decision, rule: &Rule, report: &RuleReport) -> Vec<String> {
     match (decision, &rule.requirement) {
         (Decision::Allow(_), _) => Vec::new(),
         (

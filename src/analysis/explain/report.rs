@@ -2,11 +2,16 @@
 
 use super::explanation::{ConditionReport, RuleReport};
 use crate::access::{
-    Caller, ClaimMatch, ClaimValue, Condition, EvaluationContext, Expected, RequestPath,
+    AccessSubject, ClaimMatch, ClaimValue, Condition, EvaluationContext, Expected, RequestPath,
     Requirement, RoleMatch, Rule, RuleId, UserMatch,
 };
 
-pub(super) fn report(id: RuleId, rule: &Rule, path: &RequestPath, caller: &Caller) -> RuleReport {
+pub(super) fn report(
+    id: RuleId,
+    rule: &Rule,
+    path: &RequestPath,
+    caller: &AccessSubject,
+) -> RuleReport {
     let context = EvaluationContext::new(rule, path, caller);
     let alternatives = match &rule.requirement {
         Requirement::AnyOf(conditions) => conditions

@@ -38,7 +38,7 @@ fn beaten_rules_say_why() {
     ];
     let policy = Policy::build(rules, CaseRule::Sensitive).unwrap();
     let path = RequestPath::parse("/jobs/1", PathOptions::default()).unwrap();
-    let caller = Caller::anonymous(None);
+    let caller = AccessSubject::anonymous(None);
     let explanation = explain(&policy, &Method::HEAD, &path, &caller);
     assert_eq!(
         explanation.winner.map(|winner| winner.rule),
@@ -120,7 +120,7 @@ fn conditions_are_listed_with_their_value() {
         claims,
         ..Identity::default()
     };
-    let caller = Caller::known(Arc::new(identity), "10.0.0.1".parse().ok());
+    let caller = AccessSubject::known(Arc::new(identity), "10.0.0.1".parse().ok());
     let explanation = explain(&policy, &Method::GET, &path, &caller);
     let claim_missing = "claim `t` = `{none}` (no parameter of the pattern), and claim `t` = 7";
     assert_eq!(
@@ -171,7 +171,7 @@ fn without_a_rule_nothing_wins() {
         anyone(&[], "/jobs/new/b"),
     ];
     let policy = Policy::build(rules, CaseRule::Sensitive).unwrap();
-    let caller = Caller::anonymous(None);
+    let caller = AccessSubject::anonymous(None);
     let add_rule = |path: &str, method: &str| {
         format!(
             "a rule that covers it, such as `{{ path: {path}, methods: [{method}], allow: authenticated }}`"
@@ -252,7 +252,7 @@ fn remedies_say_what_would_be_enough() {
     ] {
         let policy =
             Policy::build(vec![rule(&[], "/a", requirement)], CaseRule::Sensitive).unwrap();
-        let caller = Caller::anonymous(None);
+        let caller = AccessSubject::anonymous(None);
         assert_eq!(
             explain(&policy, &Method::GET, &path, &caller).remedies,
             expected

@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use crate::access::{Caller, Claim, Identity};
+use crate::access::{AccessSubject, Claim, Identity};
 use crate::users::Directory;
 
 /// A caller as an operator describes it; without user, roles and claims, an anonymous one.
@@ -24,7 +24,7 @@ pub struct CallerSpec {
 #[derive(Clone, Debug)]
 pub struct SimulatedCaller {
     /// What a decision takes.
-    pub caller: Caller,
+    pub caller: AccessSubject,
     /// In words: ``user `alice` with roles admin``.
     pub name: String,
 }
@@ -46,7 +46,7 @@ impl CallerSpec {
             .unwrap_or_default();
         if self.user.is_none() && self.roles.is_none() && self.claims.is_none() {
             return Ok(SimulatedCaller {
-                caller: Caller::anonymous(self.address),
+                caller: AccessSubject::anonymous(self.address),
                 name: format!("an anonymous caller{place}"),
             });
         }
@@ -55,7 +55,7 @@ impl CallerSpec {
         if let Some(user) = self.user.as_ref().filter(|_| is_disabled) {
             let comma = if place.is_empty() { "" } else { "," };
             return Ok(SimulatedCaller {
-                caller: Caller::rejected(self.address),
+                caller: AccessSubject::rejected(self.address),
                 name: format!("user `{user}`, who is disabled{comma}{place}"),
             });
         }
@@ -66,7 +66,7 @@ impl CallerSpec {
             .map_or("somebody".to_owned(), |user| format!("user `{user}`"));
         let name = format!("{whom} with {}{place}", roles_text(&identity.roles));
         Ok(SimulatedCaller {
-            caller: Caller::known(Arc::new(identity), self.address),
+            caller: AccessSubject::known(Arc::new(identity), self.address),
             name,
         })
     }

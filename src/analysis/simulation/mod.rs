@@ -11,7 +11,7 @@ pub use request::{SimulatedRequest, SimulatedRequestError};
 
 use std::fmt;
 
-use crate::access::{Caller, Decision, NoDestination, PathError, Policy, Router, RuleId};
+use crate::access::{AccessSubject, Decision, NoDestination, PathError, Policy, Router, RuleId};
 use crate::wire::{BadRequest, Destination, Host, OwnPaths, Target, check_request_line};
 
 /// Everything that decides requests under one loaded configuration.
@@ -110,7 +110,7 @@ impl Simulation<'_> {
     }
 
     /// Decides a request of this caller.
-    pub fn decide(&self, request: &SimulatedRequest, caller: &Caller) -> SimulatedOutcome {
+    pub fn decide(&self, request: &SimulatedRequest, caller: &AccessSubject) -> SimulatedOutcome {
         let (service, target) = match self.find(request) {
             Ok(SimulatedDestination::Service(service, target)) => (service, target),
             Ok(SimulatedDestination::Own(_)) => {
@@ -124,7 +124,7 @@ impl Simulation<'_> {
         };
         let decision = self.policies[service].decide(&target.method, &target.path, caller);
         let (rule, reason) = match &decision {
-            Decision::Allow(permit) => (permit.rule(), String::new()),
+            Decision::Allow(rule) => (Some(*rule), String::new()),
             Decision::Challenge(challenge) => (Some(challenge.rule), String::new()),
             Decision::Forbid(forbid) => (forbid.rule, forbid.reason.to_string()),
         };

@@ -30,7 +30,7 @@ impl SimulatedVerdict {
     ];
 
     /// The verdict of a decision.
-    pub fn of(decision: &Decision<'_>) -> Self {
+    pub fn of(decision: &Decision) -> Self {
         match decision {
             Decision::Allow(_) => Self::Allowed,
             Decision::Challenge(_) => Self::Unauthenticated,

@@ -64,7 +64,7 @@ fn take_target(report: &mut Value, target: &Target) {
     report["path"] = target.path.as_str().into();
 }
 
-fn decided(report: &mut Value, service: &Service, explanation: &Explanation<'_>) {
+fn decided(report: &mut Value, service: &Service, explanation: &Explanation) {
     let (status, reason) = match &explanation.decision {
         Decision::Allow(_) => (None, None),
         Decision::Challenge(challenge) if challenge.credential_rejected => {

@@ -89,7 +89,7 @@ enum Found<'a> {
     Decided {
         service: &'a Service,
         target: &'a Target,
-        explanation: &'a Explanation<'a>,
+        explanation: &'a Explanation,
     },
 }
 
@@ -243,7 +243,7 @@ impl Question<'_> {
 }
 
 /// The name of the rule that decides.
-fn rule_name<'s>(service: &'s Service, explanation: &Explanation<'_>) -> Option<&'s str> {
+fn rule_name<'s>(service: &'s Service, explanation: &Explanation) -> Option<&'s str> {
     explanation
         .winner
         .as_ref()
@@ -251,7 +251,7 @@ fn rule_name<'s>(service: &'s Service, explanation: &Explanation<'_>) -> Option<
 }
 
 /// The mode that counts for a decision.
-fn mode(service: &Service, explanation: &Explanation<'_>) -> Mode {
+fn mode(service: &Service, explanation: &Explanation) -> Mode {
     service
         .policy
         .mode_of(explanation.winner.as_ref().map(|winner| winner.rule))

@@ -3,7 +3,7 @@
 use clap::builder::styling::Style;
 
 use super::{Found, mode};
-use crate::access::{Decision, Mode, PathOptions, Requirement, RuleId};
+use crate::access::{AccessSubject, Decision, Mode, PathOptions, Requirement, RuleId};
 use crate::analysis::simulation::{SimulatedCaller, SimulatedRejection, SimulatedRequest};
 use crate::analysis::{ConditionReport, Explanation, RuleReport};
 use crate::cli::terminal::{self, BAD, DOUBTFUL, FAINT, GOOD};
@@ -74,7 +74,7 @@ pub(super) fn report(
             explanation,
         } => {
             heading(&mut page, request, subject, service, target);
-            decided(&mut page, service, target, explanation);
+            decided(&mut page, service, target, (&subject.caller, explanation));
         }
     }
     page.text
@@ -102,8 +102,13 @@ fn heading(
     page.line(0, "");
 }
 
-fn decided(page: &mut Page, service: &Service, target: &Target, explanation: &Explanation<'_>) {
-    let (style, verdict) = verdict(&explanation.decision);
+fn decided(
+    page: &mut Page,
+    service: &Service,
+    target: &Target,
+    (caller, explanation): (&AccessSubject, &Explanation),
+) {
+    let (style, verdict) = verdict(&explanation.decision, caller);
     page.painted(0, style, &verdict);
     if !matches!(explanation.decision, Decision::Allow(_))
         && mode(service, explanation) == Mode::Report
@@ -140,9 +145,9 @@ fn decided(page: &mut Page, service: &Service, target: &Target, explanation: &Ex
     remedies(page, &explanation.remedies);
 }
 
-fn verdict(decision: &Decision<'_>) -> (Style, String) {
+fn verdict(decision: &Decision, caller: &AccessSubject) -> (Style, String) {
     match decision {
-        Decision::Allow(permit) if permit.identity().is_none() => {
+        Decision::Allow(_) if caller.identity().is_none() => {
             (GOOD, "allowed, without an identity".to_owned())
         }
         Decision::Allow(_) => (GOOD, "allowed".to_owned()),

@@ -3,11 +3,11 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use crate::access::{Caller, Claim, ClaimValue, Identity};
+use crate::access::{AccessSubject, Claim, ClaimValue, Identity};
 use crate::ambient;
 use crate::analysis::simulation::{CallerSpec, SimulatedCaller, roles_text};
 use crate::config::Config;
-use crate::token::{ExternalToken, Verifier};
+use crate::token::{ExternalToken, TokenError, Verifier};
 use crate::users::{API_KEY_PREFIX, UserRefusal};
 
 /// Who asks; without any of these, nobody who is known.
@@ -108,9 +108,17 @@ impl SubjectArgs {
                 let name = format!("`{subject}` of another issuer with {roles}");
                 self.known(identity, name)
             }
-            Err(refusal) => self.refused(format!(
-                "the bearer of another issuer's token that does not hold here: {refusal}"
-            )),
+            Err(refusal) => {
+                let published = refusal == TokenError::KeyId && issuers.publishes(token);
+                let why = if published {
+                    "; published keys are known to a running gateway only"
+                } else {
+                    ""
+                };
+                self.refused(format!(
+                    "the bearer of another issuer's token that does not hold here: {refusal}{why}"
+                ))
+            }
         })
     }
 
@@ -133,14 +141,14 @@ impl SubjectArgs {
             .map(|address| format!(" from {address}"))
             .unwrap_or_default();
         SimulatedCaller {
-            caller: Caller::known(identity, self.address),
+            caller: AccessSubject::known(identity, self.address),
             name: format!("{name}{place}"),
         }
     }
 
     fn refused(&self, name: String) -> SimulatedCaller {
         SimulatedCaller {
-            caller: Caller::rejected(self.address),
+            caller: AccessSubject::rejected(self.address),
             name,
         }
     }

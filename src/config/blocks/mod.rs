@@ -15,6 +15,7 @@ mod schema;
 mod server;
 #[rustfmt::skip]
 mod services;
+mod shape;
 #[rustfmt::skip]
 mod users;
 
@@ -34,6 +35,7 @@ pub(super) use self::server::{
     ADMIN, GATEWAY, LOG, SERVER, SERVER_LIMITS, SERVER_TIMEOUTS, SERVER_TLS, TRACING,
 };
 pub(super) use self::services::{CORS, IDENTITY, OPENAPI, PATHS, SERVICE, SERVICE_LIMITS};
+pub(super) use self::shape::root_of;
 pub(super) use self::users::{API_KEY, USER, USERS};
 
 /// A map with known keys.
@@ -80,7 +82,7 @@ pub(super) struct Key {
 
 /// A value as it may be written.
 #[derive(Clone, Copy, Debug)]
-enum Shown {
+pub(super) enum Shown {
     Nothing,
     Flag(bool),
     Number(u64),
@@ -92,7 +94,7 @@ enum Shown {
 
 /// What may be written.
 #[derive(Clone, Copy, Debug)]
-enum Kind {
+pub(super) enum Kind {
     Any,
     /// Scalars of these types of JSON Schema.
     Scalar(&'static [&'static str]),
@@ -123,7 +125,7 @@ enum Kind {
 
 /// A kind that many keys have.
 #[derive(Debug)]
-struct Named {
+pub(super) struct Named {
     name: &'static str,
     meaning: &'static str,
     kind: Kind,
@@ -132,7 +134,7 @@ struct Named {
 
 /// A list of values of one kind.
 #[derive(Clone, Copy, Debug)]
-struct List {
+pub(super) struct List {
     of: &'static Kind,
     filled: bool,
     distinct: bool,
@@ -142,7 +144,7 @@ struct List {
 
 /// A map whose keys the operator chooses.
 #[derive(Clone, Copy, Debug)]
-struct Map {
+pub(super) struct Map {
     of: &'static Kind,
     names: Option<&'static str>,
     filled: bool,

@@ -5,6 +5,7 @@ mod overlaps;
 mod people;
 mod rules;
 mod secrets;
+mod service_rules;
 mod trust;
 
 use super::code::Code;
@@ -13,8 +14,9 @@ use super::span::Span;
 
 pub(super) use self::hosts::mounts;
 pub(super) use self::people::people;
-pub(super) use self::rules::{Rules, rules};
+pub(super) use self::rules::rules;
 pub(super) use self::secrets::{Secrets, example, few_bytes};
+pub(super) use self::service_rules::Rules;
 pub(super) use self::trust::{open_admin, wide_proxies};
 
 /// Every lint and why it is one. `allow_lints` of a rule, of a service or at the top level silences it there.

@@ -2,7 +2,7 @@
 
 use http::Method;
 
-use super::rules::Rules;
+use super::service_rules::Rules;
 use crate::access::{Methods, Requirement, Rule, RuleId, Segment};
 use crate::analysis::{Shadow, enclosing_rule, has_rules_below, shadow};
 use crate::config::code::Code;

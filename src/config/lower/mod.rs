@@ -23,6 +23,7 @@ mod session;
 mod shared_secret;
 mod silence;
 mod state;
+mod time;
 mod tracing;
 mod upstream;
 mod user;
@@ -36,6 +37,7 @@ use super::blocks;
 use super::cases::Case;
 use super::code::Code;
 use super::finding::Finding;
+use super::places::Places;
 use super::reader::Reader;
 use super::section::Section;
 use super::settings::{Auth, Config, Log, Server, Service};
@@ -48,7 +50,6 @@ use crate::token::ClaimPath;
 use crate::users::Directory;
 
 pub(super) use self::cases::case_file;
-pub(super) use self::services::Places;
 pub(super) use self::users::{UserList, UsersRead, users};
 
 /// What stands in where the file says nothing.

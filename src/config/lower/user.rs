@@ -1,12 +1,11 @@
 //! One user of `users.yaml`.
 
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::{Map, Number, Value as Json};
 
 use super::auth::REGISTERED;
-use super::users::{Costs, Seen};
+use super::time::second;
 use super::{api_keys, label, roles};
 use crate::access::{Claim, ClaimValue, Identity, Subjects};
 use crate::config::blocks;
@@ -20,11 +19,12 @@ use crate::config::yaml::{Entry, Node, Value};
 use crate::token::ClaimPath;
 use crate::users::{PasswordHash, User};
 
-/// `None` where something was reported that leaves no user.
+/// `None` where something was reported that leaves no user. `keys` and `note_hash` collect what is known of all users together.
 pub(super) fn user(
     entry: Entry,
     roles_claim: &ClaimPath,
-    all: &mut Seen,
+    keys: &mut api_keys::Seen,
+    note_hash: &mut dyn FnMut(Span, &PasswordHash),
     reader: &mut Reader<'_>,
 ) -> Option<User> {
     let subject = subject(&entry, reader);
@@ -32,7 +32,7 @@ pub(super) fn user(
     let (inline, file) = (section.take("password"), section.take("password_file"));
     let password = reader
         .secret(inline, file)
-        .and_then(|(span, text)| password(span, &text, &mut all.costs, reader));
+        .and_then(|(span, text)| password(span, &text, note_hash, reader));
     let roles = section
         .either(reader, "roles", "groups")
         .and_then(|entry| roles(entry, reader, None));
@@ -50,9 +50,9 @@ pub(super) fn user(
     let tokens_valid_after = section
         .take("tokens_valid_after")
         .and_then(|entry| second(&entry, reader));
-    let keys = section
+    let api_keys = section
         .take("api_keys")
-        .map(|entry| api_keys::api_keys(entry, &mut all.keys, reader));
+        .map(|entry| api_keys::api_keys(entry, keys, reader));
     section.finish(reader);
     let identity = Identity {
         subject: subject?,
@@ -63,7 +63,7 @@ pub(super) fn user(
         subjects: Subjects::Users,
     };
     let identity = Arc::new(identity);
-    let api_keys = keys
+    let api_keys = api_keys
         .unwrap_or_default()
         .into_iter()
         .map(|key| key.finish(&identity))
@@ -87,11 +87,7 @@ fn subject(entry: &Entry, reader: &mut Reader<'_>) -> Option<Box<str>> {
     }
     let message = format!("`{}` is not a user name", shown(&entry.key));
     let finding = Finding::error(Code::InvalidValue, entry.key_span, message);
-    reader.report(
-        finding
-            .help("write visible characters without spaces, at most 255 bytes")
-            .conceal(entry.node.span),
-    );
+    reader.report(finding.help("write visible characters without spaces, at most 255 bytes"));
     None
 }
 
@@ -104,12 +100,12 @@ fn is_invisible(c: char) -> bool {
 fn password(
     span: Span,
     text: &str,
-    costs: &mut Costs,
+    note_hash: &mut dyn FnMut(Span, &PasswordHash),
     reader: &mut Reader<'_>,
 ) -> Option<PasswordHash> {
     match PasswordHash::parse(text) {
         Ok(hash) => {
-            costs.note(span, &hash);
+            note_hash(span, &hash);
             Some(hash)
         }
         Err(error) => {
@@ -121,28 +117,6 @@ fn password(
             None
         }
     }
-}
-
-/// RFC 3339 in UTC, or seconds since 1970.
-pub(super) fn second(entry: &Entry, reader: &mut Reader<'_>) -> Option<u64> {
-    const EXPECTED: &str = "a time such as `2026-01-01T00:00:00Z`";
-    let (scalar, text) = reader.scalar(entry, EXPECTED)?;
-    let second = match scalar {
-        Scalar::Integer(number) => u64::try_from(number).ok(),
-        Scalar::Text => humantime::parse_rfc3339(&text).ok().and_then(since_1970),
-        Scalar::Nothing | Scalar::Boolean(_) | Scalar::Real(_) => None,
-    };
-    if second.is_none() {
-        let help = "write it in UTC with a `Z` at the end, or as seconds since 1970".to_owned();
-        reader.invalid(entry, EXPECTED, help);
-    }
-    second
-}
-
-pub(super) fn since_1970(time: SystemTime) -> Option<u64> {
-    let elapsed = time.duration_since(UNIX_EPOCH).ok()?;
-    // A part of a second counts as the whole: what was issued within it is refused.
-    Some(elapsed.as_secs() + u64::from(elapsed.subsec_nanos() > 0))
 }
 
 fn claims(

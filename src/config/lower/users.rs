@@ -136,9 +136,11 @@ impl Harvest for Lowering<'_, '_> {
     }
 
     fn take(&mut self, entry: Entry) {
-        self.secrets.named_entry(&entry);
+        self.secrets.user(&entry);
         let (name, span) = (entry.key.clone(), entry.key_span);
-        match user(entry, self.roles_claim, &mut self.all, self.reader) {
+        let Seen { costs, keys } = &mut self.all;
+        let mut note_hash = |span, hash: &PasswordHash| costs.note(span, hash);
+        match user(entry, self.roles_claim, keys, &mut note_hash, self.reader) {
             Some(user) => {
                 self.enrolment.add(user);
                 self.places.push(span);
@@ -152,18 +154,18 @@ impl Harvest for Lowering<'_, '_> {
 
 /// What is to be known of all users together.
 #[derive(Default)]
-pub(super) struct Seen {
-    pub(super) costs: Costs,
-    pub(super) keys: api_keys::Seen,
+struct Seen {
+    costs: Costs,
+    keys: api_keys::Seen,
 }
 
 /// What the hashes of a list cost, each cost with its first place. They are reported together: a list that was made
 /// with one tool has the same everywhere.
 #[derive(Default)]
-pub(super) struct Costs(BTreeMap<Work, (Span, usize)>);
+struct Costs(BTreeMap<Work, (Span, usize)>);
 
 impl Costs {
-    pub(super) fn note(&mut self, span: Span, hash: &PasswordHash) {
+    fn note(&mut self, span: Span, hash: &PasswordHash) {
         self.0.entry(hash.work()).or_insert((span, 0)).1 += 1;
     }
 

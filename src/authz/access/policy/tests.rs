@@ -2,8 +2,8 @@ use std::sync::Arc;
 
 use super::*;
 use crate::access::{
-    Claim, ClaimMatch, ClaimValue, Condition, Expected, Identity, MissingRoles, Mode, PathOptions,
-    Pattern, Requirement, RoleMatch, UserMatch,
+    AccessSubject, Claim, ClaimMatch, ClaimValue, Condition, Expected, Identity, MissingRoles,
+    Mode, PathOptions, Pattern, Requirement, RoleMatch, UserMatch,
 };
 
 fn rule(methods: &str, pattern: &str, requirement: Requirement) -> Rule {
@@ -248,7 +248,7 @@ fn claim(name: &str, expected: Expected) -> Condition {
     }
 }
 
-fn alice() -> Caller {
+fn alice() -> AccessSubject {
     let values = vec![
         ClaimValue::Text("acme".into()),
         ClaimValue::Integer(7),
@@ -264,12 +264,12 @@ fn alice() -> Caller {
         claims,
         ..Identity::default()
     };
-    Caller::known(Arc::new(identity), "::ffff:10.1.2.3".parse().ok())
+    AccessSubject::known(Arc::new(identity), "::ffff:10.1.2.3".parse().ok())
 }
 
-fn outcome(policy: &Policy, raw: &str, caller: &Caller) -> String {
+fn outcome(policy: &Policy, raw: &str, caller: &AccessSubject) -> String {
     match policy.decide(&Method::GET, &path(raw), caller) {
-        Decision::Allow(permit) => match permit.identity() {
+        Decision::Allow(_) => match caller.identity() {
             Some(_) => "allow".into(),
             None => "allow as nobody".into(),
         },
@@ -327,12 +327,12 @@ fn each_requirement_meets_each_caller() {
         .unwrap();
         let address = "10.9.9.9".parse().ok();
         assert_eq!(
-            outcome(&policy, "/", &Caller::anonymous(address)),
+            outcome(&policy, "/", &AccessSubject::anonymous(address)),
             anonymous,
             "{requirement:?}"
         );
         assert_eq!(
-            outcome(&policy, "/", &Caller::rejected(address)),
+            outcome(&policy, "/", &AccessSubject::rejected(address)),
             rejected,
             "{requirement:?}"
         );
@@ -479,7 +479,7 @@ fn only_those_are_challenged_whom_an_identity_could_help() {
         )
         .unwrap();
         assert_eq!(
-            outcome(&policy, "/x", &Caller::anonymous(None)),
+            outcome(&policy, "/x", &AccessSubject::anonymous(None)),
             expected,
             "{conditions:?}"
         );
@@ -493,10 +493,8 @@ fn a_permit_names_what_was_decided() {
         CaseRule::Sensitive,
     )
     .unwrap();
-    let (path, caller) = (path("/x"), alice());
-    let Decision::Allow(permit) = policy.decide(&Method::GET, &path, &caller) else {
-        panic!("not allowed")
-    };
+    let (path, caller) = (path("/x"), Caller::identified(alice()));
+    let permit = policy.enforce(&Method::GET, &path, &caller).unwrap();
     assert_eq!((permit.rule(), permit.path()), (Some(RuleId(0)), &path));
     assert_eq!(&*permit.identity().unwrap().subject, "alice");
     let missing = Forbid {
@@ -508,7 +506,8 @@ fn a_permit_names_what_was_decided() {
         CaseRule::Sensitive,
     )
     .unwrap();
-    assert!(
-        matches!(policy.decide(&Method::GET, &path, &caller), Decision::Forbid(forbid) if forbid == missing)
+    assert_eq!(
+        policy.enforce(&Method::GET, &path, &caller).unwrap_err(),
+        PolicyDenial::Forbid(missing)
     );
 }

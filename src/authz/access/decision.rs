@@ -7,12 +7,12 @@ use super::identity::Identity;
 use super::path::RequestPath;
 use super::rule::RuleId;
 
-/// The answer to one request.
-#[derive(Debug)]
+/// The answer to one request. It is no right to forward it: that is a [`Permit`].
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use]
-pub enum Decision<'a> {
-    /// Forward it.
-    Allow(Permit<'a>),
+pub enum Decision {
+    /// This rule allows it.
+    Allow(RuleId),
     /// Ask for a (better) credential: 401.
     Challenge(Challenge),
     /// Refuse: 403.
@@ -38,8 +38,8 @@ impl PolicyDenial {
     }
 }
 
-/// The right to forward exactly one path for exactly one caller. Only [`super::Policy::decide`] and
-/// [`super::Policy::enforce`] make one, and forwarding consumes it.
+/// The right to forward exactly one path for exactly one caller. Only [`super::Policy::enforce`] makes one, and
+/// forwarding consumes it.
 #[derive(Debug)]
 pub struct Permit<'a> {
     path: &'a RequestPath,

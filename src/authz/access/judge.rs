@@ -5,14 +5,14 @@ use std::net::{IpAddr, Ipv6Addr};
 
 use ipnet::IpNet;
 
-use super::caller::Caller;
 use super::decision::{ForbidReason, MissingRoles};
 use super::identity::{ClaimValue, Identity, Subjects};
 use super::path::RequestPath;
 use super::requirement::{ClaimMatch, Condition, Expected, Requirement, RoleMatch, UserMatch};
 use super::rule::Rule;
+use super::subject::AccessSubject;
 
-/// The verdict of a rule for a caller.
+/// The verdict of a rule on a subject.
 #[derive(Debug)]
 pub(super) enum RuleVerdict {
     Allow,
@@ -29,9 +29,9 @@ pub(crate) struct EvaluationContext<'a> {
     identity: Option<&'a Identity>,
 }
 
-/// Asks the rule about the caller. `path` is one that the rule's pattern covers.
-pub(super) fn judge(rule: &Rule, path: &RequestPath, caller: &Caller) -> RuleVerdict {
-    let facts = EvaluationContext::new(rule, path, caller);
+/// The verdict of the rule on the subject. `path` is one that the rule's pattern covers.
+pub(super) fn judge(rule: &Rule, path: &RequestPath, subject: &AccessSubject) -> RuleVerdict {
+    let facts = EvaluationContext::new(rule, path, subject);
     match (&rule.requirement, facts.identity) {
         (Requirement::Anyone, _) | (Requirement::Authenticated, Some(_)) => RuleVerdict::Allow,
         (Requirement::Authenticated, None) => RuleVerdict::Challenge,
@@ -51,12 +51,12 @@ pub(super) fn judge(rule: &Rule, path: &RequestPath, caller: &Caller) -> RuleVer
 
 impl<'a> EvaluationContext<'a> {
     /// `path` is one that the rule's pattern covers.
-    pub(crate) fn new(rule: &'a Rule, path: &'a RequestPath, caller: &'a Caller) -> Self {
+    pub(crate) fn new(rule: &'a Rule, path: &'a RequestPath, subject: &'a AccessSubject) -> Self {
         Self {
             rule,
             path,
-            address: caller.address().known(),
-            identity: caller.identity().map(|identity| &**identity),
+            address: subject.address().known(),
+            identity: subject.identity().map(|identity| &**identity),
         }
     }
 

@@ -6,7 +6,7 @@ use crate::users::KeyRefusal;
 
 /// Why a credential is not valid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum CredentialError {
+pub enum CredentialError {
     /// The token is invalid.
     Token(TokenError),
     /// Its session has ended.
@@ -23,7 +23,7 @@ pub(super) enum CredentialError {
 
 impl CredentialError {
     /// A short, fixed name for logs.
-    pub(super) fn label(self) -> &'static str {
+    pub fn label(self) -> &'static str {
         match self {
             Self::Token(refusal) => refusal.label(),
             Self::Revoked => "session_ended",
@@ -37,7 +37,7 @@ impl CredentialError {
     }
 
     /// The description for the client. It does not reveal that a user is removed or disabled.
-    pub(super) fn description(self) -> &'static str {
+    pub fn description(self) -> &'static str {
         match self {
             Self::Token(refusal) => refusal.description(),
             Self::ApiKey(_) => "the API key is not accepted",
@@ -48,7 +48,7 @@ impl CredentialError {
     }
 
     /// The label of the metric.
-    pub(super) fn kind(self) -> TokenRefusal {
+    pub fn kind(self) -> TokenRefusal {
         match self {
             Self::Token(refusal) => kind_of(refusal),
             Self::ApiKey(KeyRefusal::Unknown) => TokenRefusal::ApiKey,

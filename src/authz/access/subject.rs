@@ -1,13 +1,14 @@
-//! Who stands in front of the gateway, as a sealed answer of the identify step.
+//! What a decision is made about, beside the request line.
 
 use std::sync::Arc;
 
 use super::client_address::ClientAddress;
 use super::identity::Identity;
 
-/// The outcome of looking at a request's credential. It is never an error: a bad credential is a kind of caller.
+/// The subject of a decision: an identity, if there is one, and an address. Anyone may describe one to simulate or
+/// explain a request; a request is forwarded for a [`super::Caller`] only.
 #[derive(Clone, Debug)]
-pub struct Caller {
+pub struct AccessSubject {
     who: Who,
     address: ClientAddress,
 }
@@ -19,8 +20,8 @@ pub(super) enum Who {
     Known(Arc<Identity>),
 }
 
-impl Caller {
-    /// Nobody: the request carried no credential.
+impl AccessSubject {
+    /// Nobody: the request has no credential.
     pub fn anonymous(address: impl Into<ClientAddress>) -> Self {
         Self {
             who: Who::Anonymous,
@@ -28,7 +29,7 @@ impl Caller {
         }
     }
 
-    /// Nobody: the request carried a credential that does not hold.
+    /// Nobody: the request has a credential that is not valid.
     pub fn rejected(address: impl Into<ClientAddress>) -> Self {
         Self {
             who: Who::Rejected,
@@ -36,7 +37,7 @@ impl Caller {
         }
     }
 
-    /// Somebody whose credential was verified.
+    /// The holder of a valid credential.
     pub fn known(identity: Arc<Identity>, address: impl Into<ClientAddress>) -> Self {
         Self {
             who: Who::Known(identity),
@@ -44,7 +45,7 @@ impl Caller {
         }
     }
 
-    /// The verified identity, if there is one.
+    /// The identity, if there is one.
     pub fn identity(&self) -> Option<&Arc<Identity>> {
         match &self.who {
             Who::Known(identity) => Some(identity),

@@ -5,13 +5,14 @@ mod tests;
 
 use http::Method;
 
-use super::caller::{Caller, Who};
+use super::caller::Caller;
 use super::case::CaseRule;
 use super::decision::{Challenge, Decision, Forbid, ForbidReason, Permit, PolicyDenial};
 use super::judge::{self, RuleVerdict};
 use super::path::RequestPath;
 use super::pattern_trie::PatternTrie;
 use super::rule::{Methods, Mode, Rule, RuleId};
+use super::subject::{AccessSubject, Who};
 
 /// The rules of one service. The order in which they were written never matters.
 #[derive(Debug)]
@@ -101,14 +102,9 @@ impl Policy {
     }
 
     /// Decides one request.
-    pub fn decide<'a>(
-        &self,
-        method: &Method,
-        path: &'a RequestPath,
-        caller: &'a Caller,
-    ) -> Decision<'a> {
+    pub fn decide(&self, method: &Method, path: &RequestPath, subject: &AccessSubject) -> Decision {
         match self.find(method, path) {
-            Some(id) => self.decide_by_rule(id, path, caller),
+            Some(id) => self.decide_by_rule(id, path, subject),
             None => Decision::Forbid(Forbid {
                 rule: None,
                 reason: ForbidReason::NoRule,
@@ -116,18 +112,18 @@ impl Policy {
         }
     }
 
-    /// Decides a request that the rule covers, as if no other rule were more specific. Only [`Policy::decide`] and the
-    /// explanation, which compares all rules itself, may choose the rule.
-    pub(crate) fn decide_by_rule<'a>(
+    /// Decides a request that the rule covers, as if no other rule were more specific: for [`Policy::decide`], and for the
+    /// explanation, which compares all rules itself.
+    pub(crate) fn decide_by_rule(
         &self,
         id: RuleId,
-        path: &'a RequestPath,
-        caller: &'a Caller,
-    ) -> Decision<'a> {
-        match judge::judge(self.rule(id), path, caller) {
-            RuleVerdict::Allow => Decision::Allow(Permit::new(path, caller.identity(), Some(id))),
+        path: &RequestPath,
+        subject: &AccessSubject,
+    ) -> Decision {
+        match judge::judge(self.rule(id), path, subject) {
+            RuleVerdict::Allow => Decision::Allow(id),
             RuleVerdict::Challenge => {
-                let credential_rejected = matches!(caller.who(), Who::Rejected);
+                let credential_rejected = matches!(subject.who(), Who::Rejected);
                 Decision::Challenge(Challenge {
                     rule: id,
                     credential_rejected,
@@ -151,14 +147,15 @@ impl Policy {
         path: &'a RequestPath,
         caller: &'a Caller,
     ) -> Result<Permit<'a>, PolicyDenial> {
-        let denial = match self.decide(method, path, caller) {
-            Decision::Allow(permit) => return Ok(permit),
+        let identity = caller.subject().identity();
+        let denial = match self.decide(method, path, caller.subject()) {
+            Decision::Allow(rule) => return Ok(Permit::new(path, identity, Some(rule))),
             Decision::Challenge(challenge) => PolicyDenial::Challenge(challenge),
             Decision::Forbid(forbid) => PolicyDenial::Forbid(forbid),
         };
         match self.mode_of(denial.rule()) {
             Mode::Enforce => Err(denial),
-            Mode::Report => Ok(Permit::reported(path, caller.identity(), denial)),
+            Mode::Report => Ok(Permit::reported(path, identity, denial)),
         }
     }
 }

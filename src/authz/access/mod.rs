@@ -19,6 +19,7 @@ mod policy;
 mod requirement;
 mod router;
 mod rule;
+mod subject;
 
 pub use caller::Caller;
 pub use case::CaseRule;
@@ -36,3 +37,4 @@ pub use policy::{Policy, Tie};
 pub use requirement::{ClaimMatch, Condition, Expected, Requirement, RoleMatch, UserMatch};
 pub use router::{NoDestination, Overlap, PathReading, RoutedService, Router, ServicePath};
 pub use rule::{Methods, Mode, Rule, RuleId};
+pub use subject::AccessSubject;

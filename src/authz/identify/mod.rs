@@ -1,22 +1,46 @@
 //! Step 4: whose credential is it? For the gateway's own tokens the user list is the truth at every request.
 
+mod credential_error;
+mod remembered;
+
 use std::sync::Arc;
 
-use super::credential_error::CredentialError;
-use super::remembered::{Admitted, Remembered};
-use super::snapshot::Snapshot;
-use super::worker::{Pinned, Worker};
-use crate::access::{Caller, ClientAddress, Identity};
-use crate::token::{ExternalToken, SessionId, TokenError, VerifiedClaims};
+pub use self::credential_error::CredentialError;
+pub use self::remembered::VerifiedTokens;
+use self::remembered::{Admitted, Remembered};
+use crate::access::{AccessSubject, Caller, ClientAddress, Identity};
+use crate::session::RevocationView;
+use crate::token::{
+    CookieSessions, ExternalToken, SessionId, TokenError, TrustedIssuers, VerifiedClaims, Verifier,
+};
 use crate::users::{Directory, User, UserRefusal};
 use crate::wire::{Credential, CredentialSource};
 
+/// What credentials are checked with: of the snapshot, but for the last two, which are the worker's.
+#[derive(Clone, Copy)]
+pub struct Authenticator<'a> {
+    /// Verifies the gateway's own tokens.
+    pub verifier: &'a Verifier,
+    /// Verifies the tokens of other issuers.
+    pub trusted_issuers: &'a TrustedIssuers,
+    /// Verifies the sessions of browsers.
+    pub browsers: &'a CookieSessions,
+    /// The user list.
+    pub directory: &'a Directory,
+    /// Which sessions have ended.
+    pub revocations: &'a RevocationView,
+    /// Those that need no second look at their signature.
+    pub verified: &'a VerifiedTokens,
+}
+
 /// A caller, with the result of checking its credential.
-pub(super) struct Identified {
-    pub(super) caller: Caller,
-    pub(super) credential: CredentialOutcome,
+pub struct Identified {
+    /// For whom the policy is enforced.
+    pub caller: Caller,
+    /// What came of the credential.
+    pub credential: CredentialOutcome,
     /// The session of a browser that is to last for another while, where it is time.
-    pub(super) renewal: Option<Box<VerifiedClaims>>,
+    pub renewal: Option<Box<VerifiedClaims>>,
 }
 
 /// Whose credential it is, until which second since 1970, and in which session of ours, if in any.
@@ -28,13 +52,15 @@ struct Holder {
 }
 
 /// The result of checking a credential.
-pub(super) enum CredentialOutcome {
+pub enum CredentialOutcome {
     /// The request has no credential.
     Absent,
     /// Valid until this second since 1970, unless its session ends. API keys and tokens of other issuers belong to no
     /// session of the gateway.
     Holds {
+        /// In seconds since 1970.
         expires_at: u64,
+        /// The session of the gateway that the token belongs to.
         session: Option<SessionId>,
     },
     /// Not valid.
@@ -43,9 +69,9 @@ pub(super) enum CredentialOutcome {
 
 impl Admitted {
     /// What may change while the token lives: whether its session has ended.
-    fn holder(&self, worker: &Worker) -> Result<Holder, CredentialError> {
+    fn holder(&self, revocations: &RevocationView) -> Result<Holder, CredentialError> {
         let Self { claims, identity } = self;
-        if worker.revocations().is_revoked(&claims.session) {
+        if revocations.is_revoked(&claims.session) {
             return Err(CredentialError::Revoked);
         }
         let (identity, session) = (Arc::clone(identity), Some(claims.session));
@@ -58,25 +84,25 @@ impl Admitted {
     }
 }
 
-/// Checks whether the credential is valid now. Never an error: an invalid credential is a kind of caller.
-pub(super) fn identify(
-    worker: &Worker,
-    pinned: &Pinned,
+/// Checks whether the credential is valid now. Never an error: an invalid credential is a kind of caller. `now` is in
+/// seconds since 1970.
+pub fn identify(
+    checks: &Authenticator<'_>,
     credential: Option<&Credential>,
     address: ClientAddress,
     now: u64,
 ) -> Identified {
     let Some(credential) = credential else {
         return Identified {
-            caller: Caller::anonymous(address),
+            caller: Caller::identified(AccessSubject::anonymous(address)),
             credential: CredentialOutcome::Absent,
             renewal: None,
         };
     };
     let found = match credential.source() {
-        CredentialSource::Bearer => holder(worker, pinned, credential.token(), now),
-        CredentialSource::ApiKey => key_holder(pinned, credential.token(), now),
-        CredentialSource::Cookie => browser_holder(worker, pinned, credential.token(), now),
+        CredentialSource::Bearer => holder(checks, credential.token(), now),
+        CredentialSource::ApiKey => key_holder(checks, credential.token(), now),
+        CredentialSource::Cookie => browser_holder(checks, credential.token(), now),
     };
     match found {
         Ok(Holder {
@@ -85,7 +111,7 @@ pub(super) fn identify(
             session,
             renewal,
         }) => Identified {
-            caller: Caller::known(identity, address),
+            caller: Caller::identified(AccessSubject::known(identity, address)),
             credential: CredentialOutcome::Holds {
                 expires_at,
                 session,
@@ -93,7 +119,7 @@ pub(super) fn identify(
             renewal,
         },
         Err(error) => Identified {
-            caller: Caller::rejected(address),
+            caller: Caller::identified(AccessSubject::rejected(address)),
             credential: CredentialOutcome::Refused(error),
             renewal: None,
         },
@@ -101,9 +127,8 @@ pub(super) fn identify(
 }
 
 /// The holder of an API key. It is looked up every time: one hash costs less than a safe cache.
-fn key_holder(pinned: &Pinned, key: &str, now: u64) -> Result<Holder, CredentialError> {
-    let key = pinned
-        .snapshot
+fn key_holder(checks: &Authenticator<'_>, key: &str, now: u64) -> Result<Holder, CredentialError> {
+    let key = checks
         .directory
         .find_key(key, now)
         .map_err(CredentialError::ApiKey)?;
@@ -117,21 +142,17 @@ fn key_holder(pinned: &Pinned, key: &str, now: u64) -> Result<Holder, Credential
 }
 
 /// A token that was verified a moment ago is not verified again, but its time and its session are looked at every time.
-fn holder(
-    worker: &Worker,
-    pinned: &Pinned,
-    token: &str,
-    now: u64,
-) -> Result<Holder, CredentialError> {
-    let Snapshot {
+fn holder(checks: &Authenticator<'_>, token: &str, now: u64) -> Result<Holder, CredentialError> {
+    let Authenticator {
         verifier,
         trusted_issuers,
         directory,
+        revocations,
         ..
-    } = &*pinned.snapshot;
-    match pinned.tokens.borrow().find(token) {
+    } = *checks;
+    match checks.verified.bearers.borrow().find(token) {
         Some(Remembered::Own(token)) if verifier.is_still_valid(&token.claims, now) => {
-            return token.holder(worker);
+            return token.holder(revocations);
         }
         Some(Remembered::Foreign(token)) if trusted_issuers.is_still_valid(token, now) => {
             return Ok(bearer_of(token));
@@ -151,33 +172,32 @@ fn holder(
                 .verify(token, now)
                 .map_err(CredentialError::Token)?;
             let admitted = admit(directory, claims, |claims| claims.issued_at)?;
-            (admitted.holder(worker)?, Remembered::Own(admitted))
+            (admitted.holder(revocations)?, Remembered::Own(admitted))
         }
     };
-    pinned.tokens.borrow_mut().keep(token, remembered);
+    checks.verified.bearers.borrow_mut().keep(token, remembered);
     Ok(holder)
 }
 
 /// The same for the session of a browser. It is as old as its sign-in, however often it was renewed.
 fn browser_holder(
-    worker: &Worker,
-    pinned: &Pinned,
+    checks: &Authenticator<'_>,
     token: &str,
     now: u64,
 ) -> Result<Holder, CredentialError> {
-    let Snapshot {
+    let Authenticator {
         browsers,
         directory,
         ..
-    } = &*pinned.snapshot;
+    } = *checks;
     let renewed = |admitted: &Admitted| {
         let due = browsers.is_due(&admitted.claims, now);
         Ok(Holder {
             renewal: due.then(|| Box::new(admitted.claims.clone())),
-            ..admitted.holder(worker)?
+            ..admitted.holder(checks.revocations)?
         })
     };
-    if let Some(admitted) = pinned.sessions.borrow().find(token)
+    if let Some(admitted) = checks.verified.sessions.borrow().find(token)
         && browsers.is_still_valid(&admitted.claims, now)
     {
         return renewed(admitted);
@@ -187,7 +207,7 @@ fn browser_holder(
         .map_err(CredentialError::Token)?;
     let admitted = admit(directory, claims, |claims| claims.signed_in_at)?;
     let holder = renewed(&admitted)?;
-    pinned.sessions.borrow_mut().keep(token, admitted);
+    checks.verified.sessions.borrow_mut().keep(token, admitted);
     Ok(holder)
 }
 

@@ -1,0 +1,47 @@
+//! The tokens that a worker has verified under the snapshot in force.
+
+use std::cell::RefCell;
+use std::sync::Arc;
+
+use crate::access::Identity;
+use crate::ambient;
+use crate::token::{ExternalToken, TokenCache, VerifiedClaims};
+
+/// Tokens that are remembered as verified; about 60 bytes each, and the token.
+const CACHED_TOKENS: usize = 4096;
+
+/// The tokens that a worker has verified. A reload forgets them all.
+pub struct VerifiedTokens {
+    pub(super) bearers: RefCell<TokenCache<Remembered>>,
+    /// The same for sessions of browsers: a token that is valid as one is not valid as the other.
+    pub(super) sessions: RefCell<TokenCache<Admitted>>,
+}
+
+impl VerifiedTokens {
+    /// Whether this bearer token has been verified.
+    pub fn contains_bearer(&self, token: &str) -> bool {
+        self.bearers.borrow().find(token).is_some()
+    }
+}
+
+impl Default for VerifiedTokens {
+    fn default() -> Self {
+        Self {
+            bearers: RefCell::new(TokenCache::new(CACHED_TOKENS, ambient::hash_state())),
+            sessions: RefCell::new(TokenCache::new(CACHED_TOKENS, ambient::hash_state())),
+        }
+    }
+}
+
+/// A verified token.
+pub(super) enum Remembered {
+    Own(Admitted),
+    Foreign(ExternalToken),
+}
+
+/// A token of the gateway, and its user in this snapshot's user list. The list is immutable, so the user is looked up
+/// once.
+pub(super) struct Admitted {
+    pub(super) claims: VerifiedClaims,
+    pub(super) identity: Arc<Identity>,
+}
