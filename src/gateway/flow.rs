@@ -13,6 +13,7 @@ use super::connection::ClientConnection;
 use super::document::{self, Read};
 use super::downstream::Downstream;
 use super::judge::{Forward, NextStep, PortalRequest, judge};
+use super::location;
 use super::note;
 use super::record::RequestRecord;
 use super::rejection::{Rejection, upstream_error_kind};
@@ -196,6 +197,12 @@ fn pass_on<B>(response: &mut Response<B>, record: &mut RequestRecord) {
     remove_hop_by_hop(response.headers_mut(), present);
     if present.has(FieldPresence::SET_COOKIE) {
         record.snapshot().cookie.guard(response.headers_mut());
+    }
+    if present.has(FieldPresence::LOCATION) {
+        location::rewrite(response.headers_mut(), record);
+    }
+    if let Some(risk) = record.facts.cache_risk {
+        risk.confine(response.headers_mut(), present);
     }
     response.headers_mut().append(VIA, via);
     add_own_fields(record, response.headers_mut());

@@ -10,6 +10,7 @@ mod downstream;
 mod facts;
 mod flow;
 mod judge;
+mod location;
 mod note;
 mod process_state;
 mod reauthorization;

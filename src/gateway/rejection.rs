@@ -4,7 +4,7 @@ use bytes::Bytes;
 use http::header::{ALLOW, CONNECTION, HeaderName, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, Response, StatusCode};
 
-use crate::access::{Forbid, ForbidReason, NoDestination};
+use crate::access::{DecidedPath, Forbid, ForbidReason, NoDestination};
 use crate::identify::CredentialError;
 use crate::net::DialError;
 use crate::telemetry::metrics::{RequestOutcome, UpstreamErrorKind};
@@ -73,7 +73,7 @@ impl Rejection {
             Self::NoService => "No service for this host and path".to_owned(),
             Self::Challenge => "Not authenticated".to_owned(),
             Self::BadCredential(_) => "Invalid or expired token".to_owned(),
-            Self::Forbidden(forbid) | Self::Closed(forbid) => forbid.reason.to_string(),
+            Self::Forbidden(forbid) | Self::Closed(forbid) => forbid.to_string(),
             Self::CrossOrigin => wire::CROSS_ORIGIN.to_owned(),
             Self::NoProxy => "Only a trusted proxy may ask".to_owned(),
             Self::Unclear(error) => error.to_string(),
@@ -106,9 +106,7 @@ impl Rejection {
     pub(super) fn reason(&self) -> String {
         match self {
             Self::BadCredential(error) => error.label().to_owned(),
-            Self::Forbidden(forbid) | Self::Closed(forbid) => {
-                forbid_label(&forbid.reason).to_owned()
-            }
+            Self::Forbidden(forbid) | Self::Closed(forbid) => forbid_label(forbid),
             Self::Forward(error) => error.to_string(),
             Self::Instead { because, .. } => because.reason(),
             Self::CrossOrigin => "cross-origin".to_owned(),
@@ -209,6 +207,7 @@ fn forward_status(error: &ForwardError) -> StatusCode {
         ForwardError::Dial(_)
         | ForwardError::Opening(_)
         | ForwardError::Closed(_)
+        | ForwardError::HeadTooLarge
         | ForwardError::Protocol(_) => StatusCode::BAD_GATEWAY,
         ForwardError::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
         ForwardError::Client(BodyFault::Broken) => StatusCode::BAD_REQUEST,
@@ -231,6 +230,9 @@ fn forward_detail(error: &ForwardError) -> String {
             "The upstream closed the connection before its answer".to_owned()
         }
         ForwardError::Protocol(_) => "The upstream's answer is not HTTP".to_owned(),
+        ForwardError::HeadTooLarge => {
+            "The upstream's answer has too many header fields, or too long ones".to_owned()
+        }
         ForwardError::Client(fault) => fault.to_string(),
     }
 }
@@ -243,17 +245,21 @@ pub(super) fn upstream_error_kind(error: &ForwardError) -> Option<UpstreamErrorK
         ForwardError::Unavailable => Some(UpstreamErrorKind::Unavailable),
         ForwardError::ResponseTimeout => Some(UpstreamErrorKind::ResponseTimeout),
         ForwardError::Closed(_) => Some(UpstreamErrorKind::Reset),
-        ForwardError::Protocol(_) => Some(UpstreamErrorKind::Protocol),
+        ForwardError::Protocol(_) | ForwardError::HeadTooLarge => Some(UpstreamErrorKind::Protocol),
         ForwardError::Client(_) => None,
     }
 }
 
-fn forbid_label(reason: &ForbidReason) -> &'static str {
-    match reason {
+fn forbid_label(forbid: &Forbid) -> String {
+    let reason = match forbid.reason {
         ForbidReason::NoRule => "no rule",
         ForbidReason::Nobody => "nobody is allowed",
         ForbidReason::Roles(_) => "role missing",
         ForbidReason::Condition => "condition failed",
+    };
+    match forbid.about {
+        DecidedPath::Target => reason.to_owned(),
+        DecidedPath::Destination => format!("destination: {reason}"),
     }
 }
 

@@ -21,7 +21,7 @@ use crate::token::{
 use crate::upstream::{Forwarding, ServerSet};
 use crate::users::Directory;
 use crate::wire::{
-    Cors, FieldFilter, ForwardAuthHeaders, ResponseFields, SessionCookie, TrustedProxies,
+    CacheMode, Cors, FieldFilter, ForwardAuthHeaders, ResponseFields, SessionCookie, TrustedProxies,
 };
 
 /// One load of the configuration, ready for requests.
@@ -56,6 +56,9 @@ pub(super) struct ServiceSnapshot {
     pub(super) server_set: Arc<ServerSet>,
     pub(super) cors: Option<Cors>,
     pub(super) response_fields: ResponseFields,
+    /// Whether the URLs that answers lead on by are written as the client sees them.
+    pub(super) rewrite_location: bool,
+    pub(super) cache: CacheMode,
     /// Whether people are sent to the sign-in page.
     pub(super) login_redirect: bool,
     /// Where its OpenAPI document is, in the one spelling of a path.
@@ -178,7 +181,7 @@ fn portal_parts(auth: config::Auth, longest_token: usize) -> (PortalSettings, To
     let token = auth.token;
     let portal = PortalSettings {
         own,
-        jwks: token.keys().to_jwks().to_string().into(),
+        jwks: format!("{}\n", token.keys().to_jwks()).into(),
         attempts: auth.attempts,
         refresh_ttl: token.refresh_ttl,
         longest_token: token.max_lifetime + token.leeway,
@@ -230,6 +233,8 @@ impl ServiceSnapshot {
             server_set,
             cors: service.cors,
             response_fields: service.response_fields,
+            rewrite_location: service.rewrite_location,
+            cache: service.cache,
             login_redirect: service.login_redirect,
             document: service.document,
             listing,

@@ -23,13 +23,15 @@ use hyper::body::Incoming;
 use super::body::{BodyExchange, BodyWatch, RequestBody};
 use super::body_gate::BodyGate;
 use super::error::PrepareError;
+use super::origin::{Origin, Speaks};
 use super::settings::Settings;
 use super::spare::Spare;
 use crate::access::{CaseRule, Mount, PathOptions, Permit, RequestPath};
 use crate::ambient::{self, Ticker};
 use crate::wire::{
-    Authorization, Credential, CredentialSource, FieldFilter, FieldPresence, IdentitySettings,
-    Intake, Interim, Nominated, Upgrade, UpgradeForm, announce_trailers, retain_fields, via,
+    Authorization, Credential, CredentialSource, DESTINATION, FieldFilter, FieldPresence,
+    IdentitySettings, Intake, Interim, Nominated, Upgrade, UpgradeForm, announce_trailers,
+    retain_fields, via,
 };
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -81,6 +83,7 @@ impl Outbound {
         context: RequestContext<'_>,
     ) -> Result<Self, PrepareError> {
         let uri = outbound_uri(&permit, &intake.head.uri, how)?;
+        let destination = destination_field(&permit, &intake, how)?;
         check_announced(&body, how)?;
         let framing = framing_field(&body, intake.present);
         let gate = (intake.waits_for_continue && !body.is_end_stream()).then(BodyGate::shut);
@@ -94,6 +97,9 @@ impl Outbound {
         let (mut fields, extensions) = write_fields(&permit, intake, how, context.request_id);
         if let Some((name, value)) = framing {
             fields.insert(name, value);
+        }
+        if let Some(destination) = destination {
+            fields.insert(DESTINATION, destination);
         }
         *request.headers_mut() = fields;
         // hyper keeps the spelling of field names here
@@ -140,8 +146,12 @@ impl Outbound {
     }
 
     /// Addresses a server by its own name.
-    pub(super) fn set_host(&mut self, host: &HeaderValue) {
-        self.0.request.headers_mut().insert(HOST, host.clone());
+    pub(super) fn set_host(&mut self, own: &OwnHost) {
+        let headers = self.0.request.headers_mut();
+        headers.insert(HOST, own.host.clone());
+        if let Some(url) = headers.get(DESTINATION).and_then(|sent| own.address(sent)) {
+            headers.insert(DESTINATION, url);
+        }
     }
 
     /// What is needed to send it a second time, where that is the same as sending it once: idempotent and without a body
@@ -166,6 +176,32 @@ impl From<Spare> for Outbound {
     }
 }
 
+/// How a server is addressed by its own name.
+pub(super) struct OwnHost {
+    scheme: &'static str,
+    host: HeaderValue,
+}
+
+impl OwnHost {
+    pub(super) fn of(origin: &Origin) -> Self {
+        Self {
+            scheme: match origin.speaks() {
+                Speaks::Http1 | Speaks::Http2 => "http",
+                Speaks::Tls => "https",
+            },
+            host: origin.host_field(),
+        }
+    }
+
+    /// A URL with the same path at this server; `None` for a path alone.
+    fn address(&self, url: &HeaderValue) -> Option<HeaderValue> {
+        let (_, rest) = url.to_str().ok()?.split_once("://")?;
+        let path = &rest[rest.find('/')?..];
+        let host = self.host.to_str().ok()?;
+        HeaderValue::try_from(format!("{}://{host}{path}", self.scheme)).ok()
+    }
+}
+
 /// What the worker contributes to an outbound request.
 pub struct RequestContext<'a> {
     /// `X-Request-Id`.
@@ -178,14 +214,7 @@ pub struct RequestContext<'a> {
 
 /// Origin-form: the decided path, and the query as it came.
 fn outbound_uri(permit: &Permit<'_>, sent: &Uri, how: &Forwarding) -> Result<Uri, PrepareError> {
-    let stripped: Option<RequestPath> = match &how.strip {
-        Some(mount) => permit
-            .path()
-            .strip(mount, how.case, how.paths)
-            .transpose()
-            .map_err(PrepareError::Path)?,
-        None => None,
-    };
+    let stripped = strip(permit.path(), how)?;
     let path = stripped.as_ref().unwrap_or(permit.path()).as_str();
     let origin_form = sent.scheme().is_none() && sent.path() == path;
     if origin_form {
@@ -198,6 +227,33 @@ fn outbound_uri(permit: &Permit<'_>, sent: &Uri, how: &Forwarding) -> Result<Uri
     Ok(Uri::from(target.expect(
         "a request path and a received query are a target",
     )))
+}
+
+/// The path without the mount; `None` where that stays.
+fn strip(path: &RequestPath, how: &Forwarding) -> Result<Option<RequestPath>, PrepareError> {
+    let stripped = how
+        .strip
+        .as_ref()
+        .and_then(|mount| path.strip(mount, how.case, how.paths));
+    stripped.transpose().map_err(PrepareError::Path)
+}
+
+/// WebDAV's `Destination`: the decided path, in the form that the client sent.
+fn destination_field(
+    permit: &Permit<'_>,
+    intake: &Intake,
+    how: &Forwarding,
+) -> Result<Option<HeaderValue>, PrepareError> {
+    let Some(path) = permit.destination() else {
+        return Ok(None);
+    };
+    let stripped = strip(path, how)?;
+    let path = stripped.as_ref().unwrap_or(path).as_str();
+    let sent = intake.head.headers.get(DESTINATION);
+    let is_url = sent.is_some_and(|sent| !sent.as_bytes().starts_with(b"/"));
+    let url = is_url.then(|| intake.site.url(path)).flatten();
+    let field = HeaderValue::try_from(url.unwrap_or_else(|| path.to_owned()));
+    Ok(Some(field.expect("a host and a request path are ASCII")))
 }
 
 fn check_announced(body: &Incoming, how: &Forwarding) -> Result<(), PrepareError> {

@@ -9,7 +9,9 @@ use crate::config::settings::LogFormat;
 use crate::telemetry::traces::TrustContext;
 use crate::token::Algorithm;
 use crate::upstream::{Balance, HostHeader};
-use crate::wire::{Authorization, ForwardAuthHeaders, ForwardedFields, SameSite, SecureCookie};
+use crate::wire::{
+    Authorization, CacheMode, ForwardAuthHeaders, ForwardedFields, SameSite, SecureCookie,
+};
 
 /// Words, and what each means.
 type Choices<T> = &'static [(&'static str, T)];
@@ -58,6 +60,9 @@ pub(in crate::config) const VERIFY: Choices<ForwardAuthHeaders> = &[
 
 pub(in crate::config) const MODES: Choices<Mode> =
     &[("enforce", Mode::Enforce), ("report", Mode::Report)];
+
+pub(in crate::config) const CACHE: Choices<CacheMode> =
+    &[("private", CacheMode::Private), ("pass", CacheMode::Pass)];
 
 pub(in crate::config) const AUTHORIZATION: Choices<Authorization> = &[
     ("remove", Authorization::Remove),
