@@ -49,8 +49,9 @@ function service(one) {
 }
 
 function server(one) {
-  const returning = one.share > 0 && one.share < 1;
+  const up = one.state === "up";
+  const returning = up && one.share < 1;
   const text = returning ? `returning, ${Math.round(one.share * 100)} %` : one.state;
-  const kind = one.share === 0 ? "bad" : returning ? "warn" : "good";
+  const kind = !up ? "bad" : returning ? "warn" : "good";
   return make("li", {}, tag(`${one.server}: ${text}`, kind));
 }

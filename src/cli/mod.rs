@@ -38,6 +38,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory as _, Parser, Subcommand};
 
 use self::printing::ClosedPipe;
+use crate::config::find_admin;
 
 /// An authentication gateway in front of services that know nothing of it.
 ///
@@ -136,7 +137,7 @@ fn run_command(config: &Path, command: Command) -> anyhow::Result<ExitCode> {
 }
 
 fn admin_listener(config: &Path) -> anyhow::Result<Option<SocketAddr>> {
-    Ok(load::load(config)?.config.admin)
+    find_admin(&load_request(config)).map_err(load::shown)
 }
 
 #[cfg(test)]

@@ -347,6 +347,8 @@ pub struct Service {
     pub body_limit: Option<NonZeroU64>,
     /// What becomes of `Cache-Control` in answers to one caller.
     pub cache: CacheMode,
+    /// Whether `Location` and `Content-Location` of its answers are written as the client sees them; default true.
+    pub rewrite_location: bool,
     /// Whether people without a credential are sent to the sign-in page; default true.
     pub login_redirect: bool,
     /// `openapi.path`: where clients find the service's OpenAPI document, to which the gateway adds what the rules ask;

@@ -12,12 +12,14 @@ use super::audited;
 use super::connection::ClientConnection;
 use super::document::{self, Read};
 use super::downstream::Downstream;
-use super::judge::{Forward, NextStep, PortalRequest, identify_sender, judge};
+use super::judge::{Forward, NextStep, PortalRequest, judge};
+use super::location;
 use super::note;
 use super::record::RequestRecord;
 use super::rejection::{Rejection, upstream_error_kind};
 use super::renewal::Renewal;
 use super::reply::{Reply, ReplyBody, add_own_fields};
+use super::sender::identify_sender;
 use super::snapshot::Snapshot;
 use super::switch::Switch;
 use super::worker::{Pinned, Worker};
@@ -199,6 +201,9 @@ fn pass_on<B>(response: &mut Response<B>, record: &mut RequestRecord) {
     if let Some(risk) = record.facts.cache_risk {
         risk.confine(response.headers_mut(), present);
     }
+    if present.has(FieldPresence::LOCATION) {
+        location::rewrite(response.headers_mut(), record);
+    }
     response.headers_mut().append(VIA, via);
     add_own_fields(record, response.headers_mut());
     record.status = Some(response.status().as_u16());
@@ -215,7 +220,7 @@ async fn ask_portal(
 ) -> Result<Answer, Rejection> {
     let PortalRequest {
         endpoint,
-        intake,
+        mut intake,
         body,
     } = *asked;
     record.reservation = None;
@@ -231,7 +236,7 @@ async fn ask_portal(
     let pinned = record.pinned();
     let snapshot = &*pinned.snapshot;
     connection.check(snapshot)?;
-    let mut identified = identify_sender(worker, &pinned, &intake);
+    let mut identified = identify_sender(worker, &pinned, &mut intake);
     record.facts.user = identified.caller.subject().identity().cloned();
     record.facts.renewal = Renewal::of(&mut identified, intake.site.scheme);
     let (caller, client) = (portal_caller(&identified), intake.client.address);

@@ -5,8 +5,9 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use http::header::COOKIE;
 use http::request::Parts;
-use http::{Request, Response, Version};
+use http::{HeaderMap, Request, Response, Version};
 use hyper::body::Incoming;
 
 use super::browser::{or_sign_in, refuse_foreign};
@@ -18,6 +19,7 @@ use super::facts::{RequestFacts, Route};
 use super::reauthorization::holds_until;
 use super::rejection::Rejection;
 use super::renewal::Renewal;
+use super::sender::identify_sender;
 use super::snapshot::{ServiceSnapshot, Snapshot};
 use super::traced::Traced;
 use super::verify::verify;
@@ -28,8 +30,8 @@ use crate::portal::PortalEndpoint;
 use crate::telemetry::metrics::RequestOutcome;
 use crate::upstream::{Outbound, RequestContext};
 use crate::wire::{
-    BadRequest, CacheMode, CacheRisk, Destination, DestinationField, FieldPresence, Intake,
-    Interim, same_service,
+    BadRequest, CacheMode, CacheRisk, Destination, DestinationField, FieldPresence, ForwardedInfo,
+    Intake, Interim, same_service,
 };
 
 /// The next step for a well-formed request.
@@ -101,16 +103,23 @@ fn receive(
 ) -> Result<Intake, Rejection> {
     connection.check(snapshot)?;
     // the parser of HTTP/1.1 has counted them, that of HTTP/2 has not
-    if head.version == Version::HTTP_2 && head.headers.len() > snapshot.server().limits.headers {
+    if head.version == Version::HTTP_2 && exceeds(&head.headers, snapshot.server().limits.headers) {
         return Err(BadRequest::TooManyFields.into());
     }
     let peer = connection.peer();
-    Ok(Intake::read(
-        head,
-        peer,
-        &snapshot.trusted,
-        &snapshot.cookie,
-    )?)
+    let intake = Intake::read(head, peer, &snapshot.trusted, &snapshot.cookie)?;
+    let stated = intake.forwarded.as_deref();
+    if stated.is_some_and(ForwardedInfo::has_unreadable_scheme) {
+        snapshot.warn_of_scheme(peer.address());
+    }
+    Ok(intake)
+}
+
+/// Whether there are more fields than these. Cookies count as one, into however many fields a client splits them
+/// (RFC 9113, section 8.2.3).
+fn exceeds(headers: &HeaderMap, limit: usize) -> bool {
+    let cookies = || headers.get_all(COOKIE).iter().count();
+    headers.len() > limit && headers.len() - cookies().saturating_sub(1) > limit
 }
 
 /// Finds out who answers.
@@ -183,7 +192,7 @@ impl Arrived<'_> {
             return Ok(NextStep::Done(preflight));
         }
         let destination = self.destination(&intake)?;
-        let mut identified = identify_sender(worker, pinned, &intake);
+        let mut identified = identify_sender(worker, pinned, &mut intake);
         facts.identify(&identified);
         refuse_foreign(&intake, &identified)?;
         facts.renewal = Renewal::of(&mut identified, intake.site.scheme);
@@ -246,21 +255,6 @@ impl Arrived<'_> {
     }
 }
 
-/// Whose request it is, now.
-pub(super) fn identify_sender(worker: &Worker, pinned: &Pinned, intake: &Intake) -> Identified {
-    let identified = worker.identify(pinned, intake.credential.as_ref(), intake.client.address);
-    worker.note_refusal(&identified);
-    identified
-}
-
-impl Worker {
-    pub(super) fn note_refusal(&self, identified: &Identified) {
-        if let CredentialOutcome::Refused(error) = identified.credential {
-            self.shard.token_refused(error.kind());
-        }
-    }
-}
-
 /// Whether a shared cache in front could hand the answer to others, of a rule that does not let anyone in.
 fn cache_risk(
     service: &ServiceSnapshot,
@@ -279,7 +273,7 @@ fn cache_risk(
 /// user, may be accepted tomorrow. Other tokens may be the service's own.
 fn withhold_own(snapshot: &Snapshot, intake: &mut Intake) {
     if let Some(credential) = &mut intake.credential
-        && snapshot.verifier.is_named_by(credential.token())
+        && snapshot.claims_to_be_own(credential.token())
     {
         credential.withhold();
     }

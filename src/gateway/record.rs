@@ -15,7 +15,7 @@ use crate::telemetry::access_log::{Aborted, AccessLine};
 use crate::telemetry::audit::AuditReservation;
 use crate::telemetry::metrics::ServiceMetrics;
 use crate::telemetry::traces::Trace;
-use crate::upstream::ServerIndex;
+use crate::upstream::{Origin, ServerIndex};
 
 /// The record of one request. Dropping it writes the log line and the counters.
 pub(super) struct RequestRecord {
@@ -98,6 +98,17 @@ impl RequestRecord {
     pub(super) fn upstream_answered(&mut self, asked: Instant, server: Option<ServerIndex>) {
         self.server = server;
         self.upstream_time = server.map(|_| ambient::now().duration_since(asked));
+    }
+
+    /// The server of the last attempt, as it is configured.
+    pub(super) fn origin(&self) -> Option<&Origin> {
+        match self.facts.route {
+            Route::Service(index) => {
+                let server = self.server?;
+                Some(self.pinned.handles[index].upstream.origin(server))
+            }
+            Route::None | Route::Portal => None,
+        }
     }
 
     /// The trace that the request belongs to, for whom it is passed on to.

@@ -207,6 +207,7 @@ fn forward_status(error: &ForwardError) -> StatusCode {
         ForwardError::Dial(_)
         | ForwardError::Opening(_)
         | ForwardError::Closed(_)
+        | ForwardError::HeadTooLarge
         | ForwardError::Protocol(_) => StatusCode::BAD_GATEWAY,
         ForwardError::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
         ForwardError::Client(BodyFault::Broken) => StatusCode::BAD_REQUEST,
@@ -229,6 +230,9 @@ fn forward_detail(error: &ForwardError) -> String {
             "The upstream closed the connection before its answer".to_owned()
         }
         ForwardError::Protocol(_) => "The upstream's answer is not HTTP".to_owned(),
+        ForwardError::HeadTooLarge => {
+            "The upstream's answer has too many header fields, or too long ones".to_owned()
+        }
         ForwardError::Client(fault) => fault.to_string(),
     }
 }
@@ -241,7 +245,7 @@ pub(super) fn upstream_error_kind(error: &ForwardError) -> Option<UpstreamErrorK
         ForwardError::Unavailable => Some(UpstreamErrorKind::Unavailable),
         ForwardError::ResponseTimeout => Some(UpstreamErrorKind::ResponseTimeout),
         ForwardError::Closed(_) => Some(UpstreamErrorKind::Reset),
-        ForwardError::Protocol(_) => Some(UpstreamErrorKind::Protocol),
+        ForwardError::Protocol(_) | ForwardError::HeadTooLarge => Some(UpstreamErrorKind::Protocol),
         ForwardError::Client(_) => None,
     }
 }

@@ -1,6 +1,7 @@
 //! Everything a request is decided with, immutable. A reload replaces it as a whole.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -44,6 +45,7 @@ pub struct Snapshot {
     pub(super) trust: TrustGeneration,
     issuer_keys: Arc<KeySources>,
     server: config::Server,
+    warned_of_scheme: AtomicBool,
 }
 
 /// One service of a snapshot, prepared for requests.
@@ -55,6 +57,8 @@ pub(super) struct ServiceSnapshot {
     pub(super) cors: Option<Cors>,
     pub(super) response_fields: ResponseFields,
     pub(super) cache: CacheMode,
+    /// Whether the URLs that answers lead on by are written as the client sees them.
+    pub(super) rewrite_location: bool,
     /// Whether people are sent to the sign-in page.
     pub(super) login_redirect: bool,
     /// Where its OpenAPI document is, in the one spelling of a path.
@@ -130,6 +134,18 @@ impl Snapshot {
             trust: TrustGeneration::default(),
             issuer_keys: Arc::clone(issuer_keys),
             server: config.server,
+            warned_of_scheme: AtomicBool::new(false),
+        }
+    }
+
+    /// Warns once that a trusted proxy does not say in a readable way how its clients come.
+    pub(super) fn warn_of_scheme(&self, proxy: IpAddr) {
+        if !self.warned_of_scheme.swap(true, Ordering::Relaxed) {
+            tracing::warn!(
+                event = "forwarded_scheme_unreadable",
+                %proxy,
+                "a trusted proxy names no scheme where it should; its clients count as coming as it does itself"
+            );
         }
     }
 
@@ -165,7 +181,7 @@ fn portal_parts(auth: config::Auth) -> (PortalSettings, TokenIssuer) {
     let token = auth.token;
     let portal = PortalSettings {
         own,
-        jwks: token.keys().to_jwks().to_string().into(),
+        jwks: format!("{}\n", token.keys().to_jwks()).into(),
         attempts: auth.attempts,
         refresh_ttl: token.refresh_ttl,
         longest_token: token.max_lifetime + token.leeway,
@@ -217,6 +233,7 @@ impl ServiceSnapshot {
             cors: service.cors,
             response_fields: service.response_fields,
             cache: service.cache,
+            rewrite_location: service.rewrite_location,
             login_redirect: service.login_redirect,
             document: service.document,
             listing,

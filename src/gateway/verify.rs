@@ -8,6 +8,7 @@ use super::decide::enforce;
 use super::facts::{RequestFacts, Route};
 use super::rejection::Rejection;
 use super::renewal::Renewal;
+use super::sender::{Presented, identify_presented};
 use super::snapshot::ServiceSnapshot;
 use super::worker::{Pinned, Worker};
 use crate::access::{NoDestination, RequestPath, RequestedPaths};
@@ -107,8 +108,14 @@ impl Question<'_> {
         facts: &mut RequestFacts,
     ) -> Result<Response<Bytes>, Rejection> {
         let original = &self.original;
-        let credential = self.credential();
-        let mut identified = self.identify(credential.as_ref());
+        let mut credential = self.credential();
+        let presented = Presented {
+            credential: &mut credential,
+            cookies: &self.intake.cookies,
+            scheme: original.site.scheme,
+        };
+        let address = self.intake.client.asked_for();
+        let mut identified = identify_presented(self.worker, self.pinned, presented, address);
         facts.identify(&identified);
         let request = BrowserRequest {
             method: &original.method,
@@ -149,13 +156,6 @@ impl Question<'_> {
             .filter(|sent| sent.source() != CredentialSource::Cookie);
         let cookie = &self.pinned.snapshot.cookie;
         bearer.or_else(|| cookie.credential(&self.intake.cookies, self.original.site.scheme))
-    }
-
-    fn identify(&self, credential: Option<&Credential>) -> Identified {
-        let address = self.intake.client.asked_for();
-        let identified = self.worker.identify(self.pinned, credential, address);
-        self.worker.note_refusal(&identified);
-        identified
     }
 
     /// Says it in the way that the proxy understands.

@@ -18,7 +18,7 @@ use super::{Portal, PortalReply, ReceivedBody};
 use crate::pages::Theme;
 use crate::session::{RefreshToken, StoreUnavailable};
 use crate::token::SessionId;
-use crate::wire::{self, Credential, CredentialSource, Intake};
+use crate::wire::{self, Credential, Intake};
 
 /// What people are told who want to sign out while nobody can be told that their session has ended.
 const AWAY: &str = "You are signed out in this browser, but the session could not be ended everywhere. It ends by itself; \
@@ -175,9 +175,11 @@ impl Portal {
 
     /// The sessions of all cookies and of the bearer token that have not ended yet, each once.
     fn sessions_of(&self, intake: &Intake, caller: &PortalCaller, now: u64) -> Vec<SessionId> {
-        let field = intake.credential.iter();
-        let bearer = field.filter(|credential| credential.source() == CredentialSource::Bearer);
-        let mut sessions = self.sessions_named_by(intake.cookies.sessions().chain(bearer), now);
+        // whichever of the two has identified the caller
+        let field = Credential::read(&intake.head.headers, intake.present);
+        let field = field.ok().flatten();
+        let mut sessions =
+            self.sessions_named_by(intake.cookies.sessions().chain(field.as_ref()), now);
         if let PortalCaller::Known {
             session: Some(session),
             ..

@@ -344,7 +344,8 @@ fn refusals_are_the_same_byte_for_byte() {
         "401 Unauthorized\ncache-control: no-store\ncontent-type: application/json\npragma: no-cache\n",
         "www-authenticate: Bearer realm=\"gatelatch\"\n\n",
         r#"{"detail":"Invalid credentials","error":"invalid_grant","#,
-        r#""error_description":"the user name or the password is wrong"}"#
+        r#""error_description":"the user name or the password is wrong"}"#,
+        "\n"
     );
     let cases = [
         ("alice@example.com", "correct+horsE"),
@@ -556,7 +557,8 @@ fn other_content_types_learn_what_to_send() {
                 "cache-control: no-store\ncontent-type: application/json\npragma: no-cache\n\n",
                 r#"{"detail":"the content type must be application/x-www-form-urlencoded or application/json","#,
                 r#""error":"invalid_request","#,
-                r#""error_description":"the content type must be application/x-www-form-urlencoded or application/json"}"#
+                r#""error_description":"the content type must be application/x-www-form-urlencoded or application/json"}"#,
+                "\n"
             ),
             "{content_type}"
         );

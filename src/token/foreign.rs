@@ -116,6 +116,11 @@ impl TrustedIssuers {
         )
     }
 
+    /// Whether an issuer of this name is among them.
+    pub fn contains(&self, name: &str) -> bool {
+        self.0.iter().any(|issuer| issuer.settings.issuer == name)
+    }
+
     /// Whether a token that was valid once still is, as far as that depends on the time and on the keys.
     pub fn is_still_valid(&self, token: &ExternalToken, now: u64) -> bool {
         self.0.get(token.issuer).is_some_and(|issuer| {

@@ -3,6 +3,7 @@
 
 mod algorithm;
 mod cache;
+mod claimed;
 mod claims;
 mod compact;
 mod dates;
@@ -27,6 +28,7 @@ mod verifier;
 
 pub use algorithm::Algorithm;
 pub use cache::TokenCache;
+pub use claimed::ClaimedIssuers;
 pub use claims::{is_valid_subject, is_visible};
 pub use compact::MAX_TOKEN_BYTES;
 pub use device::{DEVICE_AUDIENCE, DeviceTokens};

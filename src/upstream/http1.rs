@@ -19,6 +19,7 @@ use super::attempt::{Again, Failed, Switched, Use, within};
 use super::body::{BodyExchange, RequestBody};
 use super::dial_context::DialContext;
 use super::error::ForwardError;
+use super::limits::{LARGEST_HEAD, MOST_FIELDS};
 use super::outbound::Outbound;
 use super::settings::Timeouts;
 use super::spare::Spare;
@@ -144,6 +145,11 @@ pub(super) async fn open(
 ) -> Result<Http1Lease, ForwardError> {
     let handshake = Builder::new()
         .preserve_header_case(true)
+        .max_headers(MOST_FIELDS)
+        .max_header_size(LARGEST_HEAD as usize)
+        // what comes of both is one field on one line (RFC 9112, sections 5.1 and 5.2)
+        .allow_spaces_after_header_name_in_responses(true)
+        .allow_obsolete_multiline_headers_in_responses(true)
         .handshake(TokioIo::new(stream))
         .await;
     let (sender, driver) = handshake.map_err(ForwardError::Closed)?;
@@ -391,7 +397,9 @@ fn names(fields: &HeaderMap, protocol: &HeaderValue) -> bool {
 }
 
 fn kind_of(error: hyper::Error) -> ForwardError {
-    if error.is_parse() {
+    if error.is_parse_too_large() {
+        ForwardError::HeadTooLarge
+    } else if error.is_parse() {
         ForwardError::Protocol(error.to_string())
     } else {
         ForwardError::Closed(error)

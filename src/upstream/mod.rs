@@ -16,6 +16,7 @@ mod health;
 mod http1;
 mod http2;
 mod lease;
+mod limits;
 mod origin;
 mod outbound;
 mod response_body;
@@ -27,6 +28,7 @@ mod settings;
 mod single_flight;
 mod spare;
 mod state;
+mod tls_failures;
 mod traced;
 
 pub use attempt::Switched;

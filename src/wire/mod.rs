@@ -17,6 +17,7 @@ mod http2;
 mod identity;
 mod intake;
 mod interim;
+mod location;
 mod original_request;
 mod peer;
 mod problem;
@@ -38,12 +39,15 @@ pub use fields::{
     remove_hop_by_hop, trailer_is_harmless, via,
 };
 pub(crate) use fields::{Nominated, retain_fields};
-pub use forwarded::{ForwardedClient, ForwardedFields, ForwardedInfo, TrustedProxies};
+pub use forwarded::{
+    ForwardedClient, ForwardedFields, ForwardedInfo, StatedScheme, TrustedProxies,
+};
 pub use framing::{ResponseFraming, settle_response};
 pub use host::Host;
 pub use identity::{Authorization, IdentityField, IdentityHeader, IdentitySettings};
 pub use intake::{Intake, Target};
 pub use interim::Interim;
+pub use location::LocationRewrite;
 pub use original_request::{ForwardAuthHeaders, ForwardAuthProxy, OriginalError, OriginalRequest};
 pub use peer::{Peer, Scheme};
 pub use problem::{

@@ -45,6 +45,7 @@ use crate::session::StateSettings;
 use crate::telemetry::traces::TraceSettings;
 use crate::users::Directory;
 
+pub(super) use self::admin::admin_listener;
 pub(super) use self::cases::case_file;
 pub(super) use self::users::{UserList, UsersRead, users};
 

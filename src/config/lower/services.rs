@@ -133,6 +133,7 @@ fn service(
     };
     let (policy, spans) = rules::rules(section.take("rules"), &place, reader);
     allow_lints(section.take("allow_lints"), Some(span), reader);
+    let rewrite_location = section.boolean("rewrite_location", reader);
     let login_redirect = section.boolean("login_redirect", reader);
     let document = section
         .take("openapi")
@@ -153,6 +154,7 @@ fn service(
         response_fields: fields.response?,
         body_limit: smaller(body_limit, shared.body_limit),
         cache: cache.unwrap_or_default(),
+        rewrite_location: rewrite_location.unwrap_or(true),
         login_redirect: login_redirect.unwrap_or(true),
         document,
     };
