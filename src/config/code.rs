@@ -53,6 +53,8 @@ pub enum Code {
     InvalidKey,
     /// A key of a published set that is not used because it is broken.
     BrokenKey,
+    /// A path of claims whose dots may belong to a name.
+    AmbiguousClaim,
     /// Keys that somebody on the way could exchange.
     ExposedKeys,
     /// A secret that could be guessed.
@@ -109,6 +111,8 @@ pub enum Code {
     ReportOnly,
     /// A server that does not answer; looked for by `check --probe` only.
     UnreachableUpstream,
+    /// An issuer whose keys cannot be had; looked for by `check --probe` only.
+    UnreachableKeys,
     /// A lint is allowed where it has nothing to say.
     PointlessAllow,
     /// One of the `tests` does not hold.
@@ -149,6 +153,7 @@ impl Code {
             Self::InvalidHash => "invalid-hash",
             Self::InvalidKey => "invalid-key",
             Self::BrokenKey => "broken-key",
+            Self::AmbiguousClaim => "ambiguous-claim",
             Self::ExposedKeys => "exposed-keys",
             Self::WeakSecret => "weak-secret",
             Self::NoSecret => "no-secret",
@@ -177,6 +182,7 @@ impl Code {
             Self::OpenAdmin => "open-admin",
             Self::ReportOnly => "report-only",
             Self::UnreachableUpstream => "unreachable-upstream",
+            Self::UnreachableKeys => "unreachable-keys",
             Self::PointlessAllow => "pointless-allow",
             Self::FailedTest => "failed-test",
             Self::UnknownUser => "unknown-user",

@@ -12,6 +12,7 @@ use super::partial::{ask, problems};
 use super::problem::Problems;
 use super::reader::Reader;
 use super::span::File;
+use crate::token::ClaimPath;
 use crate::users::User;
 
 /// Where the users are, and what the configuration says about them.
@@ -19,7 +20,7 @@ use crate::users::User;
 pub struct UsersPlace {
     /// The users file, which need not exist.
     pub path: PathBuf,
-    roles_claim: String,
+    roles_claim: ClaimPath,
 }
 
 /// Asks the configuration where the users are.

@@ -198,11 +198,11 @@ fn pass_on<B>(response: &mut Response<B>, record: &mut RequestRecord) {
     if present.has(FieldPresence::SET_COOKIE) {
         record.snapshot().cookie.guard(response.headers_mut());
     }
-    if let Some(risk) = record.facts.cache_risk {
-        risk.confine(response.headers_mut(), present);
-    }
     if present.has(FieldPresence::LOCATION) {
         location::rewrite(response.headers_mut(), record);
+    }
+    if let Some(risk) = record.facts.cache_risk {
+        risk.confine(response.headers_mut(), present);
     }
     response.headers_mut().append(VIA, via);
     add_own_fields(record, response.headers_mut());

@@ -56,9 +56,9 @@ pub(super) struct ServiceSnapshot {
     pub(super) server_set: Arc<ServerSet>,
     pub(super) cors: Option<Cors>,
     pub(super) response_fields: ResponseFields,
-    pub(super) cache: CacheMode,
     /// Whether the URLs that answers lead on by are written as the client sees them.
     pub(super) rewrite_location: bool,
+    pub(super) cache: CacheMode,
     /// Whether people are sent to the sign-in page.
     pub(super) login_redirect: bool,
     /// Where its OpenAPI document is, in the one spelling of a path.
@@ -85,15 +85,15 @@ impl Snapshot {
             traces,
             audit,
         } = process_state;
-        let trusted_issuers = config.auth.trusted_issuers(|settings, url| {
-            issuer_keys.keys(&settings.issuer, url, &settings.algorithms)
+        let trusted_issuers = config.auth.trusted_issuers(|settings, location| {
+            issuer_keys.keys(&settings.issuer, location, &settings.algorithms)
         });
         let directory = Arc::new(config.directory);
         let describes = config.auth.verify;
         let token = &config.auth.token;
         let verifier = Verifier::new(token.keys(), token.verifier());
         let browsers = Arc::new(browser_sessions(token, config.auth.session.max_age));
-        let (portal, issuer) = portal_parts(config.auth);
+        let (portal, issuer) = portal_parts(config.auth, config.server.limits.header_bytes);
         let cookie = Arc::clone(&portal.cookie);
         let body_timeout = config.server.timeouts.body;
         let server_sets = server_sets.reconcile(
@@ -176,7 +176,7 @@ impl Snapshot {
 }
 
 /// What the portal is set up with, and what issues its tokens.
-fn portal_parts(auth: config::Auth) -> (PortalSettings, TokenIssuer) {
+fn portal_parts(auth: config::Auth, longest_token: usize) -> (PortalSettings, TokenIssuer) {
     let own = auth.own_paths();
     let token = auth.token;
     let portal = PortalSettings {
@@ -193,6 +193,7 @@ fn portal_parts(auth: config::Auth) -> (PortalSettings, TokenIssuer) {
         audience: token.audience,
         access_ttl: token.access_ttl,
         roles_claim: token.roles_claim,
+        longest_token,
     };
     (portal, TokenIssuer::new(token.key, issuer))
 }
@@ -232,8 +233,8 @@ impl ServiceSnapshot {
             server_set,
             cors: service.cors,
             response_fields: service.response_fields,
-            cache: service.cache,
             rewrite_location: service.rewrite_location,
+            cache: service.cache,
             login_redirect: service.login_redirect,
             document: service.document,
             listing,

@@ -16,7 +16,8 @@ use crate::access::{Claim, ClaimValue, Identity};
 use crate::session::{Begun, RefreshToken, StateSettings};
 use crate::telemetry::metrics::Metrics;
 use crate::token::{
-    IssueError, IssuerSettings, Key, KeySet, SessionId, SessionSettings, Verifier, VerifierSettings,
+    ClaimPath, IssueError, IssuerSettings, Key, KeySet, SessionId, SessionSettings, Verifier,
+    VerifierSettings,
 };
 use crate::users::{HasherSettings, Password, PasswordHash, User};
 use crate::wire::{Peer, Scheme, TrustedProxies};
@@ -38,7 +39,8 @@ fn issuer() -> TokenIssuer {
         issuer: "gatelatch".to_owned(),
         audience: "gatelatch".to_owned(),
         access_ttl: Duration::from_secs(1800),
-        roles_claim: "roles".to_owned(),
+        roles_claim: ClaimPath::of("roles"),
+        longest_token: 32 << 10,
     };
     TokenIssuer::new(key(), settings)
 }
@@ -104,7 +106,7 @@ fn directory() -> Arc<Directory> {
             password: None,
             ..user(named("machine"), json!({}))
         },
-        user(named("laden"), json!({"blob": "x".repeat(9000)})),
+        user(named("laden"), json!({"blob": "x".repeat(32 << 10)})),
     ];
     Arc::new(Directory::new(users))
 }

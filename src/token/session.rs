@@ -172,7 +172,7 @@ impl CookieSessions {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::token::{Holder, IssuerSettings, TokenIssuer};
+    use crate::token::{ClaimPath, Holder, IssuerSettings, TokenIssuer};
 
     const NOW: u64 = 1_700_000_000;
 
@@ -252,7 +252,8 @@ mod tests {
             issuer: "gatelatch".to_owned(),
             audience,
             access_ttl: Duration::from_secs(60),
-            roles_claim: "roles".to_owned(),
+            roles_claim: ClaimPath::of("roles"),
+            longest_token: usize::MAX,
         };
         let claims = serde_json::json!({ "sid": "x", "auth_time": NOW });
         let holder = Holder {

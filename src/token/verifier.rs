@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::claimed::ClaimedIssuers;
 use super::claims::{Claims, is_valid_subject};
-use super::compact::{Compact, decode};
+use super::compact::{Compact, decode, named_issuer};
 use super::dates::Dates;
 use super::error::TokenError;
 use super::header::Header;
@@ -63,9 +63,12 @@ impl Verifier {
     /// Checks a token in compact form (RFC 7515, section 7.1) against `now`, in seconds since 1970.
     ///
     /// # Errors
-    /// The first thing that is wrong. Claims are looked at only when the signature holds.
+    /// The first thing that is wrong. Claims are looked at only when the signature holds; of a token that does not even
+    /// claim to be the gateway's, that is what is wrong, and not that the gateway's keys have not signed it.
     pub fn verify(&self, token: &str, now: u64) -> Result<VerifiedClaims, TokenError> {
-        let compact = self.check_signature(token)?;
+        let compact = self
+            .check_signature(token)
+            .map_err(|error| self.reason(token, error))?;
         self.check_claims(&compact, &decode(compact.payload)?, now)
     }
 
@@ -87,6 +90,19 @@ impl Verifier {
         header.check()?;
         self.keys.verify(&header, &compact)?;
         Ok(compact)
+    }
+
+    fn reason(&self, token: &str, error: TokenError) -> TokenError {
+        let is_of_keys = matches!(
+            error,
+            TokenError::KeyId | TokenError::Algorithm | TokenError::Signature
+        );
+        let is_other = || issuer_of(token).is_some_and(|name| name != self.settings.issuer);
+        if is_of_keys && is_other() {
+            TokenError::Issuer
+        } else {
+            error
+        }
     }
 
     /// Whether a token says that it is the gateway's own. Nothing is verified.
@@ -172,6 +188,10 @@ impl Verifier {
             life,
         ]
     }
+}
+
+fn issuer_of(token: &str) -> Option<String> {
+    named_issuer(&decode(Compact::split(token).ok()?.payload).ok()?)
 }
 
 fn session_id(claims: &Claims<'_>, compact: &Compact<'_>) -> SessionId {

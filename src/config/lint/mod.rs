@@ -21,7 +21,7 @@ pub(super) use self::service_rules::Rules;
 pub(super) use self::trust::{open_admin, wide_proxies};
 
 /// Every lint and why it is one. `allow_lints` of a rule, of a service or at the top level silences it there.
-pub const LINTS: [(Code, &str); 26] = [
+pub const LINTS: [(Code, &str); 27] = [
     (
         Code::NoSecret,
         "tokens end with the process, and replicas do not accept each other's",
@@ -40,7 +40,11 @@ pub const LINTS: [(Code, &str); 26] = [
     ),
     (
         Code::BrokenKey,
-        "tokens that are signed with the key are refused",
+        "tokens that are signed with the key are refused, here or elsewhere",
+    ),
+    (
+        Code::AmbiguousClaim,
+        "what is looked for under other names is not found, and nobody has a role",
     ),
     (
         Code::ExposedKeys,

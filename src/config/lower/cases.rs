@@ -11,9 +11,10 @@ use crate::config::cases::Case;
 use crate::config::reader::Reader;
 use crate::config::section::Section;
 use crate::config::yaml::{Entry, Node, Value};
+use crate::token::ClaimPath;
 
 /// The `tests` of a configuration, or of a file of their own. `roles_claim` is the claim that carries roles.
-pub(super) fn cases(entry: Entry, roles_claim: &str, reader: &mut Reader<'_>) -> Vec<Case> {
+pub(super) fn cases(entry: Entry, roles_claim: &ClaimPath, reader: &mut Reader<'_>) -> Vec<Case> {
     let Some(items) = reader.list(entry) else {
         return Vec::new();
     };
@@ -26,7 +27,7 @@ pub(super) fn cases(entry: Entry, roles_claim: &str, reader: &mut Reader<'_>) ->
 /// A file of tests: a list of them, or a map with `tests`.
 pub(in crate::config) fn case_file(
     root: Node,
-    roles_claim: &str,
+    roles_claim: &ClaimPath,
     reader: &mut Reader<'_>,
 ) -> Vec<Case> {
     let span = root.span;
@@ -59,7 +60,7 @@ pub(in crate::config) fn case_file(
         .unwrap_or_default()
 }
 
-fn case(entry: Entry, roles_claim: &str, reader: &mut Reader<'_>) -> Option<Case> {
+fn case(entry: Entry, roles_claim: &ClaimPath, reader: &mut Reader<'_>) -> Option<Case> {
     let span = entry.node.span;
     let mut section = Section::new(span, reader.map(entry)?, &blocks::TEST);
     let name = section.take("name").map(|entry| label(&entry, reader));
@@ -109,7 +110,7 @@ fn request_of(entry: &Entry, reader: &mut Reader<'_>) -> Option<SimulatedRequest
 }
 
 /// A user, or a map that describes the caller.
-fn who(entry: Entry, roles_claim: &str, reader: &mut Reader<'_>) -> Option<CallerSpec> {
+fn who(entry: Entry, roles_claim: &ClaimPath, reader: &mut Reader<'_>) -> Option<CallerSpec> {
     const EXPECTED: &str = "a user or a map such as `{ user: alice, roles: [admin] }`";
     match &entry.node.value {
         Value::Map(_) => {}

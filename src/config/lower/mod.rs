@@ -6,8 +6,10 @@ mod allow;
 mod api_keys;
 mod auth;
 mod cases;
+mod claim_path;
 mod cors;
 mod identity;
+mod issuer_keys;
 mod issuers;
 mod keys;
 mod listen;
@@ -18,6 +20,7 @@ mod server;
 mod server_tls;
 mod services;
 mod session;
+mod shared_secret;
 mod silence;
 mod state;
 mod time;
@@ -43,6 +46,7 @@ use super::yaml::{Entry, Node};
 use crate::access::Router;
 use crate::session::StateSettings;
 use crate::telemetry::traces::TraceSettings;
+use crate::token::ClaimPath;
 use crate::users::Directory;
 
 pub(super) use self::admin::admin_listener;
@@ -68,7 +72,7 @@ pub(super) struct Draft {
     pub(super) places: Vec<Places>,
     pub(super) cases: Vec<Case>,
     pub(super) users_file: UsersFile,
-    pub(super) roles_claim: String,
+    pub(super) roles_claim: ClaimPath,
 }
 
 /// Where the users are.

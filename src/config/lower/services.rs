@@ -153,8 +153,8 @@ fn service(
         cors: fields.cors?,
         response_fields: fields.response?,
         body_limit: smaller(body_limit, shared.body_limit),
-        cache: cache.unwrap_or_default(),
         rewrite_location: rewrite_location.unwrap_or(true),
+        cache: cache.unwrap_or_default(),
         login_redirect: login_redirect.unwrap_or(true),
         document,
     };

@@ -16,12 +16,13 @@ use crate::config::scalar::Scalar;
 use crate::config::shown::shown;
 use crate::config::span::Span;
 use crate::config::yaml::{Entry, Node, Value};
+use crate::token::ClaimPath;
 use crate::users::{PasswordHash, User};
 
 /// `None` where something was reported that leaves no user. `keys` and `note_hash` collect what is known of all users together.
 pub(super) fn user(
     entry: Entry,
-    roles_claim: &str,
+    roles_claim: &ClaimPath,
     keys: &mut api_keys::Seen,
     note_hash: &mut dyn FnMut(Span, &PasswordHash),
     reader: &mut Reader<'_>,
@@ -118,12 +119,16 @@ fn password(
     }
 }
 
-fn claims(entry: Entry, roles_claim: &str, reader: &mut Reader<'_>) -> Option<Map<String, Json>> {
+fn claims(
+    entry: Entry,
+    roles_claim: &ClaimPath,
+    reader: &mut Reader<'_>,
+) -> Option<Map<String, Json>> {
     let mut claims = Map::new();
     for entry in reader.map(entry)? {
         let own = match &*entry.key {
             key if REGISTERED.contains(&key) => Some("is filled by the gateway; take it away"),
-            key if key == roles_claim => {
+            key if key == roles_claim.written_claim() => {
                 Some("carries the roles; write `roles:` of the user instead")
             }
             "name" | "email" => Some("has a key of its own beside `claims`; write it there"),
@@ -143,7 +148,7 @@ fn claims(entry: Entry, roles_claim: &str, reader: &mut Reader<'_>) -> Option<Ma
 /// Claims as rules compare them.
 pub(super) fn user_claims(
     entry: Entry,
-    roles_claim: &str,
+    roles_claim: &ClaimPath,
     reader: &mut Reader<'_>,
 ) -> Option<Vec<Claim>> {
     claims(entry, roles_claim, reader).map(|claims| comparable(&claims))

@@ -15,6 +15,7 @@ use crate::config::reader::{Mark, Reader};
 use crate::config::secrecy::SecretPlaces;
 use crate::config::span::{File, Span};
 use crate::config::yaml::{self, Entry, Harvest};
+use crate::token::ClaimPath;
 use crate::users::{Directory, Enrolment, PasswordHash, Work};
 
 /// What a users file holds.
@@ -34,7 +35,7 @@ pub(in crate::config) struct UsersRead {
 /// Reads and lowers the text of a users file.
 pub(in crate::config) fn users(
     text: &str,
-    roles_claim: &str,
+    roles_claim: &ClaimPath,
     reader: &mut Reader<'_>,
 ) -> UsersRead {
     let mark = reader.mark();
@@ -100,7 +101,7 @@ fn check_root(root: yaml::Node, reader: &mut Reader<'_>) {
 
 /// Users, while they are lowered.
 struct Lowering<'a, 'r> {
-    roles_claim: &'a str,
+    roles_claim: &'a ClaimPath,
     reader: &'a mut Reader<'r>,
     secrets: SecretPlaces,
     enrolment: Enrolment,
@@ -111,7 +112,7 @@ struct Lowering<'a, 'r> {
 }
 
 impl<'a, 'r> Lowering<'a, 'r> {
-    fn new(roles_claim: &'a str, reader: &'a mut Reader<'r>) -> Self {
+    fn new(roles_claim: &'a ClaimPath, reader: &'a mut Reader<'r>) -> Self {
         Self {
             roles_claim,
             reader,

@@ -68,7 +68,7 @@ const PIECES: [&str; 52] = [
 ];
 
 /// The whole list from its whole tree.
-fn whole(text: &str, roles_claim: &str, reader: &mut Reader<'_>) -> UsersRead {
+fn whole(text: &str, roles_claim: &ClaimPath, reader: &mut Reader<'_>) -> UsersRead {
     let (mark, mut findings) = (reader.mark(), Findings::default());
     let tree = yaml::read(text, File::Users, &mut findings);
     reader.precede(&mark, findings);
@@ -116,7 +116,7 @@ fn whole(text: &str, roles_claim: &str, reader: &mut Reader<'_>) -> UsersRead {
     }
 }
 
-type Read = fn(&str, &str, &mut Reader<'_>) -> UsersRead;
+type Read = fn(&str, &ClaimPath, &mut Reader<'_>) -> UsersRead;
 
 /// All that a load sees of a text, in words.
 fn outcome(text: &str, read: Read) -> String {
@@ -124,7 +124,7 @@ fn outcome(text: &str, read: Read) -> String {
     let variables = Variables::new(&environment, BTreeMap::new());
     let mut reader = Reader::new(variables, Findings::default(), Files::default(), path);
     reader.enter_users(Path::new("/nowhere/users.yaml"));
-    let UsersRead { list, mut secrets } = read(text, "roles", &mut reader);
+    let UsersRead { list, mut secrets } = read(text, &ClaimPath::of("roles"), &mut reader);
     let (findings, files) = reader.finish();
     secrets.iter_mut().for_each(|spans| spans.sort_unstable());
     let users = list.map(|list| {
