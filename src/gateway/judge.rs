@@ -18,6 +18,7 @@ use super::facts::{RequestFacts, Route};
 use super::reauthorization::holds_until;
 use super::rejection::Rejection;
 use super::renewal::Renewal;
+use super::seen::SeenRequest;
 use super::sender::identify_sender;
 use super::snapshot::{ServiceSnapshot, Snapshot};
 use super::traced::Traced;
@@ -160,6 +161,11 @@ fn answer_itself(
     }
     facts.outcome = RequestOutcome::Gateway;
     let endpoint = portal.endpoint(&intake.head.method, path.as_str());
+    if endpoint == PortalEndpoint::Logout && portal.is_page_form(&intake) {
+        facts
+            .seen
+            .get_or_insert_with(|| SeenRequest::of_form(&intake));
+    }
     Ok(NextStep::Portal(Box::new(PortalRequest {
         endpoint,
         intake,

@@ -69,6 +69,7 @@ mod policy_tests;
 mod proxy;
 mod proxy_protocol;
 mod refresh;
+mod refusal_pages;
 mod reload;
 mod report;
 mod resting;
