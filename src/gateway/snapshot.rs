@@ -9,7 +9,7 @@ use tokio::sync::watch;
 
 use super::process_state::ProcessState;
 use super::trust_generation::TrustGeneration;
-use crate::access::{HostPattern, Mount, Policy, Router};
+use crate::access::{HostPattern, Mount, PathOptions, Policy, Router};
 use crate::config::{self, Config, ServiceView};
 use crate::jwks::KeySources;
 use crate::portal::{Portal, PortalSettings};
@@ -93,7 +93,8 @@ impl Snapshot {
         let token = &config.auth.token;
         let verifier = Verifier::new(token.keys(), token.verifier());
         let browsers = Arc::new(browser_sessions(token, config.auth.session.max_age));
-        let (portal, issuer) = portal_parts(config.auth, config.server.limits.header_bytes);
+        let (mut portal, issuer) = portal_parts(config.auth, config.server.limits.header_bytes);
+        portal.paths = config.router.widest_paths();
         let cookie = Arc::clone(&portal.cookie);
         let body_timeout = config.server.timeouts.body;
         let server_sets = server_sets.reconcile(
@@ -187,6 +188,7 @@ fn portal_parts(auth: config::Auth, longest_token: usize) -> (PortalSettings, To
         longest_token: token.max_lifetime + token.leeway,
         theme: auth.theme.map(Arc::new),
         cookie: Arc::new(auth.session.cookie),
+        paths: PathOptions::default(),
     };
     let issuer = IssuerSettings {
         issuer: token.issuer,
