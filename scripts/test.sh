@@ -16,8 +16,9 @@ usage() {
     cat <<'END'
 usage: scripts/test.sh [--fast | --bound]
 
-Without an option, every check: format, lints, and all tests, as CI does. The tests start nginx, HAProxy, Redis, Chromium,
-valgrind, Python applications and an OpenID provider from npm; as root on Debian or Ubuntu the script installs what is missing, elsewhere it says what
+Without an option, every check: format, lints, and all tests, as CI does. The tests start nginx, HAProxy, Caddy, Envoy,
+Apache, Redis, Chromium, valgrind, Python applications and an OpenID provider from npm; as root on Debian or Ubuntu the
+script installs what is missing, elsewhere it says what
 that is.
 
   --bound   with the bound on instructions as well, which needs an optimised build: minutes the first time. Where there
@@ -114,6 +115,8 @@ missing_packages() {
     command -v python3 >/dev/null || echo python3
     command -v nginx >/dev/null || echo nginx-light
     command -v haproxy >/dev/null || echo haproxy
+    command -v caddy >/dev/null || echo caddy
+    command -v apache2 >/dev/null || echo apache2-bin
     command -v redis-server >/dev/null || echo redis-server
     command -v prlimit >/dev/null || echo util-linux
     command -v chromium >/dev/null || echo chromium

@@ -2,10 +2,18 @@
 -- gets Gatelatch's answer. Whatever is not clearly allowed is refused.
 
 local SENT = {
-    "accept", "authorization", "cookie", "origin", "sec-fetch-mode", "sec-fetch-site", "sec-websocket-key",
+    "accept", "authorization", "cookie", "destination", "origin", "sec-fetch-mode", "sec-fetch-site",
+    "sec-websocket-key", "x-api-key",
 }
 local IDENTITY = { "remote-user", "remote-groups", "remote-name", "remote-email" }
 local TOLD = { "cache-control", "content-type", "location", "set-cookie", "www-authenticate" }
+-- What a client may not say about itself, in any spelling that an app takes for one of these.
+local FORGED = {
+    "^remote%-", "^x%-remote%-", "^x%-webauth%-", "^x%-auth%-request%-", "^x%-gatelatch%-", "^x%-forwarded%-user$",
+    "^x%-forwarded%-email$", "^x%-forwarded%-groups$", "^x%-forwarded%-preferred%-username$",
+    "^x%-forwarded%-access%-token$", "^new%-uri$",
+}
+local SESSIONS = { ["gatelatch"] = true, ["__Host-gatelatch"] = true }
 
 local function each(values, visit)
     if values == nil then return end
@@ -38,6 +46,41 @@ local function question(txn)
     return headers
 end
 
+local function is_forged(name)
+    local folded = name:lower():gsub("[^%w]", "-")
+    for _, pattern in ipairs(FORGED) do
+        if folded:find(pattern) then return true end
+    end
+    return false
+end
+
+-- The cookies that are not the gateway's, each as it was.
+local function others(line)
+    local kept = {}
+    for cookie in line:gmatch("[^;]+") do
+        cookie = cookie:match("^%s*(.-)%s*$")
+        if not SESSIONS[cookie:match("^[^=]*")] then table.insert(kept, cookie) end
+    end
+    return table.concat(kept, "; ")
+end
+
+-- Removes what the client says about itself, and the credentials, which are the gateway's.
+local function clean(txn)
+    local sent = txn.http:req_get_headers()
+    for name in pairs(sent) do
+        if is_forged(name) then txn.http:req_del_header(name) end
+    end
+    txn.http:req_del_header("authorization")
+    each(sent["x-api-key"], function(key)
+        if key:find("^glk_") then txn.http:req_del_header("x-api-key") end
+    end)
+    txn.http:req_del_header("cookie")
+    each(sent["cookie"], function(line)
+        local kept = others(line)
+        if kept ~= "" then txn.http:req_add_header("cookie", kept) end
+    end)
+end
+
 local function refuse(txn, answer)
     local reply = txn:reply()
     reply:set_status(answer and answer.status >= 300 and answer.status or 503)
@@ -55,6 +98,7 @@ core.register_action("gatelatch", { "http-req" }, function(txn, url)
     if not answer or answer.status ~= 200 then
         return refuse(txn, answer)
     end
+    clean(txn)
     for _, name in ipairs(IDENTITY) do
         each(answer.headers[name], function(value)
             txn.http:req_set_header(name, value)

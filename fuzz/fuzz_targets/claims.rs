@@ -170,7 +170,7 @@ fn header_member(member: &HeaderMember) -> String {
     let one_of = |names: &[&str], at: &u8| format!("\"{}\"", names[usize::from(*at) % names.len()]);
     match member {
         HeaderMember::Alg(at) => format!("\"alg\":{}", one_of(&["HS256", "HS384", "none", "RS256", "hs256"], at)),
-        HeaderMember::Typ(at) => format!("\"typ\":{}", one_of(&["JWT", "jwt", "at+jwt", "JWE"], at)),
+        HeaderMember::Typ(at) => format!("\"typ\":{}", one_of(&["JWT", "jwt", "at+jwt", "JOSE", "JWE"], at)),
         HeaderMember::Crit => r#""crit":["exp"]"#.to_owned(),
         HeaderMember::Other(member) => plain_member(member, &["kid", "b64", "jwk", "jku", "x5c", "a"]),
     }

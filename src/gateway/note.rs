@@ -24,7 +24,8 @@ pub(super) fn note(
         return Some(note_session(worker, session, client));
     }
     if let Some(why) = &reply.refusal {
-        tracing::warn!(event = "form_refused", client_ip = %client, reason = %why);
+        // as a text in quotes: a client has a part in it
+        tracing::warn!(event = "form_refused", client_ip = %client, reason = why.as_str());
     }
     if method == Method::POST {
         match endpoint {

@@ -105,12 +105,10 @@ impl Markup {
 
     /// A statement begins here: with or without what it adds, names stay whole. `false` where they cannot.
     pub(super) fn admits_statement(&mut self) -> bool {
-        match self.place {
-            HtmlContext::TagOpen | HtmlContext::Declaration => return false,
-            HtmlContext::TagName => self.place = HtmlContext::AfterStatement,
-            _ => {}
+        if self.place == HtmlContext::TagName {
+            self.place = HtmlContext::AfterStatement;
         }
-        true
+        !matches!(self.place, HtmlContext::TagOpen | HtmlContext::Declaration)
     }
 
     /// A branch ends that began at `before`; what follows is read from there, or from here. `false` where that differs.

@@ -39,7 +39,7 @@ impl Boundary {
 /// Where the body does not begin with the boundary and end with the closing one, or a part is no field of a form.
 pub(super) fn parts(body: &[u8], boundary: &Boundary) -> Result<Vec<FormPart>, MalformedMultipart> {
     let delimiter = format!("\r\n--{}", boundary.0);
-    let opening = delimiter[2..].as_bytes();
+    let opening = &delimiter.as_bytes()[2..];
     let mut rest = body.strip_prefix(opening).ok_or(MalformedMultipart)?;
     let mut parts = Vec::new();
     while let Some(begun) = rest.strip_prefix(b"\r\n") {

@@ -92,69 +92,86 @@ fn says_all(status: StatusCode) -> bool {
 }
 
 /// What happened, in a few words and in a sentence.
+const WORDS: [(StatusCode, &str, &str); 13] = [
+    (
+        StatusCode::UNAUTHORIZED,
+        "You are not signed in",
+        "Only people who are signed in can open this page.",
+    ),
+    (
+        StatusCode::FORBIDDEN,
+        "You cannot open this page",
+        "You may not have the right to it.",
+    ),
+    (
+        StatusCode::NOT_FOUND,
+        "There is nothing here",
+        "No service answers at this address.",
+    ),
+    (
+        StatusCode::METHOD_NOT_ALLOWED,
+        "This address cannot be opened",
+        "It answers requests of another kind, as programs send them.",
+    ),
+    (
+        StatusCode::REQUEST_TIMEOUT,
+        "That took too long",
+        "What your browser sent did not arrive in time.",
+    ),
+    (
+        StatusCode::PAYLOAD_TOO_LARGE,
+        "That is too large",
+        "Your browser sent more than this site accepts.",
+    ),
+    (
+        StatusCode::URI_TOO_LONG,
+        "This address is too long",
+        "Please open the site by a shorter one.",
+    ),
+    (
+        StatusCode::MISDIRECTED_REQUEST,
+        "Please try again",
+        "The settings of this site have just changed.",
+    ),
+    (
+        StatusCode::TOO_MANY_REQUESTS,
+        "Too many requests",
+        "More requests came from you than this site accepts.",
+    ),
+    (
+        StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+        "Your browser sent too much",
+        "Deleting the cookies of this site may help.",
+    ),
+    (
+        StatusCode::BAD_GATEWAY,
+        "The service does not answer",
+        "It may be starting, or out of order.",
+    ),
+    (
+        StatusCode::SERVICE_UNAVAILABLE,
+        "The service is not available",
+        "It may be back in a moment.",
+    ),
+    (
+        StatusCode::GATEWAY_TIMEOUT,
+        "The service took too long",
+        "It may be busy, or out of order.",
+    ),
+];
+
 fn words(status: StatusCode) -> (&'static str, &'static str) {
-    const BROKEN: (&str, &str) = (
-        "Something went wrong",
-        "This site could not answer. Please tell its operator if it happens again.",
-    );
-    match status {
-        StatusCode::UNAUTHORIZED => (
-            "You are not signed in",
-            "Only people who are signed in can open this page.",
-        ),
-        StatusCode::FORBIDDEN => (
-            "You cannot open this page",
-            "You may not have the right to it.",
-        ),
-        StatusCode::NOT_FOUND => (
-            "There is nothing here",
-            "No service answers at this address.",
-        ),
-        StatusCode::METHOD_NOT_ALLOWED => (
-            "This address cannot be opened",
-            "It answers requests of another kind, as programs send them.",
-        ),
-        StatusCode::REQUEST_TIMEOUT => (
-            "That took too long",
-            "What your browser sent did not arrive in time.",
-        ),
-        StatusCode::PAYLOAD_TOO_LARGE => (
-            "That is too large",
-            "Your browser sent more than this site accepts.",
-        ),
-        StatusCode::URI_TOO_LONG => (
-            "This address is too long",
-            "Please open the site by a shorter one.",
-        ),
-        StatusCode::MISDIRECTED_REQUEST => (
-            "Please try again",
-            "The settings of this site have just changed.",
-        ),
-        StatusCode::TOO_MANY_REQUESTS => (
-            "Too many requests",
-            "More requests came from you than this site accepts.",
-        ),
-        StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => (
-            "Your browser sent too much",
-            "Deleting the cookies of this site may help.",
-        ),
-        StatusCode::BAD_GATEWAY => (
-            "The service does not answer",
-            "It may be starting, or out of order.",
-        ),
-        StatusCode::SERVICE_UNAVAILABLE => (
-            "The service is not available",
-            "It may be back in a moment.",
-        ),
-        StatusCode::GATEWAY_TIMEOUT => (
-            "The service took too long",
-            "It may be busy, or out of order.",
-        ),
-        status if status.is_client_error() => (
+    let named = WORDS.iter().find(|(of, ..)| *of == status);
+    match named {
+        Some((_, heading, text)) => (heading, text),
+        None if status.is_client_error() => (
             "This address cannot be opened",
             "Something in the request is wrong. Please check how you came here.",
         ),
-        _ => BROKEN,
+        None => (
+            "Something went wrong",
+            "This site could not answer. Please tell its operator if it happens again.",
+        ),
     }
 }
 

@@ -36,8 +36,9 @@ const STREAM_WINDOW: u32 = 256 << 10;
 /// What a client may send ahead on all streams, in bytes.
 const CONNECTION_WINDOW: u32 = 1 << 20;
 
-/// What is kept of an answer that the client does not take yet, for each stream, in bytes.
-const SEND_BUFFER: usize = 256 << 10;
+/// What is kept of an answer that the client does not take yet, for each stream, in bytes; up to one more piece comes on
+/// top. More is not faster, and slow clients with many streams are many times that.
+const SEND_BUFFER: usize = 64 << 10;
 
 /// Streams that a client has taken back before they were looked at. More is an attack (CVE-2023-44487).
 const MOST_PENDING_RESETS: usize = 20;

@@ -2,10 +2,14 @@
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use crate::ambient;
 use crate::net::DialedStream;
 
 /// A server may answer before it has read the request, and close: writing fails then, while the answer is there to be read
@@ -16,13 +20,40 @@ pub(super) struct AnswerFirst {
     stream: DialedStream,
     /// Whether nothing can be written any more.
     deaf: bool,
+    /// How much is read at once. Upgrades want it shared between threads.
+    piece: Arc<AtomicUsize>,
+    pace: Pace,
 }
 
+/// How fast a limited answer is taken.
+#[derive(Debug)]
+struct Pace {
+    /// Bytes of the present stretch.
+    read: usize,
+    began: Instant,
+    /// Whether the last stretch was taken fast: small pieces would cost more than they save.
+    fast: bool,
+}
+
+/// Bytes of a stretch, and how long a fast one takes at most.
+const STRETCH: usize = 1 << 20;
+const FAST: Duration = Duration::from_millis(250);
+
+/// How much of an answer is read at once for a client of HTTP/2, in bytes: as much as a frame of its answer holds. What is
+/// read and not taken yet waits in memory, for each of its streams.
+pub(super) const PIECE: usize = 16 << 10;
+
 impl AnswerFirst {
-    pub(super) fn new(stream: DialedStream) -> Self {
+    pub(super) fn new(stream: DialedStream, piece: Arc<AtomicUsize>) -> Self {
         Self {
             stream,
             deaf: false,
+            piece,
+            pace: Pace {
+                read: 0,
+                began: ambient::now(),
+                fast: false,
+            },
         }
     }
 
@@ -41,13 +72,41 @@ impl AnswerFirst {
     }
 }
 
+impl Pace {
+    fn note(&mut self, read: usize) {
+        self.read += read;
+        if self.read >= STRETCH {
+            let now = ambient::now();
+            self.fast = now.duration_since(self.began) <= FAST;
+            (self.read, self.began) = (0, now);
+        }
+    }
+}
+
 impl AsyncRead for AnswerFirst {
     fn poll_read(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().stream).poll_read(cx, buffer)
+        let this = self.get_mut();
+        let stream = Pin::new(&mut this.stream);
+        let piece = this.piece.load(Relaxed);
+        if piece == usize::MAX {
+            return stream.poll_read(cx, buffer);
+        }
+        let before = buffer.filled().len();
+        let polled = if this.pace.fast || buffer.remaining() <= piece {
+            stream.poll_read(cx, buffer)
+        } else {
+            let mut part = ReadBuf::new(buffer.initialize_unfilled_to(piece));
+            let polled = stream.poll_read(cx, &mut part);
+            let read = part.filled().len();
+            buffer.advance(read);
+            polled
+        };
+        this.pace.note(buffer.filled().len() - before);
+        polled
     }
 }
 

@@ -4,6 +4,8 @@ use std::cell::RefCell;
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::rc::{Rc, Weak};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -58,9 +60,9 @@ struct Connection {
     /// Passes when an answer, or the next piece of it, takes too long.
     response: Deadline,
     rest: Rc<Rest>,
+    piece: Arc<AtomicUsize>,
     /// The task that reads and writes.
     driver: AbortHandle,
-    /// As what it is counted.
     counted: GaugeGuard,
     fate: Fate,
 }
@@ -157,7 +159,8 @@ pub(super) async fn open(
     stream: DialedStream,
     pool: &Rc<Http1Pool>,
 ) -> Result<Http1Lease, ForwardError> {
-    let stream = AnswerFirst::new(stream);
+    let piece = Arc::new(AtomicUsize::new(usize::MAX));
+    let stream = AnswerFirst::new(stream, Arc::clone(&piece));
     let handshake = Builder::new()
         .preserve_header_case(true)
         .max_headers(MOST_FIELDS)
@@ -179,6 +182,7 @@ pub(super) async fn open(
         sender,
         response: ticker.deadline(),
         rest,
+        piece,
         driver: tokio::task::spawn_local(driver).abort_handle(),
         counted: pool.dial_context.counts.active.hold(),
         fate: Fate::Kept,
@@ -290,6 +294,7 @@ impl Http1Lease {
             Use::First => None,
             Use::Further => outbound.spare(),
         };
+        self.connection().piece.store(outbound.piece(), Relaxed);
         let (mut request, upgrade) = outbound.into_parts();
         if let Some(protocol) = &upgrade {
             switching::ask(request.headers_mut(), protocol);

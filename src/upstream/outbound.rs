@@ -19,6 +19,7 @@ use http::{
 };
 use http_body::Body as _;
 
+use super::answer_first::PIECE;
 use super::body::{BodyExchange, BodyWatch, Progress, RequestBody};
 use super::body_gate::BodyGate;
 use super::client_body::ClientBody;
@@ -65,6 +66,8 @@ pub struct Outbound(Box<Written>);
 
 struct Written {
     request: Request<RequestBody>,
+    /// How much of the answer is read at once.
+    piece: usize,
     /// The protocol to switch to. The fields that ask for it are written with the connection.
     upgrade: Option<HeaderValue>,
 }
@@ -89,6 +92,10 @@ impl Outbound {
         let gate = (intake.waits_for_continue && !body.is_end_stream()).then(BodyGate::shut);
         let upgrade = intake.upgrade.clone();
         // an older client takes it for the answer (RFC 9110, section 15.2)
+        let piece = match intake.head.version {
+            Version::HTTP_2 => PIECE,
+            _ => usize::MAX,
+        };
         let hears_interim = intake.head.version == Version::HTTP_11;
         let mut request = Request::new(watched(body, how, context.ticker, gate.clone()));
         *request.method_mut() = intake.head.method.clone();
@@ -120,19 +127,32 @@ impl Outbound {
                 }
             });
         }
-        Ok(Self::again(
+        Ok(Self(Box::new(Written {
             request,
-            upgrade.map(|upgrade| upgrade.protocol),
-        ))
+            piece,
+            upgrade: upgrade.map(|upgrade| upgrade.protocol),
+        })))
     }
 
     pub(super) fn again(request: Request<RequestBody>, upgrade: Option<HeaderValue>) -> Self {
-        Self(Box::new(Written { request, upgrade }))
+        let piece = usize::MAX;
+        Self(Box::new(Written {
+            request,
+            piece,
+            upgrade,
+        }))
     }
 
     pub(super) fn into_parts(self) -> (Request<RequestBody>, Option<HeaderValue>) {
-        let Written { request, upgrade } = *self.0;
+        let Written {
+            request, upgrade, ..
+        } = *self.0;
         (request, upgrade)
+    }
+
+    /// How much of the answer is read at once, in bytes.
+    pub(super) fn piece(&self) -> usize {
+        self.0.piece
     }
 
     /// The requested protocol of an upgrade (RFC 9110, section 7.8).

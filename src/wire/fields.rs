@@ -58,8 +58,7 @@ const FORWARDED: [&str; 13] = [
 ];
 
 /// Identity and routing fields of other proxies, folded: an upstream that believes them must not hear them from a client.
-const WELL_KNOWN: [&str; 12] = [
-    "xremoteuser",
+const WELL_KNOWN: [&str; 11] = [
     "xauthuser",
     "xauthenticateduser",
     "xoriginalurl",
@@ -75,9 +74,10 @@ const WELL_KNOWN: [&str; 12] = [
 ];
 
 /// Families of such fields, by how their folded name starts.
-const FAMILIES: [&str; 6] = [
+const FAMILIES: [&str; 7] = [
     "xgatelatch",
     "remote",
+    "xremote",
     "xforwarded",
     "xwebauth",
     "xauthrequest",

@@ -24,12 +24,13 @@ pub(crate) struct Block {
 }
 
 /// Languages whose blocks are shown and nothing else: what is printed, and files of other programs.
-const SHOWN: [&str; 14] = [
+const SHOWN: [&str; 15] = [
     "text",
     "json",
     "html",
     "http",
     "python",
+    "apache",
     "nginx",
     "haproxy",
     "caddyfile",

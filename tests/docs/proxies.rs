@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use super::programs::{program, rare_program};
+use super::programs::program;
 use super::read;
 
 /// Runs a program's own check; its answer where it refuses.
@@ -48,9 +48,8 @@ fn haproxy(folder: &Path, text: &str) -> Option<String> {
     )
 }
 
-/// Caddy is not everywhere where the tests are run.
 fn caddy(folder: &Path, text: &str) -> Option<String> {
-    let binary = rare_program("caddy")?;
+    let binary = program("caddy")?;
     fs::write(folder.join("Caddyfile"), text).unwrap();
     refusal(
         Command::new(binary)

@@ -278,3 +278,47 @@ fn a_stream_is_cut_off_with_the_gateway() {
     assert_eq!(gateway.line("/slow")["aborted"], "gateway");
     assert_eq!(gateway.ended().code(), Some(0));
 }
+
+#[test]
+fn slow_clients_of_many_streams_cost_little() {
+    const CONNECTIONS: usize = 4;
+    const STREAMS: u32 = 50;
+    let (stuck, waiting) = std::sync::mpsc::channel();
+    let stuck = std::sync::Mutex::new(stuck);
+    let upstream = RawUpstream::streams(move |mut stream, _| {
+        use std::io::{Read as _, Write as _};
+        let _ = stream.read(&mut [0; 4096]);
+        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 200000000\r\n\r\n");
+        let patience = Duration::from_secs(2);
+        stream.set_write_timeout(Some(patience)).unwrap();
+        // until every buffer on the way is full
+        while stream.write(&[b'x'; 64 << 10]).is_ok() {}
+        stuck.lock().unwrap().send(stream).unwrap();
+    });
+    let services = "  all: { upstream: http://UPSTREAM, rules: [ { path: /**, allow: anyone } ] }";
+    let gateway = gateway(services)
+        .upstream(upstream.address)
+        .workers(1)
+        .start();
+    let before = gateway.memory();
+    // windows that never end, and nobody who reads
+    let settings = [0, 4, 0x7f, 0xff, 0xff, 0xff];
+    let clients: Vec<_> = (0..CONNECTIONS)
+        .map(|_| {
+            let mut client = FrameConnection::silent(gateway.address);
+            client
+                .write(PREFACE)
+                .write(frame(SETTINGS, 0, 0, &settings));
+            client.write(window_update(0, 1 << 30));
+            for number in 0..STREAMS {
+                client.get(1 + 2 * number, "/a");
+            }
+            client
+        })
+        .collect();
+    let streams = CONNECTIONS * STREAMS as usize;
+    let kept: Vec<_> = waiting.iter().take(streams).collect();
+    let each = gateway.memory().saturating_sub(before) / streams as u64;
+    assert!(each < 256 << 10, "{each} bytes a stream");
+    drop((clients, kept));
+}

@@ -2,6 +2,7 @@
 
 use crate::support::{Answer, Connection, Gateway, NAVIGATION, gateway, send, sign_in};
 
+mod fronts;
 mod proxies;
 
 const SERVICES: &str = "
@@ -45,6 +46,29 @@ fn original(method: &str, url: &str, fields: &str) -> String {
     format!(
         "X-Forwarded-For: 192.0.2.7\r\nX-Original-Method: {method}\r\nX-Original-URL: {url}\r\n{fields}"
     )
+}
+
+/// Proxies in a row each add what they saw; the outermost trusted one counts, as for the address.
+#[test]
+fn the_scheme_is_read_as_for_any_request() {
+    let gateway = trusting();
+    let session = sign_in(&gateway, "rita").replace("gatelatch=", "__Host-gatelatch=");
+    for (proto, expected) in [
+        ("X-Forwarded-Proto: https", 200),
+        ("X-Forwarded-Proto: WSS", 200),
+        ("X-Forwarded-Proto: https, http", 200),
+        ("X-Forwarded-Proto: https\r\nX-Forwarded-Proto: http", 200),
+        ("X-Forwarded-Proto: http, https, http", 200),
+        ("X-Forwarded-Proto: https, http, http", 401),
+        ("X-Forwarded-Proto: ws", 401),
+        ("X-Forwarded-Proto: gopher", 400),
+    ] {
+        let fields = forwarded("GET", "http://app.test/jobs", &session)
+            .replace("X-Forwarded-Proto: http\r\n", &format!("{proto}\r\n"))
+            .replace("192.0.2.7", "192.0.2.7, 127.0.0.1");
+        let answer = ask(&gateway, &fields);
+        assert_eq!(answer.status, expected, "{proto}: {answer:?}");
+    }
 }
 
 #[test]

@@ -119,7 +119,7 @@ impl Policy {
         };
         match self.decide_path(method, (path, DecidedPath::Destination), subject) {
             Decision::Allow(_) => decision,
-            denied => denied,
+            denied @ (Decision::Challenge(_) | Decision::Forbid(_)) => denied,
         }
     }
 

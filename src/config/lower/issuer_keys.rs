@@ -24,9 +24,9 @@ pub(super) enum WrittenKeys {
         ca: Option<Entry>,
         material: Material,
     },
-    /// Nothing: the metadata of this issuer lead to them.
+    /// Nothing: the metadata of this issuer lead to them, unless its name is refused.
     Metadata {
-        issuer: (String, Span),
+        issuer: Option<(String, Span)>,
         ca: Option<Entry>,
     },
     /// A public key or a secret, and its name unless that is refused.
@@ -48,25 +48,25 @@ impl WrittenKeys {
         let material = Material::take(section, Half::Public);
         let is_published = algorithms.is_none_or(|all| !all.iter().any(|one| one.is_symmetric()));
         let is_discovered = material.first().is_none() && is_published;
-        let issuer = issuer.filter(|(name, _)| is_discovered && name.contains("://"));
+        let is_discovered = is_discovered && issuer.is_none_or(|(name, _)| name.contains("://"));
         // published keys have names of their own, and others are not fetched
-        let withheld = if jwks.is_some() || issuer.is_some() {
+        let withheld = if jwks.is_some() || is_discovered {
             "kid"
         } else {
             "ca"
         };
         section.withhold(withheld);
-        match (jwks, issuer) {
+        match (jwks, is_discovered) {
             (Some(jwks), _) => Self::Set {
                 jwks,
                 ca: section.take("ca"),
                 material,
             },
-            (None, Some(issuer)) => Self::Metadata {
-                issuer: issuer.clone(),
+            (None, true) => Self::Metadata {
+                issuer: issuer.cloned(),
                 ca: section.take("ca"),
             },
-            (None, None) => Self::Fixed {
+            (None, false) => Self::Fixed {
                 kid: match section.take("kid") {
                     Some(entry) => label(&entry, reader).map(Some),
                     None => Some(None),
@@ -86,7 +86,8 @@ impl WrittenKeys {
         match self {
             Self::Set { jwks, ca, material } => set(&jwks, ca, algorithms, &material, reader),
             Self::Metadata { issuer, ca } => {
-                let url = metadata_url(&issuer.0, issuer.1, reader);
+                let (name, span) = issuer?;
+                let url = metadata_url(&name, span, reader);
                 published(KeyDocument::Metadata, url, ca, reader)
             }
             Self::Fixed { kid, material } => {

@@ -25,6 +25,8 @@ fn what_an_upstream_could_take_for_the_gateways_word_is_dropped() {
         "X-Auth-Request-Email",
         "X-WEBAUTH-USER",
         "X-Remote-User",
+        "X-Remote-Group",
+        "x_remote-extra-scope",
         "X-Original-URL",
         "X-Rewrite-Url",
         "X-HTTP-Method-Override",

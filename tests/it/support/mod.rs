@@ -38,9 +38,7 @@ pub use frames::FrameConnection;
 pub use gateway::{Gateway, GatewayBuilder, PASSWORD, SECRET, Streams, gateway, hash};
 pub use modern::{Modern, Seen, TestBody, Tongue, in_pieces, said};
 pub use openid::OpenIdProvider;
-pub use programs::{
-    openid_packages, optimised_gateway, output, program, python, rare_program, skip, superuser,
-};
+pub use programs::{openid_packages, optimised_gateway, output, program, python, skip, superuser};
 pub use raw::RawUpstream;
 pub use redis::Redis;
 pub use sessions::{Tokens, log_in_from, log_out, post, refresh, refresh_at, tokens};

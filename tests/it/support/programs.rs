@@ -39,15 +39,6 @@ pub fn program(name: &str) -> Option<PathBuf> {
     wanted(&format!("`{name}`"), || on_path(name))
 }
 
-/// A program on the path that `scripts/test.sh` does not install; without it the test is skipped in every case.
-pub fn rare_program(name: &str) -> Option<PathBuf> {
-    let path = on_path(name).filter(|_| !is_set("GATELATCH_TEST_FAST"));
-    if path.is_none() {
-        skip(&format!("needs `{name}`"));
-    }
-    path
-}
-
 /// Whether the tests may do what only root can: users, namespaces and mounts of their own. `None` where the test is
 /// skipped; nobody is made to run everything as root.
 pub fn superuser() -> Option<()> {

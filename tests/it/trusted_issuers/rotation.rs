@@ -83,6 +83,29 @@ fn a_key_that_is_exchanged_under_its_name_or_without_one_is_noticed() {
     }
 }
 
+/// What clients send has one request made, and no further attempts while the issuer is away.
+#[test]
+fn a_fetch_that_a_client_causes_and_that_fails_is_not_repeated() {
+    let upstream = Upstream::saying("hi");
+    let (known, unknown) = (
+        new_key(Algorithm::Es256, "a"),
+        new_key(Algorithm::Es256, "b"),
+    );
+    let provider = Provider::new(jwks(&[&known]));
+    let gateway = trusting(&upstream, &entry(&provider)).start();
+    gateway.named_event("jwks_fetched");
+    provider.publish(None);
+    let bearer = |key: &Key| token(key, ISSUER, json!({}));
+    assert_eq!(status(&gateway, "/me", &bearer(&unknown)), 401);
+    gateway.named_event("jwks_failed");
+    let failed = Instant::now();
+    while failed.elapsed() < Duration::from_secs(4) {
+        assert_eq!(status(&gateway, "/me", &bearer(&unknown)), 401);
+    }
+    assert_eq!(provider.asked(), 2);
+    assert_eq!(status(&gateway, "/me", &bearer(&known)), 200);
+}
+
 /// Two rotations within seconds are followed; tokens that fit no key, however many, cause a fetch every half minute only.
 #[test]
 fn the_pause_between_two_fetches_is_short_while_keys_change_and_long_otherwise() {
