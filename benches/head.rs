@@ -21,7 +21,7 @@ use gatelatch::session::Revocations;
 use gatelatch::token::{
     CookieSessions, Key, SessionSettings, TrustedIssuers, Verifier, VerifierSettings,
 };
-use gatelatch::upstream::{Forwarding, Origin, Outbound, RequestContext, Settings};
+use gatelatch::upstream::{ClientBody, Forwarding, Origin, Outbound, RequestContext, Settings};
 use gatelatch::users::{ApiKey, Directory, KeyDigest, NEVER, User, api_key};
 use gatelatch::wire::{
     Credential, FieldFilter, FieldPresence, IdentitySettings, Intake, Peer, SameSite, Scheme,
@@ -253,6 +253,7 @@ fn prepare(criterion: &mut Criterion) {
                 ticker: &house.ticker,
                 interim: None,
             };
+            let body = ClientBody::http1(body);
             Outbound::prepare(permit, intake, body, &house.forwarding, context).is_ok()
         };
         bencher.iter_batched(taken, write, BatchSize::SmallInput);
