@@ -115,6 +115,7 @@ missing_packages() {
     command -v nginx >/dev/null || echo nginx-light
     command -v haproxy >/dev/null || echo haproxy
     command -v redis-server >/dev/null || echo redis-server
+    command -v faketime >/dev/null || echo faketime
     command -v prlimit >/dev/null || echo util-linux
     command -v chromium >/dev/null || echo chromium
     command -v valgrind >/dev/null || echo valgrind

@@ -107,6 +107,8 @@ pub enum Code {
     OpenAdmin,
     /// Denials that are only reported.
     ReportOnly,
+    /// The state store does not answer; looked for by `check --probe` only.
+    UnreachableState,
     /// A server that does not answer; looked for by `check --probe` only.
     UnreachableUpstream,
     /// An issuer whose keys cannot be had; looked for by `check --probe` only.
@@ -125,6 +127,7 @@ pub enum Code {
 
 impl Code {
     /// The name that is printed.
+    #[expect(clippy::too_many_lines, reason = "it is a table")]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::UnreadableFile => "unreadable-file",
@@ -178,6 +181,7 @@ impl Code {
             Self::MixedCosts => "mixed-costs",
             Self::OpenAdmin => "open-admin",
             Self::ReportOnly => "report-only",
+            Self::UnreachableState => "unreachable-state",
             Self::UnreachableUpstream => "unreachable-upstream",
             Self::UnreachableKeys => "unreachable-keys",
             Self::PointlessAllow => "pointless-allow",

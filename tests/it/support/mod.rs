@@ -42,7 +42,7 @@ pub use programs::{
     openid_packages, optimised_gateway, output, program, python, rare_program, skip, superuser,
 };
 pub use raw::RawUpstream;
-pub use redis::Redis;
+pub use redis::{Redis, free_port, on_a_port};
 pub use sessions::{Tokens, log_in_from, log_out, post, refresh, refresh_at, tokens};
 pub use stoppable::Stoppable;
 pub use tls::{Shaken, TlsClient};
