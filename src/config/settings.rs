@@ -24,7 +24,7 @@ use crate::token::{
     VerifierSettings, VerifyingKey,
 };
 use crate::users::Directory;
-use crate::wire::{ForwardedFields, Host, OwnPaths};
+use crate::wire::{CacheMode, ForwardedFields, Host, OwnPaths};
 use crate::{upstream, wire};
 
 /// Everything that one load of both files says.
@@ -347,6 +347,8 @@ pub struct Service {
     pub body_limit: Option<NonZeroU64>,
     /// Whether `Location` and `Content-Location` of its answers are written as the client sees them; default true.
     pub rewrite_location: bool,
+    /// What becomes of `Cache-Control` in answers to one caller.
+    pub cache: CacheMode,
     /// Whether people without a credential are sent to the sign-in page; default true.
     pub login_redirect: bool,
     /// `openapi.path`: where clients find the service's OpenAPI document, to which the gateway adds what the rules ask;

@@ -9,7 +9,7 @@ use tokio::sync::watch;
 
 use super::process_state::ProcessState;
 use super::trust_generation::TrustGeneration;
-use crate::access::{HostPattern, Mount, Policy, Router};
+use crate::access::{HostPattern, Mount, PathOptions, Policy, Router};
 use crate::config::{self, Config, ServiceView};
 use crate::jwks::KeySources;
 use crate::portal::{Portal, PortalSettings};
@@ -21,7 +21,7 @@ use crate::token::{
 use crate::upstream::{Forwarding, ServerSet};
 use crate::users::Directory;
 use crate::wire::{
-    Cors, FieldFilter, ForwardAuthHeaders, ResponseFields, SessionCookie, TrustedProxies,
+    CacheMode, Cors, FieldFilter, ForwardAuthHeaders, ResponseFields, SessionCookie, TrustedProxies,
 };
 
 /// One load of the configuration, ready for requests.
@@ -58,6 +58,7 @@ pub(super) struct ServiceSnapshot {
     pub(super) response_fields: ResponseFields,
     /// Whether the URLs that answers lead on by are written as the client sees them.
     pub(super) rewrite_location: bool,
+    pub(super) cache: CacheMode,
     /// Whether people are sent to the sign-in page.
     pub(super) login_redirect: bool,
     /// Where its OpenAPI document is, in the one spelling of a path.
@@ -92,7 +93,8 @@ impl Snapshot {
         let token = &config.auth.token;
         let verifier = Verifier::new(token.keys(), token.verifier());
         let browsers = Arc::new(browser_sessions(token, config.auth.session.max_age));
-        let (portal, issuer) = portal_parts(config.auth, config.server.limits.header_bytes);
+        let (mut portal, issuer) = portal_parts(config.auth, config.server.limits.header_bytes);
+        portal.paths = config.router.widest_paths();
         let cookie = Arc::clone(&portal.cookie);
         let body_timeout = config.server.timeouts.body;
         let server_sets = server_sets.reconcile(
@@ -186,6 +188,7 @@ fn portal_parts(auth: config::Auth, longest_token: usize) -> (PortalSettings, To
         longest_token: token.max_lifetime + token.leeway,
         theme: auth.theme.map(Arc::new),
         cookie: Arc::new(auth.session.cookie),
+        paths: PathOptions::default(),
     };
     let issuer = IssuerSettings {
         issuer: token.issuer,
@@ -233,6 +236,7 @@ impl ServiceSnapshot {
             cors: service.cors,
             response_fields: service.response_fields,
             rewrite_location: service.rewrite_location,
+            cache: service.cache,
             login_redirect: service.login_redirect,
             document: service.document,
             listing,

@@ -147,6 +147,12 @@ impl CookieSessions {
         now.saturating_add(self.settings.leeway.as_secs())
     }
 
+    /// When a session began, and when it ends at the latest; `None` where it does not say.
+    pub fn span(&self, session: &VerifiedClaims) -> Option<(u64, u64)> {
+        let since = session.signed_in_at?;
+        Some((since, since.saturating_add(self.settings.max_age.as_secs())))
+    }
+
     /// When a token ends that is made now.
     fn end(&self, signed_in_at: u64, now: u64) -> u64 {
         let (ttl, max_age) = (self.settings.ttl.as_secs(), self.settings.max_age.as_secs());

@@ -4,15 +4,13 @@ use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use http::HeaderValue;
-
 use super::attempt::{Again, Failed, Use};
 use super::balance::Balancer;
 use super::dial_context::DialContext;
 use super::error::ForwardError;
 use super::exchange::UpstreamReply;
 use super::origin::Origin;
-use super::outbound::Outbound;
+use super::outbound::{Outbound, OwnHost};
 use super::server::{Reuse, ServerConnections};
 use super::server_set::ServerSet;
 use super::settings::HostHeader;
@@ -35,7 +33,7 @@ pub struct Upstream {
 struct Endpoint {
     server: Rc<ServerConnections>,
     /// Its own `Host`, where it is addressed by that.
-    host: Option<HeaderValue>,
+    host: Option<OwnHost>,
     metrics: ServerMetrics,
 }
 
@@ -63,7 +61,7 @@ impl Upstream {
         let settings = server_set.settings();
         let endpoint = |(origin, name): (&Origin, &str)| Endpoint {
             server: ServerConnections::new(origin.clone(), settings, dial_context),
-            host: (settings.host == HostHeader::Upstream).then(|| origin.host_field()),
+            host: (settings.host == HostHeader::Upstream).then(|| OwnHost::of(origin)),
             metrics: metrics(name),
         };
         Rc::new(Self {

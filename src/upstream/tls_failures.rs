@@ -2,11 +2,10 @@
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-use super::state::Moment;
 use crate::net::TlsFailure;
 
 /// Milliseconds from one report of a kind to the next while it goes on.
-const REPORT_EVERY: Moment = 10 * 60 * 1000;
+const REPORT_EVERY: u64 = 10 * 60 * 1000;
 
 /// The failed handshakes with one server, by kind.
 #[derive(Debug, Default)]
@@ -20,8 +19,8 @@ struct KindLog {
 }
 
 impl TlsFailureLog {
-    /// Counts one; whether it is to be reported.
-    pub(super) fn note(&self, failure: TlsFailure, now: Moment) -> bool {
+    /// Counts one at `now`, in milliseconds of the process; whether it is to be reported.
+    pub(super) fn note(&self, failure: TlsFailure, now: u64) -> bool {
         let kind = &self.0[failure as usize];
         kind.count.fetch_add(1, Relaxed);
         let last = kind.reported_at.load(Relaxed);

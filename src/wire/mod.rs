@@ -2,10 +2,12 @@
 
 mod bad_request;
 mod browser;
+mod cache_control;
 mod cookie;
 mod cors;
 mod credential;
 mod destination;
+mod destination_field;
 mod field_presence;
 mod fields;
 mod forwarded;
@@ -24,11 +26,16 @@ mod upgrade;
 
 pub use bad_request::BadRequest;
 pub(crate) use browser::only;
-pub use browser::{CROSS_ORIGIN, Site, accepts_html, is_navigation, is_safe, is_zero_weight};
+pub use browser::{
+    CROSS_ORIGIN, ForeignOrigin, Site, accepts_html, is_navigation, is_safe, is_seen,
+    is_zero_weight,
+};
+pub use cache_control::{CacheMode, CacheRisk};
 pub use cookie::{GatewayCookies, SameSite, SecureCookie, SessionCookie, add_renewal};
 pub use cors::{Answered, Cors, Origins};
 pub use credential::{Credential, CredentialSource};
 pub use destination::{Destination, JWKS_PATH, OwnPaths, check_request_line};
+pub use destination_field::{DESTINATION, DestinationField, same_service};
 pub use field_presence::FieldPresence;
 pub use fields::{
     CONNECTION_FIELDS, FieldFilter, announce_trailers, filter_trailers, keep_alive_timeout,

@@ -10,7 +10,9 @@ use crate::session::AtStart;
 use crate::telemetry::traces::TrustContext;
 use crate::token::Algorithm;
 use crate::upstream::{Balance, HostHeader};
-use crate::wire::{Authorization, ForwardAuthHeaders, ForwardedFields, SameSite, SecureCookie};
+use crate::wire::{
+    Authorization, CacheMode, ForwardAuthHeaders, ForwardedFields, SameSite, SecureCookie,
+};
 
 /// Words, and what each means.
 type Choices<T> = &'static [(&'static str, T)];
@@ -62,6 +64,9 @@ pub(in crate::config) const MODES: Choices<Mode> =
 
 pub(in crate::config) const AT_START: Choices<AtStart> =
     &[("wait", AtStart::Wait), ("serve", AtStart::Serve)];
+
+pub(in crate::config) const CACHE: Choices<CacheMode> =
+    &[("private", CacheMode::Private), ("pass", CacheMode::Pass)];
 
 pub(in crate::config) const AUTHORIZATION: Choices<Authorization> = &[
     ("remove", Authorization::Remove),

@@ -3,6 +3,7 @@
 mod hosts;
 mod overlaps;
 mod people;
+mod recursion;
 mod rules;
 mod secrets;
 mod service_rules;
@@ -20,7 +21,7 @@ pub(super) use self::service_rules::Rules;
 pub(super) use self::trust::{open_admin, wide_proxies};
 
 /// Every lint and why it is one. `allow_lints` of a rule, of a service or at the top level silences it there.
-pub const LINTS: [(Code, &str); 26] = [
+pub const LINTS: [(Code, &str); 27] = [
     (
         Code::NoSecret,
         "tokens end with the process, and replicas do not accept each other's",
@@ -94,6 +95,10 @@ pub const LINTS: [(Code, &str); 26] = [
     (
         Code::SurprisingOverlap,
         "`/admin` is not what `/admin/**` says: the path itself has a rule of its own",
+    ),
+    (
+        Code::RecursiveMethod,
+        "a WebDAV method acts on all that lies below a path, and the rules there are not asked",
     ),
     (
         Code::UnguardedSubtree,

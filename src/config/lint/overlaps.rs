@@ -21,7 +21,7 @@ const ASKED: [Option<Method>; 6] = [
 
 /// How much a requirement asks, as far as it can be said without knowing the caller.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Asks {
+pub(super) enum Asks {
     Nothing,
     AnIdentity,
     ACondition,
@@ -132,7 +132,7 @@ fn path(rule: &Rule) -> String {
     shown(rule.pattern.source())
 }
 
-fn asks(requirement: &Requirement) -> Asks {
+pub(super) fn asks(requirement: &Requirement) -> Asks {
     match requirement {
         Requirement::Anyone => Asks::Nothing,
         Requirement::Authenticated => Asks::AnIdentity,

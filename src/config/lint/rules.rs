@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use http::Method;
 
 use super::overlaps::overlaps;
+use super::recursion::recursive_methods;
 use super::service_rules::Rules;
 use crate::access::{
     Methods, Mount, PathOptions, Pattern, Policy, RequestPath, Requirement, Rule, RuleId, Segment,
@@ -26,6 +27,7 @@ const USUAL: [Method; 5] = [
 pub(in crate::config) fn rules(rules: &Rules<'_>) -> Vec<Finding> {
     let mut findings = fall_throughs(rules);
     findings.extend(overlaps(rules));
+    findings.extend(recursive_methods(rules));
     if let Some(mount) = rules.mount {
         let ids = (0..).map(RuleId).zip(rules.policy.rules());
         let outside = ids.filter(|(_, rule)| is_outside(&rule.pattern, mount));

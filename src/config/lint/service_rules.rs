@@ -8,6 +8,8 @@ use crate::config::span::Span;
 
 /// The rules of one service, and where they stand.
 pub(in crate::config) struct Rules<'a> {
+    /// The service's name.
+    pub(in crate::config) named: &'a str,
     pub(in crate::config) policy: &'a Policy,
     /// `None` where it was refused.
     pub(in crate::config) mount: Option<&'a Mount>,

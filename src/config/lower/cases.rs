@@ -69,6 +69,10 @@ fn case(entry: Entry, roles_claim: &ClaimPath, reader: &mut Reader<'_>) -> Optio
         .as_ref()
         .map(|entry| (reader.written(entry), entry.node.span));
     let request = request.and_then(|entry| request_of(&entry, reader));
+    let destination = section.take("destination").map(|entry| {
+        let text = reader.filled_text(&entry)?;
+        Some((text, reader.written(&entry)))
+    });
     let subject = section.take("as");
     let subject_span = subject.as_ref().map(|entry| entry.node.span);
     let who = subject
@@ -77,13 +81,19 @@ fn case(entry: Entry, roles_claim: &ClaimPath, reader: &mut Reader<'_>) -> Optio
     let expected = section.require(reader, "expect", "allowed");
     let expected = expected.and_then(|entry| reader.choice(&entry, blocks::VERDICTS));
     section.finish(reader);
+    let (mut request, mut written, destination) = (request?, written?, given(destination)?);
+    if let Some((text, shown)) = destination {
+        request = request.with_destination(Some(&text));
+        let unquoted = |text: &str| text.trim_matches('`').to_owned();
+        written.0 = format!("`{} to {}`", unquoted(&written.0), unquoted(&shown));
+    }
     Some(Case {
         name: name.unwrap_or_else(|| Some(String::new()))?,
-        request: request?,
+        request,
         who: who?,
         expected: expected?,
         origin: reader.origin(span),
-        written: written?,
+        written,
         subject_span: subject_span.unwrap_or(span),
     })
 }

@@ -82,6 +82,7 @@ fn policy(
         Ok(policy) => {
             let policy = policy.with_unruled(place.mode);
             let rules = lint::Rules {
+                named: place.service,
                 policy: &policy,
                 mount: place.mount,
                 service: place.span,

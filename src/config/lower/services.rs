@@ -118,6 +118,9 @@ fn service(
     let upstream = section.require(reader, "upstream", "http://127.0.0.1:9000");
     let upstream = upstream.and_then(|entry| upstream::upstream(entry, &shared.roots, reader));
     let fields = fields(&mut section, reader);
+    let cache = section
+        .take("cache")
+        .and_then(|entry| reader.choice(&entry, blocks::CACHE));
     let body_limit = own_body_limit(&mut section, reader);
     let mode = rules::mode(&mut section, &[span], reader).unwrap_or_default();
     let place = rules::Place {
@@ -151,6 +154,7 @@ fn service(
         response_fields: fields.response?,
         body_limit: smaller(body_limit, shared.body_limit),
         rewrite_location: rewrite_location.unwrap_or(true),
+        cache: cache.unwrap_or_default(),
         login_redirect: login_redirect.unwrap_or(true),
         document,
     };
