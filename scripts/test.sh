@@ -118,6 +118,7 @@ missing_packages() {
     command -v caddy >/dev/null || echo caddy
     command -v apache2 >/dev/null || echo apache2-bin
     command -v redis-server >/dev/null || echo redis-server
+    command -v faketime >/dev/null || echo faketime
     command -v prlimit >/dev/null || echo util-linux
     command -v chromium >/dev/null || echo chromium
     command -v valgrind >/dev/null || echo valgrind

@@ -18,6 +18,7 @@ mod man;
 mod markdown;
 mod password;
 mod printing;
+mod replace;
 mod request;
 mod routes;
 mod run;
@@ -131,7 +132,7 @@ fn run_command(config: &Path, command: Command) -> anyhow::Result<ExitCode> {
         Command::Hash(args) => hash::run(&args),
         Command::User(args) => user::run(args, config),
         Command::Token(args) => token::run(&args, config),
-        Command::Key(args) => key::run(&args),
+        Command::Key(args) => key::run(&args, config),
         Command::Healthcheck(args) => healthcheck::run(&args, || admin_listener(config)),
     }
 }

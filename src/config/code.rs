@@ -109,6 +109,8 @@ pub enum Code {
     OpenAdmin,
     /// Denials that are only reported.
     ReportOnly,
+    /// The state store does not answer; looked for by `check --probe` only.
+    UnreachableState,
     /// A server that does not answer; looked for by `check --probe` only.
     UnreachableUpstream,
     /// An issuer whose keys cannot be had; looked for by `check --probe` only.
@@ -182,6 +184,7 @@ impl Code {
             Self::MixedCosts => "mixed-costs",
             Self::OpenAdmin => "open-admin",
             Self::ReportOnly => "report-only",
+            Self::UnreachableState => "unreachable-state",
             Self::UnreachableUpstream => "unreachable-upstream",
             Self::UnreachableKeys => "unreachable-keys",
             Self::PointlessAllow => "pointless-allow",

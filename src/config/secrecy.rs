@@ -107,7 +107,9 @@ impl SecretPlaces {
                     Secrecy::Known(kind) => kind
                         .elements()
                         .map_or_else(|| misplaced(kind, node.span.file), Secrecy::Known),
-                    other => other,
+                    Secrecy::Unknown | Secrecy::FileName | Secrecy::Values | Secrecy::Secret => {
+                        secrecy
+                    }
                 };
                 items.iter().for_each(|item| self.node(item, inner));
             }
@@ -125,7 +127,7 @@ impl SecretPlaces {
                 (None, None) if kind.is_anything() => Secrecy::Unknown,
                 (None, None) => misplaced(kind, entry.key_span.file),
             },
-            other => other,
+            Secrecy::Unknown | Secrecy::FileName | Secrecy::Values | Secrecy::Secret => secrecy,
         };
         let covered = match secrecy {
             // how the bytes of a secret are written is none

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::net::SocketAddr;
-use std::num::NonZeroU64;
+use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -126,8 +126,8 @@ pub struct ServerLimits {
     pub headers: usize,
     /// Bytes of a request body; default unlimited.
     pub body: Option<NonZeroU64>,
-    /// Open client connections; default 20000.
-    pub connections: usize,
+    /// Open client connections; `None`, the default: 20000, or fewer where memory or descriptors are scarce.
+    pub connections: Option<NonZeroUsize>,
     /// Requests that one HTTP/2 connection may have running; default 100.
     pub streams: usize,
 }

@@ -96,6 +96,10 @@ impl TlsFailure {
     fn of(error: &io::Error) -> Self {
         use rustls::{CertificateError as Fault, Error};
         let error = error.get_ref().and_then(|error| error.downcast_ref());
+        #[expect(
+            clippy::wildcard_enum_match_arm,
+            reason = "the enum is rustls' and grows"
+        )]
         match error {
             Some(Error::InvalidCertificate(fault)) => match fault {
                 Fault::Expired | Fault::ExpiredContext { .. } => Self::Expired,

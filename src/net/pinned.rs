@@ -84,16 +84,16 @@ impl ServerCertVerifier for PinnedVerifier {
 
 /// Whether all that is wrong is the path. The certificate's own dates are looked at before it.
 fn lacks_a_path(error: &Error) -> bool {
-    match error {
-        Error::InvalidCertificate(
-            CertificateError::UnknownIssuer | CertificateError::BadSignature,
-        ) => true,
-        Error::InvalidCertificate(CertificateError::Other(other)) => matches!(
+    if let Error::InvalidCertificate(CertificateError::Other(other)) = error {
+        return matches!(
             other.0.downcast_ref(),
             Some(webpki::Error::CaUsedAsEndEntity)
-        ),
-        _ => false,
+        );
     }
+    matches!(
+        error,
+        Error::InvalidCertificate(CertificateError::UnknownIssuer | CertificateError::BadSignature)
+    )
 }
 
 #[cfg(test)]

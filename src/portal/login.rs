@@ -8,13 +8,14 @@ use http::header::PRAGMA;
 use http::request::Parts;
 use http::{HeaderValue, Response, StatusCode};
 use serde::Serialize;
+use zeroize::Zeroizing;
 
 use super::denial::LoginDenial;
 use super::fields::{GrantRequest, LoginRequest, parse};
 use super::login_api::LoginApi;
 use super::rejection::FormRejection;
 use super::{Portal, PortalReply, ReceivedBody};
-use crate::session::{DeviceId, LoginAttempt, PasswordResult, RefreshToken};
+use crate::session::{DeviceId, LoginAttempt, PasswordResult, RefreshToken, Stamp};
 use crate::token::{Holder, IssuedToken, SessionId, is_visible};
 use crate::users::{LoginFailure, User, authenticate};
 use crate::{ambient, wire};
@@ -44,7 +45,7 @@ struct TokenBody<'a> {
 /// New tokens.
 pub(super) struct Granted {
     pub(super) issued: IssuedToken,
-    pub(super) refresh: RefreshToken,
+    pub(super) refresh: Zeroizing<String>,
 }
 
 impl Portal {
@@ -112,9 +113,13 @@ impl Portal {
         self.sessions
             .open(&user.identity.subject, &first, self.times(now))
             .await?;
+        let stamp = Stamp {
+            generation: 1,
+            issued_at: now,
+        };
         Ok(Granted {
             issued,
-            refresh: first,
+            refresh: first.expose(stamp, self.browsers.signer()),
         })
     }
 
@@ -191,7 +196,7 @@ pub(super) fn granted_response(granted: &Granted) -> Response<Bytes> {
         access_token: &granted.issued.token,
         token_type: "bearer",
         expires_in: granted.issued.expires_in,
-        refresh_token: &granted.refresh.expose(),
+        refresh_token: &granted.refresh,
     };
     wire::json(StatusCode::OK, &body)
 }

@@ -237,7 +237,7 @@ impl Portal {
             let mut ended = self.sessions.end_all(sessions, times).await;
             let token = refresh
                 .as_deref()
-                .and_then(|sent| RefreshToken::parse(sent));
+                .and_then(|sent| RefreshToken::parse(sent, self.browsers.signer()));
             if let Some(token) = token {
                 ended = ended.and(self.sessions.leave(&token, times).await);
             }

@@ -10,7 +10,7 @@ use super::login::{Granted, granted_response, holder};
 use super::login_api::LoginApi;
 use super::{Portal, PortalReply};
 use crate::ambient;
-use crate::session::{RefreshToken, StoreUnavailable, Times, TokenExchange};
+use crate::session::{RefreshToken, Stamp, StoreMemory, StoreUnavailable, Times, TokenExchange};
 use crate::users::User;
 
 /// A refresh, or a logout, that was tried.
@@ -57,17 +57,28 @@ impl Portal {
         now: u64,
         name: &mut Option<Box<str>>,
     ) -> Result<Granted, RefreshDenial> {
-        let shown = RefreshToken::parse(shown).ok_or(RefreshDenial::Refused)?;
+        let signer = self.browsers.signer();
+        let shown = RefreshToken::parse(shown, signer).ok_or(RefreshDenial::Refused)?;
         let fresh = shown.next(ambient::random_bytes());
         let times = self.times(now);
         let exchanged = self
             .sessions
             .exchange(&shown, &fresh, client, times)
             .await?;
-        let opened_at = match exchanged {
-            TokenExchange::Good { subject, opened_at } => {
+        let (opened_at, generation) = match exchanged {
+            TokenExchange::Good {
+                subject,
+                opened_at,
+                generation,
+                memory,
+            } => {
+                if memory == StoreMemory::Behind {
+                    tracing::warn!(event = "state_behind", user = &*subject, session = %shown.session(),
+                        "the state store has forgotten a refresh token that it gave: it has gone back in time, \
+                         as in a failover; the session goes on");
+                }
                 *name = Some(subject);
-                opened_at
+                (opened_at, generation)
             }
             TokenExchange::Refused => return Err(RefreshDenial::Refused),
             TokenExchange::Reused { subject } => {
@@ -87,9 +98,13 @@ impl Portal {
             .issuer
             .issue(&holder, ambient::random_bytes(), now)
             .map_err(RefreshDenial::NoToken)?;
+        let stamp = Stamp {
+            generation,
+            issued_at: now,
+        };
         Ok(Granted {
             issued,
-            refresh: fresh,
+            refresh: fresh.expose(stamp, signer),
         })
     }
 

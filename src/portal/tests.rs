@@ -16,8 +16,8 @@ use crate::access::{Claim, ClaimValue, Identity};
 use crate::session::{Begun, RefreshToken, StateSettings};
 use crate::telemetry::metrics::Metrics;
 use crate::token::{
-    ClaimPath, IssueError, IssuerSettings, Key, KeySet, SessionId, SessionSettings, Verifier,
-    VerifierSettings,
+    ClaimPath, IssueError, IssuerSettings, Key, KeySet, SessionId, SessionSettings, TextSigner,
+    Verifier, VerifierSettings,
 };
 use crate::users::{HasherSettings, Password, PasswordHash, User};
 use crate::wire::{Peer, Scheme, TrustedProxies};
@@ -233,7 +233,8 @@ fn assert_logged_in(reply: &PortalReply, why: &str) {
         .verify(body["access_token"].as_str().unwrap(), NOW)
         .unwrap();
     assert_eq!(&*claims.subject, "alice@example.com", "{why}");
-    let refresh = RefreshToken::parse(body["refresh_token"].as_str().unwrap()).unwrap();
+    let shown = body["refresh_token"].as_str().unwrap();
+    let refresh = RefreshToken::parse(shown, &TextSigner::new(key(), key())).unwrap();
     assert_eq!(claims.session, refresh.session(), "{why}");
     let event = LoginEvent {
         user: "alice@example.com".into(),

@@ -10,6 +10,7 @@ use tokio::sync::Notify;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 
+use super::capacity::Room;
 use super::rejections::Rejections;
 use super::release_memory::MemoryReleaser;
 use super::stream::Stream;
@@ -47,6 +48,7 @@ pub(super) struct Context {
     terms: RefCell<Option<Rc<Terms>>>,
     lingering: Cell<usize>,
     all_open: OpenConnections,
+    pub(super) room: Arc<Room>,
     open: Cell<usize>,
     phase: Cell<Phase>,
     /// Which settings identify the clients of connections that are accepted now.
@@ -69,6 +71,7 @@ impl Context {
         ticker: Ticker,
         tls: Option<Arc<ListenerTls>>,
         all_open: OpenConnections,
+        room: Arc<Room>,
     ) -> Self {
         let gateway = Rc::new(gateway);
         Self {
@@ -80,6 +83,7 @@ impl Context {
             terms: RefCell::default(),
             lingering: Cell::new(0),
             all_open,
+            room,
             open: Cell::new(0),
             phase: Cell::new(Phase::Serving),
             trust: Cell::default(),

@@ -161,7 +161,7 @@ mod tests {
             header_bytes: 8192,
             headers: 1,
             body: None,
-            connections: 1,
+            connections: None,
             streams: 1,
         };
         let clock = Rc::new(ConnectionClock::start(

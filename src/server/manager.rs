@@ -12,6 +12,13 @@ pub(super) fn ready() {
     tell(&[NotifyState::Ready, NotifyState::Status(SERVING)]);
 }
 
+/// The start waits for this store, and may do so for at least `at_most` more.
+pub(super) fn waiting(store: &str, at_most: Duration) {
+    let patience = format!("EXTEND_TIMEOUT_USEC={}", at_most.as_micros());
+    let status = format!("not listening yet: waiting for the state store at {store}");
+    tell(&[NotifyState::Custom(&patience), NotifyState::Status(&status)]);
+}
+
 /// A reload starts that the manager, or another sender of SIGHUP, has requested.
 pub(super) fn reloading() {
     match NotifyState::monotonic_usec_now() {

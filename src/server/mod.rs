@@ -1,5 +1,6 @@
 //! Threads, sockets, signals, reload and drain.
 
+mod capacity;
 mod client;
 mod clock;
 mod connection;
@@ -26,6 +27,7 @@ mod retired_snapshots;
 mod run;
 mod signals;
 mod sinks;
+mod start;
 mod stream;
 mod team;
 mod terms;

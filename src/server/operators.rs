@@ -13,12 +13,13 @@ use crate::admin::{
     self, AdminState, ConfigurationLoad, InForce, Loads, Readiness, ReadinessCheck,
 };
 use crate::ambient;
-use crate::config::{Loaded, ServiceView};
+use crate::config::{Config, Loaded, ServiceView};
 use crate::gateway::{CurrentSnapshot, ProcessState, Snapshot};
 use crate::telemetry::audit::AuditCounts;
 use crate::telemetry::history::{History, STEP};
 use crate::telemetry::metrics::{Metrics, ServerLevels};
 use crate::telemetry::recent::Recent;
+use crate::token::VerifyingKey;
 use crate::upstream::ServerSets;
 use crate::users::Directory;
 
@@ -30,6 +31,15 @@ impl InForce for Snapshot {
     fn directory(&self) -> &Directory {
         self.directory()
     }
+}
+
+/// How far the process has come.
+#[derive(Debug, Default)]
+pub(super) struct Standing {
+    /// Workers accept; before, the state store is waited for.
+    pub(super) listening: AtomicBool,
+    /// The end has begun.
+    pub(super) draining: AtomicBool,
 }
 
 /// What operators are told of a load that comes into force now.
@@ -44,11 +54,17 @@ pub(super) fn load(loaded: &Loaded) -> ConfigurationLoad {
     }
 }
 
+/// Shows which keys sign and verify now.
+pub(super) fn show_keys(config: &Config, metrics: &Metrics) {
+    let keys = config.auth.token.keys();
+    metrics.show_keys(keys.keys().iter().map(VerifyingKey::id));
+}
+
 /// What operators are answered from.
 pub(super) fn state(
     metrics: Arc<Metrics>,
     process_state: &ProcessState,
-    draining: &Arc<AtomicBool>,
+    standing: &Arc<Standing>,
     shared: &Arc<CurrentSnapshot>,
     recent: Arc<Recent>,
     loads: Arc<Loads>,
@@ -57,7 +73,7 @@ pub(super) fn state(
     AdminState {
         history: Arc::new(History::new(Arc::clone(&metrics), ambient::now())),
         metrics,
-        readiness: readiness(draining, process_state),
+        readiness: readiness(standing, process_state),
         servers: levels(&process_state.server_sets).into(),
         recent,
         sessions: process_state.sessions.clone(),
@@ -101,36 +117,31 @@ pub(super) fn levels(server_sets: &Arc<ServerSets>) -> ServerLevels {
 }
 
 fn readiness(
-    draining: &Arc<AtomicBool>,
+    standing: &Arc<Standing>,
     process_state: &ProcessState,
 ) -> Arc<dyn Fn() -> Readiness + Send + Sync> {
-    let (draining, sessions) = (Arc::clone(draining), process_state.sessions.clone());
+    let (standing, sessions) = (Arc::clone(standing), process_state.sessions.clone());
     let audit = process_state.audit.as_ref().map(|audit| audit.counts());
-    // the admin listener opens when the rest is up: only the end is left to report
-    Arc::new(move || {
-        let drains = draining.load(Ordering::Relaxed);
-        let running = if drains {
-            ReadinessCheck::Failed("draining")
-        } else {
-            ReadinessCheck::Ok
-        };
-        let state = if sessions.is_up() {
+    let check = |passes, failure| {
+        if passes {
             ReadinessCheck::Ok
         } else {
-            ReadinessCheck::Failed("unreachable")
-        };
-        let fails = audit.as_ref().is_some_and(AuditCounts::is_failing);
-        let audit = if fails {
-            ReadinessCheck::Failed("cannot be written")
-        } else {
-            ReadinessCheck::Ok
-        };
-        Readiness {
-            running,
-            state,
-            audit,
-            ..Readiness::READY
+            ReadinessCheck::Failed(failure)
         }
+    };
+    // the admin listener opens when a configuration is in force
+    Arc::new(move || Readiness {
+        listening: check(
+            standing.listening.load(Ordering::Relaxed),
+            "waiting for the state store",
+        ),
+        running: check(!standing.draining.load(Ordering::Relaxed), "draining"),
+        state: check(sessions.is_up(), "unreachable"),
+        audit: check(
+            !audit.as_ref().is_some_and(AuditCounts::is_failing),
+            "cannot be written",
+        ),
+        ..Readiness::READY
     })
 }
 

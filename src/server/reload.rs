@@ -294,6 +294,7 @@ impl Reloader {
         }
         let (services, users) = (loaded.config.services.len(), loaded.config.directory.len());
         let load = operators::load(&loaded);
+        operators::show_keys(&loaded.config, &self.target.metrics);
         let snapshot = Snapshot::new(loaded.config, &self.target.process_state);
         let former = self.target.shared.replace(snapshot);
         self.target.loads.applied(load);

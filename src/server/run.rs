@@ -3,7 +3,7 @@
 use std::net::{SocketAddr, TcpListener};
 use std::num::NonZeroUsize;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use std::{fmt, io};
 
@@ -11,11 +11,14 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::{sleep, timeout};
 
-use super::listen::{ListenAddress, ListenError, Listeners, bind_all, bind_alone};
+use super::capacity::Room;
+use super::listen::{ListenAddress, ListenError, bind_all, bind_alone};
 use super::manager;
+use super::operators::Standing;
 use super::reload::{Fixed, LoadedFiles, ReloadTarget, Reloads, report};
 use super::signals::Signals;
 use super::sinks::Sinks;
+use super::start::{self, StartSettings, Wait};
 use super::team::Team;
 use super::tls::ListenerTls;
 use super::watchdog::Watchdog;
@@ -37,9 +40,6 @@ use crate::users::{Hasher, HasherSettings};
 
 /// Logins that wait for each thread that checks passwords; more are refused with 503.
 const LOGIN_QUEUE: usize = 64;
-
-/// How long a remote state store is waited for at the start. Without knowing which sessions have ended, nobody is served.
-const STATE_WAIT: Duration = Duration::from_secs(10);
 
 /// How long workers may take to write down what a second signal cuts off.
 const CUT_OFF: Duration = Duration::from_secs(1);
@@ -102,42 +102,18 @@ pub fn run(settings: GatewaySettings, ready: impl FnOnce(&Bound)) -> Result<(), 
     let runtime = Builder::new_current_thread().enable_all().build()?;
     // from here on: without a handler SIGHUP would end the process, and as the first one of a container it would not
     // hear SIGTERM at all
-    let mut signals = runtime.block_on(async { Signals::listen() })?;
+    let signals = runtime.block_on(async { Signals::listen() })?;
     files::raise_limit();
     report(&settings.loaded.warnings);
+    let config = &settings.loaded.config;
     let metrics = counting(&settings.access_log);
-    let sockets = Sockets::bind(&settings.loaded.config)?;
+    operators::show_keys(config, &metrics);
+    let admin = config.admin.map(bind_alone).transpose()?;
     let loads = Arc::new(Loads::new(operators::load(&settings.loaded)));
     let cores = settings.request.cores;
-    let process_state = process_state(&settings.loaded.config, cores, &runtime, &metrics)?;
-    if let Wait::Ended = runtime.block_on(wait_for_state(&process_state.sessions, &mut signals))? {
-        return Ok(());
-    }
+    let process_state = process_state(config, cores, &runtime, &metrics)?;
     let process = Process::open(settings, process_state, metrics, loads)?;
-    process.serve(&runtime, sockets, signals, ready)
-}
-
-/// What the process listens on.
-struct Sockets {
-    clients: Listeners,
-    admin: Option<TcpListener>,
-}
-
-impl Sockets {
-    fn bind(config: &Config) -> Result<Self, RunError> {
-        Ok(Self {
-            clients: bind_all(&config.server.listen, config.server.workers)?,
-            admin: config.admin.map(bind_alone).transpose()?,
-        })
-    }
-
-    fn bound(&self) -> Bound {
-        let admin = self.admin.as_ref();
-        Bound {
-            clients: self.clients.endpoints.clone(),
-            admin: admin.and_then(|listener| listener.local_addr().ok()),
-        }
-    }
+    process.serve(&runtime, admin, signals, ready)
 }
 
 /// A process whose configuration is in force and whose stores are open.
@@ -150,6 +126,8 @@ struct Process {
     metrics: Arc<Metrics>,
     loads: Arc<Loads>,
     access_log: AccessLog,
+    start: StartSettings,
+    room: Arc<Room>,
 }
 
 impl Process {
@@ -161,6 +139,8 @@ impl Process {
     ) -> Result<Self, RunError> {
         let loaded = settings.loaded;
         let fixed = Fixed::of(&loaded.config);
+        let start = StartSettings::of(&loaded.config);
+        let room = Room::of(&loaded.config);
         let tls = loaded.config.server.tls.as_ref();
         let tls = tls.map(|tls| Arc::new(ListenerTls::new(tls)));
         metrics.show_servers(operators::levels(&process_state.server_sets));
@@ -191,6 +171,8 @@ impl Process {
             metrics,
             loads,
             access_log: settings.access_log,
+            start,
+            room,
         })
     }
 
@@ -198,8 +180,8 @@ impl Process {
     fn serve(
         self,
         runtime: &Runtime,
-        sockets: Sockets,
-        signals: Signals,
+        admin: Option<TcpListener>,
+        mut signals: Signals,
         ready: impl FnOnce(&Bound),
     ) -> Result<(), RunError> {
         let (end, watchdog, recent) = (
@@ -207,7 +189,31 @@ impl Process {
             Watchdog::wanted(),
             Arc::new(Recent::default()),
         );
-        let bound = sockets.bound();
+        let (process_state, shared) = (&self.process_state, &self.shared);
+        let standing = Arc::new(Standing::default());
+        let state = operators::state(
+            Arc::clone(&self.metrics),
+            process_state,
+            &standing,
+            shared,
+            Arc::clone(&recent),
+            Arc::clone(&self.loads),
+        );
+        let admin_address = admin.as_ref().and_then(|admin| admin.local_addr().ok());
+        let _operators = admin
+            .map(|listener| operators::serve(listener, state))
+            .transpose()?;
+        let sessions = &process_state.sessions;
+        let wait = start::wait_for_state(sessions, &self.start, &self.reloads, &mut signals);
+        if let Wait::Ended = runtime.block_on(wait)? {
+            self.close();
+            return Ok(());
+        }
+        let listeners = bind_all(&self.start.listen, self.start.workers)?;
+        let bound = Bound {
+            clients: listeners.endpoints,
+            admin: admin_address,
+        };
         let team = Team {
             shared: &self.shared,
             tls: self.tls.as_ref(),
@@ -217,39 +223,31 @@ impl Process {
             watchdog: watchdog.as_ref(),
             recent: &recent,
             end: &end,
+            room: &self.room,
         };
-        let (threads, mut ended) = team.start(sockets.clients.of_worker)?;
-        let draining = Arc::new(AtomicBool::new(false));
-        let (process_state, shared) = (&self.process_state, &self.shared);
-        let state = operators::state(
-            self.metrics,
-            process_state,
-            &draining,
-            shared,
-            recent,
-            self.loads,
-        );
-        let admin = sockets.admin;
-        let _operators = admin
-            .map(|listener| operators::serve(listener, state))
-            .transpose()?;
+        let (threads, mut ended) = team.start(listeners.of_worker)?;
+        standing.listening.store(true, Ordering::Relaxed);
         let outcome = runtime.block_on(async {
             watchdog.map(|watchdog| tokio::spawn(watchdog.run()));
             tokio::spawn(Arc::clone(&process_state.server_sets).watch());
             bound.report(self.tls.is_some());
             manager::ready();
             ready(&bound);
-            let drain = || start_drain(&draining, shared, &self.sinks);
+            let drain = || start_drain(&standing, shared, &self.sinks);
             supervise(signals, &mut ended, &self.reloads, drain, &end).await
         });
         if let Workers::Gone = runtime.block_on(cut_off(&end, &mut ended)) {
             threads.into_iter().for_each(|thread| drop(thread.join()));
         }
-        drop(sockets.clients.files);
+        drop(listeners.files);
+        self.close();
+        outcome.into_result()
+    }
+
+    fn close(self) {
         self.sinks.close(self.reloads);
         self.access_log.close();
         tracing::info!("ended");
-        outcome.into_result()
     }
 }
 
@@ -277,8 +275,8 @@ fn process_state(
 }
 
 /// Says everywhere that the end has begun. Returns for how long new connections are still served.
-fn start_drain(draining: &AtomicBool, shared: &CurrentSnapshot, sinks: &Sinks) -> Duration {
-    draining.store(true, Ordering::Relaxed);
+fn start_drain(standing: &Standing, shared: &CurrentSnapshot, sinks: &Sinks) -> Duration {
+    standing.draining.store(true, Ordering::Relaxed);
     let current = shared.current();
     let timeouts = &current.server().timeouts;
     manager::stopping(timeouts.drain_delay + timeouts.drain);
@@ -288,20 +286,6 @@ fn start_drain(draining: &AtomicBool, shared: &CurrentSnapshot, sinks: &Sinks) -
 /// Without a record of what it does the gateway does not start.
 fn start_audit(sink: &AuditSink) -> Result<Arc<Audit>, RunError> {
     Audit::start(sink).map_err(|error| RunError::Audit(sink.to_string(), error))
-}
-
-/// How a wait at the start ended.
-enum Wait {
-    Over,
-    /// The process was signalled to end.
-    Ended,
-}
-
-async fn wait_for_state(sessions: &Sessions, signals: &mut Signals) -> Result<Wait, StateError> {
-    tokio::select! {
-        ready = sessions.ready(STATE_WAIT) => ready.map(|()| Wait::Over),
-        () = signals.ends.next() => Ok(Wait::Ended),
-    }
 }
 
 fn hasher_settings(cores: usize) -> HasherSettings {

@@ -6,6 +6,7 @@ use std::thread::JoinHandle;
 
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
+use super::capacity::Room;
 use super::context::{Context, OpenConnections};
 use super::listen::Listener;
 use super::tls::ListenerTls;
@@ -28,6 +29,7 @@ pub(super) struct Team<'a> {
     pub(super) watchdog: Option<&'a Watchdog>,
     pub(super) recent: &'a Recent,
     pub(super) end: &'a WorkerShutdown,
+    pub(super) room: &'a Arc<Room>,
 }
 
 impl Team<'_> {
@@ -62,7 +64,7 @@ impl Team<'_> {
             self.metrics.shard(),
             self.end.clone(),
         );
-        let recent = self.recent.shard();
+        let (recent, room) = (self.recent.shard(), Arc::clone(self.room));
         let (id_seed, tls, watchdog) = (
             ambient::random_bytes(),
             self.tls.cloned(),
@@ -85,7 +87,7 @@ impl Team<'_> {
                 recent,
                 id_seed,
             };
-            Context::new(Worker::new(parts), ticker, tls, open)
+            Context::new(Worker::new(parts), ticker, tls, open, room)
         };
         std::thread::Builder::new()
             .name(format!("worker-{index}"))

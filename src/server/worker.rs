@@ -15,6 +15,7 @@ use super::context::Context;
 use super::linger::linger_after;
 use super::listen::{Accepting, Listener, Owner};
 use super::watchdog::WatchdogReply;
+use crate::ambient;
 use crate::gateway::Snapshot;
 use crate::telemetry::metrics::ConnectionRejection;
 
@@ -116,7 +117,8 @@ async fn accept_rest(listener: &Accepting, context: &Rc<Context>) {
 }
 
 fn open(accepted: Accepted, context: &Rc<Context>) {
-    let limit = context.gateway.snapshot().server().limits.connections;
+    let configured = context.gateway.snapshot().server().limits.connections;
+    let limit = context.room.capacity.connections(configured);
     let Some(connection) = context.open(limit) else {
         return turn_away(accepted, context);
     };
@@ -132,8 +134,17 @@ fn open(accepted: Accepted, context: &Rc<Context>) {
 /// spoken first.
 fn turn_away(Accepted { stream, address }: Accepted, context: &Rc<Context>) {
     context
-        .rejections
-        .note(ConnectionRejection::Limit, address.ip().to_canonical());
+        .gateway
+        .shard()
+        .connection_rejected(ConnectionRejection::Limit);
+    if let Some(suppressed) = context.room.full.ask(ambient::now()) {
+        let (client_ip, reason) = (
+            address.ip().to_canonical(),
+            ConnectionRejection::Limit.label(),
+        );
+        tracing::warn!(event = "connection_rejected", reason, %client_ip, suppressed,
+            "as many connections are open as may be: more get 503");
+    }
     if context.tls_of(&stream).is_none()
         && let Some(place) = context.lingering_close()
     {
@@ -161,7 +172,9 @@ async fn recover(error: &io::Error, context: &Context) {
             .gateway
             .shard()
             .connection_rejected(ConnectionRejection::Accept);
-        tracing::warn!(%error, "cannot accept connections; waiting a moment");
+        if let Some(suppressed) = context.room.full.ask(ambient::now()) {
+            tracing::warn!(%error, suppressed, "cannot accept connections; waiting a moment");
+        }
         sleep(ACCEPT_PAUSE).await;
     }
 }

@@ -5,11 +5,18 @@
 //! same token. For [`GRACE`] after it was spent the immediate predecessor is therefore still good, and gives a sibling,
 //! but only to the network that spent it: a stolen token that is shown from elsewhere is noticed at once (RFC 9700,
 //! section 4.14.2).
+//!
+//! A store can go back in time: a primary dies, and its replica has not heard of the last exchanges; a backup is put
+//! back. The good token of the client is then one that the store has never seen. Tokens are therefore numbered, and
+//! their numbers signed: one with a greater number than the store has given is not spent, but forgotten. It is good, and
+//! everything that the store holds of the family instead is spent from then on, for it may have been exchanged already.
+//! Whoever holds a stolen token of the family is still found out by the next step of either side: of two tokens the one with
+//! the smaller number is spent, and so is one of two with the same.
 
 use serde::{Deserialize, Serialize};
 
 use super::attempt::Network;
-use super::refresh_token::Digest;
+use super::refresh_token::{Digest, Stamp};
 
 /// For how many seconds the immediate predecessor of a token is good.
 pub const GRACE: u64 = 10;
@@ -25,6 +32,9 @@ pub(super) struct Family {
     pub(super) subject: Box<str>,
     /// When, in seconds since 1970.
     pub(super) opened_at: u64,
+    /// The greatest number of its tokens; 0 in what an earlier version has written.
+    #[serde(default)]
+    generation: u64,
     /// The good tokens, the one that was made last at the end.
     lines: Vec<Line>,
 }
@@ -48,11 +58,29 @@ struct Spent {
     network: Option<Network>,
 }
 
+/// A token that is shown, to be exchanged for a fresh one. Times are seconds since 1970 and seconds.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Exchange {
+    pub(super) shown: Digest,
+    /// Its number, where the gateway has signed it.
+    pub(super) stamp: Option<Stamp>,
+    pub(super) fresh: Digest,
+    /// Where the request comes from.
+    pub(super) network: Network,
+    pub(super) now: u64,
+    /// How long the fresh one is good.
+    pub(super) ttl: u64,
+    /// A token that was spent before this time is spent for whoever shows it again.
+    pub(super) spent_since: u64,
+}
+
 /// What became of a token that was shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Shown {
     /// It was good; the fresh one takes its place.
     Good,
+    /// It was good, although the store has forgotten that it made it; the same.
+    Forgotten,
     /// Its time is over.
     Expired,
     /// It was spent before: the family must end.
@@ -70,46 +98,63 @@ impl Family {
         Self {
             subject,
             opened_at: now,
+            generation: 1,
             lines: vec![line],
         }
     }
 
     /// Exchanges a token for a fresh one, good for `ttl` seconds. Any token that is not good counts as spent: nobody can
     /// show one of this family who never had one.
-    pub(super) fn exchange(
-        &mut self,
-        shown: Digest,
-        fresh: Digest,
-        network: Network,
-        now: u64,
-        ttl: u64,
-    ) -> Shown {
-        let predecessor = if let Some(at) = self.lines.iter().position(|line| line.current == shown)
-        {
+    pub(super) fn exchange(&mut self, exchange: &Exchange) -> Shown {
+        let Exchange {
+            shown, now, ttl, ..
+        } = *exchange;
+        let spent_now = Spent {
+            token: shown,
+            at: now,
+            network: Some(exchange.network),
+        };
+        let known = self.lines.iter().position(|line| line.current == shown);
+        let (became, predecessor) = if let Some(at) = known {
             if self.lines[at].expires_at <= now {
                 return Shown::Expired;
             }
             self.lines.remove(at);
-            Spent {
-                token: shown,
-                at: now,
-                network: Some(network),
+            (Shown::Good, spent_now)
+        } else if let Some(spent) = self.recently_spent(exchange) {
+            (Shown::Good, spent)
+        } else if let Some(stamp) = self.forgotten(exchange) {
+            if stamp.issued_at.saturating_add(ttl) <= now {
+                return Shown::Expired;
             }
-        } else if let Some(spent) = self.recently_spent(shown, network, now) {
-            spent
+            self.lines.clear();
+            self.generation = stamp.generation;
+            (Shown::Forgotten, spent_now)
         } else {
             return Shown::Reused;
         };
         if self.lines.len() == SIBLINGS {
             self.lines.remove(0);
         }
-        let expires_at = now.saturating_add(ttl);
+        self.generation = self.generation.saturating_add(1);
         self.lines.push(Line {
-            current: fresh,
-            expires_at,
+            current: exchange.fresh,
+            expires_at: now.saturating_add(ttl),
             predecessor: Some(predecessor),
         });
-        Shown::Good
+        became
+    }
+
+    /// The number of the token that was made last.
+    pub(super) fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    /// The stamp of a token that was made after everything that the store knows of the family.
+    fn forgotten(&self, exchange: &Exchange) -> Option<Stamp> {
+        exchange
+            .stamp
+            .filter(|stamp| stamp.generation > self.generation)
     }
 
     /// When the last of its tokens expires.
@@ -121,178 +166,22 @@ impl Family {
             .unwrap_or(0)
     }
 
-    fn recently_spent(&self, shown: Digest, network: Network, now: u64) -> Option<Spent> {
+    fn recently_spent(&self, exchange: &Exchange) -> Option<Spent> {
         let spent = self
             .lines
             .iter()
             .filter_map(|line| line.predecessor.as_ref());
         // the clock of another replica may be ahead
         spent
-            .filter(|spent| now.saturating_sub(spent.at) <= GRACE)
-            .find(|spent| spent.token == shown)
-            .filter(|spent| spent.network.is_none_or(|before| before == network))
+            .filter(|spent| spent.at >= exchange.spent_since)
+            .find(|spent| spent.token == exchange.shown)
+            .filter(|spent| {
+                let before = spent.network;
+                before.is_none_or(|before| before == exchange.network)
+            })
             .cloned()
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::session::RefreshToken;
-
-    const TTL: u64 = 1000;
-    const HOME: Network = Network::V4([192, 0, 2, 1]);
-    const ELSEWHERE: Network = Network::V4([192, 0, 2, 2]);
-
-    fn token(number: u8) -> Digest {
-        RefreshToken::first([0; 16], [number; 32]).digest()
-    }
-
-    fn family() -> Family {
-        Family::open("alice".into(), token(0), 0, TTL)
-    }
-
-    #[test]
-    fn a_token_is_good_once() {
-        let mut family = family();
-        assert_eq!(
-            family.exchange(token(0), token(1), HOME, 100, TTL),
-            Shown::Good
-        );
-        assert_eq!(
-            family.exchange(token(1), token(2), HOME, 200, TTL),
-            Shown::Good
-        );
-        for spent in [0, 1, 9] {
-            assert_eq!(
-                family.exchange(token(spent), token(3), HOME, 300, TTL),
-                Shown::Reused,
-                "{spent}"
-            );
-        }
-    }
-
-    #[test]
-    fn the_immediate_predecessor_is_good_for_a_moment_and_gives_siblings() {
-        let mut family = family();
-        assert_eq!(
-            family.exchange(token(0), token(1), HOME, 100, TTL),
-            Shown::Good
-        );
-        assert_eq!(
-            family.exchange(token(0), token(2), HOME, 100 + GRACE, TTL),
-            Shown::Good
-        );
-        // the sibling does not prolong the moment
-        assert_eq!(
-            family
-                .clone()
-                .exchange(token(0), token(3), HOME, 101 + GRACE, TTL),
-            Shown::Reused
-        );
-        // both are good, in any order
-        assert_eq!(
-            family.exchange(token(1), token(4), HOME, 500, TTL),
-            Shown::Good
-        );
-        assert_eq!(
-            family.exchange(token(2), token(5), HOME, 600, TTL),
-            Shown::Good
-        );
-        // a grandparent is spent, however short the time
-        assert_eq!(
-            family.exchange(token(4), token(6), HOME, 600, TTL),
-            Shown::Good
-        );
-        assert_eq!(
-            family.exchange(token(1), token(7), HOME, 600, TTL),
-            Shown::Reused
-        );
-    }
-
-    #[test]
-    fn the_predecessor_is_good_for_the_network_only_that_spent_it() {
-        let mut family = family();
-        let spend = family.exchange(token(0), token(1), HOME, 100, TTL);
-        assert_eq!(spend, Shown::Good);
-        let stolen = family
-            .clone()
-            .exchange(token(0), token(2), ELSEWHERE, 100, TTL);
-        assert_eq!(stolen, Shown::Reused);
-        // a sibling keeps the network, and an unspent token is good from anywhere
-        let sibling = family.exchange(token(0), token(2), HOME, 101, TTL);
-        assert_eq!(sibling, Shown::Good);
-        let moved = family.exchange(token(1), token(3), ELSEWHERE, 102, TTL);
-        assert_eq!(moved, Shown::Good);
-        for (shown, network, expected) in [
-            (0, ELSEWHERE, Shown::Reused),
-            (1, HOME, Shown::Reused),
-            (0, HOME, Shown::Good),
-            (1, ELSEWHERE, Shown::Good),
-        ] {
-            let became = family
-                .clone()
-                .exchange(token(shown), token(4), network, 103, TTL);
-            assert_eq!(became, expected, "{shown} from {network:?}");
-        }
-    }
-
-    #[test]
-    fn a_family_of_an_earlier_version_is_read() {
-        let mut family = family();
-        family.exchange(token(0), token(1), HOME, 100, TTL);
-        let mut value = serde_json::to_value(&family).unwrap();
-        let spent = &mut value["lines"][0]["predecessor"];
-        assert!(spent.as_object_mut().unwrap().remove("network").is_some());
-        let mut family: Family = serde_json::from_value(value).unwrap();
-        let sibling = family.exchange(token(0), token(2), ELSEWHERE, 101, TTL);
-        assert_eq!(sibling, Shown::Good);
-    }
-
-    #[test]
-    fn a_token_expires() {
-        let mut family = family();
-        assert_eq!(
-            family.clone().exchange(token(0), token(1), HOME, TTL, TTL),
-            Shown::Expired
-        );
-        assert_eq!(
-            family.exchange(token(0), token(1), HOME, TTL - 1, TTL),
-            Shown::Good
-        );
-        assert_eq!(family.expires_at(), 2 * TTL - 1);
-    }
-
-    #[test]
-    fn siblings_are_bounded() {
-        let mut family = family();
-        assert_eq!(
-            family.exchange(token(0), token(1), HOME, 0, TTL),
-            Shown::Good
-        );
-        for number in 2..=40 {
-            assert_eq!(
-                family.exchange(token(0), token(number), HOME, 1, TTL),
-                Shown::Good
-            );
-        }
-        assert_eq!(family.lines.len(), SIBLINGS);
-        assert_eq!(
-            family.exchange(token(40), token(41), HOME, 2, TTL),
-            Shown::Good
-        );
-        assert_eq!(
-            family.exchange(token(1), token(42), HOME, 2, TTL),
-            Shown::Reused,
-            "not used for the longest time"
-        );
-    }
-
-    #[test]
-    fn a_family_is_read_back() {
-        let mut family = family();
-        family.exchange(token(0), token(1), HOME, 100, TTL);
-        let text = serde_json::to_string(&family).unwrap();
-        assert_eq!(serde_json::from_str::<Family>(&text).unwrap(), family);
-    }
-}
+mod tests;

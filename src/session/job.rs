@@ -5,11 +5,10 @@ use std::fmt;
 use tokio::sync::oneshot;
 
 use super::attempt::{
-    Admission, AttemptLimits, Begun, LoginAttempt, Network, PasswordResult, Subject, Throttled,
+    Admission, AttemptLimits, Begun, LoginAttempt, PasswordResult, Subject, Throttled,
 };
-use super::family::{Family, Shown};
+use super::family::{Exchange, Family, Shown};
 use super::holds::Holds;
-use super::refresh_token::Digest;
 use crate::token::SessionId;
 
 /// The store cannot be reached, or cannot write. The requested change may or may not have been made.
@@ -25,6 +24,10 @@ pub enum TokenExchange {
         subject: Box<str>,
         /// When, in seconds since 1970.
         opened_at: u64,
+        /// The number of the fresh one.
+        generation: u64,
+        /// What the store knew of the one that was shown.
+        memory: StoreMemory,
     },
     /// It is unknown, expired, or of a session that has ended.
     Refused,
@@ -33,6 +36,15 @@ pub enum TokenExchange {
         /// Whose session it was.
         subject: Box<str>,
     },
+}
+
+/// What a store knew of a good token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StoreMemory {
+    /// It has it.
+    Intact,
+    /// It has gone back to a time before that token: a failover, or a backup that was put back.
+    Behind,
 }
 
 /// Where the result of a job goes. The receiver is gone where the client has disconnected.
@@ -63,12 +75,7 @@ pub(super) struct Open {
 /// Exchange a refresh token for a fresh one.
 pub(super) struct ExchangeOrder {
     pub(super) session: SessionId,
-    pub(super) shown: Digest,
-    pub(super) fresh: Digest,
-    /// Where the request comes from.
-    pub(super) network: Network,
-    pub(super) now: u64,
-    pub(super) ttl: u64,
+    pub(super) exchange: Exchange,
     /// When the last access token of the session will have expired.
     pub(super) last_token: u64,
 }
@@ -116,17 +123,35 @@ pub(super) fn answer<T>(reply: JobReply<T>, result: Result<T, StoreUnavailable>)
     let _ = reply.send(result);
 }
 
-impl ExchangeOrder {
-    /// Makes the exchange.
-    pub(super) fn make(&self, family: &mut Family) -> Shown {
-        family.exchange(self.shown, self.fresh, self.network, self.now, self.ttl)
+impl StoreMemory {
+    /// The memory of a store that found this of a good token.
+    pub(super) fn of(became: Shown) -> Self {
+        if became == Shown::Forgotten {
+            Self::Behind
+        } else {
+            Self::Intact
+        }
     }
+}
 
+impl TokenExchange {
+    /// What a family that has made an exchange says of it.
+    pub(super) fn good(family: &Family, memory: StoreMemory) -> Self {
+        Self::Good {
+            subject: family.subject.clone(),
+            opened_at: family.opened_at,
+            generation: family.generation(),
+            memory,
+        }
+    }
+}
+
+impl ExchangeOrder {
     /// The order to end the session of this family, whose spent token was shown.
     pub(super) fn end(&self, family: &Family) -> EndSession {
         EndSession {
             session: self.session,
-            now: self.now,
+            now: self.exchange.now,
             last_token: self.last_token,
             last_refresh: family.expires_at(),
         }

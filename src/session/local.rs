@@ -7,13 +7,15 @@ use super::attempt::{Account, Begun, Subject, Throttled};
 use super::family::{Family, Shown};
 use super::holds::Holds;
 use super::job::{
-    EndSession, ExchangeOrder, Job, JobReply, Open, RecordAttempt, StoreUnavailable, TokenExchange,
-    answer,
+    EndSession, ExchangeOrder, Job, JobReply, Open, RecordAttempt, StoreMemory, StoreUnavailable,
+    TokenExchange, answer,
 };
 use super::known::KnownNetworks;
+use super::passed_time::PassedTime;
 use super::revocations::Revocations;
 use super::throttle::{LoginThrottle, ThrottleUpdate};
 use super::vault::{CAPACITY, Vault};
+use crate::ambient;
 use crate::token::SessionId;
 
 /// Jobs that are done, and written down, together.
@@ -26,6 +28,7 @@ const PURGE: u64 = 60;
 pub(super) struct Local {
     vault: Vault,
     throttle: LoginThrottle,
+    time: PassedTime,
     pub(super) changes: Vec<StoredChange>,
     next_purge: u64,
 }
@@ -36,7 +39,7 @@ pub(super) enum StoredChange {
     Forget(SessionId),
     /// A session has ended; the second after which the revocation can be dropped.
     Revoke(SessionId, u64),
-    /// A subject is held, until this millisecond.
+    /// A subject is held, until this millisecond of the wall clock.
     Hold(Subject, u64),
     Release(Subject),
     /// The known networks of an account.
@@ -58,6 +61,7 @@ impl Local {
         Self {
             vault,
             throttle,
+            time: PassedTime::since(ambient::unix_millis(), ambient::now()),
             changes: Vec::new(),
             next_purge: 0,
         }
@@ -95,8 +99,14 @@ impl Local {
                 self.leave(end);
                 deferred(reply, ())
             }
-            Job::Check(attempt, now, reply) => deferred(reply, self.throttle.check(&attempt, now)),
-            Job::Record(record, reply) => deferred(reply, self.record(&record)),
+            Job::Check(attempt, now, reply) => {
+                let now = self.passed(now);
+                deferred(reply, self.throttle.check(&attempt, now))
+            }
+            Job::Record(mut record, reply) => {
+                record.now = self.passed(record.now);
+                deferred(reply, self.record(&record))
+            }
             Job::ClearLockouts(subjects, reply) => {
                 for subject in subjects {
                     self.throttle.lift(&subject);
@@ -105,9 +115,18 @@ impl Local {
                 deferred(reply, ())
             }
             Job::List(limit, now, reply) => {
-                deferred(reply, Holds::of(self.throttle.holds(now), limit))
+                let now = self.passed(now);
+                let holds = self.throttle.holds(now).into_iter();
+                let shown = holds.map(|(subject, until)| (subject, self.time.on_the_wall(until)));
+                deferred(reply, Holds::of(shown.collect(), limit))
             }
         }
+    }
+
+    /// Milliseconds by which lockouts are measured, at this time of the wall clock.
+    fn passed(&mut self, wall: u64) -> u64 {
+        self.time.advance(wall, ambient::now());
+        self.time.longest()
     }
 
     fn record(&mut self, record: &RecordAttempt) -> Result<Begun, Throttled> {
@@ -116,6 +135,7 @@ impl Local {
         let mut begun = Begun::default();
         for (subject, until) in outcome.holds {
             begun.note(&subject);
+            let until = self.time.on_the_wall(until);
             self.changes.push(StoredChange::Hold(subject, until));
         }
         let known = outcome.known;
@@ -138,16 +158,19 @@ impl Local {
             return TokenExchange::Refused;
         };
         let mut family = family.clone();
-        let (subject, opened_at) = (family.subject.clone(), family.opened_at);
-        match order.make(&mut family) {
-            Shown::Good => {
+        let became = family.exchange(&order.exchange);
+        match became {
+            Shown::Good | Shown::Forgotten => {
+                let good = TokenExchange::good(&family, StoreMemory::of(became));
                 self.keep(order.session, family);
-                TokenExchange::Good { subject, opened_at }
+                good
             }
             Shown::Expired => TokenExchange::Refused,
             Shown::Reused => {
                 self.end(order.end(&family));
-                TokenExchange::Reused { subject }
+                TokenExchange::Reused {
+                    subject: family.subject,
+                }
             }
         }
     }
@@ -176,7 +199,9 @@ impl Local {
             .extend(leaving.into_iter().map(StoredChange::Forget));
     }
 
+    /// Forgets what has expired by any account.
     fn purge(&mut self, now: u64) {
+        let now = now.min(self.time.shortest_seconds());
         if now < self.next_purge {
             return;
         }

@@ -17,6 +17,8 @@ mod known;
 mod ledger;
 mod local;
 mod lockout;
+mod passed_time;
+mod probe;
 mod refresh_token;
 mod remote;
 mod revocations;
@@ -30,9 +32,10 @@ pub use attempt::{
     Throttled,
 };
 pub use family::GRACE;
-pub use job::{StoreUnavailable, TokenExchange};
+pub use job::{StoreMemory, StoreUnavailable, TokenExchange};
 pub use lockout::{Lockout, LockoutScope, Lockouts, Unknown};
-pub use refresh_token::RefreshToken;
+pub use probe::probe;
+pub use refresh_token::{RefreshToken, Stamp};
 pub use revocations::{RevocationView, Revocations};
 pub use sessions::{ClearLockout, Sessions, StateError, Times};
-pub use settings::{RedisSettings, StateSettings};
+pub use settings::{AtStart, RedisSettings, StateSettings};

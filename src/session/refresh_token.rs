@@ -8,7 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
-use crate::token::SessionId;
+use crate::token::{SessionId, TextSigner};
 
 /// How a refresh token begins, so that scanners for leaked secrets know one when they see it.
 const PREFIX: &str = "glr_";
@@ -16,15 +16,31 @@ const PREFIX: &str = "glr_";
 const HANDLE: usize = 16;
 const SECRET: usize = 32;
 
+/// The bytes of a stamp: two big-endian numbers.
+const STAMP: usize = 16;
+
 /// What a client shows to get new tokens. It is never printed.
 ///
 /// Its first 128 bits are the same for all refresh tokens of a session, and only they know them; the session's name is
 /// a hash of them. Whoever shows a known handle with an unknown secret therefore once had a token of that session, so
 /// spent tokens are recognised for ever without being kept. The other 256 bits are new at every rotation.
+///
+/// Beside them stands a stamp: which token of its session it is, and since when, signed by the gateway. It counts only
+/// where the store has gone back in time, see `family`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct RefreshToken {
     handle: Zeroizing<[u8; HANDLE]>,
     secret: Zeroizing<[u8; SECRET]>,
+    stamp: Option<Stamp>,
+}
+
+/// Which token of its session one is, and when it was made. Only its maker can know it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stamp {
+    /// 1 for the first; each later one of the session has a greater number than all before.
+    pub generation: u64,
+    /// In seconds since 1970.
+    pub issued_at: u64,
 }
 
 /// The SHA-256 digest of a refresh token: what a store keeps of it.
@@ -37,6 +53,7 @@ impl RefreshToken {
         Self {
             handle: handle.into(),
             secret: secret.into(),
+            stamp: None,
         }
     }
 
@@ -45,6 +62,7 @@ impl RefreshToken {
         Self {
             handle: self.handle.clone(),
             secret: secret.into(),
+            stamp: None,
         }
     }
 
@@ -53,23 +71,51 @@ impl RefreshToken {
         text.starts_with(PREFIX)
     }
 
-    /// Reads a token that a client shows; `None` where it is none of ours.
-    pub fn parse(text: &str) -> Option<Self> {
-        let bytes = Zeroizing::new(URL_SAFE_NO_PAD.decode(text.strip_prefix(PREFIX)?).ok()?);
-        let (handle, secret) = bytes.split_at_checked(HANDLE)?;
-        Some(Self::first(
-            handle.try_into().ok()?,
-            secret.try_into().ok()?,
-        ))
+    /// Reads a token that a client shows; `None` where it is none of ours. A stamp that no key has signed, such as one
+    /// of a key that was taken away, is as good as none, and the token is what it is without.
+    pub fn parse(text: &str, signer: &TextSigner) -> Option<Self> {
+        let (signed, signature) = match text.split_once('.') {
+            Some((signed, signature)) => (signed, Some(signature)),
+            None => (text, None),
+        };
+        let bytes = Zeroizing::new(URL_SAFE_NO_PAD.decode(signed.strip_prefix(PREFIX)?).ok()?);
+        let (handle, rest) = bytes.split_at_checked(HANDLE)?;
+        let (secret, rest) = rest.split_at_checked(SECRET)?;
+        let stamp = match (<[u8; STAMP]>::try_from(rest), signature) {
+            (Err(_), None) if rest.is_empty() => None,
+            (Ok(stamp), Some(signature)) => signer
+                .has_signed(signed, signature)
+                .then(|| Stamp::from_bytes(stamp)),
+            _ => return None,
+        };
+        let first = Self::first(handle.try_into().ok()?, secret.try_into().ok()?);
+        Some(Self { stamp, ..first })
     }
 
-    /// The token as the client gets it: 68 visible characters.
-    pub fn expose(&self) -> Zeroizing<String> {
-        let bytes = Zeroizing::new([&self.handle[..], &self.secret[..]].concat());
-        let mut text = Zeroizing::new(String::with_capacity(PREFIX.len() + 64));
-        text.push_str(PREFIX);
-        URL_SAFE_NO_PAD.encode_string(&*bytes, &mut text);
-        text
+    /// The token as the client gets it: 90 visible characters, a dot and a signature. Without the signature, where the key
+    /// cannot sign, it has no stamp, and is good as long as the store does not go back in time.
+    pub fn expose(&self, stamp: Stamp, signer: &TextSigner) -> Zeroizing<String> {
+        let secret = Zeroizing::new([&self.handle[..], &self.secret[..]].concat());
+        let encode = |bytes: &[u8], room| {
+            let mut text = Zeroizing::new(String::with_capacity(room));
+            text.push_str(PREFIX);
+            URL_SAFE_NO_PAD.encode_string(bytes, &mut text);
+            text
+        };
+        let stamped = Zeroizing::new([&secret[..], &stamp.to_bytes()].concat());
+        let mut text = encode(&stamped, 512);
+        match signer.sign(&text) {
+            Some(signature) => {
+                text.push('.');
+                text.push_str(&signature);
+                text
+            }
+            None => encode(&secret, 68),
+        }
+    }
+
+    pub(super) fn stamp(&self) -> Option<Stamp> {
+        self.stamp
     }
 
     /// The session it belongs to.
@@ -93,6 +139,22 @@ impl RefreshToken {
                 .finalize()
                 .into(),
         )
+    }
+}
+
+impl Stamp {
+    fn to_bytes(self) -> [u8; STAMP] {
+        let number = u128::from(self.generation) << 64 | u128::from(self.issued_at);
+        number.to_be_bytes()
+    }
+
+    fn from_bytes(bytes: [u8; STAMP]) -> Self {
+        let number = u128::from_be_bytes(bytes);
+        let half = |number: u128| u64::try_from(number & u128::from(u64::MAX)).unwrap_or(0);
+        Self {
+            generation: half(number >> 64),
+            issued_at: half(number),
+        }
     }
 }
 
@@ -130,25 +192,73 @@ impl<'de> Deserialize<'de> for Digest {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::token::Key;
+
+    const STAMP: Stamp = Stamp {
+        generation: 3,
+        issued_at: 1_700_000_000,
+    };
+
+    fn signer(secret: &[u8]) -> TextSigner {
+        let key = Key::hs256(secret).unwrap();
+        TextSigner::new(key.clone(), key)
+    }
 
     #[test]
     fn a_token_is_read_back_and_nothing_else_is() {
+        let signer = signer(b"an example secret of at least 32 bytes");
         let token = RefreshToken::first([1; 16], [2; 32]);
-        let text = token.expose();
-        assert_eq!((text.len(), &text[..8]), (68, "glr_AQEB"));
-        assert_eq!(RefreshToken::parse(&text), Some(token));
+        let text = token.expose(STAMP, &signer);
+        assert_eq!((text.len(), &text[..8]), (90 + 1 + 43, "glr_AQEB"));
+        let stamped = RefreshToken {
+            stamp: Some(STAMP),
+            ..token.clone()
+        };
+        assert_eq!(RefreshToken::parse(&text, &signer), Some(stamped));
+        let (signed, signature) = text.split_once('.').unwrap();
+        // that of an earlier version is one without a stamp
+        let former = format!("glr_{}", &signed[4..68]);
+        assert_eq!(RefreshToken::parse(&former, &signer), Some(token));
         let long = format!("{}AA", *text);
+        let longer = format!("{signed}AA.{signature}");
         for wrong in [
             "",
             "glr_",
             "glr_AQEB",
-            &text[4..],
-            &text[..67],
-            &long,
+            ".",
+            "glr_.",
+            signed,
+            &signed[4..],
+            &former[..67],
+            &format!("{former}."),
+            &format!("{former}.{signature}"),
+            &longer,
             &text.replace('_', "-"),
         ] {
-            assert_eq!(RefreshToken::parse(wrong), None, "{wrong}");
+            assert_eq!(RefreshToken::parse(wrong, &signer), None, "{wrong}");
         }
+        assert!(RefreshToken::parse(&long, &signer).unwrap().stamp.is_none());
+    }
+
+    #[test]
+    fn a_stamp_that_the_gateway_has_not_made_is_as_good_as_none() {
+        let (ours, theirs) = (
+            signer(b"an example secret of at least 32 bytes"),
+            signer(b"another secret of at least thirty-two bytes"),
+        );
+        let token = RefreshToken::first([1; 16], [2; 32]);
+        let text = token.expose(STAMP, &ours);
+        assert_eq!(RefreshToken::parse(&text, &theirs), Some(token.clone()));
+        // a later generation under the signature of an earlier one
+        let later = Stamp {
+            generation: 4,
+            ..STAMP
+        };
+        let (signed, _) = text.split_once('.').unwrap();
+        let other = token.expose(later, &ours);
+        let (_, signature) = other.split_once('.').unwrap();
+        let forged = format!("{signed}.{signature}");
+        assert_eq!(RefreshToken::parse(&forged, &ours), Some(token));
     }
 
     #[test]

@@ -16,7 +16,7 @@ use super::attempt::{
     Account, Admission, AttemptLimits, Begun, LoginAttempt, Network, PasswordResult, Subject,
     Throttled,
 };
-use super::family::Family;
+use super::family::{Exchange, Family, GRACE};
 use super::file::{self, FileError, FileStore};
 use super::health::{State, StoreHealth};
 use super::job::{
@@ -26,7 +26,7 @@ use super::local::{self, Local};
 use super::refresh_token::RefreshToken;
 use super::remote;
 use super::revocations::Revocations;
-use super::settings::StateSettings;
+use super::settings::{AtStart, StateSettings};
 use crate::telemetry::metrics::Metrics;
 use crate::token::SessionId;
 
@@ -49,8 +49,8 @@ pub struct Sessions {
 pub enum StateError {
     /// The file cannot be used.
     File(PathBuf, String),
-    /// Redis, under the name without credentials, did not answer within the time for it.
-    Remote(String),
+    /// The thread of the store has ended.
+    Ended,
     /// The system gives no thread.
     System(io::Error),
 }
@@ -104,7 +104,14 @@ impl Sessions {
             StateSettings::Memory | StateSettings::File(_) => State::Up,
             StateSettings::Redis(_) => State::Starting,
         };
-        let health = Arc::new(StoreHealth::new(settings.to_string(), state, metrics));
+        let at_start = match settings {
+            StateSettings::Redis(_) if settings.is_awaited() => AtStart::Wait,
+            StateSettings::Redis(_) | StateSettings::Memory | StateSettings::File(_) => {
+                AtStart::Serve
+            }
+        };
+        let name = settings.to_string();
+        let health = Arc::new(StoreHealth::new(name, state, at_start, metrics));
         let (queue, jobs) = channel(QUEUE);
         let parts = Parts {
             jobs,
@@ -145,15 +152,20 @@ impl Sessions {
     /// Waits until the store was reached and every ended session is known.
     ///
     /// # Errors
-    /// [`StateError::Remote`] where that takes longer than `limit`: a process that does not know which sessions have
-    /// ended must not serve.
-    pub async fn ready(&self, limit: Duration) -> Result<(), StateError> {
+    /// [`StateError::Ended`] where the store will never be reached.
+    pub async fn ready(&self) -> Result<(), StateError> {
         let mut state = self.health.watch();
-        let reached = timeout(limit, state.wait_for(|state| *state == State::Up)).await;
-        match reached {
-            Ok(Ok(_)) => Ok(()),
-            Ok(Err(_)) | Err(_) => Err(StateError::Remote(self.health.name().to_owned())),
+        tokio::select! {
+            reached = state.wait_for(|state| *state == State::Up) => {
+                reached.map(drop).map_err(|_| StateError::Ended)
+            }
+            () = self.queue.closed() => Err(StateError::Ended),
         }
+    }
+
+    /// What the store is called; without credentials.
+    pub fn name(&self) -> &str {
+        self.health.name()
     }
 
     /// Whether logins, refreshes and logouts can be served now. It does not block.
@@ -196,13 +208,18 @@ impl Sessions {
         client: IpAddr,
         times: Times,
     ) -> Result<TokenExchange, StoreUnavailable> {
-        let order = ExchangeOrder {
-            session: shown.session(),
+        let exchange = Exchange {
             shown: shown.digest(),
+            stamp: shown.stamp(),
             fresh: fresh.digest(),
             network: Network::of(client),
             now: times.now,
             ttl: times.ttl,
+            spent_since: times.now.saturating_sub(GRACE),
+        };
+        let order = ExchangeOrder {
+            session: shown.session(),
+            exchange,
             last_token: times.last_token,
         };
         self.order(|reply| Job::Exchange(order, reply)).await
@@ -388,10 +405,7 @@ impl fmt::Display for StateError {
             Self::File(path, reason) => {
                 write!(f, "cannot use `state: file:{}`: {reason}", path.display())
             }
-            Self::Remote(name) => write!(
-                f,
-                "cannot reach the state store at `{name}`; the log says more"
-            ),
+            Self::Ended => f.write_str("the state store has ended unexpectedly; the log says more"),
             Self::System(error) => {
                 write!(f, "the system refuses what the state store needs: {error}")
             }

@@ -20,6 +20,16 @@ pub enum StateSettings {
     Redis(RedisSettings),
 }
 
+/// What a gateway does that starts while its Redis is away. It does not know then which sessions have ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum AtStart {
+    /// It listens once it knows. The default.
+    #[default]
+    Wait,
+    /// It serves as during any outage: a session that has ended before counts until Redis is back.
+    Serve,
+}
+
 /// Which Redis, and how to reach it. Its credentials cannot be printed.
 #[derive(Clone, PartialEq, Eq)]
 pub struct RedisSettings {
@@ -29,6 +39,7 @@ pub struct RedisSettings {
     pub(super) database: i64,
     pub(super) username: Option<String>,
     pub(super) password: Option<Zeroizing<String>>,
+    pub(super) at_start: AtStart,
 }
 
 /// What answers at the nodes.
@@ -53,6 +64,20 @@ const FORMS: &str = "`memory`, `file:PATH`, `redis://HOST:PORT`, `rediss://…`,
                      `redis-sentinel://…/MASTER`";
 
 impl StateSettings {
+    /// The same, with what happens where it is away at the start; that is of a Redis only.
+    #[must_use]
+    pub fn at_start(mut self, at_start: AtStart) -> Self {
+        if let Self::Redis(redis) = &mut self {
+            redis.at_start = at_start;
+        }
+        self
+    }
+
+    /// Whether nothing may be served before the store was reached.
+    pub fn is_awaited(&self) -> bool {
+        matches!(self, Self::Redis(redis) if redis.at_start == AtStart::Wait)
+    }
+
     /// Reads `state`. A relative file is one of `folder`.
     ///
     /// # Errors
@@ -126,6 +151,7 @@ impl RedisSettings {
             database,
             username,
             password,
+            at_start: AtStart::Wait,
         })
     }
 }

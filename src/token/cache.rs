@@ -17,7 +17,7 @@ const WAYS: usize = 4;
 /// flood of bad ones changes nothing; it belongs to one load of the configuration and goes with it.
 ///
 /// `T` is what a token said, and what follows from it for as long as the configuration is the same, such as its user. What
-/// changes with time is not remembered: the caller looks at the end of the token and at its session again.
+/// changes with time is not remembered: the caller looks at the dates of the token and at its session again.
 pub struct TokenCache<T> {
     hasher: RandomState,
     /// Made for the first token: hundreds of kilobytes that many a worker never needs.
@@ -104,6 +104,7 @@ impl<T> fmt::Debug for TokenCache<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::token::dates::Dates;
     use crate::token::{SessionId, VerifiedClaims};
 
     fn claims(subject: &str) -> VerifiedClaims {
@@ -114,6 +115,7 @@ mod tests {
             expires_at: 1,
             signed_in_at: None,
             session,
+            dates: Dates::default(),
         }
     }
 

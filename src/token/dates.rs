@@ -5,7 +5,9 @@ use std::time::Duration;
 use super::claims::Claims;
 use super::error::TokenError;
 
-/// The dates of a token, in seconds since 1970.
+/// The dates of a token, in seconds since 1970. All that a verdict on a token owes to the time follows from them, when it
+/// is verified and each time that it is remembered: clocks are also set back.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Dates {
     pub(super) expires_at: u64,
     pub(super) not_before: Option<u64>,
@@ -20,6 +22,12 @@ impl Dates {
             not_before: claims.not_before.map(|date| date.0),
             issued_at: claims.issued_at.map(|date| date.0),
         }
+    }
+
+    /// Whether a token with these dates is valid at `now`.
+    pub(super) fn hold(&self, leeway: Duration, max_lifetime: Duration, now: u64) -> bool {
+        let checks = self.checks(leeway, max_lifetime, now);
+        checks.iter().all(|(_, verdict)| verdict.is_ok())
     }
 
     /// Every check with its name and verdict, in the order in which they count.

@@ -9,6 +9,7 @@ use super::Algorithm;
 use super::claim_path::ClaimPath;
 use super::claims::{is_valid_foreign_subject, is_valid_subject};
 use super::compact::{Compact, decode, named_issuer};
+use super::dates::Dates;
 use super::error::TokenError;
 use super::foreign_claims::ForeignClaims;
 use super::header::Header;
@@ -77,6 +78,7 @@ pub struct ExternalToken {
     pub expires_at: u64,
     /// `iat`, in seconds since 1970; `None` where the token does not say.
     pub issued_at: Option<u64>,
+    dates: Dates,
     issuer: usize,
     keys: u64,
 }
@@ -141,10 +143,10 @@ impl TrustedIssuers {
     /// Whether a token that was valid once still is, as far as that depends on the time and on the keys.
     pub fn is_still_valid(&self, token: &ExternalToken, now: u64) -> bool {
         self.0.get(token.issuer).is_some_and(|issuer| {
-            let end = token
-                .expires_at
-                .saturating_add(issuer.settings.leeway.as_secs());
-            now < end && issuer.keys.version() == token.keys && issuer.keys.count(now)
+            let (leeway, longest) = (issuer.settings.leeway, issuer.settings.max_lifetime);
+            token.dates.hold(leeway, longest, now)
+                && issuer.keys.version() == token.keys
+                && issuer.keys.count(now)
         })
     }
 }
@@ -180,6 +182,7 @@ impl TrustedIssuer {
             identity: Arc::new(settings.identify(subject, claims.members())),
             expires_at: dates.expires_at,
             issued_at: dates.issued_at,
+            dates,
             issuer: 0,
             keys,
         })

@@ -156,6 +156,10 @@ mod tests {
             !issuers.is_still_valid(&held, END),
             "a token that is remembered"
         );
+        assert!(
+            !issuers.is_still_valid(&held, NOW - 1),
+            "the clock was set back to before its `iat`"
+        );
         assert_eq!(verify(END), Err(TokenError::KeyId));
         keys.confirm(END + 1);
         assert_eq!(verify(END), Ok(held), "the issuer answers again");

@@ -12,6 +12,7 @@ use super::key::Key;
 use super::key_set::KeySet;
 use super::session_id::SessionId;
 use super::session_token::SessionToken;
+use super::text_signer::TextSigner;
 use super::verifier::{VerifiedClaims, Verifier, VerifierSettings};
 
 /// `aud` of every session. No bearer token may be for it, so that neither passes for the other.
@@ -38,6 +39,7 @@ pub struct CookieSessions {
     key: Key,
     verifier: Verifier,
     devices: DeviceTokens,
+    signer: TextSigner,
     settings: SessionSettings,
 }
 
@@ -54,6 +56,7 @@ impl CookieSessions {
         let (issuer, leeway) = (&settings.issuer, settings.leeway);
         Self {
             devices: DeviceTokens::new(key.clone(), keys.clone(), issuer, leeway),
+            signer: TextSigner::new(key.clone(), keys.clone()),
             verifier: Verifier::new(keys, verifier),
             key,
             settings,
@@ -63,6 +66,11 @@ impl CookieSessions {
     /// The device cookies beside the sessions.
     pub fn devices(&self) -> &DeviceTokens {
         &self.devices
+    }
+
+    /// What signs refresh tokens.
+    pub fn signer(&self) -> &TextSigner {
+        &self.signer
     }
 
     /// A new session of a user who has just given the password. `id` is its `sid` and must be random.
@@ -115,7 +123,7 @@ impl CookieSessions {
         let (Some(_), Some(signed_in_at)) = (claims.issued_at, claims.signed_in_at) else {
             return Err(TokenError::Missing);
         };
-        if signed_in_at > now.saturating_add(self.settings.leeway.as_secs()) {
+        if signed_in_at > self.latest(now) {
             return Err(TokenError::IssuedAt);
         }
         if self.is_still_valid(&claims, now) {
@@ -128,10 +136,15 @@ impl CookieSessions {
     /// Whether a session that was valid once still is, as far as that depends on the time.
     pub fn is_still_valid(&self, session: &VerifiedClaims, now: u64) -> bool {
         let max_age = self.settings.max_age.as_secs();
-        let young = session
-            .signed_in_at
-            .is_some_and(|signed_in_at| now < signed_in_at.saturating_add(max_age));
+        let young = session.signed_in_at.is_some_and(|signed_in_at| {
+            signed_in_at <= self.latest(now) && now < signed_in_at.saturating_add(max_age)
+        });
         young && self.verifier.is_still_valid(session, now)
+    }
+
+    /// What lies after this has not happened yet, on any clock that counts.
+    fn latest(&self, now: u64) -> u64 {
+        now.saturating_add(self.settings.leeway.as_secs())
     }
 
     /// When a session began, and when it ends at the latest; `None` where it does not say.
@@ -356,6 +369,17 @@ mod tests {
                 Err(TokenError::Missing),
                 "{name}"
             );
+        }
+    }
+
+    #[test]
+    fn a_remembered_session_is_judged_by_the_time_as_a_new_one() {
+        let token = sessions().begin("alice", SessionId::from_bytes([7; 16]), NOW + 3600);
+        let token = token.unwrap().value;
+        let held = sessions().verify(&token, NOW + 3600).unwrap();
+        for now in (NOW..NOW + 9000).step_by(10) {
+            let new = sessions().verify(&token, now).is_ok();
+            assert_eq!(sessions().is_still_valid(&held, now), new, "{now}");
         }
     }
 

@@ -44,6 +44,7 @@ pub struct VerifiedClaims {
     pub signed_in_at: Option<u64>,
     /// The session it belongs to: that of `sid`, or one of its own.
     pub session: SessionId,
+    pub(super) dates: Dates,
 }
 
 impl Verifier {
@@ -119,9 +120,10 @@ impl Verifier {
 
     /// Whether claims that were valid once still are, as far as that depends on the time.
     pub fn is_still_valid(&self, claims: &VerifiedClaims, now: u64) -> bool {
-        now < claims
-            .expires_at
-            .saturating_add(self.settings.leeway.as_secs())
+        let settings = &self.settings;
+        claims
+            .dates
+            .hold(settings.leeway, settings.max_lifetime, now)
     }
 
     fn check_claims(
@@ -134,7 +136,7 @@ impl Verifier {
         self.claim_checks(&claims, now)
             .into_iter()
             .try_for_each(|(_, verdict)| verdict)?;
-        let session = session_id(&claims, compact);
+        let (session, dates) = (session_id(&claims, compact), Dates::of(&claims));
         let (Some(expires_at), Some(subject)) = (claims.expires_at, claims.subject) else {
             return Err(TokenError::Missing);
         };
@@ -150,6 +152,7 @@ impl Verifier {
             expires_at: expires_at.0,
             signed_in_at,
             session,
+            dates,
         })
     }
 

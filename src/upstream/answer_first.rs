@@ -63,10 +63,11 @@ impl AnswerFirst {
         write: impl FnOnce(Pin<&mut DialedStream>) -> Poll<io::Result<T>>,
     ) -> Poll<io::Result<T>> {
         if !self.deaf {
-            match write(Pin::new(&mut self.stream)) {
-                Poll::Ready(Err(_)) => self.deaf = true,
-                written => return written,
+            let written = write(Pin::new(&mut self.stream));
+            if !matches!(written, Poll::Ready(Err(_))) {
+                return written;
             }
+            self.deaf = true;
         }
         Poll::Ready(Ok(taken))
     }

@@ -12,6 +12,10 @@ use super::response_body::ResponseBody;
 use crate::wire::settle_response;
 
 /// The reply of a server.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly all are answers, for which a box is an allocation"
+)]
 pub enum UpstreamReply {
     /// An ordinary answer.
     Answer(Response<ResponseBody>),

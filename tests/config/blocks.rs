@@ -101,6 +101,7 @@ fn smallest() -> [Value; 2] {
             },
         },
         "tracing": { "otlp": "http://127.0.0.1:4317" },
+        "state": { "url": "memory" },
     });
     [gateway, json!({ "users": { "NAME": {} } })]
 }

@@ -1,6 +1,6 @@
 //! What loads, and what it means.
 
-use std::num::NonZeroU64;
+use std::num::{NonZeroU64, NonZeroUsize};
 use std::time::Duration;
 
 use gatelatch::access::{
@@ -99,7 +99,7 @@ fn everything_but_services_has_a_default() {
             limits.body,
             limits.connections
         ),
-        (32_768, 100, None, 20_000)
+        (32_768, 100, None, None)
     );
     assert_eq!(
         (config.admin, config.admin_token),
@@ -197,7 +197,7 @@ services:
             config.server.limits.header_bytes,
             config.server.limits.connections
         ),
-        (16_384, 7)
+        (16_384, NonZeroUsize::new(7))
     );
     assert_eq!(
         (
@@ -343,6 +343,19 @@ fn every_key_of_sessions_is_read() {
         case.load().unwrap().config.state.to_string(),
         "redis-cluster://a:1,b:6379"
     );
+    for (state, awaited) in [
+        ("redis://a", true),
+        ("{ url: redis://a }", true),
+        ("{ url: redis://a, at_start: wait }", true),
+        ("{ url: redis://a, at_start: serve }", false),
+        ("{ url_file: state.url, at_start: serve }", false),
+        ("{ url: memory, at_start: wait }", false),
+    ] {
+        let case = Case::of(&format!("state: {state}\n{SMALLEST}"), "users:");
+        let case = case.file("state.url", "redis://a\n");
+        let read = case.load().unwrap().config.state;
+        assert_eq!(read.is_awaited(), awaited, "{state}: {read}");
+    }
     let case = Case::of(&format!("state: file:state.redb\n{SMALLEST}"), "users:");
     let StateSettings::File(path) = case.load().unwrap().config.state else {
         panic!("it is a file")

@@ -109,6 +109,8 @@ fn broken_configurations_show_none() {
         "state: [redis://:hunter2@localhost]",
         "state: redis://:hunter2@localhost\nstate: redis://:hunter2@localhost",
         "state: \"redis://:hunter2@localhost\n  x",
+        "state: { url: redis://:hunter2@localhost/x }",
+        "state: { url: redis://:hunter2@localhost, url_file: x, at_start: y, z: 1 }",
         "services: { app: { upstream: http://me:hunter2@127.0.0.1:9 } }",
         "services: { app: { upstream: http://me:hunter2@127.0.0.1:9, colour: red } }",
         "services: { app: { upstream: \"http://me:hunter2@127.0.0.1:9\n  x: [\" } }",

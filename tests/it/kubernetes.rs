@@ -300,6 +300,29 @@ fn the_configuration_of_the_config_maps_is_valid() {
     }
 }
 
+/// What a pod may have fits what its gateway lets in: a number of connections, where there is one, in 48 KiB each beside
+/// 32 MiB for the gateway itself. Without a number the gateway goes by the limit.
+#[test]
+fn the_memory_of_the_pods_is_enough_for_their_connections() {
+    for file in FILES {
+        let Some(documents) = manifest(file) else {
+            return;
+        };
+        let memory = at(gateway_container(&documents), "/resources/limits/memory");
+        let memory = memory.as_str().unwrap().strip_suffix("Mi").unwrap();
+        let memory: usize = memory.parse().unwrap();
+        let configuration: Value = serde_yaml::from_str(configuration(&documents)).unwrap();
+        let connections = &configuration["server"]["limits"]["connections"];
+        let fit = (memory - 32) * 1024 / 48;
+        assert!(
+            connections.is_null()
+                || connections == "auto"
+                || connections.as_u64().unwrap() as usize <= fit,
+            "{file}: {connections} connections in {memory} MiB"
+        );
+    }
+}
+
 /// Asks as kubelet does.
 fn probe(container: &Value, kind: &str, gateway: &Gateway) {
     let probe = at(container, &format!("/{kind}"));

@@ -1,11 +1,15 @@
 //! `state: redis://…`: what one replica does, all of them know, and without Redis requests go on.
 
+use std::fs;
+use std::net::TcpStream;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use crate::support::commands::{gatelatch, text};
 use crate::support::{
-    Authority, Connection, Gateway, GatewayBuilder, PASSWORD, Redis, Tokens, Upstream, gateway,
-    get, log_in_from, log_out, refresh, refresh_at, sign_in, submit, tokens, until,
+    Authority, Connection, Gateway, GatewayBuilder, PASSWORD, Redis, Tokens, Upstream, free_port,
+    gateway, get, log_in_from, log_out, on_a_port, refresh, refresh_at, sign_in, submit, tokens,
+    until,
 };
 
 const SERVICES: &str = "
@@ -362,42 +366,153 @@ fn a_redis_that_says_nothing_is_as_good_as_none() {
     Tokens::of(&refresh(&gateway, &rita.refresh));
 }
 
+/// Nobody knows then which sessions have ended: it does not listen, and says why wherever somebody looks.
 #[test]
-fn without_redis_nothing_starts_and_no_password_is_said() {
-    let (code, said) = gateway(SERVICES)
-        .more("state: redis://me:hunter2@127.0.0.1:9")
-        .fail();
-    assert_eq!(code, Some(1));
-    assert!(
-        said.contains("cannot reach the state store at `redis://127.0.0.1:9`"),
-        "{said}"
-    );
-    assert!(
-        said.contains("state_lost") && !said.contains("hunter2"),
-        "{said}"
-    );
-}
-
-/// A port that was free a moment ago.
-fn port() -> u16 {
-    std::net::TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port()
-}
-
-/// Starts a Redis that must have a port; ports may be taken in between.
-fn on_a_port(arguments: impl Fn(&str) -> Vec<String>) -> Option<(Redis, u16)> {
-    for _ in 0..20 {
-        let port = port();
-        let arguments = arguments(&port.to_string());
-        let redis = Redis::start(&arguments.iter().map(String::as_str).collect::<Vec<_>>())?;
-        if redis.is_running() {
-            return Some((redis, port));
-        }
+fn without_redis_a_replica_waits_and_says_so() {
+    let Some(mut redis) = Redis::start(&[]) else {
+        return;
+    };
+    let upstream = Upstream::saying("hi");
+    let other = replica(&upstream, &redis.url()).start();
+    let (rita, ended) = (tokens(&other, "rita"), tokens(&other, "rita"));
+    assert_eq!(log_out(&other, &ended).status, 204);
+    redis.kill();
+    for state in [
+        format!("state: {}", redis.url()),
+        format!("state: {{ url: \"{}\", at_start: wait }}", redis.url()),
+    ] {
+        let (listen, admin) = (free_port(), free_port());
+        let builder = replica(&upstream, "memory").more(&state);
+        let starting = builder.start_unready(listen, admin);
+        let awaited = starting.named_event("state_awaited");
+        assert_eq!(awaited["level"], "ERROR");
+        let said = awaited["message"].as_str().unwrap();
+        assert!(
+            said.starts_with("the gateway does not listen yet: "),
+            "{said}"
+        );
+        assert!(
+            awaited["reason"]
+                .as_str()
+                .is_some_and(|reason| !reason.is_empty())
+        );
+        assert!(TcpStream::connect(("127.0.0.1", listen)).is_err());
+        assert_eq!(starting.probe("/healthz").status, 200);
+        let ready = starting.probe("/readyz");
+        let checks = &ready.json()["checks"];
+        assert_eq!(
+            (ready.status, &checks["listening"], &checks["state"]),
+            (
+                503,
+                &"waiting for the state store".into(),
+                &"unreachable".into()
+            )
+        );
+        assert_eq!(starting.metric("gatelatch_state_up"), 0.0);
+        // it is asked to read its files again, and to end, meanwhile
+        starting.signal("HUP");
+        starting.event("configuration unchanged");
+        redis.restart();
+        starting.named_event("state_restored");
+        starting.event("listening");
+        assert_eq!((me(&starting, &rita), me(&starting, &ended)), (200, 401));
+        assert_eq!(starting.probe("/readyz").status, 200);
+        let printed = starting.printed();
+        assert_eq!(printed.matches("state_awaited").count(), 1, "{printed}");
+        assert!(!printed.contains("state_lost"), "{printed}");
+        redis.kill();
     }
-    panic!("no port is free");
+    let mut starting = replica(&upstream, &redis.url()).start_unready(free_port(), free_port());
+    starting.named_event("state_awaited");
+    starting.signal("TERM");
+    assert_eq!(starting.ended().code(), Some(0));
+}
+
+#[test]
+fn where_it_is_told_to_a_replica_serves_without_redis_from_the_start() {
+    let Some(mut redis) = Redis::start(&[]) else {
+        return;
+    };
+    let upstream = Upstream::saying("hi");
+    let other = replica(&upstream, &redis.url()).start();
+    let (rita, ended) = (tokens(&other, "rita"), tokens(&other, "rita"));
+    assert_eq!(log_out(&other, &ended).status, 204);
+    redis.kill();
+    let state = format!("{{ url: \"{}\", at_start: serve }}", redis.url());
+    let gateway = replica(&upstream, &state).start();
+    // it may come before it listens, and after
+    until("word of it", || gateway.printed().contains("state_lost"));
+    assert!(
+        gateway
+            .printed()
+            .contains("it is not known which sessions have ended before")
+    );
+    assert_eq!((me(&gateway, &rita), me(&gateway, &ended)), (200, 200));
+    for refused in [
+        gateway.login("rita", PASSWORD),
+        refresh(&gateway, &rita.refresh),
+        log_out(&gateway, &rita),
+    ] {
+        assert_eq!((refused.status, refused.header("retry-after")), (503, "2"));
+    }
+    let ready = gateway.probe("/readyz");
+    let checks = &ready.json()["checks"];
+    assert_eq!(
+        (ready.status, &checks["listening"], &checks["state"]),
+        (503, &"ok".into(), &"unreachable".into())
+    );
+    assert_eq!(gateway.probe("/healthz").status, 200);
+    redis.restart();
+    gateway.named_event("state_restored");
+    assert_eq!((me(&gateway, &rita), me(&gateway, &ended)), (200, 401));
+    assert_eq!(gateway.probe("/readyz").status, 200);
+    assert_eq!(gateway.printed().matches("state_lost").count(), 1);
+}
+
+#[test]
+fn no_password_of_the_store_is_said() {
+    let state = "state: redis://me:hunter2@127.0.0.1:9";
+    let starting = gateway(SERVICES)
+        .more(state)
+        .start_unready(free_port(), free_port());
+    assert_eq!(
+        starting.named_event("state_awaited")["store"],
+        "redis://127.0.0.1:9"
+    );
+    assert!(!starting.printed().contains("hunter2"));
+}
+
+#[test]
+fn a_probe_asks_the_store() {
+    let Some(redis) = Redis::start(&[]) else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let away = "state: redis://me:hunter2@127.0.0.1:9".to_owned();
+    let no_folder = "state: file:none/state.redb".to_owned();
+    for (state, answers) in [
+        (format!("state: {}", redis.url()), true),
+        ("state: file:state.redb".to_owned(), true),
+        (away, false),
+        (no_folder, false),
+    ] {
+        let config = format!("{state}\nservices: {{ a: {{ upstream: 'http://127.0.0.1:9' }} }}\n");
+        fs::write(folder.path().join("gateway.yaml"), config).unwrap();
+        let output = gatelatch(folder.path(), &["check", "--probe", "--timeout", "10s"]);
+        let (out, said) = (text(&output.stdout), text(&output.stderr));
+        let verdict = if answers { "answering" } else { "away" };
+        assert!(
+            out.ends_with(&format!(", `state` {verdict}\n")),
+            "{out}{said}"
+        );
+        assert_eq!(
+            said.contains("warning[unreachable-state]"),
+            !answers,
+            "{said}"
+        );
+        assert!(!said.contains("hunter2"), "{said}");
+    }
+    assert!(!folder.path().join("state.redb").exists());
 }
 
 fn words(text: &str) -> Vec<String> {
@@ -485,14 +600,13 @@ fn redis_over_tls_is_checked() {
         .start();
     let rita = tokens(&one, "rita");
     assert_eq!(log_out(&one, &rita).status, 204);
-    let (code, said) = replica(&upstream, &url)
+    let starting = replica(&upstream, &url)
         .variable("SSL_CERT_FILE", &file("foreign.crt"))
-        .fail();
-    assert_eq!(code, Some(1), "{said}");
-    assert!(
-        said.contains("certificate") && !said.contains("hunter2"),
-        "{said}"
-    );
+        .start_unready(free_port(), free_port());
+    let awaited = starting.named_event("state_awaited");
+    let reason = awaited["reason"].as_str().unwrap();
+    assert!(reason.contains("certificate"), "{reason}");
+    assert!(!starting.printed().contains("hunter2"));
 }
 
 /// The seconds until which sessions are kept as ended, as the stream has them.

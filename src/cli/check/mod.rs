@@ -33,8 +33,8 @@ pub struct CheckArgs {
     /// What ends with exit code 1 beside errors
     #[arg(long, value_name = "WHAT")]
     pub deny: Option<DenyWarnings>,
-    /// Connect to every server of every service as well, and fetch the published keys of other issuers; what does not answer
-    /// is a warning
+    /// Connect to every server of every service and to `state` as well, and fetch the published keys of other issuers; what
+    /// does not answer is a warning
     #[arg(long)]
     pub probe: bool,
     /// How long each may take to answer `--probe`
@@ -177,12 +177,18 @@ fn as_json(
         answer["users"] = users.into();
         answer["tests"] = loaded.tests.into();
     }
-    if let Some(Probe { servers, issuers }) = probe {
+    if let Some(Probe {
+        servers,
+        issuers,
+        state,
+    }) = probe
+    {
         answer["probe"] = json!({
             "servers": servers.asked,
             "answering": servers.answering,
             "issuers": issuers.asked,
             "answering_issuers": issuers.answering,
+            "state": (state.asked > 0).then_some(state.answering > 0),
         });
     }
     // at once: piece by piece, many problems would be as many system calls
@@ -201,13 +207,26 @@ fn summary(loaded: &Loaded, probe: Option<Probe>) -> String {
     if loaded.tests > 0 {
         text += &format!(", {} as expected", counted(loaded.tests, "test"));
     }
-    if let Some(Probe { servers, issuers }) = probe {
+    if let Some(Probe {
+        servers,
+        issuers,
+        state,
+    }) = probe
+    {
         let answering = |Answers { asked, answering }: Answers, name| {
             format!(", {answering} of {} answering", counted(asked, name))
         };
         text += &answering(servers, "server");
         if issuers.asked > 0 {
             text += &answering(issuers, "issuer");
+        }
+        if state.asked > 0 {
+            let answers = state.answering > 0;
+            text += if answers {
+                ", `state` answering"
+            } else {
+                ", `state` away"
+            };
         }
     }
     text

@@ -1,4 +1,5 @@
-//! Whether the servers of all services take connections, and the keys of other issuers can be had.
+//! Whether the servers of all services take connections, the keys of other issuers can be had, and the state store can be
+//! used.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,15 +10,18 @@ use tokio::task::{JoinSet, LocalSet};
 use crate::config::{Code, Issuer, KeySource, Loaded, Problem, Service, Severity};
 use crate::jwks::{self, KeyLocation};
 use crate::net::TlsSettings;
+use crate::session::{self, StateSettings};
 use crate::token::Algorithm;
 use crate::upstream::{Origin, reach};
 
-/// How many servers and issuers there are, and how many of them answer.
+/// How many servers, issuers and stores there are, and how many of them answer.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Probe {
     pub(super) servers: Answers,
     /// Those whose keys are published.
     pub(super) issuers: Answers,
+    /// None is asked where it is the memory of the gateway.
+    pub(super) state: Answers,
 }
 
 /// How many are asked, and how many of them answer.
@@ -27,12 +31,14 @@ pub(super) struct Answers {
     pub(super) answering: usize,
 }
 
-/// Connects to every server and fetches every published key set, all at once, and adds a warning for each that does not
-/// answer within `limit`.
+/// Connects to every server and to the state store, and fetches every published key set, all at once, and adds a warning
+/// for each that does not answer within `limit`.
 pub(super) fn probe(loaded: &mut Loaded, limit: Duration) -> anyhow::Result<Probe> {
     let servers = loaded.config.services.iter().flat_map(servers);
     let issuers = loaded.config.auth.issuers.iter().filter_map(published);
-    let targets: Vec<Target> = servers.chain(issuers).collect();
+    let state = Some(&loaded.config.state).filter(|state| **state != StateSettings::Memory);
+    let state = state.cloned().map(Target::State);
+    let targets: Vec<Target> = servers.chain(issuers).chain(state).collect();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build();
@@ -43,6 +49,7 @@ pub(super) fn probe(loaded: &mut Loaded, limit: Duration) -> anyhow::Result<Prob
         let answers = match target {
             Target::Server { .. } => &mut probe.servers,
             Target::Issuer { .. } => &mut probe.issuers,
+            Target::State(_) => &mut probe.state,
         };
         answers.asked += 1;
         match error {
@@ -66,6 +73,7 @@ enum Target {
         location: KeyLocation,
         algorithms: Vec<Algorithm>,
     },
+    State(StateSettings),
 }
 
 fn servers(service: &Service) -> impl Iterator<Item = Target> {
@@ -115,6 +123,7 @@ impl Target {
                 location,
                 algorithms,
             } => jwks::probe(name, location, algorithms, limit).await,
+            Self::State(state) => session::probe(state, limit).await,
         }
     }
 
@@ -128,6 +137,11 @@ impl Target {
                     "the server `{origin}` of the service `{service}` does not answer: {error}"
                 ),
                 "start it, or correct `upstream` of the service",
+            ),
+            Self::State(state) => (
+                Code::UnreachableState,
+                format!("the state store `{state}` cannot be used: {error}"),
+                "start it, or correct `state`",
             ),
             Self::Issuer { name, .. } => (
                 Code::UnreachableKeys,

@@ -2,7 +2,6 @@
 
 mod import;
 mod list;
-mod replace;
 mod store;
 
 use std::path::Path;

@@ -8,9 +8,9 @@ use std::sync::Arc;
 use anyhow::{Context as _, anyhow};
 use rustix::fs::{FlockOperation, flock};
 
-use super::replace::replace;
 use crate::cli::load::shown;
 use crate::cli::load_request;
+use crate::cli::replace::replace;
 use crate::config::edit::{Change, edit};
 use crate::config::{LoadRequest, UsersPlace, find_users, read_users};
 use crate::users::User;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::access::Mode;
 use crate::analysis::simulation::SimulatedVerdict;
 use crate::config::settings::LogFormat;
+use crate::session::AtStart;
 use crate::telemetry::traces::TrustContext;
 use crate::token::Algorithm;
 use crate::upstream::{Balance, HostHeader};
@@ -60,6 +61,9 @@ pub(in crate::config) const VERIFY: Choices<ForwardAuthHeaders> = &[
 
 pub(in crate::config) const MODES: Choices<Mode> =
     &[("enforce", Mode::Enforce), ("report", Mode::Report)];
+
+pub(in crate::config) const AT_START: Choices<AtStart> =
+    &[("wait", AtStart::Wait), ("serve", AtStart::Serve)];
 
 pub(in crate::config) const CACHE: Choices<CacheMode> =
     &[("private", CacheMode::Private), ("pass", CacheMode::Pass)];

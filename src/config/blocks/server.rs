@@ -1,6 +1,6 @@
 //! `gateway.yaml` itself, and `server`, `admin`, `log` and `tracing`.
 
-use super::choices::{FORWARDED, LOG_FORMATS, LOG_LEVELS, TRUST_CONTEXT, words};
+use super::choices::{AT_START, FORWARDED, LOG_FORMATS, LOG_LEVELS, TRUST_CONTEXT, words};
 use super::kinds::{BOOLEAN, DURATION, FILE, LINTS, NETWORK, SIZE, TEXT, TEXTS};
 use super::auth::AUTH;
 use super::rules::TEST;
@@ -18,7 +18,7 @@ pub(in crate::config) static GATEWAY: Block = Block {
         Key::new("log", Kind::Block(&LOG), ""),
         Key::new("tracing", Kind::Block(&TRACING), ""),
         Key::new("auth", Kind::Block(&AUTH), ""),
-        Key::new("state", Kind::Pattern(r"^memory$|^file:|^rediss?(-cluster|-sentinel)?://|^redis\+unix://|\$\{"),
+        Key::new("state", Kind::Either(&[STORE, Kind::Block(&STATE)]),
             "Where sessions, logouts and login attempts are remembered: in this process, in a file, or in a Redis that all replicas share.")
             .default(Shown::Text("memory")).examples(&[Shown::Text("memory"), Shown::Text("file:state.redb"), Shown::Text("redis://127.0.0.1:6379")]),
         Key::new("state_file", FILE, "A file with the text of `state`, where that holds a password."),
@@ -27,6 +27,22 @@ pub(in crate::config) static GATEWAY: Block = Block {
         Key::new("tests", Kind::List(List::of(&Kind::Block(&TEST)).nullable()),
             "Cases that must hold: run by `check`, `test`, at the start and at each reload."),
         Key::new("allow_lints", LINTS, ""),
+    ],
+};
+
+const STORE: Kind = Kind::Pattern(r"^memory$|^file:|^rediss?(-cluster|-sentinel)?://|^redis\+unix://|\$\{");
+
+pub(in crate::config) static STATE: Block = Block {
+    name: "state",
+    meaning: "Where sessions are kept, and what happens where that is away at the start.",
+    nullable: false,
+    rules: &[Rule::NotBoth("url", "url_file")],
+    keys: &[
+        Key::new("url", STORE, "What `state` is as a text.").examples(&[Shown::Text("redis://127.0.0.1:6379")]),
+        Key::new("url_file", FILE, "A file with that text, where it holds a password."),
+        Key::new("at_start", Kind::Choice(|| words(AT_START)),
+            "What is done while a Redis is away at the start. `wait`: nothing listens but the admin listener until it is there, because nobody knows which sessions have ended. `serve`: requests are served as during any outage, and a session that had ended counts until Redis is back.")
+            .default(Shown::Text("wait")),
     ],
 };
 
@@ -95,7 +111,9 @@ pub(in crate::config) static SERVER_LIMITS: Block = Block {
         Key::new("header_bytes", SIZE, "Bytes of a request's head, from 8KiB to 1MiB. Tokens have no other bound.").default(Shown::Text("32KiB")),
         Key::new("headers", Kind::Integer(10, 1000), "Number of header fields; all cookies together count as one over HTTP/2, which splits them.").default(Shown::Number(100)),
         Key::new("body", SIZE, "Bytes of a request's body; 0 is unlimited. A service may set a smaller one.").default(Shown::Number(0)),
-        Key::new("connections", Kind::Integer(1, 1000000), "Open client connections.").default(Shown::Number(20000)),
+        Key::new("connections", Kind::Either(&[Kind::Only(Shown::Text("auto")), Kind::Integer(1, 1000000)]),
+            "Open client connections; more get 503. `auto`: 20000, or fewer where the memory limit of the cgroup, or of the machine, or the open files do not allow so many. A number is taken as it is, but half of the open files is always for services.")
+            .default(Shown::Text("auto")),
         Key::new("streams", Kind::Integer(1, 10000), "Requests at once on one HTTP/2 connection.").default(Shown::Number(100)),
     ],
 };

@@ -1,14 +1,18 @@
-//! Changes to the users file that leave everything else in it as it is: comments, order, spelling.
+//! Changes to the users file, and to the keys of the configuration, that leave everything else in them as it is: comments,
+//! order, spelling.
 //!
 //! A change is made twice: as text, at the places that the parser names, and in the tree of what was read. Only a text
 //! that reads as that tree is given out, so that a style which the text half does not understand is refused, never
 //! damaged.
 
+mod keys;
 mod model;
 mod patch;
 mod render;
 
 use std::fmt;
+
+pub use self::keys::{KeyChange, WrittenKey, WrittenKeys, edit_keys, read_keys};
 
 use self::model::Fresh;
 use self::patch::Patch;
@@ -93,8 +97,11 @@ pub enum EditError {
 /// # Errors
 /// [`EditError`]; the text is to be left as it is.
 pub fn edit(text: &str, change: &Change) -> Result<String, EditError> {
+    make(text, &plan(&parse(text)?, change)?)
+}
+
+fn make(text: &str, patch: &Patch) -> Result<String, EditError> {
     let root = parse(text)?;
-    let patch = plan(&root, change)?;
     let edited = patch.write(text, &root).ok_or(EditError::Style)?;
     let mut expected = root;
     patch.apply(&mut expected).ok_or(EditError::Style)?;

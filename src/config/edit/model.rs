@@ -8,6 +8,8 @@ use crate::config::yaml::{Entry, Node, Value};
 #[derive(Clone, Debug)]
 pub(super) enum Fresh {
     Text(String),
+    /// A variable.
+    Reference(String),
     True,
     False,
     List(Vec<Fresh>),
@@ -33,6 +35,7 @@ impl Fresh {
     pub(super) fn to_node(&self) -> Node {
         let value = match self {
             Self::Text(text) => Value::Quoted(literal(text).into()),
+            Self::Reference(text) => Value::Quoted(text.as_str().into()),
             Self::True => Value::Plain("true".into()),
             Self::False => Value::Plain("false".into()),
             Self::List(items) => Value::List(items.iter().map(Self::to_node).collect()),
@@ -129,20 +132,24 @@ pub(super) fn find_entry<'n>(node: &'n Node, key: &str) -> Option<&'n Entry> {
     entries.iter().find(|entry| &*entry.key == key)
 }
 
-/// The node that a path of keys leads to.
+/// The node that a path of keys, or of places in a list, leads to.
 pub(super) fn find<'n>(root: &'n Node, path: &[impl AsRef<str>]) -> Option<&'n Node> {
-    path.iter()
-        .try_fold(root, |node, key| member(node, key.as_ref()))
+    path.iter().try_fold(root, |node, key| match &node.value {
+        Value::List(items) => items.get(key.as_ref().parse::<usize>().ok()?),
+        Value::Plain(_) | Value::Quoted(_) | Value::Map(_) | Value::Broken => {
+            member(node, key.as_ref())
+        }
+    })
 }
 
 pub(super) fn find_mut<'n>(root: &'n mut Node, path: &[Box<str>]) -> Option<&'n mut Node> {
-    path.iter().try_fold(root, |node, key| {
-        let Value::Map(entries) = &mut node.value else {
-            return None;
-        };
-        entries
-            .iter_mut()
-            .find(|entry| entry.key == *key)
-            .map(|entry| &mut entry.node)
-    })
+    path.iter()
+        .try_fold(root, |node, key| match &mut node.value {
+            Value::Map(entries) => entries
+                .iter_mut()
+                .find(|entry| entry.key == *key)
+                .map(|entry| &mut entry.node),
+            Value::List(items) => items.get_mut(key.parse::<usize>().ok()?),
+            Value::Plain(_) | Value::Quoted(_) | Value::Broken => None,
+        })
 }

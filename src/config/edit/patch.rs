@@ -304,8 +304,10 @@ impl<'t> Page<'t> {
             return Some((at..at, format!(" {}", inline(value))));
         }
         let single = !matches!(entry.node.value, Value::Map(_) | Value::List(_));
-        let range = self.offset(entry.node.span.start)?..self.end(&entry.node)?;
-        single.then(|| (range, inline(value)))
+        let (start, end) = (self.offset(entry.node.span.start)?, self.end(&entry.node)?);
+        // the end of a quoted text in braces may lie behind the space that follows it
+        let end = start + self.text[start..end].trim_end().len();
+        single.then(|| (start..end, inline(value)))
     }
 
     fn remove(&self, map: &Node, key: &str) -> Option<Splice> {

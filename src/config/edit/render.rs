@@ -7,6 +7,7 @@ use crate::config::scalar::{Scalar, resolve};
 pub(super) fn inline(value: &Fresh) -> String {
     match value {
         Fresh::Text(text) => scalar(&literal(text)),
+        Fresh::Reference(text) => scalar(text),
         Fresh::True => "true".to_owned(),
         Fresh::False => "false".to_owned(),
         Fresh::List(items) => format!(
@@ -41,7 +42,7 @@ pub(super) fn block(key: &str, value: &Fresh, step: usize) -> Vec<String> {
                 .map(|item| format!("{indent}- {}", inline(item)));
             std::iter::once(format!("{key}:")).chain(lines).collect()
         }
-        Fresh::Text(_) | Fresh::True | Fresh::False | Fresh::List(_) => {
+        Fresh::Text(_) | Fresh::Reference(_) | Fresh::True | Fresh::False | Fresh::List(_) => {
             vec![format!("{key}: {}", inline(value))]
         }
     }

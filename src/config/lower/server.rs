@@ -1,7 +1,7 @@
 //! `server` and `log`.
 
 use std::net::SocketAddr;
-use std::num::NonZeroU64;
+use std::num::{NonZeroU64, NonZeroUsize};
 use std::time::Duration;
 
 use ipnet::IpNet;
@@ -94,7 +94,7 @@ fn default_server(cores: usize) -> Server {
             header_bytes: 32 << 10,
             headers: 100,
             body: None,
-            connections: 20_000,
+            connections: None,
             streams: 100,
         },
     }
@@ -184,9 +184,21 @@ fn limits(limits: &mut ServerLimits, mut section: Section, reader: &mut Reader<'
     if let Some(entry) = section.take("body") {
         limits.body = body_limit(&entry, reader);
     }
-    section.integer("connections", &mut limits.connections, reader);
+    limits.connections = connections(&mut section, reader);
     section.integer("streams", &mut limits.streams, reader);
     section.finish(reader);
+}
+
+/// `auto`, or a number.
+fn connections(section: &mut Section, reader: &mut Reader<'_>) -> Option<NonZeroUsize> {
+    let entry = section.take("connections")?;
+    let (_, text) = reader.scalar(&entry, "`auto` or a whole number")?;
+    if text == "auto" {
+        return None;
+    }
+    let range = blocks::SERVER_LIMITS.range("connections")?;
+    let number = reader.integer(&entry, range)?;
+    NonZeroUsize::new(usize::try_from(number).ok()?)
 }
 
 /// Bytes of a body; 0 is no limit.

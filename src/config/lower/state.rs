@@ -1,15 +1,42 @@
-//! `state`: where sessions and failed logins are kept.
+//! `state`: where sessions and failed logins are kept, and what is done while that is away at the start.
 
 use std::path::Path;
 
+use crate::config::blocks;
 use crate::config::code::Code;
 use crate::config::finding::{Finding, did_you_mean};
 use crate::config::reader::Reader;
-use crate::config::yaml::Entry;
+use crate::config::yaml::{Entry, Value};
 use crate::session::StateSettings;
 
-/// `state`, or `state_file` with the same text in a file of its own. `None` where nothing is said, or it was refused.
+/// `state`, as a text or as a map with `url`, or `state_file` with the same text in a file of its own. `None` where
+/// nothing is said, or it was refused.
 pub(super) fn state(
+    inline: Option<Entry>,
+    file: Option<Entry>,
+    reader: &mut Reader<'_>,
+) -> Option<StateSettings> {
+    if file.is_some() {
+        return store(inline, file, reader);
+    }
+    let entry = inline?;
+    if !matches!(entry.node.value, Value::Map(_)) {
+        return store(Some(entry), None, reader);
+    }
+    let mut section = reader.section(entry, &blocks::STATE)?;
+    let (url, file) = (section.take("url"), section.take("url_file"));
+    let store = if url.is_none() && file.is_none() {
+        section.require(reader, "url", "redis://127.0.0.1:6379");
+        None
+    } else {
+        store(url, file, reader)
+    };
+    let at_start = section.choice("at_start", blocks::AT_START, reader);
+    section.finish(reader);
+    Some(store?.at_start(at_start.unwrap_or_default()))
+}
+
+fn store(
     inline: Option<Entry>,
     file: Option<Entry>,
     reader: &mut Reader<'_>,

@@ -11,10 +11,13 @@ use redis::{
 use tokio::time::timeout;
 
 use crate::net::{Alpn, Dialer, ServerAddress, TlsSettings};
-use crate::session::settings::RedisTls;
+use crate::session::settings::{RedisSettings, RedisTls};
 
 /// How long a connection may take to be made.
 pub(super) const CONNECT: Duration = Duration::from_secs(2);
+
+/// How long an answer may take.
+pub(super) const ANSWER: Duration = Duration::from_secs(1);
 
 /// Connects, and logs in.
 pub(super) async fn dial(
@@ -37,6 +40,27 @@ pub(super) async fn dial(
     let (connection, driver) = opened.map_err(|_| away("no answer in time"))??;
     tokio::spawn(driver);
     Ok(connection)
+}
+
+/// Connects to a server of these settings.
+pub(super) async fn open(
+    settings: &RedisSettings,
+    node: &ServerAddress,
+    answer: Duration,
+) -> RedisResult<MultiplexedConnection> {
+    let config = AsyncConnectionConfig::new().set_response_timeout(Some(answer));
+    dial(node, settings.tls, &login(settings), config).await
+}
+
+pub(super) fn login(settings: &RedisSettings) -> RedisConnectionInfo {
+    let mut login = RedisConnectionInfo::default().set_db(settings.database);
+    if let Some(username) = &settings.username {
+        login = login.set_username(username);
+    }
+    if let Some(password) = &settings.password {
+        login = login.set_password(password.as_str());
+    }
+    login
 }
 
 /// A connection to one node of a cluster. The library asks for one whenever it learns of a node.

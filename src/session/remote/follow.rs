@@ -13,11 +13,12 @@ use tokio::time::sleep;
 
 use super::connect::{ConnectionPair, connect};
 use super::link::{Connection, Link};
+use super::sentinel::{self, Primary};
 use super::store::{self, ENDED};
 use crate::ambient;
 use crate::session::health::StoreHealth;
 use crate::session::revocations::Revocations;
-use crate::session::settings::RedisSettings;
+use crate::session::settings::{RedisKind, RedisSettings};
 use crate::token::SessionId;
 
 /// How long to wait before a server that is away is tried again.
@@ -41,12 +42,28 @@ pub(super) async fn follow(
 ) {
     loop {
         let trouble = match connect(&settings).await {
-            Ok(pair) => serve(pair, &link, &revocations, &health).await,
+            Ok(mut pair) => {
+                let primary = pair.primary.take();
+                tokio::select! {
+                    trouble = serve(pair, &link, &revocations, &health) => trouble,
+                    trouble = moved(&settings, primary.as_ref()) => trouble,
+                }
+            }
             Err(error) => error.to_string(),
         };
         link.close();
         health.lost(&trouble);
         sleep(RETRY).await;
+    }
+}
+
+/// Waits until the server is the primary no longer, where there is anybody to say so.
+async fn moved(settings: &RedisSettings, primary: Option<&Primary>) -> String {
+    match (&settings.kind, primary) {
+        (RedisKind::Sentinel(name), Some(primary)) => {
+            sentinel::named_another(settings, name, primary).await
+        }
+        _ => std::future::pending().await,
     }
 }
 
@@ -97,7 +114,7 @@ async fn catch_up(pair: &mut ConnectionPair, revocations: &Revocations) -> Redis
     let now = ambient::unix_seconds();
     for (session, until) in revocations.all() {
         if until > now && !known.contains(&session) {
-            store::announce(&mut pair.orders, session, until, now).await?;
+            store::end_again(&mut pair.orders, session, until, now).await?;
         }
     }
     Ok(place)

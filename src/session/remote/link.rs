@@ -8,6 +8,7 @@ use redis::{Cmd, FromRedisValue, RedisResult, ScriptInvocation};
 use tokio::sync::Notify;
 
 use super::dial::NodeConnection;
+use crate::ambient;
 
 /// A connection to one server, or to a cluster. Clones share it.
 #[derive(Clone)]
@@ -23,7 +24,20 @@ pub(super) struct Link {
     generation: Cell<u64>,
     trouble: RefCell<Option<String>>,
     reported: Notify,
+    outage: Cell<Option<Outage>>,
 }
+
+/// The last time without a connection, in seconds since 1970.
+#[derive(Clone, Copy)]
+struct Outage {
+    began: u64,
+    /// `None` while it lasts.
+    ended: Option<u64>,
+}
+
+/// For how many seconds after an outage what was under way when it began may still be repeated: clients were told that the
+/// store is away, and try again.
+const REPEATED: u64 = 60;
 
 impl Connection {
     pub(super) async fn query<T: FromRedisValue>(&mut self, command: &Cmd) -> RedisResult<T> {
@@ -47,12 +61,32 @@ impl Connection {
 impl Link {
     pub(super) fn open(&self, connection: Connection) {
         self.trouble.take();
+        let ended = Some(ambient::unix_seconds());
+        let outage = self.outage.get();
+        self.outage
+            .set(outage.map(|outage| Outage { ended, ..outage }));
         self.generation.set(self.generation.get() + 1);
         self.connection.replace(Some(connection));
     }
 
     pub(super) fn close(&self) {
-        self.connection.take();
+        if self.connection.take().is_some() {
+            let began = ambient::unix_seconds();
+            self.outage.set(Some(Outage { began, ended: None }));
+        }
+    }
+
+    /// A token that was spent since then may be shown again by who has spent it. An exchange that an outage has cut off
+    /// was made or not, and its client has only the token that it showed: what was spent a moment before an outage counts
+    /// as spent a moment ago until a while after it.
+    pub(super) fn spent_since(&self, ordinary: u64, now: u64) -> u64 {
+        let grace = now.saturating_sub(ordinary);
+        match self.outage.get() {
+            Some(Outage { began, ended }) if ended.is_none_or(|ended| now <= ended + REPEATED) => {
+                ordinary.min(began.saturating_sub(grace))
+            }
+            Some(_) | None => ordinary,
+        }
     }
 
     /// The connection, and which one it is.

@@ -1,6 +1,6 @@
 //! `state: redis://…`: what all replicas share.
 //!
-//! `connect` finds the server, `dial` opens one connection, `follow` keeps the connection alive and hears of sessions that
+//! `connect` finds the server, `sentinel` asks for it and follows a failover, `dial` opens one connection, `follow` keeps the connection alive and hears of sessions that
 //! end anywhere, `store` does what is requested of sessions, and `throttle` what is requested of logins. Every change is
 //! one atomic step of Redis; a call that fails or takes too long counts as the loss of the store, and everything is
 //! refused until it was found again.
@@ -9,6 +9,7 @@ mod connect;
 mod dial;
 mod follow;
 mod link;
+mod sentinel;
 mod store;
 mod throttle;
 
@@ -37,8 +38,7 @@ pub(super) async fn serve(
     revocations: Arc<Revocations>,
     health: Arc<StoreHealth>,
 ) {
-    // the library takes its cryptography from the process; an error says that it is there already
-    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    provide_cryptography();
     let link = Rc::new(Link::default());
     spawn_local(keep_following(
         settings,
@@ -58,6 +58,19 @@ pub(super) async fn serve(
             drop(slot);
         });
     }
+}
+
+/// The library takes its cryptography from the process.
+fn provide_cryptography() {
+    // an error says that it is there already
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+}
+
+/// Whether a server is found that takes writes.
+pub(super) async fn probe(settings: &RedisSettings) -> Result<(), String> {
+    provide_cryptography();
+    let probed = async { store::probe(&mut connect::connect(settings).await?.orders).await };
+    probed.await.map_err(|error| error.to_string())
 }
 
 /// Follows again where following has panicked: without it this replica would not hear of any further logout.

@@ -10,7 +10,8 @@ use super::throttle;
 
 use crate::session::family::{Family, Shown};
 use crate::session::job::{
-    EndSession, ExchangeOrder, Job, JobReply, Open, StoreUnavailable, TokenExchange, answer,
+    EndSession, ExchangeOrder, Job, JobReply, Open, StoreMemory, StoreUnavailable, TokenExchange,
+    answer,
 };
 use crate::session::revocations::Revocations;
 use crate::token::SessionId;
@@ -36,7 +37,9 @@ pub(super) async fn perform(job: Job, link: &Link, revocations: &Revocations) {
     let (connection, used) = (&mut connection, &Used { link, generation });
     match job {
         Job::Open(order, reply) => finish(reply, used, open(connection, &order).await),
-        Job::Exchange(order, reply) => {
+        Job::Exchange(mut order, reply) => {
+            let now = order.exchange.now;
+            order.exchange.spent_since = link.spent_since(order.exchange.spent_since, now);
             finish(reply, used, exchange(connection, &order, revocations).await)
         }
         Job::End(order, reply) => finish(reply, used, end(connection, order, revocations).await),
@@ -82,7 +85,7 @@ pub(super) async fn probe(connection: &mut Connection) -> RedisResult<()> {
 }
 
 /// Tells all replicas that a session has ended, until its last token has expired.
-pub(super) async fn announce(
+async fn announce(
     connection: &mut Connection,
     session: SessionId,
     until: u64,
@@ -122,20 +125,22 @@ async fn exchange(
         if revocations.contains(&order.session) {
             return Ok(TokenExchange::Refused);
         }
-        let (subject, opened_at) = (family.subject.clone(), family.opened_at);
-        match order.make(&mut family) {
+        let became = family.exchange(&order.exchange);
+        match became {
             Shown::Expired => return Ok(TokenExchange::Refused),
             Shown::Reused => {
                 end(connection, order.end(&family), revocations).await?;
-                return Ok(TokenExchange::Reused { subject });
+                return Ok(TokenExchange::Reused {
+                    subject: family.subject,
+                });
             }
-            Shown::Good => {
+            Shown::Good | Shown::Forgotten => {
                 let mut swap = SWAP.key(&key);
                 swap.arg(before)
                     .arg(text_of(&family))
-                    .arg(life(&family, order.now));
+                    .arg(life(&family, order.exchange.now));
                 if connection.run(&swap).await? {
-                    return Ok(TokenExchange::Good { subject, opened_at });
+                    return Ok(TokenExchange::good(&family, StoreMemory::of(became)));
                 }
             }
         }
@@ -163,6 +168,20 @@ async fn end(
     revocations.add(&[(order.session, until)]);
     announce(connection, order.session, until, order.now).await?;
     deleted
+}
+
+/// Ends a session again at a server that has forgotten that it has ended: it may have forgotten as well that its family
+/// was deleted.
+pub(super) async fn end_again(
+    connection: &mut Connection,
+    session: SessionId,
+    until: u64,
+    now: u64,
+) -> RedisResult<()> {
+    let (): () = connection
+        .query(cmd("DEL").arg(family_key(&session)))
+        .await?;
+    announce(connection, session, until, now).await
 }
 
 /// Without a family nothing is noted: anybody could make up sessions to end.

@@ -295,5 +295,11 @@ impl Totals {
         let name = "gatelatch_config_last_reload_success_timestamp_seconds";
         text.gauge(name, "When the configuration was last loaded, since 1970")
             .level(&[], self.last_success);
+        let help = "The keys for tokens: the one that signs, and those that only verify";
+        let mut family = text.gauge("gatelatch_token_key", help);
+        for (at, kid) in self.keys.iter().enumerate() {
+            let purpose = if at == 0 { "sign" } else { "verify" };
+            family.level(&[("kid", kid), ("use", purpose)], 1);
+        }
     }
 }

@@ -53,6 +53,8 @@ pub struct Metrics {
     last_reload_successful: AtomicBool,
     /// In seconds since 1970; 0 before the first.
     last_success: AtomicU64,
+    /// The names of the keys for tokens, the one that signs first.
+    keys: Mutex<Vec<Box<str>>>,
     access_log: OnceLock<Dropped>,
     spans: OnceLock<SpanCounts>,
     audit: OnceLock<AuditCounts>,
@@ -72,6 +74,7 @@ impl Metrics {
             fetches: Mutex::default(),
             last_reload_successful: AtomicBool::new(false),
             last_success: AtomicU64::new(0),
+            keys: Mutex::default(),
             access_log: OnceLock::new(),
             spans: OnceLock::new(),
             audit: OnceLock::new(),
@@ -130,6 +133,12 @@ impl Metrics {
     pub fn configuration_loaded(&self, at: u64) {
         self.last_success.store(at, Ordering::Relaxed);
         self.last_reload_successful.store(true, Ordering::Relaxed);
+    }
+
+    /// Shows by which names the keys for tokens go, the one that signs first. No name says anything about a secret.
+    pub fn show_keys<'n>(&self, names: impl Iterator<Item = &'n str>) {
+        let names = names.map(Box::from).collect();
+        *self.keys.lock().unwrap_or_else(PoisonError::into_inner) = names;
     }
 
     /// Counts one reload that ended `at` seconds since 1970.
@@ -195,6 +204,11 @@ impl Metrics {
             fetches: self.fetches(),
             last_reload_successful: self.last_reload_successful.load(Ordering::Relaxed),
             last_success: self.last_success.load(Ordering::Relaxed),
+            keys: self
+                .keys
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .clone(),
             dropped_lines: self.access_log.get().map_or(0, Dropped::lines),
             exported_spans: self.spans.get().map_or(0, SpanCounts::exported),
             dropped_spans: self.spans.get().map_or(0, SpanCounts::dropped),
@@ -356,6 +370,7 @@ mod tests {
             "gatelatch_reloads counter",
             "gatelatch_config_last_reload_successful gauge",
             "gatelatch_config_last_reload_success_timestamp_seconds gauge",
+            "gatelatch_token_key gauge",
         ];
         assert_eq!(families.collect::<Vec<_>>(), expected);
         assert!(text.ends_with("\n# EOF\n"));

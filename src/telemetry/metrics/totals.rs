@@ -31,6 +31,7 @@ pub(super) struct Totals {
     pub(super) fetches: BTreeMap<Box<str>, ByLabel<FetchOutcome>>,
     pub(super) last_reload_successful: bool,
     pub(super) last_success: u64,
+    pub(super) keys: Vec<Box<str>>,
     pub(super) dropped_lines: u64,
     pub(super) exported_spans: u64,
     pub(super) dropped_spans: u64,

@@ -9,6 +9,7 @@ mod error;
 mod pem;
 mod public;
 mod signer;
+mod spki;
 
 use std::fmt;
 use std::sync::Arc;
@@ -22,6 +23,7 @@ use serde_json::{Map, Value, json};
 pub use error::{KeyError, SECRET_BYTES};
 pub(super) use pem::private_key_text;
 pub(super) use public::PublicKey;
+pub use spki::public_key_text;
 
 use self::public::PublicCheck;
 use self::signer::Signer;
@@ -107,6 +109,11 @@ impl Key {
     /// The name of the key: `kid` (RFC 7515, section 4.1.4).
     pub fn id(&self) -> &str {
         &self.verifying.id
+    }
+
+    /// The signature of a message, in unpadded base64url; `None` where the key cannot sign.
+    pub(super) fn sign(&self, message: &[u8]) -> Option<String> {
+        self.signer.sign(message)
     }
 
     /// A token in compact form that makes these claims (RFC 7515, section 7.1); `None` where the key cannot sign.

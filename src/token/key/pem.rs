@@ -100,7 +100,7 @@ pub(in crate::token) fn private_key_text(pkcs8: Vec<u8>) -> Zeroizing<String> {
     write(&Pem::new("PRIVATE KEY", pkcs8))
 }
 
-fn write(block: &Pem) -> Zeroizing<String> {
+pub(super) fn write(block: &Pem) -> Zeroizing<String> {
     let config = EncodeConfig::new().set_line_ending(LineEnding::LF);
     Zeroizing::new(pem::encode_config(block, config))
 }

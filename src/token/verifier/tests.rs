@@ -475,3 +475,50 @@ fn refusals_are_safe_to_quote() {
     }
     assert_eq!(TokenError::Expired.description(), "the token has expired");
 }
+
+/// Whatever the clock does between two looks, a token that is remembered and one that is new get the same answer.
+#[test]
+fn what_is_remembered_is_judged_by_the_time_as_what_is_new() {
+    let offsets = [
+        -90_000, -3600, -31, -30, -1, 0, 29, 30, 1799, 3600, 86_399, 90_000,
+    ];
+    let dates = |name: &str| {
+        let dates = [
+            None,
+            Some(-3600),
+            Some(0),
+            Some(1200),
+            Some(3600),
+            Some(90_000),
+        ];
+        dates.map(|offset: Option<i64>| {
+            offset.map_or(String::new(), |offset| {
+                format!(r#","{name}":{}"#, NOW.saturating_add_signed(offset))
+            })
+        })
+    };
+    let mut remembered = 0;
+    for (iat, nbf, exp) in dates("iat").iter().flat_map(|iat| {
+        dates("nbf")
+            .into_iter()
+            .flat_map(move |nbf| dates("exp").map(move |exp| (iat.clone(), nbf.clone(), exp)))
+    }) {
+        let claims = format!(r#"{{"iss":"gatelatch","aud":"jobs","sub":"alice"{iat}{nbf}{exp}}}"#);
+        let token = sign(HEADER, claims);
+        let at = offsets.map(|offset| NOW.saturating_add_signed(offset));
+        for held in at
+            .iter()
+            .filter_map(|now| verifier().verify(&token, *now).ok())
+        {
+            remembered += 1;
+            for now in at {
+                assert_eq!(
+                    verifier().is_still_valid(&held, now),
+                    verifier().verify(&token, now).is_ok(),
+                    "{iat}{nbf}{exp} at {now}"
+                );
+            }
+        }
+    }
+    assert!(remembered > 100, "{remembered}");
+}

@@ -33,6 +33,7 @@ pub struct GatewayBuilder {
     services: String,
     workers: usize,
     listen: String,
+    admin: u16,
     launcher: Vec<String>,
     binary: PathBuf,
     server: String,
@@ -72,6 +73,7 @@ pub fn gateway(services: &str) -> GatewayBuilder {
         services: services.to_owned(),
         workers: 2,
         listen: "\"127.0.0.1:0\"".to_owned(),
+        admin: 0,
         launcher: Vec::new(),
         binary: PathBuf::from(env!("CARGO_BIN_EXE_gatelatch")),
         server: String::new(),
@@ -207,6 +209,7 @@ impl GatewayBuilder {
         let Self {
             workers,
             listen,
+            admin,
             server,
             auth,
             token,
@@ -223,7 +226,7 @@ impl GatewayBuilder {
         let services = self.services.replace("UPSTREAM", &upstream);
         format!(
             "server: {{ listen: [{listen}], workers: {workers}{server} }}
-admin: {{ listen: \"127.0.0.1:0\" }}
+admin: {{ listen: \"127.0.0.1:{admin}\" }}
 auth: {{ users_file: users.yaml, token: {{ secret: \"{SECRET}\"{token} }}{auth} }}
 {more}
 services:
@@ -237,6 +240,18 @@ services:
         let patience = self.patience;
         let (folder, command, streams) = self.lay_out();
         Gateway::start(folder, command, streams, patience)
+    }
+
+    /// Starts it at these ports where it cannot serve yet, and waits for nothing.
+    pub fn start_unready(mut self, port: u16, admin: u16) -> Gateway {
+        self.listen = format!("\"127.0.0.1:{port}\"");
+        self.admin = admin;
+        let patience = self.patience;
+        let (folder, command, streams) = self.lay_out();
+        let mut gateway = Gateway::spawn(folder, command, streams, patience);
+        gateway.address.set_port(port);
+        gateway.admin.set_port(admin);
+        gateway
     }
 
     /// Starts it where it cannot run, and waits for its end. Returns the exit code and what it printed on stderr.
@@ -309,6 +324,27 @@ pub struct Gateway {
 impl Gateway {
     fn start(
         folder: tempfile::TempDir,
+        command: Command,
+        streams: Streams,
+        patience: Duration,
+    ) -> Self {
+        let mut gateway = Self::spawn(folder, command, streams, patience);
+        let listening = gateway.event("listening");
+        let of = |key: &str| match listening.as_str() {
+            Some(text) => text
+                .split_once(&format!(" {key}="))
+                .map(|(_, rest)| rest.to_owned()),
+            None => listening.get(key).map(Value::to_string),
+        };
+        gateway.address = address_in(&of("clients").unwrap());
+        if let Some(admin) = of("admin") {
+            gateway.admin = address_in(&admin);
+        }
+        gateway
+    }
+
+    fn spawn(
+        folder: tempfile::TempDir,
         mut command: Command,
         streams: Streams,
         patience: Duration,
@@ -324,7 +360,7 @@ impl Gateway {
                 channel().1
             }
         };
-        let mut gateway = Self {
+        Self {
             address: SocketAddr::from(([127, 0, 0, 1], 0)),
             admin: SocketAddr::from(([127, 0, 0, 1], 0)),
             folder,
@@ -333,19 +369,7 @@ impl Gateway {
             lines,
             printed,
             patience,
-        };
-        let listening = gateway.event("listening");
-        let of = |key: &str| match listening.as_str() {
-            Some(text) => text
-                .split_once(&format!(" {key}="))
-                .map(|(_, rest)| rest.to_owned()),
-            None => listening.get(key).map(Value::to_string),
-        };
-        gateway.address = address_in(&of("clients").unwrap());
-        if let Some(admin) = of("admin") {
-            gateway.admin = address_in(&admin);
         }
-        gateway
     }
 
     /// Waits for an event whose message, or in text format whose line, contains this.

@@ -40,7 +40,7 @@ pub use modern::{Modern, Seen, TestBody, Tongue, in_pieces, said};
 pub use openid::OpenIdProvider;
 pub use programs::{openid_packages, optimised_gateway, output, program, python, skip, superuser};
 pub use raw::RawUpstream;
-pub use redis::Redis;
+pub use redis::{Redis, free_port, on_a_port};
 pub use sessions::{Tokens, log_in_from, log_out, post, refresh, refresh_at, tokens};
 pub use stoppable::Stoppable;
 pub use tls::{Shaken, TlsClient};

@@ -116,6 +116,28 @@ impl Redis {
     }
 }
 
+/// A port that was free a moment ago.
+pub fn free_port() -> u16 {
+    std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port()
+}
+
+/// Starts a Redis that must have a port; ports may be taken in between.
+pub fn on_a_port(arguments: impl Fn(&str) -> Vec<String>) -> Option<(Redis, u16)> {
+    for _ in 0..20 {
+        let port = free_port();
+        let arguments = arguments(&port.to_string());
+        let redis = Redis::start(&arguments.iter().map(String::as_str).collect::<Vec<_>>())?;
+        if redis.is_running() {
+            return Some((redis, port));
+        }
+    }
+    panic!("no port is free");
+}
+
 fn spawn(program: &Path, folder: &Path, more: &[String]) -> Child {
     let mut command = Command::new(program);
     // a sentinel begins with its configuration, and keeps no data

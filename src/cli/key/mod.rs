@@ -1,5 +1,9 @@
 //! `gatelatch key`: new keys for tokens.
 
+mod confirm;
+mod place;
+mod rotate;
+
 use std::fs::OpenOptions;
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -12,14 +16,16 @@ use base64::engine::general_purpose::STANDARD;
 use clap::{ArgGroup, Subcommand};
 use zeroize::Zeroizing;
 
+use self::rotate::RotateArgs;
 use crate::ambient;
 use crate::token::{self, Algorithm, Key};
 
-/// Make keys that sign tokens
+/// Make keys that sign tokens, and exchange them
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   gatelatch key generate --algorithm Ed25519 --out token.pem
-  gatelatch key generate --secret >> secret.txt")]
+  gatelatch key generate --secret >> secret.txt
+  gatelatch key rotate --dry-run")]
 pub(super) struct KeyArgs {
     #[command(subcommand)]
     command: Command,
@@ -28,6 +34,7 @@ pub(super) struct KeyArgs {
 #[derive(Debug, Subcommand)]
 enum Command {
     Generate(GenerateArgs),
+    Rotate(RotateArgs),
 }
 
 /// Make a private key, or a secret
@@ -67,8 +74,14 @@ fn algorithm(text: &str) -> Result<Algorithm, String> {
     }
 }
 
-pub(super) fn run(args: &KeyArgs) -> anyhow::Result<ExitCode> {
-    let Command::Generate(args) = &args.command;
+pub(super) fn run(args: &KeyArgs, config: &Path) -> anyhow::Result<ExitCode> {
+    match &args.command {
+        Command::Generate(args) => generate(args),
+        Command::Rotate(args) => rotate::run(args, config),
+    }
+}
+
+fn generate(args: &GenerateArgs) -> anyhow::Result<ExitCode> {
     let text = match args.algorithm {
         Some(algorithm) => token::generate(algorithm).context("the system cannot make a key")?,
         None => Zeroizing::new(STANDARD.encode(ambient::random_bytes::<48>()) + "\n"),

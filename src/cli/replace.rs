@@ -14,7 +14,11 @@ use crate::ambient;
 ///
 /// # Errors
 /// Where the file is not what it was, and where it cannot be written; then it stays as it is.
-pub(super) fn replace(target: &Path, before: Option<&str>, text: &str) -> anyhow::Result<()> {
+pub(in crate::cli) fn replace(
+    target: &Path,
+    before: Option<&str>,
+    text: &str,
+) -> anyhow::Result<()> {
     let folder = target.parent().unwrap_or(Path::new("/"));
     let failed = || format!("cannot replace `{}`; nothing was changed", target.display());
     let temporary = Temporary::beside(target).with_context(failed)?;
@@ -32,6 +36,22 @@ pub(super) fn replace(target: &Path, before: Option<&str>, text: &str) -> anyhow
     File::open(folder)
         .and_then(|folder| folder.sync_all())
         .with_context(|| format!("cannot sync `{}`", folder.display()))
+}
+
+/// Writes a file that is not there yet, with the owner and the mode of `model`, or for its owner only where that is not
+/// there either.
+///
+/// # Errors
+/// Where it cannot be written, or is there.
+pub(in crate::cli) fn create_like(target: &Path, model: &Path, text: &str) -> anyhow::Result<()> {
+    let failed = || format!("cannot write `{}`; nothing was changed", target.display());
+    if target.symlink_metadata().is_ok() {
+        bail!("`{}` exists and is not overwritten", target.display());
+    }
+    let temporary = Temporary::beside(target).with_context(failed)?;
+    let like = model.exists().then_some(model);
+    temporary.write(text, like).with_context(failed)?;
+    temporary.rename_to(target).with_context(failed)
 }
 
 fn current(target: &Path) -> io::Result<Option<String>> {
