@@ -93,10 +93,13 @@ fn keys_are_found_by_the_metadata_of_the_issuer() {
     }
 }
 
+/// What is answered elsewhere, where the metadata are, how they are changed, and what is said about it.
+type Refused = (&'static str, &'static str, fn(&mut Value), &'static str);
+
 #[test]
 fn metadata_that_lead_elsewhere_are_refused() {
     let moved = "HTTP/1.1 302 Found\r\nLocation: /keys\r\nContent-Length: 0\r\n\r\n";
-    let cases: [(&str, &'static str, fn(&mut Value), &str); 8] = [
+    let cases: [Refused; 8] = [
         (
             NOT_FOUND,
             OPENID,
