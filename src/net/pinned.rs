@@ -84,16 +84,17 @@ impl ServerCertVerifier for PinnedVerifier {
 
 /// Whether all that is wrong is the path. The certificate's own dates are looked at before it.
 fn lacks_a_path(error: &Error) -> bool {
-    match error {
-        Error::InvalidCertificate(
-            CertificateError::UnknownIssuer | CertificateError::BadSignature,
-        ) => true,
-        Error::InvalidCertificate(CertificateError::Other(other)) => matches!(
-            other.0.downcast_ref(),
-            Some(webpki::Error::CaUsedAsEndEntity)
-        ),
-        _ => false,
+    let Error::InvalidCertificate(fault) = error else {
+        return false;
+    };
+    if let CertificateError::Other(other) = fault {
+        let fault = other.0.downcast_ref();
+        return matches!(fault, Some(webpki::Error::CaUsedAsEndEntity));
     }
+    matches!(
+        fault,
+        CertificateError::UnknownIssuer | CertificateError::BadSignature
+    )
 }
 
 #[cfg(test)]

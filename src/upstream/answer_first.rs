@@ -63,9 +63,10 @@ impl AnswerFirst {
         write: impl FnOnce(Pin<&mut DialedStream>) -> Poll<io::Result<T>>,
     ) -> Poll<io::Result<T>> {
         if !self.deaf {
-            match write(Pin::new(&mut self.stream)) {
-                Poll::Ready(Err(_)) => self.deaf = true,
-                written => return written,
+            let written = write(Pin::new(&mut self.stream));
+            self.deaf = matches!(written, Poll::Ready(Err(_)));
+            if !self.deaf {
+                return written;
             }
         }
         Poll::Ready(Ok(taken))

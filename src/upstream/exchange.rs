@@ -12,6 +12,10 @@ use super::response_body::ResponseBody;
 use crate::wire::settle_response;
 
 /// The reply of a server.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly every reply is an answer, and a box would be an allocation for each"
+)]
 pub enum UpstreamReply {
     /// An ordinary answer.
     Answer(Response<ResponseBody>),

@@ -70,7 +70,7 @@ fn its_dates_count() {
     for (is_ca, self_signed) in [(true, true), (false, true), (true, false), (false, false)] {
         for (years, why) in [((2000, 2001), "expired"), ((3999, 4000), "not valid yet")] {
             let own = certificate(is_ca, self_signed, years, &["localhost"]);
-            let refused = verify(&[own.clone()], &own, "localhost").unwrap_err();
+            let refused = verify(std::slice::from_ref(&own), &own, "localhost").unwrap_err();
             assert!(refused.contains(why), "{refused}");
         }
     }
