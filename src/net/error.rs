@@ -96,20 +96,24 @@ impl TlsFailure {
     fn of(error: &io::Error) -> Self {
         use rustls::{CertificateError as Fault, Error};
         let error = error.get_ref().and_then(|error| error.downcast_ref());
-        #[expect(
-            clippy::wildcard_enum_match_arm,
-            reason = "the enum is rustls' and grows"
-        )]
-        match error {
-            Some(Error::InvalidCertificate(fault)) => match fault {
-                Fault::Expired | Fault::ExpiredContext { .. } => Self::Expired,
-                Fault::NotValidYet | Fault::NotValidYetContext { .. } => Self::NotYetValid,
-                Fault::UnknownIssuer => Self::UnknownIssuer,
-                Fault::NotValidForName | Fault::NotValidForNameContext { .. } => Self::WrongName,
-                _ => Self::Certificate,
-            },
-            Some(Error::AlertReceived(_)) => Self::Alert,
-            Some(_) | None => Self::Handshake,
+        let fault = match error {
+            Some(Error::InvalidCertificate(fault)) => fault,
+            Some(Error::AlertReceived(_)) => return Self::Alert,
+            Some(_) | None => return Self::Handshake,
+        };
+        if matches!(fault, Fault::Expired | Fault::ExpiredContext { .. }) {
+            Self::Expired
+        } else if matches!(fault, Fault::NotValidYet | Fault::NotValidYetContext { .. }) {
+            Self::NotYetValid
+        } else if matches!(fault, Fault::UnknownIssuer) {
+            Self::UnknownIssuer
+        } else if matches!(
+            fault,
+            Fault::NotValidForName | Fault::NotValidForNameContext { .. }
+        ) {
+            Self::WrongName
+        } else {
+            Self::Certificate
         }
     }
 }

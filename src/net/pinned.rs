@@ -84,15 +84,16 @@ impl ServerCertVerifier for PinnedVerifier {
 
 /// Whether all that is wrong is the path. The certificate's own dates are looked at before it.
 fn lacks_a_path(error: &Error) -> bool {
-    if let Error::InvalidCertificate(CertificateError::Other(other)) = error {
-        return matches!(
-            other.0.downcast_ref(),
-            Some(webpki::Error::CaUsedAsEndEntity)
-        );
+    let Error::InvalidCertificate(fault) = error else {
+        return false;
+    };
+    if let CertificateError::Other(other) = fault {
+        let fault = other.0.downcast_ref();
+        return matches!(fault, Some(webpki::Error::CaUsedAsEndEntity));
     }
     matches!(
-        error,
-        Error::InvalidCertificate(CertificateError::UnknownIssuer | CertificateError::BadSignature)
+        fault,
+        CertificateError::UnknownIssuer | CertificateError::BadSignature
     )
 }
 

@@ -64,10 +64,10 @@ impl AnswerFirst {
     ) -> Poll<io::Result<T>> {
         if !self.deaf {
             let written = write(Pin::new(&mut self.stream));
-            if !matches!(written, Poll::Ready(Err(_))) {
+            self.deaf = matches!(written, Poll::Ready(Err(_)));
+            if !self.deaf {
                 return written;
             }
-            self.deaf = true;
         }
         Poll::Ready(Ok(taken))
     }

@@ -14,7 +14,7 @@ use crate::wire::settle_response;
 /// The reply of a server.
 #[expect(
     clippy::large_enum_variant,
-    reason = "nearly all are answers, for which a box is an allocation"
+    reason = "nearly every reply is an answer, and a box would be an allocation for each"
 )]
 pub enum UpstreamReply {
     /// An ordinary answer.
