@@ -1,9 +1,5 @@
 //! One attempt at a server, and whether it may be repeated.
 
-use std::future::{Future, poll_fn};
-use std::pin::pin;
-use std::task::Poll;
-
 use http::response::Parts;
 use hyper::upgrade::Upgraded;
 
@@ -11,7 +7,6 @@ use super::error::ForwardError;
 use super::outbound::Outbound;
 use super::spare::Spare;
 use super::state::ServerLoad;
-use crate::ambient::Deadline;
 use crate::telemetry::metrics::GaugeGuard;
 
 /// A connection that speaks another protocol from now on (RFC 9110, section 7.8).
@@ -63,14 +58,4 @@ impl Again {
             Use::Further => Self::Unsent(unsent),
         }
     }
-}
-
-/// Waits for something until a deadline has passed; then there is `None`.
-pub(super) async fn within<F: Future>(deadline: &Deadline, future: F) -> Option<F::Output> {
-    let mut future = pin!(future);
-    poll_fn(|cx| match future.as_mut().poll(cx) {
-        Poll::Ready(output) => Poll::Ready(Some(output)),
-        Poll::Pending => deadline.poll_passed(cx).map(|()| None),
-    })
-    .await
 }

@@ -10,7 +10,7 @@ use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use tokio::runtime::Handle;
 
-use super::attempt::within;
+use super::within::within;
 use crate::ambient::Ticker;
 
 /// How long what a client still sends is taken in and thrown away.

@@ -17,7 +17,7 @@ use hyper_util::rt::TokioIo;
 use tokio::task::AbortHandle;
 
 use super::answer_first::AnswerFirst;
-use super::attempt::{Again, Failed, Switched, Use, within};
+use super::attempt::{Again, Failed, Switched, Use};
 use super::body::{BodyExchange, RequestBody};
 use super::dial_context::DialContext;
 use super::error::ForwardError;
@@ -27,6 +27,7 @@ use super::proven_rest::{MARGIN, ProvenRest, Rest};
 use super::settings::Timeouts;
 use super::spare::Spare;
 use super::switching;
+use super::within::within;
 use crate::ambient::Deadline;
 use crate::net::DialedStream;
 use crate::telemetry::metrics::GaugeGuard;

@@ -16,7 +16,7 @@ use hyper::client::conn::http2::{Builder, Connection, SendRequest};
 use hyper::rt::Executor;
 use hyper_util::rt::{TokioIo, TokioTimer};
 
-use super::attempt::{Again, Failed, Use, within};
+use super::attempt::{Again, Failed, Use};
 use super::body::RequestBody;
 use super::dial_context::DialContext;
 use super::error::ForwardError;
@@ -24,6 +24,7 @@ use super::limits::{LARGEST_HEAD, MOST_FIELDS};
 use super::outbound::Outbound;
 use super::rewrite;
 use super::settings::Timeouts;
+use super::within::within;
 use crate::ambient::Deadline;
 use crate::net::DialedStream;
 use crate::telemetry::metrics::GaugeGuard;

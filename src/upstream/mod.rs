@@ -34,6 +34,7 @@ mod state;
 mod switching;
 mod tls_failures;
 mod traced;
+mod within;
 
 pub use attempt::Switched;
 pub use body::RequestBody;
