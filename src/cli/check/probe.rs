@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use tokio::task::{JoinSet, LocalSet};
 
-use crate::config::{Code, Loaded, Problem, Service, Severity};
+use crate::config::{self, Code, Loaded, Place, Problem, Service, Severity};
 use crate::net::TlsSettings;
 use crate::upstream::{ForwardError, Origin, reach};
 
@@ -41,16 +41,30 @@ pub(super) fn probe(loaded: &mut Loaded, limit: Duration) -> anyhow::Result<Prob
 struct Server {
     service: String,
     origin: Origin,
+    place: Option<Place>,
     tls: Option<Arc<TlsSettings>>,
 }
 
 fn servers(service: &Service) -> impl Iterator<Item = Server> {
-    let server = |origin: &Origin| Server {
+    let server = |(index, origin): (usize, &Origin)| Server {
         service: service.name.clone(),
         origin: origin.clone(),
+        place: service.servers.get(index).map(place),
         tls: service.upstream.tls.clone(),
     };
-    service.upstream.servers.iter().map(server)
+    service.upstream.servers.iter().enumerate().map(server)
+}
+
+/// The line itself is not shown: what a load saw of it is gone.
+fn place(origin: &config::Origin) -> Place {
+    Place {
+        file: origin.file.clone(),
+        line: origin.line,
+        column: origin.column,
+        end_line: origin.line,
+        end_column: origin.column,
+        excerpt: None,
+    }
 }
 
 /// The servers that do not answer, in the order of the configuration.
@@ -73,7 +87,10 @@ async fn connect_all(servers: &[Server], limit: Duration) -> Vec<(usize, Forward
 
 fn unreachable(
     Server {
-        service, origin, ..
+        service,
+        origin,
+        place,
+        ..
     }: &Server,
     error: &ForwardError,
 ) -> Problem {
@@ -83,7 +100,7 @@ fn unreachable(
         message: format!(
             "the server `{origin}` of the service `{service}` does not answer: {error}"
         ),
-        place: None,
+        place: place.clone(),
         help: Some("start it, or correct `upstream` of the service".to_owned()),
         notes: Vec::new(),
     }

@@ -34,7 +34,7 @@ pub(super) use self::server::{
 };
 pub(super) use self::services::{CORS, IDENTITY, OPENAPI, PATHS, SERVICE, SERVICE_LIMITS};
 pub(super) use self::shape::root_of;
-pub(super) use self::users::{API_KEY, USER, USERS};
+pub(super) use self::users::{API_KEY, AUTHELIA_ATTRIBUTES, USER, USERS};
 
 /// A map with known keys.
 #[derive(Debug)]
@@ -74,6 +74,8 @@ pub(super) struct Key {
     /// Empty where the kind says it.
     meaning: &'static str,
     required: bool,
+    /// Taken without being read, and not proposed.
+    unread: bool,
     default: Option<Shown>,
     examples: &'static [Shown],
 }
@@ -193,6 +195,7 @@ impl Key {
             kind,
             meaning,
             required: false,
+            unread: false,
             default: None,
             examples: &[],
         }
@@ -201,6 +204,13 @@ impl Key {
     const fn required(self) -> Self {
         Self {
             required: true,
+            ..self
+        }
+    }
+
+    const fn unread(self) -> Self {
+        Self {
+            unread: true,
             ..self
         }
     }

@@ -17,7 +17,7 @@ use crate::config::scalar::Scalar;
 use crate::config::shown::shown;
 use crate::config::span::Span;
 use crate::config::yaml::{Entry, Node, Value};
-use crate::users::{PasswordHash, User};
+use crate::users::{PasswordHash, User, is_user_name};
 
 /// `None` where something was reported that leaves no user.
 pub(super) fn user(
@@ -29,9 +29,10 @@ pub(super) fn user(
     let subject = subject(&entry, reader);
     let mut section = reader.section(entry, &blocks::USER)?;
     let (inline, file) = (section.take("password"), section.take("password_file"));
+    let name = subject.as_deref().unwrap_or("NAME");
     let password = reader
         .secret(inline, file)
-        .and_then(|(span, text)| password(span, &text, &mut all.costs, reader));
+        .and_then(|(span, text)| password((name, span), &text, &mut all.costs, reader));
     let roles = section
         .either(reader, "roles", "groups")
         .and_then(|entry| roles(entry, reader, None));
@@ -52,6 +53,11 @@ pub(super) fn user(
     let keys = section
         .take("api_keys")
         .map(|entry| api_keys::api_keys(entry, &mut all.keys, reader));
+    for attribute in blocks::AUTHELIA_ATTRIBUTES {
+        if let Some(entry) = section.take(attribute) {
+            all.unread.push(attribute, entry.key_span);
+        }
+    }
     section.finish(reader);
     let identity = Identity {
         subject: subject?,
@@ -78,10 +84,8 @@ pub(super) fn user(
     })
 }
 
-/// The name is the token's `sub` and stands in headers and logs.
 fn subject(entry: &Entry, reader: &mut Reader<'_>) -> Option<Box<str>> {
-    let visible = |c: char| !c.is_whitespace() && !c.is_control() && !is_invisible(c);
-    if !entry.key.is_empty() && entry.key.len() <= 255 && entry.key.chars().all(visible) {
+    if is_user_name(&entry.key) {
         return Some(entry.key.clone());
     }
     let message = format!("`{}` is not a user name", shown(&entry.key));
@@ -90,29 +94,23 @@ fn subject(entry: &Entry, reader: &mut Reader<'_>) -> Option<Box<str>> {
     None
 }
 
-/// Characters that make two names look alike: marks of direction and width zero.
-fn is_invisible(c: char) -> bool {
-    matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-        | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff0}'..='\u{ffff}' | '\u{e0000}'..='\u{e0fff}')
-}
-
 fn password(
-    span: Span,
+    (user, span): (&str, Span),
     text: &str,
     costs: &mut Costs,
     reader: &mut Reader<'_>,
 ) -> Option<PasswordHash> {
     match PasswordHash::parse(text) {
         Ok(hash) => {
-            costs.note(span, &hash);
+            costs.note((user, span), &hash);
             Some(hash)
         }
         Err(error) => {
-            reader.report(Finding::error(
-                Code::InvalidHash,
-                span,
-                format!("`password` is {error}"),
-            ));
+            let user = shown(user);
+            let message = format!("`password` of `{user}` is {error}");
+            let finding = Finding::error(Code::InvalidHash, span, message);
+            let renew = format!("gatelatch user set-password {user}");
+            reader.report(finding.help(error.remedy(&renew)));
             None
         }
     }
