@@ -12,7 +12,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use gatelatch::ambient;
 use gatelatch::token::{
-    Algorithm, Holder, IssuerSettings, Key, TokenCache, TokenIssuer, Verifier, VerifierSettings,
+    Algorithm, ClaimPath, Holder, IssuerSettings, Key, TokenCache, TokenIssuer, Verifier,
+    VerifierSettings,
 };
 use jsonwebtoken::Algorithm::HS256;
 use jsonwebtoken::DecodingKey;
@@ -42,7 +43,8 @@ fn token(key: &Key, number: u64) -> String {
         issuer: "gatelatch".to_owned(),
         audience: "gatelatch".to_owned(),
         access_ttl: Duration::from_secs(1800),
-        roles_claim: "roles".to_owned(),
+        roles_claim: ClaimPath::of("roles"),
+        longest_token: usize::MAX,
     };
     let holder = Holder {
         subject: "alice@example.com",

@@ -5,6 +5,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 venv=target/test-venv
 requirements=scripts/requirements.txt
+node=target/test-node
+node_packages=tests/apps/openid
 optimised=target/bounded/gatelatch
 # what the tests print, and what they skip: binary, test and reason, with tabs in between
 record=target/test-output.txt
@@ -15,7 +17,7 @@ usage() {
 usage: scripts/test.sh [--fast | --bound]
 
 Without an option, every check: format, lints, and all tests, as CI does. The tests start nginx, HAProxy, Redis, Chromium,
-valgrind and Python applications; as root on Debian or Ubuntu the script installs what is missing, elsewhere it says what
+valgrind, Python applications and an OpenID provider from npm; as root on Debian or Ubuntu the script installs what is missing, elsewhere it says what
 that is.
 
   --bound   with the bound on instructions as well, which needs an optimised build: minutes the first time. Where there
@@ -53,10 +55,12 @@ whole() {
     provide_packages
     provide_rust
     provide_python
+    provide_node
     unset GATELATCH_TEST_FAST
     # a test that lacks what it needs fails, where it would otherwise be skipped
     export GATELATCH_TEST_ALL=1
     export GATELATCH_TEST_PYTHON="$PWD/$venv/bin/python"
+    export GATELATCH_TEST_NODE="$PWD/$node"
     export CARGO_BUILD_JOBS="${CARGO_BUILD_JOBS:-2}"
     step cargo fmt --check
     step cargo clippy --all-targets --locked -- -D warnings
@@ -116,6 +120,7 @@ missing_packages() {
     command -v valgrind >/dev/null || echo valgrind
     command -v systemd-analyze >/dev/null || echo systemd
     command -v ip >/dev/null || echo iproute2
+    command -v npm >/dev/null || echo npm
     command -v promtool >/dev/null || echo prometheus
     python3 -c 'import ensurepip, venv' 2>/dev/null || echo python3-venv
 }
@@ -148,6 +153,17 @@ provide_python() {
     "$venv/bin/pip" install --quiet --disable-pip-version-check --requirement "$requirements" ||
         fail "cannot install $requirements: is PyPI reachable?"
     cp "$requirements" "$venv/installed.txt"
+}
+
+# A real OpenID provider, and a Node that is new enough for it. Nothing of the packages runs while they are installed.
+provide_node() {
+    cmp -s "$node_packages/package-lock.json" "$node/installed.json" && return
+    rm -rf "$node"
+    mkdir -p "$node"
+    cp "$node_packages/package.json" "$node_packages/package-lock.json" "$node"
+    npm ci --prefix "$node" --ignore-scripts --no-audit --no-fund --silent ||
+        fail "cannot install $node_packages/package.json: is the registry of npm reachable?"
+    cp "$node_packages/package-lock.json" "$node/installed.json"
 }
 
 fail() {

@@ -51,7 +51,7 @@ pub(super) fn refuse(refusal: Refusal) -> AdminResponse {
 pub(super) fn problem(status: StatusCode, detail: &str) -> AdminResponse {
     let title = status.canonical_reason().unwrap_or_default();
     let body = serde_json::json!({ "type": "about:blank", "title": title, "status": status.as_u16(), "detail": detail });
-    respond(status, "application/problem+json", body.to_string())
+    respond(status, "application/problem+json", format!("{body}\n"))
 }
 
 /// A response with a complete body.

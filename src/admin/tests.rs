@@ -57,6 +57,7 @@ impl Admin {
             server: server.into(),
             state,
             share,
+            tls_failures: Box::default(),
         };
         let metrics = Metrics::new();
         let sessions = Sessions::start(

@@ -11,7 +11,9 @@ use http::Method;
 
 use self::compare::Candidate;
 pub use self::explanation::{ConditionReport, Explanation, PrecedenceLoss, RuleReport};
-use crate::access::{AccessSubject, Decision, Forbid, ForbidReason, Policy, RequestPath, RuleId};
+use crate::access::{
+    AccessSubject, DecidedPath, Decision, Forbid, ForbidReason, Policy, RequestPath, RuleId,
+};
 
 /// Decides like [`Policy::decide`], by comparing every rule with every other, and says why. Only the evaluation of the
 /// winner's requirement is shared with [`Policy::decide`].
@@ -57,6 +59,7 @@ fn without_rule(
         decision: Decision::Forbid(Forbid {
             rule: None,
             reason: ForbidReason::NoRule,
+            about: DecidedPath::Target,
         }),
         winner: None,
         beaten: Vec::new(),

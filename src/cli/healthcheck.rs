@@ -19,7 +19,8 @@ const LONGEST_TIMEOUT: Duration = Duration::from_secs(3600);
 
 /// Ask a running gateway whether it is ready, for a container's HEALTHCHECK.
 ///
-/// It asks `/readyz` of the admin listener. Exit code 0 is ready, 1 is not ready or not there.
+/// It asks `/readyz` of the admin listener. Exit code 0 is ready, 1 is not ready or not there. Of the configuration
+/// only `admin.listen` is read: no secret needs to be set, and nothing else needs to be right.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   gatelatch healthcheck --config /etc/gatelatch/gateway.yaml

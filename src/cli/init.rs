@@ -14,7 +14,9 @@ use crate::config::{gateway_schema, users_schema};
 
 const GATEWAY: &str = include_str!("init/gateway.yaml");
 const USERS: &str = include_str!("init/users.yaml");
-/// Everything that is written.
+/// What keeps the secret out of a repository; one that exists is left as it is.
+const IGNORED: &str = ".env\n";
+/// Everything else that is written.
 const NAMES: [&str; 5] = [
     "gateway.yaml",
     "users.yaml",
@@ -27,9 +29,9 @@ const COST: u32 = 12;
 
 /// Write a first configuration with a user, ready to run
 ///
-/// Writes a commented gateway.yaml, a users.yaml with one administrator and a .env with a fresh secret, and the JSON
-/// Schemas with which editors complete both. The administrator's password is printed once and kept nowhere. Files that
-/// exist are never overwritten.
+/// Writes a commented gateway.yaml, a users.yaml with one administrator, a .env with a fresh secret and a .gitignore that
+/// keeps it out of a repository, and gateway.schema.json and users.schema.json, with which editors complete both. The
+/// administrator's password is printed once and kept nowhere. Files that exist are never overwritten.
 #[derive(clap::Args, Clone, Debug)]
 #[command(after_help = "Examples:
   gatelatch init
@@ -45,8 +47,8 @@ pub struct InitArgs {
 /// # Errors
 /// Where one of the files exists, or cannot be written.
 pub fn run(args: &InitArgs) -> anyhow::Result<ExitCode> {
-    let password = write_all(&args.directory)?;
-    next_steps(&args.directory, &password, &mut anstream::stdout().lock())?;
+    let written = write_all(&args.directory)?;
+    next_steps(&args.directory, &written, &mut anstream::stdout().lock())?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -57,8 +59,15 @@ enum Readers {
     Owner,
 }
 
-/// Gives back the password of the user `admin`.
-fn write_all(directory: &Path) -> anyhow::Result<String> {
+/// What was written, beside [`NAMES`].
+struct Written {
+    /// The password of the user `admin`.
+    password: String,
+    /// Whether a `.gitignore` was written; `false` where there is one.
+    ignore: bool,
+}
+
+fn write_all(directory: &Path) -> anyhow::Result<Written> {
     refuse_existing(directory)?;
     let password = URL_SAFE_NO_PAD.encode(ambient::random_bytes::<15>());
     let hash = ambient::hash_password(&password, COST).context("cannot hash the password")?;
@@ -82,7 +91,15 @@ fn write_all(directory: &Path) -> anyhow::Result<String> {
         write_new(&path, text, readers)
             .with_context(|| format!("cannot write `{}`", path.display()))?;
     }
-    Ok(password)
+    let ignore = directory.join(".gitignore");
+    let ignore = match write_new(&ignore, IGNORED, Readers::All) {
+        Ok(()) => true,
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => false,
+        Err(error) => {
+            return Err(error).with_context(|| format!("cannot write `{}`", ignore.display()));
+        }
+    };
+    Ok(Written { password, ignore })
 }
 
 fn refuse_existing(directory: &Path) -> anyhow::Result<()> {
@@ -121,29 +138,30 @@ fn restrict(options: &mut OpenOptions, readers: Readers) {
 #[cfg(not(unix))]
 fn restrict(_: &mut OpenOptions, _: Readers) {}
 
-fn next_steps(directory: &Path, password: &str, out: &mut impl Write) -> io::Result<()> {
+fn next_steps(directory: &Path, written: &Written, out: &mut impl Write) -> io::Result<()> {
     let file = |name: &str| directory.join(name).display().to_string();
-    let config = file("gateway.yaml");
+    let (config, password) = (file("gateway.yaml"), &written.password);
+    let names = NAMES.iter().map(|name| file(name));
+    let names = names.chain(written.ignore.then(|| file(".gitignore")));
+    writeln!(out, "wrote {}", names.collect::<Vec<_>>().join(", "))?;
+    if !written.ignore {
+        let ignore = file(".gitignore");
+        writeln!(
+            out,
+            "{ignore} exists and is left as it is: see that it names `.env`"
+        )?;
+    }
     writeln!(
         out,
-        "wrote {config}, {} and {}, and the schemas that editors read",
-        file("users.yaml"),
-        file(".env")
-    )?;
-    writeln!(out)?;
-    writeln!(out, "user:      admin")?;
-    writeln!(out, "password:  {password}    (shown this once)")?;
-    writeln!(out)?;
-    writeln!(out, "next:")?;
-    writeln!(
-        out,
-        "  1. name your service under `upstream` in {config} and write its rules"
-    )?;
-    writeln!(out, "  2. gatelatch check --config {config}")?;
-    writeln!(out, "  3. gatelatch run --config {config}")?;
-    writeln!(
-        out,
-        "  4. curl http://127.0.0.1:8080/auth/login -d username=admin -d password={password}"
+        "
+user:      admin
+password:  {password}    (shown this once)
+
+next:
+  1. name your service under `upstream` in {config} and write its rules
+  2. gatelatch check --config {config}
+  3. gatelatch run --config {config}
+  4. sign in at http://127.0.0.1:8080/auth/login, and look at http://127.0.0.1:9900/"
     )
 }
 
@@ -157,7 +175,8 @@ mod tests {
     fn what_is_written_loads_and_the_password_fits() {
         let directory = tempfile::tempdir().unwrap();
         let target = directory.path().join("new");
-        let password = write_all(&target).unwrap();
+        let Written { password, ignore } = write_all(&target).unwrap();
+        assert!(ignore);
         let loaded = load(&load_request(&target.join("gateway.yaml"))).unwrap();
         assert_eq!(loaded.warnings, Vec::new());
         assert_eq!(loaded.config.directory.users().count(), 1);
@@ -167,6 +186,28 @@ mod tests {
             .find_map(|line| line.trim().strip_prefix("password: "))
             .unwrap();
         assert!(bcrypt::verify(password, hash).unwrap());
+    }
+
+    #[test]
+    fn what_is_printed_names_every_file_and_puts_no_password_into_a_command() {
+        for (existing, ignored) in [(None, IGNORED), (Some("target\n"), "target\n")] {
+            let directory = tempfile::tempdir().unwrap();
+            if let Some(text) = existing {
+                fs::write(directory.path().join(".gitignore"), text).unwrap();
+            }
+            let written = write_all(directory.path()).unwrap();
+            let mut printed = Vec::new();
+            next_steps(directory.path(), &written, &mut printed).unwrap();
+            let printed = String::from_utf8(printed).unwrap();
+            for file in fs::read_dir(directory.path()).unwrap() {
+                let path = file.unwrap().path().display().to_string();
+                assert!(printed.contains(&path), "{path}: {printed}");
+            }
+            assert_eq!(printed.matches(&written.password).count(), 1, "{printed}");
+            let ignore = fs::read_to_string(directory.path().join(".gitignore")).unwrap();
+            assert_eq!(ignore, ignored);
+            assert_eq!(printed.contains("is left as it is"), existing.is_some());
+        }
     }
 
     #[cfg(unix)]
@@ -192,7 +233,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let users = directory.path().join("users.yaml");
         fs::write(&users, "mine").unwrap();
-        let error = write_all(directory.path()).unwrap_err().to_string();
+        let error = write_all(directory.path()).err().unwrap().to_string();
         assert_eq!(
             error,
             format!(

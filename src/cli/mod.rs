@@ -39,6 +39,7 @@ use clap::error::{ContextKind, ContextValue};
 use clap::{CommandFactory as _, Parser, Subcommand};
 
 use self::printing::ClosedPipe;
+use crate::config::find_admin;
 
 /// An authentication gateway in front of services that know nothing of it.
 ///
@@ -155,7 +156,7 @@ fn run_command(config: &Path, command: Command) -> anyhow::Result<ExitCode> {
 }
 
 fn admin_listener(config: &Path) -> anyhow::Result<Option<SocketAddr>> {
-    Ok(load::load(config)?.config.admin)
+    find_admin(&load_request(config)).map_err(load::shown)
 }
 
 #[cfg(test)]

@@ -2,11 +2,11 @@
 
 use super::code::Code;
 use super::finding::{Finding, did_you_mean};
-use super::lower::Places;
+use super::places::Places;
 use super::settings::{Config, Origin};
 use super::shown::shown;
 use super::span::Span;
-use crate::access::RuleId;
+use crate::access::{Decision, RuleId};
 use crate::analysis::simulation::{
     CallerSpec, SimulatedCaller, SimulatedDestination, SimulatedOutcome, SimulatedRequest,
     SimulatedVerdict, Simulation,
@@ -176,8 +176,16 @@ fn ask(
     let finding = match simulation.find(&case.request) {
         Ok(SimulatedDestination::Service(index, target)) if !places.is_empty() => {
             let policy = &config.services[index].policy;
-            let explanation =
-                analysis::explain(policy, &target.method, &target.path, &subject.caller);
+            let allowed = |path| {
+                let decision = policy.decide(&target.method, path, &subject.caller);
+                matches!(decision, Decision::Allow(_))
+            };
+            // the path that is denied, where the `Destination` is
+            let destination = target.destination.as_ref();
+            let decided = destination
+                .filter(|_| allowed(&target.path))
+                .unwrap_or(&target.path);
+            let explanation = analysis::explain(policy, &target.method, decided, &subject.caller);
             let finding = explain(finding, &explanation, config, (index, places));
             match explanation.remedies.as_slice() {
                 remedies @ [_, ..] if case.expected == SimulatedVerdict::Allowed => {

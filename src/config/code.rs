@@ -53,6 +53,8 @@ pub enum Code {
     InvalidKey,
     /// A key of a published set that is not used because it is broken.
     BrokenKey,
+    /// A path of claims whose dots may belong to a name.
+    AmbiguousClaim,
     /// Keys that somebody on the way could exchange.
     ExposedKeys,
     /// A secret that could be guessed.
@@ -91,6 +93,8 @@ pub enum Code {
     SurprisingOverlap,
     /// A path asks for more than what lies under it.
     UnguardedSubtree,
+    /// A rule lets a WebDAV method act on a tree in which another rule asks for more.
+    RecursiveMethod,
     /// A role that no user has.
     UnusedRole,
     /// A user whom no rule admits.
@@ -107,6 +111,8 @@ pub enum Code {
     ReportOnly,
     /// A server that does not answer; looked for by `check --probe` only.
     UnreachableUpstream,
+    /// An issuer whose keys cannot be had; looked for by `check --probe` only.
+    UnreachableKeys,
     /// A lint is allowed where it has nothing to say.
     PointlessAllow,
     /// One of the `tests` does not hold.
@@ -127,6 +133,7 @@ pub enum Code {
 
 impl Code {
     /// The name that is printed.
+    #[allow(clippy::too_many_lines, reason = "a table with a line a code")]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::UnreadableFile => "unreadable-file",
@@ -153,6 +160,7 @@ impl Code {
             Self::InvalidHash => "invalid-hash",
             Self::InvalidKey => "invalid-key",
             Self::BrokenKey => "broken-key",
+            Self::AmbiguousClaim => "ambiguous-claim",
             Self::ExposedKeys => "exposed-keys",
             Self::WeakSecret => "weak-secret",
             Self::NoSecret => "no-secret",
@@ -172,6 +180,7 @@ impl Code {
             Self::PublicUnderProtected => "public-under-protected",
             Self::SurprisingOverlap => "surprising-overlap",
             Self::UnguardedSubtree => "unguarded-subtree",
+            Self::RecursiveMethod => "recursive-method",
             Self::UnusedRole => "unused-role",
             Self::LockedOutUser => "locked-out-user",
             Self::SharedSecret => "shared-secret",
@@ -180,6 +189,7 @@ impl Code {
             Self::OpenAdmin => "open-admin",
             Self::ReportOnly => "report-only",
             Self::UnreachableUpstream => "unreachable-upstream",
+            Self::UnreachableKeys => "unreachable-keys",
             Self::PointlessAllow => "pointless-allow",
             Self::FailedTest => "failed-test",
             Self::UnknownUser => "unknown-user",

@@ -22,6 +22,15 @@ pub(super) struct Section {
     withheld: Option<&'static str>,
 }
 
+impl Reader<'_> {
+    /// A map with the keys of a block.
+    pub(super) fn section(&mut self, entry: Entry, block: &'static Block) -> Option<Section> {
+        let span = entry.key_span;
+        let entries = self.map(entry)?;
+        Some(Section::new(span, entries, block))
+    }
+}
+
 impl Section {
     /// `span` is where a missing key is reported.
     pub(super) fn new(span: Span, entries: Vec<Entry>, block: &'static Block) -> Self {

@@ -14,17 +14,17 @@ use super::admin_token::AdminToken;
 use super::server_tls::ServerTls;
 use crate::access::{HostPattern, Mode, Mount, PathOptions, Policy, Router};
 use crate::analysis::simulation::Simulation;
-use crate::net::HttpUrl;
+use crate::jwks::KeyLocation;
 use crate::pages::Theme;
 use crate::session::{AttemptLimits, StateSettings};
 use crate::telemetry::audit::AuditSink;
 use crate::telemetry::traces::TraceSettings;
 use crate::token::{
-    IssuerKeys, Key, KeySet, RemoteKeys, TrustSettings, TrustedIssuer, TrustedIssuers,
+    ClaimPath, IssuerKeys, Key, KeySet, RemoteKeys, TrustSettings, TrustedIssuer, TrustedIssuers,
     VerifierSettings, VerifyingKey,
 };
 use crate::users::Directory;
-use crate::wire::{ForwardedFields, Host, OwnPaths};
+use crate::wire::{CacheMode, ForwardedFields, Host, OwnPaths};
 use crate::{upstream, wire};
 
 /// Everything that one load of both files says.
@@ -202,7 +202,7 @@ pub enum KeySource {
     /// In the configuration or in a file.
     Fixed(KeySet),
     /// Published there.
-    Url(HttpUrl),
+    Published(KeyLocation),
 }
 
 impl Config {
@@ -243,12 +243,12 @@ impl Auth {
     /// The other issuers, ready to verify; `remote` gives the keys of one that publishes them.
     pub fn trusted_issuers(
         &self,
-        remote: impl Fn(&TrustSettings, &HttpUrl) -> Arc<RemoteKeys>,
+        remote: impl Fn(&TrustSettings, &KeyLocation) -> Arc<RemoteKeys>,
     ) -> TrustedIssuers {
         let issuers = self.issuers.iter().map(|Issuer { settings, keys }| {
             let keys = match keys {
                 KeySource::Fixed(keys) => IssuerKeys::Fixed(keys.clone()),
-                KeySource::Url(url) => IssuerKeys::Remote(remote(settings, url)),
+                KeySource::Published(location) => IssuerKeys::Remote(remote(settings, location)),
             };
             TrustedIssuer {
                 settings: settings.clone(),
@@ -281,7 +281,7 @@ pub struct Token {
     /// The longest life of any token that is accepted; default 24 h.
     pub max_lifetime: Duration,
     /// The claim that new tokens carry the roles in; default `roles`.
-    pub roles_claim: String,
+    pub roles_claim: ClaimPath,
 }
 
 /// How long a signing key is there.
@@ -347,6 +347,10 @@ pub struct Service {
     pub response_fields: wire::ResponseFields,
     /// Bytes of a request body; the smaller of this and the server's limit counts. Already merged.
     pub body_limit: Option<NonZeroU64>,
+    /// Whether `Location` and `Content-Location` of its answers are written as the client sees them; default true.
+    pub rewrite_location: bool,
+    /// What becomes of `Cache-Control` in answers to one caller.
+    pub cache: CacheMode,
     /// Whether people without a credential are sent to the sign-in page; default true.
     pub login_redirect: bool,
     /// `openapi.path`: where clients find the service's OpenAPI document, to which the gateway adds what the rules ask;

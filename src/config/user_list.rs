@@ -3,14 +3,16 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::excerpt::{Source, seal};
+use super::excerpt::Source;
 use super::files::{Files, beside};
 use super::finding::Findings;
-use super::load::{LoadRequest, dotenv, open};
+use super::load::{LoadRequest, dotenv};
 use super::lower::{self, Defaults, UsersFile, UsersRead};
+use super::partial::{ask, problems};
 use super::problem::Problems;
 use super::reader::Reader;
 use super::span::File;
+use crate::token::ClaimPath;
 use crate::users::User;
 
 /// Where the users are, and what the configuration says about them.
@@ -18,7 +20,7 @@ use crate::users::User;
 pub struct UsersPlace {
     /// The users file, which need not exist.
     pub path: PathBuf,
-    roles_claim: String,
+    roles_claim: ClaimPath,
 }
 
 /// Asks the configuration where the users are.
@@ -26,23 +28,12 @@ pub struct UsersPlace {
 /// # Errors
 /// The problems of a configuration that cannot be read, or does not say it.
 pub fn find_users(request: &LoadRequest) -> Result<UsersPlace, Problems> {
-    let mut sources = Vec::new();
-    let (mut files, mut findings) = (Files::default(), Findings::default());
-    let variables = dotenv(request, &mut files, &mut findings, &mut sources);
-    let root = open(
-        File::Config,
-        &request.path,
-        None,
-        (&mut files, &mut findings),
-        &mut sources,
-    );
-    let mut reader = Reader::new(variables, findings, files, &request.path);
-    let place = root.and_then(|root| {
+    ask(request, |root, reader| {
         let defaults = Defaults {
             fallback_secret: &request.fallback_secret,
             cores: request.cores,
         };
-        let draft = lower::config(root, &defaults, &mut reader);
+        let draft = lower::config(root, &defaults, reader);
         let path = match draft.users_file {
             UsersFile::Named(path, _) => path,
             UsersFile::Default => beside(&request.path, "users.yaml"),
@@ -52,8 +43,7 @@ pub fn find_users(request: &LoadRequest) -> Result<UsersPlace, Problems> {
             path,
             roles_claim: draft.roles_claim,
         })
-    });
-    place.ok_or_else(|| problems(reader, &sources))
+    })
 }
 
 /// Reads the users out of the text of their file, in its order.
@@ -88,9 +78,4 @@ pub fn read_users(
         .into_iter()
         .map(|(user, _)| Arc::clone(user))
         .collect())
-}
-
-fn problems(reader: Reader<'_>, sources: &[Source]) -> Problems {
-    let (findings, files) = reader.finish();
-    Problems::new(seal(findings.into_sorted(), sources), files.finish().0)
 }

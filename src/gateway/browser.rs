@@ -20,10 +20,7 @@ pub(super) fn refuse_foreign(intake: &Intake, identified: &Identified) -> Result
         upgrades: intake.upgrade.is_some(),
         site: &intake.site,
     };
-    if is_foreign(&request, intake.credential.as_ref(), intake, identified) {
-        return Err(Rejection::CrossOrigin);
-    }
-    Ok(())
+    check_sender(&request, intake.credential.as_ref(), intake, identified)
 }
 
 /// The parts of a request that a cross-site request forgery could abuse.
@@ -33,20 +30,24 @@ pub(super) struct BrowserRequest<'a> {
     pub(super) site: &'a Site,
 }
 
-/// Whether another site makes a signed-in browser send it: a request that may change something, or opens a connection
+/// Refuses what another site makes a signed-in browser send: a request that may change something, or opens a connection
 /// on which anything can be said.
-pub(super) fn is_foreign(
+pub(super) fn check_sender(
     request: &BrowserRequest<'_>,
     credential: Option<&Credential>,
     intake: &Intake,
     identified: &Identified,
-) -> bool {
+) -> Result<(), Rejection> {
     let from_cookie =
         credential.is_some_and(|credential| credential.source() == CredentialSource::Cookie);
     let in_session =
         from_cookie && matches!(identified.credential, CredentialOutcome::Holds { .. });
     let harmless = is_safe(request.method) && !request.upgrades;
-    in_session && !harmless && !request.site.sends(&intake.head.headers)
+    if !in_session || harmless {
+        return Ok(());
+    }
+    let checked = request.site.check_sender(&intake.head.headers);
+    checked.map_err(Rejection::CrossOrigin)
 }
 
 /// Redirects browsers to the sign-in page where programs receive 401.

@@ -5,7 +5,7 @@ use http::Method;
 use super::facts::RequestFacts;
 use super::rejection::Rejection;
 use super::snapshot::ServiceSnapshot;
-use crate::access::{Caller, ForbidReason, Permit, PolicyDenial, RequestPath};
+use crate::access::{Caller, ForbidReason, Permit, PolicyDenial, RequestedPaths};
 use crate::identify::CredentialOutcome;
 
 /// Enforces the decision of the service's policy.
@@ -14,12 +14,12 @@ use crate::identify::CredentialOutcome;
 /// The rejection, where the denial is enforced.
 pub(super) fn enforce<'a>(
     service: &ServiceSnapshot,
-    (method, path): (&Method, &'a RequestPath),
+    (method, paths): (&Method, RequestedPaths<'a>),
     caller: &'a Caller,
     credential: &CredentialOutcome,
     facts: &mut RequestFacts,
 ) -> Result<Permit<'a>, Rejection> {
-    match service.policy.enforce(method, path, caller) {
+    match service.policy.enforce(method, paths, caller) {
         Ok(permit) => {
             let denial = permit.denial().cloned();
             let reported = denial.map(|denial| reject(denial, credential));

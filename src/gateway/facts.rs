@@ -8,11 +8,12 @@ use http::{HeaderValue, Method};
 
 use super::rejection::Rejection;
 use super::renewal::Renewal;
+use super::seen::SeenRequest;
 use super::traced::Traced;
 use crate::access::{ClientAddress, Identity, Permit, RuleId};
 use crate::identify::Identified;
 use crate::telemetry::metrics::RequestOutcome;
-use crate::wire::{Answered, Intake};
+use crate::wire::{Answered, CacheRisk, Intake, Scheme};
 
 /// The facts about a request that its record needs.
 pub(super) struct RequestFacts {
@@ -24,6 +25,8 @@ pub(super) struct RequestFacts {
     pub(super) request_id: HeaderValue,
     /// Empty where it is missing or malformed.
     pub(super) host: Box<str>,
+    /// The origin by which the client asks, for the URLs of an answer.
+    pub(super) site: ClientSite,
     /// The path that is decided on; as sent where it is malformed.
     pub(super) path: Box<str>,
     pub(super) route: Route,
@@ -36,8 +39,21 @@ pub(super) struct RequestFacts {
     pub(super) reason: Option<String>,
     /// What a page of another origin may read of the response; only where the service has a `cors` block.
     pub(super) cors: Option<Answered>,
+    /// Whether a shared cache could hand the answer to others.
+    pub(super) cache_risk: Option<CacheRisk>,
+    /// Only where a person sees the answer.
+    pub(super) seen: Option<Box<SeenRequest>>,
     /// Only where requests are traced.
     pub(super) trace: Option<Box<Traced>>,
+}
+
+/// The origin by which a client asks. A share of the head's own bytes would keep all of them for as long as the answer takes.
+pub(super) struct ClientSite {
+    pub(super) scheme: Scheme,
+    /// With its port; `None`: it is the host of the request.
+    host: Option<Box<str>>,
+    /// The `Host` of the request, with its port; `None`: it is that of the site.
+    sent: Option<Box<str>>,
 }
 
 /// Who answers a request.
@@ -59,6 +75,11 @@ impl RequestFacts {
             client,
             request_id,
             host: Box::default(),
+            site: ClientSite {
+                scheme: Scheme::Http,
+                host: None,
+                sent: None,
+            },
             path: Box::default(),
             route: Route::None,
             user: None,
@@ -67,6 +88,8 @@ impl RequestFacts {
             outcome: RequestOutcome::BadRequest,
             reason: None,
             cors: None,
+            cache_risk: None,
+            seen: None,
             trace: None,
         }
     }
@@ -74,18 +97,33 @@ impl RequestFacts {
     pub(super) fn begin(&mut self, head: &Parts, trace: Option<Box<Traced>>) {
         self.method = head.method.clone();
         self.path = head.uri.path().into();
+        self.seen = SeenRequest::of(head);
         self.trace = trace;
     }
 
     pub(super) fn receive(&mut self, intake: &Intake) {
         self.host = intake.host.name().into();
+        self.site = ClientSite::of(intake);
         self.client = intake.client.address;
+        if let Some(seen) = &mut self.seen {
+            seen.receive(intake);
+        }
         if let Some(traced) = &mut self.trace {
             traced.scheme = intake.site.scheme;
         }
         if let Some(id) = &intake.request_id {
             self.request_id = id.clone();
         }
+    }
+
+    /// The `host[:port]` that the client sees.
+    pub(super) fn site_host(&self) -> &str {
+        self.site.host.as_deref().unwrap_or(&self.host)
+    }
+
+    /// The `Host` that the client, or a proxy before the gateway, has sent.
+    pub(super) fn sent_host(&self) -> &str {
+        self.site.sent.as_deref().unwrap_or(self.site_host())
     }
 
     /// Most paths are sent in their one spelling.
@@ -110,5 +148,17 @@ impl RequestFacts {
             let status = denial.status().as_u16();
             format!("would be {status}: {}", denial.reason())
         });
+    }
+}
+
+impl ClientSite {
+    fn of(intake: &Intake) -> Self {
+        let text = |field: &HeaderValue| field.to_str().unwrap_or_default().into();
+        let (site, sent) = (&intake.site.host, intake.host.field());
+        Self {
+            scheme: intake.site.scheme,
+            host: (site != intake.host.name()).then(|| text(site)),
+            sent: (site != sent).then(|| text(sent)),
+        }
     }
 }

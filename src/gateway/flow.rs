@@ -5,33 +5,36 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::header::VIA;
-use http::{Request, Response, Version};
-use hyper::body::Incoming;
+use http::{Method, Request, Response, Version};
 
 use super::audited;
 use super::connection::ClientConnection;
 use super::document::{self, Read};
 use super::downstream::Downstream;
-use super::judge::{Forward, NextStep, PortalRequest, identify_sender, judge};
+use super::judge::{Forward, NextStep, PortalRequest, judge};
+use super::location;
 use super::note;
 use super::record::RequestRecord;
+use super::refusal_page::show_refusal;
 use super::rejection::{Rejection, upstream_error_kind};
 use super::renewal::Renewal;
 use super::reply::{Reply, ReplyBody, add_own_fields};
+use super::sender::identify_sender;
 use super::snapshot::Snapshot;
 use super::switch::Switch;
 use super::worker::{Pinned, Worker};
+use crate::access::{AccessSubject, Decision, Identity, Mode};
 use crate::ambient;
 use crate::identify::{CredentialOutcome, Identified};
-use crate::portal::PortalCaller;
-use crate::upstream::{ForwardError, ResponseBody, UpstreamReply};
-use crate::wire::{FieldPresence, add_renewal, remove_hop_by_hop, via};
+use crate::portal::{PortalCaller, PortalContext};
+use crate::upstream::{ClientBody, ForwardError, ResponseBody, UpstreamReply};
+use crate::wire::{Destination, FieldPresence, Intake, add_renewal, remove_hop_by_hop, via};
 
 /// Answers a request, whatever it is, and sees to it that it is written down once. The request is boxed since each step
 /// on its way here would move it.
 pub async fn handle(
     worker: &Rc<Worker>,
-    request: Box<Request<Incoming>>,
+    request: Box<Request<ClientBody>>,
     connection: &ClientConnection,
 ) -> Reply {
     let mut record = RequestRecord::begin(worker, connection.peer().address().into());
@@ -60,7 +63,7 @@ enum Answer {
 async fn answer(
     worker: &Rc<Worker>,
     pinned: &Pinned,
-    request: Box<Request<Incoming>>,
+    request: Box<Request<ClientBody>>,
     connection: &ClientConnection,
     record: &mut RequestRecord,
 ) -> Result<Answer, Rejection> {
@@ -150,7 +153,7 @@ fn reply(answer: Result<Answer, Rejection>, mut record: Box<RequestRecord>) -> R
         Ok(Answer::Own(mut response)) => {
             add_own_fields(&record, response.headers_mut());
             record.status = Some(response.status().as_u16());
-            ReplyBody::own(response, record)
+            ReplyBody::own(show_refusal(&record, response, None), record)
         }
         Ok(Answer::Verified(response)) => {
             record.status = Some(response.status().as_u16());
@@ -159,7 +162,8 @@ fn reply(answer: Result<Answer, Rejection>, mut record: Box<RequestRecord>) -> R
         Err(rejection) => {
             let mut response = rejection.respond();
             add_own_fields(&record, response.headers_mut());
-            ReplyBody::own(response, record)
+            let why = rejection.why_foreign();
+            ReplyBody::own(show_refusal(&record, response, why.as_deref()), record)
         }
     };
     if let Some(session) = renewal {
@@ -196,6 +200,12 @@ fn pass_on<B>(response: &mut Response<B>, record: &mut RequestRecord) {
     if present.has(FieldPresence::SET_COOKIE) {
         record.snapshot().cookie.guard(response.headers_mut());
     }
+    if present.has(FieldPresence::LOCATION) {
+        location::rewrite(response.headers_mut(), record);
+    }
+    if let Some(risk) = record.facts.cache_risk {
+        risk.confine(response.headers_mut(), present);
+    }
     response.headers_mut().append(VIA, via);
     add_own_fields(record, response.headers_mut());
     record.status = Some(response.status().as_u16());
@@ -212,7 +222,7 @@ async fn ask_portal(
 ) -> Result<Answer, Rejection> {
     let PortalRequest {
         endpoint,
-        intake,
+        mut intake,
         body,
     } = *asked;
     record.reservation = None;
@@ -228,19 +238,18 @@ async fn ask_portal(
     let pinned = record.pinned();
     let snapshot = &*pinned.snapshot;
     connection.check(snapshot)?;
-    let mut identified = identify_sender(worker, &pinned, &intake);
+    let mut identified = identify_sender(worker, &pinned, &mut intake);
     record.facts.user = identified.caller.subject().identity().cloned();
     record.facts.renewal = Renewal::of(&mut identified, intake.site.scheme);
     let (caller, client) = (portal_caller(&identified), intake.client.address);
+    let context = PortalContext {
+        caller: &caller,
+        opens_start: &|identity| opens_start(snapshot, &intake, identity),
+        now: ambient::unix_seconds(),
+    };
     let reply = snapshot
         .portal
-        .answer(
-            endpoint,
-            &intake,
-            received,
-            &caller,
-            ambient::unix_seconds(),
-        )
+        .answer(endpoint, &intake, received, &context)
         .await;
     if endpoint.sets_session() {
         record.facts.renewal = None;
@@ -250,6 +259,23 @@ async fn ask_portal(
     record.facts.reason =
         note::note(worker, &reply, (method, endpoint), client).or(record.facts.reason.take());
     Ok(Answer::Own(reply.response))
+}
+
+/// Whether the rules let this user open `/` on the host of a request.
+fn opens_start(snapshot: &Snapshot, intake: &Intake, identity: &Arc<Identity>) -> bool {
+    let own = snapshot.portal.own_paths();
+    let found = own.resolve(&snapshot.router, &Method::GET, intake.host.name(), "/");
+    let Ok(Destination::Service(found)) = found else {
+        return false;
+    };
+    let subject = AccessSubject::known(Arc::clone(identity), intake.client.address);
+    let (policy, path) = (&snapshot.services[found.service()].policy, found.path());
+    let is_reported = policy.mode_of(policy.find(&Method::GET, path)) == Mode::Report;
+    is_reported
+        || matches!(
+            policy.decide(&Method::GET, path, &subject),
+            Decision::Allow(_)
+        )
 }
 
 fn portal_caller(identified: &Identified) -> PortalCaller {

@@ -5,9 +5,9 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use http::header::COOKIE;
 use http::request::Parts;
-use http::{Request, Response, Version};
-use hyper::body::Incoming;
+use http::{HeaderMap, Request, Response, Version};
 
 use super::browser::{or_sign_in, refuse_foreign};
 use super::connection::ClientConnection;
@@ -18,16 +18,21 @@ use super::facts::{RequestFacts, Route};
 use super::reauthorization::holds_until;
 use super::rejection::Rejection;
 use super::renewal::Renewal;
+use super::seen::SeenRequest;
+use super::sender::identify_sender;
 use super::snapshot::{ServiceSnapshot, Snapshot};
 use super::traced::Traced;
 use super::verify::verify;
 use super::worker::{Pinned, Worker};
-use crate::access::{NoDestination, RequestPath};
+use crate::access::{NoDestination, Permit, RequestPath, RequestedPaths, Requirement};
 use crate::identify::{CredentialOutcome, Identified};
 use crate::portal::PortalEndpoint;
 use crate::telemetry::metrics::RequestOutcome;
-use crate::upstream::{Outbound, RequestContext};
-use crate::wire::{BadRequest, Destination, Intake, Interim};
+use crate::upstream::{ClientBody, Outbound, RequestContext};
+use crate::wire::{
+    BadRequest, CacheMode, CacheRisk, Destination, DestinationField, FieldPresence, ForwardedInfo,
+    Intake, Interim, same_service,
+};
 
 /// The next step for a well-formed request.
 pub(super) enum NextStep {
@@ -45,7 +50,7 @@ pub(super) enum NextStep {
 pub(super) struct PortalRequest {
     pub(super) endpoint: PortalEndpoint,
     pub(super) intake: Intake,
-    pub(super) body: Incoming,
+    pub(super) body: ClientBody,
 }
 
 /// A permitted request, with what its reply needs.
@@ -65,7 +70,7 @@ pub(super) struct Forward {
 pub(super) fn judge(
     worker: &Rc<Worker>,
     pinned: &Pinned,
-    request: Box<Request<Incoming>>,
+    request: Box<Request<ClientBody>>,
     connection: &ClientConnection,
     facts: &mut RequestFacts,
 ) -> Result<NextStep, Rejection> {
@@ -98,16 +103,23 @@ fn receive(
 ) -> Result<Intake, Rejection> {
     connection.check(snapshot)?;
     // the parser of HTTP/1.1 has counted them, that of HTTP/2 has not
-    if head.version == Version::HTTP_2 && head.headers.len() > snapshot.server().limits.headers {
+    if head.version == Version::HTTP_2 && exceeds(&head.headers, snapshot.server().limits.headers) {
         return Err(BadRequest::TooManyFields.into());
     }
     let peer = connection.peer();
-    Ok(Intake::read(
-        head,
-        peer,
-        &snapshot.trusted,
-        &snapshot.cookie,
-    )?)
+    let intake = Intake::read(head, peer, &snapshot.trusted, &snapshot.cookie)?;
+    let stated = intake.forwarded.as_deref();
+    if stated.is_some_and(ForwardedInfo::has_unreadable_scheme) {
+        snapshot.warn_of_scheme(peer.address());
+    }
+    Ok(intake)
+}
+
+/// Whether there are more fields than these. Cookies count as one, into however many fields a client splits them
+/// (RFC 9113, section 8.2.3).
+fn exceeds(headers: &HeaderMap, limit: usize) -> bool {
+    let cookies = || headers.get_all(COOKIE).iter().count();
+    headers.len() > limit && headers.len() - cookies().saturating_sub(1) > limit
 }
 
 /// Finds out who answers.
@@ -138,7 +150,7 @@ fn answer_itself(
     worker: &Worker,
     pinned: &Pinned,
     intake: Intake,
-    body: Incoming,
+    body: ClientBody,
     path: RequestPath,
     facts: &mut RequestFacts,
 ) -> Result<NextStep, Rejection> {
@@ -149,6 +161,11 @@ fn answer_itself(
     }
     facts.outcome = RequestOutcome::Gateway;
     let endpoint = portal.endpoint(&intake.head.method, path.as_str());
+    if endpoint == PortalEndpoint::Logout && portal.is_page_form(&intake) {
+        facts
+            .seen
+            .get_or_insert_with(|| SeenRequest::of_form(&intake));
+    }
     Ok(NextStep::Portal(Box::new(PortalRequest {
         endpoint,
         intake,
@@ -169,7 +186,7 @@ impl Arrived<'_> {
     fn forward(
         self,
         mut intake: Intake,
-        body: Incoming,
+        body: ClientBody,
         path: RequestPath,
         facts: &mut RequestFacts,
     ) -> Result<NextStep, Rejection> {
@@ -179,19 +196,30 @@ impl Arrived<'_> {
         if let Some(preflight) = preflight(service, &intake, facts) {
             return Ok(NextStep::Done(preflight));
         }
-        let mut identified = identify_sender(worker, pinned, &intake);
+        let destination = self.destination(&intake)?;
+        let mut identified = identify_sender(worker, pinned, &mut intake);
         facts.identify(&identified);
         refuse_foreign(&intake, &identified)?;
         facts.renewal = Renewal::of(&mut identified, intake.site.scheme);
         let Identified {
             caller, credential, ..
         } = identified;
-        let request = (&intake.head.method, &path);
-        let permit = enforce(service, request, &caller, &credential, facts)
-            .map_err(|denial| or_sign_in(denial, service, snapshot, &path, &intake))?;
+        let paths = RequestedPaths {
+            target: &path,
+            destination: destination.as_ref(),
+        };
+        let permit = enforce(
+            service,
+            (&intake.head.method, paths),
+            &caller,
+            &credential,
+            facts,
+        )
+        .map_err(|denial| or_sign_in(denial, service, snapshot, &path, &intake))?;
         if matches!(credential, CredentialOutcome::Refused(_)) && permit.denial().is_none() {
             withhold_own(snapshot, &mut intake);
         }
+        facts.cache_risk = cache_risk(service, &permit, &intake);
         let document = document::is_asked(service, &intake.head.method, &path);
         if document {
             document::ask_whole(&mut intake);
@@ -215,26 +243,42 @@ impl Arrived<'_> {
     }
 }
 
-/// Whose request it is, now.
-pub(super) fn identify_sender(worker: &Worker, pinned: &Pinned, intake: &Intake) -> Identified {
-    let identified = worker.identify(pinned, intake.credential.as_ref(), intake.client.address);
-    worker.note_refusal(&identified);
-    identified
+impl Arrived<'_> {
+    /// The path of WebDAV's `Destination`, whatever the method: a service may act on it with any.
+    fn destination(&self, intake: &Intake) -> Result<Option<RequestPath>, BadRequest> {
+        if !intake.present.has(FieldPresence::DESTINATION) {
+            return Ok(None);
+        }
+        let Some(field) = DestinationField::read(&intake.head.headers)? else {
+            return Ok(None);
+        };
+        let sent = field.path_on(Some(&intake.site))?;
+        let Snapshot { portal, router, .. } = &*self.pinned.snapshot;
+        let (method, host) = (&intake.head.method, intake.host.name());
+        let found = portal.own_paths().resolve(router, method, host, sent);
+        same_service(found, self.index).map(Some)
+    }
 }
 
-impl Worker {
-    pub(super) fn note_refusal(&self, identified: &Identified) {
-        if let CredentialOutcome::Refused(error) = identified.credential {
-            self.shard.token_refused(error.kind());
-        }
-    }
+/// Whether a shared cache in front could hand the answer to others, of a rule that does not let anyone in.
+fn cache_risk(
+    service: &ServiceSnapshot,
+    permit: &Permit<'_>,
+    intake: &Intake,
+) -> Option<CacheRisk> {
+    let is_open = permit.denial().is_none()
+        && permit
+            .rule()
+            .is_some_and(|id| service.policy.rule(id).requirement == Requirement::Anyone);
+    let risk = || CacheRisk::of(intake.credential.as_ref());
+    (service.cache == CacheMode::Private && !is_open).then(risk)
 }
 
 /// Keeps a token of the gateway from a service that is open to anyone: what is refused today, as that of a disabled
 /// user, may be accepted tomorrow. Other tokens may be the service's own.
 fn withhold_own(snapshot: &Snapshot, intake: &mut Intake) {
     if let Some(credential) = &mut intake.credential
-        && snapshot.verifier.is_named_by(credential.token())
+        && snapshot.claims_to_be_own(credential.token())
     {
         credential.withhold();
     }

@@ -4,12 +4,12 @@ use bytes::Bytes;
 use http::header::{ALLOW, CONNECTION, HeaderName, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, Response, StatusCode};
 
-use crate::access::{Forbid, ForbidReason, NoDestination};
+use crate::access::{DecidedPath, Forbid, ForbidReason, NoDestination};
 use crate::identify::CredentialError;
 use crate::net::DialError;
 use crate::telemetry::metrics::{RequestOutcome, UpstreamErrorKind};
 use crate::upstream::{BodyFault, ForwardError, PrepareError};
-use crate::wire::{self, BadRequest, OriginalError};
+use crate::wire::{self, BadRequest, ForeignOrigin, OriginalError};
 
 /// Why a request is not forwarded, or has no answer.
 #[derive(Debug)]
@@ -29,7 +29,7 @@ pub(super) enum Rejection {
     /// No caller could ever be allowed from here.
     Closed(Forbid),
     /// Another site makes a signed-in browser send it.
-    CrossOrigin,
+    CrossOrigin(ForeignOrigin),
     /// It is answered in another way than usual: people can sign in, and some proxies take few statuses.
     Instead {
         /// Why it is not forwarded.
@@ -54,7 +54,7 @@ impl Rejection {
             Self::Ambiguous(request) => request.status(),
             Self::NoService => StatusCode::NOT_FOUND,
             Self::Challenge | Self::BadCredential(_) => StatusCode::UNAUTHORIZED,
-            Self::Forbidden(_) | Self::Closed(_) | Self::CrossOrigin | Self::NoProxy => {
+            Self::Forbidden(_) | Self::Closed(_) | Self::CrossOrigin(_) | Self::NoProxy => {
                 StatusCode::FORBIDDEN
             }
             Self::Unclear(_) => StatusCode::BAD_REQUEST,
@@ -73,8 +73,8 @@ impl Rejection {
             Self::NoService => "No service for this host and path".to_owned(),
             Self::Challenge => "Not authenticated".to_owned(),
             Self::BadCredential(_) => "Invalid or expired token".to_owned(),
-            Self::Forbidden(forbid) | Self::Closed(forbid) => forbid.reason.to_string(),
-            Self::CrossOrigin => wire::CROSS_ORIGIN.to_owned(),
+            Self::Forbidden(forbid) | Self::Closed(forbid) => forbid.to_string(),
+            Self::CrossOrigin(_) => wire::CROSS_ORIGIN.to_owned(),
             Self::NoProxy => "Only a trusted proxy may ask".to_owned(),
             Self::Unclear(error) => error.to_string(),
             Self::Instead { because, .. } => because.detail(),
@@ -82,6 +82,15 @@ impl Rejection {
             Self::Unwritable(PrepareError::BodyTooLarge) => BodyFault::TooLarge.to_string(),
             Self::Forward(error) => forward_detail(error),
         }
+    }
+
+    /// What people are told of a request that another site makes their browser send.
+    pub(super) fn why_foreign(&self) -> Option<String> {
+        let Self::CrossOrigin(foreign) = self else {
+            return None;
+        };
+        let why = format!("{}: {foreign}. {}", wire::CROSS_ORIGIN, foreign.advice());
+        Some(why.trim_end().to_owned())
     }
 
     /// How it is counted; `None`: as what was decided before.
@@ -93,7 +102,7 @@ impl Rejection {
             | Self::Unwritable(PrepareError::Path(_)) => RequestOutcome::BadRequest,
             Self::NoService => RequestOutcome::NotFound,
             Self::Challenge | Self::BadCredential(_) => RequestOutcome::Unauthenticated,
-            Self::Forbidden(_) | Self::Closed(_) | Self::CrossOrigin | Self::NoProxy => {
+            Self::Forbidden(_) | Self::Closed(_) | Self::CrossOrigin(_) | Self::NoProxy => {
                 RequestOutcome::Forbidden
             }
             Self::Instead { because, .. } => return because.outcome(),
@@ -106,12 +115,10 @@ impl Rejection {
     pub(super) fn reason(&self) -> String {
         match self {
             Self::BadCredential(error) => error.label().to_owned(),
-            Self::Forbidden(forbid) | Self::Closed(forbid) => {
-                forbid_label(&forbid.reason).to_owned()
-            }
+            Self::Forbidden(forbid) | Self::Closed(forbid) => forbid_label(forbid),
             Self::Forward(error) => error.to_string(),
             Self::Instead { because, .. } => because.reason(),
-            Self::CrossOrigin => "cross-origin".to_owned(),
+            Self::CrossOrigin(foreign) => format!("cross-origin: {foreign}"),
             Self::Misdirected => "outdated connection".to_owned(),
             Self::Ambiguous(_)
             | Self::NoService
@@ -133,7 +140,7 @@ impl Rejection {
             | Self::NoService
             | Self::Forbidden(_)
             | Self::Closed(_)
-            | Self::CrossOrigin
+            | Self::CrossOrigin(_)
             | Self::NoProxy
             | Self::Unclear(_)
             | Self::Unwritable(_)
@@ -169,7 +176,7 @@ impl Rejection {
             | Self::Challenge
             | Self::BadCredential(_)
             | Self::Closed(_)
-            | Self::CrossOrigin
+            | Self::CrossOrigin(_)
             | Self::Instead { .. }
             | Self::NoProxy
             | Self::Unclear(_)
@@ -191,7 +198,7 @@ impl Rejection {
             | Self::BadCredential(_)
             | Self::Forbidden(_)
             | Self::Closed(_)
-            | Self::CrossOrigin
+            | Self::CrossOrigin(_)
             | Self::Instead { .. }
             | Self::NoProxy
             | Self::Unclear(_)
@@ -209,6 +216,7 @@ fn forward_status(error: &ForwardError) -> StatusCode {
         ForwardError::Dial(_)
         | ForwardError::Opening(_)
         | ForwardError::Closed(_)
+        | ForwardError::HeadTooLarge
         | ForwardError::Protocol(_) => StatusCode::BAD_GATEWAY,
         ForwardError::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
         ForwardError::Client(BodyFault::Broken) => StatusCode::BAD_REQUEST,
@@ -231,6 +239,9 @@ fn forward_detail(error: &ForwardError) -> String {
             "The upstream closed the connection before its answer".to_owned()
         }
         ForwardError::Protocol(_) => "The upstream's answer is not HTTP".to_owned(),
+        ForwardError::HeadTooLarge => {
+            "The upstream's answer has too many header fields, or too long ones".to_owned()
+        }
         ForwardError::Client(fault) => fault.to_string(),
     }
 }
@@ -243,17 +254,21 @@ pub(super) fn upstream_error_kind(error: &ForwardError) -> Option<UpstreamErrorK
         ForwardError::Unavailable => Some(UpstreamErrorKind::Unavailable),
         ForwardError::ResponseTimeout => Some(UpstreamErrorKind::ResponseTimeout),
         ForwardError::Closed(_) => Some(UpstreamErrorKind::Reset),
-        ForwardError::Protocol(_) => Some(UpstreamErrorKind::Protocol),
+        ForwardError::Protocol(_) | ForwardError::HeadTooLarge => Some(UpstreamErrorKind::Protocol),
         ForwardError::Client(_) => None,
     }
 }
 
-fn forbid_label(reason: &ForbidReason) -> &'static str {
-    match reason {
+fn forbid_label(forbid: &Forbid) -> String {
+    let reason = match forbid.reason {
         ForbidReason::NoRule => "no rule",
         ForbidReason::Nobody => "nobody is allowed",
         ForbidReason::Roles(_) => "role missing",
         ForbidReason::Condition => "condition failed",
+    };
+    match forbid.about {
+        DecidedPath::Target => reason.to_owned(),
+        DecidedPath::Destination => format!("destination: {reason}"),
     }
 }
 

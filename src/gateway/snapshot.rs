@@ -1,6 +1,7 @@
 //! Everything a request is decided with, immutable. A reload replaces it as a whole.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use tokio::sync::watch;
 
 use super::process_state::ProcessState;
 use super::trust_generation::TrustGeneration;
-use crate::access::{HostPattern, Mount, Policy, Router};
+use crate::access::{HostPattern, Mount, PathOptions, Policy, Router};
 use crate::config::{self, Config, ServiceView};
 use crate::jwks::KeySources;
 use crate::portal::{Portal, PortalSettings};
@@ -20,7 +21,7 @@ use crate::token::{
 use crate::upstream::{Forwarding, ServerSet};
 use crate::users::Directory;
 use crate::wire::{
-    Cors, FieldFilter, ForwardAuthHeaders, ResponseFields, SessionCookie, TrustedProxies,
+    CacheMode, Cors, FieldFilter, ForwardAuthHeaders, ResponseFields, SessionCookie, TrustedProxies,
 };
 
 /// One load of the configuration, ready for requests.
@@ -44,6 +45,7 @@ pub struct Snapshot {
     pub(super) trust: TrustGeneration,
     issuer_keys: Arc<KeySources>,
     server: config::Server,
+    warned_of_scheme: AtomicBool,
 }
 
 /// One service of a snapshot, prepared for requests.
@@ -54,6 +56,9 @@ pub(super) struct ServiceSnapshot {
     pub(super) server_set: Arc<ServerSet>,
     pub(super) cors: Option<Cors>,
     pub(super) response_fields: ResponseFields,
+    /// Whether the URLs that answers lead on by are written as the client sees them.
+    pub(super) rewrite_location: bool,
+    pub(super) cache: CacheMode,
     /// Whether people are sent to the sign-in page.
     pub(super) login_redirect: bool,
     /// Where its OpenAPI document is, in the one spelling of a path.
@@ -80,15 +85,16 @@ impl Snapshot {
             traces,
             audit,
         } = process_state;
-        let trusted_issuers = config.auth.trusted_issuers(|settings, url| {
-            issuer_keys.keys(&settings.issuer, url, &settings.algorithms)
+        let trusted_issuers = config.auth.trusted_issuers(|settings, location| {
+            issuer_keys.keys(&settings.issuer, location, &settings.algorithms)
         });
         let directory = Arc::new(config.directory);
         let describes = config.auth.verify;
         let token = &config.auth.token;
         let verifier = Verifier::new(token.keys(), token.verifier());
         let browsers = Arc::new(browser_sessions(token, config.auth.session.max_age));
-        let (portal, issuer) = portal_parts(config.auth);
+        let (mut portal, issuer) = portal_parts(config.auth, config.server.limits.header_bytes);
+        portal.paths = config.router.widest_paths();
         let cookie = Arc::clone(&portal.cookie);
         let body_timeout = config.server.timeouts.body;
         let server_sets = server_sets.reconcile(
@@ -129,6 +135,18 @@ impl Snapshot {
             trust: TrustGeneration::default(),
             issuer_keys: Arc::clone(issuer_keys),
             server: config.server,
+            warned_of_scheme: AtomicBool::new(false),
+        }
+    }
+
+    /// Warns once that a trusted proxy does not say in a readable way how its clients come.
+    pub(super) fn warn_of_scheme(&self, proxy: IpAddr) {
+        if !self.warned_of_scheme.swap(true, Ordering::Relaxed) {
+            tracing::warn!(
+                event = "forwarded_scheme_unreadable",
+                %proxy,
+                "a trusted proxy names no scheme where it should; its clients count as coming as it does itself"
+            );
         }
     }
 
@@ -159,23 +177,25 @@ impl Snapshot {
 }
 
 /// What the portal is set up with, and what issues its tokens.
-fn portal_parts(auth: config::Auth) -> (PortalSettings, TokenIssuer) {
+fn portal_parts(auth: config::Auth, longest_token: usize) -> (PortalSettings, TokenIssuer) {
     let own = auth.own_paths();
     let token = auth.token;
     let portal = PortalSettings {
         own,
-        jwks: token.keys().to_jwks().to_string().into(),
+        jwks: format!("{}\n", token.keys().to_jwks()).into(),
         attempts: auth.attempts,
         refresh_ttl: token.refresh_ttl,
         longest_token: token.max_lifetime + token.leeway,
         theme: auth.theme.map(Arc::new),
         cookie: Arc::new(auth.session.cookie),
+        paths: PathOptions::default(),
     };
     let issuer = IssuerSettings {
         issuer: token.issuer,
         audience: token.audience,
         access_ttl: token.access_ttl,
         roles_claim: token.roles_claim,
+        longest_token,
     };
     (portal, TokenIssuer::new(token.key, issuer))
 }
@@ -215,6 +235,8 @@ impl ServiceSnapshot {
             server_set,
             cors: service.cors,
             response_fields: service.response_fields,
+            rewrite_location: service.rewrite_location,
+            cache: service.cache,
             login_redirect: service.login_redirect,
             document: service.document,
             listing,

@@ -3,19 +3,21 @@
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Response, StatusCode};
 
-use super::browser::{BrowserRequest, is_foreign};
+use super::browser::{BrowserRequest, check_sender};
 use super::decide::enforce;
 use super::facts::{RequestFacts, Route};
 use super::rejection::Rejection;
 use super::renewal::Renewal;
+use super::sender::{Presented, identify_presented};
 use super::snapshot::ServiceSnapshot;
 use super::worker::{Pinned, Worker};
-use crate::access::{NoDestination, RequestPath};
+use crate::access::{NoDestination, RequestPath, RequestedPaths};
 use crate::ambient;
 use crate::identify::Identified;
 use crate::portal::{ReturnPath, Visitor};
 use crate::wire::{
-    self, Credential, CredentialSource, ForwardAuthProxy, Intake, OriginalRequest, is_navigation,
+    self, Credential, CredentialSource, Destination, DestinationField, ForwardAuthProxy, Intake,
+    OriginalError, OriginalRequest, is_navigation, same_service,
 };
 
 const X_GATELATCH_LOGIN: HeaderName = HeaderName::from_static("x-gatelatch-login");
@@ -32,6 +34,8 @@ pub(super) fn verify(
     if !intake.client.from_trusted_proxy {
         return Err(Rejection::NoProxy);
     }
+    // what proxies get is for proxies, whoever sees it in the end
+    facts.seen = None;
     let describes = pinned.snapshot.describes;
     let original = OriginalRequest::read(intake, below, describes).map_err(Rejection::Unclear)?;
     let question = Question {
@@ -70,34 +74,68 @@ impl Question<'_> {
         let service = &snapshot.services[found.service()];
         facts.route = Route::Service(found.service());
         facts.set_path(found.path().as_str());
-        self.enforce(service, found.path(), facts)
+        self.destination(found.service())
+            .and_then(|destination| {
+                let paths = RequestedPaths {
+                    target: found.path(),
+                    destination: destination.as_ref(),
+                };
+                self.enforce(service, paths, facts)
+            })
             .map_err(|rejection| self.answer(rejection, Some((service, found.path()))))
+    }
+
+    /// The path of WebDAV's `Destination`. A method that needs one is not decided on without it: the proxy does not pass
+    /// on what it forwards (RFC 4918, sections 9.8 and 9.9).
+    fn destination(&self, service: usize) -> Result<Option<RequestPath>, Rejection> {
+        let original = &self.original;
+        let Some(field) = DestinationField::read(&self.intake.head.headers)? else {
+            return match original.method.as_str() {
+                "COPY" | "MOVE" => Err(Rejection::Unclear(OriginalError::Field("Destination"))),
+                _ => Ok(None),
+            };
+        };
+        let sent = field.path_on(Some(&original.site))?;
+        let found = self.pinned.snapshot.router.resolve(&original.host, sent);
+        Ok(Some(same_service(
+            found.map(Destination::Service),
+            service,
+        )?))
     }
 
     fn enforce(
         &self,
         service: &ServiceSnapshot,
-        path: &RequestPath,
+        paths: RequestedPaths<'_>,
         facts: &mut RequestFacts,
     ) -> Result<Response<Bytes>, Rejection> {
         let original = &self.original;
-        let credential = self.credential();
-        let mut identified = self.identify(credential.as_ref());
+        let mut credential = self.credential();
+        let presented = Presented {
+            credential: &mut credential,
+            cookies: &self.intake.cookies,
+            scheme: original.site.scheme,
+        };
+        let address = self.intake.client.asked_for();
+        let mut identified = identify_presented(self.worker, self.pinned, presented, address);
         facts.identify(&identified);
         let request = BrowserRequest {
             method: &original.method,
             upgrades: original.upgrades,
             site: &original.site,
         };
-        if is_foreign(&request, credential.as_ref(), self.intake, &identified) {
-            return Err(Rejection::CrossOrigin);
-        }
+        check_sender(&request, credential.as_ref(), self.intake, &identified)?;
         facts.renewal = Renewal::of(&mut identified, original.site.scheme);
         let Identified {
             caller, credential, ..
         } = identified;
-        let request = (&original.method, path);
-        let permit = enforce(service, request, &caller, &credential, facts)?;
+        let permit = enforce(
+            service,
+            (&original.method, paths),
+            &caller,
+            &credential,
+            facts,
+        )?;
         let mut response = Response::new(Bytes::new());
         if let Some(identity) = permit.identity() {
             service
@@ -120,13 +158,6 @@ impl Question<'_> {
         bearer.or_else(|| cookie.credential(&self.intake.cookies, self.original.site.scheme))
     }
 
-    fn identify(&self, credential: Option<&Credential>) -> Identified {
-        let address = self.intake.client.asked_for();
-        let identified = self.worker.identify(self.pinned, credential, address);
-        self.worker.note_refusal(&identified);
-        identified
-    }
-
     /// Says it in the way that the proxy understands.
     fn answer(
         &self,
@@ -137,7 +168,7 @@ impl Question<'_> {
             (_, StatusCode::NOT_FOUND) => {
                 Some(wire::problem(StatusCode::FORBIDDEN, "Access denied"))
             }
-            (ForwardAuthProxy::Nginx, StatusCode::BAD_REQUEST) => {
+            (ForwardAuthProxy::Nginx, StatusCode::BAD_REQUEST | StatusCode::BAD_GATEWAY) => {
                 Some(wire::problem(StatusCode::FORBIDDEN, &rejection.detail()))
             }
             (asked_by, StatusCode::UNAUTHORIZED) => {

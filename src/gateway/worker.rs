@@ -65,7 +65,7 @@ pub(super) struct Pinned {
     pub(super) unrouted: ServiceMetrics,
     pub(super) portal: ServiceMetrics,
     /// Goes with the snapshot: a reload forgets every token.
-    verified: VerifiedTokens,
+    pub(super) verified: VerifiedTokens,
 }
 
 /// A worker's connections and counters for one service.

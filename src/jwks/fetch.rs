@@ -1,4 +1,4 @@
-//! Fetches a key set once.
+//! Fetches a document once.
 
 use std::fmt;
 use std::time::Duration;
@@ -7,13 +7,20 @@ use bytes::Bytes;
 use http::StatusCode;
 
 use super::lifetime::lifetime;
-use crate::net::{GetError, GetRequest, HttpUrl, get};
+use crate::net::{GetError, GetRequest, HttpUrl, TlsSettings, get};
 
 /// From the name to the last byte.
-const DEADLINE: Duration = Duration::from_secs(10);
+pub(super) const DEADLINE: Duration = Duration::from_secs(10);
 
-/// The most bytes of a key set.
+/// The most bytes of a document.
 const LARGEST: usize = 256 * 1024;
+
+/// How documents are fetched.
+#[derive(Clone, Copy)]
+pub(super) struct FetchOptions<'a> {
+    pub(super) tls: Option<&'a TlsSettings>,
+    pub(super) deadline: Duration,
+}
 
 /// What was fetched.
 pub(super) struct Fetched {
@@ -28,15 +35,15 @@ pub(super) enum FetchError {
     Status(StatusCode),
 }
 
-/// Fetches what is published there. Name servers and the roots of the system are read anew: it is once in five minutes,
-/// and they may have changed.
-pub(super) async fn fetch(url: &HttpUrl) -> Result<Fetched, FetchError> {
+/// Fetches what is published there. Name servers and, without settings for TLS, the roots of the system are read anew: it
+/// is once in five minutes, and they may have changed.
+pub(super) async fn fetch(url: &HttpUrl, options: FetchOptions<'_>) -> Result<Fetched, FetchError> {
     let request = GetRequest {
         url,
         accept: "application/jwk-set+json, application/json",
-        tls: None,
+        tls: options.tls,
         largest: LARGEST,
-        deadline: DEADLINE,
+        deadline: options.deadline,
     };
     let response = get(request).await.map_err(FetchError::Get)?;
     if response.status() != StatusCode::OK {

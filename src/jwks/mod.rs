@@ -1,7 +1,12 @@
-//! The published keys of other issuers: fetched in the background, kept through an outage, and never waited for.
+//! The published keys of other issuers: found and fetched in the background, kept through an outage, and never waited for.
 
+mod discovery;
 mod fetch;
 mod lifetime;
+mod location;
+mod probe;
 mod sources;
 
+pub use location::{KeyDocument, KeyLocation};
+pub use probe::probe;
 pub use sources::KeySources;

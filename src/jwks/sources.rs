@@ -1,6 +1,5 @@
 //! All key sets that are fetched, over every reload.
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
@@ -8,15 +7,20 @@ use tokio::runtime::Handle;
 use tokio::sync::{Notify, watch};
 use tokio::time::sleep_until;
 
-use super::fetch::fetch;
+use super::discovery::discover;
+use super::fetch::{DEADLINE, FetchOptions, fetch};
+use super::location::{KeyDocument, KeyLocation};
 use crate::ambient;
 use crate::net::HttpUrl;
 use crate::telemetry::metrics::{FetchOutcome, Metrics};
 use crate::token::{Algorithm, KeySet, RemoteKeys};
 
-/// How long tokens with unknown keys cause no further fetch, for each issuer: whoever sends such tokens must not be able
-/// to make the gateway hammer at the issuer.
+/// How long tokens that fit no key cause no further fetch, for each issuer, after one that brought nothing new: whoever
+/// sends such tokens must not be able to make the gateway hammer at the issuer.
 const PAUSE: Duration = Duration::from_secs(30);
+
+/// The same after a fetch that brought a new key: an issuer that rotates its keys twice is followed.
+const PAUSE_WHILE_KEYS_CHANGE: Duration = Duration::from_secs(5);
 
 /// The longest wait between two attempts while an issuer does not answer.
 const LONGEST_RETRY: Duration = Duration::from_secs(60);
@@ -30,15 +34,15 @@ const GRACE: Duration = Duration::from_secs(24 * 3600);
 pub struct KeySources {
     runtime: Handle,
     metrics: Arc<Metrics>,
-    known: Mutex<HashMap<Source, Weak<RemoteKeys>>>,
+    known: Mutex<Vec<(Source, Weak<RemoteKeys>)>>,
     changes: watch::Sender<()>,
 }
 
 /// What is fetched, and for whom.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 struct Source {
     issuer: String,
-    url: HttpUrl,
+    location: KeyLocation,
     algorithms: Vec<Algorithm>,
 }
 
@@ -59,20 +63,30 @@ impl KeySources {
     }
 
     /// The keys of an issuer: those that are fetched already, else a set that is empty until the first fetch is over.
-    pub fn keys(&self, issuer: &str, url: &HttpUrl, algorithms: &[Algorithm]) -> Arc<RemoteKeys> {
+    pub fn keys(
+        &self,
+        issuer: &str,
+        location: &KeyLocation,
+        algorithms: &[Algorithm],
+    ) -> Arc<RemoteKeys> {
         let source = Source {
             issuer: issuer.to_owned(),
-            url: url.clone(),
+            location: location.clone(),
             algorithms: algorithms.to_vec(),
         };
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        known.retain(|_, keys| keys.strong_count() > 0);
-        if let Some(keys) = known.get(&source).and_then(Weak::upgrade) {
+        known.retain(|(_, keys)| keys.strong_count() > 0);
+        let same = known.iter().find(|(other, _)| *other == source);
+        if let Some(keys) = same.and_then(|(_, keys)| keys.upgrade()) {
             return keys;
         }
         let keys = Arc::new(RemoteKeys::new(self.changes.clone()));
-        known.insert(source.clone(), Arc::downgrade(&keys));
+        known.push((source.clone(), Arc::downgrade(&keys)));
         let follower = Follower {
+            key_set: match &location.document {
+                KeyDocument::KeySet(url) => Some(url.clone()),
+                KeyDocument::Metadata(_) => None,
+            },
             source,
             wish: keys.wish(),
             keys: Arc::downgrade(&keys),
@@ -86,6 +100,8 @@ impl KeySources {
 /// Keeps one key set fresh for as long as somebody needs it.
 struct Follower {
     source: Source,
+    /// Where the key set is, as far as that is known.
+    key_set: Option<HttpUrl>,
     keys: Weak<RemoteKeys>,
     wish: Arc<Notify>,
     metrics: Arc<Metrics>,
@@ -98,51 +114,83 @@ enum Cause {
     Wished,
 }
 
+/// What a fetch comes to.
+struct Outcome {
+    lifetime: Duration,
+    has_new_key: bool,
+}
+
 impl Follower {
-    async fn run(self) {
+    async fn run(mut self) {
         let (mut cause, mut failures) = (Cause::Due, 0);
+        let mut due = ambient::now();
         // until when no wish is heard
-        let mut quiet = ambient::now();
+        let mut quiet = due;
         loop {
             let Some(keys) = self.keys.upgrade() else {
                 return;
             };
-            if cause == Cause::Wished {
-                quiet = ambient::now() + PAUSE;
-            }
-            let wait = match self.fetch(&keys).await {
-                Ok(lifetime) => {
+            let begun = ambient::now();
+            let has_new_key = match self.fetch(&keys, cause).await {
+                Ok(outcome) => {
                     failures = 0;
-                    lifetime
+                    due = ambient::now() + outcome.lifetime;
+                    outcome.has_new_key
                 }
                 Err(why) => {
-                    failures += 1;
                     self.fail(&keys, &why, ambient::unix_seconds());
-                    retry_after(failures)
+                    // what clients send has no further attempts made
+                    if cause == Cause::Due {
+                        failures += 1;
+                        due = ambient::now() + retry_after(failures);
+                    }
+                    false
                 }
             };
+            if cause == Cause::Wished {
+                quiet = begun + pause(has_new_key);
+            }
             drop(keys);
-            cause = self.wait(ambient::now() + wait, quiet).await;
+            cause = self.wait(due, quiet).await;
         }
     }
 
-    /// How long the fetched keys are good for.
-    async fn fetch(&self, keys: &RemoteKeys) -> Result<Duration, String> {
+    /// Requests the key set. The metadata that lead to it are requested when that is due, and where they are not known:
+    /// what clients send causes one request.
+    async fn fetch(&mut self, keys: &RemoteKeys, cause: Cause) -> Result<Outcome, String> {
         let Source {
             issuer,
-            url,
+            location,
             algorithms,
         } = &self.source;
-        let fetched = fetch(url).await.map_err(|error| error.to_string())?;
+        let options = FetchOptions {
+            tls: location.tls.as_deref(),
+            deadline: DEADLINE,
+        };
+        let url = match (&location.document, &self.key_set) {
+            (KeyDocument::KeySet(url), _) => url.clone(),
+            (KeyDocument::Metadata(_), Some(known)) if cause == Cause::Wished => known.clone(),
+            (KeyDocument::Metadata(url), _) => discover(issuer, url, options).await?,
+        };
+        let url = &*self.key_set.insert(url);
+        let fetched = fetch(url, options)
+            .await
+            .map_err(|error| error.to_string())?;
         let new =
             KeySet::from_jwks(&fetched.body, algorithms).map_err(|error| error.to_string())?;
         self.metrics.jwks_fetched(issuer, FetchOutcome::Success);
         let former = keys.fetched();
-        let changed = former.to_jwks() != new.to_jwks() || former.rejected() != new.rejected();
-        let count = new.keys().len();
+        let has_new_key = new.has_more_than(&former);
+        let changed = former.to_jwks() != new.to_jwks() || former.flaws() != new.flaws();
+        let count = new.count();
         if changed {
-            for key in new.rejected() {
-                tracing::warn!(event = "jwks_key_rejected", issuer, %url, reason = %key, "a published key is broken");
+            for key in new.flaws() {
+                let event = if key.is_used {
+                    "jwks_key_repaired"
+                } else {
+                    "jwks_key_rejected"
+                };
+                tracing::warn!(event, issuer, %url, reason = %key, "a published key is broken");
             }
             keys.replace(new);
         }
@@ -155,12 +203,19 @@ impl Follower {
             (keys, true) => tracing::info!(event = "jwks_fetched", issuer, %url, keys),
             (keys, false) => tracing::debug!(event = "jwks_fetched", issuer, %url, keys),
         }
-        Ok(fetched.lifetime)
+        Ok(Outcome {
+            lifetime: fetched.lifetime,
+            has_new_key,
+        })
     }
 
     /// Notes that a fetch failed at `now`, in seconds since 1970. Keys whose time is over are dropped, and that is said once.
     fn fail(&self, keys: &RemoteKeys, why: &str, now: u64) {
-        let Source { issuer, url, .. } = &self.source;
+        let Source {
+            issuer, location, ..
+        } = &self.source;
+        let (KeyDocument::KeySet(url) | KeyDocument::Metadata(url)) = &location.document;
+        let url = self.key_set.as_ref().unwrap_or(url);
         self.metrics.jwks_fetched(issuer, FetchOutcome::Failure);
         if keys.count(now) {
             tracing::warn!(event = "jwks_failed", issuer, %url, error = why, "the former keys stay in use");
@@ -181,6 +236,15 @@ impl Follower {
             () = sleep_until(due.into()) => Cause::Due,
             () = wished => Cause::Wished,
         }
+    }
+}
+
+/// How long no wish is heard after a fetch that was wished for.
+fn pause(has_new_key: bool) -> Duration {
+    if has_new_key {
+        PAUSE_WHILE_KEYS_CHANGE
+    } else {
+        PAUSE
     }
 }
 
@@ -211,9 +275,13 @@ mod tests {
         Follower {
             source: Source {
                 issuer: "https://idp".to_owned(),
-                url: HttpUrl::parse("https://idp/keys").unwrap(),
+                location: KeyLocation {
+                    document: KeyDocument::KeySet(HttpUrl::parse("https://idp/keys").unwrap()),
+                    tls: None,
+                },
                 algorithms: vec![Algorithm::Es256],
             },
+            key_set: None,
             wish: keys.wish(),
             keys: Arc::downgrade(keys),
             metrics: Metrics::new(),

@@ -36,6 +36,96 @@ pub struct DialAttempt {
     pub error: Option<Arc<io::Error>>,
 }
 
+/// What a TLS handshake fails for, as far as it matters to whoever has to mend it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TlsFailure {
+    /// The certificate of the server has expired.
+    Expired,
+    /// The certificate of the server is not valid yet: often one of the clocks is wrong.
+    NotYetValid,
+    /// Nobody who is trusted has issued the certificate of the server.
+    UnknownIssuer,
+    /// The certificate of the server is for another name.
+    WrongName,
+    /// Something else is wrong with the certificate of the server.
+    Certificate,
+    /// The server ends the handshake with an alert, such as for want of a client certificate.
+    Alert,
+    /// Anything else: no TLS, no version or cipher in common, a connection that ends.
+    Handshake,
+}
+
+impl TlsFailure {
+    /// Every kind, in the order of declaration.
+    pub const ALL: [Self; 7] = [
+        Self::Expired,
+        Self::NotYetValid,
+        Self::UnknownIssuer,
+        Self::WrongName,
+        Self::Certificate,
+        Self::Alert,
+        Self::Handshake,
+    ];
+
+    /// A short, fixed name, for what counts and groups.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Expired => "expired",
+            Self::NotYetValid => "not_yet_valid",
+            Self::UnknownIssuer => "unknown_issuer",
+            Self::WrongName => "wrong_name",
+            Self::Certificate => "certificate",
+            Self::Alert => "alert",
+            Self::Handshake => "handshake",
+        }
+    }
+
+    /// What TLS failed for, where an error is of that, or has such a cause. A server that is told the client's certificate
+    /// in TLS 1.3 refuses it behind the handshake.
+    pub fn cause_of(error: &(dyn Error + 'static)) -> Option<Self> {
+        let mut next = Some(error);
+        while let Some(error) = next {
+            if let Some(io) = error.downcast_ref::<io::Error>() {
+                return io.get_ref()?.is::<rustls::Error>().then(|| Self::of(io));
+            }
+            next = error.source();
+        }
+        None
+    }
+
+    fn of(error: &io::Error) -> Self {
+        use rustls::{CertificateError as Fault, Error};
+        let error = error.get_ref().and_then(|error| error.downcast_ref());
+        match error {
+            Some(Error::InvalidCertificate(fault)) => match fault {
+                Fault::Expired | Fault::ExpiredContext { .. } => Self::Expired,
+                Fault::NotValidYet | Fault::NotValidYetContext { .. } => Self::NotYetValid,
+                Fault::UnknownIssuer => Self::UnknownIssuer,
+                Fault::NotValidForName | Fault::NotValidForNameContext { .. } => Self::WrongName,
+                _ => Self::Certificate,
+            },
+            Some(Error::AlertReceived(_)) => Self::Alert,
+            Some(_) | None => Self::Handshake,
+        }
+    }
+}
+
+impl DialError {
+    /// What the TLS handshake failed for; `None` where it was not the handshake that failed.
+    pub fn tls_failure(&self) -> Option<TlsFailure> {
+        match self {
+            Self::Tls(attempts) => {
+                let error = attempts
+                    .0
+                    .iter()
+                    .find_map(|attempt| attempt.error.as_deref());
+                Some(error.map_or(TlsFailure::Handshake, TlsFailure::of))
+            }
+            Self::Resolve { .. } | Self::Connect(_) | Self::TimedOut(_) => None,
+        }
+    }
+}
+
 impl DialAttempts {
     /// The only address there is, and why it failed.
     pub(super) fn failed(address: impl fmt::Display, error: io::Error) -> Self {

@@ -8,6 +8,7 @@ mod dial;
 mod error;
 mod get;
 mod pieces;
+mod pinned;
 mod race;
 mod stream;
 mod tls;
@@ -15,7 +16,7 @@ mod url;
 
 pub use address::ServerAddress;
 pub use dial::Dialer;
-pub use error::{DialAttempt, DialAttempts, DialError};
+pub use error::{DialAttempt, DialAttempts, DialError, TlsFailure};
 pub use get::{GetError, GetRequest, get};
 pub use pieces::in_one_piece;
 pub use stream::DialedStream;

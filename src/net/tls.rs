@@ -3,10 +3,13 @@
 use std::fmt;
 use std::sync::Arc;
 
+use rustls::client::WebPkiServerVerifier;
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::pem::{self, PemObject as _};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{CertificateError, ClientConfig, InconsistentKeys, RootCertStore};
+
+use super::pinned::PinnedVerifier;
 
 /// How servers are verified, and who the gateway is to them. Connections with the same settings share the sessions that
 /// can be resumed. Two are equal where they were made of the same.
@@ -22,7 +25,7 @@ pub struct TlsSettings {
 pub enum TrustRoots {
     /// The authorities that the system trusts.
     System(Arc<RootCertStore>),
-    /// These authorities and no others.
+    /// These authorities and no others; and servers whose own certificate is one of these.
     Only(Vec<CertificateDer<'static>>),
 }
 
@@ -73,11 +76,7 @@ impl TlsSettings {
         server_name: Option<ServerName<'static>>,
         identity: Option<ClientIdentity>,
     ) -> Result<Self, TlsError> {
-        let store = match &roots {
-            TrustRoots::System(store) => Arc::clone(store),
-            TrustRoots::Only(authorities) => Arc::new(store_of(authorities)?),
-        };
-        let config = Arc::new(client_config(store, identity.as_ref())?);
+        let config = Arc::new(client_config(&roots, identity.as_ref())?);
         Ok(Self {
             roots,
             server_name,
@@ -114,13 +113,25 @@ impl Alpn {
 }
 
 fn client_config(
-    roots: Arc<RootCertStore>,
+    roots: &TrustRoots,
     identity: Option<&ClientIdentity>,
 ) -> Result<ClientConfig, TlsError> {
-    let builder = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+    let provider = Arc::new(aws_lc_rs::default_provider());
+    let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
-        .expect("the provider has what the default versions need")
-        .with_root_certificates(roots);
+        .expect("the provider has what the default versions need");
+    let builder = match roots {
+        TrustRoots::System(store) => builder.with_root_certificates(Arc::clone(store)),
+        TrustRoots::Only(trusted) => {
+            let store = Arc::new(store_of(trusted)?);
+            let paths = WebPkiServerVerifier::builder_with_provider(store, provider)
+                .build()
+                .map_err(|error| TlsError::Authority(error.to_string()))?;
+            builder
+                .dangerous()
+                .with_custom_certificate_verifier(Arc::new(PinnedVerifier::new(paths, trusted)))
+        }
+    };
     match identity {
         None => Ok(builder.with_no_client_auth()),
         Some(ClientIdentity { chain, key }) => {

@@ -1,6 +1,7 @@
 //! Absolute `http` and `https` URLs.
 
 use std::fmt;
+use std::net::IpAddr;
 
 use http::Uri;
 
@@ -53,14 +54,36 @@ impl HttpUrl {
 
     /// Whether somebody on the way could change what is answered: not over TLS, and not on this very machine.
     pub fn is_exposed(&self) -> bool {
-        let local = match &self.server {
-            ServerAddress::Host(host, _) => {
-                let loopback = |address: std::net::IpAddr| address.is_loopback();
-                &**host == "localhost" || host.parse().is_ok_and(loopback)
+        !self.secure && !self.names(|address| address.is_loopback())
+    }
+
+    /// Whether it names, by address or as `localhost`, a machine that the Internet does not reach.
+    pub fn is_internal(&self) -> bool {
+        self.names(|address| match address.to_canonical() {
+            IpAddr::V4(v4) => {
+                v4.is_loopback() || v4.is_private() || v4.is_link_local() || v4.is_unspecified()
             }
+            IpAddr::V6(v6) => {
+                v6.is_loopback()
+                    || v6.is_unique_local()
+                    || v6.is_unicast_link_local()
+                    || v6.is_unspecified()
+            }
+        })
+    }
+
+    /// Whether the host is an address of this kind, `localhost`, or a socket in the file system.
+    fn names(&self, kind: impl Fn(IpAddr) -> bool) -> bool {
+        match &self.server {
+            ServerAddress::Host(host, _) => &**host == "localhost" || host.parse().is_ok_and(kind),
             ServerAddress::Unix(_) => true,
-        };
-        !self.secure && !local
+        }
+    }
+
+    /// Another resource of the same server, by its absolute path.
+    pub fn with_path(&self, path: &str) -> Result<Self, HttpUrlError> {
+        let scheme = if self.secure { "https" } else { "http" };
+        Self::parse(&format!("{scheme}://{}{path}", self.authority))
     }
 
     /// Whether it is `https`.
@@ -79,7 +102,7 @@ impl HttpUrl {
     }
 
     /// Path and query.
-    pub(super) fn target(&self) -> &str {
+    pub fn target(&self) -> &str {
         &self.target
     }
 }
@@ -148,5 +171,22 @@ mod tests {
             HttpUrl::parse("https://a:1/b").unwrap().to_string(),
             "https://a:1/b"
         );
+        let internal = |text: &str| HttpUrl::parse(text).unwrap().is_internal();
+        for host in [
+            "localhost",
+            "127.0.0.1",
+            "10.1.2.3",
+            "169.254.169.254",
+            "0.0.0.0",
+            "[::1]",
+            "[fd00::1]",
+            "[fe80::1]",
+            "[::ffff:10.0.0.1]",
+        ] {
+            assert!(internal(&format!("https://{host}/")), "{host}");
+        }
+        assert!(!internal("https://192.0.2.1/") && !internal("https://idp.example.com/"));
+        let moved = HttpUrl::parse("https://a:1/b?c").unwrap().with_path("/d");
+        assert_eq!(moved, HttpUrl::parse("https://a:1/d"));
     }
 }

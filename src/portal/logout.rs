@@ -11,14 +11,14 @@ use super::denial::RefreshDenial;
 use super::fields::{FormExtras, parse_logout};
 use super::login_api::LoginApi;
 use super::me::PortalCaller;
+use super::page::see_other;
 use super::refresh::SessionEvent;
 use super::rejection::FormRejection;
-use super::sign_in::see_other;
 use super::{Portal, PortalReply, ReceivedBody};
 use crate::pages::Theme;
 use crate::session::{RefreshToken, StoreUnavailable};
 use crate::token::SessionId;
-use crate::wire::{self, Credential, CredentialSource, Intake};
+use crate::wire::{self, Credential, Intake};
 
 /// What people are told who want to sign out while nobody can be told that their session has ended.
 const AWAY: &str = "You are signed out in this browser, but the session could not be ended everywhere. It ends by itself; \
@@ -78,8 +78,11 @@ impl Portal {
             .theme
             .as_deref()
             .filter(|_| is_browser_form(&head.method, &head.headers));
-        if (theme.is_some() || intake.acts_by_cookies()) && !intake.site.sends(&head.headers) {
-            return wire::problem(StatusCode::FORBIDDEN, wire::CROSS_ORIGIN).into();
+        if (theme.is_some() || intake.acts_by_cookies())
+            && let Err(foreign) = intake.site.check_sender(&head.headers)
+        {
+            let problem = wire::problem(StatusCode::FORBIDDEN, wire::CROSS_ORIGIN);
+            return PortalReply::refused(problem, format!("cross-origin: {foreign}"));
         }
         match theme {
             Some(theme) => self.sign_out(theme, intake, body, caller, now).await,
@@ -119,8 +122,8 @@ impl Portal {
         }
         PortalReply {
             response,
-            login: None,
             session,
+            ..PortalReply::default()
         }
     }
 
@@ -158,8 +161,8 @@ impl Portal {
         self.forget(intake, response.headers_mut());
         PortalReply {
             response,
-            login: None,
             session,
+            ..PortalReply::default()
         }
     }
 
@@ -170,14 +173,16 @@ impl Portal {
         for line in cookie.clear_others(&intake.cookies, scheme) {
             headers.append(SET_COOKIE, line);
         }
-        headers.append(SET_COOKIE, cookie.mark("", 0));
+        headers.append(SET_COOKIE, cookie.mark(scheme, "", 0));
     }
 
     /// The sessions of all cookies and of the bearer token that have not ended yet, each once.
     fn sessions_of(&self, intake: &Intake, caller: &PortalCaller, now: u64) -> Vec<SessionId> {
-        let field = intake.credential.iter();
-        let bearer = field.filter(|credential| credential.source() == CredentialSource::Bearer);
-        let mut sessions = self.sessions_named_by(intake.cookies.sessions().chain(bearer), now);
+        // whichever of the two has identified the caller
+        let field = Credential::read(&intake.head.headers, intake.present);
+        let field = field.ok().flatten();
+        let mut sessions =
+            self.sessions_named_by(intake.cookies.sessions().chain(field.as_ref()), now);
         if let PortalCaller::Known {
             session: Some(session),
             ..
@@ -266,9 +271,9 @@ fn nothing_ended(intake: &Intake, caller: &PortalCaller) -> Response<Bytes> {
 /// The refresh token of the body, which may be empty.
 fn read(head: &Parts, body: ReceivedBody) -> Result<Option<Zeroizing<String>>, FormRejection> {
     let bytes = body.whole()?;
-    match BodyFormat::of(&head.headers) {
+    match LoginApi::Refresh.format(&head.headers) {
         Some(BodyFormat::Json) if bytes.is_empty() => Ok(None),
-        Some(format) => parse_logout(format, &bytes),
+        Some(format) => parse_logout(&format, &bytes),
         None if bytes.is_empty() && !head.headers.contains_key(CONTENT_TYPE) => Ok(None),
         None => Err(FormRejection::ContentType),
     }

@@ -29,6 +29,7 @@ use super::stream::Stream;
 use super::timed_body::TimedBody;
 use crate::gateway::{ClientConnection, Reply, Tunnel, handle};
 use crate::telemetry::metrics::ConnectionRejection;
+use crate::upstream::ClientBody;
 
 /// How a connection ended.
 enum Ended {
@@ -76,7 +77,7 @@ async fn converse(
     let service = service_fn(|request: Request<Incoming>| {
         let running = clock.begin(&request.body().size_hint());
         let (context, peer, outbox, switched) = (Rc::clone(context), &peer, &outbox, &switched);
-        let request = Box::new(request);
+        let request = Box::new(request.map(ClientBody::http1));
         async move {
             let Reply {
                 mut response,

@@ -48,6 +48,11 @@ impl RefreshToken {
         }
     }
 
+    /// Whether a text says that it is a refresh token. Nothing is verified.
+    pub fn is_claimed_by(text: &str) -> bool {
+        text.starts_with(PREFIX)
+    }
+
     /// Reads a token that a client shows; `None` where it is none of ours.
     pub fn parse(text: &str) -> Option<Self> {
         let bytes = Zeroizing::new(URL_SAFE_NO_PAD.decode(text.strip_prefix(PREFIX)?).ok()?);

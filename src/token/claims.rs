@@ -59,6 +59,20 @@ pub fn is_valid_subject(subject: &str) -> bool {
         && subject.chars().count() <= SUBJECT_CHARACTERS
 }
 
+/// Whether a `sub` of another issuer is accepted whose names are its own: any text without invisible characters, with
+/// blanks inside (RFC 7519, section 4.1.2). Only the head of a request bounds its length.
+pub(super) fn is_valid_foreign_subject(subject: &str) -> bool {
+    let is_blank = |c: char| c.is_whitespace() && !c.is_control() && !is_line_end(c);
+    !subject.is_empty()
+        && subject.trim() == subject
+        && subject.chars().all(|c| is_visible(c) || is_blank(c))
+}
+
+/// Two characters of Unicode that end a line and are no control characters.
+fn is_line_end(character: char) -> bool {
+    matches!(character, '\u{2028}' | '\u{2029}')
+}
+
 /// Whether a character can be seen: not one of Unicode's control, white space and default-ignorable characters, nor
 /// one that turns the writing direction.
 pub fn is_visible(character: char) -> bool {
@@ -174,7 +188,7 @@ impl<'de> Visitor<'de> for AudienceVisitor {
 
 #[cfg(test)]
 mod tests {
-    use super::is_valid_subject;
+    use super::{is_valid_foreign_subject, is_valid_subject};
 
     #[test]
     fn subjects_are_visible_and_of_bounded_length() {
@@ -206,5 +220,42 @@ mod tests {
             assert!(!is_valid_subject(bad), "{bad:?}");
         }
         assert!(!is_valid_subject(&"x".repeat(256)));
+    }
+
+    #[test]
+    fn subjects_of_other_issuers_may_be_long_and_have_blanks_inside() {
+        for good in [
+            "a",
+            "Rita Smith",
+            "CN=Rita Smith,O=Example",
+            "repo:octo/app:environment:Production EU",
+            "a  b",
+            "山田\u{3000}太郎",
+            "a\u{a0}b",
+            &"x".repeat(4000),
+        ] {
+            assert!(is_valid_foreign_subject(good), "{good:?}");
+        }
+        for bad in [
+            "",
+            " ",
+            " a",
+            "a ",
+            "\u{3000}a",
+            "a\u{a0}",
+            "a\tb",
+            "a\nb",
+            "a\rb",
+            "a\u{85}b",
+            "a\u{2028}b",
+            "a\u{2029}b",
+            "a\0b",
+            "a\u{7f}b",
+            "a\u{200b}b",
+            "\u{202e}nimda",
+            "a\u{feff}b",
+        ] {
+            assert!(!is_valid_foreign_subject(bad), "{bad:?}");
+        }
     }
 }

@@ -7,9 +7,9 @@ use super::error::TokenError;
 
 /// The dates of a token, in seconds since 1970.
 pub(super) struct Dates {
-    expires_at: u64,
-    not_before: Option<u64>,
-    issued_at: Option<u64>,
+    pub(super) expires_at: u64,
+    pub(super) not_before: Option<u64>,
+    pub(super) issued_at: Option<u64>,
 }
 
 impl Dates {

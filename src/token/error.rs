@@ -6,8 +6,6 @@ use std::fmt;
 /// section 3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum TokenError {
-    /// More bytes than [`MAX_TOKEN_BYTES`](super::MAX_TOKEN_BYTES).
-    TooLarge,
     /// Not three parts of unpadded base64url.
     Malformed,
     /// The header is not an object with unique members of the right types, or names no algorithm.
@@ -26,11 +24,14 @@ pub enum TokenError {
     Claims,
     /// One of the required claims is absent.
     Missing,
+    /// The claim that the issuer's `audience` or `subject` is configured to be is absent.
+    MissingConfigured,
     /// From another issuer.
     Issuer,
     /// For another audience.
     Audience,
-    /// `sub` is empty, too long or holds characters that cannot be seen.
+    /// `sub` is empty, too long or holds characters that cannot be seen; of other issuers' subjects, blanks inside are
+    /// fine and the length is their own affair.
     Subject,
     /// Past `exp`.
     Expired,
@@ -55,7 +56,6 @@ impl TokenError {
 
     fn words(self) -> (&'static str, &'static str) {
         match self {
-            Self::TooLarge => ("too_large", "the token is too large"),
             Self::Malformed => ("malformed", "the token is malformed"),
             Self::Header => ("header", "the header of the token is malformed"),
             Self::Algorithm => ("algorithm", "the token is signed with another algorithm"),
@@ -70,6 +70,10 @@ impl TokenError {
             Self::Missing => (
                 "missing_claim",
                 "the token lacks one of exp, iss, aud and sub",
+            ),
+            Self::MissingConfigured => (
+                "missing_claim",
+                "the token lacks the claim that its audience or subject is read from",
             ),
             Self::Issuer => ("issuer", "the token is from another issuer"),
             Self::Audience => ("audience", "the token is for another audience"),

@@ -6,10 +6,11 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use super::Algorithm;
-use super::claims::{Claims, is_valid_subject};
-use super::compact::{Compact, decode};
-use super::dates::Dates;
+use super::claim_path::ClaimPath;
+use super::claims::{is_valid_foreign_subject, is_valid_subject};
+use super::compact::{Compact, decode, named_issuer};
 use super::error::TokenError;
+use super::foreign_claims::ForeignClaims;
 use super::header::Header;
 use super::key_set::KeySet;
 use super::remote_keys::RemoteKeys;
@@ -20,18 +21,29 @@ use crate::access::{Claim, ClaimValue, Identity, Subjects};
 pub struct TrustSettings {
     /// The only accepted `iss`.
     pub issuer: String,
-    /// One of these must be `aud`, or one of `aud`.
-    pub audience: Vec<String>,
+    /// For whom they must be.
+    pub audience: AudienceRule,
+    /// Where the subject is; default `sub`.
+    pub subject: ClaimPath,
     /// The only accepted algorithms.
     pub algorithms: Vec<Algorithm>,
-    /// Where the roles are: the name of a claim, or the names of nested ones with dots between them. Default `roles`.
-    pub roles_claim: String,
+    /// Where the roles are; default `roles`.
+    pub roles_claim: ClaimPath,
     /// Whether its subjects are names of the user list; default: they are its own.
     pub subjects: Subjects,
     /// How far clocks may differ, in whole seconds.
     pub leeway: Duration,
     /// The longest life of a token, in whole seconds.
     pub max_lifetime: Duration,
+}
+
+/// For whom the tokens of an issuer must be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AudienceRule {
+    /// The claim that says it; default `aud`. Some issuers write `client_id` alone.
+    pub claim: ClaimPath,
+    /// One of these must be its value, or one of its values.
+    pub one_of: Vec<String>,
 }
 
 /// Where the keys of an issuer come from.
@@ -89,31 +101,41 @@ impl TrustedIssuers {
     }
 
     /// Checks a token of one of them against `now`, in seconds since 1970; `None` for a token that names none of them.
-    /// What it names is not believed before the keys of that issuer have verified it.
+    /// What it names is not believed before the keys of that issuer have verified it; but whatever else is wrong with it,
+    /// it is that issuer's.
     ///
     /// # Errors
-    /// The first thing that is wrong. An unknown key is refused, and asked for in the background.
+    /// The first thing that is wrong. Where other keys could make the token valid, they are requested in the background.
     pub fn verify(&self, token: &str, now: u64) -> Option<Result<ExternalToken, TokenError>> {
         if self.0.is_empty() {
             return None;
         }
         let compact = Compact::split(token).ok()?;
         let payload = decode(compact.payload).ok()?;
-        let claims = Claims::parse(&payload).ok()?;
-        let name = claims.issuer.as_ref()?;
-        let (index, issuer) = self
-            .0
-            .iter()
-            .enumerate()
-            .find(|(_, issuer)| issuer.settings.issuer == name.0)?;
-        Some(
-            issuer
-                .verify(&compact, &payload, &claims, now)
-                .map(|token| ExternalToken {
-                    issuer: index,
-                    ..token
-                }),
-        )
+        let (index, issuer) = self.named(&named_issuer(&payload)?)?;
+        let verified = issuer.verify(&compact, &payload, now);
+        Some(verified.map(|token| ExternalToken {
+            issuer: index,
+            ..token
+        }))
+    }
+
+    /// Whether the keys of the issuer that a token names are published somewhere, rather than configured.
+    pub fn publishes(&self, token: &str) -> bool {
+        let payload = Compact::split(token).and_then(|compact| decode(compact.payload));
+        let name = payload.ok().and_then(|payload| named_issuer(&payload));
+        let issuer = name.and_then(|name| self.named(&name));
+        issuer.is_some_and(|(_, issuer)| matches!(issuer.keys, IssuerKeys::Remote(_)))
+    }
+
+    fn named(&self, name: &str) -> Option<(usize, &TrustedIssuer)> {
+        let mut issuers = self.0.iter().enumerate();
+        issuers.find(|(_, issuer)| issuer.settings.issuer == name)
+    }
+
+    /// Whether an issuer of this name is among them.
+    pub fn contains(&self, name: &str) -> bool {
+        self.0.iter().any(|issuer| issuer.settings.issuer == name)
     }
 
     /// Whether a token that was valid once still is, as far as that depends on the time and on the keys.
@@ -132,7 +154,6 @@ impl TrustedIssuer {
         &self,
         compact: &Compact<'_>,
         payload: &[u8],
-        claims: &Claims<'_>,
         now: u64,
     ) -> Result<ExternalToken, TokenError> {
         let header = decode(compact.header)?;
@@ -141,27 +162,24 @@ impl TrustedIssuer {
         // before the keys: newer ones only make it verify again
         let keys = self.keys.version();
         self.keys.verify(&header, compact, now)?;
-        let (Some(expires_at), Some(audience), Some(subject)) =
-            (&claims.expires_at, &claims.audience, &claims.subject)
-        else {
-            return Err(TokenError::Missing);
-        };
         let settings = &self.settings;
-        if !settings.audience.iter().any(|name| audience.names(name)) {
+        let claims = ForeignClaims::parse(payload)?;
+        let dates = claims.dates()?;
+        let audience = claims.audience(&settings.audience.claim)?;
+        let subject = claims.subject(&settings.subject)?;
+        let mut accepted = settings.audience.one_of.iter();
+        if !accepted.any(|name| audience.names(name)) {
             return Err(TokenError::Audience);
         }
-        if !is_valid_subject(&subject.0) {
+        if !settings.is_valid_subject(subject) {
             return Err(TokenError::Subject);
         }
-        let dates = Dates::of(claims).checks(settings.leeway, settings.max_lifetime, now);
-        dates.into_iter().try_for_each(|(_, verdict)| verdict)?;
-        let members: Map<String, Value> =
-            serde_json::from_slice(payload).map_err(|_| TokenError::Claims)?;
-        let identity = Arc::new(settings.identify(&subject.0, &members));
+        let checks = dates.checks(settings.leeway, settings.max_lifetime, now);
+        checks.into_iter().try_for_each(|(_, verdict)| verdict)?;
         Ok(ExternalToken {
-            identity,
-            expires_at: expires_at.0,
-            issued_at: claims.issued_at.map(|date| date.0),
+            identity: Arc::new(settings.identify(subject, claims.members())),
+            expires_at: dates.expires_at,
+            issued_at: dates.issued_at,
             issuer: 0,
             keys,
         })
@@ -179,7 +197,12 @@ impl IssuerKeys {
             Self::Fixed(keys) => keys.verify(header, compact),
             Self::Remote(keys) => {
                 let verdict = keys.current(now).verify(header, compact);
-                if verdict == Err(TokenError::KeyId) {
+                // an issuer may exchange a key under the same `kid`, or without one
+                let newer_may_verify = matches!(
+                    verdict,
+                    Err(TokenError::KeyId | TokenError::Signature | TokenError::Algorithm)
+                );
+                if newer_may_verify {
                     keys.want();
                 }
                 verdict
@@ -204,6 +227,14 @@ impl IssuerKeys {
 }
 
 impl TrustSettings {
+    /// The names of the user list are stricter than those that issuers choose.
+    fn is_valid_subject(&self, subject: &str) -> bool {
+        match self.subjects {
+            Subjects::Users => is_valid_subject(subject),
+            Subjects::Foreign => is_valid_foreign_subject(subject),
+        }
+    }
+
     /// The bearer of a token with these claims. `iss` is among the facts, so that rules can ask for it.
     fn identify(&self, subject: &str, members: &Map<String, Value>) -> Identity {
         let text = |name: &str| {
@@ -218,7 +249,7 @@ impl TrustSettings {
             .filter(|(name, _)| !NOT_FACTS.contains(&name.as_str()));
         Identity {
             subject: subject.into(),
-            roles: roles(members, &self.roles_claim),
+            roles: roles(self.roles_claim.find(members)),
             name: text("name").map(Into::into),
             email: email.map(Into::into),
             claims: facts
@@ -245,20 +276,15 @@ fn is_verified(claim: Option<&Value>) -> bool {
     }
 }
 
-/// The roles of a claim of this very name, else of nested ones: a list of strings, or one with spaces or commas. Each once.
-fn roles(members: &Map<String, Value>, name: &str) -> Vec<Box<str>> {
-    let nested = || {
-        let mut names = name.split('.');
-        let first = members.get(names.next()?)?;
-        names.try_fold(first, |value, name| value.get(name))
-    };
+/// The roles of a claim: a list of strings, or one with spaces or commas. Each once.
+fn roles(claim: Option<&Value>) -> Vec<Box<str>> {
     let mut roles: Vec<Box<str>> = Vec::new();
     let mut add = |role: &str| {
         if !role.is_empty() && !roles.iter().any(|known| **known == *role) {
             roles.push(role.into());
         }
     };
-    match members.get(name).or_else(nested) {
+    match claim {
         Some(Value::Array(items)) => items.iter().filter_map(Value::as_str).for_each(add),
         Some(Value::String(text)) => text.split([' ', ',']).for_each(&mut add),
         Some(Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_)) | None => {}
@@ -296,36 +322,30 @@ mod tests {
     use super::*;
 
     #[test]
-    fn roles_are_found_under_literal_and_nested_names() {
-        let token = json!({
-            "realm_access": { "roles": ["a", "b", 7, "a", ""] }, "https://ns/roles": "c d,e", "deep.er": "literal",
-            "deep": { "er": "nested" }, "number": 7, "realm": { "x": { "y": "z" } }
-        });
-        let roles = |name: &str| roles(token.as_object().unwrap(), name).join("|");
-        for (name, expected) in [
-            ("realm_access.roles", "a|b"),
-            ("https://ns/roles", "c|d|e"),
-            ("deep.er", "literal"),
-            ("realm.x.y", "z"),
-            ("realm.x", ""),
-            ("realm_access", ""),
-            ("realm_access.roles.0", ""),
-            ("number", ""),
-            ("number.x", ""),
-            ("none", ""),
-            (".", ""),
+    fn roles_are_a_list_or_a_text() {
+        for (claim, expected) in [
+            (json!(["a", "b", 7, "a", ""]), "a|b"),
+            (json!("c d,e"), "c|d|e"),
+            (json!({ "y": "z" }), ""),
+            (json!(7), ""),
+            (json!(null), ""),
         ] {
-            assert_eq!(roles(name), expected, "{name}");
+            assert_eq!(roles(Some(&claim)).join("|"), expected, "{claim}");
         }
+        assert_eq!(roles(None).len(), 0);
     }
 
     #[test]
     fn an_identity_carries_its_issuer_and_no_address_that_nobody_checked() {
         let settings = TrustSettings {
             issuer: "https://idp".to_owned(),
-            audience: vec!["api".to_owned()],
+            audience: AudienceRule {
+                claim: ClaimPath::of("aud"),
+                one_of: vec!["api".to_owned()],
+            },
+            subject: ClaimPath::of("sub"),
             algorithms: vec![Algorithm::Rs256],
-            roles_claim: "groups".to_owned(),
+            roles_claim: ClaimPath::of("groups"),
             subjects: Subjects::Foreign,
             leeway: Duration::ZERO,
             max_lifetime: Duration::MAX,

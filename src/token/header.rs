@@ -69,7 +69,10 @@ fn is_access_token(kind: &str) -> bool {
         Some((prefix, name)) if prefix.eq_ignore_ascii_case(PREFIX) => name,
         Some(_) | None => kind,
     };
-    name.eq_ignore_ascii_case("JWT") || name.eq_ignore_ascii_case("at+jwt")
+    // `JOSE` says no more than that it is a token in compact form
+    ["JWT", "at+jwt", "JOSE"]
+        .iter()
+        .any(|known| name.eq_ignore_ascii_case(known))
 }
 
 impl<'de> Deserialize<'de> for Header<'de> {

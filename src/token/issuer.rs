@@ -7,7 +7,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value};
 
-use super::compact::MAX_TOKEN_BYTES;
+use super::claim_path::ClaimPath;
 use super::key::Key;
 use super::session_id::SessionId;
 
@@ -21,7 +21,9 @@ pub struct IssuerSettings {
     /// From `iat` to `exp`, in whole seconds.
     pub access_ttl: Duration,
     /// The claim that carries the roles. A registered claim of the same name wins over it.
-    pub roles_claim: String,
+    pub roles_claim: ClaimPath,
+    /// The most bytes of a token: no request could carry a longer one.
+    pub longest_token: usize,
 }
 
 /// Signs tokens with one key.
@@ -60,7 +62,7 @@ pub struct IssuedToken {
 /// Why no token was made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum IssueError {
-    /// It would have so many bytes, more than [`MAX_TOKEN_BYTES`]; the operator gave the user too many claims.
+    /// It would have so many bytes, more than a request may have; the operator gave the user too many claims.
     TooLarge(usize),
     /// The key could not sign.
     Signing,
@@ -75,7 +77,7 @@ impl TokenIssuer {
     /// Makes a token that is valid from `now`, in seconds since 1970. `id` is its `jti` and must be random.
     ///
     /// # Errors
-    /// [`IssueError::TooLarge`] for a token that no verifier would take.
+    /// [`IssueError::TooLarge`] for a token that no request could carry.
     pub fn issue(
         &self,
         holder: &Holder<'_>,
@@ -83,6 +85,9 @@ impl TokenIssuer {
         now: u64,
     ) -> Result<IssuedToken, IssueError> {
         let token = sign(&self.key, self.claims(holder, id, now))?;
+        if token.len() > self.settings.longest_token {
+            return Err(IssueError::TooLarge(token.len()));
+        }
         Ok(IssuedToken {
             token,
             expires_in: self.settings.access_ttl.as_secs(),
@@ -101,7 +106,7 @@ impl TokenIssuer {
             .iter()
             .map(|role| Value::from(&**role))
             .collect();
-        claims.insert(settings.roles_claim.clone(), Value::Array(roles));
+        settings.roles_claim.set(&mut claims, Value::Array(roles));
         let registered: [(&str, Value); 7] = [
             ("iss", settings.issuer.as_str().into()),
             ("sub", holder.subject.into()),
@@ -126,11 +131,7 @@ impl TokenIssuer {
 
 /// The token in compact form that says this (RFC 7515, section 7.1).
 pub(super) fn sign(key: &Key, claims: Map<String, Value>) -> Result<String, IssueError> {
-    let token = key.encode(&claims).ok_or(IssueError::Signing)?;
-    if token.len() > MAX_TOKEN_BYTES {
-        return Err(IssueError::TooLarge(token.len()));
-    }
-    Ok(token)
+    key.encode(&claims).ok_or(IssueError::Signing)
 }
 
 impl fmt::Debug for IssuedToken {
@@ -144,7 +145,7 @@ impl fmt::Display for IssueError {
         match self {
             Self::TooLarge(bytes) => write!(
                 f,
-                "a token of {bytes} bytes; {MAX_TOKEN_BYTES} are accepted, so give the user fewer `roles` or `claims`"
+                "a token of {bytes} bytes, more than `server.limits.header_bytes` lets a request have: give the user fewer `roles` or `claims`"
             ),
             Self::Signing => f.write_str("the key could not sign the token"),
         }
@@ -161,6 +162,7 @@ mod tests {
     use crate::token::{Verifier, VerifierSettings};
 
     const NOW: u64 = 1_700_000_000;
+    const LONGEST: usize = 32 << 10;
 
     fn key() -> Key {
         Key::hs256(b"an example secret of at least 32 bytes").unwrap()
@@ -171,7 +173,8 @@ mod tests {
             issuer: "gatelatch".to_owned(),
             audience: "jobs".to_owned(),
             access_ttl: Duration::from_secs(1800),
-            roles_claim: roles_claim.to_owned(),
+            roles_claim: ClaimPath::parse(roles_claim).unwrap(),
+            longest_token: LONGEST,
         };
         TokenIssuer::new(key(), settings)
     }
@@ -210,6 +213,34 @@ mod tests {
         });
         assert_eq!(claims_of(&issued.token), expected);
         assert_eq!(format!("{issued:?}"), "IssuedToken(for 1800 s)");
+    }
+
+    #[test]
+    fn roles_are_written_to_the_place_that_is_configured() {
+        let roles = ["recruiter".into()];
+        let claims = json!({ "tenant": "acme" });
+        let holder = Holder {
+            subject: "alice",
+            roles: &roles,
+            name: None,
+            email: None,
+            claims: claims.as_object(),
+            session: None,
+        };
+        for (path, place) in [
+            ("roles", "/roles"),
+            ("realm_access.roles", "/realm_access/roles"),
+            (
+                "resource_access.\"my.client\".roles",
+                "/resource_access/my.client/roles",
+            ),
+            ("https://example.com/roles", "/https:~1~1example.com~1roles"),
+        ] {
+            let issued = issuer(path).issue(&holder, [0; 16], NOW).unwrap();
+            let claims = claims_of(&issued.token);
+            assert_eq!(claims.pointer(place), Some(&json!(["recruiter"])), "{path}");
+            assert_eq!(claims["tenant"], "acme");
+        }
     }
 
     #[test]
@@ -265,8 +296,8 @@ mod tests {
     }
 
     #[test]
-    fn a_token_too_large_to_verify_is_not_made() {
-        let claims = json!({"blob": "x".repeat(MAX_TOKEN_BYTES)});
+    fn a_token_that_no_request_could_carry_is_not_made() {
+        let claims = json!({"blob": "x".repeat(LONGEST)});
         let claims = claims.as_object();
         let holder = Holder {
             subject: "a",
@@ -278,7 +309,7 @@ mod tests {
         };
         let error = issuer("roles").issue(&holder, [0; 16], NOW).unwrap_err();
         assert!(
-            matches!(error, IssueError::TooLarge(bytes) if bytes > MAX_TOKEN_BYTES),
+            matches!(error, IssueError::TooLarge(bytes) if bytes > LONGEST),
             "{error}"
         );
     }

@@ -6,7 +6,7 @@ use super::compact::Compact;
 use super::error::TokenError;
 use super::header::Header;
 use super::key::{Key, VerifyingKey};
-use super::rejected_key::RejectedKey;
+use super::key_flaw::KeyFlaw;
 
 /// The most keys that a token without a `kid` is tried with: each try costs a signature, and anybody can send one.
 const MOST_TRIES: usize = 16;
@@ -16,7 +16,7 @@ const MOST_TRIES: usize = 16;
 #[derive(Clone, Debug, Default)]
 pub struct KeySet {
     keys: Vec<VerifyingKey>,
-    rejected: Vec<RejectedKey>,
+    flaws: Vec<KeyFlaw>,
     names: Names,
 }
 
@@ -34,7 +34,7 @@ impl KeySet {
     pub fn new(keys: Vec<VerifyingKey>) -> Self {
         Self {
             keys,
-            rejected: Vec::new(),
+            flaws: Vec::new(),
             names: Names::Count,
         }
     }
@@ -43,18 +43,34 @@ impl KeySet {
     pub fn of_unknown_names(keys: Vec<VerifyingKey>) -> Self {
         Self {
             keys,
-            rejected: Vec::new(),
+            flaws: Vec::new(),
             names: Names::Unknown,
         }
     }
 
-    pub(super) fn with_rejected(self, rejected: Vec<RejectedKey>) -> Self {
-        Self { rejected, ..self }
+    pub(super) fn with_flaws(self, flaws: Vec<KeyFlaw>) -> Self {
+        Self { flaws, ..self }
     }
 
-    /// The broken keys of a published set: those that would verify here if they were keys.
-    pub fn rejected(&self) -> &[RejectedKey] {
-        &self.rejected
+    /// What is wrong with keys of a published set: with those that would verify here if they were keys, and with those
+    /// that verify although they are malformed.
+    pub fn flaws(&self) -> &[KeyFlaw] {
+        &self.flaws
+    }
+
+    /// How many keys there are, each counted once, however many algorithms it is used with.
+    pub fn count(&self) -> usize {
+        let mut keys: Vec<_> = self.keys.iter().map(VerifyingKey::fingerprint).collect();
+        keys.sort();
+        keys.dedup();
+        keys.len()
+    }
+
+    /// Whether there is a key that another set does not have.
+    pub fn has_more_than(&self, other: &Self) -> bool {
+        let known: Vec<_> = other.keys.iter().map(VerifyingKey::fingerprint).collect();
+        let mut keys = self.keys.iter();
+        keys.any(|key| !known.contains(&key.fingerprint()))
     }
 
     /// The keys, in the order of the set.

@@ -3,12 +3,15 @@
 
 mod algorithm;
 mod cache;
+mod claim_path;
+mod claimed;
 mod claims;
 mod compact;
 mod dates;
 mod device;
 mod error;
 mod foreign;
+mod foreign_claims;
 mod generate;
 mod header;
 mod inspect;
@@ -16,9 +19,9 @@ mod issuer;
 mod json;
 mod jwks;
 mod key;
+mod key_flaw;
 mod key_set;
 mod provider;
-mod rejected_key;
 mod remote_keys;
 mod session;
 mod session_id;
@@ -27,19 +30,22 @@ mod verifier;
 
 pub use algorithm::Algorithm;
 pub use cache::TokenCache;
+pub use claim_path::{ClaimPath, ClaimPathError};
+pub use claimed::ClaimedIssuers;
 pub use claims::{is_valid_subject, is_visible};
-pub use compact::MAX_TOKEN_BYTES;
 pub use device::{DEVICE_AUDIENCE, DeviceTokens};
 pub use error::TokenError;
-pub use foreign::{ExternalToken, IssuerKeys, TrustSettings, TrustedIssuer, TrustedIssuers};
+pub use foreign::{
+    AudienceRule, ExternalToken, IssuerKeys, TrustSettings, TrustedIssuer, TrustedIssuers,
+};
 pub use generate::generate;
 pub use inspect::Inspection;
 pub use issuer::{Holder, IssueError, IssuedToken, IssuerSettings, TokenIssuer};
 pub use jwks::JwksError;
 pub use key::{Key, KeyError, SECRET_BYTES, VerifyingKey};
+pub use key_flaw::KeyFlaw;
 pub use key_set::KeySet;
 pub use provider::{ProviderError, install_provider};
-pub use rejected_key::RejectedKey;
 pub use remote_keys::RemoteKeys;
 pub use session::{CookieSessions, SESSION_AUDIENCE, SessionSettings};
 pub use session_id::SessionId;

@@ -91,8 +91,8 @@ mod tests {
     use super::*;
     use crate::access::Subjects;
     use crate::token::{
-        Algorithm, Holder, IssuerKeys, IssuerSettings, Key, TokenError, TokenIssuer, TrustSettings,
-        TrustedIssuer, TrustedIssuers,
+        Algorithm, AudienceRule, ClaimPath, Holder, IssuerKeys, IssuerSettings, Key, TokenError,
+        TokenIssuer, TrustSettings, TrustedIssuer, TrustedIssuers,
     };
 
     const NOW: u64 = 1_800_000_000;
@@ -103,7 +103,8 @@ mod tests {
             issuer: "https://idp".to_owned(),
             audience: "api".to_owned(),
             access_ttl: Duration::from_secs(3600),
-            roles_claim: "roles".to_owned(),
+            roles_claim: ClaimPath::of("roles"),
+            longest_token: usize::MAX,
         };
         let holder = Holder {
             subject: "walter",
@@ -124,9 +125,13 @@ mod tests {
         let keys: Arc<RemoteKeys> = Arc::default();
         let settings = TrustSettings {
             issuer: "https://idp".to_owned(),
-            audience: vec!["api".to_owned()],
+            audience: AudienceRule {
+                claim: ClaimPath::of("aud"),
+                one_of: vec!["api".to_owned()],
+            },
+            subject: ClaimPath::of("sub"),
             algorithms: vec![Algorithm::Es256],
-            roles_claim: "roles".to_owned(),
+            roles_claim: ClaimPath::of("roles"),
             subjects: Subjects::Foreign,
             leeway: Duration::ZERO,
             max_lifetime: Duration::MAX,

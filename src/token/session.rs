@@ -134,6 +134,12 @@ impl CookieSessions {
         young && self.verifier.is_still_valid(session, now)
     }
 
+    /// When a session began, and when it ends at the latest; `None` where it does not say.
+    pub fn span(&self, session: &VerifiedClaims) -> Option<(u64, u64)> {
+        let since = session.signed_in_at?;
+        Some((since, since.saturating_add(self.settings.max_age.as_secs())))
+    }
+
     /// When a token ends that is made now.
     fn end(&self, signed_in_at: u64, now: u64) -> u64 {
         let (ttl, max_age) = (self.settings.ttl.as_secs(), self.settings.max_age.as_secs());
@@ -172,7 +178,7 @@ impl CookieSessions {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::token::{Holder, IssuerSettings, TokenIssuer};
+    use crate::token::{ClaimPath, Holder, IssuerSettings, TokenIssuer};
 
     const NOW: u64 = 1_700_000_000;
 
@@ -252,7 +258,8 @@ mod tests {
             issuer: "gatelatch".to_owned(),
             audience,
             access_ttl: Duration::from_secs(60),
-            roles_claim: "roles".to_owned(),
+            roles_claim: ClaimPath::of("roles"),
+            longest_token: usize::MAX,
         };
         let claims = serde_json::json!({ "sid": "x", "auth_time": NOW });
         let holder = Holder {

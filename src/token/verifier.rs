@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::claimed::ClaimedIssuers;
 use super::claims::{Claims, is_valid_subject};
 use super::compact::{Compact, decode};
 use super::dates::Dates;
@@ -62,9 +63,12 @@ impl Verifier {
     /// Checks a token in compact form (RFC 7515, section 7.1) against `now`, in seconds since 1970.
     ///
     /// # Errors
-    /// The first thing that is wrong. Claims are looked at only when the signature holds.
+    /// The first thing that is wrong. Claims are looked at only when the signature holds; of a token that does not even
+    /// claim to be the gateway's, that is what is wrong, and not that the gateway's keys have not signed it.
     pub fn verify(&self, token: &str, now: u64) -> Result<VerifiedClaims, TokenError> {
-        let compact = self.check_signature(token)?;
+        let compact = self
+            .check_signature(token)
+            .map_err(|error| self.reason(token, error))?;
         self.check_claims(&compact, &decode(compact.payload)?, now)
     }
 
@@ -88,16 +92,29 @@ impl Verifier {
         Ok(compact)
     }
 
+    fn reason(&self, token: &str, error: TokenError) -> TokenError {
+        let is_of_keys = matches!(
+            error,
+            TokenError::KeyId | TokenError::Algorithm | TokenError::Signature
+        );
+        let is_other = |claimed: ClaimedIssuers| {
+            claimed.any(|_| true) && !claimed.contains(&self.settings.issuer)
+        };
+        if is_of_keys && is_other(ClaimedIssuers::read(token)) {
+            TokenError::Issuer
+        } else {
+            error
+        }
+    }
+
     /// Whether a token says that it is the gateway's own. Nothing is verified.
     pub fn is_named_by(&self, token: &str) -> bool {
-        let payload = Compact::split(token).and_then(|compact| decode(compact.payload));
-        payload.is_ok_and(|payload| {
-            Claims::parse(&payload).is_ok_and(|claims| {
-                claims
-                    .issuer
-                    .is_some_and(|issuer| issuer.0 == *self.settings.issuer)
-            })
-        })
+        ClaimedIssuers::read(token).contains(&self.settings.issuer)
+    }
+
+    /// The only accepted `iss`.
+    pub fn issuer(&self) -> &str {
+        &self.settings.issuer
     }
 
     /// Whether claims that were valid once still are, as far as that depends on the time.

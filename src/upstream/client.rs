@@ -4,18 +4,17 @@ use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use http::HeaderValue;
-
 use super::attempt::{Again, Failed, Use};
 use super::balance::Balancer;
 use super::dial_context::DialContext;
 use super::error::ForwardError;
 use super::exchange::UpstreamReply;
-use super::outbound::Outbound;
+use super::origin::Origin;
+use super::outbound::{Outbound, OwnHost};
 use super::server::{Reuse, ServerConnections};
 use super::server_set::ServerSet;
 use super::settings::HostHeader;
-use super::state::{ServerCondition, ServerLoad};
+use super::state::{FAILURES, ServerCondition, ServerLoad, UNREACHED};
 use super::traced;
 use crate::telemetry::metrics::ServerMetrics;
 use crate::telemetry::traces::Trace;
@@ -34,7 +33,7 @@ pub struct Upstream {
 struct Endpoint {
     server: Rc<ServerConnections>,
     /// Its own `Host`, where it is addressed by that.
-    host: Option<HeaderValue>,
+    host: Option<OwnHost>,
     metrics: ServerMetrics,
 }
 
@@ -60,9 +59,9 @@ impl Upstream {
         metrics: impl Fn(&str) -> ServerMetrics,
     ) -> Rc<Self> {
         let settings = server_set.settings();
-        let endpoint = |(origin, name): (&super::Origin, &str)| Endpoint {
+        let endpoint = |(origin, name): (&Origin, &str)| Endpoint {
             server: ServerConnections::new(origin.clone(), settings, dial_context),
-            host: (settings.host == HostHeader::Upstream).then(|| origin.host_field()),
+            host: (settings.host == HostHeader::Upstream).then(|| OwnHost::of(origin)),
             metrics: metrics(name),
         };
         Rc::new(Self {
@@ -85,6 +84,11 @@ impl Upstream {
     /// How a server is called in logs.
     pub fn name(&self, server: ServerIndex) -> &str {
         self.server_set.servers()[server.0].name()
+    }
+
+    /// A server as it is configured.
+    pub fn origin(&self, server: ServerIndex) -> &Origin {
+        &self.server_set.settings().servers[server.0]
     }
 
     /// Sends a request of a client and waits for the head of the answer. It is tried again only where the first attempt
@@ -157,9 +161,7 @@ impl Upstream {
         if let Some(trace) = trace {
             traced::end(trace, &outcome);
         }
-        if self.endpoints.len() > 1 {
-            self.learn(index, &outcome);
-        }
+        self.learn(index, &outcome);
         outcome
     }
 
@@ -206,7 +208,7 @@ impl Upstream {
         let now = servers[0].now();
         let load = |index: usize| servers[index].load();
         let serving = |index: usize| match servers[index].condition(now) {
-            ServerCondition::Serving(share) => share,
+            ServerCondition::Serving(share) | ServerCondition::Failing(share) => share,
             ServerCondition::Resting | ServerCondition::Down => 0.0,
         };
         let healthy = |index: usize| {
@@ -242,8 +244,13 @@ impl Upstream {
                 ..
             }) => {}
             Err(Failed { error, .. }) if error.blames_server() => {
-                if server.note_failure(server.now()) {
-                    self.server_set.take_out(index, &error.to_string());
+                if let Some(failure) = error.tls_failure() {
+                    server.note_tls_failure(failure, error);
+                }
+                let failures = server.note_failure(server.now());
+                let unreached = failures >= UNREACHED && error.is_unreachable();
+                if unreached || failures >= FAILURES {
+                    self.server_set.failed(index, failures, error);
                 }
             }
             Err(_) => {}

@@ -3,8 +3,9 @@
 use std::error::Error;
 use std::fmt;
 
+use super::limits::{LARGEST_HEAD, MOST_FIELDS};
 use crate::access::PathError;
-use crate::net::DialError;
+use crate::net::{DialError, TlsFailure};
 
 /// Why a permitted request cannot be written for the upstream. The fault is the client's.
 #[derive(Debug)]
@@ -37,6 +38,8 @@ pub enum ForwardError {
     Closed(hyper::Error),
     /// The answer is not HTTP, or not one to this request.
     Protocol(String),
+    /// The head of the answer is larger than the gateway takes.
+    HeadTooLarge,
     /// No answer came in time.
     ResponseTimeout,
     /// The client's body failed first.
@@ -55,6 +58,17 @@ pub enum AnswerFault {
 }
 
 impl ForwardError {
+    /// What hyper fails for over HTTP/1.1.
+    pub(super) fn of_http1(error: hyper::Error) -> Self {
+        if error.is_parse_too_large() {
+            Self::HeadTooLarge
+        } else if error.is_parse() {
+            Self::Protocol(error.to_string())
+        } else {
+            Self::Closed(error)
+        }
+    }
+
     /// The same failure to connect, for another request that waited for the same connection.
     pub(super) fn echo(&self) -> Self {
         match self {
@@ -62,6 +76,7 @@ impl ForwardError {
             Self::Opening(what) => Self::Opening(what.clone()),
             Self::Protocol(what) => Self::Protocol(what.clone()),
             Self::Closed(error) => Self::Opening(error.to_string()),
+            Self::HeadTooLarge => Self::HeadTooLarge,
             Self::ResponseTimeout => Self::ResponseTimeout,
             Self::Client(fault) => Self::Client(*fault),
             Self::Unavailable => Self::Unavailable,
@@ -76,10 +91,29 @@ impl ForwardError {
             Self::Dial(DialError::TimedOut(_)) => "connect_timeout",
             Self::Dial(DialError::Tls(_)) => "tls",
             Self::Closed(_) => "reset",
-            Self::Protocol(_) => "protocol",
+            Self::Protocol(_) | Self::HeadTooLarge => "protocol",
             Self::ResponseTimeout => "response_timeout",
             Self::Client(_) => "client",
             Self::Unavailable => "unavailable",
+        }
+    }
+
+    /// Whether there was no connection, so that the server has not seen the request.
+    pub(super) fn is_unreachable(&self) -> bool {
+        matches!(self, Self::Dial(_) | Self::Opening(_))
+    }
+
+    /// What the TLS handshake with the server failed for, where that is why.
+    pub(super) fn tls_failure(&self) -> Option<TlsFailure> {
+        match self {
+            Self::Dial(error) => error.tls_failure(),
+            Self::Closed(error) => TlsFailure::cause_of(error),
+            Self::Opening(_)
+            | Self::Protocol(_)
+            | Self::HeadTooLarge
+            | Self::ResponseTimeout
+            | Self::Client(_)
+            | Self::Unavailable => None,
         }
     }
 
@@ -87,7 +121,7 @@ impl ForwardError {
     pub(super) fn blames_server(&self) -> bool {
         match self {
             Self::Dial(_) | Self::Opening(_) | Self::Closed(_) | Self::ResponseTimeout => true,
-            Self::Protocol(_) | Self::Client(_) | Self::Unavailable => false,
+            Self::Protocol(_) | Self::HeadTooLarge | Self::Client(_) | Self::Unavailable => false,
         }
     }
 }
@@ -131,6 +165,10 @@ impl fmt::Display for ForwardError {
                 )
             }
             Self::Protocol(what) => write!(f, "the upstream's answer is not HTTP/1.1: {what}"),
+            Self::HeadTooLarge => write!(
+                f,
+                "the upstream's answer has more than {MOST_FIELDS} header fields, more than {LARGEST_HEAD} bytes of them, or malformed ones"
+            ),
             Self::ResponseTimeout => f.write_str("no answer from the upstream in time"),
             Self::Client(fault) => fault.fmt(f),
             Self::Unavailable => f.write_str("no server of the upstream is healthy"),

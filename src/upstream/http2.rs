@@ -20,6 +20,7 @@ use super::attempt::{Again, Failed, Use, within};
 use super::body::RequestBody;
 use super::dial_context::DialContext;
 use super::error::ForwardError;
+use super::limits::{LARGEST_HEAD, MOST_FIELDS};
 use super::outbound::Outbound;
 use super::rewrite;
 use super::settings::Timeouts;
@@ -30,9 +31,6 @@ use crate::telemetry::metrics::GaugeGuard;
 /// What a server may send before a slow client has taken it: for one answer, and for all of a connection.
 const STREAM_WINDOW: u32 = 1 << 20;
 const CONNECTION_WINDOW: u32 = 4 << 20;
-
-/// The largest head of an answer.
-const HEADER_LIST: u32 = 64 << 10;
 
 /// How long a connection with requests may be silent before it is asked whether it lives, and how long it may take to
 /// say so. No more often: servers of gRPC close connections that are asked more than once in five minutes. What needs
@@ -121,7 +119,7 @@ pub(super) async fn open(
         .timer(TokioTimer::new())
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
-        .max_header_list_size(HEADER_LIST)
+        .max_header_list_size(LARGEST_HEAD)
         .keep_alive_interval(PING_EVERY)
         .keep_alive_timeout(PING_WAIT);
     let (sender, driver) = builder
@@ -259,6 +257,9 @@ impl Http2Lease {
             Some(Ok(response)) => {
                 let so_far = self.connection.heard.get();
                 self.connection.heard.set(so_far.wrapping_add(1));
+                if response.headers().len() > MOST_FIELDS {
+                    return Err((ForwardError::HeadTooLarge, None));
+                }
                 Ok(response)
             }
             None => {
@@ -270,11 +271,8 @@ impl Http2Lease {
             Some(Err(mut failed)) => {
                 let unsent = failed.take_message();
                 let fault = exchange.and_then(|exchange| exchange.fault.get());
-                let error = failed.into_error();
-                Err((
-                    fault.map_or(ForwardError::Closed(error), ForwardError::Client),
-                    unsent,
-                ))
+                let kind = || kind_of(failed.into_error());
+                Err((fault.map_or_else(kind, ForwardError::Client), unsent))
             }
         }
     }
@@ -305,13 +303,28 @@ impl Drop for Http2Lease {
     }
 }
 
+/// h2 gives up a stream by itself where the head of its answer is too large, or makes no sense.
+fn kind_of(error: hyper::Error) -> ForwardError {
+    match h2_error(&error) {
+        Some(h2) if h2.is_library() && h2.reason() == Some(h2::Reason::PROTOCOL_ERROR) => {
+            if h2.is_reset() {
+                ForwardError::HeadTooLarge
+            } else {
+                ForwardError::Protocol(error.to_string())
+            }
+        }
+        Some(_) | None => ForwardError::Closed(error),
+    }
+}
+
+fn h2_error(error: &hyper::Error) -> Option<&h2::Error> {
+    error.source().and_then(|source| source.downcast_ref())
+}
+
 /// Whether the server says that it has not looked at the request (RFC 9113, section 8.7): the stream was refused, or
 /// lies beyond the last one that a connection which is going away still serves.
 fn was_not_processed(error: &hyper::Error) -> bool {
-    let Some(error) = error
-        .source()
-        .and_then(|source| source.downcast_ref::<h2::Error>())
-    else {
+    let Some(error) = h2_error(error) else {
         return false;
     };
     match error.reason() {

@@ -90,6 +90,11 @@ impl Origin {
         self.speaks
     }
 
+    /// Whether it is a Unix socket, which has no name that a URL could hold.
+    pub fn is_unix(&self) -> bool {
+        matches!(self.address, ServerAddress::Unix(_))
+    }
+
     pub(super) fn address(&self) -> &ServerAddress {
         &self.address
     }

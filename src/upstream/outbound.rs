@@ -1,6 +1,6 @@
 //! A permitted request, written anew for the upstream. There is no other way to make one than from a permit.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::num::NonZeroU64;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -18,18 +18,20 @@ use http::{
     Extensions, HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Uri, Version,
 };
 use http_body::Body as _;
-use hyper::body::Incoming;
 
-use super::body::{BodyExchange, BodyWatch, RequestBody};
+use super::body::{BodyExchange, BodyWatch, Progress, RequestBody};
 use super::body_gate::BodyGate;
+use super::client_body::ClientBody;
 use super::error::PrepareError;
+use super::origin::{Origin, Speaks};
 use super::settings::Settings;
 use super::spare::Spare;
 use crate::access::{CaseRule, Mount, PathOptions, Permit, RequestPath};
 use crate::ambient::{self, Ticker};
 use crate::wire::{
-    Authorization, Credential, CredentialSource, FieldFilter, FieldPresence, IdentitySettings,
-    Intake, Interim, Nominated, Upgrade, UpgradeForm, announce_trailers, retain_fields, via,
+    Authorization, Credential, CredentialSource, DESTINATION, FieldFilter, FieldPresence,
+    IdentitySettings, Intake, Interim, Nominated, Upgrade, UpgradeForm, announce_trailers,
+    retain_fields, via,
 };
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -76,11 +78,12 @@ impl Outbound {
     pub fn prepare(
         permit: Permit<'_>,
         intake: Intake,
-        body: Incoming,
+        body: ClientBody,
         how: &Forwarding,
         context: RequestContext<'_>,
     ) -> Result<Self, PrepareError> {
         let uri = outbound_uri(&permit, &intake.head.uri, how)?;
+        let destination = destination_field(&permit, &intake, how)?;
         check_announced(&body, how)?;
         let framing = framing_field(&body, intake.present);
         let gate = (intake.waits_for_continue && !body.is_end_stream()).then(BodyGate::shut);
@@ -94,6 +97,9 @@ impl Outbound {
         let (mut fields, extensions) = write_fields(&permit, intake, how, context.request_id);
         if let Some((name, value)) = framing {
             fields.insert(name, value);
+        }
+        if let Some(destination) = destination {
+            fields.insert(DESTINATION, destination);
         }
         *request.headers_mut() = fields;
         // hyper keeps the spelling of field names here
@@ -139,9 +145,18 @@ impl Outbound {
         &mut self.0.request
     }
 
+    /// What its body reports, where it has one.
+    pub(super) fn body_exchange(&self) -> Option<Rc<BodyExchange>> {
+        self.0.request.body().exchange().cloned()
+    }
+
     /// Addresses a server by its own name.
-    pub(super) fn set_host(&mut self, host: &HeaderValue) {
-        self.0.request.headers_mut().insert(HOST, host.clone());
+    pub(super) fn set_host(&mut self, own: &OwnHost) {
+        let headers = self.0.request.headers_mut();
+        headers.insert(HOST, own.host.clone());
+        if let Some(url) = headers.get(DESTINATION).and_then(|sent| own.address(sent)) {
+            headers.insert(DESTINATION, url);
+        }
     }
 
     /// What is needed to send it a second time, where that is the same as sending it once: idempotent and without a body
@@ -166,6 +181,32 @@ impl From<Spare> for Outbound {
     }
 }
 
+/// How a server is addressed by its own name.
+pub(super) struct OwnHost {
+    scheme: &'static str,
+    host: HeaderValue,
+}
+
+impl OwnHost {
+    pub(super) fn of(origin: &Origin) -> Self {
+        Self {
+            scheme: match origin.speaks() {
+                Speaks::Http1 | Speaks::Http2 => "http",
+                Speaks::Tls => "https",
+            },
+            host: origin.host_field(),
+        }
+    }
+
+    /// A URL with the same path at this server; `None` for a path alone.
+    fn address(&self, url: &HeaderValue) -> Option<HeaderValue> {
+        let (_, rest) = url.to_str().ok()?.split_once("://")?;
+        let path = &rest[rest.find('/')?..];
+        let host = self.host.to_str().ok()?;
+        HeaderValue::try_from(format!("{}://{host}{path}", self.scheme)).ok()
+    }
+}
+
 /// What the worker contributes to an outbound request.
 pub struct RequestContext<'a> {
     /// `X-Request-Id`.
@@ -178,14 +219,7 @@ pub struct RequestContext<'a> {
 
 /// Origin-form: the decided path, and the query as it came.
 fn outbound_uri(permit: &Permit<'_>, sent: &Uri, how: &Forwarding) -> Result<Uri, PrepareError> {
-    let stripped: Option<RequestPath> = match &how.strip {
-        Some(mount) => permit
-            .path()
-            .strip(mount, how.case, how.paths)
-            .transpose()
-            .map_err(PrepareError::Path)?,
-        None => None,
-    };
+    let stripped = strip(permit.path(), how)?;
     let path = stripped.as_ref().unwrap_or(permit.path()).as_str();
     let origin_form = sent.scheme().is_none() && sent.path() == path;
     if origin_form {
@@ -200,7 +234,34 @@ fn outbound_uri(permit: &Permit<'_>, sent: &Uri, how: &Forwarding) -> Result<Uri
     )))
 }
 
-fn check_announced(body: &Incoming, how: &Forwarding) -> Result<(), PrepareError> {
+/// The path without the mount; `None` where that stays.
+fn strip(path: &RequestPath, how: &Forwarding) -> Result<Option<RequestPath>, PrepareError> {
+    let stripped = how
+        .strip
+        .as_ref()
+        .and_then(|mount| path.strip(mount, how.case, how.paths));
+    stripped.transpose().map_err(PrepareError::Path)
+}
+
+/// WebDAV's `Destination`: the decided path, in the form that the client sent.
+fn destination_field(
+    permit: &Permit<'_>,
+    intake: &Intake,
+    how: &Forwarding,
+) -> Result<Option<HeaderValue>, PrepareError> {
+    let Some(path) = permit.destination() else {
+        return Ok(None);
+    };
+    let stripped = strip(path, how)?;
+    let path = stripped.as_ref().unwrap_or(path).as_str();
+    let sent = intake.head.headers.get(DESTINATION);
+    let is_url = sent.is_some_and(|sent| !sent.as_bytes().starts_with(b"/"));
+    let url = is_url.then(|| intake.site.url(path)).flatten();
+    let field = HeaderValue::try_from(url.unwrap_or_else(|| path.to_owned()));
+    Ok(Some(field.expect("a host and a request path are ASCII")))
+}
+
+fn check_announced(body: &ClientBody, how: &Forwarding) -> Result<(), PrepareError> {
     let over = |limit: NonZeroU64| body.size_hint().lower() > limit.get();
     if how.body_limit.is_some_and(over) {
         Err(PrepareError::BodyTooLarge)
@@ -211,7 +272,7 @@ fn check_announced(body: &Incoming, how: &Forwarding) -> Result<(), PrepareError
 
 /// The field that says how long the body is, where hyper would not write it. Some servers ask a POST without a body for
 /// its length; and hyper believes that a GET of unknown length has no body.
-fn framing_field(body: &Incoming, sent: FieldPresence) -> Option<(HeaderName, HeaderValue)> {
+fn framing_field(body: &ClientBody, sent: FieldPresence) -> Option<(HeaderName, HeaderValue)> {
     if body.is_end_stream() {
         return sent
             .has(FieldPresence::CONTENT_LENGTH)
@@ -222,7 +283,7 @@ fn framing_field(body: &Incoming, sent: FieldPresence) -> Option<(HeaderName, He
 }
 
 fn watched(
-    body: Incoming,
+    body: ClientBody,
     how: &Forwarding,
     ticker: &Ticker,
     gate: Option<Arc<BodyGate>>,
@@ -233,22 +294,23 @@ fn watched(
     let exchange = BodyExchange {
         fault: Cell::new(None),
         gate,
+        incoming: RefCell::new(Some(body)),
+        progress: Cell::new(Progress::Waiting),
+        answered: Cell::new(false),
+        ticker: ticker.clone(),
         response: ticker.deadline(),
         response_after: how.upstream.timeouts.response,
     };
     let stall = ticker.deadline();
     let limit = how.body_limit.map_or(u64::MAX, NonZeroU64::get);
     let (filter, exchange) = (Arc::clone(&how.filter), Rc::new(exchange));
-    RequestBody::streamed(
-        body,
-        BodyWatch {
-            limit,
-            stall,
-            stall_after: how.body_timeout,
-            filter,
-            exchange,
-        },
-    )
+    RequestBody::streamed(BodyWatch {
+        limit,
+        stall,
+        stall_after: how.body_timeout,
+        filter,
+        exchange,
+    })
 }
 
 fn write_fields(

@@ -4,8 +4,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::Notify;
 
+use super::error::ForwardError;
 use super::settings::Settings;
-use super::state::{Moment, ServerCondition, ServerState};
+use super::state::{FAILURES, Moment, ServerCondition, ServerState};
 
 /// The servers of a service, shared by all workers. The state of a server that stays configured survives a reload.
 #[derive(Debug)]
@@ -52,17 +53,47 @@ impl ServerSet {
         self.settings == other.settings && self.servers.iter().zip(&other.servers).all(same)
     }
 
-    /// Ejects a failing server for a while, unless it is the last one that serves.
-    pub(super) fn take_out(&self, index: usize, why: &str) {
+    /// Ejects a server that fails again and again for a while, unless it is the last one that serves. That one is reported
+    /// as failing, and goes on being tried; where servers are checked, the checks report.
+    pub(super) fn failed(&self, index: usize, failures: u32, why: &ForwardError) {
         let _taking_out = self
             .taking_out
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        let now = self.servers[index].now();
-        if self.others(index).any(|other| serves(other, now)) {
-            self.servers[index].rest(why);
+        let server = &self.servers[index];
+        if !self.others_serve(index, server.now()) {
+            if self.settings.health.is_none() {
+                server.fail(&why.to_string());
+            }
+        } else if failures >= FAILURES {
+            server.rest(&why.to_string());
             self.changed.notify_one();
         }
+    }
+
+    /// Ends the ejections that are over. Gives the moment of the next end.
+    pub(super) fn end_rests(&self, now: Moment) -> Option<Moment> {
+        let ends = |server: &ServerState| server.returns_at();
+        let over: Vec<usize> = (0..self.servers.len())
+            .filter(|index| ends(&self.servers[*index]).is_some_and(|end| end <= now))
+            .collect();
+        let stands_in = over
+            .iter()
+            .map(|index| self.others_serve(*index, now))
+            .collect::<Vec<_>>();
+        for (index, stands_in) in over.into_iter().zip(stands_in) {
+            self.servers[index].end_rest(stands_in);
+        }
+        self.servers.iter().filter_map(|server| ends(server)).min()
+    }
+
+    /// Whether another server serves. One whose ejection is only just over does not count: nothing says that it does.
+    fn others_serve(&self, index: usize, now: Moment) -> bool {
+        let serves = |server: &ServerState| {
+            matches!(server.condition(now), ServerCondition::Serving(_))
+                && server.returns_at().is_none()
+        };
+        self.others(index).any(serves)
     }
 
     fn others(&self, index: usize) -> impl Iterator<Item = &ServerState> {
@@ -72,8 +103,4 @@ impl ServerSet {
             .filter(move |(other, _)| *other != index)
             .map(|(_, server)| &**server)
     }
-}
-
-fn serves(server: &ServerState, now: Moment) -> bool {
-    matches!(server.condition(now), ServerCondition::Serving(_))
 }

@@ -71,6 +71,7 @@ impl ServerSets {
         let level = |server: &ServerState| {
             let (state, share) = match server.condition(now) {
                 ServerCondition::Serving(share) => ("up", share),
+                ServerCondition::Failing(share) => ("failing", share),
                 ServerCondition::Resting => ("resting", 0.0),
                 ServerCondition::Down => ("down", 0.0),
             };
@@ -79,6 +80,7 @@ impl ServerSets {
                 server: server.name().into(),
                 state,
                 share,
+                tls_failures: server.tls_failures().into(),
             }
         };
         let server_sets = self.server_sets();
@@ -99,7 +101,7 @@ impl ServerSets {
                     .iter()
                     .map(|(_, server_set)| &**server_set),
             );
-            let next = self.announce_returns();
+            let next = self.end_rests();
             let returned = async {
                 match next {
                     Some(moment) => {
@@ -118,22 +120,14 @@ impl ServerSets {
         }
     }
 
-    /// Announces the servers that have returned; gives the moment of the next return.
-    fn announce_returns(&self) -> Option<Moment> {
+    /// Ends the ejections that are over; gives the moment of the next end.
+    fn end_rests(&self) -> Option<Moment> {
         let now = self.clock.now();
-        let mut next = None;
-        for server in self
-            .server_sets()
+        let server_sets = self.server_sets();
+        let next = server_sets
             .iter()
-            .flat_map(|(_, server_set)| server_set.servers())
-        {
-            match server.returns_at() {
-                Some(moment) if moment <= now => server.announce_return(),
-                Some(moment) => next = Some(next.map_or(moment, |next: Moment| next.min(moment))),
-                None => {}
-            }
-        }
-        next
+            .map(|(_, server_set)| server_set.end_rests(now));
+        next.flatten().min()
     }
 
     /// Locked by reloads, scrapes and the health checks only.

@@ -1,14 +1,24 @@
 //! The state of one server, shared by the whole process: atomics that workers read and add to.
 
+use std::fmt::Display;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::origin::Origin;
+use super::tls_failures::TlsFailureLog;
 use crate::ambient;
+use crate::net::TlsFailure;
 
 /// Failures in a row after which a server is out for a while.
-const FAILURES: u32 = 5;
+pub(super) const FAILURES: u32 = 5;
+
+/// Connections in a row that were not made after which a server that no other can stand in for is reported as failing. Not
+/// one: a single one may be lost, and the request that it was for is tried again.
+pub(super) const UNREACHED: u32 = 2;
+
+/// The shortest time from one report of a failing server to the next, for one that fails and answers by turns.
+const REPORT_EVERY: Duration = Duration::from_secs(10);
 
 /// How long it is out the first time; each further time twice as long.
 const FIRST_REST: Duration = Duration::from_secs(10);
@@ -39,12 +49,16 @@ pub struct ServerState {
     back_at: AtomicU64,
     /// Failures in a row.
     failures: AtomicU32,
+    /// Whether requests do not reach it, and go on being tried. Only with `failures` above 0.
+    failing: AtomicBool,
+    /// What its handshakes failed for.
+    tls: TlsFailureLog,
     /// Requests under way, where they are counted.
     load: AtomicUsize,
     rests: Mutex<Rests>,
 }
 
-/// How often a server was out for failing.
+/// How often a server was out for failing, and what was reported of that.
 #[derive(Debug, Default)]
 struct Rests {
     /// In a row, the present one left out.
@@ -53,6 +67,10 @@ struct Rests {
     until: Moment,
     /// Whether its return is still to be announced.
     resting: bool,
+    /// Whether it is reported as failing.
+    reported: bool,
+    /// When it was; 0: never.
+    reported_at: Moment,
 }
 
 /// Counts a request in flight at a server until it is dropped.
@@ -65,6 +83,8 @@ pub struct ServerLoad(Arc<ServerState>);
 pub(super) enum ServerCondition {
     /// It gets this share of what it would get otherwise: 0.1 to 1.
     Serving(f64),
+    /// It gets this share, since no server is better, and the last requests did not reach it.
+    Failing(f64),
     /// It is out for failing, and will be back by itself.
     Resting,
     /// Its checks fail.
@@ -94,6 +114,8 @@ impl ServerState {
             healthy: AtomicBool::new(true),
             back_at: AtomicU64::new(0),
             failures: AtomicU32::new(0),
+            failing: AtomicBool::new(false),
+            tls: TlsFailureLog::default(),
             load: AtomicUsize::new(0),
             rests: Mutex::default(),
         })
@@ -121,10 +143,15 @@ impl ServerState {
         if !self.is_healthy() {
             return ServerCondition::Down;
         }
-        match self.back_at.load(Relaxed) {
-            0 => ServerCondition::Serving(1.0),
-            back if back > now => ServerCondition::Resting,
-            back => ServerCondition::Serving(share(now - back)),
+        let share = match self.back_at.load(Relaxed) {
+            0 => 1.0,
+            back if back > now => return ServerCondition::Resting,
+            back => share(now - back),
+        };
+        if self.failing.load(Relaxed) {
+            ServerCondition::Failing(share)
+        } else {
+            ServerCondition::Serving(share)
         }
     }
 
@@ -138,36 +165,66 @@ impl ServerState {
         ServerLoad(Arc::clone(self))
     }
 
+    /// A request was answered.
     pub(super) fn note_success(&self) {
         // hardly ever written: the line stays in every worker's cache
         if self.failures.load(Relaxed) != 0 {
             self.failures.store(0, Relaxed);
+            if self.failing.swap(false, Relaxed) && std::mem::take(&mut self.rests().reported) {
+                self.say_up("it answers again");
+            }
         }
     }
 
-    /// Whether it has failed so often that it should rest.
-    pub(super) fn note_failure(&self, now: Moment) -> bool {
+    /// How many failures in a row this one makes.
+    pub(super) fn note_failure(&self, now: Moment) -> u32 {
         // requests that were in flight at its ejection are no new failures
         let resting = self.back_at.load(Relaxed) > now;
-        !resting && self.failures.fetch_add(1, Relaxed) + 1 >= FAILURES
+        if resting {
+            0
+        } else {
+            self.failures.fetch_add(1, Relaxed).saturating_add(1)
+        }
+    }
+
+    /// Counts a failed handshake, and reports it where that kind was not reported lately.
+    pub(super) fn note_tls_failure(&self, failure: TlsFailure, why: &dyn Display) {
+        if self.tls.note(failure, self.now()) {
+            let (service, server, reason) = (&*self.service, &*self.name, failure.label());
+            tracing::warn!(event = "upstream_tls_failed", service, server, reason, %why);
+        }
+    }
+
+    /// Failed handshakes so far, by kind.
+    pub(super) fn tls_failures(&self) -> [(&'static str, u64); TlsFailure::ALL.len()] {
+        self.tls.counts()
     }
 
     /// Takes it out for a while.
     pub(super) fn rest(&self, why: &str) {
         let now = self.now();
-        let Some(rest) = self.rests().next(now) else {
+        let mut rests = self.rests();
+        let Some(rest) = rests.next(now) else {
             return;
         };
+        self.failing.store(false, Relaxed);
         self.failures.store(0, Relaxed);
         self.back_at.store(now + to_moment(rest), Relaxed);
-        let (service, server) = (&*self.service, &*self.name);
-        tracing::warn!(
-            event = "server_down",
-            service,
-            server,
-            why,
-            seconds = rest.as_secs()
-        );
+        if !std::mem::take(&mut rests.reported) {
+            self.say_down(why, Some(rest.as_secs()));
+        }
+    }
+
+    /// Reports that requests do not reach it, once until one does. It goes on being tried, for there is no other.
+    pub(super) fn fail(&self, why: &str) {
+        let now = self.now();
+        let mut rests = self.rests();
+        self.failing.store(true, Relaxed);
+        let lately = rests.reported_at != 0 && now - rests.reported_at < to_moment(REPORT_EVERY);
+        if !rests.reported && !lately {
+            (rests.reported, rests.reported_at) = (true, now);
+            self.say_down(why, None);
+        }
     }
 
     /// When its return is to be announced, if it rests.
@@ -175,18 +232,26 @@ impl ServerState {
         self.rests().resting.then(|| self.back_at.load(Relaxed))
     }
 
-    /// Says that it is back, once.
-    pub(super) fn announce_return(&self) {
-        if std::mem::take(&mut self.rests().resting) {
+    /// Ends its ejection. It is back, and that is announced, where another server `stands_in` for it so far; where none
+    /// does, nothing says that it is any better.
+    pub(super) fn end_rest(&self, stands_in: bool) {
+        let mut rests = self.rests();
+        if !std::mem::take(&mut rests.resting) {
+            return;
+        }
+        if stands_in {
             self.say_up("its rest is over");
+        } else {
+            rests.reported = true;
+            self.failures.fetch_max(1, Relaxed);
+            self.failing.store(true, Relaxed);
         }
     }
 
     /// What the checks have come to.
     pub(super) fn set_unhealthy(&self, why: &str) {
         if self.healthy.swap(false, Relaxed) {
-            let (service, server) = (&*self.service, &*self.name);
-            tracing::warn!(event = "server_down", service, server, why);
+            self.say_down(why, None);
         }
     }
 
@@ -194,10 +259,17 @@ impl ServerState {
     pub(super) fn set_healthy(&self) {
         if !self.is_healthy() {
             self.failures.store(0, Relaxed);
+            self.failing.store(false, Relaxed);
             self.back_at.fetch_max(self.now(), Relaxed);
             self.healthy.store(true, Relaxed);
             self.say_up("its checks succeed");
         }
+    }
+
+    /// `seconds`: for how long it is left alone, where that is known.
+    fn say_down(&self, why: &str, seconds: Option<u64>) {
+        let (service, server) = (&*self.service, &*self.name);
+        tracing::warn!(event = "server_down", service, server, why, seconds);
     }
 
     fn say_up(&self, why: &str) {

@@ -35,6 +35,16 @@ pub enum BadRequest {
     SeveralApiKeys,
     /// `Transfer-Encoding` other than exactly one `chunked` (RFC 9112, section 6.1).
     TransferEncoding,
+    /// More than one `Destination`.
+    SeveralDestinations,
+    /// A `Destination` that is neither an absolute path nor a URL (RFC 4918, section 10.3).
+    MalformedDestination,
+    /// A `Destination` with an ambiguous path.
+    DestinationPath(PathError),
+    /// A `Destination` of another scheme, host or port than the request (RFC 4918, section 9.8.5).
+    ForeignDestination,
+    /// A `Destination` that goes to another service, to the gateway itself, or nowhere.
+    DestinationElsewhere,
     /// An `Expect` other than `100-continue` (RFC 9110, section 10.1.1).
     Expectation,
 }
@@ -55,7 +65,11 @@ impl BadRequest {
             | Self::MethodCase(_)
             | Self::SeveralCredentials
             | Self::SeveralApiKeys
+            | Self::SeveralDestinations
+            | Self::MalformedDestination
+            | Self::DestinationPath(_)
             | Self::TransferEncoding => StatusCode::BAD_REQUEST,
+            Self::ForeignDestination | Self::DestinationElsewhere => StatusCode::BAD_GATEWAY,
             Self::TargetTooLong => StatusCode::URI_TOO_LONG,
             Self::TooManyFields => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
@@ -82,6 +96,13 @@ impl fmt::Display for BadRequest {
             Self::SeveralCredentials => "the request has more than one `Authorization`",
             Self::SeveralApiKeys => "the request has an `X-Api-Key` and another credential",
             Self::TransferEncoding => "`Transfer-Encoding` is not exactly `chunked`",
+            Self::SeveralDestinations => "the request has more than one `Destination`",
+            Self::MalformedDestination => "the `Destination` is neither an absolute path nor a URL",
+            Self::DestinationPath(error) => return write!(f, "`Destination`: {error}"),
+            Self::ForeignDestination => {
+                "the `Destination` is of another scheme, host or port than the request"
+            }
+            Self::DestinationElsewhere => "the `Destination` is not of the request's service",
             Self::Expectation => "only `100-continue` can be expected",
         })
     }

@@ -31,8 +31,15 @@ impl FieldPresence {
     pub(crate) const UPGRADE: Self = Self(1 << 9);
     /// `X-Api-Key`.
     pub(crate) const X_API_KEY: Self = Self(1 << 10);
+    /// `Location` and `Content-Location`.
+    pub(crate) const LOCATION: Self = Self(1 << 12);
     /// Further fields about one connection: `Keep-Alive` and those of proxies.
     pub(crate) const OTHER_HOP_BY_HOP: Self = Self(1 << 11);
+
+    /// `Cache-Control`.
+    pub(crate) const CACHE_CONTROL: Self = Self(1 << 13);
+    /// WebDAV's `Destination`.
+    pub(crate) const DESTINATION: Self = Self(1 << 14);
 
     /// What this head has.
     pub fn of(headers: &HeaderMap) -> Self {
@@ -55,10 +62,13 @@ impl FieldPresence {
     pub(super) fn named(name: &str) -> Self {
         match name {
             "authorization" => Self::AUTHORIZATION,
+            "cache-control" => Self::CACHE_CONTROL,
             "connection" => Self::CONNECTION,
             "content-length" => Self::CONTENT_LENGTH,
             "cookie" => Self::COOKIE,
+            "destination" => Self::DESTINATION,
             "expect" => Self::EXPECT,
+            "location" | "content-location" => Self::LOCATION,
             "set-cookie" => Self::SET_COOKIE,
             "te" => Self::TE,
             "trailer" => Self::TRAILER,
@@ -81,9 +91,11 @@ mod tests {
     fn every_name_is_a_set_of_its_own() {
         let names = [
             "authorization",
+            "cache-control",
             "connection",
             "content-length",
             "cookie",
+            "destination",
             "expect",
             "set-cookie",
             "te",
@@ -91,6 +103,7 @@ mod tests {
             "transfer-encoding",
             "upgrade",
             "x-api-key",
+            "location",
             "keep-alive",
         ];
         for name in names {

@@ -22,8 +22,8 @@ pub(crate) use retain::{remove_all_but, retain_fields};
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 
 /// Fields about one connection, never about the message (RFC 9110, section 7.6.1), and those that the gateway writes
-/// anew: framing, `Host`, `Expect`.
-pub const CONNECTION_FIELDS: [&str; 13] = [
+/// anew: framing, `Host`, `Expect`, `Destination`.
+pub const CONNECTION_FIELDS: [&str; 14] = [
     "connection",
     "keep-alive",
     "proxy-connection",
@@ -37,6 +37,7 @@ pub const CONNECTION_FIELDS: [&str; 13] = [
     "content-length",
     "host",
     "expect",
+    "destination",
 ];
 
 /// What only a proxy in front may say, folded, beside the family of `X-Forwarded-*`. Whatever is believed of it is set anew.
@@ -57,7 +58,7 @@ const FORWARDED: [&str; 13] = [
 ];
 
 /// Identity and routing fields of other proxies, folded: an upstream that believes them must not hear them from a client.
-const WELL_KNOWN: [&str; 11] = [
+const WELL_KNOWN: [&str; 12] = [
     "xremoteuser",
     "xauthuser",
     "xauthenticateduser",
@@ -69,6 +70,8 @@ const WELL_KNOWN: [&str; 11] = [
     "xhttpmethodoverride",
     "xhttpmethod",
     "xmethodoverride",
+    // what Apache's mod_dav takes for `Destination` where there is none
+    "newuri",
 ];
 
 /// Families of such fields, by how their folded name starts.

@@ -74,12 +74,27 @@ pub struct ForwardedClient {
 /// What trusted proxies state about the original request besides its client.
 #[derive(Clone, Debug, Default)]
 pub struct ForwardedInfo {
-    scheme: Option<Scheme>,
+    /// The scheme that counts.
+    scheme: StatedScheme,
+    /// That of `X-Forwarded-Proto`, whether these fields count or not.
+    proto: StatedScheme,
     host: Option<HeaderValue>,
     port: Option<HeaderValue>,
     prefix: Option<HeaderValue>,
     /// `Forwarded` for the upstream; only where the proxies write it (RFC 7239).
     forwarded: Option<HeaderValue>,
+}
+
+/// What the outermost trusted proxy states about how the client came.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum StatedScheme {
+    /// Nothing.
+    #[default]
+    Absent,
+    /// Something that is no scheme.
+    Unreadable,
+    /// This scheme.
+    Known(Scheme),
 }
 
 /// Where a walk over the proxies' entries, from the right, ends.
@@ -172,7 +187,8 @@ impl TrustedProxies {
         let outermost = sound[..sound.len().min(walk.visited)].last();
         let host = outermost.and_then(|element| Host::parse(element.host.as_ref()?));
         let stated = ForwardedInfo {
-            scheme: outermost.and_then(|element| element.scheme),
+            scheme: outermost.map_or(StatedScheme::Absent, |element| element.scheme),
+            proto: StatedScheme::of_x_forwarded(headers, walk.visited),
             host: host.map(|host| host.field().clone()),
             ..ForwardedInfo::default()
         };
@@ -288,7 +304,7 @@ impl ForwardedClient {
     ) {
         let info = info.map(|info| *info).unwrap_or_default();
         let prefix = info.prefix_before(stripped);
-        let scheme = info.scheme.unwrap_or(self.scheme);
+        let scheme = info.scheme().unwrap_or(self.scheme);
         fields.insert(X_FORWARDED_FOR, self.chain.clone());
         fields.insert(X_REAL_IP, self.real_ip.clone());
         fields.insert(X_FORWARDED_PROTO, scheme.field());
@@ -307,8 +323,7 @@ impl ForwardedClient {
 
 impl ForwardedInfo {
     /// Reads `X-Forwarded-Proto`, `-Host`, `-Port` and `-Prefix`. What is no scheme, host, port or path does not count, nor
-    /// do several lines of the last three. Of a list of schemes the one counts that the outermost trusted proxy wrote,
-    /// the `hops`th from the right.
+    /// do several lines of the last three. `hops` is how many trusted proxies there are.
     fn read(headers: &HeaderMap, hops: usize) -> Self {
         let one = |name: &HeaderName| {
             let mut values = headers.get_all(name).iter();
@@ -317,11 +332,10 @@ impl ForwardedInfo {
         let host = one(&X_FORWARDED_HOST).and_then(|host| Host::parse(host.to_str().ok()?));
         let is_port =
             |port: &&HeaderValue| port.len() <= 5 && port.as_bytes().iter().all(u8::is_ascii_digit);
+        let scheme = StatedScheme::of_x_forwarded(headers, hops);
         Self {
-            scheme: values_from_the_right(headers, &X_FORWARDED_PROTO)
-                .take(hops.max(1))
-                .last()
-                .and_then(Scheme::parse),
+            scheme,
+            proto: scheme,
             host: host.map(|host| host.field().clone()),
             port: one(&X_FORWARDED_PORT).filter(is_port).cloned(),
             prefix: one(&X_FORWARDED_PREFIX).and_then(parse_prefix),
@@ -331,7 +345,11 @@ impl ForwardedInfo {
 
     fn or(self, other: Self) -> Self {
         Self {
-            scheme: self.scheme.or(other.scheme),
+            scheme: match self.scheme {
+                StatedScheme::Absent => other.scheme,
+                StatedScheme::Unreadable | StatedScheme::Known(_) => self.scheme,
+            },
+            proto: self.proto,
             host: self.host.or(other.host),
             port: self.port.or(other.port),
             prefix: self.prefix.or(other.prefix),
@@ -341,7 +359,20 @@ impl ForwardedInfo {
 
     /// How the client reached the proxy, where it says so.
     pub fn scheme(&self) -> Option<Scheme> {
-        self.scheme
+        match self.scheme {
+            StatedScheme::Known(scheme) => Some(scheme),
+            StatedScheme::Absent | StatedScheme::Unreadable => None,
+        }
+    }
+
+    /// Whether the proxy says it in a way that cannot be read.
+    pub fn has_unreadable_scheme(&self) -> bool {
+        self.scheme == StatedScheme::Unreadable
+    }
+
+    /// The same as it stands in `X-Forwarded-Proto`, for forward-auth.
+    pub fn x_forwarded_proto(&self) -> StatedScheme {
+        self.proto
     }
 
     /// The `Host` that the client sent, where the proxy says so.
@@ -360,6 +391,22 @@ impl ForwardedInfo {
             .and_then(|prefix| prefix.to_str().ok())
             .unwrap_or_default();
         HeaderValue::try_from(format!("{}{own}", before.trim_end_matches('/'))).ok()
+    }
+}
+
+impl StatedScheme {
+    /// Of a list, in one line or several, the entry counts that the outermost of so many trusted proxies wrote, as in
+    /// `X-Forwarded-For`.
+    fn of_x_forwarded(headers: &HeaderMap, hops: usize) -> Self {
+        let stated = values_from_the_right(headers, &X_FORWARDED_PROTO);
+        stated
+            .take(hops.max(1))
+            .last()
+            .map_or(Self::Absent, Self::parse)
+    }
+
+    fn parse(text: &[u8]) -> Self {
+        Scheme::parse(text).map_or(Self::Unreadable, Self::Known)
     }
 }
 

@@ -40,6 +40,17 @@ impl Host {
         })
     }
 
+    /// The host of a `host[:port]` field; `None` where it is malformed.
+    pub(super) fn of_field(field: &HeaderValue) -> Option<Self> {
+        Self::parse(field.to_str().ok()?)
+    }
+
+    /// The port, where one is written.
+    pub(super) fn port(&self) -> Option<u16> {
+        let (_, port) = self.field.to_str().ok()?.rsplit_once(':')?;
+        port.parse().ok()
+    }
+
     /// The field as the client sent it, port included.
     pub fn field(&self) -> &HeaderValue {
         &self.field

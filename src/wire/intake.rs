@@ -16,7 +16,7 @@ use super::host::Host;
 use super::http2;
 use super::peer::Peer;
 use super::upgrade::Upgrade;
-use crate::access::RequestPath;
+use crate::access::{RequestPath, RequestedPaths};
 use crate::text::list;
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -30,6 +30,18 @@ pub struct Target {
     pub host: Host,
     /// The path in its one spelling.
     pub path: RequestPath,
+    /// The path of WebDAV's `Destination`, where there is one.
+    pub destination: Option<RequestPath>,
+}
+
+impl Target {
+    /// The paths that must be allowed.
+    pub fn paths(&self) -> RequestedPaths<'_> {
+        RequestedPaths {
+            target: &self.path,
+            destination: self.destination.as_ref(),
+        }
+    }
 }
 
 /// The rest of a request's head.

@@ -2,10 +2,12 @@
 
 mod bad_request;
 mod browser;
+mod cache_control;
 mod cookie;
 mod cors;
 mod credential;
 mod destination;
+mod destination_field;
 mod field_presence;
 mod fields;
 mod forwarded;
@@ -15,6 +17,7 @@ mod http2;
 mod identity;
 mod intake;
 mod interim;
+mod location;
 mod original_request;
 mod peer;
 mod problem;
@@ -23,23 +26,31 @@ mod upgrade;
 
 pub use bad_request::BadRequest;
 pub(crate) use browser::only;
-pub use browser::{CROSS_ORIGIN, Site, accepts_html, is_navigation, is_safe, is_zero_weight};
+pub use browser::{
+    CROSS_ORIGIN, ForeignOrigin, Site, accepts_html, is_navigation, is_safe, is_seen,
+    is_zero_weight,
+};
+pub use cache_control::{CacheMode, CacheRisk};
 pub use cookie::{GatewayCookies, SameSite, SecureCookie, SessionCookie, add_renewal};
 pub use cors::{Answered, Cors, Origins};
 pub use credential::{Credential, CredentialSource};
 pub use destination::{Destination, JWKS_PATH, OwnPaths, check_request_line};
+pub use destination_field::{DESTINATION, DestinationField, same_service};
 pub use field_presence::FieldPresence;
 pub use fields::{
     CONNECTION_FIELDS, FieldFilter, announce_trailers, filter_trailers, keep_alive_timeout,
     remove_hop_by_hop, trailer_is_harmless, via,
 };
 pub(crate) use fields::{Nominated, retain_fields};
-pub use forwarded::{ForwardedClient, ForwardedFields, ForwardedInfo, TrustedProxies};
+pub use forwarded::{
+    ForwardedClient, ForwardedFields, ForwardedInfo, StatedScheme, TrustedProxies,
+};
 pub use framing::{ResponseFraming, settle_response};
 pub use host::Host;
 pub use identity::{Authorization, IdentityField, IdentityHeader, IdentitySettings};
 pub use intake::{Intake, Target};
 pub use interim::Interim;
+pub use location::LocationRewrite;
 pub use original_request::{ForwardAuthHeaders, ForwardAuthProxy, OriginalError, OriginalRequest};
 pub use peer::{Peer, Scheme};
 pub use problem::{

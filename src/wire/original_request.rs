@@ -11,12 +11,12 @@ use http::{HeaderMap, HeaderName, Method};
 
 use super::browser::Site;
 use super::destination::check_method;
+use super::forwarded::{ForwardedInfo, StatedScheme};
 use super::host::Host;
 use super::intake::Intake;
 use super::peer::Scheme;
 
 const X_FORWARDED_METHOD: HeaderName = HeaderName::from_static("x-forwarded-method");
-const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const X_FORWARDED_URI: HeaderName = HeaderName::from_static("x-forwarded-uri");
 const X_ORIGINAL_METHOD: HeaderName = HeaderName::from_static("x-original-method");
@@ -96,9 +96,9 @@ impl OriginalRequest {
                 Err(OriginalError::SeveralKinds)
             }
             (ForwardAuthHeaders::Either, "") if original => Self::of_nginx(headers),
-            (ForwardAuthHeaders::Either, "") if forwarded => Self::of_proxy(headers),
+            (ForwardAuthHeaders::Either, "") if forwarded => Self::of_proxy(intake),
             (ForwardAuthHeaders::Either, "") => Err(OriginalError::Nothing),
-            (ForwardAuthHeaders::Forwarded, "") => Self::of_proxy(headers),
+            (ForwardAuthHeaders::Forwarded, "") => Self::of_proxy(intake),
             (ForwardAuthHeaders::Original, "") => Self::of_nginx(headers),
             (ForwardAuthHeaders::Either, path) if !forwarded && !original => {
                 Self::of_path(intake, path)
@@ -112,10 +112,16 @@ impl OriginalRequest {
         }
     }
 
-    fn of_proxy(headers: &HeaderMap) -> Result<Self, OriginalError> {
-        let scheme =
-            Scheme::parse(one(headers, &X_FORWARDED_PROTO, "X-Forwarded-Proto")?.as_bytes());
-        let scheme = scheme.ok_or(OriginalError::Malformed("X-Forwarded-Proto"))?;
+    /// Proxies in a row may each add their own `X-Forwarded-Proto`: it is read as for any request.
+    fn of_proxy(intake: &Intake) -> Result<Self, OriginalError> {
+        const PROTO: &str = "X-Forwarded-Proto";
+        let headers = &intake.head.headers;
+        let stated = intake.forwarded.as_deref();
+        let scheme = match stated.map(ForwardedInfo::x_forwarded_proto) {
+            Some(StatedScheme::Known(scheme)) => scheme,
+            Some(StatedScheme::Unreadable) => return Err(OriginalError::Malformed(PROTO)),
+            Some(StatedScheme::Absent) | None => return Err(OriginalError::Field(PROTO)),
+        };
         let host = one(headers, &X_FORWARDED_HOST, "X-Forwarded-Host")?;
         let method = method_of(one(headers, &X_FORWARDED_METHOD, "X-Forwarded-Method")?)?;
         let uri = one(headers, &X_FORWARDED_URI, "X-Forwarded-Uri")?;

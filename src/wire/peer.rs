@@ -34,6 +34,14 @@ impl Scheme {
         }
     }
 
+    /// The port where none is written.
+    pub(super) fn default_port(self) -> u16 {
+        match self {
+            Self::Http => 80,
+            Self::Https => 443,
+        }
+    }
+
     /// The scheme of a request as proxies write it: in any case, and `ws` or `wss` for a WebSocket.
     pub(super) fn parse(text: &[u8]) -> Option<Self> {
         let is = |scheme: &[u8]| text.eq_ignore_ascii_case(scheme);

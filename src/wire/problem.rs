@@ -62,12 +62,13 @@ pub fn invalid_token(why: &'static str) -> Response<Bytes> {
     response
 }
 
-/// `application/json` with this body.
+/// `application/json` with this body, in one line: what is written to a terminal does not join what follows.
 ///
 /// # Panics
 /// Where `body` is a map with keys that are no strings; no answer of the gateway is.
 pub fn json(status: StatusCode, body: &impl Serialize) -> Response<Bytes> {
-    let body = serde_json::to_vec(body).expect("answers are structs and maps with string keys");
+    let mut body = serde_json::to_vec(body).expect("answers are structs and maps with string keys");
+    body.push(b'\n');
     let mut response = Response::new(Bytes::from(body));
     *response.status_mut() = status;
     response
@@ -90,7 +91,10 @@ mod tests {
         let response = problem(StatusCode::NOT_FOUND, "no `service` for \"this\" host");
         assert_eq!(
             response.body(),
-            r#"{"type":"about:blank","title":"Not Found","status":404,"detail":"no `service` for \"this\" host"}"#
+            concat!(
+                r#"{"type":"about:blank","title":"Not Found","status":404,"detail":"no `service` for \"this\" host"}"#,
+                "\n"
+            )
         );
         assert_eq!(response.headers()[CONTENT_TYPE], "application/problem+json");
         assert!(!response.headers().contains_key(CACHE_CONTROL));
@@ -106,7 +110,10 @@ mod tests {
         assert_eq!(response.headers()[CACHE_CONTROL], "no-store");
         assert_eq!(
             response.body(),
-            r#"{"type":"about:blank","title":"Unauthorized","status":401,"detail":"Not authenticated"}"#
+            concat!(
+                r#"{"type":"about:blank","title":"Unauthorized","status":401,"detail":"Not authenticated"}"#,
+                "\n"
+            )
         );
         let response = invalid_token("the token has expired");
         assert_eq!(

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use gatelatch::access::{
     AccessSubject, CaseRule, Decision, ForbidReason, Methods, Mode, PathOptions, Pattern, Policy,
-    RequestPath, Requirement, Rule,
+    RequestPath, RequestedPaths, Requirement, Rule,
 };
 use gatelatch::analysis::explain;
 use http::Method;
@@ -81,6 +81,24 @@ proptest! {
         if let Some(winner) = explanation.winner && !winner.alternatives.is_empty() {
             let holds = winner.alternatives.iter().any(|lines| lines.iter().all(|line| line.holds));
             prop_assert_eq!(holds, outcome(&decision) == Outcome::Allow);
+        }
+    }
+
+    #[test]
+    fn a_destination_is_decided_on_as_the_path_is(
+        rules in rules(), case in case(), method in method(), one in path(), other in path(), caller in caller(),
+    ) {
+        let policy = build(rules, case);
+        let (one, other) = (parse(&one), parse(&other));
+        let alone = |path| policy.decide(&method, path, &caller);
+        let both = |target, destination| {
+            policy.decide(&method, RequestedPaths { target, destination: Some(destination) }, &caller)
+        };
+        for (target, destination) in [(&one, &other), (&other, &one)] {
+            let denied = [target, destination].into_iter().map(alone).find(|one| outcome(one) != Outcome::Allow);
+            let expected = denied.unwrap_or_else(|| alone(target));
+            let decided = both(target, destination);
+            prop_assert_eq!((outcome(&decided), rule(&decided)), (outcome(&expected), rule(&expected)));
         }
     }
 

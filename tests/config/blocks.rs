@@ -90,10 +90,16 @@ fn smallest() -> [Value; 2] {
         "upstream": upstream,
         "cors": { "origins": ["https://app.example.com"] },
     });
-    let issuer = json!({ "issuer": "idp", "audience": "api", "algorithms": ["HS256"], "secret": "${SECRET}" });
+    let issuer = json!({ "issuer": "idp", "audience": { "one_of": "api" }, "algorithms": ["HS256"], "secret": "${SECRET}" });
     let gateway = json!({
         "services": { "NAME": service },
-        "auth": { "trusted_issuers": [issuer], "token": { "secret": "${SECRET}-of-its-own" } },
+        "auth": {
+            "trusted_issuers": [issuer],
+            "token": {
+                "secret": "${SECRET}-of-its-own",
+                "previous": [{ "algorithm": "HS256", "secret": "${SECRET}-of-old" }],
+            },
+        },
         "tracing": { "otlp": "http://127.0.0.1:4317" },
     });
     [gateway, json!({ "users": { "NAME": {} } })]
@@ -241,7 +247,7 @@ fn the_examples_show_every_key_and_its_default() {
 
 /// What stands before a colon.
 fn named(line: &str) -> impl Iterator<Item = &str> {
-    let name = |c: char| !(c.is_ascii_lowercase() || c == '_');
+    let name = |c: char| !(c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
     line.split_inclusive(':')
         .filter_map(|part| part.strip_suffix(':'))
         .filter_map(move |part| part.rsplit(name).next())

@@ -123,7 +123,7 @@ fn everything_but_services_has_a_default() {
         (seconds(1800), seconds(30), seconds(86_400))
     );
     assert_eq!(
-        (token.roles_claim.as_str(), token.refresh_ttl),
+        (&*token.roles_claim.to_string(), token.refresh_ttl),
         ("roles", seconds(7 * 86_400))
     );
     let AttemptLimits {

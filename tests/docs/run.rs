@@ -27,10 +27,6 @@ const LONGEST: Duration = Duration::from_secs(300);
 const PROGRAM: &str = r#"#!/bin/bash
 binary=BINARY
 case "$1" in
-init)
-    "$binary" "$@" || exit
-    sed -i 's/0.0.0.0:8080/127.0.0.1:8080/' "${2:-.}/gateway.yaml"
-    ;;
 demo) shift && exec "$binary" demo --listen 127.0.0.1:8080 "$@" ;;
 *) exec "$binary" "$@" ;;
 esac

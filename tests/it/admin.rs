@@ -264,6 +264,28 @@ fn a_healthcheck_asks_the_running_gateway() {
         let (code, said) = healthcheck(args);
         assert_eq!((code, said.as_str()), (Some(0), "ready\n"), "{args:?}");
     }
+    // of the configuration nothing else needs to be right: not its secrets, its users or its rules
+    let broken = format!(
+        "admin: {{ listen: \"{address}\", nonsense: 1 }}\n\
+         auth: {{ users_file: nowhere.yaml, token: {{ secret: \"${{NOT_SET_ANYWHERE}}\" }} }}\nservices: {{}}\n"
+    );
+    std::fs::write(gateway.path("broken.yaml"), broken).unwrap();
+    let path_of_broken = gateway.path("broken.yaml");
+    let by_broken = ["--config", path_of_broken.to_str().unwrap()];
+    assert_eq!(healthcheck(&by_broken), (Some(0), "ready\n".to_owned()));
+    for (text, expected) in [
+        ("admin: { listen: nonsense }", "error[invalid-value]"),
+        (
+            "admin: { listen: \"${NOT_SET_ANYWHERE}\" }",
+            "NOT_SET_ANYWHERE",
+        ),
+        ("admin: [", "error["),
+    ] {
+        std::fs::write(gateway.path("unsaid.yaml"), text).unwrap();
+        let path = gateway.path("unsaid.yaml");
+        let (code, said) = healthcheck(&["--config", path.to_str().unwrap()]);
+        assert!(code == Some(1) && said.contains(expected), "{text}: {said}");
+    }
     gateway.signal("TERM");
     gateway.event("draining");
     for args in [&by_config[..], &by_address] {

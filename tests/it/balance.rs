@@ -215,11 +215,9 @@ fn the_last_server_is_never_left_alone() {
     for _ in 0..30 {
         assert_eq!(gateway.get("/a", "").status, 502);
     }
-    let up: f64 = servers
-        .iter()
-        .map(|server| of_server(&gateway, "server_up", *server))
-        .sum();
-    assert_eq!(up, 1.0, "{}", gateway.metrics());
+    let share = |server| of_server(&gateway, "server_share", server);
+    let shares: f64 = servers.into_iter().map(share).sum();
+    assert_eq!(shares, 1.0, "{}", gateway.metrics());
 }
 
 #[test]

@@ -52,6 +52,60 @@ fn a_session_is_a_caller_like_any_other() {
     }
 }
 
+/// A proxy in front takes TLS off, and says so in its own way: of a WebSocket too.
+#[test]
+fn a_session_over_tls_holds_however_the_proxy_spells_it() {
+    let upstream = Upstream::saying("x");
+    let gateway = gateway(SERVICES)
+        .upstream(upstream.address)
+        .server("trusted_proxies: [127.0.0.1]")
+        .start();
+    let session = sign_in(&gateway, "rita").replace("gatelatch=", "__Host-gatelatch=");
+    let two = "X-Forwarded-For: 192.0.2.7, 127.0.0.1\r\n";
+    for (proto, scheme) in [
+        ("X-Forwarded-Proto: https\r\n", "https"),
+        ("X-Forwarded-Proto: HTTPS\r\n", "https"),
+        ("X-Forwarded-Proto: wss\r\n", "https"),
+        ("X-Forwarded-Proto: https,http\r\n", "https"),
+        (
+            "X-Forwarded-Proto: https\r\nX-Forwarded-Proto: http\r\n",
+            "https",
+        ),
+        (
+            "Forwarded: for=192.0.2.7;proto=WSS, for=127.0.0.1;proto=http\r\n",
+            "https",
+        ),
+        ("X-Forwarded-Proto: ws\r\n", "http"),
+        ("X-Forwarded-Proto: https, http, http\r\n", "http"),
+        ("X-Forwarded-Proto: gopher\r\n", "http"),
+        ("X-Forwarded-Proto: https:\r\n", "http"),
+    ] {
+        let chain = if proto.starts_with("Forwarded") {
+            ""
+        } else {
+            two
+        };
+        let before = upstream.received().len();
+        let answer = gateway.get("/public/x", &format!("{chain}{proto}{session}"));
+        assert_eq!(answer.status, 200, "{proto}: {answer:?}");
+        let received = upstream.received()[before].clone();
+        assert_eq!(received.fields("x-forwarded-proto"), [scheme], "{proto}");
+        let user = if scheme == "https" {
+            &["rita"][..]
+        } else {
+            &[]
+        };
+        assert_eq!(received.fields("remote-user"), user, "{proto}");
+    }
+    assert_eq!(
+        gateway.named_event("forwarded_scheme_unreadable")["proxy"],
+        "127.0.0.1"
+    );
+    let lines = gateway.printed();
+    let warnings = lines.matches("forwarded_scheme_unreadable").count();
+    assert_eq!(warnings, 1, "{lines}");
+}
+
 #[test]
 fn a_session_is_no_bearer_token_and_a_token_no_session() {
     let upstream = Upstream::saying("x");
@@ -87,12 +141,10 @@ fn the_bearer_token_counts_first_and_other_schemes_are_the_upstreams() {
     let upstream = Upstream::saying("x");
     let gateway = gateway(SERVICES).upstream(upstream.address).start();
     let session = sign_in(&gateway, "rita");
+    let unsigned = format!("{}x", gateway.bearer("rita").trim_end());
     assert_eq!(
         gateway
-            .get(
-                "/jobs",
-                &format!("Authorization: Bearer wrong\r\n{session}")
-            )
+            .get("/jobs", &format!("{unsigned}\r\n{session}"))
             .status,
         401
     );

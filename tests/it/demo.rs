@@ -60,6 +60,17 @@ fn what_the_demo_prints_works_when_pasted() {
         "{told:#?}"
     );
 
+    for (place, expected) in [
+        ("Dashboard: ", "<!doctype html>"),
+        ("Try in a browser: ", "Sign in"),
+    ] {
+        let line = told.iter().find_map(|line| line.strip_prefix(place));
+        let url = line.unwrap().split(' ').next().unwrap();
+        let curl = ["-sSL", "--cookie", "", "-H", "Accept: text/html"];
+        let page = output(Command::new("curl").args(curl).arg(url));
+        assert!(page.contains(expected), "{url}: {page}");
+    }
+
     let config = told
         .iter()
         .find_map(|line| line.strip_prefix("Configuration, reloaded when you change it: "));

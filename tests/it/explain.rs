@@ -348,6 +348,7 @@ fn programs_get_json() {
         "not_asked": [{ "name": "GET /jobs", "file": "gateway.yaml", "line": 6, "column": 9 }],
         "nearest": null,
         "to_be_allowed": ["role `recruiter`"],
+            "destination": null,
     });
     assert_eq!(report, expected);
 }

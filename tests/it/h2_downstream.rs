@@ -150,6 +150,33 @@ fn the_limits_are_announced() {
     }
 }
 
+/// Browsers split cookies (RFC 9113, section 8.2.3): the service gets one field, and one is counted.
+#[test]
+fn cookies_count_as_one_field_into_however_many_they_are_split() {
+    let upstream = Upstream::saying("hi");
+    let gateway = gateway(OPEN)
+        .upstream(upstream.address)
+        .server("limits: { headers: 20 }")
+        .start();
+    let url = format!("http://{}/a", gateway.address);
+    let cookies: Vec<String> = (0..180).map(|at| format!("Cookie: c{at}=1")).collect();
+    for (others, expected) in [(10, 200), (25, 431)] {
+        let others: Vec<String> = (0..others).map(|at| format!("X-{at}: y")).collect();
+        let fields = cookies.iter().chain(&others);
+        let mut arguments = vec!["--http2-prior-knowledge"];
+        arguments.extend(fields.flat_map(|field| ["-H", field]));
+        arguments.push(&url);
+        let Some(answer) = curl(&arguments) else {
+            return;
+        };
+        assert_eq!(answer.status, expected, "{answer:?}");
+    }
+    let received = upstream.received();
+    let cookies = received[0].fields("cookie");
+    assert_eq!(cookies.len(), 1);
+    assert_eq!(cookies[0].split("; ").count(), 180);
+}
+
 #[test]
 fn what_is_too_large_or_contradicts_itself_is_refused() {
     let upstream = Upstream::saying("hi");

@@ -6,7 +6,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use crate::support::commands::{folder, gatelatch, json, text};
-use crate::support::{Answer, Connection, Gateway, RawUpstream, gateway};
+use crate::support::{Answer, Connection, Gateway, RawUpstream, gateway, sign_in};
 
 /// What is in force before the reload: every path that any service could accept, for everybody.
 const OPEN: &str = "
@@ -146,6 +146,18 @@ impl Case {
             .unwrap_or_default()
     }
 
+    /// The ways in which the user can send it: a token of the gateway, or the session of a browser beside a bearer token
+    /// of the service's own.
+    fn credentials(&self, gateway: &Gateway) -> Vec<String> {
+        let beside = self.user.map(|user| {
+            let session = sign_in(gateway, user);
+            format!("Authorization: Bearer app-token\r\nSec-Fetch-Site: same-origin\r\n{session}")
+        });
+        std::iter::once(self.bearer(gateway))
+            .chain(beside)
+            .collect()
+    }
+
     fn is_forwarded(&self) -> bool {
         matches!(self.outcome, Allowed | Reported)
     }
@@ -198,9 +210,10 @@ fn a_request_has_the_outcome_of_the_table() {
     let upstream = service();
     let gateway = start(RULES, &upstream);
     for case in CASES {
-        let bearer = case.bearer(&gateway);
-        let answer = ask(&gateway, case.method, case.host, case.path, &bearer);
-        assert_eq!(answer.status, case.status(), "{}", case.shown());
+        for credential in case.credentials(&gateway) {
+            let answer = ask(&gateway, case.method, case.host, case.path, &credential);
+            assert_eq!(answer.status, case.status(), "{}", case.shown());
+        }
     }
 }
 
@@ -210,21 +223,20 @@ fn forward_auth_has_the_outcome_of_the_table() {
     let upstream = service();
     let gateway = start(RULES, &upstream);
     for case in CASES {
-        let fields = format!(
-            "X-Forwarded-For: 127.0.0.1\r\nX-Forwarded-Method: {}\r\nX-Forwarded-Proto: http\r\nX-Forwarded-Host: {}\r\n\
-             X-Forwarded-Uri: {}\r\n{}",
-            case.method,
-            case.host,
-            case.path,
-            case.bearer(&gateway)
-        );
         let expected = if matches!(case.outcome, NotFound) {
             403
         } else {
             case.status()
         };
-        let answer = ask(&gateway, "GET", "auth.test", "/auth/verify", &fields);
-        assert_eq!(answer.status, expected, "{}", case.shown());
+        for credential in case.credentials(&gateway) {
+            let fields = format!(
+                "X-Forwarded-For: 127.0.0.1\r\nX-Forwarded-Method: {}\r\nX-Forwarded-Proto: http\r\n\
+                 X-Forwarded-Host: {}\r\nX-Forwarded-Uri: {}\r\n{credential}",
+                case.method, case.host, case.path,
+            );
+            let answer = ask(&gateway, "GET", "auth.test", "/auth/verify", &fields);
+            assert_eq!(answer.status, expected, "{}", case.shown());
+        }
     }
 }
 
@@ -235,13 +247,15 @@ fn a_tunnel_has_the_outcome_of_the_table_after_a_reload() {
     let gateway = start(OPEN, &upstream);
     let upgrades = CASES.iter().filter(|case| case.method == "GET");
     let tunnels: Vec<_> = upgrades
-        .map(|case| {
+        .flat_map(|case| {
+            let credentials = case.credentials(&gateway).into_iter();
+            credentials.map(move |credential| (case, credential))
+        })
+        .map(|(case, credential)| {
             let mut client = Connection::open(gateway.address);
             client.write(format!(
                 "GET {} HTTP/1.1\r\nHost: {}\r\nConnection: Upgrade\r\nUpgrade: echo\r\n{}\r\n",
-                case.path,
-                case.host,
-                case.bearer(&gateway)
+                case.path, case.host, credential
             ));
             let head = client.read_head().unwrap();
             assert!(

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::{Arc, Mutex};
 
-use gatelatch::token::{Algorithm, Holder, IssuerSettings, Key, KeySet, TokenIssuer};
+use gatelatch::token::{Algorithm, ClaimPath, Holder, IssuerSettings, Key, KeySet, TokenIssuer};
 use serde_json::{Map, Value, json};
 
 use crate::support::{
@@ -14,6 +14,10 @@ use crate::support::{
 };
 use crate::upgrades::{echoing, open};
 
+mod claims;
+mod discovery;
+mod provider;
+mod rotation;
 mod users;
 
 const SERVICES: &str = "
@@ -52,6 +56,13 @@ fn rsa(kid: &str) -> Key {
     key(Algorithm::Rs256, "rsa.pem", kid)
 }
 
+fn now() -> u64 {
+    std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .unwrap()
+        .as_secs()
+}
+
 /// A token of another issuer; `changes` replace its claims.
 fn token(key: &Key, issuer: &str, changes: Value) -> String {
     let settings = IssuerSettings {
@@ -62,7 +73,8 @@ fn token(key: &Key, issuer: &str, changes: Value) -> String {
             .unwrap_or("api")
             .to_owned(),
         access_ttl: std::time::Duration::from_secs(600),
-        roles_claim: "unused".to_owned(),
+        roles_claim: ClaimPath::of("unused"),
+        longest_token: usize::MAX,
     };
     let mut claims: Map<String, Value> = changes.as_object().unwrap().clone();
     let subject = claims
@@ -76,12 +88,8 @@ fn token(key: &Key, issuer: &str, changes: Value) -> String {
         claims: Some(&claims),
         session: None,
     };
-    let now = std::time::SystemTime::now()
-        .duration_since(std::time::UNIX_EPOCH)
-        .unwrap()
-        .as_secs();
     TokenIssuer::new(key.clone(), settings)
-        .issue(&holder, [0; 16], now)
+        .issue(&holder, [0; 16], now())
         .unwrap()
         .token
 }
@@ -277,12 +285,12 @@ fn a_token_that_is_not_exactly_for_this_is_refused() {
             "the token is for another audience",
         ),
         (
-            token(&rsa, ISSUER, json!({ "sub": "a b" })),
+            token(&rsa, ISSUER, json!({ "sub": "a b " })),
             "the subject of the token is not acceptable",
         ),
         (
             token(&rsa, "nobody", json!({})),
-            "the token names an unknown key",
+            "the token is from another issuer",
         ),
         (
             token(
@@ -294,7 +302,7 @@ fn a_token_that_is_not_exactly_for_this_is_refused() {
         ),
         (
             token(&rsa, "https://idp.example.com", json!({})),
-            "the token names an unknown key",
+            "the token is from another issuer",
         ),
     ] {
         assert_eq!(
@@ -559,6 +567,14 @@ fn a_file_of_keys_is_read_again_when_it_changes() {
         (status(&gateway, "/me", &old), status(&gateway, "/me", &new)),
         (200, 401)
     );
+    let inspected = Command::new(env!("CARGO_BIN_EXE_gatelatch"))
+        .args(["token", "inspect", &new, "--config"])
+        .arg(gateway.path("gateway.yaml"))
+        .output()
+        .unwrap();
+    let inspected = String::from_utf8(inspected.stdout).unwrap();
+    let line = "FAILED  token of a trusted issuer: the token names an unknown key\n";
+    assert!(inspected.ends_with(line), "{inspected}");
     gateway.replace("keys.json", &jwks(&[&second]));
     gateway.event("configuration reloaded");
     assert_eq!(
@@ -594,8 +610,11 @@ fn a_shared_secret_is_an_issuer_too() {
     }
 }
 
-/// Serves a document over TLS, once for each connection.
-fn serve_over_tls(certified: &Certified, document: String) -> SocketAddr {
+/// Serves over TLS, a document for each connection by the head of its request.
+fn serve_over_tls(
+    certified: &Certified,
+    document: impl Fn(SocketAddr, &str) -> String + Send + 'static,
+) -> SocketAddr {
     use rustls::pki_types::pem::PemObject as _;
     let certificate =
         rustls::pki_types::CertificateDer::from_pem_slice(certified.certificate.as_bytes())
@@ -619,8 +638,9 @@ fn serve_over_tls(certified: &Certified, document: String) -> SocketAddr {
             let mut tls = rustls::StreamOwned::new(connection, stream.unwrap());
             // a client that does not trust the certificate ends here
             let mut head = [0; 4096];
-            if tls.read(&mut head).is_ok() {
-                let _ = tls.write_all(&ok(&document));
+            if let Ok(length) = tls.read(&mut head) {
+                let head = String::from_utf8_lossy(&head[..length]).into_owned();
+                let _ = tls.write_all(&ok(&document(address, &head)));
                 tls.conn.send_close_notify();
                 let _ = tls.flush();
             }
@@ -633,7 +653,9 @@ fn serve_over_tls(certified: &Certified, document: String) -> SocketAddr {
 fn keys_come_over_tls_from_whom_the_system_trusts() {
     let upstream = Upstream::saying("hi");
     let authority = Authority::new("keys");
-    let address = serve_over_tls(&authority.issue(&["127.0.0.1"]), jwks(&[&rsa("a")]));
+    let keys = jwks(&[&rsa("a")]);
+    let certified = authority.issue(&["127.0.0.1"]);
+    let address = serve_over_tls(&certified, move |_, _| keys.clone());
     let folder = tempfile::tempdir().unwrap();
     let roots = folder.path().join("roots.pem");
     std::fs::write(&roots, authority.certificate()).unwrap();

@@ -223,7 +223,8 @@ fn without_a_rule_nothing_wins() {
                 explanation.decision,
                 Decision::Forbid(Forbid {
                     rule: None,
-                    reason: ForbidReason::NoRule
+                    reason: ForbidReason::NoRule,
+                    ..
                 })
             ),
             "{raw}"

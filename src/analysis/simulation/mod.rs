@@ -11,8 +11,13 @@ pub use request::{SimulatedRequest, SimulatedRequestError};
 
 use std::fmt;
 
-use crate::access::{AccessSubject, Decision, NoDestination, PathError, Policy, Router, RuleId};
-use crate::wire::{BadRequest, Destination, Host, OwnPaths, Target, check_request_line};
+use crate::access::{
+    AccessSubject, Decision, NoDestination, PathError, Policy, RequestPath, Router, RuleId,
+};
+use crate::wire::{
+    BadRequest, Destination, DestinationField, Host, OwnPaths, Target, check_request_line,
+    same_service,
+};
 
 /// Everything that decides requests under one loaded configuration.
 #[derive(Debug)]
@@ -86,16 +91,22 @@ impl Simulation<'_> {
             method: method.clone(),
             host: host.clone(),
             path,
+            destination: None,
         };
         match self
             .own
             .resolve(self.router, method, host.name(), uri.path())
         {
             Ok(Destination::Own(path)) => Ok(SimulatedDestination::Own(target(path))),
-            Ok(Destination::Service(found)) => Ok(SimulatedDestination::Service(
-                found.service(),
-                target(found.into_path()),
-            )),
+            Ok(Destination::Service(found)) => {
+                let service = found.service();
+                let destination = self.find_destination(request, host, service);
+                let target = Target {
+                    destination: destination.map_err(SimulatedRejection::BadRequest)?,
+                    ..target(found.into_path())
+                };
+                Ok(SimulatedDestination::Service(service, target))
+            }
             Err(NoDestination::Path(error)) => {
                 Err(SimulatedRejection::BadRequest(BadRequest::Path(error)))
             }
@@ -107,6 +118,22 @@ impl Simulation<'_> {
                 path: path.as_str().into(),
             }),
         }
+    }
+
+    fn find_destination(
+        &self,
+        request: &SimulatedRequest,
+        host: &Host,
+        service: usize,
+    ) -> Result<Option<RequestPath>, BadRequest> {
+        let Some(text) = request.destination() else {
+            return Ok(None);
+        };
+        let field = DestinationField::parse(text)?;
+        let sent = field.path_on(request.site().as_ref())?;
+        let (method, name) = (request.method(), host.name());
+        let found = self.own.resolve(self.router, method, name, sent);
+        same_service(found, service).map(Some)
     }
 
     /// Decides a request of this caller.
@@ -122,11 +149,11 @@ impl Simulation<'_> {
             }
             Err(refusal) => return refusal.into(),
         };
-        let decision = self.policies[service].decide(&target.method, &target.path, caller);
+        let decision = self.policies[service].decide(&target.method, target.paths(), caller);
         let (rule, reason) = match &decision {
             Decision::Allow(rule) => (Some(*rule), String::new()),
             Decision::Challenge(challenge) => (Some(challenge.rule), String::new()),
-            Decision::Forbid(forbid) => (forbid.rule, forbid.reason.to_string()),
+            Decision::Forbid(forbid) => (forbid.rule, forbid.to_string()),
         };
         SimulatedOutcome {
             verdict: SimulatedVerdict::of(&decision),

@@ -4,7 +4,7 @@ use std::fmt;
 
 use http::{Method, Uri};
 
-use crate::wire::Host;
+use crate::wire::{Host, Scheme, Site};
 
 /// A request that is decided without being sent.
 #[derive(Clone, Debug)]
@@ -12,6 +12,7 @@ pub struct SimulatedRequest {
     method: Method,
     uri: Uri,
     host: Option<Host>,
+    destination: Option<Box<str>>,
     text: String,
 }
 
@@ -66,7 +67,35 @@ impl SimulatedRequest {
             method,
             uri,
             host,
+            destination: None,
             text,
+        })
+    }
+
+    /// The same request with WebDAV's `Destination` (RFC 4918, section 10.3): an absolute path, or a URL where the
+    /// request has one. What the gateway refuses is valid here, too.
+    #[must_use]
+    pub fn with_destination(self, destination: Option<&str>) -> Self {
+        Self {
+            destination: destination.map(Into::into),
+            ..self
+        }
+    }
+
+    /// Its `Destination`.
+    pub fn destination(&self) -> Option<&str> {
+        self.destination.as_deref()
+    }
+
+    /// The origin that it is sent to, where it has a whole URL.
+    pub fn site(&self) -> Option<Site> {
+        let scheme = match self.uri.scheme_str()? {
+            "https" => Scheme::Https,
+            _ => Scheme::Http,
+        };
+        Some(Site {
+            scheme,
+            host: self.host.as_ref()?.field().clone(),
         })
     }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::identity::Identity;
 use super::path::RequestPath;
+use super::requested_paths::DecidedPath;
 use super::rule::RuleId;
 
 /// The answer to one request. It is no right to forward it: that is a [`Permit`].
@@ -17,6 +18,18 @@ pub enum Decision {
     Challenge(Challenge),
     /// Refuse: 403.
     Forbid(Forbid),
+}
+
+impl Decision {
+    /// Says of a denial that it is about the `Destination`.
+    pub(super) fn about_destination(self) -> Self {
+        let about = DecidedPath::Destination;
+        match self {
+            Self::Allow(rule) => Self::Allow(rule),
+            Self::Challenge(challenge) => Self::Challenge(Challenge { about, ..challenge }),
+            Self::Forbid(forbid) => Self::Forbid(Forbid { about, ..forbid }),
+        }
+    }
 }
 
 /// A decision that does not allow the request.
@@ -38,11 +51,12 @@ impl PolicyDenial {
     }
 }
 
-/// The right to forward exactly one path for exactly one caller. Only [`super::Policy::enforce`] makes one, and
-/// forwarding consumes it.
+/// The right to forward exactly one path, with exactly one `Destination` or none, for exactly one caller. Only
+/// [`super::Policy::enforce`] makes one, and forwarding consumes it.
 #[derive(Debug)]
 pub struct Permit<'a> {
     path: &'a RequestPath,
+    destination: Option<&'a RequestPath>,
     identity: Option<&'a Arc<Identity>>,
     rule: Option<RuleId>,
     /// Boxed: few permits have one.
@@ -57,6 +71,7 @@ impl<'a> Permit<'a> {
     ) -> Self {
         Self {
             path,
+            destination: None,
             identity,
             rule,
             reported: None,
@@ -76,9 +91,26 @@ impl<'a> Permit<'a> {
         }
     }
 
+    /// This right, and that to name the other's path as the `Destination`. A reported denial of either is reported, the
+    /// first one where both are.
+    pub(super) fn with_destination(self, other: Self) -> Self {
+        let reported_now = self.reported.is_none() && other.reported.is_some();
+        Self {
+            destination: Some(other.path),
+            rule: if reported_now { other.rule } else { self.rule },
+            reported: self.reported.or(other.reported),
+            ..self
+        }
+    }
+
     /// The path that was decided on, and the only one to forward.
     pub fn path(&self) -> &'a RequestPath {
         self.path
+    }
+
+    /// The path of the `Destination` that was decided on as well, and the only one to forward.
+    pub fn destination(&self) -> Option<&'a RequestPath> {
+        self.destination
     }
 
     /// Whom the identity headers name; `None` for an anonymous caller on a public route.
@@ -104,6 +136,8 @@ pub struct Challenge {
     pub rule: RuleId,
     /// Whether a credential was sent and did not hold.
     pub credential_rejected: bool,
+    /// Which path asks for it.
+    pub about: DecidedPath,
 }
 
 /// Why a caller is refused.
@@ -113,6 +147,8 @@ pub struct Forbid {
     pub rule: Option<RuleId>,
     /// What was missing.
     pub reason: ForbidReason,
+    /// For which path.
+    pub about: DecidedPath,
 }
 
 /// The reason of a refusal.
@@ -135,6 +171,17 @@ pub enum MissingRoles {
     OneOf(Vec<Box<str>>),
     /// All of these.
     All(Vec<Box<str>>),
+}
+
+/// The text for the client, which says where it is the `Destination` that is refused.
+impl fmt::Display for Forbid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.reason.fmt(f)?;
+        match self.about {
+            DecidedPath::Target => Ok(()),
+            DecidedPath::Destination => f.write_str(" (`Destination`)"),
+        }
+    }
 }
 
 /// The text for the client. It names the roles that are missing, and nothing else of the rules.

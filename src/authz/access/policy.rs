@@ -11,6 +11,7 @@ use super::decision::{Challenge, Decision, Forbid, ForbidReason, Permit, PolicyD
 use super::judge::{self, RuleVerdict};
 use super::path::RequestPath;
 use super::pattern_trie::PatternTrie;
+use super::requested_paths::{DecidedPath, RequestedPaths};
 use super::rule::{Methods, Mode, Rule, RuleId};
 use super::subject::{AccessSubject, Who};
 
@@ -101,14 +102,44 @@ impl Policy {
         self.tree.find(path, |leaf| leaf.pick(method))
     }
 
-    /// Decides one request.
-    pub fn decide(&self, method: &Method, path: &RequestPath, subject: &AccessSubject) -> Decision {
-        match self.find(method, path) {
+    /// Decides one request: each of its paths, with the same method. The first denial counts.
+    pub fn decide<'a>(
+        &self,
+        method: &Method,
+        paths: impl Into<RequestedPaths<'a>>,
+        subject: &AccessSubject,
+    ) -> Decision {
+        let RequestedPaths {
+            target,
+            destination,
+        } = paths.into();
+        let decision = self.decide_path(method, (target, DecidedPath::Target), subject);
+        let (Decision::Allow(_), Some(path)) = (&decision, destination) else {
+            return decision;
+        };
+        match self.decide_path(method, (path, DecidedPath::Destination), subject) {
+            Decision::Allow(_) => decision,
+            denied => denied,
+        }
+    }
+
+    fn decide_path(
+        &self,
+        method: &Method,
+        (path, about): (&RequestPath, DecidedPath),
+        subject: &AccessSubject,
+    ) -> Decision {
+        let decision = match self.find(method, path) {
             Some(id) => self.decide_by_rule(id, path, subject),
             None => Decision::Forbid(Forbid {
                 rule: None,
                 reason: ForbidReason::NoRule,
+                about: DecidedPath::Target,
             }),
+        };
+        match about {
+            DecidedPath::Target => decision,
+            DecidedPath::Destination => decision.about_destination(),
         }
     }
 
@@ -127,28 +158,51 @@ impl Policy {
                 Decision::Challenge(Challenge {
                     rule: id,
                     credential_rejected,
+                    about: DecidedPath::Target,
                 })
             }
             RuleVerdict::Forbid(reason) => Decision::Forbid(Forbid {
                 rule: Some(id),
                 reason,
+                about: DecidedPath::Target,
             }),
         }
     }
 
-    /// Decides one request and enforces the decision. Where the mode is [`Mode::Report`], a denial becomes a permit
+    /// Decides one request and enforces the decisions. Where the mode is [`Mode::Report`], a denial becomes a permit
     /// that carries it.
     ///
     /// # Errors
-    /// The denial, where it is enforced.
+    /// The denial of one of its paths, where it is enforced.
     pub fn enforce<'a>(
         &self,
         method: &Method,
-        path: &'a RequestPath,
+        paths: impl Into<RequestedPaths<'a>>,
+        caller: &'a Caller,
+    ) -> Result<Permit<'a>, PolicyDenial> {
+        let RequestedPaths {
+            target,
+            destination,
+        } = paths.into();
+        let permit = self.enforce_path(method, (target, DecidedPath::Target), caller)?;
+        match destination {
+            Some(path) => {
+                let request = (path, DecidedPath::Destination);
+                let other = self.enforce_path(method, request, caller)?;
+                Ok(permit.with_destination(other))
+            }
+            None => Ok(permit),
+        }
+    }
+
+    fn enforce_path<'a>(
+        &self,
+        method: &Method,
+        (path, about): (&'a RequestPath, DecidedPath),
         caller: &'a Caller,
     ) -> Result<Permit<'a>, PolicyDenial> {
         let identity = caller.subject().identity();
-        let denial = match self.decide(method, path, caller.subject()) {
+        let denial = match self.decide_path(method, (path, about), caller.subject()) {
             Decision::Allow(rule) => return Ok(Permit::new(path, identity, Some(rule))),
             Decision::Challenge(challenge) => PolicyDenial::Challenge(challenge),
             Decision::Forbid(forbid) => PolicyDenial::Forbid(forbid),

@@ -63,13 +63,13 @@ impl CredentialError {
 
 fn kind_of(refusal: TokenError) -> TokenRefusal {
     match refusal {
-        TokenError::TooLarge
-        | TokenError::Malformed
+        TokenError::Malformed
         | TokenError::Header
         | TokenError::Type
         | TokenError::Critical
         | TokenError::Claims
         | TokenError::Missing
+        | TokenError::MissingConfigured
         | TokenError::Subject
         | TokenError::Lifetime => TokenRefusal::Malformed,
         TokenError::Algorithm | TokenError::KeyId | TokenError::Signature => {

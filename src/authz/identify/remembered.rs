@@ -17,6 +17,13 @@ pub struct VerifiedTokens {
     pub(super) sessions: RefCell<TokenCache<Admitted>>,
 }
 
+impl VerifiedTokens {
+    /// Whether this bearer token has been verified.
+    pub fn contains_bearer(&self, token: &str) -> bool {
+        self.bearers.borrow().find(token).is_some()
+    }
+}
+
 impl Default for VerifiedTokens {
     fn default() -> Self {
         Self {

@@ -11,7 +11,7 @@ use std::time::Duration;
 use clap::ValueEnum;
 use serde_json::{Value, json};
 
-use self::probe::Probe;
+use self::probe::{Answers, Probe};
 use super::format::Format;
 use super::load_request;
 use super::printing::counted;
@@ -36,10 +36,11 @@ pub struct CheckArgs {
     /// What ends with exit code 1 beside errors
     #[arg(long, value_name = "WHAT")]
     pub deny: Option<DenyWarnings>,
-    /// Connect to every server of every service as well; one that does not answer is a warning
+    /// Connect to every server of every service as well, and fetch the published keys of other issuers; what does not answer
+    /// is a warning
     #[arg(long)]
     pub probe: bool,
-    /// How long a server may take to answer `--probe`
+    /// How long each may take to answer `--probe`
     #[arg(long, default_value = "2s", value_name = "DURATION", value_parser = humantime::parse_duration)]
     pub timeout: Duration,
     /// How problems are printed
@@ -202,8 +203,13 @@ fn as_json(
         answer["users"] = users.into();
         answer["tests"] = loaded.tests.into();
     }
-    if let Some(Probe { servers, answering }) = probe {
-        answer["probe"] = json!({ "servers": servers, "answering": answering });
+    if let Some(Probe { servers, issuers }) = probe {
+        answer["probe"] = json!({
+            "servers": servers.asked,
+            "answering": servers.answering,
+            "issuers": issuers.asked,
+            "answering_issuers": issuers.answering,
+        });
     }
     // at once: piece by piece, many problems would be as many system calls
     out.write_all(format!("{answer:#}\n").as_bytes())?;
@@ -221,8 +227,14 @@ fn summary(loaded: &Loaded, probe: Option<Probe>) -> String {
     if loaded.tests > 0 {
         text += &format!(", {} as expected", counted(loaded.tests, "test"));
     }
-    if let Some(Probe { servers, answering }) = probe {
-        text += &format!(", {answering} of {} answering", counted(servers, "server"));
+    if let Some(Probe { servers, issuers }) = probe {
+        let answering = |Answers { asked, answering }: Answers, name| {
+            format!(", {answering} of {} answering", counted(asked, name))
+        };
+        text += &answering(servers, "server");
+        if issuers.asked > 0 {
+            text += &answering(issuers, "issuer");
+        }
     }
     text
 }

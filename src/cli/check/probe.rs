@@ -1,4 +1,4 @@
-//! Whether the servers of all services take connections.
+//! Whether the servers of all services take connections, and the keys of other issuers can be had.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,47 +6,71 @@ use std::time::Duration;
 use anyhow::Context as _;
 use tokio::task::{JoinSet, LocalSet};
 
-use crate::config::{self, Code, Loaded, Place, Problem, Service, Severity};
+use crate::config::{self, Code, Issuer, KeySource, Loaded, Place, Problem, Service, Severity};
+use crate::jwks::{self, KeyLocation};
 use crate::net::TlsSettings;
-use crate::upstream::{ForwardError, Origin, reach};
+use crate::token::Algorithm;
+use crate::upstream::{Origin, reach};
 
-/// How many servers there are, and how many of them take connections.
-#[derive(Clone, Copy, Debug)]
+/// How many servers and issuers there are, and how many of them answer.
+#[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Probe {
-    pub(super) servers: usize,
+    pub(super) servers: Answers,
+    /// Those whose keys are published.
+    pub(super) issuers: Answers,
+}
+
+/// How many are asked, and how many of them answer.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Answers {
+    pub(super) asked: usize,
     pub(super) answering: usize,
 }
 
-/// Connects to every server, all at once, and adds a warning for each that does not answer within `limit`.
+/// Connects to every server and fetches every published key set, all at once, and adds a warning for each that does not
+/// answer within `limit`.
 pub(super) fn probe(loaded: &mut Loaded, limit: Duration) -> anyhow::Result<Probe> {
-    let servers: Vec<Server> = loaded.config.services.iter().flat_map(servers).collect();
+    let servers = loaded.config.services.iter().flat_map(servers);
+    let issuers = loaded.config.auth.issuers.iter().filter_map(published);
+    let targets: Vec<Target> = servers.chain(issuers).collect();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build();
     let runtime = runtime.context("cannot connect to anything")?;
-    let failures = LocalSet::new().block_on(&runtime, connect_all(&servers, limit));
-    let probe = Probe {
-        servers: servers.len(),
-        answering: servers.len() - failures.len(),
-    };
-    loaded.warnings.extend(
-        failures
-            .into_iter()
-            .map(|(index, error)| unreachable(&servers[index], &error)),
-    );
+    let outcomes = LocalSet::new().block_on(&runtime, reach_all(targets, limit));
+    let mut probe = Probe::default();
+    for (target, error) in &outcomes {
+        let answers = match target {
+            Target::Server { .. } => &mut probe.servers,
+            Target::Issuer { .. } => &mut probe.issuers,
+        };
+        answers.asked += 1;
+        match error {
+            None => answers.answering += 1,
+            Some(error) => loaded.warnings.push(target.unreachable(error)),
+        }
+    }
     Ok(probe)
 }
 
-/// A server, and how it is reached.
-struct Server {
-    service: String,
-    origin: Origin,
-    place: Option<Place>,
-    tls: Option<Arc<TlsSettings>>,
+/// What is asked, and how it is reached.
+#[derive(Clone)]
+enum Target {
+    Server {
+        service: String,
+        origin: Origin,
+        place: Option<Place>,
+        tls: Option<Arc<TlsSettings>>,
+    },
+    Issuer {
+        name: String,
+        location: KeyLocation,
+        algorithms: Vec<Algorithm>,
+    },
 }
 
-fn servers(service: &Service) -> impl Iterator<Item = Server> {
-    let server = |(index, origin): (usize, &Origin)| Server {
+fn servers(service: &Service) -> impl Iterator<Item = Target> {
+    let server = |(index, origin): (usize, &Origin)| Target::Server {
         service: service.name.clone(),
         origin: origin.clone(),
         place: service.servers.get(index).map(place),
@@ -67,41 +91,76 @@ fn place(origin: &config::Origin) -> Place {
     }
 }
 
-/// The servers that do not answer, in the order of the configuration.
-async fn connect_all(servers: &[Server], limit: Duration) -> Vec<(usize, ForwardError)> {
-    let mut attempts = JoinSet::new();
-    for (index, Server { origin, tls, .. }) in servers.iter().enumerate() {
-        let (origin, tls) = (origin.clone(), tls.clone());
-        attempts.spawn_local(async move {
-            let outcome = reach(&origin, tls.as_deref(), limit).await;
-            (index, outcome.err())
-        });
+fn published(issuer: &Issuer) -> Option<Target> {
+    match &issuer.keys {
+        KeySource::Fixed(_) => None,
+        KeySource::Published(location) => Some(Target::Issuer {
+            name: issuer.settings.issuer.clone(),
+            location: location.clone(),
+            algorithms: issuer.settings.algorithms.clone(),
+        }),
     }
-    let attempts = attempts.join_all().await.into_iter();
-    let mut failures: Vec<_> = attempts
-        .filter_map(|(index, error)| Some((index, error?)))
-        .collect();
-    failures.sort_by_key(|(index, _)| *index);
-    failures
 }
 
-fn unreachable(
-    Server {
-        service,
-        origin,
-        place,
-        ..
-    }: &Server,
-    error: &ForwardError,
-) -> Problem {
-    Problem {
-        code: Code::UnreachableUpstream,
-        severity: Severity::Warning,
-        message: format!(
-            "the server `{origin}` of the service `{service}` does not answer: {error}"
-        ),
-        place: place.clone(),
-        help: Some("start it, or correct `upstream` of the service".to_owned()),
-        notes: Vec::new(),
+/// Each with what is wrong, in the order of the configuration.
+async fn reach_all(targets: Vec<Target>, limit: Duration) -> Vec<(Target, Option<String>)> {
+    let mut attempts = JoinSet::new();
+    for (index, target) in targets.into_iter().enumerate() {
+        attempts.spawn_local(async move {
+            let error = target.reach(limit).await.err();
+            (index, target, error)
+        });
+    }
+    let mut outcomes = attempts.join_all().await;
+    outcomes.sort_by_key(|(index, ..)| *index);
+    let outcomes = outcomes.into_iter();
+    outcomes.map(|(_, target, error)| (target, error)).collect()
+}
+
+impl Target {
+    async fn reach(&self, limit: Duration) -> Result<(), String> {
+        match self {
+            Self::Server { origin, tls, .. } => reach(origin, tls.as_deref(), limit)
+                .await
+                .map(drop)
+                .map_err(|error| error.to_string()),
+            Self::Issuer {
+                name,
+                location,
+                algorithms,
+            } => jwks::probe(name, location, algorithms, limit).await,
+        }
+    }
+
+    fn unreachable(&self, error: &str) -> Problem {
+        let (code, place, message, help) = match self {
+            Self::Server {
+                service,
+                origin,
+                place,
+                ..
+            } => (
+                Code::UnreachableUpstream,
+                place.clone(),
+                format!(
+                    "the server `{origin}` of the service `{service}` does not answer: {error}"
+                ),
+                "start it, or correct `upstream` of the service",
+            ),
+            Self::Issuer { name, .. } => (
+                Code::UnreachableKeys,
+                None,
+                format!("the keys of the issuer `{name}` cannot be had: {error}"),
+                "until they can, its tokens are refused; correct its entry in `auth.trusted_issuers`, or name the keys with `jwks`",
+            ),
+        };
+        Problem {
+            code,
+            severity: Severity::Warning,
+            message,
+            place,
+            help: Some(help.to_owned()),
+            notes: Vec::new(),
+        }
     }
 }

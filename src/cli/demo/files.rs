@@ -68,6 +68,7 @@ services:
   jobs:
     upstream: http://UPSTREAM
     rules:
+      - { path: /, allow: authenticated }
       - { path: /public/**, allow: anyone }
       - { path: /jobs, methods: [GET], allow: authenticated }
       - { path: /jobs, methods: [POST], allow: { roles: [recruiter] } }

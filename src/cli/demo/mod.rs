@@ -85,9 +85,12 @@ fn introduce(bound: &Bound, upstream: SocketAddr, config: &Path) -> io::Result<(
 
 Users: rita (recruiter), carl (candidate), both with the password `demo-password`.
 Configuration, reloaded when you change it: {}
+Dashboard: {admin}/
 Health and metrics: {admin}/readyz {admin}/metrics
 
-Try, in another terminal:
+Try in a browser: {gateway}/ leads to the sign-in page ({gateway}/auth/login).
+
+Or in another terminal:
 
   # a public page
   curl -i {gateway}/public/hello

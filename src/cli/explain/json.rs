@@ -31,6 +31,7 @@ pub(super) fn report(
         "not_asked": [],
         "nearest": null,
         "to_be_allowed": [],
+        "destination": null,
     });
     match found {
         Found::Refused(refusal) => {
@@ -51,9 +52,21 @@ pub(super) fn report(
             service,
             target,
             explanation,
+            destination,
         } => {
             take_target(&mut report, target);
             decided(&mut report, service, explanation);
+            if let (Some(path), Some(destination)) = (&target.destination, destination) {
+                let mut other = json!({ "path": path.as_str() });
+                decided(&mut other, service, destination);
+                // both must be allowed
+                if matches!(explanation.decision, Decision::Allow(_)) {
+                    for key in ["verdict", "status", "reason", "mode"] {
+                        report[key] = other[key].clone();
+                    }
+                }
+                report["destination"] = other;
+            }
         }
     }
     report

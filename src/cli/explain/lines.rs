@@ -18,6 +18,8 @@ use crate::cli::format::Format;
 struct Line {
     method: String,
     url: String,
+    #[arg(long)]
+    destination: Option<String>,
     #[command(flatten)]
     subject: SubjectArgs,
 }
@@ -62,7 +64,9 @@ fn answer(
         &line.subject
     };
     let subject = subject.resolve(question.config)?;
-    Ok(question.answer(&SimulatedRequest::new(&line.method, &line.url)?, &subject))
+    let request = SimulatedRequest::new(&line.method, &line.url)?
+        .with_destination(line.destination.as_deref());
+    Ok(question.answer(&request, &subject))
 }
 
 /// clap explains at length, which is for a command line of its own.

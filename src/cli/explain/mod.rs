@@ -18,7 +18,7 @@ use self::subject::SubjectArgs;
 use super::format::Format;
 use super::load;
 use super::terminal::Progress;
-use crate::access::Mode;
+use crate::access::{Decision, Mode};
 use crate::analysis::simulation::{
     SimulatedCaller, SimulatedDestination, SimulatedRejection, SimulatedRequest, SimulatedVerdict,
     Simulation,
@@ -43,6 +43,7 @@ Examples:
   gatelatch explain DELETE /jobs/7 --roles recruiter,admin --claims tenant=acme,level=3
   gatelatch explain GET /internal/metrics --address 10.1.2.3 --format json
   gatelatch explain POST /jobs --live
+  gatelatch explain MOVE /dav/a --destination /dav/b --as alice@example.com
   printf 'GET /jobs\\nPOST /jobs --as carl\\n' | gatelatch explain -"
 )]
 pub(super) struct ExplainArgs {
@@ -51,6 +52,10 @@ pub(super) struct ExplainArgs {
 
     /// A path, or a whole URL where services have hosts
     url: Option<String>,
+
+    /// WebDAV's `Destination` of a COPY or MOVE: a path, or a whole URL where the request is one
+    #[arg(long, value_name = "URL")]
+    destination: Option<String>,
 
     #[command(flatten)]
     subject: SubjectArgs,
@@ -90,6 +95,8 @@ enum Found<'a> {
         service: &'a Service,
         target: &'a Target,
         explanation: &'a Explanation,
+        /// That of the `Destination`.
+        destination: Option<&'a Explanation>,
     },
 }
 
@@ -133,7 +140,8 @@ fn answer(args: &ExplainArgs, question: &Question<'_>) -> anyhow::Result<ExitCod
             Ok(ExitCode::from(2))
         }
         (method, Some(url)) => {
-            let request = SimulatedRequest::new(method, url)?;
+            let request =
+                SimulatedRequest::new(method, url)?.with_destination(args.destination.as_deref());
             let subject = args.subject.resolve(question.config)?;
             let (text, verdict) = question.answer(&request, &subject);
             anstream::stdout().lock().write_all(text.as_bytes())?;
@@ -177,20 +185,21 @@ impl Question<'_> {
             ),
             Ok(SimulatedDestination::Service(index, target)) => {
                 let service = &self.config.services[index];
-                let explanation = analysis::explain(
-                    &service.policy,
-                    &target.method,
-                    &target.path,
-                    &subject.caller,
-                );
+                let explain = |path| {
+                    analysis::explain(&service.policy, &target.method, path, &subject.caller)
+                };
+                let explanation = explain(&target.path);
+                let destination = target.destination.as_ref().map(explain);
                 let found = Found::Decided {
                     service,
                     target: &target,
                     explanation: &explanation,
+                    destination: destination.as_ref(),
                 };
+                let decision = deciding(&explanation, destination.as_ref());
                 (
                     self.print(request, subject, &found),
-                    SimulatedVerdict::of(&explanation.decision),
+                    SimulatedVerdict::of(&decision.decision),
                 )
             }
         }
@@ -247,6 +256,13 @@ impl Question<'_> {
             (Format::Json, Layout::OneOfMany) => format!("{}\n", json()),
         }
     }
+}
+
+/// The explanation that the verdict is that of: the path's, or where that is allowed, the `Destination`'s.
+fn deciding<'e>(path: &'e Explanation, destination: Option<&'e Explanation>) -> &'e Explanation {
+    destination
+        .filter(|_| matches!(path.decision, Decision::Allow(_)))
+        .unwrap_or(path)
 }
 
 /// The name of the rule that decides.

@@ -72,9 +72,15 @@ pub(super) fn report(
             service,
             target,
             explanation,
+            destination,
         } => {
             heading(&mut page, request, subject, service, target);
             decided(&mut page, service, target, (&subject.caller, explanation));
+            if let (Some(path), Some(explanation)) = (&target.destination, destination) {
+                let heading = format!("\nits `Destination` {path}, which must be allowed as well");
+                page.line(0, &heading);
+                decided(&mut page, service, target, (&subject.caller, explanation));
+            }
         }
     }
     page.text

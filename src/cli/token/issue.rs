@@ -53,7 +53,7 @@ pub(super) fn run(args: &TokenIssueArgs, config: &Path) -> anyhow::Result<ExitCo
             args.user
         );
     }
-    let issuer = issuer(config.auth, args.ttl)?;
+    let issuer = issuer(config.auth, args.ttl, config.server.limits.header_bytes)?;
     let identity = &user.identity;
     let holder = Holder {
         subject: &identity.subject,
@@ -69,7 +69,7 @@ pub(super) fn run(args: &TokenIssueArgs, config: &Path) -> anyhow::Result<ExitCo
     Ok(ExitCode::SUCCESS)
 }
 
-fn issuer(auth: Auth, ttl: Duration) -> anyhow::Result<TokenIssuer> {
+fn issuer(auth: Auth, ttl: Duration, longest_token: usize) -> anyhow::Result<TokenIssuer> {
     let token = auth.token;
     if token.key_life == KeyLife::Process {
         bail!(
@@ -85,6 +85,7 @@ fn issuer(auth: Auth, ttl: Duration) -> anyhow::Result<TokenIssuer> {
         audience: token.audience,
         access_ttl: ttl,
         roles_claim: token.roles_claim,
+        longest_token,
     };
     Ok(TokenIssuer::new(token.key, settings))
 }

@@ -1,7 +1,7 @@
 //! `auth` and what lies in it.
 
 use super::choices::{key_pair_algorithms, MAX_PREVIOUS_KEYS, SAME_SITE, VERIFY, words};
-use super::kinds::{ABSOLUTE_PATH, ALGORITHM, BOOLEAN, DURATION, FILE, NAME, TEXTS};
+use super::kinds::{ABSOLUTE_PATH, ALGORITHM, BOOLEAN, CLAIM, DURATION, FILE, NAME, TEXTS};
 use super::{Block, Key, Kind, List, Rule, Shown};
 
 pub(in crate::config) static AUTH: Block = Block {
@@ -39,16 +39,29 @@ pub(in crate::config) static TOKEN: Block = Block {
         Key::new("previous", Kind::List(List { most: Some(MAX_PREVIOUS_KEYS), ..List::of(&Kind::Block(&PREVIOUS_KEY)).nullable() }),
             "Older keys whose tokens are still good."),
         Key::new("refresh_ttl", DURATION, "How long a refresh token is good; each is good once.").default(Shown::Text("7d")),
-        Key::new("secret", Kind::Filled,
+        Key::new("secret", SECRET,
             "At least 32 bytes; without one, tokens end with the process. Make one with `openssl rand -base64 48`.")
             .examples(&[Shown::Text("${GATELATCH_SECRET}")]),
-        Key::new("secret_file", FILE, "A file with the secret; one newline at its end is no part of it."),
+        Key::new("secret_file", FILE,
+            "A file with the secret: a text, of which one newline at its end is no part, bytes that are no UTF-8, or a JSON Web Key of the kind `oct`."),
         Key::new("issuer", NAME, "`iss`.").default(Shown::Text("gatelatch")),
         Key::new("audience", NAME, "`aud`.").default(Shown::Text("gatelatch")),
         Key::new("access_ttl", DURATION, "How long a new token is valid.").default(Shown::Text("30m")),
         Key::new("max_lifetime", DURATION, "The longest life of any token that is accepted.").default(Shown::Text("24h")),
         Key::new("leeway", DURATION, "How far clocks may differ.").default(Shown::Text("30s")),
-        Key::new("roles_claim", NAME, "The claim that new tokens carry the roles in.").default(Shown::Text("roles")),
+        Key::new("roles_claim", CLAIM, "The claim that new tokens carry the roles in.").default(Shown::Text("roles")),
+    ],
+};
+
+const SECRET: Kind = Kind::Either(&[Kind::Filled, Kind::Block(&SECRET_OCTETS)]);
+
+pub(in crate::config) static SECRET_OCTETS: Block = Block {
+    name: "secret_octets",
+    meaning: "A secret of bytes that are no text.",
+    nullable: false,
+    rules: &[],
+    keys: &[
+        Key::new("base64url", Kind::Filled, "The bytes in base64url, as `k` of a JSON Web Key (RFC 7518, section 6.4.1).").required(),
     ],
 };
 
@@ -95,32 +108,48 @@ pub(in crate::config) static PREVIOUS_KEY: Block = Block {
     keys: &[
         Key::new("kid", NAME, "The name of the key in the header of tokens."),
         Key::new("algorithm", ALGORITHM, "The signature algorithm of its tokens.").required(),
-        Key::new("secret", Kind::Filled, "The secret, for HS*; rather name a file or a variable."),
-        Key::new("secret_file", FILE, "The file with the secret, for HS*."),
+        Key::new("secret", SECRET, "The secret, for HS*; rather name a file or a variable."),
+        Key::new("secret_file", FILE, "The file with the secret, for HS*: a text, bytes, or a JSON Web Key."),
         Key::new("public_key", Kind::Filled, "The public key, in PEM."),
         Key::new("public_key_file", FILE, "The file with the public key, in PEM."),
     ],
 };
 
+const AUDIENCES: Kind = Kind::List(List::of(&Kind::Filled).filled());
+
+pub(in crate::config) static ISSUER_AUDIENCE: Block = Block {
+    name: "issuer_audience",
+    meaning: "Which claim says for whom a token is.",
+    nullable: false,
+    rules: &[],
+    keys: &[
+        Key::new("claim", CLAIM, "The claim.").default(Shown::Text("aud")),
+        Key::new("one_of", Kind::Either(&[Kind::Filled, AUDIENCES]), "Its value, or one of its values, must be one of these.").required(),
+    ],
+};
+
 pub(in crate::config) static ISSUER: Block = Block {
     name: "issuer",
-    meaning: "Another issuer of tokens, and its keys: `jwks`, one public key, or one secret.",
+    meaning: "Another issuer of tokens, and its keys: `jwks`, one public key, or one secret. Without any of these, `issuer` is a URL, and its metadata lead to the keys (OpenID Connect Discovery, RFC 8414).",
     nullable: false,
     rules: &[],
     keys: &[
         Key::new("issuer", Kind::Filled, "`iss`.").required(),
-        Key::new("audience", Kind::Either(&[Kind::Filled, Kind::List(List::of(&Kind::Filled).filled())]),
-            "`aud`: one of these.").required(),
+        Key::new("audience", Kind::Either(&[Kind::Filled, AUDIENCES, Kind::Block(&ISSUER_AUDIENCE)]),
+            "For whom its tokens must be: one of these, in `aud` or in another claim.").required(),
+        Key::new("subject", CLAIM, "The claim that names whom a token is about.").default(Shown::Text("sub")),
         Key::new("algorithms", Kind::List(List::of(&ALGORITHM).filled()), "The signature algorithms of its keys.").required(),
         Key::new("jwks", Kind::Filled,
             "Its key set: a URL, or a file. While the URL does not answer, the former keys count for one day longer than they would have been kept."),
+        Key::new("ca", FILE, "The certificates of the authorities, in PEM, that the servers of its metadata and keys are verified by, in place of those that the system trusts."),
         Key::new("kid", NAME, "The name of the key in the header of tokens."),
         Key::new("public_key", Kind::Filled, "The public key, in PEM."),
         Key::new("public_key_file", FILE, "The file with the public key, in PEM."),
-        Key::new("secret", Kind::Filled, "The secret, for HS*; rather name a file or a variable."),
-        Key::new("secret_file", FILE, "The file with the secret, for HS*."),
-        Key::new("roles_claim", Kind::Filled,
-            "Where its tokens have the roles: a name, or a path such as `realm_access.roles`.").default(Shown::Text("roles")),
+        Key::new("secret", SECRET, "The secret, for HS*; rather name a file or a variable."),
+        Key::new("secret_file", FILE, "The file with the secret, for HS*: a text, bytes, or a JSON Web Key."),
+        Key::new("roles_claim", CLAIM, "Where its tokens have the roles.").default(Shown::Text("roles")),
+        Key::new("max_lifetime", DURATION, "The longest life of its tokens; by default that of `auth.token`."),
+        Key::new("leeway", DURATION, "How far its clock may differ; by default as in `auth.token`."),
         Key::new("users", BOOLEAN,
             "Whether its subjects are the users of the users file: `user` conditions are about them, and `disabled` and `tokens_valid_after` apply to their tokens. Roles are those of the token. A name that the users file does not have is let in as well, unless it is a user's in other case; to keep somebody out, set `disabled` and keep the entry.")
             .default(Shown::Flag(false)),

@@ -1,12 +1,17 @@
 //! The words of keys that take one of a few: one list for the schema and for the reader.
 
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
 use crate::access::Mode;
 use crate::analysis::simulation::SimulatedVerdict;
 use crate::config::settings::LogFormat;
 use crate::telemetry::traces::TrustContext;
 use crate::token::Algorithm;
 use crate::upstream::{Balance, HostHeader};
-use crate::wire::{Authorization, ForwardAuthHeaders, ForwardedFields, SameSite, SecureCookie};
+use crate::wire::{
+    Authorization, CacheMode, ForwardAuthHeaders, ForwardedFields, SameSite, SecureCookie,
+};
 
 /// Words, and what each means.
 type Choices<T> = &'static [(&'static str, T)];
@@ -56,6 +61,9 @@ pub(in crate::config) const VERIFY: Choices<ForwardAuthHeaders> = &[
 pub(in crate::config) const MODES: Choices<Mode> =
     &[("enforce", Mode::Enforce), ("report", Mode::Report)];
 
+pub(in crate::config) const CACHE: Choices<CacheMode> =
+    &[("private", CacheMode::Private), ("pass", CacheMode::Pass)];
+
 pub(in crate::config) const AUTHORIZATION: Choices<Authorization> = &[
     ("remove", Authorization::Remove),
     ("forward", Authorization::Forward),
@@ -79,6 +87,14 @@ pub(in crate::config) const ALLOW_WORDS: [&str; 3] = ["anyone", "authenticated",
 
 /// The most keys that are kept for old tokens: a token without a `kid` is tried with each of its algorithm.
 pub(in crate::config) const MAX_PREVIOUS_KEYS: usize = 16;
+
+/// How long tokens that are accepted may live.
+pub(in crate::config) const LIFETIMES: RangeInclusive<Duration> =
+    RangeInclusive::new(Duration::from_secs(1), Duration::from_secs(365 * 24 * 3600));
+
+/// How far clocks may differ.
+pub(in crate::config) const LEEWAYS: RangeInclusive<Duration> =
+    RangeInclusive::new(Duration::ZERO, Duration::from_secs(600));
 
 /// The words alone.
 pub(super) fn words<T>(choices: Choices<T>) -> Vec<&'static str> {

@@ -52,6 +52,12 @@ pub(super) const NAME: Kind = Kind::Named(&Named {
     kind: Kind::Short,
     examples: &[],
 });
+pub(super) const CLAIM: Kind = Kind::Named(&Named {
+    name: "claim",
+    meaning: "A claim of tokens, or a path of names with dots between them, such as `realm_access.roles`. A name that holds dots is written in quotes: `resource_access.\"my.client\".roles`.",
+    kind: Kind::Short,
+    examples: &[],
+});
 pub(super) const LINTS: Kind = Kind::Named(&Named {
     name: "lints",
     meaning: "Warnings of `check` that were thought about here, by name, such as `method-fall-through`.",

@@ -56,7 +56,7 @@ pub(in crate::config) static UPSTREAM_TLS: Block = Block {
     nullable: true,
     rules: &[Rule::Together("client_certificate", "client_key")],
     keys: &[
-        Key::new("ca", FILE, "The authorities whose certificates are accepted, in PEM; the system's by default."),
+        Key::new("ca", FILE, "The authorities whose certificates are accepted, in PEM; the system's by default. A server's own certificate does as well, whether it may sign for others or not: it is accepted as it is, while its names and dates are right."),
         Key::new("server_name", Kind::Filled, "The name that the certificate is for, where it is not the server's."),
         Key::new("client_certificate", FILE, "The gateway's own certificate, in PEM."),
         Key::new("client_key", FILE, "The file with its private key, in PEM."),

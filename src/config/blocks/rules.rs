@@ -49,6 +49,9 @@ pub(in crate::config) static TEST: Block = Block {
         Key::new("request", Kind::Pattern(r"^[A-Z]+ |\$\{"),
             "A method and a path, or a whole URL.")
             .required().examples(&[Shown::Text("POST /jobs"), Shown::Text("GET https://jobs.example.com/jobs")]),
+        Key::new("destination", Kind::Filled,
+            "WebDAV's `Destination` of a `COPY` or `MOVE`: a path, or a whole URL where the request is one. Both must be allowed.")
+            .examples(&[Shown::Text("/dav/b")]),
         Key::new("as", Kind::Either(&[NAME, Kind::Block(&TEST_CALLER)]),
             "Who asks: a user of the users file, or somebody with these traits; nobody who is known by default."),
         Key::new("expect", Kind::Choice(|| words(VERDICTS)), "What the gateway decides.").required(),

@@ -1,6 +1,6 @@
 //! A service, but for its `upstream` and its rules.
 
-use super::choices::{AUTHORIZATION, words};
+use super::choices::{AUTHORIZATION, CACHE, words};
 use super::kinds::{ABSOLUTE_PATH, BOOLEAN, DURATION, LINTS, METHODS, MODE, NAME, ORIGIN, SIZE, TEXTS};
 use super::proxy::UPSTREAM;
 use super::rules::RULE;
@@ -30,6 +30,12 @@ pub(in crate::config) static SERVICE: Block = Block {
         Key::new("response_headers", Kind::Map(Map::of(&Kind::Scalar(&["string", "number", "boolean", "null"])).nullable()),
             "Headers of every answer on the service's paths: a value sets one, nothing takes it out.")
             .examples(&[Shown::Map(&[("Strict-Transport-Security", Some("max-age=31536000")), ("Server", None)])]),
+        Key::new("rewrite_location", BOOLEAN,
+            "Whether `Location` and `Content-Location` that name the service's own address, or a path without the mount that `strip_path` takes off, are written as clients have to ask.")
+            .default(Shown::Flag(true)),
+        Key::new("cache", Kind::Choice(|| words(CACHE)),
+            "Answers to one caller: marked `Cache-Control: private` where a shared cache could hand them to others, or passed as they are.")
+            .default(Shown::Text("private")),
         Key::new("login_redirect", BOOLEAN,
             "Whether a browser without a valid credential is sent to the sign-in page.").default(Shown::Flag(true)),
         Key::new("openapi", Kind::Block(&OPENAPI), ""),

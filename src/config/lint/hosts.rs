@@ -7,7 +7,7 @@ use http::Method;
 use crate::access::{CaseRule, HostPattern, Methods, RuleId, Segment};
 use crate::config::code::Code;
 use crate::config::finding::Finding;
-use crate::config::lower::Places;
+use crate::config::places::Places;
 use crate::config::settings::Service;
 use crate::config::shown::shown;
 use crate::config::span::Span;

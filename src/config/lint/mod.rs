@@ -3,8 +3,10 @@
 mod hosts;
 mod overlaps;
 mod people;
+mod recursion;
 mod rules;
 mod secrets;
+mod service_rules;
 mod trust;
 
 use super::code::Code;
@@ -13,12 +15,13 @@ use super::span::Span;
 
 pub(super) use self::hosts::mounts;
 pub(super) use self::people::people;
-pub(super) use self::rules::{Rules, rules};
+pub(super) use self::rules::rules;
 pub(super) use self::secrets::{Secrets, example, few_bytes, world_readable};
+pub(super) use self::service_rules::Rules;
 pub(super) use self::trust::{open_admin, wide_proxies};
 
 /// Every lint and why it is one. `allow_lints` of a rule, of a service or at the top level silences it there.
-pub const LINTS: [(Code, &str); 28] = [
+pub const LINTS: [(Code, &str); 30] = [
     (
         Code::NoSecret,
         "tokens end with the process, and replicas do not accept each other's",
@@ -37,7 +40,11 @@ pub const LINTS: [(Code, &str); 28] = [
     ),
     (
         Code::BrokenKey,
-        "tokens that are signed with the key are refused",
+        "tokens that are signed with the key are refused, here or elsewhere",
+    ),
+    (
+        Code::AmbiguousClaim,
+        "what is looked for under other names is not found, and nobody has a role",
     ),
     (
         Code::ExposedKeys,
@@ -100,6 +107,10 @@ pub const LINTS: [(Code, &str); 28] = [
     (
         Code::SurprisingOverlap,
         "`/admin` is not what `/admin/**` says: the path itself has a rule of its own",
+    ),
+    (
+        Code::RecursiveMethod,
+        "a WebDAV method acts on all that lies below a path, and the rules there are not asked",
     ),
     (
         Code::UnguardedSubtree,

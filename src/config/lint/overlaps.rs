@@ -2,7 +2,7 @@
 
 use http::Method;
 
-use super::rules::Rules;
+use super::service_rules::Rules;
 use crate::access::{Methods, Requirement, Rule, RuleId, Segment};
 use crate::analysis::{Shadow, enclosing_rule, has_rules_below, shadow};
 use crate::config::code::Code;
@@ -21,7 +21,7 @@ const ASKED: [Option<Method>; 6] = [
 
 /// How much a requirement asks, as far as it can be said without knowing the caller.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Asks {
+pub(super) enum Asks {
     Nothing,
     AnIdentity,
     ACondition,
@@ -132,7 +132,7 @@ fn path(rule: &Rule) -> String {
     shown(rule.pattern.source())
 }
 
-fn asks(requirement: &Requirement) -> Asks {
+pub(super) fn asks(requirement: &Requirement) -> Asks {
     match requirement {
         Requirement::Anyone => Asks::Nothing,
         Requirement::Authenticated => Asks::AnIdentity,

@@ -6,7 +6,7 @@ use std::iter;
 use crate::access::{Condition, Expected, Identity, Requirement, RoleMatch, UserMatch};
 use crate::config::code::Code;
 use crate::config::finding::{Finding, did_you_mean};
-use crate::config::lower::Places;
+use crate::config::places::Places;
 use crate::config::settings::Config;
 use crate::config::shown::shown;
 use crate::config::span::Span;

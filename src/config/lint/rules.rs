@@ -5,13 +5,14 @@ use std::collections::HashSet;
 use http::Method;
 
 use super::overlaps::overlaps;
+use super::recursion::recursive_methods;
+use super::service_rules::Rules;
 use crate::access::{
     Methods, Mount, PathOptions, Pattern, Policy, RequestPath, Requirement, Rule, RuleId, Segment,
 };
 use crate::config::code::Code;
 use crate::config::finding::Finding;
 use crate::config::shown::shown;
-use crate::config::span::Span;
 
 /// The methods of everyday services; others are looked at only where a rule names them.
 const USUAL: [Method; 5] = [
@@ -22,35 +23,11 @@ const USUAL: [Method; 5] = [
     Method::DELETE,
 ];
 
-/// The rules of one service, and where they stand.
-pub(in crate::config) struct Rules<'a> {
-    pub(in crate::config) policy: &'a Policy,
-    /// `None` where it was refused.
-    pub(in crate::config) mount: Option<&'a Mount>,
-    /// The service's key.
-    pub(in crate::config) service: Span,
-    /// By rule id.
-    pub(in crate::config) spans: &'a [Span],
-}
-
-impl Rules<'_> {
-    pub(super) fn span(&self, id: RuleId) -> Span {
-        self.spans[id.0 as usize]
-    }
-
-    pub(super) fn name(&self, id: RuleId) -> String {
-        shown(&self.policy.rule(id).name)
-    }
-
-    pub(super) fn warning(&self, code: Code, id: RuleId, message: String) -> Finding {
-        Finding::warning(code, self.span(id), message).about([self.span(id), self.service])
-    }
-}
-
 /// Everything about the rules that needs to know neither users nor other services.
 pub(in crate::config) fn rules(rules: &Rules<'_>) -> Vec<Finding> {
     let mut findings = fall_throughs(rules);
     findings.extend(overlaps(rules));
+    findings.extend(recursive_methods(rules));
     if let Some(mount) = rules.mount {
         let ids = (0..).map(RuleId).zip(rules.policy.rules());
         let outside = ids.filter(|(_, rule)| is_outside(&rule.pattern, mount));

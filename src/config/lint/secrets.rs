@@ -73,7 +73,7 @@ struct Again {
 }
 
 impl Secrets {
-    pub(in crate::config) fn note(&mut self, span: Span, secret: &str) {
+    pub(in crate::config) fn note(&mut self, span: Span, secret: impl AsRef<[u8]>) {
         let (mut digest, whole) = ([0; 16], Sha256::digest(secret));
         digest.copy_from_slice(&whole[..16]);
         match self.first.entry(digest) {

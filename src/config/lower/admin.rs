@@ -1,6 +1,6 @@
 //! `admin`: where operators ask, and what they must know.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use super::distinct;
 use super::listen::tcp_address;
@@ -14,7 +14,10 @@ use crate::config::lint;
 use crate::config::reader::Reader;
 use crate::config::section::Section;
 use crate::config::settings::Listen;
-use crate::config::yaml::Entry;
+use crate::config::yaml::{Entry, Node};
+
+/// Where nothing is written.
+const DEFAULT: Option<SocketAddr> = Some(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9900));
 
 /// The `admin` block.
 pub(super) struct Admin {
@@ -24,12 +27,30 @@ pub(super) struct Admin {
     pub(super) hosts: AdminHosts,
 }
 
+/// Where the admin listener is, out of the whole file, of which nothing else is read; `Some(None)` where it is off, and
+/// `None` where what is written was refused.
+pub(in crate::config) fn admin_listener(
+    root: Node,
+    reader: &mut Reader<'_>,
+) -> Option<Option<SocketAddr>> {
+    let entry = |node: Node| Entry {
+        key: "admin".into(),
+        key_span: node.span,
+        node,
+    };
+    let mut top = reader.section(entry(root), &blocks::GATEWAY)?;
+    let Some(admin) = top.take("admin") else {
+        return Some(DEFAULT);
+    };
+    let listen = reader.section(admin, &blocks::ADMIN)?.take("listen");
+    listen.map_or(Some(DEFAULT), |entry| address(&entry, &[], reader))
+}
+
 /// Lowers the `admin` block.
 pub(super) fn admin(entry: Option<Entry>, clients: &[Listen], reader: &mut Reader<'_>) -> Admin {
-    let default = Some(SocketAddr::from(([127, 0, 0, 1], 9900)));
     let Some(mut section) = entry.and_then(|entry| reader.section(entry, &blocks::ADMIN)) else {
         return Admin {
-            listen: default,
+            listen: DEFAULT,
             token: None,
             hosts: AdminHosts::default(),
         };
@@ -39,7 +60,7 @@ pub(super) fn admin(entry: Option<Entry>, clients: &[Listen], reader: &mut Reade
     let hosts = section.take("hosts").map(|entry| hosts(entry, reader));
     section.finish(reader);
     Admin {
-        listen: listen.map_or(default, |entry| address(&entry, clients, reader)),
+        listen: listen.map_or(DEFAULT, |entry| address(&entry, clients, reader).flatten()),
         token,
         hosts: hosts.unwrap_or_default(),
     }
@@ -66,11 +87,16 @@ fn host(item: &Entry, reader: &mut Reader<'_>) -> Option<HostPattern> {
     None
 }
 
-fn address(entry: &Entry, clients: &[Listen], reader: &mut Reader<'_>) -> Option<SocketAddr> {
+/// `Some(None)` where it is off, `None` where it was refused.
+fn address(
+    entry: &Entry,
+    clients: &[Listen],
+    reader: &mut Reader<'_>,
+) -> Option<Option<SocketAddr>> {
     // A YAML 1.1 habit: there `off` is `false`.
     let (_, text) = reader.scalar(entry, "an address, or `off`")?;
     if matches!(text.as_str(), "off" | "false") {
-        return None;
+        return Some(None);
     }
     let address = tcp_address(entry, reader)?;
     if address.port() != 0 && clients.contains(&Listen::Tcp(address)) {
@@ -81,7 +107,7 @@ fn address(entry: &Entry, clients: &[Listen], reader: &mut Reader<'_>) -> Option
     lint::open_admin(address, entry.node.span)
         .into_iter()
         .for_each(|finding| reader.report(finding));
-    Some(address)
+    Some(Some(address))
 }
 
 fn token(section: &mut Section, reader: &mut Reader<'_>) -> Option<AdminToken> {

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::user::{second, since_1970};
+use super::time::{second, since_1970};
 use super::{label, roles};
 use crate::access::Identity;
 use crate::config::blocks;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::claim_path::claim_path;
 use super::issuers;
 use super::keys::{self, Keys};
 use super::login::login;
@@ -16,7 +17,7 @@ use crate::config::settings::{Auth, Token};
 use crate::config::span::Span;
 use crate::config::value::{is_plain_path, show_duration};
 use crate::config::yaml::Entry;
-use crate::token::{DEVICE_AUDIENCE, SESSION_AUDIENCE};
+use crate::token::{ClaimPath, DEVICE_AUDIENCE, SESSION_AUDIENCE};
 use crate::wire::JWKS_PATH;
 
 /// Claims that the gateway fills itself.
@@ -37,7 +38,7 @@ pub(super) struct Lowered {
     pub(super) auth: Option<Auth>,
     pub(super) path: String,
     pub(super) users_file: UsersFile,
-    pub(super) roles_claim: String,
+    pub(super) roles_claim: ClaimPath,
 }
 
 /// The `auth` block.
@@ -147,7 +148,7 @@ fn lower_token(
     mut section: Section,
     defaults: &Defaults<'_>,
     reader: &mut Reader<'_>,
-) -> (Option<Token>, String) {
+) -> (Option<Token>, ClaimPath) {
     let keys = keys::keys(&mut section, defaults, reader);
     let mut name = |section: &mut Section, key, default: &str| {
         let written = section.take(key).and_then(|entry| label(&entry, reader));
@@ -168,7 +169,7 @@ fn lower_token(
     let roles_claim = section
         .take("roles_claim")
         .and_then(|entry| roles_claim(&entry, reader));
-    let roles_claim = roles_claim.unwrap_or_else(|| "roles".to_owned());
+    let roles_claim = roles_claim.unwrap_or_else(|| ClaimPath::of("roles"));
     section.finish(reader);
     let claim = roles_claim.clone();
     let token = |keys| {
@@ -196,11 +197,10 @@ fn lower_token(
 /// `access_ttl`, `max_lifetime` and `leeway`.
 fn lifetimes(section: &mut Section, reader: &mut Reader<'_>) -> (Duration, Duration, Duration) {
     let second = Duration::from_secs(1);
-    let year = Duration::from_secs(365 * 24 * 3600);
     let (mut access, mut longest, mut leeway) = (second * 1800, second * 24 * 3600, second * 30);
-    let span = section.duration("access_ttl", &mut access, second..=year, reader);
-    let span = span.or(section.duration("max_lifetime", &mut longest, second..=year, reader));
-    section.duration("leeway", &mut leeway, Duration::ZERO..=second * 600, reader);
+    let span = section.duration("access_ttl", &mut access, blocks::LIFETIMES, reader);
+    let span = span.or(section.duration("max_lifetime", &mut longest, blocks::LIFETIMES, reader));
+    section.duration("leeway", &mut leeway, blocks::LEEWAYS, reader);
     if let Some(span) = span.filter(|_| access > longest) {
         let (access, longest) = (show_duration(access), show_duration(longest));
         let message =
@@ -227,9 +227,10 @@ fn audience(entry: &Entry, reader: &mut Reader<'_>) -> Option<String> {
     Some(name)
 }
 
-fn roles_claim(entry: &Entry, reader: &mut Reader<'_>) -> Option<String> {
-    let name = label(entry, reader)?;
-    if REGISTERED.contains(&name.as_str()) {
+fn roles_claim(entry: &Entry, reader: &mut Reader<'_>) -> Option<ClaimPath> {
+    let path = claim_path(entry, reader)?;
+    let name = path.written_claim();
+    if REGISTERED.contains(&name) {
         reader.invalid(
             entry,
             "a claim of its own",
@@ -237,5 +238,5 @@ fn roles_claim(entry: &Entry, reader: &mut Reader<'_>) -> Option<String> {
         );
         return None;
     }
-    Some(name)
+    Some(path)
 }

@@ -11,9 +11,10 @@ use crate::config::cases::Case;
 use crate::config::reader::Reader;
 use crate::config::section::Section;
 use crate::config::yaml::{Entry, Node, Value};
+use crate::token::ClaimPath;
 
 /// The `tests` of a configuration, or of a file of their own. `roles_claim` is the claim that carries roles.
-pub(super) fn cases(entry: Entry, roles_claim: &str, reader: &mut Reader<'_>) -> Vec<Case> {
+pub(super) fn cases(entry: Entry, roles_claim: &ClaimPath, reader: &mut Reader<'_>) -> Vec<Case> {
     let Some(items) = reader.list(entry) else {
         return Vec::new();
     };
@@ -26,7 +27,7 @@ pub(super) fn cases(entry: Entry, roles_claim: &str, reader: &mut Reader<'_>) ->
 /// A file of tests: a list of them, or a map with `tests`.
 pub(in crate::config) fn case_file(
     root: Node,
-    roles_claim: &str,
+    roles_claim: &ClaimPath,
     reader: &mut Reader<'_>,
 ) -> Vec<Case> {
     let span = root.span;
@@ -59,7 +60,7 @@ pub(in crate::config) fn case_file(
         .unwrap_or_default()
 }
 
-fn case(entry: Entry, roles_claim: &str, reader: &mut Reader<'_>) -> Option<Case> {
+fn case(entry: Entry, roles_claim: &ClaimPath, reader: &mut Reader<'_>) -> Option<Case> {
     let span = entry.node.span;
     let mut section = Section::new(span, reader.map(entry)?, &blocks::TEST);
     let name = section.take("name").map(|entry| label(&entry, reader));
@@ -68,6 +69,10 @@ fn case(entry: Entry, roles_claim: &str, reader: &mut Reader<'_>) -> Option<Case
         .as_ref()
         .map(|entry| (reader.written(entry), entry.node.span));
     let request = request.and_then(|entry| request_of(&entry, reader));
+    let destination = section.take("destination").map(|entry| {
+        let text = reader.filled_text(&entry)?;
+        Some((text, reader.written(&entry)))
+    });
     let subject = section.take("as");
     let subject_span = subject.as_ref().map(|entry| entry.node.span);
     let who = subject
@@ -76,13 +81,19 @@ fn case(entry: Entry, roles_claim: &str, reader: &mut Reader<'_>) -> Option<Case
     let expected = section.require(reader, "expect", "allowed");
     let expected = expected.and_then(|entry| reader.choice(&entry, blocks::VERDICTS));
     section.finish(reader);
+    let (mut request, mut written, destination) = (request?, written?, given(destination)?);
+    if let Some((text, shown)) = destination {
+        request = request.with_destination(Some(&text));
+        let unquoted = |text: &str| text.trim_matches('`').to_owned();
+        written.0 = format!("`{} to {}`", unquoted(&written.0), unquoted(&shown));
+    }
     Some(Case {
         name: name.unwrap_or_else(|| Some(String::new()))?,
-        request: request?,
+        request,
         who: who?,
         expected: expected?,
         origin: reader.origin(span),
-        written: written?,
+        written,
         subject_span: subject_span.unwrap_or(span),
     })
 }
@@ -99,7 +110,7 @@ fn request_of(entry: &Entry, reader: &mut Reader<'_>) -> Option<SimulatedRequest
 }
 
 /// A user, or a map that describes the caller.
-fn who(entry: Entry, roles_claim: &str, reader: &mut Reader<'_>) -> Option<CallerSpec> {
+fn who(entry: Entry, roles_claim: &ClaimPath, reader: &mut Reader<'_>) -> Option<CallerSpec> {
     const EXPECTED: &str = "a user or a map such as `{ user: alice, roles: [admin] }`";
     match &entry.node.value {
         Value::Map(_) => {}

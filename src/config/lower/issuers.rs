@@ -1,17 +1,21 @@
 //! `auth.trusted_issuers`: whose tokens are accepted beside the gateway's own.
 
-use super::keys::{Given, Half, Material, algorithm, checked, warn_of_guessable};
+use std::time::Duration;
+
+use super::claim_path::claim_path;
+use super::issuer_keys::WrittenKeys;
+use super::keys::algorithm;
 use super::{distinct, label};
 use crate::access::Subjects;
 use crate::config::blocks;
 use crate::config::code::Code;
 use crate::config::finding::Finding;
 use crate::config::reader::Reader;
-use crate::config::settings::{Issuer, KeySource, Token};
+use crate::config::section::Section;
+use crate::config::settings::{Issuer, Token};
 use crate::config::span::Span;
 use crate::config::yaml::{Entry, Value};
-use crate::net::{HttpUrl, HttpUrlError};
-use crate::token::{Algorithm, KeySet, TrustSettings, VerifyingKey};
+use crate::token::{Algorithm, AudienceRule, ClaimPath, TrustSettings};
 
 /// All of them; `None` where one is refused. Without the gateway's own settings the rest is checked all the same.
 pub(super) fn issuers(
@@ -37,50 +41,77 @@ fn issuer(
     let mut section = reader.section(item, &blocks::ISSUER)?;
     let span = section.span();
     let name = section.require(reader, "issuer", "https://idp.example.com/");
-    let name = name.and_then(|entry| issuer_name(&entry, own, names, reader));
+    let name = name.and_then(|entry| {
+        issuer_name(&entry, own, names, reader).map(|name| (name, entry.node.span))
+    });
     let audience = section
         .require(reader, "audience", "[api]")
         .and_then(|entry| audience(entry, reader));
+    let subject = claim(&mut section, "subject", "sub", reader);
     let algorithms = section
         .require(reader, "algorithms", "[RS256]")
         .and_then(|entry| algorithms(entry, reader));
-    let roles_claim = section
-        .take("roles_claim")
-        .map(|entry| label(&entry, reader));
+    let roles_claim = claim(&mut section, "roles_claim", "roles", reader);
     let users = section.take("users").map(|entry| reader.boolean(&entry));
-    let jwks = section.take("jwks");
-    // published keys have names of their own: beside `jwks` the key is unknown
-    let kid = if jwks.is_some() {
-        section.withhold("kid");
-        None
-    } else {
-        section.take("kid").map(|entry| label(&entry, reader))
-    };
-    let material = Material::take(&mut section, Half::Public);
+    let (max_lifetime, leeway) = lifetimes(&mut section, own, reader);
+    let source = WrittenKeys::take(&mut section, name.as_ref(), algorithms.as_deref(), reader);
     section.finish(reader);
+    let name = name.map(|(name, _)| name);
     let algorithms = algorithms?;
-    let kid = kid.map_or(Some(None), |kid| kid.map(Some))?;
-    let keys = match jwks {
-        Some(entry) => published(&entry, &algorithms, &material, reader),
-        None => fixed(&algorithms, kid.as_deref(), material, span, reader).map(KeySource::Fixed),
-    };
+    let keys = source.read(&algorithms, span, reader);
     let settings = TrustSettings {
         issuer: name?,
         audience: audience?,
+        subject: subject?,
         algorithms,
-        roles_claim: roles_claim.unwrap_or_else(|| Some("roles".to_owned()))?,
+        roles_claim: roles_claim?,
         subjects: if users.unwrap_or(Some(false))? {
             Subjects::Users
         } else {
             Subjects::Foreign
         },
-        leeway: own?.leeway,
-        max_lifetime: own?.max_lifetime,
+        leeway: leeway?,
+        max_lifetime: max_lifetime?,
     };
     Some(Issuer {
         settings,
         keys: keys?,
     })
+}
+
+fn claim(
+    section: &mut Section,
+    key: &'static str,
+    default: &str,
+    reader: &mut Reader<'_>,
+) -> Option<ClaimPath> {
+    match section.take(key) {
+        Some(entry) => claim_path(&entry, reader),
+        None => Some(ClaimPath::of(default)),
+    }
+}
+
+/// `max_lifetime` and `leeway`, each `None` where the gateway's own are refused.
+fn lifetimes(
+    section: &mut Section,
+    own: Option<&Token>,
+    reader: &mut Reader<'_>,
+) -> (Option<Duration>, Option<Duration>) {
+    let mut given = |key, own, range| {
+        let mut value = Duration::ZERO;
+        match section.duration(key, &mut value, range, reader) {
+            Some(_) => Some(value),
+            None => own,
+        }
+    };
+    (
+        given(
+            "max_lifetime",
+            own.map(|own| own.max_lifetime),
+            blocks::LIFETIMES,
+        ),
+        given("leeway", own.map(|own| own.leeway), blocks::LEEWAYS),
+    )
 }
 
 /// Every issuer once, and none that is the gateway itself.
@@ -118,8 +149,28 @@ fn issuer_name(
     Some(name)
 }
 
-/// One name, or a list of them.
-fn audience(entry: Entry, reader: &mut Reader<'_>) -> Option<Vec<String>> {
+/// One name, or a list of them, in `aud` or in the claim that is named.
+fn audience(entry: Entry, reader: &mut Reader<'_>) -> Option<AudienceRule> {
+    if !matches!(entry.node.value, Value::Map(_)) {
+        let one_of = names(entry, reader)?;
+        return Some(AudienceRule {
+            claim: ClaimPath::of("aud"),
+            one_of,
+        });
+    }
+    let mut section = reader.section(entry, &blocks::ISSUER_AUDIENCE)?;
+    let claim = claim(&mut section, "claim", "aud", reader);
+    let one_of = section
+        .require(reader, "one_of", "[api]")
+        .and_then(|entry| names(entry, reader));
+    section.finish(reader);
+    Some(AudienceRule {
+        claim: claim?,
+        one_of: one_of?,
+    })
+}
+
+fn names(entry: Entry, reader: &mut Reader<'_>) -> Option<Vec<String>> {
     if !matches!(entry.node.value, Value::List(_)) {
         return label(&entry, reader).map(|name| vec![name]);
     }
@@ -156,151 +207,4 @@ fn algorithms(entry: Entry, reader: &mut Reader<'_>) -> Option<Vec<Algorithm>> {
         return None;
     }
     Some(algorithms)
-}
-
-/// `jwks`: a URL, or a file, which is watched like all others.
-fn published(
-    entry: &Entry,
-    algorithms: &[Algorithm],
-    material: &Material,
-    reader: &mut Reader<'_>,
-) -> Option<KeySource> {
-    let span = entry.node.span;
-    let mut refuse = |span: Span, message: String, help: &str| {
-        reader.report(Finding::error(Code::TwoSpellings, span, message).help(help));
-    };
-    if let Some(other) = material.first() {
-        refuse(
-            other.key_span,
-            format!("`{}` is given as well as `jwks`", other.key),
-            "take one of them away",
-        );
-        return None;
-    }
-    if algorithms.iter().any(|algorithm| algorithm.is_symmetric()) {
-        let message = "`jwks` holds public keys, and the algorithms here need a shared secret";
-        let finding = Finding::error(Code::InvalidValue, span, message);
-        reader.report(
-            finding.help("write `secret_file`, or the algorithms that the issuer signs with"),
-        );
-        return None;
-    }
-    let text = reader.filled_text(entry)?;
-    if text.contains("://") {
-        return url(&text, entry, reader).map(KeySource::Url);
-    }
-    let (_, bytes) = reader.file(entry)?;
-    fixed_keys(&bytes, algorithms, span, reader).map(KeySource::Fixed)
-}
-
-/// The keys of a file.
-fn fixed_keys(
-    bytes: &[u8],
-    algorithms: &[Algorithm],
-    span: Span,
-    reader: &mut Reader<'_>,
-) -> Option<KeySet> {
-    match KeySet::from_jwks(bytes, algorithms) {
-        Ok(keys) if keys.keys().is_empty() => {
-            let finding = Finding::error(
-                Code::InvalidKey,
-                span,
-                "the file holds no key for these algorithms",
-            );
-            let help = match keys.rejected().first() {
-                Some(key) => key.to_string(),
-                None => "write the algorithms of the keys in it".to_owned(),
-            };
-            reader.report(finding.help(help));
-            None
-        }
-        Ok(keys) => {
-            for key in keys.rejected() {
-                let finding = Finding::warning(Code::BrokenKey, span, key.to_string());
-                reader.report(finding.help("the other keys of the file are used"));
-            }
-            Some(keys)
-        }
-        Err(error) => {
-            reader.report(Finding::error(
-                Code::InvalidKey,
-                span,
-                format!("the file is {error}"),
-            ));
-            None
-        }
-    }
-}
-
-fn url(text: &str, entry: &Entry, reader: &mut Reader<'_>) -> Option<HttpUrl> {
-    let span = entry.node.span;
-    let url = match HttpUrl::parse(text) {
-        Ok(url) => url,
-        Err(error) => {
-            let finding = Finding::error(
-                Code::InvalidValue,
-                span,
-                "`jwks` expects a URL or the path of a file",
-            );
-            let help = match error {
-                HttpUrlError::Malformed => {
-                    "write a URL such as `https://idp.example.com/keys`, or the path of a file"
-                }
-                HttpUrlError::UserInfo => {
-                    "published keys need no user name; write the URL without it"
-                }
-            };
-            reader.report(finding.conceal(span).help(help));
-            return None;
-        }
-    };
-    if url.is_exposed() {
-        let message = "keys that are fetched without TLS can be exchanged on the way";
-        reader.report(
-            Finding::warning(Code::ExposedKeys, span, message).help("write an `https://` URL"),
-        );
-    }
-    Some(url)
-}
-
-/// One key, bound to each of the algorithms. Without `kid` nobody knows what the issuer calls it.
-fn fixed(
-    algorithms: &[Algorithm],
-    kid: Option<&str>,
-    material: Material,
-    span: Span,
-    reader: &mut Reader<'_>,
-) -> Option<KeySet> {
-    let first = *algorithms.first()?;
-    let (place, text, secret) = match material.read(first, reader)? {
-        Given::Secret(span, text) => {
-            warn_of_guessable(span, text.as_bytes(), reader);
-            (span, text, true)
-        }
-        Given::Key(span, text) => (span, text, false),
-        Given::Nothing => {
-            let finding =
-                Finding::error(Code::MissingKey, span, "the keys of the issuer are missing");
-            reader.report(
-                finding.help("write `jwks: https://…`, `public_key_file: …` or `secret_file: …`"),
-            );
-            return None;
-        }
-    };
-    let key = |algorithm: &Algorithm| match secret {
-        true => VerifyingKey::from_secret(*algorithm, text.as_bytes(), kid),
-        false => VerifyingKey::from_pem(*algorithm, &text, kid),
-    };
-    let keys = algorithms
-        .iter()
-        .map(|algorithm| checked(key(algorithm), place, reader));
-    let keys = keys
-        .collect::<Vec<_>>()
-        .into_iter()
-        .collect::<Option<Vec<_>>>()?;
-    Some(if kid.is_some() {
-        KeySet::new(keys)
-    } else {
-        KeySet::of_unknown_names(keys)
-    })
 }

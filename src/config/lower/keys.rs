@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use secrecy::ExposeSecret;
 
+use super::shared_secret::SharedSecret;
 use super::{Defaults, label};
 use crate::config::blocks::{self, MAX_PREVIOUS_KEYS};
 use crate::config::code::Code;
@@ -82,7 +83,7 @@ pub(super) enum Half {
 
 /// What [`Material`] holds.
 pub(super) enum Given {
-    Secret(Span, String),
+    Secret(SharedSecret),
     Key(Span, String),
     Nothing,
 }
@@ -132,9 +133,7 @@ impl Material {
             return None;
         }
         if secret.is_some() {
-            return reader
-                .secret(self.secret, self.secret_file)
-                .map(|(span, text)| Given::Secret(span, text));
+            return SharedSecret::read(self.secret, self.secret_file, reader).map(Given::Secret);
         }
         if key.is_some() {
             let given = match self.half {
@@ -157,10 +156,13 @@ fn current(
     reader: &mut Reader<'_>,
 ) -> Option<(Key, KeyLife)> {
     let (span, key) = match material.read(algorithm, reader)? {
-        Given::Secret(span, text) => {
-            warn_of_guessable(span, text.as_bytes(), reader);
-            warn_of_short(algorithm, span, text.as_bytes(), reader);
-            (span, Key::from_secret(algorithm, text.as_bytes(), kid))
+        Given::Secret(secret) => {
+            warn_of_guessable(secret.span, &secret.bytes, reader);
+            warn_of_short(algorithm, secret.span, &secret.bytes, reader);
+            secret.algorithms(&[algorithm], reader)?;
+            let kid = kid.or(secret.kid.as_deref());
+            let key = Key::from_secret(algorithm, &secret.bytes, kid);
+            (secret.span, key)
         }
         Given::Key(span, text) => (span, Key::from_pem(algorithm, &text, kid)),
         Given::Nothing if algorithm.is_symmetric() => {
@@ -201,6 +203,7 @@ pub(super) fn checked<K>(
     let code = match error {
         KeyError::TooShort(..) | KeyError::RsaSize(_) => Code::WeakSecret,
         KeyError::NotPem
+        | KeyError::NotPublicPem
         | KeyError::Encrypted
         | KeyError::NotPrivate
         | KeyError::NotPublic
@@ -210,6 +213,8 @@ pub(super) fn checked<K>(
         | KeyError::NotOnCurve(_)
         | KeyError::Compressed
         | KeyError::Member(_)
+        | KeyError::ShortCoordinate(_)
+        | KeyError::Published(_)
         | KeyError::Unproven(_)
         | KeyError::NotForSecret(_) => Code::InvalidKey,
     };
@@ -259,12 +264,12 @@ pub(super) fn verifying_key(
     reader: &mut Reader<'_>,
 ) -> Option<VerifyingKey> {
     let (span, key) = match material.read(algorithm, reader)? {
-        Given::Secret(span, text) => {
-            warn_of_guessable(span, text.as_bytes(), reader);
-            (
-                span,
-                VerifyingKey::from_secret(algorithm, text.as_bytes(), kid),
-            )
+        Given::Secret(secret) => {
+            warn_of_guessable(secret.span, &secret.bytes, reader);
+            secret.algorithms(&[algorithm], reader)?;
+            let kid = kid.or(secret.kid.as_deref());
+            let key = VerifyingKey::from_secret(algorithm, &secret.bytes, kid);
+            (secret.span, key)
         }
         Given::Key(span, text) => (span, VerifyingKey::from_pem(algorithm, &text, kid)),
         Given::Nothing => {

@@ -6,8 +6,10 @@ mod allow;
 mod api_keys;
 mod auth;
 mod cases;
+mod claim_path;
 mod cors;
 mod identity;
+mod issuer_keys;
 mod issuers;
 mod keys;
 mod listen;
@@ -18,8 +20,10 @@ mod server;
 mod server_tls;
 mod services;
 mod session;
+mod shared_secret;
 mod silence;
 mod state;
+mod time;
 mod tracing;
 mod upstream;
 mod user;
@@ -33,6 +37,7 @@ use super::blocks;
 use super::cases::Case;
 use super::code::Code;
 use super::finding::Finding;
+use super::places::Places;
 use super::reader::Reader;
 use super::section::Section;
 use super::settings::{Auth, Config, Log, Server, Service};
@@ -41,10 +46,11 @@ use super::yaml::{Entry, Node};
 use crate::access::Router;
 use crate::session::StateSettings;
 use crate::telemetry::traces::TraceSettings;
+use crate::token::ClaimPath;
 use crate::users::Directory;
 
+pub(super) use self::admin::admin_listener;
 pub(super) use self::cases::case_file;
-pub(super) use self::services::Places;
 pub(super) use self::users::{UserList, UsersRead, users};
 
 /// What stands in where the file says nothing.
@@ -66,7 +72,7 @@ pub(super) struct Draft {
     pub(super) places: Vec<Places>,
     pub(super) cases: Vec<Case>,
     pub(super) users_file: UsersFile,
-    pub(super) roles_claim: String,
+    pub(super) roles_claim: ClaimPath,
 }
 
 /// Where the users are.

@@ -2,7 +2,6 @@
 
 use http::Method;
 
-use super::services::{self, reserved_for_keys};
 use super::silence::allow_lints;
 use super::{allow, distinct, label};
 use crate::access::{CaseRule, Methods, Mode, Mount, Pattern, Policy, Rule, Tie};
@@ -43,7 +42,7 @@ pub(super) fn rules(
     };
     let span = entry.key_span;
     let Some(items) = reader.list(entry) else {
-        return (services::no_rules(place.case, place.mode), Vec::new());
+        return (no_rules(place.case, place.mode), Vec::new());
     };
     if items.is_empty() {
         return (warn_of_none(span, place, reader), Vec::new());
@@ -69,7 +68,7 @@ fn warn_of_none(span: Span, place: &Place<'_>, reader: &mut Reader<'_>) -> Optio
     reader.report(finding.help(
         "write `rules: [{ path: /**, allow: authenticated }]` to let everybody in who is known",
     ));
-    services::no_rules(place.case, place.mode)
+    no_rules(place.case, place.mode)
 }
 
 fn policy(
@@ -83,6 +82,7 @@ fn policy(
         Ok(policy) => {
             let policy = policy.with_unruled(place.mode);
             let rules = lint::Rules {
+                named: place.service,
                 policy: &policy,
                 mount: place.mount,
                 service: place.span,
@@ -229,4 +229,20 @@ fn method(entry: &Entry, reader: &mut Reader<'_>) -> Option<Method> {
     };
     reader.invalid(entry, "the names of methods", help);
     None
+}
+
+/// The one place outside `auth.path` where the gateway itself answers.
+pub(super) fn reserved_for_keys(text: &str, span: Span) -> Finding {
+    let message = format!(
+        "`{}` is where the gateway shows its public keys",
+        shown(text)
+    );
+    Finding::error(Code::ReservedPath, span, message)
+        .help("choose another path; nothing there is forwarded")
+}
+
+/// An empty policy, for a service of which only the rest is still to be checked.
+fn no_rules(case: CaseRule, mode: Mode) -> Option<Policy> {
+    let policy = Policy::build(Vec::new(), case).ok()?;
+    Some(policy.with_unruled(mode))
 }

@@ -6,13 +6,13 @@ use super::server::body_limit;
 use super::silence::allow_lints;
 use super::{cors, distinct, identity, response_headers, rules, upstream};
 use crate::access::{
-    CaseRule, HostPattern, Mode, Mount, PathOptions, Pattern, Policy, RequestPath, RoutedService,
-    Router,
+    CaseRule, HostPattern, Mount, PathOptions, Pattern, RequestPath, RoutedService, Router,
 };
 use crate::config::blocks;
 use crate::config::code::Code;
 use crate::config::finding::Finding;
 use crate::config::lint;
+use crate::config::places::Places;
 use crate::config::reader::Reader;
 use crate::config::section::Section;
 use crate::config::settings::Service;
@@ -20,7 +20,7 @@ use crate::config::shown::shown;
 use crate::config::span::Span;
 use crate::config::value::is_plain_path;
 use crate::config::yaml::{Entry, Value};
-use crate::wire::JWKS_PATH;
+use crate::wire::{Cors, IdentitySettings, JWKS_PATH, ResponseFields};
 
 /// What the rest of the file says that every service is checked against.
 pub(super) struct Shared<'a> {
@@ -37,14 +37,6 @@ pub(super) struct Lowered {
     pub(super) places: Vec<Places>,
     /// `None` where two of them claim the same place.
     pub(super) router: Option<Router>,
-}
-
-/// Where a service and its rules stand.
-pub(in crate::config) struct Places {
-    /// The service's key.
-    pub(in crate::config) service: Span,
-    /// By rule id.
-    pub(in crate::config) rules: Vec<Span>,
 }
 
 /// All services, and how they are found.
@@ -162,13 +154,10 @@ fn service(
     let upstream = section.require(reader, "upstream", "http://127.0.0.1:9000");
     let servers = upstream.as_ref().map(upstream::places).unwrap_or_default();
     let upstream = upstream.and_then(|entry| upstream::upstream(entry, &shared.roots, reader));
-    let identity = section
-        .take("identity")
-        .map(|entry| identity::identity(entry, reader));
-    let cors = section.take("cors").map(|entry| cors::cors(entry, reader));
-    let response_fields = section.take("response_headers");
-    let response_fields =
-        response_fields.map(|entry| response_headers::response_headers(entry, reader));
+    let fields = fields(&mut section, reader);
+    let cache = section
+        .take("cache")
+        .and_then(|entry| reader.choice(&entry, blocks::CACHE));
     let body_limit = own_body_limit(&mut section, reader);
     let mode = rules::mode(&mut section, &[span], reader).unwrap_or_default();
     let place = rules::Place {
@@ -181,6 +170,7 @@ fn service(
     };
     let (policy, spans) = rules::rules(section.take("rules"), &place, reader);
     allow_lints(section.take("allow_lints"), Some(span), reader);
+    let rewrite_location = section.boolean("rewrite_location", reader);
     let login_redirect = section.boolean("login_redirect", reader);
     let document = section
         .take("openapi")
@@ -197,10 +187,12 @@ fn service(
         mode,
         upstream: upstream?,
         servers: servers.iter().map(|span| reader.origin(*span)).collect(),
-        identity: identity.unwrap_or_else(|| Some(Default::default()))?,
-        cors: cors.map_or(Some(None), |cors| cors.map(Some))?,
-        response_fields: response_fields.unwrap_or_else(|| Some(Default::default()))?,
+        identity: fields.identity?,
+        cors: fields.cors?,
+        response_fields: fields.response?,
         body_limit: smaller(body_limit, shared.body_limit),
+        rewrite_location: rewrite_location.unwrap_or(true),
+        cache: cache.unwrap_or_default(),
         login_redirect: login_redirect.unwrap_or(true),
         document,
     };
@@ -209,6 +201,26 @@ fn service(
         rules: spans,
     };
     Some((service, places))
+}
+
+/// What is written into the heads of requests and answers; each is `None` where it was refused.
+struct Fields {
+    identity: Option<IdentitySettings>,
+    cors: Option<Option<Cors>>,
+    response: Option<ResponseFields>,
+}
+
+fn fields(section: &mut Section, reader: &mut Reader<'_>) -> Fields {
+    let identity = section.take("identity");
+    let identity = identity.map(|entry| identity::identity(entry, reader));
+    let cors = section.take("cors").map(|entry| cors::cors(entry, reader));
+    let response = section.take("response_headers");
+    let response = response.map(|entry| response_headers::response_headers(entry, reader));
+    Fields {
+        identity: identity.unwrap_or_else(|| Some(Default::default())),
+        cors: cors.map_or(Some(None), |cors| cors.map(Some)),
+        response: response.unwrap_or_else(|| Some(Default::default())),
+    }
 }
 
 fn case_rule(section: &mut Section, reader: &mut Reader<'_>) -> CaseRule {
@@ -283,7 +295,7 @@ fn mount(
         .as_ref()
         .is_some_and(|pattern| pattern.lies_under(JWKS_PATH))
     {
-        reader.report(reserved_for_keys(&text, span));
+        reader.report(rules::reserved_for_keys(&text, span));
     }
     if pattern.is_some_and(|pattern| pattern.lies_under(auth_path)) {
         let message = format!(
@@ -296,16 +308,6 @@ fn mount(
         )));
     }
     Some(mount)
-}
-
-/// The one place outside `auth.path` where the gateway itself answers.
-pub(super) fn reserved_for_keys(text: &str, span: Span) -> Finding {
-    let message = format!(
-        "`{}` is where the gateway shows its public keys",
-        shown(text)
-    );
-    Finding::error(Code::ReservedPath, span, message)
-        .help("choose another path; nothing there is forwarded")
 }
 
 fn flag(section: &mut Section, key: &'static str, reader: &mut Reader<'_>) -> bool {
@@ -380,10 +382,4 @@ fn smaller(one: Option<NonZeroU64>, other: Option<NonZeroU64>) -> Option<NonZero
         (Some(one), Some(other)) => Some(one.min(other)),
         (one, other) => one.or(other),
     }
-}
-
-/// An empty policy, for a service of which only the rest is still to be checked.
-pub(super) fn no_rules(case: CaseRule, mode: Mode) -> Option<Policy> {
-    let policy = Policy::build(Vec::new(), case).ok()?;
-    Some(policy.with_unruled(mode))
 }

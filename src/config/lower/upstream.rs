@@ -5,7 +5,7 @@ mod tls;
 
 use std::time::Duration;
 
-pub(super) use self::tls::SystemRoots;
+pub(super) use self::tls::{SystemRoots, authorities};
 
 use super::distinct;
 use crate::config::blocks;

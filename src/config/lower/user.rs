@@ -1,12 +1,11 @@
 //! One user of `users.yaml`.
 
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::{Map, Number, Value as Json};
 
 use super::auth::REGISTERED;
-use super::users::{Costs, Seen};
+use super::time::second;
 use super::{api_keys, label, roles};
 use crate::access::{Claim, ClaimValue, Identity, Subjects};
 use crate::config::blocks;
@@ -17,13 +16,25 @@ use crate::config::scalar::Scalar;
 use crate::config::shown::shown;
 use crate::config::span::Span;
 use crate::config::yaml::{Entry, Node, Value};
+use crate::token::ClaimPath;
 use crate::users::{PasswordHash, User, is_user_name};
 
-/// `None` where something was reported that leaves no user.
+/// What is collected of all users together.
+pub(super) trait UserNotes {
+    /// The password hash of a user, and where it stands.
+    fn hash(&mut self, user: &str, span: Span, hash: &PasswordHash);
+
+    /// An attribute that is taken and not read.
+    fn unread(&mut self, attribute: &'static str, span: Span);
+}
+
+/// `None` where something was reported that leaves no user. `keys` and `notes` collect what is known of all users
+/// together.
 pub(super) fn user(
     entry: Entry,
-    roles_claim: &str,
-    all: &mut Seen,
+    roles_claim: &ClaimPath,
+    keys: &mut api_keys::Seen,
+    notes: &mut dyn UserNotes,
     reader: &mut Reader<'_>,
 ) -> Option<User> {
     let subject = subject(&entry, reader);
@@ -32,7 +43,7 @@ pub(super) fn user(
     let name = subject.as_deref().unwrap_or("NAME");
     let password = reader
         .secret(inline, file)
-        .and_then(|(span, text)| password((name, span), &text, &mut all.costs, reader));
+        .and_then(|(span, text)| password((name, span), &text, notes, reader));
     let roles = section
         .either(reader, "roles", "groups")
         .and_then(|entry| roles(entry, reader, None));
@@ -50,12 +61,12 @@ pub(super) fn user(
     let tokens_valid_after = section
         .take("tokens_valid_after")
         .and_then(|entry| second(&entry, reader));
-    let keys = section
+    let api_keys = section
         .take("api_keys")
-        .map(|entry| api_keys::api_keys(entry, &mut all.keys, reader));
+        .map(|entry| api_keys::api_keys(entry, keys, reader));
     for attribute in blocks::AUTHELIA_ATTRIBUTES {
         if let Some(entry) = section.take(attribute) {
-            all.unread.push(attribute, entry.key_span);
+            notes.unread(attribute, entry.key_span);
         }
     }
     section.finish(reader);
@@ -68,7 +79,7 @@ pub(super) fn user(
         subjects: Subjects::Users,
     };
     let identity = Arc::new(identity);
-    let api_keys = keys
+    let api_keys = api_keys
         .unwrap_or_default()
         .into_iter()
         .map(|key| key.finish(&identity))
@@ -97,12 +108,12 @@ fn subject(entry: &Entry, reader: &mut Reader<'_>) -> Option<Box<str>> {
 fn password(
     (user, span): (&str, Span),
     text: &str,
-    costs: &mut Costs,
+    notes: &mut dyn UserNotes,
     reader: &mut Reader<'_>,
 ) -> Option<PasswordHash> {
     match PasswordHash::parse(text) {
         Ok(hash) => {
-            costs.note((user, span), &hash);
+            notes.hash(user, span, &hash);
             Some(hash)
         }
         Err(error) => {
@@ -116,34 +127,16 @@ fn password(
     }
 }
 
-/// RFC 3339 in UTC, or seconds since 1970.
-pub(super) fn second(entry: &Entry, reader: &mut Reader<'_>) -> Option<u64> {
-    const EXPECTED: &str = "a time such as `2026-01-01T00:00:00Z`";
-    let (scalar, text) = reader.scalar(entry, EXPECTED)?;
-    let second = match scalar {
-        Scalar::Integer(number) => u64::try_from(number).ok(),
-        Scalar::Text => humantime::parse_rfc3339(&text).ok().and_then(since_1970),
-        Scalar::Nothing | Scalar::Boolean(_) | Scalar::Real(_) => None,
-    };
-    if second.is_none() {
-        let help = "write it in UTC with a `Z` at the end, or as seconds since 1970".to_owned();
-        reader.invalid(entry, EXPECTED, help);
-    }
-    second
-}
-
-pub(super) fn since_1970(time: SystemTime) -> Option<u64> {
-    let elapsed = time.duration_since(UNIX_EPOCH).ok()?;
-    // A part of a second counts as the whole: what was issued within it is refused.
-    Some(elapsed.as_secs() + u64::from(elapsed.subsec_nanos() > 0))
-}
-
-fn claims(entry: Entry, roles_claim: &str, reader: &mut Reader<'_>) -> Option<Map<String, Json>> {
+fn claims(
+    entry: Entry,
+    roles_claim: &ClaimPath,
+    reader: &mut Reader<'_>,
+) -> Option<Map<String, Json>> {
     let mut claims = Map::new();
     for entry in reader.map(entry)? {
         let own = match &*entry.key {
             key if REGISTERED.contains(&key) => Some("is filled by the gateway; take it away"),
-            key if key == roles_claim => {
+            key if key == roles_claim.written_claim() => {
                 Some("carries the roles; write `roles:` of the user instead")
             }
             "name" | "email" => Some("has a key of its own beside `claims`; write it there"),
@@ -163,7 +156,7 @@ fn claims(entry: Entry, roles_claim: &str, reader: &mut Reader<'_>) -> Option<Ma
 /// Claims as rules compare them.
 pub(super) fn user_claims(
     entry: Entry,
-    roles_claim: &str,
+    roles_claim: &ClaimPath,
     reader: &mut Reader<'_>,
 ) -> Option<Vec<Claim>> {
     claims(entry, roles_claim, reader).map(|claims| comparable(&claims))

@@ -7,7 +7,7 @@ mod tests;
 use std::collections::{BTreeMap, HashMap};
 
 use super::api_keys;
-use super::user::user;
+use super::user::{UserNotes, user};
 use crate::config::blocks;
 use crate::config::code::Code;
 use crate::config::finding::{Finding, Findings};
@@ -16,6 +16,7 @@ use crate::config::secrecy::SecretPlaces;
 use crate::config::shown::shown;
 use crate::config::span::{File, Span};
 use crate::config::yaml::{self, Entry, Harvest};
+use crate::token::ClaimPath;
 use crate::users::{Directory, Enrolment, PasswordHash, Work};
 
 /// What a users file holds.
@@ -35,7 +36,7 @@ pub(in crate::config) struct UsersRead {
 /// Reads and lowers the text of a users file.
 pub(in crate::config) fn users(
     text: &str,
-    roles_claim: &str,
+    roles_claim: &ClaimPath,
     reader: &mut Reader<'_>,
 ) -> UsersRead {
     let mark = reader.mark();
@@ -60,8 +61,7 @@ pub(in crate::config) fn users(
     reader.precede(&mark, findings);
     secrets.tree(&tree);
     check_root(tree.root, reader);
-    all.unread.report(reader);
-    all.costs.report(reader);
+    all.notes.report(reader);
     let list = UserList {
         directory: enrolment.finish(),
         places,
@@ -102,7 +102,7 @@ fn check_root(root: yaml::Node, reader: &mut Reader<'_>) {
 
 /// Users, while they are lowered.
 struct Lowering<'a, 'r> {
-    roles_claim: &'a str,
+    roles_claim: &'a ClaimPath,
     reader: &'a mut Reader<'r>,
     secrets: SecretPlaces,
     enrolment: Enrolment,
@@ -113,7 +113,7 @@ struct Lowering<'a, 'r> {
 }
 
 impl<'a, 'r> Lowering<'a, 'r> {
-    fn new(roles_claim: &'a str, reader: &'a mut Reader<'r>) -> Self {
+    fn new(roles_claim: &'a ClaimPath, reader: &'a mut Reader<'r>) -> Self {
         Self {
             roles_claim,
             reader,
@@ -139,7 +139,8 @@ impl Harvest for Lowering<'_, '_> {
     fn take(&mut self, entry: Entry) {
         self.secrets.user(&entry);
         let (name, span) = (entry.key.clone(), entry.key_span);
-        match user(entry, self.roles_claim, &mut self.all, self.reader) {
+        let Seen { notes, keys } = &mut self.all;
+        match user(entry, self.roles_claim, keys, notes, self.reader) {
             Some(user) => {
                 self.enrolment.add(user);
                 self.places.push(span);
@@ -153,25 +154,44 @@ impl Harvest for Lowering<'_, '_> {
 
 /// What is to be known of all users together.
 #[derive(Default)]
-pub(super) struct Seen {
-    pub(super) costs: Costs,
-    pub(super) keys: api_keys::Seen,
-    pub(super) unread: Unread,
+struct Seen {
+    notes: Notes,
+    keys: api_keys::Seen,
+}
+
+/// What is said once of all users.
+#[derive(Default)]
+struct Notes {
+    costs: Costs,
+    unread: Unread,
 }
 
 /// Attributes that are taken and not read, as one note for all of them.
 #[derive(Default)]
-pub(super) struct Unread {
+struct Unread {
     first: Option<(Span, &'static str)>,
     count: usize,
 }
 
-impl Unread {
-    pub(super) fn push(&mut self, attribute: &'static str, span: Span) {
-        self.first.get_or_insert((span, attribute));
-        self.count += 1;
+impl UserNotes for Notes {
+    fn hash(&mut self, user: &str, span: Span, hash: &PasswordHash) {
+        self.costs.note((user, span), hash);
     }
 
+    fn unread(&mut self, attribute: &'static str, span: Span) {
+        self.unread.first.get_or_insert((span, attribute));
+        self.unread.count += 1;
+    }
+}
+
+impl Notes {
+    fn report(self, reader: &mut Reader<'_>) {
+        self.unread.report(reader);
+        self.costs.report(reader);
+    }
+}
+
+impl Unread {
     fn report(&self, reader: &mut Reader<'_>) {
         let Some((first, name)) = self.first else {
             return;
@@ -190,7 +210,7 @@ impl Unread {
 /// What the hashes of a list cost, each cost with the first user who has it. They are reported together: a list that was
 /// made with one tool has the same everywhere.
 #[derive(Default)]
-pub(super) struct Costs(BTreeMap<Work, Cost>);
+struct Costs(BTreeMap<Work, Cost>);
 
 struct Cost {
     first: (Span, Box<str>),
@@ -198,7 +218,7 @@ struct Cost {
 }
 
 impl Costs {
-    pub(super) fn note(&mut self, (user, span): (&str, Span), hash: &PasswordHash) {
+    fn note(&mut self, (user, span): (&str, Span), hash: &PasswordHash) {
         let cost = self.0.entry(hash.work()).or_insert_with(|| Cost {
             first: (span, user.into()),
             users: 0,

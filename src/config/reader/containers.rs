@@ -1,25 +1,12 @@
 //! Maps and lists.
 
 use super::Reader;
-use crate::config::blocks::Block;
 use crate::config::code::Code;
 use crate::config::finding::Finding;
 use crate::config::scalar::{Scalar, resolve};
-use crate::config::section::Section;
 use crate::config::yaml::{Entry, Node, Value};
 
 impl Reader<'_> {
-    /// A map with the keys of a block.
-    pub(in crate::config) fn section(
-        &mut self,
-        entry: Entry,
-        block: &'static Block,
-    ) -> Option<Section> {
-        let span = entry.key_span;
-        let entries = self.map(entry)?;
-        Some(Section::new(span, entries, block))
-    }
-
     /// A map; an empty value is an empty map, so that a block may have all its lines commented out.
     pub(in crate::config) fn map(&mut self, entry: Entry) -> Option<Vec<Entry>> {
         match entry.node.value {

@@ -38,6 +38,11 @@ impl Reader<'_> {
         Some((span, text))
     }
 
+    /// Remembers a secret that was read, so that it is noticed in a second place.
+    pub(in crate::config) fn note_secret(&mut self, span: Span, secret: &[u8]) {
+        self.secrets.note(span, secret);
+    }
+
     /// A text that has the two spellings of a secret and is none, such as a public key.
     pub(in crate::config) fn public(
         &mut self,

@@ -62,7 +62,8 @@ fn a_lockout_says_when_to_come_back() {
             "429 Too Many Requests\ncache-control: no-store\ncontent-type: application/json\npragma: no-cache\n",
             "retry-after: 300\n\n",
             r#"{"detail":"Too many failed attempts","error":"temporarily_unavailable","#,
-            r#""error_description":"too many failed attempts; try again later"}"#
+            r#""error_description":"too many failed attempts; try again later"}"#,
+            "\n"
         )
     );
     assert_eq!(

@@ -24,7 +24,8 @@ fn me_tells_who_is_asking() {
     let expected = concat!(
         "200 OK\ncache-control: no-store\ncontent-type: application/json\n\n",
         r#"{"sub":"alice@example.com","roles":["recruiter","admin"],"name":"Alice Doe","#,
-        r#""claims":{"tenant":"acme","levels":[1,true]},"exp":1700000060}"#
+        r#""claims":{"tenant":"acme","levels":[1,true]},"exp":1700000060}"#,
+        "\n"
     );
     assert_eq!(
         transcript(&ask(Method::GET, "/auth/me", &known())),
@@ -58,7 +59,7 @@ fn me_challenges_who_is_unknown() {
         let expected = format!(
             "401 Unauthorized\ncache-control: no-store\ncontent-type: application/problem+json\n\
              www-authenticate: {challenge}\n\n\
-             {{\"type\":\"about:blank\",\"title\":\"Unauthorized\",\"status\":401,\"detail\":\"{detail}\"}}"
+             {{\"type\":\"about:blank\",\"title\":\"Unauthorized\",\"status\":401,\"detail\":\"{detail}\"}}\n"
         );
         assert_eq!(transcript(&ask(Method::GET, "/auth/me", &caller)), expected);
     }

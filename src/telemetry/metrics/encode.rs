@@ -198,17 +198,29 @@ impl Totals {
                 family.count(&[("service", service), ("server", server)], *count);
             }
         }
-        let help = "1 where a server of an upstream gets requests, 0 where it is out";
+        let help = "1 where a server of an upstream serves requests, 0 where it is out or failing";
         let mut family = text.gauge("gatelatch_upstream_server_up", help);
         for server in &self.servers {
             let labels = [("service", &*server.service), ("server", &*server.server)];
-            family.level(&labels, u8::from(server.share > 0.0));
+            family.level(&labels, u8::from(server.state == "up"));
         }
         let help = "What a server of an upstream gets of its share: below 1 while it returns";
         let mut family = text.gauge("gatelatch_upstream_server_share", help);
         for server in &self.servers {
             let labels = [("service", &*server.service), ("server", &*server.server)];
             family.level(&labels, Real(server.share));
+        }
+        let help = "TLS handshakes with a server of an upstream that failed";
+        let mut family = text.counter("gatelatch_upstream_tls_failures", help);
+        for server in &self.servers {
+            for (reason, count) in server.tls_failures.iter().filter(|(_, count)| *count > 0) {
+                let labels = [
+                    ("service", &*server.service),
+                    ("server", &*server.server),
+                    ("reason", reason),
+                ];
+                family.count(&labels, *count);
+            }
         }
     }
 

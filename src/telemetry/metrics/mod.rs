@@ -337,6 +337,7 @@ mod tests {
             "gatelatch_upstream_requests counter",
             "gatelatch_upstream_server_up gauge",
             "gatelatch_upstream_server_share gauge",
+            "gatelatch_upstream_tls_failures counter",
             "gatelatch_client_connections gauge",
             "gatelatch_parked_connections gauge",
             "gatelatch_tunnels gauge",

@@ -10,8 +10,10 @@ pub struct ServerLevel {
     pub service: Box<str>,
     /// Its name in logs.
     pub server: Box<str>,
-    /// `up`, `resting` or `down`.
+    /// `up`, `failing`, `resting` or `down`.
     pub state: &'static str,
     /// What it gets of its share of the requests: 0 while it is out, less than 1 while it returns.
     pub share: f64,
+    /// Failed TLS handshakes so far, by kind.
+    pub tls_failures: Box<[(&'static str, u64)]>,
 }

@@ -9,8 +9,10 @@ use crate::token::Algorithm;
 pub enum KeyError {
     /// An HMAC secret of so many bytes, fewer than [`SECRET_BYTES`].
     TooShort(Algorithm, usize),
-    /// Not one PEM block of a key.
+    /// Not one PEM block of a private key.
     NotPem,
+    /// Not one PEM block of a public key.
+    NotPublicPem,
     /// A private key under a password.
     Encrypted,
     /// A public key where a private one is needed.
@@ -31,6 +33,10 @@ pub enum KeyError {
     Compressed,
     /// A member of a JSON Web Key that is missing, has another type, or is no unpadded base64url of the right length.
     Member(&'static str),
+    /// A coordinate of a JSON Web Key is shorter than its curve's.
+    ShortCoordinate(&'static str),
+    /// A published JSON Web Key has this member of private keys.
+    Published(&'static str),
     /// What the key signs, it does not verify.
     Unproven(Algorithm),
     /// A shared secret where a key pair is needed, or the other way round.
@@ -47,6 +53,9 @@ impl fmt::Display for KeyError {
                 )
             }
             Self::NotPem => f.write_str("not a key in PEM form; make one with `gatelatch key generate`"),
+            Self::NotPublicPem => f.write_str(
+                "not a public key in PEM form, with `BEGIN PUBLIC KEY` or `BEGIN RSA PUBLIC KEY`; a set of JSON Web Keys belongs to `jwks`",
+            ),
             Self::Encrypted => {
                 f.write_str("a key under a password; take it off with `openssl pkcs8 -in KEY -out KEY.plain`")
             }
@@ -69,6 +78,14 @@ impl fmt::Display for KeyError {
                 f.write_str("a compressed point; write it in full: `openssl ec -pubin -in KEY -conv_form uncompressed`")
             }
             Self::Member(name) => write!(f, "`{name}` is missing or malformed (RFC 7517, RFC 7518)"),
+            Self::ShortCoordinate(name) => write!(
+                f,
+                "its `{name}` lacks leading zeros, which RFC 7518, section 6.2.1.2, demands; they are added"
+            ),
+            Self::Published(name) => write!(
+                f,
+                "its private part `{name}` is published, so everybody can sign with it (RFC 7517, section 9.3)"
+            ),
             Self::Unproven(algorithm) => write!(f, "a damaged key: it does not verify its own {algorithm} signature"),
             Self::NotForSecret(algorithm) => {
                 write!(f, "no key for {algorithm}, which needs {}", algorithm.key_kind())

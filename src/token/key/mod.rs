@@ -214,6 +214,15 @@ impl VerifyingKey {
         }
     }
 
+    /// What tells it from other keys of its set, but for the algorithm.
+    pub(super) fn fingerprint(&self) -> (&str, String) {
+        let number = match &self.check {
+            Check::Secret(_) => String::new(),
+            Check::Public(key) => key.1.thumbprint().unwrap_or_default().into(),
+        };
+        (&self.id, number)
+    }
+
     /// Whether this is a signature of the message, in unpadded base64url.
     pub(super) fn verifies(&self, message: &[u8], signature: &str) -> bool {
         let bytes = || URL_SAFE_NO_PAD.decode(signature);

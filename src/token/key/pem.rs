@@ -40,7 +40,13 @@ impl KeyBlock {
 
     /// Reads the one public key of a text.
     pub(super) fn public(text: &str) -> Result<Self, KeyError> {
-        let block = Self::only(text)?;
+        let block = Self::only(text).map_err(|error| {
+            if error == KeyError::NotPem {
+                KeyError::NotPublicPem
+            } else {
+                error
+            }
+        })?;
         match block.label {
             PemLabel::Spki | PemLabel::Pkcs1Public => Ok(block),
             PemLabel::Pkcs8 | PemLabel::Pkcs1 | PemLabel::Sec1 => Err(KeyError::NotPublic),

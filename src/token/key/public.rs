@@ -127,11 +127,11 @@ impl PublicKey {
     }
 
     /// Reads the members of a JSON Web Key of this kind. Others than those of the public key are passed over: they may
-    /// be of any type.
+    /// be of any type. Beside it what was wrong with it and is repaired.
     pub(in crate::token) fn from_jwk(
         kind: KeyKind,
         members: &Map<String, Value>,
-    ) -> Result<Self, KeyError> {
+    ) -> Result<(Self, Option<KeyError>), KeyError> {
         let needed: &[&'static str] = match kind {
             KeyKind::Secret => return Err(KeyError::Member("kty")),
             KeyKind::Rsa => &["n", "e"],
@@ -144,12 +144,13 @@ impl PublicKey {
             }
         }
         let known = ["kty", "crv"].iter().chain(needed);
-        let known: Map<String, Value> = known
+        let mut known: Map<String, Value> = known
             .filter_map(|name| Some(((*name).to_owned(), members.get(*name)?.clone())))
             .collect();
+        let repaired = fill_coordinates(kind, &mut known);
         let parameters =
             serde_json::from_value(Value::Object(known)).map_err(|_| KeyError::Member("kty"))?;
-        Self::new(kind, parameters)
+        Ok((Self::new(kind, parameters)?, repaired))
     }
 
     /// Refuses what verifies nothing or anything.
@@ -288,6 +289,24 @@ fn curve(kind: KeyKind) -> Option<(EllipticCurve, &'static EcdsaVerificationAlgo
         KeyKind::P521 => Some((EllipticCurve::P521, &ECDSA_P521_SHA512_FIXED)),
         KeyKind::Secret | KeyKind::Rsa | KeyKind::Ed25519 => None,
     }
+}
+
+/// Some libraries write the coordinates of a point as numbers, without leading zeros. What is too short otherwise does not
+/// lie on the curve.
+fn fill_coordinates(kind: KeyKind, members: &mut Map<String, Value>) -> Option<KeyError> {
+    curve(kind)?;
+    let size = coordinate_bytes(kind);
+    let mut repaired = None;
+    for name in ["x", "y"] {
+        let written = members.get(name)?.as_str()?;
+        let bytes = URL_SAFE_NO_PAD.decode(written).ok()?;
+        if (1..size).contains(&bytes.len()) {
+            let full = [vec![0; size - bytes.len()], bytes].concat();
+            members.insert(name.to_owned(), URL_SAFE_NO_PAD.encode(full).into());
+            repaired = Some(KeyError::ShortCoordinate(name));
+        }
+    }
+    repaired
 }
 
 /// RFC 7518, section 6.2.1.2.

@@ -6,7 +6,7 @@ use base64::engine::general_purpose::STANDARD_NO_PAD;
 
 use super::*;
 use crate::token::{
-    Holder, IssuerSettings, KeySet, TokenError, TokenIssuer, VerifiedClaims, Verifier,
+    ClaimPath, Holder, IssuerSettings, KeySet, TokenError, TokenIssuer, VerifiedClaims, Verifier,
     VerifierSettings,
 };
 
@@ -71,7 +71,8 @@ fn issuer_settings() -> IssuerSettings {
         issuer: "gatelatch".to_owned(),
         audience: "jobs".to_owned(),
         access_ttl: Duration::from_secs(60),
-        roles_claim: "roles".to_owned(),
+        roles_claim: ClaimPath::of("roles"),
+        longest_token: usize::MAX,
     }
 }
 
@@ -311,7 +312,7 @@ fn what_is_not_the_right_key_is_refused_with_what_to_do() {
             file("p256.pub.pem"),
             OtherKind(Algorithm::Es512),
         ),
-        (ed, "no key".to_owned(), NotPem),
+        (ed, "no key".to_owned(), NotPublicPem),
         (es, file("p256.pem"), NotPublic),
         (es, file("p384.pub.pem"), OtherKind(es)),
         (ed, file("rsa.pub.pem"), OtherKind(ed)),

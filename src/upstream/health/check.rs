@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::net::TlsSettings;
+use crate::upstream::error::ForwardError;
 use crate::upstream::origin::Origin;
 use crate::upstream::server_set::ServerSet;
 use crate::upstream::settings::Health;
@@ -44,6 +45,13 @@ impl HealthCheck {
             *doubts = Doubts::default();
         } else if doubts.grow_to(self.health.healthy_after) {
             self.state.set_healthy();
+        }
+    }
+
+    /// Reports a handshake that failed.
+    pub(super) fn note_tls_failure(&self, error: &ForwardError) {
+        if let Some(failure) = error.tls_failure() {
+            self.state.note_tls_failure(failure, error);
         }
     }
 

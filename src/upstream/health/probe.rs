@@ -42,6 +42,7 @@ async fn ask(dialer: &Dialer, check: &HealthCheck) -> Result<StatusCode, String>
     let limit = check.health.timeout;
     let (stream, protocol) = connect(dialer, origin, tls, Alpn::Http2OrHttp1, limit)
         .await
+        .inspect_err(|error| check.note_tls_failure(error))
         .map_err(failed)?;
     match protocol {
         UpstreamProtocol::Http1 => ask_http1(stream, check).await.map_err(failed),

@@ -12,19 +12,54 @@ fn server() -> Arc<ServerState> {
 fn the_fifth_failure_in_a_row_is_one_too_many() {
     let server = server();
     let now = server.now();
-    assert_eq!([1, 2, 3, 4].map(|_| server.note_failure(now)), [false; 4]);
+    assert_eq!([(); 4].map(|()| server.note_failure(now)), [1, 2, 3, 4]);
     server.note_success();
     assert_eq!(
-        [1, 2, 3, 4, 5].map(|_| server.note_failure(now)),
-        [false, false, false, false, true]
+        [(); 5].map(|()| server.note_failure(now)),
+        [1, 2, 3, 4, FAILURES]
     );
     server.rest("it failed");
     assert_eq!(server.condition(server.now()), ServerCondition::Resting);
     assert_eq!(
-        [1, 2, 3, 4, 5].map(|_| server.note_failure(server.now())),
-        [false; 5],
+        [(); 5].map(|()| server.note_failure(server.now())),
+        [0; 5],
         "what was under way"
     );
+}
+
+#[test]
+fn a_failing_server_fails_until_a_request_is_answered() {
+    let server = server();
+    let condition = || server.condition(server.now());
+    server.note_failure(server.now());
+    server.fail("it is away");
+    assert_eq!(condition(), ServerCondition::Failing(1.0));
+    assert!(server.rests().reported);
+    server.note_success();
+    assert_eq!(condition(), ServerCondition::Serving(1.0));
+    assert!(!server.rests().reported, "its return is reported");
+    // again within seconds: it is seen at once, and reported when it lasts
+    server.note_failure(server.now());
+    server.fail("it is away");
+    assert_eq!(condition(), ServerCondition::Failing(1.0));
+    assert!(!server.rests().reported);
+    server.rests().reported_at = 0;
+    server.fail("it is away");
+    assert!(server.rests().reported);
+}
+
+#[test]
+fn an_ejection_ends_as_up_only_where_another_server_stands_in() {
+    for (stands_in, is_up) in [(true, true), (false, false)] {
+        let server = server();
+        server.rest("it failed");
+        server.back_at.store(1, Relaxed);
+        server.end_rest(stands_in);
+        let serves = matches!(server.condition(2), ServerCondition::Serving(_));
+        assert_eq!(serves, is_up);
+        server.note_success();
+        assert!(matches!(server.condition(2), ServerCondition::Serving(_)));
+    }
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::net::{IpAddr, SocketAddr};
 use http::header::{FORWARDED, HeaderName};
 use http::{HeaderMap, HeaderValue};
 
-use crate::wire::Scheme;
+use super::StatedScheme;
 
 /// The most parameters of an element that are read; RFC 7239 knows four.
 const MOST_PARAMETERS: usize = 16;
@@ -67,8 +67,8 @@ pub(super) struct Element<'a> {
     pub(super) text: &'a [u8],
     /// `for`, where it is an address: not `unknown`, and not an obfuscated identifier.
     pub(super) address: Option<IpAddr>,
-    /// `proto`, where it is `http` or `https`.
-    pub(super) scheme: Option<Scheme>,
+    /// `proto`.
+    pub(super) scheme: StatedScheme,
     /// `host`, unquoted.
     pub(super) host: Option<String>,
 }
@@ -108,7 +108,7 @@ impl<'a> Element<'a> {
     fn set(&mut self, name: &str, value: String) {
         match name {
             "for" => self.address = parse_address(value.as_bytes()),
-            "proto" => self.scheme = Scheme::parse(value.as_bytes()),
+            "proto" => self.scheme = StatedScheme::parse(value.as_bytes()),
             "host" => self.host = Some(value),
             _ => {}
         }

@@ -267,6 +267,37 @@ fn of_several_schemes_the_one_of_the_outermost_trusted_proxy_counts() {
 }
 
 #[test]
+fn an_unreadable_scheme_is_told_from_none() {
+    for (fields, unreadable) in [
+        (&[][..], false),
+        (&[("x-forwarded-proto", "https")][..], false),
+        (&[("x-forwarded-proto", "gopher, https")], false),
+        (&[("x-forwarded-proto", "https, gopher")], true),
+        (&[("x-forwarded-proto", "")], true),
+        (&[("forwarded", "for=1.1.1.1;proto=wss")], false),
+        (&[("forwarded", "for=1.1.1.1;proto=gopher")], true),
+        (
+            &[("forwarded", "for=1.1.1.1"), ("x-forwarded-proto", "x")],
+            true,
+        ),
+    ] {
+        let mut headers = HeaderMap::new();
+        for (name, value) in fields {
+            headers.append(*name, HeaderValue::from_static(value));
+        }
+        let trusted =
+            TrustedProxies::new(vec!["10.0.0.0/8".parse().unwrap()], ForwardedFields::Auto);
+        let peer = Peer::new("10.0.0.1:1".parse().unwrap(), Scheme::Http);
+        let (_, info) = trusted.client(&peer, &headers);
+        assert_eq!(
+            info.unwrap().has_unreadable_scheme(),
+            unreadable,
+            "{fields:?}"
+        );
+    }
+}
+
+#[test]
 fn the_kind_that_is_configured_counts_alone() {
     let sent: &[(&str, &[u8])] = &[
         ("x-forwarded-for", b"1.1.1.1"),

@@ -18,6 +18,7 @@ mod gateway;
 pub mod image;
 pub mod manifests;
 mod modern;
+mod openid;
 mod programs;
 mod raw;
 mod redis;
@@ -36,7 +37,10 @@ pub use curl::{Curled, curl};
 pub use frames::FrameConnection;
 pub use gateway::{Gateway, GatewayBuilder, PASSWORD, SECRET, Streams, gateway, hash};
 pub use modern::{Modern, Seen, TestBody, Tongue, in_pieces, said};
-pub use programs::{optimised_gateway, output, program, python, rare_program, skip, superuser};
+pub use openid::OpenIdProvider;
+pub use programs::{
+    openid_packages, optimised_gateway, output, program, python, rare_program, skip, superuser,
+};
 pub use raw::RawUpstream;
 pub use redis::Redis;
 pub use sessions::{Tokens, log_in_from, log_out, post, refresh, refresh_at, tokens};

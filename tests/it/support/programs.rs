@@ -17,6 +17,14 @@ pub fn python() -> Option<PathBuf> {
     })
 }
 
+/// The folder with npm's `oidc-provider` and the Node that runs it, which `scripts/test.sh` has prepared; `None` where the
+/// test is skipped.
+pub fn openid_packages() -> Option<PathBuf> {
+    wanted("npm's `oidc-provider` (`GATELATCH_TEST_NODE`)", || {
+        std::env::var_os("GATELATCH_TEST_NODE").map(PathBuf::from)
+    })
+}
+
 /// The gateway as it is released but for the linking, which `scripts/test.sh` has built; `None` where the test is skipped.
 pub fn optimised_gateway() -> Option<PathBuf> {
     let path = std::env::var_os("GATELATCH_TEST_OPTIMISED").map(PathBuf::from);

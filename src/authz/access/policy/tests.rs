@@ -500,6 +500,7 @@ fn a_permit_names_what_was_decided() {
     let missing = Forbid {
         rule: Some(RuleId(0)),
         reason: ForbidReason::Roles(MissingRoles::OneOf(names("a"))),
+        about: DecidedPath::Target,
     };
     let policy = Policy::build(
         vec![rule("", "/{id}", any(vec![roles("a a")]))],
@@ -510,4 +511,55 @@ fn a_permit_names_what_was_decided() {
         policy.enforce(&Method::GET, &path, &caller).unwrap_err(),
         PolicyDenial::Forbid(missing)
     );
+}
+
+/// An enforced denial of either path counts, whatever becomes of the other; a reported one is carried.
+#[test]
+fn a_permit_covers_both_paths_or_there_is_none() {
+    let mut rules = vec![
+        rule("", "/allowed", Requirement::Anyone),
+        rule("", "/denied", Requirement::Nobody),
+        rule("", "/reported", Requirement::Nobody),
+    ];
+    rules[2].mode = Mode::Report;
+    let policy = Policy::build(rules, CaseRule::Sensitive).unwrap();
+    let caller = Caller::identified(alice());
+    let names = ["/allowed", "/denied", "/reported"];
+    for (target, destination) in names
+        .into_iter()
+        .flat_map(|one| names.map(|other| (one, other)))
+    {
+        let (target, destination) = (path(target), path(destination));
+        let paths = RequestedPaths {
+            target: &target,
+            destination: Some(&destination),
+        };
+        let is = |name: &str| [target.as_str() == name, destination.as_str() == name];
+        let about = |first: bool| match first {
+            true => DecidedPath::Target,
+            false => DecidedPath::Destination,
+        };
+        match policy.enforce(&Method::GET, paths, &caller) {
+            Ok(permit) => {
+                assert_eq!(is("/denied"), [false, false]);
+                assert_eq!(
+                    (permit.path(), permit.destination()),
+                    (&target, Some(&destination))
+                );
+                let [first, second] = is("/reported");
+                let expected = (first || second).then(|| about(first));
+                let carried = permit.denial().map(|denial| match denial {
+                    PolicyDenial::Forbid(forbid) => forbid.about,
+                    PolicyDenial::Challenge(challenge) => challenge.about,
+                });
+                assert_eq!(carried, expected, "{target} {destination}");
+            }
+            Err(PolicyDenial::Forbid(forbid)) => {
+                let [first, second] = is("/denied");
+                assert!(first || second, "{target} {destination}");
+                assert_eq!(forbid.about, about(first));
+            }
+            Err(PolicyDenial::Challenge(_)) => panic!("{target} {destination}"),
+        }
+    }
 }

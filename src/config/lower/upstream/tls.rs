@@ -34,6 +34,22 @@ impl SystemRoots {
     }
 }
 
+/// The authorities of a file and no others, for a server that knows no client.
+pub(in crate::config::lower) fn authorities(
+    entry: &Entry,
+    reader: &mut Reader<'_>,
+) -> Option<Arc<TlsSettings>> {
+    let trust = TrustRoots::Only(certificates_of(entry, reader)?);
+    let named = Named {
+        ca: Some(entry.node.span),
+        ..Named::default()
+    };
+    TlsSettings::new(trust, None, None)
+        .map_err(|error| report_unusable(&error, &named, reader))
+        .ok()
+        .map(Arc::new)
+}
+
 /// The files that are named, for what is found out about them later.
 #[derive(Default)]
 struct Named {

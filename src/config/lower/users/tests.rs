@@ -69,7 +69,7 @@ const PIECES: [&str; 53] = [
 ];
 
 /// The whole list from its whole tree.
-fn whole(text: &str, roles_claim: &str, reader: &mut Reader<'_>) -> UsersRead {
+fn whole(text: &str, roles_claim: &ClaimPath, reader: &mut Reader<'_>) -> UsersRead {
     let (mark, mut findings) = (reader.mark(), Findings::default());
     let tree = yaml::read(text, File::Users, &mut findings);
     reader.precede(&mark, findings);
@@ -107,8 +107,7 @@ fn whole(text: &str, roles_claim: &str, reader: &mut Reader<'_>) -> UsersRead {
         reader,
         ..
     } = lowering;
-    all.unread.report(reader);
-    all.costs.report(reader);
+    all.notes.report(reader);
     UsersRead {
         list: Some(UserList {
             directory: enrolment.finish(),
@@ -118,7 +117,7 @@ fn whole(text: &str, roles_claim: &str, reader: &mut Reader<'_>) -> UsersRead {
     }
 }
 
-type Read = fn(&str, &str, &mut Reader<'_>) -> UsersRead;
+type Read = fn(&str, &ClaimPath, &mut Reader<'_>) -> UsersRead;
 
 /// All that a load sees of a text, in words.
 fn outcome(text: &str, read: Read) -> String {
@@ -126,7 +125,7 @@ fn outcome(text: &str, read: Read) -> String {
     let variables = Variables::new(&environment, Dotenv::default());
     let mut reader = Reader::new(variables, Findings::default(), Files::default(), path);
     reader.enter_users(Path::new("/nowhere/users.yaml"));
-    let UsersRead { list, mut secrets } = read(text, "roles", &mut reader);
+    let UsersRead { list, mut secrets } = read(text, &ClaimPath::of("roles"), &mut reader);
     let (findings, files) = reader.finish();
     secrets.iter_mut().for_each(|spans| spans.sort_unstable());
     let users = list.map(|list| {

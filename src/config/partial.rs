@@ -1,0 +1,51 @@
+//! One answer out of a configuration, for commands to which it does not matter what is wrong with the rest.
+
+use std::net::SocketAddr;
+
+use super::excerpt::{Source, seal};
+use super::files::Files;
+use super::finding::Findings;
+use super::load::{LoadRequest, dotenv, open};
+use super::lower;
+use super::problem::Problems;
+use super::reader::Reader;
+use super::span::File;
+use super::yaml::Node;
+
+/// Where the admin listener is; `None` where it is off. Nothing else of the configuration is looked at, no variable
+/// replaced and no other file read, but for the `.env`.
+///
+/// # Errors
+/// The problems of a configuration that cannot be read, or does not say it.
+pub fn find_admin(request: &LoadRequest) -> Result<Option<SocketAddr>, Problems> {
+    ask(request, lower::admin_listener)
+}
+
+/// What `read` makes of the tree of the configuration. Findings do not matter where it gives something.
+///
+/// # Errors
+/// The problems that are found on the way to nothing.
+pub(super) fn ask<T>(
+    request: &LoadRequest,
+    read: impl FnOnce(Node, &mut Reader<'_>) -> Option<T>,
+) -> Result<T, Problems> {
+    let mut sources = Vec::new();
+    let (mut files, mut findings) = (Files::default(), Findings::default());
+    let variables = dotenv(request, &mut files, &mut findings, &mut sources);
+    let root = open(
+        File::Config,
+        &request.path,
+        None,
+        (&mut files, &mut findings),
+        &mut sources,
+    );
+    let mut reader = Reader::new(variables, findings, files, &request.path);
+    let answer = root.and_then(|root| read(root, &mut reader));
+    answer.ok_or_else(|| problems(reader, &sources))
+}
+
+/// What was found, with the lines that it is about.
+pub(super) fn problems(reader: Reader<'_>, sources: &[Source]) -> Problems {
+    let (findings, files) = reader.finish();
+    Problems::new(seal(findings.into_sorted(), sources), files.finish().0)
+}

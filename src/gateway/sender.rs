@@ -1,0 +1,81 @@
+//! Which credential of a request identifies its sender. A bearer token counts first, unless it is none of the gateway's
+//! and of its issuers': beside a valid session cookie such a token is the service's own, and the cookie identifies.
+
+use super::snapshot::Snapshot;
+use super::worker::{Pinned, Worker};
+use crate::access::ClientAddress;
+use crate::identify::{CredentialOutcome, Identified};
+use crate::session::RefreshToken;
+use crate::token::ClaimedIssuers;
+use crate::wire::{Credential, CredentialSource, GatewayCookies, Intake, Scheme};
+
+/// The credentials of a request.
+pub(super) struct Presented<'a> {
+    /// The bearer token or API key, else the session cookie. Afterwards, the one that identifies the sender.
+    pub(super) credential: &'a mut Option<Credential>,
+    pub(super) cookies: &'a GatewayCookies,
+    /// How the client came, which says under which name its cookie counts.
+    pub(super) scheme: Scheme,
+}
+
+/// Whose request it is, now.
+pub(super) fn identify_sender(worker: &Worker, pinned: &Pinned, intake: &mut Intake) -> Identified {
+    let presented = Presented {
+        credential: &mut intake.credential,
+        cookies: &intake.cookies,
+        scheme: intake.site.scheme,
+    };
+    identify_presented(worker, pinned, presented, intake.client.address)
+}
+
+/// Whose credentials they are, now.
+pub(super) fn identify_presented(
+    worker: &Worker,
+    pinned: &Pinned,
+    presented: Presented<'_>,
+    address: ClientAddress,
+) -> Identified {
+    if let Some(session) = session_beside(pinned, &presented) {
+        let identified = worker.identify(pinned, Some(&session), address);
+        if matches!(identified.credential, CredentialOutcome::Holds { .. }) {
+            *presented.credential = Some(session);
+            return identified;
+        }
+    }
+    let identified = worker.identify(pinned, presented.credential.as_ref(), address);
+    if let CredentialOutcome::Refused(error) = identified.credential {
+        worker.shard.token_refused(error.kind());
+    }
+    identified
+}
+
+/// The session cookie beside a bearer token that may be the service's own.
+fn session_beside(pinned: &Pinned, presented: &Presented<'_>) -> Option<Credential> {
+    let bearer = presented.credential.as_ref()?;
+    if bearer.source() != CredentialSource::Bearer || !presented.cookies.has_sessions() {
+        return None;
+    }
+    let (snapshot, token) = (&*pinned.snapshot, bearer.token());
+    if pinned.verified.contains_bearer(token) || snapshot.may_be_issued(token) {
+        return None;
+    }
+    snapshot
+        .cookie
+        .credential(presented.cookies, presented.scheme)
+}
+
+impl Snapshot {
+    /// Whether a token says that it is the gateway's own. Nothing is verified.
+    pub(super) fn claims_to_be_own(&self, token: &str) -> bool {
+        RefreshToken::is_claimed_by(token) || self.verifier.is_named_by(token)
+    }
+
+    /// Whether a token may be one of the gateway or of an issuer that it trusts. A JWT that names no issuer counts as
+    /// one of theirs.
+    fn may_be_issued(&self, token: &str) -> bool {
+        let claimed = ClaimedIssuers::read(token);
+        let is_known =
+            |name: &str| name == self.verifier.issuer() || self.trusted_issuers.contains(name);
+        RefreshToken::is_claimed_by(token) || claimed.is_anonymous_jwt() || claimed.any(is_known)
+    }
+}

@@ -1,0 +1,79 @@
+// An OpenID provider on loopback: `provider.mjs FOLDER`, where FOLDER has the packages of package.json. It prints a line of
+// JSON with its issuer, and another with the `kid` of its keys whenever a line on standard input has rotated them (the
+// library prints notices as well, which are no JSON):
+//   rotate          a new key signs, and the former one stays published
+//   rotate alone    a new key signs, and is published alone
+// It ends with its standard input.
+import { generateKeyPairSync } from 'node:crypto';
+import { createServer } from 'node:http';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+
+const { Provider } = createRequire(join(process.argv[2], 'package.json'))('oidc-provider');
+
+// the resource whose access tokens are JWTs (RFC 8707, RFC 9068)
+const RESOURCE = 'https://jobs.example.com/';
+
+const resource = {
+  audience: RESOURCE,
+  scope: 'jobs:read',
+  accessTokenFormat: 'jwt',
+  accessTokenTTL: 600,
+  jwt: { sign: { alg: 'RS256' } },
+};
+
+const configuration = (keys) => ({
+  jwks: { keys },
+  clients: [
+    {
+      client_id: 'nightly job',
+      client_secret: 'the secret of the nightly job',
+      grant_types: ['client_credentials'],
+      redirect_uris: [],
+      response_types: [],
+      token_endpoint_auth_method: 'client_secret_post',
+    },
+  ],
+  features: {
+    clientCredentials: { enabled: true },
+    devInteractions: { enabled: false },
+    resourceIndicators: {
+      enabled: true,
+      defaultResource: () => RESOURCE,
+      getResourceServerInfo: () => resource,
+    },
+  },
+  ttl: { ClientCredentials: 600 },
+  extraTokenClaims: () => ({ 'jobs.example.com': { roles: ['recruiter'] } }),
+});
+
+let made = 0;
+
+function newKey() {
+  const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
+  made += 1;
+  return { ...privateKey.export({ format: 'jwk' }), kid: `key-${made}`, use: 'sig', alg: 'RS256' };
+}
+
+const say = (line) => process.stdout.write(`${JSON.stringify(line)}\n`);
+
+const server = createServer((request, response) => answer(request, response));
+server.listen(0, '127.0.0.1', () => {
+  const issuer = `http://127.0.0.1:${server.address().port}`;
+  let keys = [newKey()];
+  // a provider has the keys that it was made with
+  const restart = () => {
+    answer = new Provider(issuer, configuration(keys)).callback();
+  };
+  restart();
+  say({ issuer });
+  createInterface({ input: process.stdin })
+    .on('line', (line) => {
+      keys = line === 'rotate alone' ? [newKey()] : [newKey(), ...keys];
+      restart();
+      say({ keys: keys.map((key) => key.kid) });
+    })
+    .on('close', () => process.exit(0));
+});
+let answer;
