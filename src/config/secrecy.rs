@@ -107,7 +107,10 @@ impl SecretPlaces {
                     Secrecy::Known(kind) => kind
                         .elements()
                         .map_or_else(|| misplaced(kind, node.span.file), Secrecy::Known),
-                    other => other,
+                    other @ (Secrecy::Unknown
+                    | Secrecy::FileName
+                    | Secrecy::Values
+                    | Secrecy::Secret) => other,
                 };
                 items.iter().for_each(|item| self.node(item, inner));
             }
@@ -125,7 +128,9 @@ impl SecretPlaces {
                 (None, None) if kind.is_anything() => Secrecy::Unknown,
                 (None, None) => misplaced(kind, entry.key_span.file),
             },
-            other => other,
+            other @ (Secrecy::Unknown | Secrecy::FileName | Secrecy::Values | Secrecy::Secret) => {
+                other
+            }
         };
         let covered = match secrecy {
             // how the bytes of a secret are written is none

@@ -156,9 +156,12 @@ fn read<'a>(
     // nginx and Dovecot have further fields behind a colon; a hash of Werkzeug has colons itself
     let hash = rest.split(':').next().unwrap_or_default();
     PasswordHash::parse(hash)
-        .or_else(|error| match error {
-            HashError::Unknown => PasswordHash::parse(rest),
-            error => Err(error),
+        .or_else(|error| {
+            if error == HashError::Unknown {
+                PasswordHash::parse(rest)
+            } else {
+                Err(error)
+            }
         })
         .map_err(|error| Refusal::Hash(user, error))?;
     if names.insert(user) {
