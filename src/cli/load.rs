@@ -5,18 +5,41 @@ use std::io::IsTerminal as _;
 use std::path::Path;
 
 use super::load_request;
-use crate::config::{self, LoadRequest, Loaded, Problems, Style};
+use super::printing::{counted, say};
+use crate::config::{self, Config, LoadRequest, Loaded, Problems, Style};
 
 /// Loads the configuration.
 ///
 /// # Errors
-/// All its problems, ready to be shown on stderr.
+/// All its problems, ready to be shown on stderr; tests that do not hold are among them.
 pub(super) fn load(path: &Path) -> anyhow::Result<Loaded> {
     load_with(&load_request(path))
 }
 
 pub(super) fn load_with(request: &LoadRequest) -> anyhow::Result<Loaded> {
     config::load(request).map_err(shown)
+}
+
+/// Loads the configuration for a command that only looks at it. Tests that do not hold are named on stderr, and stand in
+/// nobody's way: they are why one looks.
+///
+/// # Errors
+/// All its problems, ready to be shown on stderr.
+pub(super) fn load_to_look(path: &Path) -> anyhow::Result<Config> {
+    let rehearsal = config::rehearse(&load_request(path), None).map_err(shown)?;
+    let failed = rehearsal.report.results.iter();
+    let failed = failed.filter(|test| test.failure.is_some());
+    let failed: Vec<String> = failed.map(|test| format!("  {}", test.name)).collect();
+    if !failed.is_empty() {
+        let verb = if failed.len() == 1 { "does" } else { "do" };
+        say(&format!(
+            "note: {} of {} {verb} not hold, so that the gateway would refuse it; `gatelatch test` says why:\n{}",
+            counted(failed.len(), "test"),
+            path.display(),
+            failed.join("\n")
+        ))?;
+    }
+    Ok(rehearsal.loaded.config)
 }
 
 /// Problems as an error of a command.

@@ -36,6 +36,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use clap::error::{ContextKind, ContextValue};
 use clap::{CommandFactory as _, Parser, Subcommand};
 
 use self::printing::ClosedPipe;
@@ -98,7 +99,7 @@ pub fn main() -> ExitCode {
     // before anything else: no key and no token is looked at with a cryptography that was not tried
     let tried = crate::token::install_provider().map_err(anyhow::Error::from);
     let outcome = tried.and_then(|()| {
-        let cli = Cli::parse();
+        let cli = Cli::try_parse().unwrap_or_else(|error| nearest_first(error).exit());
         run_command(&cli.config, cli.command)
     });
     outcome.unwrap_or_else(|error| {
@@ -109,6 +110,24 @@ pub fn main() -> ExitCode {
         let _ = writeln!(anstream::stderr().lock(), "error: {error:#}");
         ExitCode::FAILURE
     })
+}
+
+/// Of several commands that may be meant, the one with the fewest slips of the pen.
+fn nearest_first(mut error: clap::Error) -> clap::Error {
+    let written = match error.get(ContextKind::InvalidSubcommand) {
+        Some(ContextValue::String(written)) => written.clone(),
+        Some(_) | None => return error,
+    };
+    if let Some(ContextValue::Strings(meant)) = error.get(ContextKind::SuggestedSubcommand) {
+        let mut meant = meant.clone();
+        meant.sort_by_key(|name| strsim::osa_distance(name, &written));
+        meant.truncate(1);
+        error.insert(
+            ContextKind::SuggestedSubcommand,
+            ContextValue::Strings(meant),
+        );
+    }
+    error
 }
 
 /// What a shell reports of a program that a closed pipe ended: 128 + SIGPIPE. It needs no message.
@@ -125,7 +144,7 @@ fn run_command(config: &Path, command: Command) -> anyhow::Result<ExitCode> {
         Command::Routes(args) => routes::run(&args, config),
         Command::Diff(args) => diff::run(&args),
         Command::Audit(args) => audit::run(&args, config),
-        Command::Import(args) => import::run(&args),
+        Command::Import(args) => import::run(&args, config),
         Command::Schema(args) => schema::run(&args),
         Command::Completions(args) => completions::run(&args, Cli::command()),
         Command::Man(args) => man::run(&args, Cli::command()),

@@ -8,10 +8,14 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use zeroize::Zeroizing;
 
+use super::printing::{counted, say};
 use crate::ambient;
 
 /// bcrypt ignores everything beyond: two passwords that differ there would be the same.
 const LONGEST: usize = 72;
+
+/// What NIST SP 800-63B, section 5.1.1.1, asks for at least.
+const SHORTEST: usize = 8;
 
 /// More than any password, less than an endless stream.
 const LONGEST_INPUT: u64 = 4096;
@@ -39,9 +43,16 @@ pub(super) fn random() -> Zeroizing<String> {
     Zeroizing::new(URL_SAFE_NO_PAD.encode(ambient::random_bytes::<15>()))
 }
 
-/// The bcrypt hash of a password.
+/// The bcrypt hash of a password. One that is short is hashed, and warned of: its length is the operator's to decide.
 pub(super) fn hash(password: &str, cost: u32) -> anyhow::Result<String> {
     check(password)?;
+    let length = password.chars().count();
+    if length < SHORTEST {
+        say(&format!(
+            "warning: the password has {}; NIST SP 800-63B asks for at least {SHORTEST}",
+            counted(length, "character")
+        ))?;
+    }
     ambient::hash_password(password, cost).context("cannot hash the password")
 }
 

@@ -126,7 +126,7 @@ pub(super) fn run(
 type Judged = (TestResult, Option<Finding>);
 
 fn nobody(case: &Case, user: &str, config: &Config) -> Judged {
-    let message = format!("there is no user `{}`", shown(user));
+    let message = format!("{}there is no user `{}`", case.titled(), shown(user));
     let known = config
         .directory
         .users()
@@ -165,8 +165,12 @@ fn ask(
         format!(" ({})", outcome.reason)
     };
     let message = format!(
-        "{} by {}: expected `{}`, got `{}`{reason}",
-        case.written.0, subject.name, case.expected, outcome.verdict
+        "{}{} by {}: expected `{}`, got `{}`{reason}",
+        case.titled(),
+        case.written.0,
+        subject.name,
+        case.expected,
+        outcome.verdict
     );
     let finding = Finding::error(Code::FailedTest, case.written.1, message.clone());
     let finding = match simulation.find(&case.request) {
@@ -262,6 +266,14 @@ fn explain(
 }
 
 impl Case {
+    /// Its name, before what is said about it.
+    fn titled(&self) -> String {
+        match self.name.as_str() {
+            "" => String::new(),
+            name => format!("the test \"{}\" does not hold: ", shown(name)),
+        }
+    }
+
     fn result(
         &self,
         caller: String,

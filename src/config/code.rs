@@ -121,6 +121,12 @@ pub enum Code {
     FailedTest,
     /// A user that is not on the list.
     UnknownUser,
+    /// A user's role that no rule names, but for one of nearly the same name.
+    UnaskedRole,
+    /// An attribute of another program's user list that is not read.
+    UnreadAttribute,
+    /// A file with secrets that every user of the machine can read.
+    WorldReadable,
     /// A session cookie that is sent where it should not be.
     LooseCookie,
     /// A page that cannot be filled in.
@@ -190,6 +196,9 @@ impl Code {
             Self::PointlessAllow => "pointless-allow",
             Self::FailedTest => "failed-test",
             Self::UnknownUser => "unknown-user",
+            Self::UnaskedRole => "unasked-role",
+            Self::UnreadAttribute => "unread-attribute",
+            Self::WorldReadable => "world-readable",
             Self::LooseCookie => "loose-cookie",
             Self::InvalidTemplate => "invalid-template",
         }

@@ -1,6 +1,8 @@
 //! Reading files, and remembering which: the reload watches exactly these.
 
+use std::fs::Metadata;
 use std::io;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
@@ -67,6 +69,36 @@ pub(super) fn beside(file: &Path, path: &str) -> PathBuf {
     file.parent().unwrap_or(Path::new("")).join(path)
 }
 
+/// Who may not read a file, and why: the process, and the owner and mode of the file, or of the first folder on the way
+/// to it that keeps the process out.
+pub(super) fn denial(path: &Path) -> String {
+    let user = rustix::process::geteuid().as_raw();
+    let folders = path
+        .ancestors()
+        .skip(1)
+        .filter(|folder| !folder.as_os_str().is_empty());
+    let what = match std::fs::metadata(path) {
+        Ok(file) => format!("the file {}", owner(&file)),
+        Err(_) => folders
+            .filter_map(|folder| Some((folder, std::fs::metadata(folder).ok()?)))
+            .map(|(folder, of)| format!("the folder `{}` {}", folder.display(), owner(&of)))
+            .next()
+            .unwrap_or_else(|| "a folder on the way to it is closed".to_owned()),
+    };
+    format!(
+        "this process runs as uid {user}; {what}: give it to that user, or open it to its group"
+    )
+}
+
+fn owner(of: &Metadata) -> String {
+    format!(
+        "belongs to uid {} and gid {}, with mode {:04o}",
+        of.uid(),
+        of.gid(),
+        of.mode() & 0o7777
+    )
+}
+
 /// An I/O error without the code that only a programmer needs.
 pub(super) fn reason(error: &io::Error) -> String {
     let known = [
@@ -76,4 +108,33 @@ pub(super) fn reason(error: &io::Error) -> String {
     ];
     let known = known.iter().find(|(kind, _)| *kind == error.kind());
     known.map_or_else(|| error.to_string(), |(_, text)| (*text).to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    #[test]
+    fn a_denial_names_the_process_the_owner_and_the_mode() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("users.yaml");
+        std::fs::write(&file, "").unwrap();
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o640)).unwrap();
+        let user = rustix::process::geteuid().as_raw();
+        let said = denial(&file);
+        let expected =
+            format!("this process runs as uid {user}; the file belongs to uid {user} and gid");
+        assert!(
+            said.starts_with(&expected) && said.contains("mode 0640"),
+            "{said}"
+        );
+        let said = denial(&folder.path().join("closed/users.yaml"));
+        let nearest = format!(
+            "the folder `{}` belongs to uid {user}",
+            folder.path().display()
+        );
+        assert!(said.contains(&nearest), "{said}");
+    }
 }

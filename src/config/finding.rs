@@ -89,6 +89,11 @@ impl Finding {
         self
     }
 
+    /// Whether it is of this kind, about this place.
+    pub(super) fn is_of(&self, code: Code, span: Span) -> bool {
+        self.code == code && self.span == Some(span)
+    }
+
     /// The value there is not to be shown.
     pub(super) fn conceal(mut self, span: Span) -> Self {
         self.concealed = Some(span);
@@ -153,7 +158,12 @@ impl Findings {
         });
         // After an error not every lint was asked.
         if complete {
-            let unused = self.silences.iter().zip(used).filter(|(_, used)| !used);
+            // who can read the files is not looked at by every load
+            let unused = self
+                .silences
+                .iter()
+                .zip(used)
+                .filter(|(silence, used)| !used && silence.code != Code::WorldReadable);
             self.list
                 .extend(unused.map(|(silence, _)| pointless(silence)));
         }
@@ -169,10 +179,7 @@ fn pointless(silence: &Silence) -> Finding {
 }
 
 /// `did you mean …?` for the nearest of the known words, if one is near enough to be meant.
-pub(super) fn did_you_mean<'a>(
-    word: &str,
-    known: impl IntoIterator<Item = &'a str>,
-) -> Option<String> {
+pub fn did_you_mean<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
     nearest(word, known).map(|name| format!("did you mean `{name}`?"))
 }
 

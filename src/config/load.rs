@@ -1,6 +1,7 @@
 //! One load: both files in, a configuration or every problem out.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 use std::thread;
@@ -10,7 +11,7 @@ use secrecy::SecretSlice;
 use super::cases::{self, TestReport};
 use super::code::Code;
 use super::excerpt::{Source, seal};
-use super::files::{Files, beside, reason};
+use super::files::{Files, beside, denial, reason};
 use super::finding::{Finding, Findings};
 use super::lint;
 use super::lower::{self, Defaults, Draft, Finished, UserList, UsersFile, UsersRead};
@@ -20,7 +21,7 @@ use super::secrecy::secrets_of;
 use super::settings::Config;
 use super::shown::{REDACTED, may_be_secret};
 use super::span::{File, Span};
-use super::variables::{Variables, read_dotenv};
+use super::variables::{Dotenv, Variables, read_dotenv};
 use super::yaml::{self, Node};
 
 /// What a load needs from outside. The environment holds secrets, so this cannot be printed.
@@ -67,7 +68,15 @@ pub struct Rehearsal {
 /// # Errors
 /// Every problem of all files at once, tests that do not hold among them; the warnings are among them.
 pub fn load(request: &LoadRequest) -> Result<Loaded, Problems> {
-    read_all(request, None, FailedTests::AreProblems).map(|rehearsal| rehearsal.loaded)
+    read_all(request, None, Purpose::Use).map(|rehearsal| rehearsal.loaded)
+}
+
+/// Like [`load`], and looks at who can read the files as well: a lint for the machine that they are on.
+///
+/// # Errors
+/// As of [`load`].
+pub fn examine(request: &LoadRequest) -> Result<Loaded, Problems> {
+    read_all(request, None, Purpose::Examination).map(|rehearsal| rehearsal.loaded)
 }
 
 /// Like [`load`], but tests that do not hold are no errors. With `tests`, those of that file are run instead.
@@ -75,14 +84,17 @@ pub fn load(request: &LoadRequest) -> Result<Loaded, Problems> {
 /// # Errors
 /// Every problem of all files at once; the warnings are among them.
 pub fn rehearse(request: &LoadRequest, tests: Option<&Path>) -> Result<Rehearsal, Problems> {
-    read_all(request, tests, FailedTests::AreReported)
+    read_all(request, tests, Purpose::Rehearsal)
 }
 
-/// What a test that does not hold does to a load.
+/// What a load is for.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum FailedTests {
-    AreProblems,
-    AreReported,
+enum Purpose {
+    Use,
+    /// Who can read the files is looked at as well.
+    Examination,
+    /// A test that does not hold is reported, and no problem.
+    Rehearsal,
 }
 
 /// On a thread of its own: the allocator takes back what a thread has freed when the thread ends, and reading a long
@@ -90,9 +102,9 @@ enum FailedTests {
 fn read_all(
     request: &LoadRequest,
     tests: Option<&Path>,
-    failed: FailedTests,
+    purpose: Purpose,
 ) -> Result<Rehearsal, Problems> {
-    let read = || read_here(request, tests, failed);
+    let read = || read_here(request, tests, purpose);
     thread::scope(|scope| {
         match thread::Builder::new()
             .name("load".to_owned())
@@ -107,7 +119,7 @@ fn read_all(
 fn read_here(
     request: &LoadRequest,
     tests: Option<&Path>,
-    failed: FailedTests,
+    purpose: Purpose,
 ) -> Result<Rehearsal, Problems> {
     let mut sources = Vec::new();
     let (mut files, mut findings) = (Files::default(), Findings::default());
@@ -135,14 +147,14 @@ fn read_here(
         }
         (draft, users)
     });
-    finish(draft, reader, &sources, failed)
+    finish(draft, reader, &sources, purpose)
 }
 
 fn finish(
     draft: Option<(Draft, UserList)>,
     reader: Reader<'_>,
     sources: &[Source],
-    failed: FailedTests,
+    purpose: Purpose,
 ) -> Result<Rehearsal, Problems> {
     let (mut findings, files) = reader.finish();
     // Tests of half a configuration would fail for reasons of their own.
@@ -166,11 +178,16 @@ fn finish(
             .into_iter()
             .for_each(|f| findings.push(f));
         (report, failures) = cases::run(cases, config, places);
-        if failed == FailedTests::AreProblems {
+        if purpose != Purpose::Rehearsal {
             failures
                 .drain(..)
                 .for_each(|failure| findings.push(failure));
         }
+    }
+    if purpose == Purpose::Examination {
+        lint::world_readable(sources)
+            .into_iter()
+            .for_each(|finding| findings.push(finding));
     }
     let usable = finished.filter(|_| !findings.has_errors());
     let problems = seal(findings.into_sorted(), sources);
@@ -202,22 +219,23 @@ pub(super) fn dotenv<'a>(
     sources: &mut Vec<Source>,
 ) -> Variables<'a> {
     let path = beside(&request.path, ".env");
-    let text = if path.exists() {
-        read(File::Environment, &path, None, (files, findings))
-    } else {
-        None
+    // one that may not be looked for counts as there
+    let there = path.try_exists().unwrap_or(true);
+    let text = there
+        .then(|| read(File::Environment, &path, None, (files, findings)))
+        .flatten();
+    let dotenv = Dotenv {
+        unreadable: there && text.is_none(),
+        values: text.as_deref().map(|text| read_dotenv(text, findings)),
+        path: path.clone(),
     };
-    let values = text
-        .as_deref()
-        .map(|text| read_dotenv(text, findings))
-        .unwrap_or_default();
     sources.push(Source {
         file: File::Environment,
         path,
         text: text.unwrap_or_default(),
         secrets: None,
     });
-    Variables::new(&request.environment, values)
+    Variables::new(&request.environment, dotenv)
 }
 
 /// The users file: the one that is named, else `users.yaml` beside the configuration, else nobody.
@@ -297,6 +315,7 @@ fn read(
     };
     let message = format!("cannot read `{shown}`: {}", reason(&error));
     let help = match file {
+        _ if error.kind() == io::ErrorKind::PermissionDenied => &*denial(path),
         File::Config => "name it with `--config FILE`, or make one with `gatelatch init`",
         File::Users => "`auth.users_file` is relative to the configuration",
         File::Environment => "make it readable, or take it away",

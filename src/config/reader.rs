@@ -19,6 +19,7 @@ use super::span::{File, Span};
 use super::value;
 use super::variables::Variables;
 use super::yaml::{Entry, Node, Value};
+use crate::text::port::port_beyond;
 
 /// What every step of lowering needs.
 pub(super) struct Reader<'a> {
@@ -29,6 +30,8 @@ pub(super) struct Reader<'a> {
     users_path: Option<PathBuf>,
     tests_path: Option<PathBuf>,
     secrets: Secrets,
+    /// The last text that was read with a port beyond 65535 in it: its place and the port.
+    port_beyond: Option<(Span, String)>,
 }
 
 /// How far a reader was, to go back to.
@@ -54,6 +57,7 @@ impl<'a> Reader<'a> {
             users_path: None,
             tests_path: None,
             secrets: Secrets::default(),
+            port_beyond: None,
         }
     }
 
@@ -97,9 +101,16 @@ impl<'a> Reader<'a> {
         self.secrets = mark.secrets.clone();
     }
 
-    /// Adds a problem.
+    /// Adds a problem. Of a value that is refused, a port beyond 65535 is the reason, whatever the key.
     pub(super) fn report(&mut self, finding: Finding) {
-        self.findings.push(finding);
+        let port = self.port_beyond.take();
+        let port = port.filter(|(span, _)| finding.is_of(Code::InvalidValue, *span));
+        self.findings.push(match port {
+            Some((_, port)) => {
+                finding.help(format!("ports go up to 65535, and `{port}` is beyond"))
+            }
+            None => finding,
+        });
     }
 
     /// Lets warnings of this kind pass about what stands at `subject`, or, without one, about anything. `place` is
@@ -184,7 +195,15 @@ impl<'a> Reader<'a> {
 
     fn expand(&mut self, node: &Node, text: &str) -> Option<String> {
         let error = match self.variables.expand(text) {
-            Ok(expanded) => return Some(expanded.into_owned()),
+            Ok(expanded) => {
+                let port = port_beyond(&expanded).map(str::to_owned);
+                self.port_beyond = port.map(|port| (node.span, port));
+                return Some(expanded.into_owned());
+            }
+            // the file that may set it cannot be read, which is reported
+            Err(error) if error.code == Code::UnsetVariable && !self.variables.are_complete() => {
+                return None;
+            }
             Err(error) => error,
         };
         let width = node.span.end.column.saturating_sub(node.span.start.column);
@@ -382,8 +401,27 @@ fn kind_of(node: &Node) -> &'static str {
     }
 }
 
+/// `{id}` without quotes, which is a map to YAML, with a key and no value.
+fn parameter_in_braces(node: &Node) -> Option<&str> {
+    let Value::Map(entries) = &node.value else {
+        return None;
+    };
+    let [Entry { key, node, .. }] = entries.as_slice() else {
+        return None;
+    };
+    let is_empty = matches!(&node.value, Value::Plain(text) if text.is_empty());
+    let is_open = node.span.file != File::Users && !may_be_secret(key);
+    (is_empty && is_open).then_some(key)
+}
+
 /// A number or truth value that was meant as a string needs quotes, a single element needs brackets.
 fn type_help(entry: &Entry, expected: &str) -> Option<String> {
+    if let Some(parameter) = parameter_in_braces(&entry.node) {
+        return Some(format!(
+            "put it in quotes: `\"{{{}}}\"`; braces make a map",
+            shown(parameter)
+        ));
+    }
     let Value::Plain(text) = &entry.node.value else {
         return None;
     };

@@ -193,10 +193,13 @@ impl SecretPlaces {
 /// What a key of the block holds.
 fn known(block: &Block, key: &str, file: File) -> Option<Secrecy> {
     let kind = block.kind(key)?;
-    let claims = || file == File::Users && kind.values().is_some_and(Kind::is_anything);
+    let is_free = |kind: &Kind| file == File::Users && kind.is_anything();
     Some(if kind.is_secret_of(key) {
         Secrecy::Secret
-    } else if (block.name, key) == (TRACING.name, "headers") || claims() {
+    } else if (block.name, key) == (TRACING.name, "headers")
+        || is_free(kind)
+        || kind.values().is_some_and(is_free)
+    {
         Secrecy::Values
     } else {
         Secrecy::Known(kind)

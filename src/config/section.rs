@@ -3,13 +3,13 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use super::blocks::Block;
+use super::blocks::{self, Block};
 use super::code::Code;
-use super::finding::{Finding, did_you_mean};
+use super::finding::{Finding, any_of, did_you_mean};
 use super::reader::Reader;
 use super::secrecy::shown_unknown_key;
-use super::span::Span;
-use super::yaml::Entry;
+use super::span::{File, Span};
+use super::yaml::{Entry, Value};
 
 /// The keys of one map that are not read yet.
 #[derive(Debug)]
@@ -177,11 +177,31 @@ impl Section {
         let known: Vec<_> = names.filter(|key| self.withheld != Some(*key)).collect();
         for entry in &self.entries {
             let help = did_you_mean(&entry.key, known.iter().copied())
+                .or_else(|| elsewhere(entry, self.block))
                 .unwrap_or_else(|| format!("known here: {}", listed(&known)));
             let message = format!("unknown key `{}`", shown_unknown_key(entry, self.block));
             reader.report(Finding::error(Code::UnknownKey, entry.key_span, message).help(help));
         }
     }
+}
+
+/// Where a key belongs that another block has; more places than a few are no help.
+fn elsewhere(entry: &Entry, block: &Block) -> Option<String> {
+    let is_map = matches!(entry.node.value, Value::Map(_));
+    if std::ptr::eq(block, &blocks::USERS) && is_map {
+        return Some("indent it under `users`, if it is a user".to_owned());
+    }
+    let paths = match entry.key_span.file {
+        File::Config if !block.has(&entry.key) => blocks::GATEWAY.paths_to(&entry.key),
+        File::Config | File::Users | File::Tests | File::Environment => Vec::new(),
+    };
+    let few = (1..=3).contains(&paths.len());
+    few.then(|| {
+        format!(
+            "it belongs under {}",
+            any_of(paths.iter().map(String::as_str))
+        )
+    })
 }
 
 fn listed(keys: &[&'static str]) -> String {

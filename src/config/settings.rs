@@ -337,6 +337,8 @@ pub struct Service {
     pub mode: Mode,
     /// Where requests go.
     pub upstream: upstream::Settings,
+    /// Where each server of `upstream` stands.
+    pub servers: Vec<Origin>,
     /// What the upstream is told about the caller.
     pub identity: wire::IdentitySettings,
     /// Which pages of other origins may call; default: the upstream says.

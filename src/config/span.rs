@@ -56,3 +56,8 @@ impl Span {
         }
     }
 }
+
+/// A number of lines or columns; files are too short for this to saturate.
+pub(super) fn narrow(number: usize) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
+}

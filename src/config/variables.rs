@@ -2,15 +2,27 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use super::code::Code;
-use super::finding::{Finding, Findings};
+use super::finding::{Finding, Findings, did_you_mean};
 use super::span::{File, Span};
 
 /// What variables stand for. It cannot be printed: most of them are secrets.
 pub(super) struct Variables<'a> {
     environment: &'a BTreeMap<String, String>,
-    dotenv: BTreeMap<String, String>,
+    dotenv: Dotenv,
+}
+
+/// What the `.env` beside the configuration sets.
+#[derive(Default)]
+pub(super) struct Dotenv {
+    /// Where it is, or would be.
+    pub(super) path: PathBuf,
+    /// `None`: there is none.
+    pub(super) values: Option<BTreeMap<String, String>>,
+    /// Whether there is one that cannot be read.
+    pub(super) unreadable: bool,
 }
 
 /// Why a text cannot be expanded, and where in it, in characters.
@@ -25,14 +37,16 @@ pub(super) struct ExpandError {
 
 impl<'a> Variables<'a> {
     /// The environment wins over the lines of `dotenv`.
-    pub(super) fn new(
-        environment: &'a BTreeMap<String, String>,
-        dotenv: BTreeMap<String, String>,
-    ) -> Self {
+    pub(super) fn new(environment: &'a BTreeMap<String, String>, dotenv: Dotenv) -> Self {
         Self {
             environment,
             dotenv,
         }
+    }
+
+    /// Whether every file that may set some was read.
+    pub(super) fn are_complete(&self) -> bool {
+        !self.dotenv.unreadable
     }
 
     /// Replaces `${NAME}` and `${NAME:-default}`; `$$` is a `$`, and a `$` before anything else is itself.
@@ -97,15 +111,40 @@ impl<'a> Variables<'a> {
             .or(default);
         match value {
             Some(value) => Ok((value, end + 1)),
-            None => Err(unset(name, &text[..=end], offset)),
+            None => Err(self.unset(name, &text[..=end], offset)),
         }
     }
 
     fn find(&self, name: &str) -> Option<&str> {
         self.environment
             .get(name)
-            .or_else(|| self.dotenv.get(name))
+            .or_else(|| self.dotenv.values.as_ref()?.get(name))
             .map(String::as_str)
+    }
+
+    fn unset(&self, name: &str, text: &str, offset: usize) -> ExpandError {
+        let file = self.dotenv.path.display();
+        let names = self.dotenv.values.iter().flat_map(BTreeMap::keys);
+        let meant = did_you_mean(name, names.map(String::as_str))
+            .map(|meant| format!("{meant} `{file}` sets it"));
+        let meant =
+            meant.or_else(|| did_you_mean(name, self.environment.keys().map(String::as_str)));
+        let help = meant.unwrap_or_else(|| {
+            let there = match self.dotenv.values {
+                Some(_) => "",
+                None => " (there is no such file yet)",
+            };
+            format!(
+                "set it in the environment or in `{file}`{there}, or write `${{{name}:-default}}`"
+            )
+        });
+        located(
+            Code::UnsetVariable,
+            format!("the variable `{name}` is not set"),
+            help,
+            text,
+            offset,
+        )
     }
 }
 
@@ -116,17 +155,6 @@ fn malformed(text: &str, offset: usize, message: &str) -> ExpandError {
         Code::MalformedVariable,
         message.to_owned(),
         help.to_owned(),
-        text,
-        offset,
-    )
-}
-
-fn unset(name: &str, text: &str, offset: usize) -> ExpandError {
-    let help = format!("set it in the environment or in `.env`, or write `${{{name}:-default}}`");
-    located(
-        Code::UnsetVariable,
-        format!("the variable `{name}` is not set"),
-        help,
         text,
         offset,
     )
@@ -244,11 +272,16 @@ mod tests {
             .into();
         let dotenv = [("BOTH", "file"), ("ONLY", "file")]
             .map(|(name, value)| (name.to_owned(), value.to_owned()));
-        let variables = Variables::new(&environment, dotenv.into());
+        let dotenv = Dotenv {
+            path: "conf/.env".into(),
+            values: Some(dotenv.into()),
+            unreadable: false,
+        };
+        let variables = Variables::new(&environment, dotenv);
         variables
             .expand(text)
             .map(Cow::into_owned)
-            .map_err(|error| error.message)
+            .map_err(|error| format!("{}; {}", error.message, error.help))
     }
 
     #[test]
@@ -274,13 +307,25 @@ mod tests {
     #[test]
     fn what_cannot_be_replaced_is_named() {
         for (text, expected) in [
-            ("${NONE}", "the variable `NONE` is not set"),
+            (
+                "${NONE}",
+                "the variable `NONE` is not set; set it in the environment or in `conf/.env`, or write",
+            ),
+            (
+                "${OLNY}",
+                "the variable `OLNY` is not set; did you mean `ONLY`? `conf/.env` sets it",
+            ),
+            (
+                "${EMTPY}",
+                "the variable `EMTPY` is not set; did you mean `EMPTY`?",
+            ),
             ("${A", "`${` is not closed"),
             ("${}", "`${…}` does not hold the name of a variable"),
             ("${A-b}", "`${…}` does not hold the name of a variable"),
             ("${NONE:-${A}}", "a default cannot hold another variable"),
         ] {
-            assert_eq!(expand(text), Err(expected.to_owned()), "{text}");
+            let said = expand(text).unwrap_err();
+            assert!(said.starts_with(expected), "{text}: {said}");
         }
     }
 

@@ -2,12 +2,13 @@
 
 use std::collections::HashMap;
 
-use saphyr_parser::{Event, Parser, ScalarStyle, ScanError};
+use saphyr_parser::{Event, Parser, ScalarStyle};
 
 use super::code::Code;
 use super::finding::{Finding, Findings};
 use super::shown::shown;
-use super::span::{File, Position, Span};
+use super::span::{File, Position, Span, narrow};
+use super::syntax::syntax_error;
 
 /// Deep enough for every claim, shallow enough for every stack.
 const MAX_DEPTH: usize = 32;
@@ -126,39 +127,6 @@ fn span_of(file: File, span: saphyr_parser::Span) -> Span {
     }
 }
 
-/// Files are too short for this to saturate.
-fn narrow(number: usize) -> u32 {
-    u32::try_from(number).unwrap_or(u32::MAX)
-}
-
-fn syntax_error(text: &str, file: File, error: &ScanError) -> Finding {
-    let span = Span::at(
-        file,
-        narrow(error.marker().line()),
-        narrow(error.marker().col() + 1),
-    );
-    let line = text
-        .lines()
-        .nth(error.marker().line().saturating_sub(1))
-        .unwrap_or_default();
-    let info = error.info();
-    // The wording of the scanner is kept: it is what other YAML tools say and what can be looked up.
-    let help = if line.contains("${") && line.contains(['{', '[']) && info.contains("flow") {
-        "quote a value that holds `${…}` inside `{ }` or `[ ]`"
-    } else if info.contains("tab") {
-        "indent with spaces"
-    } else if info.contains("mapping values") {
-        "quote a value that holds `: `, and check the indentation of this line and the one above"
-    } else if info.contains("unexpected character") || info.contains("unknown escape") {
-        "quote the value, in single quotes where it holds a backslash"
-    } else if info.contains("anchor") {
-        "write the value out, or quote it if it starts with `*` or `&`"
-    } else {
-        "check the indentation, and whether a bracket or quote is left open above"
-    };
-    Finding::error(Code::YamlSyntax, span, format!("this is not YAML: {info}")).help(help)
-}
-
 /// A list or map that is not closed yet.
 enum Frame {
     List {
@@ -211,7 +179,7 @@ impl<'a, H: Harvest> Builder<'a, H> {
                 self.refuse(
                     span,
                     "aliases are not read",
-                    "write the value out where it is used",
+                    "write the value out where it is used, or quote it if it starts with `*`",
                 );
                 self.add(Node {
                     span,

@@ -97,7 +97,7 @@ fn lockouts(record: &RequestRecord, reply: &PortalReply) {
     };
     if let Some(LoginEvent {
         user,
-        outcome: Err(LoginDenial::Invalid(begun)),
+        outcome: Err(LoginDenial::Invalid(begun) | LoginDenial::TooLong(begun)),
     }) = &reply.login
     {
         for scope in begun.scopes() {

@@ -56,13 +56,13 @@ fn note_login(worker: &Worker, login: &LoginEvent, client_ip: ClientAddress) -> 
         }
         Err(denial) => {
             worker.metrics.login(match denial {
-                LoginDenial::Invalid(_) => LoginOutcome::Invalid,
+                LoginDenial::Invalid(_) | LoginDenial::TooLong(_) => LoginOutcome::Invalid,
                 LoginDenial::Busy => LoginOutcome::Busy,
                 LoginDenial::LockedOut(_) => LoginOutcome::LockedOut,
                 LoginDenial::Away => LoginOutcome::Unavailable,
                 LoginDenial::NoToken(_) => LoginOutcome::Failed,
             });
-            tracing::warn!(event = "login_failed", %client_ip, user, reason = denial.label());
+            tracing::warn!(event = "login_failed", %client_ip, user, reason = denial.label(), remark = denial.remark());
             worker.signed_in("login_failed", denial.label(), user, client_ip);
             format!("login failed: {}", denial.label().replace('_', " "))
         }

@@ -8,6 +8,8 @@ use crate::token::IssueError;
 pub enum LoginDenial {
     /// An unknown or disabled user, or a wrong password; not distinguished. These lockouts began with it.
     Invalid(Begun),
+    /// The same, of a password that is longer than bcrypt reads. Only the log tells it apart.
+    TooLong(Begun),
     /// The password was not checked: too many were waiting.
     Busy,
     /// Too many failures. The password was not looked at, or does not count; the next one may come after so many
@@ -36,11 +38,25 @@ impl LoginDenial {
     /// A short name for metrics and logs. It never changes.
     pub fn label(self) -> &'static str {
         match self {
-            Self::Invalid(_) => "invalid",
+            Self::Invalid(_) | Self::TooLong(_) => "invalid",
             Self::Busy => "busy",
             Self::LockedOut(_) => "locked_out",
             Self::Away => "state_away",
             Self::NoToken(_) => "no_token",
+        }
+    }
+}
+
+impl LoginDenial {
+    /// What an operator would not guess from the label.
+    pub fn remark(self) -> Option<&'static str> {
+        match self {
+            Self::TooLong(_) => Some(
+                "the password has more than 72 bytes, of which bcrypt reads the first 72 only; a program that cuts it would accept it",
+            ),
+            Self::Invalid(_) | Self::Busy | Self::LockedOut(_) | Self::Away | Self::NoToken(_) => {
+                None
+            }
         }
     }
 }

@@ -137,11 +137,10 @@ impl Portal {
             .check(attempt, ambient::unix_millis())
             .await??;
         let found = match authenticate(&self.directory, &self.hasher, &username, password).await {
-            Ok(user) => Some(user),
-            Err(LoginFailure::Invalid) => None,
             Err(LoginFailure::Busy) => return Err(LoginDenial::Busy),
+            found => found,
         };
-        let result = if found.is_some() {
+        let result = if found.is_ok() {
             PasswordResult::Correct
         } else {
             PasswordResult::Incorrect
@@ -152,7 +151,10 @@ impl Portal {
             .sessions
             .record(attempt, admission, result, limits, now)
             .await??;
-        found.ok_or(LoginDenial::Invalid(begun))
+        found.map_err(|failure| match failure {
+            LoginFailure::TooLong => LoginDenial::TooLong(begun),
+            LoginFailure::Invalid | LoginFailure::Busy => LoginDenial::Invalid(begun),
+        })
     }
 }
 

@@ -133,13 +133,13 @@ impl FormRejection {
 impl LoginDenial {
     pub(super) fn into_response(self, api: LoginApi) -> Response<Bytes> {
         let (status, error, detail, description) = match (self, api) {
-            (Self::Invalid(_), LoginApi::Login | LoginApi::Refresh) => (
+            (Self::Invalid(_) | Self::TooLong(_), LoginApi::Login | LoginApi::Refresh) => (
                 StatusCode::UNAUTHORIZED,
                 "invalid_grant",
                 "Invalid credentials",
                 WRONG,
             ),
-            (Self::Invalid(_), LoginApi::Token) => (
+            (Self::Invalid(_) | Self::TooLong(_), LoginApi::Token) => (
                 StatusCode::BAD_REQUEST,
                 "invalid_grant",
                 "Invalid credentials",
@@ -197,7 +197,7 @@ impl LoginDenial {
             Self::Busy => Some(1),
             Self::LockedOut(seconds) => Some(seconds),
             Self::Away => Some(AWAY_SECONDS),
-            Self::Invalid(_) | Self::NoToken(_) => None,
+            Self::Invalid(_) | Self::TooLong(_) | Self::NoToken(_) => None,
         }
     }
 }

@@ -375,9 +375,16 @@ fn refusals_are_the_same_byte_for_byte() {
             format!("username={name}&password={password}"),
         );
         assert_eq!(transcript(&reply.response), expected, "{name} {password}");
+        // only the log tells that it is the length
+        let denial = match password.len() {
+            73 => LoginDenial::TooLong(Begun::default()),
+            _ => LoginDenial::Invalid(Begun::default()),
+        };
+        assert_eq!(denial.label(), "invalid");
+        assert_eq!(denial.remark().is_some(), password.len() == 73);
         let event = LoginEvent {
             user: name.replace('+', " ").into(),
-            outcome: Err(LoginDenial::Invalid(Begun::default())),
+            outcome: Err(denial),
         };
         assert_eq!(reply.login, Some(event));
     }

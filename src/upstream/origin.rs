@@ -7,6 +7,7 @@ use http::uri::Scheme;
 use http::{HeaderValue, Uri};
 
 use crate::net::ServerAddress;
+use crate::text::port::port_beyond;
 
 /// The longest path of a Unix socket, in bytes: what the system's address structure holds.
 const LONGEST_PATH: usize = 107;
@@ -38,6 +39,8 @@ pub enum Speaks {
 pub enum OriginError {
     /// Not `scheme://host[:port]`.
     Malformed,
+    /// A port beyond 65535.
+    Port(String),
     /// Some other scheme.
     Scheme(String),
     /// A path, query or user name behind or before the host.
@@ -60,6 +63,9 @@ impl Origin {
                 speaks: Speaks::Http1,
                 address: socket(path)?,
             });
+        }
+        if let Some(port) = port_beyond(text) {
+            return Err(OriginError::Port(port.to_owned()));
         }
         let uri: Uri = text.parse().map_err(|_| OriginError::Malformed)?;
         let speaks = speaks(uri.scheme().ok_or(OriginError::Malformed)?)?;
@@ -160,6 +166,7 @@ impl fmt::Display for OriginError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Malformed => write!(f, "not an upstream server; {FORMS}"),
+            Self::Port(port) => write!(f, "`{port}` is not a port"),
             Self::Scheme(scheme) => write!(f, "the scheme `{scheme}` is unknown; {FORMS}"),
             Self::Extra => write!(
                 f,
@@ -227,7 +234,7 @@ mod tests {
             ("/run/app.sock", OriginError::Malformed),
             ("http://h:0", OriginError::Malformed),
             ("http://h:", OriginError::Malformed),
-            ("http://h:99999", OriginError::Malformed),
+            ("http://h:99999", OriginError::Port("99999".to_owned())),
             ("http://", OriginError::Malformed),
             ("ftp://h", OriginError::Scheme("ftp".to_owned())),
             ("http://h/path", OriginError::Extra),

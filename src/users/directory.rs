@@ -1,7 +1,7 @@
 //! All users of one load of the users file.
 
 use std::borrow::Borrow;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
@@ -55,6 +55,8 @@ impl User {
 pub enum UserRefusal {
     /// Another issuer's subject has the name of a user, and is not that user.
     Impostor,
+    /// Another issuer's subject is a user's name in other case: whom a service or an issuer takes it for is not certain.
+    LookAlike,
     /// The user is disabled.
     Disabled,
     /// The token is older than the user's `tokens_valid_after`, or does not say how old it is.
@@ -65,6 +67,7 @@ impl fmt::Display for UserRefusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Impostor => "a user of the list has the name of its subject",
+            Self::LookAlike => "a user of the list has the name of its subject in other case",
             Self::Disabled => "the user is disabled",
             Self::TooOld => "the token is older than `tokens_valid_after`",
         })
@@ -78,6 +81,8 @@ pub struct Directory {
     users: HashMap<Member, u32, ahash::RandomState>,
     /// Whose key it is, and which of the user's.
     keys: HashMap<KeyDigest, (Arc<User>, usize), ahash::RandomState>,
+    /// The names that are not in lower case, in lower case.
+    folded: HashSet<Box<str>, ahash::RandomState>,
     refusal: RefusalWork,
 }
 
@@ -116,6 +121,11 @@ impl Enrolment {
             let own = user.api_keys.iter().enumerate();
             keys.extend(own.map(|(index, key)| (key.digest, (Arc::clone(user), index))));
         }
+        let mut folded = HashSet::with_hasher(ambient::hash_state());
+        for Member(user) in self.users.keys() {
+            let name = &user.identity.subject;
+            folded.extend(Some(name.to_lowercase().into()).filter(|lower| lower != name));
+        }
         let mut refusal = self.refusal;
         if refusal == RefusalWork::default() {
             refusal.include(DEFAULT_WORK);
@@ -123,6 +133,7 @@ impl Enrolment {
         Directory {
             users: self.users,
             keys,
+            folded,
             refusal,
         }
     }
@@ -143,17 +154,25 @@ impl Directory {
             .map(|(Member(user), _)| user)
     }
 
+    /// Whether this is the name of another user in other case.
+    fn resembles(&self, subject: &str) -> bool {
+        let lower = subject.to_lowercase();
+        self.folded.contains(&*lower) || lower != subject && self.find(&lower).is_some()
+    }
+
     /// Whether a token of another issuer counts that was issued then, in seconds since 1970. A name that is on no list
     /// counts: the issuer vouches for it, with the roles of the token.
     ///
     /// # Errors
-    /// [`UserRefusal`] where the name is on the list and is somebody else's, or its user may not come in.
+    /// [`UserRefusal`] where the name, in whatever case, is on the list and is somebody else's, or its user may not come
+    /// in.
     pub fn admit_foreign(
         &self,
         identity: &Identity,
         issued_at: Option<u64>,
     ) -> Result<(), UserRefusal> {
         match (identity.subjects, self.find(&identity.subject)) {
+            (_, None) if self.resembles(&identity.subject) => Err(UserRefusal::LookAlike),
             (_, None) => Ok(()),
             (Subjects::Foreign, Some(_)) => Err(UserRefusal::Impostor),
             (Subjects::Users, Some(user)) => user.admit(issued_at),
@@ -294,6 +313,47 @@ mod tests {
         let unknown = super::super::api_key::api_key([4; 32]);
         assert_eq!(refusal(&unknown, 1), Some(KeyRefusal::Unknown));
         assert_eq!(refusal("glk_", 1), Some(KeyRefusal::Unknown));
+    }
+
+    /// A user who is disabled does not come back as `Alice` by way of another issuer.
+    #[test]
+    fn a_name_in_other_case_is_nobodys() {
+        let names = ["alice", "Bob", "Straße", "ÉMILE@example.com"];
+        let directory = Directory::new(names.map(|name| User {
+            identity: Arc::new(Identity {
+                subject: name.into(),
+                ..Identity::default()
+            }),
+            ..user(0, None)
+        }));
+        for (subject, expected) in [
+            ("Alice", Some(UserRefusal::LookAlike)),
+            ("ALICE", Some(UserRefusal::LookAlike)),
+            ("bob", Some(UserRefusal::LookAlike)),
+            ("BOB", Some(UserRefusal::LookAlike)),
+            ("straße", Some(UserRefusal::LookAlike)),
+            ("émile@EXAMPLE.com", Some(UserRefusal::LookAlike)),
+            ("alice", None),
+            ("Bob", None),
+            ("alicia", None),
+            ("Carol", None),
+        ] {
+            for subjects in [Subjects::Users, Subjects::Foreign] {
+                let identity = Identity {
+                    subject: subject.into(),
+                    subjects,
+                    ..Identity::default()
+                };
+                let listed = names.contains(&subject) && subjects == Subjects::Foreign;
+                let expected = if listed {
+                    Some(UserRefusal::Impostor)
+                } else {
+                    expected
+                };
+                let verdict = directory.admit_foreign(&identity, Some(0)).err();
+                assert_eq!(verdict, expected, "{subject} {subjects:?}");
+            }
+        }
     }
 
     #[test]

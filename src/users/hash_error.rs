@@ -2,15 +2,17 @@
 
 use std::fmt;
 
+use super::hash_kind::ForeignHash;
 use super::work::Work;
 
-/// Why a text is not a hash the gateway can check; `Display` says what to write instead.
+/// Why a text is not a hash the gateway can check. `Display` says what it is, to stand behind "is", and
+/// [`remedy`](Self::remedy) what to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum HashError {
-    /// Neither bcrypt nor another supported format.
+    /// Neither bcrypt nor another format that is known.
     Unknown,
-    /// A known kind (`argon2i`, `sha256-crypt` …) that this version does not check.
-    Unsupported(&'static str),
+    /// A known kind that is not checked here.
+    Foreign(ForeignHash),
     /// bcrypt, but damaged: wrong length or alphabet.
     Malformed,
     /// argon2id, but damaged, or of another version than 19.
@@ -21,20 +23,41 @@ pub enum HashError {
     Cost(u32),
 }
 
+impl HashError {
+    /// What to do. `renew` is the command that gives the user a new password, such as
+    /// `gatelatch user set-password alice`.
+    pub fn remedy(&self, renew: &str) -> String {
+        let renew = format!("`{renew}`");
+        match self {
+            Self::Unknown => {
+                format!("a password is never written here itself; {renew} writes its hash")
+            }
+            Self::Foreign(ForeignHash { kind, .. }) if kind.starts_with("base64") => {
+                "write what `base64 -d` makes of it".to_owned()
+            }
+            Self::Foreign(_) => format!(
+                "bcrypt and argon2id are accepted, and no hash can be turned into another: {renew} gives the user a new password"
+            ),
+            Self::Malformed | Self::MalformedArgon2 => {
+                format!("copy it again, whole; or {renew} gives the user a new password")
+            }
+            Self::TooMuchWork | Self::Cost(_) => {
+                format!("{renew} gives the user a new password")
+            }
+        }
+    }
+}
+
 impl fmt::Display for HashError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Unknown => f.write_str("not a bcrypt hash; make one with `gatelatch hash`"),
-            Self::Unsupported(kind) => write!(
+            Self::Unknown => f.write_str("not a bcrypt or argon2id hash"),
+            Self::Foreign(ForeignHash { kind, writer }) => write!(
                 f,
-                "a hash of kind `{kind}` is not available in this version; make a bcrypt hash with `gatelatch hash`"
+                "a hash of a kind that is not accepted: {kind}, from {writer}"
             ),
-            Self::Malformed => f.write_str(
-                "a damaged bcrypt hash: 60 characters are expected; make one with `gatelatch hash`",
-            ),
-            Self::MalformedArgon2 => {
-                f.write_str("a damaged argon2id hash; make a bcrypt hash with `gatelatch hash`")
-            }
+            Self::Malformed => f.write_str("a damaged bcrypt hash: 60 characters are expected"),
+            Self::MalformedArgon2 => f.write_str("a damaged argon2id hash"),
             Self::TooMuchWork => write!(
                 f,
                 "an argon2id hash of too much work; {} are accepted",
@@ -42,7 +65,7 @@ impl fmt::Display for HashError {
             ),
             Self::Cost(cost) => write!(
                 f,
-                "a bcrypt cost of {cost}; 4 to 15 are accepted, 12 is a good choice"
+                "a bcrypt hash of cost {cost}; 4 to 15 are accepted, 12 is a good choice"
             ),
         }
     }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::directory::{Directory, User};
 use super::hasher::{Busy, Hasher, PasswordCheck};
 use super::password::{Password, PasswordHash};
+use super::work::Work;
 
 /// Why nobody was logged in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,6 +14,9 @@ pub enum LoginFailure {
     /// The name is unknown, its user is disabled or has no password, or the password is wrong. Which one is not
     /// told apart, not even by time.
     Invalid,
+    /// The same, and the password is longer than bcrypt reads, so that no bcrypt hash has it; programs that cut it would.
+    /// For the log alone: the client is told nothing else.
+    TooLong,
     /// The password was not checked.
     Busy,
 }
@@ -37,10 +41,17 @@ pub async fn authenticate(
         enabled: user.is_some_and(|user| !user.disabled),
         hash,
     };
+    let too_long = password.is_too_long()
+        && !matches!(
+            against.hash.as_ref().map(PasswordHash::work),
+            Some(Work::Argon2id { .. })
+        );
     let accepted = hasher.verify(password, against).await?;
-    user.filter(|_| accepted)
-        .cloned()
-        .ok_or(LoginFailure::Invalid)
+    user.filter(|_| accepted).cloned().ok_or(if too_long {
+        LoginFailure::TooLong
+    } else {
+        LoginFailure::Invalid
+    })
 }
 
 impl From<Busy> for LoginFailure {
@@ -52,7 +63,7 @@ impl From<Busy> for LoginFailure {
 impl fmt::Display for LoginFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Invalid => f.write_str("invalid credentials"),
+            Self::Invalid | Self::TooLong => f.write_str("invalid credentials"),
             Self::Busy => Busy.fmt(f),
         }
     }
@@ -141,6 +152,27 @@ mod tests {
         for name in ["alice", "bob", "disabled", "machine", "nobody", ""] {
             let (subject, costs) = attempt(name, Verdict::Wrong);
             assert_eq!((subject, rounds(&costs)), (None, 1 << 9), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_password_that_bcrypt_cuts_is_known_by_its_length() {
+        let directory = Directory::new([user("alice", Some(4))]);
+        let hasher = Hasher::start(HasherSettings::default()).unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .unwrap();
+        for (length, expected) in [
+            (72, LoginFailure::Invalid),
+            (73, LoginFailure::TooLong),
+            (1000, LoginFailure::TooLong),
+        ] {
+            for name in ["alice", "nobody"] {
+                let password = Password::from("x".repeat(length));
+                let outcome = authenticate(&directory, &hasher, name, password);
+                let failure = runtime.block_on(outcome).err();
+                assert_eq!(failure, Some(expected), "{name} {length}");
+            }
         }
     }
 

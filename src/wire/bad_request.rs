@@ -25,8 +25,8 @@ pub enum BadRequest {
     TargetTooLong,
     /// More fields than `server.limits.headers` (RFC 6585, section 5).
     TooManyFields,
-    /// A standard method in other case, such as `get`.
-    MethodCase,
+    /// This standard method in other case, such as `get`.
+    MethodCase(&'static str),
     /// CONNECT or TRACE.
     MethodNotAllowed,
     /// More than one `Authorization`.
@@ -62,7 +62,7 @@ impl BadRequest {
             | Self::ForeignScheme
             | Self::ForeignAuthority
             | Self::Path(_)
-            | Self::MethodCase
+            | Self::MethodCase(_)
             | Self::SeveralCredentials
             | Self::SeveralApiKeys
             | Self::SeveralDestinations
@@ -89,7 +89,9 @@ impl fmt::Display for BadRequest {
             Self::Path(error) => return error.fmt(f),
             Self::TargetTooLong => "the request target is too long",
             Self::TooManyFields => "the request has too many header fields",
-            Self::MethodCase => "methods are case-sensitive",
+            Self::MethodCase(standard) => {
+                return write!(f, "methods are case-sensitive; did you mean `{standard}`?");
+            }
             Self::MethodNotAllowed => "the method is not allowed",
             Self::SeveralCredentials => "the request has more than one `Authorization`",
             Self::SeveralApiKeys => "the request has an `X-Api-Key` and another credential",

@@ -101,7 +101,7 @@ pub(super) fn check_method(method: &Method) -> Result<(), BadRequest> {
         .iter()
         .find(|standard| standard.eq_ignore_ascii_case(name))
     {
-        Some(standard) if *standard != name => Err(BadRequest::MethodCase),
+        Some(standard) if *standard != name => Err(BadRequest::MethodCase(standard)),
         Some(_) | None => Ok(()),
     }
 }

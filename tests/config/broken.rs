@@ -3,9 +3,11 @@
 //! `UPDATE_EXPECT=1 cargo test --test config` writes what is said now.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
-use gatelatch::config::{Code, LINTS, Problem};
+use gatelatch::config::{Code, LINTS, Problem, examine};
 use rcgen::{CertifiedKey, KeyPair};
 
 use super::{Case, repository, schema};
@@ -121,6 +123,63 @@ fn messages_are_as_written() {
 }
 
 #[test]
+fn files_that_everybody_can_read_are_named() {
+    let gateway = "auth: { token: { secret: '${SECRET}' } }\nservices: { app: { upstream: 'http://127.0.0.1:9', \
+        rules: [{ path: /**, allow: authenticated }] } }\n";
+    let case = Case::of(gateway, "users: { alice: {} }").file(".env", "A=1\n");
+    let examined = |case: &Case, mode: u32| {
+        for name in ["users.yaml", ".env"] {
+            let path = case.directory.path().join(name);
+            std::fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
+        }
+        let warnings = case.load_by(examine).unwrap().warnings;
+        warnings
+            .iter()
+            .map(|one| case.without_directory(&one.to_string()))
+            .collect::<Vec<_>>()
+    };
+    let said = ["users.yaml", ".env"].map(|name| {
+        let holds = if name == ".env" { "secrets" } else { "password hashes" };
+        format!(
+            "every user of this machine can read `{name}` (mode 0644), which holds {holds} (`chmod o= {name}`)"
+        )
+    });
+    let mut warnings = examined(&case, 0o644);
+    warnings.sort_by_key(|text| text.contains(".env"));
+    assert_eq!(warnings, said);
+    assert!(
+        case.load().unwrap().warnings.is_empty(),
+        "only `check` looks"
+    );
+    assert!(examined(&case, 0o640).is_empty());
+    let silent = case.file(
+        "gateway.yaml",
+        format!("allow_lints: [world-readable]\n{gateway}"),
+    );
+    assert!(examined(&silent, 0o644).is_empty());
+    assert!(silent.load().unwrap().warnings.is_empty());
+}
+
+/// What cannot be read may set every variable.
+#[test]
+fn a_dotenv_that_cannot_be_read_is_the_only_error() {
+    let gateway = "auth: { token: { secret: '${GATELATCH_SECRET}' } }\n\
+        services: { app: { upstream: 'http://127.0.0.1:9', rules: [] } }\n";
+    let case = Case::of(gateway, "users: {}").file(".env", b"GATELATCH_SECRET=\xff\n");
+    let problems = case.load().expect_err("no secret");
+    let errors: Vec<_> = problems
+        .as_slice()
+        .iter()
+        .filter(|one| one.code != Code::NoRules)
+        .collect();
+    assert_eq!(errors.len(), 1, "{problems}");
+    assert_eq!(
+        errors[0].message.rsplit('/').next().unwrap(),
+        ".env`: not UTF-8 (line 1)"
+    );
+}
+
+#[test]
 fn warnings_are_as_written() {
     let files = data_files("warned");
     assert!(files.len() > 5);
@@ -167,6 +226,8 @@ fn every_lint_is_pinned_and_can_be_silenced() {
     let silent: Vec<_> = LINTS
         .iter()
         .filter(|(code, _)| !said.contains(code.as_str()))
+        // of the machine's files, not of what they say
+        .filter(|(code, _)| *code != Code::WorldReadable)
         .collect();
     assert!(silent.is_empty(), "never said in `warned`: {silent:?}");
 }

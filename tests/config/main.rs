@@ -59,6 +59,13 @@ impl Case {
     }
 
     fn load(&self) -> Result<Loaded, Problems> {
+        self.load_by(load)
+    }
+
+    fn load_by(
+        &self,
+        load: fn(&LoadRequest) -> Result<Loaded, Problems>,
+    ) -> Result<Loaded, Problems> {
         load(&LoadRequest {
             path: self.directory.path().join("gateway.yaml"),
             environment: self.environment.clone(),

@@ -108,7 +108,8 @@ fn run(page: &Page) -> Vec<String> {
 }
 
 fn execute(folder: &Path, script: &str, ports: &str) {
-    fs::write(folder.join("page.sh"), script).unwrap();
+    // who writes a users file or a `.env` keeps it from others
+    fs::write(folder.join("page.sh"), format!("umask 077\n{script}")).unwrap();
     let mut search = vec![folder.join("bin")];
     let python = std::env::var_os("GATELATCH_TEST_PYTHON").map(PathBuf::from);
     search.extend(python.and_then(|python| python.parent().map(Path::to_owned)));

@@ -306,6 +306,38 @@ fn a_document_comes_from_a_url() {
         import.contains(&format!("upstream: \"http://{}\"", upstream.address)),
         "{import}"
     );
+    for line in [
+        "    openapi: { path: \"/openapi.json\" }\n",
+        "{ path: \"/openapi.json\", methods: [GET], allow: anyone }",
+        "{ path: \"/docs\", methods: [GET], allow: anyone }",
+    ] {
+        assert!(import.contains(line), "`{line}` is missing in\n{import}");
+    }
+    // the proposal is held against the document that it comes from
+    let secret = "GATELATCH_SECRET=0123456789abcdef0123456789abcdef\n";
+    std::fs::write(folder.path().join(".env"), secret).unwrap();
+    let import = text(&gatelatch(folder.path(), &["import", "--openapi", &url]).stdout);
+    assert!(
+        import.contains("  token: { secret: \"${GATELATCH_SECRET}\" }\n"),
+        "{import}"
+    );
+    std::fs::write(folder.path().join("imported.yaml"), &import).unwrap();
+    let arguments = [
+        "audit",
+        "--openapi",
+        &url,
+        "--deny",
+        "unused",
+        "--config",
+        "imported.yaml",
+    ];
+    let audit = gatelatch(folder.path(), &arguments);
+    assert!(
+        audit.status.success(),
+        "{}{}",
+        text(&audit.stdout),
+        text(&audit.stderr)
+    );
     let secure = gatelatch(
         folder.path(),
         &["audit", "--openapi", &url.replace("http:", "https:")],
@@ -371,7 +403,7 @@ fn an_imported_skeleton_loads_and_covers_the_document() {
     for line in [
         "  town-library:\n    upstream: \"http://127.0.0.1:9000\"\n",
         "      # catalogue\n",
-        "      - { path: \"/v1/books\", methods: [GET], allow: anyone }  # listBooks\n",
+        "      - { path: \"/v1/books\", methods: [GET], allow: anyone }  # Books by title\n",
         "      - { path: \"/v1/books\", methods: [POST], allow: { roles: [\"books:write\"] } }  # addBook\n",
         "      - { path: \"/v1/books/{isbn}\", methods: [DELETE], allow: authenticated }  # removeBook\n",
         "      - { path: \"/v1/books/{isbn}/*\", methods: [GET], allow: anyone }  # readCover\n",
@@ -446,6 +478,8 @@ fn fastapis_own_document_is_audited_and_imported() {
         "  \"jobs\":\n",
         "{ path: \"/jobs\", methods: [POST], allow: authenticated }",
         "{ path: \"/public/hello\", methods: [GET], allow: authenticated }",
+        "  # Post Job\n",
+        "# auth: { token: { secret: \"${GATELATCH_SECRET}\" } }\n\nservices:",
     ] {
         assert!(
             skeleton.contains(line),

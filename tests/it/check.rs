@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt as _;
 
 use serde_json::Value;
 
@@ -25,6 +26,8 @@ services:
         "users: { alice: { roles: [admin] } }\n",
     )
     .unwrap();
+    let own = fs::Permissions::from_mode(0o600);
+    fs::set_permissions(folder.path().join("users.yaml"), own).unwrap();
     fs::write(
         folder.path().join("secret"),
         "qO2vWm1sT8rXy3uZ5kLc7bNd9fGh4jPe\n",
@@ -95,7 +98,7 @@ fn all_problems_of_both_files_are_shown_at_once() {
         "gateway.yaml:5:5",
         "gateway.yaml:8:",
         "users.yaml:1:19",
-        "gateway.yaml is not valid: 3 errors\n",
+        "gateway.yaml and users.yaml are not valid: 3 errors\n",
     ] {
         assert!(said.contains(part), "`{part}` is missing in {said}");
     }
@@ -155,6 +158,7 @@ fn a_probe_finds_servers_that_do_not_answer() {
         "warning[unreachable-upstream]: the server `{gone}` of the service `app` does not answer: "
     );
     assert!(said.starts_with(&warning), "{said}");
+    assert!(said.contains("--> gateway.yaml:4:15\n"), "{said}");
     assert!(!said.contains(&there.to_string()), "{said}");
     assert!(
         text(&probed.stdout).ends_with(", 1 of 2 servers answering\n"),

@@ -403,6 +403,39 @@ fn what_does_not_load_is_exit_code_2() {
 }
 
 /// Denials that are only reported keep nobody out.
+/// When a test fails is when one wants to know what a change opens.
+#[test]
+fn tests_that_do_not_hold_are_named_and_stand_in_nobodys_way() {
+    let tests = "tests: [ { request: POST /jobs, as: carl, expect: forbidden, name: candidates do not post } ]";
+    let old = format!("{OLD}{tests}\n");
+    let new = old.replace("[recruiter]", "[recruiter, candidate]");
+    let files = [
+        ("gateway.yaml", &*old),
+        ("new.yaml", &new),
+        ("users.yaml", USERS),
+    ];
+    let folder = folder(&files);
+    let output = gatelatch(folder.path(), &["diff", "gateway.yaml", "new.yaml"]);
+    assert_eq!(output.status.code(), Some(1), "it opens");
+    assert!(
+        text(&output.stdout).contains("OPENS  jobs: POST /jobs"),
+        "{output:?}"
+    );
+    assert_eq!(
+        text(&output.stderr),
+        "note: 1 test of new.yaml does not hold, so that the gateway would refuse it; `gatelatch test` says why:\n  candidates do not post\n"
+    );
+    for command in [["routes"].as_slice(), &["explain", "POST", "/jobs"]] {
+        let arguments = [command, &["--config", "new.yaml"]].concat();
+        let output = gatelatch(folder.path(), &arguments);
+        assert!(!output.stdout.is_empty(), "{output:?}");
+        assert!(
+            text(&output.stderr).contains("candidates do not post"),
+            "{output:?}"
+        );
+    }
+}
+
 #[test]
 fn a_rule_that_is_only_reported_opens() {
     let config = |rule: &str, service: &str| {

@@ -234,7 +234,7 @@ fn callers_are_described_in_several_ways() {
         (
             &["get", "/jobs"],
             5,
-            "refused with 400: methods are case-sensitive",
+            "refused with 400: methods are case-sensitive; did you mean `GET`?",
         ),
         (
             &["TRACE", "/jobs"],
@@ -530,5 +530,10 @@ fn a_running_gateway_says_what_a_rule_has_decided() {
     assert!(
         String::from_utf8_lossy(&output.stderr).contains("no running gateway answers"),
         "{output:?}"
+    );
+    let decided = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(
+        decided.contains("`jobs`"),
+        "the files decide all the same: {decided}"
     );
 }

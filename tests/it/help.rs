@@ -134,3 +134,23 @@ fn a_closed_pipe_is_no_error_of_help_or_scripts() {
         assert_ne!(ended.status.code(), Some(101), "{command:?} panicked");
     }
 }
+
+#[test]
+fn the_nearest_command_is_proposed() {
+    let folder = tempfile::tempdir().unwrap();
+    for (written, meant) in [
+        ("chek", "check"),
+        ("exlpain", "explain"),
+        ("rotues", "routes"),
+        ("initt", "init"),
+    ] {
+        let output = gatelatch(folder.path(), &[written]);
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{said}");
+        assert!(said.contains(&format!("'{meant}'")), "{said}");
+        assert!(
+            said.contains("a similar subcommand exists"),
+            "one is proposed: {said}"
+        );
+    }
+}

@@ -97,11 +97,19 @@ note: `GET /jobs` covers the path, but not the method
         out.starts_with("1 test, 1 not as expected\n1 of 3 rules touched by a test\n"),
         "{out}"
     );
-    for arguments in [&["check"][..], &["explain", "GET", "/jobs"]] {
+    // what only looks at the configuration says so, and looks
+    for (arguments, code, said) in [
+        (&["check"][..], 1, "error[failed-test]"),
+        (
+            &["explain", "GET", "/jobs"],
+            3,
+            "note: 1 test of gateway.yaml does not hold",
+        ),
+    ] {
         let output = gatelatch(folder.path(), arguments);
-        assert_eq!(output.status.code(), Some(1), "{arguments:?}");
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}");
         assert!(
-            text(&output.stderr).contains("error[failed-test]"),
+            text(&output.stderr).contains(said),
             "{arguments:?}: {}",
             text(&output.stderr)
         );

@@ -84,7 +84,11 @@ fn users_come_and_go_and_everything_else_stays() {
     );
     assert_eq!(
         (out.as_str(), err.as_str()),
-        ("", "added user `carl` in users.yaml\n")
+        (
+            "",
+            "added user `carl` in users.yaml\n\
+             note: no rule asks for the role `user`; `gatelatch routes` shows those that they ask for\n"
+        )
     );
     let text = users(at);
     let hash = text
@@ -438,9 +442,9 @@ fn users_of_an_htpasswd_file_are_taken_over_and_none_is_overwritten() {
     let folder = folder();
     fs::write(folder.path().join("htpasswd"), HTPASSWD).unwrap();
     let refused = "\
-htpasswd:4: user `dora`: a hash of kind `apr1` is not available in this version; make a bcrypt hash with `gatelatch hash`
-htpasswd:5: user `emil`: not a bcrypt hash; make one with `gatelatch hash`
-htpasswd:6: user `fred`: a hash of kind `sha1` is not available in this version; make a bcrypt hash with `gatelatch hash`
+htpasswd:4: user `dora`: a hash of a kind that is not accepted: apr1, from htpasswd without `-B`; bcrypt and argon2id are accepted, and no hash can be turned into another: `gatelatch user add dora` gives the user a new password
+htpasswd:5: user `emil`: a hash of a kind that is not accepted: DES, from crypt(3) and `htpasswd -d`; bcrypt and argon2id are accepted, and no hash can be turned into another: `gatelatch user add emil` gives the user a new password
+htpasswd:6: user `fred`: a hash of a kind that is not accepted: SHA-1 without a salt, from `htpasswd -s` and OpenLDAP; bcrypt and argon2id are accepted, and no hash can be turned into another: `gatelatch user add fred` gives the user a new password
 htpasswd:7: user `bob` is on the list already and stays as it is
 htpasswd:9: user `carl` stands here twice
 htpasswd:10: not a line `NAME:HASH`
@@ -461,7 +465,12 @@ htpasswd:10: not a line `NAME:HASH`
     );
     assert_eq!(
         (out.as_str(), err),
-        ("", format!("{refused}added 2 users to users.yaml\n"))
+        (
+            "",
+            format!(
+                "{refused}note: no rule asks for the role `staff`; `gatelatch routes` shows those that they ask for\nadded 2 users to users.yaml, left 6 lines out\n"
+            )
+        )
     );
     let written = users(folder.path());
     assert!(
@@ -476,6 +485,70 @@ htpasswd:10: not a line `NAME:HASH`
     let list: Value = serde_json::from_str(&list).unwrap();
     assert!(list.to_string().contains("staff"), "{list}");
     let (_, again) = run(folder.path(), &["user", "import", "htpasswd", "--skip"], "");
-    assert!(again.ends_with("added 0 users to users.yaml\n"), "{again}");
+    assert!(
+        again.ends_with("added 0 users to users.yaml, left 8 lines out\n"),
+        "{again}"
+    );
     assert_eq!(users(folder.path()), written);
+}
+
+#[test]
+fn a_line_that_cannot_be_taken_is_left_out_of_standard_input_too() {
+    let folder = folder();
+    let hash = "$2y$05$Ek8YDPhVmbUhO7xNJ4hPJOZjKSI8YiQ6ZFfAfgCbV8B7sOTRmCOX2";
+    let input = format!("\u{feff}carl:{hash}\r\nRita Roe:{hash}\ndora:{{BLF-CRYPT}}{hash}\n");
+    let named = "standard input:2: `Rita Roe` is not a user name: visible characters without spaces, at most 255 bytes\n";
+    let said = fail(folder.path(), &["user", "import", "-"], &input);
+    assert!(said.starts_with(named), "{said}");
+    assert_eq!(users(folder.path()), USERS);
+    let (_, said) = run(folder.path(), &["user", "import", "-", "--skip"], &input);
+    assert_eq!(
+        said,
+        format!("{named}added 2 users to users.yaml, left 1 line out\n")
+    );
+    let written = users(folder.path());
+    assert_eq!(written.matches(hash).count(), 2, "{written}");
+    assert!(!written.contains("BLF"), "without the wrapper: {written}");
+}
+
+#[test]
+fn each_import_names_the_other_one() {
+    let folder = folder();
+    let at = folder.path();
+    fs::write(at.join("openapi.json"), "{\n  \"openapi\": \"3.1.0\" }").unwrap();
+    fs::write(at.join("openapi.yaml"), "openapi: 3.1.0\npaths: {}\n").unwrap();
+    for document in ["openapi.json", "openapi.yaml"] {
+        let said = fail(at, &["user", "import", document], "");
+        let other = format!("`gatelatch import --openapi {document}`");
+        assert!(said.contains(&other), "{said}");
+    }
+    let said = fail(at, &["user", "import", "users.yaml"], "");
+    assert!(said.contains("is a users file already"), "{said}");
+    fs::write(at.join("htpasswd"), HTPASSWD).unwrap();
+    let said = fail(at, &["import", "--openapi", "htpasswd"], "");
+    assert!(
+        said.contains("`gatelatch user import htpasswd` adds its users"),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_role_that_no_rule_names_and_a_short_password_are_warned_of() {
+    let folder = folder();
+    let add = [
+        "user",
+        "add",
+        "hans",
+        "--roles",
+        "admni,admin",
+        "--cost",
+        "4",
+    ];
+    let (_, said) = run(folder.path(), &add, "secret");
+    assert_eq!(
+        said,
+        "warning: the password has 6 characters; NIST SP 800-63B asks for at least 8\n\
+         added user `hans` in users.yaml\n\
+         note: no rule asks for the role `admni`; did you mean `admin`?\n"
+    );
 }

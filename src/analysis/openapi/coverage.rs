@@ -83,13 +83,14 @@ impl AuditFinding {
 
 /// Compares a document with the rules of the service of this index. `prefix`: where the document's paths are mounted,
 /// instead of what the document and `strip_path` imply. `host`: for services that share hosts; by default the first
-/// host of the service.
+/// host of the service. `documents`: where the service has the document, which rules cover that no operation names; so
+/// do those of the pages beside it.
 pub fn audit(
     view: &ConfigurationView<'_>,
     service: usize,
     document: &OpenApiDocument,
     prefix: Option<&PathTemplate>,
-    host: Option<&str>,
+    (host, documents): (Option<&str>, &[PathTemplate]),
 ) -> ApiAudit {
     let unused = UnusedNames::new(&view.texts());
     let host = host.map_or_else(|| host_of(&view.services[service], &unused), str::to_owned);
@@ -106,6 +107,12 @@ pub fn audit(
             let covered = looker.look(index, operation, path, document.speaks_of_security);
             used.extend(covered.rules());
             operations.push(covered);
+        }
+    }
+    for page in documents.iter().flat_map(PathTemplate::pages) {
+        let decider = looker.decider(&Method::GET, &looker.plain(&page));
+        if let OperationDecider::Rule(rule) = decider {
+            used.insert(rule);
         }
     }
     let rules = (0..)

@@ -34,6 +34,8 @@ pub struct ApiOperation {
     pub prefixes: Vec<PathTemplate>,
     /// `operationId`, or the summary.
     pub name: Option<String>,
+    /// The summary, for people; else the name.
+    pub summary: Option<String>,
     /// `tags`.
     pub tags: Vec<String>,
     /// Who may call it, the document's default applied.
@@ -316,6 +318,7 @@ impl Reader<'_> {
             template: template.clone(),
             prefixes,
             name: text("operationId").or_else(|| text("summary")),
+            summary: text("summary").or_else(|| text("operationId")),
             tags: tags.filter_map(Value::as_str).map(str::to_owned).collect(),
             security,
         });

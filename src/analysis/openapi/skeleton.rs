@@ -18,6 +18,10 @@ pub struct SkeletonSettings<'a> {
     pub service: Option<&'a str>,
     /// The address of the service.
     pub upstream: &'a str,
+    /// Where the service itself has the document, where that is known. FastAPI has its pages beside it.
+    pub document: Option<&'a PathTemplate>,
+    /// Whether `GATELATCH_SECRET` is there to be used.
+    pub secret: bool,
     /// Where the document's paths are mounted, instead of at its servers' paths.
     pub prefix: Option<&'a PathTemplate>,
 }
@@ -32,13 +36,7 @@ pub fn skeleton(document: &OpenApiDocument, settings: &SkeletonSettings<'_>) -> 
         comment(document.title.as_deref().unwrap_or("a service")),
         comment(settings.source),
     );
-    text += "auth:\n";
-    if rules.own_path != "/auth" {
-        text += "  # the service has paths of its own under /auth\n";
-    }
-    text += &format!("  path: {}\n", rules.own_path);
-    text += "  # without a secret, tokens end with the process: make one with `openssl rand -base64 48`\n";
-    text += "  # token: { secret: \"${GATELATCH_SECRET}\" }\n\n";
+    text += &auth(&rules.own_path, settings.secret);
     text += &format!(
         "services:\n  {}:\n    upstream: {}\n",
         service_name(document, settings),
@@ -47,13 +45,39 @@ pub fn skeleton(document: &OpenApiDocument, settings: &SkeletonSettings<'_>) -> 
     if !document.speaks_of_security {
         text += "    # The document says nothing about security: everybody who is signed in is let in, to begin with.\n";
     }
-    if rules.entries.is_empty() {
+    if let Some(document) = settings.document {
+        text += "    # the document is served with what the rules ask, and the pages that read it are open\n";
+        text += &format!(
+            "    openapi: {{ path: {} }}\n",
+            quoted(&document.to_string())
+        );
+    }
+    if rules.entries.is_empty() && settings.document.is_none() {
         return text + "    rules: []\n" + &rules.notes(document);
     }
     text +=
         "    # The order of the rules never matters. What no rule covers is refused.\n    rules:\n";
+    text += &rules.pages(settings.document);
     text += &rules.lines();
     text + &rules.notes(document)
+}
+
+/// What the block says that is not the default.
+fn auth(own_path: &str, secret: bool) -> String {
+    let path = match own_path {
+        "/auth" => String::new(),
+        path => format!("  # the service has paths of its own under /auth\n  path: {path}\n"),
+    };
+    let token = "token: { secret: \"${GATELATCH_SECRET}\" }";
+    if secret {
+        return format!("auth:\n{path}  {token}\n\n");
+    }
+    let note = "# without a secret, tokens end with the process: make one with `openssl rand -base64 48`\n";
+    if path.is_empty() {
+        format!("{note}# auth: {{ {token} }}\n\n")
+    } else {
+        format!("auth:\n{path}  {note}  # {token}\n\n")
+    }
 }
 
 struct Rules<'d> {
@@ -121,6 +145,20 @@ impl<'d> Rules<'d> {
         });
     }
 
+    /// Rules for the document and the pages that read it, unless operations have their paths.
+    fn pages(&self, document: Option<&PathTemplate>) -> String {
+        let pages = document.into_iter().flat_map(PathTemplate::pages);
+        let free = pages.filter(|page| {
+            let shape = shape(page);
+            !self.entries.iter().any(|entry| entry.pattern == shape)
+        });
+        let rule = |page: PathTemplate| {
+            let path = quoted(&pattern(&page));
+            format!("      - {{ path: {path}, methods: [GET], allow: anyone }}\n")
+        };
+        free.map(rule).collect()
+    }
+
     fn lines(&self) -> String {
         let mut lines = String::new();
         let mut tag = None;
@@ -169,7 +207,7 @@ impl Entry<'_> {
             remark,
         } = self;
         let said = operation
-            .name
+            .summary
             .iter()
             .chain(remark)
             .map(|text| comment(text))

@@ -31,6 +31,28 @@ impl PathTemplate {
         })
     }
 
+    /// The document of this path and the pages of FastAPI that read it, which lie beside it.
+    pub fn pages(&self) -> Vec<Self> {
+        let folder = self
+            .pieces
+            .split_last()
+            .map_or(&[][..], |(_, folder)| folder);
+        let page = |names: &[&str]| Self {
+            pieces: folder
+                .iter()
+                .cloned()
+                .chain(
+                    names
+                        .iter()
+                        .map(|name| TemplateSegment::Literal((*name).to_owned())),
+                )
+                .collect(),
+        };
+        let pages: [&[&str]; 3] = [&["docs"], &["docs", "oauth2-redirect"], &["redoc"]];
+        std::iter::once(self.clone())
+            .chain(pages.map(page))
+            .collect()
+    }
     /// The template below another one.
     #[must_use]
     pub fn below(&self, prefix: &Self) -> Self {

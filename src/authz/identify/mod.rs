@@ -243,7 +243,9 @@ fn find_user<'d>(
 fn refused(refusal: UserRefusal) -> CredentialError {
     match refusal {
         // services would take another issuer's `alice` for ours
-        UserRefusal::Impostor => CredentialError::Token(TokenError::Subject),
+        UserRefusal::Impostor | UserRefusal::LookAlike => {
+            CredentialError::Token(TokenError::Subject)
+        }
         UserRefusal::Disabled => CredentialError::UserDisabled,
         UserRefusal::TooOld => CredentialError::TooOld,
     }

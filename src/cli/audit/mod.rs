@@ -9,13 +9,14 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
 use clap::ValueEnum;
+use http::Uri;
 
 use self::report::{AuditReport, Deny};
 use super::printing::print;
 use super::view::{self, AtWork};
 use super::{fetch, load};
-use crate::analysis::openapi::{self, OpenApiDocument, PathTemplate};
-use crate::config::Config;
+use crate::analysis::openapi::{self, OpenApiDocument, PathTemplate, TemplateSegment};
+use crate::config::{Config, Service};
 use crate::wire::Host;
 
 /// Hold an API's OpenAPI document against the rules
@@ -77,7 +78,7 @@ enum Format {
 /// # Errors
 /// Where the configuration or the document cannot be read, or names no such service.
 pub(super) fn run(args: &AuditArgs, path: &Path) -> anyhow::Result<ExitCode> {
-    let config = load::load(path)?.config;
+    let config = load::load_to_look(path)?;
     let index = service(&config, args.source.service.as_deref())?;
     let document = document(&args.source.openapi)?;
     let host = args
@@ -85,6 +86,7 @@ pub(super) fn run(args: &AuditArgs, path: &Path) -> anyhow::Result<ExitCode> {
         .as_deref()
         .map(|host| Host::parse(host).with_context(|| format!("`{host}` is no host")));
     let host = host.transpose()?;
+    let documents = documents(&config.services[index], &args.source.openapi);
     let at_work = AtWork::of(&config);
     let view = view::configuration(&config, &at_work, |service| &service.name);
     let audit = openapi::audit(
@@ -92,7 +94,7 @@ pub(super) fn run(args: &AuditArgs, path: &Path) -> anyhow::Result<ExitCode> {
         index,
         &document,
         args.source.prefix.as_ref(),
-        host.as_ref().map(Host::name),
+        (host.as_ref().map(Host::name), &documents),
     );
     let (service, policy) = (&config.services[index], view.services[index].policy);
     let report = AuditReport {
@@ -114,10 +116,44 @@ pub(super) fn run(args: &AuditArgs, path: &Path) -> anyhow::Result<ExitCode> {
     })
 }
 
+/// Where clients find the document: where `openapi.path` says, where the URL has it, and where FastAPI does.
+fn documents(service: &Service, source: &str) -> Vec<PathTemplate> {
+    let segments = service.mount.segments();
+    let mount = PathTemplate {
+        pieces: segments
+            .map(|text| TemplateSegment::Literal(text.to_owned()))
+            .collect(),
+    };
+    let written = service.document.as_deref().and_then(PathTemplate::read);
+    let inside = [path_of(source), PathTemplate::read("/openapi.json")];
+    let inside = inside.into_iter().flatten();
+    let below = |path: PathTemplate| [path.below(&mount), path];
+    written.into_iter().chain(inside.flat_map(below)).collect()
+}
+
+/// The path of the URL that a document is read from.
+pub(super) fn path_of(source: &str) -> Option<PathTemplate> {
+    let url: Uri = fetch::is_url(source)
+        .then(|| source.parse().ok())
+        .flatten()?;
+    PathTemplate::read(url.path())
+}
+
 /// The document at a place.
 pub(super) fn document(source: &str) -> anyhow::Result<OpenApiDocument> {
     let value = fetch::document(source)?;
+    if value.as_str().is_some_and(is_htpasswd) {
+        bail!(
+            "`{source}` is no OpenAPI document, but looks like an htpasswd file: `gatelatch user import {source}` adds its users"
+        );
+    }
     OpenApiDocument::read(&value).with_context(|| format!("cannot read `{source}`"))
+}
+
+/// Lines `NAME:HASH`, which are one text to YAML.
+fn is_htpasswd(text: &str) -> bool {
+    let hash = text.split_once(':').map(|(_, hash)| hash);
+    hash.is_some_and(|hash| hash.starts_with(['$', '{']) || hash.len() == 13)
 }
 
 fn prefix(text: &str) -> Result<PathTemplate, String> {

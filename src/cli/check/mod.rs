@@ -2,6 +2,7 @@
 
 mod probe;
 
+use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
@@ -15,7 +16,9 @@ use super::format::Format;
 use super::load_request;
 use super::printing::counted;
 use super::terminal::{self, FAINT, Progress};
-use crate::config::{self, Code, Config, LINTS, Loaded, Problem, Problems, Style, load};
+use crate::config::{
+    self, Code, Config, LINTS, Loaded, Place, Problem, Problems, Severity, Style, examine,
+};
 
 /// Say what is wrong with the configuration, and what looks wrong
 ///
@@ -65,7 +68,7 @@ pub fn run(args: &CheckArgs, config: &Path) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let progress = Progress::start(&format!("checking {}", config.display()));
-    let mut result = load(&load_request(config));
+    let mut result = examine(&load_request(config));
     let probe = match &mut result {
         Ok(loaded) if args.probe => {
             progress.stage("connecting to the servers");
@@ -101,9 +104,14 @@ type Outcome = Result<Loaded, Problems>;
 /// 0 where the configuration may be used, else 1.
 fn verdict(args: &CheckArgs, result: &Outcome) -> u8 {
     match result {
-        Ok(loaded) => {
-            u8::from(args.deny == Some(DenyWarnings::Warnings) && !loaded.warnings.is_empty())
-        }
+        // who can read the files is about this machine, and the pipeline's is another one
+        Ok(loaded) => u8::from(
+            args.deny == Some(DenyWarnings::Warnings)
+                && loaded
+                    .warnings
+                    .iter()
+                    .any(|one| one.code != Code::WorldReadable),
+        ),
         Err(_) => 1,
     }
 }
@@ -153,14 +161,32 @@ fn as_text(
             } else {
                 format!(", {}", counted(warnings, "warning"))
             };
+            let (files, are) = faulty(problems, checked.0);
             writeln!(
                 err,
-                "{path} is not valid: {}{warnings}",
+                "{files} {are} not valid: {}{warnings}",
                 counted(problems.errors(), "error")
             )?;
         }
     }
     Ok(verdict)
+}
+
+/// The files that hold the errors, and their verb; the configuration where an error has no place.
+fn faulty(problems: &Problems, config: &Path) -> (String, &'static str) {
+    let errors = problems.as_slice().iter();
+    let errors = errors.filter(|problem| problem.severity == Severity::Error);
+    let files: BTreeSet<&Path> = errors
+        .map(|problem| problem.place.as_ref().map_or(config, Place::file))
+        .collect();
+    let files: Vec<String> = files
+        .iter()
+        .map(|file| file.display().to_string())
+        .collect();
+    (
+        files.join(" and "),
+        if files.len() > 1 { "are" } else { "is" },
+    )
 }
 
 fn as_json(
@@ -247,16 +273,20 @@ mod tests {
 
     /// What is printed for a configuration of this text: exit code, standard output, standard error.
     fn check(text: &str, args: &CheckArgs) -> (u8, String, String) {
+        check_files(text, "users: { alice: {} }", args)
+    }
+
+    fn check_files(text: &str, users: &str, args: &CheckArgs) -> (u8, String, String) {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("gateway.yaml");
         std::fs::write(&path, text).unwrap();
-        std::fs::write(directory.path().join("users.yaml"), "users: { alice: {} }").unwrap();
+        std::fs::write(directory.path().join("users.yaml"), users).unwrap();
         let mut request = load_request(&path);
         request.environment.insert(
             "SECRET".to_owned(),
             "0123456789abcdef0123456789abcdef".to_owned(),
         );
-        let result = load(&request);
+        let result = config::load(&request);
         let (mut out, mut err) = (Vec::new(), anstream::StripStream::new(Vec::new()));
         let code = match args.format {
             Format::Text => as_text(
@@ -317,9 +347,34 @@ mod tests {
         let (code, out, err) = check("servces: {}", &args(None, Format::Text));
         assert_eq!((code, out.as_str()), (1, ""));
         assert!(
-            err.ends_with("gateway.yaml is not valid: 2 errors, 1 warning\n"),
+            err.ends_with("/gateway.yaml is not valid: 2 errors, 1 warning\n"),
             "{err}"
         );
+    }
+
+    #[test]
+    fn the_file_that_is_not_valid_is_named() {
+        let args = args(None, Format::Text);
+        for (gateway, users, end) in [
+            (
+                GOOD,
+                "users: { a: { x: 1 } }",
+                "/users.yaml is not valid: 1 error\n",
+            ),
+            (
+                "services: {}",
+                "users: {}",
+                "/gateway.yaml is not valid: 1 error, 1 warning\n",
+            ),
+            (
+                "services: {}",
+                "user: {}",
+                "/users.yaml are not valid: 3 errors, 1 warning\n",
+            ),
+        ] {
+            let (_, _, err) = check_files(gateway, users, &args);
+            assert!(err.ends_with(end), "{err}");
+        }
     }
 
     #[test]

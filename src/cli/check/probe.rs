@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use tokio::task::{JoinSet, LocalSet};
 
-use crate::config::{Code, Issuer, KeySource, Loaded, Problem, Service, Severity};
+use crate::config::{self, Code, Issuer, KeySource, Loaded, Place, Problem, Service, Severity};
 use crate::jwks::{self, KeyLocation};
 use crate::net::TlsSettings;
 use crate::session::{self, StateSettings};
@@ -66,6 +66,7 @@ enum Target {
     Server {
         service: String,
         origin: Origin,
+        place: Option<Place>,
         tls: Option<Arc<TlsSettings>>,
     },
     Issuer {
@@ -77,12 +78,25 @@ enum Target {
 }
 
 fn servers(service: &Service) -> impl Iterator<Item = Target> {
-    let server = |origin: &Origin| Target::Server {
+    let server = |(index, origin): (usize, &Origin)| Target::Server {
         service: service.name.clone(),
         origin: origin.clone(),
+        place: service.servers.get(index).map(place),
         tls: service.upstream.tls.clone(),
     };
-    service.upstream.servers.iter().map(server)
+    service.upstream.servers.iter().enumerate().map(server)
+}
+
+/// The line itself is not shown: what a load saw of it is gone.
+fn place(origin: &config::Origin) -> Place {
+    Place {
+        file: origin.file.clone(),
+        line: origin.line,
+        column: origin.column,
+        end_line: origin.line,
+        end_column: origin.column,
+        excerpt: None,
+    }
 }
 
 fn published(issuer: &Issuer) -> Option<Target> {
@@ -128,11 +142,15 @@ impl Target {
     }
 
     fn unreachable(&self, error: &str) -> Problem {
-        let (code, message, help) = match self {
+        let (code, place, message, help) = match self {
             Self::Server {
-                service, origin, ..
+                service,
+                origin,
+                place,
+                ..
             } => (
                 Code::UnreachableUpstream,
+                place.clone(),
                 format!(
                     "the server `{origin}` of the service `{service}` does not answer: {error}"
                 ),
@@ -145,6 +163,7 @@ impl Target {
             ),
             Self::Issuer { name, .. } => (
                 Code::UnreachableKeys,
+                None,
                 format!("the keys of the issuer `{name}` cannot be had: {error}"),
                 "until they can, its tokens are refused; correct its entry in `auth.trusted_issuers`, or name the keys with `jwks`",
             ),
@@ -153,7 +172,7 @@ impl Target {
             code,
             severity: Severity::Warning,
             message,
-            place: None,
+            place,
             help: Some(help.to_owned()),
             notes: Vec::new(),
         }

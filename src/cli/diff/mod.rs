@@ -28,8 +28,8 @@ use crate::config::{Config, Service};
 ///
 /// Worked out from the rules, the services and the users of both, not from samples: a configuration that opens nothing is
 /// said to open nothing. The files that each configuration names count too: users, secrets, `.env`. A change that lets
-/// somebody reach what was out of reach before stands first. Exit code 1 where there is such a change, else 0; 2 where a
-/// configuration does not load.
+/// somebody reach what was out of reach before stands first. Tests that do not hold are named on standard error, and change
+/// nothing here. Exit code 1 where something opens, else 0; 2 where a configuration does not load.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   gatelatch diff gateway.yaml gateway.new.yaml
@@ -64,7 +64,7 @@ enum Format {
 /// Where the output cannot be written. A configuration that does not load is shown, and ends with exit code 2.
 pub(super) fn run(args: &DiffArgs) -> anyhow::Result<ExitCode> {
     let loaded =
-        load::load(&args.old).and_then(|old| Ok((old.config, load::load(&args.new)?.config)));
+        load::load_to_look(&args.old).and_then(|old| Ok((old, load::load_to_look(&args.new)?)));
     let (old, new) = match loaded {
         Ok(both) => both,
         Err(error) => {

@@ -102,17 +102,19 @@ enum Found<'a> {
 
 pub(super) fn run(args: &ExplainArgs, path: &Path) -> anyhow::Result<ExitCode> {
     let progress = Progress::start(&format!("loading {}", path.display()));
-    let config = load::load(path)?.config;
+    let config = load::load_to_look(path)?;
     drop(progress);
     let layout = if args.method == "-" {
         Layout::OneOfMany
     } else {
         Layout::Alone
     };
-    let live = if args.live {
-        Some(ask_live(&config)?)
-    } else {
-        None
+    // the decision is the files', whether a gateway runs or not
+    let asked = args.live.then(|| ask_live(&config));
+    let (live, unanswered) = match asked {
+        Some(Ok(live)) => (Some(live), None),
+        Some(Err(error)) => (None, Some(error)),
+        None => (None, None),
     };
     let question = Question {
         config: &config,
@@ -121,8 +123,13 @@ pub(super) fn run(args: &ExplainArgs, path: &Path) -> anyhow::Result<ExitCode> {
         layout,
         live,
     };
+    let code = answer(args, &question)?;
+    unanswered.map_or(Ok(code), Err)
+}
+
+fn answer(args: &ExplainArgs, question: &Question<'_>) -> anyhow::Result<ExitCode> {
     match (args.method.as_str(), &args.url) {
-        ("-", None) => lines::explain(&question, &args.subject, std::io::stdin().lock()),
+        ("-", None) => lines::explain(question, &args.subject, std::io::stdin().lock()),
         ("-", Some(_)) | (_, None) => {
             let usage =
                 "a method and a URL are needed, or `-` alone to read requests from standard input";
@@ -135,7 +142,7 @@ pub(super) fn run(args: &ExplainArgs, path: &Path) -> anyhow::Result<ExitCode> {
         (method, Some(url)) => {
             let request =
                 SimulatedRequest::new(method, url)?.with_destination(args.destination.as_deref());
-            let subject = args.subject.resolve(&config)?;
+            let subject = args.subject.resolve(question.config)?;
             let (text, verdict) = question.answer(&request, &subject);
             anstream::stdout().lock().write_all(text.as_bytes())?;
             Ok(ExitCode::from(exit_code(verdict)))

@@ -66,7 +66,7 @@ enum Format {
 /// # Errors
 /// Where the configuration does not load, or names no such service or role.
 pub(super) fn run(args: &RoutesArgs, path: &Path) -> anyhow::Result<ExitCode> {
-    let config = load::load(path)?.config;
+    let config = load::load_to_look(path)?;
     let report = report(&config, args)?;
     let text = match args.format {
         Format::Text => text::render(&report, terminal::width()),

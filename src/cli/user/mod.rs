@@ -2,6 +2,7 @@
 
 mod import;
 mod list;
+mod roles;
 mod store;
 
 use std::path::Path;
@@ -11,6 +12,7 @@ use anyhow::{Context as _, bail};
 use clap::Subcommand;
 use zeroize::Zeroizing;
 
+use self::roles::note_unasked_roles;
 use self::store::Store;
 use super::password;
 use super::printing::{print_once, say};
@@ -194,11 +196,12 @@ fn add(store: &Store, args: AddArgs) -> anyhow::Result<()> {
     let new = NewUser {
         user: user.clone(),
         hash,
-        roles,
+        roles: roles.clone(),
         name,
         email,
     };
     change(store, &Change::Add(vec![new]), "added", &user)?;
+    note_unasked_roles(store, &roles)?;
     obtained.map_or(Ok(()), |(text, _)| password.print(&text))
 }
 
@@ -216,7 +219,7 @@ fn add_key(store: &Store, args: AddKeyArgs) -> anyhow::Result<()> {
     let new = NewKey {
         name: name.clone(),
         hash,
-        roles,
+        roles: roles.clone(),
         expires,
     };
     store.change(&Change::AddKey {
@@ -227,6 +230,7 @@ fn add_key(store: &Store, args: AddKeyArgs) -> anyhow::Result<()> {
         "added key `{name}` to user `{user}` in {}; it is shown this once",
         store.path().display()
     ))?;
+    note_unasked_roles(store, &roles.unwrap_or_default())?;
     print_once(&key)
 }
 

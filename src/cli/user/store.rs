@@ -35,6 +35,10 @@ impl Store {
         &self.place.path
     }
 
+    pub(super) fn request(&self) -> &LoadRequest {
+        &self.request
+    }
+
     /// All users, in the order of the file.
     pub(super) fn users(&self) -> anyhow::Result<Vec<Arc<User>>> {
         let text = self.read()?;

@@ -151,7 +151,7 @@ pub(in crate::config) static ISSUER: Block = Block {
         Key::new("max_lifetime", DURATION, "The longest life of its tokens; by default that of `auth.token`."),
         Key::new("leeway", DURATION, "How far its clock may differ; by default as in `auth.token`."),
         Key::new("users", BOOLEAN,
-            "Whether its subjects are the users of the users file: `user` conditions are about them, and `disabled` and `tokens_valid_after` apply to their tokens. Roles are those of the token. A name that the users file does not have is let in as well; to keep somebody out, set `disabled` and keep the entry.")
+            "Whether its subjects are the users of the users file: `user` conditions are about them, and `disabled` and `tokens_valid_after` apply to their tokens. Roles are those of the token. A name that the users file does not have is let in as well, unless it is a user's in other case; to keep somebody out, set `disabled` and keep the entry.")
             .default(Shown::Flag(false)),
     ],
 };

@@ -37,7 +37,7 @@ pub(super) use self::server::{
 };
 pub(super) use self::services::{CORS, IDENTITY, OPENAPI, PATHS, SERVICE, SERVICE_LIMITS};
 pub(super) use self::shape::root_of;
-pub(super) use self::users::{API_KEY, USER, USERS};
+pub(super) use self::users::{API_KEY, AUTHELIA_ATTRIBUTES, USER, USERS};
 
 /// A map with known keys.
 #[derive(Debug)]
@@ -77,6 +77,8 @@ pub(super) struct Key {
     /// Empty where the kind says it.
     meaning: &'static str,
     required: bool,
+    /// Taken without being read, and not proposed.
+    unread: bool,
     default: Option<Shown>,
     examples: &'static [Shown],
 }
@@ -196,6 +198,7 @@ impl Key {
             kind,
             meaning,
             required: false,
+            unread: false,
             default: None,
             examples: &[],
         }
@@ -204,6 +207,13 @@ impl Key {
     const fn required(self) -> Self {
         Self {
             required: true,
+            ..self
+        }
+    }
+
+    const fn unread(self) -> Self {
+        Self {
+            unread: true,
             ..self
         }
     }

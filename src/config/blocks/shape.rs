@@ -30,9 +30,37 @@ impl Block {
         Some(&known.kind)
     }
 
-    /// The keys, in the order in which messages list them.
+    /// The keys that are read, in the order in which messages list them.
     pub(in crate::config) fn names(&self) -> impl Iterator<Item = &'static str> {
-        self.keys.iter().map(|key| key.name)
+        let read = self.keys.iter().filter(|key| !key.unread);
+        read.map(|key| key.name)
+    }
+
+    /// The paths to the blocks in this one that have this key, such as `services.NAME`.
+    pub(in crate::config) fn paths_to(&self, key: &str) -> Vec<String> {
+        let mut found = Vec::new();
+        for own in self.keys {
+            let (name, kind) = (own.name, &own.kind);
+            let below = kind.values().or_else(|| kind.elements());
+            let below = below.and_then(Kind::block);
+            let within = [
+                (name.to_owned(), kind.block()),
+                (format!("{name}.NAME"), below),
+            ];
+            for (path, block) in within {
+                let path = match kind.elements() {
+                    Some(_) if path.ends_with(".NAME") => format!("{name}[]"),
+                    Some(_) | None => path,
+                };
+                let Some(block) = block else { continue };
+                if block.has(key) {
+                    found.push(path.clone());
+                }
+                let inner = block.paths_to(key).into_iter();
+                found.extend(inner.map(|rest| format!("{path}.{rest}")));
+            }
+        }
+        found
     }
 
     /// Whether the block, or a block in it, has this key.

@@ -14,14 +14,20 @@ pub(in crate::config) static USERS: Block = Block {
     ],
 };
 
+/// What else a user of Authelia's file has (4.39). It is taken, so that the file can be used as it is, and not read.
+pub(in crate::config) const AUTHELIA_ATTRIBUTES: [&str; 15] = [
+    "given_name", "family_name", "middle_name", "nickname", "gender", "birthdate", "website", "profile",
+    "picture", "zoneinfo", "locale", "phone_number", "phone_extension", "address", "extra",
+];
+
 pub(in crate::config) static USER: Block = Block {
     name: "user",
     meaning: "One user.",
     nullable: true,
     rules: &[Rule::NotBoth("password", "password_file"), Rule::NotBoth("roles", "groups"), Rule::NotBoth("name", "displayname")],
     keys: &[
-        Key::new("password", Kind::Pattern(r"^\$2[aby]\$|^\$argon2id\$|\$\{"),
-            "A bcrypt hash, from `gatelatch hash`, or an argon2id hash. Without one, nobody logs in as this user.")
+        Key::new("password", Kind::Pattern(r"^(\{[A-Za-z0-9@._-]+\}|bcrypt\$?)?\$2[aby]\$|^(\{[A-Za-z0-9@._-]+\}|argon2)?\$argon2id\$|\$\{"),
+            "A bcrypt hash, from `gatelatch hash`, or an argon2id hash, also as Dovecot, OpenLDAP, Spring and Django write them: `{CRYPT}$2y$…`, `argon2$argon2id$…`. Without one, nobody logs in as this user.")
             .examples(&[Shown::Text("$2b$12$…")]),
         Key::new("password_file", FILE, "A file with the hash; a relative path is relative to this file."),
         Key::new("roles", Kind::List(NAMES), "What rules ask for.").default(Shown::List(&[])),
@@ -37,8 +43,14 @@ pub(in crate::config) static USER: Block = Block {
         Key::new("tokens_valid_after", Kind::Either(&[Kind::Pattern(r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ].*Z$|\$\{"), Kind::Natural]),
             "Tokens from before this moment are refused: a time in UTC, or seconds since 1970.")
             .examples(&[Shown::Text("2026-01-01T00:00:00Z")]),
+        unread(0), unread(1), unread(2), unread(3), unread(4), unread(5), unread(6), unread(7),
+        unread(8), unread(9), unread(10), unread(11), unread(12), unread(13), unread(14),
     ],
 };
+
+const fn unread(index: usize) -> Key {
+    Key::new(AUTHELIA_ATTRIBUTES[index], Kind::Any, "Of Authelia's file; taken and not read.").unread()
+}
 
 pub(in crate::config) static API_KEY: Block = Block {
     name: "api_key",

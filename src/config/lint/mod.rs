@@ -16,12 +16,12 @@ use super::span::Span;
 pub(super) use self::hosts::mounts;
 pub(super) use self::people::people;
 pub(super) use self::rules::rules;
-pub(super) use self::secrets::{Secrets, example, few_bytes};
+pub(super) use self::secrets::{Secrets, example, few_bytes, world_readable};
 pub(super) use self::service_rules::Rules;
 pub(super) use self::trust::{open_admin, wide_proxies};
 
 /// Every lint and why it is one. `allow_lints` of a rule, of a service or at the top level silences it there.
-pub const LINTS: [(Code, &str); 27] = [
+pub const LINTS: [(Code, &str); 30] = [
     (
         Code::NoSecret,
         "tokens end with the process, and replicas do not accept each other's",
@@ -70,6 +70,18 @@ pub const LINTS: [(Code, &str); 27] = [
     (
         Code::UnusedRole,
         "a rule waits for a role that nobody has, often a misspelled one",
+    ),
+    (
+        Code::UnaskedRole,
+        "a user has a misspelled role: rules ask for one of nearly the same name",
+    ),
+    (
+        Code::UnreadAttribute,
+        "what another program knew of a user is in no token and no header",
+    ),
+    (
+        Code::WorldReadable,
+        "every user of the machine reads password hashes or secrets; looked for by `check` only",
     ),
     (Code::NoRules, "the service forwards nothing"),
     (

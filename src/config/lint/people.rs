@@ -1,6 +1,6 @@
 //! Rules and users held against each other.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::iter;
 
 use crate::access::{Condition, Expected, Identity, Requirement, RoleMatch, UserMatch};
@@ -29,6 +29,7 @@ pub(in crate::config) fn people(
         return Vec::new();
     }
     let mut findings = unused_roles(config, places);
+    findings.extend(unasked_roles(config, users));
     findings.extend(locked_out(config, users));
     findings
 }
@@ -81,6 +82,37 @@ fn unused_roles(config: &Config, places: &[Places]) -> Vec<Finding> {
         }
     }
     findings
+}
+
+/// Each role that no rule names, but for one of nearly the same name, at the first user who has it. Any other may be for
+/// services, or for nobody yet.
+fn unasked_roles(config: &Config, users: &[Span]) -> Vec<Finding> {
+    let asked: BTreeSet<&str> = conditions(config).flat_map(named_roles).collect();
+    let mut unasked: HashMap<&str, (Span, &str)> = HashMap::new();
+    for (user, number) in config.directory.numbered() {
+        let Some(span) = users.get(number).copied() else {
+            continue;
+        };
+        let roles = identities(user).flat_map(|identity| &identity.roles);
+        for role in roles.filter(|role| !asked.contains(&***role)) {
+            let at = (span, &*user.identity.subject);
+            let first = unasked.entry(role).or_insert(at);
+            *first = at.min(*first);
+        }
+    }
+    let mut unasked: Vec<_> = unasked.into_iter().collect();
+    unasked.sort_unstable_by_key(|(role, at)| (*at, *role));
+    let finding = |(role, (span, user)): (&str, (Span, &str))| {
+        let meant = did_you_mean(role, asked.iter().copied().take(COMPARED))?;
+        let message = format!(
+            "no rule asks for the role `{}` of `{}`",
+            shown(role),
+            shown(user)
+        );
+        Some(Finding::warning(Code::UnaskedRole, span, message).help(meant))
+    };
+    let compared = unasked.into_iter().take(COMPARED);
+    compared.filter_map(finding).take(SHOWN).collect()
 }
 
 /// A user as who logs in, and as each of the API keys.

@@ -2,11 +2,14 @@
 
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap};
+use std::os::unix::fs::MetadataExt as _;
 
 use sha2::{Digest, Sha256};
 
 use crate::config::code::Code;
+use crate::config::excerpt::Source;
 use crate::config::finding::Finding;
+use crate::config::problem::Severity;
 use crate::config::span::{File, Span};
 
 /// Secrets of tutorials, and words that stand in examples for a secret to be filled in; in lower case.
@@ -29,6 +32,31 @@ const EXAMPLES: [&str; 15] = [
     "password",
     "example",
 ];
+
+/// The users file and `.env`, where every user of the machine can read them. In a checkout of git they are as git writes
+/// them, which keeps no such modes.
+pub(in crate::config) fn world_readable(sources: &[Source]) -> Vec<Finding> {
+    let finding = |source: &Source| {
+        let holds = match source.file {
+            File::Users => "password hashes",
+            File::Environment => "secrets",
+            File::Config | File::Tests => return None,
+        };
+        let mode = std::fs::metadata(&source.path).ok()?.mode();
+        let whole = std::path::absolute(&source.path).ok()?;
+        if whole.ancestors().any(|folder| folder.join(".git").exists()) {
+            return None;
+        }
+        let name = source.path.display();
+        let message = format!(
+            "every user of this machine can read `{name}` (mode {:04o}), which holds {holds}",
+            mode & 0o7777
+        );
+        let finding = Finding::nowhere(Code::WorldReadable, Severity::Warning, message);
+        (mode & 0o004 != 0).then(|| finding.help(format!("`chmod o= {name}`")))
+    };
+    sources.iter().filter_map(finding).collect()
+}
 
 /// All secrets of one load, by their digests, so that the same one is met twice. A list of a million users has a
 /// million: half a SHA-256 tells them apart as surely, and what few have is kept apart.

@@ -12,6 +12,7 @@ use crate::config::code::Code;
 use crate::config::finding::Finding;
 use crate::config::reader::Reader;
 use crate::config::yaml::{Entry, Value};
+use crate::text::port::port_beyond;
 use crate::wire::{Cors, Origins};
 
 const ORIGIN_HELP: &str =
@@ -93,7 +94,7 @@ fn origin(entry: &Entry, reader: &mut Reader<'_>) -> Option<Box<str>> {
         return None;
     }
     let origin = text.parse::<Uri>().ok().filter(is_origin);
-    if origin.is_none() || text.ends_with('/') {
+    if origin.is_none() || text.ends_with('/') || port_beyond(&text).is_some() {
         reader.invalid(entry, "an origin", ORIGIN_HELP.to_owned());
         return None;
     }

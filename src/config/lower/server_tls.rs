@@ -94,7 +94,10 @@ fn certificates(entry: &Entry, help: &str, reader: &mut Reader<'_>) -> Option<Ch
     None
 }
 
-fn private_key_of(entry: &Entry, reader: &mut Reader<'_>) -> Option<PrivateKeyDer<'static>> {
+fn private_key_of(
+    entry: &Entry,
+    reader: &mut Reader<'_>,
+) -> Option<(String, PrivateKeyDer<'static>)> {
     let (file, bytes) = reader.file(entry)?;
     let key = PrivateKeyDer::from_pem_slice(&bytes).ok();
     if key.is_none() {
@@ -104,12 +107,12 @@ fn private_key_of(entry: &Entry, reader: &mut Reader<'_>) -> Option<PrivateKeyDe
             finding.help("it must be a PEM file with `BEGIN PRIVATE KEY`, without a passphrase"),
         );
     }
-    key
+    key.map(|key| (file, key))
 }
 
 fn certify(
     chain: Chain,
-    key: PrivateKeyDer<'static>,
+    (key_file, key): (String, PrivateKeyDer<'static>),
     (certificate, private_key): (Span, Span),
     reader: &mut Reader<'_>,
 ) -> Option<CertifiedKey> {
@@ -120,7 +123,7 @@ fn certify(
         };
     let finding = if error == Error::InconsistentKeys(InconsistentKeys::KeyMismatch) {
         let message = format!(
-            "the private key does not belong to the certificate of `{}`",
+            "the private key of `{key_file}` does not belong to the certificate of `{}`",
             chain.file
         );
         Finding::error(Code::InvalidCertificate, private_key, message)

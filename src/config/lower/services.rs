@@ -19,7 +19,7 @@ use crate::config::settings::Service;
 use crate::config::shown::shown;
 use crate::config::span::Span;
 use crate::config::value::is_plain_path;
-use crate::config::yaml::Entry;
+use crate::config::yaml::{Entry, Value};
 use crate::wire::{Cors, IdentitySettings, JWKS_PATH, ResponseFields};
 
 /// What the rest of the file says that every service is checked against.
@@ -57,6 +57,7 @@ pub(super) fn services(entry: Entry, shared: &Shared<'_>, reader: &mut Reader<'_
         );
         return Lowered::default();
     }
+    let entries = without_dedented(entries, reader);
     let lowered = entries
         .into_iter()
         .filter_map(|entry| service(entry, shared, reader));
@@ -67,6 +68,41 @@ pub(super) fn services(entry: Entry, shared: &Shared<'_>, reader: &mut Reader<'_
         places,
         router,
     }
+}
+
+/// Reports keys of a service that stand beside it, because they are indented as far as its name.
+fn without_dedented(entries: Vec<Entry>, reader: &mut Reader<'_>) -> Vec<Entry> {
+    let mut kept: Vec<Entry> = Vec::with_capacity(entries.len());
+    for entry in entries {
+        let is_service = match &entry.node.value {
+            Value::Map(own) => {
+                own.is_empty() || own.iter().any(|one| blocks::SERVICE.has(&one.key))
+            }
+            Value::Plain(text) if text.is_empty() => true,
+            Value::Plain(_) | Value::Quoted(_) | Value::List(_) | Value::Broken => false,
+        };
+        if is_service || !blocks::SERVICE.has(&entry.key) {
+            kept.push(entry);
+            continue;
+        }
+        let message = format!(
+            "`{}` stands among the services, and is read as one of this name",
+            entry.key
+        );
+        let help = match kept.last() {
+            Some(service) => {
+                // which has no rules for this reason
+                reader.silence(Code::NoRules, Some(service.key_span), entry.key_span);
+                format!(
+                    "indent it further, so that it belongs to `{}`",
+                    shown(&service.key)
+                )
+            }
+            None => "write it under the name of its service, indented further".to_owned(),
+        };
+        reader.report(Finding::error(Code::WrongType, entry.key_span, message).help(help));
+    }
+    kept
 }
 
 fn router(services: &[Service], places: &[Places], reader: &mut Reader<'_>) -> Option<Router> {
@@ -116,6 +152,7 @@ fn service(
     let case = case_rule(&mut section, reader);
     let paths = paths(&mut section, span, reader);
     let upstream = section.require(reader, "upstream", "http://127.0.0.1:9000");
+    let servers = upstream.as_ref().map(upstream::places).unwrap_or_default();
     let upstream = upstream.and_then(|entry| upstream::upstream(entry, &shared.roots, reader));
     let fields = fields(&mut section, reader);
     let cache = section
@@ -149,6 +186,7 @@ fn service(
         origins: spans.iter().map(|span| reader.origin(*span)).collect(),
         mode,
         upstream: upstream?,
+        servers: servers.iter().map(|span| reader.origin(*span)).collect(),
         identity: fields.identity?,
         cors: fields.cors?,
         response_fields: fields.response?,

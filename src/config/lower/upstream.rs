@@ -13,6 +13,7 @@ use crate::config::code::Code;
 use crate::config::finding::Finding;
 use crate::config::reader::Reader;
 use crate::config::section::Section;
+use crate::config::span::Span;
 use crate::config::yaml::{Entry, Value};
 use crate::upstream::{Balance, Origin, Settings, Timeouts};
 
@@ -68,6 +69,18 @@ pub(super) fn upstream(
         tls,
         servers,
     })
+}
+
+/// Where the servers stand.
+pub(super) fn places(entry: &Entry) -> Vec<Span> {
+    let Value::Map(block) = &entry.node.value else {
+        return vec![entry.node.span];
+    };
+    let servers = block.iter().find(|entry| &*entry.key == "servers");
+    match servers.map(|entry| &entry.node.value) {
+        Some(Value::List(items)) => items.iter().map(|item| item.span).collect(),
+        Some(_) | None => Vec::new(),
+    }
 }
 
 fn short(entry: &Entry, roots: &SystemRoots, reader: &mut Reader<'_>) -> Option<Settings> {

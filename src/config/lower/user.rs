@@ -17,22 +17,33 @@ use crate::config::shown::shown;
 use crate::config::span::Span;
 use crate::config::yaml::{Entry, Node, Value};
 use crate::token::ClaimPath;
-use crate::users::{PasswordHash, User};
+use crate::users::{PasswordHash, User, is_user_name};
 
-/// `None` where something was reported that leaves no user. `keys` and `note_hash` collect what is known of all users together.
+/// What is collected of all users together.
+pub(super) trait UserNotes {
+    /// The password hash of a user, and where it stands.
+    fn hash(&mut self, user: &str, span: Span, hash: &PasswordHash);
+
+    /// An attribute that is taken and not read.
+    fn unread(&mut self, attribute: &'static str, span: Span);
+}
+
+/// `None` where something was reported that leaves no user. `keys` and `notes` collect what is known of all users
+/// together.
 pub(super) fn user(
     entry: Entry,
     roles_claim: &ClaimPath,
     keys: &mut api_keys::Seen,
-    note_hash: &mut dyn FnMut(Span, &PasswordHash),
+    notes: &mut dyn UserNotes,
     reader: &mut Reader<'_>,
 ) -> Option<User> {
     let subject = subject(&entry, reader);
     let mut section = reader.section(entry, &blocks::USER)?;
     let (inline, file) = (section.take("password"), section.take("password_file"));
+    let name = subject.as_deref().unwrap_or("NAME");
     let password = reader
         .secret(inline, file)
-        .and_then(|(span, text)| password(span, &text, note_hash, reader));
+        .and_then(|(span, text)| password((name, span), &text, notes, reader));
     let roles = section
         .either(reader, "roles", "groups")
         .and_then(|entry| roles(entry, reader, None));
@@ -53,6 +64,11 @@ pub(super) fn user(
     let api_keys = section
         .take("api_keys")
         .map(|entry| api_keys::api_keys(entry, keys, reader));
+    for attribute in blocks::AUTHELIA_ATTRIBUTES {
+        if let Some(entry) = section.take(attribute) {
+            notes.unread(attribute, entry.key_span);
+        }
+    }
     section.finish(reader);
     let identity = Identity {
         subject: subject?,
@@ -79,10 +95,8 @@ pub(super) fn user(
     })
 }
 
-/// The name is the token's `sub` and stands in headers and logs.
 fn subject(entry: &Entry, reader: &mut Reader<'_>) -> Option<Box<str>> {
-    let visible = |c: char| !c.is_whitespace() && !c.is_control() && !is_invisible(c);
-    if !entry.key.is_empty() && entry.key.len() <= 255 && entry.key.chars().all(visible) {
+    if is_user_name(&entry.key) {
         return Some(entry.key.clone());
     }
     let message = format!("`{}` is not a user name", shown(&entry.key));
@@ -91,29 +105,23 @@ fn subject(entry: &Entry, reader: &mut Reader<'_>) -> Option<Box<str>> {
     None
 }
 
-/// Characters that make two names look alike: marks of direction and width zero.
-fn is_invisible(c: char) -> bool {
-    matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-        | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff0}'..='\u{ffff}' | '\u{e0000}'..='\u{e0fff}')
-}
-
 fn password(
-    span: Span,
+    (user, span): (&str, Span),
     text: &str,
-    note_hash: &mut dyn FnMut(Span, &PasswordHash),
+    notes: &mut dyn UserNotes,
     reader: &mut Reader<'_>,
 ) -> Option<PasswordHash> {
     match PasswordHash::parse(text) {
         Ok(hash) => {
-            note_hash(span, &hash);
+            notes.hash(user, span, &hash);
             Some(hash)
         }
         Err(error) => {
-            reader.report(Finding::error(
-                Code::InvalidHash,
-                span,
-                format!("`password` is {error}"),
-            ));
+            let user = shown(user);
+            let message = format!("`password` of `{user}` is {error}");
+            let finding = Finding::error(Code::InvalidHash, span, message);
+            let renew = format!("gatelatch user set-password {user}");
+            reader.report(finding.help(error.remedy(&renew)));
             None
         }
     }

@@ -7,12 +7,13 @@ mod tests;
 use std::collections::{BTreeMap, HashMap};
 
 use super::api_keys;
-use super::user::user;
+use super::user::{UserNotes, user};
 use crate::config::blocks;
 use crate::config::code::Code;
 use crate::config::finding::{Finding, Findings};
 use crate::config::reader::{Mark, Reader};
 use crate::config::secrecy::SecretPlaces;
+use crate::config::shown::shown;
 use crate::config::span::{File, Span};
 use crate::config::yaml::{self, Entry, Harvest};
 use crate::token::ClaimPath;
@@ -60,7 +61,7 @@ pub(in crate::config) fn users(
     reader.precede(&mark, findings);
     secrets.tree(&tree);
     check_root(tree.root, reader);
-    all.costs.report(reader);
+    all.notes.report(reader);
     let list = UserList {
         directory: enrolment.finish(),
         places,
@@ -138,9 +139,8 @@ impl Harvest for Lowering<'_, '_> {
     fn take(&mut self, entry: Entry) {
         self.secrets.user(&entry);
         let (name, span) = (entry.key.clone(), entry.key_span);
-        let Seen { costs, keys } = &mut self.all;
-        let mut note_hash = |span, hash: &PasswordHash| costs.note(span, hash);
-        match user(entry, self.roles_claim, keys, &mut note_hash, self.reader) {
+        let Seen { notes, keys } = &mut self.all;
+        match user(entry, self.roles_claim, keys, notes, self.reader) {
             Some(user) => {
                 self.enrolment.add(user);
                 self.places.push(span);
@@ -155,18 +155,75 @@ impl Harvest for Lowering<'_, '_> {
 /// What is to be known of all users together.
 #[derive(Default)]
 struct Seen {
-    costs: Costs,
+    notes: Notes,
     keys: api_keys::Seen,
 }
 
-/// What the hashes of a list cost, each cost with its first place. They are reported together: a list that was made
-/// with one tool has the same everywhere.
+/// What is said once of all users.
 #[derive(Default)]
-struct Costs(BTreeMap<Work, (Span, usize)>);
+struct Notes {
+    costs: Costs,
+    unread: Unread,
+}
+
+/// Attributes that are taken and not read, as one note for all of them.
+#[derive(Default)]
+struct Unread {
+    first: Option<(Span, &'static str)>,
+    count: usize,
+}
+
+impl UserNotes for Notes {
+    fn hash(&mut self, user: &str, span: Span, hash: &PasswordHash) {
+        self.costs.note((user, span), hash);
+    }
+
+    fn unread(&mut self, attribute: &'static str, span: Span) {
+        self.unread.first.get_or_insert((span, attribute));
+        self.unread.count += 1;
+    }
+}
+
+impl Notes {
+    fn report(self, reader: &mut Reader<'_>) {
+        self.unread.report(reader);
+        self.costs.report(reader);
+    }
+}
+
+impl Unread {
+    fn report(&self, reader: &mut Reader<'_>) {
+        let Some((first, name)) = self.first else {
+            return;
+        };
+        let others = match self.count - 1 {
+            0 => "is".to_owned(),
+            1 => "and one more attribute of users are".to_owned(),
+            others => format!("and {others} more attributes of users are"),
+        };
+        let message = format!("`{name}` {others} not read");
+        let help = "Authelia's file is taken as it is; what rules or services need of it belongs under `claims`";
+        reader.report(Finding::warning(Code::UnreadAttribute, first, message).help(help));
+    }
+}
+
+/// What the hashes of a list cost, each cost with the first user who has it. They are reported together: a list that was
+/// made with one tool has the same everywhere.
+#[derive(Default)]
+struct Costs(BTreeMap<Work, Cost>);
+
+struct Cost {
+    first: (Span, Box<str>),
+    users: usize,
+}
 
 impl Costs {
-    fn note(&mut self, span: Span, hash: &PasswordHash) {
-        self.0.entry(hash.work()).or_insert((span, 0)).1 += 1;
+    fn note(&mut self, (user, span): (&str, Span), hash: &PasswordHash) {
+        let cost = self.0.entry(hash.work()).or_insert_with(|| Cost {
+            first: (span, user.into()),
+            users: 0,
+        });
+        cost.users += 1;
     }
 
     fn report(self, reader: &mut Reader<'_>) {
@@ -176,18 +233,20 @@ impl Costs {
 
     fn report_weak(&self, reader: &mut Reader<'_>) {
         let weak = self.0.iter().filter(|(work, _)| work.is_weak());
-        let Some((span, work)) = weak.clone().map(|(work, (span, _))| (*span, *work)).min() else {
+        let first = weak.clone().min_by_key(|(_, cost)| cost.first.0);
+        let Some((work, Cost { first, .. })) = first else {
             return;
         };
-        let others = weak.map(|(_, (_, count))| count).sum::<usize>() - 1;
-        let message = match others {
-            0 => format!("a password hash of {work} is quick to try"),
-            others => {
-                format!("a password hash of {work} is quick to try, and so are {others} more")
-            }
+        let (span, user) = (first.0, shown(&first.1));
+        let message = match weak.map(|(_, cost)| cost.users).sum::<usize>() - 1 {
+            0 => format!("the password hash of `{user}`, {work}, is quick to try"),
+            others => format!(
+                "the password hash of `{user}`, {work}, is quick to try, and so are {others} more"
+            ),
         };
-        let finding = Finding::warning(Code::WeakHash, span, message);
-        reader.report(finding.help("hash the password again with `gatelatch hash --cost 12`"));
+        let help =
+            format!("only a new password gets another hash: `gatelatch user set-password {user}`");
+        reader.report(Finding::warning(Code::WeakHash, span, message).help(help));
     }
 
     /// Refused logins hide the differences, at the price of the costliest.
@@ -195,26 +254,26 @@ impl Costs {
         let usual = self
             .0
             .iter()
-            .max_by_key(|(work, (_, count))| (*count, **work));
+            .max_by_key(|(work, cost)| (cost.users, **work));
         let Some((usual, _)) = usual else {
             return;
         };
         let others = self.0.iter().filter(|(work, _)| *work != usual);
-        let Some((span, other)) = others.map(|(work, (span, _))| (*span, *work)).min() else {
+        let Some((other, Cost { first, .. })) = others.min_by_key(|(_, cost)| cost.first.0) else {
             return;
         };
         let highest = self.0.keys().filter_map(|work| match work {
             Work::Bcrypt { cost } => Some(*cost),
             Work::Argon2id { .. } => None,
         });
+        let (span, user) = (first.0, shown(&first.1));
         let message = format!(
-            "a hash of {other} among others of {usual}: every refused login does the work of the costliest"
+            "the hash of `{user}` is of {other}, most others are of {usual}: every refused login does the work of the costliest"
         );
-        let finding = Finding::warning(Code::MixedCosts, span, message);
         let help = format!(
-            "hash the passwords again with one cost: `gatelatch hash --cost {}`",
+            "give new passwords one cost: `gatelatch user set-password {user} --cost {}`",
             highest.max().unwrap_or(12).max(12)
         );
-        reader.report(finding.help(help));
+        reader.report(Finding::warning(Code::MixedCosts, span, message).help(help));
     }
 }

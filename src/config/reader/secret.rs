@@ -1,12 +1,13 @@
 //! Secrets and files: read whole, and never shown.
 
-use std::path::PathBuf;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
 use super::Reader;
 use crate::config::code::Code;
-use crate::config::files::{beside, reason};
+use crate::config::files::{beside, denial, reason};
 use crate::config::finding::Finding;
 use crate::config::shown::{REDACTED, looks_secret, may_be_secret, shown};
 use crate::config::span::{File, Span};
@@ -63,10 +64,12 @@ impl Reader<'_> {
         }
     }
 
-    fn unreadable(&mut self, entry: &Entry, name: &str, error: &std::io::Error) {
+    fn unreadable(&mut self, entry: &Entry, (path, name): (&Path, &str), error: &std::io::Error) {
         let message = format!("cannot read `{name}`: {}", reason(error));
         let finding = Finding::error(Code::UnreadableFile, entry.node.span, message);
-        self.report(if name == REDACTED {
+        self.report(if error.kind() == ErrorKind::PermissionDenied {
+            finding.help(denial(path))
+        } else if name == REDACTED {
             // a secret that stands where its file should be named
             finding
                 .help("write the name of the file that holds it")
@@ -105,7 +108,7 @@ impl Reader<'_> {
                 Some(text)
             }
             Err(error) => {
-                self.unreadable(entry, &name, &error);
+                self.unreadable(entry, (&path, &name), &error);
                 None
             }
         }
@@ -120,7 +123,7 @@ impl Reader<'_> {
         match self.files.read(&path) {
             Ok(bytes) => Some((name, bytes.into())),
             Err(error) => {
-                self.unreadable(entry, &name, &error);
+                self.unreadable(entry, (&path, &name), &error);
                 None
             }
         }

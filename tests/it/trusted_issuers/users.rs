@@ -89,6 +89,22 @@ fn the_user_list_applies_to_the_subjects_that_it_has() {
     );
 }
 
+/// `alice` is disabled, and whoever the issuer calls `Alice` would be her to a service that folds names.
+#[test]
+fn a_subject_that_is_a_users_name_in_other_case_is_refused() {
+    let upstream = Upstream::saying("hi");
+    let gateway = start(&upstream);
+    for subject in ["Alice", "ALICE", "Dora"] {
+        assert_eq!(
+            ask(&gateway, "/me", &bearer(subject, true)).0,
+            401,
+            "{subject}"
+        );
+    }
+    assert_eq!(ask(&gateway, "/me", &bearer("Erna", true)).0, 200);
+    assert_eq!(upstream.received().len(), 1);
+}
+
 /// A token that was verified before is remembered; what the list says now counts all the same.
 #[test]
 fn disabling_a_user_takes_effect_with_the_next_request_of_another_issuers_token() {

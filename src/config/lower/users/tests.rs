@@ -7,12 +7,12 @@ use proptest::prelude::*;
 use super::*;
 use crate::config::files::Files;
 use crate::config::secrecy::secrets_of;
-use crate::config::variables::Variables;
+use crate::config::variables::{Dotenv, Variables};
 
 const HASH: &str = "$2b$12$N9qo8uLOickgx2ZMRZoMye7lwnnKjdKULIb0Soe6BjJXxCPR1R3dC";
 
 /// Pieces of a users file, good and bad; `HASH` stands for a hash.
-const PIECES: [&str; 52] = [
+const PIECES: [&str; 53] = [
     "  alice:\n    password: HASH\n    roles: [a, b]\n    name: Alice Doe\n",
     "  bob: { password: HASH, roles: [a], email: bob@example.com }\n",
     "  \"alice\": { roles: [c] }\n",
@@ -63,6 +63,7 @@ const PIECES: [&str; 52] = [
     "# a comment\n",
     "\n",
     "\t\n",
+    "  otto: { given_name: Otto, locale: de, address: { country: AT } }\n",
     "  paul: { roles: [a\n",
     "}\n",
 ];
@@ -106,7 +107,7 @@ fn whole(text: &str, roles_claim: &ClaimPath, reader: &mut Reader<'_>) -> UsersR
         reader,
         ..
     } = lowering;
-    all.costs.report(reader);
+    all.notes.report(reader);
     UsersRead {
         list: Some(UserList {
             directory: enrolment.finish(),
@@ -121,7 +122,7 @@ type Read = fn(&str, &ClaimPath, &mut Reader<'_>) -> UsersRead;
 /// All that a load sees of a text, in words.
 fn outcome(text: &str, read: Read) -> String {
     let (environment, path) = (BTreeMap::new(), Path::new("/nowhere/gateway.yaml"));
-    let variables = Variables::new(&environment, BTreeMap::new());
+    let variables = Variables::new(&environment, Dotenv::default());
     let mut reader = Reader::new(variables, Findings::default(), Files::default(), path);
     reader.enter_users(Path::new("/nowhere/users.yaml"));
     let UsersRead { list, mut secrets } = read(text, &ClaimPath::of("roles"), &mut reader);

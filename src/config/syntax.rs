@@ -1,0 +1,81 @@
+//! What is said of a text that is not YAML.
+
+use saphyr_parser::ScanError;
+
+use super::code::Code;
+use super::finding::Finding;
+use super::shown::shown;
+use super::span::{File, Span, narrow};
+
+/// What the scanner stops at, and what to write instead.
+pub(super) fn syntax_error(text: &str, file: File, error: &ScanError) -> Finding {
+    let span = Span::at(
+        file,
+        narrow(error.marker().line()),
+        narrow(error.marker().col() + 1),
+    );
+    let info = error.info();
+    // The wording of the scanner is kept: it is what other YAML tools say and what can be looked up.
+    let help = syntax_help(text, file, error);
+    Finding::error(Code::YamlSyntax, span, format!("this is not YAML: {info}")).help(help)
+}
+
+fn syntax_help(text: &str, file: File, error: &ScanError) -> String {
+    let (info, at) = (error.info(), error.marker().line().saturating_sub(1));
+    let line = text.lines().nth(at).unwrap_or_default();
+    // the scanner stops behind what it does not understand, often in the next line
+    let before = text.lines().nth(at.saturating_sub(1)).unwrap_or_default();
+    let in_flow = info.contains("flow") || info.contains("',' or");
+    let braces = [line, before].into_iter().find_map(with_braces);
+    let help = if line.contains("${") && line.contains(['{', '[']) && info.contains("flow") {
+        "quote a value that holds `${…}` inside `{ }` or `[ ]`"
+    } else if let Some(value) = braces.filter(|_| in_flow || info.contains("expected")) {
+        return match file {
+            File::Users => "quote a value that holds `{` or `}`".to_owned(),
+            File::Config | File::Environment | File::Tests => {
+                format!("quote a value that holds braces: `\"{}\"`", shown(value))
+            }
+        };
+    } else if info.contains("tab") {
+        "indent with spaces"
+    } else if info.contains("mapping values") {
+        "quote a value that holds `: `, and check the indentation of this line and the one above"
+    } else if info.contains("unexpected character") || info.contains("unknown escape") {
+        "quote the value, in single quotes where it holds a backslash"
+    } else if info.contains("anchor") {
+        "write the value out, or quote it if it starts with `*` or `&`"
+    } else {
+        "check the indentation, and whether a bracket or quote is left open above"
+    };
+    help.to_owned()
+}
+
+/// The first value of a line that stands without quotes and has a parameter in it, such as `/users/{id}/**`.
+fn with_braces(line: &str) -> Option<&str> {
+    let opening = line.match_indices('{').map(|(at, _)| at).find(|at| {
+        let before = &line[..*at];
+        let quoted = before.matches(['"', '\'']).count() % 2 == 1;
+        let inside = before.ends_with(|c: char| c.is_ascii_graphic() && !"{[:,$\"'".contains(c));
+        let after = line[*at..].split_once('}').map_or("", |(_, rest)| rest);
+        let goes_on = after.starts_with(|c: char| c.is_ascii_graphic() && !",]}".contains(c));
+        let first = before.trim_end().ends_with(':') && goes_on;
+        !quoted && (inside || first) && line[*at..].contains('}')
+    })?;
+    let start = line[..opening]
+        .rfind(|c: char| c.is_whitespace() || "[{,".contains(c))
+        .map_or(0, |at| at + 1);
+    let (mut depth, mut end) = (0_usize, line.len());
+    for (at, c) in line[start..].char_indices() {
+        match c {
+            '{' => depth += 1,
+            '}' if depth == 0 => end = start + at,
+            '}' => depth -= 1,
+            _ if depth == 0 && (c.is_whitespace() || ",]".contains(c)) => end = start + at,
+            _ => {}
+        }
+        if end < line.len() {
+            break;
+        }
+    }
+    Some(&line[start..end]).filter(|value| !value.is_empty())
+}
