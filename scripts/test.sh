@@ -114,6 +114,10 @@ missing_packages() {
     command -v python3 >/dev/null || echo python3
     command -v nginx >/dev/null || echo nginx-light
     command -v haproxy >/dev/null || echo haproxy
+    command -v hitch >/dev/null || echo hitch
+    command -v stunnel >/dev/null || echo stunnel4
+    command -v apache2 >/dev/null || echo apache2
+    command -v faketime >/dev/null || echo faketime
     command -v redis-server >/dev/null || echo redis-server
     command -v prlimit >/dev/null || echo util-linux
     command -v chromium >/dev/null || echo chromium

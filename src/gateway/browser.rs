@@ -10,15 +10,20 @@ use crate::access::RequestPath;
 use crate::ambient;
 use crate::identify::{CredentialOutcome, Identified};
 use crate::portal::{ReturnPath, Visitor};
-use crate::wire::{Credential, CredentialSource, Intake, Site, is_navigation, is_safe};
+use crate::wire::{Cors, Credential, CredentialSource, Intake, Site, is_navigation, is_safe};
 
 /// Refuses what another site makes a signed-in browser send. It does not count as a use of the session, which ends as it
 /// would have.
-pub(super) fn refuse_foreign(intake: &Intake, identified: &Identified) -> Result<(), Rejection> {
+pub(super) fn refuse_foreign(
+    service: &ServiceSnapshot,
+    intake: &Intake,
+    identified: &Identified,
+) -> Result<(), Rejection> {
     let request = BrowserRequest {
         method: &intake.head.method,
         upgrades: intake.upgrade.is_some(),
         site: &intake.site,
+        cors: service.cors.as_ref(),
     };
     if is_foreign(&request, intake.credential.as_ref(), intake, identified) {
         return Err(Rejection::CrossOrigin);
@@ -31,6 +36,8 @@ pub(super) struct BrowserRequest<'a> {
     pub(super) method: &'a Method,
     pub(super) upgrades: bool,
     pub(super) site: &'a Site,
+    /// That of the service, which may let pages of other origins act.
+    pub(super) cors: Option<&'a Cors>,
 }
 
 /// Whether another site makes a signed-in browser send it: a request that may change something, or opens a connection
@@ -46,7 +53,12 @@ pub(super) fn is_foreign(
     let in_session =
         from_cookie && matches!(identified.credential, CredentialOutcome::Holds { .. });
     let harmless = is_safe(request.method) && !request.upgrades;
-    in_session && !harmless && !request.site.sends(&intake.head.headers)
+    if !in_session || harmless {
+        return false;
+    }
+    let headers = &intake.head.headers;
+    let is_allowed = |cors: &Cors| cors.lets_act(headers);
+    !request.site.sends(headers) && !request.cors.is_some_and(is_allowed)
 }
 
 /// Redirects browsers to the sign-in page where programs receive 401.

@@ -121,6 +121,7 @@ impl Question<'_> {
             method: &original.method,
             upgrades: original.upgrades,
             site: &original.site,
+            cors: service.cors.as_ref(),
         };
         if is_foreign(&request, credential.as_ref(), self.intake, &identified) {
             return Err(Rejection::CrossOrigin);

@@ -78,7 +78,11 @@ impl Portal {
             .theme
             .as_deref()
             .filter(|_| is_browser_form(&head.method, &head.headers));
-        if (theme.is_some() || intake.acts_by_cookies()) && !intake.site.sends(&head.headers) {
+        let is_foreign = match theme {
+            Some(_) => !intake.site.sends(&head.headers),
+            None => intake.acts_by_cookies() && !intake.comes_from_own_page(),
+        };
+        if is_foreign {
             return wire::problem(StatusCode::FORBIDDEN, wire::CROSS_ORIGIN).into();
         }
         match theme {

@@ -27,6 +27,7 @@ mod run;
 mod signals;
 mod sinks;
 mod stream;
+mod target;
 mod team;
 mod terms;
 mod timed_body;

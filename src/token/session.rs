@@ -134,6 +134,33 @@ impl CookieSessions {
         young && self.verifier.is_still_valid(session, now)
     }
 
+    /// Checks the session of a connection that its token opened at `opened_at`: it lasts for as long as the session may
+    /// be renewed, whoever does so.
+    ///
+    /// # Errors
+    /// The first thing that is wrong.
+    pub fn verify_opened(
+        &self,
+        token: &str,
+        opened_at: u64,
+        now: u64,
+    ) -> Result<VerifiedClaims, TokenError> {
+        let claims = self.verify(token, opened_at)?;
+        if now < self.last_second(&claims) {
+            Ok(claims)
+        } else {
+            Err(TokenError::Expired)
+        }
+    }
+
+    /// When a session ends however often it is renewed, in seconds since 1970.
+    pub fn last_second(&self, session: &VerifiedClaims) -> u64 {
+        let max_age = self.settings.max_age.as_secs();
+        session
+            .signed_in_at
+            .map_or(session.expires_at, |begun| begun.saturating_add(max_age))
+    }
+
     /// When a token ends that is made now.
     fn end(&self, signed_in_at: u64, now: u64) -> u64 {
         let (ttl, max_age) = (self.settings.ttl.as_secs(), self.settings.max_age.as_secs());

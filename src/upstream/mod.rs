@@ -33,6 +33,7 @@ mod traced;
 
 pub use attempt::Switched;
 pub use body::RequestBody;
+pub use body_gate::BodyGate;
 pub use client::{Forwarded, ServerIndex, Upstream};
 pub use connect::reach;
 pub use dial_context::{ConnectionCounts, DialContext};

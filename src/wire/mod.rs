@@ -24,12 +24,12 @@ mod problem;
 mod response_fields;
 mod upgrade;
 
-pub use bad_request::BadRequest;
+pub use bad_request::{AuthScheme, BadRequest, BadTarget};
 pub(crate) use browser::only;
 pub use browser::{CROSS_ORIGIN, Site, accepts_html, is_navigation, is_safe, is_zero_weight};
 pub use cache_control::{CacheMode, CacheRisk};
 pub use cookie::{GatewayCookies, SameSite, SecureCookie, SessionCookie, add_renewal};
-pub use cors::{Answered, Cors, Origins};
+pub use cors::{Answered, Cors, Origins, announced_method};
 pub use credential::{Credential, CredentialSource};
 pub use destination::{Destination, JWKS_PATH, OwnPaths, check_request_line};
 pub use destination_field::{DESTINATION, DestinationField, same_service};
@@ -51,7 +51,7 @@ pub use location::LocationRewrite;
 pub use original_request::{ForwardAuthHeaders, ForwardAuthProxy, OriginalError, OriginalRequest};
 pub use peer::{Peer, Scheme};
 pub use problem::{
-    BEARER_CHALLENGE, forbid_storing, invalid_token, json, not_authenticated, problem,
+    BEARER_CHALLENGE, drop_body, forbid_storing, invalid_token, json, not_authenticated, problem,
 };
 pub use response_fields::ResponseFields;
 pub use upgrade::{Upgrade, UpgradeForm};
