@@ -49,6 +49,7 @@ main() {
     fi
     build "$PWD" "$work/final" ${profile:+"-Cprofile-use=$profile"}
     collect "$work/final/$target/release/gatelatch"
+    stands_alone "$out/gatelatch"
 }
 
 read_arguments() {
@@ -137,6 +138,25 @@ collect() {
     install -m 0644 LICENSE "$out/LICENSE"
     install -m 0644 -t "$out/licenses/swagger-ui" assets/swagger-ui/LICENSE* assets/swagger-ui/NOTICE
     note "$(cat "$out/gatelatch.sha256"), $(stat -c %s "$out/gatelatch") bytes, in $out/"
+}
+
+# The binary names no loader and, where this user may enter one, runs in an empty root.
+stands_alone() {
+    local root
+    if readelf --program-headers "$1" | grep --quiet INTERP; then
+        fail "$1 is not static: it asks for a loader"
+    fi
+    root=$(mktemp -d)
+    install -m 0755 "$1" "$root/gatelatch"
+    if ! unshare --map-root-user --root="$root" /gatelatch --version >/dev/null 2>&1 \
+        && unshare --map-root-user true 2>/dev/null; then
+        fail "$1 does not run in an empty root"
+    fi
+    # a hash needs chance and bcrypt, without /dev and without /proc
+    unshare --map-root-user true 2>/dev/null \
+        && unshare --map-root-user --root="$root" /gatelatch hash --cost 4 <<<password >/dev/null \
+        && note "static, and runs in an empty root"
+    rm -rf "$root"
 }
 
 build_twice() {

@@ -1,7 +1,7 @@
 // What is in force, and how the last reload ended.
 
 import { ask } from "./api.js";
-import { code, count, day, find, make, small, tag } from "./dom.js";
+import { code, count, day, find, make, marked, small, tag } from "./dom.js";
 
 const OUTCOMES = {
   applied: ["applied", "good"],
@@ -36,8 +36,8 @@ function list(title, problems, total) {
 function problem(one) {
   const place = one.place ? `${one.place.file}:${one.place.line}:${one.place.column}` : "";
   return make("li", { class: `${one.severity}-item` },
-    make("strong", {}, `${one.severity}[${one.code}]`), ` ${one.message}`,
+    make("strong", {}, `${one.severity}[${one.code}]`), " ", ...marked(one.message),
     small(code(place)),
-    one.help ? small(`help: ${one.help}`) : null,
+    one.help ? small("help: ", ...marked(one.help)) : null,
   );
 }

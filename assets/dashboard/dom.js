@@ -71,6 +71,16 @@ export function code(text) {
   return make("code", {}, text);
 }
 
+/** A message of the gateway: what stands in backticks is code. */
+export function marked(text) {
+  return text.split("`").map((part, index) => (index % 2 ? code(part) : part));
+}
+
+/** An id by its beginning; the whole one is its title. */
+export function id(text) {
+  return make("code", { title: text }, text.slice(0, 8));
+}
+
 const whole = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
 
 const exact = new Intl.NumberFormat("en", { maximumFractionDigits: 2 });

@@ -90,7 +90,44 @@ find("token-form").addEventListener("submit", (event) => {
   tick();
 });
 
+/** The section that the reader has asked for: what fills above it must not push it away, until the reader scrolls. */
+let aim = location.hash.slice(1);
+
+function land() {
+  const target = aim && find(aim);
+  if (target) target.scrollIntoView({ behavior: "instant", block: "start" });
+}
+
+function aimAt(id) {
+  aim = id;
+  mark(id);
+  if (sections[id]) now(id);
+}
+
+document.addEventListener("click", (event) => {
+  const link = event.target.closest?.('a[href^="#"]');
+  if (link && find(link.hash.slice(1))?.matches("section")) aimAt(link.hash.slice(1));
+});
+for (const moves of ["wheel", "touchmove", "keydown", "pointerdown"]) {
+  addEventListener(moves, (event) => {
+    if (!event.target.closest?.("header")) aim = "";
+  }, { passive: true });
+}
+const growing = new ResizeObserver(land);
+
 const links = new Map([...document.querySelectorAll("nav a")].map((link) => [link.hash.slice(1), link]));
+/** Says in the tabs where the reader is, and shows that tab where they do not fit. */
+function mark(id) {
+  for (const [name, link] of links) {
+    if (name !== id) link.removeAttribute("aria-current");
+    else if (!link.hasAttribute("aria-current")) {
+      link.setAttribute("aria-current", "true");
+      const tabs = link.parentElement;
+      tabs.scrollTo({ left: link.offsetLeft - (tabs.clientWidth - link.offsetWidth) / 2 });
+    }
+  }
+}
+
 const watching = new IntersectionObserver((entries) => {
   for (const { target, isIntersecting } of entries) {
     if (!isIntersecting) seen.delete(target.id);
@@ -104,17 +141,13 @@ const watching = new IntersectionObserver((entries) => {
 
 /** What crosses a line in the upper part of the window is where the reader is. */
 const reading = new IntersectionObserver((entries) => {
-  for (const { target } of entries.filter((entry) => entry.isIntersecting)) {
-    for (const [id, link] of links) {
-      if (id === target.id) link.setAttribute("aria-current", "true");
-      else link.removeAttribute("aria-current");
-    }
-  }
+  for (const { target } of entries.filter((entry) => entry.isIntersecting)) if (!aim) mark(target.id);
 }, { rootMargin: "-30% 0px -69% 0px" });
 
 for (const section of document.querySelectorAll("main > section")) {
   watching.observe(section);
   reading.observe(section);
+  growing.observe(section);
 }
 
 function start() {

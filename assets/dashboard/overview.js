@@ -20,18 +20,27 @@ export async function overview() {
 function state(answer) {
   const failed = Object.entries(answer.checks).filter(([, said]) => said !== "ok").map(([name, said]) => `${name}: ${said}`);
   const refused = answer.configuration.last_reload?.outcome === "refused";
-  const out = answer.services.flatMap((one) => one.servers).filter((server) => server.share === 0).length;
-  const notes = [...failed];
-  if (refused) notes.push("the files have problems");
-  if (out) notes.push(out === 1 ? "1 server is out" : `${out} servers are out`);
-  pill(notes.length ? notes.join(", ") : "ready", failed.length ? "bad" : notes.length ? "warn" : "good");
+  const servers = answer.services.flatMap((one) => one.servers);
+  const failing = servers.filter((server) => server.state === "failing").length;
+  const out = servers.filter((server) => server.share === 0).length;
+  const said = (number, what) => (number === 1 ? `1 server is ${what}` : `${number} servers are ${what}`);
+  const notes = failed.map((text) => [text, null]);
+  if (refused) notes.push(["the files have problems", "configuration"]);
+  if (failing) notes.push([said(failing, "failing"), "services"]);
+  if (out) notes.push([said(out, "out"), "services"]);
+  const kind = failed.length || failing ? "bad" : notes.length ? "warn" : "good";
+  pill(notes.length ? notes.map(([text]) => text).join(", ") : "ready", kind, notes.find(([, section]) => section)?.[1]);
   find("age").textContent = `${answer.version}, up ${span(Math.max(0, Math.floor(answer.now / 1000) - answer.started))}`;
 }
 
-/** The one word on top; screen readers hear it when it changes. */
-export function pill(text, kind) {
+/** The one word on top; screen readers hear it when it changes. It leads to the section where the problem is. */
+export function pill(text, kind, section) {
   const element = find("state");
-  if (element.textContent !== text) element.textContent = text;
+  const drawn = JSON.stringify([text, section]);
+  if (element.dataset.drawn !== drawn) {
+    element.dataset.drawn = drawn;
+    element.replaceChildren(section ? make("a", { href: `#${section}` }, text) : text);
+  }
   element.className = `pill ${kind}`;
 }
 

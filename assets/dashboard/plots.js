@@ -6,6 +6,9 @@ import { Plot } from "./plot.js";
 
 const sum = (...columns) => columns[0].map((_, index) => columns.reduce((total, column) => total + column[index], 0));
 
+/** The gateway takes one every two seconds; logins are counted in each. */
+const SAMPLES_A_MINUTE = 30;
+
 /** From an answer of the API to the columns of each plot. */
 const PLOTS = [
   {
@@ -13,8 +16,8 @@ const PLOTS = [
     title: "Requests",
     unit: "a second",
     least: 1,
-    series: [{ name: "allowed" }, { name: "own endpoints" }, { name: "5xx answers" }],
-    columns: ({ requests_per_second: by, server_errors_per_second: errors }) => [sum(by.allowed, by.reported), by.gateway, errors],
+    series: [{ name: "all" }, { name: "own endpoints" }, { name: "5xx answers" }],
+    columns: ({ requests_per_second: by, server_errors_per_second: errors }) => [sum(...Object.values(by)), by.gateway, errors],
   },
   {
     id: "plot-refused",
@@ -37,10 +40,12 @@ const PLOTS = [
   {
     id: "plot-logins",
     title: "Logins",
-    unit: "in two seconds",
-    least: 4,
+    unit: "a minute",
+    least: 30,
     series: [{ name: "successful" }, { name: "other" }, { name: "wrong" }, { name: "locked out" }],
-    columns: ({ logins: by }) => [by.success, sum(by.busy, by.unavailable, by.malformed, by.failed), by.invalid, by.locked_out],
+    columns: ({ logins: by }) => [
+      by.success, sum(by.busy, by.unavailable, by.malformed, by.failed), by.invalid, by.locked_out,
+    ].map((column) => column.map((logins) => logins * SAMPLES_A_MINUTE)),
   },
 ];
 

@@ -1,7 +1,7 @@
 // What happened last: denials and logins.
 
 import { ask } from "./api.js";
-import { cell, clock, code, count, decision, fill, find, make, small, tag } from "./dom.js";
+import { cell, clock, code, count, decision, fill, find, id, make, marked, small, tag } from "./dom.js";
 
 /** Entries that are shown; what is searched is all that the gateway remembers. */
 const SHOWN = 30;
@@ -34,17 +34,17 @@ function together(all, parts) {
 }
 
 function times(one) {
-  return one.times > 1 ? small(`${count(one.times)} times lately`) : null;
+  return one.times > 1 ? small(make("span", { title: `${count(one.times)} times lately` }, `${count(one.times)} times`)) : null;
 }
 
 function denial(one) {
   return make("tr", {},
     cell("Time", clock(one.at), times(one)),
-    cell("Answer", decision(one.decision), one.status ? `${one.status}` : "none"),
+    cell("Answer", one.status ? `${one.status}` : "none", " ", decision(one.decision)),
     cell("Request", code(`${one.method} ${one.path}`), small(one.host)),
-    cell("Reason", one.reason ?? "–"),
+    cell("Reason", ...marked(one.reason ?? "–")),
     cell("Rule", one.rule ? code(one.rule) : "none", small(one.service ?? "no service", one.file ? ` · ${one.file.split("/").at(-1)}:${one.line}` : "")),
-    cell("Who", one.user ?? "anonymous", small(one.client, " · ", code(one.request_id))),
+    cell("Who", one.user ?? "anonymous", small(one.client, " · ", id(one.request_id))),
   );
 }
 

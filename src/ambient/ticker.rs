@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use slab::Slab;
 use tokio::sync::Notify;
+use tokio::time::Instant;
 
 /// How coarse deadlines are.
 pub const TICK: Duration = Duration::from_millis(100);
@@ -77,21 +78,32 @@ impl Ticker {
 
     /// Lets time pass, for ever. It sleeps without any timer while no deadline is armed.
     pub async fn run(self) {
+        let mut last = Instant::now();
         loop {
             if self.shared.armed.get() == 0 {
                 self.shared.asleep.set(true);
                 self.shared.wake.notified().await;
                 self.shared.asleep.set(false);
+                last = Instant::now();
             }
-            tokio::time::sleep(TICK).await;
-            self.shared.advance();
+            // each tick is as long as the next, however busy the thread is: ages are told in ticks as well
+            tokio::time::sleep_until(last + TICK).await;
+            let ticks = last.elapsed().as_millis() / TICK.as_millis();
+            let ticks = u32::try_from(ticks).unwrap_or(u32::MAX).max(1);
+            last += TICK * ticks;
+            self.shared.advance(u64::from(ticks));
         }
+    }
+
+    /// How many ticks have passed. It stands still while nothing is armed.
+    pub fn ticks(&self) -> u64 {
+        self.shared.now.get()
     }
 }
 
 impl Shared {
-    fn advance(&self) {
-        let now = self.now.get() + 1;
+    fn advance(&self, ticks: u64) {
+        let now = self.now.get() + ticks;
         self.now.set(now);
         for (_, slot) in self.slots.borrow().iter() {
             if slot.due.get() <= now
@@ -137,6 +149,11 @@ impl Deadline {
         }
     }
 
+    /// Whether it is armed.
+    pub fn is_armed(&self) -> bool {
+        self.slot.due.get() != NEVER
+    }
+
     /// Ready once the armed deadline has passed; stays ready until it is moved.
     pub fn poll_passed(&self, cx: &Context<'_>) -> Poll<()> {
         if self.slot.due.get() <= self.shared.now.get() {
@@ -180,10 +197,10 @@ mod tests {
         assert!(!passes(&deadline), "not armed");
         deadline.arm(TICK * 2);
         for _ in 0..2 {
-            ticker.shared.advance();
+            ticker.shared.advance(1);
             assert!(!passes(&deadline));
         }
-        ticker.shared.advance();
+        ticker.shared.advance(1);
         assert!(passes(&deadline));
         deadline.disarm();
         assert!(!passes(&deadline));

@@ -127,6 +127,7 @@ pub enum Code {
 
 impl Code {
     /// The name that is printed.
+    #[allow(clippy::too_many_lines, reason = "a table with a line a code")]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::UnreadableFile => "unreadable-file",

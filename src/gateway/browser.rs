@@ -25,10 +25,7 @@ pub(super) fn refuse_foreign(
         site: &intake.site,
         cors: service.cors.as_ref(),
     };
-    if is_foreign(&request, intake.credential.as_ref(), intake, identified) {
-        return Err(Rejection::CrossOrigin);
-    }
-    Ok(())
+    check_sender(&request, intake.credential.as_ref(), intake, identified)
 }
 
 /// The parts of a request that a cross-site request forgery could abuse.
@@ -40,25 +37,28 @@ pub(super) struct BrowserRequest<'a> {
     pub(super) cors: Option<&'a Cors>,
 }
 
-/// Whether another site makes a signed-in browser send it: a request that may change something, or opens a connection
+/// Refuses what another site makes a signed-in browser send: a request that may change something, or opens a connection
 /// on which anything can be said.
-pub(super) fn is_foreign(
+pub(super) fn check_sender(
     request: &BrowserRequest<'_>,
     credential: Option<&Credential>,
     intake: &Intake,
     identified: &Identified,
-) -> bool {
+) -> Result<(), Rejection> {
     let from_cookie =
         credential.is_some_and(|credential| credential.source() == CredentialSource::Cookie);
     let in_session =
         from_cookie && matches!(identified.credential, CredentialOutcome::Holds { .. });
     let harmless = is_safe(request.method) && !request.upgrades;
     if !in_session || harmless {
-        return false;
+        return Ok(());
     }
     let headers = &intake.head.headers;
-    let is_allowed = |cors: &Cors| cors.lets_act(headers);
-    !request.site.sends(headers) && !request.cors.is_some_and(is_allowed)
+    if request.cors.is_some_and(|cors| cors.lets_act(headers)) {
+        return Ok(());
+    }
+    let checked = request.site.check_sender(headers);
+    checked.map_err(Rejection::CrossOrigin)
 }
 
 /// Redirects browsers to the sign-in page where programs receive 401.

@@ -8,6 +8,7 @@ use http::{HeaderValue, Method};
 
 use super::rejection::Rejection;
 use super::renewal::Renewal;
+use super::seen::SeenRequest;
 use super::traced::Traced;
 use crate::access::{ClientAddress, Identity, Permit, RuleId};
 use crate::identify::Identified;
@@ -40,6 +41,8 @@ pub(super) struct RequestFacts {
     pub(super) cors: Option<Answered>,
     /// Whether a shared cache could hand the answer to others.
     pub(super) cache_risk: Option<CacheRisk>,
+    /// Only where a person sees the answer.
+    pub(super) seen: Option<Box<SeenRequest>>,
     /// Only where requests are traced.
     pub(super) trace: Option<Box<Traced>>,
 }
@@ -86,6 +89,7 @@ impl RequestFacts {
             reason: None,
             cors: None,
             cache_risk: None,
+            seen: None,
             trace: None,
         }
     }
@@ -93,6 +97,7 @@ impl RequestFacts {
     pub(super) fn begin(&mut self, head: &Parts, trace: Option<Box<Traced>>) {
         self.method = head.method.clone();
         self.path = head.uri.path().into();
+        self.seen = SeenRequest::of(head);
         self.trace = trace;
     }
 
@@ -100,6 +105,9 @@ impl RequestFacts {
         self.host = intake.host.name().into();
         self.site = ClientSite::of(intake);
         self.client = intake.client.address;
+        if let Some(seen) = &mut self.seen {
+            seen.receive(intake);
+        }
         if let Some(traced) = &mut self.trace {
             traced.scheme = intake.site.scheme;
         }

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::header::{CONNECTION, VIA};
 use http::{HeaderValue, Method, Request, Response, Version};
-use hyper::body::Incoming;
 
 use super::audited;
 use super::connection::ClientConnection;
@@ -16,6 +15,7 @@ use super::judge::{Forward, NextStep, PortalRequest, judge};
 use super::location;
 use super::note;
 use super::record::RequestRecord;
+use super::refusal_page::show_refusal;
 use super::rejection::{Rejection, upstream_error_kind};
 use super::renewal::Renewal;
 use super::reply::{Reply, ReplyBody, add_own_fields};
@@ -23,18 +23,21 @@ use super::sender::identify_sender;
 use super::snapshot::Snapshot;
 use super::switch::Switch;
 use super::worker::{Pinned, Worker};
+use crate::access::{AccessSubject, Decision, Identity, Mode};
 use crate::ambient;
 use crate::identify::{CredentialOutcome, Identified};
-use crate::portal::PortalCaller;
-use crate::upstream::{BodyGate, ForwardError, ResponseBody, UpstreamReply};
-use crate::wire::{BadTarget, FieldPresence, add_renewal, drop_body, remove_hop_by_hop, via};
+use crate::portal::{PortalCaller, PortalContext};
+use crate::upstream::{BodyGate, ClientBody, ForwardError, ResponseBody, UpstreamReply};
+use crate::wire::{
+    BadTarget, Destination, FieldPresence, Intake, add_renewal, drop_body, remove_hop_by_hop, via,
+};
 
 /// Answers a request, whatever it is, and sees to it that it is written down once. `fault` is what is wrong with its target
 /// as it was sent. The request is boxed since each step
 /// on its way here would move it.
 pub async fn handle(
     worker: &Rc<Worker>,
-    request: Box<Request<Incoming>>,
+    request: Box<Request<ClientBody>>,
     fault: Option<BadTarget>,
     connection: &ClientConnection,
 ) -> Reply {
@@ -46,10 +49,7 @@ pub async fn handle(
     let is_head = request.method() == Method::HEAD;
     let request = (request, fault);
     let mut gate = None;
-    let mut answer = answer(worker, &pinned, request, connection, &mut record, &mut gate).await;
-    if let (true, Ok(Answer::Own(response) | Answer::Verified(response))) = (is_head, &mut answer) {
-        drop_body(response);
-    }
+    let answer = answer(worker, &pinned, request, connection, &mut record, &mut gate).await;
     let mut reply = reply(answer, record, is_head);
     if gate.is_some_and(|gate| gate.is_shut()) {
         // the body was never asked for: nobody knows where the next request would begin (RFC 9110, section 10.1.1)
@@ -76,7 +76,7 @@ enum Answer {
 async fn answer(
     worker: &Rc<Worker>,
     pinned: &Pinned,
-    request: (Box<Request<Incoming>>, Option<BadTarget>),
+    request: (Box<Request<ClientBody>>, Option<BadTarget>),
     connection: &ClientConnection,
     record: &mut RequestRecord,
     gate: &mut Option<Arc<BodyGate>>,
@@ -176,19 +176,18 @@ fn reply(
         Ok(Answer::Own(mut response)) => {
             add_own_fields(&record, response.headers_mut());
             record.status = Some(response.status().as_u16());
-            ReplyBody::own(response, record)
+            own(show_refusal(&record, response, None), is_head, record)
         }
         Ok(Answer::Verified(response)) => {
             record.status = Some(response.status().as_u16());
-            ReplyBody::own(response, record)
+            own(response, is_head, record)
         }
         Err(rejection) => {
             let mut response = rejection.respond();
-            if is_head {
-                drop_body(&mut response);
-            }
             add_own_fields(&record, response.headers_mut());
-            ReplyBody::own(response, record)
+            let why = rejection.why_foreign();
+            let shown = show_refusal(&record, response, why.as_deref());
+            own(shown, is_head, record)
         }
     };
     if let Some(session) = renewal {
@@ -199,6 +198,18 @@ fn reply(
         tunnel: None,
         is_own,
     }
+}
+
+/// An answer of the gateway's own.
+fn own(
+    mut response: Response<Bytes>,
+    is_head: bool,
+    record: Box<RequestRecord>,
+) -> Response<ReplyBody> {
+    if is_head {
+        drop_body(&mut response);
+    }
+    ReplyBody::own(response, record)
 }
 
 fn note_rejection(rejection: &Rejection, record: &mut RequestRecord) {
@@ -271,15 +282,14 @@ async fn ask_portal(
     record.facts.user = identified.caller.subject().identity().cloned();
     record.facts.renewal = Renewal::of(&mut identified, intake.site.scheme);
     let (caller, client) = (portal_caller(&identified), intake.client.address);
+    let context = PortalContext {
+        caller: &caller,
+        opens_start: &|identity| opens_start(snapshot, &intake, identity),
+        now: ambient::unix_seconds(),
+    };
     let mut reply = snapshot
         .portal
-        .answer(
-            endpoint,
-            &intake,
-            received,
-            &caller,
-            ambient::unix_seconds(),
-        )
+        .answer(endpoint, &intake, received, &context)
         .await;
     if let Some(cors) = cors {
         cors.apply(&mut reply.response);
@@ -292,6 +302,23 @@ async fn ask_portal(
     record.facts.reason =
         note::note(worker, &reply, (method, endpoint), client).or(record.facts.reason.take());
     Ok(Answer::Own(reply.response))
+}
+
+/// Whether the rules let this user open `/` on the host of a request.
+fn opens_start(snapshot: &Snapshot, intake: &Intake, identity: &Arc<Identity>) -> bool {
+    let own = snapshot.portal.own_paths();
+    let found = own.resolve(&snapshot.router, &Method::GET, intake.host.name(), "/");
+    let Ok(Destination::Service(found)) = found else {
+        return false;
+    };
+    let subject = AccessSubject::known(Arc::clone(identity), intake.client.address);
+    let (policy, path) = (&snapshot.services[found.service()].policy, found.path());
+    let is_reported = policy.mode_of(policy.find(&Method::GET, path)) == Mode::Report;
+    is_reported
+        || matches!(
+            policy.decide(&Method::GET, path, &subject),
+            Decision::Allow(_)
+        )
 }
 
 fn portal_caller(identified: &Identified) -> PortalCaller {

@@ -8,7 +8,6 @@ use bytes::Bytes;
 use http::header::{COOKIE, HOST};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Request, Response, Version};
-use hyper::body::Incoming;
 
 use super::browser::{or_sign_in, refuse_foreign};
 use super::connection::ClientConnection;
@@ -19,6 +18,7 @@ use super::facts::{RequestFacts, Route};
 use super::reauthorization::holds_until;
 use super::rejection::Rejection;
 use super::renewal::Renewal;
+use super::seen::SeenRequest;
 use super::sender::identify_sender;
 use super::snapshot::{ServiceSnapshot, Snapshot};
 use super::traced::Traced;
@@ -28,7 +28,7 @@ use crate::access::{NoDestination, Permit, RequestPath, RequestedPaths, Requirem
 use crate::identify::{CredentialOutcome, Identified};
 use crate::portal::PortalEndpoint;
 use crate::telemetry::metrics::RequestOutcome;
-use crate::upstream::{Outbound, RequestContext};
+use crate::upstream::{ClientBody, Outbound, RequestContext};
 use crate::wire::{
     BadRequest, BadTarget, CacheMode, CacheRisk, Destination, DestinationField, FieldPresence,
     ForwardedInfo, Intake, Interim, same_service,
@@ -50,7 +50,7 @@ pub(super) enum NextStep {
 pub(super) struct PortalRequest {
     pub(super) endpoint: PortalEndpoint,
     pub(super) intake: Intake,
-    pub(super) body: Incoming,
+    pub(super) body: ClientBody,
 }
 
 /// A permitted request, with what its reply needs.
@@ -70,7 +70,7 @@ pub(super) struct Forward {
 pub(super) fn judge(
     worker: &Rc<Worker>,
     pinned: &Pinned,
-    (request, fault): (Box<Request<Incoming>>, Option<BadTarget>),
+    (request, fault): (Box<Request<ClientBody>>, Option<BadTarget>),
     connection: &ClientConnection,
     facts: &mut RequestFacts,
 ) -> Result<NextStep, Rejection> {
@@ -174,7 +174,7 @@ fn answer_itself(
     worker: &Worker,
     pinned: &Pinned,
     intake: Intake,
-    body: Incoming,
+    body: ClientBody,
     path: RequestPath,
     facts: &mut RequestFacts,
 ) -> Result<NextStep, Rejection> {
@@ -185,6 +185,11 @@ fn answer_itself(
     }
     facts.outcome = RequestOutcome::Gateway;
     let endpoint = portal.endpoint(&intake.head.method, path.as_str());
+    if endpoint == PortalEndpoint::Logout && portal.is_page_form(&intake) {
+        facts
+            .seen
+            .get_or_insert_with(|| SeenRequest::of_form(&intake));
+    }
     Ok(NextStep::Portal(Box::new(PortalRequest {
         endpoint,
         intake,
@@ -205,7 +210,7 @@ impl Arrived<'_> {
     fn forward(
         self,
         mut intake: Intake,
-        body: Incoming,
+        body: ClientBody,
         path: RequestPath,
         facts: &mut RequestFacts,
     ) -> Result<NextStep, Rejection> {

@@ -23,6 +23,9 @@ pub(super) fn note(
     if let Some(session) = &reply.session {
         return Some(note_session(worker, session, client));
     }
+    if let Some(why) = &reply.refusal {
+        tracing::warn!(event = "form_refused", client_ip = %client, reason = %why);
+    }
     if method == Method::POST {
         match endpoint {
             PortalEndpoint::Login | PortalEndpoint::Token => {
@@ -31,12 +34,13 @@ pub(super) fn note(
             PortalEndpoint::Refresh => worker.metrics.refresh(RefreshOutcome::Malformed),
             PortalEndpoint::Logout
             | PortalEndpoint::Me
+            | PortalEndpoint::Account
             | PortalEndpoint::Keys
             | PortalEndpoint::Unknown => {}
             PortalEndpoint::Docs | PortalEndpoint::Asset(_) | PortalEndpoint::OpenApi => {}
         }
     }
-    None
+    reply.refusal.clone()
 }
 
 /// One line a login, for programs that ban addresses: `config/fail2ban` reads it.

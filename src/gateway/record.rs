@@ -1,6 +1,7 @@
 //! What is remembered of a request until it is over: then it becomes one access-log line and one count, however it ends.
 
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use http::HeaderValue;
@@ -9,13 +10,14 @@ use super::facts::{RequestFacts, Route};
 use super::snapshot::{ServiceSnapshot, Snapshot};
 use super::traced::Traced;
 use super::worker::{Pinned, Worker};
-use crate::access::ClientAddress;
+use crate::access::{ClientAddress, Identity};
 use crate::ambient;
 use crate::telemetry::access_log::{Aborted, AccessLine};
 use crate::telemetry::audit::AuditReservation;
 use crate::telemetry::metrics::ServiceMetrics;
 use crate::telemetry::traces::Trace;
 use crate::upstream::{Origin, ServerIndex};
+use crate::wire::Credential;
 
 /// The record of one request. Dropping it writes the log line and the counters.
 pub(super) struct RequestRecord {
@@ -98,6 +100,13 @@ impl RequestRecord {
     pub(super) fn upstream_answered(&mut self, asked: Instant, server: Option<ServerIndex>) {
         self.server = server;
         self.upstream_time = server.map(|_| ambient::now().duration_since(asked));
+    }
+
+    /// Whose credential it is now, for who sees the answer; nothing is decided by it.
+    pub(super) fn identify(&self, credential: &Credential) -> Option<Arc<Identity>> {
+        let client = self.facts.client;
+        let identified = self.worker.identify(&self.pinned, Some(credential), client);
+        identified.caller.subject().identity().cloned()
     }
 
     /// The server of the last attempt, as it is configured.

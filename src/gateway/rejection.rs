@@ -9,7 +9,7 @@ use crate::identify::CredentialError;
 use crate::net::DialError;
 use crate::telemetry::metrics::{RequestOutcome, UpstreamErrorKind};
 use crate::upstream::{BodyFault, ForwardError, PrepareError};
-use crate::wire::{self, BadRequest, OriginalError};
+use crate::wire::{self, BadRequest, ForeignOrigin, OriginalError};
 
 /// Why a request is not forwarded, or has no answer.
 #[derive(Debug)]
@@ -29,7 +29,7 @@ pub(super) enum Rejection {
     /// No caller could ever be allowed from here.
     Closed(Forbid),
     /// Another site makes a signed-in browser send it.
-    CrossOrigin,
+    CrossOrigin(ForeignOrigin),
     /// It is answered in another way than usual: people can sign in, and some proxies take few statuses.
     Instead {
         /// Why it is not forwarded.
@@ -54,7 +54,7 @@ impl Rejection {
             Self::Ambiguous(request) => request.status(),
             Self::NoService => StatusCode::NOT_FOUND,
             Self::Challenge | Self::BadCredential(_) => StatusCode::UNAUTHORIZED,
-            Self::Forbidden(_) | Self::Closed(_) | Self::CrossOrigin | Self::NoProxy => {
+            Self::Forbidden(_) | Self::Closed(_) | Self::CrossOrigin(_) | Self::NoProxy => {
                 StatusCode::FORBIDDEN
             }
             Self::Unclear(_) => StatusCode::BAD_REQUEST,
@@ -74,7 +74,7 @@ impl Rejection {
             Self::Challenge => "Not authenticated".to_owned(),
             Self::BadCredential(_) => "Invalid or expired token".to_owned(),
             Self::Forbidden(forbid) | Self::Closed(forbid) => forbid.to_string(),
-            Self::CrossOrigin => wire::CROSS_ORIGIN.to_owned(),
+            Self::CrossOrigin(_) => wire::CROSS_ORIGIN.to_owned(),
             Self::NoProxy => "Only a trusted proxy may ask".to_owned(),
             Self::Unclear(error) => error.to_string(),
             Self::Instead { because, .. } => because.detail(),
@@ -82,6 +82,15 @@ impl Rejection {
             Self::Unwritable(PrepareError::BodyTooLarge) => BodyFault::TooLarge.to_string(),
             Self::Forward(error) => forward_detail(error),
         }
+    }
+
+    /// What people are told of a request that another site makes their browser send.
+    pub(super) fn why_foreign(&self) -> Option<String> {
+        let Self::CrossOrigin(foreign) = self else {
+            return None;
+        };
+        let why = format!("{}: {foreign}. {}", wire::CROSS_ORIGIN, foreign.advice());
+        Some(why.trim_end().to_owned())
     }
 
     /// How it is counted; `None`: as what was decided before.
@@ -93,7 +102,7 @@ impl Rejection {
             | Self::Unwritable(PrepareError::Path(_)) => RequestOutcome::BadRequest,
             Self::NoService => RequestOutcome::NotFound,
             Self::Challenge | Self::BadCredential(_) => RequestOutcome::Unauthenticated,
-            Self::Forbidden(_) | Self::Closed(_) | Self::CrossOrigin | Self::NoProxy => {
+            Self::Forbidden(_) | Self::Closed(_) | Self::CrossOrigin(_) | Self::NoProxy => {
                 RequestOutcome::Forbidden
             }
             Self::Instead { because, .. } => return because.outcome(),
@@ -109,7 +118,7 @@ impl Rejection {
             Self::Forbidden(forbid) | Self::Closed(forbid) => forbid_label(forbid),
             Self::Forward(error) => error.to_string(),
             Self::Instead { because, .. } => because.reason(),
-            Self::CrossOrigin => "cross-origin".to_owned(),
+            Self::CrossOrigin(foreign) => format!("cross-origin: {foreign}"),
             Self::Misdirected => "outdated connection".to_owned(),
             Self::Ambiguous(_)
             | Self::NoService
@@ -131,7 +140,7 @@ impl Rejection {
             | Self::NoService
             | Self::Forbidden(_)
             | Self::Closed(_)
-            | Self::CrossOrigin
+            | Self::CrossOrigin(_)
             | Self::NoProxy
             | Self::Unclear(_)
             | Self::Unwritable(_)
@@ -167,7 +176,7 @@ impl Rejection {
             | Self::Challenge
             | Self::BadCredential(_)
             | Self::Closed(_)
-            | Self::CrossOrigin
+            | Self::CrossOrigin(_)
             | Self::Instead { .. }
             | Self::NoProxy
             | Self::Unclear(_)
@@ -189,7 +198,7 @@ impl Rejection {
             | Self::BadCredential(_)
             | Self::Forbidden(_)
             | Self::Closed(_)
-            | Self::CrossOrigin
+            | Self::CrossOrigin(_)
             | Self::Instead { .. }
             | Self::NoProxy
             | Self::Unclear(_)

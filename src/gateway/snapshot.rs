@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use super::own_cors::OwnCors;
 use super::process_state::ProcessState;
 use super::trust_generation::TrustGeneration;
-use crate::access::{HostPattern, Mount, Policy, Router};
+use crate::access::{HostPattern, Mount, PathOptions, Policy, Router};
 use crate::config::{self, Config, ServiceView};
 use crate::jwks::KeySources;
 use crate::portal::{Portal, PortalSettings};
@@ -96,7 +96,8 @@ impl Snapshot {
         let verifier = Verifier::new(token.keys(), token.verifier());
         let browsers = Arc::new(browser_sessions(token, config.auth.session.max_age));
         let own_cors = OwnCors::new(config.auth.cors.as_ref(), &config.services);
-        let (portal, issuer) = portal_parts(config.auth, config.server.limits.header_bytes);
+        let (mut portal, issuer) = portal_parts(config.auth, config.server.limits.header_bytes);
+        portal.paths = config.router.widest_paths();
         let cookie = Arc::clone(&portal.cookie);
         let body_timeout = config.server.timeouts.body;
         let server_sets = server_sets.reconcile(
@@ -198,6 +199,7 @@ fn portal_parts(auth: config::Auth, longest_token: usize) -> (PortalSettings, To
         longest_token: token.max_lifetime + token.leeway,
         theme: auth.theme.map(Arc::new),
         cookie: Arc::new(auth.session.cookie),
+        paths: PathOptions::default(),
     };
     let issuer = IssuerSettings {
         issuer: token.issuer,

@@ -51,7 +51,8 @@ fn own_route(record: &RequestRecord) -> Option<&str> {
             | PortalEndpoint::Token
             | PortalEndpoint::Refresh
             | PortalEndpoint::Logout
-            | PortalEndpoint::Me,
+            | PortalEndpoint::Me
+            | PortalEndpoint::Account,
         )
         | (
             Route::Portal,

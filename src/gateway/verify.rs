@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Response, StatusCode};
 
-use super::browser::{BrowserRequest, is_foreign};
+use super::browser::{BrowserRequest, check_sender};
 use super::decide::enforce;
 use super::facts::{RequestFacts, Route};
 use super::rejection::Rejection;
@@ -34,6 +34,8 @@ pub(super) fn verify(
     if !intake.client.from_trusted_proxy {
         return Err(Rejection::NoProxy);
     }
+    // what proxies get is for proxies, whoever sees it in the end
+    facts.seen = None;
     let describes = pinned.snapshot.describes;
     let original = OriginalRequest::read(intake, below, describes).map_err(Rejection::Unclear)?;
     let question = Question {
@@ -123,9 +125,7 @@ impl Question<'_> {
             site: &original.site,
             cors: service.cors.as_ref(),
         };
-        if is_foreign(&request, credential.as_ref(), self.intake, &identified) {
-            return Err(Rejection::CrossOrigin);
-        }
+        check_sender(&request, credential.as_ref(), self.intake, &identified)?;
         facts.renewal = Renewal::of(&mut identified, original.site.scheme);
         let Identified {
             caller, credential, ..

@@ -30,7 +30,10 @@ pub(super) enum Fault {
     Unquoted,
     InComment,
     InStyle,
-    Script,
+    /// An element that has no place on a page.
+    Element(String),
+    /// What looks like a tag in an element that holds none.
+    TagInText(String),
     /// No placeholder for a value that the page cannot do without.
     Missing(&'static str),
     /// What minijinja says of the syntax, or of a page with sample values.
@@ -77,6 +80,9 @@ impl fmt::Display for Fault {
             Self::Statement(name) if name == "autoescape" => {
                 f.write_str("`{% autoescape %}` is refused: every value is escaped")
             }
+            Self::Statement(name) if name == "set" || name == "endset" => {
+                f.write_str("`{% set %}` takes a value, such as `{% set x = user %}`")
+            }
             Self::Statement(name) => write!(
                 f,
                 "`{{% {} %}}` is refused; known are `if`, `elif`, `else`, `for` and `set`",
@@ -105,7 +111,14 @@ impl fmt::Display for Fault {
             Self::InStyle => f.write_str(
                 "a placeholder has no place in a style: the page's policy names its digest",
             ),
-            Self::Script => f.write_str("scripts do not run on this page; take it away"),
+            Self::Element(name) if name == "script" => {
+                f.write_str("scripts do not run on this page; take it away")
+            }
+            Self::Element(name) => write!(f, "`<{name}` has no place on this page; take it away"),
+            Self::TagInText(name) => write!(
+                f,
+                "what looks like a tag in `<{name}>` is none; write `< ` or `&lt;`"
+            ),
             Self::Missing(name) => {
                 write!(
                     f,

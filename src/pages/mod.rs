@@ -4,12 +4,16 @@
 //! statements that keep escaping on and places where an escaped value is safe, and `theme` shows the built-in page where
 //! an own one cannot be rendered.
 
+mod duration;
 mod error;
+mod kind;
 mod markup;
 mod source;
 #[cfg(test)]
 mod tests;
 mod theme;
 
+pub use duration::DurationInWords;
 pub use error::TemplateError;
-pub use theme::{AccountPage, CookieMissing, PageKind, RenderedPage, SignInPage, Theme};
+pub use kind::{AccountPage, CookieMissing, PageKind, RefusedPage, SignInPage};
+pub use theme::{RenderedPage, Theme};

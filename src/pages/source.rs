@@ -7,9 +7,7 @@ use super::error::{Fault, TemplateError};
 use super::markup::{HtmlContext, Markup};
 
 /// Statements that are left: they choose, repeat and name, and their tags alternate with text as it is shown.
-const STATEMENTS: [&str; 8] = [
-    "if", "elif", "else", "endif", "for", "endfor", "set", "endset",
-];
+const STATEMENTS: [&str; 7] = ["if", "elif", "else", "endif", "for", "endfor", "set"];
 
 /// The structure of an accepted template.
 #[derive(Debug)]
@@ -60,8 +58,17 @@ struct Reader {
     markup: Markup,
     line: usize,
     tags: Vec<Tag>,
-    /// The statements that are open, from the outside, and where in the markup each began.
-    open: Vec<(String, HtmlContext)>,
+    /// The statements that are open, from the outside.
+    open: Vec<OpenStatement>,
+}
+
+/// An `if` or a `for`.
+struct OpenStatement {
+    name: String,
+    /// Where in the markup it began.
+    place: HtmlContext,
+    /// Whether one of its branches has ended elsewhere among the names of a tag.
+    moves: bool,
 }
 
 impl Reader {
@@ -119,26 +126,46 @@ impl Reader {
 
     /// With and without a branch, what follows must be in the same place of the markup.
     fn nest(&mut self, name: String, inner: &str) -> Result<(), Fault> {
+        if !self.markup.admits_statement() {
+            return Err(Fault::Torn(name));
+        }
         let place = self.markup.place;
         match &*name {
-            "if" | "for" => self.open.push((name, place)),
-            // `set name = value` has no end
-            "set" if !inner.contains('=') => self.open.push((name, place)),
-            "elif" | "else" => self.unchanged(place)?,
-            "endif" | "endfor" | "endset" => {
-                self.unchanged(place)?;
-                self.open.pop();
-            }
+            // its text would be shown elsewhere than it is read here
+            "set" if !inner.contains('=') => return Err(Fault::Statement(name)),
+            "if" | "for" => self.open.push(OpenStatement {
+                name,
+                place,
+                moves: false,
+            }),
+            "elif" | "else" => self.end_branch(true)?,
+            "endif" | "endfor" => self.end_branch(false)?,
             _ => {}
         }
         Ok(())
     }
 
-    fn unchanged(&self, place: HtmlContext) -> Result<(), Fault> {
-        match self.open.last() {
-            Some((name, before)) if *before != place => Err(Fault::Torn(name.clone())),
-            _ => Ok(()),
+    /// The next branch begins where the statement did.
+    fn end_branch(&mut self, another: bool) -> Result<(), Fault> {
+        let Some(open) = self.open.last_mut() else {
+            return Ok(());
+        };
+        let here = self.markup.place;
+        // what is repeated is read from its own end
+        let joined = (open.name == "if" || here == open.place) && self.markup.join(open.place);
+        if !joined {
+            return Err(Fault::Torn(open.name.clone()));
         }
+        open.moves |= here != open.place;
+        match (another, open.moves) {
+            (true, _) => self.markup.place = open.place,
+            (false, true) => self.markup.place = HtmlContext::AfterStatement,
+            (false, false) => {}
+        }
+        if !another {
+            self.open.pop();
+        }
+        Ok(())
     }
 
     fn take_words(&mut self, inner: &str) -> Result<(), Fault> {
@@ -227,7 +254,11 @@ mod tests {
             "<input{% if a %} autofocus{% endif %}>",
             "{% if a == \"|safe }} %}\" %}{{ a }}{% elif not b %}x{% else %}y{% endif %}",
             "{% for x in [a, {'k': {}}] %}{{ x }}{% endfor %}{% set y = a %}{{ y }}",
-            "{% set y %}<b>{{ a }}</b>{% endset %}{{ y }}",
+            "<input {% if a %}class=\"x\"{% elif b %}y{% else %}z{% endif %} autofocus>",
+            "<p {% for x in [a] %}title=\"{{ x }}\" {% endfor %}>",
+            "<!doctype html><title>{{ a }}</title><textarea>{{ a }}</textarea >{{ b }}",
+            "<style>@media (width < 9px) {} a{}</style >{{ a }}<!-->{{ a }}<!-- x --!>{{ a }}",
+            "<svg><title>{{ a }}</title></svg></p title=\"{{ a }}\">",
             "{# {{ a|safe }} <script> #}<!-- x --><style>a{}</style>",
         ] {
             assert_eq!(read(text).map(drop), Ok(()), "{text}");
@@ -244,6 +275,10 @@ mod tests {
             ("{{ \"}}\" ~ a |safe }}", format!("line 1: {safe}")),
             ("{{ {'k': {}}.a|safe }}", format!("line 1: {safe}")),
             ("{{ 'it\\'s' |safe }}", format!("line 1: {safe}")),
+            (
+                "{% set x %}{{ a }}{% endset %}",
+                "line 1: `{% set %}` takes a value, such as `{% set x = user %}`".into(),
+            ),
             ("{% set x = a|safe %}", format!("line 1: {safe}")),
             ("{% if a\n\n|safe %}{% endif %}", format!("line 1: {safe}")),
             (
@@ -277,6 +312,7 @@ mod tests {
     fn a_value_is_where_it_can_be_escaped() {
         const UNQUOTED: &str =
             "line 1: a placeholder in a tag needs quotes, such as `value=\"{{ user }}\"`";
+        const TORN: &str = "line 1: `{% if %}` and its end are in different places of a tag; put them around whole tags or attributes";
         const STYLE: &str =
             "line 3: a placeholder has no place in a style: the page's policy names its digest";
         for (text, expected) in [
@@ -291,7 +327,78 @@ mod tests {
                 "<!-- <p>{{a}} -->",
                 "line 1: a placeholder has no place in a comment",
             ),
+            ("<!-- <!-- a --> <p {{a}}>", UNQUOTED),
+            ("<p\x0c{{a}}>", UNQUOTED),
+            ("<p title=a\"{{a}}\">", UNQUOTED),
+            ("<p title=a'{{a}}'>", UNQUOTED),
+            ("<p title \"{{a}}\">", UNQUOTED),
+            ("<p =\"{{a}}\">", UNQUOTED),
+            ("<p title=\"x\"\"{{a}}\">", UNQUOTED),
+            ("<p/title=/\"{{a}}\">", UNQUOTED),
+            ("<{{a}}>", UNQUOTED),
+            ("</{{a}}>", UNQUOTED),
+            ("</p x={{a}}>", UNQUOTED),
+            ("<title></titl{{a}}>", UNQUOTED),
+            (
+                "<!-- a {{a}}",
+                "line 1: a placeholder has no place in a comment",
+            ),
+            (
+                "<! {{a}}>",
+                "line 1: a placeholder has no place in a comment",
+            ),
+            (
+                "<?x {{a}}>",
+                "line 1: a placeholder has no place in a comment",
+            ),
+            (
+                "</ {{a}}>",
+                "line 1: a placeholder has no place in a comment",
+            ),
             ("<style>\n\n{{a}}</style>", STYLE),
+            ("<style\x0c>\n\n{{a}}</style>", STYLE),
+            (
+                "<style>\n\n</styles {{a}}",
+                "line 3: what looks like a tag in `<style>` is none; write `< ` or `&lt;`",
+            ),
+            (
+                "<svg><style><i title=\"</style>",
+                "line 1: what looks like a tag in `<style>` is none; write `< ` or `&lt;`",
+            ),
+            (
+                "<title><p \"</title><b title={{a}}>",
+                "line 1: what looks like a tag in `<title>` is none; write `< ` or `&lt;`",
+            ),
+            (
+                "<textarea><!--</textarea>",
+                "line 1: what looks like a tag in `<textarea>` is none; write `< ` or `&lt;`",
+            ),
+            (
+                "<svg><![CDATA[><i a=\"]]><b {{a}}\">",
+                "line 1: `<![CDATA[` has no place on this page; take it away",
+            ),
+            (
+                "<noscript><p title=\"</noscript>",
+                "line 1: `<noscript` has no place on this page; take it away",
+            ),
+            (
+                "<xmp>",
+                "line 1: `<xmp` has no place on this page; take it away",
+            ),
+            (
+                "<script\x0c>",
+                "line 1: scripts do not run on this page; take it away",
+            ),
+            (
+                "<script/x>",
+                "line 1: scripts do not run on this page; take it away",
+            ),
+            ("<scr{% if a %}ipt{% endif %}>", TORN),
+            ("<{% if a %}p{% endif %}>", TORN),
+            ("<p {% if a %}title{% endif %}=\"{{a}}\">", TORN),
+            ("<p title={% if a %}\"{% endif %}{{a}}\">", TORN),
+            ("<p title{% if a %}={% endif %}\"{{a}}\">", TORN),
+            ("<style>\n\n{% if a %}</style>", STYLE),
             ("<style>\n\n{% if a %}b{}{% endif %}</style>", STYLE),
             (
                 "<SCRIPT src=x>",

@@ -15,6 +15,24 @@ const ACCOUNT: AccountPage<'_> = AccountPage {
     next: "/",
     user: "rita",
     name: "",
+    method: "a password",
+    since: "",
+    until: "",
+    roles: "",
+    switch: "/switch",
+    leaving: "",
+};
+
+const REFUSED: RefusedPage<'_> = RefusedPage {
+    heading: "No",
+    text: "Not so.",
+    detail: "",
+    retry: "",
+    user: "",
+    name: "",
+    sign_in: "",
+    status: "403",
+    request_id: "17",
 };
 
 const COOKIE: CookieMissing<'_> = CookieMissing {
@@ -62,16 +80,26 @@ fn the_built_in_pages_are_whole() {
     }
     assert!(page.html.ends_with("</html>\n"));
     let account = theme.account(&ACCOUNT);
-    assert!(account.html.contains("<strong>rita</strong></p>"));
+    assert!(account.html.contains("Signed in as rita</p>"));
     assert!(account.html.contains("action=\"&#x2f;out\""));
     let named = theme.account(&AccountPage {
         name: "Rita",
         ..ACCOUNT
     });
-    assert!(named.html.contains("<strong>Rita</strong><br>rita</p>"));
+    assert!(named.html.contains("Signed in as Rita (rita)</p>"));
     let missing = theme.cookie_missing(&COOKIE);
     assert!(missing.html.contains("__Host-gatelatch") && missing.html.contains("why"));
-    for page in [page, account, missing] {
+    let refused = theme.refused(&REFUSED);
+    assert!(refused.html.contains("<h1>No</h1>") && refused.html.contains("<code>17</code>"));
+    assert!(!refused.html.contains("href") && !refused.html.contains("Signed in"));
+    let refused = theme.refused(&RefusedPage {
+        user: "rita",
+        sign_in: "/in",
+        ..REFUSED
+    });
+    let switch = ">Sign in as somebody else</a>";
+    assert!(refused.html.contains(switch), "{}", refused.html);
+    for page in [page, account, missing, refused] {
         let policy = page.policy.to_str().unwrap();
         assert!(policy.contains("style-src 'sha256-"), "{policy}");
     }
@@ -94,6 +122,23 @@ fn every_value_of_every_page_is_escaped() {
             next: MARKUP,
             user: MARKUP,
             name: MARKUP,
+            method: MARKUP,
+            since: MARKUP,
+            until: MARKUP,
+            roles: MARKUP,
+            switch: MARKUP,
+            leaving: MARKUP,
+        });
+        let refused = theme.refused(&RefusedPage {
+            heading: MARKUP,
+            text: MARKUP,
+            detail: MARKUP,
+            retry: MARKUP,
+            user: MARKUP,
+            name: MARKUP,
+            sign_in: MARKUP,
+            status: MARKUP,
+            request_id: MARKUP,
         });
         let missing = theme.cookie_missing(&CookieMissing {
             action: MARKUP,
@@ -101,7 +146,7 @@ fn every_value_of_every_page_is_escaped() {
             reason: MARKUP,
         });
         let escaped = "&quot;&gt;&lt;script&gt;&#x27;&amp;{{ title }}";
-        for page in [sign_in, account, missing] {
+        for page in [sign_in, account, missing, refused] {
             assert!(!page.html.contains("<script"), "{}", page.html);
             let (wrong, right) = ("{{ title }}", escaped);
             let shown = page.html.matches(right).count();
@@ -114,7 +159,11 @@ fn every_value_of_every_page_is_escaped() {
             ),
             (
                 PageKind::Account,
-                "{% set x %}{{ name }}{% endset %}{{ x }}{{ action }}{{ next }}{{ 'as ' ~ user }}",
+                "{% set x = name %}{{ x }}{{ action }}{{ next }}{{ 'as ' ~ user }}",
+            ),
+            (
+                PageKind::Refused,
+                "{{ heading }}{{ detail }}<p title='{{ request_id }}'>{{ user or name }}",
             ),
             (
                 PageKind::CookieMissing,
@@ -139,15 +188,15 @@ fn a_page_that_could_not_be_shown_is_refused() {
     for (text, expected) in [
         (
             "\n{% if name %}{{ naem }}{% endif %}",
-            "line 2: `{{ naem }}` means nothing here; known are `title`, `action`, `next`, `user`, `name`",
+            "line 2: `{{ naem }}` means nothing here; known are `title`, `action`, `next`, `user`, `name`, `method`, `since`, `until`, `roles`, `switch`, `leaving`",
         ),
         (
             "{{ reason }}",
-            "line 1: `{{ reason }}` means nothing here; known are `title`, `action`, `next`, `user`, `name`",
+            "line 1: `{{ reason }}` means nothing here; known are `title`, `action`, `next`, `user`, `name`, `method`, `since`, `until`, `roles`, `switch`, `leaving`",
         ),
         (
             "{{ range(9) }}",
-            "line 1: `{{ range }}` means nothing here; known are `title`, `action`, `next`, `user`, `name`",
+            "line 1: `{{ range }}` means nothing here; known are `title`, `action`, `next`, `user`, `name`, `method`, `since`, `until`, `roles`, `switch`, `leaving`",
         ),
         (
             "x\n{% if name %}",

@@ -1,4 +1,4 @@
-//! Which pages there are, and the values that each of them shows.
+//! The pages of one configuration, rendered under the policy of each.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -11,6 +11,7 @@ use minijinja::{AutoEscape, Environment, UndefinedBehavior};
 use sha2::{Digest, Sha256};
 
 use super::error::{Fault, TemplateError};
+use super::kind::{AccountPage, CookieMissing, PageKind, RefusedPage, SignInPage};
 use super::source::TemplateSource;
 
 /// Steps of work that a page may take, and 64 bytes of it each: a hundred times what the built-in ones need.
@@ -25,9 +26,8 @@ const REST_OF_POLICY: &str = "; form-action 'self'; frame-ancestors 'none'; base
 pub struct Theme {
     title: String,
     templates: Environment<'static>,
-    sign_in: Choice,
-    account: Choice,
-    cookie_missing: Choice,
+    /// Of each page, in the order of [`PageKind::ALL`].
+    choices: [Choice; PageKind::ALL.len()],
 }
 
 /// The policies of a page's templates.
@@ -46,139 +46,21 @@ pub struct RenderedPage {
     pub policy: HeaderValue,
 }
 
-/// One of the pages.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PageKind {
-    /// The form.
-    SignIn,
-    /// For people who are signed in already.
-    Account,
-    /// For browsers that do not send the session cookie back.
-    CookieMissing,
-}
-
-/// The values of the sign-in page.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct SignInPage<'a> {
-    /// Where the form goes.
-    pub action: &'a str,
-    /// Where the browser goes afterwards: a path.
-    pub next: &'a str,
-    /// The user name that was typed before.
-    pub user: &'a str,
-    /// What went wrong.
-    pub error: &'a str,
-    /// What went well.
-    pub notice: &'a str,
-}
-
-/// The values of the page for people who are signed in.
-#[derive(Clone, Copy, Debug)]
-pub struct AccountPage<'a> {
-    /// Where the sign-out form goes.
-    pub action: &'a str,
-    /// Where the browser goes on: a path.
-    pub next: &'a str,
-    /// Who is signed in.
-    pub user: &'a str,
-    /// The display name; empty where there is none.
-    pub name: &'a str,
-}
-
-/// The values of the page about a session cookie that did not come back.
-#[derive(Clone, Copy, Debug)]
-pub struct CookieMissing<'a> {
-    /// The sign-in page.
-    pub action: &'a str,
-    /// The name of the cookie that was set.
-    pub cookie: &'a str,
-    /// What became of it.
-    pub reason: &'a str,
-}
-
-impl PageKind {
-    /// All of them.
-    pub const ALL: [Self; 3] = [Self::SignIn, Self::Account, Self::CookieMissing];
-
-    /// The file of an own page in the folder `auth.login.templates`.
-    pub fn file(self) -> &'static str {
-        match self {
-            Self::SignIn => "sign_in.html",
-            Self::Account => "account.html",
-            Self::CookieMissing => "lost.html",
-        }
-    }
-
-    /// The name of the built-in template; an own one has that of its file.
-    fn built_in(self) -> &'static str {
-        match self {
-            Self::SignIn => "built-in/sign_in.html",
-            Self::Account => "built-in/account.html",
-            Self::CookieMissing => "built-in/lost.html",
-        }
-    }
-
-    /// The names of all values, the title first; in the order in which they are given.
-    fn names(self) -> &'static [&'static str] {
-        match self {
-            Self::SignIn => &["title", "action", "next", "user", "error", "notice"],
-            Self::Account => &["title", "action", "next", "user", "name"],
-            Self::CookieMissing => &["title", "action", "cookie", "reason"],
-        }
-    }
-
-    /// The values that a page cannot do without.
-    fn required(self) -> &'static [&'static str] {
-        match self {
-            Self::SignIn => &["action", "next", "error"],
-            Self::Account => &["action", "user"],
-            Self::CookieMissing => &["cookie"],
-        }
-    }
-
-    /// The values that are empty at times.
-    fn optional(self) -> &'static [&'static str] {
-        match self {
-            Self::SignIn => &["user", "error", "notice"],
-            Self::Account => &["name"],
-            Self::CookieMissing => &[],
-        }
-    }
-
-    fn built_in_text(self) -> String {
-        let text = match self {
-            Self::SignIn => include_str!("../../assets/pages/sign_in.html"),
-            Self::Account => include_str!("../../assets/pages/account.html"),
-            Self::CookieMissing => include_str!("../../assets/pages/lost.html"),
-        };
-        // all pages share one frame, and one style, which the policy of each names
-        include_str!("../../assets/pages/frame.html")
-            .replace(
-                "<style></style>",
-                concat!(
-                    "<style>",
-                    include_str!("../../assets/pages/style.css"),
-                    "</style>"
-                ),
-            )
-            .replace("<article></article>\n", text)
-    }
-}
-
 impl Theme {
     /// The built-in pages under this title.
     pub fn builtin(title: &str) -> Self {
         let mut templates = environment();
-        let mut built_in = |kind: PageKind| Choice {
-            built_in: add(&mut templates, kind, kind.built_in(), &kind.built_in_text())
-                .expect("the built-in pages are tested"),
-            own: None,
-        };
+        let choices = PageKind::ALL.map(|kind| {
+            let (name, text) = (kind.spec().built_in, kind.spec().built_in_text());
+            Choice {
+                built_in: add(&mut templates, kind, name, &text)
+                    .expect("the built-in pages are tested"),
+                own: None,
+            }
+        });
         Self {
             title: title.to_owned(),
-            sign_in: built_in(PageKind::SignIn),
-            account: built_in(PageKind::Account),
-            cookie_missing: built_in(PageKind::CookieMissing),
+            choices,
             templates,
         }
     }
@@ -189,51 +71,74 @@ impl Theme {
     /// [`TemplateError`] for a template that could not be shown.
     pub fn replace(&mut self, kind: PageKind, text: &str) -> Result<(), TemplateError> {
         let policy = add(&mut self.templates, kind, kind.file(), text)?;
-        let choice = match kind {
-            PageKind::SignIn => &mut self.sign_in,
-            PageKind::Account => &mut self.account,
-            PageKind::CookieMissing => &mut self.cookie_missing,
-        };
-        choice.own = Some(policy);
+        self.choices[kind as usize].own = Some(policy);
         Ok(())
     }
 
     /// The form.
     pub fn sign_in(&self, with: &SignInPage<'_>) -> RenderedPage {
         let values = [with.action, with.next, with.user, with.error, with.notice];
-        self.show(PageKind::SignIn, &self.sign_in, &values)
+        self.show(PageKind::SignIn, &values)
     }
 
     /// Who is signed in, and a way out.
     pub fn account(&self, with: &AccountPage<'_>) -> RenderedPage {
-        let values = [with.action, with.next, with.user, with.name];
-        self.show(PageKind::Account, &self.account, &values)
+        let values = [
+            with.action,
+            with.next,
+            with.user,
+            with.name,
+            with.method,
+            with.since,
+            with.until,
+            with.roles,
+            with.switch,
+            with.leaving,
+        ];
+        self.show(PageKind::Account, &values)
     }
 
     /// Which cookie did not come back.
     pub fn cookie_missing(&self, with: &CookieMissing<'_>) -> RenderedPage {
         let values = [with.action, with.cookie, with.reason];
-        self.show(PageKind::CookieMissing, &self.cookie_missing, &values)
+        self.show(PageKind::CookieMissing, &values)
+    }
+
+    /// Why a request is refused.
+    pub fn refused(&self, with: &RefusedPage<'_>) -> RenderedPage {
+        let values = [
+            with.heading,
+            with.text,
+            with.detail,
+            with.retry,
+            with.user,
+            with.name,
+            with.sign_in,
+            with.status,
+            with.request_id,
+        ];
+        self.show(PageKind::Refused, &values)
     }
 
     /// Renders the own page, or the built-in one where that fails. `values` follow the title in the order of the names.
-    fn show(&self, kind: PageKind, choice: &Choice, values: &[&str]) -> RenderedPage {
+    fn show(&self, kind: PageKind, values: &[&str]) -> RenderedPage {
+        let (choice, spec) = (&self.choices[kind as usize], kind.spec());
         let texts = [self.title.as_str()];
         let texts = texts.iter().chain(values).copied();
-        let values: Vec<_> = kind.names().iter().copied().zip(texts).collect();
+        let values: Vec<_> = spec.names.iter().copied().zip(texts).collect();
         if let Some(policy) = &choice.own {
-            match render(&self.templates, kind.file(), &values) {
+            match render(&self.templates, spec.file, &values) {
                 Ok(html) => return RenderedPage::new(html, policy),
                 // its words could hold values
                 Err(error) => tracing::error!(
-                    template = kind.file(),
+                    template = spec.file,
                     line = error.line(),
                     error = %error.kind(),
                     "a page cannot be rendered; the built-in one is shown"
                 ),
             }
         }
-        let html = render(&self.templates, kind.built_in(), &values);
+        let html = render(&self.templates, spec.built_in, &values);
         RenderedPage::new(html.unwrap_or_default(), &choice.built_in)
     }
 }
@@ -270,9 +175,10 @@ fn add(
     let source = TemplateSource::read(&text)?;
     templates.add_template_owned(name, text)?;
     let used = templates.get_template(name)?.undeclared_variables(false);
-    let unknown = used.iter().filter(|name| !kind.names().contains(&&***name));
+    let names = kind.spec().names;
+    let unknown = used.iter().filter(|name| !names.contains(&&***name));
     if let Some((line, name)) = unknown.map(|name| (source.line_of(name), name)).min() {
-        let fault = Fault::Unknown(name.clone(), kind.names());
+        let fault = Fault::Unknown(name.clone(), names);
         return Err(TemplateError { line, fault });
     }
     render_samples(templates, kind, name)?;
@@ -285,17 +191,18 @@ fn render_samples(
     kind: PageKind,
     name: &str,
 ) -> Result<(), TemplateError> {
-    let (optional, mut missing) = (kind.optional(), kind.required().to_vec());
+    let spec = kind.spec();
+    let (optional, mut missing) = (spec.optional, spec.required.to_vec());
     let sample = |name: &str| format!("sample-{name}");
     for filled in 0..1_usize << optional.len() {
         let is_empty = |name: &str| {
             let at = optional.iter().position(|optional| *optional == name);
             at.is_some_and(|at| filled >> at & 1 == 0)
         };
-        let samples = kind.names().iter().filter(|name| !is_empty(name));
+        let samples = spec.names.iter().filter(|name| !is_empty(name));
         let samples: BTreeMap<_, _> = samples.map(|name| (*name, sample(name))).collect();
         let value = |name: &&'static str| (*name, samples.get(name).map_or("", String::as_str));
-        let values: Vec<_> = kind.names().iter().map(value).collect();
+        let values: Vec<_> = spec.names.iter().map(value).collect();
         let html = render(templates, name, &values)?;
         missing.retain(|name| !html.contains(&sample(name)));
     }

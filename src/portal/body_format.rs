@@ -3,12 +3,15 @@
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, Method};
 
+use super::multipart::Boundary;
 use crate::wire;
 
 /// How the fields are written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum BodyFormat {
     Form,
+    /// `None` where what stands between the parts is malformed.
+    Multipart(Option<Boundary>),
     Json,
 }
 
@@ -19,9 +22,12 @@ impl BodyFormat {
         let (Some(value), None) = (values.next(), values.next()) else {
             return None;
         };
-        let essence = value.to_str().ok()?.split(';').next()?.trim();
+        let value = value.to_str().ok()?;
+        let essence = value.split(';').next()?.trim();
         if essence.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
             Some(Self::Form)
+        } else if essence.eq_ignore_ascii_case("multipart/form-data") {
+            Some(Self::Multipart(Boundary::of(value)))
         } else if essence.eq_ignore_ascii_case("application/json") {
             Some(Self::Json)
         } else {
@@ -33,6 +39,6 @@ impl BodyFormat {
 /// Whether a request is the form of a page: form-encoded, from somebody who wants to see a page.
 pub(super) fn is_browser_form(method: &Method, headers: &HeaderMap) -> bool {
     *method == Method::POST
-        && BodyFormat::of(headers) == Some(BodyFormat::Form)
+        && BodyFormat::of(headers).is_some_and(|format| format != BodyFormat::Json)
         && wire::accepts_html(headers)
 }

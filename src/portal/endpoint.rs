@@ -18,6 +18,8 @@ pub enum PortalEndpoint {
     Logout,
     /// `{prefix}/me`: who the caller is.
     Me,
+    /// `{prefix}/account`: the same for people.
+    Account,
     /// `/.well-known/jwks.json`: the public keys that tokens are verified with.
     Keys,
     /// `{prefix}/docs`: Swagger UI.
@@ -36,7 +38,7 @@ impl PortalEndpoint {
         match self {
             Self::Login | Self::Logout => true,
             Self::Token | Self::Refresh | Self::Me | Self::Keys | Self::Unknown => false,
-            Self::Docs | Self::Asset(_) | Self::OpenApi => false,
+            Self::Account | Self::Docs | Self::Asset(_) | Self::OpenApi => false,
         }
     }
 
@@ -45,7 +47,7 @@ impl PortalEndpoint {
         match self {
             Self::Login => matches!(*method, Method::GET | Method::HEAD | Method::POST),
             Self::Token | Self::Refresh | Self::Logout => method == Method::POST,
-            Self::Me | Self::Keys | Self::Docs | Self::Asset(_) | Self::OpenApi => {
+            Self::Me | Self::Account | Self::Keys | Self::Docs | Self::Asset(_) | Self::OpenApi => {
                 method == Method::GET || method == Method::HEAD
             }
             Self::Unknown => true,
@@ -57,7 +59,9 @@ impl PortalEndpoint {
         match self {
             Self::Login => "GET, HEAD, POST",
             Self::Token | Self::Refresh | Self::Logout => "POST",
-            Self::Me | Self::Keys | Self::Docs | Self::Asset(_) | Self::OpenApi => "GET, HEAD",
+            Self::Me | Self::Account | Self::Keys | Self::Docs | Self::Asset(_) | Self::OpenApi => {
+                "GET, HEAD"
+            }
             Self::Unknown => "",
         }
     }
@@ -77,6 +81,7 @@ pub(super) fn find(own: &OwnPaths, method: &Method, path: &str) -> PortalEndpoin
         Some("/refresh") => PortalEndpoint::Refresh,
         Some("/logout") => PortalEndpoint::Logout,
         Some("/me") => PortalEndpoint::Me,
+        Some("/account") => PortalEndpoint::Account,
         Some("/docs") => PortalEndpoint::Docs,
         Some("/openapi.json") => PortalEndpoint::OpenApi,
         Some(rest) => rest
@@ -106,6 +111,8 @@ mod tests {
             (Method::POST, "/auth/logout", PortalEndpoint::Logout),
             (Method::POST, "/auth/logout/", PortalEndpoint::Unknown),
             (Method::GET, "/auth/me", PortalEndpoint::Me),
+            (Method::GET, "/auth/account", PortalEndpoint::Account),
+            (Method::GET, "/auth/account/", PortalEndpoint::Unknown),
             (Method::GET, "/auth/docs", PortalEndpoint::Docs),
             (
                 Method::GET,

@@ -6,8 +6,9 @@ use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, SeqAcce
 use zeroize::Zeroizing;
 
 use super::body_format::BodyFormat;
-use super::form;
+use super::form::{self, FormField};
 use super::login_api::LoginApi;
+use super::multipart::{self, Boundary, FormPart};
 use super::rejection::FormRejection;
 use crate::users::Password;
 
@@ -57,7 +58,7 @@ struct Fields {
 /// The first field that is wrong.
 pub(super) fn parse(
     api: LoginApi,
-    format: BodyFormat,
+    format: &BodyFormat,
     body: &[u8],
 ) -> Result<GrantRequest, FormRejection> {
     Fields::read(format, body)?.into_request(api)
@@ -67,8 +68,11 @@ pub(super) fn parse(
 ///
 /// # Errors
 /// The first field that is wrong.
-pub(super) fn parse_password(body: &[u8]) -> Result<LoginRequest, FormRejection> {
-    match parse(LoginApi::Login, BodyFormat::Form, body)? {
+pub(super) fn parse_password(
+    format: &BodyFormat,
+    body: &[u8],
+) -> Result<LoginRequest, FormRejection> {
+    match parse(LoginApi::Login, format, body)? {
         GrantRequest::Password(request) => Ok(request),
         GrantRequest::Refresh(_) => Err(FormRejection::GrantType),
     }
@@ -79,16 +83,16 @@ pub(super) fn parse_password(body: &[u8]) -> Result<LoginRequest, FormRejection>
 /// # Errors
 /// The first field that is wrong.
 pub(super) fn parse_logout(
-    format: BodyFormat,
+    format: &BodyFormat,
     body: &[u8],
 ) -> Result<Option<Zeroizing<String>>, FormRejection> {
     text("refresh_token", Fields::read(format, body)?.refresh_token)
 }
 
 /// The fields of a form that its answer needs even where it is refused. Of several values the first counts.
-pub(super) fn extras(body: &[u8]) -> FormExtras {
+pub(super) fn extras(format: &BodyFormat, body: &[u8]) -> FormExtras {
     let mut extras = FormExtras::default();
-    for (name, value) in form::pairs(body).filter_map(Result::ok) {
+    for (name, value) in readable_pairs(format, body) {
         let slot = match &**name {
             "username" => &mut extras.username,
             "next" => &mut extras.next,
@@ -101,9 +105,22 @@ pub(super) fn extras(body: &[u8]) -> FormExtras {
     extras
 }
 
+fn readable_pairs(format: &BodyFormat, body: &[u8]) -> Vec<FormField> {
+    match format {
+        BodyFormat::Form => form::pairs(body).filter_map(Result::ok).collect(),
+        BodyFormat::Multipart(Some(boundary)) => {
+            let parts = multipart::parts(body, boundary).unwrap_or_default();
+            let pair = |part: FormPart| Some((part.name.into(), part.value?));
+            parts.into_iter().filter_map(pair).collect()
+        }
+        BodyFormat::Multipart(None) | BodyFormat::Json => Vec::new(),
+    }
+}
+
 impl Fields {
-    fn read(format: BodyFormat, body: &[u8]) -> Result<Self, FormRejection> {
+    fn read(format: &BodyFormat, body: &[u8]) -> Result<Self, FormRejection> {
         match format {
+            BodyFormat::Multipart(boundary) => Self::from_multipart(boundary.as_ref(), body),
             BodyFormat::Form => Self::from_form(body),
             BodyFormat::Json => Self::from_json(body),
         }
@@ -114,6 +131,16 @@ impl Fields {
         for pair in form::pairs(body) {
             let (name, value) = pair.map_err(|form::Malformed| FormRejection::MalformedForm)?;
             fields.put(&name, Field::Text(value))?;
+        }
+        Ok(fields)
+    }
+
+    fn from_multipart(boundary: Option<&Boundary>, body: &[u8]) -> Result<Self, FormRejection> {
+        let parts = boundary.and_then(|boundary| multipart::parts(body, boundary).ok());
+        let mut fields = Self::default();
+        for part in parts.ok_or(FormRejection::MalformedMultipart)? {
+            let value = part.value.map_or(Field::Other, Field::Text);
+            fields.put(&part.name, value)?;
         }
         Ok(fields)
     }

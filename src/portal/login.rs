@@ -91,7 +91,7 @@ impl Portal {
         PortalReply {
             response,
             login,
-            session: None,
+            ..PortalReply::default()
         }
     }
 
@@ -155,7 +155,7 @@ fn read(api: LoginApi, head: &Parts, body: ReceivedBody) -> Result<GrantRequest,
     let format = api
         .format(&head.headers)
         .ok_or(FormRejection::ContentType)?;
-    parse(api, format, &body.whole()?)
+    parse(api, &format, &body.whole()?)
 }
 
 pub(super) fn log_safe_name(name: &str) -> Box<str> {

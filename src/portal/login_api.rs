@@ -19,21 +19,26 @@ impl LoginApi {
     /// The content types, as `Accept-Post` lists them.
     pub(super) fn accepts(self) -> &'static str {
         match self {
-            Self::Login | Self::Refresh => "application/x-www-form-urlencoded, application/json",
+            Self::Login => {
+                "application/x-www-form-urlencoded, multipart/form-data, application/json"
+            }
+            Self::Refresh => "application/x-www-form-urlencoded, application/json",
             Self::Token => "application/x-www-form-urlencoded",
         }
     }
 
     /// How the body is written, where it is a way that is taken here.
     pub(super) fn format(self, headers: &HeaderMap) -> Option<BodyFormat> {
-        BodyFormat::of(headers).filter(|&format| self.takes(format))
+        BodyFormat::of(headers).filter(|format| self.takes(format))
     }
 
-    fn takes(self, format: BodyFormat) -> bool {
+    fn takes(self, format: &BodyFormat) -> bool {
         match (self, format) {
             (Self::Login | Self::Refresh, BodyFormat::Form | BodyFormat::Json)
+            | (Self::Login, BodyFormat::Multipart(_))
             | (Self::Token, BodyFormat::Form) => true,
-            (Self::Token, BodyFormat::Json) => false,
+            (Self::Token | Self::Refresh, BodyFormat::Multipart(_))
+            | (Self::Token, BodyFormat::Json) => false,
         }
     }
 }

@@ -11,9 +11,9 @@ use super::denial::RefreshDenial;
 use super::fields::{FormExtras, parse_logout};
 use super::login_api::LoginApi;
 use super::me::PortalCaller;
+use super::page::see_other;
 use super::refresh::SessionEvent;
 use super::rejection::FormRejection;
-use super::sign_in::see_other;
 use super::{Portal, PortalReply, ReceivedBody};
 use crate::pages::Theme;
 use crate::session::{RefreshToken, StoreUnavailable};
@@ -78,12 +78,10 @@ impl Portal {
             .theme
             .as_deref()
             .filter(|_| is_browser_form(&head.method, &head.headers));
-        let is_foreign = match theme {
-            Some(_) => !intake.site.sends(&head.headers),
-            None => intake.acts_by_cookies() && !intake.comes_from_own_page(),
-        };
-        if is_foreign {
-            return wire::problem(StatusCode::FORBIDDEN, wire::CROSS_ORIGIN).into();
+        let is_own = theme.is_none() && (intake.from_allowed_page || !intake.acts_by_cookies());
+        if !is_own && let Err(foreign) = intake.site.check_sender(&head.headers) {
+            let problem = wire::problem(StatusCode::FORBIDDEN, wire::CROSS_ORIGIN);
+            return PortalReply::refused(problem, format!("cross-origin: {foreign}"));
         }
         match theme {
             Some(theme) => self.sign_out(theme, intake, body, caller, now).await,
@@ -123,8 +121,8 @@ impl Portal {
         }
         PortalReply {
             response,
-            login: None,
             session,
+            ..PortalReply::default()
         }
     }
 
@@ -162,8 +160,8 @@ impl Portal {
         self.forget(intake, response.headers_mut());
         PortalReply {
             response,
-            login: None,
             session,
+            ..PortalReply::default()
         }
     }
 
@@ -174,7 +172,7 @@ impl Portal {
         for line in cookie.clear_others(&intake.cookies, scheme) {
             headers.append(SET_COOKIE, line);
         }
-        headers.append(SET_COOKIE, cookie.mark("", 0));
+        headers.append(SET_COOKIE, cookie.mark(scheme, "", 0));
     }
 
     /// The sessions of all cookies and of the bearer token that have not ended yet, each once.
@@ -272,9 +270,9 @@ fn nothing_ended(intake: &Intake, caller: &PortalCaller) -> Response<Bytes> {
 /// The refresh token of the body, which may be empty.
 fn read(head: &Parts, body: ReceivedBody) -> Result<Option<Zeroizing<String>>, FormRejection> {
     let bytes = body.whole()?;
-    match BodyFormat::of(&head.headers) {
+    match LoginApi::Refresh.format(&head.headers) {
         Some(BodyFormat::Json) if bytes.is_empty() => Ok(None),
-        Some(format) => parse_logout(format, &bytes),
+        Some(format) => parse_logout(&format, &bytes),
         None if bytes.is_empty() && !head.headers.contains_key(CONTENT_TYPE) => Ok(None),
         None => Err(FormRejection::ContentType),
     }

@@ -2,11 +2,12 @@
 //! verified.
 //!
 //! `endpoint` says which requests are the gateway's, `body` and `fields` read what was sent, `login`, `sign_in`,
-//! `refresh`, `logout` and `me` answer, and `rejection` is the one table from what went wrong to status and text.
+//! `refresh`, `logout`, `account` and `me` answer, and `rejection` is the one table from what went wrong to status and text.
 //!
 //! A request is answered in two steps: [`Portal::receive`] waits for the client, [`Portal::answer`] decides. Between
 //! them another snapshot may have come into force, whose portal then decides.
 
+mod account;
 mod body;
 mod body_format;
 mod denial;
@@ -20,11 +21,15 @@ mod login;
 mod login_api;
 mod logout;
 mod me;
+mod multipart;
+mod page;
 mod redirect_loop;
 mod refresh;
+mod refused;
 mod rejection;
 mod return_path;
 mod sign_in;
+mod visitor;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -42,12 +47,14 @@ pub use endpoint::PortalEndpoint;
 pub use login::LoginEvent;
 pub use me::PortalCaller;
 pub use refresh::SessionEvent;
+pub use refused::RefusedRequest;
 pub use return_path::ReturnPath;
-pub use sign_in::Visitor;
+pub use visitor::Visitor;
 
 use self::body_format::is_browser_form;
 use self::docs::Docs;
 use self::login_api::LoginApi;
+use crate::access::{Identity, PathOptions};
 use crate::pages::Theme;
 use crate::session::{AttemptLimits, ClearLockout, Sessions, StoreUnavailable};
 use crate::token::{CookieSessions, TokenIssuer};
@@ -72,6 +79,8 @@ pub struct PortalSettings {
     pub theme: Option<Arc<Theme>>,
     /// The session cookie.
     pub cookie: Arc<SessionCookie>,
+    /// Which paths some service accepts beyond the strict default, so that browsers may come back to them. Default: none.
+    pub paths: PathOptions,
 }
 
 /// The gateway's own endpoints, for one load of the configuration.
@@ -86,15 +95,28 @@ pub struct Portal {
     docs: Docs,
 }
 
+/// What the gateway has found out about a request when an endpoint answers it.
+pub struct PortalContext<'a> {
+    /// Who sent it.
+    pub caller: &'a PortalCaller,
+    /// Whether this user may open `/` on the host of the request: by the rules, which the portal does not know.
+    pub opens_start: &'a dyn Fn(&Arc<Identity>) -> bool,
+    /// In seconds since 1970.
+    pub now: u64,
+}
+
 /// The response, with the events for the log.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct PortalReply {
-    /// What the client gets. `HEAD` is answered without a body, with the length that `GET` would have.
+    /// What the client gets. `HEAD` is answered without a body, with the length that `GET` would have; but for refusals
+    /// that people see, which are not complete yet.
     pub response: Response<Bytes>,
     /// Set where a password was given, whether it was right or not.
     pub login: Option<LoginEvent>,
     /// Set where a refresh token was shown, or somebody logged out.
     pub session: Option<SessionEvent>,
+    /// Why a browser's form was refused before anything in it counted.
+    pub refusal: Option<String>,
 }
 
 impl Default for PortalSettings {
@@ -107,6 +129,7 @@ impl Default for PortalSettings {
             longest_token: Duration::from_secs(24 * 3600 + 30),
             theme: Some(Arc::new(Theme::builtin("Sign in"))),
             cookie: Arc::default(),
+            paths: PathOptions::default(),
         }
     }
 }
@@ -147,6 +170,11 @@ impl Portal {
         self.settings.theme.is_some()
     }
 
+    /// Whether a request is the form of one of the pages.
+    pub fn is_page_form(&self, intake: &Intake) -> bool {
+        self.has_page() && is_browser_form(&intake.head.method, &intake.head.headers)
+    }
+
     /// Lifts a lockout, for an operator.
     ///
     /// # Errors
@@ -171,10 +199,10 @@ impl Portal {
         let is_page = || matches!(head.method, Method::GET | Method::HEAD);
         let is_form = || is_browser_form(&head.method, &head.headers);
         match endpoint {
-            PortalEndpoint::Login => !is_page() && !is_form(),
-            PortalEndpoint::Logout => !is_form(),
+            PortalEndpoint::Login | PortalEndpoint::Logout => !is_page() && !is_form(),
             PortalEndpoint::Token | PortalEndpoint::Refresh | PortalEndpoint::Me => true,
-            PortalEndpoint::Keys
+            PortalEndpoint::Account
+            | PortalEndpoint::Keys
             | PortalEndpoint::Docs
             | PortalEndpoint::Asset(_)
             | PortalEndpoint::OpenApi
@@ -202,7 +230,7 @@ impl Portal {
     /// What is refused by its head is not waited for.
     fn reads_body(&self, endpoint: PortalEndpoint, intake: &Intake) -> bool {
         let head = &intake.head;
-        let form = self.has_page() && is_browser_form(&head.method, &head.headers);
+        let form = self.is_page_form(intake);
         let own_site = || intake.site.sends(&head.headers);
         head.method == Method::POST
             && match endpoint {
@@ -213,6 +241,7 @@ impl Portal {
                 PortalEndpoint::Logout if form => own_site(),
                 PortalEndpoint::Logout => !intake.acts_by_cookies() || intake.comes_from_own_page(),
                 PortalEndpoint::Me
+                | PortalEndpoint::Account
                 | PortalEndpoint::Keys
                 | PortalEndpoint::Docs
                 | PortalEndpoint::Asset(_)
@@ -221,22 +250,25 @@ impl Portal {
             }
     }
 
-    /// Answers a request for one of the endpoints. `now` is in seconds since 1970. It waits for the hasher and for the
-    /// state store, and not for the client.
+    /// Answers a request for one of the endpoints. It waits for the hasher and for the state store, and not for the
+    /// client.
     ///
-    /// Only [`PortalEndpoint::Me`], [`PortalEndpoint::Logout`] and the sign-in page look at the caller.
+    /// Only [`PortalEndpoint::Me`], [`PortalEndpoint::Logout`] and the pages look at the caller.
     pub async fn answer(
         &self,
         endpoint: PortalEndpoint,
         intake: &Intake,
         body: ReceivedBody,
-        caller: &PortalCaller,
-        now: u64,
+        context: &PortalContext<'_>,
     ) -> PortalReply {
+        let (caller, now) = (context.caller, context.now);
         let (head, client) = (&intake.head, intake.client.accountable_address());
         let mut reply = match Some(endpoint).filter(|endpoint| endpoint.takes(&head.method)) {
-            None => method_not_allowed(endpoint).into(),
-            Some(PortalEndpoint::Login) => self.answer_at_login(intake, body, caller, now).await,
+            None => match self.sign_out_page(endpoint, head) {
+                Some(theme) => self.answer_sign_out(theme, intake, context).into(),
+                None => method_not_allowed(endpoint).into(),
+            },
+            Some(PortalEndpoint::Login) => self.answer_at_login(intake, body, context).await,
             Some(PortalEndpoint::Token) => {
                 self.grant(LoginApi::Token, head, body, client, now).await
             }
@@ -245,6 +277,7 @@ impl Portal {
             }
             Some(PortalEndpoint::Logout) => self.log_out(intake, body, caller, now).await,
             Some(PortalEndpoint::Me) => me::answer(caller).into(),
+            Some(PortalEndpoint::Account) => self.answer_account(intake, context).into(),
             Some(PortalEndpoint::Keys) => keys::answer(&self.settings.jwks).into(),
             Some(PortalEndpoint::Docs) => self.docs.page().into(),
             Some(PortalEndpoint::OpenApi) => self.docs.document().into(),
@@ -256,10 +289,21 @@ impl Portal {
         if !reply.response.headers().contains_key(CACHE_CONTROL) {
             wire::forbid_storing(reply.response.headers_mut());
         }
-        if head.method == Method::HEAD {
+        // who puts a page in place of a refusal reads it first
+        let is_refusal = reply.response.status().as_u16() >= 400;
+        let becomes_page = is_refusal && wire::is_seen(&head.method, &head.headers);
+        if head.method == Method::HEAD && !becomes_page {
             wire::drop_body(&mut reply.response);
         }
         reply
+    }
+
+    /// The page to sign out, for people who open the endpoint: programs that do so would take it for a logout.
+    fn sign_out_page(&self, endpoint: PortalEndpoint, head: &Parts) -> Option<&Theme> {
+        let opened =
+            endpoint == PortalEndpoint::Logout && wire::is_seen(&head.method, &head.headers);
+        let theme = self.settings.theme.as_deref();
+        theme.filter(|_| opened && matches!(head.method, Method::GET | Method::HEAD))
     }
 
     /// People get a page and programs a token, unless there is no page.
@@ -267,16 +311,15 @@ impl Portal {
         &self,
         intake: &Intake,
         body: ReceivedBody,
-        caller: &PortalCaller,
-        now: u64,
+        context: &PortalContext<'_>,
     ) -> PortalReply {
         let head = &intake.head;
         match self.settings.theme.as_deref() {
             Some(theme) if is_browser_form(&head.method, &head.headers) => {
-                self.sign_in(theme, intake, body, now).await
+                self.sign_in(theme, intake, body, context).await
             }
             Some(theme) if head.method != Method::POST => {
-                self.show_sign_in(theme, intake, caller).into()
+                self.show_sign_in(theme, intake, context).into()
             }
             None if head.method != Method::POST => {
                 wire::problem(StatusCode::NOT_FOUND, "No such endpoint").into()
@@ -287,7 +330,7 @@ impl Portal {
                     head,
                     body,
                     intake.client.accountable_address(),
-                    now,
+                    context.now,
                 )
                 .await
             }
@@ -307,8 +350,18 @@ impl From<Response<Bytes>> for PortalReply {
     fn from(response: Response<Bytes>) -> Self {
         Self {
             response,
-            login: None,
-            session: None,
+            ..Self::default()
+        }
+    }
+}
+
+impl PortalReply {
+    /// To a browser's form; `why` is for the log.
+    fn refused(response: Response<Bytes>, why: String) -> Self {
+        Self {
+            response,
+            refusal: Some(why),
+            ..Self::default()
         }
     }
 }

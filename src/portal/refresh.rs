@@ -44,8 +44,8 @@ impl Portal {
         let outcome = granted.map(drop);
         PortalReply {
             response,
-            login: None,
             session: Some(SessionEvent::Refresh { user, outcome }),
+            ..PortalReply::default()
         }
     }
 

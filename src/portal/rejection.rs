@@ -19,6 +19,7 @@ pub(super) enum FormRejection {
     Broken,
     ContentType,
     MalformedForm,
+    MalformedMultipart,
     MalformedJson,
     NotAnObject,
     Duplicate(&'static str),
@@ -68,6 +69,7 @@ impl FormRejection {
             (
                 Self::Broken
                 | Self::MalformedForm
+                | Self::MalformedMultipart
                 | Self::MalformedJson
                 | Self::Duplicate(_)
                 | Self::GrantType,
@@ -86,6 +88,7 @@ impl FormRejection {
             | Self::Broken
             | Self::ContentType
             | Self::MalformedForm
+            | Self::MalformedMultipart
             | Self::MalformedJson
             | Self::NotAnObject
             | Self::Duplicate(_)
@@ -105,6 +108,7 @@ impl FormRejection {
             )
             .into(),
             Self::MalformedForm => "the body is not a form in UTF-8".into(),
+            Self::MalformedMultipart => "the body is not multipart/form-data in UTF-8".into(),
             Self::MalformedJson => "the body is not JSON in UTF-8".into(),
             Self::NotAnObject => match api {
                 LoginApi::Login | LoginApi::Token => {

@@ -29,6 +29,7 @@ const NOW: u64 = 1_700_000_000;
 const CLIENT: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
 const FORM: &str = "application/x-www-form-urlencoded";
 const JSON: &str = "application/json";
+const MULTIPART: &str = "multipart/form-data; boundary=x";
 
 fn key() -> Key {
     Key::hs256(b"an example secret of at least 32 bytes").unwrap()
@@ -163,7 +164,12 @@ fn send_to(portal: &Portal, request: Request<Bytes>, caller: &PortalCaller) -> P
         .unwrap();
     runtime.block_on(async {
         let body = portal.receive(endpoint, &intake, Full::new(body)).await;
-        portal.answer(endpoint, &intake, body, caller, NOW).await
+        let context = PortalContext {
+            caller,
+            opens_start: &|_| false,
+            now: NOW,
+        };
+        portal.answer(endpoint, &intake, body, &context).await
     })
 }
 
@@ -440,6 +446,37 @@ fn malformed_logins_name_the_field() {
             400,
             "the grant type must be `password`",
         ),
+        (
+            MULTIPART,
+            "--x\r\nContent-Disposition: form-data; name=\"username\"\r\n\r\na",
+            400,
+            "the body is not multipart/form-data in UTF-8",
+        ),
+        (
+            "multipart/form-data",
+            "--x--",
+            400,
+            "the body is not multipart/form-data in UTF-8",
+        ),
+        (
+            MULTIPART,
+            "--x\r\nContent-Disposition: form-data; name=\"username\"\r\n\r\na\r\n--x--\r\n",
+            422,
+            "the field `password` is missing or empty",
+        ),
+        (
+            MULTIPART,
+            "--x\r\nContent-Disposition: form-data; name=\"username\"; filename=\"f\"\r\n\r\na\r\n--x--\r\n",
+            422,
+            "the field `username` must be a string",
+        ),
+        (
+            MULTIPART,
+            "--x\r\nContent-Disposition: form-data; name=\"username\"\r\n\r\na\r\n\
+             --x\r\nContent-Disposition: form-data; name=\"username\"\r\n\r\na\r\n--x--\r\n",
+            400,
+            "the field `username` is given twice",
+        ),
         (JSON, "", 400, "the body is not JSON in UTF-8"),
         (
             JSON,
@@ -542,9 +579,7 @@ fn malformed_logins_name_the_field() {
 
 #[test]
 fn other_content_types_learn_what_to_send() {
-    let multipart = "multipart/form-data; boundary=x";
     for content_type in [
-        multipart,
         "text/plain",
         "application/xml",
         "application/jsonp",
@@ -555,11 +590,11 @@ fn other_content_types_learn_what_to_send() {
         assert_eq!(
             transcript(&reply.response),
             concat!(
-                "415 Unsupported Media Type\naccept-post: application/x-www-form-urlencoded, application/json\n",
+                "415 Unsupported Media Type\naccept-post: application/x-www-form-urlencoded, multipart/form-data, application/json\n",
                 "cache-control: no-store\ncontent-type: application/json\npragma: no-cache\n\n",
-                r#"{"detail":"the content type must be application/x-www-form-urlencoded or application/json","#,
+                r#"{"detail":"the content type must be application/x-www-form-urlencoded or multipart/form-data or application/json","#,
                 r#""error":"invalid_request","#,
-                r#""error_description":"the content type must be application/x-www-form-urlencoded or application/json"}"#,
+                r#""error_description":"the content type must be application/x-www-form-urlencoded or multipart/form-data or application/json"}"#,
                 "\n"
             ),
             "{content_type}"
@@ -676,6 +711,7 @@ fn the_token_endpoint_speaks_oauth() {
             "invalid_request",
         ),
         ("text/plain", "", "invalid_request"),
+        (MULTIPART, "--x--", "invalid_request"),
     ];
     for (content_type, body, error) in cases {
         let reply = log_in("/auth/token", content_type, body);
@@ -729,4 +765,25 @@ fn nothing_secret_is_printed() {
     for secret in ["hunter2", "$2b$", "example secret"] {
         assert!(!printed.contains(secret), "{secret}");
     }
+}
+
+#[test]
+fn a_form_may_come_in_parts() {
+    let part = |name: &str, value: &str| {
+        format!("--x\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n")
+    };
+    let form = |end: &str| {
+        [
+            part("username", "alice@example.com"),
+            part("password", "correct horse"),
+            part("scope", ""),
+            end.to_owned(),
+        ]
+        .concat()
+    };
+    let reply = log_in("/auth/login", MULTIPART, form("--x--\r\n"));
+    assert_logged_in(&reply, "/auth/login");
+    let large = part("padding", &"x".repeat(65_536));
+    let reply = log_in("/auth/login", MULTIPART, form(&large));
+    assert_eq!(reply.response.status(), 413);
 }

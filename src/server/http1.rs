@@ -30,6 +30,7 @@ use super::stream::Stream;
 use super::timed_body::TimedBody;
 use crate::gateway::{ClientConnection, Reply, Tunnel, handle};
 use crate::telemetry::metrics::ConnectionRejection;
+use crate::upstream::ClientBody;
 
 /// How a connection ended.
 enum Ended {
@@ -80,7 +81,8 @@ async fn converse(
         let running = clock.begin(&request.body().size_hint());
         let has_body = !request.body().is_end_stream();
         let (context, peer, outbox, switched) = (Rc::clone(context), &peer, &outbox, &switched);
-        let (request, fault) = (Box::new(request), target.take_fault());
+        let request = Box::new(request.map(ClientBody::http1));
+        let fault = target.take_fault();
         async move {
             let Reply {
                 mut response,

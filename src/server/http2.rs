@@ -28,6 +28,7 @@ use super::timed_body::TimedBody;
 use crate::config::Server;
 use crate::gateway::{ClientConnection, Reply, Tunnel, handle};
 use crate::telemetry::metrics::ConnectionRejection;
+use crate::upstream::ClientBody;
 
 /// What a client may send ahead on one stream, in bytes.
 const STREAM_WINDOW: u32 = 256 << 10;
@@ -76,7 +77,8 @@ pub(super) async fn serve(
             let running = clock.begin(&request.body().size_hint());
             let (context, peer, handover) =
                 (Rc::clone(context), Rc::clone(&peer), executor.announce());
-            let request = Box::new(request);
+            let body = |incoming| ClientBody::http2(incoming, &context.ticker);
+            let request = Box::new(request.map(body));
             async move {
                 // on the heap at once: on its way to its task, hyper moves a stream's state half a dozen times
                 let Reply {

@@ -155,10 +155,14 @@ impl CookieSessions {
 
     /// When a session ends however often it is renewed, in seconds since 1970.
     pub fn last_second(&self, session: &VerifiedClaims) -> u64 {
-        let max_age = self.settings.max_age.as_secs();
-        session
-            .signed_in_at
-            .map_or(session.expires_at, |begun| begun.saturating_add(max_age))
+        let span = self.span(session);
+        span.map_or(session.expires_at, |(_, end)| end)
+    }
+
+    /// When a session began, and when it ends at the latest; `None` where it does not say.
+    pub fn span(&self, session: &VerifiedClaims) -> Option<(u64, u64)> {
+        let since = session.signed_in_at?;
+        Some((since, since.saturating_add(self.settings.max_age.as_secs())))
     }
 
     /// When a token ends that is made now.

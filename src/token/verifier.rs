@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::claimed::ClaimedIssuers;
 use super::claims::{Claims, is_valid_subject};
-use super::compact::{Compact, decode, named_issuer};
+use super::compact::{Compact, decode};
 use super::dates::Dates;
 use super::error::TokenError;
 use super::header::Header;
@@ -97,8 +97,10 @@ impl Verifier {
             error,
             TokenError::KeyId | TokenError::Algorithm | TokenError::Signature
         );
-        let is_other = || issuer_of(token).is_some_and(|name| name != self.settings.issuer);
-        if is_of_keys && is_other() {
+        let is_other = |claimed: ClaimedIssuers| {
+            claimed.any(|_| true) && !claimed.contains(&self.settings.issuer)
+        };
+        if is_of_keys && is_other(ClaimedIssuers::read(token)) {
             TokenError::Issuer
         } else {
             error
@@ -188,10 +190,6 @@ impl Verifier {
             life,
         ]
     }
-}
-
-fn issuer_of(token: &str) -> Option<String> {
-    named_issuer(&decode(Compact::split(token).ok()?.payload).ok()?)
 }
 
 fn session_id(claims: &Claims<'_>, compact: &Compact<'_>) -> SessionId {

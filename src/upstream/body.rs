@@ -1,6 +1,7 @@
 //! Bodies on their way through: never collected, only watched.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::future::poll_fn;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -10,15 +11,18 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::HeaderName;
 use http_body::{Body, Frame, SizeHint};
-use hyper::body::Incoming;
 
 use super::body_gate::BodyGate;
+use super::client_body::ClientBody;
 use super::error::BodyFault;
-use crate::ambient::Deadline;
+use crate::ambient::{Deadline, TICK, Ticker};
 use crate::wire::{FieldFilter, filter_trailers};
 
 /// How long an upstream may take to ask for a body. Many never do: they wait for it (RFC 9110, section 10.1.1).
 const CONTINUE_AFTER: Duration = Duration::from_secs(1);
+
+/// How long an upstream that has answered may take for the next piece of a body.
+const MOMENT: Duration = Duration::from_secs(1);
 
 /// The client's body on its way to the upstream: counted, and not waited for without end.
 pub struct RequestBody {
@@ -27,10 +31,7 @@ pub struct RequestBody {
 }
 
 struct Streamed {
-    incoming: Incoming,
     left: u64,
-    /// Whether it is the client that is waited for, and not the upstream.
-    waiting: bool,
     /// Whether the body is held back, and the time of that runs.
     held: bool,
     stall: Deadline,
@@ -41,6 +42,12 @@ struct Streamed {
 
 /// The state that the sender of a request and its body share.
 pub(super) struct BodyExchange {
+    /// The client's body, until it is sent or given up.
+    pub(super) incoming: RefCell<Option<ClientBody>>,
+    pub(super) progress: Cell<Progress>,
+    /// Whether the answer is complete already.
+    pub(super) answered: Cell<bool>,
+    pub(super) ticker: Ticker,
     /// Why the body ended before its end.
     pub(super) fault: Cell<Option<BodyFault>>,
     /// Holds the body back until the upstream sends `100 Continue`.
@@ -49,6 +56,17 @@ pub(super) struct BodyExchange {
     pub(super) response: Deadline,
     /// How long each may take.
     pub(super) response_after: Duration,
+}
+
+/// How far a body is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Progress {
+    /// The upstream has to take a piece.
+    Waiting,
+    /// The client has to send one.
+    Silent,
+    /// Nobody sends it any more.
+    Over,
 }
 
 /// The limits of a request body.
@@ -71,7 +89,7 @@ impl RequestBody {
         Self { streamed: None }
     }
 
-    pub(super) fn streamed(incoming: Incoming, watch: BodyWatch) -> Self {
+    pub(super) fn streamed(watch: BodyWatch) -> Self {
         let BodyWatch {
             limit,
             stall,
@@ -79,12 +97,9 @@ impl RequestBody {
             filter,
             exchange,
         } = watch;
-        let (left, waiting, held) = (limit, false, false);
         let streamed = Streamed {
-            incoming,
-            left,
-            waiting,
-            held,
+            left: limit,
+            held: false,
             stall,
             stall_after,
             filter,
@@ -109,6 +124,48 @@ impl RequestBody {
 }
 
 impl BodyExchange {
+    /// The upstream's time for a piece, or for its answer, begins.
+    fn arm(&self) {
+        let after = if self.answered.get() {
+            MOMENT
+        } else {
+            self.response_after
+        };
+        self.response.arm(after);
+    }
+
+    fn of_body<T>(&self, ask: impl FnOnce(&ClientBody) -> T, none: T) -> T {
+        self.incoming.borrow().as_ref().map_or(none, ask)
+    }
+
+    /// Whether a body is still to be sent.
+    pub(super) fn is_unfinished(&self) -> bool {
+        self.progress.get() != Progress::Over
+    }
+
+    /// Waits, once the answer is complete, until the upstream has all of the body, which it may read for as long as it does;
+    /// whether it has. A body that it does not read is given up, so that its client need not write it (RFC 9112, section
+    /// 9.5, and RFC 9113, section 8.1).
+    pub(super) async fn finish(&self) -> bool {
+        self.answered.set(true);
+        if self.progress.get() == Progress::Waiting {
+            self.arm();
+        }
+        let tick = self.ticker.deadline();
+        loop {
+            let stuck = poll_fn(|cx| Poll::Ready(self.response.poll_passed(cx).is_ready())).await;
+            match self.progress.get() {
+                Progress::Over => return true,
+                Progress::Waiting if stuck => break,
+                Progress::Waiting | Progress::Silent => {}
+            }
+            tick.arm(TICK);
+            tick.passed().await;
+        }
+        drop(self.incoming.take());
+        false
+    }
+
     /// Whether the upstream answered without ever asking for the body that it was announced.
     pub(super) fn body_withheld(&self) -> bool {
         self.gate.as_ref().is_some_and(|gate| gate.is_shut())
@@ -143,8 +200,7 @@ impl Streamed {
     /// The next piece is the client's to send. Without the clock's change of sides, an upstream that does not read would
     /// be waited for without end, and a client that sends would be blamed for it.
     fn wait(&mut self, cx: &Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyFault>>> {
-        if !self.waiting {
-            self.waiting = true;
+        if self.exchange.progress.replace(Progress::Silent) != Progress::Silent {
             self.exchange.response.disarm();
             self.stall.arm(self.stall_after);
         }
@@ -161,9 +217,9 @@ impl Streamed {
             .left
             .checked_sub(length)
             .ok_or_else(|| self.fail(BodyFault::TooLarge))?;
-        self.waiting = false;
+        self.exchange.progress.set(Progress::Waiting);
         self.stall.disarm();
-        self.exchange.response.arm(self.exchange.response_after);
+        self.exchange.arm();
         Ok(with_trailers(frame, |name| {
             self.filter.passes_trailer(name)
         }))
@@ -193,7 +249,11 @@ impl Body for RequestBody {
             return Poll::Ready(None);
         };
         ready!(streamed.poll_gate(cx));
-        match Pin::new(&mut streamed.incoming).poll_frame(cx) {
+        let polled = match &mut *streamed.exchange.incoming.borrow_mut() {
+            Some(incoming) => Pin::new(incoming).poll_frame(cx),
+            None => return Poll::Ready(Some(Err(BodyFault::Broken))),
+        };
+        match polled {
             Poll::Pending => streamed.wait(cx),
             Poll::Ready(None) => Poll::Ready(None),
             Poll::Ready(Some(Ok(frame))) => Poll::Ready(Some(streamed.pass(frame))),
@@ -204,13 +264,17 @@ impl Body for RequestBody {
     fn is_end_stream(&self) -> bool {
         self.streamed
             .as_ref()
-            .is_none_or(|streamed| streamed.incoming.is_end_stream())
+            .is_none_or(|streamed| streamed.exchange.of_body(Body::is_end_stream, true))
     }
 
     fn size_hint(&self) -> SizeHint {
         self.streamed.as_ref().map_or_else(
             || SizeHint::with_exact(0),
-            |streamed| streamed.incoming.size_hint(),
+            |streamed| {
+                streamed
+                    .exchange
+                    .of_body(Body::size_hint, SizeHint::default())
+            },
         )
     }
 }
@@ -218,6 +282,8 @@ impl Body for RequestBody {
 impl Drop for Streamed {
     /// hyper drops a body as soon as it is sent: from here on the upstream has to answer.
     fn drop(&mut self) {
-        self.exchange.response.arm(self.exchange.response_after);
+        drop(self.exchange.incoming.take());
+        self.exchange.progress.set(Progress::Over);
+        self.exchange.arm();
     }
 }

@@ -58,6 +58,17 @@ pub enum AnswerFault {
 }
 
 impl ForwardError {
+    /// What hyper fails for over HTTP/1.1.
+    pub(super) fn of_http1(error: hyper::Error) -> Self {
+        if error.is_parse_too_large() {
+            Self::HeadTooLarge
+        } else if error.is_parse() {
+            Self::Protocol(error.to_string())
+        } else {
+            Self::Closed(error)
+        }
+    }
+
     /// The same failure to connect, for another request that waited for the same connection.
     pub(super) fn echo(&self) -> Self {
         match self {

@@ -1,8 +1,11 @@
 //! The result of an exchange with a server.
 
+use std::rc::Rc;
+
 use http::Response;
 
 use super::attempt::Switched;
+use super::body::BodyExchange;
 use super::error::ForwardError;
 use super::lease::ConnectionLease;
 use super::response_body::ResponseBody;
@@ -16,13 +19,14 @@ pub enum UpstreamReply {
     Switched(Box<Switched>),
 }
 
-/// An answer with one reading of its length.
+/// An answer with one reading of its length. `request` is the request's body, where it has one.
 pub(super) fn settled(
     mut response: Response<hyper::body::Incoming>,
     lease: ConnectionLease,
+    request: Option<Rc<BodyExchange>>,
 ) -> Result<Response<ResponseBody>, ForwardError> {
     match settle_response(response.headers_mut()) {
-        Ok(()) => Ok(response.map(|body| ResponseBody::new(body, lease))),
+        Ok(()) => Ok(response.map(|body| ResponseBody::new(body, lease, request))),
         Err(what) => Err(ForwardError::Protocol(what.to_string())),
     }
 }

@@ -7,34 +7,31 @@ use std::rc::{Rc, Weak};
 use std::task::Poll;
 use std::time::Duration;
 
-use http::header::{CONNECTION, UPGRADE};
-use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
+use http::{HeaderValue, Request, Response, StatusCode};
 use hyper::body::Incoming;
 use hyper::client::conn::TrySendError;
 use hyper::client::conn::http1::{Builder, SendRequest};
 use hyper_util::rt::TokioIo;
 use tokio::task::AbortHandle;
 
+use super::answer_first::AnswerFirst;
 use super::attempt::{Again, Failed, Switched, Use, within};
 use super::body::{BodyExchange, RequestBody};
 use super::dial_context::DialContext;
 use super::error::ForwardError;
 use super::limits::{LARGEST_HEAD, MOST_FIELDS};
 use super::outbound::Outbound;
+use super::proven_rest::{MARGIN, ProvenRest, Rest};
 use super::settings::Timeouts;
 use super::spare::Spare;
+use super::switching;
 use crate::ambient::Deadline;
 use crate::net::DialedStream;
 use crate::telemetry::metrics::GaugeGuard;
-use crate::text::list;
 use crate::wire::keep_alive_timeout;
 
 /// The most unused connections that one worker keeps to one server.
 const IDLE_CONNECTIONS: usize = 1024;
-
-/// How much earlier than an upstream announces to close an unused connection it is not used any more: a request that
-/// crosses the close on its way is lost, and only some may be sent again.
-const KEEP_ALIVE_MARGIN: Duration = Duration::from_secs(1);
 
 /// The pool of idle connections to a server.
 #[expect(
@@ -43,6 +40,8 @@ const KEEP_ALIVE_MARGIN: Duration = Duration::from_secs(1);
 )]
 pub(super) struct Http1Pool {
     idle: RefCell<Vec<Box<Connection>>>,
+    /// For how long they may rest.
+    proven: ProvenRest,
     timeouts: Timeouts,
     dial_context: Rc<DialContext>,
 }
@@ -57,10 +56,7 @@ struct Connection {
     sender: SendRequest<RequestBody>,
     /// Passes when an answer, or the next piece of it, takes too long.
     response: Deadline,
-    /// Passes when the connection has been unused for too long.
-    unused: Rc<Deadline>,
-    /// How long that is.
-    unused_after: Duration,
+    rest: Rc<Rest>,
     /// The task that reads and writes.
     driver: AbortHandle,
     /// As what it is counted.
@@ -100,18 +96,31 @@ impl Http1Pool {
     pub(super) fn new(timeouts: Timeouts, dial_context: Rc<DialContext>) -> Rc<Self> {
         Rc::new(Self {
             idle: RefCell::default(),
+            proven: ProvenRest::default(),
             timeouts,
             dial_context,
         })
     }
 
-    /// The newest connection that is ready. Others are given up: either the upstream closed them, or it answered before
-    /// it had read the request's body, and nobody knows when it will.
+    /// The newest connection that is ready. Others are given up: the upstream closed them. Where the newest has rested for so
+    /// long that the server may be about to close it, none is used; they rest on, and show when it does.
     pub(super) fn take(self: &Rc<Self>) -> Option<Http1Lease> {
         let mut idle = self.idle.borrow_mut();
+        let now = self.dial_context.ticker.ticks();
+        if let Some(oldest) = idle.first()
+            && oldest.sender.is_ready()
+        {
+            self.proven.survived(now - oldest.rest.since.get());
+        }
         while let Some(mut connection) = idle.pop() {
             if connection.sender.is_ready() {
-                connection.unused.disarm();
+                let rest = &connection.rest;
+                let age = now - rest.since.get();
+                if !self.proven.allows(age, rest.announced.get()) {
+                    idle.push(connection);
+                    return None;
+                }
+                rest.unused.disarm();
                 connection.counted = self.dial_context.counts.active.hold();
                 return Some(Http1Lease::new(connection, self));
             }
@@ -123,7 +132,11 @@ impl Http1Pool {
     fn keep(&self, mut connection: Box<Connection>) {
         let mut idle = self.idle.borrow_mut();
         if idle.len() < IDLE_CONNECTIONS {
-            connection.unused.arm(connection.unused_after);
+            let (rest, longest) = (&connection.rest, self.timeouts.idle);
+            let announced = rest.announced.get();
+            rest.unused
+                .arm(announced.map_or(longest, |announced| announced.min(longest)));
+            rest.since.set(self.dial_context.ticker.ticks());
             connection.counted = self.dial_context.counts.idle.hold();
             idle.push(connection);
         } else {
@@ -143,6 +156,7 @@ pub(super) async fn open(
     stream: DialedStream,
     pool: &Rc<Http1Pool>,
 ) -> Result<Http1Lease, ForwardError> {
+    let stream = AnswerFirst::new(stream);
     let handshake = Builder::new()
         .preserve_header_case(true)
         .max_headers(MOST_FIELDS)
@@ -154,17 +168,16 @@ pub(super) async fn open(
         .await;
     let (sender, driver) = handshake.map_err(ForwardError::Closed)?;
     let ticker = &pool.dial_context.ticker;
-    let unused = Rc::new(ticker.deadline());
+    let rest = Rc::new(Rest::new(ticker.deadline()));
     let driver = drive(
         driver.with_upgrades(),
-        Rc::clone(&unused),
+        Rc::clone(&rest),
         Rc::downgrade(pool),
     );
     let connection = Connection {
         sender,
         response: ticker.deadline(),
-        unused,
-        unused_after: pool.timeouts.idle,
+        rest,
         driver: tokio::task::spawn_local(driver).abort_handle(),
         counted: pool.dial_context.counts.active.hold(),
         fate: Fate::Kept,
@@ -175,19 +188,23 @@ pub(super) async fn open(
 /// Drives a connection until it ends, changes its protocol, or has been unused for too long.
 async fn drive(
     driver: impl Future<Output = hyper::Result<()>>,
-    unused: Rc<Deadline>,
+    rest: Rc<Rest>,
     pool: Weak<Http1Pool>,
 ) {
-    {
+    let closed = {
         let mut driver = pin!(driver);
-        poll_fn(|cx| match unused.poll_passed(cx) {
-            Poll::Ready(()) => Poll::Ready(()),
+        poll_fn(|cx| match rest.unused.poll_passed(cx) {
+            Poll::Ready(()) => Poll::Ready(false),
             // the sender receives the error
-            Poll::Pending => driver.as_mut().poll(cx).map(drop),
+            Poll::Pending => driver.as_mut().poll(cx).map(|_| rest.unused.is_armed()),
         })
-        .await;
-    }
+        .await
+    };
     if let Some(pool) = pool.upgrade() {
+        if closed {
+            let age = pool.dial_context.ticker.ticks() - rest.since.get();
+            pool.proven.closed(age, rest.announced.get());
+        }
         pool.forget_closed();
     }
 }
@@ -274,7 +291,7 @@ impl Http1Lease {
         };
         let (mut request, upgrade) = outbound.into_parts();
         if let Some(protocol) = &upgrade {
-            ask_to_switch(request.headers_mut(), protocol);
+            switching::ask(request.headers_mut(), protocol);
             self.connection_mut().fate = Fate::Closed;
         }
         let exchange = request.body().exchange().cloned();
@@ -296,11 +313,7 @@ impl Http1Lease {
         exchange: Option<&Rc<BodyExchange>>,
     ) -> Result<Response<Incoming>, (ForwardError, Option<Request<RequestBody>>)> {
         let timeouts = self.pool.timeouts;
-        let Connection {
-            response,
-            unused_after,
-            ..
-        } = self.connection_mut();
+        let Connection { response, rest, .. } = self.connection_mut();
         let deadline = match exchange {
             // the body moves it for as long as it is being sent
             Some(exchange) => &exchange.response,
@@ -311,7 +324,7 @@ impl Http1Lease {
         if let Some(Ok(response)) = &answered
             && let Some(kept) = keep_alive_timeout(response.headers())
         {
-            *unused_after = kept.saturating_sub(KEEP_ALIVE_MARGIN).min(timeouts.idle);
+            rest.announced.set(Some(kept.saturating_sub(MARGIN)));
         }
         // the body of the answer has a limit of its own
         response.disarm();
@@ -324,8 +337,10 @@ impl Http1Lease {
             Some(Err(mut failed)) => {
                 let unsent = failed.take_message();
                 let fault = exchange.and_then(|exchange| exchange.fault.get());
-                let error =
-                    fault.map_or_else(|| kind_of(failed.into_error()), ForwardError::Client);
+                let error = fault.map_or_else(
+                    || ForwardError::of_http1(failed.into_error()),
+                    ForwardError::Client,
+                );
                 Err((error, unsent))
             }
         }
@@ -337,16 +352,7 @@ impl Http1Lease {
         mut response: Response<Incoming>,
         asked: Option<HeaderValue>,
     ) -> Result<Switched, ForwardError> {
-        let Some(asked) = asked else {
-            return Err(ForwardError::Protocol(
-                "it switches protocols unasked".to_owned(),
-            ));
-        };
-        if !names(response.headers(), &asked) {
-            return Err(ForwardError::Protocol(
-                "it switches to another protocol than the one asked for".to_owned(),
-            ));
-        }
+        switching::check(response.headers(), asked.as_ref())?;
         let io = hyper::upgrade::on(&mut response)
             .await
             .map_err(ForwardError::Closed)?;
@@ -382,27 +388,6 @@ impl Drop for Http1Lease {
         if let Some(connection) = &self.connection {
             connection.driver.abort();
         }
-    }
-}
-
-fn ask_to_switch(fields: &mut HeaderMap, protocol: &HeaderValue) {
-    fields.append(CONNECTION, HeaderValue::from_static("upgrade"));
-    fields.insert(UPGRADE, protocol.clone());
-}
-
-/// Whether the answer switches to this protocol; names of protocols are compared without case.
-fn names(fields: &HeaderMap, protocol: &HeaderValue) -> bool {
-    let protocol = protocol.as_bytes().trim_ascii();
-    list::elements(fields, UPGRADE).any(|name| name.eq_ignore_ascii_case(protocol))
-}
-
-fn kind_of(error: hyper::Error) -> ForwardError {
-    if error.is_parse_too_large() {
-        ForwardError::HeadTooLarge
-    } else if error.is_parse() {
-        ForwardError::Protocol(error.to_string())
-    } else {
-        ForwardError::Closed(error)
     }
 }
 

@@ -3,11 +3,13 @@
 //! [`Upstream`] chooses a server and tries again; `server` chooses a connection; `http1` and `http2` carry one exchange.
 //! [`ServerSets`] keeps the state of the servers for the whole process.
 
+mod answer_first;
 mod attempt;
 mod balance;
 mod body;
 mod body_gate;
 mod client;
+mod client_body;
 mod connect;
 mod dial_context;
 mod error;
@@ -19,6 +21,7 @@ mod lease;
 mod limits;
 mod origin;
 mod outbound;
+mod proven_rest;
 mod response_body;
 mod rewrite;
 mod server;
@@ -28,6 +31,7 @@ mod settings;
 mod single_flight;
 mod spare;
 mod state;
+mod switching;
 mod tls_failures;
 mod traced;
 
@@ -35,6 +39,7 @@ pub use attempt::Switched;
 pub use body::RequestBody;
 pub use body_gate::BodyGate;
 pub use client::{Forwarded, ServerIndex, Upstream};
+pub use client_body::ClientBody;
 pub use connect::reach;
 pub use dial_context::{ConnectionCounts, DialContext};
 pub use error::{AnswerFault, BodyFault, ForwardError, PrepareError};

@@ -1,6 +1,6 @@
 //! A permitted request, written anew for the upstream. There is no other way to make one than from a permit.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::num::NonZeroU64;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -18,10 +18,10 @@ use http::{
     Extensions, HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Uri, Version,
 };
 use http_body::Body as _;
-use hyper::body::Incoming;
 
-use super::body::{BodyExchange, BodyWatch, RequestBody};
+use super::body::{BodyExchange, BodyWatch, Progress, RequestBody};
 use super::body_gate::BodyGate;
+use super::client_body::ClientBody;
 use super::error::PrepareError;
 use super::origin::{Origin, Speaks};
 use super::settings::Settings;
@@ -78,7 +78,7 @@ impl Outbound {
     pub fn prepare(
         permit: Permit<'_>,
         intake: Intake,
-        body: Incoming,
+        body: ClientBody,
         how: &Forwarding,
         context: RequestContext<'_>,
     ) -> Result<Self, PrepareError> {
@@ -148,6 +148,11 @@ impl Outbound {
     /// The request, for fields that depend on the attempt.
     pub(super) fn request_mut(&mut self) -> &mut Request<RequestBody> {
         &mut self.0.request
+    }
+
+    /// What its body reports, where it has one.
+    pub(super) fn body_exchange(&self) -> Option<Rc<BodyExchange>> {
+        self.0.request.body().exchange().cloned()
     }
 
     /// Addresses a server by its own name.
@@ -261,7 +266,7 @@ fn destination_field(
     Ok(Some(field.expect("a host and a request path are ASCII")))
 }
 
-fn check_announced(body: &Incoming, how: &Forwarding) -> Result<(), PrepareError> {
+fn check_announced(body: &ClientBody, how: &Forwarding) -> Result<(), PrepareError> {
     let over = |limit: NonZeroU64| body.size_hint().lower() > limit.get();
     if how.body_limit.is_some_and(over) {
         Err(PrepareError::BodyTooLarge)
@@ -272,7 +277,7 @@ fn check_announced(body: &Incoming, how: &Forwarding) -> Result<(), PrepareError
 
 /// The field that says how long the body is, where hyper would not write it. Some servers ask a POST without a body for
 /// its length; and hyper believes that a GET of unknown length has no body.
-fn framing_field(body: &Incoming, sent: FieldPresence) -> Option<(HeaderName, HeaderValue)> {
+fn framing_field(body: &ClientBody, sent: FieldPresence) -> Option<(HeaderName, HeaderValue)> {
     if body.is_end_stream() {
         return sent
             .has(FieldPresence::CONTENT_LENGTH)
@@ -283,7 +288,7 @@ fn framing_field(body: &Incoming, sent: FieldPresence) -> Option<(HeaderName, He
 }
 
 fn watched(
-    body: Incoming,
+    body: ClientBody,
     how: &Forwarding,
     ticker: &Ticker,
     gate: Option<Arc<BodyGate>>,
@@ -294,22 +299,23 @@ fn watched(
     let exchange = BodyExchange {
         fault: Cell::new(None),
         gate,
+        incoming: RefCell::new(Some(body)),
+        progress: Cell::new(Progress::Waiting),
+        answered: Cell::new(false),
+        ticker: ticker.clone(),
         response: ticker.deadline(),
         response_after: how.upstream.timeouts.response,
     };
     let stall = ticker.deadline();
     let limit = how.body_limit.map_or(u64::MAX, NonZeroU64::get);
     let (filter, exchange) = (Arc::clone(&how.filter), Rc::new(exchange));
-    RequestBody::streamed(
-        body,
-        BodyWatch {
-            limit,
-            stall,
-            stall_after: how.body_timeout,
-            filter,
-            exchange,
-        },
-    )
+    RequestBody::streamed(BodyWatch {
+        limit,
+        stall,
+        stall_after: how.body_timeout,
+        filter,
+        exchange,
+    })
 }
 
 fn write_fields(

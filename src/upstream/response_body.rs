@@ -1,13 +1,14 @@
 //! The body of a response.
 
 use std::pin::Pin;
+use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 
-use super::body::with_trailers;
+use super::body::{BodyExchange, with_trailers};
 use super::error::AnswerFault;
 use super::lease::ConnectionLease;
 use crate::wire::trailer_is_harmless;
@@ -17,15 +18,22 @@ use crate::wire::trailer_is_harmless;
 pub struct ResponseBody {
     incoming: Incoming,
     lease: Option<ConnectionLease>,
+    /// The request's body, which may still be on its way.
+    request: Option<Rc<BodyExchange>>,
     /// Whether it is the upstream that is waited for, and not the client.
     waiting: bool,
 }
 
 impl ResponseBody {
-    pub(super) fn new(incoming: Incoming, lease: ConnectionLease) -> Self {
+    pub(super) fn new(
+        incoming: Incoming,
+        lease: ConnectionLease,
+        request: Option<Rc<BodyExchange>>,
+    ) -> Self {
         let mut body = Self {
             incoming,
             lease: Some(lease),
+            request: request.filter(|request| request.is_unfinished()),
             waiting: false,
         };
         if body.incoming.is_end_stream() {
@@ -35,8 +43,18 @@ impl ResponseBody {
     }
 
     fn release(&mut self) {
-        if let Some(lease) = self.lease.take() {
-            lease.release();
+        let Some(lease) = self.lease.take() else {
+            return;
+        };
+        match self.request.take().filter(|body| body.is_unfinished()) {
+            None => lease.release(),
+            Some(body) => {
+                tokio::task::spawn_local(async move {
+                    if body.finish().await {
+                        lease.release();
+                    }
+                });
+            }
         }
     }
 

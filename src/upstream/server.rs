@@ -9,6 +9,7 @@ use http::uri::Scheme;
 use hyper::body::Incoming;
 
 use super::attempt::{Again, Failed, Use};
+use super::body::BodyExchange;
 use super::connect::{UpstreamProtocol, connect};
 use super::dial_context::DialContext;
 use super::error::ForwardError;
@@ -83,10 +84,11 @@ impl ServerConnections {
             // on the heap: what few requests need would make the state of all of them larger
             None => Box::pin(self.open_for(&outbound, reuse)).await,
         };
+        let request = outbound.body_exchange();
         match carrier {
             Ok((Carrier::Http1(lease), used)) => match lease.exchange(outbound, used).await? {
                 Http1Reply::Answer(response, lease) => {
-                    answer(response, Carrier::Http1(lease), load, used)
+                    answer(response, Carrier::Http1(lease), request, load, used)
                 }
                 Http1Reply::Switched(mut switched) => {
                     switched.load = load;
@@ -98,7 +100,7 @@ impl ServerConnections {
                 let scheme = self.scheme();
                 let (response, lease) =
                     Box::pin(lease.exchange(outbound, used, &self.shared, scheme)).await?;
-                answer(response, Carrier::Http2(lease), load, used)
+                answer(response, Carrier::Http2(lease), request, load, used)
             }
             Err(error) => Err(Failed {
                 error,
@@ -218,10 +220,11 @@ impl ServerConnections {
 fn answer(
     response: Response<Incoming>,
     carrier: Carrier,
+    request: Option<Rc<BodyExchange>>,
     load: Option<ServerLoad>,
     used: Use,
 ) -> Result<UpstreamReply, Failed> {
-    settled(response, ConnectionLease::new(carrier, load))
+    settled(response, ConnectionLease::new(carrier, load), request)
         .map(UpstreamReply::Answer)
         .map_err(|error| Failed {
             error,

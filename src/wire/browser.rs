@@ -1,5 +1,7 @@
 //! What a browser says about a request: whether it opens a page, and whether one of our own pages asks (Fetch Metadata).
 
+use std::fmt;
+
 use http::header::{ACCEPT, ORIGIN};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
@@ -23,14 +25,31 @@ pub struct Site {
 }
 
 impl Site {
-    /// Whether a page of this very origin sends the request, as far as the browser says: by `Sec-Fetch-Site`, else by
-    /// `Origin`. `null` is nobody's origin, and whoever says nothing is not believed.
-    pub fn sends(&self, headers: &HeaderMap) -> bool {
-        if headers.contains_key(SEC_FETCH_SITE) {
-            return only(headers, &SEC_FETCH_SITE)
-                .is_some_and(|site| site.as_bytes() == b"same-origin");
+    /// Checks that a page of this very origin sends the request, as far as the browser says: by `Sec-Fetch-Site`, else
+    /// by `Origin`. `null` is nobody's origin, and whoever says nothing is not believed.
+    ///
+    /// # Errors
+    /// What was compared.
+    pub fn check_sender(&self, headers: &HeaderMap) -> Result<(), ForeignOrigin> {
+        let (name, fits) = if headers.contains_key(SEC_FETCH_SITE) {
+            let is_own = |site: &HeaderValue| site.as_bytes() == b"same-origin";
+            let site = only(headers, &SEC_FETCH_SITE);
+            (SEC_FETCH_SITE, site.is_some_and(is_own))
+        } else {
+            let is_own = |origin: &HeaderValue| self.is_named_by(origin.as_bytes());
+            (ORIGIN, only(headers, &ORIGIN).is_some_and(is_own))
+        };
+        if fits {
+            return Ok(());
         }
-        only(headers, &ORIGIN).is_some_and(|origin| self.is_named_by(origin.as_bytes()))
+        let sent = headers.get_all(&name).iter().map(shown).collect();
+        let own = self.url("").unwrap_or_default();
+        Err(ForeignOrigin { name, sent, own })
+    }
+
+    /// Whether a page of this very origin sends the request.
+    pub fn sends(&self, headers: &HeaderMap) -> bool {
+        self.check_sender(headers).is_ok()
     }
 
     fn is_named_by(&self, origin: &[u8]) -> bool {
@@ -50,6 +69,62 @@ impl Site {
     }
 }
 
+/// A request that no page of this site sends, as far as the browser says. It prints what was compared.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ForeignOrigin {
+    /// `Origin`, or `Sec-Fetch-Site`, which browsers send over TLS and to themselves.
+    name: HeaderName,
+    /// The values of that field.
+    sent: Vec<String>,
+    /// The origin of this site, as the gateway sees it.
+    own: String,
+}
+
+impl ForeignOrigin {
+    /// What whoever runs the site can do about it.
+    pub fn advice(&self) -> &'static str {
+        match &*self.sent {
+            [origin] if self.name == ORIGIN && origin == "null" => {
+                "Pages with `Referrer-Policy: no-referrer`, sandboxed frames and some extensions hide the origin of a form."
+            }
+            [_] if self.name == ORIGIN => {
+                "If both are this site, a proxy in front of the gateway has to send `X-Forwarded-Host` and \
+                 `X-Forwarded-Proto`, and to stand in `server.trusted_proxies`."
+            }
+            _ => "",
+        }
+    }
+}
+
+impl fmt::Display for ForeignOrigin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = if self.name == ORIGIN {
+            "Origin"
+        } else {
+            "Sec-Fetch-Site"
+        };
+        match &*self.sent {
+            [] => f.write_str("the request has neither `Origin` nor `Sec-Fetch-Site`"),
+            sent => write!(
+                f,
+                "the request has `{name}: {}`, and this site is `{}`",
+                sent.join(", "),
+                self.own
+            ),
+        }
+    }
+}
+
+/// A value as pages and logs can hold it.
+fn shown(value: &HeaderValue) -> String {
+    const LONGEST: usize = 128;
+    let text = String::from_utf8_lossy(value.as_bytes());
+    text.chars()
+        .take(LONGEST)
+        .flat_map(char::escape_debug)
+        .collect()
+}
+
 /// Whether a method asks for nothing to be changed (RFC 9110, section 9.2.1).
 pub fn is_safe(method: &Method) -> bool {
     matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS)
@@ -60,6 +135,18 @@ pub fn is_navigation(method: &Method, headers: &HeaderMap) -> bool {
     let mode = !headers.contains_key(SEC_FETCH_MODE)
         || only(headers, &SEC_FETCH_MODE).is_some_and(|mode| mode.as_bytes() == b"navigate");
     *method == Method::GET && mode && accepts_html(headers)
+}
+
+/// Whether a person sees the answer: a browser opens a page, or sends a form from one. Without `Sec-Fetch-Mode` that is
+/// certain of what only reads.
+pub fn is_seen(method: &Method, headers: &HeaderMap) -> bool {
+    let mode = || match only(headers, &SEC_FETCH_MODE) {
+        Some(mode) => mode.as_bytes() == b"navigate",
+        None => {
+            !headers.contains_key(SEC_FETCH_MODE) && matches!(*method, Method::GET | Method::HEAD)
+        }
+    };
+    accepts_html(headers) && mode()
 }
 
 /// Whether `Accept` names `text/html`; `*/*` is what programs say.
@@ -184,6 +271,62 @@ mod tests {
                 is_navigation(&method, &headers(fields)),
                 expected,
                 "{method} {fields:?}"
+            );
+            let navigates = fields.contains(&("sec-fetch-mode", "navigate"));
+            let seen = expected || (method == Method::HEAD && fields == [html]);
+            assert_eq!(
+                is_seen(&method, &headers(fields)),
+                seen,
+                "{method} {fields:?}"
+            );
+            let seen = expected && navigates;
+            assert_eq!(is_seen(&Method::POST, &headers(fields)), seen, "{fields:?}");
+        }
+    }
+
+    #[test]
+    fn what_was_compared_is_said() {
+        let site = Site {
+            scheme: Scheme::Http,
+            host: HeaderValue::from_static("app.test:8080"),
+        };
+        let proxy = "If both are this site, a proxy in front of the gateway has to send `X-Forwarded-Host` and \
+                     `X-Forwarded-Proto`, and to stand in `server.trusted_proxies`.";
+        let hidden = "Pages with `Referrer-Policy: no-referrer`, sandboxed frames and some extensions hide the origin of a form.";
+        for (fields, expected, advice) in [
+            (
+                &[][..],
+                "the request has neither `Origin` nor `Sec-Fetch-Site`",
+                "",
+            ),
+            (
+                &[("origin", "https://app.test")],
+                "the request has `Origin: https://app.test`, and this site is `http://app.test:8080`",
+                proxy,
+            ),
+            (
+                &[("origin", "null")],
+                "the request has `Origin: null`, and this site is `http://app.test:8080`",
+                hidden,
+            ),
+            (
+                &[("origin", "http://app.test:8080"), ("origin", "http://b")],
+                "the request has `Origin: http://app.test:8080, http://b`, and this site is `http://app.test:8080`",
+                "",
+            ),
+            (
+                &[
+                    ("origin", "http://app.test:8080"),
+                    ("sec-fetch-site", "cross-site"),
+                ],
+                "the request has `Sec-Fetch-Site: cross-site`, and this site is `http://app.test:8080`",
+                "",
+            ),
+        ] {
+            let foreign = site.check_sender(&headers(fields)).unwrap_err();
+            assert_eq!(
+                (foreign.to_string().as_str(), foreign.advice()),
+                (expected, advice)
             );
         }
     }

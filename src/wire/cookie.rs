@@ -56,8 +56,9 @@ struct CookieName {
     plain: Box<str>,
     /// The same with `__Host-`: the browser keeps it to this very host, to `/` and to TLS.
     host: Box<str>,
-    /// A plain cookie of a minute that counts how often a browser comes back without the session.
+    /// A cookie of a minute that counts how often a browser comes back without the session.
     marker: Box<str>,
+    host_marker: Box<str>,
     /// Shows that somebody has signed in with this browser before.
     device: Box<str>,
     host_device: Box<str>,
@@ -184,9 +185,10 @@ impl SessionCookie {
                 Own::Session(Which::Present, spelling) => {
                     Some(Own::Session(Which::Former(index), spelling))
                 }
-                Own::Session(Which::Former(_), _) | Own::Device(_) | Own::Variant | Own::Marker => {
-                    Some(Own::Variant)
-                }
+                Own::Session(Which::Former(_), _)
+                | Own::Device(_)
+                | Own::Variant
+                | Own::Marker(_) => Some(Own::Variant),
             })
     }
 
@@ -242,14 +244,29 @@ impl SessionCookie {
             })
     }
 
+    /// The marker's value that a request of this scheme brings.
+    pub fn marker<'c>(&self, cookies: &'c GatewayCookies, scheme: Scheme) -> Option<&'c str> {
+        cookies.marker_of(self.marker_spelling(scheme))
+    }
+
     /// `Set-Cookie` of the marker, for so many seconds; 0 takes it away. It is kept where the session may not be: it asks
-    /// for neither a prefix, a domain nor TLS.
-    pub fn mark(&self, value: &str, seconds: u64) -> HeaderValue {
-        let line = format!(
-            "{}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax",
-            self.name.marker
-        );
+    /// for no domain, and for TLS only where the client came over it.
+    pub fn mark(&self, scheme: Scheme, value: &str, seconds: u64) -> HeaderValue {
+        let (name, secure) = match self.marker_spelling(scheme) {
+            Spelling::Plain => (&self.name.marker, ""),
+            Spelling::Host => (&self.name.host_marker, "; Secure"),
+        };
+        let line =
+            format!("{name}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}");
         HeaderValue::try_from(line).expect("a cookie of tokens is visible ASCII")
+    }
+
+    fn marker_spelling(&self, scheme: Scheme) -> Spelling {
+        if scheme == Scheme::Https && self.is_secure(scheme) {
+            Spelling::Host
+        } else {
+            Spelling::Plain
+        }
     }
 
     fn line(&self, name: &str, value: &str, seconds: u64, scheme: Scheme) -> HeaderValue {
@@ -297,6 +314,7 @@ impl CookieName {
             plain: plain.into(),
             host: format!("{HOST_PREFIX}{plain}").into(),
             marker: format!("{plain}-signin").into(),
+            host_marker: format!("{HOST_PREFIX}{plain}-signin").into(),
             device: format!("{plain}-device").into(),
             host_device: format!("{HOST_PREFIX}{plain}-device").into(),
         }
@@ -323,11 +341,10 @@ impl CookieName {
         if bare == self.device.as_bytes() {
             return Some(spelling(&self.host_device).map_or(Own::Variant, Own::Device));
         }
-        (bare == self.marker.as_bytes()).then_some(if has_prefix {
-            Own::Variant
-        } else {
-            Own::Marker
-        })
+        if bare == self.marker.as_bytes() {
+            return Some(spelling(&self.host_marker).map_or(Own::Variant, Own::Marker));
+        }
+        None
     }
 }
 

@@ -39,7 +39,7 @@ impl FieldPresence {
     /// `Cache-Control`.
     pub(crate) const CACHE_CONTROL: Self = Self(1 << 13);
     /// WebDAV's `Destination`.
-    pub(crate) const DESTINATION: Self = Self(1 << 12);
+    pub(crate) const DESTINATION: Self = Self(1 << 14);
 
     /// What this head has.
     pub fn of(headers: &HeaderMap) -> Self {

@@ -26,7 +26,10 @@ mod upgrade;
 
 pub use bad_request::{AuthScheme, BadRequest, BadTarget};
 pub(crate) use browser::only;
-pub use browser::{CROSS_ORIGIN, Site, accepts_html, is_navigation, is_safe, is_zero_weight};
+pub use browser::{
+    CROSS_ORIGIN, ForeignOrigin, Site, accepts_html, is_navigation, is_safe, is_seen,
+    is_zero_weight,
+};
 pub use cache_control::{CacheMode, CacheRisk};
 pub use cookie::{GatewayCookies, SameSite, SecureCookie, SessionCookie, add_renewal};
 pub use cors::{Answered, Cors, Origins, announced_method};

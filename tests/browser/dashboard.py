@@ -119,6 +119,44 @@ def see_configuration(page):
     page.wait_for_selector("#configuration-facts code")
 
 
+PLACE = """(id) => {
+    const line = (link) => getComputedStyle(link).borderBottomColor !== "rgba(0, 0, 0, 0)";
+    return {
+        top: Math.round(document.getElementById(id).getBoundingClientRect().top - document.querySelector("header").offsetHeight),
+        lines: [...document.querySelectorAll("nav a")].filter(line).map((link) => link.hash.slice(1)),
+    };
+}"""
+
+
+def settled(page, section):
+    """Where a section is once all others are filled and nothing moves any more."""
+    filled = "(ids) => ids.every((id) => document.querySelectorAll(`#${id} tbody tr`).length > 0)"
+    before = None
+    for _ in range(100):
+        now = page.evaluate(PLACE, section)
+        if now == before and page.evaluate(filled, ["services", section] if section != "configuration" else ["services"]):
+            return now
+        before = now
+        page.wait_for_timeout(300)
+    return before
+
+
+def tabs(browser, screen):
+    """The first click on each tab of a page that is still filling, and where it leads."""
+    found = {}
+    for section in ("rules", "configuration", "routes"):
+        context = browser.new_context(viewport=SCREENS[screen])
+        page = context.new_page()
+        page.goto(admin)
+        page.fill("#token-input", token)
+        page.get_by_role("button", name="Continue").click()
+        page.locator(f"nav a[href='#{section}']").click()
+        found[section] = settled(page, section)
+        keep(page, f"tab-{screen}-{section}")
+        context.close()
+    return found
+
+
 def wrong_token(browser):
     page = browser.new_page()
     page.goto(admin)
@@ -164,6 +202,10 @@ def story(browser):
     os.kill(int(process), signal.SIGHUP)
     page.wait_for_selector("#configuration-problems .error-item", timeout=60_000)
     found["refused"] = page.inner_text("#configuration-problems")
+    page.evaluate("scrollTo(0, 0)")
+    until(page, "document.getElementById('state').textContent.includes('the files have problems')")
+    page.locator("#state a").click()
+    found["pill"] = [settled(page, "configuration"), page.locator("#state a").get_attribute("href")]
     keep(page, "refused")
     replace(good)
     os.kill(int(process), signal.SIGHUP)
@@ -204,7 +246,7 @@ def replace(text):
 with sync_playwright() as playwright:
     # a container's root has no sandbox
     browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-    found = {"wrong_token": wrong_token(browser)}
+    found = {"wrong_token": wrong_token(browser), "tabs": {screen: tabs(browser, screen) for screen in SCREENS}}
     found["visits"] = [visit(browser, *kind) for kind in itertools.product(SCREENS, ("light", "dark"))]
     found["story"] = story(browser)
     browser.close()

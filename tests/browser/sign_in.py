@@ -78,10 +78,37 @@ def visit(browser, screen, scheme):
     page.goto(f"{gateway}/auth/login?next=/jobs")
     found["account"] = page.inner_text("main")
     keep(page, f"{name}-3-account")
+
+    # a page that is refused says who asks, and lets somebody else sign in
+    page.goto(f"{gateway}/admin/users?a=1")
+    found["refused"] = page.inner_text("main")
+    found["contrast"] += [contrast(page, ".dim", "main"), contrast(page, ".foot", "main")]
+    found["tall"].append(page.locator("a.button").bounding_box()["height"])
+    found["overflow"] = found["overflow"] or page.evaluate("document.documentElement.scrollWidth > innerWidth")
+    keep(page, f"{name}-6-refused")
+    page.get_by_role("link", name="Sign in as somebody else").click()
+    found["switch"] = [page.url.removeprefix(gateway), page.get_by_role("status").inner_text()]
+    keep(page, f"{name}-7-switch")
+
+    # the link of a service
+    page.goto(f"{gateway}/auth/logout?next=/jobs")
+    found["leaving"] = page.inner_text("main")
+    found["contrast"] += [contrast(page, "dt", "main"), contrast(page, "dd", "main")]
+    found["overflow"] = found["overflow"] or page.evaluate("document.documentElement.scrollWidth > innerWidth")
+    keep(page, f"{name}-8-sign-out")
     page.get_by_role("button", name="Sign out").click()
     found["status"] = page.get_by_role("status").inner_text()
     found["cookies_left"] = [cookie["name"] for cookie in context.cookies()]
     keep(page, f"{name}-4-signed-out")
+
+    # without a way back: to what this user may see
+    page.fill("#username", user)
+    page.fill("#password", password)
+    page.click("button")
+    page.wait_for_url(f"{gateway}/auth/account")
+    found["landed"] = page.inner_text("main")
+    page.goto(f"{gateway}/auth/logout")
+    page.get_by_role("button", name="Sign out").click()
 
     # a browser that refuses the session and keeps the rest
     for _ in range(2):

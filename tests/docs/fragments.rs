@@ -9,7 +9,7 @@ use super::pages::{Page, pages};
 use super::{read, repository};
 
 /// What signs tokens where a page has not come to that yet.
-pub(crate) const SECRET: &str = "a-secret-of-these-tests-of-enough-bytes";
+pub(crate) const SECRET: &str = "a-secret-of-these-tests-of-enough-bytes-and-more";
 
 const SERVICE: &str = "upstream: http://127.0.0.1:9000\n";
 

@@ -163,13 +163,17 @@ fn rules_say_what_they_have_decided() {
     }
 
     let routes = ask(&gateway, "/api/routes?q=see");
+    let role = |name: &str| json!({ "kind": "role", "name": name });
     assert_eq!(
-        routes["audiences"][2],
-        json!({ "kind": "role", "name": "recruiter" })
+        routes["audiences"].as_array().unwrap()[2..],
+        [role("candidate"), role("recruiter")],
+        "no rule names `candidate`, and a user has it"
     );
-    assert_eq!(routes["rules"][0]["access"], json!([false, false, true]));
+    let access = &routes["rules"][0]["access"];
+    assert_eq!(access, &json!([false, false, false, true]));
     let own = &ask(&gateway, "/api/routes?q=users")["rules"][0]["access"];
-    assert_eq!(own, &json!([false, ["user = {id}"], ["user = {id}"]]));
+    let condition = json!(["user = {id}"]);
+    assert_eq!(own, &json!([false, condition, condition, condition]));
 }
 
 #[test]

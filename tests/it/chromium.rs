@@ -16,6 +16,7 @@ const SERVICES: &str = "
     rules:
       - { path: /jobs, allow: authenticated }
       - { path: /whoami, allow: { roles: [recruiter] } }
+      - { path: /admin/**, allow: { roles: [admin] } }
       - { path: /docs, allow: anyone }
       - { path: /openapi.json, allow: anyone }
       - { path: /favicon.ico, allow: anyone }
@@ -110,6 +111,31 @@ fn people_sign_in_and_out_without_javascript() {
                 .contains("Rita Recruiter"),
             "{visit}"
         );
+        let says = |part: &str, texts: &[&str]| {
+            let shown = visit[part].as_str().unwrap();
+            for text in texts {
+                assert!(shown.contains(text), "{part}: {text}: {visit}");
+            }
+        };
+        says(
+            "refused",
+            &[
+                "You cannot open this page",
+                "Access denied. Requires role: admin.",
+                "Signed in as Rita Recruiter (rita)",
+                "Status 403, request ",
+            ],
+        );
+        assert_eq!(
+            visit["switch"][0], "/auth/login?next=/admin/users%3Fa%3D1&switch",
+            "{visit}"
+        );
+        says("leaving", &["Sign out?", "a password, in this browser"]);
+        says(
+            "leaving",
+            &["recruiter", "Stay signed in", " at the latest"],
+        );
+        says("landed", &["You are signed in", "Signed in as Rita"]);
         assert_eq!(
             (&visit["status"], &visit["cookies_left"]),
             (&json!("You are signed out."), &json!(["gatelatch-device"])),

@@ -193,7 +193,9 @@ fn operators_see_what_the_gateway_does() {
             "{visit}"
         );
         assert!(
-            text("routes").contains("signed in") && text("routes").contains("user = {id}"),
+            ["signed in", "user = {id}", "candidate"]
+                .iter()
+                .all(|said| text("routes").contains(said)),
             "{visit}"
         );
         assert_eq!(
@@ -207,7 +209,18 @@ fn operators_see_what_the_gateway_does() {
         );
     }
     assert_eq!(found["visits"].as_array().unwrap().len(), 4);
+    for (screen, tabs) in found["tabs"].as_object().unwrap() {
+        for (section, place) in tabs.as_object().unwrap() {
+            let top = place["top"].as_i64().unwrap();
+            assert!((0..60).contains(&top), "{screen} {section}: {place}");
+            assert_eq!(place["lines"], json!([section]), "{screen}: {place}");
+        }
+    }
     let story = &found["story"];
+    let (place, href) = (&story["pill"][0], &story["pill"][1]);
+    assert!((0..60).contains(&place["top"].as_i64().unwrap()), "{story}");
+    assert_eq!(href, "#configuration", "{story}");
+    assert!(!story["refused"].as_str().unwrap().contains('`'), "{story}");
     assert_eq!(story["found"], json!(["write jobs"]), "{story}");
     assert!(
         story["reported"]

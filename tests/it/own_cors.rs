@@ -130,6 +130,7 @@ fn what_people_see_and_what_proxies_ask_is_nobodys_elses() {
     for (line, fields, body) in [
         ("GET /auth/login", &*origin, ""),
         ("GET /auth/login", &html, ""),
+        ("GET /auth/logout", &*origin, ""),
         ("POST /auth/login", &format!("{html}{FORM}"), LOGIN),
         ("POST /auth/logout", &format!("{html}{FORM}"), ""),
         ("GET /auth/verify", &origin, ""),

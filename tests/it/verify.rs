@@ -47,29 +47,6 @@ fn original(method: &str, url: &str, fields: &str) -> String {
     )
 }
 
-/// Proxies in a row each add what they saw; the outermost trusted one counts, as for the address.
-#[test]
-fn the_scheme_is_read_as_for_any_request() {
-    let gateway = trusting();
-    let session = sign_in(&gateway, "rita").replace("gatelatch=", "__Host-gatelatch=");
-    for (proto, expected) in [
-        ("X-Forwarded-Proto: https", 200),
-        ("X-Forwarded-Proto: WSS", 200),
-        ("X-Forwarded-Proto: https, http", 200),
-        ("X-Forwarded-Proto: https\r\nX-Forwarded-Proto: http", 200),
-        ("X-Forwarded-Proto: http, https, http", 200),
-        ("X-Forwarded-Proto: https, http, http", 401),
-        ("X-Forwarded-Proto: ws", 401),
-        ("X-Forwarded-Proto: gopher", 400),
-    ] {
-        let fields = forwarded("GET", "http://app.test/jobs", &session)
-            .replace("X-Forwarded-Proto: http\r\n", &format!("{proto}\r\n"))
-            .replace("192.0.2.7", "192.0.2.7, 127.0.0.1");
-        let answer = ask(&gateway, &fields);
-        assert_eq!(answer.status, expected, "{proto}: {answer:?}");
-    }
-}
-
 #[test]
 fn the_same_rules_decide_whoever_asks() {
     let gateway = trusting();

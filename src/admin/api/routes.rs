@@ -7,7 +7,7 @@ use crate::admin::AdminState;
 use crate::admin::query::Query;
 use crate::analysis::{AudienceAccess, CallerAudience, audiences, condition_in_words, row};
 
-/// Roles that have a column. A role that no rule names can do what everybody can who has signed in.
+/// Callers that have a column. A role that no rule names can do what everybody can who has signed in.
 const MOST: usize = 40;
 
 pub(super) fn read(state: &AdminState, query: &Query) -> Result<Value, String> {
@@ -18,7 +18,11 @@ pub(super) fn read(state: &AdminState, query: &Query) -> Result<Value, String> {
         offset,
         rules,
     } = Selection::of(query)?.select(&services, &hits);
-    let mut columns = audiences(services.iter().map(|view| view.policy), []);
+    let held = in_force.directory().users();
+    let held = held
+        .flat_map(|user| &user.identity.roles)
+        .map(|role| &**role);
+    let mut columns = audiences(services.iter().map(|view| view.policy), held);
     let left_off = columns.len().saturating_sub(MOST);
     columns.truncate(MOST);
     Ok(json!({

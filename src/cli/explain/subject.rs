@@ -7,7 +7,7 @@ use crate::access::{AccessSubject, Claim, ClaimValue, Identity};
 use crate::ambient;
 use crate::analysis::simulation::{CallerSpec, SimulatedCaller, roles_text};
 use crate::config::Config;
-use crate::token::{ExternalToken, Verifier};
+use crate::token::{ExternalToken, TokenError, Verifier};
 use crate::users::{API_KEY_PREFIX, UserRefusal};
 
 /// Who asks; without any of these, nobody who is known.
@@ -108,9 +108,17 @@ impl SubjectArgs {
                 let name = format!("`{subject}` of another issuer with {roles}");
                 self.known(identity, name)
             }
-            Err(refusal) => self.refused(format!(
-                "the bearer of another issuer's token that does not hold here: {refusal}"
-            )),
+            Err(refusal) => {
+                let published = refusal == TokenError::KeyId && issuers.publishes(token);
+                let why = if published {
+                    "; published keys are known to a running gateway only"
+                } else {
+                    ""
+                };
+                self.refused(format!(
+                    "the bearer of another issuer's token that does not hold here: {refusal}{why}"
+                ))
+            }
         })
     }
 

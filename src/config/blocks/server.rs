@@ -106,7 +106,7 @@ pub(in crate::config) static SERVER_LIMITS: Block = Block {
     nullable: true,
     rules: &[],
     keys: &[
-        Key::new("header_bytes", SIZE, "Bytes of a request's head, from 8KiB to 1MiB.").default(Shown::Text("32KiB")),
+        Key::new("header_bytes", SIZE, "Bytes of a request's head, from 8KiB to 1MiB. Tokens have no other bound.").default(Shown::Text("32KiB")),
         Key::new("headers", Kind::Integer(10, 1000), "Number of header fields; all cookies together count as one over HTTP/2, which splits them.").default(Shown::Number(100)),
         Key::new("body", SIZE, "Bytes of a request's body; 0 is unlimited. A service may set a smaller one.").default(Shown::Number(0)),
         Key::new("connections", Kind::Integer(1, 1000000), "Open client connections.").default(Shown::Number(20000)),

@@ -40,9 +40,12 @@ impl KeyBlock {
 
     /// Reads the one public key of a text.
     pub(super) fn public(text: &str) -> Result<Self, KeyError> {
-        let block = Self::only(text).map_err(|error| match error {
-            KeyError::NotPem => KeyError::NotPublicPem,
-            other => other,
+        let block = Self::only(text).map_err(|error| {
+            if error == KeyError::NotPem {
+                KeyError::NotPublicPem
+            } else {
+                error
+            }
         })?;
         match block.label {
             PemLabel::Spki | PemLabel::Pkcs1Public => Ok(block),

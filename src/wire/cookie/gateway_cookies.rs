@@ -19,7 +19,9 @@ pub struct GatewayCookies {
     sessions: Vec<Candidate>,
     /// Whether there were more.
     has_more: bool,
-    marker: Option<Box<str>>,
+    /// The last of each spelling.
+    plain_marker: Option<Box<str>>,
+    host_marker: Option<Box<str>>,
     /// At most [`MOST_DEVICES`].
     devices: Vec<(Spelling, Credential)>,
 }
@@ -40,7 +42,7 @@ pub(super) enum Own {
     Device(Spelling),
     /// One that only somebody else could have written, or that is of no use any more.
     Variant,
-    Marker,
+    Marker(Spelling),
 }
 
 /// Whether a name of the session cookie is the one that counts.
@@ -61,7 +63,7 @@ pub(super) enum Spelling {
 impl GatewayCookies {
     /// Whether there is none that a logout takes away.
     pub fn is_empty(&self) -> bool {
-        !self.has_sessions() && self.marker.is_none()
+        !self.has_sessions() && self.plain_marker.is_none() && self.host_marker.is_none()
     }
 
     /// Whether there is any that may hold a session, under whatever name.
@@ -79,9 +81,12 @@ impl GatewayCookies {
         self.sessions.iter().map(|cookie| &cookie.value)
     }
 
-    /// The marker's value.
-    pub fn marker(&self) -> Option<&str> {
-        self.marker.as_deref()
+    /// The value of the marker of this spelling.
+    pub(super) fn marker_of(&self, spelling: Spelling) -> Option<&str> {
+        match spelling {
+            Spelling::Plain => self.plain_marker.as_deref(),
+            Spelling::Host => self.host_marker.as_deref(),
+        }
     }
 
     /// The one cookie of a name. A sibling domain can set a cookie of the same name for this one: where several came,
@@ -146,8 +151,12 @@ impl GatewayCookies {
                     self.devices.push((spelling, value));
                 }
             }
-            Own::Marker => {
-                self.marker = std::str::from_utf8(&piece[value_at..])
+            Own::Marker(spelling) => {
+                let slot = match spelling {
+                    Spelling::Plain => &mut self.plain_marker,
+                    Spelling::Host => &mut self.host_marker,
+                };
+                *slot = std::str::from_utf8(&piece[value_at..])
                     .ok()
                     .map(|value| value.trim().into());
             }

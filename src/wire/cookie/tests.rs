@@ -113,6 +113,7 @@ fn the_upstream_cannot_write_the_gateways_cookies() {
         "__host-gatelatch=",
         "gatelatch; Path=/",
         "gatelatch-signin=1",
+        "__Host-gatelatch-signin=1; Secure; Path=/",
     ] {
         let mut headers = HeaderMap::new();
         for value in ["a=1; Path=/", own, "b=2"] {
@@ -200,7 +201,7 @@ fn a_former_cookie_is_cut_out_and_is_no_credential() {
     let credential = |scheme| cookie.credential(&cookies, scheme);
     assert_eq!(credential(Scheme::Http).unwrap().token(), "8");
     assert!(credential(Scheme::Https).is_none());
-    assert_eq!(cookies.marker(), None);
+    assert_eq!(cookie.marker(&cookies, Scheme::Http), None);
     for own in [
         "old=x",
         "__Host-older=x; Secure",
@@ -304,4 +305,35 @@ fn the_upstream_cannot_set_a_device_cookie() {
     cookie().guard(&mut headers);
     let left: Vec<_> = headers.get_all(SET_COOKIE).iter().collect();
     assert_eq!(left, ["a=1"]);
+}
+
+#[test]
+fn the_marker_asks_for_tls_where_the_client_came_over_it() {
+    let mark = |secure, domain: Option<&str>, scheme| {
+        SessionCookie::new(
+            "gatelatch",
+            secure,
+            SameSite::Strict,
+            domain.map(Into::into),
+        )
+        .mark(scheme, "1.0", 60)
+    };
+    let plain = "gatelatch-signin=1.0; Path=/; Max-Age=60; HttpOnly; SameSite=Lax";
+    let host = "__Host-gatelatch-signin=1.0; Path=/; Max-Age=60; HttpOnly; SameSite=Lax; Secure";
+    for (secure, domain, scheme, expected) in [
+        (SecureCookie::Auto, None, Scheme::Http, plain),
+        (SecureCookie::Auto, None, Scheme::Https, host),
+        (SecureCookie::Auto, Some("b.test"), Scheme::Https, host),
+        // the browser may not keep the session, and must be told so
+        (SecureCookie::Always, None, Scheme::Http, plain),
+        (SecureCookie::Never, None, Scheme::Https, plain),
+    ] {
+        assert_eq!(mark(secure, domain, scheme), expected, "{secure:?}");
+    }
+    let cookies = cookie().take(&mut request(&[
+        "gatelatch-signin=1; __Host-gatelatch-signin=2; __Secure-gatelatch-signin=3",
+    ]));
+    assert_eq!(cookie().marker(&cookies, Scheme::Http), Some("1"));
+    assert_eq!(cookie().marker(&cookies, Scheme::Https), Some("2"));
+    assert!(!cookies.is_empty());
 }

@@ -1,0 +1,53 @@
+//! Requests whose answer a person sees.
+
+use http::Method;
+use http::request::Parts;
+
+use crate::access::PathOptions;
+use crate::portal::ReturnPath;
+use crate::wire::{Credential, Intake, is_seen};
+
+/// A request whose answer a person sees, as far as a page about a refusal needs it.
+pub(super) struct SeenRequest {
+    /// As it was sent.
+    pub(super) method: Method,
+    target: Box<str>,
+    /// Unchecked; `None` until the head is read.
+    pub(super) credential: Option<Credential>,
+}
+
+impl SeenRequest {
+    /// `None` where a program gets the answer.
+    pub(super) fn of(head: &Parts) -> Option<Box<Self>> {
+        is_seen(&head.method, &head.headers).then(|| {
+            let target = head
+                .uri
+                .path_and_query()
+                .map_or("", |target| target.as_str());
+            Box::new(Self {
+                method: head.method.clone(),
+                target: target.into(),
+                credential: None,
+            })
+        })
+    }
+
+    /// A form of one of the gateway's own pages, whatever its browser says of itself: over plain HTTP that is little.
+    pub(super) fn of_form(intake: &Intake) -> Box<Self> {
+        Box::new(Self {
+            method: intake.head.method.clone(),
+            target: Box::default(),
+            credential: intake.credential.clone(),
+        })
+    }
+
+    pub(super) fn receive(&mut self, intake: &Intake) {
+        self.credential = intake.credential.clone();
+    }
+
+    /// Where the browser comes back to after a sign-in: to what it opened, not to where it sent something.
+    pub(super) fn next(&self, options: PathOptions) -> Option<ReturnPath> {
+        let opens = matches!(self.method, Method::GET | Method::HEAD);
+        ReturnPath::parse(&self.target, options).filter(|_| opens)
+    }
+}

@@ -1,0 +1,198 @@
+//! Which pages there are, and the values that each of them shows.
+
+/// One of the pages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PageKind {
+    /// The form.
+    SignIn,
+    /// For people who are signed in already.
+    Account,
+    /// For browsers that do not send the session cookie back.
+    CookieMissing,
+    /// For people whose request is refused.
+    Refused,
+}
+
+/// The values of the sign-in page.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SignInPage<'a> {
+    /// Where the form goes.
+    pub action: &'a str,
+    /// Where the browser goes afterwards: a path; empty where it did not say.
+    pub next: &'a str,
+    /// The user name that was typed before.
+    pub user: &'a str,
+    /// What went wrong.
+    pub error: &'a str,
+    /// What went well.
+    pub notice: &'a str,
+}
+
+/// The values of the page for people who are signed in.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct AccountPage<'a> {
+    /// Where the sign-out form goes.
+    pub action: &'a str,
+    /// Where the browser goes on: a path; empty where there is nothing for this user.
+    pub next: &'a str,
+    /// Who is signed in.
+    pub user: &'a str,
+    /// The display name; empty where there is none.
+    pub name: &'a str,
+    /// What was shown: a password, a token.
+    pub method: &'a str,
+    /// When the session began; empty where that is not known.
+    pub since: &'a str,
+    /// When it ends at the latest; empty where it does not.
+    pub until: &'a str,
+    /// The roles of today, comma-separated.
+    pub roles: &'a str,
+    /// Where somebody else can sign in.
+    pub switch: &'a str,
+    /// Not empty where the person came to sign out.
+    pub leaving: &'a str,
+}
+
+/// The values of the page about a session cookie that did not come back.
+#[derive(Clone, Copy, Debug)]
+pub struct CookieMissing<'a> {
+    /// The sign-in page.
+    pub action: &'a str,
+    /// The name of the cookie that was set.
+    pub cookie: &'a str,
+    /// What became of it.
+    pub reason: &'a str,
+}
+
+/// The values of the page about a request that is refused.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct RefusedPage<'a> {
+    /// What happened.
+    pub heading: &'a str,
+    /// The same in a sentence.
+    pub text: &'a str,
+    /// What programs are told; empty where that says no more.
+    pub detail: &'a str,
+    /// When to try again; empty where that is not known.
+    pub retry: &'a str,
+    /// Who is signed in; empty: nobody.
+    pub user: &'a str,
+    /// The display name; empty where there is none.
+    pub name: &'a str,
+    /// Where to sign in, as somebody else where somebody is signed in; empty where that helps nobody.
+    pub sign_in: &'a str,
+    /// The status of the answer.
+    pub status: &'a str,
+    /// The id of the request in the logs.
+    pub request_id: &'a str,
+}
+
+/// What a page is made of.
+pub(super) struct PageSpec {
+    /// The file of an own page in the folder `auth.login.templates`.
+    pub(super) file: &'static str,
+    /// The name of the built-in template; an own one has that of its file.
+    pub(super) built_in: &'static str,
+    text: &'static str,
+    /// What the browser's tab says.
+    tab: &'static str,
+    /// The names of all values, the title first; in the order in which they are given.
+    pub(super) names: &'static [&'static str],
+    /// The values that a page cannot do without.
+    pub(super) required: &'static [&'static str],
+    /// The values that are empty at times.
+    pub(super) optional: &'static [&'static str],
+}
+
+const SIGN_IN: PageSpec = PageSpec {
+    file: "sign_in.html",
+    built_in: "built-in/sign_in.html",
+    text: include_str!("../../assets/pages/sign_in.html"),
+    tab: "{{ title }}",
+    names: &["title", "action", "next", "user", "error", "notice"],
+    required: &["action", "next", "error"],
+    optional: &["next", "user", "error", "notice"],
+};
+
+const ACCOUNT: PageSpec = PageSpec {
+    file: "account.html",
+    built_in: "built-in/account.html",
+    text: include_str!("../../assets/pages/account.html"),
+    tab: "{{ name or user }}",
+    names: &[
+        "title", "action", "next", "user", "name", "method", "since", "until", "roles", "switch",
+        "leaving",
+    ],
+    required: &["action", "user"],
+    optional: &["next", "name", "since", "until", "roles", "leaving"],
+};
+
+const COOKIE_MISSING: PageSpec = PageSpec {
+    file: "lost.html",
+    built_in: "built-in/lost.html",
+    text: include_str!("../../assets/pages/lost.html"),
+    tab: "{{ title }}",
+    names: &["title", "action", "cookie", "reason"],
+    required: &["cookie"],
+    optional: &[],
+};
+
+const REFUSED: PageSpec = PageSpec {
+    file: "refused.html",
+    built_in: "built-in/refused.html",
+    text: include_str!("../../assets/pages/refused.html"),
+    tab: "{{ heading }}",
+    names: &[
+        "title",
+        "heading",
+        "text",
+        "detail",
+        "retry",
+        "user",
+        "name",
+        "sign_in",
+        "status",
+        "request_id",
+    ],
+    required: &["heading", "request_id"],
+    optional: &["detail", "retry", "user", "name", "sign_in"],
+};
+
+impl PageKind {
+    /// All of them, in the order of their declaration.
+    pub const ALL: [Self; 4] = [
+        Self::SignIn,
+        Self::Account,
+        Self::CookieMissing,
+        Self::Refused,
+    ];
+
+    /// The file of an own page in the folder `auth.login.templates`.
+    pub fn file(self) -> &'static str {
+        self.spec().file
+    }
+
+    pub(super) fn spec(self) -> &'static PageSpec {
+        match self {
+            Self::SignIn => &SIGN_IN,
+            Self::Account => &ACCOUNT,
+            Self::CookieMissing => &COOKIE_MISSING,
+            Self::Refused => &REFUSED,
+        }
+    }
+}
+
+impl PageSpec {
+    /// The built-in template. All pages share one frame, and one style, which the policy of each names.
+    pub(super) fn built_in_text(&self) -> String {
+        const STYLE: &str = concat!(
+            "<style>",
+            include_str!("../../assets/pages/style.css"),
+            "</style>"
+        );
+        include_str!("../../assets/pages/frame.html")
+            .replace("<style></style>", STYLE)
+            .replace("{{ title }}", self.tab)
+            .replace("<article></article>\n", self.text)
+    }
+}

@@ -1,0 +1,188 @@
+//! The page for people who are signed in, and where a sign-in leads.
+
+use std::sync::Arc;
+use std::time::{Duration, UNIX_EPOCH};
+
+use bytes::Bytes;
+use http::{Response, StatusCode};
+
+use super::me::PortalCaller;
+use super::page::{PageQuery, see_other, show};
+use super::return_path::ReturnPath;
+use super::visitor::Visitor;
+use super::{Portal, PortalContext};
+use crate::access::Identity;
+use crate::pages::{AccountPage, DurationInWords, Theme};
+use crate::users::NEVER;
+use crate::wire::{self, CredentialSource, Intake};
+
+/// Which page somebody who is signed in asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum AccountView {
+    /// The account, or the sign-in page.
+    Account,
+    /// The one to sign out.
+    SignOut,
+}
+
+/// What a session says about itself on its page.
+#[derive(Default)]
+struct SessionTimes {
+    since: String,
+    until: String,
+}
+
+impl Portal {
+    fn account_path(&self) -> String {
+        format!("{}/account", self.settings.own.prefix)
+    }
+
+    /// Where a browser goes on that has signed in: where it wanted to go, else to `/`, else to the account's page.
+    pub(super) fn landing(
+        &self,
+        next: Option<ReturnPath>,
+        identity: &Arc<Identity>,
+        context: &PortalContext<'_>,
+    ) -> String {
+        match next {
+            Some(next) => next.as_str().to_owned(),
+            None if (context.opens_start)(identity) => "/".to_owned(),
+            None => self.account_path(),
+        }
+    }
+
+    /// `GET /auth/account`.
+    pub(super) fn answer_account(
+        &self,
+        intake: &Intake,
+        context: &PortalContext<'_>,
+    ) -> Response<Bytes> {
+        let theme = self.settings.theme.as_deref();
+        let Some(theme) = theme else {
+            return wire::problem(StatusCode::NOT_FOUND, "No such endpoint");
+        };
+        let page = self.show_account(theme, intake, context, AccountView::Account);
+        page.unwrap_or_else(|| self.ask_to_sign_in(intake, context))
+    }
+
+    /// `GET /auth/logout`: it changes nothing.
+    pub(super) fn answer_sign_out(
+        &self,
+        theme: &Theme,
+        intake: &Intake,
+        context: &PortalContext<'_>,
+    ) -> Response<Bytes> {
+        let page = self.show_account(theme, intake, context, AccountView::SignOut);
+        page.or_else(|| see_other(&self.signed_out_path()))
+            .unwrap_or_else(|| Response::new(Bytes::new()))
+    }
+
+    /// People are sent to the sign-in page and back; programs get what is wrong with their credential.
+    fn ask_to_sign_in(&self, intake: &Intake, context: &PortalContext<'_>) -> Response<Bytes> {
+        let head = &intake.head;
+        let sent = wire::is_navigation(&head.method, &head.headers).then(|| {
+            let visitor = Visitor {
+                site: &intake.site,
+                cookies: &intake.cookies,
+                next: ReturnPath::parse(&self.account_path(), self.settings.paths),
+            };
+            let address = self.sign_in_path(visitor.next.as_ref());
+            self.send_to_sign_in(&visitor, &address, context.now)
+        });
+        sent.flatten().unwrap_or_else(|| match context.caller {
+            PortalCaller::Rejected(why) => wire::invalid_token(why),
+            PortalCaller::Anonymous | PortalCaller::Known { .. } => wire::not_authenticated(),
+        })
+    }
+
+    /// `None` where nobody is signed in.
+    pub(super) fn show_account(
+        &self,
+        theme: &Theme,
+        intake: &Intake,
+        context: &PortalContext<'_>,
+        view: AccountView,
+    ) -> Option<Response<Bytes>> {
+        let PortalCaller::Known {
+            identity,
+            expires_at,
+            ..
+        } = context.caller
+        else {
+            return None;
+        };
+        let next = PageQuery::read(intake.head.uri.query(), self.settings.paths).next;
+        let switch = self.switch_path(next.as_ref());
+        let next = self.landing(next, identity, context);
+        let (method, times) = self.describe_session(intake, *expires_at, context.now);
+        let account = AccountPage {
+            action: &format!("{}/logout", self.settings.own.prefix),
+            // the page itself leads nowhere
+            next: if next == self.account_path() {
+                ""
+            } else {
+                &next
+            },
+            user: &identity.subject,
+            name: identity.name.as_deref().unwrap_or_default(),
+            method,
+            since: &times.since,
+            until: &times.until,
+            roles: &identity.roles.join(", "),
+            switch: &switch,
+            leaving: match view {
+                AccountView::Account => "",
+                AccountView::SignOut => "leaving",
+            },
+        };
+        Some(show(theme.account(&account), StatusCode::OK))
+    }
+
+    /// How the caller was identified, since when and until when.
+    fn describe_session(
+        &self,
+        intake: &Intake,
+        expires_at: u64,
+        now: u64,
+    ) -> (&'static str, SessionTimes) {
+        let credential = intake.credential.as_ref();
+        let (method, since, until) = match credential.map(|credential| credential.source()) {
+            Some(CredentialSource::ApiKey) => ("an API key", None, Some(expires_at)),
+            Some(CredentialSource::Cookie) => {
+                let token = credential.map(|credential| credential.token());
+                let session = token.and_then(|token| self.browsers.verify(token, now).ok());
+                let span = session.and_then(|session| self.browsers.span(&session));
+                let (since, until) = span.unzip();
+                ("a password, in this browser", since, until)
+            }
+            Some(CredentialSource::Bearer) | None => ("a token", None, Some(expires_at)),
+        };
+        let since = since.map(|since| {
+            let ago = match now.saturating_sub(since) {
+                0..60 => "a moment".to_owned(),
+                seconds => DurationInWords(seconds).to_string(),
+            };
+            format!("{}, {ago} ago", time_in_words(since))
+        });
+        let until = until.filter(|until| *until < NEVER).map(|until| {
+            let left = DurationInWords(until.saturating_sub(now));
+            format!("{}, in {left} at the latest", time_in_words(until))
+        });
+        let times = SessionTimes {
+            since: since.unwrap_or_default(),
+            until: until.unwrap_or_default(),
+        };
+        (method, times)
+    }
+}
+
+/// `2026-11-30 20:46 UTC`: what time it is where the browser is, only a script could say.
+fn time_in_words(seconds: u64) -> String {
+    let time = UNIX_EPOCH.checked_add(Duration::from_secs(seconds));
+    let stamp = time.map(|time| humantime::format_rfc3339_seconds(time).to_string());
+    let stamp = stamp.unwrap_or_default();
+    match (stamp.get(..10), stamp.get(11..16)) {
+        (Some(date), Some(clock)) => format!("{date} {clock} UTC"),
+        _ => stamp,
+    }
+}

@@ -1,0 +1,180 @@
+//! The page about a request that is refused, for people.
+
+use bytes::Bytes;
+use http::{Response, StatusCode};
+
+use super::Portal;
+use super::page::show;
+use super::return_path::ReturnPath;
+use crate::access::Identity;
+use crate::pages::{DurationInWords, RefusedPage};
+
+/// A request that is refused.
+#[derive(Clone, Copy, Debug)]
+pub struct RefusedRequest<'a> {
+    /// The status of the answer.
+    pub status: StatusCode,
+    /// What programs are told.
+    pub detail: &'a str,
+    /// After how many seconds it may be worth trying again.
+    pub retry_after: Option<u64>,
+    /// Who is signed in.
+    pub identity: Option<&'a Identity>,
+    /// Where the browser wants to go; `None` where there is no safe way back.
+    pub next: Option<&'a ReturnPath>,
+    /// The id of the request in the logs.
+    pub request_id: &'a str,
+}
+
+impl Portal {
+    /// The page about a request that is refused; `None` where browsers get what programs get.
+    pub fn show_refused(&self, request: &RefusedRequest<'_>) -> Option<Response<Bytes>> {
+        let theme = self.settings.theme.as_deref()?;
+        let (heading, text) = words(request.status);
+        let detail = sentence(request.detail);
+        let (text, detail) = match request.status {
+            // it names what is missing
+            StatusCode::FORBIDDEN if !detail.is_empty() => (&*detail, ""),
+            status if says_all(status) => (text, ""),
+            _ => (text, &*detail),
+        };
+        let retry = request.retry_after.map_or(String::new(), |seconds| {
+            format!("Please try again in {}.", DurationInWords(seconds.max(1)))
+        });
+        let sign_in = match (request.identity, request.status) {
+            (Some(_), _) => self.switch_path(request.next),
+            (None, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) => {
+                self.sign_in_path(request.next)
+            }
+            (None, _) => String::new(),
+        };
+        let name = request
+            .identity
+            .and_then(|identity| identity.name.as_deref());
+        let page = RefusedPage {
+            heading,
+            text,
+            detail,
+            retry: &retry,
+            user: request.identity.map_or("", |identity| &identity.subject),
+            name: name.unwrap_or_default(),
+            sign_in: &sign_in,
+            status: request.status.as_str(),
+            request_id: request.request_id,
+        };
+        Some(show(theme.refused(&page), request.status))
+    }
+}
+
+/// A message for programs as a sentence without the marks of code.
+fn sentence(detail: &str) -> String {
+    let plain = detail.replace('`', "");
+    let mut characters = plain.chars();
+    let Some(first) = characters.next() else {
+        return plain;
+    };
+    let end = if plain.ends_with(['.', '!', '?']) {
+        ""
+    } else {
+        "."
+    };
+    format!("{}{}{end}", first.to_uppercase(), characters.as_str())
+}
+
+/// Whether what programs are told would say the same once more, or in the words of operators.
+fn says_all(status: StatusCode) -> bool {
+    const SAYING: [StatusCode; 3] = [
+        StatusCode::UNAUTHORIZED,
+        StatusCode::NOT_FOUND,
+        StatusCode::METHOD_NOT_ALLOWED,
+    ];
+    SAYING.contains(&status) || status.is_server_error()
+}
+
+/// What happened, in a few words and in a sentence.
+fn words(status: StatusCode) -> (&'static str, &'static str) {
+    const BROKEN: (&str, &str) = (
+        "Something went wrong",
+        "This site could not answer. Please tell its operator if it happens again.",
+    );
+    match status {
+        StatusCode::UNAUTHORIZED => (
+            "You are not signed in",
+            "Only people who are signed in can open this page.",
+        ),
+        StatusCode::FORBIDDEN => (
+            "You cannot open this page",
+            "You may not have the right to it.",
+        ),
+        StatusCode::NOT_FOUND => (
+            "There is nothing here",
+            "No service answers at this address.",
+        ),
+        StatusCode::METHOD_NOT_ALLOWED => (
+            "This address cannot be opened",
+            "It answers requests of another kind, as programs send them.",
+        ),
+        StatusCode::REQUEST_TIMEOUT => (
+            "That took too long",
+            "What your browser sent did not arrive in time.",
+        ),
+        StatusCode::PAYLOAD_TOO_LARGE => (
+            "That is too large",
+            "Your browser sent more than this site accepts.",
+        ),
+        StatusCode::URI_TOO_LONG => (
+            "This address is too long",
+            "Please open the site by a shorter one.",
+        ),
+        StatusCode::MISDIRECTED_REQUEST => (
+            "Please try again",
+            "The settings of this site have just changed.",
+        ),
+        StatusCode::TOO_MANY_REQUESTS => (
+            "Too many requests",
+            "More requests came from you than this site accepts.",
+        ),
+        StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => (
+            "Your browser sent too much",
+            "Deleting the cookies of this site may help.",
+        ),
+        StatusCode::BAD_GATEWAY => (
+            "The service does not answer",
+            "It may be starting, or out of order.",
+        ),
+        StatusCode::SERVICE_UNAVAILABLE => (
+            "The service is not available",
+            "It may be back in a moment.",
+        ),
+        StatusCode::GATEWAY_TIMEOUT => (
+            "The service took too long",
+            "It may be busy, or out of order.",
+        ),
+        status if status.is_client_error() => (
+            "This address cannot be opened",
+            "Something in the request is wrong. Please check how you came here.",
+        ),
+        _ => BROKEN,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn details_become_sentences() {
+        for (detail, expected) in [
+            ("", ""),
+            ("Not authenticated", "Not authenticated."),
+            ("the request has no `Host`", "The request has no Host."),
+            (
+                "Access denied. Requires role: a",
+                "Access denied. Requires role: a.",
+            ),
+            ("éa.", "Éa."),
+        ] {
+            assert_eq!(sentence(detail), expected);
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! Browsers on their way to the sign-in page, and those that come back from it without their session.
+
+use bytes::Bytes;
+use http::header::SET_COOKIE;
+use http::{HeaderMap, Response, StatusCode};
+
+use super::Portal;
+use super::page::{SIGNED_OUT, SWITCH, see_other, show};
+use super::redirect_loop::RedirectLoopGuard;
+use super::return_path::ReturnPath;
+use crate::pages::{CookieMissing, Theme};
+use crate::wire::{GatewayCookies, Site};
+
+const LOST: &str = "Your browser did not send it back. Cookies may be blocked, or the address may be of another host, or \
+                    of http instead of https. Allow cookies for this site and open it by its usual address.";
+const REFUSED: &str = "Your browser sent it back, and it was not accepted. Delete the cookies of this site. If that does \
+                       not help, tell its operator: several gateways with different keys may answer under this address.";
+
+/// A browser that has to sign in.
+#[derive(Clone, Debug)]
+pub struct Visitor<'a> {
+    /// The requested origin.
+    pub site: &'a Site,
+    /// The gateway's cookies that it brought.
+    pub cookies: &'a GatewayCookies,
+    /// Where it wants to go; `None` where there is no safe way back.
+    pub next: Option<ReturnPath>,
+}
+
+impl Portal {
+    /// The sign-in page's path, from where the browser comes back.
+    pub fn sign_in_path(&self, next: Option<&ReturnPath>) -> String {
+        let prefix = &self.settings.own.prefix;
+        match next {
+            Some(next) => format!("{prefix}/login?next={}", next.encoded()),
+            None => format!("{prefix}/login"),
+        }
+    }
+
+    /// The path of the form for somebody else than who is signed in.
+    pub(super) fn switch_path(&self, next: Option<&ReturnPath>) -> String {
+        let path = self.sign_in_path(next);
+        let separator = if next.is_some() { '&' } else { '?' };
+        format!("{path}{separator}{SWITCH}")
+    }
+
+    /// The sign-in page's path, for a browser that has just been signed out.
+    pub(super) fn signed_out_path(&self) -> String {
+        format!("{}/login?{SIGNED_OUT}", self.settings.own.prefix)
+    }
+
+    /// Where programs log in.
+    pub fn login_path(&self) -> String {
+        format!("{}/login", self.settings.own.prefix)
+    }
+
+    /// Sends a browser to the sign-in page, at this address. One that comes back again and again without the session
+    /// that it was given is told so instead. `None` where there is no sign-in page.
+    pub fn send_to_sign_in(
+        &self,
+        visitor: &Visitor<'_>,
+        address: &str,
+        now: u64,
+    ) -> Option<Response<Bytes>> {
+        let theme = self.settings.theme.as_deref()?;
+        let guard = RedirectLoopGuard::read(
+            self.settings
+                .cookie
+                .marker(visitor.cookies, visitor.site.scheme),
+            now,
+        );
+        let counted = guard.map(RedirectLoopGuard::came_back);
+        if counted == Some(None) {
+            return Some(self.show_cookie_missing(theme, visitor));
+        }
+        let mut response = see_other(address)?;
+        if let Some(guard) = counted.flatten() {
+            self.mark(visitor.site, guard, now, response.headers_mut());
+        }
+        Some(response)
+    }
+
+    fn show_cookie_missing(&self, theme: &Theme, visitor: &Visitor<'_>) -> Response<Bytes> {
+        let cookie = &self.settings.cookie;
+        let came_back = cookie
+            .credential(visitor.cookies, visitor.site.scheme)
+            .is_some();
+        let reason = if came_back { REFUSED } else { LOST };
+        let action = self.sign_in_path(visitor.next.as_ref());
+        let page = theme.cookie_missing(&CookieMissing {
+            action: &action,
+            cookie: cookie.name(visitor.site.scheme),
+            reason,
+        });
+        let mut response = show(page, StatusCode::UNAUTHORIZED);
+        response
+            .headers_mut()
+            .append(SET_COOKIE, cookie.mark(visitor.site.scheme, "", 0));
+        response
+    }
+
+    pub(super) fn mark(
+        &self,
+        site: &Site,
+        guard: RedirectLoopGuard,
+        now: u64,
+        headers: &mut HeaderMap,
+    ) {
+        let (value, seconds) = guard.written(now);
+        let line = self.settings.cookie.mark(site.scheme, &value, seconds);
+        headers.append(SET_COOKIE, line);
+    }
+}
