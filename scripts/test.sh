@@ -116,6 +116,8 @@ missing_packages() {
     command -v nginx >/dev/null || echo nginx-light
     command -v haproxy >/dev/null || echo haproxy
     command -v caddy >/dev/null || echo caddy
+    command -v hitch >/dev/null || echo hitch
+    command -v stunnel >/dev/null || echo stunnel4
     command -v apache2 >/dev/null || echo apache2-bin
     command -v redis-server >/dev/null || echo redis-server
     command -v faketime >/dev/null || echo faketime

@@ -20,6 +20,7 @@ mod lower;
 mod partial;
 mod places;
 mod problem;
+mod proxy_protocol;
 mod reader;
 mod render;
 mod scalar;
@@ -45,6 +46,7 @@ pub use lint::LINTS;
 pub use load::{LoadRequest, Loaded, Rehearsal, examine, load, rehearse};
 pub use partial::find_admin;
 pub use problem::{Excerpt, Note, Place, Problem, Problems, Severity};
+pub use proxy_protocol::{ProxiedTls, ProxyMode, ProxyProtocol};
 pub use render::{Style, render, to_json};
 pub use server_tls::{ClientCa, ServerTls};
 pub use settings::{

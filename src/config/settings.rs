@@ -11,6 +11,7 @@ use ipnet::IpNet;
 
 use super::admin_hosts::AdminHosts;
 use super::admin_token::AdminToken;
+use super::proxy_protocol::ProxyProtocol;
 use super::server_tls::ServerTls;
 use crate::access::{HostPattern, Mode, Mount, PathOptions, Policy, Router};
 use crate::analysis::simulation::Simulation;
@@ -66,8 +67,8 @@ pub struct Server {
     pub trusted_proxies: Vec<IpNet>,
     /// Which of their fields count; default [`ForwardedFields::Auto`].
     pub forwarded: ForwardedFields,
-    /// Whether connections of trusted proxies begin with a PROXY header; default false.
-    pub proxy_protocol: bool,
+    /// Set where connections of trusted proxies begin with a PROXY header; default: they do not.
+    pub proxy_protocol: Option<ProxyProtocol>,
     /// Worker threads; default one per core, at least 1.
     pub workers: usize,
     /// Deadlines towards clients.
@@ -176,6 +177,9 @@ pub struct Auth {
     pub theme: Option<Theme>,
     /// How proxies describe the requests they ask about; default: in either way, and not in both.
     pub verify: wire::ForwardAuthHeaders,
+    /// Which pages of other origins may call the gateway's own endpoints, on every host; default: those that the
+    /// services of a host allow.
+    pub cors: Option<wire::Cors>,
 }
 
 /// The `auth.session` block.

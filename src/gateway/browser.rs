@@ -10,15 +10,20 @@ use crate::access::RequestPath;
 use crate::ambient;
 use crate::identify::{CredentialOutcome, Identified};
 use crate::portal::{ReturnPath, Visitor};
-use crate::wire::{Credential, CredentialSource, Intake, Site, is_navigation, is_safe};
+use crate::wire::{Cors, Credential, CredentialSource, Intake, Site, is_navigation, is_safe};
 
 /// Refuses what another site makes a signed-in browser send. It does not count as a use of the session, which ends as it
 /// would have.
-pub(super) fn refuse_foreign(intake: &Intake, identified: &Identified) -> Result<(), Rejection> {
+pub(super) fn refuse_foreign(
+    service: &ServiceSnapshot,
+    intake: &Intake,
+    identified: &Identified,
+) -> Result<(), Rejection> {
     let request = BrowserRequest {
         method: &intake.head.method,
         upgrades: intake.upgrade.is_some(),
         site: &intake.site,
+        cors: service.cors.as_ref(),
     };
     check_sender(&request, intake.credential.as_ref(), intake, identified)
 }
@@ -28,6 +33,8 @@ pub(super) struct BrowserRequest<'a> {
     pub(super) method: &'a Method,
     pub(super) upgrades: bool,
     pub(super) site: &'a Site,
+    /// That of the service, which may let pages of other origins act.
+    pub(super) cors: Option<&'a Cors>,
 }
 
 /// Refuses what another site makes a signed-in browser send: a request that may change something, or opens a connection
@@ -46,7 +53,11 @@ pub(super) fn check_sender(
     if !in_session || harmless {
         return Ok(());
     }
-    let checked = request.site.check_sender(&intake.head.headers);
+    let headers = &intake.head.headers;
+    if request.cors.is_some_and(|cors| cors.lets_act(headers)) {
+        return Ok(());
+    }
+    let checked = request.site.check_sender(headers);
     checked.map_err(Rejection::CrossOrigin)
 }
 

@@ -4,8 +4,8 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::header::VIA;
-use http::{Method, Request, Response, Version};
+use http::header::{CONNECTION, VIA};
+use http::{HeaderValue, Method, Request, Response, Version};
 
 use super::audited;
 use super::connection::ClientConnection;
@@ -27,14 +27,18 @@ use crate::access::{AccessSubject, Decision, Identity, Mode};
 use crate::ambient;
 use crate::identify::{CredentialOutcome, Identified};
 use crate::portal::{PortalCaller, PortalContext};
-use crate::upstream::{ClientBody, ForwardError, ResponseBody, UpstreamReply};
-use crate::wire::{Destination, FieldPresence, Intake, add_renewal, remove_hop_by_hop, via};
+use crate::upstream::{BodyGate, ClientBody, ForwardError, ResponseBody, UpstreamReply};
+use crate::wire::{
+    BadTarget, Destination, FieldPresence, Intake, add_renewal, drop_body, remove_hop_by_hop, via,
+};
 
-/// Answers a request, whatever it is, and sees to it that it is written down once. The request is boxed since each step
+/// Answers a request, whatever it is, and sees to it that it is written down once. `fault` is what is wrong with its target
+/// as it was sent. The request is boxed since each step
 /// on its way here would move it.
 pub async fn handle(
     worker: &Rc<Worker>,
     request: Box<Request<ClientBody>>,
+    fault: Option<BadTarget>,
     connection: &ClientConnection,
 ) -> Reply {
     let mut record = RequestRecord::begin(worker, connection.peer().address().into());
@@ -42,8 +46,17 @@ pub async fn handle(
         audited::reserve(&mut record, audit).await;
     }
     let pinned = record.pinned();
-    let answer = answer(worker, &pinned, request, connection, &mut record).await;
-    reply(answer, record)
+    let is_head = request.method() == Method::HEAD;
+    let request = (request, fault);
+    let mut gate = None;
+    let answer = answer(worker, &pinned, request, connection, &mut record, &mut gate).await;
+    let mut reply = reply(answer, record, is_head);
+    if gate.is_some_and(|gate| gate.is_shut()) {
+        // the body was never asked for: nobody knows where the next request would begin (RFC 9110, section 10.1.1)
+        let close = HeaderValue::from_static("close");
+        reply.response.headers_mut().insert(CONNECTION, close);
+    }
+    reply
 }
 
 /// An answer that is not a rejection.
@@ -63,9 +76,10 @@ enum Answer {
 async fn answer(
     worker: &Rc<Worker>,
     pinned: &Pinned,
-    request: Box<Request<ClientBody>>,
+    request: (Box<Request<ClientBody>>, Option<BadTarget>),
     connection: &ClientConnection,
     record: &mut RequestRecord,
+    gate: &mut Option<Arc<BodyGate>>,
 ) -> Result<Answer, Rejection> {
     let judged = judge(worker, pinned, request, connection, &mut record.facts);
     audited::decided(record);
@@ -85,6 +99,7 @@ async fn answer(
         downstream,
         document,
     } = forward;
+    *gate = outbound.gate();
     let asked = ambient::now();
     let forwarded = pinned.handles[index]
         .upstream
@@ -126,13 +141,21 @@ async fn read_document(pinned: &Pinned, index: usize, answer: Answer) -> Result<
 }
 
 /// Step 8.
-fn reply(answer: Result<Answer, Rejection>, mut record: Box<RequestRecord>) -> Reply {
+fn reply(
+    answer: Result<Answer, Rejection>,
+    mut record: Box<RequestRecord>,
+    is_head: bool,
+) -> Reply {
     if let Err(rejection) = &answer {
         note_rejection(rejection, &mut record);
     }
     // all that there was to record is recorded: an answer that its client does not take keeps no place
     record.reservation = None;
     let renewal = record.take_renewal();
+    let is_own = !matches!(
+        answer,
+        Ok(Answer::Forwarded(_) | Answer::Document(_) | Answer::Switched(_))
+    );
     let mut response = match answer {
         // nobody knows whether the client takes cookies with it: it gets them with its next request
         Ok(Answer::Switched(switch)) => return switch.reply(record),
@@ -153,17 +176,18 @@ fn reply(answer: Result<Answer, Rejection>, mut record: Box<RequestRecord>) -> R
         Ok(Answer::Own(mut response)) => {
             add_own_fields(&record, response.headers_mut());
             record.status = Some(response.status().as_u16());
-            ReplyBody::own(show_refusal(&record, response, None), record)
+            own(show_refusal(&record, response, None), is_head, record)
         }
         Ok(Answer::Verified(response)) => {
             record.status = Some(response.status().as_u16());
-            ReplyBody::own(response, record)
+            own(response, is_head, record)
         }
         Err(rejection) => {
             let mut response = rejection.respond();
             add_own_fields(&record, response.headers_mut());
             let why = rejection.why_foreign();
-            ReplyBody::own(show_refusal(&record, response, why.as_deref()), record)
+            let shown = show_refusal(&record, response, why.as_deref());
+            own(shown, is_head, record)
         }
     };
     if let Some(session) = renewal {
@@ -172,7 +196,20 @@ fn reply(answer: Result<Answer, Rejection>, mut record: Box<RequestRecord>) -> R
     Reply {
         response,
         tunnel: None,
+        is_own,
     }
+}
+
+/// An answer of the gateway's own.
+fn own(
+    mut response: Response<Bytes>,
+    is_head: bool,
+    record: Box<RequestRecord>,
+) -> Response<ReplyBody> {
+    if is_head {
+        drop_body(&mut response);
+    }
+    ReplyBody::own(response, record)
 }
 
 fn note_rejection(rejection: &Rejection, record: &mut RequestRecord) {
@@ -226,6 +263,8 @@ async fn ask_portal(
         body,
     } = *asked;
     record.reservation = None;
+    // what is refused by its head is not waited for
+    drop(pinned.snapshot.judge_own_origin(endpoint, &mut intake));
     let received = pinned
         .snapshot
         .portal
@@ -238,6 +277,7 @@ async fn ask_portal(
     let pinned = record.pinned();
     let snapshot = &*pinned.snapshot;
     connection.check(snapshot)?;
+    let cors = snapshot.judge_own_origin(endpoint, &mut intake);
     let mut identified = identify_sender(worker, &pinned, &mut intake);
     record.facts.user = identified.caller.subject().identity().cloned();
     record.facts.renewal = Renewal::of(&mut identified, intake.site.scheme);
@@ -247,10 +287,13 @@ async fn ask_portal(
         opens_start: &|identity| opens_start(snapshot, &intake, identity),
         now: ambient::unix_seconds(),
     };
-    let reply = snapshot
+    let mut reply = snapshot
         .portal
         .answer(endpoint, &intake, received, &context)
         .await;
+    if let Some(cors) = cors {
+        cors.apply(&mut reply.response);
+    }
     if endpoint.sets_session() {
         record.facts.renewal = None;
     }
@@ -288,6 +331,7 @@ fn portal_caller(identified: &Identified) -> PortalCaller {
             CredentialOutcome::Holds {
                 expires_at,
                 session,
+                ..
             },
         ) => PortalCaller::Known {
             identity: Arc::clone(identity),

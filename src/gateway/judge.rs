@@ -5,9 +5,9 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::header::COOKIE;
+use http::header::{COOKIE, HOST};
 use http::request::Parts;
-use http::{HeaderMap, Request, Response, Version};
+use http::{HeaderMap, HeaderValue, Request, Response, Version};
 
 use super::browser::{or_sign_in, refuse_foreign};
 use super::connection::ClientConnection;
@@ -30,8 +30,8 @@ use crate::portal::PortalEndpoint;
 use crate::telemetry::metrics::RequestOutcome;
 use crate::upstream::{ClientBody, Outbound, RequestContext};
 use crate::wire::{
-    BadRequest, CacheMode, CacheRisk, Destination, DestinationField, FieldPresence, ForwardedInfo,
-    Intake, Interim, same_service,
+    BadRequest, BadTarget, CacheMode, CacheRisk, Destination, DestinationField, FieldPresence,
+    ForwardedInfo, Intake, Interim, same_service,
 };
 
 /// The next step for a well-formed request.
@@ -70,7 +70,7 @@ pub(super) struct Forward {
 pub(super) fn judge(
     worker: &Rc<Worker>,
     pinned: &Pinned,
-    request: Box<Request<ClientBody>>,
+    (request, fault): (Box<Request<ClientBody>>, Option<BadTarget>),
     connection: &ClientConnection,
     facts: &mut RequestFacts,
 ) -> Result<NextStep, Rejection> {
@@ -79,8 +79,14 @@ pub(super) fn judge(
     let trace = snapshot.tracer.as_ref();
     let trace = trace.map(|tracer| Traced::begin(tracer, &head, connection.peer(), snapshot));
     facts.begin(&head, trace);
+    if let Some(fault) = fault {
+        return Err(BadRequest::Target(fault).into());
+    }
     let intake = receive(head, connection, snapshot)?;
     facts.receive(&intake);
+    if let Some(preflight) = snapshot.answer_own_preflight(&intake, facts) {
+        return Ok(NextStep::Done(preflight));
+    }
     match route(&intake, snapshot, facts)? {
         Destination::Own(path) => answer_itself(worker, pinned, intake, body, path, facts),
         Destination::Service(found) => {
@@ -97,7 +103,7 @@ pub(super) fn judge(
 
 /// Step 3: checks the head.
 fn receive(
-    head: Parts,
+    mut head: Parts,
     connection: &ClientConnection,
     snapshot: &Snapshot,
 ) -> Result<Intake, Rejection> {
@@ -106,13 +112,31 @@ fn receive(
     if head.version == Version::HTTP_2 && exceeds(&head.headers, snapshot.server().limits.headers) {
         return Err(BadRequest::TooManyFields.into());
     }
+    if head.version == Version::HTTP_10 {
+        name_host(&mut head, snapshot);
+    }
     let peer = connection.peer();
     let intake = Intake::read(head, peer, &snapshot.trusted, &snapshot.cookie)?;
     let stated = intake.forwarded.as_deref();
     if stated.is_some_and(ForwardedInfo::has_unreadable_scheme) {
-        snapshot.warn_of_scheme(peer.address());
+        snapshot.warn_of_scheme(peer.speaker());
     }
     Ok(intake)
+}
+
+/// HTTP/1.0 knows no `Host` (RFC 9112, section 3.2). Where no service is found by it, a request may go without: its
+/// target's, or `localhost`, takes the place.
+fn name_host(head: &mut Parts, snapshot: &Snapshot) {
+    if snapshot.needs_host() || head.headers.contains_key(HOST) {
+        return;
+    }
+    let named = head
+        .uri
+        .authority()
+        .map(|host| HeaderValue::from_str(host.as_str()));
+    let host = named.and_then(Result::ok);
+    let host = host.unwrap_or(HeaderValue::from_static("localhost"));
+    head.headers.insert(HOST, host);
 }
 
 /// Whether there are more fields than these. Cookies count as one, into however many fields a client splits them
@@ -199,7 +223,7 @@ impl Arrived<'_> {
         let destination = self.destination(&intake)?;
         let mut identified = identify_sender(worker, pinned, &mut intake);
         facts.identify(&identified);
-        refuse_foreign(&intake, &identified)?;
+        refuse_foreign(service, &intake, &identified)?;
         facts.renewal = Renewal::of(&mut identified, intake.site.scheme);
         let Identified {
             caller, credential, ..

@@ -12,6 +12,8 @@ mod flow;
 mod judge;
 mod location;
 mod note;
+mod own_cors;
+mod own_origin;
 mod process_state;
 mod reauthorization;
 mod record;
@@ -28,6 +30,7 @@ mod traced;
 mod trust_generation;
 mod tunnel;
 mod verify;
+mod websocket;
 mod worker;
 
 pub use changes::audit_changes;

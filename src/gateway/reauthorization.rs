@@ -1,6 +1,6 @@
 //! Whether what was allowed once is still allowed: an upgraded connection lives longer than the decision about it.
 
-use std::future::{Future, pending};
+use std::future::pending;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -10,9 +10,12 @@ use tokio::sync::watch;
 use super::trust_generation::TrustGeneration;
 use super::worker::{Pinned, Worker};
 use crate::access::ClientAddress;
-use crate::ambient;
+use crate::ambient::{self, Ticker};
 use crate::identify::{CredentialOutcome, Identified};
-use crate::wire::{Credential, Destination, Intake};
+use crate::wire::{Credential, CredentialSource, Destination, Intake};
+
+/// How often an open connection looks at the clock: a clock that is set, and a machine that slept, end it too.
+const LOOK: Duration = Duration::from_secs(2);
 
 /// A request that was allowed, and all that the next decision about it is made on.
 pub(super) struct Reauthorization {
@@ -25,7 +28,9 @@ pub(super) struct Reauthorization {
     path: Box<str>,
     credential: Option<Credential>,
     client: ClientAddress,
-    expires_at: Option<u64>,
+    /// In seconds since 1970.
+    opened_at: u64,
+    ends_at: Option<u64>,
     trust: TrustGeneration,
     reloads: watch::Receiver<()>,
     revocations: watch::Receiver<()>,
@@ -37,19 +42,21 @@ pub(super) struct Reauthorization {
 pub(super) enum TunnelEnd {
     /// Its token has expired.
     Expired,
+    /// Its session is as old as it may be.
+    SessionOver,
     /// With the configuration in force now, it would not be allowed.
     NotAllowed,
 }
 
 impl Reauthorization {
-    /// Of a request that has just been allowed under this snapshot. `expires_at` is in seconds since 1970; `None`: the
+    /// Of a request that has just been allowed under this snapshot. `ends_at` is in seconds since 1970; `None`: the
     /// decision does not depend on a token.
     pub(super) fn new(
         worker: &Rc<Worker>,
         pinned: &Pinned,
         intake: &Intake,
         service: &str,
-        expires_at: Option<u64>,
+        ends_at: Option<u64>,
     ) -> Self {
         Self {
             worker: Rc::clone(worker),
@@ -59,7 +66,8 @@ impl Reauthorization {
             path: intake.head.uri.path().into(),
             credential: intake.credential.clone(),
             client: intake.client.address,
-            expires_at,
+            opened_at: ambient::unix_seconds(),
+            ends_at,
             trust: pinned.snapshot.trust,
             reloads: worker.reloads(),
             revocations: worker.revocations().changed(),
@@ -70,10 +78,10 @@ impl Reauthorization {
     /// Waits until it is not allowed any more. It is decided at the start too, since nobody was notified of what changed
     /// between the decision about the request and the subscriptions.
     pub(super) async fn ended(mut self) -> TunnelEnd {
-        let mut expired = Box::pin(expiry(self.expires_at));
+        let mut expired = Box::pin(expiry(self.worker.ticker.clone(), self.ends_at));
         while self.still_allowed(&self.worker.pin()) {
             let changed = tokio::select! {
-                () = &mut expired => return TunnelEnd::Expired,
+                () = &mut expired => return self.over(),
                 changed = self.reloads.changed() => changed,
                 changed = self.revocations.changed() => changed,
                 changed = self.keys.changed() => changed,
@@ -84,6 +92,16 @@ impl Reauthorization {
             }
         }
         TunnelEnd::NotAllowed
+    }
+
+    /// Why it ends with its time.
+    fn over(&self) -> TunnelEnd {
+        let source = self.credential.as_ref().map(Credential::source);
+        if source == Some(CredentialSource::Cookie) {
+            TunnelEnd::SessionOver
+        } else {
+            TunnelEnd::Expired
+        }
     }
 
     /// Decides the request as if it was sent now.
@@ -98,7 +116,9 @@ impl Reauthorization {
             return false;
         };
         let credential = self.credential.as_ref();
-        let Identified { caller, .. } = self.worker.identify(pinned, credential, self.client);
+        let Identified { caller, .. } =
+            self.worker
+                .identify_opener(pinned, credential, self.client, self.opened_at);
         let service = &snapshot.services[found.service()];
         // another service's rules say nothing about the one behind the tunnel
         *service.name == *self.service
@@ -109,22 +129,29 @@ impl Reauthorization {
     }
 }
 
-/// Until when a decision holds that was made on this credential.
+/// Until when a connection may last that was opened with this credential.
 pub(super) fn holds_until(credential: &CredentialOutcome) -> Option<u64> {
     match credential {
-        CredentialOutcome::Holds { expires_at, .. } => Some(*expires_at),
+        CredentialOutcome::Holds {
+            connection_ends_at, ..
+        } => Some(*connection_ends_at),
         CredentialOutcome::Absent | CredentialOutcome::Refused(_) => None,
     }
 }
 
-/// One timer a tunnel, not one a request: the coarse ticker drifts by minutes in the hours that a tunnel lasts.
-fn expiry(at: Option<u64>) -> impl Future<Output = ()> {
-    let left = at.map(|at| Duration::from_secs(at.saturating_sub(ambient::unix_seconds())));
-    async move {
-        match left {
-            Some(left) => tokio::time::sleep(left).await,
-            None => pending().await,
+/// Waits until the wall clock says that it is time: timers stand still while a machine sleeps.
+async fn expiry(ticker: Ticker, at: Option<u64>) {
+    let Some(at) = at else {
+        return pending().await;
+    };
+    let deadline = ticker.deadline();
+    loop {
+        let left = Duration::from_secs(at.saturating_sub(ambient::unix_seconds()));
+        if left.is_zero() {
+            return;
         }
+        deadline.arm(left.min(LOOK));
+        deadline.passed().await;
     }
 }
 
@@ -133,6 +160,7 @@ impl TunnelEnd {
     pub(super) fn reason(self) -> &'static str {
         match self {
             Self::Expired => "closed: the token has expired",
+            Self::SessionOver => "closed: the session is as old as it may be",
             Self::NotAllowed => "closed: it is not allowed any more",
         }
     }

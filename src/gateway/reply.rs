@@ -19,6 +19,8 @@ pub struct Reply {
     pub response: Response<ReplyBody>,
     /// Where client and upstream leave HTTP with this answer: what comes behind it.
     pub tunnel: Option<Box<Tunnel>>,
+    /// Whether the gateway itself answers, and may have left the request's body unread.
+    pub is_own: bool,
 }
 
 /// What the operator adds to every answer on a service's paths.

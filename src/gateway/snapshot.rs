@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
+use super::own_cors::OwnCors;
 use super::process_state::ProcessState;
 use super::trust_generation::TrustGeneration;
 use crate::access::{HostPattern, Mount, PathOptions, Policy, Router};
@@ -36,6 +37,7 @@ pub struct Snapshot {
     pub(super) describes: ForwardAuthHeaders,
     pub(super) directory: Arc<Directory>,
     pub(super) portal: Portal,
+    pub(super) own_cors: OwnCors,
     pub(super) access_log: bool,
     /// `None` where nothing is traced.
     pub(super) tracer: Option<Arc<Tracer>>,
@@ -93,6 +95,7 @@ impl Snapshot {
         let token = &config.auth.token;
         let verifier = Verifier::new(token.keys(), token.verifier());
         let browsers = Arc::new(browser_sessions(token, config.auth.session.max_age));
+        let own_cors = OwnCors::new(config.auth.cors.as_ref(), &config.services);
         let (mut portal, issuer) = portal_parts(config.auth, config.server.limits.header_bytes);
         portal.paths = config.router.widest_paths();
         let cookie = Arc::clone(&portal.cookie);
@@ -111,10 +114,7 @@ impl Snapshot {
                 })
                 .collect(),
             router: config.router,
-            trusted: TrustedProxies::new(
-                config.server.trusted_proxies.clone(),
-                config.server.forwarded,
-            ),
+            trusted: trusted_proxies(&config.server),
             portal: Portal::new(
                 portal,
                 Arc::clone(&directory),
@@ -123,6 +123,7 @@ impl Snapshot {
                 sessions.clone(),
                 Arc::clone(&browsers),
             ),
+            own_cors,
             verifier,
             trusted_issuers,
             browsers,
@@ -137,6 +138,12 @@ impl Snapshot {
             server: config.server,
             warned_of_scheme: AtomicBool::new(false),
         }
+    }
+
+    /// Whether services are found by the host of a request.
+    pub(super) fn needs_host(&self) -> bool {
+        let mut services = self.services.iter();
+        services.any(|service| !service.listing.hosts.is_empty())
     }
 
     /// Warns once that a trusted proxy does not say in a readable way how its clients come.
@@ -174,6 +181,10 @@ impl Snapshot {
     pub fn server(&self) -> &config::Server {
         &self.server
     }
+}
+
+fn trusted_proxies(server: &config::Server) -> TrustedProxies {
+    TrustedProxies::new(server.trusted_proxies.clone(), server.forwarded)
 }
 
 /// What the portal is set up with, and what issues its tokens.

@@ -55,6 +55,7 @@ impl Switch {
         Reply {
             response,
             tunnel: Some(Box::new(Tunnel::new(io, (held, load), *downstream, record))),
+            is_own: false,
         }
     }
 }

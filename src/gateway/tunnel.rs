@@ -1,7 +1,7 @@
 //! An upgraded connection: bytes go both ways until one side ends, nothing moves for too long, or it is not allowed
 //! any more.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -9,11 +9,14 @@ use std::time::Duration;
 
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf, copy_bidirectional};
+use tokio::io::{
+    AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf, copy_bidirectional,
+};
 
 use super::downstream::Downstream;
 use super::reauthorization::Reauthorization;
 use super::record::RequestRecord;
+use super::websocket::{NOT_ALLOWED, SentFrames};
 use crate::ambient::Deadline;
 use crate::telemetry::access_log::Aborted;
 use crate::telemetry::metrics::GaugeGuard;
@@ -27,8 +30,13 @@ pub struct Tunnel {
     record: Box<RequestRecord>,
     idle: Deadline,
     idle_after: Duration,
+    /// Set for a WebSocket.
+    frames: Option<RefCell<SentFrames>>,
     _counted: (GaugeGuard, GaugeGuard, Option<ServerLoad>),
 }
+
+/// How long a client may take to end its side of a WebSocket that was closed.
+const CLOSING: Duration = Duration::from_secs(1);
 
 impl Tunnel {
     /// `counted` is the upstream's end as it is counted.
@@ -39,13 +47,15 @@ impl Tunnel {
         record: Box<RequestRecord>,
     ) -> Self {
         let Downstream {
+            upgrade,
             stream,
             reauthorization,
             idle,
             idle_after,
             counted: held,
-            ..
         } = downstream;
+        let protocol = upgrade.protocol.as_bytes();
+        let is_websocket = protocol.eq_ignore_ascii_case(b"websocket");
         let _counted = (held, counted.0, counted.1);
         Self {
             upstream,
@@ -54,6 +64,7 @@ impl Tunnel {
             record,
             idle,
             idle_after,
+            frames: is_websocket.then(RefCell::default),
             _counted,
         }
     }
@@ -81,6 +92,7 @@ impl Tunnel {
             mut record,
             idle,
             idle_after,
+            frames,
             ..
         } = self;
         idle.arm(idle_after);
@@ -88,25 +100,50 @@ impl Tunnel {
         let mut client = Watched {
             io: client,
             written: &written,
+            frames: frames.as_ref(),
             idle: &idle,
             idle_after,
         };
         let mut upstream = TokioIo::new(upstream);
-        let ended = tokio::select! {
-            copied = copy_bidirectional(&mut client, &mut upstream) => copied.map(drop).map_err(|_| "the connection broke off"),
-            end = reauthorization.ended() => Err(end.reason()),
-            () = idle.passed() => Err("closed: nothing moved for too long"),
+        let (reason, is_refused) = tokio::select! {
+            copied = copy_bidirectional(&mut client, &mut upstream) => (copied.err().map(|_| "the connection broke off"), false),
+            end = reauthorization.ended() => (Some(end.reason()), true),
+            () = idle.passed() => (Some("closed: nothing moved for too long"), false),
         };
         record.bytes = written.get();
-        record.aborted = ended.is_err().then_some(Aborted::Gateway);
-        record.facts.reason = ended.err().map(str::to_owned);
+        record.aborted = reason.map(|_| Aborted::Gateway);
+        record.facts.reason = reason.map(str::to_owned);
+        drop((record, upstream));
+        let may_be_told = |frames: &RefCell<SentFrames>| frames.borrow().may_be_closed();
+        if is_refused && frames.as_ref().is_some_and(may_be_told) {
+            idle.arm(CLOSING);
+            tokio::select! {
+                () = say_not_allowed(client.io) => {}
+                () = idle.passed() => {}
+            }
+        }
     }
+}
+
+/// Tells the client of a WebSocket why it ends, and takes in what it has sent meanwhile: closing at once would reset the
+/// connection, and could take the word back.
+async fn say_not_allowed(mut client: impl AsyncRead + AsyncWrite + Unpin) {
+    if client.write_all(NOT_ALLOWED).await.is_err() || client.shutdown().await.is_err() {
+        return;
+    }
+    let mut thrown_away = vec![0; 4096];
+    while client
+        .read(&mut thrown_away)
+        .await
+        .is_ok_and(|length| length > 0)
+    {}
 }
 
 /// The client's end: counts what is written to it, and moves the deadline at every sign of life.
 struct Watched<'t, C> {
     io: C,
     written: &'t Cell<u64>,
+    frames: Option<&'t RefCell<SentFrames>>,
     idle: &'t Deadline,
     idle_after: Duration,
 }
@@ -140,6 +177,9 @@ impl<C: AsyncWrite + Unpin> AsyncWrite for Watched<'_, C> {
         let polled = Pin::new(&mut self.io).poll_write(cx, buf);
         if let Poll::Ready(Ok(length)) = polled {
             self.written.set(self.written.get() + length as u64);
+            if let Some(frames) = self.frames {
+                frames.borrow_mut().sent(&buf[..length]);
+            }
             self.alive();
         }
         polled

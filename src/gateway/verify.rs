@@ -123,6 +123,7 @@ impl Question<'_> {
             method: &original.method,
             upgrades: original.upgrades,
             site: &original.site,
+            cors: service.cors.as_ref(),
         };
         check_sender(&request, credential.as_ref(), self.intake, &identified)?;
         facts.renewal = Renewal::of(&mut identified, original.site.scheme);

@@ -11,7 +11,7 @@ use super::snapshot::{CurrentSnapshot, ServiceSnapshot, Snapshot};
 use super::trust_generation::TrustGeneration;
 use crate::access::ClientAddress;
 use crate::ambient::{self, Ticker};
-use crate::identify::{Authenticator, Identified, VerifiedTokens, identify};
+use crate::identify::{Authenticator, Identified, VerifiedTokens, identify, identify_opener};
 use crate::net::Dialer;
 use crate::session::{RevocationView, Revocations};
 use crate::telemetry::access_log::LogShard;
@@ -166,16 +166,32 @@ impl Worker {
         credential: Option<&Credential>,
         address: ClientAddress,
     ) -> Identified {
+        let checks = self.authenticator(pinned);
+        identify(&checks, credential, address, ambient::unix_seconds())
+    }
+
+    /// The same for a connection that the credential opened at this second since 1970.
+    pub(super) fn identify_opener(
+        &self,
+        pinned: &Pinned,
+        credential: Option<&Credential>,
+        address: ClientAddress,
+        opened_at: u64,
+    ) -> Identified {
+        let times = (opened_at, ambient::unix_seconds());
+        identify_opener(&self.authenticator(pinned), credential, address, times)
+    }
+
+    fn authenticator<'a>(&'a self, pinned: &'a Pinned) -> Authenticator<'a> {
         let snapshot = &*pinned.snapshot;
-        let checks = Authenticator {
+        Authenticator {
             verifier: &snapshot.verifier,
             trusted_issuers: &snapshot.trusted_issuers,
             browsers: &snapshot.browsers,
             directory: &snapshot.directory,
             revocations: &self.revocations,
             verified: &pinned.verified,
-        };
-        identify(&checks, credential, address, ambient::unix_seconds())
+        }
     }
 
     /// The worker's counters.

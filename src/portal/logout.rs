@@ -78,9 +78,8 @@ impl Portal {
             .theme
             .as_deref()
             .filter(|_| is_browser_form(&head.method, &head.headers));
-        if (theme.is_some() || intake.acts_by_cookies())
-            && let Err(foreign) = intake.site.check_sender(&head.headers)
-        {
+        let is_own = theme.is_none() && (intake.from_allowed_page || !intake.acts_by_cookies());
+        if !is_own && let Err(foreign) = intake.site.check_sender(&head.headers) {
             let problem = wire::problem(StatusCode::FORBIDDEN, wire::CROSS_ORIGIN);
             return PortalReply::refused(problem, format!("cross-origin: {foreign}"));
         }

@@ -35,7 +35,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{ALLOW, CACHE_CONTROL, CONTENT_LENGTH};
+use http::header::{ALLOW, CACHE_CONTROL};
 use http::request::Parts;
 use http::{HeaderValue, Method, Response, StatusCode};
 use http_body::Body;
@@ -193,6 +193,23 @@ impl Portal {
         endpoint::find(&self.settings.own, method, path)
     }
 
+    /// Whether pages of other origins may call an endpoint where `cors` allows it: those of programs, and not what
+    /// people see.
+    pub fn is_open_to_pages(&self, endpoint: PortalEndpoint, head: &Parts) -> bool {
+        let is_page = || matches!(head.method, Method::GET | Method::HEAD);
+        let is_form = || is_browser_form(&head.method, &head.headers);
+        match endpoint {
+            PortalEndpoint::Login | PortalEndpoint::Logout => !is_page() && !is_form(),
+            PortalEndpoint::Token | PortalEndpoint::Refresh | PortalEndpoint::Me => true,
+            PortalEndpoint::Account
+            | PortalEndpoint::Keys
+            | PortalEndpoint::Docs
+            | PortalEndpoint::Asset(_)
+            | PortalEndpoint::OpenApi
+            | PortalEndpoint::Unknown => false,
+        }
+    }
+
     /// Receives the body of a request, up to 64 KiB, for at most 10 s; only where the endpoint looks at it.
     pub async fn receive<B>(
         &self,
@@ -221,7 +238,8 @@ impl Portal {
                 PortalEndpoint::Login => LoginApi::Login.format(&head.headers).is_some(),
                 PortalEndpoint::Token => LoginApi::Token.format(&head.headers).is_some(),
                 PortalEndpoint::Refresh => LoginApi::Refresh.format(&head.headers).is_some(),
-                PortalEndpoint::Logout => !(form || intake.acts_by_cookies()) || own_site(),
+                PortalEndpoint::Logout if form => own_site(),
+                PortalEndpoint::Logout => !intake.acts_by_cookies() || intake.comes_from_own_page(),
                 PortalEndpoint::Me
                 | PortalEndpoint::Account
                 | PortalEndpoint::Keys
@@ -275,7 +293,7 @@ impl Portal {
         let is_refusal = reply.response.status().as_u16() >= 400;
         let becomes_page = is_refusal && wire::is_seen(&head.method, &head.headers);
         if head.method == Method::HEAD && !becomes_page {
-            drop_body(&mut reply.response);
+            wire::drop_body(&mut reply.response);
         }
         reply
     }
@@ -326,12 +344,6 @@ fn method_not_allowed(endpoint: PortalEndpoint) -> Response<Bytes> {
         .headers_mut()
         .insert(ALLOW, HeaderValue::from_static(endpoint.allow()));
     response
-}
-
-/// Not every version of HTTP leaves the body of an answer to `HEAD` out by itself.
-fn drop_body(response: &mut Response<Bytes>) {
-    let length = std::mem::take(response.body_mut()).len();
-    response.headers_mut().insert(CONTENT_LENGTH, length.into());
 }
 
 impl From<Response<Bytes>> for PortalReply {

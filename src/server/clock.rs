@@ -92,6 +92,12 @@ impl ConnectionClock {
         self.deadline.arm(self.terms.timeouts.handshake);
     }
 
+    /// Whether a head begins with what comes in next. Behind a request with a body it is not known.
+    pub(super) fn expects_head(&self) -> bool {
+        let rests = matches!(self.phase.get(), Phase::Fresh | Phase::Idle | Phase::Parked);
+        rests && self.order.get() == Order::Sequential && !self.sending.get()
+    }
+
     /// So many bytes came in.
     pub(super) fn received(&self, bytes: usize) {
         match self.phase.get() {

@@ -52,20 +52,17 @@ struct Begun {
 async fn begin(accepted: Accepted, context: &Context) -> Option<Begun> {
     let snapshot = context.gateway.snapshot();
     let tls = context.tls_of(&accepted.stream);
-    let introduced =
-        if proxy_protocol::is_due(snapshot.server(), accepted.address.ip()) || tls.is_some() {
-            Box::pin(introduce(accepted, tls, snapshot.server(), context)).await?
-        } else {
-            let client = Client {
-                address: accepted.address,
-                scheme: Scheme::Http,
-            };
-            Introduced {
-                client,
-                stream: accepted.stream,
-                protocol: None,
-            }
-        };
+    let introduced = if proxy_protocol::due(snapshot.server(), accepted.address.ip()).is_some()
+        || tls.is_some()
+    {
+        Box::pin(introduce(accepted, tls, snapshot.server(), context)).await?
+    } else {
+        Introduced {
+            client: Client::direct(accepted.address, Scheme::Http),
+            stream: accepted.stream,
+            protocol: None,
+        }
+    };
     let Introduced {
         mut stream,
         client,
@@ -115,25 +112,24 @@ async fn introduce(
 ) -> Option<Introduced> {
     let deadline = context.ticker.deadline();
     deadline.arm(server.timeouts.handshake);
-    let mut client = address;
-    if proxy_protocol::is_due(server, address.ip()) {
+    let mut introduction = None;
+    if let Some(settings) = proxy_protocol::due(server, address.ip()) {
         match in_time(&deadline, context, proxy_protocol::read(&mut stream)).await {
-            Ok(Some(source)) => client = source,
-            Ok(None) => {}
+            Ok(found) => introduction = found.map(|found| (found, settings)),
             Err(failure) => {
                 context.reject(ConnectionRejection::ProxyProtocol, address.ip(), failure);
                 return None;
             }
         }
     }
+    let client = |connection| match introduction {
+        Some((found, settings)) => Client::introduced(address, found, connection, settings),
+        None => Client::direct(address, connection),
+    };
     let Some(acceptor) = tls else {
-        let client = Client {
-            address: client,
-            scheme: Scheme::Http,
-        };
         return Some(Introduced {
             stream,
-            client,
+            client: client(Scheme::Http),
             protocol: None,
         });
     };
@@ -144,19 +140,14 @@ async fn introduce(
     )
     .await
     {
-        Ok((stream, protocol)) => {
-            let client = Client {
-                address: client,
-                scheme: Scheme::Https,
-            };
-            Some(Introduced {
-                stream,
-                client,
-                protocol: Some(protocol),
-            })
-        }
+        Ok((stream, protocol)) => Some(Introduced {
+            stream,
+            client: client(Scheme::Https),
+            protocol: Some(protocol),
+        }),
         Err(failure) => {
-            context.reject(ConnectionRejection::Handshake, client.ip(), failure);
+            let client = client(Scheme::Https).ip();
+            context.reject(ConnectionRejection::Handshake, client, failure);
             None
         }
     }

@@ -15,6 +15,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::{HttpService, service_fn};
 use hyper_util::rt::TokioIo;
+use tokio::task::yield_now;
 
 use super::client::Client;
 use super::clock::ConnectionClock;
@@ -72,18 +73,28 @@ async fn converse(
     let outbox = Rc::new(Outbox::new());
     let peer = client.peer().with_interim(outbox.interim().clone());
     let peer = ClientConnection::new(peer, clock.terms().trust);
-    let io = TokioIo::new(ClientIo::new(stream, Rc::clone(clock), Rc::clone(&outbox)));
+    let io = ClientIo::new(stream, Rc::clone(clock), Rc::clone(&outbox));
+    let target = Rc::clone(io.target());
+    let io = TokioIo::new(io);
     let switched: RefCell<Option<Box<Tunnel>>> = RefCell::default();
     let service = service_fn(|request: Request<Incoming>| {
         let running = clock.begin(&request.body().size_hint());
+        let has_body = !request.body().is_end_stream();
         let (context, peer, outbox, switched) = (Rc::clone(context), &peer, &outbox, &switched);
         let request = Box::new(request.map(ClientBody::http1));
+        let fault = target.take_fault();
         async move {
             let Reply {
                 mut response,
                 tunnel,
-            } = handle(&context.gateway, request, peer).await;
+                is_own,
+            } = handle(&context.gateway, request, fault, peer).await;
             outbox.close();
+            if has_body && is_own {
+                // nobody reads the body: hyper drains what is there, or ends the connection with this answer and says so,
+                // once it was polled in between (RFC 9112, section 9.6)
+                yield_now().await;
+            }
             if tunnel.is_some() {
                 *switched.borrow_mut() = tunnel;
             } else if context.ends(clock.terms()) {

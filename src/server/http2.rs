@@ -82,8 +82,9 @@ pub(super) async fn serve(
             let request = Box::new(request.map(body));
             async move {
                 // on the heap at once: on its way to its task, hyper moves a stream's state half a dozen times
-                let Reply { response, tunnel } =
-                    Box::pin(handle(&context.gateway, request, &peer)).await;
+                let Reply {
+                    response, tunnel, ..
+                } = Box::pin(handle(&context.gateway, request, None, &peer)).await;
                 let running = match tunnel {
                     None => Some(running),
                     Some(tunnel) => {

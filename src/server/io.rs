@@ -10,23 +10,34 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use super::clock::ConnectionClock;
 use super::outbox::{Outbox, Writing};
 use super::stream::Stream;
+use super::target::TargetScan;
 
 /// A client's connection.
 pub(super) struct ClientIo {
     stream: Stream,
     clock: Rc<ConnectionClock>,
     outbox: Rc<Outbox>,
+    target: Rc<TargetScan>,
     writing: Writing,
 }
 
 impl ClientIo {
     pub(super) fn new(stream: Stream, clock: Rc<ConnectionClock>, outbox: Rc<Outbox>) -> Self {
+        let target = Rc::<TargetScan>::default();
+        // what was read ahead, to see what it is, comes again
+        target.begin();
         Self {
             stream,
             clock,
             outbox,
+            target,
             writing: Writing::default(),
         }
+    }
+
+    /// Where the target of each request is looked at.
+    pub(super) fn target(&self) -> &Rc<TargetScan> {
+        &self.target
     }
 
     /// The connection itself, for a last word.
@@ -67,7 +78,11 @@ impl AsyncRead for ClientIo {
         let polled = Pin::new(&mut self.stream).poll_read(cx, buf);
         match &polled {
             Poll::Ready(Ok(())) if buf.filled().len() > before => {
-                self.clock.received(buf.filled().len() - before)
+                if self.clock.expects_head() {
+                    self.target.begin();
+                }
+                self.clock.received(buf.filled().len() - before);
+                self.target.look(&mut buf.filled_mut()[before..]);
             }
             Poll::Ready(_) => self.clock.ended(),
             Poll::Pending => {}

@@ -29,6 +29,7 @@ mod signals;
 mod sinks;
 mod start;
 mod stream;
+mod target;
 mod team;
 mod terms;
 mod timed_body;

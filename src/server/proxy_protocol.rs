@@ -1,58 +1,61 @@
 //! The PROXY protocol, versions 1 and 2: what a load balancer in front says about its client before anything else.
 
-use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 
-use proxy_header::{Error, ParseConfig, Protocol, ProxyHeader};
+use proxy_header::{Error, ParseConfig, Protocol, ProxyHeader, Tlv};
 
-use super::client::Failure;
+use super::client::{Failure, Introduction};
 use super::stream::Stream;
-use crate::config::Server;
+use crate::config::{ProxyProtocol, Server};
 
 /// The longest header, in bytes: 107 in version 1; in version 2 what the extensions of a sane proxy take.
 const LONGEST: usize = 8 * 1024;
 
-/// Whether a connection from this address must begin with a header. Nobody else's is read: to HTTP it is malformed.
-pub(super) fn is_due(server: &Server, address: IpAddr) -> bool {
+/// Set where a connection from this address must begin with a header. Nobody else's is read: to HTTP it is malformed.
+pub(super) fn due(server: &Server, address: IpAddr) -> Option<ProxyProtocol> {
+    let settings = server.proxy_protocol?;
     let address = address.to_canonical();
-    server.proxy_protocol
-        && server
-            .trusted_proxies
-            .iter()
-            .any(|network| network.contains(&address))
+    let mut trusted = server.trusted_proxies.iter();
+    trusted
+        .any(|network| network.contains(&address))
+        .then_some(settings)
 }
 
 /// Reads the header. `None` where it names nobody: then the proxy speaks for itself, as with a health check.
-pub(super) async fn read(stream: &mut Stream) -> Result<Option<SocketAddr>, Failure> {
-    let config = ParseConfig {
-        include_tlvs: false,
-        ..ParseConfig::default()
-    };
-    let mut bytes = stream.read_ahead().await?;
+pub(super) async fn read(stream: &mut Stream) -> Result<Option<Introduction>, Failure> {
+    let mut bytes = stream.read_ahead().await.map_err(Failure::at_start)?;
     if bytes.is_empty() {
         return Err(Failure::Gone);
     }
     loop {
-        match ProxyHeader::parse(&bytes, config) {
+        match ProxyHeader::parse(&bytes, ParseConfig::default()) {
             Ok((header, length)) => {
-                let client = header
-                    .proxied_address()
-                    .filter(|proxied| proxied.protocol == Protocol::Stream);
-                let client = client.map(|proxied| proxied.source);
+                let introduction = introduction(&header);
                 stream.unread(bytes.split_off(length).freeze());
-                return Ok(client);
+                return Ok(introduction);
             }
             Err(Error::BufferTooShort) if bytes.len() < LONGEST => {}
-            Err(_) => return Err(malformed("no PROXY header, or a malformed one")),
+            Err(_) => return Err(Failure::malformed("no PROXY header, or a malformed one")),
         }
         let more = stream.read_ahead().await?;
         if more.is_empty() {
-            return Err(malformed("the connection ended amidst of the PROXY header"));
+            return Err(Failure::malformed(
+                "the connection ended amidst of the PROXY header",
+            ));
         }
         bytes.unsplit(more);
     }
 }
 
-fn malformed(what: &'static str) -> Failure {
-    Failure::Refused(io::Error::new(io::ErrorKind::InvalidData, what))
+fn introduction(header: &ProxyHeader<'_>) -> Option<Introduction> {
+    let proxied = header.proxied_address()?;
+    if proxied.protocol != Protocol::Stream {
+        return None;
+    }
+    // what is behind an extension that cannot be read is not looked for
+    let mut extensions = header.tlvs().map_while(Result::ok);
+    Some(Introduction {
+        source: proxied.source,
+        over_tls: extensions.any(|one| matches!(one, Tlv::Ssl(tls) if tls.client_ssl())),
+    })
 }

@@ -117,7 +117,7 @@ pub(super) async fn accept(
     acceptor: TlsAcceptor,
     ticker: &Ticker,
 ) -> Result<(Stream, ClientProtocol), Failure> {
-    let first = stream.read_ahead().await?;
+    let first = stream.read_ahead().await.map_err(Failure::at_start)?;
     match first.first() {
         None => return Err(Failure::Gone),
         // a handshake begins with 22; no method of HTTP does (RFC 8446, section 5.1)

@@ -147,6 +147,31 @@ impl CookieSessions {
         now.saturating_add(self.settings.leeway.as_secs())
     }
 
+    /// Checks the session of a connection that its token opened at `opened_at`: it lasts for as long as the session may
+    /// be renewed, whoever does so.
+    ///
+    /// # Errors
+    /// The first thing that is wrong.
+    pub fn verify_opened(
+        &self,
+        token: &str,
+        opened_at: u64,
+        now: u64,
+    ) -> Result<VerifiedClaims, TokenError> {
+        let claims = self.verify(token, opened_at)?;
+        if now < self.last_second(&claims) {
+            Ok(claims)
+        } else {
+            Err(TokenError::Expired)
+        }
+    }
+
+    /// When a session ends however often it is renewed, in seconds since 1970.
+    pub fn last_second(&self, session: &VerifiedClaims) -> u64 {
+        let span = self.span(session);
+        span.map_or(session.expires_at, |(_, end)| end)
+    }
+
     /// When a session began, and when it ends at the latest; `None` where it does not say.
     pub fn span(&self, session: &VerifiedClaims) -> Option<(u64, u64)> {
         let since = session.signed_in_at?;

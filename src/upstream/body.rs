@@ -148,6 +148,11 @@ impl BodyExchange {
     /// 9.5, and RFC 9113, section 8.1).
     pub(super) async fn finish(&self) -> bool {
         self.answered.set(true);
+        if self.body_withheld() {
+            // a final answer in place of `100 Continue`: the client is not asked for the body any more
+            drop(self.incoming.take());
+            return false;
+        }
         if self.progress.get() == Progress::Waiting {
             self.arm();
         }

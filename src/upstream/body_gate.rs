@@ -5,7 +5,7 @@ use std::task::{Context, Poll, Waker};
 
 /// Holds a request body back until the upstream sends `100 Continue`. Shared with the callback for interim responses.
 #[derive(Debug)]
-pub(super) struct BodyGate(Mutex<State>);
+pub struct BodyGate(Mutex<State>);
 
 #[derive(Debug)]
 enum State {
@@ -27,7 +27,7 @@ impl BodyGate {
     }
 
     /// Whether the body is still held back.
-    pub(super) fn is_shut(&self) -> bool {
+    pub fn is_shut(&self) -> bool {
         matches!(*self.state(), State::Shut(_))
     }
 

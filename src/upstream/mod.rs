@@ -38,6 +38,7 @@ mod within;
 
 pub use attempt::Switched;
 pub use body::RequestBody;
+pub use body_gate::BodyGate;
 pub use client::{Forwarded, ServerIndex, Upstream};
 pub use client_body::ClientBody;
 pub use connect::reach;

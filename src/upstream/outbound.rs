@@ -155,6 +155,11 @@ impl Outbound {
         self.0.piece
     }
 
+    /// What holds the body back until the upstream asks for it; `None` where nothing does.
+    pub fn gate(&self) -> Option<Arc<BodyGate>> {
+        self.0.request.body().exchange()?.gate.clone()
+    }
+
     /// The requested protocol of an upgrade (RFC 9110, section 7.8).
     pub(super) fn upgrade(&self) -> Option<&HeaderValue> {
         self.0.upgrade.as_ref()

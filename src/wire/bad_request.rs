@@ -6,6 +6,53 @@ use http::StatusCode;
 
 use crate::access::PathError;
 
+/// What a request target holds that none may.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BadTarget {
+    /// A `#`: a fragment is no part of a target (RFC 9112, section 3.2).
+    Fragment,
+    /// Another character that must be escaped (RFC 3986, section 2), or bytes that are no text.
+    Character,
+}
+
+/// A scheme of authentication (RFC 9110, section 11.1), as far as messages name it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AuthScheme {
+    /// RFC 7617.
+    Basic,
+    /// RFC 6750.
+    Bearer,
+    /// RFC 7616.
+    Digest,
+    /// Any other, or none.
+    Other,
+}
+
+impl AuthScheme {
+    /// The scheme of a field's value.
+    pub(super) fn of(field: &[u8]) -> Self {
+        let name = field.split(|byte| *byte == b' ').next().unwrap_or_default();
+        let is = |scheme: &[u8]| name.eq_ignore_ascii_case(scheme);
+        match () {
+            () if is(b"basic") => Self::Basic,
+            () if is(b"bearer") => Self::Bearer,
+            () if is(b"digest") => Self::Digest,
+            () => Self::Other,
+        }
+    }
+}
+
+impl fmt::Display for AuthScheme {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Basic => "Basic",
+            Self::Bearer => "Bearer",
+            Self::Digest => "Digest",
+            Self::Other => "another scheme",
+        })
+    }
+}
+
 /// What is wrong with a request. The fault is the client's.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum BadRequest {
@@ -29,8 +76,10 @@ pub enum BadRequest {
     MethodCase(&'static str),
     /// CONNECT or TRACE.
     MethodNotAllowed,
-    /// More than one `Authorization`.
-    SeveralCredentials,
+    /// More than one `Authorization`: the schemes of the first two.
+    SeveralCredentials(AuthScheme, AuthScheme),
+    /// A target with a character that none may hold.
+    Target(BadTarget),
     /// A bearer token and an API key, or more than one `X-Api-Key`.
     SeveralApiKeys,
     /// `Transfer-Encoding` other than exactly one `chunked` (RFC 9112, section 6.1).
@@ -63,7 +112,8 @@ impl BadRequest {
             | Self::ForeignAuthority
             | Self::Path(_)
             | Self::MethodCase(_)
-            | Self::SeveralCredentials
+            | Self::SeveralCredentials(..)
+            | Self::Target(_)
             | Self::SeveralApiKeys
             | Self::SeveralDestinations
             | Self::MalformedDestination
@@ -93,7 +143,16 @@ impl fmt::Display for BadRequest {
                 return write!(f, "methods are case-sensitive; did you mean `{standard}`?");
             }
             Self::MethodNotAllowed => "the method is not allowed",
-            Self::SeveralCredentials => "the request has more than one `Authorization`",
+            Self::SeveralCredentials(one, other) => {
+                return write!(
+                    f,
+                    "the request has more than one `Authorization`: {one} and {other}"
+                );
+            }
+            Self::Target(BadTarget::Fragment) => "the request target holds a `#`",
+            Self::Target(BadTarget::Character) => {
+                "the request target holds a character that must be escaped"
+            }
             Self::SeveralApiKeys => "the request has an `X-Api-Key` and another credential",
             Self::TransferEncoding => "`Transfer-Encoding` is not exactly `chunked`",
             Self::SeveralDestinations => "the request has more than one `Destination`",

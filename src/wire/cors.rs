@@ -6,11 +6,13 @@ use bytes::Bytes;
 use http::header::{
     ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
     ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE,
-    ACCESS_CONTROL_REQUEST_HEADERS, ACCESS_CONTROL_REQUEST_METHOD, ORIGIN, VARY,
+    ACCESS_CONTROL_REQUEST_HEADERS, ACCESS_CONTROL_REQUEST_METHOD, AUTHORIZATION, CONTENT_TYPE,
+    ORIGIN, VARY,
 };
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode};
 
+use super::browser::only;
 use super::problem::problem;
 
 /// The `cors` block of a service.
@@ -46,6 +48,27 @@ pub struct Answered {
 }
 
 impl Cors {
+    /// The same for the gateway's own endpoints: with their methods, and with the fields that they read.
+    #[must_use]
+    pub fn for_own_endpoints(&self) -> Self {
+        let headers = self.headers.clone().map(|mut names| {
+            names.extend([AUTHORIZATION, CONTENT_TYPE]);
+            names
+        });
+        Self {
+            methods: vec![Method::GET, Method::HEAD, Method::POST],
+            headers,
+            ..self.clone()
+        }
+    }
+
+    /// Whether the request is of a page that may act by the browser's cookies: of an origin that is named, where
+    /// credentials are allowed.
+    pub fn lets_act(&self, headers: &HeaderMap) -> bool {
+        let named = matches!(self.origins, Origins::These(_));
+        named && self.credentials && self.judge(headers).is_allowed()
+    }
+
     /// Looks at the request's `Origin`.
     pub fn judge(&self, headers: &HeaderMap) -> Answered {
         let mut origins = headers.get_all(ORIGIN).iter();
@@ -63,9 +86,7 @@ impl Cors {
     /// The answer to a preflight, which comes before authentication: browsers send it without credentials. `None` where
     /// the request is none.
     pub fn preflight(&self, head: &Parts) -> Option<Response<Bytes>> {
-        let asks = |name: &HeaderName| head.headers.contains_key(name);
-        if head.method != Method::OPTIONS || !asks(&ORIGIN) || !asks(&ACCESS_CONTROL_REQUEST_METHOD)
-        {
+        if !is_preflight(head) {
             return None;
         }
         let verdict = self.judge(&head.headers);
@@ -128,6 +149,28 @@ impl Cors {
             );
         }
     }
+}
+
+impl Answered {
+    /// Whether pages of the origin may call.
+    pub fn is_allowed(&self) -> bool {
+        self.allowed.is_some()
+    }
+}
+
+fn is_preflight(head: &Parts) -> bool {
+    head.method == Method::OPTIONS
+        && head.headers.contains_key(ORIGIN)
+        && head.headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD)
+}
+
+/// The method of the request that a preflight asks for; `None` where the request is no preflight, or announces none.
+pub fn announced_method(head: &Parts) -> Option<Method> {
+    if !is_preflight(head) {
+        return None;
+    }
+    let announced = only(&head.headers, &ACCESS_CONTROL_REQUEST_METHOD)?;
+    Method::from_bytes(announced.as_bytes()).ok()
 }
 
 fn contains(origins: &[Box<str>], origin: &HeaderValue) -> bool {

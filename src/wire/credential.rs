@@ -6,7 +6,7 @@ use std::ops::Range;
 use http::header::{AUTHORIZATION, COOKIE};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use super::bad_request::BadRequest;
+use super::bad_request::{AuthScheme, BadRequest};
 use super::field_presence::FieldPresence;
 
 const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
@@ -64,8 +64,9 @@ impl Credential {
         let Some(field) = fields.next() else {
             return Ok(None);
         };
-        if fields.next().is_some() {
-            return Err(BadRequest::SeveralCredentials);
+        if let Some(second) = fields.next() {
+            let [first, second] = [field, second].map(|field| AuthScheme::of(field.as_bytes()));
+            return Err(BadRequest::SeveralCredentials(first, second));
         }
         Ok(bearer_start(field.as_bytes()).map(|start| Self::of_field(AUTHORIZATION, field, start)))
     }
@@ -192,11 +193,21 @@ mod tests {
         assert_eq!(read(&["Basic YWxpY2U6"]), Ok(None));
         assert_eq!(
             read(&["Bearer a", "Bearer a"]),
-            Err(BadRequest::SeveralCredentials)
+            Err(BadRequest::SeveralCredentials(
+                AuthScheme::Bearer,
+                AuthScheme::Bearer
+            ))
         );
         assert_eq!(
-            read(&["Basic a", "Bearer a"]),
-            Err(BadRequest::SeveralCredentials)
+            read(&["basic a", "Bearer a"]),
+            Err(BadRequest::SeveralCredentials(
+                AuthScheme::Basic,
+                AuthScheme::Bearer
+            ))
+        );
+        assert_eq!(
+            read(&["Digest a", "secret"]).unwrap_err().to_string(),
+            "the request has more than one `Authorization`: Digest and another scheme"
         );
     }
 

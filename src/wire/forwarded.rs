@@ -1,6 +1,7 @@
 //! What other proxies state about the client, and which of them are believed.
 
 mod field;
+mod stated_scheme;
 
 #[cfg(test)]
 mod tests;
@@ -12,6 +13,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use ipnet::IpNet;
 
 use self::field::{Element, elements, parse_address, values_from_the_right};
+pub use self::stated_scheme::StatedScheme;
 use super::host::Host;
 use super::peer::{Peer, Scheme, address_field};
 use crate::access::{ClientAddress, PathOptions, RequestPath};
@@ -85,18 +87,6 @@ pub struct ForwardedInfo {
     forwarded: Option<HeaderValue>,
 }
 
-/// What the outermost trusted proxy states about how the client came.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum StatedScheme {
-    /// Nothing.
-    #[default]
-    Absent,
-    /// Something that is no scheme.
-    Unreadable,
-    /// This scheme.
-    Known(Scheme),
-}
-
 /// Where a walk over the proxies' entries, from the right, ends.
 struct Walk {
     address: ClientAddress,
@@ -112,13 +102,12 @@ impl TrustedProxies {
 
     /// Whether this peer is believed.
     pub fn trust(&self, peer: &Peer) -> bool {
-        self.contains(peer.address())
+        self.contains(peer.speaker())
     }
 
     fn contains(&self, address: IpAddr) -> bool {
-        self.networks
-            .iter()
-            .any(|network| network.contains(&address))
+        let mut networks = self.networks.iter();
+        networks.any(|network| network.contains(&address))
     }
 
     /// Who the client is, and what trusted proxies state about its request; `None` where the peer is no trusted proxy.
@@ -169,7 +158,7 @@ impl TrustedProxies {
         let chain = chain_field(chain.collect(), peer);
         let client = ForwardedClient {
             from_trusted_proxy: true,
-            is_stated: headers.contains_key(X_FORWARDED_FOR),
+            is_stated: peer.is_introduced() || headers.contains_key(X_FORWARDED_FOR),
             ..ForwardedClient::new(peer, walk.address, chain)
         };
         (client, ForwardedInfo::read(headers, walk.visited))
@@ -184,11 +173,12 @@ impl TrustedProxies {
         let addresses = elements(headers).map(|element| element?.address);
         let walk = self.walk(peer.address(), addresses);
         let sound: Vec<Element<'_>> = elements(headers).map_while(|element| element).collect();
-        let outermost = sound[..sound.len().min(walk.visited)].last();
+        // a proxy that introduces its client is one that the walk does not meet
+        let outermost = sound.iter().take(walk.visited.max(1)).next_back();
         let host = outermost.and_then(|element| Host::parse(element.host.as_ref()?));
         let stated = ForwardedInfo {
             scheme: outermost.map_or(StatedScheme::Absent, |element| element.scheme),
-            proto: StatedScheme::of_x_forwarded(headers, walk.visited),
+            proto: x_forwarded_proto(headers, walk.visited),
             host: host.map(|host| host.field().clone()),
             ..ForwardedInfo::default()
         };
@@ -208,7 +198,7 @@ impl TrustedProxies {
         let chain = chain_field(sound.iter().map(address).collect(), peer);
         let client = ForwardedClient {
             from_trusted_proxy: true,
-            is_stated,
+            is_stated: is_stated || peer.is_introduced(),
             ..ForwardedClient::new(peer, walk.address, chain)
         };
         (client, info)
@@ -332,7 +322,7 @@ impl ForwardedInfo {
         let host = one(&X_FORWARDED_HOST).and_then(|host| Host::parse(host.to_str().ok()?));
         let is_port =
             |port: &&HeaderValue| port.len() <= 5 && port.as_bytes().iter().all(u8::is_ascii_digit);
-        let scheme = StatedScheme::of_x_forwarded(headers, hops);
+        let scheme = x_forwarded_proto(headers, hops);
         Self {
             scheme,
             proto: scheme,
@@ -394,20 +384,12 @@ impl ForwardedInfo {
     }
 }
 
-impl StatedScheme {
-    /// Of a list, in one line or several, the entry counts that the outermost of so many trusted proxies wrote, as in
-    /// `X-Forwarded-For`.
-    fn of_x_forwarded(headers: &HeaderMap, hops: usize) -> Self {
-        let stated = values_from_the_right(headers, &X_FORWARDED_PROTO);
-        stated
-            .take(hops.max(1))
-            .last()
-            .map_or(Self::Absent, Self::parse)
-    }
-
-    fn parse(text: &[u8]) -> Self {
-        Scheme::parse(text).map_or(Self::Unreadable, Self::Known)
-    }
+/// How the client came, by `X-Forwarded-Proto`. Of a list, in one line or several, the entry counts that the outermost of
+/// so many trusted proxies wrote, as in `X-Forwarded-For`.
+fn x_forwarded_proto(headers: &HeaderMap, hops: usize) -> StatedScheme {
+    let stated = values_from_the_right(headers, &X_FORWARDED_PROTO);
+    let outermost = stated.take(hops.max(1)).last();
+    outermost.map_or(StatedScheme::Absent, StatedScheme::parse)
 }
 
 /// A prefix is a path like a request's: proxies hardly ever overwrite the field, so it is often the client's, and

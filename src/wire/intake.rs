@@ -59,6 +59,9 @@ pub struct Intake {
     pub forwarded: Option<Box<ForwardedInfo>>,
     /// The origin that the client asked, as far as a trusted proxy or the connection says.
     pub site: Site,
+    /// Whether a page of another origin sends it that `cors` lets act by the browser's cookies at the gateway's own
+    /// endpoints; set where they answer.
+    pub from_allowed_page: bool,
     /// The bearer token, else the session cookie; unchecked.
     pub credential: Option<Credential>,
     /// The gateway's own cookies, which are no longer in the head.
@@ -129,6 +132,7 @@ impl Intake {
             client,
             forwarded,
             site,
+            from_allowed_page: false,
             credential,
             cookies,
             request_id,
@@ -145,6 +149,12 @@ impl Intake {
         self.credential
             .as_ref()
             .is_some_and(|credential| credential.source() != CredentialSource::Cookie)
+    }
+
+    /// Whether the browser says that a page sends it that may act in its session: one of the same origin, or of one
+    /// that `cors` allows.
+    pub fn comes_from_own_page(&self) -> bool {
+        self.from_allowed_page || self.site.sends(&self.head.headers)
     }
 
     /// Whether cookies alone show sessions, so that another site may have made the browser send the request.

@@ -24,7 +24,7 @@ mod problem;
 mod response_fields;
 mod upgrade;
 
-pub use bad_request::BadRequest;
+pub use bad_request::{AuthScheme, BadRequest, BadTarget};
 pub(crate) use browser::only;
 pub use browser::{
     CROSS_ORIGIN, ForeignOrigin, Site, accepts_html, is_navigation, is_safe, is_seen,
@@ -32,7 +32,7 @@ pub use browser::{
 };
 pub use cache_control::{CacheMode, CacheRisk};
 pub use cookie::{GatewayCookies, SameSite, SecureCookie, SessionCookie, add_renewal};
-pub use cors::{Answered, Cors, Origins};
+pub use cors::{Answered, Cors, Origins, announced_method};
 pub use credential::{Credential, CredentialSource};
 pub use destination::{Destination, JWKS_PATH, OwnPaths, check_request_line};
 pub use destination_field::{DESTINATION, DestinationField, same_service};
@@ -54,7 +54,7 @@ pub use location::LocationRewrite;
 pub use original_request::{ForwardAuthHeaders, ForwardAuthProxy, OriginalError, OriginalRequest};
 pub use peer::{Peer, Scheme};
 pub use problem::{
-    BEARER_CHALLENGE, forbid_storing, invalid_token, json, not_authenticated, problem,
+    BEARER_CHALLENGE, drop_body, forbid_storing, invalid_token, json, not_authenticated, problem,
 };
 pub use response_fields::ResponseFields;
 pub use upgrade::{Upgrade, UpgradeForm};

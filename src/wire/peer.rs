@@ -11,6 +11,8 @@ use super::interim::Interim;
 #[derive(Clone, Debug)]
 pub struct Peer {
     address: IpAddr,
+    /// Who has connected, where that is a proxy that introduces the client in its own protocol.
+    proxy: Option<IpAddr>,
     text: HeaderValue,
     scheme: Scheme,
     interim: Option<Arc<Interim>>,
@@ -69,6 +71,7 @@ impl Peer {
         let address = address.ip().to_canonical();
         Self {
             address,
+            proxy: None,
             text: address_field(address),
             scheme,
             interim: None,
@@ -82,6 +85,25 @@ impl Peer {
             interim: Some(interim),
             ..self
         }
+    }
+
+    /// The same peer, whom the proxy at this address introduces: what the proxy may say is believed of its fields.
+    #[must_use]
+    pub fn introduced_by(self, proxy: IpAddr) -> Self {
+        Self {
+            proxy: Some(proxy.to_canonical()),
+            ..self
+        }
+    }
+
+    /// Who writes the fields of its requests: the proxy that introduces it, else itself.
+    pub fn speaker(&self) -> IpAddr {
+        self.proxy.unwrap_or(self.address)
+    }
+
+    /// Whether a proxy introduces it.
+    pub fn is_introduced(&self) -> bool {
+        self.proxy.is_some()
     }
 
     /// Its address.

@@ -1,7 +1,7 @@
 //! Small JSON answers of the gateway itself: problem details (RFC 9457) and Bearer challenges (RFC 6750).
 
 use bytes::Bytes;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, WWW_AUTHENTICATE};
+use http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use serde::Serialize;
 
@@ -75,6 +75,15 @@ pub fn json(status: StatusCode, body: &impl Serialize) -> Response<Bytes> {
         .headers_mut()
         .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
+}
+
+/// Takes the body out of an answer to `HEAD` and leaves its length: not every version of HTTP leaves it out by itself.
+pub fn drop_body(response: &mut Response<Bytes>) {
+    let body = std::mem::take(response.body_mut());
+    if !body.is_empty() {
+        let length = body.len().into();
+        response.headers_mut().insert(CONTENT_LENGTH, length);
+    }
 }
 
 /// Marks an answer as never to be kept by a cache.

@@ -99,6 +99,7 @@ fn smallest() -> [Value; 2] {
                 "secret": "${SECRET}-of-its-own",
                 "previous": [{ "algorithm": "HS256", "secret": "${SECRET}-of-old" }],
             },
+            "cors": { "origins": ["https://app.example.com"] },
         },
         "tracing": { "otlp": "http://127.0.0.1:4317" },
         "state": { "url": "memory" },

@@ -7,7 +7,7 @@ use gatelatch::access::{
     CaseRule, Claim, ClaimMatch, ClaimValue, Condition, Expected, Methods, PathOptions,
 };
 use gatelatch::access::{Mode, Requirement, RoleMatch, Rule, RuleId, UserMatch};
-use gatelatch::config::{Code, Config, Listen, LogFormat};
+use gatelatch::config::{Code, Config, Listen, LogFormat, ProxiedTls, ProxyMode, ProxyProtocol};
 use gatelatch::session::{AttemptLimits, StateSettings};
 use gatelatch::upstream::{Balance, Health, HostHeader, Timeouts};
 use gatelatch::wire::{Authorization, ForwardedFields, IdentityField, IdentitySettings};
@@ -75,7 +75,7 @@ fn everything_but_services_has_a_default() {
             server.proxy_protocol,
             server.forwarded,
         ),
-        (4, 0, false, ForwardedFields::Auto)
+        (4, 0, None, ForwardedFields::Auto)
     );
     assert!(server.tls.is_none());
     let timeouts = &server.timeouts;
@@ -168,7 +168,7 @@ server:
   listen: '[::1]:1'
   trusted_proxies: [10.0.0.0/8, '::1']
   forwarded: forwarded
-  proxy_protocol: true
+  proxy_protocol: { tls: always, mode: tcp }
   workers: ${WORKERS:-3}
   timeouts: { handshake: 1s, header: 500ms, body: 15m, idle: 1h, drain_delay: 1s, drain: 1d }
   limits: { header_bytes: 16KiB, headers: 50, body: 10MiB, connections: 7, streams: 8 }
@@ -181,7 +181,11 @@ services:
 ";
     let config = config(gateway, "users:");
     assert_eq!(config.server.listen, [tcp("[::1]:1")]);
-    assert!(config.server.proxy_protocol);
+    let expected = ProxyProtocol {
+        tls: ProxiedTls::Always,
+        mode: ProxyMode::Tcp,
+    };
+    assert_eq!(config.server.proxy_protocol, Some(expected));
     assert_eq!(config.server.forwarded, ForwardedFields::Forwarded);
     assert_eq!(
         config.server.trusted_proxies,

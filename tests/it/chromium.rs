@@ -24,6 +24,11 @@ const SERVICES: &str = "
 
 /// Runs a script with a browser; `None` where there is none. `GATELATCH_TEST_PICTURES` names a folder for pictures.
 fn browse(script: &str, gateway: &Gateway) -> Option<Value> {
+    browse_with(script, gateway, &[])
+}
+
+/// The same with further arguments.
+fn browse_with(script: &str, gateway: &Gateway, more: &[String]) -> Option<Value> {
     let (python, chromium) = (python()?, program("chromium")?);
     let script = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("tests/browser")
@@ -33,7 +38,8 @@ fn browse(script: &str, gateway: &Gateway) -> Option<Value> {
         .arg(script)
         .arg(format!("http://{}", gateway.address))
         .arg(chromium)
-        .args(["rita", PASSWORD]);
+        .args(["rita", PASSWORD])
+        .args(more);
     command.args(std::env::var_os("GATELATCH_TEST_PICTURES"));
     Some(serde_json::from_str(&output(&mut command)).unwrap())
 }
@@ -188,5 +194,36 @@ fn swagger_ui_authorizes() {
             .unwrap()
             .contains("Requires role: recruiter."),
         "{service}"
+    );
+}
+
+/// A page on another port is one of another origin.
+#[test]
+fn a_single_page_application_of_another_origin_logs_in() {
+    let [allowed, stranger] =
+        [(); 2].map(|()| Upstream::new(|_| page("<!doctype html><title>App</title>")));
+    let [allowed, stranger] = [&allowed, &stranger].map(|app| format!("http://{}", app.address));
+    let services = format!(
+        "
+  app:
+    upstream: http://UPSTREAM
+    cors: {{ origins: [\"{allowed}\"], credentials: true }}
+    rules: [ {{ path: /whoami, allow: authenticated }} ]
+"
+    );
+    let gateway = gateway(&services)
+        .upstream(Upstream::new(serve).address)
+        .auth("token_paths: [/token]")
+        .start();
+    let Some(found) = browse_with("spa.py", &gateway, &[allowed, stranger]) else {
+        return;
+    };
+    assert_eq!(
+        found["allowed"],
+        json!([["bearer", "bearer", "rita", 204], ["rita", 200, "rita"]])
+    );
+    assert_eq!(
+        found["stranger"],
+        json!(["Failed to fetch", "Failed to fetch"])
     );
 }

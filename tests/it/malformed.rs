@@ -10,7 +10,6 @@ const OPEN: &str = "
 const REFUSED: &[(&str, u16)] = &[
     // RFC 9112, section 3.2: exactly one sound `Host`, that of the target
     ("GET / HTTP/1.1\r\n\r\n", 400),
-    ("GET / HTTP/1.0\r\n\r\n", 400),
     ("GET / HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n", 400),
     ("GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", 400),
     ("GET / HTTP/1.1\r\nHost:\r\n\r\n", 400),
@@ -40,6 +39,13 @@ const REFUSED: &[(&str, u16)] = &[
     ("GET http://a/x/../y HTTP/1.1\r\nHost: a\r\n\r\n", 400),
     ("GET /a b HTTP/1.1\r\nHost: a\r\n\r\n", 400),
     ("GET /a\x01 HTTP/1.1\r\nHost: a\r\n\r\n", 400),
+    ("GET /a#b HTTP/1.1\r\nHost: a\r\n\r\n", 400),
+    ("GET /a?b#c HTTP/1.1\r\nHost: a\r\n\r\n", 400),
+    ("GET # HTTP/1.1\r\nHost: a\r\n\r\n", 400),
+    ("GET http://a/#b HTTP/1.1\r\nHost: a\r\n\r\n", 400),
+    ("GET /a?q=\"x\" HTTP/1.1\r\nHost: a\r\n\r\n", 400),
+    ("GET /a?q=<x> HTTP/1.1\r\nHost: a\r\n\r\n", 400),
+    ("GET /a<b HTTP/1.1\r\nHost: a\r\n\r\n", 400),
     // request lines
     ("GET  / HTTP/1.1\r\nHost: a\r\n\r\n", 400),
     ("GET / HTTP/1.1 \r\nHost: a\r\n\r\n", 400),
@@ -187,6 +193,71 @@ fn a_head_has_a_hundred_fields_unless_it_is_said_otherwise() {
         client.write(format!("GET / HTTP/1.1\r\nHost: a\r\n{fields}\r\n"));
         assert_eq!(client.read().status, status, "{count} and a Host");
     }
+}
+
+/// hyper drops a fragment, and refuses other characters without a word.
+#[test]
+fn a_target_with_a_character_that_none_may_hold_is_refused_like_everything_else() {
+    let upstream = Upstream::saying("hi");
+    let gateway = gateway(OPEN).upstream(upstream.address).start();
+    let mut client = Connection::open(gateway.address);
+    for (target, path, reason) in [
+        ("/a#b", "/a", "the request target holds a `#`"),
+        ("/b?c#d", "/b", "the request target holds a `#`"),
+        (
+            "/c?query=up{job=\"x\"}",
+            "/c",
+            "the request target holds a character that must be escaped",
+        ),
+        (
+            "/d?a=<b>",
+            "/d",
+            "the request target holds a character that must be escaped",
+        ),
+    ] {
+        client.write(format!("GET {target} HTTP/1.1\r\nHost: a\r\n\r\n"));
+        let answer = client.read();
+        assert_eq!(answer.status, 400, "{target}: {answer:?}");
+        assert_eq!(answer.header("content-type"), "application/problem+json");
+        assert_eq!(answer.json()["detail"], reason, "{target}");
+        let line = gateway.line(path);
+        assert_eq!(
+            (&line["status"], &line["reason"]),
+            (&400.into(), &reason.into())
+        );
+        // the same connection goes on, and what is no target may hold what it likes
+        client.write(format!(
+            "POST {path} HTTP/1.1\r\nHost: a\r\nX: #<\"\r\nContent-Length: 3\r\n\r\n#<\""
+        ));
+        assert_eq!(client.read().status, 200);
+        assert_eq!(upstream.received().last().unwrap().body, "#<\"");
+        client = Connection::open(gateway.address);
+    }
+}
+
+/// RFC 9112, section 3.2: only HTTP/1.1 must name a host.
+#[test]
+fn a_request_of_http_1_0_needs_no_host_where_no_service_is_found_by_it() {
+    let upstream = Upstream::saying("hi");
+    let anywhere = gateway(OPEN).upstream(upstream.address).start();
+    for (request, host) in [
+        ("GET /a HTTP/1.0\r\n\r\n", "localhost"),
+        ("GET http://b.test:81/a HTTP/1.0\r\n\r\n", "b.test:81"),
+        ("GET /a HTTP/1.0\r\nHost: c\r\n\r\n", "c"),
+    ] {
+        let answer = Connection::open(anywhere.address).write(request).read();
+        assert_eq!(answer.status, 200, "{request}: {answer:?}");
+        let received = upstream.received().last().unwrap().clone();
+        for name in ["host", "x-forwarded-host"] {
+            assert_eq!(received.fields(name), [host], "{request}");
+        }
+    }
+    let named = OPEN.replace("upstream:", "hosts: [localhost], upstream:");
+    let named = gateway(&named).upstream(upstream.address).start();
+    let answer = Connection::open(named.address)
+        .write("GET /a HTTP/1.0\r\n\r\n")
+        .read();
+    assert_eq!(answer.status, 400, "{answer:?}");
 }
 
 #[test]

@@ -41,10 +41,8 @@ fn foreign() -> Vec<String> {
         token("{\"iss\":\"app\",\"sub\":\"1\",\"exp\":9999999999}"),
         token("{\"iss\":\"gatelatch2\"}"),
         format!(
-            "{}.{}.{}.x.y",
-            URL_SAFE_NO_PAD.encode("{\"enc\":\"A256GCM\"}"),
-            "k",
-            "i"
+            "{}.k.i.x.y",
+            URL_SAFE_NO_PAD.encode("{\"enc\":\"A256GCM\"}")
         ),
         "x".repeat(9000),
     ]

@@ -1,6 +1,6 @@
 //! A load balancer in front that says who its client is: in the PROXY protocol, or in fields.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -27,7 +27,7 @@ fn behind(upstream: &Upstream, server: &str) -> GatewayBuilder {
 }
 
 /// A header of version 2: command and version, family and protocol, what follows.
-fn v2(command: u8, family: u8, rest: &[u8]) -> Vec<u8> {
+pub fn v2(command: u8, family: u8, rest: &[u8]) -> Vec<u8> {
     let length = u16::try_from(rest.len()).unwrap().to_be_bytes();
     [
         b"\r\n\r\n\0\r\nQUIT\n",
@@ -38,7 +38,7 @@ fn v2(command: u8, family: u8, rest: &[u8]) -> Vec<u8> {
     .concat()
 }
 
-const V4: &[u8] = &[192, 0, 2, 7, 10, 0, 0, 1, 0x30, 0x39, 0, 80];
+pub const V4: &[u8] = &[192, 0, 2, 7, 10, 0, 0, 1, 0x30, 0x39, 0, 80];
 
 fn v6() -> Vec<u8> {
     let address = |last: u8| [0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, last];
@@ -99,6 +99,32 @@ fn the_source_becomes_the_client() {
         }
     }
     assert_eq!(rejected(&gateway), 0.0);
+}
+
+/// The health checks of load balancers: they speak for themselves, and end the connection in one way or the other.
+#[test]
+fn a_check_of_a_proxy_is_no_attempt() {
+    let authority = Authority::new("test");
+    let certified = authority.issue(&["gateway.test"]);
+    let server = format!("{TRUSTED}, tls: {{ certificate: tls.crt, private_key: tls.key }}");
+    let upstream = Upstream::saying("hi");
+    let gateway = behind(&upstream, &server)
+        .prepare(move |folder| drop(certified.write(folder, "tls")))
+        .start();
+    for header in [&b""[..], b"PROXY UNKNOWN\r\n", &v2(0x20, 0x00, &[])] {
+        for linger in [None, Some(std::time::Duration::ZERO)] {
+            let mut check = std::net::TcpStream::connect(gateway.address).unwrap();
+            check.write_all(header).unwrap();
+            socket2::SockRef::from(&check).set_linger(linger).unwrap();
+        }
+    }
+    // what is no check is counted, behind all of them
+    Connection::open(gateway.address)
+        .write([b"PROXY UNKNOWN\r\n", GET].concat())
+        .read_to_end();
+    let handshakes = "gatelatch_rejected_connections_total{reason=\"handshake\"}";
+    until("it is counted", || gateway.metric(handshakes) > 0.0);
+    assert_eq!((gateway.metric(handshakes), rejected(&gateway)), (1.0, 0.0));
 }
 
 #[test]
@@ -247,7 +273,7 @@ fn a_reload_turns_it_on_for_new_connections() {
 }
 
 /// A proxy; it is killed when it is dropped.
-struct Proxy(Child);
+pub struct Proxy(pub Child);
 
 impl Drop for Proxy {
     fn drop(&mut self) {
@@ -257,7 +283,7 @@ impl Drop for Proxy {
 }
 
 /// HAProxy with the configuration, listening on a port that it is handed over as descriptor 3.
-fn haproxy(folder: &Path, config: &str) -> Option<(Proxy, SocketAddr)> {
+pub fn haproxy(folder: &Path, config: &str) -> Option<(Proxy, SocketAddr)> {
     let (python, haproxy) = (program("python3")?, program("haproxy")?);
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/apps/hand_over.py");
     std::fs::write(folder.join("haproxy.cfg"), config).unwrap();

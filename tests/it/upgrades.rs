@@ -192,7 +192,7 @@ fn a_tunnel_ends_with_its_token() {
     let upstream = echoing();
     let gateway = gateway(SERVICES)
         .upstream(upstream.address)
-        .auth_token("access_ttl: 1s")
+        .auth_token("access_ttl: 3s")
         .start();
     let mut client = open(&gateway, "/known", &gateway.bearer("rita"));
     assert_eq!(client.read_to_end(), "");
@@ -542,5 +542,50 @@ fn a_tunnel_ends_when_its_session_is_logged_out() {
         stays.read_exact(5),
         "still",
         "another session of the same user"
+    );
+}
+
+/// The client of a WebSocket is told so in its own words, where a frame may come next (RFC 6455, section 7.4.1).
+#[test]
+fn a_websocket_that_is_not_allowed_any_more_is_closed_with_a_frame() {
+    let upstream = RawUpstream::new(|mut wire, _| {
+        let Some(head) = wire.head() else { return };
+        wire.say(
+            "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n",
+        );
+        // a whole frame, or the beginning of one
+        let frame: &[u8] = if head.contains("whole") {
+            b"\x81\x02hi"
+        } else {
+            b"\x81\x05hi"
+        };
+        wire.say(frame);
+        while wire.exact(1).is_some() {}
+    });
+    let gateway = start(&upstream);
+    let open = |form: &str| {
+        let mut client = Connection::open(gateway.address);
+        let bearer = gateway.bearer("rita");
+        client.write(format!(
+            "GET /known?{form} HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: WebSocket\r\n{bearer}\r\n"
+        ));
+        let head = client.read_head().unwrap();
+        assert!(head.starts_with("HTTP/1.1 101 "), "{head}");
+        client
+    };
+    let (mut whole, mut half) = (open("whole"), open("half"));
+    // bytes of it have arrived before it ends
+    let first = whole.read_bytes(4);
+    assert_eq!(half.read_bytes(4), b"\x81\x05hi");
+    let users = gateway.read("users.yaml");
+    let disabled = users.replace("name: Rita", "disabled: true, name: Rita");
+    gateway.replace("users.yaml", &disabled);
+    assert_eq!(first, b"\x81\x02hi");
+    assert_eq!(whole.read_bytes(4), b"\x88\x02\x03\xf0");
+    assert_eq!(whole.read_to_end(), "");
+    assert_eq!(half.read_to_end(), "");
+    assert_eq!(
+        gateway.line("/known")["reason"],
+        "closed: it is not allowed any more"
     );
 }

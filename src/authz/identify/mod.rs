@@ -47,6 +47,7 @@ pub struct Identified {
 struct Holder {
     identity: Arc<Identity>,
     expires_at: u64,
+    connection_ends_at: u64,
     session: Option<SessionId>,
     renewal: Option<Box<VerifiedClaims>>,
 }
@@ -60,6 +61,8 @@ pub enum CredentialOutcome {
     Holds {
         /// In seconds since 1970.
         expires_at: u64,
+        /// Until when a connection may last that the request opens: for a session, as long as it may be renewed.
+        connection_ends_at: u64,
         /// The session of the gateway that the token belongs to.
         session: Option<SessionId>,
     },
@@ -78,6 +81,7 @@ impl Admitted {
         Ok(Holder {
             identity,
             expires_at: claims.expires_at,
+            connection_ends_at: claims.expires_at,
             session,
             renewal: None,
         })
@@ -104,16 +108,44 @@ pub fn identify(
         CredentialSource::ApiKey => key_holder(checks, credential.token(), now),
         CredentialSource::Cookie => browser_holder(checks, credential.token(), now),
     };
+    identified(found, address)
+}
+
+/// The same for a connection that was opened with the credential at `opened_at`: the token in a session cookie may have
+/// expired since, its session may not have.
+pub fn identify_opener(
+    checks: &Authenticator<'_>,
+    credential: Option<&Credential>,
+    address: ClientAddress,
+    (opened_at, now): (u64, u64),
+) -> Identified {
+    let cookie = credential.filter(|one| one.source() == CredentialSource::Cookie);
+    let Some(cookie) = cookie else {
+        return identify(checks, credential, address, now);
+    };
+    let session = checks
+        .browsers
+        .verify_opened(cookie.token(), opened_at, now);
+    let found = session
+        .map_err(CredentialError::Token)
+        .and_then(|claims| admit(checks.directory, claims, |claims| claims.signed_in_at))
+        .and_then(|admitted| admitted.holder(checks.revocations));
+    identified(found, address)
+}
+
+fn identified(found: Result<Holder, CredentialError>, address: ClientAddress) -> Identified {
     match found {
         Ok(Holder {
             identity,
             expires_at,
+            connection_ends_at,
             session,
             renewal,
         }) => Identified {
             caller: Caller::identified(AccessSubject::known(identity, address)),
             credential: CredentialOutcome::Holds {
                 expires_at,
+                connection_ends_at,
                 session,
             },
             renewal,
@@ -136,6 +168,7 @@ fn key_holder(checks: &Authenticator<'_>, key: &str, now: u64) -> Result<Holder,
     Ok(Holder {
         identity,
         expires_at: key.expires_at,
+        connection_ends_at: key.expires_at,
         session: None,
         renewal: None,
     })
@@ -194,6 +227,7 @@ fn browser_holder(
         let due = browsers.is_due(&admitted.claims, now);
         Ok(Holder {
             renewal: due.then(|| Box::new(admitted.claims.clone())),
+            connection_ends_at: browsers.last_second(&admitted.claims),
             ..admitted.holder(checks.revocations)?
         })
     };
@@ -225,6 +259,7 @@ fn bearer_of(token: &ExternalToken) -> Holder {
     Holder {
         identity: Arc::clone(&token.identity),
         expires_at: token.expires_at,
+        connection_ends_at: token.expires_at,
         session: None,
         renewal: None,
     }

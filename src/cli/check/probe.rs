@@ -158,6 +158,7 @@ impl Target {
             ),
             Self::State(state) => (
                 Code::UnreachableState,
+                None,
                 format!("the state store `{state}` cannot be used: {error}"),
                 "start it, or correct `state`",
             ),

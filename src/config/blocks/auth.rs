@@ -21,6 +21,8 @@ pub(in crate::config) static AUTH: Block = Block {
         Key::new("session", Kind::Block(&SESSION), ""),
         Key::new("verify", Kind::Choice(|| words(VERIFY)),
             "Which headers of a proxy count that asks at `/auth/verify`, where it sends both kinds."),
+        Key::new("cors", Kind::Block(&super::CORS),
+            "Which pages of other origins may log in, refresh, log out and ask who they are, on every host. Those that a service allows may on its hosts."),
         Key::new("trusted_issuers", Kind::List(List::of(&Kind::Block(&ISSUER)).nullable()),
             "Whose tokens are accepted beside the gateway's own."),
     ],

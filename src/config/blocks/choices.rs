@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::access::Mode;
 use crate::analysis::simulation::SimulatedVerdict;
+use crate::config::proxy_protocol::{ProxiedTls, ProxyMode};
 use crate::config::settings::LogFormat;
 use crate::session::AtStart;
 use crate::telemetry::traces::TrustContext;
@@ -21,6 +22,18 @@ pub(in crate::config) const FORWARDED: Choices<ForwardedFields> = &[
     ("auto", ForwardedFields::Auto),
     ("x-forwarded", ForwardedFields::XForwarded),
     ("forwarded", ForwardedFields::Forwarded),
+];
+
+pub(in crate::config) const PROXIED_TLS: Choices<ProxiedTls> = &[
+    ("auto", ProxiedTls::Auto),
+    ("always", ProxiedTls::Always),
+    ("never", ProxiedTls::Never),
+];
+
+pub(in crate::config) const PROXY_MODE: Choices<ProxyMode> = &[
+    ("auto", ProxyMode::Auto),
+    ("http", ProxyMode::Http),
+    ("tcp", ProxyMode::Tcp),
 ];
 
 pub(in crate::config) const LOG_FORMATS: Choices<LogFormat> = &[

@@ -1,6 +1,8 @@
 //! `gateway.yaml` itself, and `server`, `admin`, `log` and `tracing`.
 
-use super::choices::{AT_START, FORWARDED, LOG_FORMATS, LOG_LEVELS, TRUST_CONTEXT, words};
+use super::choices::{
+    AT_START, FORWARDED, LOG_FORMATS, LOG_LEVELS, PROXIED_TLS, PROXY_MODE, TRUST_CONTEXT, words,
+};
 use super::kinds::{BOOLEAN, DURATION, FILE, LINTS, NETWORK, SIZE, TEXT, TEXTS};
 use super::auth::AUTH;
 use super::rules::TEST;
@@ -61,12 +63,26 @@ pub(in crate::config) static SERVER: Block = Block {
         Key::new("forwarded", Kind::Choice(|| words(FORWARDED)),
             "Which fields of `trusted_proxies` count. A proxy writes one kind and passes on what its client sent of the other: name the kind that yours write. `auto`: `X-Forwarded-*` where `X-Forwarded-For` is present, else `Forwarded`.")
             .default(Shown::Text("auto")),
-        Key::new("proxy_protocol", BOOLEAN,
-            "Connections from `trusted_proxies` begin with a PROXY protocol header, version 1 or 2.").default(Shown::Flag(false)),
+        Key::new("proxy_protocol", Kind::Either(&[BOOLEAN, Kind::Block(&PROXY_PROTOCOL)]),
+            "Connections from `trusted_proxies` begin with a PROXY protocol header, version 1 or 2: `true`, or the block. It says who the client is; whose fields are believed depends on the proxy's own address.")
+            .default(Shown::Flag(false)),
         Key::new("workers", Kind::Either(&[Kind::Only(Shown::Text("auto")), Kind::Integer(1, 1024)]),
             "Worker threads; `auto` is one per core.").default(Shown::Text("auto")),
         Key::new("timeouts", Kind::Block(&SERVER_TIMEOUTS), ""),
         Key::new("limits", Kind::Block(&SERVER_LIMITS), ""),
+    ],
+};
+
+pub(in crate::config) static PROXY_PROTOCOL: Block = Block {
+    name: "proxy_protocol",
+    meaning: "What follows from a PROXY protocol header.",
+    nullable: false,
+    rules: &[],
+    keys: &[
+        Key::new("tls", Kind::Choice(|| words(PROXIED_TLS)),
+            "Whether clients come over TLS that ends at the proxy. `auto`, the default: where a header of version 2 says so; those of version 1 cannot."),
+        Key::new("mode", Kind::Choice(|| words(PROXY_MODE)),
+            "`http`: the proxy writes `X-Forwarded-*` or `Forwarded`, which are believed. `tcp`: it passes bytes on, so that such fields are the client's own and are not. `auto`, the default: `tcp` where TLS is passed through to the gateway, else `http`."),
     ],
 };
 

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::claim_path::claim_path;
+use super::cors;
 use super::issuers;
 use super::keys::{self, Keys};
 use super::login::login;
@@ -77,6 +78,7 @@ pub(super) fn auth(
     let verify = section
         .choice("verify", blocks::VERIFY, reader)
         .unwrap_or_default();
+    let cors = section.take("cors").map(|entry| cors::cors(entry, reader));
     section.finish(reader);
     let auth = token
         .zip(issuers.unwrap_or(Some(Vec::new())))
@@ -91,6 +93,7 @@ pub(super) fn auth(
                 attempts,
                 theme,
                 verify,
+                cors: cors.flatten(),
             }
         });
     Lowered {

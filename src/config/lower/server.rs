@@ -12,11 +12,12 @@ use crate::config::blocks;
 use crate::config::code::Code;
 use crate::config::finding::Finding;
 use crate::config::lint;
+use crate::config::proxy_protocol::ProxyProtocol;
 use crate::config::reader::Reader;
 use crate::config::section::Section;
 use crate::config::settings::{Listen, Log, LogFormat, Server, ServerLimits, ServerTimeouts};
 use crate::config::value;
-use crate::config::yaml::Entry;
+use crate::config::yaml::{Entry, Value};
 use crate::telemetry::audit::AuditSink;
 use crate::wire::ForwardedFields;
 
@@ -67,7 +68,7 @@ pub(super) fn server(entry: Option<Entry>, cores: usize, reader: &mut Reader<'_>
         .choice("forwarded", blocks::FORWARDED, reader)
         .unwrap_or_default();
     if let Some(entry) = section.take("proxy_protocol") {
-        server.proxy_protocol = proxy_protocol(&entry, &server.trusted_proxies, reader);
+        server.proxy_protocol = proxy_protocol(entry, &server.trusted_proxies, reader);
     }
     section.finish(reader);
     server
@@ -79,7 +80,7 @@ fn default_server(cores: usize) -> Server {
         tls: None,
         trusted_proxies: Vec::new(),
         forwarded: ForwardedFields::default(),
-        proxy_protocol: false,
+        proxy_protocol: None,
         workers: cores.max(1),
         timeouts: ServerTimeouts {
             handshake: Duration::from_secs(10),
@@ -111,11 +112,29 @@ fn trusted_proxies(entry: Entry, reader: &mut Reader<'_>) -> Option<Vec<IpNet>> 
     Some(networks)
 }
 
-fn proxy_protocol(entry: &Entry, trusted: &[IpNet], reader: &mut Reader<'_>) -> bool {
-    let spoken = reader.boolean(entry).unwrap_or(false);
-    if spoken && trusted.is_empty() {
+/// `true`, or the block.
+fn proxy_protocol(
+    entry: Entry,
+    trusted: &[IpNet],
+    reader: &mut Reader<'_>,
+) -> Option<ProxyProtocol> {
+    let span = entry.node.span;
+    let spoken = if matches!(entry.node.value, Value::Map(_)) {
+        let mut section = reader.section(entry, &blocks::PROXY_PROTOCOL)?;
+        let tls = section.choice("tls", blocks::PROXIED_TLS, reader);
+        let mode = section.choice("mode", blocks::PROXY_MODE, reader);
+        section.finish(reader);
+        Some(ProxyProtocol {
+            tls: tls.unwrap_or_default(),
+            mode: mode.unwrap_or_default(),
+        })
+    } else {
+        let spoken = reader.boolean(&entry).unwrap_or(false);
+        spoken.then(ProxyProtocol::default)
+    };
+    if spoken.is_some() && trusted.is_empty() {
         let message = "`proxy_protocol` has no effect: nobody is in `trusted_proxies`";
-        let finding = Finding::warning(Code::TrustsNobody, entry.node.span, message);
+        let finding = Finding::warning(Code::TrustsNobody, span, message);
         reader.report(finding.help(
             "name the networks of your load balancers, such as `trusted_proxies: [10.0.0.0/8]`",
         ));

@@ -8,7 +8,7 @@ use std::net::{IpAddr, SocketAddr};
 use http::header::{FORWARDED, HeaderName};
 use http::{HeaderMap, HeaderValue};
 
-use super::StatedScheme;
+use super::stated_scheme::StatedScheme;
 
 /// The most parameters of an element that are read; RFC 7239 knows four.
 const MOST_PARAMETERS: usize = 16;

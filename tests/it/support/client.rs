@@ -137,6 +137,13 @@ impl Connection {
         String::from_utf8(bytes).unwrap()
     }
 
+    /// The same of what is no text.
+    pub fn read_bytes(&mut self, length: usize) -> Vec<u8> {
+        let mut bytes = vec![0; length];
+        self.stream.read_exact(&mut bytes).unwrap();
+        bytes
+    }
+
     /// Everything until the connection ends.
     pub fn read_to_end(&mut self) -> String {
         let mut bytes = Vec::new();

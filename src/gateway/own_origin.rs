@@ -1,0 +1,51 @@
+//! Requests of pages of other origins for the gateway's own endpoints.
+
+use bytes::Bytes;
+use http::{Method, Response};
+
+use super::facts::{RequestFacts, Route};
+use super::own_cors::OwnCorsVerdict;
+use super::snapshot::Snapshot;
+use crate::portal::PortalEndpoint;
+use crate::telemetry::metrics::RequestOutcome;
+use crate::wire::{Destination, Intake, announced_method};
+
+impl Snapshot {
+    /// The verdict on a request for one of the gateway's own endpoints; `None` where no page of another origin may call
+    /// it. It also says whether the page may act by the browser's cookies.
+    pub(super) fn judge_own_origin(
+        &self,
+        endpoint: PortalEndpoint,
+        intake: &mut Intake,
+    ) -> Option<OwnCorsVerdict<'_>> {
+        let is_open = self.portal.is_open_to_pages(endpoint, &intake.head);
+        let found = self.own_cors.judge(intake).filter(|_| is_open);
+        let may_act = found.as_ref().is_some_and(|found| found.lets_act(intake));
+        intake.from_allowed_page = may_act;
+        found
+    }
+
+    /// The answer to a preflight for one of the gateway's own endpoints. Which one is asked for depends on the method
+    /// that it announces: at a token path only `POST` is the gateway's.
+    pub(super) fn answer_own_preflight(
+        &self,
+        intake: &Intake,
+        facts: &mut RequestFacts,
+    ) -> Option<Response<Bytes>> {
+        let method: Method = announced_method(&intake.head)?;
+        let (own, sent) = (self.portal.own_paths(), intake.head.uri.path());
+        let found = own.resolve(&self.router, &method, intake.host.name(), sent);
+        let Ok(Destination::Own(path)) = found else {
+            return None;
+        };
+        let endpoint = self.portal.endpoint(&method, path.as_str());
+        if !self.portal.is_open_to_pages(endpoint, &intake.head) {
+            return None;
+        }
+        let response = self.own_cors.judge(intake)?.preflight(intake)?;
+        facts.route = Route::Portal;
+        facts.set_path(path.as_str());
+        facts.outcome = RequestOutcome::Gateway;
+        Some(response)
+    }
+}
