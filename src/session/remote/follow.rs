@@ -17,6 +17,7 @@ use super::sentinel::{self, Primary};
 use super::store::{self, ENDED};
 use crate::ambient;
 use crate::session::health::StoreHealth;
+use crate::session::passed_time::PassedTime;
 use crate::session::revocations::Revocations;
 use crate::session::settings::{RedisKind, RedisSettings};
 use crate::token::SessionId;
@@ -40,12 +41,13 @@ pub(super) async fn follow(
     revocations: Arc<Revocations>,
     health: Arc<StoreHealth>,
 ) {
+    let mut time = PassedTime::since(ambient::unix_millis(), ambient::now());
     loop {
         let trouble = match connect(&settings).await {
             Ok(mut pair) => {
                 let primary = pair.primary.take();
                 tokio::select! {
-                    trouble = serve(pair, &link, &revocations, &health) => trouble,
+                    trouble = serve(pair, &link, &revocations, &health, &mut time) => trouble,
                     trouble = moved(&settings, primary.as_ref()) => trouble,
                 }
             }
@@ -73,8 +75,9 @@ async fn serve(
     link: &Link,
     revocations: &Revocations,
     health: &StoreHealth,
+    time: &mut PassedTime,
 ) -> String {
-    let mut place = match catch_up(&mut pair, revocations).await {
+    let mut place = match catch_up(&mut pair, revocations, certain_second(time)).await {
         Ok(place) => place,
         Err(error) => return error.to_string(),
     };
@@ -92,14 +95,25 @@ async fn serve(
         }
         reads = reads.wrapping_add(1);
         if reads.is_multiple_of(READS_PER_PURGE) {
-            revocations.forget_expired(ambient::unix_seconds());
+            revocations.forget_expired(certain_second(time));
         }
     }
 }
 
+/// A second since 1970 that has come by either clock: what a wall clock that is ahead for a while says is over may not be.
+fn certain_second(time: &mut PassedTime) -> u64 {
+    let wall = ambient::unix_millis();
+    time.advance(wall, ambient::now());
+    time.shortest_seconds().min(wall / 1000)
+}
+
 /// Learns of every session that has ended, and teaches a server that has forgotten some: it may have been restarted
 /// without its data, or be a replica that was behind. Nothing that is known here is forgotten.
-async fn catch_up(pair: &mut ConnectionPair, revocations: &Revocations) -> RedisResult<String> {
+async fn catch_up(
+    pair: &mut ConnectionPair,
+    revocations: &Revocations,
+    now: u64,
+) -> RedisResult<String> {
     store::probe(&mut pair.orders).await?;
     let mut place = "0".to_owned();
     let mut known = HashSet::new();
@@ -111,7 +125,6 @@ async fn catch_up(pair: &mut ConnectionPair, revocations: &Revocations) -> Redis
         revocations.add(&ended);
         known.extend(ended.into_iter().map(|(session, _)| session));
     }
-    let now = ambient::unix_seconds();
     for (session, until) in revocations.all() {
         if until > now && !known.contains(&session) {
             store::end_again(&mut pair.orders, session, until, now).await?;
