@@ -171,12 +171,10 @@ fn finish(
         users,
     )) = &finished
     {
-        lint::people(config, places, users)
-            .into_iter()
-            .for_each(|finding| findings.push(finding));
-        lint::mounts(&config.services, places, &config.auth.own_paths())
-            .into_iter()
-            .for_each(|f| findings.push(f));
+        let mounts = lint::mounts(&config.services, places, &config.auth.own_paths());
+        let people = lint::people(config, places, users);
+        let linted = people.into_iter().chain(mounts);
+        linted.for_each(|finding| findings.push(finding));
         (report, failures) = cases::run(cases, config, places);
         if purpose != Purpose::Rehearsal {
             failures

@@ -100,12 +100,9 @@ impl Snapshot {
         portal.paths = config.router.widest_paths();
         let cookie = Arc::clone(&portal.cookie);
         let body_timeout = config.server.timeouts.body;
-        let server_sets = server_sets.reconcile(
-            config
-                .services
-                .iter()
-                .map(|service| (&*service.name, &service.upstream)),
-        );
+        let upstreams = config.services.iter();
+        let upstreams = upstreams.map(|service| (&*service.name, &service.upstream));
+        let server_sets = server_sets.reconcile(upstreams);
         let services = config.services.into_iter().zip(server_sets);
         Self {
             services: services

@@ -184,11 +184,8 @@ impl Process {
         mut signals: Signals,
         ready: impl FnOnce(&Bound),
     ) -> Result<(), RunError> {
-        let (end, watchdog, recent) = (
-            WorkerShutdown::default(),
-            Watchdog::wanted(),
-            Arc::new(Recent::default()),
-        );
+        let (end, watchdog) = (WorkerShutdown::default(), Watchdog::wanted());
+        let recent = Arc::new(Recent::default());
         let (process_state, shared) = (&self.process_state, &self.shared);
         let standing = Arc::new(Standing::default());
         let state = operators::state(
@@ -200,9 +197,8 @@ impl Process {
             Arc::clone(&self.loads),
         );
         let admin_address = admin.as_ref().and_then(|admin| admin.local_addr().ok());
-        let _operators = admin
-            .map(|listener| operators::serve(listener, state))
-            .transpose()?;
+        let operators = admin.map(|listener| operators::serve(listener, state));
+        let _operators = operators.transpose()?;
         let sessions = &process_state.sessions;
         let wait = start::wait_for_state(sessions, &self.start, &self.reloads, &mut signals);
         if let Wait::Ended = runtime.block_on(wait)? {
@@ -214,17 +210,7 @@ impl Process {
             clients: listeners.endpoints,
             admin: admin_address,
         };
-        let team = Team {
-            shared: &self.shared,
-            tls: self.tls.as_ref(),
-            sessions: &self.process_state.sessions,
-            metrics: &self.metrics,
-            access_log: &self.access_log,
-            watchdog: watchdog.as_ref(),
-            recent: &recent,
-            end: &end,
-            room: &self.room,
-        };
+        let team = self.team(watchdog.as_ref(), &recent, &end);
         let (threads, mut ended) = team.start(listeners.of_worker)?;
         standing.listening.store(true, Ordering::Relaxed);
         let outcome = runtime.block_on(async {
@@ -242,6 +228,25 @@ impl Process {
         drop(listeners.files);
         self.close();
         outcome.into_result()
+    }
+
+    fn team<'a>(
+        &'a self,
+        watchdog: Option<&'a Watchdog>,
+        recent: &'a Recent,
+        end: &'a WorkerShutdown,
+    ) -> Team<'a> {
+        Team {
+            shared: &self.shared,
+            tls: self.tls.as_ref(),
+            sessions: &self.process_state.sessions,
+            metrics: &self.metrics,
+            access_log: &self.access_log,
+            watchdog,
+            recent,
+            end,
+            room: &self.room,
+        }
     }
 
     fn close(self) {

@@ -123,20 +123,7 @@ impl RedisSettings {
                 nodes(rest.strip_suffix('/').unwrap_or(rest), 6379)?,
                 0,
             ),
-            "redis-sentinel" | "rediss-sentinel" => {
-                let (hosts, path) = rest.split_once('/').unwrap_or((rest, ""));
-                let (master, database) = path.split_once('/').unwrap_or((path, ""));
-                if master.is_empty() {
-                    return Err(
-                        "name the master: `redis-sentinel://HOST:PORT,HOST:PORT/MASTER`".to_owned(),
-                    );
-                }
-                (
-                    RedisKind::Sentinel(master.to_owned()),
-                    nodes(hosts, 26_379)?,
-                    parse_database(database)?,
-                )
-            }
+            "redis-sentinel" | "rediss-sentinel" => parse_sentinels(rest)?,
             _ => return Err(format!("write {FORMS}")),
         };
         if kind == RedisKind::Single && nodes.len() > 1 {
@@ -154,6 +141,17 @@ impl RedisSettings {
             at_start: AtStart::Wait,
         })
     }
+}
+
+/// What follows `redis-sentinel://` and the credentials.
+fn parse_sentinels(text: &str) -> Result<(RedisKind, Vec<ServerAddress>, i64), String> {
+    let (hosts, path) = text.split_once('/').unwrap_or((text, ""));
+    let (master, database) = path.split_once('/').unwrap_or((path, ""));
+    if master.is_empty() {
+        return Err("name the master: `redis-sentinel://HOST:PORT,HOST:PORT/MASTER`".to_owned());
+    }
+    let kind = RedisKind::Sentinel(master.to_owned());
+    Ok((kind, nodes(hosts, 26_379)?, parse_database(database)?))
 }
 
 /// `user:password`, `:password`, or nothing; both percent-encoded.

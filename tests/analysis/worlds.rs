@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use gatelatch::access::{
     CaseRule, HostPattern, Identity, Mount, PathOptions, Policy, RoutedService, Router, Rule,
+    Subjects,
 };
 use gatelatch::analysis::diff::ComparedUser;
 use gatelatch::analysis::{ConfigurationView, ServicePolicyView};
@@ -234,6 +235,7 @@ pub(crate) fn people() -> impl Strategy<Value = Vec<ComparedUser>> {
                 who.map(|who| {
                     Arc::new(Identity {
                         subject: name.clone(),
+                        subjects: Subjects::Users,
                         ..who
                     })
                 })

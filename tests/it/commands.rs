@@ -121,7 +121,7 @@ fn the_configuration_in_the_readme_is_valid() {
     let check = gatelatch(folder.path(), &["check"]);
     assert_eq!(
         text(&check.stdout),
-        "gateway.yaml is valid: 1 service, 4 rules, 2 users\n",
+        "gateway.yaml is valid: 1 service, 5 rules, 2 users\n",
         "{}",
         text(&check.stderr)
     );

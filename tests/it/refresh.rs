@@ -174,7 +174,8 @@ fn what_is_no_refresh_token_is_refused_alike() {
     let (_upstream, gateway) = start();
     let good = tokens(&gateway, "rita");
     let unknown = format!("glr_{}", "A".repeat(64));
-    let cut = &good.refresh[..good.refresh.len() - 1];
+    // within the secret; the signature behind it is about a stamp only
+    let cut = &good.refresh[..66];
     for wrong in [unknown.as_str(), cut, "x", &good.access] {
         assert_refused(&refresh(&gateway, wrong));
         let body = format!("grant_type=refresh_token&refresh_token={wrong}");

@@ -24,7 +24,7 @@ fn a_denial_that_is_only_reported_is_forwarded_logged_and_counted() {
         (
             "/known?2",
             "Authorization: Bearer x\r\n",
-            "would be 401: malformed",
+            "would be 401: the token is malformed",
         ),
         ("/jobs", carl.as_str(), "would be 403: role missing"),
         ("/none", "", "would be 403: no rule"),

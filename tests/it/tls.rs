@@ -256,7 +256,7 @@ fn a_key_that_does_not_belong_is_never_applied() {
     let client = TlsClient::new(&[authority.certificate()], None);
     let before = client.get(gateway.address, "/").unwrap();
     gateway.replace("tls.key", &authority.issue(&["gateway.test"]).key);
-    let problem = gateway.event("the private key does not belong to the certificate");
+    let problem = gateway.event("does not belong to the certificate");
     assert_eq!(
         (&problem["level"], &problem["code"]),
         (&"ERROR".into(), &"invalid-certificate".into()),

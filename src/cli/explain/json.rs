@@ -59,17 +59,22 @@ pub(super) fn report(
             if let (Some(path), Some(destination)) = (&target.destination, destination) {
                 let mut other = json!({ "path": path.as_str() });
                 decided(&mut other, service, destination);
-                // both must be allowed
-                if matches!(explanation.decision, Decision::Allow(_)) {
-                    for key in ["verdict", "status", "reason", "mode"] {
-                        report[key] = other[key].clone();
-                    }
-                }
-                report["destination"] = other;
+                let path_is_allowed = matches!(explanation.decision, Decision::Allow(_));
+                take_destination(&mut report, other, path_is_allowed);
             }
         }
     }
     report
+}
+
+/// Both must be allowed: where the path is, the destination decides.
+fn take_destination(report: &mut Value, destination: Value, path_is_allowed: bool) {
+    if path_is_allowed {
+        for key in ["verdict", "status", "reason", "mode"] {
+            report[key] = destination[key].clone();
+        }
+    }
+    report["destination"] = destination;
 }
 
 fn take_target(report: &mut Value, target: &Target) {

@@ -155,9 +155,8 @@ fn service(
     let servers = upstream.as_ref().map(upstream::places).unwrap_or_default();
     let upstream = upstream.and_then(|entry| upstream::upstream(entry, &shared.roots, reader));
     let fields = fields(&mut section, reader);
-    let cache = section
-        .take("cache")
-        .and_then(|entry| reader.choice(&entry, blocks::CACHE));
+    let cache = section.take("cache");
+    let cache = cache.and_then(|entry| reader.choice(&entry, blocks::CACHE));
     let body_limit = own_body_limit(&mut section, reader);
     let mode = rules::mode(&mut section, &[span], reader).unwrap_or_default();
     let place = rules::Place {
@@ -172,9 +171,8 @@ fn service(
     allow_lints(section.take("allow_lints"), Some(span), reader);
     let rewrite_location = section.boolean("rewrite_location", reader);
     let login_redirect = section.boolean("login_redirect", reader);
-    let document = section
-        .take("openapi")
-        .and_then(|entry| document(entry, mount.as_ref(), reader));
+    let openapi = section.take("openapi");
+    let document = openapi.and_then(|entry| document(entry, mount.as_ref(), reader));
     section.finish(reader);
     let service = Service {
         name: name.into_string(),
@@ -196,11 +194,14 @@ fn service(
         login_redirect: login_redirect.unwrap_or(true),
         document,
     };
-    let places = Places {
-        service: span,
-        rules: spans,
-    };
-    Some((service, places))
+    let rules = spans;
+    Some((
+        service,
+        Places {
+            service: span,
+            rules,
+        },
+    ))
 }
 
 /// What is written into the heads of requests and answers; each is `None` where it was refused.

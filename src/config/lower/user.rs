@@ -50,20 +50,17 @@ pub(super) fn user(
     let name = section
         .either(reader, "name", "displayname")
         .and_then(|entry| label(&entry, reader));
-    let email = section
-        .take("email")
-        .and_then(|entry| label(&entry, reader));
+    let email = section.take("email");
+    let email = email.and_then(|entry| label(&entry, reader));
     let disabled = section.boolean("disabled", reader).unwrap_or(false);
     let claims = section
         .take("claims")
         .and_then(|entry| claims(entry, roles_claim, reader))
         .unwrap_or_default();
-    let tokens_valid_after = section
-        .take("tokens_valid_after")
-        .and_then(|entry| second(&entry, reader));
-    let api_keys = section
-        .take("api_keys")
-        .map(|entry| api_keys::api_keys(entry, keys, reader));
+    let tokens_valid_after = section.take("tokens_valid_after");
+    let tokens_valid_after = tokens_valid_after.and_then(|entry| second(&entry, reader));
+    let api_keys = section.take("api_keys");
+    let api_keys = api_keys.map(|entry| api_keys::api_keys(entry, keys, reader));
     for attribute in blocks::AUTHELIA_ATTRIBUTES {
         if let Some(entry) = section.take(attribute) {
             notes.unread(attribute, entry.key_span);
@@ -79,11 +76,8 @@ pub(super) fn user(
         subjects: Subjects::Users,
     };
     let identity = Arc::new(identity);
-    let api_keys = api_keys
-        .unwrap_or_default()
-        .into_iter()
-        .map(|key| key.finish(&identity))
-        .collect();
+    let api_keys = api_keys.unwrap_or_default().into_iter();
+    let api_keys = api_keys.map(|key| key.finish(&identity)).collect();
     let claims = (!claims.is_empty()).then(|| Box::new(claims));
     Some(User {
         identity,
