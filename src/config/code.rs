@@ -2,207 +2,153 @@
 
 use std::fmt;
 
-/// What kind of problem it is; printed in kebab-case and never renamed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Code {
-    /// A file cannot be read.
-    UnreadableFile,
-    /// The text is not YAML.
-    YamlSyntax,
-    /// YAML, but of a kind that the configuration does without: anchors, tags, merge keys, several documents.
-    YamlFeature,
-    /// Nested too deeply.
-    TooDeep,
-    /// The same key twice in one map.
-    DuplicateKey,
-    /// A key that means nothing here.
-    UnknownKey,
-    /// A key that is required.
-    MissingKey,
-    /// A list where a string belongs, and so on.
-    WrongType,
-    /// A variable without a value.
-    UnsetVariable,
-    /// `${` without a name or an end.
-    MalformedVariable,
-    /// A line of `.env` that is not `KEY=VALUE`.
-    MalformedEnvironment,
-    /// A value given in two spellings, such as `secret` and `secret_file`.
-    TwoSpellings,
-    /// A value that cannot be read as what it should be.
-    InvalidValue,
-    /// A value outside the sensible range.
-    OutOfRange,
-    /// A list or map that must hold something.
-    EmptyValue,
-    /// A path pattern that is not one.
-    InvalidPattern,
-    /// A path that belongs to the gateway's own endpoints.
-    ReservedPath,
-    /// Two rules of which neither is more specific.
-    TiedRules,
-    /// Two services that claim the same host and path.
-    OverlappingServices,
-    /// A path parameter that the pattern does not have.
-    UnknownParameter,
-    /// A path parameter inside a longer text.
-    PartialParameter,
-    /// A password hash that cannot be checked.
-    InvalidHash,
-    /// A key that is none, or not one for its algorithm.
-    InvalidKey,
-    /// A key of a published set that is not used because it is broken.
-    BrokenKey,
-    /// A path of claims whose dots may belong to a name.
-    AmbiguousClaim,
-    /// Keys that somebody on the way could exchange.
-    ExposedKeys,
-    /// A secret that could be guessed.
-    WeakSecret,
-    /// No secret is configured.
-    NoSecret,
-    /// There is no users file.
-    NoUsers,
-    /// A service without rules.
-    NoRules,
-    /// Hashes that are quick to try.
-    WeakHash,
-    /// Path checks that are switched off.
-    LoosePaths,
-    /// A method that a wider rule decides.
-    MethodFallThrough,
-    /// A rule that no request can reach.
-    UnreachableRule,
-    /// Everybody is a trusted proxy.
-    TrustsEveryone,
-    /// Nobody is a trusted proxy where one is needed.
-    TrustsNobody,
-    /// A certificate or its key that cannot be used.
-    InvalidCertificate,
-    /// A certificate that is not valid today.
-    ExpiredCertificate,
-    /// A wide network is a trusted proxy.
-    WideProxies,
-    /// A rule that other rules beat for every request it covers.
-    ShadowedRule,
-    /// A rule that other rules beat for a method that it names.
-    ShadowedMethod,
-    /// A rule for anyone in a tree that asks for more.
-    PublicUnderProtected,
-    /// A rule for a path that asks less than, or something else as, the rule for the tree below it.
-    SurprisingOverlap,
-    /// A path asks for more than what lies under it.
-    UnguardedSubtree,
-    /// A rule lets a WebDAV method act on a tree in which another rule asks for more.
-    RecursiveMethod,
-    /// A role that no user has.
-    UnusedRole,
-    /// A user whom no rule admits.
-    LockedOutUser,
-    /// The same secret in two places.
-    SharedSecret,
-    /// A secret in a configuration that is likely to be shared.
-    InlineSecret,
-    /// Hashes that take different times.
-    MixedCosts,
-    /// The admin listener is open to others than this machine.
-    OpenAdmin,
-    /// Denials that are only reported.
-    ReportOnly,
-    /// The state store does not answer; looked for by `check --probe` only.
-    UnreachableState,
-    /// A server that does not answer; looked for by `check --probe` only.
-    UnreachableUpstream,
-    /// An issuer whose keys cannot be had; looked for by `check --probe` only.
-    UnreachableKeys,
-    /// A lint is allowed where it has nothing to say.
-    PointlessAllow,
-    /// One of the `tests` does not hold.
-    FailedTest,
-    /// A user that is not on the list.
-    UnknownUser,
-    /// A user's role that no rule names, but for one of nearly the same name.
-    UnaskedRole,
-    /// An attribute of another program's user list that is not read.
-    UnreadAttribute,
-    /// A file with secrets that every user of the machine can read.
-    WorldReadable,
-    /// A session cookie that is sent where it should not be.
-    LooseCookie,
-    /// A page that cannot be filled in.
-    InvalidTemplate,
+/// Declares the enum and the name of each kind beside each other.
+macro_rules! codes {
+    ($($(#[$doc:meta])+ $kind:ident = $name:literal,)+) => {
+        /// What kind of problem it is; printed in kebab-case and never renamed.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum Code {
+            $($(#[$doc])+ $kind,)+
+        }
+
+        impl Code {
+            /// The name that is printed.
+            pub fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$kind => $name,)+
+                }
+            }
+        }
+    };
 }
 
-impl Code {
-    /// The name that is printed.
-    #[allow(clippy::too_many_lines, reason = "a table with a line a code")]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::UnreadableFile => "unreadable-file",
-            Self::YamlSyntax => "yaml-syntax",
-            Self::YamlFeature => "yaml-feature",
-            Self::TooDeep => "too-deep",
-            Self::DuplicateKey => "duplicate-key",
-            Self::UnknownKey => "unknown-key",
-            Self::MissingKey => "missing-key",
-            Self::WrongType => "wrong-type",
-            Self::UnsetVariable => "unset-variable",
-            Self::MalformedVariable => "malformed-variable",
-            Self::MalformedEnvironment => "malformed-environment",
-            Self::TwoSpellings => "two-spellings",
-            Self::InvalidValue => "invalid-value",
-            Self::OutOfRange => "out-of-range",
-            Self::EmptyValue => "empty-value",
-            Self::InvalidPattern => "invalid-pattern",
-            Self::ReservedPath => "reserved-path",
-            Self::TiedRules => "tied-rules",
-            Self::OverlappingServices => "overlapping-services",
-            Self::UnknownParameter => "unknown-parameter",
-            Self::PartialParameter => "partial-parameter",
-            Self::InvalidHash => "invalid-hash",
-            Self::InvalidKey => "invalid-key",
-            Self::BrokenKey => "broken-key",
-            Self::AmbiguousClaim => "ambiguous-claim",
-            Self::ExposedKeys => "exposed-keys",
-            Self::WeakSecret => "weak-secret",
-            Self::NoSecret => "no-secret",
-            Self::NoUsers => "no-users",
-            Self::NoRules => "no-rules",
-            Self::WeakHash => "weak-hash",
-            Self::LoosePaths => "loose-paths",
-            Self::MethodFallThrough => "method-fall-through",
-            Self::UnreachableRule => "unreachable-rule",
-            Self::TrustsEveryone => "trusts-everyone",
-            Self::TrustsNobody => "trusts-nobody",
-            Self::InvalidCertificate => "invalid-certificate",
-            Self::ExpiredCertificate => "expired-certificate",
-            Self::WideProxies => "wide-proxies",
-            Self::ShadowedRule => "shadowed-rule",
-            Self::ShadowedMethod => "shadowed-method",
-            Self::PublicUnderProtected => "public-under-protected",
-            Self::SurprisingOverlap => "surprising-overlap",
-            Self::UnguardedSubtree => "unguarded-subtree",
-            Self::RecursiveMethod => "recursive-method",
-            Self::UnusedRole => "unused-role",
-            Self::LockedOutUser => "locked-out-user",
-            Self::SharedSecret => "shared-secret",
-            Self::InlineSecret => "inline-secret",
-            Self::MixedCosts => "mixed-costs",
-            Self::OpenAdmin => "open-admin",
-            Self::ReportOnly => "report-only",
-            Self::UnreachableState => "unreachable-state",
-            Self::UnreachableUpstream => "unreachable-upstream",
-            Self::UnreachableKeys => "unreachable-keys",
-            Self::PointlessAllow => "pointless-allow",
-            Self::FailedTest => "failed-test",
-            Self::UnknownUser => "unknown-user",
-            Self::UnaskedRole => "unasked-role",
-            Self::UnreadAttribute => "unread-attribute",
-            Self::WorldReadable => "world-readable",
-            Self::LooseCookie => "loose-cookie",
-            Self::InvalidTemplate => "invalid-template",
-        }
-    }
+codes! {
+    /// A file cannot be read.
+    UnreadableFile = "unreadable-file",
+    /// The text is not YAML.
+    YamlSyntax = "yaml-syntax",
+    /// YAML, but of a kind that the configuration does without: anchors, tags, merge keys, several documents.
+    YamlFeature = "yaml-feature",
+    /// Nested too deeply.
+    TooDeep = "too-deep",
+    /// The same key twice in one map.
+    DuplicateKey = "duplicate-key",
+    /// A key that means nothing here.
+    UnknownKey = "unknown-key",
+    /// A key that is required.
+    MissingKey = "missing-key",
+    /// A list where a string belongs, and so on.
+    WrongType = "wrong-type",
+    /// A variable without a value.
+    UnsetVariable = "unset-variable",
+    /// `${` without a name or an end.
+    MalformedVariable = "malformed-variable",
+    /// A line of `.env` that is not `KEY=VALUE`.
+    MalformedEnvironment = "malformed-environment",
+    /// A value given in two spellings, such as `secret` and `secret_file`.
+    TwoSpellings = "two-spellings",
+    /// A value that cannot be read as what it should be.
+    InvalidValue = "invalid-value",
+    /// A value outside the sensible range.
+    OutOfRange = "out-of-range",
+    /// A list or map that must hold something.
+    EmptyValue = "empty-value",
+    /// A path pattern that is not one.
+    InvalidPattern = "invalid-pattern",
+    /// A path that belongs to the gateway's own endpoints.
+    ReservedPath = "reserved-path",
+    /// Two rules of which neither is more specific.
+    TiedRules = "tied-rules",
+    /// Two services that claim the same host and path.
+    OverlappingServices = "overlapping-services",
+    /// A path parameter that the pattern does not have.
+    UnknownParameter = "unknown-parameter",
+    /// A path parameter inside a longer text.
+    PartialParameter = "partial-parameter",
+    /// A password hash that cannot be checked.
+    InvalidHash = "invalid-hash",
+    /// A key that is none, or not one for its algorithm.
+    InvalidKey = "invalid-key",
+    /// A key of a published set that is not used because it is broken.
+    BrokenKey = "broken-key",
+    /// A path of claims whose dots may belong to a name.
+    AmbiguousClaim = "ambiguous-claim",
+    /// Keys that somebody on the way could exchange.
+    ExposedKeys = "exposed-keys",
+    /// A secret that could be guessed.
+    WeakSecret = "weak-secret",
+    /// No secret is configured.
+    NoSecret = "no-secret",
+    /// There is no users file.
+    NoUsers = "no-users",
+    /// A service without rules.
+    NoRules = "no-rules",
+    /// Hashes that are quick to try.
+    WeakHash = "weak-hash",
+    /// Path checks that are switched off.
+    LoosePaths = "loose-paths",
+    /// A method that a wider rule decides.
+    MethodFallThrough = "method-fall-through",
+    /// A rule that no request can reach.
+    UnreachableRule = "unreachable-rule",
+    /// Everybody is a trusted proxy.
+    TrustsEveryone = "trusts-everyone",
+    /// Nobody is a trusted proxy where one is needed.
+    TrustsNobody = "trusts-nobody",
+    /// A certificate or its key that cannot be used.
+    InvalidCertificate = "invalid-certificate",
+    /// A certificate that is not valid today.
+    ExpiredCertificate = "expired-certificate",
+    /// A wide network is a trusted proxy.
+    WideProxies = "wide-proxies",
+    /// A rule that other rules beat for every request it covers.
+    ShadowedRule = "shadowed-rule",
+    /// A rule that other rules beat for a method that it names.
+    ShadowedMethod = "shadowed-method",
+    /// A rule for anyone in a tree that asks for more.
+    PublicUnderProtected = "public-under-protected",
+    /// A rule for a path that asks less than, or something else as, the rule for the tree below it.
+    SurprisingOverlap = "surprising-overlap",
+    /// A path asks for more than what lies under it.
+    UnguardedSubtree = "unguarded-subtree",
+    /// A rule lets a WebDAV method act on a tree in which another rule asks for more.
+    RecursiveMethod = "recursive-method",
+    /// A role that no user has.
+    UnusedRole = "unused-role",
+    /// A user whom no rule admits.
+    LockedOutUser = "locked-out-user",
+    /// The same secret in two places.
+    SharedSecret = "shared-secret",
+    /// A secret in a configuration that is likely to be shared.
+    InlineSecret = "inline-secret",
+    /// Hashes that take different times.
+    MixedCosts = "mixed-costs",
+    /// The admin listener is open to others than this machine.
+    OpenAdmin = "open-admin",
+    /// Denials that are only reported.
+    ReportOnly = "report-only",
+    /// The state store does not answer; looked for by `check --probe` only.
+    UnreachableState = "unreachable-state",
+    /// A server that does not answer; looked for by `check --probe` only.
+    UnreachableUpstream = "unreachable-upstream",
+    /// An issuer whose keys cannot be had; looked for by `check --probe` only.
+    UnreachableKeys = "unreachable-keys",
+    /// A lint is allowed where it has nothing to say.
+    PointlessAllow = "pointless-allow",
+    /// One of the `tests` does not hold.
+    FailedTest = "failed-test",
+    /// A user that is not on the list.
+    UnknownUser = "unknown-user",
+    /// A user's role that no rule names, but for one of nearly the same name.
+    UnaskedRole = "unasked-role",
+    /// An attribute of another program's user list that is not read.
+    UnreadAttribute = "unread-attribute",
+    /// A file with secrets that every user of the machine can read.
+    WorldReadable = "world-readable",
+    /// A session cookie that is sent where it should not be.
+    LooseCookie = "loose-cookie",
+    /// A page that cannot be filled in.
+    InvalidTemplate = "invalid-template",
 }
 
 impl fmt::Display for Code {

@@ -23,7 +23,7 @@ in brackets is stable: scripts may compare it, and `--format json` has it as `co
 fn codes() -> Vec<(String, String)> {
     let source = read("src/config/code.rs");
     let body = source
-        .split("pub enum Code {\n")
+        .split("\ncodes! {\n")
         .nth(1)
         .unwrap()
         .split("\n}")
@@ -35,24 +35,13 @@ fn codes() -> Vec<(String, String)> {
         match line.strip_prefix("/// ") {
             Some(text) if meaning.is_empty() => meaning = text.to_owned(),
             Some(text) => meaning.extend([" ", text]),
-            None => codes.push((
-                kebab(line.trim_end_matches(',')),
-                std::mem::take(&mut meaning),
-            )),
+            None => {
+                let name = line.split('"').nth(1).unwrap();
+                codes.push((name.to_owned(), std::mem::take(&mut meaning)));
+            }
         }
     }
     codes
-}
-
-fn kebab(name: &str) -> String {
-    let mut text = String::new();
-    for c in name.chars() {
-        if c.is_ascii_uppercase() && !text.is_empty() {
-            text.push('-');
-        }
-        text.push(c.to_ascii_lowercase());
-    }
-    text
 }
 
 /// The shortest pinned message of each code.

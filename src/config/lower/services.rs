@@ -20,7 +20,7 @@ use crate::config::shown::shown;
 use crate::config::span::Span;
 use crate::config::value::is_plain_path;
 use crate::config::yaml::{Entry, Value};
-use crate::wire::{Cors, IdentitySettings, JWKS_PATH, ResponseFields};
+use crate::wire::{CacheMode, Cors, IdentitySettings, JWKS_PATH, ResponseFields};
 
 /// What the rest of the file says that every service is checked against.
 pub(super) struct Shared<'a> {
@@ -155,8 +155,6 @@ fn service(
     let servers = upstream.as_ref().map(upstream::places).unwrap_or_default();
     let upstream = upstream.and_then(|entry| upstream::upstream(entry, &shared.roots, reader));
     let fields = fields(&mut section, reader);
-    let cache = section.take("cache");
-    let cache = cache.and_then(|entry| reader.choice(&entry, blocks::CACHE));
     let body_limit = own_body_limit(&mut section, reader);
     let mode = rules::mode(&mut section, &[span], reader).unwrap_or_default();
     let place = rules::Place {
@@ -169,7 +167,6 @@ fn service(
     };
     let (policy, spans) = rules::rules(section.take("rules"), &place, reader);
     allow_lints(section.take("allow_lints"), Some(span), reader);
-    let rewrite_location = section.boolean("rewrite_location", reader);
     let login_redirect = section.boolean("login_redirect", reader);
     let openapi = section.take("openapi");
     let document = openapi.and_then(|entry| document(entry, mount.as_ref(), reader));
@@ -189,26 +186,25 @@ fn service(
         cors: fields.cors?,
         response_fields: fields.response?,
         body_limit: smaller(body_limit, shared.body_limit),
-        rewrite_location: rewrite_location.unwrap_or(true),
-        cache: cache.unwrap_or_default(),
+        rewrite_location: fields.rewrite_location,
+        cache: fields.cache,
         login_redirect: login_redirect.unwrap_or(true),
         document,
     };
-    let rules = spans;
-    Some((
-        service,
-        Places {
-            service: span,
-            rules,
-        },
-    ))
+    let places = Places {
+        service: span,
+        rules: spans,
+    };
+    Some((service, places))
 }
 
-/// What is written into the heads of requests and answers; each is `None` where it was refused.
+/// What is written into the heads of requests and answers; `None` where it was refused.
 struct Fields {
     identity: Option<IdentitySettings>,
     cors: Option<Option<Cors>>,
     response: Option<ResponseFields>,
+    cache: CacheMode,
+    rewrite_location: bool,
 }
 
 fn fields(section: &mut Section, reader: &mut Reader<'_>) -> Fields {
@@ -217,10 +213,15 @@ fn fields(section: &mut Section, reader: &mut Reader<'_>) -> Fields {
     let cors = section.take("cors").map(|entry| cors::cors(entry, reader));
     let response = section.take("response_headers");
     let response = response.map(|entry| response_headers::response_headers(entry, reader));
+    let cache = section.take("cache");
+    let cache = cache.and_then(|entry| reader.choice(&entry, blocks::CACHE));
+    let rewrite_location = section.boolean("rewrite_location", reader);
     Fields {
         identity: identity.unwrap_or_else(|| Some(Default::default())),
         cors: cors.map_or(Some(None), |cors| cors.map(Some)),
         response: response.unwrap_or_else(|| Some(Default::default())),
+        cache: cache.unwrap_or_default(),
+        rewrite_location: rewrite_location.unwrap_or(true),
     }
 }
 
