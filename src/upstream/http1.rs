@@ -154,6 +154,9 @@ impl Http1Pool {
     }
 }
 
+/// Bytes that may be buffered beside the largest head. hyper buffers as much of a request's body for a server that takes nothing.
+const READ_AHEAD: usize = 16 * 1024;
+
 /// Makes a connection ready for its first exchange.
 pub(super) async fn open(
     stream: DialedStream,
@@ -165,6 +168,7 @@ pub(super) async fn open(
         .preserve_header_case(true)
         .max_headers(MOST_FIELDS)
         .max_header_size(LARGEST_HEAD as usize)
+        .max_buf_size(LARGEST_HEAD as usize + READ_AHEAD)
         // what comes of both is one field on one line (RFC 9112, sections 5.1 and 5.2)
         .allow_spaces_after_header_name_in_responses(true)
         .allow_obsolete_multiline_headers_in_responses(true)
