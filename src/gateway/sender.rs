@@ -70,12 +70,12 @@ impl Snapshot {
         RefreshToken::is_claimed_by(token) || self.verifier.is_named_by(token)
     }
 
-    /// Whether a token may be one of the gateway or of an issuer that it trusts. A JWT that names no issuer counts as
-    /// one of theirs.
+    /// Whether a token may be one of the gateway or of an issuer that it trusts. None of theirs is good without `iss`, so a
+    /// JWT without one is somebody else's.
     fn may_be_issued(&self, token: &str) -> bool {
         let claimed = ClaimedIssuers::read(token);
         let is_known =
             |name: &str| name == self.verifier.issuer() || self.trusted_issuers.contains(name);
-        RefreshToken::is_claimed_by(token) || claimed.is_anonymous_jwt() || claimed.any(is_known)
+        RefreshToken::is_claimed_by(token) || claimed.any(is_known)
     }
 }

@@ -40,6 +40,9 @@ fn foreign() -> Vec<String> {
         String::new(),
         token("{\"iss\":\"app\",\"sub\":\"1\",\"exp\":9999999999}"),
         token("{\"iss\":\"gatelatch2\"}"),
+        // as the tutorials of FastAPI make them, and many applications
+        token("{\"sub\":\"rita\",\"exp\":9999999999}"),
+        token("{\"iss\":null,\"id\":7}"),
         format!(
             "{}.k.i.x.y",
             URL_SAFE_NO_PAD.encode("{\"enc\":\"A256GCM\"}")
@@ -63,8 +66,7 @@ fn pretended(gateway: &Gateway) -> Vec<String> {
         token("{\"iss\":\"gatelatch\",\"aud\":\"gatelatch\",\"sub\":\"rita\",\"exp\":1}"),
         token("{\"iss\":\"app\",\"iss\":\"gatelatch\"}"),
         token("{\"iss\":\"partner\",\"sub\":\"x\",\"exp\":9999999999}"),
-        token("{\"sub\":\"rita\",\"exp\":9999999999}"),
-        token("{\"iss\":[\"app\"]}"),
+        token("{\"iss\":[\"app\",\"gatelatch\"]}"),
         "glk_unknown".to_owned(),
         tokens(gateway, "rita").refresh,
         session
