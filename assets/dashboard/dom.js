@@ -76,9 +76,9 @@ export function marked(text) {
   return text.split("`").map((part, index) => (index % 2 ? code(part) : part));
 }
 
-/** An id by its beginning; the whole one is its title. */
+/** An id by its end, in which ids differ: they begin alike. The whole one is its title. */
 export function id(text) {
-  return make("code", { title: text }, text.slice(0, 8));
+  return make("code", { title: text }, text.slice(-8));
 }
 
 const whole = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });

@@ -9,8 +9,8 @@ use super::password;
 
 /// Hash a password for the users file.
 ///
-/// The password is asked for twice on a terminal, and read from standard input otherwise; one line end at its end is
-/// not part of it. It is never an argument: arguments are visible to other users of the machine.
+/// The password is asked for twice on a terminal, and is the one line of standard input otherwise, without its end.
+/// It is never an argument: arguments are visible to other users of the machine.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   gatelatch hash                              ask for the password

@@ -28,6 +28,7 @@ pub mod test;
 mod token;
 mod user;
 mod view;
+mod words;
 
 pub use request::load_request;
 

@@ -28,7 +28,7 @@ enum PasswordError {
     Nul,
 }
 
-/// Asks twice on a terminal, and reads standard input otherwise; one line end at its end is not part of the password.
+/// Asks twice on a terminal, and reads the one line of standard input otherwise; its end is not part of the password.
 pub(super) fn obtain() -> anyhow::Result<Zeroizing<String>> {
     let stdin = std::io::stdin();
     if stdin.is_terminal() {
@@ -83,6 +83,9 @@ fn read(input: impl Read) -> anyhow::Result<Zeroizing<String>> {
             password.pop();
         }
     }
+    if password.contains('\n') {
+        bail!("standard input has more than one line; the password is one line");
+    }
     Ok(password)
 }
 
@@ -132,11 +135,21 @@ mod tests {
             ("s3cret", "s3cret"),
             ("s3cret\n", "s3cret"),
             ("s3cret\r\n", "s3cret"),
-            ("a\n\n", "a\n"),
         ] {
             let hash = hash_of(input.as_bytes()).unwrap();
             assert!(hash.starts_with("$2b$04$"), "{hash}");
             assert!(bcrypt::verify(password, &hash).unwrap(), "{input:?}");
+        }
+    }
+
+    #[test]
+    fn more_than_one_line_is_refused() {
+        for input in ["a\nb\n", "a\nb", "a\n\n", "\nb", "a\r\nb\r\n"] {
+            assert_eq!(
+                hash_of(input.as_bytes()).unwrap_err(),
+                "standard input has more than one line; the password is one line",
+                "{input:?}"
+            );
         }
     }
 

@@ -299,8 +299,9 @@ async fn ask_portal(
     }
     audited::portal(record, &reply);
     let method = &intake.head.method;
-    record.facts.reason =
-        note::note(worker, &reply, (method, endpoint), client).or(record.facts.reason.take());
+    let user = record.facts.user.as_ref().map(|user| &*user.subject);
+    let noted = note::note(worker, &reply, (method, endpoint), (client, user));
+    record.facts.reason = noted.or(record.facts.reason.take());
     Ok(Answer::Own(reply.response))
 }
 

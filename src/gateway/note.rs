@@ -10,18 +10,18 @@ use crate::portal::{
 };
 use crate::telemetry::metrics::{LoginOutcome, RefreshOutcome};
 
-/// Counts and logs what became of a request to the portal. Returns the reason for its access-log line.
+/// Counts and logs what became of a request to the portal. `user`: whom it identifies. Returns the reason for its access-log line.
 pub(super) fn note(
     worker: &Worker,
     reply: &PortalReply,
     (method, endpoint): (&Method, PortalEndpoint),
-    client: ClientAddress,
+    (client, user): (ClientAddress, Option<&str>),
 ) -> Option<String> {
     if let Some(login) = &reply.login {
         return Some(note_login(worker, login, client));
     }
     if let Some(session) = &reply.session {
-        return Some(note_session(worker, session, client));
+        return Some(note_session(worker, session, client, user));
     }
     if let Some(why) = &reply.refusal {
         // as a text in quotes: a client has a part in it
@@ -69,7 +69,12 @@ fn note_login(worker: &Worker, login: &LoginEvent, client_ip: ClientAddress) -> 
     }
 }
 
-fn note_session(worker: &Worker, event: &SessionEvent, client_ip: ClientAddress) -> String {
+fn note_session(
+    worker: &Worker,
+    event: &SessionEvent,
+    client_ip: ClientAddress,
+    caller: Option<&str>,
+) -> String {
     match event {
         SessionEvent::Refresh { user, outcome } => {
             let user = user.as_deref();
@@ -94,8 +99,8 @@ fn note_session(worker: &Worker, event: &SessionEvent, client_ip: ClientAddress)
             }
         }
         SessionEvent::Logout(Ok(())) => {
-            tracing::info!(event = "logout", %client_ip);
-            worker.signed_in("logout", "", "", client_ip);
+            tracing::info!(event = "logout", %client_ip, user = caller);
+            worker.signed_in("logout", "", caller.unwrap_or_default(), client_ip);
             "logout".to_owned()
         }
         SessionEvent::Logout(Err(_)) => "logout failed: state away".to_owned(),

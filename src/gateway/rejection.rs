@@ -217,6 +217,7 @@ fn forward_status(error: &ForwardError) -> StatusCode {
         | ForwardError::Opening(_)
         | ForwardError::Closed(_)
         | ForwardError::HeadTooLarge
+        | ForwardError::Inexpressible(_)
         | ForwardError::Protocol(_) => StatusCode::BAD_GATEWAY,
         ForwardError::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
         ForwardError::Client(BodyFault::Broken) => StatusCode::BAD_REQUEST,
@@ -239,6 +240,9 @@ fn forward_detail(error: &ForwardError) -> String {
             "The upstream closed the connection before its answer".to_owned()
         }
         ForwardError::Protocol(_) => "The upstream's answer is not HTTP".to_owned(),
+        ForwardError::Inexpressible(_) => {
+            "The upstream speaks a protocol that cannot say this request".to_owned()
+        }
         ForwardError::HeadTooLarge => {
             "The upstream's answer has too many header fields, or too long ones".to_owned()
         }
@@ -254,7 +258,9 @@ pub(super) fn upstream_error_kind(error: &ForwardError) -> Option<UpstreamErrorK
         ForwardError::Unavailable => Some(UpstreamErrorKind::Unavailable),
         ForwardError::ResponseTimeout => Some(UpstreamErrorKind::ResponseTimeout),
         ForwardError::Closed(_) => Some(UpstreamErrorKind::Reset),
-        ForwardError::Protocol(_) | ForwardError::HeadTooLarge => Some(UpstreamErrorKind::Protocol),
+        ForwardError::Protocol(_) | ForwardError::Inexpressible(_) | ForwardError::HeadTooLarge => {
+            Some(UpstreamErrorKind::Protocol)
+        }
         ForwardError::Client(_) => None,
     }
 }

@@ -73,7 +73,8 @@ impl Capacity {
         let (by_files, files) = self.descriptors;
         let wanted = configured.map_or(MOST, |number| number.get() as u64);
         if by_files < wanted && connections as u64 == by_files {
-            let why = "more client connections get 503: half of the open files that are allowed is for services";
+            let why =
+                format!("at most {connections} client connections (half of {files} open files)");
             match configured {
                 None => tracing::info!(
                     event = "connection_limit",
@@ -95,7 +96,7 @@ impl Capacity {
                     event = "connection_limit",
                     connections,
                     memory_mib,
-                    "more client connections get 503: so many fit into the memory that is allowed"
+                    "at most {connections} client connections (what fits into {memory_mib} MiB)"
                 ),
                 Some(_) => tracing::warn!(
                     event = "connection_limit",

@@ -38,6 +38,8 @@ pub enum ForwardError {
     Closed(hyper::Error),
     /// The answer is not HTTP, or not one to this request.
     Protocol(String),
+    /// The protocol that the server speaks has no way to say this request.
+    Inexpressible(String),
     /// The head of the answer is larger than the gateway takes.
     HeadTooLarge,
     /// No answer came in time.
@@ -75,6 +77,7 @@ impl ForwardError {
             Self::Dial(error) => Self::Dial(error.clone()),
             Self::Opening(what) => Self::Opening(what.clone()),
             Self::Protocol(what) => Self::Protocol(what.clone()),
+            Self::Inexpressible(what) => Self::Inexpressible(what.clone()),
             Self::Closed(error) => Self::Opening(error.to_string()),
             Self::HeadTooLarge => Self::HeadTooLarge,
             Self::ResponseTimeout => Self::ResponseTimeout,
@@ -91,7 +94,7 @@ impl ForwardError {
             Self::Dial(DialError::TimedOut(_)) => "connect_timeout",
             Self::Dial(DialError::Tls(_)) => "tls",
             Self::Closed(_) => "reset",
-            Self::Protocol(_) | Self::HeadTooLarge => "protocol",
+            Self::Protocol(_) | Self::Inexpressible(_) | Self::HeadTooLarge => "protocol",
             Self::ResponseTimeout => "response_timeout",
             Self::Client(_) => "client",
             Self::Unavailable => "unavailable",
@@ -110,6 +113,7 @@ impl ForwardError {
             Self::Closed(error) => TlsFailure::cause_of(error),
             Self::Opening(_)
             | Self::Protocol(_)
+            | Self::Inexpressible(_)
             | Self::HeadTooLarge
             | Self::ResponseTimeout
             | Self::Client(_)
@@ -117,11 +121,18 @@ impl ForwardError {
         }
     }
 
-    /// Whether it speaks against the server: a failure to connect, a timeout or a reset. An answer never does.
+    /// Whether it speaks against the server: a failure to connect, a timeout, a reset, or an answer that is
+    /// not HTTP. An answer that is HTTP never does.
     pub(super) fn blames_server(&self) -> bool {
         match self {
-            Self::Dial(_) | Self::Opening(_) | Self::Closed(_) | Self::ResponseTimeout => true,
-            Self::Protocol(_) | Self::HeadTooLarge | Self::Client(_) | Self::Unavailable => false,
+            Self::Dial(_)
+            | Self::Opening(_)
+            | Self::Closed(_)
+            | Self::Protocol(_)
+            | Self::ResponseTimeout => true,
+            Self::Inexpressible(_) | Self::HeadTooLarge | Self::Client(_) | Self::Unavailable => {
+                false
+            }
         }
     }
 }
@@ -165,6 +176,7 @@ impl fmt::Display for ForwardError {
                 )
             }
             Self::Protocol(what) => write!(f, "the upstream's answer is not HTTP/1.1: {what}"),
+            Self::Inexpressible(what) => write!(f, "the request cannot be sent: {what}"),
             Self::HeadTooLarge => write!(
                 f,
                 "the upstream's answer has more than {MOST_FIELDS} header fields, more than {LARGEST_HEAD} bytes of them, or malformed ones"

@@ -58,7 +58,7 @@ pub(super) fn for_http1(request: &mut Request<RequestBody>) {
 }
 
 fn unspeakable(error: impl std::fmt::Display) -> ForwardError {
-    ForwardError::Protocol(format!("the request cannot be said in HTTP/2: {error}"))
+    ForwardError::Inexpressible(format!("HTTP/2 has no way to say it: {error}"))
 }
 
 #[cfg(test)]

@@ -145,8 +145,8 @@ impl ServerConnections {
             (Speaks::Http1, _) | (Speaks::Tls, Some(_)) => self.connect(Alpn::Http1).await,
             (Speaks::Tls, None) if self.agreed.get() == Some(UpstreamProtocol::Http1) => self.connect(Alpn::Http2OrHttp1).await,
             (Speaks::Http2 | Speaks::Tls, None) => self.join(reuse).await,
-            (Speaks::Http2, Some(_)) => Err(ForwardError::Protocol(
-                "it speaks HTTP/2 only, in which no connection changes its protocol; name the server as `http://`"
+            (Speaks::Http2, Some(_)) => Err(ForwardError::Inexpressible(
+                "the server speaks HTTP/2 only, in which no connection changes its protocol; name the server as `http://`"
                     .to_owned(),
             )),
         }

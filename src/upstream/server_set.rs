@@ -77,12 +77,14 @@ impl ServerSet {
         let over: Vec<usize> = (0..self.servers.len())
             .filter(|index| ends(&self.servers[*index]).is_some_and(|end| end <= now))
             .collect();
-        let stands_in = over
+        // nothing else says that one of them serves
+        let checked = self.settings.health.is_some();
+        let proven = over
             .iter()
-            .map(|index| self.others_serve(*index, now))
+            .map(|index| checked && self.others_serve(*index, now))
             .collect::<Vec<_>>();
-        for (index, stands_in) in over.into_iter().zip(stands_in) {
-            self.servers[index].end_rest(stands_in);
+        for (index, proven) in over.into_iter().zip(proven) {
+            self.servers[index].end_rest(proven);
         }
         self.servers.iter().filter_map(|server| ends(server)).min()
     }

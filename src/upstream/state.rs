@@ -232,15 +232,15 @@ impl ServerState {
         self.rests().resting.then(|| self.back_at.load(Relaxed))
     }
 
-    /// Ends its ejection. It is back, and that is announced, where another server `stands_in` for it so far; where none
-    /// does, nothing says that it is any better.
-    pub(super) fn end_rest(&self, stands_in: bool) {
+    /// Ends its ejection. It gets requests again, and is back where `checks_succeed`; otherwise only the first answer says
+    /// that it is any better.
+    pub(super) fn end_rest(&self, checks_succeed: bool) {
         let mut rests = self.rests();
         if !std::mem::take(&mut rests.resting) {
             return;
         }
-        if stands_in {
-            self.say_up("its rest is over");
+        if checks_succeed {
+            self.say_up("its rest is over, and its checks succeed");
         } else {
             rests.reported = true;
             self.failures.fetch_max(1, Relaxed);

@@ -154,11 +154,19 @@ fn a_server_that_goes_and_comes_back_costs_no_request() {
     one.restart();
     // its rest is long, and other tests need the processor too
     let pause = going_on.write().unwrap();
+    until("the end of its rest", || {
+        let ready: serde_json::Value = gateway.probe("/readyz").json();
+        ready["upstreams"]["all"][one.address.to_string()] == "failing"
+    });
+    assert!(
+        !gateway.printed().contains("server_up"),
+        "it has not answered"
+    );
+    drop(pause);
     assert_eq!(
         gateway.named_event("server_up")["server"],
         one.address.to_string()
     );
-    drop(pause);
     more(&one);
     over.store(true, Ordering::SeqCst);
     clients
@@ -168,7 +176,9 @@ fn a_server_that_goes_and_comes_back_costs_no_request() {
 
 #[test]
 fn a_server_that_fails_is_left_alone_and_returns_slowly() {
-    let (dead, alive) = (nobody(), Upstream::saying("alive"));
+    let (mut away, alive) = (Stoppable::start("back"), Upstream::saying("alive"));
+    let dead = away.address;
+    away.stop();
     let gateway = before(&[dead, alive.address], "").workers(1).start();
     // every second request begins with the dead one
     answers(&gateway, 10, "");
@@ -195,6 +205,25 @@ fn a_server_that_fails_is_left_alone_and_returns_slowly() {
         "resting",
         "{ready}"
     );
+    until("the end of its rest", || {
+        let ready: serde_json::Value = gateway.probe("/readyz").json();
+        ready["upstreams"]["all"][dead.to_string()] == "failing"
+    });
+    // still dead, it is tried, and the end of the rest alone is no return
+    until("another request to it", || {
+        answers(&gateway, 1, "");
+        of_server(&gateway, "requests_total", dead) > asked
+    });
+    assert_eq!(of_server(&gateway, "server_up", dead), 0.0);
+    for (event, count) in [("server_up", 0), ("server_down", 1)] {
+        let event = format!("\"event\":\"{event}\"");
+        assert_eq!(gateway.printed().matches(&event).count(), count, "{event}");
+    }
+    away.restart();
+    until("an answer of it", || {
+        answers(&gateway, 1, "");
+        away.answered() > 0
+    });
     let up = gateway.named_event("server_up");
     assert_eq!(
         (&up["service"], &up["server"]),

@@ -218,6 +218,47 @@ fn a_server_that_answers_nothing_is_seen_after_some_requests() {
 }
 
 #[test]
+fn a_server_that_does_not_speak_http_is_seen_after_some_requests() {
+    for said in [
+        "SSH-2.0-OpenSSH_9.2\r\n",
+        "220 mail ESMTP\r\n",
+        "HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n",
+    ] {
+        let stranger = RawUpstream::new(move |mut wire, _| {
+            wire.head();
+            wire.say(said);
+        });
+        let name = stranger.address.to_string();
+        let gateway = gateway(&service(&[format!("http://{name}")], "retries: 0"))
+            .workers(1)
+            .start();
+        for _ in 0..4 {
+            assert_eq!(gateway.get("/a", "").status, 502);
+            assert_eq!(reported(&gateway, &name), up(), "it may be these requests");
+        }
+        assert_eq!(gateway.get("/a", "").status, 502);
+        assert_eq!(reported(&gateway, &name), failing(), "{said:?}");
+        let down = gateway.named_event("server_down");
+        assert!(down["why"].as_str().unwrap().contains("not HTTP"), "{down}");
+    }
+}
+
+/// What a client asks for does not speak against the server.
+#[test]
+fn a_request_that_the_server_has_no_way_to_answer_is_not_its_fault() {
+    let server = Modern::echo(Tongue::H2c { streams: 10 });
+    let name = format!("h2c://{}", server.address);
+    let gateway = gateway(&service(std::slice::from_ref(&name), "retries: 0"))
+        .workers(1)
+        .start();
+    for _ in 0..10 {
+        let asked = gateway.get("/a", "Connection: upgrade\r\nUpgrade: other\r\n");
+        assert_eq!(asked.status, 502);
+    }
+    assert_eq!(reported(&gateway, &name), up());
+}
+
+#[test]
 fn an_answer_is_an_answer_whatever_it_says() {
     let broken = Upstream::new(|_| {
         let answer = String::from_utf8(ok("")).unwrap();

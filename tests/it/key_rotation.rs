@@ -220,6 +220,83 @@ fn a_rotation_over_copies_of_the_files_logs_nobody_out() {
     assert_rotated(&before, &other);
 }
 
+/// What is there under the next name, but not in `previous`, is retired and perhaps known to somebody: it never signs.
+#[test]
+fn a_key_that_was_left_behind_never_signs() {
+    let upstream = Upstream::saying("hi");
+    const RETIRED: &str = "retired-secret-0123456789abcdef0123456789";
+    const VARIABLES: &str = "GATELATCH_SECRET=0123456789abcdef0123456789abcdef-test-secret
+export GATELATCH_SECRET_2=retired-secret-0123456789abcdef0123456789
+";
+    let retired_pem: &str = include_str!("../keys/p521.pem");
+    let pems: &'static [(&str, &str)] = Box::leak(Box::new([
+        ("token.pem", include_str!("../keys/p256.pem")),
+        ("token-2.pem", retired_pem),
+    ]));
+    let key = "0123456789abcdef0123456789abcdef-test-secret";
+    for (token, files, left_over, new) in [
+        (
+            "secret: ${GATELATCH_SECRET}",
+            &[(".env", VARIABLES)][..],
+            "GATELATCH_SECRET_2",
+            "${GATELATCH_SECRET_3}",
+        ),
+        (
+            "secret: 0123456789abcdef0123456789abcdef-test-secret",
+            &[(".env", VARIABLES)][..],
+            "GATELATCH_SECRET_2",
+            "${GATELATCH_SECRET_3}",
+        ),
+        (
+            "secret_file: token",
+            &[
+                ("token", "0123456789abcdef0123456789abcdef-test-secret"),
+                ("token-2", RETIRED),
+            ][..],
+            "token-2",
+            "token-3",
+        ),
+        (
+            "{ algorithm: ES256, kid: main, private_key_file: token.pem }",
+            pems,
+            "token-2.pem",
+            "token-3.pem",
+        ),
+    ] {
+        let gateway = start_flow(&upstream, token, files);
+        let before = keys(&gateway);
+        let left_behind = |said: &str| said.contains(&format!("`{left_over}` is in use already"));
+        let (code, out, said) = rotate(gateway.folder(), &[&gateway], &["--dry-run"]);
+        assert_eq!(code, Some(0), "{token}: {said}");
+        assert!(left_behind(&out) && out.contains(new), "{token}: {out}");
+        let (code, _, said) = rotate(gateway.folder(), &[&gateway], &["--step", "introduce"]);
+        assert_eq!(code, Some(0), "{token}: {said}");
+        assert!(left_behind(&said), "{token}: {said}");
+        // broken off here, it is taken up with the key of `previous`
+        let (_, out, _) = rotate(gateway.folder(), &[&gateway], &["--dry-run"]);
+        let (code, _, said) = rotate(gateway.folder(), &[&gateway], &[]);
+        assert_eq!(code, Some(0), "{token}: {said}");
+        for said in [out, said] {
+            assert!(said.contains("a rotation was begun"), "{token}: {said}");
+        }
+        assert_rotated(&before, &gateway);
+        let written = gateway.read("gateway.yaml");
+        assert!(written.contains(new), "{token}: {written}");
+        for name in ["_2}", "token-2"] {
+            assert!(!written.contains(name), "{token}: {written}");
+        }
+        let files = [".env", "token-3"]
+            .map(|name| fs::read_to_string(gateway.folder().join(name)).unwrap_or_default());
+        let signing = files[0]
+            .lines()
+            .last()
+            .and_then(|line| line.split_once('='));
+        for secret in [signing.map_or("", |(_, secret)| secret), files[1].trim()] {
+            assert!(secret != RETIRED && secret != key, "{token}");
+        }
+    }
+}
+
 #[test]
 fn what_cannot_be_written_is_said_step_by_step() {
     let upstream = Upstream::saying("hi");

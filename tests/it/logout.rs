@@ -71,7 +71,11 @@ fn after_a_logout_no_token_of_the_session_is_good() {
         200,
         "another session of the same user goes on"
     );
-    assert_eq!(gateway.named_event("logout")["client_ip"], "127.0.0.1");
+    let event = gateway.named_event("logout");
+    assert_eq!(
+        (&event["client_ip"], &event["user"]),
+        (&"127.0.0.1".into(), &"rita".into())
+    );
 }
 
 #[test]

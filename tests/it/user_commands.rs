@@ -74,7 +74,7 @@ fn users_come_and_go_and_everything_else_stays() {
             "add",
             "carl",
             "--roles",
-            "user,admin",
+            "user , admin",
             "--name",
             "Carl: C",
             "--cost",
@@ -184,6 +184,11 @@ fn what_cannot_be_done_changes_nothing() {
             "given twice in `roles`",
         ),
         (vec!["user", "add", "zoe"], "", "the password is empty"),
+        (
+            vec!["user", "add", "zoe"],
+            "a\nb\n",
+            "standard input has more than one line",
+        ),
         (
             vec!["user", "set-password", "zoe"],
             "x",

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::access::{AccessSubject, Claim, ClaimValue, Identity};
 use crate::ambient;
 use crate::analysis::simulation::{CallerSpec, SimulatedCaller, roles_text};
+use crate::cli::words::trimmed;
 use crate::config::Config;
 use crate::token::{ExternalToken, TokenError, Verifier};
 use crate::users::{API_KEY_PREFIX, UserRefusal};
@@ -22,6 +23,7 @@ pub(super) struct SubjectArgs {
         long,
         value_name = "ROLES",
         value_delimiter = ',',
+        value_parser = trimmed::<String>,
         conflicts_with = "token"
     )]
     roles: Option<Vec<String>>,

@@ -44,6 +44,9 @@ enum Kind {
     Composed(String),
 }
 
+/// How many names are tried for the next key.
+const NAMES: usize = 100;
+
 /// The variable of a secret that has none.
 const VARIABLE: &str = "GATELATCH_SECRET";
 
@@ -111,8 +114,26 @@ impl KeyPlace {
         Self { kind, name, folder }
     }
 
-    /// Where the next key goes.
-    pub(super) fn next(&self) -> Self {
+    /// Where the next key may go, in order.
+    pub(super) fn successors(&self) -> impl Iterator<Item = Self> {
+        let next = |place: &Self| Some(place.next());
+        std::iter::successors(Some(self.next()), next).take(NAMES)
+    }
+
+    /// Whether the name is not in use. What the environment of a gateway holds cannot be seen from here.
+    pub(super) fn is_free(&self) -> bool {
+        match self.kind {
+            Kind::SecretFile => !self.file().exists(),
+            Kind::PrivateKeyFile => {
+                !self.file().exists() && !self.folder.join(self.public_name()).exists()
+            }
+            Kind::Variable | Kind::Inline(_) | Kind::Composed(_) => {
+                !self.is_in_dotenv() && !self.is_set()
+            }
+        }
+    }
+
+    fn next(&self) -> Self {
         let kind = match &self.kind {
             Kind::Inline(_) | Kind::Composed(_) => Kind::Variable,
             same @ (Kind::Variable | Kind::SecretFile | Kind::PrivateKeyFile) => same.clone(),
@@ -160,16 +181,22 @@ impl KeyPlace {
         Spelling { suffix, ..name }.to_string()
     }
 
-    /// Why the next key cannot be written, if it cannot.
-    pub(super) fn hindrance(&self) -> Option<String> {
-        let next = self.next();
-        let is_set = |name: &Spelling| std::env::var_os(name.to_string()).is_some();
-        let external = match &self.kind {
-            Kind::Variable => is_set(&self.name) || !self.is_in_dotenv(),
+    fn is_set(&self) -> bool {
+        std::env::var_os(self.name.to_string()).is_some()
+    }
+
+    /// Whether the key comes from where this command does not write.
+    pub(super) fn is_external(&self) -> bool {
+        match &self.kind {
+            Kind::Variable => self.is_set() || !self.is_in_dotenv(),
             Kind::Composed(_) => true,
             Kind::Inline(_) | Kind::SecretFile | Kind::PrivateKeyFile => false,
-        };
-        if external || (next.kind == Kind::Variable && is_set(&next.name)) {
+        }
+    }
+
+    /// Why the key after this one cannot be written at `next`, if it cannot.
+    pub(super) fn hindrance(&self, next: &Self) -> Option<String> {
+        if self.is_external() || (next.kind == Kind::Variable && next.is_set()) {
             return Some("the secret comes from the environment".to_owned());
         }
         let beside = |file: PathBuf| file.parent().map(Path::to_owned).unwrap_or_default();
@@ -201,27 +228,17 @@ impl KeyPlace {
         self.file()
     }
 
-    /// The files of a new key, with their texts; those that are there already, from a rotation that was broken off, stay.
+    /// The files of a new key, with their texts.
     pub(super) fn material(&self, algorithm: Algorithm) -> anyhow::Result<Vec<NewFile>> {
         let file = self.file();
         match self.kind {
-            Kind::SecretFile if !file.exists() => Ok(vec![(file, secret())]),
+            Kind::SecretFile => Ok(vec![(file, secret())]),
             Kind::PrivateKeyFile => {
-                let mut new = Vec::new();
-                let private = if file.exists() {
-                    read(&file)?
-                } else {
-                    let made =
-                        token::generate(algorithm).context("the system cannot make a key")?;
-                    new.push((file, made.clone()));
-                    made
-                };
-                new.extend(self.public_file(algorithm, &private)?);
-                Ok(new)
+                let made = token::generate(algorithm).context("the system cannot make a key")?;
+                let public = self.public_file(algorithm, &made)?;
+                Ok([(file, made)].into_iter().chain(public).collect())
             }
-            Kind::SecretFile | Kind::Variable | Kind::Inline(_) | Kind::Composed(_) => {
-                Ok(Vec::new())
-            }
+            Kind::Variable | Kind::Inline(_) | Kind::Composed(_) => Ok(Vec::new()),
         }
     }
 
@@ -239,9 +256,9 @@ impl KeyPlace {
         Ok((!file.exists()).then_some((file, text)))
     }
 
-    /// `.env` as it is, and with a new secret in this variable; `None` where that is not its place, or has it.
+    /// `.env` as it is, and with a new secret in this variable; `None` where that is not its place.
     pub(super) fn variable_line(&self) -> anyhow::Result<Option<DotenvChange>> {
-        if self.kind != Kind::Variable || self.is_in_dotenv() {
+        if self.kind != Kind::Variable {
             return Ok(None);
         }
         let file = self.file();

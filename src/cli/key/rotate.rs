@@ -1,8 +1,9 @@
 //! `gatelatch key rotate`: a new key that signs, in the order that logs nobody out.
 //!
 //! A key signs only after every gateway verifies it, and the former one goes on verifying. The new key is written beside
-//! the present one, under the next number, and both steps are one change each of one file, `gateway.yaml`. Which step comes
-//! next is seen in the files, so that a rotation that was broken off is taken up again.
+//! the present one, under the next number that is free, and both steps are one change each of one file, `gateway.yaml`. Which
+//! step comes next is seen in `previous`, and nowhere else, so that a rotation that was broken off is taken up again, and a
+//! key that was left behind under the next number never signs.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -25,7 +26,8 @@ use crate::token::Algorithm;
 ///
 /// The new secret or key pair is made known to every gateway first (`auth.token.previous`), and signs only when all have
 /// confirmed that they verify it; the former one goes on verifying. gateway.yaml, and `.env` or the key files, are changed in
-/// place, comments kept. A rotation that was broken off is taken up where it stands. Where the files cannot be written, or
+/// place, comments kept. A rotation that was broken off is taken up where it stands, which `previous` shows; whatever else is there
+/// under the next name stays unused. Where the files cannot be written, or
 /// the secret comes from the environment, the steps are printed instead, and the exit code is 1.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "Examples:
@@ -76,12 +78,12 @@ pub(super) fn run(args: &RotateArgs, config: &Path) -> anyhow::Result<ExitCode> 
         return Ok(ExitCode::FAILURE);
     }
     let waiting = Waiting::new(args, &rotation.config)?;
-    match (rotation.introduced, args.step) {
+    match (rotation.next.introduced, args.step) {
         (Some(_), Some(Step::Introduce)) => say("the new key is introduced already")?,
         (None, Some(Step::Sign)) => {
             bail!("no new key is introduced; take the step `introduce` first")
         }
-        (Some(_), _) => say("a rotation was begun: it is taken up")?,
+        (Some(_), _) => say(&rotation.note())?,
         (None, _) => rotation.introduce(config)?,
     }
     // as it is now, whoever has written it
@@ -141,8 +143,55 @@ struct Rotation {
     algorithm: Algorithm,
     written: WrittenKeys,
     place: KeyPlace,
-    /// Which entry of `previous` is the key that will sign.
+    next: NextKey,
+}
+
+/// The key that will sign.
+struct NextKey {
+    place: KeyPlace,
+    /// Which entry of `previous` it is, once it is introduced.
     introduced: Option<usize>,
+    /// The names before it that are in use already, by something that no rotation has introduced.
+    left_over: Vec<String>,
+}
+
+impl NextKey {
+    /// A rotation that was begun is in `previous`. What is there otherwise under the next name, such as a key that is
+    /// retired, is left alone, and the key gets the first name that is free.
+    fn choose(place: &KeyPlace, previous: &[Option<WrittenKey>]) -> anyhow::Result<Self> {
+        let entry_of = |next: &KeyPlace| {
+            let key = next.verifying();
+            let is_this = |entry: &WrittenKey| entry.name == key.name && entry.value == key.value;
+            let mut entries = previous.iter();
+            entries.position(|entry| entry.as_ref().is_some_and(is_this))
+        };
+        let mut places = place.successors();
+        if let Some((place, index)) =
+            places.find_map(|next| entry_of(&next).map(|index| (next, index)))
+        {
+            return Ok(Self {
+                place,
+                introduced: Some(index),
+                left_over: Vec::new(),
+            });
+        }
+        let mut left_over = Vec::new();
+        for next in place.successors() {
+            // where the keys come from another place, that place is not seen
+            if next.is_free() || place.is_external() {
+                return Ok(Self {
+                    place: next,
+                    introduced: None,
+                    left_over,
+                });
+            }
+            left_over.push(next.to_string());
+        }
+        bail!(
+            "no name is free for a new key, from `{}` on; remove what is left over from former rotations",
+            left_over.first().map_or("", String::as_str)
+        )
+    }
 }
 
 impl Rotation {
@@ -159,30 +208,25 @@ impl Rotation {
             "`auth.token` is written in a way that cannot be edited without risk; rotate by hand, as the guide shows under \"Keys\"",
         )?;
         let place = KeyPlace::of(&written.current, path);
-        let next = place.next();
-        let introduced = written.previous.iter().position(|entry| {
-            entry
-                .as_ref()
-                .is_some_and(|entry| *entry.value == *next.verifying().value)
-        });
+        let next = NextKey::choose(&place, &written.previous)?;
         Ok(Self {
             algorithm: config.auth.token.key.algorithm(),
             text,
             config,
             written,
             place,
-            introduced,
+            next,
         })
     }
 
     /// Why the files cannot be changed, if they cannot.
     fn hindrance(&self) -> Option<String> {
-        self.place.hindrance()
+        self.place.hindrance(&self.next.place)
     }
 
     /// The name by which the key that will sign goes.
     fn new_key_id(&self) -> anyhow::Result<String> {
-        let index = self.introduced.context("no new key is introduced")?;
+        let index = self.next.introduced.context("no new key is introduced")?;
         let key = self.config.auth.token.previous.get(index);
         Ok(key.context("the new key is not read")?.id().to_owned())
     }
@@ -201,7 +245,10 @@ impl Rotation {
     }
 
     fn introduce(&self, path: &Path) -> anyhow::Result<()> {
-        let next = self.place.next();
+        if !self.next.left_over.is_empty() {
+            say(&self.note())?;
+        }
+        let next = &self.next.place;
         for (file, text) in next.material(self.algorithm)? {
             say(&format!("1. writing {}", file.display()))?;
             create_like(&file, &self.place.model(), &text)?;
@@ -217,14 +264,14 @@ impl Rotation {
     }
 
     fn sign(&self, path: &Path) -> anyhow::Result<()> {
-        let index = self.introduced.context("no new key is introduced")?;
+        let index = self.next.introduced.context("no new key is introduced")?;
         if let Some((file, text)) = self.place.public_half(self.algorithm)? {
             say(&format!("3. writing {}", file.display()))?;
             create_like(&file, &self.place.model(), &text)?;
         }
         say("3. `auth.token`: the new key signs, the former one verifies")?;
         let change = KeyChange::Sign {
-            current: self.numbered(self.place.next().signing(), true),
+            current: self.numbered(self.next.place.signing(), true),
             index,
             previous: self.numbered(self.place.verifying(), false),
         };
@@ -263,19 +310,37 @@ impl Rotation {
         auth.session.max_age.max(auth.token.access_ttl)
     }
 
+    /// Which key it is about, and why that one.
+    fn note(&self) -> String {
+        let next = &self.next;
+        let place = &next.place;
+        match (next.introduced, &next.left_over[..]) {
+            (Some(_), _) => format!(
+                "a rotation was begun: `auth.token.previous` has `{}`; it is taken up",
+                place.verifying().value
+            ),
+            (None, []) => format!("the new key is `{place}`"),
+            (None, left_over) => format!(
+                "the new key is `{place}`: `{}` is in use already, and not in `auth.token.previous`; it is left alone",
+                left_over.join("`, `")
+            ),
+        }
+    }
+
     /// The steps, for somebody who takes them by hand.
     fn steps(&self) -> String {
-        let (present, next) = (&self.place, self.place.next());
+        let (present, next) = (&self.place, &self.next.place);
         let algorithm = self.algorithm.name();
         let (verifying, signing) = (next.verifying(), next.signing());
         let former = present.verifying();
-        let begun = if self.introduced.is_some() {
+        let begun = if self.next.introduced.is_some() {
             " (done)"
         } else {
             ""
         };
         format!(
-            "1. {}{begun}\n\
+            "{}\n\
+             1. {}{begun}\n\
              2. in gateway.yaml, under `auth.token`, add to `previous`:{begun}\n\
              \x20      - {{ algorithm: {algorithm}, {}: \"{}\" }}\n\
              \x20  and wait until every gateway shows it at /metrics: gatelatch_token_key{{kid=\"...\",use=\"verify\"}}\n\
@@ -284,6 +349,7 @@ impl Rotation {
              \x20  in the entry of `previous`   {}: \"{}\"\n\
              \x20  and wait until every gateway shows the new key with use=\"sign\"\n\
              4. after {}, take the entry out of `previous`\n",
+            self.note(),
             next.how_to_make(self.algorithm),
             verifying.name,
             verifying.value,

@@ -14,6 +14,7 @@ use clap::ValueEnum;
 
 use self::report::{Cell, Line, RoutesReport, ServiceTable};
 use super::printing::print;
+use super::words::trimmed;
 use super::{load, terminal};
 
 use crate::access::Mode;
@@ -44,7 +45,7 @@ pub(super) struct RoutesArgs {
     service: Option<String>,
 
     /// Columns for these roles only
-    #[arg(long, value_name = "ROLES", value_delimiter = ',')]
+    #[arg(long, value_name = "ROLES", value_delimiter = ',', value_parser = trimmed::<String>)]
     roles: Option<Vec<String>>,
 }
 

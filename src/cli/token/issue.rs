@@ -9,6 +9,7 @@ use anyhow::{Context as _, bail};
 
 use crate::ambient;
 use crate::cli::load;
+use crate::cli::words::trimmed;
 use crate::config::{Auth, KeyLife};
 use crate::token::{Holder, IssuerSettings, SessionId, TokenIssuer};
 
@@ -27,7 +28,7 @@ pub(super) struct TokenIssueArgs {
 
     /// What the token says of roles, for services that read it themselves: the gateway itself always takes those of
     /// the user list
-    #[arg(long, value_name = "ROLES", value_delimiter = ',')]
+    #[arg(long, value_name = "ROLES", value_delimiter = ',', value_parser = trimmed::<Box<str>>)]
     roles: Option<Vec<Box<str>>>,
 }
 

@@ -9,6 +9,7 @@ use anyhow::{Context as _, bail};
 use super::roles::note_unasked_roles;
 use super::store::Store;
 use crate::cli::printing::{counted, say};
+use crate::cli::words::trimmed;
 use crate::config::edit::{Change, NewUser};
 use crate::users::{HashError, PasswordHash, is_user_name};
 
@@ -27,7 +28,7 @@ pub(super) struct UserImportArgs {
     /// The htpasswd file, `-` for standard input
     file: String,
     /// What all of them may do
-    #[arg(long, value_name = "ROLES", value_delimiter = ',')]
+    #[arg(long, value_name = "ROLES", value_delimiter = ',', value_parser = trimmed::<String>)]
     roles: Vec<String>,
     /// Leave out what cannot be taken over
     #[arg(long)]

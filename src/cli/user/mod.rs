@@ -16,6 +16,7 @@ use self::roles::note_unasked_roles;
 use self::store::Store;
 use super::password;
 use super::printing::{print_once, say};
+use super::words::trimmed;
 use crate::ambient;
 use crate::config::edit::{Change, NewKey, NewUser};
 use crate::users::{KeyDigest, api_key};
@@ -59,7 +60,7 @@ struct AddArgs {
     /// The name to log in with, and the token's subject
     user: String,
     /// What the user may do
-    #[arg(long, value_name = "ROLES", value_delimiter = ',')]
+    #[arg(long, value_name = "ROLES", value_delimiter = ',', value_parser = trimmed::<String>)]
     roles: Vec<String>,
     /// The name to show
     #[arg(long)]
@@ -83,7 +84,7 @@ struct AddKeyArgs {
     #[arg(long)]
     name: String,
     /// What the key may do, instead of what its user may
-    #[arg(long, value_name = "ROLES", value_delimiter = ',')]
+    #[arg(long, value_name = "ROLES", value_delimiter = ',', value_parser = trimmed::<String>)]
     roles: Option<Vec<String>>,
     /// From when on it is refused, such as 2027-01-01
     #[arg(long, value_name = "DATE")]

@@ -49,12 +49,12 @@ fn a_failing_server_fails_until_a_request_is_answered() {
 }
 
 #[test]
-fn an_ejection_ends_as_up_only_where_another_server_stands_in() {
-    for (stands_in, is_up) in [(true, true), (false, false)] {
+fn an_ejection_ends_as_up_only_where_the_checks_succeed() {
+    for (checks_succeed, is_up) in [(true, true), (false, false)] {
         let server = server();
         server.rest("it failed");
         server.back_at.store(1, Relaxed);
-        server.end_rest(stands_in);
+        server.end_rest(checks_succeed);
         let serves = matches!(server.condition(2), ServerCondition::Serving(_));
         assert_eq!(serves, is_up);
         server.note_success();
