@@ -45,7 +45,9 @@ fn is_secret_for_key(entry: &Entry, block: &Block) -> bool {
     is_secret_in_braces(entry)
         || is_empty(&entry.node)
             && nearest(&entry.key, block.names()).is_none()
-            && (entry.key_span.file == File::Users || block.holds_secrets())
+            && (entry.key_span.file == File::Users
+                || block.holds_secrets()
+                || block.has("base64url"))
 }
 
 fn is_empty(node: &Node) -> bool {
