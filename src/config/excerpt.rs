@@ -175,7 +175,11 @@ fn is_suspicious(line: &str) -> bool {
         key.unwrap_or_default()
     });
     words.any(|word| names_secret(word) || names_token(word) || names_old_keys(word))
-        || keys.any(|key| may_name_secret(key) && !names_file(key) && !GATEWAY.declares(key))
+        || keys.any(|key| {
+            // of a file that cannot be parsed: fields that hold credentials, whatever block they lie in
+            matches!(key, "authorization" | "headers" | "request_headers")
+                || may_name_secret(key) && !names_file(key) && !GATEWAY.declares(key)
+        })
         || line
             .split_whitespace()
             .any(|word| names_file(word.trim_end_matches([':', '"', '\''])))

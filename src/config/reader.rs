@@ -417,10 +417,14 @@ fn parameter_in_braces(node: &Node) -> Option<&str> {
 /// A number or truth value that was meant as a string needs quotes, a single element needs brackets.
 fn type_help(entry: &Entry, expected: &str) -> Option<String> {
     if let Some(parameter) = parameter_in_braces(&entry.node) {
-        return Some(format!(
-            "put it in quotes: `\"{{{}}}\"`; braces make a map",
-            shown(parameter)
-        ));
+        return Some(if matches!(&*entry.key, "path" | "user") {
+            format!(
+                "put it in quotes: `\"{{{}}}\"`; braces make a map",
+                shown(parameter)
+            )
+        } else {
+            "put it in quotes if it is meant as a string; braces make a map".to_owned()
+        });
     }
     let Value::Plain(text) = &entry.node.value else {
         return None;

@@ -45,7 +45,9 @@ fn is_secret_for_key(entry: &Entry, block: &Block) -> bool {
     is_secret_in_braces(entry)
         || is_empty(&entry.node)
             && nearest(&entry.key, block.names()).is_none()
-            && (entry.key_span.file == File::Users || block.holds_secrets())
+            && (entry.key_span.file == File::Users
+                || block.holds_secrets()
+                || block.has("base64url"))
 }
 
 fn is_empty(node: &Node) -> bool {
@@ -97,16 +99,13 @@ impl SecretPlaces {
     fn node(&mut self, node: &Node, secrecy: Secrecy) {
         match &node.value {
             Value::Plain(text) | Value::Quoted(text) => {
-                let file = node.span.file;
-                if !text.is_empty() && (is_secret(text, secrecy, file) || looks_secret(text)) {
+                if !text.is_empty() && (is_secret(text, secrecy) || looks_secret(text)) {
                     self.spans.push(node.span);
                 }
             }
             Value::List(items) => {
                 let inner = match secrecy {
-                    Secrecy::Known(kind) => kind
-                        .elements()
-                        .map_or_else(|| misplaced(kind, node.span.file), Secrecy::Known),
+                    Secrecy::Known(kind) => kind.elements().map_or(Secrecy::Secret, Secrecy::Known),
                     Secrecy::Unknown | Secrecy::FileName | Secrecy::Values | Secrecy::Secret => {
                         secrecy
                     }
@@ -125,7 +124,8 @@ impl SecretPlaces {
                 (Some(block), _) => return self.entry_of(block, entry),
                 (None, Some(values)) => return self.named(entry, values),
                 (None, None) if kind.is_anything() => Secrecy::Unknown,
-                (None, None) => misplaced(kind, entry.key_span.file),
+                // another shape than what belongs there
+                (None, None) => Secrecy::Secret,
             },
             Secrecy::Unknown | Secrecy::FileName | Secrecy::Values | Secrecy::Secret => secrecy,
         };
@@ -155,7 +155,12 @@ impl SecretPlaces {
         if looks_secret(&entry.key) || is_secret_in_braces(entry) {
             self.spans.push(entry.key_span);
         }
-        self.node(&entry.node, Secrecy::Known(kind));
+        let secrecy = match by_name(&entry.key) {
+            // the fields of an answer, say; a service may have such a name
+            Some(Secrecy::Secret) if kind.takes_scalar() => Secrecy::Secret,
+            Some(_) | None => Secrecy::Known(kind),
+        };
+        self.node(&entry.node, secrecy);
     }
 
     /// An entry of a map with known keys.
@@ -179,15 +184,25 @@ impl SecretPlaces {
         let file = entry.key_span.file;
         let meant = || {
             let block = block?;
-            known(block, nearest(&entry.key, block.names())?, file)
+            known(
+                block,
+                block.names().find(|name| is_slip(&entry.key, name))?,
+                file,
+            )
         };
         let secrecy = match by_name(&entry.key) {
             _ if file == File::Users => Secrecy::Secret,
             Some(named) => named,
-            None => meant().unwrap_or(Secrecy::Unknown),
+            None => meant().unwrap_or(Secrecy::Secret),
         };
         self.node(&entry.node, secrecy);
     }
+}
+
+/// Whether a key is another one but for one slip of the pen: what is farther away may mean anything.
+fn is_slip(key: &str, known: &str) -> bool {
+    let folded = key.to_ascii_lowercase().replace('-', "_");
+    key.len() <= 64 && strsim::osa_distance(&folded, known) <= 1
 }
 
 /// What a key of the block holds.
@@ -215,25 +230,12 @@ fn by_name(key: &str) -> Option<Secrecy> {
     }
 }
 
-/// What something may be that has another shape than what belongs there.
-fn misplaced(kind: &Kind, file: File) -> Secrecy {
-    match file {
-        _ if kind.is_file() => Secrecy::FileName,
-        File::Users => Secrecy::Secret,
-        _ if kind.holds_secrets() => Secrecy::Secret,
-        File::Config | File::Environment | File::Tests => Secrecy::Unknown,
-    }
-}
-
-fn is_secret(text: &str, secrecy: Secrecy, file: File) -> bool {
+fn is_secret(text: &str, secrecy: Secrecy) -> bool {
     let secret = match secrecy {
         Secrecy::Known(kind) if kind.is_file() => may_be_secret(text),
         Secrecy::Known(kind) if kind.takes_scalar() => false,
         // one in place of a list of them
-        Secrecy::Known(kind) => match kind.elements() {
-            Some(element) if element.takes_scalar() => false,
-            Some(_) | None => return is_secret(text, misplaced(kind, file), file),
-        },
+        Secrecy::Known(kind) => !kind.elements().is_some_and(Kind::takes_scalar),
         Secrecy::Unknown | Secrecy::FileName => may_be_secret(text),
         Secrecy::Secret | Secrecy::Values => true,
     };

@@ -131,6 +131,11 @@ impl Section {
         entry
     }
 
+    /// Those of the keys that are given and have not been taken.
+    pub(super) fn left(&self) -> &[Entry] {
+        &self.entries
+    }
+
     /// The value of a key that has two names, of which one may be given.
     pub(super) fn either(
         &mut self,

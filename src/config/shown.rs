@@ -116,9 +116,10 @@ pub(super) fn looks_secret(value: &str) -> bool {
     hash || value.starts_with("glk_")
         || value.starts_with("{SHA")
         || value.contains("-----BEGIN")
+        // `user:password@host`, with a scheme, with slashes alone, or without
         || value
-            .split_once("://")
-            .is_some_and(|(_, rest)| rest.contains('@'))
+            .rsplit_once('@')
+            .is_some_and(|(before, _)| before.contains(':') || before.starts_with("//"))
 }
 
 /// Whether a key of this name, or one that was meant to be it, holds a list of older keys: `auth.token.previous`. A scalar
@@ -295,6 +296,10 @@ mod tests {
             "alice:$2y$05$abcdefgh",
             "glk_abc",
             "http://user:pass@host",
+            "http://token@host",
+            "user:pass@host:80",
+            "//user:pass@host",
+            "//token@host",
             "-----BEGIN PRIVATE KEY-----",
         ] {
             assert!(looks_secret(value), "{value}");

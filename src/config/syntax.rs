@@ -4,7 +4,7 @@ use saphyr_parser::ScanError;
 
 use super::code::Code;
 use super::finding::Finding;
-use super::shown::shown;
+use super::shown::{may_be_secret, shown};
 use super::span::{File, Span, narrow};
 
 /// What the scanner stops at, and what to write instead.
@@ -29,12 +29,10 @@ fn syntax_help(text: &str, file: File, error: &ScanError) -> String {
     let braces = [line, before].into_iter().find_map(with_braces);
     let help = if line.contains("${") && line.contains(['{', '[']) && info.contains("flow") {
         "quote a value that holds `${…}` inside `{ }` or `[ ]`"
-    } else if let Some(value) = braces.filter(|_| in_flow || info.contains("expected")) {
-        return match file {
-            File::Users => "quote a value that holds `{` or `}`".to_owned(),
-            File::Config | File::Environment | File::Tests => {
-                format!("quote a value that holds braces: `\"{}\"`", shown(value))
-            }
+    } else if let Some(path) = braces.filter(|_| in_flow || info.contains("expected")) {
+        return match path.filter(|_| file != File::Users) {
+            Some(path) => format!("quote a value that holds braces: `\"{}\"`", shown(path)),
+            None => "quote a value that holds `{` or `}`".to_owned(),
         };
     } else if info.contains("tab") {
         "indent with spaces"
@@ -50,8 +48,9 @@ fn syntax_help(text: &str, file: File, error: &ScanError) -> String {
     help.to_owned()
 }
 
-/// The first value of a line that stands without quotes and has a parameter in it, such as `/users/{id}/**`.
-fn with_braces(line: &str) -> Option<&str> {
+/// Whether a line holds a value without quotes that has a parameter in it, such as `/users/{id}/**`; and this value, where
+/// it is certain that it holds no secret: a pattern, and the value of `path`.
+fn with_braces(line: &str) -> Option<Option<&str>> {
     let opening = line.match_indices('{').map(|(at, _)| at).find(|at| {
         let before = &line[..*at];
         let quoted = before.matches(['"', '\'']).count() % 2 == 1;
@@ -64,18 +63,24 @@ fn with_braces(line: &str) -> Option<&str> {
     let start = line[..opening]
         .rfind(|c: char| c.is_whitespace() || "[{,".contains(c))
         .map_or(0, |at| at + 1);
-    let (mut depth, mut end) = (0_usize, line.len());
-    for (at, c) in line[start..].char_indices() {
-        match c {
-            '{' => depth += 1,
-            '}' if depth == 0 => end = start + at,
-            '}' => depth -= 1,
-            _ if depth == 0 && (c.is_whitespace() || ",]".contains(c)) => end = start + at,
-            _ => {}
-        }
-        if end < line.len() {
-            break;
-        }
-    }
-    Some(&line[start..end]).filter(|value| !value.is_empty())
+    let key = line[..start].trim_end().strip_suffix(':');
+    let key = key.and_then(|before| before.rsplit([' ', '{', ',']).next());
+    Some(pattern_at(&line[start..]).filter(|_| key == Some("path")))
+}
+
+/// A path pattern that a text begins with, whose parameters are closed: what follows is none of it.
+fn pattern_at(text: &str) -> Option<&str> {
+    let of_pattern = |c: char| c.is_ascii_alphanumeric() || "/{}*-_.~%".contains(c);
+    let whole = text
+        .find(|c| !of_pattern(c))
+        .map_or(text, |end| &text[..end]);
+    // the brackets around the rule may follow at once
+    let surplus = whole
+        .matches('}')
+        .count()
+        .checked_sub(whole.matches('{').count())?;
+    let closers = whole.len() - whole.trim_end_matches('}').len();
+    let pattern = &whole[..whole.len() - surplus.min(closers)];
+    let ends = text[whole.len()..].starts_with([' ', ',', ']']) || whole.len() == text.len();
+    (ends && pattern.starts_with('/') && !may_be_secret(pattern)).then_some(pattern)
 }

@@ -72,8 +72,8 @@ fn number_and_unit(text: &str) -> Option<(u64, &str)> {
     Some((number.parse().ok()?, unit))
 }
 
-/// Parses an address to listen on; on failure, says what to write instead.
-pub(super) fn listen_address(text: &str) -> Result<SocketAddr, String> {
+/// Parses an address to listen on; on failure, says what to write instead: for a port alone, this address.
+pub(super) fn listen_address(text: &str, alone: IpAddr) -> Result<SocketAddr, String> {
     if let Ok(address) = text.parse() {
         return Ok(address);
     }
@@ -82,12 +82,16 @@ pub(super) fn listen_address(text: &str) -> Result<SocketAddr, String> {
         .next()
         .and_then(|port| port.parse::<u16>().ok());
     match (text.rsplit_once(':').map(|(host, _)| host), port) {
-        (None | Some("" | "*"), Some(port)) => {
-            Err(format!("write `0.0.0.0:{port}` for every address"))
+        (None | Some("" | "*"), Some(port)) if alone.is_unspecified() => {
+            Err(format!("write `{alone}:{port}` for every address"))
         }
+        (None | Some("" | "*"), Some(port)) => Err(format!("write `{alone}:{port}`")),
         (Some("localhost"), Some(port)) => Err(format!("write `127.0.0.1:{port}`")),
-        (None | Some(_), None | Some(_)) => {
+        (None | Some(_), None | Some(_)) if alone.is_unspecified() => {
             Err("write an IP address and a port: `0.0.0.0:8080`, `[::]:8080`".to_owned())
+        }
+        (None | Some(_), None | Some(_)) => {
+            Err(format!("write an IP address and a port: `{alone}:9900`"))
         }
     }
 }
@@ -181,8 +185,21 @@ mod tests {
                 Err("write an IP address and a port: `0.0.0.0:8080`, `[::]:8080`"),
             ),
         ] {
-            let read = listen_address(text).map(|address| address.to_string());
+            let every = IpAddr::from([0, 0, 0, 0]);
+            let read = listen_address(text, every).map(|address| address.to_string());
             assert_eq!(read.as_deref().map_err(String::as_str), expected, "{text}");
+        }
+        // what is private is offered to the machine itself alone
+        for text in [
+            ":9900",
+            "9900",
+            "*:9900",
+            "localhost:9900",
+            "0.0.0.0",
+            "a:1",
+        ] {
+            let help = listen_address(text, IpAddr::from([127, 0, 0, 1])).unwrap_err();
+            assert!(help.contains("`127.0.0.1:"), "{text}: {help}");
         }
         assert_eq!(
             network("10.0.0.1")

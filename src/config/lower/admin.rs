@@ -98,7 +98,7 @@ fn address(
     if matches!(text.as_str(), "off" | "false") {
         return Some(None);
     }
-    let address = tcp_address(entry, reader)?;
+    let address = tcp_address(entry, Ipv4Addr::LOCALHOST, reader)?;
     if address.port() != 0 && clients.contains(&Listen::Tcp(address)) {
         let message = format!("`{address}` is where clients are served: `server.listen`");
         let finding = Finding::error(Code::InvalidValue, entry.node.span, message);

@@ -7,7 +7,7 @@ use crate::access::{
 };
 use crate::config::blocks;
 use crate::config::code::Code;
-use crate::config::finding::{Finding, any_of, did_you_mean};
+use crate::config::finding::{Finding, any_of, did_you_mean, nearest};
 use crate::config::reader::Reader;
 use crate::config::scalar::Scalar;
 use crate::config::section::Section;
@@ -20,6 +20,35 @@ const EMPTY: &str = "write a condition such as `roles: [admin]`, or `allow: nobo
 
 /// The parameters of the rule's pattern; `None` where the pattern itself was refused.
 type Parameters<'a> = Option<&'a [&'a str]>;
+
+/// What to write for an `allow` that is missing: the condition whose key is beside it, and never more than it admits.
+pub(super) fn meant_by(beside: &[Entry]) -> &'static str {
+    const DENIALS: [&str; 6] = ["deny", "denied", "block", "forbid", "reject", "refuse"];
+    const ROLES: [&str; 3] = ["role", "group", "groups"];
+    let keys = || {
+        let foreign = beside.iter().filter(|entry| !blocks::RULE.has(&entry.key));
+        foreign.map(|entry| entry.key.to_ascii_lowercase())
+    };
+    if keys().any(|key| DENIALS.contains(&key.as_str())) {
+        return "nobody";
+    }
+    let condition = keys().find_map(|key| {
+        let is_role = ROLES.contains(&key.as_str()).then_some("roles");
+        let exact = || blocks::CONDITION.names().find(|name| *name == key);
+        is_role
+            .or_else(exact)
+            .or_else(|| nearest(&key, blocks::CONDITION.names()))
+    });
+    match condition {
+        None => "authenticated",
+        Some("all_roles") => "{ all_roles: [admin, auditor] }",
+        Some("user") => "{ user: alice }",
+        Some("users") => "{ users: [alice] }",
+        Some("networks") => "{ networks: [10.0.0.0/8] }",
+        Some("claims") => "{ claims: { department: finance } }",
+        Some(_) => "{ roles: [admin] }",
+    }
+}
 
 /// A word, a condition, or a list of conditions.
 pub(super) fn allow(

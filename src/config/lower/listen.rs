@@ -1,6 +1,6 @@
 //! Where to listen.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 
 use super::distinct;
 use crate::config::files::beside;
@@ -26,7 +26,7 @@ fn place(entry: &Entry, reader: &mut Reader<'_>) -> Option<Listen> {
     match text.strip_prefix("unix:") {
         Some(path) => socket(entry, path, reader),
         None if text == "systemd" => Some(Listen::Systemd),
-        None => tcp_address(entry, reader).map(Listen::Tcp),
+        None => tcp_address(entry, Ipv4Addr::UNSPECIFIED, reader).map(Listen::Tcp),
     }
 }
 
@@ -45,10 +45,14 @@ fn socket(entry: &Entry, path: &str, reader: &mut Reader<'_>) -> Option<Listen> 
     None
 }
 
-/// An IP address and a port.
-pub(super) fn tcp_address(entry: &Entry, reader: &mut Reader<'_>) -> Option<SocketAddr> {
+/// An IP address and a port; where the address is missing, the help proposes `alone`.
+pub(super) fn tcp_address(
+    entry: &Entry,
+    alone: Ipv4Addr,
+    reader: &mut Reader<'_>,
+) -> Option<SocketAddr> {
     let (_, text) = reader.scalar(entry, "an address such as `0.0.0.0:8080`")?;
-    match value::listen_address(&text) {
+    match value::listen_address(&text, alone.into()) {
         Ok(address) => Some(address),
         Err(help) => {
             reader.invalid(entry, "an address", help);

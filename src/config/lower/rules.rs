@@ -125,7 +125,8 @@ fn rule(entry: Entry, place: &Place<'_>, reader: &mut Reader<'_>) -> Option<Rule
     let pattern = pattern.and_then(|entry| pattern_of(&entry, place, reader));
     let methods = section.take("methods").map(|entry| methods(entry, reader));
     let name = section.take("name").map(|entry| label(&entry, reader));
-    let allow = section.require(reader, "allow", "authenticated");
+    let meant = allow::meant_by(section.left());
+    let allow = section.require(reader, "allow", meant);
     let parameters = pattern
         .as_ref()
         .map(|pattern| pattern.parameters().collect::<Vec<_>>());
