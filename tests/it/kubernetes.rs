@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::net::TcpStream;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
@@ -278,6 +279,9 @@ fn the_configuration_of_the_config_maps_is_valid() {
         };
         let folder = tempfile::tempdir().unwrap();
         mount(folder.path(), configuration(&documents));
+        // in a pod nobody else is on the machine
+        let private = fs::Permissions::from_mode(0o600);
+        fs::set_permissions(folder.path().join("users.yaml"), private).unwrap();
         let output = Command::new(env!("CARGO_BIN_EXE_gatelatch"))
             .args(["check", "--config", "gateway.yaml"])
             .current_dir(folder.path())

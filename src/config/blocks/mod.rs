@@ -62,6 +62,8 @@ pub(super) enum Rule {
     Together(&'static str, &'static str),
     /// At least one key.
     NotEmpty,
+    /// At least one of these.
+    OneOf(&'static [&'static str]),
     /// Where `key` has one of these values, one of the others must be given.
     Needs {
         key: &'static str,

@@ -188,21 +188,23 @@ fn rule(rule: &Rule) -> Json {
             json!({ "dependentRequired": { *one: [other], *other: [one] } })
         }
         Rule::NotEmpty => json!({ "minProperties": 1 }),
+        Rule::OneOf(keys) => json!({ "anyOf": required(keys) }),
         Rule::Needs {
             key,
             values,
             one_of,
-        } => {
-            let alternatives: Vec<_> = one_of
-                .iter()
-                .map(|key| json!({ "required": [key] }))
-                .collect();
-            json!({
-                "if": { "type": "object", "properties": { *key: { "enum": values() } }, "required": [key] },
-                "then": { "anyOf": alternatives },
-            })
-        }
+        } => json!({
+            "if": { "type": "object", "properties": { *key: { "enum": values() } }, "required": [key] },
+            "then": { "anyOf": required(one_of) },
+        }),
     })
+}
+
+/// An alternative for each key: it must be given.
+fn required(keys: &[&str]) -> Vec<Json> {
+    let keys = keys.iter();
+    keys.map(|key| object(json!({ "required": [key] })))
+        .collect()
 }
 
 fn types(name: &str, nullable: bool) -> Value {

@@ -38,7 +38,7 @@ pub(in crate::config) static STATE: Block = Block {
     name: "state",
     meaning: "Where sessions are kept, and what happens where that is away at the start.",
     nullable: false,
-    rules: &[Rule::NotBoth("url", "url_file")],
+    rules: &[Rule::NotBoth("url", "url_file"), Rule::OneOf(&["url", "url_file"])],
     keys: &[
         Key::new("url", STORE, "What `state` is as a text.").examples(&[Shown::Text("redis://127.0.0.1:6379")]),
         Key::new("url_file", FILE, "A file with that text, where it holds a password."),
