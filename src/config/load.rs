@@ -116,22 +116,26 @@ fn read_all(
     })
 }
 
+/// Opens the configuration and its `.env`: its tree, where it is one, and the reader for it.
+pub(super) fn begin<'a>(
+    request: &'a LoadRequest,
+    sources: &mut Vec<Source>,
+) -> (Option<Node>, Reader<'a>) {
+    let (mut files, mut findings) = (Files::default(), Findings::default());
+    let variables = dotenv(request, &mut files, &mut findings, sources);
+    let collected = (&mut files, &mut findings);
+    let root = open(File::Config, &request.path, None, collected, sources);
+    let reader = Reader::new(variables, findings, files, &request.path);
+    (root, reader)
+}
+
 fn read_here(
     request: &LoadRequest,
     tests: Option<&Path>,
     purpose: Purpose,
 ) -> Result<Rehearsal, Problems> {
     let mut sources = Vec::new();
-    let (mut files, mut findings) = (Files::default(), Findings::default());
-    let variables = dotenv(request, &mut files, &mut findings, &mut sources);
-    let root = open(
-        File::Config,
-        &request.path,
-        None,
-        (&mut files, &mut findings),
-        &mut sources,
-    );
-    let mut reader = Reader::new(variables, findings, files, &request.path);
+    let (root, mut reader) = begin(request, &mut sources);
     let draft = root.map(|root| {
         let defaults = Defaults {
             fallback_secret: &request.fallback_secret,
@@ -274,7 +278,7 @@ fn users(
     list.unwrap_or_default()
 }
 
-pub(super) fn open(
+fn open(
     file: File,
     path: &Path,
     named: Option<Span>,

@@ -3,13 +3,10 @@
 use std::net::SocketAddr;
 
 use super::excerpt::{Source, seal};
-use super::files::Files;
-use super::finding::Findings;
-use super::load::{LoadRequest, dotenv, open};
+use super::load::{LoadRequest, begin};
 use super::lower;
 use super::problem::Problems;
 use super::reader::Reader;
-use super::span::File;
 use super::yaml::Node;
 
 /// Where the admin listener is; `None` where it is off. Nothing else of the configuration is looked at, no variable
@@ -30,16 +27,7 @@ pub(super) fn ask<T>(
     read: impl FnOnce(Node, &mut Reader<'_>) -> Option<T>,
 ) -> Result<T, Problems> {
     let mut sources = Vec::new();
-    let (mut files, mut findings) = (Files::default(), Findings::default());
-    let variables = dotenv(request, &mut files, &mut findings, &mut sources);
-    let root = open(
-        File::Config,
-        &request.path,
-        None,
-        (&mut files, &mut findings),
-        &mut sources,
-    );
-    let mut reader = Reader::new(variables, findings, files, &request.path);
+    let (root, mut reader) = begin(request, &mut sources);
     let answer = root.and_then(|root| read(root, &mut reader));
     answer.ok_or_else(|| problems(reader, &sources))
 }
