@@ -1,5 +1,5 @@
 //! Tokens: keys, issuing and verifying. Time is always an argument, and so is chance, but for the randomness inside a
-//! signature.
+//! signature and of a seal.
 
 mod algorithm;
 mod cache;
@@ -23,6 +23,7 @@ mod key_flaw;
 mod key_set;
 mod provider;
 mod remote_keys;
+mod sealer;
 mod session;
 mod session_id;
 mod session_token;
@@ -50,6 +51,7 @@ pub use key_flaw::KeyFlaw;
 pub use key_set::KeySet;
 pub use provider::{CryptographyError, install_provider};
 pub use remote_keys::RemoteKeys;
+pub use sealer::{Sealed, SealedFor, Sealer};
 pub use session::{CookieSessions, SESSION_AUDIENCE, SessionSettings};
 pub use session_id::SessionId;
 pub use session_token::SessionToken;
