@@ -17,6 +17,7 @@ use crate::access::{HostPattern, Mode, Mount, PathOptions, Policy, Router};
 use crate::analysis::simulation::Simulation;
 use crate::jwks::KeyLocation;
 use crate::pages::Theme;
+use crate::rates::ServiceRates;
 use crate::session::{AttemptLimits, StateSettings};
 use crate::telemetry::audit::AuditSink;
 use crate::telemetry::traces::TraceSettings;
@@ -336,6 +337,8 @@ pub struct Service {
     pub policy: Policy,
     /// Where each rule stands, by rule id.
     pub origins: Vec<Origin>,
+    /// How many requests callers may send; default any number.
+    pub rates: ServiceRates,
     /// Whether denials are carried out where no rule covers the request; each rule has a mode of its own, which is this
     /// one unless it says otherwise. Default enforce.
     pub mode: Mode,
@@ -377,6 +380,8 @@ pub struct ServiceView<'a> {
     pub policy: &'a Policy,
     /// Where each rule stands, by rule id.
     pub origins: &'a [Origin],
+    /// How many requests callers may send.
+    pub rates: &'a ServiceRates,
 }
 
 /// A place in a file, for messages.

@@ -14,6 +14,7 @@ mod issuers;
 mod keys;
 mod listen;
 mod login;
+mod rate;
 mod response_headers;
 mod rules;
 mod server;
