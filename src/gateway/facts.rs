@@ -41,6 +41,8 @@ pub(super) struct RequestFacts {
     pub(super) cors: Option<Answered>,
     /// Whether a shared cache could hand the answer to others.
     pub(super) cache_risk: Option<CacheRisk>,
+    /// Whether another proxy describes the request over gRPC, where a denial is an answer like others.
+    pub(super) over_grpc: bool,
     /// Only where a person sees the answer.
     pub(super) seen: Option<Box<SeenRequest>>,
     /// Only where requests are traced.
@@ -89,6 +91,7 @@ impl RequestFacts {
             reason: None,
             cors: None,
             cache_risk: None,
+            over_grpc: false,
             seen: None,
             trace: None,
         }
