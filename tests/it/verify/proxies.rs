@@ -426,6 +426,17 @@ fn envoy_asks() {
     converse(&Program::new(Front::envoy));
 }
 
+/// Gatelatch itself says what the client's fields become.
+#[test]
+fn envoy_asks_over_grpc() {
+    converse(&Program::new(Front::envoy_grpc));
+}
+
+#[test]
+fn envoy_asks_over_grpc_with_fields_joined() {
+    converse(&Program::new(Front::envoy_grpc_merging));
+}
+
 #[test]
 fn apache_forwards() {
     converse(&Program {
