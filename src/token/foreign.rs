@@ -259,6 +259,7 @@ impl TrustSettings {
                 .filter_map(|(name, value)| claim(name, value))
                 .collect(),
             subjects: self.subjects,
+            provider: None,
         }
     }
 }
