@@ -14,6 +14,7 @@ use crate::access::{HostPattern, Mount, PathOptions, Policy, Router};
 use crate::config::{self, Config, ServiceView};
 use crate::identify::SessionProvider;
 use crate::jwks::KeySources;
+use crate::oidc::Provider;
 use crate::portal::{Portal, PortalSettings};
 use crate::telemetry::audit::Audit;
 use crate::telemetry::traces::Tracer;
@@ -36,6 +37,7 @@ pub struct Snapshot {
     pub(super) browsers: Arc<CookieSessions>,
     /// The OpenID providers, as far as sessions that began with them are checked.
     pub(super) session_providers: Vec<SessionProvider>,
+    providers: Vec<Arc<Provider>>,
     pub(super) cookie: Arc<SessionCookie>,
     pub(super) describes: ForwardAuthHeaders,
     pub(super) directory: Arc<Directory>,
@@ -87,12 +89,16 @@ impl Snapshot {
             sessions,
             server_sets,
             issuer_keys,
+            providers: process_providers,
             traces,
             audit,
         } = process_state;
         let trusted_issuers = config.auth.trusted_issuers(|settings, location| {
             issuer_keys.keys(&settings.issuer, location, &settings.algorithms)
         });
+        let providers = config.auth.providers.iter();
+        let providers = providers.map(|settings| process_providers.provider(Arc::clone(settings)));
+        let providers = providers.collect();
         let directory = Arc::new(config.directory);
         let describes = config.auth.verify;
         let token = &config.auth.token;
@@ -128,6 +134,7 @@ impl Snapshot {
             trusted_issuers,
             browsers,
             session_providers: Vec::new(),
+            providers,
             cookie,
             describes,
             directory,
@@ -161,6 +168,11 @@ impl Snapshot {
     /// The services, in the order of the file, for operators.
     pub fn services(&self) -> impl Iterator<Item = ServiceView<'_>> {
         self.services.iter().map(ServiceSnapshot::view)
+    }
+
+    /// The OpenID providers that people sign in with, in the order of the file.
+    pub fn providers(&self) -> &[Arc<Provider>] {
+        &self.providers
     }
 
     /// The user list.
