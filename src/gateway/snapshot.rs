@@ -17,6 +17,7 @@ use crate::identify::SessionProvider;
 use crate::jwks::KeySources;
 use crate::oidc::Provider;
 use crate::portal::{Portal, PortalSettings};
+use crate::rates::{RateTable, ServiceLimits, ServiceRates};
 use crate::telemetry::audit::Audit;
 use crate::telemetry::traces::Tracer;
 use crate::token::{
@@ -62,6 +63,8 @@ pub struct Snapshot {
 pub(super) struct ServiceSnapshot {
     pub(super) name: String,
     pub(super) policy: Policy,
+    /// `None` where callers may send any number of requests.
+    pub(super) limits: Option<ServiceLimits>,
     pub(super) forwarding: Forwarding,
     pub(super) server_set: Arc<ServerSet>,
     pub(super) cors: Option<Cors>,
@@ -81,6 +84,7 @@ struct Listing {
     hosts: Vec<HostPattern>,
     mount: Mount,
     origins: Vec<config::Origin>,
+    rates: ServiceRates,
 }
 
 impl Snapshot {
@@ -93,6 +97,7 @@ impl Snapshot {
             server_sets,
             issuer_keys,
             providers: process_providers,
+            rates,
             traces,
             audit,
         } = process_state;
@@ -125,7 +130,7 @@ impl Snapshot {
         Self {
             services: services
                 .map(|(service, server_set)| {
-                    ServiceSnapshot::new(service, server_set, body_timeout)
+                    ServiceSnapshot::new(service, server_set, rates, body_timeout)
                 })
                 .collect(),
             router: config.router,
@@ -264,11 +269,19 @@ fn browser_sessions(token: &config::Token, max_age: Duration) -> CookieSessions 
 }
 
 impl ServiceSnapshot {
-    fn new(service: config::Service, server_set: Arc<ServerSet>, body_timeout: Duration) -> Self {
+    fn new(
+        service: config::Service,
+        server_set: Arc<ServerSet>,
+        table: &Arc<RateTable>,
+        body_timeout: Duration,
+    ) -> Self {
+        let named = (&*service.name, &service.policy);
+        let limits = ServiceLimits::new(table, named, &service.rates);
         let listing = Listing {
             hosts: service.hosts,
             mount: service.mount.clone(),
             origins: service.origins,
+            rates: service.rates,
         };
         let forwarding = Forwarding {
             upstream: service.upstream,
@@ -283,6 +296,7 @@ impl ServiceSnapshot {
         Self {
             name: service.name,
             policy: service.policy,
+            limits,
             forwarding,
             server_set,
             cors: service.cors,
@@ -300,6 +314,7 @@ impl ServiceSnapshot {
             hosts,
             mount,
             origins,
+            rates,
         } = &self.listing;
         ServiceView {
             name: &self.name,
@@ -308,6 +323,7 @@ impl ServiceSnapshot {
             mode: self.policy.mode_of(None),
             policy: &self.policy,
             origins,
+            rates,
         }
     }
 }

@@ -74,6 +74,7 @@ mod policy_tests;
 mod providers;
 mod proxy;
 mod proxy_protocol;
+mod rates;
 mod refresh;
 mod refusal_pages;
 mod refusals;
