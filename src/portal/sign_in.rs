@@ -20,6 +20,7 @@ use super::return_path::ReturnPath;
 use super::{Portal, PortalContext, PortalReply, ReceivedBody};
 use crate::ambient;
 use crate::pages::{DurationInWords, SignInPage, Theme};
+use crate::session::BrowserSession;
 use crate::token::{SessionId, SessionToken};
 use crate::users::User;
 use crate::wire::Intake;
@@ -200,6 +201,16 @@ impl Portal {
         let id = SessionId::from_bytes(ambient::random_bytes());
         let session = self.browsers.begin(&user.identity.subject, id, now)?;
         self.end_replaced(intake, now).await?;
+        // one that nobody could list or end does not begin
+        let record = BrowserSession {
+            subject: user.identity.subject.clone(),
+            begun_at: now,
+            expires_at: self.browsers.latest_end(now),
+            provider: None,
+        };
+        self.sessions
+            .begin_browser(id, record, self.times(now))
+            .await?;
         Ok((user, session))
     }
 
