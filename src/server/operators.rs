@@ -15,6 +15,7 @@ use crate::admin::{
 use crate::ambient;
 use crate::config::{Config, Loaded, ServiceView};
 use crate::gateway::{CurrentSnapshot, ProcessState, Snapshot};
+use crate::session::Times;
 use crate::telemetry::audit::AuditCounts;
 use crate::telemetry::history::{History, STEP};
 use crate::telemetry::metrics::{Metrics, ServerLevels};
@@ -30,6 +31,10 @@ impl InForce for Snapshot {
 
     fn directory(&self) -> &Directory {
         self.directory()
+    }
+
+    fn session_times(&self, now: u64) -> Times {
+        self.session_times(now)
     }
 }
 
