@@ -15,6 +15,7 @@ use crate::config::{self, Config, ServiceView};
 use crate::jwks::KeySources;
 use crate::oidc::Provider;
 use crate::portal::{Portal, PortalSettings};
+use crate::rates::{RateTable, ServiceLimits, ServiceRates};
 use crate::session::Times;
 use crate::telemetry::audit::Audit;
 use crate::telemetry::traces::Tracer;
@@ -57,6 +58,8 @@ pub struct Snapshot {
 pub(super) struct ServiceSnapshot {
     pub(super) name: String,
     pub(super) policy: Policy,
+    /// `None` where callers may send any number of requests.
+    pub(super) limits: Option<ServiceLimits>,
     pub(super) forwarding: Forwarding,
     pub(super) server_set: Arc<ServerSet>,
     pub(super) cors: Option<Cors>,
@@ -76,6 +79,7 @@ struct Listing {
     hosts: Vec<HostPattern>,
     mount: Mount,
     origins: Vec<config::Origin>,
+    rates: ServiceRates,
 }
 
 impl Snapshot {
@@ -88,6 +92,7 @@ impl Snapshot {
             server_sets,
             issuer_keys,
             providers: process_providers,
+            rates,
             traces,
             audit,
         } = process_state;
@@ -114,7 +119,7 @@ impl Snapshot {
         Self {
             services: services
                 .map(|(service, server_set)| {
-                    ServiceSnapshot::new(service, server_set, body_timeout)
+                    ServiceSnapshot::new(service, server_set, rates, body_timeout)
                 })
                 .collect(),
             router: config.router,
@@ -238,11 +243,19 @@ fn browser_sessions(token: &config::Token, max_age: Duration) -> CookieSessions 
 }
 
 impl ServiceSnapshot {
-    fn new(service: config::Service, server_set: Arc<ServerSet>, body_timeout: Duration) -> Self {
+    fn new(
+        service: config::Service,
+        server_set: Arc<ServerSet>,
+        table: &Arc<RateTable>,
+        body_timeout: Duration,
+    ) -> Self {
+        let named = (&*service.name, &service.policy);
+        let limits = ServiceLimits::new(table, named, &service.rates);
         let listing = Listing {
             hosts: service.hosts,
             mount: service.mount.clone(),
             origins: service.origins,
+            rates: service.rates,
         };
         let forwarding = Forwarding {
             upstream: service.upstream,
@@ -257,6 +270,7 @@ impl ServiceSnapshot {
         Self {
             name: service.name,
             policy: service.policy,
+            limits,
             forwarding,
             server_set,
             cors: service.cors,
@@ -274,6 +288,7 @@ impl ServiceSnapshot {
             hosts,
             mount,
             origins,
+            rates,
         } = &self.listing;
         ServiceView {
             name: &self.name,
@@ -282,6 +297,7 @@ impl ServiceSnapshot {
             mode: self.policy.mode_of(None),
             policy: &self.policy,
             origins,
+            rates,
         }
     }
 }
