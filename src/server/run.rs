@@ -281,7 +281,6 @@ fn process_state(
         server_sets: ServerSets::new(),
         issuer_keys,
         providers: Arc::new(providers),
-        issuer_keys: KeySources::new(runtime.handle().clone(), Arc::clone(metrics)).into(),
         rates: RateTable::new(ambient::now(), ambient::hash_state()).into(),
         traces: Arc::default(),
         audit: config.log.audit.as_ref().map(start_audit).transpose()?,

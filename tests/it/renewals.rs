@@ -133,7 +133,6 @@ impl Replica {
                 sub: "1".into(),
                 sid: Some("s".into()),
                 auth_time: None,
-                amr: Vec::new(),
                 refresh_token: Some(sealed),
                 id_token: None,
                 roles: vec!["staff".into()],

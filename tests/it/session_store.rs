@@ -60,7 +60,6 @@ fn at_provider(subject: &str, sub: &str, sid: Option<&str>) -> BrowserSession {
             sub: sub.into(),
             sid: sid.map(Into::into),
             auth_time: Some(ambient::unix_seconds()),
-            amr: Vec::new(),
             refresh_token: None,
             id_token: None,
             roles: vec!["staff".into()],

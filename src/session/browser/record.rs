@@ -41,9 +41,6 @@ pub struct ProviderSession {
     /// `auth_time` of the ID token.
     #[serde(rename = "a", default, skip_serializing_if = "Option::is_none")]
     pub auth_time: Option<u64>,
-    /// How the provider authenticated the user (RFC 8176).
-    #[serde(rename = "q", default, skip_serializing_if = "Vec::is_empty")]
-    pub amr: Vec<Box<str>>,
     /// The refresh token, sealed for this session; `None` where the provider gave none.
     #[serde(rename = "t", default, skip_serializing_if = "Option::is_none")]
     pub refresh_token: Option<Sealed>,
@@ -177,7 +174,6 @@ pub(in crate::session) mod tests {
                 sub: sub.into(),
                 sid: sid.map(Into::into),
                 auth_time: Some(1_700_000_000),
-                amr: Vec::new(),
                 refresh_token: None,
                 id_token: None,
                 roles: vec!["staff".into()],

@@ -167,7 +167,6 @@ impl World {
             sub: "1".into(),
             sid: None,
             auth_time: None,
-            amr: Vec::new(),
             refresh_token: Some(sealed),
             id_token: None,
             roles: vec!["staff".into()],
