@@ -20,6 +20,7 @@ mod attempts;
 mod audit;
 mod audit_stream;
 mod audit_waits;
+mod backchannel;
 mod balance;
 mod black_hole;
 mod bodies;
