@@ -20,6 +20,7 @@ use crate::jwks::KeySources;
 use crate::oidc::Provider;
 use crate::portal::{Portal, PortalSettings};
 use crate::rates::{RateTable, ServiceLimits, ServiceRates};
+use crate::session::Times;
 use crate::telemetry::audit::Audit;
 use crate::telemetry::traces::Tracer;
 use crate::token::{
@@ -205,6 +206,11 @@ impl Snapshot {
     /// The user list.
     pub fn directory(&self) -> &Directory {
         &self.directory
+    }
+
+    /// The times of a session that ends at this second since 1970.
+    pub fn session_times(&self, now: u64) -> Times {
+        self.portal.times(now)
     }
 
     /// Which settings identify the clients of connections that are accepted now.
