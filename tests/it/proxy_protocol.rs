@@ -6,8 +6,8 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use crate::support::{
-    Authority, Connection, FrameConnection, Gateway, GatewayBuilder, Upstream, curl, gateway,
-    program, until,
+    Authority, Connection, FrameConnection, Gateway, GatewayBuilder, TlsClient, Upstream, curl,
+    gateway, program, until,
 };
 
 const OPEN: &str = "
@@ -115,6 +115,14 @@ fn a_check_of_a_proxy_is_no_attempt() {
         for linger in [None, Some(std::time::Duration::ZERO)] {
             let mut check = std::net::TcpStream::connect(gateway.address).unwrap();
             check.write_all(header).unwrap();
+            socket2::SockRef::from(&check).set_linger(linger).unwrap();
+        }
+    }
+    // a check of TLS ends when the gateway has shown its certificate
+    for header in [&b"PROXY UNKNOWN\r\n"[..], &v2(0x20, 0x00, &[])] {
+        for linger in [None, Some(std::time::Duration::ZERO)] {
+            let check = TlsClient::new(&[authority.certificate()], None);
+            let check = check.begin(gateway.address, header);
             socket2::SockRef::from(&check).set_linger(linger).unwrap();
         }
     }

@@ -68,6 +68,15 @@ impl TlsClient {
         Ok(StreamOwned::new(connection, socket))
     }
 
+    /// Sends these bytes and the begin of a handshake, and returns when the gateway has begun its part.
+    pub fn begin(&self, address: SocketAddr, before: &[u8]) -> TcpStream {
+        let StreamOwned { mut conn, mut sock } = self.connect(address).unwrap();
+        sock.write_all(before).unwrap();
+        conn.write_tls(&mut sock).unwrap();
+        sock.read_exact(&mut [0]).unwrap();
+        sock
+    }
+
     /// `GET path` over a connection of its own.
     pub fn get(&self, address: SocketAddr, path: &str) -> std::io::Result<Shaken> {
         let mut stream = self.connect(address)?;
