@@ -42,6 +42,15 @@ pub(super) struct Introduction {
     pub(super) over_tls: bool,
 }
 
+impl Introduction {
+    /// Whether the proxy at this address names another client than itself, as some write their own address for their checks.
+    pub(super) fn is_another_than(self, proxy: SocketAddr) -> bool {
+        let canonical = |address: SocketAddr| (address.ip().to_canonical(), address.port());
+        self.source
+            .is_some_and(|source| canonical(source) != canonical(proxy))
+    }
+}
+
 /// The protocol of a client connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ClientProtocol {

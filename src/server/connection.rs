@@ -146,8 +146,8 @@ async fn introduce(
             protocol: Some(protocol),
         }),
         Err(failure) => {
-            let names_client = introduction.is_some_and(|(found, _)| found.source.is_some());
-            let failure = if !names_client && proxy_protocol::is_trusted(server, address.ip()) {
+            let for_another = introduction.is_some_and(|(found, _)| found.is_another_than(address));
+            let failure = if !for_another && proxy_protocol::is_trusted(server, address.ip()) {
                 failure.of_check()
             } else {
                 failure

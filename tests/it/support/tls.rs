@@ -68,10 +68,12 @@ impl TlsClient {
         Ok(StreamOwned::new(connection, socket))
     }
 
-    /// Sends these bytes and the begin of a handshake, and returns when the gateway has begun its part.
-    pub fn begin(&self, address: SocketAddr, before: &[u8]) -> TcpStream {
+    /// Sends bytes, which may depend on its own address, and the begin of a handshake; returns when the gateway has begun its
+    /// part.
+    pub fn begin(&self, address: SocketAddr, before: impl Fn(SocketAddr) -> Vec<u8>) -> TcpStream {
         let StreamOwned { mut conn, mut sock } = self.connect(address).unwrap();
-        sock.write_all(before).unwrap();
+        let before = before(sock.local_addr().unwrap());
+        sock.write_all(&before).unwrap();
         conn.write_tls(&mut sock).unwrap();
         sock.read_exact(&mut [0]).unwrap();
         sock
