@@ -6,7 +6,10 @@ local SENT = {
     "sec-websocket-key", "x-api-key",
 }
 local IDENTITY = { "remote-user", "remote-groups", "remote-name", "remote-email" }
-local TOLD = { "cache-control", "content-type", "location", "set-cookie", "www-authenticate" }
+local TOLD = {
+    "cache-control", "content-type", "location", "ratelimit", "ratelimit-policy", "retry-after", "set-cookie",
+    "www-authenticate",
+}
 -- What a client may not say: who it is, where it comes from, which other path or method counts. How names begin, without
 -- anything but letters and digits, since an app takes many spellings for the same.
 local FORGED = {

@@ -131,6 +131,12 @@ impl Section {
         entry
     }
 
+    /// Where the value of a key stands that has not been taken.
+    pub(super) fn place_of(&self, key: &str) -> Option<Span> {
+        let entry = self.entries.iter().find(|entry| &*entry.key == key)?;
+        Some(entry.node.span)
+    }
+
     /// Those of the keys that are given and have not been taken.
     pub(super) fn left(&self) -> &[Entry] {
         &self.entries
@@ -201,6 +207,13 @@ fn elsewhere(entry: &Entry, block: &'static Block, known: &[&'static str]) -> Op
         File::Config if !block.has(&entry.key) => blocks::GATEWAY.paths_to(&entry.key),
         File::Config | File::Users | File::Tests | File::Environment => Vec::new(),
     };
+    // a provider has keys of its own for what rules and users call the same
+    let is_provider =
+        block.name == blocks::AUTH.name || block.name.starts_with(blocks::PROVIDER.name);
+    let paths: Vec<_> = paths
+        .into_iter()
+        .filter(|path| is_provider || !path.starts_with("auth.providers[]"))
+        .collect();
     if !(1..=3).contains(&paths.len()) {
         return None;
     }

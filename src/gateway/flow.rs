@@ -185,8 +185,8 @@ fn reply(
         Err(rejection) => {
             let mut response = rejection.respond();
             add_own_fields(&record, response.headers_mut());
-            let why = rejection.why_foreign();
-            let shown = show_refusal(&record, response, why.as_deref());
+            let detail = rejection.detail_for_people();
+            let shown = show_refusal(&record, response, detail.as_deref());
             own(shown, is_head, record)
         }
     };

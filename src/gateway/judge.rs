@@ -15,6 +15,7 @@ use super::decide::enforce;
 use super::document;
 use super::downstream::Downstream;
 use super::facts::{RequestFacts, Route};
+use super::rate::count;
 use super::reauthorization::holds_until;
 use super::rejection::Rejection;
 use super::renewal::Renewal;
@@ -242,6 +243,7 @@ impl Arrived<'_> {
             facts,
         )
         .map_err(|denial| or_sign_in(denial, service, snapshot, &path, &intake))?;
+        count((pinned, self.index), &permit, &caller, facts)?;
         if matches!(credential, CredentialOutcome::Refused(_)) && permit.denial().is_none() {
             withhold_own(snapshot, &mut intake);
         }

@@ -15,6 +15,7 @@ mod note;
 mod own_cors;
 mod own_origin;
 mod process_state;
+mod rate;
 mod reauthorization;
 mod record;
 mod refusal_page;

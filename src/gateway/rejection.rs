@@ -7,6 +7,7 @@ use http::{HeaderValue, Response, StatusCode};
 use crate::access::{DecidedPath, Forbid, ForbidReason, NoDestination};
 use crate::identify::CredentialError;
 use crate::net::DialError;
+use crate::rates::RateRefusal;
 use crate::telemetry::metrics::{RequestOutcome, UpstreamErrorKind};
 use crate::upstream::{BodyFault, ForwardError, PrepareError};
 use crate::wire::{self, BadRequest, ForeignOrigin, OriginalError};
@@ -37,6 +38,8 @@ pub(super) enum Rejection {
         /// The answer.
         response: Box<Response<Bytes>>,
     },
+    /// Its caller has used up a rate.
+    TooMany(RateRefusal),
     /// It asks for forward-auth and does not come from a trusted proxy.
     NoProxy,
     /// It asks for forward-auth, and about what is not clear.
@@ -57,6 +60,7 @@ impl Rejection {
             Self::Forbidden(_) | Self::Closed(_) | Self::CrossOrigin(_) | Self::NoProxy => {
                 StatusCode::FORBIDDEN
             }
+            Self::TooMany(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::Unclear(_) => StatusCode::BAD_REQUEST,
             Self::Instead { response, .. } => response.status(),
             Self::Unwritable(PrepareError::Path(_)) => StatusCode::BAD_REQUEST,
@@ -75,6 +79,7 @@ impl Rejection {
             Self::BadCredential(_) => "Invalid or expired token".to_owned(),
             Self::Forbidden(forbid) | Self::Closed(forbid) => forbid.to_string(),
             Self::CrossOrigin(_) => wire::CROSS_ORIGIN.to_owned(),
+            Self::TooMany(refusal) => try_again(*refusal),
             Self::NoProxy => "Only a trusted proxy may ask".to_owned(),
             Self::Unclear(error) => error.to_string(),
             Self::Instead { because, .. } => because.detail(),
@@ -84,13 +89,28 @@ impl Rejection {
         }
     }
 
-    /// What people are told of a request that another site makes their browser send.
-    pub(super) fn why_foreign(&self) -> Option<String> {
-        let Self::CrossOrigin(foreign) = self else {
-            return None;
-        };
-        let why = format!("{}: {foreign}. {}", wire::CROSS_ORIGIN, foreign.advice());
-        Some(why.trim_end().to_owned())
+    /// What people are told in place of what programs are.
+    pub(super) fn detail_for_people(&self) -> Option<String> {
+        match self {
+            Self::CrossOrigin(foreign) => {
+                let why = format!("{}: {foreign}. {}", wire::CROSS_ORIGIN, foreign.advice());
+                Some(why.trim_end().to_owned())
+            }
+            // the page itself says when to try again
+            Self::TooMany(_) => Some(String::new()),
+            Self::Misdirected
+            | Self::Ambiguous(_)
+            | Self::NoService
+            | Self::Challenge
+            | Self::BadCredential(_)
+            | Self::Forbidden(_)
+            | Self::Closed(_)
+            | Self::Instead { .. }
+            | Self::NoProxy
+            | Self::Unclear(_)
+            | Self::Unwritable(_)
+            | Self::Forward(_) => None,
+        }
     }
 
     /// How it is counted; `None`: as what was decided before.
@@ -106,7 +126,9 @@ impl Rejection {
                 RequestOutcome::Forbidden
             }
             Self::Instead { because, .. } => return because.outcome(),
-            Self::Unwritable(PrepareError::BodyTooLarge) => RequestOutcome::Limited,
+            Self::TooMany(_) | Self::Unwritable(PrepareError::BodyTooLarge) => {
+                RequestOutcome::Limited
+            }
             Self::Forward(_) => return None,
         })
     }
@@ -119,6 +141,9 @@ impl Rejection {
             Self::Forward(error) => error.to_string(),
             Self::Instead { because, .. } => because.reason(),
             Self::CrossOrigin(foreign) => format!("cross-origin: {foreign}"),
+            Self::TooMany(RateRefusal { limit, by, .. }) => {
+                format!("rate of the {}, by {}", limit.as_str(), by.as_str())
+            }
             Self::Misdirected => "outdated connection".to_owned(),
             Self::Ambiguous(_)
             | Self::NoService
@@ -135,6 +160,7 @@ impl Rejection {
             Self::Challenge => wire::not_authenticated(),
             Self::BadCredential(error) => wire::invalid_token(error.description()),
             Self::Instead { response, .. } => return response.as_ref().clone(),
+            Self::TooMany(refusal) => too_many(*refusal, &self.detail()),
             Self::Misdirected
             | Self::Ambiguous(_)
             | Self::NoService
@@ -177,6 +203,7 @@ impl Rejection {
             | Self::BadCredential(_)
             | Self::Closed(_)
             | Self::CrossOrigin(_)
+            | Self::TooMany(_)
             | Self::Instead { .. }
             | Self::NoProxy
             | Self::Unclear(_)
@@ -199,6 +226,7 @@ impl Rejection {
             | Self::Forbidden(_)
             | Self::Closed(_)
             | Self::CrossOrigin(_)
+            | Self::TooMany(_)
             | Self::Instead { .. }
             | Self::NoProxy
             | Self::Unclear(_)
@@ -206,6 +234,21 @@ impl Rejection {
             | Self::Forward(_) => false,
         }
     }
+}
+
+fn try_again(refusal: RateRefusal) -> String {
+    let seconds = refusal.retry_after;
+    let plural = if seconds == 1 { "" } else { "s" };
+    format!("Too many requests; try again in {seconds} second{plural}")
+}
+
+/// 429, which no cache may store (RFC 6585, section 4).
+fn too_many(refusal: RateRefusal, detail: &str) -> Response<Bytes> {
+    let mut response = wire::problem(StatusCode::TOO_MANY_REQUESTS, detail);
+    let fields = response.headers_mut();
+    fields.insert(RETRY_AFTER, refusal.retry_after.into());
+    wire::forbid_storing(fields);
+    response
 }
 
 fn forward_status(error: &ForwardError) -> StatusCode {

@@ -31,6 +31,9 @@ pub(super) fn add_own_fields(record: &RequestRecord, fields: &mut HeaderMap) {
     if let (Some(cors), Some(verdict)) = (&service.cors, &record.facts.cors) {
         cors.apply(verdict, fields);
     }
+    if let (Some(limits), Some(levels)) = (&service.limits, &record.facts.levels) {
+        limits.tell(record.facts.rule, levels, fields);
+    }
     service.response_fields.apply(fields);
 }
 

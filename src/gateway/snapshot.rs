@@ -13,7 +13,9 @@ use super::trust_generation::TrustGeneration;
 use crate::access::{HostPattern, Mount, PathOptions, Policy, Router};
 use crate::config::{self, Config, ServiceView};
 use crate::jwks::KeySources;
+use crate::oidc::Provider;
 use crate::portal::{Portal, PortalSettings};
+use crate::rates::{RateTable, ServiceLimits, ServiceRates};
 use crate::telemetry::audit::Audit;
 use crate::telemetry::traces::Tracer;
 use crate::token::{
@@ -33,6 +35,7 @@ pub struct Snapshot {
     pub(super) verifier: Verifier,
     pub(super) trusted_issuers: TrustedIssuers,
     pub(super) browsers: Arc<CookieSessions>,
+    providers: Vec<Arc<Provider>>,
     pub(super) cookie: Arc<SessionCookie>,
     pub(super) describes: ForwardAuthHeaders,
     pub(super) directory: Arc<Directory>,
@@ -54,6 +57,8 @@ pub struct Snapshot {
 pub(super) struct ServiceSnapshot {
     pub(super) name: String,
     pub(super) policy: Policy,
+    /// `None` where callers may send any number of requests.
+    pub(super) limits: Option<ServiceLimits>,
     pub(super) forwarding: Forwarding,
     pub(super) server_set: Arc<ServerSet>,
     pub(super) cors: Option<Cors>,
@@ -73,6 +78,7 @@ struct Listing {
     hosts: Vec<HostPattern>,
     mount: Mount,
     origins: Vec<config::Origin>,
+    rates: ServiceRates,
 }
 
 impl Snapshot {
@@ -84,12 +90,17 @@ impl Snapshot {
             sessions,
             server_sets,
             issuer_keys,
+            providers: process_providers,
+            rates,
             traces,
             audit,
         } = process_state;
         let trusted_issuers = config.auth.trusted_issuers(|settings, location| {
             issuer_keys.keys(&settings.issuer, location, &settings.algorithms)
         });
+        let providers = config.auth.providers.iter();
+        let providers = providers.map(|settings| process_providers.provider(Arc::clone(settings)));
+        let providers = providers.collect();
         let directory = Arc::new(config.directory);
         let describes = config.auth.verify;
         let token = &config.auth.token;
@@ -107,7 +118,7 @@ impl Snapshot {
         Self {
             services: services
                 .map(|(service, server_set)| {
-                    ServiceSnapshot::new(service, server_set, body_timeout)
+                    ServiceSnapshot::new(service, server_set, rates, body_timeout)
                 })
                 .collect(),
             router: config.router,
@@ -124,6 +135,7 @@ impl Snapshot {
             verifier,
             trusted_issuers,
             browsers,
+            providers,
             cookie,
             describes,
             directory,
@@ -157,6 +169,11 @@ impl Snapshot {
     /// The services, in the order of the file, for operators.
     pub fn services(&self) -> impl Iterator<Item = ServiceView<'_>> {
         self.services.iter().map(ServiceSnapshot::view)
+    }
+
+    /// The OpenID providers that people sign in with, in the order of the file.
+    pub fn providers(&self) -> &[Arc<Provider>] {
+        &self.providers
     }
 
     /// The user list.
@@ -220,11 +237,19 @@ fn browser_sessions(token: &config::Token, max_age: Duration) -> CookieSessions 
 }
 
 impl ServiceSnapshot {
-    fn new(service: config::Service, server_set: Arc<ServerSet>, body_timeout: Duration) -> Self {
+    fn new(
+        service: config::Service,
+        server_set: Arc<ServerSet>,
+        table: &Arc<RateTable>,
+        body_timeout: Duration,
+    ) -> Self {
+        let named = (&*service.name, &service.policy);
+        let limits = ServiceLimits::new(table, named, &service.rates);
         let listing = Listing {
             hosts: service.hosts,
             mount: service.mount.clone(),
             origins: service.origins,
+            rates: service.rates,
         };
         let forwarding = Forwarding {
             upstream: service.upstream,
@@ -239,6 +264,7 @@ impl ServiceSnapshot {
         Self {
             name: service.name,
             policy: service.policy,
+            limits,
             forwarding,
             server_set,
             cors: service.cors,
@@ -256,6 +282,7 @@ impl ServiceSnapshot {
             hosts,
             mount,
             origins,
+            rates,
         } = &self.listing;
         ServiceView {
             name: &self.name,
@@ -264,6 +291,7 @@ impl ServiceSnapshot {
             mode: self.policy.mode_of(None),
             policy: &self.policy,
             origins,
+            rates,
         }
     }
 }

@@ -6,6 +6,7 @@ use http::{HeaderName, HeaderValue, Response, StatusCode};
 use super::browser::{BrowserRequest, check_sender};
 use super::decide::enforce;
 use super::facts::{RequestFacts, Route};
+use super::rate::count;
 use super::rejection::Rejection;
 use super::renewal::Renewal;
 use super::sender::{Presented, identify_presented};
@@ -80,7 +81,7 @@ impl Question<'_> {
                     target: found.path(),
                     destination: destination.as_ref(),
                 };
-                self.enforce(service, paths, facts)
+                self.enforce((service, found.service()), paths, facts)
             })
             .map_err(|rejection| self.answer(rejection, Some((service, found.path()))))
     }
@@ -105,7 +106,7 @@ impl Question<'_> {
 
     fn enforce(
         &self,
-        service: &ServiceSnapshot,
+        (service, index): (&ServiceSnapshot, usize),
         paths: RequestedPaths<'_>,
         facts: &mut RequestFacts,
     ) -> Result<Response<Bytes>, Rejection> {
@@ -137,6 +138,7 @@ impl Question<'_> {
             &credential,
             facts,
         )?;
+        count((self.pinned, index), &permit, &caller, facts)?;
         let mut response = Response::new(Bytes::new());
         if let Some(identity) = permit.identity() {
             service
@@ -171,6 +173,12 @@ impl Question<'_> {
             }
             (ForwardAuthProxy::Nginx, StatusCode::BAD_REQUEST | StatusCode::BAD_GATEWAY) => {
                 Some(wire::problem(StatusCode::FORBIDDEN, &rejection.detail()))
+            }
+            // nginx knows no other refusals than 401 and 403: by `Retry-After` it tells this one
+            (ForwardAuthProxy::Nginx, StatusCode::TOO_MANY_REQUESTS) => {
+                let mut response = rejection.respond();
+                *response.status_mut() = StatusCode::FORBIDDEN;
+                Some(response)
             }
             (asked_by, StatusCode::UNAUTHORIZED) => {
                 found.and_then(|found| self.challenge(asked_by, &rejection, found))

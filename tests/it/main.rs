@@ -73,6 +73,7 @@ mod parked;
 mod policy_tests;
 mod proxy;
 mod proxy_protocol;
+mod rates;
 mod refresh;
 mod refusal_pages;
 mod refusals;

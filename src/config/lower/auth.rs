@@ -7,11 +7,14 @@ use super::cors;
 use super::issuers;
 use super::keys::{self, Keys};
 use super::login::login;
+use super::providers::{self, providers};
 use super::session::session;
+use super::upstream::SystemRoots;
 use super::{Defaults, UsersFile, distinct, label};
 use crate::config::blocks;
 use crate::config::code::Code;
 use crate::config::finding::Finding;
+use crate::config::places::ProviderPlaces;
 use crate::config::reader::Reader;
 use crate::config::section::Section;
 use crate::config::settings::{Auth, Token};
@@ -40,6 +43,7 @@ pub(super) struct Lowered {
     pub(super) path: String,
     pub(super) users_file: UsersFile,
     pub(super) roles_claim: ClaimPath,
+    pub(super) providers: Vec<ProviderPlaces>,
 }
 
 /// The `auth` block.
@@ -47,6 +51,7 @@ pub(super) fn auth(
     entry: Option<Entry>,
     root: Span,
     defaults: &Defaults<'_>,
+    roots: &SystemRoots,
     reader: &mut Reader<'_>,
 ) -> Lowered {
     let section = entry.and_then(|entry| reader.section(entry, &blocks::AUTH));
@@ -73,6 +78,13 @@ pub(super) fn auth(
     let issuers = section
         .take("trusted_issuers")
         .map(|entry| issuers::issuers(entry, token.as_ref(), reader));
+    let shared = providers::Shared {
+        own: token.as_ref(),
+        roots,
+    };
+    let providers = section
+        .take("providers")
+        .map(|entry| providers(entry, &shared, reader));
     let session = session(section.take("session"), reader);
     let (theme, attempts) = login(section.take("login"), reader);
     let verify = section
@@ -80,15 +92,22 @@ pub(super) fn auth(
         .unwrap_or_default();
     let cors = section.take("cors").map(|entry| cors::cors(entry, reader));
     section.finish(reader);
+    // without `providers` there are none; with refused ones there is no block
+    let (providers, provider_places) = match providers.unwrap_or_else(|| Some(Default::default())) {
+        Some((providers, places)) => (Some(providers), places),
+        None => (None, Vec::new()),
+    };
     let auth = token
         .zip(issuers.unwrap_or(Some(Vec::new())))
-        .map(|(token, issuers)| {
+        .zip(providers)
+        .map(|((token, issuers), providers)| {
             let token_paths = token_paths.unwrap_or_default();
             Auth {
                 path: path.clone(),
                 token_paths,
                 token,
                 issuers,
+                providers,
                 session,
                 attempts,
                 theme,
@@ -101,6 +120,7 @@ pub(super) fn auth(
         path,
         users_file,
         roles_claim,
+        providers: provider_places,
     }
 }
 

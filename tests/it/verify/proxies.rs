@@ -20,6 +20,7 @@ const SERVICES: &str = "
       - { path: /jobs, methods: [GET], allow: authenticated }
       - { path: /jobs, methods: [POST, PUT], allow: { roles: [recruiter] } }
       - { path: /socket, allow: authenticated }
+      - { path: /counted, allow: anyone, rate: { requests: 2, per: 1d, by: address } }
 ";
 
 /// The example of RFC 6455, section 1.3.
@@ -391,6 +392,15 @@ impl Conversation<'_> {
         session
     }
 
+    /// Too many requests are 429 and say when to come again, whatever a program makes of that status.
+    fn rates(&self) {
+        let answers = [(); 3].map(|()| self.ask("GET", "/counted", ""));
+        let statuses = answers.each_ref().map(|answer| answer.status);
+        assert_eq!(statuses, [200, 200, 429], "{answers:?}");
+        let retry: u64 = answers[2].header("retry-after").parse().unwrap();
+        assert!((43_000..=43_200).contains(&retry), "{retry}");
+    }
+
     fn sockets(&self, session: &str) {
         let open = |fields: &str| {
             let mut client = Connection::open(self.proxy.address);
@@ -523,6 +533,7 @@ fn converse(program: &Program) {
     conversation.cookie_lines(&session);
     conversation.sockets(&session);
     conversation.uploads();
+    conversation.rates();
     conversation.destinations();
 }
 
