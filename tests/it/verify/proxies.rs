@@ -567,6 +567,17 @@ fn envoy_asks() {
     });
 }
 
+/// Gatelatch itself says what the client's fields become.
+#[test]
+fn envoy_asks_over_grpc() {
+    converse(&Program::new(Front::envoy_grpc));
+}
+
+#[test]
+fn envoy_asks_over_grpc_with_fields_joined() {
+    converse(&Program::new(Front::envoy_grpc_merging));
+}
+
 #[test]
 fn apache_forwards() {
     converse(&Program {
