@@ -77,6 +77,7 @@ mod refresh;
 mod refusal_pages;
 mod refusals;
 mod reload;
+mod relying_party;
 mod report;
 mod resting;
 mod routes;
