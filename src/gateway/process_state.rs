@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::jwks::KeySources;
 use crate::oidc::Providers;
+use crate::rates::RateTable;
 use crate::session::Sessions;
 use crate::telemetry::audit::Audit;
 use crate::telemetry::traces::Traces;
@@ -23,6 +24,8 @@ pub struct ProcessState {
     pub issuer_keys: Arc<KeySources>,
     /// Keeps what is known of OpenID providers.
     pub providers: Arc<Providers>,
+    /// Keeps what callers have used of their rates.
+    pub rates: Arc<RateTable>,
     /// Exports traces.
     pub traces: Arc<Traces>,
     /// The audit stream; `None` where it is off.

@@ -30,6 +30,7 @@ use crate::config::{Config, LoadRequest, Loaded};
 use crate::gateway::{CurrentSnapshot, ProcessState, Snapshot};
 use crate::jwks::KeySources;
 use crate::oidc::Providers;
+use crate::rates::RateTable;
 use crate::session::{Sessions, StateError};
 use crate::telemetry::access_log::AccessLog;
 use crate::telemetry::audit::{Audit, AuditSink};
@@ -145,6 +146,7 @@ impl Process {
         let tls = loaded.config.server.tls.as_ref();
         let tls = tls.map(|tls| Arc::new(ListenerTls::new(tls)));
         metrics.show_servers(operators::levels(&process_state.server_sets));
+        metrics.show_rate_table(operators::rate_table(&process_state.rates));
         let sinks = Sinks::open(&process_state, &metrics);
         let shared = Arc::new(CurrentSnapshot::new(Snapshot::new(
             loaded.config,
@@ -279,6 +281,7 @@ fn process_state(
         server_sets: ServerSets::new(),
         issuer_keys,
         providers: Arc::new(providers),
+        rates: RateTable::new(ambient::now(), ambient::hash_state()).into(),
         traces: Arc::default(),
         audit: config.log.audit.as_ref().map(start_audit).transpose()?,
     })
