@@ -82,6 +82,7 @@ mod refusal_pages;
 mod refusals;
 mod reload;
 mod renewals;
+mod relying_party;
 mod report;
 mod resting;
 mod routes;
