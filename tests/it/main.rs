@@ -71,6 +71,7 @@ mod own_bearer;
 mod own_cors;
 mod parked;
 mod policy_tests;
+mod provider_endpoints;
 mod providers;
 mod proxy;
 mod proxy_protocol;
