@@ -42,7 +42,7 @@ pub(super) fn note(
             | PortalEndpoint::Account
             | PortalEndpoint::Keys
             | PortalEndpoint::Unknown => {}
-            PortalEndpoint::LoginWith | PortalEndpoint::Callback => {}
+            PortalEndpoint::LoginWith | PortalEndpoint::Callback | PortalEndpoint::Backchannel => {}
             PortalEndpoint::Docs | PortalEndpoint::Asset(_) | PortalEndpoint::OpenApi => {}
         }
     }

@@ -6,6 +6,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
+use http::HeaderMap;
+use http::header::COOKIE;
 use tokio::sync::watch;
 
 use super::confirmations::RenewingProvider;
@@ -19,6 +21,7 @@ use crate::jwks::KeySources;
 use crate::oidc::Provider;
 use crate::portal::{Portal, PortalSettings};
 use crate::rates::{RateTable, ServiceLimits, ServiceRates};
+use crate::session::Times;
 use crate::telemetry::audit::Audit;
 use crate::telemetry::traces::Tracer;
 use crate::token::{
@@ -28,8 +31,8 @@ use crate::token::{
 use crate::upstream::{Forwarding, ServerSet};
 use crate::users::Directory;
 use crate::wire::{
-    CacheMode, Cors, FieldFilter, ForwardAuthHeaders, ResponseFields, Scheme, SessionCookie,
-    TrustedProxies,
+    BadRequest, CacheMode, Cors, FieldFilter, ForwardAuthHeaders, ResponseFields, Scheme,
+    SessionCookie, TrustedProxies,
 };
 
 /// One load of the configuration, ready for requests.
@@ -176,6 +179,17 @@ impl Snapshot {
         services.any(|service| !service.listing.hosts.is_empty())
     }
 
+    /// Refuses more fields than `server.limits.headers`. Cookies count as one, into however many fields a client splits
+    /// them (RFC 9113, section 8.2.3).
+    pub(super) fn check_number(&self, headers: &HeaderMap) -> Result<(), BadRequest> {
+        let limit = self.server.limits.headers;
+        let cookies = || headers.get_all(COOKIE).iter().count();
+        if headers.len() > limit && headers.len() - cookies().saturating_sub(1) > limit {
+            return Err(BadRequest::TooManyFields);
+        }
+        Ok(())
+    }
+
     /// Warns once that a trusted proxy does not say in a readable way how its clients come.
     pub(super) fn warn_of_scheme(&self, proxy: IpAddr) {
         if !self.warned_of_scheme.swap(true, Ordering::Relaxed) {
@@ -200,6 +214,11 @@ impl Snapshot {
     /// The user list.
     pub fn directory(&self) -> &Directory {
         &self.directory
+    }
+
+    /// The times of a session that ends at this second since 1970.
+    pub fn session_times(&self, now: u64) -> Times {
+        self.portal.times(now)
     }
 
     /// Which settings identify the clients of connections that are accepted now.

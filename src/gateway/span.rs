@@ -62,7 +62,10 @@ fn own_route(record: &RequestRecord) -> Option<&str> {
             | PortalEndpoint::OpenApi,
         ) => Some(&record.facts.path),
         // clients may name any provider
-        (Route::Portal, PortalEndpoint::LoginWith | PortalEndpoint::Callback) => {
+        (
+            Route::Portal,
+            PortalEndpoint::LoginWith | PortalEndpoint::Callback | PortalEndpoint::Backchannel,
+        ) => {
             let path = &*record.facts.path;
             Some(path).filter(|path| record.snapshot().portal.is_of_provider(path))
         }

@@ -15,6 +15,8 @@ pub enum PortalEndpoint {
     LoginWith,
     /// `{prefix}/callback/{provider}`: back from it.
     Callback,
+    /// `{prefix}/backchannel/{provider}`: sessions that the provider has ended.
+    Backchannel,
     /// `{prefix}/token`: the same as a token endpoint (RFC 6749, section 4.3).
     Token,
     /// `{prefix}/refresh`: new tokens for a refresh token.
@@ -42,7 +44,7 @@ impl PortalEndpoint {
     pub fn sets_session(self) -> bool {
         match self {
             Self::Login | Self::Logout | Self::Callback => true,
-            Self::LoginWith => false,
+            Self::LoginWith | Self::Backchannel => false,
             Self::Token | Self::Refresh | Self::Me | Self::Keys | Self::Unknown => false,
             Self::Account | Self::Docs | Self::Asset(_) | Self::OpenApi => false,
         }
@@ -52,7 +54,9 @@ impl PortalEndpoint {
     pub(super) fn takes(self, method: &Method) -> bool {
         match self {
             Self::Login => matches!(*method, Method::GET | Method::HEAD | Method::POST),
-            Self::Token | Self::Refresh | Self::Logout => method == Method::POST,
+            Self::Token | Self::Refresh | Self::Logout | Self::Backchannel => {
+                method == Method::POST
+            }
             // a look at the head must not spend the code
             Self::Callback => method == Method::GET,
             Self::Me | Self::Account | Self::Keys | Self::Docs | Self::Asset(_) | Self::OpenApi => {
@@ -67,7 +71,7 @@ impl PortalEndpoint {
     pub(super) fn allow(self) -> &'static str {
         match self {
             Self::Login => "GET, HEAD, POST",
-            Self::Token | Self::Refresh | Self::Logout => "POST",
+            Self::Token | Self::Refresh | Self::Logout | Self::Backchannel => "POST",
             Self::Callback => "GET",
             Self::Me | Self::Account | Self::Keys | Self::Docs | Self::Asset(_) | Self::OpenApi => {
                 "GET, HEAD"
@@ -109,6 +113,7 @@ fn below(rest: &str) -> Option<PortalEndpoint> {
     let provider = [
         ("/login/", PortalEndpoint::LoginWith),
         ("/callback/", PortalEndpoint::Callback),
+        ("/backchannel/", PortalEndpoint::Backchannel),
     ];
     let found = provider
         .iter()
@@ -144,6 +149,12 @@ mod tests {
                 "/auth/callback/corp-2",
                 PortalEndpoint::Callback,
             ),
+            (
+                Method::POST,
+                "/auth/backchannel/corp",
+                PortalEndpoint::Backchannel,
+            ),
+            (Method::POST, "/auth/backchannel", PortalEndpoint::Unknown),
             (Method::GET, "/auth/callback/Corp", PortalEndpoint::Unknown),
             (Method::GET, "/auth/callback/corp/", PortalEndpoint::Unknown),
             (Method::GET, "/auth/callback/a/b", PortalEndpoint::Unknown),

@@ -52,7 +52,7 @@ pub use refused::RefusedRequest;
 pub use return_path::ReturnPath;
 pub use visitor::Visitor;
 
-use self::body_format::is_browser_form;
+use self::body_format::{BodyFormat, is_browser_form};
 use self::docs::Docs;
 use self::login_api::LoginApi;
 use crate::access::{Identity, PathOptions};
@@ -211,6 +211,7 @@ impl Portal {
             PortalEndpoint::Account
             | PortalEndpoint::LoginWith
             | PortalEndpoint::Callback
+            | PortalEndpoint::Backchannel
             | PortalEndpoint::Keys
             | PortalEndpoint::Docs
             | PortalEndpoint::Asset(_)
@@ -247,6 +248,9 @@ impl Portal {
                 PortalEndpoint::Login => LoginApi::Login.format(&head.headers).is_some(),
                 PortalEndpoint::Token => LoginApi::Token.format(&head.headers).is_some(),
                 PortalEndpoint::Refresh => LoginApi::Refresh.format(&head.headers).is_some(),
+                PortalEndpoint::Backchannel => {
+                    BodyFormat::of(&head.headers) == Some(BodyFormat::Form)
+                }
                 PortalEndpoint::Logout if form => own_site(),
                 PortalEndpoint::Logout => !intake.acts_by_cookies() || intake.comes_from_own_page(),
                 PortalEndpoint::Me
@@ -291,6 +295,9 @@ impl Portal {
             Some(PortalEndpoint::Callback) => {
                 // on the heap: few requests wait for a provider
                 Box::pin(self.come_back(intake, context)).await
+            }
+            Some(PortalEndpoint::Backchannel) => {
+                Box::pin(self.end_at_provider(intake, body, now)).await
             }
             Some(PortalEndpoint::Me) => me::answer(caller).into(),
             Some(PortalEndpoint::Account) => self.answer_account(intake, context).into(),

@@ -48,10 +48,14 @@ impl Portal {
     /// The provider that the last segment of a path names, where people sign in here.
     pub(super) fn at_provider(&self, intake: &Intake, before: &str) -> Option<(&Theme, &Provider)> {
         let theme = self.settings.theme.as_deref()?;
+        Some((theme, self.provider_below(intake, before)?))
+    }
+
+    /// The same, whether or not people sign in here.
+    pub(super) fn provider_below(&self, intake: &Intake, before: &str) -> Option<&Provider> {
         let path = RequestPath::parse(intake.head.uri.path(), PathOptions::default()).ok()?;
         let below = path.as_str().strip_prefix(&self.settings.own.prefix)?;
-        let provider = self.provider(below.strip_prefix(before)?)?;
-        Some((theme, provider))
+        self.provider(below.strip_prefix(before)?)
     }
 
     /// Whether the last segment of a path is the name of a provider.
