@@ -43,7 +43,7 @@ pub use openid::OpenIdProvider;
 pub use programs::{openid_packages, optimised_gateway, output, program, python, skip, superuser};
 pub use raw::RawUpstream;
 pub use redis::{Redis, free_port, on_a_port};
-pub use scripted_provider::{ScriptedProvider, ScriptedSigner, json_answer, provider_key};
+pub use scripted_provider::{Script, ScriptedProvider, ScriptedSigner, json_answer, provider_key};
 pub use sessions::{Tokens, log_in_from, log_out, post, refresh, refresh_at, tokens};
 pub use stoppable::Stoppable;
 pub use tls::{Shaken, TlsClient};
