@@ -44,6 +44,8 @@ pub(super) struct RequestFacts {
     pub(super) levels: Option<EnforcedLevels>,
     /// Whether a shared cache could hand the answer to others.
     pub(super) cache_risk: Option<CacheRisk>,
+    /// Whether another proxy describes the request over gRPC, where a denial is an answer like others.
+    pub(super) over_grpc: bool,
     /// Only where a person sees the answer.
     pub(super) seen: Option<Box<SeenRequest>>,
     /// Only where requests are traced.
@@ -93,6 +95,7 @@ impl RequestFacts {
             cors: None,
             levels: None,
             cache_risk: None,
+            over_grpc: false,
             seen: None,
             trace: None,
         }

@@ -10,7 +10,7 @@ use crate::net::DialError;
 use crate::rates::RateRefusal;
 use crate::telemetry::metrics::{RequestOutcome, UpstreamErrorKind};
 use crate::upstream::{BodyFault, ForwardError, PrepareError};
-use crate::wire::{self, BadRequest, ForeignOrigin, OriginalError};
+use crate::wire::{self, BadRequest, ForeignOrigin, GrpcError, OriginalError};
 
 /// Why a request is not forwarded, or has no answer.
 #[derive(Debug)]
@@ -44,6 +44,8 @@ pub(super) enum Rejection {
     NoProxy,
     /// It asks for forward-auth, and about what is not clear.
     Unclear(OriginalError),
+    /// It is a call of gRPC without an answer.
+    Call(GrpcError),
     /// It was permitted, but cannot be written for the upstream.
     Unwritable(PrepareError),
     /// It was permitted and sent, without success.
@@ -62,6 +64,7 @@ impl Rejection {
             }
             Self::TooMany(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::Unclear(_) => StatusCode::BAD_REQUEST,
+            Self::Call(error) => error.status(),
             Self::Instead { response, .. } => response.status(),
             Self::Unwritable(PrepareError::Path(_)) => StatusCode::BAD_REQUEST,
             Self::Unwritable(PrepareError::BodyTooLarge) => StatusCode::PAYLOAD_TOO_LARGE,
@@ -82,6 +85,7 @@ impl Rejection {
             Self::TooMany(refusal) => try_again(*refusal),
             Self::NoProxy => "Only a trusted proxy may ask".to_owned(),
             Self::Unclear(error) => error.to_string(),
+            Self::Call(error) => error.to_string(),
             Self::Instead { because, .. } => because.detail(),
             Self::Unwritable(PrepareError::Path(error)) => error.to_string(),
             Self::Unwritable(PrepareError::BodyTooLarge) => BodyFault::TooLarge.to_string(),
@@ -108,6 +112,7 @@ impl Rejection {
             | Self::Instead { .. }
             | Self::NoProxy
             | Self::Unclear(_)
+            | Self::Call(_)
             | Self::Unwritable(_)
             | Self::Forward(_) => None,
         }
@@ -116,9 +121,11 @@ impl Rejection {
     /// How it is counted; `None`: as what was decided before.
     pub(super) fn outcome(&self) -> Option<RequestOutcome> {
         Some(match self {
+            Self::Call(GrpcError::NotTrusted) => RequestOutcome::Forbidden,
             Self::Misdirected
             | Self::Ambiguous(_)
             | Self::Unclear(_)
+            | Self::Call(_)
             | Self::Unwritable(PrepareError::Path(_)) => RequestOutcome::BadRequest,
             Self::NoService => RequestOutcome::NotFound,
             Self::Challenge | Self::BadCredential(_) => RequestOutcome::Unauthenticated,
@@ -150,6 +157,7 @@ impl Rejection {
             | Self::Challenge
             | Self::NoProxy
             | Self::Unclear(_)
+            | Self::Call(_)
             | Self::Unwritable(_) => self.detail(),
         }
     }
@@ -161,6 +169,7 @@ impl Rejection {
             Self::BadCredential(error) => wire::invalid_token(error.description()),
             Self::Instead { response, .. } => return response.as_ref().clone(),
             Self::TooMany(refusal) => too_many(*refusal, &self.detail()),
+            Self::Call(error) => return error.respond(),
             Self::Misdirected
             | Self::Ambiguous(_)
             | Self::NoService
@@ -207,6 +216,7 @@ impl Rejection {
             | Self::Instead { .. }
             | Self::NoProxy
             | Self::Unclear(_)
+            | Self::Call(_)
             | Self::Unwritable(_)
             | Self::Forward(_) => None,
         }
@@ -230,6 +240,7 @@ impl Rejection {
             | Self::Instead { .. }
             | Self::NoProxy
             | Self::Unclear(_)
+            | Self::Call(_)
             | Self::Unwritable(PrepareError::Path(_))
             | Self::Forward(_) => false,
         }
@@ -335,6 +346,12 @@ impl From<NoDestination> for Rejection {
 impl From<BadRequest> for Rejection {
     fn from(request: BadRequest) -> Self {
         Self::Ambiguous(request)
+    }
+}
+
+impl From<GrpcError> for Rejection {
+    fn from(error: GrpcError) -> Self {
+        Self::Call(error)
     }
 }
 

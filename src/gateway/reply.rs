@@ -12,6 +12,7 @@ use super::tunnel::Tunnel;
 use crate::telemetry::access_log::Aborted;
 use crate::telemetry::metrics::UpstreamErrorKind;
 use crate::upstream::{AnswerFault, ResponseBody};
+use crate::wire::grpc_success;
 
 /// What becomes of a request.
 pub struct Reply {
@@ -21,6 +22,17 @@ pub struct Reply {
     pub tunnel: Option<Box<Tunnel>>,
     /// Whether the gateway itself answers, and may have left the request's body unread.
     pub is_own: bool,
+}
+
+impl Reply {
+    /// An answer of the gateway's own.
+    pub(super) fn own(response: Response<ReplyBody>) -> Self {
+        Self {
+            response,
+            tunnel: None,
+            is_own: true,
+        }
+    }
 }
 
 /// What the operator adds to every answer on a service's paths.
@@ -57,6 +69,8 @@ enum Taken {
 enum Source {
     /// The gateway's own words; `None` once they are handed over.
     Own(Option<Bytes>),
+    /// An answer of gRPC, and what stands behind it; each `None` once it is handed over.
+    Call(Option<Bytes>, Option<HeaderMap>),
     /// The upstream's.
     Upstream(ResponseBody),
     /// The upstream's, of which the beginning was read already; `None` once that is handed over.
@@ -71,6 +85,12 @@ impl ReplyBody {
                 record,
             )
         })
+    }
+
+    /// With the trailers of a call that has an answer.
+    pub(super) fn call(response: Response<Bytes>, record: Box<RequestRecord>) -> Response<Self> {
+        let trailers = Some(grpc_success());
+        response.map(|bytes| Self::new(Source::Call(Some(bytes), trailers), record))
     }
 
     pub(super) fn upstream(
@@ -152,6 +172,11 @@ impl Body for ReplyBody {
     ) -> Poll<Option<Result<Frame<Bytes>, AnswerFault>>> {
         let polled = match &mut self.source {
             Source::Own(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
+            Source::Call(bytes, trailers) => {
+                let data = bytes.take().map(Frame::data);
+                let frame = data.or_else(|| trailers.take().map(Frame::trailers));
+                Poll::Ready(frame.map(Ok))
+            }
             Source::Upstream(body) | Source::Begun(None, body) => Pin::new(body).poll_frame(cx),
             Source::Begun(begun, _) => {
                 Poll::Ready(begun.take().map(|bytes| Ok(Frame::data(bytes))))
@@ -164,6 +189,7 @@ impl Body for ReplyBody {
     fn is_end_stream(&self) -> bool {
         match &self.source {
             Source::Own(bytes) => bytes.is_none(),
+            Source::Call(bytes, trailers) => bytes.is_none() && trailers.is_none(),
             Source::Upstream(body) | Source::Begun(None, body) => body.is_end_stream(),
             Source::Begun(Some(_), _) => false,
         }
@@ -175,7 +201,7 @@ impl Body for ReplyBody {
                 SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64))
             }
             Source::Upstream(body) | Source::Begun(None, body) => body.size_hint(),
-            Source::Begun(Some(_), _) => SizeHint::default(),
+            Source::Begun(Some(_), _) | Source::Call(..) => SizeHint::default(),
         }
     }
 }

@@ -6,6 +6,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
+use http::HeaderMap;
+use http::header::COOKIE;
 use tokio::sync::watch;
 
 use super::own_cors::OwnCors;
@@ -28,8 +30,8 @@ use crate::token::{
 use crate::upstream::{Forwarding, ServerSet};
 use crate::users::Directory;
 use crate::wire::{
-    CacheMode, Cors, FieldFilter, ForwardAuthHeaders, ResponseFields, Scheme, SessionCookie,
-    TrustedProxies,
+    BadRequest, CacheMode, Cors, FieldFilter, ForwardAuthHeaders, ResponseFields, Scheme,
+    SessionCookie, TrustedProxies,
 };
 
 /// One load of the configuration, ready for requests.
@@ -167,6 +169,17 @@ impl Snapshot {
     pub(super) fn needs_host(&self) -> bool {
         let mut services = self.services.iter();
         services.any(|service| !service.listing.hosts.is_empty())
+    }
+
+    /// Refuses more fields than `server.limits.headers`. Cookies count as one, into however many fields a client splits
+    /// them (RFC 9113, section 8.2.3).
+    pub(super) fn check_number(&self, headers: &HeaderMap) -> Result<(), BadRequest> {
+        let limit = self.server.limits.headers;
+        let cookies = || headers.get_all(COOKIE).iter().count();
+        if headers.len() > limit && headers.len() - cookies().saturating_sub(1) > limit {
+            return Err(BadRequest::TooManyFields);
+        }
+        Ok(())
     }
 
     /// Warns once that a trusted proxy does not say in a readable way how its clients come.

@@ -41,6 +41,7 @@ mod docs;
 mod drain;
 mod early_answers;
 mod explain;
+mod ext_authz;
 mod failing_servers;
 mod failover;
 mod fastapi;

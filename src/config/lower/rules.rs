@@ -14,7 +14,7 @@ use crate::config::section::Section;
 use crate::config::shown::shown;
 use crate::config::span::Span;
 use crate::config::yaml::Entry;
-use crate::wire::JWKS_PATH;
+use crate::wire::{AUTHORIZATION_PATH, JWKS_PATH};
 
 const STANDARD: [&str; 9] = [
     "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "CONNECT", "TRACE",
@@ -210,8 +210,8 @@ fn pattern_of(entry: &Entry, place: &Place<'_>, reader: &mut Reader<'_>) -> Opti
             return None;
         }
     };
-    if pattern.lies_under(JWKS_PATH) {
-        reader.report(reserved_for_keys(&text, entry.node.span));
+    if let Some(finding) = reserved_elsewhere(&pattern, &text, entry.node.span) {
+        reader.report(finding);
     }
     if pattern.lies_under(place.auth_path) {
         let message = format!(
@@ -255,14 +255,19 @@ fn method(entry: &Entry, reader: &mut Reader<'_>) -> Option<Method> {
     None
 }
 
-/// The one place outside `auth.path` where the gateway itself answers.
-pub(super) fn reserved_for_keys(text: &str, span: Span) -> Finding {
-    let message = format!(
-        "`{}` is where the gateway shows its public keys",
-        shown(text)
-    );
-    Finding::error(Code::ReservedPath, span, message)
-        .help("choose another path; nothing there is forwarded")
+/// The places outside `auth.path` where the gateway itself answers, and what it does there.
+const RESERVED: [(&str, &str); 2] = [
+    (JWKS_PATH, "shows its public keys"),
+    (AUTHORIZATION_PATH, "answers Envoy"),
+];
+
+/// What is wrong with a pattern whose literals lie at one of them.
+pub(super) fn reserved_elsewhere(pattern: &Pattern, text: &str, span: Span) -> Option<Finding> {
+    let mut reserved = RESERVED.iter();
+    let (_, what) = reserved.find(|(path, _)| pattern.lies_under(path))?;
+    let message = format!("`{}` is where the gateway {what}", shown(text));
+    let finding = Finding::error(Code::ReservedPath, span, message);
+    Some(finding.help("choose another path; nothing there is forwarded"))
 }
 
 /// An empty policy, for a service of which only the rest is still to be checked.

@@ -21,7 +21,7 @@ use crate::config::span::Span;
 use crate::config::value::is_plain_path;
 use crate::config::yaml::{Entry, Value};
 use crate::rates::ServiceRates;
-use crate::wire::{CacheMode, Cors, IdentitySettings, JWKS_PATH, ResponseFields};
+use crate::wire::{CacheMode, Cors, IdentitySettings, ResponseFields};
 
 /// What the rest of the file says that every service is checked against.
 pub(super) struct Shared<'a> {
@@ -331,11 +331,9 @@ fn mount(
         }
     };
     let pattern = Pattern::parse(&text).ok();
-    if pattern
-        .as_ref()
-        .is_some_and(|pattern| pattern.lies_under(JWKS_PATH))
-    {
-        reader.report(rules::reserved_for_keys(&text, span));
+    let elsewhere = |pattern| rules::reserved_elsewhere(pattern, &text, span);
+    if let Some(finding) = pattern.as_ref().and_then(elsewhere) {
+        reader.report(finding);
     }
     if pattern.is_some_and(|pattern| pattern.lies_under(auth_path)) {
         let message = format!(
