@@ -10,6 +10,7 @@ use http::HeaderMap;
 use http::header::COOKIE;
 use tokio::sync::watch;
 
+use super::confirmations::RenewingProvider;
 use super::own_cors::OwnCors;
 use super::process_state::ProcessState;
 use super::trust_generation::TrustGeneration;
@@ -44,6 +45,10 @@ pub struct Snapshot {
     pub(super) browsers: Arc<CookieSessions>,
     /// The OpenID providers, as far as sessions that began with them are checked.
     pub(super) session_providers: Vec<SessionProvider>,
+    /// The same, where sessions are renewed.
+    pub(super) renewing: Vec<Arc<RenewingProvider>>,
+    /// The longest that any token may hold from now, in seconds.
+    pub(super) longest_token: u64,
     providers: Vec<Arc<Provider>>,
     pub(super) cookie: Arc<SessionCookie>,
     pub(super) describes: ForwardAuthHeaders,
@@ -103,6 +108,7 @@ impl Snapshot {
             rates,
             traces,
             audit,
+            ..
         } = process_state;
         let trusted_issuers = config.auth.trusted_issuers(|settings, location| {
             issuer_keys.keys(&settings.issuer, location, &settings.algorithms)
@@ -110,9 +116,8 @@ impl Snapshot {
         let providers = config.auth.providers.iter();
         let providers = providers.map(|settings| process_providers.provider(Arc::clone(settings)));
         let providers: Vec<_> = providers.collect();
-        let session_providers = config.auth.providers.iter();
-        let session_providers = session_providers.map(|settings| SessionProvider::of(settings));
-        let session_providers = session_providers.collect();
+        let renewing = providers.iter().cloned().map(RenewingProvider::new);
+        let renewing: Vec<_> = renewing.map(Arc::new).collect();
         let directory = Arc::new(config.directory);
         let describes = config.auth.verify;
         let token = &config.auth.token;
@@ -124,6 +129,7 @@ impl Snapshot {
         let (mut portal, issuer) = portal_parts(config.auth, config.server.limits.header_bytes);
         portal.paths = config.router.widest_paths();
         portal.providers = providers.clone();
+        let longest_token = portal.longest_token.as_secs();
         let cookie = Arc::clone(&portal.cookie);
         let body_timeout = config.server.timeouts.body;
         let upstreams = config.services.iter();
@@ -150,7 +156,9 @@ impl Snapshot {
             verifier,
             trusted_issuers,
             browsers,
-            session_providers,
+            session_providers: renewing.iter().map(|one| one.of.clone()).collect(),
+            renewing,
+            longest_token,
             providers,
             cookie,
             describes,
