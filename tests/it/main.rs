@@ -88,6 +88,7 @@ mod service_manager;
 mod session_endings;
 mod session_tunnels;
 mod shared_caches;
+mod socket_tokens;
 mod state_file;
 mod state_redis;
 mod systemd;

@@ -4,7 +4,9 @@
 //! has a status and a response, and [`HeaderChanges`], which only a permit makes.
 
 use bytes::Bytes;
-use http::header::{CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, COOKIE, SET_COOKIE};
+use http::header::{
+    CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, COOKIE, SEC_WEBSOCKET_PROTOCOL, SET_COOKIE,
+};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 
 use super::checked_request::DescribedRequest;
@@ -17,6 +19,7 @@ use crate::access::Permit;
 use crate::wire::credential::Credential;
 use crate::wire::fields::FieldFilter;
 use crate::wire::identity::IdentitySettings;
+use crate::wire::socket_token::{offered_bearer, own_protocols};
 
 const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 
@@ -46,6 +49,11 @@ impl HeaderChanges {
         let sent = request.headers.keys();
         let forged = sent.filter(|name| filter.is_forged(name, request.is_behind_proxy));
         let mapped = identity.headers.iter().map(|header| &header.name);
+        let socket = used.filter(|used| used.is_among_protocols());
+        if let Some(protocols) = socket.and_then(|_| own_protocols(&request.headers)) {
+            set.insert(SEC_WEBSOCKET_PROTOCOL, protocols);
+        }
+        let bearer = socket.and_then(|_| offered_bearer(&request.headers));
         let gone = forged.chain(used.map(Credential::field_name)).chain(mapped);
         // in both lists, what is set would be removed again
         let mut remove: Vec<&HeaderName> = gone.filter(|name| !set.contains_key(*name)).collect();
@@ -63,7 +71,11 @@ impl HeaderChanges {
                 .map(|(name, value)| option(name, value, AppendAction::OverwriteIfExistsOrAdd))
                 .collect(),
             headers_to_remove: remove.into_iter().map(HeaderName::to_string).collect(),
-            response_headers_to_add: Vec::new(),
+            // where the service picks no protocol
+            response_headers_to_add: bearer
+                .iter()
+                .map(|bearer| option(&SEC_WEBSOCKET_PROTOCOL, bearer, AppendAction::AddIfAbsent))
+                .collect(),
         })
     }
 
@@ -74,9 +86,9 @@ impl HeaderChanges {
         if let Some(session) = session {
             let private = HeaderValue::from_static("private");
             let added = [(&SET_COOKIE, &session), (&CACHE_CONTROL, &private)];
-            allowed.response_headers_to_add = added
-                .map(|(name, value)| option(name, value, AppendAction::AppendIfExistsOrAdd))
-                .into();
+            let append = AppendAction::AppendIfExistsOrAdd;
+            let added = added.map(|(name, value)| option(name, value, append));
+            allowed.response_headers_to_add.extend(added);
         }
         grpc::reply(&CheckResponse {
             status: Some(RpcStatus { code: OK }),
