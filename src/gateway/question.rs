@@ -17,8 +17,9 @@ use crate::ambient;
 use crate::identify::{CredentialOutcome, Identified};
 use crate::portal::{ReturnPath, Visitor};
 use crate::wire::{
-    self, Credential, CredentialSource, Destination, DestinationField, ForwardAuthProxy,
-    GatewayCookies, OriginalError, OriginalRequest, is_navigation, same_service,
+    self, BadRequest, Credential, CredentialSource, Destination, DestinationField,
+    ForwardAuthProxy, GatewayCookies, OriginalError, OriginalRequest, is_navigation, same_service,
+    with_socket_token,
 };
 
 const X_GATELATCH_LOGIN: HeaderName = HeaderName::from_static("x-gatelatch-login");
@@ -112,7 +113,7 @@ impl Question<'_> {
         allow: impl FnOnce(Permitted<'_>) -> T,
     ) -> Result<T, Rejection> {
         let (original, sent) = (self.original, &self.sent);
-        let mut credential = self.credential();
+        let mut credential = self.credential()?;
         let presented = Presented {
             credential: &mut credential,
             cookies: sent.cookies,
@@ -145,13 +146,22 @@ impl Question<'_> {
         }))
     }
 
-    /// The bearer token or API key, else the session cookie under the name that it has for the original request.
-    pub(super) fn credential(&self) -> Option<Credential> {
-        let sent = self.sent.credential;
-        let bearer = sent.filter(|sent| sent.source() != CredentialSource::Cookie);
+    /// The token or API key of a field, that of a WebSocket's protocols, else the session cookie under the name that it has
+    /// for the original request.
+    ///
+    /// # Errors
+    /// [`BadRequest`] where it is not clear which token counts.
+    pub(super) fn credential(&self) -> Result<Option<Credential>, BadRequest> {
+        let is_of_field = |sent: &&Credential| {
+            sent.source() != CredentialSource::Cookie && !sent.is_among_protocols()
+        };
+        let mut bearer = self.sent.credential.filter(is_of_field).cloned();
+        if self.original.upgrades {
+            bearer = with_socket_token(bearer, self.sent.headers)?;
+        }
         let cookie = &self.pinned.snapshot.cookie;
         let cookie = || cookie.credential(self.sent.cookies, self.original.site.scheme);
-        bearer.cloned().or_else(cookie)
+        Ok(bearer.or_else(cookie))
     }
 
     /// Says it in the way that the proxy understands.

@@ -23,6 +23,7 @@ mod original_request;
 mod peer;
 mod problem;
 mod response_fields;
+mod socket_token;
 mod upgrade;
 
 pub use bad_request::{AuthScheme, BadRequest, BadTarget};
@@ -62,4 +63,5 @@ pub use problem::{
     BEARER_CHALLENGE, drop_body, forbid_storing, invalid_token, json, not_authenticated, problem,
 };
 pub use response_fields::ResponseFields;
+pub use socket_token::{offered_bearer, own_protocols, with_socket_token};
 pub use upgrade::{Upgrade, UpgradeForm};

@@ -96,6 +96,7 @@ mod session_endings;
 mod session_store;
 mod session_tunnels;
 mod shared_caches;
+mod socket_tokens;
 mod state_file;
 mod state_redis;
 mod systemd;
