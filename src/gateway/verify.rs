@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Response, StatusCode};
 
+use super::basic::UncheckedPair;
 use super::browser::{BrowserRequest, check_sender};
 use super::decide::enforce;
 use super::facts::{RequestFacts, Route};
@@ -13,14 +14,22 @@ use super::snapshot::ServiceSnapshot;
 use super::worker::{Pinned, Worker};
 use crate::access::{NoDestination, RequestPath, RequestedPaths};
 use crate::ambient;
-use crate::identify::Identified;
+use crate::identify::{CredentialError, Identified};
 use crate::portal::{ReturnPath, Visitor};
 use crate::wire::{
-    self, Credential, CredentialSource, Destination, DestinationField, ForwardAuthProxy, Intake,
+    self, BadRequest, Credential, Destination, DestinationField, ForwardAuthProxy, Intake,
     OriginalError, OriginalRequest, is_navigation, same_service,
 };
 
 const X_GATELATCH_LOGIN: HeaderName = HeaderName::from_static("x-gatelatch-login");
+
+/// What forward-auth comes to, where it does not refuse.
+pub(super) enum VerifyAnswer {
+    /// The request may pass.
+    Permitted(Response<Bytes>),
+    /// A user name and a password have to be checked first.
+    Unchecked(UncheckedPair),
+}
 
 /// Answers whether the request may pass that a trusted proxy describes: 200 with the identity headers, or why not.
 /// `below` is the rest of the path behind the endpoint's own.
@@ -28,9 +37,9 @@ pub(super) fn verify(
     worker: &Worker,
     pinned: &Pinned,
     intake: &Intake,
-    below: &str,
+    (below, refused): (&str, Option<CredentialError>),
     facts: &mut RequestFacts,
-) -> Result<Response<Bytes>, Rejection> {
+) -> Result<VerifyAnswer, Rejection> {
     if !intake.client.from_trusted_proxy {
         return Err(Rejection::NoProxy);
     }
@@ -43,6 +52,7 @@ pub(super) fn verify(
         pinned,
         intake,
         original,
+        refused,
     };
     question.decide(facts)
 }
@@ -52,11 +62,13 @@ struct Question<'a> {
     pinned: &'a Pinned,
     intake: &'a Intake,
     original: OriginalRequest,
+    /// Why the user name and the password are not accepted, where they were checked.
+    refused: Option<CredentialError>,
 }
 
 impl Question<'_> {
     /// The gateway's own endpoints are no exception: behind another proxy these paths may be the service's.
-    fn decide(&self, facts: &mut RequestFacts) -> Result<Response<Bytes>, Rejection> {
+    fn decide(&self, facts: &mut RequestFacts) -> Result<VerifyAnswer, Rejection> {
         let (original, snapshot) = (&self.original, &*self.pinned.snapshot);
         facts.method = original.method.clone();
         facts.client = self.intake.client.asked_for();
@@ -108,16 +120,24 @@ impl Question<'_> {
         service: &ServiceSnapshot,
         paths: RequestedPaths<'_>,
         facts: &mut RequestFacts,
-    ) -> Result<Response<Bytes>, Rejection> {
+    ) -> Result<VerifyAnswer, Rejection> {
         let original = &self.original;
-        let mut credential = self.credential();
+        let mut credential = self.credential(service)?;
+        let address = self.intake.client.asked_for();
+        if self.refused.is_none()
+            && let Some(pair) = self
+                .worker
+                .unchecked(self.pinned, credential.as_ref(), address)
+        {
+            return Ok(VerifyAnswer::Unchecked(pair));
+        }
         let presented = Presented {
             credential: &mut credential,
             cookies: &self.intake.cookies,
             scheme: original.site.scheme,
         };
-        let address = self.intake.client.asked_for();
-        let mut identified = identify_presented(self.worker, self.pinned, presented, address);
+        let identified = identify_presented(self.worker, self.pinned, presented, address);
+        let mut identified = identified.refused_for(self.refused);
         facts.identify(&identified);
         let request = BrowserRequest {
             method: &original.method,
@@ -145,18 +165,15 @@ impl Question<'_> {
                 .set_fields(response.headers_mut(), identity);
         }
         wire::forbid_storing(response.headers_mut());
-        Ok(response)
+        Ok(VerifyAnswer::Permitted(response))
     }
 
-    /// The bearer token or API key, else the session cookie under the name that it has for the original request.
-    fn credential(&self) -> Option<Credential> {
-        let bearer = self
-            .intake
-            .credential
-            .clone()
-            .filter(|sent| sent.source() != CredentialSource::Cookie);
+    /// The credential that counts for the service; the session cookie under the name that it has for the original request.
+    fn credential(&self, service: &ServiceSnapshot) -> Result<Option<Credential>, BadRequest> {
         let cookie = &self.pinned.snapshot.cookie;
-        bearer.or_else(|| cookie.credential(&self.intake.cookies, self.original.site.scheme))
+        let scheme = self.original.site.scheme;
+        self.intake
+            .credential_for(service.credentials, cookie, scheme)
     }
 
     /// Says it in the way that the proxy understands.
@@ -194,7 +211,8 @@ impl Question<'_> {
         (service, path): (&ServiceSnapshot, &RequestPath),
     ) -> Option<Response<Bytes>> {
         let (original, snapshot) = (&self.original, &*self.pinned.snapshot);
-        if !service.login_redirect || !snapshot.portal.has_page() {
+        let takes_sessions = service.login_redirect && service.credentials.cookie;
+        if !takes_sessions || !snapshot.portal.has_page() {
             return None;
         }
         let next = ReturnPath::to(path, original.query.as_deref());

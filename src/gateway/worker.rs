@@ -7,11 +7,14 @@ use std::sync::Arc;
 use http::HeaderValue;
 use tokio::sync::watch;
 
+use super::basic::UncheckedPair;
 use super::snapshot::{CurrentSnapshot, ServiceSnapshot, Snapshot};
 use super::trust_generation::TrustGeneration;
 use crate::access::ClientAddress;
 use crate::ambient::{self, Ticker};
-use crate::identify::{Authenticator, Identified, VerifiedTokens, identify, identify_opener};
+use crate::identify::{
+    Authenticator, Identified, VerifiedTokens, identify, identify_opener, unchecked_password,
+};
 use crate::net::Dialer;
 use crate::session::{RevocationView, Revocations};
 use crate::telemetry::access_log::LogShard;
@@ -19,7 +22,7 @@ use crate::telemetry::metrics::{Metrics, ServiceMetrics, Shard, UpstreamConnecti
 use crate::telemetry::recent::RecentShard;
 use crate::text::hex;
 use crate::upstream::{ConnectionCounts, DialContext, ServerSet, Upstream};
-use crate::wire::Credential;
+use crate::wire::{Credential, CredentialSource};
 
 /// What a worker is made of.
 pub struct WorkerParts {
@@ -182,6 +185,22 @@ impl Worker {
         identify_opener(&self.authenticator(pinned), credential, address, times)
     }
 
+    /// The user name and the password of a request that nobody has checked under this snapshot, for a client at this address.
+    pub(super) fn unchecked(
+        &self,
+        pinned: &Pinned,
+        credential: Option<&Credential>,
+        client: ClientAddress,
+    ) -> Option<UncheckedPair> {
+        let credential = credential.filter(|one| one.source() == CredentialSource::Basic)?;
+        let checks = self.authenticator(pinned);
+        Some(UncheckedPair {
+            credentials: unchecked_password(&checks, credential, client)?,
+            digest: pinned.snapshot.passwords.digest(credential.token(), client),
+            client,
+        })
+    }
+
     fn authenticator<'a>(&'a self, pinned: &'a Pinned) -> Authenticator<'a> {
         let snapshot = &*pinned.snapshot;
         Authenticator {
@@ -189,6 +208,7 @@ impl Worker {
             trusted_issuers: &snapshot.trusted_issuers,
             browsers: &snapshot.browsers,
             directory: &snapshot.directory,
+            passwords: &snapshot.passwords,
             revocations: &self.revocations,
             verified: &pinned.verified,
         }

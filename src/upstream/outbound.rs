@@ -401,7 +401,7 @@ fn is_removed(credential: &Credential, permit: &Permit<'_>, how: &Forwarding) ->
         CredentialSource::Bearer => {
             permit.identity().is_some() && how.identity.authorization == Authorization::Remove
         }
-        CredentialSource::ApiKey => true,
+        CredentialSource::ApiKey | CredentialSource::Basic => true,
         // it was never in the head that is passed on
         CredentialSource::Cookie => false,
     }

@@ -21,6 +21,7 @@ mod audit;
 mod audit_stream;
 mod audit_waits;
 mod balance;
+mod basic;
 mod black_hole;
 mod bodies;
 mod browser_sessions;

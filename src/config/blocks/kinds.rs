@@ -83,6 +83,13 @@ pub(super) const ORIGIN: Kind = Kind::Named(&Named {
     examples: &[Shown::Text("http://127.0.0.1:9000")],
 });
 
+/// Kinds of credentials.
+pub(super) const CREDENTIALS: Kind = Kind::List(
+    List::of(&Kind::Choice(|| words(super::choices::CREDENTIALS)))
+        .filled()
+        .distinct(),
+);
+
 pub(super) const ABSOLUTE_PATH: Kind = Kind::Pattern(r"^/|\$\{");
 pub(super) const METHOD: Kind = Kind::Pattern(r"^[A-Z]|\$\{");
 /// Texts, each once.
