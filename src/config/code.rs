@@ -75,6 +75,10 @@ codes! {
     AmbiguousClaim = "ambiguous-claim",
     /// Keys that somebody on the way could exchange.
     ExposedKeys = "exposed-keys",
+    /// A provider of everybody that everybody may sign in with.
+    OpenProvider = "open-provider",
+    /// A provider that is not asked who has signed in.
+    NoOpenidScope = "no-openid-scope",
     /// A secret that could be guessed.
     WeakSecret = "weak-secret",
     /// No secret is configured.
@@ -133,6 +137,8 @@ codes! {
     UnreachableUpstream = "unreachable-upstream",
     /// An issuer whose keys cannot be had; looked for by `check --probe` only.
     UnreachableKeys = "unreachable-keys",
+    /// A provider that people could not sign in with; looked for by `check --probe` only.
+    UnreachableProvider = "unreachable-provider",
     /// A lint is allowed where it has nothing to say.
     PointlessAllow = "pointless-allow",
     /// One of the `tests` does not hold.

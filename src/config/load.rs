@@ -170,6 +170,7 @@ fn finish(
         Finished {
             config,
             places,
+            provider_places,
             cases,
         },
         users,
@@ -177,7 +178,8 @@ fn finish(
     {
         let mounts = lint::mounts(&config.services, places, &config.auth.own_paths());
         let people = lint::people(config, places, users);
-        let linted = people.into_iter().chain(mounts);
+        let providers = lint::providers(config, provider_places);
+        let linted = people.into_iter().chain(mounts).chain(providers);
         linted.for_each(|finding| findings.push(finding));
         (report, failures) = cases::run(cases, config, places);
         if purpose != Purpose::Rehearsal {
@@ -253,6 +255,9 @@ fn users(
         UsersFile::Default => beside(config, "users.yaml"),
     };
     if matches!(draft.users_file, UsersFile::Default) && !path.exists() {
+        if draft.has_providers() {
+            return UserList::default();
+        }
         let message = format!("there is no `{}`: nobody can log in", path.display());
         let finding = Finding::nowhere(Code::NoUsers, Severity::Warning, message);
         reader.report(

@@ -200,6 +200,12 @@ fn elsewhere(entry: &Entry, block: &Block) -> Option<String> {
         File::Config if !block.has(&entry.key) => blocks::GATEWAY.paths_to(&entry.key),
         File::Config | File::Users | File::Tests | File::Environment => Vec::new(),
     };
+    // a provider has keys of its own for what rules and users call the same
+    let is_near = block.name == blocks::AUTH.name || block.name.starts_with(blocks::PROVIDER.name);
+    let paths: Vec<_> = paths
+        .into_iter()
+        .filter(|path| is_near || !path.starts_with("auth.providers[]"))
+        .collect();
     let few = (1..=3).contains(&paths.len());
     few.then(|| {
         format!(

@@ -91,10 +91,22 @@ fn smallest() -> [Value; 2] {
         "cors": { "origins": ["https://app.example.com"] },
     });
     let issuer = json!({ "issuer": "idp", "audience": { "one_of": "api" }, "algorithms": ["HS256"], "secret": "${SECRET}" });
+    let provider = json!({
+        "name": "corp",
+        "issuer": "https://idp.example.com",
+        "client_id": "gatelatch",
+        "endpoints": {
+            "authorization": "https://idp.example.com/authorize",
+            "token": "https://idp.example.com/token",
+            "jwks": "https://idp.example.com/keys",
+        },
+        "allow": { "groups": ["staff"] },
+    });
     let gateway = json!({
         "services": { "NAME": service },
         "auth": {
             "trusted_issuers": [issuer],
+            "providers": [provider],
             "token": {
                 "secret": "${SECRET}-of-its-own",
                 "previous": [{ "algorithm": "HS256", "secret": "${SECRET}-of-old" }],

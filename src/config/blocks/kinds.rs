@@ -89,6 +89,12 @@ pub(super) const CREDENTIALS: Kind = Kind::List(
         .filled()
         .distinct(),
 );
+pub(super) const URL: Kind = Kind::Named(&Named {
+    name: "url",
+    meaning: "An absolute URL: `https://`, or `http://` on this machine.",
+    kind: Kind::Pattern(r"^https?://|\$\{"),
+    examples: &[Shown::Text("https://idp.example.com")],
+});
 
 pub(super) const ABSOLUTE_PATH: Kind = Kind::Pattern(r"^/|\$\{");
 pub(super) const METHOD: Kind = Kind::Pattern(r"^[A-Z]|\$\{");

@@ -10,6 +10,7 @@ use crate::config::places::Places;
 use crate::config::settings::Config;
 use crate::config::shown::shown;
 use crate::config::span::Span;
+use crate::oidc::{RoleMapping, UsersMode};
 use crate::users::User;
 
 /// How many users are named; a list of them all would be as long as the users file.
@@ -47,7 +48,15 @@ fn conditions(config: &Config) -> impl Iterator<Item = &Condition> {
 
 /// Each role once, at the first rule that names it.
 fn unused_roles(config: &Config, places: &[Places]) -> Vec<Finding> {
-    // what other issuers say of roles is not known here
+    // what other issuers say of roles is not known here, nor what groups a provider has
+    let mut given: Vec<&str> = Vec::new();
+    for provider in &config.auth.providers {
+        match &provider.roles {
+            RoleMapping::Groups if provider.users == UsersMode::Any => return Vec::new(),
+            RoleMapping::Groups => {}
+            RoleMapping::Table(table) => given.extend(table.values().flatten().map(|role| &**role)),
+        }
+    }
     if !config.auth.issuers.is_empty() {
         return Vec::new();
     }
@@ -56,7 +65,7 @@ fn unused_roles(config: &Config, places: &[Places]) -> Vec<Finding> {
         .users()
         .flat_map(|user| identities(user))
         .flat_map(|identity| &identity.roles);
-    let held: HashSet<&str> = held.map(|role| &**role).collect();
+    let held: HashSet<&str> = held.map(|role| &**role).chain(given).collect();
     let mut said = HashSet::new();
     let mut findings = Vec::new();
     for (service, places) in config.services.iter().zip(places) {

@@ -8,11 +8,14 @@ use super::credentials::credentials;
 use super::issuers;
 use super::keys::{self, Keys};
 use super::login::login;
+use super::providers::{self, providers};
 use super::session::session;
+use super::upstream::SystemRoots;
 use super::{Defaults, UsersFile, distinct, label};
 use crate::config::blocks;
 use crate::config::code::Code;
 use crate::config::finding::Finding;
+use crate::config::places::ProviderPlaces;
 use crate::config::reader::Reader;
 use crate::config::section::Section;
 use crate::config::settings::{Auth, Token};
@@ -42,6 +45,7 @@ pub(super) struct Lowered {
     pub(super) path: String,
     pub(super) users_file: UsersFile,
     pub(super) roles_claim: ClaimPath,
+    pub(super) providers: Vec<ProviderPlaces>,
 }
 
 /// The `auth` block.
@@ -49,6 +53,7 @@ pub(super) fn auth(
     entry: Option<Entry>,
     root: Span,
     defaults: &Defaults<'_>,
+    roots: &SystemRoots,
     reader: &mut Reader<'_>,
 ) -> Lowered {
     let section = entry.and_then(|entry| reader.section(entry, &blocks::AUTH));
@@ -75,6 +80,13 @@ pub(super) fn auth(
     let issuers = section
         .take("trusted_issuers")
         .map(|entry| issuers::issuers(entry, token.as_ref(), reader));
+    let shared = providers::Shared {
+        own: token.as_ref(),
+        roots,
+    };
+    let providers = section
+        .take("providers")
+        .map(|entry| providers(entry, &shared, reader));
     let session = session(section.take("session"), reader);
     let (theme, attempts) = login(section.take("login"), reader);
     let verify = section
@@ -83,15 +95,22 @@ pub(super) fn auth(
     let credentials = credentials(section.take("credentials"), reader).unwrap_or_default();
     let cors = section.take("cors").map(|entry| cors::cors(entry, reader));
     section.finish(reader);
+    // without `providers` there are none; with refused ones there is no block
+    let (providers, provider_places) = match providers.unwrap_or_else(|| Some(Default::default())) {
+        Some((providers, places)) => (Some(providers), places),
+        None => (None, Vec::new()),
+    };
     let auth = token
         .zip(issuers.unwrap_or(Some(Vec::new())))
-        .map(|(token, issuers)| {
+        .zip(providers)
+        .map(|((token, issuers), providers)| {
             let token_paths = token_paths.unwrap_or_default();
             Auth {
                 path: path.clone(),
                 token_paths,
                 token,
                 issuers,
+                providers,
                 session,
                 attempts,
                 theme,
@@ -106,6 +125,7 @@ pub(super) fn auth(
         path,
         users_file,
         roles_claim,
+        providers: provider_places,
     }
 }
 

@@ -90,6 +90,26 @@ impl Key {
         Self::proved(signer, verifying, SealingKey::derive(&material))
     }
 
+    /// A key from a private key of any kind, for the first algorithm that needs such a key.
+    ///
+    /// # Errors
+    /// As [`Self::from_pem`].
+    pub fn from_any_pem(text: &str, id: Option<&str>) -> Result<Self, KeyError> {
+        const FIRST: Algorithm = Algorithm::Rs256;
+        let others = [
+            Algorithm::Ps256,
+            Algorithm::Es256,
+            Algorithm::Es384,
+            Algorithm::Es512,
+            Algorithm::EdDsa,
+        ];
+        let first = Self::from_pem(FIRST, text, id);
+        others.into_iter().fold(first, |key, algorithm| match key {
+            Err(KeyError::OtherKind(_)) => Self::from_pem(algorithm, text, id),
+            found => found,
+        })
+    }
+
     /// Signs and verifies once: a key whose halves do not fit would sign tokens that nobody accepts.
     fn proved(
         signer: Signer,
@@ -135,7 +155,7 @@ impl Key {
     }
 
     /// A token in compact form that makes these claims (RFC 7515, section 7.1); `None` where the key cannot sign.
-    pub(super) fn encode(&self, claims: &Map<String, Value>) -> Option<String> {
+    pub fn encode(&self, claims: &Map<String, Value>) -> Option<String> {
         let algorithm = self.algorithm();
         match &*self.signer {
             Signer::Library(library, key) if algorithm.is_library_name() => {
