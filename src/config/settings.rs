@@ -18,6 +18,7 @@ use crate::analysis::simulation::Simulation;
 use crate::jwks::KeyLocation;
 use crate::oidc::ProviderSettings;
 use crate::pages::Theme;
+use crate::rates::ServiceRates;
 use crate::session::{AttemptLimits, StateSettings};
 use crate::telemetry::audit::AuditSink;
 use crate::telemetry::traces::TraceSettings;
@@ -174,6 +175,8 @@ pub struct Auth {
     pub issuers: Vec<Issuer>,
     /// OpenID providers that people sign in with; default none.
     pub providers: Vec<Arc<ProviderSettings>>,
+    /// Where each of them stands.
+    pub provider_origins: Vec<Origin>,
     /// The sessions of browsers.
     pub session: Session,
     /// The pages that people see; `None` where nobody signs in with a browser. Default: the built-in ones.
@@ -341,6 +344,8 @@ pub struct Service {
     pub policy: Policy,
     /// Where each rule stands, by rule id.
     pub origins: Vec<Origin>,
+    /// How many requests callers may send; default any number.
+    pub rates: ServiceRates,
     /// Whether denials are carried out where no rule covers the request; each rule has a mode of its own, which is this
     /// one unless it says otherwise. Default enforce.
     pub mode: Mode,
@@ -384,6 +389,8 @@ pub struct ServiceView<'a> {
     pub policy: &'a Policy,
     /// Where each rule stands, by rule id.
     pub origins: &'a [Origin],
+    /// How many requests callers may send.
+    pub rates: &'a ServiceRates,
 }
 
 /// A place in a file, for messages.

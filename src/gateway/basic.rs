@@ -1,6 +1,7 @@
 //! A user name and a password with each request (RFC 7617). The first time they are checked, which takes as long as bcrypt
 //! does: the request waits, and is decided afterwards with what is in force then.
 
+use std::net::IpAddr;
 use std::rc::Rc;
 
 use super::audited;
@@ -16,7 +17,7 @@ use crate::portal::{LoginDenial, LoginEvent, PortalReply};
 use crate::wire::BasicCredentials;
 
 /// How often a request is decided anew because the configuration was exchanged while its password was checked.
-const TRIES: usize = 3;
+pub(super) const TRIES: usize = 3;
 
 /// A request whose user name and password nobody has checked under this snapshot.
 pub(super) struct UncheckedRequest {
@@ -39,11 +40,8 @@ pub(super) async fn check_and_judge(
     mut unchecked: Box<UncheckedRequest>,
 ) -> Result<NextStep, Rejection> {
     for _ in 0..TRIES {
-        record.reservation = None;
         let UncheckedRequest { request, pair } = *unchecked;
-        let refused = check(worker, record, &request, &pair).await;
-        record.pin_again();
-        reserve(record).await;
+        let refused = check_pair(worker, record, &pair, connection).await;
         let pinned = record.pinned();
         connection.check(&pinned.snapshot)?;
         let judged = judge_again(
@@ -61,12 +59,27 @@ pub(super) async fn check_and_judge(
     Err(Rejection::Unchecked)
 }
 
-/// Checks a pair, or waits for whoever does; says why it is refused.
+/// Checks a pair, or waits for whoever does; says why it is refused. Afterwards the snapshot in force is pinned.
+pub(super) async fn check_pair(
+    worker: &Worker,
+    record: &mut RequestRecord,
+    pair: &UncheckedPair,
+    connection: &ClientConnection,
+) -> Option<CredentialError> {
+    record.reservation = None;
+    let accountable = pair.client.known();
+    let accountable = accountable.unwrap_or(connection.peer().address());
+    let refused = check(worker, record, pair, accountable).await;
+    record.pin_again();
+    reserve(record).await;
+    refused
+}
+
 async fn check(
     worker: &Worker,
     record: &mut RequestRecord,
-    request: &Unjudged,
     pair: &UncheckedPair,
+    accountable: IpAddr,
 ) -> Option<CredentialError> {
     let pinned = record.pinned();
     let passwords = &pinned.snapshot.passwords;
@@ -75,8 +88,6 @@ async fn check(
         PairCheck::Mine(guard) => guard,
     };
     let BasicCredentials { username, password } = &pair.credentials;
-    let peer = request.intake.client.accountable_address();
-    let accountable = pair.client.known().unwrap_or(peer);
     let (event, checked) = pinned
         .snapshot
         .portal

@@ -2,13 +2,13 @@
 //! than a 401.
 
 use bytes::Bytes;
-use http::{Method, Response};
+use http::{HeaderMap, Method, Response};
 
 use super::rejection::Rejection;
 use super::snapshot::{ServiceSnapshot, Snapshot};
 use crate::access::RequestPath;
 use crate::ambient;
-use crate::identify::{CredentialOutcome, Identified};
+use crate::identify::{CredentialError, CredentialOutcome, Identified};
 use crate::portal::{ReturnPath, Visitor};
 use crate::wire::{Cors, Credential, CredentialSource, Intake, Site, is_navigation, is_safe};
 
@@ -25,7 +25,8 @@ pub(super) fn refuse_foreign(
         site: &intake.site,
         cors: service.cors.as_ref(),
     };
-    check_sender(&request, intake.credential.as_ref(), intake, identified)
+    let credential = intake.credential.as_ref();
+    check_sender(&request, credential, &intake.head.headers, identified)
 }
 
 /// The parts of a request that a cross-site request forgery could abuse.
@@ -42,7 +43,7 @@ pub(super) struct BrowserRequest<'a> {
 pub(super) fn check_sender(
     request: &BrowserRequest<'_>,
     credential: Option<&Credential>,
-    intake: &Intake,
+    headers: &HeaderMap,
     identified: &Identified,
 ) -> Result<(), Rejection> {
     let from_cookie =
@@ -53,11 +54,10 @@ pub(super) fn check_sender(
     // browsers add a password that they know to what other sites make them send; programs say nothing of a site
     let by_password = credential
         .is_some_and(|credential| credential.source() == CredentialSource::Basic)
-        && request.site.names_sender(&intake.head.headers);
+        && request.site.names_sender(headers);
     if !(in_session || by_password) || harmless {
         return Ok(());
     }
-    let headers = &intake.head.headers;
     if request.cors.is_some_and(|cors| cors.lets_act(headers)) {
         return Ok(());
     }
@@ -84,7 +84,7 @@ pub(super) fn or_sign_in(
     {
         return rejection;
     }
-    match sign_in(snapshot, path, intake) {
+    match sign_in(snapshot, path, intake, &rejection) {
         Some(response) => Rejection::Instead {
             because: Box::new(rejection),
             response: Box::new(response),
@@ -93,8 +93,17 @@ pub(super) fn or_sign_in(
     }
 }
 
-fn sign_in(snapshot: &Snapshot, path: &RequestPath, intake: &Intake) -> Option<Response<Bytes>> {
+fn sign_in(
+    snapshot: &Snapshot,
+    path: &RequestPath,
+    intake: &Intake,
+    rejection: &Rejection,
+) -> Option<Response<Bytes>> {
     let next = ReturnPath::to(path, intake.head.uri.query());
+    let credential = intake.credential.as_ref();
+    if let Some(address) = to_be_confirmed(snapshot, rejection, credential, next.as_ref()) {
+        return snapshot.portal.send_to_confirm(&address);
+    }
     let address = snapshot.portal.sign_in_path(next.as_ref());
     let visitor = Visitor {
         site: &intake.site,
@@ -104,4 +113,22 @@ fn sign_in(snapshot: &Snapshot, path: &RequestPath, intake: &Intake) -> Option<R
     snapshot
         .portal
         .send_to_sign_in(&visitor, &address, ambient::unix_seconds())
+}
+
+/// Where a browser goes whose session only lacks the word of its provider: that may give it without a question.
+pub(super) fn to_be_confirmed(
+    snapshot: &Snapshot,
+    rejection: &Rejection,
+    credential: Option<&Credential>,
+    next: Option<&ReturnPath>,
+) -> Option<String> {
+    if !matches!(
+        rejection,
+        Rejection::BadCredential(CredentialError::Unconfirmed, _)
+    ) {
+        return None;
+    }
+    snapshot
+        .portal
+        .confirm_path(credential?.token(), next, ambient::unix_seconds())
 }

@@ -5,9 +5,9 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::header::{COOKIE, HOST};
+use http::header::HOST;
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, Request, Response, Version};
+use http::{HeaderValue, Request, Response, Version};
 
 use super::basic::{UncheckedPair, UncheckedRequest};
 use super::browser::{or_sign_in, refuse_foreign};
@@ -15,15 +15,18 @@ use super::connection::ClientConnection;
 use super::decide::enforce;
 use super::document;
 use super::downstream::Downstream;
+use super::ext_authz::{Call, accept, is_call};
 use super::facts::{RequestFacts, Route};
+use super::question::Answered;
+use super::rate::count;
 use super::reauthorization::holds_until;
 use super::rejection::Rejection;
 use super::renewal::Renewal;
 use super::seen::SeenRequest;
-use super::sender::identify_sender;
+use super::sender::{identify_sender, withhold_own};
 use super::snapshot::{ServiceSnapshot, Snapshot};
 use super::traced::Traced;
-use super::verify::{VerifyAnswer, verify};
+use super::verify::verify;
 use super::worker::{Pinned, Worker};
 use crate::access::{NoDestination, Permit, RequestPath, RequestedPaths, Requirement};
 use crate::identify::{CredentialError, CredentialOutcome, Identified};
@@ -41,6 +44,8 @@ pub(super) enum NextStep {
     Done(Response<Bytes>),
     /// Reply to forward-auth that the request is permitted.
     Verified(Response<Bytes>),
+    /// Envoy asks over gRPC.
+    Call(Box<Call>),
     /// One of the gateway's own endpoints replies.
     Portal(Box<PortalRequest>),
     /// Forward the request.
@@ -88,6 +93,11 @@ pub(super) fn judge(
     let trace = snapshot.tracer.as_ref();
     let trace = trace.map(|tracer| Traced::begin(tracer, &head, connection.peer(), snapshot));
     facts.begin(&head, trace);
+    if is_call(&head) {
+        facts.route = Route::Portal;
+        accept(&head, connection, snapshot)?;
+        return Ok(NextStep::Call(Box::new(Call { head, body })));
+    }
     if let Some(fault) = fault {
         return Err(BadRequest::Target(fault).into());
     }
@@ -132,8 +142,8 @@ fn receive(
 ) -> Result<Intake, Rejection> {
     connection.check(snapshot)?;
     // the parser of HTTP/1.1 has counted them, that of HTTP/2 has not
-    if head.version == Version::HTTP_2 && exceeds(&head.headers, snapshot.server().limits.headers) {
-        return Err(BadRequest::TooManyFields.into());
+    if head.version == Version::HTTP_2 {
+        snapshot.check_number(&head.headers)?;
     }
     if head.version == Version::HTTP_10 {
         name_host(&mut head, snapshot);
@@ -141,8 +151,10 @@ fn receive(
     let peer = connection.peer();
     let intake = Intake::read(head, peer, &snapshot.trusted, &snapshot.cookie)?;
     let stated = intake.forwarded.as_deref();
-    if stated.is_some_and(ForwardedInfo::has_unreadable_scheme) {
-        snapshot.warn_of_scheme(peer.speaker());
+    if stated.is_some_and(ForwardedInfo::has_unreadable_scheme)
+        && let Some(proxy) = peer.speaker()
+    {
+        snapshot.warn_of_scheme(proxy);
     }
     Ok(intake)
 }
@@ -160,13 +172,6 @@ fn name_host(head: &mut Parts, snapshot: &Snapshot) {
     let host = named.and_then(Result::ok);
     let host = host.unwrap_or(HeaderValue::from_static("localhost"));
     head.headers.insert(HOST, host);
-}
-
-/// Whether there are more fields than these. Cookies count as one, into however many fields a client splits them
-/// (RFC 9113, section 8.2.3).
-fn exceeds(headers: &HeaderMap, limit: usize) -> bool {
-    let cookies = || headers.get_all(COOKIE).iter().count();
-    headers.len() > limit && headers.len() - cookies().saturating_sub(1) > limit
 }
 
 /// Finds out who answers.
@@ -205,8 +210,8 @@ fn answer_itself(
     facts.route = Route::Portal;
     if let Some(below) = portal.below_verify(intake.head.uri.path()) {
         return match verify(worker, pinned, intake, (below, refused), facts)? {
-            VerifyAnswer::Permitted(response) => Ok(NextStep::Verified(response)),
-            VerifyAnswer::Unchecked(pair) => Ok(NextStep::Password(Box::new(UncheckedRequest {
+            Answered::Permitted(response) => Ok(NextStep::Verified(response)),
+            Answered::Unchecked(pair) => Ok(NextStep::Password(Box::new(UncheckedRequest {
                 request,
                 pair,
             }))),
@@ -282,8 +287,9 @@ impl Arrived<'_> {
             facts,
         )
         .map_err(|denial| or_sign_in(denial, service, snapshot, &path, &intake))?;
+        count((pinned, self.index), &permit, &caller, facts)?;
         if matches!(credential, CredentialOutcome::Refused(_)) && permit.denial().is_none() {
-            withhold_own(snapshot, &mut intake);
+            withhold_own(snapshot, intake.credential.as_mut());
         }
         facts.cache_risk = cache_risk(service, &permit, &intake);
         let document = document::is_asked(service, &intake.head.method, &path);
@@ -348,16 +354,6 @@ fn cache_risk(
             .is_some_and(|id| service.policy.rule(id).requirement == Requirement::Anyone);
     let risk = || CacheRisk::of(intake.credential.as_ref());
     (service.cache == CacheMode::Private && !is_open).then(risk)
-}
-
-/// Keeps a token of the gateway from a service that is open to anyone: what is refused today, as that of a disabled
-/// user, may be accepted tomorrow. Other tokens may be the service's own.
-fn withhold_own(snapshot: &Snapshot, intake: &mut Intake) {
-    if let Some(credential) = &mut intake.credential
-        && snapshot.claims_to_be_own(credential.token())
-    {
-        credential.withhold();
-    }
 }
 
 /// The response to a preflight, where the service has a `cors` block: it comes before authentication.

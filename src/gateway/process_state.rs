@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use crate::jwks::KeySources;
 use crate::oidc::Providers;
-use crate::session::Sessions;
+use crate::rates::RateTable;
+use crate::session::{Renewals, Sessions};
 use crate::telemetry::audit::Audit;
 use crate::telemetry::traces::Traces;
 use crate::upstream::ServerSets;
@@ -17,12 +18,16 @@ pub struct ProcessState {
     pub hasher: Hasher,
     /// Keeps sessions.
     pub sessions: Sessions,
+    /// Asks providers whether sessions still hold.
+    pub renewals: Renewals,
     /// Keeps the state of upstream servers.
     pub server_sets: Arc<ServerSets>,
     /// Keeps the published keys of other issuers.
     pub issuer_keys: Arc<KeySources>,
     /// Keeps what is known of OpenID providers.
     pub providers: Arc<Providers>,
+    /// Keeps what callers have used of their rates.
+    pub rates: Arc<RateTable>,
     /// Exports traces.
     pub traces: Arc<Traces>,
     /// The audit stream; `None` where it is off.

@@ -1,31 +1,39 @@
 //! Everything a request is decided with, immutable. A reload replaces it as a whole.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
+use http::HeaderMap;
+use http::header::COOKIE;
 use tokio::sync::watch;
 
+use super::confirmations::RenewingProvider;
 use super::own_cors::OwnCors;
 use super::process_state::ProcessState;
 use super::trust_generation::TrustGeneration;
-use crate::access::{HostPattern, Mount, PathOptions, Policy, Router};
+use crate::access::{HostPattern, Mount, PathOptions, Policy, RoleMatch, Router};
 use crate::config::{self, Config, ServiceView};
+use crate::identify::SessionProvider;
 use crate::identify::VerifiedPasswords;
 use crate::jwks::KeySources;
 use crate::oidc::Provider;
 use crate::portal::{Portal, PortalSettings};
+use crate::rates::{RateTable, ServiceLimits, ServiceRates};
+use crate::session::Times;
 use crate::telemetry::audit::Audit;
 use crate::telemetry::traces::Tracer;
 use crate::token::{
-    CookieSessions, IssuerSettings, SessionSettings, TokenIssuer, TrustedIssuers, Verifier,
+    CookieSessions, IssuerSettings, ProviderRoom, SessionSettings, TokenIssuer, TrustedIssuers,
+    Verifier,
 };
 use crate::upstream::{Forwarding, ServerSet};
 use crate::users::Directory;
 use crate::wire::{
-    AcceptedCredentials, CacheMode, Challenges, Cors, FieldFilter, ForwardAuthHeaders,
-    ResponseFields, SessionCookie, TrustedProxies,
+    AcceptedCredentials, BadRequest, CacheMode, Challenges, Cors, FieldFilter, ForwardAuthHeaders,
+    ResponseFields, Scheme, SessionCookie, TrustedProxies,
 };
 
 /// One load of the configuration, ready for requests.
@@ -36,6 +44,12 @@ pub struct Snapshot {
     pub(super) verifier: Verifier,
     pub(super) trusted_issuers: TrustedIssuers,
     pub(super) browsers: Arc<CookieSessions>,
+    /// The OpenID providers, as far as sessions that began with them are checked.
+    pub(super) session_providers: Vec<SessionProvider>,
+    /// The same, where sessions are renewed.
+    pub(super) renewing: Vec<Arc<RenewingProvider>>,
+    /// The longest that any token may hold from now, in seconds.
+    pub(super) longest_token: u64,
     providers: Vec<Arc<Provider>>,
     pub(super) cookie: Arc<SessionCookie>,
     pub(super) describes: ForwardAuthHeaders,
@@ -60,6 +74,8 @@ pub struct Snapshot {
 pub(super) struct ServiceSnapshot {
     pub(super) name: String,
     pub(super) policy: Policy,
+    /// `None` where callers may send any number of requests.
+    pub(super) limits: Option<ServiceLimits>,
     pub(super) forwarding: Forwarding,
     pub(super) server_set: Arc<ServerSet>,
     pub(super) cors: Option<Cors>,
@@ -81,6 +97,7 @@ struct Listing {
     hosts: Vec<HostPattern>,
     mount: Mount,
     origins: Vec<config::Origin>,
+    rates: ServiceRates,
 }
 
 impl Snapshot {
@@ -90,38 +107,36 @@ impl Snapshot {
         let ProcessState {
             hasher,
             sessions,
-            server_sets,
             issuer_keys,
             providers: process_providers,
             traces,
             audit,
+            ..
         } = process_state;
         let trusted_issuers = config.auth.trusted_issuers(|settings, location| {
             issuer_keys.keys(&settings.issuer, location, &settings.algorithms)
         });
         let providers = config.auth.providers.iter();
         let providers = providers.map(|settings| process_providers.provider(Arc::clone(settings)));
-        let providers = providers.collect();
+        let providers: Vec<_> = providers.collect();
+        let renewing = providers.iter().cloned().map(RenewingProvider::new);
+        let renewing: Vec<_> = renewing.map(Arc::new).collect();
         let directory = Arc::new(config.directory);
         let describes = config.auth.verify;
         let token = &config.auth.token;
         let verifier = Verifier::new(token.keys(), token.verifier());
-        let browsers = Arc::new(browser_sessions(token, config.auth.session.max_age));
+        let room = provider_room(&config.auth.session, &config.services);
+        let browsers = browser_sessions(token, config.auth.session.max_age).with_room(room);
+        let browsers = Arc::new(browsers);
         let own_cors = OwnCors::new(config.auth.cors.as_ref(), &config.services);
         let (mut portal, issuer) = portal_parts(config.auth, config.server.limits.header_bytes);
         portal.paths = config.router.widest_paths();
+        portal.providers = providers.clone();
+        let longest_token = portal.longest_token.as_secs();
         let cookie = Arc::clone(&portal.cookie);
         let body_timeout = config.server.timeouts.body;
-        let upstreams = config.services.iter();
-        let upstreams = upstreams.map(|service| (&*service.name, &service.upstream));
-        let server_sets = server_sets.reconcile(upstreams);
-        let services = config.services.into_iter().zip(server_sets);
         Self {
-            services: services
-                .map(|(service, server_set)| {
-                    ServiceSnapshot::new(service, server_set, body_timeout)
-                })
-                .collect(),
+            services: services(config.services, process_state, body_timeout),
             router: config.router,
             trusted: trusted_proxies(&config.server),
             portal: Portal::new(
@@ -136,6 +151,9 @@ impl Snapshot {
             verifier,
             trusted_issuers,
             browsers,
+            session_providers: renewing.iter().map(|one| one.of.clone()).collect(),
+            renewing,
+            longest_token,
             providers,
             cookie,
             describes,
@@ -155,6 +173,17 @@ impl Snapshot {
     pub(super) fn needs_host(&self) -> bool {
         let mut services = self.services.iter();
         services.any(|service| !service.listing.hosts.is_empty())
+    }
+
+    /// Refuses more fields than `server.limits.headers`. Cookies count as one, into however many fields a client splits
+    /// them (RFC 9113, section 8.2.3).
+    pub(super) fn check_number(&self, headers: &HeaderMap) -> Result<(), BadRequest> {
+        let limit = self.server.limits.headers;
+        let cookies = || headers.get_all(COOKIE).iter().count();
+        if headers.len() > limit && headers.len() - cookies().saturating_sub(1) > limit {
+            return Err(BadRequest::TooManyFields);
+        }
+        Ok(())
     }
 
     /// Warns once that a trusted proxy does not say in a readable way how its clients come.
@@ -183,6 +212,11 @@ impl Snapshot {
         &self.directory
     }
 
+    /// The times of a session that ends at this second since 1970.
+    pub fn session_times(&self, now: u64) -> Times {
+        self.portal.times(now)
+    }
+
     /// Which settings identify the clients of connections that are accepted now.
     pub fn trust(&self) -> TrustGeneration {
         self.trust
@@ -197,6 +231,23 @@ impl Snapshot {
     pub fn server(&self) -> &config::Server {
         &self.server
     }
+}
+
+fn services(
+    services: Vec<config::Service>,
+    process_state: &ProcessState,
+    body_timeout: Duration,
+) -> Vec<ServiceSnapshot> {
+    let ProcessState {
+        server_sets, rates, ..
+    } = process_state;
+    let upstreams = services.iter();
+    let upstreams = upstreams.map(|service| (&*service.name, &service.upstream));
+    let server_sets = server_sets.reconcile(upstreams);
+    let services = services.into_iter().zip(server_sets);
+    services
+        .map(|(service, server_set)| ServiceSnapshot::new(service, server_set, rates, body_timeout))
+        .collect()
 }
 
 fn trusted_proxies(server: &config::Server) -> TrustedProxies {
@@ -216,6 +267,7 @@ fn portal_parts(auth: config::Auth, longest_token: usize) -> (PortalSettings, To
         theme: auth.theme.map(Arc::new),
         cookie: Arc::new(auth.session.cookie),
         paths: PathOptions::default(),
+        providers: Vec::new(),
     };
     let issuer = IssuerSettings {
         issuer: token.issuer,
@@ -225,6 +277,24 @@ fn portal_parts(auth: config::Auth, longest_token: usize) -> (PortalSettings, To
         longest_token,
     };
     (portal, TokenIssuer::new(token.key, issuer))
+}
+
+/// What browsers keep of one cookie, its name and attributes included (RFC 6265, section 6.1).
+const COOKIE_BYTES: usize = 4096;
+
+/// What the session of a provider has room for in this cookie, with the roles that rules name.
+fn provider_room(session: &config::Session, services: &[config::Service]) -> ProviderRoom {
+    let rules = services.iter().flat_map(|service| service.policy.rules());
+    let conditions = rules.flat_map(|rule| rule.requirement.conditions());
+    let matches = conditions.flat_map(|condition| &condition.roles);
+    let named: BTreeSet<Box<str>> = matches.flat_map(RoleMatch::roles).cloned().collect();
+    let empty = session
+        .cookie
+        .write(Scheme::Https, "", session.max_age.as_secs());
+    ProviderRoom {
+        named_roles: named.into_iter().collect(),
+        longest: COOKIE_BYTES.saturating_sub(empty.len()),
+    }
 }
 
 fn browser_sessions(token: &config::Token, max_age: Duration) -> CookieSessions {
@@ -239,11 +309,19 @@ fn browser_sessions(token: &config::Token, max_age: Duration) -> CookieSessions 
 }
 
 impl ServiceSnapshot {
-    fn new(service: config::Service, server_set: Arc<ServerSet>, body_timeout: Duration) -> Self {
+    fn new(
+        service: config::Service,
+        server_set: Arc<ServerSet>,
+        table: &Arc<RateTable>,
+        body_timeout: Duration,
+    ) -> Self {
+        let named = (&*service.name, &service.policy);
+        let limits = ServiceLimits::new(table, named, &service.rates);
         let listing = Listing {
             hosts: service.hosts,
             mount: service.mount.clone(),
             origins: service.origins,
+            rates: service.rates,
         };
         let forwarding = Forwarding {
             upstream: service.upstream,
@@ -258,6 +336,7 @@ impl ServiceSnapshot {
         Self {
             name: service.name,
             policy: service.policy,
+            limits,
             forwarding,
             server_set,
             cors: service.cors,
@@ -283,6 +362,7 @@ impl ServiceSnapshot {
             hosts,
             mount,
             origins,
+            rates,
         } = &self.listing;
         ServiceView {
             name: &self.name,
@@ -291,6 +371,7 @@ impl ServiceSnapshot {
             mode: self.policy.mode_of(None),
             policy: &self.policy,
             origins,
+            rates,
         }
     }
 }

@@ -8,6 +8,7 @@ use http::HeaderValue;
 use tokio::sync::watch;
 
 use super::basic::UncheckedPair;
+use super::confirmations::WorkerConfirmations;
 use super::snapshot::{CurrentSnapshot, ServiceSnapshot, Snapshot};
 use super::trust_generation::TrustGeneration;
 use crate::access::ClientAddress;
@@ -16,7 +17,7 @@ use crate::identify::{
     Authenticator, Identified, VerifiedTokens, identify, identify_opener, unchecked_password,
 };
 use crate::net::Dialer;
-use crate::session::{RevocationView, Revocations};
+use crate::session::{RenewalView, Renewals, RevocationView, Revocations};
 use crate::telemetry::access_log::LogShard;
 use crate::telemetry::metrics::{Metrics, ServiceMetrics, Shard, UpstreamConnection};
 use crate::telemetry::recent::RecentShard;
@@ -30,6 +31,8 @@ pub struct WorkerParts {
     pub shared: Arc<CurrentSnapshot>,
     /// Which sessions have ended.
     pub revocations: Arc<Revocations>,
+    /// What providers have said of sessions lately.
+    pub renewals: Renewals,
     /// The worker's deadlines.
     pub ticker: Ticker,
     /// Counters of the whole process.
@@ -42,6 +45,8 @@ pub struct WorkerParts {
     pub recent: RecentShard,
     /// Makes request ids of this worker unlike those of every other.
     pub id_seed: [u8; 8],
+    /// Whether memory is scarce.
+    pub frugal: bool,
 }
 
 /// A worker thread's state.
@@ -50,6 +55,7 @@ pub struct Worker {
     pinned: RefCell<Rc<Pinned>>,
     dial_context: Rc<DialContext>,
     revocations: RevocationView,
+    renewals: RenewalView,
     pub(super) ticker: Ticker,
     pub(super) metrics: Arc<Metrics>,
     pub(super) shard: Shard,
@@ -88,6 +94,7 @@ impl Worker {
             dialer: Dialer::default(),
             ticker: parts.ticker.clone(),
             counts,
+            frugal: parts.frugal,
         });
         let id_prefix = u64::from_le_bytes(parts.id_seed);
         let make =
@@ -99,6 +106,7 @@ impl Worker {
             pinned: RefCell::new(Rc::new(pinned)),
             dial_context,
             revocations: parts.revocations.view(),
+            renewals: parts.renewals.view(),
             ticker: parts.ticker,
             metrics: parts.metrics,
             shard: parts.shard,
@@ -169,7 +177,8 @@ impl Worker {
         credential: Option<&Credential>,
         address: ClientAddress,
     ) -> Identified {
-        let checks = self.authenticator(pinned);
+        let confirmations = self.confirmations(pinned);
+        let checks = self.authenticator(pinned, &confirmations);
         identify(&checks, credential, address, ambient::unix_seconds())
     }
 
@@ -182,7 +191,9 @@ impl Worker {
         opened_at: u64,
     ) -> Identified {
         let times = (opened_at, ambient::unix_seconds());
-        identify_opener(&self.authenticator(pinned), credential, address, times)
+        let confirmations = self.confirmations(pinned);
+        let checks = self.authenticator(pinned, &confirmations);
+        identify_opener(&checks, credential, address, times)
     }
 
     /// The user name and the password of a request that nobody has checked under this snapshot, for a client at this address.
@@ -193,7 +204,8 @@ impl Worker {
         client: ClientAddress,
     ) -> Option<UncheckedPair> {
         let credential = credential.filter(|one| one.source() == CredentialSource::Basic)?;
-        let checks = self.authenticator(pinned);
+        let confirmations = self.confirmations(pinned);
+        let checks = self.authenticator(pinned, &confirmations);
         Some(UncheckedPair {
             credentials: unchecked_password(&checks, credential, client)?,
             digest: pinned.snapshot.passwords.digest(credential.token(), client),
@@ -201,7 +213,18 @@ impl Worker {
         })
     }
 
-    fn authenticator<'a>(&'a self, pinned: &'a Pinned) -> Authenticator<'a> {
+    fn confirmations<'a>(&'a self, pinned: &'a Pinned) -> WorkerConfirmations<'a> {
+        WorkerConfirmations {
+            view: &self.renewals,
+            snapshot: &pinned.snapshot,
+        }
+    }
+
+    fn authenticator<'a>(
+        &'a self,
+        pinned: &'a Pinned,
+        confirmations: &'a WorkerConfirmations<'a>,
+    ) -> Authenticator<'a> {
         let snapshot = &*pinned.snapshot;
         Authenticator {
             verifier: &snapshot.verifier,
@@ -211,6 +234,8 @@ impl Worker {
             passwords: &snapshot.passwords,
             revocations: &self.revocations,
             verified: &pinned.verified,
+            providers: &snapshot.session_providers,
+            confirmations,
         }
     }
 

@@ -48,10 +48,10 @@ impl<'a> PersonClaims<'a> {
     }
 
     fn text(self, name: &str) -> Option<&'a str> {
-        let texts = self
+        let mut texts = self
             .sources()
             .filter_map(|claims| claims.get(name)?.as_str());
-        texts.filter(|text| !text.trim().is_empty()).next()
+        texts.find(|text| !text.trim().is_empty())
     }
 
     /// The first address that is verified; an address and what is said about it come from the same place.
@@ -66,7 +66,8 @@ impl<'a> PersonClaims<'a> {
         let decides = settings.allow.asks_for_email() || settings.subject == SubjectClaim::Email;
         let lacks_subject = settings.subject == SubjectClaim::PreferredUsername
             && self.text("preferred_username").is_none();
-        if lacks_subject || self.find(&settings.roles_claim).is_none() || (decides && lacks_email) {
+        let lacks_groups = settings.asks_for_groups() && self.find(&settings.roles_claim).is_none();
+        if lacks_subject || lacks_groups || (decides && lacks_email) {
             UserinfoNeed::Decisive
         } else if (asks("email") && lacks_email) || (asks("profile") && self.text("name").is_none())
         {
@@ -119,7 +120,12 @@ impl<'a> PersonClaims<'a> {
         Ok(ProviderIdentity {
             subject: subject.into(),
             roles: settings.roles.roles(groups),
-            name: self.text("name").map(Into::into),
+            // what is too long for a subject, or cannot be seen, is no name either
+            name: self
+                .text("name")
+                .map(str::trim)
+                .filter(|name| is_acceptable(name))
+                .map(Into::into),
             email: email.map(Into::into),
         })
     }
@@ -134,7 +140,7 @@ fn verified_email(claims: &Map<String, Value>) -> Option<&str> {
         Value::Null | Value::Number(_) | Value::Array(_) | Value::Object(_) => false,
     };
     let email = claims.get("email")?.as_str()?;
-    let is_address = email.contains('@') && email.chars().all(is_visible);
+    let is_address = email.contains('@') && is_acceptable(email) && email.chars().all(is_visible);
     (is_verified && is_address).then_some(email)
 }
 
@@ -166,6 +172,10 @@ mod tests {
                 false,
             ),
             (json!({ "email": ["a@b"], "email_verified": true }), false),
+            (
+                json!({ "email": format!("{}@b", "a".repeat(254)), "email_verified": true }),
+                false,
+            ),
             (json!({ "email_verified": true }), false),
         ] {
             let found = verified_email(claims.as_object().unwrap());

@@ -30,7 +30,8 @@ use crate::config::{Config, LoadRequest, Loaded};
 use crate::gateway::{CurrentSnapshot, ProcessState, Snapshot};
 use crate::jwks::KeySources;
 use crate::oidc::Providers;
-use crate::session::{Sessions, StateError};
+use crate::rates::RateTable;
+use crate::session::{Renewals, Sessions, StateError};
 use crate::telemetry::access_log::AccessLog;
 use crate::telemetry::audit::{Audit, AuditSink};
 use crate::telemetry::events::Events;
@@ -145,6 +146,7 @@ impl Process {
         let tls = loaded.config.server.tls.as_ref();
         let tls = tls.map(|tls| Arc::new(ListenerTls::new(tls)));
         metrics.show_servers(operators::levels(&process_state.server_sets));
+        metrics.show_rate_table(operators::rate_table(&process_state.rates));
         let sinks = Sinks::open(&process_state, &metrics);
         let shared = Arc::new(CurrentSnapshot::new(Snapshot::new(
             loaded.config,
@@ -241,6 +243,7 @@ impl Process {
             shared: &self.shared,
             tls: self.tls.as_ref(),
             sessions: &self.process_state.sessions,
+            renewals: &self.process_state.renewals,
             metrics: &self.metrics,
             access_log: &self.access_log,
             watchdog,
@@ -273,12 +276,16 @@ fn process_state(
     let runtime = runtime.handle();
     let issuer_keys = Arc::new(KeySources::new(runtime.clone(), Arc::clone(metrics)));
     let providers = Providers::new(runtime.clone(), Arc::clone(&issuer_keys));
+    let sessions = Sessions::start(&config.state, Arc::clone(metrics), ambient::hash_state())?;
     Ok(ProcessState {
         hasher: Hasher::start(hasher_settings(cores))?,
-        sessions: Sessions::start(&config.state, Arc::clone(metrics), ambient::hash_state())?,
+        renewals: Renewals::start(sessions.clone(), &ambient::hash_state())
+            .map_err(StateError::System)?,
+        sessions,
         server_sets: ServerSets::new(),
         issuer_keys,
         providers: Arc::new(providers),
+        rates: RateTable::new(ambient::now(), ambient::hash_state()).into(),
         traces: Arc::default(),
         audit: config.log.audit.as_ref().map(start_audit).transpose()?,
     })

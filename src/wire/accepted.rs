@@ -1,10 +1,11 @@
 //! Which kinds of credentials identify the callers of a service, and which one of a request counts.
 
+use http::HeaderMap;
+
 use super::bad_request::BadRequest;
 use super::cookie::SessionCookie;
 use super::credential::{Credential, CredentialSource};
 use super::intake::Intake;
-use super::peer::Scheme;
 
 /// `credentials`: the kinds of credentials that identify callers. One of another kind is the service's own affair.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,11 +51,40 @@ impl Default for AcceptedCredentials {
     }
 }
 
+impl AcceptedCredentials {
+    /// The credential that counts: `field`, which is that of `Authorization` or `X-Api-Key`, else the session cookie.
+    ///
+    /// # Errors
+    /// [`BadRequest::SeveralApiKeys`] for an API key beside a user and a password.
+    pub fn choose(
+        self,
+        field: Option<&Credential>,
+        headers: &HeaderMap,
+        cookie: impl FnOnce() -> Option<Credential>,
+    ) -> Result<Option<Credential>, BadRequest> {
+        let field = field.filter(|sent| match sent.source() {
+            CredentialSource::Bearer | CredentialSource::ApiKey => self.bearer,
+            CredentialSource::Cookie | CredentialSource::Basic => false,
+        });
+        let basic = self
+            .basic
+            .then(|| Credential::read_basic(headers))
+            .flatten();
+        match (field, basic) {
+            (Some(_), Some(_)) => Err(BadRequest::SeveralApiKeys),
+            (Some(field), None) => Ok(Some(field.clone())),
+            (None, Some(basic)) => Ok(Some(basic)),
+            (None, None) if self.cookie => Ok(cookie()),
+            (None, None) => Ok(None),
+        }
+    }
+}
+
 impl Intake {
     /// Keeps the credential that counts for a service that accepts these.
     ///
     /// # Errors
-    /// As [`Intake::credential_for`].
+    /// As [`AcceptedCredentials::choose`].
     pub fn choose_credential(
         &mut self,
         accepted: AcceptedCredentials,
@@ -62,36 +92,10 @@ impl Intake {
     ) -> Result<(), BadRequest> {
         // what was read already
         if accepted != AcceptedCredentials::default() {
-            self.credential = self.credential_for(accepted, cookie, self.site.scheme)?;
+            let session = || cookie.credential(&self.cookies, self.site.scheme);
+            self.credential =
+                accepted.choose(self.credential.as_ref(), &self.head.headers, session)?;
         }
         Ok(())
-    }
-
-    /// The credential that counts for a service that accepts these: `Authorization` or `X-Api-Key`, else the session cookie
-    /// under the name that it has for this scheme.
-    ///
-    /// # Errors
-    /// [`BadRequest::SeveralApiKeys`] for an API key beside a user and a password.
-    pub fn credential_for(
-        &self,
-        accepted: AcceptedCredentials,
-        cookie: &SessionCookie,
-        scheme: Scheme,
-    ) -> Result<Option<Credential>, BadRequest> {
-        let field = self.credential.as_ref().filter(|sent| match sent.source() {
-            CredentialSource::Bearer | CredentialSource::ApiKey => accepted.bearer,
-            CredentialSource::Cookie | CredentialSource::Basic => false,
-        });
-        let basic = accepted
-            .basic
-            .then(|| Credential::read_basic(&self.head.headers, self.present))
-            .flatten();
-        match (field, basic) {
-            (Some(_), Some(_)) => Err(BadRequest::SeveralApiKeys),
-            (Some(field), None) => Ok(Some(field.clone())),
-            (None, Some(basic)) => Ok(Some(basic)),
-            (None, None) if accepted.cookie => Ok(cookie.credential(&self.cookies, scheme)),
-            (None, None) => Ok(None),
-        }
     }
 }

@@ -15,10 +15,12 @@ pub struct Identity {
     pub claims: Vec<Claim>,
     /// Whose names the subject is one of.
     pub subjects: Subjects,
+    /// The name of the OpenID provider that the person has signed in with; nothing is decided by it.
+    pub provider: Option<Box<str>>,
 }
 
 /// Whose names a subject is one of. Two issuers may call two people `alice`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Subjects {
     /// Those of the user list.
     #[default]

@@ -25,6 +25,10 @@ pub enum CredentialError {
     LockedOut(u64),
     /// The password could not be checked: too many wait, or failures cannot be counted.
     Unchecked,
+    /// The provider that its session began with is not configured any more, or is another one now.
+    ProviderGone,
+    /// The provider that its session began with has not confirmed it for too long.
+    Unconfirmed,
 }
 
 impl CredentialError {
@@ -42,6 +46,8 @@ impl CredentialError {
             Self::Password => "the user name or the password is wrong",
             Self::LockedOut(_) => "too many passwords were wrong",
             Self::Unchecked => "the password could not be checked",
+            Self::ProviderGone => "the provider of the session is not configured any more",
+            Self::Unconfirmed => "the provider has not confirmed the session for too long",
         }
     }
 
@@ -56,6 +62,8 @@ impl CredentialError {
             Self::Password | Self::LockedOut(_) | Self::Unchecked => {
                 "the user name and password are not accepted"
             }
+            Self::ProviderGone => "the token is no longer accepted",
+            Self::Unconfirmed => "the session must be confirmed by the provider",
         }
     }
 
@@ -68,8 +76,9 @@ impl CredentialError {
             Self::ApiKey(KeyRefusal::Disabled) | Self::UserGone | Self::UserDisabled => {
                 TokenRefusal::User
             }
-            Self::Revoked | Self::TooOld => TokenRefusal::Revoked,
             Self::Password | Self::LockedOut(_) | Self::Unchecked => TokenRefusal::Password,
+            Self::Revoked | Self::TooOld | Self::ProviderGone => TokenRefusal::Revoked,
+            Self::Unconfirmed => TokenRefusal::Expired,
         }
     }
 }

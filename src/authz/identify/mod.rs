@@ -2,12 +2,15 @@
 
 mod credential_error;
 mod passwords;
+mod provider_session;
 mod remembered;
 
 use std::sync::Arc;
 
 pub use self::credential_error::CredentialError;
 pub use self::passwords::{CheckGuard, PairCheck, PairDigest, PendingCheck, VerifiedPasswords};
+pub use self::provider_session::{Confirmations, SessionProvider, identity_of};
+use self::provider_session::{Look, admit_session, look_at, settle};
 pub use self::remembered::VerifiedTokens;
 use self::remembered::{Admitted, Remembered};
 use crate::access::{AccessSubject, Caller, ClientAddress, Identity};
@@ -35,6 +38,10 @@ pub struct Authenticator<'a> {
     pub revocations: &'a RevocationView,
     /// Those that need no second look at their signature.
     pub verified: &'a VerifiedTokens,
+    /// The OpenID providers that people sign in with.
+    pub providers: &'a [SessionProvider],
+    /// What providers have said of sessions since these were signed.
+    pub confirmations: &'a dyn Confirmations,
 }
 
 /// A caller, with the result of checking its credential.
@@ -44,7 +51,17 @@ pub struct Identified {
     /// What came of the credential.
     pub credential: CredentialOutcome,
     /// The session of a browser that is to last for another while, where it is time.
-    pub renewal: Option<Box<VerifiedClaims>>,
+    pub renewal: Option<SessionRenewal>,
+    /// After how many seconds a connection that lasts is to be looked at again, whatever happens until then.
+    pub look_again: Option<u64>,
+}
+
+/// A session of which the browser is to get a new token.
+pub struct SessionRenewal {
+    /// What it says from now on.
+    pub session: Box<VerifiedClaims>,
+    /// Whether its provider has said something since it was signed.
+    pub is_confirmed: bool,
 }
 
 impl Identified {
@@ -63,7 +80,8 @@ struct Holder {
     expires_at: u64,
     connection_ends_at: u64,
     session: Option<SessionId>,
-    renewal: Option<Box<VerifiedClaims>>,
+    renewal: Option<SessionRenewal>,
+    look_again: Option<u64>,
 }
 
 /// The result of checking a credential.
@@ -87,7 +105,9 @@ pub enum CredentialOutcome {
 impl Admitted {
     /// What may change while the token lives: whether its session has ended.
     fn holder(&self, revocations: &RevocationView) -> Result<Holder, CredentialError> {
-        let Self { claims, identity } = self;
+        let Self {
+            claims, identity, ..
+        } = self;
         if revocations.is_revoked(&claims.session) {
             return Err(CredentialError::Revoked);
         }
@@ -98,6 +118,7 @@ impl Admitted {
             connection_ends_at: claims.expires_at,
             session,
             renewal: None,
+            look_again: None,
         })
     }
 }
@@ -115,6 +136,7 @@ pub fn identify(
             caller: Caller::identified(AccessSubject::anonymous(address)),
             credential: CredentialOutcome::Absent,
             renewal: None,
+            look_again: None,
         };
     };
     let found = match credential.source() {
@@ -143,9 +165,9 @@ pub fn identify_opener(
         .verify_opened(cookie.token(), opened_at, now);
     let found = session
         .map_err(CredentialError::Token)
-        .and_then(|claims| admit(checks.directory, claims, |claims| claims.signed_in_at))
-        .and_then(|admitted| admitted.holder(checks.revocations));
-    identified(found, address)
+        .and_then(|claims| admit_session(checks, claims))
+        .and_then(|admitted| settle(checks, admitted, now));
+    identified(found.map(|(holder, _)| holder), address)
 }
 
 fn identified(found: Result<Holder, CredentialError>, address: ClientAddress) -> Identified {
@@ -156,6 +178,7 @@ fn identified(found: Result<Holder, CredentialError>, address: ClientAddress) ->
             connection_ends_at,
             session,
             renewal,
+            look_again,
         }) => Identified {
             caller: Caller::identified(AccessSubject::known(identity, address)),
             credential: CredentialOutcome::Holds {
@@ -164,11 +187,13 @@ fn identified(found: Result<Holder, CredentialError>, address: ClientAddress) ->
                 session,
             },
             renewal,
+            look_again,
         },
         Err(error) => Identified {
             caller: Caller::identified(AccessSubject::rejected(address)),
             credential: CredentialOutcome::Refused(error),
             renewal: None,
+            look_again: None,
         },
     }
 }
@@ -186,6 +211,7 @@ fn key_holder(checks: &Authenticator<'_>, key: &str, now: u64) -> Result<Holder,
         connection_ends_at: key.expires_at,
         session: None,
         renewal: None,
+        look_again: None,
     })
 }
 
@@ -203,6 +229,7 @@ fn basic_holder(
             connection_ends_at: NEVER,
             session: None,
             renewal: None,
+            look_again: None,
         });
     }
     let pair = BasicCredentials::parse(token).ok_or(CredentialError::Password)?;
@@ -284,29 +311,22 @@ fn browser_holder(
     token: &str,
     now: u64,
 ) -> Result<Holder, CredentialError> {
-    let Authenticator {
-        browsers,
-        directory,
-        ..
-    } = *checks;
-    let renewed = |admitted: &Admitted| {
-        let due = browsers.is_due(&admitted.claims, now);
-        Ok(Holder {
-            renewal: due.then(|| Box::new(admitted.claims.clone())),
-            connection_ends_at: browsers.last_second(&admitted.claims),
-            ..admitted.holder(checks.revocations)?
-        })
+    let browsers = checks.browsers;
+    let known = {
+        let sessions = checks.verified.sessions.borrow();
+        let known = sessions.find(token);
+        let known = known.filter(|admitted| browsers.is_still_valid(&admitted.claims, now));
+        known.map(|admitted| look_at(checks, admitted, now))
     };
-    if let Some(admitted) = checks.verified.sessions.borrow().find(token)
-        && browsers.is_still_valid(&admitted.claims, now)
-    {
-        return renewed(admitted);
-    }
-    let claims = browsers
-        .verify(token, now)
-        .map_err(CredentialError::Token)?;
-    let admitted = admit(directory, claims, |claims| claims.signed_in_at)?;
-    let holder = renewed(&admitted)?;
+    let admitted = match known.transpose()? {
+        Some(Look::Holds(holder)) => return Ok(holder),
+        Some(Look::Newer(admitted)) => *admitted,
+        None => {
+            let claims = browsers.verify(token, now);
+            admit_session(checks, claims.map_err(CredentialError::Token)?)?
+        }
+    };
+    let (holder, admitted) = settle(checks, admitted, now)?;
     checks.verified.sessions.borrow_mut().keep(token, admitted);
     Ok(holder)
 }
@@ -318,7 +338,11 @@ fn admit(
     age: impl Fn(&VerifiedClaims) -> Option<u64>,
 ) -> Result<Admitted, CredentialError> {
     let identity = Arc::clone(&find_user(directory, &claims.subject, age(&claims))?.identity);
-    Ok(Admitted { claims, identity })
+    Ok(Admitted {
+        claims,
+        identity,
+        check: None,
+    })
 }
 
 fn bearer_of(token: &ExternalToken) -> Holder {
@@ -328,6 +352,7 @@ fn bearer_of(token: &ExternalToken) -> Holder {
         connection_ends_at: token.expires_at,
         session: None,
         renewal: None,
+        look_again: None,
     }
 }
 

@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::sync::Arc;
 
 use super::passwords::PasswordView;
+use super::provider_session::ProviderCheck;
 use crate::access::Identity;
 use crate::ambient;
 use crate::token::{ExternalToken, TokenCache, VerifiedClaims};
@@ -48,4 +49,6 @@ pub(super) enum Remembered {
 pub(super) struct Admitted {
     pub(super) claims: VerifiedClaims,
     pub(super) identity: Arc<Identity>,
+    /// Of a session that began with a provider.
+    pub(super) check: Option<ProviderCheck>,
 }

@@ -1,5 +1,5 @@
-//! Whether the servers of all services take connections, the keys of other issuers can be had, and the state store can be
-//! used.
+//! Whether the servers of all services take connections, the keys of other issuers can be had, people can sign in with the
+//! providers, and the state store can be used.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,19 +7,23 @@ use std::time::Duration;
 use anyhow::Context as _;
 use tokio::task::{JoinSet, LocalSet};
 
-use crate::config::{self, Code, Issuer, KeySource, Loaded, Place, Problem, Service, Severity};
+use crate::config::{
+    self, Auth, Code, Issuer, KeySource, Loaded, Place, Problem, Service, Severity,
+};
 use crate::jwks::{self, KeyLocation};
 use crate::net::TlsSettings;
+use crate::oidc::{self, ProviderSettings};
 use crate::session::{self, StateSettings};
 use crate::token::Algorithm;
 use crate::upstream::{Origin, reach};
 
-/// How many servers, issuers and stores there are, and how many of them answer.
+/// How many servers, issuers, providers and stores there are, and how many of them answer.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Probe {
     pub(super) servers: Answers,
     /// Those whose keys are published.
     pub(super) issuers: Answers,
+    pub(super) providers: Answers,
     /// None is asked where it is the memory of the gateway.
     pub(super) state: Answers,
 }
@@ -31,14 +35,16 @@ pub(super) struct Answers {
     pub(super) answering: usize,
 }
 
-/// Connects to every server and to the state store, and fetches every published key set, all at once, and adds a warning
+/// Connects to every server and to the state store, and fetches every published key set and what every provider publishes,
+/// all at once, and adds a warning
 /// for each that does not answer within `limit`.
 pub(super) fn probe(loaded: &mut Loaded, limit: Duration) -> anyhow::Result<Probe> {
     let servers = loaded.config.services.iter().flat_map(servers);
     let issuers = loaded.config.auth.issuers.iter().filter_map(published);
     let state = Some(&loaded.config.state).filter(|state| **state != StateSettings::Memory);
     let state = state.cloned().map(Target::State);
-    let targets: Vec<Target> = servers.chain(issuers).chain(state).collect();
+    let targets = servers.chain(issuers).chain(providers(&loaded.config.auth));
+    let targets: Vec<Target> = targets.chain(state).collect();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build();
@@ -49,6 +55,7 @@ pub(super) fn probe(loaded: &mut Loaded, limit: Duration) -> anyhow::Result<Prob
         let answers = match target {
             Target::Server { .. } => &mut probe.servers,
             Target::Issuer { .. } => &mut probe.issuers,
+            Target::Provider { .. } => &mut probe.providers,
             Target::State(_) => &mut probe.state,
         };
         answers.asked += 1;
@@ -74,6 +81,10 @@ enum Target {
         location: KeyLocation,
         algorithms: Vec<Algorithm>,
     },
+    Provider {
+        settings: Arc<ProviderSettings>,
+        place: Place,
+    },
     State(StateSettings),
 }
 
@@ -97,6 +108,12 @@ fn place(origin: &config::Origin) -> Place {
         end_column: origin.column,
         excerpt: None,
     }
+}
+
+fn providers(auth: &Auth) -> impl Iterator<Item = Target> {
+    let places = auth.provider_origins.iter().map(place);
+    let providers = auth.providers.iter().cloned().zip(places);
+    providers.map(|(settings, place)| Target::Provider { settings, place })
 }
 
 fn published(issuer: &Issuer) -> Option<Target> {
@@ -137,6 +154,7 @@ impl Target {
                 location,
                 algorithms,
             } => jwks::probe(name, location, algorithms, limit).await,
+            Self::Provider { settings, .. } => oidc::probe(settings, limit).await,
             Self::State(state) => session::probe(state, limit).await,
         }
     }
@@ -161,6 +179,15 @@ impl Target {
                 None,
                 format!("the state store `{state}` cannot be used: {error}"),
                 "start it, or correct `state`",
+            ),
+            Self::Provider { settings, place } => (
+                Code::UnreachableProvider,
+                Some(place.clone()),
+                format!(
+                    "nobody can sign in with the provider `{}`: {error}",
+                    settings.name
+                ),
+                "start it, or correct its entry in `auth.providers`",
             ),
             Self::Issuer { name, .. } => (
                 Code::UnreachableKeys,

@@ -17,6 +17,7 @@ mod listen;
 mod login;
 mod provider_client;
 mod providers;
+mod rate;
 mod response_headers;
 mod rules;
 mod server;
@@ -52,7 +53,7 @@ use crate::telemetry::traces::TraceSettings;
 use crate::token::ClaimPath;
 use crate::users::Directory;
 
-pub(super) use self::admin::admin_listener;
+pub(super) use self::admin::{admin_access, admin_listener};
 pub(super) use self::cases::case_file;
 pub(super) use self::users::{UserList, UsersRead, users};
 

@@ -9,6 +9,7 @@ mod encode;
 mod histogram;
 mod hits;
 mod labels;
+mod rate_table;
 mod server_level;
 mod service;
 mod shard;
@@ -23,6 +24,7 @@ pub use labels::{
     ConnectionRejection, FetchOutcome, LoginOutcome, RefreshOutcome, ReloadOutcome, RequestOutcome,
     StatusClass, TokenRefusal, UpstreamConnection, UpstreamErrorKind,
 };
+pub use rate_table::{RateTableLevel, RateTableLevels};
 pub use server_level::{ServerLevel, ServerLevels};
 pub use service::{ServerMetrics, ServiceMetrics};
 pub use shard::Shard;
@@ -50,6 +52,8 @@ pub struct Metrics {
     reloads: SharedCounters<ReloadOutcome>,
     /// By issuer: they come from the configuration, and are few.
     fetches: Mutex<BTreeMap<Box<str>, SharedCounters<FetchOutcome>>>,
+    /// By provider, as above.
+    provider_logins: Mutex<BTreeMap<Box<str>, SharedCounters<LoginOutcome>>>,
     last_reload_successful: AtomicBool,
     /// In seconds since 1970; 0 before the first.
     last_success: AtomicU64,
@@ -61,6 +65,7 @@ pub struct Metrics {
     refreshes: SharedCounters<RefreshOutcome>,
     state_up: AtomicBool,
     servers: OnceLock<ServerLevels>,
+    rate_table: OnceLock<RateTableLevels>,
 }
 
 impl Metrics {
@@ -72,6 +77,7 @@ impl Metrics {
             logins: SharedCounters::new(),
             reloads: SharedCounters::new(),
             fetches: Mutex::default(),
+            provider_logins: Mutex::default(),
             last_reload_successful: AtomicBool::new(false),
             last_success: AtomicU64::new(0),
             keys: Mutex::default(),
@@ -79,6 +85,7 @@ impl Metrics {
             spans: OnceLock::new(),
             audit: OnceLock::new(),
             servers: OnceLock::new(),
+            rate_table: OnceLock::new(),
             refreshes: SharedCounters::new(),
             state_up: AtomicBool::new(true),
         })
@@ -105,6 +112,20 @@ impl Metrics {
     /// Counts one login.
     pub fn login(&self, outcome: LoginOutcome) {
         self.logins.increment(outcome);
+    }
+
+    /// Counts one login with an OpenID provider, among all logins too.
+    pub fn provider_login(&self, provider: &str, outcome: LoginOutcome) {
+        self.login(outcome);
+        let logins = &self.provider_logins;
+        let mut by_name = logins.lock().unwrap_or_else(PoisonError::into_inner);
+        match by_name.get(provider) {
+            Some(counters) => counters.increment(outcome),
+            None => by_name
+                .entry(provider.into())
+                .or_insert_with(SharedCounters::new)
+                .increment(outcome),
+        }
     }
 
     /// Counts one refresh.
@@ -174,6 +195,12 @@ impl Metrics {
         let _ = self.servers.set(levels);
     }
 
+    /// Registers the source of the gauges of rates. Only the first call has an effect.
+    pub fn show_rate_table(&self, levels: RateTableLevels) {
+        // a process has one table
+        let _ = self.rate_table.set(levels);
+    }
+
     /// All numbers as OpenMetrics 1.0 text, to be sent as [`CONTENT_TYPE`].
     pub fn encode(&self) -> String {
         encode::encode(&self.totals())
@@ -190,6 +217,18 @@ impl Metrics {
             .collect()
     }
 
+    fn provider_logins(&self) -> BTreeMap<Box<str>, totals::ByLabel<LoginOutcome>> {
+        let logins = &self.provider_logins;
+        let by_name = logins.lock().unwrap_or_else(PoisonError::into_inner);
+        let read = |counters: &SharedCounters<LoginOutcome>| {
+            totals::read_all(|outcome| counters.read(outcome))
+        };
+        by_name
+            .iter()
+            .map(|(name, counters)| (name.clone(), read(counters)))
+            .collect()
+    }
+
     fn totals(&self) -> Totals {
         let mut totals = Totals {
             process_start: self
@@ -202,6 +241,7 @@ impl Metrics {
             state_up: self.state_up.load(Ordering::Relaxed),
             reloads: totals::read_all(|outcome| self.reloads.read(outcome)),
             fetches: self.fetches(),
+            provider_logins: self.provider_logins(),
             last_reload_successful: self.last_reload_successful.load(Ordering::Relaxed),
             last_success: self.last_success.load(Ordering::Relaxed),
             keys: self
@@ -219,6 +259,11 @@ impl Metrics {
                 .unwrap_or_default(),
             servers: self
                 .servers
+                .get()
+                .map(|levels| levels())
+                .unwrap_or_default(),
+            rate_table: self
+                .rate_table
                 .get()
                 .map(|levels| levels())
                 .unwrap_or_default(),
@@ -346,6 +391,10 @@ mod tests {
             "process_start_time_seconds gauge",
             "gatelatch_requests counter",
             "gatelatch_request_duration_seconds histogram",
+            "gatelatch_rate_limited counter",
+            "gatelatch_rate_buckets gauge",
+            "gatelatch_rate_bucket_places gauge",
+            "gatelatch_rate_shared_buckets counter",
             "gatelatch_upstream_errors counter",
             "gatelatch_upstream_connections gauge",
             "gatelatch_upstream_requests counter",
