@@ -99,7 +99,7 @@ impl IdentitySettings {
                 let is_forwarded = self.authorization == Authorization::Forward;
                 permit.identity().is_some() && (credential.is_among_protocols() || !is_forwarded)
             }
-            CredentialSource::ApiKey => true,
+            CredentialSource::ApiKey | CredentialSource::Basic => true,
             // it was never in the head that is passed on
             CredentialSource::Cookie => false,
         }

@@ -22,6 +22,7 @@ mod audit_stream;
 mod audit_waits;
 mod backchannel;
 mod balance;
+mod basic;
 mod black_hole;
 mod bodies;
 mod browser_sessions;
