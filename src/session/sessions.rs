@@ -19,12 +19,11 @@ use super::attempt::{
 use super::family::{Exchange, Family, GRACE};
 use super::file::{self, FileError, FileStore};
 use super::health::{State, StoreHealth};
-use super::job::{
-    EndSession, ExchangeOrder, Job, JobReply, Open, RecordAttempt, StoreUnavailable, TokenExchange,
-};
+use super::job::{EndSession, ExchangeOrder, Job, Open, RecordAttempt, TokenExchange};
 use super::local::{self, Local};
 use super::refresh_token::RefreshToken;
 use super::remote;
+use super::reply::{JobReply, StoreUnavailable};
 use super::revocations::Revocations;
 use super::settings::{AtStart, StateSettings};
 use crate::telemetry::metrics::Metrics;
@@ -49,6 +48,8 @@ pub struct Sessions {
 pub enum StateError {
     /// The file cannot be used.
     File(PathBuf, String),
+    /// Another process has the file.
+    InUse(PathBuf),
     /// The thread of the store has ended.
     Ended,
     /// The system gives no thread.
@@ -72,8 +73,13 @@ impl Times {
             session,
             now: self.now,
             last_token: self.last_token,
-            last_refresh: self.now.saturating_add(self.ttl),
+            last_refresh: self.last_refresh(),
         }
+    }
+
+    /// When the last refresh token that the session could have now will have expired.
+    pub(super) fn last_refresh(&self) -> u64 {
+        self.now.saturating_add(self.ttl)
     }
 }
 
@@ -126,8 +132,12 @@ impl Sessions {
                 })?;
             }
             StateSettings::File(path) => {
-                let file_error =
-                    |error: FileError| StateError::File(path.clone(), error.to_string());
+                let file_error = |error: FileError| match error {
+                    FileError::Taken => StateError::InUse(path.clone()),
+                    FileError::Open(_) | FileError::Database(_) => {
+                        StateError::File(path.clone(), error.to_string())
+                    }
+                };
                 let (store, local) =
                     FileStore::open(path, &revocations, hasher).map_err(file_error)?;
                 parts.spawn(async move |parts| {
@@ -404,6 +414,10 @@ impl fmt::Display for StateError {
         match self {
             Self::File(path, reason) => {
                 write!(f, "cannot use `state: file:{}`: {reason}", path.display())
+            }
+            Self::InUse(path) => {
+                let (path, reason) = (path.display(), FileError::Taken);
+                write!(f, "cannot use `state: file:{path}`: {reason}")
             }
             Self::Ended => f.write_str("the state store has ended unexpectedly; the log says more"),
             Self::System(error) => {

@@ -271,6 +271,7 @@ impl TrustSettings {
                 .filter_map(|(name, value)| claim(name, value))
                 .collect(),
             subjects: self.subjects,
+            provider: None,
         }
     }
 }

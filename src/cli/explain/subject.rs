@@ -8,7 +8,9 @@ use crate::ambient;
 use crate::analysis::simulation::{CallerSpec, SimulatedCaller, roles_text};
 use crate::cli::words::trimmed;
 use crate::config::Config;
-use crate::token::{ExternalToken, TokenError, Verifier};
+use crate::identify::identity_of;
+use crate::oidc::UsersMode;
+use crate::token::{ExternalToken, ProviderClaims, TokenError, Verifier};
 use crate::users::{API_KEY_PREFIX, UserRefusal};
 
 /// Who asks; without any of these, nobody who is known.
@@ -17,6 +19,14 @@ pub(super) struct SubjectArgs {
     /// A user of the users file, with the roles of today
     #[arg(long = "as", value_name = "USER", conflicts_with_all = ["roles", "token"])]
     user: Option<String>,
+
+    /// With `--as`: somebody of this name who has signed in with this provider of `auth.providers`
+    #[arg(long, value_name = "NAME", requires = "user")]
+    provider: Option<String>,
+
+    /// With `--provider`: the groups that the provider says the person is in
+    #[arg(long, value_name = "GROUPS", value_delimiter = ',', value_parser = trimmed::<String>, requires = "provider")]
+    groups: Vec<String>,
 
     /// Anybody who has these roles
     #[arg(
@@ -68,6 +78,9 @@ impl SubjectArgs {
         if let Some(token) = &self.token {
             return self.token(token, config);
         }
+        if let (Some(user), Some(provider)) = (&self.user, &self.provider) {
+            return self.of_provider(user, provider, config);
+        }
         let roles = self
             .roles
             .as_ref()
@@ -80,6 +93,50 @@ impl SubjectArgs {
             address: self.address,
         };
         Ok(who.resolve(&config.directory)?)
+    }
+
+    /// Somebody who has signed in with a provider: what the cookie of the session would say.
+    fn of_provider(
+        &self,
+        subject: &str,
+        provider: &str,
+        config: &Config,
+    ) -> anyhow::Result<SimulatedCaller> {
+        let mut providers = config.auth.providers.iter();
+        let Some(settings) = providers.find(|one| one.name.as_str() == provider) else {
+            anyhow::bail!("`auth.providers` has no provider `{provider}`");
+        };
+        let refused = |why: &str| {
+            self.refused(format!(
+                "`{subject}` of `{provider}`, who is refused: {why}"
+            ))
+        };
+        let (identity, admitted) = match settings.users {
+            UsersMode::Listed => match config.directory.find(subject) {
+                Some(user) => (Arc::clone(&user.identity), user.admit(None)),
+                None => return Ok(refused("nobody of this name is on the user list")),
+            },
+            UsersMode::Any => {
+                let groups = self.groups.iter().map(|group| group.trim().into());
+                let said = ProviderClaims {
+                    provider: provider.into(),
+                    roles: settings.roles.roles(groups.collect()),
+                    ..ProviderClaims::default()
+                };
+                let identity = identity_of(subject, &said);
+                let admitted = config.directory.admit_foreign(&identity, None);
+                (Arc::new(identity), admitted)
+            }
+        };
+        Ok(match admitted {
+            // whoever signs in now is young enough
+            Ok(()) | Err(UserRefusal::TooOld) => {
+                let roles = roles_text(&identity.roles);
+                let name = format!("`{subject}` of `{provider}` with {roles}");
+                self.known(identity, name)
+            }
+            Err(refusal) => refused(&refusal.to_string()),
+        })
     }
 
     /// The bearer of another issuer's token. Keys that are published somewhere are known to a running gateway only.
