@@ -75,6 +75,7 @@ mod own_cors;
 mod parked;
 mod policy_tests;
 mod provider_endpoints;
+mod provider_replicas;
 mod provider_sign_in;
 mod providers;
 mod proxy;

@@ -18,7 +18,7 @@ const SERVICES: &str = "
 /// Long enough for a key of HS256.
 const SECRET: &str = "the secret of the gateway as a client";
 
-fn with(provider: &ScriptedProvider, more: &str) -> GatewayBuilder {
+pub fn with(provider: &ScriptedProvider, more: &str) -> GatewayBuilder {
     with_auth(provider, more, "")
 }
 
@@ -41,12 +41,12 @@ fn with_auth(provider: &ScriptedProvider, more: &str, auth: &str) -> GatewayBuil
     ))
 }
 
-fn open(gateway: &Gateway, path: &str, fields: &str) -> Answer {
+pub fn open(gateway: &Gateway, path: &str, fields: &str) -> Answer {
     get(gateway.address, path, &format!("{NAVIGATION}{fields}"))
 }
 
 /// A browser at the provider.
-struct Visit {
+pub struct Visit {
     /// Where the provider sends it back to.
     callback: String,
     /// What it brings.
@@ -64,7 +64,7 @@ fn cookies(answer: &Answer) -> String {
     format!("Cookie: {}\r\n", pairs.collect::<Vec<_>>().join("; "))
 }
 
-fn visit(gateway: &Gateway, provider: &ScriptedProvider, next: &str) -> Visit {
+pub fn visit(gateway: &Gateway, provider: &ScriptedProvider, next: &str) -> Visit {
     let mut begun = None;
     until("the provider is known", || {
         let answer = open(gateway, &format!("/auth/login/corp{next}"), "");
@@ -86,11 +86,11 @@ fn visit(gateway: &Gateway, provider: &ScriptedProvider, next: &str) -> Visit {
     }
 }
 
-fn come_back(gateway: &Gateway, visit: &Visit) -> Answer {
+pub fn come_back(gateway: &Gateway, visit: &Visit) -> Answer {
     open(gateway, &visit.callback, &visit.cookie)
 }
 
-fn session(answer: &Answer) -> String {
+pub fn session(answer: &Answer) -> String {
     format!("Cookie: {}\r\n", cookie_of(answer, "gatelatch"))
 }
 

@@ -202,13 +202,11 @@ impl Portal {
         (id, said): (SessionId, &ProviderClaims),
         now: u64,
     ) -> BrowserSession {
-        let seal = |token: &str| {
-            let sealer = self.browsers.sealer();
-            sealer.seal(SealedFor::ProviderTokens, id.as_bytes(), token.as_bytes())
-        };
-        let refresh_token = signed_in.refresh_token.as_ref();
+        let sealer = self.browsers.sealer();
+        let seal =
+            |token: &str| sealer.seal(SealedFor::ProviderTokens, id.as_bytes(), token.as_bytes());
         let leaves = provider.settings().logout == LogoutMode::Provider;
-        BrowserSession {
+        let mut record = BrowserSession {
             subject: signed_in.identity.subject.clone(),
             begun_at: now,
             expires_at: self.browsers.latest_end(now),
@@ -218,7 +216,7 @@ impl Portal {
                 sub: signed_in.of.sub.clone(),
                 sid: signed_in.sid.clone(),
                 auth_time: signed_in.of.auth_time,
-                refresh_token: refresh_token.map(|token| seal(token.expose_secret())),
+                refresh_token: None,
                 id_token: leaves.then(|| seal(&signed_in.id_token)),
                 roles: said.roles.clone(),
                 display_name: said.name.clone(),
@@ -226,7 +224,11 @@ impl Portal {
                 checked_at: now,
                 turn: 0,
             })),
+        };
+        if let Some(token) = &signed_in.refresh_token {
+            record.seal_refresh_token(id, sealer, token);
         }
+        record
     }
 
     /// Whom the session is for, where the user list has nothing against it.
