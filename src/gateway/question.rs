@@ -243,7 +243,7 @@ impl Question<'_> {
             return None;
         }
         let next = ReturnPath::to(path, original.query.as_deref());
-        let credential = self.credential();
+        let credential = self.credential().ok().flatten();
         let confirm = to_be_confirmed(snapshot, rejection, credential.as_ref(), next.as_ref());
         let is_confirmation = confirm.is_some();
         let path = confirm.unwrap_or_else(|| snapshot.portal.sign_in_path(next.as_ref()));
