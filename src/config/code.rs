@@ -133,6 +133,8 @@ codes! {
     UnreachableUpstream = "unreachable-upstream",
     /// An issuer whose keys cannot be had; looked for by `check --probe` only.
     UnreachableKeys = "unreachable-keys",
+    /// A directory that cannot be used; looked for by `check --probe` only.
+    UnreachableDirectory = "unreachable-directory",
     /// A lint is allowed where it has nothing to say.
     PointlessAllow = "pointless-allow",
     /// One of the `tests` does not hold.

@@ -253,6 +253,9 @@ fn users(
         UsersFile::Default => beside(config, "users.yaml"),
     };
     if matches!(draft.users_file, UsersFile::Default) && !path.exists() {
+        if draft.has_directory() {
+            return UserList::default();
+        }
         let message = format!("there is no `{}`: nobody can log in", path.display());
         let finding = Finding::nowhere(Code::NoUsers, Severity::Warning, message);
         reader.report(

@@ -200,7 +200,7 @@ fn elsewhere(entry: &Entry, block: &Block) -> Option<String> {
         File::Config if !block.has(&entry.key) => blocks::GATEWAY.paths_to(&entry.key),
         File::Config | File::Users | File::Tests | File::Environment => Vec::new(),
     };
-    let few = (1..=3).contains(&paths.len());
+    let few = (1..=4).contains(&paths.len());
     few.then(|| {
         format!(
             "it belongs under {}",

@@ -16,6 +16,7 @@ use super::server_tls::ServerTls;
 use crate::access::{HostPattern, Mode, Mount, PathOptions, Policy, Router};
 use crate::analysis::simulation::Simulation;
 use crate::jwks::KeyLocation;
+use crate::ldap::LdapSettings;
 use crate::pages::Theme;
 use crate::session::{AttemptLimits, StateSettings};
 use crate::telemetry::audit::AuditSink;
@@ -171,6 +172,8 @@ pub struct Auth {
     pub attempts: AttemptLimits,
     /// Other issuers whose tokens are accepted; default none.
     pub issuers: Vec<Issuer>,
+    /// The directory whose people may sign in; default none.
+    pub ldap: Option<LdapSettings>,
     /// The sessions of browsers.
     pub session: Session,
     /// The pages that people see; `None` where nobody signs in with a browser. Default: the built-in ones.

@@ -91,10 +91,13 @@ fn smallest() -> [Value; 2] {
         "cors": { "origins": ["https://app.example.com"] },
     });
     let issuer = json!({ "issuer": "idp", "audience": { "one_of": "api" }, "algorithms": ["HS256"], "secret": "${SECRET}" });
+    let below = json!({ "base": "dc=example,dc=com" });
+    let ldap = json!({ "url": "ldap://127.0.0.1", "users": below, "groups": below });
     let gateway = json!({
         "services": { "NAME": service },
         "auth": {
             "trusted_issuers": [issuer],
+            "ldap": ldap,
             "token": {
                 "secret": "${SECRET}-of-its-own",
                 "previous": [{ "algorithm": "HS256", "secret": "${SECRET}-of-old" }],

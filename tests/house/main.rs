@@ -16,7 +16,7 @@ const FLOORS: [&[&str]; 9] = [
     &["text"],
     &["access", "ambient", "net"],
     &["wire", "token", "users", "telemetry", "pages"],
-    &["upstream", "session", "analysis", "jwks"],
+    &["upstream", "session", "analysis", "jwks", "ldap"],
     &["config", "identify"],
     &["portal"],
     &["gateway", "admin"],

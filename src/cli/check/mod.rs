@@ -207,6 +207,7 @@ fn as_json(
         servers,
         issuers,
         state,
+        directory,
     }) = probe
     {
         answer["probe"] = json!({
@@ -215,6 +216,7 @@ fn as_json(
             "issuers": issuers.asked,
             "answering_issuers": issuers.answering,
             "state": (state.asked > 0).then_some(state.answering > 0),
+            "directory": (directory.asked > 0).then_some(directory.answering > 0),
         });
     }
     // at once: piece by piece, many problems would be as many system calls
@@ -237,6 +239,7 @@ fn summary(loaded: &Loaded, probe: Option<Probe>) -> String {
         servers,
         issuers,
         state,
+        directory,
     }) = probe
     {
         let answering = |Answers { asked, answering }: Answers, name| {
@@ -246,13 +249,11 @@ fn summary(loaded: &Loaded, probe: Option<Probe>) -> String {
         if issuers.asked > 0 {
             text += &answering(issuers, "issuer");
         }
-        if state.asked > 0 {
-            let answers = state.answering > 0;
-            text += if answers {
-                ", `state` answering"
-            } else {
-                ", `state` away"
-            };
+        for (name, Answers { asked, answering }) in [("`state`", state), ("directory", directory)] {
+            if asked > 0 {
+                let how = if answering > 0 { "answering" } else { "away" };
+                text += &format!(", {name} {how}");
+            }
         }
     }
     text

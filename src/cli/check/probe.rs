@@ -1,5 +1,5 @@
-//! Whether the servers of all services take connections, the keys of other issuers can be had, and the state store can be
-//! used.
+//! Whether the servers of all services take connections, the keys of other issuers can be had, and the state store and the
+//! directory can be used.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,6 +9,7 @@ use tokio::task::{JoinSet, LocalSet};
 
 use crate::config::{self, Code, Issuer, KeySource, Loaded, Place, Problem, Service, Severity};
 use crate::jwks::{self, KeyLocation};
+use crate::ldap::{self, LdapSettings};
 use crate::net::TlsSettings;
 use crate::session::{self, StateSettings};
 use crate::token::Algorithm;
@@ -22,6 +23,7 @@ pub(super) struct Probe {
     pub(super) issuers: Answers,
     /// None is asked where it is the memory of the gateway.
     pub(super) state: Answers,
+    pub(super) directory: Answers,
 }
 
 /// How many are asked, and how many of them answer.
@@ -31,14 +33,18 @@ pub(super) struct Answers {
     pub(super) answering: usize,
 }
 
-/// Connects to every server and to the state store, and fetches every published key set, all at once, and adds a warning
+/// Connects to every server and to the state store, fetches every published key set and looks into the
+/// directory, all at once, and adds a warning
 /// for each that does not answer within `limit`.
 pub(super) fn probe(loaded: &mut Loaded, limit: Duration) -> anyhow::Result<Probe> {
     let servers = loaded.config.services.iter().flat_map(servers);
     let issuers = loaded.config.auth.issuers.iter().filter_map(published);
     let state = Some(&loaded.config.state).filter(|state| **state != StateSettings::Memory);
     let state = state.cloned().map(Target::State);
-    let targets: Vec<Target> = servers.chain(issuers).chain(state).collect();
+    let directory = loaded.config.auth.ldap.iter().cloned();
+    let directory = directory.map(|ldap| Target::Directory(Box::new(ldap)));
+    let targets = servers.chain(issuers).chain(state).chain(directory);
+    let targets: Vec<Target> = targets.collect();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build();
@@ -50,6 +56,7 @@ pub(super) fn probe(loaded: &mut Loaded, limit: Duration) -> anyhow::Result<Prob
             Target::Server { .. } => &mut probe.servers,
             Target::Issuer { .. } => &mut probe.issuers,
             Target::State(_) => &mut probe.state,
+            Target::Directory(_) => &mut probe.directory,
         };
         answers.asked += 1;
         match error {
@@ -75,6 +82,7 @@ enum Target {
         algorithms: Vec<Algorithm>,
     },
     State(StateSettings),
+    Directory(Box<LdapSettings>),
 }
 
 fn servers(service: &Service) -> impl Iterator<Item = Target> {
@@ -138,6 +146,7 @@ impl Target {
                 algorithms,
             } => jwks::probe(name, location, algorithms, limit).await,
             Self::State(state) => session::probe(state, limit).await,
+            Self::Directory(ldap) => ldap::probe(ldap, limit).await,
         }
     }
 
@@ -161,6 +170,12 @@ impl Target {
                 None,
                 format!("the state store `{state}` cannot be used: {error}"),
                 "start it, or correct `state`",
+            ),
+            Self::Directory(ldap) => (
+                Code::UnreachableDirectory,
+                None,
+                format!("the directory `{}` cannot be used: {error}", ldap.url),
+                "until it can, nobody of it signs in; start it, or correct `auth.ldap`",
             ),
             Self::Issuer { name, .. } => (
                 Code::UnreachableKeys,

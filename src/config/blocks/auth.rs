@@ -2,7 +2,7 @@
 
 use super::choices::{key_pair_algorithms, MAX_PREVIOUS_KEYS, SAME_SITE, VERIFY, words};
 use super::kinds::{ABSOLUTE_PATH, ALGORITHM, BOOLEAN, CLAIM, DURATION, FILE, NAME, TEXTS};
-use super::{Block, Key, Kind, List, Rule, Shown};
+use super::{Block, Key, Kind, LDAP, List, Rule, Shown};
 
 pub(in crate::config) static AUTH: Block = Block {
     name: "auth",
@@ -19,6 +19,7 @@ pub(in crate::config) static AUTH: Block = Block {
         Key::new("token", Kind::Block(&TOKEN), ""),
         Key::new("login", Kind::Block(&LOGIN), ""),
         Key::new("session", Kind::Block(&SESSION), ""),
+        Key::new("ldap", Kind::Block(&LDAP), ""),
         Key::new("verify", Kind::Choice(|| words(VERIFY)),
             "Which headers of a proxy count that asks at `/auth/verify`, where it sends both kinds."),
         Key::new("cors", Kind::Block(&super::CORS),

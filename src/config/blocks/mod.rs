@@ -7,6 +7,8 @@ mod auth;
 mod choices;
 mod kinds;
 #[rustfmt::skip]
+mod ldap;
+#[rustfmt::skip]
 mod proxy;
 #[rustfmt::skip]
 mod rules;
@@ -29,6 +31,7 @@ pub(super) use self::choices::{
     LOG_FORMATS, LOG_LEVELS, MAX_PREVIOUS_KEYS, MODES, PROXIED_TLS, PROXY_MODE, SAME_SITE, SECURE,
     TRUST_CONTEXT, VERDICTS, VERIFY,
 };
+pub(super) use self::ldap::{LDAP, LDAP_GROUPS, LDAP_USERS};
 pub(super) use self::proxy::{UPSTREAM, UPSTREAM_HEALTH, UPSTREAM_TIMEOUTS, UPSTREAM_TLS};
 pub(super) use self::rules::{CONDITION, RULE, TEST, TEST_CALLER, TESTS_FILE};
 pub use self::schema::{gateway_schema, users_schema};

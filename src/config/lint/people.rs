@@ -47,8 +47,9 @@ fn conditions(config: &Config) -> impl Iterator<Item = &Condition> {
 
 /// Each role once, at the first rule that names it.
 fn unused_roles(config: &Config, places: &[Places]) -> Vec<Finding> {
-    // what other issuers say of roles is not known here
-    if !config.auth.issuers.is_empty() {
+    // what other issuers and a directory say of roles is not known here
+    let mapped = config.auth.ldap.as_ref().map(|ldap| ldap.roles.given());
+    if !config.auth.issuers.is_empty() || matches!(mapped, Some(None)) {
         return Vec::new();
     }
     let held = config
@@ -56,7 +57,8 @@ fn unused_roles(config: &Config, places: &[Places]) -> Vec<Finding> {
         .users()
         .flat_map(|user| identities(user))
         .flat_map(|identity| &identity.roles);
-    let held: HashSet<&str> = held.map(|role| &**role).collect();
+    let held = held.map(|role| &**role);
+    let held: HashSet<&str> = held.chain(mapped.into_iter().flatten().flatten()).collect();
     let mut said = HashSet::new();
     let mut findings = Vec::new();
     for (service, places) in config.services.iter().zip(places) {

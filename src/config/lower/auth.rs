@@ -6,8 +6,10 @@ use super::claim_path::claim_path;
 use super::cors;
 use super::issuers;
 use super::keys::{self, Keys};
+use super::ldap;
 use super::login::login;
 use super::session::session;
+use super::upstream::SystemRoots;
 use super::{Defaults, UsersFile, distinct, label};
 use crate::config::blocks;
 use crate::config::code::Code;
@@ -46,7 +48,7 @@ pub(super) struct Lowered {
 pub(super) fn auth(
     entry: Option<Entry>,
     root: Span,
-    defaults: &Defaults<'_>,
+    (defaults, roots): (&Defaults<'_>, &SystemRoots),
     reader: &mut Reader<'_>,
 ) -> Lowered {
     let section = entry.and_then(|entry| reader.section(entry, &blocks::AUTH));
@@ -73,6 +75,9 @@ pub(super) fn auth(
     let issuers = section
         .take("trusted_issuers")
         .map(|entry| issuers::issuers(entry, token.as_ref(), reader));
+    let ldap = section
+        .take("ldap")
+        .map(|entry| ldap::ldap(entry, roots, reader));
     let session = session(section.take("session"), reader);
     let (theme, attempts) = login(section.take("login"), reader);
     let verify = section
@@ -82,13 +87,15 @@ pub(super) fn auth(
     section.finish(reader);
     let auth = token
         .zip(issuers.unwrap_or(Some(Vec::new())))
-        .map(|(token, issuers)| {
+        .zip(ldap.unwrap_or(Some(None)))
+        .map(|((token, issuers), ldap)| {
             let token_paths = token_paths.unwrap_or_default();
             Auth {
                 path: path.clone(),
                 token_paths,
                 token,
                 issuers,
+                ldap,
                 session,
                 attempts,
                 theme,

@@ -12,6 +12,7 @@ mod identity;
 mod issuer_keys;
 mod issuers;
 mod keys;
+mod ldap;
 mod listen;
 mod login;
 mod response_headers;
@@ -93,6 +94,11 @@ pub(super) struct Finished {
 }
 
 impl Draft {
+    /// Whether people of a directory can log in, too.
+    pub(super) fn has_directory(&self) -> bool {
+        self.auth.as_ref().is_some_and(|auth| auth.ldap.is_some())
+    }
+
     /// `None` where something was reported.
     pub(super) fn finish(self, directory: Directory) -> Option<Finished> {
         let config = Config {
@@ -133,7 +139,7 @@ pub(super) fn config(root: Node, defaults: &Defaults<'_>, reader: &mut Reader<'_
     let log = server::log(top.take("log"), reader);
     let roots = upstream::SystemRoots::default();
     let tracing = tracing::tracing(top.take("tracing"), &roots, reader);
-    let auth = auth::auth(top.take("auth"), span, defaults, reader);
+    let auth = auth::auth(top.take("auth"), span, (defaults, &roots), reader);
     let state = state::state(top.take("state"), top.take("state_file"), reader).unwrap_or_default();
     let services = top.require(
         reader,

@@ -23,6 +23,7 @@ mod programs;
 mod raw;
 mod redis;
 mod sessions;
+mod slapd;
 mod stoppable;
 mod tls;
 mod upstream;
@@ -42,6 +43,7 @@ pub use programs::{openid_packages, optimised_gateway, output, program, python, 
 pub use raw::RawUpstream;
 pub use redis::{Redis, free_port, on_a_port};
 pub use sessions::{Tokens, log_in_from, log_out, post, refresh, refresh_at, tokens};
+pub use slapd::{LDAP_PASSWORD, SERVICE_DN, SERVICE_PASSWORD, Slapd};
 pub use stoppable::Stoppable;
 pub use tls::{Shaken, TlsClient};
 pub use upstream::{Received, Upstream, ok};
