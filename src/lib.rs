@@ -5,11 +5,12 @@
 //!
 //! | floor | parts |
 //! |---|---|
-//! | 8 | [`cli`]: one file a command |
-//! | 7 | [`server`]: threads, sockets, signals, reload, drain; [`admin`]: the operator's listener |
-//! | 6 | [`gateway`]: the flow of a request |
-//! | 5 | [`portal`]: the gateway's own endpoints |
-//! | 4 | [`config`]: from two YAML files to types that cannot be wrong; [`identify`]: whose credential it is |
+//! | 9 | [`cli`]: one file a command |
+//! | 8 | [`server`]: threads, sockets, signals, reload, drain |
+//! | 7 | [`gateway`]: the flow of a request; [`admin`]: the operator's listener |
+//! | 6 | [`portal`]: the gateway's own endpoints |
+//! | 5 | [`config`]: from two YAML files to types that cannot be wrong; [`identify`]: whose credential it is |
+//! | 4 | [`oidc`]: signing in with OpenID providers |
 //! | 3 | [`upstream`]: the only way out for requests; [`jwks`]: the keys of other issuers; [`ldap`]: people of a directory; [`session`]: what outlives a request; [`analysis`]: policies and simulated requests, evaluated offline |
 //! | 2 | [`wire`]: HTTP as data; [`token`]; [`users`]; [`telemetry`]; [`pages`]: what people see |
 //! | 1 | [`access`]: the pure decision core; [`ambient`]: clock and chance; [`net`]: connections to other servers |
@@ -33,6 +34,7 @@ pub mod gateway;
 pub mod jwks;
 pub mod ldap;
 pub mod net;
+pub mod oidc;
 pub mod pages;
 pub mod portal;
 pub mod server;

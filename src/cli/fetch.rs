@@ -8,7 +8,7 @@ use anyhow::{Context as _, anyhow, bail};
 use http::{StatusCode, header};
 use serde_json::Value;
 
-use crate::net::{GetRequest, HttpUrl, get};
+use crate::net::{BoundedRequest, HttpUrl, get};
 
 /// The largest document that is read.
 const LARGEST: usize = 16 << 20;
@@ -104,9 +104,10 @@ fn fetch(url: &str) -> anyhow::Result<Vec<u8>> {
     // a fragment is not sent (RFC 9110, section 4.2.5)
     let url = url.split('#').next().unwrap_or_default();
     let url = HttpUrl::parse(url).map_err(|error| anyhow!("it is {error}"))?;
-    let request = GetRequest {
+    let request = BoundedRequest {
         url: &url,
         accept: "application/json, application/yaml",
+        authorization: None,
         tls: None,
         largest: LARGEST,
         deadline: DEADLINE,

@@ -9,7 +9,7 @@ use anyhow::{Context, bail};
 use bytes::Bytes;
 use http::{Response, StatusCode};
 
-use crate::net::{GetRequest, HttpUrl, get};
+use crate::net::{BoundedRequest, HttpUrl, get};
 
 /// The longest answer that is read; a report of readiness is far shorter.
 const LONGEST_ANSWER: usize = 16 << 10;
@@ -77,9 +77,10 @@ pub(in crate::cli) fn reachable(address: SocketAddr) -> SocketAddr {
 
 /// The whole answer, within `timeout`.
 fn ask(address: SocketAddr, timeout: Duration) -> anyhow::Result<Response<Bytes>> {
-    let request = GetRequest {
+    let request = BoundedRequest {
         url: &HttpUrl::parse(&format!("http://{address}/readyz"))?,
         accept: "application/json",
+        authorization: None,
         tls: None,
         largest: LONGEST_ANSWER,
         deadline: timeout.min(LONGEST_TIMEOUT),

@@ -75,6 +75,10 @@ codes! {
     AmbiguousClaim = "ambiguous-claim",
     /// Keys that somebody on the way could exchange.
     ExposedKeys = "exposed-keys",
+    /// A provider of everybody that everybody may sign in with.
+    OpenProvider = "open-provider",
+    /// A provider that is not asked who has signed in.
+    NoOpenidScope = "no-openid-scope",
     /// A secret that could be guessed.
     WeakSecret = "weak-secret",
     /// No secret is configured.
@@ -135,6 +139,8 @@ codes! {
     UnreachableKeys = "unreachable-keys",
     /// A directory that cannot be used; looked for by `check --probe` only.
     UnreachableDirectory = "unreachable-directory",
+    /// A provider that people could not sign in with; looked for by `check --probe` only.
+    UnreachableProvider = "unreachable-provider",
     /// A lint is allowed where it has nothing to say.
     PointlessAllow = "pointless-allow",
     /// One of the `tests` does not hold.

@@ -170,6 +170,7 @@ fn finish(
         Finished {
             config,
             places,
+            provider_places,
             cases,
         },
         users,
@@ -177,7 +178,8 @@ fn finish(
     {
         let mounts = lint::mounts(&config.services, places, &config.auth.own_paths());
         let people = lint::people(config, places, users);
-        let linted = people.into_iter().chain(mounts);
+        let providers = lint::providers(config, provider_places);
+        let linted = people.into_iter().chain(mounts).chain(providers);
         linted.for_each(|finding| findings.push(finding));
         (report, failures) = cases::run(cases, config, places);
         if purpose != Purpose::Rehearsal {
@@ -253,7 +255,7 @@ fn users(
         UsersFile::Default => beside(config, "users.yaml"),
     };
     if matches!(draft.users_file, UsersFile::Default) && !path.exists() {
-        if draft.has_directory() {
+        if draft.has_providers() || draft.has_directory() {
             return UserList::default();
         }
         let message = format!("there is no `{}`: nobody can log in", path.display());

@@ -2,6 +2,16 @@
 
 use super::span::Span;
 
+/// Where a provider stands, and what of it is held against the rest.
+pub(super) struct ProviderPlaces {
+    /// Its name.
+    pub(super) name: Span,
+    /// `users`, where it is written.
+    pub(super) users: Option<Span>,
+    /// The roles that it gives.
+    pub(super) roles: Vec<(Box<str>, Span)>,
+}
+
 /// Where a service and its rules stand.
 pub(super) struct Places {
     /// The service's key.

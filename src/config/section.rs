@@ -200,7 +200,16 @@ fn elsewhere(entry: &Entry, block: &Block) -> Option<String> {
         File::Config if !block.has(&entry.key) => blocks::GATEWAY.paths_to(&entry.key),
         File::Config | File::Users | File::Tests | File::Environment => Vec::new(),
     };
-    let few = (1..=4).contains(&paths.len());
+    // providers and directories have keys of their own for what rules and users call the same
+    let near = [blocks::PROVIDER.name, blocks::LDAP.name];
+    let is_near =
+        block.name == blocks::AUTH.name || near.iter().any(|name| block.name.starts_with(name));
+    let own = ["auth.providers[]", "auth.ldap"];
+    let paths: Vec<_> = paths
+        .into_iter()
+        .filter(|path| is_near || !own.iter().any(|own| path.starts_with(own)))
+        .collect();
+    let few = (1..=3).contains(&paths.len());
     few.then(|| {
         format!(
             "it belongs under {}",

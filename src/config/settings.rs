@@ -17,6 +17,7 @@ use crate::access::{HostPattern, Mode, Mount, PathOptions, Policy, Router};
 use crate::analysis::simulation::Simulation;
 use crate::jwks::KeyLocation;
 use crate::ldap::LdapSettings;
+use crate::oidc::ProviderSettings;
 use crate::pages::Theme;
 use crate::session::{AttemptLimits, StateSettings};
 use crate::telemetry::audit::AuditSink;
@@ -174,6 +175,8 @@ pub struct Auth {
     pub issuers: Vec<Issuer>,
     /// The directory whose people may sign in; default none.
     pub ldap: Option<LdapSettings>,
+    /// OpenID providers that people sign in with; default none.
+    pub providers: Vec<Arc<ProviderSettings>>,
     /// The sessions of browsers.
     pub session: Session,
     /// The pages that people see; `None` where nobody signs in with a browser. Default: the built-in ones.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::jwks::KeySources;
+use crate::oidc::Providers;
 use crate::session::Sessions;
 use crate::telemetry::audit::Audit;
 use crate::telemetry::traces::Traces;
@@ -20,6 +21,8 @@ pub struct ProcessState {
     pub server_sets: Arc<ServerSets>,
     /// Keeps the published keys of other issuers.
     pub issuer_keys: Arc<KeySources>,
+    /// Keeps what is known of OpenID providers.
+    pub providers: Arc<Providers>,
     /// Exports traces.
     pub traces: Arc<Traces>,
     /// The audit stream; `None` where it is off.

@@ -13,6 +13,7 @@ use super::trust_generation::TrustGeneration;
 use crate::access::{HostPattern, Mount, PathOptions, Policy, Router};
 use crate::config::{self, Config, ServiceView};
 use crate::jwks::KeySources;
+use crate::oidc::Provider;
 use crate::portal::{Portal, PortalSettings};
 use crate::telemetry::audit::Audit;
 use crate::telemetry::traces::Tracer;
@@ -33,6 +34,7 @@ pub struct Snapshot {
     pub(super) verifier: Verifier,
     pub(super) trusted_issuers: TrustedIssuers,
     pub(super) browsers: Arc<CookieSessions>,
+    providers: Vec<Arc<Provider>>,
     pub(super) cookie: Arc<SessionCookie>,
     pub(super) describes: ForwardAuthHeaders,
     pub(super) directory: Arc<Directory>,
@@ -84,12 +86,16 @@ impl Snapshot {
             sessions,
             server_sets,
             issuer_keys,
+            providers: process_providers,
             traces,
             audit,
         } = process_state;
         let trusted_issuers = config.auth.trusted_issuers(|settings, location| {
             issuer_keys.keys(&settings.issuer, location, &settings.algorithms)
         });
+        let providers = config.auth.providers.iter();
+        let providers = providers.map(|settings| process_providers.provider(Arc::clone(settings)));
+        let providers = providers.collect();
         let directory = Arc::new(config.directory);
         let describes = config.auth.verify;
         let token = &config.auth.token;
@@ -124,6 +130,7 @@ impl Snapshot {
             verifier,
             trusted_issuers,
             browsers,
+            providers,
             cookie,
             describes,
             directory,
@@ -157,6 +164,11 @@ impl Snapshot {
     /// The services, in the order of the file, for operators.
     pub fn services(&self) -> impl Iterator<Item = ServiceView<'_>> {
         self.services.iter().map(ServiceSnapshot::view)
+    }
+
+    /// The OpenID providers that people sign in with, in the order of the file.
+    pub fn providers(&self) -> &[Arc<Provider>] {
+        &self.providers
     }
 
     /// The user list.

@@ -1,8 +1,9 @@
-//! Finds the key set of an issuer by its metadata.
+//! Finds what an issuer publishes in its metadata.
 
 use std::fmt;
+use std::time::Duration;
 
-use serde::Deserialize;
+use serde_json::{Map, Value};
 
 use super::fetch::{FetchError, FetchOptions, fetch};
 use crate::net::{HttpUrl, HttpUrlError};
@@ -10,36 +11,65 @@ use crate::net::{HttpUrl, HttpUrlError};
 /// The longest name of an issuer that a message quotes, in characters.
 const LONGEST_QUOTED: usize = 200;
 
-/// What is read of the metadata; everything else is the affair of clients.
-#[derive(Deserialize)]
-struct Metadata {
-    issuer: String,
-    jwks_uri: String,
+/// The metadata of an issuer, which name it as it was asked for.
+pub struct IssuerMetadata<'a> {
+    members: Map<String, Value>,
+    /// Where the issuer itself is.
+    url: &'a HttpUrl,
 }
 
-/// Why the metadata lead to no key set.
+/// Why metadata are of no use.
 #[derive(Debug)]
-enum MetadataError {
+pub enum MetadataError {
+    /// They cannot be had.
     Fetch(FetchError),
-    Malformed,
+    /// Not an object with these members.
+    Malformed(&'static str),
+    /// Those of the issuer of this name.
     OtherIssuer(String),
-    Url(HttpUrlError),
-    Exposed,
-    Internal,
+    /// The member is no URL to request.
+    Url(&'static str, HttpUrlError),
+    /// The member is a URL without TLS.
+    Exposed(&'static str),
+    /// The member names a machine of a private network.
+    Internal(&'static str),
 }
 
-/// The URL of the key set of this issuer, whose URL is `url`. Metadata of OpenID Connect are preferred to those of OAuth,
-/// which are requested where the former are of no use; a server that does not answer is not requested twice.
-pub(super) async fn discover(
+/// The URL of the key set of this issuer, whose URL is `url`.
+pub(super) async fn discover_keys(
     issuer: &str,
     url: &HttpUrl,
     options: FetchOptions<'_>,
 ) -> Result<HttpUrl, String> {
+    let found = discover(issuer, url, options, |metadata| {
+        let keys = metadata.endpoint("jwks_uri")?;
+        keys.ok_or(MetadataError::Malformed("`issuer` and `jwks_uri`"))
+    });
+    found.await.map(|(keys, _)| keys)
+}
+
+/// What `read` finds in the metadata of this issuer, whose URL is `url`, and for how long they are good. Metadata of OpenID
+/// Connect are preferred to those of OAuth, which are requested where the former are of no use; a server that does not
+/// answer is not requested twice.
+///
+/// # Errors
+/// Why there is nothing to read, in words.
+pub async fn discover<T>(
+    issuer: &str,
+    url: &HttpUrl,
+    options: FetchOptions<'_>,
+    read: impl Fn(&IssuerMetadata<'_>) -> Result<T, MetadataError>,
+) -> Result<(T, Duration), String> {
     let mut failures = Vec::new();
     for path in metadata_paths(url) {
         let document = url.with_path(&path).map_err(|error| error.to_string())?;
-        match key_set(issuer, url, &document, options).await {
-            Ok(keys) => return Ok(keys),
+        let fetched = fetch(&document, options).await;
+        let metadata = fetched.map_err(MetadataError::Fetch).and_then(|fetched| {
+            let metadata = IssuerMetadata::parse(issuer, url, &fetched.body)?;
+            Ok((read(&metadata)?, fetched.lifetime))
+        });
+        match metadata {
+            Ok(found) => return Ok(found),
             Err(error) => {
                 let is_unreachable = matches!(error, MetadataError::Fetch(FetchError::Get(_)));
                 failures.push(format!("{document}: {error}"));
@@ -61,38 +91,51 @@ fn metadata_paths(issuer: &HttpUrl) -> [String; 2] {
     ]
 }
 
-async fn key_set(
-    issuer: &str,
-    url: &HttpUrl,
-    document: &HttpUrl,
-    options: FetchOptions<'_>,
-) -> Result<HttpUrl, MetadataError> {
-    let fetched = fetch(document, options).await;
-    read(issuer, url, &fetched.map_err(MetadataError::Fetch)?.body)
-}
+impl<'a> IssuerMetadata<'a> {
+    fn parse(issuer: &str, url: &'a HttpUrl, body: &[u8]) -> Result<Self, MetadataError> {
+        let malformed = MetadataError::Malformed("`issuer` and `jwks_uri`");
+        let Ok(Value::Object(members)) = serde_json::from_slice(body) else {
+            return Err(malformed);
+        };
+        match members.get("issuer").and_then(Value::as_str) {
+            Some(name) if name == issuer => Ok(Self { members, url }),
+            // another issuer's keys must not verify tokens of this one
+            Some(name) => Err(MetadataError::OtherIssuer(name.to_owned())),
+            None => Err(malformed),
+        }
+    }
 
-fn read(issuer: &str, url: &HttpUrl, body: &[u8]) -> Result<HttpUrl, MetadataError> {
-    let metadata: Metadata = serde_json::from_slice(body).map_err(|_| MetadataError::Malformed)?;
-    // another issuer's keys must not verify tokens of this one
-    if metadata.issuer != issuer {
-        return Err(MetadataError::OtherIssuer(metadata.issuer));
+    /// All of them.
+    pub fn members(&self) -> &Map<String, Value> {
+        &self.members
     }
-    let keys = HttpUrl::parse(&metadata.jwks_uri).map_err(MetadataError::Url)?;
-    if keys.is_exposed() {
-        return Err(MetadataError::Exposed);
+
+    /// A member that is the URL of an endpoint; `None` where it is absent, or no text.
+    ///
+    /// # Errors
+    /// [`MetadataError`] for a URL without TLS, but for one of this very machine, and for one that leads from a public
+    /// issuer into a network.
+    pub fn endpoint(&self, name: &'static str) -> Result<Option<HttpUrl>, MetadataError> {
+        let Some(text) = self.members.get(name).and_then(Value::as_str) else {
+            return Ok(None);
+        };
+        let url = HttpUrl::parse(text).map_err(|error| MetadataError::Url(name, error))?;
+        if url.is_exposed() {
+            return Err(MetadataError::Exposed(name));
+        }
+        // what is published to everybody does not lead into a network
+        if url.is_internal() && !self.url.is_internal() {
+            return Err(MetadataError::Internal(name));
+        }
+        Ok(Some(url))
     }
-    // what is published to everybody does not lead into a network
-    if keys.is_internal() && !url.is_internal() {
-        return Err(MetadataError::Internal);
-    }
-    Ok(keys)
 }
 
 impl fmt::Display for MetadataError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Fetch(error) => error.fmt(f),
-            Self::Malformed => f.write_str("not metadata with `issuer` and `jwks_uri`"),
+            Self::Malformed(members) => write!(f, "not metadata with {members}"),
             Self::OtherIssuer(name) => {
                 let name: String = name.chars().take(LONGEST_QUOTED).collect();
                 write!(
@@ -101,11 +144,12 @@ impl fmt::Display for MetadataError {
                     name.escape_debug()
                 )
             }
-            Self::Url(error) => write!(f, "`jwks_uri` is {error}"),
-            Self::Exposed => f.write_str("`jwks_uri` is not `https://`"),
-            Self::Internal => {
-                f.write_str("`jwks_uri` names a machine of a private network, and the issuer does not; write `jwks` instead")
-            }
+            Self::Url(name, error) => write!(f, "`{name}` is {error}"),
+            Self::Exposed(name) => write!(f, "`{name}` is not `https://`"),
+            Self::Internal(name) => write!(
+                f,
+                "`{name}` names a machine of a private network, and the issuer does not; write the URL in the configuration instead"
+            ),
         }
     }
 }
@@ -119,7 +163,8 @@ mod tests {
         let read = |issuer: &str, keys: &str| {
             let metadata = serde_json::json!({ "issuer": issuer, "jwks_uri": keys });
             let url = HttpUrl::parse(issuer).unwrap();
-            read(issuer, &url, metadata.to_string().as_bytes()).is_ok()
+            let metadata = IssuerMetadata::parse(issuer, &url, metadata.to_string().as_bytes());
+            metadata.unwrap().endpoint("jwks_uri").is_ok()
         };
         let public = "https://idp.example.com";
         assert!(read(public, "https://keys.example.net/keys"));

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http::StatusCode;
 
 use super::lifetime::lifetime;
-use crate::net::{GetError, GetRequest, HttpUrl, TlsSettings, get};
+use crate::net::{BoundedRequest, BoundedRequestError, HttpUrl, TlsSettings, get};
 
 /// From the name to the last byte.
 pub(super) const DEADLINE: Duration = Duration::from_secs(10);
@@ -17,9 +17,11 @@ const LARGEST: usize = 256 * 1024;
 
 /// How documents are fetched.
 #[derive(Clone, Copy)]
-pub(super) struct FetchOptions<'a> {
-    pub(super) tls: Option<&'a TlsSettings>,
-    pub(super) deadline: Duration,
+pub struct FetchOptions<'a> {
+    /// How servers are verified; `None`: by the roots of the system.
+    pub tls: Option<&'a TlsSettings>,
+    /// From the name to the last byte.
+    pub deadline: Duration,
 }
 
 /// What was fetched.
@@ -30,17 +32,20 @@ pub(super) struct Fetched {
 
 /// Why nothing was fetched.
 #[derive(Debug)]
-pub(super) enum FetchError {
-    Get(GetError),
+pub enum FetchError {
+    /// No answer.
+    Get(BoundedRequestError),
+    /// An answer without success.
     Status(StatusCode),
 }
 
 /// Fetches what is published there. Name servers and, without settings for TLS, the roots of the system are read anew: it
 /// is once in five minutes, and they may have changed.
 pub(super) async fn fetch(url: &HttpUrl, options: FetchOptions<'_>) -> Result<Fetched, FetchError> {
-    let request = GetRequest {
+    let request = BoundedRequest {
         url,
         accept: "application/jwk-set+json, application/json",
+        authorization: None,
         tls: options.tls,
         largest: LARGEST,
         deadline: options.deadline,

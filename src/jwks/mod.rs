@@ -7,6 +7,8 @@ mod location;
 mod probe;
 mod sources;
 
+pub use discovery::{IssuerMetadata, MetadataError, discover};
+pub use fetch::{FetchError, FetchOptions};
 pub use location::{KeyDocument, KeyLocation};
 pub use probe::probe;
-pub use sources::KeySources;
+pub use sources::{KeySources, retry_after};

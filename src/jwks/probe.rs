@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::discovery::discover;
+use super::discovery::discover_keys;
 use super::fetch::{FetchOptions, fetch};
 use super::location::{KeyDocument, KeyLocation};
 use crate::token::{Algorithm, KeySet};
@@ -23,7 +23,7 @@ pub async fn probe(
     };
     let url = match &location.document {
         KeyDocument::KeySet(url) => url.clone(),
-        KeyDocument::Metadata(url) => discover(issuer, url, options).await?,
+        KeyDocument::Metadata(url) => discover_keys(issuer, url, options).await?,
     };
     let at = |error: String| format!("{url}: {error}");
     let fetched = fetch(&url, options).await;

@@ -7,7 +7,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{Notify, watch};
 use tokio::time::sleep_until;
 
-use super::discovery::discover;
+use super::discovery::discover_keys;
 use super::fetch::{DEADLINE, FetchOptions, fetch};
 use super::location::{KeyDocument, KeyLocation};
 use crate::ambient;
@@ -170,7 +170,7 @@ impl Follower {
         let url = match (&location.document, &self.key_set) {
             (KeyDocument::KeySet(url), _) => url.clone(),
             (KeyDocument::Metadata(_), Some(known)) if cause == Cause::Wished => known.clone(),
-            (KeyDocument::Metadata(url), _) => discover(issuer, url, options).await?,
+            (KeyDocument::Metadata(url), _) => discover_keys(issuer, url, options).await?,
         };
         let url = &*self.key_set.insert(url);
         let fetched = fetch(url, options)
@@ -183,6 +183,7 @@ impl Follower {
         let has_new_key = new.has_more_than(&former);
         let changed = former.to_jwks() != new.to_jwks() || former.flaws() != new.flaws();
         let count = new.count();
+        let good_until = good_until(ambient::unix_seconds(), fetched.lifetime);
         if changed {
             for key in new.flaws() {
                 let event = if key.is_used {
@@ -192,9 +193,10 @@ impl Follower {
                 };
                 tracing::warn!(event, issuer, %url, reason = %key, "a published key is broken");
             }
-            keys.replace(new);
+            keys.renew(new, good_until);
+        } else {
+            keys.confirm(good_until);
         }
-        keys.confirm(good_until(ambient::unix_seconds(), fetched.lifetime));
         match (count, changed) {
             // the issuer has taken all of them back, or has some for other algorithms only
             (0, _) => {
@@ -253,8 +255,8 @@ fn good_until(now: u64, lifetime: Duration) -> u64 {
     now.saturating_add((lifetime + GRACE).as_secs())
 }
 
-/// One second, doubled with each failure, up to a minute.
-fn retry_after(failures: u32) -> Duration {
+/// How long an issuer that did not answer is left alone: one second, doubled with each failure, up to a minute.
+pub fn retry_after(failures: u32) -> Duration {
     Duration::from_secs(1 << failures.saturating_sub(1).min(6)).min(LONGEST_RETRY)
 }
 

@@ -1,12 +1,12 @@
-//! Connections to other servers: names, addresses, TLS, and a small bounded GET.
+//! Connections to other servers: names, addresses, TLS, and a small bounded GET and POST.
 //!
 //! [`Dialer`] is the only maker of a connection that the gateway opens, and [`TlsSettings`] the only maker of what rustls
 //! needs on the client's side. Names are resolved without the C library: a static binary must not load its modules.
 
 mod address;
+mod bounded;
 mod dial;
 mod error;
-mod get;
 mod pieces;
 mod pinned;
 mod race;
@@ -15,9 +15,9 @@ mod tls;
 mod url;
 
 pub use address::ServerAddress;
+pub use bounded::{BoundedRequest, BoundedRequestError, get, post};
 pub use dial::Dialer;
 pub use error::{DialAttempt, DialAttempts, DialError, TlsFailure};
-pub use get::{GetError, GetRequest, get};
 pub use pieces::in_one_piece;
 pub use stream::DialedStream;
 pub use tls::{

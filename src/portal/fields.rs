@@ -6,10 +6,10 @@ use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, SeqAcce
 use zeroize::Zeroizing;
 
 use super::body_format::BodyFormat;
-use super::form::{self, FormField};
 use super::login_api::LoginApi;
 use super::multipart::{self, Boundary, FormPart};
 use super::rejection::FormRejection;
+use crate::text::form::{self, FormField};
 use crate::users::Password;
 
 /// A login that can be tried.
@@ -129,7 +129,7 @@ impl Fields {
     fn from_form(body: &[u8]) -> Result<Self, FormRejection> {
         let mut fields = Self::default();
         for pair in form::pairs(body) {
-            let (name, value) = pair.map_err(|form::Malformed| FormRejection::MalformedForm)?;
+            let (name, value) = pair.map_err(|form::MalformedForm| FormRejection::MalformedForm)?;
             fields.put(&name, Field::Text(value))?;
         }
         Ok(fields)

@@ -15,7 +15,6 @@ mod device;
 mod docs;
 mod endpoint;
 mod fields;
-mod form;
 mod keys;
 mod login;
 mod login_api;

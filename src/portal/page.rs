@@ -4,10 +4,10 @@ use bytes::Bytes;
 use http::header::LOCATION;
 use http::{HeaderValue, Response, StatusCode};
 
-use super::form;
 use super::return_path::ReturnPath;
 use crate::access::PathOptions;
 use crate::pages::RenderedPage;
+use crate::text::form;
 use crate::wire;
 
 /// Says in the sign-in page's query that the browser has just been signed out.

@@ -29,6 +29,7 @@ use crate::ambient;
 use crate::config::{Config, LoadRequest, Loaded};
 use crate::gateway::{CurrentSnapshot, ProcessState, Snapshot};
 use crate::jwks::KeySources;
+use crate::oidc::Providers;
 use crate::session::{Sessions, StateError};
 use crate::telemetry::access_log::AccessLog;
 use crate::telemetry::audit::{Audit, AuditSink};
@@ -269,11 +270,15 @@ fn process_state(
     runtime: &Runtime,
     metrics: &Arc<Metrics>,
 ) -> Result<ProcessState, RunError> {
+    let runtime = runtime.handle();
+    let issuer_keys = Arc::new(KeySources::new(runtime.clone(), Arc::clone(metrics)));
+    let providers = Providers::new(runtime.clone(), Arc::clone(&issuer_keys));
     Ok(ProcessState {
         hasher: Hasher::start(hasher_settings(cores))?,
         sessions: Sessions::start(&config.state, Arc::clone(metrics), ambient::hash_state())?,
         server_sets: ServerSets::new(),
-        issuer_keys: KeySources::new(runtime.handle().clone(), Arc::clone(metrics)).into(),
+        issuer_keys,
+        providers: Arc::new(providers),
         traces: Arc::default(),
         audit: config.log.audit.as_ref().map(start_audit).transpose()?,
     })

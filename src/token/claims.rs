@@ -61,7 +61,7 @@ pub fn is_valid_subject(subject: &str) -> bool {
 
 /// Whether a `sub` of another issuer is accepted whose names are its own: any text without invisible characters, with
 /// blanks inside (RFC 7519, section 4.1.2). Only the head of a request bounds its length.
-pub(super) fn is_valid_foreign_subject(subject: &str) -> bool {
+pub fn is_valid_foreign_subject(subject: &str) -> bool {
     let is_blank = |c: char| c.is_whitespace() && !c.is_control() && !is_line_end(c);
     !subject.is_empty()
         && subject.trim() == subject

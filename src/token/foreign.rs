@@ -12,7 +12,7 @@ use super::compact::{Compact, decode, named_issuer};
 use super::dates::Dates;
 use super::error::TokenError;
 use super::foreign_claims::ForeignClaims;
-use super::header::Header;
+use super::header::{Header, TokenType};
 use super::key_set::KeySet;
 use super::remote_keys::RemoteKeys;
 use crate::access::{Claim, ClaimValue, Identity, Subjects};
@@ -158,12 +158,9 @@ impl TrustedIssuer {
         payload: &[u8],
         now: u64,
     ) -> Result<ExternalToken, TokenError> {
-        let header = decode(compact.header)?;
-        let header = Header::parse(&header)?;
-        header.check()?;
         // before the keys: newer ones only make it verify again
         let keys = self.keys.version();
-        self.keys.verify(&header, compact, now)?;
+        self.keys.verify(compact, TokenType::Access, now)?;
         let settings = &self.settings;
         let claims = ForeignClaims::parse(payload)?;
         let dates = claims.dates()?;
@@ -190,7 +187,21 @@ impl TrustedIssuer {
 }
 
 impl IssuerKeys {
-    fn verify(
+    /// Verifies header and signature, and says by which algorithm.
+    pub(super) fn verify(
+        &self,
+        compact: &Compact<'_>,
+        purpose: TokenType,
+        now: u64,
+    ) -> Result<Algorithm, TokenError> {
+        let header = decode(compact.header)?;
+        let header = Header::parse(&header)?;
+        header.check(purpose)?;
+        self.verify_signature(&header, compact, now)?;
+        Algorithm::named(header.algorithm()).ok_or(TokenError::Algorithm)
+    }
+
+    fn verify_signature(
         &self,
         header: &Header<'_>,
         compact: &Compact<'_>,
@@ -252,7 +263,7 @@ impl TrustSettings {
             .filter(|(name, _)| !NOT_FACTS.contains(&name.as_str()));
         Identity {
             subject: subject.into(),
-            roles: roles(self.roles_claim.find(members)),
+            roles: roles_of(self.roles_claim.find(members)),
             name: text("name").map(Into::into),
             email: email.map(Into::into),
             claims: facts
@@ -280,7 +291,7 @@ fn is_verified(claim: Option<&Value>) -> bool {
 }
 
 /// The roles of a claim: a list of strings, or one with spaces or commas. Each once.
-fn roles(claim: Option<&Value>) -> Vec<Box<str>> {
+pub fn roles_of(claim: Option<&Value>) -> Vec<Box<str>> {
     let mut roles: Vec<Box<str>> = Vec::new();
     let mut add = |role: &str| {
         if !role.is_empty() && !roles.iter().any(|known| **known == *role) {
@@ -333,9 +344,9 @@ mod tests {
             (json!(7), ""),
             (json!(null), ""),
         ] {
-            assert_eq!(roles(Some(&claim)).join("|"), expected, "{claim}");
+            assert_eq!(roles_of(Some(&claim)).join("|"), expected, "{claim}");
         }
-        assert_eq!(roles(None).len(), 0);
+        assert_eq!(roles_of(None).len(), 0);
     }
 
     #[test]

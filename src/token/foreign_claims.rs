@@ -70,7 +70,7 @@ impl ForeignClaims {
     }
 }
 
-fn second(value: &Value) -> Result<u64, TokenError> {
+pub(super) fn second(value: &Value) -> Result<u64, TokenError> {
     let date = NumericDate::deserialize(value).map_err(|_| TokenError::Claims)?;
     Ok(date.0)
 }

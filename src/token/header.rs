@@ -7,6 +7,28 @@ use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use super::error::TokenError;
 use super::json::{Others, Text, once};
 
+/// What a token is for, which its `typ` must not contradict (RFC 8725, section 3.11).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TokenType {
+    /// An access token (RFC 9068).
+    Access,
+    /// An ID token, or a signed answer of the userinfo endpoint (OpenID Connect Core 1.0, sections 2 and 5.3.2).
+    Identity,
+    /// A logout token (OpenID Connect Back-Channel Logout 1.0, section 2.4).
+    Logout,
+}
+
+impl TokenType {
+    /// The accepted `typ`. `JOSE` and `JWT` say no more than that it is a token in compact form.
+    fn names(self) -> &'static [&'static str] {
+        match self {
+            Self::Access => &["JWT", "JOSE", "at+jwt"],
+            Self::Identity => &["JWT", "JOSE"],
+            Self::Logout => &["JWT", "JOSE", "logout+jwt"],
+        }
+    }
+}
+
 /// The members that decide something. Keys that a header carries or points to (`jwk`, `jku`, `x5c`, `x5u`) are
 /// not among them: only the configured key counts.
 #[derive(Default)]
@@ -32,7 +54,7 @@ impl<'de> Header<'de> {
     ///
     /// # Errors
     /// The first member that asks for something else.
-    pub(super) fn check(&self) -> Result<(), TokenError> {
+    pub(super) fn check(&self, purpose: TokenType) -> Result<(), TokenError> {
         // No extension is understood, so every list of critical ones names one that is not (RFC 7515, section
         // 4.1.11). `b64` is one of them (RFC 7797), and means nothing good without `crit` either.
         if self.critical.is_some() || self.unencoded.is_some() {
@@ -44,7 +66,7 @@ impl<'de> Header<'de> {
         if self
             .kind
             .as_ref()
-            .is_some_and(|kind| !is_access_token(&kind.0))
+            .is_some_and(|kind| !is_of(purpose, &kind.0))
         {
             return Err(TokenError::Type);
         }
@@ -63,16 +85,14 @@ impl<'de> Header<'de> {
 }
 
 /// `typ` compares as a media type: without case, and `application/` may be left out (RFC 7515, section 4.1.9).
-fn is_access_token(kind: &str) -> bool {
+fn is_of(purpose: TokenType, kind: &str) -> bool {
     const PREFIX: &str = "application/";
     let name = match kind.split_at_checked(PREFIX.len()) {
         Some((prefix, name)) if prefix.eq_ignore_ascii_case(PREFIX) => name,
         Some(_) | None => kind,
     };
-    // `JOSE` says no more than that it is a token in compact form
-    ["JWT", "at+jwt", "JOSE"]
-        .iter()
-        .any(|known| name.eq_ignore_ascii_case(known))
+    let mut names = purpose.names().iter();
+    names.any(|known| name.eq_ignore_ascii_case(known))
 }
 
 impl<'de> Deserialize<'de> for Header<'de> {

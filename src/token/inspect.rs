@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::claims::Claims;
 use super::compact::{Compact, decode};
 use super::error::TokenError;
-use super::header::Header;
+use super::header::{Header, TokenType};
 use super::verifier::Verifier;
 
 /// What is to be said about a token. Nothing that it says is to be believed before every check holds.
@@ -38,7 +38,8 @@ impl Verifier {
         };
         inspection.header = serde_json::from_slice(&header).ok();
         inspection.claims = serde_json::from_slice(&payload).ok();
-        let header = Header::parse(&header).and_then(|header| header.check().map(|()| header));
+        let header = Header::parse(&header)
+            .and_then(|header| header.check(TokenType::Access).map(|()| header));
         inspection.checks.push((
             "header",
             header.as_ref().map(drop).map_err(|refusal| *refusal),

@@ -1,5 +1,5 @@
 //! Tokens: keys, issuing and verifying. Time is always an argument, and so is chance, but for the randomness inside a
-//! signature.
+//! signature and of a seal.
 
 mod algorithm;
 mod cache;
@@ -23,9 +23,11 @@ mod key_flaw;
 mod key_set;
 mod provider;
 mod remote_keys;
+mod sealer;
 mod session;
 mod session_id;
 mod session_token;
+mod signed;
 mod text_signer;
 mod verifier;
 
@@ -33,23 +35,26 @@ pub use algorithm::Algorithm;
 pub use cache::TokenCache;
 pub use claim_path::{ClaimPath, ClaimPathError};
 pub use claimed::ClaimedIssuers;
-pub use claims::{is_valid_subject, is_visible};
+pub use claims::{is_valid_foreign_subject, is_valid_subject, is_visible};
 pub use device::{DEVICE_AUDIENCE, DeviceTokens};
 pub use error::TokenError;
 pub use foreign::{
-    AudienceRule, ExternalToken, IssuerKeys, TrustSettings, TrustedIssuer, TrustedIssuers,
+    AudienceRule, ExternalToken, IssuerKeys, TrustSettings, TrustedIssuer, TrustedIssuers, roles_of,
 };
 pub use generate::generate;
+pub use header::TokenType;
 pub use inspect::Inspection;
 pub use issuer::{Holder, IssueError, IssuedToken, IssuerSettings, TokenIssuer};
 pub use jwks::JwksError;
 pub use key::{Key, KeyError, SECRET_BYTES, VerifyingKey, public_key_text};
 pub use key_flaw::KeyFlaw;
 pub use key_set::KeySet;
-pub use provider::{ProviderError, install_provider};
+pub use provider::{CryptographyError, install_provider};
 pub use remote_keys::RemoteKeys;
+pub use sealer::{Sealed, SealedFor, Sealer};
 pub use session::{CookieSessions, SESSION_AUDIENCE, SessionSettings};
 pub use session_id::SessionId;
 pub use session_token::SessionToken;
+pub use signed::SignedClaims;
 pub use text_signer::TextSigner;
 pub use verifier::{VerifiedClaims, Verifier, VerifierSettings};

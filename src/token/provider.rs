@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 /// Why tokens cannot be verified in this process, whatever the configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ProviderError {
+pub enum CryptographyError {
     /// Something else has chosen another cryptography for jsonwebtoken.
     Other,
     /// It does not tell a good signature of this algorithm from a bad one.
@@ -22,13 +22,13 @@ pub enum ProviderError {
 /// where two crates choose a provider by their features, jsonwebtoken has none, and panics with the first token.
 ///
 /// # Errors
-/// [`ProviderError`]; the process must end then.
-pub fn install_provider() -> Result<(), ProviderError> {
+/// [`CryptographyError`]; the process must end then.
+pub fn install_provider() -> Result<(), CryptographyError> {
     // an error says that one was installed before, perhaps this one
     let _ = DEFAULT_PROVIDER.install_default();
     match CryptoProvider::try_get_default() {
         Some(provider) if ptr::eq(provider, &raw const DEFAULT_PROVIDER) => {}
-        Some(_) | None => return Err(ProviderError::Other),
+        Some(_) | None => return Err(CryptographyError::Other),
     }
     // RFC 7515, appendix A.1; RFC 8037, appendix A.4
     let secret = json!({
@@ -44,14 +44,14 @@ pub fn install_provider() -> Result<(), ProviderError> {
         "eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9.eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ",
         "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk",
     )
-    .ok_or(ProviderError::SelfTest("HS256"))?;
+    .ok_or(CryptographyError::SelfTest("HS256"))?;
     self_test(
         Algorithm::EdDSA,
         public,
         "eyJhbGciOiJFZERTQSJ9.RXhhbXBsZSBvZiBFZDI1NTE5IHNpZ25pbmc",
         "hgyY0il_MGCjP0JzlnLWG1PPOt7-09PGcvMg3AIbQR6dWbhijcNR4ki4iylGjg5BhVsPt9g7sVvpAr_MuM0KAg",
     )
-    .ok_or(ProviderError::SelfTest("EdDSA"))
+    .ok_or(CryptographyError::SelfTest("EdDSA"))
 }
 
 fn self_test(algorithm: Algorithm, key: Value, message: &str, signature: &str) -> Option<()> {
@@ -63,7 +63,7 @@ fn self_test(algorithm: Algorithm, key: Value, message: &str, signature: &str) -
     (good && !bad).then_some(())
 }
 
-impl fmt::Display for ProviderError {
+impl fmt::Display for CryptographyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Other => f.write_str("the cryptography of tokens is not the one of this build"),
@@ -77,7 +77,7 @@ impl fmt::Display for ProviderError {
     }
 }
 
-impl std::error::Error for ProviderError {}
+impl std::error::Error for CryptographyError {}
 
 #[cfg(test)]
 mod tests {

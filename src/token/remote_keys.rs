@@ -63,6 +63,14 @@ impl RemoteKeys {
         self.changes.send_replace(());
     }
 
+    /// The same, and they count until then, in seconds since 1970: whoever hears of the change can use them.
+    pub fn renew(&self, keys: KeySet, good_until: u64) {
+        *self.fetched.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(keys);
+        self.confirm(good_until);
+        self.version.fetch_add(1, Ordering::Release);
+        self.changes.send_replace(());
+    }
+
     /// Hears of a token with an unknown key, and of the end of these keys.
     pub fn wish(&self) -> Arc<Notify> {
         Arc::clone(&self.wish)

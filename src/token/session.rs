@@ -10,6 +10,7 @@ use super::error::TokenError;
 use super::issuer::{IssueError, sign};
 use super::key::Key;
 use super::key_set::KeySet;
+use super::sealer::Sealer;
 use super::session_id::SessionId;
 use super::session_token::SessionToken;
 use super::text_signer::TextSigner;
@@ -40,6 +41,7 @@ pub struct CookieSessions {
     verifier: Verifier,
     devices: DeviceTokens,
     signer: TextSigner,
+    sealer: Sealer,
     settings: SessionSettings,
 }
 
@@ -57,6 +59,7 @@ impl CookieSessions {
         Self {
             devices: DeviceTokens::new(key.clone(), keys.clone(), issuer, leeway),
             signer: TextSigner::new(key.clone(), keys.clone()),
+            sealer: Sealer::new(&key, &keys),
             verifier: Verifier::new(keys, verifier),
             key,
             settings,
@@ -71,6 +74,11 @@ impl CookieSessions {
     /// What signs refresh tokens.
     pub fn signer(&self) -> &TextSigner {
         &self.signer
+    }
+
+    /// What seals tokens of providers, and what browsers keep of a sign-in that is under way.
+    pub fn sealer(&self) -> &Sealer {
+        &self.sealer
     }
 
     /// A new session of a user who has just given the password. `id` is its `sid` and must be random.

@@ -7,7 +7,7 @@ use super::claims::{Claims, is_valid_subject};
 use super::compact::{Compact, decode};
 use super::dates::Dates;
 use super::error::TokenError;
-use super::header::Header;
+use super::header::{Header, TokenType};
 use super::key_set::KeySet;
 use super::session_id::SessionId;
 
@@ -88,7 +88,7 @@ impl Verifier {
         let compact = Compact::split(token)?;
         let header = decode(compact.header)?;
         let header = Header::parse(&header)?;
-        header.check()?;
+        header.check(TokenType::Access)?;
         self.keys.verify(&header, &compact)?;
         Ok(compact)
     }

@@ -13,6 +13,8 @@ pub enum HashError {
     Unknown,
     /// A known kind that is not checked here.
     Foreign(ForeignHash),
+    /// The mark of an account that no password opens, with or without a hash behind it.
+    Locked,
     /// bcrypt, but damaged: wrong length or alphabet.
     Malformed,
     /// argon2id, but damaged, or of another version than 19.
@@ -35,6 +37,12 @@ impl HashError {
             Self::Foreign(ForeignHash { kind, .. }) if kind.starts_with("base64") => {
                 "write what `base64 -d` makes of it".to_owned()
             }
+            Self::Foreign(ForeignHash { kind, .. }) if kind.starts_with("hexadecimal") => {
+                "write what `xxd -r -p` makes of it".to_owned()
+            }
+            Self::Locked => format!(
+                "`disabled: true` locks a user, and `password` may be left out; {renew} gives the user a password"
+            ),
             Self::Foreign(_) => format!(
                 "bcrypt and argon2id are accepted, and no hash can be turned into another: {renew} gives the user a new password"
             ),
@@ -52,6 +60,9 @@ impl fmt::Display for HashError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unknown => f.write_str("not a bcrypt or argon2id hash"),
+            Self::Locked => {
+                f.write_str("the mark of a locked account, as in shadow(5), and no hash")
+            }
             Self::Foreign(ForeignHash { kind, writer }) => write!(
                 f,
                 "a hash of a kind that is not accepted: {kind}, from {writer}"

@@ -1,5 +1,9 @@
 //! The hashes that other programs write: what stands around one that can be checked, and what the others are called.
 
+use std::borrow::Cow;
+
+use super::hash_error::HashError;
+
 /// A hash that is not checked here, and who writes such.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ForeignHash {
@@ -21,7 +25,7 @@ const SCHEMES: [&str; 6] = [
 ];
 
 /// How foreign hashes begin, in lower case; of several that fit, the first counts.
-const FOREIGN: [(&str, &str, &str); 46] = [
+const FOREIGN: [(&str, &str, &str); 67] = [
     ("$argon2i$", "argon2i", "Debian's `argon2` and slapd"),
     ("$argon2d$", "argon2d", "the `argon2` command"),
     ("$y$", "yescrypt", "passwd of Debian and Fedora"),
@@ -33,6 +37,8 @@ const FOREIGN: [(&str, &str, &str); 46] = [
     ("$apr1$", "apr1", "htpasswd without `-B`"),
     ("$sha1$", "sha1-crypt", "NetBSD"),
     ("$md5", "SunMD5", "Solaris"),
+    ("$3$", "NT hash", "crypt(3) of FreeBSD"),
+    ("$a$", "caching_sha2_password", "MySQL 8"),
     ("$2x$", "bcrypt with the bug of 2011", "crypt_blowfish"),
     ("$2$", "bcrypt of the first version", "OpenBSD before 1998"),
     ("$bcrypt-sha256$", "bcrypt_sha256", "passlib"),
@@ -51,6 +57,13 @@ const FOREIGN: [(&str, &str, &str); 46] = [
     ("scrypt:", "scrypt", "Werkzeug and Flask"),
     ("pbkdf2:", "pbkdf2", "Werkzeug and Flask"),
     ("jdj", "base64 of a bcrypt hash", "`caddy hash-password`"),
+    ("scram-sha-256$", "SCRAM", "PostgreSQL"),
+    ("grub.pbkdf2.", "pbkdf2", "`grub-mkpasswd-pbkdf2`"),
+    ("aqaaaa", "pbkdf2", "ASP.NET Core Identity"),
+    ("{argon2i}", "argon2i", "Dovecot"),
+    ("{argon2d}", "argon2d", "Dovecot"),
+    ("{sasl}", "no hash but a name for SASL", "OpenLDAP"),
+    ("{kerberos}", "no hash but a Kerberos principal", "OpenLDAP"),
     ("{ssha}", "salted SHA-1 (SSHA)", "OpenLDAP"),
     (
         "{ssha256}",
@@ -71,7 +84,19 @@ const FOREIGN: [(&str, &str, &str); 46] = [
     ("{sha256", "sha256-crypt or a SHA-256", "Dovecot and Spring"),
     ("{sha512", "sha512-crypt or a SHA-512", "Dovecot"),
     ("{smd5}", "salted MD5 (SMD5)", "OpenLDAP"),
+    ("{md5-crypt}", "md5-crypt", "Dovecot"),
     ("{md5", "MD5", "OpenLDAP and Dovecot"),
+    ("{plain-md", "a digest without a salt", "Dovecot"),
+    ("{ldap-md5}", "MD5", "Dovecot"),
+    ("{hmac-md5}", "HMAC-MD5", "Dovecot"),
+    ("{digest-md5}", "DIGEST-MD5", "Dovecot"),
+    ("{ntlm}", "NT hash", "Dovecot"),
+    ("{lanman}", "LAN Manager hash", "Dovecot"),
+    ("{otp}", "one-time password", "Dovecot"),
+    ("{skey}", "one-time password", "Dovecot"),
+    ("{rpa}", "RPA", "Dovecot"),
+    ("{bsdmd5}", "md5-crypt", "OpenLDAP"),
+    ("{x-", "a hash of a directory's own kind", "LDAP servers"),
     ("{pbkdf2", "pbkdf2", "OpenLDAP, Dovecot and Spring"),
     ("{scrypt", "scrypt", "Spring"),
     ("{des", "DES", "Dovecot"),
@@ -113,30 +138,78 @@ pub(super) fn unwrapped(text: &str) -> &str {
     scheme.or_else(django).unwrap_or(text)
 }
 
-/// What a hash is that is not checked here, as far as it can be told.
-pub(super) fn foreign(text: &str) -> Option<ForeignHash> {
-    let start: String = text
-        .chars()
-        .take(24)
-        .collect::<String>()
-        .to_ascii_lowercase();
-    let known = FOREIGN
-        .iter()
-        .find(|(prefix, ..)| start.starts_with(prefix));
-    let of = |kind, writer| Some(ForeignHash { kind, writer });
-    if let Some((_, kind, writer)) = known {
-        return of(kind, writer);
-    }
-    let is_digest = matches!(text.len(), 32 | 40 | 64 | 96 | 128)
-        && text.bytes().all(|byte| byte.is_ascii_hexdigit());
-    let is_crypt = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'/');
-    // thirteen letters may be a password as well, which is a mistake of the same kind
-    if is_digest {
-        of("a bare digest (MD5 or SHA)", "`md5sum` and its kin")
-    } else if text.len() == 13 && text.bytes().all(is_crypt) {
-        of("DES", "crypt(3) and `htpasswd -d`")
+/// What a text is that is no hash that is checked here, as far as it can be told.
+pub(super) fn refused(text: &str) -> HashError {
+    let folded = |text: &str| {
+        let start: String = text.chars().take(24).collect();
+        start.to_ascii_lowercase()
+    };
+    // crypt(3) of whichever kind
+    let text = if folded(text).starts_with("{crypt}") {
+        &text["{crypt}".len()..]
     } else {
-        None
+        text
+    };
+    let start = folded(text);
+    if is_locked(text) {
+        return HashError::Locked;
+    }
+    let (scheme, encoding) = encoded(&start);
+    let known = match encoding {
+        Some(kind) if SCHEMES.contains(&&*scheme) => Some((kind, "Dovecot")),
+        _ => FOREIGN
+            .iter()
+            .find(|(prefix, ..)| scheme.starts_with(prefix))
+            .map(|(_, kind, writer)| (*kind, *writer))
+            .or_else(|| by_shape(text)),
+    };
+    known.map_or(HashError::Unknown, |(kind, writer)| {
+        HashError::Foreign(ForeignHash { kind, writer })
+    })
+}
+
+/// What shadow(5) has where no password is good: before the hash, or in place of one. Django begins one that nobody has
+/// with `!` as well.
+fn is_locked(text: &str) -> bool {
+    text.starts_with('!') || matches!(text, "*" | "x" | "NP" | "LK") || {
+        let rest = text.strip_prefix('*');
+        rest.is_some_and(|rest| matches!(rest, "NP*" | "LK*" | "*") || rest.starts_with('$'))
+    }
+}
+
+/// The scheme of Dovecot without the encoding that it may name behind a point, and what the encoding makes of a hash.
+fn encoded(start: &str) -> (Cow<'_, str>, Option<&'static str>) {
+    for (suffix, kind) in [
+        (".b64}", "base64 of a hash"),
+        (".base64}", "base64 of a hash"),
+        (".hex}", "hexadecimal digits of a hash"),
+    ] {
+        if let Some((scheme, _)) = start.split_once(suffix) {
+            return (format!("{scheme}}}").into(), Some(kind));
+        }
+    }
+    (start.into(), None)
+}
+
+/// Hashes that nothing introduces. Letters and digits may be a password as well, which is a mistake of the same kind.
+fn by_shape(text: &str) -> Option<(&'static str, &'static str)> {
+    let is_crypt = |text: &str| {
+        let is_letter = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'/');
+        text.bytes().all(is_letter)
+    };
+    let is_hexadecimal = |text: &str| text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let behind = |mark: &str| text.strip_prefix(mark);
+    match text.len() {
+        32 | 40 | 64 | 96 | 128 if is_hexadecimal(text) => {
+            Some(("a bare digest (MD5 or SHA)", "`md5sum` and its kin"))
+        }
+        13 if is_crypt(text) => Some(("DES", "crypt(3) and `htpasswd -d`")),
+        20 if behind("_").is_some_and(is_crypt) => Some(("extended DES", "crypt(3) of BSDi")),
+        41 if behind("*").is_some_and(is_hexadecimal) => {
+            Some(("mysql_native_password", "MySQL and MariaDB"))
+        }
+        35 if behind("md5").is_some_and(is_hexadecimal) => Some(("salted MD5", "PostgreSQL")),
+        _ => None,
     }
 }
 
@@ -218,14 +291,67 @@ mod tests {
                 "bcrypt with the bug of 2011",
             ),
             ("{noop}hunter2", "a password in the clear"),
+            ("{PLAIN}hunter2", "a password in the clear"),
+            (
+                "{PLAIN-MD5}5f4dcc3b5aa765d61d8327deb882cf99",
+                "a digest without a salt",
+            ),
+            ("{CRYPT}rl0uE0wzVVyHA", "DES"),
+            ("{crypt}_J9..K0AyUubyEDIsdBY", "extended DES"),
+            ("_J9..K0AyUubyEDIsdBY", "extended DES"),
+            ("{crypt}$1$abcdefgh$irWbblnpmw.5z7wgBnprh0", "md5-crypt"),
+            (
+                "{ARGON2I}$argon2i$v=19$m=4096,t=3,p=1$c2FsdA$aGFzaA",
+                "argon2i",
+            ),
+            (
+                "{SSHA.HEX}aa94cfe5ccb19ba61c4c0873d391e987982fbbd353616c74",
+                "salted SHA-1 (SSHA)",
+            ),
+            ("{SSHA256.b64}AAAA", "salted SHA-256 (SSHA256)"),
+            ("{SHA512-CRYPT.b64}JDYk", "sha512-crypt or a SHA-512"),
+            ("{BLF-CRYPT.b64}JDJ5JDA1JA==", "base64 of a hash"),
+            ("{CRYPT.BASE64}JDJ5JDA1JA==", "base64 of a hash"),
+            (
+                "{ARGON2ID.hex}246172676f6e32",
+                "hexadecimal digits of a hash",
+            ),
+            (
+                "*2470C0C06DEE42FD1618BB99005ADCA2EC9D1E19",
+                "mysql_native_password",
+            ),
+            ("$A$005$salt", "caching_sha2_password"),
+            ("SCRAM-SHA-256$4096:salt$stored:server", "SCRAM"),
+            ("md55f4dcc3b5aa765d61d8327deb882cf99", "salted MD5"),
+            ("{SASL}rita@EXAMPLE", "no hash but a name for SASL"),
         ] {
             match PasswordHash::parse(text) {
                 Err(HashError::Foreign(foreign)) => assert_eq!(foreign.kind, kind, "{text}"),
                 other => panic!("{text}: {other:?}"),
             }
         }
+        let of_shadow = format!("!{BCRYPT}");
+        for text in [
+            "!",
+            "!!",
+            "*",
+            "x",
+            "!*",
+            "*LK*",
+            "!$6$salt$hash",
+            "{CRYPT}!",
+            &of_shadow,
+        ] {
+            assert_eq!(
+                PasswordHash::parse(text).err(),
+                Some(HashError::Locked),
+                "{text}"
+            );
+        }
         for text in [
             "",
+            "**hunter2**",
+            "{BLF-CRYPTA.b64}",
             "hunter2",
             "{hunter2}",
             "$",

@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 
 use super::argon;
 use super::hash_error::HashError;
-use super::hash_kind::{foreign, unwrapped};
+use super::hash_kind::{refused, unwrapped};
 use super::work::Work;
 
 /// The most bytes that bcrypt looks at; it ignores all that follow.
@@ -65,7 +65,7 @@ impl PasswordHash {
         }
         let kind = text.get(..4).unwrap_or_default();
         if !matches!(kind, "$2a$" | "$2b$" | "$2y$") {
-            return Err(foreign(text).map_or(HashError::Unknown, HashError::Foreign));
+            return Err(refused(text));
         }
         let parts: bcrypt::HashParts = text.parse().map_err(|_| HashError::Malformed)?;
         let cost = parts.get_cost();

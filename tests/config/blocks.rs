@@ -93,11 +93,23 @@ fn smallest() -> [Value; 2] {
     let issuer = json!({ "issuer": "idp", "audience": { "one_of": "api" }, "algorithms": ["HS256"], "secret": "${SECRET}" });
     let below = json!({ "base": "dc=example,dc=com" });
     let ldap = json!({ "url": "ldap://127.0.0.1", "users": below, "groups": below });
+    let provider = json!({
+        "name": "corp",
+        "issuer": "https://idp.example.com",
+        "client_id": "gatelatch",
+        "endpoints": {
+            "authorization": "https://idp.example.com/authorize",
+            "token": "https://idp.example.com/token",
+            "jwks": "https://idp.example.com/keys",
+        },
+        "allow": { "groups": ["staff"] },
+    });
     let gateway = json!({
         "services": { "NAME": service },
         "auth": {
             "trusted_issuers": [issuer],
             "ldap": ldap,
+            "providers": [provider],
             "token": {
                 "secret": "${SECRET}-of-its-own",
                 "previous": [{ "algorithm": "HS256", "secret": "${SECRET}-of-old" }],

@@ -12,11 +12,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The floors, from the ground up. An import points to a lower floor, or stays inside its own folder.
-const FLOORS: [&[&str]; 9] = [
+const FLOORS: [&[&str]; 10] = [
     &["text"],
     &["access", "ambient", "net"],
     &["wire", "token", "users", "telemetry", "pages"],
     &["upstream", "session", "analysis", "jwks", "ldap"],
+    &["oidc"],
     &["config", "identify"],
     &["portal"],
     &["gateway", "admin"],

@@ -501,15 +501,18 @@ htpasswd:10: not a line `NAME:HASH`
 fn a_line_that_cannot_be_taken_is_left_out_of_standard_input_too() {
     let folder = folder();
     let hash = "$2y$05$Ek8YDPhVmbUhO7xNJ4hPJOZjKSI8YiQ6ZFfAfgCbV8B7sOTRmCOX2";
-    let input = format!("\u{feff}carl:{hash}\r\nRita Roe:{hash}\ndora:{{BLF-CRYPT}}{hash}\n");
-    let named = "standard input:2: `Rita Roe` is not a user name: visible characters without spaces, at most 255 bytes\n";
+    let input = format!(
+        "\u{feff}carl:{hash}\r\nRita Roe:{hash}\ndora:{{BLF-CRYPT}}{hash}\ndaemon:*:19000:0:99999:7:::\n"
+    );
+    let named = "standard input:2: `Rita Roe` is not a user name: visible characters without spaces, at most 255 bytes\n\
+        standard input:4: user `daemon`: the mark of a locked account, as in shadow(5), and no hash; `disabled: true` locks a user, and `password` may be left out; `gatelatch user add daemon` gives the user a password\n";
     let said = fail(folder.path(), &["user", "import", "-"], &input);
     assert!(said.starts_with(named), "{said}");
     assert_eq!(users(folder.path()), USERS);
     let (_, said) = run(folder.path(), &["user", "import", "-", "--skip"], &input);
     assert_eq!(
         said,
-        format!("{named}added 2 users to users.yaml, left 1 line out\n")
+        format!("{named}added 2 users to users.yaml, left 2 lines out\n")
     );
     let written = users(folder.path());
     assert_eq!(written.matches(hash).count(), 2, "{written}");

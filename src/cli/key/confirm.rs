@@ -8,7 +8,7 @@ use tokio::time::sleep;
 
 use crate::ambient;
 use crate::cli::healthcheck::reachable;
-use crate::net::{GetRequest, HttpUrl, get};
+use crate::net::{BoundedRequest, HttpUrl, get};
 
 /// The longest answer that is read: metrics of many services and rules are long.
 const LONGEST_ANSWER: usize = 16 << 20;
@@ -80,9 +80,10 @@ fn uses(metrics: &str, kid: &str, purpose: Purpose) -> bool {
 }
 
 async fn ask(admin: SocketAddr, limit: Duration) -> anyhow::Result<String> {
-    let request = GetRequest {
+    let request = BoundedRequest {
         url: &HttpUrl::parse(&format!("http://{admin}/metrics"))?,
         accept: "text/plain",
+        authorization: None,
         tls: None,
         largest: LONGEST_ANSWER,
         deadline: limit,

@@ -24,6 +24,8 @@ pub(in crate::config) static AUTH: Block = Block {
             "Which headers of a proxy count that asks at `/auth/verify`, where it sends both kinds."),
         Key::new("cors", Kind::Block(&super::CORS),
             "Which pages of other origins may log in, refresh, log out and ask who they are, on every host. Those that a service allows may on its hosts."),
+        Key::new("providers", Kind::List(List::of(&Kind::Block(&super::PROVIDER)).nullable()),
+            "OpenID providers that people sign in with."),
         Key::new("trusted_issuers", Kind::List(List::of(&Kind::Block(&ISSUER)).nullable()),
             "Whose tokens are accepted beside the gateway's own."),
     ],

@@ -7,6 +7,7 @@ use crate::access::Mode;
 use crate::analysis::simulation::SimulatedVerdict;
 use crate::config::proxy_protocol::{ProxiedTls, ProxyMode};
 use crate::config::settings::LogFormat;
+use crate::oidc::{LogoutMode, SecretMethod, SubjectClaim, UsersMode};
 use crate::session::AtStart;
 use crate::telemetry::traces::TrustContext;
 use crate::token::Algorithm;
@@ -70,6 +71,25 @@ pub(in crate::config) const SECURE: Choices<SecureCookie> = &[
 pub(in crate::config) const VERIFY: Choices<ForwardAuthHeaders> = &[
     ("x-forwarded", ForwardAuthHeaders::Forwarded),
     ("x-original", ForwardAuthHeaders::Original),
+];
+
+pub(in crate::config) const SUBJECT_CLAIM: Choices<SubjectClaim> = &[
+    ("sub", SubjectClaim::Sub),
+    ("preferred_username", SubjectClaim::PreferredUsername),
+    ("email", SubjectClaim::Email),
+];
+
+pub(in crate::config) const USERS_MODE: Choices<UsersMode> =
+    &[("any", UsersMode::Any), ("listed", UsersMode::Listed)];
+
+pub(in crate::config) const LOGOUT_MODE: Choices<LogoutMode> = &[
+    ("local", LogoutMode::Local),
+    ("provider", LogoutMode::Provider),
+];
+
+pub(in crate::config) const SECRET_METHOD: Choices<SecretMethod> = &[
+    ("client_secret_basic", SecretMethod::Basic),
+    ("client_secret_post", SecretMethod::Post),
 ];
 
 pub(in crate::config) const MODES: Choices<Mode> =

@@ -83,6 +83,13 @@ pub(super) const ORIGIN: Kind = Kind::Named(&Named {
     examples: &[Shown::Text("http://127.0.0.1:9000")],
 });
 
+pub(super) const URL: Kind = Kind::Named(&Named {
+    name: "url",
+    meaning: "An absolute URL: `https://`, or `http://` on this machine.",
+    kind: Kind::Pattern(r"^https?://|\$\{"),
+    examples: &[Shown::Text("https://idp.example.com")],
+});
+
 pub(super) const ABSOLUTE_PATH: Kind = Kind::Pattern(r"^/|\$\{");
 pub(super) const METHOD: Kind = Kind::Pattern(r"^[A-Z]|\$\{");
 /// Texts, each once.

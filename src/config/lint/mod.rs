@@ -3,6 +3,7 @@
 mod hosts;
 mod overlaps;
 mod people;
+mod providers;
 mod recursion;
 mod rules;
 mod secrets;
@@ -15,13 +16,14 @@ use super::span::Span;
 
 pub(super) use self::hosts::mounts;
 pub(super) use self::people::people;
+pub(super) use self::providers::{is_shared_tenant, open_provider, providers};
 pub(super) use self::rules::rules;
 pub(super) use self::secrets::{Secrets, example, few_bytes, world_readable};
 pub(super) use self::service_rules::Rules;
 pub(super) use self::trust::{open_admin, wide_proxies};
 
 /// Every lint and why it is one. `allow_lints` of a rule, of a service or at the top level silences it there.
-pub const LINTS: [(Code, &str); 30] = [
+pub const LINTS: [(Code, &str); 32] = [
     (
         Code::NoSecret,
         "tokens end with the process, and replicas do not accept each other's",
@@ -49,6 +51,14 @@ pub const LINTS: [(Code, &str); 30] = [
     (
         Code::ExposedKeys,
         "whoever is on the way to another issuer's keys puts others in their place",
+    ),
+    (
+        Code::OpenProvider,
+        "anybody can open an account with the provider, and is signed in",
+    ),
+    (
+        Code::NoOpenidScope,
+        "the provider says nothing about who has signed in",
     ),
     (
         Code::LooseCookie,

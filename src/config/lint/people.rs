@@ -10,6 +10,7 @@ use crate::config::places::Places;
 use crate::config::settings::Config;
 use crate::config::shown::shown;
 use crate::config::span::Span;
+use crate::oidc::{RoleMapping, UsersMode};
 use crate::users::User;
 
 /// How many users are named; a list of them all would be as long as the users file.
@@ -47,9 +48,22 @@ fn conditions(config: &Config) -> impl Iterator<Item = &Condition> {
 
 /// Each role once, at the first rule that names it.
 fn unused_roles(config: &Config, places: &[Places]) -> Vec<Finding> {
-    // what other issuers and a directory say of roles is not known here
-    let mapped = config.auth.ldap.as_ref().map(|ldap| ldap.roles.given());
-    if !config.auth.issuers.is_empty() || matches!(mapped, Some(None)) {
+    // what other issuers say of roles is not known here, nor what groups a provider or a directory has
+    let mut given: Vec<&str> = Vec::new();
+    for provider in &config.auth.providers {
+        match &provider.roles {
+            RoleMapping::Groups if provider.users == UsersMode::Any => return Vec::new(),
+            RoleMapping::Groups => {}
+            RoleMapping::Table(table) => given.extend(table.values().flatten().map(|role| &**role)),
+        }
+    }
+    if let Some(ldap) = &config.auth.ldap {
+        match ldap.roles.given() {
+            None => return Vec::new(),
+            Some(roles) => given.extend(roles),
+        }
+    }
+    if !config.auth.issuers.is_empty() {
         return Vec::new();
     }
     let held = config
@@ -57,8 +71,7 @@ fn unused_roles(config: &Config, places: &[Places]) -> Vec<Finding> {
         .users()
         .flat_map(|user| identities(user))
         .flat_map(|identity| &identity.roles);
-    let held = held.map(|role| &**role);
-    let held: HashSet<&str> = held.chain(mapped.into_iter().flatten().flatten()).collect();
+    let held: HashSet<&str> = held.map(|role| &**role).chain(given).collect();
     let mut said = HashSet::new();
     let mut findings = Vec::new();
     for (service, places) in config.services.iter().zip(places) {

@@ -8,12 +8,14 @@ use super::issuers;
 use super::keys::{self, Keys};
 use super::ldap;
 use super::login::login;
+use super::providers::{self, providers};
 use super::session::session;
 use super::upstream::SystemRoots;
 use super::{Defaults, UsersFile, distinct, label};
 use crate::config::blocks;
 use crate::config::code::Code;
 use crate::config::finding::Finding;
+use crate::config::places::ProviderPlaces;
 use crate::config::reader::Reader;
 use crate::config::section::Section;
 use crate::config::settings::{Auth, Token};
@@ -42,13 +44,15 @@ pub(super) struct Lowered {
     pub(super) path: String,
     pub(super) users_file: UsersFile,
     pub(super) roles_claim: ClaimPath,
+    pub(super) providers: Vec<ProviderPlaces>,
 }
 
 /// The `auth` block.
 pub(super) fn auth(
     entry: Option<Entry>,
     root: Span,
-    (defaults, roots): (&Defaults<'_>, &SystemRoots),
+    defaults: &Defaults<'_>,
+    roots: &SystemRoots,
     reader: &mut Reader<'_>,
 ) -> Lowered {
     let section = entry.and_then(|entry| reader.section(entry, &blocks::AUTH));
@@ -78,6 +82,13 @@ pub(super) fn auth(
     let ldap = section
         .take("ldap")
         .map(|entry| ldap::ldap(entry, roots, reader));
+    let shared = providers::Shared {
+        own: token.as_ref(),
+        roots,
+    };
+    let providers = section
+        .take("providers")
+        .map(|entry| providers(entry, &shared, reader));
     let session = session(section.take("session"), reader);
     let (theme, attempts) = login(section.take("login"), reader);
     let verify = section
@@ -85,10 +96,16 @@ pub(super) fn auth(
         .unwrap_or_default();
     let cors = section.take("cors").map(|entry| cors::cors(entry, reader));
     section.finish(reader);
+    // without `providers` there are none; with refused ones there is no block
+    let (providers, provider_places) = match providers.unwrap_or_else(|| Some(Default::default())) {
+        Some((providers, places)) => (Some(providers), places),
+        None => (None, Vec::new()),
+    };
     let auth = token
         .zip(issuers.unwrap_or(Some(Vec::new())))
+        .zip(providers)
         .zip(ldap.unwrap_or(Some(None)))
-        .map(|((token, issuers), ldap)| {
+        .map(|(((token, issuers), providers), ldap)| {
             let token_paths = token_paths.unwrap_or_default();
             Auth {
                 path: path.clone(),
@@ -96,6 +113,7 @@ pub(super) fn auth(
                 token,
                 issuers,
                 ldap,
+                providers,
                 session,
                 attempts,
                 theme,
@@ -108,6 +126,7 @@ pub(super) fn auth(
         path,
         users_file,
         roles_claim,
+        providers: provider_places,
     }
 }
 

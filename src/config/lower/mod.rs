@@ -15,6 +15,8 @@ mod keys;
 mod ldap;
 mod listen;
 mod login;
+mod provider_client;
+mod providers;
 mod response_headers;
 mod rules;
 mod server;
@@ -38,7 +40,7 @@ use super::blocks;
 use super::cases::Case;
 use super::code::Code;
 use super::finding::Finding;
-use super::places::Places;
+use super::places::{Places, ProviderPlaces};
 use super::reader::Reader;
 use super::section::Section;
 use super::settings::{Auth, Config, Log, Server, Service};
@@ -71,6 +73,7 @@ pub(super) struct Draft {
     services: Vec<Service>,
     router: Option<Router>,
     pub(super) places: Vec<Places>,
+    pub(super) provider_places: Vec<ProviderPlaces>,
     pub(super) cases: Vec<Case>,
     pub(super) users_file: UsersFile,
     pub(super) roles_claim: ClaimPath,
@@ -90,6 +93,7 @@ pub(super) enum UsersFile {
 pub(super) struct Finished {
     pub(super) config: Config,
     pub(super) places: Vec<Places>,
+    pub(super) provider_places: Vec<ProviderPlaces>,
     pub(super) cases: Vec<Case>,
 }
 
@@ -97,6 +101,11 @@ impl Draft {
     /// Whether people of a directory can log in, too.
     pub(super) fn has_directory(&self) -> bool {
         self.auth.as_ref().is_some_and(|auth| auth.ldap.is_some())
+    }
+
+    /// Whether people can sign in who are on no list.
+    pub(super) fn has_providers(&self) -> bool {
+        !self.provider_places.is_empty()
     }
 
     /// `None` where something was reported.
@@ -117,6 +126,7 @@ impl Draft {
         Some(Finished {
             config,
             places: self.places,
+            provider_places: self.provider_places,
             cases: self.cases,
         })
     }
@@ -139,7 +149,7 @@ pub(super) fn config(root: Node, defaults: &Defaults<'_>, reader: &mut Reader<'_
     let log = server::log(top.take("log"), reader);
     let roots = upstream::SystemRoots::default();
     let tracing = tracing::tracing(top.take("tracing"), &roots, reader);
-    let auth = auth::auth(top.take("auth"), span, (defaults, &roots), reader);
+    let auth = auth::auth(top.take("auth"), span, defaults, &roots, reader);
     let state = state::state(top.take("state"), top.take("state_file"), reader).unwrap_or_default();
     let services = top.require(
         reader,
@@ -170,6 +180,7 @@ pub(super) fn config(root: Node, defaults: &Defaults<'_>, reader: &mut Reader<'_
         services: lowered.services,
         router: lowered.router,
         places: lowered.places,
+        provider_places: auth.providers,
         cases,
         users_file: auth.users_file,
         roles_claim: auth.roles_claim,

@@ -8,6 +8,7 @@ mod edwards;
 mod error;
 mod pem;
 mod public;
+mod sealing;
 mod signer;
 mod spki;
 
@@ -23,6 +24,7 @@ use serde_json::{Map, Value, json};
 pub use error::{KeyError, SECRET_BYTES};
 pub(super) use pem::private_key_text;
 pub(super) use public::PublicKey;
+pub(super) use sealing::SealingKey;
 pub use spki::public_key_text;
 
 use self::public::PublicCheck;
@@ -34,6 +36,7 @@ use super::Algorithm;
 pub struct Key {
     signer: Arc<Signer>,
     verifying: VerifyingKey,
+    sealing: SealingKey,
 }
 
 /// A key that verifies.
@@ -46,7 +49,7 @@ pub struct VerifyingKey {
 
 #[derive(Clone)]
 enum Check {
-    Secret(Arc<hmac::Key>),
+    Secret(Arc<(hmac::Key, SealingKey)>),
     Public(Arc<(PublicCheck, PublicKey)>),
 }
 
@@ -69,7 +72,8 @@ impl Key {
         id: Option<&str>,
     ) -> Result<Self, KeyError> {
         let verifying = VerifyingKey::from_secret(algorithm, secret, id)?;
-        Self::proved(Signer::from_secret(algorithm, secret)?, verifying)
+        let sealing = SealingKey::derive(secret);
+        Self::proved(Signer::from_secret(algorithm, secret)?, verifying, sealing)
     }
 
     /// A key from a private key in PEM form: PKCS#8, PKCS#1 or SEC1. Without `id` it is named by its thumbprint
@@ -79,17 +83,46 @@ impl Key {
     /// [`KeyError`] for anything but one private key of the kind that the algorithm needs.
     pub fn from_pem(algorithm: Algorithm, text: &str, id: Option<&str>) -> Result<Self, KeyError> {
         let (signer, public) = Signer::from_pem(algorithm, text)?;
-        Self::proved(signer, VerifyingKey::from_public(algorithm, public, id)?)
+        let verifying = VerifyingKey::from_public(algorithm, public, id)?;
+        let material = signer
+            .material()
+            .ok_or(KeyError::Unproven(verifying.algorithm))?;
+        Self::proved(signer, verifying, SealingKey::derive(&material))
+    }
+
+    /// A key from a private key of any kind, for the first algorithm that needs such a key.
+    ///
+    /// # Errors
+    /// As [`Self::from_pem`].
+    pub fn from_any_pem(text: &str, id: Option<&str>) -> Result<Self, KeyError> {
+        const FIRST: Algorithm = Algorithm::Rs256;
+        let others = [
+            Algorithm::Ps256,
+            Algorithm::Es256,
+            Algorithm::Es384,
+            Algorithm::Es512,
+            Algorithm::EdDsa,
+        ];
+        let first = Self::from_pem(FIRST, text, id);
+        others.into_iter().fold(first, |key, algorithm| match key {
+            Err(KeyError::OtherKind(_)) => Self::from_pem(algorithm, text, id),
+            found => found,
+        })
     }
 
     /// Signs and verifies once: a key whose halves do not fit would sign tokens that nobody accepts.
-    fn proved(signer: Signer, verifying: VerifyingKey) -> Result<Self, KeyError> {
+    fn proved(
+        signer: Signer,
+        verifying: VerifyingKey,
+        sealing: SealingKey,
+    ) -> Result<Self, KeyError> {
         const MESSAGE: &[u8] = b"gatelatch: a key is proved";
         let signature = signer.sign(MESSAGE);
         if signature.is_some_and(|signature| verifying.verifies(MESSAGE, &signature)) {
             Ok(Self {
                 signer: Arc::new(signer),
                 verifying,
+                sealing,
             })
         } else {
             Err(KeyError::Unproven(verifying.algorithm))
@@ -111,13 +144,18 @@ impl Key {
         &self.verifying.id
     }
 
+    /// What the key seals with.
+    pub(super) fn sealing(&self) -> &SealingKey {
+        &self.sealing
+    }
+
     /// The signature of a message, in unpadded base64url; `None` where the key cannot sign.
     pub(super) fn sign(&self, message: &[u8]) -> Option<String> {
         self.signer.sign(message)
     }
 
     /// A token in compact form that makes these claims (RFC 7515, section 7.1); `None` where the key cannot sign.
-    pub(super) fn encode(&self, claims: &Map<String, Value>) -> Option<String> {
+    pub fn encode(&self, claims: &Map<String, Value>) -> Option<String> {
         let algorithm = self.algorithm();
         match &*self.signer {
             Signer::Library(library, key) if algorithm.is_library_name() => {
@@ -174,7 +212,7 @@ impl VerifyingKey {
         Ok(Self {
             algorithm,
             id,
-            check: Check::Secret(Arc::new(key)),
+            check: Check::Secret(Arc::new((key, SealingKey::derive(secret)))),
         })
     }
 
@@ -221,6 +259,14 @@ impl VerifyingKey {
         }
     }
 
+    /// What a shared secret seals with; `None` for a public key.
+    pub(super) fn sealing(&self) -> Option<&SealingKey> {
+        match &self.check {
+            Check::Secret(secret) => Some(&secret.1),
+            Check::Public(_) => None,
+        }
+    }
+
     /// What tells it from other keys of its set, but for the algorithm.
     pub(super) fn fingerprint(&self) -> (&str, String) {
         let number = match &self.check {
@@ -235,7 +281,7 @@ impl VerifyingKey {
         let bytes = || URL_SAFE_NO_PAD.decode(signature);
         match &self.check {
             Check::Secret(key) => {
-                bytes().is_ok_and(|bytes| hmac::verify(key, message, &bytes).is_ok())
+                bytes().is_ok_and(|bytes| hmac::verify(&key.0, message, &bytes).is_ok())
             }
             Check::Public(check) => match &check.0 {
                 PublicCheck::Library(algorithm, key) => {

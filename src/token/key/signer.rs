@@ -11,6 +11,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::jwk::Jwk;
 use jsonwebtoken::{EncodingKey, crypto};
 use simple_asn1::{ASN1Block, oid};
+use zeroize::Zeroizing;
 
 use super::error::KeyError;
 use super::pem::{KeyBlock, PemLabel};
@@ -66,6 +67,15 @@ impl Signer {
             }
             Some(_) | None => Err(KeyError::NotForSecret(algorithm)),
         }
+    }
+
+    /// The private key in DER, or the shared secret; `None` where the cryptography does not give it away.
+    pub(super) fn material(&self) -> Option<Zeroizing<Vec<u8>>> {
+        let bytes = match self {
+            Self::Library(_, key) => key.as_bytes().to_vec(),
+            Self::P521(pair) => pair.to_pkcs8v1().ok()?.as_ref().to_vec(),
+        };
+        Some(Zeroizing::new(bytes))
     }
 
     /// The signature of a message in base64url; `None` where the key cannot sign.

@@ -443,7 +443,7 @@ fn a_damaged_key_is_refused_at_load() {
     let (signer, _) = Signer::from_pem(Algorithm::Rs256, &file("rsa.pem")).unwrap();
     let other = VerifyingKey::from_pem(Algorithm::Ps256, &file("rsa.pub.pem"), None).unwrap();
     assert_eq!(
-        Key::proved(signer, other).err(),
+        Key::proved(signer, other, SealingKey::derive(SECRET)).err(),
         Some(KeyError::Unproven(Algorithm::Ps256))
     );
 }

@@ -4,7 +4,7 @@ use std::net::TcpListener;
 use super::*;
 
 /// What comes of a request with a limit of 10 bytes, where the server gives this answer, and what it received.
-fn outcome(answer: &'static str) -> (Result<Response<Bytes>, GetError>, String) {
+fn outcome(answer: &'static str) -> (Result<Response<Bytes>, BoundedRequestError>, String) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/a?b=c", listener.local_addr().unwrap());
     let server = std::thread::spawn(move || {
@@ -22,10 +22,11 @@ fn outcome(answer: &'static str) -> (Result<Response<Bytes>, GetError>, String) 
     (outcome, server.join().unwrap())
 }
 
-fn run(url: &str, deadline: Duration) -> Result<Response<Bytes>, GetError> {
-    let request = GetRequest {
+fn run(url: &str, deadline: Duration) -> Result<Response<Bytes>, BoundedRequestError> {
+    let request = BoundedRequest {
         url: &HttpUrl::parse(url).unwrap(),
         accept: "application/json",
+        authorization: None,
         tls: None,
         largest: 10,
         deadline,
@@ -66,10 +67,16 @@ fn what_is_too_large_or_breaks_off_is_none() {
         "HTTP/1.1 200 OK\r\n\r\n0123456789a",
         "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n0",
     ] {
-        assert!(matches!(outcome(answer).0, Err(GetError::Body(10))));
+        assert!(matches!(
+            outcome(answer).0,
+            Err(BoundedRequestError::Body(10))
+        ));
     }
     for answer in ["", "HTTP/1.1 2", "SSH-2.0-OpenSSH_9.2\r\n"] {
-        assert!(matches!(outcome(answer).0, Err(GetError::Http(_))));
+        assert!(matches!(
+            outcome(answer).0,
+            Err(BoundedRequestError::Http(_))
+        ));
     }
 }
 

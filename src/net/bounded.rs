@@ -1,13 +1,13 @@
-//! A GET over a connection of its own, bounded in time and size, without following redirects.
+//! A GET or a POST over a connection of its own, bounded in time and size, without following redirects.
 
 use std::error::Error;
 use std::fmt;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{ACCEPT, HOST, USER_AGENT};
-use http::{Request, Response};
-use http_body_util::{BodyExt as _, Empty, Limited};
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST, USER_AGENT};
+use http::{HeaderValue, Method, Request, Response};
+use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::Incoming;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
@@ -19,13 +19,15 @@ use super::stream::DialedStream;
 use super::tls::{Alpn, TlsSettings};
 use super::url::HttpUrl;
 
-/// What [`get`] requests, and its limits.
+/// What [`get`] and [`post`] request, and their limits.
 #[derive(Clone, Copy)]
-pub struct GetRequest<'a> {
+pub struct BoundedRequest<'a> {
     /// The resource.
     pub url: &'a HttpUrl,
     /// The value of `Accept`.
     pub accept: &'static str,
+    /// The credential, where the server asks for one.
+    pub authorization: Option<&'a HeaderValue>,
     /// How an `https` server is verified; `None`: by the roots of the system.
     pub tls: Option<&'a TlsSettings>,
     /// The most bytes of a body.
@@ -36,7 +38,7 @@ pub struct GetRequest<'a> {
 
 /// Why there is no response.
 #[derive(Debug)]
-pub enum GetError {
+pub enum BoundedRequestError {
     /// No response within the deadline.
     TimedOut(Duration),
     /// No connection.
@@ -52,14 +54,35 @@ pub enum GetError {
 /// where it cannot be read.
 ///
 /// # Errors
-/// [`GetError`] where there is no complete response.
-pub async fn get(request: GetRequest<'_>) -> Result<Response<Bytes>, GetError> {
-    timeout(request.deadline, send(request))
-        .await
-        .unwrap_or(Err(GetError::TimedOut(request.deadline)))
+/// [`BoundedRequestError`] where there is no complete response.
+pub async fn get(request: BoundedRequest<'_>) -> Result<Response<Bytes>, BoundedRequestError> {
+    within(request, None).await
 }
 
-async fn send(request: GetRequest<'_>) -> Result<Response<Bytes>, GetError> {
+/// The same with POST and a form (`application/x-www-form-urlencoded`).
+///
+/// # Errors
+/// As [`get`].
+pub async fn post(
+    request: BoundedRequest<'_>,
+    form: String,
+) -> Result<Response<Bytes>, BoundedRequestError> {
+    within(request, Some(form)).await
+}
+
+async fn within(
+    request: BoundedRequest<'_>,
+    form: Option<String>,
+) -> Result<Response<Bytes>, BoundedRequestError> {
+    timeout(request.deadline, send(request, form))
+        .await
+        .unwrap_or(Err(BoundedRequestError::TimedOut(request.deadline)))
+}
+
+async fn send(
+    request: BoundedRequest<'_>,
+    form: Option<String>,
+) -> Result<Response<Bytes>, BoundedRequestError> {
     let url = request.url;
     let system;
     let tls = match (url.is_secure(), request.tls) {
@@ -74,26 +97,47 @@ async fn send(request: GetRequest<'_>) -> Result<Response<Bytes>, GetError> {
     let stream = Dialer::default()
         .connect(url.server(), tls, request.deadline)
         .await
-        .map_err(GetError::Dial)?;
-    exchange(stream, request).await
+        .map_err(BoundedRequestError::Dial)?;
+    exchange(stream, head(request, form), request.largest).await
+}
+
+/// The request of these parts; with a form it is a POST.
+fn head(request: BoundedRequest<'_>, form: Option<String>) -> Request<Full<Bytes>> {
+    let method = if form.is_some() {
+        Method::POST
+    } else {
+        Method::GET
+    };
+    let mut head = Request::builder()
+        .method(method)
+        .uri(request.url.target())
+        .header(HOST, request.url.authority())
+        .header(ACCEPT, request.accept)
+        .header(USER_AGENT, concat!("gatelatch/", env!("CARGO_PKG_VERSION")));
+    if let Some(credential) = request.authorization {
+        head = head.header(AUTHORIZATION, credential);
+    }
+    if form.is_some() {
+        head = head.header(CONTENT_TYPE, "application/x-www-form-urlencoded");
+    }
+    head.body(Full::from(form.unwrap_or_default()))
+        .expect("the parts of a parsed URL are valid")
 }
 
 async fn exchange(
     stream: DialedStream,
-    request: GetRequest<'_>,
-) -> Result<Response<Bytes>, GetError> {
+    request: Request<Full<Bytes>>,
+    largest: usize,
+) -> Result<Response<Bytes>, BoundedRequestError> {
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream))
         .await
-        .map_err(GetError::Http)?;
-    let head = Request::get(request.url.target())
-        .header(HOST, request.url.authority())
-        .header(ACCEPT, request.accept)
-        .header(USER_AGENT, concat!("gatelatch/", env!("CARGO_PKG_VERSION")))
-        .body(Empty::<Bytes>::new())
-        .expect("the parts of a parsed URL are valid");
+        .map_err(BoundedRequestError::Http)?;
     let answer = async {
-        let response = sender.send_request(head).await.map_err(GetError::Http)?;
-        collect(response, request.largest).await
+        let response = sender
+            .send_request(request)
+            .await
+            .map_err(BoundedRequestError::Http)?;
+        collect(response, largest).await
     };
     tokio::pin!(answer);
     // the connection moves only while somebody polls it
@@ -101,7 +145,7 @@ async fn exchange(
         answered = &mut answer => answered,
         ended = connection => match ended {
             Ok(()) => answer.await,
-            Err(error) => Err(GetError::Http(error)),
+            Err(error) => Err(BoundedRequestError::Http(error)),
         },
     }
 }
@@ -109,17 +153,17 @@ async fn exchange(
 async fn collect(
     response: Response<Incoming>,
     largest: usize,
-) -> Result<Response<Bytes>, GetError> {
+) -> Result<Response<Bytes>, BoundedRequestError> {
     let (head, body) = response.into_parts();
     let body = match Limited::new(body, largest).collect().await {
         Ok(body) => body.to_bytes(),
         Err(_) if !head.status.is_success() => Bytes::new(),
-        Err(_) => return Err(GetError::Body(largest)),
+        Err(_) => return Err(BoundedRequestError::Body(largest)),
     };
     Ok(Response::from_parts(head, body))
 }
 
-impl fmt::Display for GetError {
+impl fmt::Display for BoundedRequestError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::TimedOut(limit) => write!(f, "no answer within {limit:?}"),
@@ -134,7 +178,7 @@ impl fmt::Display for GetError {
     }
 }
 
-impl Error for GetError {}
+impl Error for BoundedRequestError {}
 
 #[cfg(test)]
 mod tests;

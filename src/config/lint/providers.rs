@@ -1,0 +1,91 @@
+//! OpenID providers that let in whoever comes, or nobody.
+
+use crate::access::{Requirement, RoleMatch};
+use crate::config::code::Code;
+use crate::config::finding::{Finding, did_you_mean};
+use crate::config::places::ProviderPlaces;
+use crate::config::settings::Config;
+use crate::config::shown::shown;
+use crate::config::span::Span;
+use crate::oidc::{ProviderSettings, UsersMode};
+
+/// Issuers with which anybody can open an account.
+const PUBLIC: [&str; 7] = [
+    "https://accounts.google.com",
+    "https://appleid.apple.com",
+    "https://gitlab.com",
+    "https://login.microsoftonline.com/9188040d-6c67-4c5b-b112-36a304b66dad/v2.0",
+    "https://www.facebook.com",
+    "https://www.linkedin.com/oauth",
+    "https://id.twitch.tv/oauth2",
+];
+
+/// Whether this is the issuer of all tenants of Entra ID, which no token names.
+pub(in crate::config) fn is_shared_tenant(issuer: &str) -> bool {
+    let tenant = issuer.strip_prefix("https://login.microsoftonline.com/");
+    let tenant = tenant.and_then(|rest| rest.split('/').next());
+    tenant.is_some_and(|tenant| ["common", "organizations", "consumers"].contains(&tenant))
+}
+
+/// A provider of everybody that everybody may sign in with.
+pub(in crate::config) fn open_provider(settings: &ProviderSettings, span: Span) -> Option<Finding> {
+    let issuer = settings.issuer.trim_end_matches('/');
+    let is_open = PUBLIC.contains(&issuer)
+        && settings.allow.is_everybody()
+        && settings.users == UsersMode::Any;
+    is_open.then(|| {
+        let message =
+            format!("whoever has an account of `{issuer}` may sign in, and anybody can have one");
+        Finding::warning(Code::OpenProvider, span, message)
+            .help("write `allow: { email_domains: [example.com] }`, or `users: listed`")
+    })
+}
+
+/// Roles that no rule asks for but one of nearly the same name, and lists that nobody is on.
+pub(in crate::config) fn providers(config: &Config, places: &[ProviderPlaces]) -> Vec<Finding> {
+    let asked = asked_roles(config);
+    let mut findings = Vec::new();
+    for (provider, places) in config.auth.providers.iter().zip(places) {
+        let unasked = places
+            .roles
+            .iter()
+            .filter(|(role, _)| !asked.contains(&&**role));
+        findings.extend(unasked.filter_map(|(role, span)| {
+            let meant = did_you_mean(role, asked.iter().copied())?;
+            let message = format!(
+                "no rule asks for the role `{}` of the provider `{}`",
+                shown(role),
+                provider.name
+            );
+            Some(Finding::warning(Code::UnaskedRole, *span, message).help(meant))
+        }));
+        if provider.users == UsersMode::Listed && config.directory.is_empty() {
+            let message = format!(
+                "nobody can sign in with the provider `{}`: the users file has no user",
+                provider.name
+            );
+            let finding =
+                Finding::warning(Code::NoUsers, places.users.unwrap_or(places.name), message);
+            findings.push(finding.help(
+                "list who may, each under the name that `subject` gives, or take `users` away",
+            ));
+        }
+    }
+    findings
+}
+
+fn asked_roles(config: &Config) -> Vec<&str> {
+    let rules = config
+        .services
+        .iter()
+        .flat_map(|service| service.policy.rules());
+    let conditions = rules.flat_map(|rule| match &rule.requirement {
+        Requirement::AnyOf(conditions) => conditions.as_slice(),
+        Requirement::Anyone | Requirement::Authenticated | Requirement::Nobody => &[],
+    });
+    let roles = conditions.flat_map(|condition| &condition.roles);
+    let names = roles.flat_map(|demand| match demand {
+        RoleMatch::OneOf(roles) | RoleMatch::All(roles) => roles,
+    });
+    names.map(|role| &**role).collect()
+}

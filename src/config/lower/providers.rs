@@ -1,0 +1,404 @@
+//! `auth.providers`: OpenID providers that people sign in with.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::claim_path::claim_path;
+use super::keys::algorithm;
+use super::provider_client::client;
+use super::upstream::{SystemRoots, authorities};
+use super::{distinct, label, roles};
+use crate::config::blocks;
+use crate::config::code::Code;
+use crate::config::finding::Finding;
+use crate::config::lint;
+use crate::config::places::ProviderPlaces;
+use crate::config::reader::Reader;
+use crate::config::section::Section;
+use crate::config::settings::Token;
+use crate::config::span::Span;
+use crate::config::yaml::Entry;
+use crate::net::{HttpUrl, TlsSettings};
+use crate::oidc::{
+    ProviderAllow, ProviderEndpoints, ProviderLocation, ProviderName, ProviderSettings, RoleMapping,
+};
+use crate::token::{Algorithm, ClaimPath};
+
+/// How often a provider may be asked again.
+const REFRESH: std::ops::RangeInclusive<Duration> =
+    Duration::from_secs(1)..=Duration::from_secs(30 * 24 * 3600);
+
+/// What is asked for, unless something else is written.
+const SCOPES: [&str; 3] = ["openid", "profile", "email"];
+
+/// What every provider is read with.
+pub(super) struct Shared<'a> {
+    /// The gateway's own settings, `None` where they are refused.
+    pub(super) own: Option<&'a Token>,
+    pub(super) roots: &'a SystemRoots,
+}
+
+/// All of them, each with its places; `None` where one is refused.
+pub(super) fn providers(
+    entry: Entry,
+    shared: &Shared<'_>,
+    reader: &mut Reader<'_>,
+) -> Option<(Vec<Arc<ProviderSettings>>, Vec<ProviderPlaces>)> {
+    let mut names: Vec<(ProviderName, Span)> = Vec::new();
+    let items = reader.list(entry)?;
+    let providers: Vec<_> = items
+        .into_iter()
+        .map(|item| provider(item, shared, &mut names, reader))
+        .collect();
+    let providers: Option<Vec<_>> = providers.into_iter().collect();
+    providers.map(|providers| providers.into_iter().unzip())
+}
+
+fn provider(
+    item: Entry,
+    shared: &Shared<'_>,
+    names: &mut Vec<(ProviderName, Span)>,
+    reader: &mut Reader<'_>,
+) -> Option<(Arc<ProviderSettings>, ProviderPlaces)> {
+    let mut section = reader.section(item, &blocks::PROVIDER)?;
+    let name = section.require(reader, "name", "corp");
+    let name_span = name
+        .as_ref()
+        .map_or(section.span(), |entry| entry.node.span);
+    let name = name.and_then(|entry| name_of(&entry, names, reader));
+    let title = section.take("title").map(|entry| label(&entry, reader));
+    let issuer = section.require(reader, "issuer", "https://idp.example.com");
+    let issuer_span = issuer.as_ref().map(|entry| entry.node.span);
+    let issuer = issuer.and_then(|entry| issuer_of(&entry, shared.own, reader));
+    let endpoints = section.take("endpoints");
+    let endpoints = endpoints.map(|entry| endpoints_of(entry, reader));
+    let ca = section.take("ca");
+    let client = client(&mut section, reader);
+    let algorithms = section.take("algorithms");
+    let algorithms = algorithms.map_or(Some(Vec::new()), |entry| algorithms_of(entry, reader));
+    let mut leeway = shared.own.map(|own| own.leeway).unwrap_or_default();
+    section.duration("leeway", &mut leeway, blocks::LEEWAYS, reader);
+    let scopes = scopes(&mut section, reader);
+    let subject = section.choice("subject", blocks::SUBJECT_CLAIM, reader);
+    let roles_claim = match section.take("roles_claim") {
+        Some(entry) => claim_path(&entry, reader),
+        None => Some(ClaimPath::of("groups")),
+    };
+    let roles = section
+        .take("roles")
+        .map(|entry| role_mapping(entry, reader));
+    let allow = section.take("allow").map(|entry| allow(entry, reader));
+    let users = section.take("users");
+    let users_span = users.as_ref().map(|entry| entry.node.span);
+    let users = users.and_then(|entry| reader.choice(&entry, blocks::USERS_MODE));
+    let mut refresh = Duration::from_secs(15 * 60);
+    section.duration("refresh", &mut refresh, REFRESH, reader);
+    let logout = section.choice("logout", blocks::LOGOUT_MODE, reader);
+    section.finish(reader);
+    let (issuer, url) = issuer?;
+    let location = match endpoints {
+        Some(endpoints) => ProviderLocation::Given(Box::new(endpoints?)),
+        None => ProviderLocation::Metadata(url),
+    };
+    let tls = tls(ca, &location, shared.roots, reader)?;
+    let (name, allow) = (
+        name?,
+        allow.unwrap_or_else(|| Some(ProviderAllow::default()))?,
+    );
+    let (roles, role_places) = roles.unwrap_or_else(|| Some(Default::default()))?;
+    let settings = ProviderSettings {
+        title: title.unwrap_or_else(|| Some(name.as_str().to_owned()))?,
+        name,
+        issuer,
+        location,
+        tls,
+        algorithms: algorithms?,
+        client: client?,
+        scopes: scopes?,
+        subject: subject.unwrap_or_default(),
+        roles_claim: roles_claim?,
+        roles,
+        allow,
+        users: users.unwrap_or_default(),
+        refresh,
+        logout: logout.unwrap_or_default(),
+        leeway,
+    };
+    let places = ProviderPlaces {
+        name: name_span,
+        users: users_span,
+        roles: role_places,
+    };
+    if let Some(finding) = issuer_span.and_then(|span| lint::open_provider(&settings, span)) {
+        reader.report(finding);
+    }
+    Some((Arc::new(settings), places))
+}
+
+/// Every name once: it stands in URLs.
+fn name_of(
+    entry: &Entry,
+    names: &mut Vec<(ProviderName, Span)>,
+    reader: &mut Reader<'_>,
+) -> Option<ProviderName> {
+    let text = reader.filled_text(entry)?;
+    let span = entry.node.span;
+    let Some(name) = ProviderName::parse(&text) else {
+        let help = "write a short name such as `corp`: up to 64 lower-case letters, digits and `-`; `title` is what people see";
+        reader.invalid(entry, "a name for URLs", help.to_owned());
+        return None;
+    };
+    if let Some((_, first)) = names.iter().find(|(other, _)| *other == name) {
+        let message = format!("the provider `{name}` is given twice");
+        let finding = Finding::error(Code::InvalidValue, span, message);
+        let finding = finding.note(*first, "first given here");
+        reader.report(finding.help("give one of them another name"));
+        return None;
+    }
+    names.push((name.clone(), span));
+    Some(name)
+}
+
+/// The issuer exactly as it is written, and as the place of its metadata.
+fn issuer_of(
+    entry: &Entry,
+    own: Option<&Token>,
+    reader: &mut Reader<'_>,
+) -> Option<(String, HttpUrl)> {
+    let url = url(entry, "https://idp.example.com", reader)?;
+    let text = reader.filled_text(entry)?;
+    let (message, help) = if text.contains('?') {
+        (
+            "an issuer has no query",
+            "write it as the provider's metadata do, in `issuer`".to_owned(),
+        )
+    } else if text.ends_with("/.well-known/openid-configuration") {
+        let issuer = text.trim_end_matches("/.well-known/openid-configuration");
+        (
+            "this is where the metadata of an issuer are",
+            format!("write `issuer: {issuer}`, or as the metadata spell it"),
+        )
+    } else if lint::is_shared_tenant(&text) {
+        (
+            "this is every organisation's and nobody's issuer: the tokens name the one of a tenant",
+            "write `https://login.microsoftonline.com/TENANT/v2.0`, with the id of your tenant"
+                .to_owned(),
+        )
+    } else if own.is_some_and(|own| own.issuer == text) {
+        (
+            "this is the gateway's own `issuer`",
+            "write that of the provider".to_owned(),
+        )
+    } else {
+        return Some((text, url));
+    };
+    reader.report(Finding::error(Code::InvalidValue, entry.node.span, message).help(help));
+    None
+}
+
+/// A URL over TLS, or on this very machine.
+fn url(entry: &Entry, example: &str, reader: &mut Reader<'_>) -> Option<HttpUrl> {
+    let text = reader.filled_text(entry)?;
+    let span = entry.node.span;
+    let url = match HttpUrl::parse(&text) {
+        Ok(url) => url,
+        Err(error) => {
+            let message = format!("`{}` expects a URL, and this is {error}", entry.key);
+            let finding = Finding::error(Code::InvalidValue, span, message).conceal(span);
+            reader.report(finding.help(format!("write a URL such as `{example}`")));
+            return None;
+        }
+    };
+    if url.is_exposed() {
+        let message = "without TLS, whoever is on the way signs in as anybody";
+        let finding = Finding::error(Code::InvalidValue, span, message);
+        reader.report(finding.help("write an `https://` URL; `http://` is for this machine only"));
+        return None;
+    }
+    Some(url)
+}
+
+fn endpoints_of(entry: Entry, reader: &mut Reader<'_>) -> Option<ProviderEndpoints> {
+    let mut section = reader.section(entry, &blocks::PROVIDER_ENDPOINTS)?;
+    let mut required = |key, example| {
+        let entry = section.require(reader, key, example)?;
+        url(&entry, example, reader)
+    };
+    let authorization = required("authorization", "https://idp.example.com/authorize");
+    let token = required("token", "https://idp.example.com/token");
+    let jwks = required("jwks", "https://idp.example.com/keys");
+    let mut optional = |key, example| match section.take(key) {
+        Some(entry) => url(&entry, example, reader).map(Some),
+        None => Some(None),
+    };
+    let userinfo = optional("userinfo", "https://idp.example.com/userinfo");
+    let end_session = optional("end_session", "https://idp.example.com/logout");
+    let method = section.choice("client_authentication", blocks::SECRET_METHOD, reader);
+    section.finish(reader);
+    Some(ProviderEndpoints {
+        authorization: authorization?,
+        token: token?,
+        userinfo: userinfo?,
+        jwks: jwks?,
+        end_session: end_session?,
+        secret_method: method.unwrap_or_default(),
+    })
+}
+
+/// How its servers are verified; nothing where none of them is asked over TLS.
+fn tls(
+    ca: Option<Entry>,
+    location: &ProviderLocation,
+    roots: &SystemRoots,
+    reader: &mut Reader<'_>,
+) -> Option<Option<Arc<TlsSettings>>> {
+    let is_secure = match location {
+        ProviderLocation::Metadata(url) => url.is_secure(),
+        ProviderLocation::Given(endpoints) => {
+            let userinfo = endpoints.userinfo.as_ref();
+            let asked = [&endpoints.token, &endpoints.jwks]
+                .into_iter()
+                .chain(userinfo);
+            asked.into_iter().any(HttpUrl::is_secure)
+        }
+    };
+    match ca {
+        Some(entry) if is_secure => authorities(&entry, reader).map(Some),
+        Some(entry) => {
+            let message = "`ca` is given, but the provider is not asked over TLS";
+            let finding = Finding::error(Code::InvalidValue, entry.key_span, message);
+            reader.report(finding.help("write an `https://` URL, or take `ca` away"));
+            None
+        }
+        None => Some(is_secure.then(|| Arc::new(roots.tls()))),
+    }
+}
+
+/// Secrets never verify the tokens of a provider: whoever has the client's could sign with it.
+fn algorithms_of(entry: Entry, reader: &mut Reader<'_>) -> Option<Vec<Algorithm>> {
+    let why =
+        "write the algorithms that the provider signs with, such as `[RS256]`, or take it away";
+    let items = reader.filled_list(entry, why)?;
+    distinct(&items, reader, |item, reader| {
+        let algorithm = algorithm(item, reader)?;
+        if algorithm.is_symmetric() {
+            let help = "write the algorithm of its published keys, such as `RS256`".to_owned();
+            reader.invalid(item, "an algorithm of key pairs", help);
+            return None;
+        }
+        Some(algorithm)
+    })
+}
+
+fn scopes(section: &mut Section, reader: &mut Reader<'_>) -> Option<Vec<Box<str>>> {
+    let Some(entry) = section.take("scopes") else {
+        return Some(SCOPES.map(Into::into).to_vec());
+    };
+    let span = entry.node.span;
+    let items = reader.filled_list(entry, "write `[openid, profile, email]`, or take it away")?;
+    let scopes = distinct(&items, reader, scope)?;
+    if !scopes.iter().any(|scope| &**scope == "openid") {
+        let message =
+            "without the scope `openid` a provider sends no ID token, and nobody can sign in";
+        let finding = Finding::warning(Code::NoOpenidScope, span, message);
+        reader.report(finding.help("write `openid` among them"));
+    }
+    Some(scopes)
+}
+
+/// RFC 6749, section 3.3.
+fn scope(item: &Entry, reader: &mut Reader<'_>) -> Option<Box<str>> {
+    let text = label(item, reader)?;
+    let is_plain = |c: u8| c.is_ascii_graphic() && !matches!(c, b'"' | b'\\');
+    if !text.bytes().all(is_plain) {
+        let help = "write each scope as an element of its own: `[openid, profile]`".to_owned();
+        reader.invalid(item, "one scope", help);
+        return None;
+    }
+    Some(text.into())
+}
+
+/// The table of roles, and where each role stands.
+fn role_mapping(
+    entry: Entry,
+    reader: &mut Reader<'_>,
+) -> Option<(RoleMapping, Vec<(Box<str>, Span)>)> {
+    let mut places: Vec<(Box<str>, Span)> = Vec::new();
+    let groups: Vec<_> = reader
+        .map(entry)?
+        .into_iter()
+        .map(|entry| {
+            let (group, span) = (entry.key.clone(), entry.node.span);
+            let given = roles(entry, reader, None)?;
+            places.extend(given.iter().map(|role| (role.clone(), span)));
+            Some((group, given))
+        })
+        .collect();
+    let table: Option<BTreeMap<_, _>> = groups.into_iter().collect();
+    Some((RoleMapping::Table(table?), places))
+}
+
+fn allow(entry: Entry, reader: &mut Reader<'_>) -> Option<ProviderAllow> {
+    let (key, span) = (entry.key.clone(), entry.node.span);
+    let mut section = reader.section(entry, &blocks::PROVIDER_ALLOW)?;
+    let domains = list(&mut section, "email_domains", reader, domain);
+    let groups = list(&mut section, "groups", reader, |item, reader| {
+        label(item, reader).map(Into::into)
+    });
+    let emails = list(&mut section, "emails", reader, email);
+    section.finish(reader);
+    let allow = ProviderAllow {
+        email_domains: domains?,
+        groups: groups?,
+        emails: emails?,
+    };
+    if allow.is_everybody() {
+        let finding = Finding::error(Code::EmptyValue, span, format!("`{key}` is empty"));
+        reader.report(
+            finding
+                .help("name who may sign in, or take it away: then everybody of this issuer may"),
+        );
+        return None;
+    }
+    Some(allow)
+}
+
+fn list(
+    section: &mut Section,
+    key: &'static str,
+    reader: &mut Reader<'_>,
+    read: impl FnMut(&Entry, &mut Reader<'_>) -> Option<Box<str>>,
+) -> Option<Vec<Box<str>>> {
+    match section.take(key) {
+        Some(entry) => {
+            let items = reader.list(entry)?;
+            distinct(&items, reader, read)
+        }
+        None => Some(Vec::new()),
+    }
+}
+
+/// In lower case. A domain of one's own is no pattern but for what lies below it.
+fn domain(item: &Entry, reader: &mut Reader<'_>) -> Option<Box<str>> {
+    let text = label(item, reader)?.to_lowercase();
+    let name = text.strip_prefix("*.").unwrap_or(&text);
+    if name.is_empty() || name.contains(['*', '@', ' ']) || name.starts_with('.') {
+        let help = "write `example.com`, or `*.example.com` for the domains below it; for everybody of the issuer take `allow` away";
+        reader.invalid(item, "a domain", help.to_owned());
+        return None;
+    }
+    Some(text.into())
+}
+
+/// In lower case.
+fn email(item: &Entry, reader: &mut Reader<'_>) -> Option<Box<str>> {
+    let text = label(item, reader)?.to_lowercase();
+    let parts = text.rsplit_once('@');
+    if parts.is_none_or(|(name, domain)| name.is_empty() || domain.is_empty()) {
+        let help = "write `alice@example.com`; domains belong to `email_domains`";
+        reader.invalid(item, "a mail address", help.to_owned());
+        return None;
+    }
+    Some(text.into())
+}

@@ -1,0 +1,337 @@
+//! What is exchanged with a provider beside the browser: codes and refresh tokens for what they stand for.
+
+use std::time::{Duration, Instant};
+
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::{Map, Value};
+use tokio::time::timeout;
+use zeroize::Zeroizing;
+
+use super::callback::AuthorizationResponse;
+use super::error::ProviderError;
+use super::id_token::{ExpectedToken, IdToken, Occasion, check_parties, invalid, malformed};
+use super::identity::{PersonClaims, ProviderIdentity, UserinfoNeed};
+use super::provider::Provider;
+use super::source::KnownProvider;
+use super::subject::ProviderSubject;
+use super::token_endpoint::{self, DEADLINE, TokenResponse};
+use super::userinfo::{self, Userinfo};
+use crate::ambient;
+use crate::text::form;
+use crate::token::{IssuerKeys, SignedClaims, TokenError, TokenType};
+
+/// How long a sign-in waits for keys that the provider may have exchanged.
+const KEY_PATIENCE: Duration = Duration::from_secs(3);
+
+/// What only the browser that began a sign-in can bring back.
+#[derive(Clone, Debug)]
+pub struct SignInSecrets {
+    /// As it stood in the request.
+    pub redirect_uri: String,
+    /// The same.
+    pub nonce: SecretString,
+    /// What the code challenge was made of.
+    pub code_verifier: SecretString,
+    /// As it stood in the request, in seconds.
+    pub max_age: Option<u64>,
+}
+
+/// Somebody who has signed in.
+#[derive(Debug)]
+pub struct ProviderSignIn {
+    /// Who it is here.
+    pub identity: ProviderIdentity,
+    /// Who it is there.
+    pub of: ProviderSubject,
+    /// The session there, for back-channel logout.
+    pub sid: Option<Box<str>>,
+    /// How the person was authenticated (RFC 8176).
+    pub amr: Vec<Box<str>>,
+    /// How far that is to be trusted.
+    pub acr: Option<Box<str>>,
+    /// What asks again later.
+    pub refresh_token: Option<SecretString>,
+    /// For [`Provider::end_session_url`].
+    pub id_token: Zeroizing<String>,
+}
+
+/// What the provider gave for a refresh token. It says nothing yet: [`Provider::confirm`] does.
+pub struct RenewedTokens {
+    tokens: TokenResponse,
+}
+
+/// Somebody whose session holds.
+#[derive(Debug)]
+pub struct ProviderRefresh {
+    /// Who it is here now; `None`: the provider says nothing of the person, so that it is who it was.
+    pub identity: Option<ProviderIdentity>,
+    /// A newer one for [`Provider::end_session_url`].
+    pub id_token: Option<Zeroizing<String>>,
+}
+
+/// The wall clock at the begin of an exchange, and how long that takes.
+#[derive(Clone, Copy)]
+struct Clock {
+    then: u64,
+    begun: Instant,
+}
+
+impl Clock {
+    fn now(self) -> u64 {
+        let passed = ambient::now().saturating_duration_since(self.begun);
+        self.then.saturating_add(passed.as_secs())
+    }
+}
+
+impl RenewedTokens {
+    /// The refresh token that counts from now on; `None`: the former one. It must be kept before anything else is done: the
+    /// provider may take the use of the former one for theft.
+    pub fn refresh_token(&self) -> Option<&SecretString> {
+        self.tokens.refresh_token.as_ref()
+    }
+}
+
+impl Provider {
+    /// Redeems the code that a browser has brought back, and verifies everything that comes for it: at `now`, in seconds
+    /// since 1970, and within ten seconds.
+    ///
+    /// # Errors
+    /// [`ProviderError`]; nobody is signed in then.
+    pub async fn redeem(
+        &self,
+        callback: &AuthorizationResponse,
+        secrets: &SignInSecrets,
+        now: u64,
+    ) -> Result<ProviderSignIn, ProviderError> {
+        within(self.redeem_code(callback, secrets, clock(now))).await
+    }
+
+    /// Redeems a refresh token at `now`, in seconds since 1970, and within ten seconds.
+    ///
+    /// # Errors
+    /// [`ProviderError`]; [`ProviderError::ends_session`] says what that means.
+    pub async fn refresh(
+        &self,
+        refresh_token: &SecretString,
+        now: u64,
+    ) -> Result<RenewedTokens, ProviderError> {
+        let mut form = String::new();
+        form::push(&mut form, "grant_type", "refresh_token");
+        form::push(&mut form, "refresh_token", refresh_token.expose_secret());
+        let known = self.known()?;
+        let tokens = within(token_endpoint::request(self.settings(), &known, form, now)).await?;
+        Ok(RenewedTokens { tokens })
+    }
+
+    /// What the renewed tokens of this person say, at `now`, in seconds since 1970, and within ten seconds.
+    ///
+    /// # Errors
+    /// As [`Self::refresh`].
+    pub async fn confirm(
+        &self,
+        renewed: &RenewedTokens,
+        of: &ProviderSubject,
+        now: u64,
+    ) -> Result<ProviderRefresh, ProviderError> {
+        within(self.confirm_tokens(&renewed.tokens, of, clock(now))).await
+    }
+
+    async fn redeem_code(
+        &self,
+        callback: &AuthorizationResponse,
+        secrets: &SignInSecrets,
+        clock: Clock,
+    ) -> Result<ProviderSignIn, ProviderError> {
+        let (settings, known) = (self.settings(), self.known()?);
+        callback.check_issuer(&settings.issuer, known.metadata.always_names_issuer)?;
+        let code = callback.code.as_ref();
+        let code = code.map_err(|error| ProviderError::Denied(error.clone()))?;
+        let mut form = String::new();
+        form::push(&mut form, "grant_type", "authorization_code");
+        form::push(&mut form, "code", code.expose_secret());
+        form::push(&mut form, "redirect_uri", &secrets.redirect_uri);
+        form::push(
+            &mut form,
+            "code_verifier",
+            secrets.code_verifier.expose_secret(),
+        );
+        let tokens = token_endpoint::request(settings, &known, form, clock.now()).await?;
+        let occasion = Occasion::SignIn {
+            nonce: &secrets.nonce,
+            max_age: secrets.max_age,
+        };
+        let token = self.id_token(&known, &tokens, occasion, clock).await?;
+        let token =
+            token.ok_or_else(|| invalid("there is none; `openid` must be among the scopes"))?;
+        let identity = self
+            .identify(&known, &tokens, Some(&token), &token.of.sub, clock)
+            .await?;
+        Ok(ProviderSignIn {
+            // without any claim there is no ID token
+            identity: identity.ok_or_else(|| invalid("there is none"))?,
+            sid: token.text("sid"),
+            amr: token.methods(),
+            acr: token.text("acr"),
+            of: token.of,
+            refresh_token: tokens.refresh_token,
+            id_token: tokens.id_token.unwrap_or_default(),
+        })
+    }
+
+    async fn confirm_tokens(
+        &self,
+        tokens: &TokenResponse,
+        of: &ProviderSubject,
+        clock: Clock,
+    ) -> Result<ProviderRefresh, ProviderError> {
+        let known = self.known()?;
+        let token = self
+            .id_token(&known, tokens, Occasion::Refresh(of), clock)
+            .await?;
+        let identity = self
+            .identify(&known, tokens, token.as_ref(), &of.sub, clock)
+            .await?;
+        Ok(ProviderRefresh {
+            identity,
+            id_token: tokens.id_token.clone(),
+        })
+    }
+
+    /// The ID token, where there is one.
+    async fn id_token(
+        &self,
+        known: &KnownProvider,
+        tokens: &TokenResponse,
+        occasion: Occasion<'_>,
+        clock: Clock,
+    ) -> Result<Option<IdToken>, ProviderError> {
+        let Some(token) = &tokens.id_token else {
+            return Ok(None);
+        };
+        let claims = self.open(known, token, clock).await?;
+        let expected = ExpectedToken {
+            settings: self.settings(),
+            access_token: tokens.access_token.as_ref(),
+            occasion,
+        };
+        IdToken::check(claims, &expected, clock.now()).map(Some)
+    }
+
+    /// Verifies header and signature; where newer keys may do it, it waits for them a while.
+    async fn open(
+        &self,
+        known: &KnownProvider,
+        token: &str,
+        clock: Clock,
+    ) -> Result<SignedClaims, ProviderError> {
+        let keys = IssuerKeys::Remote(known.keys.clone());
+        let open = || keys.open(token, TokenType::Identity, clock.now());
+        // before the first look: no change is missed
+        let mut changes = self.key_sources().changes();
+        let newer = async {
+            loop {
+                match open() {
+                    Err(TokenError::KeyId | TokenError::Signature | TokenError::Algorithm) => {}
+                    outcome => return outcome,
+                }
+                if changes.changed().await.is_err() {
+                    return open();
+                }
+            }
+        };
+        let opened = match timeout(KEY_PATIENCE, newer).await {
+            Ok(opened) => opened,
+            Err(_) if !known.keys.count(clock.now()) => {
+                let reason = "its keys cannot be had".to_owned();
+                return Err(ProviderError::Unavailable(reason));
+            }
+            Err(_) => open(),
+        };
+        opened.map_err(malformed)
+    }
+
+    /// Who it is here, by the ID token and, where that does not say enough, the userinfo of this `sub`; `None` where there
+    /// is neither.
+    async fn identify(
+        &self,
+        known: &KnownProvider,
+        tokens: &TokenResponse,
+        token: Option<&IdToken>,
+        sub: &str,
+        clock: Clock,
+    ) -> Result<Option<ProviderIdentity>, ProviderError> {
+        let mut claims = PersonClaims {
+            id_token: token.map(IdToken::members),
+            userinfo: None,
+        };
+        let need = claims.need(self.settings());
+        let userinfo = match need {
+            UserinfoNeed::Nothing => None,
+            UserinfoNeed::Details | UserinfoNeed::Decisive => {
+                match self.userinfo(known, tokens, sub, clock).await {
+                    Err(ProviderError::Unavailable(reason)) if need == UserinfoNeed::Details => {
+                        let provider = self.settings().name.as_str();
+                        tracing::warn!(
+                            event = "userinfo_failed",
+                            provider,
+                            error = reason,
+                            "name and mail address stay unknown"
+                        );
+                        None
+                    }
+                    outcome => outcome?,
+                }
+            }
+        };
+        claims.userinfo = userinfo.as_ref();
+        if claims.id_token.is_none() && claims.userinfo.is_none() {
+            return Ok(None);
+        }
+        claims.identify(self.settings(), sub).map(Some)
+    }
+
+    /// What the userinfo says of this `sub`; `None` where nobody can be asked.
+    async fn userinfo(
+        &self,
+        known: &KnownProvider,
+        tokens: &TokenResponse,
+        sub: &str,
+        clock: Clock,
+    ) -> Result<Option<Map<String, Value>>, ProviderError> {
+        let endpoint = known.metadata.endpoints.userinfo.as_ref();
+        let Some((url, access_token)) = endpoint.zip(tokens.access_token.as_ref()) else {
+            return Ok(None);
+        };
+        let claims = match userinfo::request(self.settings(), url, access_token).await? {
+            Userinfo::Plain(claims) => claims,
+            Userinfo::Signed(token) => {
+                let claims = self.open(known, &token, clock).await?;
+                check_parties(&claims, self.settings())?;
+                claims.members().clone()
+            }
+        };
+        // an access token of somebody else, exchanged on the way, would bring the claims of that person
+        if claims.get("sub").and_then(Value::as_str) != Some(sub) {
+            let reason = "the userinfo is about another person than the ID token (`sub`)";
+            return Err(ProviderError::Invalid(reason.to_owned()));
+        }
+        Ok(Some(claims))
+    }
+}
+
+fn clock(then: u64) -> Clock {
+    Clock {
+        then,
+        begun: ambient::now(),
+    }
+}
+
+/// One deadline over all that is requested.
+async fn within<T>(
+    exchange: impl Future<Output = Result<T, ProviderError>>,
+) -> Result<T, ProviderError> {
+    timeout(DEADLINE, exchange).await.unwrap_or_else(|_| {
+        let reason = format!("no answer within {DEADLINE:?}");
+        Err(ProviderError::Unavailable(reason))
+    })
+}
