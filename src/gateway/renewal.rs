@@ -8,13 +8,12 @@ use http::HeaderValue;
 
 use super::worker::{Pinned, Worker};
 use crate::ambient;
-use crate::identify::Identified;
-use crate::token::VerifiedClaims;
+use crate::identify::{Identified, SessionRenewal};
 use crate::wire::Scheme;
 
-/// A session of which half the time is over.
+/// A session of which half the time is over, or of which its provider has said something new.
 pub(super) struct Renewal {
-    pub(super) session: Box<VerifiedClaims>,
+    due: SessionRenewal,
     /// How the client came.
     pub(super) scheme: Scheme,
 }
@@ -22,22 +21,26 @@ pub(super) struct Renewal {
 impl Renewal {
     /// The renewal of an identified caller's session, where it is due. `scheme` is how the client came.
     pub(super) fn of(identified: &mut Identified, scheme: Scheme) -> Option<Self> {
-        let session = identified.renewal.take()?;
-        Some(Self { session, scheme })
+        let due = identified.renewal.take()?;
+        Some(Self { due, scheme })
     }
 
     /// `Set-Cookie`, unless the session was ended meanwhile, by a logout or by a sign-in over it; or it has expired, so
     /// that the browser has dropped the cookie and may have another; or another configuration is in force, which may
     /// have no place for it. Whoever still has the session gets the renewal with the next answer.
     pub(super) fn cookie(self, worker: &Worker, pinned: &Rc<Pinned>) -> Option<HeaderValue> {
-        let has_ended = worker.revocations().is_revoked(&self.session.session);
+        let SessionRenewal {
+            session,
+            is_confirmed,
+        } = self.due;
+        let has_ended = worker.revocations().is_revoked(&session.session);
         if has_ended || !Rc::ptr_eq(&worker.pin(), pinned) {
             return None;
         }
         let snapshot = &*pinned.snapshot;
         let session = snapshot
             .browsers
-            .renew(&self.session, ambient::unix_seconds())?;
+            .renew(&session, is_confirmed, ambient::unix_seconds())?;
         Some(
             snapshot
                 .cookie

@@ -12,6 +12,7 @@ use super::process_state::ProcessState;
 use super::trust_generation::TrustGeneration;
 use crate::access::{HostPattern, Mount, PathOptions, Policy, Router};
 use crate::config::{self, Config, ServiceView};
+use crate::identify::SessionProvider;
 use crate::jwks::KeySources;
 use crate::oidc::Provider;
 use crate::portal::{Portal, PortalSettings};
@@ -34,6 +35,8 @@ pub struct Snapshot {
     pub(super) verifier: Verifier,
     pub(super) trusted_issuers: TrustedIssuers,
     pub(super) browsers: Arc<CookieSessions>,
+    /// The OpenID providers, as far as sessions that began with them are checked.
+    pub(super) session_providers: Vec<SessionProvider>,
     providers: Vec<Arc<Provider>>,
     pub(super) cookie: Arc<SessionCookie>,
     pub(super) describes: ForwardAuthHeaders,
@@ -130,6 +133,7 @@ impl Snapshot {
             verifier,
             trusted_issuers,
             browsers,
+            session_providers: Vec::new(),
             providers,
             cookie,
             describes,

@@ -191,6 +191,8 @@ impl Worker {
             directory: &snapshot.directory,
             revocations: &self.revocations,
             verified: &pinned.verified,
+            providers: &snapshot.session_providers,
+            confirmations: &(),
         }
     }
 

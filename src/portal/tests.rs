@@ -76,6 +76,7 @@ fn alice() -> Identity {
             },
         ],
         subjects: crate::access::Subjects::Users,
+        provider: None,
     }
 }
 

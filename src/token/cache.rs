@@ -67,7 +67,7 @@ impl<T> TokenCache<T> {
             .map(|entry| &entry.claims)
     }
 
-    /// Remembers a token that held, in place of another where its place is full.
+    /// Remembers a token that held, in place of what it said before, or of another where its place is full.
     pub fn keep(&mut self, token: &str, claims: T) {
         if self.sets.is_empty() {
             self.sets = (0..self.room).map(|_| [const { None }; WAYS]).collect();
@@ -75,15 +75,21 @@ impl<T> TokenCache<T> {
         let hash = self.hasher.hash_one(token);
         let place = self.place(hash);
         let set = &mut self.sets[place];
-        let free = set.iter().position(Option::is_none);
+        let (length, token) = (token.len(), kept(token));
+        let is_it = |entry: &Option<Entry<T>>| {
+            let same = |entry: &Entry<T>| entry.length == length && *entry.token == *token;
+            entry.as_ref().is_some_and(same)
+        };
+        let known = set.iter().position(is_it);
+        let free = known.or_else(|| set.iter().position(Option::is_none));
         let way = free.unwrap_or_else(|| {
             self.turn = (self.turn + 1) % WAYS;
             self.turn
         });
         set[way] = Some(Entry {
             hash,
-            length: token.len(),
-            token: kept(token).into(),
+            length,
+            token: token.into(),
             claims,
         });
     }
@@ -115,6 +121,7 @@ mod tests {
             expires_at: 1,
             signed_in_at: None,
             session,
+            provider: None,
             dates: Dates::default(),
         }
     }

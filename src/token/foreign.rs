@@ -270,6 +270,7 @@ impl TrustSettings {
                 .filter_map(|(name, value)| claim(name, value))
                 .collect(),
             subjects: self.subjects,
+            provider: None,
         }
     }
 }

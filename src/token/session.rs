@@ -1,6 +1,7 @@
 //! The token inside the session cookie of a browser: made at sign-in, renewed in passing, never older than its session
 //! may be.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Map, Value};
@@ -10,6 +11,7 @@ use super::error::TokenError;
 use super::issuer::{IssueError, sign};
 use super::key::Key;
 use super::key_set::KeySet;
+use super::provider_claims::ProviderClaims;
 use super::sealer::Sealer;
 use super::session_id::SessionId;
 use super::session_token::SessionToken;
@@ -34,6 +36,15 @@ pub struct SessionSettings {
     pub leeway: Duration,
 }
 
+/// What a session of a provider has room for.
+#[derive(Clone, Debug)]
+pub struct ProviderRoom {
+    /// The roles that rules name: where not all of a person's roles fit, these are kept.
+    pub named_roles: Vec<Box<str>>,
+    /// The most bytes of the session: browsers drop cookies that are longer.
+    pub longest: usize,
+}
+
 /// Makes and checks the sessions of browsers.
 #[derive(Clone, Debug)]
 pub struct CookieSessions {
@@ -43,6 +54,7 @@ pub struct CookieSessions {
     signer: TextSigner,
     sealer: Sealer,
     settings: SessionSettings,
+    room: ProviderRoom,
 }
 
 impl CookieSessions {
@@ -63,7 +75,14 @@ impl CookieSessions {
             verifier: Verifier::new(keys, verifier),
             key,
             settings,
+            room: ProviderRoom::default(),
         }
+    }
+
+    /// The same, with this room for what providers say.
+    #[must_use]
+    pub fn with_room(self, room: ProviderRoom) -> Self {
+        Self { room, ..self }
     }
 
     /// The device cookies beside the sessions.
@@ -91,7 +110,23 @@ impl CookieSessions {
         id: SessionId,
         now: u64,
     ) -> Result<SessionToken, IssueError> {
-        self.issue(subject, now, id, now)
+        self.issue(&Opening::of(subject, id, now), now)
+    }
+
+    /// A new session of somebody whom a provider has just identified. `id` is its `sid` and must be random.
+    ///
+    /// # Errors
+    /// [`IssueError::TooLarge`] where what the provider said does not fit into a cookie, not even with the roles alone
+    /// that rules name; [`IssueError::Signing`] where the key cannot sign.
+    pub fn begin_with_provider(
+        &self,
+        subject: &str,
+        id: SessionId,
+        provider: &ProviderClaims,
+        now: u64,
+    ) -> Result<SessionToken, IssueError> {
+        let opening = Opening::of(subject, id, now);
+        self.issue_with_provider(&opening, provider, now)
     }
 
     /// Whether it is time to make a session last for another while: half of its time is over, it has not ended, and it
@@ -108,12 +143,26 @@ impl CookieSessions {
             && self.end(signed_in_at, now) > session.expires_at
     }
 
-    /// The same session for another while, from now on; `None` where it is not due, or no longer.
-    pub fn renew(&self, session: &VerifiedClaims, now: u64) -> Option<SessionToken> {
-        let signed_in_at = session.signed_in_at.filter(|_| self.is_due(session, now))?;
+    /// The same session for another while, from now on; `None` where it is not due, or no longer. `is_confirmed`: its
+    /// provider has said something since it was signed, so that it is due until it has ended.
+    pub fn renew(
+        &self,
+        session: &VerifiedClaims,
+        is_confirmed: bool,
+        now: u64,
+    ) -> Option<SessionToken> {
+        let is_due = self.is_due(session, now) || is_confirmed && now < session.expires_at;
+        let opening = Opening {
+            subject: &session.subject,
+            signed_in_at: session.signed_in_at.filter(|_| is_due)?,
+            id: session.session,
+        };
         // one that cannot be signed now is tried again with the next request
-        self.issue(&session.subject, signed_in_at, session.session, now)
-            .ok()
+        let renewed = match &session.provider {
+            Some(provider) => self.issue_with_provider(&opening, provider, now),
+            None => self.issue(&opening, now),
+        };
+        renewed.ok()
     }
 
     /// Which session a cookie or a token names that one of the keys has signed and that has not expired. It may be one
@@ -127,10 +176,11 @@ impl CookieSessions {
     /// # Errors
     /// The first thing that is wrong.
     pub fn verify(&self, token: &str, now: u64) -> Result<VerifiedClaims, TokenError> {
-        let claims = self.verifier.verify(token, now)?;
+        let (mut claims, payload) = self.verifier.verify_payload(token, now)?;
         let (Some(_), Some(signed_in_at)) = (claims.issued_at, claims.signed_in_at) else {
             return Err(TokenError::Missing);
         };
+        claims.provider = ProviderClaims::read(&payload)?.map(Arc::new);
         if signed_in_at > self.latest(now) {
             return Err(TokenError::IssuedAt);
         }
@@ -193,31 +243,79 @@ impl CookieSessions {
             .min(signed_in_at.saturating_add(max_age))
     }
 
-    fn issue(
+    /// With all roles where they fit, else with those that rules name.
+    fn issue_with_provider(
         &self,
-        subject: &str,
-        signed_in_at: u64,
-        id: SessionId,
+        opening: &Opening<'_>,
+        provider: &ProviderClaims,
         now: u64,
     ) -> Result<SessionToken, IssueError> {
-        let end = self.end(signed_in_at, now);
+        let signed = |provider: &ProviderClaims| {
+            let session = self.sign(opening, provider.to_map(), now)?;
+            match session.value.len() {
+                length if length > self.room.longest => Err(IssueError::TooLarge(length)),
+                _ => Ok(session),
+            }
+        };
+        match signed(provider) {
+            Err(IssueError::TooLarge(_)) => signed(&provider.with_roles_of(&self.room.named_roles)),
+            whole => whole,
+        }
+    }
+
+    fn issue(&self, opening: &Opening<'_>, now: u64) -> Result<SessionToken, IssueError> {
+        self.sign(opening, Map::new(), now)
+    }
+
+    /// `more` is what stands in the session beside the claims of every session.
+    fn sign(
+        &self,
+        opening: &Opening<'_>,
+        mut more: Map<String, Value>,
+        now: u64,
+    ) -> Result<SessionToken, IssueError> {
+        let end = self.end(opening.signed_in_at, now);
         let claims: [(&str, Value); 7] = [
             ("iss", self.settings.issuer.as_str().into()),
             ("aud", SESSION_AUDIENCE.into()),
-            ("sub", subject.into()),
+            ("sub", opening.subject.into()),
             ("iat", now.into()),
             ("exp", end.into()),
-            ("auth_time", signed_in_at.into()),
-            ("sid", id.to_string().into()),
+            ("auth_time", opening.signed_in_at.into()),
+            ("sid", opening.id.to_string().into()),
         ];
-        let claims: Map<String, Value> = claims
-            .map(|(name, value)| (name.to_owned(), value))
-            .into_iter()
-            .collect();
+        more.extend(claims.map(|(name, value)| (name.to_owned(), value)));
         Ok(SessionToken {
-            value: sign(&self.key, claims)?,
+            value: sign(&self.key, more)?,
             max_age: end.saturating_sub(now),
         })
+    }
+}
+
+/// What stays the same over all renewals of a session.
+struct Opening<'a> {
+    subject: &'a str,
+    signed_in_at: u64,
+    id: SessionId,
+}
+
+impl<'a> Opening<'a> {
+    fn of(subject: &'a str, id: SessionId, signed_in_at: u64) -> Self {
+        Self {
+            subject,
+            signed_in_at,
+            id,
+        }
+    }
+}
+
+/// No rule names a role, and the session fits into what browsers keep as one cookie.
+impl Default for ProviderRoom {
+    fn default() -> Self {
+        Self {
+            named_roles: Vec::new(),
+            longest: 4000,
+        }
     }
 }
 
@@ -256,19 +354,19 @@ mod tests {
     #[test]
     fn a_session_is_renewed_at_half_time_and_never_beyond_its_age() {
         let first = begin();
-        assert_eq!(sessions().renew(&first, NOW + 899), None);
-        let token = sessions().renew(&first, NOW + 900).unwrap();
+        assert_eq!(sessions().renew(&first, false, NOW + 899), None);
+        let token = sessions().renew(&first, false, NOW + 900).unwrap();
         let second = sessions().verify(&token.value, NOW + 900).unwrap();
         assert_eq!(
             (second.expires_at, second.signed_in_at),
             (NOW + 2700, Some(NOW))
         );
         assert_eq!(second.session, first.session);
-        let token = sessions().renew(&second, NOW + 2500).unwrap();
+        let token = sessions().renew(&second, false, NOW + 2500).unwrap();
         let third = sessions().verify(&token.value, NOW + 2500).unwrap();
         assert_eq!((third.expires_at, token.max_age), (NOW + 4000, 1500));
         assert_eq!(
-            sessions().renew(&third, NOW + 3900),
+            sessions().renew(&third, false, NOW + 3900),
             None,
             "it cannot grow older"
         );
@@ -335,7 +433,7 @@ mod tests {
             (1800, None),
             (1829, None),
         ] {
-            let renewed = sessions().renew(&session, NOW + later);
+            let renewed = sessions().renew(&session, false, NOW + later);
             assert_eq!(renewed.as_ref().map(|token| token.max_age), seconds);
             assert_eq!(sessions().is_due(&session, NOW + later), seconds.is_some());
             if let Some(token) = renewed {

@@ -1,5 +1,6 @@
 //! Decides whether a token is valid, and whose it is.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::claimed::ClaimedIssuers;
@@ -9,6 +10,7 @@ use super::dates::Dates;
 use super::error::TokenError;
 use super::header::{Header, TokenType};
 use super::key_set::KeySet;
+use super::provider_claims::ProviderClaims;
 use super::session_id::SessionId;
 
 /// What a token must say to be accepted.
@@ -44,7 +46,20 @@ pub struct VerifiedClaims {
     pub signed_in_at: Option<u64>,
     /// The session it belongs to: that of `sid`, or one of its own.
     pub session: SessionId,
+    /// Of a session that began with an OpenID provider: what that said.
+    pub provider: Option<Arc<ProviderClaims>>,
     pub(super) dates: Dates,
+}
+
+impl VerifiedClaims {
+    /// The same under what the provider has said since the token was signed.
+    #[must_use]
+    pub fn with_provider(&self, said: Arc<ProviderClaims>) -> Self {
+        Self {
+            provider: Some(said),
+            ..self.clone()
+        }
+    }
 }
 
 impl Verifier {
@@ -67,10 +82,21 @@ impl Verifier {
     /// The first thing that is wrong. Claims are looked at only when the signature holds; of a token that does not even
     /// claim to be the gateway's, that is what is wrong, and not that the gateway's keys have not signed it.
     pub fn verify(&self, token: &str, now: u64) -> Result<VerifiedClaims, TokenError> {
+        self.verify_payload(token, now).map(|(claims, _)| claims)
+    }
+
+    /// The same, with the whole payload.
+    pub(super) fn verify_payload(
+        &self,
+        token: &str,
+        now: u64,
+    ) -> Result<(VerifiedClaims, Vec<u8>), TokenError> {
         let compact = self
             .check_signature(token)
             .map_err(|error| self.reason(token, error))?;
-        self.check_claims(&compact, &decode(compact.payload)?, now)
+        let payload = decode(compact.payload)?;
+        let claims = self.check_claims(&compact, &payload, now)?;
+        Ok((claims, payload))
     }
 
     /// The session of a token that one of the keys has signed and that has not expired, whatever else would refuse it:
@@ -152,6 +178,7 @@ impl Verifier {
             expires_at: expires_at.0,
             signed_in_at,
             session,
+            provider: None,
             dates,
         })
     }

@@ -15,6 +15,8 @@ pub struct Identity {
     pub claims: Vec<Claim>,
     /// Whose names the subject is one of.
     pub subjects: Subjects,
+    /// The name of the OpenID provider that the person has signed in with; nothing is decided by it.
+    pub provider: Option<Box<str>>,
 }
 
 /// Whose names a subject is one of. Two issuers may call two people `alice`.

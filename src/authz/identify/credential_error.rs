@@ -19,6 +19,10 @@ pub enum CredentialError {
     UserDisabled,
     /// It was issued before its user's `tokens_valid_after`, or has no time of issue.
     TooOld,
+    /// The provider that its session began with is not configured any more, or is another one now.
+    ProviderGone,
+    /// The provider that its session began with has not confirmed it for too long.
+    Unconfirmed,
 }
 
 impl CredentialError {
@@ -33,6 +37,8 @@ impl CredentialError {
             Self::ApiKey(KeyRefusal::Disabled) | Self::UserDisabled => "the user is disabled",
             Self::UserGone => "the user is not in the user list",
             Self::TooOld => "the token is older than the user's `tokens_valid_after`",
+            Self::ProviderGone => "the provider of the session is not configured any more",
+            Self::Unconfirmed => "the provider has not confirmed the session for too long",
         }
     }
 
@@ -44,6 +50,8 @@ impl CredentialError {
             Self::Revoked | Self::UserGone | Self::UserDisabled | Self::TooOld => {
                 "the token is no longer accepted"
             }
+            Self::ProviderGone => "the token is no longer accepted",
+            Self::Unconfirmed => "the session must be confirmed by the provider",
         }
     }
 
@@ -56,7 +64,8 @@ impl CredentialError {
             Self::ApiKey(KeyRefusal::Disabled) | Self::UserGone | Self::UserDisabled => {
                 TokenRefusal::User
             }
-            Self::Revoked | Self::TooOld => TokenRefusal::Revoked,
+            Self::Revoked | Self::TooOld | Self::ProviderGone => TokenRefusal::Revoked,
+            Self::Unconfirmed => TokenRefusal::Expired,
         }
     }
 }

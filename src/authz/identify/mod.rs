@@ -1,11 +1,14 @@
 //! Step 4: whose credential is it? For the gateway's own tokens the user list is the truth at every request.
 
 mod credential_error;
+mod provider_session;
 mod remembered;
 
 use std::sync::Arc;
 
 pub use self::credential_error::CredentialError;
+pub use self::provider_session::{Confirmations, SessionProvider};
+use self::provider_session::{Look, admit_session, look_at, settle};
 pub use self::remembered::VerifiedTokens;
 use self::remembered::{Admitted, Remembered};
 use crate::access::{AccessSubject, Caller, ClientAddress, Identity};
@@ -31,6 +34,10 @@ pub struct Authenticator<'a> {
     pub revocations: &'a RevocationView,
     /// Those that need no second look at their signature.
     pub verified: &'a VerifiedTokens,
+    /// The OpenID providers that people sign in with.
+    pub providers: &'a [SessionProvider],
+    /// What providers have said of sessions since these were signed.
+    pub confirmations: &'a dyn Confirmations,
 }
 
 /// A caller, with the result of checking its credential.
@@ -40,7 +47,15 @@ pub struct Identified {
     /// What came of the credential.
     pub credential: CredentialOutcome,
     /// The session of a browser that is to last for another while, where it is time.
-    pub renewal: Option<Box<VerifiedClaims>>,
+    pub renewal: Option<SessionRenewal>,
+}
+
+/// A session of which the browser is to get a new token.
+pub struct SessionRenewal {
+    /// What it says from now on.
+    pub session: Box<VerifiedClaims>,
+    /// Whether its provider has said something since it was signed.
+    pub is_confirmed: bool,
 }
 
 /// Whose credential it is, until which second since 1970, and in which session of ours, if in any.
@@ -49,7 +64,7 @@ struct Holder {
     expires_at: u64,
     connection_ends_at: u64,
     session: Option<SessionId>,
-    renewal: Option<Box<VerifiedClaims>>,
+    renewal: Option<SessionRenewal>,
 }
 
 /// The result of checking a credential.
@@ -73,7 +88,9 @@ pub enum CredentialOutcome {
 impl Admitted {
     /// What may change while the token lives: whether its session has ended.
     fn holder(&self, revocations: &RevocationView) -> Result<Holder, CredentialError> {
-        let Self { claims, identity } = self;
+        let Self {
+            claims, identity, ..
+        } = self;
         if revocations.is_revoked(&claims.session) {
             return Err(CredentialError::Revoked);
         }
@@ -128,9 +145,9 @@ pub fn identify_opener(
         .verify_opened(cookie.token(), opened_at, now);
     let found = session
         .map_err(CredentialError::Token)
-        .and_then(|claims| admit(checks.directory, claims, |claims| claims.signed_in_at))
-        .and_then(|admitted| admitted.holder(checks.revocations));
-    identified(found, address)
+        .and_then(|claims| admit_session(checks, claims))
+        .and_then(|admitted| settle(checks, admitted, now));
+    identified(found.map(|(holder, _)| holder), address)
 }
 
 fn identified(found: Result<Holder, CredentialError>, address: ClientAddress) -> Identified {
@@ -218,29 +235,22 @@ fn browser_holder(
     token: &str,
     now: u64,
 ) -> Result<Holder, CredentialError> {
-    let Authenticator {
-        browsers,
-        directory,
-        ..
-    } = *checks;
-    let renewed = |admitted: &Admitted| {
-        let due = browsers.is_due(&admitted.claims, now);
-        Ok(Holder {
-            renewal: due.then(|| Box::new(admitted.claims.clone())),
-            connection_ends_at: browsers.last_second(&admitted.claims),
-            ..admitted.holder(checks.revocations)?
-        })
+    let browsers = checks.browsers;
+    let known = {
+        let sessions = checks.verified.sessions.borrow();
+        let known = sessions.find(token);
+        let known = known.filter(|admitted| browsers.is_still_valid(&admitted.claims, now));
+        known.map(|admitted| look_at(checks, admitted, now))
     };
-    if let Some(admitted) = checks.verified.sessions.borrow().find(token)
-        && browsers.is_still_valid(&admitted.claims, now)
-    {
-        return renewed(admitted);
-    }
-    let claims = browsers
-        .verify(token, now)
-        .map_err(CredentialError::Token)?;
-    let admitted = admit(directory, claims, |claims| claims.signed_in_at)?;
-    let holder = renewed(&admitted)?;
+    let admitted = match known.transpose()? {
+        Some(Look::Holds(holder)) => return Ok(holder),
+        Some(Look::Newer(admitted)) => *admitted,
+        None => {
+            let claims = browsers.verify(token, now);
+            admit_session(checks, claims.map_err(CredentialError::Token)?)?
+        }
+    };
+    let (holder, admitted) = settle(checks, admitted, now)?;
     checks.verified.sessions.borrow_mut().keep(token, admitted);
     Ok(holder)
 }
@@ -252,7 +262,11 @@ fn admit(
     age: impl Fn(&VerifiedClaims) -> Option<u64>,
 ) -> Result<Admitted, CredentialError> {
     let identity = Arc::clone(&find_user(directory, &claims.subject, age(&claims))?.identity);
-    Ok(Admitted { claims, identity })
+    Ok(Admitted {
+        claims,
+        identity,
+        check: None,
+    })
 }
 
 fn bearer_of(token: &ExternalToken) -> Holder {

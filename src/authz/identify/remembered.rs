@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::sync::Arc;
 
+use super::provider_session::ProviderCheck;
 use crate::access::Identity;
 use crate::ambient;
 use crate::token::{ExternalToken, TokenCache, VerifiedClaims};
@@ -44,4 +45,6 @@ pub(super) enum Remembered {
 pub(super) struct Admitted {
     pub(super) claims: VerifiedClaims,
     pub(super) identity: Arc<Identity>,
+    /// Of a session that began with a provider.
+    pub(super) check: Option<ProviderCheck>,
 }

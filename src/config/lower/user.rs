@@ -74,6 +74,7 @@ pub(super) fn user(
         email: email.map(Into::into),
         claims: comparable(&claims),
         subjects: Subjects::Users,
+        provider: None,
     };
     let identity = Arc::new(identity);
     let api_keys = api_keys.unwrap_or_default().into_iter();

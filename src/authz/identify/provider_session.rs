@@ -1,0 +1,174 @@
+//! Sessions that began with an OpenID provider: what the provider said stands in the cookie, and is confirmed by it now and
+//! then, beside requests. None of this waits.
+
+use std::sync::Arc;
+
+use super::remembered::Admitted;
+use super::{Authenticator, CredentialError, Holder, SessionRenewal, admit, find_user, refused};
+use crate::access::{Identity, Subjects};
+use crate::token::{ProviderClaims, SessionId, VerifiedClaims};
+
+/// A provider of the configuration, as far as its sessions are checked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SessionProvider {
+    /// Its name.
+    pub name: Box<str>,
+    /// [`ProviderClaims::fingerprint`] of its settings: a session that began under others is refused.
+    pub fingerprint: Box<str>,
+    /// Whether its people must be on the user list, whose roles count then.
+    pub is_listed: bool,
+    /// How many seconds after it has confirmed an identity it must do so again.
+    pub refresh: u64,
+}
+
+/// What providers have said of sessions since their cookies were signed. Both are answered from memory.
+pub trait Confirmations {
+    /// What the provider said of a session later than at this second since 1970.
+    fn newer(&self, session: &SessionId, checked_at: u64) -> Option<Arc<ProviderClaims>>;
+
+    /// Has the provider confirm a session soon, with its refresh token.
+    fn request(&self, session: SessionId, provider: &str);
+}
+
+/// Where there are no providers.
+impl Confirmations for () {
+    fn newer(&self, _: &SessionId, _: u64) -> Option<Arc<ProviderClaims>> {
+        None
+    }
+
+    fn request(&self, _: SessionId, _: &str) {}
+}
+
+/// When a provider is to confirm a session, in seconds since 1970.
+#[derive(Clone, Copy)]
+pub(super) struct ProviderCheck {
+    /// From two thirds of `refresh` on.
+    due: u64,
+    /// Without a refresh token: when the session counts for nothing until the person has been to the provider again.
+    end: Option<u64>,
+    /// Whether the browser's cookie says less.
+    is_confirmed: bool,
+}
+
+/// What a look at an admitted session gives.
+pub(super) enum Look {
+    Holds(Holder),
+    /// The provider has said something since: that counts from now on.
+    Newer(Box<Admitted>),
+}
+
+/// Whose session it is, if whoever vouches for its holder still does.
+pub(super) fn admit_session(
+    checks: &Authenticator<'_>,
+    claims: VerifiedClaims,
+) -> Result<Admitted, CredentialError> {
+    let directory = checks.directory;
+    let Some(said) = &claims.provider else {
+        return admit(directory, claims, |claims| claims.signed_in_at);
+    };
+    let is_it =
+        |one: &&SessionProvider| one.name == said.provider && one.fingerprint == said.fingerprint;
+    let provider = checks.providers.iter().find(is_it);
+    let provider = provider.ok_or(CredentialError::ProviderGone)?;
+    let identity = if provider.is_listed {
+        let user = find_user(directory, &claims.subject, claims.signed_in_at)?;
+        Identity {
+            provider: Some(said.provider.clone()),
+            ..Identity::clone(&user.identity)
+        }
+    } else {
+        let identity = identity_of(&claims.subject, said);
+        directory
+            .admit_foreign(&identity, claims.signed_in_at)
+            .map_err(refused)?;
+        identity
+    };
+    let check = ProviderCheck {
+        due: said.checked_at.saturating_add(provider.refresh / 3 * 2),
+        end: (!said.has_refresh_token).then(|| said.checked_at.saturating_add(provider.refresh)),
+        is_confirmed: false,
+    };
+    Ok(Admitted {
+        claims,
+        identity: Arc::new(identity),
+        check: Some(check),
+    })
+}
+
+/// Somebody whom a provider has identified, and who is no user of the list.
+fn identity_of(subject: &str, said: &ProviderClaims) -> Identity {
+    Identity {
+        subject: subject.into(),
+        roles: said.roles.clone(),
+        name: said.name.clone(),
+        email: said.email.clone(),
+        claims: Vec::new(),
+        subjects: Subjects::Foreign,
+        provider: Some(said.provider.clone()),
+    }
+}
+
+/// The session under the newest that its provider has said.
+pub(super) fn settle(
+    checks: &Authenticator<'_>,
+    admitted: Admitted,
+    now: u64,
+) -> Result<(Holder, Admitted), CredentialError> {
+    match look_at(checks, &admitted, now)? {
+        Look::Holds(holder) => Ok((holder, admitted)),
+        Look::Newer(newer) => Ok((session_holder(checks, &newer, now)?, *newer)),
+    }
+}
+
+/// What may change while the session lives. Where the provider was asked in time, only numbers are compared.
+pub(super) fn look_at(
+    checks: &Authenticator<'_>,
+    admitted: &Admitted,
+    now: u64,
+) -> Result<Look, CredentialError> {
+    if let (Some(check), Some(said)) = (admitted.check, &admitted.claims.provider)
+        && now >= check.due
+        && let Some(newer) = checks
+            .confirmations
+            .newer(&admitted.claims.session, said.checked_at)
+    {
+        let mut newer = admit_session(checks, admitted.claims.with_provider(newer))?;
+        if let Some(check) = &mut newer.check {
+            check.is_confirmed = true;
+        }
+        return Ok(Look::Newer(Box::new(newer)));
+    }
+    session_holder(checks, admitted, now).map(Look::Holds)
+}
+
+fn session_holder(
+    checks: &Authenticator<'_>,
+    admitted: &Admitted,
+    now: u64,
+) -> Result<Holder, CredentialError> {
+    let (browsers, claims) = (checks.browsers, &admitted.claims);
+    let mut holder = admitted.holder(checks.revocations)?;
+    holder.connection_ends_at = browsers.last_second(claims);
+    let mut is_confirmed = false;
+    if let (Some(check), Some(said)) = (admitted.check, &claims.provider) {
+        match check.end {
+            Some(end) if now >= end => return Err(CredentialError::Unconfirmed),
+            Some(end) => holder.connection_ends_at = holder.connection_ends_at.min(end),
+            None if now >= check.due => {
+                checks.confirmations.request(claims.session, &said.provider);
+            }
+            None => {}
+        }
+        is_confirmed = check.is_confirmed;
+    }
+    if is_confirmed || browsers.is_due(claims, now) {
+        holder.renewal = Some(SessionRenewal {
+            session: Box::new(claims.clone()),
+            is_confirmed,
+        });
+    }
+    Ok(holder)
+}
+
+#[cfg(test)]
+mod tests;
