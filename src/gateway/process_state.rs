@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::jwks::KeySources;
+use crate::ldap::LdapDirectories;
 use crate::oidc::Providers;
 use crate::session::Sessions;
 use crate::telemetry::audit::Audit;
@@ -23,6 +24,8 @@ pub struct ProcessState {
     pub issuer_keys: Arc<KeySources>,
     /// Keeps what is known of OpenID providers.
     pub providers: Arc<Providers>,
+    /// Keeps the connections to the directory.
+    pub directories: Arc<LdapDirectories>,
     /// Exports traces.
     pub traces: Arc<Traces>,
     /// The audit stream; `None` where it is off.

@@ -14,12 +14,13 @@ use crate::access::{HostPattern, Mount, PathOptions, Policy, Router};
 use crate::config::{self, Config, ServiceView};
 use crate::identify::SessionProvider;
 use crate::jwks::KeySources;
+use crate::ldap::LdapDirectory;
 use crate::oidc::Provider;
-use crate::portal::{Portal, PortalSettings};
+use crate::portal::{Portal, PortalSettings, directory_fingerprint};
 use crate::telemetry::audit::Audit;
 use crate::telemetry::traces::Tracer;
 use crate::token::{
-    CookieSessions, IssuerSettings, SessionSettings, TokenIssuer, TrustedIssuers, Verifier,
+    CookieSessions, IssuerSettings, LDAP, SessionSettings, TokenIssuer, TrustedIssuers, Verifier,
 };
 use crate::upstream::{Forwarding, ServerSet};
 use crate::users::Directory;
@@ -90,9 +91,12 @@ impl Snapshot {
             server_sets,
             issuer_keys,
             providers: process_providers,
+            directories,
             traces,
             audit,
         } = process_state;
+        let ldap = config.auth.ldap.clone();
+        let ldap = ldap.map(|settings| directories.directory(settings));
         let trusted_issuers = config.auth.trusted_issuers(|settings, location| {
             issuer_keys.keys(&settings.issuer, location, &settings.algorithms)
         });
@@ -102,7 +106,8 @@ impl Snapshot {
         let directory = Arc::new(config.directory);
         let describes = config.auth.verify;
         let token = &config.auth.token;
-        let verifier = Verifier::new(token.keys(), token.verifier());
+        let verifier = Verifier::new(token.keys(), token.verifier())
+            .with_roles_claim(token.roles_claim.clone());
         let browsers = Arc::new(browser_sessions(token, config.auth.session.max_age));
         let own_cors = OwnCors::new(config.auth.cors.as_ref(), &config.services);
         let (mut portal, issuer) = portal_parts(config.auth, config.server.limits.header_bytes);
@@ -128,12 +133,13 @@ impl Snapshot {
                 hasher.clone(),
                 sessions.clone(),
                 Arc::clone(&browsers),
-            ),
+            )
+            .with_directory(ldap.clone()),
             own_cors,
             verifier,
             trusted_issuers,
             browsers,
-            session_providers: Vec::new(),
+            session_providers: ldap.iter().map(|ldap| session_provider(ldap)).collect(),
             providers,
             cookie,
             describes,
@@ -198,6 +204,16 @@ impl Snapshot {
 
 fn trusted_proxies(server: &config::Server) -> TrustedProxies {
     TrustedProxies::new(server.trusted_proxies.clone(), server.forwarded)
+}
+
+/// The directory, as one of the providers that vouch for people.
+fn session_provider(ldap: &LdapDirectory) -> SessionProvider {
+    SessionProvider {
+        name: LDAP.into(),
+        fingerprint: directory_fingerprint(ldap),
+        is_listed: false,
+        refresh: ldap.settings().refresh.as_secs(),
+    }
 }
 
 /// What the portal is set up with, and what issues its tokens.

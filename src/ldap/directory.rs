@@ -20,6 +20,7 @@ use super::pool::{Pool, late, open};
 use super::settings::LdapSettings;
 use crate::access::{Identity, Subjects};
 use crate::ambient;
+use crate::token::LDAP;
 
 /// So many may sign in at once. Each has a connection of its own while its password is checked.
 const AT_ONCE: usize = 128;
@@ -269,6 +270,7 @@ impl LdapIdentity {
             email: self.email.clone(),
             claims: Vec::new(),
             subjects: Subjects::Users,
+            provider: Some(LDAP.into()),
         }
     }
 }

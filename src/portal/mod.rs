@@ -12,6 +12,7 @@ mod body;
 mod body_format;
 mod denial;
 mod device;
+mod directory;
 mod docs;
 mod endpoint;
 mod fields;
@@ -41,6 +42,7 @@ use http_body::Body;
 
 pub use body::ReceivedBody;
 pub use denial::{LoginDenial, RefreshDenial};
+pub(crate) use directory::directory_fingerprint;
 pub use docs::Asset;
 pub use endpoint::PortalEndpoint;
 pub use login::LoginEvent;
@@ -54,6 +56,7 @@ use self::body_format::is_browser_form;
 use self::docs::Docs;
 use self::login_api::LoginApi;
 use crate::access::{Identity, PathOptions};
+use crate::ldap::LdapDirectory;
 use crate::pages::Theme;
 use crate::session::{AttemptLimits, ClearLockout, Sessions, StoreUnavailable};
 use crate::token::{CookieSessions, TokenIssuer};
@@ -87,6 +90,7 @@ pub struct PortalSettings {
 pub struct Portal {
     settings: PortalSettings,
     directory: Arc<Directory>,
+    ldap: Option<Arc<LdapDirectory>>,
     issuer: TokenIssuer,
     hasher: Hasher,
     sessions: Sessions,
@@ -147,12 +151,19 @@ impl Portal {
         Self {
             settings,
             directory,
+            ldap: None,
             issuer,
             hasher,
             sessions,
             browsers,
             docs,
         }
+    }
+
+    /// The same, and people of a directory may log in.
+    #[must_use]
+    pub fn with_directory(self, ldap: Option<Arc<LdapDirectory>>) -> Self {
+        Self { ldap, ..self }
     }
 
     /// What stands behind the endpoint of forward-auth in a path as it was sent: nothing, or the path that is asked about;

@@ -1,7 +1,6 @@
 //! Signing in with a browser: the page, its form, and the session cookie.
 
 use std::borrow::Cow;
-use std::sync::Arc;
 
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, RETRY_AFTER, SET_COOKIE};
@@ -10,8 +9,9 @@ use http::{Response, StatusCode};
 use super::account::AccountView;
 use super::body_format::BodyFormat;
 use super::denial::LoginDenial;
+use super::directory::provider_claims;
 use super::fields::{FormExtras, LoginRequest, extras, parse_password};
-use super::login::{LoginEvent, log_safe_name};
+use super::login::{LoginEvent, SignedIn, log_safe_name};
 use super::login_api::LoginApi;
 use super::me::PortalCaller;
 use super::page::{PageQuery, see_other, show};
@@ -21,7 +21,6 @@ use super::{Portal, PortalContext, PortalReply, ReceivedBody};
 use crate::ambient;
 use crate::pages::{DurationInWords, SignInPage, Theme};
 use crate::token::{SessionId, SessionToken};
-use crate::users::User;
 use crate::wire::Intake;
 
 /// The most characters of a typed name that are shown again.
@@ -120,7 +119,7 @@ impl Portal {
         let mut response = match &begun {
             Ok((user, session)) => {
                 let next = ReturnPath::parse(&typed.next, self.settings.paths);
-                let landing = self.landing(next, &user.identity, context);
+                let landing = self.landing(next, user.identity(), context);
                 self.let_in(intake, session, &landing, now)
             }
             Err(denial) => self.retell(theme, denial.into_response(LoginApi::Login), typed),
@@ -144,13 +143,20 @@ impl Portal {
         request: LoginRequest,
         intake: &Intake,
         now: u64,
-    ) -> Result<(Arc<User>, SessionToken), LoginDenial> {
+    ) -> Result<(SignedIn, SessionToken), LoginDenial> {
         let device = self.known_device(intake, &request.username, now);
         let user = self
             .authenticate_password(request, intake.client.accountable_address(), device)
             .await?;
         let id = SessionId::from_bytes(ambient::random_bytes());
-        let session = self.browsers.begin(&user.identity.subject, id, now)?;
+        let session = match (&user, &self.ldap) {
+            (SignedIn::Directory(identity), Some(ldap)) => {
+                let said = provider_claims(ldap, identity, now);
+                let subject = &identity.subject;
+                self.browsers.begin_with_provider(subject, id, &said, now)?
+            }
+            (_, _) => self.browsers.begin(&user.identity().subject, id, now)?,
+        };
         self.end_replaced(intake, now).await?;
         Ok((user, session))
     }

@@ -29,6 +29,7 @@ use crate::ambient;
 use crate::config::{Config, LoadRequest, Loaded};
 use crate::gateway::{CurrentSnapshot, ProcessState, Snapshot};
 use crate::jwks::KeySources;
+use crate::ldap::LdapDirectories;
 use crate::oidc::Providers;
 use crate::session::{Sessions, StateError};
 use crate::telemetry::access_log::AccessLog;
@@ -279,6 +280,7 @@ fn process_state(
         server_sets: ServerSets::new(),
         issuer_keys,
         providers: Arc::new(providers),
+        directories: LdapDirectories::new(runtime.clone()).into(),
         traces: Arc::default(),
         audit: config.log.audit.as_ref().map(start_audit).transpose()?,
     })

@@ -35,7 +35,7 @@ pub use family::GRACE;
 pub use job::{StoreMemory, StoreUnavailable, TokenExchange};
 pub use lockout::{Lockout, LockoutScope, Lockouts, Unknown};
 pub use probe::probe;
-pub use refresh_token::{RefreshToken, Stamp};
+pub use refresh_token::{ProvidedHolder, RefreshToken, Stamp};
 pub use revocations::{RevocationView, Revocations};
 pub use sessions::{ClearLockout, Sessions, StateError, Times};
 pub use settings::{AtStart, RedisSettings, StateSettings};

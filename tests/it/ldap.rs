@@ -2,6 +2,7 @@
 
 mod directory;
 mod hostile;
+mod login;
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 pub use self::credential_error::CredentialError;
 pub use self::provider_session::{Confirmations, SessionProvider};
-use self::provider_session::{Look, admit_session, look_at, settle};
+use self::provider_session::{Look, admit_bearer, admit_session, look_at, settle};
 pub use self::remembered::VerifiedTokens;
 use self::remembered::{Admitted, Remembered};
 use crate::access::{AccessSubject, Caller, ClientAddress, Identity};
@@ -221,7 +221,7 @@ fn holder(checks: &Authenticator<'_>, token: &str, now: u64) -> Result<Holder, C
             let claims = verifier
                 .verify(token, now)
                 .map_err(CredentialError::Token)?;
-            let admitted = admit(directory, claims, |claims| claims.issued_at)?;
+            let admitted = admit_bearer(checks, claims)?;
             (admitted.holder(revocations)?, Remembered::Own(admitted))
         }
     };

@@ -26,7 +26,7 @@ use crate::token::{ClaimPath, DEVICE_AUDIENCE, SESSION_AUDIENCE};
 use crate::wire::JWKS_PATH;
 
 /// Claims that the gateway fills itself.
-pub(super) const REGISTERED: [&str; 9] = [
+pub(super) const REGISTERED: [&str; 11] = [
     "sub",
     "iss",
     "aud",
@@ -36,6 +36,8 @@ pub(super) const REGISTERED: [&str; 9] = [
     "jti",
     "auth_time",
     "sid",
+    "idp",
+    "idc",
 ];
 
 /// The block, and what other parts of the file are checked against even where the block is broken.
