@@ -12,7 +12,7 @@
 //! | 5 | [`config`]: from two YAML files to types that cannot be wrong; [`identify`]: whose credential it is |
 //! | 4 | [`oidc`]: signing in with OpenID providers |
 //! | 3 | [`upstream`]: the only way out for requests; [`jwks`]: the keys of other issuers; [`ldap`]: people of a directory; [`session`]: what outlives a request; [`analysis`]: policies and simulated requests, evaluated offline |
-//! | 2 | [`wire`]: HTTP as data; [`token`]; [`users`]; [`telemetry`]; [`pages`]: what people see |
+//! | 2 | [`wire`]: HTTP as data; [`token`]; [`users`]; [`telemetry`]; [`pages`]: what people see; [`rates`]: how many requests a caller may send |
 //! | 1 | [`access`]: the pure decision core; [`ambient`]: clock and chance; [`net`]: connections to other servers |
 //! | 0 | [`text`]: notations that several parts share |
 
@@ -37,6 +37,7 @@ pub mod net;
 pub mod oidc;
 pub mod pages;
 pub mod portal;
+pub mod rates;
 pub mod server;
 pub mod session;
 pub mod telemetry;

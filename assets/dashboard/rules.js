@@ -20,7 +20,7 @@ function row(rule) {
   return make("tr", {},
     cell("Rule", code(request), rule.mode === "report" ? " " : null, rule.mode === "report" ? tag("report", "warn") : null,
       small(rule.name && rule.name !== request ? `${rule.service} · ${rule.name}` : rule.service)),
-    cell("Who may", rule.allow ?? "nobody"),
+    cell("Who may", rule.allow ?? "nobody", rule.rate ? small(rule.rate) : null),
     cell("Place", rule.file ? code(`${rule.file.split("/").at(-1)}:${rule.line}`) : "–"),
     number("Hits", rule.total),
     number("Denied", rule.denied),

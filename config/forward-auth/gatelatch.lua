@@ -6,7 +6,10 @@ local SENT = {
     "sec-websocket-key", "x-api-key",
 }
 local IDENTITY = { "remote-user", "remote-groups", "remote-name", "remote-email" }
-local TOLD = { "cache-control", "content-type", "location", "set-cookie", "www-authenticate" }
+local TOLD = {
+    "cache-control", "content-type", "location", "ratelimit", "ratelimit-policy", "retry-after", "set-cookie",
+    "www-authenticate",
+}
 -- What a client may not say about itself, in any spelling that an app takes for one of these.
 local FORGED = {
     "^remote%-", "^x%-remote%-", "^x%-webauth%-", "^x%-auth%-request%-", "^x%-gatelatch%-", "^x%-forwarded%-user$",

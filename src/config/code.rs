@@ -131,6 +131,8 @@ codes! {
     OpenAdmin = "open-admin",
     /// Denials that are only reported.
     ReportOnly = "report-only",
+    /// A rate that never refuses a request.
+    IdleRate = "idle-rate",
     /// The state store does not answer; looked for by `check --probe` only.
     UnreachableState = "unreachable-state",
     /// A server that does not answer; looked for by `check --probe` only.

@@ -131,6 +131,12 @@ impl Section {
         entry
     }
 
+    /// Where the value of a key stands that has not been taken.
+    pub(super) fn place_of(&self, key: &str) -> Option<Span> {
+        let entry = self.entries.iter().find(|entry| &*entry.key == key)?;
+        Some(entry.node.span)
+    }
+
     /// Those of the keys that are given and have not been taken.
     pub(super) fn left(&self) -> &[Entry] {
         &self.entries

@@ -19,6 +19,7 @@ use crate::jwks::KeyLocation;
 use crate::ldap::LdapSettings;
 use crate::oidc::ProviderSettings;
 use crate::pages::Theme;
+use crate::rates::ServiceRates;
 use crate::session::{AttemptLimits, StateSettings};
 use crate::telemetry::audit::AuditSink;
 use crate::telemetry::traces::TraceSettings;
@@ -342,6 +343,8 @@ pub struct Service {
     pub policy: Policy,
     /// Where each rule stands, by rule id.
     pub origins: Vec<Origin>,
+    /// How many requests callers may send; default any number.
+    pub rates: ServiceRates,
     /// Whether denials are carried out where no rule covers the request; each rule has a mode of its own, which is this
     /// one unless it says otherwise. Default enforce.
     pub mode: Mode,
@@ -383,6 +386,8 @@ pub struct ServiceView<'a> {
     pub policy: &'a Policy,
     /// Where each rule stands, by rule id.
     pub origins: &'a [Origin],
+    /// How many requests callers may send.
+    pub rates: &'a ServiceRates,
 }
 
 /// A place in a file, for messages.

@@ -41,6 +41,8 @@ pub(super) fn denial(record: &mut RequestRecord) {
         metrics::RequestOutcome::Unauthenticated | metrics::RequestOutcome::Forbidden => {
             AuditOutcome::Failure
         }
+        // who sends too much, but not what is too large
+        metrics::RequestOutcome::Limited if record.facts.levels.is_some() => AuditOutcome::Failure,
         metrics::RequestOutcome::Reported => AuditOutcome::Reported,
         metrics::RequestOutcome::Allowed
         | metrics::RequestOutcome::BadRequest

@@ -2,7 +2,7 @@
 //! than a 401.
 
 use bytes::Bytes;
-use http::{Method, Response};
+use http::{HeaderMap, Method, Response};
 
 use super::rejection::Rejection;
 use super::snapshot::{ServiceSnapshot, Snapshot};
@@ -25,7 +25,8 @@ pub(super) fn refuse_foreign(
         site: &intake.site,
         cors: service.cors.as_ref(),
     };
-    check_sender(&request, intake.credential.as_ref(), intake, identified)
+    let credential = intake.credential.as_ref();
+    check_sender(&request, credential, &intake.head.headers, identified)
 }
 
 /// The parts of a request that a cross-site request forgery could abuse.
@@ -42,7 +43,7 @@ pub(super) struct BrowserRequest<'a> {
 pub(super) fn check_sender(
     request: &BrowserRequest<'_>,
     credential: Option<&Credential>,
-    intake: &Intake,
+    headers: &HeaderMap,
     identified: &Identified,
 ) -> Result<(), Rejection> {
     let from_cookie =
@@ -53,7 +54,6 @@ pub(super) fn check_sender(
     if !in_session || harmless {
         return Ok(());
     }
-    let headers = &intake.head.headers;
     if request.cors.is_some_and(|cors| cors.lets_act(headers)) {
         return Ok(());
     }

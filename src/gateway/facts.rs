@@ -12,6 +12,7 @@ use super::seen::SeenRequest;
 use super::traced::Traced;
 use crate::access::{ClientAddress, Identity, Permit, RuleId};
 use crate::identify::Identified;
+use crate::rates::EnforcedLevels;
 use crate::telemetry::metrics::RequestOutcome;
 use crate::wire::{Answered, CacheRisk, Intake, Scheme};
 
@@ -39,8 +40,12 @@ pub(super) struct RequestFacts {
     pub(super) reason: Option<String>,
     /// What a page of another origin may read of the response; only where the service has a `cors` block.
     pub(super) cors: Option<Answered>,
+    /// What is left of the caller's rates; only where there are some.
+    pub(super) levels: Option<EnforcedLevels>,
     /// Whether a shared cache could hand the answer to others.
     pub(super) cache_risk: Option<CacheRisk>,
+    /// Whether another proxy describes the request over gRPC, where a denial is an answer like others.
+    pub(super) over_grpc: bool,
     /// Only where a person sees the answer.
     pub(super) seen: Option<Box<SeenRequest>>,
     /// Only where requests are traced.
@@ -88,7 +93,9 @@ impl RequestFacts {
             outcome: RequestOutcome::BadRequest,
             reason: None,
             cors: None,
+            levels: None,
             cache_risk: None,
+            over_grpc: false,
             seen: None,
             trace: None,
         }
@@ -140,14 +147,20 @@ impl RequestFacts {
     /// `reported` is the rejection that the mode only reports.
     pub(super) fn permit(&mut self, permit: &Permit<'_>, reported: Option<&Rejection>) {
         self.rule = permit.rule();
-        self.outcome = match reported {
-            None => RequestOutcome::Allowed,
-            Some(_) => RequestOutcome::Reported,
-        };
-        self.reason = reported.map(|denial| {
+        self.outcome = RequestOutcome::Allowed;
+        self.reason = None;
+        if let Some(denial) = reported {
+            self.report(denial);
+        }
+    }
+
+    /// Of a request that is forwarded: a rejection that the mode only reports. The first one counts.
+    pub(super) fn report(&mut self, denial: &Rejection) {
+        if self.outcome != RequestOutcome::Reported {
             let status = denial.status().as_u16();
-            format!("would be {status}: {}", denial.reason())
-        });
+            self.outcome = RequestOutcome::Reported;
+            self.reason = Some(format!("would be {status}: {}", denial.reason()));
+        }
     }
 }
 

@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::header::{CONNECTION, VIA};
-use http::{HeaderValue, Method, Request, Response, Version};
+use http::{HeaderValue, Method, Request, Response, StatusCode, Version};
 
 use super::audited;
 use super::connection::ClientConnection;
 use super::document::{self, Read};
 use super::downstream::Downstream;
+use super::ext_authz::check;
 use super::judge::{Forward, NextStep, PortalRequest, judge};
 use super::location;
 use super::note;
@@ -29,7 +30,8 @@ use crate::identify::{CredentialOutcome, Identified};
 use crate::portal::{PortalCaller, PortalContext};
 use crate::upstream::{BodyGate, ClientBody, ForwardError, ResponseBody, UpstreamReply};
 use crate::wire::{
-    BadTarget, Destination, FieldPresence, Intake, add_renewal, drop_body, remove_hop_by_hop, via,
+    BadTarget, Destination, FieldPresence, HeaderChanges, Intake, add_renewal, deny, drop_body,
+    remove_hop_by_hop, via,
 };
 
 /// Answers a request, whatever it is, and sees to it that it is written down once. `fault` is what is wrong with its target
@@ -67,6 +69,8 @@ enum Answer {
     Forwarded(Response<ResponseBody>),
     /// Of forward-auth, for another proxy: the request may pass.
     Verified(Response<Bytes>),
+    /// The same over gRPC.
+    Checked(Box<HeaderChanges>),
     /// Of the upstream, where it may be the service's OpenAPI document.
     Document(Box<Read>),
     /// Of an upstream that leaves HTTP together with the client.
@@ -89,6 +93,11 @@ async fn answer(
         // on the heap: what few requests need would make the state of all of them larger
         NextStep::Portal(asked) => {
             return Box::pin(ask_portal(worker, pinned, asked, connection, record)).await;
+        }
+        NextStep::Call(call) => {
+            let checked = Box::pin(check(worker, call, connection, record)).await;
+            audited::decided(record);
+            return Ok(Answer::Checked(Box::new(checked?)));
         }
         NextStep::Forward(forward) => forward,
     };
@@ -157,6 +166,10 @@ fn reply(
         Ok(Answer::Forwarded(_) | Answer::Document(_) | Answer::Switched(_))
     );
     let mut response = match answer {
+        Ok(Answer::Checked(changes)) => {
+            record.status = Some(StatusCode::OK.as_u16());
+            return Reply::own(ReplyBody::call(changes.respond(renewal), record));
+        }
         // nobody knows whether the client takes cookies with it: it gets them with its next request
         Ok(Answer::Switched(switch)) => return switch.reply(record),
         Ok(Answer::Forwarded(mut response)) => {
@@ -185,8 +198,14 @@ fn reply(
         Err(rejection) => {
             let mut response = rejection.respond();
             add_own_fields(&record, response.headers_mut());
-            let why = rejection.why_foreign();
-            let shown = show_refusal(&record, response, why.as_deref());
+            let detail = rejection.detail_for_people();
+            let mut shown = show_refusal(&record, response, detail.as_deref());
+            if record.facts.over_grpc {
+                if let Some(session) = renewal {
+                    add_renewal(shown.headers_mut(), session);
+                }
+                return Reply::own(ReplyBody::call(deny(&shown), record));
+            }
             own(shown, is_head, record)
         }
     };

@@ -5,21 +5,23 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::header::{COOKIE, HOST};
+use http::header::HOST;
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, Request, Response, Version};
+use http::{HeaderValue, Request, Response, Version};
 
 use super::browser::{or_sign_in, refuse_foreign};
 use super::connection::ClientConnection;
 use super::decide::enforce;
 use super::document;
 use super::downstream::Downstream;
+use super::ext_authz::{Call, accept, is_call};
 use super::facts::{RequestFacts, Route};
+use super::rate::count;
 use super::reauthorization::holds_until;
 use super::rejection::Rejection;
 use super::renewal::Renewal;
 use super::seen::SeenRequest;
-use super::sender::identify_sender;
+use super::sender::{identify_sender, withhold_own};
 use super::snapshot::{ServiceSnapshot, Snapshot};
 use super::traced::Traced;
 use super::verify::verify;
@@ -40,6 +42,8 @@ pub(super) enum NextStep {
     Done(Response<Bytes>),
     /// Reply to forward-auth that the request is permitted.
     Verified(Response<Bytes>),
+    /// Envoy asks over gRPC.
+    Call(Box<Call>),
     /// One of the gateway's own endpoints replies.
     Portal(Box<PortalRequest>),
     /// Forward the request.
@@ -79,6 +83,11 @@ pub(super) fn judge(
     let trace = snapshot.tracer.as_ref();
     let trace = trace.map(|tracer| Traced::begin(tracer, &head, connection.peer(), snapshot));
     facts.begin(&head, trace);
+    if is_call(&head) {
+        facts.route = Route::Portal;
+        accept(&head, connection, snapshot)?;
+        return Ok(NextStep::Call(Box::new(Call { head, body })));
+    }
     if let Some(fault) = fault {
         return Err(BadRequest::Target(fault).into());
     }
@@ -109,8 +118,8 @@ fn receive(
 ) -> Result<Intake, Rejection> {
     connection.check(snapshot)?;
     // the parser of HTTP/1.1 has counted them, that of HTTP/2 has not
-    if head.version == Version::HTTP_2 && exceeds(&head.headers, snapshot.server().limits.headers) {
-        return Err(BadRequest::TooManyFields.into());
+    if head.version == Version::HTTP_2 {
+        snapshot.check_number(&head.headers)?;
     }
     if head.version == Version::HTTP_10 {
         name_host(&mut head, snapshot);
@@ -137,13 +146,6 @@ fn name_host(head: &mut Parts, snapshot: &Snapshot) {
     let host = named.and_then(Result::ok);
     let host = host.unwrap_or(HeaderValue::from_static("localhost"));
     head.headers.insert(HOST, host);
-}
-
-/// Whether there are more fields than these. Cookies count as one, into however many fields a client splits them
-/// (RFC 9113, section 8.2.3).
-fn exceeds(headers: &HeaderMap, limit: usize) -> bool {
-    let cookies = || headers.get_all(COOKIE).iter().count();
-    headers.len() > limit && headers.len() - cookies().saturating_sub(1) > limit
 }
 
 /// Finds out who answers.
@@ -240,8 +242,9 @@ impl Arrived<'_> {
             facts,
         )
         .map_err(|denial| or_sign_in(denial, service, snapshot, &path, &intake))?;
+        count((pinned, self.index), &permit, &caller, facts)?;
         if matches!(credential, CredentialOutcome::Refused(_)) && permit.denial().is_none() {
-            withhold_own(snapshot, &mut intake);
+            withhold_own(snapshot, intake.credential.as_mut());
         }
         facts.cache_risk = cache_risk(service, &permit, &intake);
         let document = document::is_asked(service, &intake.head.method, &path);
@@ -296,16 +299,6 @@ fn cache_risk(
             .is_some_and(|id| service.policy.rule(id).requirement == Requirement::Anyone);
     let risk = || CacheRisk::of(intake.credential.as_ref());
     (service.cache == CacheMode::Private && !is_open).then(risk)
-}
-
-/// Keeps a token of the gateway from a service that is open to anyone: what is refused today, as that of a disabled
-/// user, may be accepted tomorrow. Other tokens may be the service's own.
-fn withhold_own(snapshot: &Snapshot, intake: &mut Intake) {
-    if let Some(credential) = &mut intake.credential
-        && snapshot.claims_to_be_own(credential.token())
-    {
-        credential.withhold();
-    }
 }
 
 /// The response to a preflight, where the service has a `cors` block: it comes before authentication.

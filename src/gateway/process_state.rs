@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::jwks::KeySources;
 use crate::ldap::LdapDirectories;
 use crate::oidc::Providers;
+use crate::rates::RateTable;
 use crate::session::Sessions;
 use crate::telemetry::audit::Audit;
 use crate::telemetry::traces::Traces;
@@ -26,6 +27,8 @@ pub struct ProcessState {
     pub providers: Arc<Providers>,
     /// Keeps the connections to the directory.
     pub directories: Arc<LdapDirectories>,
+    /// Keeps what callers have used of their rates.
+    pub rates: Arc<RateTable>,
     /// Exports traces.
     pub traces: Arc<Traces>,
     /// The audit stream; `None` where it is off.

@@ -7,9 +7,10 @@ use http::{HeaderValue, Response, StatusCode};
 use crate::access::{DecidedPath, Forbid, ForbidReason, NoDestination};
 use crate::identify::CredentialError;
 use crate::net::DialError;
+use crate::rates::RateRefusal;
 use crate::telemetry::metrics::{RequestOutcome, UpstreamErrorKind};
 use crate::upstream::{BodyFault, ForwardError, PrepareError};
-use crate::wire::{self, BadRequest, ForeignOrigin, OriginalError};
+use crate::wire::{self, BadRequest, ForeignOrigin, GrpcError, OriginalError};
 
 /// Why a request is not forwarded, or has no answer.
 #[derive(Debug)]
@@ -37,10 +38,14 @@ pub(super) enum Rejection {
         /// The answer.
         response: Box<Response<Bytes>>,
     },
+    /// Its caller has used up a rate.
+    TooMany(RateRefusal),
     /// It asks for forward-auth and does not come from a trusted proxy.
     NoProxy,
     /// It asks for forward-auth, and about what is not clear.
     Unclear(OriginalError),
+    /// It is a call of gRPC without an answer.
+    Call(GrpcError),
     /// It was permitted, but cannot be written for the upstream.
     Unwritable(PrepareError),
     /// It was permitted and sent, without success.
@@ -57,7 +62,9 @@ impl Rejection {
             Self::Forbidden(_) | Self::Closed(_) | Self::CrossOrigin(_) | Self::NoProxy => {
                 StatusCode::FORBIDDEN
             }
+            Self::TooMany(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::Unclear(_) => StatusCode::BAD_REQUEST,
+            Self::Call(error) => error.status(),
             Self::Instead { response, .. } => response.status(),
             Self::Unwritable(PrepareError::Path(_)) => StatusCode::BAD_REQUEST,
             Self::Unwritable(PrepareError::BodyTooLarge) => StatusCode::PAYLOAD_TOO_LARGE,
@@ -75,8 +82,10 @@ impl Rejection {
             Self::BadCredential(_) => "Invalid or expired token".to_owned(),
             Self::Forbidden(forbid) | Self::Closed(forbid) => forbid.to_string(),
             Self::CrossOrigin(_) => wire::CROSS_ORIGIN.to_owned(),
+            Self::TooMany(refusal) => try_again(*refusal),
             Self::NoProxy => "Only a trusted proxy may ask".to_owned(),
             Self::Unclear(error) => error.to_string(),
+            Self::Call(error) => error.to_string(),
             Self::Instead { because, .. } => because.detail(),
             Self::Unwritable(PrepareError::Path(error)) => error.to_string(),
             Self::Unwritable(PrepareError::BodyTooLarge) => BodyFault::TooLarge.to_string(),
@@ -84,21 +93,39 @@ impl Rejection {
         }
     }
 
-    /// What people are told of a request that another site makes their browser send.
-    pub(super) fn why_foreign(&self) -> Option<String> {
-        let Self::CrossOrigin(foreign) = self else {
-            return None;
-        };
-        let why = format!("{}: {foreign}. {}", wire::CROSS_ORIGIN, foreign.advice());
-        Some(why.trim_end().to_owned())
+    /// What people are told in place of what programs are.
+    pub(super) fn detail_for_people(&self) -> Option<String> {
+        match self {
+            Self::CrossOrigin(foreign) => {
+                let why = format!("{}: {foreign}. {}", wire::CROSS_ORIGIN, foreign.advice());
+                Some(why.trim_end().to_owned())
+            }
+            // the page itself says when to try again
+            Self::TooMany(_) => Some(String::new()),
+            Self::Misdirected
+            | Self::Ambiguous(_)
+            | Self::NoService
+            | Self::Challenge
+            | Self::BadCredential(_)
+            | Self::Forbidden(_)
+            | Self::Closed(_)
+            | Self::Instead { .. }
+            | Self::NoProxy
+            | Self::Unclear(_)
+            | Self::Call(_)
+            | Self::Unwritable(_)
+            | Self::Forward(_) => None,
+        }
     }
 
     /// How it is counted; `None`: as what was decided before.
     pub(super) fn outcome(&self) -> Option<RequestOutcome> {
         Some(match self {
+            Self::Call(GrpcError::NotTrusted) => RequestOutcome::Forbidden,
             Self::Misdirected
             | Self::Ambiguous(_)
             | Self::Unclear(_)
+            | Self::Call(_)
             | Self::Unwritable(PrepareError::Path(_)) => RequestOutcome::BadRequest,
             Self::NoService => RequestOutcome::NotFound,
             Self::Challenge | Self::BadCredential(_) => RequestOutcome::Unauthenticated,
@@ -106,7 +133,9 @@ impl Rejection {
                 RequestOutcome::Forbidden
             }
             Self::Instead { because, .. } => return because.outcome(),
-            Self::Unwritable(PrepareError::BodyTooLarge) => RequestOutcome::Limited,
+            Self::TooMany(_) | Self::Unwritable(PrepareError::BodyTooLarge) => {
+                RequestOutcome::Limited
+            }
             Self::Forward(_) => return None,
         })
     }
@@ -119,12 +148,16 @@ impl Rejection {
             Self::Forward(error) => error.to_string(),
             Self::Instead { because, .. } => because.reason(),
             Self::CrossOrigin(foreign) => format!("cross-origin: {foreign}"),
+            Self::TooMany(RateRefusal { limit, by, .. }) => {
+                format!("rate of the {}, by {}", limit.as_str(), by.as_str())
+            }
             Self::Misdirected => "outdated connection".to_owned(),
             Self::Ambiguous(_)
             | Self::NoService
             | Self::Challenge
             | Self::NoProxy
             | Self::Unclear(_)
+            | Self::Call(_)
             | Self::Unwritable(_) => self.detail(),
         }
     }
@@ -135,6 +168,8 @@ impl Rejection {
             Self::Challenge => wire::not_authenticated(),
             Self::BadCredential(error) => wire::invalid_token(error.description()),
             Self::Instead { response, .. } => return response.as_ref().clone(),
+            Self::TooMany(refusal) => too_many(*refusal, &self.detail()),
+            Self::Call(error) => return error.respond(),
             Self::Misdirected
             | Self::Ambiguous(_)
             | Self::NoService
@@ -177,9 +212,11 @@ impl Rejection {
             | Self::BadCredential(_)
             | Self::Closed(_)
             | Self::CrossOrigin(_)
+            | Self::TooMany(_)
             | Self::Instead { .. }
             | Self::NoProxy
             | Self::Unclear(_)
+            | Self::Call(_)
             | Self::Unwritable(_)
             | Self::Forward(_) => None,
         }
@@ -199,13 +236,30 @@ impl Rejection {
             | Self::Forbidden(_)
             | Self::Closed(_)
             | Self::CrossOrigin(_)
+            | Self::TooMany(_)
             | Self::Instead { .. }
             | Self::NoProxy
             | Self::Unclear(_)
+            | Self::Call(_)
             | Self::Unwritable(PrepareError::Path(_))
             | Self::Forward(_) => false,
         }
     }
+}
+
+fn try_again(refusal: RateRefusal) -> String {
+    let seconds = refusal.retry_after;
+    let plural = if seconds == 1 { "" } else { "s" };
+    format!("Too many requests; try again in {seconds} second{plural}")
+}
+
+/// 429, which no cache may store (RFC 6585, section 4).
+fn too_many(refusal: RateRefusal, detail: &str) -> Response<Bytes> {
+    let mut response = wire::problem(StatusCode::TOO_MANY_REQUESTS, detail);
+    let fields = response.headers_mut();
+    fields.insert(RETRY_AFTER, refusal.retry_after.into());
+    wire::forbid_storing(fields);
+    response
 }
 
 fn forward_status(error: &ForwardError) -> StatusCode {
@@ -292,6 +346,12 @@ impl From<NoDestination> for Rejection {
 impl From<BadRequest> for Rejection {
     fn from(request: BadRequest) -> Self {
         Self::Ambiguous(request)
+    }
+}
+
+impl From<GrpcError> for Rejection {
+    fn from(error: GrpcError) -> Self {
+        Self::Call(error)
     }
 }
 

@@ -12,6 +12,7 @@ use super::tunnel::Tunnel;
 use crate::telemetry::access_log::Aborted;
 use crate::telemetry::metrics::UpstreamErrorKind;
 use crate::upstream::{AnswerFault, ResponseBody};
+use crate::wire::grpc_success;
 
 /// What becomes of a request.
 pub struct Reply {
@@ -23,6 +24,17 @@ pub struct Reply {
     pub is_own: bool,
 }
 
+impl Reply {
+    /// An answer of the gateway's own.
+    pub(super) fn own(response: Response<ReplyBody>) -> Self {
+        Self {
+            response,
+            tunnel: None,
+            is_own: true,
+        }
+    }
+}
+
 /// What the operator adds to every answer on a service's paths.
 pub(super) fn add_own_fields(record: &RequestRecord, fields: &mut HeaderMap) {
     let Some(service) = record.service() else {
@@ -30,6 +42,9 @@ pub(super) fn add_own_fields(record: &RequestRecord, fields: &mut HeaderMap) {
     };
     if let (Some(cors), Some(verdict)) = (&service.cors, &record.facts.cors) {
         cors.apply(verdict, fields);
+    }
+    if let (Some(limits), Some(levels)) = (&service.limits, &record.facts.levels) {
+        limits.tell(record.facts.rule, levels, fields);
     }
     service.response_fields.apply(fields);
 }
@@ -54,6 +69,8 @@ enum Taken {
 enum Source {
     /// The gateway's own words; `None` once they are handed over.
     Own(Option<Bytes>),
+    /// An answer of gRPC, and what stands behind it; each `None` once it is handed over.
+    Call(Option<Bytes>, Option<HeaderMap>),
     /// The upstream's.
     Upstream(ResponseBody),
     /// The upstream's, of which the beginning was read already; `None` once that is handed over.
@@ -68,6 +85,12 @@ impl ReplyBody {
                 record,
             )
         })
+    }
+
+    /// With the trailers of a call that has an answer.
+    pub(super) fn call(response: Response<Bytes>, record: Box<RequestRecord>) -> Response<Self> {
+        let trailers = Some(grpc_success());
+        response.map(|bytes| Self::new(Source::Call(Some(bytes), trailers), record))
     }
 
     pub(super) fn upstream(
@@ -149,6 +172,11 @@ impl Body for ReplyBody {
     ) -> Poll<Option<Result<Frame<Bytes>, AnswerFault>>> {
         let polled = match &mut self.source {
             Source::Own(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
+            Source::Call(bytes, trailers) => {
+                let data = bytes.take().map(Frame::data);
+                let frame = data.or_else(|| trailers.take().map(Frame::trailers));
+                Poll::Ready(frame.map(Ok))
+            }
             Source::Upstream(body) | Source::Begun(None, body) => Pin::new(body).poll_frame(cx),
             Source::Begun(begun, _) => {
                 Poll::Ready(begun.take().map(|bytes| Ok(Frame::data(bytes))))
@@ -161,6 +189,7 @@ impl Body for ReplyBody {
     fn is_end_stream(&self) -> bool {
         match &self.source {
             Source::Own(bytes) => bytes.is_none(),
+            Source::Call(bytes, trailers) => bytes.is_none() && trailers.is_none(),
             Source::Upstream(body) | Source::Begun(None, body) => body.is_end_stream(),
             Source::Begun(Some(_), _) => false,
         }
@@ -172,7 +201,7 @@ impl Body for ReplyBody {
                 SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64))
             }
             Source::Upstream(body) | Source::Begun(None, body) => body.size_hint(),
-            Source::Begun(Some(_), _) => SizeHint::default(),
+            Source::Begun(Some(_), _) | Source::Call(..) => SizeHint::default(),
         }
     }
 }

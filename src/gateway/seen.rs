@@ -1,7 +1,7 @@
 //! Requests whose answer a person sees.
 
-use http::Method;
 use http::request::Parts;
+use http::{HeaderMap, Method};
 
 use crate::access::PathOptions;
 use crate::portal::ReturnPath;
@@ -19,14 +19,20 @@ pub(super) struct SeenRequest {
 impl SeenRequest {
     /// `None` where a program gets the answer.
     pub(super) fn of(head: &Parts) -> Option<Box<Self>> {
-        is_seen(&head.method, &head.headers).then(|| {
-            let target = head
-                .uri
-                .path_and_query()
-                .map_or("", |target| target.as_str());
+        let target = || Some(head.uri.path_and_query()?.as_str());
+        Self::described(&head.method, || target().unwrap_or(""), &head.headers)
+    }
+
+    /// The same of a request that another proxy describes.
+    pub(super) fn described<'t>(
+        method: &Method,
+        target: impl FnOnce() -> &'t str,
+        headers: &HeaderMap,
+    ) -> Option<Box<Self>> {
+        is_seen(method, headers).then(|| {
             Box::new(Self {
-                method: head.method.clone(),
-                target: target.into(),
+                method: method.clone(),
+                target: target().into(),
                 credential: None,
             })
         })

@@ -64,6 +64,16 @@ fn session_beside(pinned: &Pinned, presented: &Presented<'_>) -> Option<Credenti
         .credential(presented.cookies, presented.scheme)
 }
 
+/// Keeps a token of the gateway from a service that is open to anyone: what is refused today, as that of a disabled
+/// user, may be accepted tomorrow. Other tokens may be the service's own.
+pub(super) fn withhold_own(snapshot: &Snapshot, credential: Option<&mut Credential>) {
+    if let Some(credential) = credential
+        && snapshot.claims_to_be_own(credential.token())
+    {
+        credential.withhold();
+    }
+}
+
 impl Snapshot {
     /// Whether a token says that it is the gateway's own. Nothing is verified.
     pub(super) fn claims_to_be_own(&self, token: &str) -> bool {

@@ -5,6 +5,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
+use http::HeaderMap;
+use http::header::COOKIE;
 use tokio::sync::watch;
 
 use super::own_cors::OwnCors;
@@ -17,6 +19,7 @@ use crate::jwks::KeySources;
 use crate::ldap::LdapDirectory;
 use crate::oidc::Provider;
 use crate::portal::{Portal, PortalSettings, directory_fingerprint};
+use crate::rates::{RateTable, ServiceLimits, ServiceRates};
 use crate::telemetry::audit::Audit;
 use crate::telemetry::traces::Tracer;
 use crate::token::{
@@ -25,7 +28,8 @@ use crate::token::{
 use crate::upstream::{Forwarding, ServerSet};
 use crate::users::Directory;
 use crate::wire::{
-    CacheMode, Cors, FieldFilter, ForwardAuthHeaders, ResponseFields, SessionCookie, TrustedProxies,
+    BadRequest, CacheMode, Cors, FieldFilter, ForwardAuthHeaders, ResponseFields, SessionCookie,
+    TrustedProxies,
 };
 
 /// One load of the configuration, ready for requests.
@@ -60,6 +64,8 @@ pub struct Snapshot {
 pub(super) struct ServiceSnapshot {
     pub(super) name: String,
     pub(super) policy: Policy,
+    /// `None` where callers may send any number of requests.
+    pub(super) limits: Option<ServiceLimits>,
     pub(super) forwarding: Forwarding,
     pub(super) server_set: Arc<ServerSet>,
     pub(super) cors: Option<Cors>,
@@ -79,6 +85,7 @@ struct Listing {
     hosts: Vec<HostPattern>,
     mount: Mount,
     origins: Vec<config::Origin>,
+    rates: ServiceRates,
 }
 
 impl Snapshot {
@@ -92,6 +99,7 @@ impl Snapshot {
             issuer_keys,
             providers: process_providers,
             directories,
+            rates,
             traces,
             audit,
         } = process_state;
@@ -121,7 +129,7 @@ impl Snapshot {
         Self {
             services: services
                 .map(|(service, server_set)| {
-                    ServiceSnapshot::new(service, server_set, body_timeout)
+                    ServiceSnapshot::new(service, server_set, rates, body_timeout)
                 })
                 .collect(),
             router: config.router,
@@ -158,6 +166,17 @@ impl Snapshot {
     pub(super) fn needs_host(&self) -> bool {
         let mut services = self.services.iter();
         services.any(|service| !service.listing.hosts.is_empty())
+    }
+
+    /// Refuses more fields than `server.limits.headers`. Cookies count as one, into however many fields a client splits
+    /// them (RFC 9113, section 8.2.3).
+    pub(super) fn check_number(&self, headers: &HeaderMap) -> Result<(), BadRequest> {
+        let limit = self.server.limits.headers;
+        let cookies = || headers.get_all(COOKIE).iter().count();
+        if headers.len() > limit && headers.len() - cookies().saturating_sub(1) > limit {
+            return Err(BadRequest::TooManyFields);
+        }
+        Ok(())
     }
 
     /// Warns once that a trusted proxy does not say in a readable way how its clients come.
@@ -252,11 +271,19 @@ fn browser_sessions(token: &config::Token, max_age: Duration) -> CookieSessions 
 }
 
 impl ServiceSnapshot {
-    fn new(service: config::Service, server_set: Arc<ServerSet>, body_timeout: Duration) -> Self {
+    fn new(
+        service: config::Service,
+        server_set: Arc<ServerSet>,
+        table: &Arc<RateTable>,
+        body_timeout: Duration,
+    ) -> Self {
+        let named = (&*service.name, &service.policy);
+        let limits = ServiceLimits::new(table, named, &service.rates);
         let listing = Listing {
             hosts: service.hosts,
             mount: service.mount.clone(),
             origins: service.origins,
+            rates: service.rates,
         };
         let forwarding = Forwarding {
             upstream: service.upstream,
@@ -271,6 +298,7 @@ impl ServiceSnapshot {
         Self {
             name: service.name,
             policy: service.policy,
+            limits,
             forwarding,
             server_set,
             cors: service.cors,
@@ -288,6 +316,7 @@ impl ServiceSnapshot {
             hosts,
             mount,
             origins,
+            rates,
         } = &self.listing;
         ServiceView {
             name: &self.name,
@@ -296,6 +325,7 @@ impl ServiceSnapshot {
             mode: self.policy.mode_of(None),
             policy: &self.policy,
             origins,
+            rates,
         }
     }
 }

@@ -15,9 +15,10 @@ use crate::admin::{
 use crate::ambient;
 use crate::config::{Config, Loaded, ServiceView};
 use crate::gateway::{CurrentSnapshot, ProcessState, Snapshot};
+use crate::rates::{RateTable, TableUse};
 use crate::telemetry::audit::AuditCounts;
 use crate::telemetry::history::{History, STEP};
-use crate::telemetry::metrics::{Metrics, ServerLevels};
+use crate::telemetry::metrics::{Metrics, RateTableLevel, RateTableLevels, ServerLevels};
 use crate::telemetry::recent::Recent;
 use crate::token::VerifyingKey;
 use crate::upstream::ServerSets;
@@ -114,6 +115,23 @@ pub(super) fn serve(listener: TcpListener, state: AdminState) -> io::Result<Drop
 pub(super) fn levels(server_sets: &Arc<ServerSets>) -> ServerLevels {
     let server_sets = Arc::clone(server_sets);
     Box::new(move || server_sets.levels())
+}
+
+/// How much of the table of rates is in use, for whoever asks.
+pub(super) fn rate_table(table: &Arc<RateTable>) -> RateTableLevels {
+    let table = Arc::clone(table);
+    Box::new(move || {
+        let TableUse {
+            buckets,
+            places,
+            shared,
+        } = table.usage(ambient::now());
+        RateTableLevel {
+            buckets,
+            places,
+            shared,
+        }
+    })
 }
 
 fn readiness(

@@ -31,6 +31,7 @@ use crate::gateway::{CurrentSnapshot, ProcessState, Snapshot};
 use crate::jwks::KeySources;
 use crate::ldap::LdapDirectories;
 use crate::oidc::Providers;
+use crate::rates::RateTable;
 use crate::session::{Sessions, StateError};
 use crate::telemetry::access_log::AccessLog;
 use crate::telemetry::audit::{Audit, AuditSink};
@@ -146,6 +147,7 @@ impl Process {
         let tls = loaded.config.server.tls.as_ref();
         let tls = tls.map(|tls| Arc::new(ListenerTls::new(tls)));
         metrics.show_servers(operators::levels(&process_state.server_sets));
+        metrics.show_rate_table(operators::rate_table(&process_state.rates));
         let sinks = Sinks::open(&process_state, &metrics);
         let shared = Arc::new(CurrentSnapshot::new(Snapshot::new(
             loaded.config,
@@ -281,6 +283,7 @@ fn process_state(
         issuer_keys,
         providers: Arc::new(providers),
         directories: LdapDirectories::new(runtime.clone()).into(),
+        rates: RateTable::new(ambient::now(), ambient::hash_state()).into(),
         traces: Arc::default(),
         audit: config.log.audit.as_ref().map(start_audit).transpose()?,
     })

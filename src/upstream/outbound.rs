@@ -30,9 +30,8 @@ use super::spare::Spare;
 use crate::access::{CaseRule, Mount, PathOptions, Permit, RequestPath};
 use crate::ambient::{self, Ticker};
 use crate::wire::{
-    Authorization, Credential, CredentialSource, DESTINATION, FieldFilter, FieldPresence,
-    IdentitySettings, Intake, Interim, Nominated, Upgrade, UpgradeForm, announce_trailers,
-    retain_fields, via,
+    Credential, DESTINATION, FieldFilter, FieldPresence, IdentitySettings, Intake, Interim,
+    Nominated, Upgrade, UpgradeForm, announce_trailers, retain_fields, via,
 };
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -361,7 +360,7 @@ fn write_fields(
         extensions,
         ..
     } = head;
-    let drop_credential = credential.filter(|credential| is_removed(credential, permit, how));
+    let drop_credential = credential.filter(|credential| how.identity.removes(credential, permit));
     let drop_credential = drop_credential.as_ref().map(Credential::field_name);
     let may_have_trailers =
         version == Version::HTTP_2 || present.has(FieldPresence::TRANSFER_ENCODING);
@@ -392,19 +391,6 @@ fn write_fields(
         how.identity.set_fields(&mut fields, identity);
     }
     (fields, extensions)
-}
-
-/// Whether the upstream does not get a credential.
-fn is_removed(credential: &Credential, permit: &Permit<'_>, how: &Forwarding) -> bool {
-    match credential.source() {
-        _ if credential.is_withheld() => true,
-        CredentialSource::Bearer => {
-            permit.identity().is_some() && how.identity.authorization == Authorization::Remove
-        }
-        CredentialSource::ApiKey => true,
-        // it was never in the head that is passed on
-        CredentialSource::Cookie => false,
-    }
 }
 
 /// What the gateway itself asks of the upstream: trailers (RFC 9110, section 10.1.4), and the key of a WebSocket that was

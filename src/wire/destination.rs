@@ -8,7 +8,10 @@ use crate::access::{NoDestination, RequestPath, Router, ServicePath};
 /// Where the public keys are shown; the gateway's own at the root of every host (RFC 8615).
 pub const JWKS_PATH: &str = "/.well-known/jwks.json";
 
-/// Which requests are the gateway's own: those of the public keys, and these.
+/// Where Envoy asks over gRPC; the gateway's own on every host.
+pub const AUTHORIZATION_PATH: &str = "/envoy.service.auth.v3.Authorization";
+
+/// Which requests are the gateway's own: those of the public keys, those of Envoy's external authorization, and these.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OwnPaths {
     /// Everything at and under this path is the gateway's; without a trailing slash. Default `/auth`.
@@ -64,8 +67,8 @@ impl OwnPaths {
     }
 
     /// Everything at and under these paths is the gateway's, whatever the method.
-    pub fn prefixes(&self) -> [&str; 2] {
-        [&self.prefix, JWKS_PATH]
+    pub fn prefixes(&self) -> [&str; 3] {
+        [&self.prefix, JWKS_PATH, AUTHORIZATION_PATH]
     }
 
     /// Whether this is a request to one of the token paths.
@@ -137,6 +140,16 @@ mod tests {
             (Method::PUT, "/.well-known/jwks.json/x", true),
             (Method::GET, "/.well-known/jwks.jsonx", false),
             (Method::GET, "/.well-known/other", false),
+            (
+                Method::POST,
+                "/envoy.service.auth.v3.Authorization/Check",
+                true,
+            ),
+            (
+                Method::POST,
+                "/envoy.service.auth.v3.Authorizations/Check",
+                false,
+            ),
         ] {
             assert_eq!(own.holds(&method, path), expected, "{method} {path}");
         }

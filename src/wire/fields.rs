@@ -84,6 +84,33 @@ const FAMILIES: [&str; 7] = [
     "xsslclient",
 ];
 
+/// What Envoy itself writes, or writes anew, of what a client's filter drops.
+const WRITTEN_BY_ENVOY: [&str; 15] = [
+    "connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "http2-settings",
+    "content-length",
+    "host",
+    "expect",
+    "destination",
+    "x-forwarded-for",
+    "x-forwarded-proto",
+    "x-forwarded-client-cert",
+    "x-envoy-external-address",
+    "x-request-id",
+];
+
+/// What a proxy before Envoy may have written besides.
+const WRITTEN_BEFORE_ENVOY: [&str; 4] = [
+    "forwarded",
+    "x-forwarded-port",
+    "x-forwarded-prefix",
+    "x-real-ip",
+];
+
 /// Decides for each field name of a request whether it reaches the upstream. Names are compared after folding case and
 /// every character that is no letter or digit: what `X_Forwarded-User` becomes in a CGI-like environment.
 #[derive(Clone, Debug)]
@@ -128,6 +155,15 @@ impl FieldFilter {
             Some(folded) => self.passes_folded(name, folded),
             None => self.passes_folded(name, &fold(name.as_str())),
         }
+    }
+
+    /// Whether Envoy, which forwards by itself, must take a field of this name away. `is_behind_proxy` says whether a trusted
+    /// proxy stands between Envoy and the client.
+    pub(super) fn is_forged(&self, name: &HeaderName, is_behind_proxy: bool) -> bool {
+        let is_in = |names: &[&str]| names.contains(&name.as_str());
+        !self.passes(name)
+            && !is_in(&WRITTEN_BY_ENVOY)
+            && !(is_behind_proxy && is_in(&WRITTEN_BEFORE_ENVOY))
     }
 
     /// Whether a client's trailer of this name is passed on: nothing that says how to read or route the message, nor who

@@ -2,6 +2,7 @@
 
 mod field;
 mod stated_scheme;
+mod written;
 
 #[cfg(test)]
 mod tests;
@@ -14,6 +15,7 @@ use ipnet::IpNet;
 
 use self::field::{Element, elements, parse_address, values_from_the_right};
 pub use self::stated_scheme::StatedScheme;
+use self::written::{UNKNOWN, chain_field, forwarded_field};
 use super::host::Host;
 use super::peer::{Peer, Scheme, address_field};
 use crate::access::{ClientAddress, PathOptions, RequestPath};
@@ -30,9 +32,6 @@ pub(super) const X_FORWARDED_PORT: HeaderName = HeaderName::from_static("x-forwa
 pub(super) const X_FORWARDED_PREFIX: HeaderName = HeaderName::from_static("x-forwarded-prefix");
 /// `X-Real-IP`.
 pub(super) const X_REAL_IP: HeaderName = HeaderName::from_static("x-real-ip");
-
-/// `unknown` (RFC 7239, section 6.2): in `X-Real-IP`, and in `X-Forwarded-For` in place of what is no text.
-const UNKNOWN: &str = "unknown";
 
 /// `server.forwarded`: which fields of a trusted proxy count. A proxy writes one kind and passes on what its client
 /// sent of the other.
@@ -87,6 +86,16 @@ pub struct ForwardedInfo {
     forwarded: Option<HeaderValue>,
 }
 
+/// What a proxy that asks about a request states about its client.
+pub(super) struct StatedClient {
+    /// The nearest address that is no trusted proxy.
+    pub(super) address: ClientAddress,
+    /// How the client came, where a field says so.
+    pub(super) scheme: StatedScheme,
+    /// Whether the proxy that asks has the request from another trusted proxy.
+    pub(super) is_behind_proxy: bool,
+}
+
 /// Where a walk over the proxies' entries, from the right, ends.
 struct Walk {
     address: ClientAddress,
@@ -130,6 +139,40 @@ impl TrustedProxies {
             self.believe_x_forwarded(peer, headers)
         };
         (client, Some(Box::new(info)))
+    }
+
+    /// Who the client is for a trusted proxy that names the address which it got the request from, as its own settings have
+    /// it. Where that is a trusted proxy as well, the fields say who came before; the last entry may be the same address once
+    /// more.
+    pub(super) fn stated_client(
+        &self,
+        source: Option<IpAddr>,
+        headers: &HeaderMap,
+    ) -> StatedClient {
+        let Some(source) = source else {
+            return StatedClient {
+                address: ClientAddress::Unknown,
+                scheme: x_forwarded_proto(headers, 1),
+                is_behind_proxy: false,
+            };
+        };
+        let repeats = |first: Option<Option<IpAddr>>| first == Some(Some(source));
+        let walk = if self.counts_forwarded(headers) {
+            let mut entries = elements(headers).map(|element| element?.address).peekable();
+            let skipped = usize::from(repeats(entries.peek().copied()));
+            self.walk(source, entries.skip(skipped))
+        } else {
+            let mut entries = values_from_the_right(headers, &X_FORWARDED_FOR)
+                .map(parse_address)
+                .peekable();
+            let skipped = usize::from(repeats(entries.peek().copied()));
+            self.walk(source, entries.skip(skipped))
+        };
+        StatedClient {
+            address: walk.address,
+            scheme: x_forwarded_proto(headers, walk.visited + 1),
+            is_behind_proxy: self.contains(source),
+        }
     }
 
     fn counts_forwarded(&self, headers: &HeaderMap) -> bool {
@@ -221,34 +264,6 @@ impl TrustedProxies {
         let address = nearest.into();
         Walk { address, visited }
     }
-}
-
-/// `X-Forwarded-For` of entries whose last one comes first, with the peer behind them.
-fn chain_field(mut entries: Vec<String>, peer: &Peer) -> HeaderValue {
-    entries.reverse();
-    entries.push(peer.address().to_string());
-    HeaderValue::from_str(&entries.join(", ")).unwrap_or_else(|_| peer.field().clone())
-}
-
-/// `Forwarded` of elements whose last one comes first, with the gateway's own behind them. What is malformed, and what
-/// stands to the left of it, is left out: it could swallow what is appended.
-fn forwarded_field(elements: &[Element<'_>], peer: &Peer) -> Option<HeaderValue> {
-    let mut field = Vec::new();
-    for element in elements
-        .iter()
-        .rev()
-        .filter(|element| !element.text.is_empty())
-    {
-        field.extend_from_slice(element.text);
-        field.extend_from_slice(b", ");
-    }
-    let node = match peer.address() {
-        IpAddr::V4(address) => address.to_string(),
-        IpAddr::V6(address) => format!("\"[{address}]\""),
-    };
-    let own = format!("for={node};proto={}", peer.scheme().as_str());
-    field.extend_from_slice(own.as_bytes());
-    HeaderValue::from_bytes(&field).ok()
 }
 
 impl ForwardedClient {

@@ -4,7 +4,8 @@ use std::borrow::Cow;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use crate::access::{ClaimValue, Identity};
+use super::credential::{Credential, CredentialSource};
+use crate::access::{ClaimValue, Identity, Permit};
 use crate::text::percent;
 
 /// The `identity` block of a service.
@@ -86,6 +87,19 @@ impl IdentitySettings {
             if let Some(value) = value.filter(|value| !value.is_empty()) {
                 fields.insert(header.name.clone(), value);
             }
+        }
+    }
+
+    /// Whether the upstream does not get a credential.
+    pub fn removes(&self, credential: &Credential, permit: &Permit<'_>) -> bool {
+        match credential.source() {
+            _ if credential.is_withheld() => true,
+            CredentialSource::Bearer => {
+                permit.identity().is_some() && self.authorization == Authorization::Remove
+            }
+            CredentialSource::ApiKey => true,
+            // it was never in the head that is passed on
+            CredentialSource::Cookie => false,
         }
     }
 

@@ -118,7 +118,7 @@ impl Intake {
         };
         let credential = bearer.or_else(|| cookie.credential(&cookies, site.scheme));
         let request_id = if client.from_trusted_proxy {
-            read_request_id(&head)
+            read_request_id(&head.headers)
         } else {
             None
         };
@@ -168,8 +168,8 @@ fn takes_trailers(headers: &HeaderMap) -> bool {
 }
 
 /// An id of a trusted proxy, if it is one that logs can hold.
-fn read_request_id(head: &Parts) -> Option<HeaderValue> {
-    let id = head.headers.get(X_REQUEST_ID)?;
+pub(super) fn read_request_id(headers: &HeaderMap) -> Option<HeaderValue> {
+    let id = headers.get(X_REQUEST_ID)?;
     let sound = (1..=128).contains(&id.len()) && id.as_bytes().iter().all(u8::is_ascii_graphic);
     sound.then(|| id.clone())
 }

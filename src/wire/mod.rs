@@ -8,6 +8,7 @@ mod cors;
 mod credential;
 mod destination;
 mod destination_field;
+mod ext_authz;
 mod field_presence;
 mod fields;
 mod forwarded;
@@ -34,8 +35,12 @@ pub use cache_control::{CacheMode, CacheRisk};
 pub use cookie::{GatewayCookies, SameSite, SecureCookie, SessionCookie, add_renewal};
 pub use cors::{Answered, Cors, Origins, announced_method};
 pub use credential::{Credential, CredentialSource};
-pub use destination::{Destination, JWKS_PATH, OwnPaths, check_request_line};
+pub use destination::{AUTHORIZATION_PATH, Destination, JWKS_PATH, OwnPaths, check_request_line};
 pub use destination_field::{DESTINATION, DestinationField, same_service};
+pub use ext_authz::{
+    CheckedRequest, DescribedRequest, GrpcError, HeaderChanges, called_method, deny, grpc_success,
+    grpc_timeout,
+};
 pub use field_presence::FieldPresence;
 pub use fields::{
     CONNECTION_FIELDS, FieldFilter, announce_trailers, filter_trailers, keep_alive_timeout,

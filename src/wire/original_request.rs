@@ -222,14 +222,14 @@ fn one<'h>(
     std::str::from_utf8(value.as_bytes()).map_err(|_| OriginalError::Malformed(shown))
 }
 
-fn method_of(text: &str) -> Result<Method, OriginalError> {
+pub(super) fn method_of(text: &str) -> Result<Method, OriginalError> {
     let method = Method::from_bytes(text.as_bytes()).map_err(|_| OriginalError::Method)?;
     check_method(&method).map_err(|_| OriginalError::Method)?;
     Ok(method)
 }
 
 /// Proxies keep `Upgrade` to themselves; the key of a WebSocket passes.
-fn upgrades(headers: &HeaderMap) -> bool {
+pub(super) fn upgrades(headers: &HeaderMap) -> bool {
     headers.contains_key(UPGRADE) || headers.contains_key(SEC_WEBSOCKET_KEY)
 }
 

@@ -86,7 +86,8 @@ fn schemas() -> [Value; 2] {
 fn smallest() -> [Value; 2] {
     let upstream = json!({ "servers": ["http://127.0.0.1:9"], "health": { "path": "/healthz" } });
     let service = json!({
-        "rules": [{ "path": "/a", "allow": "anyone" }],
+        "rules": [{ "path": "/a", "allow": "anyone", "rate": { "requests": 10, "per": "1s" } }],
+        "rate": { "requests": 20, "per": "1s" },
         "upstream": upstream,
         "cors": { "origins": ["https://app.example.com"] },
     });

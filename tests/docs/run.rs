@@ -269,7 +269,7 @@ fn can_run(page: &Page) -> bool {
         && ["curl", "jq", "python3"]
             .iter()
             .all(|name| !needs(name) || program(name).is_some())
-        && (!needs("uvicorn") || python().is_some())
+        && (!needs("uvicorn") && !page.text.contains("import requests") || python().is_some())
 }
 
 #[test]

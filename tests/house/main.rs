@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 const FLOORS: [&[&str]; 10] = [
     &["text"],
     &["access", "ambient", "net"],
-    &["wire", "token", "users", "telemetry", "pages"],
+    &["wire", "token", "users", "telemetry", "pages", "rates"],
     &["upstream", "session", "analysis", "jwks", "ldap"],
     &["oidc"],
     &["config", "identify"],

@@ -1,10 +1,11 @@
-//! One policy, five ways into it: a request, a question at the forward-auth endpoint, a tunnel that a reload decides again,
+//! One policy, six ways into it: a request, a question at the forward-auth endpoint and one over gRPC, a tunnel that a reload decides again,
 //! `explain` and `tests:`, and `diff`. The same case has the same outcome everywhere.
 
 use std::path::Path;
 
 use serde_json::Value;
 
+use crate::support::checks::Check;
 use crate::support::commands::{folder, gatelatch, json, text};
 use crate::support::{Answer, Connection, Gateway, RawUpstream, gateway, sign_in};
 
@@ -236,6 +237,29 @@ fn forward_auth_has_the_outcome_of_the_table() {
             );
             let answer = ask(&gateway, "GET", "auth.test", "/auth/verify", &fields);
             assert_eq!(answer.status, expected, "{}", case.shown());
+        }
+    }
+}
+
+/// Over gRPC the same, whether Envoy joins fields of one name or not.
+#[test]
+fn checks_over_grpc_have_the_outcome_of_the_table() {
+    let upstream = service();
+    let gateway = start(RULES, &upstream);
+    for case in CASES {
+        let expected = if matches!(case.outcome, NotFound) {
+            403
+        } else {
+            i32::from(case.status())
+        };
+        for credential in case.credentials(&gateway) {
+            let url = format!("http://{}{}", case.host, case.path);
+            let check = Check::new(case.method, &url, &credential).from(Some("127.0.0.1"));
+            for check in [check.merged(), check] {
+                let verdict = check.ask(&gateway);
+                assert_eq!(verdict.status(), expected, "{}", case.shown());
+                assert_eq!(verdict.code == 0, case.is_forwarded(), "{verdict:?}");
+            }
         }
     }
 }

@@ -30,6 +30,7 @@ fn rule(found: &Found<'_>) -> Value {
         "path": rule.map(|rule| rule.pattern.source()),
         "allow": rule.map(|rule| in_words(&rule.requirement)),
         "mode": rule.map_or(found.service.mode, |rule| rule.mode).as_str(),
+        "rate": found.rate().map(|rate| rate.to_string()),
         "file": origin.map(|origin| origin.file.display().to_string()),
         "line": origin.map(|origin| origin.line),
         "hits": by_decision(found.hits),

@@ -4,6 +4,7 @@ use crate::access::{Methods, Rule, RuleId};
 use crate::admin::query::Query;
 use crate::analysis::{in_words, methods_in_words};
 use crate::config::{Origin, ServiceView};
+use crate::rates::Rate;
 use crate::telemetry::metrics::{HitCounts, RuleHits};
 
 /// What the lists of rules know.
@@ -156,6 +157,14 @@ impl<'a> Found<'a> {
     /// The rule; `None` for the requests that none covers.
     pub(super) fn rule(&self) -> Option<&'a Rule> {
         self.rule.map(|id| self.service.policy.rule(id))
+    }
+
+    /// Its rate; where no rule covers a request that of the service.
+    pub(super) fn rate(&self) -> Option<Rate> {
+        match self.rule {
+            Some(id) => self.service.rates.of_rule(id.0),
+            None => self.service.rates.service,
+        }
     }
 
     /// Where the rule stands.

@@ -20,7 +20,7 @@ pub struct Identity {
 }
 
 /// Whose names a subject is one of. Two issuers may call two people `alice`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Subjects {
     /// Those of the user list.
     #[default]

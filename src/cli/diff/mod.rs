@@ -4,6 +4,7 @@ mod json;
 mod markdown;
 mod notices;
 mod people;
+mod rates;
 mod report;
 mod text;
 mod words;

@@ -6,6 +6,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use ipnet::IpNet;
 
 use super::people::Everybody;
+use super::rates;
 use crate::access::{PathOptions, Requirement};
 use crate::config::{Config, Service};
 use crate::users::User;
@@ -98,6 +99,9 @@ fn services(old: &Config, new: &Config, renamed: &HashMap<&str, &str>) -> Vec<No
                 service,
                 format!("was called `{}`", before.name),
             );
+        }
+        for what in rates::changes(before, service) {
+            note(Weight::Says, service, what);
         }
         for (key, was, is) in options(before.paths, service.paths) {
             let weight = match (was, is) {

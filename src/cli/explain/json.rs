@@ -2,11 +2,12 @@
 
 use serde_json::{Value, json};
 
-use super::{Found, mode, show};
+use super::{Found, mode, rates, show};
 use crate::access::{Decision, RuleId};
 use crate::analysis::simulation::{SimulatedCaller, SimulatedRequest, SimulatedVerdict};
 use crate::analysis::{ConditionReport, Explanation, RuleReport};
 use crate::config::{Config, Service};
+use crate::rates::{LimitedBy, Rate};
 use crate::wire::Target;
 
 /// One object. What does not apply is `null` or empty, never missing.
@@ -27,6 +28,7 @@ pub(super) fn report(
         "rule": null,
         "allow": null,
         "conditions": [],
+        "rates": [],
         "beats": [],
         "not_asked": [],
         "nearest": null,
@@ -101,6 +103,7 @@ fn decided(report: &mut Value, service: &Service, explanation: &Explanation) {
         report["allow"] = show::word(&service.policy.rule(winner.rule).requirement).into();
         report["conditions"] = conditions(winner);
     }
+    report["rates"] = rates(service, explanation).map(rate).collect();
     let beats = explanation.beaten.iter().map(|(id, loss)| {
         let mut beaten = rule(service, *id);
         beaten["why"] = loss.to_string().into();
@@ -123,6 +126,16 @@ fn conditions(winner: &RuleReport) -> Value {
         entries.iter().map(entry).collect()
     };
     winner.alternatives.iter().map(alternative).collect()
+}
+
+fn rate((of, rate): (LimitedBy, Rate)) -> Value {
+    json!({
+        "of": of.as_str(),
+        "requests": rate.requests(),
+        "per_seconds": rate.per().as_secs_f64(),
+        "burst": rate.burst(),
+        "by": rate.by().as_str(),
+    })
 }
 
 fn rule(service: &Service, id: RuleId) -> Value {

@@ -25,6 +25,7 @@ use crate::analysis::simulation::{
 };
 use crate::analysis::{self, Explanation};
 use crate::config::{Config, Service};
+use crate::rates::{LimitedBy, Rate};
 use crate::wire::Target;
 
 /// Say what becomes of a request, and why
@@ -271,6 +272,16 @@ fn rule_name<'s>(service: &'s Service, explanation: &Explanation) -> Option<&'s 
         .winner
         .as_ref()
         .map(|winner| &*service.policy.rule(winner.rule).name)
+}
+
+/// The rates that count the request, where it is allowed.
+fn rates(service: &Service, explanation: &Explanation) -> impl Iterator<Item = (LimitedBy, Rate)> {
+    let rule = explanation.winner.as_ref();
+    let of_rule = rule.and_then(|winner| service.rates.of_rule(winner.rule.0));
+    let of_rule = of_rule.map(|rate| (LimitedBy::Rule, rate));
+    let of_service = service.rates.service;
+    let of_service = of_service.map(|rate| (LimitedBy::Service, rate));
+    of_rule.into_iter().chain(of_service)
 }
 
 /// The mode that counts for a decision.

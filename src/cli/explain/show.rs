@@ -2,7 +2,7 @@
 
 use clap::builder::styling::Style;
 
-use super::{Found, mode};
+use super::{Found, mode, rates};
 use crate::access::{AccessSubject, Decision, Mode, PathOptions, Requirement, RuleId};
 use crate::analysis::simulation::{SimulatedCaller, SimulatedRejection, SimulatedRequest};
 use crate::analysis::{ConditionReport, Explanation, RuleReport};
@@ -128,6 +128,9 @@ fn decided(
     match &explanation.winner {
         Some(report) => winner(page, service, report),
         None => page.line(2, "no rule covers the request"),
+    }
+    for (of, rate) in rates(service, explanation) {
+        page.line(2, &format!("rate of the {}: {rate}", of.as_str()));
     }
     for (rule, loss) in &explanation.beaten {
         page.line(2, &format!("beats {}: {loss}", place(service, *rule)));

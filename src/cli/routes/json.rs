@@ -32,6 +32,7 @@ fn service(report: &RoutesReport<'_>, table: &ServiceTable<'_>) -> Value {
         "name": table.service.name,
         "hosts": hosts,
         "path": Mount::source(&table.service.mount),
+        "rate": table.service.rates.service.map(|rate| rate.to_string()),
         "rules": table.rows.iter().map(|line| rule(report, table.service, line)).collect::<Vec<_>>(),
     })
 }
@@ -60,6 +61,7 @@ fn rule(report: &RoutesReport<'_>, service: &Service, line: &Line) -> Value {
         "name": rule.name,
         "methods": methods,
         "path": line.path,
+        "rate": service.rates.of_rule(line.rule.0).map(|rate| rate.to_string()),
         "file": origin.map(|origin| origin.file.display().to_string()),
         "line": origin.map(|origin| origin.line),
         "access": access,

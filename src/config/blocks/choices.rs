@@ -8,6 +8,7 @@ use crate::analysis::simulation::SimulatedVerdict;
 use crate::config::proxy_protocol::{ProxiedTls, ProxyMode};
 use crate::config::settings::LogFormat;
 use crate::oidc::{LogoutMode, SecretMethod, SubjectClaim, UsersMode};
+use crate::rates::CountedBy;
 use crate::session::AtStart;
 use crate::telemetry::traces::TrustContext;
 use crate::token::Algorithm;
@@ -94,6 +95,12 @@ pub(in crate::config) const SECRET_METHOD: Choices<SecretMethod> = &[
 
 pub(in crate::config) const MODES: Choices<Mode> =
     &[("enforce", Mode::Enforce), ("report", Mode::Report)];
+
+pub(in crate::config) const COUNTED_BY: Choices<CountedBy> = &[
+    ("user", CountedBy::User),
+    ("address", CountedBy::Address),
+    ("service", CountedBy::Service),
+];
 
 pub(in crate::config) const AT_START: Choices<AtStart> =
     &[("wait", AtStart::Wait), ("serve", AtStart::Serve)];

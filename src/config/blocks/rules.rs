@@ -1,7 +1,7 @@
 //! Rules, and the `tests` of them.
 
-use super::choices::{ALLOW_WORDS, VERDICTS, words};
-use super::kinds::{LINTS, METHODS, MODE, NAME, NAMES, NETWORK, PATH, TEXT};
+use super::choices::{ALLOW_WORDS, COUNTED_BY, VERDICTS, words};
+use super::kinds::{DURATION, LINTS, METHODS, MODE, NAME, NAMES, NETWORK, PATH, TEXT};
 use super::{Block, Key, Kind, List, Map, Rule, Shown};
 
 pub(in crate::config) static RULE: Block = Block {
@@ -18,7 +18,23 @@ pub(in crate::config) static RULE: Block = Block {
         Key::new("allow", Kind::Either(&[Kind::Choice(|| ALLOW_WORDS.to_vec()), Kind::Block(&CONDITION), Kind::List(List::of(&Kind::Block(&CONDITION)).filled())]),
             "Whom a rule lets in: everybody, those who are known, no one, or those for whom a condition of the list holds.").required(),
         Key::new("mode", MODE, "").default(Shown::Text("enforce")),
+        Key::new("rate", Kind::Block(&RATE), ""),
         Key::new("allow_lints", LINTS, ""),
+    ],
+};
+
+pub(in crate::config) static RATE: Block = Block {
+    name: "rate",
+    meaning: "How many requests a caller may send: a bucket of `requests` and `burst`, which fills with `requests` in `per`. More get 429. A rule's rate and its service's both count.",
+    nullable: false,
+    rules: &[],
+    keys: &[
+        Key::new("requests", Kind::Integer(1, 1_000_000), "How many come back in `per`.").required(),
+        Key::new("per", DURATION, "In which time, from `1s` to `1d`.").required().examples(&[Shown::Text("1m")]),
+        Key::new("burst", Kind::Integer(0, 1_000_000), "How many more may come at once after a pause.").default(Shown::Number(0)),
+        Key::new("by", Kind::Choice(|| words(COUNTED_BY)),
+            "Whose requests share a bucket: a user's (without an identity, an address's), an address's (of IPv6, a /64's), or all.")
+            .default(Shown::Text("user")),
     ],
 };
 

@@ -3,7 +3,7 @@
 use super::choices::{AUTHORIZATION, CACHE, words};
 use super::kinds::{ABSOLUTE_PATH, BOOLEAN, DURATION, LINTS, METHODS, MODE, NAME, ORIGIN, SIZE, TEXTS};
 use super::proxy::UPSTREAM;
-use super::rules::RULE;
+use super::rules::{RATE, RULE};
 use super::{Block, Key, Kind, List, Map, Shown};
 
 pub(in crate::config) static SERVICE: Block = Block {
@@ -26,6 +26,7 @@ pub(in crate::config) static SERVICE: Block = Block {
         Key::new("paths", Kind::Block(&PATHS), ""),
         Key::new("identity", Kind::Block(&IDENTITY), ""),
         Key::new("limits", Kind::Block(&SERVICE_LIMITS), ""),
+        Key::new("rate", Kind::Block(&RATE), ""),
         Key::new("cors", Kind::Block(&CORS), ""),
         Key::new("response_headers", Kind::Map(Map::of(&Kind::Scalar(&["string", "number", "boolean", "null"])).nullable()),
             "Headers of every answer on the service's paths: a value sets one, nothing takes it out.")

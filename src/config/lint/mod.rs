@@ -4,6 +4,7 @@ mod hosts;
 mod overlaps;
 mod people;
 mod providers;
+mod rates;
 mod recursion;
 mod rules;
 mod secrets;
@@ -17,13 +18,14 @@ use super::span::Span;
 pub(super) use self::hosts::mounts;
 pub(super) use self::people::people;
 pub(super) use self::providers::{is_shared_tenant, open_provider, providers};
+pub(super) use self::rates::{PlacedRate, Rates};
 pub(super) use self::rules::rules;
 pub(super) use self::secrets::{Secrets, example, few_bytes, world_readable};
 pub(super) use self::service_rules::Rules;
 pub(super) use self::trust::{open_admin, wide_proxies};
 
 /// Every lint and why it is one. `allow_lints` of a rule, of a service or at the top level silences it there.
-pub const LINTS: [(Code, &str); 32] = [
+pub const LINTS: [(Code, &str); 33] = [
     (
         Code::NoSecret,
         "tokens end with the process, and replicas do not accept each other's",
@@ -145,6 +147,10 @@ pub const LINTS: [(Code, &str); 32] = [
     (
         Code::ReportOnly,
         "requests that the rules deny are forwarded",
+    ),
+    (
+        Code::IdleRate,
+        "no request is ever refused for the rate, so it holds nobody back",
     ),
 ];
 

@@ -17,6 +17,7 @@ mod listen;
 mod login;
 mod provider_client;
 mod providers;
+mod rate;
 mod response_headers;
 mod rules;
 mod server;

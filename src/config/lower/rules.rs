@@ -3,18 +3,18 @@
 use http::Method;
 
 use super::silence::allow_lints;
-use super::{allow, distinct, label};
+use super::{allow, distinct, label, rate};
 use crate::access::{CaseRule, Methods, Mode, Mount, Pattern, Policy, Rule, Tie};
 use crate::config::blocks;
 use crate::config::code::Code;
 use crate::config::finding::{Finding, did_you_mean};
-use crate::config::lint;
+use crate::config::lint::{self, PlacedRate};
 use crate::config::reader::Reader;
 use crate::config::section::Section;
 use crate::config::shown::shown;
 use crate::config::span::Span;
 use crate::config::yaml::Entry;
-use crate::wire::JWKS_PATH;
+use crate::wire::{AUTHORIZATION_PATH, JWKS_PATH};
 
 const STANDARD: [&str; 9] = [
     "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "CONNECT", "TRACE",
@@ -31,32 +31,49 @@ pub(super) struct Place<'a> {
     pub(super) auth_path: &'a str,
 }
 
-/// The rules of one service and where each stands; no policy where two of them tie.
+/// The rules of one service.
+#[derive(Default)]
+pub(super) struct LoweredRules {
+    /// `None` where two of them tie.
+    pub(super) policy: Option<Policy>,
+    /// Where each stands, by rule id.
+    pub(super) spans: Vec<Span>,
+    /// The rate of each.
+    pub(super) rates: Vec<Option<PlacedRate>>,
+}
+
+/// The rules of one service.
 pub(super) fn rules(
     entry: Option<Entry>,
     place: &Place<'_>,
     reader: &mut Reader<'_>,
-) -> (Option<Policy>, Vec<Span>) {
+) -> LoweredRules {
+    let none = |policy| LoweredRules {
+        policy,
+        ..LoweredRules::default()
+    };
     let Some(entry) = entry else {
-        return (warn_of_none(place.span, place, reader), Vec::new());
+        return none(warn_of_none(place.span, place, reader));
     };
     let span = entry.key_span;
     let Some(items) = reader.list(entry) else {
-        return (no_rules(place.case, place.mode), Vec::new());
+        return none(no_rules(place.case, place.mode));
     };
     if items.is_empty() {
-        return (warn_of_none(span, place, reader), Vec::new());
+        return none(warn_of_none(span, place, reader));
     }
     let mut rules = Vec::with_capacity(items.len());
-    let mut spans = Vec::with_capacity(items.len());
+    let mut lowered = none(None);
     for item in items {
         let span = item.node.span;
-        if let Some(rule) = rule(item, place, reader) {
+        if let Some((rule, rate)) = rule(item, place, reader) {
             rules.push(rule);
-            spans.push(span);
+            lowered.spans.push(span);
+            lowered.rates.push(rate);
         }
     }
-    (policy(rules, &spans, place, reader), spans)
+    lowered.policy = policy(rules, &lowered.spans, place, reader);
+    lowered
 }
 
 fn warn_of_none(span: Span, place: &Place<'_>, reader: &mut Reader<'_>) -> Option<Policy> {
@@ -118,7 +135,11 @@ fn tied(tie: &Tie, names: &[Box<str>], spans: &[Span]) -> Finding {
         .help("write both `allow` into one list, or name different methods")
 }
 
-fn rule(entry: Entry, place: &Place<'_>, reader: &mut Reader<'_>) -> Option<Rule> {
+fn rule(
+    entry: Entry,
+    place: &Place<'_>,
+    reader: &mut Reader<'_>,
+) -> Option<(Rule, Option<PlacedRate>)> {
     let span = entry.node.span;
     let mut section = Section::new(span, reader.map(entry)?, &blocks::RULE);
     let pattern = section.require(reader, "path", "/jobs/**");
@@ -132,19 +153,21 @@ fn rule(entry: Entry, place: &Place<'_>, reader: &mut Reader<'_>) -> Option<Rule
         .map(|pattern| pattern.parameters().collect::<Vec<_>>());
     let requirement = allow.and_then(|entry| allow::allow(entry, parameters.as_deref(), reader));
     let mode = mode(&mut section, &[span, place.span], reader).unwrap_or(place.mode);
+    let rate = rate::rate(&mut section, reader);
     allow_lints(section.take("allow_lints"), Some(span), reader);
     section.finish(reader);
     let (pattern, methods) = (pattern?, methods.unwrap_or(Some(Methods::All))?);
     let name = name
         .unwrap_or_else(|| Some(default_name(&methods, &pattern)))?
         .into();
-    Some(Rule {
+    let rule = Rule {
         name,
         pattern,
         methods,
         requirement: requirement?,
         mode,
-    })
+    };
+    Some((rule, rate))
 }
 
 /// `mode` of a rule or a service; `about` are the places whose `allow_lints` count.
@@ -187,8 +210,8 @@ fn pattern_of(entry: &Entry, place: &Place<'_>, reader: &mut Reader<'_>) -> Opti
             return None;
         }
     };
-    if pattern.lies_under(JWKS_PATH) {
-        reader.report(reserved_for_keys(&text, entry.node.span));
+    if let Some(finding) = reserved_elsewhere(&pattern, &text, entry.node.span) {
+        reader.report(finding);
     }
     if pattern.lies_under(place.auth_path) {
         let message = format!(
@@ -232,14 +255,19 @@ fn method(entry: &Entry, reader: &mut Reader<'_>) -> Option<Method> {
     None
 }
 
-/// The one place outside `auth.path` where the gateway itself answers.
-pub(super) fn reserved_for_keys(text: &str, span: Span) -> Finding {
-    let message = format!(
-        "`{}` is where the gateway shows its public keys",
-        shown(text)
-    );
-    Finding::error(Code::ReservedPath, span, message)
-        .help("choose another path; nothing there is forwarded")
+/// The places outside `auth.path` where the gateway itself answers, and what it does there.
+const RESERVED: [(&str, &str); 2] = [
+    (JWKS_PATH, "shows its public keys"),
+    (AUTHORIZATION_PATH, "answers Envoy"),
+];
+
+/// What is wrong with a pattern whose literals lie at one of them.
+pub(super) fn reserved_elsewhere(pattern: &Pattern, text: &str, span: Span) -> Option<Finding> {
+    let mut reserved = RESERVED.iter();
+    let (_, what) = reserved.find(|(path, _)| pattern.lies_under(path))?;
+    let message = format!("`{}` is where the gateway {what}", shown(text));
+    let finding = Finding::error(Code::ReservedPath, span, message);
+    Some(finding.help("choose another path; nothing there is forwarded"))
 }
 
 /// An empty policy, for a service of which only the rest is still to be checked.

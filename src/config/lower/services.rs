@@ -4,14 +4,14 @@ use std::num::NonZeroU64;
 
 use super::server::body_limit;
 use super::silence::allow_lints;
-use super::{cors, distinct, identity, response_headers, rules, upstream};
+use super::{cors, distinct, identity, rate, response_headers, rules, upstream};
 use crate::access::{
     CaseRule, HostPattern, Mount, PathOptions, Pattern, RequestPath, RoutedService, Router,
 };
 use crate::config::blocks;
 use crate::config::code::Code;
 use crate::config::finding::Finding;
-use crate::config::lint;
+use crate::config::lint::{self, PlacedRate};
 use crate::config::places::Places;
 use crate::config::reader::Reader;
 use crate::config::section::Section;
@@ -20,7 +20,8 @@ use crate::config::shown::shown;
 use crate::config::span::Span;
 use crate::config::value::is_plain_path;
 use crate::config::yaml::{Entry, Value};
-use crate::wire::{CacheMode, Cors, IdentitySettings, JWKS_PATH, ResponseFields};
+use crate::rates::ServiceRates;
+use crate::wire::{CacheMode, Cors, IdentitySettings, ResponseFields};
 
 /// What the rest of the file says that every service is checked against.
 pub(super) struct Shared<'a> {
@@ -165,7 +166,10 @@ fn service(
         mode,
         auth_path: shared.auth_path,
     };
-    let (policy, spans) = rules::rules(section.take("rules"), &place, reader);
+    let rate = rate::rate(&mut section, reader);
+    let lowered = rules::rules(section.take("rules"), &place, reader);
+    lint_rates(rate, &lowered, &place, reader);
+    let (rates, spans) = (service_rates(rate, &lowered), lowered.spans);
     allow_lints(section.take("allow_lints"), Some(span), reader);
     let login_redirect = section.boolean("login_redirect", reader);
     let openapi = section.take("openapi");
@@ -177,8 +181,9 @@ fn service(
         mount: mount?,
         strip_path,
         paths,
-        policy: policy?,
+        policy: lowered.policy?,
         origins: spans.iter().map(|span| reader.origin(*span)).collect(),
+        rates,
         mode,
         upstream: upstream?,
         servers: servers.iter().map(|span| reader.origin(*span)).collect(),
@@ -196,6 +201,39 @@ fn service(
         rules: spans,
     };
     Some((service, places))
+}
+
+fn service_rates(service: Option<PlacedRate>, rules: &rules::LoweredRules) -> ServiceRates {
+    let rate = |placed: PlacedRate| placed.rate;
+    ServiceRates {
+        service: service.map(rate),
+        rules: rules.rates.iter().map(|one| one.map(rate)).collect(),
+    }
+}
+
+fn lint_rates(
+    service: Option<PlacedRate>,
+    rules: &rules::LoweredRules,
+    place: &rules::Place<'_>,
+    reader: &mut Reader<'_>,
+) {
+    let Some(policy) = &rules.policy else {
+        return;
+    };
+    let lint = lint::Rates {
+        rules: lint::Rules {
+            named: place.service,
+            policy,
+            mount: place.mount,
+            service: place.span,
+            spans: &rules.spans,
+        },
+        of_service: service,
+        of_rules: &rules.rates,
+    };
+    lint.idle()
+        .into_iter()
+        .for_each(|finding| reader.report(finding));
 }
 
 /// What is written into the heads of requests and answers; `None` where it was refused.
@@ -293,11 +331,9 @@ fn mount(
         }
     };
     let pattern = Pattern::parse(&text).ok();
-    if pattern
-        .as_ref()
-        .is_some_and(|pattern| pattern.lies_under(JWKS_PATH))
-    {
-        reader.report(rules::reserved_for_keys(&text, span));
+    let elsewhere = |pattern| rules::reserved_elsewhere(pattern, &text, span);
+    if let Some(finding) = pattern.as_ref().and_then(elsewhere) {
+        reader.report(finding);
     }
     if pattern.is_some_and(|pattern| pattern.lies_under(auth_path)) {
         let message = format!(

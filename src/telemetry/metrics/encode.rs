@@ -14,6 +14,7 @@ pub(super) fn encode(totals: &Totals) -> String {
     totals.encode_process(&mut text);
     totals.encode_requests(&mut text);
     totals.encode_durations(&mut text);
+    totals.encode_rates(&mut text);
     totals.encode_upstreams(&mut text);
     totals.encode_servers(&mut text);
     totals.encode_connections(&mut text);
@@ -169,6 +170,26 @@ impl Totals {
                 family.sample("_bucket", &[("le", &bound), service], below);
             }
         }
+    }
+
+    fn encode_rates(&self, text: &mut Exposition) {
+        let help = "Requests over a rate; the rule is empty where it is that of the service";
+        let mut family = text.counter("gatelatch_rate_limited", help);
+        for (service, totals) in &self.services {
+            for (rule, count) in &totals.rate_limited {
+                family.count(&[("service", service), ("rule", rule)], *count);
+            }
+        }
+        let help = "Buckets of rates that are not full, one for each caller of late";
+        text.gauge("gatelatch_rate_buckets", help)
+            .level(&[], self.rate_table.buckets);
+        let help =
+            "Places for buckets of rates; there are more when they are needed, up to 2031616";
+        text.gauge("gatelatch_rate_bucket_places", help)
+            .level(&[], self.rate_table.places);
+        let help = "Requests that were counted in another's bucket, for want of a place";
+        text.counter("gatelatch_rate_shared_buckets", help)
+            .count(&[], self.rate_table.shared);
     }
 
     fn encode_upstreams(&self, text: &mut Exposition) {

@@ -9,6 +9,7 @@ mod encode;
 mod histogram;
 mod hits;
 mod labels;
+mod rate_table;
 mod server_level;
 mod service;
 mod shard;
@@ -23,6 +24,7 @@ pub use labels::{
     ConnectionRejection, FetchOutcome, LoginOutcome, RefreshOutcome, ReloadOutcome, RequestOutcome,
     StatusClass, TokenRefusal, UpstreamConnection, UpstreamErrorKind,
 };
+pub use rate_table::{RateTableLevel, RateTableLevels};
 pub use server_level::{ServerLevel, ServerLevels};
 pub use service::{ServerMetrics, ServiceMetrics};
 pub use shard::Shard;
@@ -61,6 +63,7 @@ pub struct Metrics {
     refreshes: SharedCounters<RefreshOutcome>,
     state_up: AtomicBool,
     servers: OnceLock<ServerLevels>,
+    rate_table: OnceLock<RateTableLevels>,
 }
 
 impl Metrics {
@@ -79,6 +82,7 @@ impl Metrics {
             spans: OnceLock::new(),
             audit: OnceLock::new(),
             servers: OnceLock::new(),
+            rate_table: OnceLock::new(),
             refreshes: SharedCounters::new(),
             state_up: AtomicBool::new(true),
         })
@@ -174,6 +178,12 @@ impl Metrics {
         let _ = self.servers.set(levels);
     }
 
+    /// Registers the source of the gauges of rates. Only the first call has an effect.
+    pub fn show_rate_table(&self, levels: RateTableLevels) {
+        // a process has one table
+        let _ = self.rate_table.set(levels);
+    }
+
     /// All numbers as OpenMetrics 1.0 text, to be sent as [`CONTENT_TYPE`].
     pub fn encode(&self) -> String {
         encode::encode(&self.totals())
@@ -219,6 +229,11 @@ impl Metrics {
                 .unwrap_or_default(),
             servers: self
                 .servers
+                .get()
+                .map(|levels| levels())
+                .unwrap_or_default(),
+            rate_table: self
+                .rate_table
                 .get()
                 .map(|levels| levels())
                 .unwrap_or_default(),
@@ -346,6 +361,10 @@ mod tests {
             "process_start_time_seconds gauge",
             "gatelatch_requests counter",
             "gatelatch_request_duration_seconds histogram",
+            "gatelatch_rate_limited counter",
+            "gatelatch_rate_buckets gauge",
+            "gatelatch_rate_bucket_places gauge",
+            "gatelatch_rate_shared_buckets counter",
             "gatelatch_upstream_errors counter",
             "gatelatch_upstream_connections gauge",
             "gatelatch_upstream_requests counter",

@@ -29,14 +29,17 @@ pub(super) struct ServiceCells {
     pub(super) upstream_errors: Counters<UpstreamErrorKind>,
 }
 
-/// A rule's requests by outcome and status class; made when the first one comes, for most rules of a large
+/// A rule's requests by outcome and status class, and those that are over its rate; made when the first one comes, for most rules of a large
 /// configuration are hardly ever used.
 #[derive(Debug, Default)]
 pub(super) struct RuleCells(OnceLock<Box<Grid>>);
 
 #[derive(Debug)]
 #[repr(align(64))]
-struct Grid([Counter; OUTCOMES * CLASSES]);
+struct Grid {
+    requests: [Counter; OUTCOMES * CLASSES],
+    rate_limited: Counter,
+}
 
 impl ServiceMetrics {
     pub(super) fn new(
@@ -64,11 +67,18 @@ impl ServiceMetrics {
         status: u16,
         duration: Duration,
     ) {
-        let rule = rule
-            .and_then(|index| self.rules.get(index as usize))
-            .unwrap_or(&self.no_rule);
-        rule.increment(outcome, StatusClass::of(status));
+        self.rule(rule).increment(outcome, StatusClass::of(status));
         self.service.durations.record(duration);
+    }
+
+    /// Counts one request that is over the rate of this rule, or without one over that of the service.
+    pub fn rate_limited(&self, rule: Option<u32>) {
+        self.rule(rule).grid().rate_limited.add(1);
+    }
+
+    fn rule(&self, rule: Option<u32>) -> &RuleCells {
+        rule.and_then(|index| self.rules.get(index as usize))
+            .unwrap_or(&self.no_rule)
     }
 
     /// Counts one attempt to reach the upstream that failed; a request that is tried again may count several.
@@ -109,12 +119,20 @@ impl ServiceCells {
 
 impl RuleCells {
     fn increment(&self, outcome: RequestOutcome, class: StatusClass) {
-        self.0.get_or_init(Box::default).0[outcome.index() * CLASSES + class.index()].add(1);
+        self.grid().requests[outcome.index() * CLASSES + class.index()].add(1);
+    }
+
+    fn grid(&self) -> &Grid {
+        self.0.get_or_init(Box::default)
+    }
+
+    pub(super) fn rate_limited(&self) -> u64 {
+        self.0.get().map_or(0, |grid| grid.rate_limited.read())
     }
 
     /// What was counted, without the zeros.
     pub(super) fn counts(&self) -> impl Iterator<Item = (RequestOutcome, StatusClass, u64)> {
-        let cells = self.0.get().map_or(&[][..], |grid| &grid.0[..]);
+        let cells = self.0.get().map_or(&[][..], |grid| &grid.requests[..]);
         let labels = RequestOutcome::ALL
             .iter()
             .flat_map(|outcome| StatusClass::ALL.iter().map(move |class| (outcome, class)));
@@ -127,6 +145,9 @@ impl RuleCells {
 
 impl Default for Grid {
     fn default() -> Self {
-        Self(std::array::from_fn(|_| Counter::default()))
+        Self {
+            requests: std::array::from_fn(|_| Counter::default()),
+            rate_limited: Counter::default(),
+        }
     }
 }

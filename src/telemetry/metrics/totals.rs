@@ -7,6 +7,7 @@ use super::labels::{
     ConnectionRejection, FetchOutcome, Label, LoginOutcome, RefreshOutcome, ReloadOutcome,
     RequestOutcome, StatusClass, TokenRefusal, UpstreamConnection, UpstreamErrorKind,
 };
+use super::rate_table::RateTableLevel;
 use super::server_level::ServerLevel;
 use super::shard::{ServiceEntry, ShardCells};
 
@@ -38,6 +39,7 @@ pub(super) struct Totals {
     /// Records of the audit stream, failed attempts to write, and what waits.
     pub(super) audit: [u64; 3],
     pub(super) servers: Vec<ServerLevel>,
+    pub(super) rate_table: RateTableLevel,
 }
 
 /// All numbers of a service.
@@ -47,6 +49,8 @@ pub(super) struct ServiceTotals {
     pub(super) requests: BTreeMap<Box<str>, BTreeMap<(&'static str, &'static str), u64>>,
     pub(super) durations: Distribution,
     pub(super) upstream_errors: ByLabel<UpstreamErrorKind>,
+    /// Requests over a rate, by rule.
+    pub(super) rate_limited: BTreeMap<Box<str>, u64>,
     /// Requests by server.
     pub(super) servers: BTreeMap<Box<str>, u64>,
 }
@@ -91,6 +95,10 @@ impl ServiceTotals {
         for (rule, cells) in &entry.rules {
             for (outcome, class, count) in cells.counts() {
                 self.count(rule, outcome, class, count);
+            }
+            let limited = cells.rate_limited();
+            if limited > 0 {
+                *self.rate_limited.entry(rule.clone()).or_default() += limited;
             }
         }
     }

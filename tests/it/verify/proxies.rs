@@ -19,6 +19,7 @@ const SERVICES: &str = "
       - { path: /jobs, methods: [GET], allow: authenticated }
       - { path: /jobs, methods: [POST, PUT], allow: { roles: [recruiter] } }
       - { path: /socket, allow: authenticated }
+      - { path: /counted, allow: anyone, rate: { requests: 2, per: 1d, by: address } }
 ";
 
 /// The example of RFC 6455, section 1.3.
@@ -268,6 +269,15 @@ impl Conversation<'_> {
         session
     }
 
+    /// Too many requests are 429 and say when to come again, whatever a program makes of that status.
+    fn rates(&self) {
+        let answers = [(); 3].map(|()| self.ask("GET", "/counted", ""));
+        let statuses = answers.each_ref().map(|answer| answer.status);
+        assert_eq!(statuses, [200, 200, 429], "{answers:?}");
+        let retry: u64 = answers[2].header("retry-after").parse().unwrap();
+        assert!((43_000..=43_200).contains(&retry), "{retry}");
+    }
+
     fn sockets(&self, session: &str) {
         let open = |fields: &str| {
             let mut client = Connection::open(self.proxy.address);
@@ -388,6 +398,7 @@ fn converse(program: &Program) {
     let session = conversation.people();
     conversation.sockets(&session);
     conversation.uploads();
+    conversation.rates();
     conversation.destinations();
 }
 
@@ -413,6 +424,17 @@ fn caddy_asks() {
 #[test]
 fn envoy_asks() {
     converse(&Program::new(Front::envoy));
+}
+
+/// Gatelatch itself says what the client's fields become.
+#[test]
+fn envoy_asks_over_grpc() {
+    converse(&Program::new(Front::envoy_grpc));
+}
+
+#[test]
+fn envoy_asks_over_grpc_with_fields_joined() {
+    converse(&Program::new(Front::envoy_grpc_merging));
 }
 
 #[test]

@@ -1,0 +1,226 @@
+//! Forward-auth: the decision on a request that another proxy describes, and forwards by itself.
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
+
+use super::browser::{BrowserRequest, check_sender};
+use super::decide::enforce;
+use super::facts::{RequestFacts, Route};
+use super::rate::count;
+use super::rejection::Rejection;
+use super::renewal::Renewal;
+use super::sender::{Presented, identify_presented, withhold_own};
+use super::snapshot::ServiceSnapshot;
+use super::worker::{Pinned, Worker};
+use crate::access::{ClientAddress, NoDestination, Permit, RequestPath, RequestedPaths};
+use crate::ambient;
+use crate::identify::{CredentialOutcome, Identified};
+use crate::portal::{ReturnPath, Visitor};
+use crate::wire::{
+    self, Credential, CredentialSource, Destination, DestinationField, ForwardAuthProxy,
+    GatewayCookies, OriginalError, OriginalRequest, is_navigation, same_service,
+};
+
+const X_GATELATCH_LOGIN: HeaderName = HeaderName::from_static("x-gatelatch-login");
+
+/// A request that another proxy asks about.
+pub(super) struct Question<'a> {
+    pub(super) worker: &'a Worker,
+    pub(super) pinned: &'a Pinned,
+    pub(super) original: &'a OriginalRequest,
+    pub(super) sent: SentHead<'a>,
+}
+
+/// What the client of that proxy sent, as far as the proxy passes it on.
+pub(super) struct SentHead<'a> {
+    pub(super) headers: &'a HeaderMap,
+    /// Of a field; one of a cookie does not count, since its name depends on how the client came.
+    pub(super) credential: Option<&'a Credential>,
+    pub(super) cookies: &'a GatewayCookies,
+    pub(super) client: ClientAddress,
+}
+
+/// A request that the proxy may forward.
+pub(super) struct Permitted<'p> {
+    pub(super) permit: Permit<'p>,
+    pub(super) service: &'p ServiceSnapshot,
+    /// What identified the caller, or did not.
+    pub(super) credential: Option<&'p Credential>,
+}
+
+impl Question<'_> {
+    /// The gateway's own endpoints are no exception: behind another proxy these paths may be the service's.
+    ///
+    /// # Errors
+    /// The rejection, said in the way that the proxy understands.
+    pub(super) fn decide<T>(
+        &self,
+        facts: &mut RequestFacts,
+        allow: impl FnOnce(Permitted<'_>) -> T,
+    ) -> Result<T, Rejection> {
+        let (original, snapshot) = (self.original, &*self.pinned.snapshot);
+        facts.method = original.method.clone();
+        facts.client = self.sent.client;
+        facts.host = original.host.clone();
+        facts.path = original.path.as_str().into();
+        let found = match snapshot.router.resolve(&original.host, &original.path) {
+            Ok(found) => found,
+            Err(error) => {
+                if let NoDestination::ServicePath(index, _) = error {
+                    facts.route = Route::Service(index);
+                }
+                return Err(self.answer(error.into(), None));
+            }
+        };
+        let service = &snapshot.services[found.service()];
+        facts.route = Route::Service(found.service());
+        facts.set_path(found.path().as_str());
+        self.destination(found.service())
+            .and_then(|destination| {
+                let paths = RequestedPaths {
+                    target: found.path(),
+                    destination: destination.as_ref(),
+                };
+                self.enforce((service, found.service()), paths, facts, allow)
+            })
+            .map_err(|rejection| self.answer(rejection, Some((service, found.path()))))
+    }
+
+    /// The path of WebDAV's `Destination`. A method that needs one is not decided on without it: the proxy does not pass
+    /// on what it forwards (RFC 4918, sections 9.8 and 9.9).
+    fn destination(&self, service: usize) -> Result<Option<RequestPath>, Rejection> {
+        let original = self.original;
+        let Some(field) = DestinationField::read(self.sent.headers)? else {
+            return match original.method.as_str() {
+                "COPY" | "MOVE" => Err(Rejection::Unclear(OriginalError::Field("Destination"))),
+                _ => Ok(None),
+            };
+        };
+        let sent = field.path_on(Some(&original.site))?;
+        let found = self.pinned.snapshot.router.resolve(&original.host, sent);
+        Ok(Some(same_service(
+            found.map(Destination::Service),
+            service,
+        )?))
+    }
+
+    fn enforce<T>(
+        &self,
+        (service, index): (&ServiceSnapshot, usize),
+        paths: RequestedPaths<'_>,
+        facts: &mut RequestFacts,
+        allow: impl FnOnce(Permitted<'_>) -> T,
+    ) -> Result<T, Rejection> {
+        let (original, sent) = (self.original, &self.sent);
+        let mut credential = self.credential();
+        let presented = Presented {
+            credential: &mut credential,
+            cookies: sent.cookies,
+            scheme: original.site.scheme,
+        };
+        let mut identified = identify_presented(self.worker, self.pinned, presented, sent.client);
+        facts.identify(&identified);
+        let request = BrowserRequest {
+            method: &original.method,
+            upgrades: original.upgrades,
+            site: &original.site,
+            cors: service.cors.as_ref(),
+        };
+        check_sender(&request, credential.as_ref(), sent.headers, &identified)?;
+        facts.renewal = Renewal::of(&mut identified, original.site.scheme);
+        let Identified {
+            caller,
+            credential: outcome,
+            ..
+        } = identified;
+        let permit = enforce(service, (&original.method, paths), &caller, &outcome, facts)?;
+        count((self.pinned, index), &permit, &caller, facts)?;
+        if matches!(outcome, CredentialOutcome::Refused(_)) && permit.denial().is_none() {
+            withhold_own(&self.pinned.snapshot, credential.as_mut());
+        }
+        Ok(allow(Permitted {
+            permit,
+            service,
+            credential: credential.as_ref(),
+        }))
+    }
+
+    /// The bearer token or API key, else the session cookie under the name that it has for the original request.
+    pub(super) fn credential(&self) -> Option<Credential> {
+        let sent = self.sent.credential;
+        let bearer = sent.filter(|sent| sent.source() != CredentialSource::Cookie);
+        let cookie = &self.pinned.snapshot.cookie;
+        let cookie = || cookie.credential(self.sent.cookies, self.original.site.scheme);
+        bearer.cloned().or_else(cookie)
+    }
+
+    /// Says it in the way that the proxy understands.
+    fn answer(
+        &self,
+        rejection: Rejection,
+        found: Option<(&ServiceSnapshot, &RequestPath)>,
+    ) -> Rejection {
+        let response = match (self.original.asked_by, rejection.status()) {
+            (_, StatusCode::NOT_FOUND) => {
+                Some(wire::problem(StatusCode::FORBIDDEN, "Access denied"))
+            }
+            (ForwardAuthProxy::Nginx, StatusCode::BAD_REQUEST | StatusCode::BAD_GATEWAY) => {
+                Some(wire::problem(StatusCode::FORBIDDEN, &rejection.detail()))
+            }
+            // nginx knows no other refusals than 401 and 403: by `Retry-After` it tells this one
+            (ForwardAuthProxy::Nginx, StatusCode::TOO_MANY_REQUESTS) => {
+                let mut response = rejection.respond();
+                *response.status_mut() = StatusCode::FORBIDDEN;
+                Some(response)
+            }
+            (asked_by, StatusCode::UNAUTHORIZED) => {
+                found.and_then(|found| self.challenge(asked_by, &rejection, found))
+            }
+            (ForwardAuthProxy::Proxy | ForwardAuthProxy::Nginx, _) => None,
+        };
+        match response {
+            Some(response) => Rejection::Instead {
+                because: Box::new(rejection),
+                response: Box::new(response),
+            },
+            None => rejection,
+        }
+    }
+
+    /// The way to the sign-in page of the original host.
+    fn challenge(
+        &self,
+        asked_by: ForwardAuthProxy,
+        rejection: &Rejection,
+        (service, path): (&ServiceSnapshot, &RequestPath),
+    ) -> Option<Response<Bytes>> {
+        let (original, snapshot) = (self.original, &*self.pinned.snapshot);
+        if !service.login_redirect || !snapshot.portal.has_page() {
+            return None;
+        }
+        let next = ReturnPath::to(path, original.query.as_deref());
+        let address = original
+            .site
+            .url(&snapshot.portal.sign_in_path(next.as_ref()))?;
+        match asked_by {
+            ForwardAuthProxy::Nginx => {
+                let mut response = rejection.respond();
+                response
+                    .headers_mut()
+                    .insert(X_GATELATCH_LOGIN, HeaderValue::try_from(address).ok()?);
+                Some(response)
+            }
+            ForwardAuthProxy::Proxy if is_navigation(&original.method, self.sent.headers) => {
+                let visitor = Visitor {
+                    site: &original.site,
+                    cookies: self.sent.cookies,
+                    next,
+                };
+                snapshot
+                    .portal
+                    .send_to_sign_in(&visitor, &address, ambient::unix_seconds())
+            }
+            ForwardAuthProxy::Proxy => None,
+        }
+    }
+}

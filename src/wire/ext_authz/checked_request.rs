@@ -1,0 +1,208 @@
+//! The request that Envoy describes in a `CheckRequest`.
+
+use std::net::IpAddr;
+
+use bytes::Bytes;
+use http::header::{AUTHORIZATION, COOKIE};
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use prost::Message as _;
+
+use super::grpc::{self, GrpcError};
+use super::message::{CheckRequest, EnvoyAddress, HttpRequest};
+use crate::access::ClientAddress;
+use crate::wire::browser::Site;
+use crate::wire::cookie::{GatewayCookies, SessionCookie};
+use crate::wire::destination_field::DESTINATION;
+use crate::wire::forwarded::{StatedScheme, TrustedProxies};
+use crate::wire::host::Host;
+use crate::wire::intake::read_request_id;
+use crate::wire::original_request::{
+    ForwardAuthProxy, OriginalError, OriginalRequest, method_of, upgrades,
+};
+use crate::wire::peer::Scheme;
+
+const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
+
+/// A `CheckRequest` that has all that a decision needs, unchecked.
+pub struct CheckedRequest {
+    http: HttpRequest,
+    /// The client, as Envoy's settings say who that is.
+    source: Option<IpAddr>,
+}
+
+/// The request that Envoy received from its client.
+pub struct DescribedRequest {
+    /// Its method, origin and path.
+    pub original: OriginalRequest,
+    /// The path and the query, as sent.
+    pub target: String,
+    /// Its fields, without the gateway's own cookies once those are taken.
+    pub headers: HeaderMap,
+    /// The client's address.
+    pub client: ClientAddress,
+    /// The id that Envoy gave it.
+    pub request_id: Option<HeaderValue>,
+    /// Whether another trusted proxy stands before Envoy, and may have written forwarded fields.
+    pub(super) is_behind_proxy: bool,
+    /// Whether fewer cookies are left than were sent.
+    pub(super) has_cut_cookies: bool,
+}
+
+impl CheckedRequest {
+    /// Reads the body of a call.
+    ///
+    /// # Errors
+    /// [`GrpcError`] for what Envoy does not send, whatever its client does.
+    pub fn read(body: &Bytes) -> Result<Self, GrpcError> {
+        let message = CheckRequest::decode(grpc::message(body)?);
+        let attributes = message.map_err(|_| GrpcError::Malformed)?.attributes;
+        let attributes = attributes.ok_or(GrpcError::Missing("attributes"))?;
+        let http = attributes.request.and_then(|request| request.http);
+        let http = http.ok_or(GrpcError::Missing("attributes.request.http"))?;
+        for (text, name) in [
+            (&http.method, "method"),
+            (&http.scheme, "scheme"),
+            (&http.host, "host"),
+        ] {
+            if text.is_empty() {
+                return Err(GrpcError::Missing(name));
+            }
+        }
+        let source = attributes.source.and_then(|peer| peer.address);
+        let source = source.and_then(|address| ip_of(&address));
+        Ok(Self { http, source })
+    }
+
+    /// The method, the host and the path as sent, for the record of a request that is refused.
+    pub fn shown(&self) -> (Method, &str, &str) {
+        let method = Method::from_bytes(self.http.method.as_bytes()).unwrap_or_default();
+        let path = self.http.path.split(['?', '#']).next();
+        (method, &self.http.host, path.unwrap_or_default())
+    }
+
+    /// Checks what Envoy's client may have had a part in. `trusted` are the proxies that are believed, of which Envoy is one.
+    ///
+    /// # Errors
+    /// [`OriginalError`] for everything that could be read in two ways.
+    pub fn describe(self, trusted: &TrustedProxies) -> Result<DescribedRequest, OriginalError> {
+        let Self { http, source } = self;
+        let method = method_of(&http.method)?;
+        let host = Host::parse(&http.host).ok_or(OriginalError::Malformed("host"))?;
+        let target = http.path.clone();
+        if target.contains('#') {
+            return Err(OriginalError::Malformed("path"));
+        }
+        let (path, query) = match target.split_once('?') {
+            Some((path, query)) => (path, Some(query)),
+            None => (&*target, None),
+        };
+        let headers = fields(&http).ok_or(OriginalError::Malformed("headers"))?;
+        let client = trusted.stated_client(source, &headers);
+        let scheme = match client.scheme {
+            StatedScheme::Known(scheme) => scheme,
+            StatedScheme::Absent => {
+                Scheme::parse(http.scheme.as_bytes()).ok_or(OriginalError::Malformed("scheme"))?
+            }
+            StatedScheme::Unreadable => return Err(OriginalError::Malformed("X-Forwarded-Proto")),
+        };
+        let original = OriginalRequest {
+            method,
+            site: Site {
+                scheme,
+                host: host.field().clone(),
+            },
+            host: host.name().into(),
+            path: path.to_owned(),
+            query: query.map(str::to_owned),
+            upgrades: upgrades(&headers),
+            asked_by: ForwardAuthProxy::Proxy,
+        };
+        Ok(DescribedRequest {
+            original,
+            target,
+            client: client.address,
+            request_id: read_request_id(&headers),
+            is_behind_proxy: client.is_behind_proxy,
+            has_cut_cookies: false,
+            headers,
+        })
+    }
+}
+
+impl DescribedRequest {
+    /// Takes the gateway's cookies out.
+    pub fn take_cookies(&mut self, cookie: &SessionCookie) -> GatewayCookies {
+        let lines = |headers: &HeaderMap| -> Vec<HeaderValue> {
+            headers.get_all(COOKIE).iter().cloned().collect()
+        };
+        let sent = lines(&self.headers);
+        let cookies = cookie.take(&mut self.headers);
+        self.has_cut_cookies = sent != lines(&self.headers);
+        cookies
+    }
+}
+
+/// The address of a socket; `None` for a pipe, or what is no address.
+fn ip_of(address: &EnvoyAddress) -> Option<IpAddr> {
+    let address: IpAddr = address.socket_address.as_ref()?.address.parse().ok()?;
+    Some(address.to_canonical())
+}
+
+/// All fields, of either form; `None` where one cannot be a field, or there are more than a map holds.
+fn fields(http: &HttpRequest) -> Option<HeaderMap> {
+    let raw_fields = http.header_map.as_ref().map_or(0, |map| map.headers.len());
+    let raw = http.header_map.iter().flat_map(|map| &map.headers);
+    let raw = raw.filter(|field| !field.key.starts_with(':'));
+    let mut headers = HeaderMap::with_capacity(http.headers.len() + raw_fields);
+    for field in raw {
+        let value = match &*field.raw_value {
+            [] => HeaderValue::from_str(&field.value),
+            // a share of the message
+            _ => HeaderValue::from_maybe_shared(field.raw_value.clone()),
+        };
+        let name = HeaderName::from_bytes(field.key.as_bytes()).ok()?;
+        headers.try_append(name, value.ok()?).ok()?;
+    }
+    for (key, value) in &http.headers {
+        if key.starts_with(':') {
+            continue;
+        }
+        let name = HeaderName::from_bytes(key.as_bytes()).ok()?;
+        if http.header_map.is_some() && headers.contains_key(&name) {
+            continue;
+        }
+        for one in unmerge(&name, value) {
+            let value = HeaderValue::from_str(one).ok()?;
+            headers.try_append(&name, value).ok()?;
+        }
+    }
+    Some(headers)
+}
+
+/// The values that Envoy has joined by commas, where it matters that there were several: of fields that may come once only,
+/// as if each had come by itself.
+fn unmerge<'v>(name: &HeaderName, value: &'v str) -> Vec<&'v str> {
+    let starts: &[&str] = match () {
+        () if *name == AUTHORIZATION => &["bearer ", "basic "],
+        () if *name == X_API_KEY => &["glk_"],
+        () if *name == DESTINATION => &["/", "http://", "https://"],
+        () => &[],
+    };
+    let begins_anew = |rest: &str| {
+        let rest = rest.trim_ascii_start().as_bytes();
+        let mut starts = starts.iter();
+        starts.any(|start| {
+            let found = rest.get(..start.len());
+            found.is_some_and(|found| found.eq_ignore_ascii_case(start.as_bytes()))
+        })
+    };
+    let (mut values, mut begin) = (Vec::new(), 0);
+    for (at, _) in value.match_indices(',') {
+        if begins_anew(&value[at + 1..]) {
+            values.push(&value[begin..at]);
+            begin = at + 1;
+        }
+    }
+    values.push(&value[begin..]);
+    values
+}
