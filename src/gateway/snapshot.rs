@@ -18,7 +18,7 @@ use crate::identify::SessionProvider;
 use crate::jwks::KeySources;
 use crate::ldap::LdapDirectory;
 use crate::oidc::Provider;
-use crate::portal::{Portal, PortalSettings, directory_fingerprint};
+use crate::portal::{Portal, PortalSettings};
 use crate::rates::{RateTable, ServiceLimits, ServiceRates};
 use crate::telemetry::audit::Audit;
 use crate::telemetry::traces::Tracer;
@@ -229,7 +229,7 @@ fn trusted_proxies(server: &config::Server) -> TrustedProxies {
 fn session_provider(ldap: &LdapDirectory) -> SessionProvider {
     SessionProvider {
         name: LDAP.into(),
-        fingerprint: directory_fingerprint(ldap),
+        fingerprint: ldap.fingerprint(),
         is_listed: false,
         refresh: ldap.settings().refresh.as_secs(),
     }

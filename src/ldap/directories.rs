@@ -6,18 +6,21 @@ use tokio::runtime::Handle;
 
 use super::directory::LdapDirectory;
 use super::settings::LdapSettings;
+use crate::telemetry::metrics::Metrics;
 
 /// Keeps the connections to a directory through reloads that change nothing about it.
 pub struct LdapDirectories {
     runtime: Handle,
+    metrics: Arc<Metrics>,
     known: Mutex<Weak<LdapDirectory>>,
 }
 
 impl LdapDirectories {
     /// Directories are asked by tasks of this runtime.
-    pub fn new(runtime: Handle) -> Self {
+    pub fn new(runtime: Handle, metrics: Arc<Metrics>) -> Self {
         Self {
             runtime,
+            metrics,
             known: Mutex::default(),
         }
     }
@@ -31,7 +34,11 @@ impl LdapDirectories {
         {
             return same;
         }
-        let new = Arc::new(LdapDirectory::new(settings, self.runtime.clone()));
+        let new = Arc::new(LdapDirectory::new(
+            settings,
+            self.runtime.clone(),
+            Arc::clone(&self.metrics),
+        ));
         *known = Arc::downgrade(&new);
         new
     }

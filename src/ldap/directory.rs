@@ -20,7 +20,8 @@ use super::pool::{Pool, late, open};
 use super::settings::LdapSettings;
 use crate::access::{Identity, Subjects};
 use crate::ambient;
-use crate::token::LDAP;
+use crate::telemetry::metrics::{Metrics, ProviderResult};
+use crate::token::{LDAP, ProviderClaims};
 
 /// So many may sign in at once. Each has a connection of its own while its password is checked.
 const AT_ONCE: usize = 128;
@@ -35,6 +36,7 @@ pub struct LdapDirectory {
     pool: Pool,
     pace: Pace,
     places: Arc<Semaphore>,
+    metrics: Arc<Metrics>,
 }
 
 /// Who somebody is, by the directory.
@@ -60,19 +62,27 @@ pub struct LdapCandidate {
 
 impl LdapDirectory {
     /// A directory that is asked by tasks of this runtime. Nothing is connected yet.
-    pub fn new(settings: LdapSettings, runtime: Handle) -> Self {
+    pub fn new(settings: LdapSettings, runtime: Handle, metrics: Arc<Metrics>) -> Self {
         Self {
             settings,
             runtime,
             pool: Pool::new(),
             pace: Pace::default(),
             places: Arc::new(Semaphore::new(AT_ONCE)),
+            metrics,
         }
     }
 
     /// What it was set up with.
     pub fn settings(&self) -> &LdapSettings {
         &self.settings
+    }
+
+    /// What tells this directory from others: under another one, the same subject may be somebody else.
+    pub fn fingerprint(&self) -> Box<str> {
+        let users = &self.settings.users;
+        let (url, base) = (self.settings.url.to_string(), users.base.to_string());
+        ProviderClaims::fingerprint([&url, &base, &users.subject])
     }
 
     /// How long a password check takes here, for refusals of others that must not be told apart by time.
@@ -105,7 +115,8 @@ impl LdapDirectory {
             let filter = self.settings.users.filter.fill(values);
             let own = Arc::clone(self);
             let search = async move { find(&own.pool, &own.settings, filter, deadline).await };
-            candidate.person = match self.run(search).await? {
+            let found = self.run("search", search).await?;
+            candidate.person = match found {
                 Found::One(person) => Some(person),
                 Found::Nobody(why) => {
                     report(why);
@@ -135,7 +146,7 @@ impl LdapDirectory {
         } = candidate;
         let person = person.filter(|_| counts);
         let own = Arc::clone(self);
-        self.run(async move {
+        self.run("bind", async move {
             let _place = place;
             if !may_be_password(&password) {
                 return Ok(None);
@@ -171,7 +182,7 @@ impl LdapDirectory {
         let filter = users.filter.fill_for_subject(&users.subject, subject);
         let (own, subject) = (Arc::clone(self), Box::<str>::from(subject));
         let (_, deadline) = self.times();
-        self.run(async move {
+        self.run("look_up", async move {
             match find(&own.pool, &own.settings, filter, deadline).await? {
                 Found::One(person) if person.subject == subject => {
                     own.identify(&person, deadline).await
@@ -225,11 +236,19 @@ impl LdapDirectory {
     }
 
     /// On the runtime that owns the connections. It goes on where whoever asked has gone: it has a deadline.
-    async fn run<T: Send + 'static>(
+    async fn run<T: Answer + Send + 'static>(
         &self,
+        operation: &'static str,
         task: impl Future<Output = Result<T, LdapError>> + Send + 'static,
     ) -> Result<T, LdapFailure> {
-        match self.runtime.spawn(task).await {
+        let ended = self.runtime.spawn(task).await;
+        let result = match &ended {
+            Ok(Ok(answer)) if answer.is_positive() => ProviderResult::Success,
+            Ok(Ok(_) | Err(LdapError::Unusable(_))) => ProviderResult::Refused,
+            Ok(Err(LdapError::Unavailable(_))) | Err(_) => ProviderResult::Unavailable,
+        };
+        self.metrics.provider_asked(LDAP, operation, result);
+        match ended {
             Ok(Ok(done)) => Ok(done),
             Ok(Err(LdapError::Unavailable(why))) => {
                 let url = &self.settings.url;
@@ -243,6 +262,23 @@ impl LdapDirectory {
             }
             Err(_) => Err(LdapFailure::Unavailable("the gateway stops".to_owned())),
         }
+    }
+}
+
+/// An answer of the directory: something, or no.
+trait Answer {
+    fn is_positive(&self) -> bool;
+}
+
+impl Answer for Found {
+    fn is_positive(&self) -> bool {
+        matches!(self, Self::One(_))
+    }
+}
+
+impl Answer for Option<LdapIdentity> {
+    fn is_positive(&self) -> bool {
+        self.is_some()
     }
 }
 

@@ -12,7 +12,6 @@ use crate::ambient;
 use crate::ldap::{LdapDirectory, LdapFailure, LdapIdentity};
 use crate::session::{Admission, DeviceId, LoginAttempt, PasswordResult};
 use crate::text::fold::fold;
-use crate::token::{LDAP, ProviderClaims};
 use crate::users::authenticate;
 
 impl Portal {
@@ -106,31 +105,6 @@ impl Portal {
         let found = ldap.look_up(subject).await?;
         Ok(Arc::new(found.identity()))
     }
-}
-
-/// What the cookie of a session says of somebody of the directory: it is asked again beside requests.
-pub(super) fn provider_claims(
-    ldap: &LdapDirectory,
-    identity: &Identity,
-    now: u64,
-) -> ProviderClaims {
-    ProviderClaims {
-        provider: LDAP.into(),
-        fingerprint: directory_fingerprint(ldap),
-        roles: identity.roles.clone(),
-        name: identity.name.clone(),
-        email: identity.email.clone(),
-        amr: Vec::new(),
-        checked_at: now,
-        has_refresh_token: true,
-    }
-}
-
-/// What a token says of the directory that vouches for its subject.
-pub(crate) fn directory_fingerprint(ldap: &LdapDirectory) -> Box<str> {
-    let settings = ldap.settings();
-    let (url, base) = (settings.url.to_string(), settings.users.base.to_string());
-    ProviderClaims::fingerprint([&url, &base, &settings.users.subject])
 }
 
 /// Nothing is known of the password, so that nothing counts.

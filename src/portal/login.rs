@@ -11,7 +11,6 @@ use serde::Serialize;
 use zeroize::Zeroizing;
 
 use super::denial::LoginDenial;
-use super::directory::directory_fingerprint;
 use super::fields::{GrantRequest, LoginRequest, parse};
 use super::login_api::LoginApi;
 use super::rejection::FormRejection;
@@ -154,7 +153,7 @@ impl Portal {
         match (holder, &self.ldap) {
             (SignedIn::Directory(identity), Some(ldap)) => {
                 let holder = provided_holder(identity, session);
-                let fingerprint = directory_fingerprint(ldap);
+                let fingerprint = ldap.fingerprint();
                 self.issuer
                     .issue_provided(&holder, (LDAP, &fingerprint), id, now)
             }

@@ -13,6 +13,7 @@ mod body_format;
 mod denial;
 mod device;
 mod directory;
+mod directory_sessions;
 mod docs;
 mod endpoint;
 mod fields;
@@ -42,7 +43,7 @@ use http_body::Body;
 
 pub use body::ReceivedBody;
 pub use denial::{LoginDenial, RefreshDenial};
-pub(crate) use directory::directory_fingerprint;
+pub use directory_sessions::DirectoryProvider;
 pub use docs::Asset;
 pub use endpoint::PortalEndpoint;
 pub use login::LoginEvent;

@@ -9,7 +9,7 @@ use http::{Response, StatusCode};
 use super::account::AccountView;
 use super::body_format::BodyFormat;
 use super::denial::LoginDenial;
-use super::directory::provider_claims;
+use super::directory_sessions::{provider_claims, provider_session};
 use super::fields::{FormExtras, LoginRequest, extras, parse_password};
 use super::login::{LoginEvent, SignedIn, log_safe_name};
 use super::login_api::LoginApi;
@@ -20,6 +20,7 @@ use super::return_path::ReturnPath;
 use super::{Portal, PortalContext, PortalReply, ReceivedBody};
 use crate::ambient;
 use crate::pages::{DurationInWords, SignInPage, Theme};
+use crate::session::BrowserSession;
 use crate::token::{SessionId, SessionToken};
 use crate::wire::Intake;
 
@@ -149,15 +150,27 @@ impl Portal {
             .authenticate_password(request, intake.client.accountable_address(), device)
             .await?;
         let id = SessionId::from_bytes(ambient::random_bytes());
-        let session = match (&user, &self.ldap) {
+        let subject = &user.identity().subject;
+        let (session, provider) = match (&user, &self.ldap) {
             (SignedIn::Directory(identity), Some(ldap)) => {
                 let said = provider_claims(ldap, identity, now);
-                let subject = &identity.subject;
-                self.browsers.begin_with_provider(subject, id, &said, now)?
+                let session = self.browsers.begin_with_provider(subject, id, &said, now)?;
+                let recorded = provider_session(&said, subject, id, &self.browsers);
+                (session, Some(recorded))
             }
-            (_, _) => self.browsers.begin(&user.identity().subject, id, now)?,
+            (_, _) => (self.browsers.begin(subject, id, now)?, None),
         };
         self.end_replaced(intake, now).await?;
+        // one that nobody could list or end does not begin
+        let record = BrowserSession {
+            subject: subject.clone(),
+            begun_at: now,
+            expires_at: self.browsers.latest_end(now),
+            provider,
+        };
+        self.sessions
+            .begin_browser(id, record, self.times(now))
+            .await?;
         Ok((user, session))
     }
 

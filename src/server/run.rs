@@ -282,7 +282,7 @@ fn process_state(
         server_sets: ServerSets::new(),
         issuer_keys,
         providers: Arc::new(providers),
-        directories: LdapDirectories::new(runtime.clone()).into(),
+        directories: LdapDirectories::new(runtime.clone(), Arc::clone(metrics)).into(),
         rates: RateTable::new(ambient::now(), ambient::hash_state()).into(),
         traces: Arc::default(),
         audit: config.log.audit.as_ref().map(start_audit).transpose()?,

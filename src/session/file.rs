@@ -11,15 +11,20 @@ use std::{fmt, io};
 
 use ahash::RandomState;
 use redb::backends::FileBackend;
-use redb::{Builder, Database, DatabaseError, ReadableDatabase, ReadableTable, TableDefinition};
+use redb::{
+    Builder, Database, DatabaseError, ReadTransaction, ReadableDatabase, ReadableTable,
+    TableDefinition,
+};
 use tokio::sync::mpsc::Receiver;
 use tokio::time::{Duration, sleep};
 
 use super::attempt::{Account, Subject};
+use super::browser::{BrowserSession, OnceKey};
 use super::health::StoreHealth;
-use super::job::{Job, StoreUnavailable};
+use super::job::Job;
 use super::known::KNOWN_FOR;
 use super::local::{BATCH, Local, StoredChange, publish};
+use super::reply::StoreUnavailable;
 use super::revocations::Revocations;
 use crate::ambient;
 use crate::token::SessionId;
@@ -33,6 +38,11 @@ const HELD: TableDefinition<'_, &str, u64> = TableDefinition::new("held");
 
 /// Known networks as JSON, by account, with the millisecond of the last good login from one of them.
 const KNOWN: TableDefinition<'_, [u8; 16], (u64, &[u8])> = TableDefinition::new("known_networks");
+
+/// Browsers' sessions as JSON, by session.
+const BROWSERS: TableDefinition<'_, [u8; 16], &[u8]> = TableDefinition::new("browsers");
+/// What was used that is good once, with the second from which it is refused anyway.
+const USED: TableDefinition<'_, [u8; 16], u64> = TableDefinition::new("used");
 
 /// When the file was last opened, in milliseconds: a write that shows whether it can be written at all.
 const OPENED: TableDefinition<'_, (), u64> = TableDefinition::new("opened");
@@ -179,6 +189,30 @@ fn read(
             local.restore(StoredChange::Know(account, known), millis);
         }
     }
+    read_browsers(&transaction, local, revocations)
+}
+
+fn read_browsers(
+    transaction: &ReadTransaction,
+    local: &mut Local,
+    revocations: &Revocations,
+) -> Result<(), redb::Error> {
+    let (now, millis) = (ambient::unix_seconds(), ambient::unix_millis());
+    for entry in transaction.open_table(BROWSERS)?.iter()? {
+        let (session, text) = entry?;
+        let session = SessionId::from_bytes(session.value());
+        let record = BrowserSession::from_json(text.value());
+        if let Some(record) = record.filter(|_| !revocations.contains(&session)) {
+            local.restore(StoredChange::KeepBrowser(session, record), millis);
+        }
+    }
+    for entry in transaction.open_table(USED)?.iter()? {
+        let (key, until) = entry?;
+        let (key, until) = (OnceKey::from_bytes(key.value()), until.value());
+        if until > now {
+            local.restore(StoredChange::Use(key, until), millis);
+        }
+    }
     Ok(())
 }
 
@@ -190,6 +224,8 @@ fn try_to_write(database: &Database) -> Result<(), redb::Error> {
     transaction.open_table(FAMILIES)?;
     transaction.open_table(ENDED)?;
     transaction.open_table(HELD)?;
+    transaction.open_table(BROWSERS)?;
+    transaction.open_table(USED)?;
     let oldest = ambient::unix_millis().saturating_sub(KNOWN_FOR);
     transaction
         .open_table(KNOWN)?
@@ -205,6 +241,8 @@ fn write(database: &Database, changes: &[StoredChange]) -> Result<(), redb::Erro
         let mut ended = transaction.open_table(ENDED)?;
         let mut held = transaction.open_table(HELD)?;
         let mut known = transaction.open_table(KNOWN)?;
+        let mut browsers = transaction.open_table(BROWSERS)?;
+        let mut used = transaction.open_table(USED)?;
         for change in changes {
             match change {
                 StoredChange::Keep(session, family) => {
@@ -223,8 +261,14 @@ fn write(database: &Database, changes: &[StoredChange]) -> Result<(), redb::Erro
                         .expect("networks have nothing that JSON cannot say");
                     known.insert(account.as_bytes(), (networks.last_used(), &*text))?;
                 }
+                StoredChange::KeepBrowser(session, record) => {
+                    browsers.insert(session.as_bytes(), &*record.to_json())?;
+                }
+                StoredChange::ForgetBrowser(session) => drop(browsers.remove(session.as_bytes())?),
+                StoredChange::Use(key, until) => drop(used.insert(key.as_bytes(), until)?),
                 StoredChange::Purge(now) => {
                     ended.retain(|_, until| until > *now)?;
+                    used.retain(|_, until| until > *now)?;
                     held.retain(|_, until| until / 1000 >= *now)?;
                 }
             }

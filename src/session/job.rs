@@ -1,19 +1,13 @@
 //! The jobs of a store, and their results.
 
-use std::fmt;
-
-use tokio::sync::oneshot;
-
 use super::attempt::{
     Admission, AttemptLimits, Begun, LoginAttempt, PasswordResult, Subject, Throttled,
 };
+use super::browser::BrowserJob;
 use super::family::{Exchange, Family, Shown};
 use super::holds::Holds;
+use super::reply::{JobReply, StoreUnavailable, answer};
 use crate::token::SessionId;
-
-/// The store cannot be reached, or cannot write. The requested change may or may not have been made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct StoreUnavailable;
 
 /// The result of presenting a refresh token.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,9 +41,6 @@ pub enum StoreMemory {
     Behind,
 }
 
-/// Where the result of a job goes. The receiver is gone where the client has disconnected.
-pub(super) type JobReply<T> = oneshot::Sender<Result<T, StoreUnavailable>>;
-
 /// One thing to do.
 pub(super) enum Job {
     Open(Open, JobReply<()>),
@@ -63,6 +54,8 @@ pub(super) enum Job {
     ClearLockouts(Vec<Subject>, JobReply<()>),
     /// The lockouts at a time in milliseconds, at most so many of them.
     List(usize, u64, JobReply<Holds>),
+    /// About the recorded sessions.
+    Browser(BrowserJob),
 }
 
 /// Keep a new family. Times are seconds since 1970, here and below.
@@ -114,13 +107,9 @@ impl Job {
             Self::Check(_, _, reply) => answer(reply, Err(StoreUnavailable)),
             Self::Record(_, reply) => answer(reply, Err(StoreUnavailable)),
             Self::List(_, _, reply) => answer(reply, Err(StoreUnavailable)),
+            Self::Browser(job) => job.refuse(),
         }
     }
-}
-
-/// Answers. A client that has gone needs no answer.
-pub(super) fn answer<T>(reply: JobReply<T>, result: Result<T, StoreUnavailable>) {
-    let _ = reply.send(result);
 }
 
 impl StoreMemory {
@@ -157,11 +146,3 @@ impl ExchangeOrder {
         }
     }
 }
-
-impl fmt::Display for StoreUnavailable {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the state store cannot be reached")
-    }
-}
-
-impl std::error::Error for StoreUnavailable {}

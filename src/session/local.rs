@@ -1,17 +1,18 @@
 //! What this process keeps itself, for `memory` and for `file:`.
 
+mod browsers;
+
 use ahash::RandomState;
 use tokio::sync::mpsc::Receiver;
 
 use super::attempt::{Account, Begun, Subject, Throttled};
+use super::browser::{BrowserSession, BrowserShelf, OnceKey, UsedKeys};
 use super::family::{Family, Shown};
 use super::holds::Holds;
-use super::job::{
-    EndSession, ExchangeOrder, Job, JobReply, Open, RecordAttempt, StoreMemory, StoreUnavailable,
-    TokenExchange, answer,
-};
+use super::job::{EndSession, ExchangeOrder, Job, Open, RecordAttempt, StoreMemory, TokenExchange};
 use super::known::KnownNetworks;
 use super::passed_time::PassedTime;
+use super::reply::{JobReply, StoreUnavailable, answer};
 use super::revocations::Revocations;
 use super::throttle::{LoginThrottle, ThrottleUpdate};
 use super::vault::{CAPACITY, Vault};
@@ -27,6 +28,8 @@ const PURGE: u64 = 60;
 /// Everything that is kept, with the changes since they were last taken away.
 pub(super) struct Local {
     vault: Vault,
+    browsers: BrowserShelf,
+    used: UsedKeys,
     throttle: LoginThrottle,
     time: PassedTime,
     pub(super) changes: Vec<StoredChange>,
@@ -44,6 +47,11 @@ pub(super) enum StoredChange {
     Release(Subject),
     /// The known networks of an account.
     Know(Account, KnownNetworks),
+    /// The record of a browser's session.
+    KeepBrowser(SessionId, BrowserSession),
+    ForgetBrowser(SessionId),
+    /// Something that is good once was used; it is refused anyway from this second on.
+    Use(OnceKey, u64),
     /// Everything that has expired by this second.
     Purge(u64),
 }
@@ -60,6 +68,8 @@ impl Local {
         let (vault, throttle) = (Vault::new(CAPACITY, hasher), LoginThrottle::new(hasher));
         Self {
             vault,
+            browsers: BrowserShelf::default(),
+            used: UsedKeys::new(hasher),
             throttle,
             time: PassedTime::since(ambient::unix_millis(), ambient::now()),
             changes: Vec::new(),
@@ -67,7 +77,7 @@ impl Local {
         }
     }
 
-    /// Restores a persisted family, lockout or list of known networks.
+    /// Restores what was persisted.
     pub(super) fn restore(&mut self, change: StoredChange, now_millis: u64) {
         match change {
             StoredChange::Keep(session, family) => {
@@ -77,7 +87,14 @@ impl Local {
             }
             StoredChange::Hold(subject, until) => self.throttle.restore(subject, until, now_millis),
             StoredChange::Know(account, known) => self.throttle.restore_known(account, known),
+            StoredChange::KeepBrowser(session, record) => {
+                for session in self.browsers.put(session, &record) {
+                    self.changes.push(StoredChange::ForgetBrowser(session));
+                }
+            }
+            StoredChange::Use(key, until) => drop(self.used.insert(key, until)),
             StoredChange::Forget(_)
+            | StoredChange::ForgetBrowser(_)
             | StoredChange::Revoke(..)
             | StoredChange::Release(_)
             | StoredChange::Purge(_) => {}
@@ -120,6 +137,7 @@ impl Local {
                 let shown = holds.map(|(subject, until)| (subject, self.time.on_the_wall(until)));
                 deferred(reply, Holds::of(shown.collect(), limit))
             }
+            Job::Browser(job) => self.perform_browser(job, revocations),
         }
     }
 
@@ -180,6 +198,9 @@ impl Local {
         if self.vault.remove(&end.session).is_some() {
             self.changes.push(StoredChange::Forget(end.session));
         }
+        if self.browsers.remove(&end.session).is_some() {
+            self.changes.push(StoredChange::ForgetBrowser(end.session));
+        }
         self.changes
             .push(StoredChange::Revoke(end.session, end.last_token));
     }
@@ -209,6 +230,10 @@ impl Local {
         while let Some(session) = self.vault.remove_expired(now) {
             self.changes.push(StoredChange::Forget(session));
         }
+        while let Some(session) = self.browsers.remove_expired(now) {
+            self.changes.push(StoredChange::ForgetBrowser(session));
+        }
+        self.used.forget_expired(now);
         self.changes.push(StoredChange::Purge(now));
     }
 }
@@ -222,6 +247,9 @@ pub(super) fn publish(changes: &[StoredChange], revocations: &Revocations) {
         | StoredChange::Hold(..)
         | StoredChange::Release(_)
         | StoredChange::Know(..)
+        | StoredChange::KeepBrowser(..)
+        | StoredChange::ForgetBrowser(_)
+        | StoredChange::Use(..)
         | StoredChange::Purge(_) => None,
     });
     revocations.add(&ended.collect::<Vec<_>>());

@@ -4,7 +4,8 @@ use std::net::IpAddr;
 
 use super::attempt::{Account, Network, Subject};
 use super::holds::Holds;
-use super::job::{Job, StoreUnavailable};
+use super::job::Job;
+use super::reply::StoreUnavailable;
 use super::sessions::Sessions;
 
 /// The lockouts in force.

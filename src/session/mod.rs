@@ -1,13 +1,15 @@
-//! What outlives a request: refresh tokens, sessions that were ended, and failed logins.
+//! What outlives a request: refresh tokens, records of sessions, sessions that were ended, what is good once, and failed logins.
 //!
 //! All of it is kept by a store: the memory of this process, a file, or a Redis that all replicas share. The store has
 //! a thread of its own, and only logins, refreshes and logouts wait for it. A proxied request asks nothing but
 //! [`RevocationView::is_revoked`], which is answered from memory.
 //!
-//! `family` and `throttle` decide, without a clock and without chance; `local` keeps what they decide in this process,
+//! `renewal` asks providers again whether sessions still hold. `family` and `throttle` decide, without a clock and without chance; `local` keeps what they decide in this process,
 //! `file` writes it down, and `remote` keeps it in Redis.
 
 mod attempt;
+mod browser;
+mod browsers;
 mod family;
 mod file;
 mod health;
@@ -19,8 +21,11 @@ mod local;
 mod lockout;
 mod passed_time;
 mod probe;
+mod published;
 mod refresh_token;
 mod remote;
+mod renewal;
+mod reply;
 mod revocations;
 mod sessions;
 mod settings;
@@ -31,11 +36,20 @@ pub use attempt::{
     Account, Admission, AttemptLimits, Begun, DeviceId, LoginAttempt, Network, PasswordResult,
     Throttled,
 };
+pub use browser::{
+    BrowserIdentity, BrowserSession, EndedSessions, ListedSession, OnceKey, OnceUse,
+    ProviderSession, SessionKind, SessionPage, SessionSelector,
+};
 pub use family::GRACE;
-pub use job::{StoreMemory, StoreUnavailable, TokenExchange};
+pub use job::{StoreMemory, TokenExchange};
 pub use lockout::{Lockout, LockoutScope, Lockouts, Unknown};
 pub use probe::probe;
 pub use refresh_token::{ProvidedHolder, RefreshToken, Stamp};
+pub use renewal::{
+    IdentityProvider, ProviderFuture, RefreshedTokens, RenewalError, RenewalRequest, RenewalView,
+    Renewals, RenewedSession,
+};
+pub use reply::StoreUnavailable;
 pub use revocations::{RevocationView, Revocations};
 pub use sessions::{ClearLockout, Sessions, StateError, Times};
 pub use settings::{AtStart, RedisSettings, StateSettings};

@@ -1,14 +1,13 @@
 //! Sessions that have ended before their tokens expire. Every request asks; hardly any request changes it.
 
-use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 
 use ahash::RandomState;
 use tokio::sync::watch;
 
+use super::published::{Published, PublishedView};
 use crate::token::SessionId;
 
 /// A change copies one part only.
@@ -20,8 +19,7 @@ const PARTS: usize = 64;
 /// Their number is bounded by what made them: each stands for a login that has succeeded within the longest life of a
 /// token, and takes about 40 bytes.
 pub struct Revocations {
-    current: RwLock<Arc<Revoked>>,
-    generation: AtomicU64,
+    revoked: Arc<Published<Revoked>>,
     changes: watch::Sender<()>,
 }
 
@@ -34,8 +32,7 @@ struct Revoked {
 /// One worker's view: while nothing changes, a look costs one load and no lock.
 pub struct RevocationView {
     shared: Arc<Revocations>,
-    generation: Cell<u64>,
-    pinned: RefCell<Arc<Revoked>>,
+    revoked: PublishedView<Revoked>,
 }
 
 impl Revocations {
@@ -43,8 +40,7 @@ impl Revocations {
     pub fn new(hasher: RandomState) -> Arc<Self> {
         let parts = std::array::from_fn(|_| Arc::new(HashMap::with_hasher(hasher.clone())));
         Arc::new(Self {
-            current: RwLock::new(Arc::new(Revoked { parts })),
-            generation: AtomicU64::new(0),
+            revoked: Arc::new(Published::new(Revoked { parts })),
             changes: watch::Sender::new(()),
         })
     }
@@ -56,12 +52,9 @@ impl Revocations {
 
     /// A view for one thread.
     pub fn view(self: &Arc<Self>) -> RevocationView {
-        // the generation is read first: a state that is newer than it says is only looked at once more
-        let generation = Cell::new(self.generation());
         RevocationView {
             shared: Arc::clone(self),
-            generation,
-            pinned: RefCell::new(self.pin()),
+            revoked: self.revoked.view(),
         }
     }
 
@@ -70,7 +63,7 @@ impl Revocations {
         if ended.is_empty() {
             return;
         }
-        self.change(|revoked| {
+        self.revoked.change(|revoked| {
             for (session, until) in ended {
                 let part = Arc::make_mut(&mut revoked.parts[part_of(session)]);
                 let known = part.entry(*session).or_insert(*until);
@@ -82,7 +75,7 @@ impl Revocations {
 
     /// Forgets those whose tokens have all expired.
     pub(super) fn forget_expired(&self, now: u64) {
-        self.change(|revoked| {
+        self.revoked.change(|revoked| {
             for part in &mut revoked.parts {
                 if part.values().any(|until| *until <= now) {
                     Arc::make_mut(part).retain(|_, until| *until > now);
@@ -93,33 +86,17 @@ impl Revocations {
 
     /// Whether a session has ended.
     pub(super) fn contains(&self, session: &SessionId) -> bool {
-        self.pin().contains(session)
+        self.revoked.pin().contains(session)
     }
 
     /// All of them.
     pub(super) fn all(&self) -> Vec<(SessionId, u64)> {
-        let revoked = self.pin();
+        let revoked = self.revoked.pin();
         revoked
             .parts
             .iter()
             .flat_map(|part| part.iter().map(|(session, until)| (*session, *until)))
             .collect()
-    }
-
-    fn change(&self, change: impl FnOnce(&mut Revoked)) {
-        let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
-        let mut revoked = Revoked::clone(&current);
-        change(&mut revoked);
-        *current = Arc::new(revoked);
-        self.generation.fetch_add(1, Ordering::Release);
-    }
-
-    fn generation(&self) -> u64 {
-        self.generation.load(Ordering::Acquire)
-    }
-
-    fn pin(&self) -> Arc<Revoked> {
-        Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
@@ -132,11 +109,7 @@ impl Revoked {
 impl RevocationView {
     /// Whether a session has ended, as far as this process knows now.
     pub fn is_revoked(&self, session: &SessionId) -> bool {
-        let generation = self.shared.generation();
-        if self.generation.replace(generation) != generation {
-            *self.pinned.borrow_mut() = self.shared.pin();
-        }
-        self.pinned.borrow().contains(session)
+        self.revoked.look(|revoked| revoked.contains(session))
     }
 
     /// Hears of each further change.

@@ -19,12 +19,11 @@ use super::attempt::{
 use super::family::{Exchange, Family, GRACE};
 use super::file::{self, FileError, FileStore};
 use super::health::{State, StoreHealth};
-use super::job::{
-    EndSession, ExchangeOrder, Job, JobReply, Open, RecordAttempt, StoreUnavailable, TokenExchange,
-};
+use super::job::{EndSession, ExchangeOrder, Job, Open, RecordAttempt, TokenExchange};
 use super::local::{self, Local};
 use super::refresh_token::RefreshToken;
 use super::remote;
+use super::reply::{JobReply, StoreUnavailable};
 use super::revocations::Revocations;
 use super::settings::{AtStart, StateSettings};
 use crate::telemetry::metrics::Metrics;
@@ -73,8 +72,13 @@ impl Times {
             session,
             now: self.now,
             last_token: self.last_token,
-            last_refresh: self.now.saturating_add(self.ttl),
+            last_refresh: self.last_refresh(),
         }
+    }
+
+    /// When the last refresh token that the session could have now will have expired.
+    pub(super) fn last_refresh(&self) -> u64 {
+        self.now.saturating_add(self.ttl)
     }
 }
 

@@ -85,6 +85,24 @@ impl Vault {
         Some(family)
     }
 
+    /// The families of a user.
+    pub(super) fn of_subject(&self, subject: &str) -> Vec<(SessionId, &Family)> {
+        let own = self.by_subject.get(subject).into_iter().flatten();
+        own.filter_map(|(_, session)| Some((*session, self.families.get(session)?)))
+            .collect()
+    }
+
+    /// So many families at most, from a place on, in the order in which they expire.
+    pub(super) fn page(&self, from: usize, count: usize) -> Vec<(SessionId, &Family)> {
+        let page = self.by_expiry.iter().skip(from).take(count);
+        page.filter_map(|(_, session)| Some((*session, self.families.get(session)?)))
+            .collect()
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.families.len()
+    }
+
     /// Removes a family that has expired by `now`; `None` where there is none.
     pub(super) fn remove_expired(&mut self, now: u64) -> Option<SessionId> {
         let (expires_at, session) = *self.by_expiry.first()?;

@@ -1,8 +1,8 @@
 //! Encryption of what the gateway gives away for a while and wants back unread and unchanged: the cookie of a sign-in that
 //! is under way, and the refresh tokens of providers in the state store.
 //!
-//! What is sealed reads: one byte for the format, eight for the name of the key, a random salt of 16 bytes, a random nonce of
-//! 12, the ciphertext of AES-256-GCM and its tag. The format and the key's name are authenticated, and so are the use and
+//! What is sealed reads: one byte for the format, eight for the name of the key, a random salt of 16 bytes, the ciphertext of
+//! AES-256-GCM and its tag. The format and the key's name are authenticated, and so are the use and
 //! whatever the user binds it to.
 
 use std::fmt;
@@ -22,9 +22,11 @@ const FORMAT: u8 = 1;
 
 const ID: usize = 8;
 const SALT: usize = 16;
-const NONCE: usize = 12;
 /// What comes before the ciphertext.
-const HEAD: usize = 1 + ID + SALT + NONCE;
+const HEAD: usize = 1 + ID + SALT;
+
+/// The salt gives each message a key of its own, which is used with one nonce.
+const NONCE: [u8; 12] = [0; 12];
 
 /// Seals with the gateway's key, and opens what any key has sealed whose secret part is still configured: shared secrets of
 /// `auth.token.previous`, but not its public keys.
@@ -61,12 +63,9 @@ impl Sealer {
 
     /// Encrypts a message for one use, bound to what `context` names, such as the session it belongs to.
     pub fn seal(&self, purpose: SealedFor, context: &[u8], message: &[u8]) -> Sealed {
-        let (salt, nonce) = (
-            ambient::random_bytes::<SALT>(),
-            ambient::random_bytes::<NONCE>(),
-        );
+        let salt = ambient::random_bytes::<SALT>();
         let mut sealed = vec![FORMAT];
-        for part in [&self.current.id()[..], &salt, &nonce, message] {
+        for part in [&self.current.id()[..], &salt, message] {
             sealed.extend_from_slice(part);
         }
         let (head, text) = sealed.split_at_mut(HEAD);
@@ -74,7 +73,7 @@ impl Sealer {
         let tag = self
             .current
             .of_message(&salt)
-            .seal_in_place_separate_tag(Nonce::assume_unique_for_key(nonce), associated, text)
+            .seal_in_place_separate_tag(Nonce::assume_unique_for_key(NONCE), associated, text)
             .expect("AES-GCM seals any message of less than 64 GiB");
         sealed.extend_from_slice(tag.as_ref());
         Sealed(sealed.into())
@@ -90,14 +89,13 @@ impl Sealer {
         let (head, text) = sealed.0.split_at_checked(HEAD)?;
         let (&[format], rest) = head.split_first_chunk::<1>()?;
         let (id, rest) = rest.split_first_chunk::<ID>()?;
-        let (salt, nonce) = rest.split_first_chunk::<SALT>()?;
         let mut keys = std::iter::once(&self.current).chain(&self.others);
         let key = keys.find(|key| key.id() == *id && format == FORMAT)?;
         let associated = Aad::from(associated(head, purpose, context));
-        let nonce = Nonce::try_assume_unique_for_key(nonce).ok()?;
+        let nonce = Nonce::assume_unique_for_key(NONCE);
         let mut text = Zeroizing::new(text.to_vec());
         let length = key
-            .of_message(salt)
+            .of_message(rest)
             .open_in_place(nonce, associated, &mut text)
             .ok()?
             .len();
@@ -122,9 +120,14 @@ impl Sealed {
         Some(Self(bytes.into()))
     }
 
-    /// How many bytes it takes.
-    pub fn size(&self) -> usize {
-        self.0.len()
+    /// Its bytes.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// What has these bytes.
+    pub fn from_bytes(bytes: &[u8]) -> Self {
+        Self(bytes.into())
     }
 }
 
@@ -233,7 +236,7 @@ mod tests {
         assert_eq!(sealer.open(PendingSignIn, b"session", &sealed), None);
         assert_eq!(sealer.open(ProviderTokens, b"sessiom", &sealed), None);
         assert_eq!(sealer.open(ProviderTokens, b"", &sealed), None);
-        for index in 0..sealed.size() {
+        for index in 0..sealed.0.len() {
             for bit in 0..8 {
                 let mut changed = sealed.clone();
                 changed.0[index] ^= 1 << bit;
@@ -258,7 +261,7 @@ mod tests {
         let seal = || sealer.seal(PendingSignIn, b"", b"");
         let (first, second) = (seal(), seal());
         assert_ne!(first.0[1 + ID..], second.0[1 + ID..]);
-        assert_eq!(first.size(), HEAD + 16);
+        assert_eq!(first.0.len(), HEAD + 16);
         let opened = sealer.open(PendingSignIn, b"", &first).unwrap();
         assert!(opened.is_empty());
     }

@@ -233,14 +233,18 @@ impl CookieSessions {
     /// When a session began, and when it ends at the latest; `None` where it does not say.
     pub fn span(&self, session: &VerifiedClaims) -> Option<(u64, u64)> {
         let since = session.signed_in_at?;
-        Some((since, since.saturating_add(self.settings.max_age.as_secs())))
+        Some((since, self.latest_end(since)))
+    }
+
+    /// When a session ends that begins at this second, however often it is renewed.
+    pub fn latest_end(&self, begun_at: u64) -> u64 {
+        begun_at.saturating_add(self.settings.max_age.as_secs())
     }
 
     /// When a token ends that is made now.
     fn end(&self, signed_in_at: u64, now: u64) -> u64 {
-        let (ttl, max_age) = (self.settings.ttl.as_secs(), self.settings.max_age.as_secs());
-        now.saturating_add(ttl)
-            .min(signed_in_at.saturating_add(max_age))
+        let ttl = self.settings.ttl.as_secs();
+        now.saturating_add(ttl).min(self.latest_end(signed_in_at))
     }
 
     /// With all roles where they fit, else with those that rules name.

@@ -10,6 +10,7 @@ use std::future::Future;
 use std::sync::Arc;
 
 use gatelatch::config::{LoadRequest, load};
+use gatelatch::telemetry::metrics::Metrics;
 use gatelatch::ldap::{LdapDirectory, LdapFailure, LdapIdentity, LdapSettings};
 
 use crate::support::{SERVICE_DN, SERVICE_PASSWORD, Slapd};
@@ -46,10 +47,8 @@ fn settings(entries: &str) -> LdapSettings {
 /// A directory that is asked from within.
 fn directory(entries: &str) -> Arc<LdapDirectory> {
     let settings = settings(entries);
-    Arc::new(LdapDirectory::new(
-        settings,
-        tokio::runtime::Handle::current(),
-    ))
+    let runtime = tokio::runtime::Handle::current();
+    Arc::new(LdapDirectory::new(settings, runtime, Metrics::new()))
 }
 
 async fn sign_in(

@@ -87,6 +87,7 @@ mod sbom;
 mod schema;
 mod service_manager;
 mod session_endings;
+mod session_store;
 mod session_tunnels;
 mod shared_caches;
 mod state_file;

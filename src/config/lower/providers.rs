@@ -25,8 +25,8 @@ use crate::oidc::{
 };
 use crate::token::{Algorithm, ClaimPath};
 
-/// How often a provider may be asked again.
-const REFRESH: std::ops::RangeInclusive<Duration> =
+/// How often a provider or a directory may be asked again.
+pub(super) const REFRESH: std::ops::RangeInclusive<Duration> =
     Duration::from_secs(1)..=Duration::from_secs(30 * 24 * 3600);
 
 /// What is asked for, unless something else is written.

@@ -5,10 +5,14 @@
 //! one atomic step of Redis; a call that fails or takes too long counts as the loss of the store, and everything is
 //! refused until it was found again.
 
+mod browser;
 mod connect;
 mod dial;
 mod follow;
+mod index;
 mod link;
+mod names;
+mod perform;
 mod sentinel;
 mod store;
 mod throttle;
@@ -54,7 +58,7 @@ pub(super) async fn serve(
         };
         let (link, revocations) = (Rc::clone(&link), Arc::clone(&revocations));
         spawn_local(async move {
-            store::perform(job, &link, &revocations).await;
+            perform::perform(job, &link, &revocations).await;
             drop(slot);
         });
     }

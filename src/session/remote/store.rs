@@ -5,14 +5,12 @@ use std::sync::LazyLock;
 
 use redis::{RedisResult, Script, cmd};
 
-use super::link::{Connection, Link};
-use super::throttle;
-
+use super::index;
+use super::link::Connection;
+use super::names::{browser_key, family_key};
+use crate::session::browser::IndexKey;
 use crate::session::family::{Family, Shown};
-use crate::session::job::{
-    EndSession, ExchangeOrder, Job, JobReply, Open, StoreMemory, StoreUnavailable, TokenExchange,
-    answer,
-};
+use crate::session::job::{EndSession, ExchangeOrder, Open, StoreMemory, TokenExchange};
 use crate::session::revocations::Revocations;
 use crate::token::SessionId;
 
@@ -26,56 +24,9 @@ const TRIES: usize = 16;
 /// differently for a while.
 const KEEP_AT_LEAST: u64 = 2 * 24 * 3600;
 
-static SWAP: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("swap.lua")));
+/// Replaces a value that nobody has changed meanwhile.
+pub(super) static SWAP: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("swap.lua")));
 static ANNOUNCE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("announce.lua")));
-
-/// Does one thing and answers. An error of any kind is the end of the connection.
-pub(super) async fn perform(job: Job, link: &Link, revocations: &Revocations) {
-    let Some((mut connection, generation)) = link.connection() else {
-        return job.refuse();
-    };
-    let (connection, used) = (&mut connection, &Used { link, generation });
-    match job {
-        Job::Open(order, reply) => finish(reply, used, open(connection, &order).await),
-        Job::Exchange(mut order, reply) => {
-            let now = order.exchange.now;
-            order.exchange.spent_since = link.spent_since(order.exchange.spent_since, now);
-            finish(reply, used, exchange(connection, &order, revocations).await)
-        }
-        Job::End(order, reply) => finish(reply, used, end(connection, order, revocations).await),
-        Job::Leave(order, reply) => {
-            finish(reply, used, leave(connection, order, revocations).await)
-        }
-        Job::Check(attempt, now, reply) => finish(
-            reply,
-            used,
-            throttle::check(connection, &attempt, now).await,
-        ),
-        Job::Record(record, reply) => {
-            finish(reply, used, throttle::record(connection, &record).await)
-        }
-        Job::ClearLockouts(subjects, reply) => {
-            finish(reply, used, throttle::lift(connection, &subjects).await)
-        }
-        Job::List(limit, now, reply) => {
-            finish(reply, used, throttle::list(connection, limit, now).await)
-        }
-    }
-}
-
-/// The connection that a job uses.
-struct Used<'a> {
-    link: &'a Link,
-    generation: u64,
-}
-
-fn finish<T>(reply: JobReply<T>, used: &Used<'_>, result: RedisResult<T>) {
-    let result = result.map_err(|error| {
-        used.link.report(used.generation, error.to_string());
-        StoreUnavailable
-    });
-    answer(reply, result);
-}
 
 /// Whether the server takes a write: a replica does not, nor one whose memory or disk is full.
 pub(super) async fn probe(connection: &mut Connection) -> RedisResult<()> {
@@ -100,15 +51,26 @@ async fn announce(
     connection.run(&call).await
 }
 
-async fn open(connection: &mut Connection, order: &Open) -> RedisResult<()> {
+pub(super) async fn open(connection: &mut Connection, order: &Open) -> RedisResult<()> {
     let (key, text) = (family_key(&order.session), text_of(&order.family));
     let life = life(&order.family, order.now);
-    connection
+    let (): () = connection
         .query(cmd("SET").arg(key).arg(text).arg("PX").arg(life))
-        .await
+        .await?;
+    add_to_index(connection, order.session, &order.family).await
 }
 
-async fn exchange(
+/// Makes a session be found by its user, for as long as its last refresh token is good.
+async fn add_to_index(
+    connection: &mut Connection,
+    session: SessionId,
+    family: &Family,
+) -> RedisResult<()> {
+    let keys = [IndexKey::of_user(&family.subject)];
+    index::add(connection, &keys, session, family.expires_at()).await
+}
+
+pub(super) async fn exchange(
     connection: &mut Connection,
     order: &ExchangeOrder,
     revocations: &Revocations,
@@ -140,6 +102,7 @@ async fn exchange(
                     .arg(text_of(&family))
                     .arg(life(&family, order.exchange.now));
                 if connection.run(&swap).await? {
+                    add_to_index(connection, order.session, &family).await?;
                     return Ok(TokenExchange::good(&family, StoreMemory::of(became)));
                 }
             }
@@ -149,25 +112,33 @@ async fn exchange(
     Ok(TokenExchange::Refused)
 }
 
-/// Deletes the family and announces the end of the session, each even where the other fails. While the family may still
+/// Deletes what is kept of the session, says whether there was anything, and announces the end of the session, each even where the other fails. While the family may still
 /// be there, the session stays ended for as long as its refresh tokens could live, and not only its access tokens:
 /// nobody repeats the request that found a spent token. Where the announcement itself fails, this replica makes it
 /// when it has found the server again.
-async fn end(
+pub(super) async fn end(
     connection: &mut Connection,
     order: EndSession,
     revocations: &Revocations,
-) -> RedisResult<()> {
-    let deleted: RedisResult<()> = connection
-        .query(cmd("DEL").arg(family_key(&order.session)))
-        .await;
+) -> RedisResult<bool> {
+    let deleted = delete(connection, &order.session).await;
     let until = match deleted {
-        Ok(()) => order.last_token,
+        Ok(_) => order.last_token,
         Err(_) => order.last_token.max(order.last_refresh),
     };
     revocations.add(&[(order.session, until)]);
     announce(connection, order.session, until, order.now).await?;
+    index::remove(connection, order.session).await?;
     deleted
+}
+
+async fn delete(connection: &mut Connection, session: &SessionId) -> RedisResult<bool> {
+    let mut deleted = 0_u64;
+    // two keys may be of two nodes
+    for key in [family_key(session), browser_key(session)] {
+        deleted += connection.query::<u64>(cmd("DEL").arg(key)).await?;
+    }
+    Ok(deleted > 0)
 }
 
 /// Ends a session again at a server that has forgotten that it has ended: it may have forgotten as well that its family
@@ -178,14 +149,12 @@ pub(super) async fn end_again(
     until: u64,
     now: u64,
 ) -> RedisResult<()> {
-    let (): () = connection
-        .query(cmd("DEL").arg(family_key(&session)))
-        .await?;
+    delete(connection, &session).await?;
     announce(connection, session, until, now).await
 }
 
 /// Without a family nothing is noted: anybody could make up sessions to end.
-async fn leave(
+pub(super) async fn leave(
     connection: &mut Connection,
     order: EndSession,
     revocations: &Revocations,
@@ -194,14 +163,9 @@ async fn leave(
         .query(cmd("EXISTS").arg(family_key(&order.session)))
         .await?;
     if known {
-        end(connection, order, revocations).await
-    } else {
-        Ok(())
+        end(connection, order, revocations).await?;
     }
-}
-
-fn family_key(session: &SessionId) -> String {
-    format!("gatelatch:family:{session}")
+    Ok(())
 }
 
 fn text_of(family: &Family) -> String {

@@ -38,8 +38,8 @@ impl SealingKey {
         self.id
     }
 
-    /// The key of one message. Without one of its own for each, chance would repeat a nonce of 96 bits after some billions
-    /// of messages (NIST SP 800-38D, section 8.3), and anybody can have messages sealed.
+    /// The key of one message. Under one key for all, chance would repeat a nonce of 96 bits after some billions of messages
+    /// (NIST SP 800-38D, section 8.3), and anybody can have messages sealed.
     pub(in crate::token) fn of_message(&self, salt: &[u8]) -> LessSafeKey {
         let info: [&[u8]; 2] = [b"message", salt];
         let key = self.secret.expand(&info, &AES_256_GCM);

@@ -219,6 +219,15 @@ fn a_directory_that_is_away_is_no_wrong_password() {
         event["reason"].as_str().unwrap().contains("no connection"),
         "{event}"
     );
+    let metrics = gateway.metrics();
+    for line in [
+        "gatelatch_provider_up{provider=\"ldap\"} 0",
+        "gatelatch_provider_requests_total{provider=\"ldap\",operation=\"search\",result=\"success\"} 1",
+        "gatelatch_provider_requests_total{provider=\"ldap\",operation=\"bind\",result=\"success\"} 1",
+        "gatelatch_provider_requests_total{provider=\"ldap\",operation=\"search\",result=\"unavailable\"} 4",
+    ] {
+        assert!(metrics.lines().any(|written| written == line), "{line}: {metrics}");
+    }
     // the list is there, and so is whoever has signed in
     assert_eq!(
         gateway.get("/", &tokens(&gateway, "rita").bearer()).status,

@@ -1,0 +1,229 @@
+//! What is recorded of a browser's session at its sign-in.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::token::Sealed;
+
+/// A browser's session. Times are seconds since 1970. There may be a hundred thousand: in a store its fields have short names.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BrowserSession {
+    /// Whose it is.
+    #[serde(rename = "u")]
+    pub subject: Box<str>,
+    /// When its user signed in.
+    #[serde(rename = "b")]
+    pub begun_at: u64,
+    /// When it ends at the latest, however often its cookie is renewed.
+    #[serde(rename = "e")]
+    pub expires_at: u64,
+    /// The provider that its user signed in at; `None`: a password of the user list.
+    #[serde(rename = "p", default, skip_serializing_if = "Option::is_none")]
+    pub provider: Option<Box<ProviderSession>>,
+}
+
+/// What a provider said of a session, and how it is asked again.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProviderSession {
+    /// The name of the provider in the configuration.
+    #[serde(rename = "n")]
+    pub name: Box<str>,
+    /// Which provider had that name at the sign-in: the fingerprint that the session's cookie carries as well.
+    #[serde(rename = "f")]
+    pub fingerprint: Box<str>,
+    /// `sub` of the ID token.
+    #[serde(rename = "s")]
+    pub sub: Box<str>,
+    /// `sid` of the ID token, by which the provider ends the session (OpenID Connect Back-Channel Logout 1.0).
+    #[serde(rename = "i", default, skip_serializing_if = "Option::is_none")]
+    pub sid: Option<Box<str>>,
+    /// `auth_time` of the ID token.
+    #[serde(rename = "a", default, skip_serializing_if = "Option::is_none")]
+    pub auth_time: Option<u64>,
+    /// The refresh token, sealed for this session; `None` where the provider gave none.
+    #[serde(rename = "t", default, skip_serializing_if = "Option::is_none")]
+    pub refresh_token: Option<Sealed>,
+    /// The ID token of the sign-in, sealed for this session, where it is needed to log out at the provider.
+    #[serde(rename = "h", default, skip_serializing_if = "Option::is_none")]
+    pub id_token: Option<Sealed>,
+    /// The roles that the provider's claims gave.
+    #[serde(rename = "r", default, skip_serializing_if = "Vec::is_empty")]
+    pub roles: Vec<Box<str>>,
+    /// The name to show.
+    #[serde(rename = "d", default, skip_serializing_if = "Option::is_none")]
+    pub display_name: Option<Box<str>>,
+    /// The mail address.
+    #[serde(rename = "m", default, skip_serializing_if = "Option::is_none")]
+    pub email: Option<Box<str>>,
+    /// When the provider last confirmed the identity.
+    #[serde(rename = "c")]
+    pub checked_at: u64,
+    /// How often the record was replaced: a replacement says which state it was made from.
+    #[serde(rename = "v", default)]
+    pub turn: u64,
+}
+
+/// Who a session's user is, as the provider says.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct BrowserIdentity {
+    /// The subject that rules and identity headers see.
+    pub subject: Box<str>,
+    /// Roles.
+    pub roles: Vec<Box<str>>,
+    /// The name to show.
+    pub display_name: Option<Box<str>>,
+    /// The mail address.
+    pub email: Option<Box<str>>,
+}
+
+impl BrowserSession {
+    /// As it is stored.
+    pub(in crate::session) fn to_json(&self) -> Vec<u8> {
+        serde_json::to_vec(self).expect("a session has nothing that JSON cannot say")
+    }
+
+    /// Reads what [`Self::to_json`] writes; `None` for what another version has written that cannot be read.
+    pub(in crate::session) fn from_json(text: &[u8]) -> Option<Self> {
+        serde_json::from_slice(text).ok()
+    }
+
+    /// As it is kept in memory: what is sealed as it is, and then the rest as JSON.
+    pub(super) fn to_packed(&self) -> Box<[u8]> {
+        let mut rest = self.clone();
+        let mut packed = Vec::new();
+        if let Some(provider) = &mut rest.provider {
+            for sealed in [provider.refresh_token.take(), provider.id_token.take()] {
+                let bytes = sealed.as_ref().map_or(&[][..], Sealed::as_bytes);
+                let length = u32::try_from(bytes.len()).expect("a token has no 4 GiB");
+                packed.extend_from_slice(&length.to_be_bytes());
+                packed.extend_from_slice(bytes);
+            }
+        }
+        packed.extend(rest.to_json());
+        packed.into()
+    }
+
+    /// Reads what [`Self::to_packed`] writes. JSON does not begin as the length of what is sealed does.
+    pub(super) fn from_packed(packed: &[u8]) -> Option<Self> {
+        if packed.first() == Some(&b'{') {
+            return Self::from_json(packed);
+        }
+        let (refresh_token, rest) = unpack(packed)?;
+        let (id_token, rest) = unpack(rest)?;
+        let mut record = Self::from_json(rest)?;
+        let provider = record.provider.as_mut()?;
+        (provider.refresh_token, provider.id_token) = (refresh_token, id_token);
+        Some(record)
+    }
+
+    /// How often its record was replaced.
+    pub(in crate::session) fn turn(&self) -> u64 {
+        self.provider.as_ref().map_or(0, |provider| provider.turn)
+    }
+
+    /// Who its user is, where a provider says so.
+    pub fn identity(&self) -> Option<BrowserIdentity> {
+        let provider = self.provider.as_deref()?;
+        Some(BrowserIdentity {
+            subject: self.subject.clone(),
+            roles: provider.roles.clone(),
+            display_name: provider.display_name.clone(),
+            email: provider.email.clone(),
+        })
+    }
+}
+
+fn unpack(packed: &[u8]) -> Option<(Option<Sealed>, &[u8])> {
+    let (length, rest) = packed.split_first_chunk()?;
+    let length = usize::try_from(u32::from_be_bytes(*length)).ok()?;
+    let (sealed, rest) = rest.split_at_checked(length)?;
+    let sealed = (!sealed.is_empty()).then(|| Sealed::from_bytes(sealed));
+    Some((sealed, rest))
+}
+
+/// Without what the provider calls the session: who sees a log need not be able to correlate it.
+impl fmt::Debug for ProviderSession {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ProviderSession")
+            .field("name", &self.name)
+            .field("checked_at", &self.checked_at)
+            .field("refresh_token", &self.refresh_token)
+            .field("turn", &self.turn)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+pub(in crate::session) mod tests {
+    use super::*;
+
+    /// A session of a provider.
+    pub(in crate::session) fn at_provider(
+        subject: &str,
+        sub: &str,
+        sid: Option<&str>,
+    ) -> BrowserSession {
+        BrowserSession {
+            subject: subject.into(),
+            begun_at: 1_700_000_000,
+            expires_at: 1_700_043_200,
+            provider: Some(Box::new(ProviderSession {
+                name: "corp".into(),
+                fingerprint: "f00d".into(),
+                sub: sub.into(),
+                sid: sid.map(Into::into),
+                auth_time: Some(1_700_000_000),
+                refresh_token: None,
+                id_token: None,
+                roles: vec!["staff".into()],
+                display_name: Some("Alice".into()),
+                email: None,
+                checked_at: 1_700_000_000,
+                turn: 0,
+            })),
+        }
+    }
+
+    #[test]
+    fn a_record_is_read_back_and_one_of_a_password_is_short() {
+        let record = at_provider("alice", "1", Some("s"));
+        assert_eq!(
+            BrowserSession::from_json(&record.to_json()).as_ref(),
+            Some(&record)
+        );
+        for (token, id) in [
+            (None, None),
+            (Some(123), None),
+            (None, Some(1)),
+            (Some(1), Some(3000)),
+        ] {
+            let mut record = record.clone();
+            let provider = record.provider.as_mut().unwrap();
+            let sealed = |length| Sealed::from_bytes(&vec![b'{'; length]);
+            (provider.refresh_token, provider.id_token) = (token.map(sealed), id.map(sealed));
+            let packed = record.to_packed();
+            assert_eq!(BrowserSession::from_packed(&packed).as_ref(), Some(&record));
+            assert_eq!(
+                BrowserSession::from_packed(&packed[..packed.len() - 1]),
+                None
+            );
+        }
+        let local = BrowserSession {
+            subject: "rita".into(),
+            begun_at: 1,
+            expires_at: 2,
+            provider: None,
+        };
+        assert_eq!(local.to_json(), br#"{"u":"rita","b":1,"e":2}"#);
+        assert_eq!(
+            BrowserSession::from_json(&local.to_json()).as_ref(),
+            Some(&local)
+        );
+        assert_eq!(BrowserSession::from_packed(&local.to_packed()), Some(local));
+        assert_eq!(BrowserSession::from_json(b"{}"), None);
+        // a field that a later version adds does not lose the session
+        let later = br#"{"u":"rita","b":1,"e":2,"later":true}"#;
+        assert!(BrowserSession::from_json(later).is_some());
+    }
+}
