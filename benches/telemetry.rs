@@ -19,6 +19,7 @@ const LINE: AccessLine<'static> = AccessLine {
     request_id: "0193463a-5c1f-7e3b-9c41-6c0f2d1c9a7e",
     client: ClientAddress::Known(IpAddr::V4(Ipv4Addr::new(10, 1, 2, 3))),
     user: Some("alice@example.com"),
+    provider: None,
     method: "GET",
     host: "jobs.example.com",
     path: "/jobs/4711/candidates",

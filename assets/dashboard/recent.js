@@ -56,7 +56,7 @@ const EVENTS = {
 };
 
 export async function logins() {
-  const all = together((await ask("logins", { limit: 200 })).logins, ["event", "reason", "user", "client"]);
+  const all = together((await ask("logins", { limit: 200 })).logins, ["event", "reason", "user", "provider", "client"]);
   fill(find("logins-table"), all.slice(0, SHOWN), (one) => one.key, login, "Nobody has logged in since the start.");
 }
 
@@ -65,7 +65,7 @@ function login(one) {
   return make("tr", {},
     cell("Time", clock(one.at), times(one)),
     cell("What", tag(name, kind), one.reason ? small(one.reason.replaceAll("_", " ")) : null),
-    cell("User", one.user ?? "–"),
+    cell("User", one.user ?? "–", one.provider ? small(`with ${one.provider}`) : null),
     cell("Client", one.client),
   );
 }

@@ -22,7 +22,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::config::ServiceView;
-use crate::session::Sessions;
+use crate::session::{Sessions, Times};
 use crate::telemetry::audit::Audit;
 use crate::telemetry::history::History;
 use crate::telemetry::metrics::{Metrics, ServerLevel};
@@ -42,7 +42,7 @@ pub struct AdminState {
     pub history: Arc<History>,
     /// The last denials and logins.
     pub recent: Arc<Recent>,
-    /// Where lockouts are kept.
+    /// Where lockouts and sessions are kept.
     pub sessions: Sessions,
     /// Where what operators change is recorded; `None` where the audit stream is off.
     pub audit: Option<Arc<Audit>>,
@@ -59,6 +59,9 @@ pub trait InForce: Send + Sync {
 
     /// The user list.
     fn directory(&self) -> &Directory;
+
+    /// The times of a session that ends at this second since 1970.
+    fn session_times(&self, now: u64) -> Times;
 }
 
 impl fmt::Debug for AdminState {

@@ -23,6 +23,7 @@ mod request;
 mod routes;
 mod run;
 mod schema;
+mod session;
 mod terminal;
 pub mod test;
 mod token;
@@ -90,6 +91,7 @@ enum Command {
     Man(man::ManArgs),
     Hash(hash::HashArgs),
     User(user::UserArgs),
+    Session(session::SessionArgs),
     Token(token::TokenArgs),
     Key(key::KeyArgs),
     Healthcheck(healthcheck::HealthcheckArgs),
@@ -151,6 +153,7 @@ fn run_command(config: &Path, command: Command) -> anyhow::Result<ExitCode> {
         Command::Man(args) => man::run(&args, Cli::command()),
         Command::Hash(args) => hash::run(&args),
         Command::User(args) => user::run(args, config),
+        Command::Session(args) => session::run(args, config),
         Command::Token(args) => token::run(&args, config),
         Command::Key(args) => key::run(&args, config),
         Command::Healthcheck(args) => healthcheck::run(&args, || admin_listener(config)),

@@ -44,7 +44,7 @@ pub use code::Code;
 pub use finding::did_you_mean;
 pub use lint::LINTS;
 pub use load::{LoadRequest, Loaded, Rehearsal, examine, load, rehearse};
-pub use partial::find_admin;
+pub use partial::{AdminAccess, find_admin, find_admin_access};
 pub use problem::{Excerpt, Note, Place, Problem, Problems, Severity};
 pub use proxy_protocol::{ProxiedTls, ProxyMode, ProxyProtocol};
 pub use render::{Style, render, to_json};

@@ -2,6 +2,8 @@
 
 use std::net::SocketAddr;
 
+use secrecy::SecretString;
+
 use super::excerpt::{Source, seal};
 use super::load::{LoadRequest, begin};
 use super::lower;
@@ -16,6 +18,24 @@ use super::yaml::Node;
 /// The problems of a configuration that cannot be read, or does not say it.
 pub fn find_admin(request: &LoadRequest) -> Result<Option<SocketAddr>, Problems> {
     ask(request, lower::admin_listener)
+}
+
+/// How an operator reaches the admin listener.
+#[derive(Debug)]
+pub struct AdminAccess {
+    /// Where it is; `None` where it is off.
+    pub listen: Option<SocketAddr>,
+    /// `admin.token`, where it is set.
+    pub token: Option<SecretString>,
+}
+
+/// Where the admin listener is, and what it wants to be shown.
+///
+/// # Errors
+/// As [`find_admin`].
+pub fn find_admin_access(request: &LoadRequest) -> Result<AdminAccess, Problems> {
+    let (listen, token) = ask(request, lower::admin_access)?;
+    Ok(AdminAccess { listen, token })
 }
 
 /// What `read` makes of the tree of the configuration. Findings do not matter where it gives something.

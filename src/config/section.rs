@@ -188,16 +188,17 @@ impl Section {
         let known: Vec<_> = names.filter(|key| self.withheld != Some(*key)).collect();
         for entry in &self.entries {
             let help = did_you_mean(&entry.key, known.iter().copied())
-                .or_else(|| elsewhere(entry, self.block))
-                .unwrap_or_else(|| format!("known here: {}", listed(&known)));
+                .or_else(|| elsewhere(entry, self.block, &known))
+                .unwrap_or_else(|| known_here(&known));
             let message = format!("unknown key `{}`", shown_unknown_key(entry, self.block));
             reader.report(Finding::error(Code::UnknownKey, entry.key_span, message).help(help));
         }
     }
 }
 
-/// Where a key belongs that another block has; more places than a few are no help.
-fn elsewhere(entry: &Entry, block: &Block) -> Option<String> {
+/// Where a key belongs that another block has; more places than a few are no help. In a block that neither holds the present
+/// one nor lies in it, the same name may mean something else.
+fn elsewhere(entry: &Entry, block: &'static Block, known: &[&'static str]) -> Option<String> {
     let is_map = matches!(entry.node.value, Value::Map(_));
     if std::ptr::eq(block, &blocks::USERS) && is_map {
         return Some("indent it under `users`, if it is a user".to_owned());
@@ -215,13 +216,26 @@ fn elsewhere(entry: &Entry, block: &Block) -> Option<String> {
         .into_iter()
         .filter(|path| is_near || !own.iter().any(|own| path.starts_with(own)))
         .collect();
-    let few = (1..=3).contains(&paths.len());
-    few.then(|| {
-        format!(
-            "it belongs under {}",
-            any_of(paths.iter().map(String::as_str))
-        )
+    if !(1..=3).contains(&paths.len()) {
+        return None;
+    }
+    let own = blocks::GATEWAY.paths_of(block);
+    let is_near = |path: &String| {
+        own.is_empty()
+            || own
+                .iter()
+                .any(|own| path.starts_with(own) || own.starts_with(path))
+    };
+    let places = any_of(paths.iter().map(String::as_str));
+    Some(if paths.iter().any(is_near) {
+        format!("it belongs under {places}")
+    } else {
+        format!("{}; {places} has a key of this name", known_here(known))
     })
+}
+
+fn known_here(known: &[&'static str]) -> String {
+    format!("known here: {}", listed(known))
 }
 
 fn listed(keys: &[&'static str]) -> String {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::facts::Route;
 use super::record::RequestRecord;
 use crate::ambient;
-use crate::portal::{LoginDenial, LoginEvent, PortalReply, SessionEvent};
+use crate::portal::{LoginDenial, LoginEvent, PortalReply, ProviderLoginEvent, SessionEvent};
 use crate::telemetry::audit::{Audit, AuditOutcome, AuditRecord};
 use crate::telemetry::metrics;
 
@@ -66,6 +66,7 @@ pub(super) fn denial(record: &mut RequestRecord) {
             "user",
             record.facts.user.as_ref().map(|user| &*user.subject),
         )
+        .maybe("provider", record.facts.provider())
         .maybe("service", service.map(|service| service.name.as_str()))
         .maybe("rule", rule)
         .text("method", record.facts.method.as_str())
@@ -81,10 +82,11 @@ pub(super) fn denial(record: &mut RequestRecord) {
 
 /// A login, a refresh or a logout.
 pub(super) fn portal(record: &mut RequestRecord, reply: &PortalReply) {
-    let told = match (&reply.login, &reply.session) {
-        (Some(login), _) => logged_in(record, login),
-        (None, Some(session)) => used_session(record, session),
-        (None, None) => return,
+    let told = match (&reply.login, &reply.provider_login, &reply.session) {
+        (Some(login), ..) => logged_in(record, login),
+        (None, Some(login), _) => logged_in_with(record, login),
+        (None, None, Some(session)) => used_session(record, session),
+        (None, None, None) => return,
     };
     if let Some(reservation) = record.reservation.take() {
         reservation.write(&told);
@@ -117,6 +119,13 @@ fn logged_in(record: &RequestRecord, login: &LoginEvent) -> AuditRecord {
     told.maybe("reason", login.outcome.err().map(|denial| denial.label()))
 }
 
+fn logged_in_with(record: &RequestRecord, login: &ProviderLoginEvent) -> AuditRecord {
+    let user = Some(&*login.user).filter(|user| !user.is_empty());
+    let told = of(record, "login", outcome(&login.outcome)).maybe("user", user);
+    told.text("provider", &login.provider)
+        .maybe("reason", login.outcome.err().map(|denial| denial.label()))
+}
+
 fn used_session(record: &RequestRecord, event: &SessionEvent) -> AuditRecord {
     match event {
         SessionEvent::Refresh {
@@ -129,6 +138,7 @@ fn used_session(record: &RequestRecord, event: &SessionEvent) -> AuditRecord {
         SessionEvent::Logout(ended) => {
             let user = record.facts.user.as_ref().map(|user| &*user.subject);
             let told = of(record, "logout", outcome(ended)).maybe("user", user);
+            let told = told.maybe("provider", record.facts.provider());
             told.maybe("reason", ended.err().map(|_| "state_away"))
         }
     }

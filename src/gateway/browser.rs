@@ -8,7 +8,7 @@ use super::rejection::Rejection;
 use super::snapshot::{ServiceSnapshot, Snapshot};
 use crate::access::RequestPath;
 use crate::ambient;
-use crate::identify::{CredentialOutcome, Identified};
+use crate::identify::{CredentialError, CredentialOutcome, Identified};
 use crate::portal::{ReturnPath, Visitor};
 use crate::wire::{Cors, Credential, CredentialSource, Intake, Site, is_navigation, is_safe};
 
@@ -79,7 +79,7 @@ pub(super) fn or_sign_in(
     {
         return rejection;
     }
-    match sign_in(snapshot, path, intake) {
+    match sign_in(snapshot, path, intake, &rejection) {
         Some(response) => Rejection::Instead {
             because: Box::new(rejection),
             response: Box::new(response),
@@ -88,8 +88,17 @@ pub(super) fn or_sign_in(
     }
 }
 
-fn sign_in(snapshot: &Snapshot, path: &RequestPath, intake: &Intake) -> Option<Response<Bytes>> {
+fn sign_in(
+    snapshot: &Snapshot,
+    path: &RequestPath,
+    intake: &Intake,
+    rejection: &Rejection,
+) -> Option<Response<Bytes>> {
     let next = ReturnPath::to(path, intake.head.uri.query());
+    let credential = intake.credential.as_ref();
+    if let Some(address) = to_be_confirmed(snapshot, rejection, credential, next.as_ref()) {
+        return snapshot.portal.send_to_confirm(&address);
+    }
     let address = snapshot.portal.sign_in_path(next.as_ref());
     let visitor = Visitor {
         site: &intake.site,
@@ -99,4 +108,22 @@ fn sign_in(snapshot: &Snapshot, path: &RequestPath, intake: &Intake) -> Option<R
     snapshot
         .portal
         .send_to_sign_in(&visitor, &address, ambient::unix_seconds())
+}
+
+/// Where a browser goes whose session only lacks the word of its provider: that may give it without a question.
+pub(super) fn to_be_confirmed(
+    snapshot: &Snapshot,
+    rejection: &Rejection,
+    credential: Option<&Credential>,
+    next: Option<&ReturnPath>,
+) -> Option<String> {
+    if !matches!(
+        rejection,
+        Rejection::BadCredential(CredentialError::Unconfirmed)
+    ) {
+        return None;
+    }
+    snapshot
+        .portal
+        .confirm_path(credential?.token(), next, ambient::unix_seconds())
 }

@@ -133,6 +133,11 @@ impl RequestFacts {
         self.site.sent.as_deref().unwrap_or(self.site_host())
     }
 
+    /// The OpenID provider that the user has signed in with.
+    pub(super) fn provider(&self) -> Option<&str> {
+        self.user.as_ref()?.provider.as_deref()
+    }
+
     /// Most paths are sent in their one spelling.
     pub(super) fn set_path(&mut self, path: &str) {
         if *self.path != *path {

@@ -127,8 +127,10 @@ fn receive(
     let peer = connection.peer();
     let intake = Intake::read(head, peer, &snapshot.trusted, &snapshot.cookie)?;
     let stated = intake.forwarded.as_deref();
-    if stated.is_some_and(ForwardedInfo::has_unreadable_scheme) {
-        snapshot.warn_of_scheme(peer.speaker());
+    if stated.is_some_and(ForwardedInfo::has_unreadable_scheme)
+        && let Some(proxy) = peer.speaker()
+    {
+        snapshot.warn_of_scheme(proxy);
     }
     Ok(intake)
 }

@@ -6,7 +6,8 @@ use super::worker::Worker;
 use crate::access::ClientAddress;
 use crate::ambient;
 use crate::portal::{
-    LoginDenial, LoginEvent, PortalEndpoint, PortalReply, RefreshDenial, SessionEvent,
+    LoginDenial, LoginEvent, PortalEndpoint, PortalReply, ProviderDenial, ProviderLoginEvent,
+    RefreshDenial, SessionEvent,
 };
 use crate::telemetry::metrics::{LoginOutcome, RefreshOutcome};
 
@@ -19,6 +20,9 @@ pub(super) fn note(
 ) -> Option<String> {
     if let Some(login) = &reply.login {
         return Some(note_login(worker, login, client));
+    }
+    if let Some(login) = &reply.provider_login {
+        return Some(note_provider_login(worker, login, client));
     }
     if let Some(session) = &reply.session {
         return Some(note_session(worker, session, client, user));
@@ -38,6 +42,7 @@ pub(super) fn note(
             | PortalEndpoint::Account
             | PortalEndpoint::Keys
             | PortalEndpoint::Unknown => {}
+            PortalEndpoint::LoginWith | PortalEndpoint::Callback | PortalEndpoint::Backchannel => {}
             PortalEndpoint::Docs | PortalEndpoint::Asset(_) | PortalEndpoint::OpenApi => {}
         }
     }
@@ -51,7 +56,7 @@ fn note_login(worker: &Worker, login: &LoginEvent, client_ip: ClientAddress) -> 
         Ok(()) => {
             worker.metrics.login(LoginOutcome::Success);
             tracing::info!(event = "login", %client_ip, user);
-            worker.signed_in("login", "", user, client_ip);
+            worker.signed_in("login", "", (user, ""), client_ip);
             "login".to_owned()
         }
         Err(denial) => {
@@ -63,9 +68,44 @@ fn note_login(worker: &Worker, login: &LoginEvent, client_ip: ClientAddress) -> 
                 LoginDenial::NoToken(_) => LoginOutcome::Failed,
             });
             tracing::warn!(event = "login_failed", %client_ip, user, reason = denial.label(), remark = denial.remark());
-            worker.signed_in("login_failed", denial.label(), user, client_ip);
+            worker.signed_in("login_failed", denial.label(), (user, ""), client_ip);
             format!("login failed: {}", denial.label().replace('_', " "))
         }
+    }
+}
+
+/// The same for a login with a provider. `detail` is what the operator can do something about.
+fn note_provider_login(
+    worker: &Worker,
+    login: &ProviderLoginEvent,
+    client_ip: ClientAddress,
+) -> String {
+    let (user, provider) = (&*login.user, &*login.provider);
+    match login.outcome {
+        Ok(()) => {
+            worker
+                .metrics
+                .provider_login(provider, LoginOutcome::Success);
+            tracing::info!(event = "login", %client_ip, user, provider);
+            worker.signed_in("login", "", (user, provider), client_ip);
+            "login".to_owned()
+        }
+        Err(denial) => {
+            let (label, detail) = (denial.label(), login.detail.as_deref());
+            worker.metrics.provider_login(provider, outcome_of(denial));
+            tracing::warn!(event = "login_failed", %client_ip, user, provider, reason = label, detail);
+            worker.signed_in("login_failed", label, (user, provider), client_ip);
+            format!("login failed: {}", label.replace('_', " "))
+        }
+    }
+}
+
+fn outcome_of(denial: ProviderDenial) -> LoginOutcome {
+    match denial {
+        ProviderDenial::Away | ProviderDenial::StateAway => LoginOutcome::Unavailable,
+        ProviderDenial::Refused | ProviderDenial::Invalid => LoginOutcome::Invalid,
+        ProviderDenial::Denied | ProviderDenial::NotAllowed => LoginOutcome::Denied,
+        ProviderDenial::TooLarge | ProviderDenial::NoToken => LoginOutcome::Failed,
     }
 }
 
@@ -91,7 +131,7 @@ fn note_session(
                     worker.signed_in(
                         "refresh_failed",
                         denial.label(),
-                        user.unwrap_or_default(),
+                        (user.unwrap_or_default(), ""),
                         client_ip,
                     );
                     format!("refresh failed: {}", denial.label().replace('_', " "))
@@ -100,7 +140,7 @@ fn note_session(
         }
         SessionEvent::Logout(Ok(())) => {
             tracing::info!(event = "logout", %client_ip, user = caller);
-            worker.signed_in("logout", "", caller.unwrap_or_default(), client_ip);
+            worker.signed_in("logout", "", (caller.unwrap_or_default(), ""), client_ip);
             "logout".to_owned()
         }
         SessionEvent::Logout(Err(_)) => "logout failed: state away".to_owned(),
@@ -112,11 +152,11 @@ impl Worker {
         &self,
         event: &'static str,
         reason: &'static str,
-        user: &str,
+        who: (&str, &str),
         client: ClientAddress,
     ) {
         self.recent
-            .signed_in(ambient::wall_clock(), event, reason, user, client);
+            .signed_in(ambient::wall_clock(), event, reason, who, client);
     }
 }
 

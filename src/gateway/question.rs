@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 
-use super::browser::{BrowserRequest, check_sender};
+use super::browser::{BrowserRequest, check_sender, to_be_confirmed};
 use super::decide::enforce;
 use super::facts::{RequestFacts, Route};
 use super::rate::count;
@@ -199,9 +199,11 @@ impl Question<'_> {
             return None;
         }
         let next = ReturnPath::to(path, original.query.as_deref());
-        let address = original
-            .site
-            .url(&snapshot.portal.sign_in_path(next.as_ref()))?;
+        let credential = self.credential();
+        let confirm = to_be_confirmed(snapshot, rejection, credential.as_ref(), next.as_ref());
+        let is_confirmation = confirm.is_some();
+        let path = confirm.unwrap_or_else(|| snapshot.portal.sign_in_path(next.as_ref()));
+        let address = original.site.url(&path)?;
         match asked_by {
             ForwardAuthProxy::Nginx => {
                 let mut response = rejection.respond();
@@ -211,6 +213,9 @@ impl Question<'_> {
                 Some(response)
             }
             ForwardAuthProxy::Proxy if is_navigation(&original.method, self.sent.headers) => {
+                if is_confirmation {
+                    return snapshot.portal.send_to_confirm(&address);
+                }
                 let visitor = Visitor {
                     site: &original.site,
                     cookies: self.sent.cookies,

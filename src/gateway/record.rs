@@ -141,6 +141,7 @@ impl RequestRecord {
             request_id: self.facts.request_id.to_str().unwrap_or_default(),
             client: self.facts.client,
             user: self.facts.user.as_ref().map(|user| &*user.subject),
+            provider: self.facts.provider(),
             method: self.facts.method.as_str(),
             host: &self.facts.host,
             path: &self.facts.path,

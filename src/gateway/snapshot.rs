@@ -1,5 +1,6 @@
 //! Everything a request is decided with, immutable. A reload replaces it as a whole.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -12,7 +13,7 @@ use tokio::sync::watch;
 use super::own_cors::OwnCors;
 use super::process_state::ProcessState;
 use super::trust_generation::TrustGeneration;
-use crate::access::{HostPattern, Mount, PathOptions, Policy, Router};
+use crate::access::{HostPattern, Mount, PathOptions, Policy, RoleMatch, Router};
 use crate::config::{self, Config, ServiceView};
 use crate::identify::SessionProvider;
 use crate::jwks::KeySources;
@@ -20,16 +21,18 @@ use crate::ldap::LdapDirectory;
 use crate::oidc::Provider;
 use crate::portal::{Portal, PortalSettings};
 use crate::rates::{RateTable, ServiceLimits, ServiceRates};
+use crate::session::Times;
 use crate::telemetry::audit::Audit;
 use crate::telemetry::traces::Tracer;
 use crate::token::{
-    CookieSessions, IssuerSettings, LDAP, SessionSettings, TokenIssuer, TrustedIssuers, Verifier,
+    CookieSessions, IssuerSettings, LDAP, ProviderRoom, SessionSettings, TokenIssuer,
+    TrustedIssuers, Verifier,
 };
 use crate::upstream::{Forwarding, ServerSet};
 use crate::users::Directory;
 use crate::wire::{
-    BadRequest, CacheMode, Cors, FieldFilter, ForwardAuthHeaders, ResponseFields, SessionCookie,
-    TrustedProxies,
+    BadRequest, CacheMode, Cors, FieldFilter, ForwardAuthHeaders, ResponseFields, Scheme,
+    SessionCookie, TrustedProxies,
 };
 
 /// One load of the configuration, ready for requests.
@@ -110,16 +113,23 @@ impl Snapshot {
         });
         let providers = config.auth.providers.iter();
         let providers = providers.map(|settings| process_providers.provider(Arc::clone(settings)));
-        let providers = providers.collect();
+        let providers: Vec<_> = providers.collect();
+        let session_providers = config.auth.providers.iter();
+        let session_providers = session_providers.map(|settings| SessionProvider::of(settings));
+        let of_directory = ldap.iter().map(|ldap| session_provider(ldap));
+        let session_providers = session_providers.chain(of_directory).collect();
         let directory = Arc::new(config.directory);
         let describes = config.auth.verify;
         let token = &config.auth.token;
         let verifier = Verifier::new(token.keys(), token.verifier())
             .with_roles_claim(token.roles_claim.clone());
-        let browsers = Arc::new(browser_sessions(token, config.auth.session.max_age));
+        let room = provider_room(&config.auth.session, &config.services);
+        let browsers = browser_sessions(token, config.auth.session.max_age).with_room(room);
+        let browsers = Arc::new(browsers);
         let own_cors = OwnCors::new(config.auth.cors.as_ref(), &config.services);
         let (mut portal, issuer) = portal_parts(config.auth, config.server.limits.header_bytes);
         portal.paths = config.router.widest_paths();
+        portal.providers = providers.clone();
         let cookie = Arc::clone(&portal.cookie);
         let body_timeout = config.server.timeouts.body;
         let upstreams = config.services.iter();
@@ -147,7 +157,7 @@ impl Snapshot {
             verifier,
             trusted_issuers,
             browsers,
-            session_providers: ldap.iter().map(|ldap| session_provider(ldap)).collect(),
+            session_providers,
             providers,
             cookie,
             describes,
@@ -205,6 +215,11 @@ impl Snapshot {
         &self.directory
     }
 
+    /// The times of a session that ends at this second since 1970.
+    pub fn session_times(&self, now: u64) -> Times {
+        self.portal.times(now)
+    }
+
     /// Which settings identify the clients of connections that are accepted now.
     pub fn trust(&self) -> TrustGeneration {
         self.trust
@@ -248,6 +263,7 @@ fn portal_parts(auth: config::Auth, longest_token: usize) -> (PortalSettings, To
         theme: auth.theme.map(Arc::new),
         cookie: Arc::new(auth.session.cookie),
         paths: PathOptions::default(),
+        providers: Vec::new(),
     };
     let issuer = IssuerSettings {
         issuer: token.issuer,
@@ -257,6 +273,24 @@ fn portal_parts(auth: config::Auth, longest_token: usize) -> (PortalSettings, To
         longest_token,
     };
     (portal, TokenIssuer::new(token.key, issuer))
+}
+
+/// What browsers keep of one cookie, its name and attributes included (RFC 6265, section 6.1).
+const COOKIE_BYTES: usize = 4096;
+
+/// What the session of a provider has room for in this cookie, with the roles that rules name.
+fn provider_room(session: &config::Session, services: &[config::Service]) -> ProviderRoom {
+    let rules = services.iter().flat_map(|service| service.policy.rules());
+    let conditions = rules.flat_map(|rule| rule.requirement.conditions());
+    let matches = conditions.flat_map(|condition| &condition.roles);
+    let named: BTreeSet<Box<str>> = matches.flat_map(RoleMatch::roles).cloned().collect();
+    let empty = session
+        .cookie
+        .write(Scheme::Https, "", session.max_age.as_secs());
+    ProviderRoom {
+        named_roles: named.into_iter().collect(),
+        longest: COOKIE_BYTES.saturating_sub(empty.len()),
+    }
 }
 
 fn browser_sessions(token: &config::Token, max_age: Duration) -> CookieSessions {

@@ -61,6 +61,14 @@ fn own_route(record: &RequestRecord) -> Option<&str> {
             | PortalEndpoint::Asset(_)
             | PortalEndpoint::OpenApi,
         ) => Some(&record.facts.path),
+        // clients may name any provider
+        (
+            Route::Portal,
+            PortalEndpoint::LoginWith | PortalEndpoint::Callback | PortalEndpoint::Backchannel,
+        ) => {
+            let path = &*record.facts.path;
+            Some(path).filter(|path| record.snapshot().portal.is_of_provider(path))
+        }
     }
 }
 

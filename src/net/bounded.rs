@@ -19,6 +19,12 @@ use super::stream::DialedStream;
 use super::tls::{Alpn, TlsSettings};
 use super::url::HttpUrl;
 
+const FORM: &str = "application/x-www-form-urlencoded";
+const JSON: &str = "application/json";
+
+/// The content type of a POST, and its body.
+type PostBody = (&'static str, String);
+
 /// What [`get`] and [`post`] request, and their limits.
 #[derive(Clone, Copy)]
 pub struct BoundedRequest<'a> {
@@ -67,21 +73,32 @@ pub async fn post(
     request: BoundedRequest<'_>,
     form: String,
 ) -> Result<Response<Bytes>, BoundedRequestError> {
-    within(request, Some(form)).await
+    within(request, Some((FORM, form))).await
+}
+
+/// The same with POST and a JSON text.
+///
+/// # Errors
+/// As [`get`].
+pub async fn post_json(
+    request: BoundedRequest<'_>,
+    text: String,
+) -> Result<Response<Bytes>, BoundedRequestError> {
+    within(request, Some((JSON, text))).await
 }
 
 async fn within(
     request: BoundedRequest<'_>,
-    form: Option<String>,
+    body: Option<PostBody>,
 ) -> Result<Response<Bytes>, BoundedRequestError> {
-    timeout(request.deadline, send(request, form))
+    timeout(request.deadline, send(request, body))
         .await
         .unwrap_or(Err(BoundedRequestError::TimedOut(request.deadline)))
 }
 
 async fn send(
     request: BoundedRequest<'_>,
-    form: Option<String>,
+    body: Option<PostBody>,
 ) -> Result<Response<Bytes>, BoundedRequestError> {
     let url = request.url;
     let system;
@@ -98,12 +115,12 @@ async fn send(
         .connect(url.server(), tls, request.deadline)
         .await
         .map_err(BoundedRequestError::Dial)?;
-    exchange(stream, head(request, form), request.largest).await
+    exchange(stream, head(request, body), request.largest).await
 }
 
-/// The request of these parts; with a form it is a POST.
-fn head(request: BoundedRequest<'_>, form: Option<String>) -> Request<Full<Bytes>> {
-    let method = if form.is_some() {
+/// The request of these parts; with a body it is a POST.
+fn head(request: BoundedRequest<'_>, body: Option<PostBody>) -> Request<Full<Bytes>> {
+    let method = if body.is_some() {
         Method::POST
     } else {
         Method::GET
@@ -117,10 +134,11 @@ fn head(request: BoundedRequest<'_>, form: Option<String>) -> Request<Full<Bytes
     if let Some(credential) = request.authorization {
         head = head.header(AUTHORIZATION, credential);
     }
-    if form.is_some() {
-        head = head.header(CONTENT_TYPE, "application/x-www-form-urlencoded");
+    if let Some((content_type, _)) = body {
+        head = head.header(CONTENT_TYPE, content_type);
     }
-    head.body(Full::from(form.unwrap_or_default()))
+    let body = body.map(|(_, body)| body);
+    head.body(Full::from(body.unwrap_or_default()))
         .expect("the parts of a parsed URL are valid")
 }
 

@@ -15,7 +15,7 @@ mod tls;
 mod url;
 
 pub use address::ServerAddress;
-pub use bounded::{BoundedRequest, BoundedRequestError, get, post};
+pub use bounded::{BoundedRequest, BoundedRequestError, get, post, post_json};
 pub use dial::Dialer;
 pub use error::{DialAttempt, DialAttempts, DialError, TlsFailure};
 pub use pieces::in_one_piece;

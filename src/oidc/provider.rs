@@ -1,5 +1,6 @@
 //! One provider, as it is configured and as far as it is known.
 
+use std::fmt;
 use std::sync::Arc;
 
 use super::authorization::{self, AuthorizationRequest, with_query};
@@ -17,6 +18,12 @@ pub struct Provider {
     settings: Arc<ProviderSettings>,
     source: Arc<ProviderSource>,
     keys: Arc<KeySources>,
+}
+
+impl fmt::Debug for Provider {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Provider({})", self.settings.name)
+    }
 }
 
 impl Provider {

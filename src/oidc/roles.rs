@@ -17,7 +17,7 @@ impl RoleMapping {
     pub const EVERYBODY: &'static str = "*";
 
     /// The roles of somebody with these groups, each once.
-    pub(super) fn roles(&self, groups: Vec<Box<str>>) -> Vec<Box<str>> {
+    pub fn roles(&self, groups: Vec<Box<str>>) -> Vec<Box<str>> {
         let Self::Table(table) = self else {
             return groups;
         };

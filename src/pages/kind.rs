@@ -1,5 +1,10 @@
 //! Which pages there are, and the values that each of them shows.
 
+use std::sync::Arc;
+
+use minijinja::Value;
+use minijinja::value::Object;
+
 /// One of the pages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PageKind {
@@ -11,6 +16,8 @@ pub enum PageKind {
     CookieMissing,
     /// For people whose request is refused.
     Refused,
+    /// On the way to another page, which the browser opens by itself.
+    Passing,
 }
 
 /// The values of the sign-in page.
@@ -26,6 +33,19 @@ pub struct SignInPage<'a> {
     pub error: &'a str,
     /// What went well.
     pub notice: &'a str,
+    /// The providers that people can sign in with.
+    pub providers: &'a [ProviderLink],
+    /// Not empty where there is a password to sign in with.
+    pub password: &'a str,
+}
+
+/// A provider on the sign-in page.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProviderLink {
+    /// Its name for people.
+    pub title: String,
+    /// Where the sign-in with it begins.
+    pub address: String,
 }
 
 /// The values of the page for people who are signed in.
@@ -87,6 +107,34 @@ pub struct RefusedPage<'a> {
     pub request_id: &'a str,
 }
 
+impl Object for ProviderLink {
+    fn get_value(self: &Arc<Self>, part: &Value) -> Option<Value> {
+        match part.as_str()? {
+            "title" => Some(Value::from(&*self.title)),
+            "address" => Some(Value::from(&*self.address)),
+            _ => None,
+        }
+    }
+}
+
+/// The values of the page on the way to another one.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct PassingPage<'a> {
+    /// What happened.
+    pub heading: &'a str,
+    /// What comes next.
+    pub text: &'a str,
+    /// Where the browser goes.
+    pub address: &'a str,
+}
+
+/// The value of a placeholder.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum PageValue<'a> {
+    Text(&'a str),
+    Providers(&'a [ProviderLink]),
+}
+
 /// What a page is made of.
 pub(super) struct PageSpec {
     /// The file of an own page in the folder `auth.login.templates`.
@@ -104,14 +152,19 @@ pub(super) struct PageSpec {
     pub(super) optional: &'static [&'static str],
 }
 
+/// The one value that is a list; each of its elements has a `title` and an `address`.
+pub(super) const PROVIDERS: &str = "providers";
+
 const SIGN_IN: PageSpec = PageSpec {
     file: "sign_in.html",
     built_in: "built-in/sign_in.html",
     text: include_str!("../../assets/pages/sign_in.html"),
     tab: "{{ title }}",
-    names: &["title", "action", "next", "user", "error", "notice"],
+    names: &[
+        "title", "action", "next", "user", "error", "notice", PROVIDERS, "password",
+    ],
     required: &["action", "next", "error"],
-    optional: &["next", "user", "error", "notice"],
+    optional: &["next", "user", "error", "notice", PROVIDERS, "password"],
 };
 
 const ACCOUNT: PageSpec = PageSpec {
@@ -158,13 +211,24 @@ const REFUSED: PageSpec = PageSpec {
     optional: &["detail", "retry", "user", "name", "sign_in"],
 };
 
+const PASSING: PageSpec = PageSpec {
+    file: "passing.html",
+    built_in: "built-in/passing.html",
+    text: include_str!("../../assets/pages/passing.html"),
+    tab: "{{ heading }}",
+    names: &["title", "heading", "text", "address"],
+    required: &["address"],
+    optional: &["text"],
+};
+
 impl PageKind {
     /// All of them, in the order of their declaration.
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 5] = [
         Self::SignIn,
         Self::Account,
         Self::CookieMissing,
         Self::Refused,
+        Self::Passing,
     ];
 
     /// The file of an own page in the folder `auth.login.templates`.
@@ -178,6 +242,7 @@ impl PageKind {
             Self::Account => &ACCOUNT,
             Self::CookieMissing => &COOKIE_MISSING,
             Self::Refused => &REFUSED,
+            Self::Passing => &PASSING,
         }
     }
 }

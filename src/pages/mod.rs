@@ -15,5 +15,7 @@ mod theme;
 
 pub use duration::DurationInWords;
 pub use error::TemplateError;
-pub use kind::{AccountPage, CookieMissing, PageKind, RefusedPage, SignInPage};
+pub use kind::{
+    AccountPage, CookieMissing, PageKind, PassingPage, ProviderLink, RefusedPage, SignInPage,
+};
 pub use theme::{RenderedPage, Theme};

@@ -8,6 +8,8 @@ const FORM: SignInPage<'_> = SignInPage {
     user: "r\"",
     error: "",
     notice: "",
+    providers: &[],
+    password: "yes",
 };
 
 const ACCOUNT: AccountPage<'_> = AccountPage {
@@ -40,6 +42,13 @@ const COOKIE: CookieMissing<'_> = CookieMissing {
     cookie: "__Host-gatelatch",
     reason: "why",
 };
+
+fn provider(title: &str, address: &str) -> ProviderLink {
+    ProviderLink {
+        title: title.to_owned(),
+        address: address.to_owned(),
+    }
+}
 
 fn own(kind: PageKind, text: &str) -> Result<Theme, String> {
     let mut theme = Theme::builtin("T");
@@ -106,6 +115,66 @@ fn the_built_in_pages_are_whole() {
 }
 
 #[test]
+fn the_sign_in_page_shows_the_ways_in_that_there_are() {
+    let theme = Theme::builtin("T");
+    let providers = [
+        provider("Corporate account", "/auth/login/corp?next=/a"),
+        provider("Partner", "/auth/login/partner"),
+    ];
+    for (providers, password, expected) in [
+        (&providers[..0], "yes", (0, true, false)),
+        (&providers[..1], "", (1, false, false)),
+        (&providers[..1], "yes", (1, true, true)),
+        (&providers[..], "yes", (2, true, true)),
+    ] {
+        let page = theme.sign_in(&SignInPage {
+            providers,
+            password,
+            ..FORM
+        });
+        let html = &page.html;
+        let found = (
+            html.matches("class=\"button provider").count(),
+            html.contains("<form"),
+            html.contains("or with a password"),
+        );
+        assert_eq!(found, expected, "{html}");
+    }
+    let page = theme.sign_in(&SignInPage {
+        providers: &providers,
+        ..FORM
+    });
+    let link = "href=\"&#x2f;auth&#x2f;login&#x2f;corp?next=&#x2f;a\">Corporate account</a>";
+    assert!(page.html.contains(link), "{}", page.html);
+    let passing = theme.passing(&PassingPage {
+        heading: "Signed in",
+        text: "",
+        address: "/jobs?a&b",
+    });
+    assert!(passing.html.contains("href=\"&#x2f;jobs?a&amp;b\""));
+}
+
+#[test]
+fn an_own_sign_in_page_may_show_the_providers() {
+    let must = "{{ action }}{{ next }}{{ error }}";
+    let shown = |text: &str| {
+        let theme = own(PageKind::SignIn, &format!("{text}{must}"))?;
+        let page = theme.sign_in(&SignInPage {
+            providers: &[provider("Corp", "/corp"), provider("Other", "/other")],
+            ..FORM
+        });
+        Ok(page.html)
+    };
+    let list = "{% for p in providers %}<a href=\"{{ p.address }}\">{{ p.title }}</a>{% endfor %}";
+    let html: Result<String, String> = shown(list);
+    let expected = "<a href=\"&#x2f;corp\">Corp</a><a href=\"&#x2f;other\">Other</a>";
+    assert!(html.unwrap().starts_with(expected));
+    assert!(shown("").is_ok(), "one that was written without them");
+    let wrong = shown("{% for p in providers %}{{ p.name.first }}{% endfor %}");
+    assert!(wrong.unwrap_err().contains("has no parts"));
+}
+
+#[test]
 fn every_value_of_every_page_is_escaped() {
     const MARKUP: &str = "\"><script>'&{{ title }}";
     let mut theme = Theme::builtin(MARKUP);
@@ -116,6 +185,8 @@ fn every_value_of_every_page_is_escaped() {
             user: MARKUP,
             error: MARKUP,
             notice: MARKUP,
+            providers: &[provider(MARKUP, MARKUP)],
+            password: MARKUP,
         });
         let account = theme.account(&AccountPage {
             action: MARKUP,

@@ -11,7 +11,10 @@ use minijinja::{AutoEscape, Environment, UndefinedBehavior};
 use sha2::{Digest, Sha256};
 
 use super::error::{Fault, TemplateError};
-use super::kind::{AccountPage, CookieMissing, PageKind, RefusedPage, SignInPage};
+use super::kind::{
+    AccountPage, CookieMissing, PROVIDERS, PageKind, PageValue, PassingPage, ProviderLink,
+    RefusedPage, SignInPage,
+};
 use super::source::TemplateSource;
 
 /// Steps of work that a page may take, and 64 bytes of it each: a hundred times what the built-in ones need.
@@ -77,8 +80,11 @@ impl Theme {
 
     /// The form.
     pub fn sign_in(&self, with: &SignInPage<'_>) -> RenderedPage {
-        let values = [with.action, with.next, with.user, with.error, with.notice];
-        self.show(PageKind::SignIn, &values)
+        let texts = [with.action, with.next, with.user, with.error, with.notice];
+        let mut values = texts.map(PageValue::Text).to_vec();
+        values.push(PageValue::Providers(with.providers));
+        values.push(PageValue::Text(with.password));
+        self.show_values(PageKind::SignIn, &values)
     }
 
     /// Who is signed in, and a way out.
@@ -120,12 +126,22 @@ impl Theme {
         self.show(PageKind::Refused, &values)
     }
 
+    /// Where the browser goes by itself.
+    pub fn passing(&self, with: &PassingPage<'_>) -> RenderedPage {
+        self.show(PageKind::Passing, &[with.heading, with.text, with.address])
+    }
+
+    fn show(&self, kind: PageKind, texts: &[&str]) -> RenderedPage {
+        let values: Vec<_> = texts.iter().copied().map(PageValue::Text).collect();
+        self.show_values(kind, &values)
+    }
+
     /// Renders the own page, or the built-in one where that fails. `values` follow the title in the order of the names.
-    fn show(&self, kind: PageKind, values: &[&str]) -> RenderedPage {
+    fn show_values(&self, kind: PageKind, values: &[PageValue<'_>]) -> RenderedPage {
         let (choice, spec) = (&self.choices[kind as usize], kind.spec());
-        let texts = [self.title.as_str()];
-        let texts = texts.iter().chain(values).copied();
-        let values: Vec<_> = spec.names.iter().copied().zip(texts).collect();
+        let title = [PageValue::Text(&self.title)];
+        let all = title.iter().chain(values).copied();
+        let values: Vec<_> = spec.names.iter().copied().zip(all).collect();
         if let Some(policy) = &choice.own {
             match render(&self.templates, spec.file, &values) {
                 Ok(html) => return RenderedPage::new(html, policy),
@@ -201,7 +217,19 @@ fn render_samples(
         };
         let samples = spec.names.iter().filter(|name| !is_empty(name));
         let samples: BTreeMap<_, _> = samples.map(|name| (*name, sample(name))).collect();
-        let value = |name: &&'static str| (*name, samples.get(name).map_or("", String::as_str));
+        let provider = ProviderLink {
+            title: "sample-title".to_owned(),
+            address: "sample-address".to_owned(),
+        };
+        let providers = samples.contains_key(PROVIDERS).then_some(provider);
+        let value = |name: &&'static str| {
+            let text = samples.get(name).map_or("", String::as_str);
+            let value = match *name {
+                PROVIDERS => PageValue::Providers(providers.as_slice()),
+                _ => PageValue::Text(text),
+            };
+            (*name, value)
+        };
         let values: Vec<_> = spec.names.iter().map(value).collect();
         let html = render(templates, name, &values)?;
         missing.retain(|name| !html.contains(&sample(name)));
@@ -218,13 +246,22 @@ fn render_samples(
 fn render(
     templates: &Environment<'_>,
     name: &str,
-    values: &[(&'static str, &str)],
+    values: &[(&'static str, PageValue<'_>)],
 ) -> Result<String, minijinja::Error> {
-    let values = values
-        .iter()
-        .map(|(name, value)| (*name, minijinja::Value::from(*value)));
+    let values = values.iter().map(|(name, value)| (*name, engine(*value)));
     let values: BTreeMap<_, _> = values.collect();
     templates.get_template(name)?.render(values)
+}
+
+/// A value as the engine takes it.
+fn engine(value: PageValue<'_>) -> minijinja::Value {
+    match value {
+        PageValue::Text(text) => text.into(),
+        PageValue::Providers(providers) => providers
+            .iter()
+            .map(|one| minijinja::Value::from_object(one.clone()))
+            .collect(),
+    }
 }
 
 fn policy(styles: &[String]) -> HeaderValue {

@@ -125,7 +125,7 @@ impl Portal {
             },
             user: &identity.subject,
             name: identity.name.as_deref().unwrap_or_default(),
-            method,
+            method: &method,
             since: &times.since,
             until: &times.until,
             roles: &identity.roles.join(", "),
@@ -144,18 +144,25 @@ impl Portal {
         intake: &Intake,
         expires_at: u64,
         now: u64,
-    ) -> (&'static str, SessionTimes) {
+    ) -> (String, SessionTimes) {
         let credential = intake.credential.as_ref();
         let (method, since, until) = match credential.map(|credential| credential.source()) {
-            Some(CredentialSource::ApiKey) => ("an API key", None, Some(expires_at)),
+            Some(CredentialSource::ApiKey) => ("an API key".to_owned(), None, Some(expires_at)),
             Some(CredentialSource::Cookie) => {
                 let token = credential.map(|credential| credential.token());
                 let session = token.and_then(|token| self.browsers.verify(token, now).ok());
-                let span = session.and_then(|session| self.browsers.span(&session));
+                let span = session
+                    .as_ref()
+                    .and_then(|session| self.browsers.span(session));
                 let (since, until) = span.unzip();
-                ("a password, in this browser", since, until)
+                let said = session.and_then(|session| session.provider);
+                let with = match said.and_then(|said| self.provider(&said.provider)) {
+                    Some(provider) => &provider.settings().title,
+                    None => "a password",
+                };
+                (format!("{with}, in this browser"), since, until)
             }
-            Some(CredentialSource::Bearer) | None => ("a token", None, Some(expires_at)),
+            Some(CredentialSource::Bearer) | None => ("a token".to_owned(), None, Some(expires_at)),
         };
         let since = since.map(|since| {
             let ago = match now.saturating_sub(since) {

@@ -3,6 +3,7 @@
 use http::Method;
 
 use super::docs::Asset;
+use crate::oidc::ProviderName;
 use crate::wire::{JWKS_PATH, OwnPaths};
 
 /// One of the gateway's own endpoints.
@@ -10,6 +11,12 @@ use crate::wire::{JWKS_PATH, OwnPaths};
 pub enum PortalEndpoint {
     /// `{prefix}/login` and the token paths: a token for a name and a password, from a form or JSON; the sign-in page.
     Login,
+    /// `{prefix}/login/{provider}`: to an OpenID provider.
+    LoginWith,
+    /// `{prefix}/callback/{provider}`: back from it.
+    Callback,
+    /// `{prefix}/backchannel/{provider}`: sessions that the provider has ended.
+    Backchannel,
     /// `{prefix}/token`: the same as a token endpoint (RFC 6749, section 4.3).
     Token,
     /// `{prefix}/refresh`: new tokens for a refresh token.
@@ -36,7 +43,8 @@ impl PortalEndpoint {
     /// Whether it writes or ends the session cookie itself.
     pub fn sets_session(self) -> bool {
         match self {
-            Self::Login | Self::Logout => true,
+            Self::Login | Self::Logout | Self::Callback => true,
+            Self::LoginWith | Self::Backchannel => false,
             Self::Token | Self::Refresh | Self::Me | Self::Keys | Self::Unknown => false,
             Self::Account | Self::Docs | Self::Asset(_) | Self::OpenApi => false,
         }
@@ -46,10 +54,15 @@ impl PortalEndpoint {
     pub(super) fn takes(self, method: &Method) -> bool {
         match self {
             Self::Login => matches!(*method, Method::GET | Method::HEAD | Method::POST),
-            Self::Token | Self::Refresh | Self::Logout => method == Method::POST,
+            Self::Token | Self::Refresh | Self::Logout | Self::Backchannel => {
+                method == Method::POST
+            }
+            // a look at the head must not spend the code
+            Self::Callback => method == Method::GET,
             Self::Me | Self::Account | Self::Keys | Self::Docs | Self::Asset(_) | Self::OpenApi => {
                 method == Method::GET || method == Method::HEAD
             }
+            Self::LoginWith => method == Method::GET || method == Method::HEAD,
             Self::Unknown => true,
         }
     }
@@ -58,10 +71,12 @@ impl PortalEndpoint {
     pub(super) fn allow(self) -> &'static str {
         match self {
             Self::Login => "GET, HEAD, POST",
-            Self::Token | Self::Refresh | Self::Logout => "POST",
+            Self::Token | Self::Refresh | Self::Logout | Self::Backchannel => "POST",
+            Self::Callback => "GET",
             Self::Me | Self::Account | Self::Keys | Self::Docs | Self::Asset(_) | Self::OpenApi => {
                 "GET, HEAD"
             }
+            Self::LoginWith => "GET, HEAD",
             Self::Unknown => "",
         }
     }
@@ -84,12 +99,26 @@ pub(super) fn find(own: &OwnPaths, method: &Method, path: &str) -> PortalEndpoin
         Some("/account") => PortalEndpoint::Account,
         Some("/docs") => PortalEndpoint::Docs,
         Some("/openapi.json") => PortalEndpoint::OpenApi,
-        Some(rest) => rest
-            .strip_prefix("/docs/")
-            .and_then(Asset::named)
-            .map_or(PortalEndpoint::Unknown, PortalEndpoint::Asset),
+        Some(rest) => below(rest).unwrap_or(PortalEndpoint::Unknown),
         None => PortalEndpoint::Unknown,
     }
+}
+
+/// An endpoint with a name behind its own. Which providers there are, only the configuration in force says.
+fn below(rest: &str) -> Option<PortalEndpoint> {
+    let is_name = |name: &str| ProviderName::parse(name).is_some();
+    if let Some(name) = rest.strip_prefix("/docs/") {
+        return Asset::named(name).map(PortalEndpoint::Asset);
+    }
+    let provider = [
+        ("/login/", PortalEndpoint::LoginWith),
+        ("/callback/", PortalEndpoint::Callback),
+        ("/backchannel/", PortalEndpoint::Backchannel),
+    ];
+    let found = provider
+        .iter()
+        .find(|(before, _)| rest.strip_prefix(before).is_some_and(is_name));
+    found.map(|(_, endpoint)| *endpoint)
 }
 
 #[cfg(test)]
@@ -113,6 +142,24 @@ mod tests {
             (Method::GET, "/auth/me", PortalEndpoint::Me),
             (Method::GET, "/auth/account", PortalEndpoint::Account),
             (Method::GET, "/auth/account/", PortalEndpoint::Unknown),
+            (Method::GET, "/auth/login/corp", PortalEndpoint::LoginWith),
+            (Method::POST, "/auth/login/corp", PortalEndpoint::LoginWith),
+            (
+                Method::GET,
+                "/auth/callback/corp-2",
+                PortalEndpoint::Callback,
+            ),
+            (
+                Method::POST,
+                "/auth/backchannel/corp",
+                PortalEndpoint::Backchannel,
+            ),
+            (Method::POST, "/auth/backchannel", PortalEndpoint::Unknown),
+            (Method::GET, "/auth/callback/Corp", PortalEndpoint::Unknown),
+            (Method::GET, "/auth/callback/corp/", PortalEndpoint::Unknown),
+            (Method::GET, "/auth/callback/a/b", PortalEndpoint::Unknown),
+            (Method::GET, "/auth/callback/", PortalEndpoint::Unknown),
+            (Method::GET, "/auth/callback", PortalEndpoint::Unknown),
             (Method::GET, "/auth/docs", PortalEndpoint::Docs),
             (
                 Method::GET,

@@ -135,6 +135,7 @@ impl Portal {
         caller: &PortalCaller,
         now: u64,
     ) -> PortalReply {
+        let provider = self.provider_to_leave(intake, now);
         let shown = Shown {
             sessions: self.sessions_of(intake, caller, now),
             // the page's own form has none; what is no form shows no session
@@ -143,9 +144,10 @@ impl Portal {
         let (ending, session) = self.end_shown(&shown, intake, caller, now).await;
         let page = |status, words| self.refuse(theme, status, words, &FormExtras::default());
         let mut response = match ending {
-            Ending::Nothing | Ending::Everything => {
-                see_other(&self.signed_out_path()).unwrap_or_else(no_content)
-            }
+            Ending::Nothing | Ending::Everything => provider
+                .and_then(|provider| self.leave_provider(theme, provider, None, intake))
+                .or_else(|| see_other(&self.signed_out_path()))
+                .unwrap_or_else(no_content),
             Ending::Away => {
                 let plain = RefreshDenial::Away.into_response(LoginApi::Refresh);
                 let mut page = page(plain.status(), AWAY);

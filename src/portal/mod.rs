@@ -8,6 +8,7 @@
 //! them another snapshot may have come into force, whose portal then decides.
 
 mod account;
+mod at_provider;
 mod body;
 mod body_format;
 mod denial;
@@ -41,6 +42,7 @@ use http::request::Parts;
 use http::{HeaderValue, Method, Response, StatusCode};
 use http_body::Body;
 
+pub use at_provider::{ProviderDenial, ProviderLoginEvent};
 pub use body::ReceivedBody;
 pub use denial::{LoginDenial, RefreshDenial};
 pub use directory_sessions::DirectoryProvider;
@@ -53,11 +55,12 @@ pub use refused::RefusedRequest;
 pub use return_path::ReturnPath;
 pub use visitor::Visitor;
 
-use self::body_format::is_browser_form;
+use self::body_format::{BodyFormat, is_browser_form};
 use self::docs::Docs;
 use self::login_api::LoginApi;
 use crate::access::{Identity, PathOptions};
 use crate::ldap::LdapDirectory;
+use crate::oidc::Provider;
 use crate::pages::Theme;
 use crate::session::{AttemptLimits, ClearLockout, Sessions, StoreUnavailable};
 use crate::token::{CookieSessions, TokenIssuer};
@@ -84,6 +87,8 @@ pub struct PortalSettings {
     pub cookie: Arc<SessionCookie>,
     /// Which paths some service accepts beyond the strict default, so that browsers may come back to them. Default: none.
     pub paths: PathOptions,
+    /// The OpenID providers that people may sign in with. Default: none.
+    pub providers: Vec<Arc<Provider>>,
 }
 
 /// The gateway's own endpoints, for one load of the configuration.
@@ -117,6 +122,8 @@ pub struct PortalReply {
     pub response: Response<Bytes>,
     /// Set where a password was given, whether it was right or not.
     pub login: Option<LoginEvent>,
+    /// Set where somebody came back from a provider, or could not be sent there.
+    pub provider_login: Option<ProviderLoginEvent>,
     /// Set where a refresh token was shown, or somebody logged out.
     pub session: Option<SessionEvent>,
     /// Why a browser's form was refused before anything in it counted.
@@ -134,6 +141,7 @@ impl Default for PortalSettings {
             theme: Some(Arc::new(Theme::builtin("Sign in"))),
             cookie: Arc::default(),
             paths: PathOptions::default(),
+            providers: Vec::new(),
         }
     }
 }
@@ -213,6 +221,9 @@ impl Portal {
             PortalEndpoint::Login | PortalEndpoint::Logout => !is_page() && !is_form(),
             PortalEndpoint::Token | PortalEndpoint::Refresh | PortalEndpoint::Me => true,
             PortalEndpoint::Account
+            | PortalEndpoint::LoginWith
+            | PortalEndpoint::Callback
+            | PortalEndpoint::Backchannel
             | PortalEndpoint::Keys
             | PortalEndpoint::Docs
             | PortalEndpoint::Asset(_)
@@ -249,9 +260,14 @@ impl Portal {
                 PortalEndpoint::Login => LoginApi::Login.format(&head.headers).is_some(),
                 PortalEndpoint::Token => LoginApi::Token.format(&head.headers).is_some(),
                 PortalEndpoint::Refresh => LoginApi::Refresh.format(&head.headers).is_some(),
+                PortalEndpoint::Backchannel => {
+                    BodyFormat::of(&head.headers) == Some(BodyFormat::Form)
+                }
                 PortalEndpoint::Logout if form => own_site(),
                 PortalEndpoint::Logout => !intake.acts_by_cookies() || intake.comes_from_own_page(),
                 PortalEndpoint::Me
+                | PortalEndpoint::LoginWith
+                | PortalEndpoint::Callback
                 | PortalEndpoint::Account
                 | PortalEndpoint::Keys
                 | PortalEndpoint::Docs
@@ -287,6 +303,14 @@ impl Portal {
                 self.grant(LoginApi::Refresh, head, body, client, now).await
             }
             Some(PortalEndpoint::Logout) => self.log_out(intake, body, caller, now).await,
+            Some(PortalEndpoint::LoginWith) => self.begin_with_provider(intake, context),
+            Some(PortalEndpoint::Callback) => {
+                // on the heap: few requests wait for a provider
+                Box::pin(self.come_back(intake, context)).await
+            }
+            Some(PortalEndpoint::Backchannel) => {
+                Box::pin(self.end_at_provider(intake, body, now)).await
+            }
             Some(PortalEndpoint::Me) => me::answer(caller).into(),
             Some(PortalEndpoint::Account) => self.answer_account(intake, context).into(),
             Some(PortalEndpoint::Keys) => keys::answer(&self.settings.jwks).into(),

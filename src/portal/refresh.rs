@@ -140,7 +140,8 @@ impl Portal {
             .filter(|user| user.admit(Some(opened_at)).is_ok())
     }
 
-    pub(super) fn times(&self, now: u64) -> Times {
+    /// The times of a session at this second since 1970.
+    pub fn times(&self, now: u64) -> Times {
         Times {
             now,
             ttl: self.settings.refresh_ttl.as_secs(),

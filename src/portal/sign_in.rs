@@ -31,6 +31,20 @@ const FOREIGN: &str =
     "This form was not sent by the sign-in page of this site. Please try again here.";
 const TOO_MANY_COOKIES: &str = "Your browser sent too many cookies of this site, and not every session that they hold could \
                                 be ended. Delete the cookies of this site, then sign in.";
+
+/// What the sign-in page shows.
+#[derive(Clone, Copy, Default)]
+pub(super) struct FormView<'a> {
+    pub(super) next: Option<&'a ReturnPath>,
+    pub(super) user: &'a str,
+    pub(super) error: &'a str,
+    pub(super) notice: &'a str,
+    /// Somebody else is to sign in than the providers take the person for.
+    pub(super) is_switch: bool,
+    /// The form is shown, whether there are passwords or not.
+    pub(super) is_local: bool,
+}
+
 impl Portal {
     /// `GET`: the form, or who is signed in already.
     pub(super) fn show_sign_in(
@@ -45,6 +59,13 @@ impl Portal {
         {
             return page;
         }
+        if !query.stays()
+            && let Some(provider) = self.only_provider()
+        {
+            let name = provider.settings().name.as_str();
+            let address = self.provider_path(name, query.next.as_ref(), false);
+            return see_other(&address).expect("a path of the gateway's own is a field value");
+        }
         let notice = match context.caller {
             PortalCaller::Known { identity, .. } => format!(
                 "You are signed in as {}. That ends when you sign in as somebody else.",
@@ -55,13 +76,40 @@ impl Portal {
             }
             PortalCaller::Anonymous | PortalCaller::Rejected(_) => String::new(),
         };
+        let shown = FormView {
+            next: query.next.as_ref(),
+            notice: &notice,
+            is_switch: query.switch,
+            is_local: query.local,
+            ..FormView::default()
+        };
+        self.show_form(theme, StatusCode::OK, &shown)
+    }
+
+    /// The page, with the ways in that there are.
+    pub(super) fn show_form(
+        &self,
+        theme: &Theme,
+        status: StatusCode,
+        shown: &FormView<'_>,
+    ) -> Response<Bytes> {
+        let providers = self.provider_links(shown.next, shown.is_switch);
+        let has_form = providers.is_empty() || shown.is_local || self.takes_passwords();
         let form = SignInPage {
             action: &self.login_path(),
-            next: query.next.as_ref().map_or("", ReturnPath::as_str),
-            notice: &notice,
-            ..SignInPage::default()
+            next: shown.next.map_or("", ReturnPath::as_str),
+            user: shown.user,
+            error: shown.error,
+            notice: shown.notice,
+            providers: &providers,
+            password: if has_form { "password" } else { "" },
         };
-        show(theme.sign_in(&form), StatusCode::OK)
+        show(theme.sign_in(&form), status)
+    }
+
+    /// Whether anybody can sign in with a password.
+    pub(super) fn takes_passwords(&self) -> bool {
+        self.ldap.is_some() || self.directory.has_passwords()
     }
 
     /// `POST` from the page's form.
@@ -181,7 +229,18 @@ impl Portal {
         landing: &str,
         now: u64,
     ) -> Response<Bytes> {
-        let mut response = see_other(landing).expect("a parsed path is a field value");
+        let response = see_other(landing).expect("a parsed path is a field value");
+        self.give_session(intake, session, response, now)
+    }
+
+    /// Adds a new session to an answer.
+    pub(super) fn give_session(
+        &self,
+        intake: &Intake,
+        session: &SessionToken,
+        mut response: Response<Bytes>,
+        now: u64,
+    ) -> Response<Bytes> {
         let cookie =
             self.settings
                 .cookie
@@ -224,14 +283,15 @@ impl Portal {
     ) -> Response<Bytes> {
         let next = ReturnPath::parse(&typed.next, self.settings.paths);
         let user: String = typed.username.chars().take(SHOWN_CHARACTERS).collect();
-        let form = SignInPage {
-            action: &self.login_path(),
-            next: next.as_ref().map_or("", ReturnPath::as_str),
+        let shown = FormView {
+            next: next.as_ref(),
             user: &user,
             error,
-            notice: "",
+            // whoever sent the form had one
+            is_local: true,
+            ..FormView::default()
         };
-        show(theme.sign_in(&form), status)
+        self.show_form(theme, status, &shown)
     }
 }
 

@@ -80,6 +80,26 @@ impl Portal {
         Some(response)
     }
 
+    /// Where the provider of a session is asked once more who the person is; `None` where it is not configured.
+    pub fn confirm_path(
+        &self,
+        session: &str,
+        next: Option<&ReturnPath>,
+        now: u64,
+    ) -> Option<String> {
+        let session = self.browsers.verify(session, now).ok()?;
+        let name = &session.provider?.provider;
+        self.provider(name)?;
+        Some(self.provider_path(name, next, false))
+    }
+
+    /// Sends a browser to the provider of its session, at this address. It does not count as one that comes back without
+    /// a session. `None` where there are no pages.
+    pub fn send_to_confirm(&self, address: &str) -> Option<Response<Bytes>> {
+        self.settings.theme.as_ref()?;
+        see_other(address)
+    }
+
     fn show_cookie_missing(&self, theme: &Theme, visitor: &Visitor<'_>) -> Response<Bytes> {
         let cookie = &self.settings.cookie;
         let came_back = cookie
@@ -97,6 +117,16 @@ impl Portal {
             .headers_mut()
             .append(SET_COOKIE, cookie.mark(visitor.site.scheme, "", 0));
         response
+    }
+
+    /// The cookie of a sign-in with a provider did not come back from there.
+    pub(super) fn show_cookie_lost(&self, theme: &Theme, cookie: &str) -> Response<Bytes> {
+        let page = theme.cookie_missing(&CookieMissing {
+            action: &self.sign_in_path(None),
+            cookie,
+            reason: LOST,
+        });
+        show(page, StatusCode::UNAUTHORIZED)
     }
 
     pub(super) fn mark(

@@ -19,17 +19,36 @@ pub(super) struct Accepted {
 pub(super) struct Client {
     address: SocketAddr,
     scheme: Scheme,
-    /// The proxy that introduces it and writes its fields.
-    proxy: Option<IpAddr>,
+    fields: FieldsFrom,
+}
+
+/// Who writes the fields of a client's requests.
+#[derive(Clone, Copy)]
+enum FieldsFrom {
+    /// The client itself, at its address.
+    Client,
+    /// The proxy at this address, which introduces the client.
+    Proxy(IpAddr),
+    /// Somebody whom a proxy does not name: nothing is believed.
+    Unnamed,
 }
 
 /// What a proxy says about its client before the first byte of a connection.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Introduction {
-    /// The client's address.
-    pub(super) source: SocketAddr,
+    /// The client's address; `None` where the proxy names nobody, as for its own checks: then the proxy's counts.
+    pub(super) source: Option<SocketAddr>,
     /// Whether the client reached the proxy over TLS, as far as the proxy says.
     pub(super) over_tls: bool,
+}
+
+impl Introduction {
+    /// Whether the proxy at this address names another client than itself, as some write their own address for their checks.
+    pub(super) fn is_another_than(self, proxy: SocketAddr) -> bool {
+        let canonical = |address: SocketAddr| (address.ip().to_canonical(), address.port());
+        self.source
+            .is_some_and(|source| canonical(source) != canonical(proxy))
+    }
 }
 
 /// The protocol of a client connection.
@@ -63,6 +82,15 @@ impl Failure {
         }
     }
 
+    /// The same failure in a handshake of a trusted proxy that speaks for itself: its health checks end amidst of one.
+    pub(super) fn of_check(self) -> Self {
+        match self {
+            Self::Refused(error) if error.kind() == io::ErrorKind::UnexpectedEof => Self::Gone,
+            Self::Refused(error) => Self::at_start(error),
+            Self::Gone => Self::Gone,
+        }
+    }
+
     pub(super) fn malformed(what: &'static str) -> Self {
         Self::Refused(io::Error::new(io::ErrorKind::InvalidData, what))
     }
@@ -80,11 +108,11 @@ impl Client {
         Self {
             address,
             scheme,
-            proxy: None,
+            fields: FieldsFrom::Client,
         }
     }
 
-    /// The client that a proxy at this address introduces, over a connection of this scheme.
+    /// The client of a proxy at this address, which sends a header, over a connection of this scheme.
     pub(super) fn introduced(
         by: SocketAddr,
         Introduction { source, over_tls }: Introduction,
@@ -103,18 +131,24 @@ impl Client {
             ProxyMode::Tcp => false,
         };
         Self {
-            address: source,
+            address: source.unwrap_or(by),
             scheme: if is_https { Scheme::Https } else { connection },
-            proxy: is_http.then(|| by.ip()),
+            fields: match (is_http, source) {
+                (true, Some(_)) => FieldsFrom::Proxy(by.ip()),
+                // what a proxy of HTTP sends without a client is its own, as a client's is behind one of TCP
+                (true, None) | (false, Some(_)) => FieldsFrom::Client,
+                (false, None) => FieldsFrom::Unnamed,
+            },
         }
     }
 
     /// The peer of its requests.
     pub(super) fn peer(self) -> Peer {
         let peer = Peer::new(self.address, self.scheme);
-        match self.proxy {
-            Some(proxy) => peer.introduced_by(proxy),
-            None => peer,
+        match self.fields {
+            FieldsFrom::Client => peer,
+            FieldsFrom::Proxy(proxy) => peer.introduced_by(proxy),
+            FieldsFrom::Unnamed => peer.for_somebody(),
         }
     }
 

@@ -115,7 +115,7 @@ async fn introduce(
     let mut introduction = None;
     if let Some(settings) = proxy_protocol::due(server, address.ip()) {
         match in_time(&deadline, context, proxy_protocol::read(&mut stream)).await {
-            Ok(found) => introduction = found.map(|found| (found, settings)),
+            Ok(found) => introduction = Some((found, settings)),
             Err(failure) => {
                 context.reject(ConnectionRejection::ProxyProtocol, address.ip(), failure);
                 return None;
@@ -146,6 +146,12 @@ async fn introduce(
             protocol: Some(protocol),
         }),
         Err(failure) => {
+            let for_another = introduction.is_some_and(|(found, _)| found.is_another_than(address));
+            let failure = if !for_another && proxy_protocol::is_trusted(server, address.ip()) {
+                failure.of_check()
+            } else {
+                failure
+            };
             let client = client(Scheme::Https).ip();
             context.reject(ConnectionRejection::Handshake, client, failure);
             None

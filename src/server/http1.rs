@@ -1,6 +1,6 @@
 //! A connection of HTTP/1.1 or HTTP/1.0.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::convert::Infallible;
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
@@ -9,7 +9,7 @@ use std::task::Poll;
 
 use bytes::Bytes;
 use http::header::CONNECTION;
-use http::{HeaderValue, Request};
+use http::{HeaderValue, Request, Response, Version};
 use http_body::Body as _;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -22,7 +22,7 @@ use super::clock::ConnectionClock;
 use super::context::Context;
 use super::give_up::give_up;
 use super::io::ClientIo;
-use super::linger::linger;
+use super::linger::discard_body;
 use super::outbox::Outbox;
 use super::parking::{self, Woken};
 use super::prefixed::Prefixed;
@@ -30,7 +30,8 @@ use super::stream::Stream;
 use super::timed_body::TimedBody;
 use crate::gateway::{ClientConnection, Reply, Tunnel, handle};
 use crate::telemetry::metrics::ConnectionRejection;
-use crate::upstream::ClientBody;
+use crate::text::list;
+use crate::upstream::{ClientBody, LeavesRequestUnread};
 
 /// How a connection ended.
 enum Ended {
@@ -77,10 +78,13 @@ async fn converse(
     let target = Rc::clone(io.target());
     let io = TokioIo::new(io);
     let switched: RefCell<Option<Box<Tunnel>>> = RefCell::default();
+    // whether the connection was to end with the last answer anyway
+    let is_last = Cell::new(false);
     let service = service_fn(|request: Request<Incoming>| {
         let running = clock.begin(&request.body().size_hint());
-        let has_body = !request.body().is_end_stream();
+        let asked = Asked::of(&request);
         let (context, peer, outbox, switched) = (Rc::clone(context), &peer, &outbox, &switched);
+        let is_last = &is_last;
         let request = Box::new(request.map(ClientBody::http1));
         let fault = target.take_fault();
         async move {
@@ -90,17 +94,12 @@ async fn converse(
                 is_own,
             } = handle(&context.gateway, request, fault, peer).await;
             outbox.close();
-            if has_body && is_own {
-                // nobody reads the body: hyper drains what is there, or ends the connection with this answer and says so,
-                // once it was polled in between (RFC 9112, section 9.6)
-                yield_now().await;
-            }
+            asked.let_hyper_look(is_own).await;
             if tunnel.is_some() {
                 *switched.borrow_mut() = tunnel;
-            } else if context.ends(clock.terms()) {
-                response
-                    .headers_mut()
-                    .insert(CONNECTION, HeaderValue::from_static("close"));
+            } else {
+                let ends = context.ends(clock.terms());
+                is_last.set(asked.settle(&mut response, is_own, ends));
             }
             Ok::<_, Infallible>(response.map(|body| TimedBody::new(body, Some(running), None)))
         }
@@ -117,9 +116,63 @@ async fn converse(
         (Ended::Closed, Some(tunnel)) => Box::pin(leave_http(stream, parts.read_buf, tunnel)).await,
         (Ended::Closed, None) if !clock.sending() => {}
         // on the heap, as what few connections need
-        (ended, _) => Box::pin(leave(ended, stream, client, clock, context)).await,
+        (ended, _) => {
+            let is_unfinished = !is_last.get();
+            Box::pin(leave(ended, stream, is_unfinished, client, clock, context)).await;
+        }
     }
     None
+}
+
+/// What a request says about its connection.
+#[derive(Clone, Copy)]
+struct Asked {
+    version: Version,
+    has_body: bool,
+    /// Whether the client wants to use the connection for another request (RFC 9112, section 9.3).
+    persists: bool,
+}
+
+impl Asked {
+    fn of(request: &Request<Incoming>) -> Self {
+        let says = |option| list::names(request.headers(), CONNECTION, option);
+        let version = request.version();
+        Self {
+            version,
+            has_body: !request.body().is_end_stream(),
+            persists: match version {
+                Version::HTTP_10 => says("keep-alive"),
+                _ => !says("close"),
+            },
+        }
+    }
+
+    /// Nobody reads the body behind an answer of the gateway: hyper drains what is there, or ends the connection with this
+    /// answer and says so, once it was polled in between (RFC 9112, section 9.6).
+    async fn let_hyper_look(self, is_own: bool) {
+        if self.has_body && is_own {
+            yield_now().await;
+        }
+    }
+
+    /// Says where no other answer follows on this connection, and returns whether that is so as far as it is known before
+    /// hyper has read the body (RFC 9112, section 9.6).
+    fn settle<B>(self, response: &mut Response<B>, is_own: bool, ends: bool) -> bool {
+        let is_old = self.version == Version::HTTP_10;
+        let is_last = ends
+            || !self.persists
+            || is_old && self.has_body && is_own
+            || response.extensions().get::<LeavesRequestUnread>().is_some();
+        if is_last {
+            if is_old {
+                // else hyper adds `keep-alive` where the client has asked for it
+                *response.version_mut() = self.version;
+            }
+            let close = HeaderValue::from_static("close");
+            response.headers_mut().insert(CONNECTION, close);
+        }
+        is_last
+    }
 }
 
 /// Carries what comes behind a `101`. `sent` is what the client has sent behind its request already.
@@ -133,18 +186,19 @@ async fn leave_http(stream: Stream, sent: Bytes, tunnel: Box<Tunnel>) {
 async fn leave(
     ended: Ended,
     stream: Stream,
+    is_unfinished: bool,
     client: Client,
     clock: &ConnectionClock,
     context: &Context,
 ) {
     match ended {
-        Ended::Closed => linger(stream, &context.ticker).await,
+        Ended::Closed => discard_body(stream, is_unfinished, &context.ticker).await,
         Ended::Resting => {}
         Ended::Malformed => {
             context
                 .rejections
                 .note(ConnectionRejection::Malformed, client.ip());
-            linger(stream, &context.ticker).await;
+            discard_body(stream, false, &context.ticker).await;
         }
         Ended::TimedOut => give_up(stream, client, clock, context).await,
     }

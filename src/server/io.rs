@@ -137,9 +137,12 @@ impl AsyncWrite for ClientIo {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.clock.closes();
+        let is_sending = self.clock.sending();
         match &mut self.stream {
             // it is closed next, which says the same; who goes on listening shuts it down before
             Stream::Tcp(_) | Stream::Unix(_) => Poll::Ready(Ok(())),
+            // whoever still sends is listened to first
+            Stream::Tls(_) if is_sending => Poll::Ready(Ok(())),
             Stream::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
         }
     }

@@ -16,6 +16,7 @@ use crate::ambient;
 use crate::config::{Config, Loaded, ServiceView};
 use crate::gateway::{CurrentSnapshot, ProcessState, Snapshot};
 use crate::rates::{RateTable, TableUse};
+use crate::session::Times;
 use crate::telemetry::audit::AuditCounts;
 use crate::telemetry::history::{History, STEP};
 use crate::telemetry::metrics::{Metrics, RateTableLevel, RateTableLevels, ServerLevels};
@@ -31,6 +32,10 @@ impl InForce for Snapshot {
 
     fn directory(&self) -> &Directory {
         self.directory()
+    }
+
+    fn session_times(&self, now: u64) -> Times {
+        self.session_times(now)
     }
 }
 

@@ -14,15 +14,18 @@ const LONGEST: usize = 8 * 1024;
 /// Set where a connection from this address must begin with a header. Nobody else's is read: to HTTP it is malformed.
 pub(super) fn due(server: &Server, address: IpAddr) -> Option<ProxyProtocol> {
     let settings = server.proxy_protocol?;
-    let address = address.to_canonical();
-    let mut trusted = server.trusted_proxies.iter();
-    trusted
-        .any(|network| network.contains(&address))
-        .then_some(settings)
+    is_trusted(server, address).then_some(settings)
 }
 
-/// Reads the header. `None` where it names nobody: then the proxy speaks for itself, as with a health check.
-pub(super) async fn read(stream: &mut Stream) -> Result<Option<Introduction>, Failure> {
+/// Whether this is the address of a trusted proxy.
+pub(super) fn is_trusted(server: &Server, address: IpAddr) -> bool {
+    let address = address.to_canonical();
+    let mut trusted = server.trusted_proxies.iter();
+    trusted.any(|network| network.contains(&address))
+}
+
+/// Reads the header.
+pub(super) async fn read(stream: &mut Stream) -> Result<Introduction, Failure> {
     let mut bytes = stream.read_ahead().await.map_err(Failure::at_start)?;
     if bytes.is_empty() {
         return Err(Failure::Gone);
@@ -30,7 +33,7 @@ pub(super) async fn read(stream: &mut Stream) -> Result<Option<Introduction>, Fa
     loop {
         match ProxyHeader::parse(&bytes, ParseConfig::default()) {
             Ok((header, length)) => {
-                let introduction = introduction(&header);
+                let introduction = introduction(&header, is_local(&bytes));
                 stream.unread(bytes.split_off(length).freeze());
                 return Ok(introduction);
             }
@@ -47,15 +50,20 @@ pub(super) async fn read(stream: &mut Stream) -> Result<Option<Introduction>, Fa
     }
 }
 
-fn introduction(header: &ProxyHeader<'_>) -> Option<Introduction> {
-    let proxied = header.proxied_address()?;
-    if proxied.protocol != Protocol::Stream {
-        return None;
-    }
+/// Whether a header of version 2 has the command LOCAL: nothing else in it counts. No header of version 1 has this byte there.
+fn is_local(header: &[u8]) -> bool {
+    const LOCAL: u8 = 0x20;
+    header.get(12) == Some(&LOCAL)
+}
+
+fn introduction(header: &ProxyHeader<'_>, is_local: bool) -> Introduction {
+    let proxied = header.proxied_address();
+    let proxied = proxied.filter(|proxied| proxied.protocol == Protocol::Stream);
     // what is behind an extension that cannot be read is not looked for
     let mut extensions = header.tlvs().map_while(Result::ok);
-    Some(Introduction {
-        source: proxied.source,
-        over_tls: extensions.any(|one| matches!(one, Tlv::Ssl(tls) if tls.client_ssl())),
-    })
+    let over_tls = extensions.any(|one| matches!(one, Tlv::Ssl(tls) if tls.client_ssl()));
+    Introduction {
+        source: proxied.map(|proxied| proxied.source),
+        over_tls: over_tls && !is_local,
+    }
 }

@@ -49,6 +49,8 @@ pub struct Sessions {
 pub enum StateError {
     /// The file cannot be used.
     File(PathBuf, String),
+    /// Another process has the file.
+    InUse(PathBuf),
     /// The thread of the store has ended.
     Ended,
     /// The system gives no thread.
@@ -131,8 +133,12 @@ impl Sessions {
                 })?;
             }
             StateSettings::File(path) => {
-                let file_error =
-                    |error: FileError| StateError::File(path.clone(), error.to_string());
+                let file_error = |error: FileError| match error {
+                    FileError::Taken => StateError::InUse(path.clone()),
+                    FileError::Open(_) | FileError::Database(_) => {
+                        StateError::File(path.clone(), error.to_string())
+                    }
+                };
                 let (store, local) =
                     FileStore::open(path, &revocations, hasher).map_err(file_error)?;
                 parts.spawn(async move |parts| {
@@ -411,6 +417,10 @@ impl fmt::Display for StateError {
         match self {
             Self::File(path, reason) => {
                 write!(f, "cannot use `state: file:{}`: {reason}", path.display())
+            }
+            Self::InUse(path) => {
+                let (path, reason) = (path.display(), FileError::Taken);
+                write!(f, "cannot use `state: file:{path}`: {reason}")
             }
             Self::Ended => f.write_str("the state store has ended unexpectedly; the log says more"),
             Self::System(error) => {

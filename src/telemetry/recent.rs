@@ -73,6 +73,8 @@ pub struct RecentSignIn {
     pub reason: &'static str,
     /// The given name; empty where there is none.
     pub user: String,
+    /// The OpenID provider that it was about; empty where there is none.
+    pub provider: String,
     /// The client's address.
     pub client: ClientAddress,
 }
@@ -139,7 +141,7 @@ impl RecentShard {
         time: SystemTime,
         event: &'static str,
         reason: &'static str,
-        user: &str,
+        (user, provider): (&str, &str),
         client: ClientAddress,
     ) {
         let Some(mut ring) = try_lock(&self.0.sign_ins) else {
@@ -147,7 +149,8 @@ impl RecentShard {
         };
         let user = shortened(user);
         let same = |last: &&mut RecentSignIn| {
-            (last.event, last.reason, &*last.user, last.client) == (event, reason, user, client)
+            let known = (last.event, last.reason, &*last.user, &*last.provider);
+            known == (event, reason, user, provider) && last.client == client
         };
         if let Some(last) = ring.newest().filter(same) {
             last.times += 1;
@@ -156,12 +159,14 @@ impl RecentShard {
         }
         let place = ring.place(RecentSignIn::empty);
         write(&mut place.user, user);
+        write(&mut place.provider, provider);
         *place = RecentSignIn {
             time,
             times: 1,
             event,
             reason,
             user: std::mem::take(&mut place.user),
+            provider: std::mem::take(&mut place.provider),
             client,
         };
     }
@@ -231,6 +236,7 @@ impl RecentSignIn {
             event: "",
             reason: "",
             user: String::new(),
+            provider: String::new(),
             client,
         }
     }
@@ -302,6 +308,7 @@ mod tests {
             request_id,
             client: ClientAddress::Known(Ipv4Addr::LOCALHOST.into()),
             user: Some("rita"),
+            provider: None,
             method: "GET",
             host: "a",
             path,
@@ -367,7 +374,7 @@ mod tests {
                 UNIX_EPOCH,
                 "login_failed",
                 "invalid",
-                &second.to_string(),
+                (&second.to_string(), ""),
                 ClientAddress::Known(Ipv4Addr::LOCALHOST.into()),
             );
         }

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::task::Poll;
 use std::time::Duration;
 
+use http::header::CONNECTION;
 use http::{HeaderValue, Request, Response, StatusCode};
 use hyper::body::Incoming;
 use hyper::client::conn::TrySendError;
@@ -31,6 +32,7 @@ use super::within::within;
 use crate::ambient::Deadline;
 use crate::net::DialedStream;
 use crate::telemetry::metrics::GaugeGuard;
+use crate::text::list;
 use crate::wire::keep_alive_timeout;
 
 /// The most unused connections that one worker keeps to one server.
@@ -78,6 +80,10 @@ enum Fate {
 
 /// The result of hyper: the response, or the error with the request where it was not sent.
 type Answered = Result<Response<Incoming>, TrySendError<Request<RequestBody>>>;
+
+/// An extension of the response of a server that has not read the request's body and says that it will end its connection.
+#[derive(Clone, Copy, Debug)]
+pub struct LeavesRequestUnread;
 
 /// What is kept of a request while the upstream works.
 struct Kept {
@@ -342,7 +348,13 @@ impl Http1Lease {
             self.connection_mut().fate = Fate::Closed;
         }
         match answered {
-            Some(Ok(response)) => Ok(response),
+            Some(Ok(mut response)) => {
+                let is_early = exchange.is_some_and(|exchange| exchange.is_unfinished());
+                if is_early && list::names(response.headers(), CONNECTION, "close") {
+                    response.extensions_mut().insert(LeavesRequestUnread);
+                }
+                Ok(response)
+            }
             None => Err((ForwardError::ResponseTimeout, None)),
             Some(Err(mut failed)) => {
                 let unsent = failed.take_message();

@@ -45,6 +45,7 @@ pub use connect::reach;
 pub use dial_context::{ConnectionCounts, DialContext};
 pub use error::{AnswerFault, BodyFault, ForwardError, PrepareError};
 pub use exchange::UpstreamReply;
+pub use http1::LeavesRequestUnread;
 pub use origin::{Origin, OriginError, Speaks};
 pub use outbound::{Forwarding, Outbound, RequestContext};
 pub use response_body::ResponseBody;

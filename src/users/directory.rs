@@ -83,6 +83,7 @@ pub struct Directory {
     keys: HashMap<KeyDigest, (Arc<User>, usize), ahash::RandomState>,
     /// The names that are not in lower case, in lower case.
     folded: HashSet<Box<str>, ahash::RandomState>,
+    has_passwords: bool,
     refusal: RefusalWork,
 }
 
@@ -127,10 +128,12 @@ impl Enrolment {
             folded.extend(Some(name.to_lowercase().into()).filter(|lower| lower != name));
         }
         let mut refusal = self.refusal;
-        if refusal == RefusalWork::default() {
+        let has_passwords = refusal != RefusalWork::default();
+        if !has_passwords {
             refusal.include(DEFAULT_WORK);
         }
         Directory {
+            has_passwords,
             users: self.users,
             keys,
             folded,
@@ -202,6 +205,11 @@ impl Directory {
     /// How many there are.
     pub fn len(&self) -> usize {
         self.users.len()
+    }
+
+    /// Whether anybody has a password.
+    pub fn has_passwords(&self) -> bool {
+        self.has_passwords
     }
 
     /// Whether there is nobody.

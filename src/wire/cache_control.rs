@@ -1,7 +1,7 @@
 //! Answers that shared caches may not hand to others (RFC 9111).
 
 use http::header::{AUTHORIZATION, CACHE_CONTROL};
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::credential::Credential;
 use super::field_presence::FieldPresence;
@@ -39,38 +39,93 @@ impl CacheRisk {
     /// Marks the answer `private`, unless it says itself who may keep it: `public`, `private`, `no-store` or `no-cache`.
     /// `present` is what the head had when it came.
     pub fn confine(self, headers: &mut HeaderMap, present: FieldPresence) {
+        if present.has(FieldPresence::TARGETED_CACHE_CONTROL) {
+            confine_targeted(headers);
+        }
         if !present.has(FieldPresence::CACHE_CONTROL) {
             if self == Self::Unseen {
                 headers.insert(CACHE_CONTROL, PRIVATE);
             }
             return;
         }
-        let mut lifts_shield = self == Self::Unseen;
-        for line in headers.get_all(CACHE_CONTROL) {
-            for directive in directives(line.as_bytes()) {
-                let is = |word: &str| directive.eq_ignore_ascii_case(word.as_bytes());
-                // with an argument these speak of single fields only
-                if ["public", "private", "no-store", "no-cache"]
-                    .into_iter()
-                    .any(is)
-                {
-                    return;
-                }
-                lifts_shield |= is("must-revalidate") || is_lifetime_for_all(directive);
-            }
-        }
-        if lifts_shield {
-            let lines = headers.get_all(CACHE_CONTROL).iter();
-            let joined = lines.fold(b"private".to_vec(), |mut all, line| {
-                all.extend_from_slice(b", ");
-                all.extend_from_slice(line.as_bytes());
-                all
-            });
-            // first and in one line: behind an open quotation mark, or in a second line, some would not see it
-            let joined = HeaderValue::from_bytes(&joined).unwrap_or(PRIVATE);
-            headers.insert(CACHE_CONTROL, joined);
+        let lifts_shield = || {
+            says(headers, &CACHE_CONTROL, |directive| {
+                directive.eq_ignore_ascii_case(b"must-revalidate") || is_lifetime_for_all(directive)
+            })
+        };
+        if !says_who_keeps(headers, &CACHE_CONTROL) && (self == Self::Unseen || lifts_shield()) {
+            put_first(headers, &CACHE_CONTROL, "private");
         }
     }
+}
+
+/// Fields by which caches of one kind go in place of `Cache-Control` (RFC 9213, and older ones), and the word that keeps these
+/// caches out.
+const TARGETED: [(HeaderName, &str); 7] = [
+    (HeaderName::from_static("cdn-cache-control"), "private"),
+    (HeaderName::from_static("akamai-cache-control"), "private"),
+    (
+        HeaderName::from_static("cloudflare-cdn-cache-control"),
+        "private",
+    ),
+    (
+        HeaderName::from_static("netlify-cdn-cache-control"),
+        "private",
+    ),
+    (
+        HeaderName::from_static("vercel-cdn-cache-control"),
+        "private",
+    ),
+    // these know no `private`
+    (HeaderName::from_static("edge-control"), "no-store"),
+    (HeaderName::from_static("surrogate-control"), "no-store"),
+];
+
+/// nginx goes by this number of seconds, whatever `Cache-Control` says.
+const X_ACCEL_EXPIRES: HeaderName = HeaderName::from_static("x-accel-expires");
+
+/// Only shared caches read these fields, so that each of them invites to hand the answer to others. A service that says
+/// `public` in `Cache-Control` means it.
+fn confine_targeted(headers: &mut HeaderMap) {
+    if says(headers, &CACHE_CONTROL, |directive| {
+        directive.eq_ignore_ascii_case(b"public")
+    }) {
+        return;
+    }
+    for (name, word) in &TARGETED {
+        if headers.contains_key(name) && !says_who_keeps(headers, name) {
+            put_first(headers, name, word);
+        }
+    }
+    if headers.contains_key(X_ACCEL_EXPIRES) {
+        headers.insert(X_ACCEL_EXPIRES, HeaderValue::from_static("0"));
+    }
+}
+
+/// Whether the field says who may keep the answer. With an argument these words speak of single fields only.
+fn says_who_keeps(headers: &HeaderMap, name: &HeaderName) -> bool {
+    says(headers, name, |directive| {
+        ["public", "private", "no-store", "no-cache"]
+            .into_iter()
+            .any(|word| directive.eq_ignore_ascii_case(word.as_bytes()))
+    })
+}
+
+fn says(headers: &HeaderMap, name: &HeaderName, is: impl Fn(&[u8]) -> bool) -> bool {
+    let lines = headers.get_all(name).iter();
+    lines.flat_map(|line| directives(line.as_bytes())).any(is)
+}
+
+/// Adds a word, first and in one line: behind an open quotation mark, or in a second line, some would not see it.
+fn put_first(headers: &mut HeaderMap, name: &HeaderName, word: &'static str) {
+    let lines = headers.get_all(name).iter();
+    let joined = lines.fold(word.as_bytes().to_vec(), |mut all, line| {
+        all.extend_from_slice(b", ");
+        all.extend_from_slice(line.as_bytes());
+        all
+    });
+    let joined = HeaderValue::from_bytes(&joined).unwrap_or(HeaderValue::from_static(word));
+    headers.insert(name, joined);
 }
 
 const PRIVATE: HeaderValue = HeaderValue::from_static("private");
@@ -198,6 +253,66 @@ mod tests {
             for (risk, expected) in [(CacheRisk::Unseen, unseen), (CacheRisk::Shielded, shielded)] {
                 let expected = if expected == AS_IT_IS { said } else { expected };
                 assert_eq!(confined(risk, said), expected, "{risk:?} {said:?}");
+            }
+        }
+    }
+
+    /// What a service says to caches of one kind, beside what it says to all; and what becomes of the former.
+    #[test]
+    fn what_is_said_to_caches_of_one_kind_is_confined_as_well() {
+        const NOT_CHANGED: &str = "not changed";
+        for (name, said, to_all, expected) in [
+            ("cdn-cache-control", "max-age=60", "", "private, max-age=60"),
+            (
+                "CDN-Cache-Control",
+                "s-maxage=9, max-age=60",
+                "no-store",
+                "private, s-maxage=9, max-age=60",
+            ),
+            (
+                "cloudflare-cdn-cache-control",
+                "max-age=60",
+                "private",
+                "private, max-age=60",
+            ),
+            (
+                "surrogate-control",
+                "max-age=60, content=\"ESI/1.0\"",
+                "max-age=1",
+                "no-store, max-age=60, content=\"ESI/1.0\"",
+            ),
+            (
+                "edge-control",
+                "cache-maxage=1h",
+                "",
+                "no-store, cache-maxage=1h",
+            ),
+            ("x-accel-expires", "60", "", "0"),
+            ("x-accel-expires", "@1700000000", "no-cache", "0"),
+            ("x-accel-expires", "60", "public", NOT_CHANGED),
+            ("cdn-cache-control", "max-age=60", "Public", NOT_CHANGED),
+            ("cdn-cache-control", "public, max-age=60", "", NOT_CHANGED),
+            ("cdn-cache-control", "no-store", "public", NOT_CHANGED),
+            ("cdn-cache-control", "private", "", NOT_CHANGED),
+            ("surrogate-control", "no-store", "max-age=9", NOT_CHANGED),
+            // another kind of cache
+            ("x-cache-control", "max-age=60", "", NOT_CHANGED),
+        ] {
+            for risk in [CacheRisk::Unseen, CacheRisk::Shielded] {
+                let mut headers = HeaderMap::new();
+                let name = HeaderName::try_from(name).unwrap();
+                headers.insert(&name, HeaderValue::from_str(said).unwrap());
+                if !to_all.is_empty() {
+                    headers.insert(CACHE_CONTROL, HeaderValue::from_str(to_all).unwrap());
+                }
+                let present = FieldPresence::of(&headers);
+                risk.confine(&mut headers, present);
+                let expected = if expected == NOT_CHANGED {
+                    said
+                } else {
+                    expected
+                };
+                assert_eq!(headers[&name], expected, "{risk:?} {name} {to_all}");
             }
         }
     }

@@ -62,6 +62,8 @@ struct CookieName {
     /// Shows that somebody has signed in with this browser before.
     device: Box<str>,
     host_device: Box<str>,
+    /// The beginning of the names for sign-ins at a provider that are under way.
+    pending: Box<str>,
 }
 
 impl SessionCookie {
@@ -139,7 +141,7 @@ impl SessionCookie {
         for piece in bytes.split(|byte| *byte == b';') {
             match self.own(cookie_name(piece)) {
                 Some(own) => {
-                    cookies.note(own, line, at, piece);
+                    cookies.note(own, line, (at, piece), &self.name.pending);
                     cut_any = true;
                 }
                 None => rest.push(piece),
@@ -187,6 +189,7 @@ impl SessionCookie {
                 }
                 Own::Session(Which::Former(_), _)
                 | Own::Device(_)
+                | Own::Pending(_)
                 | Own::Variant
                 | Own::Marker(_) => Some(Own::Variant),
             })
@@ -209,6 +212,34 @@ impl SessionCookie {
             Spelling::Host => &self.name.host_device,
         };
         self.line(name, device, seconds, scheme)
+    }
+
+    /// What a request of this scheme brings of sign-ins at providers that are under way: the key that each cookie was
+    /// written under, and its value. Not more than are read.
+    pub fn pending<'c>(
+        &self,
+        cookies: &'c GatewayCookies,
+        scheme: Scheme,
+    ) -> impl Iterator<Item = (&'c str, &'c str)> {
+        cookies.pending_of(self.marker_spelling(scheme))
+    }
+
+    /// `Set-Cookie` of a sign-in at a provider that is under way, under a key of letters, digits, `-` and `_`; 0 seconds
+    /// take it away. It comes back with the navigation from the provider, and to this very host.
+    pub fn write_pending(
+        &self,
+        scheme: Scheme,
+        key: &str,
+        value: &str,
+        seconds: u64,
+    ) -> HeaderValue {
+        let name = format!("{}{key}", self.name.pending);
+        self.host_line(&name, value, seconds, scheme)
+    }
+
+    /// Whether browsers keep the session from requests that another site's page led to.
+    pub fn is_strict(&self) -> bool {
+        self.same_site == SameSite::Strict
     }
 
     /// `Set-Cookie` with a session of so many seconds.
@@ -252,12 +283,17 @@ impl SessionCookie {
     /// `Set-Cookie` of the marker, for so many seconds; 0 takes it away. It is kept where the session may not be: it asks
     /// for no domain, and for TLS only where the client came over it.
     pub fn mark(&self, scheme: Scheme, value: &str, seconds: u64) -> HeaderValue {
-        let (name, secure) = match self.marker_spelling(scheme) {
-            Spelling::Plain => (&self.name.marker, ""),
-            Spelling::Host => (&self.name.host_marker, "; Secure"),
+        self.host_line(&self.name.marker, value, seconds, scheme)
+    }
+
+    fn host_line(&self, name: &str, value: &str, seconds: u64, scheme: Scheme) -> HeaderValue {
+        let (prefix, secure) = match self.marker_spelling(scheme) {
+            Spelling::Plain => ("", ""),
+            Spelling::Host => (HOST_PREFIX, "; Secure"),
         };
-        let line =
-            format!("{name}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}");
+        let line = format!(
+            "{prefix}{name}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}"
+        );
         HeaderValue::try_from(line).expect("a cookie of tokens is visible ASCII")
     }
 
@@ -317,6 +353,7 @@ impl CookieName {
             host_marker: format!("{HOST_PREFIX}{plain}-signin").into(),
             device: format!("{plain}-device").into(),
             host_device: format!("{HOST_PREFIX}{plain}-device").into(),
+            pending: format!("{plain}-oidc-").into(),
         }
     }
 
@@ -343,6 +380,14 @@ impl CookieName {
         }
         if bare == self.marker.as_bytes() {
             return Some(spelling(&self.host_marker).map_or(Own::Variant, Own::Marker));
+        }
+        if bare.starts_with(self.pending.as_bytes()) {
+            let own = match name.strip_prefix(HOST_PREFIX.as_bytes()) {
+                _ if !has_prefix => Own::Pending(Spelling::Plain),
+                Some(_) => Own::Pending(Spelling::Host),
+                None => Own::Variant,
+            };
+            return Some(own);
         }
         None
     }

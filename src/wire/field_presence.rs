@@ -41,6 +41,9 @@ impl FieldPresence {
     /// WebDAV's `Destination`.
     pub(crate) const DESTINATION: Self = Self(1 << 14);
 
+    /// Fields by which caches of one kind go in place of `Cache-Control`.
+    pub(crate) const TARGETED_CACHE_CONTROL: Self = Self(1 << 15);
+
     /// What this head has.
     pub fn of(headers: &HeaderMap) -> Self {
         headers.keys().fold(Self::default(), |found, name| {
@@ -75,6 +78,14 @@ impl FieldPresence {
             "transfer-encoding" => Self::TRANSFER_ENCODING,
             "upgrade" => Self::UPGRADE,
             "x-api-key" => Self::X_API_KEY,
+            "cdn-cache-control"
+            | "akamai-cache-control"
+            | "cloudflare-cdn-cache-control"
+            | "netlify-cdn-cache-control"
+            | "vercel-cdn-cache-control"
+            | "edge-control"
+            | "surrogate-control"
+            | "x-accel-expires" => Self::TARGETED_CACHE_CONTROL,
             "keep-alive" | "proxy-connection" | "proxy-authenticate" => Self::OTHER_HOP_BY_HOP,
             _ => Self::default(),
         }
@@ -92,6 +103,7 @@ mod tests {
         let names = [
             "authorization",
             "cache-control",
+            "cdn-cache-control",
             "connection",
             "content-length",
             "cookie",

@@ -111,7 +111,7 @@ impl TrustedProxies {
 
     /// Whether this peer is believed.
     pub fn trust(&self, peer: &Peer) -> bool {
-        self.contains(peer.speaker())
+        peer.speaker().is_some_and(|speaker| self.contains(speaker))
     }
 
     fn contains(&self, address: IpAddr) -> bool {

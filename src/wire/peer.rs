@@ -11,8 +11,10 @@ use super::interim::Interim;
 #[derive(Clone, Debug)]
 pub struct Peer {
     address: IpAddr,
-    /// Who has connected, where that is a proxy that introduces the client in its own protocol.
-    proxy: Option<IpAddr>,
+    /// Whether a proxy names it in a protocol of its own, and its fields are that proxy's.
+    is_introduced: bool,
+    /// Who writes the fields of its requests; `None` where nobody can be named, whose fields are not believed then.
+    speaker: Option<IpAddr>,
     text: HeaderValue,
     scheme: Scheme,
     interim: Option<Arc<Interim>>,
@@ -71,7 +73,8 @@ impl Peer {
         let address = address.ip().to_canonical();
         Self {
             address,
-            proxy: None,
+            is_introduced: false,
+            speaker: Some(address),
             text: address_field(address),
             scheme,
             interim: None,
@@ -91,19 +94,30 @@ impl Peer {
     #[must_use]
     pub fn introduced_by(self, proxy: IpAddr) -> Self {
         Self {
-            proxy: Some(proxy.to_canonical()),
+            is_introduced: true,
+            speaker: Some(proxy.to_canonical()),
             ..self
         }
     }
 
-    /// Who writes the fields of its requests: the proxy that introduces it, else itself.
-    pub fn speaker(&self) -> IpAddr {
-        self.proxy.unwrap_or(self.address)
+    /// The same peer, a proxy that passes on what others write and does not say whose it is.
+    #[must_use]
+    pub fn for_somebody(self) -> Self {
+        Self {
+            speaker: None,
+            ..self
+        }
     }
 
-    /// Whether a proxy introduces it.
+    /// Who writes the fields of its requests: the proxy that introduces it, else itself. `None` behind a proxy that passes
+    /// on the fields of clients that it does not name.
+    pub fn speaker(&self) -> Option<IpAddr> {
+        self.speaker
+    }
+
+    /// Whether a proxy introduces it, whose fields they are.
     pub fn is_introduced(&self) -> bool {
-        self.proxy.is_some()
+        self.is_introduced
     }
 
     /// Its address.

@@ -40,7 +40,10 @@ fn every_threat_names_tests_that_exist() {
             .collect();
         assert!(!names.is_empty(), "no test shows: {row}");
         for name in names {
-            let test = Regex::new(&format!(r"#\[test\]\s+(#\[[^\n]*\]\s+)*fn {name}\(")).unwrap();
+            let test = Regex::new(&format!(
+                r"#\[(tokio::)?test\]\s+(#\[[^\n]*\]\s+)*(async )?fn {name}\("
+            ))
+            .unwrap();
             assert!(test.is_match(&code), "there is no test `{name}`: {row}");
         }
     }

@@ -157,3 +157,74 @@ fn a_service_that_answers_early_and_reads_on_gets_all() {
     assert_eq!(upload(gateway.address, "/open/a").0, 413);
     assert!(counted.recv().unwrap());
 }
+
+#[test]
+fn the_last_answer_of_a_connection_says_so() {
+    const LAST: &[u8] =
+        b"HTTP/1.1 413 Content Too Large\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
+    let upstream = RawUpstream::streams(|mut stream, _| {
+        read_head(&mut stream);
+        stream.write_all(LAST).unwrap();
+    });
+    let early = gateway(SERVICE).upstream(upstream.address).start();
+    let whole = RawUpstream::streams(|mut stream, _| {
+        read_head(&mut stream);
+        stream.read_exact(&mut [0; 2]).unwrap();
+        stream.write_all(LAST).unwrap();
+    });
+    let whole = gateway(SERVICE).upstream(whole.address).start();
+    let keep = "Connection: keep-alive\r\n";
+    let close = "Connection: close\r\n";
+    for (gateway, request, fields, expected) in [
+        // refused by the gateway
+        (&early, "GET /closed HTTP/1.0", "", "close"),
+        (&early, "GET /closed HTTP/1.0", keep, "keep-alive"),
+        (&early, "GET /closed HTTP/1.1", "", ""),
+        (&early, "GET /closed HTTP/1.1", close, "close"),
+        (
+            &early,
+            "POST /closed HTTP/1.0",
+            "Content-Length: 9999\r\n",
+            "close",
+        ),
+        (
+            &early,
+            "POST /closed HTTP/1.0",
+            "Connection: keep-alive\r\nContent-Length: 9999\r\n",
+            "close",
+        ),
+        (
+            &early,
+            "POST /closed HTTP/1.1",
+            "Content-Length: 9999\r\n",
+            "close",
+        ),
+        // answered by a service that reads no more, and by one that has read all
+        (
+            &early,
+            "POST /open/a HTTP/1.1",
+            "Content-Length: 9999\r\n",
+            "close",
+        ),
+        (
+            &early,
+            "POST /open/a HTTP/1.0",
+            "Content-Length: 9999\r\n",
+            "close",
+        ),
+        (&whole, "POST /open/a HTTP/1.1", "Content-Length: 2\r\n", ""),
+        (
+            &whole,
+            "POST /open/a HTTP/1.0",
+            "Connection: keep-alive\r\nContent-Length: 2\r\n",
+            "keep-alive",
+        ),
+    ] {
+        let mut client = Connection::open(gateway.address);
+        let answer = client
+            .write(format!("{request}\r\nHost: a\r\n{fields}\r\nxx"))
+            .read();
+        let said = answer.headers("connection").join(", ");
+        assert_eq!(said, expected, "{request} {fields}: {answer:?}");
+    }
+}

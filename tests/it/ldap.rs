@@ -10,8 +10,8 @@ use std::future::Future;
 use std::sync::Arc;
 
 use gatelatch::config::{LoadRequest, load};
-use gatelatch::telemetry::metrics::Metrics;
 use gatelatch::ldap::{LdapDirectory, LdapFailure, LdapIdentity, LdapSettings};
+use gatelatch::telemetry::metrics::Metrics;
 
 use crate::support::{SERVICE_DN, SERVICE_PASSWORD, Slapd};
 

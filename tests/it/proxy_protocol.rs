@@ -6,8 +6,8 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use crate::support::{
-    Authority, Connection, FrameConnection, Gateway, GatewayBuilder, Upstream, curl, gateway,
-    program, until,
+    Authority, Connection, FrameConnection, Gateway, GatewayBuilder, TlsClient, Upstream, curl,
+    gateway, program, until,
 };
 
 const OPEN: &str = "
@@ -115,6 +115,19 @@ fn a_check_of_a_proxy_is_no_attempt() {
         for linger in [None, Some(std::time::Duration::ZERO)] {
             let mut check = std::net::TcpStream::connect(gateway.address).unwrap();
             check.write_all(header).unwrap();
+            socket2::SockRef::from(&check).set_linger(linger).unwrap();
+        }
+    }
+    // a check of TLS ends when the gateway has shown its certificate; version 1 may name the proxy itself
+    let headers: [fn(SocketAddr) -> Vec<u8>; 3] = [
+        |_| b"PROXY UNKNOWN\r\n".to_vec(),
+        |_| v2(0x20, 0x00, &[]),
+        |own| format!("PROXY TCP4 {0} {0} {1} 443\r\n", own.ip(), own.port()).into_bytes(),
+    ];
+    for header in headers {
+        for linger in [None, Some(std::time::Duration::ZERO)] {
+            let check = TlsClient::new(&[authority.certificate()], None);
+            let check = check.begin(gateway.address, header);
             socket2::SockRef::from(&check).set_linger(linger).unwrap();
         }
     }

@@ -136,14 +136,16 @@ async fn assert_recorded(one: &Sessions, other: &Sessions) {
     let user = |name: &str| SessionSelector::User(name.into());
     let sid = |sid: &str| SessionSelector::ProviderSid("corp".into(), sid.into());
     let sub = |sub: &str| SessionSelector::ProviderSub("corp".into(), sub.into());
+    let lone = |sub: &str| SessionSelector::ProviderSubWithoutSid("corp".into(), sub.into());
     for (selector, ended, left) in [
         (sid("c"), 0, 6),
         (SessionSelector::ProviderSid("cor".into(), "a".into()), 0, 6),
         (SessionSelector::Id(session()), 0, 6),
         (sid("a"), 1, 5),
         (sid("a"), 0, 5),
+        (lone("1"), 0, 5),
         (sub("1"), 1, 4),
-        (SessionSelector::Id(ids[4]), 1, 3),
+        (lone("2"), 1, 3),
         (SessionSelector::Id(ids[4]), 0, 3),
         (user("rit"), 0, 3),
         (user("rita"), 3, 0),

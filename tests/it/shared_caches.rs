@@ -164,6 +164,27 @@ fn what_one_caller_was_allowed_is_private() {
             "{path} {caller} {say}"
         );
     }
+    // what caches of one kind are told in place of `Cache-Control` (RFC 9213)
+    let targeted = Upstream::new(|_| {
+        b"HTTP/1.1 200 OK\r\nCDN-Cache-Control: max-age=60\r\nSurrogate-Control: max-age=60\r\nContent-Length: 0\r\n\r\n".to_vec()
+    });
+    let told = crate::support::gateway(SERVICES)
+        .upstream(targeted.address)
+        .users(&users)
+        .start();
+    for (path, cdn, surrogate) in [
+        ("/known/x", "private, max-age=60", "no-store, max-age=60"),
+        ("/open/x", "max-age=60", "max-age=60"),
+        ("/passing/x", "max-age=60", "max-age=60"),
+    ] {
+        let answer = told.get(path, &key_field);
+        assert_eq!(answer.headers("cdn-cache-control"), [cdn], "{answer:?}");
+        assert_eq!(
+            answer.headers("surrogate-control"),
+            [surrogate],
+            "{answer:?}"
+        );
+    }
     // what the service's `Connection` takes away is said all the same
     let nominated = Upstream::new(|_| {
         b"HTTP/1.1 200 OK\r\nConnection: cache-control\r\nCache-Control: no-store\r\nContent-Length: 0\r\n\r\n".to_vec()

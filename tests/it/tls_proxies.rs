@@ -1,6 +1,7 @@
 //! Proxies that take TLS off and introduce their clients in the PROXY protocol: whom the gateway believes then, and how it
 //! takes the client to have come.
 
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -73,14 +74,6 @@ fn the_proxys_own_address_says_whose_fields_are_believed() {
             expected,
             "{settings}"
         );
-        // the proxy speaks for itself
-        let local = v2(0x20, 0, &[]);
-        let of_proxy = ["https", "app.test", "9.9.9.9"];
-        assert_eq!(
-            told(&gateway, &upstream, &local, fields),
-            of_proxy,
-            "{settings}"
-        );
     }
     // who is no trusted proxy says nothing, and sends no header
     let stranger = gateway(SERVICES)
@@ -105,7 +98,6 @@ fn a_header_or_the_configuration_says_that_a_client_came_over_tls() {
         ("{ tls: auto }", with_tls(1), "https"),
         ("{ tls: always }", V1.to_vec(), "https"),
         ("{ tls: always }", with_tls(0), "https"),
-        ("{ tls: always }", v2(0x20, 0, &[]), "http"),
         ("{ tls: never }", with_tls(1), "http"),
         ("{ tls: always, mode: tcp }", V1.to_vec(), "https"),
     ] {
@@ -122,6 +114,65 @@ fn a_header_or_the_configuration_says_that_a_client_came_over_tls() {
             "http",
             "{broken:?}"
         );
+    }
+}
+
+/// Headers that name no client: of a proxy that speaks for itself, or for somebody whose address it does not say.
+fn unnamed() -> [Vec<u8>; 8] {
+    let extended = |client: u8| [0x20, 0, 5, client, 0, 0, 0, 0];
+    [
+        b"PROXY UNKNOWN\r\n".to_vec(),
+        b"PROXY UNKNOWN 9.9.9.9 10.0.0.1 12345 80\r\n".to_vec(),
+        v2(0x20, 0, &[]),
+        // LOCAL: nothing else in the header counts
+        v2(0x20, 0x11, &[V4, &extended(1)].concat()),
+        v2(0x21, 0, &[]),
+        v2(0x21, 0x12, V4),
+        v2(0x21, 0x31, &[b'x'; 216]),
+        v2(0x21, 0, &extended(0)),
+    ]
+}
+
+#[test]
+fn a_header_without_a_client_opens_nothing_that_one_with_a_client_does_not() {
+    let upstream = Upstream::saying("hi");
+    let fields =
+        "X-Forwarded-Proto: https\r\nX-Forwarded-Host: app.test\r\nX-Forwarded-For: 9.9.9.9\r\n";
+    let of_proxy = ["https", "app.test", "9.9.9.9"];
+    for (settings, silent, with_fields) in [
+        ("true", "http", of_proxy),
+        ("{ mode: http }", "http", of_proxy),
+        ("{ mode: tcp }", "http", ["http", "own.test", "127.0.0.1"]),
+        ("{ tls: always }", "https", of_proxy),
+        (
+            "{ mode: tcp, tls: always }",
+            "https",
+            ["https", "own.test", "127.0.0.1"],
+        ),
+        (
+            "{ mode: tcp, tls: never }",
+            "http",
+            ["http", "own.test", "127.0.0.1"],
+        ),
+    ] {
+        let gateway = start(&upstream, settings);
+        for header in unnamed() {
+            let told_of = |fields: &str| told(&gateway, &upstream, &header, fields);
+            let check = [silent, "own.test", "127.0.0.1"];
+            assert_eq!(told_of(""), check, "{settings} {header:?}");
+            assert_eq!(told_of(fields), with_fields, "{settings} {header:?}");
+            let forwarded = "Forwarded: for=9.9.9.9;proto=https;host=app.test\r\n";
+            assert_eq!(told_of(forwarded), with_fields, "{settings} {header:?}");
+        }
+        // a client over a socket without addresses, which came over TLS
+        let over_tls = v2(0x21, 0, &[0x20, 0, 5, 1, 0, 0, 0, 0]);
+        let [scheme, ..] = told(&gateway, &upstream, &over_tls, "");
+        let expected = if settings.contains("never") {
+            "http"
+        } else {
+            "https"
+        };
+        assert_eq!(scheme, expected, "{settings}");
     }
 }
 
@@ -271,38 +322,65 @@ fn run(command: &mut Command) -> (Proxy, u16) {
     (proxy, port.unwrap())
 }
 
+/// hitch in front, and its port.
+fn hitch(setting: &Setting, version: &str) -> Option<(Proxy, u16)> {
+    let SocketAddr::V4(backend) = setting.gateway.address else {
+        unreachable!("the gateway listens on 127.0.0.1");
+    };
+    Some(run(Command::new(program("hitch")?).args([
+        "--frontend=[127.0.0.1]:0",
+        &format!("--backend=[{}]:{}", backend.ip(), backend.port()),
+        &format!("--write-proxy-v{version}=on"),
+        "--daemon=off",
+        "--workers=1",
+        // it runs no worker as root
+        if rustix::process::geteuid().is_root() {
+            "--user=nobody"
+        } else {
+            "--quiet"
+        },
+        &setting.pem,
+    ])))
+}
+
 #[test]
 fn people_sign_in_behind_hitch() {
-    let Some(hitch) = program("hitch") else {
-        return;
-    };
     for (version, settings) in [
         ("2", "true"),
         ("1", "{ tls: always }"),
         ("2", "{ mode: tcp }"),
     ] {
         let setting = setting(settings);
-        let [ip, port] = [
-            setting.gateway.address.ip().to_string(),
-            setting.gateway.address.port().to_string(),
-        ];
-        let (_proxy, port) = run(Command::new(&hitch).args([
-            "--frontend=[127.0.0.1]:0",
-            &format!("--backend=[{ip}]:{port}"),
-            &format!("--write-proxy-v{version}=on"),
-            "--daemon=off",
-            "--workers=1",
-            // it runs no worker as root
-            if rustix::process::geteuid().is_root() {
-                "--user=nobody"
-            } else {
-                "--quiet"
-            },
-            &setting.pem,
-        ]));
+        let Some((_proxy, port)) = hitch(&setting, version) else {
+            return;
+        };
         if signs_in(&setting, port).is_none() {
             return;
         }
+    }
+}
+
+/// hitch takes the end of one direction for the end of both: a client that still writes would see a reset.
+#[test]
+fn a_refused_upload_behind_hitch_is_answered() {
+    let setting = setting("{ mode: tcp }");
+    let Some((_proxy, port)) = hitch(&setting, "2") else {
+        return;
+    };
+    let file = setting.gateway.path("upload");
+    std::fs::write(&file, vec![b'x'; 2 << 20]).unwrap();
+    let resolve = format!("gateway.test:{port}:127.0.0.1");
+    let (url, body) = (
+        format!("https://gateway.test:{port}/closed"),
+        format!("@{}", file.display()),
+    );
+    let common = ["--http1.1", "--cacert", &setting.ca, "--resolve", &resolve];
+    let upload = ["-H", "Expect:", "--data-binary", &body, &url];
+    for attempt in 0..15 {
+        let Some(answer) = curl(&[&common[..], &upload].concat()) else {
+            return;
+        };
+        assert_eq!(answer.status, 401, "{attempt}: {answer:?}");
     }
 }
 

@@ -124,7 +124,8 @@ fn scope(held: LockoutScope) -> &'static str {
     }
 }
 
-async fn collect(body: Incoming) -> Option<Bytes> {
+/// A body; `None` where it does not come, or is too large.
+pub(super) async fn collect(body: Incoming) -> Option<Bytes> {
     let whole = timeout(PATIENCE, Limited::new(body, LARGEST).collect()).await;
     Some(whole.ok()?.ok()?.to_bytes())
 }

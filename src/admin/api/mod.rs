@@ -1,6 +1,6 @@
 //! `/api/*`: what the dashboard shows, as JSON. `docs/reference/admin-api.md` is its contract.
 //!
-//! Every list is bounded, and every answer is made without waiting, but for the lockouts, which the state store knows.
+//! Every list is bounded, and every answer is made without waiting, but for lockouts and sessions, which the state store has.
 
 mod configuration;
 mod history;
@@ -11,6 +11,7 @@ mod recent;
 mod routes;
 mod rules;
 mod select;
+mod sessions;
 
 use std::net::IpAddr;
 
@@ -80,6 +81,8 @@ const READINGS: &[Reading] = &[
 
 const LOCKOUTS: &str = "/api/lockouts";
 const LIFT: &str = "/api/lockouts/lift";
+const SESSIONS: &str = "/api/sessions";
+const END: &str = "/api/sessions/end";
 
 /// Whether a path is one of the API's.
 pub(super) fn is_below(path: &str) -> bool {
@@ -95,10 +98,11 @@ pub(super) async fn answer(
     guard: &Guard,
 ) -> AdminResponse {
     let path = request.uri().path().to_owned();
-    let mut answer = if path == LIFT {
+    let mut answer = if path == LIFT || path == END {
         match guard.may_change(request.headers()) {
             _ if request.method() != Method::POST => wrong_method("POST"),
             Err(refusal) => refuse(refusal),
+            Ok(()) if path == END => sessions::end(request.into_body(), from, state).await,
             Ok(()) => lift::lift(request.into_body(), from, state).await,
         }
     } else {
@@ -119,6 +123,7 @@ pub(super) async fn answer(
 async fn read(path: &str, query: &str, state: &AdminState) -> AdminResponse {
     match path {
         LOCKOUTS => return lockouts::list(query, state).await,
+        SESSIONS => return sessions::list(query, state).await,
         "/api" | "/api/" => return response::json(index()),
         _ => {}
     }
@@ -135,13 +140,15 @@ async fn read(path: &str, query: &str, state: &AdminState) -> AdminResponse {
 
 /// What there is to ask.
 fn index() -> Value {
-    let lockouts = [
+    let stored = [
         (LOCKOUTS, "GET", "who may not log in now"),
         (LIFT, "POST", "lets somebody log in again"),
+        (SESSIONS, "GET", "who is signed in"),
+        (END, "POST", "signs somebody out"),
     ];
     let readings = READINGS
         .iter()
         .map(|endpoint| (endpoint.path, "GET", endpoint.about));
     let entry = |(path, method, about)| json!({ "path": path, "method": method, "about": about });
-    json!({ "endpoints": readings.chain(lockouts).map(entry).collect::<Vec<_>>() })
+    json!({ "endpoints": readings.chain(stored).map(entry).collect::<Vec<_>>() })
 }

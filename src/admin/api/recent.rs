@@ -79,6 +79,7 @@ fn sign_in(one: &RecentSignIn) -> Value {
         "event": one.event,
         "reason": given(one.reason),
         "user": given(&one.user),
+        "provider": given(&one.provider),
         "client": one.client.to_string(),
     })
 }

@@ -60,6 +60,15 @@ pub enum RoleMatch {
     All(Vec<Box<str>>),
 }
 
+impl RoleMatch {
+    /// The roles that it names.
+    pub fn roles(&self) -> &[Box<str>] {
+        match self {
+            Self::OneOf(roles) | Self::All(roles) => roles,
+        }
+    }
+}
+
 /// A demand on the identity's subject.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum UserMatch {

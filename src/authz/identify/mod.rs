@@ -7,7 +7,7 @@ mod remembered;
 use std::sync::Arc;
 
 pub use self::credential_error::CredentialError;
-pub use self::provider_session::{Confirmations, SessionProvider};
+pub use self::provider_session::{Confirmations, SessionProvider, identity_of};
 use self::provider_session::{Look, admit_bearer, admit_session, look_at, settle};
 pub use self::remembered::VerifiedTokens;
 use self::remembered::{Admitted, Remembered};

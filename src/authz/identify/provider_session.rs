@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::remembered::Admitted;
 use super::{Authenticator, CredentialError, Holder, SessionRenewal, admit, find_user, refused};
 use crate::access::{Identity, Subjects};
+use crate::oidc::{ProviderSettings, SubjectClaim, UsersMode};
 use crate::token::{LDAP, ProviderClaims, SessionId, VerifiedClaims};
 
 /// A provider of the configuration, as far as its sessions are checked.
@@ -19,6 +20,24 @@ pub struct SessionProvider {
     pub is_listed: bool,
     /// How many seconds after it has confirmed an identity it must do so again.
     pub refresh: u64,
+}
+
+impl SessionProvider {
+    /// What the configuration says about it.
+    pub fn of(settings: &ProviderSettings) -> Self {
+        let subject = match settings.subject {
+            SubjectClaim::Sub => "sub",
+            SubjectClaim::PreferredUsername => "preferred_username",
+            SubjectClaim::Email => "email",
+        };
+        let parts = [&*settings.issuer, &*settings.client.id, subject];
+        Self {
+            name: settings.name.as_str().into(),
+            fingerprint: ProviderClaims::fingerprint(parts),
+            is_listed: settings.users == UsersMode::Listed,
+            refresh: settings.refresh.as_secs(),
+        }
+    }
 }
 
 /// What providers have said of sessions since their cookies were signed. Both are answered from memory.
@@ -125,7 +144,7 @@ fn vouched<'c>(
 }
 
 /// Somebody whom a provider has identified, and who is no user of the list.
-fn identity_of(subject: &str, said: &ProviderClaims) -> Identity {
+pub fn identity_of(subject: &str, said: &ProviderClaims) -> Identity {
     Identity {
         subject: subject.into(),
         roles: said.roles.clone(),

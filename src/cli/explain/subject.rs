@@ -3,12 +3,16 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use crate::access::{AccessSubject, Claim, ClaimValue, Identity};
+use crate::access::{AccessSubject, Claim, ClaimValue, Identity, Subjects};
 use crate::ambient;
 use crate::analysis::simulation::{CallerSpec, SimulatedCaller, roles_text};
 use crate::cli::words::trimmed;
 use crate::config::Config;
-use crate::token::{ExternalToken, TokenError, Verifier};
+use crate::identify::identity_of;
+use crate::ldap::{DirectoryGroup, LdapDirectory, LdapFailure, LdapSettings};
+use crate::oidc::UsersMode;
+use crate::telemetry::metrics::Metrics;
+use crate::token::{ExternalToken, LDAP, ProviderClaims, TokenError, Verifier};
 use crate::users::{API_KEY_PREFIX, UserRefusal};
 
 /// Who asks; without any of these, nobody who is known.
@@ -17,6 +21,14 @@ pub(super) struct SubjectArgs {
     /// A user of the users file, with the roles of today
     #[arg(long = "as", value_name = "USER", conflicts_with_all = ["roles", "token"])]
     user: Option<String>,
+
+    /// With `--as`: somebody of this name who has signed in with this provider of `auth.providers`, or `ldap`: the directory is asked
+    #[arg(long, value_name = "NAME", requires = "user")]
+    provider: Option<String>,
+
+    /// With `--provider`: the groups that the provider says the person is in; of `ldap`, in place of asking
+    #[arg(long, value_name = "GROUPS", value_delimiter = ',', value_parser = trimmed::<String>, requires = "provider")]
+    groups: Vec<String>,
 
     /// Anybody who has these roles
     #[arg(
@@ -58,6 +70,25 @@ fn claim(text: &str) -> Result<Claim, String> {
     })
 }
 
+/// Asks the directory, as a session is looked up again.
+fn look_up(subject: &str, ldap: &LdapSettings) -> anyhow::Result<Option<Identity>> {
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    let runtime = runtime.enable_all().build()?;
+    let handle = runtime.handle().clone();
+    let directory = Arc::new(LdapDirectory::new(ldap.clone(), handle, Metrics::new()));
+    match runtime.block_on(directory.look_up(subject)) {
+        Ok(found) => Ok(Some(found.identity())),
+        Err(LdapFailure::Refused) => Ok(None),
+        Err(failure) => {
+            let advice = "name the groups with `--groups` to do without it";
+            anyhow::bail!(
+                "the directory `{}` cannot be asked: {failure}; {advice}",
+                ldap.url
+            )
+        }
+    }
+}
+
 impl SubjectArgs {
     /// Whether nothing is said.
     pub(super) fn is_empty(&self) -> bool {
@@ -67,6 +98,9 @@ impl SubjectArgs {
     pub(super) fn resolve(&self, config: &Config) -> anyhow::Result<SimulatedCaller> {
         if let Some(token) = &self.token {
             return self.token(token, config);
+        }
+        if let (Some(user), Some(provider)) = (&self.user, &self.provider) {
+            return self.of_provider(user, provider, config);
         }
         let roles = self
             .roles
@@ -80,6 +114,92 @@ impl SubjectArgs {
             address: self.address,
         };
         Ok(who.resolve(&config.directory)?)
+    }
+
+    /// Somebody who has signed in with a provider: what the cookie of the session would say.
+    fn of_provider(
+        &self,
+        subject: &str,
+        provider: &str,
+        config: &Config,
+    ) -> anyhow::Result<SimulatedCaller> {
+        if let (LDAP, Some(ldap)) = (provider, &config.auth.ldap) {
+            return self.of_directory(subject, ldap, config);
+        }
+        let mut providers = config.auth.providers.iter();
+        let Some(settings) = providers.find(|one| one.name.as_str() == provider) else {
+            anyhow::bail!("`auth.providers` has no provider `{provider}`");
+        };
+        let refused = |why: &str| {
+            self.refused(format!(
+                "`{subject}` of `{provider}`, who is refused: {why}"
+            ))
+        };
+        let (identity, admitted) = match settings.users {
+            UsersMode::Listed => match config.directory.find(subject) {
+                Some(user) => (Arc::clone(&user.identity), user.admit(None)),
+                None => return Ok(refused("nobody of this name is on the user list")),
+            },
+            UsersMode::Any => {
+                let groups = self.groups.iter().map(|group| group.trim().into());
+                let said = ProviderClaims {
+                    provider: provider.into(),
+                    roles: settings.roles.roles(groups.collect()),
+                    ..ProviderClaims::default()
+                };
+                let identity = identity_of(subject, &said);
+                let admitted = config.directory.admit_foreign(&identity, None);
+                (Arc::new(identity), admitted)
+            }
+        };
+        Ok(match admitted {
+            // whoever signs in now is young enough
+            Ok(()) | Err(UserRefusal::TooOld) => {
+                let roles = roles_text(&identity.roles);
+                let name = format!("`{subject}` of `{provider}` with {roles}");
+                self.known(identity, name)
+            }
+            Err(refusal) => refused(&refusal.to_string()),
+        })
+    }
+
+    /// Somebody of the directory: with these groups, else with those that the directory says now.
+    fn of_directory(
+        &self,
+        subject: &str,
+        ldap: &LdapSettings,
+        config: &Config,
+    ) -> anyhow::Result<SimulatedCaller> {
+        let mut identity = if self.groups.is_empty() {
+            match look_up(subject, ldap)? {
+                Some(found) => found,
+                None => {
+                    let why = "the directory does not find them, or has locked them";
+                    let name = format!("`{subject}` of `{LDAP}`, who is refused: {why}");
+                    return Ok(self.refused(name));
+                }
+            }
+        } else {
+            let groups = self.groups.iter().map(|group| DirectoryGroup {
+                dn: None,
+                names: vec![group.trim().into()],
+            });
+            let said = ProviderClaims {
+                provider: LDAP.into(),
+                roles: ldap.roles.roles(&groups.collect::<Vec<_>>()),
+                ..ProviderClaims::default()
+            };
+            identity_of(subject, &said)
+        };
+        identity.subjects = Subjects::Foreign;
+        if let Err(refusal) = config.directory.admit_foreign(&identity, None) {
+            let name = format!("`{subject}` of `{LDAP}`, who is refused: {refusal}");
+            return Ok(self.refused(name));
+        }
+        identity.subjects = Subjects::Users;
+        let roles = roles_text(&identity.roles);
+        let name = format!("`{subject}` of `{LDAP}` with {roles}");
+        Ok(self.known(Arc::new(identity), name))
     }
 
     /// The bearer of another issuer's token. Keys that are published somewhere are known to a running gateway only.

@@ -38,6 +38,15 @@ impl Block {
 
     /// The paths to the blocks in this one that have this key, such as `services.NAME`.
     pub(in crate::config) fn paths_to(&self, key: &str) -> Vec<String> {
+        self.paths_where(&|block| block.has(key))
+    }
+
+    /// Where this block lies in this one.
+    pub(in crate::config) fn paths_of(&self, wanted: &Block) -> Vec<String> {
+        self.paths_where(&|block| std::ptr::eq(block, wanted))
+    }
+
+    fn paths_where(&self, is_wanted: &dyn Fn(&Block) -> bool) -> Vec<String> {
         let mut found = Vec::new();
         for own in self.keys {
             let (name, kind) = (own.name, &own.kind);
@@ -53,10 +62,10 @@ impl Block {
                     Some(_) | None => path,
                 };
                 let Some(block) = block else { continue };
-                if block.has(key) {
+                if is_wanted(block) {
                     found.push(path.clone());
                 }
-                let inner = block.paths_to(key).into_iter();
+                let inner = block.paths_where(is_wanted).into_iter();
                 found.extend(inner.map(|rest| format!("{path}.{rest}")));
             }
         }

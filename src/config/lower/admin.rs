@@ -2,6 +2,8 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
+use secrecy::SecretString;
+
 use super::distinct;
 use super::listen::tcp_address;
 use crate::access::{HostError, HostPattern};
@@ -33,17 +35,41 @@ pub(in crate::config) fn admin_listener(
     root: Node,
     reader: &mut Reader<'_>,
 ) -> Option<Option<SocketAddr>> {
+    let Some(mut section) = admin_section(root, reader)? else {
+        return Some(DEFAULT);
+    };
+    let listen = section.take("listen");
+    listen.map_or(Some(DEFAULT), |entry| address(&entry, &[], reader))
+}
+
+/// The same, with the token as it is written.
+pub(in crate::config) fn admin_access(
+    root: Node,
+    reader: &mut Reader<'_>,
+) -> Option<(Option<SocketAddr>, Option<SecretString>)> {
+    let Some(mut section) = admin_section(root, reader)? else {
+        return Some((DEFAULT, None));
+    };
+    let listen = section.take("listen");
+    let listen = listen.map_or(Some(DEFAULT), |entry| address(&entry, &[], reader))?;
+    let (token, file) = (section.take("token"), section.take("token_file"));
+    let is_set = token.is_some() || file.is_some();
+    let token = reader.secret(token, file).map(|(_, text)| text.into());
+    (token.is_some() || !is_set).then_some((listen, token))
+}
+
+/// The block out of the whole file; `Some(None)` where there is none.
+fn admin_section(root: Node, reader: &mut Reader<'_>) -> Option<Option<Section>> {
     let entry = |node: Node| Entry {
         key: "admin".into(),
         key_span: node.span,
         node,
     };
     let mut top = reader.section(entry(root), &blocks::GATEWAY)?;
-    let Some(admin) = top.take("admin") else {
-        return Some(DEFAULT);
-    };
-    let listen = reader.section(admin, &blocks::ADMIN)?.take("listen");
-    listen.map_or(Some(DEFAULT), |entry| address(&entry, &[], reader))
+    match top.take("admin") {
+        Some(admin) => reader.section(admin, &blocks::ADMIN).map(Some),
+        None => Some(None),
+    }
 }
 
 /// Lowers the `admin` block.

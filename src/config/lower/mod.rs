@@ -53,7 +53,7 @@ use crate::telemetry::traces::TraceSettings;
 use crate::token::ClaimPath;
 use crate::users::Directory;
 
-pub(super) use self::admin::admin_listener;
+pub(super) use self::admin::{admin_access, admin_listener};
 pub(super) use self::cases::case_file;
 pub(super) use self::users::{UserList, UsersRead, users};
 

@@ -1,5 +1,7 @@
 //! Which sessions are meant, and what is said of them.
 
+use serde_json::{Value, json};
+
 use super::once::digest;
 use super::record::BrowserSession;
 use crate::session::family::Family;
@@ -17,6 +19,8 @@ pub enum SessionSelector {
     ProviderSid(Box<str>, Box<str>),
     /// Every session of a user of a provider: its name in the configuration, and its `sub`.
     ProviderSub(Box<str>, Box<str>),
+    /// Those of them for which the provider named no `sid`.
+    ProviderSubWithoutSid(Box<str>, Box<str>),
 }
 
 /// The result of ending sessions.
@@ -82,6 +86,23 @@ impl Selection {
 }
 
 impl ListedSession {
+    /// As the admin API and `gatelatch session list` say it.
+    pub fn to_json(&self) -> Value {
+        let kind = match self.kind {
+            SessionKind::Browser => "browser",
+            SessionKind::Tokens => "tokens",
+        };
+        json!({
+            "id": self.id.to_string(),
+            "user": self.subject,
+            "kind": kind,
+            "provider": self.provider,
+            "since": self.begun_at,
+            "until": self.expires_at,
+            "confirmed": self.checked_at,
+        })
+    }
+
     pub(in crate::session) fn of_browser(id: SessionId, record: BrowserSession) -> Self {
         let provider = record.provider;
         Self {
@@ -125,13 +146,20 @@ impl IndexKey {
         Self(digest(&[b"sub", provider.as_bytes(), sub.as_bytes()]))
     }
 
+    fn of_sub_without_sid(provider: &str, sub: &str) -> Self {
+        Self(digest(&[b"no sid", provider.as_bytes(), sub.as_bytes()]))
+    }
+
     /// Every key that a session is found by.
     pub(in crate::session) fn all_of(record: &BrowserSession) -> Vec<Self> {
         let mut keys = vec![Self::of_user(&record.subject)];
         if let Some(provider) = &record.provider {
-            keys.push(Self::of_sub(&provider.name, &provider.sub));
-            let sid = provider.sid.as_deref();
-            keys.extend(sid.map(|sid| Self::of_sid(&provider.name, sid)));
+            let (name, sub) = (&provider.name, &provider.sub);
+            keys.push(Self::of_sub(name, sub));
+            keys.push(match &provider.sid {
+                Some(sid) => Self::of_sid(name, sid),
+                None => Self::of_sub_without_sid(name, sub),
+            });
         }
         keys
     }
@@ -143,6 +171,9 @@ impl IndexKey {
             SessionSelector::User(name) => Some(Self::of_user(name)),
             SessionSelector::ProviderSid(provider, sid) => Some(Self::of_sid(provider, sid)),
             SessionSelector::ProviderSub(provider, sub) => Some(Self::of_sub(provider, sub)),
+            SessionSelector::ProviderSubWithoutSid(provider, sub) => {
+                Some(Self::of_sub_without_sid(provider, sub))
+            }
         }
     }
 

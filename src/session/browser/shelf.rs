@@ -186,6 +186,7 @@ fn second(time: u64) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::session::SessionSelector;
     use crate::session::browser::record::tests::at_provider;
 
     fn session(number: u8) -> SessionId {
@@ -216,6 +217,10 @@ mod tests {
         shelf.put(session(1), &at_provider("alice", "1", Some("a")));
         shelf.put(session(2), &at_provider("alice", "1", None));
         shelf.put(session(3), &local("rita", 9));
+        let lone = |sub: &str| {
+            let selector = SessionSelector::ProviderSubWithoutSid("corp".into(), sub.into());
+            IndexKey::of(&selector).unwrap()
+        };
         for (key, expected) in [
             (IndexKey::of_user("alice"), vec![1, 2]),
             (IndexKey::of_user("rita"), vec![3]),
@@ -224,6 +229,8 @@ mod tests {
             (IndexKey::of_sub("other", "1"), vec![]),
             (IndexKey::of_sid("corp", "a"), vec![1]),
             (IndexKey::of_sid("corp", "1"), vec![]),
+            (lone("1"), vec![2]),
+            (lone("a"), vec![]),
         ] {
             let expected: Vec<_> = expected.into_iter().map(session).collect();
             assert_eq!(found(&shelf, key), expected);

@@ -106,7 +106,9 @@ impl Local {
                 let families = self.vault.of_subject(name).into_iter();
                 families.map(|(session, _)| session).collect()
             }
-            SessionSelector::ProviderSid(..) | SessionSelector::ProviderSub(..) => Vec::new(),
+            SessionSelector::ProviderSid(..)
+            | SessionSelector::ProviderSub(..)
+            | SessionSelector::ProviderSubWithoutSid(..) => Vec::new(),
         };
         if let Some(key) = IndexKey::of(&end.selector) {
             let browsers = self.browsers.find_all(key).into_iter();

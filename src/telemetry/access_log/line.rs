@@ -19,6 +19,8 @@ pub struct AccessLine<'a> {
     pub client: ClientAddress,
     /// The subject of the identity; `None` for an anonymous caller.
     pub user: Option<&'a str>,
+    /// The OpenID provider that the user has signed in with.
+    pub provider: Option<&'a str>,
     /// As sent: a token (RFC 9110, section 5.6.2), in which nothing needs an escape.
     pub method: &'a str,
     /// As sent; empty where it was missing.
@@ -119,6 +121,9 @@ fn each_field(line: &AccessLine<'_>, mut put: impl FnMut(Key, Value<'_>)) {
     line.user
         .into_iter()
         .for_each(|user| put(keys::USER, Value::Text(user)));
+    line.provider
+        .into_iter()
+        .for_each(|provider| put(keys::PROVIDER, Value::Known(provider)));
     // tokens of HTTP (RFC 9110, section 5.6.2)
     put(keys::METHOD, Value::Known(line.method));
     put(keys::HOST, Value::Text(line.host));
@@ -167,7 +172,7 @@ mod keys {
     }
 
     keys! {
-        TYPE "type" REQUEST_ID "request_id" CLIENT "client" USER "user" METHOD "method" HOST "host" PATH "path"
+        TYPE "type" REQUEST_ID "request_id" CLIENT "client" USER "user" PROVIDER "provider" METHOD "method" HOST "host" PATH "path"
         SERVICE "service" RULE "rule" DECISION "decision" REASON "reason" STATUS "status" BYTES "bytes"
         DURATION "duration_ms" UPSTREAM "upstream" UPSTREAM_DURATION "upstream_ms" ABORTED "aborted"
         TRACE_ID "trace_id"

@@ -291,6 +291,16 @@ impl Totals {
     fn encode_sign_in(&self, text: &mut Exposition) {
         let help = "Logins by how they ended";
         text.by_label("gatelatch_logins", help, "outcome", &self.logins);
+        let help = "Logins with OpenID providers by how they ended; among all logins too";
+        let mut family = text.counter("gatelatch_provider_logins", help);
+        for (provider, counts) in &self.provider_logins {
+            for (outcome, count) in counts {
+                family.count(
+                    &[("provider", provider), ("outcome", outcome.text())],
+                    *count,
+                );
+            }
+        }
         let help = "Refreshes by how they ended";
         text.by_label("gatelatch_refreshes", help, "outcome", &self.refreshes);
         let help = "1 where the state store can be used, 0 where logins, refreshes and logouts are refused";

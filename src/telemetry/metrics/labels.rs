@@ -112,6 +112,8 @@ labels! {
         Malformed => "malformed",
         /// The password was right, but no token could be made.
         Failed => "failed",
+        /// The person said no at the provider, or may not sign in here.
+        Denied => "denied",
     }
 
     /// What came of a question to a provider of identities.

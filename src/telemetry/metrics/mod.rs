@@ -55,6 +55,8 @@ pub struct Metrics {
     /// By issuer: they come from the configuration, and are few.
     fetches: Mutex<BTreeMap<Box<str>, SharedCounters<FetchOutcome>>>,
     providers: ProviderCounters,
+    /// By provider, as above.
+    provider_logins: Mutex<BTreeMap<Box<str>, SharedCounters<LoginOutcome>>>,
     last_reload_successful: AtomicBool,
     /// In seconds since 1970; 0 before the first.
     last_success: AtomicU64,
@@ -79,6 +81,7 @@ impl Metrics {
             reloads: SharedCounters::new(),
             fetches: Mutex::default(),
             providers: ProviderCounters::default(),
+            provider_logins: Mutex::default(),
             last_reload_successful: AtomicBool::new(false),
             last_success: AtomicU64::new(0),
             keys: Mutex::default(),
@@ -113,6 +116,20 @@ impl Metrics {
     /// Counts one login.
     pub fn login(&self, outcome: LoginOutcome) {
         self.logins.increment(outcome);
+    }
+
+    /// Counts one login with an OpenID provider, among all logins too.
+    pub fn provider_login(&self, provider: &str, outcome: LoginOutcome) {
+        self.login(outcome);
+        let logins = &self.provider_logins;
+        let mut by_name = logins.lock().unwrap_or_else(PoisonError::into_inner);
+        match by_name.get(provider) {
+            Some(counters) => counters.increment(outcome),
+            None => by_name
+                .entry(provider.into())
+                .or_insert_with(SharedCounters::new)
+                .increment(outcome),
+        }
     }
 
     /// Counts one refresh.
@@ -209,6 +226,18 @@ impl Metrics {
             .collect()
     }
 
+    fn provider_logins(&self) -> BTreeMap<Box<str>, totals::ByLabel<LoginOutcome>> {
+        let logins = &self.provider_logins;
+        let by_name = logins.lock().unwrap_or_else(PoisonError::into_inner);
+        let read = |counters: &SharedCounters<LoginOutcome>| {
+            totals::read_all(|outcome| counters.read(outcome))
+        };
+        by_name
+            .iter()
+            .map(|(name, counters)| (name.clone(), read(counters)))
+            .collect()
+    }
+
     fn totals(&self) -> Totals {
         let mut totals = Totals {
             process_start: self
@@ -222,6 +251,7 @@ impl Metrics {
             reloads: totals::read_all(|outcome| self.reloads.read(outcome)),
             fetches: self.fetches(),
             providers: self.providers.totals(),
+            provider_logins: self.provider_logins(),
             last_reload_successful: self.last_reload_successful.load(Ordering::Relaxed),
             last_success: self.last_success.load(Ordering::Relaxed),
             keys: self

@@ -36,7 +36,9 @@ impl ProviderCounters {
         };
         cells.is_up = result != ProviderResult::Unavailable;
         let counters = cells.requests.entry(operation);
-        counters.or_insert_with(SharedCounters::new).increment(result);
+        counters
+            .or_insert_with(SharedCounters::new)
+            .increment(result);
     }
 
     pub(super) fn totals(&self) -> BTreeMap<Box<str>, ProviderTotals> {

@@ -32,6 +32,7 @@ pub(super) struct Totals {
     pub(super) reloads: ByLabel<ReloadOutcome>,
     pub(super) fetches: BTreeMap<Box<str>, ByLabel<FetchOutcome>>,
     pub(super) providers: BTreeMap<Box<str>, ProviderTotals>,
+    pub(super) provider_logins: BTreeMap<Box<str>, ByLabel<LoginOutcome>>,
     pub(super) last_reload_successful: bool,
     pub(super) last_success: u64,
     pub(super) keys: Vec<Box<str>>,

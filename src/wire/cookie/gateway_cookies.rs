@@ -12,6 +12,9 @@ const MOST: usize = 16;
 /// that a name came twice.
 const MOST_DEVICES: usize = 3;
 
+/// The most cookies of sign-ins under way that are read, with and without `__Host-`: a browser keeps a few.
+const MOST_PENDING: usize = 16;
+
 /// The gateway's own cookies of one request, unchecked.
 #[derive(Clone, Debug, Default)]
 pub struct GatewayCookies {
@@ -24,6 +27,16 @@ pub struct GatewayCookies {
     host_marker: Option<Box<str>>,
     /// At most [`MOST_DEVICES`].
     devices: Vec<(Spelling, Credential)>,
+    /// At most [`MOST_PENDING`].
+    pending: Vec<Pending>,
+}
+
+/// The cookie of a sign-in at a provider that is under way.
+#[derive(Clone, Debug)]
+struct Pending {
+    spelling: Spelling,
+    key: Box<str>,
+    value: Credential,
 }
 
 /// A cookie that may hold a session.
@@ -40,6 +53,8 @@ pub(super) enum Own {
     Session(Which, Spelling),
     /// Shows that somebody has signed in with the browser before.
     Device(Spelling),
+    /// Of a sign-in at a provider that is under way.
+    Pending(Spelling),
     /// One that only somebody else could have written, or that is of no use any more.
     Variant,
     Marker(Spelling),
@@ -114,6 +129,15 @@ impl GatewayCookies {
         found.next().is_none().then(|| first.token())
     }
 
+    /// Key and value of each sign-in under way of this spelling.
+    pub(super) fn pending_of(&self, spelling: Spelling) -> impl Iterator<Item = (&str, &str)> {
+        let pending = self
+            .pending
+            .iter()
+            .filter(move |one| one.spelling == spelling);
+        pending.map(|one| (&*one.key, one.value.token()))
+    }
+
     /// The names that may hold a session, each once.
     pub(super) fn names(&self) -> impl Iterator<Item = (Which, Spelling)> {
         let name = |cookie: &Candidate| (cookie.which, cookie.spelling);
@@ -126,8 +150,14 @@ impl GatewayCookies {
         cookies.map(move |(_, cookie)| name(cookie))
     }
 
-    /// `at` is where the piece stands in its line.
-    pub(super) fn note(&mut self, own: Own, line: &HeaderValue, at: usize, piece: &[u8]) {
+    /// `at` is where the piece stands in its line; of a sign-in under way, `prefix` is what comes before the key.
+    pub(super) fn note(
+        &mut self,
+        own: Own,
+        line: &HeaderValue,
+        (at, piece): (usize, &[u8]),
+        prefix: &str,
+    ) {
         let value_at = piece
             .iter()
             .position(|byte| *byte == b'=')
@@ -149,6 +179,21 @@ impl GatewayCookies {
                 if self.devices.len() < MOST_DEVICES {
                     let value = Credential::of_cookie(line, at + value_at..at + piece.len());
                     self.devices.push((spelling, value));
+                }
+            }
+            Own::Pending(spelling) => {
+                let name = piece.get(..value_at).map(<[u8]>::trim_ascii);
+                let name = name.and_then(|name| std::str::from_utf8(name).ok());
+                let key = name.and_then(|name| {
+                    let (_, key) = name.trim_end_matches('=').split_once(prefix)?;
+                    Some(key.trim_end())
+                });
+                if let Some(key) = key.filter(|_| self.pending.len() < MOST_PENDING) {
+                    self.pending.push(Pending {
+                        spelling,
+                        key: key.into(),
+                        value: Credential::of_cookie(line, at + value_at..at + piece.len()),
+                    });
                 }
             }
             Own::Marker(spelling) => {

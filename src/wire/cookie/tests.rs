@@ -337,3 +337,47 @@ fn the_marker_asks_for_tls_where_the_client_came_over_it() {
     assert_eq!(cookie().marker(&cookies, Scheme::Https), Some("2"));
     assert!(!cookies.is_empty());
 }
+
+#[test]
+fn a_sign_in_under_way_has_a_cookie_of_its_own() {
+    let line = "gatelatch-oidc-aB3_-x9z=one; a=1; __Host-gatelatch-oidc-aB3_-x9z=two; \
+                __Secure-gatelatch-oidc-q=three; gatelatch-oidc-=four";
+    let mut headers = request(&[line]);
+    let cookies = cookie().take(&mut headers);
+    assert_eq!(headers[COOKIE], "a=1");
+    let pending = |scheme| cookie().pending(&cookies, scheme).collect::<Vec<_>>();
+    assert_eq!(pending(Scheme::Http), [("aB3_-x9z", "one"), ("", "four")]);
+    assert_eq!(pending(Scheme::Https), [("aB3_-x9z", "two")]);
+    assert!(!cookies.has_sessions() && cookies.is_empty());
+    let strict = SessionCookie::new(
+        "gatelatch",
+        SecureCookie::Auto,
+        SameSite::Strict,
+        Some("b.test".into()),
+    );
+    assert!(strict.is_strict() && !cookie().is_strict());
+    // it must come back with a navigation from another site
+    assert_eq!(
+        strict.write_pending(Scheme::Https, "aB3", "v", 600),
+        "__Host-gatelatch-oidc-aB3=v; Path=/; Max-Age=600; HttpOnly; SameSite=Lax; Secure"
+    );
+    assert_eq!(
+        strict.write_pending(Scheme::Http, "aB3", "", 0),
+        "gatelatch-oidc-aB3=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax"
+    );
+    let flood = "gatelatch-oidc-a=1; ".repeat(100);
+    let cookies = cookie().take(&mut request(&[&flood]));
+    assert_eq!(cookie().pending(&cookies, Scheme::Http).count(), 16);
+    let mut answer = HeaderMap::new();
+    for line in [
+        "gatelatch-oidc-a=x",
+        "__Host-gatelatch-oidc-a=x",
+        "=gatelatch-oidc-b=x",
+        "a=1",
+    ] {
+        answer.append(SET_COOKIE, HeaderValue::from_static(line));
+    }
+    cookie().guard(&mut answer);
+    let left: Vec<_> = answer.get_all(SET_COOKIE).iter().collect();
+    assert_eq!(left, ["a=1"]);
+}

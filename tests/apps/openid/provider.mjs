@@ -3,6 +3,7 @@
 // library prints notices as well, which are no JSON):
 //   rotate          a new key signs, and the former one stays published
 //   rotate alone    a new key signs, and is published alone
+//   client JSON     people sign in for this client from now on, with any name and password: it answers with its `client_id`
 // It ends with its standard input.
 import { generateKeyPairSync } from 'node:crypto';
 import { createServer } from 'node:http';
@@ -23,9 +24,22 @@ const resource = {
   jwt: { sign: { alg: 'RS256' } },
 };
 
-const configuration = (keys) => ({
+// who somebody is: `ann`, or `ann+staff+admin` with groups
+const account = (name) => {
+  const [user, ...groups] = name.split('+');
+  const email = `${user}@example.com`;
+  return { sub: name, name: `${user} of the provider`, email, email_verified: true, groups };
+};
+
+const configuration = (keys, people) => ({
   jwks: { keys },
+  claims: { profile: ['name'], email: ['email', 'email_verified'], groups: ['groups'] },
+  scopes: ['openid', 'profile', 'email', 'groups', 'offline_access'],
+  cookies: { keys: ['a key for the cookies of the provider of the tests'] },
+  findAccount: (_, id) => ({ accountId: id, claims: () => account(id) }),
+  issueRefreshToken: (_, client) => client.grantTypeAllowed('refresh_token'),
   clients: [
+    ...people,
     {
       client_id: 'nightly job',
       client_secret: 'the secret of the nightly job',
@@ -37,10 +51,11 @@ const configuration = (keys) => ({
   ],
   features: {
     clientCredentials: { enabled: true },
-    devInteractions: { enabled: false },
+    devInteractions: { enabled: people.length > 0 },
+    backchannelLogout: { enabled: true },
     resourceIndicators: {
       enabled: true,
-      defaultResource: () => RESOURCE,
+      defaultResource: (_, client) => (client.grantTypeAllowed('client_credentials') ? RESOURCE : undefined),
       getResourceServerInfo: () => resource,
     },
   },
@@ -62,14 +77,22 @@ const server = createServer((request, response) => answer(request, response));
 server.listen(0, '127.0.0.1', () => {
   const issuer = `http://127.0.0.1:${server.address().port}`;
   let keys = [newKey()];
+  const people = [];
   // a provider has the keys that it was made with
   const restart = () => {
-    answer = new Provider(issuer, configuration(keys)).callback();
+    answer = new Provider(issuer, configuration(keys, people)).callback();
   };
   restart();
   say({ issuer });
   createInterface({ input: process.stdin })
     .on('line', (line) => {
+      if (line.startsWith('client ')) {
+        const client = JSON.parse(line.slice('client '.length));
+        people.push(client);
+        restart();
+        say({ client: client.client_id });
+        return;
+      }
       keys = line === 'rotate alone' ? [newKey()] : [newKey(), ...keys];
       restart();
       say({ keys: keys.map((key) => key.kid) });

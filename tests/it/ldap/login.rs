@@ -1,5 +1,7 @@
 //! Signing in at the gateway with a password of the directory.
 
+use std::process::Command;
+
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::Value;
@@ -226,7 +228,10 @@ fn a_directory_that_is_away_is_no_wrong_password() {
         "gatelatch_provider_requests_total{provider=\"ldap\",operation=\"bind\",result=\"success\"} 1",
         "gatelatch_provider_requests_total{provider=\"ldap\",operation=\"search\",result=\"unavailable\"} 4",
     ] {
-        assert!(metrics.lines().any(|written| written == line), "{line}: {metrics}");
+        assert!(
+            metrics.lines().any(|written| written == line),
+            "{line}: {metrics}"
+        );
     }
     // the list is there, and so is whoever has signed in
     assert_eq!(
@@ -349,4 +354,39 @@ fn a_directory_that_is_another_one_vouches_for_nobody_of_the_former() {
     gateway.replace("gateway.yaml", &text.replace("ou=people,", ""));
     gateway.event("configuration reloaded");
     assert_eq!(gateway.get("/", &alice.bearer()).status, 401);
+}
+
+#[test]
+fn a_request_of_somebody_of_the_directory_is_explained() {
+    let Some(mut slapd) = Slapd::start() else {
+        return;
+    };
+    let (_upstream, gateway) = start(&slapd, "");
+    let config = gateway.path("gateway.yaml");
+    let explain = |more: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_gatelatch"));
+        command
+            .args(["explain", "GET", "/work", "--provider", "ldap"])
+            .args(more);
+        let output = command.arg("--config").arg(&config).output().unwrap();
+        let said =
+            String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+        (output.status.code(), said.into_owned())
+    };
+    for (arguments, code, word) in [
+        (&["--as", "alice"][..], 0, "`alice` of `ldap`"),
+        (&["--as", "nobody"], 3, "does not find them"),
+        (&["--as", "rita"], 3, "refused"),
+        (&["--as", "zoe", "--groups", "staff"], 0, "`zoe` of `ldap`"),
+        (&["--as", "zoe", "--groups", "other"], 4, "`zoe` of `ldap`"),
+    ] {
+        let (status, said) = explain(arguments);
+        assert_eq!(status, Some(code), "{arguments:?}: {said}");
+        assert!(said.contains(word), "{arguments:?}: {said}");
+    }
+    slapd.stop();
+    let (status, said) = explain(&["--as", "alice"]);
+    assert_eq!(status, Some(1), "{said}");
+    assert!(said.contains("cannot be asked"), "{said}");
+    assert_eq!(explain(&["--as", "zoe", "--groups", "staff"]).0, Some(0));
 }

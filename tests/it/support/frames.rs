@@ -73,6 +73,20 @@ pub fn field(name: &str, value: &str) -> Vec<u8> {
     .concat()
 }
 
+/// A field whose value may be longer (RFC 7541, section 5.1).
+pub fn long_field(name: &str, value: &str) -> Vec<u8> {
+    let mut bytes = field(name, "");
+    bytes.pop();
+    let mut rest = value.len().checked_sub(127).unwrap();
+    bytes.push(127);
+    while rest >= 128 {
+        bytes.push(u8::try_from(rest % 128 + 128).unwrap());
+        rest /= 128;
+    }
+    bytes.push(u8::try_from(rest).unwrap());
+    [&bytes, value.as_bytes()].concat()
+}
+
 /// The header block of `GET path` for the host `a`.
 pub fn get_block(path: &str) -> Vec<u8> {
     [

@@ -55,6 +55,13 @@ impl OpenIdProvider {
         line.expect("the provider ended")
     }
 
+    /// Lets people sign in for this client (RFC 7591, section 2) from now on, with any name and password. The groups of
+    /// `ann+staff` are `staff`.
+    pub fn register(&mut self, client: &Value) {
+        writeln!(self.input, "client {client}").unwrap();
+        assert_eq!(self.said("client"), client["client_id"]);
+    }
+
     /// Signs with a new key from now on; `alone`: the former one is not published any more. Gives the names of the keys.
     pub fn rotate(&mut self, alone: bool) -> Value {
         let line = if alone { "rotate alone" } else { "rotate" };

@@ -68,6 +68,17 @@ impl TlsClient {
         Ok(StreamOwned::new(connection, socket))
     }
 
+    /// Sends bytes, which may depend on its own address, and the begin of a handshake; returns when the gateway has begun its
+    /// part.
+    pub fn begin(&self, address: SocketAddr, before: impl Fn(SocketAddr) -> Vec<u8>) -> TcpStream {
+        let StreamOwned { mut conn, mut sock } = self.connect(address).unwrap();
+        let before = before(sock.local_addr().unwrap());
+        sock.write_all(&before).unwrap();
+        conn.write_tls(&mut sock).unwrap();
+        sock.read_exact(&mut [0]).unwrap();
+        sock
+    }
+
     /// `GET path` over a connection of its own.
     pub fn get(&self, address: SocketAddr, path: &str) -> std::io::Result<Shaken> {
         let mut stream = self.connect(address)?;

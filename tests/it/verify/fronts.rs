@@ -75,7 +75,7 @@ impl Front {
             let config = format!(
                 "daemon off; master_process off; pid nginx.pid; error_log error.log; events {{}}
                  http {{ access_log off; client_body_temp_path a; proxy_temp_path b; fastcgi_temp_path c; uwsgi_temp_path d;
-                 client_max_body_size 0; scgi_temp_path e; {handed_out} }}"
+                 scgi_temp_path e; {handed_out} }}"
             );
             self.write("nginx.conf", &config);
             let mut command = Command::new(binary);
@@ -112,7 +112,7 @@ impl Front {
         let (gateway, app) = (self.gateway.to_string(), self.app.to_string());
         Some(self.start(|address| {
             let site = format!(
-                "{{\n\tadmin off\n\tauto_https off\n}}\nhttp://app.test:{} {{\n\tbind 127.0.0.1",
+                "{{\n\tadmin off\n\tauto_https off\n\tservers {{\n\t\tprotocols h1 h2c\n\t}}\n}}\nhttp://app.test:{} {{\n\tbind 127.0.0.1",
                 address.port()
             );
             let config = self.handed_out(

@@ -1,0 +1,84 @@
+//! `gatelatch session`: who is signed in, and signing somebody out.
+
+mod access;
+mod gateway;
+mod list;
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::bail;
+use clap::Subcommand;
+
+use self::access::SessionAccess;
+use super::printing::{counted, print};
+use crate::session::SessionSelector;
+use crate::token::SessionId;
+
+/// List the sessions of people and programs, or end them
+///
+/// A session begins with a login and ends with a logout, by itself, or here: then its cookies, access tokens and refresh tokens
+/// are refused by every replica, and its WebSockets are closed. With `state: redis://…` the store is asked, whether or not a
+/// gateway runs. Otherwise sessions are in the running gateway, which is asked at `admin.listen`; it ends sessions only where
+/// `admin.token` is set. A `file:` is read itself where no gateway has it.
+///
+/// To keep somebody out who could sign in again, `gatelatch user disable` as well, or disable the account at the provider.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  gatelatch session list
+  gatelatch session list --user alice --format json
+  gatelatch session list --provider corp
+  gatelatch session end --user alice
+  gatelatch session end --id 3q2-7wAAAAAAAAAAAAAAAA")]
+pub(super) struct SessionArgs {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    List(list::SessionListArgs),
+    End(EndArgs),
+}
+
+/// End the sessions of a user, or one
+#[derive(Debug, clap::Args)]
+#[group(required = true, multiple = false)]
+struct EndArgs {
+    /// Whose sessions end, with browsers and with tokens
+    #[arg(long, value_name = "NAME")]
+    user: Option<String>,
+    /// The session that ends, as `session list` names it
+    #[arg(long)]
+    id: Option<String>,
+}
+
+pub(super) fn run(args: SessionArgs, config: &Path) -> anyhow::Result<ExitCode> {
+    match args.command {
+        Command::List(args) => list::run(&args, config),
+        Command::End(args) => end(&args, config),
+    }
+}
+
+fn end(args: &EndArgs, config: &Path) -> anyhow::Result<ExitCode> {
+    let selector = match (&args.user, &args.id) {
+        (Some(user), _) => SessionSelector::User(user.as_str().into()),
+        (None, Some(id)) => match SessionId::parse(id) {
+            Some(id) => SessionSelector::Id(id),
+            None => bail!(
+                "`{}` is no name of a session; `gatelatch session list` shows them",
+                id.escape_debug()
+            ),
+        },
+        (None, None) => bail!("name a `--user` or an `--id`"),
+    };
+    let ended = SessionAccess::open(config)?.end(&selector)?;
+    print(&format!("ended {}\n", counted(ended, "session")))?;
+    // a script that ends one session learns that there was none
+    let is_unknown = ended == 0 && args.id.is_some();
+    Ok(if is_unknown {
+        ExitCode::FAILURE
+    } else {
+        ExitCode::SUCCESS
+    })
+}

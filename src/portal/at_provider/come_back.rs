@@ -1,0 +1,345 @@
+//! The way back from a provider: from its answer to a session.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::Response;
+use http::header::SET_COOKIE;
+use secrecy::SecretString;
+
+use super::pending::{Attempt, PendingSignIn, attempt_of, key_of};
+use super::start::{Departure, is_key, no_such_endpoint};
+use super::words::Failure;
+use super::{ProviderDenial, ProviderLoginEvent};
+use crate::access::Identity;
+use crate::ambient;
+use crate::identify::{SessionProvider, identity_of};
+use crate::oidc::{
+    AuthorizationResponse, OAuthErrorCode, Provider, ProviderError, ProviderSignIn, SignInSecrets,
+    UsersMode,
+};
+use crate::pages::{PassingPage, Theme};
+use crate::portal::login::log_safe_name;
+use crate::portal::me::PortalCaller;
+use crate::portal::page::{pass_on, see_other};
+use crate::portal::return_path::ReturnPath;
+use crate::portal::{Portal, PortalContext, PortalReply};
+use crate::token::{IssueError, ProviderClaims, SessionId, SessionToken, is_valid_subject};
+use crate::wire::Intake;
+
+/// A session that has begun with a provider.
+struct Begun {
+    identity: Arc<Identity>,
+    session: SessionToken,
+}
+
+impl Portal {
+    /// `GET /auth/callback/{provider}`.
+    pub(in crate::portal) async fn come_back(
+        &self,
+        intake: &Intake,
+        context: &PortalContext<'_>,
+    ) -> PortalReply {
+        let Some((theme, provider)) = self.at_provider(intake, "/callback/") else {
+            return no_such_endpoint();
+        };
+        let query = intake.head.uri.query().unwrap_or_default();
+        let Ok(answer) = AuthorizationResponse::parse(query) else {
+            return self.come_back_empty(theme, provider, context);
+        };
+        let mut reply = match self.pending(intake, &answer.state, context.now) {
+            Some(pending) => {
+                self.take_answer(theme, provider, intake, (&answer, &pending), context)
+                    .await
+            }
+            None => self.come_back_lost(theme, provider, intake, &answer, context),
+        };
+        // its cookie is of no use any more, whatever came of it
+        let (cookie, key) = (&self.settings.cookie, key_of(&answer.state));
+        let scheme = intake.site.scheme;
+        let mut kept = cookie.pending(&intake.cookies, scheme);
+        if is_key(key) && kept.any(|(kept, _)| kept == key) {
+            let line = cookie.write_pending(scheme, key, "", 0);
+            reply.response.headers_mut().append(SET_COOKIE, line);
+        }
+        reply
+    }
+
+    /// The sign-in that an answer belongs to, where this browser has begun it.
+    fn pending(&self, intake: &Intake, state: &str, now: u64) -> Option<PendingSignIn> {
+        let cookie = &self.settings.cookie;
+        let mut kept = cookie.pending(&intake.cookies, intake.site.scheme);
+        let (key, value) = kept.find(|(key, _)| *key == key_of(state))?;
+        let pending = PendingSignIn::open(self.browsers.sealer(), key, value, now)?;
+        (*pending.state == *state).then_some(pending)
+    }
+
+    async fn take_answer(
+        &self,
+        theme: &Theme,
+        provider: &Provider,
+        intake: &Intake,
+        (answer, pending): (&AuthorizationResponse, &PendingSignIn),
+        context: &PortalContext<'_>,
+    ) -> PortalReply {
+        let next = pending.next.as_deref();
+        if pending.provider != provider.settings().name.as_str() {
+            let failure = Failure {
+                detail: Some(format!(
+                    "the answer to a sign-in with `{}` has come back for another provider",
+                    pending.provider
+                )),
+                ..Failure::of(ProviderDenial::Invalid)
+            };
+            return self.fail(theme, provider, failure, next);
+        }
+        match self
+            .redeem(provider, intake, (answer, pending), context.now)
+            .await
+        {
+            Ok(begun) => self.let_in_from(theme, provider, intake, &begun, next, context),
+            Err(Refusal::Stale) if attempt_of(&pending.state) == Attempt::First => {
+                self.begin_anew(theme, provider, intake, next, context)
+            }
+            Err(Refusal::Stale) => {
+                let failure = Failure::of(ProviderDenial::Refused);
+                self.fail(theme, provider, failure, next)
+            }
+            Err(Refusal::Failed(failure)) => self.fail(theme, provider, failure, next),
+        }
+    }
+
+    /// From a code to a session.
+    async fn redeem(
+        &self,
+        provider: &Provider,
+        intake: &Intake,
+        (answer, pending): (&AuthorizationResponse, &PendingSignIn),
+        now: u64,
+    ) -> Result<Begun, Refusal> {
+        let secrets = SignInSecrets {
+            redirect_uri: pending.redirect_uri.clone(),
+            nonce: SecretString::from(&*pending.nonce),
+            code_verifier: SecretString::from(&*pending.verifier),
+            max_age: None,
+        };
+        let signed_in = provider.redeem(answer, &secrets, now).await;
+        let signed_in = signed_in.map_err(|error| match error {
+            ProviderError::Refused(OAuthErrorCode::InvalidGrant) => Refusal::Stale,
+            error => Refusal::Failed(error.into()),
+        })?;
+        // the provider has taken its time
+        let now = ambient::unix_seconds();
+        let begun = self.begin_session_of(provider, intake, &signed_in, now);
+        begun.await.map_err(|failure| {
+            Refusal::Failed(Failure {
+                user: log_safe_name(&signed_in.identity.subject),
+                ..failure
+            })
+        })
+    }
+
+    async fn begin_session_of(
+        &self,
+        provider: &Provider,
+        intake: &Intake,
+        signed_in: &ProviderSignIn,
+        now: u64,
+    ) -> Result<Begun, Failure> {
+        let said = claims_of(provider, signed_in, now);
+        let subject = &*signed_in.identity.subject;
+        let identity = self.admit_from(provider, subject, &said, now)?;
+        let id = SessionId::from_bytes(ambient::random_bytes());
+        let session = self
+            .browsers
+            .begin_with_provider(subject, id, &said, now)
+            .map_err(|error| match error {
+                IssueError::TooLarge(length) => Failure {
+                    detail: Some(format!(
+                        "the session would have {length} bytes, with {} roles",
+                        said.roles.len()
+                    )),
+                    ..Failure::of(ProviderDenial::TooLarge)
+                },
+                IssueError::Signing => Failure::of(ProviderDenial::NoToken),
+            })?;
+        self.end_replaced(intake, now)
+            .await
+            .map_err(|_| Failure::of(ProviderDenial::StateAway))?;
+        Ok(Begun { identity, session })
+    }
+
+    /// Whom the session is for, where the user list has nothing against it.
+    fn admit_from(
+        &self,
+        provider: &Provider,
+        subject: &str,
+        said: &ProviderClaims,
+        now: u64,
+    ) -> Result<Arc<Identity>, Failure> {
+        let refuse = |reason: &str| Failure {
+            detail: Some(reason.to_owned()),
+            ..Failure::of(ProviderDenial::NotAllowed)
+        };
+        if !is_valid_subject(subject) {
+            return Err(refuse(
+                "its name is no name of a user: 1 to 255 visible characters",
+            ));
+        }
+        match provider.settings().users {
+            UsersMode::Listed => {
+                let user = self.directory.find(subject);
+                let user = user.ok_or_else(|| refuse("nobody of this name is on the user list"))?;
+                user.admit(Some(now))
+                    .map_err(|refusal| refuse(&refusal.to_string()))?;
+                Ok(Arc::clone(&user.identity))
+            }
+            UsersMode::Any => {
+                let identity = identity_of(subject, said);
+                self.directory
+                    .admit_foreign(&identity, Some(now))
+                    .map_err(|refusal| refuse(&refusal.to_string()))?;
+                Ok(Arc::new(identity))
+            }
+        }
+    }
+
+    fn let_in_from(
+        &self,
+        theme: &Theme,
+        provider: &Provider,
+        intake: &Intake,
+        begun: &Begun,
+        next: Option<&str>,
+        context: &PortalContext<'_>,
+    ) -> PortalReply {
+        let next = next.and_then(|next| ReturnPath::parse(next, self.settings.paths));
+        let landing = self.landing(next, &begun.identity, context);
+        let response = self.land(theme, &landing);
+        let response = self.give_session(intake, &begun.session, response, context.now);
+        PortalReply {
+            response,
+            provider_login: Some(ProviderLoginEvent {
+                provider: provider.settings().name.as_str().into(),
+                user: log_safe_name(&begun.identity.subject),
+                outcome: Ok(()),
+                detail: None,
+            }),
+            ..PortalReply::default()
+        }
+    }
+
+    /// Sends the browser on. It came from the provider's site: a cookie that is strict would not go with a redirect.
+    fn land(&self, theme: &Theme, landing: &str) -> Response<Bytes> {
+        let passed = self.settings.cookie.is_strict().then(|| {
+            let page = PassingPage {
+                heading: "You are signed in",
+                text: "",
+                address: landing,
+            };
+            pass_on(theme, &page)
+        });
+        let redirected = || see_other(landing).expect("a parsed path is a field value");
+        passed.flatten().unwrap_or_else(redirected)
+    }
+
+    /// Once more to the provider, which may not ask anything this time.
+    fn begin_anew(
+        &self,
+        theme: &Theme,
+        provider: &Provider,
+        intake: &Intake,
+        next: Option<&str>,
+        context: &PortalContext<'_>,
+    ) -> PortalReply {
+        let departure = Departure {
+            provider,
+            next,
+            attempt: Attempt::Anew,
+            is_switch: false,
+        };
+        self.send_away(theme, intake, &departure, context.now)
+    }
+
+    /// An answer to a sign-in that this browser has not begun, or not lately, or that is over: somebody went back in the
+    /// history, or the cookie was lost.
+    fn come_back_lost(
+        &self,
+        theme: &Theme,
+        provider: &Provider,
+        intake: &Intake,
+        answer: &AuthorizationResponse,
+        context: &PortalContext<'_>,
+    ) -> PortalReply {
+        if let Some(reply) = self.is_in_already(context) {
+            return reply;
+        }
+        if let Err(code) = &answer.code {
+            let error = ProviderError::Denied(code.clone());
+            return self.fail(theme, provider, error.into(), None);
+        }
+        match attempt_of(&answer.state) {
+            Attempt::First => self.begin_anew(theme, provider, intake, None, context),
+            Attempt::Anew => {
+                let name = format!(
+                    "{}-oidc-{}",
+                    self.settings.cookie.name(intake.site.scheme),
+                    key_of(&answer.state)
+                );
+                let page = self.show_cookie_lost(theme, &name);
+                PortalReply::refused(
+                    page,
+                    "the cookie of the sign-in did not come back".to_owned(),
+                )
+            }
+        }
+    }
+
+    /// Not even an answer: somebody opened the address by hand, or the provider answers in a way of its own.
+    fn come_back_empty(
+        &self,
+        theme: &Theme,
+        provider: &Provider,
+        context: &PortalContext<'_>,
+    ) -> PortalReply {
+        self.is_in_already(context).unwrap_or_else(|| {
+            let failure = Failure {
+                detail: Some("the query is not an answer of a provider".to_owned()),
+                ..Failure::of(ProviderDenial::Invalid)
+            };
+            self.fail(theme, provider, failure, None)
+        })
+    }
+
+    /// Whoever is signed in already goes on.
+    fn is_in_already(&self, context: &PortalContext<'_>) -> Option<PortalReply> {
+        let PortalCaller::Known { identity, .. } = context.caller else {
+            return None;
+        };
+        let landing = self.landing(None, identity, context);
+        see_other(&landing).map(PortalReply::from)
+    }
+}
+
+/// Why an answer makes no session.
+enum Refusal {
+    /// The code was used before, or is too old.
+    Stale,
+    Failed(Failure),
+}
+
+/// What goes into the cookie.
+fn claims_of(provider: &Provider, signed_in: &ProviderSignIn, now: u64) -> ProviderClaims {
+    let identity = &signed_in.identity;
+    ProviderClaims {
+        provider: provider.settings().name.as_str().into(),
+        fingerprint: SessionProvider::of(provider.settings()).fingerprint,
+        roles: identity.roles.clone(),
+        name: identity.name.clone(),
+        email: identity.email.clone(),
+        amr: signed_in.amr.clone(),
+        checked_at: now,
+        // nothing keeps it yet
+        has_refresh_token: false,
+    }
+}

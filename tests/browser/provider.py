@@ -1,0 +1,175 @@
+"""Signs in with an OpenID provider, npm's `oidc-provider`, with a real Chromium without JavaScript.
+
+Prints as JSON what it found; with a folder as the last argument it keeps pictures there. What is done is the third argument:
+`whole` (a gateway with passwords beside the provider), `alone` (with the provider only, where signing out ends the session there)
+or `renewal` (no refresh tokens, and sessions that are to be confirmed soon).
+"""
+
+import itertools
+import json
+import sys
+import time
+
+from playwright.sync_api import sync_playwright
+
+gateway, chromium, part, *folder = sys.argv[1:]
+SCREENS = {"desktop": {"width": 1280, "height": 800}, "phone": {"width": 320, "height": 568}}
+CORP = "Corporate account"
+
+
+def keep(page, name):
+    if folder:
+        page.screenshot(path=f"{folder[0]}/provider-{name}.png")
+
+
+def here(page):
+    return page.url.removeprefix(gateway)
+
+
+def give(page, name):
+    """Signs in at the provider, which asks for consent the first time."""
+    page.fill("input[name=login]", name)
+    page.fill("input[name=password]", "any")
+    page.click("button[type=submit]")
+    agree(page)
+
+
+def agree(page):
+    """Whatever the provider still asks: consent, and whether the account before is to be left."""
+    for _ in range(4):
+        if page.url.startswith(gateway):
+            break
+        page.locator("button[type=submit], noscript button, form button").first.click()
+    page.wait_for_url(f"{gateway}/**")
+
+
+def cookies(context, name):
+    return [cookie for cookie in context.cookies() if cookie["name"].startswith(name)]
+
+
+def look(browser, screen, scheme):
+    context = browser.new_context(viewport=SCREENS[screen], color_scheme=scheme, java_script_enabled=False)
+    page = context.new_page()
+    page.goto(f"{gateway}/jobs")
+    keep(page, f"{screen}-{scheme}-sign-in")
+    found = {
+        "overflow": page.evaluate("document.documentElement.scrollWidth > innerWidth"),
+        "tall": page.get_by_role("link", name=CORP).bounding_box()["height"],
+        "text": page.inner_text("main"),
+    }
+    page.get_by_role("link", name=CORP).click()
+    page.get_by_role("link", name="Cancel").click()
+    keep(page, f"{screen}-{scheme}-cancelled")
+    context.close()
+    return found
+
+
+def whole(browser):
+    found = {"looks": [look(browser, *kind) for kind in itertools.product(SCREENS, ("light", "dark"))]}
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    callbacks = []
+    page.on("request", lambda request: callbacks.append(request.url) if "/auth/callback/" in request.url else None)
+
+    # no consent
+    page.goto(f"{gateway}/jobs?page=2")
+    found["sent_to"] = here(page)
+    page.get_by_role("link", name=CORP).click()
+    found["pending"] = [[one["httpOnly"], one["sameSite"]] for one in cookies(context, "gatelatch-oidc-")]
+    page.get_by_role("link", name="Cancel").click()
+    found["refused"] = [here(page).split("?")[0], page.get_by_role("alert").inner_text(), len(cookies(context, "gatelatch-oidc-"))]
+
+    # two tabs, the second first
+    other = context.new_page()
+    page.get_by_role("link", name=CORP).click()
+    other.goto(f"{gateway}/jobs?page=3")
+    other.get_by_role("link", name=CORP).click()
+    give(other, "ann+staff")
+    found["second"] = [here(other), other.inner_text("body")]
+    page.reload()
+    give(page, "ann+staff")
+    found["first"] = [here(page), page.inner_text("body")]
+    session = cookies(context, "gatelatch")
+    found["cookies"] = sorted(one["name"] for one in session)
+
+    # an answer once more: signed in already, then not any more
+    page.goto(callbacks[-1])
+    found["replayed"] = here(page)
+    context.clear_cookies(name="gatelatch")
+    page.goto(callbacks[-1])
+    found["anew"] = here(page)
+    page.goto(f"{gateway}/auth/account")
+    found["account"] = page.inner_text("main")
+    keep(page, "account")
+
+    # who may not open a page signs in as somebody else, and the provider asks
+    page.goto(f"{gateway}/admin/users")
+    page.get_by_role("link", name="Sign in as somebody else").click()
+    page.get_by_role("link", name=CORP).click()
+    give(page, "bea+admin")
+    found["switched"] = [here(page), page.inner_text("body")]
+
+    # signing out here alone: the provider still recognizes the person
+    page.goto(f"{gateway}/auth/logout")
+    page.get_by_role("button", name="Sign out").click()
+    found["out"] = [here(page), page.get_by_role("status").inner_text()]
+    keep(page, "signed-out")
+    page.get_by_role("link", name=CORP).click()
+    page.wait_for_url(f"{gateway}/**")
+    found["in_again"] = here(page)
+    page.goto(f"{gateway}/auth/logout")
+    page.get_by_role("button", name="Sign out").click()
+
+    # who may not sign in at all
+    context.clear_cookies()
+    page.goto(f"{gateway}/jobs")
+    page.get_by_role("link", name=CORP).click()
+    give(page, "eve+guests")
+    found["not_allowed"] = page.get_by_role("alert").inner_text()
+    keep(page, "not-allowed")
+    return found
+
+
+def alone(browser):
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(f"{gateway}/jobs?page=2")
+    found = {"straight_on": not page.url.startswith(gateway)}
+    give(page, "ann+staff")
+    found["landed"] = [here(page), page.inner_text("body")]
+    page.goto(f"{gateway}/auth/logout")
+    page.get_by_role("button", name="Sign out").click()
+    # the page passes on by itself, without a script
+    page.get_by_role("button", name="Yes, sign me out").click()
+    page.wait_for_url(f"{gateway}/**")
+    found["out"] = [here(page), page.get_by_role("status").inner_text()]
+    page.get_by_role("link", name=CORP).click()
+    found["asked_again"] = page.locator("input[name=login]").count()
+    page.goto(f"{gateway}/auth/login?local")
+    found["local"] = page.locator("input[type=password]").count()
+    return found
+
+
+def renewal(browser):
+    """The provider still recognizes the person: nobody is asked anything."""
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(f"{gateway}/jobs?page=2")
+    page.get_by_role("link", name=CORP).click()
+    give(page, "ann+staff")
+    first = cookies(context, "gatelatch")[0]["value"]
+    end = time.monotonic() + 30
+    found = {"renewed": False, "places": []}
+    while time.monotonic() < end and not found["renewed"]:
+        page.goto(f"{gateway}/jobs?page=2")
+        found["renewed"] = [one["value"] for one in context.cookies() if one["name"] == "gatelatch"] != [first]
+        found["places"] = sorted({*found["places"], here(page)})
+        page.wait_for_timeout(200)
+    found["told"] = page.inner_text("body")
+    return found
+
+
+with sync_playwright() as playwright:
+    browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+    print(json.dumps({"whole": whole, "alone": alone, "renewal": renewal}[part](browser)))
+    browser.close()
