@@ -178,6 +178,8 @@ pub struct Auth {
     pub ldap: Option<LdapSettings>,
     /// OpenID providers that people sign in with; default none.
     pub providers: Vec<Arc<ProviderSettings>>,
+    /// Where each of them stands.
+    pub provider_origins: Vec<Origin>,
     /// The sessions of browsers.
     pub session: Session,
     /// The pages that people see; `None` where nobody signs in with a browser. Default: the built-in ones.

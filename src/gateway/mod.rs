@@ -3,6 +3,7 @@
 mod audited;
 mod browser;
 mod changes;
+mod confirmations;
 mod connection;
 mod decide;
 mod document;

@@ -6,7 +6,7 @@ use crate::jwks::KeySources;
 use crate::ldap::LdapDirectories;
 use crate::oidc::Providers;
 use crate::rates::RateTable;
-use crate::session::Sessions;
+use crate::session::{Renewals, Sessions};
 use crate::telemetry::audit::Audit;
 use crate::telemetry::traces::Traces;
 use crate::upstream::ServerSets;
@@ -19,6 +19,8 @@ pub struct ProcessState {
     pub hasher: Hasher,
     /// Keeps sessions.
     pub sessions: Sessions,
+    /// Asks providers whether sessions still hold.
+    pub renewals: Renewals,
     /// Keeps the state of upstream servers.
     pub server_sets: Arc<ServerSets>,
     /// Keeps the published keys of other issuers.

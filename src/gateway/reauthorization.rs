@@ -79,9 +79,10 @@ impl Reauthorization {
     /// between the decision about the request and the subscriptions.
     pub(super) async fn ended(mut self) -> TunnelEnd {
         let mut expired = Box::pin(expiry(self.worker.ticker.clone(), self.ends_at));
-        while self.still_allowed(&self.worker.pin()) {
+        while let Some(look_again) = self.still_allowed(&self.worker.pin()) {
             let changed = tokio::select! {
                 () = &mut expired => return self.over(),
+                () = after(&self.worker.ticker, look_again) => Ok(()),
                 changed = self.reloads.changed() => changed,
                 changed = self.revocations.changed() => changed,
                 changed = self.keys.changed() => changed,
@@ -104,28 +105,32 @@ impl Reauthorization {
         }
     }
 
-    /// Decides the request as if it was sent now.
-    fn still_allowed(&self, pinned: &Pinned) -> bool {
+    /// Decides the request as if it was sent now; where it is allowed, after how many seconds to decide it again, whatever
+    /// happens until then.
+    fn still_allowed(&self, pinned: &Pinned) -> Option<Option<u64>> {
         let snapshot = &*pinned.snapshot;
         if snapshot.trust != self.trust {
-            return false;
+            return None;
         }
         let own = snapshot.portal.own_paths();
         let found = own.resolve(&snapshot.router, &self.method, &self.host, &self.path);
         let Ok(Destination::Service(found)) = found else {
-            return false;
+            return None;
         };
         let credential = self.credential.as_ref();
-        let Identified { caller, .. } =
-            self.worker
-                .identify_opener(pinned, credential, self.client, self.opened_at);
+        let Identified {
+            caller, look_again, ..
+        } = self
+            .worker
+            .identify_opener(pinned, credential, self.client, self.opened_at);
         let service = &snapshot.services[found.service()];
         // another service's rules say nothing about the one behind the tunnel
-        *service.name == *self.service
+        let is_allowed = *service.name == *self.service
             && service
                 .policy
                 .enforce(&self.method, found.path(), &caller)
-                .is_ok()
+                .is_ok();
+        is_allowed.then_some(look_again)
     }
 }
 
@@ -137,6 +142,16 @@ pub(super) fn holds_until(credential: &CredentialOutcome) -> Option<u64> {
         } => Some(*connection_ends_at),
         CredentialOutcome::Absent | CredentialOutcome::Refused(_) => None,
     }
+}
+
+/// Waits for so many seconds; for ever where there are none.
+async fn after(ticker: &Ticker, seconds: Option<u64>) {
+    let Some(seconds) = seconds else {
+        return pending().await;
+    };
+    let deadline = ticker.deadline();
+    deadline.arm(Duration::from_secs(seconds));
+    deadline.passed().await;
 }
 
 /// Waits until the wall clock says that it is time: timers stand still while a machine sleeps.

@@ -10,6 +10,7 @@ use http::HeaderMap;
 use http::header::COOKIE;
 use tokio::sync::watch;
 
+use super::confirmations::VouchingProvider;
 use super::own_cors::OwnCors;
 use super::process_state::ProcessState;
 use super::trust_generation::TrustGeneration;
@@ -17,7 +18,6 @@ use crate::access::{HostPattern, Mount, PathOptions, Policy, RoleMatch, Router};
 use crate::config::{self, Config, ServiceView};
 use crate::identify::SessionProvider;
 use crate::jwks::KeySources;
-use crate::ldap::LdapDirectory;
 use crate::oidc::Provider;
 use crate::portal::{Portal, PortalSettings};
 use crate::rates::{RateTable, ServiceLimits, ServiceRates};
@@ -25,8 +25,8 @@ use crate::session::Times;
 use crate::telemetry::audit::Audit;
 use crate::telemetry::traces::Tracer;
 use crate::token::{
-    CookieSessions, IssuerSettings, LDAP, ProviderRoom, SessionSettings, TokenIssuer,
-    TrustedIssuers, Verifier,
+    CookieSessions, IssuerSettings, ProviderRoom, SessionSettings, TokenIssuer, TrustedIssuers,
+    Verifier,
 };
 use crate::upstream::{Forwarding, ServerSet};
 use crate::users::Directory;
@@ -45,6 +45,10 @@ pub struct Snapshot {
     pub(super) browsers: Arc<CookieSessions>,
     /// The OpenID providers, as far as sessions that began with them are checked.
     pub(super) session_providers: Vec<SessionProvider>,
+    /// The same, where sessions are renewed.
+    pub(super) renewing: Vec<VouchingProvider>,
+    /// The longest that any token may hold from now, in seconds.
+    pub(super) longest_token: u64,
     providers: Vec<Arc<Provider>>,
     pub(super) cookie: Arc<SessionCookie>,
     pub(super) describes: ForwardAuthHeaders,
@@ -105,6 +109,7 @@ impl Snapshot {
             rates,
             traces,
             audit,
+            ..
         } = process_state;
         let ldap = config.auth.ldap.clone();
         let ldap = ldap.map(|settings| directories.directory(settings));
@@ -114,10 +119,9 @@ impl Snapshot {
         let providers = config.auth.providers.iter();
         let providers = providers.map(|settings| process_providers.provider(Arc::clone(settings)));
         let providers: Vec<_> = providers.collect();
-        let session_providers = config.auth.providers.iter();
-        let session_providers = session_providers.map(|settings| SessionProvider::of(settings));
-        let of_directory = ldap.iter().map(|ldap| session_provider(ldap));
-        let session_providers = session_providers.chain(of_directory).collect();
+        let openid = providers.iter().map(VouchingProvider::openid);
+        let directory = ldap.iter().map(VouchingProvider::directory);
+        let renewing: Vec<_> = openid.chain(directory).collect();
         let directory = Arc::new(config.directory);
         let describes = config.auth.verify;
         let token = &config.auth.token;
@@ -130,6 +134,7 @@ impl Snapshot {
         let (mut portal, issuer) = portal_parts(config.auth, config.server.limits.header_bytes);
         portal.paths = config.router.widest_paths();
         portal.providers = providers.clone();
+        let longest_token = portal.longest_token.as_secs();
         let cookie = Arc::clone(&portal.cookie);
         let body_timeout = config.server.timeouts.body;
         let upstreams = config.services.iter();
@@ -157,7 +162,9 @@ impl Snapshot {
             verifier,
             trusted_issuers,
             browsers,
-            session_providers,
+            session_providers: renewing.iter().map(|one| one.of.clone()).collect(),
+            renewing,
+            longest_token,
             providers,
             cookie,
             describes,
@@ -238,16 +245,6 @@ impl Snapshot {
 
 fn trusted_proxies(server: &config::Server) -> TrustedProxies {
     TrustedProxies::new(server.trusted_proxies.clone(), server.forwarded)
-}
-
-/// The directory, as one of the providers that vouch for people.
-fn session_provider(ldap: &LdapDirectory) -> SessionProvider {
-    SessionProvider {
-        name: LDAP.into(),
-        fingerprint: ldap.fingerprint(),
-        is_listed: false,
-        refresh: ldap.settings().refresh.as_secs(),
-    }
 }
 
 /// What the portal is set up with, and what issues its tokens.

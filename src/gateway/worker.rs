@@ -7,13 +7,14 @@ use std::sync::Arc;
 use http::HeaderValue;
 use tokio::sync::watch;
 
+use super::confirmations::WorkerConfirmations;
 use super::snapshot::{CurrentSnapshot, ServiceSnapshot, Snapshot};
 use super::trust_generation::TrustGeneration;
 use crate::access::ClientAddress;
 use crate::ambient::{self, Ticker};
 use crate::identify::{Authenticator, Identified, VerifiedTokens, identify, identify_opener};
 use crate::net::Dialer;
-use crate::session::{RevocationView, Revocations};
+use crate::session::{RenewalView, Renewals, RevocationView, Revocations};
 use crate::telemetry::access_log::LogShard;
 use crate::telemetry::metrics::{Metrics, ServiceMetrics, Shard, UpstreamConnection};
 use crate::telemetry::recent::RecentShard;
@@ -27,6 +28,8 @@ pub struct WorkerParts {
     pub shared: Arc<CurrentSnapshot>,
     /// Which sessions have ended.
     pub revocations: Arc<Revocations>,
+    /// What providers have said of sessions lately.
+    pub renewals: Renewals,
     /// The worker's deadlines.
     pub ticker: Ticker,
     /// Counters of the whole process.
@@ -47,6 +50,7 @@ pub struct Worker {
     pinned: RefCell<Rc<Pinned>>,
     dial_context: Rc<DialContext>,
     revocations: RevocationView,
+    renewals: RenewalView,
     pub(super) ticker: Ticker,
     pub(super) metrics: Arc<Metrics>,
     pub(super) shard: Shard,
@@ -96,6 +100,7 @@ impl Worker {
             pinned: RefCell::new(Rc::new(pinned)),
             dial_context,
             revocations: parts.revocations.view(),
+            renewals: parts.renewals.view(),
             ticker: parts.ticker,
             metrics: parts.metrics,
             shard: parts.shard,
@@ -166,7 +171,8 @@ impl Worker {
         credential: Option<&Credential>,
         address: ClientAddress,
     ) -> Identified {
-        let checks = self.authenticator(pinned);
+        let confirmations = self.confirmations(pinned);
+        let checks = self.authenticator(pinned, &confirmations);
         identify(&checks, credential, address, ambient::unix_seconds())
     }
 
@@ -179,10 +185,23 @@ impl Worker {
         opened_at: u64,
     ) -> Identified {
         let times = (opened_at, ambient::unix_seconds());
-        identify_opener(&self.authenticator(pinned), credential, address, times)
+        let confirmations = self.confirmations(pinned);
+        let checks = self.authenticator(pinned, &confirmations);
+        identify_opener(&checks, credential, address, times)
     }
 
-    fn authenticator<'a>(&'a self, pinned: &'a Pinned) -> Authenticator<'a> {
+    fn confirmations<'a>(&'a self, pinned: &'a Pinned) -> WorkerConfirmations<'a> {
+        WorkerConfirmations {
+            view: &self.renewals,
+            snapshot: &pinned.snapshot,
+        }
+    }
+
+    fn authenticator<'a>(
+        &'a self,
+        pinned: &'a Pinned,
+        confirmations: &'a WorkerConfirmations<'a>,
+    ) -> Authenticator<'a> {
         let snapshot = &*pinned.snapshot;
         Authenticator {
             verifier: &snapshot.verifier,
@@ -192,7 +211,7 @@ impl Worker {
             revocations: &self.revocations,
             verified: &pinned.verified,
             providers: &snapshot.session_providers,
-            confirmations: &(),
+            confirmations,
         }
     }
 

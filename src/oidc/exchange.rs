@@ -1,5 +1,6 @@
 //! What is exchanged with a provider beside the browser: codes and refresh tokens for what they stand for.
 
+use std::fmt;
 use std::time::{Duration, Instant};
 
 use secrecy::{ExposeSecret, SecretString};
@@ -37,7 +38,6 @@ pub struct SignInSecrets {
 }
 
 /// Somebody who has signed in.
-#[derive(Debug)]
 pub struct ProviderSignIn {
     /// Who it is here.
     pub identity: ProviderIdentity,
@@ -61,12 +61,30 @@ pub struct RenewedTokens {
 }
 
 /// Somebody whose session holds.
-#[derive(Debug)]
 pub struct ProviderRefresh {
     /// Who it is here now; `None`: the provider says nothing of the person, so that it is who it was.
     pub identity: Option<ProviderIdentity>,
     /// A newer one for [`Provider::end_session_url`].
     pub id_token: Option<Zeroizing<String>>,
+}
+
+/// Without the tokens.
+impl fmt::Debug for ProviderSignIn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ProviderSignIn")
+            .field("identity", &self.identity)
+            .field("of", &self.of)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Without the token.
+impl fmt::Debug for ProviderRefresh {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ProviderRefresh")
+            .field("identity", &self.identity)
+            .finish_non_exhaustive()
+    }
 }
 
 /// The wall clock at the begin of an exchange, and how long that takes.

@@ -119,7 +119,12 @@ impl<'a> PersonClaims<'a> {
         Ok(ProviderIdentity {
             subject: subject.into(),
             roles: settings.roles.roles(groups),
-            name: self.text("name").map(Into::into),
+            // what is too long for a subject, or cannot be seen, is no name either
+            name: self
+                .text("name")
+                .map(str::trim)
+                .filter(|name| is_acceptable(name))
+                .map(Into::into),
             email: email.map(Into::into),
         })
     }
@@ -134,7 +139,7 @@ fn verified_email(claims: &Map<String, Value>) -> Option<&str> {
         Value::Null | Value::Number(_) | Value::Array(_) | Value::Object(_) => false,
     };
     let email = claims.get("email")?.as_str()?;
-    let is_address = email.contains('@') && email.chars().all(is_visible);
+    let is_address = email.contains('@') && is_acceptable(email) && email.chars().all(is_visible);
     (is_verified && is_address).then_some(email)
 }
 
@@ -166,6 +171,10 @@ mod tests {
                 false,
             ),
             (json!({ "email": ["a@b"], "email_verified": true }), false),
+            (
+                json!({ "email": format!("{}@b", "a".repeat(254)), "email_verified": true }),
+                false,
+            ),
             (json!({ "email_verified": true }), false),
         ] {
             let found = verified_email(claims.as_object().unwrap());

@@ -135,7 +135,12 @@ impl Portal {
         caller: &PortalCaller,
         now: u64,
     ) -> PortalReply {
-        let provider = self.provider_to_leave(intake, now);
+        let leaving = self.provider_to_leave(intake, now);
+        // it is forgotten with the session
+        let id_token = match leaving {
+            Some((_, session)) => self.id_token(session).await,
+            None => None,
+        };
         let shown = Shown {
             sessions: self.sessions_of(intake, caller, now),
             // the page's own form has none; what is no form shows no session
@@ -144,8 +149,11 @@ impl Portal {
         let (ending, session) = self.end_shown(&shown, intake, caller, now).await;
         let page = |status, words| self.refuse(theme, status, words, &FormExtras::default());
         let mut response = match ending {
-            Ending::Nothing | Ending::Everything => provider
-                .and_then(|provider| self.leave_provider(theme, provider, None, intake))
+            Ending::Nothing | Ending::Everything => leaving
+                .and_then(|(provider, _)| {
+                    let id_token = id_token.as_ref().map(|token| token.as_str());
+                    self.leave_provider(theme, provider, id_token, intake)
+                })
                 .or_else(|| see_other(&self.signed_out_path()))
                 .unwrap_or_else(no_content),
             Ending::Away => {

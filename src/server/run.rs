@@ -32,7 +32,7 @@ use crate::jwks::KeySources;
 use crate::ldap::LdapDirectories;
 use crate::oidc::Providers;
 use crate::rates::RateTable;
-use crate::session::{Sessions, StateError};
+use crate::session::{Renewals, Sessions, StateError};
 use crate::telemetry::access_log::AccessLog;
 use crate::telemetry::audit::{Audit, AuditSink};
 use crate::telemetry::events::Events;
@@ -244,6 +244,7 @@ impl Process {
             shared: &self.shared,
             tls: self.tls.as_ref(),
             sessions: &self.process_state.sessions,
+            renewals: &self.process_state.renewals,
             metrics: &self.metrics,
             access_log: &self.access_log,
             watchdog,
@@ -276,9 +277,12 @@ fn process_state(
     let runtime = runtime.handle();
     let issuer_keys = Arc::new(KeySources::new(runtime.clone(), Arc::clone(metrics)));
     let providers = Providers::new(runtime.clone(), Arc::clone(&issuer_keys));
+    let sessions = Sessions::start(&config.state, Arc::clone(metrics), ambient::hash_state())?;
     Ok(ProcessState {
         hasher: Hasher::start(hasher_settings(cores))?,
-        sessions: Sessions::start(&config.state, Arc::clone(metrics), ambient::hash_state())?,
+        renewals: Renewals::start(sessions.clone(), &ambient::hash_state())
+            .map_err(StateError::System)?,
+        sessions,
         server_sets: ServerSets::new(),
         issuer_keys,
         providers: Arc::new(providers),

@@ -14,7 +14,7 @@ use super::watchdog::Watchdog;
 use super::worker::{self, WorkerShutdown};
 use crate::ambient::{self, Ticker};
 use crate::gateway::{CurrentSnapshot, Worker, WorkerParts};
-use crate::session::Sessions;
+use crate::session::{Renewals, Sessions};
 use crate::telemetry::access_log::AccessLog;
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::recent::Recent;
@@ -24,6 +24,7 @@ pub(super) struct Team<'a> {
     pub(super) shared: &'a Arc<CurrentSnapshot>,
     pub(super) tls: Option<&'a Arc<ListenerTls>>,
     pub(super) sessions: &'a Sessions,
+    pub(super) renewals: &'a Renewals,
     pub(super) metrics: &'a Arc<Metrics>,
     pub(super) access_log: &'a AccessLog,
     pub(super) watchdog: Option<&'a Watchdog>,
@@ -71,6 +72,7 @@ impl Team<'_> {
             self.watchdog.map(Watchdog::join),
         );
         let revocations = Arc::clone(self.sessions.revocations());
+        let renewals = self.renewals.clone();
         let drain = {
             let shared = Arc::clone(&shared);
             move || shared.current().server().timeouts.drain
@@ -80,6 +82,7 @@ impl Team<'_> {
             let parts = WorkerParts {
                 shared,
                 revocations,
+                renewals,
                 ticker: ticker.clone(),
                 metrics,
                 shard,

@@ -1,8 +1,8 @@
 """Signs in with an OpenID provider, npm's `oidc-provider`, with a real Chromium without JavaScript.
 
 Prints as JSON what it found; with a folder as the last argument it keeps pictures there. What is done is the third argument:
-`whole` (a gateway with passwords beside the provider), `alone` (with the provider only, where signing out ends the session there)
-or `renewal` (no refresh tokens, and sessions that are to be confirmed soon).
+`whole` (a gateway with passwords beside the provider), `alone` (with the provider only, where signing out ends the session there),
+`renewal` (sessions that are to be confirmed soon) or `front` (behind another proxy).
 """
 
 import itertools
@@ -151,9 +151,11 @@ def alone(browser):
 
 
 def renewal(browser):
-    """The provider still recognizes the person: nobody is asked anything."""
+    """Nobody is asked anything, whether the browser passes the provider or not."""
     context = browser.new_context(java_script_enabled=False)
     page = context.new_page()
+    callbacks = []
+    page.on("request", lambda request: callbacks.append(request.url) if "/auth/callback/" in request.url else None)
     page.goto(f"{gateway}/jobs?page=2")
     page.get_by_role("link", name=CORP).click()
     give(page, "ann+staff")
@@ -166,10 +168,29 @@ def renewal(browser):
         found["places"] = sorted({*found["places"], here(page)})
         page.wait_for_timeout(200)
     found["told"] = page.inner_text("body")
+    found["callbacks"] = len(callbacks)
+    return found
+
+
+def front(browser):
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(f"{gateway}/jobs?page=2")
+    page.get_by_role("link", name=CORP).click()
+    give(page, "ann+staff")
+    found = {"landed": [here(page), page.inner_text("body")]}
+    page.goto(f"{gateway}/auth/logout")
+    page.get_by_role("button", name="Sign out").click()
+    found["out"] = page.get_by_role("status").inner_text()
+    page.goto(f"{gateway}/jobs?page=2")
+    found["asked"] = page.locator("input[type=password]").count()
     return found
 
 
 with sync_playwright() as playwright:
-    browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-    print(json.dumps({"whole": whole, "alone": alone, "renewal": renewal}[part](browser)))
+    # a container's root has no sandbox
+    args = ["--no-sandbox", "--host-resolver-rules=MAP app.test 127.0.0.1"]
+    browser = playwright.chromium.launch(executable_path=chromium, args=args)
+    parts = {"whole": whole, "alone": alone, "renewal": renewal, "front": front}
+    print(json.dumps(parts[part](browser)))
     browser.close()

@@ -105,11 +105,7 @@ fn people_sign_in_with_a_real_provider() {
             "a thumb finds it: {look}"
         );
         let text = look["text"].as_str().unwrap();
-        for part in [
-            "Continue with Corporate account",
-            "or with a password",
-            "User name",
-        ] {
+        for part in ["Corporate account", "or with a password", "User name"] {
             assert!(text.contains(part), "{part}: {text}");
         }
     }
@@ -202,4 +198,16 @@ fn a_session_without_a_refresh_token_is_renewed_without_a_question() {
     assert_eq!(found["renewed"], true, "{found}");
     assert_eq!(found["places"], json!(["/jobs?page=2"]), "nobody is asked");
     assert_eq!(found["told"], "ann@example.com with recruiter");
+    assert_eq!(found["callbacks"], 2, "the browser passes the provider");
+}
+
+#[test]
+fn a_session_with_a_refresh_token_is_confirmed_beside_requests() {
+    let build = |provider: &OpenIdProvider| signing_in(provider, ", refresh: 3s");
+    let Some((_gateway, found)) = run("renewal", &CODE_AND_REFRESH, build) else {
+        return;
+    };
+    assert_eq!(found["renewed"], true, "{found}");
+    assert_eq!(found["told"], "ann@example.com with recruiter");
+    assert_eq!(found["callbacks"], 1, "the browser stays");
 }

@@ -611,7 +611,7 @@ fn a_shared_secret_is_an_issuer_too() {
 }
 
 /// Serves over TLS, a document for each connection by the head of its request.
-fn serve_over_tls(
+pub fn serve_over_tls(
     certified: &Certified,
     document: impl Fn(SocketAddr, &str) -> String + Send + 'static,
 ) -> SocketAddr {

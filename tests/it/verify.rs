@@ -3,6 +3,7 @@
 use crate::support::{Answer, Connection, Gateway, NAVIGATION, gateway, send, sign_in};
 
 mod fronts;
+mod provider;
 mod proxies;
 
 const SERVICES: &str = "

@@ -48,6 +48,8 @@ pub struct Identified {
     pub credential: CredentialOutcome,
     /// The session of a browser that is to last for another while, where it is time.
     pub renewal: Option<SessionRenewal>,
+    /// After how many seconds a connection that lasts is to be looked at again, whatever happens until then.
+    pub look_again: Option<u64>,
 }
 
 /// A session of which the browser is to get a new token.
@@ -65,6 +67,7 @@ struct Holder {
     connection_ends_at: u64,
     session: Option<SessionId>,
     renewal: Option<SessionRenewal>,
+    look_again: Option<u64>,
 }
 
 /// The result of checking a credential.
@@ -101,6 +104,7 @@ impl Admitted {
             connection_ends_at: claims.expires_at,
             session,
             renewal: None,
+            look_again: None,
         })
     }
 }
@@ -118,6 +122,7 @@ pub fn identify(
             caller: Caller::identified(AccessSubject::anonymous(address)),
             credential: CredentialOutcome::Absent,
             renewal: None,
+            look_again: None,
         };
     };
     let found = match credential.source() {
@@ -158,6 +163,7 @@ fn identified(found: Result<Holder, CredentialError>, address: ClientAddress) ->
             connection_ends_at,
             session,
             renewal,
+            look_again,
         }) => Identified {
             caller: Caller::identified(AccessSubject::known(identity, address)),
             credential: CredentialOutcome::Holds {
@@ -166,11 +172,13 @@ fn identified(found: Result<Holder, CredentialError>, address: ClientAddress) ->
                 session,
             },
             renewal,
+            look_again,
         },
         Err(error) => Identified {
             caller: Caller::identified(AccessSubject::rejected(address)),
             credential: CredentialOutcome::Refused(error),
             renewal: None,
+            look_again: None,
         },
     }
 }
@@ -188,6 +196,7 @@ fn key_holder(checks: &Authenticator<'_>, key: &str, now: u64) -> Result<Holder,
         connection_ends_at: key.expires_at,
         session: None,
         renewal: None,
+        look_again: None,
     })
 }
 
@@ -276,6 +285,7 @@ fn bearer_of(token: &ExternalToken) -> Holder {
         connection_ends_at: token.expires_at,
         session: None,
         renewal: None,
+        look_again: None,
     }
 }
 

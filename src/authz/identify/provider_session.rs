@@ -42,20 +42,11 @@ impl SessionProvider {
 
 /// What providers have said of sessions since their cookies were signed. Both are answered from memory.
 pub trait Confirmations {
-    /// What the provider said of a session later than at this second since 1970.
-    fn newer(&self, session: &SessionId, checked_at: u64) -> Option<Arc<ProviderClaims>>;
+    /// What counts of a session now, where its cookie says less.
+    fn newer(&self, session: &SessionId, said: &ProviderClaims) -> Option<Arc<ProviderClaims>>;
 
     /// Has the provider confirm a session soon, with its refresh token.
-    fn request(&self, session: SessionId, provider: &str);
-}
-
-/// Where there are no providers.
-impl Confirmations for () {
-    fn newer(&self, _: &SessionId, _: u64) -> Option<Arc<ProviderClaims>> {
-        None
-    }
-
-    fn request(&self, _: SessionId, _: &str) {}
+    fn request(&self, session: SessionId, said: &ProviderClaims);
 }
 
 /// When a provider is to confirm a session, in seconds since 1970.
@@ -67,6 +58,8 @@ pub(super) struct ProviderCheck {
     end: Option<u64>,
     /// Whether the browser's cookie says less.
     is_confirmed: bool,
+    /// How many seconds a connection that the session opened may pass without a look at what the provider says.
+    look: u64,
 }
 
 /// What a look at an admitted session gives.
@@ -89,6 +82,7 @@ pub(super) fn admit_session(
         due: said.checked_at.saturating_add(provider.refresh / 3 * 2),
         end: (!said.has_refresh_token).then(|| said.checked_at.saturating_add(provider.refresh)),
         is_confirmed: false,
+        look: (provider.refresh / 3).max(1),
     };
     Ok(Admitted {
         claims,
@@ -176,9 +170,7 @@ pub(super) fn look_at(
 ) -> Result<Look, CredentialError> {
     if let (Some(check), Some(said)) = (admitted.check, &admitted.claims.provider)
         && now >= check.due
-        && let Some(newer) = checks
-            .confirmations
-            .newer(&admitted.claims.session, said.checked_at)
+        && let Some(newer) = checks.confirmations.newer(&admitted.claims.session, said)
     {
         let mut newer = admit_session(checks, admitted.claims.with_provider(newer))?;
         if let Some(check) = &mut newer.check {
@@ -203,11 +195,12 @@ fn session_holder(
             Some(end) if now >= end => return Err(CredentialError::Unconfirmed),
             Some(end) => holder.connection_ends_at = holder.connection_ends_at.min(end),
             None if now >= check.due => {
-                checks.confirmations.request(claims.session, &said.provider);
+                checks.confirmations.request(claims.session, said);
             }
             None => {}
         }
         is_confirmed = check.is_confirmed;
+        holder.look_again = Some(check.look);
     }
     if is_confirmed || browsers.is_due(claims, now) {
         holder.renewal = Some(SessionRenewal {

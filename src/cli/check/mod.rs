@@ -36,8 +36,8 @@ pub struct CheckArgs {
     /// What ends with exit code 1 beside errors
     #[arg(long, value_name = "WHAT")]
     pub deny: Option<DenyWarnings>,
-    /// Connect to every server of every service and to `state` as well, and fetch the published keys of other issuers; what
-    /// does not answer is a warning
+    /// Connect to every server of every service and to `state` as well, and fetch the published keys of other issuers and
+    /// what OpenID providers publish; what does not answer is a warning
     #[arg(long)]
     pub probe: bool,
     /// How long each may take to answer `--probe`
@@ -206,6 +206,7 @@ fn as_json(
     if let Some(Probe {
         servers,
         issuers,
+        providers,
         state,
         directory,
     }) = probe
@@ -215,6 +216,8 @@ fn as_json(
             "answering": servers.answering,
             "issuers": issuers.asked,
             "answering_issuers": issuers.answering,
+            "providers": providers.asked,
+            "answering_providers": providers.answering,
             "state": (state.asked > 0).then_some(state.answering > 0),
             "directory": (directory.asked > 0).then_some(directory.answering > 0),
         });
@@ -238,6 +241,7 @@ fn summary(loaded: &Loaded, probe: Option<Probe>) -> String {
     if let Some(Probe {
         servers,
         issuers,
+        providers,
         state,
         directory,
     }) = probe
@@ -248,6 +252,9 @@ fn summary(loaded: &Loaded, probe: Option<Probe>) -> String {
         text += &answering(servers, "server");
         if issuers.asked > 0 {
             text += &answering(issuers, "issuer");
+        }
+        if providers.asked > 0 {
+            text += &answering(providers, "provider");
         }
         for (name, Answers { asked, answering }) in [("`state`", state), ("directory", directory)] {
             if asked > 0 {

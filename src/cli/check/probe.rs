@@ -1,5 +1,5 @@
-//! Whether the servers of all services take connections, the keys of other issuers can be had, and the state store and the
-//! directory can be used.
+//! Whether the servers of all services take connections, the keys of other issuers can be had, people can sign in with the
+//! providers, and the state store and the directory can be used.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,20 +7,24 @@ use std::time::Duration;
 use anyhow::Context as _;
 use tokio::task::{JoinSet, LocalSet};
 
-use crate::config::{self, Code, Issuer, KeySource, Loaded, Place, Problem, Service, Severity};
+use crate::config::{
+    self, Auth, Code, Issuer, KeySource, Loaded, Place, Problem, Service, Severity,
+};
 use crate::jwks::{self, KeyLocation};
 use crate::ldap::{self, LdapSettings};
 use crate::net::TlsSettings;
+use crate::oidc::{self, ProviderSettings};
 use crate::session::{self, StateSettings};
 use crate::token::Algorithm;
 use crate::upstream::{Origin, reach};
 
-/// How many servers, issuers and stores there are, and how many of them answer.
+/// How many servers, issuers, providers and stores there are, and how many of them answer.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Probe {
     pub(super) servers: Answers,
     /// Those whose keys are published.
     pub(super) issuers: Answers,
+    pub(super) providers: Answers,
     /// None is asked where it is the memory of the gateway.
     pub(super) state: Answers,
     pub(super) directory: Answers,
@@ -33,8 +37,8 @@ pub(super) struct Answers {
     pub(super) answering: usize,
 }
 
-/// Connects to every server and to the state store, fetches every published key set and looks into the
-/// directory, all at once, and adds a warning
+/// Connects to every server and to the state store, fetches every published key set and what every provider publishes, and
+/// looks into the directory, all at once, and adds a warning
 /// for each that does not answer within `limit`.
 pub(super) fn probe(loaded: &mut Loaded, limit: Duration) -> anyhow::Result<Probe> {
     let servers = loaded.config.services.iter().flat_map(servers);
@@ -43,8 +47,8 @@ pub(super) fn probe(loaded: &mut Loaded, limit: Duration) -> anyhow::Result<Prob
     let state = state.cloned().map(Target::State);
     let directory = loaded.config.auth.ldap.iter().cloned();
     let directory = directory.map(|ldap| Target::Directory(Box::new(ldap)));
-    let targets = servers.chain(issuers).chain(state).chain(directory);
-    let targets: Vec<Target> = targets.collect();
+    let targets = servers.chain(issuers).chain(providers(&loaded.config.auth));
+    let targets: Vec<Target> = targets.chain(state).chain(directory).collect();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build();
@@ -55,6 +59,7 @@ pub(super) fn probe(loaded: &mut Loaded, limit: Duration) -> anyhow::Result<Prob
         let answers = match target {
             Target::Server { .. } => &mut probe.servers,
             Target::Issuer { .. } => &mut probe.issuers,
+            Target::Provider { .. } => &mut probe.providers,
             Target::State(_) => &mut probe.state,
             Target::Directory(_) => &mut probe.directory,
         };
@@ -81,6 +86,10 @@ enum Target {
         location: KeyLocation,
         algorithms: Vec<Algorithm>,
     },
+    Provider {
+        settings: Arc<ProviderSettings>,
+        place: Place,
+    },
     State(StateSettings),
     Directory(Box<LdapSettings>),
 }
@@ -105,6 +114,12 @@ fn place(origin: &config::Origin) -> Place {
         end_column: origin.column,
         excerpt: None,
     }
+}
+
+fn providers(auth: &Auth) -> impl Iterator<Item = Target> {
+    let places = auth.provider_origins.iter().map(place);
+    let providers = auth.providers.iter().cloned().zip(places);
+    providers.map(|(settings, place)| Target::Provider { settings, place })
 }
 
 fn published(issuer: &Issuer) -> Option<Target> {
@@ -145,6 +160,7 @@ impl Target {
                 location,
                 algorithms,
             } => jwks::probe(name, location, algorithms, limit).await,
+            Self::Provider { settings, .. } => oidc::probe(settings, limit).await,
             Self::State(state) => session::probe(state, limit).await,
             Self::Directory(ldap) => ldap::probe(ldap, limit).await,
         }
@@ -176,6 +192,15 @@ impl Target {
                 None,
                 format!("the directory `{}` cannot be used: {error}", ldap.url),
                 "until it can, nobody of it signs in; start it, or correct `auth.ldap`",
+            ),
+            Self::Provider { settings, place } => (
+                Code::UnreachableProvider,
+                Some(place.clone()),
+                format!(
+                    "nobody can sign in with the provider `{}`: {error}",
+                    settings.name
+                ),
+                "start it, or correct its entry in `auth.providers`",
             ),
             Self::Issuer { name, .. } => (
                 Code::UnreachableKeys,

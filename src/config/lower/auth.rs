@@ -103,6 +103,10 @@ pub(super) fn auth(
         Some((providers, places)) => (Some(providers), places),
         None => (None, Vec::new()),
     };
+    let provider_origins = provider_places.iter();
+    let provider_origins = provider_origins
+        .map(|place| reader.origin(place.name))
+        .collect();
     let auth = token
         .zip(issuers.unwrap_or(Some(Vec::new())))
         .zip(providers)
@@ -116,6 +120,7 @@ pub(super) fn auth(
                 issuers,
                 ldap,
                 providers,
+                provider_origins,
                 session,
                 attempts,
                 theme,

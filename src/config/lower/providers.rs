@@ -23,7 +23,7 @@ use crate::net::{HttpUrl, TlsSettings};
 use crate::oidc::{
     ProviderAllow, ProviderEndpoints, ProviderLocation, ProviderName, ProviderSettings, RoleMapping,
 };
-use crate::token::{Algorithm, ClaimPath};
+use crate::token::{Algorithm, ClaimPath, LDAP};
 
 /// How often a provider or a directory may be asked again.
 pub(super) const REFRESH: std::ops::RangeInclusive<Duration> =
@@ -149,6 +149,13 @@ fn name_of(
         reader.invalid(entry, "a name for URLs", help.to_owned());
         return None;
     };
+    if name.as_str() == LDAP {
+        let message =
+            "`ldap` is what the directory of `auth.ldap` is called in sessions and tokens";
+        let finding = Finding::error(Code::InvalidValue, span, message);
+        reader.report(finding.help("give the provider another name"));
+        return None;
+    }
     if let Some((_, first)) = names.iter().find(|(other, _)| *other == name) {
         let message = format!("the provider `{name}` is given twice");
         let finding = Finding::error(Code::InvalidValue, span, message);

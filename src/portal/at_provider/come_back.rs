@@ -5,9 +5,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::Response;
 use http::header::SET_COOKIE;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 
-use super::pending::{Attempt, PendingSignIn, attempt_of, key_of};
+use super::pending::{Attempt, LIFE, PendingSignIn, attempt_of, key_of};
 use super::start::{Departure, is_key, no_such_endpoint};
 use super::words::Failure;
 use super::{ProviderDenial, ProviderLoginEvent};
@@ -15,8 +15,8 @@ use crate::access::Identity;
 use crate::ambient;
 use crate::identify::{SessionProvider, identity_of};
 use crate::oidc::{
-    AuthorizationResponse, OAuthErrorCode, Provider, ProviderError, ProviderSignIn, SignInSecrets,
-    UsersMode,
+    AuthorizationResponse, LogoutMode, OAuthErrorCode, Provider, ProviderError, ProviderSignIn,
+    SignInSecrets, UsersMode,
 };
 use crate::pages::{PassingPage, Theme};
 use crate::portal::login::log_safe_name;
@@ -24,7 +24,10 @@ use crate::portal::me::PortalCaller;
 use crate::portal::page::{pass_on, see_other};
 use crate::portal::return_path::ReturnPath;
 use crate::portal::{Portal, PortalContext, PortalReply};
-use crate::token::{IssueError, ProviderClaims, SessionId, SessionToken, is_valid_subject};
+use crate::session::{BrowserSession, OnceKey, OnceUse, ProviderSession, StoreUnavailable};
+use crate::token::{
+    IssueError, ProviderClaims, SealedFor, SessionId, SessionToken, is_valid_subject,
+};
 use crate::wire::Intake;
 
 /// A session that has begun with a provider.
@@ -98,13 +101,13 @@ impl Portal {
             .await
         {
             Ok(begun) => self.let_in_from(theme, provider, intake, &begun, next, context),
-            Err(Refusal::Stale) if attempt_of(&pending.state) == Attempt::First => {
-                self.begin_anew(theme, provider, intake, next, context)
-            }
-            Err(Refusal::Stale) => {
+            Err(Refusal::Stale) => self.go_on(next, context).unwrap_or_else(|| {
+                if attempt_of(&pending.state) == Attempt::First {
+                    return self.begin_anew(theme, provider, intake, next, context);
+                }
                 let failure = Failure::of(ProviderDenial::Refused);
                 self.fail(theme, provider, failure, next)
-            }
+            }),
             Err(Refusal::Failed(failure)) => self.fail(theme, provider, failure, next),
         }
     }
@@ -117,6 +120,23 @@ impl Portal {
         (answer, pending): (&AuthorizationResponse, &PendingSignIn),
         now: u64,
     ) -> Result<Begun, Refusal> {
+        // whoever shows an answer once more has it from somewhere else than the provider
+        let key = OnceKey::new(
+            OnceUse::SignInState,
+            &provider.settings().issuer,
+            &pending.state,
+        );
+        match self
+            .sessions
+            .use_once(key, now.saturating_add(LIFE), now)
+            .await
+        {
+            Ok(true) => {}
+            Ok(false) => return Err(Refusal::Stale),
+            Err(StoreUnavailable) => {
+                return Err(Refusal::Failed(Failure::of(ProviderDenial::StateAway)));
+            }
+        }
         let secrets = SignInSecrets {
             redirect_uri: pending.redirect_uri.clone(),
             nonce: SecretString::from(&*pending.nonce),
@@ -163,10 +183,50 @@ impl Portal {
                 },
                 IssueError::Signing => Failure::of(ProviderDenial::NoToken),
             })?;
-        self.end_replaced(intake, now)
+        let away = |_: StoreUnavailable| Failure::of(ProviderDenial::StateAway);
+        self.end_replaced(intake, now).await.map_err(away)?;
+        // one that nobody could list, end or renew does not begin
+        let record = self.record_of(provider, signed_in, (id, &said), now);
+        self.sessions
+            .begin_browser(id, record, self.times(now))
             .await
-            .map_err(|_| Failure::of(ProviderDenial::StateAway))?;
+            .map_err(away)?;
         Ok(Begun { identity, session })
+    }
+
+    /// What the store keeps of a session: its tokens are sealed.
+    fn record_of(
+        &self,
+        provider: &Provider,
+        signed_in: &ProviderSignIn,
+        (id, said): (SessionId, &ProviderClaims),
+        now: u64,
+    ) -> BrowserSession {
+        let seal = |token: &str| {
+            let sealer = self.browsers.sealer();
+            sealer.seal(SealedFor::ProviderTokens, id.as_bytes(), token.as_bytes())
+        };
+        let refresh_token = signed_in.refresh_token.as_ref();
+        let leaves = provider.settings().logout == LogoutMode::Provider;
+        BrowserSession {
+            subject: signed_in.identity.subject.clone(),
+            begun_at: now,
+            expires_at: self.browsers.latest_end(now),
+            provider: Some(Box::new(ProviderSession {
+                name: said.provider.clone(),
+                fingerprint: said.fingerprint.clone(),
+                sub: signed_in.of.sub.clone(),
+                sid: signed_in.sid.clone(),
+                auth_time: signed_in.of.auth_time,
+                refresh_token: refresh_token.map(|token| seal(token.expose_secret())),
+                id_token: leaves.then(|| seal(&signed_in.id_token)),
+                roles: said.roles.clone(),
+                display_name: said.name.clone(),
+                email: said.email.clone(),
+                checked_at: now,
+                turn: 0,
+            })),
+        }
     }
 
     /// Whom the session is for, where the user list has nothing against it.
@@ -271,7 +331,7 @@ impl Portal {
         answer: &AuthorizationResponse,
         context: &PortalContext<'_>,
     ) -> PortalReply {
-        if let Some(reply) = self.is_in_already(context) {
+        if let Some(reply) = self.go_on(None, context) {
             return reply;
         }
         if let Err(code) = &answer.code {
@@ -302,7 +362,7 @@ impl Portal {
         provider: &Provider,
         context: &PortalContext<'_>,
     ) -> PortalReply {
-        self.is_in_already(context).unwrap_or_else(|| {
+        self.go_on(None, context).unwrap_or_else(|| {
             let failure = Failure {
                 detail: Some("the query is not an answer of a provider".to_owned()),
                 ..Failure::of(ProviderDenial::Invalid)
@@ -311,12 +371,13 @@ impl Portal {
         })
     }
 
-    /// Whoever is signed in already goes on.
-    fn is_in_already(&self, context: &PortalContext<'_>) -> Option<PortalReply> {
+    /// Whoever is signed in already goes on, to where a sign-in was to lead where that is known.
+    fn go_on(&self, next: Option<&str>, context: &PortalContext<'_>) -> Option<PortalReply> {
         let PortalCaller::Known { identity, .. } = context.caller else {
             return None;
         };
-        let landing = self.landing(None, identity, context);
+        let next = next.and_then(|next| ReturnPath::parse(next, self.settings.paths));
+        let landing = self.landing(next, identity, context);
         see_other(&landing).map(PortalReply::from)
     }
 }
@@ -339,7 +400,6 @@ fn claims_of(provider: &Provider, signed_in: &ProviderSignIn, now: u64) -> Provi
         email: identity.email.clone(),
         amr: signed_in.amr.clone(),
         checked_at: now,
-        // nothing keeps it yet
-        has_refresh_token: false,
+        has_refresh_token: signed_in.refresh_token.is_some(),
     }
 }

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::{GROUPS, PEOPLE, plain};
 use crate::support::{
     Gateway, LDAP_PASSWORD, PASSWORD, Slapd, Tokens, Upstream, cookie_of, gateway, hash, log_out,
-    post, refresh, submit, tokens,
+    post, refresh, submit, tokens, until,
 };
 
 const SERVICES: &str = "
@@ -389,4 +389,62 @@ fn a_request_of_somebody_of_the_directory_is_explained() {
     assert_eq!(status, Some(1), "{said}");
     assert!(said.contains("cannot be asked"), "{said}");
     assert_eq!(explain(&["--as", "zoe", "--groups", "staff"]).0, Some(0));
+}
+
+#[test]
+fn a_browsers_session_is_looked_up_again_beside_requests() {
+    let Some(mut slapd) = Slapd::start() else {
+        return;
+    };
+    let upstream = Upstream::saying("hi");
+    let ldap = format!(
+        "ldap: {{ {}, {PEOPLE}, {GROUPS}, {ROLES}, refresh: 1s, timeout: 1s }}",
+        plain(&slapd)
+    );
+    let gateway = gateway(SERVICES)
+        .upstream(upstream.address)
+        .auth(&ldap)
+        .start();
+    let browser = |user: &str| {
+        let form = format!(
+            "username={user}&password={}&next=%2F",
+            LDAP_PASSWORD.replace(' ', "+")
+        );
+        let answer = submit(
+            gateway.address,
+            "/auth/login",
+            &form,
+            "Sec-Fetch-Site: same-origin\r\n",
+        );
+        assert_eq!(answer.status, 303, "{answer:?}");
+        format!("Cookie: {}\r\n", cookie_of(&answer, "gatelatch"))
+    };
+    let (alice, carol) = (browser("alice"), browser("carol"));
+    let status = |path: &str, cookie: &str| gateway.get(path, cookie).status;
+    assert_eq!(
+        (status("/work", &alice), status("/work", &carol)),
+        (200, 200)
+    );
+    // the directory is away: the sessions live on
+    slapd.stop();
+    let is_away = "gatelatch_provider_up{provider=\"ldap\"} 0";
+    until("a directory that is away", || {
+        assert_eq!(status("/work", &alice), 200);
+        gateway.metrics().contains(is_away)
+    });
+    for _ in 0..20 {
+        assert_eq!(
+            (status("/work", &alice), status("/work", &carol)),
+            (200, 200)
+        );
+    }
+    slapd.restart();
+    // out of the group: 403 as soon as the directory has been asked
+    slapd.modify("dn: cn=Staff,ou=groups,dc=example,dc=com\nchangetype: modify\ndelete: member\nmember: uid=alice,ou=people,dc=example,dc=com\n-\n\n");
+    until("the roles of now", || status("/work", &alice) == 403);
+    assert_eq!(status("/", &alice), 200);
+    // disabled: signed out
+    slapd.modify("dn: uid=alice,ou=people,dc=example,dc=com\nchangetype: modify\nreplace: userAccountControl\nuserAccountControl: 514\n-\n\n");
+    until("the end of the session", || status("/", &alice) == 401);
+    assert_eq!(status("/work", &carol), 200);
 }

@@ -31,15 +31,17 @@ struct Said {
 }
 
 impl Confirmations for Said {
-    fn newer(&self, session: &SessionId, checked_at: u64) -> Option<Arc<ProviderClaims>> {
+    fn newer(&self, session: &SessionId, known: &ProviderClaims) -> Option<Arc<ProviderClaims>> {
         assert_eq!(*session, id());
         let newest = self.newest.borrow();
-        newest.clone().filter(|said| said.checked_at > checked_at)
+        newest
+            .clone()
+            .filter(|said| said.checked_at > known.checked_at)
     }
 
-    fn request(&self, session: SessionId, provider: &str) {
+    fn request(&self, session: SessionId, said: &ProviderClaims) {
         assert_eq!(session, id());
-        self.asked.borrow_mut().push(provider.to_owned());
+        self.asked.borrow_mut().push(said.provider.to_string());
     }
 }
 
