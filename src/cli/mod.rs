@@ -38,7 +38,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::error::{ContextKind, ContextValue};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory as _, Parser, Subcommand};
 
 use self::printing::ClosedPipe;
@@ -102,7 +102,7 @@ pub fn main() -> ExitCode {
     // before anything else: no key and no token is looked at with a cryptography that was not tried
     let tried = crate::token::install_provider().map_err(anyhow::Error::from);
     let outcome = tried.and_then(|()| {
-        let cli = Cli::try_parse().unwrap_or_else(|error| nearest_first(error).exit());
+        let cli = Cli::try_parse().unwrap_or_else(|error| with_tip(nearest_first(error)).exit());
         run_command(&cli.config, cli.command)
     });
     outcome.unwrap_or_else(|error| {
@@ -129,6 +129,19 @@ fn nearest_first(mut error: clap::Error) -> clap::Error {
             ContextKind::SuggestedSubcommand,
             ContextValue::Strings(meant),
         );
+    }
+    error
+}
+
+/// Says how the configuration is named, where a file stands by itself.
+fn with_tip(mut error: clap::Error) -> clap::Error {
+    let Some(ContextValue::String(written)) = error.get(ContextKind::InvalidArg) else {
+        return error;
+    };
+    let is_file = [".yaml", ".yml"].iter().any(|end| written.ends_with(end));
+    if error.kind() == ErrorKind::UnknownArgument && is_file && !written.starts_with('-') {
+        let tip = format!("the configuration is named by '--config {written}'").into();
+        error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip]));
     }
     error
 }
@@ -171,6 +184,18 @@ mod tests {
     #[test]
     fn the_command_line_is_sound() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_configuration_that_stands_by_itself_is_answered_with_a_tip() {
+        for command in ["check", "run", "routes"] {
+            for (file, tip) in [("x.yaml", true), ("a/b.yml", true), ("x.json", false)] {
+                let error = Cli::try_parse_from(["gatelatch", command, file]).unwrap_err();
+                let text = with_tip(error).to_string();
+                let named = format!("tip: the configuration is named by '--config {file}'");
+                assert_eq!(text.contains(&named), tip, "{text}");
+            }
+        }
     }
 
     #[test]

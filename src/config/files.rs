@@ -52,6 +52,14 @@ impl Files {
 }
 
 fn not_text(error: &std::string::FromUtf8Error) -> io::Error {
+    // a SEQUENCE whose length takes further bytes, as keys and certificates begin (X.690, section 8.1.3)
+    if let [0x30, 0x81..=0x84, ..] | [0x30, 0x2a | 0x2e | 0x59, 0x30 | 0x02, ..] = error.as_bytes()
+    {
+        return io::Error::new(
+            io::ErrorKind::InvalidData,
+            "not text but DER; PEM is expected, as `openssl pkey -inform DER -in FILE` makes it (with `-pubin -pubout` of a public key), or `openssl x509 -inform DER -in FILE` of a certificate",
+        );
+    }
     let at = error.utf8_error().valid_up_to();
     let line = error.as_bytes()[..at]
         .iter()
@@ -115,6 +123,25 @@ mod tests {
     use std::os::unix::fs::PermissionsExt as _;
 
     use super::*;
+
+    #[test]
+    fn what_is_no_text_says_so_and_der_how_it_becomes_pem() {
+        // how a P-256 key, an Ed25519 key, an RSA key and a certificate begin
+        for der in [
+            &b"\x30\x59\x30\x13\xff"[..],
+            b"\x30\x2a\x30\x05\xff",
+            b"\x30\x82\x01\x22\xff",
+        ] {
+            let error = String::from_utf8(der.to_vec()).unwrap_err();
+            let said = not_text(&error).to_string();
+            assert!(
+                said.starts_with("not text but DER; PEM is expected"),
+                "{said}"
+            );
+        }
+        let error = String::from_utf8(b"0Y\na\xff".to_vec()).unwrap_err();
+        assert_eq!(not_text(&error).to_string(), "not UTF-8 (line 2)");
+    }
 
     #[test]
     fn a_denial_names_the_process_the_owner_and_the_mode() {

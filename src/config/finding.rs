@@ -183,6 +183,16 @@ pub fn did_you_mean<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) ->
     nearest(word, known).map(|name| format!("did you mean `{name}`?"))
 }
 
+/// Algorithms of signatures that are no slip of the pen for another one, folded.
+const OTHER_ALGORITHMS: [&str; 6] = [
+    "es256k",
+    "ed448",
+    "esp256",
+    "ml_dsa_44",
+    "ml_dsa_65",
+    "ml_dsa_87",
+];
+
 /// The nearest of the known words, if one is near enough to be meant.
 pub(super) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     // A word much longer than any key is not a slip of the pen, and measuring it takes long.
@@ -190,6 +200,9 @@ pub(super) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) 
         return None;
     }
     let folded = word.to_ascii_lowercase().replace('-', "_");
+    if OTHER_ALGORITHMS.contains(&&*folded) {
+        return None;
+    }
     let allowed = (word.chars().count() / 3).max(1);
     let distance = |name: &str| {
         let begins = folded.len() >= 3
@@ -238,6 +251,13 @@ mod tests {
             ("", None),
         ] {
             assert_eq!(nearest(written, keys), meant, "{written}");
+        }
+        for (written, meant) in [
+            ("ES256K", None),
+            ("es-256", Some("ES256")),
+            ("ml-dsa-44", None),
+        ] {
+            assert_eq!(nearest(written, ["ES256", "ES384"]), meant, "{written}");
         }
     }
 

@@ -102,11 +102,9 @@ impl Snapshot {
         let ProcessState {
             hasher,
             sessions,
-            server_sets,
             issuer_keys,
             providers: process_providers,
             directories,
-            rates,
             traces,
             audit,
             ..
@@ -137,16 +135,8 @@ impl Snapshot {
         let longest_token = portal.longest_token.as_secs();
         let cookie = Arc::clone(&portal.cookie);
         let body_timeout = config.server.timeouts.body;
-        let upstreams = config.services.iter();
-        let upstreams = upstreams.map(|service| (&*service.name, &service.upstream));
-        let server_sets = server_sets.reconcile(upstreams);
-        let services = config.services.into_iter().zip(server_sets);
         Self {
-            services: services
-                .map(|(service, server_set)| {
-                    ServiceSnapshot::new(service, server_set, rates, body_timeout)
-                })
-                .collect(),
+            services: services(config.services, process_state, body_timeout),
             router: config.router,
             trusted: trusted_proxies(&config.server),
             portal: Portal::new(
@@ -241,6 +231,23 @@ impl Snapshot {
     pub fn server(&self) -> &config::Server {
         &self.server
     }
+}
+
+fn services(
+    services: Vec<config::Service>,
+    process_state: &ProcessState,
+    body_timeout: Duration,
+) -> Vec<ServiceSnapshot> {
+    let ProcessState {
+        server_sets, rates, ..
+    } = process_state;
+    let upstreams = services.iter();
+    let upstreams = upstreams.map(|service| (&*service.name, &service.upstream));
+    let server_sets = server_sets.reconcile(upstreams);
+    let services = services.into_iter().zip(server_sets);
+    services
+        .map(|(service, server_set)| ServiceSnapshot::new(service, server_set, rates, body_timeout))
+        .collect()
 }
 
 fn trusted_proxies(server: &config::Server) -> TrustedProxies {

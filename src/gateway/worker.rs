@@ -42,6 +42,8 @@ pub struct WorkerParts {
     pub recent: RecentShard,
     /// Makes request ids of this worker unlike those of every other.
     pub id_seed: [u8; 8],
+    /// Whether memory is scarce.
+    pub frugal: bool,
 }
 
 /// A worker thread's state.
@@ -89,6 +91,7 @@ impl Worker {
             dialer: Dialer::default(),
             ticker: parts.ticker.clone(),
             counts,
+            frugal: parts.frugal,
         });
         let id_prefix = u64::from_le_bytes(parts.id_seed);
         let make =

@@ -144,9 +144,25 @@ impl DialAttempts {
     }
 }
 
+/// Whether a server shows the certificate of an authority as its own, such as one that it signed itself.
+fn is_of_authority(error: &io::Error) -> bool {
+    use rustls::{CertificateError, Error};
+    let error = error.get_ref().and_then(|error| error.downcast_ref());
+    let Some(Error::InvalidCertificate(CertificateError::Other(other))) = error else {
+        return false;
+    };
+    let fault = other.0.downcast_ref();
+    matches!(fault, Some(webpki::Error::CaUsedAsEndEntity))
+}
+
 impl fmt::Display for DialAttempt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.error {
+            Some(error) if is_of_authority(error) => write!(
+                f,
+                "invalid peer certificate: that of an authority, such as one that the server signed itself, and not one that `ca` names, at {}",
+                self.address
+            ),
             Some(error) => write!(f, "{error} at {}", self.address),
             None => write!(f, "no answer from {}", self.address),
         }
@@ -177,3 +193,20 @@ impl fmt::Display for DialError {
 }
 
 impl Error for DialError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_certificate_of_an_authority_is_named_in_words() {
+        let fault = rustls::OtherError(Arc::new(webpki::Error::CaUsedAsEndEntity));
+        let fault = rustls::CertificateError::Other(fault);
+        let error = io::Error::other(rustls::Error::InvalidCertificate(fault));
+        let said = DialError::Tls(DialAttempts::failed("10.0.0.1:443", error)).to_string();
+        assert_eq!(
+            said,
+            "no TLS connection: invalid peer certificate: that of an authority, such as one that the server signed itself, and not one that `ca` names, at 10.0.0.1:443"
+        );
+    }
+}

@@ -15,6 +15,13 @@ use crate::token::{SignedClaims, TokenError};
 /// seconds, the leeway apart.
 pub(super) const FRESH: u64 = 600;
 
+/// The most bytes of a claim that is kept as it is.
+const LONGEST_TEXT: usize = 512;
+
+/// The most elements of `amr`, and the most bytes of each: they are registered words (RFC 8176).
+const MOST_METHODS: usize = 16;
+const LONGEST_METHOD: usize = 64;
+
 /// An ID token that is to be believed.
 pub(super) struct IdToken {
     claims: SignedClaims,
@@ -79,14 +86,16 @@ impl IdToken {
     /// A claim that is a text, where it is one.
     pub(super) fn text(&self, claim: &str) -> Option<Box<str>> {
         let text = self.members().get(claim).and_then(Value::as_str);
-        text.filter(|text| !text.is_empty()).map(Into::into)
+        let fits = |text: &&str| (1..=LONGEST_TEXT).contains(&text.len());
+        text.filter(fits).map(Into::into)
     }
 
     /// `amr`: what the person has shown.
     pub(super) fn methods(&self) -> Vec<Box<str>> {
         let list = self.members().get("amr").and_then(Value::as_array);
         let texts = list.into_iter().flatten().filter_map(Value::as_str);
-        texts.map(Into::into).collect()
+        let fitting = texts.filter(|text| text.len() <= LONGEST_METHOD);
+        fitting.take(MOST_METHODS).map(Into::into).collect()
     }
 }
 
@@ -117,19 +126,20 @@ pub(super) fn check_parties(
 fn check_dates(claims: &SignedClaims, leeway: Duration, now: u64) -> Result<(), ProviderError> {
     let date = |name| claims.date(name).map_err(malformed);
     let issued_at = date("iat")?.ok_or_else(|| invalid("`iat` is missing"))?;
-    claims
-        .check_dates(leeway, now)
-        .map_err(|error| match error {
-            TokenError::Expired => invalid(&format!(
-                "it has expired; by this clock it was issued {} s ago",
-                now.saturating_sub(issued_at)
-            )),
-            TokenError::IssuedAt if issued_at > now => invalid(&format!(
-                "it was issued {} s in the future: one of the clocks is wrong",
-                issued_at - now
-            )),
-            other => malformed(other),
-        })?;
+    if let Err(error) = claims.check_dates(leeway, now) {
+        let apart = now.abs_diff(issued_at);
+        return Err(if error == TokenError::Expired {
+            invalid(&format!(
+                "it has expired; by this clock it was issued {apart} s ago"
+            ))
+        } else if error == TokenError::IssuedAt && issued_at > now {
+            invalid(&format!(
+                "it was issued {apart} s in the future: one of the clocks is wrong"
+            ))
+        } else {
+            malformed(error)
+        });
+    }
     if issued_at.saturating_add(FRESH + leeway.as_secs()) < now {
         return Err(invalid(&format!(
             "it was issued {} s ago: it is an old one, or one of the clocks is wrong",
@@ -192,11 +202,8 @@ pub(super) fn invalid(reason: &str) -> ProviderError {
 }
 
 pub(super) fn malformed(error: TokenError) -> ProviderError {
-    invalid(match error {
-        TokenError::Type => "its `typ` says that it is something else",
-        TokenError::Missing | TokenError::MissingConfigured => {
-            "it lacks one of `exp`, `iss`, `aud` and `sub`"
-        }
-        other => other.description(),
-    })
+    if error == TokenError::Type {
+        return invalid("its `typ` says that it is something else");
+    }
+    invalid(error.description())
 }

@@ -48,10 +48,10 @@ impl<'a> PersonClaims<'a> {
     }
 
     fn text(self, name: &str) -> Option<&'a str> {
-        let texts = self
+        let mut texts = self
             .sources()
             .filter_map(|claims| claims.get(name)?.as_str());
-        texts.filter(|text| !text.trim().is_empty()).next()
+        texts.find(|text| !text.trim().is_empty())
     }
 
     /// The first address that is verified; an address and what is said about it come from the same place.
@@ -66,7 +66,8 @@ impl<'a> PersonClaims<'a> {
         let decides = settings.allow.asks_for_email() || settings.subject == SubjectClaim::Email;
         let lacks_subject = settings.subject == SubjectClaim::PreferredUsername
             && self.text("preferred_username").is_none();
-        if lacks_subject || self.find(&settings.roles_claim).is_none() || (decides && lacks_email) {
+        let lacks_groups = settings.asks_for_groups() && self.find(&settings.roles_claim).is_none();
+        if lacks_subject || lacks_groups || (decides && lacks_email) {
             UserinfoNeed::Decisive
         } else if (asks("email") && lacks_email) || (asks("profile") && self.text("name").is_none())
         {

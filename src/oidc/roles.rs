@@ -16,6 +16,14 @@ impl RoleMapping {
     /// The name under which the roles of everybody stand.
     pub const EVERYBODY: &'static str = "*";
 
+    /// Whether two people with other groups may have other roles.
+    pub(super) fn asks_for_groups(&self) -> bool {
+        match self {
+            Self::Groups => true,
+            Self::Table(table) => table.keys().any(|group| **group != *Self::EVERYBODY),
+        }
+    }
+
     /// The roles of somebody with these groups, each once.
     pub fn roles(&self, groups: Vec<Box<str>>) -> Vec<Box<str>> {
         let Self::Table(table) = self else {

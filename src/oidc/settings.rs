@@ -49,6 +49,14 @@ pub struct ProviderSettings {
     pub leeway: Duration,
 }
 
+impl ProviderSettings {
+    /// Whether anything depends on the groups of a person.
+    pub(super) fn asks_for_groups(&self) -> bool {
+        let for_roles = self.users == UsersMode::Any && self.roles.asks_for_groups();
+        for_roles || !self.allow.groups.is_empty()
+    }
+}
+
 /// Where the endpoints of a provider are.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ProviderLocation {

@@ -38,9 +38,11 @@ impl Portal {
             status if says_all(status) => (text, ""),
             _ => (text, &*detail),
         };
-        let retry = request.retry_after.map_or(String::new(), |seconds| {
-            format!("Please try again in {}.", DurationInWords(seconds.max(1)))
-        });
+        let retry = match request.retry_after {
+            Some(seconds) => format!("Please try again in {}.", DurationInWords(seconds.max(1))),
+            None if may_pass(request.status) => "Please try again in a moment.".to_owned(),
+            None => String::new(),
+        };
         let sign_in = match (request.identity, request.status) {
             (Some(_), _) => self.switch_path(request.next),
             (None, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) => {
@@ -89,6 +91,17 @@ fn says_all(status: StatusCode) -> bool {
         StatusCode::METHOD_NOT_ALLOWED,
     ];
     SAYING.contains(&status) || status.is_server_error()
+}
+
+/// Whether the same request is likely to be answered soon.
+fn may_pass(status: StatusCode) -> bool {
+    const PASSING: [StatusCode; 4] = [
+        StatusCode::REQUEST_TIMEOUT,
+        StatusCode::BAD_GATEWAY,
+        StatusCode::SERVICE_UNAVAILABLE,
+        StatusCode::GATEWAY_TIMEOUT,
+    ];
+    PASSING.contains(&status)
 }
 
 /// What happened, in a few words and in a sentence.

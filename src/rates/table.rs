@@ -24,6 +24,10 @@ const LEVELS: [usize; 5] = [1 << 14, 1 << 15, 1 << 16, 1 << 17, 1 << 18];
 /// Places that a key may have in a level: one cache line.
 const PLACES: usize = 4;
 
+/// How much later than another a worker may come to a bucket, after both have looked at the clock at once: 5 s, however
+/// busy the machine is.
+const LATEST: u64 = 5_000_000_000;
+
 /// All buckets of the process.
 #[derive(Debug)]
 pub struct RateTable {
@@ -241,7 +245,8 @@ impl RateTable {
         levels.flat_map(move |level| level.set(key))
     }
 
-    /// The level of this number, made now where it is not there; `None` where there is none, or not yet.
+    /// The level of this number, made now where it is not there, which takes the worker some milliseconds, once; `None`
+    /// where there is none, or not yet.
     fn level(&self, number: usize) -> Option<&Level> {
         let level = self.levels.get(number)?;
         if level.made.get().is_none() && !level.growing.swap(true, SeqCst) {
@@ -281,26 +286,31 @@ impl<'t> Found<'t> {
         }
     }
 
-    /// What is taken from the bucket. A rate that was changed may have taken more than there is room for now: then the
-    /// bucket is empty. What another key has taken stays its own.
+    /// What is taken from the bucket.
     fn taken(self, bucket: Bucket, now: u64) -> u64 {
-        let taken = self.word.full_at.saturating_sub(now);
         match self.holder {
-            Holder::Own => taken.min(bucket.capacity),
+            Holder::Own if self.is_of_another_rate(bucket, now) => bucket.capacity,
+            Holder::Own | Holder::Other => self.word.full_at.saturating_sub(now),
             Holder::Free => 0,
-            Holder::Other => taken,
         }
     }
 
-    /// Lets time fill a bucket from now on of which more was taken than there is room for now.
+    /// Whether more was taken than there ever was room for, or will be soon: by the rate as it was before a reload.
+    fn is_of_another_rate(self, bucket: Bucket, now: u64) -> bool {
+        let most = bucket.capacity.saturating_add(LATEST);
+        self.holder == Holder::Own && self.word.full_at.saturating_sub(now) > most
+    }
+
+    /// Lets time fill a bucket from now on that a former rate has emptied.
     fn empty_at_most(self, bucket: Bucket, now: u64) {
-        let full_at = now.saturating_add(bucket.capacity);
-        if self.holder == Holder::Own && self.word.full_at > full_at {
-            // whoever was faster has done the same
-            let _ = self.replace(Word {
+        if self.is_of_another_rate(bucket, now) {
+            let full_at = now.saturating_add(bucket.capacity);
+            let emptied = Word {
                 full_at,
                 ..self.word
-            });
+            };
+            // whoever was faster has done the same
+            let _ = self.replace(emptied);
         }
     }
 

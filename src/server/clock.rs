@@ -214,6 +214,13 @@ impl ConnectionClock {
     }
 }
 
+impl Running {
+    /// Whether the client does not take what was written to it last.
+    pub(super) fn is_stalled(&self) -> bool {
+        self.0.stalled.get()
+    }
+}
+
 impl Drop for Running {
     fn drop(&mut self) {
         self.0.answered();

@@ -106,7 +106,8 @@ impl Context {
             Some(terms) if terms.are_those_of(snapshot) => Rc::clone(terms),
             Some(_) | None => {
                 let server = snapshot.server();
-                let new = Terms::new(server.timeouts, server.limits, snapshot.trust());
+                let frugal = self.room.frugal;
+                let new = Terms::new(server.timeouts, server.limits, snapshot.trust(), frugal);
                 Rc::clone(terms.insert(Rc::new(new)))
             }
         }

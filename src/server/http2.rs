@@ -40,6 +40,10 @@ const CONNECTION_WINDOW: u32 = 1 << 20;
 /// top. More is not faster, and slow clients with many streams are many times that.
 const SEND_BUFFER: usize = 64 << 10;
 
+/// The same windows and buffer where memory is scarce.
+const FRUGAL_WINDOWS: (u32, u32) = (64 << 10, 64 << 10);
+const FRUGAL_SEND_BUFFER: usize = 16 << 10;
+
 /// Streams that a client has taken back before they were looked at. More is an attack (CVE-2023-44487).
 const MOST_PENDING_RESETS: usize = 20;
 
@@ -69,7 +73,7 @@ pub(super) async fn serve(
     clock.expect_preface();
     let snapshot = context.gateway.snapshot();
     let executor = StreamExecutor::new(context.ticker.clone(), snapshot.server().timeouts.body);
-    let http = builder(snapshot.server(), executor.clone());
+    let http = builder(snapshot.server(), executor.clone(), context.room.frugal);
     drop(snapshot);
     let peer = Rc::new(ClientConnection::new(client.peer(), clock.terms().trust));
     let mut io = ClientIo::new(stream, Rc::clone(&clock), Rc::new(Outbox::new()));
@@ -133,7 +137,16 @@ async fn leave(
 }
 
 /// How streams are read.
-fn builder(server: &Server, executor: StreamExecutor) -> http2::Builder<StreamExecutor> {
+fn builder(
+    server: &Server,
+    executor: StreamExecutor,
+    frugal: bool,
+) -> http2::Builder<StreamExecutor> {
+    let ((stream_window, connection_window), send_buffer) = if frugal {
+        (FRUGAL_WINDOWS, FRUGAL_SEND_BUFFER)
+    } else {
+        ((STREAM_WINDOW, CONNECTION_WINDOW), SEND_BUFFER)
+    };
     let limits = &server.limits;
     let mut builder = http2::Builder::new(executor);
     builder
@@ -141,9 +154,9 @@ fn builder(server: &Server, executor: StreamExecutor) -> http2::Builder<StreamEx
         .max_header_list_size(u32::try_from(limits.header_bytes).unwrap_or(u32::MAX))
         .max_pending_accept_reset_streams(MOST_PENDING_RESETS)
         .max_local_error_reset_streams(MOST_ERROR_RESETS)
-        .initial_stream_window_size(STREAM_WINDOW)
-        .initial_connection_window_size(CONNECTION_WINDOW)
-        .max_send_buf_size(SEND_BUFFER)
+        .initial_stream_window_size(stream_window)
+        .initial_connection_window_size(connection_window)
+        .max_send_buf_size(send_buffer)
         .enable_connect_protocol();
     builder
 }

@@ -75,7 +75,16 @@ impl AsyncRead for ClientIo {
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
-        let polled = Pin::new(&mut self.stream).poll_read(cx, buf);
+        let piece = self.clock.terms().piece;
+        let polled = if buf.remaining() <= piece {
+            Pin::new(&mut self.stream).poll_read(cx, buf)
+        } else {
+            let mut part = ReadBuf::new(buf.initialize_unfilled_to(piece));
+            let polled = Pin::new(&mut self.stream).poll_read(cx, &mut part);
+            let read = part.filled().len();
+            buf.advance(read);
+            polled
+        };
         match &polled {
             Poll::Ready(Ok(())) if buf.filled().len() > before => {
                 if self.clock.expects_head() {
@@ -184,7 +193,12 @@ mod tests {
         };
         let clock = Rc::new(ConnectionClock::start(
             &Ticker::new(),
-            Rc::new(Terms::new(timeouts, limits, TrustGeneration::default())),
+            Rc::new(Terms::new(
+                timeouts,
+                limits,
+                TrustGeneration::default(),
+                false,
+            )),
         ));
         let outbox = Rc::new(Outbox::new());
         (

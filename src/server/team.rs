@@ -89,6 +89,7 @@ impl Team<'_> {
                 log,
                 recent,
                 id_seed,
+                frugal: room.frugal,
             };
             Context::new(Worker::new(parts), ticker, tls, open, room)
         };

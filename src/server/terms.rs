@@ -8,6 +8,10 @@ use crate::gateway::{Snapshot, TrustGeneration};
 /// The most that is read ahead of what is passed on, in bytes, unless heads may be larger.
 const READ_AHEAD: usize = 64 * 1024;
 
+/// How much is read at once where memory is scarce, in bytes. One less than the power of two: hyper takes a full buffer for a
+/// reason to double the next one.
+const FRUGAL_PIECE: usize = 16 * 1024 - 1;
+
 /// How many fields hyper takes by itself.
 const HYPER_HEADERS: usize = 100;
 
@@ -19,6 +23,8 @@ pub(super) struct Terms {
     pub(super) trust: TrustGeneration,
     /// How requests of HTTP/1.1 are read.
     pub(super) http1: http1::Builder,
+    /// The most that is read at once, in bytes.
+    pub(super) piece: usize,
 }
 
 impl Terms {
@@ -26,12 +32,14 @@ impl Terms {
         timeouts: ServerTimeouts,
         limits: ServerLimits,
         trust: TrustGeneration,
+        frugal: bool,
     ) -> Self {
         Self {
             timeouts,
             limits,
             trust,
             http1: http1_builder(&limits),
+            piece: if frugal { FRUGAL_PIECE } else { usize::MAX },
         }
     }
 

@@ -25,7 +25,7 @@ pub(super) struct TimedBody {
     /// The pieces that a stream has handed over; HTTP/1.1 has one answer at a time, and the socket tells.
     handover: Option<Rc<Handover>>,
     /// `None` where what follows the answer is not over with it.
-    _running: Option<Running>,
+    running: Option<Running>,
 }
 
 /// How far the client of one stream has taken its answer.
@@ -58,7 +58,7 @@ impl TimedBody {
             body,
             rest: Bytes::new(),
             handover,
-            _running: running,
+            running,
         }
     }
 
@@ -90,6 +90,10 @@ impl Body for TimedBody {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
         if self.handover.is_none() {
+            // hyper would keep more than the client takes, and asks again as soon as it has taken something
+            if self.running.as_ref().is_some_and(Running::is_stalled) {
+                return Poll::Pending;
+            }
             return Pin::new(&mut self.body).poll_frame(cx);
         }
         let polled = self.poll_piece(cx);

@@ -1,5 +1,6 @@
 //! Tokens of other issuers. Each issuer is bound to its keys, its algorithms and the audiences that its tokens must name.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -292,10 +293,12 @@ fn is_verified(claim: Option<&Value>) -> bool {
 }
 
 /// The roles of a claim: a list of strings, or one with spaces or commas. Each once.
-pub fn roles_of(claim: Option<&Value>) -> Vec<Box<str>> {
+pub fn roles_of<'v>(claim: Option<&'v Value>) -> Vec<Box<str>> {
     let mut roles: Vec<Box<str>> = Vec::new();
-    let mut add = |role: &str| {
-        if !role.is_empty() && !roles.iter().any(|known| **known == *role) {
+    // an answer of a provider has room for a hundred thousand of them
+    let mut known = HashSet::new();
+    let mut add = |role: &'v str| {
+        if !role.is_empty() && known.insert(role) {
             roles.push(role.into());
         }
     };

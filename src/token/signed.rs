@@ -72,9 +72,9 @@ impl SignedClaims {
     /// [`TokenError::Missing`] where it is absent, and [`TokenError::Claims`] where it is anything else.
     pub fn audiences(&self) -> Result<Vec<&str>, TokenError> {
         let aud = self.members().get("aud").ok_or(TokenError::Missing)?;
-        let names = match aud {
-            Value::Array(items) => items.iter().map(Value::as_str).collect(),
-            one => one.as_str().map(|one| vec![one]),
+        let names = match aud.as_array() {
+            Some(items) => items.iter().map(Value::as_str).collect(),
+            None => aud.as_str().map(|one| vec![one]),
         };
         names.ok_or(TokenError::Claims)
     }

@@ -3,12 +3,12 @@
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use super::flow::Flow;
 use crate::ambient;
 use crate::net::DialedStream;
 
@@ -20,8 +20,9 @@ pub(super) struct AnswerFirst {
     stream: DialedStream,
     /// Whether nothing can be written any more.
     deaf: bool,
-    /// How much is read at once. Upgrades want it shared between threads.
-    piece: Arc<AtomicUsize>,
+    flow: Arc<Flow>,
+    /// The most that is ever read at once, in bytes.
+    most: usize,
     pace: Pace,
 }
 
@@ -41,14 +42,17 @@ const FAST: Duration = Duration::from_millis(250);
 
 /// How much of an answer is read at once for a client of HTTP/2, in bytes: as much as a frame of its answer holds. What is
 /// read and not taken yet waits in memory, for each of its streams.
-pub(super) const PIECE: usize = 16 << 10;
+///
+/// One byte less than the power of two: hyper takes a full buffer for a reason to double the next one.
+pub(super) const PIECE: usize = (16 << 10) - 1;
 
 impl AnswerFirst {
-    pub(super) fn new(stream: DialedStream, piece: Arc<AtomicUsize>) -> Self {
+    pub(super) fn new(stream: DialedStream, flow: Arc<Flow>, most: usize) -> Self {
         Self {
             stream,
             deaf: false,
-            piece,
+            flow,
+            most,
             pace: Pace {
                 read: 0,
                 began: ambient::now(),
@@ -65,6 +69,7 @@ impl AnswerFirst {
         if !self.deaf {
             let written = write(Pin::new(&mut self.stream));
             self.deaf = matches!(written, Poll::Ready(Err(_)));
+            self.flow.set_blocked(written.is_pending());
             if !self.deaf {
                 return written;
             }
@@ -92,12 +97,13 @@ impl AsyncRead for AnswerFirst {
     ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         let stream = Pin::new(&mut this.stream);
-        let piece = this.piece.load(Relaxed);
-        if piece == usize::MAX {
-            return stream.poll_read(cx, buffer);
-        }
+        let piece = if this.pace.fast {
+            this.most
+        } else {
+            this.flow.piece().min(this.most)
+        };
         let before = buffer.filled().len();
-        let polled = if this.pace.fast || buffer.remaining() <= piece {
+        let polled = if buffer.remaining() <= piece {
             stream.poll_read(cx, buffer)
         } else {
             let mut part = ReadBuf::new(buffer.initialize_unfilled_to(piece));

@@ -15,6 +15,7 @@ use http_body::{Body, Frame, SizeHint};
 use super::body_gate::BodyGate;
 use super::client_body::ClientBody;
 use super::error::BodyFault;
+use super::flow::Flow;
 use crate::ambient::{Deadline, TICK, Ticker};
 use crate::wire::{FieldFilter, filter_trailers};
 
@@ -52,6 +53,8 @@ pub(super) struct BodyExchange {
     pub(super) fault: Cell<Option<BodyFault>>,
     /// Holds the body back until the upstream sends `100 Continue`.
     pub(super) gate: Option<Arc<BodyGate>>,
+    /// That of the connection, where hyper would buffer more than the server takes: over HTTP/1.1.
+    pub(super) flow: RefCell<Option<Arc<Flow>>>,
     /// Armed while the upstream has to do something: take a piece of the body, or answer.
     pub(super) response: Deadline,
     /// How long each may take.
@@ -136,6 +139,12 @@ impl BodyExchange {
 
     fn of_body<T>(&self, ask: impl FnOnce(&ClientBody) -> T, none: T) -> T {
         self.incoming.borrow().as_ref().map_or(none, ask)
+    }
+
+    /// Whether the server has not taken yet what was handed over. hyper asks again as soon as it has.
+    fn is_blocked(&self) -> bool {
+        let flow = self.flow.borrow();
+        flow.as_ref().is_some_and(|flow| flow.is_blocked())
     }
 
     /// Whether a body is still to be sent.
@@ -254,6 +263,9 @@ impl Body for RequestBody {
             return Poll::Ready(None);
         };
         ready!(streamed.poll_gate(cx));
+        if streamed.exchange.is_blocked() {
+            return Poll::Pending;
+        }
         let polled = match &mut *streamed.exchange.incoming.borrow_mut() {
             Some(incoming) => Pin::new(incoming).poll_frame(cx),
             None => return Poll::Ready(Some(Err(BodyFault::Broken))),

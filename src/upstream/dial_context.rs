@@ -12,6 +12,8 @@ pub struct DialContext {
     pub ticker: Ticker,
     /// Counts them.
     pub counts: ConnectionCounts,
+    /// Whether memory is scarce: less is read ahead of clients that are slow.
+    pub frugal: bool,
 }
 
 /// The gauges of a worker for its upstream connections.

@@ -5,7 +5,6 @@ use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -17,11 +16,12 @@ use hyper::client::conn::http1::{Builder, SendRequest};
 use hyper_util::rt::TokioIo;
 use tokio::task::AbortHandle;
 
-use super::answer_first::AnswerFirst;
+use super::answer_first::{AnswerFirst, PIECE};
 use super::attempt::{Again, Failed, Switched, Use};
 use super::body::{BodyExchange, RequestBody};
 use super::dial_context::DialContext;
 use super::error::ForwardError;
+use super::flow::Flow;
 use super::limits::{LARGEST_HEAD, MOST_FIELDS};
 use super::outbound::Outbound;
 use super::proven_rest::{MARGIN, ProvenRest, Rest};
@@ -62,7 +62,7 @@ struct Connection {
     /// Passes when an answer, or the next piece of it, takes too long.
     response: Deadline,
     rest: Rc<Rest>,
-    piece: Arc<AtomicUsize>,
+    flow: Arc<Flow>,
     /// The task that reads and writes.
     driver: AbortHandle,
     counted: GaugeGuard,
@@ -163,13 +163,22 @@ impl Http1Pool {
 /// Bytes that may be buffered beside the largest head. hyper buffers as much of a request's body for a server that takes nothing.
 const READ_AHEAD: usize = 16 * 1024;
 
+/// The most that is read of an answer at once, in bytes: twice as much is not faster, and up to three times as much waits in
+/// memory for a client that reads nothing. One less than the power of two, as [`PIECE`].
+const LARGE_PIECE: usize = (64 << 10) - 1;
+
 /// Makes a connection ready for its first exchange.
 pub(super) async fn open(
     stream: DialedStream,
     pool: &Rc<Http1Pool>,
 ) -> Result<Http1Lease, ForwardError> {
-    let piece = Arc::new(AtomicUsize::new(usize::MAX));
-    let stream = AnswerFirst::new(stream, Arc::clone(&piece));
+    let flow = Arc::<Flow>::default();
+    let most = if pool.dial_context.frugal {
+        PIECE
+    } else {
+        LARGE_PIECE
+    };
+    let stream = AnswerFirst::new(stream, Arc::clone(&flow), most);
     let handshake = Builder::new()
         .preserve_header_case(true)
         .max_headers(MOST_FIELDS)
@@ -192,7 +201,7 @@ pub(super) async fn open(
         sender,
         response: ticker.deadline(),
         rest,
-        piece,
+        flow,
         driver: tokio::task::spawn_local(driver).abort_handle(),
         counted: pool.dial_context.counts.active.hold(),
         fate: Fate::Kept,
@@ -304,13 +313,16 @@ impl Http1Lease {
             Use::First => None,
             Use::Further => outbound.spare(),
         };
-        self.connection().piece.store(outbound.piece(), Relaxed);
+        self.connection().flow.set_piece(outbound.piece());
         let (mut request, upgrade) = outbound.into_parts();
         if let Some(protocol) = &upgrade {
             switching::ask(request.headers_mut(), protocol);
             self.connection_mut().fate = Fate::Closed;
         }
         let exchange = request.body().exchange().cloned();
+        if let Some(exchange) = &exchange {
+            *exchange.flow.borrow_mut() = Some(Arc::clone(&self.connection().flow));
+        }
         let answer = Box::pin(self.connection_mut().sender.try_send_request(request));
         (
             Kept {

@@ -33,6 +33,9 @@ use crate::telemetry::metrics::GaugeGuard;
 const STREAM_WINDOW: u32 = 1 << 20;
 const CONNECTION_WINDOW: u32 = 4 << 20;
 
+/// The same where memory is scarce.
+const FRUGAL_WINDOWS: (u32, u32) = (64 << 10, 1 << 20);
+
 /// How long a connection with requests may be silent before it is asked whether it lives, and how long it may take to
 /// say so. No more often: servers of gRPC close connections that are asked more than once in five minutes. What needs
 /// to be noticed sooner, is: a vanished host by the system's keep-alive, a stuck one by the deadline of an answer.
@@ -115,11 +118,16 @@ pub(super) async fn open(
     stream: DialedStream,
     slot: &Rc<Http2Slot>,
 ) -> Result<Rc<SharedConnection>, ForwardError> {
+    let (stream_window, connection_window) = if slot.dial_context.frugal {
+        FRUGAL_WINDOWS
+    } else {
+        (STREAM_WINDOW, CONNECTION_WINDOW)
+    };
     let mut builder = Builder::new(Local);
     builder
         .timer(TokioTimer::new())
-        .initial_stream_window_size(STREAM_WINDOW)
-        .initial_connection_window_size(CONNECTION_WINDOW)
+        .initial_stream_window_size(stream_window)
+        .initial_connection_window_size(connection_window)
         .max_header_list_size(LARGEST_HEAD)
         .keep_alive_interval(PING_EVERY)
         .keep_alive_timeout(PING_WAIT);

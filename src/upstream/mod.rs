@@ -14,6 +14,7 @@ mod connect;
 mod dial_context;
 mod error;
 mod exchange;
+mod flow;
 mod health;
 mod http1;
 mod http2;

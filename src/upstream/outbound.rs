@@ -321,6 +321,7 @@ fn watched(
         incoming: RefCell::new(Some(body)),
         progress: Cell::new(Progress::Waiting),
         answered: Cell::new(false),
+        flow: RefCell::default(),
         ticker: ticker.clone(),
         response: ticker.deadline(),
         response_after: how.upstream.timeouts.response,

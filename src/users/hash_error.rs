@@ -2,8 +2,16 @@
 
 use std::fmt;
 
-use super::hash_kind::ForeignHash;
 use super::work::Work;
+
+/// A hash that is not checked here, and who writes such.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ForeignHash {
+    /// What it is called.
+    pub kind: &'static str,
+    /// Who writes it.
+    pub writer: &'static str,
+}
 
 /// Why a text is not a hash the gateway can check. `Display` says what it is, to stand behind "is", and
 /// [`remedy`](Self::remedy) what to do.

@@ -2,16 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::hash_error::HashError;
-
-/// A hash that is not checked here, and who writes such.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ForeignHash {
-    /// What it is called.
-    pub kind: &'static str,
-    /// Who writes it.
-    pub writer: &'static str,
-}
+use super::hash_error::{ForeignHash, HashError};
 
 /// The schemes around a crypt(3) text, which name again what it says itself, in lower case: Dovecot's, OpenLDAP's and
 /// Spring's.

@@ -13,8 +13,7 @@ mod work;
 
 pub use api_key::{API_KEY_PREFIX, ApiKey, KeyDigest, KeyRefusal, NEVER, api_key};
 pub use directory::{Directory, Enrolment, User, UserRefusal};
-pub use hash_error::HashError;
-pub use hash_kind::ForeignHash;
+pub use hash_error::{ForeignHash, HashError};
 pub use hasher::{Busy, Hasher, HasherSettings};
 pub use login::{LoginFailure, authenticate};
 pub use password::{Password, PasswordHash};

@@ -153,14 +153,18 @@ impl Credential {
     }
 }
 
-/// Where the token starts: behind the scheme, which is case-insensitive (RFC 9110, section 11.1), and its spaces.
+/// Where the token starts: behind the scheme, which is case-insensitive (RFC 9110, section 11.1), and its spaces. A tab is
+/// none (section 11.4); some read it as one, so that the field is a credential of the gateway, with no good token in it.
 fn bearer_start(field: &[u8]) -> Option<usize> {
     let scheme = b"bearer";
     let rest = field.get(scheme.len()..)?;
     let spaces = rest.iter().take_while(|byte| **byte == b' ').count();
-    let bearer =
-        field[..scheme.len()].eq_ignore_ascii_case(scheme) && (spaces > 0 || rest.is_empty());
-    bearer.then_some(scheme.len() + spaces)
+    let is_scheme = field[..scheme.len()].eq_ignore_ascii_case(scheme);
+    match rest.get(spaces) {
+        Some(b'\t') if is_scheme => Some(field.len()),
+        _ if is_scheme && (spaces > 0 || rest.is_empty()) => Some(scheme.len() + spaces),
+        _ => None,
+    }
 }
 
 impl fmt::Debug for Credential {
@@ -189,6 +193,9 @@ mod tests {
         assert_eq!(read(&["Bearer abc"]), some("abc"));
         assert_eq!(read(&["bEARER   abc "]), some("abc"));
         assert_eq!(read(&["Bearer"]), some(""));
+        for tab in ["Bearer\tabc", "bearer \tabc", "Bearer\t", "Bearer\t abc"] {
+            assert_eq!(read(&[tab]), some(""), "{tab:?}");
+        }
         assert_eq!(read(&["Bearerabc"]), Ok(None));
         assert_eq!(read(&["Basic YWxpY2U6"]), Ok(None));
         assert_eq!(

@@ -16,8 +16,8 @@ struct Problem<'a> {
     detail: &'a str,
 }
 
-/// `application/problem+json` that says `detail`. Answers that depend on the credential, 401 and 403, are not
-/// stored by anybody.
+/// `application/problem+json` that says `detail`. Nobody stores it: a cache may keep even 404, 405 and 414 by itself (RFC
+/// 9110, section 15.1), and the next load of the configuration changes them.
 pub fn problem(status: StatusCode, detail: &str) -> Response<Bytes> {
     let title = status.canonical_reason().unwrap_or_default();
     let mut response = json(
@@ -33,9 +33,7 @@ pub fn problem(status: StatusCode, detail: &str) -> Response<Bytes> {
         CONTENT_TYPE,
         HeaderValue::from_static("application/problem+json"),
     );
-    if status == StatusCode::UNAUTHORIZED || status == StatusCode::FORBIDDEN {
-        forbid_storing(response.headers_mut());
-    }
+    forbid_storing(response.headers_mut());
     response
 }
 
@@ -106,7 +104,15 @@ mod tests {
             )
         );
         assert_eq!(response.headers()[CONTENT_TYPE], "application/problem+json");
-        assert!(!response.headers().contains_key(CACHE_CONTROL));
+    }
+
+    #[test]
+    fn no_problem_is_stored() {
+        for status in [400, 401, 403, 404, 405, 410, 414, 501, 502, 503] {
+            let status = StatusCode::from_u16(status).unwrap();
+            let response = problem(status, "why");
+            assert_eq!(response.headers()[CACHE_CONTROL], "no-store", "{status}");
+        }
     }
 
     #[test]

@@ -48,7 +48,11 @@ fn replica(keys: &Upstream, upstream: std::net::SocketAddr, state: &str) -> Gate
         at("keys")
     );
     let replica = gateway(SERVICES).upstream(upstream).auth(&provider);
-    replica.more(&format!("state: {state}")).start()
+    let replica = replica.more(&format!("state: {state}")).start();
+    until("the keys of the provider", || {
+        replica.printed().contains("jwks_fetched")
+    });
+    replica
 }
 
 /// A logout token; `changes` replace its claims, `null` takes one away.
@@ -162,9 +166,6 @@ fn a_provider_ends_its_sessions_at_all_replicas_and_their_tunnels() {
     let (keys, echo) = (keys(), echoing());
     let start = || replica(&keys, echo.address, &redis.url());
     let (one, other) = (start(), start());
-    for replica in [&one, &other] {
-        replica.named_event("jwks_fetched");
-    }
     let store = open_store(&redis);
     let sign_in = |sub: &str, sid: Option<&str>| sign_in_at(&store, &one, sub, sid);
     let (first, second) = (sign_in("1", Some("a")), sign_in("1", Some("b")));
@@ -213,7 +214,6 @@ fn what_no_provider_has_signed_ends_nothing() {
     };
     let (keys, upstream) = (keys(), Upstream::saying("hi"));
     let gateway = replica(&keys, upstream.address, &redis.url());
-    gateway.named_event("jwks_fetched");
     let store = open_store(&redis);
     let cookie = sign_in_at(&store, &gateway, "1", Some("a"));
     let now = ambient::unix_seconds();
@@ -279,7 +279,6 @@ fn without_the_store_a_logout_has_failed_and_says_so() {
     };
     let (keys, upstream) = (keys(), Upstream::saying("hi"));
     let gateway = replica(&keys, upstream.address, &redis.url());
-    gateway.named_event("jwks_fetched");
     let store = open_store(&redis);
     let cookie = sign_in_at(&store, &gateway, "1", Some("a"));
     redis.kill();

@@ -344,6 +344,7 @@ fn programs_get_json() {
         "rule": { "name": "POST /jobs", "file": "gateway.yaml", "line": 7, "column": 9 },
         "allow": "conditions",
         "conditions": [[{ "asked": "role `recruiter`", "has": "role `candidate`", "holds": false }]],
+        "rates": [],
         "beats": [],
         "not_asked": [{ "name": "GET /jobs", "file": "gateway.yaml", "line": 6, "column": 9 }],
         "nearest": null,

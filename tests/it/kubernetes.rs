@@ -304,7 +304,7 @@ fn the_configuration_of_the_config_maps_is_valid() {
     }
 }
 
-/// What a pod may have fits what its gateway lets in: a number of connections, where there is one, in 48 KiB each beside
+/// What a pod may have fits what its gateway lets in: a number of connections, where there is one, in 96 KiB each beside
 /// 32 MiB for the gateway itself. Without a number the gateway goes by the limit.
 #[test]
 fn the_memory_of_the_pods_is_enough_for_their_connections() {
@@ -317,7 +317,7 @@ fn the_memory_of_the_pods_is_enough_for_their_connections() {
         let memory: usize = memory.parse().unwrap();
         let configuration: Value = serde_yaml::from_str(configuration(&documents)).unwrap();
         let connections = &configuration["server"]["limits"]["connections"];
-        let fit = (memory - 32) * 1024 / 48;
+        let fit = (memory - 32) * 1024 / 96;
         assert!(
             connections.is_null()
                 || connections == "auto"

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use socket2::SockRef;
 
 use crate::support::{Gateway, gateway, get, skip, superuser, until};
 
@@ -20,6 +21,9 @@ const OPEN: &str = "
 
 const CROWD: usize = 3000;
 
+/// How much the kernel buffers for clients and services of these tests, in bytes.
+const KERNEL_BUFFER: usize = 16 << 10;
+
 /// A service that takes every request and answers none, until it lets all of them go.
 struct Waiting {
     address: SocketAddr,
@@ -29,6 +33,10 @@ struct Waiting {
 impl Waiting {
     fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        // what waits shall wait in the gateway
+        let socket = SockRef::from(&listener);
+        socket.set_recv_buffer_size(KERNEL_BUFFER).unwrap();
+        socket.set_send_buffer_size(KERNEL_BUFFER).unwrap();
         let address = listener.local_addr().unwrap();
         let taken: Arc<Mutex<Vec<TcpStream>>> = Arc::default();
         let taking = Arc::clone(&taken);
@@ -191,4 +199,83 @@ fn with_few_descriptors_nobody_is_let_in_for_whom_there_is_no_socket_to_the_serv
     assert!(!printed.contains("cannot accept"), "{printed}");
     service.answer_all();
     assert_eq!(get(gateway.address, "/other", "").status, 403);
+}
+
+/// What of a request or an answer waits in the gateway because nobody takes it.
+#[derive(Clone, Copy, Debug)]
+enum Stalled {
+    Upload,
+    Answer,
+}
+
+/// Clients that write an upload nobody reads, or read nothing of an answer that never ends.
+fn stall(gateway: &Gateway, count: usize, what: Stalled) -> Vec<TcpStream> {
+    let head = match what {
+        Stalled::Upload => "POST /open HTTP/1.1\r\nHost: a\r\nContent-Length: 99999999\r\n\r\n",
+        Stalled::Answer => "GET /open HTTP/1.1\r\nHost: a\r\n\r\n",
+    };
+    let connect = |_| {
+        let mut client = TcpStream::connect(gateway.address).unwrap();
+        let socket = SockRef::from(&client);
+        socket.set_recv_buffer_size(KERNEL_BUFFER).unwrap();
+        socket.set_send_buffer_size(KERNEL_BUFFER).unwrap();
+        let _ = client.write_all(head.as_bytes());
+        client.set_nonblocking(true).unwrap();
+        client
+    };
+    (0..count).map(connect).collect()
+}
+
+/// Writes to all until none takes more.
+fn fill(streams: &mut [TcpStream]) {
+    let piece = vec![b'x'; 256 << 10];
+    let mut quiet = 0;
+    while quiet < 20 {
+        let mut written = 0;
+        for stream in &mut *streams {
+            while let Ok(length @ 1..) = stream.write(&piece) {
+                written += length;
+            }
+        }
+        quiet = if written == 0 { quiet + 1 } else { 0 };
+        std::thread::park_timeout(std::time::Duration::from_millis(10));
+    }
+}
+
+/// As many as are let in, and twice as many try.
+#[test]
+fn in_64_mebibytes_what_nobody_takes_is_no_reason_to_end() {
+    for what in [Stalled::Upload, Stalled::Answer] {
+        let Some(cgroup) = Cgroup::of(64 << 20) else {
+            return;
+        };
+        let service = Waiting::start();
+        let enter = format!("echo $$ > {}/cgroup.procs; ", cgroup.0.display());
+        let builder = gateway(OPEN).upstream(service.address).before(&enter);
+        let gateway = builder.start();
+        let before = gateway.memory();
+        let mut clients = stall(&gateway, 800, what);
+        let refused = r#"gatelatch_rejected_connections_total{reason="limit"}"#;
+        until("everybody to be let in or refused", || {
+            service.count() + gateway.metric(refused) as usize >= clients.len()
+        });
+        let let_in = service.count();
+        assert!((200..700).contains(&let_in), "{let_in}");
+        match what {
+            Stalled::Upload => fill(&mut clients),
+            Stalled::Answer => {
+                let mut answers = service.taken.lock().unwrap();
+                let head = b"HTTP/1.1 200 OK\r\nContent-Length: 99999999\r\n\r\n";
+                for stream in answers.iter_mut() {
+                    stream.write_all(head).unwrap();
+                    stream.set_nonblocking(true).unwrap();
+                }
+                fill(&mut answers);
+            }
+        }
+        let each = ((gateway.memory() - before) / let_in as u64) >> 10;
+        assert!(each < 110, "{what:?}: {each} KiB each");
+        assert_eq!(gateway.probe("/healthz").status, 200);
+        assert!(gateway.metric(refused) > 0.0);
+    }
 }

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
+use crate::support::checks::Check;
 use crate::support::commands::{folder, gatelatch, json, text};
 use crate::support::{
     Answer, Connection, Gateway, GatewayBuilder, NAVIGATION, PASSWORD, Upstream, gateway, sign_in,
@@ -383,6 +384,13 @@ fn forward_auth_counts_what_it_permits() {
     let refused = gateway.get("/auth/verify", &by_nginx);
     assert_eq!(refused.status, 403, "nginx knows no 429");
     assert_eq!(refused.header("retry-after").len(), 5, "{refused:?}");
+    // Envoy passes on what it gets over gRPC
+    let verdict = Check::new("GET", "http://app.test/few", &rita).ask(&gateway);
+    assert_eq!(verdict.denied, Some(429), "{verdict:?}");
+    let names: Vec<&str> = verdict.set.iter().map(|field| &*field.name).collect();
+    for name in ["retry-after", "ratelimit", "ratelimit-policy"] {
+        assert!(names.contains(&name), "{verdict:?}");
+    }
     // the same caller by the gateway itself
     let direct = format!("GET /few HTTP/1.1\r\nHost: app.test\r\n{rita}\r\n");
     assert_eq!(

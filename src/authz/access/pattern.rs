@@ -136,9 +136,16 @@ fn parse_segment(piece: &str) -> Result<Segment, PatternError> {
         "**" => Ok(Segment::Rest),
         "*" => Ok(Segment::Parameter(None)),
         _ if piece.contains(['{', '}']) => parse_name(piece).map(Some).map(Segment::Parameter),
+        _ if is_colon_parameter(piece) => Err(PatternError::ColonParameter(piece[1..].into())),
         _ if piece.contains('*') => Err(PatternError::PartialWildcard(piece.into())),
         _ => parse_literal(piece),
     }
+}
+
+/// `:id`, which other routers take for a parameter.
+fn is_colon_parameter(piece: &str) -> bool {
+    let name = piece.strip_prefix(':');
+    name.is_some_and(|name| name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_'))
 }
 
 fn parse_name(piece: &str) -> Result<Box<str>, PatternError> {

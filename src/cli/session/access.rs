@@ -1,5 +1,6 @@
 //! Where sessions are: in a store that this process opens, or in a gateway that runs.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -73,13 +74,15 @@ impl SessionAccess {
         user: Option<&str>,
         provider: Option<&str>,
     ) -> anyhow::Result<Vec<Value>> {
-        let (mut all, mut next) = (Vec::new(), Some(0));
+        let (mut all, mut seen, mut next) = (Vec::new(), HashSet::new(), Some(0));
         while let Some(from) = next {
             let (page, after) = match self {
                 Self::Store(store) => store.page(user, provider, from)?,
                 Self::Gateway(gateway) => gateway.page(user, provider, from)?,
             };
-            all.extend(page);
+            // one may be on two pages where others come and go meanwhile
+            let mut is_new = |session: &Value| seen.insert(session["id"].to_string());
+            all.extend(page.into_iter().filter(|session| is_new(session)));
             next = after;
         }
         Ok(all)

@@ -63,13 +63,7 @@ pub(super) fn auth(
         .take("path")
         .and_then(|entry| own_path(&entry, reader))
         .unwrap_or_else(|| "/auth".to_owned());
-    let users_file = match section.take("users_file") {
-        None => UsersFile::Default,
-        Some(entry) => match reader.path(&entry) {
-            Some(path) => UsersFile::Named(path, entry.node.span),
-            None => UsersFile::Broken,
-        },
-    };
+    let users_file = users_file(section.take("users_file"), reader);
     let token_paths = section
         .take("token_paths")
         .and_then(|entry| token_paths(entry, &path, reader));
@@ -88,9 +82,7 @@ pub(super) fn auth(
         own: token.as_ref(),
         roots,
     };
-    let providers = section
-        .take("providers")
-        .map(|entry| providers(entry, &shared, reader));
+    let providers = providers(section.take("providers"), &shared, reader);
     let session = session(section.take("session"), reader);
     let (theme, attempts) = login(section.take("login"), reader);
     let verify = section
@@ -98,20 +90,11 @@ pub(super) fn auth(
         .unwrap_or_default();
     let cors = section.take("cors").map(|entry| cors::cors(entry, reader));
     section.finish(reader);
-    // without `providers` there are none; with refused ones there is no block
-    let (providers, provider_places) = match providers.unwrap_or_else(|| Some(Default::default())) {
-        Some((providers, places)) => (Some(providers), places),
-        None => (None, Vec::new()),
-    };
-    let provider_origins = provider_places.iter();
-    let provider_origins = provider_origins
-        .map(|place| reader.origin(place.name))
-        .collect();
     let auth = token
         .zip(issuers.unwrap_or(Some(Vec::new())))
-        .zip(providers)
+        .zip(providers.settings)
         .zip(ldap.unwrap_or(Some(None)))
-        .map(|(((token, issuers), providers), ldap)| {
+        .map(|(((token, issuers), settings), ldap)| {
             let token_paths = token_paths.unwrap_or_default();
             Auth {
                 path: path.clone(),
@@ -119,8 +102,8 @@ pub(super) fn auth(
                 token,
                 issuers,
                 ldap,
-                providers,
-                provider_origins,
+                providers: settings,
+                provider_origins: providers.origins,
                 session,
                 attempts,
                 theme,
@@ -133,7 +116,17 @@ pub(super) fn auth(
         path,
         users_file,
         roles_claim,
-        providers: provider_places,
+        providers: providers.places,
+    }
+}
+
+fn users_file(entry: Option<Entry>, reader: &mut Reader<'_>) -> UsersFile {
+    let Some(entry) = entry else {
+        return UsersFile::Default;
+    };
+    match reader.path(&entry) {
+        Some(path) => UsersFile::Named(path, entry.node.span),
+        None => UsersFile::Broken,
     }
 }
 

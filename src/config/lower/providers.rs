@@ -16,12 +16,13 @@ use crate::config::lint;
 use crate::config::places::ProviderPlaces;
 use crate::config::reader::Reader;
 use crate::config::section::Section;
-use crate::config::settings::Token;
+use crate::config::settings::{Origin, Token};
 use crate::config::span::Span;
 use crate::config::yaml::Entry;
 use crate::net::{HttpUrl, TlsSettings};
 use crate::oidc::{
-    ProviderAllow, ProviderEndpoints, ProviderLocation, ProviderName, ProviderSettings, RoleMapping,
+    ProviderAllow, ProviderEndpoints, ProviderLocation, ProviderName, ProviderSettings,
+    RoleMapping, SubjectClaim, UsersMode,
 };
 use crate::token::{Algorithm, ClaimPath, LDAP};
 
@@ -39,20 +40,44 @@ pub(super) struct Shared<'a> {
     pub(super) roots: &'a SystemRoots,
 }
 
-/// All of them, each with its places; `None` where one is refused.
+/// All of them, and where they stand.
+#[derive(Default)]
+pub(super) struct LoweredProviders {
+    /// `None` where one is refused.
+    pub(super) settings: Option<Vec<Arc<ProviderSettings>>>,
+    pub(super) places: Vec<ProviderPlaces>,
+    pub(super) origins: Vec<Origin>,
+}
+
+/// The list; without one there are none.
 pub(super) fn providers(
-    entry: Entry,
+    entry: Option<Entry>,
     shared: &Shared<'_>,
     reader: &mut Reader<'_>,
-) -> Option<(Vec<Arc<ProviderSettings>>, Vec<ProviderPlaces>)> {
+) -> LoweredProviders {
+    let Some(entry) = entry else {
+        return LoweredProviders {
+            settings: Some(Vec::new()),
+            ..LoweredProviders::default()
+        };
+    };
     let mut names: Vec<(ProviderName, Span)> = Vec::new();
-    let items = reader.list(entry)?;
-    let providers: Vec<_> = items
-        .into_iter()
-        .map(|item| provider(item, shared, &mut names, reader))
-        .collect();
-    let providers: Option<Vec<_>> = providers.into_iter().collect();
-    providers.map(|providers| providers.into_iter().unzip())
+    let items = reader.list(entry).map(|items| {
+        let providers = items.into_iter();
+        let providers = providers.map(|item| provider(item, shared, &mut names, reader));
+        providers.collect::<Vec<_>>()
+    });
+    let providers = items.and_then(|items| items.into_iter().collect::<Option<Vec<_>>>());
+    let Some(providers) = providers else {
+        return LoweredProviders::default();
+    };
+    let (settings, places): (_, Vec<ProviderPlaces>) = providers.into_iter().unzip();
+    let origins = places.iter().map(|place| reader.origin(place.name));
+    LoweredProviders {
+        settings: Some(settings),
+        origins: origins.collect(),
+        places,
+    }
 }
 
 fn provider(
@@ -68,72 +93,123 @@ fn provider(
         .map_or(section.span(), |entry| entry.node.span);
     let name = name.and_then(|entry| name_of(&entry, names, reader));
     let title = section.take("title").map(|entry| label(&entry, reader));
-    let issuer = section.require(reader, "issuer", "https://idp.example.com");
-    let issuer_span = issuer.as_ref().map(|entry| entry.node.span);
-    let issuer = issuer.and_then(|entry| issuer_of(&entry, shared.own, reader));
-    let endpoints = section.take("endpoints");
-    let endpoints = endpoints.map(|entry| endpoints_of(entry, reader));
-    let ca = section.take("ca");
+    let servers = servers(&mut section, shared, reader);
     let client = client(&mut section, reader);
     let algorithms = section.take("algorithms");
     let algorithms = algorithms.map_or(Some(Vec::new()), |entry| algorithms_of(entry, reader));
     let mut leeway = shared.own.map(|own| own.leeway).unwrap_or_default();
     section.duration("leeway", &mut leeway, blocks::LEEWAYS, reader);
     let scopes = scopes(&mut section, reader);
+    let people = people(&mut section, reader);
+    let mut refresh = Duration::from_secs(15 * 60);
+    section.duration("refresh", &mut refresh, REFRESH, reader);
+    let logout = section.choice("logout", blocks::LOGOUT_MODE, reader);
+    section.finish(reader);
+    let (name, servers, people) = (name?, servers?, people?);
+    let settings = ProviderSettings {
+        title: title.unwrap_or_else(|| Some(name.as_str().to_owned()))?,
+        name,
+        issuer: servers.issuer,
+        location: servers.location,
+        tls: servers.tls,
+        algorithms: algorithms?,
+        client: client?,
+        scopes: scopes?,
+        subject: people.subject,
+        roles_claim: people.roles_claim,
+        roles: people.roles.table,
+        allow: people.allow,
+        users: people.users,
+        refresh,
+        logout: logout.unwrap_or_default(),
+        leeway,
+    };
+    if let Some(finding) = lint::open_provider(&settings, servers.span) {
+        reader.report(finding);
+    }
+    let places = ProviderPlaces {
+        name: name_span,
+        users: people.users_span,
+        roles: people.roles.places,
+    };
+    Some((Arc::new(settings), places))
+}
+
+/// Where a provider is.
+struct Servers {
+    issuer: String,
+    /// Where `issuer` stands.
+    span: Span,
+    location: ProviderLocation,
+    tls: Option<Arc<TlsSettings>>,
+}
+
+/// `issuer`, `endpoints` and `ca`.
+fn servers(section: &mut Section, shared: &Shared<'_>, reader: &mut Reader<'_>) -> Option<Servers> {
+    let issuer = section.require(reader, "issuer", "https://idp.example.com");
+    let issuer = issuer.and_then(|entry| {
+        let issuer = issuer_of(&entry, shared.own, reader);
+        issuer.map(|issuer| (issuer, entry.node.span))
+    });
+    let endpoints = section.take("endpoints");
+    let endpoints = endpoints.map(|entry| endpoints_of(entry, reader));
+    let ca = section.take("ca");
+    let ((issuer, url), span) = issuer?;
+    let location = match endpoints {
+        Some(endpoints) => ProviderLocation::Given(Box::new(endpoints?)),
+        None => ProviderLocation::Metadata(url),
+    };
+    Some(Servers {
+        issuer,
+        span,
+        tls: tls(ca, &location, shared.roots, reader)?,
+        location,
+    })
+}
+
+/// Who a provider's people are here.
+struct People {
+    subject: SubjectClaim,
+    roles_claim: ClaimPath,
+    roles: RoleTable,
+    allow: ProviderAllow,
+    users: UsersMode,
+    users_span: Option<Span>,
+}
+
+/// What groups mean, and where each role stands.
+#[derive(Default)]
+struct RoleTable {
+    table: RoleMapping,
+    places: Vec<(Box<str>, Span)>,
+}
+
+/// `subject`, `roles_claim`, `roles`, `allow` and `users`.
+fn people(section: &mut Section, reader: &mut Reader<'_>) -> Option<People> {
     let subject = section.choice("subject", blocks::SUBJECT_CLAIM, reader);
     let roles_claim = match section.take("roles_claim") {
         Some(entry) => claim_path(&entry, reader),
         None => Some(ClaimPath::of("groups")),
     };
-    let roles = section
-        .take("roles")
-        .map(|entry| role_mapping(entry, reader));
-    let allow = section.take("allow").map(|entry| allow(entry, reader));
+    let roles = match section.take("roles") {
+        Some(entry) => role_table(entry, reader),
+        None => Some(RoleTable::default()),
+    };
+    let allow = match section.take("allow") {
+        Some(entry) => allow(entry, reader),
+        None => Some(ProviderAllow::default()),
+    };
     let users = section.take("users");
     let users_span = users.as_ref().map(|entry| entry.node.span);
     let users = users.and_then(|entry| reader.choice(&entry, blocks::USERS_MODE));
-    let mut refresh = Duration::from_secs(15 * 60);
-    section.duration("refresh", &mut refresh, REFRESH, reader);
-    let logout = section.choice("logout", blocks::LOGOUT_MODE, reader);
-    section.finish(reader);
-    let (issuer, url) = issuer?;
-    let location = match endpoints {
-        Some(endpoints) => ProviderLocation::Given(Box::new(endpoints?)),
-        None => ProviderLocation::Metadata(url),
-    };
-    let tls = tls(ca, &location, shared.roots, reader)?;
-    let (name, allow) = (
-        name?,
-        allow.unwrap_or_else(|| Some(ProviderAllow::default()))?,
-    );
-    let (roles, role_places) = roles.unwrap_or_else(|| Some(Default::default()))?;
-    let settings = ProviderSettings {
-        title: title.unwrap_or_else(|| Some(name.as_str().to_owned()))?,
-        name,
-        issuer,
-        location,
-        tls,
-        algorithms: algorithms?,
-        client: client?,
-        scopes: scopes?,
+    Some(People {
         subject: subject.unwrap_or_default(),
         roles_claim: roles_claim?,
-        roles,
-        allow,
+        roles: roles?,
+        allow: allow?,
         users: users.unwrap_or_default(),
-        refresh,
-        logout: logout.unwrap_or_default(),
-        leeway,
-    };
-    let places = ProviderPlaces {
-        name: name_span,
-        users: users_span,
-        roles: role_places,
-    };
-    if let Some(finding) = issuer_span.and_then(|span| lint::open_provider(&settings, span)) {
-        reader.report(finding);
-    }
-    Some((Arc::new(settings), places))
+        users_span,
+    })
 }
 
 /// Every name once: it stands in URLs.
@@ -326,11 +402,7 @@ fn scope(item: &Entry, reader: &mut Reader<'_>) -> Option<Box<str>> {
     Some(text.into())
 }
 
-/// The table of roles, and where each role stands.
-fn role_mapping(
-    entry: Entry,
-    reader: &mut Reader<'_>,
-) -> Option<(RoleMapping, Vec<(Box<str>, Span)>)> {
+fn role_table(entry: Entry, reader: &mut Reader<'_>) -> Option<RoleTable> {
     let mut places: Vec<(Box<str>, Span)> = Vec::new();
     let groups: Vec<_> = reader
         .map(entry)?
@@ -343,7 +415,10 @@ fn role_mapping(
         })
         .collect();
     let table: Option<BTreeMap<_, _>> = groups.into_iter().collect();
-    Some((RoleMapping::Table(table?), places))
+    Some(RoleTable {
+        table: RoleMapping::Table(table?),
+        places,
+    })
 }
 
 fn allow(entry: Entry, reader: &mut Reader<'_>) -> Option<ProviderAllow> {

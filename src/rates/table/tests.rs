@@ -211,3 +211,18 @@ fn a_rate_that_is_changed_holds_nobody_longer_than_it_says() {
     // and what was taken at the faster one is little of the slower one
     assert_eq!(passes(&table, slow, key, 9, now + 3_000_000_000), 1);
 }
+
+/// Between the look at the clock and the bucket a worker may have to wait for the processor.
+#[test]
+fn a_worker_that_comes_late_gives_nothing_back() {
+    let (table, bucket) = (table(&[4]), bucket(10, 10, 0));
+    let (key, now, late) = (table.key("a"), 1_000_000_000, 800_000_000);
+    assert_eq!(passes(&table, bucket, key, 20, now + late), 10);
+    let Err(taken) = table.charge(bucket, key, now) else {
+        panic!("the bucket is empty");
+    };
+    assert_eq!(bucket.wait(taken), late + bucket.interval);
+    let next = now + late + bucket.interval;
+    assert_eq!(passes(&table, bucket, key, 20, next - 1), 0);
+    assert_eq!(passes(&table, bucket, key, 20, next), 1);
+}

@@ -161,6 +161,10 @@ impl Progress {
     }
 
     fn wait(&mut self, session: SessionId, wait: Wait) {
+        self.waits.remove(&session);
+        if wait == Wait::Done {
+            return;
+        }
         if self.waits.len() >= REMEMBERED {
             let now = ambient::now();
             self.waits.retain(|_, until| now < *until);

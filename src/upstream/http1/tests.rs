@@ -72,6 +72,7 @@ impl Bench {
             dialer: Dialer::default(),
             ticker: Ticker::new(),
             counts,
+            frugal: false,
         });
         Self {
             server: ServerConnections::new(origin.clone(), &Settings::of(origin), &dial_context),

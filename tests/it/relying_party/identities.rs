@@ -202,3 +202,36 @@ fn without_the_userinfo_that_decides_nobody_is_signed_in() {
         assert_eq!(party.sign_in().unwrap().identity.name, None);
     }
 }
+
+/// Where nothing depends on the groups, an ID token without them says everything.
+#[test]
+fn the_userinfo_is_asked_only_for_what_counts() {
+    let without_groups = json!({ "groups": null });
+    for (more, asked) in [
+        ("", true),
+        (", roles: { staff: [a], \"*\": [b] }", true),
+        (
+            ", roles: { \"*\": [b] }, allow: { groups: [staff], email_domains: [example.com] }",
+            true,
+        ),
+        (", roles: { \"*\": [b] }", false),
+        (", users: listed", false),
+    ] {
+        let idp = ScriptedProvider::start();
+        idp.script().claims = without_groups.clone();
+        assert_eq!(Party::with(&idp, more).sign_in().err(), None, "{more}");
+        assert_eq!(
+            idp.received("/userinfo").len(),
+            usize::from(asked),
+            "{more}"
+        );
+    }
+}
+
+/// Nearly as many as an answer has room for. Reading them must not keep a worker, and ends within the ten seconds of a sign-in.
+#[test]
+fn tens_of_thousands_of_groups_are_read() {
+    let groups: Vec<String> = (0..60_000).map(|number| format!("g{number}")).collect();
+    let identity = identity("", json!({ "groups": groups })).unwrap();
+    assert_eq!(identity.roles.len(), 60_000);
+}

@@ -26,6 +26,8 @@ pub enum PatternError {
     PartialWildcard(Box<str>),
     /// Braces that do not span a whole segment; the segment.
     PartialParameter(Box<str>),
+    /// A parameter as Express, Rails and others write it; its name.
+    ColonParameter(Box<str>),
     /// A parameter whose name is none; what stands between the braces.
     BadName(Box<str>),
     /// Two parameters of one name.
@@ -74,6 +76,11 @@ impl fmt::Display for PatternError {
                 f,
                 "a parameter is a whole segment, not a part as in `{segment}`; write `{{name}}` alone, \
                  or `%7B` and `%7D` for literal braces"
+            ),
+            Self::ColonParameter(name) => write!(
+                f,
+                "`:{name}` is a literal here; write `{{{}}}` for any segment, or `%3A{name}` for the literal",
+                Suggestion(name)
             ),
             Self::BadName(name) => write!(
                 f,

@@ -30,7 +30,9 @@ fn patterns_are_read_segment_by_segment() {
         ("/a%2Fb", vec![literal("a/b")]),
         ("/a%3Bb", vec![literal("a;b")]),
         ("/%2A%7Bid%7D", vec![literal("*{id}")]),
-        ("/:id", vec![literal(":id")]),
+        ("/%3Aid", vec![literal(":id")]),
+        ("/a:id", vec![literal("a:id")]),
+        ("/:", vec![literal(":")]),
         (
             "/Users('x')/$value",
             vec![literal("Users('x')"), literal("$value")],
@@ -58,6 +60,14 @@ fn a_refused_pattern_says_what_to_write_instead() {
         (
             "//",
             "`//` can never match, such requests are refused; write one `/`",
+        ),
+        (
+            "/u/:id",
+            "`:id` is a literal here; write `{id}` for any segment, or `%3Aid` for the literal",
+        ),
+        (
+            "/u/:user_id(x)/a",
+            "`:user_id(x)` is a literal here; write `{user_id}` for any segment, or `%3Auser_id(x)` for the literal",
         ),
         (
             "/a?x=1",

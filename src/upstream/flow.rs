@@ -1,0 +1,39 @@
+//! How fast a connection to a server goes, shared by its socket and what is sent over it.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
+
+/// The state of a connection that its socket and its exchange share. Upgrades want it shared between threads.
+#[derive(Debug)]
+pub(super) struct Flow {
+    /// How much of the present answer is read at once, in bytes.
+    piece: AtomicUsize,
+    /// Whether the server does not take what was written last.
+    blocked: AtomicBool,
+}
+
+impl Default for Flow {
+    fn default() -> Self {
+        Self {
+            piece: AtomicUsize::new(usize::MAX),
+            blocked: AtomicBool::new(false),
+        }
+    }
+}
+
+impl Flow {
+    pub(super) fn piece(&self) -> usize {
+        self.piece.load(Relaxed)
+    }
+
+    pub(super) fn set_piece(&self, bytes: usize) {
+        self.piece.store(bytes, Relaxed);
+    }
+
+    pub(super) fn is_blocked(&self) -> bool {
+        self.blocked.load(Relaxed)
+    }
+
+    pub(super) fn set_blocked(&self, blocked: bool) {
+        self.blocked.store(blocked, Relaxed);
+    }
+}
