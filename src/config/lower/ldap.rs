@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::providers::REFRESH;
 use super::upstream::{SystemRoots, authorities};
 use super::{label, roles};
 use crate::config::blocks;
@@ -46,7 +45,7 @@ pub(super) fn ldap(
         None => Some(GroupRoles::names()),
     };
     let (mut refresh, mut timeout) = (Duration::from_secs(15 * 60), Duration::from_secs(5));
-    section.duration("refresh", &mut refresh, REFRESH, reader);
+    section.duration("refresh", &mut refresh, blocks::REFRESHES, reader);
     let (least, most) = (Duration::from_millis(100), Duration::from_secs(60));
     section.duration("timeout", &mut timeout, least..=most, reader);
     section.finish(reader);

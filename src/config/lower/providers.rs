@@ -26,10 +26,6 @@ use crate::oidc::{
 };
 use crate::token::{Algorithm, ClaimPath, LDAP};
 
-/// How often a provider or a directory may be asked again.
-pub(super) const REFRESH: std::ops::RangeInclusive<Duration> =
-    Duration::from_secs(1)..=Duration::from_secs(30 * 24 * 3600);
-
 /// What is asked for, unless something else is written.
 const SCOPES: [&str; 3] = ["openid", "profile", "email"];
 
@@ -102,7 +98,7 @@ fn provider(
     let scopes = scopes(&mut section, reader);
     let people = people(&mut section, reader);
     let mut refresh = Duration::from_secs(15 * 60);
-    section.duration("refresh", &mut refresh, REFRESH, reader);
+    section.duration("refresh", &mut refresh, blocks::REFRESHES, reader);
     let logout = section.choice("logout", blocks::LOGOUT_MODE, reader);
     section.finish(reader);
     let (name, servers, people) = (name?, servers?, people?);
@@ -226,10 +222,8 @@ fn name_of(
         return None;
     };
     if name.as_str() == LDAP {
-        let message =
-            "`ldap` is what the directory of `auth.ldap` is called in sessions and tokens";
-        let finding = Finding::error(Code::InvalidValue, span, message);
-        reader.report(finding.help("give the provider another name"));
+        let help = "the directory of `auth.ldap` has it in sessions and tokens; write another";
+        reader.invalid(entry, "a name of its own", help.to_owned());
         return None;
     }
     if let Some((_, first)) = names.iter().find(|(other, _)| *other == name) {
