@@ -18,6 +18,7 @@ use crate::access::{HostPattern, Mount, PathOptions, Policy, RoleMatch, Router};
 use crate::config::{self, Config, ServiceView};
 use crate::identify::SessionProvider;
 use crate::jwks::KeySources;
+use crate::ldap::LdapDirectory;
 use crate::oidc::Provider;
 use crate::portal::{Portal, PortalSettings};
 use crate::rates::{RateTable, ServiceLimits, ServiceRates};
@@ -103,23 +104,15 @@ impl Snapshot {
             hasher,
             sessions,
             issuer_keys,
-            providers: process_providers,
-            directories,
             traces,
             audit,
             ..
         } = process_state;
-        let ldap = config.auth.ldap.clone();
-        let ldap = ldap.map(|settings| directories.directory(settings));
         let trusted_issuers = config.auth.trusted_issuers(|settings, location| {
             issuer_keys.keys(&settings.issuer, location, &settings.algorithms)
         });
-        let providers = config.auth.providers.iter();
-        let providers = providers.map(|settings| process_providers.provider(Arc::clone(settings)));
-        let providers: Vec<_> = providers.collect();
-        let openid = providers.iter().map(VouchingProvider::openid);
-        let directory = ldap.iter().map(VouchingProvider::directory);
-        let renewing: Vec<_> = openid.chain(directory).collect();
+        let (providers, ldap) = identity_sources(&config.auth, process_state);
+        let renewing = vouching(&providers, ldap.as_ref());
         let directory = Arc::new(config.directory);
         let describes = config.auth.verify;
         let token = &config.auth.token;
@@ -147,7 +140,7 @@ impl Snapshot {
                 sessions.clone(),
                 Arc::clone(&browsers),
             )
-            .with_directory(ldap.clone()),
+            .with_directory(ldap),
             own_cors,
             verifier,
             trusted_issuers,
@@ -252,6 +245,33 @@ fn services(
 
 fn trusted_proxies(server: &config::Server) -> TrustedProxies {
     TrustedProxies::new(server.trusted_proxies.clone(), server.forwarded)
+}
+
+/// Who else than the user list says who people are.
+fn identity_sources(
+    auth: &config::Auth,
+    process_state: &ProcessState,
+) -> (Vec<Arc<Provider>>, Option<Arc<LdapDirectory>>) {
+    let ProcessState {
+        providers,
+        directories,
+        ..
+    } = process_state;
+    let openid = auth.providers.iter();
+    let openid = openid.map(|settings| providers.provider(Arc::clone(settings)));
+    let ldap = auth.ldap.clone();
+    let ldap = ldap.map(|settings| directories.directory(settings));
+    (openid.collect(), ldap)
+}
+
+fn vouching(
+    providers: &[Arc<Provider>],
+    ldap: Option<&Arc<LdapDirectory>>,
+) -> Vec<VouchingProvider> {
+    let openid = providers.iter().map(VouchingProvider::openid);
+    openid
+        .chain(ldap.map(VouchingProvider::directory))
+        .collect()
 }
 
 /// What the portal is set up with, and what issues its tokens.

@@ -132,6 +132,8 @@ impl FormRejection {
 
 impl LoginDenial {
     pub(super) fn into_response(self, api: LoginApi) -> Response<Bytes> {
+        let (busy, code) = (StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable");
+        let unavailable = |detail| (busy, code, detail, detail);
         let (status, error, detail, description) = match (self, api) {
             (Self::Invalid(_) | Self::TooLong(_), LoginApi::Login | LoginApi::Refresh) => (
                 StatusCode::UNAUTHORIZED,
@@ -145,12 +147,7 @@ impl LoginDenial {
                 "Invalid credentials",
                 WRONG,
             ),
-            (Self::Busy, _) => (
-                StatusCode::SERVICE_UNAVAILABLE,
-                "temporarily_unavailable",
-                BUSY,
-                BUSY,
-            ),
+            (Self::Busy, _) => unavailable(BUSY),
             (Self::NoToken(_), _) => (
                 StatusCode::INTERNAL_SERVER_ERROR,
                 "server_error",
@@ -164,18 +161,8 @@ impl LoginDenial {
                 LOCKED,
                 LOCKED_OUT,
             ),
-            (Self::Away, _) => (
-                StatusCode::SERVICE_UNAVAILABLE,
-                "temporarily_unavailable",
-                AWAY,
-                AWAY,
-            ),
-            (Self::DirectoryAway, _) => (
-                StatusCode::SERVICE_UNAVAILABLE,
-                "temporarily_unavailable",
-                DIRECTORY_AWAY,
-                DIRECTORY_AWAY,
-            ),
+            (Self::Away, _) => unavailable(AWAY),
+            (Self::DirectoryAway, _) => unavailable(DIRECTORY_AWAY),
         };
         let mut response = wire::json(
             status,

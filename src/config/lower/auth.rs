@@ -75,9 +75,7 @@ pub(super) fn auth(
     let issuers = section
         .take("trusted_issuers")
         .map(|entry| issuers::issuers(entry, token.as_ref(), reader));
-    let ldap = section
-        .take("ldap")
-        .map(|entry| ldap::ldap(entry, roots, reader));
+    let ldap = ldap::ldap(section.take("ldap"), roots, reader);
     let shared = providers::Shared {
         own: token.as_ref(),
         roots,
@@ -93,7 +91,7 @@ pub(super) fn auth(
     let auth = token
         .zip(issuers.unwrap_or(Some(Vec::new())))
         .zip(providers.settings)
-        .zip(ldap.unwrap_or(Some(None)))
+        .zip(ldap)
         .map(|(((token, issuers), settings), ldap)| {
             let token_paths = token_paths.unwrap_or_default();
             Auth {

@@ -20,13 +20,13 @@ use crate::net::TlsSettings;
 
 /// The directory; `Some(None)` where there is none.
 pub(super) fn ldap(
-    entry: Entry,
+    entry: Option<Entry>,
     roots: &SystemRoots,
     reader: &mut Reader<'_>,
 ) -> Option<Option<LdapSettings>> {
-    if reader.is_nothing(&entry) {
+    let Some(entry) = entry.filter(|entry| !reader.is_nothing(entry)) else {
         return Some(None);
-    }
+    };
     let mut section = reader.section(entry, &blocks::LDAP)?;
     let url = section
         .require(reader, "url", "ldaps://ldap.example.com")
