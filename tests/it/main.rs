@@ -59,6 +59,7 @@ mod image;
 mod instructions;
 mod key_rotation;
 mod kubernetes;
+mod ldap;
 mod limits;
 mod limits_of_memory;
 mod listeners;

@@ -7,6 +7,7 @@ use super::cors;
 use super::credentials::credentials;
 use super::issuers;
 use super::keys::{self, Keys};
+use super::ldap;
 use super::login::login;
 use super::providers::{self, providers};
 use super::session::session;
@@ -26,7 +27,7 @@ use crate::token::{ClaimPath, DEVICE_AUDIENCE, SESSION_AUDIENCE};
 use crate::wire::{AcceptedCredentials, JWKS_PATH};
 
 /// Claims that the gateway fills itself.
-pub(super) const REGISTERED: [&str; 9] = [
+pub(super) const REGISTERED: [&str; 11] = [
     "sub",
     "iss",
     "aud",
@@ -36,6 +37,8 @@ pub(super) const REGISTERED: [&str; 9] = [
     "jti",
     "auth_time",
     "sid",
+    "idp",
+    "idc",
 ];
 
 /// The block, and what other parts of the file are checked against even where the block is broken.
@@ -74,6 +77,7 @@ pub(super) fn auth(
     let issuers = section
         .take("trusted_issuers")
         .map(|entry| issuers::issuers(entry, token.as_ref(), reader));
+    let ldap = ldap::ldap(section.take("ldap"), roots, reader);
     let shared = providers::Shared {
         own: token.as_ref(),
         roots,
@@ -90,13 +94,15 @@ pub(super) fn auth(
     let auth = token
         .zip(issuers.unwrap_or(Some(Vec::new())))
         .zip(providers.settings)
-        .map(|((token, issuers), settings)| {
+        .zip(ldap)
+        .map(|(((token, issuers), settings), ldap)| {
             let token_paths = token_paths.unwrap_or_default();
             Auth {
                 path: path.clone(),
                 token_paths,
                 token,
                 issuers,
+                ldap,
                 providers: settings,
                 provider_origins: providers.origins,
                 session,

@@ -9,6 +9,7 @@ mod encode;
 mod histogram;
 mod hits;
 mod labels;
+mod providers;
 mod rate_table;
 mod server_level;
 mod service;
@@ -21,8 +22,8 @@ pub use encode::CONTENT_TYPE;
 pub use histogram::quantile;
 pub use hits::{HitCounts, RuleHits};
 pub use labels::{
-    ConnectionRejection, FetchOutcome, LoginOutcome, RefreshOutcome, ReloadOutcome, RequestOutcome,
-    StatusClass, TokenRefusal, UpstreamConnection, UpstreamErrorKind,
+    ConnectionRejection, FetchOutcome, LoginOutcome, ProviderResult, RefreshOutcome, ReloadOutcome,
+    RequestOutcome, StatusClass, TokenRefusal, UpstreamConnection, UpstreamErrorKind,
 };
 pub use rate_table::{RateTableLevel, RateTableLevels};
 pub use server_level::{ServerLevel, ServerLevels};
@@ -37,6 +38,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use self::cell::SharedCounters;
+use self::providers::ProviderCounters;
 use self::shard::ShardCells;
 use self::totals::Totals;
 use super::access_log::Dropped;
@@ -52,6 +54,7 @@ pub struct Metrics {
     reloads: SharedCounters<ReloadOutcome>,
     /// By issuer: they come from the configuration, and are few.
     fetches: Mutex<BTreeMap<Box<str>, SharedCounters<FetchOutcome>>>,
+    providers: ProviderCounters,
     /// By provider, as above.
     provider_logins: Mutex<BTreeMap<Box<str>, SharedCounters<LoginOutcome>>>,
     last_reload_successful: AtomicBool,
@@ -77,6 +80,7 @@ impl Metrics {
             logins: SharedCounters::new(),
             reloads: SharedCounters::new(),
             fetches: Mutex::default(),
+            providers: ProviderCounters::default(),
             provider_logins: Mutex::default(),
             last_reload_successful: AtomicBool::new(false),
             last_success: AtomicU64::new(0),
@@ -136,6 +140,11 @@ impl Metrics {
     /// Says whether the state store can be used; at the start it can.
     pub fn state_is_up(&self, up: bool) {
         self.state_up.store(up, Ordering::Relaxed);
+    }
+
+    /// Counts one question to a provider of identities, such as a bind, and shows whether it answers.
+    pub fn provider_asked(&self, provider: &str, operation: &'static str, result: ProviderResult) {
+        self.providers.count(provider, operation, result);
     }
 
     /// Counts one fetch of another issuer's keys.
@@ -241,6 +250,7 @@ impl Metrics {
             state_up: self.state_up.load(Ordering::Relaxed),
             reloads: totals::read_all(|outcome| self.reloads.read(outcome)),
             fetches: self.fetches(),
+            providers: self.providers.totals(),
             provider_logins: self.provider_logins(),
             last_reload_successful: self.last_reload_successful.load(Ordering::Relaxed),
             last_success: self.last_success.load(Ordering::Relaxed),
@@ -416,6 +426,8 @@ mod tests {
             "gatelatch_state_up gauge",
             "gatelatch_token_refusals counter",
             "gatelatch_jwks_fetches counter",
+            "gatelatch_provider_requests counter",
+            "gatelatch_provider_up gauge",
             "gatelatch_reloads counter",
             "gatelatch_config_last_reload_successful gauge",
             "gatelatch_config_last_reload_success_timestamp_seconds gauge",
@@ -484,6 +496,7 @@ mod tests {
             .upstream_error(UpstreamErrorKind::Reset);
         metrics.login(LoginOutcome::Invalid);
         metrics.jwks_fetched("https://idp", FetchOutcome::Failure);
+        metrics.provider_asked("ldap", "bind", ProviderResult::Refused);
         let text = metrics.encode();
         for line in [
             "gatelatch_client_connections 1",
@@ -495,6 +508,8 @@ mod tests {
             r#"gatelatch_logins_total{outcome="invalid"} 1"#,
             r#"gatelatch_jwks_fetches_total{issuer="https://idp",outcome="success"} 0"#,
             r#"gatelatch_jwks_fetches_total{issuer="https://idp",outcome="failure"} 1"#,
+            r#"gatelatch_provider_requests_total{provider="ldap",operation="bind",result="refused"} 1"#,
+            r#"gatelatch_provider_up{provider="ldap"} 1"#,
         ] {
             assert!(
                 text.lines().any(|written| written == line),
