@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::Response;
 use http::header::SET_COOKIE;
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::SecretString;
 
 use super::pending::{Attempt, LIFE, PendingSignIn, attempt_of, key_of};
 use super::start::{Departure, is_key, no_such_endpoint};
