@@ -27,7 +27,7 @@ use crate::token::{
     VerifierSettings, VerifyingKey,
 };
 use crate::users::Directory;
-use crate::wire::{CacheMode, ForwardedFields, Host, OwnPaths};
+use crate::wire::{AcceptedCredentials, CacheMode, ForwardedFields, Host, OwnPaths};
 use crate::{upstream, wire};
 
 /// Everything that one load of both files says.
@@ -183,6 +183,8 @@ pub struct Auth {
     pub theme: Option<Theme>,
     /// How proxies describe the requests they ask about; default: in either way, and not in both.
     pub verify: wire::ForwardAuthHeaders,
+    /// Which credentials identify callers of a service that does not say; default: tokens and the session cookie.
+    pub credentials: AcceptedCredentials,
     /// Which pages of other origins may call the gateway's own endpoints, on every host; default: those that the
     /// services of a host allow.
     pub cors: Option<wire::Cors>,
@@ -363,6 +365,8 @@ pub struct Service {
     pub rewrite_location: bool,
     /// What becomes of `Cache-Control` in answers to one caller.
     pub cache: CacheMode,
+    /// Which credentials identify its callers; default: as `auth.credentials` says, which is tokens and the session cookie.
+    pub credentials: AcceptedCredentials,
     /// Whether people without a credential are sent to the sign-in page; default true.
     pub login_redirect: bool,
     /// `openapi.path`: where clients find the service's OpenAPI document, to which the gateway adds what the rules ask;

@@ -51,7 +51,11 @@ pub(super) fn check_sender(
     let in_session =
         from_cookie && matches!(identified.credential, CredentialOutcome::Holds { .. });
     let harmless = is_safe(request.method) && !request.upgrades;
-    if !in_session || harmless {
+    // browsers add a password that they know to what other sites make them send; programs say nothing of a site
+    let by_password = credential
+        .is_some_and(|credential| credential.source() == CredentialSource::Basic)
+        && request.site.names_sender(headers);
+    if !(in_session || by_password) || harmless {
         return Ok(());
     }
     if request.cors.is_some_and(|cors| cors.lets_act(headers)) {
@@ -71,10 +75,11 @@ pub(super) fn or_sign_in(
 ) -> Rejection {
     let challenged = matches!(
         rejection,
-        Rejection::Challenge | Rejection::BadCredential(_)
+        Rejection::Challenge(_) | Rejection::BadCredential(..)
     );
     if !challenged
         || !service.login_redirect
+        || !service.credentials.cookie
         || !is_navigation(&intake.head.method, &intake.head.headers)
     {
         return rejection;
@@ -119,7 +124,7 @@ pub(super) fn to_be_confirmed(
 ) -> Option<String> {
     if !matches!(
         rejection,
-        Rejection::BadCredential(CredentialError::Unconfirmed)
+        Rejection::BadCredential(CredentialError::Unconfirmed, _)
     ) {
         return None;
     }

@@ -6,7 +6,8 @@ use super::facts::RequestFacts;
 use super::rejection::Rejection;
 use super::snapshot::ServiceSnapshot;
 use crate::access::{Caller, ForbidReason, Permit, PolicyDenial, RequestedPaths};
-use crate::identify::CredentialOutcome;
+use crate::identify::{CredentialError, CredentialOutcome};
+use crate::wire::Challenges;
 
 /// Enforces the decision of the service's policy.
 ///
@@ -19,26 +20,37 @@ pub(super) fn enforce<'a>(
     credential: &CredentialOutcome,
     facts: &mut RequestFacts,
 ) -> Result<Permit<'a>, Rejection> {
+    let challenges = service.challenges();
     match service.policy.enforce(method, paths, caller) {
         Ok(permit) => {
             let denial = permit.denial().cloned();
-            let reported = denial.map(|denial| reject(denial, credential));
+            let reported = denial.map(|denial| reject(denial, credential, challenges));
             facts.permit(&permit, reported.as_ref());
             Ok(permit)
         }
         Err(denial) => {
             facts.rule = denial.rule();
-            Err(reject(denial, credential))
+            Err(reject(denial, credential, challenges))
         }
     }
 }
 
 /// What a denial means for a client with this credential.
-fn reject(denial: PolicyDenial, credential: &CredentialOutcome) -> Rejection {
+fn reject(
+    denial: PolicyDenial,
+    credential: &CredentialOutcome,
+    challenges: Challenges,
+) -> Rejection {
     match denial {
         PolicyDenial::Challenge(_) => match credential {
-            CredentialOutcome::Refused(error) => Rejection::BadCredential(*error),
-            CredentialOutcome::Absent | CredentialOutcome::Holds { .. } => Rejection::Challenge,
+            CredentialOutcome::Refused(CredentialError::LockedOut(seconds)) => {
+                Rejection::LockedOut(*seconds)
+            }
+            CredentialOutcome::Refused(CredentialError::Unchecked) => Rejection::Unchecked,
+            CredentialOutcome::Refused(error) => Rejection::BadCredential(*error, challenges),
+            CredentialOutcome::Absent | CredentialOutcome::Holds { .. } => {
+                Rejection::Challenge(challenges)
+            }
         },
         PolicyDenial::Forbid(forbid) => {
             let closed = matches!(forbid.reason, ForbidReason::NoRule | ForbidReason::Nobody);

@@ -13,14 +13,16 @@ use http_body::Body as _;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 
 use super::audited;
+use super::basic::{TRIES, check_pair};
 use super::connection::ClientConnection;
 use super::facts::RequestFacts;
-use super::question::{Question, SentHead};
+use super::question::{Answered, Question, SentHead};
 use super::record::RequestRecord;
 use super::rejection::Rejection;
 use super::seen::SeenRequest;
 use super::snapshot::Snapshot;
 use super::worker::{Pinned, Worker};
+use crate::identify::CredentialError;
 use crate::upstream::ClientBody;
 use crate::wire::{
     BadRequest, CheckedRequest, Credential, FieldPresence, GrpcError, HeaderChanges, called_method,
@@ -80,11 +82,20 @@ pub(super) async fn check(
         Ok(message)
     });
     let message = received.await.unwrap_or(Err(GrpcError::DeadlineExceeded))?;
-    let pinned = record.pinned();
-    accept(&head, connection, &pinned.snapshot)?;
-    let request = CheckedRequest::read(&message)?;
-    record.facts.over_grpc = true;
-    decide(worker, &pinned, request, &mut record.facts)
+    let mut refused = None;
+    for _ in 0..TRIES {
+        let pinned = record.pinned();
+        accept(&head, connection, &pinned.snapshot)?;
+        let request = CheckedRequest::read(&message)?;
+        record.facts.over_grpc = true;
+        match decide(worker, &pinned, (request, refused), &mut record.facts)? {
+            Answered::Permitted(changes) => return Ok(changes),
+            Answered::Unchecked(pair) => {
+                refused = check_pair(worker, record, &pair, connection).await;
+            }
+        }
+    }
+    Err(Rejection::Unchecked)
 }
 
 async fn receive(body: ClientBody) -> Result<Bytes, GrpcError> {
@@ -103,9 +114,9 @@ async fn receive(body: ClientBody) -> Result<Bytes, GrpcError> {
 fn decide(
     worker: &Worker,
     pinned: &Pinned,
-    request: CheckedRequest,
+    (request, refused): (CheckedRequest, Option<CredentialError>),
     facts: &mut RequestFacts,
-) -> Result<HeaderChanges, Rejection> {
+) -> Result<Answered<HeaderChanges>, Rejection> {
     let snapshot = &*pinned.snapshot;
     let (method, host, path) = request.shown();
     facts.method = method;
@@ -135,10 +146,11 @@ fn decide(
             credential: credential.as_ref(),
             cookies: &cookies,
             client: request.client,
+            refused,
         },
     };
     if let Some(seen) = &mut facts.seen {
-        seen.credential = question.credential();
+        seen.credential = question.credential()?;
     }
     question.decide(facts, |permitted| {
         let how = &permitted.service.forwarding;

@@ -8,6 +8,7 @@ use http::header::{CONNECTION, VIA};
 use http::{HeaderValue, Method, Request, Response, StatusCode, Version};
 
 use super::audited;
+use super::basic::check_and_judge;
 use super::connection::ClientConnection;
 use super::document::{self, Read};
 use super::downstream::Downstream;
@@ -85,7 +86,11 @@ async fn answer(
     record: &mut RequestRecord,
     gate: &mut Option<Arc<BodyGate>>,
 ) -> Result<Answer, Rejection> {
-    let judged = judge(worker, pinned, request, connection, &mut record.facts);
+    let mut judged = judge(worker, pinned, request, connection, &mut record.facts);
+    if let Ok(NextStep::Password(unchecked)) = judged {
+        judged = Box::pin(check_and_judge(worker, connection, record, unchecked)).await;
+    }
+    let pinned = &*record.pinned();
     audited::decided(record);
     let forward = match judged? {
         NextStep::Done(response) => return Ok(Answer::Own(response)),
@@ -100,6 +105,7 @@ async fn answer(
             return Ok(Answer::Checked(Box::new(checked?)));
         }
         NextStep::Forward(forward) => forward,
+        NextStep::Password(_) => return Err(Rejection::Unchecked),
     };
     let Forward {
         index,

@@ -9,6 +9,7 @@ use http::header::HOST;
 use http::request::Parts;
 use http::{HeaderValue, Request, Response, Version};
 
+use super::basic::{UncheckedPair, UncheckedRequest};
 use super::browser::{or_sign_in, refuse_foreign};
 use super::connection::ClientConnection;
 use super::decide::enforce;
@@ -16,6 +17,7 @@ use super::document;
 use super::downstream::Downstream;
 use super::ext_authz::{Call, accept, is_call};
 use super::facts::{RequestFacts, Route};
+use super::question::Answered;
 use super::rate::count;
 use super::reauthorization::holds_until;
 use super::rejection::Rejection;
@@ -27,7 +29,7 @@ use super::traced::Traced;
 use super::verify::verify;
 use super::worker::{Pinned, Worker};
 use crate::access::{NoDestination, Permit, RequestPath, RequestedPaths, Requirement};
-use crate::identify::{CredentialOutcome, Identified};
+use crate::identify::{CredentialError, CredentialOutcome, Identified};
 use crate::portal::PortalEndpoint;
 use crate::telemetry::metrics::RequestOutcome;
 use crate::upstream::{ClientBody, Outbound, RequestContext};
@@ -48,6 +50,14 @@ pub(super) enum NextStep {
     Portal(Box<PortalRequest>),
     /// Forward the request.
     Forward(Forward),
+    /// Check the password that comes with it, then judge it again.
+    Password(Box<UncheckedRequest>),
+}
+
+/// A request whose head was checked.
+pub(super) struct Unjudged {
+    pub(super) intake: Intake,
+    pub(super) body: ClientBody,
 }
 
 /// A request for one of the gateway's own endpoints.
@@ -96,16 +106,30 @@ pub(super) fn judge(
     if let Some(preflight) = snapshot.answer_own_preflight(&intake, facts) {
         return Ok(NextStep::Done(preflight));
     }
-    match route(&intake, snapshot, facts)? {
-        Destination::Own(path) => answer_itself(worker, pinned, intake, body, path, facts),
+    let request = Unjudged { intake, body };
+    judge_again(worker, pinned, (request, None), connection, facts)
+}
+
+/// Steps 3 to 6 for a request whose head was checked. `refused` says why its user name and password are not accepted, where
+/// they were checked meanwhile.
+pub(super) fn judge_again(
+    worker: &Rc<Worker>,
+    pinned: &Pinned,
+    (request, refused): (Unjudged, Option<CredentialError>),
+    connection: &ClientConnection,
+    facts: &mut RequestFacts,
+) -> Result<NextStep, Rejection> {
+    match route(&request.intake, &pinned.snapshot, facts)? {
+        Destination::Own(path) => answer_itself(worker, pinned, (request, refused), path, facts),
         Destination::Service(found) => {
             let arrived = Arrived {
                 worker,
                 pinned,
                 index: found.service(),
                 interim: connection.peer().interim().cloned(),
+                refused,
             };
-            arrived.forward(intake, body, found.into_path(), facts)
+            arrived.forward(request, found.into_path(), facts)
         }
     }
 }
@@ -177,23 +201,30 @@ fn route(
 fn answer_itself(
     worker: &Worker,
     pinned: &Pinned,
-    intake: Intake,
-    body: ClientBody,
+    (request, refused): (Unjudged, Option<CredentialError>),
     path: RequestPath,
     facts: &mut RequestFacts,
 ) -> Result<NextStep, Rejection> {
+    let intake = &request.intake;
     let portal = &pinned.snapshot.portal;
     facts.route = Route::Portal;
     if let Some(below) = portal.below_verify(intake.head.uri.path()) {
-        return verify(worker, pinned, &intake, below, facts).map(NextStep::Verified);
+        return match verify(worker, pinned, intake, (below, refused), facts)? {
+            Answered::Permitted(response) => Ok(NextStep::Verified(response)),
+            Answered::Unchecked(pair) => Ok(NextStep::Password(Box::new(UncheckedRequest {
+                request,
+                pair,
+            }))),
+        };
     }
     facts.outcome = RequestOutcome::Gateway;
     let endpoint = portal.endpoint(&intake.head.method, path.as_str());
-    if endpoint == PortalEndpoint::Logout && portal.is_page_form(&intake) {
+    if endpoint == PortalEndpoint::Logout && portal.is_page_form(intake) {
         facts
             .seen
-            .get_or_insert_with(|| SeenRequest::of_form(&intake));
+            .get_or_insert_with(|| SeenRequest::of_form(intake));
     }
+    let Unjudged { intake, body } = request;
     Ok(NextStep::Portal(Box::new(PortalRequest {
         endpoint,
         intake,
@@ -207,25 +238,37 @@ struct Arrived<'a> {
     pinned: &'a Pinned,
     index: usize,
     interim: Option<Arc<Interim>>,
+    /// Why the user name and the password are not accepted, where they were checked.
+    refused: Option<CredentialError>,
 }
 
 impl Arrived<'_> {
     /// Steps 4 to 6: identifies the caller, enforces the policy, prepares the request for the upstream.
     fn forward(
         self,
-        mut intake: Intake,
-        body: ClientBody,
+        mut request: Unjudged,
         path: RequestPath,
         facts: &mut RequestFacts,
     ) -> Result<NextStep, Rejection> {
         let (worker, pinned) = (self.worker, self.pinned);
         let snapshot = &*pinned.snapshot;
         let service = &snapshot.services[self.index];
-        if let Some(preflight) = preflight(service, &intake, facts) {
+        if let Some(preflight) = preflight(service, &request.intake, facts) {
             return Ok(NextStep::Done(preflight));
         }
-        let destination = self.destination(&intake)?;
-        let mut identified = identify_sender(worker, pinned, &mut intake);
+        let destination = self.destination(&request.intake)?;
+        request
+            .intake
+            .choose_credential(service.credentials, &snapshot.cookie)?;
+        if let Some(pair) = self.unchecked(&request.intake) {
+            return Ok(NextStep::Password(Box::new(UncheckedRequest {
+                request,
+                pair,
+            })));
+        }
+        let Unjudged { mut intake, body } = request;
+        let identified = identify_sender(worker, pinned, &mut intake);
+        let mut identified = identified.refused_for(self.refused);
         facts.identify(&identified);
         refuse_foreign(service, &intake, &identified)?;
         facts.renewal = Renewal::of(&mut identified, intake.site.scheme);
@@ -254,7 +297,7 @@ impl Arrived<'_> {
             document::ask_whole(&mut intake);
         }
         let until = holds_until(&credential);
-        let downstream = Downstream::of(worker, pinned, &mut intake, &service.name, until);
+        let downstream = Downstream::of(worker, pinned, &mut intake, (service, &permit), until);
         let context = RequestContext {
             request_id: facts.request_id.clone(),
             ticker: &worker.ticker,
@@ -273,6 +316,16 @@ impl Arrived<'_> {
 }
 
 impl Arrived<'_> {
+    /// The user name and the password that have to be checked first.
+    fn unchecked(&self, intake: &Intake) -> Option<UncheckedPair> {
+        if self.refused.is_some() {
+            return None;
+        }
+        let credential = intake.credential.as_ref();
+        self.worker
+            .unchecked(self.pinned, credential, intake.client.address)
+    }
+
     /// The path of WebDAV's `Destination`, whatever the method: a service may act on it with any.
     fn destination(&self, intake: &Intake) -> Result<Option<RequestPath>, BadRequest> {
         if !intake.present.has(FieldPresence::DESTINATION) {

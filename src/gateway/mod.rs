@@ -1,6 +1,7 @@
 //! The request flow: from a request to its reply, in eight steps.
 
 mod audited;
+mod basic;
 mod browser;
 mod changes;
 mod confirmations;

@@ -50,7 +50,7 @@ pub(super) fn note(
 }
 
 /// One line a login, for programs that ban addresses: `config/fail2ban` reads it.
-fn note_login(worker: &Worker, login: &LoginEvent, client_ip: ClientAddress) -> String {
+pub(super) fn note_login(worker: &Worker, login: &LoginEvent, client_ip: ClientAddress) -> String {
     let user = &*login.user;
     match login.outcome {
         Ok(()) => {

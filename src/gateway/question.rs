@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 
+use super::basic::UncheckedPair;
 use super::browser::{BrowserRequest, check_sender, to_be_confirmed};
 use super::decide::enforce;
 use super::facts::{RequestFacts, Route};
@@ -14,11 +15,12 @@ use super::snapshot::ServiceSnapshot;
 use super::worker::{Pinned, Worker};
 use crate::access::{ClientAddress, NoDestination, Permit, RequestPath, RequestedPaths};
 use crate::ambient;
-use crate::identify::{CredentialOutcome, Identified};
+use crate::identify::{CredentialError, CredentialOutcome, Identified};
 use crate::portal::{ReturnPath, Visitor};
 use crate::wire::{
-    self, Credential, CredentialSource, Destination, DestinationField, ForwardAuthProxy,
-    GatewayCookies, OriginalError, OriginalRequest, is_navigation, same_service,
+    self, BadRequest, Credential, CredentialSource, Destination, DestinationField,
+    ForwardAuthProxy, GatewayCookies, OriginalError, OriginalRequest, is_navigation, same_service,
+    with_socket_token,
 };
 
 const X_GATELATCH_LOGIN: HeaderName = HeaderName::from_static("x-gatelatch-login");
@@ -38,6 +40,16 @@ pub(super) struct SentHead<'a> {
     pub(super) credential: Option<&'a Credential>,
     pub(super) cookies: &'a GatewayCookies,
     pub(super) client: ClientAddress,
+    /// Why the user name and the password are not accepted, where they were checked.
+    pub(super) refused: Option<CredentialError>,
+}
+
+/// What comes of a question that is not refused.
+pub(super) enum Answered<T> {
+    /// The proxy may forward the request.
+    Permitted(T),
+    /// A user name and a password have to be checked first.
+    Unchecked(UncheckedPair),
 }
 
 /// A request that the proxy may forward.
@@ -57,7 +69,7 @@ impl Question<'_> {
         &self,
         facts: &mut RequestFacts,
         allow: impl FnOnce(Permitted<'_>) -> T,
-    ) -> Result<T, Rejection> {
+    ) -> Result<Answered<T>, Rejection> {
         let (original, snapshot) = (self.original, &*self.pinned.snapshot);
         facts.method = original.method.clone();
         facts.client = self.sent.client;
@@ -110,15 +122,28 @@ impl Question<'_> {
         paths: RequestedPaths<'_>,
         facts: &mut RequestFacts,
         allow: impl FnOnce(Permitted<'_>) -> T,
-    ) -> Result<T, Rejection> {
+    ) -> Result<Answered<T>, Rejection> {
         let (original, sent) = (self.original, &self.sent);
-        let mut credential = self.credential();
+        let accepted = service.credentials;
+        let mut credential = accepted.choose(self.field()?.as_ref(), sent.headers, || {
+            self.session_cookie()
+        })?;
+        let pair = || {
+            self.worker
+                .unchecked(self.pinned, credential.as_ref(), sent.client)
+        };
+        if sent.refused.is_none()
+            && let Some(pair) = pair()
+        {
+            return Ok(Answered::Unchecked(pair));
+        }
         let presented = Presented {
             credential: &mut credential,
             cookies: sent.cookies,
             scheme: original.site.scheme,
         };
-        let mut identified = identify_presented(self.worker, self.pinned, presented, sent.client);
+        let identified = identify_presented(self.worker, self.pinned, presented, sent.client);
+        let mut identified = identified.refused_for(sent.refused);
         facts.identify(&identified);
         let request = BrowserRequest {
             method: &original.method,
@@ -138,20 +163,38 @@ impl Question<'_> {
         if matches!(outcome, CredentialOutcome::Refused(_)) && permit.denial().is_none() {
             withhold_own(&self.pinned.snapshot, credential.as_mut());
         }
-        Ok(allow(Permitted {
+        Ok(Answered::Permitted(allow(Permitted {
             permit,
             service,
             credential: credential.as_ref(),
-        }))
+        })))
     }
 
-    /// The bearer token or API key, else the session cookie under the name that it has for the original request.
-    pub(super) fn credential(&self) -> Option<Credential> {
-        let sent = self.sent.credential;
-        let bearer = sent.filter(|sent| sent.source() != CredentialSource::Cookie);
+    /// The token or API key of a field, or that of a WebSocket's protocols.
+    fn field(&self) -> Result<Option<Credential>, BadRequest> {
+        let is_of_field = |sent: &&Credential| {
+            sent.source() != CredentialSource::Cookie && !sent.is_among_protocols()
+        };
+        let bearer = self.sent.credential.filter(is_of_field).cloned();
+        if self.original.upgrades {
+            with_socket_token(bearer, self.sent.headers)
+        } else {
+            Ok(bearer)
+        }
+    }
+
+    /// The credential that shows who sees a refusal: that of a field, else the session cookie.
+    ///
+    /// # Errors
+    /// [`BadRequest`] where it is not clear which token counts.
+    pub(super) fn credential(&self) -> Result<Option<Credential>, BadRequest> {
+        Ok(self.field()?.or_else(|| self.session_cookie()))
+    }
+
+    /// The session cookie under the name that it has for the original request.
+    fn session_cookie(&self) -> Option<Credential> {
         let cookie = &self.pinned.snapshot.cookie;
-        let cookie = || cookie.credential(self.sent.cookies, self.original.site.scheme);
-        bearer.cloned().or_else(cookie)
+        cookie.credential(self.sent.cookies, self.original.site.scheme)
     }
 
     /// Says it in the way that the proxy understands.
@@ -195,11 +238,12 @@ impl Question<'_> {
         (service, path): (&ServiceSnapshot, &RequestPath),
     ) -> Option<Response<Bytes>> {
         let (original, snapshot) = (self.original, &*self.pinned.snapshot);
-        if !service.login_redirect || !snapshot.portal.has_page() {
+        let takes_sessions = service.login_redirect && service.credentials.cookie;
+        if !takes_sessions || !snapshot.portal.has_page() {
             return None;
         }
         let next = ReturnPath::to(path, original.query.as_deref());
-        let credential = self.credential();
+        let credential = self.credential().ok().flatten();
         let confirm = to_be_confirmed(snapshot, rejection, credential.as_ref(), next.as_ref());
         let is_confirmation = confirm.is_some();
         let path = confirm.unwrap_or_else(|| snapshot.portal.sign_in_path(next.as_ref()));

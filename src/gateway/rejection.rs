@@ -10,7 +10,7 @@ use crate::net::DialError;
 use crate::rates::RateRefusal;
 use crate::telemetry::metrics::{RequestOutcome, UpstreamErrorKind};
 use crate::upstream::{BodyFault, ForwardError, PrepareError};
-use crate::wire::{self, BadRequest, ForeignOrigin, GrpcError, OriginalError};
+use crate::wire::{self, BadRequest, Challenges, ForeignOrigin, GrpcError, OriginalError};
 
 /// Why a request is not forwarded, or has no answer.
 #[derive(Debug)]
@@ -22,9 +22,13 @@ pub(super) enum Rejection {
     /// No service serves this host and path.
     NoService,
     /// It needs a credential.
-    Challenge,
+    Challenge(Challenges),
     /// It needs a better credential than the one it has.
-    BadCredential(CredentialError),
+    BadCredential(CredentialError, Challenges),
+    /// Its password was not looked at: too many were wrong. The next one may come after so many seconds.
+    LockedOut(u64),
+    /// Its password could not be checked.
+    Unchecked,
     /// The known caller lacks something.
     Forbidden(Forbid),
     /// No caller could ever be allowed from here.
@@ -58,7 +62,9 @@ impl Rejection {
             Self::Misdirected => StatusCode::MISDIRECTED_REQUEST,
             Self::Ambiguous(request) => request.status(),
             Self::NoService => StatusCode::NOT_FOUND,
-            Self::Challenge | Self::BadCredential(_) => StatusCode::UNAUTHORIZED,
+            Self::Challenge(_) | Self::BadCredential(..) => StatusCode::UNAUTHORIZED,
+            Self::LockedOut(_) => StatusCode::TOO_MANY_REQUESTS,
+            Self::Unchecked => StatusCode::SERVICE_UNAVAILABLE,
             Self::Forbidden(_) | Self::Closed(_) | Self::CrossOrigin(_) | Self::NoProxy => {
                 StatusCode::FORBIDDEN
             }
@@ -78,8 +84,11 @@ impl Rejection {
             Self::Misdirected => "Open another connection".to_owned(),
             Self::Ambiguous(request) => request.to_string(),
             Self::NoService => "No service for this host and path".to_owned(),
-            Self::Challenge => "Not authenticated".to_owned(),
-            Self::BadCredential(_) => "Invalid or expired token".to_owned(),
+            Self::Challenge(_) => "Not authenticated".to_owned(),
+            Self::BadCredential(CredentialError::Password, _) => "Invalid credentials".to_owned(),
+            Self::BadCredential(..) => "Invalid or expired token".to_owned(),
+            Self::LockedOut(_) => "Too many failed attempts".to_owned(),
+            Self::Unchecked => "The password cannot be checked now".to_owned(),
             Self::Forbidden(forbid) | Self::Closed(forbid) => forbid.to_string(),
             Self::CrossOrigin(_) => wire::CROSS_ORIGIN.to_owned(),
             Self::TooMany(refusal) => try_again(*refusal),
@@ -105,8 +114,10 @@ impl Rejection {
             Self::Misdirected
             | Self::Ambiguous(_)
             | Self::NoService
-            | Self::Challenge
-            | Self::BadCredential(_)
+            | Self::Challenge(_)
+            | Self::BadCredential(..)
+            | Self::LockedOut(_)
+            | Self::Unchecked
             | Self::Forbidden(_)
             | Self::Closed(_)
             | Self::Instead { .. }
@@ -128,7 +139,9 @@ impl Rejection {
             | Self::Call(_)
             | Self::Unwritable(PrepareError::Path(_)) => RequestOutcome::BadRequest,
             Self::NoService => RequestOutcome::NotFound,
-            Self::Challenge | Self::BadCredential(_) => RequestOutcome::Unauthenticated,
+            Self::Challenge(_) | Self::BadCredential(..) | Self::LockedOut(_) | Self::Unchecked => {
+                RequestOutcome::Unauthenticated
+            }
             Self::Forbidden(_) | Self::Closed(_) | Self::CrossOrigin(_) | Self::NoProxy => {
                 RequestOutcome::Forbidden
             }
@@ -143,7 +156,7 @@ impl Rejection {
     /// What the operator is told, in the access log.
     pub(super) fn reason(&self) -> String {
         match self {
-            Self::BadCredential(error) => error.reason().to_owned(),
+            Self::BadCredential(error, _) => error.reason().to_owned(),
             Self::Forbidden(forbid) | Self::Closed(forbid) => forbid_label(forbid),
             Self::Forward(error) => error.to_string(),
             Self::Instead { because, .. } => because.reason(),
@@ -154,7 +167,9 @@ impl Rejection {
             Self::Misdirected => "outdated connection".to_owned(),
             Self::Ambiguous(_)
             | Self::NoService
-            | Self::Challenge
+            | Self::Challenge(_)
+            | Self::LockedOut(_)
+            | Self::Unchecked
             | Self::NoProxy
             | Self::Unclear(_)
             | Self::Call(_)
@@ -165,14 +180,19 @@ impl Rejection {
     /// The answer.
     pub(super) fn respond(&self) -> Response<Bytes> {
         let mut response = match self {
-            Self::Challenge => wire::not_authenticated(),
-            Self::BadCredential(error) => wire::invalid_token(error.description()),
+            Self::Challenge(challenges) => challenges.not_authenticated(),
+            Self::BadCredential(CredentialError::Password, challenges) => {
+                challenges.invalid_password()
+            }
+            Self::BadCredential(error, challenges) => challenges.invalid_token(error.description()),
             Self::Instead { response, .. } => return response.as_ref().clone(),
             Self::TooMany(refusal) => too_many(*refusal, &self.detail()),
             Self::Call(error) => return error.respond(),
             Self::Misdirected
             | Self::Ambiguous(_)
             | Self::NoService
+            | Self::LockedOut(_)
+            | Self::Unchecked
             | Self::Forbidden(_)
             | Self::Closed(_)
             | Self::CrossOrigin(_)
@@ -182,9 +202,7 @@ impl Rejection {
             | Self::Forward(_) => wire::problem(self.status(), &self.detail()),
         };
         if let Some((name, value)) = self.hint() {
-            response
-                .headers_mut()
-                .insert(name, HeaderValue::from_static(value));
+            response.headers_mut().insert(name, value);
         }
         if self.closes_connection() {
             response
@@ -195,21 +213,23 @@ impl Rejection {
     }
 
     /// What a client may do about it.
-    fn hint(&self) -> Option<(HeaderName, &'static str)> {
+    fn hint(&self) -> Option<(HeaderName, HeaderValue)> {
+        let fixed = |name, value| Some((name, HeaderValue::from_static(value)));
         match self {
-            Self::Forbidden(_) => Some((
+            Self::Forbidden(_) => fixed(
                 WWW_AUTHENTICATE,
                 "Bearer realm=\"gatelatch\", error=\"insufficient_scope\"",
-            )),
+            ),
             Self::Ambiguous(BadRequest::MethodNotAllowed) => {
-                Some((ALLOW, "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"))
+                fixed(ALLOW, "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS")
             }
-            Self::Forward(ForwardError::Unavailable) => Some((RETRY_AFTER, "1")),
+            Self::Forward(ForwardError::Unavailable) | Self::Unchecked => fixed(RETRY_AFTER, "1"),
+            Self::LockedOut(seconds) => Some((RETRY_AFTER, (*seconds).into())),
             Self::Misdirected
             | Self::Ambiguous(_)
             | Self::NoService
-            | Self::Challenge
-            | Self::BadCredential(_)
+            | Self::Challenge(_)
+            | Self::BadCredential(..)
             | Self::Closed(_)
             | Self::CrossOrigin(_)
             | Self::TooMany(_)
@@ -231,8 +251,10 @@ impl Rejection {
             Self::Unwritable(PrepareError::BodyTooLarge) => true,
             Self::Ambiguous(_)
             | Self::NoService
-            | Self::Challenge
-            | Self::BadCredential(_)
+            | Self::Challenge(_)
+            | Self::BadCredential(..)
+            | Self::LockedOut(_)
+            | Self::Unchecked
             | Self::Forbidden(_)
             | Self::Closed(_)
             | Self::CrossOrigin(_)

@@ -17,6 +17,7 @@ use super::trust_generation::TrustGeneration;
 use crate::access::{HostPattern, Mount, PathOptions, Policy, RoleMatch, Router};
 use crate::config::{self, Config, ServiceView};
 use crate::identify::SessionProvider;
+use crate::identify::VerifiedPasswords;
 use crate::jwks::KeySources;
 use crate::oidc::Provider;
 use crate::portal::{Portal, PortalSettings};
@@ -31,8 +32,8 @@ use crate::token::{
 use crate::upstream::{Forwarding, ServerSet};
 use crate::users::Directory;
 use crate::wire::{
-    BadRequest, CacheMode, Cors, FieldFilter, ForwardAuthHeaders, ResponseFields, Scheme,
-    SessionCookie, TrustedProxies,
+    AcceptedCredentials, BadRequest, CacheMode, Challenges, Cors, FieldFilter, ForwardAuthHeaders,
+    ResponseFields, Scheme, SessionCookie, TrustedProxies,
 };
 
 /// One load of the configuration, ready for requests.
@@ -53,6 +54,8 @@ pub struct Snapshot {
     pub(super) cookie: Arc<SessionCookie>,
     pub(super) describes: ForwardAuthHeaders,
     pub(super) directory: Arc<Directory>,
+    /// A reload forgets them.
+    pub(super) passwords: VerifiedPasswords,
     pub(super) portal: Portal,
     pub(super) own_cors: OwnCors,
     pub(super) access_log: bool,
@@ -80,6 +83,8 @@ pub(super) struct ServiceSnapshot {
     /// Whether the URLs that answers lead on by are written as the client sees them.
     pub(super) rewrite_location: bool,
     pub(super) cache: CacheMode,
+    /// Which credentials identify its callers.
+    pub(super) credentials: AcceptedCredentials,
     /// Whether people are sent to the sign-in page.
     pub(super) login_redirect: bool,
     /// Where its OpenAPI document is, in the one spelling of a path.
@@ -153,6 +158,7 @@ impl Snapshot {
             cookie,
             describes,
             directory,
+            passwords: VerifiedPasswords::new(),
             access_log: config.log.access,
             audit: audit.clone(),
             tracer: traces.tracer(config.tracing.as_ref()),
@@ -337,9 +343,17 @@ impl ServiceSnapshot {
             response_fields: service.response_fields,
             rewrite_location: service.rewrite_location,
             cache: service.cache,
+            credentials: service.credentials,
             login_redirect: service.login_redirect,
             document: service.document,
             listing,
+        }
+    }
+
+    /// What a 401 of the service asks for.
+    pub(super) fn challenges(&self) -> Challenges {
+        Challenges {
+            basic: self.credentials.basic,
         }
     }
 

@@ -4,9 +4,10 @@ use bytes::Bytes;
 use http::Response;
 
 use super::facts::RequestFacts;
-use super::question::{Question, SentHead};
+use super::question::{Answered, Question, SentHead};
 use super::rejection::Rejection;
 use super::worker::{Pinned, Worker};
+use crate::identify::CredentialError;
 use crate::wire::{self, Intake, OriginalRequest};
 
 /// Answers whether the request may pass that a trusted proxy describes: 200 with the identity headers, or why not.
@@ -15,9 +16,9 @@ pub(super) fn verify(
     worker: &Worker,
     pinned: &Pinned,
     intake: &Intake,
-    below: &str,
+    (below, refused): (&str, Option<CredentialError>),
     facts: &mut RequestFacts,
-) -> Result<Response<Bytes>, Rejection> {
+) -> Result<Answered<Response<Bytes>>, Rejection> {
     if !intake.client.from_trusted_proxy {
         return Err(Rejection::NoProxy);
     }
@@ -34,6 +35,7 @@ pub(super) fn verify(
             credential: intake.credential.as_ref(),
             cookies: &intake.cookies,
             client: intake.client.asked_for(),
+            refused,
         },
     };
     question.decide(facts, |permitted| {

@@ -7,12 +7,15 @@ use std::sync::Arc;
 use http::HeaderValue;
 use tokio::sync::watch;
 
+use super::basic::UncheckedPair;
 use super::confirmations::WorkerConfirmations;
 use super::snapshot::{CurrentSnapshot, ServiceSnapshot, Snapshot};
 use super::trust_generation::TrustGeneration;
 use crate::access::ClientAddress;
 use crate::ambient::{self, Ticker};
-use crate::identify::{Authenticator, Identified, VerifiedTokens, identify, identify_opener};
+use crate::identify::{
+    Authenticator, Identified, VerifiedTokens, identify, identify_opener, unchecked_password,
+};
 use crate::net::Dialer;
 use crate::session::{RenewalView, Renewals, RevocationView, Revocations};
 use crate::telemetry::access_log::LogShard;
@@ -20,7 +23,7 @@ use crate::telemetry::metrics::{Metrics, ServiceMetrics, Shard, UpstreamConnecti
 use crate::telemetry::recent::RecentShard;
 use crate::text::hex;
 use crate::upstream::{ConnectionCounts, DialContext, ServerSet, Upstream};
-use crate::wire::Credential;
+use crate::wire::{Credential, CredentialSource};
 
 /// What a worker is made of.
 pub struct WorkerParts {
@@ -193,6 +196,23 @@ impl Worker {
         identify_opener(&checks, credential, address, times)
     }
 
+    /// The user name and the password of a request that nobody has checked under this snapshot, for a client at this address.
+    pub(super) fn unchecked(
+        &self,
+        pinned: &Pinned,
+        credential: Option<&Credential>,
+        client: ClientAddress,
+    ) -> Option<UncheckedPair> {
+        let credential = credential.filter(|one| one.source() == CredentialSource::Basic)?;
+        let confirmations = self.confirmations(pinned);
+        let checks = self.authenticator(pinned, &confirmations);
+        Some(UncheckedPair {
+            credentials: unchecked_password(&checks, credential, client)?,
+            digest: pinned.snapshot.passwords.digest(credential.token(), client),
+            client,
+        })
+    }
+
     fn confirmations<'a>(&'a self, pinned: &'a Pinned) -> WorkerConfirmations<'a> {
         WorkerConfirmations {
             view: &self.renewals,
@@ -211,6 +231,7 @@ impl Worker {
             trusted_issuers: &snapshot.trusted_issuers,
             browsers: &snapshot.browsers,
             directory: &snapshot.directory,
+            passwords: &snapshot.passwords,
             revocations: &self.revocations,
             verified: &pinned.verified,
             providers: &snapshot.session_providers,

@@ -90,8 +90,10 @@ impl Portal {
             self.send_to_sign_in(&visitor, &address, context.now)
         });
         sent.flatten().unwrap_or_else(|| match context.caller {
-            PortalCaller::Rejected(why) => wire::invalid_token(why),
-            PortalCaller::Anonymous | PortalCaller::Known { .. } => wire::not_authenticated(),
+            PortalCaller::Rejected(why) => wire::Challenges::default().invalid_token(why),
+            PortalCaller::Anonymous | PortalCaller::Known { .. } => {
+                wire::Challenges::default().not_authenticated()
+            }
         })
     }
 
@@ -148,6 +150,11 @@ impl Portal {
         let credential = intake.credential.as_ref();
         let (method, since, until) = match credential.map(|credential| credential.source()) {
             Some(CredentialSource::ApiKey) => ("an API key".to_owned(), None, Some(expires_at)),
+            Some(CredentialSource::Basic) => (
+                "a user name and password with each request".to_owned(),
+                None,
+                None,
+            ),
             Some(CredentialSource::Cookie) => {
                 let token = credential.map(|credential| credential.token());
                 let session = token.and_then(|token| self.browsers.verify(token, now).ok());

@@ -17,7 +17,7 @@ use super::rejection::FormRejection;
 use super::{Portal, PortalReply, ReceivedBody};
 use crate::session::{DeviceId, LoginAttempt, PasswordResult, RefreshToken, Stamp};
 use crate::token::{Holder, IssuedToken, SessionId, is_visible};
-use crate::users::{LoginFailure, User, authenticate};
+use crate::users::{LoginFailure, Password, User, authenticate};
 use crate::{ambient, wire};
 
 /// The most characters of a name that go to the log.
@@ -121,6 +121,25 @@ impl Portal {
             issued,
             refresh: first.expose(stamp, self.browsers.signer()),
         })
+    }
+
+    /// Checks a user name and a password that come with a request, as a login would; says how that is recorded.
+    pub async fn check_password(
+        &self,
+        username: &str,
+        password: &str,
+        client: IpAddr,
+    ) -> (LoginEvent, Result<Arc<User>, LoginDenial>) {
+        let request = LoginRequest {
+            username: username.to_owned(),
+            password: Password::from(password.to_owned()),
+        };
+        let checked = self.authenticate_password(request, client, None).await;
+        let event = LoginEvent {
+            user: log_safe_name(username),
+            outcome: checked.as_ref().map(drop).map_err(|denial| *denial),
+        };
+        (event, checked)
     }
 
     /// Checks the password under the limits for failed attempts, before and after; gives the user.

@@ -269,11 +269,15 @@ fn nothing_ended(intake: &Intake, caller: &PortalCaller) -> Response<Bytes> {
     match caller {
         PortalCaller::Known { session: None, .. } => no_session(),
         PortalCaller::Known { .. } => no_content(),
-        PortalCaller::Rejected(why) if intake.has_field_credential() => wire::invalid_token(why),
+        PortalCaller::Rejected(why) if intake.has_field_credential() => {
+            wire::Challenges::default().invalid_token(why)
+        }
         PortalCaller::Rejected(_) | PortalCaller::Anonymous if intake.cookies.has_sessions() => {
             no_content()
         }
-        PortalCaller::Rejected(_) | PortalCaller::Anonymous => wire::not_authenticated(),
+        PortalCaller::Rejected(_) | PortalCaller::Anonymous => {
+            wire::Challenges::default().not_authenticated()
+        }
     }
 }
 

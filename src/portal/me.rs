@@ -45,8 +45,8 @@ struct Me<'a> {
 
 pub(super) fn answer(caller: &PortalCaller) -> Response<Bytes> {
     match caller {
-        PortalCaller::Anonymous => wire::not_authenticated(),
-        PortalCaller::Rejected(why) => wire::invalid_token(why),
+        PortalCaller::Anonymous => wire::Challenges::default().not_authenticated(),
+        PortalCaller::Rejected(why) => wire::Challenges::default().invalid_token(why),
         PortalCaller::Known {
             identity,
             expires_at,

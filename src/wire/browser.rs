@@ -47,6 +47,11 @@ impl Site {
         Err(ForeignOrigin { name, sent, own })
     }
 
+    /// Whether a browser says what kind of page sends the request.
+    pub fn names_sender(&self, headers: &HeaderMap) -> bool {
+        headers.contains_key(SEC_FETCH_SITE) || headers.contains_key(ORIGIN)
+    }
+
     /// Whether a page of this very origin sends the request.
     pub fn sends(&self, headers: &HeaderMap) -> bool {
         self.check_sender(headers).is_ok()

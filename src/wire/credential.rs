@@ -3,7 +3,7 @@
 use std::fmt;
 use std::ops::Range;
 
-use http::header::{AUTHORIZATION, COOKIE};
+use http::header::{AUTHORIZATION, COOKIE, SEC_WEBSOCKET_PROTOCOL};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::bad_request::{AuthScheme, BadRequest};
@@ -34,6 +34,8 @@ pub enum CredentialSource {
     ApiKey,
     /// The session cookie.
     Cookie,
+    /// `Authorization: Basic` (RFC 7617), where the service accepts it.
+    Basic,
 }
 
 impl Credential {
@@ -68,7 +70,8 @@ impl Credential {
             let [first, second] = [field, second].map(|field| AuthScheme::of(field.as_bytes()));
             return Err(BadRequest::SeveralCredentials(first, second));
         }
-        Ok(bearer_start(field.as_bytes()).map(|start| Self::of_field(AUTHORIZATION, field, start)))
+        let start = token_start(field.as_bytes(), b"bearer");
+        Ok(start.map(|start| Self::of_field(AUTHORIZATION, field, start)))
     }
 
     fn read_api_key(headers: &HeaderMap) -> Result<Option<Self>, BadRequest> {
@@ -85,6 +88,16 @@ impl Credential {
             }
             (_, Some(_)) => Ok(None),
         }
+    }
+
+    /// Reads the `Authorization: Basic …` of a request whose `Authorization` was found to be one at the most.
+    pub(super) fn read_basic(headers: &HeaderMap) -> Option<Self> {
+        let field = headers.get(AUTHORIZATION)?;
+        let start = token_start(field.as_bytes(), b"basic")?;
+        Some(Self {
+            source: CredentialSource::Basic,
+            ..Self::of_field(AUTHORIZATION, field, start)
+        })
     }
 
     /// What stands in a field from `start` on.
@@ -115,6 +128,19 @@ impl Credential {
             source: CredentialSource::Cookie,
             withheld: false,
         }
+    }
+
+    /// The token in this range of a `Sec-WebSocket-Protocol` line.
+    pub(super) fn of_protocol(field: &HeaderValue, token: Range<usize>) -> Self {
+        Self {
+            token: token.clone(),
+            ..Self::of_field(SEC_WEBSOCKET_PROTOCOL, field, token.start)
+        }
+    }
+
+    /// Whether it stands among the protocols of a WebSocket.
+    pub fn is_among_protocols(&self) -> bool {
+        self.name == SEC_WEBSOCKET_PROTOCOL
     }
 
     /// A cookie that holds for nobody: it was sent in two ways.
@@ -153,10 +179,14 @@ impl Credential {
     }
 }
 
+/// Whether a text says that it is one of the gateway's API keys.
+pub fn is_api_key(text: &str) -> bool {
+    text.starts_with(API_KEY)
+}
+
 /// Where the token starts: behind the scheme, which is case-insensitive (RFC 9110, section 11.1), and its spaces. A tab is
 /// none (section 11.4); some read it as one, so that the field is a credential of the gateway, with no good token in it.
-fn bearer_start(field: &[u8]) -> Option<usize> {
-    let scheme = b"bearer";
+fn token_start(field: &[u8], scheme: &[u8]) -> Option<usize> {
     let rest = field.get(scheme.len()..)?;
     let spaces = rest.iter().take_while(|byte| **byte == b' ').count();
     let is_scheme = field[..scheme.len()].eq_ignore_ascii_case(scheme);

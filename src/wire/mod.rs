@@ -1,6 +1,8 @@
 //! HTTP as data, without sockets: what a request says, and what may pass on.
 
+mod accepted;
 mod bad_request;
+mod basic;
 mod browser;
 mod cache_control;
 mod cookie;
@@ -23,9 +25,12 @@ mod original_request;
 mod peer;
 mod problem;
 mod response_fields;
+mod socket_token;
 mod upgrade;
 
+pub use accepted::{AcceptedCredentials, CredentialKind};
 pub use bad_request::{AuthScheme, BadRequest, BadTarget};
+pub use basic::{BASIC_CHALLENGE, BasicCredentials};
 pub(crate) use browser::only;
 pub use browser::{
     CROSS_ORIGIN, ForeignOrigin, Site, accepts_html, is_navigation, is_safe, is_seen,
@@ -34,7 +39,7 @@ pub use browser::{
 pub use cache_control::{CacheMode, CacheRisk};
 pub use cookie::{GatewayCookies, SameSite, SecureCookie, SessionCookie, add_renewal};
 pub use cors::{Answered, Cors, Origins, announced_method};
-pub use credential::{Credential, CredentialSource};
+pub use credential::{Credential, CredentialSource, is_api_key};
 pub use destination::{AUTHORIZATION_PATH, Destination, JWKS_PATH, OwnPaths, check_request_line};
 pub use destination_field::{DESTINATION, DestinationField, same_service};
 pub use ext_authz::{
@@ -58,8 +63,7 @@ pub use interim::Interim;
 pub use location::LocationRewrite;
 pub use original_request::{ForwardAuthHeaders, ForwardAuthProxy, OriginalError, OriginalRequest};
 pub use peer::{Peer, Scheme};
-pub use problem::{
-    BEARER_CHALLENGE, drop_body, forbid_storing, invalid_token, json, not_authenticated, problem,
-};
+pub use problem::{BEARER_CHALLENGE, Challenges, drop_body, forbid_storing, json, problem};
 pub use response_fields::ResponseFields;
+pub use socket_token::{offered_bearer, own_protocols, with_socket_token};
 pub use upgrade::{Upgrade, UpgradeForm};

@@ -5,6 +5,8 @@ use http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, WWW_AUTHENTICATE
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use serde::Serialize;
 
+use super::basic::BASIC_CHALLENGE;
+
 /// The challenge to callers without a credential (RFC 6750, section 3).
 pub const BEARER_CHALLENGE: &str = "Bearer realm=\"gatelatch\"";
 
@@ -37,27 +39,51 @@ pub fn problem(status: StatusCode, detail: &str) -> Response<Bytes> {
     response
 }
 
-/// 401 for a request without a credential.
-pub fn not_authenticated() -> Response<Bytes> {
-    let mut response = problem(StatusCode::UNAUTHORIZED, "Not authenticated");
-    response
-        .headers_mut()
-        .insert(WWW_AUTHENTICATE, HeaderValue::from_static(BEARER_CHALLENGE));
-    response
+/// The challenges of a 401 (RFC 9110, section 11.6.1), beside that for a bearer token.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Challenges {
+    /// Whether a user name and a password are accepted: that challenge comes first, in a line of its own. Some clients take
+    /// the first line only, and bearer tokens are sent unasked.
+    pub basic: bool,
 }
 
-/// 401 for a credential that does not hold. `why` is fixed text in the characters of `error_description`: visible
-/// ASCII and spaces, neither `"` nor `\`.
-///
-/// # Panics
-/// Where `why` holds a control character.
-pub fn invalid_token(why: &'static str) -> Response<Bytes> {
-    let mut response = problem(StatusCode::UNAUTHORIZED, "Invalid or expired token");
-    let challenge =
-        format!("{BEARER_CHALLENGE}, error=\"invalid_token\", error_description=\"{why}\"");
-    let challenge = HeaderValue::from_str(&challenge).expect("a fixed text is a header value");
-    response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
-    response
+impl Challenges {
+    fn write(self, headers: &mut HeaderMap, bearer: HeaderValue) {
+        if self.basic {
+            headers.append(WWW_AUTHENTICATE, HeaderValue::from_static(BASIC_CHALLENGE));
+        }
+        headers.append(WWW_AUTHENTICATE, bearer);
+    }
+
+    fn refuse(self, detail: &str, bearer: HeaderValue) -> Response<Bytes> {
+        let mut response = problem(StatusCode::UNAUTHORIZED, detail);
+        self.write(response.headers_mut(), bearer);
+        response
+    }
+
+    /// 401 for a request without a credential.
+    pub fn not_authenticated(self) -> Response<Bytes> {
+        let bearer = HeaderValue::from_static(BEARER_CHALLENGE);
+        self.refuse("Not authenticated", bearer)
+    }
+
+    /// 401 for a user name and a password that are not accepted.
+    pub fn invalid_password(self) -> Response<Bytes> {
+        let bearer = HeaderValue::from_static(BEARER_CHALLENGE);
+        self.refuse("Invalid credentials", bearer)
+    }
+
+    /// 401 for a token that does not hold. `why` is fixed text in the characters of `error_description`: visible ASCII
+    /// and spaces, neither `"` nor `\`.
+    ///
+    /// # Panics
+    /// Where `why` holds a control character.
+    pub fn invalid_token(self, why: &'static str) -> Response<Bytes> {
+        let challenge =
+            format!("{BEARER_CHALLENGE}, error=\"invalid_token\", error_description=\"{why}\"");
+        let challenge = HeaderValue::from_str(&challenge).expect("a fixed text is a header value");
+        self.refuse("Invalid or expired token", challenge)
+    }
 }
 
 /// `application/json` with this body, in one line: what is written to a terminal does not join what follows.
@@ -117,7 +143,7 @@ mod tests {
 
     #[test]
     fn challenges_say_what_is_wrong_with_the_credential() {
-        let response = not_authenticated();
+        let response = Challenges::default().not_authenticated();
         assert_eq!(
             response.headers()[WWW_AUTHENTICATE],
             r#"Bearer realm="gatelatch""#
@@ -130,11 +156,29 @@ mod tests {
                 "\n"
             )
         );
-        let response = invalid_token("the token has expired");
+        let response = Challenges::default().invalid_token("the token has expired");
         assert_eq!(
             response.headers()[WWW_AUTHENTICATE],
             r#"Bearer realm="gatelatch", error="invalid_token", error_description="the token has expired""#
         );
         assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
+    }
+
+    #[test]
+    fn a_challenge_for_a_password_comes_first() {
+        let challenges = Challenges { basic: true };
+        for response in [
+            challenges.not_authenticated(),
+            challenges.invalid_password(),
+            challenges.invalid_token("the token has expired"),
+        ] {
+            let lines = response.headers().get_all(WWW_AUTHENTICATE);
+            let lines: Vec<_> = lines.iter().map(|line| line.to_str().unwrap()).collect();
+            let [basic, bearer] = lines[..] else {
+                panic!("{lines:?}");
+            };
+            assert_eq!(basic, r#"Basic realm="gatelatch", charset="UTF-8""#);
+            assert!(bearer.starts_with("Bearer realm="), "{bearer}");
+        }
     }
 }

@@ -19,6 +19,12 @@ pub enum CredentialError {
     UserDisabled,
     /// It was issued before its user's `tokens_valid_after`, or has no time of issue.
     TooOld,
+    /// The user name or the password is wrong, or they cannot be read.
+    Password,
+    /// The password was not looked at: too many were wrong. The next one may come after so many seconds.
+    LockedOut(u64),
+    /// The password could not be checked: too many wait, or failures cannot be counted.
+    Unchecked,
     /// The provider that its session began with is not configured any more, or is another one now.
     ProviderGone,
     /// The provider that its session began with has not confirmed it for too long.
@@ -37,6 +43,9 @@ impl CredentialError {
             Self::ApiKey(KeyRefusal::Disabled) | Self::UserDisabled => "the user is disabled",
             Self::UserGone => "the user is not in the user list",
             Self::TooOld => "the token is older than the user's `tokens_valid_after`",
+            Self::Password => "the user name or the password is wrong",
+            Self::LockedOut(_) => "too many passwords were wrong",
+            Self::Unchecked => "the password could not be checked",
             Self::ProviderGone => "the provider of the session is not configured any more",
             Self::Unconfirmed => "the provider has not confirmed the session for too long",
         }
@@ -49,6 +58,9 @@ impl CredentialError {
             Self::ApiKey(_) => "the API key is not accepted",
             Self::Revoked | Self::UserGone | Self::UserDisabled | Self::TooOld => {
                 "the token is no longer accepted"
+            }
+            Self::Password | Self::LockedOut(_) | Self::Unchecked => {
+                "the user name and password are not accepted"
             }
             Self::ProviderGone => "the token is no longer accepted",
             Self::Unconfirmed => "the session must be confirmed by the provider",
@@ -64,6 +76,7 @@ impl CredentialError {
             Self::ApiKey(KeyRefusal::Disabled) | Self::UserGone | Self::UserDisabled => {
                 TokenRefusal::User
             }
+            Self::Password | Self::LockedOut(_) | Self::Unchecked => TokenRefusal::Password,
             Self::Revoked | Self::TooOld | Self::ProviderGone => TokenRefusal::Revoked,
             Self::Unconfirmed => TokenRefusal::Expired,
         }

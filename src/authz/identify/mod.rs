@@ -1,12 +1,14 @@
 //! Step 4: whose credential is it? For the gateway's own tokens the user list is the truth at every request.
 
 mod credential_error;
+mod passwords;
 mod provider_session;
 mod remembered;
 
 use std::sync::Arc;
 
 pub use self::credential_error::CredentialError;
+pub use self::passwords::{CheckGuard, PairCheck, PairDigest, PendingCheck, VerifiedPasswords};
 pub use self::provider_session::{Confirmations, SessionProvider, identity_of};
 use self::provider_session::{Look, admit_session, look_at, settle};
 pub use self::remembered::VerifiedTokens;
@@ -16,8 +18,8 @@ use crate::session::RevocationView;
 use crate::token::{
     CookieSessions, ExternalToken, SessionId, TokenError, TrustedIssuers, VerifiedClaims, Verifier,
 };
-use crate::users::{Directory, User, UserRefusal};
-use crate::wire::{Credential, CredentialSource};
+use crate::users::{Directory, KeyRefusal, NEVER, User, UserRefusal};
+use crate::wire::{BasicCredentials, Credential, CredentialSource, is_api_key};
 
 /// What credentials are checked with: of the snapshot, but for the last two, which are the worker's.
 #[derive(Clone, Copy)]
@@ -30,6 +32,8 @@ pub struct Authenticator<'a> {
     pub browsers: &'a CookieSessions,
     /// The user list.
     pub directory: &'a Directory,
+    /// The user names and passwords that were checked.
+    pub passwords: &'a VerifiedPasswords,
     /// Which sessions have ended.
     pub revocations: &'a RevocationView,
     /// Those that need no second look at their signature.
@@ -58,6 +62,16 @@ pub struct SessionRenewal {
     pub session: Box<VerifiedClaims>,
     /// Whether its provider has said something since it was signed.
     pub is_confirmed: bool,
+}
+
+impl Identified {
+    /// The same, with another reason where the credential is refused.
+    pub fn refused_for(mut self, why: Option<CredentialError>) -> Self {
+        if let (CredentialOutcome::Refused(reason), Some(why)) = (&mut self.credential, why) {
+            *reason = why;
+        }
+        self
+    }
 }
 
 /// Whose credential it is, until which second since 1970, and in which session of ours, if in any.
@@ -129,6 +143,7 @@ pub fn identify(
         CredentialSource::Bearer => holder(checks, credential.token(), now),
         CredentialSource::ApiKey => key_holder(checks, credential.token(), now),
         CredentialSource::Cookie => browser_holder(checks, credential.token(), now),
+        CredentialSource::Basic => basic_holder(checks, credential.token(), address, now),
     };
     identified(found, address)
 }
@@ -198,6 +213,58 @@ fn key_holder(checks: &Authenticator<'_>, key: &str, now: u64) -> Result<Holder,
         renewal: None,
         look_again: None,
     })
+}
+
+/// The user of a name and a password that were checked before, or of one of the user's API keys in place of the password.
+fn basic_holder(
+    checks: &Authenticator<'_>,
+    token: &str,
+    address: ClientAddress,
+    now: u64,
+) -> Result<Holder, CredentialError> {
+    if let Some(identity) = remembered_user(checks, token, address) {
+        return Ok(Holder {
+            identity,
+            expires_at: NEVER,
+            connection_ends_at: NEVER,
+            session: None,
+            renewal: None,
+            look_again: None,
+        });
+    }
+    let pair = BasicCredentials::parse(token).ok_or(CredentialError::Password)?;
+    if !is_api_key(&pair.password) {
+        return Err(CredentialError::Password);
+    }
+    let holder = key_holder(checks, &pair.password, now)?;
+    if *holder.identity.subject == **pair.username {
+        Ok(holder)
+    } else {
+        Err(CredentialError::ApiKey(KeyRefusal::Unknown))
+    }
+}
+
+fn remembered_user(
+    checks: &Authenticator<'_>,
+    token: &str,
+    address: ClientAddress,
+) -> Option<Arc<Identity>> {
+    let digest = checks.passwords.digest(token, address);
+    let mut view = checks.verified.passwords.borrow_mut();
+    view.find(checks.passwords, &digest)
+}
+
+/// The user name and the password of a request that nobody has checked under this snapshot, for a client of this network.
+pub fn unchecked_password(
+    checks: &Authenticator<'_>,
+    credential: &Credential,
+    address: ClientAddress,
+) -> Option<BasicCredentials> {
+    if remembered_user(checks, credential.token(), address).is_some() {
+        return None;
+    }
+    let pair = BasicCredentials::parse(credential.token())?;
+    (!is_api_key(&pair.password)).then_some(pair)
 }
 
 /// A token that was verified a moment ago is not verified again, but its time and its session are looked at every time.

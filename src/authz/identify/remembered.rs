@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::sync::Arc;
 
+use super::passwords::PasswordView;
 use super::provider_session::ProviderCheck;
 use crate::access::Identity;
 use crate::ambient;
@@ -16,6 +17,8 @@ pub struct VerifiedTokens {
     pub(super) bearers: RefCell<TokenCache<Remembered>>,
     /// The same for sessions of browsers: a token that is valid as one is not valid as the other.
     pub(super) sessions: RefCell<TokenCache<Admitted>>,
+    /// The same for user names and passwords.
+    pub(super) passwords: RefCell<PasswordView>,
 }
 
 impl VerifiedTokens {
@@ -30,6 +33,7 @@ impl Default for VerifiedTokens {
         Self {
             bearers: RefCell::new(TokenCache::new(CACHED_TOKENS, ambient::hash_state())),
             sessions: RefCell::new(TokenCache::new(CACHED_TOKENS, ambient::hash_state())),
+            passwords: RefCell::default(),
         }
     }
 }

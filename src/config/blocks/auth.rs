@@ -1,7 +1,7 @@
 //! `auth` and what lies in it.
 
 use super::choices::{key_pair_algorithms, MAX_PREVIOUS_KEYS, SAME_SITE, VERIFY, words};
-use super::kinds::{ABSOLUTE_PATH, ALGORITHM, BOOLEAN, CLAIM, DURATION, FILE, NAME, TEXTS};
+use super::kinds::{ABSOLUTE_PATH, ALGORITHM, BOOLEAN, CLAIM, CREDENTIALS, DURATION, FILE, NAME, TEXTS};
 use super::{Block, Key, Kind, List, Rule, Shown};
 
 pub(in crate::config) static AUTH: Block = Block {
@@ -19,6 +19,9 @@ pub(in crate::config) static AUTH: Block = Block {
         Key::new("token", Kind::Block(&TOKEN), ""),
         Key::new("login", Kind::Block(&LOGIN), ""),
         Key::new("session", Kind::Block(&SESSION), ""),
+        Key::new("credentials", CREDENTIALS,
+            "Which credentials identify callers: `bearer` tokens and API keys, the session `cookie`, and HTTP `basic` with a user's password or API key. One of another kind is the service's own affair.")
+            .default(Shown::List(&["bearer", "cookie"])),
         Key::new("verify", Kind::Choice(|| words(VERIFY)),
             "Which headers of a proxy count that asks at `/auth/verify`, where it sends both kinds."),
         Key::new("cors", Kind::Block(&super::CORS),

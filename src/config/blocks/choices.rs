@@ -14,7 +14,8 @@ use crate::telemetry::traces::TrustContext;
 use crate::token::Algorithm;
 use crate::upstream::{Balance, HostHeader};
 use crate::wire::{
-    Authorization, CacheMode, ForwardAuthHeaders, ForwardedFields, SameSite, SecureCookie,
+    Authorization, CacheMode, CredentialKind, ForwardAuthHeaders, ForwardedFields, SameSite,
+    SecureCookie,
 };
 
 /// Words, and what each means.
@@ -107,6 +108,12 @@ pub(in crate::config) const AT_START: Choices<AtStart> =
 
 pub(in crate::config) const CACHE: Choices<CacheMode> =
     &[("private", CacheMode::Private), ("pass", CacheMode::Pass)];
+
+pub(in crate::config) const CREDENTIALS: Choices<CredentialKind> = &[
+    ("bearer", CredentialKind::Bearer),
+    ("cookie", CredentialKind::Cookie),
+    ("basic", CredentialKind::Basic),
+];
 
 pub(in crate::config) const AUTHORIZATION: Choices<Authorization> = &[
     ("remove", Authorization::Remove),

@@ -83,6 +83,12 @@ pub(super) const ORIGIN: Kind = Kind::Named(&Named {
     examples: &[Shown::Text("http://127.0.0.1:9000")],
 });
 
+/// Kinds of credentials.
+pub(super) const CREDENTIALS: Kind = Kind::List(
+    List::of(&Kind::Choice(|| words(super::choices::CREDENTIALS)))
+        .filled()
+        .distinct(),
+);
 pub(super) const URL: Kind = Kind::Named(&Named {
     name: "url",
     meaning: "An absolute URL: `https://`, or `http://` on this machine.",

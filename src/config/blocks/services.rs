@@ -1,7 +1,7 @@
 //! A service, but for its `upstream` and its rules.
 
 use super::choices::{AUTHORIZATION, CACHE, words};
-use super::kinds::{ABSOLUTE_PATH, BOOLEAN, DURATION, LINTS, METHODS, MODE, NAME, ORIGIN, SIZE, TEXTS};
+use super::kinds::{ABSOLUTE_PATH, BOOLEAN, CREDENTIALS, DURATION, LINTS, METHODS, MODE, NAME, ORIGIN, SIZE, TEXTS};
 use super::proxy::UPSTREAM;
 use super::rules::{RATE, RULE};
 use super::{Block, Key, Kind, List, Map, Shown};
@@ -37,6 +37,7 @@ pub(in crate::config) static SERVICE: Block = Block {
         Key::new("cache", Kind::Choice(|| words(CACHE)),
             "Answers to one caller: marked `Cache-Control: private` where a shared cache could hand them to others, or passed as they are.")
             .default(Shown::Text("private")),
+        Key::new("credentials", CREDENTIALS, "Which credentials identify its callers; by default those of `auth.credentials`."),
         Key::new("login_redirect", BOOLEAN,
             "Whether a browser without a valid credential is sent to the sign-in page.").default(Shown::Flag(true)),
         Key::new("openapi", Kind::Block(&OPENAPI), ""),

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::claim_path::claim_path;
 use super::cors;
+use super::credentials::credentials;
 use super::issuers;
 use super::keys::{self, Keys};
 use super::login::login;
@@ -22,7 +23,7 @@ use crate::config::span::Span;
 use crate::config::value::{is_plain_path, show_duration};
 use crate::config::yaml::Entry;
 use crate::token::{ClaimPath, DEVICE_AUDIENCE, SESSION_AUDIENCE};
-use crate::wire::JWKS_PATH;
+use crate::wire::{AcceptedCredentials, JWKS_PATH};
 
 /// Claims that the gateway fills itself.
 pub(super) const REGISTERED: [&str; 9] = [
@@ -40,6 +41,7 @@ pub(super) const REGISTERED: [&str; 9] = [
 /// The block, and what other parts of the file are checked against even where the block is broken.
 pub(super) struct Lowered {
     pub(super) auth: Option<Auth>,
+    pub(super) credentials: AcceptedCredentials,
     pub(super) path: String,
     pub(super) users_file: UsersFile,
     pub(super) roles_claim: ClaimPath,
@@ -82,6 +84,7 @@ pub(super) fn auth(
     let verify = section
         .choice("verify", blocks::VERIFY, reader)
         .unwrap_or_default();
+    let credentials = credentials(section.take("credentials"), reader).unwrap_or_default();
     let cors = section.take("cors").map(|entry| cors::cors(entry, reader));
     section.finish(reader);
     let auth = token
@@ -100,11 +103,13 @@ pub(super) fn auth(
                 attempts,
                 theme,
                 verify,
+                credentials,
                 cors: cors.flatten(),
             }
         });
     Lowered {
         auth,
+        credentials,
         path,
         users_file,
         roles_claim,

@@ -8,6 +8,7 @@ mod auth;
 mod cases;
 mod claim_path;
 mod cors;
+mod credentials;
 mod identity;
 mod issuer_keys;
 mod issuers;
@@ -153,6 +154,7 @@ pub(super) fn config(root: Node, defaults: &Defaults<'_>, reader: &mut Reader<'_
     );
     let shared = services::Shared {
         auth_path: &auth.path,
+        credentials: auth.credentials,
         body_limit: server.limits.body,
         roots,
     };

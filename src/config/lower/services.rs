@@ -2,6 +2,7 @@
 
 use std::num::NonZeroU64;
 
+use super::credentials::credentials;
 use super::server::body_limit;
 use super::silence::allow_lints;
 use super::{cors, distinct, identity, rate, response_headers, rules, upstream};
@@ -21,11 +22,12 @@ use crate::config::span::Span;
 use crate::config::value::is_plain_path;
 use crate::config::yaml::{Entry, Value};
 use crate::rates::ServiceRates;
-use crate::wire::{CacheMode, Cors, IdentitySettings, ResponseFields};
+use crate::wire::{AcceptedCredentials, CacheMode, Cors, IdentitySettings, ResponseFields};
 
 /// What the rest of the file says that every service is checked against.
 pub(super) struct Shared<'a> {
     pub(super) auth_path: &'a str,
+    pub(super) credentials: AcceptedCredentials,
     pub(super) body_limit: Option<NonZeroU64>,
     pub(super) roots: upstream::SystemRoots,
 }
@@ -171,6 +173,7 @@ fn service(
     lint_rates(rate, &lowered, &place, reader);
     let (rates, spans) = (service_rates(rate, &lowered), lowered.spans);
     allow_lints(section.take("allow_lints"), Some(span), reader);
+    let credentials = credentials(section.take("credentials"), reader);
     let login_redirect = section.boolean("login_redirect", reader);
     let openapi = section.take("openapi");
     let document = openapi.and_then(|entry| document(entry, mount.as_ref(), reader));
@@ -193,6 +196,7 @@ fn service(
         body_limit: smaller(body_limit, shared.body_limit),
         rewrite_location: fields.rewrite_location,
         cache: fields.cache,
+        credentials: credentials.unwrap_or(shared.credentials),
         login_redirect: login_redirect.unwrap_or(true),
         document,
     };

@@ -176,6 +176,8 @@ labels! {
         Signature => "signature",
         /// An API key that no user has.
         ApiKey => "api_key",
+        /// A user name and a password that are not accepted.
+        Password => "password",
         /// Its time is over.
         Expired => "expired",
         /// Its time has not come.

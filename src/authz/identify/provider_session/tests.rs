@@ -5,6 +5,7 @@ use http::{HeaderMap, HeaderValue};
 
 use super::*;
 use crate::ambient;
+use crate::identify::VerifiedPasswords;
 use crate::identify::{
     CredentialError, CredentialOutcome, Identified, VerifiedTokens, identify, identify_opener,
 };
@@ -51,6 +52,7 @@ struct World {
     verifier: Verifier,
     trusted: TrustedIssuers,
     directory: Directory,
+    passwords: VerifiedPasswords,
     revocations: RevocationView,
     verified: VerifiedTokens,
     providers: Vec<SessionProvider>,
@@ -103,6 +105,7 @@ fn world(is_listed: bool) -> World {
             listed("gone", "editor"),
             listed("late", "editor"),
         ]),
+        passwords: VerifiedPasswords::new(),
         revocations: Revocations::new(ambient::hash_state()).view(),
         verified: VerifiedTokens::default(),
         providers: vec![provider(is_listed)],
@@ -143,6 +146,7 @@ impl World {
             trusted_issuers: &self.trusted,
             browsers: &self.browsers,
             directory: &self.directory,
+            passwords: &self.passwords,
             revocations: &self.revocations,
             verified: &self.verified,
             providers: &self.providers,

@@ -1,0 +1,349 @@
+//! User names and passwords that were checked under the snapshot in force, so that a client that sends them with each
+//! request costs no hash each time.
+//!
+//! A pair is remembered for the network that it was checked for, and forgotten where that network is locked out of the
+//! account: otherwise whoever guesses would learn from what is remembered what a lockout keeps from him.
+
+use std::collections::{HashMap, VecDeque};
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use ahash::RandomState;
+use aws_lc_rs::hmac;
+use tokio::sync::watch;
+
+use super::credential_error::CredentialError;
+use crate::access::{ClientAddress, Identity};
+use crate::ambient;
+use crate::session::{Account, Network};
+
+/// Pairs that are remembered by the process, and by each worker; about 200 bytes each.
+const REMEMBERED: usize = 4096;
+
+/// What a pair is remembered by: a hash under a key of this snapshot, of the field's value and of the client's network.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct PairDigest([u8; 32]);
+
+/// The pairs that were checked under a snapshot, shared by all workers. Nothing on the way of a request that a worker
+/// remembers takes the lock.
+pub struct VerifiedPasswords {
+    key: hmac::Key,
+    pairs: Mutex<Pairs>,
+    /// Goes up where pairs are forgotten.
+    generation: AtomicU64,
+}
+
+struct Pairs {
+    verified: HashMap<PairDigest, VerifiedPair, RandomState>,
+    /// The oldest first.
+    order: VecDeque<PairDigest>,
+    /// Those that are being checked.
+    checks: HashMap<PairDigest, PendingCheck, RandomState>,
+}
+
+struct VerifiedPair {
+    identity: Arc<Identity>,
+    account: Account,
+    network: Option<Network>,
+}
+
+/// Who checks a pair.
+pub enum PairCheck<'a> {
+    /// Whoever has this. Equal pairs wait until it is dropped.
+    Mine(CheckGuard<'a>),
+    /// Somebody else.
+    Pending(PendingCheck),
+}
+
+/// The check of an equal pair, which is under way.
+#[derive(Clone)]
+pub struct PendingCheck(watch::Receiver<Option<CredentialError>>);
+
+/// The duty to check a pair.
+pub struct CheckGuard<'a> {
+    passwords: &'a VerifiedPasswords,
+    digest: PairDigest,
+    over: watch::Sender<Option<CredentialError>>,
+}
+
+/// What one worker remembers of them.
+pub(super) struct PasswordView {
+    generation: u64,
+    pairs: HashMap<PairDigest, Arc<Identity>, RandomState>,
+}
+
+fn network_of(address: ClientAddress) -> Option<Network> {
+    address.known().map(Network::of)
+}
+
+impl VerifiedPasswords {
+    /// Nothing was checked yet.
+    pub fn new() -> Self {
+        let map_hasher = ambient::hash_state();
+        Self {
+            key: hmac::Key::new(hmac::HMAC_SHA256, &ambient::random_bytes::<32>()),
+            pairs: Mutex::new(Pairs {
+                verified: HashMap::with_hasher(map_hasher.clone()),
+                order: VecDeque::new(),
+                checks: HashMap::with_hasher(map_hasher),
+            }),
+            generation: AtomicU64::new(0),
+        }
+    }
+
+    /// The digest of what stands behind the scheme of the field, for a client at this address.
+    pub fn digest(&self, token: &str, address: ClientAddress) -> PairDigest {
+        let mut hash = hmac::Context::with_key(&self.key);
+        match network_of(address) {
+            None => hash.update(&[0]),
+            Some(Network::V4(network)) => {
+                hash.update(&[4]);
+                hash.update(&network);
+            }
+            Some(Network::V6(network)) => {
+                hash.update(&[6]);
+                hash.update(&network);
+            }
+        }
+        hash.update(token.as_bytes());
+        let tag = hash.sign();
+        PairDigest(
+            tag.as_ref()
+                .try_into()
+                .expect("a tag of HMAC-SHA-256 has 32 bytes"),
+        )
+    }
+
+    /// Whose pair it is, where it was checked.
+    fn find(&self, digest: &PairDigest) -> Option<Arc<Identity>> {
+        let pairs = self.lock();
+        Some(Arc::clone(&pairs.verified.get(digest)?.identity))
+    }
+
+    /// The duty to check a pair that is not remembered, unless somebody has it already.
+    pub fn check(&self, digest: PairDigest) -> PairCheck<'_> {
+        let mut pairs = self.lock();
+        if let Some(pending) = pairs.checks.get(&digest) {
+            return PairCheck::Pending(pending.clone());
+        }
+        let (over, pending) = watch::channel(None);
+        pairs.checks.insert(digest, PendingCheck(pending));
+        PairCheck::Mine(CheckGuard {
+            passwords: self,
+            digest,
+            over,
+        })
+    }
+
+    /// Forgets the pairs of an account for the network of a client, which is locked out of it.
+    pub fn forget(&self, username: &str, address: ClientAddress) {
+        let (account, network) = (Account::named(username), network_of(address));
+        let mut pairs = self.lock();
+        let former = pairs.verified.len();
+        pairs
+            .verified
+            .retain(|_, pair| pair.account != account || pair.network != network);
+        if pairs.verified.len() != former {
+            let Pairs {
+                verified, order, ..
+            } = &mut *pairs;
+            order.retain(|digest| verified.contains_key(digest));
+            self.generation.fetch_add(1, Ordering::Release);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Pairs> {
+        // nothing can panic while the lock is held, so a poisoned one is sound
+        self.pairs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl PendingCheck {
+    /// Waits until the check is over: why the pair was refused, if it was.
+    pub async fn over(mut self) -> Option<CredentialError> {
+        // the sender is dropped with the duty
+        while self.0.changed().await.is_ok() {}
+        *self.0.borrow()
+    }
+}
+
+impl CheckGuard<'_> {
+    /// Says to whoever waits with an equal pair why it is refused.
+    pub fn refused(self, why: CredentialError) {
+        self.over.send_replace(Some(why));
+    }
+
+    /// Remembers that it is the pair of this user, for the network of a client at this address.
+    pub fn verified(self, identity: Arc<Identity>, address: ClientAddress) {
+        let pair = VerifiedPair {
+            account: Account::named(&identity.subject),
+            network: network_of(address),
+            identity,
+        };
+        let mut pairs = self.passwords.lock();
+        if pairs.verified.insert(self.digest, pair).is_none() {
+            pairs.order.push_back(self.digest);
+        }
+        if pairs.order.len() > REMEMBERED
+            && let Some(oldest) = pairs.order.pop_front()
+        {
+            pairs.verified.remove(&oldest);
+            // what no lockout finds any more must not stay with a worker
+            self.passwords.generation.fetch_add(1, Ordering::Release);
+        }
+    }
+}
+
+impl Drop for CheckGuard<'_> {
+    fn drop(&mut self) {
+        self.passwords.lock().checks.remove(&self.digest);
+    }
+}
+
+impl PasswordView {
+    /// Whose pair it is, where it was checked.
+    pub(super) fn find(
+        &mut self,
+        shared: &VerifiedPasswords,
+        digest: &PairDigest,
+    ) -> Option<Arc<Identity>> {
+        let generation = shared.generation.load(Ordering::Acquire);
+        if self.generation != generation || self.pairs.len() >= REMEMBERED {
+            self.pairs.clear();
+            self.generation = generation;
+        }
+        if let Some(identity) = self.pairs.get(digest) {
+            return Some(Arc::clone(identity));
+        }
+        let identity = shared.find(digest)?;
+        self.pairs.insert(*digest, Arc::clone(&identity));
+        Some(identity)
+    }
+}
+
+impl Default for PasswordView {
+    fn default() -> Self {
+        Self {
+            generation: 0,
+            pairs: HashMap::with_hasher(ambient::hash_state()),
+        }
+    }
+}
+
+impl Default for VerifiedPasswords {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for VerifiedPasswords {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("VerifiedPasswords").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn identity(subject: &str) -> Arc<Identity> {
+        Arc::new(Identity {
+            subject: subject.into(),
+            ..Identity::default()
+        })
+    }
+
+    fn at(address: &str) -> ClientAddress {
+        ClientAddress::from(address.parse::<std::net::IpAddr>().unwrap())
+    }
+
+    fn verify(passwords: &VerifiedPasswords, token: &str, subject: &str, address: ClientAddress) {
+        let PairCheck::Mine(guard) = passwords.check(passwords.digest(token, address)) else {
+            panic!("nobody else checks it");
+        };
+        guard.verified(identity(subject), address);
+    }
+
+    #[test]
+    fn a_pair_is_remembered_for_one_network() {
+        let passwords = VerifiedPasswords::new();
+        let mut view = PasswordView::default();
+        verify(&passwords, "YTpi", "a", at("192.0.2.1"));
+        let mut find = |token: &str, address: ClientAddress| {
+            let digest = passwords.digest(token, address);
+            view.find(&passwords, &digest)
+                .map(|found| found.subject.to_string())
+        };
+        assert_eq!(find("YTpi", at("192.0.2.1")).as_deref(), Some("a"));
+        assert_eq!(find("YTpi", at("::ffff:192.0.2.1")).as_deref(), Some("a"));
+        for (token, address) in [
+            ("YTpi", at("192.0.2.2")),
+            ("YTpi", ClientAddress::Unknown),
+            ("YTpj", at("192.0.2.1")),
+            ("", at("192.0.2.1")),
+        ] {
+            assert_eq!(find(token, address), None, "{token}");
+        }
+        verify(&passwords, "YTpi", "a", at("2001:db8::1"));
+        let digest = passwords.digest("YTpi", at("2001:db8::ffff"));
+        assert!(view.find(&passwords, &digest).is_some(), "the same /64");
+    }
+
+    #[test]
+    fn a_lockout_forgets_what_its_network_has_shown_of_the_account() {
+        let passwords = VerifiedPasswords::new();
+        let mut view = PasswordView::default();
+        let (here, there) = (at("192.0.2.1"), at("192.0.2.2"));
+        for (token, subject, address) in [("x", "a", here), ("x", "a", there), ("y", "b", here)] {
+            verify(&passwords, token, subject, address);
+            let digest = passwords.digest(token, address);
+            assert!(view.find(&passwords, &digest).is_some());
+        }
+        passwords.forget("a", here);
+        let mut is_known = |token, address| {
+            view.find(&passwords, &passwords.digest(token, address))
+                .is_some()
+        };
+        assert!(!is_known("x", here));
+        assert!(is_known("x", there) && is_known("y", here));
+    }
+
+    #[tokio::test]
+    async fn one_checks_and_equal_ones_wait() {
+        let passwords = VerifiedPasswords::new();
+        let digest = passwords.digest("x", at("192.0.2.1"));
+        for why in [None, Some(CredentialError::Password)] {
+            let PairCheck::Mine(guard) = passwords.check(digest) else {
+                panic!("nobody else checks it");
+            };
+            let PairCheck::Pending(pending) = passwords.check(digest) else {
+                panic!("it is being checked");
+            };
+            match why {
+                Some(why) => guard.refused(why),
+                None => drop(guard),
+            }
+            assert_eq!(pending.over().await, why);
+        }
+        assert!(matches!(passwords.check(digest), PairCheck::Mine(_)));
+    }
+
+    #[test]
+    fn there_is_a_bound() {
+        let passwords = VerifiedPasswords::new();
+        let address = at("192.0.2.1");
+        for number in 0..REMEMBERED + 10 {
+            verify(&passwords, &number.to_string(), "a", address);
+        }
+        let pairs = passwords.lock();
+        assert_eq!(
+            (pairs.verified.len(), pairs.order.len()),
+            (REMEMBERED, REMEMBERED)
+        );
+        assert!(pairs.checks.is_empty());
+        drop(pairs);
+        assert!(passwords.find(&passwords.digest("9", address)).is_none());
+        assert!(passwords.find(&passwords.digest("10", address)).is_some());
+    }
+}

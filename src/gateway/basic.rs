@@ -1,0 +1,155 @@
+//! A user name and a password with each request (RFC 7617). The first time they are checked, which takes as long as bcrypt
+//! does: the request waits, and is decided afterwards with what is in force then.
+
+use std::net::IpAddr;
+use std::rc::Rc;
+
+use super::audited;
+use super::connection::ClientConnection;
+use super::judge::{NextStep, Unjudged, judge_again};
+use super::note::note_login;
+use super::record::RequestRecord;
+use super::rejection::Rejection;
+use super::worker::Worker;
+use crate::access::ClientAddress;
+use crate::identify::{CredentialError, PairCheck, PairDigest};
+use crate::portal::{LoginDenial, LoginEvent, PortalReply};
+use crate::wire::BasicCredentials;
+
+/// How often a request is decided anew because the configuration was exchanged while its password was checked.
+pub(super) const TRIES: usize = 3;
+
+/// A request whose user name and password nobody has checked under this snapshot.
+pub(super) struct UncheckedRequest {
+    pub(super) request: Unjudged,
+    pub(super) pair: UncheckedPair,
+}
+
+/// A user name and a password, and for which client they are checked.
+pub(super) struct UncheckedPair {
+    pub(super) credentials: BasicCredentials,
+    pub(super) digest: PairDigest,
+    pub(super) client: ClientAddress,
+}
+
+/// Waits for the check, then decides the request.
+pub(super) async fn check_and_judge(
+    worker: &Rc<Worker>,
+    connection: &ClientConnection,
+    record: &mut RequestRecord,
+    mut unchecked: Box<UncheckedRequest>,
+) -> Result<NextStep, Rejection> {
+    for _ in 0..TRIES {
+        let UncheckedRequest { request, pair } = *unchecked;
+        let refused = check_pair(worker, record, &pair, connection).await;
+        let pinned = record.pinned();
+        connection.check(&pinned.snapshot)?;
+        let judged = judge_again(
+            worker,
+            &pinned,
+            (request, refused),
+            connection,
+            &mut record.facts,
+        );
+        match judged? {
+            NextStep::Password(again) => unchecked = again,
+            step => return Ok(step),
+        }
+    }
+    Err(Rejection::Unchecked)
+}
+
+/// Checks a pair, or waits for whoever does; says why it is refused. Afterwards the snapshot in force is pinned.
+pub(super) async fn check_pair(
+    worker: &Worker,
+    record: &mut RequestRecord,
+    pair: &UncheckedPair,
+    connection: &ClientConnection,
+) -> Option<CredentialError> {
+    record.reservation = None;
+    let accountable = pair.client.known();
+    let accountable = accountable.unwrap_or(connection.peer().address());
+    let refused = check(worker, record, pair, accountable).await;
+    record.pin_again();
+    reserve(record).await;
+    refused
+}
+
+async fn check(
+    worker: &Worker,
+    record: &mut RequestRecord,
+    pair: &UncheckedPair,
+    accountable: IpAddr,
+) -> Option<CredentialError> {
+    let pinned = record.pinned();
+    let passwords = &pinned.snapshot.passwords;
+    let guard = match passwords.check(pair.digest) {
+        PairCheck::Pending(pending) => return pending.over().await,
+        PairCheck::Mine(guard) => guard,
+    };
+    let BasicCredentials { username, password } = &pair.credentials;
+    let (event, checked) = pinned
+        .snapshot
+        .portal
+        .check_password(username, password, accountable)
+        .await;
+    note(worker, record, event, pair.client).await;
+    match checked {
+        Ok(user) => {
+            guard.verified(user.identity.clone(), pair.client);
+            None
+        }
+        Err(denial) => {
+            let why = refusal(denial);
+            if is_locked_out(denial) {
+                passwords.forget(username, pair.client);
+            }
+            guard.refused(why);
+            Some(why)
+        }
+    }
+}
+
+fn refusal(denial: LoginDenial) -> CredentialError {
+    match denial {
+        LoginDenial::Invalid(_) | LoginDenial::TooLong(_) => CredentialError::Password,
+        LoginDenial::LockedOut(seconds) => CredentialError::LockedOut(seconds),
+        LoginDenial::Busy | LoginDenial::Away | LoginDenial::NoToken(_) => {
+            CredentialError::Unchecked
+        }
+    }
+}
+
+/// Whether the account is held for the client from now on.
+fn is_locked_out(denial: LoginDenial) -> bool {
+    match denial {
+        LoginDenial::LockedOut(_) => true,
+        LoginDenial::Invalid(begun) | LoginDenial::TooLong(begun) => {
+            begun.scopes().next().is_some()
+        }
+        LoginDenial::Busy | LoginDenial::Away | LoginDenial::NoToken(_) => false,
+    }
+}
+
+/// Counts, logs and records it like any other login.
+async fn note(
+    worker: &Worker,
+    record: &mut RequestRecord,
+    event: LoginEvent,
+    client: ClientAddress,
+) {
+    note_login(worker, &event, client);
+    reserve(record).await;
+    let reply = PortalReply {
+        login: Some(event),
+        ..PortalReply::default()
+    };
+    audited::portal(record, &reply);
+    record.reservation = None;
+}
+
+async fn reserve(record: &mut RequestRecord) {
+    if let Some(audit) = record.snapshot().audit.clone() {
+        audited::reserve(record, audit).await;
+    }
+}
