@@ -141,14 +141,7 @@ impl Renewer {
     ) -> Wait {
         match self.exchange(request, record, &passage).await {
             Ok(wait) => {
-                if passage.succeeded() {
-                    let provider = request.provider.name();
-                    tracing::info!(
-                        event = "provider_restored",
-                        provider,
-                        "the provider renews sessions again"
-                    );
-                }
+                answered(request, &passage);
                 wait
             }
             Err(RenewalError::Away(reason)) => {
@@ -164,7 +157,7 @@ impl Renewer {
                 Wait::Long
             }
             Err(RenewalError::Ended(reason)) => {
-                passage.succeeded();
+                answered(request, &passage);
                 self.end(request, &reason).await
             }
         }
@@ -204,7 +197,8 @@ impl Renewer {
             let reason = "the provider calls its user by another name now";
             return Err(RenewalError::Ended(reason.to_owned()));
         }
-        passage.succeeded();
+        // the store may take longer than the provider
+        answered(request, passage);
         let before = next_turn(&mut record);
         confirm(&mut record, identity);
         record.seal_refresh_token(session, sealer, fresh.unwrap_or(&shown));
@@ -267,6 +261,18 @@ impl Renewer {
             is_renewable: false,
         };
         self.publish(request.session, lost);
+    }
+}
+
+/// The provider is there.
+fn answered(request: &RenewalRequest, passage: &Passage) {
+    if passage.succeeded() {
+        let provider = request.provider.name();
+        tracing::info!(
+            event = "provider_restored",
+            provider,
+            "the provider renews sessions again"
+        );
     }
 }
 
