@@ -29,7 +29,7 @@ const SHOWN_CHARACTERS: usize = 255;
 
 const FOREIGN: &str =
     "This form was not sent by the sign-in page of this site. Please try again here.";
-const TOO_MANY_COOKIES: &str = "Your browser sent too many cookies of this site, and not every session that they hold could \
+pub(super) const TOO_MANY_COOKIES: &str = "Your browser sent too many cookies of this site, and not every session that they hold could \
                                 be ended. Delete the cookies of this site, then sign in.";
 
 /// What the sign-in page shows.

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::Response;
 use http::header::SET_COOKIE;
+use http::{Response, StatusCode};
 use secrecy::SecretString;
 
 use super::pending::{Attempt, LIFE, PendingSignIn, attempt_of, key_of};
@@ -23,6 +23,7 @@ use crate::portal::login::log_safe_name;
 use crate::portal::me::PortalCaller;
 use crate::portal::page::{pass_on, see_other};
 use crate::portal::return_path::ReturnPath;
+use crate::portal::sign_in::{FormView, TOO_MANY_COOKIES};
 use crate::portal::{Portal, PortalContext, PortalReply};
 use crate::session::{BrowserSession, OnceKey, OnceUse, ProviderSession, StoreUnavailable};
 use crate::token::{
@@ -86,6 +87,14 @@ impl Portal {
         context: &PortalContext<'_>,
     ) -> PortalReply {
         let next = pending.next.as_deref();
+        if intake.cookies.has_more() {
+            let shown = FormView {
+                error: TOO_MANY_COOKIES,
+                ..FormView::default()
+            };
+            let page = self.show_form(theme, StatusCode::BAD_REQUEST, &shown);
+            return PortalReply::refused(page, "too many session cookies".to_owned());
+        }
         if pending.provider != provider.settings().name.as_str() {
             let failure = Failure {
                 detail: Some(format!(
