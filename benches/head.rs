@@ -16,10 +16,13 @@ use gatelatch::access::{
     Policy, RequestPath, Requirement, RoleMatch, Rule,
 };
 use gatelatch::ambient::{self, Ticker};
-use gatelatch::identify::{Authenticator, VerifiedTokens, identify};
+use gatelatch::identify::{
+    Authenticator, Confirmations, VerifiedPasswords, VerifiedTokens, identify,
+};
 use gatelatch::session::Revocations;
 use gatelatch::token::{
-    CookieSessions, Key, SessionSettings, TrustedIssuers, Verifier, VerifierSettings,
+    CookieSessions, Key, ProviderClaims, SessionId, SessionSettings, TrustedIssuers, Verifier,
+    VerifierSettings,
 };
 use gatelatch::upstream::{ClientBody, Forwarding, Origin, Outbound, RequestContext, Settings};
 use gatelatch::users::{ApiKey, Directory, KeyDigest, NEVER, User, api_key};
@@ -169,6 +172,17 @@ fn alice() -> Identity {
     }
 }
 
+/// Providers that say nothing.
+struct Silent;
+
+impl Confirmations for Silent {
+    fn newer(&self, _: &SessionId, _: &ProviderClaims) -> Option<Arc<ProviderClaims>> {
+        None
+    }
+
+    fn request(&self, _: SessionId, _: &ProviderClaims) {}
+}
+
 /// The holder of an API key, identified as one of a request is.
 fn caller() -> Caller {
     let key = api_key([7; 32]);
@@ -206,8 +220,11 @@ fn caller() -> Caller {
         trusted_issuers: &TrustedIssuers::default(),
         browsers: &CookieSessions::new(signs.clone(), signs, sessions),
         directory: &directory,
+        passwords: &VerifiedPasswords::new(),
         revocations: &Revocations::new(ambient::hash_state()).view(),
         verified: &VerifiedTokens::default(),
+        providers: &[],
+        confirmations: &Silent,
     };
     let request = Request::get("http://jobs.example.com/").header("x-api-key", key.as_str());
     let (head, ()) = request.body(()).expect("a request").into_parts();

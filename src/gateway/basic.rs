@@ -2,64 +2,22 @@
 //! does: the request waits, and is decided afterwards with what is in force then.
 
 use std::net::IpAddr;
-use std::rc::Rc;
 
 use super::audited;
 use super::connection::ClientConnection;
-use super::judge::{NextStep, Unjudged, judge_again};
 use super::note::note_login;
 use super::record::RequestRecord;
-use super::rejection::Rejection;
+use super::unchecked::UncheckedPair;
 use super::worker::Worker;
 use crate::access::ClientAddress;
 use crate::ambient;
-use crate::identify::{CredentialError, PairCheck, PairDigest};
+use crate::identify::{CredentialError, PairCheck};
 use crate::portal::{CheckedPassword, LoginDenial, LoginEvent, PortalReply};
 use crate::users::NEVER;
 use crate::wire::BasicCredentials;
 
 /// How often a request is decided anew because the configuration was exchanged while its password was checked.
 pub(super) const TRIES: usize = 3;
-
-/// A request whose user name and password nobody has checked under this snapshot.
-pub(super) struct UncheckedRequest {
-    pub(super) request: Unjudged,
-    pub(super) pair: UncheckedPair,
-}
-
-/// A user name and a password, and for which client they are checked.
-pub(super) struct UncheckedPair {
-    pub(super) credentials: BasicCredentials,
-    pub(super) digest: PairDigest,
-    pub(super) client: ClientAddress,
-}
-
-/// Waits for the check, then decides the request.
-pub(super) async fn check_and_judge(
-    worker: &Rc<Worker>,
-    connection: &ClientConnection,
-    record: &mut RequestRecord,
-    mut unchecked: Box<UncheckedRequest>,
-) -> Result<NextStep, Rejection> {
-    for _ in 0..TRIES {
-        let UncheckedRequest { request, pair } = *unchecked;
-        let refused = check_pair(worker, record, &pair, connection).await;
-        let pinned = record.pinned();
-        connection.check(&pinned.snapshot)?;
-        let judged = judge_again(
-            worker,
-            &pinned,
-            (request, refused),
-            connection,
-            &mut record.facts,
-        );
-        match judged? {
-            NextStep::Password(again) => unchecked = again,
-            step => return Ok(step),
-        }
-    }
-    Err(Rejection::Unchecked)
-}
 
 /// Checks a pair, or waits for whoever does; says why it is refused. Afterwards the snapshot in force is pinned.
 pub(super) async fn check_pair(

@@ -8,12 +8,12 @@ use http::header::{CONNECTION, VIA};
 use http::{HeaderValue, Method, Request, Response, StatusCode, Version};
 
 use super::audited;
-use super::basic::check_and_judge;
+use super::basic::{TRIES, check_pair};
 use super::connection::ClientConnection;
 use super::document::{self, Read};
 use super::downstream::Downstream;
 use super::ext_authz::check;
-use super::judge::{Forward, NextStep, PortalRequest, judge};
+use super::judge::{Forward, NextStep, PortalRequest, judge, judge_again};
 use super::location;
 use super::note;
 use super::record::RequestRecord;
@@ -24,6 +24,7 @@ use super::reply::{Reply, ReplyBody, add_own_fields};
 use super::sender::identify_sender;
 use super::snapshot::Snapshot;
 use super::switch::Switch;
+use super::unchecked::UncheckedRequest;
 use super::worker::{Pinned, Worker};
 use crate::access::{AccessSubject, Decision, Identity, Mode};
 use crate::ambient;
@@ -127,6 +128,34 @@ async fn answer(
     } else {
         Ok(answer)
     }
+}
+
+/// Waits for the check, then decides the request.
+async fn check_and_judge(
+    worker: &Rc<Worker>,
+    connection: &ClientConnection,
+    record: &mut RequestRecord,
+    mut unchecked: Box<UncheckedRequest>,
+) -> Result<NextStep, Rejection> {
+    for _ in 0..TRIES {
+        let UncheckedRequest { request, pair } = *unchecked;
+        let refused = check_pair(worker, record, &pair, connection).await;
+        let pinned = record.pinned();
+        connection.check(&pinned.snapshot)?;
+        let judged = judge_again(
+            worker,
+            &pinned,
+            (request, refused),
+            connection,
+            &mut record.facts,
+        );
+        let step = judged?;
+        let NextStep::Password(again) = step else {
+            return Ok(step);
+        };
+        unchecked = again;
+    }
+    Err(Rejection::Unchecked)
 }
 
 fn answered(sent: UpstreamReply, downstream: Option<Box<Downstream>>) -> Result<Answer, Rejection> {

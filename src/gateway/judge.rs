@@ -9,7 +9,6 @@ use http::header::HOST;
 use http::request::Parts;
 use http::{HeaderValue, Request, Response, Version};
 
-use super::basic::{UncheckedPair, UncheckedRequest};
 use super::browser::{or_sign_in, refuse_foreign};
 use super::connection::ClientConnection;
 use super::decide::enforce;
@@ -26,6 +25,7 @@ use super::seen::SeenRequest;
 use super::sender::{identify_sender, withhold_own};
 use super::snapshot::{ServiceSnapshot, Snapshot};
 use super::traced::Traced;
+use super::unchecked::{UncheckedPair, UncheckedRequest, Unjudged};
 use super::verify::verify;
 use super::worker::{Pinned, Worker};
 use crate::access::{NoDestination, Permit, RequestPath, RequestedPaths, Requirement};
@@ -52,12 +52,6 @@ pub(super) enum NextStep {
     Forward(Forward),
     /// Check the password that comes with it, then judge it again.
     Password(Box<UncheckedRequest>),
-}
-
-/// A request whose head was checked.
-pub(super) struct Unjudged {
-    pub(super) intake: Intake,
-    pub(super) body: ClientBody,
 }
 
 /// A request for one of the gateway's own endpoints.
@@ -292,10 +286,7 @@ impl Arrived<'_> {
             withhold_own(snapshot, intake.credential.as_mut());
         }
         facts.cache_risk = cache_risk(service, &permit, &intake);
-        let document = document::is_asked(service, &intake.head.method, &path);
-        if document {
-            document::ask_whole(&mut intake);
-        }
+        let document = document::ask_whole(service, &path, &mut intake);
         let until = holds_until(&credential);
         let downstream = Downstream::of(worker, pinned, &mut intake, (service, &permit), until);
         let context = RequestContext {

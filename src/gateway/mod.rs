@@ -34,7 +34,9 @@ mod switch;
 mod traced;
 mod trust_generation;
 mod tunnel;
+mod unchecked;
 mod verify;
+mod vouching;
 mod websocket;
 mod worker;
 

@@ -3,7 +3,6 @@
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 
-use super::basic::UncheckedPair;
 use super::browser::{BrowserRequest, check_sender, to_be_confirmed};
 use super::decide::enforce;
 use super::facts::{RequestFacts, Route};
@@ -12,6 +11,7 @@ use super::rejection::Rejection;
 use super::renewal::Renewal;
 use super::sender::{Presented, identify_presented, withhold_own};
 use super::snapshot::ServiceSnapshot;
+use super::unchecked::UncheckedPair;
 use super::worker::{Pinned, Worker};
 use crate::access::{ClientAddress, NoDestination, Permit, RequestPath, RequestedPaths};
 use crate::ambient;

@@ -10,11 +10,11 @@ use http::HeaderMap;
 use http::header::COOKIE;
 use tokio::sync::watch;
 
-use super::confirmations::VouchingProvider;
 use super::own_cors::OwnCors;
 use super::process_state::ProcessState;
 use super::trust_generation::TrustGeneration;
-use crate::access::{HostPattern, Mount, PathOptions, Policy, RoleMatch, Router};
+use super::vouching::VouchingProvider;
+use crate::access::{HostPattern, Mount, Policy, RoleMatch, Router};
 use crate::config::{self, Config, ServiceView};
 use crate::identify::SessionProvider;
 use crate::identify::VerifiedPasswords;
@@ -105,14 +105,7 @@ impl Snapshot {
     /// Makes one load of the configuration ready, on top of what lasts longer than it. What is made last is what the
     /// fleet watches.
     pub fn new(config: Config, process_state: &ProcessState) -> Self {
-        let ProcessState {
-            hasher,
-            sessions,
-            issuer_keys,
-            traces,
-            audit,
-            ..
-        } = process_state;
+        let issuer_keys = &process_state.issuer_keys;
         let trusted_issuers = config.auth.trusted_issuers(|settings, location| {
             issuer_keys.keys(&settings.issuer, location, &settings.algorithms)
         });
@@ -123,13 +116,10 @@ impl Snapshot {
         let token = &config.auth.token;
         let verifier = Verifier::new(token.keys(), token.verifier())
             .with_roles_claim(token.roles_claim.clone());
-        let room = provider_room(&config.auth.session, &config.services);
-        let browsers = browser_sessions(token, config.auth.session.max_age).with_room(room);
-        let browsers = Arc::new(browsers);
+        let browsers = Arc::new(browser_sessions(&config.auth, &config.services));
         let own_cors = OwnCors::new(config.auth.cors.as_ref(), &config.services);
-        let (mut portal, issuer) = portal_parts(config.auth, config.server.limits.header_bytes);
-        portal.paths = config.router.widest_paths();
-        portal.providers = providers.clone();
+        let longest_token = config.server.limits.header_bytes;
+        let (portal, issuer) = portal_parts(config.auth, &config.router, &providers, longest_token);
         let longest_token = portal.longest_token.as_secs();
         let cookie = Arc::clone(&portal.cookie);
         let body_timeout = config.server.timeouts.body;
@@ -141,8 +131,8 @@ impl Snapshot {
                 portal,
                 Arc::clone(&directory),
                 issuer,
-                hasher.clone(),
-                sessions.clone(),
+                process_state.hasher.clone(),
+                process_state.sessions.clone(),
                 Arc::clone(&browsers),
             )
             .with_directory(ldap),
@@ -159,8 +149,8 @@ impl Snapshot {
             directory,
             passwords: VerifiedPasswords::new(),
             access_log: config.log.access,
-            audit: audit.clone(),
-            tracer: traces.tracer(config.tracing.as_ref()),
+            audit: process_state.audit.clone(),
+            tracer: process_state.traces.tracer(config.tracing.as_ref()),
             trust: TrustGeneration::default(),
             issuer_keys: Arc::clone(issuer_keys),
             server: config.server,
@@ -281,7 +271,12 @@ fn vouching(
 }
 
 /// What the portal is set up with, and what issues its tokens.
-fn portal_parts(auth: config::Auth, longest_token: usize) -> (PortalSettings, TokenIssuer) {
+fn portal_parts(
+    auth: config::Auth,
+    router: &Router,
+    providers: &[Arc<Provider>],
+    longest_token: usize,
+) -> (PortalSettings, TokenIssuer) {
     let own = auth.own_paths();
     let token = auth.token;
     let portal = PortalSettings {
@@ -292,8 +287,8 @@ fn portal_parts(auth: config::Auth, longest_token: usize) -> (PortalSettings, To
         longest_token: token.max_lifetime + token.leeway,
         theme: auth.theme.map(Arc::new),
         cookie: Arc::new(auth.session.cookie),
-        paths: PathOptions::default(),
-        providers: Vec::new(),
+        paths: router.widest_paths(),
+        providers: providers.to_vec(),
     };
     let issuer = IssuerSettings {
         issuer: token.issuer,
@@ -323,15 +318,17 @@ fn provider_room(session: &config::Session, services: &[config::Service]) -> Pro
     }
 }
 
-fn browser_sessions(token: &config::Token, max_age: Duration) -> CookieSessions {
+fn browser_sessions(auth: &config::Auth, services: &[config::Service]) -> CookieSessions {
+    let token = &auth.token;
     let settings = SessionSettings {
         issuer: token.issuer.clone(),
         ttl: token.access_ttl,
-        max_age,
+        max_age: auth.session.max_age,
         max_lifetime: token.max_lifetime,
         leeway: token.leeway,
     };
-    CookieSessions::new(token.key.clone(), token.keys(), settings)
+    let room = provider_room(&auth.session, services);
+    CookieSessions::new(token.key.clone(), token.keys(), settings).with_room(room)
 }
 
 impl ServiceSnapshot {

@@ -7,10 +7,10 @@ use std::sync::Arc;
 use http::HeaderValue;
 use tokio::sync::watch;
 
-use super::basic::UncheckedPair;
 use super::confirmations::WorkerConfirmations;
 use super::snapshot::{CurrentSnapshot, ServiceSnapshot, Snapshot};
 use super::trust_generation::TrustGeneration;
+use super::unchecked::UncheckedPair;
 use crate::access::ClientAddress;
 use crate::ambient::{self, Ticker};
 use crate::identify::{

@@ -154,14 +154,18 @@ fn files_of_a_folder_import_in_one_direction() {
         .collect();
     let folders = neighbours(&files);
     assert!(folders.len() > 10, "the imports are not read: {folders:?}");
-    for (folder, edges) in &folders {
-        let circle = in_circles(edges);
-        assert!(
-            circle.is_empty(),
-            "a circle in {}: {circle:?} of {edges:#?}",
-            folder.join("/")
-        );
-    }
+    let circles: Vec<_> = folders
+        .iter()
+        .map(|(folder, edges)| (folder.join("/"), in_circles(edges), edges))
+        .filter(|(_, circle, _)| !circle.is_empty())
+        .map(|(folder, circle, edges)| {
+            let inside =
+                |(from, to): &&(String, String)| circle.contains(&**from) && circle.contains(&**to);
+            let edges: Vec<_> = edges.iter().filter(inside).collect();
+            format!("{folder}: {edges:?}")
+        })
+        .collect();
+    assert!(circles.is_empty(), "circles in {circles:#?}");
 }
 
 #[test]

@@ -32,7 +32,6 @@ fn with_auth(provider: &ScriptedProvider, more: &str, auth: &str) -> GatewayBuil
             told("remote-groups"),
             told("remote-name")
         ))
-        .into()
     });
     gateway(SERVICES).upstream(upstream.address).auth(&format!(
         "providers: [{{ name: corp, title: Corp, issuer: \"{}\", client_id: gateway, client_secret: \"{SECRET}\",

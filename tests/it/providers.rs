@@ -64,7 +64,6 @@ pub fn serve(request: &Received) -> Vec<u8> {
         told("remote-user"),
         told("remote-groups")
     ))
-    .into()
 }
 
 fn signing_in(provider: &OpenIdProvider, more: &str) -> GatewayBuilder {

@@ -95,23 +95,20 @@ pub(super) fn auth(
         .zip(issuers.unwrap_or(Some(Vec::new())))
         .zip(providers.settings)
         .zip(ldap)
-        .map(|(((token, issuers), settings), ldap)| {
-            let token_paths = token_paths.unwrap_or_default();
-            Auth {
-                path: path.clone(),
-                token_paths,
-                token,
-                issuers,
-                ldap,
-                providers: settings,
-                provider_origins: providers.origins,
-                session,
-                attempts,
-                theme,
-                verify,
-                credentials,
-                cors: cors.flatten(),
-            }
+        .map(|(((token, issuers), settings), ldap)| Auth {
+            path: path.clone(),
+            token_paths: token_paths.unwrap_or_default(),
+            token,
+            issuers,
+            ldap,
+            providers: settings,
+            provider_origins: providers.origins,
+            session,
+            attempts,
+            theme,
+            verify,
+            credentials,
+            cors: cors.flatten(),
         });
     Lowered {
         auth,

@@ -30,7 +30,7 @@ pub(super) enum Read {
 }
 
 /// Whether a request asks for the service's document.
-pub(super) fn is_asked(service: &ServiceSnapshot, method: &Method, path: &RequestPath) -> bool {
+fn is_asked(service: &ServiceSnapshot, method: &Method, path: &RequestPath) -> bool {
     let named = service
         .document
         .as_deref()
@@ -38,13 +38,21 @@ pub(super) fn is_asked(service: &ServiceSnapshot, method: &Method, path: &Reques
     named && *method == Method::GET
 }
 
-/// Asks for the whole document, in the clear.
-pub(super) fn ask_whole(intake: &mut Intake) {
+/// Asks for the whole document, in the clear, where the request is one for it.
+pub(super) fn ask_whole(
+    service: &ServiceSnapshot,
+    path: &RequestPath,
+    intake: &mut Intake,
+) -> bool {
+    if !is_asked(service, &intake.head.method, path) {
+        return false;
+    }
     let headers = &mut intake.head.headers;
     for name in [IF_NONE_MATCH, IF_MODIFIED_SINCE, RANGE, IF_RANGE] {
         headers.remove(name);
     }
     headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+    true
 }
 
 /// Reads the answer and adds what the rules ask.

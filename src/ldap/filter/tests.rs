@@ -167,10 +167,11 @@ fn over_the_wire(filter: LdapFilter) -> LdapFilter {
     let message = LdapMsg::new(1, LdapOp::SearchRequest(search));
     let (mut codec, mut bytes) = (LdapCodec::default(), BytesMut::new());
     codec.encode(message, &mut bytes).unwrap();
-    match codec.decode(&mut bytes).unwrap().unwrap().op {
-        LdapOp::SearchRequest(search) => search.filter,
-        other => panic!("{other:?}"),
-    }
+    let decoded = codec.decode(&mut bytes).unwrap().unwrap().op;
+    let LdapOp::SearchRequest(search) = decoded else {
+        panic!("{decoded:?}");
+    };
+    search.filter
 }
 
 #[test]

@@ -153,9 +153,15 @@ impl Portal {
             max_age: None,
         };
         let signed_in = provider.redeem(answer, &secrets, now).await;
-        let signed_in = signed_in.map_err(|error| match error {
-            ProviderError::Refused(OAuthErrorCode::InvalidGrant) => Refusal::Stale,
-            error => Refusal::Failed(error.into()),
+        let is_spent = |error: &ProviderError| {
+            matches!(error, ProviderError::Refused(OAuthErrorCode::InvalidGrant))
+        };
+        let signed_in = signed_in.map_err(|error| {
+            if is_spent(&error) {
+                Refusal::Stale
+            } else {
+                Refusal::Failed(error.into())
+            }
         })?;
         // the provider has taken its time
         let now = ambient::unix_seconds();

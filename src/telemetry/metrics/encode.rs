@@ -2,8 +2,8 @@
 
 use std::fmt::{self, Write};
 
-use super::labels::Label;
-use super::totals::{ByLabel, Totals};
+use super::labels::{ByLabel, Label};
+use super::totals::Totals;
 
 /// The media type of what [`super::Metrics::encode`] returns.
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";

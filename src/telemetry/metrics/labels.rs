@@ -12,6 +12,14 @@ pub(super) trait Label: Copy + 'static {
     fn text(self) -> &'static str;
 }
 
+/// One count for each value of a label.
+pub(super) type ByLabel<L> = Vec<(L, u64)>;
+
+/// Every value of a label with its count.
+pub(super) fn read_all<L: Label>(read: impl Fn(L) -> u64) -> ByLabel<L> {
+    L::ALL.iter().map(|label| (*label, read(*label))).collect()
+}
+
 macro_rules! labels {
     ($($(#[$about:meta])* $set:ident { $($(#[$meaning:meta])* $value:ident => $text:literal,)+ })+) => {$(
         $(#[$about])*

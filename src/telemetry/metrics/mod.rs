@@ -215,10 +215,10 @@ impl Metrics {
         encode::encode(&self.totals())
     }
 
-    fn fetches(&self) -> BTreeMap<Box<str>, totals::ByLabel<FetchOutcome>> {
+    fn fetches(&self) -> BTreeMap<Box<str>, labels::ByLabel<FetchOutcome>> {
         let fetches = self.fetches.lock().unwrap_or_else(PoisonError::into_inner);
         let read = |counters: &SharedCounters<FetchOutcome>| {
-            totals::read_all(|outcome| counters.read(outcome))
+            labels::read_all(|outcome| counters.read(outcome))
         };
         fetches
             .iter()
@@ -226,11 +226,11 @@ impl Metrics {
             .collect()
     }
 
-    fn provider_logins(&self) -> BTreeMap<Box<str>, totals::ByLabel<LoginOutcome>> {
+    fn provider_logins(&self) -> BTreeMap<Box<str>, labels::ByLabel<LoginOutcome>> {
         let logins = &self.provider_logins;
         let by_name = logins.lock().unwrap_or_else(PoisonError::into_inner);
         let read = |counters: &SharedCounters<LoginOutcome>| {
-            totals::read_all(|outcome| counters.read(outcome))
+            labels::read_all(|outcome| counters.read(outcome))
         };
         by_name
             .iter()
@@ -245,10 +245,10 @@ impl Metrics {
                 .duration_since(UNIX_EPOCH)
                 .unwrap_or(Duration::ZERO)
                 .as_secs_f64(),
-            logins: totals::read_all(|outcome| self.logins.read(outcome)),
-            refreshes: totals::read_all(|outcome| self.refreshes.read(outcome)),
+            logins: labels::read_all(|outcome| self.logins.read(outcome)),
+            refreshes: labels::read_all(|outcome| self.refreshes.read(outcome)),
             state_up: self.state_up.load(Ordering::Relaxed),
-            reloads: totals::read_all(|outcome| self.reloads.read(outcome)),
+            reloads: labels::read_all(|outcome| self.reloads.read(outcome)),
             fetches: self.fetches(),
             providers: self.providers.totals(),
             provider_logins: self.provider_logins(),

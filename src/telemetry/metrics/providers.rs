@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
 use super::cell::SharedCounters;
-use super::labels::ProviderResult;
-use super::totals::{self, ByLabel};
+use super::labels::{ByLabel, ProviderResult, read_all};
 
 /// By provider and operation: both come from the configuration and the source, and are few.
 #[derive(Default)]
@@ -43,9 +42,8 @@ impl ProviderCounters {
 
     pub(super) fn totals(&self) -> BTreeMap<Box<str>, ProviderTotals> {
         let providers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let read = |counters: &SharedCounters<ProviderResult>| {
-            totals::read_all(|result| counters.read(result))
-        };
+        let read =
+            |counters: &SharedCounters<ProviderResult>| read_all(|result| counters.read(result));
         let totals = |cells: &ProviderCells| ProviderTotals {
             is_up: cells.is_up,
             requests: cells

@@ -4,16 +4,13 @@ use std::collections::BTreeMap;
 
 use super::histogram::Distribution;
 use super::labels::{
-    ConnectionRejection, FetchOutcome, Label, LoginOutcome, RefreshOutcome, ReloadOutcome,
-    RequestOutcome, StatusClass, TokenRefusal, UpstreamConnection, UpstreamErrorKind,
+    ByLabel, ConnectionRejection, FetchOutcome, Label, LoginOutcome, RefreshOutcome, ReloadOutcome,
+    RequestOutcome, StatusClass, TokenRefusal, UpstreamConnection, UpstreamErrorKind, read_all,
 };
 use super::providers::ProviderTotals;
 use super::rate_table::RateTableLevel;
 use super::server_level::ServerLevel;
 use super::shard::{ServiceEntry, ShardCells};
-
-/// One count for each value of a label.
-pub(super) type ByLabel<L> = Vec<(L, u64)>;
 
 /// All numbers of the process, sorted by label so that two scrapes list them alike.
 #[derive(Debug, Default)]
@@ -121,11 +118,6 @@ impl ServiceTotals {
             ),
         }
     }
-}
-
-/// Every value of a label with its count.
-pub(super) fn read_all<L: Label>(read: impl Fn(L) -> u64) -> ByLabel<L> {
-    L::ALL.iter().map(|label| (*label, read(*label))).collect()
 }
 
 fn add_all<L: Label>(sums: &mut ByLabel<L>, read: impl Fn(L) -> u64) {

@@ -100,12 +100,12 @@ fn entry(id: i32, name: &str) -> Vec<u8> {
 /// What a good one answers: everybody exists and has every password.
 fn good(message: &LdapMsg) -> Vec<u8> {
     let id = message.msgid;
-    match &message.op {
-        LdapOp::BindRequest(_) => bound(id, LdapResultCode::Success),
-        LdapOp::SearchRequest(_) => {
-            [entry(id, "alice"), done(id, LdapResultCode::Success)].concat()
-        }
-        _ => CLOSE.to_vec(),
+    if matches!(message.op, LdapOp::BindRequest(_)) {
+        bound(id, LdapResultCode::Success)
+    } else if matches!(message.op, LdapOp::SearchRequest(_)) {
+        [entry(id, "alice"), done(id, LdapResultCode::Success)].concat()
+    } else {
+        CLOSE.to_vec()
     }
 }
 

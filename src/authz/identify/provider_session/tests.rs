@@ -174,7 +174,7 @@ impl World {
 fn outcome(identified: &Identified) -> Result<Identity, CredentialError> {
     match &identified.credential {
         CredentialOutcome::Refused(error) => Err(*error),
-        _ => Ok(Identity::clone(
+        CredentialOutcome::Holds { .. } | CredentialOutcome::Absent => Ok(Identity::clone(
             identified.caller.subject().identity().unwrap(),
         )),
     }
