@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::remembered::Admitted;
+use super::remembered::{Admitted, ProviderCheck};
 use super::{Authenticator, CredentialError, Holder, SessionRenewal, admit, find_user, refused};
 use crate::access::{Identity, Subjects};
 use crate::oidc::{ProviderSettings, SubjectClaim, UsersMode};
@@ -47,19 +47,6 @@ pub trait Confirmations {
 
     /// Has the provider confirm a session soon, with its refresh token.
     fn request(&self, session: SessionId, said: &ProviderClaims);
-}
-
-/// When a provider is to confirm a session, in seconds since 1970.
-#[derive(Clone, Copy)]
-pub(super) struct ProviderCheck {
-    /// From two thirds of `refresh` on.
-    due: u64,
-    /// Without a refresh token: when the session counts for nothing until the person has been to the provider again.
-    end: Option<u64>,
-    /// Whether the browser's cookie says less.
-    is_confirmed: bool,
-    /// How many seconds a connection that the session opened may pass without a look at what the provider says.
-    look: u64,
 }
 
 /// What a look at an admitted session gives.

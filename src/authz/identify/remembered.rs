@@ -3,7 +3,6 @@
 use std::cell::RefCell;
 use std::sync::Arc;
 
-use super::provider_session::ProviderCheck;
 use crate::access::Identity;
 use crate::ambient;
 use crate::token::{ExternalToken, TokenCache, VerifiedClaims};
@@ -47,4 +46,17 @@ pub(super) struct Admitted {
     pub(super) identity: Arc<Identity>,
     /// Of a session that began with a provider.
     pub(super) check: Option<ProviderCheck>,
+}
+
+/// When a provider is to confirm a session, in seconds since 1970.
+#[derive(Clone, Copy)]
+pub(super) struct ProviderCheck {
+    /// From two thirds of `refresh` on.
+    pub(super) due: u64,
+    /// Without a refresh token: when the session counts for nothing until the person has been to the provider again.
+    pub(super) end: Option<u64>,
+    /// Whether the browser's cookie says less.
+    pub(super) is_confirmed: bool,
+    /// How many seconds a connection that the session opened may pass without a look at what the provider says.
+    pub(super) look: u64,
 }
