@@ -42,7 +42,8 @@ pub(super) fn probe(loaded: &mut Loaded, limit: Duration) -> anyhow::Result<Prob
     let servers = loaded.config.services.iter().flat_map(servers);
     let issuers = loaded.config.auth.issuers.iter().filter_map(published);
     let state = Some(&loaded.config.state).filter(|state| **state != StateSettings::Memory);
-    let state = state.cloned().map(Target::State);
+    let stated = loaded.config.state_origin.as_ref().map(place);
+    let state = state.cloned().map(|state| Target::State(state, stated));
     let targets = servers.chain(issuers).chain(providers(&loaded.config.auth));
     let targets: Vec<Target> = targets.chain(state).collect();
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -56,7 +57,7 @@ pub(super) fn probe(loaded: &mut Loaded, limit: Duration) -> anyhow::Result<Prob
             Target::Server { .. } => &mut probe.servers,
             Target::Issuer { .. } => &mut probe.issuers,
             Target::Provider { .. } => &mut probe.providers,
-            Target::State(_) => &mut probe.state,
+            Target::State(..) => &mut probe.state,
         };
         answers.asked += 1;
         match error {
@@ -85,7 +86,7 @@ enum Target {
         settings: Arc<ProviderSettings>,
         place: Place,
     },
-    State(StateSettings),
+    State(StateSettings, Option<Place>),
 }
 
 fn servers(service: &Service) -> impl Iterator<Item = Target> {
@@ -155,7 +156,7 @@ impl Target {
                 algorithms,
             } => jwks::probe(name, location, algorithms, limit).await,
             Self::Provider { settings, .. } => oidc::probe(settings, limit).await,
-            Self::State(state) => session::probe(state, limit).await,
+            Self::State(state, _) => session::probe(state, limit).await,
         }
     }
 
@@ -174,9 +175,9 @@ impl Target {
                 ),
                 "start it, or correct `upstream` of the service",
             ),
-            Self::State(state) => (
+            Self::State(state, place) => (
                 Code::UnreachableState,
-                None,
+                place.clone(),
                 format!("the state store `{state}` cannot be used: {error}"),
                 "start it, or correct `state`",
             ),
