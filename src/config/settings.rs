@@ -51,6 +51,8 @@ pub struct Config {
     pub auth: Auth,
     /// Where sessions and failed logins are kept; default memory.
     pub state: StateSettings,
+    /// Where `state` stands; `None` where it is not given.
+    pub state_origin: Option<Origin>,
     /// The services, in the order of the file.
     pub services: Vec<Service>,
     /// Finds a service by host and path; its indices are those of `services`.
