@@ -268,6 +268,9 @@ fn portal_parts(auth: config::Auth, longest_token: usize) -> (PortalSettings, To
         cookie: Arc::new(auth.session.cookie),
         paths: PathOptions::default(),
         providers: Vec::new(),
+        clients: auth.clients,
+        has_public_keys: !token.key.algorithm().is_symmetric(),
+        resource_metadata: auth.resource_metadata,
     };
     let issuer = IssuerSettings {
         issuer: token.issuer,
@@ -354,7 +357,13 @@ impl ServiceSnapshot {
     pub(super) fn challenges(&self) -> Challenges {
         Challenges {
             basic: self.credentials.basic,
+            resource_metadata: None,
         }
+    }
+
+    /// Where it is mounted.
+    pub(super) fn mount(&self) -> &Mount {
+        &self.listing.mount
     }
 
     fn view(&self) -> ServiceView<'_> {
